@@ -1,0 +1,1 @@
+//! Plans a pipeline.

@@ -1,0 +1,2 @@
+//! Builds, runs, tests.
+fn main() {}
