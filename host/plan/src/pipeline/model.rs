@@ -1,0 +1,187 @@
+//! What a pipeline file says, typed; places are kept for what planning may still refuse.
+
+use std::collections::BTreeMap;
+use std::ops::Deref;
+
+use serde_json::{Map, Value};
+
+use crate::problem::{At, Source};
+
+/// A value and its place in the file.
+#[derive(Clone, Debug)]
+pub struct Located<T> {
+    /// What stands there.
+    pub value: T,
+    /// Where it stands.
+    pub at: At,
+}
+
+impl<T> Deref for Located<T> {
+    type Target = T;
+    fn deref(&self) -> &T {
+        &self.value
+    }
+}
+
+/// A pipeline file that has been read: names are right and distinct, every `from` names something, units are understood.
+/// Which kinds of steps they are, and so whether they can be run, is known to the [`Plan`](crate::Plan) alone.
+#[derive(Clone, Debug)]
+pub struct Pipeline {
+    /// What runs and reports are called; by default the file's name.
+    pub name: String,
+    /// `[params]`, with what `--set` made of them.
+    pub params: Map<String, Value>,
+    /// In the file's order.
+    pub inputs: Vec<Input>,
+    /// In the file's order.
+    pub steps: Vec<Step>,
+    /// In the file's order.
+    pub outputs: Vec<Output>,
+    /// `[run]`.
+    pub run: Run,
+    /// The text that all places point into.
+    pub source: Source,
+}
+
+/// Files to read.
+#[derive(Clone, Debug)]
+pub struct Input {
+    /// Unique among inputs, steps and outputs.
+    pub name: Located<String>,
+    /// Paths and globs, in order, as written; at least one.
+    pub paths: Vec<Located<String>>,
+    /// Otherwise the extension says.
+    pub format: Option<Located<String>>,
+    /// Column to type, where the file does not say it: `json` keeps a ragged value as text.
+    pub types: BTreeMap<String, Located<String>>,
+}
+
+/// One use of a component.
+#[derive(Clone, Debug)]
+pub struct Step {
+    /// Unique among inputs, steps and outputs; by default the file stem of `uses`.
+    pub name: Located<String>,
+    /// `use`: the name of a bundled step, or a path to a component.
+    pub uses: Located<String>,
+    /// Where rows come from.
+    pub from: From,
+    /// Handed to the component as JSON text.
+    pub config: Value,
+    /// The step's name of a column to the pipeline's name of it.
+    pub columns: BTreeMap<String, String>,
+    /// Those that the file sets.
+    pub limits: Limits,
+    /// Instances side by side; at least 1.
+    pub replicas: Located<u32>,
+    /// What becomes of a row that the step cannot handle.
+    pub on_error: OnError,
+    /// The step's own table.
+    pub at: At,
+}
+
+/// Where the rows of a step or an output come from.
+#[derive(Clone, Debug)]
+pub enum From {
+    /// The step before; the first step: the only input; an output: the last step.
+    Default,
+    /// One port: these, appended in this order; at least one.
+    Append(Vec<Located<String>>),
+    /// Named ports of a global step, in the file's order; the rows of the first are carried.
+    Named(Vec<(Located<String>, Vec<Located<String>>)>),
+}
+
+/// Limits as far as the file sets them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Limits {
+    /// Linear memory of one instance, in bytes.
+    pub memory_bytes: Option<u64>,
+    /// Of one call that works on rows, in milliseconds.
+    pub time_ms: Option<u64>,
+    /// Of `open`, in milliseconds.
+    pub open_ms: Option<u64>,
+}
+
+/// What becomes of a row that a step cannot handle.
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    serde::Serialize,
+    serde::Deserialize,
+    schemars::JsonSchema,
+)]
+#[serde(rename_all = "kebab-case")]
+pub enum OnError {
+    /// The run ends with an error.
+    #[default]
+    Fail,
+    /// The row is put among the rejects, with the reason, and the run goes on.
+    Reject,
+}
+
+/// A file to write.
+#[derive(Clone, Debug)]
+pub struct Output {
+    /// Unique among inputs, steps and outputs.
+    pub name: Located<String>,
+    /// As written.
+    pub path: Located<String>,
+    /// Otherwise the extension says.
+    pub format: Option<Located<String>>,
+    /// Columns to write, in this order; all of them when absent.
+    pub columns: Option<Vec<OutputColumn>>,
+    /// Where rows come from; never [`From::Named`].
+    pub from: From,
+    /// The output's own table.
+    pub at: At,
+}
+
+/// A column of an output.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct OutputColumn {
+    /// What it is called in the file.
+    pub name: String,
+    /// What it is called in the pipeline.
+    pub column: String,
+}
+
+/// `[run]`.
+#[derive(Clone, Debug)]
+pub struct Run {
+    /// Steps that are loaded together, apart from the rest.
+    pub load_groups: LoadGroups,
+    /// Where randomness comes from.
+    pub seed: u64,
+    /// Where batches are cut.
+    pub batch: BatchSize,
+}
+
+/// Which steps are loaded together, apart from the rest.
+#[derive(Clone, Debug)]
+pub enum LoadGroups {
+    /// Each list is a stage of its own.
+    Lists(Vec<Located<Vec<Located<String>>>>),
+    /// Each step is a stage of its own.
+    Step,
+}
+
+/// A batch is cut at whichever is reached first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct BatchSize {
+    /// At most this many rows.
+    pub rows: u64,
+    /// About this many bytes of columns.
+    pub bytes: u64,
+}
+
+impl Default for BatchSize {
+    fn default() -> Self {
+        Self {
+            rows: 8192,
+            bytes: 1 << 20,
+        }
+    }
+}

@@ -1,0 +1,219 @@
+//! What will be done: stages, their steps, and how rows get from one to the next.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::catalog::{Catalog, Origin};
+use crate::pipeline::{BatchSize, OnError, OutputColumn, Pipeline};
+use crate::problem::Problems;
+use crate::scan::Kind;
+
+/// When components are in memory.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Load {
+    /// One stage at a time.
+    #[default]
+    Staged,
+    /// All of them from the first moment to the last; planned as [`Load::Staged`].
+    Eager,
+    /// One step at a time: each step is a stage of its own.
+    Step,
+}
+
+/// A pipeline that can be run, decided to the last edge. Made by [`Plan::new`] alone, and so always valid; one that was
+/// kept as JSON is checked again by [`Plan::from_json`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Plan {
+    /// The pipeline's name.
+    pub name: String,
+    /// When components are in memory.
+    pub load: Load,
+    /// Where randomness comes from.
+    pub seed: u64,
+    /// Where batches are cut.
+    pub batch: BatchSize,
+    /// In the file's order.
+    pub inputs: Vec<PlannedInput>,
+    /// In the file's order.
+    pub steps: Vec<PlannedStep>,
+    /// In the file's order.
+    pub outputs: Vec<PlannedOutput>,
+    /// In the order in which they run; at least one.
+    pub stages: Vec<Stage>,
+    /// By reader in the file's order (steps, then outputs), then by port and position.
+    pub edges: Vec<Edge>,
+    /// Lower-case hex SHA-256 of all the rest: two plans of one fingerprint do the same.
+    pub fingerprint: String,
+}
+
+/// Files to read.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PlannedInput {
+    /// Unique in the plan.
+    pub name: String,
+    /// Paths and globs, in order, relative to the pipeline file's folder.
+    pub paths: Vec<String>,
+    /// Otherwise the extension says.
+    pub format: Option<String>,
+    /// Column to type, where the file does not say it.
+    pub types: BTreeMap<String, String>,
+    /// The stage that reads it, once, from 1.
+    pub stage: usize,
+}
+
+/// A step, with all defaults filled in.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PlannedStep {
+    /// Unique in the plan.
+    pub name: String,
+    /// As the pipeline names it.
+    #[serde(rename = "use")]
+    pub uses: String,
+    /// Where the component is from.
+    pub origin: Origin,
+    /// Its kind.
+    pub kind: Kind,
+    /// Lower-case hex digest of the component.
+    pub digest: String,
+    /// Handed to the component as JSON text.
+    pub config: Value,
+    /// The step's name of a column to the pipeline's name of it.
+    pub columns: BTreeMap<String, String>,
+    /// What it may use.
+    pub limits: StepLimits,
+    /// Instances side by side; 1 for a source or a global step.
+    pub replicas: u32,
+    /// What becomes of a row that it cannot handle.
+    pub on_error: OnError,
+    /// The stage that it runs in, from 1.
+    pub stage: usize,
+    /// None for a source, one (without a name) for a transform, at least one for a global step.
+    pub ports: Vec<Port>,
+}
+
+/// What one instance of a step may use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StepLimits {
+    /// Linear memory, in bytes.
+    pub memory_bytes: u64,
+    /// Of one call of `process`, `next` or `run`, in milliseconds.
+    pub time_ms: u64,
+    /// Of `open`, in milliseconds.
+    pub open_ms: u64,
+}
+
+/// One input of a step.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Port {
+    /// None where the pipeline names none.
+    pub name: Option<String>,
+    /// Inputs and steps whose rows are appended, in this order; at least one.
+    pub feeds: Vec<String>,
+}
+
+/// A file to write.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PlannedOutput {
+    /// Unique in the plan.
+    pub name: String,
+    /// Relative to the pipeline file's folder.
+    pub path: String,
+    /// Otherwise the extension says.
+    pub format: Option<String>,
+    /// Columns to write, in this order; all of them when `None`.
+    pub columns: Option<Vec<OutputColumn>>,
+    /// Inputs and steps whose rows are appended, in this order; at least one.
+    pub feeds: Vec<String>,
+    /// The stage that writes it, from 1: the latest of its feeds.
+    pub stage: usize,
+}
+
+/// Steps that are in memory together.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Stage {
+    /// From 1.
+    pub index: usize,
+    /// Names in an order in which each comes after what it reads; none in a pipeline of inputs and outputs only.
+    pub steps: Vec<String>,
+    /// Inputs that are read into a spill before the stage's components are loaded, because a global step of it needs them.
+    pub intakes: Vec<String>,
+    /// Inputs that are read while the stage runs.
+    pub inputs: Vec<String>,
+    /// Outputs that are written by the stage.
+    pub outputs: Vec<String>,
+    /// Why it is not one with the stage before.
+    pub reason: Boundary,
+}
+
+/// Why a stage begins.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "why", rename_all = "kebab-case")]
+pub enum Boundary {
+    /// It is the first.
+    Start,
+    /// A global step needs every row before it begins, and puts out at its end: these edges cannot lie within a stage.
+    Global {
+        /// Those from the stage before into this one.
+        edges: Vec<GlobalEdge>,
+    },
+    /// `load_groups` wants these steps loaded together, apart from the rest.
+    LoadGroup {
+        /// Which of the groups, from 1.
+        group: usize,
+    },
+    /// The stage before is a load group, and a load group is alone.
+    AfterLoadGroup {
+        /// Which of the groups, from 1.
+        group: usize,
+    },
+    /// Each step is a stage of its own, by `load_groups = "step"` or `--load step`.
+    OneStep,
+}
+
+/// An edge that parts two stages.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GlobalEdge {
+    /// The step that puts rows out.
+    pub from: String,
+    /// The step that reads them.
+    pub to: String,
+}
+
+/// Rows on their way from an input or a step to a step or an output.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Edge {
+    /// An input or a step.
+    pub from: String,
+    /// A step or an output.
+    pub to: String,
+    /// The port of a global step, where it has a name.
+    pub port: Option<String>,
+    /// The place among what is appended to that port, from 0.
+    pub position: usize,
+    /// How rows travel.
+    pub transport: Transport,
+}
+
+/// How rows travel along an edge.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Transport {
+    /// A bounded queue in memory, within a stage.
+    Channel,
+    /// A file, written whole before it is read.
+    Spill,
+}
+
+impl Plan {
+    /// Plans `pipeline` with what `catalog` knows of its components.
+    ///
+    /// # Errors
+    /// Everything that is wrong, with its place.
+    pub fn new(pipeline: &Pipeline, catalog: &Catalog, load: Load) -> Result<Self, Problems> {
+        let _ = (pipeline, catalog, load);
+        todo!()
+    }
+}

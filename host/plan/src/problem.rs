@@ -1,0 +1,157 @@
+//! What is wrong with a pipeline: where, what, and how to mend it.
+
+use std::fmt;
+use std::ops::Range;
+use std::sync::Arc;
+
+/// A place in a pipeline's text as a range of bytes; `None` for what stands in no text (a default, a `--set`).
+pub type At = Option<Range<usize>>;
+
+/// The text of a pipeline and the name to call it by; cheap to clone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Source {
+    /// As shown to a person: a path, or `<stdin>`.
+    pub name: Arc<str>,
+    /// All of it.
+    pub text: Arc<str>,
+}
+
+impl Source {
+    /// A source of this name and text.
+    pub fn new(name: impl Into<Arc<str>>, text: impl Into<Arc<str>>) -> Self {
+        Self {
+            name: name.into(),
+            text: text.into(),
+        }
+    }
+
+    /// The line and column of a range of bytes; a range beyond the text is cut to it.
+    pub fn span(&self, range: Range<usize>) -> Span {
+        let start = self.text.floor_char_boundary(range.start);
+        let end = self
+            .text
+            .floor_char_boundary(range.end.max(range.start))
+            .max(start);
+        let before = &self.text[..start];
+        let line_start = before.rfind('\n').map_or(0, |at| at + 1);
+        Span {
+            start,
+            end,
+            line: before.bytes().filter(|byte| *byte == b'\n').count() + 1,
+            column: before[line_start..].chars().count() + 1,
+        }
+    }
+}
+
+/// A place in a text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Span {
+    /// The first byte.
+    pub start: usize,
+    /// The byte after the last.
+    pub end: usize,
+    /// From 1.
+    pub line: usize,
+    /// From 1, in characters.
+    pub column: usize,
+}
+
+/// One thing that is wrong.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// A lower-case phrase.
+    pub message: String,
+    /// Where, if it is anywhere in the text.
+    pub at: Option<Span>,
+    /// What to do about it, with text that can be pasted.
+    pub help: Option<String>,
+}
+
+/// Everything that is wrong with a pipeline, in the order of the text; never empty.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problems {
+    /// What the places point into.
+    pub source: Source,
+    /// At least one; at most [`Problems::MOST`].
+    pub problems: Vec<Problem>,
+}
+
+impl Problems {
+    /// Who has more problems than this is shown the first of them.
+    pub const MOST: usize = 50;
+}
+
+/// `file:3:7: what is wrong`, then `  help: …`, for each.
+impl fmt::Display for Problems {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (nth, problem) in self.problems.iter().enumerate() {
+            if nth > 0 {
+                writeln!(f)?;
+            }
+            write!(f, "{}:", self.source.name)?;
+            if let Some(Span { line, column, .. }) = problem.at {
+                write!(f, "{line}:{column}:")?;
+            }
+            write!(f, " {}", problem.message)?;
+            if let Some(help) = &problem.help {
+                write!(f, "\n  help: {}", help.replace('\n', "\n        "))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Problems {}
+
+/// Problems while they are being found.
+#[derive(Debug)]
+pub(crate) struct Findings {
+    pub(crate) source: Source,
+    problems: Vec<Problem>,
+}
+
+impl Findings {
+    pub(crate) fn new(source: Source) -> Self {
+        Self {
+            source,
+            problems: Vec::new(),
+        }
+    }
+
+    pub(crate) fn add(&mut self, at: &At, message: impl Into<String>) {
+        self.push(at, message.into(), None);
+    }
+
+    pub(crate) fn add_with_help(
+        &mut self,
+        at: &At,
+        message: impl Into<String>,
+        help: impl Into<String>,
+    ) {
+        self.push(at, message.into(), Some(help.into()));
+    }
+
+    pub(crate) fn push(&mut self, at: &At, message: String, help: Option<String>) {
+        if self.problems.len() < Problems::MOST {
+            let at = at.clone().map(|range| self.source.span(range));
+            self.problems.push(Problem { message, at, help });
+        }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.problems.is_empty()
+    }
+
+    /// `value` if nothing was found.
+    pub(crate) fn or<T>(mut self, value: T) -> Result<T, Problems> {
+        if self.problems.is_empty() {
+            return Ok(value);
+        }
+        self.problems
+            .sort_by_key(|problem| problem.at.map_or(usize::MAX, |at| at.start));
+        Err(Problems {
+            source: self.source,
+            problems: self.problems,
+        })
+    }
+}
