@@ -1,1 +1,34 @@
-//! Reads and writes datasets as Arrow.
+//! Reads and writes datasets as Arrow: the host's edge.
+//!
+//! The journey of an input:
+//! 1. An [`InputSpec`] names files, by path or pattern, as the pipeline does.
+//! 2. [`Dataset::open`] resolves them and learns their one schema: from the files' own where they carry it
+//!    (Parquet, Arrow), from a sample of the rows where they do not (JSON Lines, CSV). Types are canonical
+//!    from here on: no dictionaries, no views, no 64-bit offsets.
+//! 3. [`Dataset::read`] gives a [`Reader`], an iterator of [`Chunk`]s: rows of one file, and each row's line in it.
+//!    What does not fit the schema is an [`IoError`] with file, line and the line of the pipeline that mends it;
+//!    nothing is lost or bent in silence.
+//!
+//! And of an output:
+//! 1. An [`OutputSpec`] names the file; [`check_writable`] asks early whether its folder will take it.
+//! 2. [`Writer::create`] opens a hidden temporary beside it and [`Writer::write`] takes batches.
+//! 3. [`Writer::finish`] completes the file as [`Finished`]; [`Finished::commit`] makes it appear, whole, by rename.
+//!    Whatever is dropped before that leaves nothing behind.
+//!
+//! A format is one file under `formats/` and a line in its list.
+
+mod canonical;
+mod cut;
+mod dataset;
+mod error;
+mod files;
+mod formats;
+mod output;
+mod text;
+mod types;
+
+pub use dataset::{BatchPolicy, Chunk, Dataset, InputSpec, Reader};
+pub use error::{ErrorKind, IoError, Place};
+pub use formats::Format;
+pub use output::{Committed, Finished, OutputSpec, Writer, check_writable};
+pub use types::{is_json, json_field};

@@ -1,0 +1,171 @@
+//! An input: many files, one schema, an iterator of chunks.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use arrow::array::{RecordBatch, UInt64Array};
+use arrow::datatypes::SchemaRef;
+
+use crate::files;
+use crate::formats::{Format, Rows};
+use crate::{IoError, canonical};
+
+/// An input as the pipeline names it.
+#[derive(Debug, Clone, Default)]
+pub struct InputSpec {
+    /// The input's name, for the help of errors.
+    pub name: String,
+    /// The folder that relative paths start from.
+    pub base: PathBuf,
+    /// Paths and patterns (`*`, `**`, `?`, `[a-z]`), in order; what one pattern matches is sorted. A file that is
+    /// named twice is read once.
+    pub paths: Vec<String>,
+    /// Of all files; by default the one that their extensions say.
+    pub format: Option<Format>,
+    /// Types of columns, by name, for formats that carry none (JSON Lines, CSV): what the sample would say otherwise.
+    pub types: BTreeMap<String, String>,
+}
+
+/// Where batches are cut. The same files and policy give the same batches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BatchPolicy {
+    /// At most so many rows.
+    pub rows: usize,
+    /// About so many bytes: of text for text formats, of memory for binary ones. One row more may begin before it is
+    /// reached, and a row is never parted.
+    pub bytes: usize,
+}
+
+/// Some rows of one file.
+#[derive(Debug, Clone)]
+pub struct Chunk {
+    /// Index into [`Dataset::files`].
+    pub file: u32,
+    /// Of each row, its line (JSON Lines, CSV) or its number (Parquet, Arrow) in the file, from 1.
+    pub origin: UInt64Array,
+    /// The rows, in the dataset's schema.
+    pub rows: RecordBatch,
+}
+
+/// The files of an input, and what they hold.
+#[derive(Debug, Clone)]
+pub struct Dataset {
+    spec: Arc<InputSpec>,
+    format: Format,
+    files: Arc<[PathBuf]>,
+    bytes: u64,
+    schema: SchemaRef,
+}
+
+impl Dataset {
+    /// Resolves the files and learns their schema: reads the head of text files, the footers of binary ones.
+    ///
+    /// # Errors
+    /// A path or pattern that matches nothing, an unknown format or type, files that cannot be read, are malformed, or
+    /// do not have one schema.
+    pub fn open(spec: &InputSpec) -> Result<Dataset, IoError> {
+        let files = files::resolve(&spec.base, &spec.paths)?;
+        let format = files::format(&files, spec.format)?;
+        let mut bytes = 0;
+        for file in &files {
+            bytes += files::size(file)?;
+        }
+        let schema = format.implementation().schema(&files, spec)?;
+        canonical::check_names(&schema)?;
+        Ok(Dataset {
+            spec: Arc::new(spec.clone()),
+            format,
+            files: files.into(),
+            bytes,
+            schema: Arc::new(schema),
+        })
+    }
+
+    /// The columns of every chunk, in canonical types.
+    pub fn schema(&self) -> SchemaRef {
+        self.schema.clone()
+    }
+
+    /// The files, in the order they are read.
+    pub fn files(&self) -> &[PathBuf] {
+        &self.files
+    }
+
+    /// The format of all files.
+    pub fn format(&self) -> Format {
+        self.format
+    }
+
+    /// The size of the files on the disk, in bytes.
+    pub fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// Reads from the first row on.
+    pub fn read(&self, policy: BatchPolicy) -> Reader {
+        let policy = BatchPolicy {
+            rows: policy.rows.max(1),
+            bytes: policy.bytes.max(1),
+        };
+        Reader {
+            dataset: self.clone(),
+            policy,
+            next_file: 0,
+            open: None,
+            failed: false,
+        }
+    }
+}
+
+/// The rows of a [`Dataset`], file by file, in order. Ends after the first error.
+pub struct Reader {
+    dataset: Dataset,
+    policy: BatchPolicy,
+    next_file: usize,
+    open: Option<Rows>,
+    failed: bool,
+}
+
+impl Reader {
+    fn file(&self) -> &Path {
+        &self.dataset.files[self.next_file - 1]
+    }
+
+    fn open_next(&mut self) -> Option<Result<(), IoError>> {
+        let file = self.dataset.files.get(self.next_file)?;
+        self.next_file += 1;
+        let format = self.dataset.format.implementation();
+        let opened = format.read(file, &self.dataset.schema, &self.dataset.spec, self.policy);
+        Some(opened.map(|rows| self.open = Some(rows)))
+    }
+}
+
+impl Iterator for Reader {
+    type Item = Result<Chunk, IoError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        while !self.failed {
+            let result = match self.open.as_mut().map(Iterator::next) {
+                Some(Some(Ok((origin, rows)))) => {
+                    return Some(Ok(Chunk {
+                        file: self.next_file as u32 - 1,
+                        origin,
+                        rows,
+                    }));
+                }
+                Some(Some(Err(error))) => Err(error),
+                Some(None) => {
+                    self.open = None;
+                    Ok(())
+                }
+                None => self.open_next()?,
+            };
+            if let Err(error) = result {
+                self.failed = true;
+                return Some(Err(error.in_file(self.file())));
+            }
+        }
+        None
+    }
+}

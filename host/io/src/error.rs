@@ -1,0 +1,142 @@
+//! What can go wrong at the edge: where, what, and the mend.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+/// Whose affair an error is; the CLI's exit code depends on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ErrorKind {
+    /// The pipeline asks for what cannot be: no such file, an unknown format or type.
+    Spec,
+    /// The rows are not what the schema, or their format, says.
+    Data,
+    /// The system refused: permissions, a full disk, a failing device.
+    System,
+}
+
+/// Where in a file; all numbers begin at 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    /// A line of a text file, and the byte in it where known.
+    Line {
+        /// The line, of the text when decompressed.
+        line: u64,
+        /// The byte of the line.
+        column: Option<u64>,
+    },
+    /// A row group of a Parquet file.
+    RowGroup(u64),
+    /// A record batch of an Arrow file.
+    Batch(u64),
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Place::Line { line, column: None } => write!(f, "line {line}"),
+            Place::Line {
+                line,
+                column: Some(column),
+            } => write!(f, "line {line}, column {column}"),
+            Place::RowGroup(n) => write!(f, "row group {n}"),
+            Place::Batch(n) => write!(f, "record batch {n}"),
+        }
+    }
+}
+
+/// An error of reading or writing a dataset. It prints as one line, `` `file`, place: message ``; the mend stands
+/// beside it, in [`IoError::help`].
+#[derive(Debug, thiserror::Error)]
+pub struct IoError(Box<Fault>);
+
+#[derive(Debug)]
+struct Fault {
+    kind: ErrorKind,
+    path: Option<PathBuf>,
+    place: Option<Place>,
+    message: String,
+    help: Option<String>,
+}
+
+impl IoError {
+    pub(crate) fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
+        let message = message.into();
+        IoError(Box::new(Fault {
+            kind,
+            path: None,
+            place: None,
+            message,
+            help: None,
+        }))
+    }
+
+    pub(crate) fn spec(message: impl Into<String>) -> Self {
+        Self::new(ErrorKind::Spec, message)
+    }
+
+    pub(crate) fn data(message: impl Into<String>) -> Self {
+        Self::new(ErrorKind::Data, message)
+    }
+
+    /// The system's error, after what was being done (`cannot open`).
+    pub(crate) fn system(doing: &str, error: &std::io::Error) -> Self {
+        Self::new(ErrorKind::System, format!("{doing}: {error}"))
+    }
+
+    pub(crate) fn in_file(mut self, path: impl AsRef<Path>) -> Self {
+        self.0.path.get_or_insert_with(|| path.as_ref().to_owned());
+        self
+    }
+
+    pub(crate) fn at(mut self, place: Place) -> Self {
+        self.0.place.get_or_insert(place);
+        self
+    }
+
+    pub(crate) fn at_line(self, line: u64) -> Self {
+        self.at(Place::Line { line, column: None })
+    }
+
+    pub(crate) fn with_help(mut self, help: impl Into<String>) -> Self {
+        self.0.help = Some(help.into());
+        self
+    }
+
+    /// Whose affair it is.
+    pub fn kind(&self) -> ErrorKind {
+        self.0.kind
+    }
+
+    /// The file or folder it is about.
+    pub fn path(&self) -> Option<&Path> {
+        self.0.path.as_deref()
+    }
+
+    /// Where in the file.
+    pub fn place(&self) -> Option<Place> {
+        self.0.place
+    }
+
+    /// What is wrong, without the place.
+    pub fn message(&self) -> &str {
+        &self.0.message
+    }
+
+    /// How to mend it: text that can be pasted into the pipeline, or a hint.
+    pub fn help(&self) -> Option<&str> {
+        self.0.help.as_deref()
+    }
+}
+
+impl fmt::Display for IoError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(path) = &self.0.path {
+            write!(f, "`{}`", path.display())?;
+            if let Some(place) = &self.0.place {
+                write!(f, ", {place}")?;
+            }
+            write!(f, ": ")?;
+        }
+        write!(f, "{}", self.0.message)
+    }
+}

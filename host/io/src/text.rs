@@ -1,0 +1,185 @@
+//! Text files, compressed or not: lines in, bytes out.
+
+use std::fmt;
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, BufWriter, Read, Write};
+use std::path::Path;
+
+use flate2::bufread::MultiGzDecoder;
+use flate2::write::GzEncoder;
+
+use crate::error::IoError;
+
+/// How a whole file is compressed; its last extension says so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Compression {
+    None,
+    Gzip,
+    Zstd,
+}
+
+impl fmt::Display for Compression {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Compression::None => "plain text",
+            Compression::Gzip => "gzip",
+            Compression::Zstd => "zstd",
+        })
+    }
+}
+
+impl Compression {
+    /// The file's name without the extension of its compression, and the compression.
+    pub(crate) fn split(path: &Path) -> (String, Compression) {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let lower = name.to_lowercase();
+        for (extension, compression) in [(".gz", Compression::Gzip), (".zst", Compression::Zstd)] {
+            if lower.ends_with(extension) {
+                return (name[..name.len() - extension.len()].to_owned(), compression);
+            }
+        }
+        (name.into_owned(), Compression::None)
+    }
+}
+
+const BUFFER: usize = 256 << 10;
+/// A column's text is addressed by 32-bit offsets, so no line may be longer.
+const LONGEST_LINE: u64 = i32::MAX as u64;
+
+/// The lines of a text file, decompressed as they are read.
+pub(crate) struct Lines {
+    bytes: Box<dyn BufRead + Send>,
+    compression: Compression,
+    line: Vec<u8>,
+    number: u64,
+}
+
+impl Lines {
+    pub(crate) fn open(path: &Path) -> Result<Lines, IoError> {
+        Self::try_open(path)
+            .map_err(|error| IoError::system("cannot open", &error).in_file(path))?
+    }
+
+    fn try_open(path: &Path) -> io::Result<Result<Lines, IoError>> {
+        let file = File::open(path)?;
+        let (_, compression) = Compression::split(path);
+        let mut raw = BufReader::with_capacity(BUFFER, file);
+        // A decoder takes no bytes for no rows: a file cut to nothing would pass unseen.
+        if compression != Compression::None && raw.fill_buf()?.is_empty() {
+            return Ok(Err(IoError::data(format!(
+                "the file is empty, not {compression}"
+            ))
+            .in_file(path)));
+        }
+        let bytes: Box<dyn BufRead + Send> = match compression {
+            Compression::None => Box::new(raw),
+            Compression::Gzip => {
+                Box::new(BufReader::with_capacity(BUFFER, MultiGzDecoder::new(raw)))
+            }
+            Compression::Zstd => Box::new(BufReader::with_capacity(
+                BUFFER,
+                zstd::Decoder::with_buffer(raw)?,
+            )),
+        };
+        Ok(Ok(Lines {
+            bytes,
+            compression,
+            line: Vec::new(),
+            number: 0,
+        }))
+    }
+
+    /// The next line with its end, if it has one, and its number from 1; none after the last. A byte-order mark before the
+    /// first line is left out.
+    pub(crate) fn next_line(&mut self) -> Result<Option<(u64, &[u8])>, IoError> {
+        self.line.clear();
+        let read = (&mut self.bytes)
+            .take(LONGEST_LINE)
+            .read_until(b'\n', &mut self.line);
+        self.number += 1;
+        let length = read.map_err(|error| self.unreadable(&error))?;
+        if length as u64 == LONGEST_LINE && self.line.last() != Some(&b'\n') {
+            return Err(IoError::data("the line is longer than 2 GiB").at_line(self.number));
+        }
+        let text = match self.number {
+            1 => self
+                .line
+                .strip_prefix(b"\xef\xbb\xbf")
+                .unwrap_or(&self.line),
+            _ => &self.line,
+        };
+        Ok((length > 0).then_some((self.number, text)))
+    }
+
+    fn unreadable(&self, error: &io::Error) -> IoError {
+        let error = match (self.compression, error.kind()) {
+            (Compression::None, _) => IoError::system("cannot read", error),
+            (compression, io::ErrorKind::UnexpectedEof) => IoError::data(format!(
+                "the {compression} data end too early: the file was cut short"
+            )),
+            // Decoders report what they do not understand without the system's number.
+            (compression, _) if error.raw_os_error().is_none() => {
+                IoError::data(format!("the {compression} data are corrupt: {error}"))
+            }
+            _ => IoError::system("cannot read", error),
+        };
+        error.at_line(self.number)
+    }
+}
+
+/// Where a format's bytes go: a file, through its compression.
+pub(crate) enum Sink {
+    Plain(BufWriter<File>),
+    Gzip(Box<GzEncoder<BufWriter<File>>>),
+    Zstd(zstd::Encoder<'static, BufWriter<File>>),
+}
+
+impl Sink {
+    pub(crate) fn new(file: File, compression: Compression) -> Result<Sink, IoError> {
+        let file = BufWriter::with_capacity(BUFFER, file);
+        Ok(match compression {
+            Compression::None => Sink::Plain(file),
+            // The header holds neither name nor time: equal rows give equal bytes.
+            Compression::Gzip => Sink::Gzip(Box::new(GzEncoder::new(
+                file,
+                flate2::Compression::default(),
+            ))),
+            Compression::Zstd => {
+                let level = zstd::DEFAULT_COMPRESSION_LEVEL;
+                Sink::Zstd(
+                    zstd::Encoder::new(file, level)
+                        .map_err(|error| IoError::system("cannot write", &error))?,
+                )
+            }
+        })
+    }
+
+    /// Everything to the file.
+    pub(crate) fn finish(self) -> Result<File, IoError> {
+        let file = match self {
+            Sink::Plain(file) => Ok(file),
+            Sink::Gzip(encoder) => encoder.finish(),
+            Sink::Zstd(encoder) => encoder.finish(),
+        };
+        file.and_then(|file| file.into_inner().map_err(io::IntoInnerError::into_error))
+            .map_err(|error| IoError::system("cannot write", &error))
+    }
+}
+
+impl Write for Sink {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Sink::Plain(file) => file.write(bytes),
+            Sink::Gzip(encoder) => encoder.write(bytes),
+            Sink::Zstd(encoder) => encoder.write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match self {
+            Sink::Plain(file) => file.flush(),
+            Sink::Gzip(encoder) => encoder.flush(),
+            Sink::Zstd(encoder) => encoder.flush(),
+        }
+    }
+}
