@@ -1,1 +1,124 @@
-//! placeholder
+//! Batches cut anew, so that where they end depends on the rows and the policy alone.
+
+use std::collections::VecDeque;
+
+use arrow::array::{Array, ArrayRef, AsArray, MutableArrayData, RecordBatch, RecordBatchOptions, make_array};
+use arrow::compute::concat_batches;
+use arrow::datatypes::{DataType, SchemaRef};
+use arrow::error::ArrowError;
+
+use crate::dataset::BatchPolicy;
+use crate::error::IoError;
+
+/// Takes batches as they come, gives batches as the policy says.
+pub(crate) struct Cutter {
+    schema: SchemaRef,
+    policy: BatchPolicy,
+    /// What is not yet a batch, and its size.
+    parts: Vec<RecordBatch>,
+    rows: usize,
+    bits: u64,
+    ready: VecDeque<RecordBatch>,
+}
+
+impl Cutter {
+    pub(crate) fn new(schema: SchemaRef, policy: BatchPolicy) -> Cutter {
+        Cutter { schema, policy, parts: Vec::new(), rows: 0, bits: 0, ready: VecDeque::new() }
+    }
+
+    pub(crate) fn push(&mut self, batch: &RecordBatch) -> Result<(), IoError> {
+        let budget = self.policy.bytes as u64 * 8;
+        let mut start = 0;
+        while start < batch.num_rows() {
+            let most = (batch.num_rows() - start).min(self.policy.rows - self.rows);
+            let size = |rows: usize| self.bits + range_bits(batch, start, start + rows);
+            // The fewest rows that reach the budget: sizes grow with rows, so halving finds them.
+            let (mut low, mut high) = (1, most);
+            while low < high {
+                let middle = (low + high) / 2;
+                if size(middle) >= budget { high = middle } else { low = middle + 1 }
+            }
+            let bits = size(low);
+            self.parts.push(batch.slice(start, low));
+            (self.rows, self.bits) = (self.rows + low, bits);
+            start += low;
+            if self.rows == self.policy.rows || self.bits >= budget {
+                self.end()?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes a batch of what is left.
+    pub(crate) fn end(&mut self) -> Result<(), IoError> {
+        let batch = match self.parts.as_slice() {
+            [] => return Ok(()),
+            [one] => one.clone(),
+            parts => concat_batches(&self.schema, parts).map_err(IoError::from_arrow)?,
+        };
+        self.parts.clear();
+        (self.rows, self.bits) = (0, 0);
+        self.ready.push_back(batch);
+        Ok(())
+    }
+
+    pub(crate) fn next(&mut self) -> Option<RecordBatch> {
+        self.ready.pop_front()
+    }
+}
+
+/// The rows in memory of their own, without what lies around a slice: neighbours of its first and last bits among them.
+pub(crate) fn compact(batch: &RecordBatch) -> Result<RecordBatch, IoError> {
+    let copy = |column: &ArrayRef| {
+        let data = column.to_data();
+        let mut copy = MutableArrayData::new(vec![&data], false, data.len());
+        copy.try_extend(0, 0, data.len())?;
+        Ok(make_array(copy.freeze()))
+    };
+    let columns: Result<Vec<_>, ArrowError> = batch.columns().iter().map(copy).collect();
+    let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+    columns
+        .and_then(|columns| RecordBatch::try_new_with_options(batch.schema(), columns, &options))
+        .map_err(IoError::from_arrow)
+}
+
+/// The memory of a batch's rows, in bits.
+pub(crate) fn batch_bits(batch: &RecordBatch) -> u64 {
+    range_bits(batch, 0, batch.num_rows())
+}
+
+fn range_bits(batch: &RecordBatch, start: usize, end: usize) -> u64 {
+    batch.columns().iter().map(|column| array_bits(column, start, end)).sum()
+}
+
+/// The memory of some values, in bits so that parts add up exactly however they are cut.
+fn array_bits(array: &dyn Array, start: usize, end: usize) -> u64 {
+    let rows = (end - start) as u64;
+    let data = |offsets: &[i32]| 8 * (offsets[end] - offsets[start]) as u64 + 32 * rows;
+    let items = |offsets: &[i32], items: &dyn Array| {
+        array_bits(items, offsets[start] as usize, offsets[end] as usize) + 32 * rows
+    };
+    let values = match array.data_type() {
+        DataType::Null => return 0,
+        DataType::Boolean => rows,
+        DataType::Utf8 => data(array.as_string::<i32>().value_offsets()),
+        DataType::Binary => data(array.as_binary::<i32>().value_offsets()),
+        DataType::FixedSizeBinary(width) => 8 * rows * *width as u64,
+        DataType::List(_) => {
+            let list = array.as_list::<i32>();
+            items(list.value_offsets(), list.values())
+        }
+        DataType::Map(..) => {
+            let map = array.as_map();
+            items(map.value_offsets(), map.entries())
+        }
+        DataType::FixedSizeList(_, width) => {
+            let (list, width) = (array.as_fixed_size_list(), *width as usize);
+            array_bits(list.values(), start * width, end * width)
+        }
+        DataType::Struct(_) => array.as_struct().columns().iter().map(|column| array_bits(column, start, end)).sum(),
+        other => 8 * rows * other.primitive_width().unwrap_or(0) as u64,
+    };
+    // One more for whether there is a value.
+    values + rows
+}

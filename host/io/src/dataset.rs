@@ -32,8 +32,8 @@ pub struct InputSpec {
 pub struct BatchPolicy {
     /// At most so many rows.
     pub rows: usize,
-    /// About so many bytes: of text for text formats, of memory for binary ones. One row more may begin before it is
-    /// reached, and a row is never parted.
+    /// About so many bytes: of text for text formats, of memory for binary ones; at most 256 MiB. The row that reaches it is
+    /// the batch's last, whole.
     pub bytes: usize,
 }
 
@@ -72,14 +72,8 @@ impl Dataset {
             bytes += files::size(file)?;
         }
         let schema = format.implementation().schema(&files, spec)?;
-        canonical::check_names(&schema)?;
-        Ok(Dataset {
-            spec: Arc::new(spec.clone()),
-            format,
-            files: files.into(),
-            bytes,
-            schema: Arc::new(schema),
-        })
+        canonical::check_names(&schema).map_err(|error| error.in_file(&files[0]))?;
+        Ok(Dataset { spec: Arc::new(spec.clone()), format, files: files.into(), bytes, schema: Arc::new(schema) })
     }
 
     /// The columns of every chunk, in canonical types.
@@ -104,17 +98,8 @@ impl Dataset {
 
     /// Reads from the first row on.
     pub fn read(&self, policy: BatchPolicy) -> Reader {
-        let policy = BatchPolicy {
-            rows: policy.rows.max(1),
-            bytes: policy.bytes.max(1),
-        };
-        Reader {
-            dataset: self.clone(),
-            policy,
-            next_file: 0,
-            open: None,
-            failed: false,
-        }
+        let policy = BatchPolicy { rows: policy.rows.max(1), bytes: policy.bytes.max(1) };
+        Reader { dataset: self.clone(), policy, next_file: 0, open: None, failed: false }
     }
 }
 
@@ -148,11 +133,7 @@ impl Iterator for Reader {
         while !self.failed {
             let result = match self.open.as_mut().map(Iterator::next) {
                 Some(Some(Ok((origin, rows)))) => {
-                    return Some(Ok(Chunk {
-                        file: self.next_file as u32 - 1,
-                        origin,
-                        rows,
-                    }));
+                    return Some(Ok(Chunk { file: self.next_file as u32 - 1, origin, rows }));
                 }
                 Some(Some(Err(error))) => Err(error),
                 Some(None) => {

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use arrow::error::ArrowError;
+
 /// Whose affair an error is; the CLI's exit code depends on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ErrorKind {
@@ -34,10 +36,7 @@ impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Place::Line { line, column: None } => write!(f, "line {line}"),
-            Place::Line {
-                line,
-                column: Some(column),
-            } => write!(f, "line {line}, column {column}"),
+            Place::Line { line, column: Some(column) } => write!(f, "line {line}, column {column}"),
             Place::RowGroup(n) => write!(f, "row group {n}"),
             Place::Batch(n) => write!(f, "record batch {n}"),
         }
@@ -61,13 +60,7 @@ struct Fault {
 impl IoError {
     pub(crate) fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
         let message = message.into();
-        IoError(Box::new(Fault {
-            kind,
-            path: None,
-            place: None,
-            message,
-            help: None,
-        }))
+        IoError(Box::new(Fault { kind, path: None, place: None, message, help: None }))
     }
 
     pub(crate) fn spec(message: impl Into<String>) -> Self {
@@ -81,6 +74,14 @@ impl IoError {
     /// The system's error, after what was being done (`cannot open`).
     pub(crate) fn system(doing: &str, error: &std::io::Error) -> Self {
         Self::new(ErrorKind::System, format!("{doing}: {error}"))
+    }
+
+    /// An error of Arrow's libraries while writing, or of rows that are too much for one batch.
+    pub(crate) fn from_arrow(error: ArrowError) -> Self {
+        match error {
+            ArrowError::IoError(_, error) => Self::system("cannot write", &error),
+            other => Self::data(arrow_words(other)),
+        }
     }
 
     pub(crate) fn in_file(mut self, path: impl AsRef<Path>) -> Self {
@@ -138,5 +139,15 @@ impl fmt::Display for IoError {
             write!(f, ": ")?;
         }
         write!(f, "{}", self.0.message)
+    }
+}
+
+/// Arrow's message without the name of its kind.
+pub(crate) fn arrow_words(error: ArrowError) -> String {
+    match error {
+        ArrowError::IoError(message, _) | ArrowError::IpcError(message) | ArrowError::ParquetError(message) => message,
+        ArrowError::InvalidArgumentError(message) | ArrowError::CastError(message) => message,
+        ArrowError::ParseError(message) | ArrowError::JsonError(message) | ArrowError::SchemaError(message) => message,
+        other => other.to_string(),
     }
 }

@@ -25,10 +25,7 @@ fn matches(base: &Path, path: &str) -> Result<Vec<PathBuf>, IoError> {
     if literal.is_dir() {
         return Err(IoError::spec("is a folder, not a file")
             .in_file(&literal)
-            .with_help(format!(
-                "name its files: \"{}/*.jsonl\"",
-                path.trim_end_matches('/')
-            )));
+            .with_help(format!("name its files: \"{}/*.jsonl\"", path.trim_end_matches('/'))));
     }
     // A file whose name happens to look like a pattern is that file.
     if literal.exists() {
@@ -50,16 +47,12 @@ fn matches(base: &Path, path: &str) -> Result<Vec<PathBuf>, IoError> {
         false => escaped.join(path),
     };
     // Hidden files are left out: an output that is being written is one.
-    let options = glob::MatchOptions {
-        require_literal_leading_dot: true,
-        ..Default::default()
-    };
+    let options = glob::MatchOptions { require_literal_leading_dot: true, ..Default::default() };
     let found = glob::glob_with(&pattern.to_string_lossy(), options)
         .map_err(|error| bad(format!("is not a pattern: {}", error.msg)))?;
     let mut files = Vec::new();
     for entry in found {
-        let entry =
-            entry.map_err(|e| IoError::system("cannot open", e.error()).in_file(e.path()))?;
+        let entry = entry.map_err(|e| IoError::system("cannot open", e.error()).in_file(e.path()))?;
         if !entry.is_dir() {
             files.push(entry);
         }
@@ -78,24 +71,17 @@ pub(crate) fn format(files: &[PathBuf], given: Option<Format>) -> Result<Format,
         let this = Format::of(file, given)?;
         match format {
             Some((first, path)) if first != this => {
-                let message = format!(
-                    "is {this}, but `{}` is {first}: an input has one format",
-                    path.display()
-                );
+                let message = format!("is {this}, but `{}` is {first}: an input has one format", path.display());
                 return Err(IoError::spec(message).in_file(file));
             }
             _ => format = format.or(Some((this, file))),
         }
     }
-    format
-        .map(|(format, _)| format)
-        .ok_or_else(|| IoError::spec("an input needs at least one path"))
+    format.map(|(format, _)| format).ok_or_else(|| IoError::spec("an input needs at least one path"))
 }
 
 /// The file's size in bytes.
 pub(crate) fn size(file: &Path) -> Result<u64, IoError> {
-    let metadata = file
-        .metadata()
-        .map_err(|error| IoError::system("cannot open", &error).in_file(file))?;
+    let metadata = file.metadata().map_err(|error| IoError::system("cannot open", &error).in_file(file))?;
     Ok(metadata.len())
 }

@@ -18,6 +18,7 @@
 //! A format is one file under `formats/` and a line in its list.
 
 mod canonical;
+mod columns;
 mod cut;
 mod dataset;
 mod error;

@@ -46,18 +46,13 @@ impl OutputSpec {
             .prefix(&format!(".{name}.partial-"))
             .permissions(Permissions::from_mode(0o666))
             .tempfile_in(folder)
-            .map_err(|error| {
-                IoError::system("cannot write into the folder", &plain(error)).in_file(folder)
-            })
+            .map_err(|error| IoError::system("cannot write into the folder", &plain(error)).in_file(folder))
     }
 }
 
 /// The system's error without the path that `tempfile` adds: ours names the folder.
 fn plain(error: std::io::Error) -> std::io::Error {
-    error.raw_os_error().map_or_else(
-        || std::io::Error::from(error.kind()),
-        std::io::Error::from_raw_os_error,
-    )
+    error.raw_os_error().map_or_else(|| std::io::Error::from(error.kind()), std::io::Error::from_raw_os_error)
 }
 
 /// Asks whether the output can be written, and leaves nothing behind: folders that are missing are not made.
@@ -69,12 +64,10 @@ pub fn check_writable(spec: &OutputSpec) -> Result<(), IoError> {
     let mut folder = spec.folder();
     while let Err(error) = folder.metadata() {
         folder = match folder.parent() {
-            Some(parent) if error.kind() == std::io::ErrorKind::NotFound => {
-                match parent.as_os_str().is_empty() {
-                    true => Path::new("."),
-                    false => parent,
-                }
-            }
+            Some(parent) if error.kind() == std::io::ErrorKind::NotFound => match parent.as_os_str().is_empty() {
+                true => Path::new("."),
+                false => parent,
+            },
             _ => return Err(IoError::system("cannot open the folder", &error).in_file(folder)),
         };
     }
@@ -105,19 +98,12 @@ impl Writer {
             .map_err(|error| IoError::system("cannot make the folder", &error).in_file(folder))?;
         let temporary = spec.temporary(folder)?;
         let file = temporary.as_file().try_clone();
-        let file =
-            file.map_err(|error| IoError::system("cannot write", &error).in_file(&spec.path))?;
+        let file = file.map_err(|error| IoError::system("cannot write", &error).in_file(&spec.path))?;
         let (_, compression) = Compression::split(&spec.path);
         let writer = Sink::new(file, compression)
             .and_then(|sink| format.implementation().write(sink, &schema, &spec.path))
             .map_err(|error| error.in_file(&spec.path))?;
-        Ok(Writer {
-            path: spec.path.clone(),
-            temporary,
-            schema,
-            rows: 0,
-            writer,
-        })
+        Ok(Writer { path: spec.path.clone(), temporary, schema, rows: 0, writer })
     }
 
     /// The schema it was created with.
@@ -131,9 +117,7 @@ impl Writer {
     /// A full disk and its like; a value that the format cannot hold.
     pub fn write(&mut self, rows: &RecordBatch) -> Result<(), IoError> {
         self.rows += rows.num_rows() as u64;
-        self.writer
-            .write(rows)
-            .map_err(|error| error.in_file(&self.path))
+        self.writer.write(rows).map_err(|error| error.in_file(&self.path))
     }
 
     /// Completes the file, still under its hidden name.
@@ -141,25 +125,11 @@ impl Writer {
     /// # Errors
     /// A full disk and its like.
     pub fn finish(self) -> Result<Finished, IoError> {
-        let Writer {
-            path,
-            temporary,
-            rows,
-            writer,
-            ..
-        } = self;
+        let Writer { path, temporary, rows, writer, .. } = self;
         let sink = writer.finish().and_then(Sink::finish);
         let file = sink.map_err(|error| error.in_file(&path))?;
-        let bytes = file
-            .metadata()
-            .map_err(|error| IoError::system("cannot write", &error).in_file(&path))?
-            .len();
-        Ok(Finished {
-            rows,
-            bytes,
-            path,
-            temporary,
-        })
+        let bytes = file.metadata().map_err(|error| IoError::system("cannot write", &error).in_file(&path))?.len();
+        Ok(Finished { rows, bytes, path, temporary })
     }
 }
 
@@ -181,29 +151,12 @@ impl Finished {
     /// # Errors
     /// The system's; the temporary is removed then.
     pub fn commit(self) -> Result<Committed, IoError> {
-        let Finished {
-            rows,
-            bytes,
-            path,
-            temporary,
-        } = self;
-        let fail = |error: &std::io::Error| {
-            IoError::system("cannot put the file in its place", error).in_file(&path)
-        };
-        temporary
-            .as_file()
-            .sync_all()
-            .map_err(|error| fail(&error))?;
-        temporary
-            .persist(&path)
-            .map_err(|error| fail(&error.error))?;
-        let folder = path
-            .parent()
-            .filter(|folder| !folder.as_os_str().is_empty())
-            .unwrap_or(Path::new("."));
-        File::open(folder)
-            .and_then(|folder| folder.sync_all())
-            .map_err(|error| fail(&error))?;
+        let Finished { rows, bytes, path, temporary } = self;
+        let fail = |error: &std::io::Error| IoError::system("cannot put the file in its place", error).in_file(&path);
+        temporary.as_file().sync_all().map_err(|error| fail(&error))?;
+        temporary.persist(&path).map_err(|error| fail(&error.error))?;
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        File::open(folder).and_then(|folder| folder.sync_all()).map_err(|error| fail(&error))?;
         Ok(Committed { rows, bytes, path })
     }
 }

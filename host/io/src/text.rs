@@ -42,9 +42,17 @@ impl Compression {
     }
 }
 
+/// How much of each of `files` files a schema is inferred from, in rows: a thousand in all, and at least a hundred of each.
+pub(crate) fn sample_rows(files: usize) -> usize {
+    (1_000 / files).max(100)
+}
+
+/// Where rows are huge, the sample of a file ends sooner.
+pub(crate) const SAMPLE_BYTES: usize = 64 << 20;
+
 const BUFFER: usize = 256 << 10;
-/// A column's text is addressed by 32-bit offsets, so no line may be longer.
-const LONGEST_LINE: u64 = i32::MAX as u64;
+/// A column's text is addressed by 31-bit offsets, so no line may be longer; half, for what stands in the batch before it.
+pub(crate) const LONGEST_LINE: u64 = 1 << 30;
 
 /// The lines of a text file, decompressed as they are read.
 pub(crate) struct Lines {
@@ -56,8 +64,7 @@ pub(crate) struct Lines {
 
 impl Lines {
     pub(crate) fn open(path: &Path) -> Result<Lines, IoError> {
-        Self::try_open(path)
-            .map_err(|error| IoError::system("cannot open", &error).in_file(path))?
+        Self::try_open(path).map_err(|error| IoError::system("cannot open", &error).in_file(path))?
     }
 
     fn try_open(path: &Path) -> io::Result<Result<Lines, IoError>> {
@@ -66,46 +73,28 @@ impl Lines {
         let mut raw = BufReader::with_capacity(BUFFER, file);
         // A decoder takes no bytes for no rows: a file cut to nothing would pass unseen.
         if compression != Compression::None && raw.fill_buf()?.is_empty() {
-            return Ok(Err(IoError::data(format!(
-                "the file is empty, not {compression}"
-            ))
-            .in_file(path)));
+            return Ok(Err(IoError::data(format!("the file is empty, not {compression}")).in_file(path)));
         }
         let bytes: Box<dyn BufRead + Send> = match compression {
             Compression::None => Box::new(raw),
-            Compression::Gzip => {
-                Box::new(BufReader::with_capacity(BUFFER, MultiGzDecoder::new(raw)))
-            }
-            Compression::Zstd => Box::new(BufReader::with_capacity(
-                BUFFER,
-                zstd::Decoder::with_buffer(raw)?,
-            )),
+            Compression::Gzip => Box::new(BufReader::with_capacity(BUFFER, MultiGzDecoder::new(raw))),
+            Compression::Zstd => Box::new(BufReader::with_capacity(BUFFER, zstd::Decoder::with_buffer(raw)?)),
         };
-        Ok(Ok(Lines {
-            bytes,
-            compression,
-            line: Vec::new(),
-            number: 0,
-        }))
+        Ok(Ok(Lines { bytes, compression, line: Vec::new(), number: 0 }))
     }
 
     /// The next line with its end, if it has one, and its number from 1; none after the last. A byte-order mark before the
     /// first line is left out.
     pub(crate) fn next_line(&mut self) -> Result<Option<(u64, &[u8])>, IoError> {
         self.line.clear();
-        let read = (&mut self.bytes)
-            .take(LONGEST_LINE)
-            .read_until(b'\n', &mut self.line);
+        let read = (&mut self.bytes).take(LONGEST_LINE).read_until(b'\n', &mut self.line);
         self.number += 1;
         let length = read.map_err(|error| self.unreadable(&error))?;
         if length as u64 == LONGEST_LINE && self.line.last() != Some(&b'\n') {
-            return Err(IoError::data("the line is longer than 2 GiB").at_line(self.number));
+            return Err(IoError::data("the line is longer than 1 GiB").at_line(self.number));
         }
         let text = match self.number {
-            1 => self
-                .line
-                .strip_prefix(b"\xef\xbb\xbf")
-                .unwrap_or(&self.line),
+            1 => self.line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&self.line),
             _ => &self.line,
         };
         Ok((length > 0).then_some((self.number, text)))
@@ -114,9 +103,9 @@ impl Lines {
     fn unreadable(&self, error: &io::Error) -> IoError {
         let error = match (self.compression, error.kind()) {
             (Compression::None, _) => IoError::system("cannot read", error),
-            (compression, io::ErrorKind::UnexpectedEof) => IoError::data(format!(
-                "the {compression} data end too early: the file was cut short"
-            )),
+            (compression, io::ErrorKind::UnexpectedEof) => {
+                IoError::data(format!("the {compression} data end too early: the file was cut short"))
+            }
             // Decoders report what they do not understand without the system's number.
             (compression, _) if error.raw_os_error().is_none() => {
                 IoError::data(format!("the {compression} data are corrupt: {error}"))
@@ -140,16 +129,10 @@ impl Sink {
         Ok(match compression {
             Compression::None => Sink::Plain(file),
             // The header holds neither name nor time: equal rows give equal bytes.
-            Compression::Gzip => Sink::Gzip(Box::new(GzEncoder::new(
-                file,
-                flate2::Compression::default(),
-            ))),
+            Compression::Gzip => Sink::Gzip(Box::new(GzEncoder::new(file, flate2::Compression::default()))),
             Compression::Zstd => {
                 let level = zstd::DEFAULT_COMPRESSION_LEVEL;
-                Sink::Zstd(
-                    zstd::Encoder::new(file, level)
-                        .map_err(|error| IoError::system("cannot write", &error))?,
-                )
+                Sink::Zstd(zstd::Encoder::new(file, level).map_err(|error| IoError::system("cannot write", &error))?)
             }
         })
     }

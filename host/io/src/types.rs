@@ -1,5 +1,9 @@
-//! placeholder
-use arrow::datatypes::{DataType, Field};
+//! The types that `types` of an input may name, and the line of the pipeline that mends a misfit.
+
+use arrow::datatypes::{DataType, Field, TimeUnit};
+
+use crate::dataset::InputSpec;
+use crate::error::IoError;
 
 const EXTENSION: &str = "ARROW:extension:name";
 const JSON: &str = "arrow.json";
@@ -11,6 +15,104 @@ pub fn is_json(field: &Field) -> bool {
 
 /// A nullable column that holds JSON as text.
 pub fn json_field(name: &str) -> Field {
-    Field::new(name, DataType::Utf8, true)
-        .with_metadata([(EXTENSION, JSON), ("ARROW:extension:metadata", "")])
+    Field::new(name, DataType::Utf8, true).with_metadata([(EXTENSION, JSON), ("ARROW:extension:metadata", "")])
+}
+
+#[rustfmt::skip]
+const SCALARS: &[(&str, DataType)] = &[
+    ("string", DataType::Utf8), ("bool", DataType::Boolean),
+    ("int8", DataType::Int8), ("int16", DataType::Int16), ("int32", DataType::Int32), ("int64", DataType::Int64),
+    ("uint8", DataType::UInt8), ("uint16", DataType::UInt16), ("uint32", DataType::UInt32), ("uint64", DataType::UInt64),
+    ("float32", DataType::Float32), ("float64", DataType::Float64), ("date", DataType::Date32),
+];
+
+/// Microseconds, as Parquet and most others keep them.
+fn timestamp() -> DataType {
+    DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()))
+}
+
+/// The column of a type as the pipeline writes it.
+fn field(column: &str, name: &str) -> Option<Field> {
+    let data_type = match name {
+        "json" => return Some(json_field(column)),
+        "timestamp" => timestamp(),
+        _ => match name.strip_prefix("list<").and_then(|rest| rest.strip_suffix('>')) {
+            Some(items) => DataType::List(field(Field::LIST_FIELD_DEFAULT_NAME, items.trim())?.into()),
+            None => SCALARS.iter().find(|(scalar, _)| *scalar == name)?.1.clone(),
+        },
+    };
+    Some(Field::new(column, data_type, true))
+}
+
+/// The columns that `types` of the input declares, by name.
+pub(crate) fn declared(spec: &InputSpec) -> Result<Vec<Field>, IoError> {
+    let parse = |(column, name): (&String, &String)| {
+        field(column, name).ok_or_else(|| {
+            let scalars: Vec<_> = SCALARS.iter().map(|(name, _)| *name).collect();
+            let names = format!("types: json, {}, timestamp, list<…> of one of these", scalars.join(", "));
+            IoError::spec(format!("there is no type `{name}` (of `types` for the column `{column}`)")).with_help(names)
+        })
+    };
+    spec.types.iter().map(parse).collect()
+}
+
+/// A type in the words of `types`, as far as they go.
+pub(crate) fn name(field: &Field) -> String {
+    match field.data_type() {
+        DataType::Utf8 if is_json(field) => "json".into(),
+        DataType::Null => "null".into(),
+        DataType::Struct(_) => "an object".into(),
+        DataType::Timestamp(..) => "timestamp".into(),
+        DataType::List(items) => format!("list<{}>", name(items)),
+        other => match SCALARS.iter().find(|(_, data_type)| data_type == other) {
+            Some((name, _)) => (*name).into(),
+            None => other.to_string(),
+        },
+    }
+}
+
+/// The line of the pipeline that gives `column` the type: the input's `types`, with this one.
+pub(crate) fn mend(spec: &InputSpec, column: &str, type_name: &str) -> String {
+    let mut types = spec.types.clone();
+    types.insert(column.into(), type_name.into());
+    let bare = |key: &str| !key.is_empty() && key.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-".contains(&b));
+    let entry = |(key, name): (&String, &String)| match bare(key) {
+        true => format!("{key} = \"{name}\""),
+        // A string of JSON is one of TOML too.
+        false => format!("{} = \"{name}\"", serde_json::Value::from(key.as_str())),
+    };
+    let entries: Vec<_> = types.iter().map(entry).collect();
+    format!("under `[inputs.{}]`: types = {{ {} }}", spec.name, entries.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn spec(types: &[(&str, &str)]) -> InputSpec {
+        let types = types.iter().map(|(k, v)| (k.to_string(), v.to_string())).collect();
+        InputSpec { name: "docs".into(), types, ..Default::default() }
+    }
+
+    #[test]
+    fn every_name_reads_back_as_itself() {
+        let all = SCALARS.iter().map(|(name, _)| *name).chain(["json", "timestamp", "list<json>", "list<list<int8>>"]);
+        for type_name in all {
+            assert_eq!(name(&field("c", type_name).unwrap()), type_name);
+        }
+    }
+
+    #[test]
+    fn an_unknown_type_lists_the_known() {
+        let error = declared(&spec(&[("a", "strnig")])).unwrap_err();
+        assert_eq!(error.to_string(), "there is no type `strnig` (of `types` for the column `a`)");
+        assert!(error.help().unwrap().contains("int64") && error.help().unwrap().contains("list<…>"));
+        assert!(declared(&spec(&[("a", "list<what>")])).is_err());
+    }
+
+    #[test]
+    fn the_mend_keeps_what_is_declared_and_quotes_keys() {
+        let line = mend(&spec(&[("meta", "json")]), "my score", "float64");
+        assert_eq!(line, "under `[inputs.docs]`: types = { meta = \"json\", \"my score\" = \"float64\" }");
+    }
 }

@@ -37,21 +37,10 @@ pub(crate) trait FileFormat: Sync {
     fn schema(&self, files: &[PathBuf], spec: &InputSpec) -> Result<Schema, IoError>;
 
     /// The rows of one file, in the dataset's schema.
-    fn read(
-        &self,
-        file: &Path,
-        schema: &SchemaRef,
-        spec: &InputSpec,
-        policy: BatchPolicy,
-    ) -> Result<Rows, IoError>;
+    fn read(&self, file: &Path, schema: &SchemaRef, spec: &InputSpec, policy: BatchPolicy) -> Result<Rows, IoError>;
 
     /// Writes rows of a schema to `sink`, whose name will be `path`; refuses a schema that the format cannot hold.
-    fn write(
-        &self,
-        sink: Sink,
-        schema: &SchemaRef,
-        path: &Path,
-    ) -> Result<Box<dyn RowWriter>, IoError>;
+    fn write(&self, sink: Sink, schema: &SchemaRef, path: &Path) -> Result<Box<dyn RowWriter>, IoError>;
 }
 
 /// A file being written.
@@ -83,10 +72,7 @@ const FORMATS: &[Listed] = &[
 
 impl Format {
     fn listed(self) -> &'static Listed {
-        FORMATS
-            .iter()
-            .find(|listed| listed.format == self)
-            .expect("every format is listed")
+        FORMATS.iter().find(|listed| listed.format == self).expect("every format is listed")
     }
 
     pub(crate) fn implementation(self) -> &'static dyn FileFormat {
@@ -109,29 +95,16 @@ impl Format {
     /// An extension that says nothing; a compressed binary format.
     pub fn of(path: &Path, given: Option<Format>) -> Result<Format, IoError> {
         let (stem, compression) = Compression::split(path);
-        let extension = Path::new(&stem)
-            .extension()
-            .unwrap_or_default()
-            .to_string_lossy()
-            .to_lowercase();
-        let by_extension = || {
-            FORMATS
-                .iter()
-                .find(|listed| listed.extensions.contains(&extension.as_str()))
-        };
+        let extension = Path::new(&stem).extension().unwrap_or_default().to_string_lossy().to_lowercase();
+        let by_extension = || FORMATS.iter().find(|listed| listed.extensions.contains(&extension.as_str()));
         let Some(listed) = given.map(Format::listed).or_else(by_extension) else {
             let names: Vec<_> = Format::names().map(|name| format!("\"{name}\"")).collect();
-            return Err(
-                IoError::spec(format!("the extension `{extension}` names no format"))
-                    .in_file(path)
-                    .with_help(format!("say which: format = {}", names.join(" or "))),
-            );
+            return Err(IoError::spec(format!("the extension `{extension}` names no format"))
+                .in_file(path)
+                .with_help(format!("say which: format = {}", names.join(" or "))));
         };
         if compression != Compression::None && !listed.text {
-            let message = format!(
-                "{} cannot be read or written as {compression}: it compresses inside",
-                listed.name
-            );
+            let message = format!("{} cannot be read or written as {compression}: it compresses inside", listed.name);
             return Err(IoError::spec(message).in_file(path));
         }
         Ok(listed.format)
@@ -151,8 +124,7 @@ impl std::str::FromStr for Format {
         let names = || Format::names().collect::<Vec<_>>().join(", ");
         let listed = FORMATS.iter().find(|listed| listed.name == name);
         listed.map(|listed| listed.format).ok_or_else(|| {
-            IoError::spec(format!("there is no format `{name}`"))
-                .with_help(format!("formats: {}", names()))
+            IoError::spec(format!("there is no format `{name}`")).with_help(format!("formats: {}", names()))
         })
     }
 }

@@ -1,0 +1,335 @@
+//! Columns being built from text, value by value; strict: a value fits exactly or is a [`Misfit`].
+
+use std::sync::Arc;
+
+use arrow::array::*;
+use arrow::buffer::{NullBuffer, OffsetBuffer};
+use arrow::compute::cast;
+use arrow::compute::kernels::cast_utils::Parser;
+use arrow::datatypes::{DataType, Date32Type, Field, FieldRef, Fields, TimestampNanosecondType};
+
+use crate::dataset::InputSpec;
+use crate::error::IoError;
+use crate::types;
+
+/// A value that its column cannot hold.
+#[derive(Debug)]
+pub(crate) struct Misfit {
+    /// Names from the column's to the value's; the innermost first, as they are learnt on the way out.
+    pub(crate) path: Vec<String>,
+    pub(crate) message: String,
+    /// The type that would hold it, as `types` names it, if the column is one of the top.
+    pub(crate) would_fit: &'static str,
+}
+
+impl Misfit {
+    pub(crate) fn new(message: String, would_fit: &'static str) -> Misfit {
+        Misfit { path: Vec::new(), message, would_fit }
+    }
+
+    /// As an error of the input, with the line of `types` that mends it; `anything` is the type that holds any value of the
+    /// format.
+    pub(crate) fn into_error(self, spec: &InputSpec, anything: &'static str) -> IoError {
+        let Misfit { path, message, would_fit } = self;
+        let Some(column) = path.last() else { return IoError::data(message) };
+        let dotted = path.iter().rev().map(String::as_str).collect::<Vec<_>>().join(".");
+        let declared = spec.types.get(column).map(String::as_str);
+        // Inside a column, or against a declaration, only that is sure to fit.
+        let would_fit = if path.len() > 1 || declared.is_some() { anything } else { would_fit };
+        let error = IoError::data(format!("`{dotted}` {message}"));
+        match declared == Some(would_fit) {
+            true => error,
+            false => error.with_help(types::mend(spec, column, would_fit)),
+        }
+    }
+}
+
+/// The start of a text, for messages.
+pub(crate) fn excerpt(text: &str) -> String {
+    match text.char_indices().nth(40) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
+}
+
+pub(crate) enum Column {
+    Null(usize),
+    Bool(BooleanBuilder),
+    /// Every integer but uint64, and its type.
+    Int(Int64Builder, DataType),
+    Uint64(UInt64Builder),
+    /// float64 or float32.
+    Float(Float64Builder, DataType),
+    Text(StringBuilder),
+    Json(StringBuilder),
+    Timestamp(TimestampMicrosecondBuilder),
+    Date(Date32Builder),
+    List(Box<ListColumn>),
+    Struct(StructColumn),
+}
+
+pub(crate) struct ListColumn {
+    field: FieldRef,
+    pub(crate) items: Column,
+    ends: Vec<i32>,
+    valid: NullBufferBuilder,
+}
+
+pub(crate) struct StructColumn {
+    pub(crate) fields: Fields,
+    pub(crate) columns: Vec<Column>,
+    valid: NullBufferBuilder,
+}
+
+impl Column {
+    /// An empty column of a field's type, which is one that [`types`] or an inference gave.
+    pub(crate) fn new(field: &Field) -> Column {
+        match field.data_type() {
+            DataType::Null => Column::Null(0),
+            DataType::Boolean => Column::Bool(BooleanBuilder::new()),
+            DataType::UInt64 => Column::Uint64(UInt64Builder::new()),
+            DataType::Float32 | DataType::Float64 => Column::Float(Float64Builder::new(), field.data_type().clone()),
+            DataType::Utf8 if types::is_json(field) => Column::Json(StringBuilder::new()),
+            DataType::Utf8 => Column::Text(StringBuilder::new()),
+            DataType::Date32 => Column::Date(Date32Builder::new()),
+            DataType::Timestamp(..) => {
+                Column::Timestamp(TimestampMicrosecondBuilder::new().with_data_type(field.data_type().clone()))
+            }
+            DataType::List(items) => Column::List(Box::new(ListColumn {
+                field: items.clone(),
+                items: Column::new(items),
+                ends: Vec::new(),
+                valid: NullBufferBuilder::new(0),
+            })),
+            DataType::Struct(fields) => Column::Struct(StructColumn::new(fields)),
+            integer if integer.is_integer() => Column::Int(Int64Builder::new(), integer.clone()),
+            other => unreachable!("no text is read as {other}"),
+        }
+    }
+
+    /// The name of its type, for messages.
+    pub(crate) fn type_name(&self) -> String {
+        match self {
+            Column::Null(_) => "null, as all that was seen of it".into(),
+            Column::Bool(_) => "bool".into(),
+            Column::Uint64(_) => "uint64".into(),
+            Column::Int(_, data_type) | Column::Float(_, data_type) => {
+                types::name(&Field::new("", data_type.clone(), true))
+            }
+            Column::Text(_) => "string".into(),
+            Column::Json(_) => "json".into(),
+            Column::Timestamp(_) => "timestamp".into(),
+            Column::Date(_) => "date".into(),
+            Column::List(list) => format!("list<{}>", types::name(&list.field)),
+            Column::Struct(_) => "an object".into(),
+        }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        match self {
+            Column::Null(length) => *length,
+            Column::Bool(b) => b.len(),
+            Column::Int(b, _) => b.len(),
+            Column::Uint64(b) => b.len(),
+            Column::Float(b, _) => b.len(),
+            Column::Text(b) | Column::Json(b) => b.len(),
+            Column::Timestamp(b) => b.len(),
+            Column::Date(b) => b.len(),
+            Column::List(list) => list.ends.len(),
+            Column::Struct(members) => members.valid.len(),
+        }
+    }
+
+    pub(crate) fn push_null(&mut self) {
+        match self {
+            Column::Null(length) => *length += 1,
+            Column::Bool(b) => b.append_null(),
+            Column::Int(b, _) => b.append_null(),
+            Column::Uint64(b) => b.append_null(),
+            Column::Float(b, _) => b.append_null(),
+            Column::Text(b) | Column::Json(b) => b.append_null(),
+            Column::Timestamp(b) => b.append_null(),
+            Column::Date(b) => b.append_null(),
+            Column::List(list) => list.end(false),
+            Column::Struct(members) => members.end(false),
+        }
+    }
+
+    fn misfit(&self, found: &str, would_fit: &'static str) -> Misfit {
+        Misfit::new(format!("should be {}, found {found}", self.type_name()), would_fit)
+    }
+
+    pub(crate) fn push_bool(&mut self, value: bool) -> Result<(), Misfit> {
+        match self {
+            Column::Bool(b) => b.append_value(value),
+            Column::Null(_) => return Err(self.misfit(&value.to_string(), "bool")),
+            _ => return Err(self.misfit(&value.to_string(), "json")),
+        }
+        Ok(())
+    }
+
+    pub(crate) fn push_int(&mut self, value: i64) -> Result<(), Misfit> {
+        match self {
+            Column::Int(b, DataType::Int64) => b.append_value(value),
+            Column::Int(b, data_type) if in_range(value, data_type) => b.append_value(value),
+            Column::Uint64(b) if value >= 0 => b.append_value(value as u64),
+            Column::Null(_) => return Err(self.misfit(&format!("the integer {value}"), "int64")),
+            _ => return Err(self.misfit(&format!("the integer {value}"), "json")),
+        }
+        Ok(())
+    }
+
+    pub(crate) fn push_uint(&mut self, value: u64) -> Result<(), Misfit> {
+        match (i64::try_from(value), self) {
+            (Ok(value), column) => column.push_int(value)?,
+            (Err(_), Column::Uint64(b)) => b.append_value(value),
+            (Err(_), column) => return Err(column.misfit(&format!("the integer {value}"), "uint64")),
+        }
+        Ok(())
+    }
+
+    /// A number with a fraction or an exponent, in a column that is none of floats.
+    pub(crate) fn float_misfit(&self, value: f64) -> Misfit {
+        let fits = matches!(self, Column::Int(..) | Column::Uint64(_) | Column::Null(_));
+        self.misfit(&format!("the float {value}"), if fits { "float64" } else { "json" })
+    }
+
+    /// A number of a float column, from its text: rounded once and to the nearest, and an integer not at all.
+    pub(crate) fn push_float(&mut self, text: &str) -> Result<(), Misfit> {
+        let Column::Float(b, data_type) = self else { return Err(self.misfit(&excerpt(text), "json")) };
+        let single = *data_type == DataType::Float32;
+        let exact = match single {
+            true => text.parse::<f32>().ok().map(f64::from),
+            false => text.parse::<f64>().ok(),
+        };
+        let integer = || !text.contains(['.', 'e', 'E']);
+        let message = match exact {
+            None => format!("should be {}, found {}", self.type_name(), excerpt(text)),
+            Some(value) if !value.is_finite() => {
+                format!("is out of the range of {}: {}", self.type_name(), excerpt(text))
+            }
+            Some(value) if text.len() > 7 && integer() && text.parse::<i128>() != Ok(value as i128) => {
+                format!("would lose digits as {}: {}", self.type_name(), excerpt(text))
+            }
+            Some(value) => {
+                b.append_value(value);
+                return Ok(());
+            }
+        };
+        Err(Misfit::new(message, if single { "float64" } else { "json" }))
+    }
+
+    pub(crate) fn push_text(&mut self, text: &str) -> Result<(), Misfit> {
+        match self {
+            Column::Text(b) => b.append_value(text),
+            Column::Timestamp(b) => match TimestampNanosecondType::parse(text) {
+                Some(nanos) if nanos % 1_000 == 0 => b.append_value(nanos.div_euclid(1_000)),
+                Some(_) => return Err(self.misfit(&format!("{text:?}, finer than a microsecond"), "string")),
+                None => return Err(self.misfit(&format!("the string {:?}", excerpt(text)), "string")),
+            },
+            Column::Date(b) => match Date32Type::parse(text) {
+                Some(days) => b.append_value(days),
+                None => return Err(self.misfit(&format!("the string {:?}", excerpt(text)), "string")),
+            },
+            Column::Null(_) => return Err(self.misfit(&format!("the string {:?}", excerpt(text)), "string")),
+            _ => return Err(self.misfit(&format!("the string {:?}", excerpt(text)), "json")),
+        }
+        Ok(())
+    }
+
+    pub(crate) fn list_misfit(&self) -> Misfit {
+        self.misfit("a list", "json")
+    }
+
+    pub(crate) fn object_misfit(&self) -> Misfit {
+        self.misfit("an object", "json")
+    }
+
+    /// What was pushed, leaving the column empty.
+    pub(crate) fn finish(&mut self) -> ArrayRef {
+        match self {
+            Column::Null(length) => Arc::new(NullArray::new(std::mem::take(length))),
+            Column::Bool(b) => Arc::new(b.finish()),
+            Column::Int(b, DataType::Int64) => Arc::new(b.finish()),
+            // In range, each of them, so the cast is of the width alone.
+            Column::Int(b, data_type) => cast(&b.finish(), data_type).expect("integers cast"),
+            Column::Float(b, DataType::Float64) => Arc::new(b.finish()),
+            Column::Float(b, data_type) => cast(&b.finish(), data_type).expect("floats cast"),
+            Column::Uint64(b) => Arc::new(b.finish()),
+            Column::Text(b) | Column::Json(b) => Arc::new(b.finish()),
+            Column::Timestamp(b) => Arc::new(b.finish()),
+            Column::Date(b) => Arc::new(b.finish()),
+            Column::List(list) => Arc::new(list.finish()),
+            Column::Struct(members) => Arc::new(members.finish()),
+        }
+    }
+}
+
+fn in_range(value: i64, data_type: &DataType) -> bool {
+    let (low, high) = match data_type {
+        DataType::Int8 => (i8::MIN.into(), i8::MAX.into()),
+        DataType::Int16 => (i16::MIN.into(), i16::MAX.into()),
+        DataType::Int32 => (i32::MIN.into(), i32::MAX.into()),
+        DataType::UInt8 => (0, u8::MAX.into()),
+        DataType::UInt16 => (0, u16::MAX.into()),
+        DataType::UInt32 => (0, u32::MAX.into()),
+        _ => (i64::MIN, i64::MAX),
+    };
+    (low..=high).contains(&value)
+}
+
+impl ListColumn {
+    /// Ends a list of the items pushed since the last; one that is not valid is null.
+    pub(crate) fn end(&mut self, valid: bool) {
+        // A batch is far smaller than 2 GiB of text, and an item takes a byte of it.
+        self.ends.push(self.items.len() as i32);
+        self.valid.append(valid);
+    }
+
+    fn finish(&mut self) -> ListArray {
+        let offsets: Vec<i32> = std::iter::once(0).chain(self.ends.drain(..)).collect();
+        let items = self.items.finish();
+        ListArray::new(self.field.clone(), OffsetBuffer::new(offsets.into()), items, self.valid.finish())
+    }
+}
+
+impl StructColumn {
+    pub(crate) fn new(fields: &Fields) -> StructColumn {
+        let columns = fields.iter().map(|field| Column::new(field)).collect();
+        StructColumn { fields: fields.clone(), columns, valid: NullBufferBuilder::new(0) }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.valid.len()
+    }
+
+    /// Ends an object; members that were not pushed are null.
+    pub(crate) fn end(&mut self, valid: bool) {
+        let length = self.valid.len();
+        for column in &mut self.columns {
+            if column.len() == length {
+                column.push_null();
+            }
+        }
+        self.valid.append(valid);
+    }
+
+    /// The members alone: for rows, which are objects that are never null.
+    pub(crate) fn finish_columns(&mut self) -> (usize, Vec<ArrayRef>) {
+        let (length, _) = self.finish_validity();
+        (length, self.columns.iter_mut().map(Column::finish).collect())
+    }
+
+    fn finish_validity(&mut self) -> (usize, Option<NullBuffer>) {
+        (self.valid.len(), self.valid.finish())
+    }
+
+    fn finish(&mut self) -> StructArray {
+        let (length, nulls) = self.finish_validity();
+        let columns: Vec<_> = self.columns.iter_mut().map(Column::finish).collect();
+        match columns.is_empty() {
+            true => StructArray::new_empty_fields(length, nulls),
+            false => StructArray::new(self.fields.clone(), columns, nulls),
+        }
+    }
+}

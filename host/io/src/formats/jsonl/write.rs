@@ -1,0 +1,105 @@
+//! Rows to JSON Lines, by arrow-json; JSON text goes out as the JSON that it is.
+
+use std::sync::Arc;
+
+use arrow::array::{Array, AsArray, RecordBatch, StringArray};
+use arrow::datatypes::{DataType, Field, FieldRef, SchemaRef};
+use arrow::error::ArrowError;
+use arrow_json::EncoderOptions;
+use arrow_json::writer::{Encoder, EncoderFactory, LineDelimited, NullableEncoder, Writer, WriterBuilder};
+
+use crate::error::IoError;
+use crate::formats::RowWriter;
+use crate::text::Sink;
+use crate::types::is_json;
+
+struct JsonlWriter {
+    writer: Writer<Sink, LineDelimited>,
+}
+
+pub(super) fn create(sink: Sink, schema: &SchemaRef) -> Result<Box<dyn RowWriter>, IoError> {
+    schema.fields().iter().try_for_each(|field| check(field, field.name()))?;
+    let builder = WriterBuilder::new().with_explicit_nulls(true).with_encoder_factory(Arc::new(JsonText));
+    Ok(Box::new(JsonlWriter { writer: builder.build(sink) }))
+}
+
+/// Refuses what JSON cannot say.
+fn check(field: &Field, path: &str) -> Result<(), IoError> {
+    match field.data_type() {
+        DataType::Struct(fields) => fields.iter().try_for_each(|f| check(f, &format!("{path}.{}", f.name()))),
+        DataType::List(items) | DataType::FixedSizeList(items, _) => check(items, path),
+        DataType::Map(entries, _) => match entries.data_type() {
+            DataType::Struct(pair) if pair[0].data_type() == &DataType::Utf8 => check(&pair[1], path),
+            _ => Err(IoError::data(format!("`{path}` is a map whose keys are not strings, which JSON cannot hold"))
+                .with_help("write parquet or arrow, or leave the column out")),
+        },
+        _ => Ok(()),
+    }
+}
+
+impl RowWriter for JsonlWriter {
+    fn write(&mut self, rows: &RecordBatch) -> Result<(), IoError> {
+        for (field, column) in rows.schema_ref().fields().iter().zip(rows.columns()) {
+            check_text(field, column)?;
+        }
+        // A row of no columns is an object all the same; arrow-json has no rows without columns.
+        if rows.num_columns() == 0 {
+            let lines = "{}\n".repeat(rows.num_rows());
+            let written = std::io::Write::write_all(self.writer.get_mut(), lines.as_bytes());
+            return written.map_err(|error| IoError::system("cannot write", &error));
+        }
+        self.writer.write(rows).map_err(IoError::from_arrow)
+    }
+
+    fn finish(mut self: Box<Self>) -> Result<Sink, IoError> {
+        self.writer.finish().map_err(IoError::from_arrow)?;
+        Ok(self.writer.into_inner())
+    }
+}
+
+/// JSON text comes from files and steps, and would break the line it stands in if it were none.
+fn check_text(field: &Field, column: &dyn Array) -> Result<(), IoError> {
+    match field.data_type() {
+        DataType::Utf8 if is_json(field) => {
+            for text in column.as_string::<i32>().iter().flatten() {
+                serde_json::from_str::<serde::de::IgnoredAny>(text).map_err(|error| {
+                    let text = crate::columns::excerpt(text);
+                    IoError::data(format!("`{}` should hold JSON text, found {text:?}: {error}", field.name()))
+                })?;
+            }
+            Ok(())
+        }
+        DataType::Struct(fields) => {
+            fields.iter().zip(column.as_struct().columns()).try_for_each(|(field, column)| check_text(field, column))
+        }
+        DataType::List(items) => check_text(items, column.as_list::<i32>().values()),
+        DataType::FixedSizeList(items, _) => check_text(items, column.as_fixed_size_list().values()),
+        DataType::Map(entries, _) => check_text(entries, column.as_map().entries()),
+        _ => Ok(()),
+    }
+}
+
+#[derive(Debug)]
+struct JsonText;
+
+impl EncoderFactory for JsonText {
+    fn make_default_encoder<'a>(
+        &self,
+        field: &'a FieldRef,
+        array: &'a dyn Array,
+        _: &'a EncoderOptions,
+    ) -> Result<Option<NullableEncoder<'a>>, ArrowError> {
+        let encoder = || NullableEncoder::new(Box::new(Verbatim(array.as_string())), array.nulls().cloned());
+        Ok(is_json(field).then(encoder))
+    }
+}
+
+struct Verbatim<'a>(&'a StringArray);
+
+impl Encoder for Verbatim<'_> {
+    fn encode(&mut self, row: usize, out: &mut Vec<u8>) {
+        // JSON has line ends only between its tokens, where a space means the same.
+        let byte = |byte: u8| if matches!(byte, b'\n' | b'\r') { b' ' } else { byte };
+        out.extend(self.0.value(row).bytes().map(byte));
+    }
+}
