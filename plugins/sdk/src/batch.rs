@@ -1,0 +1,82 @@
+//! The rows of one call.
+
+use crate::array::{Array, Kind};
+use crate::array_buf::ArrayBuf;
+use crate::error::{Result, StepError};
+use crate::raw::columns::{Batch as RawBatch, Column as RawColumn};
+use crate::types::{Column, Schema};
+
+/// Rows as columns: those that the step reads, and no others.
+pub struct Batch {
+    pub(crate) raw: RawBatch,
+    pub(crate) first_row: u64,
+}
+
+impl Batch {
+    /// How many rows.
+    pub fn rows(&self) -> usize {
+        self.raw.rows as usize
+    }
+
+    /// The place of this batch's first row in a global step's input; 0 in a transform, which counts rows from its batch.
+    pub fn first_row(&self) -> u64 {
+        self.first_row
+    }
+
+    /// The view on a column.
+    ///
+    /// # Errors
+    /// `failed`, if the step's shape does not read that column; `input`, if its text is no UTF-8.
+    pub fn get<K: Kind + ?Sized>(&self, column: &Column<K>) -> Result<K::View<'_>> {
+        let array = self.array(column.name())?;
+        array
+            .view::<K>()
+            .map_err(|error| StepError { message: format!("column `{}`: {}", column.name(), error.message), ..error })
+    }
+
+    /// A column of any type.
+    ///
+    /// # Errors
+    /// `failed`, if the step's shape does not read that column.
+    pub fn array(&self, name: impl AsRef<str>) -> Result<Array<'_>> {
+        let id = self.find(name.as_ref())?;
+        Ok(Array::new(&self.raw.arrays, id as usize))
+    }
+
+    /// Moves a column out of this batch, to be put out as it is; what remains of it there is empty.
+    ///
+    /// # Errors
+    /// `failed`, if the step's shape does not read that column.
+    pub fn move_out(&mut self, name: impl AsRef<str>) -> Result<ArrayBuf> {
+        let id = self.find(name.as_ref())?;
+        Ok(ArrayBuf::unflatten(&mut self.raw.arrays, id))
+    }
+
+    /// The columns of this batch, in order.
+    pub fn columns(&self) -> impl ExactSizeIterator<Item = (&str, Array<'_>)> {
+        let array = |column: &RawColumn| Array::new(&self.raw.arrays, column.values as usize);
+        self.raw.columns.iter().map(move |column| (column.name.as_str(), array(column)))
+    }
+
+    /// The schema of these columns.
+    pub fn schema(&self) -> Schema {
+        Schema::of_input(0, &self.raw)
+    }
+
+    fn find(&self, name: &str) -> Result<u32> {
+        match self.raw.columns.iter().find(|column| column.name == name) {
+            Some(column) => Ok(column.values),
+            None => Err(StepError::failed(format!(
+                "column `{name}` is not in the batch: the step has to name it in `Shape::reads`"
+            ))),
+        }
+    }
+}
+
+/// A batch of these columns, all of `rows` values.
+pub(crate) fn assemble(rows: usize, columns: impl IntoIterator<Item = (String, ArrayBuf)>) -> RawBatch {
+    let mut arrays = Vec::new();
+    let columns =
+        columns.into_iter().map(|(name, array)| RawColumn { name, values: array.flatten(&mut arrays) }).collect();
+    RawBatch { rows: rows as u32, columns, arrays }
+}

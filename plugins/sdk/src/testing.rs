@@ -1,0 +1,1 @@
+//! Runs a step natively, over rows in JSON, as the host would.
