@@ -1,2 +1,44 @@
-//! Builds, runs, tests.
-fn main() {}
+//! What the repository does for itself: `cargo xtask guests`, `cargo xtask demo`, `cargo xtask test`.
+//!
+//! 1. [`toolchain`] finds a compiler for wasm, or gets one.
+//! 2. [`guests`] builds the bundled steps and the test guests with it, to `target/guests/NAME.wasm`.
+//! 3. [`demo`] runs the first example with them; [`check`] runs every check there is.
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "it talks to whoever runs it")]
+
+mod check;
+mod command;
+mod demo;
+mod guests;
+mod toolchain;
+
+use std::path::Path;
+use std::process::ExitCode;
+
+const USAGE: &str = "\
+usage: cargo xtask COMMAND
+
+  guests        build every component to target/guests/NAME.wasm
+  demo [ARGS]   build all, and run examples/01-curate with ARGS (for instance --load eager)
+  test          run every check: format, clippy, tests, documentation, licences
+";
+
+/// What goes wrong, in words for whoever runs it.
+pub(crate) type Result<T, E = String> = std::result::Result<T, E>;
+
+fn main() -> ExitCode {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new("."));
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let done = match arguments.split_first() {
+        Some((command, [])) if command == "guests" => guests::build(root).map(|_| ExitCode::SUCCESS),
+        Some((command, [])) if command == "test" => check::run(root),
+        Some((command, arguments)) if command == "demo" => demo::run(root, arguments),
+        _ => {
+            eprint!("{USAGE}");
+            return ExitCode::from(2);
+        }
+    };
+    done.unwrap_or_else(|error| {
+        eprintln!("error: {error}");
+        ExitCode::FAILURE
+    })
+}

@@ -1,0 +1,82 @@
+//! Every check there is, in the order of how soon it tells something. The first that fails ends it.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
+use std::time::Instant;
+
+use crate::{Result, command, guests};
+
+/// How a check ended.
+enum End {
+    Passed,
+    Failed(String),
+    /// What would have to be there.
+    Skipped(&'static str),
+}
+
+/// Runs all checks, and sums them up.
+pub(crate) fn run(root: &Path) -> Result<ExitCode> {
+    let checks: [(&str, fn(&Path) -> End); 6] = [
+        ("format", |root| cargo_check(root, &["fmt", "--all", "--check"], &[])),
+        ("guests", |root| guests::build(root).map_or_else(End::Failed, |_| End::Passed)),
+        ("clippy", |root| {
+            cargo_check(root, &["clippy", "--release", "--workspace", "--all-targets", "--", "--deny", "warnings"], &[])
+        }),
+        ("tests", |root| cargo_check(root, &["test", "--release", "--workspace", "--no-fail-fast"], &[])),
+        ("documentation", |root| {
+            let arguments = ["doc", "--release", "--workspace", "--no-deps"];
+            cargo_check(root, &arguments, &[("RUSTDOCFLAGS", "--deny warnings")])
+        }),
+        ("licences", |root| {
+            if command::output(cargo(root).args(["deny", "--version"])).is_none() {
+                return End::Skipped("cargo-deny is not installed: cargo install cargo-deny --locked");
+            }
+            cargo_check(root, &["deny", "check"], &[])
+        }),
+    ];
+    let (mut passed, mut failed, mut skipped) = (0, 0, 0);
+    for (name, check) in checks {
+        eprintln!("\n== {name}");
+        let begun = Instant::now();
+        let end = check(root);
+        let seconds = begun.elapsed().as_secs_f32();
+        match end {
+            End::Passed => {
+                passed += 1;
+                eprintln!("== {name}: passed, {seconds:.1} s");
+            }
+            End::Skipped(missing) => {
+                skipped += 1;
+                eprintln!("== {name}: SKIPPED, {missing}");
+            }
+            End::Failed(error) => {
+                failed += 1;
+                eprintln!("== {name}: FAILED, {seconds:.1} s\nerror: {error}");
+                break;
+            }
+        }
+    }
+    let unreached = checks.len() - passed - failed - skipped;
+    if unreached > 0 {
+        eprintln!("{unreached} checks were not reached");
+    }
+    println!("{passed} passed, {failed} failed, {} skipped", skipped + unreached);
+    Ok(if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn cargo_check(root: &Path, arguments: &[&str], variables: &[(&str, &str)]) -> End {
+    eprintln!("cargo {}", arguments.join(" "));
+    command::run(cargo(root).args(arguments).envs(variables.iter().copied())).map_or_else(End::Failed, |()| End::Passed)
+}
+
+/// The cargo that runs this, at the repository's root.
+pub(crate) fn cargo(root: &Path) -> Command {
+    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or("cargo".into()));
+    cargo.current_dir(root);
+    cargo
+}
+
+/// Where cargo puts native builds.
+pub(crate) fn target_dir(root: &Path) -> PathBuf {
+    root.join(std::env::var_os("CARGO_TARGET_DIR").unwrap_or("target".into()))
+}

@@ -1,0 +1,48 @@
+//! Other programs, run with a word about what they are run for.
+
+use std::process::{Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+use crate::Result;
+
+/// Runs a program to its end, its output the caller's.
+pub(crate) fn run(command: &mut Command) -> Result<()> {
+    match command.status() {
+        Ok(status) if status.success() => Ok(()),
+        Ok(status) => Err(format!("`{}` failed ({status})", words(command))),
+        Err(error) => Err(format!("`{}` could not be run: {error}", words(command))),
+    }
+}
+
+/// What a program prints; `None` if it cannot be run or fails.
+pub(crate) fn output(command: &mut Command) -> Option<String> {
+    let output = command.stderr(Stdio::null()).output().ok()?;
+    output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
+}
+
+/// Runs a program that may never come back: it is killed after `limit`, and `None` returned.
+pub(crate) fn run_at_most(command: &mut Command, limit: Duration) -> Result<Option<ExitStatus>> {
+    let fail = |error| format!("`{}` could not be run: {error}", words(command));
+    let mut child =
+        Command::new(command.get_program()).args(command.get_args()).stdin(Stdio::null()).spawn().map_err(fail)?;
+    let begun = Instant::now();
+    while begun.elapsed() < limit {
+        if let Some(status) = child.try_wait().map_err(fail)? {
+            return Ok(Some(status));
+        }
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    child.kill().map_err(fail)?;
+    child.wait().map_err(fail)?;
+    Ok(None)
+}
+
+/// Whether a program is there to be run.
+pub(crate) fn exists(program: &str) -> bool {
+    Command::new(program).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok()
+}
+
+fn words(command: &Command) -> String {
+    let words = std::iter::once(command.get_program()).chain(command.get_args());
+    words.map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" ")
+}

@@ -1,0 +1,116 @@
+//! Builds every component: the bundled steps (packages `step-NAME`) and the test guests (`guest-NAME`).
+//!
+//! One cargo makes the core modules, wit-component makes components of them. A file is written only where its bytes change,
+//! so that nothing which depends on it is built again.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Instant;
+
+use serde_json::Value;
+use wit_component::ComponentEncoder;
+
+use crate::toolchain::{TARGET, Toolchain};
+use crate::{Result, command};
+
+/// A package that becomes `target/guests/NAME.wasm`.
+struct Guest {
+    package: String,
+    name: String,
+    /// The file stem of its core module.
+    library: String,
+}
+
+/// Builds all guests, and returns the folder that they are in.
+pub(crate) fn build(root: &Path) -> Result<PathBuf> {
+    let begun = Instant::now();
+    let (target, folder) = (root.join("target/wasm"), root.join("target/guests"));
+    let toolchain = Toolchain::get(&root.join("target"))?;
+    let guests = find(root)?;
+
+    let mut cargo = toolchain.cargo(root, &target, "build");
+    cargo.args(["--lib", "--quiet"]);
+    for guest in &guests {
+        cargo.args(["--package", &guest.package]);
+    }
+    command::run(&mut cargo)?;
+
+    let modules = target.join(TARGET).join("guest");
+    fs::create_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+    let mut changed = 0;
+    for guest in &guests {
+        let module = modules.join(&guest.library).with_extension("wasm");
+        let component = folder.join(&guest.name).with_extension("wasm");
+        changed += usize::from(componentize(&module, &component)?);
+    }
+    remove_strangers(&folder, &guests)?;
+    let seconds = begun.elapsed().as_secs_f32();
+    eprintln!("guests: {} components in target/guests, {changed} changed, {seconds:.1} s", guests.len());
+    Ok(folder)
+}
+
+/// The packages of the workspace that are guests.
+fn find(root: &Path) -> Result<Vec<Guest>> {
+    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or("cargo".into()));
+    cargo.current_dir(root).args(["metadata", "--format-version", "1", "--no-deps", "--offline"]);
+    let metadata = command::output(&mut cargo).ok_or("`cargo metadata` failed")?;
+    let metadata: Value = serde_json::from_str(&metadata).map_err(|error| format!("`cargo metadata`: {error}"))?;
+    let packages = metadata["packages"].as_array().map_or(&[][..], Vec::as_slice);
+    let mut guests = Vec::new();
+    for package in packages {
+        let package_name = package["name"].as_str().unwrap_or_default();
+        let Some(name) = package_name.strip_prefix("step-").or(package_name.strip_prefix("guest-")) else { continue };
+        let targets = package["targets"].as_array().map_or(&[][..], Vec::as_slice);
+        let library = targets
+            .iter()
+            .find(|target| target["crate_types"].as_array().is_some_and(|types| types.iter().any(|ty| ty == "cdylib")))
+            .and_then(|target| target["name"].as_str())
+            .ok_or_else(|| {
+                let manifest = package["manifest_path"].as_str().unwrap_or(package_name);
+                format!(
+                    "{manifest}: a guest is linked by itself\nhelp: [lib]\n      crate-type = [\"rlib\", \"cdylib\"]"
+                )
+            })?;
+        guests.push(Guest { package: package_name.into(), name: name.into(), library: library.replace('-', "_") });
+    }
+    guests.sort_by(|a, b| a.name.cmp(&b.name));
+    match guests.windows(2).find(|pair| pair[0].name == pair[1].name) {
+        Some(pair) => Err(format!("`{}` and `{}` would be one file", pair[0].package, pair[1].package)),
+        None => Ok(guests),
+    }
+}
+
+/// Makes a component of a core module, and says whether that changed it. One that is newer than its module is left alone.
+fn componentize(module: &Path, component: &Path) -> Result<bool> {
+    let modified = |path: &Path| fs::metadata(path).and_then(|file| file.modified()).ok();
+    if modified(component).is_some_and(|component| modified(module).is_some_and(|module| component > module)) {
+        return Ok(false);
+    }
+    let failed = |error: String| format!("{}: {error}", module.display());
+    let core = fs::read(module).map_err(|error| failed(error.to_string()))?;
+    let bytes = ComponentEncoder::default()
+        .validate(true)
+        .module(&core)
+        .and_then(|encoder| encoder.encode())
+        .map_err(|error| failed(format!("{error:#}")))?;
+    if fs::read(component).is_ok_and(|old| old == bytes) {
+        return Ok(false);
+    }
+    fs::write(component, bytes).map_err(|error| format!("{}: {error}", component.display()))?;
+    Ok(true)
+}
+
+/// Components whose package is gone would go on being tested and bundled.
+fn remove_strangers(folder: &Path, guests: &[Guest]) -> Result<()> {
+    let entries = fs::read_dir(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+    for path in entries.flatten().map(|entry| entry.path()) {
+        let stem = path.file_stem().unwrap_or_default();
+        let known =
+            path.extension().is_none_or(|ext| ext != "wasm") || guests.iter().any(|guest| stem == guest.name.as_str());
+        if !known {
+            fs::remove_file(&path).map_err(|error| format!("{}: {error}", path.display()))?;
+        }
+    }
+    Ok(())
+}
