@@ -1,0 +1,1 @@
+//! Keeps the first row of each distinct value.

@@ -1,0 +1,1 @@
+//! One row for each item of a list column.

@@ -1,0 +1,1 @@
+//! Keeps the rows for which a CEL expression is true.

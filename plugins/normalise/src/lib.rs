@@ -1,0 +1,96 @@
+//! Unicode form, case and white space of a text column.
+//!
+//! 1. [`Config`] says which; Unicode form comes first, then case, then white space, as each may make work for the next.
+//! 2. [`rewrite`] does case and white space of a whole column in one pass, into one buffer.
+
+mod rewrite;
+
+use callboard_sdk::array::Strings;
+use callboard_sdk::prelude::*;
+use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfc_quick, is_nfkc_quick};
+
+use rewrite::Rewriter;
+
+/// What is made equal.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// The column of text, which is replaced.
+    column: String,
+    /// The Unicode normalization form: `nfc` composes characters, `nfkc` also replaces compatibility characters (ligatures,
+    /// full-width letters).
+    unicode: Unicode,
+    /// Whether letters become lower case.
+    lowercase: bool,
+    /// `collapse` turns each run of Unicode white space into one space, and trims both ends.
+    whitespace: Whitespace,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Config { column: "text".into(), unicode: Unicode::None, lowercase: false, whitespace: Whitespace::Keep }
+    }
+}
+
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+#[allow(missing_docs, reason = "explained where they are used, in `Config`")]
+enum Unicode {
+    None,
+    Nfc,
+    Nfkc,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+enum Whitespace {
+    Keep,
+    Collapse,
+}
+
+/// Normalises a text column: Unicode form, lower case, white space.
+pub struct Normalise;
+
+impl Transform for Normalise {
+    type Config = Config;
+
+    fn bind(config: Config, input: &Schema) -> Result<BoundTransform> {
+        let text = input.utf8(&config.column).at("/column")?;
+        let shape = Shape::new().reads(&text).writes(&text);
+        Ok(shape.process(move |batch| Ok(Output::new().column(normalise(&config, batch.get(&text)?)))))
+    }
+}
+
+fn normalise(config: &Config, texts: Strings<'_>) -> ArrayBuf {
+    let collapse = config.whitespace == Whitespace::Collapse;
+    let mut rewriter = Rewriter::new(config.lowercase, collapse, texts.total_bytes());
+    let mut offsets = Vec::with_capacity(texts.len() + 1);
+    offsets.push(0);
+    for text in texts.iter() {
+        match text.map(|text| (text, composed(config.unicode, text))) {
+            Some((_, Some(composed))) => rewriter.push(&composed),
+            Some((text, None)) => rewriter.push(text),
+            None => {}
+        }
+        offsets.push(rewriter.len() as u32);
+    }
+    ArrayBuf::utf8(offsets, rewriter.finish(), texts.validity())
+}
+
+/// The text in this form, or `None` if it is in it already.
+fn composed(form: Unicode, text: &str) -> Option<String> {
+    // ASCII is its own normal form, and by far the quickest to see.
+    let normal = match form {
+        _ if text.is_ascii() => IsNormalized::Yes,
+        Unicode::None => IsNormalized::Yes,
+        Unicode::Nfc => is_nfc_quick(text.chars()),
+        Unicode::Nfkc => is_nfkc_quick(text.chars()),
+    };
+    match (normal, form) {
+        (IsNormalized::Yes, _) | (_, Unicode::None) => None,
+        (_, Unicode::Nfc) => Some(text.nfc().collect()),
+        (_, Unicode::Nfkc) => Some(text.nfkc().collect()),
+    }
+}
+
+callboard_sdk::transform!(Normalise);

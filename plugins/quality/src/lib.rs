@@ -1,0 +1,1 @@
+//! Drops texts that fail the heuristics of Gopher and C4.

@@ -1,0 +1,1 @@
+//! A random sample of the rows, the same for the same seed.

@@ -1,0 +1,1 @@
+//! Keeps, drops and renames columns.
