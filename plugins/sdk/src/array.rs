@@ -174,6 +174,11 @@ impl Validity<'_> {
     pub fn is_absent(self) -> bool {
         self.0.is_none()
     }
+
+    /// The bits, for a column that has a null where this one has.
+    pub fn to_bits(self) -> Option<Vec<u8>> {
+        self.0.map(<[u8]>::to_vec)
+    }
 }
 
 macro_rules! common {
@@ -193,6 +198,11 @@ macro_rules! common {
         #[inline]
         pub fn is_null(&self, i: usize) -> bool {
             self.validity.is_null(i)
+        }
+
+        /// Which values are null.
+        pub fn validity(&self) -> Validity<'a> {
+            self.validity
         }
 
         /// All values in order, `None` where there is a null.

@@ -1,6 +1,6 @@
 //! Columns as they are written: owned arrays, copied out of a batch or built.
 
-use crate::array::{Array, Spans};
+use crate::array::{Array, Spans, Validity};
 use crate::raw::columns::{
     Array as RawArray, Bytes, Column as RawColumn, FixedBytes, Lists, Values as RawValues, Vectors,
 };
@@ -35,6 +35,12 @@ impl ArrayBuf {
     /// A column of nothing but nulls, of the type `null`.
     pub fn nulls(length: usize) -> Self {
         ArrayBuf::leaf(length, None, RawValues::Nulls)
+    }
+
+    /// A `utf8` column from all values in one buffer, for code that makes them faster than a builder would: value `i` is
+    /// `text[offsets[i]..offsets[i + 1]]`. The host checks that offsets ascend to the end of `text`, and that it is UTF-8.
+    pub fn utf8(offsets: Vec<u32>, text: Vec<u8>, validity: Validity<'_>) -> Self {
+        ArrayBuf::leaf(offsets.len() - 1, validity.to_bits(), RawValues::Utf8(Bytes { offsets, data: text }))
     }
 
     /// A column of structs without null structs, from its members.
