@@ -57,6 +57,7 @@ mod error;
 mod exchange;
 mod export;
 mod host;
+mod key;
 mod output;
 #[doc(hidden)]
 pub mod raw;
@@ -73,6 +74,7 @@ pub use batch::Batch;
 pub use error::{At, ErrorKind, Result, StepError};
 pub use exchange::{Reader, Writer};
 pub use host::{Level, count, log};
+pub use key::Keys;
 pub use output::{Output, Page};
 pub use shape::{BoundGlobal, BoundSource, BoundTransform, Cursor, Loaded, Read, Shape};
 pub use step::{Global, Source, Transform};

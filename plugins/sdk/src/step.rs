@@ -27,6 +27,16 @@ pub trait Transform {
     /// # Errors
     /// `config` for a wrong value, `input` for a column that is not there or of another type.
     fn bind(config: Self::Config, input: &Schema) -> Result<BoundTransform>;
+
+    /// What else can be wrong with a configuration: columns that it names and that are not read. `input` holds every column
+    /// here, and this is called only when a pipeline is checked, before `bind`.
+    ///
+    /// # Errors
+    /// `config` for a wrong value.
+    fn check(config: &Self::Config, input: &Schema) -> Result<()> {
+        let _ = (config, input);
+        Ok(())
+    }
 }
 
 /// A step that needs every row before it puts out the first. Exported with [`global!`](crate::global).
@@ -96,7 +106,9 @@ pub fn declare_transform<T: Transform>(
     config: &str,
     input: &columns::Batch,
 ) -> Result<transform::exports::callboard::step::transform::Shape, RawError> {
-    bind_transform::<T>(config, input).and_then(|bound| bound.shape.into_transform()).map_err(StepError::into_raw)
+    let checked = || T::check(&config::parse(config)?, &Schema::of_input(0, input));
+    let bound = checked().and_then(|()| bind_transform::<T>(config, input));
+    bound.and_then(|bound| bound.shape.into_transform()).map_err(StepError::into_raw)
 }
 
 pub fn open_transform<T: Transform>(
