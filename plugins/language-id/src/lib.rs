@@ -1,1 +1,49 @@
 //! The language that a text is written in.
+
+mod detect;
+
+use callboard_sdk::prelude::*;
+
+/// Which text, and which languages it may be in.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// The column of text.
+    column: String,
+    /// The codes of the only languages to choose from, `["en", "de"]`; without any, all that are known.
+    languages: Vec<String>,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Config { column: "text".into(), languages: vec![] }
+    }
+}
+
+/// Adds the language of a text column (ISO 639) and how sure that is.
+pub struct LanguageId;
+
+impl Transform for LanguageId {
+    type Config = Config;
+
+    fn bind(config: Config, input: &Schema) -> Result<BoundTransform> {
+        let text = input.utf8(&config.column).at("/column")?;
+        let among = config.languages.iter().enumerate().map(|(i, code)| {
+            let message = || format!("`{code}` is no language that is known; known are {}", detect::codes().join(", "));
+            detect::language(code).ok_or_else(|| StepError::config(message()).at(format!("/languages/{i}")))
+        });
+        let detector = detect::detector(among.collect::<Result<_>>()?);
+        let shape = Shape::new().reads(&text).writes(Field::utf8("language")).writes(Field::float64("language_score"));
+        Ok(shape.process(move |batch| {
+            let texts = batch.get(&text)?;
+            let (mut codes, mut scores) = (StringBuilder::with_capacity(texts.len()), NumberBuilder::<f64>::new());
+            for found in texts.iter().map(|text| detector.detect(text?)) {
+                codes.push_option(found.as_ref().map(|found| detect::code(found.lang())));
+                scores.push_option(found.map(|found| found.confidence()));
+            }
+            Ok(Output::new().column(codes.finish()).column(scores.finish()))
+        }))
+    }
+}
+
+callboard_sdk::transform!(LanguageId);

@@ -1,1 +1,79 @@
 //! Keeps, drops and renames columns.
+//!
+//! What is kept or dropped never crosses into this step: the host is told which columns go no further. A renamed column
+//! crosses once and is moved out as it came, under its new name, behind the columns that keep theirs.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use callboard_sdk::prelude::*;
+
+/// Which columns go on, and under which names. All names are those of the input.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// The columns that go on, besides the renamed ones; without it, all.
+    keep: Option<Vec<String>>,
+    /// The columns that go no further.
+    drop: Vec<String>,
+    /// The new name of each renamed column: `{ old = "new" }`.
+    rename: BTreeMap<String, String>,
+}
+
+impl Config {
+    fn goes_on(&self, name: &str) -> bool {
+        let kept = self.keep.as_ref().is_none_or(|keep| keep.iter().any(|kept| kept == name));
+        kept && !self.drop.iter().any(|dropped| dropped == name) && !self.rename.contains_key(name)
+    }
+}
+
+/// Keeps, drops and renames columns.
+pub struct Select;
+
+impl Transform for Select {
+    type Config = Config;
+
+    fn check(config: &Config, input: &Schema) -> Result<()> {
+        for (i, name) in config.keep.iter().flatten().enumerate() {
+            input.field(name).at(format!("/keep/{i}"))?;
+        }
+        for (i, name) in config.drop.iter().enumerate() {
+            input.field(name).at(format!("/drop/{i}"))?;
+            if config.keep.is_some() || config.rename.contains_key(name) {
+                let wish = if config.rename.contains_key(name) { "renamed" } else { "left out by `keep`" };
+                return Err(StepError::config(format!("`{name}` is dropped, and {wish} too")).at(format!("/drop/{i}")));
+            }
+        }
+        let mut taken: BTreeSet<_> = input.fields().iter().map(|field| &field.name).collect();
+        taken.retain(|name| config.goes_on(name));
+        for (old, new) in &config.rename {
+            if new.is_empty() || !taken.insert(new) {
+                let message = match new.as_str() {
+                    "" => "a column needs a name".to_owned(),
+                    new => format!("there would be two columns `{new}`"),
+                };
+                return Err(
+                    StepError::config(message).at(format!("/rename/{}", old.replace('~', "~0").replace('/', "~1")))
+                );
+            }
+        }
+        Ok(())
+    }
+
+    fn bind(config: Config, input: &Schema) -> Result<BoundTransform> {
+        let renamed: Vec<_> =
+            config.rename.iter().map(|(old, new)| Ok((input.any(old).at("/rename")?, new))).collect::<Result<_>>()?;
+        let names = input.fields().iter().map(|field| &field.name);
+        // A name that another column takes over is written in its place, and so not dropped.
+        let dropped = names.filter(|name| !config.goes_on(name) && !renamed.iter().any(|(_, new)| new == name));
+        let shape = Shape::new()
+            .drops_all(dropped)
+            .reads_all(renamed.iter().map(|(old, _)| old))
+            .writes_all(renamed.iter().map(|(old, new)| old.field().clone().renamed(*new)));
+        let renamed: Vec<_> = renamed.into_iter().map(|(old, _)| old).collect();
+        Ok(shape.process(move |mut batch| {
+            renamed.iter().try_fold(Output::new(), |output, old| Ok(output.column(batch.move_out(old)?)))
+        }))
+    }
+}
+
+callboard_sdk::transform!(Select);
