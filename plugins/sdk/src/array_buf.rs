@@ -1,6 +1,7 @@
 //! Columns as they are written: owned arrays, copied out of a batch or built.
 
 use crate::array::{Array, Spans, Validity};
+use crate::builders::Bits;
 use crate::raw::columns::{
     Array as RawArray, Bytes, Column as RawColumn, FixedBytes, Lists, Values as RawValues, Vectors,
 };
@@ -204,7 +205,7 @@ impl Array<'_> {
         let child = |id: u32| Array::new(self.arrays, id as usize);
         let values = match &self.raw.values {
             RawValues::Nulls => ValuesBuf::Leaf(RawValues::Nulls),
-            RawValues::Booleans(bits) => ValuesBuf::Leaf(RawValues::Booleans(pack(
+            RawValues::Booleans(bits) => ValuesBuf::Leaf(RawValues::Booleans(Bits::pack(
                 rows.clone().map(|row| row.is_some_and(|row| bits[row / 8] >> (row % 8) & 1 == 1)),
             ))),
             RawValues::Int8(values) => ValuesBuf::Leaf(RawValues::Int8(numbers(values, rows.clone()))),
@@ -248,18 +249,9 @@ impl Array<'_> {
         };
         let has_validity = !matches!(self.raw.values, RawValues::Nulls)
             && (self.raw.validity.is_some() || rows.clone().any(|row| row.is_none()));
-        let validity = has_validity.then(|| pack(rows.map(|row| row.is_some_and(|row| !self.is_null(row)))));
+        let validity = has_validity.then(|| Bits::pack(rows.map(|row| row.is_some_and(|row| !self.is_null(row)))));
         ArrayBuf { length: length as u32, validity, values, logical: self.raw.logical.clone() }
     }
-}
-
-/// Bits, eight to a byte, the least significant first.
-fn pack(bits: impl ExactSizeIterator<Item = bool>) -> Vec<u8> {
-    let mut bytes = vec![0; bits.len().div_ceil(8)];
-    for (i, bit) in bits.enumerate() {
-        bytes[i / 8] |= u8::from(bit) << (i % 8);
-    }
-    bytes
 }
 
 fn take_bytes(bytes: &Bytes, rows: impl ExactSizeIterator<Item = Option<usize>> + Clone) -> Bytes {

@@ -68,12 +68,18 @@ impl<V: Value> FromIterator<Option<V>> for ArrayBuf {
 
 /// Bits, eight to a byte, the least significant first.
 #[derive(Clone, Debug, Default)]
-struct Bits {
+pub(crate) struct Bits {
     bytes: Vec<u8>,
     len: usize,
 }
 
 impl Bits {
+    pub(crate) fn pack(bits: impl ExactSizeIterator<Item = bool>) -> Vec<u8> {
+        let mut packed = Bits { bytes: Vec::with_capacity(bits.len().div_ceil(8)), len: 0 };
+        bits.for_each(|bit| packed.push(bit));
+        packed.bytes
+    }
+
     #[inline]
     fn push(&mut self, bit: bool) {
         if self.len.is_multiple_of(8) {
@@ -84,10 +90,11 @@ impl Bits {
     }
 
     fn ones(len: usize) -> Self {
-        Bits {
-            bytes: vec![0xff; len / 8].into_iter().chain((len % 8 > 0).then(|| (1 << (len % 8)) - 1)).collect(),
-            len,
+        let mut bytes = vec![0xff; len.div_ceil(8)];
+        if let (Some(last), rest @ 1..) = (bytes.last_mut(), len % 8) {
+            *last = (1 << rest) - 1;
         }
+        Bits { bytes, len }
     }
 }
 

@@ -1,7 +1,5 @@
 //! A global step's way to its inputs and out: readers and the writer, over the host or over memory.
 
-use std::collections::VecDeque;
-
 use crate::array_buf::ArrayBuf;
 use crate::batch::Batch;
 use crate::error::Result;
@@ -21,6 +19,7 @@ pub struct Reader {
 
 enum Rows {
     Host(exchange::Reader),
+    #[cfg_attr(target_arch = "wasm32", allow(dead_code, reason = "made by `testing`, which is native"))]
     /// Natively: batches as the host would give them, and which comes next.
     Memory(Vec<RawBatch>, usize),
 }
@@ -30,6 +29,7 @@ impl Reader {
         Reader { rows: Rows::Host(reader), next_row: 0 }
     }
 
+    #[cfg(not(target_arch = "wasm32"))]
     pub(crate) fn memory(batches: Vec<RawBatch>) -> Self {
         Reader { rows: Rows::Memory(batches, 0), next_row: 0 }
     }
@@ -98,7 +98,7 @@ pub struct Writer {
 #[doc(hidden)]
 pub enum Sink {
     Host(exchange::Writer),
-    Memory(VecDeque<Call>),
+    Memory(Vec<Call>),
 }
 
 /// A call to the writer, kept natively.
@@ -113,21 +113,21 @@ impl Sink {
     fn keep(&mut self, rows: &[u64], columns: Option<RawBatch>) {
         match self {
             Sink::Host(writer) => writer.keep(rows, columns.as_ref()),
-            Sink::Memory(calls) => calls.push_back(Call::Keep(rows.to_vec(), columns)),
+            Sink::Memory(calls) => calls.push(Call::Keep(rows.to_vec(), columns)),
         }
     }
 
     fn write(&mut self, rows: RawBatch) {
         match self {
             Sink::Host(writer) => writer.write(&rows),
-            Sink::Memory(calls) => calls.push_back(Call::Write(rows)),
+            Sink::Memory(calls) => calls.push(Call::Write(rows)),
         }
     }
 
     fn remove(&mut self, rows: Vec<Removal>) {
         match self {
             Sink::Host(writer) => writer.remove(&rows),
-            Sink::Memory(calls) => calls.push_back(Call::Remove(rows)),
+            Sink::Memory(calls) => calls.push(Call::Remove(rows)),
         }
     }
 }

@@ -1,1 +1,0 @@
-//! Runs a step natively, over rows in JSON, as the host would.

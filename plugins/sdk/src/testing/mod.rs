@@ -1,0 +1,215 @@
+//! Runs a step natively, over rows in JSON, as the host would.
+//!
+//! ```
+//! # use callboard_sdk::{prelude::*, testing};
+//! # use serde_json::json;
+//! # #[derive(Deserialize, JsonSchema)]
+//! # pub struct Config {}
+//! # pub struct Short;
+//! # impl Transform for Short {
+//! #     type Config = Config;
+//! #     fn bind(_: Config, input: &Schema) -> Result<BoundTransform> {
+//! #         let text = input.utf8("text")?;
+//! #         Ok(Shape::new().reads(&text).process(move |batch| {
+//! #             let mut output = Output::new();
+//! #             for (i, text) in batch.get(&text)?.iter().enumerate() {
+//! #                 if text.is_none_or(|text| text.len() < 2) {
+//! #                     output.drop(i, "short");
+//! #                 }
+//! #             }
+//! #             Ok(output)
+//! #         }))
+//! #     }
+//! # }
+//! let outcome = testing::transform::<Short>(json!({}), json!([{"text": "ab"}, {"text": "c"}])).unwrap();
+//! assert_eq!(outcome.rows, [json!({"text": "ab"})]);
+//! assert_eq!(outcome.removed, [testing::dropped(1, "short")]);
+//! ```
+
+mod json;
+mod table;
+
+use serde_json::Value;
+
+use crate::batch::Batch;
+use crate::error::{ErrorKind, Result, StepError};
+use crate::exchange::{Call, Reader, Sink};
+use crate::raw::columns::Batch as RawBatch;
+use crate::raw::types::{Error as RawError, ErrorKind as RawErrorKind, Fate, Removal};
+use crate::step::{self, Global, Opened, Source, Transform};
+use crate::types::Schema;
+
+pub use table::Table;
+
+/// What came of the rows.
+#[derive(Debug, PartialEq)]
+pub struct Outcome {
+    /// The rows put out, with all their columns: those written, and those carried.
+    pub rows: Vec<Value>,
+    /// The rows of the (first) input that were removed with a reason.
+    pub removed: Vec<Removed>,
+}
+
+/// A row of the (first) input that went no further.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Removed {
+    /// Which row, from 0.
+    pub row: u64,
+    /// Whether the step could not handle it, and did not only leave it out.
+    pub rejected: bool,
+    /// Why.
+    pub reason: String,
+}
+
+/// What [`Outcome::removed`] says of a row that was dropped.
+pub fn dropped(row: u64, reason: &str) -> Removed {
+    Removed { row, rejected: false, reason: reason.into() }
+}
+
+/// What [`Outcome::removed`] says of a row that was rejected.
+pub fn rejected(row: u64, reason: &str) -> Removed {
+    Removed { row, rejected: true, reason: reason.into() }
+}
+
+/// Runs a transform over these rows: an array of objects in JSON, or a [`Table`] where the types matter.
+///
+/// # Errors
+/// What the step returns.
+///
+/// # Panics
+/// If the step breaks the contract: if it puts out something else when the same rows come in batches of one, say.
+pub fn transform<T: Transform>(config: Value, rows: impl Into<Table>) -> Result<Outcome> {
+    let rows = rows.into();
+    let whole = transform_in_batches::<T>(&config, &rows, usize::MAX)?;
+    let single = transform_in_batches::<T>(&config, &rows, 1)?;
+    assert_eq!(whole, single, "what is put out must not depend on how rows are cut into batches (left: in one batch)");
+    Ok(whole)
+}
+
+fn transform_in_batches<T: Transform>(config: &Value, rows: &Table, batch_rows: usize) -> Result<Outcome> {
+    let config = config.to_string();
+    let shape = step::declare_transform::<T>(&config, &rows.schema()).map_err(from_raw)?;
+    let read = rows.select(&shape.reads);
+    let opened = Opened::new();
+    step::open_transform::<T>(&opened, &config, &read.schema()).map_err(from_raw)?;
+    let mut outcome = Outcome { rows: vec![], removed: vec![] };
+    for (first, batch) in read.batches(batch_rows) {
+        let count = batch.rows as usize;
+        let output = step::process(&opened, batch).map_err(from_raw)?;
+        let gone = |row: u32| output.removed.iter().any(|removal| removal.row == u64::from(row));
+        let origins = match output.origins {
+            Some(origins) => {
+                assert!(!origins.iter().any(|&row| gone(row)), "a row is both kept and removed");
+                origins
+            }
+            None => (0..count as u32).filter(|&row| !gone(row)).collect(),
+        };
+        let origins: Vec<u64> = origins.iter().map(|&row| first as u64 + u64::from(row)).collect();
+        outcome.rows.extend(rows.carry(&origins, &shape.drops, &shape.writes, Some(&output.columns)));
+        for removal in output.removed {
+            assert!(removal.row < count as u64, "row {} of {count} is removed", removal.row);
+            outcome.removed.push(removed(removal, first as u64));
+        }
+    }
+    Ok(outcome)
+}
+
+/// Runs a global step over these inputs, each an array of objects in JSON, or a [`Table`] where the types matter.
+///
+/// # Errors
+/// What the step returns.
+///
+/// # Panics
+/// If the step breaks the contract: if it puts out something else when the inputs come in batches of two, say.
+pub fn global<T: Global>(config: Value, inputs: impl IntoIterator<Item = impl Into<Table>>) -> Result<Outcome> {
+    let inputs: Vec<Table> = inputs.into_iter().map(Into::into).collect();
+    let whole = global_in_batches::<T>(&config, &inputs, usize::MAX)?;
+    let pairs = global_in_batches::<T>(&config, &inputs, 2)?;
+    assert_eq!(whole, pairs, "what is put out must not depend on how rows are cut into batches (left: in one batch)");
+    Ok(whole)
+}
+
+fn global_in_batches<T: Global>(config: &Value, inputs: &[Table], batch_rows: usize) -> Result<Outcome> {
+    let config = config.to_string();
+    let schemas: Vec<_> = inputs.iter().map(Table::schema).collect();
+    let shape = step::declare_global::<T>(&config, &schemas).map_err(from_raw)?;
+    let read: Vec<Table> = inputs.iter().zip(&shape.reads).map(|(input, reads)| input.select(reads)).collect();
+    let schemas: Vec<_> = read.iter().map(Table::schema).collect();
+    let opened = Opened::new();
+    step::open_global::<T>(&opened, &config, &schemas).map_err(from_raw)?;
+    let readers = read.iter().map(|table| Reader::memory(table.batches(batch_rows).map(|(_, batch)| batch).collect()));
+    let sink = step::run_over(&opened, readers.collect(), Sink::Memory(vec![])).map_err(from_raw)?;
+    let Sink::Memory(calls) = sink else { unreachable!("the sink given was in memory") };
+
+    let mut outcome = Outcome { rows: vec![], removed: vec![] };
+    for call in calls {
+        match call {
+            Call::Keep(rows, columns) => {
+                outcome.rows.extend(inputs[0].carry(&rows, &shape.drops, &shape.writes, columns.as_ref()));
+            }
+            Call::Write(rows) => outcome.rows.extend(table::rows_of(&rows)),
+            Call::Remove(removals) => outcome.removed.extend(removals.into_iter().map(|row| removed(row, 0))),
+        }
+    }
+    outcome.removed.sort_by_key(|removed| removed.row);
+    Ok(outcome)
+}
+
+/// Runs a source to its end, and gives the rows that it makes.
+///
+/// # Errors
+/// What the step returns.
+///
+/// # Panics
+/// If the step breaks the contract: if it makes other rows when it goes on from one of its cursors, say.
+pub fn source<T: Source>(config: Value) -> Result<Vec<Value>> {
+    let config = config.to_string();
+    step::declare_source::<T>(&config).map_err(from_raw)?;
+    let (mut rows, mut pages) = (vec![], vec![]);
+    for (page, cursor) in source_from::<T>(&config, None)? {
+        rows.extend(table::rows_of(&page));
+        pages.push((rows.len(), cursor));
+    }
+    for (made, cursor) in pages {
+        let after = source_from::<T>(&config, Some(cursor))?;
+        let after: Vec<_> = after.iter().flat_map(|(page, _)| table::rows_of(page)).collect();
+        assert_eq!(rows[made..], after, "other rows are made after row {made} when the source goes on from there");
+    }
+    Ok(rows)
+}
+
+fn source_from<T: Source>(config: &str, cursor: Option<Vec<u8>>) -> Result<Vec<(RawBatch, Vec<u8>)>> {
+    let opened = Opened::new();
+    step::open_source::<T>(&opened, config, cursor).map_err(from_raw)?;
+    let mut pages = vec![];
+    while let Some(page) = step::next_page::<T>(&opened).map_err(from_raw)? {
+        pages.push((page.rows, page.cursor));
+    }
+    Ok(pages)
+}
+
+/// A batch of these rows, for code that is tested below [`transform`].
+pub fn batch(rows: impl Into<Table>) -> Batch {
+    let rows = rows.into();
+    let raw = rows.batches(usize::MAX).next().map_or_else(|| rows.schema(), |(_, batch)| batch);
+    Batch { raw, first_row: 0 }
+}
+
+/// The schema of these rows.
+pub fn schema(rows: impl Into<Table>) -> Schema {
+    Schema::new(rows.into().fields)
+}
+
+fn removed(removal: Removal, first_row: u64) -> Removed {
+    Removed { row: first_row + removal.row, rejected: removal.fate == Fate::Rejected, reason: removal.reason }
+}
+
+fn from_raw(error: RawError) -> StepError {
+    let kind = match error.kind {
+        RawErrorKind::Config => ErrorKind::Config,
+        RawErrorKind::Input => ErrorKind::Input,
+        RawErrorKind::Transient => ErrorKind::Transient,
+        RawErrorKind::Failed => ErrorKind::Failed,
+    };
+    StepError { kind, message: error.message, at: error.at }
+}
