@@ -119,8 +119,8 @@ impl Lines {
 /// Where a format's bytes go: a file, through its compression.
 pub(crate) enum Sink {
     Plain(BufWriter<File>),
-    Gzip(Box<GzEncoder<BufWriter<File>>>),
-    Zstd(zstd::Encoder<'static, BufWriter<File>>),
+    Gzip(Blocks<GzEncoder<BufWriter<File>>>),
+    Zstd(Blocks<zstd::Encoder<'static, BufWriter<File>>>),
 }
 
 impl Sink {
@@ -128,11 +128,11 @@ impl Sink {
         let file = BufWriter::with_capacity(BUFFER, file);
         Ok(match compression {
             Compression::None => Sink::Plain(file),
-            // The header holds neither name nor time: equal rows give equal bytes.
-            Compression::Gzip => Sink::Gzip(Box::new(GzEncoder::new(file, flate2::Compression::default()))),
+            // The header holds neither name nor time.
+            Compression::Gzip => Sink::Gzip(Blocks::new(GzEncoder::new(file, flate2::Compression::default()))),
             Compression::Zstd => {
-                let level = zstd::DEFAULT_COMPRESSION_LEVEL;
-                Sink::Zstd(zstd::Encoder::new(file, level).map_err(|error| IoError::system("cannot write", &error))?)
+                let encoder = zstd::Encoder::new(file, zstd::DEFAULT_COMPRESSION_LEVEL);
+                Sink::Zstd(Blocks::new(encoder.map_err(|error| IoError::system("cannot write", &error))?))
             }
         })
     }
@@ -141,8 +141,8 @@ impl Sink {
     pub(crate) fn finish(self) -> Result<File, IoError> {
         let file = match self {
             Sink::Plain(file) => Ok(file),
-            Sink::Gzip(encoder) => encoder.finish(),
-            Sink::Zstd(encoder) => encoder.finish(),
+            Sink::Gzip(blocks) => blocks.finish().and_then(GzEncoder::finish),
+            Sink::Zstd(blocks) => blocks.finish().and_then(zstd::Encoder::finish),
         };
         file.and_then(|file| file.into_inner().map_err(io::IntoInnerError::into_error))
             .map_err(|error| IoError::system("cannot write", &error))
@@ -153,16 +153,40 @@ impl Write for Sink {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match self {
             Sink::Plain(file) => file.write(bytes),
-            Sink::Gzip(encoder) => encoder.write(bytes),
-            Sink::Zstd(encoder) => encoder.write(bytes),
+            Sink::Gzip(blocks) => blocks.write(bytes),
+            Sink::Zstd(blocks) => blocks.write(bytes),
         }
     }
 
+    /// Nothing: a flush would show in compressed bytes, and only a finished file counts.
     fn flush(&mut self) -> io::Result<()> {
-        match self {
-            Sink::Plain(file) => file.flush(),
-            Sink::Gzip(encoder) => encoder.flush(),
-            Sink::Zstd(encoder) => encoder.flush(),
+        Ok(())
+    }
+}
+
+/// Gives an encoder blocks of one size: what it makes depends on how its input is cut, and must not show how the rows were.
+pub(crate) struct Blocks<W> {
+    encoder: W,
+    block: Vec<u8>,
+}
+
+impl<W: Write> Blocks<W> {
+    fn new(encoder: W) -> Blocks<W> {
+        Blocks { encoder, block: Vec::with_capacity(BUFFER) }
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let taken = bytes.len().min(BUFFER - self.block.len());
+        self.block.extend_from_slice(&bytes[..taken]);
+        if self.block.len() == BUFFER {
+            self.encoder.write_all(&self.block)?;
+            self.block.clear();
         }
+        Ok(taken)
+    }
+
+    fn finish(mut self) -> io::Result<W> {
+        self.encoder.write_all(&self.block)?;
+        Ok(self.encoder)
     }
 }

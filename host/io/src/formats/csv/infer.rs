@@ -1,6 +1,6 @@
 //! The schema of CSV files: names from the headers, types from `types` or a sample of the rows.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use arrow::datatypes::{DataType, Field, Schema};
 
@@ -75,7 +75,7 @@ fn text(name: &String) -> Field {
 }
 
 /// Of each field of a file, the column of the first file that it belongs to.
-fn places(names: &[String], header: &[String], first: &PathBuf) -> Result<Vec<usize>, IoError> {
+fn places(names: &[String], header: &[String], first: &Path) -> Result<Vec<usize>, IoError> {
     let first = first.display();
     if let Some(missing) = names.iter().find(|name| !header.contains(name)) {
         return Err(IoError::data(format!("the header lacks `{missing}`, which `{first}` has")));

@@ -1,6 +1,6 @@
 //! The schema of JSON Lines, from a sample of their rows and what `types` declares.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use arrow::datatypes::{DataType, Field, Schema};
 use serde_json::Value;
@@ -27,7 +27,7 @@ pub(super) fn schema(files: &[PathBuf], spec: &InputSpec) -> Result<Schema, IoEr
     Ok(Schema::new(seen.chain(unseen).collect::<Vec<_>>()))
 }
 
-fn sample(file: &PathBuf, rows: usize, spec: &InputSpec, columns: &mut Vec<(String, Guess)>) -> Result<(), IoError> {
+fn sample(file: &Path, rows: usize, spec: &InputSpec, columns: &mut Vec<(String, Guess)>) -> Result<(), IoError> {
     let mut lines = Lines::open(file)?;
     let (mut seen, mut bytes) = (0, 0);
     while seen < rows && bytes < SAMPLE_BYTES {

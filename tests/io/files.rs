@@ -1,0 +1,160 @@
+//! Paths, patterns, compression, and where batches are cut.
+
+use callboard_io::{BatchPolicy, Chunk, Dataset, ErrorKind, Format, Place};
+
+use crate::bench::{Bench, POLICY, column, gz, join, zst};
+
+fn names(dataset: &Dataset) -> Vec<String> {
+    dataset.files().iter().map(|file| file.file_name().unwrap().to_string_lossy().into_owned()).collect()
+}
+
+#[test]
+fn patterns_are_sorted_paths_keep_their_order_and_each_file_is_read_once() {
+    let bench = Bench::new();
+    for name in ["b.jsonl", "a.jsonl", "sub/c.jsonl", ".hidden.jsonl", "[odd].jsonl"] {
+        bench.put(name, format!("{{\"from\":\"{name}\"}}\n"));
+    }
+    let open = |paths: &[&str]| names(&bench.open(paths).unwrap());
+    assert_eq!(open(&["*.jsonl"]), ["[odd].jsonl", "a.jsonl", "b.jsonl"]);
+    assert_eq!(open(&["b.jsonl", "*.jsonl"]), ["b.jsonl", "[odd].jsonl", "a.jsonl"]);
+    assert_eq!(open(&["**/*.jsonl"]), ["[odd].jsonl", "a.jsonl", "b.jsonl", "c.jsonl"]);
+    assert_eq!(open(&["[ab].jsonl"]), ["a.jsonl", "b.jsonl"]);
+    assert_eq!(open(&["[odd].jsonl"]), ["[odd].jsonl"]);
+    assert_eq!(open(&[bench.path("a.jsonl").to_str().unwrap()]), ["a.jsonl"]);
+    let chunks = bench.read(&["b.jsonl", "sub/*"]).unwrap();
+    let from: Vec<_> = chunks.iter().map(|chunk| (chunk.file, column(&chunk.rows, "from")[0].clone())).collect();
+    assert_eq!(from, [(0, "b.jsonl".to_string()), (1, "sub/c.jsonl".to_string())]);
+    let bytes: u64 = ["b.jsonl", "sub/c.jsonl"].map(|name| bench.bytes(name).len() as u64).iter().sum();
+    assert_eq!(bench.open(&["b.jsonl", "sub/*"]).unwrap().bytes(), bytes);
+}
+
+#[test]
+fn what_matches_nothing_is_named() {
+    let bench = Bench::with("a.jsonl", "{}");
+    bench.put("sub/b.jsonl", "{}");
+    let cases = [
+        ("none.jsonl", "`none.jsonl`: there is no such file"),
+        ("*.csv", "`*.csv`: the pattern matches no file"),
+        ("no/*.jsonl", "`no/*.jsonl`: the pattern matches no file"),
+        ("sub", "`sub`: is a folder, not a file"),
+    ];
+    for (path, message) in cases {
+        let error = bench.read(&["a.jsonl", path]).unwrap_err();
+        assert_eq!(bench.words(&error).0, message);
+        assert_eq!(error.kind(), ErrorKind::Spec);
+    }
+    assert!(bench.error(&["***"], &[]).0.starts_with("`***`: is not a pattern: "));
+    assert_eq!(bench.error(&[], &[]).0, "an input needs at least one path");
+}
+
+#[test]
+fn the_extension_says_the_format_unless_the_pipeline_does() {
+    let bench = Bench::with("a.txt", "{\"a\":1}\n");
+    let (message, help) = bench.error(&["a.txt"], &[]);
+    assert_eq!(message, "`a.txt`: the extension `txt` names no format");
+    assert_eq!(help, r#"say which: format = "jsonl" or "csv" or "parquet" or "arrow""#);
+    let mut spec = bench.spec(&["a.txt"], &[]);
+    spec.format = Some("jsonl".parse().unwrap());
+    assert_eq!(Dataset::open(&spec).unwrap().format(), Format::Jsonl);
+    let unknown = "yaml".parse::<Format>().unwrap_err();
+    assert_eq!(
+        (unknown.to_string().as_str(), unknown.help()),
+        ("there is no format `yaml`", Some("formats: jsonl, csv, parquet, arrow"))
+    );
+
+    bench.put("b.csv", "a\n1\n");
+    bench.put("c.jsonl", "{}");
+    assert_eq!(
+        bench.error(&["b.csv", "c.jsonl"], &[]).0,
+        "`c.jsonl`: is jsonl, but `b.csv` is csv: an input has one format"
+    );
+    bench.put("d.parquet.gz", "");
+    assert_eq!(
+        bench.error(&["d.parquet.gz"], &[]).0,
+        "`d.parquet.gz`: parquet cannot be read or written as gzip: it compresses inside"
+    );
+}
+
+#[test]
+fn compressed_text_reads_in_parts_too() {
+    let (one, two) = ("{\"a\":1}\n", "{\"a\":2}\n{\"a\":3}\n");
+    let bench = Bench::with("a.jsonl.gz", [gz(one), gz(two)].concat());
+    bench.put("b.jsonl.zst", [zst(one), zst(two)].concat());
+    bench.put("c.csv.gz", gz("a\n1\n2\n3\n"));
+    bench.put("d.tsv.zst", zst("a\n1\n2\n3\n"));
+    for name in ["a.jsonl.gz", "b.jsonl.zst", "c.csv.gz", "d.tsv.zst"] {
+        assert_eq!(column(&join(&bench.read(&[name]).unwrap()), "a"), ["1", "2", "3"], "{name}");
+    }
+}
+
+#[test]
+fn compressed_text_that_is_cut_or_corrupt_is_refused_about_where() {
+    let text: String = (0..20_000).map(|n| format!("{{\"a\":{n},\"b\":\"{:x}\"}}\n", n * 7_919)).collect();
+    for (name, bytes) in [("in.jsonl.gz", gz(&text)), ("in.jsonl.zst", zst(&text))] {
+        let kind = if name.ends_with("gz") { "gzip" } else { "zstd" };
+        let bench = Bench::with(name, &bytes[..bytes.len() * 3 / 4]);
+        let error = bench.read(&[name]).unwrap_err();
+        assert_eq!(error.message(), format!("the {kind} data end too early: the file was cut short"));
+        let Some(Place::Line { line, .. }) = error.place() else { panic!("{error} has no line") };
+        assert!((5_000..20_000).contains(&line), "{name}: line {line}");
+
+        let mut corrupt = bytes.clone();
+        let middle = corrupt.len() / 2;
+        corrupt[middle..middle + 64].fill(0xa5);
+        bench.put(name, corrupt);
+        let error = bench.read(&[name]).unwrap_err();
+        assert!(error.place().is_some() && error.kind() == ErrorKind::Data, "{error}");
+
+        bench.put(name, "{\"a\":1}\n");
+        assert!(bench.read(&[name]).unwrap_err().message().contains(kind));
+        bench.put(name, "");
+        assert_eq!(bench.read(&[name]).unwrap_err().message(), format!("the file is empty, not {kind}"));
+    }
+}
+
+/// Of each chunk: its file, its first origin, its rows.
+fn cuts(chunks: &[Chunk]) -> Vec<(u32, u64, usize)> {
+    chunks.iter().map(|chunk| (chunk.file, chunk.origin.value(0), chunk.rows.num_rows())).collect()
+}
+
+#[test]
+fn batches_are_cut_by_rows_and_bytes_alone() {
+    let lines: String = (0..10_000).map(|n| format!("{{\"a\":\"{}\"}}\n", "x".repeat(n % 97))).collect();
+    let bench = Bench::with("a.jsonl", &lines);
+    bench.put("b.jsonl", "{\"a\":\"\"}\n");
+    bench.put("a.jsonl.gz", gz(&lines));
+    bench.put("a.jsonl.zst", zst(&lines));
+    let policy = BatchPolicy { rows: 1000, bytes: 16 << 10 };
+    let read = |paths: &[&str], policy| {
+        let dataset = bench.open(paths).unwrap();
+        dataset.read(policy).map(Result::unwrap).collect::<Vec<_>>()
+    };
+    let chunks = read(&["a.jsonl", "b.jsonl"], policy);
+    let cut = cuts(&chunks);
+    // Never across files, every row once, and about 16 KiB each.
+    assert_eq!(cut.last(), Some(&(1, 1, 1)));
+    assert_eq!(cut.iter().map(|(_, _, rows)| rows).sum::<usize>(), 10_001);
+    for chunk in &chunks[..chunks.len() - 2] {
+        let text: usize = column(&chunk.rows, "a").iter().map(|text| text.len() + 9).sum();
+        assert!((16 << 10..(16 << 10) + 128).contains(&text), "{text} bytes");
+    }
+    for again in ["a.jsonl", "a.jsonl.gz", "a.jsonl.zst"] {
+        assert_eq!(cuts(&read(&[again], policy)), cut[..cut.len() - 1], "{again}");
+    }
+    let by_rows = read(&["a.jsonl"], BatchPolicy { rows: 3000, bytes: usize::MAX });
+    assert_eq!(cuts(&by_rows), [(0, 1, 3000), (0, 3001, 3000), (0, 6001, 3000), (0, 9001, 1000)]);
+    // A row is never parted, and a batch is never empty.
+    assert_eq!(read(&["a.jsonl"], BatchPolicy { rows: 0, bytes: 0 }).len(), 10_000);
+}
+
+#[test]
+fn a_reader_ends_after_an_error_and_moves_to_other_threads() {
+    let bench = Bench::with("a.jsonl", format!("{}nonsense\n{{\"a\":1}}\n", "{\"a\":1}\n".repeat(2000)));
+    let mut reader = bench.open(&["a.jsonl"]).unwrap().read(BatchPolicy { rows: 1500, ..POLICY });
+    let outcomes = std::thread::spawn(move || {
+        let outcomes: Vec<_> = reader.by_ref().map(|chunk| chunk.map(|chunk| chunk.rows.num_rows()).ok()).collect();
+        assert!(reader.next().is_none());
+        outcomes
+    });
+    assert_eq!(outcomes.join().unwrap(), [Some(1500), None]);
+}

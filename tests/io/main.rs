@@ -1,0 +1,10 @@
+//! Datasets in and out, as a pipeline's author meets them: files on a disk, rows, and words when something is wrong.
+#![allow(missing_docs, reason = "a test's name says it")]
+
+mod bench;
+mod binary;
+mod csv;
+mod files;
+mod jsonl;
+mod output;
+mod round_trip;

@@ -1,0 +1,189 @@
+//! Outputs: whole or not at all, the same bytes however they were cut, and refused early.
+
+use std::os::unix::fs::PermissionsExt;
+use std::sync::Arc;
+
+use arrow::array::*;
+use arrow::datatypes::*;
+use callboard_io::{ErrorKind, Writer, check_writable, json_field};
+
+use crate::bench::{Bench, POLICY, types};
+
+const NAMES: [&str; 8] =
+    ["o.jsonl", "o.jsonl.gz", "o.jsonl.zst", "o.csv", "o.tsv.gz", "o.csv.zst", "o.parquet", "o.arrow"];
+
+fn rows(count: usize) -> RecordBatch {
+    let numbers = Int64Array::from_iter((0..count as i64).map(|n| (n % 3 > 0).then_some(n)));
+    let flags = BooleanArray::from_iter((0..count).map(|n| (n % 7 > 0).then_some(n % 2 == 0)));
+    let text =
+        StringArray::from_iter((0..count).map(|n| (n % 5 > 0).then(|| format!("row {n} {}", "x".repeat(n % 50)))));
+    RecordBatch::try_from_iter_with_nullable([
+        ("n", Arc::new(numbers) as ArrayRef, true),
+        ("flag", Arc::new(flags), true),
+        ("text", Arc::new(text), true),
+    ])
+    .unwrap()
+}
+
+#[test]
+fn nothing_appears_before_the_commit_and_then_all_of_it() {
+    let rows = rows(1000);
+    for name in NAMES {
+        let bench = Bench::with(name, "what was there before");
+        let mut writer = Writer::create(&bench.output(name), rows.schema()).unwrap();
+        writer.write(&rows).unwrap();
+        writer.write(&rows).unwrap();
+        let finished = writer.finish().unwrap();
+        assert_eq!(bench.text(name), "what was there before");
+        let hidden = bench.names().into_iter().find(|other| other != name).unwrap();
+        assert!(hidden.starts_with(&format!(".{name}.partial-")), "{hidden}");
+        let committed = finished.commit().unwrap();
+        assert_eq!(bench.names(), [name]);
+        assert_eq!((committed.rows, committed.bytes), (2000, bench.bytes(name).len() as u64));
+        assert_eq!(committed.path, bench.path(name));
+        let read: usize = bench.read(&[name]).unwrap().iter().map(|chunk| chunk.rows.num_rows()).sum();
+        assert_eq!(read, 2000, "{name}");
+    }
+}
+
+#[test]
+fn what_is_dropped_leaves_nothing_behind() {
+    let rows = rows(10);
+    for name in NAMES {
+        let bench = Bench::new();
+        let mut writer = Writer::create(&bench.output(name), rows.schema()).unwrap();
+        writer.write(&rows).unwrap();
+        drop(writer);
+        assert!(bench.names().is_empty(), "{name}");
+        let mut writer = Writer::create(&bench.output(name), rows.schema()).unwrap();
+        writer.write(&rows).unwrap();
+        drop(writer.finish().unwrap());
+        assert!(bench.names().is_empty(), "{name}");
+    }
+}
+
+#[test]
+fn an_output_may_be_read_by_whom_any_file_may() {
+    let bench = Bench::with("usual", "");
+    bench.write("o.jsonl", &[rows(1)]).unwrap();
+    let mode = |name: &str| bench.path(name).metadata().unwrap().permissions().mode();
+    assert_eq!(mode("o.jsonl"), mode("usual"));
+}
+
+#[test]
+fn folders_are_made_when_written_and_not_when_asked() {
+    let bench = Bench::new();
+    check_writable(&bench.output("a/b/o.jsonl")).unwrap();
+    assert!(bench.names().is_empty());
+    bench.write("a/b/o.jsonl", &[rows(1)]).unwrap();
+    assert_eq!(bench.bytes("a/b/o.jsonl").len(), 35);
+}
+
+#[test]
+fn what_cannot_be_written_is_said_early() {
+    let bench = Bench::with("file", "");
+    std::fs::create_dir(bench.path("folder.jsonl")).unwrap();
+    let refused = |name: &str| bench.words(&check_writable(&bench.output(name)).unwrap_err()).0;
+    assert_eq!(refused("o.txt"), "`o.txt`: the extension `txt` names no format");
+    assert_eq!(refused("folder.jsonl"), "`folder.jsonl`: is a folder, not a file");
+    assert!(refused("file/o.jsonl").contains("file"), "{}", refused("file/o.jsonl"));
+    assert!(Writer::create(&bench.output("file/o.jsonl"), rows(1).schema()).is_err());
+    // Where nobody, root neither, may make a file.
+    let mut nowhere = bench.output("o.jsonl");
+    nowhere.path = "/proc/o.jsonl".into();
+    let error = check_writable(&nowhere).unwrap_err();
+    assert_eq!((error.kind(), error.path()), (ErrorKind::System, Some("/proc".as_ref())), "{error}");
+    assert!(error.message().starts_with("cannot write into the folder: "), "{error}");
+    assert!(Writer::create(&nowhere, rows(1).schema()).is_err());
+}
+
+#[test]
+fn bytes_do_not_tell_how_rows_were_cut() {
+    let whole = rows(70_000);
+    let cut = |size: usize| {
+        (0..whole.num_rows())
+            .step_by(size)
+            .map(|at| whole.slice(at, size.min(whole.num_rows() - at)))
+            .collect::<Vec<_>>()
+    };
+    let bench = Bench::new();
+    for name in NAMES {
+        bench.write(name, &[whole.clone()]).unwrap();
+        let expected = bench.bytes(name);
+        for size in [1, 13, 1000, 8192] {
+            bench.write(name, &cut(size)).unwrap();
+            assert!(bench.bytes(name) == expected, "{name} cut into {size}");
+        }
+    }
+}
+
+#[test]
+fn no_rows_are_an_output_with_a_schema() {
+    let bench = Bench::new();
+    let none = rows(0);
+    for name in NAMES {
+        bench.write(name, &[none.clone()]).unwrap();
+        assert!(bench.read(&[name]).unwrap().is_empty(), "{name}");
+    }
+    assert_eq!(bench.text("o.jsonl"), "");
+    assert_eq!(bench.text("o.csv"), "n,flag,text\n");
+    for name in ["o.parquet", "o.arrow"] {
+        assert_eq!(bench.open(&[name]).unwrap().schema(), none.schema(), "{name}");
+    }
+    assert_eq!(types(&bench.open(&["o.csv"]).unwrap().schema()).len(), 3);
+    assert_eq!(bench.open(&["o.csv"]).unwrap().read(POLICY).count(), 0);
+}
+
+#[track_caller]
+fn refused(name: &str, field: Field, message: &str) {
+    let bench = Bench::new();
+    let schema = Arc::new(Schema::new(vec![field]));
+    let error = Writer::create(&bench.output(name), schema).err().expect("the format has no place for it");
+    assert_eq!(bench.words(&error).0, format!("`{name}`: {message}"));
+    assert!(error.help().unwrap().starts_with("write "), "{error}");
+    assert!(bench.names().is_empty());
+}
+
+#[test]
+fn a_schema_that_the_format_cannot_hold_is_refused_at_once() {
+    let list = DataType::List(Arc::new(Field::new_list_field(DataType::Int64, true)));
+    let message = "`tags` is a list, an object or a map, which a field of CSV cannot hold";
+    refused("o.csv", Field::new("tags", list, true), message);
+    let hollow = Field::new("e", DataType::Struct(Fields::empty()), true);
+    let meta = Field::new("m", DataType::Struct(vec![hollow].into()), true);
+    refused("o.parquet", meta, "`m.e` is an object without members, which parquet cannot hold");
+    let keys = Field::new_map(
+        "m",
+        "entries",
+        Field::new("keys", DataType::Int64, false),
+        Field::new("values", DataType::Int64, true),
+        false,
+        true,
+    );
+    refused("o.jsonl", keys, "`m` is a map whose keys are not strings, which JSON cannot hold");
+}
+
+#[test]
+fn floats_that_json_lacks_are_null() {
+    let floats: ArrayRef = Arc::new(Float64Array::from(vec![f64::NAN, f64::INFINITY, f64::NEG_INFINITY, -0.0]));
+    let bench = Bench::new();
+    bench.write("o.jsonl", &[RecordBatch::try_from_iter([("x", floats)]).unwrap()]).unwrap();
+    assert_eq!(bench.text("o.jsonl"), "{\"x\":null}\n{\"x\":null}\n{\"x\":null}\n{\"x\":-0.0}\n");
+}
+
+#[test]
+fn json_text_cannot_break_its_line() {
+    let write = |text: &str| {
+        let schema = Arc::new(Schema::new(vec![json_field("j")]));
+        let rows = RecordBatch::try_new(schema, vec![Arc::new(StringArray::from(vec![text]))]).unwrap();
+        let bench = Bench::new();
+        bench.write("o.jsonl", &[rows]).map(|()| bench.text("o.jsonl")).map_err(|error| bench.words(&error).0)
+    };
+    assert_eq!(write("{\n  \"a\": 1\r\n}").unwrap(), "{\"j\":{   \"a\": 1  }}\n");
+    assert_eq!(write("\"a\\nb\"").unwrap(), "{\"j\":\"a\\nb\"}\n");
+    let message = write("{\"a\":1}, \"b\": {}").unwrap_err();
+    assert!(
+        message.starts_with("`o.jsonl`: `j` should hold JSON text, found \"{\\\"a\\\":1}, \\\"b\\\": {}\": "),
+        "{message}"
+    );
+}
