@@ -5,12 +5,13 @@ pub mod pipeline;
 mod plan;
 mod problem;
 mod scan;
+mod spelling;
 
 pub use catalog::{Catalog, Component, Missing, Origin, is_path};
 pub use pipeline::Pipeline;
 pub use plan::{
-    Boundary, Edge, GlobalEdge, Load, Plan, PlannedInput, PlannedOutput, PlannedStep, Port, Stage,
-    StepLimits, Transport,
+    Boundary, Edge, GlobalEdge, Load, Plan, PlannedInput, PlannedOutput, PlannedStep, Port, Stage, StepLimits,
+    Transport,
 };
 pub use problem::{At, Problem, Problems, Source, Span};
 pub use scan::{ComponentFacts, Kind, ScanError, scan};

@@ -19,19 +19,13 @@ pub struct Source {
 impl Source {
     /// A source of this name and text.
     pub fn new(name: impl Into<Arc<str>>, text: impl Into<Arc<str>>) -> Self {
-        Self {
-            name: name.into(),
-            text: text.into(),
-        }
+        Self { name: name.into(), text: text.into() }
     }
 
     /// The line and column of a range of bytes; a range beyond the text is cut to it.
     pub fn span(&self, range: Range<usize>) -> Span {
         let start = self.text.floor_char_boundary(range.start);
-        let end = self
-            .text
-            .floor_char_boundary(range.end.max(range.start))
-            .max(start);
+        let end = self.text.floor_char_boundary(range.end.max(range.start)).max(start);
         let before = &self.text[..start];
         let line_start = before.rfind('\n').map_or(0, |at| at + 1);
         Span {
@@ -112,22 +106,14 @@ pub(crate) struct Findings {
 
 impl Findings {
     pub(crate) fn new(source: Source) -> Self {
-        Self {
-            source,
-            problems: Vec::new(),
-        }
+        Self { source, problems: Vec::new() }
     }
 
     pub(crate) fn add(&mut self, at: &At, message: impl Into<String>) {
         self.push(at, message.into(), None);
     }
 
-    pub(crate) fn add_with_help(
-        &mut self,
-        at: &At,
-        message: impl Into<String>,
-        help: impl Into<String>,
-    ) {
+    pub(crate) fn add_with_help(&mut self, at: &At, message: impl Into<String>, help: impl Into<String>) {
         self.push(at, message.into(), Some(help.into()));
     }
 
@@ -143,15 +129,15 @@ impl Findings {
     }
 
     /// `value` if nothing was found.
-    pub(crate) fn or<T>(mut self, value: T) -> Result<T, Problems> {
-        if self.problems.is_empty() {
-            return Ok(value);
+    pub(crate) fn or<T>(mut self, value: Option<T>) -> Result<T, Problems> {
+        match value {
+            Some(value) if self.problems.is_empty() => return Ok(value),
+            // Whoever makes no value says why; should one forget, it is still no success.
+            None if self.problems.is_empty() => self.add(&None, "the pipeline cannot be read"),
+            _ => {}
         }
-        self.problems
-            .sort_by_key(|problem| problem.at.map_or(usize::MAX, |at| at.start));
-        Err(Problems {
-            source: self.source,
-            problems: self.problems,
-        })
+        self.problems.sort_by_key(|problem| problem.at.map_or(0, |at| at.start));
+        self.problems.dedup();
+        Err(Problems { source: self.source, problems: self.problems })
     }
 }

@@ -1,13 +1,22 @@
 //! Reads a pipeline file.
+//!
+//! 1. `document` — TOML or JSON text as one tree that knows its places.
+//! 2. `params` — `--set` and `${params.x}` put into the tree.
+//! 3. `fields`, `read` — the tree as the typed [`Pipeline`]; unknown keys and wrong types are found here.
+//! 4. `check` — names, `from`, load groups and paths that contradict each other.
 
+mod check;
+mod document;
+mod fields;
 mod model;
+mod params;
+mod read;
 
 pub use model::{
-    BatchSize, From, Input, Limits, LoadGroups, Located, OnError, Output, OutputColumn, Pipeline,
-    Run, Step,
+    BatchSize, From, Input, Limits, LoadGroups, Located, OnError, Output, OutputColumn, Pipeline, Run, Step,
 };
 
-use crate::problem::{Problems, Source};
+use crate::problem::{Findings, Problems, Source};
 
 impl Pipeline {
     /// Reads a pipeline from TOML, or from JSON where the text begins with `{`.
@@ -17,7 +26,19 @@ impl Pipeline {
     /// # Errors
     /// Everything that is wrong, with its place.
     pub fn parse(source: Source, sets: &[String]) -> Result<Self, Problems> {
-        let _ = (source, sets);
-        todo!()
+        let mut findings = Findings::new(source);
+        let pipeline = read(sets, &mut findings);
+        findings.or(pipeline)
     }
+}
+
+fn read(sets: &[String], findings: &mut Findings) -> Option<Pipeline> {
+    let mut root = document::parse(findings)?;
+    if !read::is_of_this_format(&root, findings) {
+        return None;
+    }
+    params::apply(&mut root, sets, findings);
+    let pipeline = read::pipeline(&root, findings)?;
+    check::check(&pipeline, findings);
+    Some(pipeline)
 }

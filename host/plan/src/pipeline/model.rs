@@ -102,17 +102,7 @@ pub struct Limits {
 }
 
 /// What becomes of a row that a step cannot handle.
-#[derive(
-    Clone,
-    Copy,
-    Debug,
-    Default,
-    PartialEq,
-    Eq,
-    serde::Serialize,
-    serde::Deserialize,
-    schemars::JsonSchema,
-)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum OnError {
     /// The run ends with an error.
@@ -179,9 +169,6 @@ pub struct BatchSize {
 
 impl Default for BatchSize {
     fn default() -> Self {
-        Self {
-            rows: 8192,
-            bytes: 1 << 20,
-        }
+        Self { rows: 8192, bytes: 1 << 20 }
     }
 }

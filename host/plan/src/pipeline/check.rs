@@ -1,0 +1,151 @@
+//! What can be said of names and paths before any component is known.
+
+use std::collections::HashMap;
+
+use super::model::{From, LoadGroups, Located, Pipeline};
+use crate::problem::{At, Findings};
+use crate::spelling::{hint, quoted};
+
+/// Names are made into file names.
+const LONGEST_NAME: usize = 100;
+
+pub(crate) fn check(pipeline: &Pipeline, findings: &mut Findings) {
+    let Pipeline { inputs, steps, outputs, .. } = pipeline;
+    if inputs.is_empty() && steps.is_empty() && outputs.is_empty() && findings.is_empty() {
+        let help = "add a step:\n[[steps]]\nuse = \"normalise\"";
+        findings.add_with_help(&None, "the pipeline has no inputs, steps or outputs", help);
+    }
+    names(pipeline, findings);
+    sources(pipeline, findings);
+    load_groups(pipeline, findings);
+    output_paths(pipeline, findings);
+}
+
+/// Letters that names may have; a `.` is kept for what a step has beside its rows.
+fn is_name(name: &str) -> bool {
+    let fits = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+    !name.is_empty() && name.len() <= LONGEST_NAME && name.chars().all(fits)
+}
+
+fn well_formed(name: &Located<String>, help: Option<String>, findings: &mut Findings) {
+    if !is_name(name) {
+        let message = format!("`{}` cannot be a name", name.value.chars().take(LONGEST_NAME).collect::<String>());
+        let rule = format!("a name has letters, digits, `_` and `-`, {LONGEST_NAME} at most");
+        let help = help.map_or(rule.clone(), |help| format!("{help}\n{rule}"));
+        findings.add_with_help(&name.at, message, help);
+    }
+}
+
+fn names(pipeline: &Pipeline, findings: &mut Findings) {
+    let whole = Located { value: pipeline.name.clone(), at: None };
+    well_formed(&whole, None, findings);
+    for param in pipeline.params.keys().filter(|name| !is_name(name)) {
+        let name = Located { value: param.clone(), at: None };
+        well_formed(&name, None, findings);
+    }
+
+    // One name space: who of the same name was there first?
+    let mut taken: HashMap<&str, (&'static str, &At)> = HashMap::new();
+    let inputs = pipeline.inputs.iter().map(|input| ("input", &input.name, None));
+    let steps = pipeline.steps.iter().map(|step| ("step", &step.name, Some(&step.uses)));
+    let outputs = pipeline.outputs.iter().map(|output| ("output", &output.name, None));
+    for (what, name, uses) in inputs.chain(steps).chain(outputs) {
+        // A step without a name of its own is called as what it uses, at the same place.
+        let unnamed = uses.is_some_and(|uses| uses.at == name.at);
+        let own_name = unnamed.then(|| "give the step a name: `name = \"…\"`".to_owned());
+        well_formed(name, own_name, findings);
+        if let Some((other, at)) = taken.get(name.as_str()) {
+            let place = at.as_ref().map(|range| findings.source.span(range.clone()).line);
+            let place = place.map_or(String::new(), |line| format!(" in line {line}"));
+            let message = format!("two are called `{}`: the {other}{place} and this {what}", name.value);
+            let help = match uses {
+                Some(uses) if unnamed => format!(
+                    "a step is called as what it uses; name this use of `{}`: `name = \"{}-2\"`",
+                    uses.value, name.value
+                ),
+                _ => "inputs, steps and outputs share one name space: rename one".to_owned(),
+            };
+            findings.add_with_help(&name.at, message, help);
+        } else {
+            taken.insert(name, (what, &name.at));
+        }
+    }
+}
+
+/// Every `from` names an input or a step.
+fn sources(pipeline: &Pipeline, findings: &mut Findings) {
+    let inputs = pipeline.inputs.iter().map(|input| input.name.as_str());
+    let readable: Vec<&str> = inputs.chain(pipeline.steps.iter().map(|step| step.name.as_str())).collect();
+    let is_output = |name: &str| pipeline.outputs.iter().any(|output| output.name.value == name);
+    let steps = pipeline.steps.iter().map(|step| &step.from);
+    for from in steps.chain(pipeline.outputs.iter().map(|output| &output.from)) {
+        let feeds: Vec<&Located<String>> = match from {
+            From::Default => continue,
+            From::Append(feeds) => feeds.iter().collect(),
+            From::Named(ports) => ports.iter().flat_map(|(_, feeds)| feeds).collect(),
+        };
+        for feed in feeds {
+            if readable.contains(&feed.as_str()) {
+                continue;
+            }
+            if is_output(feed) {
+                let message = format!("`from` names the output `{}`, which is only written", feed.value);
+                findings.add_with_help(&feed.at, message, "name the step or input that the output is from");
+            } else {
+                let help = hint(feed, "inputs and steps", readable.iter().copied());
+                findings.push(&feed.at, format!("`from` names `{}`, which is no input or step", feed.value), help);
+            }
+        }
+    }
+}
+
+fn load_groups(pipeline: &Pipeline, findings: &mut Findings) {
+    let LoadGroups::Lists(groups) = &pipeline.run.load_groups else { return };
+    let steps: Vec<&str> = pipeline.steps.iter().map(|step| step.name.as_str()).collect();
+    let mut taken: HashMap<&str, usize> = HashMap::new();
+    for (nth, group) in groups.iter().enumerate() {
+        for name in &group.value {
+            if !steps.contains(&name.as_str()) {
+                let message = format!("a load group names `{}`, which is no step", name.value);
+                findings.push(&name.at, message, hint(name, "steps", steps.iter().copied()));
+            }
+            match taken.insert(name, nth) {
+                Some(before) if before != nth => {
+                    let message = format!("step `{}` is in load groups {} and {}", name.value, before + 1, nth + 1);
+                    findings.add_with_help(&name.at, message, "a step is loaded once: name it in one group");
+                }
+                Some(_) => findings.add(&name.at, format!("a load group names `{}` twice", name.value)),
+                None => {}
+            }
+        }
+    }
+}
+
+/// As far as paths show it as they are written; links and folders are seen when the files are opened.
+fn output_paths(pipeline: &Pipeline, findings: &mut Findings) {
+    let mut written: HashMap<String, &str> = HashMap::new();
+    for output in &pipeline.outputs {
+        let path = plain(&output.path);
+        let name = output.name.as_str();
+        if let Some(other) = written.get(&path) {
+            let message = format!("outputs {} are written to one file", quoted([*other, name]));
+            findings.add_with_help(&output.path.at, message, "give each output its own `path`");
+        }
+        for input in &pipeline.inputs {
+            if input.paths.iter().any(|input| plain(input) == path) {
+                let message = format!("output `{name}` is the file that input `{}` reads", input.name.value);
+                findings.add_with_help(&output.path.at, message, "write to another `path`");
+            }
+        }
+        if !path.is_empty() {
+            written.insert(path, name);
+        }
+    }
+}
+
+/// `./a//b` as `a/b`.
+fn plain(path: &str) -> String {
+    let root = if path.starts_with('/') { "/" } else { "" };
+    let parts = path.split('/').filter(|part| !part.is_empty() && *part != ".");
+    format!("{root}{}", parts.collect::<Vec<_>>().join("/"))
+}

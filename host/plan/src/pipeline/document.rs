@@ -1,0 +1,196 @@
+//! TOML or JSON text as one tree whose every value knows its place.
+
+use serde_json::{Map, Number, Value};
+use toml::de::{DeTable, DeValue};
+
+use crate::problem::{At, Findings};
+
+/// A value and its place.
+#[derive(Clone, Debug)]
+pub(crate) struct Node {
+    pub(crate) data: Data,
+    pub(crate) at: At,
+}
+
+/// What both syntaxes can say. Dates of TOML are text here.
+#[derive(Clone, Debug)]
+pub(crate) enum Data {
+    Null,
+    Bool(bool),
+    Number(Number),
+    Text(String),
+    List(Vec<Node>),
+    Table(Vec<Entry>),
+}
+
+/// A key of a table and its value, in the file's order; keys are distinct.
+#[derive(Clone, Debug)]
+pub(crate) struct Entry {
+    pub(crate) key: String,
+    pub(crate) key_at: At,
+    pub(crate) value: Node,
+}
+
+impl Data {
+    /// For "`x` is …".
+    pub(crate) fn kind(&self) -> &'static str {
+        match self {
+            Self::Null => "null",
+            Self::Bool(_) => "a boolean",
+            Self::Number(number) if number.is_f64() => "a float",
+            Self::Number(_) => "an integer",
+            Self::Text(_) => "a string",
+            Self::List(_) => "a list",
+            Self::Table(_) => "a table",
+        }
+    }
+}
+
+impl Node {
+    pub(crate) fn get(&self, key: &str) -> Option<&Self> {
+        match &self.data {
+            Data::Table(entries) => entries.iter().find(|e| e.key == key).map(|e| &e.value),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn get_mut(&mut self, key: &str) -> Option<&mut Self> {
+        match &mut self.data {
+            Data::Table(entries) => entries.iter_mut().find(|e| e.key == key).map(|e| &mut e.value),
+            _ => None,
+        }
+    }
+
+    /// The value without its places.
+    pub(crate) fn to_json(&self) -> Value {
+        match &self.data {
+            Data::Null => Value::Null,
+            Data::Bool(bool) => Value::Bool(*bool),
+            Data::Number(number) => Value::Number(number.clone()),
+            Data::Text(text) => Value::String(text.clone()),
+            Data::List(items) => items.iter().map(Self::to_json).collect(),
+            Data::Table(entries) => Value::Object(
+                entries.iter().map(|entry| (entry.key.clone(), entry.value.to_json())).collect::<Map<_, _>>(),
+            ),
+        }
+    }
+}
+
+/// Reads the text; `None` when it has no right form (all faults of form are then among the findings).
+pub(crate) fn parse(findings: &mut Findings) -> Option<Node> {
+    let text = findings.source.text.clone();
+    if text.trim_start().starts_with('{') { parse_json(&text, findings) } else { parse_toml(&text, findings) }
+}
+
+/// Reads TOML.
+pub(crate) fn parse_toml(text: &str, findings: &mut Findings) -> Option<Node> {
+    let (table, errors) = DeTable::parse_recoverable(text);
+    for error in &errors {
+        let message = error.message().lines().collect::<Vec<_>>().join(", ");
+        findings.add(&error.span(), message);
+    }
+    let root = toml_table(table.get_ref(), Some(0..0), findings);
+    findings.is_empty().then_some(root)
+}
+
+fn toml_table(table: &DeTable<'_>, at: At, findings: &mut Findings) -> Node {
+    let entries = table.iter().map(|(key, value)| Entry {
+        key: key.get_ref().to_string(),
+        key_at: Some(key.span()),
+        value: toml_value(value.get_ref(), Some(value.span()), findings),
+    });
+    Node { data: Data::Table(entries.collect()), at }
+}
+
+fn toml_value(value: &DeValue<'_>, at: At, findings: &mut Findings) -> Node {
+    let data = match value {
+        DeValue::String(text) => Data::Text(text.to_string()),
+        DeValue::Boolean(bool) => Data::Bool(*bool),
+        DeValue::Datetime(date) => Data::Text(date.to_string()),
+        DeValue::Integer(integer) => {
+            let (digits, radix) = (integer.as_str(), integer.radix());
+            let number = i64::from_str_radix(digits, radix)
+                .map(Number::from)
+                .or_else(|_| u64::from_str_radix(digits, radix).map(Number::from));
+            number.map_or_else(
+                |_| {
+                    findings.add(&at, "an integer has at most 64 bits");
+                    Data::Null
+                },
+                Data::Number,
+            )
+        }
+        DeValue::Float(float) => {
+            let number = float.as_str().parse().ok().and_then(Number::from_f64);
+            number.map_or_else(
+                || {
+                    findings.add(&at, format!("`{}` is no number", float.as_str()));
+                    Data::Null
+                },
+                Data::Number,
+            )
+        }
+        DeValue::Array(items) => {
+            Data::List(items.iter().map(|item| toml_value(item.get_ref(), Some(item.span()), findings)).collect())
+        }
+        DeValue::Table(table) => return toml_table(table, at, findings),
+    };
+    Node { data, at }
+}
+
+/// Reads JSON: serde_json judges the text and decodes its literals, jsonc-parser knows the places.
+fn parse_json(text: &str, findings: &mut Findings) -> Option<Node> {
+    use jsonc_parser::{CollectOptions, ParseOptions, parse_to_ast};
+
+    if let Err(error) = serde_json::from_str::<Value>(text) {
+        let whole = error.to_string();
+        let message = whole.rsplit_once(" at line ").map_or(&*whole, |(before, _)| before);
+        let lines = text.split_inclusive('\n');
+        let line_start: usize = lines.take(error.line().saturating_sub(1)).map(str::len).sum();
+        let at = line_start + error.column().saturating_sub(1);
+        findings.add(&Some(at..at + 1), format!("not JSON: {message}"));
+        return None;
+    }
+    match parse_to_ast(text, &CollectOptions::default(), &ParseOptions::default()) {
+        Ok(tree) => {
+            let root = json_value(&tree.value?, text, findings);
+            findings.is_empty().then_some(root)
+        }
+        Err(error) => {
+            findings.add(&Some(error.range().start..error.range().end), format!("not JSON: {}", error.kind()));
+            None
+        }
+    }
+}
+
+fn json_value(value: &jsonc_parser::ast::Value<'_>, text: &str, findings: &mut Findings) -> Node {
+    use jsonc_parser::ast::Value as Json;
+    use jsonc_parser::common::Ranged;
+
+    let range = value.range().start..value.range().end;
+    let literal = &text[range.clone()];
+    let data = match value {
+        Json::NullKeyword(_) => Data::Null,
+        Json::BooleanLit(bool) => Data::Bool(bool.value),
+        Json::NumberLit(_) => serde_json::from_str(literal).map_or(Data::Null, Data::Number),
+        Json::StringLit(_) => serde_json::from_str(literal).map_or(Data::Null, Data::Text),
+        Json::Array(array) => Data::List(array.elements.iter().map(|item| json_value(item, text, findings)).collect()),
+        Json::Object(object) => {
+            let mut entries: Vec<Entry> = Vec::new();
+            let mut seen = std::collections::HashSet::new();
+            for property in &object.properties {
+                let key_range = property.name.range();
+                let key_at = key_range.start..key_range.end;
+                let key: String = serde_json::from_str(&text[key_at.clone()]).unwrap_or_default();
+                if seen.insert(key.clone()) {
+                    let value = json_value(&property.value, text, findings);
+                    entries.push(Entry { key, key_at: Some(key_at), value });
+                } else {
+                    findings.add(&Some(key_at), "duplicate key");
+                }
+            }
+            Data::Table(entries)
+        }
+    };
+    Node { data, at: Some(range) }
+}

@@ -1,0 +1,287 @@
+//! From the tree to the model, table by table.
+
+use serde_json::{Map, Value};
+
+use super::document::{Data, Entry, Node};
+use super::fields::{Fields, bytes, choice, integer, list, millis, table, text, text_table, texts, wrong_type};
+use super::model::{
+    BatchSize, From, Input, Limits, LoadGroups, Located, OnError, Output, OutputColumn, Pipeline, Run, Step,
+};
+use crate::problem::Findings;
+
+/// The format of the file that this version reads: `callboard = 1`.
+const FORMAT: u64 = 1;
+/// What a component of 32-bit memory can have.
+const MOST_MEMORY: u64 = 4 << 30;
+
+/// Whether the file is of the format that this version reads; nothing else is judged where it is not.
+pub(crate) fn is_of_this_format(root: &Node, findings: &mut Findings) -> bool {
+    let Some(node) = root.get("callboard") else {
+        let message = "the version of the file's format is missing";
+        findings.add_with_help(&root.at, message, format!("begin the file with `callboard = {FORMAT}`"));
+        return true;
+    };
+    match &node.data {
+        Data::Number(number) if number.as_u64() == Some(FORMAT) => true,
+        Data::Number(number) if number.as_u64().is_some_and(|format| format > FORMAT) => {
+            let message = format!("the file is of format {number}, and this callboard reads format {FORMAT}");
+            findings.add_with_help(&node.at, message, "a newer callboard reads it");
+            false
+        }
+        _ => {
+            let message = "`callboard` is the version of the file's format";
+            findings.add_with_help(&node.at, message, format!("write `callboard = {FORMAT}`"));
+            false
+        }
+    }
+}
+
+/// The whole file.
+pub(crate) fn pipeline(root: &Node, findings: &mut Findings) -> Option<Pipeline> {
+    let fields = Fields::of(root, "a pipeline", findings)?;
+    fields.get("callboard");
+    // For editors; JSON has no comments to put it in.
+    fields.get("$schema");
+    let name = fields.get("name").and_then(|node| text(node, "`name`", findings));
+    let name = name.map_or_else(|| default_name(&findings.source.name), |name| name.value);
+    let params = fields.get("params");
+    if let Some(params) = params {
+        table(params, "`params`", findings);
+    }
+    let inputs = named_tables(fields.get("inputs"), "`inputs`", findings, input);
+    let steps = fields
+        .get("steps")
+        .and_then(|node| list(node, "`steps`", findings))
+        .unwrap_or_default()
+        .iter()
+        .filter_map(|node| step(node, findings))
+        .collect();
+    let outputs = named_tables(fields.get("outputs"), "`outputs`", findings, output);
+    let run = fields.get("run").and_then(|node| run(node, findings)).unwrap_or_else(default_run);
+    fields.end(None, findings);
+    Some(Pipeline {
+        name,
+        params: match params.map(Node::to_json) {
+            Some(Value::Object(params)) => params,
+            _ => Map::new(),
+        },
+        inputs,
+        steps,
+        outputs,
+        run,
+        source: findings.source.clone(),
+    })
+}
+
+fn named_tables<T>(
+    node: Option<&Node>,
+    what: &str,
+    findings: &mut Findings,
+    read: fn(Located<String>, &Node, &mut Findings) -> Option<T>,
+) -> Vec<T> {
+    let entries = node.and_then(|node| table(node, what, findings)).unwrap_or_default();
+    let one = |Entry { key, key_at, value }: &Entry| {
+        read(Located { value: key.clone(), at: key_at.clone() }, value, findings)
+    };
+    entries.iter().filter_map(one).collect()
+}
+
+fn input(name: Located<String>, node: &Node, findings: &mut Findings) -> Option<Input> {
+    let fields = Fields::of(node, "an input", findings)?;
+    let paths = fields.need("path", "path = \"data/*.jsonl\"", findings);
+    let paths = paths.and_then(|node| texts(node, "`path`", findings));
+    let format = fields.get("format").and_then(|node| text(node, "`format`", findings));
+    let types = fields.get("types").map(|node| text_table(node, "`types`", findings));
+    let aside = |key: &str| match key {
+        "from" => "an input is read from files; steps and outputs have `from`".to_owned(),
+        _ => "an input has files, a format and types".to_owned(),
+    };
+    fields.end(Some(aside), findings);
+    let types = types.unwrap_or_default().into_iter().map(|(column, ty)| (column.value, ty));
+    Some(Input { name, paths: paths.unwrap_or_default(), format, types: types.collect() })
+}
+
+fn step(node: &Node, findings: &mut Findings) -> Option<Step> {
+    let fields = Fields::of(node, "a step", findings)?;
+    let uses = fields.need("use", "use = \"normalise\"", findings);
+    let uses = uses.and_then(|node| text(node, "`use`", findings));
+    let name = fields.get("name").and_then(|node| text(node, "`name`", findings));
+    let from = fields.get("from").and_then(|node| from(node, true, findings));
+    let config = fields.get("config").filter(|node| table(node, "`config`", findings).is_some());
+    let columns = fields.get("columns").map(|node| text_table(node, "`columns`", findings));
+    let limits = fields.get("limits").and_then(|node| limits(node, findings));
+    let replicas = fields.get("replicas").map(|node| Located {
+        value: integer(node, "`replicas`", 1, 1024, findings).unwrap_or(1) as u32,
+        at: node.at.clone(),
+    });
+    let on_error = fields.get("on_error").and_then(|node| {
+        let choices = [("fail", OnError::Fail), ("reject", OnError::Reject)];
+        choice(node, "`on_error`", &choices, findings)
+    });
+    let aside = |key: &str| format!("what the step itself is told goes into `config = {{ {key} = … }}`");
+    fields.end(Some(aside), findings);
+
+    let columns = columns.unwrap_or_default();
+    for (nth, (_, ours)) in columns.iter().enumerate() {
+        if let Some((first, _)) = columns[..nth].iter().find(|(_, other)| other.value == ours.value) {
+            let message = format!("`columns` gives `{}` to the step twice, as `{}` too", ours.value, first.value);
+            findings.add_with_help(&ours.at, message, "each column of the pipeline has one name in a step");
+        }
+    }
+    // A step without `use` was reported; nothing else can be said of it.
+    let uses = uses?;
+    let default_name = || Located { value: stem(&uses).to_owned(), at: uses.at.clone() };
+    Some(Step {
+        name: name.unwrap_or_else(default_name),
+        from: from.unwrap_or(From::Default),
+        config: config.map_or_else(|| Value::Object(Map::new()), Node::to_json),
+        columns: columns.into_iter().map(|(theirs, ours)| (theirs.value, ours.value)).collect(),
+        limits: limits.unwrap_or_default(),
+        replicas: replicas.unwrap_or(Located { value: 1, at: None }),
+        on_error: on_error.unwrap_or_default(),
+        at: node.at.clone(),
+        uses,
+    })
+}
+
+fn limits(node: &Node, findings: &mut Findings) -> Option<Limits> {
+    let fields = Fields::of(node, "`limits`", findings)?;
+    let memory = fields.get("memory").and_then(|node| {
+        let memory = bytes(node, "`memory`", findings)?;
+        if memory > MOST_MEMORY {
+            let message = "`memory` is more than a component can have";
+            findings.add_with_help(&node.at, message, "at most \"4GiB\"");
+        }
+        Some(memory)
+    });
+    let time = fields.get("time").and_then(|node| millis(node, "`time`", findings));
+    let open = fields.get("open").and_then(|node| millis(node, "`open`", findings));
+    fields.end(None, findings);
+    Some(Limits { memory_bytes: memory, time_ms: time, open_ms: open })
+}
+
+fn from(node: &Node, named: bool, findings: &mut Findings) -> Option<From> {
+    match &node.data {
+        Data::Table(_) if !named => {
+            let message = "an output has one input";
+            findings.add_with_help(&node.at, message, "append with `from = [\"a\", \"b\"]`");
+            None
+        }
+        Data::Table(entries) if entries.is_empty() => {
+            findings.add(&node.at, "`from` is an empty table");
+            None
+        }
+        Data::Table(entries) => {
+            let port = |entry: &Entry| {
+                let port = Located { value: entry.key.clone(), at: entry.key_at.clone() };
+                let feeds = texts(&entry.value, &format!("`{}` in `from`", entry.key), findings)?;
+                Some((port, feeds))
+            };
+            Some(From::Named(entries.iter().filter_map(port).collect()))
+        }
+        Data::Text(_) | Data::List(_) => texts(node, "`from`", findings).map(From::Append),
+        other => {
+            let expected =
+                if named { "a name, a list of names or a table of them" } else { "a name or a list of names" };
+            wrong_type(node, "`from`", other, expected, findings)
+        }
+    }
+}
+
+fn output(name: Located<String>, node: &Node, findings: &mut Findings) -> Option<Output> {
+    let fields = Fields::of(node, "an output", findings)?;
+    let path = fields.need("path", "path = \"out/rows.jsonl\"", findings);
+    let path = path.and_then(|node| text(node, "`path`", findings));
+    let format = fields.get("format").and_then(|node| text(node, "`format`", findings));
+    let columns = fields.get("columns").and_then(|node| output_columns(node, findings));
+    let from = fields.get("from").and_then(|node| from(node, false, findings));
+    fields.end(None, findings);
+    Some(Output {
+        name,
+        path: path.unwrap_or(Located { value: String::new(), at: None }),
+        format,
+        columns,
+        from: from.unwrap_or(From::Default),
+        at: node.at.clone(),
+    })
+}
+
+fn output_columns(node: &Node, findings: &mut Findings) -> Option<Vec<OutputColumn>> {
+    let columns = match &node.data {
+        Data::Table(_) => text_table(node, "`columns`", findings),
+        Data::List(_) => texts(node, "`columns`", findings)?.into_iter().map(|name| (name.clone(), name)).collect(),
+        other => return wrong_type(node, "`columns`", other, "a list or a table", findings),
+    };
+    if columns.is_empty() && findings.is_empty() {
+        findings.add(&node.at, "`columns` is empty");
+    }
+    for (nth, (name, _)) in columns.iter().enumerate() {
+        if columns[..nth].iter().any(|(other, _)| other.value == name.value) {
+            findings.add(&name.at, format!("`columns` names `{}` twice", name.value));
+        }
+    }
+    let column =
+        |(name, column): (Located<String>, Located<String>)| OutputColumn { name: name.value, column: column.value };
+    Some(columns.into_iter().map(column).collect())
+}
+
+fn run(node: &Node, findings: &mut Findings) -> Option<Run> {
+    let fields = Fields::of(node, "`run`", findings)?;
+    let load_groups = fields.get("load_groups").and_then(|node| load_groups(node, findings));
+    let seed = fields.get("seed").and_then(|node| integer(node, "`seed`", 0, u64::MAX, findings));
+    let rows = fields.get("batch_rows");
+    let rows = rows.and_then(|node| integer(node, "`batch_rows`", 1, 1 << 20, findings));
+    let size = fields.get("batch_bytes").and_then(|node| bytes(node, "`batch_bytes`", findings));
+    fields.end(None, findings);
+    let default = default_run();
+    Some(Run {
+        load_groups: load_groups.unwrap_or(default.load_groups),
+        seed: seed.unwrap_or(default.seed),
+        batch: BatchSize { rows: rows.unwrap_or(default.batch.rows), bytes: size.unwrap_or(default.batch.bytes) },
+    })
+}
+
+fn load_groups(node: &Node, findings: &mut Findings) -> Option<LoadGroups> {
+    match &node.data {
+        Data::Text(word) if word == "step" => Some(LoadGroups::Step),
+        Data::List(groups) => {
+            let group = |node: &Node| {
+                let items = list(node, "a load group", findings)?;
+                if items.is_empty() {
+                    findings.add(&node.at, "a load group is empty");
+                    return None;
+                }
+                let names = items.iter().filter_map(|item| text(item, "a step of a load group", findings));
+                Some(Located { value: names.collect(), at: node.at.clone() })
+            };
+            Some(LoadGroups::Lists(groups.iter().filter_map(group).collect()))
+        }
+        Data::Text(word) => {
+            let help = "write `load_groups = \"step\"`, or lists of steps: `load_groups = [[\"a\", \"b\"]]`";
+            findings.add_with_help(&node.at, format!("`load_groups` is `{word}`"), help);
+            None
+        }
+        other => wrong_type(node, "`load_groups`", other, "lists of steps, or \"step\"", findings),
+    }
+}
+
+fn default_run() -> Run {
+    Run { load_groups: LoadGroups::Lists(Vec::new()), seed: 0, batch: BatchSize::default() }
+}
+
+/// What a step is called by default: the file's name without folder and `.wasm`.
+pub(crate) fn stem(uses: &str) -> &str {
+    let file = uses.rsplit(['/', '\\']).next().unwrap_or(uses);
+    file.strip_suffix(".wasm").unwrap_or(file)
+}
+
+/// What a pipeline is called by default: its file's name, in letters that a folder can have.
+fn default_name(source: &str) -> String {
+    let file = source.rsplit(['/', '\\']).next().unwrap_or(source);
+    let stem = file.split('.').next().unwrap_or(file);
+    let name = stem.trim_matches(['<', '>']);
+    if name.is_empty() || name == "stdin" {
+        return "pipeline".to_owned();
+    }
+    name.chars().map(|c| if c.is_ascii_alphanumeric() || "_-".contains(c) { c } else { '-' }).collect()
+}
