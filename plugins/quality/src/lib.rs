@@ -1,1 +1,60 @@
-//! Drops texts that fail the heuristics of Gopher and C4.
+//! The heuristics by which Gopher (Rae et al. 2021) and C4 (Raffel et al. 2020) told prose from the rest of the web.
+//!
+//! 1. [`config`]: the thresholds, by default those of the papers.
+//! 2. A [`document::Document`] is a text cut into lines, paragraphs and words, once for all rules.
+//! 3. [`rules::RULES`] is the list of rules: a name and a function each. [`repetition`] has the arithmetic of the longer ones.
+
+mod config;
+mod document;
+mod repetition;
+mod rules;
+
+use callboard_sdk::prelude::*;
+
+pub use config::Config;
+use config::Mode;
+use document::Document;
+
+/// Drops or flags texts that fail the heuristics of Gopher and C4.
+pub struct Quality;
+
+impl Transform for Quality {
+    type Config = Config;
+
+    fn bind(config: Config, input: &Schema) -> Result<BoundTransform> {
+        let text = input.utf8(&config.column).at("/column")?;
+        let rules = rules::chosen(&config.rules, &config.skip)?;
+        let shape = Shape::new().reads(&text);
+        let failed = move |config: &Config, text: &str| {
+            let document = Document::new(text);
+            let failed = |rule: &&rules::Rule| (rule.fails)(&document, config);
+            rules.iter().copied().filter(failed).map(|rule| rule.name).collect::<Vec<_>>()
+        };
+        Ok(match config.mode {
+            Mode::Drop => shape.process(move |batch| {
+                let mut output = Output::new();
+                for (row, text) in batch.get(&text)?.iter().enumerate() {
+                    if let Some(rule) = text.map_or(Some("null"), |text| failed(&config, text).first().copied()) {
+                        output.drop(row, rule);
+                    }
+                }
+                Ok(output)
+            }),
+            Mode::Flag => shape.writes(Field::list(&config.into, Layout::Utf8)).process(move |batch| {
+                let texts = batch.get(&text)?;
+                let mut flags = ListBuilder::<StringBuilder>::with_capacity(texts.len());
+                for text in texts.iter() {
+                    let Some(text) = text else {
+                        flags.push_null();
+                        continue;
+                    };
+                    failed(&config, text).into_iter().for_each(|rule| flags.items.push(rule));
+                    flags.close();
+                }
+                Ok(Output::new().column(flags.finish()))
+            }),
+        })
+    }
+}
+
+callboard_sdk::transform!(Quality);

@@ -1,1 +1,108 @@
 //! A random sample of the rows, the same for the same seed.
+//!
+//! How many rows there are is known before the first is looked at, so rows are chosen as they pass (see [`draw`]): nothing is
+//! kept of them, and without strata nothing is read.
+
+mod draw;
+
+use std::collections::HashMap;
+
+use callboard_sdk::Keys;
+use callboard_sdk::prelude::*;
+use xxhash_rust::xxh3::xxh3_128;
+
+use draw::{Draw, Random, Size};
+
+/// How large a sample, and of what.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// How many rows; all of them, where there are fewer. This or `fraction`.
+    rows: Option<u64>,
+    /// Which share of the rows, from 0 to 1, rounded to a whole row. This or `rows`.
+    #[schemars(range(min = 0, max = 1))]
+    fraction: Option<f64>,
+    /// Another number gives another sample.
+    seed: u64,
+    /// A column of strata: `rows` or `fraction` is then meant of each of its values (a null is one).
+    by: Option<String>,
+}
+
+impl Config {
+    fn size(&self) -> Result<Size> {
+        match (self.rows, self.fraction) {
+            (Some(rows), None) => Ok(Size::Rows(rows)),
+            (None, Some(fraction)) if (0.0..=1.0).contains(&fraction) => Ok(Size::Fraction(fraction)),
+            (None, Some(fraction)) => {
+                Err(StepError::config(format!("`fraction` is {fraction}, and 0 to 1 is expected")).at("/fraction"))
+            }
+            _ => Err(StepError::config("either `rows` or `fraction` is needed, and not both").at("")),
+        }
+    }
+}
+
+/// Takes a random sample of the rows, in their order.
+pub struct Sample;
+
+impl Global for Sample {
+    type Config = Config;
+
+    fn bind(config: Config, inputs: &[Schema]) -> Result<BoundGlobal> {
+        let input = Schema::only(inputs)?;
+        let (size, random) = (config.size()?, Random::new(config.seed));
+        let Some(by) = config.by else {
+            return Ok(Shape::new().run(move |inputs, output| simple(size, random, &inputs[0], output)));
+        };
+        let by = input.any(&by).at("/by")?;
+        Ok(Shape::new().reads(&by).run(move |inputs, output| stratified(size, random, &by, &mut inputs[0], output)))
+    }
+}
+
+fn simple(size: Size, mut random: Random, input: &Reader, output: &mut Writer) -> Result<()> {
+    let mut draw = Draw::new(size, input.rows());
+    put_out(output, (0..input.rows()).map(|row| (row, draw.next(&mut random))))
+}
+
+fn stratified(size: Size, mut random: Random, by: &Column<Any>, input: &mut Reader, output: &mut Writer) -> Result<()> {
+    let mut counts: HashMap<u128, u64> = HashMap::new();
+    for batch in input.batches() {
+        strata(&batch, by)?.for_each(|stratum| *counts.entry(stratum).or_default() += 1);
+    }
+    let mut draws: HashMap<_, _> = counts.into_iter().map(|(stratum, rows)| (stratum, Draw::new(size, rows))).collect();
+    input.seek(0);
+    for batch in input.batches() {
+        let draw = |stratum| draws.get_mut(&stratum).is_some_and(|draw| draw.next(&mut random));
+        put_out(output, (batch.first_row()..).zip(strata(&batch, by)?.map(draw)))?;
+    }
+    Ok(())
+}
+
+/// The stratum of each row: the hash of its value, whatever its type.
+fn strata<'a>(batch: &'a Batch, by: &Column<Any>) -> Result<impl Iterator<Item = u128> + use<'a>> {
+    let keys = Keys::new([batch.get(by)?])?;
+    let mut key = vec![];
+    Ok((0..batch.rows()).map(move |row| {
+        key.clear();
+        keys.write(row, &mut key);
+        xxh3_128(&key)
+    }))
+}
+
+fn put_out(output: &mut Writer, rows: impl Iterator<Item = (u64, bool)>) -> Result<()> {
+    const CHUNK: usize = 1 << 16;
+    let mut kept = vec![];
+    for (row, is_chosen) in rows {
+        if is_chosen {
+            kept.push(row);
+        } else {
+            output.drop(row, "not in the sample");
+        }
+        if kept.len() == CHUNK {
+            output.keep(&kept)?;
+            kept.clear();
+        }
+    }
+    output.keep(&kept)
+}
+
+callboard_sdk::global!(Sample);

@@ -1,0 +1,135 @@
+//! The thresholds, by default those of the papers.
+
+use callboard_sdk::prelude::*;
+
+/// Which texts, which rules, and what becomes of texts that fail one.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// The column of text.
+    pub(crate) column: String,
+    /// `drop` leaves rows out that fail a rule, `flag` keeps all and lists the failed rules in a column.
+    pub(crate) mode: Mode,
+    /// The column that failed rules are listed in, when flagged.
+    #[serde(rename = "as")]
+    pub(crate) into: String,
+    /// The rules to apply: whole sets, `gopher` and `c4`, or single ones, `gopher.stop_words`.
+    pub(crate) rules: Vec<String>,
+    /// Sets or rules of these not to apply.
+    pub(crate) skip: Vec<String>,
+    /// Thresholds of the rules `gopher.…`.
+    pub(crate) gopher: Gopher,
+    /// Thresholds of the rules `c4.…`.
+    pub(crate) c4: C4,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Config {
+            column: "text".into(),
+            mode: Mode::Drop,
+            into: "quality_failed".into(),
+            rules: vec!["gopher".into(), "c4".into()],
+            skip: vec![],
+            gopher: Gopher::default(),
+            c4: C4::default(),
+        }
+    }
+}
+
+/// What becomes of rows that fail a rule.
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+#[allow(missing_docs, reason = "explained where it is used, in `Config`")]
+pub(crate) enum Mode {
+    Drop,
+    Flag,
+}
+
+/// Thresholds of Gopher's rules: table A1 of its paper. Shares are from 0 to 1.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Gopher {
+    /// `gopher.words`: the fewest and the most words.
+    pub(crate) words: [usize; 2],
+    /// `gopher.word_length`: the smallest and the largest mean, in characters.
+    pub(crate) word_length: [f64; 2],
+    /// `gopher.symbols`: the most `#` for each word, and the most ellipses.
+    pub(crate) symbols: f64,
+    /// `gopher.bullet_lines`: the largest share of lines that begin with a bullet.
+    pub(crate) bullet_lines: f64,
+    /// `gopher.ellipsis_lines`: the largest share of lines that end with an ellipsis.
+    pub(crate) ellipsis_lines: f64,
+    /// `gopher.alphabetic_words`: the smallest share of words with a letter in them.
+    pub(crate) alphabetic_words: f64,
+    /// `gopher.stop_words`: the fewest of `stop_word_list`, each counted as often as it stands.
+    pub(crate) stop_words: usize,
+    /// The words that prose cannot do without, in lower case.
+    pub(crate) stop_word_list: Vec<String>,
+    /// `gopher.duplicate_lines`: the largest share of lines that are repeats of another.
+    pub(crate) duplicate_lines: f64,
+    /// `gopher.duplicate_line_chars`: the largest share of bytes in such lines.
+    pub(crate) duplicate_line_chars: f64,
+    /// `gopher.duplicate_paragraphs`: the largest share of paragraphs that are repeats of another.
+    pub(crate) duplicate_paragraphs: f64,
+    /// `gopher.duplicate_paragraph_chars`: the largest share of bytes in such paragraphs.
+    pub(crate) duplicate_paragraph_chars: f64,
+    /// `gopher.top_ngram`: the largest share of bytes in the most frequent run of 2, of 3, and of 4 words.
+    pub(crate) top_ngram: [f64; 3],
+    /// `gopher.duplicate_ngrams`: the largest share of bytes in runs of 5, 6, 7, 8, 9, and 10 words that stand more than once.
+    pub(crate) duplicate_ngrams: [f64; 6],
+}
+
+impl Default for Gopher {
+    fn default() -> Self {
+        Gopher {
+            words: [50, 100_000],
+            word_length: [3.0, 10.0],
+            symbols: 0.1,
+            bullet_lines: 0.9,
+            ellipsis_lines: 0.3,
+            alphabetic_words: 0.8,
+            stop_words: 2,
+            stop_word_list: ["the", "be", "to", "of", "and", "that", "have", "with"].map(String::from).to_vec(),
+            duplicate_lines: 0.3,
+            duplicate_line_chars: 0.2,
+            duplicate_paragraphs: 0.3,
+            duplicate_paragraph_chars: 0.2,
+            top_ngram: [0.2, 0.18, 0.16],
+            duplicate_ngrams: [0.15, 0.14, 0.13, 0.12, 0.11, 0.1],
+        }
+    }
+}
+
+/// Thresholds of C4's rules. C4 removes single lines; here a text is kept or not as a whole, by the share of such lines.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct C4 {
+    /// `c4.terminal_punctuation`: the smallest share of lines that end as a sentence does.
+    pub(crate) terminal_punctuation: f64,
+    /// `c4.sentences`: the fewest sentences.
+    pub(crate) sentences: usize,
+    /// `c4.policy_lines`: the largest share of lines that speak of cookies or terms of use, as `policy_phrases` has it.
+    pub(crate) policy_lines: f64,
+    /// What such lines say, in lower case.
+    pub(crate) policy_phrases: Vec<String>,
+    /// `c4.javascript_lines`: the largest share of lines that speak of JavaScript.
+    pub(crate) javascript_lines: f64,
+    /// `c4.word_length`: the longest word, in characters.
+    pub(crate) word_length: usize,
+}
+
+impl Default for C4 {
+    fn default() -> Self {
+        let phrases =
+            ["terms of use", "privacy policy", "cookie policy", "uses cookies", "use of cookies", "use cookies"];
+        C4 {
+            terminal_punctuation: 0.12,
+            sentences: 5,
+            policy_lines: 0.1,
+            policy_phrases: phrases.map(String::from).to_vec(),
+            javascript_lines: 0.1,
+            word_length: 1000,
+        }
+    }
+}

@@ -1,0 +1,52 @@
+//! A text, cut once for all rules.
+
+use crate::repetition::Word;
+
+/// A text and its parts.
+pub(crate) struct Document<'a> {
+    pub(crate) text: &'a str,
+    /// What white space separates.
+    pub(crate) words: Vec<&'a str>,
+    /// The words, to be compared.
+    pub(crate) hashed: Vec<Word>,
+    /// Lines with something in them, trimmed.
+    pub(crate) lines: Vec<&'a str>,
+    /// What empty lines separate, trimmed.
+    pub(crate) paragraphs: Vec<&'a str>,
+    /// The bytes of all words together.
+    pub(crate) word_bytes: usize,
+}
+
+impl<'a> Document<'a> {
+    pub(crate) fn new(text: &'a str) -> Self {
+        let words: Vec<_> = text.split_whitespace().collect();
+        let not_empty = |part: &&str| !part.is_empty();
+        Document {
+            text,
+            word_bytes: words.iter().map(|word| word.len()).sum(),
+            hashed: words.iter().map(|word| Word::new(word)).collect(),
+            words,
+            lines: text.lines().map(str::trim).filter(not_empty).collect(),
+            paragraphs: text.split("\n\n").map(str::trim).filter(not_empty).collect(),
+        }
+    }
+
+    /// The share of words for which this holds; 0 if there are none.
+    pub(crate) fn share_of_words(&self, holds: impl Fn(&str) -> bool) -> f64 {
+        share_of(&self.words, holds)
+    }
+
+    /// The share of lines for which this holds; 0 if there are none.
+    pub(crate) fn share_of_lines(&self, holds: impl Fn(&str) -> bool) -> f64 {
+        share_of(&self.lines, holds)
+    }
+}
+
+fn share_of(parts: &[&str], holds: impl Fn(&str) -> bool) -> f64 {
+    share(parts.iter().filter(|part| holds(part)).count(), parts.len())
+}
+
+/// How much `part` is of `whole`; 0 of nothing.
+pub(crate) fn share(part: usize, whole: usize) -> f64 {
+    if whole == 0 { 0.0 } else { part as f64 / whole as f64 }
+}
