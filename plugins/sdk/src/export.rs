@@ -4,7 +4,7 @@
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __manifest {
-    ($guest:ident, $step:ty, $kind:ident) => {
+    ($guest:ident, $config:ty) => {
         impl $crate::raw::ManifestGuest for $guest {
             fn describe() -> $crate::raw::Manifest {
                 let package = ::std::env!("CARGO_PKG_NAME");
@@ -13,7 +13,7 @@ macro_rules! __manifest {
                     name: name.into(),
                     version: ::std::env!("CARGO_PKG_VERSION").into(),
                     summary: ::std::env!("CARGO_PKG_DESCRIPTION").into(),
-                    config_schema: $crate::config::schema::<<$step as $crate::$kind>::Config>(),
+                    config_schema: $crate::config::schema::<$config>(),
                 }
             }
         }
@@ -45,7 +45,7 @@ macro_rules! transform {
                     OPENED.with(|opened| $crate::step::process(opened, input))
                 }
             }
-            $crate::__manifest!(Exported, $step, Transform);
+            $crate::__manifest!(Exported, <$step as $crate::Transform>::Config);
     $crate::raw::transform::export_transform!(Exported with_types_in $crate::raw::transform);
         };
     };
@@ -79,7 +79,7 @@ macro_rules! global {
                     OPENED.with(|opened| $crate::step::run(opened, inputs, output))
                 }
             }
-            $crate::__manifest!(Exported, $step, Global);
+            $crate::__manifest!(Exported, <$step as $crate::Global>::Config);
     $crate::raw::global::export_global!(Exported with_types_in $crate::raw::global);
         };
     };
@@ -109,7 +109,7 @@ macro_rules! source {
                     OPENED.with(|opened| $crate::step::next_page::<$step>(opened))
                 }
             }
-            $crate::__manifest!(Exported, $step, Source);
+            $crate::__manifest!(Exported, <$step as $crate::Source>::Config);
             $crate::raw::source::export_source!(Exported with_types_in $crate::raw::source);
         };
     };

@@ -1,0 +1,186 @@
+//! The list of misdeeds, and those that are no lie but a deed: traps, loops, hunger.
+
+use std::hint::black_box;
+
+use callboard_sdk::raw::columns::Batch;
+use callboard_sdk::raw::log::{Level, write};
+use callboard_sdk::raw::transform::exports::callboard::step::transform::{Output, Shape};
+use callboard_sdk::raw::types::{Error, ErrorKind};
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use crate::{Config, lies};
+
+/// A way to break the contract, or to be a burden within it.
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema, PartialEq, Eq)]
+#[serde(rename_all = "kebab-case")]
+#[allow(missing_docs, reason = "each is named after what it does")]
+pub enum Misdeed {
+    // in `declare`
+    TrapDeclare,
+    LoopDeclare,
+    MemoryDeclare,
+    DeclareUnknownRead,
+    DeclareDuplicateRead,
+    DeclareUnknownDrop,
+    DeclareDuplicateWrite,
+    DeclareEmptyName,
+    DeclareDeepNesting,
+    /// `writes` is a schema with rows.
+    DeclareRows,
+
+    // in `open`
+    TrapOpen,
+    LoopOpen,
+    MemoryOpen,
+    ErrorOpen,
+
+    // in `process`: deeds
+    Trap,
+    Panic,
+    /// Panics at row `at_row` of the batch, if it has so many.
+    PanicAtRow,
+    StackOverflow,
+    LoopProcess,
+    /// Takes memory without end.
+    Memory,
+    /// Writes 100,000 log lines of 1 KiB.
+    LogFlood,
+    /// Writes one log line of 64 MiB.
+    LogHuge,
+    /// Adds to 100,000 counters.
+    CounterFlood,
+    ErrorConfig,
+    ErrorInput,
+    ErrorTransient,
+    ErrorFailed,
+    /// Returns an error whose message has 16 MiB.
+    ErrorHuge,
+
+    // in `process`: what comes back
+    OffsetsBeyondData,
+    OffsetsDecreasing,
+    OffsetsTooFew,
+    #[serde(rename = "first-offset-not-0")]
+    FirstOffsetNot0,
+    LastOffsetShort,
+    #[serde(rename = "invalid-utf8")]
+    InvalidUtf8,
+    /// All text is valid, its values are not: an offset in the middle of a character.
+    #[serde(rename = "split-utf8")]
+    SplitUtf8,
+    TooFewRows,
+    TooManyRows,
+    /// The batch says another number of rows than its column has values.
+    RowsUnlikeLength,
+    OriginsOutOfRange,
+    /// A million times row 0.
+    OriginsMany,
+    OriginsTooMany,
+    WrongSchema,
+    WrongName,
+    MissingColumn,
+    ExtraColumn,
+    ArrayCycle,
+    ArrayForward,
+    ArrayOutOfRange,
+    ArrayUnused,
+    ArrayNamedTwice,
+    BadValidityLength,
+    /// Nulls in a column that was declared without.
+    UndeclaredNulls,
+    /// 100,000 lists, each in the next.
+    DeepNesting,
+    RemovedOutOfRange,
+    RemovedAndKept,
+    RemovedTwice,
+    /// 200 MiB of text.
+    HugeReturn,
+
+    // in `process`: allowed, and at times unwelcome
+    /// Rejects every second row of the batch, beginning with row 1.
+    RejectOddRows,
+    RejectAll,
+    /// Drops every row; with `at_batch`, of that batch.
+    DropAll,
+    /// Leaves out every row without a word.
+    LoseAll,
+}
+
+/// What `declare` does.
+pub(crate) fn in_declare(config: &Config) -> Result<Shape, Error> {
+    match config.misdeed {
+        Some(Misdeed::TrapDeclare) => std::process::abort(),
+        Some(Misdeed::LoopDeclare) => forever(),
+        Some(Misdeed::MemoryDeclare) => hunger(),
+        misdeed => Ok(lies::shape(misdeed)),
+    }
+}
+
+/// What `open` does.
+pub(crate) fn in_open(config: &Config) -> Result<(), Error> {
+    match config.misdeed {
+        Some(Misdeed::TrapOpen) => std::process::abort(),
+        Some(Misdeed::LoopOpen) => forever(),
+        Some(Misdeed::MemoryOpen) => hunger(),
+        Some(Misdeed::ErrorOpen) => Err(error(ErrorKind::Failed, "told to fail in `open`".into())),
+        _ => Ok(()),
+    }
+}
+
+/// What `process` does.
+pub(crate) fn in_process(misdeed: Misdeed, config: &Config, input: Batch) -> Result<Output, Error> {
+    match misdeed {
+        Misdeed::Trap => std::process::abort(),
+        Misdeed::Panic => panic!("told to panic"),
+        Misdeed::PanicAtRow if config.at_row < input.rows => panic!("told to panic at row {}", config.at_row),
+        Misdeed::StackOverflow => black_box(Err(error(ErrorKind::Failed, overflow(black_box(1)).to_string()))),
+        Misdeed::LoopProcess => forever(),
+        Misdeed::Memory => hunger(),
+        Misdeed::LogFlood => {
+            let line = "0123456789abcdef".repeat(64);
+            (0..100_000).for_each(|_| write(Level::Info, &line));
+            Ok(lies::honest(None, input))
+        }
+        Misdeed::LogHuge => {
+            write(Level::Info, &"0123456789abcdef".repeat(4 << 20));
+            Ok(lies::honest(None, input))
+        }
+        Misdeed::CounterFlood => {
+            (0..100_000).for_each(|i| callboard_sdk::count(&format!("counter-{i}"), 1));
+            Ok(lies::honest(None, input))
+        }
+        Misdeed::ErrorConfig => Err(error(ErrorKind::Config, "told to blame the configuration".into())),
+        Misdeed::ErrorInput => Err(error(ErrorKind::Input, "told to blame the rows".into())),
+        Misdeed::ErrorTransient => Err(error(ErrorKind::Transient, "told to fail for now".into())),
+        Misdeed::ErrorFailed => Err(error(ErrorKind::Failed, "told to fail".into())),
+        Misdeed::ErrorHuge => Err(error(ErrorKind::Failed, "0123456789abcdef".repeat(1 << 20))),
+        lie => Ok(lies::output(lie, config.at_row, input)),
+    }
+}
+
+fn error(kind: ErrorKind, message: String) -> Error {
+    let at = (kind == ErrorKind::Config).then(|| "/misdeed".to_owned());
+    Error { kind, message, at }
+}
+
+fn forever() -> ! {
+    loop {
+        black_box(());
+    }
+}
+
+/// Takes memory without end, and writes to it, so that it is taken in earnest.
+fn hunger() -> ! {
+    let mut taken = Vec::new();
+    loop {
+        taken.push(vec![1_u8; 16 << 20]);
+        black_box(&taken);
+    }
+}
+
+#[allow(unconditional_recursion, reason = "that is the misdeed")]
+fn overflow(depth: u64) -> u64 {
+    let frame = black_box([depth; 128]);
+    overflow(depth + 1) + frame[0]
+}
