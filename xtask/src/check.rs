@@ -6,6 +6,9 @@ use std::time::Instant;
 
 use crate::{Result, command, guests};
 
+/// What is said of a check, and the check.
+type Check = (&'static str, fn(&Path) -> End);
+
 /// How a check ended.
 enum End {
     Passed,
@@ -16,7 +19,7 @@ enum End {
 
 /// Runs all checks, and sums them up.
 pub(crate) fn run(root: &Path) -> Result<ExitCode> {
-    let checks: [(&str, fn(&Path) -> End); 6] = [
+    let checks: [Check; 6] = [
         ("format", |root| cargo_check(root, &["fmt", "--all", "--check"], &[])),
         ("guests", |root| guests::build(root).map_or_else(End::Failed, |_| End::Passed)),
         ("clippy", |root| {

@@ -1,14 +1,15 @@
 //! Builds every component: the bundled steps (packages `step-NAME`) and the test guests (`guest-NAME`).
 //!
 //! One cargo makes the core modules, wit-component makes components of them. A file is written only where its bytes change,
-//! so that nothing which depends on it is built again.
+//! so that nothing which depends on it is built again. `target/guests/guests.json` lists which are bundled steps and which are
+//! test guests: the host bundles the first, and a test fails for each of the second that no test names.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Instant;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use wit_component::ComponentEncoder;
 
 use crate::toolchain::{TARGET, Toolchain};
@@ -45,6 +46,11 @@ pub(crate) fn build(root: &Path) -> Result<PathBuf> {
         changed += usize::from(componentize(&module, &component)?);
     }
     remove_strangers(&folder, &guests)?;
+    let named = |prefix: &str| -> Vec<&str> {
+        guests.iter().filter(|guest| guest.package.starts_with(prefix)).map(|guest| guest.name.as_str()).collect()
+    };
+    let list = json!({ "steps": named("step-"), "tests": named("guest-") });
+    write_if_changed(&folder.join("guests.json"), format!("{list:#}\n").as_bytes())?;
     let seconds = begun.elapsed().as_secs_f32();
     eprintln!("guests: {} components in target/guests, {changed} changed, {seconds:.1} s", guests.len());
     Ok(folder)
@@ -94,10 +100,14 @@ fn componentize(module: &Path, component: &Path) -> Result<bool> {
         .module(&core)
         .and_then(|encoder| encoder.encode())
         .map_err(|error| failed(format!("{error:#}")))?;
-    if fs::read(component).is_ok_and(|old| old == bytes) {
+    write_if_changed(component, &bytes)
+}
+
+fn write_if_changed(path: &Path, bytes: &[u8]) -> Result<bool> {
+    if fs::read(path).is_ok_and(|old| old == bytes) {
         return Ok(false);
     }
-    fs::write(component, bytes).map_err(|error| format!("{}: {error}", component.display()))?;
+    fs::write(path, bytes).map_err(|error| format!("{}: {error}", path.display()))?;
     Ok(true)
 }
 
