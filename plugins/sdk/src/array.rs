@@ -40,6 +40,23 @@ pub enum Values<'a> {
     Structs(Structs<'a>),
 }
 
+impl Values<'_> {
+    /// Whether value `i` is null.
+    pub fn is_null(&self, i: usize) -> bool {
+        macro_rules! of_view {
+            ($($case:ident)*) => {
+                match self {
+                    Values::Nulls => true,
+                    $(Values::$case(view) => view.is_null(i),)*
+                }
+            };
+        }
+        of_view! {
+            Booleans Int8 Int16 Int32 Int64 UInt8 UInt16 UInt32 UInt64 Float32 Float64 Strings Binaries Lists Structs
+        }
+    }
+}
+
 impl<'a> Array<'a> {
     pub(crate) fn new(arrays: &'a [RawArray], id: usize) -> Self {
         Array { arrays, raw: &arrays[id] }
