@@ -86,9 +86,9 @@ fn every_layout_comes_in_canonical() {
     for (name, array, canonical) in layouts() {
         let rows = batch(vec![("c", array.clone())]);
         // Views of lists and runs are not for every writer.
-        let parquet = (!matches!(name, "list_view" | "runs")).then(|| parquet(&[rows.clone()], 100));
+        let parquet = (!matches!(name, "list_view" | "runs")).then(|| parquet(std::slice::from_ref(&rows), 100));
         let files = [
-            ("f.arrow", Some(ipc_file(&[rows.clone()]))),
+            ("f.arrow", Some(ipc_file(std::slice::from_ref(&rows)))),
             ("s.arrow", Some(ipc_stream(&[rows]))),
             ("p.parquet", parquet),
         ];
@@ -116,10 +116,10 @@ fn rows_are_numbered_and_batches_cut_whatever_the_file_is_cut_into() {
     let parts = |size: usize| {
         (0..10_000).step_by(size).map(|start| whole.slice(start, size.min(10_000 - start))).collect::<Vec<_>>()
     };
-    let bench = Bench::with("a.arrow", ipc_file(&[whole.clone()]));
+    let bench = Bench::with("a.arrow", ipc_file(std::slice::from_ref(&whole)));
     bench.put("b.arrow", ipc_file(&parts(7)));
     bench.put("c.arrow", ipc_stream(&parts(999)));
-    bench.put("d.parquet", parquet(&[whole.clone()], 100_000));
+    bench.put("d.parquet", parquet(std::slice::from_ref(&whole), 100_000));
     bench.put("e.parquet", parquet(&parts(13), 777));
     let policy = BatchPolicy { rows: 1000, bytes: 40_000 };
     let read = |name: &str| {
@@ -175,7 +175,7 @@ fn files_have_one_schema_and_may_differ_in_nulls() {
     let one = |name| batch(vec![(name, Arc::new(Int32Array::from(vec![1])) as ArrayRef)]);
     let two =
         batch(vec![("a", Arc::new(Int32Array::from(vec![1])) as ArrayRef), ("b", Arc::new(Int32Array::from(vec![2])))]);
-    let bench = Bench::with("1.arrow", ipc_file(&[two.clone()]));
+    let bench = Bench::with("1.arrow", ipc_file(std::slice::from_ref(&two)));
     bench.put("2.arrow", ipc_file(&[one("a")]));
     assert_eq!(bench.error(&["*.arrow"], &[]).0, "`2.arrow`: the column `b` is not here, but is in `1.arrow`");
     assert_eq!(bench.error(&["2.arrow", "1.arrow"], &[]).0, "`1.arrow`: the column `b` is here, but not in `2.arrow`");
@@ -230,6 +230,30 @@ fn a_broken_row_group_or_batch_is_named() {
     bytes[second + 8..second + 72].fill(0xfe);
     let error = Bench::with("s.arrow", bytes).read(&["s.arrow"]).unwrap_err();
     assert_eq!(error.place(), Some(Place::Batch(2)), "{error}");
+}
+
+#[test]
+fn no_broken_byte_does_more_than_an_error() {
+    let rows = numbers(0..300);
+    let files = [
+        ("f.arrow", ipc_file(std::slice::from_ref(&rows))),
+        ("s.arrow", ipc_stream(std::slice::from_ref(&rows))),
+        ("p.parquet", parquet(&[rows], 100)),
+    ];
+    for (name, bytes) in files {
+        let mut errors = 0;
+        // A sample of the whole, and more of the end: footers, where most can go wrong.
+        let end = bytes.len().saturating_sub(600);
+        for at in (0..end).step_by(bytes.len() / 100).chain((end..bytes.len()).step_by(7)) {
+            let mut broken = bytes.clone();
+            broken[at] ^= 0x81;
+            if let Err(error) = Bench::with(name, broken).read(&[name]) {
+                assert_eq!(error.path().and_then(|path| path.file_name()), Some(name.as_ref()), "{error}");
+                errors += 1;
+            }
+        }
+        assert!(errors > 20, "{errors} errors of {name}");
+    }
 }
 
 #[test]

@@ -108,7 +108,7 @@ fn bytes_do_not_tell_how_rows_were_cut() {
     };
     let bench = Bench::new();
     for name in NAMES {
-        bench.write(name, &[whole.clone()]).unwrap();
+        bench.write(name, std::slice::from_ref(&whole)).unwrap();
         let expected = bench.bytes(name);
         for size in [1, 13, 1000, 8192] {
             bench.write(name, &cut(size)).unwrap();
@@ -122,7 +122,7 @@ fn no_rows_are_an_output_with_a_schema() {
     let bench = Bench::new();
     let none = rows(0);
     for name in NAMES {
-        bench.write(name, &[none.clone()]).unwrap();
+        bench.write(name, std::slice::from_ref(&none)).unwrap();
         assert!(bench.read(&[name]).unwrap().is_empty(), "{name}");
     }
     assert_eq!(bench.text("o.jsonl"), "");

@@ -87,7 +87,7 @@ fn parquet_and_arrow_keep_every_type() {
     let all = rows(scalars().into_iter().chain(nested()).collect());
     let bench = Bench::new();
     for name in ["all.parquet", "all.arrow"] {
-        bench.write(name, &[all.clone()]).unwrap();
+        bench.write(name, std::slice::from_ref(&all)).unwrap();
         let back = join(&bench.read(&[name]).unwrap());
         for (field, (expected, found)) in all.schema().fields().iter().zip(all.columns().iter().zip(back.columns())) {
             assert_eq!((found.data_type(), found), (field.data_type(), expected), "{} in {name}", field.name());
@@ -103,7 +103,7 @@ fn parquet_and_arrow_keep_what_is_not_nullable_and_what_is_json() {
     let rows = RecordBatch::try_new(schema.clone(), columns).unwrap();
     let bench = Bench::new();
     for name in ["a.parquet", "a.arrow"] {
-        bench.write(name, &[rows.clone()]).unwrap();
+        bench.write(name, std::slice::from_ref(&rows)).unwrap();
         assert_eq!(bench.open(&[name]).unwrap().schema(), schema, "{name}");
     }
 }
@@ -112,7 +112,7 @@ fn parquet_and_arrow_keep_what_is_not_nullable_and_what_is_json() {
 fn jsonl_writes_every_type_as_documented() {
     let bench = Bench::new();
     let all = rows(scalars().into_iter().chain(nested()).collect());
-    bench.write("all.jsonl", &[all.clone()]).unwrap();
+    bench.write("all.jsonl", std::slice::from_ref(&all)).unwrap();
     let text = bench.text("all.jsonl");
     let lines: Vec<serde_json::Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!(lines.len(), 3);
@@ -160,7 +160,7 @@ fn jsonl_comes_back_with_the_types_that_json_has() {
     let all = rows(columns.collect());
     let bench = Bench::new();
     for name in ["all.jsonl", "all.jsonl.gz", "all.jsonl.zst"] {
-        bench.write(name, &[all.clone()]).unwrap();
+        bench.write(name, std::slice::from_ref(&all)).unwrap();
         let back = join(&bench.read(&[name]).unwrap());
         for field in all.schema().fields() {
             assert_eq!(column(&back, field.name()), column(&all, field.name()), "{} in {name}", field.name());
@@ -177,7 +177,7 @@ fn csv_comes_back_as_it_went_but_for_empty_strings() {
     let all = rows(vec![("text".into(), text), ("number".into(), number), ("when".into(), when)]);
     let bench = Bench::new();
     for name in ["a.csv", "a.tsv.gz"] {
-        bench.write(name, &[all.clone()]).unwrap();
+        bench.write(name, std::slice::from_ref(&all)).unwrap();
         let dataset = Dataset::open(&bench.spec(&[name], &[("when", "timestamp")])).unwrap();
         let back = join(&dataset.read(POLICY).map(Result::unwrap).collect::<Vec<_>>());
         assert_eq!(column(&back, "text"), ["a,\"b\"\nc", "∅", "∅", " x "]);

@@ -30,6 +30,6 @@ mod types;
 
 pub use dataset::{BatchPolicy, Chunk, Dataset, InputSpec, Reader};
 pub use error::{ErrorKind, IoError, Place};
-pub use formats::Format;
-pub use output::{Committed, Finished, OutputSpec, Writer, check_writable};
+pub use formats::{Format, json_rows};
+pub use output::{Committed, Finished, OutputSpec, Writer, check_schema, check_writable};
 pub use types::{is_json, json_field};

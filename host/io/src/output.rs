@@ -77,6 +77,18 @@ pub fn check_writable(spec: &OutputSpec) -> Result<(), IoError> {
     spec.temporary(folder).map(drop)
 }
 
+/// Asks whether the output's format can hold a schema.
+///
+/// # Errors
+/// A column of a type that it cannot hold, with what would mend it.
+pub fn check_schema(spec: &OutputSpec, schema: &SchemaRef) -> Result<(), IoError> {
+    let format = spec.check()?;
+    let scratch = tempfile::tempfile().map_err(|error| IoError::system("cannot make a temporary file", &error))?;
+    let sink = Sink::new(scratch, Compression::None)?;
+    let writer = format.implementation().write(sink, schema, &spec.path);
+    writer.map(drop).map_err(|error| error.in_file(&spec.path))
+}
+
 /// A file being written, under a hidden name beside its own. Dropped before it is finished, it leaves nothing behind.
 pub struct Writer {
     path: PathBuf,

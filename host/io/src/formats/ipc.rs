@@ -13,7 +13,7 @@ use arrow::error::ArrowError;
 use arrow::ipc::reader::{FileReader, StreamReader};
 use arrow::ipc::writer::FileWriter;
 
-use super::{FileFormat, RowWriter, Rows};
+use super::{FileFormat, RowWriter, Rows, guarded};
 use crate::canonical;
 use crate::cut::Cutter;
 use crate::dataset::{BatchPolicy, InputSpec};
@@ -24,11 +24,11 @@ pub(super) struct Ipc;
 
 impl FileFormat for Ipc {
     fn schema(&self, files: &[PathBuf], spec: &InputSpec) -> Result<Schema, IoError> {
-        canonical::one_schema(files, spec, |file| Ok(open(file)?.1))
+        canonical::one_schema(files, spec, |file| guarded(|| Ok(open(file)?.1)))
     }
 
     fn read(&self, file: &Path, schema: &SchemaRef, _: &InputSpec, policy: BatchPolicy) -> Result<Rows, IoError> {
-        let (batches, _) = open(file)?;
+        let (batches, _) = guarded(|| open(file))?;
         let cutter = Cutter::new(schema.clone(), policy);
         Ok(Box::new(IpcRows { batches, schema: schema.clone(), cutter, batch: 0, row: 1, done: false }))
     }
@@ -115,7 +115,7 @@ impl Iterator for IpcRows {
     type Item = Result<(UInt64Array, RecordBatch), IoError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let batch = match self.fill() {
+        let batch = match guarded(|| self.fill()) {
             Ok(batch) => batch?,
             Err(error) => return Some(Err(error.at(Place::Batch(self.batch)))),
         };

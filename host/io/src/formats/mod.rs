@@ -5,7 +5,10 @@ mod ipc;
 mod jsonl;
 mod parquet;
 
+pub use jsonl::json_rows;
+
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
 use arrow::array::{RecordBatch, UInt64Array};
@@ -50,6 +53,16 @@ pub(crate) trait RowWriter: Send {
 
     /// Writes what is left and gives the sink back, complete but for its own buffers.
     fn finish(self: Box<Self>) -> Result<Sink, IoError>;
+}
+
+/// Runs a reader of a library that is not written to be given corrupt files: some make it panic, which is an error here.
+fn guarded<T>(read: impl FnOnce() -> Result<T, IoError>) -> Result<T, IoError> {
+    // What the panic left half-done is dropped: nothing is read after an error.
+    catch_unwind(AssertUnwindSafe(read)).unwrap_or_else(|panic| {
+        let text = panic.downcast_ref::<String>().map(String::as_str);
+        let text = text.or(panic.downcast_ref::<&str>().copied()).unwrap_or("its reader gave up");
+        Err(IoError::data(format!("is corrupt: {text}")))
+    })
 }
 
 struct Listed {

@@ -19,7 +19,7 @@ use parquet::errors::ParquetError;
 use parquet::file::metadata::RowGroupMetaData;
 use parquet::file::properties::WriterProperties;
 
-use super::{FileFormat, RowWriter, Rows};
+use super::{FileFormat, RowWriter, Rows, guarded};
 use crate::canonical;
 use crate::cut::Cutter;
 use crate::dataset::{BatchPolicy, InputSpec};
@@ -30,11 +30,11 @@ pub(super) struct Parquet;
 
 impl FileFormat for Parquet {
     fn schema(&self, files: &[PathBuf], spec: &InputSpec) -> Result<Schema, IoError> {
-        canonical::one_schema(files, spec, |file| Ok(open(file)?.1.schema().clone()))
+        canonical::one_schema(files, spec, |file| guarded(|| Ok(open(file)?.1.schema().clone())))
     }
 
     fn read(&self, file: &Path, schema: &SchemaRef, _: &InputSpec, policy: BatchPolicy) -> Result<Rows, IoError> {
-        let (file, metadata) = open(file)?;
+        let (file, metadata) = guarded(|| open(file))?;
         let cutter = Cutter::new(schema.clone(), policy);
         let schema = schema.clone();
         Ok(Box::new(ParquetRows {
@@ -168,7 +168,7 @@ impl Iterator for ParquetRows {
     type Item = Result<(UInt64Array, RecordBatch), IoError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let batch = match self.fill() {
+        let batch = match guarded(|| self.fill()) {
             Ok(batch) => batch?,
             Err(error) => return Some(Err(error.at(Place::RowGroup(self.next_group as u64)))),
         };

@@ -11,6 +11,8 @@ mod decode;
 mod infer;
 mod write;
 
+pub use write::json_rows;
+
 use std::path::{Path, PathBuf};
 
 use arrow::array::{RecordBatch, RecordBatchOptions, UInt64Array};

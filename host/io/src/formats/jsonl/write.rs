@@ -13,14 +13,30 @@ use crate::formats::RowWriter;
 use crate::text::Sink;
 use crate::types::is_json;
 
-struct JsonlWriter {
-    writer: Writer<Sink, LineDelimited>,
+struct JsonlWriter<W: std::io::Write> {
+    writer: Writer<W, LineDelimited>,
 }
 
 pub(super) fn create(sink: Sink, schema: &SchemaRef) -> Result<Box<dyn RowWriter>, IoError> {
     schema.fields().iter().try_for_each(|field| check(field, field.name()))?;
-    let builder = WriterBuilder::new().with_explicit_nulls(true).with_encoder_factory(Arc::new(JsonText));
-    Ok(Box::new(JsonlWriter { writer: builder.build(sink) }))
+    Ok(Box::new(JsonlWriter { writer: writer(sink) }))
+}
+
+fn writer<W: std::io::Write>(sink: W) -> Writer<W, LineDelimited> {
+    WriterBuilder::new().with_explicit_nulls(true).with_encoder_factory(Arc::new(JsonText)).build(sink)
+}
+
+/// Each row as the JSON object that a JSON Lines file has for it, for messages and lists of rows.
+///
+/// # Errors
+/// A value that JSON cannot hold.
+pub fn json_rows(rows: &RecordBatch) -> Result<Vec<String>, IoError> {
+    rows.schema_ref().fields().iter().try_for_each(|field| check(field, field.name()))?;
+    let mut writer = JsonlWriter { writer: writer(Vec::new()) };
+    writer.append(rows)?;
+    writer.writer.finish().map_err(IoError::from_arrow)?;
+    let text = String::from_utf8(writer.writer.into_inner()).expect("JSON is UTF-8");
+    Ok(text.lines().map(str::to_owned).collect())
 }
 
 /// Refuses what JSON cannot say.
@@ -37,8 +53,8 @@ fn check(field: &Field, path: &str) -> Result<(), IoError> {
     }
 }
 
-impl RowWriter for JsonlWriter {
-    fn write(&mut self, rows: &RecordBatch) -> Result<(), IoError> {
+impl<W: std::io::Write> JsonlWriter<W> {
+    fn append(&mut self, rows: &RecordBatch) -> Result<(), IoError> {
         for (field, column) in rows.schema_ref().fields().iter().zip(rows.columns()) {
             check_text(field, column)?;
         }
@@ -49,6 +65,12 @@ impl RowWriter for JsonlWriter {
             return written.map_err(|error| IoError::system("cannot write", &error));
         }
         self.writer.write(rows).map_err(IoError::from_arrow)
+    }
+}
+
+impl RowWriter for JsonlWriter<Sink> {
+    fn write(&mut self, rows: &RecordBatch) -> Result<(), IoError> {
+        self.append(rows)
     }
 
     fn finish(mut self: Box<Self>) -> Result<Sink, IoError> {
