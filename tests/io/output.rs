@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use arrow::array::*;
 use arrow::datatypes::*;
-use callboard_io::{ErrorKind, Writer, check_writable, json_field};
+use callboard_io::{ErrorKind, Writer, check_schema, check_writable, json_field, json_rows};
 
 use crate::bench::{Bench, POLICY, types};
 
@@ -138,7 +138,9 @@ fn no_rows_are_an_output_with_a_schema() {
 fn refused(name: &str, field: Field, message: &str) {
     let bench = Bench::new();
     let schema = Arc::new(Schema::new(vec![field]));
+    let early = check_schema(&bench.output(name), &schema).expect_err("the format has no place for it");
     let error = Writer::create(&bench.output(name), schema).err().expect("the format has no place for it");
+    assert_eq!(bench.words(&early), bench.words(&error));
     assert_eq!(bench.words(&error).0, format!("`{name}`: {message}"));
     assert!(error.help().unwrap().starts_with("write "), "{error}");
     assert!(bench.names().is_empty());
@@ -186,4 +188,13 @@ fn json_text_cannot_break_its_line() {
         message.starts_with("`o.jsonl`: `j` should hold JSON text, found \"{\\\"a\\\":1}, \\\"b\\\": {}\": "),
         "{message}"
     );
+}
+
+#[test]
+fn rows_as_json_are_the_lines_of_a_file() {
+    let rows = rows(20);
+    let bench = Bench::new();
+    bench.write("o.jsonl", std::slice::from_ref(&rows)).unwrap();
+    assert_eq!(json_rows(&rows).unwrap(), bench.text("o.jsonl").lines().collect::<Vec<_>>());
+    assert!(json_rows(&rows.slice(0, 0)).unwrap().is_empty());
 }

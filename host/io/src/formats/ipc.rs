@@ -1,6 +1,6 @@
 //! Arrow IPC: the file format (`ARROW1`), and when read the stream format too. A record batch is read whole, then cut.
 //!
-//! Written as a file, uncompressed so that others may map it into memory, in record batches of up to 64 Ki rows or 16 MiB that depend on the rows
+//! Written as a file, uncompressed so that others may map it into memory, in record batches of up to 64 Ki rows or about 1 MiB that depend on the rows
 //! alone: equal rows give equal bytes.
 
 use std::fs::File;
@@ -35,7 +35,7 @@ impl FileFormat for Ipc {
 
     fn write(&self, sink: Sink, schema: &SchemaRef, _: &Path) -> Result<Box<dyn RowWriter>, IoError> {
         let writer = FileWriter::try_new(sink, schema).map_err(IoError::from_arrow)?;
-        let cutter = Cutter::new(schema.clone(), BatchPolicy { rows: 64 << 10, bytes: 16 << 20 });
+        let cutter = Cutter::new(schema.clone(), BatchPolicy { rows: 64 << 10, bytes: 1 << 20 });
         Ok(Box::new(IpcWriter { writer, cutter }))
     }
 }
