@@ -65,3 +65,42 @@ impl Global for ExactDedup {
 }
 
 callboard_sdk::global!(ExactDedup);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use callboard_sdk::testing::{self, dropped};
+    use serde_json::json;
+
+    #[test]
+    fn the_first_of_each_stays() {
+        let rows = json!([
+            { "id": 1, "text": "a" }, { "id": 2, "text": null }, { "id": 3, "text": "" }, { "id": 4, "text": "a" },
+            { "id": 5, "text": null }, { "id": 6, "text": "b" }
+        ]);
+        let outcome = testing::global::<ExactDedup>(json!({}), [rows]).unwrap();
+        let ids: Vec<_> = outcome.rows.iter().map(|row| &row["id"]).collect();
+        assert_eq!(ids, [1, 2, 3, 6]);
+        assert_eq!(outcome.removed, [dropped(3, "duplicate"), dropped(4, "duplicate")]);
+    }
+
+    #[test]
+    fn compares_several_columns_of_any_type() {
+        let rows = json!([
+            { "a": ["x", "y"], "b": { "c": 1.0 } }, { "a": ["xy"], "b": { "c": 1.0 } }, { "a": ["x", "y"], "b": { "c": null } },
+            { "a": ["x", "y"], "b": null }, { "a": ["x", "y"], "b": { "c": 1.0 } }, { "a": [], "b": { "c": 0.0 } },
+            { "a": null, "b": { "c": 0.0 } }, { "a": [], "b": { "c": -0.0 } }
+        ]);
+        let outcome = testing::global::<ExactDedup>(json!({ "columns": ["a", "b"] }), [rows]).unwrap();
+        assert_eq!(outcome.removed, [dropped(4, "duplicate"), dropped(7, "duplicate")]);
+    }
+
+    #[test]
+    fn nothing_comes_of_nothing() {
+        assert_eq!(testing::global::<ExactDedup>(json!({}), [json!([{ "text": "a" }])]).unwrap().rows.len(), 1);
+        let error = testing::global::<ExactDedup>(json!({ "columns": ["text", "id"] }), [json!([{ "text": "a" }])]);
+        assert_eq!(error.unwrap_err().at.as_deref(), Some("/columns/1"));
+        let error = testing::global::<ExactDedup>(json!({ "columns": [] }), [json!([{ "text": "a" }])]);
+        assert_eq!(error.unwrap_err().at.as_deref(), Some("/columns"));
+    }
+}

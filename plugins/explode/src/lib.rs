@@ -60,3 +60,35 @@ impl Transform for Explode {
 }
 
 callboard_sdk::transform!(Explode);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use callboard_sdk::testing::{self, dropped};
+    use serde_json::json;
+
+    #[test]
+    fn repeats_the_other_columns() {
+        let rows = || json!([{ "id": 1, "tags": ["a", "b"] }, { "id": 2, "tags": [] }, { "id": 3, "tags": null }]);
+        let outcome = testing::transform::<Explode>(json!({ "column": "tags" }), rows()).unwrap();
+        assert_eq!(outcome.rows, [json!({ "id": 1, "tags": "a" }), json!({ "id": 1, "tags": "b" })]);
+        assert_eq!(outcome.removed, [dropped(1, "empty list"), dropped(2, "null list")]);
+
+        let config = json!({ "column": "tags", "as": "tag", "empty": "null" });
+        let outcome = testing::transform::<Explode>(config, rows()).unwrap();
+        assert_eq!(
+            outcome.rows[1..],
+            [json!({ "id": 1, "tag": "b" }), json!({ "id": 2, "tag": null }), json!({ "id": 3, "tag": null })]
+        );
+        assert_eq!(outcome.removed, []);
+    }
+
+    #[test]
+    fn takes_items_of_any_type() {
+        let rows = json!([{ "turns": [{ "who": "me", "said": ["x", "y"] }, { "who": null, "said": [] }] }]);
+        let outcome = testing::transform::<Explode>(json!({ "column": "turns" }), rows).unwrap();
+        assert_eq!(outcome.rows[1], json!({ "turns": { "who": null, "said": [] } }));
+        let error = testing::transform::<Explode>(json!({ "column": "id" }), json!([{ "id": 1 }])).unwrap_err();
+        assert_eq!(error.at.as_deref(), Some("/column"));
+    }
+}

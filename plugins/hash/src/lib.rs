@@ -72,3 +72,33 @@ fn hash<'a>(algorithm: Algorithm, values: impl ExactSizeIterator<Item = Option<&
 }
 
 callboard_sdk::transform!(Hash);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use callboard_sdk::testing;
+    use serde_json::{Value, json};
+
+    fn hashes(config: Value) -> Vec<Value> {
+        let rows = json!([{ "text": "abc" }, { "text": null }, { "text": "" }]);
+        let mut outcome = testing::transform::<Hash>(config, rows).unwrap();
+        outcome.rows.iter_mut().map(|row| row["hash"].take()).collect()
+    }
+
+    #[test]
+    fn are_those_that_everybody_computes() {
+        let sha256 = hashes(json!({}));
+        assert_eq!(sha256[0], "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+        assert_eq!(sha256[1], Value::Null);
+        assert_eq!(sha256[2], "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+        let xxh3 = hashes(json!({ "algorithm": "xxh3" }));
+        assert_eq!(xxh3[2], "99aa06d3014798d86001c324468d497f");
+    }
+
+    #[test]
+    fn wants_text_or_bytes() {
+        let error = testing::transform::<Hash>(json!({ "column": "n" }), json!([{ "n": 1 }])).unwrap_err();
+        assert_eq!(error.at.as_deref(), Some("/column"));
+        assert_eq!(error.message, "column `n` is int64, and text or bytes are expected");
+    }
+}

@@ -47,3 +47,29 @@ impl Transform for LanguageId {
 }
 
 callboard_sdk::transform!(LanguageId);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use callboard_sdk::testing;
+    use serde_json::{Value, json};
+
+    #[test]
+    fn adds_code_and_score() {
+        let rows = json!([{ "text": "Все люди рождаются свободными и равными в своем достоинстве и правах." }, { "text": "42" }, { "text": null }]);
+        let outcome = testing::transform::<LanguageId>(json!({}), rows).unwrap();
+        assert_eq!(outcome.rows[0]["language"], "ru");
+        assert!(outcome.rows[0]["language_score"].as_f64().unwrap() > 0.9);
+        for row in &outcome.rows[1..] {
+            assert_eq!((&row["language"], &row["language_score"]), (&Value::Null, &Value::Null));
+        }
+    }
+
+    #[test]
+    fn names_the_languages_there_are() {
+        let config = json!({ "languages": ["en", "tlh"] });
+        let error = testing::transform::<LanguageId>(config, json!([{ "text": "" }])).unwrap_err();
+        assert_eq!(error.at.as_deref(), Some("/languages/1"));
+        assert!(error.message.contains("known are af, ak,"), "{}", error.message);
+    }
+}

@@ -94,3 +94,38 @@ fn composed(form: Unicode, text: &str) -> Option<String> {
 }
 
 callboard_sdk::transform!(Normalise);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use callboard_sdk::testing;
+    use serde_json::{Value, json};
+
+    fn run(config: Value, text: Value) -> Value {
+        let rows = json!([{ "id": 1, "text": text }, { "id": 2, "text": null }, { "id": 3, "text": "" }]);
+        let outcome = testing::transform::<Normalise>(config, rows).unwrap();
+        assert_eq!(outcome.rows[1..], [json!({ "id": 2, "text": null }), json!({ "id": 3, "text": "" })]);
+        outcome.rows[0]["text"].clone()
+    }
+
+    #[test]
+    fn does_nothing_unasked() {
+        assert_eq!(run(json!({}), json!("  Ａ\tB ")), "  Ａ\tB ");
+    }
+
+    #[test]
+    fn form_case_and_white_space_come_in_this_order() {
+        let config = json!({ "unicode": "nfkc", "lowercase": true, "whitespace": "collapse" });
+        // A full-width letter becomes a plain one, then small; a no-break space becomes a space, then part of a run.
+        assert_eq!(run(config, json!(" Ａ\u{a0} \tB e\u{301}ﬁ ")), "a b éfi");
+        assert_eq!(run(json!({ "unicode": "nfc" }), json!("e\u{301}ﬁ")), "éﬁ");
+    }
+
+    #[test]
+    fn wants_a_column_of_text() {
+        let error = |config| testing::transform::<Normalise>(config, json!([{ "text": 1 }])).unwrap_err();
+        assert_eq!(error(json!({})).at.as_deref(), Some("/column"));
+        assert_eq!(error(json!({ "unicode": "nfd" })).at.as_deref(), Some("/unicode"));
+        assert!(error(json!({ "lower": true })).message.contains("unknown field `lower`"));
+    }
+}

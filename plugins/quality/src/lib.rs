@@ -58,3 +58,30 @@ impl Transform for Quality {
 }
 
 callboard_sdk::transform!(Quality);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use callboard_sdk::testing::{self, dropped};
+    use serde_json::json;
+
+    fn rows() -> serde_json::Value {
+        json!([{ "text": "a b {" }, { "text": "one and one is two" }, { "text": null }])
+    }
+
+    #[test]
+    fn drops_with_the_first_failed_rule() {
+        let config = json!({ "gopher": { "words": [4, 10] }, "rules": ["gopher.words", "c4.curly_bracket"] });
+        let outcome = testing::transform::<Quality>(config, rows()).unwrap();
+        assert_eq!(outcome.rows, [json!({ "text": "one and one is two" })]);
+        assert_eq!(outcome.removed, [dropped(0, "gopher.words"), dropped(2, "null")]);
+    }
+
+    #[test]
+    fn flags_all_failed_rules() {
+        let config = json!({ "mode": "flag", "as": "failed", "rules": ["gopher.words", "c4"], "skip": ["c4.sentences", "c4.terminal_punctuation"] });
+        let outcome = testing::transform::<Quality>(config, rows()).unwrap();
+        let failed: Vec<_> = outcome.rows.iter().map(|row| &row["failed"]).collect();
+        assert_eq!(failed, [&json!(["gopher.words", "c4.curly_bracket"]), &json!(["gopher.words"]), &json!(null)]);
+    }
+}

@@ -106,3 +106,56 @@ fn put_out(output: &mut Writer, rows: impl Iterator<Item = (u64, bool)>) -> Resu
 }
 
 callboard_sdk::global!(Sample);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use callboard_sdk::testing;
+    use serde_json::{Value, json};
+
+    fn rows() -> Value {
+        let languages = [Some("en"), Some("de"), None];
+        (0..90).map(|id| json!({ "id": id, "language": languages[id % 3] })).collect()
+    }
+
+    fn sample(config: Value) -> Vec<Value> {
+        let outcome = testing::global::<Sample>(config, [rows()]).unwrap();
+        assert_eq!(outcome.rows.len() + outcome.removed.len(), 90);
+        assert!(outcome.rows.is_sorted_by_key(|row| row["id"].as_u64()));
+        outcome.rows
+    }
+
+    #[test]
+    fn is_the_same_for_the_same_seed() {
+        let first = sample(json!({ "rows": 9 }));
+        assert_eq!(first.len(), 9);
+        assert_eq!(first, sample(json!({ "rows": 9, "seed": 0 })));
+        assert_ne!(first, sample(json!({ "rows": 9, "seed": 1 })));
+        assert_eq!(sample(json!({ "fraction": 0.5 })).len(), 45);
+        assert_eq!(sample(json!({ "rows": 100 })).len(), 90);
+    }
+
+    #[test]
+    fn takes_as_many_of_each_stratum() {
+        for (config, each) in
+            [(json!({ "rows": 4, "by": "language" }), 4), (json!({ "fraction": 0.1, "by": "language" }), 3)]
+        {
+            let rows = sample(config);
+            for language in [json!("en"), json!("de"), json!(null)] {
+                assert_eq!(rows.iter().filter(|row| row["language"] == language).count(), each);
+            }
+        }
+    }
+
+    #[test]
+    fn wants_one_size() {
+        let error = |config| testing::global::<Sample>(config, [rows()]).unwrap_err();
+        assert_eq!(error(json!({})).message, "either `rows` or `fraction` is needed, and not both");
+        assert_eq!(
+            error(json!({ "rows": 1, "fraction": 0.1 })).message,
+            "either `rows` or `fraction` is needed, and not both"
+        );
+        assert_eq!(error(json!({ "fraction": 1.5 })).at.as_deref(), Some("/fraction"));
+        assert_eq!(error(json!({ "rows": 1, "by": "z" })).at.as_deref(), Some("/by"));
+    }
+}

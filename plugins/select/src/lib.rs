@@ -77,3 +77,39 @@ impl Transform for Select {
 }
 
 callboard_sdk::transform!(Select);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use callboard_sdk::testing;
+    use serde_json::{Value, json};
+
+    fn run(config: Value) -> Result<Value> {
+        let rows = json!([{ "a": 1, "b": "x", "c": [true] }]);
+        Ok(testing::transform::<Select>(config, rows)?.rows.remove(0))
+    }
+
+    #[test]
+    fn keeps_drops_and_renames() {
+        assert_eq!(run(json!({})).unwrap(), json!({ "a": 1, "b": "x", "c": [true] }));
+        assert_eq!(run(json!({ "keep": ["c", "a"] })).unwrap(), json!({ "a": 1, "c": [true] }));
+        assert_eq!(run(json!({ "drop": ["b"] })).unwrap(), json!({ "a": 1, "c": [true] }));
+        assert_eq!(
+            run(json!({ "keep": ["b"], "rename": { "c": "flags" } })).unwrap(),
+            json!({ "b": "x", "flags": [true] })
+        );
+        assert_eq!(run(json!({ "rename": { "a": "b", "b": "a" } })).unwrap(), json!({ "a": "x", "b": 1, "c": [true] }));
+        assert_eq!(run(json!({ "drop": ["b"], "rename": { "a": "b" } })).unwrap(), json!({ "b": 1, "c": [true] }));
+    }
+
+    #[test]
+    fn refuses_what_makes_no_sense() {
+        let place = |config| run(config).unwrap_err().at.unwrap();
+        assert_eq!(place(json!({ "keep": ["a", "z"] })), "/keep/1");
+        assert_eq!(place(json!({ "drop": ["z"] })), "/drop/0");
+        assert_eq!(place(json!({ "keep": ["a"], "drop": ["b"] })), "/drop/0");
+        assert_eq!(place(json!({ "rename": { "a": "b" } })), "/rename/a");
+        assert_eq!(place(json!({ "rename": { "a": "d", "b": "d" } })), "/rename/b");
+        assert_eq!(place(json!({ "rename": { "z": "d" } })), "/rename");
+    }
+}

@@ -36,3 +36,19 @@ impl Transform for TextStats {
 }
 
 callboard_sdk::transform!(TextStats);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use callboard_sdk::testing;
+    use serde_json::json;
+
+    #[test]
+    fn counts_beside_the_text() {
+        let rows = json!([{ "body": " Zwei  Wörter" }, { "body": null }, { "body": "" }]);
+        let outcome = testing::transform::<TextStats>(json!({ "column": "body" }), rows).unwrap();
+        assert_eq!(outcome.rows[0], json!({ "body": " Zwei  Wörter", "n_words": 2, "n_chars": 13 }));
+        assert_eq!(outcome.rows[1], json!({ "body": null, "n_words": null, "n_chars": null }));
+        assert_eq!(outcome.rows[2], json!({ "body": "", "n_words": 0, "n_chars": 0 }));
+    }
+}
