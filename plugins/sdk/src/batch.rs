@@ -60,7 +60,7 @@ impl Batch {
 
     /// The schema of these columns.
     pub fn schema(&self) -> Schema {
-        Schema::of_input(0, &self.raw)
+        Schema::of_input(0, &self.raw, true)
     }
 
     fn find(&self, name: &str) -> Result<u32> {

@@ -39,7 +39,7 @@
 //! 1. [`config`]: JSON becomes the step's own type, and its JSON Schema comes from the same type.
 //! 2. [`Transform::bind`], [`Global::bind`] or [`Source::bind`]: columns of a [`Schema`] become handles ([`Column`]); the
 //!    step says in a [`Shape`] what it reads, writes and drops, and gives the closure that works.
-//! 3. A [`Batch`] holds what is read; [`Batch::get`] gives a typed view ([`array`]) on a column, without copying it.
+//! 3. A [`Batch`] holds what is read; [`Batch::get`] gives a typed view ([`mod@array`]) on a column, without copying it.
 //! 4. Columns put out are [`ArrayBuf`]s: collected from an iterator, built ([`builders`]), or taken from others
 //!    ([`array::Array::take`]). A transform returns an [`Output`], a global step calls a [`Writer`], a source makes a [`Page`].
 //! 5. What goes wrong is a [`StepError`]; what should be known besides is logged ([`info!`]) or counted ([`count`]).

@@ -65,14 +65,22 @@ pub trait Source {
     fn bind(config: Self::Config) -> Result<BoundSource<Self::Cursor>>;
 }
 
-fn bind_transform<T: Transform>(config: &str, input: &columns::Batch) -> Result<BoundTransform> {
-    host::report_panics();
-    T::bind(config::parse(config)?, &Schema::of_input(0, input))
+/// Whether a schema holds all columns of its input (`declare`), or only those that are read (`open`).
+#[derive(Clone, Copy, PartialEq)]
+enum Columns {
+    All,
+    Read,
 }
 
-fn bind_global<T: Global>(config: &str, inputs: &[columns::Batch]) -> Result<BoundGlobal> {
+fn bind_transform<T: Transform>(config: &str, input: &columns::Batch, given: Columns) -> Result<BoundTransform> {
     host::report_panics();
-    let schemas: Vec<_> = inputs.iter().enumerate().map(|(i, input)| Schema::of_input(i, input)).collect();
+    T::bind(config::parse(config)?, &Schema::of_input(0, input, given == Columns::Read))
+}
+
+fn bind_global<T: Global>(config: &str, inputs: &[columns::Batch], given: Columns) -> Result<BoundGlobal> {
+    host::report_panics();
+    let schema = |(i, input)| Schema::of_input(i, input, given == Columns::Read);
+    let schemas: Vec<_> = inputs.iter().enumerate().map(schema).collect();
     T::bind(config::parse(config)?, &schemas)
 }
 
@@ -106,8 +114,8 @@ pub fn declare_transform<T: Transform>(
     config: &str,
     input: &columns::Batch,
 ) -> Result<transform::exports::callboard::step::transform::Shape, RawError> {
-    let checked = || T::check(&config::parse(config)?, &Schema::of_input(0, input));
-    let bound = checked().and_then(|()| bind_transform::<T>(config, input));
+    let checked = || T::check(&config::parse(config)?, &Schema::of_input(0, input, false));
+    let bound = checked().and_then(|()| bind_transform::<T>(config, input, Columns::All));
     bound.and_then(|bound| bound.shape.into_transform()).map_err(StepError::into_raw)
 }
 
@@ -116,7 +124,9 @@ pub fn open_transform<T: Transform>(
     config: &str,
     input: &columns::Batch,
 ) -> Result<(), RawError> {
-    let process = bind_transform::<T>(config, input).and_then(|bound| (bound.open)()).map_err(StepError::into_raw)?;
+    let process = bind_transform::<T>(config, input, Columns::Read)
+        .and_then(|bound| (bound.open)())
+        .map_err(StepError::into_raw)?;
     *opened.0.borrow_mut() = Some(process);
     Ok(())
 }
@@ -132,13 +142,15 @@ pub fn declare_global<T: Global>(
     config: &str,
     inputs: &[columns::Batch],
 ) -> Result<global::exports::callboard::step::global::Shape, RawError> {
-    bind_global::<T>(config, inputs)
+    bind_global::<T>(config, inputs, Columns::All)
         .and_then(|bound| bound.shape.into_global(inputs.len()))
         .map_err(StepError::into_raw)
 }
 
 pub fn open_global<T: Global>(opened: &OpenedGlobal, config: &str, inputs: &[columns::Batch]) -> Result<(), RawError> {
-    let run = bind_global::<T>(config, inputs).and_then(|bound| (bound.open)()).map_err(StepError::into_raw)?;
+    let run = bind_global::<T>(config, inputs, Columns::Read)
+        .and_then(|bound| (bound.open)())
+        .map_err(StepError::into_raw)?;
     *opened.0.borrow_mut() = Some(run);
     Ok(())
 }

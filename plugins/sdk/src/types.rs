@@ -176,6 +176,8 @@ impl From<&Field> for Field {
 pub struct Schema {
     fields: Vec<Field>,
     input: usize,
+    /// Whether only the columns that are read are left.
+    narrowed: bool,
 }
 
 macro_rules! handles {
@@ -190,15 +192,15 @@ macro_rules! handles {
 impl Schema {
     /// A schema of these columns, of the first input.
     pub fn new(fields: Vec<Field>) -> Self {
-        Schema { fields, input: 0 }
+        Schema { fields, input: 0, narrowed: false }
     }
 
     /// The schema at this place among a step's inputs.
-    pub(crate) fn of_input(input: usize, batch: &RawBatch) -> Self {
+    pub(crate) fn of_input(input: usize, batch: &RawBatch, narrowed: bool) -> Self {
         let field = |column: &columns::Column| {
             Field::new(column.name.clone(), Array::new(&batch.arrays, column.values as usize).ty())
         };
-        Schema { fields: batch.columns.iter().map(field).collect(), input }
+        Schema { fields: batch.columns.iter().map(field).collect(), input, narrowed }
     }
 
     /// The schema of the only input of a step that takes one.
@@ -260,11 +262,15 @@ impl Schema {
     }
 
     fn listed(&self) -> String {
-        if self.fields.is_empty() {
-            return "there are no columns".into();
-        }
         let columns: Vec<_> = self.fields.iter().map(|field| format!("`{}` {}", field.name, field.ty)).collect();
-        format!("the columns are {}", columns.join(", "))
+        let columns = if columns.is_empty() {
+            "there are no columns".to_owned()
+        } else {
+            format!("the columns are {}", columns.join(", "))
+        };
+        // A step that found its column when it was checked and forgot to read it.
+        let why = ", only those named in `Shape::reads` being left when a step is opened";
+        format!("{columns}{}", if self.narrowed { why } else { "" })
     }
 }
 

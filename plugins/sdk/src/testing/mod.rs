@@ -31,7 +31,9 @@ mod table;
 
 use serde_json::Value;
 
-use crate::batch::Batch;
+use crate::array::Array;
+use crate::array_buf::ArrayBuf;
+use crate::batch::{Batch, assemble};
 use crate::error::{ErrorKind, Result, StepError};
 use crate::exchange::{Call, Reader, Sink};
 use crate::raw::columns::Batch as RawBatch;
@@ -193,6 +195,13 @@ pub fn batch(rows: impl Into<Table>) -> Batch {
     let rows = rows.into();
     let raw = rows.batches(usize::MAX).next().map_or_else(|| rows.schema(), |(_, batch)| batch);
     Batch { raw, first_row: 0 }
+}
+
+/// The values of a column.
+pub fn values(column: &ArrayBuf) -> Vec<Value> {
+    let batch = assemble(column.len(), [(String::new(), column.clone())]);
+    let array = Array::new(&batch.arrays, batch.columns[0].values as usize);
+    (0..column.len()).map(|i| json::value(array, i)).collect()
 }
 
 /// The schema of these rows.
