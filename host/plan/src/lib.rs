@@ -1,6 +1,7 @@
 //! Plans a pipeline: from the text of its file to stages, purely. Nothing is opened, compiled or run here, and no clock is read.
 
 mod catalog;
+mod imports;
 pub mod pipeline;
 mod plan;
 mod problem;

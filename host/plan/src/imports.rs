@@ -1,0 +1,40 @@
+//! What a component may import without anybody granting it.
+
+/// Interfaces of the contract that the host implements, in every 0.1.x.
+const OURS: [&str; 5] = ["types", "columns", "log", "counters", "exchange"];
+/// Packages of WASI 0.2 that components of most languages import: always linked, and inert.
+const INERT: [&str; 6] = ["io", "clocks", "random", "filesystem", "sockets", "cli"];
+
+/// Whether the host links `import` for everybody.
+pub(crate) fn is_always_linked(import: &str) -> bool {
+    let Some((path, version)) = import.split_once('@') else { return false };
+    if let Some(interface) = path.strip_prefix("callboard:step/") {
+        return OURS.contains(&interface) && version.starts_with("0.1.");
+    }
+    let package = path.strip_prefix("wasi:").and_then(|path| path.split_once('/'));
+    package.is_some_and(|(package, _)| INERT.contains(&package)) && version.starts_with("0.2.")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_always_linked;
+
+    #[test]
+    fn the_contract_and_inert_wasi_are_linked_and_nothing_else() {
+        for linked in ["callboard:step/log@0.1.0", "callboard:step/exchange@0.1.7", "wasi:cli/stderr@0.2.6"] {
+            assert!(is_always_linked(linked), "{linked}");
+        }
+        let refused = [
+            "wasi:http/outgoing-handler@0.2.3",
+            "wasi:cli/stderr@0.3.0",
+            "callboard:step/log@0.2.0",
+            "callboard:step/secrets@0.1.0",
+            "acme:foo/bar",
+            "wasi:io",
+            "log",
+        ];
+        for refused in refused {
+            assert!(!is_always_linked(refused), "{refused}");
+        }
+    }
+}
