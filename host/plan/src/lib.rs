@@ -1,35 +1,42 @@
 //! Plans a pipeline: from the text of its file to stages, purely. Nothing is opened, compiled or run here, and no clock is read.
+//!
+//! The journey:
+//! 1. A [`Source`] is read into a [`Pipeline`]: TOML or JSON, params, names, units ([`Pipeline::parse`]).
+//! 2. The caller finds the component of each step and [`scan`]s its bytes: its [`Kind`] and imports are facts of its type.
+//!    They come in as a [`Catalog`].
+//! 3. [`Plan::new`] checks those facts (`facts`), fills in every `from` (`wire`), finds cycles (`draft`), and applies the
+//!    ordered `rules`: which stage each step runs in, which edges are files.
+//! 4. The [`Plan`] is data: kept as JSON, told by its fingerprint, checked again by [`Plan::verify`], shown by [`explain`]
+//!    and [`mermaid`].
+//!
+//! Whatever is wrong on the way is a list of [`Problems`], each with its place and what to do; all that can be found at
+//! once is. [`schema`] describes the file for editors.
 
+mod boundary;
 mod catalog;
+mod draft;
+mod explain;
+mod facts;
 mod imports;
+mod mermaid;
 pub mod pipeline;
 mod plan;
 mod problem;
+mod rules;
 mod scan;
+mod schema;
 mod spelling;
+mod verify;
+mod wire;
 
 pub use catalog::{Catalog, Component, Missing, Origin, is_path};
+pub use explain::explain;
+pub use mermaid::mermaid;
 pub use pipeline::Pipeline;
 pub use plan::{
-    Boundary, Edge, GlobalEdge, Load, Plan, PlannedInput, PlannedOutput, PlannedStep, Port, Stage, StepLimits,
-    Transport,
+    Boundary, Edge, GlobalEdge, Load, Plan, PlanError, PlannedInput, PlannedOutput, PlannedStep, Port, Stage,
+    StepLimits, Transport,
 };
 pub use problem::{At, Problem, Problems, Source, Span};
 pub use scan::{ComponentFacts, Kind, ScanError, scan};
-
-/// The plan for a person.
-pub fn explain(plan: &Plan) -> String {
-    let _ = plan;
-    todo!()
-}
-
-/// The plan as a Mermaid diagram.
-pub fn mermaid(plan: &Plan) -> String {
-    let _ = plan;
-    todo!()
-}
-
-/// The JSON Schema of a pipeline file.
-pub fn schema() -> serde_json::Value {
-    todo!()
-}
+pub use schema::schema;

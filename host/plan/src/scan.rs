@@ -252,9 +252,7 @@ fn looks_like(bytes: &[u8]) -> String {
     }
     let line = text.lines().map(str::trim).find(|line| !line.is_empty() && !line.starts_with(";;")).unwrap_or_default();
     match line {
-        line if line.starts_with("(component") || line.starts_with("(module") => {
-            "WebAssembly's text format".to_owned()
-        }
+        line if line.starts_with("(component") || line.starts_with("(module") => "WebAssembly's text format".to_owned(),
         line if line.starts_with("<!") || line.to_lowercase().starts_with("<html") => "an HTML page".to_owned(),
         line if line.starts_with(['{', '[']) => "JSON or TOML".to_owned(),
         "" => "an empty text file".to_owned(),

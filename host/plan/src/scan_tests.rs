@@ -5,8 +5,7 @@ use super::*;
 /// A component with these imports and exports; inside it lies a module, which nobody should look into.
 fn component(imports: &[&str], exports: &[&str]) -> Vec<u8> {
     let imports: String = imports.iter().map(|name| format!("(import \"{name}\" (instance))\n")).collect();
-    let exports: String =
-        exports.iter().map(|name| format!("(export \"{name}\" (instance $empty))\n")).collect();
+    let exports: String = exports.iter().map(|name| format!("(export \"{name}\" (instance $empty))\n")).collect();
     let text = format!(
         "(component {imports} (core module (func (export \"f\") (result i32) i32.const 1)) \
          (instance $empty) {exports})"
@@ -18,10 +17,8 @@ fn component(imports: &[&str], exports: &[&str]) -> Vec<u8> {
 fn the_kind_is_the_exported_interface() {
     for (interface, kind) in [("transform", Kind::Transform), ("global", Kind::Global), ("source", Kind::Source)] {
         let export = format!("callboard:step/{interface}@0.1.0");
-        let bytes = component(
-            &["callboard:step/log@0.1.0", "wasi:io/poll@0.2.6"],
-            &["callboard:step/manifest@0.1.0", &export],
-        );
+        let bytes =
+            component(&["callboard:step/log@0.1.0", "wasi:io/poll@0.2.6"], &["callboard:step/manifest@0.1.0", &export]);
         let facts = scan(&bytes).unwrap();
         assert_eq!(
             facts,

@@ -1,0 +1,31 @@
+//! Why each stage begins.
+
+use crate::draft::Draft;
+use crate::plan::{Boundary, GlobalEdge};
+
+/// The reason why `stage` is not one with the stage before.
+pub(crate) fn reason(draft: &Draft<'_>, stage: usize) -> Boundary {
+    let group = |stage: usize| stage.checked_sub(1).and_then(|nth| draft.group_of_stage[nth]);
+    if draft.one_step && draft.step_stage.contains(&stage) {
+        return Boundary::OneStep;
+    }
+    if let Some(nth) = group(stage) {
+        return Boundary::LoadGroup { group: nth + 1 };
+    }
+    if stage == 1 {
+        return Boundary::Start;
+    }
+    if let Some(nth) = group(stage - 1) {
+        return Boundary::AfterLoadGroup { group: nth + 1 };
+    }
+    let parts = |(from, to): &(usize, usize)| {
+        draft.step_stage[*from] == stage - 1
+            && draft.step_stage[*to] == stage
+            && (draft.is_global(*from) || draft.is_global(*to))
+    };
+    let name = |step: usize| draft.step_name(step).to_owned();
+    let mut edges: Vec<GlobalEdge> =
+        draft.step_edges().filter(parts).map(|(from, to)| GlobalEdge { from: name(from), to: name(to) }).collect();
+    edges.dedup();
+    Boundary::Global { edges }
+}

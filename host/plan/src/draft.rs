@@ -1,0 +1,211 @@
+//! A plan in the making: the step graph, and what the rules have decided of it so far.
+
+use petgraph::Direction::Incoming;
+use petgraph::algo::tarjan_scc;
+use petgraph::graph::{DiGraph, NodeIndex};
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+
+use crate::pipeline::Pipeline;
+use crate::plan::{Load, Transport};
+use crate::problem::{At, Findings};
+use crate::scan::Kind;
+
+/// An end of an edge: an index into the pipeline's inputs, steps or outputs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum End {
+    Input(usize),
+    Step(usize),
+    Output(usize),
+}
+
+/// An edge, and where the pipeline says so.
+#[derive(Clone, Debug)]
+pub(crate) struct DraftEdge {
+    pub(crate) from: End,
+    pub(crate) to: End,
+    pub(crate) port: Option<String>,
+    pub(crate) position: usize,
+    pub(crate) at: At,
+    pub(crate) transport: Transport,
+}
+
+/// Steps that are loaded together, apart from the rest.
+#[derive(Clone, Debug)]
+pub(crate) struct Group {
+    pub(crate) steps: Vec<usize>,
+    pub(crate) at: At,
+}
+
+/// Stages are counted from 1; 0 is "not decided yet".
+#[derive(Debug)]
+pub(crate) struct Draft<'a> {
+    pub(crate) pipeline: &'a Pipeline,
+    pub(crate) load: Load,
+    pub(crate) kinds: Vec<Kind>,
+    pub(crate) edges: Vec<DraftEdge>,
+    /// Steps such that each comes after what it reads; where that leaves a choice, in the file's order.
+    pub(crate) order: Vec<usize>,
+    pub(crate) groups: Vec<Group>,
+    /// Each step is a group, because all of them are to be loaded one at a time.
+    pub(crate) one_step: bool,
+    /// For each stage, the group that it is.
+    pub(crate) group_of_stage: Vec<Option<usize>>,
+    pub(crate) step_stage: Vec<usize>,
+    pub(crate) input_stage: Vec<usize>,
+    pub(crate) output_stage: Vec<usize>,
+    /// For each input, whether it is read before its stage's components are loaded.
+    pub(crate) intake: Vec<bool>,
+}
+
+impl<'a> Draft<'a> {
+    /// The graph of a pipeline; `None`, and a finding, where it has a cycle.
+    pub(crate) fn new(
+        pipeline: &'a Pipeline,
+        load: Load,
+        kinds: Vec<Kind>,
+        edges: Vec<DraftEdge>,
+        findings: &mut Findings,
+    ) -> Option<Self> {
+        let order = order(pipeline, &edges, findings)?;
+        Some(Self {
+            order,
+            load,
+            kinds,
+            edges,
+            groups: Vec::new(),
+            one_step: false,
+            group_of_stage: Vec::new(),
+            step_stage: vec![0; pipeline.steps.len()],
+            input_stage: vec![0; pipeline.inputs.len()],
+            output_stage: vec![0; pipeline.outputs.len()],
+            intake: vec![false; pipeline.inputs.len()],
+            pipeline,
+        })
+    }
+
+    pub(crate) fn name(&self, end: End) -> &'a str {
+        match end {
+            End::Input(i) => &self.pipeline.inputs[i].name,
+            End::Step(i) => &self.pipeline.steps[i].name,
+            End::Output(i) => &self.pipeline.outputs[i].name,
+        }
+    }
+
+    pub(crate) fn step_name(&self, step: usize) -> &'a str {
+        self.name(End::Step(step))
+    }
+
+    pub(crate) fn stage(&self, end: End) -> usize {
+        match end {
+            End::Input(i) => self.input_stage[i],
+            End::Step(i) => self.step_stage[i],
+            End::Output(i) => self.output_stage[i],
+        }
+    }
+
+    pub(crate) fn is_global(&self, step: usize) -> bool {
+        self.kinds[step] == Kind::Global
+    }
+
+    pub(crate) fn is_global_end(&self, end: End) -> bool {
+        matches!(end, End::Step(step) if self.is_global(step))
+    }
+
+    /// Edges between steps.
+    pub(crate) fn step_edges(&self) -> impl Iterator<Item = (usize, usize)> {
+        step_edges(&self.edges)
+    }
+
+    /// For each step, the steps that it reads.
+    pub(crate) fn read_by_step(&self) -> Vec<Vec<usize>> {
+        let mut read = vec![Vec::new(); self.pipeline.steps.len()];
+        for (from, to) in self.step_edges() {
+            read[to].push(from);
+        }
+        read
+    }
+}
+
+fn step_edges(edges: &[DraftEdge]) -> impl Iterator<Item = (usize, usize)> {
+    edges.iter().filter_map(|edge| match (edge.from, edge.to) {
+        (End::Step(from), End::Step(to)) => Some((from, to)),
+        _ => None,
+    })
+}
+
+/// Finds cycles, or an order in which each step comes after what it reads.
+fn order(pipeline: &Pipeline, edges: &[DraftEdge], findings: &mut Findings) -> Option<Vec<usize>> {
+    let steps = pipeline.steps.len();
+    let mut graph = DiGraph::<(), ()>::new();
+    for _ in 0..steps {
+        graph.add_node(());
+    }
+    for (from, to) in step_edges(edges) {
+        graph.add_edge(NodeIndex::new(from), NodeIndex::new(to), ());
+    }
+
+    let mut acyclic = true;
+    for ring in tarjan_scc(&graph) {
+        let first = ring.iter().map(|node| node.index()).min().unwrap_or_default();
+        let cycle = cycle_from(&graph, first);
+        if !cycle.is_empty() {
+            acyclic = false;
+            let names: Vec<&str> = cycle.iter().map(|step| pipeline.steps[*step].name.as_str()).collect();
+            let closing = edges.iter().find(|edge| {
+                edge.to == End::Step(first) && cycle.len() > 1 && edge.from == End::Step(cycle[cycle.len() - 2])
+            });
+            let at = closing.map_or(&pipeline.steps[first].at, |edge| &edge.at);
+            let message = format!("the steps go in a circle: `{}`", names.join(" → "));
+            findings.add_with_help(at, message, "a step reads what comes before it: change one `from` of these");
+        }
+    }
+    if !acyclic {
+        return None;
+    }
+
+    let mut waits: Vec<usize> =
+        (0..steps).map(|step| graph.edges_directed(NodeIndex::new(step), Incoming).count()).collect();
+    let mut ready: BinaryHeap<_> = (0..steps).filter(|step| waits[*step] == 0).map(Reverse).collect();
+    let mut order = Vec::with_capacity(steps);
+    while let Some(Reverse(step)) = ready.pop() {
+        order.push(step);
+        for next in graph.neighbors(NodeIndex::new(step)) {
+            waits[next.index()] -= 1;
+            if waits[next.index()] == 0 {
+                ready.push(Reverse(next.index()));
+            }
+        }
+    }
+    Some(order)
+}
+
+/// The shortest way from `first` back to it, both ends included; empty when there is none.
+pub(crate) fn cycle_from<N, E>(graph: &DiGraph<N, E>, first: usize) -> Vec<usize> {
+    let mut from: Vec<Option<usize>> = vec![None; graph.node_count()];
+    let mut queue = std::collections::VecDeque::from([first]);
+    while let Some(node) = queue.pop_front() {
+        // Neighbours come newest first; the file's order reads better.
+        let mut next: Vec<usize> = graph.neighbors(NodeIndex::new(node)).map(NodeIndex::index).collect();
+        next.sort_unstable();
+        for next in next {
+            if next == first {
+                let mut cycle = vec![first, node];
+                while let Some(&last) = cycle.last().filter(|last| **last != first) {
+                    cycle.extend(from[last]);
+                }
+                if node == first {
+                    cycle.truncate(1);
+                    cycle.push(first);
+                }
+                cycle.reverse();
+                return cycle;
+            }
+            if from[next].is_none() {
+                from[next] = Some(node);
+                queue.push_back(next);
+            }
+        }
+    }
+    Vec::new()
+}

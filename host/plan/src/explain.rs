@@ -1,0 +1,191 @@
+//! The plan in words: stages, why each begins, and how rows get from one to the next.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use crate::pipeline::OnError;
+use crate::plan::{Boundary, Edge, Plan, PlannedStep, Stage, Transport};
+use crate::scan::Kind;
+use crate::spelling::quoted;
+
+/// A line about an input, a step or an output.
+struct Row {
+    mark: &'static str,
+    name: String,
+    what: String,
+    from: String,
+    limits: String,
+}
+
+/// The plan for a person: plain text, no colours.
+pub fn explain(plan: &Plan) -> String {
+    let stages: Vec<(String, Vec<Row>)> =
+        plan.stages.iter().map(|stage| (title(stage, plan), rows(stage, plan))).collect();
+    let width = |cell: fn(&Row) -> &str| {
+        let rows = stages.iter().flat_map(|(_, rows)| rows);
+        rows.map(|row| cell(row).chars().count()).max().unwrap_or_default()
+    };
+    let (name, what, from) = (width(|row| &row.name), width(|row| &row.what), width(|row| &row.from));
+
+    let mut out = String::new();
+    // Writing to a string does not fail.
+    let _ =
+        writeln!(out, "{}: {} in {}", plan.name, count(plan.steps.len(), "step"), count(plan.stages.len(), "stage"));
+    for (title, rows) in &stages {
+        let _ = writeln!(out, "\n{title}");
+        for row in rows {
+            let line =
+                format!("  {} {:name$}  {:what$}  {:from$}  {}", row.mark, row.name, row.what, row.from, row.limits);
+            let _ = writeln!(out, "{}", line.trim_end());
+        }
+    }
+    for note in notes(plan) {
+        let _ = write!(out, "\n{note}\n");
+    }
+    out
+}
+
+fn count(count: usize, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
+}
+
+fn title(stage: &Stage, plan: &Plan) -> String {
+    let mut title = format!("stage {}", stage.index);
+    match &stage.reason {
+        Boundary::Start => {}
+        Boundary::OneStep => title.push_str(": each step is loaded alone"),
+        Boundary::LoadGroup { group } => _ = write!(title, ": load group {group}"),
+        Boundary::AfterLoadGroup { group } => _ = write!(title, ": load group {group} is alone"),
+        Boundary::Global { edges } => {
+            let is_global = |name: &str| plan.step(name).is_some_and(|step| step.kind == Kind::Global);
+            let distinct = |names: Vec<&str>| {
+                let mut distinct: Vec<String> = Vec::new();
+                for name in names {
+                    if !distinct.iter().any(|other| other == name) {
+                        distinct.push(name.to_owned());
+                    }
+                }
+                distinct
+            };
+            let starts = edges.iter().map(|edge| edge.to.as_str()).filter(|name| is_global(name)).collect();
+            let starts = distinct(starts);
+            // A global step that reads another one is reason enough by itself.
+            let ends = edges.iter().filter(|edge| !is_global(&edge.to)).map(|edge| edge.from.as_str()).collect();
+            let ends = distinct(ends);
+            let verb = |names: &[String], one: &str, many: &str| {
+                let verb = if names.len() == 1 { one } else { many };
+                format!("{} {verb}", quoted(names.iter().map(String::as_str)))
+            };
+            let mut reasons = Vec::new();
+            if !starts.is_empty() {
+                let needs = verb(&starts, "needs all of its rows first", "need all of their rows first");
+                reasons.push(needs);
+            }
+            if !ends.is_empty() {
+                reasons.push(verb(&ends, "puts its rows out at its end", "put their rows out at their end"));
+            }
+            _ = write!(title, ": {}", reasons.join(", "));
+        }
+    }
+    title
+}
+
+fn rows(stage: &Stage, plan: &Plan) -> Vec<Row> {
+    let input = |name: &String, when: &str| {
+        let paths = plan.input(name).map(|input| input.paths.join(", ")).unwrap_or_default();
+        Row {
+            mark: " ",
+            name: name.clone(),
+            what: "input".to_owned(),
+            from: format!("{paths}{when}"),
+            limits: String::new(),
+        }
+    };
+    let intakes = stage.intakes.iter().map(|name| input(name, " (before anything is loaded)"));
+    let inputs = stage.inputs.iter().map(|name| input(name, ""));
+    let steps = stage.steps.iter().filter_map(|name| plan.step(name)).map(|step| step_row(step, plan));
+    let outputs = stage.outputs.iter().filter_map(|name| plan.output(name)).map(|output| Row {
+        mark: " ",
+        name: output.name.clone(),
+        what: "output".to_owned(),
+        from: from(&output.name, plan),
+        limits: format!("to {}", output.path),
+    });
+    intakes.chain(inputs).chain(steps).chain(outputs).collect()
+}
+
+fn step_row(step: &PlannedStep, plan: &Plan) -> Row {
+    let uses = if step.uses == step.name { String::new() } else { format!(" {}", step.uses) };
+    let mut limits = vec![
+        bytes(step.limits.memory_bytes),
+        format!("{} a call", duration(step.limits.time_ms)),
+        format!("{} to open", duration(step.limits.open_ms)),
+    ];
+    if step.kind == Kind::Global {
+        limits[1] = duration(step.limits.time_ms);
+    }
+    if step.replicas > 1 {
+        limits.insert(0, format!("{} replicas", step.replicas));
+    }
+    if step.on_error == OnError::Reject {
+        limits.push("rejects rows".to_owned());
+    }
+    Row {
+        mark: if step.kind == Kind::Global { "■" } else { " " },
+        name: step.name.clone(),
+        what: format!("{}{uses}", step.kind.as_str()),
+        from: from(&step.name, plan),
+        limits: limits.join(", "),
+    }
+}
+
+/// "from a, then b (spill)"; "left from a (spill), right from b (spill)".
+fn from(name: &str, plan: &Plan) -> String {
+    let mut text = String::new();
+    for edge in plan.edges_into(name) {
+        let spill = if edge.transport == Transport::Spill { " (spill)" } else { "" };
+        let before = match (edge.position, &edge.port) {
+            (0, None) => "from ".to_owned(),
+            (0, Some(port)) if text.is_empty() => format!("{port} from "),
+            (0, Some(port)) => format!(", {port} from "),
+            _ => ", then ".to_owned(),
+        };
+        _ = write!(text, "{before}{}{spill}", edge.from);
+    }
+    text
+}
+
+/// What a reader may not expect.
+fn notes(plan: &Plan) -> Vec<String> {
+    let mut spills: BTreeMap<&str, Vec<&Edge>> = BTreeMap::new();
+    for edge in plan.edges.iter().filter(|edge| edge.transport == Transport::Spill) {
+        spills.entry(&edge.from).or_default().push(edge);
+    }
+    let mut notes = Vec::new();
+    if !spills.is_empty() {
+        notes.push("spill: rows are kept in a file of the run's folder until they are read".to_owned());
+    }
+    let unread: Vec<&str> = plan
+        .steps
+        .iter()
+        .map(|step| step.name.as_str())
+        .filter(|name| plan.edges_out_of(name).next().is_none())
+        .collect();
+    if !unread.is_empty() {
+        let are = if unread.len() == 1 { "is" } else { "are" };
+        notes.push(format!("nothing reads what {} puts out: its rows {are} counted and left", quoted(unread)));
+    }
+    notes
+}
+
+/// Exact where it can be: "256 MiB", "1500 KiB", "1000 bytes".
+fn bytes(bytes: u64) -> String {
+    let units = [(30, "GiB"), (20, "MiB"), (10, "KiB")];
+    let unit = units.iter().find(|(shift, _)| bytes > 0 && bytes.trailing_zeros() >= *shift);
+    unit.map_or_else(|| format!("{bytes} bytes"), |(shift, unit)| format!("{} {unit}", bytes >> shift))
+}
+
+fn duration(millis: u64) -> String {
+    humantime::format_duration(Duration::from_millis(millis)).to_string()
+}

@@ -1,0 +1,88 @@
+//! What the catalog says of a pipeline's steps, and whether the pipeline may use them so.
+
+use crate::catalog::{Catalog, Component, Missing, is_path};
+use crate::imports::is_always_linked;
+use crate::pipeline::{Located, Pipeline, Step};
+use crate::problem::Findings;
+use crate::scan::Kind;
+use crate::spelling::{hint, nearest, quoted};
+
+/// For each step its component, where there is one.
+pub(crate) fn components<'a>(
+    pipeline: &Pipeline,
+    catalog: &'a Catalog,
+    findings: &mut Findings,
+) -> Vec<Option<&'a Component>> {
+    for format in formats(pipeline) {
+        if !catalog.formats.is_empty() && !catalog.formats.contains(&format.value) {
+            let message = format!("unknown format `{}`", format.value);
+            findings.push(&format.at, message, hint(format, "formats", catalog.formats.iter().map(String::as_str)));
+        }
+    }
+    let component = |step: &Step| match catalog.components.get(&step.uses.value) {
+        Some(Ok(component)) => {
+            check_use(step, component, findings);
+            Some(component)
+        }
+        Some(Err(missing)) => {
+            refuse(step, missing, catalog, findings);
+            None
+        }
+        None => {
+            refuse(step, &Missing::Unknown, catalog, findings);
+            None
+        }
+    };
+    pipeline.steps.iter().map(component).collect()
+}
+
+fn formats(pipeline: &Pipeline) -> impl Iterator<Item = &Located<String>> {
+    let inputs = pipeline.inputs.iter().filter_map(|input| input.format.as_ref());
+    inputs.chain(pipeline.outputs.iter().filter_map(|output| output.format.as_ref()))
+}
+
+fn check_use(step: &Step, component: &Component, findings: &mut Findings) {
+    let refused: Vec<&str> =
+        component.facts.imports.iter().map(String::as_str).filter(|import| !is_always_linked(import)).collect();
+    if !refused.is_empty() {
+        let message = format!("step `{}` imports {}, which nothing grants", step.name.value, quoted(refused));
+        let help = "a step may import `callboard:step/*@0.1` and, without effect, `wasi:{cli,clocks,filesystem,io,random,sockets}/*@0.2`; \
+             build it without the rest";
+        findings.add_with_help(&step.uses.at, message, help);
+    }
+    let kind = component.facts.kind;
+    if kind != Kind::Transform && step.replicas.value > 1 {
+        let message = format!(
+            "step `{}` is a {} step, which has one instance, and `replicas` is {}",
+            step.name.value,
+            kind.as_str(),
+            step.replicas.value
+        );
+        findings.add_with_help(&step.replicas.at, message, "remove `replicas`; a transform can have several");
+    }
+}
+
+fn refuse(step: &Step, missing: &Missing, catalog: &Catalog, findings: &mut Findings) {
+    let uses = step.uses.value.as_str();
+    let (message, help) = match missing {
+        Missing::Unknown if is_path(uses) => (format!("there is no component `{uses}`"), None),
+        Missing::Unknown => {
+            let bundled = || catalog.bundled.iter().map(String::as_str);
+            let help = match nearest(uses, bundled()) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => format!(
+                    "bundled steps: {}\na file is named by its path: `use = \"./{uses}.wasm\"`",
+                    quoted(bundled())
+                ),
+            };
+            (format!("`{uses}` is no bundled step"), Some(help))
+        }
+        Missing::Unreadable { path, error } => {
+            let help = "paths are relative to the pipeline file's folder".to_owned();
+            (format!("the component `{path}` cannot be read: {error}"), Some(help))
+        }
+        Missing::Unfit { path, error } => (format!("`{path}` {error}"), Some(error.help())),
+        Missing::NotBuilt(help) => (format!("the bundled step `{uses}` is not in this build"), Some(help.clone())),
+    };
+    findings.push(&step.uses.at, message, help);
+}

@@ -1,0 +1,45 @@
+//! The plan as a diagram: a box for each stage, dotted arrows where rows are kept in a file.
+
+use std::fmt::Write as _;
+
+use crate::plan::{Plan, Transport};
+use crate::scan::Kind;
+
+/// The plan as a Mermaid flowchart.
+pub fn mermaid(plan: &Plan) -> String {
+    let mut out = String::from("flowchart LR\n");
+    // Names may be words of Mermaid (`end`), so they are labels only. Writing to a string does not fail.
+    for input in &plan.inputs {
+        _ = writeln!(out, "  {}[/\"{}\"/]", id(plan, &input.name), input.name);
+    }
+    for stage in &plan.stages {
+        if stage.steps.is_empty() {
+            continue;
+        }
+        _ = writeln!(out, "  subgraph stage{0}[\"stage {0}\"]", stage.index);
+        for step in stage.steps.iter().filter_map(|name| plan.step(name)) {
+            let (open, close) = if step.kind == Kind::Global { ("[[\"■ ", "\"]]") } else { ("[\"", "\"]") };
+            _ = writeln!(out, "    {}{open}{}{close}", id(plan, &step.name), step.name);
+        }
+        out.push_str("  end\n");
+    }
+    for output in &plan.outputs {
+        _ = writeln!(out, "  {}[\\\"{}\"\\]", id(plan, &output.name), output.name);
+    }
+    for edge in &plan.edges {
+        let arrow = if edge.transport == Transport::Spill { "-.->" } else { "-->" };
+        let label = edge.port.as_ref().map_or(String::new(), |port| format!("|\"{}\"|", port.replace('"', "#quot;")));
+        _ = writeln!(out, "  {} {arrow}{label} {}", id(plan, &edge.from), id(plan, &edge.to));
+    }
+    out
+}
+
+/// `i0`, `s0`, `o0`: by kind and place.
+fn id(plan: &Plan, name: &str) -> String {
+    let inputs = plan.inputs.iter().map(|input| &input.name);
+    let steps = plan.steps.iter().map(|step| &step.name);
+    let outputs = plan.outputs.iter().map(|output| &output.name);
+    let place = |mut names: Box<dyn Iterator<Item = &String> + '_>| names.position(|other| other == name);
+    let ends = [("i", place(Box::new(inputs))), ("s", place(Box::new(steps))), ("o", place(Box::new(outputs)))];
+    ends.iter().find_map(|(kind, place)| Some(format!("{kind}{}", (*place)?))).unwrap_or_default()
+}

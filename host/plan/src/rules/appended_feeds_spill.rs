@@ -1,0 +1,11 @@
+//! Of the feeds that are appended to one port, all but the first are spills.
+
+use crate::draft::Draft;
+use crate::plan::Transport;
+use crate::problem::Findings;
+
+pub(crate) fn apply(draft: &mut Draft<'_>, _: &mut Findings) {
+    for edge in draft.edges.iter_mut().filter(|edge| edge.position > 0) {
+        edge.transport = Transport::Spill;
+    }
+}

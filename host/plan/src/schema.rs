@@ -1,0 +1,240 @@
+//! The JSON Schema of a pipeline file, for editors and programs.
+//!
+//! These types only describe: a file is read by `pipeline`, which says more of what is wrong than a schema can. A test
+//! holds the two together.
+
+// Read by schemars alone.
+#![allow(dead_code)]
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+use crate::pipeline::OnError;
+
+/// The JSON Schema (draft 2020-12) of a pipeline file; TOML is the same model.
+pub fn schema() -> Value {
+    schemars::schema_for!(Pipeline).to_value()
+}
+
+/// A pipeline of Callboard: inputs, steps in order, outputs.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Pipeline {
+    /// The version of this format.
+    #[schemars(range(min = 1, max = 1))]
+    callboard: u64,
+    /// For editors: where this schema lies.
+    #[serde(rename = "$schema", default)]
+    #[schemars(with = "String")]
+    schema: Option<String>,
+    /// What runs and reports are called; by default the file's name.
+    #[serde(default)]
+    #[schemars(with = "String")]
+    name: Option<String>,
+    /// Values that strings of this file use as `${params.NAME}`, and `--set params.NAME=VALUE` changes.
+    #[serde(default)]
+    params: Map<String, Value>,
+    /// Files to read, by name.
+    #[serde(default)]
+    inputs: BTreeMap<Name, Input>,
+    /// In order: a step without `from` reads the one before.
+    #[serde(default)]
+    steps: Vec<Step>,
+    /// Files to write, by name.
+    #[serde(default)]
+    outputs: BTreeMap<Name, Output>,
+    /// How to run it.
+    #[serde(default)]
+    #[schemars(with = "Run")]
+    run: Option<Run>,
+}
+
+/// Files to read.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Input {
+    /// A path, a glob or a list of them, relative to this file's folder.
+    path: OneOrMany,
+    /// Otherwise the extension says: `jsonl`, `csv`, `parquet`, `arrow`.
+    #[serde(default)]
+    #[schemars(with = "String")]
+    format: Option<String>,
+    /// Column to type, where the file does not say it; `json` keeps a ragged value as text.
+    #[serde(default)]
+    types: BTreeMap<String, String>,
+}
+
+/// One use of a component.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Step {
+    /// A bundled step, or the path to a component, relative to this file's folder.
+    #[serde(rename = "use")]
+    uses: String,
+    /// By default the name of what it uses, without folder and `.wasm`.
+    #[serde(default)]
+    #[schemars(with = "Name")]
+    name: Option<Name>,
+    /// Where rows come from: by default the step before, and for the first step the only input.
+    #[serde(default)]
+    #[schemars(with = "StepFrom")]
+    from: Option<StepFrom>,
+    /// What the step itself is told; its own schema says what that can be.
+    #[serde(default)]
+    config: Map<String, Value>,
+    /// Renames columns for the step: the step's name of a column to this pipeline's name of it.
+    #[serde(default)]
+    columns: BTreeMap<String, String>,
+    /// What one instance may use.
+    #[serde(default)]
+    #[schemars(with = "Limits")]
+    limits: Option<Limits>,
+    /// Instances side by side, for a transform; 1 by default.
+    #[serde(default)]
+    #[schemars(with = "OrParam<Replicas>")]
+    replicas: Option<u32>,
+    /// What becomes of a row that the step cannot handle: `fail` ends the run, and is the default.
+    #[serde(default)]
+    #[schemars(with = "OrParam<OnError>")]
+    on_error: Option<OnError>,
+}
+
+/// Where a step's rows come from.
+#[derive(Deserialize, JsonSchema)]
+#[serde(untagged)]
+enum StepFrom {
+    /// Inputs or steps; several are appended, in this order.
+    Rows(OneOrMany),
+    /// Several inputs of a global step, by name; the rows of the first are carried.
+    Named(BTreeMap<String, OneOrMany>),
+}
+
+/// What one instance of a step may use.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Limits {
+    /// Linear memory, such as "256MiB"; "1GiB" by default, "4GiB" at most.
+    #[serde(default)]
+    #[schemars(with = "String")]
+    memory: Option<String>,
+    /// Of one call, such as "5s"; by default "60s", for a global step "1h".
+    #[serde(default)]
+    #[schemars(with = "String")]
+    time: Option<String>,
+    /// Of `open`, which is called once in each instance, such as "30s"; "300s" by default.
+    #[serde(default)]
+    #[schemars(with = "String")]
+    open: Option<String>,
+}
+
+/// A file to write.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Output {
+    /// A path, relative to this file's folder.
+    path: String,
+    /// Otherwise the extension says: `jsonl`, `csv`, `parquet`, `arrow`.
+    #[serde(default)]
+    #[schemars(with = "String")]
+    format: Option<String>,
+    /// Where rows come from: by default the last step. Several are appended, in this order.
+    #[serde(default)]
+    #[schemars(with = "OneOrMany")]
+    from: Option<OneOrMany>,
+    /// Columns to write, in this order: a list, or a table of the file's name to this pipeline's name. All by default.
+    #[serde(default)]
+    #[schemars(with = "OutputColumns")]
+    columns: Option<OutputColumns>,
+}
+
+/// How to run a pipeline.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Run {
+    /// Steps that are loaded together, apart from the rest; or `step`, each step alone.
+    #[serde(default)]
+    #[schemars(with = "LoadGroups")]
+    load_groups: Option<LoadGroups>,
+    /// Where randomness comes from; 0 by default.
+    #[serde(default)]
+    #[schemars(with = "OrParam<u64>")]
+    seed: Option<u64>,
+    /// Rows of a batch at most; 8192 by default.
+    #[serde(default)]
+    #[schemars(with = "OrParam<BatchRows>")]
+    batch_rows: Option<u64>,
+    /// Bytes of a batch, about, such as "1MiB", which is the default.
+    #[serde(default)]
+    #[schemars(with = "String")]
+    batch_bytes: Option<String>,
+}
+
+/// One, or a list of at least one.
+#[derive(Deserialize, JsonSchema)]
+#[serde(untagged)]
+enum OneOrMany {
+    /// One.
+    One(String),
+    /// Several, in this order.
+    Many(#[schemars(length(min = 1))] Vec<String>),
+}
+
+/// Columns of an output.
+#[derive(Deserialize, JsonSchema)]
+#[serde(untagged)]
+enum OutputColumns {
+    /// By their names.
+    Names(#[schemars(length(min = 1))] Vec<String>),
+    /// The file's name to this pipeline's name.
+    Renamed(BTreeMap<String, String>),
+}
+
+/// Which steps are loaded together.
+#[derive(Deserialize, JsonSchema)]
+#[serde(untagged)]
+enum LoadGroups {
+    /// Each list is a stage of its own, with nothing else in it.
+    Lists(Vec<Vec<String>>),
+    /// Each step is a stage of its own.
+    #[schemars(with = "EachStep")]
+    Step(String),
+}
+
+/// One step at a time.
+#[derive(JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+enum EachStep {
+    Step,
+}
+
+/// Unique among inputs, steps and outputs.
+#[derive(Deserialize, JsonSchema, PartialEq, Eq, PartialOrd, Ord)]
+struct Name(#[schemars(length(min = 1, max = 100), regex(pattern = r"^[A-Za-z0-9_-]+$"))] String);
+
+#[derive(JsonSchema)]
+struct Replicas(#[schemars(range(min = 1, max = 1024))] u32);
+
+#[derive(JsonSchema)]
+struct BatchRows(#[schemars(range(min = 1, max = 1_048_576))] u64);
+
+/// A value, or a whole-string `${params.x}` in its place.
+struct OrParam<T>(std::marker::PhantomData<T>);
+
+impl<T: JsonSchema> JsonSchema for OrParam<T> {
+    fn schema_name() -> Cow<'static, str> {
+        format!("{}OrParam", T::schema_name()).into()
+    }
+
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let value = generator.subschema_for::<T>();
+        json_schema!({ "anyOf": [value, { "type": "string", "pattern": r"^\$\{params\..+\}$" }] })
+    }
+}

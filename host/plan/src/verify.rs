@@ -1,0 +1,124 @@
+//! Whether a plan keeps the rules, found from the plan alone: a second opinion on what [`Plan::new`](crate::Plan::new) decides.
+
+use std::collections::HashMap;
+
+use crate::plan::{Edge, Plan, Transport, fingerprint};
+use crate::scan::Kind;
+
+impl Plan {
+    /// Whether stages, edges and fingerprint agree with each other and with the rules.
+    ///
+    /// # Errors
+    /// The first contradiction, in words.
+    pub fn verify(&self) -> Result<(), String> {
+        let stages = self.stage_of_each_name()?;
+        self.verify_edges()?;
+        for edge in &self.edges {
+            self.verify_edge(edge, &stages)?;
+        }
+        for stage in &self.stages {
+            self.verify_order(&stage.steps)?;
+        }
+        if self.fingerprint != fingerprint(self) {
+            return Err("its fingerprint is another one's".to_owned());
+        }
+        Ok(())
+    }
+
+    /// Every input, step and output lies in exactly one stage, which is the one that it names itself.
+    fn stage_of_each_name(&self) -> Result<HashMap<&str, usize>, String> {
+        let mut stages = HashMap::new();
+        if self.stages.is_empty() {
+            return Err("it has no stage".to_owned());
+        }
+        for (nth, stage) in self.stages.iter().enumerate() {
+            if stage.index != nth + 1 {
+                return Err(format!("stage {} is in place {}", stage.index, nth + 1));
+            }
+            let names = stage.intakes.iter().chain(&stage.inputs).chain(&stage.steps).chain(&stage.outputs);
+            for name in names {
+                if stages.insert(name.as_str(), stage.index).is_some() {
+                    return Err(format!("`{name}` lies in two stages"));
+                }
+            }
+        }
+        let inputs = self.inputs.iter().map(|input| (&input.name, input.stage));
+        let steps = self.steps.iter().map(|step| (&step.name, step.stage));
+        let outputs = self.outputs.iter().map(|output| (&output.name, output.stage));
+        let all: Vec<(&String, usize)> = inputs.chain(steps).chain(outputs).collect();
+        if let Some((name, _)) = all.iter().find(|(name, stage)| stages.get(name.as_str()) != Some(stage)) {
+            return Err(format!("`{name}` does not lie in the stage that it names"));
+        }
+        if all.len() != stages.len() {
+            return Err("a stage names what is not there".to_owned());
+        }
+        Ok(stages)
+    }
+
+    /// The edges are those that ports and outputs name, in their order.
+    fn verify_edges(&self) -> Result<(), String> {
+        let mut named = Vec::new();
+        for step in &self.steps {
+            for port in &step.ports {
+                named.extend(port.feeds.iter().enumerate().map(|(nth, from)| (from, &step.name, &port.name, nth)));
+            }
+        }
+        for output in &self.outputs {
+            named.extend(output.feeds.iter().enumerate().map(|(nth, from)| (from, &output.name, &None, nth)));
+        }
+        let edges = self.edges.iter().map(|edge| (&edge.from, &edge.to, &edge.port, edge.position));
+        if !edges.eq(named) {
+            return Err("its edges are not those that ports and outputs name".to_owned());
+        }
+        Ok(())
+    }
+
+    fn verify_edge(&self, edge: &Edge, stages: &HashMap<&str, usize>) -> Result<(), String> {
+        let Edge { from, to, .. } = edge;
+        let shown = format!("edge `{from} → {to}`");
+        let (Some(&before), Some(&after)) = (stages.get(from.as_str()), stages.get(to.as_str())) else {
+            return Err(format!("{shown} has an end that is not there"));
+        };
+        let from_step = self.step(from);
+        let to_step = self.step(to);
+        let is_global = |step: Option<&crate::PlannedStep>| step.is_some_and(|step| step.kind == Kind::Global);
+        let between_steps = from_step.is_some() && to_step.is_some();
+        if self.output(from).is_some() || self.input(to).is_some() {
+            return Err(format!("{shown} goes the wrong way"));
+        }
+        if before > after || (between_steps && before == after && (is_global(from_step) || is_global(to_step))) {
+            return Err(format!("{shown} goes from stage {before} to stage {after}"));
+        }
+        let stage = &self.stages[before - 1];
+        let is_intake = stage.intakes.contains(from);
+        let spills = before < after
+            || is_global(to_step)
+            || (is_global(from_step) && to_step.is_some())
+            || is_intake
+            || edge.position > 0;
+        if spills != (edge.transport == Transport::Spill) {
+            return Err(format!("{shown} is a {:?}", edge.transport).to_lowercase());
+        }
+        if self.input(from).is_some() {
+            let needs_all =
+                |edge: &Edge| is_global(self.step(&edge.to)) && stages.get(edge.to.as_str()) == Some(&before);
+            if is_intake != self.edges_out_of(from).any(needs_all) {
+                return Err(format!("input `{from}` is read at the wrong time"));
+            }
+            if self.edges_out_of(from).all(|edge| stages.get(edge.to.as_str()) > Some(&before)) {
+                return Err(format!("input `{from}` is read before anything needs it"));
+            }
+        }
+        Ok(())
+    }
+
+    /// Within a stage each step comes after what it reads.
+    fn verify_order(&self, steps: &[String]) -> Result<(), String> {
+        for (nth, step) in steps.iter().enumerate() {
+            if let Some(edge) = self.edges_into(step).find(|edge| steps[nth..].contains(&edge.from)) {
+                return Err(format!("`{}` is listed before `{}`, which it reads", edge.to, edge.from));
+            }
+        }
+        Ok(())
+    }
+}

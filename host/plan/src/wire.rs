@@ -1,0 +1,128 @@
+//! From names to edges: fills in every `from` that the file leaves out.
+
+use crate::draft::{DraftEdge, End};
+use crate::pipeline::{From, Located, Pipeline};
+use crate::plan::Transport;
+use crate::problem::{At, Findings};
+use crate::scan::Kind;
+use crate::spelling::quoted;
+
+/// All edges, by reader in the file's order, then by port and position. `kinds` has none where the component is missing.
+pub(crate) fn wire(pipeline: &Pipeline, kinds: &[Option<Kind>], findings: &mut Findings) -> Vec<DraftEdge> {
+    let mut edges = Vec::new();
+    for (index, step) in pipeline.steps.iter().enumerate() {
+        let to = End::Step(index);
+        match (&step.from, kinds[index]) {
+            (From::Default, Some(Kind::Source)) => {}
+            (From::Append(feeds), Some(Kind::Source)) => {
+                let at = feeds.first().map_or(&step.at, |feed| &feed.at);
+                refuse_feeds_of_source(&step.name, at, findings);
+            }
+            (From::Named(ports), Some(Kind::Source)) => {
+                let at = ports.first().map_or(&step.at, |(port, _)| &port.at);
+                refuse_feeds_of_source(&step.name, at, findings);
+            }
+            (From::Default, kind) if index == 0 => {
+                // A step of unknown kind may be a source.
+                if kind.is_some()
+                    && let Some(input) = only_input(pipeline, "step", &step.name, findings)
+                {
+                    edges.push(edge(input, to, None, 0, &step.at));
+                }
+            }
+            (From::Default, _) => edges.push(edge(End::Step(index - 1), to, None, 0, &step.at)),
+            (From::Append(feeds), _) => append(pipeline, feeds, to, None, &mut edges),
+            (From::Named(ports), kind) => {
+                if kind == Some(Kind::Transform) {
+                    let at = ports.first().map_or(&step.at, |(port, _)| &port.at);
+                    let message = format!(
+                        "step `{}` is a transform, which has one input; only a global step has several",
+                        step.name.value
+                    );
+                    findings.add_with_help(at, message, "append with `from = [\"a\", \"b\"]`");
+                }
+                for (port, feeds) in ports {
+                    append(pipeline, feeds, to, Some(port), &mut edges);
+                }
+            }
+        }
+    }
+    for (index, output) in pipeline.outputs.iter().enumerate() {
+        let to = End::Output(index);
+        match &output.from {
+            From::Append(feeds) => append(pipeline, feeds, to, None, &mut edges),
+            From::Named(_) => {}
+            From::Default if pipeline.steps.is_empty() => {
+                if let Some(input) = only_input(pipeline, "output", &output.name, findings) {
+                    edges.push(edge(input, to, None, 0, &output.at));
+                }
+            }
+            From::Default => edges.push(edge(End::Step(pipeline.steps.len() - 1), to, None, 0, &output.at)),
+        }
+    }
+    if findings.is_empty() {
+        for (index, input) in pipeline.inputs.iter().enumerate() {
+            if !edges.iter().any(|edge| edge.from == End::Input(index)) {
+                let message = format!("nothing reads input `{}`", input.name.value);
+                let help = format!("read it with `from = \"{}\"`, or remove it", input.name.value);
+                findings.add_with_help(&input.name.at, message, help);
+            }
+        }
+    }
+    edges
+}
+
+fn edge(from: End, to: End, port: Option<&str>, position: usize, at: &At) -> DraftEdge {
+    let port = port.map(str::to_owned);
+    DraftEdge { from, to, port, position, at: at.clone(), transport: Transport::Channel }
+}
+
+fn append(
+    pipeline: &Pipeline,
+    feeds: &[Located<String>],
+    to: End,
+    port: Option<&Located<String>>,
+    edges: &mut Vec<DraftEdge>,
+) {
+    for (position, feed) in feeds.iter().enumerate() {
+        let input = pipeline.inputs.iter().position(|input| input.name.value == feed.value).map(End::Input);
+        let step = || pipeline.steps.iter().position(|step| step.name.value == feed.value).map(End::Step);
+        // A pipeline that has been read names nothing that is not there.
+        if let Some(from) = input.or_else(step) {
+            edges.push(edge(from, to, port.map(|port| port.value.as_str()), position, &feed.at));
+        }
+    }
+}
+
+fn only_input(pipeline: &Pipeline, what: &str, name: &Located<String>, findings: &mut Findings) -> Option<End> {
+    let inputs = || pipeline.inputs.iter().map(|input| input.name.as_str());
+    match &pipeline.inputs[..] {
+        [_] => Some(End::Input(0)),
+        [] => {
+            let message = format!("{what} `{}` has nothing to read: there is no input", name.value);
+            findings.add_with_help(&name.at, message, "add one:\n[inputs.docs]\npath = \"data/*.jsonl\"");
+            None
+        }
+        [first, ..] => {
+            let message = format!(
+                "{what} `{}` has no `from`, and there are {} inputs: {}",
+                name.value,
+                pipeline.inputs.len(),
+                quoted(inputs())
+            );
+            let all: Vec<String> = inputs().map(|name| format!("\"{name}\"")).collect();
+            let help = format!(
+                "say which: `from = \"{}\"`, or all, one after the other: `from = [{}]`",
+                first.name.value,
+                all.join(", ")
+            );
+            findings.add_with_help(&name.at, message, help);
+            None
+        }
+    }
+}
+
+fn refuse_feeds_of_source(name: &str, at: &At, findings: &mut Findings) {
+    let message = format!("step `{name}` is a source, which reads no rows");
+    findings.add_with_help(at, message, "remove its `from`");
+}
