@@ -25,7 +25,7 @@ impl Random {
 
     /// A number below `bound`, all of them as good as equally likely.
     fn below(&mut self, bound: u64) -> u64 {
-        (u128::from(self.0.next_u64()) * u128::from(bound) >> 64) as u64
+        ((u128::from(self.0.next_u64()) * u128::from(bound)) >> 64) as u64
     }
 }
 
