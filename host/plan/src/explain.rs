@@ -1,11 +1,10 @@
 //! The plan in words: stages, why each begins, and how rows get from one to the next.
 
-use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::time::Duration;
 
 use crate::pipeline::OnError;
-use crate::plan::{Boundary, Edge, Plan, PlannedStep, Stage, Transport};
+use crate::plan::{Boundary, Load, Plan, PlannedStep, Stage, Transport};
 use crate::scan::Kind;
 use crate::spelling::quoted;
 
@@ -56,7 +55,9 @@ fn title(stage: &Stage, plan: &Plan) -> String {
         Boundary::Start => {}
         Boundary::OneStep => title.push_str(": each step is loaded alone"),
         Boundary::LoadGroup { group } => _ = write!(title, ": load group {group}"),
-        Boundary::AfterLoadGroup { group } => _ = write!(title, ": load group {group} is alone"),
+        Boundary::AfterLoadGroup { group } => {
+            _ = write!(title, ": behind load group {group}, which shares its stage with nothing")
+        }
         Boundary::Global { edges } => {
             let is_global = |name: &str| plan.step(name).is_some_and(|step| step.kind == Kind::Global);
             let distinct = |names: Vec<&str>| {
@@ -123,7 +124,7 @@ fn step_row(step: &PlannedStep, plan: &Plan) -> Row {
         format!("{} to open", duration(step.limits.open_ms)),
     ];
     if step.kind == Kind::Global {
-        limits[1] = duration(step.limits.time_ms);
+        limits[1] = format!("{} to run", duration(step.limits.time_ms));
     }
     if step.replicas > 1 {
         limits.insert(0, format!("{} replicas", step.replicas));
@@ -158,12 +159,11 @@ fn from(name: &str, plan: &Plan) -> String {
 
 /// What a reader may not expect.
 fn notes(plan: &Plan) -> Vec<String> {
-    let mut spills: BTreeMap<&str, Vec<&Edge>> = BTreeMap::new();
-    for edge in plan.edges.iter().filter(|edge| edge.transport == Transport::Spill) {
-        spills.entry(&edge.from).or_default().push(edge);
-    }
     let mut notes = Vec::new();
-    if !spills.is_empty() {
+    if plan.load == Load::Eager {
+        notes.push("eager: the components of all stages are loaded from the first moment to the last".to_owned());
+    }
+    if plan.edges.iter().any(|edge| edge.transport == Transport::Spill) {
         notes.push("spill: rows are kept in a file of the run's folder until they are read".to_owned());
     }
     let unread: Vec<&str> = plan
@@ -173,8 +173,7 @@ fn notes(plan: &Plan) -> Vec<String> {
         .filter(|name| plan.edges_out_of(name).next().is_none())
         .collect();
     if !unread.is_empty() {
-        let are = if unread.len() == 1 { "is" } else { "are" };
-        notes.push(format!("nothing reads what {} puts out: its rows {are} counted and left", quoted(unread)));
+        notes.push(format!("nothing reads what {} puts out: those rows are counted, and kept nowhere", quoted(unread)));
     }
     notes
 }

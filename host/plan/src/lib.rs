@@ -14,6 +14,7 @@
 
 mod boundary;
 mod catalog;
+mod decide;
 mod draft;
 mod explain;
 mod facts;

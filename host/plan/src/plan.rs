@@ -4,14 +4,12 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use sha2::{Digest, Sha256};
 
-use crate::catalog::{Catalog, Component, Origin};
-use crate::draft::{Draft, End};
-use crate::pipeline::{BatchSize, Limits, Located, OnError, OutputColumn, Pipeline};
+use crate::catalog::{Catalog, Origin};
+use crate::decide::decide;
+use crate::pipeline::{BatchSize, OnError, OutputColumn, Pipeline};
 use crate::problem::{Findings, Problems};
 use crate::scan::Kind;
-use crate::{boundary, facts, rules, wire};
 
 /// When components are in memory.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -268,140 +266,4 @@ impl Plan {
     pub fn edges_out_of<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a Edge> {
         self.edges.iter().filter(move |edge| edge.from == name)
     }
-}
-
-/// Facts, then the graph, then the rules, then the plan.
-fn decide(pipeline: &Pipeline, catalog: &Catalog, load: Load, findings: &mut Findings) -> Option<Plan> {
-    let components = facts::components(pipeline, catalog, findings);
-    let kinds: Vec<Option<Kind>> = components.iter().map(|c| c.map(|component| component.facts.kind)).collect();
-    let edges = wire::wire(pipeline, &kinds, findings);
-    // A step whose component is missing passes for a transform, so that its cycle is found all the same.
-    let known = kinds.iter().map(|kind| kind.unwrap_or(Kind::Transform)).collect();
-    let mut draft = Draft::new(pipeline, load, known, edges, findings)?;
-    if !findings.is_empty() {
-        return None;
-    }
-    rules::apply(&mut draft, findings);
-    if !findings.is_empty() {
-        return None;
-    }
-    let components: Vec<&Component> = components.into_iter().collect::<Option<_>>()?;
-    let mut plan = assemble(&draft, &components);
-    plan.fingerprint = fingerprint(&plan);
-    Some(plan)
-}
-
-fn assemble(draft: &Draft<'_>, components: &[&Component]) -> Plan {
-    let pipeline = draft.pipeline;
-    let text = |located: &Located<String>| located.value.clone();
-    let inputs = pipeline.inputs.iter().zip(&draft.input_stage).map(|(input, stage)| PlannedInput {
-        name: text(&input.name),
-        paths: input.paths.iter().map(text).collect(),
-        format: input.format.as_ref().map(text),
-        types: input.types.iter().map(|(column, ty)| (column.clone(), text(ty))).collect(),
-        stage: *stage,
-    });
-    let steps = pipeline.steps.iter().enumerate().map(|(index, step)| {
-        let Component { facts, digest, origin } = components[index];
-        PlannedStep {
-            name: text(&step.name),
-            uses: text(&step.uses),
-            origin: origin.clone(),
-            kind: facts.kind,
-            digest: digest.clone(),
-            config: step.config.clone(),
-            columns: step.columns.clone(),
-            limits: StepLimits::of(&step.limits, facts.kind),
-            replicas: step.replicas.value,
-            on_error: step.on_error,
-            stage: draft.step_stage[index],
-            ports: ports(draft, End::Step(index)),
-        }
-    });
-    let outputs = pipeline.outputs.iter().enumerate().map(|(index, output)| PlannedOutput {
-        name: text(&output.name),
-        path: text(&output.path),
-        format: output.format.as_ref().map(text),
-        columns: output.columns.clone(),
-        feeds: ports(draft, End::Output(index)).into_iter().flat_map(|port| port.feeds).collect(),
-        stage: draft.output_stage[index],
-    });
-    let edges = draft.edges.iter().map(|edge| Edge {
-        from: draft.name(edge.from).to_owned(),
-        to: draft.name(edge.to).to_owned(),
-        port: edge.port.clone(),
-        position: edge.position,
-        transport: edge.transport,
-    });
-    Plan {
-        name: pipeline.name.clone(),
-        load: draft.load,
-        seed: pipeline.run.seed,
-        batch: pipeline.run.batch,
-        inputs: inputs.collect(),
-        steps: steps.collect(),
-        outputs: outputs.collect(),
-        stages: (1..=draft.group_of_stage.len()).map(|index| stage(draft, index)).collect(),
-        edges: edges.collect(),
-        fingerprint: String::new(),
-    }
-}
-
-fn stage(draft: &Draft<'_>, index: usize) -> Stage {
-    let pipeline = draft.pipeline;
-    let names = |range: std::ops::Range<usize>, end: fn(usize) -> End, wanted: &dyn Fn(usize) -> bool| {
-        let here = range.filter(|nth| draft.stage(end(*nth)) == index && wanted(*nth));
-        here.map(|nth| draft.name(end(nth)).to_owned()).collect::<Vec<_>>()
-    };
-    let steps = draft.order.iter().filter(|step| draft.step_stage[**step] == index);
-    Stage {
-        index,
-        steps: steps.map(|step| draft.step_name(*step).to_owned()).collect(),
-        intakes: names(0..pipeline.inputs.len(), End::Input, &|input| draft.intake[input]),
-        inputs: names(0..pipeline.inputs.len(), End::Input, &|input| !draft.intake[input]),
-        outputs: names(0..pipeline.outputs.len(), End::Output, &|_| true),
-        reason: boundary::reason(draft, index),
-    }
-}
-
-fn ports(draft: &Draft<'_>, to: End) -> Vec<Port> {
-    let mut ports: Vec<Port> = Vec::new();
-    for edge in draft.edges.iter().filter(|edge| edge.to == to) {
-        if edge.position == 0 {
-            ports.push(Port { name: edge.port.clone(), feeds: Vec::new() });
-        }
-        if let Some(port) = ports.last_mut() {
-            port.feeds.push(draft.name(edge.from).to_owned());
-        }
-    }
-    ports
-}
-
-impl StepLimits {
-    /// What the file sets, else the defaults of a step's kind.
-    fn of(limits: &Limits, kind: Kind) -> Self {
-        const SECOND: u64 = 1000;
-        let time = if kind == Kind::Global { 3600 * SECOND } else { 60 * SECOND };
-        Self {
-            memory_bytes: limits.memory_bytes.unwrap_or(1 << 30),
-            time_ms: limits.time_ms.unwrap_or(time),
-            open_ms: limits.open_ms.unwrap_or(300 * SECOND),
-        }
-    }
-}
-
-/// The digest of a plan without its fingerprint and without where components lie: their own digests are in it.
-pub(crate) fn fingerprint(plan: &Plan) -> String {
-    let mut value = serde_json::to_value(plan).unwrap_or_default();
-    if let Some(plan) = value.as_object_mut() {
-        plan.remove("fingerprint");
-        let steps = plan.get_mut("steps").and_then(Value::as_array_mut);
-        for step in steps.into_iter().flatten().filter_map(Value::as_object_mut) {
-            step.remove("origin");
-        }
-    }
-    // Keys in one order, whatever the order in which a pipeline writes its `config`.
-    value.sort_all_objects();
-    let digest = Sha256::digest(value.to_string().as_bytes());
-    digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }

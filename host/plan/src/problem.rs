@@ -124,6 +124,14 @@ impl Findings {
         }
     }
 
+    /// Adds those of `other`, each message behind `prefix`.
+    pub(crate) fn take(&mut self, other: Self, prefix: &str) {
+        for Problem { message, at, help } in other.problems {
+            let at = at.map(|span| span.start..span.end);
+            self.push(&at, format!("{prefix}{message}"), help);
+        }
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.problems.is_empty()
     }

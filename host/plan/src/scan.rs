@@ -147,7 +147,7 @@ pub fn scan(bytes: &[u8]) -> Result<ComponentFacts, ScanError> {
 /// Names of the imports, and of the exports that are instances.
 fn names(bytes: &[u8]) -> Result<(Vec<String>, Vec<String>), ScanError> {
     let malformed = |error: wasmparser::BinaryReaderError| ScanError::Malformed {
-        at: error.offset() as u64,
+        at: error.offset(),
         message: error.message().to_owned(),
     };
     let size = bytes.len() as u64;

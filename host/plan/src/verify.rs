@@ -2,7 +2,8 @@
 
 use std::collections::HashMap;
 
-use crate::plan::{Edge, Plan, Transport, fingerprint};
+use crate::decide::fingerprint;
+use crate::plan::{Edge, Plan, Transport};
 use crate::scan::Kind;
 
 impl Plan {

@@ -9,15 +9,18 @@ use crate::spelling::{hint, quoted};
 /// Names are made into file names.
 const LONGEST_NAME: usize = 100;
 
-pub(crate) fn check(pipeline: &Pipeline, findings: &mut Findings) {
+/// `all_read`: no input or step was left out because it could not be read, so that a name that is not there is wrong.
+pub(crate) fn check(pipeline: &Pipeline, all_read: bool, findings: &mut Findings) {
     let Pipeline { inputs, steps, outputs, .. } = pipeline;
     if inputs.is_empty() && steps.is_empty() && outputs.is_empty() && findings.is_empty() {
         let help = "add a step:\n[[steps]]\nuse = \"normalise\"";
         findings.add_with_help(&None, "the pipeline has no inputs, steps or outputs", help);
     }
     names(pipeline, findings);
-    sources(pipeline, findings);
-    load_groups(pipeline, findings);
+    if all_read {
+        sources(pipeline, findings);
+        load_groups(pipeline, findings);
+    }
     output_paths(pipeline, findings);
 }
 

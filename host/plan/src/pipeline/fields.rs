@@ -205,6 +205,13 @@ pub(crate) fn choice<T: Copy>(
 }
 
 pub(crate) fn wrong_type<T>(node: &Node, what: &str, is: &Data, expected: &str, findings: &mut Findings) -> Option<T> {
-    findings.add(&node.at, format!("{what} is {}, expected {expected}", is.kind()));
+    // One bracket or two is what TOML is got wrong by.
+    let help = match what {
+        "`inputs`" => Some("each input is a table with its name: `[inputs.docs]`"),
+        "`steps`" => Some("each step begins with two brackets: `[[steps]]`"),
+        "`outputs`" => Some("each output is a table with its name: `[outputs.clean]`"),
+        _ => None,
+    };
+    findings.push(&node.at, format!("{what} is {}, expected {expected}", is.kind()), help.map(str::to_owned));
     None
 }

@@ -16,6 +16,8 @@ pub use model::{
     BatchSize, From, Input, Limits, LoadGroups, Located, OnError, Output, OutputColumn, Pipeline, Run, Step,
 };
 
+use document::Data;
+
 use crate::problem::{Findings, Problems, Source};
 
 impl Pipeline {
@@ -39,6 +41,13 @@ fn read(sets: &[String], findings: &mut Findings) -> Option<Pipeline> {
     }
     params::apply(&mut root, sets, findings);
     let pipeline = read::pipeline(&root, findings)?;
-    check::check(&pipeline, findings);
+    let written = |key| match root.get(key).map(|node| &node.data) {
+        None => 0,
+        Some(Data::List(items)) if key == "steps" => items.len(),
+        Some(Data::Table(entries)) if key == "inputs" => entries.len(),
+        Some(_) => usize::MAX,
+    };
+    let all_read = written("inputs") == pipeline.inputs.len() && written("steps") == pipeline.steps.len();
+    check::check(&pipeline, all_read, findings);
     Some(pipeline)
 }

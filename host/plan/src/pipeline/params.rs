@@ -35,7 +35,9 @@ pub(crate) fn apply(root: &mut Node, sets: &[String], findings: &mut Findings) {
     }
 
     for mut set in of_steps {
-        substitute(&mut set.value, params, findings);
+        let mut of_set = Findings::new(findings.source.clone());
+        substitute(&mut set.value, params, &mut of_set);
+        findings.take(of_set, &format!("`--set {}`: ", set.text));
         set_config(root, set, findings);
     }
 }

@@ -149,7 +149,7 @@ fn limits(node: &Node, findings: &mut Findings) -> Option<Limits> {
     let memory = fields.get("memory").and_then(|node| {
         let memory = bytes(node, "`memory`", findings)?;
         if memory > MOST_MEMORY {
-            let message = "`memory` is more than a component can have";
+            let message = format!("`memory` is {}, more than a component can have", node.to_json());
             findings.add_with_help(&node.at, message, "at most \"4GiB\"");
         }
         Some(memory)

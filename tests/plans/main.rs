@@ -1,0 +1,141 @@
+//! Plans, case by case. A case is a folder:
+//!
+//! - `pipeline.toml` or `pipeline.json`; both, where the two must give the same plan;
+//! - `catalog.toml`, if it uses more than the components of [`Shelf::standard`];
+//! - `args.toml`, if it has `set = ["…"]` or `load = "step"`;
+//! - `plan.txt` or `error.txt`: what a user sees. `BLESS=1` writes it; look at what it wrote.
+//!
+//! A folder without an expectation fails. Those that are refused are named `refused-…`.
+
+mod random;
+mod schema;
+mod shelf;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use callboard_plan::{Load, Pipeline, Plan, Problems, Source, explain, mermaid};
+use serde::Deserialize;
+use shelf::Shelf;
+
+/// What a case says beside its pipeline.
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Args {
+    set: Vec<String>,
+    load: Load,
+}
+
+pub(crate) fn cases() -> Vec<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/plans");
+    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let mut cases: Vec<PathBuf> = entries.filter(|path| path.is_dir()).collect();
+    cases.sort();
+    cases
+}
+
+/// The pipelines of a case, with the file name that errors show.
+pub(crate) fn sources(case: &Path) -> Vec<Source> {
+    let names = ["pipeline.toml", "pipeline.json"].into_iter();
+    names.filter_map(|name| Some(Source::new(name, fs::read_to_string(case.join(name)).ok()?))).collect()
+}
+
+pub(crate) fn plan(source: Source, case: &Path) -> Result<Plan, Problems> {
+    let args: Args = fs::read_to_string(case.join("args.toml"))
+        .map_or_else(|_| Args::default(), |text| toml::from_str(&text).unwrap());
+    let pipeline = Pipeline::parse(source, &args.set)?;
+    Plan::new(&pipeline, &Shelf::of(case).catalog(&pipeline), args.load)
+}
+
+/// What `plan` shows a person, and the part of its JSON that programs are promised.
+fn shown(plan: &Plan) -> String {
+    let json = serde_json::to_value(plan).unwrap();
+    let mut text = explain(plan);
+    for stage in json["stages"].as_array().unwrap() {
+        text.push_str(&format!("\n{}", serde_json::json!({ "index": stage["index"], "steps": stage["steps"] })));
+    }
+    for edge in json["edges"].as_array().unwrap() {
+        let edge = serde_json::json!({ "from": edge["from"], "to": edge["to"], "transport": edge["transport"] });
+        text.push_str(&format!("\n{edge}"));
+    }
+    text.push('\n');
+    text
+}
+
+#[test]
+fn every_case_is_planned_or_refused_as_written() {
+    let bless = std::env::var_os("BLESS").is_some();
+    let mut failures = Vec::new();
+    for case in cases() {
+        let name = case.file_name().unwrap().to_string_lossy().into_owned();
+        let sources = sources(&case);
+        assert!(!sources.is_empty(), "{name} has no pipeline");
+        let results: Vec<Result<Plan, Problems>> = sources.into_iter().map(|source| plan(source, &case)).collect();
+        if let [Ok(first), Ok(second)] = &results[..] {
+            assert_eq!(first, second, "{name}: TOML and JSON give two plans");
+        }
+        assert_eq!(results[0].is_err(), name.starts_with("refused-"), "{name}: {:?}", results[0].as_ref().err());
+        let (file, text) = match &results[0] {
+            Ok(plan) => {
+                plan.verify().unwrap_or_else(|error| panic!("{name}: {error}"));
+                assert_eq!(Plan::from_json(&serde_json::to_string(plan).unwrap()).unwrap(), *plan);
+                ("plan.txt", shown(plan))
+            }
+            Err(problems) => ("error.txt", format!("{problems}\n")),
+        };
+        let expected = fs::read_to_string(case.join(file)).ok();
+        if bless && expected.as_deref() != Some(&text) {
+            for other in ["plan.txt", "error.txt"] {
+                let _ = fs::remove_file(case.join(other));
+            }
+            fs::write(case.join(file), text).unwrap();
+        } else if expected.as_deref() != Some(&text) {
+            let expected = expected.unwrap_or_else(|| format!("(there is no {file})"));
+            failures.push(format!("{name}\n--- expected\n{expected}\n--- found\n{text}"));
+        }
+    }
+    assert!(
+        failures.is_empty(),
+        "{} cases differ (BLESS=1 rewrites them)\n\n{}",
+        failures.len(),
+        failures.join("\n\n")
+    );
+}
+
+#[test]
+fn a_diagram_has_a_box_for_each_stage_and_dots_for_spills() {
+    let case = cases().into_iter().find(|case| case.ends_with("curate")).unwrap();
+    let plan = plan(sources(&case).remove(0), &case).unwrap();
+    assert_eq!(
+        mermaid(&plan),
+        r#"flowchart LR
+  i0[/"docs"/]
+  subgraph stage1["stage 1"]
+    s0["normalise"]
+  end
+  subgraph stage2["stage 2"]
+    s1[["■ dedup"]]
+  end
+  subgraph stage3["stage 3"]
+    s2["label"]
+  end
+  o0[\"clean"\]
+  i0 --> s0
+  s0 -.-> s1
+  s1 -.-> s2
+  s2 --> o0
+"#
+    );
+}
+
+#[test]
+fn a_plan_that_was_altered_is_refused() {
+    let case = cases().into_iter().find(|case| case.ends_with("curate")).unwrap();
+    let plan = plan(sources(&case).remove(0), &case).unwrap();
+    let json = serde_json::to_string(&plan).unwrap();
+    for (from, to) in [("\"spill\"", "\"channel\""), ("\"stage\":3", "\"stage\":1"), ("nfkc", "nfc"), ("{", "")] {
+        let altered = json.replacen(from, to, 1);
+        assert_ne!(altered, json);
+        Plan::from_json(&altered).unwrap_err();
+    }
+}

@@ -1,0 +1,216 @@
+//! Random pipelines and random text: what must hold of all of them.
+
+use callboard_plan::{Edge, Kind, Load, Pipeline, Plan, Source, Transport};
+use proptest::prelude::*;
+
+use crate::shelf::Shelf;
+
+/// Steps as `(global, the steps before it that it reads)`; who reads none reads the input.
+#[derive(Clone, Debug)]
+struct Graph(Vec<(bool, Vec<usize>)>);
+
+fn graph() -> impl Strategy<Value = Graph> {
+    let step = (any::<bool>(), prop::collection::vec(any::<prop::sample::Index>(), 0..4));
+    prop::collection::vec(step, 1..14).prop_map(|steps| {
+        let reads = |nth: usize, picks: Vec<prop::sample::Index>| match nth {
+            0 => Vec::new(),
+            _ => picks.iter().map(|pick| pick.index(nth)).collect(),
+        };
+        Graph(steps.into_iter().enumerate().map(|(nth, (global, picks))| (global, reads(nth, picks))).collect())
+    })
+}
+
+impl Graph {
+    fn pipeline(&self, groups: &str) -> Pipeline {
+        let mut text = "callboard = 1\nname = \"random\"\n[inputs.docs]\npath = \"docs.jsonl\"\n".to_owned();
+        for (nth, (global, reads)) in self.0.iter().enumerate() {
+            let from = if reads.is_empty() {
+                "\"docs\"".to_owned()
+            } else {
+                format!("{:?}", reads.iter().map(|read| format!("s{read}")).collect::<Vec<_>>())
+            };
+            let uses = if *global { "global" } else { "transform" };
+            text += &format!("[[steps]]\nname = \"s{nth}\"\nuse = \"{uses}\"\nfrom = {from}\n");
+        }
+        for nth in 0..self.0.len() {
+            text += &format!("[outputs.o{nth}]\npath = \"o{nth}.jsonl\"\nfrom = [\"s{nth}\", \"docs\"]\n");
+        }
+        text += groups;
+        Pipeline::parse(Source::new("random.toml", text), &[]).unwrap()
+    }
+
+    fn plan(&self, load: Load, groups: &str) -> Result<Plan, callboard_plan::Problems> {
+        let mut shelf = Shelf::standard();
+        shelf.add("global", Kind::Global);
+        shelf.add("transform", Kind::Transform);
+        let pipeline = self.pipeline(groups);
+        Plan::new(&pipeline, &shelf.catalog(&pipeline), load)
+    }
+
+    /// The longest path, where an edge of a global step counts 1 and any other 0.
+    fn fewest_stages(&self) -> usize {
+        let mut depth: Vec<usize> = Vec::new();
+        for (global, reads) in &self.0 {
+            let part = |read: &usize| depth[*read] + usize::from(*global || self.0[*read].0);
+            depth.push(reads.iter().map(part).max().unwrap_or(1));
+        }
+        depth.into_iter().max().unwrap_or(1)
+    }
+
+    /// Stages by trying all of them, where each of `groups` is a stage of its own: slow, and plainly right.
+    fn fewest_stages_with(&self, groups: &[Vec<usize>]) -> Option<usize> {
+        let steps = self.0.len();
+        // From sets of steps done: breadth first, each stage one move.
+        let mut seen = std::collections::HashSet::from([0_u32]);
+        let mut layer = vec![0_u32];
+        for stages in 0.. {
+            if layer.iter().any(|done| *done == (1 << steps) - 1) {
+                return Some(stages);
+            }
+            let mut next = Vec::new();
+            for done in layer {
+                for stage in 1..1_u32 << steps {
+                    if stage & done == 0 && self.is_stage(stage, done, groups) && seen.insert(stage | done) {
+                        next.push(stage | done);
+                    }
+                }
+            }
+            if next.is_empty() {
+                return None;
+            }
+            layer = next;
+        }
+        None
+    }
+
+    fn is_stage(&self, stage: u32, done: u32, groups: &[Vec<usize>]) -> bool {
+        let has = |set: u32, step: usize| set >> step & 1 == 1;
+        let grouped = groups.iter().map(|group| group.iter().fold(0, |set, step| set | 1 << step));
+        let alone = grouped.into_iter().all(|group: u32| stage & group == 0 || stage == group);
+        alone
+            && (0..self.0.len()).filter(|step| has(stage, *step)).all(|step| {
+                let (global, reads) = &self.0[step];
+                reads.iter().all(|read| has(done, *read) || (has(stage, *read) && !global && !self.0[*read].0))
+            })
+    }
+}
+
+fn edge_is_right(edge: &Edge, plan: &Plan) {
+    let stage = |name: &str| {
+        let step = plan.step(name).map(|step| step.stage);
+        step.or(plan.input(name).map(|input| input.stage)).or(plan.output(name).map(|output| output.stage)).unwrap()
+    };
+    let global = |name: &str| plan.step(name).is_some_and(|step| step.kind == Kind::Global);
+    let (before, after) = (stage(&edge.from), stage(&edge.to));
+    assert!(before <= after, "{edge:?}");
+    if plan.step(&edge.from).is_some() && plan.step(&edge.to).is_some() && (global(&edge.from) || global(&edge.to)) {
+        assert!(before < after, "{edge:?}");
+    }
+    if edge.transport == Transport::Channel {
+        assert!(before == after && edge.position == 0 && !global(&edge.to), "{edge:?}");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn plans_keep_the_rule_with_the_fewest_stages_and_are_always_the_same(graph in graph()) {
+        let plan = graph.plan(Load::Staged, "").unwrap();
+        plan.verify().unwrap();
+        plan.edges.iter().for_each(|edge| edge_is_right(edge, &plan));
+        prop_assert_eq!(plan.stages.len(), graph.fewest_stages());
+        // Nobody waits for two channels at once: no diamond can lock.
+        for step in &plan.steps {
+            let channels = plan.edges_into(&step.name).filter(|edge| edge.transport == Transport::Channel).count();
+            prop_assert!(channels <= 1);
+        }
+        let bytes = |plan: &Plan| serde_json::to_vec(plan).unwrap();
+        prop_assert_eq!(bytes(&plan), bytes(&graph.plan(Load::Staged, "").unwrap()));
+    }
+
+    #[test]
+    fn one_step_at_a_time_is_as_many_stages_as_steps(graph in graph()) {
+        let plan = graph.plan(Load::Step, "").unwrap();
+        plan.verify().unwrap();
+        prop_assert!(plan.stages.iter().all(|stage| stage.steps.len() == 1));
+        let stages = |plan: Plan| plan.stages;
+        prop_assert_eq!(stages(plan), stages(graph.plan(Load::Staged, "[run]\nload_groups = \"step\"\n").unwrap()));
+    }
+
+    #[test]
+    fn load_groups_are_alone_and_cost_no_needless_stage(
+        mut graph in graph(),
+        membership in prop::collection::vec(0..5_usize, 14),
+    ) {
+        graph.0.truncate(8);
+        let groups: Vec<Vec<usize>> = (1..=2)
+            .map(|group| (0..graph.0.len()).filter(|step| membership[*step] == group).collect())
+            .filter(|group: &Vec<usize>| !group.is_empty())
+            .collect();
+        let names: Vec<Vec<String>> =
+            groups.iter().map(|group| group.iter().map(|step| format!("s{step}")).collect()).collect();
+        let planned = graph.plan(Load::Staged, &format!("[run]\nload_groups = {names:?}\n"));
+        match (planned, graph.fewest_stages_with(&groups)) {
+            (Ok(plan), Some(fewest)) => {
+                plan.verify().unwrap();
+                prop_assert_eq!(plan.stages.len(), fewest);
+                for group in names {
+                    let stage = plan.step(&group[0]).unwrap().stage;
+                    let mut steps = plan.stages[stage - 1].steps.clone();
+                    steps.sort();
+                    prop_assert_eq!(steps, group);
+                }
+            }
+            (Err(problems), None) => prop_assert!(problems.to_string().contains("cannot be run"), "{}", problems),
+            (planned, fewest) => prop_assert!(false, "planned: {:?}, possible: {:?}", planned, fewest),
+        }
+    }
+
+    #[test]
+    fn any_text_is_read_or_refused(text in "\\PC*", set in "\\PC*") {
+        let _ = Pipeline::parse(Source::new("any", text), &[set]);
+    }
+
+    /// Near enough to a pipeline to come far.
+    #[test]
+    fn a_damaged_pipeline_is_read_or_refused(
+        nth in any::<prop::sample::Index>(),
+        at in any::<prop::sample::Index>(),
+        length in 0..40_usize,
+        with in "[\\[\\]{}=\"'${}a-z0-9é.,\n \\\\]{0,12}",
+    ) {
+        let sources: Vec<Source> = crate::cases().iter().flat_map(|case| crate::sources(case)).collect();
+        let mut text = nth.get(&sources).text.to_string();
+        let start = text.floor_char_boundary(at.index(text.len() + 1));
+        let end = text.floor_char_boundary((start + length).min(text.len())).max(start);
+        text.replace_range(start..end, &with);
+        if let Ok(pipeline) = Pipeline::parse(Source::new("damaged", text), &[]) {
+            let _ = Plan::new(&pipeline, &Shelf::standard().catalog(&pipeline), Load::Staged);
+        }
+    }
+
+    #[test]
+    fn any_bytes_are_scanned_or_refused(bytes in prop::collection::vec(any::<u8>(), 0..200), component in any::<bool>()) {
+        let magic: &[u8] = if component { b"\0asm\x0d\0\x01\0" } else { b"" };
+        let _ = callboard_plan::scan(&[magic, &bytes].concat());
+    }
+}
+
+#[test]
+fn depth_and_length_end_in_words() {
+    let deep = [
+        format!("a = {}{}", "[".repeat(100_000), "]".repeat(100_000)),
+        format!("a = {}1{}", "{a=".repeat(100_000), "}".repeat(100_000)),
+        format!("{}a = 1", "a.".repeat(100_000)),
+        format!("[{}a]", "a.".repeat(100_000)),
+        format!("{{\"a\":{}", "[".repeat(100_000)),
+        format!("{}1{}", "{\"a\":".repeat(100_000), "}".repeat(100_000)),
+        format!("callboard = 1\nname = \"{}\"", "x".repeat(100_000)),
+        format!("callboard = 1\n{}", "[[steps]]\nuse = \"a\"\n".repeat(2_000)),
+    ];
+    for text in deep {
+        let problems = Pipeline::parse(Source::new("deep", text), &[]).unwrap_err();
+        assert!((1..=callboard_plan::Problems::MOST).contains(&problems.problems.len()));
+    }
+}
