@@ -26,7 +26,9 @@ usage: cargo xtask COMMAND
 pub(crate) type Result<T, E = String> = std::result::Result<T, E>;
 
 fn main() -> ExitCode {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new("."));
+    // Cargo says it at run time too, and rightly so where several checkouts share a target directory.
+    let manifest = std::env::var_os("CARGO_MANIFEST_DIR").unwrap_or(env!("CARGO_MANIFEST_DIR").into());
+    let root = Path::new(&manifest).parent().unwrap_or(Path::new("."));
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let done = match arguments.split_first() {
         Some((command, [])) if command == "guests" => guests::build(root).map(|_| ExitCode::SUCCESS),

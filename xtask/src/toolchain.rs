@@ -28,8 +28,14 @@ impl Toolchain {
         let sysroot = command::output(Command::new("rustc").args(["--print", "sysroot"]))
             .map(PathBuf::from)
             .ok_or("there is no `rustc`: install Rust with rustup (https://rustup.rs)")?;
-        if has_target(&sysroot) || (add_with_rustup(target_dir)? && has_target(&sysroot)) {
+        if has_target(&sysroot) {
             return Ok(Toolchain::Own);
+        }
+        if add_with_rustup(target_dir)? {
+            if has_target(&sysroot) {
+                return Ok(Toolchain::Own);
+            }
+            eprintln!("guests: rustup says that {TARGET} is installed, and {} lacks it", sysroot.display());
         }
         let debian = || Self::debian(&sysroot);
         if let Some(debian) = debian() {

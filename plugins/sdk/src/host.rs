@@ -25,8 +25,9 @@ pub fn count(name: &str, amount: i64) {
     }
 }
 
-/// Lets a panic reach the host before it traps: what it says, and where it came from.
-pub(crate) fn report_panics() {
+/// Lets a panic reach the host before it traps: what it says, and where it came from. The exported functions see to it; only
+/// a step on the raw bindings has to. Natively, does nothing.
+pub fn report_panics() {
     static ONCE: std::sync::Once = std::sync::Once::new();
     if cfg!(target_arch = "wasm32") {
         ONCE.call_once(|| std::panic::set_hook(Box::new(|panic| log::write(Level::Error, &panic.to_string()))));

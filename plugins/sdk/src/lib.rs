@@ -73,7 +73,7 @@ pub use array_buf::ArrayBuf;
 pub use batch::Batch;
 pub use error::{At, ErrorKind, Result, StepError};
 pub use exchange::{Reader, Writer};
-pub use host::{Level, count, log};
+pub use host::{Level, count, log, report_panics};
 pub use key::Keys;
 pub use output::{Output, Page};
 pub use shape::{BoundGlobal, BoundSource, BoundTransform, Cursor, Loaded, Read, Shape};

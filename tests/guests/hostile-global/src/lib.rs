@@ -142,6 +142,7 @@ mod exported {
 }
 
 fn parse(config: &str) -> Result<Config, Error> {
+    callboard_sdk::report_panics();
     callboard_sdk::config::parse(config)
         .map_err(|wrong| Error { at: wrong.at, ..error(ErrorKind::Config, wrong.message) })
 }

@@ -72,6 +72,7 @@ mod exported {
 }
 
 fn parse(config: &str) -> Result<Config, Error> {
+    callboard_sdk::report_panics();
     callboard_sdk::config::parse(config).map_err(|error| Error {
         kind: ErrorKind::Config,
         message: error.message,
