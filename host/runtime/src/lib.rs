@@ -1,1 +1,42 @@
-//! Runs a plan.
+//! Runs a plan: components in stages, rows between them, and what it all cost.
+//!
+//! The journey of a pipeline:
+//! 1. [`Components::of`] finds and scans the components that a [`Pipeline`](callboard_plan::Pipeline) uses; with their
+//!    catalog it becomes a [`Plan`](callboard_plan::Plan).
+//! 2. [`Run::prepare`] checks the plan against the world: files, outputs' places, components compiled (in a child process,
+//!    by a [`CompileCommand`], into a cache), schemas followed through every step. Nothing is overwritten yet.
+//! 3. [`Run::execute`] carries it out, a stage at a time: what a stage needs is loaded when it begins and gone when it ends.
+//!    Progress is told as [`Event`]s to an [`Observer`].
+//! 4. The [`Report`] says what happened, in figures; when it is [`Status::Finished`] every output is in its place, and
+//!    otherwise none has been touched.
+//!
+//! The library prints nothing and never ends the process.
+
+mod bindings;
+mod bound;
+mod check;
+mod columns;
+mod compile;
+mod components;
+mod engine;
+mod error;
+mod events;
+mod guest;
+mod meter;
+mod ports;
+mod removed;
+mod report;
+mod rows;
+mod run;
+mod spill;
+mod stage;
+
+pub use compile::{CompileCommand, compile_file};
+pub use components::{Bundled, Components};
+pub use error::{Class, LimitExceeded, Place, RunError};
+pub use events::{Event, Level, Observer};
+pub use report::{
+    ErrorReport, InputReport, OutputReport, RejectsReport, Report, StageReport, Status, StepReport,
+};
+pub use run::{Run, Settings};
+pub use tokio_util::sync::CancellationToken;

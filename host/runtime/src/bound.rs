@@ -1,0 +1,222 @@
+//! A step bound to the rows it will get: what crosses to it, what it writes, what is carried past it.
+
+use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, RecordBatch};
+use arrow::datatypes::{FieldRef, Schema, SchemaRef};
+use arrow::error::ArrowError;
+use callboard_plan::PlannedStep;
+
+use crate::columns::display;
+use crate::error::{Class, RunError};
+use crate::rows::{Batch, record_batch};
+
+/// What a component declared, its schema already checked.
+pub(crate) struct Declared {
+    /// For each input, the columns to be given.
+    pub(crate) reads: Vec<Vec<String>>,
+    pub(crate) writes: Schema,
+    /// Of the first input.
+    pub(crate) drops: Vec<String>,
+}
+
+/// A declaration, resolved against the schemas of the inputs.
+#[derive(Debug)]
+pub(crate) struct Bound {
+    /// For each input, the indices of the columns that cross.
+    pub(crate) reads: Vec<Vec<usize>>,
+    /// For each input, the columns that cross, under the step's names.
+    pub(crate) given: Vec<SchemaRef>,
+    /// What the step returns, under its names.
+    pub(crate) writes: SchemaRef,
+    /// What is put out, under the pipeline's names.
+    pub(crate) output: SchemaRef,
+    columns: Vec<Origin>,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Origin {
+    Input(usize),
+    Written(usize),
+}
+
+/// The columns of an input under a step's names: those it renames, and the others unless a renamed one hides them.
+pub(crate) struct View {
+    pub(crate) schema: Schema,
+    /// For each column seen, its index in the input.
+    index: Vec<usize>,
+}
+
+impl View {
+    pub(crate) fn of(schema: &Schema, step: &PlannedStep) -> View {
+        let renamed: BTreeMap<&str, &str> = step.columns.iter().map(|(theirs, ours)| (ours.as_str(), theirs.as_str())).collect();
+        let mut fields = Vec::new();
+        let mut index = Vec::new();
+        for (at, field) in schema.fields().iter().enumerate() {
+            let name = match renamed.get(field.name().as_str()) {
+                Some(theirs) => *theirs,
+                None if step.columns.contains_key(field.name()) => continue,
+                None => field.name(),
+            };
+            fields.push(field.as_ref().clone().with_name(name));
+            index.push(at);
+        }
+        View { schema: Schema::new(fields), index }
+    }
+
+    fn find(&self, name: &str) -> Option<usize> {
+        self.schema.index_of(name).ok().map(|at| self.index[at])
+    }
+}
+
+impl Bound {
+    /// Resolves what `step` declared for inputs of these schemas (none for a source).
+    pub(crate) fn new(step: &PlannedStep, inputs: &[SchemaRef], declared: Declared) -> Result<Bound, RunError> {
+        let views = inputs.iter().map(|schema| View::of(schema, step)).collect::<Vec<_>>();
+        let fault = |what: String| RunError::new(Class::Data, what);
+        if declared.reads.len() != inputs.len() {
+            let (said, there) = (declared.reads.len(), inputs.len());
+            return Err(fault(format!("it declared what it reads of {said} inputs, and has {there}")));
+        }
+        let (mut reads, mut given) = (Vec::new(), Vec::new());
+        for ((names, view), input) in declared.reads.iter().zip(&views).zip(inputs) {
+            let indices = resolve(names, view, "reads").map_err(fault)?;
+            let fields: Vec<FieldRef> =
+                names.iter().zip(&indices).map(|(name, at)| Arc::new(input.field(*at).clone().with_name(name))).collect();
+            reads.push(indices);
+            given.push(Arc::new(Schema::new(fields)));
+        }
+        let (carried, view) = match (inputs.first(), views.first()) {
+            (Some(input), Some(view)) => (input.clone(), Some(view)),
+            _ => (Arc::new(Schema::empty()), None),
+        };
+        let dropped: HashSet<usize> = match view {
+            Some(view) => resolve(&declared.drops, view, "drops").map_err(fault)?.into_iter().collect(),
+            None => HashSet::new(),
+        };
+
+        let ours = |name: &str| step.columns.get(name).cloned().unwrap_or_else(|| name.to_owned());
+        let mut written: Vec<Option<FieldRef>> =
+            declared.writes.fields().iter().map(|f| Some(Arc::new(f.as_ref().clone().with_name(ours(f.name()))))).collect();
+        let (mut fields, mut columns): (Vec<FieldRef>, Vec<Origin>) = (Vec::new(), Vec::new());
+        for (at, field) in carried.fields().iter().enumerate().filter(|(at, _)| !dropped.contains(at)) {
+            let replaced = declared.writes.fields().iter().position(|w| view.and_then(|v| v.find(w.name())) == Some(at));
+            match replaced {
+                Some(write) => {
+                    fields.push(written[write].take().expect("written names are unique"));
+                    columns.push(Origin::Written(write));
+                }
+                None => {
+                    fields.push(field.clone());
+                    columns.push(Origin::Input(at));
+                }
+            }
+        }
+        for (write, field) in written.into_iter().enumerate() {
+            if let Some(field) = field {
+                fields.push(field);
+                columns.push(Origin::Written(write));
+            }
+        }
+        let mut names = HashSet::new();
+        if let Some(twice) = fields.iter().find(|field| !names.insert(field.name().as_str())) {
+            let message = format!("it would put out two columns named `{}`", twice.name());
+            return Err(fault(message).help(format!("rename one in the step: columns = {{ {0} = \"{0}_2\" }}", twice.name())));
+        }
+        Ok(Bound { reads, given, writes: Arc::new(declared.writes), output: Arc::new(Schema::new(fields)), columns })
+    }
+
+    /// The columns of input `port` that cross, under the step's names.
+    pub(crate) fn give(&self, port: usize, batch: &Batch) -> Result<RecordBatch, ArrowError> {
+        let columns: Vec<ArrayRef> = self.reads[port].iter().map(|at| batch.rows.column(*at).clone()).collect();
+        record_batch(self.given[port].clone(), columns, batch.len())
+    }
+
+    /// What is put out: columns of `carried`, rows of the first input, beside what was written for them.
+    pub(crate) fn join(&self, carried: &Batch, written: &RecordBatch) -> Result<Batch, ArrowError> {
+        let columns = self.columns.iter().map(|origin| match origin {
+            Origin::Input(at) => carried.rows.column(*at).clone(),
+            Origin::Written(at) => written.column(*at).clone(),
+        });
+        carried.with_columns(&self.output, columns.collect())
+    }
+
+    /// What is put out where nothing of the input is carried.
+    pub(crate) fn created(&self, written: &RecordBatch) -> Result<Batch, ArrowError> {
+        self.join(&Batch::created(record_batch(Arc::new(Schema::empty()), Vec::new(), written.num_rows())?), written)
+    }
+
+    /// Whether rows put out carry columns of the first input.
+    pub(crate) fn carries(&self) -> bool {
+        self.columns.iter().any(|origin| matches!(origin, Origin::Input(_)))
+    }
+}
+
+fn resolve(names: &[String], view: &View, doing: &str) -> Result<Vec<usize>, String> {
+    let mut seen = HashSet::new();
+    let find = |name: &String| match view.find(name) {
+        _ if !seen.insert(name.clone()) => Err(format!("it {doing} column `{name}` twice")),
+        Some(at) => Ok(at),
+        None => Err(format!("it {doing} column `{name}`, and there are {}", columns_of(&view.schema))),
+    };
+    names.iter().map(find).collect()
+}
+
+/// The columns there are, for an error: `` `id` (int64), `text` (utf8) ``.
+pub(crate) fn columns_of(schema: &Schema) -> String {
+    if schema.fields().is_empty() {
+        return "no columns".to_owned();
+    }
+    let columns: Vec<_> =
+        schema.fields().iter().map(|f| format!("`{}` ({})", f.name(), display(f.data_type()))).collect();
+    columns.join(", ")
+}
+
+/// The one schema of appended rows: the columns of the first, which the others must have as well, in any order.
+pub(crate) fn appended(feeds: &[(&str, SchemaRef)]) -> Result<SchemaRef, RunError> {
+    let ((first_name, first), rest) = feeds.split_first().expect("a port has a feed");
+    let mut fields: Vec<FieldRef> = first.fields().iter().cloned().collect();
+    for (name, schema) in rest {
+        let differ = |what: String| {
+            let message = format!("`{name}` cannot be appended to `{first_name}`: {what}");
+            RunError::new(Class::Pipeline, message).help(format!(
+                "`{first_name}` has {}; `{name}` has {}; `use = \"select\"` drops and renames columns",
+                columns_of(first),
+                columns_of(schema)
+            ))
+        };
+        if let Some(extra) = schema.fields().iter().find(|f| first.index_of(f.name()).is_err()) {
+            return Err(differ(format!("column `{}` is in `{name}` only", extra.name())));
+        }
+        for field in &mut fields {
+            let Ok(other) = schema.field_with_name(field.name()) else {
+                return Err(differ(format!("column `{}` is in `{first_name}` only", field.name())));
+            };
+            if !other.data_type().equals_datatype(field.data_type()) {
+                let (ours, theirs) = (display(field.data_type()), display(other.data_type()));
+                return Err(differ(format!("column `{}` is {ours} there and {theirs} here", field.name())));
+            }
+            if other.is_nullable() && !field.is_nullable() {
+                *field = Arc::new(field.as_ref().clone().with_nullable(true));
+            }
+        }
+    }
+    Ok(Arc::new(Schema::new(fields)))
+}
+
+/// A batch of a feed under the schema of the port that it is appended to.
+pub(crate) fn conform(batch: Batch, schema: &SchemaRef) -> Result<Batch, ArrowError> {
+    if batch.rows.schema_ref() == schema {
+        return Ok(batch);
+    }
+    let columns = schema.fields().iter().map(|field| {
+        let column = batch.rows.column_by_name(field.name()).expect("appended schemas have the same columns");
+        match column.data_type() == field.data_type() {
+            true => Ok(column.clone()),
+            // Types that differ in nothing but the names or nullability of what is nested.
+            false => arrow::compute::cast(column, field.data_type()),
+        }
+    });
+    batch.with_columns(schema, columns.collect::<Result<_, _>>()?)
+}

@@ -1,0 +1,215 @@
+//! Before the first stage: files are there, components compile, and schemas fit from the inputs to the outputs.
+//!
+//! Nothing is overwritten here. Components are asked what they do to rows (`declare`) in throw-away instances.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::sync::Arc;
+
+use arrow::datatypes::{Schema, SchemaRef};
+use callboard_io::{Dataset, Format, InputSpec, OutputSpec, check_writable};
+use callboard_plan::{Edge, Kind, Plan, PlannedOutput, PlannedStep};
+
+use crate::bound::{Bound, Declared, View, appended, columns_of};
+use crate::columns::{Flat, schema_of};
+use crate::error::{Class, Fault, RunError};
+use crate::guest::Instance;
+use crate::removed::Files;
+use crate::run::Run;
+use crate::stage::{map, terms};
+
+/// An input whose files were found.
+#[derive(Debug)]
+pub(crate) struct Input {
+    pub(crate) dataset: Dataset,
+    /// The index of its first file in the run's table.
+    pub(crate) first_file: u32,
+}
+
+/// An output whose columns were found.
+#[derive(Debug)]
+pub(crate) struct Output {
+    pub(crate) spec: OutputSpec,
+    pub(crate) schema: SchemaRef,
+    /// Indices of its columns in the rows it is given.
+    pub(crate) columns: Vec<usize>,
+}
+
+/// One way into a node: its schema, and the edges whose rows are appended to make it.
+#[derive(Debug)]
+pub(crate) struct Way {
+    pub(crate) schema: SchemaRef,
+    pub(crate) edges: Vec<Edge>,
+}
+
+/// All that is known of a pipeline before it runs.
+#[derive(Debug, Default)]
+pub(crate) struct Checked {
+    pub(crate) inputs: BTreeMap<String, Input>,
+    pub(crate) files: Arc<Files>,
+    /// The rows that each input and step puts out.
+    pub(crate) schemas: HashMap<String, SchemaRef>,
+    pub(crate) bounds: HashMap<String, Arc<Bound>>,
+    /// By step or output.
+    pub(crate) ways: HashMap<String, Vec<Way>>,
+    pub(crate) outputs: BTreeMap<String, Output>,
+    /// For each source, its place in the table of files.
+    pub(crate) sources: HashMap<String, u32>,
+}
+
+impl Checked {
+    /// Opens the inputs: their files and schemas.
+    pub(crate) fn inputs(plan: &Plan, base: &Path) -> Result<Checked, RunError> {
+        let mut checked = Checked::default();
+        let mut files = Files::default();
+        for input in &plan.inputs {
+            let in_input = |error: callboard_io::IoError| RunError::from(error).in_input(&input.name);
+            let spec = InputSpec {
+                name: input.name.clone(),
+                base: base.to_owned(),
+                paths: input.paths.clone(),
+                format: input.format.as_deref().map(Format::from_str).transpose().map_err(in_input)?,
+                types: input.types.clone(),
+            };
+            let dataset = Dataset::open(&spec).map_err(in_input)?;
+            checked.schemas.insert(input.name.clone(), dataset.schema());
+            let first_file = files.add(&input.name, dataset.files());
+            checked.inputs.insert(input.name.clone(), Input { dataset, first_file });
+        }
+        for step in plan.steps.iter().filter(|step| step.kind == Kind::Source) {
+            checked.sources.insert(step.name.clone(), files.add(&step.name, &[PathBuf::from(&step.name)]));
+        }
+        checked.files = Arc::new(files);
+        Ok(checked)
+    }
+
+    /// Checks where outputs go: folders that can be written, files that are nobody else's.
+    pub(crate) fn places(&self, plan: &Plan, base: &Path, overwrite: bool) -> Result<(), RunError> {
+        let mut taken: HashMap<PathBuf, &str> = HashMap::new();
+        for output in &plan.outputs {
+            let spec = output_spec(output, base)?;
+            let in_output = |error: RunError| error.in_output(&output.name);
+            let refused = |message: String, help: &str| {
+                Err(in_output(RunError::new(Class::Pipeline, message).help(help.to_owned())))
+            };
+            let path = canonical(&spec.path);
+            let shown = spec.path.display();
+            if let Some(other) = taken.insert(path.clone(), &output.name) {
+                return refused(format!("`{shown}` is written by output `{other}` too"), "give each a path of its own");
+            }
+            for (name, input) in &self.inputs {
+                if input.dataset.files().iter().any(|file| canonical(file) == path) {
+                    let message = format!("`{shown}` is a file of input `{name}`");
+                    return refused(message, "write to another path: a run never alters what it reads");
+                }
+            }
+            check_writable(&spec).map_err(|error| in_output(error.into()))?;
+            if spec.path.exists() && !overwrite {
+                return refused(format!("`{shown}` is there already"), "replace it: --overwrite");
+            }
+        }
+        Ok(())
+    }
+
+    /// Follows the schema through `declare` from the inputs to the outputs.
+    pub(crate) fn follow(mut self, run: &Run) -> Result<Checked, RunError> {
+        let plan = &run.plan;
+        for name in plan.stages.iter().flat_map(|stage| &stage.steps) {
+            let step = run.step(name);
+            let ways = (0..step.ports.len()).map(|port| self.way(plan, name, port, &step.ports[port].feeds));
+            let ways = ways.collect::<Result<Vec<_>, _>>().map_err(|error| error.in_step(name))?;
+            let inputs: Vec<SchemaRef> = ways.iter().map(|way| way.schema.clone()).collect();
+            let bound = declare(run, step, &inputs).map_err(|error| error.in_step(name))?;
+            self.schemas.insert(name.clone(), bound.output.clone());
+            self.bounds.insert(name.clone(), Arc::new(bound));
+            self.ways.insert(name.clone(), ways);
+        }
+        for output in &plan.outputs {
+            let way = self.way(plan, &output.name, 0, &output.feeds).map_err(|error| error.in_output(&output.name))?;
+            let (schema, columns) = chosen(output, &way.schema)?;
+            let spec = output_spec(output, &run.base)?;
+            callboard_io::check_schema(&spec, &schema).map_err(|error| RunError::from(error).in_output(&output.name))?;
+            self.outputs.insert(output.name.clone(), Output { spec, schema, columns });
+            self.ways.insert(output.name.clone(), vec![way]);
+        }
+        Ok(self)
+    }
+
+    fn way(&self, plan: &Plan, node: &str, port: usize, feeds: &[String]) -> Result<Way, RunError> {
+        let schemas: Vec<(&str, SchemaRef)> =
+            feeds.iter().map(|feed| (feed.as_str(), self.schemas[feed].clone())).collect();
+        let port_name = plan.steps.iter().find(|step| step.name == node).and_then(|step| step.ports[port].name.as_ref());
+        let mut edges: Vec<Edge> = plan
+            .edges
+            .iter()
+            .filter(|edge| edge.to == node && edge.port.as_ref() == port_name)
+            .cloned()
+            .collect();
+        edges.sort_by_key(|edge| edge.position);
+        Ok(Way { schema: appended(&schemas)?, edges })
+    }
+}
+
+/// Asks a step, in an instance that is dropped at once, what it does to rows of these schemas.
+fn declare(run: &Run, step: &PlannedStep, inputs: &[SchemaRef]) -> Result<Bound, RunError> {
+    let loaded = map(run, step)?;
+    let fault = |fault: Fault| fault.into_error(&step.name);
+    let mut instance = loaded.instantiate(&terms(run, step)).map_err(fault)?;
+    let seen: Vec<Flat> = inputs.iter().map(|schema| Flat::of_schema(&View::of(schema, step).schema)).collect();
+    let declared = ask(&mut instance, step, &seen).map_err(fault)?;
+    Bound::new(step, inputs, declared)
+}
+
+fn ask(instance: &mut Instance, step: &PlannedStep, seen: &[Flat]) -> Result<Declared, Fault> {
+    let config = step.config.to_string();
+    let lent: Vec<_> = seen.iter().map(Flat::lend).collect();
+    let arrays: Vec<_> = lent.iter().map(|lent| lent.arrays()).collect();
+    let schemas: Vec<_> = lent.iter().zip(&arrays).map(|(lent, arrays)| lent.batch(arrays)).collect();
+    let written = |schema| schema_of(schema).map_err(|what| Fault::Contract(format!("it declared what it writes, and {what}")));
+    Ok(match step.kind {
+        Kind::Transform => {
+            let shape = instance.declare_transform(&config, schemas[0].clone())?;
+            Declared { reads: vec![shape.reads], writes: written(shape.writes)?, drops: shape.drops }
+        }
+        Kind::Global => {
+            let shape = instance.declare_global(&config, &schemas)?;
+            Declared { reads: shape.reads, writes: written(shape.writes)?, drops: shape.drops }
+        }
+        Kind::Source => {
+            let schema = instance.declare_source(&config)?;
+            Declared { reads: Vec::new(), writes: written(schema)?, drops: Vec::new() }
+        }
+    })
+}
+
+fn chosen(output: &PlannedOutput, schema: &SchemaRef) -> Result<(SchemaRef, Vec<usize>), RunError> {
+    let Some(columns) = &output.columns else {
+        return Ok((schema.clone(), (0..schema.fields().len()).collect()));
+    };
+    let mut fields = Vec::new();
+    let mut indices = Vec::new();
+    for column in columns {
+        let Ok(index) = schema.index_of(&column.column) else {
+            let message = format!("there is no column `{}` here: there are {}", column.column, columns_of(schema));
+            return Err(RunError::new(Class::Pipeline, message).in_output(&output.name));
+        };
+        fields.push(schema.field(index).clone().with_name(&column.name));
+        indices.push(index);
+    }
+    Ok((Arc::new(Schema::new(fields)), indices))
+}
+
+fn output_spec(output: &PlannedOutput, base: &Path) -> Result<OutputSpec, RunError> {
+    let format = output.format.as_deref().map(Format::from_str).transpose();
+    let format = format.map_err(|error| RunError::from(error).in_output(&output.name))?;
+    Ok(OutputSpec { name: output.name.clone(), path: base.join(&output.path), format })
+}
+
+/// A path by which two names of one file are the same, also when the file is not there yet.
+fn canonical(path: &Path) -> PathBuf {
+    path.canonicalize().unwrap_or_else(|_| match (path.parent(), path.file_name()) {
+        (Some(parent), Some(name)) => canonical(if parent.as_os_str().is_empty() { Path::new(".") } else { parent }).join(name),
+        _ => path.to_owned(),
+    })
+}

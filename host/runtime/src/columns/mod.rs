@@ -1,0 +1,20 @@
+//! Rows between Arrow and the contract: the layouts of `wit/columns.wit`, spelled in Arrow's types.
+//!
+//! [`Flat`] lays a record batch out as the contract wants it, borrowing its buffers; [`lift`] takes what a guest
+//! returned, checks all of it, and makes a record batch; [`schema_of`] does the same for a declared schema.
+
+mod flat;
+mod layout;
+mod lift;
+mod schema;
+
+pub(crate) use flat::{Flat};
+pub(crate) use lift::lift;
+pub(crate) use schema::{display, schema_of};
+
+/// Nesting that the contract allows, a column of numbers being 1 deep.
+const MAX_DEPTH: usize = 32;
+
+#[cfg(test)]
+#[path = "tests.rs"]
+mod tests;

@@ -1,0 +1,84 @@
+//! The components that a pipeline uses: found, scanned, digested.
+
+use std::borrow::Cow;
+use std::collections::{BTreeMap, HashMap};
+use std::path::Path;
+
+use callboard_plan::{Catalog, Component, Missing, Origin, Pipeline, is_path, scan};
+use sha2::{Digest, Sha256};
+
+use crate::compile::hex;
+
+/// A step that the binary carries.
+#[derive(Clone, Copy, Debug)]
+pub struct Bundled {
+    /// What a pipeline calls it.
+    pub name: &'static str,
+    /// Its component; `None` in a build that was made before the guests.
+    pub bytes: Option<&'static [u8]>,
+}
+
+/// The components of a pipeline: what planning needs of them, and their bytes.
+#[derive(Debug, Default)]
+pub struct Components {
+    /// For planning.
+    pub catalog: Catalog,
+    bytes: HashMap<String, Cow<'static, [u8]>>,
+}
+
+impl Components {
+    /// Finds each `use` of a pipeline: among the bundled steps, or as a file relative to `base`. What is not found is in
+    /// the catalog too, with the reason; planning makes an error of it, with its place.
+    pub fn of(pipeline: &Pipeline, bundled: &[Bundled], base: &Path) -> Components {
+        let mut components = Components {
+            catalog: Catalog {
+                bundled: bundled.iter().map(|step| step.name.to_owned()).collect(),
+                formats: callboard_io::Format::names().map(str::to_owned).collect(),
+                components: BTreeMap::new(),
+            },
+            bytes: HashMap::new(),
+        };
+        for step in &pipeline.steps {
+            let uses: &str = &step.uses.value;
+            if !components.catalog.components.contains_key(uses) {
+                let found = components.find(uses, bundled, base);
+                components.catalog.components.insert(uses.to_owned(), found);
+            }
+        }
+        components
+    }
+
+    fn find(&mut self, uses: &str, bundled: &[Bundled], base: &Path) -> Result<Component, Missing> {
+        if is_path(uses) {
+            let path = base.join(uses).display().to_string();
+            let bytes = std::fs::read(&path)
+                .map_err(|error| Missing::Unreadable { path: path.clone(), error: plain(&error) })?;
+            return self.add(Cow::Owned(bytes), Origin::Path(path.clone()), &path);
+        }
+        match bundled.iter().find(|step| step.name == uses) {
+            Some(Bundled { bytes: Some(bytes), .. }) => self.add(Cow::Borrowed(bytes), Origin::Bundled, uses),
+            Some(Bundled { bytes: None, .. }) => {
+                Err(Missing::NotBuilt("cargo xtask guests && cargo build --release".to_owned()))
+            }
+            None => Err(Missing::Unknown),
+        }
+    }
+
+    fn add(&mut self, bytes: Cow<'static, [u8]>, origin: Origin, path: &str) -> Result<Component, Missing> {
+        let facts = scan(&bytes).map_err(|error| Missing::Unfit { path: path.to_owned(), error })?;
+        let digest = hex(&Sha256::digest(&bytes));
+        self.bytes.insert(digest.clone(), bytes);
+        Ok(Component { facts, digest, origin })
+    }
+
+    /// The bytes of the component of a digest, if it is one of these.
+    pub(crate) fn bytes(&self, digest: &str) -> Option<&[u8]> {
+        self.bytes.get(digest).map(|bytes| bytes.as_ref())
+    }
+}
+
+/// The system's words without the number that Rust appends.
+fn plain(error: &std::io::Error) -> String {
+    let text = error.to_string();
+    text.split(" (os error").next().unwrap_or(&text).to_owned()
+}

@@ -1,0 +1,72 @@
+//! Wasmtime's settings: one engine that compiles, in a child process, and one that runs, with no compiler.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use wasmtime::{Config, Engine, OptLevel};
+
+/// How often a running component is asked whether its time is over.
+const TICK: Duration = Duration::from_millis(10);
+
+/// The stack of a component, bytes: the engine's, the same for every step.
+const WASM_STACK: usize = 1 << 20;
+
+/// All that decides what a compiled component is, besides wasmtime's version and the machine: part of the cache's key.
+pub(crate) const SETTINGS: &str =
+    "v1 epochs nan-canonical relaxed-simd-deterministic opt-speed no-threads no-memory64 stack-1MiB";
+
+fn shared() -> Config {
+    let mut config = Config::new();
+    config.epoch_interruption(true);
+    config.max_wasm_stack(WASM_STACK);
+    config.async_stack_size(WASM_STACK + (1 << 20));
+    config.relaxed_simd_deterministic(true);
+    config.wasm_memory64(false);
+    config
+}
+
+/// The engine that compiles.
+pub(crate) fn compiling() -> wasmtime::Result<Engine> {
+    let mut config = shared();
+    config.cranelift_opt_level(OptLevel::Speed);
+    config.cranelift_nan_canonicalization(true);
+    Engine::new(&config)
+}
+
+/// The engine that runs what another process compiled, and the thread that moves its epoch on.
+pub(crate) struct Running {
+    pub(crate) engine: Engine,
+    stop: Arc<AtomicBool>,
+    ticker: Option<JoinHandle<()>>,
+}
+
+impl Running {
+    pub(crate) fn new() -> wasmtime::Result<Running> {
+        let mut config = shared();
+        config.enable_compiler(false);
+        let engine = Engine::new(&config)?;
+        let stop = Arc::new(AtomicBool::new(false));
+        let ticker = std::thread::spawn({
+            let (engine, stop) = (engine.clone(), stop.clone());
+            move || {
+                while !stop.load(Ordering::Relaxed) {
+                    std::thread::park_timeout(TICK);
+                    engine.increment_epoch();
+                }
+            }
+        });
+        Ok(Running { engine, stop, ticker: Some(ticker) })
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+        if let Some(ticker) = self.ticker.take() {
+            ticker.thread().unpark();
+            let _ = ticker.join();
+        }
+    }
+}

@@ -1,0 +1,233 @@
+//! What can go wrong in a run: whose affair it is, where it happened, what to do.
+
+use std::fmt;
+use std::path::Path;
+use std::time::Duration;
+
+use callboard_io::{ErrorKind as IoKind, IoError};
+
+/// Whose affair an error is; the exit code of a command says the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Class {
+    /// The pipeline asks for what cannot be.
+    Pipeline,
+    /// A step failed, or the rows are not what they should be.
+    Data,
+    /// A step ran into one of its limits.
+    Limit,
+    /// The system refused: a full disk, a missing permission. The same run may succeed later.
+    System,
+    /// The run was asked to stop.
+    Interrupted,
+    /// A fault of Callboard's own.
+    Bug,
+}
+
+/// Where in a run; empty before it begins.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Place {
+    /// The stage, from 1.
+    pub stage: Option<usize>,
+    /// The step.
+    pub step: Option<String>,
+    /// The input, where it is not a step's affair.
+    pub input: Option<String>,
+    /// The output, likewise.
+    pub output: Option<String>,
+    /// The batch that the step was given, from 1.
+    pub batch: Option<u64>,
+    /// The row of that batch, from 1, with the file and line it came from where they are known.
+    pub row: Option<String>,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let parts = [
+            self.stage.map(|stage| format!("stage {stage}")),
+            self.step.as_ref().map(|step| format!("step `{step}`")),
+            self.input.as_ref().map(|input| format!("input `{input}`")),
+            self.output.as_ref().map(|output| format!("output `{output}`")),
+            self.batch.map(|batch| format!("batch {batch}")),
+            self.row.clone(),
+        ];
+        f.write_str(&parts.into_iter().flatten().collect::<Vec<_>>().join(", "))
+    }
+}
+
+/// Why a run ended badly. Prints as one line, `place: message`; the mend stands beside it.
+#[derive(Debug, thiserror::Error)]
+pub struct RunError {
+    /// Whose affair it is.
+    pub class: Class,
+    /// Where.
+    pub place: Place,
+    /// A lower-case phrase.
+    pub message: String,
+    /// What to do about it, with text that can be pasted.
+    pub help: Option<String>,
+}
+
+impl fmt::Display for RunError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let place = self.place.to_string();
+        match place.is_empty() {
+            true => f.write_str(&self.message),
+            false => write!(f, "{place}: {}", self.message),
+        }
+    }
+}
+
+impl RunError {
+    pub(crate) fn new(class: Class, message: impl Into<String>) -> RunError {
+        RunError { class, place: Place::default(), message: message.into(), help: None }
+    }
+
+    /// What the system refused, and at which file.
+    pub(crate) fn system(doing: &str, path: &Path, error: &std::io::Error) -> RunError {
+        let message = format!("cannot {doing} `{}`: {error}", path.display());
+        RunError::new(Class::System, message)
+    }
+
+    pub(crate) fn interrupted() -> RunError {
+        RunError::new(Class::Interrupted, "interrupted")
+    }
+
+    pub(crate) fn help(mut self, help: impl Into<String>) -> RunError {
+        self.help = Some(help.into());
+        self
+    }
+
+    pub(crate) fn in_step(mut self, step: &str) -> RunError {
+        self.place.step.get_or_insert_with(|| step.to_owned());
+        self
+    }
+
+    pub(crate) fn in_input(mut self, input: &str) -> RunError {
+        self.place.input.get_or_insert_with(|| input.to_owned());
+        self
+    }
+
+    pub(crate) fn in_output(mut self, output: &str) -> RunError {
+        self.place.output.get_or_insert_with(|| output.to_owned());
+        self
+    }
+
+    pub(crate) fn in_stage(mut self, stage: usize) -> RunError {
+        self.place.stage.get_or_insert(stage);
+        self
+    }
+
+    pub(crate) fn in_batch(mut self, batch: u64) -> RunError {
+        self.place.batch.get_or_insert(batch);
+        self
+    }
+}
+
+impl From<IoError> for RunError {
+    fn from(error: IoError) -> RunError {
+        let class = match error.kind() {
+            IoKind::Spec => Class::Pipeline,
+            IoKind::Data => Class::Data,
+            IoKind::System => Class::System,
+        };
+        let help = error.help().map(str::to_owned);
+        RunError { class, place: Place::default(), message: error.to_string(), help }
+    }
+}
+
+/// A step asked for more than it may have.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{what}: {present} are in use and {requested} more were asked for, of {limit} allowed")]
+pub struct LimitExceeded {
+    /// What is limited, with its unit: `bytes of linear memory`.
+    pub what: &'static str,
+    /// The most that is allowed.
+    pub limit: u64,
+    /// What the step has already.
+    pub present: u64,
+    /// What it asked for on top of that.
+    pub requested: u64,
+    /// The key of the pipeline file that raises the limit, where there is one.
+    pub key: Option<&'static str>,
+}
+
+/// How a call into a component failed.
+#[derive(Clone, Debug, thiserror::Error)]
+pub(crate) enum Fault {
+    /// The component trapped. `said` is what it logged as an error, or wrote to its standard error, before that.
+    #[error("{}", trap_message(.trap, .said))]
+    Trap { trap: String, said: Option<String> },
+    #[error(transparent)]
+    Limit(#[from] LimitExceeded),
+    #[error("`{call}` took longer than {}", seconds(*.limit))]
+    Time { call: &'static str, limit: Duration, key: &'static str },
+    /// The component returned an error of the contract.
+    #[error("{message}{}", .at.as_ref().map(|at| format!(" (config at `{at}`)")).unwrap_or_default())]
+    Said { kind: SaidKind, message: String, at: Option<String> },
+    /// What it returned breaks the contract.
+    #[error("{0}")]
+    Contract(String),
+    /// It rejected a row, and the pipeline does not let it.
+    #[error("{row}rejected: {reason}")]
+    Rejected { row: String, reason: String },
+    /// The host could not do its part.
+    #[error("{0}")]
+    Host(String),
+    #[error("interrupted")]
+    Interrupted,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum SaidKind {
+    Config,
+    Input,
+    Transient,
+    Failed,
+}
+
+impl Fault {
+    /// The error of a step, still without its place.
+    pub(crate) fn into_error(self, step: &str) -> RunError {
+        let (class, help) = match &self {
+            Fault::Trap { .. } => (Class::Data, None),
+            Fault::Contract(_) => {
+                (Class::Data, Some("this is a fault of the step: what it returns must be what it declared".to_owned()))
+            }
+            Fault::Limit(limit) => (
+                Class::Limit,
+                limit.key.map(|key| format!("raise it in the step: {key} = \"{}\"", suggestion(limit))),
+            ),
+            Fault::Time { key, limit, .. } => {
+                let raised = limit.as_secs().max(1) * 4;
+                (Class::Limit, Some(format!("raise it in the step: {key} = \"{raised}s\"")))
+            }
+            Fault::Rejected { .. } => {
+                let help = "to go on without such rows, add to the step: on_error = \"reject\"";
+                (Class::Data, Some(help.to_owned()))
+            }
+            Fault::Said { kind: SaidKind::Config, .. } => (Class::Pipeline, None),
+            Fault::Said { kind: SaidKind::Transient, .. } => (Class::System, None),
+            Fault::Said { .. } => (Class::Data, None),
+            Fault::Host(_) => (Class::System, None),
+            Fault::Interrupted => (Class::Interrupted, None),
+        };
+        RunError { class, place: Place::default(), message: self.to_string(), help }.in_step(step)
+    }
+}
+
+/// Twice what was wanted, as the pipeline file writes it.
+fn suggestion(limit: &LimitExceeded) -> String {
+    let mebibytes = (limit.present + limit.requested).div_ceil(1 << 20).next_power_of_two();
+    format!("{mebibytes}MiB")
+}
+
+fn trap_message(trap: &str, said: &Option<String>) -> String {
+    match said {
+        Some(said) => format!("trapped: {said}"),
+        None => format!("trapped: {trap}"),
+    }
+}
+
+fn seconds(limit: Duration) -> String {
+    format!("{} s", limit.as_secs_f64())
+}

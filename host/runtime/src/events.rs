@@ -1,0 +1,105 @@
+//! What a run tells while it goes on: for progress lines and logs, never for the result.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Something that happened in a run.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Event {
+    /// A component is not in the cache, and is compiled now.
+    Compiling {
+        /// The first step that uses it.
+        step: String,
+    },
+    /// It is compiled.
+    Compiled {
+        /// The first step that uses it.
+        step: String,
+        /// How long it took.
+        took: Duration,
+    },
+    /// An input is being read into a spill, because a global step needs it whole.
+    Intake {
+        /// The stage, from 1.
+        stage: usize,
+        /// The input.
+        input: String,
+    },
+    /// The components of a stage are in memory.
+    Loaded {
+        /// The stage, from 1.
+        stage: usize,
+        /// Of how many.
+        stages: usize,
+        /// Its steps.
+        steps: Vec<String>,
+        /// Linear memory of the run's instances now, bytes.
+        linear_memory: u64,
+    },
+    /// Rows went through a step.
+    Rows {
+        /// The step.
+        step: Arc<str>,
+        /// Rows it was given since the last such event.
+        rows_in: u64,
+        /// Rows it put out since then.
+        rows_out: u64,
+    },
+    /// A stage has ended, and its components are gone.
+    Ended {
+        /// The stage, from 1.
+        stage: usize,
+        /// How long it took, loading and unloading included.
+        took: Duration,
+        /// Linear memory of the run's instances now, bytes.
+        linear_memory: u64,
+    },
+    /// A step wrote to its log.
+    Log {
+        /// The step.
+        step: Arc<str>,
+        /// How much it matters.
+        level: Level,
+        /// What it wrote.
+        message: String,
+    },
+}
+
+/// How much a line of a step's log matters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[allow(missing_docs)]
+pub enum Level {
+    Trace,
+    Debug,
+    Info,
+    Warn,
+    Error,
+}
+
+/// Who is told of a run's events. Called from many threads, and should return at once.
+#[derive(Clone)]
+pub struct Observer(Arc<dyn Fn(Event) + Send + Sync>);
+
+impl Observer {
+    /// Tells `listener`.
+    pub fn new(listener: impl Fn(Event) + Send + Sync + 'static) -> Observer {
+        Observer(Arc::new(listener))
+    }
+
+    /// Tells nobody.
+    pub fn nobody() -> Observer {
+        Observer::new(|_| ())
+    }
+
+    pub(crate) fn tell(&self, event: Event) {
+        (self.0)(event);
+    }
+}
+
+impl fmt::Debug for Observer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Observer")
+    }
+}

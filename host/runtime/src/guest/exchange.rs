@@ -1,0 +1,367 @@
+//! What a global step holds: readers of whole inputs, and the writer. Everything it asks of them is checked.
+
+use std::sync::Arc;
+
+use arrow::array::{RecordBatch, UInt32Array};
+use arrow::datatypes::SchemaRef;
+use callboard_plan::pipeline::BatchSize;
+use wasmtime::component::Resource;
+
+use super::state::State;
+use crate::bindings::callboard::step::columns::BatchResult;
+use crate::bindings::callboard::step::exchange;
+use crate::bindings::callboard::step::types::{Fate, Removal};
+use crate::bound::{Bound, conform};
+use crate::columns::{Flat, lift};
+use crate::error::{Fault, LimitExceeded};
+use crate::ports::{Outlet, Stop};
+use crate::removed::{Remover, Tally};
+use crate::rows::Batch;
+use crate::spill::Spill;
+
+/// What rows that are named again and again may make the host copy in one call, bytes.
+pub(crate) const CARRIED: u64 = 256 << 20;
+
+/// The rows of a port, in the spills of its feeds.
+#[derive(Clone)]
+pub(crate) struct Whole {
+    spills: Vec<Arc<Spill>>,
+    schema: SchemaRef,
+    rows: u64,
+}
+
+impl Whole {
+    pub(crate) fn new(spills: Vec<Arc<Spill>>, schema: SchemaRef) -> Whole {
+        let rows = spills.iter().map(|spill| spill.rows()).sum();
+        Whole { spills, schema, rows }
+    }
+
+    pub(crate) fn rows(&self) -> u64 {
+        self.rows
+    }
+
+    /// The spill and the frame that hold a row, and the number of the frame's first row.
+    fn locate(&self, row: u64) -> (usize, usize, u64) {
+        let mut base = 0;
+        for (at, spill) in self.spills.iter().enumerate() {
+            if row < base + spill.rows() {
+                let frame = spill.frame_of(row - base);
+                return (at, frame, base + spill.first_row(frame));
+            }
+            base += spill.rows();
+        }
+        unreachable!("the row was checked against the number of rows")
+    }
+
+    /// A frame under the port's schema.
+    fn frame(&self, spill: usize, frame: usize) -> Result<Batch, Fault> {
+        let batch = self.spills[spill].read(frame, None).map_err(unreadable)?;
+        conform(batch, &self.schema).map_err(|error| Fault::Host(error.to_string()))
+    }
+}
+
+fn unreadable(error: std::io::Error) -> Fault {
+    Fault::Host(format!("cannot read rows between stages: {error}"))
+}
+
+/// A `reader` of the contract.
+#[expect(unreachable_pub, reason = "the generated bindings re-export it")]
+pub struct ReaderEnd {
+    whole: Whole,
+    bound: Arc<Bound>,
+    port: usize,
+    row: u64,
+}
+
+impl ReaderEnd {
+    pub(crate) fn new(whole: Whole, bound: Arc<Bound>, port: usize) -> ReaderEnd {
+        ReaderEnd { whole, bound, port, row: 0 }
+    }
+
+    fn next(&mut self) -> Result<Option<BatchResult>, Fault> {
+        if self.row >= self.whole.rows {
+            return Ok(None);
+        }
+        let (spill, frame, first) = self.whole.locate(self.row);
+        let host = |error: arrow::error::ArrowError| Fault::Host(error.to_string());
+        let reads = &self.bound.reads[self.port];
+        let rows = if self.whole.spills[spill].schema() == &self.whole.schema {
+            let batch = self.whole.spills[spill].read(frame, Some(reads)).map_err(unreadable)?;
+            crate::rows::record_batch(self.bound.given[self.port].clone(), batch.rows.columns().to_vec(), batch.len())
+                .map_err(host)?
+        } else {
+            self.bound.give(self.port, &self.whole.frame(spill, frame)?).map_err(host)?
+        };
+        let skipped = (self.row - first) as usize;
+        let rows = rows.slice(skipped, rows.num_rows() - skipped);
+        self.row += rows.num_rows() as u64;
+        Ok(Some(Flat::of(&rows).to_owned_batch()))
+    }
+}
+
+/// What became of the rows of a global step's first input, and what it put out.
+#[derive(Default)]
+pub(crate) struct Fates {
+    kept: Bits,
+    removed: Bits,
+    /// Rows of the input that were put out at least once.
+    pub(crate) kept_once: u64,
+    /// Rows put out.
+    pub(crate) rows_out: u64,
+    /// Rows of the input put out again, beyond the first time.
+    pub(crate) repeated: u64,
+    /// Rows put out that came from no row of the input.
+    pub(crate) created: u64,
+    pub(crate) tally: Tally,
+    /// Lines for `rejects.jsonl`.
+    pub(crate) rejects: Vec<u8>,
+}
+
+/// A `writer` of the contract.
+#[expect(unreachable_pub, reason = "the generated bindings re-export it")]
+pub struct WriterEnd {
+    step: Arc<str>,
+    whole: Whole,
+    bound: Arc<Bound>,
+    cut: BatchSize,
+    remover: Remover,
+    outlet: Outlet,
+    fates: Fates,
+    /// The frame that rows were taken from last.
+    frame: Option<((usize, usize), Batch)>,
+}
+
+impl WriterEnd {
+    pub(crate) fn new(step: Arc<str>, whole: Whole, bound: Arc<Bound>, cut: BatchSize, remover: Remover, outlet: Outlet) -> WriterEnd {
+        WriterEnd { step, whole, bound, cut, remover, outlet, fates: Fates::default(), frame: None }
+    }
+
+    /// The outlet, to be ended, and what became of the rows.
+    pub(crate) fn finish(self) -> (Outlet, Fates) {
+        (self.outlet, self.fates)
+    }
+
+    fn keep(&mut self, rows: &[u64], columns: Option<BatchResult>) -> Result<(), Fault> {
+        let written = match columns {
+            Some(columns) => lift(columns, &self.bound.writes).map_err(Fault::Contract)?,
+            None if self.bound.writes.fields().is_empty() => RecordBatch::new_empty(self.bound.writes.clone()),
+            None => return Err(Fault::Contract("it kept rows without the columns that it declared to write".to_owned())),
+        };
+        let beside = !self.bound.writes.fields().is_empty();
+        if beside && written.num_rows() != rows.len() {
+            let (wrote, kept) = (written.num_rows(), rows.len());
+            return Err(Fault::Contract(format!("it wrote {wrote} rows beside {kept} rows that it kept")));
+        }
+        for row in rows {
+            self.check(*row, "kept")?;
+            if self.fates.removed.get(*row) {
+                return Err(Fault::Contract(format!("it kept row {row}, which it had removed")));
+            }
+            match self.fates.kept.set(*row) {
+                true => self.fates.kept_once += 1,
+                false => self.fates.repeated += 1,
+            }
+        }
+        let mut done = 0;
+        let mut carried_bytes = 0;
+        while done < rows.len() {
+            let chunk = &rows[done..done + self.chunk(&rows[done..])];
+            let carried = self.gather(chunk, &mut carried_bytes)?;
+            let written = match beside {
+                true => written.slice(done, chunk.len()),
+                false => crate::rows::record_batch(self.bound.writes.clone(), Vec::new(), chunk.len()).map_err(host)?,
+            };
+            let batch = self.bound.join(&carried, &written).map_err(host)?;
+            self.put_out(&batch)?;
+            done += chunk.len();
+        }
+        Ok(())
+    }
+
+    fn put_out(&mut self, batch: &Batch) -> Result<(), Fault> {
+        self.fates.rows_out += batch.len() as u64;
+        self.outlet.send(batch).map_err(|stop| match stop {
+            Stop::Failed(error) => Fault::Host(error.message),
+            Stop::Elsewhere => Fault::Interrupted,
+        })
+    }
+
+    fn check(&self, row: u64, doing: &str) -> Result<(), Fault> {
+        match row < self.whole.rows {
+            true => Ok(()),
+            false => Err(Fault::Contract(format!("it {doing} row {row} of {}, counted from 0", self.whole.rows))),
+        }
+    }
+
+    /// How many of these rows make a batch: as the plan cuts, by the average size of the rows of each frame.
+    fn chunk(&self, rows: &[u64]) -> usize {
+        let mut bytes = 0;
+        for (count, row) in rows.iter().enumerate().take(self.cut.rows as usize) {
+            let (spill, frame, _) = self.whole.locate(*row);
+            bytes += self.whole.spills[spill].row_bytes(frame);
+            if bytes >= self.cut.bytes {
+                return count + 1;
+            }
+        }
+        rows.len().min(self.cut.rows as usize)
+    }
+
+    /// Rows of the first input, in the order they are named: each frame that holds some of them is read once.
+    fn gather(&mut self, rows: &[u64], carried_bytes: &mut u64) -> Result<Batch, Fault> {
+        let in_order = rows.is_sorted();
+        let mut order: Vec<usize> = (0..rows.len()).collect();
+        if !in_order {
+            order.sort_by_key(|at| rows[*at]);
+        }
+        let repeated = order.windows(2).any(|pair| rows[pair[0]] == rows[pair[1]]);
+        let mut pieces = Vec::new();
+        let mut next = 0;
+        while next < order.len() {
+            let (spill, frame, first) = self.whole.locate(rows[order[next]]);
+            if self.frame.as_ref().is_none_or(|(at, _)| *at != (spill, frame)) {
+                self.frame = Some(((spill, frame), self.whole.frame(spill, frame)?));
+            }
+            let (_, batch) = self.frame.as_ref().expect("it was just read");
+            let end = first + batch.len() as u64;
+            let count = order[next..].iter().take_while(|at| rows[**at] < end).count();
+            let local: Vec<u32> = order[next..next + count].iter().map(|at| (rows[*at] - first) as u32).collect();
+            if repeated {
+                bound_copies(batch, &local, carried_bytes)?;
+            }
+            pieces.push(batch.take(&UInt32Array::from(local)).map_err(host)?);
+            next += count;
+        }
+        let sorted = match pieces.len() {
+            1 => pieces.remove(0),
+            _ => Batch::concat(&self.whole.schema, &pieces).map_err(host)?,
+        };
+        if in_order {
+            return Ok(sorted);
+        }
+        let mut places = vec![0u32; rows.len()];
+        order.iter().enumerate().for_each(|(sorted_at, at)| places[*at] = sorted_at as u32);
+        sorted.take(&UInt32Array::from(places)).map_err(host)
+    }
+
+    fn write(&mut self, rows: BatchResult) -> Result<(), Fault> {
+        if self.bound.carries() {
+            let why = "it wrote rows of its own, and its declaration carries columns of the input, which they lack";
+            return Err(Fault::Contract(why.to_owned()));
+        }
+        let written = lift(rows, &self.bound.writes).map_err(Fault::Contract)?;
+        let batch = self.bound.created(&written).map_err(host)?;
+        self.fates.created += batch.len() as u64;
+        self.put_out(&batch)
+    }
+
+    fn remove(&mut self, removals: Vec<Removal>) -> Result<(), Fault> {
+        for Removal { row, fate, reason } in removals {
+            self.check(row, "removed")?;
+            if self.fates.kept.get(row) {
+                return Err(Fault::Contract(format!("it removed row {row}, which it had kept")));
+            }
+            if !self.fates.removed.set(row) {
+                return Err(Fault::Contract(format!("it removed row {row} twice")));
+            }
+            if fate == Fate::Dropped {
+                self.fates.tally.count(fate, &reason, 1);
+                continue;
+            }
+            let batch = self.gather(&[row], &mut 0)?;
+            let (tally, lines) = self.remover.removed(&self.step, &batch, &[(0, fate, reason)])?;
+            self.fates.tally.add(&tally);
+            self.fates.rejects.extend(lines);
+        }
+        Ok(())
+    }
+}
+
+fn host(error: arrow::error::ArrowError) -> Fault {
+    Fault::Host(error.to_string())
+}
+
+/// Refuses to copy rows that are named so often that the copies are out of all proportion.
+pub(crate) fn bound_copies(batch: &Batch, rows: &[u32], so_far: &mut u64) -> Result<(), Fault> {
+    let mut last = None;
+    for row in rows {
+        let bytes = match last {
+            Some((same, bytes)) if same == *row => bytes,
+            _ => batch.row_bytes(*row as usize),
+        };
+        last = Some((*row, bytes));
+        if *so_far + bytes > CARRIED {
+            let (present, requested) = (*so_far, bytes);
+            let what = "bytes of rows carried in one call";
+            return Err(LimitExceeded { what, limit: CARRIED, present, requested, key: None }.into());
+        }
+        *so_far += bytes;
+    }
+    Ok(())
+}
+
+/// One bit a row.
+#[derive(Default)]
+struct Bits(Vec<u64>);
+
+impl Bits {
+    fn get(&self, row: u64) -> bool {
+        self.0.get((row / 64) as usize).is_some_and(|word| word >> (row % 64) & 1 == 1)
+    }
+
+    /// Sets a bit; whether it was not set before.
+    fn set(&mut self, row: u64) -> bool {
+        let word = (row / 64) as usize;
+        if self.0.len() <= word {
+            self.0.resize(word + 1, 0);
+        }
+        let (before, bit) = (self.0[word], 1 << (row % 64));
+        self.0[word] |= bit;
+        before & bit == 0
+    }
+}
+
+impl exchange::HostReader for State {
+    fn rows(&mut self, reader: Resource<ReaderEnd>) -> wasmtime::Result<u64> {
+        Ok(self.table.get(&reader)?.whole.rows)
+    }
+
+    fn next(&mut self, reader: Resource<ReaderEnd>) -> wasmtime::Result<Option<BatchResult>> {
+        self.table.get_mut(&reader)?.next().map_err(wasmtime::Error::new)
+    }
+
+    fn seek(&mut self, reader: Resource<ReaderEnd>, row: u64) -> wasmtime::Result<()> {
+        let reader = self.table.get_mut(&reader)?;
+        if row > reader.whole.rows {
+            let what = format!("it sought row {row} of {}, counted from 0", reader.whole.rows);
+            return Err(wasmtime::Error::new(Fault::Contract(what)));
+        }
+        reader.row = row;
+        Ok(())
+    }
+
+    fn drop(&mut self, _reader: Resource<ReaderEnd>) -> wasmtime::Result<()> {
+        // The host takes it back when `run` has returned.
+        Ok(())
+    }
+}
+
+impl exchange::HostWriter for State {
+    fn keep(&mut self, writer: Resource<WriterEnd>, rows: Vec<u64>, columns: Option<BatchResult>) -> wasmtime::Result<()> {
+        self.table.get_mut(&writer)?.keep(&rows, columns).map_err(wasmtime::Error::new)
+    }
+
+    fn write(&mut self, writer: Resource<WriterEnd>, rows: BatchResult) -> wasmtime::Result<()> {
+        self.table.get_mut(&writer)?.write(rows).map_err(wasmtime::Error::new)
+    }
+
+    fn remove(&mut self, writer: Resource<WriterEnd>, rows: Vec<Removal>) -> wasmtime::Result<()> {
+        self.table.get_mut(&writer)?.remove(rows).map_err(wasmtime::Error::new)
+    }
+
+    fn drop(&mut self, _writer: Resource<WriterEnd>) -> wasmtime::Result<()> {
+        // The host takes it back when `run` has returned.
+        Ok(())
+    }
+}
+
+impl exchange::Host for State {}

@@ -1,0 +1,287 @@
+//! A component in memory, its instances, and the calls into them.
+
+mod exchange;
+mod limiter;
+mod state;
+mod wasi;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use callboard_plan::Kind;
+use tokio_util::sync::CancellationToken;
+use wasmtime::component::{Component, HasSelf, InstancePre, Linker, Resource};
+use wasmtime::{Engine, Store};
+
+#[expect(unreachable_pub, reason = "the generated bindings re-export them")]
+pub use exchange::{ReaderEnd, WriterEnd};
+pub(crate) use exchange::{Whole, bound_copies};
+use state::State;
+
+use crate::bindings::EveryStep;
+use crate::bindings::callboard::step::types::{Error as SaidError, ErrorKind};
+use crate::bindings::exports::callboard::step::{global, source, transform};
+use crate::error::{Fault, LimitExceeded, SaidKind};
+use crate::events::Observer;
+use crate::meter::{Gauge, Held};
+
+/// Bytes that a component may hand the host in one call.
+const RETURNED: usize = 128 << 20;
+
+/// A compiled component, mapped and linked, from which instances are made. Its code is unmapped when this and all its instances are gone.
+pub(crate) struct Loaded {
+    pre: InstancePre<State>,
+    kind: Kind,
+}
+
+/// What an instance is made with.
+#[derive(Clone)]
+pub(crate) struct Terms {
+    pub(crate) step: Arc<str>,
+    pub(crate) memory: u64,
+    pub(crate) time: Duration,
+    pub(crate) open: Duration,
+    pub(crate) seed: u64,
+    pub(crate) gauge: Arc<Gauge>,
+    pub(crate) observer: Observer,
+    pub(crate) cancel: CancellationToken,
+}
+
+/// One instance, in a store of its own. After a call that failed it is not to be called again.
+pub(crate) struct Instance {
+    store: Store<State>,
+    exports: Exports,
+    runtime: tokio::runtime::Runtime,
+    terms: Terms,
+    busy: Duration,
+}
+
+#[derive(Clone)]
+enum Exports {
+    Transform(transform::Guest),
+    Global(global::Guest),
+    Source(source::Guest),
+}
+
+/// A call into a component, by the name of its function.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Call {
+    Start,
+    Declare,
+    Open,
+    Process,
+    Run,
+    Next,
+}
+
+impl Call {
+    fn name(self) -> &'static str {
+        match self {
+            Call::Start => "the component's start",
+            Call::Declare => "declare",
+            Call::Open => "open",
+            Call::Process => "process",
+            Call::Run => "run",
+            Call::Next => "next",
+        }
+    }
+}
+
+impl Loaded {
+    /// Maps what [`compile_file`](crate::compile_file) made.
+    pub(crate) fn load(engine: &Engine, path: &Path, kind: Kind) -> wasmtime::Result<Loaded> {
+        // SAFETY: the file is an artefact of `compile_file`, put by rename into a folder that only this user can write;
+        // wasmtime checks its version and settings. Whoever can alter it can alter this program as well.
+        let component = unsafe { Component::deserialize_file(engine, path)? };
+        let mut linker = Linker::new(engine);
+        wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
+        EveryStep::add_to_linker::<State, HasSelf<State>>(&mut linker, |state| state)?;
+        Ok(Loaded { pre: linker.instantiate_pre(&component)?, kind })
+    }
+
+    /// Makes an instance.
+    pub(crate) fn instantiate(&self, terms: &Terms) -> Result<Instance, Fault> {
+        let host = |error: &dyn std::fmt::Display| Fault::Host(format!("cannot make an instance: {error}"));
+        let held = Held::nothing(terms.gauge.clone());
+        let state = State::new(terms.step.clone(), terms.memory, held, terms.seed, terms.observer.clone());
+        let mut store = Store::new(self.pre.engine(), state);
+        store.limiter(|state| &mut state.limiter);
+        store.set_hostcall_fuel(RETURNED);
+        store.set_epoch_deadline(1);
+        store.epoch_deadline_async_yield_and_update(1);
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().map_err(|e| host(&e))?;
+        let (pre, kind) = (&self.pre, self.kind);
+        let made = drive(&runtime, &mut store, terms, Call::Start, async |store| {
+            let instance = pre.instantiate_async(&mut *store).await?;
+            Ok(match kind {
+                Kind::Transform => {
+                    Exports::Transform(transform::GuestIndices::new(pre)?.load(&mut *store, &instance)?)
+                }
+                Kind::Global => Exports::Global(global::GuestIndices::new(pre)?.load(&mut *store, &instance)?),
+                Kind::Source => Exports::Source(source::GuestIndices::new(pre)?.load(&mut *store, &instance)?),
+            })
+        });
+        Ok(Instance { exports: made?, store, runtime, terms: terms.clone(), busy: Duration::ZERO })
+    }
+}
+
+/// Drives one call to its end, to its time limit, or to the run's cancellation, whichever is first.
+fn drive<R>(
+    runtime: &tokio::runtime::Runtime,
+    store: &mut Store<State>,
+    terms: &Terms,
+    call: Call,
+    body: impl AsyncFnOnce(&mut Store<State>) -> wasmtime::Result<R>,
+) -> Result<R, Fault> {
+    let (limit, key) = match call {
+        Call::Open => (terms.open, "limits.open"),
+        _ => (terms.time, "limits.time"),
+    };
+    store.data_mut().begin_call();
+    let outcome = runtime.block_on(async {
+        tokio::select! {
+            biased;
+            () = terms.cancel.cancelled() => Err(Fault::Interrupted),
+            outcome = tokio::time::timeout(limit, body(store)) => Ok(outcome),
+        }
+    })?;
+    match outcome {
+        Err(_elapsed) => Err(Fault::Time { call: call.name(), limit, key }),
+        Ok(Ok(value)) => Ok(value),
+        Ok(Err(error)) => Err(fault_of(error, store.data_mut())),
+    }
+}
+
+fn fault_of(error: wasmtime::Error, state: &mut State) -> Fault {
+    if let Some(fault) = error.downcast_ref::<Fault>() {
+        return fault.clone();
+    }
+    if let Some(limit) = error.downcast_ref::<LimitExceeded>() {
+        return Fault::Limit(limit.clone());
+    }
+    let words = format!("{error:#}");
+    if words.contains("fuel allocated for hostcalls") {
+        return Fault::Contract(format!("more than {RETURNED} bytes were returned from one call"));
+    }
+    let trap = match error.downcast_ref::<wasmtime::Trap>() {
+        Some(trap) => trap.to_string(),
+        None => words,
+    };
+    Fault::Trap { trap, said: state.said() }
+}
+
+impl From<SaidError> for Fault {
+    fn from(error: SaidError) -> Fault {
+        let kind = match error.kind {
+            ErrorKind::Config => SaidKind::Config,
+            ErrorKind::Input => SaidKind::Input,
+            ErrorKind::Transient => SaidKind::Transient,
+            ErrorKind::Failed => SaidKind::Failed,
+        };
+        Fault::Said { kind, message: error.message, at: error.at }
+    }
+}
+
+/// The functions of the contract. Each is the component's own; times, limits and errors are the host's.
+impl Instance {
+    fn call<R>(
+        &mut self,
+        call: Call,
+        body: impl AsyncFnOnce(&mut Store<State>, Exports) -> wasmtime::Result<Result<R, SaidError>>,
+    ) -> Result<R, Fault> {
+        let began = Instant::now();
+        let exports = self.exports.clone();
+        let said = drive(&self.runtime, &mut self.store, &self.terms, call, async |store| body(store, exports).await);
+        self.busy += began.elapsed();
+        said?.map_err(Fault::from)
+    }
+
+    pub(crate) fn declare_transform(
+        &mut self,
+        config: &str,
+        input: transform::SchemaParam<'_>,
+    ) -> Result<transform::Shape, Fault> {
+        self.call(Call::Declare, async |store, exports| exports.transform().call_declare(store, config, input).await)
+    }
+
+    pub(crate) fn declare_global(
+        &mut self,
+        config: &str,
+        inputs: &[global::SchemaParam<'_>],
+    ) -> Result<global::Shape, Fault> {
+        self.call(Call::Declare, async |store, exports| exports.global().call_declare(store, config, inputs).await)
+    }
+
+    pub(crate) fn declare_source(&mut self, config: &str) -> Result<source::Schema, Fault> {
+        self.call(Call::Declare, async |store, exports| exports.source().call_declare(store, config).await)
+    }
+
+    pub(crate) fn open_transform(&mut self, config: &str, input: transform::SchemaParam<'_>) -> Result<(), Fault> {
+        self.call(Call::Open, async |store, exports| exports.transform().call_open(store, config, input).await)
+    }
+
+    pub(crate) fn open_global(&mut self, config: &str, inputs: &[global::SchemaParam<'_>]) -> Result<(), Fault> {
+        self.call(Call::Open, async |store, exports| exports.global().call_open(store, config, inputs).await)
+    }
+
+    pub(crate) fn open_source(&mut self, config: &str) -> Result<(), Fault> {
+        self.call(Call::Open, async |store, exports| exports.source().call_open(store, config, None).await)
+    }
+
+    pub(crate) fn process(&mut self, input: transform::BatchParam<'_>) -> Result<transform::Output, Fault> {
+        self.call(Call::Process, async |store, exports| exports.transform().call_process(store, input).await)
+    }
+
+    pub(crate) fn next(&mut self) -> Result<Option<source::Page>, Fault> {
+        self.call(Call::Next, async |store, exports| exports.source().call_next(store).await)
+    }
+
+    /// Runs a global step over its readers, and gives the writer back.
+    pub(crate) fn run(&mut self, readers: Vec<ReaderEnd>, writer: WriterEnd) -> Result<WriterEnd, Fault> {
+        let host = |error: wasmtime::component::ResourceTableError| Fault::Host(error.to_string());
+        let table = &mut self.store.data_mut().table;
+        let mut inputs = Vec::with_capacity(readers.len());
+        for reader in readers {
+            inputs.push(table.push(reader).map_err(host)?);
+        }
+        let output = table.push(writer).map_err(host)?;
+        let kept = Resource::<WriterEnd>::new_own(output.rep());
+        self.call(Call::Run, async |store, exports| exports.global().call_run(store, &inputs, output).await)?;
+        self.store.data_mut().table.delete(kept).map_err(host)
+    }
+
+    /// The counters since the last time they were taken.
+    pub(crate) fn take_counters(&mut self) -> BTreeMap<String, i64> {
+        self.store.data_mut().take_counters()
+    }
+
+    /// Time spent in calls, crossing included, since the last time it was taken.
+    pub(crate) fn take_busy(&mut self) -> Duration {
+        std::mem::take(&mut self.busy)
+    }
+}
+
+impl Exports {
+    fn transform(&self) -> &transform::Guest {
+        match self {
+            Exports::Transform(guest) => guest,
+            _ => unreachable!("a transform is called as one"),
+        }
+    }
+
+    fn global(&self) -> &global::Guest {
+        match self {
+            Exports::Global(guest) => guest,
+            _ => unreachable!("a global step is called as one"),
+        }
+    }
+
+    fn source(&self) -> &source::Guest {
+        match self {
+            Exports::Source(guest) => guest,
+            _ => unreachable!("a source is called as one"),
+        }
+    }
+}

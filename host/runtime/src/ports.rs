@@ -1,0 +1,151 @@
+//! How rows get into a node of a running stage, and out of it.
+
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, Sender, SyncSender};
+
+use arrow::datatypes::SchemaRef;
+
+use crate::bound::conform;
+use crate::error::{Class, RunError};
+use crate::rows::Batch;
+use crate::spill::{Spill, SpillWriter};
+
+/// Batches on their way between two nodes.
+pub(crate) const IN_FLIGHT: usize = 4;
+
+/// What travels in a channel. A channel that closes without an `End` belongs to a node that failed.
+pub(crate) enum Message {
+    Rows(Batch),
+    End,
+}
+
+/// Why a node stops before its end.
+pub(crate) enum Stop {
+    /// It failed.
+    Failed(RunError),
+    /// Another node did, and said so.
+    Elsewhere,
+}
+
+impl From<RunError> for Stop {
+    fn from(error: RunError) -> Stop {
+        Stop::Failed(error)
+    }
+}
+
+/// One of the feeds of a port.
+pub(crate) enum Feed {
+    /// Made by a node that runs beside this one.
+    Channel(Receiver<Message>),
+    /// Written by a node that runs beside this one, read when it is sealed.
+    Sealing(Receiver<Arc<Spill>>),
+    /// Written before.
+    Sealed(Arc<Spill>),
+}
+
+/// Reads the feeds of a port, one after another.
+pub(crate) struct Inlet {
+    schema: SchemaRef,
+    feeds: std::collections::VecDeque<Feed>,
+    /// The next frame of the feed in front, when it is a sealed spill.
+    frame: usize,
+}
+
+impl Inlet {
+    pub(crate) fn new(schema: SchemaRef, feeds: Vec<Feed>) -> Inlet {
+        Inlet { schema, feeds: feeds.into(), frame: 0 }
+    }
+
+    /// The next batch that has rows; `None` at the end.
+    pub(crate) fn next(&mut self) -> Result<Option<Batch>, Stop> {
+        loop {
+            let batch = match self.feeds.front_mut() {
+                None => return Ok(None),
+                Some(Feed::Channel(channel)) => match channel.recv() {
+                    Ok(Message::Rows(batch)) => Some(batch),
+                    Ok(Message::End) => None,
+                    Err(_) => return Err(Stop::Elsewhere),
+                },
+                Some(Feed::Sealing(spill)) => {
+                    let sealed = spill.recv().map_err(|_| Stop::Elsewhere)?;
+                    self.feeds[0] = Feed::Sealed(sealed);
+                    continue;
+                }
+                Some(Feed::Sealed(spill)) if self.frame < spill.frames() => {
+                    self.frame += 1;
+                    Some(spill.read(self.frame - 1, None).map_err(|error| broken("read rows between stages", &error))?)
+                }
+                Some(Feed::Sealed(_)) => None,
+            };
+            match batch {
+                Some(batch) if batch.is_empty() => {}
+                Some(batch) => return Ok(Some(conform(batch, &self.schema).map_err(|error| bug(&error))?)),
+                None => {
+                    self.feeds.pop_front();
+                    self.frame = 0;
+                }
+            }
+        }
+    }
+
+    /// The feeds as spills, waiting for those that are not sealed yet: what a global step reads.
+    pub(crate) fn into_spills(self) -> Result<Vec<Arc<Spill>>, Stop> {
+        let sealed = |feed| match feed {
+            Feed::Sealed(spill) => Ok(spill),
+            Feed::Sealing(spill) => spill.recv().map_err(|_| Stop::Elsewhere),
+            Feed::Channel(_) => unreachable!("the plan spills what a global step reads"),
+        };
+        self.feeds.into_iter().map(sealed).collect()
+    }
+
+    pub(crate) fn schema(&self) -> &SchemaRef {
+        &self.schema
+    }
+}
+
+/// Where a node puts its rows: any number of channels, and at most one spill, which all later readers share.
+#[derive(Default)]
+pub(crate) struct Outlet {
+    pub(crate) channels: Vec<SyncSender<Message>>,
+    pub(crate) spill: Option<SpillWriter>,
+    /// Nodes of this stage that read the spill when it is sealed.
+    pub(crate) awaiting: Vec<Sender<Arc<Spill>>>,
+}
+
+impl Outlet {
+    /// Hands a batch to everyone who reads it; waits while one of them is behind.
+    pub(crate) fn send(&mut self, batch: &Batch) -> Result<(), Stop> {
+        if batch.is_empty() {
+            return Ok(());
+        }
+        if let Some(spill) = &mut self.spill {
+            spill.push(batch).map_err(|error| broken("write rows between stages", &error))?;
+        }
+        self.channels.iter().try_for_each(|channel| {
+            channel.send(Message::Rows(batch.clone())).map_err(|_| Stop::Elsewhere)
+        })
+    }
+
+    /// Ends the rows; the spill, if there is one, is sealed.
+    pub(crate) fn end(self) -> Result<Option<Arc<Spill>>, Stop> {
+        let spill = self.spill.map(SpillWriter::seal).transpose();
+        let spill = spill.map_err(|error| broken("write rows between stages", &error))?.map(Arc::new);
+        for reader in &self.awaiting {
+            let spill = spill.clone().expect("only a spill is awaited");
+            reader.send(spill).map_err(|_| Stop::Elsewhere)?;
+        }
+        for channel in &self.channels {
+            channel.send(Message::End).map_err(|_| Stop::Elsewhere)?;
+        }
+        Ok(spill)
+    }
+}
+
+fn broken(doing: &str, error: &std::io::Error) -> RunError {
+    RunError::new(Class::System, format!("cannot {doing}: {error}"))
+}
+
+/// An error of Arrow's where everything had been checked.
+pub(crate) fn bug(error: &arrow::error::ArrowError) -> RunError {
+    RunError::new(Class::Bug, format!("unexpected: {error}"))
+}

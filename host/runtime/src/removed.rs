@@ -1,0 +1,205 @@
+//! Rows that go no further: why, how many, and, where the pipeline keeps them, what they were.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use arrow::array::{Array, UInt32Array};
+use callboard_plan::pipeline::OnError;
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+use crate::bindings::callboard::step::types::{Fate, Removal};
+use crate::error::Fault;
+use crate::rows::Batch;
+
+/// Different reasons that are counted apart; the rest is counted together.
+const REASONS: usize = 1_000;
+/// A reason longer than this is cut, bytes.
+const REASON: usize = 1_000;
+/// What counts the reasons past [`REASONS`].
+const OTHERS: &str = "other reasons";
+
+/// Where rows come from: the files of every input, in one table that [`Batch::file`] points into.
+#[derive(Debug, Default)]
+pub(crate) struct Files(Vec<(String, PathBuf)>);
+
+impl Files {
+    /// Adds the files of an input; its first file has the index returned.
+    pub(crate) fn add(&mut self, input: &str, files: &[PathBuf]) -> u32 {
+        let base = self.0.len() as u32;
+        self.0.extend(files.iter().map(|file| (input.to_owned(), file.clone())));
+        base
+    }
+
+    /// The input, file and line that a row came from.
+    pub(crate) fn origin(&self, batch: &Batch, row: usize) -> Option<(&str, &Path, u64)> {
+        if batch.file.is_null(row) || batch.line.is_null(row) {
+            return None;
+        }
+        let (input, file) = self.0.get(batch.file.value(row) as usize)?;
+        Some((input, file, batch.line.value(row)))
+    }
+}
+
+/// How many rows went no further, by fate and reason.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Tally {
+    pub(crate) dropped: BTreeMap<String, u64>,
+    pub(crate) rejected: BTreeMap<String, u64>,
+}
+
+impl Tally {
+    pub(crate) fn count(&mut self, fate: Fate, reason: &str, rows: u64) {
+        let of = match fate {
+            Fate::Dropped => &mut self.dropped,
+            Fate::Rejected => &mut self.rejected,
+        };
+        let reason = &reason[..reason.floor_char_boundary(REASON)];
+        let reason = if of.contains_key(reason) || of.len() < REASONS { reason } else { OTHERS };
+        match of.get_mut(reason) {
+            Some(count) => *count += rows,
+            None => drop(of.insert(reason.to_owned(), rows)),
+        }
+    }
+
+    pub(crate) fn add(&mut self, other: &Tally) {
+        other.dropped.iter().for_each(|(reason, rows)| self.count(Fate::Dropped, reason, *rows));
+        other.rejected.iter().for_each(|(reason, rows)| self.count(Fate::Rejected, reason, *rows));
+    }
+
+    pub(crate) fn dropped(&self) -> u64 {
+        self.dropped.values().sum()
+    }
+
+    pub(crate) fn rejected(&self) -> u64 {
+        self.rejected.values().sum()
+    }
+}
+
+/// What a step does with the rows it removes.
+#[derive(Clone)]
+pub(crate) struct Remover {
+    pub(crate) on_error: OnError,
+    pub(crate) files: Arc<Files>,
+}
+
+/// A line of `rejects.jsonl`.
+#[derive(Serialize)]
+struct Reject<'a> {
+    step: &'a str,
+    reason: &'a str,
+    input: Option<&'a str>,
+    file: Option<String>,
+    line: Option<u64>,
+    row: Box<RawValue>,
+}
+
+impl Remover {
+    /// Counts the removals of a batch. Rejected rows become lines of `rejects.jsonl`, each with its line feed,
+    /// or, where the pipeline lets no row be rejected, an error that names the first.
+    pub(crate) fn removed(&self, step: &str, batch: &Batch, removals: &[(u32, Fate, String)]) -> Result<(Tally, Vec<u8>), Fault> {
+        let mut tally = Tally::default();
+        let mut rejected: Vec<(u32, &str)> = Vec::new();
+        for (row, fate, reason) in removals {
+            if *fate == Fate::Rejected {
+                if self.on_error == OnError::Fail {
+                    return Err(Fault::Rejected { row: self.place(batch, *row as usize), reason: reason.clone() });
+                }
+                rejected.push((*row, reason));
+            }
+            tally.count(*fate, reason, 1);
+        }
+        let lines = self.lines(step, batch, &rejected).map_err(|error| Fault::Host(format!("cannot keep rejected rows: {error}")))?;
+        Ok((tally, lines))
+    }
+
+    /// `row 17 (docs.jsonl:21) ` for an error's message.
+    pub(crate) fn place(&self, batch: &Batch, row: usize) -> String {
+        match self.files.origin(batch, row) {
+            Some((_, file, line)) => format!("row {} ({}:{line}) ", row + 1, file.display()),
+            None => format!("row {} ", row + 1),
+        }
+    }
+
+    fn lines(&self, step: &str, batch: &Batch, rejected: &[(u32, &str)]) -> io::Result<Vec<u8>> {
+        let mut lines = Vec::new();
+        if rejected.is_empty() {
+            return Ok(lines);
+        }
+        let rows = UInt32Array::from_iter_values(rejected.iter().map(|(row, _)| *row));
+        let taken = batch.take(&rows).map_err(io::Error::other)?;
+        let json = callboard_io::json_rows(&taken.rows).map_err(io::Error::other)?;
+        for (at, (json, (_, reason))) in json.into_iter().zip(rejected).enumerate() {
+            let origin = self.files.origin(&taken, at);
+            let reject = Reject {
+                step,
+                reason,
+                input: origin.map(|(input, ..)| input),
+                file: origin.map(|(_, file, _)| file.display().to_string()),
+                line: origin.map(|(.., line)| line),
+                row: RawValue::from_string(json)?,
+            };
+            serde_json::to_writer(&mut lines, &reject)?;
+            lines.push(b'\n');
+        }
+        Ok(lines)
+    }
+}
+
+/// The rejected rows of a run, `rejects.jsonl` in its folder: each step writes beside it, and at the end they stand in the order of the steps.
+pub(crate) struct Rejects {
+    folder: PathBuf,
+    open: HashMap<String, BufWriter<File>>,
+}
+
+impl Rejects {
+    pub(crate) fn new(run: &Path) -> Rejects {
+        Rejects { folder: run.to_owned(), open: HashMap::new() }
+    }
+
+    fn part(&self, step: &str) -> PathBuf {
+        self.folder.join(format!(".rejects-{step}.part"))
+    }
+
+    pub(crate) fn write(&mut self, step: &str, lines: &[u8]) -> io::Result<()> {
+        if lines.is_empty() {
+            return Ok(());
+        }
+        if !self.open.contains_key(step) {
+            let file = File::create(self.part(step))?;
+            self.open.insert(step.to_owned(), BufWriter::new(file));
+        }
+        self.open.get_mut(step).expect("it was just opened").write_all(lines)
+    }
+
+    /// Puts the parts together, in the order of `steps`. The file is there even when nothing was rejected.
+    pub(crate) fn finish<'a>(&mut self, steps: impl Iterator<Item = &'a str>) -> io::Result<PathBuf> {
+        let path = self.folder.join("rejects.jsonl");
+        let mut all = File::create(&path)?;
+        for step in steps {
+            if let Some(mut part) = self.open.remove(step) {
+                part.flush()?;
+                io::copy(&mut File::open(self.part(step))?, &mut all)?;
+                std::fs::remove_file(self.part(step))?;
+            }
+        }
+        all.sync_all()?;
+        Ok(path)
+    }
+}
+
+/// The rows and reasons of removals, checked against a batch of `rows` rows: each in range, and named once.
+pub(crate) fn check_removals(removals: Vec<Removal>, rows: usize) -> Result<Vec<(u32, Fate, String)>, Fault> {
+    let mut seen = vec![false; if removals.is_empty() { 0 } else { rows }];
+    let check = |removal: Removal| match usize::try_from(removal.row).ok().filter(|row| *row < rows) {
+        None => Err(Fault::Contract(format!("it removed row {} of a batch of {rows}, counted from 0", removal.row))),
+        Some(row) if std::mem::replace(&mut seen[row], true) => {
+            Err(Fault::Contract(format!("it removed row {row} twice, counted from 0")))
+        }
+        Some(row) => Ok((row as u32, removal.fate, removal.reason)),
+    };
+    removals.into_iter().map(check).collect()
+}

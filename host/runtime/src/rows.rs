@@ -1,0 +1,72 @@
+//! A batch as the host moves it: rows, and where each of them is from.
+
+use arrow::array::{Array, ArrayRef, RecordBatch, RecordBatchOptions, UInt32Array, UInt64Array, new_null_array};
+use arrow::compute::{concat, concat_batches, take};
+use arrow::datatypes::{DataType, SchemaRef};
+use arrow::error::ArrowError;
+
+/// Rows with their origins. The origins are hidden columns: no step sees them, and they go wherever the row goes.
+#[derive(Clone, Debug)]
+pub(crate) struct Batch {
+    /// The rows.
+    pub(crate) rows: RecordBatch,
+    /// Index into the run's table of files; null for a row that a step made.
+    pub(crate) file: UInt32Array,
+    /// The line, or the row, of that file, from 1.
+    pub(crate) line: UInt64Array,
+}
+
+impl Batch {
+    /// Rows that came from nowhere: a step made them.
+    pub(crate) fn created(rows: RecordBatch) -> Batch {
+        let count = rows.num_rows();
+        let file = new_null_array(&DataType::UInt32, count);
+        let line = new_null_array(&DataType::UInt64, count);
+        Batch { rows, file: UInt32Array::from(file.to_data()), line: UInt64Array::from(line.to_data()) }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.rows.num_rows()
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The named rows, in the order they are named.
+    pub(crate) fn take(&self, rows: &UInt32Array) -> Result<Batch, ArrowError> {
+        let columns: Result<Vec<ArrayRef>, _> = self.rows.columns().iter().map(|c| take(c, rows, None)).collect();
+        Ok(Batch {
+            rows: record_batch(self.rows.schema(), columns?, rows.len())?,
+            file: UInt32Array::from(take(&self.file, rows, None)?.to_data()),
+            line: UInt64Array::from(take(&self.line, rows, None)?.to_data()),
+        })
+    }
+
+    /// The same origins under other columns.
+    pub(crate) fn with_columns(&self, schema: &SchemaRef, columns: Vec<ArrayRef>) -> Result<Batch, ArrowError> {
+        let rows = record_batch(schema.clone(), columns, self.len())?;
+        Ok(Batch { rows, file: self.file.clone(), line: self.line.clone() })
+    }
+
+    /// Batches of one schema, one after another.
+    pub(crate) fn concat(schema: &SchemaRef, batches: &[Batch]) -> Result<Batch, ArrowError> {
+        let files: Vec<&dyn Array> = batches.iter().map(|b| &b.file as &dyn Array).collect();
+        let lines: Vec<&dyn Array> = batches.iter().map(|b| &b.line as &dyn Array).collect();
+        Ok(Batch {
+            rows: concat_batches(schema, batches.iter().map(|b| &b.rows))?,
+            file: UInt32Array::from(concat(&files)?.to_data()),
+            line: UInt64Array::from(concat(&lines)?.to_data()),
+        })
+    }
+
+    /// The bytes of row `row` in all columns.
+    pub(crate) fn row_bytes(&self, row: usize) -> u64 {
+        self.rows.columns().iter().map(|c| c.slice(row, 1)).map(|c| c.to_data().get_slice_memory_size()).map(|size| size.unwrap_or(0) as u64).sum()
+    }
+}
+
+/// A record batch of any number of columns, none included.
+pub(crate) fn record_batch(schema: SchemaRef, columns: Vec<ArrayRef>, rows: usize) -> Result<RecordBatch, ArrowError> {
+    RecordBatch::try_new_with_options(schema, columns, &RecordBatchOptions::new().with_row_count(Some(rows)))
+}

@@ -1,0 +1,203 @@
+//! A stage, alive: intake, load, run, end.
+//!
+//! 1. *Intake*: an input that a global step of the stage needs whole is read into a spill, while nothing is loaded.
+//! 2. *Load*: components are mapped, instances made and opened ([`load`]).
+//! 3. *Run*: a thread for each node; batches flow through bounded channels ([`wire`]) until every node has ended, or one failed.
+//! 4. *End*: instances are dropped, their memory and code given back, spills that nobody reads any more removed.
+
+mod input;
+mod load;
+mod output;
+mod steps;
+mod transform;
+mod wire;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread::ScopedJoinHandle;
+use std::time::{Duration, Instant};
+
+use callboard_plan::{Kind, Stage};
+
+pub(crate) use load::{LoadedStep, load, map, terms};
+use wire::Wires;
+
+use crate::error::{Class, RunError};
+use crate::events::Event;
+use crate::ports::Stop;
+use crate::removed::Tally;
+use crate::run::{Boundary, Run};
+use crate::spill::Spill;
+
+/// What happened to the rows of a step.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct StepCounts {
+    /// Rows of the first input.
+    pub(crate) rows_in: u64,
+    pub(crate) rows_out: u64,
+    /// Rows of the first input that were put out at least once.
+    pub(crate) kept_once: u64,
+    /// Rows of the input put out again, beyond the first time.
+    pub(crate) repeated: u64,
+    /// Rows put out that came from no row of the input.
+    pub(crate) created: u64,
+    pub(crate) batches: u64,
+    pub(crate) tally: Tally,
+    /// Time in calls, summed over instances.
+    pub(crate) busy: Duration,
+    pub(crate) counters: BTreeMap<String, i64>,
+}
+
+/// What a stage cost.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct StageCost {
+    pub(crate) intake: Duration,
+    pub(crate) load: Duration,
+    pub(crate) run: Duration,
+    pub(crate) unload: Duration,
+    pub(crate) spilled: u64,
+    pub(crate) peak: u64,
+    pub(crate) steps: BTreeMap<String, StepCounts>,
+    pub(crate) rows_read: BTreeMap<String, u64>,
+}
+
+/// How a node ended well.
+enum Ended {
+    Input { name: String, rows: u64, spill: Option<Arc<Spill>> },
+    Step { name: String, counts: Box<StepCounts>, spill: Option<Arc<Spill>> },
+    Output,
+}
+
+/// Runs a stage. Its components are loaded now and gone at the end, unless they are `held`, loaded before and kept.
+pub(crate) fn run(
+    run: &Run,
+    stage: &Stage,
+    boundary: &mut Boundary,
+    held: Option<&mut Vec<LoadedStep>>,
+) -> Result<StageCost, RunError> {
+    let mut cost = StageCost::default();
+    let spilled = Arc::new(AtomicU64::new(0));
+    run.memory.stage.restart();
+
+    let began = Instant::now();
+    for name in &stage.intakes {
+        run.observer.tell(Event::Intake { stage: stage.index, input: name.clone() });
+        let outlet = wire::intake_outlet(run, name, &spilled)?;
+        match settle(run, input::read(run, name, outlet))? {
+            Ended::Input { name, rows, spill } => {
+                cost.rows_read.insert(name.clone(), rows);
+                boundary.spills.extend(spill.map(|spill| (name, spill)));
+            }
+            _ => unreachable!("an input was read"),
+        }
+    }
+    cost.intake = began.elapsed();
+
+    let began = Instant::now();
+    let mut own = Vec::new();
+    let loaded = match held {
+        Some(held) => held,
+        None => {
+            own = load(run, &stage.steps)?;
+            &mut own
+        }
+    };
+    cost.load = began.elapsed();
+    run.observer.tell(Event::Loaded {
+        stage: stage.index,
+        stages: run.plan.stages.len(),
+        steps: stage.steps.clone(),
+        linear_memory: run.memory.run.now(),
+    });
+
+    let began = Instant::now();
+    let wires = Wires::lay(run, stage, boundary, &spilled)?;
+    for ended in nodes(run, stage, wires, loaded)? {
+        match ended {
+            Ended::Input { name, rows, spill } => {
+                cost.rows_read.insert(name.clone(), rows);
+                boundary.spills.extend(spill.map(|spill| (name, spill)));
+            }
+            Ended::Step { name, counts, spill } => {
+                boundary.spills.extend(spill.map(|spill| (name.clone(), spill)));
+                cost.steps.insert(name, *counts);
+            }
+            Ended::Output => {}
+        }
+    }
+    cost.run = began.elapsed();
+    cost.peak = run.memory.stage.peak();
+
+    let began = Instant::now();
+    drop(own);
+    boundary.release(&run.plan, stage.index);
+    cost.unload = began.elapsed();
+    cost.spilled = spilled.load(Ordering::Relaxed);
+    Ok(cost)
+}
+
+/// Starts a thread for each node, and waits for all of them.
+fn nodes(run: &Run, stage: &Stage, mut wires: Wires, loaded: &mut [LoadedStep]) -> Result<Vec<Ended>, RunError> {
+    std::thread::scope(|scope| {
+        let mut threads: Vec<ScopedJoinHandle<'_, Result<Ended, RunError>>> = Vec::new();
+        for name in &stage.outputs {
+            let inlet = wires.inlets.remove(name).expect("an output has a port").remove(0);
+            threads.push(scope.spawn(move || settle(run, output::write(run, name, inlet))));
+        }
+        for step in loaded {
+            let inlets = wires.inlets.remove(&step.name).unwrap_or_default();
+            let outlet = wires.outlets.remove(&step.name).expect("every step has an outlet");
+            threads.push(scope.spawn(move || {
+                let name = step.name.clone();
+                let ended = match step.kind {
+                    Kind::Transform => transform::run(run, step, inlets, outlet),
+                    Kind::Global => steps::run_global(run, step, inlets, outlet),
+                    Kind::Source => steps::run_source(run, step, outlet),
+                };
+                settle(run, ended.map_err(|stop| in_step(stop, &name)))
+            }));
+        }
+        for name in &stage.inputs {
+            let outlet = wires.outlets.remove(name).expect("every input has an outlet");
+            threads.push(scope.spawn(move || settle(run, input::read(run, name, outlet))));
+        }
+        let mut ended = Vec::new();
+        for thread in threads {
+            match thread.join() {
+                Ok(Ok(node)) => ended.push(node),
+                // The error is in the run's slot; the other nodes are on their way out.
+                Ok(Err(_)) => {}
+                Err(panic) => run.fail(RunError::new(Class::Bug, format!("a thread panicked: {}", words(&panic)))),
+            }
+        }
+        match run.take_failure() {
+            Some(error) => Err(error.in_stage(stage.index)),
+            None => Ok(ended),
+        }
+    })
+}
+
+fn in_step(stop: Stop, name: &str) -> Stop {
+    match stop {
+        Stop::Failed(error) => Stop::Failed(error.in_step(name)),
+        Stop::Elsewhere => Stop::Elsewhere,
+    }
+}
+
+/// Tells the run of a node's failure, which stops all others.
+fn settle(run: &Run, ended: Result<Ended, Stop>) -> Result<Ended, RunError> {
+    ended.map_err(|stop| match stop {
+        Stop::Failed(error) => {
+            let told = RunError { message: error.message.clone(), help: error.help.clone(), place: error.place.clone(), class: error.class };
+            run.fail(error);
+            told
+        }
+        Stop::Elsewhere => RunError::interrupted(),
+    })
+}
+
+fn words(panic: &Box<dyn std::any::Any + Send>) -> &str {
+    let text = panic.downcast_ref::<&str>().copied();
+    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("without a message")
+}
