@@ -1,2 +1,35 @@
-//! The command line.
-fn main() {}
+//! `callboard`: dataset pipelines whose steps are WebAssembly components.
+//!
+//! 1. [`arguments`] are read; each command is a file under [`commands`].
+//! 2. A pipeline file becomes a plan ([`pipeline`]), and a plan a run of the runtime's.
+//! 3. What happened is shown ([`show`]): results on standard output, everything else on standard error.
+//! 4. The exit code says whose affair a failure is ([`exit`]).
+
+mod arguments;
+mod commands;
+mod exit;
+mod pipeline;
+mod show;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use arguments::{Arguments, Command};
+
+/// The steps that this binary carries.
+mod bundled {
+    include!(concat!(env!("OUT_DIR"), "/bundled.rs"));
+}
+
+fn main() -> ExitCode {
+    let outcome = match Arguments::parse().command {
+        Command::Run(arguments) => commands::run::run(&arguments),
+        Command::Plan(arguments) => commands::plan::plan(&arguments),
+        Command::Check(arguments) => commands::check::check(&arguments),
+        Command::Compare(arguments) => commands::compare::compare(&arguments),
+        Command::Schema => commands::schema::schema(),
+        Command::Compile(arguments) => commands::compile::compile(&arguments),
+    };
+    outcome.unwrap_or_else(|failure| failure.report())
+}

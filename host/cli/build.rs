@@ -1,0 +1,41 @@
+//! Carries the bundled steps into the binary: the components that `cargo xtask guests` has put into `target/guests`.
+//!
+//! A step is bundled when it is a folder under `plugins/` whose package is called `step-NAME`. Where its component is not there
+//! yet, the binary knows its name and says what to run.
+
+use std::path::{Path, PathBuf};
+use std::{env, fs};
+
+fn main() {
+    let root = Path::new(&env::var("CARGO_MANIFEST_DIR").expect("cargo sets it")).join("../..");
+    let (plugins, guests) = (root.join("plugins"), root.join("target/guests"));
+    println!("cargo:rerun-if-changed={}", plugins.display());
+    println!("cargo:rerun-if-changed={}", guests.display());
+
+    let mut names: Vec<String> = fs::read_dir(&plugins)
+        .expect("plugins/ is there")
+        .filter_map(|entry| step_name(&entry.expect("plugins/ can be read").path()))
+        .collect();
+    names.sort();
+    let steps: String = names.iter().map(|name| step(name, &guests.join(format!("{name}.wasm")))).collect();
+    let table = format!("pub(crate) const BUNDLED: &[callboard_runtime::Bundled] = &[\n{steps}];\n");
+    let out = PathBuf::from(env::var("OUT_DIR").expect("cargo sets it")).join("bundled.rs");
+    fs::write(out, table).expect("OUT_DIR can be written");
+}
+
+fn step_name(folder: &Path) -> Option<String> {
+    let manifest = fs::read_to_string(folder.join("Cargo.toml")).ok()?;
+    let name = manifest.lines().find_map(|line| line.strip_prefix("name = \"step-"))?;
+    Some(name.trim_end().trim_end_matches('"').to_owned())
+}
+
+fn step(name: &str, component: &Path) -> String {
+    let bytes = match component.canonicalize() {
+        Ok(path) => {
+            println!("cargo:rerun-if-changed={}", path.display());
+            format!("Some(include_bytes!({path:?}))")
+        }
+        Err(_) => "None".to_owned(),
+    };
+    format!("    callboard_runtime::Bundled {{ name: {name:?}, bytes: {bytes} }},\n")
+}

@@ -1,0 +1,142 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Runs dataset pipelines whose steps are WebAssembly components: a stage at a time, each step in a sandbox of its own.
+#[derive(Debug, Parser)]
+#[command(name = "callboard", version, max_term_width = 100)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run a pipeline
+    Run(RunArguments),
+    /// Show the stages of a pipeline, without opening its data
+    Plan(PlanArguments),
+    /// Check a pipeline against its data and components, from the inputs to the outputs, without running it
+    Check(CheckArguments),
+    /// Run a pipeline staged and eager, each in a process of its own, and show what loading late saves
+    Compare(CompareArguments),
+    /// Print the JSON Schema of pipeline files
+    Schema,
+    /// Compile a component: what `run` does in a process of its own
+    #[command(hide = true)]
+    Compile(CompileArguments),
+}
+
+/// A pipeline, and what is changed of it.
+#[derive(Args, Debug)]
+pub(crate) struct PipelineArguments {
+    /// The pipeline file, TOML or JSON; `-` reads JSON from standard input
+    #[arg(value_name = "FILE")]
+    pub(crate) file: String,
+    /// Set a parameter or a step's configuration: params.KEY=VALUE, steps.NAME.config.KEY=VALUE
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub(crate) set: Vec<String>,
+}
+
+/// When components are in memory.
+#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+pub(crate) enum LoadArgument {
+    /// One stage at a time
+    #[default]
+    Staged,
+    /// All of them, from the first moment to the last
+    Eager,
+    /// One step at a time
+    Step,
+}
+
+impl From<LoadArgument> for callboard_plan::Load {
+    fn from(load: LoadArgument) -> Self {
+        match load {
+            LoadArgument::Staged => Self::Staged,
+            LoadArgument::Eager => Self::Eager,
+            LoadArgument::Step => Self::Step,
+        }
+    }
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct RunArguments {
+    #[command(flatten)]
+    pub(crate) pipeline: PipelineArguments,
+    /// When components are in memory
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) load: LoadArgument,
+    /// The run's own folder, new or empty [default: .callboard/runs/NAME-…]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) run_dir: Option<PathBuf>,
+    /// Read at most so many rows of each input
+    #[arg(long, value_name = "ROWS")]
+    pub(crate) limit: Option<u64>,
+    /// Replace outputs that exist
+    #[arg(long)]
+    pub(crate) overwrite: bool,
+    /// Write the report as JSON to a file
+    #[arg(long, value_name = "FILE")]
+    pub(crate) report: Option<PathBuf>,
+    /// Show nothing but errors
+    #[arg(long, short, conflicts_with = "verbose")]
+    pub(crate) quiet: bool,
+    /// Show what steps log, debugging included
+    #[arg(long, short)]
+    pub(crate) verbose: bool,
+    /// Write outputs to this folder instead of their places
+    #[arg(long, value_name = "DIR", hide = true)]
+    pub(crate) outputs_to: Option<PathBuf>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct PlanArguments {
+    #[command(flatten)]
+    pub(crate) pipeline: PipelineArguments,
+    /// When components are in memory
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) load: LoadArgument,
+    /// How to show it
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: PlanFormat,
+}
+
+#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+pub(crate) enum PlanFormat {
+    /// For a person
+    #[default]
+    Text,
+    /// For a program
+    Json,
+    /// A diagram
+    Mermaid,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct CheckArguments {
+    #[command(flatten)]
+    pub(crate) pipeline: PipelineArguments,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct CompareArguments {
+    #[command(flatten)]
+    pub(crate) pipeline: PipelineArguments,
+    /// Read at most so many rows of each input
+    #[arg(long, value_name = "ROWS")]
+    pub(crate) limit: Option<u64>,
+    /// Write both reports as JSON to a file
+    #[arg(long, value_name = "FILE")]
+    pub(crate) report: Option<PathBuf>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct CompileArguments {
+    /// The component
+    pub(crate) component: PathBuf,
+    /// The file to make
+    pub(crate) made: PathBuf,
+}

@@ -1,0 +1,29 @@
+//! `callboard check`: a pipeline against its files and components, without running it.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use callboard_plan::Load;
+use callboard_runtime::{Run, Settings};
+
+use crate::arguments::CheckArguments;
+use crate::exit::Failure;
+use crate::pipeline::{planned, settings};
+use crate::show::{print, progress};
+
+pub(crate) fn check(arguments: &CheckArguments) -> Result<ExitCode, Failure> {
+    let planned = planned(&arguments.pipeline, Load::Staged)?;
+    let settings = settings(planned.base, PathBuf::new())?;
+    let observer = progress::Progress::plain(progress::Detail::Warnings).observer();
+    // Outputs that are there already are a matter of `run --overwrite`, not of the pipeline.
+    let settings = Settings { overwrite: true, observer, ..settings };
+    let run = Run::prepare(planned.plan, planned.components, settings)?;
+    let schemas = run.schemas();
+    let width = schemas.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0);
+    let lines = schemas.iter().map(|(name, columns)| format!("  {name:width$}  {columns}\n"));
+    let (stages, steps) = (run.plan().stages.len(), run.plan().steps.len());
+    print(&format!(
+        "{}ok: {steps} steps in {stages} stages, checked from the inputs to the outputs",
+        lines.collect::<String>()
+    ))
+}

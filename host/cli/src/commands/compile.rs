@@ -1,0 +1,14 @@
+//! `callboard compile`: the child process that compiles a component.
+
+use std::process::ExitCode;
+
+use callboard_runtime::{Class, compile_file};
+
+use crate::arguments::CompileArguments;
+use crate::exit::Failure;
+
+pub(crate) fn compile(arguments: &CompileArguments) -> Result<ExitCode, Failure> {
+    compile_file(&arguments.component, &arguments.made)
+        .map_err(|error| Failure::Other(Class::Data, format!("{error:#}")))?;
+    Ok(ExitCode::SUCCESS)
+}

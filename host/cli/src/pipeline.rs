@@ -1,0 +1,71 @@
+//! From a pipeline file to a plan, and the settings of a run.
+
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use callboard_plan::{Load, Pipeline, Plan, Source};
+use callboard_runtime::{CancellationToken, Class, CompileCommand, Components, Observer, Settings};
+
+use crate::arguments::PipelineArguments;
+use crate::bundled::BUNDLED;
+use crate::exit::Failure;
+
+/// A pipeline that is planned.
+pub(crate) struct Planned {
+    pub(crate) plan: Plan,
+    pub(crate) components: Components,
+    /// The folder that its paths start from.
+    pub(crate) base: PathBuf,
+}
+
+/// Reads and plans a pipeline file.
+pub(crate) fn planned(arguments: &PipelineArguments, load: Load) -> Result<Planned, Failure> {
+    let file = &arguments.file;
+    let (name, text) = match file.as_str() {
+        "-" => {
+            let mut text = String::new();
+            let read = std::io::stdin().read_to_string(&mut text);
+            read.map_err(|error| Failure::system("read standard input", &error))?;
+            ("<stdin>", text)
+        }
+        path => {
+            let text = std::fs::read_to_string(path).map_err(|error| {
+                Failure::Other(Class::Pipeline, format!("cannot read the pipeline file `{path}`: {error}"))
+            })?;
+            (path, text)
+        }
+    };
+    let pipeline = Pipeline::parse(Source::new(name, text), &arguments.set)?;
+    let base = match file.as_str() {
+        "-" => PathBuf::from("."),
+        path => Path::new(path).parent().map(Path::to_owned).unwrap_or_default(),
+    };
+    let base = if base.as_os_str().is_empty() { PathBuf::from(".") } else { base };
+    let components = Components::of(&pipeline, BUNDLED, &base);
+    let plan = Plan::new(&pipeline, &components.catalog, load)?;
+    Ok(Planned { plan, components, base })
+}
+
+/// The settings that all commands share.
+pub(crate) fn settings(base: PathBuf, run_folder: PathBuf) -> Result<Settings, Failure> {
+    let program = std::env::current_exe().map_err(|error| Failure::system("find this program", &error))?;
+    Ok(Settings {
+        base,
+        run_folder,
+        cache_folder: cache_folder(),
+        compile: CompileCommand { program, arguments: vec!["compile".to_owned()] },
+        overwrite: false,
+        limit: None,
+        observer: Observer::nobody(),
+        cancel: CancellationToken::new(),
+    })
+}
+
+/// Where compiled components are kept: `$CALLBOARD_CACHE`, or `callboard` in the user's cache folder.
+fn cache_folder() -> PathBuf {
+    let of = |variable: &str| std::env::var_os(variable).filter(|value| !value.is_empty()).map(PathBuf::from);
+    of("CALLBOARD_CACHE")
+        .or_else(|| of("XDG_CACHE_HOME").map(|folder| folder.join("callboard")))
+        .or_else(|| of("HOME").map(|folder| folder.join(".cache/callboard")))
+        .unwrap_or_else(|| PathBuf::from(".callboard/cache"))
+}

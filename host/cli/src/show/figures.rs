@@ -1,0 +1,64 @@
+//! Figures as people read them.
+
+/// `1,204,331`.
+pub(crate) fn count(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::with_capacity(digits.len() * 4 / 3);
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// `14 MiB`, `1.3 GiB`, `512 B`.
+pub(crate) fn bytes(number: u64) -> String {
+    scaled(number as f64, 1024.0, &["B", "KiB", "MiB", "GiB", "TiB"])
+}
+
+/// `310 k`, `1.1 M`, `54`.
+pub(crate) fn rate(number: f64) -> String {
+    scaled(number, 1000.0, &["", "k", "M", "G"]).trim_end().to_owned()
+}
+
+/// `302 ms`, `3.9 s`, `6m 12s`.
+pub(crate) fn time(milliseconds: f64) -> String {
+    match milliseconds {
+        ms if ms < 1.0 => format!("{ms:.2} ms"),
+        ms if ms < 10.0 => format!("{ms:.1} ms"),
+        ms if ms < 1_000.0 => format!("{ms:.0} ms"),
+        ms if ms < 120_000.0 => format!("{:.1} s", ms / 1e3),
+        ms => format!("{}m {:02}s", (ms / 60e3) as u64, (ms / 1e3) as u64 % 60),
+    }
+}
+
+/// `56 %`; a dash where there is no whole.
+pub(crate) fn percent(part: f64, whole: f64) -> String {
+    if whole > 0.0 { format!("{:.0} %", 100.0 * part / whole) } else { "–".to_owned() }
+}
+
+fn scaled(number: f64, base: f64, units: &[&str]) -> String {
+    let (mut value, mut unit) = (number, 0);
+    while value >= base && unit + 1 < units.len() {
+        value /= base;
+        unit += 1;
+    }
+    let digits = usize::from(unit > 0 && value < 10.0);
+    format!("{value:.digits$} {}", units[unit])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn figures_read_as_people_write_them() {
+        assert_eq!([count(0), count(999), count(1_000), count(1_204_331)], ["0", "999", "1,000", "1,204,331"]);
+        assert_eq!([bytes(512), bytes(14 << 20), bytes(1_395_864_371)], ["512 B", "14 MiB", "1.3 GiB"]);
+        assert_eq!([rate(54.0), rate(310_200.0), rate(1_100_000.0)], ["54", "310 k", "1.1 M"]);
+        assert_eq!([time(0.25), time(21.4), time(3_900.0), time(372_000.0)], ["0.25 ms", "21 ms", "3.9 s", "6m 12s"]);
+        assert_eq!([percent(455.0, 812.0), percent(1.0, 0.0)], ["56 %", "–"]);
+    }
+}

@@ -1,0 +1,142 @@
+//! Progress, on standard error: a line per step on a terminal, plain lines otherwise.
+
+use std::collections::HashMap;
+use std::io::IsTerminal;
+use std::sync::{Arc, Mutex};
+
+use callboard_runtime::{Event, Level, Observer};
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+
+use super::figures::{bytes, count, time};
+
+/// How much is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Detail {
+    /// Nothing.
+    Errors,
+    /// What takes long or is amiss.
+    Warnings,
+    /// Stages and steps too, and what steps log from `info` up.
+    Progress,
+    /// Everything that steps log.
+    All,
+}
+
+/// Shows the events of a run.
+#[derive(Clone)]
+pub(crate) struct Progress(Arc<Inner>);
+
+struct Inner {
+    detail: Detail,
+    /// `None` where standard error is no terminal.
+    bars: Option<MultiProgress>,
+    steps: Mutex<HashMap<String, Line>>,
+}
+
+struct Line {
+    bar: ProgressBar,
+    rows_in: u64,
+    rows_out: u64,
+}
+
+impl Progress {
+    /// Lines that move on a terminal, and plain ones elsewhere.
+    pub(crate) fn new(detail: Detail) -> Progress {
+        let terminal = std::io::stderr().is_terminal() && detail >= Detail::Progress;
+        Progress::with(detail, terminal.then(MultiProgress::new))
+    }
+
+    /// Plain lines.
+    pub(crate) fn plain(detail: Detail) -> Progress {
+        Progress::with(detail, None)
+    }
+
+    fn with(detail: Detail, bars: Option<MultiProgress>) -> Progress {
+        Progress(Arc::new(Inner { detail, bars, steps: Mutex::default() }))
+    }
+
+    /// Who is to be told of a run's events.
+    pub(crate) fn observer(&self) -> Observer {
+        let inner = self.0.clone();
+        Observer::new(move |event| inner.show(event))
+    }
+
+    /// Takes away the lines that move.
+    pub(crate) fn finish(&self) {
+        self.0.steps.lock().expect("no holder panics").drain().for_each(|(_, line)| line.bar.finish_and_clear());
+    }
+}
+
+impl Inner {
+    #[expect(clippy::print_stderr, reason = "progress is shown here")]
+    fn line(&self, from: Detail, text: &str) {
+        if self.detail < from {
+            return;
+        }
+        match &self.bars {
+            Some(bars) => {
+                let _ = bars.println(text);
+            }
+            None => eprintln!("{text}"),
+        }
+    }
+
+    fn show(&self, event: Event) {
+        match event {
+            Event::Compiling { step } => self.line(Detail::Warnings, &format!("compiling {step} (once)")),
+            Event::Compiled { step, took } => {
+                let took = time(took.as_secs_f64() * 1e3);
+                self.line(Detail::Progress, &format!("compiled {step} in {took}"));
+            }
+            Event::Intake { stage, input } => {
+                self.line(Detail::Progress, &format!("stage {stage}: reading input {input} whole"));
+            }
+            Event::Loaded { stage, stages, steps, linear_memory } => {
+                let (names, memory) = (steps.join(", "), bytes(linear_memory));
+                self.line(Detail::Progress, &format!("stage {stage} of {stages}: {names}   ({memory} in memory)"));
+                self.begin(&steps);
+            }
+            Event::Rows { step, rows_in, rows_out } => self.moved(&step, rows_in, rows_out),
+            Event::Ended { stage, took, linear_memory } => {
+                let (took, memory) = (time(took.as_secs_f64() * 1e3), bytes(linear_memory));
+                self.end();
+                self.line(Detail::Progress, &format!("stage {stage} ended after {took}   ({memory} in memory)"));
+            }
+            Event::Log { step, level, message } => {
+                let from = match level {
+                    Level::Trace | Level::Debug => Detail::All,
+                    Level::Info => Detail::Progress,
+                    Level::Warn | Level::Error => Detail::Warnings,
+                };
+                self.line(from, &format!("{step}: {}: {message}", format!("{level:?}").to_lowercase()));
+            }
+            _ => {}
+        }
+    }
+
+    fn begin(&self, steps: &[String]) {
+        let Some(bars) = &self.bars else { return };
+        let style = ProgressStyle::with_template("  {spinner} {msg}").expect("the template is right");
+        let mut lines = self.steps.lock().expect("no holder panics");
+        for step in steps {
+            let bar = bars.add(ProgressBar::new_spinner().with_style(style.clone()).with_message(step.clone()));
+            lines.insert(step.clone(), Line { bar, rows_in: 0, rows_out: 0 });
+        }
+    }
+
+    fn moved(&self, step: &str, rows_in: u64, rows_out: u64) {
+        let mut lines = self.steps.lock().expect("no holder panics");
+        if let Some(line) = lines.get_mut(step) {
+            line.rows_in += rows_in;
+            line.rows_out += rows_out;
+            line.bar.set_message(format!("{step}   {} in   {} out", count(line.rows_in), count(line.rows_out)));
+            line.bar.tick();
+        }
+    }
+
+    /// Takes the lines of the stage away.
+    fn end(&self) {
+        let lines: Vec<(String, Line)> = self.steps.lock().expect("no holder panics").drain().collect();
+        lines.into_iter().for_each(|(_, line)| line.bar.finish_and_clear());
+    }
+}
