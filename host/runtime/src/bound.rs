@@ -50,7 +50,8 @@ pub(crate) struct View {
 
 impl View {
     pub(crate) fn of(schema: &Schema, step: &PlannedStep) -> View {
-        let renamed: BTreeMap<&str, &str> = step.columns.iter().map(|(theirs, ours)| (ours.as_str(), theirs.as_str())).collect();
+        let renamed: BTreeMap<&str, &str> =
+            step.columns.iter().map(|(theirs, ours)| (ours.as_str(), theirs.as_str())).collect();
         let mut fields = Vec::new();
         let mut index = Vec::new();
         for (at, field) in schema.fields().iter().enumerate() {
@@ -82,8 +83,11 @@ impl Bound {
         let (mut reads, mut given) = (Vec::new(), Vec::new());
         for ((names, view), input) in declared.reads.iter().zip(&views).zip(inputs) {
             let indices = resolve(names, view, "reads").map_err(fault)?;
-            let fields: Vec<FieldRef> =
-                names.iter().zip(&indices).map(|(name, at)| Arc::new(input.field(*at).clone().with_name(name))).collect();
+            let fields: Vec<FieldRef> = names
+                .iter()
+                .zip(&indices)
+                .map(|(name, at)| Arc::new(input.field(*at).clone().with_name(name)))
+                .collect();
             reads.push(indices);
             given.push(Arc::new(Schema::new(fields)));
         }
@@ -97,11 +101,16 @@ impl Bound {
         };
 
         let ours = |name: &str| step.columns.get(name).cloned().unwrap_or_else(|| name.to_owned());
-        let mut written: Vec<Option<FieldRef>> =
-            declared.writes.fields().iter().map(|f| Some(Arc::new(f.as_ref().clone().with_name(ours(f.name()))))).collect();
+        let mut written: Vec<Option<FieldRef>> = declared
+            .writes
+            .fields()
+            .iter()
+            .map(|f| Some(Arc::new(f.as_ref().clone().with_name(ours(f.name())))))
+            .collect();
         let (mut fields, mut columns): (Vec<FieldRef>, Vec<Origin>) = (Vec::new(), Vec::new());
         for (at, field) in carried.fields().iter().enumerate().filter(|(at, _)| !dropped.contains(at)) {
-            let replaced = declared.writes.fields().iter().position(|w| view.and_then(|v| v.find(w.name())) == Some(at));
+            let replaced =
+                declared.writes.fields().iter().position(|w| view.and_then(|v| v.find(w.name())) == Some(at));
             match replaced {
                 Some(write) => {
                     fields.push(written[write].take().expect("written names are unique"));
@@ -122,7 +131,9 @@ impl Bound {
         let mut names = HashSet::new();
         if let Some(twice) = fields.iter().find(|field| !names.insert(field.name().as_str())) {
             let message = format!("it would put out two columns named `{}`", twice.name());
-            return Err(fault(message).help(format!("rename one in the step: columns = {{ {0} = \"{0}_2\" }}", twice.name())));
+            return Err(
+                fault(message).help(format!("rename one in the step: columns = {{ {0} = \"{0}_2\" }}", twice.name()))
+            );
         }
         Ok(Bound { reads, given, writes: Arc::new(declared.writes), output: Arc::new(Schema::new(fields)), columns })
     }

@@ -129,7 +129,8 @@ impl Checked {
             let way = self.way(plan, &output.name, 0, &output.feeds).map_err(|error| error.in_output(&output.name))?;
             let (schema, columns) = chosen(output, &way.schema)?;
             let spec = output_spec(output, &run.base)?;
-            callboard_io::check_schema(&spec, &schema).map_err(|error| RunError::from(error).in_output(&output.name))?;
+            callboard_io::check_schema(&spec, &schema)
+                .map_err(|error| RunError::from(error).in_output(&output.name))?;
             self.outputs.insert(output.name.clone(), Output { spec, schema, columns });
             self.ways.insert(output.name.clone(), vec![way]);
         }
@@ -139,13 +140,10 @@ impl Checked {
     fn way(&self, plan: &Plan, node: &str, port: usize, feeds: &[String]) -> Result<Way, RunError> {
         let schemas: Vec<(&str, SchemaRef)> =
             feeds.iter().map(|feed| (feed.as_str(), self.schemas[feed].clone())).collect();
-        let port_name = plan.steps.iter().find(|step| step.name == node).and_then(|step| step.ports[port].name.as_ref());
-        let mut edges: Vec<Edge> = plan
-            .edges
-            .iter()
-            .filter(|edge| edge.to == node && edge.port.as_ref() == port_name)
-            .cloned()
-            .collect();
+        let port_name =
+            plan.steps.iter().find(|step| step.name == node).and_then(|step| step.ports[port].name.as_ref());
+        let mut edges: Vec<Edge> =
+            plan.edges.iter().filter(|edge| edge.to == node && edge.port.as_ref() == port_name).cloned().collect();
         edges.sort_by_key(|edge| edge.position);
         Ok(Way { schema: appended(&schemas)?, edges })
     }
@@ -166,7 +164,8 @@ fn ask(instance: &mut Instance, step: &PlannedStep, seen: &[Flat]) -> Result<Dec
     let lent: Vec<_> = seen.iter().map(Flat::lend).collect();
     let arrays: Vec<_> = lent.iter().map(|lent| lent.arrays()).collect();
     let schemas: Vec<_> = lent.iter().zip(&arrays).map(|(lent, arrays)| lent.batch(arrays)).collect();
-    let written = |schema| schema_of(schema).map_err(|what| Fault::Contract(format!("it declared what it writes, and {what}")));
+    let written =
+        |schema| schema_of(schema).map_err(|what| Fault::Contract(format!("it declared what it writes, and {what}")));
     Ok(match step.kind {
         Kind::Transform => {
             let shape = instance.declare_transform(&config, schemas[0].clone())?;
@@ -209,7 +208,9 @@ fn output_spec(output: &PlannedOutput, base: &Path) -> Result<OutputSpec, RunErr
 /// A path by which two names of one file are the same, also when the file is not there yet.
 fn canonical(path: &Path) -> PathBuf {
     path.canonicalize().unwrap_or_else(|_| match (path.parent(), path.file_name()) {
-        (Some(parent), Some(name)) => canonical(if parent.as_os_str().is_empty() { Path::new(".") } else { parent }).join(name),
+        (Some(parent), Some(name)) => {
+            canonical(if parent.as_os_str().is_empty() { Path::new(".") } else { parent }).join(name)
+        }
         _ => path.to_owned(),
     })
 }

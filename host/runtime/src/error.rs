@@ -193,10 +193,9 @@ impl Fault {
             Fault::Contract(_) => {
                 (Class::Data, Some("this is a fault of the step: what it returns must be what it declared".to_owned()))
             }
-            Fault::Limit(limit) => (
-                Class::Limit,
-                limit.key.map(|key| format!("raise it in the step: {key} = \"{}\"", suggestion(limit))),
-            ),
+            Fault::Limit(limit) => {
+                (Class::Limit, limit.key.map(|key| format!("raise it in the step: {key} = \"{}\"", suggestion(limit))))
+            }
             Fault::Time { key, limit, .. } => {
                 let raised = limit.as_secs().max(1) * 4;
                 (Class::Limit, Some(format!("raise it in the step: {key} = \"{raised}s\"")))

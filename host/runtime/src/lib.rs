@@ -35,8 +35,6 @@ pub use compile::{CompileCommand, compile_file};
 pub use components::{Bundled, Components};
 pub use error::{Class, LimitExceeded, Place, RunError};
 pub use events::{Event, Level, Observer};
-pub use report::{
-    ErrorReport, InputReport, OutputReport, RejectsReport, Report, StageReport, Status, StepReport,
-};
+pub use report::{ErrorReport, InputReport, OutputReport, RejectsReport, Report, StageReport, Status, StepReport};
 pub use run::{Run, Settings};
 pub use tokio_util::sync::CancellationToken;

@@ -121,9 +121,9 @@ impl Outlet {
         if let Some(spill) = &mut self.spill {
             spill.push(batch).map_err(|error| broken("write rows between stages", &error))?;
         }
-        self.channels.iter().try_for_each(|channel| {
-            channel.send(Message::Rows(batch.clone())).map_err(|_| Stop::Elsewhere)
-        })
+        self.channels
+            .iter()
+            .try_for_each(|channel| channel.send(Message::Rows(batch.clone())).map_err(|_| Stop::Elsewhere))
     }
 
     /// Ends the rows; the spill, if there is one, is sealed.

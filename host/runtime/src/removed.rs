@@ -100,7 +100,12 @@ struct Reject<'a> {
 impl Remover {
     /// Counts the removals of a batch. Rejected rows become lines of `rejects.jsonl`, each with its line feed,
     /// or, where the pipeline lets no row be rejected, an error that names the first.
-    pub(crate) fn removed(&self, step: &str, batch: &Batch, removals: &[(u32, Fate, String)]) -> Result<(Tally, Vec<u8>), Fault> {
+    pub(crate) fn removed(
+        &self,
+        step: &str,
+        batch: &Batch,
+        removals: &[(u32, Fate, String)],
+    ) -> Result<(Tally, Vec<u8>), Fault> {
         let mut tally = Tally::default();
         let mut rejected: Vec<(u32, &str)> = Vec::new();
         for (row, fate, reason) in removals {
@@ -112,7 +117,9 @@ impl Remover {
             }
             tally.count(*fate, reason, 1);
         }
-        let lines = self.lines(step, batch, &rejected).map_err(|error| Fault::Host(format!("cannot keep rejected rows: {error}")))?;
+        let lines = self
+            .lines(step, batch, &rejected)
+            .map_err(|error| Fault::Host(format!("cannot keep rejected rows: {error}")))?;
         Ok((tally, lines))
     }
 

@@ -62,7 +62,13 @@ impl Batch {
 
     /// The bytes of row `row` in all columns.
     pub(crate) fn row_bytes(&self, row: usize) -> u64 {
-        self.rows.columns().iter().map(|c| c.slice(row, 1)).map(|c| c.to_data().get_slice_memory_size()).map(|size| size.unwrap_or(0) as u64).sum()
+        self.rows
+            .columns()
+            .iter()
+            .map(|c| c.slice(row, 1))
+            .map(|c| c.to_data().get_slice_memory_size())
+            .map(|size| size.unwrap_or(0) as u64)
+            .sum()
     }
 }
 

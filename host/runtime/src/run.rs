@@ -85,7 +85,8 @@ impl Boundary {
             let step = plan.steps.iter().find(|step| step.name == node).map(|step| step.stage);
             step.or_else(|| plan.outputs.iter().find(|output| output.name == node).map(|output| output.stage))
         };
-        self.spills.retain(|node, _| plan.edges.iter().any(|edge| edge.from == *node && stage_of(&edge.to) > Some(stage)));
+        self.spills
+            .retain(|node, _| plan.edges.iter().any(|edge| edge.from == *node && stage_of(&edge.to) > Some(stage)));
     }
 }
 

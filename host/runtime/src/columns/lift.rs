@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
+use arrow::array::ArrayData;
 use arrow::array::{
     ArrayRef, BinaryArray, BooleanArray, FixedSizeListArray, ListArray, MapArray, NullArray, RecordBatch,
     RecordBatchOptions, StringArray, StructArray, make_array,
 };
 use arrow::buffer::{BooleanBuffer, Buffer, NullBuffer, OffsetBuffer, ScalarBuffer};
-use arrow::array::ArrayData;
 use arrow::datatypes::{DataType, Field, SchemaRef};
 
 use super::layout::leaf;
@@ -144,7 +144,10 @@ fn leaf_array(
         }
     };
     if buffer.len() != length * width {
-        return Err(format!("it has {} bytes of values, and {length} values of {width} bytes were announced", buffer.len()));
+        return Err(format!(
+            "it has {} bytes of values, and {length} values of {width} bytes were announced",
+            buffer.len()
+        ));
     }
     let data = ArrayData::builder(of.clone()).len(length).add_buffer(buffer).nulls(nulls);
     Ok(make_array(data.build().map_err(|e| e.to_string())?))

@@ -8,13 +8,9 @@ mod layout;
 mod lift;
 mod schema;
 
-pub(crate) use flat::{Flat};
+pub(crate) use flat::Flat;
 pub(crate) use lift::lift;
 pub(crate) use schema::{display, schema_of};
 
 /// Nesting that the contract allows, a column of numbers being 1 deep.
 const MAX_DEPTH: usize = 32;
-
-#[cfg(test)]
-#[path = "tests.rs"]
-mod tests;

@@ -74,7 +74,8 @@ fn field_of(
             }
         }
         ValuesResult::Vectors(vectors) => {
-            let width = i32::try_from(vectors.width).map_err(|_| format!("`{name}` has vectors of {}", vectors.width))?;
+            let width =
+                i32::try_from(vectors.width).map_err(|_| format!("`{name}` has vectors of {}", vectors.width))?;
             let item = field_of("item", vectors.items, before, arrays, depth + 1)?;
             nested(DataType::FixedSizeList(Arc::new(item), width))?
         }
@@ -142,8 +143,7 @@ pub(crate) fn display(of: &DataType) -> String {
         DataType::List(item) => format!("list<{}>", display(item.data_type())),
         DataType::FixedSizeList(item, width) => format!("vector<{}, {width}>", display(item.data_type())),
         DataType::Struct(fields) => {
-            let members: Vec<_> =
-                fields.iter().map(|f| format!("{}: {}", f.name(), display(f.data_type()))).collect();
+            let members: Vec<_> = fields.iter().map(|f| format!("{}: {}", f.name(), display(f.data_type()))).collect();
             format!("{{{}}}", members.join(", "))
         }
         DataType::Null => "null".to_owned(),

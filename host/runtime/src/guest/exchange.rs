@@ -132,7 +132,14 @@ pub struct WriterEnd {
 }
 
 impl WriterEnd {
-    pub(crate) fn new(step: Arc<str>, whole: Whole, bound: Arc<Bound>, cut: BatchSize, remover: Remover, outlet: Outlet) -> WriterEnd {
+    pub(crate) fn new(
+        step: Arc<str>,
+        whole: Whole,
+        bound: Arc<Bound>,
+        cut: BatchSize,
+        remover: Remover,
+        outlet: Outlet,
+    ) -> WriterEnd {
         WriterEnd { step, whole, bound, cut, remover, outlet, fates: Fates::default(), frame: None }
     }
 
@@ -145,7 +152,9 @@ impl WriterEnd {
         let written = match columns {
             Some(columns) => lift(columns, &self.bound.writes).map_err(Fault::Contract)?,
             None if self.bound.writes.fields().is_empty() => RecordBatch::new_empty(self.bound.writes.clone()),
-            None => return Err(Fault::Contract("it kept rows without the columns that it declared to write".to_owned())),
+            None => {
+                return Err(Fault::Contract("it kept rows without the columns that it declared to write".to_owned()));
+            }
         };
         let beside = !self.bound.writes.fields().is_empty();
         if beside && written.num_rows() != rows.len() {
@@ -346,7 +355,12 @@ impl exchange::HostReader for State {
 }
 
 impl exchange::HostWriter for State {
-    fn keep(&mut self, writer: Resource<WriterEnd>, rows: Vec<u64>, columns: Option<BatchResult>) -> wasmtime::Result<()> {
+    fn keep(
+        &mut self,
+        writer: Resource<WriterEnd>,
+        rows: Vec<u64>,
+        columns: Option<BatchResult>,
+    ) -> wasmtime::Result<()> {
         self.table.get_mut(&writer)?.keep(&rows, columns).map_err(wasmtime::Error::new)
     }
 

@@ -116,9 +116,7 @@ impl Loaded {
         let made = drive(&runtime, &mut store, terms, Call::Start, async |store| {
             let instance = pre.instantiate_async(&mut *store).await?;
             Ok(match kind {
-                Kind::Transform => {
-                    Exports::Transform(transform::GuestIndices::new(pre)?.load(&mut *store, &instance)?)
-                }
+                Kind::Transform => Exports::Transform(transform::GuestIndices::new(pre)?.load(&mut *store, &instance)?),
                 Kind::Global => Exports::Global(global::GuestIndices::new(pre)?.load(&mut *store, &instance)?),
                 Kind::Source => Exports::Source(source::GuestIndices::new(pre)?.load(&mut *store, &instance)?),
             })

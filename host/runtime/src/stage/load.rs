@@ -49,7 +49,8 @@ pub(crate) fn load(run: &Run, steps: &[String]) -> Result<Vec<LoadedStep>, RunEr
     .map(|instances| {
         let mut instances = instances.into_iter().map(|(name, instance)| (name.clone(), instance)).collect::<Vec<_>>();
         let step_of = |(step, loaded, _): (&PlannedStep, Loaded, Terms)| {
-            let (own, rest) = std::mem::take(&mut instances).into_iter().partition::<Vec<_>, _>(|(n, _)| *n == step.name);
+            let (own, rest) =
+                std::mem::take(&mut instances).into_iter().partition::<Vec<_>, _>(|(n, _)| *n == step.name);
             instances = rest;
             let own = own.into_iter().map(|(_, instance)| instance).collect();
             LoadedStep { name: step.name.clone(), kind: step.kind, instances: own, _loaded: loaded }
@@ -66,9 +67,8 @@ pub(crate) fn map(run: &Run, step: &PlannedStep) -> Result<Loaded, RunError> {
         .or_else(|_| {
             run.cache.forget(&step.digest);
             let compiled = run.compiled(step)?;
-            Loaded::load(engine, &compiled, step.kind).map_err(|error| {
-                RunError::new(Class::Data, format!("the component cannot be loaded: {error:#}"))
-            })
+            Loaded::load(engine, &compiled, step.kind)
+                .map_err(|error| RunError::new(Class::Data, format!("the component cannot be loaded: {error:#}")))
         })
         .map_err(|error: RunError| error.in_step(&step.name))
 }

@@ -189,7 +189,12 @@ fn in_step(stop: Stop, name: &str) -> Stop {
 fn settle(run: &Run, ended: Result<Ended, Stop>) -> Result<Ended, RunError> {
     ended.map_err(|stop| match stop {
         Stop::Failed(error) => {
-            let told = RunError { message: error.message.clone(), help: error.help.clone(), place: error.place.clone(), class: error.class };
+            let told = RunError {
+                message: error.message.clone(),
+                help: error.help.clone(),
+                place: error.place.clone(),
+                class: error.class,
+            };
             run.fail(error);
             told
         }

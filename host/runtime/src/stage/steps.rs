@@ -17,12 +17,7 @@ use crate::rows::{Batch, record_batch};
 use crate::run::Run;
 
 /// Runs a global step over its whole inputs.
-pub(super) fn run_global(
-    run: &Run,
-    step: &mut LoadedStep,
-    inlets: Vec<Inlet>,
-    outlet: Outlet,
-) -> Result<Ended, Stop> {
+pub(super) fn run_global(run: &Run, step: &mut LoadedStep, inlets: Vec<Inlet>, outlet: Outlet) -> Result<Ended, Stop> {
     let name: Arc<str> = Arc::from(step.name.as_str());
     let bound = run.bound(&name);
     let mut wholes = Vec::with_capacity(inlets.len());

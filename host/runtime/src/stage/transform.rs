@@ -64,12 +64,7 @@ fn alone(work: &Work<'_>, instance: &mut Instance, mut inlet: Inlet, end: &mut E
 }
 
 /// Batch `n` goes to instance `n` modulo their number, and comes back in that order: nothing is to be sorted.
-fn side_by_side(
-    work: &Work<'_>,
-    instances: &mut [Instance],
-    mut inlet: Inlet,
-    end: &mut End<'_>,
-) -> Result<(), Stop> {
+fn side_by_side(work: &Work<'_>, instances: &mut [Instance], mut inlet: Inlet, end: &mut End<'_>) -> Result<(), Stop> {
     type Answer = Result<Processed, RunError>;
     std::thread::scope(|scope| {
         let (mut ways_in, mut ways_out): (Vec<SyncSender<(u64, Batch)>>, Vec<Receiver<Answer>>) = (vec![], vec![]);
