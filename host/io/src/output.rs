@@ -132,7 +132,7 @@ impl Writer {
         self.writer.write(rows).map_err(|error| error.in_file(&self.path))
     }
 
-    /// Completes the file, still under its hidden name.
+    /// Completes the file, still under its hidden name; it is durable when this returns.
     ///
     /// # Errors
     /// A full disk and its like.
@@ -140,6 +140,7 @@ impl Writer {
         let Writer { path, temporary, rows, writer, .. } = self;
         let sink = writer.finish().and_then(Sink::finish);
         let file = sink.map_err(|error| error.in_file(&path))?;
+        file.sync_all().map_err(|error| IoError::system("cannot write", &error).in_file(&path))?;
         let bytes = file.metadata().map_err(|error| IoError::system("cannot write", &error).in_file(&path))?.len();
         Ok(Finished { rows, bytes, path, temporary })
     }
@@ -165,7 +166,6 @@ impl Finished {
     pub fn commit(self) -> Result<Committed, IoError> {
         let Finished { rows, bytes, path, temporary } = self;
         let fail = |error: &std::io::Error| IoError::system("cannot put the file in its place", error).in_file(&path);
-        temporary.as_file().sync_all().map_err(|error| fail(&error))?;
         temporary.persist(&path).map_err(|error| fail(&error.error))?;
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
         File::open(folder).and_then(|folder| folder.sync_all()).map_err(|error| fail(&error))?;

@@ -155,8 +155,18 @@ fn declare(run: &Run, step: &PlannedStep, inputs: &[SchemaRef]) -> Result<Bound,
     let fault = |fault: Fault| fault.into_error(&step.name);
     let mut instance = loaded.instantiate(&terms(run, step)).map_err(fault)?;
     let seen: Vec<Flat> = inputs.iter().map(|schema| Flat::of_schema(&View::of(schema, step).schema)).collect();
-    let declared = ask(&mut instance, step, &seen).map_err(fault)?;
-    Bound::new(step, inputs, declared)
+    let declared = ask(&mut instance, step, &seen).map_err(fault);
+    declared.and_then(|declared| Bound::new(step, inputs, declared)).map_err(|error| match unmapped(step, inputs) {
+        Some(help) if error.help.is_none() => error.help(help),
+        _ => error,
+    })
+}
+
+/// A renaming whose column is not there: the likely reason why a step misses one.
+fn unmapped(step: &PlannedStep, inputs: &[SchemaRef]) -> Option<String> {
+    let there = |ours: &str| inputs.iter().any(|schema| schema.index_of(ours).is_ok());
+    let (theirs, ours) = step.columns.iter().find(|(_, ours)| !there(ours))?;
+    Some(format!("`columns` says that its `{theirs}` is `{ours}`, and there is no column `{ours}` here"))
 }
 
 fn ask(instance: &mut Instance, step: &PlannedStep, seen: &[Flat]) -> Result<Declared, Fault> {

@@ -2,7 +2,7 @@
 
 use std::fs::{DirBuilder, File};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -17,6 +17,9 @@ use crate::error::{Class, RunError};
 const MEMORY: u64 = 8 << 30;
 /// The longest that compiling one component may take.
 const TIME: Duration = Duration::from_secs(600);
+
+/// Keeps apart what different versions made. Wasmtime refuses what another version of it made, and it is then made anew.
+const VERSION: &str = concat!("callboard ", env!("CARGO_PKG_VERSION"));
 
 /// The command that compiles, in a process of its own.
 ///
@@ -49,13 +52,20 @@ impl Cache {
     pub(crate) fn new(folder: &Path, command: CompileCommand) -> Result<Cache, RunError> {
         let mut builder = DirBuilder::new();
         builder.recursive(true).mode(0o700);
-        builder.create(folder).map_err(|error| RunError::system("make the cache", folder, &error))?;
+        let unusable = |error| RunError::system("use the cache", folder, &error);
+        builder.create(folder).map_err(unusable)?;
+        if folder.metadata().map_err(unusable)?.mode() & 0o022 != 0 {
+            let message =
+                format!("the cache `{}` can be written by others, who could put code there", folder.display());
+            return Err(RunError::new(Class::System, message).help(format!("chmod go-w {}", folder.display())));
+        }
         Ok(Cache { folder: folder.to_owned(), command })
     }
 
     fn path(&self, digest: &str) -> PathBuf {
         let mut key = Sha256::new();
-        for part in [engine::SETTINGS, wasmtime_version(), std::env::consts::ARCH, std::env::consts::OS, digest] {
+        let settings = format!("{:?}", engine::SETTINGS);
+        for part in [&settings, VERSION, std::env::consts::ARCH, std::env::consts::OS, digest] {
             key.update(part);
             key.update([0]);
         }
@@ -151,11 +161,6 @@ pub fn compile_file(source: &Path, made: &Path) -> Result<(), Box<dyn std::error
     let mut file = File::create_new(made)?;
     file.write_all(&artefact)?;
     Ok(file.sync_all()?)
-}
-
-fn wasmtime_version() -> &'static str {
-    // Wasmtime itself refuses what another version of it made; this only keeps their artefacts apart.
-    concat!("wasmtime-48 callboard-", env!("CARGO_PKG_VERSION"))
 }
 
 /// Lower-case hexadecimal digits.

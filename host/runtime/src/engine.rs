@@ -10,20 +10,34 @@ use wasmtime::{Config, Engine, OptLevel};
 /// How often a running component is asked whether its time is over.
 const TICK: Duration = Duration::from_millis(10);
 
-/// The stack of a component, bytes: the engine's, the same for every step.
-const WASM_STACK: usize = 1 << 20;
+/// All that decides what a compiled component is, besides wasmtime's version and the machine.
+#[derive(Debug)]
+pub(crate) struct Settings {
+    /// The stack of a component, bytes: the engine's, the same for every step.
+    wasm_stack: usize,
+    epoch_interruption: bool,
+    nan_canonicalization: bool,
+    relaxed_simd_deterministic: bool,
+    memory64: bool,
+}
 
-/// All that decides what a compiled component is, besides wasmtime's version and the machine: part of the cache's key.
-pub(crate) const SETTINGS: &str =
-    "v1 epochs nan-canonical relaxed-simd-deterministic opt-speed no-threads no-memory64 stack-1MiB";
+/// The settings of both engines; as text, a part of the cache's key.
+pub(crate) const SETTINGS: Settings = Settings {
+    wasm_stack: 1 << 20,
+    epoch_interruption: true,
+    nan_canonicalization: true,
+    relaxed_simd_deterministic: true,
+    memory64: false,
+};
 
+/// What both engines have in common. Compiler settings are not among it: an engine without a compiler refuses them.
 fn shared() -> Config {
     let mut config = Config::new();
-    config.epoch_interruption(true);
-    config.max_wasm_stack(WASM_STACK);
-    config.async_stack_size(WASM_STACK + (1 << 20));
-    config.relaxed_simd_deterministic(true);
-    config.wasm_memory64(false);
+    config.epoch_interruption(SETTINGS.epoch_interruption);
+    config.max_wasm_stack(SETTINGS.wasm_stack);
+    config.async_stack_size(SETTINGS.wasm_stack + (1 << 20));
+    config.relaxed_simd_deterministic(SETTINGS.relaxed_simd_deterministic);
+    config.wasm_memory64(SETTINGS.memory64);
     config
 }
 
@@ -31,7 +45,7 @@ fn shared() -> Config {
 pub(crate) fn compiling() -> wasmtime::Result<Engine> {
     let mut config = shared();
     config.cranelift_opt_level(OptLevel::Speed);
-    config.cranelift_nan_canonicalization(true);
+    config.cranelift_nan_canonicalization(SETTINGS.nan_canonicalization);
     Engine::new(&config)
 }
 

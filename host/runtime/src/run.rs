@@ -14,9 +14,9 @@ use crate::bound::Bound;
 use crate::check::{Checked, Input, Output, Way};
 use crate::compile::{Cache, CompileCommand};
 use crate::components::Components;
-use crate::engine::Running;
 use crate::error::{Class, RunError};
 use crate::events::{Event, Observer};
+use crate::guest::Sandbox;
 use crate::meter::{Gauge, Residence};
 use crate::ports::Stop;
 use crate::removed::{Files, Rejects, Remover};
@@ -52,7 +52,7 @@ pub struct Run {
     pub(crate) folder: PathBuf,
     pub(crate) limit: Option<u64>,
     pub(crate) observer: Observer,
-    pub(crate) running: Running,
+    pub(crate) sandbox: Sandbox,
     pub(crate) cache: Cache,
     pub(crate) memory: Memory,
     /// Cancelled when the run is to stop: from outside, or because a node failed.
@@ -107,7 +107,7 @@ impl Run {
             base: settings.base,
             limit: settings.limit,
             observer: settings.observer,
-            running: Running::new().map_err(bug)?,
+            sandbox: Sandbox::new().map_err(bug)?,
             cache: Cache::new(&settings.cache_folder, settings.compile)?,
             memory: Memory { run, stage, steps },
             stop: settings.cancel.child_token(),
@@ -215,8 +215,14 @@ impl Run {
         self.stop.cancel();
     }
 
-    pub(crate) fn take_failure(&self) -> Option<RunError> {
-        self.failure.lock().expect("no holder panics").take()
+    pub(crate) fn has_failed(&self) -> bool {
+        self.failure.lock().expect("no holder panics").is_some()
+    }
+
+    /// The first failure; where no node owned up to one, the fault is ours.
+    pub(crate) fn take_failure(&self) -> RunError {
+        let failure = self.failure.lock().expect("no holder panics").take();
+        failure.unwrap_or_else(|| RunError::new(Class::Bug, "a node stopped, and none said why"))
     }
 
     /// The step's compiled component, made now if need be.

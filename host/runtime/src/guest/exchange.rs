@@ -71,11 +71,13 @@ pub struct ReaderEnd {
     bound: Arc<Bound>,
     port: usize,
     row: u64,
+    /// The furthest row that was read, for progress.
+    furthest: u64,
 }
 
 impl ReaderEnd {
     pub(crate) fn new(whole: Whole, bound: Arc<Bound>, port: usize) -> ReaderEnd {
-        ReaderEnd { whole, bound, port, row: 0 }
+        ReaderEnd { whole, bound, port, row: 0, furthest: 0 }
     }
 
     fn next(&mut self) -> Result<Option<BatchResult>, Fault> {
@@ -335,7 +337,14 @@ impl exchange::HostReader for State {
     }
 
     fn next(&mut self, reader: Resource<ReaderEnd>) -> wasmtime::Result<Option<BatchResult>> {
-        self.table.get_mut(&reader)?.next().map_err(wasmtime::Error::new)
+        let reader = self.table.get_mut(&reader)?;
+        let batch = reader.next().map_err(wasmtime::Error::new)?;
+        let rows_in = reader.row.saturating_sub(reader.furthest);
+        reader.furthest += rows_in;
+        if reader.port == 0 && rows_in > 0 {
+            self.moved(rows_in, 0);
+        }
+        Ok(batch)
     }
 
     fn seek(&mut self, reader: Resource<ReaderEnd>, row: u64) -> wasmtime::Result<()> {
@@ -361,11 +370,16 @@ impl exchange::HostWriter for State {
         rows: Vec<u64>,
         columns: Option<BatchResult>,
     ) -> wasmtime::Result<()> {
-        self.table.get_mut(&writer)?.keep(&rows, columns).map_err(wasmtime::Error::new)
+        self.table.get_mut(&writer)?.keep(&rows, columns).map_err(wasmtime::Error::new)?;
+        self.moved(0, rows.len() as u64);
+        Ok(())
     }
 
     fn write(&mut self, writer: Resource<WriterEnd>, rows: BatchResult) -> wasmtime::Result<()> {
-        self.table.get_mut(&writer)?.write(rows).map_err(wasmtime::Error::new)
+        let count = u64::from(rows.rows);
+        self.table.get_mut(&writer)?.write(rows).map_err(wasmtime::Error::new)?;
+        self.moved(0, count);
+        Ok(())
     }
 
     fn remove(&mut self, writer: Resource<WriterEnd>, rows: Vec<Removal>) -> wasmtime::Result<()> {

@@ -12,8 +12,8 @@ use std::time::{Duration, Instant};
 
 use callboard_plan::Kind;
 use tokio_util::sync::CancellationToken;
+use wasmtime::Store;
 use wasmtime::component::{Component, HasSelf, InstancePre, Linker, Resource};
-use wasmtime::{Engine, Store};
 
 #[expect(unreachable_pub, reason = "the generated bindings re-export them")]
 pub use exchange::{ReaderEnd, WriterEnd};
@@ -23,12 +23,19 @@ use state::State;
 use crate::bindings::EveryStep;
 use crate::bindings::callboard::step::types::{Error as SaidError, ErrorKind};
 use crate::bindings::exports::callboard::step::{global, source, transform};
+use crate::engine::Running;
 use crate::error::{Fault, LimitExceeded, SaidKind};
 use crate::events::Observer;
 use crate::meter::{Gauge, Held};
 
 /// Bytes that a component may hand the host in one call.
 const RETURNED: usize = 128 << 20;
+
+/// The engine that runs, and all that a component may import: the contract's functions, and WASI, inert.
+pub(crate) struct Sandbox {
+    linker: Linker<State>,
+    running: Running,
+}
 
 /// A compiled component, mapped and linked, from which instances are made. Its code is unmapped when this and all its instances are gone.
 pub(crate) struct Loaded {
@@ -89,18 +96,25 @@ impl Call {
     }
 }
 
-impl Loaded {
-    /// Maps what [`compile_file`](crate::compile_file) made.
-    pub(crate) fn load(engine: &Engine, path: &Path, kind: Kind) -> wasmtime::Result<Loaded> {
-        // SAFETY: the file is an artefact of `compile_file`, put by rename into a folder that only this user can write;
-        // wasmtime checks its version and settings. Whoever can alter it can alter this program as well.
-        let component = unsafe { Component::deserialize_file(engine, path)? };
-        let mut linker = Linker::new(engine);
+impl Sandbox {
+    pub(crate) fn new() -> wasmtime::Result<Sandbox> {
+        let running = Running::new()?;
+        let mut linker = Linker::new(&running.engine);
         wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
         EveryStep::add_to_linker::<State, HasSelf<State>>(&mut linker, |state| state)?;
-        Ok(Loaded { pre: linker.instantiate_pre(&component)?, kind })
+        Ok(Sandbox { linker, running })
     }
 
+    /// Maps what [`compile_file`](crate::compile_file) made.
+    pub(crate) fn load(&self, path: &Path, kind: Kind) -> wasmtime::Result<Loaded> {
+        // SAFETY: the file is an artefact of `compile_file`, put by rename into a folder that only this user can write
+        // (`Cache::new` checks that); wasmtime checks its version and settings. Whoever can alter it can alter this program.
+        let component = unsafe { Component::deserialize_file(&self.running.engine, path)? };
+        Ok(Loaded { pre: self.linker.instantiate_pre(&component)?, kind })
+    }
+}
+
+impl Loaded {
     /// Makes an instance.
     pub(crate) fn instantiate(&self, terms: &Terms) -> Result<Instance, Fault> {
         let host = |error: &dyn std::fmt::Display| Fault::Host(format!("cannot make an instance: {error}"));

@@ -61,6 +61,11 @@ impl State {
         std::mem::take(&mut self.counters)
     }
 
+    /// Tells of rows that a global step read or put out.
+    pub(super) fn moved(&self, rows_in: u64, rows_out: u64) {
+        self.observer.tell(Event::Rows { step: self.step.clone(), rows_in, rows_out });
+    }
+
     /// Forgets what the step said before the call that now begins.
     pub(super) fn begin_call(&mut self) {
         self.said = None;

@@ -1,5 +1,6 @@
 //! Components into memory: mapped, instantiated, opened.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -26,48 +27,38 @@ pub(crate) fn load(run: &Run, steps: &[String]) -> Result<Vec<LoadedStep>, RunEr
         Ok((step, map(run, step)?, terms(run, step)))
     });
     let loaded: Vec<(&PlannedStep, Loaded, Terms)> = loaded.collect::<Result<_, RunError>>()?;
-    std::thread::scope(|scope| {
-        let threads: Vec<_> = loaded
-            .iter()
-            .flat_map(|(step, loaded, terms)| (0..step.replicas).map(move |_| (step, loaded, terms)))
-            .map(|(step, loaded, terms)| (step, scope.spawn(move || open(run, step, loaded, terms))))
-            .collect();
-        let mut instances = Vec::new();
-        let mut failed = None;
-        for (step, thread) in threads {
-            match thread.join() {
-                Ok(Ok(instance)) => instances.push((&step.name, instance)),
-                Ok(Err(fault)) => failed = failed.or(Some(fault.into_error(&step.name).in_stage(step.stage))),
-                Err(_) => failed = failed.or(Some(RunError::new(Class::Bug, "a thread panicked").in_step(&step.name))),
-            }
-        }
-        match failed {
-            Some(error) => Err(error),
-            None => Ok(instances),
-        }
-    })
-    .map(|instances| {
-        let mut instances = instances.into_iter().map(|(name, instance)| (name.clone(), instance)).collect::<Vec<_>>();
-        let step_of = |(step, loaded, _): (&PlannedStep, Loaded, Terms)| {
-            let (own, rest) =
-                std::mem::take(&mut instances).into_iter().partition::<Vec<_>, _>(|(n, _)| *n == step.name);
-            instances = rest;
-            let own = own.into_iter().map(|(_, instance)| instance).collect();
-            LoadedStep { name: step.name.clone(), kind: step.kind, instances: own, _loaded: loaded }
+    let opened = std::thread::scope(|scope| {
+        let open_all = |(step, loaded, terms)| {
+            let open_one = |_| scope.spawn(move || open(run, step, loaded, terms));
+            (step, (0..step.replicas).map(open_one).collect::<Vec<_>>())
         };
-        loaded.into_iter().map(step_of).collect()
-    })
+        let threads: Vec<_> = loaded.iter().map(|(step, loaded, terms)| (*step, loaded, terms)).map(open_all).collect();
+        let joined =
+            threads.into_iter().map(|(step, threads)| threads.into_iter().map(|t| settled(step, t.join())).collect());
+        joined.collect::<Vec<Result<Vec<Instance>, RunError>>>()
+    });
+    let steps = loaded.into_iter().zip(opened).map(|((step, loaded, _), instances)| {
+        Ok(LoadedStep { name: step.name.clone(), kind: step.kind, instances: instances?, _loaded: loaded })
+    });
+    steps.collect()
+}
+
+fn settled(step: &PlannedStep, opened: std::thread::Result<Result<Instance, Fault>>) -> Result<Instance, RunError> {
+    match opened {
+        Ok(opened) => opened.map_err(|fault| fault.into_error(&step.name).in_stage(step.stage)),
+        Err(_) => Err(RunError::new(Class::Bug, "a thread panicked").in_step(&step.name)),
+    }
 }
 
 /// Maps a step's compiled component. One that this wasmtime does not take, though its name says so, is compiled again, once.
 pub(crate) fn map(run: &Run, step: &PlannedStep) -> Result<Loaded, RunError> {
-    let engine = &run.running.engine;
     let compiled = run.compiled(step)?;
-    Loaded::load(engine, &compiled, step.kind)
+    let load = |path: &Path| run.sandbox.load(path, step.kind);
+    load(&compiled)
         .or_else(|_| {
             run.cache.forget(&step.digest);
             let compiled = run.compiled(step)?;
-            Loaded::load(engine, &compiled, step.kind)
+            load(&compiled)
                 .map_err(|error| RunError::new(Class::Data, format!("the component cannot be loaded: {error:#}")))
         })
         .map_err(|error: RunError| error.in_step(&step.name))

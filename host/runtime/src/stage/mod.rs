@@ -69,6 +69,24 @@ enum Ended {
     Output,
 }
 
+impl StageCost {
+    /// Notes what a node came to, and keeps the rows that it spilled.
+    fn note(&mut self, ended: Ended, boundary: &mut Boundary) {
+        let (name, spill) = match ended {
+            Ended::Input { name, rows, spill } => {
+                self.rows_read.insert(name.clone(), rows);
+                (name, spill)
+            }
+            Ended::Step { name, counts, spill } => {
+                self.steps.insert(name.clone(), *counts);
+                (name, spill)
+            }
+            Ended::Output => return,
+        };
+        boundary.spills.extend(spill.map(|spill| (name, spill)));
+    }
+}
+
 /// Runs a stage. Its components are loaded now and gone at the end, unless they are `held`, loaded before and kept.
 pub(crate) fn run(
     run: &Run,
@@ -84,13 +102,8 @@ pub(crate) fn run(
     for name in &stage.intakes {
         run.observer.tell(Event::Intake { stage: stage.index, input: name.clone() });
         let outlet = wire::intake_outlet(run, name, &spilled)?;
-        match settle(run, input::read(run, name, outlet))? {
-            Ended::Input { name, rows, spill } => {
-                cost.rows_read.insert(name.clone(), rows);
-                boundary.spills.extend(spill.map(|spill| (name, spill)));
-            }
-            _ => unreachable!("an input was read"),
-        }
+        let ended = settle(run, input::read(run, name, outlet));
+        cost.note(ended.ok_or_else(|| run.take_failure())?, boundary);
     }
     cost.intake = began.elapsed();
 
@@ -114,17 +127,7 @@ pub(crate) fn run(
     let began = Instant::now();
     let wires = Wires::lay(run, stage, boundary, &spilled)?;
     for ended in nodes(run, stage, wires, loaded)? {
-        match ended {
-            Ended::Input { name, rows, spill } => {
-                cost.rows_read.insert(name.clone(), rows);
-                boundary.spills.extend(spill.map(|spill| (name, spill)));
-            }
-            Ended::Step { name, counts, spill } => {
-                boundary.spills.extend(spill.map(|spill| (name.clone(), spill)));
-                cost.steps.insert(name, *counts);
-            }
-            Ended::Output => {}
-        }
+        cost.note(ended, boundary);
     }
     cost.run = began.elapsed();
     cost.peak = run.memory.stage.peak();
@@ -140,7 +143,7 @@ pub(crate) fn run(
 /// Starts a thread for each node, and waits for all of them.
 fn nodes(run: &Run, stage: &Stage, mut wires: Wires, loaded: &mut [LoadedStep]) -> Result<Vec<Ended>, RunError> {
     std::thread::scope(|scope| {
-        let mut threads: Vec<ScopedJoinHandle<'_, Result<Ended, RunError>>> = Vec::new();
+        let mut threads: Vec<ScopedJoinHandle<'_, Option<Ended>>> = Vec::new();
         for name in &stage.outputs {
             let inlet = wires.inlets.remove(name).expect("an output has a port").remove(0);
             threads.push(scope.spawn(move || settle(run, output::write(run, name, inlet))));
@@ -165,15 +168,13 @@ fn nodes(run: &Run, stage: &Stage, mut wires: Wires, loaded: &mut [LoadedStep]) 
         let mut ended = Vec::new();
         for thread in threads {
             match thread.join() {
-                Ok(Ok(node)) => ended.push(node),
-                // The error is in the run's slot; the other nodes are on their way out.
-                Ok(Err(_)) => {}
+                Ok(node) => ended.extend(node),
                 Err(panic) => run.fail(RunError::new(Class::Bug, format!("a thread panicked: {}", words(&panic)))),
             }
         }
-        match run.take_failure() {
-            Some(error) => Err(error.in_stage(stage.index)),
-            None => Ok(ended),
+        match run.has_failed() {
+            true => Err(run.take_failure()),
+            false => Ok(ended),
         }
     })
 }
@@ -186,20 +187,14 @@ fn in_step(stop: Stop, name: &str) -> Stop {
 }
 
 /// Tells the run of a node's failure, which stops all others.
-fn settle(run: &Run, ended: Result<Ended, Stop>) -> Result<Ended, RunError> {
-    ended.map_err(|stop| match stop {
-        Stop::Failed(error) => {
-            let told = RunError {
-                message: error.message.clone(),
-                help: error.help.clone(),
-                place: error.place.clone(),
-                class: error.class,
-            };
-            run.fail(error);
-            told
-        }
-        Stop::Elsewhere => RunError::interrupted(),
-    })
+fn settle(run: &Run, ended: Result<Ended, Stop>) -> Option<Ended> {
+    match ended {
+        Ok(ended) => return Some(ended),
+        Err(Stop::Failed(error)) => run.fail(error),
+        // The node that failed says so.
+        Err(Stop::Elsewhere) => {}
+    }
+    None
 }
 
 fn words(panic: &Box<dyn std::any::Any + Send>) -> &str {

@@ -44,7 +44,6 @@ pub(super) fn run_global(run: &Run, step: &mut LoadedStep, inlets: Vec<Inlet>, o
     if unlisted > 0 {
         counts.tally.count(Fate::Dropped, "", unlisted);
     }
-    run.observer.tell(Event::Rows { step: name.clone(), rows_in, rows_out: fates.rows_out });
     Ok(Ended::Step { name: step.name.clone(), counts: Box::new(counts), spill: outlet.end()? })
 }
 
