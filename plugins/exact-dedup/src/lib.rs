@@ -1,15 +1,21 @@
 //! Keeps the first row of each distinct value.
 //!
 //! Rows are told apart by 128 bits of hash: among a billion distinct values, the chance that any two are taken for equal is
-//! about 1 in 10^21.
+//! about 1 in 10^21. Memory is bounded: when as many distinct rows are remembered as may be, the rows that are not among
+//! them wait for another pass over the input, which begins with nothing remembered.
 
 mod seen;
+
+use std::num::NonZero;
 
 use callboard_sdk::Keys;
 use callboard_sdk::prelude::*;
 use xxhash_rust::xxh3::xxh3_128;
 
-use seen::Seen;
+use seen::{Bits, Found, Seen};
+
+/// Rows named to the host in one call.
+const KEPT_AT_ONCE: usize = 8192;
 
 /// What makes two rows equal.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -18,11 +24,15 @@ pub struct Config {
     /// The columns whose values have to be equal, of any type; a null equals a null.
     #[schemars(length(min = 1))]
     columns: Vec<String>,
+    /// Distinct rows remembered at a time, about 20 bytes each. Where there are more, the rows are read once more for each
+    /// so many.
+    #[schemars(range(min = 1))]
+    at_once: NonZero<usize>,
 }
 
 impl Default for Config {
     fn default() -> Self {
-        Config { columns: vec!["text".into()] }
+        Config { columns: vec!["text".into()], at_once: NonZero::new(900_000).expect("not 0") }
     }
 }
 
@@ -42,26 +52,64 @@ impl Global for ExactDedup {
         }
         let shape = Shape::new().reads_all(config.columns.iter().map(String::as_str));
         Ok(shape.run(move |inputs, output| {
-            let (mut seen, mut key, mut first) = (Seen::default(), vec![], vec![]);
-            for batch in inputs[0].batches() {
-                let arrays: Vec<_> = config.columns.iter().map(|name| batch.array(name)).collect::<Result<_>>()?;
-                let keys = Keys::new(arrays)?;
-                first.clear();
-                for i in 0..batch.rows() {
-                    key.clear();
-                    keys.write(i, &mut key);
-                    let row = batch.first_row() + i as u64;
-                    if seen.insert(xxh3_128(&key)) {
-                        first.push(row);
-                    } else {
-                        output.drop(row, "duplicate");
-                    }
+            let rows = inputs[0].rows();
+            let mut seen = Seen::new(config.at_once.get().min(usize::try_from(rows)?));
+            let (mut first, mut undecided) = (Bits::new(rows, false), Bits::new(rows, true));
+            let mut waiting = rows > 0;
+            while waiting {
+                waiting = false;
+                seen.clear();
+                inputs[0].seek(0);
+                for batch in inputs[0].batches() {
+                    waiting |= pass(&config, &batch, &mut seen, &mut first, &mut undecided)?;
                 }
-                output.keep(&first)?;
             }
-            Ok(())
+            put_out(output, rows, &first)
         }))
     }
+}
+
+/// Decides the rows of a batch that are still to be; whether some have to wait for the next pass.
+fn pass(config: &Config, batch: &Batch, seen: &mut Seen, first: &mut Bits, undecided: &mut Bits) -> Result<bool> {
+    let mut waiting = false;
+    let mut key = vec![];
+    let arrays: Vec<_> = config.columns.iter().map(|name| batch.array(name)).collect::<Result<_>>()?;
+    let keys = Keys::new(arrays)?;
+    for i in 0..batch.rows() {
+        let row = batch.first_row() + i as u64;
+        if !undecided.get(row) {
+            continue;
+        }
+        key.clear();
+        keys.write(i, &mut key);
+        match seen.insert(xxh3_128(&key)) {
+            Found::Full => {
+                waiting = true;
+                continue;
+            }
+            Found::New => first.set(row, true),
+            Found::Known => {}
+        }
+        undecided.set(row, false);
+    }
+    Ok(waiting)
+}
+
+/// Keeps the rows that are the first of their value, in order, and drops the others.
+fn put_out(output: &mut Writer, rows: u64, first: &Bits) -> Result<()> {
+    let mut kept = Vec::with_capacity(KEPT_AT_ONCE);
+    for row in 0..rows {
+        if !first.get(row) {
+            output.drop(row, "duplicate");
+            continue;
+        }
+        kept.push(row);
+        if kept.len() == KEPT_AT_ONCE {
+            output.keep(&kept)?;
+            kept.clear();
+        }
+    }
+    output.keep(&kept)
 }
 
 callboard_sdk::global!(ExactDedup);
@@ -93,6 +141,17 @@ mod tests {
         ]);
         let outcome = testing::global::<ExactDedup>(json!({ "columns": ["a", "b"] }), [rows]).unwrap();
         assert_eq!(outcome.removed, [dropped(4, "duplicate"), dropped(7, "duplicate")]);
+    }
+
+    #[test]
+    fn any_bound_on_memory_gives_the_same_rows() {
+        let rows: Vec<_> = (0..200).map(|i| json!({ "text": (i * i % 37).to_string() })).collect();
+        let all = testing::global::<ExactDedup>(json!({}), [json!(rows)]).unwrap();
+        assert!(all.rows.len() < 37, "there are duplicates");
+        for at_once in [1, 2, 7, 19] {
+            let bounded = testing::global::<ExactDedup>(json!({ "at_once": at_once }), [json!(rows)]).unwrap();
+            assert_eq!((&bounded.rows, &bounded.removed), (&all.rows, &all.removed), "{at_once} at once");
+        }
     }
 
     #[test]
