@@ -51,14 +51,23 @@ impl Failure {
     }
 }
 
-/// The exit code of a class of failures.
+/// The exit code of each class of failures.
+const CODES: [(Class, u8); 6] = [
+    (Class::Pipeline, 2),
+    (Class::Data, 3),
+    (Class::Limit, 4),
+    (Class::System, 5),
+    (Class::Bug, 70),
+    (Class::Interrupted, 130),
+];
+
 fn code(class: Class) -> ExitCode {
-    ExitCode::from(match class {
-        Class::Pipeline => 2,
-        Class::Data => 3,
-        Class::Limit => 4,
-        Class::System => 5,
-        Class::Bug => 70,
-        Class::Interrupted => 130,
-    })
+    let listed = CODES.iter().find(|(listed, _)| *listed == class);
+    ExitCode::from(listed.expect("every class is listed").1)
+}
+
+/// The class that an exit code of this program stands for.
+pub(crate) fn class(code: Option<i32>) -> Class {
+    let listed = CODES.iter().find(|(_, listed)| Some(i32::from(*listed)) == code);
+    listed.map_or(Class::Bug, |(class, _)| *class)
 }

@@ -36,11 +36,11 @@ pub(crate) fn planned(arguments: &PipelineArguments, load: Load) -> Result<Plann
         }
     };
     let pipeline = Pipeline::parse(Source::new(name, text), &arguments.set)?;
+    // An empty path is the current folder, and leaves messages without `./`.
     let base = match file.as_str() {
-        "-" => PathBuf::from("."),
+        "-" => PathBuf::new(),
         path => Path::new(path).parent().map(Path::to_owned).unwrap_or_default(),
     };
-    let base = if base.as_os_str().is_empty() { PathBuf::from(".") } else { base };
     let components = Components::of(&pipeline, BUNDLED, &base);
     let plan = Plan::new(&pipeline, &components.catalog, load)?;
     Ok(Planned { plan, components, base })

@@ -13,7 +13,7 @@ pub(crate) fn resolve(base: &Path, paths: &[String]) -> Result<Vec<PathBuf>, IoE
         files.extend(matches(base, path)?);
     }
     let mut seen = HashSet::new();
-    files.retain(|file| seen.insert(file.clone()));
+    files.retain(|file| seen.insert(file.canonicalize().unwrap_or_else(|_| file.clone())));
     match files.is_empty() {
         true => Err(IoError::spec("an input needs at least one path")),
         false => Ok(files),

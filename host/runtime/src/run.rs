@@ -142,7 +142,8 @@ impl Run {
         &self.plan
     }
 
-    /// Carries the plan out. The report says what happened, also when it ended badly: then no output was touched.
+    /// Carries the plan out. The report says what happened, also when it ended badly: then no output was touched, unless
+    /// putting a complete one in its place is what failed; the error names those that are there by then.
     pub fn execute(self) -> Report {
         let began = Instant::now();
         let residence = Residence::watch();
@@ -199,14 +200,20 @@ impl Run {
         Ok(())
     }
 
-    /// Puts the outputs in their places: nothing before this has touched what was there.
+    /// Puts the outputs in their places, all of them complete and durable: nothing before this has touched what was there.
     fn commit(&self) -> Result<BTreeMap<String, Committed>, RunError> {
-        let mut finished = self.finished.lock().expect("no holder panics");
-        let commit = |(name, output): (String, Finished)| match output.commit() {
-            Ok(committed) => Ok((name, committed)),
-            Err(error) => Err(RunError::from(error).in_output(&name)),
-        };
-        std::mem::take(&mut *finished).into_iter().map(commit).collect()
+        let mut committed = BTreeMap::new();
+        for (name, output) in std::mem::take(&mut *self.finished.lock().expect("no holder panics")) {
+            let output = output.commit().map_err(|error| {
+                let error = RunError::from(error).in_output(&name);
+                match committed.is_empty() {
+                    true => error,
+                    false => error.help(format!("these are in their places already: {}", names(&committed))),
+                }
+            })?;
+            committed.insert(name, output);
+        }
+        Ok(committed)
     }
 
     /// Keeps the first failure, and stops everybody.
@@ -284,4 +291,8 @@ impl Run {
     pub(crate) fn finished(&self, output: &str, finished: Finished) {
         self.finished.lock().expect("no holder panics").insert(output.to_owned(), finished);
     }
+}
+
+fn names(outputs: &BTreeMap<String, Committed>) -> String {
+    outputs.keys().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
 }

@@ -7,7 +7,7 @@ use callboard_plan::Load;
 use callboard_runtime::{Class, Report, Run};
 
 use crate::arguments::CompareArguments;
-use crate::exit::Failure;
+use crate::exit::{Failure, class};
 use crate::pipeline::{planned, settings};
 use crate::show::{comparison, print};
 
@@ -46,7 +46,8 @@ fn one(arguments: &CompareArguments, load: &str, scratch: &Path) -> Result<Repor
     let output = command.stdin(Stdio::null()).output().map_err(|error| Failure::system("start the run", &error))?;
     if !output.status.success() {
         let said = String::from_utf8_lossy(&output.stderr);
-        return Err(Failure::Other(Class::Data, format!("the {load} run failed: {}", said.trim())));
+        let said = said.trim().trim_start_matches("error: ");
+        return Err(Failure::Other(class(output.status.code()), format!("the {load} run failed: {said}")));
     }
     let text = std::fs::read(&report).map_err(|error| Failure::system("read the run's report", &error))?;
     serde_json::from_slice(&text).map_err(|error| Failure::Other(Class::Bug, format!("the run's report: {error}")))

@@ -36,14 +36,13 @@ pub(crate) fn run(arguments: &RunArguments) -> Result<ExitCode, Failure> {
     let prepared = Run::prepare(planned.plan, planned.components, settings)?;
     let done = prepared.execute();
     progress.finish();
-    if let Some(path) = &arguments.report {
-        write_report(&done, path)?;
-    }
-    match done.failure {
-        Some(error) => Err(error.into()),
+    let written = arguments.report.as_ref().map_or(Ok(()), |path| write_report(&done, path));
+    let shown = match done.failure {
+        Some(error) => return Err(error.into()),
         None if arguments.quiet => Ok(ExitCode::SUCCESS),
         None => print(&report::table(&done)),
-    }
+    };
+    written.and(shown)
 }
 
 /// A token that the first interrupt or termination cancels; the second ends the process at once.
