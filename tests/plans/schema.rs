@@ -1,6 +1,8 @@
 //! The published schema and the reader are of one opinion.
 
 use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
 
 use callboard_plan::{Pipeline, Source, schema};
 use serde_json::Value;
@@ -99,4 +101,16 @@ fn schema_and_reader_know_the_same_keys() {
         quoted(keys(&schema["$defs"]["Limits"]), "limits"),
         read("callboard = 1\n[[steps]]\nuse = \"a\"\nlimits = { qqqqqqqqqq = 1 }")
     );
+}
+
+/// `docs/pipeline.schema.json` is what editors and programs are pointed to; `BLESS=1` writes it.
+#[test]
+fn the_published_schema_is_the_one_of_this_version() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/pipeline.schema.json");
+    let current = serde_json::to_string_pretty(&schema()).unwrap() + "\n";
+    if std::env::var_os("BLESS").is_some() {
+        fs::write(&path, &current).unwrap();
+    }
+    let published = fs::read_to_string(&path).unwrap_or_default();
+    assert!(published == current, "docs/pipeline.schema.json is not what `callboard schema` prints: BLESS=1 writes it");
 }
