@@ -13,11 +13,8 @@ use crate::spill::{Spill, SpillWriter};
 /// Batches on their way between two nodes.
 pub(crate) const IN_FLIGHT: usize = 4;
 
-/// What travels in a channel. A channel that closes without an `End` belongs to a node that failed.
-pub(crate) enum Message {
-    Rows(Batch),
-    End,
-}
+/// What travels in a channel: rows, then `None`. A channel that closes without it belongs to a node that failed.
+pub(crate) type Message = Option<Batch>;
 
 /// Why a node stops before its end.
 pub(crate) enum Stop {
@@ -62,8 +59,7 @@ impl Inlet {
             let batch = match self.feeds.front_mut() {
                 None => return Ok(None),
                 Some(Feed::Channel(channel)) => match channel.recv() {
-                    Ok(Message::Rows(batch)) => Some(batch),
-                    Ok(Message::End) => None,
+                    Ok(message) => message,
                     Err(_) => return Err(Stop::Elsewhere),
                 },
                 Some(Feed::Sealing(spill)) => {
@@ -121,9 +117,7 @@ impl Outlet {
         if let Some(spill) = &mut self.spill {
             spill.push(batch).map_err(|error| broken("write rows between stages", &error))?;
         }
-        self.channels
-            .iter()
-            .try_for_each(|channel| channel.send(Message::Rows(batch.clone())).map_err(|_| Stop::Elsewhere))
+        self.channels.iter().try_for_each(|channel| channel.send(Some(batch.clone())).map_err(|_| Stop::Elsewhere))
     }
 
     /// Ends the rows; the spill, if there is one, is sealed.
@@ -135,7 +129,7 @@ impl Outlet {
             reader.send(spill).map_err(|_| Stop::Elsewhere)?;
         }
         for channel in &self.channels {
-            channel.send(Message::End).map_err(|_| Stop::Elsewhere)?;
+            channel.send(None).map_err(|_| Stop::Elsewhere)?;
         }
         Ok(spill)
     }

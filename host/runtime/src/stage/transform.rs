@@ -1,7 +1,7 @@
 //! The node of a transform: batches in, batches out, in order, whatever the number of instances.
 
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::mpsc::sync_channel;
 
 use arrow::array::UInt32Array;
 
@@ -67,7 +67,7 @@ fn alone(work: &Work<'_>, instance: &mut Instance, mut inlet: Inlet, end: &mut E
 fn side_by_side(work: &Work<'_>, instances: &mut [Instance], mut inlet: Inlet, end: &mut End<'_>) -> Result<(), Stop> {
     type Answer = Result<Processed, RunError>;
     std::thread::scope(|scope| {
-        let (mut ways_in, mut ways_out): (Vec<SyncSender<(u64, Batch)>>, Vec<Receiver<Answer>>) = (vec![], vec![]);
+        let (mut ways_in, mut ways_out) = (Vec::new(), Vec::new());
         for instance in instances {
             let (to_instance, batches) = sync_channel::<(u64, Batch)>(IN_FLIGHT / 2);
             let (answers, from_instance) = sync_channel::<Answer>(IN_FLIGHT / 2);
