@@ -148,11 +148,13 @@ impl Run {
         let began = Instant::now();
         let residence = Residence::watch();
         let mut costs = Vec::new();
-        let outcome = self.make_folder().and_then(|()| self.stages(&mut costs));
-        let names = self.plan.steps.iter().map(|step| step.name.as_str());
-        let rejects = self.rejects.lock().expect("no holder panics").finish(names);
-        let outcome = outcome.and_then(|()| {
-            rejects.map_err(|error| RunError::system("write rejected rows to", &self.folder, &error))?;
+        let outcome = self.make_folder().and_then(|()| {
+            let ran = self.stages(&mut costs);
+            // Rows that were rejected before a failure are worth having.
+            let names = self.plan.steps.iter().map(|step| step.name.as_str());
+            let kept = self.rejects.lock().expect("no holder panics").finish(names);
+            ran?;
+            kept.map_err(|error| RunError::system("write rejected rows to", &self.folder, &error))?;
             self.commit()
         });
         Report::of(&self, &costs, outcome, began.elapsed(), &residence)
