@@ -18,7 +18,7 @@ use wasmtime::component::{Component, HasSelf, InstancePre, Linker, Resource};
 #[expect(unreachable_pub, reason = "the generated bindings re-export them")]
 pub use exchange::{ReaderEnd, WriterEnd};
 pub(crate) use exchange::{Whole, bound_copies};
-use state::State;
+use state::{SAID, State};
 
 use crate::bindings::EveryStep;
 use crate::bindings::callboard::step::types::{Error as SaidError, ErrorKind};
@@ -192,7 +192,11 @@ impl From<SaidError> for Fault {
             ErrorKind::Transient => SaidKind::Transient,
             ErrorKind::Failed => SaidKind::Failed,
         };
-        Fault::Said { kind, message: error.message, at: error.at }
+        let clipped = |text: String| match text.floor_char_boundary(SAID) {
+            whole if whole == text.len() => text,
+            end => format!("{}…", &text[..end]),
+        };
+        Fault::Said { kind, message: clipped(error.message), at: error.at.map(clipped) }
     }
 }
 
@@ -250,7 +254,8 @@ impl Instance {
         self.call(Call::Next, async |store, exports| exports.source().call_next(store).await)
     }
 
-    /// Runs a global step over its readers, and gives the writer back.
+    /// Runs a global step over its readers, and gives the writer back. However that ends, nothing of either stays in the
+    /// instance: who reads behind the writer would wait for it as long as the instance lives.
     pub(crate) fn run(&mut self, readers: Vec<ReaderEnd>, writer: WriterEnd) -> Result<WriterEnd, Fault> {
         let host = |error: wasmtime::component::ResourceTableError| Fault::Host(error.to_string());
         let table = &mut self.store.data_mut().table;
@@ -260,8 +265,12 @@ impl Instance {
         }
         let output = table.push(writer).map_err(host)?;
         let kept = Resource::<WriterEnd>::new_own(output.rep());
-        self.call(Call::Run, async |store, exports| exports.global().call_run(store, &inputs, output).await)?;
-        self.store.data_mut().table.delete(kept).map_err(host)
+        let read: Vec<_> = inputs.iter().map(|reader| Resource::<ReaderEnd>::new_own(reader.rep())).collect();
+        let ran = self.call(Call::Run, async |store, exports| exports.global().call_run(store, &inputs, output).await);
+        let table = &mut self.store.data_mut().table;
+        let writer = table.delete(kept).map_err(host);
+        read.into_iter().try_for_each(|reader| table.delete(reader).map(drop)).map_err(host)?;
+        ran.and(writer)
     }
 
     /// The counters since the last time they were taken.

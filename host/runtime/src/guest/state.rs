@@ -21,7 +21,7 @@ const LOG_BYTES: u64 = 16 << 20;
 const COUNTERS: usize = 1_000;
 const COUNTER_NAME: usize = 200;
 /// Of what a step says, as much is kept for an error's message, bytes.
-const SAID: usize = 4 << 10;
+pub(super) const SAID: usize = 4 << 10;
 
 /// The state of a store.
 pub(crate) struct State {
