@@ -1,0 +1,286 @@
+//! Steps that break the contract: each ends in an error that says what, whose affair it is, and where; no output is there
+//! afterwards, nothing is left in memory, and the host runs the next pipeline as if nothing had been.
+
+use std::collections::BTreeMap;
+
+use callboard_runtime::Class::{self, Data, Limit, Pipeline, System};
+use callboard_runtime::{Event, Place, RunError};
+
+use crate::bench::{Bench, Ended, straight};
+
+/// How it must end.
+enum Expected {
+    /// Before the first stage: a component is asked what it does, in a throw-away instance.
+    Check(Class, &'static str),
+    /// While the stage is loaded, or in the one call of a global step.
+    Stage(Class, &'static str),
+    /// In the second batch of the stage.
+    Batch(Class, &'static str),
+    /// It is allowed; so many rows are put out of ten.
+    Rows(u64),
+}
+use Expected::{Batch, Check, Rows, Stage};
+
+const TRAP: &str = "trapped: ";
+const MEMORY: &str = "bytes of linear memory: ";
+
+const HOSTILE: &[(&str, Expected)] = &[
+    ("trap-declare", Check(Data, TRAP)),
+    ("loop-declare", Check(Limit, "`declare` took longer than 1 s")),
+    ("memory-declare", Check(Limit, MEMORY)),
+    ("declare-unknown-read", Check(Data, "it reads column `ghost`, and there are `id` (int64), `text` (utf8)")),
+    ("declare-duplicate-read", Check(Data, "it reads column `text` twice")),
+    ("declare-unknown-drop", Check(Data, "it drops column `ghost`, and there are `id` (int64), `text` (utf8)")),
+    ("declare-duplicate-write", Check(Data, "two columns are named `text`")),
+    ("declare-empty-name", Check(Data, "a column's name has 0 bytes")),
+    ("declare-deep-nesting", Check(Data, "nested more than 32 deep")),
+    ("declare-rows", Check(Data, "a schema is a batch of no rows, and this one has 1")),
+    ("trap-open", Stage(Data, TRAP)),
+    ("loop-open", Stage(Limit, "`open` took longer than 1 s")),
+    ("memory-open", Stage(Limit, MEMORY)),
+    ("error-open", Stage(Data, "told to fail in `open`")),
+    ("trap", Batch(Data, TRAP)),
+    ("panic", Batch(Data, "told to panic")),
+    ("panic-at-row", Batch(Data, "told to panic at row 1")),
+    // The guest's own stack ends at the bottom of its memory.
+    ("stack-overflow", Batch(Data, "out of bounds memory access")),
+    ("loop-process", Batch(Limit, "`process` took longer than 1 s")),
+    ("memory", Batch(Limit, MEMORY)),
+    ("log-flood", Batch(Limit, "bytes of log: 16777216 are in use and 1024 more were asked for, of 16777216 allowed")),
+    ("log-huge", Batch(Limit, "bytes of log: 0 are in use and 67108864 more were asked for, of 16777216 allowed")),
+    ("counter-flood", Batch(Limit, "counters: 1000 are in use and 1 more were asked for, of 1000 allowed")),
+    ("error-config", Batch(Pipeline, "told to blame the configuration (config at `/misdeed`)")),
+    ("error-input", Batch(Data, "told to blame the rows")),
+    ("error-transient", Batch(System, "told to fail for now")),
+    ("error-failed", Batch(Data, "told to fail")),
+    ("error-huge", Batch(Data, "0123456789abcdef…")),
+    ("offsets-beyond-data", Batch(Data, "column `text`: the last offset is 1020, and there are 20 values")),
+    ("offsets-decreasing", Batch(Data, "column `text`: offset 3 is 15, less than the one before (4294967295)")),
+    ("offsets-too-few", Batch(Data, "column `text`: 4 values have 5 offsets, and 4 were returned")),
+    ("first-offset-not-0", Batch(Data, "column `text`: the first offset is 1, and must be 0")),
+    ("last-offset-short", Batch(Data, "column `text`: the last offset is 20, and there are 29 values")),
+    ("invalid-utf8", Batch(Data, "column `text`: it is not valid UTF-8")),
+    ("split-utf8", Batch(Data, "column `text`: it is not valid UTF-8")),
+    ("too-few-rows", Batch(Data, "it wrote 3 rows, and put out 4")),
+    ("too-many-rows", Batch(Data, "it wrote 5 rows, and put out 4")),
+    ("rows-unlike-length", Batch(Data, "column `text` has 4 values, and the batch 5 rows")),
+    ("origins-out-of-range", Batch(Data, "it put out row 5 of a batch of 4, counted from 0")),
+    ("origins-many", Rows(1_000_006)),
+    ("origins-too-many", Batch(Data, "it wrote 4 rows, and put out 5")),
+    ("wrong-schema", Batch(Data, "column `text`: it was declared utf8, and values laid out as int64 were returned")),
+    ("wrong-name", Batch(Data, "the columns returned are `test`, and `text` were declared")),
+    ("missing-column", Batch(Data, "and `text` were declared")),
+    ("extra-column", Batch(Data, "the columns returned are `text`, `extra`, and `text` were declared")),
+    ("array-cycle", Batch(Data, "array 1 is named where only arrays before 1 may be")),
+    ("array-forward", Batch(Data, "array 1 is named where only arrays before 0 may be")),
+    ("array-out-of-range", Batch(Data, "array 1000 is named where only arrays before 1 may be")),
+    ("array-unused", Batch(Data, "array 1 is named by no column")),
+    ("array-named-twice", Batch(Data, "array 0 is named twice")),
+    ("bad-validity-length", Batch(Data, "column `text`: 4 bits are 1 bytes, and 2 were returned")),
+    ("undeclared-nulls", Batch(Data, "column `text`: it has nulls, which its declaration excludes")),
+    ("deep-nesting", Batch(Data, "column `text`: it was declared utf8, and lists were returned")),
+    ("removed-out-of-range", Batch(Data, "it removed row 4 of a batch of 4, counted from 0")),
+    ("removed-and-kept", Batch(Data, "it put out row 1, which it removed, counted from 0")),
+    ("removed-twice", Batch(Data, "it removed row 1 twice, counted from 0")),
+    ("huge-return", Batch(Data, "more than 134217728 bytes were returned from one call")),
+    ("reject-odd-rows", Batch(Data, "docs.jsonl:6) rejected: told to")),
+    ("reject-all", Batch(Data, "docs.jsonl:5) rejected: told to")),
+    ("drop-all", Rows(6)),
+    ("lose-all", Rows(6)),
+];
+
+const HOSTILE_GLOBAL: &[(&str, Expected)] = &[
+    ("read-other-input", Check(Data, "it declared what it reads of 2 inputs, and has 1")),
+    ("trap", Stage(Data, TRAP)),
+    ("panic", Stage(Data, "told to panic")),
+    ("loop", Stage(Limit, "`run` took longer than 1 s")),
+    ("loop-reading", Stage(Limit, "`run` took longer than 1 s")),
+    ("memory", Stage(Limit, MEMORY)),
+    ("error", Stage(Data, "told to fail")),
+    ("error-at-end", Stage(Data, "told to fail at the end")),
+    ("keep-out-of-range", Stage(Data, "it kept row 10 of 10, counted from 0")),
+    ("keep-unwritten-columns", Stage(Data, "the columns returned are `forged`")),
+    ("keep-without-columns", Stage(Data, "it kept rows without the columns that it declared to write")),
+    ("keep-too-few-values", Stage(Data, "it wrote 9 rows beside 10 rows that it kept")),
+    ("write-while-carrying", Stage(Data, "its declaration carries columns of the input")),
+    ("seek-beyond", Stage(Data, "it sought row 11 of 10, counted from 0")),
+    ("remove-out-of-range", Stage(Data, "it removed row 10 of 10, counted from 0")),
+    ("remove-and-keep", Stage(Data, "it removed row 0, which it had kept")),
+    ("remove-twice", Stage(Data, "it removed row 0 twice")),
+    ("nothing", Rows(0)),
+    ("keep-many", Rows(10_000)),
+];
+
+/// The misdeeds of a guest, as it lists them itself when it is told one that it does not know.
+fn misdeeds(guest: &str) -> Vec<String> {
+    let step = format!("[[steps]]\nuse = \"guests/{guest}.wasm\"\nconfig = {{ misdeed = \"?\" }}\n");
+    let error = Bench::with_rows(1).pipeline(straight(&step)).error();
+    let (_, list) = error.message.split_once("expected one of ").unwrap_or_else(|| panic!("{error}"));
+    let (list, _) = list.split_once(" (config at ").unwrap_or_else(|| panic!("{error}"));
+    list.split('`').skip(1).step_by(2).map(str::to_owned).collect()
+}
+
+/// The limits that a misdeed is to run into; the defaults where it is another that it must not escape.
+fn limits(misdeed: &str) -> &'static str {
+    match misdeed {
+        "log-huge" | "huge-return" => "",
+        _ if misdeed.contains("loop") => r#"limits = { time = "1s", open = "1s" }"#,
+        _ => r#"limits = { memory = "64MiB" }"#,
+    }
+}
+
+/// Ten rows in batches of four go through a step that misbehaves.
+fn misbehave(bench: &Bench, guest: &str, misdeed: &str) -> Ended {
+    let when = if guest == "hostile" { ", at_batch = 1, at_row = 1" } else { "" };
+    let config = format!("config = {{ misdeed = \"{misdeed}\"{when} }}");
+    let step = format!("[[steps]]\nuse = \"guests/{guest}.wasm\"\n{config}\n{}\n", limits(misdeed));
+    bench.pipeline(straight(&format!("{step}[run]\nbatch_rows = 4\n"))).end()
+}
+
+fn judge(guest: &str, misdeed: &str, expected: &Expected) {
+    let bench = Bench::with_rows(10);
+    let ended = misbehave(&bench, guest, misdeed);
+    let step = Some(guest.to_owned());
+    let (class, says, place) = match *expected {
+        Check(class, says) => (class, says, Place { step, ..Place::default() }),
+        Stage(class, says) => (class, says, Place { step, stage: Some(1), ..Place::default() }),
+        Batch(class, says) => (class, says, Place { step, stage: Some(1), batch: Some(2), ..Place::default() }),
+        Rows(rows) => {
+            let report = ended.report();
+            assert_eq!(report.outputs["out"].rows, rows, "{misdeed}");
+            return;
+        }
+    };
+    let error = ended.error();
+    let shown = format!("{misdeed}: {error}");
+    assert_eq!((error.class, &error.place), (class, &place), "{shown}");
+    assert!(error.message.contains(says), "{shown}");
+    assert!(error.message.len() < 5_000, "{} bytes of message: {misdeed}", error.message.len());
+    assert_eq!(error.help.is_some(), helped(&error), "{shown}: {:?}", error.help);
+    assert!(!bench.path("out.jsonl").exists(), "{shown}");
+}
+
+/// Whether a mend stands beside an error: where a key of the pipeline raises the limit that was met, and where the step is
+/// at fault against the contract.
+fn helped(error: &RunError) -> bool {
+    let own_words = ["trapped", "told to", "0123456789abcdef", "it reads", "it drops", "it declared what it reads of"];
+    let unraisable = ["bytes of log", "counters"];
+    !own_words.iter().chain(&unraisable).any(|start| error.message.starts_with(start))
+}
+
+fn all(guest: &str, table: &[(&str, Expected)]) {
+    let listed: Vec<&str> = table.iter().map(|(misdeed, _)| *misdeed).collect();
+    assert_eq!(misdeeds(guest), listed, "the misdeeds of `{guest}`, and those that are expected here");
+    // Several at a time: most of the time is spent in waiting for a limit.
+    let rest = std::sync::Mutex::new(table.iter());
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                loop {
+                    let next = rest.lock().unwrap().next();
+                    let Some((misdeed, expected)) = next else { break };
+                    judge(guest, misdeed, expected);
+                }
+            });
+        }
+    });
+    // The host lives on.
+    let bench = Bench::with_rows(10);
+    let step = format!("[[steps]]\nuse = \"guests/{guest}.wasm\"\n");
+    bench.pipeline(straight(&step)).report();
+    assert_eq!(bench.bytes("out.jsonl"), bench.bytes("docs.jsonl"));
+}
+
+#[test]
+fn every_misdeed_of_a_transform_ends_in_its_error() {
+    all("hostile", HOSTILE);
+}
+
+#[test]
+fn every_misdeed_of_a_global_step_ends_in_its_error() {
+    all("hostile-global", HOSTILE_GLOBAL);
+}
+
+/// A million times a row of 2 KiB would be 2 GB of copies, made of four bytes each.
+#[test]
+fn row_numbers_copy_no_more_than_is_allowed() {
+    let bench = Bench::new();
+    bench.put("docs.jsonl", format!("{{\"text\": \"a\", \"body\": \"{}\"}}\n", "b".repeat(2_000)));
+    let step = "[[steps]]\nuse = \"guests/hostile.wasm\"\nconfig = { misdeed = \"origins-many\" }\n";
+    let error = bench.pipeline(straight(step)).error();
+    assert_eq!((error.class, error.place.batch), (Limit, Some(1)), "{error}");
+    assert!(error.message.starts_with("bytes of rows carried in one call: "), "{error}");
+}
+
+/// A replica that fails takes the others, the steps before it and those behind it with it.
+#[test]
+fn one_failing_step_of_many_ends_the_run() {
+    let bench = Bench::with_rows(1_000);
+    let honest = |name: &str| format!("[[steps]]\nname = \"{name}\"\nuse = \"guests/echo.wasm\"\nreplicas = 2\n\n");
+    for (misdeed, says) in [("trap", TRAP), ("wrong-name", "the columns returned are `test`")] {
+        let config = format!("config = {{ misdeed = \"{misdeed}\", on_text = \"row 700\" }}");
+        let hostile = format!("[[steps]]\nuse = \"guests/hostile.wasm\"\nreplicas = 3\n{config}\n\n");
+        let steps = format!("{}{hostile}{}[run]\nbatch_rows = 10\n", honest("before"), honest("behind"));
+        let error = bench.pipeline(straight(&steps)).error();
+        assert_eq!(error.place.step.as_deref(), Some("hostile"), "{error}");
+        assert_eq!(error.place.batch, Some(71), "{error}");
+        assert!(error.message.contains(says), "{error}");
+    }
+}
+
+#[test]
+fn the_log_of_a_step_reaches_the_observer() {
+    let bench = Bench::with_rows(1);
+    let step = "[[steps]]\nuse = \"guests/hostile.wasm\"\nconfig = { misdeed = \"panic\" }\n";
+    let mut levels = BTreeMap::new();
+    for event in bench.pipeline(straight(step)).end().events {
+        if let Event::Log { step, level, message } = event {
+            assert_eq!(&*step, "hostile");
+            levels.insert(format!("{level:?}"), message);
+        }
+    }
+    assert!(levels["Error"].contains("told to panic"), "{levels:?}");
+}
+
+/// An import that nobody grants is found before anything is compiled.
+#[test]
+fn an_import_that_nothing_grants_is_named() {
+    let bench = Bench::with_rows(1);
+    let problems = bench.pipeline(straight("[[steps]]\nuse = \"guests/stranger.wasm\"\n")).problems();
+    assert!(problems.contains("acme:ghost/knock"), "{problems}");
+}
+
+#[test]
+fn what_is_no_component_is_told_apart() {
+    let bench = Bench::with_rows(1);
+    let echo = bench.bytes("guests/echo.wasm");
+    bench.put("module.wasm", b"\0asm\x01\0\0\0");
+    bench.put("text.wasm", "callboard = 1\n");
+    bench.put("empty.wasm", "");
+    bench.put("short.wasm", &echo[..echo.len() / 2]);
+    bench.put("foreign.wasm", b"\0asm\x0d\0\x01\0");
+    for (file, says) in [
+        ("module", "is a core WebAssembly module, not a component"),
+        ("text", "is not a WebAssembly component, it looks like"),
+        ("empty", "is empty"),
+        ("short", "is cut short: it ends at byte"),
+        ("foreign", "is a component, but no step: it exports nothing"),
+        ("missing", "No such file or directory"),
+    ] {
+        let problems = bench.pipeline(straight(&format!("[[steps]]\nuse = \"./{file}.wasm\"\n"))).problems();
+        assert!(problems.contains(says) && problems.contains(&format!("{file}.wasm")), "{file}: {problems}");
+    }
+}
+
+/// Sound on the outside: what is within is found when it is compiled.
+#[test]
+fn a_component_that_does_not_compile_is_an_error_of_its_step() {
+    let bench = Bench::with_rows(1);
+    let mut echo = bench.bytes("guests/echo.wasm");
+    let middle = echo.len() / 2;
+    echo[middle..middle + 64].fill(0xff);
+    bench.put("broken.wasm", echo);
+    let error = bench.pipeline(straight("[[steps]]\nuse = \"./broken.wasm\"\n")).error();
+    assert_eq!((error.class, error.place.step.as_deref()), (Data, Some("broken")), "{error}");
+    assert!(error.message.starts_with("the component cannot be compiled: "), "{error}");
+}

@@ -1,0 +1,6 @@
+//! The runtime as an embedder has it: pipelines of real components, from text to outputs, reports and errors.
+#![allow(missing_docs, reason = "a test's name says it")]
+
+mod bench;
+mod hostile;
+mod staging;
