@@ -109,6 +109,7 @@ const HOSTILE_GLOBAL: &[(&str, Expected)] = &[
     ("remove-twice", Stage(Data, "it removed row 0 twice")),
     ("nothing", Rows(0)),
     ("keep-many", Rows(10_000)),
+    ("keep-backwards", Rows(10)),
 ];
 
 /// The misdeeds of a guest, as it lists them itself when it is told one that it does not know.

@@ -3,5 +3,9 @@
 
 mod bench;
 mod hostile;
+mod ends;
+mod every_guest;
 mod flow;
+mod interrupt;
+mod rejects;
 mod staging;

@@ -61,6 +61,8 @@ pub enum Misdeed {
     Nothing,
     /// Puts out every row a thousand times.
     KeepMany,
+    /// Puts out every row, the last first.
+    KeepBackwards,
 }
 
 thread_local!(static CONFIG: Cell<Config> = const { Cell::new(Config { misdeed: None }) });
@@ -127,6 +129,7 @@ impl Guest for Hostile {
             Some(Misdeed::RemoveTwice) => output.remove(&[removal(0), removal(0)]),
             Some(Misdeed::Nothing) => {}
             Some(Misdeed::KeepMany) => (0..1000).for_each(|_| output.keep(&all, None)),
+            Some(Misdeed::KeepBackwards) => output.keep(&all.iter().rev().copied().collect::<Vec<_>>(), None),
             Some(Misdeed::ReadOtherInput | Misdeed::KeepWithoutColumns) | None => output.keep(&all, None),
         }
         Ok(())
