@@ -58,8 +58,10 @@ pub(crate) fn map(run: &Run, step: &PlannedStep) -> Result<Loaded, RunError> {
         .or_else(|_| {
             run.cache.forget(&step.digest);
             let compiled = run.compiled(step)?;
-            load(&compiled)
-                .map_err(|error| RunError::new(Class::Data, format!("the component cannot be loaded: {error:#}")))
+            load(&compiled).map_err(|error| {
+                run.cache.forget(&step.digest);
+                RunError::new(Class::Data, format!("the component cannot be loaded: {error:#}"))
+            })
         })
         .map_err(|error: RunError| error.in_step(&step.name))
 }
