@@ -232,7 +232,8 @@ fn a_step_has_its_own_names_for_columns() {
     bench.pipeline(straight(&normalise(r#"{ text = "question" }"#))).report();
     assert_eq!(bench.rows("out.jsonl"), [json!({"question": "a b", "text": "C  d", "n": 1})]);
     // What a step writes is renamed on the way out, into its place if there is one.
-    let hash = use_step("digest", "hash", "config = { as = \"digest\" }\ncolumns = { text = \"question\", digest = \"n\" }");
+    let hash =
+        use_step("digest", "hash", "config = { as = \"digest\" }\ncolumns = { text = \"question\", digest = \"n\" }");
     bench.pipeline(straight(&hash)).overwrite().report();
     let written = &bench.rows("out.jsonl")[0];
     assert_eq!(written["n"].as_str().map(str::len), Some(64), "{written}");
@@ -262,7 +263,10 @@ fn an_output_chooses_and_renames_columns() {
     let steps = use_step("echo", "echo", "");
     bench.pipeline(wired(&["docs"], &outputs, &steps)).report();
     assert_eq!(bench.rows("chosen.jsonl"), [json!({"text": "row 0"}), json!({"text": "row 1"})]);
-    assert_eq!(String::from_utf8(bench.bytes("renamed.jsonl")).unwrap().lines().next(), Some(r#"{"body":"row 0","id":0}"#));
+    assert_eq!(
+        String::from_utf8(bench.bytes("renamed.jsonl")).unwrap().lines().next(),
+        Some(r#"{"body":"row 0","id":0}"#)
+    );
     let error = bench.pipeline(wired(&["docs"], &[("out", "columns = [\"texts\"]")], &steps)).error();
     assert_eq!(error.message, "there is no column `texts` here: there are `id` (int64), `text` (utf8)");
     assert_eq!(error.place.output.as_deref(), Some("out"));
@@ -296,7 +300,7 @@ fn an_output_that_is_there_is_not_touched_by_a_run_that_fails() {
 #[test]
 fn a_run_leaves_a_plan_and_rejects_and_nothing_else() {
     let bench = Bench::with_rows(5_000);
-    let ended = bench.pipeline(straight(&use_step("dedup", "exact-dedup", "") )).end();
+    let ended = bench.pipeline(straight(&use_step("dedup", "exact-dedup", ""))).end();
     let folder = ended.run_folder.clone();
     let spilled: u64 = ended.outcome.as_ref().ok().unwrap().stages.iter().map(|stage| stage.spilled_bytes).sum();
     ended.report();

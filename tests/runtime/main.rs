@@ -2,10 +2,10 @@
 #![allow(missing_docs, reason = "a test's name says it")]
 
 mod bench;
-mod hostile;
 mod ends;
 mod every_guest;
 mod flow;
+mod hostile;
 mod interrupt;
 mod rejects;
 mod staging;

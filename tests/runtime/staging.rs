@@ -199,7 +199,10 @@ fn instances(baseline: u64) -> u64 {
 
 fn mapped_artefacts() -> usize {
     let maps = std::fs::read_to_string("/proc/self/maps").unwrap();
-    let files: std::collections::HashSet<&str> =
-        maps.lines().filter(|line| line.ends_with(".cwasm")).filter_map(|line| line.split_whitespace().last()).collect();
+    let files: std::collections::HashSet<&str> = maps
+        .lines()
+        .filter(|line| line.ends_with(".cwasm"))
+        .filter_map(|line| line.split_whitespace().last())
+        .collect();
     files.len()
 }

@@ -1,0 +1,163 @@
+//! Rows that a step cannot handle: kept apart with their origin, or the end of the run, as the pipeline says.
+
+use callboard_runtime::Class;
+use serde_json::{Value, json};
+
+use crate::bench::{Bench, lines, step, straight};
+
+/// Every second row of a batch of four is rejected, by a step that sees `text` alone.
+fn odd(rest: &str) -> String {
+    let config = "config = { misdeed = \"reject-odd-rows\" }";
+    format!("[[steps]]\nname = \"odd\"\nuse = \"guests/hostile.wasm\"\n{config}\n{rest}\n")
+}
+
+const FOUR: &str = "[run]\nbatch_rows = 4\n";
+
+fn rejected(folder: &std::path::Path) -> Vec<Value> {
+    let text = std::fs::read_to_string(folder.join("rejects.jsonl")).unwrap();
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+#[test]
+fn a_rejected_row_ends_the_run_unless_the_pipeline_keeps_it() {
+    let bench = Bench::with_rows(10);
+    for on_error in ["", "on_error = \"fail\""] {
+        let error = bench.pipeline(straight(&format!("{}{FOUR}", odd(on_error)))).error();
+        assert_eq!(error.class, Class::Data);
+        let place = format!("row 2 ({}:2)", bench.path("docs.jsonl").display());
+        assert_eq!(error.to_string(), format!("stage 1, step `odd`, batch 1: {place} rejected: told to"));
+        let help = error.help.unwrap();
+        assert!(help.contains("on_error = \"reject\""), "{help}");
+        assert!(!bench.path("out.jsonl").exists());
+    }
+}
+
+#[test]
+fn rejected_rows_are_kept_with_what_they_were_and_where_they_came_from() {
+    let bench = Bench::new();
+    let rows =
+        |ids: std::ops::Range<i64>| ids.map(|id| json!({"id": id, "text": format!("Row  {id}"), "tags": [id, null]}));
+    bench.put("a.jsonl", lines(rows(0..5)));
+    bench.put("b.jsonl", "\n".to_owned() + &lines(rows(5..8)));
+    let normalise =
+        "[[steps]]\nuse = \"guests/normalise.wasm\"\nconfig = { lowercase = true, whitespace = \"collapse\" }\n";
+    let pipeline =
+        straight(&format!("{normalise}{}{FOUR}", odd("on_error = \"reject\""))).replace("docs.jsonl", "*.jsonl");
+    let ended = bench.pipeline(pipeline).end();
+    let kept = rejected(&ended.run_folder);
+    let rejects_path = ended.run_folder.join("rejects.jsonl");
+    let report = ended.report();
+
+    // The row as the step got it: after `normalise`, and with the columns that the step did not see.
+    let (a, b) = (bench.path("a.jsonl"), bench.path("b.jsonl"));
+    let expected: Vec<Value> = [(1, &a, 2), (3, &a, 4), (6, &b, 3)]
+        .map(|(id, file, line)| {
+            let row = json!({"id": id, "text": format!("row {id}"), "tags": [id, null]});
+            json!({"step": "odd", "reason": "told to", "input": "docs", "file": file, "line": line, "row": row})
+        })
+        .to_vec();
+    assert_eq!(kept, expected);
+    let keys: Vec<&String> = kept[0].as_object().unwrap().keys().collect();
+    assert_eq!(keys, ["step", "reason", "input", "file", "line", "row"]);
+
+    assert_eq!(json!(bench.column("out.jsonl", "id")), json!([0, 2, 4, 5, 7]));
+    assert_eq!(report.rejects.rows, 3);
+    assert_eq!(report.rejects.path, rejects_path.display().to_string());
+    let odd = step(&report, "odd");
+    assert_eq!((odd.rows_in, odd.rows_out, odd.rows_rejected, odd.rows_dropped), (8, 5, 3, 0));
+    assert_eq!(odd.rejected["told to"], 3);
+}
+
+/// In the order of the steps, and of the rows within a step, whatever the replicas.
+#[test]
+fn rejects_are_in_order_and_the_same_every_time() {
+    let bench = Bench::with_rows(500);
+    let first = |rest: &str| odd(&format!("on_error = \"reject\"\n{rest}"));
+    let second = |rest: &str| first(rest).replace("\"odd\"", "\"then\"");
+    let run = |rest: &str| {
+        let steps = format!("{}{}{FOUR}", first(rest), second(rest));
+        let ended = bench.pipeline(straight(&steps)).overwrite().end();
+        let kept = rejected(&ended.run_folder);
+        ended.report();
+        kept
+    };
+    let kept = run("");
+    let ids = |step: &str| -> Value {
+        kept.iter().filter(|line| line["step"] == step).map(|line| line["row"]["id"].clone()).collect()
+    };
+    assert_eq!(ids("odd"), json!((1..500).step_by(2).collect::<Vec<_>>()));
+    assert_eq!(ids("then"), json!((2..500).step_by(4).collect::<Vec<_>>()));
+    assert!(kept.iter().map(|line| &line["step"]).is_sorted_by_key(|step| step == "then"));
+    assert_eq!(run("replicas = 3\n"), kept);
+}
+
+#[test]
+fn a_row_may_be_rejected_with_all_others() {
+    let bench = Bench::with_rows(10);
+    let all = odd("on_error = \"reject\"").replace("reject-odd-rows", "reject-all");
+    let report = bench.pipeline(straight(&all)).report();
+    assert_eq!((report.rejects.rows, report.outputs["out"].rows), (10, 0));
+}
+
+/// An expression that fails on a row rejects it; the message of the end says how the row can be put aside.
+#[test]
+fn an_expression_that_fails_rejects_its_row() {
+    let bench = Bench::new();
+    bench.put("docs.jsonl", lines([4, 0, 3].map(|n| json!({"n": n, "text": "x"}))));
+    let filter = |rest: &str| {
+        straight(&format!("[[steps]]\nuse = \"guests/filter.wasm\"\nconfig = {{ where = \"12 / n >= 4\" }}\n{rest}\n"))
+    };
+    let error = bench.pipeline(filter("")).error();
+    assert!(
+        error.message.starts_with(&format!("row 2 ({}:2) rejected: ", bench.path("docs.jsonl").display())),
+        "{error}"
+    );
+    let ended = bench.pipeline(filter("on_error = \"reject\"")).end();
+    let kept = rejected(&ended.run_folder);
+    ended.report();
+    assert_eq!((kept.len(), &kept[0]["row"], &kept[0]["line"]), (1, &json!({"n": 0, "text": "x"}), &json!(2)));
+    assert!(kept[0]["reason"].as_str().unwrap().to_lowercase().contains("zero"), "{}", kept[0]);
+    assert_eq!(json!(bench.column("out.jsonl", "n")), json!([3]));
+}
+
+/// What rows of a source, and rows that a step made, are told by.
+#[test]
+fn rejects_of_rows_that_no_file_has() {
+    let bench = Bench::with_rows(4);
+    let new = "[[steps]]\nuse = \"guests/echo-global.wasm\"\nconfig = { new_rows = true }\n";
+    let ended = bench.pipeline(straight(&format!("{new}{}", odd("on_error = \"reject\"")))).end();
+    let kept = rejected(&ended.run_folder);
+    ended.report();
+    assert_eq!(kept.len(), 2);
+    assert_eq!((&kept[0]["input"], &kept[0]["file"], &kept[0]["line"]), (&Value::Null, &Value::Null, &Value::Null));
+
+    let pipeline = r#"
+        callboard = 1
+        [[steps]]
+        name = "count"
+        use = "guests/count-source.wasm"
+        config = { rows = 30, page = 7 }
+        [[steps]]
+        use = "guests/filter.wasm"
+        config = { where = "100 / (n - 20) > 0" }
+        on_error = "reject"
+        [outputs.out]
+        path = "out.jsonl"
+    "#;
+    let ended = bench.pipeline(pipeline).overwrite().end();
+    let kept = rejected(&ended.run_folder);
+    ended.report();
+    assert_eq!((kept.len(), &kept[0]["input"], &kept[0]["line"]), (1, &json!("count"), &json!(21)), "{kept:?}");
+}
+
+/// The rows that were rejected before a failure are there to be looked at.
+#[test]
+fn rejects_outlive_a_run_that_fails() {
+    let bench = Bench::with_rows(100);
+    let trap = "[[steps]]\nname = \"bad\"\nuse = \"guests/hostile.wasm\"\nconfig = { misdeed = \"trap\", on_text = \"row 98\" }\n";
+    let ended = bench.pipeline(straight(&format!("{}{trap}{FOUR}", odd("on_error = \"reject\"")))).end();
+    let kept = rejected(&ended.run_folder);
+    ended.error();
+    assert_eq!(json!(kept[0]["row"]["id"]), json!(1));
+    assert!(kept.len() > 40, "{} rows were rejected before the last batch", kept.len());
+}
