@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::thread::ScopedJoinHandle;
 use std::time::Duration;
 
 use callboard_plan::{Kind, PlannedStep};
@@ -27,27 +28,38 @@ pub(crate) fn load(run: &Run, steps: &[String]) -> Result<Vec<LoadedStep>, RunEr
         Ok((step, map(run, step)?, terms(run, step)))
     });
     let loaded: Vec<(&PlannedStep, Loaded, Terms)> = loaded.collect::<Result<_, RunError>>()?;
-    let opened = std::thread::scope(|scope| {
+    let opened: Vec<Vec<Instance>> = std::thread::scope(|scope| {
         let open_all = |(step, loaded, terms)| {
-            let open_one = |_| scope.spawn(move || open(run, step, loaded, terms));
+            let open_one = |_| scope.spawn(move || open_or_tell(run, step, loaded, terms));
             (step, (0..step.replicas).map(open_one).collect::<Vec<_>>())
         };
         let threads: Vec<_> = loaded.iter().map(|(step, loaded, terms)| (*step, loaded, terms)).map(open_all).collect();
-        let joined =
-            threads.into_iter().map(|(step, threads)| threads.into_iter().map(|t| settled(step, t.join())).collect());
-        joined.collect::<Vec<Result<Vec<Instance>, RunError>>>()
+        let joined = |(step, threads): (&PlannedStep, Vec<ScopedJoinHandle<'_, Option<Instance>>>)| {
+            let instances = threads.into_iter().map(|thread| {
+                thread.join().unwrap_or_else(|_| {
+                    run.fail(RunError::new(Class::Bug, "a thread panicked").in_step(&step.name));
+                    None
+                })
+            });
+            instances.flatten().collect()
+        };
+        threads.into_iter().map(joined).collect()
     });
-    let steps = loaded.into_iter().zip(opened).map(|((step, loaded, _), instances)| {
-        Ok(LoadedStep { name: step.name.clone(), kind: step.kind, instances: instances?, _loaded: loaded })
+    if run.has_failed() {
+        return Err(run.take_failure());
+    }
+    let steps = loaded.into_iter().zip(opened).map(|((step, loaded, _), instances)| LoadedStep {
+        name: step.name.clone(),
+        kind: step.kind,
+        instances,
+        _loaded: loaded,
     });
-    steps.collect()
+    Ok(steps.collect())
 }
 
-fn settled(step: &PlannedStep, opened: std::thread::Result<Result<Instance, Fault>>) -> Result<Instance, RunError> {
-    match opened {
-        Ok(opened) => opened.map_err(|fault| fault.into_error(&step.name).in_stage(step.stage)),
-        Err(_) => Err(RunError::new(Class::Bug, "a thread panicked").in_step(&step.name)),
-    }
+/// An instance that is open. A failure is told at once: another may work on in `open` until the run is stopped.
+fn open_or_tell(run: &Run, step: &PlannedStep, loaded: &Loaded, terms: &Terms) -> Option<Instance> {
+    open(run, step, loaded, terms).map_err(|fault| run.fail(fault.into_error(&step.name).in_stage(step.stage))).ok()
 }
 
 /// Maps a step's compiled component. One that this wasmtime does not take, though its name says so, is compiled again, once.

@@ -99,6 +99,12 @@ fn side_by_side(work: &Work<'_>, instances: &mut [Instance], mut inlet: Inlet, e
         for way in ways_out.iter().cycle() {
             match way.recv().map(|answer| answer.map_err(Stop::Failed).and_then(|done| end.put_out(done))) {
                 Ok(Ok(())) => {}
+                Ok(Err(Stop::Failed(error))) => {
+                    // Told at once: the feeder may wait for a step that works on until the run is stopped.
+                    end.run.fail(error.in_step(work.name));
+                    outcome = Err(Stop::Elsewhere);
+                    break;
+                }
                 Ok(Err(stop)) => {
                     outcome = Err(stop);
                     break;
