@@ -1,7 +1,9 @@
 //! Rows from inputs to outputs: every way to wire a pipeline, and the same bytes whatever cuts and replicas.
 
+use std::sync::{Arc, Mutex};
+
 use callboard_plan::Load;
-use callboard_runtime::Event;
+use callboard_runtime::{Class, Event};
 use serde_json::{Value, json};
 
 use crate::bench::{Bench, lines, step, straight};
@@ -337,4 +339,131 @@ fn events_tell_of_stages_and_rows() {
     assert_eq!(told, ["loaded 1 of 2: a", "ended 1", "loaded 2 of 2: b", "ended 2"]);
     assert_eq!((rows_in, rows_out), (200, 200));
     ended.report();
+}
+
+/// Rows between stages are on the disk for as long as a stage to come reads them.
+#[test]
+fn spills_go_with_the_last_stage_that_reads_them() {
+    let bench = Bench::with_rows(1_000);
+    let steps = ["a", "b", "c"].map(|name| use_step(name, "echo-global", "")).concat();
+    let outputs = [("out", ""), ("late", "from = [\"c\", \"a\"]")];
+    for load in [Load::Staged, Load::Eager] {
+        let spills = Arc::new(Mutex::new(Vec::new()));
+        let (seen, folder) =
+            (spills.clone(), bench.path(if load == Load::Staged { "run-0/spill" } else { "run-1/spill" }));
+        let case = bench.pipeline(wired(&["docs"], &outputs, &steps)).load(load).overwrite();
+        let ended = case.listen(move |event| {
+            if let Event::Ended { .. } = event {
+                let names =
+                    std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+                let mut names: Vec<String> = names.collect();
+                names.sort();
+                seen.lock().unwrap().push(names.join(" "));
+            }
+        });
+        ended.report();
+        assert_eq!(*spills.lock().unwrap(), ["a", "a b", ""], "{load:?}");
+        assert!(bench.bytes("late.jsonl") == bench.bytes("docs.jsonl").repeat(2));
+    }
+}
+
+/// A disk that forgets is found out, in whichever way it does.
+#[test]
+fn a_spill_that_was_altered_is_an_error() {
+    let alter: [fn(&mut Vec<u8>); 3] = [
+        |bytes| {
+            let middle = bytes.len() / 2;
+            bytes[middle] ^= 1;
+        },
+        |bytes| *bytes.last_mut().unwrap() ^= 0x80,
+        |bytes| bytes.truncate(bytes.len() / 2),
+    ];
+    for (nth, alter) in alter.into_iter().enumerate() {
+        for guest in ["echo-global", "exact-dedup"] {
+            let bench = Bench::with_rows(2_000);
+            let spill = bench.path("run-0/spill/docs");
+            let steps = use_step("global", guest, "") + "[run]\nbatch_rows = 100\n";
+            let case = bench.pipeline(straight(&steps)).listen(move |event| {
+                if let Event::Loaded { .. } = event {
+                    let files: Vec<_> = std::fs::read_dir(&spill).unwrap().map(|entry| entry.unwrap().path()).collect();
+                    assert_eq!(files.len(), 1);
+                    let mut bytes = std::fs::read(&files[0]).unwrap();
+                    alter(&mut bytes);
+                    std::fs::write(&files[0], bytes).unwrap();
+                }
+            });
+            let error = case.error();
+            assert_eq!((error.class, error.place.step.as_deref()), (Class::System, Some("global")), "{nth}: {error}");
+            assert!(error.message.starts_with("cannot read rows between stages: "), "{nth}: {error}");
+            assert!(!bench.path("out.jsonl").exists());
+        }
+    }
+}
+
+#[test]
+fn places_that_cannot_be_written_are_refused_before_the_run() {
+    let bench = Bench::with_rows(3);
+    let echo = use_step("echo", "echo", "");
+    let before = bench.bytes("docs.jsonl");
+    let refused = |pipeline: String, says: &str| {
+        let error = bench.pipeline(pipeline).overwrite().error();
+        assert!(error.message.contains(says), "{error}");
+        assert_eq!(error.class, Class::Pipeline, "{error}");
+        assert_eq!(error.place.stage, None, "{error}");
+    };
+    // Planning sees that two paths are one; that two files are one, only the system knows.
+    std::os::unix::fs::symlink(bench.path("docs.jsonl"), bench.path("alias.jsonl")).unwrap();
+    std::os::unix::fs::symlink(bench.path(""), bench.path("here")).unwrap();
+    refused(straight(&echo).replace("out.jsonl", "alias.jsonl"), "is a file of input `docs`");
+    let two = wired(&["docs"], &[("one", ""), ("two", "")], &echo);
+    refused(two.replace("two.jsonl", "here/one.jsonl"), "is written by output `one` too");
+    bench.put("file", "");
+    refused(straight(&echo).replace("out.jsonl", "file/out.jsonl"), "file");
+    std::fs::create_dir(bench.path("run-3")).unwrap();
+    bench.put("run-3/something", "");
+    let error = bench.pipeline(straight(&echo)).error();
+    assert!(error.message.ends_with("run-3` is not empty"), "{error}");
+    assert_eq!(bench.bytes("docs.jsonl"), before);
+    assert!(!bench.path("out.jsonl").exists());
+}
+
+/// What a step does not read, it cannot bend: JSON of any shape stays what it was, through every kind of step and spill.
+#[test]
+fn ragged_json_is_carried_unchanged() {
+    let bench = Bench::new();
+    let ragged = [json!({"a": [1, "x", null]}), json!(7), json!("text"), Value::Null, json!([{}, []])];
+    bench.put(
+        "docs.jsonl",
+        lines(
+            ragged
+                .iter()
+                .enumerate()
+                .map(|(id, meta)| json!({"id": id, "text": format!("t {id}"), "tags": ["x"], "meta": meta})),
+        ),
+    );
+    let pipeline = straight(&of_all_sorts("")).replace("\"docs.jsonl\"", "\"docs.jsonl\"\ntypes = { meta = \"json\" }");
+    bench.pipeline(pipeline).report();
+    let kept: Vec<Value> = [0, 1, 2, 4].map(|id: usize| ragged[id].clone()).to_vec();
+    assert_eq!(bench.column("out.jsonl", "meta"), kept);
+}
+
+#[test]
+fn rows_without_a_column_are_rows() {
+    let bench = Bench::new();
+    bench.put("docs.jsonl", "{}\n{}\n{}\n");
+    let steps = use_step("echo", "echo", "replicas = 2")
+        + &use_step("global", "echo-global", "")
+        + &use_step("b", "ballast", "config = { mib = 1 }");
+    let report = bench.pipeline(straight(&steps)).report();
+    assert_eq!(report.outputs["out"].rows, 3);
+    assert_eq!(bench.bytes("out.jsonl"), b"{}\n{}\n{}\n");
+}
+
+#[test]
+fn an_instance_that_does_not_fit_its_limit_is_an_error() {
+    let bench = Bench::with_rows(3);
+    let error = bench.pipeline(straight(&use_step("echo", "echo", "limits = { memory = \"64KiB\" }"))).error();
+    assert_eq!(error.class, Class::Limit, "{error}");
+    assert!(error.message.starts_with("bytes of linear memory: 0 are in use and "), "{error}");
+    assert!(error.help.as_ref().unwrap().contains("limits.memory = "), "{error}");
 }

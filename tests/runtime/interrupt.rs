@@ -136,3 +136,34 @@ fn a_compiler_that_fails_is_an_error_with_its_words() {
     assert_eq!(error.class, Class::System);
     assert!(error.message.starts_with("cannot start the compiler `/nowhere/compiler`: "), "{error}");
 }
+
+/// A step fails while another is in a call that would take an hour: neither the failure nor its place waits for that.
+#[test]
+fn a_failure_does_not_wait_for_who_works_on() {
+    let bench = Bench::with_rows(100);
+    let step = |name: &str, config: &str, rest: &str| {
+        let limits = "limits = { time = \"1h\", open = \"1h\" }";
+        format!("[[steps]]\nname = \"{name}\"\nuse = \"guests/hostile.wasm\"\nconfig = {config}\n{limits}\n{rest}\n")
+    };
+    let looping = "{ misdeed = \"loop-process\", on_text = \"row 5\" }";
+    let failing = "{ misdeed = \"trap\", on_text = \"row 2\" }";
+    let opening = step("opening", "{ misdeed = \"loop-open\" }", "");
+    let failing_open = step("failing", "{ misdeed = \"trap-open\" }", "");
+    for (steps, batch) in [
+        (step("looping", looping, "") + &step("failing", failing, ""), Some(3)),
+        (step("looping", looping, "") + &step("failing", failing, "replicas = 3"), Some(3)),
+        (step("looping", looping, "replicas = 2") + &step("failing", failing, "replicas = 2"), Some(3)),
+        (opening.clone() + &failing_open, None),
+        (failing_open.clone() + &opening, None),
+    ] {
+        for load in [Load::Staged, Load::Eager] {
+            let began = Instant::now();
+            let pipeline = straight(&format!("{steps}[run]\nbatch_rows = 1\n"));
+            let error = bench.pipeline(&pipeline).load(load).error();
+            let place = (error.place.step.as_deref(), error.place.batch, error.place.stage);
+            assert_eq!(place, (Some("failing"), batch, Some(1)), "{error}\n{pipeline}");
+            assert!(error.message.starts_with("trapped"), "{error}");
+            assert!(began.elapsed() < PROMPT, "it took {:?} to fail:\n{pipeline}", began.elapsed());
+        }
+    }
+}

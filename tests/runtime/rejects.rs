@@ -161,3 +161,39 @@ fn rejects_outlive_a_run_that_fails() {
     assert_eq!(json!(kept[0]["row"]["id"]), json!(1));
     assert!(kept.len() > 40, "{} rows were rejected before the last batch", kept.len());
 }
+
+/// A row's origin goes with it through appended inputs, repeats, two global steps and the files between stages.
+#[test]
+fn a_row_is_told_by_its_line_however_far_it_came() {
+    let bench = Bench::new();
+    let row = |id: i64| json!({"id": id, "text": format!("text {}", id % 6), "tags": ["x", "y"]});
+    bench.put("a.jsonl", lines((0..4).map(row)));
+    bench.put("b.jsonl", lines((4..9).map(row)));
+    let pipeline = format!(
+        r#"
+        callboard = 1
+        [inputs.a]
+        path = "a.jsonl"
+        [inputs.b]
+        path = "b.jsonl"
+        [[steps]]
+        use = "guests/exact-dedup.wasm"
+        from = ["b", "a"]
+        [[steps]]
+        use = "guests/explode.wasm"
+        config = {{ column = "tags" }}
+        [[steps]]
+        use = "guests/echo-global.wasm"
+        {}
+        [outputs.out]
+        path = "out.jsonl"
+        "#,
+        odd("on_error = \"reject\"")
+    );
+    let ended = bench.pipeline(pipeline).end();
+    let kept = rejected(&ended.run_folder);
+    ended.report();
+    let told: Vec<Value> = kept.iter().map(|line| json!([line["input"], line["line"], line["row"]["id"]])).collect();
+    let expected = [("b", 1, 4), ("b", 2, 5), ("b", 3, 6), ("b", 4, 7), ("b", 5, 8), ("a", 4, 3)];
+    assert_eq!(told, expected.map(|(input, line, id)| json!([input, line, id])));
+}
