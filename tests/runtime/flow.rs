@@ -148,9 +148,19 @@ fn a_global_step_has_several_inputs() {
     let report = bench.pipeline(wired(&["docs", "other"], &[("out", "")], &steps)).report();
     assert_eq!(bench.bytes("out.jsonl"), bench.bytes("docs.jsonl").repeat(2));
     assert_eq!(step(&report, "join").rows_in, 200);
+    // Each input is read by a reader of its own, whatever it is appended of.
+    bench.put_rows("other.jsonl", 7);
+    let of = |config: &str| {
+        let from = "from = { left = \"docs\", right = [\"other\", \"docs\"] }";
+        use_step("join", "echo-global", &format!("{from}\n{config}")) + "[run]\nbatch_rows = 9\n"
+    };
+    let new = of("config = { new_rows = true }");
+    let report = bench.pipeline(wired(&["docs", "other"], &[("out", "")], &new)).overwrite().report();
+    let (docs, other) = (bench.bytes("docs.jsonl"), bench.bytes("other.jsonl"));
+    assert_eq!(bench.bytes("out.jsonl"), [docs.clone(), other, docs].concat());
+    assert_eq!((step(&report, "join").rows_in, step(&report, "join").rows_created), (100, 207));
     // A step that reads one input says so, when it is given two.
-    let steps = use_step("join", "echo-global", "from = { left = \"docs\", right = \"other\" }");
-    let error = bench.pipeline(wired(&["docs", "other"], &[("out", "")], &steps)).overwrite().error();
+    let error = bench.pipeline(wired(&["docs", "other"], &[("out", "")], &of(""))).overwrite().error();
     assert!(error.message.contains("input"), "{error}");
     assert_eq!(error.place.step.as_deref(), Some("join"));
 }

@@ -6,7 +6,8 @@ use callboard_sdk::prelude::*;
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
-    /// Whether rows are new (`write`), and not those of the input with other columns (`keep`).
+    /// Whether rows are new (`write`), and not those of the input with other columns (`keep`). New rows come from all inputs,
+    /// one after the other, which have the same columns.
     #[serde(default)]
     new_rows: bool,
 }
@@ -18,17 +19,22 @@ impl Global for Echo {
     type Config = Config;
 
     fn bind(config: Config, inputs: &[Schema]) -> Result<BoundGlobal> {
-        let input = Schema::only(inputs)?;
-        let columns = input.fields().iter().map(|field| input.any(field)).collect::<Result<Vec<_>>>()?;
-        let shape = Shape::new().reads_all(&columns).writes_all(&columns);
+        if !config.new_rows {
+            Schema::only(inputs)?;
+        }
+        let handles = |input: &Schema| input.fields().iter().map(|field| input.any(field)).collect::<Result<Vec<_>>>();
+        let columns = inputs.iter().map(handles).collect::<Result<Vec<_>>>()?;
+        let shape = Shape::new().reads_all(columns.iter().flatten()).writes_all(&columns[0]);
         Ok(shape.run(move |inputs, output| {
-            for mut batch in inputs[0].batches() {
-                let rows: Vec<u64> = (batch.first_row()..batch.first_row() + batch.rows() as u64).collect();
-                let columns = columns.iter().map(|column| batch.move_out(column)).collect::<Result<Vec<_>>>()?;
-                if config.new_rows {
-                    output.write(columns)?;
-                } else {
-                    output.keep_with(&rows, columns)?;
+            for (input, columns) in inputs.iter_mut().zip(&columns) {
+                for mut batch in input.batches() {
+                    let rows: Vec<u64> = (batch.first_row()..batch.first_row() + batch.rows() as u64).collect();
+                    let columns = columns.iter().map(|column| batch.move_out(column)).collect::<Result<Vec<_>>>()?;
+                    if config.new_rows {
+                        output.write(columns)?;
+                    } else {
+                        output.keep_with(&rows, columns)?;
+                    }
                 }
             }
             Ok(())
@@ -51,5 +57,7 @@ mod tests {
             let outcome = testing::global::<Echo>(config, [rows.clone()]).unwrap();
             assert_eq!(json!(outcome.rows), rows);
         }
+        let twice = testing::global::<Echo>(json!({"new_rows": true}), [rows.clone(), rows.clone()]).unwrap();
+        assert_eq!(twice.rows.len(), 6);
     }
 }
