@@ -10,8 +10,10 @@ const PIPELINE: &str = "examples/01-curate/curate.toml";
 /// Runs the example with these arguments; its exit code becomes ours.
 pub(crate) fn run(root: &Path, arguments: &[String]) -> Result<ExitCode> {
     guests::build(root)?;
-    eprintln!("demo: cargo build --release --package callboard");
-    command::run(check::cargo(root).args(["build", "--release", "--package", "callboard"]))?;
+    // All targets, as the tests build them: for the binary alone, cargo would choose other features of shared
+    // dependencies, and build wasmtime once more.
+    eprintln!("demo: cargo build --release --workspace --all-targets");
+    command::run(check::cargo(root).args(["build", "--release", "--workspace", "--all-targets"]))?;
     let program = check::target_dir(root).join("release/callboard");
     let shown = program.strip_prefix(root).unwrap_or(&program).display();
     eprintln!("demo: {shown} run {PIPELINE} --overwrite {}", arguments.join(" "));
