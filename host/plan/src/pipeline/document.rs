@@ -1,5 +1,8 @@
 //! TOML or JSON text as one tree whose every value knows its place.
 
+use std::collections::BTreeMap;
+use std::ops::Range;
+
 use serde_json::{Map, Number, Value};
 use toml::de::{DeTable, DeValue};
 
@@ -58,6 +61,23 @@ impl Node {
         match &mut self.data {
             Data::Table(entries) => entries.iter_mut().find(|e| e.key == key).map(|e| &mut e.value),
             _ => None,
+        }
+    }
+
+    /// Adds where each value below this one stands, key and all, by its JSON pointer behind `pointer`.
+    pub(crate) fn places(&self, pointer: &str, places: &mut BTreeMap<String, Range<usize>>) {
+        let below = |key: &str| format!("{pointer}/{}", key.replace('~', "~0").replace('/', "~1"));
+        match &self.data {
+            Data::Table(entries) => entries.iter().for_each(|Entry { key, key_at, value }| {
+                let whole = key_at.clone().zip(value.at.clone()).map(|(key, value)| key.start..value.end.max(key.end));
+                places.extend(whole.map(|at| (below(key), at)));
+                value.places(&below(key), places);
+            }),
+            Data::List(items) => items.iter().enumerate().for_each(|(nth, item)| {
+                places.extend(item.at.clone().map(|at| (below(&nth.to_string()), at)));
+                item.places(&below(&nth.to_string()), places);
+            }),
+            _ => {}
         }
     }
 
