@@ -52,7 +52,7 @@ impl Cache {
     pub(crate) fn new(folder: &Path, command: CompileCommand) -> Result<Cache, RunError> {
         let mut builder = DirBuilder::new();
         builder.recursive(true).mode(0o700);
-        let unusable = |error| RunError::system("use the cache", folder, &error);
+        let unusable = |error| RunError::system("use the cache", folder, &error).help("name another: CALLBOARD_CACHE=DIR");
         builder.create(folder).map_err(unusable)?;
         if folder.metadata().map_err(unusable)?.mode() & 0o022 != 0 {
             let message =

@@ -18,6 +18,10 @@ pub(crate) fn run(arguments: &RunArguments) -> Result<ExitCode, Failure> {
     if let Some(folder) = &arguments.outputs_to {
         divert(&mut plan, folder)?;
     }
+    if let Some(folder) = arguments.report.as_ref().and_then(|path| path.parent()).filter(|path| !path.as_os_str().is_empty()) {
+        // Sooner than at the end of a long run.
+        folder.read_dir().map_err(|error| Failure::system("open the folder of the report", &error))?;
+    }
     let detail = match (arguments.quiet, arguments.verbose) {
         (true, _) => Detail::Errors,
         (_, true) => Detail::All,

@@ -144,12 +144,12 @@ fn reasons(
     sorted.sort_by_key(|(reason, rows)| (std::cmp::Reverse(**rows), reason.as_str()));
     let shown = sorted.iter().take(REASONS).map(|(reason, rows)| {
         let reason = if reason.is_empty() { "no reason given" } else { reason };
-        format!("{reason} {}", count(**rows))
+        format!("{} {reason}", count(**rows))
     });
     let mut shown: Vec<String> = shown.collect();
     if sorted.len() > REASONS {
         let rest: u64 = sorted[REASONS..].iter().map(|(_, rows)| **rows).sum();
-        shown.push(format!("{} more reasons {}", sorted.len() - REASONS, count(rest)));
+        shown.push(format!("{} for {} more reasons", count(rest), sorted.len() - REASONS));
     }
     if !shown.is_empty() {
         facts.push((key.to_owned(), format!("{step}: {}", shown.join(", "))));

@@ -107,10 +107,24 @@ pub(crate) fn parse_toml(text: &str, findings: &mut Findings) -> Option<Node> {
     let (table, errors) = DeTable::parse_recoverable(text);
     for error in &errors {
         let message = error.message().lines().collect::<Vec<_>>().join(", ");
-        findings.add(&error.span(), message);
+        match error.span().and_then(|at| text.get(at)).filter(|word| is_bare(word)) {
+            Some(word) => {
+                let help = format!("text stands in quotes: \"{word}\"");
+                findings.add_with_help(&error.span(), format!("`{word}` is no value"), help);
+            }
+            None => findings.add(&error.span(), message),
+        }
+    }
+    if !errors.is_empty() {
+        return None;
     }
     let root = toml_table(table.get_ref(), Some(0..0), findings);
     findings.is_empty().then_some(root)
+}
+
+/// Whether it looks like text whose quotes were forgotten.
+fn is_bare(word: &str) -> bool {
+    word.starts_with(|c: char| c.is_alphabetic()) && word.chars().all(|c| c.is_alphanumeric() || "_-./".contains(c))
 }
 
 fn toml_table(table: &DeTable<'_>, at: At, findings: &mut Findings) -> Node {

@@ -56,6 +56,10 @@ fn nearest_place(places: &BTreeMap<String, Range<usize>>, pointer: &str) -> At {
 }
 
 fn read(sets: &[String], findings: &mut Findings) -> Option<Pipeline> {
+    if findings.source.text.trim().is_empty() {
+        findings.add(&None, "the pipeline is empty");
+        return None;
+    }
     let mut root = document::parse(findings)?;
     if !read::is_of_this_format(&root, findings) {
         return None;

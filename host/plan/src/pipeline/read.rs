@@ -276,10 +276,10 @@ fn default_run() -> Run {
     Run { load_groups: LoadGroups::Lists(Vec::new()), seed: 0, batch: BatchSize::default() }
 }
 
-/// What a step is called by default: the file's name without folder and `.wasm`.
+/// What a step is called by default: the file's name without folder and extension.
 pub(crate) fn stem(uses: &str) -> &str {
     let file = uses.rsplit(['/', '\\']).next().unwrap_or(uses);
-    file.strip_suffix(".wasm").unwrap_or(file)
+    file.rsplit_once('.').map_or(file, |(stem, _)| stem)
 }
 
 /// What a pipeline is called by default: its file's name, in letters that a folder can have.

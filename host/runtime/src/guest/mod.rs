@@ -129,11 +129,15 @@ impl Loaded {
         let (pre, kind) = (&self.pre, self.kind);
         let made = drive(&runtime, &mut store, terms, Call::Start, async |store| {
             let instance = pre.instantiate_async(&mut *store).await?;
-            Ok(match kind {
-                Kind::Transform => Exports::Transform(transform::GuestIndices::new(pre)?.load(&mut *store, &instance)?),
-                Kind::Global => Exports::Global(global::GuestIndices::new(pre)?.load(&mut *store, &instance)?),
-                Kind::Source => Exports::Source(source::GuestIndices::new(pre)?.load(&mut *store, &instance)?),
-            })
+            let exports = match kind {
+                Kind::Transform => transform::GuestIndices::new(pre)
+                    .and_then(|at| Ok(Exports::Transform(at.load(&mut *store, &instance)?))),
+                Kind::Global => global::GuestIndices::new(pre)
+                    .and_then(|at| Ok(Exports::Global(at.load(&mut *store, &instance)?))),
+                Kind::Source => source::GuestIndices::new(pre)
+                    .and_then(|at| Ok(Exports::Source(at.load(&mut *store, &instance)?))),
+            };
+            exports.map_err(|error| Fault::Contract(format!("it is no whole step: {error:#}")).into())
         });
         Ok(Instance { exports: made?, store, runtime, terms: terms.clone(), busy: Duration::ZERO })
     }
