@@ -17,7 +17,10 @@ static VARYING: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
         (r"(?m)^(stage \d+ ended after) .*? +\(", "$1 [time]   ("),
         (r"\([\d.]+ (B|KiB|MiB|GiB) in memory\)", "([size] in memory)"),
         // The report's table: rows per second, time, memory; its heads stand as wide as they need to.
-        (r"(?m)^( \d+  .*| {5,}.*?) +([\d.]+( [kMG])?|–) +[\d.]+ m?s +[\d.]+ (B|KiB|MiB|GiB) +", "$1  [rate]  [time]  [size]  "),
+        (
+            r"(?m)^( [ \d].*?) +([\d.]+( [kMG])?|–) +[\d.]+ m?s +[\d.]+ (B|KiB|MiB|GiB) +",
+            "$1  [rate]  [time]  [size]  ",
+        ),
         (r"rows/s +time +peak mem +", "rows/s  time  peak mem  "),
         // What stands below it.
         (r"finished in [\d.]+ m?s", "finished in [time]"),

@@ -28,26 +28,32 @@ pub(crate) struct Said {
 }
 
 impl Stage {
-    /// A copy of a case's folder.
-    pub(crate) fn set(case: &Path) -> Stage {
+    /// An empty folder, with `../guests` and `../data` beside it.
+    pub(crate) fn empty() -> Stage {
         let scratch = Path::new(env!("CARGO_TARGET_TMPDIR"));
         let root = tempfile::Builder::new().prefix("cli-").tempdir_in(scratch).unwrap();
         symlink(repository("target/guests").canonicalize().unwrap(), root.path().join("guests")).unwrap();
         symlink(repository("tests/cli/data").canonicalize().unwrap(), root.path().join("data")).unwrap();
         let folder = root.path().join("case");
         fs::create_dir(&folder).unwrap();
+        Stage { folder: folder.canonicalize().unwrap(), _root: root }
+    }
+
+    /// A copy of a case's folder.
+    pub(crate) fn set(case: &Path) -> Stage {
+        let stage = Stage::empty();
         for entry in fs::read_dir(case).unwrap() {
             let entry = entry.unwrap();
             if entry.file_name() == "console.txt" {
                 continue;
             }
-            let to = folder.join(entry.file_name());
+            let to = stage.folder.join(entry.file_name());
             fs::copy(entry.path(), &to).unwrap();
             if to.extension().is_some_and(|extension| extension == "wat") {
                 fs::write(to.with_extension("wasm"), wat::parse_file(&to).unwrap()).unwrap();
             }
         }
-        Stage { folder: folder.canonicalize().unwrap(), _root: root }
+        stage
     }
 
     /// Every file of the folder and what is in it, save what lies in `.callboard/`; links by where they point.

@@ -40,6 +40,10 @@ pub(crate) struct PipelineArguments {
     pub(crate) set: Vec<String>,
 }
 
+fn rows(text: &str) -> Result<u64, &'static str> {
+    text.parse().map_err(|_| "expected a number of rows, such as 1000")
+}
+
 /// When components are in memory.
 #[derive(Clone, Copy, Debug, Default, ValueEnum)]
 pub(crate) enum LoadArgument {
@@ -73,7 +77,7 @@ pub(crate) struct RunArguments {
     #[arg(long, value_name = "DIR")]
     pub(crate) run_dir: Option<PathBuf>,
     /// Read at most so many rows of each input
-    #[arg(long, value_name = "ROWS")]
+    #[arg(long, value_name = "ROWS", value_parser = rows)]
     pub(crate) limit: Option<u64>,
     /// Replace outputs that exist
     #[arg(long)]
@@ -126,7 +130,7 @@ pub(crate) struct CompareArguments {
     #[command(flatten)]
     pub(crate) pipeline: PipelineArguments,
     /// Read at most so many rows of each input
-    #[arg(long, value_name = "ROWS")]
+    #[arg(long, value_name = "ROWS", value_parser = rows)]
     pub(crate) limit: Option<u64>,
     /// Write both reports as JSON to a file
     #[arg(long, value_name = "FILE")]

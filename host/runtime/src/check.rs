@@ -120,7 +120,17 @@ impl Checked {
             let ways = (0..step.ports.len()).map(|port| self.way(plan, name, port, &step.ports[port].feeds));
             let ways = ways.collect::<Result<Vec<_>, _>>().map_err(|error| error.in_step(name))?;
             let inputs: Vec<SchemaRef> = ways.iter().map(|way| way.schema.clone()).collect();
-            let bound = declare(run, step, &inputs).map_err(|error| error.in_step(name))?;
+            let bound = declare(run, step, &inputs).map_err(|error| {
+                let error = error.in_step(name);
+                let rowless = step.ports.iter().flat_map(|port| &port.feeds).find(|feed| self.knows_no_columns(feed));
+                match rowless {
+                    Some(input) => error.help(format!(
+                        "no row of `{input}` tells its columns; say them under `[inputs.{input}]`: \
+                         types = {{ text = \"string\" }}"
+                    )),
+                    None => error,
+                }
+            })?;
             self.schemas.insert(name.clone(), bound.output.clone());
             self.bounds.insert(name.clone(), Arc::new(bound));
             self.ways.insert(name.clone(), ways);
@@ -135,6 +145,10 @@ impl Checked {
             self.ways.insert(output.name.clone(), vec![way]);
         }
         Ok(self)
+    }
+
+    fn knows_no_columns(&self, input: &str) -> bool {
+        self.inputs.get(input).is_some_and(|input| input.dataset.schema().fields().is_empty())
     }
 
     fn way(&self, plan: &Plan, node: &str, port: usize, feeds: &[String]) -> Result<Way, RunError> {

@@ -242,7 +242,7 @@ fn suggestion(limit: &LimitExceeded) -> String {
 fn trap_message(trap: &str, said: &Option<String>) -> String {
     match said {
         Some(said) => format!("trapped: {said}"),
-        None => format!("trapped: {trap}"),
+        None => format!("trapped: {}", trap.trim_start_matches("wasm trap: ")),
     }
 }
 

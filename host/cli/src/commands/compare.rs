@@ -34,7 +34,12 @@ pub(crate) fn compare(arguments: &CompareArguments) -> Result<ExitCode, Failure>
     print(&comparison::table(&staged, &eager))
 }
 
-fn one(arguments: &CompareArguments, load: &str, scratch: &Path, cancel: &CancellationToken) -> Result<Report, Failure> {
+fn one(
+    arguments: &CompareArguments,
+    load: &str,
+    scratch: &Path,
+    cancel: &CancellationToken,
+) -> Result<Report, Failure> {
     let folder = scratch.join(load);
     std::fs::create_dir(&folder).map_err(|error| Failure::system("make a temporary folder", &error))?;
     let report = folder.join("report.json");

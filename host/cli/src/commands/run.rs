@@ -18,9 +18,12 @@ pub(crate) fn run(arguments: &RunArguments) -> Result<ExitCode, Failure> {
     if let Some(folder) = &arguments.outputs_to {
         divert(&mut plan, folder)?;
     }
-    if let Some(folder) = arguments.report.as_ref().and_then(|path| path.parent()).filter(|path| !path.as_os_str().is_empty()) {
+    if let Some(folder) =
+        arguments.report.as_ref().and_then(|path| path.parent()).filter(|path| !path.as_os_str().is_empty())
+    {
         // Sooner than at the end of a long run.
-        folder.read_dir().map_err(|error| Failure::system("open the folder of the report", &error))?;
+        let doing = format!("open the report's folder `{}`", folder.display());
+        folder.read_dir().map_err(|error| Failure::system(&doing, &error))?;
     }
     let detail = match (arguments.quiet, arguments.verbose) {
         (true, _) => Detail::Errors,
@@ -40,7 +43,13 @@ pub(crate) fn run(arguments: &RunArguments) -> Result<ExitCode, Failure> {
     progress.finish();
     let written = arguments.report.as_ref().map_or(Ok(()), |path| write_report(&done, path));
     let shown = match done.failure {
-        Some(error) => return Err(Failure::of(error, &pipeline)),
+        Some(mut error) => {
+            if std::fs::metadata(&done.rejects.path).is_ok_and(|file| file.len() > 0) {
+                let note = format!("the rows rejected until then are in {}", done.rejects.path);
+                error.help = Some(error.help.map_or(note.clone(), |help| format!("{help}\n{note}")));
+            }
+            return Err(Failure::of(error, &pipeline));
+        }
         None if arguments.quiet => Ok(ExitCode::SUCCESS),
         None => print(&report::table(&done)),
     };

@@ -53,9 +53,12 @@ pub(crate) fn error(problem: &Problem, source: Option<&Source>, colour: bool) ->
     // Lines are left to the terminal to wrap: whoever searches a log for a message finds it whole.
     let handler = GraphicalReportHandler::new_themed(theme).with_links(false).with_wrap_lines(false);
     let source = source.map(|source| NamedSource::new(&*source.name, source.text.to_string()));
+    // What components say is part of messages.
+    let message = super::harmless(&problem.message);
+    let problem = &Problem { message: message.clone(), ..problem.clone() };
     let mut text = String::new();
     match handler.render_report(&mut text, &Shown { problem, source }) {
         Ok(()) => format!("{}\n", text.trim()),
-        Err(_) => format!("error: {}\n", problem.message),
+        Err(_) => format!("error: {message}\n"),
     }
 }

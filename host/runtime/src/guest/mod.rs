@@ -37,6 +37,9 @@ pub(crate) struct Sandbox {
     running: Running,
 }
 
+/// An error's message that is longer than this is cut, bytes.
+const SAID: usize = 1_000;
+
 /// A compiled component, mapped and linked, from which instances are made. Its code is unmapped when this and all its instances are gone.
 pub(crate) struct Loaded {
     pre: InstancePre<State>,
@@ -129,14 +132,15 @@ impl Loaded {
         let (pre, kind) = (&self.pre, self.kind);
         let made = drive(&runtime, &mut store, terms, Call::Start, async |store| {
             let instance = pre.instantiate_async(&mut *store).await?;
-            let exports = match kind {
-                Kind::Transform => transform::GuestIndices::new(pre)
-                    .and_then(|at| Ok(Exports::Transform(at.load(&mut *store, &instance)?))),
-                Kind::Global => global::GuestIndices::new(pre)
-                    .and_then(|at| Ok(Exports::Global(at.load(&mut *store, &instance)?))),
-                Kind::Source => source::GuestIndices::new(pre)
-                    .and_then(|at| Ok(Exports::Source(at.load(&mut *store, &instance)?))),
-            };
+            let exports =
+                match kind {
+                    Kind::Transform => transform::GuestIndices::new(pre)
+                        .and_then(|at| Ok(Exports::Transform(at.load(&mut *store, &instance)?))),
+                    Kind::Global => global::GuestIndices::new(pre)
+                        .and_then(|at| Ok(Exports::Global(at.load(&mut *store, &instance)?))),
+                    Kind::Source => source::GuestIndices::new(pre)
+                        .and_then(|at| Ok(Exports::Source(at.load(&mut *store, &instance)?))),
+                };
             exports.map_err(|error| Fault::Contract(format!("it is no whole step: {error:#}")).into())
         });
         Ok(Instance { exports: made?, store, runtime, terms: terms.clone(), busy: Duration::ZERO })
@@ -196,7 +200,13 @@ impl From<SaidError> for Fault {
             ErrorKind::Transient => SaidKind::Transient,
             ErrorKind::Failed => SaidKind::Failed,
         };
-        Fault::Said { kind, message: error.message, at: error.at }
+        let mut message = error.message;
+        if message.len() > SAID {
+            let whole = message.len();
+            message.truncate(message.floor_char_boundary(SAID));
+            message.push_str(&format!("… ({whole} bytes in all)"));
+        }
+        Fault::Said { kind, message, at: error.at }
     }
 }
 
