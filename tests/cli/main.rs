@@ -11,8 +11,8 @@
 //! after [`BOUND`] is killed, and fails its case.
 
 mod console;
+mod json;
 mod redact;
-mod report;
 mod signals;
 mod stage;
 mod terminal;

@@ -18,9 +18,9 @@ pub(crate) enum Command {
     Run(RunArguments),
     /// Show the stages of a pipeline, without opening its data
     Plan(PlanArguments),
-    /// Check a pipeline against its data and components, from the inputs to the outputs, without running it
+    /// Check a pipeline against its data and components, without running it
     Check(CheckArguments),
-    /// Run a pipeline staged and eager, each in a process of its own, and show what loading late saves
+    /// Run a pipeline staged and eager, and show what loading late saves
     Compare(CompareArguments),
     /// Print the JSON Schema of pipeline files
     Schema,
@@ -35,7 +35,7 @@ pub(crate) struct PipelineArguments {
     /// The pipeline file, TOML or JSON; `-` reads JSON from standard input
     #[arg(value_name = "FILE")]
     pub(crate) file: String,
-    /// Set a parameter or a step's configuration: params.KEY=VALUE, steps.NAME.config.KEY=VALUE
+    /// Set `params.KEY=VALUE` or `steps.NAME.config.KEY=VALUE`; can be repeated
     #[arg(long, value_name = "KEY=VALUE")]
     pub(crate) set: Vec<String>,
 }

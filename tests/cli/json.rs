@@ -1,4 +1,4 @@
-//! The report as JSON: all that programs are promised is there, and adds up.
+//! What programs read: the report has all that is promised, and adds up; the schema is JSON.
 
 use std::fs;
 
@@ -72,4 +72,13 @@ fn a_run_that_fails_writes_its_report_too() {
     let message = report["error"]["message"].as_str().unwrap();
     assert!(said.stderr.contains(message), "{message} is not in {}", said.stderr);
     assert_eq!(report["outputs"], serde_json::json!({}));
+}
+
+#[test]
+fn the_schema_that_is_printed_is_the_one_that_pipelines_are_held_to() {
+    let said = Stage::empty().sh("callboard schema");
+    assert_eq!(
+        serde_json::from_str::<Value>(&said.stdout).unwrap(),
+        serde_json::to_value(callboard_plan::schema()).unwrap()
+    );
 }
