@@ -36,7 +36,7 @@ fn what_matches_nothing_is_named() {
         ("none.jsonl", "`none.jsonl`: there is no such file"),
         ("*.csv", "`*.csv`: the pattern matches no file"),
         ("no/*.jsonl", "`no/*.jsonl`: the pattern matches no file"),
-        ("sub", "`sub`: is a folder, not a file"),
+        ("sub", "`sub`: this is a folder, not a file"),
     ];
     for (path, message) in cases {
         let error = bench.read(&["a.jsonl", path]).unwrap_err();

@@ -18,9 +18,9 @@ pub(crate) enum Command {
     Run(RunArguments),
     /// Show the stages of a pipeline, without opening its data
     Plan(PlanArguments),
-    /// Check a pipeline against its data and components, from the inputs to the outputs, without running it
+    /// Check a pipeline against its data and components, without running it
     Check(CheckArguments),
-    /// Run a pipeline staged and eager, each in a process of its own, and show what loading late saves
+    /// Run a pipeline staged and eager, and show what loading late saves
     Compare(CompareArguments),
     /// Print the JSON Schema of pipeline files
     Schema,
@@ -35,9 +35,13 @@ pub(crate) struct PipelineArguments {
     /// The pipeline file, TOML or JSON; `-` reads JSON from standard input
     #[arg(value_name = "FILE")]
     pub(crate) file: String,
-    /// Set a parameter or a step's configuration: params.KEY=VALUE, steps.NAME.config.KEY=VALUE
+    /// Set `params.KEY=VALUE` or `steps.NAME.config.KEY=VALUE`; can be repeated
     #[arg(long, value_name = "KEY=VALUE")]
     pub(crate) set: Vec<String>,
+}
+
+fn rows(text: &str) -> Result<u64, &'static str> {
+    text.parse().map_err(|_| "expected a number of rows, such as 1000")
 }
 
 /// When components are in memory.
@@ -73,7 +77,7 @@ pub(crate) struct RunArguments {
     #[arg(long, value_name = "DIR")]
     pub(crate) run_dir: Option<PathBuf>,
     /// Read at most so many rows of each input
-    #[arg(long, value_name = "ROWS")]
+    #[arg(long, value_name = "ROWS", value_parser = rows)]
     pub(crate) limit: Option<u64>,
     /// Replace outputs that exist
     #[arg(long)]
@@ -126,7 +130,7 @@ pub(crate) struct CompareArguments {
     #[command(flatten)]
     pub(crate) pipeline: PipelineArguments,
     /// Read at most so many rows of each input
-    #[arg(long, value_name = "ROWS")]
+    #[arg(long, value_name = "ROWS", value_parser = rows)]
     pub(crate) limit: Option<u64>,
     /// Write both reports as JSON to a file
     #[arg(long, value_name = "FILE")]

@@ -3,7 +3,7 @@
 use std::io::IsTerminal;
 use std::process::ExitCode;
 
-use callboard_plan::Problems;
+use callboard_plan::{Pipeline, Problem, Problems, Source, Span};
 use callboard_runtime::{Class, RunError};
 
 use crate::show;
@@ -13,10 +13,10 @@ use crate::show;
 pub(crate) enum Failure {
     /// The pipeline file is wrong.
     Problems(Box<Problems>),
-    /// The run, or its preparation, went wrong.
-    Run(RunError),
-    /// Something around it did.
-    Other(Class, String),
+    /// The run, or its preparation, went wrong; with the place in the pipeline file that it is about.
+    Run(Box<RunError>, Option<(Source, Span)>),
+    /// Something around it did; with the mend.
+    Other(Class, String, Option<String>),
 }
 
 impl From<Problems> for Failure {
@@ -25,30 +25,63 @@ impl From<Problems> for Failure {
     }
 }
 
-impl From<RunError> for Failure {
-    fn from(error: RunError) -> Failure {
-        Failure::Run(error)
-    }
-}
-
 impl Failure {
+    /// A failure of a run of this pipeline. Where the file can mend it, its place there is shown.
+    pub(crate) fn of(error: RunError, pipeline: &Pipeline) -> Failure {
+        let place = &error.place;
+        let node = match error.class {
+            Class::Pipeline => place.step.as_ref().or(place.input.as_ref()).or(place.output.as_ref()),
+            Class::Data | Class::Limit => place.step.as_ref(),
+            Class::System | Class::Interrupted | Class::Bug => None,
+        };
+        let at = node.and_then(|node| pipeline.place_of(node, place.config.as_deref()));
+        let at = at.map(|at| (pipeline.source.clone(), at));
+        Failure::Run(Box::new(error), at)
+    }
+
+    /// What no line of the pipeline file is to blame for.
+    pub(crate) fn other(class: Class, message: impl Into<String>) -> Failure {
+        Failure::Other(class, message.into(), None)
+    }
+
     /// What the system refused.
     pub(crate) fn system(doing: &str, error: &std::io::Error) -> Failure {
-        Failure::Other(Class::System, format!("cannot {doing}: {error}"))
+        Failure::other(Class::System, format!("cannot {doing}: {}", plain(error)))
+    }
+
+    /// With the mend.
+    pub(crate) fn help(self, text: impl Into<String>) -> Failure {
+        match self {
+            Failure::Other(class, message, _) => Failure::Other(class, message, Some(text.into())),
+            other => other,
+        }
     }
 
     /// Says it on standard error.
     #[expect(clippy::print_stderr, reason = "errors are shown here")]
     pub(crate) fn report(self) -> ExitCode {
-        let colour = std::io::stderr().is_terminal();
-        let (class, text) = match &self {
-            Failure::Problems(problems) => (Class::Pipeline, show::problems::render(problems, colour)),
-            Failure::Run(error) => (error.class, show::problems::error(&error.to_string(), error.help.as_deref())),
-            Failure::Other(class, message) => (*class, show::problems::error(message, None)),
+        let no_colour = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+        let colour = std::io::stderr().is_terminal() && !no_colour;
+        let (class, text) = match self {
+            Failure::Problems(problems) => (Class::Pipeline, show::problems::problems(&problems, colour)),
+            Failure::Run(error, place) => {
+                let (source, at) = place.unzip();
+                let problem = Problem { message: error.to_string(), at, help: error.help };
+                (error.class, show::problems::error(&problem, source.as_ref(), colour))
+            }
+            Failure::Other(class, message, help) => {
+                (class, show::problems::error(&Problem { message, at: None, help }, None, colour))
+            }
         };
-        eprintln!("{}", text.trim_end());
+        eprint!("{text}");
         code(class)
     }
+}
+
+/// The system's words without the number that Rust appends.
+pub(crate) fn plain(error: &std::io::Error) -> String {
+    let text = error.to_string();
+    text.split(" (os error").next().unwrap_or(&text).to_owned()
 }
 
 /// The exit code of each class of failures.

@@ -8,10 +8,12 @@ use callboard_runtime::{CancellationToken, Class, CompileCommand, Components, Ob
 
 use crate::arguments::PipelineArguments;
 use crate::bundled::BUNDLED;
-use crate::exit::Failure;
+use crate::exit::{Failure, plain};
 
 /// A pipeline that is planned.
 pub(crate) struct Planned {
+    /// As the file has it, for the places of what goes wrong.
+    pub(crate) pipeline: Pipeline,
     pub(crate) plan: Plan,
     pub(crate) components: Components,
     /// The folder that its paths start from.
@@ -30,7 +32,7 @@ pub(crate) fn planned(arguments: &PipelineArguments, load: Load) -> Result<Plann
         }
         path => {
             let text = std::fs::read_to_string(path).map_err(|error| {
-                Failure::Other(Class::Pipeline, format!("cannot read the pipeline file `{path}`: {error}"))
+                Failure::other(Class::Pipeline, format!("cannot read the pipeline file `{path}`: {}", plain(&error)))
             })?;
             (path, text)
         }
@@ -43,11 +45,11 @@ pub(crate) fn planned(arguments: &PipelineArguments, load: Load) -> Result<Plann
     };
     let components = Components::of(&pipeline, BUNDLED, &base);
     let plan = Plan::new(&pipeline, &components.catalog, load)?;
-    Ok(Planned { plan, components, base })
+    Ok(Planned { pipeline, plan, components, base })
 }
 
 /// The settings that all commands share.
-pub(crate) fn settings(base: PathBuf, run_folder: PathBuf) -> Result<Settings, Failure> {
+pub(crate) fn settings(base: PathBuf, run_folder: PathBuf, cancel: CancellationToken) -> Result<Settings, Failure> {
     let program = std::env::current_exe().map_err(|error| Failure::system("find this program", &error))?;
     Ok(Settings {
         base,
@@ -57,8 +59,22 @@ pub(crate) fn settings(base: PathBuf, run_folder: PathBuf) -> Result<Settings, F
         overwrite: false,
         limit: None,
         observer: Observer::nobody(),
-        cancel: CancellationToken::new(),
+        cancel,
     })
+}
+
+/// A token that the first interrupt or termination cancels; the second ends the process at once.
+pub(crate) fn interruptible() -> Result<CancellationToken, Failure> {
+    let cancel = CancellationToken::new();
+    let on_signal = cancel.clone();
+    ctrlc::set_handler(move || {
+        if on_signal.is_cancelled() {
+            std::process::exit(130);
+        }
+        on_signal.cancel();
+    })
+    .map_err(|error| Failure::other(Class::System, format!("cannot listen for signals: {error}")))?;
+    Ok(cancel)
 }
 
 /// Where compiled components are kept: `$CALLBOARD_CACHE`, or `callboard` in the user's cache folder.

@@ -73,7 +73,7 @@ impl IoError {
 
     /// The system's error, after what was being done (`cannot open`).
     pub(crate) fn system(doing: &str, error: &std::io::Error) -> Self {
-        Self::new(ErrorKind::System, format!("{doing}: {error}"))
+        Self::new(ErrorKind::System, format!("{doing}: {}", plain(error)))
     }
 
     /// An error of Arrow's libraries while writing, or of rows that are too much for one batch.
@@ -140,6 +140,12 @@ impl fmt::Display for IoError {
         }
         write!(f, "{}", self.0.message)
     }
+}
+
+/// The system's words without the number that Rust appends.
+fn plain(error: &std::io::Error) -> String {
+    let text = error.to_string();
+    text.split(" (os error").next().unwrap_or(&text).to_owned()
 }
 
 /// Arrow's message without the name of its kind.

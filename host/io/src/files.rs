@@ -23,7 +23,7 @@ pub(crate) fn resolve(base: &Path, paths: &[String]) -> Result<Vec<PathBuf>, IoE
 fn matches(base: &Path, path: &str) -> Result<Vec<PathBuf>, IoError> {
     let literal = base.join(path);
     if literal.is_dir() {
-        return Err(IoError::spec("is a folder, not a file")
+        return Err(IoError::spec("this is a folder, not a file")
             .in_file(&literal)
             .with_help(format!("name its files: \"{}/*.jsonl\"", path.trim_end_matches('/'))));
     }

@@ -32,10 +32,9 @@ impl OutputSpec {
     }
 
     fn check(&self) -> Result<Format, IoError> {
-        let format = Format::of(&self.path, self.format)?;
         match self.path.is_dir() || self.path.file_name().is_none() {
-            true => Err(IoError::spec("is a folder, not a file").in_file(&self.path)),
-            false => Ok(format),
+            true => Err(IoError::spec("this is a folder, not a file").in_file(&self.path)),
+            false => Format::of(&self.path, self.format),
         }
     }
 
@@ -46,13 +45,34 @@ impl OutputSpec {
             .prefix(&format!(".{name}.partial-"))
             .permissions(Permissions::from_mode(0o666))
             .tempfile_in(folder)
-            .map_err(|error| IoError::system("cannot write into the folder", &plain(error)).in_file(folder))
+            .map_err(|error| IoError::system("cannot write into the folder", &plain(&error)).in_file(folder))
     }
 }
 
 /// The system's error without the path that `tempfile` adds: ours names the folder.
-fn plain(error: std::io::Error) -> std::io::Error {
-    error.raw_os_error().map_or_else(|| std::io::Error::from(error.kind()), std::io::Error::from_raw_os_error)
+fn plain(error: &std::io::Error) -> std::io::Error {
+    let text = error.to_string();
+    std::io::Error::new(error.kind(), text.split(" at path ").next().unwrap_or(&text))
+}
+
+/// Folders that were made for a file. Those that are empty when this is dropped go again.
+#[derive(Debug)]
+struct MadeFolders(Vec<PathBuf>);
+
+impl MadeFolders {
+    /// Makes a folder, and those above it that are missing.
+    fn make(folder: &Path) -> std::io::Result<MadeFolders> {
+        let missing = |folder: &&Path| !folder.as_os_str().is_empty() && !folder.exists();
+        let made = MadeFolders(folder.ancestors().take_while(missing).map(Path::to_owned).collect());
+        std::fs::create_dir_all(folder)?;
+        Ok(made)
+    }
+}
+
+impl Drop for MadeFolders {
+    fn drop(&mut self) {
+        self.0.iter().for_each(|folder| drop(std::fs::remove_dir(folder)));
+    }
 }
 
 /// Asks whether the output can be written, and leaves nothing behind: folders that are missing are not made.
@@ -72,7 +92,7 @@ pub fn check_writable(spec: &OutputSpec) -> Result<(), IoError> {
         };
     }
     if !folder.is_dir() {
-        return Err(IoError::spec("is a file, and cannot hold an output").in_file(folder));
+        return Err(IoError::spec("this is a file, which cannot hold an output").in_file(folder));
     }
     spec.temporary(folder).map(drop)
 }
@@ -93,6 +113,7 @@ pub fn check_schema(spec: &OutputSpec, schema: &SchemaRef) -> Result<(), IoError
 pub struct Writer {
     path: PathBuf,
     temporary: NamedTempFile,
+    made: MadeFolders,
     schema: SchemaRef,
     rows: u64,
     writer: Box<dyn RowWriter>,
@@ -106,7 +127,7 @@ impl Writer {
     pub fn create(spec: &OutputSpec, schema: SchemaRef) -> Result<Writer, IoError> {
         let format = spec.check()?;
         let folder = spec.folder();
-        std::fs::create_dir_all(folder)
+        let made = MadeFolders::make(folder)
             .map_err(|error| IoError::system("cannot make the folder", &error).in_file(folder))?;
         let temporary = spec.temporary(folder)?;
         let file = temporary.as_file().try_clone();
@@ -115,7 +136,7 @@ impl Writer {
         let writer = Sink::new(file, compression)
             .and_then(|sink| format.implementation().write(sink, &schema, &spec.path))
             .map_err(|error| error.in_file(&spec.path))?;
-        Ok(Writer { path: spec.path.clone(), temporary, schema, rows: 0, writer })
+        Ok(Writer { path: spec.path.clone(), temporary, made, schema, rows: 0, writer })
     }
 
     /// The schema it was created with.
@@ -137,12 +158,12 @@ impl Writer {
     /// # Errors
     /// A full disk and its like.
     pub fn finish(self) -> Result<Finished, IoError> {
-        let Writer { path, temporary, rows, writer, .. } = self;
+        let Writer { path, temporary, made, rows, writer, schema: _ } = self;
         let sink = writer.finish().and_then(Sink::finish);
         let file = sink.map_err(|error| error.in_file(&path))?;
         file.sync_all().map_err(|error| IoError::system("cannot write", &error).in_file(&path))?;
         let bytes = file.metadata().map_err(|error| IoError::system("cannot write", &error).in_file(&path))?.len();
-        Ok(Finished { rows, bytes, path, temporary })
+        Ok(Finished { rows, bytes, path, temporary, _made: made })
     }
 }
 
@@ -155,7 +176,9 @@ pub struct Finished {
     pub bytes: u64,
     /// Where it will appear.
     pub path: PathBuf,
+    // Before the folders: they go when they are empty.
     temporary: NamedTempFile,
+    _made: MadeFolders,
 }
 
 impl Finished {
@@ -164,7 +187,7 @@ impl Finished {
     /// # Errors
     /// The system's; the temporary is removed then.
     pub fn commit(self) -> Result<Committed, IoError> {
-        let Finished { rows, bytes, path, temporary } = self;
+        let Finished { rows, bytes, path, temporary, _made } = self;
         let fail = |error: &std::io::Error| IoError::system("cannot put the file in its place", error).in_file(&path);
         temporary.persist(&path).map_err(|error| fail(&error.error))?;
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));

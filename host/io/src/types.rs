@@ -34,6 +34,8 @@ fn timestamp() -> DataType {
 /// The column of a type as the pipeline writes it.
 fn field(column: &str, name: &str) -> Option<Field> {
     let data_type = match name {
+        // As messages and Arrow call it.
+        "utf8" => DataType::Utf8,
         "json" => return Some(json_field(column)),
         "timestamp" => timestamp(),
         _ => match name.strip_prefix("list<").and_then(|rest| rest.strip_suffix('>')) {

@@ -41,3 +41,4 @@ pub use plan::{
 pub use problem::{At, Problem, Problems, Source, Span};
 pub use scan::{ComponentFacts, Kind, ScanError, scan};
 pub use schema::schema;
+pub use spelling::nearest;

@@ -180,7 +180,7 @@ pub(crate) fn columns_of(schema: &Schema) -> String {
         return "no columns".to_owned();
     }
     let columns: Vec<_> =
-        schema.fields().iter().map(|f| format!("`{}` ({})", f.name(), display(f.data_type()))).collect();
+        schema.fields().iter().map(|f| format!("`{}` {}", f.name(), display(f.data_type()))).collect();
     columns.join(", ")
 }
 

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use arrow::datatypes::{Schema, SchemaRef};
 use callboard_io::{Dataset, Format, InputSpec, OutputSpec, check_writable};
-use callboard_plan::{Edge, Kind, Plan, PlannedOutput, PlannedStep};
+use callboard_plan::{Edge, Kind, Plan, PlannedOutput, PlannedStep, nearest};
 
 use crate::bound::{Bound, Declared, View, appended, columns_of};
 use crate::columns::{Flat, schema_of};
@@ -106,7 +106,7 @@ impl Checked {
             }
             check_writable(&spec).map_err(|error| in_output(error.into()))?;
             if spec.path.exists() && !overwrite {
-                return refused(format!("`{shown}` is there already"), "replace it: --overwrite");
+                return refused(format!("`{shown}` is there already"), "to replace it, add --overwrite");
             }
         }
         Ok(())
@@ -120,7 +120,17 @@ impl Checked {
             let ways = (0..step.ports.len()).map(|port| self.way(plan, name, port, &step.ports[port].feeds));
             let ways = ways.collect::<Result<Vec<_>, _>>().map_err(|error| error.in_step(name))?;
             let inputs: Vec<SchemaRef> = ways.iter().map(|way| way.schema.clone()).collect();
-            let bound = declare(run, step, &inputs).map_err(|error| error.in_step(name))?;
+            let bound = declare(run, step, &inputs).map_err(|error| {
+                let error = error.in_step(name);
+                let rowless = step.ports.iter().flat_map(|port| &port.feeds).find(|feed| self.knows_no_columns(feed));
+                match rowless {
+                    Some(input) => error.help(format!(
+                        "no row of `{input}` tells its columns; say them under `[inputs.{input}]`: \
+                         types = {{ text = \"string\" }}"
+                    )),
+                    None => error,
+                }
+            })?;
             self.schemas.insert(name.clone(), bound.output.clone());
             self.bounds.insert(name.clone(), Arc::new(bound));
             self.ways.insert(name.clone(), ways);
@@ -130,11 +140,15 @@ impl Checked {
             let (schema, columns) = chosen(output, &way.schema)?;
             let spec = output_spec(output, &run.base)?;
             callboard_io::check_schema(&spec, &schema)
-                .map_err(|error| RunError::from(error).in_output(&output.name))?;
+                .map_err(|error| RunError { class: Class::Pipeline, ..error.into() }.in_output(&output.name))?;
             self.outputs.insert(output.name.clone(), Output { spec, schema, columns });
             self.ways.insert(output.name.clone(), vec![way]);
         }
         Ok(self)
+    }
+
+    fn knows_no_columns(&self, input: &str) -> bool {
+        self.inputs.get(input).is_some_and(|input| input.dataset.schema().fields().is_empty())
     }
 
     fn way(&self, plan: &Plan, node: &str, port: usize, feeds: &[String]) -> Result<Way, RunError> {
@@ -200,8 +214,13 @@ fn chosen(output: &PlannedOutput, schema: &SchemaRef) -> Result<(SchemaRef, Vec<
     let mut indices = Vec::new();
     for column in columns {
         let Ok(index) = schema.index_of(&column.column) else {
-            let message = format!("there is no column `{}` here: there are {}", column.column, columns_of(schema));
-            return Err(RunError::new(Class::Pipeline, message).in_output(&output.name));
+            let message = format!("there is no column `{}`; the columns are {}", column.column, columns_of(schema));
+            let near = nearest(&column.column, schema.fields().iter().map(|field| field.name().as_str()));
+            let error = RunError::new(Class::Pipeline, message).in_output(&output.name);
+            return Err(match near {
+                Some(near) => error.help(format!("did you mean `{near}`?")),
+                None => error,
+            });
         };
         fields.push(schema.field(index).clone().with_name(&column.name));
         indices.push(index);

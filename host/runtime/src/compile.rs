@@ -3,10 +3,12 @@
 use std::fs::{DirBuilder, File};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use rustix::process::Signal;
 use sha2::{Digest, Sha256};
 use tokio_util::sync::CancellationToken;
 
@@ -52,7 +54,8 @@ impl Cache {
     pub(crate) fn new(folder: &Path, command: CompileCommand) -> Result<Cache, RunError> {
         let mut builder = DirBuilder::new();
         builder.recursive(true).mode(0o700);
-        let unusable = |error| RunError::system("use the cache", folder, &error);
+        let unusable =
+            |error| RunError::system("use the cache", folder, &error).help("name another: CALLBOARD_CACHE=DIR");
         builder.create(folder).map_err(unusable)?;
         if folder.metadata().map_err(unusable)?.mode() & 0o022 != 0 {
             let message =
@@ -138,6 +141,10 @@ impl Cache {
             std::thread::sleep(Duration::from_millis(2));
         };
         let said = said.join().unwrap_or_default();
+        // A terminal interrupts the child as well, and it may be the first to go.
+        if status.signal().is_some_and(|signal| [Signal::INT, Signal::TERM].map(Signal::as_raw).contains(&signal)) {
+            return Err(RunError::interrupted());
+        }
         match status.success() {
             true => Ok(()),
             false => {

@@ -8,6 +8,7 @@ use callboard_plan::{Catalog, Component, Missing, Origin, Pipeline, is_path, sca
 use sha2::{Digest, Sha256};
 
 use crate::compile::hex;
+use crate::error::plain;
 
 /// A step that the binary carries.
 #[derive(Clone, Copy, Debug)]
@@ -75,10 +76,4 @@ impl Components {
     pub(crate) fn bytes(&self, digest: &str) -> Option<&[u8]> {
         self.bytes.get(digest).map(|bytes| bytes.as_ref())
     }
-}
-
-/// The system's words without the number that Rust appends.
-fn plain(error: &std::io::Error) -> String {
-    let text = error.to_string();
-    text.split(" (os error").next().unwrap_or(&text).to_owned()
 }

@@ -30,6 +30,8 @@ pub struct Place {
     pub stage: Option<usize>,
     /// The step.
     pub step: Option<String>,
+    /// The key of the step's configuration, as a JSON pointer.
+    pub config: Option<String>,
     /// The input, where it is not a step's affair.
     pub input: Option<String>,
     /// The output, likewise.
@@ -45,6 +47,7 @@ impl fmt::Display for Place {
         let parts = [
             self.stage.map(|stage| format!("stage {stage}")),
             self.step.as_ref().map(|step| format!("step `{step}`")),
+            self.config.as_ref().map(|config| format!("config `{}`", dotted(config))),
             self.input.as_ref().map(|input| format!("input `{input}`")),
             self.output.as_ref().map(|output| format!("output `{output}`")),
             self.batch.map(|batch| format!("batch {batch}")),
@@ -52,6 +55,18 @@ impl fmt::Display for Place {
         ];
         f.write_str(&parts.into_iter().flatten().collect::<Vec<_>>().join(", "))
     }
+}
+
+/// The system's words without the number that Rust appends.
+pub(crate) fn plain(error: &std::io::Error) -> String {
+    let text = error.to_string();
+    text.split(" (os error").next().unwrap_or(&text).to_owned()
+}
+
+/// A JSON pointer as a pipeline file writes keys: `gopher.words` of `/gopher/words`.
+fn dotted(pointer: &str) -> String {
+    let keys = pointer.trim_start_matches('/').split('/').map(|key| key.replace("~1", "/").replace("~0", "~"));
+    keys.collect::<Vec<_>>().join(".")
 }
 
 /// Why a run ended badly. Prints as one line, `place: message`; the mend stands beside it.
@@ -84,7 +99,7 @@ impl RunError {
 
     /// What the system refused, and at which file.
     pub(crate) fn system(doing: &str, path: &Path, error: &std::io::Error) -> RunError {
-        let message = format!("cannot {doing} `{}`: {error}", path.display());
+        let message = format!("cannot {doing} `{}`: {}", path.display(), plain(error));
         RunError::new(Class::System, message)
     }
 
@@ -162,7 +177,7 @@ pub(crate) enum Fault {
     #[error("`{call}` took longer than {}", seconds(*.limit))]
     Time { call: &'static str, limit: Duration, key: &'static str },
     /// The component returned an error of the contract.
-    #[error("{message}{}", .at.as_ref().map(|at| format!(" (config at `{at}`)")).unwrap_or_default())]
+    #[error("{message}")]
     Said { kind: SaidKind, message: String, at: Option<String> },
     /// What it returned breaks the contract.
     #[error("{0}")]
@@ -210,7 +225,11 @@ impl Fault {
             Fault::Host(_) => (Class::System, None),
             Fault::Interrupted => (Class::Interrupted, None),
         };
-        RunError { class, place: Place::default(), message: self.to_string(), help }.in_step(step)
+        let config = match &self {
+            Fault::Said { at, .. } => at.clone().filter(|at| at.len() > 1),
+            _ => None,
+        };
+        RunError { class, place: Place { config, ..Place::default() }, message: self.to_string(), help }.in_step(step)
     }
 }
 
@@ -223,7 +242,7 @@ fn suggestion(limit: &LimitExceeded) -> String {
 fn trap_message(trap: &str, said: &Option<String>) -> String {
     match said {
         Some(said) => format!("trapped: {said}"),
-        None => format!("trapped: {trap}"),
+        None => format!("trapped: {}", trap.trim_start_matches("wasm trap: ")),
     }
 }
 

@@ -161,7 +161,9 @@ impl Run {
     }
 
     fn make_folder(&self) -> Result<(), RunError> {
-        let unwritable = |error| RunError::system("write to the run's folder", &self.folder, &error);
+        let unwritable = |error| {
+            RunError::system("write to the run's folder", &self.folder, &error).help("name another: --run-dir DIR")
+        };
         std::fs::create_dir_all(&self.folder).map_err(unwritable)?;
         let mut entries = std::fs::read_dir(&self.folder).map_err(unwritable)?;
         if entries.next().is_some() {

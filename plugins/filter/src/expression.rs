@@ -38,6 +38,9 @@ impl Expression {
         let program = env.compile(source).map_err(|errors| {
             let Some(error) = errors.errors.first() else { return StepError::config(errors.to_string()) };
             let ((line, column), what) = (error.pos, &error.msg);
+            // The parser lists every token that could have come instead.
+            let what = what.split(" expecting {").next().unwrap_or(what).trim_start_matches("Syntax error: ");
+            let what = what.replace("'<EOF>'", "end");
             StepError::config(format!("the expression does not parse at line {line}, column {column}: {what}"))
         })?;
         let mut columns = BTreeSet::new();

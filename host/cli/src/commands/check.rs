@@ -8,16 +8,16 @@ use callboard_runtime::{Run, Settings};
 
 use crate::arguments::CheckArguments;
 use crate::exit::Failure;
-use crate::pipeline::{planned, settings};
+use crate::pipeline::{Planned, interruptible, planned, settings};
 use crate::show::{print, progress};
 
 pub(crate) fn check(arguments: &CheckArguments) -> Result<ExitCode, Failure> {
-    let planned = planned(&arguments.pipeline, Load::Staged)?;
-    let settings = settings(planned.base, PathBuf::new())?;
+    let Planned { pipeline, plan, components, base } = planned(&arguments.pipeline, Load::Staged)?;
+    let settings = settings(base, PathBuf::new(), interruptible()?)?;
     let observer = progress::Progress::plain(progress::Detail::Warnings).observer();
     // Outputs that are there already are a matter of `run --overwrite`, not of the pipeline.
     let settings = Settings { overwrite: true, observer, ..settings };
-    let run = Run::prepare(planned.plan, planned.components, settings)?;
+    let run = Run::prepare(plan, components, settings).map_err(|error| Failure::of(error, &pipeline))?;
     let schemas = run.schemas();
     let width = schemas.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0);
     let lines = schemas.iter().map(|(name, columns)| format!("  {name:width$}  {columns}\n"));

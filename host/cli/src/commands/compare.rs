@@ -4,27 +4,28 @@ use std::path::Path;
 use std::process::{Command, ExitCode, Stdio};
 
 use callboard_plan::Load;
-use callboard_runtime::{Class, Report, Run};
+use callboard_runtime::{CancellationToken, Class, Report, Run};
 
 use crate::arguments::CompareArguments;
 use crate::exit::{Failure, class};
-use crate::pipeline::{planned, settings};
+use crate::pipeline::{Planned, interruptible, planned, settings};
 use crate::show::{comparison, print};
 
 pub(crate) fn compare(arguments: &CompareArguments) -> Result<ExitCode, Failure> {
     if arguments.pipeline.file == "-" {
         let message = "compare reads the pipeline twice, so it must be a file".to_owned();
-        return Err(Failure::Other(Class::Pipeline, message));
+        return Err(Failure::other(Class::Pipeline, message).help("write it to a file: callboard compare FILE"));
     }
     let scratch = tempfile::tempdir().map_err(|error| Failure::system("make a temporary folder", &error))?;
     // Checked once here: mistakes are told in this process, and neither run has anything to compile.
-    let planned = planned(&arguments.pipeline, Load::Staged)?;
-    let mut checked = settings(planned.base, scratch.path().join("unused"))?;
+    let Planned { pipeline, plan, components, base } = planned(&arguments.pipeline, Load::Staged)?;
+    let cancel = interruptible()?;
+    let mut checked = settings(base, scratch.path().join("unused"), cancel.clone())?;
     checked.overwrite = true;
-    drop(Run::prepare(planned.plan, planned.components, checked)?);
+    drop(Run::prepare(plan, components, checked).map_err(|error| Failure::of(error, &pipeline))?);
 
-    let staged = one(arguments, "staged", scratch.path())?;
-    let eager = one(arguments, "eager", scratch.path())?;
+    let staged = one(arguments, "staged", scratch.path(), &cancel)?;
+    let eager = one(arguments, "eager", scratch.path(), &cancel)?;
     if let Some(path) = &arguments.report {
         let both = serde_json::json!({ "staged": staged, "eager": eager });
         let json = serde_json::to_string_pretty(&both).expect("reports are JSON");
@@ -33,7 +34,12 @@ pub(crate) fn compare(arguments: &CompareArguments) -> Result<ExitCode, Failure>
     print(&comparison::table(&staged, &eager))
 }
 
-fn one(arguments: &CompareArguments, load: &str, scratch: &Path) -> Result<Report, Failure> {
+fn one(
+    arguments: &CompareArguments,
+    load: &str,
+    scratch: &Path,
+    cancel: &CancellationToken,
+) -> Result<Report, Failure> {
     let folder = scratch.join(load);
     std::fs::create_dir(&folder).map_err(|error| Failure::system("make a temporary folder", &error))?;
     let report = folder.join("report.json");
@@ -43,12 +49,14 @@ fn one(arguments: &CompareArguments, load: &str, scratch: &Path) -> Result<Repor
     command.arg("--report").arg(&report).arg("--run-dir").arg(folder.join("run")).arg("--outputs-to").arg(&folder);
     command.args(arguments.limit.iter().flat_map(|rows| ["--limit".to_owned(), rows.to_string()]));
     command.args(arguments.pipeline.set.iter().flat_map(|set| ["--set", set]));
-    let output = command.stdin(Stdio::null()).output().map_err(|error| Failure::system("start the run", &error))?;
-    if !output.status.success() {
-        let said = String::from_utf8_lossy(&output.stderr);
-        let said = said.trim().trim_start_matches("error: ");
-        return Err(Failure::Other(class(output.status.code()), format!("the {load} run failed: {said}")));
+    // It says itself what goes wrong. An interrupt reaches it too: it ends by itself, and cleans up.
+    let status = command.stdin(Stdio::null()).status().map_err(|error| Failure::system("start the run", &error))?;
+    if cancel.is_cancelled() {
+        return Err(Failure::other(Class::Interrupted, "interrupted"));
+    }
+    if !status.success() {
+        return Err(Failure::other(class(status.code()), format!("the {load} run failed")));
     }
     let text = std::fs::read(&report).map_err(|error| Failure::system("read the run's report", &error))?;
-    serde_json::from_slice(&text).map_err(|error| Failure::Other(Class::Bug, format!("the run's report: {error}")))
+    serde_json::from_slice(&text).map_err(|error| Failure::other(Class::Bug, format!("the run's report: {error}")))
 }

@@ -9,6 +9,6 @@ use crate::exit::Failure;
 
 pub(crate) fn compile(arguments: &CompileArguments) -> Result<ExitCode, Failure> {
     compile_file(&arguments.component, &arguments.made)
-        .map_err(|error| Failure::Other(Class::Data, format!("{error:#}")))?;
+        .map_err(|error| Failure::other(Class::Data, format!("{error:#}")))?;
     Ok(ExitCode::SUCCESS)
 }

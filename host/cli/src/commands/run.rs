@@ -5,18 +5,25 @@ use std::process::ExitCode;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use callboard_plan::Plan;
-use callboard_runtime::{CancellationToken, Class, Report, Run, Settings};
+use callboard_runtime::{Report, Run, Settings};
 
 use crate::arguments::RunArguments;
 use crate::exit::Failure;
-use crate::pipeline::{planned, settings};
+use crate::pipeline::{Planned, interruptible, planned, settings};
 use crate::show::progress::{Detail, Progress};
 use crate::show::{print, report};
 
 pub(crate) fn run(arguments: &RunArguments) -> Result<ExitCode, Failure> {
-    let mut planned = planned(&arguments.pipeline, arguments.load.into())?;
+    let Planned { pipeline, mut plan, components, base } = planned(&arguments.pipeline, arguments.load.into())?;
     if let Some(folder) = &arguments.outputs_to {
-        divert(&mut planned.plan, folder)?;
+        divert(&mut plan, folder)?;
+    }
+    if let Some(folder) =
+        arguments.report.as_ref().and_then(|path| path.parent()).filter(|path| !path.as_os_str().is_empty())
+    {
+        // Sooner than at the end of a long run.
+        let doing = format!("open the report's folder `{}`", folder.display());
+        folder.read_dir().map_err(|error| Failure::system(&doing, &error))?;
     }
     let detail = match (arguments.quiet, arguments.verbose) {
         (true, _) => Detail::Errors,
@@ -24,39 +31,29 @@ pub(crate) fn run(arguments: &RunArguments) -> Result<ExitCode, Failure> {
         _ => Detail::Progress,
     };
     let progress = Progress::new(detail);
-    let cancel = interruptible()?;
-    let run_folder = arguments.run_dir.clone().unwrap_or_else(|| new_folder(&planned.plan.name));
+    let run_folder = arguments.run_dir.clone().unwrap_or_else(|| new_folder(&plan.name));
     let settings = Settings {
         overwrite: arguments.overwrite,
         limit: arguments.limit,
         observer: progress.observer(),
-        cancel,
-        ..settings(planned.base, run_folder)?
+        ..settings(base, run_folder, interruptible()?)?
     };
-    let prepared = Run::prepare(planned.plan, planned.components, settings)?;
+    let prepared = Run::prepare(plan, components, settings).map_err(|error| Failure::of(error, &pipeline))?;
     let done = prepared.execute();
     progress.finish();
     let written = arguments.report.as_ref().map_or(Ok(()), |path| write_report(&done, path));
     let shown = match done.failure {
-        Some(error) => return Err(error.into()),
+        Some(mut error) => {
+            if std::fs::metadata(&done.rejects.path).is_ok_and(|file| file.len() > 0) {
+                let note = format!("the rows rejected until then are in {}", done.rejects.path);
+                error.help = Some(error.help.map_or(note.clone(), |help| format!("{help}\n{note}")));
+            }
+            return Err(Failure::of(error, &pipeline));
+        }
         None if arguments.quiet => Ok(ExitCode::SUCCESS),
         None => print(&report::table(&done)),
     };
     written.and(shown)
-}
-
-/// A token that the first interrupt or termination cancels; the second ends the process at once.
-fn interruptible() -> Result<CancellationToken, Failure> {
-    let cancel = CancellationToken::new();
-    let on_signal = cancel.clone();
-    ctrlc::set_handler(move || {
-        if on_signal.is_cancelled() {
-            std::process::exit(130);
-        }
-        on_signal.cancel();
-    })
-    .map_err(|error| Failure::Other(Class::System, format!("cannot listen for signals: {error}")))?;
-    Ok(cancel)
 }
 
 /// `.callboard/runs/NAME-TIME`, the time in milliseconds and base 36.

@@ -11,6 +11,12 @@ use std::process::ExitCode;
 
 use crate::exit::Failure;
 
+/// Text from elsewhere, without the characters by which it could move the cursor or colour what follows.
+pub(crate) fn harmless(text: &str) -> String {
+    let shown = |c: char| if c.is_control() && c != '\n' && c != '\t' { char::REPLACEMENT_CHARACTER } else { c };
+    text.chars().map(shown).collect()
+}
+
 /// Prints a command's result. A reader that has gone away (`| head`) is no failure.
 pub(crate) fn print(text: &str) -> Result<ExitCode, Failure> {
     let mut out = std::io::stdout().lock();

@@ -1,13 +1,13 @@
-//! Errors, shown: with the lines of the pipeline file where they are about it.
+//! Errors, shown: in one style, beside the lines of the pipeline file that they are about.
 
-use callboard_plan::{Problem, Problems};
+use callboard_plan::{Problem, Problems, Source};
 use miette::{Diagnostic, GraphicalReportHandler, GraphicalTheme, LabeledSpan, NamedSource, SourceCode};
 
-/// A problem beside the text that it is about.
+/// A problem, beside the text that it is about if there is one.
 #[derive(Debug)]
 struct Shown<'a> {
     problem: &'a Problem,
-    source: NamedSource<String>,
+    source: Option<NamedSource<String>>,
 }
 
 impl std::fmt::Display for Shown<'_> {
@@ -24,7 +24,7 @@ impl Diagnostic for Shown<'_> {
     }
 
     fn source_code(&self) -> Option<&dyn SourceCode> {
-        self.problem.at.map(|_| &self.source as &dyn SourceCode)
+        self.problem.at.and(self.source.as_ref()).map(|source| source as &dyn SourceCode)
     }
 
     fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
@@ -35,25 +35,30 @@ impl Diagnostic for Shown<'_> {
 }
 
 /// All problems of a pipeline file.
-pub(crate) fn render(problems: &Problems, colour: bool) -> String {
-    let theme = if colour { GraphicalTheme::unicode() } else { GraphicalTheme::unicode_nocolor() };
-    let handler = GraphicalReportHandler::new_themed(theme).with_width(100).with_links(false);
-    let mut text = String::new();
-    for problem in &problems.problems {
-        let source = NamedSource::new(&*problems.source.name, problems.source.text.to_string());
-        let shown = Shown { problem, source };
-        if handler.render_report(&mut text, &shown).is_err() {
-            text.push_str(&problem.message);
+pub(crate) fn problems(problems: &Problems, colour: bool) -> String {
+    let shown = problems.problems.iter().map(|problem| match problem.at {
+        Some(_) => error(problem, Some(&problems.source), colour),
+        None => {
+            let message = format!("{}: {}", problems.source.name, problem.message);
+            error(&Problem { message, ..problem.clone() }, None, colour)
         }
-        if problem.at.is_none() {
-            text.push_str(&format!("  in: {}\n", problems.source.name));
-        }
-    }
-    text
+    });
+    shown.collect::<Vec<_>>().join("\n")
 }
 
-/// An error that is about no text.
-pub(crate) fn error(message: &str, help: Option<&str>) -> String {
-    let help = help.map(|help| format!("\n  help: {}", help.replace('\n', "\n        "))).unwrap_or_default();
-    format!("error: {message}{help}")
+/// One error, with the line end.
+pub(crate) fn error(problem: &Problem, source: Option<&Source>, colour: bool) -> String {
+    let mut theme = if colour { GraphicalTheme::unicode() } else { GraphicalTheme::unicode_nocolor() };
+    theme.characters.error = "error:".to_owned();
+    // Lines are left to the terminal to wrap: whoever searches a log for a message finds it whole.
+    let handler = GraphicalReportHandler::new_themed(theme).with_links(false).with_wrap_lines(false);
+    let source = source.map(|source| NamedSource::new(&*source.name, source.text.to_string()));
+    // What components say is part of messages.
+    let message = super::harmless(&problem.message);
+    let problem = &Problem { message: message.clone(), ..problem.clone() };
+    let mut text = String::new();
+    match handler.render_report(&mut text, &Shown { problem, source }) {
+        Ok(()) => format!("{}\n", text.trim()),
+        Err(_) => format!("error: {message}\n"),
+    }
 }

@@ -8,6 +8,7 @@ use callboard_runtime::{Event, Level, Observer};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 use super::figures::{bytes, count, time};
+use super::harmless;
 
 /// How much is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -108,7 +109,7 @@ impl Inner {
                     Level::Info => Detail::Progress,
                     Level::Warn | Level::Error => Detail::Warnings,
                 };
-                self.line(from, &format!("{step}: {}: {message}", format!("{level:?}").to_lowercase()));
+                self.line(from, &format!("{step}: {}: {}", format!("{level:?}").to_lowercase(), harmless(&message)));
             }
             _ => {}
         }

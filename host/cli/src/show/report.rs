@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use callboard_plan::Kind;
+use callboard_plan::{Kind, Load};
 use callboard_runtime::{Report, StageReport, StepReport};
 
 use super::figures::{bytes, count, percent, rate, time};
@@ -15,7 +15,12 @@ pub(crate) fn table(report: &Report) -> String {
     let mut text = format!("{}  finished in {}   {}\n\n", report.name, time(report.wall_ms), mode(report));
     text.push_str(&aligned(&steps(report), 2));
     if report.stages.iter().skip(1).any(|stage| stage.steps.iter().any(|step| step.kind == Kind::Global)) {
-        text.push_str(" ■ needs every row: what stands above it had been unloaded before it was loaded\n");
+        text.push_str(match report.load {
+            Load::Eager => " ■ needs every row\n",
+            Load::Staged | Load::Step => {
+                " ■ needs every row: what stands above it had been unloaded before it was loaded\n"
+            }
+        });
     }
     text.push('\n');
     for (key, value) in facts(report) {
@@ -26,9 +31,9 @@ pub(crate) fn table(report: &Report) -> String {
 
 fn mode(report: &Report) -> &'static str {
     match report.load {
-        callboard_plan::Load::Staged => "loaded stage by stage",
-        callboard_plan::Load::Eager => "all steps loaded from the first moment to the last",
-        callboard_plan::Load::Step => "loaded step by step",
+        Load::Staged => "loaded stage by stage",
+        Load::Eager => "all steps loaded from the first moment to the last",
+        Load::Step => "loaded step by step",
     }
 }
 
@@ -144,12 +149,12 @@ fn reasons(
     sorted.sort_by_key(|(reason, rows)| (std::cmp::Reverse(**rows), reason.as_str()));
     let shown = sorted.iter().take(REASONS).map(|(reason, rows)| {
         let reason = if reason.is_empty() { "no reason given" } else { reason };
-        format!("{reason} {}", count(**rows))
+        format!("{} {reason}", count(**rows))
     });
     let mut shown: Vec<String> = shown.collect();
     if sorted.len() > REASONS {
         let rest: u64 = sorted[REASONS..].iter().map(|(_, rows)| **rows).sum();
-        shown.push(format!("{} more reasons {}", sorted.len() - REASONS, count(rest)));
+        shown.push(format!("{} for {} more reasons", count(rest), sorted.len() - REASONS));
     }
     if !shown.is_empty() {
         facts.push((key.to_owned(), format!("{step}: {}", shown.join(", "))));
@@ -165,7 +170,7 @@ fn memory(report: &Report) -> String {
 fn all_at_once(report: &Report) -> String {
     let (steps, sum) = (report.peak_linear_memory_bytes, sum_of_peaks(&report.stages));
     match report.load {
-        callboard_plan::Load::Eager => "all steps at once: this is it".to_owned(),
+        Load::Eager => "all steps at once: this is it".to_owned(),
         _ => format!(
             "all steps at once: {} by sum of peaks, so {} saved; `callboard compare` measures it",
             bytes(sum),

@@ -112,7 +112,11 @@ impl Format {
         let by_extension = || FORMATS.iter().find(|listed| listed.extensions.contains(&extension.as_str()));
         let Some(listed) = given.map(Format::listed).or_else(by_extension) else {
             let names: Vec<_> = Format::names().map(|name| format!("\"{name}\"")).collect();
-            return Err(IoError::spec(format!("the extension `{extension}` names no format"))
+            let message = match extension.as_str() {
+                "" => "there is no extension to name the format".to_owned(),
+                extension => format!("the extension `{extension}` names no format"),
+            };
+            return Err(IoError::spec(message)
                 .in_file(path)
                 .with_help(format!("say which: format = {}", names.join(" or "))));
         };

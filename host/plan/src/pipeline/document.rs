@@ -1,5 +1,8 @@
 //! TOML or JSON text as one tree whose every value knows its place.
 
+use std::collections::BTreeMap;
+use std::ops::Range;
+
 use serde_json::{Map, Number, Value};
 use toml::de::{DeTable, DeValue};
 
@@ -61,6 +64,23 @@ impl Node {
         }
     }
 
+    /// Adds where each value below this one stands, key and all, by its JSON pointer behind `pointer`.
+    pub(crate) fn places(&self, pointer: &str, places: &mut BTreeMap<String, Range<usize>>) {
+        let below = |key: &str| format!("{pointer}/{}", key.replace('~', "~0").replace('/', "~1"));
+        match &self.data {
+            Data::Table(entries) => entries.iter().for_each(|Entry { key, key_at, value }| {
+                let whole = key_at.clone().zip(value.at.clone()).map(|(key, value)| key.start..value.end.max(key.end));
+                places.extend(whole.map(|at| (below(key), at)));
+                value.places(&below(key), places);
+            }),
+            Data::List(items) => items.iter().enumerate().for_each(|(nth, item)| {
+                places.extend(item.at.clone().map(|at| (below(&nth.to_string()), at)));
+                item.places(&below(&nth.to_string()), places);
+            }),
+            _ => {}
+        }
+    }
+
     /// The value without its places.
     pub(crate) fn to_json(&self) -> Value {
         match &self.data {
@@ -87,10 +107,24 @@ pub(crate) fn parse_toml(text: &str, findings: &mut Findings) -> Option<Node> {
     let (table, errors) = DeTable::parse_recoverable(text);
     for error in &errors {
         let message = error.message().lines().collect::<Vec<_>>().join(", ");
-        findings.add(&error.span(), message);
+        match error.span().and_then(|at| text.get(at)).filter(|word| is_bare(word)) {
+            Some(word) => {
+                let help = format!("text stands in quotes: \"{word}\"");
+                findings.add_with_help(&error.span(), format!("`{word}` is no value"), help);
+            }
+            None => findings.add(&error.span(), message),
+        }
+    }
+    if !errors.is_empty() {
+        return None;
     }
     let root = toml_table(table.get_ref(), Some(0..0), findings);
     findings.is_empty().then_some(root)
+}
+
+/// Whether it looks like text whose quotes were forgotten.
+fn is_bare(word: &str) -> bool {
+    word.starts_with(|c: char| c.is_alphabetic()) && word.chars().all(|c| c.is_alphanumeric() || "_-./".contains(c))
 }
 
 fn toml_table(table: &DeTable<'_>, at: At, findings: &mut Findings) -> Node {

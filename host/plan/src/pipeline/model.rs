@@ -1,7 +1,7 @@
 //! What a pipeline file says, typed; places are kept for what planning may still refuse.
 
 use std::collections::BTreeMap;
-use std::ops::Deref;
+use std::ops::{Deref, Range};
 
 use serde_json::{Map, Value};
 
@@ -67,6 +67,8 @@ pub struct Step {
     pub from: From,
     /// Handed to the component as JSON text.
     pub config: Value,
+    /// Where the keys of `config` stand, by JSON pointer; those of `--set` stand nowhere.
+    pub config_places: BTreeMap<String, Range<usize>>,
     /// The step's name of a column to the pipeline's name of it.
     pub columns: BTreeMap<String, String>,
     /// Those that the file sets.

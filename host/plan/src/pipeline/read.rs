@@ -1,5 +1,7 @@
 //! From the tree to the model, table by table.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Map, Value};
 
 use super::document::{Data, Entry, Node};
@@ -121,6 +123,10 @@ fn step(node: &Node, findings: &mut Findings) -> Option<Step> {
     let aside = |key: &str| format!("what the step itself is told goes into `config = {{ {key} = … }}`");
     fields.end(Some(aside), findings);
 
+    let mut config_places = BTreeMap::new();
+    if let Some(config) = config {
+        config.places("", &mut config_places);
+    }
     let columns = columns.unwrap_or_default();
     for (nth, (_, ours)) in columns.iter().enumerate() {
         if let Some((first, _)) = columns[..nth].iter().find(|(_, other)| other.value == ours.value) {
@@ -135,6 +141,7 @@ fn step(node: &Node, findings: &mut Findings) -> Option<Step> {
         name: name.unwrap_or_else(default_name),
         from: from.unwrap_or(From::Default),
         config: config.map_or_else(|| Value::Object(Map::new()), Node::to_json),
+        config_places,
         columns: columns.into_iter().map(|(theirs, ours)| (theirs.value, ours.value)).collect(),
         limits: limits.unwrap_or_default(),
         replicas: replicas.unwrap_or(Located { value: 1, at: None }),
@@ -269,10 +276,10 @@ fn default_run() -> Run {
     Run { load_groups: LoadGroups::Lists(Vec::new()), seed: 0, batch: BatchSize::default() }
 }
 
-/// What a step is called by default: the file's name without folder and `.wasm`.
+/// What a step is called by default: the file's name without folder and extension.
 pub(crate) fn stem(uses: &str) -> &str {
     let file = uses.rsplit(['/', '\\']).next().unwrap_or(uses);
-    file.strip_suffix(".wasm").unwrap_or(file)
+    file.rsplit_once('.').map_or(file, |(stem, _)| stem)
 }
 
 /// What a pipeline is called by default: its file's name, in letters that a folder can have.

@@ -122,7 +122,11 @@ fn leaf_array(
         ValuesResult::Utf8(bytes) => {
             let offsets = offsets(bytes.offsets, length, bytes.data.len())?;
             let made = StringArray::try_new(offsets, bytes.data.into(), nulls);
-            return Ok(Arc::new(made.map_err(|e| format!("it is not valid UTF-8: {}", clip(&e.to_string())))?));
+            return Ok(Arc::new(made.map_err(|e| {
+                let words = e.to_string();
+                let what = words.rsplit(": ").next().unwrap_or(&words);
+                format!("it is not valid UTF-8: {}", clip(what))
+            })?));
         }
         ValuesResult::Binary(bytes) => {
             let offsets = offsets(bytes.offsets, length, bytes.data.len())?;

@@ -37,6 +37,9 @@ pub(crate) struct Sandbox {
     running: Running,
 }
 
+/// An error's message that is longer than this is cut, bytes.
+const SAID: usize = 1_000;
+
 /// A compiled component, mapped and linked, from which instances are made. Its code is unmapped when this and all its instances are gone.
 pub(crate) struct Loaded {
     pre: InstancePre<State>,
@@ -129,11 +132,16 @@ impl Loaded {
         let (pre, kind) = (&self.pre, self.kind);
         let made = drive(&runtime, &mut store, terms, Call::Start, async |store| {
             let instance = pre.instantiate_async(&mut *store).await?;
-            Ok(match kind {
-                Kind::Transform => Exports::Transform(transform::GuestIndices::new(pre)?.load(&mut *store, &instance)?),
-                Kind::Global => Exports::Global(global::GuestIndices::new(pre)?.load(&mut *store, &instance)?),
-                Kind::Source => Exports::Source(source::GuestIndices::new(pre)?.load(&mut *store, &instance)?),
-            })
+            let exports =
+                match kind {
+                    Kind::Transform => transform::GuestIndices::new(pre)
+                        .and_then(|at| Ok(Exports::Transform(at.load(&mut *store, &instance)?))),
+                    Kind::Global => global::GuestIndices::new(pre)
+                        .and_then(|at| Ok(Exports::Global(at.load(&mut *store, &instance)?))),
+                    Kind::Source => source::GuestIndices::new(pre)
+                        .and_then(|at| Ok(Exports::Source(at.load(&mut *store, &instance)?))),
+                };
+            exports.map_err(|error| Fault::Contract(format!("it is no whole step: {error:#}")).into())
         });
         Ok(Instance { exports: made?, store, runtime, terms: terms.clone(), busy: Duration::ZERO })
     }
@@ -194,7 +202,7 @@ impl From<SaidError> for Fault {
         };
         let clipped = |text: String| match text.floor_char_boundary(SAID) {
             whole if whole == text.len() => text,
-            end => format!("{}…", &text[..end]),
+            end => format!("{}… ({} bytes in all)", &text[..end], text.len()),
         };
         Fault::Said { kind, message: clipped(error.message), at: error.at.map(clipped) }
     }

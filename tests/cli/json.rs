@@ -1,0 +1,84 @@
+//! What programs read: the report has all that is promised, and adds up; the schema is JSON.
+
+use std::fs;
+
+use serde_json::Value;
+
+use crate::stage::Stage;
+
+/// A run of three ballast steps around a boundary, and its report.
+fn run(arguments: &str) -> Value {
+    let stage = Stage::set(&crate::repository("tests/cli/compare"));
+    let said = stage.sh(&format!("callboard run pipeline.toml --quiet --report report.json {arguments}"));
+    assert_eq!((said.code, said.stdout.as_str(), said.stderr.as_str()), (Some(0), "", ""));
+    serde_json::from_str(&fs::read_to_string(stage.folder.join("report.json")).unwrap()).unwrap()
+}
+
+fn number(value: &Value, key: &str) -> f64 {
+    value[key].as_f64().unwrap_or_else(|| panic!("`{key}` is no number in {value}"))
+}
+
+#[test]
+fn a_report_has_every_field_that_is_promised() {
+    let report = run("");
+    assert_eq!(
+        (&report["status"], &report["name"], &report["load"]),
+        (&"finished".into(), &"pipeline".into(), &"staged".into())
+    );
+    for key in ["wall_ms", "peak_linear_memory_bytes", "peak_resident_bytes"] {
+        assert!(number(&report, key) > 0.0, "{key}");
+    }
+    assert_eq!((number(&report["inputs"]["docs"], "rows"), number(&report["outputs"]["clean"], "rows")), (5.0, 5.0));
+    assert!(number(&report["inputs"]["docs"], "bytes") > 0.0 && number(&report["outputs"]["clean"], "bytes") > 0.0);
+    assert_eq!(report["outputs"]["clean"]["path"], "out/clean.jsonl");
+    assert_eq!(number(&report["rejects"], "rows"), 0.0);
+    let stages = report["stages"].as_array().unwrap();
+    let names: Vec<&Value> =
+        stages.iter().flat_map(|stage| stage["steps"].as_array().unwrap()).map(|s| &s["name"]).collect();
+    assert_eq!(names, ["before", "global", "after"]);
+    for (nth, stage) in stages.iter().enumerate() {
+        assert_eq!(number(stage, "index"), (nth + 1) as f64);
+        for key in ["load_ms", "run_ms", "unload_ms", "spilled_bytes", "peak_linear_memory_bytes"] {
+            assert!(number(stage, key) >= 0.0, "{key}");
+        }
+        let step = &stage["steps"][0];
+        assert_eq!(step["kind"], ["transform", "global", "transform"][nth]);
+        for (key, value) in
+            [("instances", 1.0), ("rows_in", 5.0), ("rows_out", 5.0), ("rows_dropped", 0.0), ("rows_rejected", 0.0)]
+        {
+            assert_eq!(number(step, key), value, "{key}");
+        }
+        assert!(number(step, "guest_ms") > 0.0 && number(step, "peak_linear_memory_bytes") > 30e6);
+        assert!(step["counters"].is_object());
+    }
+}
+
+#[test]
+fn loading_late_takes_the_memory_of_one_stage_and_eager_that_of_all() {
+    let (staged, eager) = (run("--load staged"), run("--load eager"));
+    let peak = |report: &Value| number(report, "peak_linear_memory_bytes");
+    let stages: Vec<f64> = staged["stages"].as_array().unwrap().iter().map(peak).collect();
+    assert!(peak(&staged) <= 1.05 * stages.iter().copied().fold(0.0, f64::max), "{staged}");
+    assert!(peak(&eager) >= stages.iter().sum::<f64>(), "{eager}");
+}
+
+#[test]
+fn a_run_that_fails_writes_its_report_too() {
+    let stage = Stage::set(&crate::repository("tests/cli/steps-that-fail"));
+    let said = stage.sh("callboard run rejects.toml --quiet --report .callboard-report.json");
+    let report = fs::read_to_string(stage.folder.join(".callboard-report.json")).unwrap();
+    let report: Value = serde_json::from_str(&report).unwrap();
+    assert_eq!((said.code, &report["status"]), (Some(3), &"failed".into()));
+    let message = report["error"]["message"].as_str().unwrap();
+    assert!(said.stderr.contains(message), "{message} is not in {}", said.stderr);
+    assert_eq!(report["outputs"], serde_json::json!({}));
+}
+
+#[test]
+fn the_schema_that_is_printed_is_the_one_that_pipelines_are_held_to() {
+    let said = Stage::empty().sh("callboard schema");
+    assert_eq!(
+        serde_json::from_str::<Value>(&said.stdout).unwrap(),
+        serde_json::to_value(callboard_plan::schema()).unwrap()
+    );
+}

@@ -1,0 +1,40 @@
+//! Takes out of what was said what differs from run to run.
+
+use std::sync::LazyLock;
+
+use regex::Regex;
+
+use crate::stage::Stage;
+
+/// What varies, and what stands for it, in the order in which they are replaced.
+static VARYING: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
+    let rules = [
+        // Only the first who uses a component compiles it.
+        (r"(?m)^compil(ing|ed) .*\n", ""),
+        // A run's folder ends with the time.
+        (r"\.callboard/runs/([A-Za-z0-9_-]+)-[0-9a-z]{8}\b", ".callboard/runs/$1-[id]"),
+        // Progress.
+        (r"(?m)^(stage \d+ ended after) .*? +\(", "$1 [time]   ("),
+        (r"\([\d.]+ (B|KiB|MiB|GiB) in memory\)", "([size] in memory)"),
+        // The report's table: rows per second, time, memory; its heads stand as wide as they need to.
+        (
+            r"(?m)^( [ \d].*?) +([\d.]+( [kMG])?|–) +[\d.]+ m?s +[\d.]+ (B|KiB|MiB|GiB) +",
+            "$1  [rate]  [time]  [size]  ",
+        ),
+        (r"rows/s +time +peak mem +", "rows/s  time  peak mem  "),
+        // What stands below it.
+        (r"finished in [\d.]+ m?s", "finished in [time]"),
+        (r"(?m)^ memory .*\n.*$", " memory    [memory]"),
+        (r"(?m)^ time .*$", " time      [time]"),
+        (r"(?m)^ disk +[\d.]+ \S+ ", " disk      [size] "),
+        // `compare`.
+        (r"(?m)^( (peak \w+ memory|wall time|loading|unloading)) +.*$", "$1  …"),
+    ];
+    rules.map(|(pattern, to)| (Regex::new(pattern).unwrap(), to)).to_vec()
+});
+
+/// What is left is the same in every run, on every machine.
+pub(crate) fn redact(text: &str, stage: &Stage) -> String {
+    let text = text.replace(&stage.folder.display().to_string(), "[folder]");
+    VARYING.iter().fold(text, |text, (pattern, to)| pattern.replace_all(&text, *to).into_owned())
+}
