@@ -292,6 +292,18 @@ pub(crate) fn straight(steps: &str) -> String {
     format!("callboard = 1\n\n{ends}\n{steps}")
 }
 
+/// A pipeline of several inputs, `NAME.jsonl` each, and several outputs, likewise.
+pub(crate) fn wired(inputs: &[&str], outputs: &[(&str, &str)], steps: &str) -> String {
+    let inputs = inputs.iter().map(|name| format!("[inputs.{name}]\npath = \"{name}.jsonl\"\n\n"));
+    let outputs = outputs.iter().map(|(name, rest)| format!("[outputs.{name}]\npath = \"{name}.jsonl\"\n{rest}\n\n"));
+    format!("callboard = 1\n\n{}{}{steps}", inputs.collect::<String>(), outputs.collect::<String>())
+}
+
+/// A step of this name, and the rest of its table.
+pub(crate) fn use_step(name: &str, guest: &str, rest: &str) -> String {
+    format!("[[steps]]\nname = \"{name}\"\nuse = \"guests/{guest}.wasm\"\n{rest}\n\n")
+}
+
 /// What a report says of a step.
 pub(crate) fn step<'a>(report: &'a Report, name: &str) -> &'a StepReport {
     let mut steps = report.stages.iter().flat_map(|stage| &stage.steps);

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use callboard_runtime::Class::{self, Data, Limit, Pipeline, System};
 use callboard_runtime::{Event, Place, RunError};
 
-use crate::bench::{Bench, Ended, straight};
+use crate::bench::{Bench, Ended, straight, use_step};
 
 /// How it must end.
 enum Expected {
@@ -284,4 +284,13 @@ fn a_component_that_does_not_compile_is_an_error_of_its_step() {
     let error = bench.pipeline(straight("[[steps]]\nuse = \"./broken.wasm\"\n")).error();
     assert_eq!((error.class, error.place.step.as_deref()), (Data, Some("broken")), "{error}");
     assert!(error.message.starts_with("the component cannot be compiled: "), "{error}");
+}
+
+#[test]
+fn an_instance_that_does_not_fit_its_limit_is_an_error() {
+    let bench = Bench::with_rows(3);
+    let error = bench.pipeline(straight(&use_step("echo", "echo", "limits = { memory = \"64KiB\" }"))).error();
+    assert_eq!(error.class, Limit, "{error}");
+    assert!(error.message.starts_with("bytes of linear memory: 0 are in use and "), "{error}");
+    assert!(error.help.as_ref().unwrap().contains("limits.memory = "), "{error}");
 }

@@ -2,10 +2,13 @@
 #![allow(missing_docs, reason = "a test's name says it")]
 
 mod bench;
+mod columns;
 mod ends;
 mod every_guest;
 mod flow;
 mod hostile;
 mod interrupt;
+mod places;
 mod rejects;
+mod report;
 mod staging;
