@@ -37,9 +37,6 @@ pub(crate) struct Sandbox {
     running: Running,
 }
 
-/// An error's message that is longer than this is cut, bytes.
-const SAID: usize = 1_000;
-
 /// A compiled component, mapped and linked, from which instances are made. Its code is unmapped when this and all its instances are gone.
 pub(crate) struct Loaded {
     pre: InstancePre<State>,
