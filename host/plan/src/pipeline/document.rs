@@ -107,7 +107,7 @@ pub(crate) fn parse_toml(text: &str, findings: &mut Findings) -> Option<Node> {
     let (table, errors) = DeTable::parse_recoverable(text);
     for error in &errors {
         let message = error.message().lines().collect::<Vec<_>>().join(", ");
-        match error.span().and_then(|at| text.get(at)).filter(|word| is_bare(word)) {
+        match error.span().and_then(|at| bare_value(text, at)) {
             Some(word) => {
                 let help = format!("text stands in quotes: \"{word}\"");
                 findings.add_with_help(&error.span(), format!("`{word}` is no value"), help);
@@ -122,9 +122,13 @@ pub(crate) fn parse_toml(text: &str, findings: &mut Findings) -> Option<Node> {
     findings.is_empty().then_some(root)
 }
 
-/// Whether it looks like text whose quotes were forgotten.
-fn is_bare(word: &str) -> bool {
-    word.starts_with(|c: char| c.is_alphabetic()) && word.chars().all(|c| c.is_alphanumeric() || "_-./".contains(c))
+/// A value that looks like text whose quotes were forgotten.
+fn bare_value(text: &str, at: Range<usize>) -> Option<&str> {
+    let is_value = text.get(..at.start)?.trim_end_matches([' ', '\t']).ends_with(['=', '[', ',']);
+    let word = text.get(at)?;
+    let is_word = word.starts_with(|c: char| c.is_alphabetic())
+        && word.chars().all(|c| c.is_alphanumeric() || "_-./".contains(c));
+    (is_value && is_word).then_some(word)
 }
 
 fn toml_table(table: &DeTable<'_>, at: At, findings: &mut Findings) -> Node {
