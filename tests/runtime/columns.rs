@@ -54,7 +54,7 @@ fn an_output_chooses_and_renames_columns() {
         Some(r#"{"body":"row 0","id":0}"#)
     );
     let error = bench.pipeline(wired(&["docs"], &[("out", "columns = [\"texts\"]")], &steps)).error();
-    assert_eq!(error.message, "there is no column `texts` here: there are `id` (int64), `text` (utf8)");
+    assert_eq!(error.message, "there is no column `texts`; the columns are `id` int64, `text` utf8");
     assert_eq!(error.place.output.as_deref(), Some("out"));
 }
 

@@ -69,7 +69,7 @@ fn what_is_appended_has_the_same_columns() {
     assert_eq!(bench.rows("out.jsonl"), [json!({"id": 1, "text": "one"}), json!({"id": 2, "text": "two"})]);
     let error = bench.pipeline(wired(&["a", "c"], &[("out", "")], &of(r#"["a", "c"]"#))).overwrite().error();
     assert_eq!(error.message, "`c` cannot be appended to `a`: column `text` is in `a` only");
-    assert!(error.help.unwrap().contains("`c` has `id` (int64)"));
+    assert!(error.help.unwrap().contains("`c` has `id` int64"));
 }
 
 #[test]

@@ -117,7 +117,6 @@ fn misdeeds(guest: &str) -> Vec<String> {
     let step = format!("[[steps]]\nuse = \"guests/{guest}.wasm\"\nconfig = {{ misdeed = \"?\" }}\n");
     let error = Bench::with_rows(1).pipeline(straight(&step)).error();
     let (_, list) = error.message.split_once("expected one of ").unwrap_or_else(|| panic!("{error}"));
-    let (list, _) = list.split_once(" (config at ").unwrap_or_else(|| panic!("{error}"));
     list.split('`').skip(1).step_by(2).map(str::to_owned).collect()
 }
 

@@ -15,7 +15,7 @@ fn an_output_that_is_there_is_not_touched_by_a_run_that_fails() {
     bench.put("out.jsonl", precious);
     let error = bench.pipeline(straight("")).error();
     assert!(error.message.ends_with("out.jsonl` is there already"), "{error}");
-    assert_eq!(error.help.as_deref(), Some("replace it: --overwrite"));
+    assert_eq!(error.help.as_deref(), Some("to replace it, add --overwrite"));
     assert_eq!(bench.bytes("out.jsonl"), precious);
 
     // It fails late: most of the rows have been written by then, and one output is complete.
@@ -152,6 +152,6 @@ fn spills_of_several_segments_are_read_in_order() {
     });
     let report = case.load(Load::Staged).report();
     assert!(*segments.lock().unwrap() > 1);
-    assert!(report.stages[0].spilled_bytes > 2 * 200 << 20);
+    assert!(report.stages[0].spilled_bytes > (2 * 200) << 20);
     assert_eq!(json!(bench.column("out.jsonl", "id")), json!((0..200).rev().collect::<Vec<_>>()));
 }

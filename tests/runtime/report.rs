@@ -79,7 +79,8 @@ fn a_run_that_fails_late_reports_what_was_done() {
 fn a_run_is_interrupted_wherever_it_is() {
     let bench = Bench::with_rows(20_000);
     let steps = use_step("echo", "echo", "") + &use_step("dedup", "exact-dedup", "") + "[run]\nbatch_rows = 10\n";
-    let moments: [(fn(&Event) -> bool, usize); 3] = [
+    type Moment = fn(&Event) -> bool;
+    let moments: [(Moment, usize); 3] = [
         (|event| matches!(event, Event::Loaded { stage: 1, .. }), 1),
         (|event| matches!(event, Event::Rows { .. }), 1),
         (|event| matches!(event, Event::Ended { stage: 1, .. }), 2),
