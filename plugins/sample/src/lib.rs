@@ -1,6 +1,6 @@
 //! A random sample of the rows, the same for the same seed.
 //!
-//! How many rows there are is known before the first is looked at, so rows are chosen as they pass (see [`draw`]): nothing is
+//! How many rows there are is known before the first is looked at, so rows are chosen as they pass (see `draw`): nothing is
 //! kept of them, and without strata nothing is read.
 
 mod draw;
