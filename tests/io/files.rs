@@ -47,6 +47,24 @@ fn what_matches_nothing_is_named() {
     assert_eq!(bench.error(&[], &[]).0, "an input needs at least one path");
 }
 
+/// Nobody may ever write into a pipe: it is refused, not waited for. A pattern passes it over.
+#[test]
+fn a_pipe_is_not_waited_for() {
+    let bench = Bench::with("a.jsonl", "{}");
+    let made = std::process::Command::new("mkfifo").arg(bench.path("pipe.jsonl")).status().unwrap();
+    assert!(made.success());
+    let (message, _) = bench.error(&["pipe.jsonl"], &[]);
+    assert_eq!(message, "`pipe.jsonl`: this is no regular file: inputs are read more than once");
+    assert_eq!(bench.open(&["*.jsonl"]).unwrap().files().len(), 1);
+}
+
+#[test]
+fn a_file_that_is_named_in_two_ways_is_read_once() {
+    let bench = Bench::with("a.jsonl", "{}");
+    bench.put("sub/b.jsonl", "{}");
+    assert_eq!(bench.open(&["a.jsonl", "./a.jsonl", "sub/../a.jsonl", "*.jsonl"]).unwrap().files().len(), 1);
+}
+
 #[test]
 fn the_extension_says_the_format_unless_the_pipeline_does() {
     let bench = Bench::with("a.txt", "{\"a\":1}\n");

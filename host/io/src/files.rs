@@ -28,8 +28,12 @@ fn matches(base: &Path, path: &str) -> Result<Vec<PathBuf>, IoError> {
             .with_help(format!("name its files: \"{}/*.jsonl\"", path.trim_end_matches('/'))));
     }
     // A file whose name happens to look like a pattern is that file.
-    if literal.exists() {
-        return Ok(vec![literal]);
+    if let Ok(file) = literal.metadata() {
+        // Files are read more than once (their schema, their size); a pipe would be waited for, for ever.
+        return match file.is_file() {
+            true => Ok(vec![literal]),
+            false => Err(IoError::spec("this is no regular file: inputs are read more than once").in_file(&literal)),
+        };
     }
     if !path.contains(['*', '?', '[']) {
         return Err(match literal.symlink_metadata() {
@@ -53,7 +57,7 @@ fn matches(base: &Path, path: &str) -> Result<Vec<PathBuf>, IoError> {
     let mut files = Vec::new();
     for entry in found {
         let entry = entry.map_err(|e| IoError::system("cannot open", e.error()).in_file(e.path()))?;
-        if !entry.is_dir() {
+        if entry.is_file() {
             files.push(entry);
         }
     }

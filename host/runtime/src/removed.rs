@@ -57,7 +57,6 @@ impl Tally {
             Fate::Dropped => &mut self.dropped,
             Fate::Rejected => &mut self.rejected,
         };
-        let reason = &reason[..reason.floor_char_boundary(REASON)];
         let reason = if of.contains_key(reason) || of.len() < REASONS { reason } else { OTHERS };
         match of.get_mut(reason) {
             Some(count) => *count += rows,
@@ -206,7 +205,13 @@ pub(crate) fn check_removals(removals: Vec<Removal>, rows: usize) -> Result<Vec<
         Some(row) if std::mem::replace(&mut seen[row], true) => {
             Err(Fault::Contract(format!("it removed row {row} twice, counted from 0")))
         }
-        Some(row) => Ok((row as u32, removal.fate, removal.reason)),
+        Some(row) => Ok((row as u32, removal.fate, clipped(removal.reason))),
     };
     removals.into_iter().map(check).collect()
+}
+
+/// A reason that is not longer than a reason may be.
+pub(crate) fn clipped(mut reason: String) -> String {
+    reason.truncate(reason.floor_char_boundary(REASON));
+    reason
 }

@@ -1,8 +1,8 @@
 //! Keeps the rows for which a CEL expression is true.
 //!
-//! 1. [`expression`] parses `where` once and finds the columns that it names; only these are read.
+//! 1. `expression` parses `where` once and finds the columns that it names; only these are read.
 //! 2. It is tried on a row of made-up values of the columns' types, so that a wrong type is an error before any row is read.
-//! 3. [`row`] gives the evaluation a row's values as it asks for them.
+//! 3. `row` gives the evaluation a row's values as it asks for them.
 
 mod expression;
 mod row;

@@ -1,8 +1,8 @@
 //! The heuristics by which Gopher (Rae et al. 2021) and C4 (Raffel et al. 2020) told prose from the rest of the web.
 //!
-//! 1. [`config`]: the thresholds, by default those of the papers.
-//! 2. A [`document::Document`] is a text cut into lines, paragraphs and words, once for all rules.
-//! 3. [`rules::RULES`] is the list of rules: a name and a function each. [`repetition`] has the arithmetic of the longer ones.
+//! 1. `config`: the thresholds, by default those of the papers.
+//! 2. A `document::Document` is a text cut into lines, paragraphs and words, once for all rules.
+//! 3. `rules::RULES` is the list of rules: a name and a function each. `repetition` has the arithmetic of the longer ones.
 
 mod config;
 mod document;

@@ -15,7 +15,7 @@ use crate::bound::{Bound, conform};
 use crate::columns::{Flat, lift};
 use crate::error::{Fault, LimitExceeded};
 use crate::ports::{Outlet, Stop};
-use crate::removed::{Remover, Tally};
+use crate::removed::{Remover, Tally, clipped};
 use crate::rows::Batch;
 use crate::spill::Spill;
 
@@ -268,6 +268,7 @@ impl WriterEnd {
     fn remove(&mut self, removals: Vec<Removal>) -> Result<(), Fault> {
         for Removal { row, fate, reason } in removals {
             self.check(row, "removed")?;
+            let reason = clipped(reason);
             if self.fates.kept.get(row) {
                 return Err(Fault::Contract(format!("it removed row {row}, which it had kept")));
             }
