@@ -192,6 +192,13 @@ pub(crate) enum Fault {
     Interrupted,
 }
 
+/// Arrow refuses what had been checked, or has no room: the host's affair.
+impl From<arrow::error::ArrowError> for Fault {
+    fn from(error: arrow::error::ArrowError) -> Fault {
+        Fault::Host(error.to_string())
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum SaidKind {
     Config,

@@ -56,7 +56,7 @@ impl Whole {
     /// A frame under the port's schema.
     fn frame(&self, spill: usize, frame: usize) -> Result<Batch, Fault> {
         let batch = self.spills[spill].read(frame, None).map_err(unreadable)?;
-        conform(batch, &self.schema).map_err(|error| Fault::Host(error.to_string()))
+        Ok(conform(batch, &self.schema)?)
     }
 }
 
@@ -85,14 +85,12 @@ impl ReaderEnd {
             return Ok(None);
         }
         let (spill, frame, first) = self.whole.locate(self.row);
-        let host = |error: arrow::error::ArrowError| Fault::Host(error.to_string());
         let reads = &self.bound.reads[self.port];
         let rows = if self.whole.spills[spill].schema() == &self.whole.schema {
             let batch = self.whole.spills[spill].read(frame, Some(reads)).map_err(unreadable)?;
-            crate::rows::record_batch(self.bound.given[self.port].clone(), batch.rows.columns().to_vec(), batch.len())
-                .map_err(host)?
+            crate::rows::record_batch(self.bound.given[self.port].clone(), batch.rows.columns().to_vec(), batch.len())?
         } else {
-            self.bound.give(self.port, &self.whole.frame(spill, frame)?).map_err(host)?
+            self.bound.give(self.port, &self.whole.frame(spill, frame)?)?
         };
         let skipped = (self.row - first) as usize;
         let rows = rows.slice(skipped, rows.num_rows() - skipped);
@@ -180,9 +178,9 @@ impl WriterEnd {
             let carried = self.gather(chunk, &mut carried_bytes)?;
             let written = match beside {
                 true => written.slice(done, chunk.len()),
-                false => crate::rows::record_batch(self.bound.writes.clone(), Vec::new(), chunk.len()).map_err(host)?,
+                false => crate::rows::record_batch(self.bound.writes.clone(), Vec::new(), chunk.len())?,
             };
-            let batch = self.bound.join(&carried, &written).map_err(host)?;
+            let batch = self.bound.join(&carried, &written)?;
             self.put_out(&batch)?;
             done += chunk.len();
         }
@@ -239,19 +237,19 @@ impl WriterEnd {
             if repeated {
                 bound_copies(batch, &local, carried_bytes)?;
             }
-            pieces.push(batch.take(&UInt32Array::from(local)).map_err(host)?);
+            pieces.push(batch.take(&UInt32Array::from(local))?);
             next += count;
         }
         let sorted = match pieces.len() {
             1 => pieces.remove(0),
-            _ => Batch::concat(&self.whole.schema, &pieces).map_err(host)?,
+            _ => Batch::concat(&self.whole.schema, &pieces)?,
         };
         if in_order {
             return Ok(sorted);
         }
         let mut places = vec![0u32; rows.len()];
         order.iter().enumerate().for_each(|(sorted_at, at)| places[*at] = sorted_at as u32);
-        sorted.take(&UInt32Array::from(places)).map_err(host)
+        sorted.take(&UInt32Array::from(places)).map_err(Fault::from)
     }
 
     fn write(&mut self, rows: BatchResult) -> Result<(), Fault> {
@@ -260,7 +258,7 @@ impl WriterEnd {
             return Err(Fault::Contract(why.to_owned()));
         }
         let written = lift(rows, &self.bound.writes).map_err(Fault::Contract)?;
-        let batch = self.bound.created(&written).map_err(host)?;
+        let batch = self.bound.created(&written)?;
         self.fates.created += batch.len() as u64;
         self.put_out(&batch)
     }
@@ -286,10 +284,6 @@ impl WriterEnd {
         }
         Ok(())
     }
-}
-
-fn host(error: arrow::error::ArrowError) -> Fault {
-    Fault::Host(error.to_string())
 }
 
 /// Refuses to copy rows that are named so often that the copies are out of all proportion.

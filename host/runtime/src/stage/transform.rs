@@ -125,7 +125,7 @@ impl Work<'_> {
     }
 
     fn call(&self, instance: &mut Instance, batch: &Batch) -> Result<Output, Fault> {
-        let flat = Flat::of(&self.bound.give(0, batch).map_err(host)?);
+        let flat = Flat::of(&self.bound.give(0, batch)?);
         let lent = flat.lend();
         let arrays = lent.arrays();
         instance.process(lent.batch(&arrays))
@@ -158,7 +158,7 @@ impl Work<'_> {
                     bound_copies(batch, &kept, &mut 0)?;
                 }
                 let once = if increasing { kept.len() } else { distinct(&kept, rows) };
-                (once, kept.len() - once, batch.take(&UInt32Array::from(kept)).map_err(host)?)
+                (once, kept.len() - once, batch.take(&UInt32Array::from(kept))?)
             }
         };
         let (mut tally, rejects) = self.remover.removed(self.name, batch, &removals)?;
@@ -166,7 +166,7 @@ impl Work<'_> {
         if unlisted > 0 {
             tally.count(Fate::Dropped, "", unlisted as u64);
         }
-        let batch = self.bound.join(&carried, &written).map_err(host)?;
+        let batch = self.bound.join(&carried, &written)?;
         let (rows_in, kept_once, repeated) = (rows as u64, kept_once as u64, repeated as u64);
         Ok(Processed { rows_in, kept_once, repeated, batch, tally, rejects })
     }
@@ -185,10 +185,6 @@ fn check_origins(origins: &[u32], gone: &[bool]) -> Result<(), Fault> {
 fn distinct(rows: &[u32], of: usize) -> usize {
     let mut seen = vec![false; of];
     rows.iter().filter(|row| !std::mem::replace(&mut seen[**row as usize], true)).count()
-}
-
-fn host(error: arrow::error::ArrowError) -> Fault {
-    Fault::Host(error.to_string())
 }
 
 /// Where the batches of all instances come together, in order.
