@@ -5,6 +5,7 @@ use sha2::{Digest, Sha256};
 
 use crate::catalog::{Catalog, Component};
 use crate::draft::{Draft, End};
+use crate::grants::Grants;
 use crate::pipeline::{Limits, Located, Pipeline};
 use crate::plan::{Edge, Load, Plan, PlannedInput, PlannedOutput, PlannedStep, Port, Stage, StepLimits};
 use crate::problem::Findings;
@@ -55,6 +56,9 @@ fn assemble(draft: &Draft<'_>, components: &[&Component]) -> Plan {
             limits: StepLimits::of(&step.limits, facts.kind),
             replicas: step.replicas.value,
             on_error: step.on_error,
+            max_rejects: None,
+            retries: 3,
+            grants: Grants::default(),
             stage: draft.step_stage[index],
             ports: ports(draft, End::Step(index)),
         }
@@ -79,6 +83,7 @@ fn assemble(draft: &Draft<'_>, components: &[&Component]) -> Plan {
         load: draft.load,
         seed: pipeline.run.seed,
         batch: pipeline.run.batch,
+        max_rejects: None,
         inputs: inputs.collect(),
         steps: steps.collect(),
         outputs: outputs.collect(),
@@ -127,6 +132,11 @@ impl StepLimits {
             memory_bytes: limits.memory_bytes.unwrap_or(1 << 30),
             time_ms: limits.time_ms.unwrap_or(time),
             open_ms: limits.open_ms.unwrap_or(300 * SECOND),
+            returned_bytes: 128 << 20,
+            carried_bytes: 256 << 20,
+            log_lines: 100_000,
+            log_bytes: 16 << 20,
+            rows_per_row: 100_000,
         }
     }
 }

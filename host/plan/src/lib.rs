@@ -18,6 +18,7 @@ mod decide;
 mod draft;
 mod explain;
 mod facts;
+mod grants;
 mod imports;
 mod mermaid;
 pub mod pipeline;
@@ -32,11 +33,12 @@ mod wire;
 
 pub use catalog::{Catalog, Component, Missing, Origin, is_path};
 pub use explain::explain;
+pub use grants::{FileGrant, Grants, HttpGrant, SecretGrant};
 pub use mermaid::mermaid;
 pub use pipeline::Pipeline;
 pub use plan::{
-    Boundary, Edge, GlobalEdge, Load, Plan, PlanError, PlannedInput, PlannedOutput, PlannedStep, Port, Stage,
-    StepLimits, Transport,
+    Boundary, Edge, GlobalEdge, Load, MaxRejects, Plan, PlanError, PlannedInput, PlannedOutput, PlannedStep, Port,
+    Stage, StepLimits, Transport,
 };
 pub use problem::{At, Problem, Problems, Source, Span};
 pub use scan::{ComponentFacts, Kind, ScanError, scan};

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use crate::catalog::{Catalog, Origin};
 use crate::decide::decide;
+use crate::grants::Grants;
 use crate::pipeline::{BatchSize, OnError, OutputColumn, Pipeline};
 use crate::problem::{Findings, Problems};
 use crate::scan::Kind;
@@ -36,6 +37,8 @@ pub struct Plan {
     pub seed: u64,
     /// Where batches are cut.
     pub batch: BatchSize,
+    /// The most rows that all steps together may reject, if there is such a number.
+    pub max_rejects: Option<MaxRejects>,
     /// In the file's order.
     pub inputs: Vec<PlannedInput>,
     /// In the file's order.
@@ -89,6 +92,12 @@ pub struct PlannedStep {
     pub replicas: u32,
     /// What becomes of a row that it cannot handle.
     pub on_error: OnError,
+    /// The most rows that it may reject, if there is such a number.
+    pub max_rejects: Option<MaxRejects>,
+    /// How often a call that failed with a `transient` error is tried again.
+    pub retries: u32,
+    /// What it may reach outside of its sandbox.
+    pub grants: Grants,
     /// The stage that it runs in, from 1.
     pub stage: usize,
     /// None for a source, one (without a name) for a transform, at least one for a global step.
@@ -104,6 +113,26 @@ pub struct StepLimits {
     pub time_ms: u64,
     /// Of `open`, in milliseconds.
     pub open_ms: u64,
+    /// What one call may return, or hand the host, in bytes.
+    pub returned_bytes: u64,
+    /// What one call may make the host copy of columns that the step does not see, by naming rows again and again, in bytes.
+    pub carried_bytes: u64,
+    /// Lines of log, over the life of an instance.
+    pub log_lines: u64,
+    /// Bytes of log, over the life of an instance.
+    pub log_bytes: u64,
+    /// Rows that one row of the input may become.
+    pub rows_per_row: u64,
+}
+
+/// How many rows may be rejected before the run stops.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum MaxRejects {
+    /// So many.
+    Rows(u64),
+    /// So many of a hundred: of a step's first input, or of what the whole run reads.
+    Percent(f64),
 }
 
 /// One input of a step.
