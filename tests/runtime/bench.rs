@@ -148,11 +148,15 @@ impl Case<'_> {
         let (told, listener) = (events.clone(), self.listener);
         let settings = Settings {
             base: self.bench.path(""),
+            pipeline: None,
             run_folder: run_folder.clone(),
             cache_folder: self.cache,
             compile: self.compile,
             overwrite: self.overwrite,
             limit: self.limit,
+            resumable: true,
+            earlier: Vec::new(),
+            max_spill: None,
             observer: Observer::new(move |event| {
                 listener(&event);
                 told.lock().unwrap().push(event);

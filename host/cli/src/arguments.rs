@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use callboard_plan::MaxRejects;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 /// Runs dataset pipelines whose steps are WebAssembly components: a stage at a time, each step in a sandbox of its own.
@@ -16,6 +17,11 @@ pub(crate) struct Arguments {
 pub(crate) enum Command {
     /// Run a pipeline
     Run(RunArguments),
+    /// Go on with a run that was interrupted, or failed
+    Resume(ResumeArguments),
+    /// The runs that are here
+    #[command(subcommand)]
+    Runs(RunsCommand),
     /// Show the stages of a pipeline, without opening its data
     Plan(PlanArguments),
     /// Check a pipeline against its data and components, without running it
@@ -82,6 +88,25 @@ pub(crate) struct RunArguments {
     /// Replace outputs that exist
     #[arg(long)]
     pub(crate) overwrite: bool,
+    /// Do everything anew, also what an earlier run did on the same rows
+    #[arg(long)]
+    pub(crate) fresh: bool,
+    /// Write down nothing that resuming the run would need
+    #[arg(long, conflicts_with = "fresh")]
+    pub(crate) no_resume: bool,
+    /// The most that rows between stages may take of the disk, such as 20GiB
+    #[arg(long, value_name = "SIZE", value_parser = size)]
+    pub(crate) max_spill: Option<u64>,
+    #[command(flatten)]
+    pub(crate) shown: ShownArguments,
+    /// Write outputs to this folder instead of their places
+    #[arg(long, value_name = "DIR", hide = true)]
+    pub(crate) outputs_to: Option<PathBuf>,
+}
+
+/// How a run is shown.
+#[derive(Args, Debug)]
+pub(crate) struct ShownArguments {
     /// Write the report as JSON to a file
     #[arg(long, value_name = "FILE")]
     pub(crate) report: Option<PathBuf>,
@@ -91,9 +116,66 @@ pub(crate) struct RunArguments {
     /// Show what steps log, debugging included
     #[arg(long, short)]
     pub(crate) verbose: bool,
-    /// Write outputs to this folder instead of their places
-    #[arg(long, value_name = "DIR", hide = true)]
-    pub(crate) outputs_to: Option<PathBuf>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct ResumeArguments {
+    /// The run's folder
+    #[arg(value_name = "RUN-DIR")]
+    pub(crate) run_dir: PathBuf,
+    /// Where the pipeline's paths start from [default: where they started when the run began]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) base: Option<PathBuf>,
+    /// The most that rows between stages may take of the disk, such as 20GiB
+    #[arg(long, value_name = "SIZE", value_parser = size)]
+    pub(crate) max_spill: Option<u64>,
+    /// How many rows all steps together may reject, such as 100 or 0.5%, in place of what the pipeline says
+    #[arg(long, value_name = "ROWS", value_parser = budget)]
+    pub(crate) max_rejects: Option<MaxRejects>,
+    #[command(flatten)]
+    pub(crate) shown: ShownArguments,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum RunsCommand {
+    /// List them, the latest first
+    List {
+        /// The folder that they are in
+        #[arg(long, value_name = "DIR", default_value = ".callboard/runs")]
+        dir: PathBuf,
+        /// For a program
+        #[arg(long)]
+        json: bool,
+    },
+    /// Show what is known of one
+    Show {
+        /// The run's folder
+        #[arg(value_name = "RUN-DIR")]
+        run_dir: PathBuf,
+    },
+    /// Remove runs, with all that they keep
+    Remove {
+        /// The runs' folders
+        #[arg(value_name = "RUN-DIR", required = true)]
+        run_dirs: Vec<PathBuf>,
+    },
+}
+
+fn size(text: &str) -> Result<u64, String> {
+    let unit = text.bytes().any(|byte| byte.is_ascii_alphabetic());
+    let size = text.parse::<bytesize::ByteSize>().ok().filter(|_| unit);
+    size.map(|size| size.as_u64()).ok_or_else(|| "expected a size with its unit, such as 20GiB".to_owned())
+}
+
+fn budget(text: &str) -> Result<MaxRejects, String> {
+    let expected = || "expected a number of rows, such as 100, or a share, such as 0.5%".to_owned();
+    match text.strip_suffix('%') {
+        Some(percent) => {
+            let percent = percent.trim().parse::<f64>().ok().filter(|percent| *percent > 0.0 && *percent <= 100.0);
+            percent.map(MaxRejects::Percent).ok_or_else(expected)
+        }
+        None => text.parse().map(MaxRejects::Rows).map_err(|_| expected()),
+    }
 }
 
 #[derive(Args, Debug)]
@@ -106,6 +188,12 @@ pub(crate) struct PlanArguments {
     /// How to show it
     #[arg(long, value_enum, default_value_t)]
     pub(crate) format: PlanFormat,
+    /// Say for each step what a run would take over from earlier runs, and why not the rest; opens data and components
+    #[arg(long, conflicts_with = "format")]
+    pub(crate) why: bool,
+    /// The folder that earlier runs are in
+    #[arg(long, value_name = "DIR", default_value = ".callboard/runs", requires = "why")]
+    pub(crate) runs: PathBuf,
 }
 
 #[derive(Clone, Copy, Debug, Default, ValueEnum)]

@@ -13,10 +13,17 @@ use crate::show;
 pub(crate) enum Failure {
     /// The pipeline file is wrong.
     Problems(Box<Problems>),
-    /// The run, or its preparation, went wrong; with the place in the pipeline file that it is about.
-    Run(Box<RunError>, Option<(Source, Span)>),
+    /// The run, or its preparation, went wrong; with the place in the pipeline file that it is about, and the run's folder where it can be
+    /// resumed.
+    Run(Box<RunError>, Option<(Source, Span)>, Option<String>),
     /// Something around it did; with the mend.
     Other(Class, String, Option<String>),
+}
+
+impl From<RunError> for Failure {
+    fn from(error: RunError) -> Failure {
+        Failure::Run(Box::new(error), None, None)
+    }
 }
 
 impl From<Problems> for Failure {
@@ -36,7 +43,15 @@ impl Failure {
         };
         let at = node.and_then(|node| pipeline.place_of(node, place.config.as_deref()));
         let at = at.map(|at| (pipeline.source.clone(), at));
-        Failure::Run(Box::new(error), at)
+        Failure::Run(Box::new(error), at, None)
+    }
+
+    /// With the command that goes on.
+    pub(crate) fn resumable(self, folder: &str) -> Failure {
+        match self {
+            Failure::Run(error, at, _) => Failure::Run(error, at, Some(folder.to_owned())),
+            other => other,
+        }
     }
 
     /// What no line of the pipeline file is to blame for.
@@ -62,9 +77,13 @@ impl Failure {
     pub(crate) fn report(self) -> ExitCode {
         let no_colour = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
         let colour = std::io::stderr().is_terminal() && !no_colour;
+        let resumable = match &self {
+            Failure::Run(.., folder) => folder.clone(),
+            _ => None,
+        };
         let (class, text) = match self {
             Failure::Problems(problems) => (Class::Pipeline, show::problems::problems(&problems, colour)),
-            Failure::Run(error, place) => {
+            Failure::Run(error, place, _) => {
                 let (source, at) = place.unzip();
                 let problem = Problem { message: error.to_string(), at, help: error.help };
                 (error.class, show::problems::error(&problem, source.as_ref(), colour))
@@ -74,6 +93,9 @@ impl Failure {
             }
         };
         eprint!("{text}");
+        if let Some(folder) = resumable {
+            eprintln!("what is done is kept; to go on:\n  callboard resume {}", quoted(&folder));
+        }
         code(class)
     }
 }
@@ -82,6 +104,12 @@ impl Failure {
 pub(crate) fn plain(error: &std::io::Error) -> String {
     let text = error.to_string();
     text.split(" (os error").next().unwrap_or(&text).to_owned()
+}
+
+/// A path as a shell takes it.
+fn quoted(path: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+=:,@%".contains(c);
+    if path.chars().all(plain) { path.to_owned() } else { format!("'{}'", path.replace('\'', "'\\''")) }
 }
 
 /// The exit code of each class of failures.

@@ -25,6 +25,8 @@ mod bundled {
 fn main() -> ExitCode {
     let outcome = match Arguments::parse().command {
         Command::Run(arguments) => commands::run::run(&arguments),
+        Command::Resume(arguments) => commands::resume::resume(&arguments),
+        Command::Runs(command) => commands::runs::runs(&command),
         Command::Plan(arguments) => commands::plan::plan(&arguments),
         Command::Check(arguments) => commands::check::check(&arguments),
         Command::Compare(arguments) => commands::compare::compare(&arguments),

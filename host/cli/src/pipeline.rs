@@ -53,11 +53,15 @@ pub(crate) fn settings(base: PathBuf, run_folder: PathBuf, cancel: CancellationT
     let program = std::env::current_exe().map_err(|error| Failure::system("find this program", &error))?;
     Ok(Settings {
         base,
+        pipeline: None,
         run_folder,
         cache_folder: cache_folder(),
         compile: CompileCommand { program, arguments: vec!["compile".to_owned()] },
         overwrite: false,
         limit: None,
+        resumable: false,
+        earlier: Vec::new(),
+        max_spill: None,
         observer: Observer::nobody(),
         cancel,
     })

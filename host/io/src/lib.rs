@@ -11,7 +11,7 @@
 //!
 //! And of an output:
 //! 1. An [`OutputSpec`] names the file; [`check_writable`] asks early whether its folder will take it.
-//! 2. [`Writer::create`] opens a hidden temporary beside it and [`Writer::write`] takes batches.
+//! 2. [`Writer::create`] opens a file elsewhere and [`Writer::write`] takes batches.
 //! 3. [`Writer::finish`] completes the file as [`Finished`]; [`Finished::commit`] makes it appear, whole, by rename.
 //!    Whatever is dropped before that leaves nothing behind.
 //!

@@ -1,4 +1,4 @@
-//! An output: written beside its place, and there whole or not at all.
+//! An output: written elsewhere, and in its place whole or not at all.
 
 use std::fs::{File, Permissions};
 use std::os::unix::fs::PermissionsExt;
@@ -37,42 +37,22 @@ impl OutputSpec {
             false => Format::of(&self.path, self.format),
         }
     }
+}
 
-    /// Hidden, so that no pattern of an input matches it; the permissions of any new file.
-    fn temporary(&self, folder: &Path) -> Result<NamedTempFile, IoError> {
-        let name = self.path.file_name().unwrap_or_default().to_string_lossy();
-        tempfile::Builder::new()
-            .prefix(&format!(".{name}.partial-"))
-            .permissions(Permissions::from_mode(0o666))
-            .tempfile_in(folder)
-            .map_err(|error| IoError::system("cannot write into the folder", &plain(&error)).in_file(folder))
-    }
+/// A hidden file beside a place, so that no pattern of an input matches it; with the permissions of any new file.
+fn temporary(path: &Path, folder: &Path) -> Result<NamedTempFile, IoError> {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    tempfile::Builder::new()
+        .prefix(&format!(".{name}.partial-"))
+        .permissions(Permissions::from_mode(0o666))
+        .tempfile_in(folder)
+        .map_err(|error| IoError::system("cannot write into the folder", &plain(&error)).in_file(folder))
 }
 
 /// The system's error without the path that `tempfile` adds: ours names the folder.
 fn plain(error: &std::io::Error) -> std::io::Error {
     let text = error.to_string();
     std::io::Error::new(error.kind(), text.split(" at path ").next().unwrap_or(&text))
-}
-
-/// Folders that were made for a file. Those that are empty when this is dropped go again.
-#[derive(Debug)]
-struct MadeFolders(Vec<PathBuf>);
-
-impl MadeFolders {
-    /// Makes a folder, and those above it that are missing.
-    fn make(folder: &Path) -> std::io::Result<MadeFolders> {
-        let missing = |folder: &&Path| !folder.as_os_str().is_empty() && !folder.exists();
-        let made = MadeFolders(folder.ancestors().take_while(missing).map(Path::to_owned).collect());
-        std::fs::create_dir_all(folder)?;
-        Ok(made)
-    }
-}
-
-impl Drop for MadeFolders {
-    fn drop(&mut self) {
-        self.0.iter().for_each(|folder| drop(std::fs::remove_dir(folder)));
-    }
 }
 
 /// Asks whether the output can be written, and leaves nothing behind: folders that are missing are not made.
@@ -94,7 +74,7 @@ pub fn check_writable(spec: &OutputSpec) -> Result<(), IoError> {
     if !folder.is_dir() {
         return Err(IoError::spec("this is a file, which cannot hold an output").in_file(folder));
     }
-    spec.temporary(folder).map(drop)
+    temporary(&spec.path, folder).map(drop)
 }
 
 /// Asks whether the output's format can hold a schema.
@@ -109,34 +89,28 @@ pub fn check_schema(spec: &OutputSpec, schema: &SchemaRef) -> Result<(), IoError
     writer.map(drop).map_err(|error| error.in_file(&spec.path))
 }
 
-/// A file being written, under a hidden name beside its own. Dropped before it is finished, it leaves nothing behind.
+/// A file being written, elsewhere than in its place.
 pub struct Writer {
     path: PathBuf,
-    temporary: NamedTempFile,
-    made: MadeFolders,
+    staged: PathBuf,
     schema: SchemaRef,
     rows: u64,
     writer: Box<dyn RowWriter>,
 }
 
 impl Writer {
-    /// Makes the folder and the temporary file. A file that stands in the output's place is not touched.
+    /// Begins to write at `staged`, in place of what is there. A file that stands in the output's place is not touched.
     ///
     /// # Errors
     /// As [`check_writable`]; a schema that the format cannot hold.
-    pub fn create(spec: &OutputSpec, schema: SchemaRef) -> Result<Writer, IoError> {
+    pub fn create(spec: &OutputSpec, schema: SchemaRef, staged: &Path) -> Result<Writer, IoError> {
         let format = spec.check()?;
-        let folder = spec.folder();
-        let made = MadeFolders::make(folder)
-            .map_err(|error| IoError::system("cannot make the folder", &error).in_file(folder))?;
-        let temporary = spec.temporary(folder)?;
-        let file = temporary.as_file().try_clone();
-        let file = file.map_err(|error| IoError::system("cannot write", &error).in_file(&spec.path))?;
+        let file = File::create(staged).map_err(|error| IoError::system("cannot write", &error).in_file(staged))?;
         let (_, compression) = Compression::split(&spec.path);
         let writer = Sink::new(file, compression)
             .and_then(|sink| format.implementation().write(sink, &schema, &spec.path))
             .map_err(|error| error.in_file(&spec.path))?;
-        Ok(Writer { path: spec.path.clone(), temporary, made, schema, rows: 0, writer })
+        Ok(Writer { path: spec.path.clone(), staged: staged.to_owned(), schema, rows: 0, writer })
     }
 
     /// The schema it was created with.
@@ -153,44 +127,61 @@ impl Writer {
         self.writer.write(rows).map_err(|error| error.in_file(&self.path))
     }
 
-    /// Completes the file, still under its hidden name; it is durable when this returns.
+    /// Completes the file, still where it is staged; it is durable when this returns.
     ///
     /// # Errors
     /// A full disk and its like.
     pub fn finish(self) -> Result<Finished, IoError> {
-        let Writer { path, temporary, made, rows, writer, schema: _ } = self;
+        let Writer { path, staged, rows, writer, schema: _ } = self;
+        let cannot = |error: &std::io::Error| IoError::system("cannot write", error).in_file(&path);
         let sink = writer.finish().and_then(Sink::finish);
-        let file = sink.map_err(|error| error.in_file(&path))?;
-        file.sync_all().map_err(|error| IoError::system("cannot write", &error).in_file(&path))?;
-        let bytes = file.metadata().map_err(|error| IoError::system("cannot write", &error).in_file(&path))?.len();
-        Ok(Finished { rows, bytes, path, temporary, _made: made })
+        let (file, digest) = sink.map_err(|error| error.in_file(&path))?;
+        file.sync_all().map_err(|error| cannot(&error))?;
+        let bytes = file.metadata().map_err(|error| cannot(&error))?.len();
+        Ok(Finished { rows, bytes, digest, path, staged })
     }
 }
 
-/// A complete file under its hidden name. Dropped before it is committed, it leaves nothing behind.
-#[derive(Debug)]
+/// A complete file that is not yet in its place.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finished {
     /// Rows written.
     pub rows: u64,
     /// Size of the file.
     pub bytes: u64,
+    /// XXH3-128 of the file.
+    pub digest: u128,
     /// Where it will appear.
     pub path: PathBuf,
-    // Before the folders: they go when they are empty.
-    temporary: NamedTempFile,
-    _made: MadeFolders,
+    /// Where it is.
+    pub staged: PathBuf,
 }
 
 impl Finished {
-    /// Makes the file appear under its name, in place of one that is there; durable when this returns.
+    /// Makes the file appear in its place, instead of one that is there; folders that are missing are made. It is durable when this
+    /// returns. A place on another file system gets a copy, written beside it and renamed.
     ///
     /// # Errors
-    /// The system's; the temporary is removed then.
+    /// The system's; the file is still where it was staged then.
     pub fn commit(self) -> Result<Committed, IoError> {
-        let Finished { rows, bytes, path, temporary, _made } = self;
+        let Finished { rows, bytes, digest: _, path, staged } = self;
         let fail = |error: &std::io::Error| IoError::system("cannot put the file in its place", error).in_file(&path);
-        temporary.persist(&path).map_err(|error| fail(&error.error))?;
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        std::fs::create_dir_all(folder).map_err(|error| fail(&error))?;
+        match std::fs::rename(&staged, &path) {
+            Err(error) if error.kind() == std::io::ErrorKind::CrossesDevices => {
+                let copy = temporary(&path, folder)?;
+                let copied = File::open(&staged).and_then(|mut file| {
+                    std::io::copy(&mut file, &mut copy.as_file())?;
+                    copy.as_file().sync_all()
+                });
+                copied.map_err(|error| fail(&error))?;
+                copy.persist(&path).map_err(|error| fail(&error.error))?;
+                // The run's folder is whose it is to remove.
+                let _ = std::fs::remove_file(&staged);
+            }
+            renamed => renamed.map_err(|error| fail(&error))?,
+        }
         File::open(folder).and_then(|folder| folder.sync_all()).map_err(|error| fail(&error))?;
         Ok(Committed { rows, bytes, path })
     }

@@ -7,6 +7,7 @@ use std::path::Path;
 
 use flate2::bufread::MultiGzDecoder;
 use flate2::write::GzEncoder;
+use xxhash_rust::xxh3::Xxh3;
 
 use crate::error::IoError;
 
@@ -116,16 +117,34 @@ impl Lines {
     }
 }
 
+/// A file, and the XXH3-128 of what was written to it.
+pub(crate) struct Digesting {
+    file: File,
+    digest: Xxh3,
+}
+
+impl Write for Digesting {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.file.write(bytes)?;
+        self.digest.update(&bytes[..written]);
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}
+
 /// Where a format's bytes go: a file, through its compression.
 pub(crate) enum Sink {
-    Plain(BufWriter<File>),
-    Gzip(Blocks<GzEncoder<BufWriter<File>>>),
-    Zstd(Blocks<zstd::Encoder<'static, BufWriter<File>>>),
+    Plain(BufWriter<Digesting>),
+    Gzip(Blocks<GzEncoder<BufWriter<Digesting>>>),
+    Zstd(Blocks<zstd::Encoder<'static, BufWriter<Digesting>>>),
 }
 
 impl Sink {
     pub(crate) fn new(file: File, compression: Compression) -> Result<Sink, IoError> {
-        let file = BufWriter::with_capacity(BUFFER, file);
+        let file = BufWriter::with_capacity(BUFFER, Digesting { file, digest: Xxh3::new() });
         Ok(match compression {
             Compression::None => Sink::Plain(file),
             // The header holds neither name nor time.
@@ -137,14 +156,15 @@ impl Sink {
         })
     }
 
-    /// Everything to the file.
-    pub(crate) fn finish(self) -> Result<File, IoError> {
+    /// Everything to the file. Gives it back, and the digest of its bytes.
+    pub(crate) fn finish(self) -> Result<(File, u128), IoError> {
         let file = match self {
             Sink::Plain(file) => Ok(file),
             Sink::Gzip(blocks) => blocks.finish().and_then(GzEncoder::finish),
             Sink::Zstd(blocks) => blocks.finish().and_then(zstd::Encoder::finish),
         };
         file.and_then(|file| file.into_inner().map_err(io::IntoInnerError::into_error))
+            .map(|file| (file.file, file.digest.digest128()))
             .map_err(|error| IoError::system("cannot write", &error))
     }
 }

@@ -12,6 +12,7 @@
 //! Whatever is wrong on the way is a list of [`Problems`], each with its place and what to do; all that can be found at
 //! once is. [`schema`] describes the file for editors.
 
+mod amend;
 mod boundary;
 mod catalog;
 mod decide;

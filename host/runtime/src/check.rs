@@ -13,16 +13,21 @@ use callboard_plan::{Edge, Kind, Plan, PlannedOutput, PlannedStep, nearest};
 
 use crate::bound::{Bound, Declared, View, appended, columns_of};
 use crate::columns::{Flat, schema_of};
+use crate::disk::{Past, RecordedInput, schema_of_text, schema_text};
 use crate::error::{Class, Fault, RunError};
 use crate::guest::Instance;
 use crate::removed::Files;
-use crate::run::Run;
-use crate::stage::{map, terms};
+use crate::run::{Run, Settings};
+use crate::stage::{door_schema, map, terms};
 
 /// An input whose files were found.
 #[derive(Debug)]
 pub(crate) struct Input {
-    pub(crate) dataset: Dataset,
+    /// None where it has been read, and its files may be gone.
+    pub(crate) dataset: Option<Dataset>,
+    pub(crate) files: Vec<PathBuf>,
+    /// The size of its files on the disk.
+    pub(crate) bytes: u64,
     /// The index of its first file in the run's table.
     pub(crate) first_file: u32,
 }
@@ -59,12 +64,30 @@ pub(crate) struct Checked {
 }
 
 impl Checked {
-    /// Opens the inputs: their files and schemas.
-    pub(crate) fn inputs(plan: &Plan, base: &Path) -> Result<Checked, RunError> {
+    /// Opens the inputs: their files and schemas. Of a run that is resumed, those that have been read are as they were `recorded`,
+    /// and the others must be.
+    pub(crate) fn inputs(
+        plan: &Plan,
+        base: &Path,
+        past: &Past,
+        recorded: Option<&BTreeMap<String, RecordedInput>>,
+    ) -> Result<Checked, RunError> {
         let mut checked = Checked::default();
-        let mut files = Files::default();
+        let mut table = Files::default();
         for input in &plan.inputs {
             let in_input = |error: callboard_io::IoError| RunError::from(error).in_input(&input.name);
+            let before = recorded.and_then(|recorded| recorded.get(&input.name));
+            if let Some(before) = before.filter(|_| past.has_read(plan, &input.name)) {
+                let schema = schema_of_text(&before.schema).ok_or_else(|| {
+                    RunError::new(Class::System, "its columns as they were cannot be read from `run.json`")
+                        .in_input(&input.name)
+                })?;
+                checked.schemas.insert(input.name.clone(), Arc::new(schema));
+                let (files, bytes) = (before.files.clone(), before.bytes);
+                let first_file = table.add(&input.name, &files);
+                checked.inputs.insert(input.name.clone(), Input { dataset: None, files, bytes, first_file });
+                continue;
+            }
             let spec = InputSpec {
                 name: input.name.clone(),
                 base: base.to_owned(),
@@ -73,22 +96,27 @@ impl Checked {
                 types: input.types.clone(),
             };
             let dataset = Dataset::open(&spec).map_err(in_input)?;
+            let (files, bytes) = (dataset.files().to_vec(), dataset.bytes());
+            if let Some(before) = before {
+                let now = RecordedInput { files: files.clone(), bytes, schema: schema_text(&dataset.schema()) };
+                unchanged(before, &now).map_err(|error| error.in_input(&input.name))?;
+            }
             checked.schemas.insert(input.name.clone(), dataset.schema());
-            let first_file = files.add(&input.name, dataset.files());
-            checked.inputs.insert(input.name.clone(), Input { dataset, first_file });
+            let first_file = table.add(&input.name, &files);
+            checked.inputs.insert(input.name.clone(), Input { dataset: Some(dataset), files, bytes, first_file });
         }
         for step in plan.steps.iter().filter(|step| step.kind == Kind::Source) {
-            checked.sources.insert(step.name.clone(), files.add(&step.name, &[PathBuf::from(&step.name)]));
+            checked.sources.insert(step.name.clone(), table.add(&step.name, &[PathBuf::from(&step.name)]));
         }
-        checked.files = Arc::new(files);
+        checked.files = Arc::new(table);
         Ok(checked)
     }
 
     /// Checks where outputs go: folders that can be written, files that are nobody else's.
-    pub(crate) fn places(&self, plan: &Plan, base: &Path, overwrite: bool) -> Result<(), RunError> {
+    pub(crate) fn places(&self, plan: &Plan, settings: &Settings, past: &Past) -> Result<(), RunError> {
         let mut taken: HashMap<PathBuf, &str> = HashMap::new();
         for output in &plan.outputs {
-            let spec = output_spec(output, base)?;
+            let spec = output_spec(output, &settings.base)?;
             let in_output = |error: RunError| error.in_output(&output.name);
             let refused = |message: String, help: &str| {
                 Err(in_output(RunError::new(Class::Pipeline, message).help(help.to_owned())))
@@ -99,13 +127,21 @@ impl Checked {
                 return refused(format!("`{shown}` is written by output `{other}` too"), "give each a path of its own");
             }
             for (name, input) in &self.inputs {
-                if input.dataset.files().iter().any(|file| canonical(file) == path) {
+                if input.files.iter().any(|file| canonical(file) == path) {
                     let message = format!("`{shown}` is a file of input `{name}`");
                     return refused(message, "write to another path: a run never alters what it reads");
                 }
             }
             check_writable(&spec).map_err(|error| in_output(error.into()))?;
-            if spec.path.exists() && !overwrite {
+            let ours = || {
+                past.committing
+                    && past
+                        .stages
+                        .values()
+                        .filter_map(|ended| ended.outputs.get(&output.name))
+                        .any(|file| file.is(&spec.path))
+            };
+            if spec.path.exists() && !settings.overwrite && !ours() {
                 return refused(format!("`{shown}` is there already"), "to replace it, add --overwrite");
             }
         }
@@ -131,6 +167,10 @@ impl Checked {
                     None => error,
                 }
             })?;
+            for door in run.doors(name) {
+                let schema = door_schema(&inputs[0]).map_err(|error| error.in_step(name))?;
+                self.schemas.insert(door, schema);
+            }
             self.schemas.insert(name.clone(), bound.output.clone());
             self.bounds.insert(name.clone(), Arc::new(bound));
             self.ways.insert(name.clone(), ways);
@@ -138,7 +178,7 @@ impl Checked {
         for output in &plan.outputs {
             let way = self.way(plan, &output.name, 0, &output.feeds).map_err(|error| error.in_output(&output.name))?;
             let (schema, columns) = chosen(output, &way.schema)?;
-            let spec = output_spec(output, &run.base)?;
+            let spec = output_spec(output, &run.settings.base)?;
             callboard_io::check_schema(&spec, &schema)
                 .map_err(|error| RunError { class: Class::Pipeline, ..error.into() }.in_output(&output.name))?;
             self.outputs.insert(output.name.clone(), Output { spec, schema, columns });
@@ -148,7 +188,7 @@ impl Checked {
     }
 
     fn knows_no_columns(&self, input: &str) -> bool {
-        self.inputs.get(input).is_some_and(|input| input.dataset.schema().fields().is_empty())
+        self.inputs.contains_key(input) && self.schemas[input].fields().is_empty()
     }
 
     fn way(&self, plan: &Plan, node: &str, port: usize, feeds: &[String]) -> Result<Way, RunError> {
@@ -242,4 +282,23 @@ fn canonical(path: &Path) -> PathBuf {
         }
         _ => path.to_owned(),
     })
+}
+
+/// Refuses an input that is not what it was when the run began.
+fn unchanged(before: &RecordedInput, now: &RecordedInput) -> Result<(), RunError> {
+    let list =
+        |files: &[PathBuf]| files.iter().map(|file| format!("`{}`", file.display())).collect::<Vec<_>>().join(", ");
+    let names =
+        |files: &[PathBuf]| files.iter().map(|file| file.file_name().map(ToOwned::to_owned)).collect::<Vec<_>>();
+    let what = if names(&before.files) != names(&now.files) {
+        format!("its files were {}, and are {}", list(&before.files), list(&now.files))
+    } else if before.bytes != now.bytes {
+        format!("its files had {} bytes, and have {}", before.bytes, now.bytes)
+    } else if before.schema != now.schema {
+        "its columns are others".to_owned()
+    } else {
+        return Ok(());
+    };
+    Err(RunError::new(Class::Data, format!("it has changed since the run began: {what}"))
+        .help("run the pipeline again: work on rows that did not change is not done twice"))
 }

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
-use callboard_plan::{Catalog, Component, Missing, Origin, Pipeline, is_path, scan};
+use callboard_plan::{Catalog, Component, Kind, Missing, Origin, Pipeline, is_path, scan};
 use sha2::{Digest, Sha256};
 
 use crate::compile::hex;
@@ -47,6 +47,22 @@ impl Components {
             }
         }
         components
+    }
+
+    /// Finds what a plan used, as it is now: its digest and kind. An error is a phrase.
+    pub(crate) fn find_again(
+        &mut self,
+        uses: &str,
+        bundled: &[Bundled],
+        base: &Path,
+    ) -> Result<(String, Kind), String> {
+        match self.find(uses, bundled, base) {
+            Ok(component) => Ok((component.digest, component.facts.kind)),
+            Err(Missing::Unreadable { path, error }) => Err(format!("`{path}`: {error}")),
+            Err(Missing::Unfit { path, error }) => Err(format!("`{path}` {error}")),
+            Err(Missing::NotBuilt(how)) => Err(format!("the bundled step `{uses}` is not in this build: {how}")),
+            Err(Missing::Unknown) => Err(format!("this callboard has no bundled step `{uses}`")),
+        }
     }
 
     fn find(&mut self, uses: &str, bundled: &[Bundled], base: &Path) -> Result<Component, Missing> {

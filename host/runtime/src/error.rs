@@ -103,6 +103,22 @@ impl RunError {
         RunError::new(Class::System, message)
     }
 
+    /// What could not be written; the system's words name the file.
+    pub(crate) fn unwritten(doing: &str, error: &std::io::Error) -> RunError {
+        let full = [std::io::ErrorKind::StorageFull, std::io::ErrorKind::QuotaExceeded].contains(&error.kind());
+        let written = RunError::new(Class::System, format!("cannot {doing}: {}", plain(error)));
+        match full {
+            true => written.help("make room, and go on with the run: nothing that is done is lost"),
+            false => written,
+        }
+    }
+
+    /// What could not be read back; the system's words name the file.
+    pub(crate) fn unread(what: &str, error: &std::io::Error) -> RunError {
+        RunError::new(Class::System, format!("cannot read {what}: {}", plain(error)))
+            .help("go on with the run: what is damaged is made again")
+    }
+
     pub(crate) fn interrupted() -> RunError {
         RunError::new(Class::Interrupted, "interrupted")
     }

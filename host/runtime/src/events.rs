@@ -47,6 +47,24 @@ pub enum Event {
         /// Rows it put out since then.
         rows_out: u64,
     },
+    /// A call failed with a `transient` error, and is made again after a pause.
+    Retrying {
+        /// The step.
+        step: String,
+        /// What it said.
+        message: String,
+        /// Which repetition this will be, from 1.
+        attempt: u32,
+        /// How many there may be.
+        of: u32,
+        /// Before it is made.
+        pause: Duration,
+    },
+    /// Something that whoever runs this should know of: damage that was found and mended, work that is done again.
+    Note {
+        /// A sentence without a full stop.
+        message: String,
+    },
     /// A stage has ended, and its components are gone.
     Ended {
         /// The stage, from 1.

@@ -7,7 +7,9 @@
 //!    by a [`CompileCommand`], into a cache), schemas followed through every step. Nothing is overwritten yet.
 //! 3. [`Run::execute`] carries it out, a stage at a time: what a stage needs is loaded when it begins and gone when it ends.
 //!    Progress is told as [`Event`]s to an [`Observer`].
-//! 4. The [`Report`] says what happened, in figures; when it is [`Status::Finished`] every output is in its place, and
+//! 4. What is done is written down in the run's folder: [`Run::resume`] goes on where a run stopped, and later runs take over
+//!    what was done on the same rows in the same way ([`Run::reuse`] says what). [`RunSummary`] tells of the runs that are there.
+//! 5. The [`Report`] says what happened, in figures; when it is [`Status::Finished`] every output is in its place, and
 //!    otherwise none has been touched.
 //!
 //! The library prints nothing and never ends the process.
@@ -18,18 +20,22 @@ mod check;
 mod columns;
 mod compile;
 mod components;
+mod disk;
 mod engine;
 mod error;
 mod events;
 mod guest;
+mod kept;
 mod meter;
 mod ports;
 mod removed;
 mod report;
+mod resume;
 mod rows;
 mod run;
-mod spill;
+mod runs;
 mod stage;
+mod why;
 
 pub use compile::{CompileCommand, compile_file};
 pub use components::{Bundled, Components};
@@ -37,4 +43,7 @@ pub use error::{Class, LimitExceeded, Place, RunError};
 pub use events::{Event, Level, Observer};
 pub use report::{ErrorReport, InputReport, OutputReport, RejectsReport, Report, StageReport, Status, StepReport};
 pub use run::{Run, Settings};
+pub use runs::{RunState, RunSummary, remove_run, run_folders};
+pub use disk::key::Change;
+pub use why::{StepReuse, Verdict};
 pub use tokio_util::sync::CancellationToken;

@@ -6,9 +6,9 @@ use std::sync::mpsc::{Receiver, Sender, SyncSender};
 use arrow::datatypes::SchemaRef;
 
 use crate::bound::conform;
+use crate::disk::{Spill, SpillWriter};
 use crate::error::{Class, RunError};
 use crate::rows::Batch;
-use crate::spill::{Spill, SpillWriter};
 
 /// Batches on their way between two nodes.
 pub(crate) const IN_FLIGHT: usize = 4;
@@ -69,7 +69,11 @@ impl Inlet {
                 }
                 Some(Feed::Sealed(spill)) if self.frame < spill.frames() => {
                     self.frame += 1;
-                    Some(spill.read(self.frame - 1, None).map_err(|error| broken("read rows between stages", &error))?)
+                    Some(
+                        spill
+                            .read(self.frame - 1, None)
+                            .map_err(|error| RunError::unread("rows between stages", &error))?,
+                    )
                 }
                 Some(Feed::Sealed(_)) => None,
             };
@@ -115,15 +119,14 @@ impl Outlet {
             return Ok(());
         }
         if let Some(spill) = &mut self.spill {
-            spill.push(batch).map_err(|error| broken("write rows between stages", &error))?;
+            spill.push(batch).map_err(|error| RunError::unwritten("write rows between stages", &error))?;
         }
         self.channels.iter().try_for_each(|channel| channel.send(Some(batch.clone())).map_err(|_| Stop::Elsewhere))
     }
 
     /// Ends the rows; the spill, if there is one, is sealed.
     pub(crate) fn end(self) -> Result<Option<Arc<Spill>>, Stop> {
-        let spill = self.spill.map(SpillWriter::seal).transpose();
-        let spill = spill.map_err(|error| broken("write rows between stages", &error))?.map(Arc::new);
+        let spill = self.spill.map(SpillWriter::seal).map(Arc::new);
         for reader in &self.awaiting {
             let spill = spill.clone().expect("only a spill is awaited");
             reader.send(spill).map_err(|_| Stop::Elsewhere)?;
@@ -133,10 +136,6 @@ impl Outlet {
         }
         Ok(spill)
     }
-}
-
-fn broken(doing: &str, error: &std::io::Error) -> RunError {
-    RunError::new(Class::System, format!("cannot {doing}: {error}"))
 }
 
 /// An error of Arrow's where everything had been checked.

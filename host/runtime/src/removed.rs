@@ -8,10 +8,11 @@ use std::sync::Arc;
 
 use arrow::array::{Array, UInt32Array};
 use callboard_plan::pipeline::OnError;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::bindings::callboard::step::types::{Fate, Removal};
+use crate::disk::{Digested, Removed, named};
 use crate::error::Fault;
 use crate::rows::Batch;
 
@@ -45,7 +46,7 @@ impl Files {
 }
 
 /// How many rows went no further, by fate and reason.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Tally {
     pub(crate) dropped: BTreeMap<String, u64>,
     pub(crate) rejected: BTreeMap<String, u64>,
@@ -99,22 +100,18 @@ struct Reject<'a> {
 impl Remover {
     /// Counts the removals of a batch. Rejected rows become lines of `rejects.jsonl`, each with its line feed,
     /// or, where the pipeline lets no row be rejected, an error that names the first.
-    pub(crate) fn removed(
-        &self,
-        step: &str,
-        batch: &Batch,
-        removals: &[(u32, Fate, String)],
-    ) -> Result<(Tally, Vec<u8>), Fault> {
+    pub(crate) fn removed(&self, step: &str, batch: &Batch, removals: &[Removed]) -> Result<(Tally, Vec<u8>), Fault> {
         let mut tally = Tally::default();
         let mut rejected: Vec<(u32, &str)> = Vec::new();
-        for (row, fate, reason) in removals {
-            if *fate == Fate::Rejected {
+        for removal in removals {
+            let (row, reason) = (removal.row as u32, &removal.reason);
+            if removal.rejected {
                 if self.on_error == OnError::Fail {
-                    return Err(Fault::Rejected { row: self.place(batch, *row as usize), reason: reason.clone() });
+                    return Err(Fault::Rejected { row: self.place(batch, row as usize), reason: reason.clone() });
                 }
-                rejected.push((*row, reason));
+                rejected.push((row, reason));
             }
-            tally.count(*fate, reason, 1);
+            tally.count(removal.fate(), reason, 1);
         }
         let lines = self
             .lines(step, batch, &rejected)
@@ -155,59 +152,104 @@ impl Remover {
     }
 }
 
-/// The rejected rows of a run, `rejects.jsonl` in its folder: each step writes beside it, and at the end they stand in the order of the steps.
+/// The rejected rows of a run, `rejects.jsonl` in its folder: each step has a file of its own, and at the end they stand in
+/// the order of the steps.
 pub(crate) struct Rejects {
     folder: PathBuf,
     open: HashMap<String, BufWriter<File>>,
 }
 
 impl Rejects {
-    pub(crate) fn new(run: &Path) -> Rejects {
-        Rejects { folder: run.to_owned(), open: HashMap::new() }
+    /// `folder` is where the steps' own files are.
+    pub(crate) fn new(folder: PathBuf) -> Rejects {
+        Rejects { folder, open: HashMap::new() }
     }
 
-    fn part(&self, step: &str) -> PathBuf {
-        self.folder.join(format!(".rejects-{step}.part"))
+    fn file(&self, step: &str) -> PathBuf {
+        self.folder.join(format!("{step}.jsonl"))
+    }
+
+    /// Forgets what these steps rejected when they ran before.
+    pub(crate) fn begin(&mut self, steps: &[String]) -> io::Result<()> {
+        for step in steps {
+            match std::fs::remove_file(self.file(step)) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(named(&self.file(step), &error)),
+                _ => drop(self.open.remove(step)),
+            }
+        }
+        Ok(())
     }
 
     pub(crate) fn write(&mut self, step: &str, lines: &[u8]) -> io::Result<()> {
         if lines.is_empty() {
             return Ok(());
         }
-        if !self.open.contains_key(step) {
-            let file = File::create(self.part(step))?;
-            self.open.insert(step.to_owned(), BufWriter::new(file));
-        }
-        self.open.get_mut(step).expect("it was just opened").write_all(lines)
+        let path = self.file(step);
+        let mut write = || {
+            if !self.open.contains_key(step) {
+                std::fs::create_dir_all(&self.folder)?;
+                self.open.insert(step.to_owned(), BufWriter::new(File::create(&path)?));
+            }
+            self.open.get_mut(step).expect("it was just opened").write_all(lines)
+        };
+        write().map_err(|error| named(&path, &error))
     }
 
-    /// Puts the parts together, in the order of `steps`. The file is there even when nothing was rejected.
-    pub(crate) fn finish<'a>(&mut self, steps: impl Iterator<Item = &'a str>) -> io::Result<PathBuf> {
-        let path = self.folder.join("rejects.jsonl");
-        let mut all = File::create(&path)?;
+    /// Closes the files of these steps, and says what is in them.
+    pub(crate) fn end(&mut self, steps: &[String]) -> io::Result<BTreeMap<String, Digested>> {
+        let mut ended = BTreeMap::new();
         for step in steps {
-            if let Some(mut part) = self.open.remove(step) {
-                part.flush()?;
-                io::copy(&mut File::open(self.part(step))?, &mut all)?;
-                std::fs::remove_file(self.part(step))?;
+            if let Some(mut file) = self.open.remove(step) {
+                file.flush().map_err(|error| named(&self.file(step), &error))?;
+                ended.insert(step.clone(), Digested::of(&self.file(step), 0)?);
             }
         }
-        all.sync_all()?;
-        Ok(path)
+        Ok(ended)
+    }
+
+    /// Puts the files together at `path`, in the order of `steps`. It is there even when nothing was rejected.
+    pub(crate) fn gather<'a>(&mut self, path: &Path, steps: impl Iterator<Item = &'a str>) -> io::Result<()> {
+        let gather = || {
+            let mut all = File::create(path)?;
+            for step in steps {
+                if let Some(mut open) = self.open.remove(step) {
+                    open.flush()?;
+                }
+                match File::open(self.file(step)) {
+                    Ok(mut part) => drop(io::copy(&mut part, &mut all)?),
+                    Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                    Err(error) => return Err(error),
+                }
+            }
+            Ok(())
+        };
+        gather().map_err(|error| named(path, &error))
     }
 }
 
 /// The rows and reasons of removals, checked against a batch of `rows` rows: each in range, and named once.
-pub(crate) fn check_removals(removals: Vec<Removal>, rows: usize) -> Result<Vec<(u32, Fate, String)>, Fault> {
+pub(crate) fn check_removals(removals: Vec<Removal>, rows: usize) -> Result<Vec<Removed>, Fault> {
     let mut seen = vec![false; if removals.is_empty() { 0 } else { rows }];
     let check = |removal: Removal| match usize::try_from(removal.row).ok().filter(|row| *row < rows) {
         None => Err(Fault::Contract(format!("it removed row {} of a batch of {rows}, counted from 0", removal.row))),
         Some(row) if std::mem::replace(&mut seen[row], true) => {
             Err(Fault::Contract(format!("it removed row {row} twice, counted from 0")))
         }
-        Some(row) => Ok((row as u32, removal.fate, clipped(removal.reason))),
+        Some(_) => Ok(removal.into()),
     };
     removals.into_iter().map(check).collect()
+}
+
+impl From<Removal> for Removed {
+    fn from(Removal { row, fate, reason }: Removal) -> Removed {
+        Removed { row, rejected: fate == Fate::Rejected, reason: clipped(reason) }
+    }
+}
+
+impl Removed {
+    pub(crate) fn fate(&self) -> Fate {
+        if self.rejected { Fate::Rejected } else { Fate::Dropped }
+    }
 }
 
 /// A reason that is not longer than a reason may be.

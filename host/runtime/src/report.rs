@@ -53,6 +53,12 @@ pub struct Report {
     pub rejects: RejectsReport,
     /// The stages that ended, in order.
     pub stages: Vec<StageReport>,
+    /// How many processes worked on it before this one.
+    pub resumed: u32,
+    /// Whether it can be taken up where it stopped.
+    pub resumable: bool,
+    /// What whoever ran it should know of: damage that was found and mended, work that was done again. Sentences.
+    pub notes: Vec<String>,
     /// Why it ended badly.
     pub error: Option<ErrorReport>,
     /// The same, for who holds the report of a run of this process.
@@ -98,6 +104,8 @@ pub struct StageReport {
     pub intake_ms: f64,
     /// Mapping components, making and opening instances, milliseconds.
     pub load_ms: f64,
+    /// It had ended before this process took the run up; its figures are those of then.
+    pub before: bool,
     /// From the first batch to the last, milliseconds.
     pub run_ms: f64,
     /// Dropping instances, code and spills that are no longer read, milliseconds.
@@ -134,7 +142,12 @@ pub struct StepReport {
     pub rows_repeated: u64,
     /// Rows put out that came from no row of the input.
     pub rows_created: u64,
-    /// Calls of `process` or `next`.
+    /// Of the rows of its first input (of a source: of its own), those whose work had been done before, by an earlier run or before an
+    /// interruption, and was taken over.
+    pub rows_reused: u64,
+    /// Of the rows of its first input, those whose work was begun before an interruption, lost, and done again.
+    pub rows_again: u64,
+    /// Batches, or pages of a source.
     pub batches: u64,
     /// Time in calls, crossing included, summed over instances, milliseconds.
     pub guest_ms: f64,
@@ -172,10 +185,9 @@ impl Report {
     ) -> Report {
         let read = |name: &str| costs.iter().find_map(|(_, cost)| cost.rows_read.get(name)).copied().unwrap_or(0);
         let inputs = run.plan.inputs.iter().map(|input| {
-            (input.name.clone(), InputReport { rows: read(&input.name), bytes: run.input(&input.name).dataset.bytes() })
+            (input.name.clone(), InputReport { rows: read(&input.name), bytes: run.input(&input.name).bytes })
         });
-        let mut stages: Vec<StageReport> = costs.iter().map(|(stage, cost)| stage_report(run, stage, cost)).collect();
-        settle_accounts(run, &mut stages, read);
+        let stages = accounted(run, costs);
         let rejected = stages.iter().flat_map(|stage| &stage.steps).map(|step| step.rows_rejected).sum();
         let (outputs, failure) = match outcome {
             Ok(outputs) => (outputs, None),
@@ -202,6 +214,9 @@ impl Report {
             outputs: outputs.collect(),
             rejects: RejectsReport { rows: rejected, path: run.folder.join("rejects.jsonl").display().to_string() },
             stages,
+            resumed: run.past.attempts,
+            resumable: false,
+            notes: run.past.notes.clone(),
             error: failure.as_ref().map(|e| ErrorReport { message: e.to_string(), help: e.help.clone() }),
             failure,
         }
@@ -212,6 +227,7 @@ fn stage_report(run: &Run, stage: &Stage, cost: &StageCost) -> StageReport {
     let StageCost { intake, load, run: ran, unload, spilled, peak, steps, rows_read: _ } = cost;
     StageReport {
         index: stage.index,
+        before: run.past.stages.contains_key(&stage.index),
         intake_ms: ms(*intake),
         load_ms: ms(*load),
         run_ms: ms(*ran),
@@ -224,7 +240,20 @@ fn stage_report(run: &Run, stage: &Stage, cost: &StageCost) -> StageReport {
 
 fn step_report(run: &Run, name: &str, counts: &StepCounts) -> StepReport {
     let step = run.step(name);
-    let StepCounts { rows_in, rows_out, kept_once, repeated, created, batches, tally, busy, counters } = counts;
+    let StepCounts {
+        rows_in,
+        rows_out,
+        kept_once,
+        repeated,
+        created,
+        batches,
+        tally,
+        busy,
+        counters,
+        reused,
+        again,
+        peak,
+    } = counts;
     let (dropped, rejected) = (tally.dropped(), tally.rejected());
     StepReport {
         name: name.to_owned(),
@@ -239,7 +268,9 @@ fn step_report(run: &Run, name: &str, counts: &StepCounts) -> StepReport {
         rows_created: *created,
         batches: *batches,
         guest_ms: ms(*busy),
-        peak_linear_memory_bytes: run.memory.steps[name].peak(),
+        rows_reused: *reused,
+        rows_again: *again,
+        peak_linear_memory_bytes: *peak,
         memory_limit_bytes: step.limits.memory_bytes,
         counters: counters.clone(),
         dropped: tally.dropped.clone(),
@@ -248,10 +279,41 @@ fn step_report(run: &Run, name: &str, counts: &StepCounts) -> StepReport {
     }
 }
 
+/// Holds the accounts of every step against each other.
+///
+/// # Errors
+///
+/// The first step whose accounts do not add up: a fault of ours, and no output is put in its place.
+pub(crate) fn check_accounts(run: &Run, costs: &[(Stage, StageCost)]) -> Result<(), RunError> {
+    match accounted(run, costs).iter().flat_map(|stage| &stage.steps).find(|step| !step.adds_up) {
+        None => Ok(()),
+        Some(step) => {
+            let StepReport { name, rows_in, rows_out, rows_dropped, rows_rejected, .. } = step;
+            let message = format!(
+                "the accounts of the step do not add up: {rows_in} rows in, {rows_out} out, {rows_dropped} dropped, \
+                 {rows_rejected} rejected"
+            );
+            Err(RunError::new(Class::Bug, message).in_step(name))
+        }
+    }
+}
+
+/// The stages that ended, their accounts settled.
+fn accounted(run: &Run, costs: &[(Stage, StageCost)]) -> Vec<StageReport> {
+    let read = |name: &str| costs.iter().find_map(|(_, cost)| cost.rows_read.get(name)).copied().unwrap_or(0);
+    let mut stages: Vec<StageReport> = costs.iter().map(|(stage, cost)| stage_report(run, stage, cost)).collect();
+    settle_accounts(run, &mut stages, read);
+    stages
+}
+
 /// Holds what each step was given against what the nodes before it put out, which were counted apart.
 fn settle_accounts(run: &Run, stages: &mut [StageReport], read: impl Fn(&str) -> u64) {
-    let put_out: BTreeMap<String, u64> =
-        stages.iter().flat_map(|stage| &stage.steps).map(|step| (step.name.clone(), step.rows_out)).collect();
+    let mut put_out: BTreeMap<String, u64> = BTreeMap::new();
+    for StepReport { name, rows_out, rows_dropped, rows_rejected, .. } in stages.iter().flat_map(|stage| &stage.steps) {
+        put_out.insert(name.clone(), *rows_out);
+        put_out.insert(format!("{name}.dropped"), *rows_dropped);
+        put_out.insert(format!("{name}.rejected"), *rows_rejected);
+    }
     for step in stages.iter_mut().flat_map(|stage| &mut stage.steps) {
         let feeds = run.step(&step.name).ports.first().map(|port| port.feeds.as_slice()).unwrap_or_default();
         let given: u64 = feeds.iter().map(|feed| put_out.get(feed).copied().unwrap_or_else(|| read(feed))).sum();

@@ -43,6 +43,13 @@ impl Batch {
         })
     }
 
+    /// Rows that stand side by side, not copied.
+    pub(crate) fn slice(&self, rows: std::ops::Range<usize>) -> Batch {
+        let (start, len) = (rows.start, rows.len());
+        let (file, line) = (self.file.slice(start, len), self.line.slice(start, len));
+        Batch { rows: self.rows.slice(start, len), file, line }
+    }
+
     /// The same origins under other columns.
     pub(crate) fn with_columns(&self, schema: &SchemaRef, columns: Vec<ArrayRef>) -> Result<Batch, ArrowError> {
         let rows = record_batch(schema.clone(), columns, self.len())?;

@@ -1,34 +1,46 @@
 //! A run: a plan, prepared, carried out stage by stage, its outputs put in their places at the very end.
 
 use std::collections::{BTreeMap, HashMap};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use arrow::datatypes::SchemaRef;
 use callboard_io::{Committed, Finished};
-use callboard_plan::{Load, Plan, PlannedStep, Stage};
+use callboard_plan::{Load, MaxRejects, Plan, PlannedStep, Stage};
 use tokio_util::sync::CancellationToken;
 
 use crate::bound::Bound;
 use crate::check::{Checked, Input, Output, Way};
 use crate::compile::{Cache, CompileCommand};
 use crate::components::Components;
+use crate::disk::journal::{Record, StageEnded};
+use crate::disk::seen::Seen;
+use crate::disk::sync::Syncer;
+use crate::disk::{Deed, Folder, Past, Quota, Spill, Work, past, spill};
 use crate::error::{Class, RunError};
 use crate::events::{Event, Observer};
 use crate::guest::Sandbox;
+use crate::kept::Kept;
 use crate::meter::{Gauge, Residence};
 use crate::ports::Stop;
 use crate::removed::{Files, Rejects, Remover};
 use crate::report::Report;
-use crate::spill::Spill;
-use crate::stage::{self, LoadedStep, StageCost};
+use crate::stage::{self, LoadedStep, StageCost, StepCounts};
+
+/// How long calls that process a batch may go on when the run is interrupted.
+const GRACE: Duration = Duration::from_secs(3);
+/// Of fewer rows no percentage is taken while a step runs.
+const ENOUGH_ROWS: u64 = 1_000;
 
 /// How a plan is carried out, beside what the plan says.
 #[derive(Clone, Debug)]
 pub struct Settings {
     /// The folder that the pipeline's paths start from.
     pub base: PathBuf,
+    /// The pipeline file, for who asks later what a run was of.
+    pub pipeline: Option<PathBuf>,
     /// The run's own folder: made anew, or empty.
     pub run_folder: PathBuf,
     /// Where compiled components are kept; private to the user.
@@ -39,28 +51,42 @@ pub struct Settings {
     pub overwrite: bool,
     /// At most so many rows of each input, and of each source.
     pub limit: Option<u64>,
+    /// Whether the run can be resumed, and its work taken over by later runs: whether it is written down.
+    pub resumable: bool,
+    /// Folders of earlier runs, the latest first: work that they did on the same rows in the same way is not done again.
+    pub earlier: Vec<PathBuf>,
+    /// The most that rows between stages may take of the disk, bytes.
+    pub max_spill: Option<u64>,
     /// Who is told of progress.
     pub observer: Observer,
-    /// Cancelled to interrupt the run.
+    /// Cancelled to interrupt the run: what is being done is finished, if it takes no longer than a few seconds.
     pub cancel: CancellationToken,
 }
 
 /// A plan that has been checked against its files and components, ready to run.
 pub struct Run {
     pub(crate) plan: Plan,
-    pub(crate) base: PathBuf,
+    pub(crate) settings: Settings,
     pub(crate) folder: PathBuf,
     pub(crate) limit: Option<u64>,
     pub(crate) observer: Observer,
     pub(crate) sandbox: Sandbox,
     pub(crate) cache: Cache,
     pub(crate) memory: Memory,
-    /// Cancelled when the run is to stop: from outside, or because a node failed.
+    pub(crate) quota: Arc<Quota>,
+    /// Cancelled when everything is to stop at once: a node failed, or there is no more time.
     pub(crate) stop: CancellationToken,
-    components: Components,
-    checked: Checked,
+    /// Cancelled from outside, to end what is being done and do no more.
+    pub(crate) interrupt: CancellationToken,
+    pub(crate) components: Components,
+    pub(crate) checked: Checked,
+    pub(crate) past: Past,
+    /// The folder, once it is there; locked from the beginning where a run is resumed.
+    pub(crate) locked: Mutex<Option<Folder>>,
+    kept: Option<Kept>,
     failure: Mutex<Option<RunError>>,
     rejects: Mutex<Rejects>,
+    rows_rejected: AtomicU64,
     finished: Mutex<BTreeMap<String, Finished>>,
 }
 
@@ -79,15 +105,20 @@ pub(crate) struct Boundary {
 }
 
 impl Boundary {
-    /// Lets go of the spills that no stage after `stage` reads.
-    pub(crate) fn release(&mut self, plan: &Plan, stage: usize) {
-        let stage_of = |node: &str| {
-            let step = plan.steps.iter().find(|step| step.name == node).map(|step| step.stage);
-            step.or_else(|| plan.outputs.iter().find(|output| output.name == node).map(|output| output.stage))
-        };
-        self.spills
-            .retain(|node, _| plan.edges.iter().any(|edge| edge.from == *node && stage_of(&edge.to) > Some(stage)));
+    /// Removes the spills that no stage after `stage` reads.
+    fn release(&mut self, plan: &Plan, stage: usize) {
+        self.spills.retain(|node, spill| {
+            let wanted = plan.edges.iter().any(|edge| edge.from == *node && stage_of(plan, &edge.to) > Some(stage));
+            if !wanted {
+                spill.remove();
+            }
+            wanted
+        });
     }
+}
+
+fn stage_of(plan: &Plan, node: &str) -> Option<usize> {
+    plan.step(node).map(|step| step.stage).or_else(|| plan.output(node).map(|output| output.stage))
 }
 
 impl Run {
@@ -97,26 +128,44 @@ impl Run {
     ///
     /// Files that are not there or not writable, components that do not compile, schemas that do not fit.
     pub fn prepare(plan: Plan, components: Components, settings: Settings) -> Result<Run, RunError> {
-        let checked = Checked::inputs(&plan, &settings.base)?;
-        checked.places(&plan, &settings.base, settings.overwrite)?;
+        Run::prepare_after(plan, components, settings, Past::default(), None)
+    }
+
+    /// As [`Run::prepare`], for a run of which something is done.
+    pub(crate) fn prepare_after(
+        plan: Plan,
+        components: Components,
+        settings: Settings,
+        past: Past,
+        resumed: Option<crate::resume::Resumed>,
+    ) -> Result<Run, RunError> {
+        let inputs = resumed.as_ref().map(|resumed| &resumed.recorded.inputs);
+        let checked = Checked::inputs(&plan, &settings.base, &past, inputs)?;
+        checked.places(&plan, &settings, &past)?;
         let run = Arc::new(Gauge::default());
         let stage = Gauge::below(&run);
         let steps = plan.steps.iter().map(|step| (step.name.clone(), Gauge::below(&stage))).collect();
         let bug = |error: wasmtime::Error| RunError::new(Class::Bug, format!("wasmtime does not start: {error:#}"));
         let mut prepared = Run {
-            base: settings.base,
+            folder: settings.run_folder.clone(),
             limit: settings.limit,
-            observer: settings.observer,
+            observer: settings.observer.clone(),
             sandbox: Sandbox::new().map_err(bug)?,
-            cache: Cache::new(&settings.cache_folder, settings.compile)?,
+            cache: Cache::new(&settings.cache_folder, settings.compile.clone())?,
             memory: Memory { run, stage, steps },
-            stop: settings.cancel.child_token(),
+            quota: Arc::new(Quota::new(settings.max_spill)),
+            stop: CancellationToken::new(),
+            interrupt: settings.cancel.clone(),
             components,
             checked: Checked::default(),
+            past,
+            locked: Mutex::new(resumed.map(|resumed| resumed.folder)),
+            kept: None,
             failure: Mutex::default(),
-            rejects: Mutex::new(Rejects::new(&settings.run_folder)),
+            rejects: Mutex::new(Rejects::new(settings.run_folder.join("rejects"))),
+            rows_rejected: AtomicU64::new(0),
             finished: Mutex::default(),
-            folder: settings.run_folder,
+            settings,
             plan,
         };
         for step in &prepared.plan.steps {
@@ -144,57 +193,50 @@ impl Run {
 
     /// Carries the plan out. The report says what happened, also when it ended badly: then no output was touched, unless
     /// putting a complete one in its place is what failed; the error names those that are there by then.
-    pub fn execute(self) -> Report {
+    pub fn execute(mut self) -> Report {
         let began = Instant::now();
         let residence = Residence::watch();
         let mut costs = Vec::new();
-        let outcome = self.make_folder().and_then(|()| {
+        let watch = Watch::begin(&self);
+        let outcome = Kept::open(&self).and_then(|kept| {
+            self.kept = Some(kept);
             let ran = self.stages(&mut costs);
             // Rows that were rejected before a failure are worth having.
-            let names = self.plan.steps.iter().map(|step| step.name.as_str());
-            let kept = self.rejects.lock().expect("no holder panics").finish(names);
+            let steps = self.plan.steps.iter().map(|step| step.name.as_str());
+            let gathered = self.rejects().gather(&self.folder.join("rejects.jsonl"), steps);
             ran?;
-            kept.map_err(|error| RunError::system("write rejected rows to", &self.folder, &error))?;
+            gathered.map_err(|error| RunError::unwritten("write rejected rows", &error))?;
+            crate::report::check_accounts(&self, &costs)?;
             self.commit()
         });
-        Report::of(&self, &costs, outcome, began.elapsed(), &residence)
-    }
-
-    fn make_folder(&self) -> Result<(), RunError> {
-        let unwritable = |error| {
-            RunError::system("write to the run's folder", &self.folder, &error).help("name another: --run-dir DIR")
-        };
-        std::fs::create_dir_all(&self.folder).map_err(unwritable)?;
-        let mut entries = std::fs::read_dir(&self.folder).map_err(unwritable)?;
-        if entries.next().is_some() {
-            let message = format!("the run's folder `{}` is not empty", self.folder.display());
-            return Err(RunError::new(Class::Pipeline, message).help("name a new one: --run-dir DIR"));
+        drop(watch);
+        let report = Report::of(&self, &costs, outcome, began.elapsed(), &residence);
+        match self.kept.take() {
+            Some(kept) => kept.close(report, &self.folder),
+            None => report,
         }
-        let plan = serde_json::to_vec_pretty(&self.plan).expect("a plan is JSON");
-        std::fs::write(self.folder.join("plan.json"), plan).map_err(unwritable)
     }
 
     fn stages(&self, costs: &mut Vec<(Stage, StageCost)>) -> Result<(), RunError> {
-        let mut boundary = Boundary::default();
+        let mut boundary = self.left_over()?;
         let mut held: HashMap<usize, Vec<LoadedStep>> = HashMap::new();
+        let to_do = || self.plan.stages.iter().filter(|stage| !self.past.stages.contains_key(&stage.index));
         let eager_load = Instant::now();
         if self.plan.load == Load::Eager {
-            for stage in &self.plan.stages {
+            for stage in to_do() {
                 held.insert(stage.index, stage::load(self, &stage.steps).map_err(|error| error.in_stage(stage.index))?);
             }
         }
-        let eager_load = eager_load.elapsed();
+        let mut eager_load = Some(eager_load.elapsed());
         for stage in &self.plan.stages {
-            if self.stop.is_cancelled() {
-                return Err(RunError::interrupted().in_stage(stage.index));
+            if let Some(ended) = self.past.stages.get(&stage.index) {
+                costs.push((stage.clone(), ended.cost.clone()));
+                continue;
             }
+            self.go_on().map_err(|error| error.in_stage(stage.index))?;
             let began = Instant::now();
-            let cost = stage::run(self, stage, &mut boundary, held.get_mut(&stage.index));
-            let mut cost = cost.map_err(|error| error.in_stage(stage.index))?;
-            if stage.index == 1 {
-                cost.load += eager_load;
-            }
-            costs.push((stage.clone(), cost));
+            let cost = self.stage(stage, &mut boundary, held.get_mut(&stage.index), eager_load.take());
+            costs.push((stage.clone(), cost.map_err(|error| error.in_stage(stage.index))?));
             self.observer.tell(Event::Ended {
                 stage: stage.index,
                 took: began.elapsed(),
@@ -204,10 +246,76 @@ impl Run {
         Ok(())
     }
 
+    fn stage(
+        &self,
+        stage: &Stage,
+        boundary: &mut Boundary,
+        held: Option<&mut Vec<LoadedStep>>,
+        eager_load: Option<Duration>,
+    ) -> Result<StageCost, RunError> {
+        let begun = self.rejects().begin(&stage.steps);
+        begun.map_err(|error| RunError::unwritten("write rejected rows", &error))?;
+        let mut cost = stage::run(self, stage, boundary, held)?;
+        cost.load += eager_load.unwrap_or_default();
+        let rejects = self.rejects().end(&stage.steps);
+        let rejects = rejects.map_err(|error| RunError::unwritten("write rejected rows", &error))?;
+
+        let is_here = |node: &str| {
+            let inputs = stage.inputs.iter().chain(&stage.intakes);
+            inputs.chain(&stage.steps).any(|name| {
+                node.strip_prefix(name.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+            })
+        };
+        let spills = boundary.spills.iter().filter(|(node, _)| is_here(node));
+        let spills = spills.map(|(node, spill)| (node.clone(), spill.sealed().clone())).collect();
+        let finished = self.finished.lock().expect("no holder panics");
+        let outputs = finished.iter().filter(|(name, _)| stage.outputs.contains(name));
+        let outputs = outputs.map(|(name, output)| (name.clone(), output.into())).collect();
+        drop(finished);
+        let ended = StageEnded { cost: cost.clone(), spills, outputs, rejects };
+        self.journal(&Record::Stage { stage: stage.index, ended: Box::new(ended) })?;
+        let began = Instant::now();
+        boundary.release(&self.plan, stage.index);
+        cost.unload += began.elapsed();
+        Ok(cost)
+    }
+
+    /// The rows that are left of stages that ended, for those that are to run.
+    fn left_over(&self) -> Result<Boundary, RunError> {
+        let mut boundary = Boundary::default();
+        let ended = self.past.stages.values().flat_map(|ended| &ended.spills);
+        let intakes = self.past.intakes.iter().map(|(input, (_, sealed))| (input, sealed));
+        for (node, sealed) in ended.chain(intakes) {
+            let readers = self.plan.edges.iter().filter(|edge| edge.from == *node);
+            let mut stages = readers.filter_map(|edge| stage_of(&self.plan, &edge.to));
+            if stages.any(|stage| !self.past.stages.contains_key(&stage)) {
+                let folder = spill::folder(&self.folder, node);
+                let spill = Spill::open(folder, self.schema(node).clone(), sealed.clone(), self.quota.clone());
+                let spill = spill.map_err(|error| RunError::unread("rows between stages", &error))?;
+                boundary.spills.insert(node.clone(), Arc::new(spill));
+            }
+        }
+        self.quota.take_written();
+        Ok(boundary)
+    }
+
     /// Puts the outputs in their places, all of them complete and durable: nothing before this has touched what was there.
     fn commit(&self) -> Result<BTreeMap<String, Committed>, RunError> {
+        self.journal(&Record::Committing)?;
+        let mut finished = std::mem::take(&mut *self.finished.lock().expect("no holder panics"));
         let mut committed = BTreeMap::new();
-        for (name, output) in std::mem::take(&mut *self.finished.lock().expect("no holder panics")) {
+        for (name, file) in self.past.stages.values().flat_map(|ended| &ended.outputs) {
+            let path = self.output(name).spec.path.clone();
+            let staged = self.staged(name);
+            match staged.exists() {
+                true => drop(
+                    finished
+                        .insert(name.clone(), Finished { rows: file.rows, bytes: file.bytes, digest: 0, path, staged }),
+                ),
+                false => drop(committed.insert(name.clone(), Committed { rows: file.rows, bytes: file.bytes, path })),
+            }
+        }
+        for (name, output) in finished {
             let output = output.commit().map_err(|error| {
                 let error = RunError::from(error).in_output(&name);
                 match committed.is_empty() {
@@ -226,6 +334,11 @@ impl Run {
         self.stop.cancel();
     }
 
+    /// Notes that a node stopped because it was asked to; others finish what they are doing.
+    pub(crate) fn interrupted(&self, error: RunError) {
+        self.failure.lock().expect("no holder panics").get_or_insert(error);
+    }
+
     pub(crate) fn has_failed(&self) -> bool {
         self.failure.lock().expect("no holder panics").is_some()
     }
@@ -236,6 +349,19 @@ impl Run {
         failure.unwrap_or_else(|| RunError::new(Class::Bug, "a node stopped, and none said why"))
     }
 
+    /// Whether nothing more is to be begun.
+    pub(crate) fn is_ending(&self) -> bool {
+        self.stop.is_cancelled() || self.interrupt.is_cancelled()
+    }
+
+    /// An error, where the run is to end.
+    pub(crate) fn go_on(&self) -> Result<(), RunError> {
+        if let Some(error) = self.kept.as_ref().and_then(Kept::failure) {
+            return Err(RunError::unwritten("write to the run's folder", &error));
+        }
+        if self.is_ending() { Err(RunError::interrupted()) } else { Ok(()) }
+    }
+
     /// The step's compiled component, made now if need be.
     pub(crate) fn compiled(&self, step: &PlannedStep) -> Result<PathBuf, RunError> {
         let bytes = self.components.bytes(&step.digest).ok_or_else(|| {
@@ -244,7 +370,7 @@ impl Run {
         if self.cache.lacks(&step.digest) {
             self.observer.tell(Event::Compiling { step: step.name.clone() });
         }
-        let compiled = self.cache.compiled(bytes, &step.digest, &self.stop)?;
+        let compiled = self.cache.compiled(bytes, &step.digest, &self.interrupt)?;
         if let Some(took) = compiled.took {
             self.observer.tell(Event::Compiled { step: step.name.clone(), took });
         }
@@ -252,7 +378,7 @@ impl Run {
     }
 
     pub(crate) fn step(&self, name: &str) -> &PlannedStep {
-        self.plan.steps.iter().find(|step| step.name == name).expect("a plan names its own steps")
+        self.plan.step(name).expect("a plan names its own steps")
     }
 
     pub(crate) fn bound(&self, step: &str) -> Arc<Bound> {
@@ -283,20 +409,147 @@ impl Run {
         &self.checked.files
     }
 
+    /// The doors of a step that somebody reads, by their full names.
+    pub(crate) fn doors(&self, step: &str) -> Vec<String> {
+        let doors = ["dropped", "rejected"].map(|door| format!("{step}.{door}"));
+        doors.into_iter().filter(|door| self.plan.edges.iter().any(|edge| edge.from == *door)).collect()
+    }
+
     pub(crate) fn remover(&self, step: &str) -> Remover {
         Remover { on_error: self.step(step).on_error, files: self.files().clone() }
     }
 
+    fn rejects(&self) -> std::sync::MutexGuard<'_, Rejects> {
+        self.rejects.lock().expect("no holder panics")
+    }
+
     pub(crate) fn keep_rejects(&self, step: &str, lines: &[u8]) -> Result<(), Stop> {
-        let written = self.rejects.lock().expect("no holder panics").write(step, lines);
-        Ok(written.map_err(|error| RunError::system("write rejected rows to", &self.folder, &error))?)
+        let written = self.rejects().write(step, lines);
+        Ok(written.map_err(|error| RunError::unwritten("write rejected rows", &error))?)
+    }
+
+    /// Holds what was rejected against the budgets: `rows` more, of a step whose counts are these now.
+    pub(crate) fn rejected(&self, step: &str, rows: u64, counts: &StepCounts) -> Result<(), RunError> {
+        let all = self.rows_rejected.fetch_add(rows, Ordering::Relaxed) + rows;
+        let exceeded = |budget: MaxRejects, rejected: u64, of: u64| match budget {
+            MaxRejects::Rows(most) => rejected > most,
+            MaxRejects::Percent(most) => of >= ENOUGH_ROWS && rejected as f64 > of as f64 * most / 100.0,
+        };
+        let rejected = counts.tally.rejected();
+        match (self.step(step).max_rejects, self.plan.max_rejects) {
+            (Some(budget), _) if exceeded(budget, rejected, counts.rows_in) => {
+                Err(too_many(&format!("{rejected} of {} rows were rejected", counts.rows_in), budget))
+            }
+            (_, Some(budget @ MaxRejects::Rows(_))) if exceeded(budget, all, 0) => {
+                Err(too_many(&format!("{all} rows were rejected in all steps"), budget))
+            }
+            _ => Ok(()),
+        }
     }
 
     pub(crate) fn finished(&self, output: &str, finished: Finished) {
         self.finished.lock().expect("no holder panics").insert(output.to_owned(), finished);
     }
+
+    /// Where an output lies until all are complete.
+    pub(crate) fn staged(&self, output: &str) -> PathBuf {
+        past::staged(&self.folder, output)
+    }
+
+    /// Whether an input was read into a spill by an earlier process, and how many rows it had.
+    pub(crate) fn has_taken_in(&self, input: &str) -> Option<u64> {
+        self.past.intakes.get(input).map(|(rows, _)| *rows)
+    }
+
+    pub(crate) fn resumable(&self) -> bool {
+        self.settings.resumable
+    }
+
+    pub(crate) fn journal(&self, record: &Record) -> Result<(), RunError> {
+        self.kept.as_ref().map_or(Ok(()), |kept| kept.journal(record))
+    }
+
+    pub(crate) fn syncer(&self) -> Option<Syncer> {
+        self.kept.as_ref().and_then(Kept::syncer)
+    }
+
+    pub(crate) fn seen(&self, input: &str) -> Result<Option<Seen>, RunError> {
+        let seen = self.kept.as_ref().map_or(Ok(None), |kept| kept.seen(input));
+        seen.map_err(|error| RunError::unwritten("write to the run's folder", &error))
+    }
+
+    pub(crate) fn work(&self, step: &str) -> Option<&Work> {
+        self.kept.as_ref().and_then(|kept| kept.work(step)).map(|work| &**work)
+    }
+
+    pub(crate) fn shared_work(&self, step: &str) -> Option<Arc<Work>> {
+        self.kept.as_ref().and_then(|kept| kept.work(step)).cloned()
+    }
+
+    /// Whether a step's work may be there already, so that its component need not be loaded before that is known.
+    pub(crate) fn may_reuse(&self, step: &str) -> bool {
+        self.work(step).is_some_and(|work| !work.is_empty())
+    }
+
+    /// Where a source that was stopped goes on.
+    pub(crate) fn cursor(&self, source: &str) -> Option<Vec<u8>> {
+        let deeds = self.work(source)?.in_order(0, None);
+        let cursors = deeds.filter_map(|(deed, _)| match deed {
+            Deed::Page { cursor, .. } => Some(cursor),
+            _ => None,
+        });
+        cursors.last()
+    }
+}
+
+fn too_many(what: &str, budget: MaxRejects) -> RunError {
+    let (most, key) = match budget {
+        MaxRejects::Rows(rows) => (rows.to_string(), rows.to_string()),
+        MaxRejects::Percent(percent) => (format!("{percent} %"), format!("\"{percent}%\"")),
+    };
+    RunError::new(Class::Data, format!("{what}, and {most} may be (`max_rejects = {key}`)"))
+        .help("see why in `rejects.jsonl` of the run's folder; raise `max_rejects`, or mend the rows or the step")
+}
+
+/// Gives calls that process a batch some time to end when the run is interrupted, and then stops them.
+struct Watch {
+    done: CancellationToken,
+    thread: Option<std::thread::JoinHandle<()>>,
+}
+
+impl Watch {
+    fn begin(run: &Run) -> Watch {
+        let done = CancellationToken::new();
+        let (ended, interrupt, stop) = (done.clone(), run.interrupt.clone(), run.stop.clone());
+        let thread = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
+            // Without a runtime, interruption waits for the batch's own time limit.
+            let Ok(runtime) = runtime else { return };
+            runtime.block_on(async {
+                tokio::select! {
+                    () = ended.cancelled() => return,
+                    () = interrupt.cancelled() => {}
+                }
+                let _ = tokio::time::timeout(GRACE, ended.cancelled()).await;
+                stop.cancel();
+            });
+        });
+        Watch { done, thread: Some(thread) }
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        self.done.cancel();
+        let _ = self.thread.take().map(std::thread::JoinHandle::join);
+    }
 }
 
 fn names(outputs: &BTreeMap<String, Committed>) -> String {
     outputs.keys().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+}
+
+/// Where a component that was a file is kept in a run's folder.
+pub(crate) fn kept_component(folder: &Path, digest: &str) -> PathBuf {
+    folder.join("components").join(format!("{digest}.wasm"))
 }

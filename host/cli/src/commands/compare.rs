@@ -45,7 +45,7 @@ fn one(
     let report = folder.join("report.json");
     let program = std::env::current_exe().map_err(|error| Failure::system("find this program", &error))?;
     let mut command = Command::new(program);
-    command.args(["run", &arguments.pipeline.file, "--quiet", "--overwrite", "--load", load]);
+    command.args(["run", &arguments.pipeline.file, "--quiet", "--overwrite", "--no-resume", "--load", load]);
     command.arg("--report").arg(&report).arg("--run-dir").arg(folder.join("run")).arg("--outputs-to").arg(&folder);
     command.args(arguments.limit.iter().flat_map(|rows| ["--limit".to_owned(), rows.to_string()]));
     command.args(arguments.pipeline.set.iter().flat_map(|set| ["--set", set]));

@@ -1,17 +1,59 @@
 //! `callboard plan`: the stages of a pipeline, for a person or a program.
 
+use std::path::PathBuf;
 use std::process::ExitCode;
+
+use callboard_runtime::{Change, Run, Settings, StepReuse, Verdict};
 
 use crate::arguments::{PlanArguments, PlanFormat};
 use crate::exit::Failure;
-use crate::pipeline::planned;
-use crate::show::print;
+use crate::pipeline::{Planned, interruptible, planned, settings};
+use crate::show::figures::count;
+use crate::show::progress::{Detail, Progress};
+use crate::show::{harmless, print};
 
 pub(crate) fn plan(arguments: &PlanArguments) -> Result<ExitCode, Failure> {
-    let plan = planned(&arguments.pipeline, arguments.load.into())?.plan;
+    let planned = planned(&arguments.pipeline, arguments.load.into())?;
+    if arguments.why {
+        return why(arguments, planned);
+    }
+    let plan = planned.plan;
     print(&match arguments.format {
         PlanFormat::Text => callboard_plan::explain(&plan),
         PlanFormat::Json => serde_json::to_string_pretty(&plan).expect("a plan is JSON"),
         PlanFormat::Mermaid => callboard_plan::mermaid(&plan),
     })
+}
+
+/// For each step, what would be taken over from earlier runs, and why not the rest.
+fn why(arguments: &PlanArguments, planned: Planned) -> Result<ExitCode, Failure> {
+    let Planned { pipeline, plan, components, base } = planned;
+    let doing = format!("read the folder of runs `{}`", arguments.runs.display());
+    let earlier = callboard_runtime::run_folders(&arguments.runs).map_err(|error| Failure::system(&doing, &error))?;
+    let observer = Progress::plain(Detail::Warnings).observer();
+    let settings = Settings { overwrite: true, earlier, observer, ..settings(base, PathBuf::new(), interruptible()?)? };
+    let run = Run::prepare(plan, components, settings).map_err(|error| Failure::of(error, &pipeline))?;
+    let steps = run.reuse();
+    let width = steps.iter().map(|step| step.step.chars().count()).max().unwrap_or(0);
+    let lines = steps.iter().map(|StepReuse { step, verdict }| format!(" {step:width$}  {}\n", words(verdict, width)));
+    print(&lines.collect::<String>())
+}
+
+fn words(verdict: &Verdict, width: usize) -> String {
+    match verdict {
+        Verdict::New => "runs: no earlier run has it".to_owned(),
+        Verdict::Changed { run, changes } => {
+            let of = |change: &Change| format!("\n {:width$}    {}: {} → {}", "", change.what, harmless(&change.from), harmless(&change.to));
+            let changes: String = changes.iter().map(of).collect();
+            format!("runs: it was another one in {}{changes}", run.display())
+        }
+        Verdict::Same { run, rows, behind } if behind.is_empty() => {
+            format!("taken over from {}: {} rows", run.display(), count(*rows))
+        }
+        Verdict::Same { run, rows, behind } => {
+            let names: Vec<String> = behind.iter().map(|name| format!("`{name}`")).collect();
+            let (run, rows) = (run.display(), count(*rows));
+            format!("runs on rows that are others: {} changed; of the {rows} rows in {run} those that are the same are taken over", names.join(", "))
+        }
+    }
 }

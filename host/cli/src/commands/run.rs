@@ -4,10 +4,10 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use callboard_plan::Plan;
+use callboard_plan::{Pipeline, Plan};
 use callboard_runtime::{Report, Run, Settings};
 
-use crate::arguments::RunArguments;
+use crate::arguments::{RunArguments, ShownArguments};
 use crate::exit::Failure;
 use crate::pipeline::{Planned, interruptible, planned, settings};
 use crate::show::progress::{Detail, Progress};
@@ -18,42 +18,79 @@ pub(crate) fn run(arguments: &RunArguments) -> Result<ExitCode, Failure> {
     if let Some(folder) = &arguments.outputs_to {
         divert(&mut plan, folder)?;
     }
-    if let Some(folder) =
-        arguments.report.as_ref().and_then(|path| path.parent()).filter(|path| !path.as_os_str().is_empty())
-    {
-        // Sooner than at the end of a long run.
-        let doing = format!("open the report's folder `{}`", folder.display());
-        folder.read_dir().map_err(|error| Failure::system(&doing, &error))?;
-    }
-    let detail = match (arguments.quiet, arguments.verbose) {
-        (true, _) => Detail::Errors,
-        (_, true) => Detail::All,
-        _ => Detail::Progress,
-    };
-    let progress = Progress::new(detail);
+    let watched = Watched::begin(&arguments.shown)?;
     let run_folder = arguments.run_dir.clone().unwrap_or_else(|| new_folder(&plan.name));
+    let earlier = match arguments.fresh || arguments.no_resume {
+        true => Vec::new(),
+        false => earlier(&run_folder)?,
+    };
+    let file = Some(&arguments.pipeline.file).filter(|file| *file != "-");
     let settings = Settings {
+        pipeline: file.and_then(|file| std::path::absolute(file).ok()),
         overwrite: arguments.overwrite,
         limit: arguments.limit,
-        observer: progress.observer(),
+        resumable: !arguments.no_resume,
+        earlier,
+        max_spill: arguments.max_spill,
+        observer: watched.progress.observer(),
         ..settings(base, run_folder, interruptible()?)?
     };
     let prepared = Run::prepare(plan, components, settings).map_err(|error| Failure::of(error, &pipeline))?;
-    let done = prepared.execute();
-    progress.finish();
-    let written = arguments.report.as_ref().map_or(Ok(()), |path| write_report(&done, path));
-    let shown = match done.failure {
-        Some(mut error) => {
-            if std::fs::metadata(&done.rejects.path).is_ok_and(|file| file.len() > 0) {
-                let note = format!("the rows rejected until then are in {}", done.rejects.path);
-                error.help = Some(error.help.map_or(note.clone(), |help| format!("{help}\n{note}")));
-            }
-            return Err(Failure::of(error, &pipeline));
+    watched.end(prepared.execute(), Some(&pipeline))
+}
+
+/// Runs that lie beside this one.
+fn earlier(run_folder: &Path) -> Result<Vec<PathBuf>, Failure> {
+    let parent = run_folder.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let doing = format!("read the folder of runs `{}`", parent.display());
+    let folders = callboard_runtime::run_folders(parent).map_err(|error| Failure::system(&doing, &error))?;
+    Ok(folders.into_iter().filter(|folder| folder != run_folder).collect())
+}
+
+/// A run that is being shown.
+pub(crate) struct Watched<'a> {
+    arguments: &'a ShownArguments,
+    pub(crate) progress: Progress,
+}
+
+impl<'a> Watched<'a> {
+    pub(crate) fn begin(arguments: &'a ShownArguments) -> Result<Watched<'a>, Failure> {
+        let folder = arguments.report.as_ref().and_then(|path| path.parent());
+        if let Some(folder) = folder.filter(|path| !path.as_os_str().is_empty()) {
+            // Sooner than at the end of a long run.
+            let doing = format!("open the report's folder `{}`", folder.display());
+            folder.read_dir().map_err(|error| Failure::system(&doing, &error))?;
         }
-        None if arguments.quiet => Ok(ExitCode::SUCCESS),
-        None => print(&report::table(&done)),
-    };
-    written.and(shown)
+        let detail = match (arguments.quiet, arguments.verbose) {
+            (true, _) => Detail::Errors,
+            (_, true) => Detail::All,
+            _ => Detail::Progress,
+        };
+        Ok(Watched { arguments, progress: Progress::new(detail) })
+    }
+
+    /// Shows what the run came to.
+    pub(crate) fn end(self, done: Report, pipeline: Option<&Pipeline>) -> Result<ExitCode, Failure> {
+        self.progress.finish();
+        let written = self.arguments.report.as_ref().map_or(Ok(()), |path| write_report(&done, path));
+        let (resumable, folder) = (done.resumable, done.run_folder.clone());
+        let shown = match done.failure {
+            Some(mut error) => {
+                if std::fs::metadata(&done.rejects.path).is_ok_and(|file| file.len() > 0) {
+                    let note = format!("the rows rejected until then are in {}", done.rejects.path);
+                    error.help = Some(error.help.map_or(note.clone(), |help| format!("{help}\n{note}")));
+                }
+                let failure = match pipeline {
+                    Some(pipeline) => Failure::of(error, pipeline),
+                    None => error.into(),
+                };
+                return Err(if resumable { failure.resumable(&folder) } else { failure });
+            }
+            None if self.arguments.quiet => Ok(ExitCode::SUCCESS),
+            None => print(&report::table(&done)),
+        };
+        written.and(shown)
+    }
 }
 
 /// `.callboard/runs/NAME-TIME`, the time in milliseconds and base 36.

@@ -103,6 +103,11 @@ impl Inner {
                 self.end();
                 self.line(Detail::Progress, &format!("stage {stage} ended after {took}   ({memory} in memory)"));
             }
+            Event::Retrying { step, message, attempt, of, pause } => {
+                let (pause, message) = (time(pause.as_secs_f64() * 1e3), harmless(&message));
+                self.line(Detail::Warnings, &format!("{step}: {message}: again in {pause} ({attempt} of {of})"));
+            }
+            Event::Note { message } => self.line(Detail::Warnings, &format!("note: {}", harmless(&message))),
             Event::Log { step, level, message } => {
                 let from = match level {
                     Level::Trace | Level::Debug => Detail::All,

@@ -230,7 +230,7 @@ leaf_values!(leaf_result, wit::ValuesResult, ValuesResult, FixedBytesResult, to_
 leaf_values!(leaf_param, wit::ValuesParam<'a>, ValuesParam, FixedBytesParam, as_ref, ('a));
 
 /// Offsets that begin at 0, and where in the values they began and end.
-fn whole_offsets(data: &ArrayData) -> (Buffer, usize, usize) {
+pub(crate) fn whole_offsets(data: &ArrayData) -> (Buffer, usize, usize) {
     let (offset, len) = (data.offset(), data.len());
     if data.buffers()[0].is_empty() {
         return (Buffer::from_vec(vec![0u32]), 0, 0);

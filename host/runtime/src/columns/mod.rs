@@ -8,7 +8,7 @@ mod layout;
 mod lift;
 mod schema;
 
-pub(crate) use flat::Flat;
+pub(crate) use flat::{Flat, whole_offsets};
 pub(crate) use lift::lift;
 pub(crate) use schema::{display, schema_of};
 

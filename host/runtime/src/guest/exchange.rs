@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use arrow::array::{RecordBatch, UInt32Array};
 use arrow::datatypes::SchemaRef;
+use callboard_plan::StepLimits;
 use callboard_plan::pipeline::BatchSize;
 use wasmtime::component::Resource;
 
@@ -13,14 +14,12 @@ use crate::bindings::callboard::step::exchange;
 use crate::bindings::callboard::step::types::{Fate, Removal};
 use crate::bound::{Bound, conform};
 use crate::columns::{Flat, lift};
+use crate::disk::{Deed, Removed, Spill, Work};
 use crate::error::{Fault, LimitExceeded};
 use crate::ports::{Outlet, Stop};
-use crate::removed::{Remover, Tally, clipped};
+use crate::removed::{Remover, Tally};
 use crate::rows::Batch;
-use crate::spill::Spill;
-
-/// What rows that are named again and again may make the host copy in one call, bytes.
-pub(crate) const CARRIED: u64 = 256 << 20;
+use crate::stage::Doors;
 
 /// The rows of a port, in the spills of its feeds.
 #[derive(Clone)]
@@ -38,6 +37,12 @@ impl Whole {
 
     pub(crate) fn rows(&self) -> u64 {
         self.rows
+    }
+
+    /// A digest of all values in these columns; none where the spills were not digested.
+    pub(crate) fn digest(&self, columns: &[usize]) -> Vec<String> {
+        let spills = self.spills.iter().map(|spill| &spill.sealed().columns);
+        spills.flat_map(|digests| columns.iter().filter_map(|column| digests.get(*column).cloned())).collect()
     }
 
     /// The spill and the frame that hold a row, and the number of the frame's first row.
@@ -117,50 +122,88 @@ pub(crate) struct Fates {
     pub(crate) rejects: Vec<u8>,
 }
 
+/// What the writer of a step is made of.
+pub(crate) struct Writing {
+    pub(crate) step: Arc<str>,
+    pub(crate) whole: Whole,
+    pub(crate) bound: Arc<Bound>,
+    pub(crate) cut: BatchSize,
+    pub(crate) limits: StepLimits,
+    pub(crate) remover: Remover,
+    pub(crate) outlet: Outlet,
+    pub(crate) doors: Doors,
+    /// Where what it does is noted, and under which tag.
+    pub(crate) work: Option<(Arc<Work>, u128)>,
+}
+
 /// A `writer` of the contract.
 #[expect(unreachable_pub, reason = "the generated bindings re-export it")]
 pub struct WriterEnd {
-    step: Arc<str>,
-    whole: Whole,
-    bound: Arc<Bound>,
-    cut: BatchSize,
-    remover: Remover,
-    outlet: Outlet,
+    writing: Writing,
     fates: Fates,
     /// The frame that rows were taken from last.
     frame: Option<((usize, usize), Batch)>,
 }
 
 impl WriterEnd {
-    pub(crate) fn new(
-        step: Arc<str>,
-        whole: Whole,
-        bound: Arc<Bound>,
-        cut: BatchSize,
-        remover: Remover,
-        outlet: Outlet,
-    ) -> WriterEnd {
-        WriterEnd { step, whole, bound, cut, remover, outlet, fates: Fates::default(), frame: None }
+    pub(crate) fn new(writing: Writing) -> WriterEnd {
+        WriterEnd { writing, fates: Fates::default(), frame: None }
     }
 
-    /// The outlet, to be ended, and what became of the rows.
-    pub(crate) fn finish(self) -> (Outlet, Fates) {
-        (self.outlet, self.fates)
+    /// Whether nothing was put out or removed yet.
+    pub(crate) fn is_untouched(&self) -> bool {
+        self.fates.rows_out == 0 && self.fates.tally.dropped() + self.fates.tally.rejected() == 0
     }
 
-    fn keep(&mut self, rows: &[u64], columns: Option<BatchResult>) -> Result<(), Fault> {
+    /// Ends well: rows that were neither kept nor removed are dropped without a reason.
+    pub(crate) fn finish(mut self) -> Result<(Outlet, Doors, Fates), Fault> {
+        let rows = self.writing.whole.rows();
+        let listed = self.fates.kept_once + self.fates.tally.dropped() + self.fates.tally.rejected();
+        if listed < rows {
+            self.fates.tally.count(Fate::Dropped, "", rows - listed);
+            if self.writing.doors.wants(Fate::Dropped) {
+                let unlisted = (0..rows).filter(|row| !self.fates.kept.get(*row) && !self.fates.removed.get(*row));
+                let unlisted: Vec<(u64, String)> = unlisted.map(|row| (row, String::new())).collect();
+                self.go_aside(Fate::Dropped, unlisted)?;
+            }
+        }
+        Ok((self.writing.outlet, self.writing.doors, self.fates))
+    }
+
+    /// Does again what a step did before.
+    pub(crate) fn again(&mut self, deed: Deed, written: &RecordBatch) -> Result<(), Fault> {
+        match deed {
+            Deed::Kept { rows } => self.keep(&rows, written),
+            Deed::Wrote => self.write(written),
+            Deed::Removed { rows } => self.remove(rows),
+            Deed::Processed { .. } | Deed::Page { .. } | Deed::Ended { .. } => Ok(()),
+        }
+    }
+
+    fn note(&self, deed: impl FnOnce() -> Deed, written: &RecordBatch) -> Result<(), Fault> {
+        let Some((work, tag)) = &self.writing.work else { return Ok(()) };
+        let noted = work.done(*tag, written.num_rows() as u32, &deed(), written);
+        noted.map_err(|error| Fault::Host(format!("cannot keep the work of a step: {error}")))
+    }
+
+    /// What was returned beside rows that are kept, checked.
+    fn beside(&self, rows: &[u64], columns: Option<BatchResult>) -> Result<RecordBatch, Fault> {
+        let writes = &self.writing.bound.writes;
         let written = match columns {
-            Some(columns) => lift(columns, &self.bound.writes).map_err(Fault::Contract)?,
-            None if self.bound.writes.fields().is_empty() => RecordBatch::new_empty(self.bound.writes.clone()),
+            Some(columns) => lift(columns, writes).map_err(Fault::Contract)?,
+            None if writes.fields().is_empty() => RecordBatch::new_empty(writes.clone()),
             None => {
                 return Err(Fault::Contract("it kept rows without the columns that it declared to write".to_owned()));
             }
         };
-        let beside = !self.bound.writes.fields().is_empty();
-        if beside && written.num_rows() != rows.len() {
+        if !writes.fields().is_empty() && written.num_rows() != rows.len() {
             let (wrote, kept) = (written.num_rows(), rows.len());
             return Err(Fault::Contract(format!("it wrote {wrote} rows beside {kept} rows that it kept")));
         }
+        Ok(written)
+    }
+
+    fn keep(&mut self, rows: &[u64], written: &RecordBatch) -> Result<(), Fault> {
         for row in rows {
             self.check(*row, "kept")?;
             if self.fates.removed.get(*row) {
@@ -171,6 +214,9 @@ impl WriterEnd {
                 false => self.fates.repeated += 1,
             }
         }
+        self.bound_rows(rows.len() as u64)?;
+        self.note(|| Deed::Kept { rows: rows.to_vec() }, written)?;
+        let beside = !self.writing.bound.writes.fields().is_empty();
         let mut done = 0;
         let mut carried_bytes = 0;
         while done < rows.len() {
@@ -178,41 +224,53 @@ impl WriterEnd {
             let carried = self.gather(chunk, &mut carried_bytes)?;
             let written = match beside {
                 true => written.slice(done, chunk.len()),
-                false => crate::rows::record_batch(self.bound.writes.clone(), Vec::new(), chunk.len())?,
+                false => crate::rows::record_batch(self.writing.bound.writes.clone(), Vec::new(), chunk.len())?,
             };
-            let batch = self.bound.join(&carried, &written)?;
+            let batch = self.writing.bound.join(&carried, &written)?;
             self.put_out(&batch)?;
             done += chunk.len();
         }
         Ok(())
     }
 
+    /// Refuses to put out more rows than rows of the input may become.
+    fn bound_rows(&self, requested: u64) -> Result<(), Fault> {
+        let limit = self.writing.limits.rows_per_row.saturating_mul(self.writing.whole.rows().max(1));
+        let present = self.fates.rows_out;
+        match present + requested <= limit {
+            true => Ok(()),
+            false => {
+                let what = "rows put out";
+                Err(LimitExceeded { what, limit, present, requested, key: Some("limits.rows") }.into())
+            }
+        }
+    }
+
     fn put_out(&mut self, batch: &Batch) -> Result<(), Fault> {
         self.fates.rows_out += batch.len() as u64;
-        self.outlet.send(batch).map_err(|stop| match stop {
-            Stop::Failed(error) => Fault::Host(error.message),
-            Stop::Elsewhere => Fault::Interrupted,
-        })
+        self.writing.outlet.send(batch).map_err(stopped)
     }
 
     fn check(&self, row: u64, doing: &str) -> Result<(), Fault> {
-        match row < self.whole.rows {
+        match row < self.writing.whole.rows {
             true => Ok(()),
-            false => Err(Fault::Contract(format!("it {doing} row {row} of {}, counted from 0", self.whole.rows))),
+            false => {
+                Err(Fault::Contract(format!("it {doing} row {row} of {}, counted from 0", self.writing.whole.rows)))
+            }
         }
     }
 
     /// How many of these rows make a batch: as the plan cuts, by the average size of the rows of each frame.
     fn chunk(&self, rows: &[u64]) -> usize {
         let mut bytes = 0;
-        for (count, row) in rows.iter().enumerate().take(self.cut.rows as usize) {
-            let (spill, frame, _) = self.whole.locate(*row);
-            bytes += self.whole.spills[spill].row_bytes(frame);
-            if bytes >= self.cut.bytes {
+        for (count, row) in rows.iter().enumerate().take(self.writing.cut.rows as usize) {
+            let (spill, frame, _) = self.writing.whole.locate(*row);
+            bytes += self.writing.whole.spills[spill].row_bytes(frame);
+            if bytes >= self.writing.cut.bytes {
                 return count + 1;
             }
         }
-        rows.len().min(self.cut.rows as usize)
+        rows.len().min(self.writing.cut.rows as usize)
     }
 
     /// Rows of the first input, in the order they are named: each frame that holds some of them is read once.
@@ -226,23 +284,23 @@ impl WriterEnd {
         let mut pieces = Vec::new();
         let mut next = 0;
         while next < order.len() {
-            let (spill, frame, first) = self.whole.locate(rows[order[next]]);
+            let (spill, frame, first) = self.writing.whole.locate(rows[order[next]]);
             if self.frame.as_ref().is_none_or(|(at, _)| *at != (spill, frame)) {
-                self.frame = Some(((spill, frame), self.whole.frame(spill, frame)?));
+                self.frame = Some(((spill, frame), self.writing.whole.frame(spill, frame)?));
             }
             let (_, batch) = self.frame.as_ref().expect("it was just read");
             let end = first + batch.len() as u64;
             let count = order[next..].iter().take_while(|at| rows[**at] < end).count();
             let local: Vec<u32> = order[next..next + count].iter().map(|at| (rows[*at] - first) as u32).collect();
             if repeated {
-                bound_copies(batch, &local, carried_bytes)?;
+                bound_copies(batch, &local, carried_bytes, self.writing.limits.carried_bytes)?;
             }
             pieces.push(batch.take(&UInt32Array::from(local))?);
             next += count;
         }
         let sorted = match pieces.len() {
             1 => pieces.remove(0),
-            _ => Batch::concat(&self.whole.schema, &pieces)?,
+            _ => Batch::concat(&self.writing.whole.schema, &pieces)?,
         };
         if in_order {
             return Ok(sorted);
@@ -252,42 +310,84 @@ impl WriterEnd {
         sorted.take(&UInt32Array::from(places)).map_err(Fault::from)
     }
 
-    fn write(&mut self, rows: BatchResult) -> Result<(), Fault> {
-        if self.bound.carries() {
+    fn write(&mut self, written: &RecordBatch) -> Result<(), Fault> {
+        if self.writing.bound.carries() {
             let why = "it wrote rows of its own, and its declaration carries columns of the input, which they lack";
             return Err(Fault::Contract(why.to_owned()));
         }
-        let written = lift(rows, &self.bound.writes).map_err(Fault::Contract)?;
-        let batch = self.bound.created(&written)?;
+        self.bound_rows(written.num_rows() as u64)?;
+        self.note(|| Deed::Wrote, written)?;
+        let batch = self.writing.bound.created(written)?;
         self.fates.created += batch.len() as u64;
         self.put_out(&batch)
     }
 
-    fn remove(&mut self, removals: Vec<Removal>) -> Result<(), Fault> {
-        for Removal { row, fate, reason } in removals {
-            self.check(row, "removed")?;
-            let reason = clipped(reason);
-            if self.fates.kept.get(row) {
+    fn remove(&mut self, removed: Vec<Removed>) -> Result<(), Fault> {
+        for Removed { row, .. } in &removed {
+            self.check(*row, "removed")?;
+            if self.fates.kept.get(*row) {
                 return Err(Fault::Contract(format!("it removed row {row}, which it had kept")));
             }
-            if !self.fates.removed.set(row) {
+            if !self.fates.removed.set(*row) {
                 return Err(Fault::Contract(format!("it removed row {row} twice")));
             }
-            if fate == Fate::Dropped {
-                self.fates.tally.count(fate, &reason, 1);
-                continue;
+        }
+        self.note(
+            || Deed::Removed { rows: removed.clone() },
+            &RecordBatch::new_empty(self.writing.bound.writes.clone()),
+        )?;
+        let (rejected, dropped): (Vec<Removed>, Vec<Removed>) =
+            removed.into_iter().partition(|removed| removed.rejected);
+        dropped.iter().for_each(|removed| self.fates.tally.count(Fate::Dropped, &removed.reason, 1));
+        let rows = |removed: Vec<Removed>| removed.into_iter().map(|removed| (removed.row, removed.reason)).collect();
+        if self.writing.doors.wants(Fate::Dropped) {
+            self.go_aside(Fate::Dropped, rows(dropped))?;
+        }
+        self.go_aside(Fate::Rejected, rows(rejected))
+    }
+
+    /// Rows that go no further: to who reads their door, and, if they are rejected, to `rejects.jsonl`.
+    fn go_aside(&mut self, fate: Fate, removed: Vec<(u64, String)>) -> Result<(), Fault> {
+        let rows: Vec<u64> = removed.iter().map(|(row, _)| *row).collect();
+        let mut done = 0;
+        while done < rows.len() {
+            let count = self.chunk(&rows[done..]);
+            let batch = self.gather(&rows[done..done + count], &mut 0)?;
+            let chunk = removed[done..done + count].iter().enumerate();
+            let by_door: Vec<_> = chunk.clone().map(|(at, (_, reason))| (at as u32, given(reason))).collect();
+            self.writing.doors.put_out(fate, &batch, &by_door).map_err(stopped)?;
+            if fate == Fate::Rejected {
+                let of = |(at, (_, reason)): (usize, &(u64, String))| Removed {
+                    row: at as u64,
+                    rejected: true,
+                    reason: reason.clone(),
+                };
+                let rejected: Vec<Removed> = chunk.map(of).collect();
+                let (tally, lines) = self.writing.remover.removed(&self.writing.step, &batch, &rejected)?;
+                self.fates.tally.add(&tally);
+                self.fates.rejects.extend(lines);
             }
-            let batch = self.gather(&[row], &mut 0)?;
-            let (tally, lines) = self.remover.removed(&self.step, &batch, &[(0, fate, reason)])?;
-            self.fates.tally.add(&tally);
-            self.fates.rejects.extend(lines);
+            done += count;
         }
         Ok(())
     }
 }
 
+/// A reason, where one was given.
+fn given(reason: &str) -> Option<&str> {
+    Some(reason).filter(|reason| !reason.is_empty())
+}
+
+/// Why the rows of a global step do not go out.
+fn stopped(stop: Stop) -> Fault {
+    match stop {
+        Stop::Failed(error) => Fault::Host(error.message),
+        Stop::Elsewhere => Fault::Interrupted,
+    }
+}
+
 /// Refuses to copy rows that are named so often that the copies are out of all proportion.
-pub(crate) fn bound_copies(batch: &Batch, rows: &[u32], so_far: &mut u64) -> Result<(), Fault> {
+pub(crate) fn bound_copies(batch: &Batch, rows: &[u32], so_far: &mut u64, limit: u64) -> Result<(), Fault> {
     let mut last = None;
     for row in rows {
         let bytes = match last {
@@ -295,10 +395,10 @@ pub(crate) fn bound_copies(batch: &Batch, rows: &[u32], so_far: &mut u64) -> Res
             _ => batch.row_bytes(*row as usize),
         };
         last = Some((*row, bytes));
-        if *so_far + bytes > CARRIED {
+        if *so_far + bytes > limit {
             let (present, requested) = (*so_far, bytes);
             let what = "bytes of rows carried in one call";
-            return Err(LimitExceeded { what, limit: CARRIED, present, requested, key: None }.into());
+            return Err(LimitExceeded { what, limit, present, requested, key: Some("limits.carried") }.into());
         }
         *so_far += bytes;
     }
@@ -365,19 +465,24 @@ impl exchange::HostWriter for State {
         rows: Vec<u64>,
         columns: Option<BatchResult>,
     ) -> wasmtime::Result<()> {
-        self.table.get_mut(&writer)?.keep(&rows, columns).map_err(wasmtime::Error::new)?;
+        let end = self.table.get_mut(&writer)?;
+        let kept = end.beside(&rows, columns).and_then(|written| end.keep(&rows, &written));
+        kept.map_err(wasmtime::Error::new)?;
         self.moved(0, rows.len() as u64);
         Ok(())
     }
 
     fn write(&mut self, writer: Resource<WriterEnd>, rows: BatchResult) -> wasmtime::Result<()> {
         let count = u64::from(rows.rows);
-        self.table.get_mut(&writer)?.write(rows).map_err(wasmtime::Error::new)?;
+        let end = self.table.get_mut(&writer)?;
+        let written = lift(rows, &end.writing.bound.writes).map_err(Fault::Contract).and_then(|rows| end.write(&rows));
+        written.map_err(wasmtime::Error::new)?;
         self.moved(0, count);
         Ok(())
     }
 
     fn remove(&mut self, writer: Resource<WriterEnd>, rows: Vec<Removal>) -> wasmtime::Result<()> {
+        let rows = rows.into_iter().map(Removed::from).collect();
         self.table.get_mut(&writer)?.remove(rows).map_err(wasmtime::Error::new)
     }
 

@@ -17,7 +17,7 @@ use wasmtime::component::{Component, HasSelf, InstancePre, Linker, Resource};
 
 #[expect(unreachable_pub, reason = "the generated bindings re-export them")]
 pub use exchange::{ReaderEnd, WriterEnd};
-pub(crate) use exchange::{Whole, bound_copies};
+pub(crate) use exchange::{Whole, Writing, bound_copies};
 use state::{SAID, State};
 
 use crate::bindings::EveryStep;
@@ -53,7 +53,10 @@ pub(crate) struct Terms {
     pub(crate) seed: u64,
     pub(crate) gauge: Arc<Gauge>,
     pub(crate) observer: Observer,
+    /// Ends every call at once: the run failed, or there is no more time.
     pub(crate) cancel: CancellationToken,
+    /// Ends calls that are not about to be done: a batch is finished.
+    pub(crate) interrupt: CancellationToken,
 }
 
 /// One instance, in a store of its own. After a call that failed it is not to be called again.
@@ -84,6 +87,11 @@ enum Call {
 }
 
 impl Call {
+    /// Whether its end is awaited when the run is interrupted: what it did would be lost.
+    fn is_short(self) -> bool {
+        matches!(self, Call::Process | Call::Next)
+    }
+
     fn name(self) -> &'static str {
         match self {
             Call::Start => "the component's start",
@@ -161,6 +169,7 @@ fn drive<R>(
         tokio::select! {
             biased;
             () = terms.cancel.cancelled() => Err(Fault::Interrupted),
+            () = terms.interrupt.cancelled(), if !call.is_short() => Err(Fault::Interrupted),
             outcome = tokio::time::timeout(limit, body(store)) => Ok(outcome),
         }
     })?;
@@ -247,8 +256,8 @@ impl Instance {
         self.call(Call::Open, async |store, exports| exports.global().call_open(store, config, inputs).await)
     }
 
-    pub(crate) fn open_source(&mut self, config: &str) -> Result<(), Fault> {
-        self.call(Call::Open, async |store, exports| exports.source().call_open(store, config, None).await)
+    pub(crate) fn open_source(&mut self, config: &str, cursor: Option<&[u8]>) -> Result<(), Fault> {
+        self.call(Call::Open, async |store, exports| exports.source().call_open(store, config, cursor).await)
     }
 
     pub(crate) fn process(&mut self, input: transform::BatchParam<'_>) -> Result<transform::Output, Fault> {
@@ -261,7 +270,14 @@ impl Instance {
 
     /// Runs a global step over its readers, and gives the writer back. However that ends, nothing of either stays in the
     /// instance: who reads behind the writer would wait for it as long as the instance lives.
-    pub(crate) fn run(&mut self, readers: Vec<ReaderEnd>, writer: WriterEnd) -> Result<WriterEnd, Fault> {
+    pub(crate) fn run(&mut self, readers: Vec<ReaderEnd>, writer: WriterEnd) -> (Result<(), Fault>, Option<WriterEnd>) {
+        match self.try_run(readers, writer) {
+            Ok((ran, writer)) => (ran, Some(writer)),
+            Err(fault) => (Err(fault), None),
+        }
+    }
+
+    fn try_run(&mut self, readers: Vec<ReaderEnd>, writer: WriterEnd) -> Result<(Result<(), Fault>, WriterEnd), Fault> {
         let host = |error: wasmtime::component::ResourceTableError| Fault::Host(error.to_string());
         let table = &mut self.store.data_mut().table;
         let mut inputs = Vec::with_capacity(readers.len());
@@ -275,7 +291,7 @@ impl Instance {
         let table = &mut self.store.data_mut().table;
         let writer = table.delete(kept).map_err(host);
         read.into_iter().try_for_each(|reader| table.delete(reader).map(drop)).map_err(host)?;
-        ran.and(writer)
+        Ok((ran, writer?))
     }
 
     /// The counters since the last time they were taken.

@@ -4,7 +4,7 @@ use arrow::array::UInt32Array;
 use callboard_io::BatchPolicy;
 
 use super::Ended;
-use crate::error::RunError;
+use crate::error::{Class, RunError};
 use crate::ports::{Outlet, Stop};
 use crate::rows::Batch;
 use crate::run::Run;
@@ -13,17 +13,24 @@ use crate::run::Run;
 pub(super) fn read(run: &Run, name: &str, mut outlet: Outlet) -> Result<Ended, Stop> {
     let input = run.input(name);
     let policy = BatchPolicy { rows: run.plan.batch.rows as usize, bytes: run.plan.batch.bytes as usize };
+    let mut seen = run.seen(name)?;
     let mut rows = 0;
     let limit = run.limit.unwrap_or(u64::MAX);
     if limit > 0 {
-        for chunk in input.dataset.read(policy) {
-            if run.stop.is_cancelled() {
-                return Err(Stop::Failed(RunError::interrupted()));
-            }
+        let dataset = input.dataset.as_ref().expect("an input that is still to be read was opened");
+        for chunk in dataset.read(policy) {
+            run.go_on()?;
             let chunk = chunk.map_err(|error| RunError::from(error).in_input(name))?;
             let count = chunk.rows.num_rows().min(usize::try_from(limit - rows).unwrap_or(usize::MAX));
             let file = UInt32Array::from_value(input.first_file + chunk.file, count);
-            let batch = Batch { rows: chunk.rows.slice(0, count), file, line: chunk.origin.slice(0, count) };
+            let part = chunk.rows.slice(0, count);
+            if let Some(seen) = &mut seen
+                && !seen.is_same(&part).map_err(|error| RunError::unwritten("write to the run's folder", &error))?
+            {
+                let last = chunk.origin.value(count.max(1) - 1);
+                return Err(Stop::Failed(changed(name, &dataset.files()[chunk.file as usize], last)));
+            }
+            let batch = Batch { rows: part, file, line: chunk.origin.slice(0, count) };
             rows += count as u64;
             outlet.send(&batch)?;
             if rows >= limit {
@@ -31,5 +38,13 @@ pub(super) fn read(run: &Run, name: &str, mut outlet: Outlet) -> Result<Ended, S
             }
         }
     }
-    Ok(Ended::Input { name: name.to_owned(), rows, spill: outlet.end()? })
+    let spills = outlet.end()?.map(|spill| (name.to_owned(), spill));
+    Ok(Ended::Input { name: name.to_owned(), rows, spills: spills.into_iter().collect() })
+}
+
+fn changed(input: &str, file: &std::path::Path, line: u64) -> RunError {
+    let message = format!("`{}` has changed since the run began, at line {line} or before", file.display());
+    RunError::new(Class::Data, message)
+        .in_input(input)
+        .help("run the pipeline again: work on rows that did not change is not done twice")
 }

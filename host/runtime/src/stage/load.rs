@@ -1,65 +1,103 @@
 //! Components into memory: mapped, instantiated, opened.
 
+use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::Arc;
-use std::thread::ScopedJoinHandle;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use callboard_plan::{Kind, PlannedStep};
 
+use super::retry::retrying;
 use crate::columns::Flat;
 use crate::error::{Class, Fault, RunError};
 use crate::guest::{Instance, Loaded, Terms};
 use crate::run::Run;
 
-/// A step whose component is in memory, with its instances, all of them opened.
+/// A step whose turn it is, with the places of its instances.
+///
+/// Where work of an earlier run may be taken over, nothing is loaded yet: the first call that has to be made does it.
 pub(crate) struct LoadedStep {
     pub(crate) name: String,
     pub(crate) kind: Kind,
-    pub(crate) instances: Vec<Instance>,
-    // After the instances: the code goes when the last that needs it is gone.
-    _loaded: Loaded,
+    pub(crate) workers: Vec<Worker>,
+}
+
+/// The place of an instance. One that failed is dropped, and another is made when it is needed.
+pub(crate) struct Worker {
+    instance: Option<Instance>,
+    // After the instance: the code goes when the last that needs it is gone.
+    code: Arc<Code>,
+    busy: Duration,
+}
+
+/// A step's code, mapped by the first who needs it.
+#[derive(Default)]
+struct Code(Mutex<Option<Arc<Loaded>>>);
+
+impl Code {
+    fn loaded(&self, run: &Run, step: &PlannedStep) -> Result<Arc<Loaded>, RunError> {
+        let mut code = self.0.lock().expect("no holder panics");
+        if code.is_none() {
+            *code = Some(Arc::new(map(run, step)?));
+        }
+        Ok(code.clone().expect("it was just mapped"))
+    }
+}
+
+impl Worker {
+    /// The instance, made and opened if there is none.
+    pub(crate) fn instance(&mut self, run: &Run, step: &PlannedStep) -> Result<&mut Instance, RunError> {
+        if self.instance.is_none() {
+            let loaded = self.code.loaded(run, step)?;
+            let terms = terms(run, step);
+            let opened = retrying(run, step, || open(run, step, &loaded, &terms));
+            self.instance = Some(opened.map_err(|fault| fault.into_error(&step.name))?);
+        }
+        Ok(self.instance.as_mut().expect("it was just made"))
+    }
+
+    /// Drops an instance that is not to be called again.
+    pub(crate) fn spoil(&mut self) {
+        self.busy += self.instance.take().map(|mut instance| instance.take_busy()).unwrap_or_default();
+    }
+
+    /// Time spent in calls.
+    pub(crate) fn busy(&mut self) -> Duration {
+        self.busy + self.instance.as_mut().map(Instance::take_busy).unwrap_or_default()
+    }
+
+    /// The counters since the last time they were taken.
+    pub(crate) fn take_counters(&mut self) -> BTreeMap<String, i64> {
+        self.instance.as_mut().map(Instance::take_counters).unwrap_or_default()
+    }
 }
 
 /// Loads the named steps; their instances are made and opened side by side.
 pub(crate) fn load(run: &Run, steps: &[String]) -> Result<Vec<LoadedStep>, RunError> {
-    let loaded = steps.iter().map(|name| {
-        let step = run.step(name);
-        Ok((step, map(run, step)?, terms(run, step)))
+    let mut loaded: Vec<LoadedStep> = steps.iter().map(|name| unloaded(run.step(name))).collect();
+    std::thread::scope(|scope| {
+        for LoadedStep { name, workers, .. } in loaded.iter_mut().filter(|step| !run.may_reuse(&step.name)) {
+            let step = run.step(name);
+            for worker in workers {
+                // A failure is told at once: another may work on in `open` until the run is stopped.
+                scope.spawn(move || {
+                    if let Err(error) = worker.instance(run, step) {
+                        run.fail(error.in_step(&step.name).in_stage(step.stage));
+                    }
+                });
+            }
+        }
     });
-    let loaded: Vec<(&PlannedStep, Loaded, Terms)> = loaded.collect::<Result<_, RunError>>()?;
-    let opened: Vec<Vec<Instance>> = std::thread::scope(|scope| {
-        let open_all = |(step, loaded, terms)| {
-            let open_one = |_| scope.spawn(move || open_or_tell(run, step, loaded, terms));
-            (step, (0..step.replicas).map(open_one).collect::<Vec<_>>())
-        };
-        let threads: Vec<_> = loaded.iter().map(|(step, loaded, terms)| (*step, loaded, terms)).map(open_all).collect();
-        let joined = |(step, threads): (&PlannedStep, Vec<ScopedJoinHandle<'_, Option<Instance>>>)| {
-            let instances = threads.into_iter().map(|thread| {
-                thread.join().unwrap_or_else(|_| {
-                    run.fail(RunError::new(Class::Bug, "a thread panicked").in_step(&step.name));
-                    None
-                })
-            });
-            instances.flatten().collect()
-        };
-        threads.into_iter().map(joined).collect()
-    });
-    if run.has_failed() {
-        return Err(run.take_failure());
+    match run.has_failed() {
+        true => Err(run.take_failure()),
+        false => Ok(loaded),
     }
-    let steps = loaded.into_iter().zip(opened).map(|((step, loaded, _), instances)| LoadedStep {
-        name: step.name.clone(),
-        kind: step.kind,
-        instances,
-        _loaded: loaded,
-    });
-    Ok(steps.collect())
 }
 
-/// An instance that is open. A failure is told at once: another may work on in `open` until the run is stopped.
-fn open_or_tell(run: &Run, step: &PlannedStep, loaded: &Loaded, terms: &Terms) -> Option<Instance> {
-    open(run, step, loaded, terms).map_err(|fault| run.fail(fault.into_error(&step.name).in_stage(step.stage))).ok()
+fn unloaded(step: &PlannedStep) -> LoadedStep {
+    let code = Arc::new(Code::default());
+    let worker = |_| Worker { instance: None, code: code.clone(), busy: Duration::ZERO };
+    LoadedStep { name: step.name.clone(), kind: step.kind, workers: (0..step.replicas).map(worker).collect() }
 }
 
 /// Maps a step's compiled component. One that this wasmtime does not take, though its name says so, is compiled again, once.
@@ -88,6 +126,7 @@ pub(crate) fn terms(run: &Run, step: &PlannedStep) -> Terms {
         gauge: run.memory.steps[&step.name].clone(),
         observer: run.observer.clone(),
         cancel: run.stop.clone(),
+        interrupt: run.interrupt.clone(),
     }
 }
 
@@ -101,7 +140,8 @@ fn open(run: &Run, step: &PlannedStep, loaded: &Loaded, terms: &Terms) -> Result
     match step.kind {
         Kind::Transform => instance.open_transform(&config, schemas[0].clone())?,
         Kind::Global => instance.open_global(&config, &schemas)?,
-        Kind::Source => instance.open_source(&config)?,
+        // One that was stopped goes on behind the last page that it gave.
+        Kind::Source => instance.open_source(&config, run.cursor(&step.name).as_deref())?,
     }
     Ok(instance)
 }

@@ -3,35 +3,41 @@
 //! 1. *Intake*: an input that a global step of the stage needs whole is read into a spill, while nothing is loaded.
 //! 2. *Load*: components are mapped, instances made and opened ([`load`]).
 //! 3. *Run*: a thread for each node; batches flow through bounded channels ([`wire`]) until every node has ended, or one failed.
-//! 4. *End*: instances are dropped, their memory and code given back, spills that nobody reads any more removed.
+//! 4. *End*: instances are dropped, their memory and code given back. What the stage left is noted in the journal by the run.
 
+mod doors;
 mod input;
 mod load;
+mod narrow;
 mod output;
+mod process;
+mod retry;
 mod steps;
 mod transform;
 mod wire;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::ScopedJoinHandle;
 use std::time::{Duration, Instant};
 
 use callboard_plan::{Kind, Stage};
+use serde::{Deserialize, Serialize};
 
+pub(crate) use doors::{Doors, schema as door_schema};
 pub(crate) use load::{LoadedStep, load, map, terms};
 use wire::Wires;
 
+use crate::disk::Spill;
+use crate::disk::journal::Record;
 use crate::error::{Class, RunError};
 use crate::events::Event;
 use crate::ports::Stop;
 use crate::removed::Tally;
 use crate::run::{Boundary, Run};
-use crate::spill::Spill;
 
 /// What happened to the rows of a step.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct StepCounts {
     /// Rows of the first input.
     pub(crate) rows_in: u64,
@@ -47,10 +53,16 @@ pub(crate) struct StepCounts {
     /// Time in calls, summed over instances.
     pub(crate) busy: Duration,
     pub(crate) counters: BTreeMap<String, i64>,
+    /// Rows of the first input, or of a source, whose work had been done before and was taken over.
+    pub(crate) reused: u64,
+    /// Rows of the first input whose work had been begun before, and was lost.
+    pub(crate) again: u64,
+    /// The most linear memory of all instances, bytes.
+    pub(crate) peak: u64,
 }
 
 /// What a stage cost.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct StageCost {
     pub(crate) intake: Duration,
     pub(crate) load: Duration,
@@ -62,28 +74,31 @@ pub(crate) struct StageCost {
     pub(crate) rows_read: BTreeMap<String, u64>,
 }
 
+/// What was spilled, by the node or door that put it out.
+type Spills = Vec<(String, Arc<Spill>)>;
+
 /// How a node ended well.
 enum Ended {
-    Input { name: String, rows: u64, spill: Option<Arc<Spill>> },
-    Step { name: String, counts: Box<StepCounts>, spill: Option<Arc<Spill>> },
+    Input { name: String, rows: u64, spills: Spills },
+    Step { name: String, counts: Box<StepCounts>, spills: Spills },
     Output,
 }
 
 impl StageCost {
     /// Notes what a node came to, and keeps the rows that it spilled.
     fn note(&mut self, ended: Ended, boundary: &mut Boundary) {
-        let (name, spill) = match ended {
-            Ended::Input { name, rows, spill } => {
-                self.rows_read.insert(name.clone(), rows);
-                (name, spill)
+        let spills = match ended {
+            Ended::Input { name, rows, spills } => {
+                self.rows_read.insert(name, rows);
+                spills
             }
-            Ended::Step { name, counts, spill } => {
-                self.steps.insert(name.clone(), *counts);
-                (name, spill)
+            Ended::Step { name, counts, spills } => {
+                self.steps.insert(name, *counts);
+                spills
             }
             Ended::Output => return,
         };
-        boundary.spills.extend(spill.map(|spill| (name, spill)));
+        boundary.spills.extend(spills);
     }
 }
 
@@ -95,15 +110,21 @@ pub(crate) fn run(
     held: Option<&mut Vec<LoadedStep>>,
 ) -> Result<StageCost, RunError> {
     let mut cost = StageCost::default();
-    let spilled = Arc::new(AtomicU64::new(0));
+    run.quota.take_written();
     run.memory.stage.restart();
 
     let began = Instant::now();
     for name in &stage.intakes {
+        if let Some(rows) = run.has_taken_in(name) {
+            cost.rows_read.insert(name.clone(), rows);
+            continue;
+        }
         run.observer.tell(Event::Intake { stage: stage.index, input: name.clone() });
-        let outlet = wire::intake_outlet(run, name, &spilled)?;
+        let outlet = wire::intake_outlet(run, name)?;
         let ended = settle(run, input::read(run, name, outlet));
         cost.note(ended.ok_or_else(|| run.take_failure())?, boundary);
+        let (rows, spill) = (cost.rows_read[name], boundary.spills[name].sealed().clone());
+        run.journal(&Record::Intake { input: name.clone(), rows, spill })?;
     }
     cost.intake = began.elapsed();
 
@@ -125,18 +146,20 @@ pub(crate) fn run(
     });
 
     let began = Instant::now();
-    let wires = Wires::lay(run, stage, boundary, &spilled)?;
+    let wires = Wires::lay(run, stage, boundary)?;
     for ended in nodes(run, stage, wires, loaded)? {
         cost.note(ended, boundary);
     }
     cost.run = began.elapsed();
     cost.peak = run.memory.stage.peak();
+    for (name, counts) in &mut cost.steps {
+        counts.peak = run.memory.steps[name].peak();
+    }
 
     let began = Instant::now();
     drop(own);
-    boundary.release(&run.plan, stage.index);
     cost.unload = began.elapsed();
-    cost.spilled = spilled.load(Ordering::Relaxed);
+    cost.spilled = run.quota.take_written();
     Ok(cost)
 }
 
@@ -150,19 +173,19 @@ fn nodes(run: &Run, stage: &Stage, mut wires: Wires, loaded: &mut [LoadedStep]) 
         }
         for step in loaded {
             let inlets = wires.inlets.remove(&step.name).unwrap_or_default();
-            let outlet = wires.outlets.remove(&step.name).expect("every step has an outlet");
+            let outlets = wires.outlets(run, &step.name);
             threads.push(scope.spawn(move || {
                 let name = step.name.clone();
                 let ended = match step.kind {
-                    Kind::Transform => transform::run(run, step, inlets, outlet),
-                    Kind::Global => steps::run_global(run, step, inlets, outlet),
-                    Kind::Source => steps::run_source(run, step, outlet),
+                    Kind::Transform => transform::run(run, step, inlets, outlets),
+                    Kind::Global => steps::run_global(run, step, inlets, outlets),
+                    Kind::Source => steps::run_source(run, step, outlets),
                 };
                 settle(run, ended.map_err(|stop| in_step(stop, &name)))
             }));
         }
         for name in &stage.inputs {
-            let outlet = wires.outlets.remove(name).expect("every input has an outlet");
+            let outlet = wires.outlet(name);
             threads.push(scope.spawn(move || settle(run, input::read(run, name, outlet))));
         }
         let mut ended = Vec::new();
@@ -190,6 +213,7 @@ fn in_step(stop: Stop, name: &str) -> Stop {
 fn settle(run: &Run, ended: Result<Ended, Stop>) -> Option<Ended> {
     match ended {
         Ok(ended) => return Some(ended),
+        Err(Stop::Failed(error)) if error.class == Class::Interrupted => run.interrupted(error),
         Err(Stop::Failed(error)) => run.fail(error),
         // The node that failed says so.
         Err(Stop::Elsewhere) => {}

@@ -1,86 +1,242 @@
 //! The nodes of global steps and of sources.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use arrow::array::{UInt32Array, UInt64Array};
+use arrow::array::{RecordBatch, UInt32Array, UInt64Array};
 use arrow::datatypes::Schema;
+use callboard_plan::PlannedStep;
 
 use super::load::LoadedStep;
+use super::retry::retrying;
+use super::wire::Outlets;
 use super::{Ended, StepCounts};
-use crate::bindings::callboard::step::types::Fate;
+use crate::bound::Bound;
 use crate::columns::lift;
-use crate::error::Fault;
+use crate::disk::{Deed, Work, digest};
+use crate::error::{Fault, RunError};
 use crate::events::Event;
-use crate::guest::{Instance, ReaderEnd, Whole, WriterEnd};
-use crate::ports::{Inlet, Outlet, Stop, bug};
+use crate::guest::{ReaderEnd, Whole, WriterEnd, Writing};
+use crate::ports::{Inlet, Stop, bug};
 use crate::rows::{Batch, record_batch};
 use crate::run::Run;
 
-/// Runs a global step over its whole inputs.
-pub(super) fn run_global(run: &Run, step: &mut LoadedStep, inlets: Vec<Inlet>, outlet: Outlet) -> Result<Ended, Stop> {
+/// Runs a global step over its whole inputs, unless it was run over the same rows before.
+pub(super) fn run_global(
+    run: &Run,
+    step: &mut LoadedStep,
+    inlets: Vec<Inlet>,
+    outlets: Outlets,
+) -> Result<Ended, Stop> {
     let name: Arc<str> = Arc::from(step.name.as_str());
     let bound = run.bound(&name);
+    let planned = run.step(&name);
     let mut wholes = Vec::with_capacity(inlets.len());
     for inlet in inlets {
         let schema = inlet.schema().clone();
         wholes.push(Whole::new(inlet.into_spills()?, schema));
     }
-    let readers = wholes.iter().enumerate().map(|(port, whole)| ReaderEnd::new(whole.clone(), bound.clone(), port));
     let first = wholes[0].clone();
     let rows_in = first.rows();
-    let writer = WriterEnd::new(name.clone(), first, bound.clone(), run.plan.batch, run.remover(&name), outlet);
-    let instance = only(step);
-    let writer = instance.run(readers.collect(), writer).map_err(|fault| fault.into_error(&name))?;
-    let (outlet, fates) = writer.finish();
+    let work = run.shared_work(&name);
+    let tag = work.as_ref().map_or(0, |_| tag_of(&wholes, &bound));
+    let ended = work.as_ref().and_then(|work| work.ended(tag));
+    let reused = ended.is_some();
+    let writer = WriterEnd::new(Writing {
+        step: name.clone(),
+        whole: first,
+        bound: bound.clone(),
+        cut: run.plan.batch,
+        limits: planned.limits,
+        remover: run.remover(&name),
+        outlet: outlets.main,
+        doors: outlets.doors,
+        work: work.clone().filter(|_| !reused).map(|work| (work, tag)),
+    });
+
+    let fault = |fault: Fault| Stop::Failed(fault.into_error(&name));
+    let (writer, counters) = match (&work, ended) {
+        (Some(work), Some(file)) => do_again(work, tag, file, writer).map_err(fault)?,
+        _ => {
+            let readers = || {
+                let ends = wholes.iter().enumerate();
+                ends.map(|(port, whole)| ReaderEnd::new(whole.clone(), bound.clone(), port)).collect()
+            };
+            if let Some(work) = &work {
+                work.begin(tag, rows_in.min(u64::from(u32::MAX)) as u32).map_err(unwritten)?;
+            }
+            let writer = call(run, step, planned, &readers, writer)?;
+            let counters = step.workers[0].take_counters();
+            if let Some(work) = &work {
+                let none = RecordBatch::new_empty(bound.writes.clone());
+                work.done(tag, 0, &Deed::Ended { counters: counters.clone() }, &none).map_err(unwritten)?;
+            }
+            (writer, counters)
+        }
+    };
+    let (outlet, doors, fates) = writer.finish().map_err(fault)?;
     run.keep_rejects(&name, &fates.rejects)?;
-    let mut counts = counts_of(instance);
-    counts.rows_in = rows_in;
-    counts.rows_out = fates.rows_out;
-    counts.kept_once = fates.kept_once;
-    counts.repeated = fates.repeated;
-    counts.created = fates.created;
-    counts.tally = fates.tally;
-    let unlisted = rows_in - counts.kept_once - counts.tally.dropped() - counts.tally.rejected();
-    if unlisted > 0 {
-        counts.tally.count(Fate::Dropped, "", unlisted);
-    }
-    Ok(Ended::Step { name: step.name.clone(), counts: Box::new(counts), spill: outlet.end()? })
+    let counts = StepCounts {
+        rows_in,
+        rows_out: fates.rows_out,
+        kept_once: fates.kept_once,
+        repeated: fates.repeated,
+        created: fates.created,
+        tally: fates.tally,
+        busy: step.workers[0].busy(),
+        counters,
+        reused: if reused { rows_in } else { 0 },
+        again: work.map_or(0, |work| work.again()),
+        ..StepCounts::default()
+    };
+    run.rejected(&name, counts.tally.rejected(), &counts)?;
+    let mut spills = doors.end()?;
+    spills.extend(outlet.end()?.map(|spill| (step.name.clone(), spill)));
+    Ok(Ended::Step { name: step.name.clone(), counts: Box::new(counts), spills })
 }
 
-/// Runs a source until it has no more pages, or has made as many rows as the run is limited to.
-pub(super) fn run_source(run: &Run, step: &mut LoadedStep, mut outlet: Outlet) -> Result<Ended, Stop> {
-    let name: Arc<str> = Arc::from(step.name.as_str());
-    let bound = run.bound(&name);
-    let file = run.source_file(&name);
-    let limit = run.limit.unwrap_or(u64::MAX);
-    let (mut rows, mut pages) = (0, 0);
-    while rows < limit {
-        pages += 1;
-        let in_page = |fault: Fault| fault.into_error(&name).in_batch(pages);
-        let Some(page) = only(step).next().map_err(in_page)? else {
-            break;
+/// Calls `run`; again, if it failed for the time being and had put nothing out.
+fn call(
+    run: &Run,
+    step: &mut LoadedStep,
+    planned: &PlannedStep,
+    readers: &dyn Fn() -> Vec<ReaderEnd>,
+    writer: WriterEnd,
+) -> Result<WriterEnd, Stop> {
+    let instance = step.workers[0].instance(run, planned)?;
+    let mut writer = Some(writer);
+    let ran = retrying(run, planned, || {
+        let (ran, given_back) = instance.run(readers(), writer.take().expect("it was given back"));
+        writer = given_back;
+        let again = writer.as_ref().is_some_and(WriterEnd::is_untouched);
+        match ran {
+            Err(fault) if !again => Ok(Err(fault)),
+            ran => ran.map(Ok),
+        }
+    });
+    ran.and_then(|ran| ran).map_err(|fault| fault.into_error(&planned.name))?;
+    Ok(writer.expect("a call that went well gives it back"))
+}
+
+/// Does what the step did before, without the step.
+fn do_again(
+    work: &Work,
+    tag: u128,
+    file: usize,
+    mut writer: WriterEnd,
+) -> Result<(WriterEnd, BTreeMap<String, i64>), Fault> {
+    for (deed, written) in work.in_order(tag, Some(file)) {
+        if let Deed::Ended { counters } = deed {
+            return Ok((writer, counters));
+        }
+        writer.again(deed, &written)?;
+    }
+    Err(Fault::Host("work that was complete is not there any more".to_owned()))
+}
+
+/// What a global step's work is known by: all that it is given.
+fn tag_of(wholes: &[Whole], bound: &Bound) -> u128 {
+    let inputs = wholes.iter().zip(&bound.reads);
+    let digests: Vec<String> = inputs
+        .flat_map(|(whole, reads)| {
+            let rows = whole.rows().to_string();
+            std::iter::once(rows).chain(whole.digest(reads))
+        })
+        .collect();
+    digest::of_text(&digests.join(" "))
+}
+
+fn unwritten(error: std::io::Error) -> RunError {
+    RunError::unwritten("keep the work of a step", &error)
+}
+
+/// Runs a source until it has no more pages, or has made as many rows as the run is limited to. Pages of an earlier process are
+/// taken over, and the source goes on behind the last of them.
+pub(super) fn run_source(run: &Run, step: &mut LoadedStep, outlets: Outlets) -> Result<Ended, Stop> {
+    let mut pages = Pages {
+        run,
+        name: Arc::from(step.name.as_str()),
+        bound: run.bound(&step.name),
+        file: run.source_file(&step.name),
+        limit: run.limit.unwrap_or(u64::MAX),
+        outlets,
+        counts: StepCounts::default(),
+    };
+    let planned = run.step(&step.name);
+    let work = run.work(&step.name);
+    let mut ended = false;
+    for (deed, rows) in work.into_iter().flat_map(|work| work.in_order(0, None)) {
+        match deed {
+            Deed::Page { counters, .. } if pages.counts.rows_out < pages.limit => {
+                pages.counts.reused += rows.num_rows() as u64;
+                pages.put_out(&rows, counters)?;
+            }
+            Deed::Ended { .. } => ended = true,
+            _ => {}
+        }
+    }
+    while !ended && pages.counts.rows_out < pages.limit {
+        run.go_on()?;
+        let number = pages.counts.batches + 1;
+        let in_page = |fault: Fault| fault.into_error(&pages.name).in_batch(number);
+        let worker = &mut step.workers[0];
+        if let Some(work) = work {
+            work.begin(0, 0).map_err(unwritten)?;
+        }
+        let instance = worker.instance(run, planned)?;
+        let page = retrying(run, planned, || instance.next()).map_err(in_page)?;
+        let counters = instance.take_counters();
+        let none = || RecordBatch::new_empty(pages.bound.writes.clone());
+        let (deed, rows) = match page {
+            Some(page) => {
+                let rows = lift(page.rows, &pages.bound.writes).map_err(|what| in_page(Fault::Contract(what)))?;
+                (Deed::Page { cursor: page.cursor, counters: counters.clone() }, rows)
+            }
+            None => (Deed::Ended { counters: BTreeMap::new() }, none()),
         };
-        let written = lift(page.rows, &bound.writes).map_err(|what| in_page(Fault::Contract(what)))?;
-        let count = written.num_rows().min(usize::try_from(limit - rows).unwrap_or(usize::MAX));
+        if let Some(work) = work {
+            work.done(0, rows.num_rows() as u32, &deed, &rows).map_err(unwritten)?;
+        }
+        ended = matches!(deed, Deed::Ended { .. });
+        if !ended {
+            pages.put_out(&rows, counters)?;
+        }
+    }
+    let Pages { mut counts, outlets, .. } = pages;
+    counts.busy = step.workers[0].busy();
+    counts.created = counts.rows_out;
+    let spills = outlets.main.end()?.map(|spill| (step.name.clone(), spill));
+    Ok(Ended::Step { name: step.name.clone(), counts: Box::new(counts), spills: spills.into_iter().collect() })
+}
+
+/// The rows of a source, on their way.
+struct Pages<'a> {
+    run: &'a Run,
+    name: Arc<str>,
+    bound: Arc<Bound>,
+    file: u32,
+    limit: u64,
+    outlets: Outlets,
+    counts: StepCounts,
+}
+
+impl Pages<'_> {
+    fn put_out(&mut self, page: &RecordBatch, counters: BTreeMap<String, i64>) -> Result<(), Stop> {
+        let rows = self.counts.rows_out;
+        let count = page.num_rows().min(usize::try_from(self.limit - rows).unwrap_or(usize::MAX));
         let origins = Batch {
             rows: record_batch(Arc::new(Schema::empty()), Vec::new(), count).map_err(|error| bug(&error))?,
-            file: UInt32Array::from_value(file, count),
+            file: UInt32Array::from_value(self.file, count),
             line: UInt64Array::from_iter_values(rows + 1..=rows + count as u64),
         };
-        let batch = bound.join(&origins, &written.slice(0, count)).map_err(|error| bug(&error))?;
-        rows += count as u64;
-        run.observer.tell(Event::Rows { step: name.clone(), rows_in: 0, rows_out: count as u64 });
-        outlet.send(&batch)?;
+        let batch = self.bound.join(&origins, &page.slice(0, count)).map_err(|error| bug(&error))?;
+        self.counts.batches += 1;
+        self.counts.rows_out += count as u64;
+        for (name, amount) in counters {
+            let counter = self.counts.counters.entry(name).or_default();
+            *counter = counter.saturating_add(amount);
+        }
+        self.run.observer.tell(Event::Rows { step: self.name.clone(), rows_in: 0, rows_out: count as u64 });
+        self.outlets.main.send(&batch)
     }
-    let mut counts = counts_of(only(step));
-    (counts.rows_out, counts.created, counts.batches) = (rows, rows, pages);
-    Ok(Ended::Step { name: step.name.clone(), counts: Box::new(counts), spill: outlet.end()? })
-}
-
-fn only(step: &mut LoadedStep) -> &mut Instance {
-    &mut step.instances[0]
-}
-
-fn counts_of(instance: &mut Instance) -> StepCounts {
-    StepCounts { busy: instance.take_busy(), counters: instance.take_counters(), ..StepCounts::default() }
 }

@@ -1,34 +1,37 @@
 //! The channels and spills between the nodes of a stage, as the plan has them.
 
 use std::collections::HashMap;
-use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
 use std::sync::mpsc::{channel, sync_channel};
 
-use callboard_plan::{Edge, Stage, Transport};
+use callboard_plan::{Edge, Kind, Stage, Transport};
 
+use super::doors::{Door, Doors};
+use crate::disk::SpillWriter;
+use crate::disk::spill::folder;
 use crate::error::RunError;
 use crate::ports::{Feed, IN_FLIGHT, Inlet, Outlet};
 use crate::run::{Boundary, Run};
-use crate::spill::{SpillWriter, folder};
 
 /// The ends of every edge that begins or ends in a stage, by node.
 pub(super) struct Wires {
     /// For each node that reads, its ports in order.
     pub(super) inlets: HashMap<String, Vec<Inlet>>,
-    pub(super) outlets: HashMap<String, Outlet>,
+    outlets: HashMap<String, Outlet>,
+}
+
+/// The ways out of a step.
+pub(super) struct Outlets {
+    pub(super) main: Outlet,
+    pub(super) doors: Doors,
 }
 
 impl Wires {
-    pub(super) fn lay(
-        run: &Run,
-        stage: &Stage,
-        boundary: &Boundary,
-        spilled: &Arc<AtomicU64>,
-    ) -> Result<Wires, RunError> {
+    pub(super) fn lay(run: &Run, stage: &Stage, boundary: &Boundary) -> Result<Wires, RunError> {
         let mut outlets = HashMap::new();
-        for node in stage.inputs.iter().chain(&stage.steps) {
-            outlets.insert(node.clone(), outlet(run, node, spilled)?);
+        let doors = stage.steps.iter().flat_map(|step| run.doors(step));
+        for node in stage.inputs.iter().chain(&stage.steps).cloned().chain(doors) {
+            let outlet = outlet(run, &node)?;
+            outlets.insert(node, outlet);
         }
         let mut inlets: HashMap<String, Vec<Inlet>> = HashMap::new();
         for node in stage.steps.iter().chain(&stage.outputs) {
@@ -39,6 +42,25 @@ impl Wires {
             inlets.insert(node.clone(), ports.collect());
         }
         Ok(Wires { inlets, outlets })
+    }
+
+    /// The way out of an input.
+    pub(super) fn outlet(&mut self, input: &str) -> Outlet {
+        self.outlets.remove(input).expect("every input has an outlet")
+    }
+
+    /// The ways out of a step.
+    pub(super) fn outlets(&mut self, run: &Run, step: &str) -> Outlets {
+        let mut doors = Doors::default();
+        for name in run.doors(step) {
+            let outlet = self.outlets.remove(&name).expect("every door that is read has an outlet");
+            let door = Door { schema: run.schema(&name).clone(), files: run.files().clone(), outlet, name };
+            match door.name.ends_with(".dropped") {
+                true => doors.dropped = Some(door),
+                false => doors.rejected = Some(door),
+            }
+        }
+        Outlets { main: self.outlets.remove(step).expect("every step has an outlet"), doors }
     }
 }
 
@@ -61,22 +83,25 @@ fn feed(edge: &Edge, outlets: &mut HashMap<String, Outlet>, boundary: &Boundary)
 }
 
 /// An outlet that spills if any reader of the node reads a spill; its channels come with their readers.
-fn outlet(run: &Run, node: &str, spilled: &Arc<AtomicU64>) -> Result<Outlet, RunError> {
+fn outlet(run: &Run, node: &str) -> Result<Outlet, RunError> {
     let spills = run.plan.edges.iter().any(|edge| edge.from == node && edge.transport == Transport::Spill);
     let spill = match spills {
-        true => Some(spill_writer(run, node, spilled)?),
+        true => Some(spill_writer(run, node)?),
         false => None,
     };
     Ok(Outlet { spill, ..Outlet::default() })
 }
 
 /// The outlet of an input that is read before its stage is loaded.
-pub(super) fn intake_outlet(run: &Run, input: &str, spilled: &Arc<AtomicU64>) -> Result<Outlet, RunError> {
-    Ok(Outlet { spill: Some(spill_writer(run, input, spilled)?), ..Outlet::default() })
+pub(super) fn intake_outlet(run: &Run, input: &str) -> Result<Outlet, RunError> {
+    Ok(Outlet { spill: Some(spill_writer(run, input)?), ..Outlet::default() })
 }
 
-fn spill_writer(run: &Run, node: &str, spilled: &Arc<AtomicU64>) -> Result<SpillWriter, RunError> {
+fn spill_writer(run: &Run, node: &str) -> Result<SpillWriter, RunError> {
+    let is_global = |name: &str| run.plan.step(name).is_some_and(|step| step.kind == Kind::Global);
+    // What a global step did is known by the rows that it read.
+    let digests = run.resumable() && run.plan.edges.iter().any(|edge| edge.from == node && is_global(&edge.to));
     let folder = folder(&run.folder, node);
-    SpillWriter::create(folder.clone(), run.schema(node).clone(), spilled.clone())
-        .map_err(|error| RunError::system("write rows between stages to", &folder, &error))
+    SpillWriter::create(folder, run.schema(node).clone(), digests, run.quota.clone(), run.syncer())
+        .map_err(|error| RunError::unwritten("write rows between stages", &error))
 }

@@ -1,0 +1,80 @@
+//! `callboard runs`: the runs that are here, what became of them, and what they take of the disk.
+
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::{Duration, SystemTime};
+
+use callboard_runtime::{Report, RunState, RunSummary, remove_run};
+
+use crate::arguments::RunsCommand;
+use crate::exit::Failure;
+use crate::show::figures::{bytes, count};
+use crate::show::report::{aligned, table};
+use crate::show::{harmless, print};
+
+pub(crate) fn runs(command: &RunsCommand) -> Result<ExitCode, Failure> {
+    match command {
+        RunsCommand::List { dir, json } => list(dir, *json),
+        RunsCommand::Show { run_dir } => show(run_dir),
+        RunsCommand::Remove { run_dirs } => {
+            let mut freed = 0;
+            for run in run_dirs {
+                freed += remove_run(run)?;
+            }
+            print(&format!("removed {} runs, {}", count(run_dirs.len() as u64), bytes(freed)))
+        }
+    }
+}
+
+fn list(dir: &Path, json: bool) -> Result<ExitCode, Failure> {
+    let doing = format!("read the folder of runs `{}`", dir.display());
+    let runs = RunSummary::all(dir).map_err(|error| Failure::system(&doing, &error))?;
+    if json {
+        return print(&serde_json::to_string_pretty(&runs).expect("summaries are JSON"));
+    }
+    if runs.is_empty() {
+        return print(&format!("no runs in {}", dir.display()));
+    }
+    let heads = ["run", "state", "began", "stages", "size"].map(str::to_owned).to_vec();
+    let rows = runs.iter().map(|run| {
+        let stages = format!("{} of {}", run.stages_done, run.stages);
+        vec![run.folder.display().to_string(), run.state.as_str().to_owned(), began(run), stages, bytes(run.bytes)]
+    });
+    let rows: Vec<Vec<String>> = std::iter::once(heads).chain(rows).collect();
+    let total = runs.iter().map(|run| run.bytes).sum();
+    print(&format!("{}\n {} runs, {} in all", aligned(&rows, 3), count(runs.len() as u64), bytes(total)))
+}
+
+fn show(run_dir: &Path) -> Result<ExitCode, Failure> {
+    let run = RunSummary::of(run_dir)?;
+    let mut text = format!(
+        "{}  {}   began {}, {} of {} stages done, {}\n",
+        run.name,
+        run.state.as_str(),
+        began(&run),
+        run.stages_done,
+        run.stages,
+        bytes(run.bytes),
+    );
+    if let Some(error) = &run.error {
+        text.push_str(&format!("error: {}\n", harmless(error)));
+    }
+    match run.state {
+        RunState::Finished => {
+            let json = std::fs::read(run_dir.join("report.json"));
+            if let Some(report) = json.ok().and_then(|json| serde_json::from_slice::<Report>(&json).ok()) {
+                text = table(&report);
+            }
+        }
+        RunState::Running => {}
+        RunState::Failed | RunState::Interrupted | RunState::Killed => {
+            text.push_str(&format!("to go on:\n  callboard resume {}", run_dir.display()));
+        }
+    }
+    print(&text)
+}
+
+fn began(run: &RunSummary) -> String {
+    let at = SystemTime::UNIX_EPOCH + Duration::from_secs(run.began);
+    humantime::format_rfc3339_seconds(at).to_string().replace('T', " ").replace('Z', " UTC")
+}

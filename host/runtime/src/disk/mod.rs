@@ -1,0 +1,24 @@
+//! What a run keeps on the disk, in its own folder.
+//!
+//! Everything lies in checksummed [`frames`], or as lines of a checksummed [`journal`]; what does not match its checksum is
+//! said and never read as data. Rows between stages are [`spill`]s; what calls into components came to is a log of [`work`],
+//! so that no call is made twice: neither by who resumes the run, nor by a later run.
+
+pub(crate) mod digest;
+pub(crate) mod folder;
+mod frames;
+mod ipc;
+pub(crate) mod journal;
+pub(crate) mod key;
+pub(crate) mod past;
+pub(crate) mod seen;
+pub(crate) mod spill;
+pub(crate) mod sync;
+pub(crate) mod work;
+
+pub(crate) use folder::{Digested, Folder, Recorded, RecordedInput};
+pub(crate) use frames::named;
+pub(crate) use ipc::{schema_of_text, schema_text};
+pub(crate) use past::Past;
+pub(crate) use spill::{Quota, Spill, SpillWriter};
+pub(crate) use work::{Deed, Removed, Work};

@@ -1,0 +1,79 @@
+//! Brings what is written to the disk, now and then, beside the work.
+//!
+//! What a process has written survives the process; what survives the machine's power is what was synced. Frames and the
+//! journal carry checksums, so nothing waits for the disk: after a power cut the last moments' work is missing, and done again.
+
+use std::fs::File;
+use std::io;
+use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+/// How much work a power cut may cost, about.
+const EVERY: Duration = Duration::from_secs(1);
+
+/// Knows the files that are being written.
+#[derive(Clone)]
+pub(crate) struct Syncer(Arc<Mutex<Vec<Arc<File>>>>);
+
+impl Syncer {
+    /// Syncs this file, too, as long as anybody else holds it, and once more.
+    pub(crate) fn watch(&self, file: &Arc<File>) {
+        self.0.lock().expect("no holder panics").push(file.clone());
+    }
+
+    /// Syncs all of them, now.
+    pub(crate) fn sync(&self) -> io::Result<()> {
+        let files = std::mem::take(&mut *self.0.lock().expect("no holder panics"));
+        let (mut held, mut outcome) = (Vec::new(), Ok(()));
+        for file in files {
+            let last = Arc::strong_count(&file) == 1;
+            outcome = outcome.and(file.sync_data());
+            if !last {
+                held.push(file);
+            }
+        }
+        self.0.lock().expect("no holder panics").append(&mut held);
+        outcome
+    }
+}
+
+/// The thread that syncs; it ends when this is dropped.
+pub(crate) struct Syncing {
+    pub(crate) syncer: Syncer,
+    stop: Option<Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+    failed: Arc<Mutex<Option<io::Error>>>,
+}
+
+impl Syncing {
+    pub(crate) fn begin() -> Syncing {
+        let syncer = Syncer(Arc::default());
+        let failed = Arc::new(Mutex::new(None));
+        let (stop, stopped) = channel();
+        let thread = std::thread::spawn({
+            let (syncer, failed) = (syncer.clone(), failed.clone());
+            move || {
+                while stopped.recv_timeout(EVERY) == Err(RecvTimeoutError::Timeout) {
+                    if let Err(error) = syncer.sync() {
+                        failed.lock().expect("no holder panics").get_or_insert(error);
+                    }
+                }
+            }
+        });
+        Syncing { syncer, stop: Some(stop), thread: Some(thread), failed }
+    }
+
+    /// Why the disk did not take something, if it did not.
+    pub(crate) fn failure(&self) -> Option<io::Error> {
+        self.failed.lock().expect("no holder panics").take()
+    }
+}
+
+impl Drop for Syncing {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        let _ = self.thread.take().map(JoinHandle::join);
+    }
+}

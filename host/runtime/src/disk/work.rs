@@ -1,0 +1,293 @@
+//! The log of a step's work: what its calls came to, so that none is made twice.
+//!
+//! A step has a folder, `work/STEP`: `key.json` says what the work depends on ([`StepKey`]), and each `NNN.log` is a file of
+//! frames. A transform's work is found by the digest of the rows that it was done on; what a source or a global step did lies in order.
+//! A later run, or who resumes this one, links the files of an equal key and appends to one of its own. A frame is written
+//! when the work is done, in one piece; before that, a frame without a body says that it was begun.
+
+use std::collections::{BTreeMap, HashMap};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use arrow::array::RecordBatch;
+use arrow::buffer::Buffer;
+use arrow::datatypes::SchemaRef;
+use serde::{Deserialize, Serialize};
+
+use super::frames::{Frame, FrameFile, FrameWriter, named};
+use super::ipc::{self, RowEncoder};
+use super::key::StepKey;
+use super::sync::Syncer;
+
+/// Where the columns of a frame begin, bytes: what stands before is padded to a multiple of this.
+const ALIGNED: usize = 64;
+
+const BEGUN: u8 = 0;
+const DONE: u8 = 1;
+const ENDED: u8 = 2;
+
+/// What a step did, beside the columns that it wrote.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) enum Deed {
+    /// A transform's batch.
+    Processed {
+        /// The rows of the batch that were put out; none: all that were not removed, in order.
+        kept: Option<Vec<u32>>,
+        removed: Vec<Removed>,
+        counters: BTreeMap<String, i64>,
+        /// Rows were rejected because a call trapped or ran into a limit.
+        narrowed: bool,
+    },
+    /// A source's page.
+    Page {
+        cursor: Vec<u8>,
+        counters: BTreeMap<String, i64>,
+    },
+    /// A global step kept rows of its first input, wrote rows of its own, removed rows of its first input.
+    Kept {
+        rows: Vec<u64>,
+    },
+    Wrote,
+    Removed {
+        rows: Vec<Removed>,
+    },
+    /// A source or a global step came to its end; nothing counts of a global step without it.
+    Ended {
+        counters: BTreeMap<String, i64>,
+    },
+}
+
+/// A row that went no further.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Removed {
+    pub(crate) row: u64,
+    pub(crate) rejected: bool,
+    pub(crate) reason: String,
+}
+
+/// What `key.json` says.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Header {
+    pub(crate) key: StepKey,
+    /// The limits that decide of rows when they are exceeded: linear memory, bytes, and time of a call, milliseconds.
+    pub(crate) limits: (u64, u64),
+    /// Of digests. It is nobody's to guess, so nobody can make rows that pass for others.
+    pub(crate) seed: u64,
+}
+
+/// The work of a step, open for more.
+pub(crate) struct Work {
+    pub(crate) header: Header,
+    schema: SchemaRef,
+    files: Vec<FrameFile>,
+    used: Vec<AtomicBool>,
+    found: HashMap<u128, (usize, Frame)>,
+    ordered: Vec<(usize, Frame)>,
+    /// Rows whose work was begun and is not done.
+    begun: HashMap<u128, u32>,
+    again: AtomicU64,
+    own: Mutex<(FrameWriter, RowEncoder)>,
+    damage: Mutex<Vec<String>>,
+    /// Whether decisions of limits are good here: they are this run's own, or an equal one's.
+    trusted: bool,
+}
+
+impl Work {
+    /// Opens the work of a step in the run's folder; `from`, the same step's folder in another run, is taken over.
+    pub(crate) fn open(
+        folder: PathBuf,
+        header: Header,
+        schema: SchemaRef,
+        from: Option<&Path>,
+        syncer: &Syncer,
+    ) -> io::Result<Work> {
+        let own = read_header(&folder).filter(|own| own.key == header.key);
+        if own.is_none() && folder.exists() {
+            std::fs::remove_dir_all(&folder).map_err(|error| named(&folder, &error))?;
+        }
+        std::fs::create_dir_all(&folder).map_err(|error| named(&folder, &error))?;
+        let mut trusted = true;
+        let header = match (own, from.and_then(|from| Some((from, read_header(from)?)))) {
+            (Some(own), _) => own,
+            (None, None) => header,
+            (None, Some((from, earlier))) => {
+                trusted = earlier.limits == header.limits;
+                for (at, log) in logs(from)?.into_iter().enumerate() {
+                    let link = folder.join(format!("{at:03}.log"));
+                    // Another file system takes no link.
+                    std::fs::hard_link(&log, &link)
+                        .or_else(|_| std::fs::copy(&log, &link).map(drop))
+                        .map_err(|error| named(&link, &error))?;
+                }
+                Header { seed: earlier.seed, ..header }
+            }
+        };
+        // One that was cut off by a power cut is no key, and the work beside it is nobody's.
+        let path = folder.join("key.json");
+        std::fs::write(&path, serde_json::to_vec_pretty(&header).expect("a key is JSON"))
+            .map_err(|error| named(&path, &error))?;
+
+        let mut damage = Vec::new();
+        let (mut files, mut ordered, mut found, mut begun) = (Vec::new(), Vec::new(), HashMap::new(), HashMap::new());
+        let paths = logs(&folder)?;
+        for path in &paths {
+            let file = FrameFile::open(path.clone())?;
+            let (frames, torn) = file.scan()?;
+            if torn > 0 {
+                damage
+                    .push(format!("`{}`: the last {torn} bytes are no whole record, and are left out", path.display()));
+            }
+            for frame in frames {
+                match frame.kind {
+                    BEGUN => drop(begun.insert(frame.tag, frame.rows)),
+                    _ => {
+                        begun.remove(&frame.tag);
+                        found.insert(frame.tag, (files.len(), frame));
+                        ordered.push((files.len(), frame));
+                    }
+                }
+            }
+            files.push(file);
+        }
+        let next = paths.last().and_then(|path| path.file_stem()?.to_str()?.parse::<u32>().ok()).map_or(0, |n| n + 1);
+        let writer = FrameWriter::create(folder.join(format!("{next:03}.log")))?;
+        syncer.watch(writer.file());
+        Ok(Work {
+            header,
+            used: files.iter().map(|_| AtomicBool::new(false)).collect(),
+            files,
+            found,
+            ordered,
+            begun,
+            again: AtomicU64::new(0),
+            own: Mutex::new((writer, RowEncoder::new(&schema)?)),
+            schema,
+            damage: Mutex::new(damage),
+            trusted,
+        })
+    }
+
+    /// Whether anything was done before.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.ordered.is_empty()
+    }
+
+    /// What was done on rows of this digest, if it was. Damage is noted, and the work is to be done again.
+    pub(crate) fn find(&self, digest: u128) -> Option<(Deed, RecordBatch)> {
+        let (file, frame) = self.found.get(&digest)?;
+        let (deed, rows) = self.read(*file, frame)?;
+        let good = self.trusted || !matches!(deed, Deed::Processed { narrowed: true, .. });
+        good.then_some((deed, rows))
+    }
+
+    /// What was done under a tag, in order, up to the first that is damaged. With `file`, what was done there alone.
+    pub(crate) fn in_order(&self, tag: u128, file: Option<usize>) -> impl Iterator<Item = (Deed, RecordBatch)> {
+        let wanted = move |at: usize, frame: &Frame| frame.tag == tag && file.is_none_or(|file| file == at);
+        let frames = self.ordered.iter().filter(move |(at, frame)| wanted(*at, frame));
+        frames.map_while(|(file, frame)| self.read(*file, frame))
+    }
+
+    /// Where work under a tag came to its end, in one piece.
+    pub(crate) fn ended(&self, tag: u128) -> Option<usize> {
+        let ends = self.ordered.iter().rev().find(|(_, frame)| frame.tag == tag && frame.kind == ENDED);
+        ends.map(|(file, _)| *file)
+    }
+
+    fn read(&self, file: usize, frame: &Frame) -> Option<(Deed, RecordBatch)> {
+        let from = &self.files[file];
+        let read = from.read(frame).and_then(|body| decode(&self.schema, &body));
+        match read {
+            Ok(done) => {
+                self.used[file].store(true, Ordering::Relaxed);
+                Some(done)
+            }
+            Err(error) => {
+                self.damage.lock().expect("no holder panics").push(format!("{error}; it is done again"));
+                None
+            }
+        }
+    }
+
+    /// Notes that work is begun.
+    pub(crate) fn begin(&self, tag: u128, rows: u32) -> io::Result<()> {
+        if let Some(rows) = self.begun.get(&tag) {
+            self.again.fetch_add(u64::from(*rows), Ordering::Relaxed);
+        }
+        let (writer, _) = &mut *self.own.lock().expect("no holder panics");
+        writer.append(BEGUN, rows, tag, &[[0u8; 0]]).map(drop)
+    }
+
+    /// Notes what was done.
+    pub(crate) fn done(&self, tag: u128, rows: u32, deed: &Deed, written: &RecordBatch) -> io::Result<()> {
+        let mut head = vec![0; 4];
+        head = postcard::to_extend(deed, head).map_err(io::Error::other)?;
+        let length = (head.len() - 4) as u32;
+        head[..4].copy_from_slice(&length.to_le_bytes());
+        head.resize(head.len().next_multiple_of(ALIGNED), 0);
+        let (writer, encoder) = &mut *self.own.lock().expect("no holder panics");
+        let mut body = vec![Buffer::from_vec(head)];
+        body.extend(encoder.encode(written)?);
+        let kind = if matches!(deed, Deed::Ended { .. }) { ENDED } else { DONE };
+        writer.append(kind, rows, tag, &body).map(drop)
+    }
+
+    /// Rows whose work had been begun before, not ended, and was begun again.
+    pub(crate) fn again(&self) -> u64 {
+        self.again.load(Ordering::Relaxed)
+    }
+
+    /// What was found damaged since this was last asked.
+    pub(crate) fn take_damage(&self) -> Vec<String> {
+        std::mem::take(&mut self.damage.lock().expect("no holder panics"))
+    }
+
+    /// Removes the files of earlier runs that nothing was found in.
+    pub(crate) fn tidy(&self) {
+        for (file, used) in self.files.iter().zip(&self.used) {
+            if !used.load(Ordering::Relaxed) {
+                let _ = std::fs::remove_file(file.path());
+            }
+        }
+        let own = self.own.lock().expect("no holder panics");
+        if own.0.len() == 0 {
+            let _ = std::fs::remove_file(own.0.reader().path());
+        }
+    }
+}
+
+/// What the folder of a step's work says it depends on.
+pub(crate) fn read_header(folder: &Path) -> Option<Header> {
+    serde_json::from_slice(&std::fs::read(folder.join("key.json")).ok()?).ok()
+}
+
+/// The rows that work in a folder was done on.
+pub(crate) fn count(folder: &Path) -> u64 {
+    let files = logs(folder).unwrap_or_default().into_iter().filter_map(|path| FrameFile::open(path).ok());
+    let frames = files.filter_map(|file| Some(file.scan().ok()?.0)).flatten().filter(|frame| frame.kind != BEGUN);
+    let mut seen = std::collections::HashSet::new();
+    frames.filter(|frame| frame.tag == 0 || seen.insert(frame.tag)).map(|frame| u64::from(frame.rows)).sum()
+}
+
+/// The logs of a step, in order.
+fn logs(folder: &Path) -> io::Result<Vec<PathBuf>> {
+    let entries = std::fs::read_dir(folder).map_err(|error| named(folder, &error))?;
+    let paths = entries.map(|entry| Ok(entry?.path())).collect::<io::Result<Vec<_>>>()?;
+    let mut logs: Vec<PathBuf> =
+        paths.into_iter().filter(|path| path.extension().is_some_and(|extension| extension == "log")).collect();
+    logs.sort();
+    Ok(logs)
+}
+
+fn decode(schema: &SchemaRef, body: &Buffer) -> io::Result<(Deed, RecordBatch)> {
+    let broken = || io::Error::new(io::ErrorKind::InvalidData, "a record of work cannot be read");
+    let length: [u8; 4] = body.get(..4).and_then(|bytes| bytes.try_into().ok()).ok_or_else(broken)?;
+    let end = 4 + u32::from_le_bytes(length) as usize;
+    let deed = postcard::from_bytes(body.get(4..end).ok_or_else(broken)?).map_err(|_| broken())?;
+    let at = end.next_multiple_of(ALIGNED);
+    if at > body.len() {
+        return Err(broken());
+    }
+    Ok((deed, ipc::decode(schema, &body.slice(at), None)?))
+}

@@ -1,0 +1,191 @@
+//! What a run writes down while it goes on, so that it can be resumed and its work taken over.
+
+use std::collections::HashMap;
+use std::hash::{BuildHasher, Hasher};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use callboard_plan::Origin;
+
+use crate::disk::journal::{Journal, Record};
+use crate::disk::key::StepKey;
+use crate::disk::seen::Seen;
+use crate::disk::sync::{Syncer, Syncing};
+use crate::disk::work::{Header, read_header};
+use crate::disk::{Folder, Recorded, RecordedInput, Work, schema_text};
+use crate::error::RunError;
+use crate::events::Event;
+use crate::report::{Report, Status};
+use crate::run::{Run, kept_component};
+
+/// The folder of a run that is going on.
+pub(crate) struct Kept {
+    folder: Folder,
+    /// None where the run cannot be resumed.
+    log: Option<Log>,
+}
+
+struct Log {
+    journal: Journal,
+    works: HashMap<String, Arc<Work>>,
+    syncing: Syncing,
+}
+
+impl Kept {
+    /// Makes the run's folder, or goes on in one that was locked for it.
+    pub(crate) fn open(run: &Run) -> Result<Kept, RunError> {
+        let locked = run.locked.lock().expect("no holder panics").take();
+        let folder = match locked {
+            Some(folder) => folder,
+            None => Folder::create(&run.folder)?,
+        };
+        let unwritten = |error: io::Error| {
+            RunError::unwritten("write to the run's folder", &error).help("name another: --run-dir DIR")
+        };
+        folder.record(&run.plan, &recorded(run)).map_err(unwritten)?;
+        std::fs::create_dir_all(folder.join("outputs")).map_err(unwritten)?;
+        run.past.notes.iter().for_each(|note| run.observer.tell(Event::Note { message: note.clone() }));
+        if !run.resumable() {
+            return Ok(Kept { folder, log: None });
+        }
+        keep_components(run, &folder).map_err(unwritten)?;
+        let journal = Journal::open(folder.join("journal"), run.past.length).map_err(unwritten)?;
+        let at = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+        let version = env!("CARGO_PKG_VERSION").to_owned();
+        journal.append(&Record::Begun { at, version }).map_err(unwritten)?;
+        let syncing = Syncing::begin();
+        syncing.syncer.watch(journal.file());
+        let earlier = Earlier::of(run);
+        let mut works = HashMap::new();
+        // What is done needs no log of its work to be opened.
+        for step in run.plan.steps.iter().filter(|step| !run.past.stages.contains_key(&step.stage)) {
+            let header = header(run, &step.name);
+            let from = earlier.with_key(&step.name, &header.key);
+            let place = folder.join("work").join(&step.name);
+            let work = Work::open(place, header, run.bound(&step.name).writes.clone(), from, &syncing.syncer);
+            let work = work.map_err(|error| RunError::unwritten("keep the work of a step", &error))?;
+            work.take_damage().into_iter().for_each(|message| run.observer.tell(Event::Note { message }));
+            works.insert(step.name.clone(), Arc::new(work));
+        }
+        Ok(Kept { folder, log: Some(Log { journal, works, syncing }) })
+    }
+
+    pub(crate) fn journal(&self, record: &Record) -> Result<(), RunError> {
+        let appended = self.log.as_ref().map_or(Ok(()), |log| log.journal.append(record));
+        appended.map_err(|error| RunError::unwritten("write the journal", &error))
+    }
+
+    pub(crate) fn syncer(&self) -> Option<Syncer> {
+        self.log.as_ref().map(|log| log.syncing.syncer.clone())
+    }
+
+    pub(crate) fn work(&self, step: &str) -> Option<&Arc<Work>> {
+        self.log.as_ref()?.works.get(step)
+    }
+
+    /// The batches of an input as they were seen before.
+    pub(crate) fn seen(&self, input: &str) -> io::Result<Option<Seen>> {
+        let Some(log) = &self.log else { return Ok(None) };
+        let folder = self.folder.join("seen");
+        std::fs::create_dir_all(&folder)?;
+        Seen::open(folder.join(input), &log.syncing.syncer).map(Some)
+    }
+
+    /// Why the disk did not take what was written, if it did not.
+    pub(crate) fn failure(&self) -> Option<io::Error> {
+        self.log.as_ref()?.syncing.failure()
+    }
+
+    /// Seals the folder: what ended well leaves its report and its work, what did not leaves all that resuming needs.
+    pub(crate) fn close(self, mut report: Report, folder: &Path) -> Report {
+        let finished = report.status == Status::Finished;
+        let notes = self.log.iter().flat_map(|log| log.works.values()).flat_map(|work| work.take_damage());
+        report.notes.extend(notes);
+        if finished || self.log.is_none() {
+            for scratch in ["spill", "outputs", "rejects", "seen"] {
+                let _ = std::fs::remove_dir_all(self.folder.join(scratch));
+            }
+        }
+        if let Some(log) = self.log {
+            if finished {
+                log.works.values().for_each(|work| work.tidy());
+            }
+            let message = report.error.as_ref().map(|error| error.message.clone());
+            let ended = Record::Ended { status: report.status, message, wall_ms: report.wall_ms };
+            let sealed =
+                log.journal.append(&ended).and_then(|()| if finished { Ok(()) } else { log.syncing.syncer.sync() });
+            report.notes.extend(sealed.err().map(|error| format!("the run's folder could not be sealed: {error}")));
+            report.resumable = !finished;
+        }
+        let json = serde_json::to_vec_pretty(&report).expect("a report is JSON");
+        // It is a copy for people; the run has ended as it has.
+        let _ = std::fs::write(folder.join("report.json"), json);
+        report
+    }
+}
+
+fn recorded(run: &Run) -> Recorded {
+    let inputs = run.checked.inputs.iter().map(|(name, input)| {
+        let (files, bytes) = (input.files.clone(), input.bytes);
+        (name.clone(), RecordedInput { files, bytes, schema: schema_text(run.schema(name)) })
+    });
+    let absolute = |path: &Path| std::path::absolute(if path.as_os_str().is_empty() { Path::new(".") } else { path });
+    Recorded {
+        pipeline: run.settings.pipeline.clone(),
+        base: absolute(&run.settings.base).unwrap_or_else(|_| run.settings.base.clone()),
+        overwrite: run.settings.overwrite,
+        limit: run.settings.limit,
+        max_spill: run.settings.max_spill,
+        inputs: inputs.collect(),
+    }
+}
+
+/// Copies the components that were files, for when they are not there any more.
+fn keep_components(run: &Run, folder: &Folder) -> io::Result<()> {
+    for step in run.plan.steps.iter().filter(|step| matches!(step.origin, Origin::Path(_))) {
+        let place = kept_component(folder.path(), &step.digest);
+        if let (Some(bytes), false) = (run.components.bytes(&step.digest), place.exists()) {
+            std::fs::create_dir_all(folder.join("components"))?;
+            std::fs::write(place, bytes)?;
+        }
+    }
+    Ok(())
+}
+
+/// What a step's work depends on in this run.
+pub(crate) fn header(run: &Run, step: &str) -> Header {
+    let planned = run.step(step);
+    let key = StepKey::of(planned, &run.bound(step), run.plan.seed);
+    // The standard library's own randomness.
+    let seed = std::hash::RandomState::new().build_hasher().finish();
+    Header { key, limits: (planned.limits.memory_bytes, planned.limits.time_ms), seed }
+}
+
+/// The work that earlier runs have done.
+pub(crate) struct Earlier(Vec<(PathBuf, Header)>);
+
+impl Earlier {
+    /// Reads the keys of all steps of the runs in [`Settings::earlier`](crate::Settings::earlier), the latest run first.
+    pub(crate) fn of(run: &Run) -> Earlier {
+        let mut found = Vec::new();
+        for folder in &run.settings.earlier {
+            let steps = std::fs::read_dir(folder.join("work")).into_iter().flatten().flatten();
+            found.extend(steps.filter_map(|step| Some((step.path(), read_header(&step.path())?))));
+        }
+        Earlier(found)
+    }
+
+    /// The latest work of a step of an equal key; one of the same name is preferred.
+    pub(crate) fn with_key(&self, step: &str, key: &StepKey) -> Option<&Path> {
+        let equal = || self.0.iter().filter(|(_, header)| header.key == *key).map(|(path, _)| path.as_path());
+        equal().find(|path| path.file_name().is_some_and(|name| name == step)).or_else(|| equal().next())
+    }
+
+    /// The latest work of a step of this name, whatever it depended on.
+    pub(crate) fn named(&self, step: &str) -> Option<(&Path, &Header)> {
+        let named = self.0.iter().find(|(path, _)| path.file_name().is_some_and(|name| name == step));
+        named.map(|(path, header)| (path.as_path(), header))
+    }
+}

@@ -1,0 +1,104 @@
+//! A run that was begun before, taken up where it stopped.
+
+use std::path::Path;
+
+use callboard_plan::{MaxRejects, Origin, Plan};
+
+use crate::components::{Bundled, Components};
+use crate::disk::{Folder, Past, Recorded, folder};
+use crate::error::{Class, RunError};
+use crate::run::{Run, Settings, kept_component};
+
+/// How the run was begun, and its folder.
+pub(crate) struct Resumed {
+    pub(crate) folder: Folder,
+    pub(crate) recorded: Recorded,
+}
+
+impl Run {
+    /// Takes up the run of a folder, [`Settings::run_folder`]. What was begun stands there: of `settings`, `base` (unless it is empty),
+    /// `max_spill` (unless there is none) and what concerns this machine and this process counts. `max_rejects` replaces all such budgets.
+    ///
+    /// A component that is another one than when the run began is used as it is now, and everything behind it runs again.
+    ///
+    /// # Errors
+    ///
+    /// No such run; one that has finished, or goes on in another process; inputs that are still to be read and have changed;
+    /// and those of [`Run::prepare`].
+    pub fn resume(bundled: &[Bundled], settings: Settings, max_rejects: Option<MaxRejects>) -> Result<Run, RunError> {
+        let path = settings.run_folder.clone();
+        let (mut plan, recorded) = folder::recorded(&path)?;
+        let locked = Folder::lock(&path)?;
+        let mut past = Past::read(&path)?;
+        if past.finished {
+            let message = format!("the run in `{}` has finished", path.display());
+            return Err(
+                RunError::new(Class::Pipeline, message).help("nothing is left to do; its report is `report.json`")
+            );
+        }
+        let base = match settings.base.as_os_str().is_empty() {
+            true => recorded.base.clone(),
+            false => settings.base.clone(),
+        };
+        if !base.is_dir() {
+            let message = format!("the folder that the pipeline's paths start from, `{}`, is not here", base.display());
+            let help = format!("say where it is: callboard resume {} --base DIR", path.display());
+            return Err(RunError::new(Class::Pipeline, message).help(help));
+        }
+        if let Some(budget) = max_rejects {
+            plan = plan.with_max_rejects(budget);
+        }
+        let (plan, components) = components_now(plan, bundled, &base, &path, &mut past)?;
+        past.settle(&plan, locked.path(), &base);
+        let settings = Settings {
+            base,
+            pipeline: recorded.pipeline.clone(),
+            overwrite: recorded.overwrite,
+            limit: recorded.limit,
+            max_spill: settings.max_spill.or(recorded.max_spill),
+            resumable: true,
+            ..settings
+        };
+        Run::prepare_after(plan, components, settings, past, Some(Resumed { folder: locked, recorded }))
+    }
+}
+
+/// The components of a plan as they are now; those that are not there any more as they were kept. Stages from the first on that uses
+/// another component than before are to be run again.
+fn components_now(
+    mut plan: Plan,
+    bundled: &[Bundled],
+    base: &Path,
+    folder: &Path,
+    past: &mut Past,
+) -> Result<(Plan, Components), RunError> {
+    let mut components = Components::default();
+    for step in plan.steps.clone() {
+        let kept = || kept_component(folder, &step.digest);
+        let found = match &step.origin {
+            Origin::Path(_) => components.find_again(&step.uses, bundled, base).or_else(|missing| {
+                components.find_again(&kept().display().to_string(), bundled, Path::new("")).map_err(|_| missing)
+            }),
+            Origin::Bundled => components.find_again(&step.uses, bundled, base),
+        };
+        let (digest, kind) = found.map_err(|what| {
+            RunError::new(Class::Pipeline, format!("its component cannot be had: {what}")).in_step(&step.name)
+        })?;
+        if kind != step.kind {
+            let (now, then) = (kind.as_str(), step.kind.as_str());
+            let message = format!("its component is a {now} step now, and was a {then} step when the run began");
+            let help = "run the pipeline again: what did not change is not done twice";
+            return Err(RunError::new(Class::Pipeline, message).help(help).in_step(&step.name));
+        }
+        if digest != step.digest {
+            past.notes.push(format!(
+                "`{}` is another component than when the run began: it and what follows run again",
+                step.name
+            ));
+            past.stages.retain(|stage, _| *stage < step.stage);
+            past.committing = false;
+            plan = plan.with_component(&step.name, digest);
+        }
+    }
+    Ok((plan, components))
+}

@@ -1,0 +1,129 @@
+//! A batch that a step fails on is narrowed down to the rows it fails on; the rows beside them go through.
+
+use std::collections::{BTreeMap, HashSet};
+use std::ops::Range;
+
+use arrow::array::RecordBatch;
+use arrow::compute::concat_batches;
+use arrow::datatypes::SchemaRef;
+
+use super::load::Worker;
+use super::process::{Done, Task};
+use crate::disk::Removed;
+use crate::error::{Fault, RunError, SaidKind};
+use crate::removed::clipped;
+use crate::rows::Batch;
+
+/// So many instances are made for one batch; when the last of them has failed, what remains of the batch is rejected.
+const FRESH_INSTANCES: usize = 32;
+/// So many calls that a step answers with an error are made for one batch.
+const FAILED_CALLS: usize = 1_000;
+
+/// Whether a failure is the affair of some rows, which can be found by trying.
+pub(super) fn applies(fault: &Fault) -> bool {
+    match fault {
+        Fault::Trap { .. } | Fault::Limit(_) | Fault::Time { .. } | Fault::Contract(_) => true,
+        Fault::Said { kind, .. } => matches!(kind, SaidKind::Input | SaidKind::Failed),
+        Fault::Rejected { .. } | Fault::Host(_) | Fault::Interrupted => false,
+    }
+}
+
+/// Tries halves, and halves of those that fail, until rows stand alone. `fault` is what the whole batch came to.
+pub(super) fn narrow(task: &Task<'_>, worker: &mut Worker, batch: &Batch, fault: Fault) -> Result<Done, RunError> {
+    let mut parts = Parts::default();
+    let mut left = Left { instances: FRESH_INSTANCES, calls: FAILED_CALLS };
+    // The next range is the last of these.
+    let mut ranges = Vec::new();
+    split(0..batch.len(), &fault, &mut ranges, &mut parts);
+    let mut last = fault;
+    while let Some(range) = ranges.pop() {
+        if left.none() {
+            let words =
+                format!("{last}; the step had failed so often on this batch that what remained of it was not tried");
+            parts.reject(range, &words);
+            continue;
+        }
+        match task.attempt(worker, &batch.slice(range.clone()))? {
+            Ok(done) => parts.add(range.start, range.len(), done),
+            Err(fault) if applies(&fault) => {
+                left.spend(&fault);
+                split(range, &fault, &mut ranges, &mut parts);
+                last = fault;
+            }
+            Err(fault) => return Err(fault.into_error(task.name)),
+        }
+    }
+    parts.join(task.writes()).map_err(|fault| fault.into_error(task.name))
+}
+
+/// What may still be spent on a batch.
+struct Left {
+    instances: usize,
+    calls: usize,
+}
+
+impl Left {
+    fn spend(&mut self, fault: &Fault) {
+        match fault {
+            Fault::Said { .. } => self.calls = self.calls.saturating_sub(1),
+            _ => self.instances = self.instances.saturating_sub(1),
+        }
+    }
+
+    fn none(&self) -> bool {
+        self.instances == 0 || self.calls == 0
+    }
+}
+
+fn split(range: Range<usize>, fault: &Fault, ranges: &mut Vec<Range<usize>>, parts: &mut Parts) {
+    match range.len() {
+        0 => {}
+        1 => parts.reject(range, &fault.to_string()),
+        rows => {
+            let middle = range.start + rows / 2;
+            ranges.extend([middle..range.end, range.start..middle]);
+        }
+    }
+}
+
+/// What the parts of a batch came to, in order.
+#[derive(Default)]
+struct Parts {
+    kept: Vec<u32>,
+    removed: Vec<Removed>,
+    counters: BTreeMap<String, i64>,
+    written: Vec<RecordBatch>,
+}
+
+impl Parts {
+    fn add(&mut self, start: usize, rows: usize, done: Done) {
+        let Done { kept, removed, counters, written, narrowed: _ } = done;
+        match kept {
+            Some(kept) => self.kept.extend(kept.iter().map(|row| row + start as u32)),
+            None => {
+                let gone: HashSet<u64> = removed.iter().map(|removed| removed.row).collect();
+                let kept = (0..rows as u64).filter(|row| !gone.contains(row));
+                self.kept.extend(kept.map(|row| row as u32 + start as u32));
+            }
+        }
+        self.removed.extend(removed.into_iter().map(|r| Removed { row: r.row + start as u64, ..r }));
+        for (name, amount) in counters {
+            let counter = self.counters.entry(name).or_default();
+            *counter = counter.saturating_add(amount);
+        }
+        self.written.push(written);
+    }
+
+    fn reject(&mut self, rows: Range<usize>, reason: &str) {
+        let reason = clipped(reason.to_owned());
+        self.removed.extend(rows.map(|row| Removed { row: row as u64, rejected: true, reason: reason.clone() }));
+    }
+
+    fn join(self, schema: &SchemaRef) -> Result<Done, Fault> {
+        let written = match schema.fields().is_empty() {
+            true => crate::rows::record_batch(schema.clone(), Vec::new(), self.kept.len())?,
+            false => concat_batches(schema, &self.written)?,
+        };
+        Ok(Done { kept: Some(self.kept), removed: self.removed, counters: self.counters, written, narrowed: true })
+    }
+}

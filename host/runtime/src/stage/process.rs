@@ -1,0 +1,262 @@
+//! What becomes of one batch in a transform: taken over from earlier work, or called for, checked, narrowed down.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use arrow::array::{RecordBatch, UInt32Array};
+use arrow::datatypes::SchemaRef;
+use callboard_plan::PlannedStep;
+use callboard_plan::pipeline::OnError;
+
+use super::doors::Doors;
+use super::load::Worker;
+use super::narrow;
+use super::retry::retrying;
+use crate::bindings::callboard::step::types::Fate;
+use crate::bindings::exports::callboard::step::transform::Output;
+use crate::bound::Bound;
+use crate::columns::{Flat, lift};
+use crate::disk::{Deed, Removed, Work, digest};
+use crate::error::{Fault, LimitExceeded, RunError};
+use crate::guest::{Instance, bound_copies};
+use crate::removed::{Remover, Tally, check_removals};
+use crate::rows::Batch;
+use crate::run::Run;
+
+/// What a batch became.
+pub(super) struct Processed {
+    pub(super) rows_in: u64,
+    pub(super) kept_once: u64,
+    pub(super) repeated: u64,
+    /// What is put out.
+    pub(super) batch: Batch,
+    pub(super) tally: Tally,
+    /// Lines for `rejects.jsonl`.
+    pub(super) rejects: Vec<u8>,
+    pub(super) counters: BTreeMap<String, i64>,
+    /// The batch that came in, and the rows of it that a door is to put out.
+    pub(super) input: Batch,
+    pub(super) removed: Vec<(u32, Fate, Option<String>)>,
+    /// No call was made: an earlier one had been.
+    pub(super) reused: bool,
+}
+
+/// What a call came to, checked: a [`Deed::Processed`], and the columns written.
+pub(super) struct Done {
+    pub(super) kept: Option<Vec<u32>>,
+    pub(super) removed: Vec<Removed>,
+    pub(super) counters: BTreeMap<String, i64>,
+    pub(super) written: RecordBatch,
+    pub(super) narrowed: bool,
+}
+
+/// A step's part in every batch.
+pub(super) struct Task<'a> {
+    pub(super) run: &'a Run,
+    pub(super) name: &'a str,
+    pub(super) step: &'a PlannedStep,
+    bound: Arc<Bound>,
+    remover: Remover,
+    work: Option<&'a Work>,
+    /// Whether rows that were dropped, or rejected, go out by a door.
+    doors: (bool, bool),
+}
+
+impl<'a> Task<'a> {
+    pub(super) fn of(run: &'a Run, name: &'a str, doors: &Doors) -> Task<'a> {
+        Task {
+            run,
+            name,
+            step: run.step(name),
+            bound: run.bound(name),
+            remover: run.remover(name),
+            work: run.work(name),
+            doors: (doors.wants(Fate::Dropped), doors.wants(Fate::Rejected)),
+        }
+    }
+
+    /// The columns that the step writes.
+    pub(super) fn writes(&self) -> &SchemaRef {
+        &self.bound.writes
+    }
+
+    /// Processes a batch, unless it was processed before.
+    pub(super) fn process(&self, worker: &mut Worker, batch: Batch, number: u64) -> Result<Processed, RunError> {
+        let done = self.done(worker, &batch).map_err(|error| error.in_batch(number));
+        let (done, reused) = done?;
+        let applied = self.apply(batch, done, reused);
+        applied.map_err(|fault| fault.into_error(self.name).in_batch(number))
+    }
+
+    fn done(&self, worker: &mut Worker, batch: &Batch) -> Result<(Done, bool), RunError> {
+        let Some(work) = self.work else {
+            return Ok((self.work_on(worker, batch)?, false));
+        };
+        let given = self.bound.give(0, batch).map_err(|error| Fault::from(error).into_error(self.name))?;
+        let digest = digest::of_rows(&given, work.header.seed);
+        if let Some((Deed::Processed { kept, removed, counters, narrowed }, written)) = work.find(digest) {
+            return Ok((Done { kept, removed, counters, written, narrowed }, true));
+        }
+        let unwritable = |error: std::io::Error| RunError::unwritten("keep the work of a step", &error);
+        work.begin(digest, batch.len() as u32).map_err(unwritable)?;
+        let done = self.work_on(worker, batch)?;
+        let Done { kept, removed, counters, written, narrowed } = done;
+        let deed = Deed::Processed { kept, removed, counters, narrowed };
+        work.done(digest, batch.len() as u32, &deed, &written).map_err(unwritable)?;
+        let Deed::Processed { kept, removed, counters, narrowed } = deed else { unreachable!("it was just made") };
+        Ok((Done { kept, removed, counters, written, narrowed }, false))
+    }
+
+    fn work_on(&self, worker: &mut Worker, batch: &Batch) -> Result<Done, RunError> {
+        match self.attempt(worker, batch)? {
+            Ok(done) => Ok(done),
+            Err(fault) if narrow::applies(&fault) && self.step.on_error == OnError::Reject => {
+                narrow::narrow(self, worker, batch, fault)
+            }
+            Err(fault) => {
+                let hints = narrow::applies(&fault);
+                let error = fault.into_error(self.name);
+                Err(match (&error.help, hints) {
+                    (None, true) => {
+                        error.help("to go on without the rows that it fails on, add to the step: on_error = \"reject\"")
+                    }
+                    _ => error,
+                })
+            }
+        }
+    }
+
+    /// Calls the step, and checks what it returns. An instance that failed in any way but by saying so is not used again.
+    pub(super) fn attempt(&self, worker: &mut Worker, batch: &Batch) -> Result<Result<Done, Fault>, RunError> {
+        let instance = worker.instance(self.run, self.step)?;
+        let output = retrying(self.run, self.step, || self.call(instance, batch));
+        let counters = instance.take_counters();
+        let done = output.and_then(|output| self.check(batch.len(), output, counters));
+        if done.as_ref().is_err_and(|fault| !matches!(fault, Fault::Said { .. })) {
+            worker.spoil();
+        }
+        Ok(done)
+    }
+
+    fn call(&self, instance: &mut Instance, batch: &Batch) -> Result<Output, Fault> {
+        let flat = Flat::of(&self.bound.give(0, batch)?);
+        let lent = flat.lend();
+        let arrays = lent.arrays();
+        instance.process(lent.batch(&arrays))
+    }
+
+    /// Everything that was returned is hostile until it has been through here.
+    fn check(&self, rows: usize, output: Output, counters: BTreeMap<String, i64>) -> Result<Done, Fault> {
+        let removed = check_removals(output.removed, rows)?;
+        if let Some(origins) = &output.origins {
+            check_origins(origins, &gone(&removed, rows))?;
+            self.check_repeats(origins, rows)?;
+        }
+        let written = lift(output.columns, &self.bound.writes).map_err(Fault::Contract)?;
+        let out = output.origins.as_ref().map_or(rows - removed.len(), Vec::len);
+        if written.num_rows() != out && !self.bound.writes.fields().is_empty() {
+            return Err(Fault::Contract(format!("it wrote {} rows, and put out {out}", written.num_rows())));
+        }
+        Ok(Done { kept: output.origins, removed, counters, written, narrowed: false })
+    }
+
+    fn check_repeats(&self, origins: &[u32], rows: usize) -> Result<(), Fault> {
+        if origins.is_sorted_by(|a, b| a < b) {
+            return Ok(());
+        }
+        let limit = self.step.limits.rows_per_row;
+        let mut times = vec![0u64; rows];
+        for row in origins {
+            let times = &mut times[*row as usize];
+            if *times >= limit {
+                let what = "rows that one row became";
+                let (present, requested) = (*times, 1);
+                return Err(LimitExceeded { what, limit, present, requested, key: Some("limits.rows") }.into());
+            }
+            *times += 1;
+        }
+        Ok(())
+    }
+
+    /// Carries a deed out on the batch.
+    fn apply(&self, batch: Batch, done: Done, reused: bool) -> Result<Processed, Fault> {
+        let Done { kept, removed, counters, written, .. } = done;
+        let rows = batch.len();
+        let gone = gone(&removed, rows);
+        let kept = match kept {
+            None if removed.is_empty() => None,
+            None => Some((0..rows as u32).filter(|row| !gone[*row as usize]).collect::<Vec<_>>()),
+            Some(kept) => Some(kept),
+        };
+        let mut is_kept = vec![kept.is_none(); if self.doors.0 { rows } else { 0 }];
+        let (kept_once, repeated, carried) = match kept {
+            None => (rows, 0, batch.clone()),
+            Some(kept) => {
+                let increasing = kept.is_sorted_by(|a, b| a < b);
+                if !increasing {
+                    bound_copies(&batch, &kept, &mut 0, self.step.limits.carried_bytes)?;
+                }
+                let once = if increasing { kept.len() } else { distinct(&kept, rows) };
+                if self.doors.0 {
+                    kept.iter().for_each(|row| is_kept[*row as usize] = true);
+                }
+                (once, kept.len() - once, batch.take(&UInt32Array::from(kept))?)
+            }
+        };
+        let (mut tally, rejects) = self.remover.removed(self.name, &batch, &removed)?;
+        let unlisted = rows - kept_once - removed.len();
+        if unlisted > 0 {
+            tally.count(Fate::Dropped, "", unlisted as u64);
+        }
+        let mut by_door: Vec<(u32, Fate, Option<String>)> = Vec::new();
+        for Removed { row, rejected, reason } in removed {
+            match rejected {
+                true if self.doors.1 => by_door.push((row as u32, Fate::Rejected, Some(reason))),
+                false if self.doors.0 => {
+                    by_door.push((row as u32, Fate::Dropped, Some(reason).filter(|r| !r.is_empty())))
+                }
+                _ => {}
+            }
+        }
+        if self.doors.0 && unlisted > 0 {
+            let unlisted = (0..rows).filter(|row| !is_kept[*row] && !gone[*row]);
+            by_door.extend(unlisted.map(|row| (row as u32, Fate::Dropped, None)));
+        }
+        by_door.sort_by_key(|(row, ..)| *row);
+        let joined = self.bound.join(&carried, &written)?;
+        let (rows_in, kept_once, repeated) = (rows as u64, kept_once as u64, repeated as u64);
+        Ok(Processed {
+            rows_in,
+            kept_once,
+            repeated,
+            batch: joined,
+            tally,
+            rejects,
+            counters,
+            input: batch,
+            removed: by_door,
+            reused,
+        })
+    }
+}
+
+fn gone(removed: &[Removed], rows: usize) -> Vec<bool> {
+    let mut gone = vec![false; rows];
+    removed.iter().for_each(|removed| gone[removed.row as usize] = true);
+    gone
+}
+
+fn check_origins(origins: &[u32], gone: &[bool]) -> Result<(), Fault> {
+    match origins.iter().find(|row| gone.get(**row as usize) != Some(&false)) {
+        None => Ok(()),
+        Some(row) if (*row as usize) < gone.len() => {
+            Err(Fault::Contract(format!("it put out row {row}, which it removed, counted from 0")))
+        }
+        Some(row) => Err(Fault::Contract(format!("it put out row {row} of a batch of {}, counted from 0", gone.len()))),
+    }
+}
+
+fn distinct(rows: &[u32], of: usize) -> usize {
+    let mut seen = vec![false; of];
+    rows.iter().filter(|row| !std::mem::replace(&mut seen[**row as usize], true)).count()
+}

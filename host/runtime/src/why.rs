@@ -1,0 +1,89 @@
+//! What a run would take over from earlier ones, and why not the rest.
+
+use std::path::{Path, PathBuf};
+
+use crate::disk::folder::recorded;
+use crate::disk::key::Change;
+use crate::disk::work::count;
+use crate::kept::{Earlier, header};
+use crate::run::Run;
+
+/// Whether the work of a step is there already.
+#[derive(Clone, Debug)]
+pub struct StepReuse {
+    /// The step.
+    pub step: String,
+    /// Whether, and why not.
+    pub verdict: Verdict,
+}
+
+/// Whether the work of a step is there already, as far as can be said before rows are read.
+#[derive(Clone, Debug)]
+pub enum Verdict {
+    /// No earlier run has a step of this name or of this work.
+    New,
+    /// The step is another one than in the latest run that has it.
+    Changed {
+        /// That run's folder.
+        run: PathBuf,
+        /// What differs.
+        changes: Vec<Change>,
+    },
+    /// The step is the same. Work on rows that are the same is taken over.
+    Same {
+        /// The folder of the run that did it.
+        run: PathBuf,
+        /// Rows that it was done on.
+        rows: u64,
+        /// Nodes before it that are other ones, or new: what they put out may differ.
+        behind: Vec<String>,
+    },
+}
+
+impl Run {
+    /// What would be taken over of [`Settings::earlier`](crate::Settings::earlier), by step, in the order in which rows reach them.
+    pub fn reuse(&self) -> Vec<StepReuse> {
+        let earlier = Earlier::of(self);
+        let mut changed: Vec<String> = Vec::new();
+        let mut steps = Vec::new();
+        let order: Vec<&String> = self.plan().stages.iter().flat_map(|stage| &stage.steps).collect();
+        for name in order {
+            let header = header(self, name);
+            let feeds: Vec<&str> = self.step(name).ports.iter().flat_map(|port| &port.feeds).map(String::as_str).collect();
+            let verdict = match (earlier.with_key(name, &header.key), earlier.named(name)) {
+                (Some(found), _) => {
+                    let run = run_of(found);
+                    let before = |feed: &&str| changed.iter().any(|name| is_of(feed, name)) || self.differs(feed, &run);
+                    let behind = feeds.iter().filter(|feed| before(feed)).map(|feed| (*feed).to_owned()).collect();
+                    Verdict::Same { rows: count(found), behind, run }
+                }
+                (None, Some((found, other))) => {
+                    Verdict::Changed { run: run_of(found), changes: header.key.changes(&other.key) }
+                }
+                (None, None) => Verdict::New,
+            };
+            if !matches!(&verdict, Verdict::Same { behind, .. } if behind.is_empty()) {
+                changed.push(name.clone());
+            }
+            steps.push(StepReuse { step: name.clone(), verdict });
+        }
+        steps
+    }
+
+    /// Whether an input is another one than in a run: by its files and their sizes.
+    fn differs(&self, input: &str, run: &Path) -> bool {
+        let (Some(now), Ok((_, recorded))) = (self.checked.inputs.get(input), recorded(run)) else { return false };
+        let then = recorded.inputs.get(input).map(|then| (&then.files, then.bytes));
+        then != Some((&now.files, now.bytes))
+    }
+}
+
+/// `quality.dropped` and `quality` are both of `quality`.
+fn is_of(feed: &str, step: &str) -> bool {
+    feed.strip_prefix(step).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+}
+
+/// The run whose `work/STEP` this is.
+fn run_of(work: &Path) -> PathBuf {
+    work.parent().and_then(Path::parent).unwrap_or(work).to_owned()
+}
