@@ -3,8 +3,8 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use crate::pipeline::OnError;
-use crate::plan::{Boundary, Load, Plan, PlannedStep, Stage, Transport};
+use crate::pipeline::{Limits, OnError, RETRIES};
+use crate::plan::{Boundary, Load, MaxRejects, Plan, PlannedStep, Stage, StepLimits, Transport};
 use crate::scan::Kind;
 use crate::spelling::quoted;
 
@@ -129,8 +129,11 @@ fn step_row(step: &PlannedStep, plan: &Plan) -> Row {
     if step.replicas > 1 {
         limits.insert(0, format!("{} replicas", step.replicas));
     }
-    if step.on_error == OnError::Reject {
-        limits.push("rejects rows".to_owned());
+    limits.extend(unusual_limits(step));
+    match (step.on_error, step.max_rejects) {
+        (OnError::Fail, _) => {}
+        (OnError::Reject, None) => limits.push("rejects rows".to_owned()),
+        (OnError::Reject, Some(most)) => limits.push(format!("rejects {}", at_most(most))),
     }
     Row {
         mark: if step.kind == Kind::Global { "■" } else { " " },
@@ -138,6 +141,39 @@ fn step_row(step: &PlannedStep, plan: &Plan) -> Row {
         what: format!("{}{uses}", step.kind.as_str()),
         from: from(&step.name, plan),
         limits: limits.join(", "),
+    }
+}
+
+/// Limits that most pipelines leave alone, where this one does not.
+fn unusual_limits(step: &PlannedStep) -> Vec<String> {
+    let StepLimits {
+        memory_bytes: _,
+        time_ms: _,
+        open_ms: _,
+        returned_bytes,
+        carried_bytes,
+        log_lines,
+        log_bytes,
+        rows_per_row,
+    } = step.limits;
+    let usual = StepLimits::of(&Limits::default(), step.kind);
+    let all = [
+        (returned_bytes != usual.returned_bytes, format!("{} returned", bytes(returned_bytes))),
+        (carried_bytes != usual.carried_bytes, format!("{} carried", bytes(carried_bytes))),
+        (log_lines != usual.log_lines, format!("{log_lines} lines of log")),
+        (log_bytes != usual.log_bytes, format!("{} of log", bytes(log_bytes))),
+        (rows_per_row != usual.rows_per_row, format!("{rows_per_row} rows from one")),
+        (step.retries != RETRIES, format!("retries = {}", step.retries)),
+    ];
+    all.into_iter().filter_map(|(is_unusual, text)| is_unusual.then_some(text)).collect()
+}
+
+fn at_most(most: MaxRejects) -> String {
+    match most {
+        MaxRejects::Rows(0) => "no row".to_owned(),
+        MaxRejects::Rows(1) => "at most 1 row".to_owned(),
+        MaxRejects::Rows(rows) => format!("at most {rows} rows"),
+        MaxRejects::Percent(percent) => format!("at most {percent}% of its rows"),
     }
 }
 
@@ -165,6 +201,10 @@ fn notes(plan: &Plan) -> Vec<String> {
     }
     if plan.edges.iter().any(|edge| edge.transport == Transport::Spill) {
         notes.push("spill: rows are kept in a file of the run's folder until they are read".to_owned());
+    }
+    if let Some(most) = plan.max_rejects {
+        let most = at_most(most).replace("its rows", "the rows read");
+        notes.push(format!("all steps together reject {most}; one more, and the run stops"));
     }
     let unread: Vec<&str> = plan
         .steps

@@ -1,6 +1,7 @@
 //! What will be done: stages, their steps, and how rows get from one to the next.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -38,6 +39,7 @@ pub struct Plan {
     /// Where batches are cut.
     pub batch: BatchSize,
     /// The most rows that all steps together may reject, if there is such a number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_rejects: Option<MaxRejects>,
     /// In the file's order.
     pub inputs: Vec<PlannedInput>,
@@ -93,6 +95,7 @@ pub struct PlannedStep {
     /// What becomes of a row that it cannot handle.
     pub on_error: OnError,
     /// The most rows that it may reject, if there is such a number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_rejects: Option<MaxRejects>,
     /// How often a call that failed with a `transient` error is tried again.
     pub retries: u32,
@@ -133,6 +136,16 @@ pub enum MaxRejects {
     Rows(u64),
     /// So many of a hundred: of a step's first input, or of what the whole run reads.
     Percent(f64),
+}
+
+/// As the pipeline file has it: `100`, `0.5%`.
+impl fmt::Display for MaxRejects {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Rows(rows) => write!(f, "{rows}"),
+            Self::Percent(percent) => write!(f, "{percent}%"),
+        }
+    }
 }
 
 /// One input of a step.

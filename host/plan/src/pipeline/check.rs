@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::model::{From, LoadGroups, Located, Pipeline};
+use super::model::{From, LoadGroups, Located, OnError, Pipeline};
 use crate::problem::{At, Findings};
 use crate::spelling::{hint, quoted};
 
@@ -20,6 +20,7 @@ pub(crate) fn check(pipeline: &Pipeline, all_read: bool, findings: &mut Findings
     if all_read {
         sources(pipeline, findings);
         load_groups(pipeline, findings);
+        budget(pipeline, findings);
     }
     output_paths(pipeline, findings);
 }
@@ -121,6 +122,17 @@ fn load_groups(pipeline: &Pipeline, findings: &mut Findings) {
                 None => {}
             }
         }
+    }
+}
+
+/// Where no step rejects, the run ends at the first row that one cannot handle, whatever it may reject.
+fn budget(pipeline: &Pipeline, findings: &mut Findings) {
+    if let Some(max_rejects) = &pipeline.run.max_rejects
+        && !pipeline.steps.iter().any(|step| step.on_error == OnError::Reject)
+    {
+        let message = "`max_rejects` counts rejected rows, and no step rejects any: each fails at the first";
+        let help = "add `on_error = \"reject\"` to a step";
+        findings.add_with_help(&max_rejects.at, message, help);
     }
 }
 

@@ -16,6 +16,8 @@ pub use model::{
     BatchSize, From, Input, Limits, LoadGroups, Located, OnError, Output, OutputColumn, Pipeline, Run, Step,
 };
 
+pub(crate) use read::RETRIES;
+
 use document::Data;
 
 use std::collections::BTreeMap;
