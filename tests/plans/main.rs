@@ -128,6 +128,38 @@ fn a_diagram_has_a_box_for_each_stage_and_dots_for_spills() {
     );
 }
 
+/// What nobody grants is not there; a secret is the name of a variable.
+#[test]
+fn grants_are_data_of_the_plan_and_secrets_are_not() {
+    let case = cases().into_iter().find(|case| case.ends_with("grants")).unwrap();
+    let plan = plan(sources(&case).remove(0), &case).unwrap();
+    let json = serde_json::to_value(&plan).unwrap();
+    let step = |nth: usize| json["steps"][nth].as_object().unwrap();
+    assert!(!step(0).contains_key("grants") && !step(0).contains_key("max_rejects") && step(0)["retries"] == 3);
+    let http = |method: &str, scheme: &str, host: &str, port: Option<u16>, path: &str| serde_json::json!({ "method": method, "scheme": scheme, "host": host, "port": port, "path": path });
+    assert_eq!(
+        step(1)["grants"],
+        serde_json::json!({
+            "files": [
+                { "path": "models/lid.bin", "write": false },
+                { "path": "scratch", "write": true },
+                { "path": "tables", "write": false },
+            ],
+            "http": [
+                http("POST", "https", "api.openai.com", None, "/v1/"),
+                http("GET", "https", "api.openai.com", None, "/"),
+                http("HEAD", "http", "[::1]", Some(8080), "/a%20b"),
+            ],
+            "env": ["LANG", "TZ"],
+            "secrets": {
+                "[::1]": { "header": "X-Api-Key", "value": "${env.ID}:${env.KEY}" },
+                "api.openai.com": { "header": "Authorization", "value": "Bearer ${env.OPENAI_API_KEY}" },
+            },
+            "clock": true,
+        })
+    );
+}
+
 #[test]
 fn a_plan_that_was_altered_is_refused() {
     let case = cases().into_iter().find(|case| case.ends_with("curate")).unwrap();

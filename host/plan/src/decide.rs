@@ -5,7 +5,6 @@ use sha2::{Digest, Sha256};
 
 use crate::catalog::{Catalog, Component};
 use crate::draft::{Draft, End};
-use crate::grants::Grants;
 use crate::pipeline::{Limits, Located, Pipeline};
 use crate::plan::{Edge, Load, Plan, PlannedInput, PlannedOutput, PlannedStep, Port, Stage, StepLimits};
 use crate::problem::Findings;
@@ -58,7 +57,7 @@ fn assemble(draft: &Draft<'_>, components: &[&Component]) -> Plan {
             on_error: step.on_error,
             max_rejects: step.max_rejects,
             retries: step.retries,
-            grants: Grants::default(),
+            grants: step.grants.clone(),
             stage: draft.step_stage[index],
             ports: ports(draft, End::Step(index)),
         }

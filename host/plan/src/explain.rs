@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
+use crate::grants::{Grants, HttpGrant, SecretGrant};
 use crate::pipeline::{Limits, OnError, RETRIES};
 use crate::plan::{Boundary, Load, MaxRejects, Plan, PlannedStep, Stage, StepLimits, Transport};
 use crate::scan::Kind;
@@ -202,6 +203,7 @@ fn notes(plan: &Plan) -> Vec<String> {
     if plan.edges.iter().any(|edge| edge.transport == Transport::Spill) {
         notes.push("spill: rows are kept in a file of the run's folder until they are read".to_owned());
     }
+    notes.extend(grants(plan));
     if let Some(most) = plan.max_rejects {
         let most = at_most(most).replace("its rows", "the rows read");
         notes.push(format!("all steps together reject {most}; one more, and the run stops"));
@@ -216,6 +218,42 @@ fn notes(plan: &Plan) -> Vec<String> {
         notes.push(format!("nothing reads what {} puts out: those rows are counted, and kept nowhere", quoted(unread)));
     }
     notes
+}
+
+/// A line for each step that may reach out of its sandbox.
+fn grants(plan: &Plan) -> Vec<String> {
+    let mut notes = Vec::new();
+    let granted = plan.steps.iter().filter(|step| !step.grants.is_empty());
+    let lines: Vec<String> = granted.map(|step| format!("`{}` may {}", step.name, may(&step.grants))).collect();
+    if !lines.is_empty() {
+        notes.push(lines.join("\n"));
+    }
+    let exempt: Vec<&str> =
+        plan.steps.iter().filter(|step| step.grants.reaches_out()).map(|step| step.name.as_str()).collect();
+    if !exempt.is_empty() {
+        notes.push(format!(
+            "the rows of {}, and of what follows, may differ from run to run: the plan does not hold what `grant.http` and \
+             `grant.clock` answer",
+            quoted(exempt)
+        ));
+    }
+    notes
+}
+
+fn may(grants: &Grants) -> String {
+    let Grants { files, http, env, secrets, clock } = grants;
+    let of = |verb: &str, what: Vec<String>| (!what.is_empty()).then(|| format!("{verb} {}", what.join(", ")));
+    let paths = |write| files.iter().filter(|file| file.write == write).map(|file| file.path.clone()).collect();
+    let secret = |(host, secret): (&String, &SecretGrant)| format!("{} to {host}", secret.header);
+    let all = [
+        of("read", paths(false)),
+        of("read and write", paths(true)),
+        of("send", http.iter().map(HttpGrant::to_string).collect()),
+        of("with a secret", secrets.iter().map(secret).collect()),
+        of("see", env.iter().map(|name| format!("${name}")).collect()),
+        clock.then(|| "read the clock".to_owned()),
+    ];
+    all.into_iter().flatten().collect::<Vec<_>>().join("; ")
 }
 
 /// Exact where it can be: "256 MiB", "1500 KiB", "1000 bytes".

@@ -100,6 +100,7 @@ pub struct PlannedStep {
     /// How often a call that failed with a `transient` error is tried again.
     pub retries: u32,
     /// What it may reach outside of its sandbox.
+    #[serde(default, skip_serializing_if = "Grants::is_empty")]
     pub grants: Grants,
     /// The stage that it runs in, from 1.
     pub stage: usize,

@@ -3,7 +3,9 @@
 use std::collections::HashMap;
 
 use crate::decide::fingerprint;
-use crate::plan::{Edge, Plan, Transport};
+use crate::grants::variables;
+use crate::pipeline::OnError;
+use crate::plan::{Edge, Plan, PlannedStep, Transport};
 use crate::scan::Kind;
 
 impl Plan {
@@ -13,6 +15,9 @@ impl Plan {
     /// The first contradiction, in words.
     pub fn verify(&self) -> Result<(), String> {
         let stages = self.stage_of_each_name()?;
+        for step in &self.steps {
+            verify_grants(step).map_err(|error| format!("step `{}` {error}", step.name))?;
+        }
         self.verify_edges()?;
         for edge in &self.edges {
             self.verify_edge(edge, &stages)?;
@@ -122,4 +127,24 @@ impl Plan {
         }
         Ok(())
     }
+}
+
+/// What a step may reach lies where a pipeline file can grant it, and no secret is in the plan.
+fn verify_grants(step: &PlannedStep) -> Result<(), String> {
+    if step.max_rejects.is_some() && step.on_error == OnError::Fail {
+        return Err("may reject some rows, and rejects none".to_owned());
+    }
+    let leads_out = |path: &str| path.is_empty() || path.starts_with('/') || path.split('/').any(|part| part == "..");
+    if let Some(file) = step.grants.files.iter().find(|file| leads_out(&file.path)) {
+        return Err(format!("is granted `{}`, which leads out of its folder", file.path));
+    }
+    for (host, secret) in &step.grants.secrets {
+        if !step.grants.http.iter().any(|http| http.host == *host) {
+            return Err(format!("has a secret for `{host}`, to which it may send nothing"));
+        }
+        if variables(&secret.value).is_none_or(|names| names.is_empty()) {
+            return Err(format!("has a secret for `{host}` that names no variable"));
+        }
+    }
+    Ok(())
 }

@@ -159,7 +159,7 @@ fn output_paths(pipeline: &Pipeline, findings: &mut Findings) {
 }
 
 /// `./a//b` as `a/b`.
-fn plain(path: &str) -> String {
+pub(crate) fn plain(path: &str) -> String {
     let root = if path.starts_with('/') { "/" } else { "" };
     let parts = path.split('/').filter(|part| !part.is_empty() && *part != ".");
     format!("{root}{}", parts.collect::<Vec<_>>().join("/"))

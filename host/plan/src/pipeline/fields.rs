@@ -116,6 +116,14 @@ pub(crate) fn text_table(node: &Node, what: &str, findings: &mut Findings) -> Ve
     entries.iter().filter_map(pair).collect()
 }
 
+/// `true` or `false`.
+pub(crate) fn boolean(node: &Node, what: &str, findings: &mut Findings) -> Option<bool> {
+    match &node.data {
+        Data::Bool(bool) => Some(*bool),
+        other => wrong_type(node, what, other, "a boolean", findings),
+    }
+}
+
 /// An integer from `least` to `most`.
 pub(crate) fn integer(node: &Node, what: &str, least: u64, most: u64, findings: &mut Findings) -> Option<u64> {
     match &node.data {

@@ -5,6 +5,7 @@ use std::ops::{Deref, Range};
 
 use serde_json::{Map, Value};
 
+use crate::grants::Grants;
 use crate::plan::MaxRejects;
 use crate::problem::{At, Source};
 
@@ -82,6 +83,8 @@ pub struct Step {
     pub max_rejects: Option<MaxRejects>,
     /// How often a call that failed with a `transient` error is tried again.
     pub retries: u32,
+    /// `grant`: what it may reach outside of its sandbox.
+    pub grants: Grants,
     /// The step's own table.
     pub at: At,
 }
