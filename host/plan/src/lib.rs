@@ -15,6 +15,7 @@
 mod boundary;
 mod catalog;
 mod decide;
+mod door;
 mod draft;
 mod explain;
 mod facts;
@@ -32,6 +33,7 @@ mod verify;
 mod wire;
 
 pub use catalog::{Catalog, Component, Missing, Origin, is_path};
+pub use door::{Door, door};
 pub use explain::explain;
 pub use grants::{FileGrant, Grants, HttpGrant, SecretGrant};
 pub use mermaid::mermaid;

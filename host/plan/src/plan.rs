@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use crate::catalog::{Catalog, Origin};
 use crate::decide::decide;
+use crate::door::{Door, door};
 use crate::grants::Grants;
 use crate::pipeline::{BatchSize, OnError, OutputColumn, Pipeline};
 use crate::problem::{Findings, Problems};
@@ -154,7 +155,7 @@ impl fmt::Display for MaxRejects {
 pub struct Port {
     /// None where the pipeline names none.
     pub name: Option<String>,
-    /// Inputs and steps whose rows are appended, in this order; at least one.
+    /// What is appended, in this order; at least one: an input, a step, or a [`door`] of a step.
     pub feeds: Vec<String>,
 }
 
@@ -169,7 +170,7 @@ pub struct PlannedOutput {
     pub format: Option<String>,
     /// Columns to write, in this order; all of them when `None`.
     pub columns: Option<Vec<OutputColumn>>,
-    /// Inputs and steps whose rows are appended, in this order; at least one.
+    /// What is appended, in this order; at least one: an input, a step, or a [`door`] of a step.
     pub feeds: Vec<String>,
     /// The stage that writes it, from 1: the latest of its feeds.
     pub stage: usize,
@@ -226,10 +227,10 @@ pub struct GlobalEdge {
     pub to: String,
 }
 
-/// Rows on their way from an input or a step to a step or an output.
+/// Rows on their way to a step or an output.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Edge {
-    /// An input or a step.
+    /// An input, a step, or a [`door`] of a step, such as `quality.dropped`.
     pub from: String,
     /// A step or an output.
     pub to: String,
@@ -305,8 +306,15 @@ impl Plan {
         self.edges.iter().filter(move |edge| edge.to == name)
     }
 
-    /// Edges out of an input or a step.
+    /// Edges out of an input, out of a step (of the rows that it puts out), or out of a [`door`] of a step: those whose
+    /// `from` is `name`.
     pub fn edges_out_of<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a Edge> {
         self.edges.iter().filter(move |edge| edge.from == name)
+    }
+
+    /// The doors of this step that somebody reads, in the order of [`Door::ALL`]: of others, nothing need be kept.
+    pub fn doors_of(&self, step: &str) -> Vec<Door> {
+        let is_read = |wanted: &Door| self.edges.iter().any(|edge| door(&edge.from) == (step, Some(*wanted)));
+        Door::ALL.into_iter().filter(is_read).collect()
     }
 }

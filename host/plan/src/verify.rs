@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use crate::decide::fingerprint;
+use crate::door::{Door, door};
 use crate::grants::variables;
 use crate::pipeline::OnError;
 use crate::plan::{Edge, Plan, PlannedStep, Transport};
@@ -82,11 +83,21 @@ impl Plan {
     fn verify_edge(&self, edge: &Edge, stages: &HashMap<&str, usize>) -> Result<(), String> {
         let Edge { from, to, .. } = edge;
         let shown = format!("edge `{from} → {to}`");
-        let (Some(&before), Some(&after)) = (stages.get(from.as_str()), stages.get(to.as_str())) else {
+        let (from, door) = door(from);
+        let (Some(&before), Some(&after)) = (stages.get(from), stages.get(to.as_str())) else {
             return Err(format!("{shown} has an end that is not there"));
         };
         let from_step = self.step(from);
         let to_step = self.step(to);
+        match (door, from_step) {
+            (None, _) => {}
+            (Some(_), None) => return Err(format!("{shown} is a door of what is no step")),
+            (Some(_), Some(step)) if step.kind == Kind::Source => return Err(format!("{shown} is a door of a source")),
+            (Some(Door::Rejected), Some(step)) if step.on_error == OnError::Fail => {
+                return Err(format!("{shown} can have no row: `{from}` rejects none"));
+            }
+            (Some(_), Some(_)) => {}
+        }
         let is_global = |step: Option<&crate::PlannedStep>| step.is_some_and(|step| step.kind == Kind::Global);
         let between_steps = from_step.is_some() && to_step.is_some();
         if self.output(from).is_some() || self.input(to).is_some() {
@@ -96,7 +107,7 @@ impl Plan {
             return Err(format!("{shown} goes from stage {before} to stage {after}"));
         }
         let stage = &self.stages[before - 1];
-        let is_intake = stage.intakes.contains(from);
+        let is_intake = stage.intakes.iter().any(|input| input == from);
         let spills = before < after
             || is_global(to_step)
             || (is_global(from_step) && to_step.is_some())
@@ -121,7 +132,9 @@ impl Plan {
     /// Within a stage each step comes after what it reads.
     fn verify_order(&self, steps: &[String]) -> Result<(), String> {
         for (nth, step) in steps.iter().enumerate() {
-            if let Some(edge) = self.edges_into(step).find(|edge| steps[nth..].contains(&edge.from)) {
+            if let Some(edge) =
+                self.edges_into(step).find(|edge| steps[nth..].iter().any(|step| step == door(&edge.from).0))
+            {
                 return Err(format!("`{}` is listed before `{}`, which it reads", edge.to, edge.from));
             }
         }
