@@ -71,7 +71,7 @@ fn assemble(draft: &Draft<'_>, components: &[&Component]) -> Plan {
         stage: draft.output_stage[index],
     });
     let edges = draft.edges.iter().map(|edge| Edge {
-        from: draft.from_name(edge),
+        from: draft.feed_name(edge),
         to: draft.name(edge.to).to_owned(),
         port: edge.port.clone(),
         position: edge.position,
@@ -116,7 +116,7 @@ fn ports(draft: &Draft<'_>, to: End) -> Vec<Port> {
             ports.push(Port { name: edge.port.clone(), feeds: Vec::new() });
         }
         if let Some(port) = ports.last_mut() {
-            port.feeds.push(draft.from_name(edge));
+            port.feeds.push(draft.feed_name(edge));
         }
     }
     ports

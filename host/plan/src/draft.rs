@@ -100,7 +100,7 @@ impl<'a> Draft<'a> {
     }
 
     /// What an edge is from, as a `from` says it: `quality`, `quality.dropped`.
-    pub(crate) fn from_name(&self, edge: &DraftEdge) -> String {
+    pub(crate) fn feed_name(&self, edge: &DraftEdge) -> String {
         let name = self.name(edge.from);
         edge.door.map_or_else(|| name.to_owned(), |door| door.of(name))
     }
