@@ -233,3 +233,17 @@ fn depth_and_length_end_in_words() {
         assert!((1..=callboard_plan::Problems::MOST).contains(&problems.problems.len()));
     }
 }
+
+proptest! {
+    /// What is resumed is what was planned, to the last digit.
+    #[test]
+    fn numbers_of_a_configuration_are_the_same_after_the_plan_was_kept(number in any::<f64>().prop_filter("finite", |n| n.is_finite()), percent in 1..=100_000_000_u32) {
+        let percent = format!("{}.{:06}", percent / 1_000_000, percent % 1_000_000);
+        let text = format!("callboard = 1\n[inputs.docs]\npath = \"a.jsonl\"\n[[steps]]\nuse = \"filter\"\nconfig.a = {number:?}\non_error = \"reject\"\nmax_rejects = \"{percent}%\"\n");
+        let pipeline = Pipeline::parse(Source::new("numbers.toml", text), &[]).unwrap();
+        let plan = Plan::new(&pipeline, &Shelf::standard().catalog(&pipeline), Load::Staged).unwrap();
+        prop_assert_eq!(plan.steps[0].config["a"].as_f64().unwrap(), number);
+        let kept = Plan::from_json(&serde_json::to_string(&plan).unwrap());
+        prop_assert_eq!(kept.unwrap(), plan);
+    }
+}
