@@ -237,9 +237,14 @@ fn depth_and_length_end_in_words() {
 proptest! {
     /// What is resumed is what was planned, to the last digit.
     #[test]
-    fn numbers_of_a_configuration_are_the_same_after_the_plan_was_kept(number in any::<f64>().prop_filter("finite", |n| n.is_finite()), percent in 1..=100_000_000_u32) {
+    fn numbers_of_a_configuration_are_the_same_after_the_plan_was_kept(
+        number in any::<f64>().prop_filter("finite", |n| n.is_finite()),
+        percent in 1..=100_000_000_u32,
+    ) {
         let percent = format!("{}.{:06}", percent / 1_000_000, percent % 1_000_000);
-        let text = format!("callboard = 1\n[inputs.docs]\npath = \"a.jsonl\"\n[[steps]]\nuse = \"filter\"\nconfig.a = {number:?}\non_error = \"reject\"\nmax_rejects = \"{percent}%\"\n");
+        let step = format!("config.a = {number:?}\non_error = \"reject\"\nmax_rejects = \"{percent}%\"\n");
+        let inputs = "[inputs.docs]\npath = \"a.jsonl\"\n";
+        let text = format!("callboard = 1\n{inputs}[[steps]]\nuse = \"filter\"\n{step}");
         let pipeline = Pipeline::parse(Source::new("numbers.toml", text), &[]).unwrap();
         let plan = Plan::new(&pipeline, &Shelf::standard().catalog(&pipeline), Load::Staged).unwrap();
         prop_assert_eq!(plan.steps[0].config["a"].as_f64().unwrap(), number);

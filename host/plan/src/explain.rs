@@ -135,7 +135,7 @@ fn step_row(step: &PlannedStep, plan: &Plan) -> Row {
     match (step.on_error, step.max_rejects) {
         (OnError::Fail, _) => {}
         (OnError::Reject, None) => limits.push("rejects rows".to_owned()),
-        (OnError::Reject, Some(most)) => limits.push(format!("rejects {}", at_most(most))),
+        (OnError::Reject, Some(most)) => limits.push(format!("rejects {}", at_most(most, "its rows"))),
     }
     Row {
         mark: if step.kind == Kind::Global { "■" } else { " " },
@@ -170,12 +170,12 @@ fn unusual_limits(step: &PlannedStep) -> Vec<String> {
     all.into_iter().filter_map(|(is_unusual, text)| is_unusual.then_some(text)).collect()
 }
 
-fn at_most(most: MaxRejects) -> String {
+fn at_most(most: MaxRejects, of: &str) -> String {
     match most {
         MaxRejects::Rows(0) => "no row".to_owned(),
         MaxRejects::Rows(1) => "at most 1 row".to_owned(),
         MaxRejects::Rows(rows) => format!("at most {rows} rows"),
-        MaxRejects::Percent(percent) => format!("at most {percent}% of its rows"),
+        MaxRejects::Percent(percent) => format!("at most {percent}% of {of}"),
     }
 }
 
@@ -211,7 +211,7 @@ fn notes(plan: &Plan) -> Vec<String> {
     }
     notes.extend(grants(plan));
     if let Some(most) = plan.max_rejects {
-        let most = at_most(most).replace("its rows", "the rows read");
+        let most = at_most(most, "the rows read");
         notes.push(format!("all steps together reject {most}; one more, and the run stops"));
     }
     let unread: Vec<&str> = plan
