@@ -129,6 +129,59 @@ fn a_diagram_has_a_box_for_each_stage_and_dots_for_spills() {
 }
 
 #[test]
+fn a_diagram_says_by_which_door_rows_leave() {
+    let case = cases().into_iter().find(|case| case.ends_with("doors-of-globals")).unwrap();
+    let diagram = mermaid(&plan(sources(&case).remove(0), &case).unwrap());
+    let (_, arrows) = diagram.split_once("  i0 ").unwrap();
+    assert_eq!(
+        arrows,
+        r#"-.-> s0
+  s0 -.->|"dropped"| s1
+  s1 -.->|"one"| s2
+  s0 -.->|"rejected → two"| s2
+  s1 -.->|"dropped → two"| s2
+  s0 --> o0
+  s0 -->|"dropped"| o1
+  s0 -->|"rejected"| o2
+  s2 --> o3
+  s2 -->|"dropped"| o4
+"#
+    );
+}
+
+/// What nobody grants is not there; a secret is the name of a variable.
+#[test]
+fn grants_are_data_of_the_plan_and_secrets_are_not() {
+    let case = cases().into_iter().find(|case| case.ends_with("grants")).unwrap();
+    let plan = plan(sources(&case).remove(0), &case).unwrap();
+    let json = serde_json::to_value(&plan).unwrap();
+    let step = |nth: usize| json["steps"][nth].as_object().unwrap();
+    assert!(!step(0).contains_key("grants") && !step(0).contains_key("max_rejects") && step(0)["retries"] == 3);
+    let http = |method: &str, scheme: &str, host: &str, port: Option<u16>, path: &str| serde_json::json!({ "method": method, "scheme": scheme, "host": host, "port": port, "path": path });
+    assert_eq!(
+        step(1)["grants"],
+        serde_json::json!({
+            "files": [
+                { "path": "models/lid.bin", "write": false },
+                { "path": "scratch", "write": true },
+                { "path": "tables", "write": false },
+            ],
+            "http": [
+                http("POST", "https", "api.openai.com", None, "/v1/"),
+                http("GET", "https", "api.openai.com", None, "/"),
+                http("HEAD", "http", "[::1]", Some(8080), "/a%20b"),
+            ],
+            "env": ["LANG", "TZ"],
+            "secrets": {
+                "[::1]": { "header": "X-Api-Key", "value": "${env.ID}:${env.KEY}" },
+                "api.openai.com": { "header": "Authorization", "value": "Bearer ${env.OPENAI_API_KEY}" },
+            },
+            "clock": true,
+        })
+    );
+}
+
+#[test]
 fn a_plan_that_was_altered_is_refused() {
     let case = cases().into_iter().find(|case| case.ends_with("curate")).unwrap();
     let plan = plan(sources(&case).remove(0), &case).unwrap();
@@ -137,5 +190,53 @@ fn a_plan_that_was_altered_is_refused() {
         let altered = json.replacen(from, to, 1);
         assert_ne!(altered, json);
         Plan::from_json(&altered).unwrap_err();
+    }
+}
+
+/// The second opinion says what is wrong, and not only that something is.
+#[test]
+fn an_altered_plan_is_refused_for_what_was_altered() {
+    type Alter = fn(&mut serde_json::Value);
+    let cases_of: [(&str, Alter, &str); 7] = [
+        ("doors", |plan| plan["steps"][0]["on_error"] = "fail".into(), "`quality` rejects none"),
+        ("doors", |plan| plan["steps"][0]["kind"] = "source".into(), "is a door of a source"),
+        ("doors", |plan| rename(plan, "quality.rejected", "quality.gone"), "has an end that is not there"),
+        ("doors", |plan| rename(plan, "docs", "docs.dropped"), "is a door of what is no step"),
+        ("budgets", |plan| plan["steps"][0]["on_error"] = "fail".into(), "may reject some rows, and rejects none"),
+        (
+            "grants",
+            |plan| plan["steps"][1]["grants"]["secrets"]["[::1]"]["value"] = "sk-1".into(),
+            "has a secret for `[::1]` that names no variable",
+        ),
+        (
+            "grants",
+            |plan| plan["steps"][1]["grants"]["files"][0]["path"] = "../a".into(),
+            "is granted `../a`, which leads out of its folder",
+        ),
+    ];
+    for (case, alter, expected) in cases_of {
+        let case = cases().into_iter().find(|path| path.ends_with(case)).unwrap();
+        let mut json = serde_json::to_value(plan(sources(&case).remove(0), &case).unwrap()).unwrap();
+        alter(&mut json);
+        let error = Plan::from_json(&json.to_string()).unwrap_err().to_string();
+        assert!(error.contains(expected), "{error}, and not {expected}");
+    }
+}
+
+/// Wherever rows come from, in ports and edges alike.
+fn rename(plan: &mut serde_json::Value, from: &str, to: &str) {
+    let swap = |value: &mut serde_json::Value| {
+        if value == from {
+            *value = to.into();
+        }
+    };
+    plan["edges"].as_array_mut().unwrap().iter_mut().for_each(|edge| swap(&mut edge["from"]));
+    for step in plan["steps"].as_array_mut().unwrap() {
+        for port in step["ports"].as_array_mut().unwrap() {
+            port["feeds"].as_array_mut().unwrap().iter_mut().for_each(swap);
+        }
+    }
+    for output in plan["outputs"].as_array_mut().unwrap() {
+        output["feeds"].as_array_mut().unwrap().iter_mut().for_each(swap);
     }
 }

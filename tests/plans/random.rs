@@ -1,20 +1,23 @@
 //! Random pipelines and random text: what must hold of all of them.
 
-use callboard_plan::{Edge, Kind, Load, Pipeline, Plan, Source, Transport};
+use callboard_plan::{Door, Edge, Kind, Load, Pipeline, Plan, Source, Transport};
 use proptest::prelude::*;
 
 use crate::shelf::Shelf;
 
-/// Steps as `(global, the steps before it that it reads)`; who reads none reads the input.
+/// Steps as `(global, the steps before it that it reads, and by which way)`; who reads none reads the input.
 #[derive(Clone, Debug)]
-struct Graph(Vec<(bool, Vec<usize>)>);
+struct Graph(Vec<(bool, Vec<(usize, usize)>)>);
+
+/// The ways out of a step: what it puts out, and its doors.
+const WAYS: [&str; 3] = ["", ".dropped", ".rejected"];
 
 fn graph() -> impl Strategy<Value = Graph> {
-    let step = (any::<bool>(), prop::collection::vec(any::<prop::sample::Index>(), 0..4));
+    let step = (any::<bool>(), prop::collection::vec((any::<prop::sample::Index>(), 0..WAYS.len()), 0..4));
     prop::collection::vec(step, 1..14).prop_map(|steps| {
-        let reads = |nth: usize, picks: Vec<prop::sample::Index>| match nth {
+        let reads = |nth: usize, picks: Vec<(prop::sample::Index, usize)>| match nth {
             0 => Vec::new(),
-            _ => picks.iter().map(|pick| pick.index(nth)).collect(),
+            _ => picks.iter().map(|(pick, way)| (pick.index(nth), *way)).collect(),
         };
         Graph(steps.into_iter().enumerate().map(|(nth, (global, picks))| (global, reads(nth, picks))).collect())
     })
@@ -27,13 +30,15 @@ impl Graph {
             let from = if reads.is_empty() {
                 "\"docs\"".to_owned()
             } else {
-                format!("{:?}", reads.iter().map(|read| format!("s{read}")).collect::<Vec<_>>())
+                format!("{:?}", reads.iter().map(|(read, way)| format!("s{read}{}", WAYS[*way])).collect::<Vec<_>>())
             };
             let uses = if *global { "global" } else { "transform" };
-            text += &format!("[[steps]]\nname = \"s{nth}\"\nuse = \"{uses}\"\nfrom = {from}\n");
+            text += &format!("[[steps]]\nname = \"s{nth}\"\nuse = \"{uses}\"\nfrom = {from}\non_error = \"reject\"\n");
         }
         for nth in 0..self.0.len() {
             text += &format!("[outputs.o{nth}]\npath = \"o{nth}.jsonl\"\nfrom = [\"s{nth}\", \"docs\"]\n");
+            let way = WAYS[nth % 2 + 1];
+            text += &format!("[outputs.d{nth}]\npath = \"d{nth}.jsonl\"\nfrom = [\"s{nth}{way}\", \"s{nth}\"]\n");
         }
         text += groups;
         Pipeline::parse(Source::new("random.toml", text), &[]).unwrap()
@@ -51,7 +56,7 @@ impl Graph {
     fn fewest_stages(&self) -> usize {
         let mut depth: Vec<usize> = Vec::new();
         for (global, reads) in &self.0 {
-            let part = |read: &usize| depth[*read] + usize::from(*global || self.0[*read].0);
+            let part = |(read, _): &(usize, usize)| depth[*read] + usize::from(*global || self.0[*read].0);
             depth.push(reads.iter().map(part).max().unwrap_or(1));
         }
         depth.into_iter().max().unwrap_or(1)
@@ -90,9 +95,13 @@ impl Graph {
         alone
             && (0..self.0.len()).filter(|step| has(stage, *step)).all(|step| {
                 let (global, reads) = &self.0[step];
-                reads.iter().all(|read| has(done, *read) || (has(stage, *read) && !global && !self.0[*read].0))
+                reads.iter().all(|(read, _)| has(done, *read) || (has(stage, *read) && !global && !self.0[*read].0))
             })
     }
+}
+
+fn way_of(word: &str) -> usize {
+    WAYS.iter().position(|way| *way == word).unwrap()
 }
 
 fn edge_is_right(edge: &Edge, plan: &Plan) {
@@ -101,9 +110,10 @@ fn edge_is_right(edge: &Edge, plan: &Plan) {
         step.or(plan.input(name).map(|input| input.stage)).or(plan.output(name).map(|output| output.stage)).unwrap()
     };
     let global = |name: &str| plan.step(name).is_some_and(|step| step.kind == Kind::Global);
-    let (before, after) = (stage(&edge.from), stage(&edge.to));
+    let from = edge.from.split('.').next().unwrap();
+    let (before, after) = (stage(from), stage(&edge.to));
     assert!(before <= after, "{edge:?}");
-    if plan.step(&edge.from).is_some() && plan.step(&edge.to).is_some() && (global(&edge.from) || global(&edge.to)) {
+    if plan.step(from).is_some() && plan.step(&edge.to).is_some() && (global(from) || global(&edge.to)) {
         assert!(before < after, "{edge:?}");
     }
     if edge.transport == Transport::Channel {
@@ -120,6 +130,15 @@ proptest! {
         plan.verify().unwrap();
         plan.edges.iter().for_each(|edge| edge_is_right(edge, &plan));
         prop_assert_eq!(plan.stages.len(), graph.fewest_stages());
+        for (nth, step) in plan.steps.iter().enumerate() {
+            let read = |way: &str| graph.0.iter().any(|(_, reads)| reads.iter().any(|read| *read == (nth, way_of(way))));
+            let expected: Vec<Door> = [(Door::Dropped, ".dropped", 0), (Door::Rejected, ".rejected", 1)]
+                .into_iter()
+                .filter(|(_, way, output)| read(way) || nth % 2 == *output)
+                .map(|(door, ..)| door)
+                .collect();
+            prop_assert_eq!(plan.doors_of(&step.name), expected);
+        }
         // Nobody waits for two channels at once: no diamond can lock.
         for step in &plan.steps {
             let channels = plan.edges_into(&step.name).filter(|edge| edge.transport == Transport::Channel).count();
@@ -212,5 +231,24 @@ fn depth_and_length_end_in_words() {
     for text in deep {
         let problems = Pipeline::parse(Source::new("deep", text), &[]).unwrap_err();
         assert!((1..=callboard_plan::Problems::MOST).contains(&problems.problems.len()));
+    }
+}
+
+proptest! {
+    /// What is resumed is what was planned, to the last digit.
+    #[test]
+    fn numbers_of_a_configuration_are_the_same_after_the_plan_was_kept(
+        number in any::<f64>().prop_filter("finite", |n| n.is_finite()),
+        percent in 1..=100_000_000_u32,
+    ) {
+        let percent = format!("{}.{:06}", percent / 1_000_000, percent % 1_000_000);
+        let step = format!("config.a = {number:?}\non_error = \"reject\"\nmax_rejects = \"{percent}%\"\n");
+        let inputs = "[inputs.docs]\npath = \"a.jsonl\"\n";
+        let text = format!("callboard = 1\n{inputs}[[steps]]\nuse = \"filter\"\n{step}");
+        let pipeline = Pipeline::parse(Source::new("numbers.toml", text), &[]).unwrap();
+        let plan = Plan::new(&pipeline, &Shelf::standard().catalog(&pipeline), Load::Staged).unwrap();
+        prop_assert_eq!(plan.steps[0].config["a"].as_f64().unwrap(), number);
+        let kept = Plan::from_json(&serde_json::to_string(&plan).unwrap());
+        prop_assert_eq!(kept.unwrap(), plan);
     }
 }

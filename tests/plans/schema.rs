@@ -91,7 +91,7 @@ fn schema_and_reader_know_the_same_keys() {
         assert_eq!(keys(&schema["$defs"][name]), read(text), "{name}");
     }
     assert_eq!(keys(&schema), read("callboard = 1\nqqqqqqqqqq = 1"));
-    // The titles of these two are code themselves.
+    // The titles of these are code themselves.
     let quoted = |mut keys: BTreeSet<String>, title: &str| {
         keys.insert(title.to_owned());
         keys
@@ -101,6 +101,12 @@ fn schema_and_reader_know_the_same_keys() {
         quoted(keys(&schema["$defs"]["Limits"]), "limits"),
         read("callboard = 1\n[[steps]]\nuse = \"a\"\nlimits = { qqqqqqqqqq = 1 }")
     );
+    let of_grant = |grant: &str| read(&format!("callboard = 1\n[[steps]]\nuse = \"a\"\ngrant = {{ {grant} }}"));
+    assert_eq!(quoted(keys(&schema["$defs"]["Grant"]), "grant"), of_grant("qqqqqqqqqq = 1"));
+    let file = of_grant("files = [{ path = \"a\", qqqqqqqqqq = 1 }]");
+    assert_eq!(quoted(keys(&schema["$defs"]["File"]), "grant.files"), file);
+    let secret = of_grant("secret.a = { header = \"A\", value = \"${env.A}\", qqqqqqqqqq = 1 }");
+    assert_eq!(keys(&schema["$defs"]["Secret"]), secret);
 }
 
 /// `docs/pipeline.schema.json` is what editors and programs are pointed to; `BLESS=1` writes it.

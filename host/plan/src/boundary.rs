@@ -24,8 +24,12 @@ pub(crate) fn reason(draft: &Draft<'_>, stage: usize) -> Boundary {
             && (draft.is_global(*from) || draft.is_global(*to))
     };
     let name = |step: usize| draft.step_name(step).to_owned();
-    let mut edges: Vec<GlobalEdge> =
-        draft.step_edges().filter(parts).map(|(from, to)| GlobalEdge { from: name(from), to: name(to) }).collect();
-    edges.dedup();
+    let mut edges: Vec<GlobalEdge> = Vec::new();
+    for (from, to) in draft.step_edges().filter(parts) {
+        let edge = GlobalEdge { from: name(from), to: name(to) };
+        if !edges.contains(&edge) {
+            edges.push(edge);
+        }
+    }
     Boundary::Global { edges }
 }

@@ -5,7 +5,6 @@ use sha2::{Digest, Sha256};
 
 use crate::catalog::{Catalog, Component};
 use crate::draft::{Draft, End};
-use crate::grants::Grants;
 use crate::pipeline::{Limits, Located, Pipeline};
 use crate::plan::{Edge, Load, Plan, PlannedInput, PlannedOutput, PlannedStep, Port, Stage, StepLimits};
 use crate::problem::Findings;
@@ -56,9 +55,9 @@ fn assemble(draft: &Draft<'_>, components: &[&Component]) -> Plan {
             limits: StepLimits::of(&step.limits, facts.kind),
             replicas: step.replicas.value,
             on_error: step.on_error,
-            max_rejects: None,
-            retries: 3,
-            grants: Grants::default(),
+            max_rejects: step.max_rejects,
+            retries: step.retries,
+            grants: step.grants.clone(),
             stage: draft.step_stage[index],
             ports: ports(draft, End::Step(index)),
         }
@@ -72,7 +71,7 @@ fn assemble(draft: &Draft<'_>, components: &[&Component]) -> Plan {
         stage: draft.output_stage[index],
     });
     let edges = draft.edges.iter().map(|edge| Edge {
-        from: draft.name(edge.from).to_owned(),
+        from: draft.feed_name(edge),
         to: draft.name(edge.to).to_owned(),
         port: edge.port.clone(),
         position: edge.position,
@@ -83,7 +82,7 @@ fn assemble(draft: &Draft<'_>, components: &[&Component]) -> Plan {
         load: draft.load,
         seed: pipeline.run.seed,
         batch: pipeline.run.batch,
-        max_rejects: None,
+        max_rejects: pipeline.run.max_rejects.as_ref().map(|most| most.value),
         inputs: inputs.collect(),
         steps: steps.collect(),
         outputs: outputs.collect(),
@@ -117,7 +116,7 @@ fn ports(draft: &Draft<'_>, to: End) -> Vec<Port> {
             ports.push(Port { name: edge.port.clone(), feeds: Vec::new() });
         }
         if let Some(port) = ports.last_mut() {
-            port.feeds.push(draft.name(edge.from).to_owned());
+            port.feeds.push(draft.feed_name(edge));
         }
     }
     ports
@@ -125,18 +124,18 @@ fn ports(draft: &Draft<'_>, to: End) -> Vec<Port> {
 
 impl StepLimits {
     /// What the file sets, else the defaults of a step's kind.
-    fn of(limits: &Limits, kind: Kind) -> Self {
+    pub(crate) fn of(limits: &Limits, kind: Kind) -> Self {
         const SECOND: u64 = 1000;
         let time = if kind == Kind::Global { 3600 * SECOND } else { 60 * SECOND };
         Self {
             memory_bytes: limits.memory_bytes.unwrap_or(1 << 30),
             time_ms: limits.time_ms.unwrap_or(time),
             open_ms: limits.open_ms.unwrap_or(300 * SECOND),
-            returned_bytes: 128 << 20,
-            carried_bytes: 256 << 20,
-            log_lines: 100_000,
-            log_bytes: 16 << 20,
-            rows_per_row: 100_000,
+            returned_bytes: limits.returned_bytes.unwrap_or(128 << 20),
+            carried_bytes: limits.carried_bytes.unwrap_or(256 << 20),
+            log_lines: limits.log_lines.unwrap_or(100_000),
+            log_bytes: limits.log_bytes.unwrap_or(16 << 20),
+            rows_per_row: limits.rows_per_row.unwrap_or(100_000),
         }
     }
 }

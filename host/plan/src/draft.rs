@@ -6,6 +6,7 @@ use petgraph::graph::{DiGraph, NodeIndex};
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
+use crate::door::Door;
 use crate::pipeline::Pipeline;
 use crate::plan::{Load, Transport};
 use crate::problem::{At, Findings};
@@ -23,6 +24,8 @@ pub(crate) enum End {
 #[derive(Clone, Debug)]
 pub(crate) struct DraftEdge {
     pub(crate) from: End,
+    /// Which door of the step at `from`, where it is not the rows that it puts out.
+    pub(crate) door: Option<Door>,
     pub(crate) to: End,
     pub(crate) port: Option<String>,
     pub(crate) position: usize,
@@ -96,6 +99,18 @@ impl<'a> Draft<'a> {
         self.name(End::Step(step))
     }
 
+    /// What an edge is from, as a `from` says it: `quality`, `quality.dropped`.
+    pub(crate) fn feed_name(&self, edge: &DraftEdge) -> String {
+        let name = self.name(edge.from);
+        edge.door.map_or_else(|| name.to_owned(), |door| door.of(name))
+    }
+
+    /// The first edge from one step to another, as a person reads it: `quality.dropped → label`.
+    pub(crate) fn hop_name(&self, from: usize, to: usize) -> String {
+        let from = hop_from(self.pipeline, &self.edges, from, to);
+        format!("{from} → {}", self.step_name(to))
+    }
+
     pub(crate) fn stage(&self, end: End) -> usize {
         match end {
             End::Input(i) => self.input_stage[i],
@@ -134,6 +149,13 @@ fn step_edges(edges: &[DraftEdge]) -> impl Iterator<Item = (usize, usize)> {
     })
 }
 
+/// What the first edge from one step to another is from.
+fn hop_from(pipeline: &Pipeline, edges: &[DraftEdge], from: usize, to: usize) -> String {
+    let edge = edges.iter().find(|edge| edge.from == End::Step(from) && edge.to == End::Step(to));
+    let name = pipeline.steps[from].name.as_str();
+    edge.and_then(|edge| edge.door).map_or_else(|| name.to_owned(), |door| door.of(name))
+}
+
 /// Finds cycles, or an order in which each step comes after what it reads.
 fn order(pipeline: &Pipeline, edges: &[DraftEdge], findings: &mut Findings) -> Option<Vec<usize>> {
     let steps = pipeline.steps.len();
@@ -151,7 +173,8 @@ fn order(pipeline: &Pipeline, edges: &[DraftEdge], findings: &mut Findings) -> O
         let cycle = cycle_from(&graph, first);
         if !cycle.is_empty() {
             acyclic = false;
-            let names: Vec<&str> = cycle.iter().map(|step| pipeline.steps[*step].name.as_str()).collect();
+            let hops = cycle.windows(2).map(|hop| hop_from(pipeline, edges, hop[0], hop[1]));
+            let names: Vec<String> = hops.chain([pipeline.steps[first].name.value.clone()]).collect();
             let closing = edges.iter().find(|edge| {
                 edge.to == End::Step(first) && cycle.len() > 1 && edge.from == End::Step(cycle[cycle.len() - 2])
             });

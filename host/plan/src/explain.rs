@@ -3,8 +3,10 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use crate::pipeline::OnError;
-use crate::plan::{Boundary, Load, Plan, PlannedStep, Stage, Transport};
+use crate::door::door;
+use crate::grants::{Grants, HttpGrant, SecretGrant};
+use crate::pipeline::{Limits, OnError, RETRIES};
+use crate::plan::{Boundary, Load, MaxRejects, Plan, PlannedStep, Stage, StepLimits, Transport};
 use crate::scan::Kind;
 use crate::spelling::quoted;
 
@@ -129,8 +131,11 @@ fn step_row(step: &PlannedStep, plan: &Plan) -> Row {
     if step.replicas > 1 {
         limits.insert(0, format!("{} replicas", step.replicas));
     }
-    if step.on_error == OnError::Reject {
-        limits.push("rejects rows".to_owned());
+    limits.extend(unusual_limits(step));
+    match (step.on_error, step.max_rejects) {
+        (OnError::Fail, _) => {}
+        (OnError::Reject, None) => limits.push("rejects rows".to_owned()),
+        (OnError::Reject, Some(most)) => limits.push(format!("rejects {}", at_most(most, "its rows"))),
     }
     Row {
         mark: if step.kind == Kind::Global { "■" } else { " " },
@@ -138,6 +143,39 @@ fn step_row(step: &PlannedStep, plan: &Plan) -> Row {
         what: format!("{}{uses}", step.kind.as_str()),
         from: from(&step.name, plan),
         limits: limits.join(", "),
+    }
+}
+
+/// Limits that most pipelines leave alone, where this one does not.
+fn unusual_limits(step: &PlannedStep) -> Vec<String> {
+    let StepLimits {
+        memory_bytes: _,
+        time_ms: _,
+        open_ms: _,
+        returned_bytes,
+        carried_bytes,
+        log_lines,
+        log_bytes,
+        rows_per_row,
+    } = step.limits;
+    let usual = StepLimits::of(&Limits::default(), step.kind);
+    let all = [
+        (returned_bytes != usual.returned_bytes, format!("{} returned", bytes(returned_bytes))),
+        (carried_bytes != usual.carried_bytes, format!("{} carried", bytes(carried_bytes))),
+        (log_lines != usual.log_lines, format!("{log_lines} lines of log")),
+        (log_bytes != usual.log_bytes, format!("{} of log", bytes(log_bytes))),
+        (rows_per_row != usual.rows_per_row, format!("{rows_per_row} rows from one")),
+        (step.retries != RETRIES, format!("retries = {}", step.retries)),
+    ];
+    all.into_iter().filter_map(|(is_unusual, text)| is_unusual.then_some(text)).collect()
+}
+
+fn at_most(most: MaxRejects, of: &str) -> String {
+    match most {
+        MaxRejects::Rows(0) => "no row".to_owned(),
+        MaxRejects::Rows(1) => "at most 1 row".to_owned(),
+        MaxRejects::Rows(rows) => format!("at most {rows} rows"),
+        MaxRejects::Percent(percent) => format!("at most {percent}% of {of}"),
     }
 }
 
@@ -166,6 +204,16 @@ fn notes(plan: &Plan) -> Vec<String> {
     if plan.edges.iter().any(|edge| edge.transport == Transport::Spill) {
         notes.push("spill: rows are kept in a file of the run's folder until they are read".to_owned());
     }
+    if plan.edges.iter().any(|edge| door(&edge.from).1.is_some()) {
+        let doors = "dropped, rejected: rows that a step left out, or could not handle, as they came to it, with `_reason`, \
+                     `_input`, `_file` and `_line`";
+        notes.push(doors.to_owned());
+    }
+    notes.extend(grants(plan));
+    if let Some(most) = plan.max_rejects {
+        let most = at_most(most, "the rows read");
+        notes.push(format!("all steps together reject {most}; one more, and the run stops"));
+    }
     let unread: Vec<&str> = plan
         .steps
         .iter()
@@ -176,6 +224,42 @@ fn notes(plan: &Plan) -> Vec<String> {
         notes.push(format!("nothing reads what {} puts out: those rows are counted, and kept nowhere", quoted(unread)));
     }
     notes
+}
+
+/// A line for each step that may reach out of its sandbox.
+fn grants(plan: &Plan) -> Vec<String> {
+    let mut notes = Vec::new();
+    let granted = plan.steps.iter().filter(|step| !step.grants.is_empty());
+    let lines: Vec<String> = granted.map(|step| format!("`{}` may {}", step.name, may(&step.grants))).collect();
+    if !lines.is_empty() {
+        notes.push(lines.join("\n"));
+    }
+    let exempt: Vec<&str> =
+        plan.steps.iter().filter(|step| step.grants.reaches_out()).map(|step| step.name.as_str()).collect();
+    if !exempt.is_empty() {
+        notes.push(format!(
+            "the rows of {}, and of what follows, may differ from run to run: the plan does not hold what `grant.http` and \
+             `grant.clock` answer",
+            quoted(exempt)
+        ));
+    }
+    notes
+}
+
+fn may(grants: &Grants) -> String {
+    let Grants { files, http, env, secrets, clock } = grants;
+    let of = |verb: &str, what: Vec<String>| (!what.is_empty()).then(|| format!("{verb} {}", what.join(", ")));
+    let paths = |write| files.iter().filter(|file| file.write == write).map(|file| file.path.clone()).collect();
+    let secret = |(host, secret): (&String, &SecretGrant)| format!("{} to {host}", secret.header);
+    let all = [
+        of("read", paths(false)),
+        of("read and write", paths(true)),
+        of("send", http.iter().map(HttpGrant::to_string).collect()),
+        of("with a secret", secrets.iter().map(secret).collect()),
+        of("see", env.iter().map(|name| format!("${name}")).collect()),
+        clock.then(|| "read the clock".to_owned()),
+    ];
+    all.into_iter().flatten().collect::<Vec<_>>().join("; ")
 }
 
 /// Exact where it can be: "256 MiB", "1500 KiB", "1000 bytes".

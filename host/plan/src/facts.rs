@@ -1,7 +1,7 @@
 //! What the catalog says of a pipeline's steps, and whether the pipeline may use them so.
 
 use crate::catalog::{Catalog, Component, Missing, is_path};
-use crate::imports::is_always_linked;
+use crate::imports::{is_always_linked, is_http};
 use crate::pipeline::{Located, Pipeline, Step};
 use crate::problem::Findings;
 use crate::scan::Kind;
@@ -42,12 +42,18 @@ fn formats(pipeline: &Pipeline) -> impl Iterator<Item = &Located<String>> {
 }
 
 fn check_use(step: &Step, component: &Component, findings: &mut Findings) {
-    let refused: Vec<&str> =
-        component.facts.imports.iter().map(String::as_str).filter(|import| !is_always_linked(import)).collect();
+    let imports = component.facts.imports.iter().map(String::as_str).filter(|import| !is_always_linked(import));
+    let (http, refused): (Vec<&str>, Vec<&str>) = imports.partition(|import| is_http(import));
+    if !http.is_empty() && step.grants.http.is_empty() {
+        let message = format!("step `{}` imports {}, which is not granted", step.name.value, quoted(http));
+        let help = "say which requests it may send, such as\ngrant.http = [\"GET https://example.org/\"]";
+        findings.add_with_help(&step.uses.at, message, help);
+    }
     if !refused.is_empty() {
         let message = format!("step `{}` imports {}, which nothing grants", step.name.value, quoted(refused));
-        let help = "a step may import `callboard:step/*@0.1` and, without effect, `wasi:{cli,clocks,filesystem,io,random,sockets}/*@0.2`; \
-             build it without the rest";
+        let help = "a step may import `callboard:step/*@0.1`, `wasi:{cli,clocks,filesystem,io,random,sockets}/*@0.2` \
+                    (without effect unless granted) and, with a `grant.http`, `wasi:http/{types,outgoing-handler}@0.2`; \
+                    build it without the rest";
         findings.add_with_help(&step.uses.at, message, help);
     }
     let kind = component.facts.kind;

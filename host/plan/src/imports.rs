@@ -1,9 +1,11 @@
-//! What a component may import without anybody granting it.
+//! What a component may import: of everybody, and of those who are granted it.
 
 /// Interfaces of the contract that the host implements, in every 0.1.x.
 const OURS: [&str; 5] = ["types", "columns", "log", "counters", "exchange"];
 /// Packages of WASI 0.2 that components of most languages import: always linked, and inert.
 const INERT: [&str; 6] = ["io", "clocks", "random", "filesystem", "sockets", "cli"];
+/// Interfaces of WASI 0.2 by which requests are sent.
+const HTTP: [&str; 2] = ["wasi:http/types", "wasi:http/outgoing-handler"];
 
 /// Whether the host links `import` for everybody.
 pub(crate) fn is_always_linked(import: &str) -> bool {
@@ -15,9 +17,15 @@ pub(crate) fn is_always_linked(import: &str) -> bool {
     package.is_some_and(|(package, _)| INERT.contains(&package)) && version.starts_with("0.2.")
 }
 
+/// Whether the host links `import` for a step that has a `grant.http`.
+pub(crate) fn is_http(import: &str) -> bool {
+    let Some((interface, version)) = import.split_once('@') else { return false };
+    HTTP.contains(&interface) && version.starts_with("0.2.")
+}
+
 #[cfg(test)]
 mod tests {
-    use super::is_always_linked;
+    use super::{is_always_linked, is_http};
 
     #[test]
     fn the_contract_and_inert_wasi_are_linked_and_nothing_else() {
@@ -35,6 +43,16 @@ mod tests {
         ];
         for refused in refused {
             assert!(!is_always_linked(refused), "{refused}");
+        }
+    }
+
+    #[test]
+    fn requests_are_sent_by_wasi_http_of_0_2_and_none_are_received() {
+        assert!(is_http("wasi:http/types@0.2.0") && is_http("wasi:http/outgoing-handler@0.2.8"));
+        for other in
+            ["wasi:http/incoming-handler@0.2.0", "wasi:http/types@0.3.0", "wasi:http/types", "wasi:io/poll@0.2.0"]
+        {
+            assert!(!is_http(other), "{other}");
         }
     }
 }

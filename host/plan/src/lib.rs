@@ -16,6 +16,7 @@ mod amend;
 mod boundary;
 mod catalog;
 mod decide;
+mod door;
 mod draft;
 mod explain;
 mod facts;
@@ -33,6 +34,7 @@ mod verify;
 mod wire;
 
 pub use catalog::{Catalog, Component, Missing, Origin, is_path};
+pub use door::{Door, door};
 pub use explain::explain;
 pub use grants::{FileGrant, Grants, HttpGrant, SecretGrant};
 pub use mermaid::mermaid;

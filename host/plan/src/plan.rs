@@ -1,12 +1,14 @@
 //! What will be done: stages, their steps, and how rows get from one to the next.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::catalog::{Catalog, Origin};
 use crate::decide::decide;
+use crate::door::{Door, door};
 use crate::grants::Grants;
 use crate::pipeline::{BatchSize, OnError, OutputColumn, Pipeline};
 use crate::problem::{Findings, Problems};
@@ -38,6 +40,7 @@ pub struct Plan {
     /// Where batches are cut.
     pub batch: BatchSize,
     /// The most rows that all steps together may reject, if there is such a number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_rejects: Option<MaxRejects>,
     /// In the file's order.
     pub inputs: Vec<PlannedInput>,
@@ -93,10 +96,12 @@ pub struct PlannedStep {
     /// What becomes of a row that it cannot handle.
     pub on_error: OnError,
     /// The most rows that it may reject, if there is such a number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_rejects: Option<MaxRejects>,
     /// How often a call that failed with a `transient` error is tried again.
     pub retries: u32,
     /// What it may reach outside of its sandbox.
+    #[serde(default, skip_serializing_if = "Grants::is_empty")]
     pub grants: Grants,
     /// The stage that it runs in, from 1.
     pub stage: usize,
@@ -135,12 +140,22 @@ pub enum MaxRejects {
     Percent(f64),
 }
 
+/// As the pipeline file has it: `100`, `0.5%`.
+impl fmt::Display for MaxRejects {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Rows(rows) => write!(f, "{rows}"),
+            Self::Percent(percent) => write!(f, "{percent}%"),
+        }
+    }
+}
+
 /// One input of a step.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Port {
     /// None where the pipeline names none.
     pub name: Option<String>,
-    /// Inputs and steps whose rows are appended, in this order; at least one.
+    /// What is appended, in this order; at least one: an input, a step, or a [`door`] of a step.
     pub feeds: Vec<String>,
 }
 
@@ -155,7 +170,7 @@ pub struct PlannedOutput {
     pub format: Option<String>,
     /// Columns to write, in this order; all of them when `None`.
     pub columns: Option<Vec<OutputColumn>>,
-    /// Inputs and steps whose rows are appended, in this order; at least one.
+    /// What is appended, in this order; at least one: an input, a step, or a [`door`] of a step.
     pub feeds: Vec<String>,
     /// The stage that writes it, from 1: the latest of its feeds.
     pub stage: usize,
@@ -212,10 +227,10 @@ pub struct GlobalEdge {
     pub to: String,
 }
 
-/// Rows on their way from an input or a step to a step or an output.
+/// Rows on their way to a step or an output.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Edge {
-    /// An input or a step.
+    /// An input, a step, or a [`door`] of a step, such as `quality.dropped`.
     pub from: String,
     /// A step or an output.
     pub to: String,
@@ -291,8 +306,15 @@ impl Plan {
         self.edges.iter().filter(move |edge| edge.to == name)
     }
 
-    /// Edges out of an input or a step.
+    /// Edges out of an input, out of a step (of the rows that it puts out), or out of a [`door`] of a step: those whose
+    /// `from` is `name`.
     pub fn edges_out_of<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a Edge> {
         self.edges.iter().filter(move |edge| edge.from == name)
+    }
+
+    /// The doors of this step that somebody reads, in the order of [`Door::ALL`]: of others, nothing need be kept.
+    pub fn doors_of(&self, step: &str) -> Vec<Door> {
+        let is_read = |wanted: &Door| self.edges.iter().any(|edge| door(&edge.from) == (step, Some(*wanted)));
+        Door::ALL.into_iter().filter(is_read).collect()
     }
 }

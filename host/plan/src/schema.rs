@@ -101,6 +101,19 @@ struct Step {
     #[serde(default)]
     #[schemars(with = "OrParam<OnError>")]
     on_error: Option<OnError>,
+    /// The most rows that the step may reject before the run stops: a number, or a share such as "0.5%". Only with
+    /// `on_error = "reject"`; no limit by default.
+    #[serde(default)]
+    #[schemars(with = "MaxRejects")]
+    max_rejects: Option<MaxRejects>,
+    /// How often a call that failed with a `transient` error is tried again; 3 by default.
+    #[serde(default)]
+    #[schemars(with = "OrParam<Retries>")]
+    retries: Option<u32>,
+    /// What the step may reach outside of its sandbox; nothing by default.
+    #[serde(default)]
+    #[schemars(with = "Grant")]
+    grant: Option<Grant>,
 }
 
 /// Where a step's rows come from.
@@ -129,6 +142,82 @@ struct Limits {
     #[serde(default)]
     #[schemars(with = "String")]
     open: Option<String>,
+    /// What one call may return, such as "64MiB"; "128MiB" by default.
+    #[serde(default)]
+    #[schemars(with = "String")]
+    returned: Option<String>,
+    /// What one call may make the host copy of columns that the step does not see, by naming rows again and again;
+    /// "256MiB" by default.
+    #[serde(default)]
+    #[schemars(with = "String")]
+    carried: Option<String>,
+    /// Lines of log, over the life of an instance; 100000 by default.
+    #[serde(default)]
+    #[schemars(with = "OrParam<Count>")]
+    log_lines: Option<u64>,
+    /// Bytes of log, over the life of an instance; "16MiB" by default.
+    #[serde(default)]
+    #[schemars(with = "String")]
+    log_bytes: Option<String>,
+    /// Rows that one row may become; 100000 by default.
+    #[serde(default)]
+    #[schemars(with = "OrParam<Count>")]
+    rows: Option<u64>,
+}
+
+/// What a step may reach outside of its sandbox.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Grant {
+    /// Files and folders, by their paths, relative to this file's folder and below it.
+    #[serde(default)]
+    files: Vec<FileGrant>,
+    /// Requests that it may send: "POST https://api.example.org/v1/" is any POST whose URL begins so; GET without a method.
+    #[serde(default)]
+    http: Vec<String>,
+    /// Variables of the environment that it may read.
+    #[serde(default)]
+    env: Vec<String>,
+    /// By host: what is added to the step's requests to it. The step never sees it.
+    #[serde(default)]
+    secret: BTreeMap<String, Secret>,
+    /// Whether its clocks go; otherwise they stand still.
+    #[serde(default)]
+    #[schemars(with = "OrParam<bool>")]
+    clock: Option<bool>,
+}
+
+/// A file or a folder.
+#[derive(Deserialize, JsonSchema)]
+#[serde(untagged)]
+enum FileGrant {
+    /// To read.
+    Path(String),
+    /// To read, and to write.
+    Table(File),
+}
+
+/// A file or a folder.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct File {
+    /// Relative to this file's folder, and below it.
+    path: String,
+    /// Whether the step may write there too; false by default.
+    #[serde(default)]
+    #[schemars(with = "OrParam<bool>")]
+    write: Option<bool>,
+}
+
+/// A header of requests.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Secret {
+    /// Its name, such as "Authorization".
+    header: String,
+    /// Its value, such as "Bearer ${env.API_KEY}": it names a variable of the environment at least.
+    #[schemars(regex(pattern = r"\$\{env\.[A-Za-z_][A-Za-z0-9_]*\}"))]
+    value: String,
 }
 
 /// A file to write.
@@ -171,6 +260,11 @@ struct Run {
     #[serde(default)]
     #[schemars(with = "String")]
     batch_bytes: Option<String>,
+    /// The most rows that all steps together may reject before the run stops: a number, or a share such as "0.5%". Only
+    /// where a step has `on_error = "reject"`; no limit by default.
+    #[serde(default)]
+    #[schemars(with = "MaxRejects")]
+    max_rejects: Option<MaxRejects>,
 }
 
 /// One, or a list of at least one.
@@ -214,6 +308,22 @@ enum EachStep {
 /// Unique among inputs, steps and outputs.
 #[derive(Deserialize, JsonSchema, PartialEq, Eq, PartialOrd, Ord)]
 struct Name(#[schemars(length(min = 1, max = 100), regex(pattern = r"^[A-Za-z0-9_-]+$"))] String);
+
+/// How many rows may be rejected.
+#[derive(Deserialize, JsonSchema)]
+#[serde(untagged)]
+enum MaxRejects {
+    /// So many.
+    Rows(#[schemars(with = "OrParam<u64>")] u64),
+    /// So many of a hundred: of the step's first input, or of all that the run reads.
+    Percent(#[schemars(regex(pattern = r"^[0-9]+(\.[0-9]{1,6})?\s*%$"))] String),
+}
+
+#[derive(JsonSchema)]
+struct Retries(#[schemars(range(min = 0, max = 100))] u32);
+
+#[derive(JsonSchema)]
+struct Count(#[schemars(range(min = 1))] u64);
 
 #[derive(JsonSchema)]
 struct Replicas(#[schemars(range(min = 1, max = 1024))] u32);

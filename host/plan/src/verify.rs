@@ -3,7 +3,10 @@
 use std::collections::HashMap;
 
 use crate::decide::fingerprint;
-use crate::plan::{Edge, Plan, Transport};
+use crate::door::{Door, door};
+use crate::grants::variables;
+use crate::pipeline::OnError;
+use crate::plan::{Edge, Plan, PlannedStep, Transport};
 use crate::scan::Kind;
 
 impl Plan {
@@ -13,6 +16,9 @@ impl Plan {
     /// The first contradiction, in words.
     pub fn verify(&self) -> Result<(), String> {
         let stages = self.stage_of_each_name()?;
+        for step in &self.steps {
+            verify_grants(step).map_err(|error| format!("step `{}` {error}", step.name))?;
+        }
         self.verify_edges()?;
         for edge in &self.edges {
             self.verify_edge(edge, &stages)?;
@@ -77,11 +83,21 @@ impl Plan {
     fn verify_edge(&self, edge: &Edge, stages: &HashMap<&str, usize>) -> Result<(), String> {
         let Edge { from, to, .. } = edge;
         let shown = format!("edge `{from} → {to}`");
-        let (Some(&before), Some(&after)) = (stages.get(from.as_str()), stages.get(to.as_str())) else {
+        let (from, door) = door(from);
+        let (Some(&before), Some(&after)) = (stages.get(from), stages.get(to.as_str())) else {
             return Err(format!("{shown} has an end that is not there"));
         };
         let from_step = self.step(from);
         let to_step = self.step(to);
+        match (door, from_step) {
+            (None, _) => {}
+            (Some(_), None) => return Err(format!("{shown} is a door of what is no step")),
+            (Some(_), Some(step)) if step.kind == Kind::Source => return Err(format!("{shown} is a door of a source")),
+            (Some(Door::Rejected), Some(step)) if step.on_error == OnError::Fail => {
+                return Err(format!("{shown} can have no row: `{from}` rejects none"));
+            }
+            (Some(_), Some(_)) => {}
+        }
         let is_global = |step: Option<&crate::PlannedStep>| step.is_some_and(|step| step.kind == Kind::Global);
         let between_steps = from_step.is_some() && to_step.is_some();
         if self.output(from).is_some() || self.input(to).is_some() {
@@ -91,7 +107,7 @@ impl Plan {
             return Err(format!("{shown} goes from stage {before} to stage {after}"));
         }
         let stage = &self.stages[before - 1];
-        let is_intake = stage.intakes.contains(from);
+        let is_intake = stage.intakes.iter().any(|input| input == from);
         let spills = before < after
             || is_global(to_step)
             || (is_global(from_step) && to_step.is_some())
@@ -116,10 +132,32 @@ impl Plan {
     /// Within a stage each step comes after what it reads.
     fn verify_order(&self, steps: &[String]) -> Result<(), String> {
         for (nth, step) in steps.iter().enumerate() {
-            if let Some(edge) = self.edges_into(step).find(|edge| steps[nth..].contains(&edge.from)) {
+            if let Some(edge) =
+                self.edges_into(step).find(|edge| steps[nth..].iter().any(|step| step == door(&edge.from).0))
+            {
                 return Err(format!("`{}` is listed before `{}`, which it reads", edge.to, edge.from));
             }
         }
         Ok(())
     }
+}
+
+/// What a step may reach lies where a pipeline file can grant it, and no secret is in the plan.
+fn verify_grants(step: &PlannedStep) -> Result<(), String> {
+    if step.max_rejects.is_some() && step.on_error == OnError::Fail {
+        return Err("may reject some rows, and rejects none".to_owned());
+    }
+    let leads_out = |path: &str| path.is_empty() || path.starts_with('/') || path.split('/').any(|part| part == "..");
+    if let Some(file) = step.grants.files.iter().find(|file| leads_out(&file.path)) {
+        return Err(format!("is granted `{}`, which leads out of its folder", file.path));
+    }
+    for (host, secret) in &step.grants.secrets {
+        if !step.grants.http.iter().any(|http| http.host == *host) {
+            return Err(format!("has a secret for `{host}`, to which it may send nothing"));
+        }
+        if variables(&secret.value).is_none_or(|names| names.is_empty()) {
+            return Err(format!("has a secret for `{host}` that names no variable"));
+        }
+    }
+    Ok(())
 }

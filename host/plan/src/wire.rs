@@ -1,5 +1,6 @@
 //! From names to edges: fills in every `from` that the file leaves out.
 
+use crate::door::{Door, door};
 use crate::draft::{DraftEdge, End};
 use crate::pipeline::{From, Located, Pipeline};
 use crate::plan::Transport;
@@ -31,7 +32,7 @@ pub(crate) fn wire(pipeline: &Pipeline, kinds: &[Option<Kind>], findings: &mut F
                 }
             }
             (From::Default, _) => edges.push(edge(End::Step(index - 1), to, None, 0, &step.at)),
-            (From::Append(feeds), _) => append(pipeline, feeds, to, None, &mut edges),
+            (From::Append(feeds), _) => append((pipeline, kinds), feeds, to, None, &mut edges, findings),
             (From::Named(ports), kind) => {
                 if kind == Some(Kind::Transform) {
                     let at = ports.first().map_or(&step.at, |(port, _)| &port.at);
@@ -42,7 +43,7 @@ pub(crate) fn wire(pipeline: &Pipeline, kinds: &[Option<Kind>], findings: &mut F
                     findings.add_with_help(at, message, "append with `from = [\"a\", \"b\"]`");
                 }
                 for (port, feeds) in ports {
-                    append(pipeline, feeds, to, Some(port), &mut edges);
+                    append((pipeline, kinds), feeds, to, Some(port), &mut edges, findings);
                 }
             }
         }
@@ -50,7 +51,7 @@ pub(crate) fn wire(pipeline: &Pipeline, kinds: &[Option<Kind>], findings: &mut F
     for (index, output) in pipeline.outputs.iter().enumerate() {
         let to = End::Output(index);
         match &output.from {
-            From::Append(feeds) => append(pipeline, feeds, to, None, &mut edges),
+            From::Append(feeds) => append((pipeline, kinds), feeds, to, None, &mut edges, findings),
             From::Named(_) => {}
             From::Default if pipeline.steps.is_empty() => {
                 if let Some(input) = only_input(pipeline, "output", &output.name, findings) {
@@ -74,23 +75,30 @@ pub(crate) fn wire(pipeline: &Pipeline, kinds: &[Option<Kind>], findings: &mut F
 
 fn edge(from: End, to: End, port: Option<&str>, position: usize, at: &At) -> DraftEdge {
     let port = port.map(str::to_owned);
-    DraftEdge { from, to, port, position, at: at.clone(), transport: Transport::Channel }
+    DraftEdge { from, door: None, to, port, position, at: at.clone(), transport: Transport::Channel }
 }
 
 fn append(
-    pipeline: &Pipeline,
+    (pipeline, kinds): (&Pipeline, &[Option<Kind>]),
     feeds: &[Located<String>],
     to: End,
     port: Option<&Located<String>>,
     edges: &mut Vec<DraftEdge>,
+    findings: &mut Findings,
 ) {
     for (position, feed) in feeds.iter().enumerate() {
-        let input = pipeline.inputs.iter().position(|input| input.name.value == feed.value).map(End::Input);
-        let step = || pipeline.steps.iter().position(|step| step.name.value == feed.value).map(End::Step);
+        let (name, door) = door(feed);
+        let input = pipeline.inputs.iter().position(|input| input.name.value == name).map(End::Input);
+        let step = || pipeline.steps.iter().position(|step| step.name.value == name).map(End::Step);
         // A pipeline that has been read names nothing that is not there.
-        if let Some(from) = input.or_else(step) {
-            edges.push(edge(from, to, port.map(|port| port.value.as_str()), position, &feed.at));
+        let Some(from) = input.or_else(step) else { continue };
+        if let (End::Step(step), Some(door)) = (from, door)
+            && kinds[step] == Some(Kind::Source)
+        {
+            refuse_door_of_source(name, door, &feed.at, findings);
         }
+        let edge = edge(from, to, port.map(|port| port.value.as_str()), position, &feed.at);
+        edges.push(DraftEdge { door, ..edge });
     }
 }
 
@@ -120,6 +128,11 @@ fn only_input(pipeline: &Pipeline, what: &str, name: &Located<String>, findings:
             None
         }
     }
+}
+
+fn refuse_door_of_source(name: &str, door: Door, at: &At, findings: &mut Findings) {
+    let message = format!("step `{name}` is a source, which reads no row that could be {}", door.as_str());
+    findings.add_with_help(at, message, format!("what it puts out is `from = \"{name}\"`"));
 }
 
 fn refuse_feeds_of_source(name: &str, at: &At, findings: &mut Findings) {

@@ -2,9 +2,10 @@
 
 use std::collections::HashMap;
 
-use super::model::{From, LoadGroups, Located, Pipeline};
+use super::model::{From, LoadGroups, Located, OnError, Pipeline, Step};
+use crate::door::{Door, door};
 use crate::problem::{At, Findings};
-use crate::spelling::{hint, quoted};
+use crate::spelling::{hint, nearest, quoted};
 
 /// Names are made into file names.
 const LONGEST_NAME: usize = 100;
@@ -20,11 +21,12 @@ pub(crate) fn check(pipeline: &Pipeline, all_read: bool, findings: &mut Findings
     if all_read {
         sources(pipeline, findings);
         load_groups(pipeline, findings);
+        budget(pipeline, findings);
     }
     output_paths(pipeline, findings);
 }
 
-/// Letters that names may have; a `.` is kept for what a step has beside its rows.
+/// Letters that names may have; a `.` is kept for the doors of steps.
 fn is_name(name: &str) -> bool {
     let fits = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
     !name.is_empty() && name.len() <= LONGEST_NAME && name.chars().all(fits)
@@ -75,10 +77,11 @@ fn names(pipeline: &Pipeline, findings: &mut Findings) {
     }
 }
 
-/// Every `from` names an input or a step.
+/// Every `from` names an input, a step or a door of a step.
 fn sources(pipeline: &Pipeline, findings: &mut Findings) {
     let inputs = pipeline.inputs.iter().map(|input| input.name.as_str());
     let readable: Vec<&str> = inputs.chain(pipeline.steps.iter().map(|step| step.name.as_str())).collect();
+    let steps_only = || pipeline.steps.iter().map(|step| step.name.as_str());
     let is_output = |name: &str| pipeline.outputs.iter().any(|output| output.name.value == name);
     let steps = pipeline.steps.iter().map(|step| &step.from);
     for from in steps.chain(pipeline.outputs.iter().map(|output| &output.from)) {
@@ -91,13 +94,42 @@ fn sources(pipeline: &Pipeline, findings: &mut Findings) {
             if readable.contains(&feed.as_str()) {
                 continue;
             }
-            if is_output(feed) {
-                let message = format!("`from` names the output `{}`, which is only written", feed.value);
+            let (name, word) = feed.split_once('.').unwrap_or((feed, ""));
+            if let Some(step) = pipeline.steps.iter().find(|step| step.name.value == name) {
+                door_of_step(step, feed, findings);
+            } else if readable.contains(&name) {
+                let message =
+                    format!("`from` names `{}`, and `{name}` is an input, of which no row is left out", feed.value);
+                findings.add_with_help(&feed.at, message, "`.dropped` and `.rejected` are of steps");
+            } else if let (Some(_), Some(near)) = (door(feed).1, nearest(name, steps_only())) {
+                let message = format!("`from` names `{}`, and `{name}` is no step", feed.value);
+                findings.add_with_help(&feed.at, message, format!("did you mean `{near}.{word}`?"));
+            } else if is_output(name) {
+                let message = format!("`from` names the output `{name}`, which is only written");
                 findings.add_with_help(&feed.at, message, "name the step or input that the output is from");
             } else {
                 let help = hint(feed, "inputs and steps", readable.iter().copied());
                 findings.push(&feed.at, format!("`from` names `{}`, which is no input or step", feed.value), help);
             }
+        }
+    }
+}
+
+/// A `from` with a dot behind a step's name.
+fn door_of_step(step: &Step, feed: &Located<String>, findings: &mut Findings) {
+    let name = &step.name.value;
+    match door(feed).1.filter(|door| door.of(name) == feed.value) {
+        Some(Door::Rejected) if step.on_error == OnError::Fail => {
+            let message =
+                format!("`{}` never has a row: step `{name}` fails at the first that it cannot handle", feed.value);
+            findings.add_with_help(&feed.at, message, format!("add `on_error = \"reject\"` to step `{name}`"));
+        }
+        Some(_) => {}
+        None => {
+            let doors = Door::ALL.map(|door| door.of(name));
+            let help =
+                hint(feed, &format!("beside what it puts out, step `{name}` has"), doors.iter().map(String::as_str));
+            findings.push(&feed.at, format!("`from` names `{}`, which step `{name}` does not have", feed.value), help);
         }
     }
 }
@@ -124,6 +156,17 @@ fn load_groups(pipeline: &Pipeline, findings: &mut Findings) {
     }
 }
 
+/// Where no step rejects, the run ends at the first row that one cannot handle, whatever it may reject.
+fn budget(pipeline: &Pipeline, findings: &mut Findings) {
+    if let Some(max_rejects) = &pipeline.run.max_rejects
+        && !pipeline.steps.iter().any(|step| step.on_error == OnError::Reject)
+    {
+        let message = "`max_rejects` counts rejected rows, and no step rejects any: each fails at the first";
+        let help = "add `on_error = \"reject\"` to a step";
+        findings.add_with_help(&max_rejects.at, message, help);
+    }
+}
+
 /// As far as paths show it as they are written; links and folders are seen when the files are opened.
 fn output_paths(pipeline: &Pipeline, findings: &mut Findings) {
     let mut written: HashMap<String, &str> = HashMap::new();
@@ -147,7 +190,7 @@ fn output_paths(pipeline: &Pipeline, findings: &mut Findings) {
 }
 
 /// `./a//b` as `a/b`.
-fn plain(path: &str) -> String {
+pub(crate) fn plain(path: &str) -> String {
     let root = if path.starts_with('/') { "/" } else { "" };
     let parts = path.split('/').filter(|part| !part.is_empty() && *part != ".");
     format!("{root}{}", parts.collect::<Vec<_>>().join("/"))

@@ -6,6 +6,7 @@ use serde_json::Number;
 
 use super::document::{Data, Entry, Node};
 use super::model::Located;
+use crate::plan::MaxRejects;
 use crate::problem::{At, Findings};
 use crate::spelling::{nearest, quoted};
 
@@ -115,6 +116,14 @@ pub(crate) fn text_table(node: &Node, what: &str, findings: &mut Findings) -> Ve
     entries.iter().filter_map(pair).collect()
 }
 
+/// `true` or `false`.
+pub(crate) fn boolean(node: &Node, what: &str, findings: &mut Findings) -> Option<bool> {
+    match &node.data {
+        Data::Bool(bool) => Some(*bool),
+        other => wrong_type(node, what, other, "a boolean", findings),
+    }
+}
+
 /// An integer from `least` to `most`.
 pub(crate) fn integer(node: &Node, what: &str, least: u64, most: u64, findings: &mut Findings) -> Option<u64> {
     match &node.data {
@@ -182,6 +191,30 @@ fn quantity(
             None
         }
     }
+}
+
+/// A number of rows, or a share such as "0.5%".
+pub(crate) fn max_rejects(node: &Node, findings: &mut Findings) -> Option<MaxRejects> {
+    let found = match &node.data {
+        Data::Number(number) => Number::as_u64(number).map(MaxRejects::Rows),
+        Data::Text(text) => percent(text).map(MaxRejects::Percent),
+        other => return wrong_type(node, "`max_rejects`", other, "an integer, or a string such as \"0.5%\"", findings),
+    };
+    if found.is_none() {
+        let help = "write a number of rows, such as `100`, or a share over 0 up to 100, such as `\"0.5%\"` \
+                    (six decimals at most)";
+        findings.add_with_help(&node.at, format!("`max_rejects` is {}", node.to_json()), help);
+    }
+    found
+}
+
+/// Six decimals at most: such numbers are the same after they were written as JSON and read again.
+fn percent(text: &str) -> Option<f64> {
+    let number = text.strip_suffix('%')?.trim();
+    let (whole, decimals) = number.split_once('.').unwrap_or((number, "0"));
+    let is_plain = [whole, decimals].iter().all(|part| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit()));
+    let percent = number.parse().ok().filter(|_| is_plain && decimals.len() <= 6)?;
+    (percent > 0.0 && percent <= 100.0).then_some(percent)
 }
 
 /// One of a few words.

@@ -2,12 +2,13 @@
 //!
 //! 1. `document` — TOML or JSON text as one tree that knows its places.
 //! 2. `params` — `--set` and `${params.x}` put into the tree.
-//! 3. `fields`, `read` — the tree as the typed [`Pipeline`]; unknown keys and wrong types are found here.
+//! 3. `fields`, `read`, `grants` — the tree as the typed [`Pipeline`]; unknown keys and wrong types are found here.
 //! 4. `check` — names, `from`, load groups and paths that contradict each other.
 
 mod check;
 mod document;
 mod fields;
+mod grants;
 mod model;
 mod params;
 mod read;
@@ -15,6 +16,8 @@ mod read;
 pub use model::{
     BatchSize, From, Input, Limits, LoadGroups, Located, OnError, Output, OutputColumn, Pipeline, Run, Step,
 };
+
+pub(crate) use read::RETRIES;
 
 use document::Data;
 

@@ -5,6 +5,8 @@ use std::ops::{Deref, Range};
 
 use serde_json::{Map, Value};
 
+use crate::grants::Grants;
+use crate::plan::MaxRejects;
 use crate::problem::{At, Source};
 
 /// A value and its place in the file.
@@ -77,6 +79,12 @@ pub struct Step {
     pub replicas: Located<u32>,
     /// What becomes of a row that the step cannot handle.
     pub on_error: OnError,
+    /// The most rows that it may reject; only with [`OnError::Reject`].
+    pub max_rejects: Option<MaxRejects>,
+    /// How often a call that failed with a `transient` error is tried again.
+    pub retries: u32,
+    /// `grant`: what it may reach outside of its sandbox.
+    pub grants: Grants,
     /// The step's own table.
     pub at: At,
 }
@@ -101,6 +109,16 @@ pub struct Limits {
     pub time_ms: Option<u64>,
     /// Of `open`, in milliseconds.
     pub open_ms: Option<u64>,
+    /// What one call may return, in bytes.
+    pub returned_bytes: Option<u64>,
+    /// What one call may make the host copy of columns that the step does not see, in bytes.
+    pub carried_bytes: Option<u64>,
+    /// Lines of log, over the life of an instance.
+    pub log_lines: Option<u64>,
+    /// Bytes of log, over the life of an instance.
+    pub log_bytes: Option<u64>,
+    /// Rows that one row of the input may become.
+    pub rows_per_row: Option<u64>,
 }
 
 /// What becomes of a row that a step cannot handle.
@@ -149,6 +167,8 @@ pub struct Run {
     pub seed: u64,
     /// Where batches are cut.
     pub batch: BatchSize,
+    /// The most rows that all steps together may reject; only where a step has [`OnError::Reject`].
+    pub max_rejects: Option<Located<MaxRejects>>,
 }
 
 /// Which steps are loaded together, apart from the rest.

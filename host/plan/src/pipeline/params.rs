@@ -30,13 +30,13 @@ pub(crate) fn apply(root: &mut Node, sets: &[String], findings: &mut Findings) {
     }
     if let Data::Table(entries) = &mut root.data {
         for entry in entries.iter_mut().filter(|entry| entry.key != "params") {
-            substitute(&mut entry.value, params, findings);
+            substitute(&mut entry.value, params, &mut vec![entry.key.clone()], findings);
         }
     }
 
     for mut set in of_steps {
         let mut of_set = Findings::new(findings.source.clone());
-        substitute(&mut set.value, params, &mut of_set);
+        substitute(&mut set.value, params, &mut set.path, &mut of_set);
         findings.take(of_set, &format!("`--set {}`: ", set.text));
         set_config(root, set, findings);
     }
@@ -199,31 +199,45 @@ fn refuse_references(node: &Node, findings: &mut Findings) {
     }
 }
 
-/// Replaces `${params.x}` in every string below `node`; `$${` is a plain `${`.
-fn substitute(node: &mut Node, params: Option<&Node>, findings: &mut Findings) {
+/// Replaces `${params.x}` in every string below `node`, which stands under the keys of `path`; `$${` is a plain `${`.
+fn substitute(node: &mut Node, params: Option<&Node>, path: &mut Vec<String>, findings: &mut Findings) {
     match &mut node.data {
-        Data::Text(text) if text.contains("${") => match substituted(text, params) {
+        Data::Text(text) if text.contains("${") => match substituted(text, params, is_secret(path)) {
             Ok(data) => node.data = data,
             Err((message, help)) => findings.push(&node.at, message, help),
         },
         Data::List(items) => {
             for item in items {
-                substitute(item, params, findings);
+                substitute(item, params, path, findings);
             }
         }
         Data::Table(entries) => {
             for entry in entries {
-                substitute(&mut entry.value, params, findings);
+                path.push(entry.key.clone());
+                substitute(&mut entry.value, params, path, findings);
+                path.pop();
             }
         }
         _ => {}
     }
 }
 
-fn substituted(text: &str, params: Option<&Node>) -> Result<Data, (String, Option<String>)> {
+/// Where `${env.NAME}` stands for a variable, which is put in when the secret is sent.
+fn is_secret(path: &[String]) -> bool {
+    let path: Vec<&str> = path.iter().map(String::as_str).collect();
+    matches!(path[..], ["steps", "grant", "secret", _, "value"])
+}
+
+/// In a secret, what is no param stays as it is.
+fn substituted(text: &str, params: Option<&Node>, secret: bool) -> Result<Data, (String, Option<String>)> {
     let mut out = String::new();
     let mut rest = text;
     while let Some(at) = rest.find("${") {
+        if secret && !rest[at + 2..].trim_start().starts_with("params.") {
+            out.push_str(&rest[..at + 2]);
+            rest = &rest[at + 2..];
+            continue;
+        }
         if rest[..at].ends_with('$') {
             out.push_str(&rest[..at - 1]);
             out.push_str("${");

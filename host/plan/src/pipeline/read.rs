@@ -5,7 +5,10 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value};
 
 use super::document::{Data, Entry, Node};
-use super::fields::{Fields, bytes, choice, integer, list, millis, table, text, text_table, texts, wrong_type};
+use super::fields::{
+    Fields, bytes, choice, integer, list, max_rejects, millis, table, text, text_table, texts, wrong_type,
+};
+use super::grants::grants;
 use super::model::{
     BatchSize, From, Input, Limits, LoadGroups, Located, OnError, Output, OutputColumn, Pipeline, Run, Step,
 };
@@ -15,6 +18,8 @@ use crate::problem::Findings;
 const FORMAT: u64 = 1;
 /// What a component of 32-bit memory can have.
 const MOST_MEMORY: u64 = 4 << 30;
+/// How often a call that failed with a `transient` error is tried again, unless the file says it.
+pub(crate) const RETRIES: u32 = 3;
 
 /// Whether the file is of the format that this version reads; nothing else is judged where it is not.
 pub(crate) fn is_of_this_format(root: &Node, findings: &mut Findings) -> bool {
@@ -120,9 +125,17 @@ fn step(node: &Node, findings: &mut Findings) -> Option<Step> {
         let choices = [("fail", OnError::Fail), ("reject", OnError::Reject)];
         choice(node, "`on_error`", &choices, findings)
     });
+    let rejects = fields.get("max_rejects");
+    let max_rejects = rejects.and_then(|node| max_rejects(node, findings));
+    let retries = fields.get("retries").and_then(|node| integer(node, "`retries`", 0, 100, findings));
+    let grants = fields.get("grant").and_then(|node| grants(node, findings));
     let aside = |key: &str| format!("what the step itself is told goes into `config = {{ {key} = … }}`");
     fields.end(Some(aside), findings);
 
+    if let (Some(node), OnError::Fail) = (rejects, on_error.unwrap_or_default()) {
+        let message = "`max_rejects` counts rejected rows, and this step rejects none: it fails at the first";
+        findings.add_with_help(&node.at, message, "add `on_error = \"reject\"`");
+    }
     let mut config_places = BTreeMap::new();
     if let Some(config) = config {
         config.places("", &mut config_places);
@@ -146,6 +159,9 @@ fn step(node: &Node, findings: &mut Findings) -> Option<Step> {
         limits: limits.unwrap_or_default(),
         replicas: replicas.unwrap_or(Located { value: 1, at: None }),
         on_error: on_error.unwrap_or_default(),
+        max_rejects,
+        retries: retries.map_or(RETRIES, |retries| retries as u32),
+        grants: grants.unwrap_or_default(),
         at: node.at.clone(),
         uses,
     })
@@ -163,8 +179,22 @@ fn limits(node: &Node, findings: &mut Findings) -> Option<Limits> {
     });
     let time = fields.get("time").and_then(|node| millis(node, "`time`", findings));
     let open = fields.get("open").and_then(|node| millis(node, "`open`", findings));
+    let returned = fields.get("returned").and_then(|node| bytes(node, "`returned`", findings));
+    let carried = fields.get("carried").and_then(|node| bytes(node, "`carried`", findings));
+    let log_lines = fields.get("log_lines").and_then(|node| integer(node, "`log_lines`", 1, u64::MAX, findings));
+    let log_bytes = fields.get("log_bytes").and_then(|node| bytes(node, "`log_bytes`", findings));
+    let rows = fields.get("rows").and_then(|node| integer(node, "`rows`", 1, u64::MAX, findings));
     fields.end(None, findings);
-    Some(Limits { memory_bytes: memory, time_ms: time, open_ms: open })
+    Some(Limits {
+        memory_bytes: memory,
+        time_ms: time,
+        open_ms: open,
+        returned_bytes: returned,
+        carried_bytes: carried,
+        log_lines,
+        log_bytes,
+        rows_per_row: rows,
+    })
 }
 
 fn from(node: &Node, named: bool, findings: &mut Findings) -> Option<From> {
@@ -239,12 +269,16 @@ fn run(node: &Node, findings: &mut Findings) -> Option<Run> {
     let rows = fields.get("batch_rows");
     let rows = rows.and_then(|node| integer(node, "`batch_rows`", 1, 1 << 20, findings));
     let size = fields.get("batch_bytes").and_then(|node| bytes(node, "`batch_bytes`", findings));
+    let max_rejects = fields
+        .get("max_rejects")
+        .and_then(|node| Some(Located { value: max_rejects(node, findings)?, at: node.at.clone() }));
     fields.end(None, findings);
     let default = default_run();
     Some(Run {
         load_groups: load_groups.unwrap_or(default.load_groups),
         seed: seed.unwrap_or(default.seed),
         batch: BatchSize { rows: rows.unwrap_or(default.batch.rows), bytes: size.unwrap_or(default.batch.bytes) },
+        max_rejects,
     })
 }
 
@@ -273,7 +307,7 @@ fn load_groups(node: &Node, findings: &mut Findings) -> Option<LoadGroups> {
 }
 
 fn default_run() -> Run {
-    Run { load_groups: LoadGroups::Lists(Vec::new()), seed: 0, batch: BatchSize::default() }
+    Run { load_groups: LoadGroups::Lists(Vec::new()), seed: 0, batch: BatchSize::default(), max_rejects: None }
 }
 
 /// What a step is called by default: the file's name without folder and extension.

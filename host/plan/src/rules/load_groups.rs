@@ -34,12 +34,13 @@ fn refuse_global_edges(draft: &Draft<'_>, findings: &mut Findings) {
         for (from, to) in draft.step_edges() {
             let within = group.steps.contains(&from) && group.steps.contains(&to);
             if within && let Some(global) = [to, from].into_iter().find(|step| draft.is_global(*step)) {
-                let (from, to) = (draft.step_name(from), draft.step_name(to));
                 let message = format!(
-                    "{} cannot be run: `{}` is a global step, so that `{from} → {to}` cannot lie within one stage",
+                    "{} cannot be run: `{}` is a global step, so that `{}` cannot lie within one stage",
                     title(draft, nth),
-                    draft.step_name(global)
+                    draft.step_name(global),
+                    draft.hop_name(from, to)
                 );
+                let (from, to) = (draft.step_name(from), draft.step_name(to));
                 findings.add_with_help(&group.at, message, format!("put `{from}` and `{to}` into different groups"));
             }
         }
@@ -75,10 +76,7 @@ fn refuse_rings(draft: &Draft<'_>, findings: &mut Findings) {
         let others: Vec<usize> = cycle[1..].iter().copied().filter(|unit| *unit < groups && *unit != first).collect();
         let at = &draft.groups[first].at;
         if let Some(other) = others.first() {
-            let by: Vec<String> = hops
-                .iter()
-                .map(|(from, to)| format!("{} → {}", draft.step_name(*from), draft.step_name(*to)))
-                .collect();
+            let by: Vec<String> = hops.iter().map(|(from, to)| draft.hop_name(*from, *to)).collect();
             let message = format!(
                 "{} and {} cannot be run: each must come before the other, by {}",
                 title(draft, first),
