@@ -22,7 +22,7 @@ enum Expected {
 use Expected::{Batch, Check, Rows, Stage};
 
 const TRAP: &str = "trapped: ";
-const MEMORY: &str = "bytes of linear memory: ";
+const MEMORY: &str = "memory: ";
 
 const HOSTILE: &[(&str, Expected)] = &[
     ("trap-declare", Check(Data, TRAP)),
@@ -42,12 +42,21 @@ const HOSTILE: &[(&str, Expected)] = &[
     ("trap", Batch(Data, TRAP)),
     ("panic", Batch(Data, "told to panic")),
     ("panic-at-row", Batch(Data, "told to panic at row 1")),
-    // The guest's own stack ends at the bottom of its memory.
-    ("stack-overflow", Batch(Data, "out of bounds memory access")),
+    (
+        "stack-overflow",
+        Batch(
+            Data,
+            "`process` trapped: stack overflow: a function calls itself until the stack that the component keeps",
+        ),
+    ),
+    (
+        "call-stack-overflow",
+        Batch(Data, "`process` trapped: stack overflow: the stack has 1 MiB, the same for every step"),
+    ),
     ("loop-process", Batch(Limit, "`process` took longer than 1 s")),
     ("memory", Batch(Limit, MEMORY)),
-    ("log-flood", Batch(Limit, "bytes of log: 16777216 are in use and 1024 more were asked for, of 16777216 allowed")),
-    ("log-huge", Batch(Limit, "bytes of log: 0 are in use and 67108864 more were asked for, of 16777216 allowed")),
+    ("log-flood", Batch(Limit, "log: 16 MiB are in use and 1 KiB more were asked for, of 16 MiB allowed")),
+    ("log-huge", Batch(Limit, "log: 0 bytes are in use and 64 MiB more were asked for, of 16 MiB allowed")),
     ("counter-flood", Batch(Limit, "counters: 1000 are in use and 1 more were asked for, of 1000 allowed")),
     ("error-config", Batch(Pipeline, "told to blame the configuration")),
     ("error-input", Batch(Data, "told to blame the rows")),
@@ -82,7 +91,7 @@ const HOSTILE: &[(&str, Expected)] = &[
     ("removed-out-of-range", Batch(Data, "it removed row 4 of a batch of 4, counted from 0")),
     ("removed-and-kept", Batch(Data, "it put out row 1, which it removed, counted from 0")),
     ("removed-twice", Batch(Data, "it removed row 1 twice, counted from 0")),
-    ("huge-return", Batch(Data, "more than 134217728 bytes were returned from one call")),
+    ("huge-return", Batch(Limit, "data handed to the host in one call: more than 128 MiB, which is what is allowed")),
     ("reject-odd-rows", Batch(Data, "docs.jsonl:6) rejected: told to")),
     ("reject-all", Batch(Data, "docs.jsonl:5) rejected: told to")),
     ("drop-all", Rows(6)),
@@ -291,6 +300,44 @@ fn an_instance_that_does_not_fit_its_limit_is_an_error() {
     let bench = Bench::with_rows(3);
     let error = bench.pipeline(straight(&use_step("echo", "echo", "limits = { memory = \"64KiB\" }"))).error();
     assert_eq!(error.class, Limit, "{error}");
-    assert!(error.message.starts_with("bytes of linear memory: 0 are in use and "), "{error}");
+    assert!(error.message.starts_with("memory: 0 bytes are in use and "), "{error}");
     assert!(error.help.as_ref().unwrap().contains("limits.memory = "), "{error}");
+}
+
+/// A component that does this, and has these parts, when it is instantiated; it is asked nothing after that.
+fn component(parts: &str, start: &str) -> Vec<u8> {
+    let text = format!(
+        "(component (core module $m {parts} (func $start {start}) (start $start)) (core instance (instantiate $m)) \
+         (instance $empty) (export \"callboard:step/transform@0.1.0\" (instance $empty)))"
+    );
+    wat::parse_str(&text).unwrap_or_else(|error| panic!("{error}\n{text}"))
+}
+
+/// A wrong outcome would let tables, or a great number of small parts, take what the limit on memory denies.
+#[test]
+fn tables_and_parts_of_a_component_are_limited() {
+    let bench = Bench::with_rows(3);
+    let table = "(table $t 0 funcref)";
+    let grow = "(drop (table.grow $t (ref.null func) (i32.const 20000000)))";
+    let cases = [
+        (component(table, grow), "memory: 0 bytes are in use and 152.6 MiB more were asked for, of 64 MiB allowed"),
+        (component("(table 20000000 funcref)", ""), "memory: 0 bytes are in use and 152.6 MiB more were asked for"),
+        (component("(memory 2000)", ""), "memory: 0 bytes are in use and 125 MiB more were asked for"),
+        (component(&"(memory 0)".repeat(17), ""), "memories: 0 are in use and 17 more were asked for, of 16 allowed"),
+        (
+            component(&"(table 0 funcref)".repeat(101), ""),
+            "tables: 0 are in use and 101 more were asked for, of 100 allowed",
+        ),
+    ];
+    for (bytes, expected) in cases {
+        bench.put("greedy.wasm", bytes);
+        let step = "[[steps]]\nuse = \"./greedy.wasm\"\nlimits = { memory = \"64MiB\" }\n";
+        let error = bench.pipeline(straight(step)).error();
+        assert_eq!(error.class, Limit, "{error}");
+        assert!(error.message.starts_with(expected), "{error}");
+    }
+    // A bound that a component set itself is its own affair: the growth fails, as WebAssembly says, and it goes on.
+    bench.put("modest.wasm", component("(table $t 0 10 funcref)", grow));
+    let error = bench.pipeline(straight("[[steps]]\nuse = \"./modest.wasm\"\n")).error();
+    assert!(error.message.starts_with("it is no whole step: "), "{error}");
 }

@@ -16,7 +16,7 @@ use crate::compile::{Cache, CompileCommand};
 use crate::components::Components;
 use crate::error::{Class, RunError};
 use crate::events::{Event, Observer};
-use crate::guest::Sandbox;
+use crate::guest::{Reach, Sandbox, resolve};
 use crate::meter::{Gauge, Residence};
 use crate::ports::Stop;
 use crate::removed::{Files, Rejects, Remover};
@@ -55,6 +55,8 @@ pub struct Run {
     pub(crate) sandbox: Sandbox,
     pub(crate) cache: Cache,
     pub(crate) memory: Memory,
+    /// What each step may reach outside of its sandbox.
+    pub(crate) reach: HashMap<String, Arc<Reach>>,
     /// Cancelled when the run is to stop: from outside, or because a node failed.
     pub(crate) stop: CancellationToken,
     components: Components,
@@ -110,6 +112,7 @@ impl Run {
             sandbox: Sandbox::new().map_err(bug)?,
             cache: Cache::new(&settings.cache_folder, settings.compile)?,
             memory: Memory { run, stage, steps },
+            reach: HashMap::new(),
             stop: settings.cancel.child_token(),
             components,
             checked: Checked::default(),
@@ -119,6 +122,7 @@ impl Run {
             folder: settings.run_folder,
             plan,
         };
+        prepared.reach = resolve(&prepared.plan, &prepared.base, &settings.cache_folder, &prepared.observer)?;
         for step in &prepared.plan.steps {
             prepared.compiled(step).map_err(|error| error.in_step(&step.name))?;
         }
