@@ -208,11 +208,8 @@ pub(crate) fn bytes(number: u64) -> String {
     let Some((at, unit)) = UNITS.iter().enumerate().rfind(|(at, _)| number >> (10 * (at + 1)) > 0) else {
         return format!("{number} bytes");
     };
-    let size = 1u64 << (10 * (at + 1));
-    match number % size {
-        0 => format!("{} {unit}", number / size),
-        _ => format!("{:.1} {unit}", number as f64 / size as f64),
-    }
+    let rounded = format!("{:.1}", number as f64 / (1u64 << (10 * (at + 1))) as f64);
+    format!("{} {unit}", rounded.trim_end_matches(".0"))
 }
 
 /// How a call into a component failed.

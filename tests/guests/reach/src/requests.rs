@@ -78,7 +78,7 @@ fn answer(response: &IncomingResponse) -> String {
 
 /// Tries sockets themselves, which nobody can be granted.
 pub(crate) fn socket() -> String {
-    let tcp = create_tcp_socket(IpAddressFamily::Ipv4).map(|_| ());
-    let udp = create_udp_socket(IpAddressFamily::Ipv4).map(|_| ());
-    format!("{tcp:?} {udp:?}")
+    let tcp = create_tcp_socket(IpAddressFamily::Ipv4).map_or_else(|code| code.name(), |_| "made");
+    let udp = create_udp_socket(IpAddressFamily::Ipv4).map_or_else(|code| code.name(), |_| "made");
+    format!("{tcp} {udp}")
 }
