@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use arrow::array::{Array, RecordBatch};
 use arrow::compute::concat_batches;
+use arrow::datatypes::SchemaRef;
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use callboard_io::{BatchPolicy, Chunk, Dataset, InputSpec, IoError, OutputSpec, Writer};
 
@@ -12,11 +13,12 @@ pub(crate) const POLICY: BatchPolicy = BatchPolicy { rows: 8192, bytes: 1 << 20 
 
 pub(crate) struct Bench {
     folder: tempfile::TempDir,
+    elsewhere: tempfile::TempDir,
 }
 
 impl Bench {
     pub(crate) fn new() -> Bench {
-        Bench { folder: tempfile::tempdir().unwrap() }
+        Bench { folder: tempfile::tempdir().unwrap(), elsewhere: tempfile::tempdir().unwrap() }
     }
 
     /// With one file.
@@ -89,8 +91,13 @@ impl Bench {
         OutputSpec { name: "out".into(), path: self.path(name), format: None }
     }
 
+    /// Writes somewhere else than in the folder, until it is committed.
+    pub(crate) fn writer(&self, output: &OutputSpec, schema: SchemaRef) -> Result<Writer, IoError> {
+        Writer::create(output, schema, &self.elsewhere.path().join("staged"))
+    }
+
     pub(crate) fn write(&self, name: &str, batches: &[RecordBatch]) -> Result<(), IoError> {
-        let mut writer = Writer::create(&self.output(name), batches[0].schema())?;
+        let mut writer = self.writer(&self.output(name), batches[0].schema())?;
         batches.iter().try_for_each(|batch| writer.write(batch))?;
         writer.finish()?.commit().map(drop)
     }

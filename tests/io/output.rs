@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use arrow::array::*;
 use arrow::datatypes::*;
-use callboard_io::{ErrorKind, Writer, check_schema, check_writable, json_field, json_rows};
+use callboard_io::{ErrorKind, check_schema, check_writable, json_field, json_rows};
 
 use crate::bench::{Bench, POLICY, types};
 
@@ -30,13 +30,12 @@ fn nothing_appears_before_the_commit_and_then_all_of_it() {
     let rows = rows(1000);
     for name in NAMES {
         let bench = Bench::with(name, "what was there before");
-        let mut writer = Writer::create(&bench.output(name), rows.schema()).unwrap();
+        let mut writer = bench.writer(&bench.output(name), rows.schema()).unwrap();
         writer.write(&rows).unwrap();
         writer.write(&rows).unwrap();
         let finished = writer.finish().unwrap();
         assert_eq!(bench.text(name), "what was there before");
-        let hidden = bench.names().into_iter().find(|other| other != name).unwrap();
-        assert!(hidden.starts_with(&format!(".{name}.partial-")), "{hidden}");
+        assert_eq!(bench.names(), [name]);
         let committed = finished.commit().unwrap();
         assert_eq!(bench.names(), [name]);
         assert_eq!((committed.rows, committed.bytes), (2000, bench.bytes(name).len() as u64));
@@ -51,11 +50,11 @@ fn what_is_dropped_leaves_nothing_behind() {
     let rows = rows(10);
     for name in NAMES {
         let bench = Bench::new();
-        let mut writer = Writer::create(&bench.output(name), rows.schema()).unwrap();
+        let mut writer = bench.writer(&bench.output(name), rows.schema()).unwrap();
         writer.write(&rows).unwrap();
         drop(writer);
         assert!(bench.names().is_empty(), "{name}");
-        let mut writer = Writer::create(&bench.output(name), rows.schema()).unwrap();
+        let mut writer = bench.writer(&bench.output(name), rows.schema()).unwrap();
         writer.write(&rows).unwrap();
         drop(writer.finish().unwrap());
         assert!(bench.names().is_empty(), "{name}");
@@ -87,14 +86,13 @@ fn what_cannot_be_written_is_said_early() {
     assert_eq!(refused("o.txt"), "`o.txt`: the extension `txt` names no format");
     assert_eq!(refused("folder.jsonl"), "`folder.jsonl`: this is a folder, not a file");
     assert!(refused("file/o.jsonl").contains("file"), "{}", refused("file/o.jsonl"));
-    assert!(Writer::create(&bench.output("file/o.jsonl"), rows(1).schema()).is_err());
+    assert!(bench.write("file/o.jsonl", &[rows(1)]).is_err());
     // Where nobody, root neither, may make a file.
     let mut nowhere = bench.output("o.jsonl");
     nowhere.path = "/proc/o.jsonl".into();
     let error = check_writable(&nowhere).unwrap_err();
     assert_eq!((error.kind(), error.path()), (ErrorKind::System, Some("/proc".as_ref())), "{error}");
     assert!(error.message().starts_with("cannot write into the folder: "), "{error}");
-    assert!(Writer::create(&nowhere, rows(1).schema()).is_err());
 }
 
 #[test]
@@ -139,7 +137,7 @@ fn refused(name: &str, field: Field, message: &str) {
     let bench = Bench::new();
     let schema = Arc::new(Schema::new(vec![field]));
     let early = check_schema(&bench.output(name), &schema).expect_err("the format has no place for it");
-    let error = Writer::create(&bench.output(name), schema).err().expect("the format has no place for it");
+    let error = bench.writer(&bench.output(name), schema).err().expect("the format has no place for it");
     assert_eq!(bench.words(&early), bench.words(&error));
     assert_eq!(bench.words(&error).0, format!("`{name}`: {message}"));
     assert!(error.help().unwrap().starts_with("write "), "{error}");

@@ -77,6 +77,7 @@ impl Bench {
             // Shared by all tests, and kept: each component is compiled once.
             cache: Path::new(env!("CARGO_TARGET_TMPDIR")).join("compiled"),
             listener: Arc::new(|_| ()),
+            revise: Arc::new(|_| ()),
         }
     }
 
@@ -109,6 +110,7 @@ pub(crate) struct Case<'a> {
     compile: CompileCommand,
     cache: PathBuf,
     listener: Arc<dyn Fn(&Event) + Send + Sync>,
+    revise: Arc<dyn Fn(&mut Plan) + Send + Sync>,
 }
 
 impl Case<'_> {
@@ -141,6 +143,11 @@ impl Case<'_> {
         Self { listener: Arc::new(listener), ..self }
     }
 
+    /// Changes the plan before it is prepared.
+    pub(crate) fn revise(self, revise: impl Fn(&mut Plan) + Send + Sync + 'static) -> Self {
+        Self { revise: Arc::new(revise), ..self }
+    }
+
     /// Runs it to the end. Whatever runs here must end, and leave no half-written output.
     pub(crate) fn end(self) -> Ended {
         let run_folder = self.bench.path(&format!("run-{}", self.bench.runs.fetch_add(1, Ordering::Relaxed)));
@@ -163,10 +170,11 @@ impl Case<'_> {
             }),
             cancel: self.cancel,
         };
-        let (text, load) = (self.text, self.load);
+        let (text, load, revise) = (self.text, self.load, self.revise);
         let text_of = text.clone();
         let outcome = bounded(&text_of, move || {
-            let (plan, components) = planned(&text, load, &settings.base).map_err(Refused::Plan)?;
+            let (mut plan, components) = planned(&text, load, &settings.base).map_err(Refused::Plan)?;
+            revise(&mut plan);
             Ok(Run::prepare(plan, components, settings).map_err(Refused::Prepare)?.execute())
         });
         let half_written = self.bench.names().into_iter().find(|name| name.contains(".partial-"));
@@ -258,7 +266,11 @@ impl Ended {
 
 fn planned(text: &str, load: Load, base: &Path) -> Result<(Plan, Components), Problems> {
     let pipeline = Pipeline::parse(Source::new("pipeline.toml", text), &[])?;
-    let components = Components::of(&pipeline, &[], base);
+    let mut components = Components::of(&pipeline, &[], base);
+    // `reach` imports HTTP in every test, whatever it is granted there: what the host does is tried, not what the planner refuses.
+    for component in components.catalog.components.values_mut().filter_map(|component| component.as_mut().ok()) {
+        component.facts.imports.retain(|import| !import.starts_with("wasi:http/"));
+    }
     let plan = Plan::new(&pipeline, &components.catalog, load)?;
     Ok((plan, components))
 }

@@ -2,6 +2,7 @@
 #![allow(missing_docs, reason = "a test's name says it")]
 
 mod bench;
+mod capabilities;
 mod columns;
 mod ends;
 mod every_guest;
@@ -11,4 +12,5 @@ mod interrupt;
 mod places;
 mod rejects;
 mod report;
+mod server;
 mod staging;

@@ -31,7 +31,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     for name in ["out.jsonl", "out.jsonl.zst", "out.jsonl.gz", "out.csv", "out.parquet", "out.arrow"] {
         let path = folder.path().join(name);
         let start = processor_seconds();
-        let mut writer = Writer::create(&OutputSpec { name: "out".into(), path, format: None }, dataset.schema())?;
+        let output = OutputSpec { name: "out".into(), path, format: None };
+        let mut writer = Writer::create(&output, dataset.schema(), &folder.path().join("staged"))?;
         for chunk in &chunks {
             writer.write(&chunk.rows)?;
         }

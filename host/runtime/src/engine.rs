@@ -14,7 +14,7 @@ const TICK: Duration = Duration::from_millis(10);
 #[derive(Debug)]
 pub(crate) struct Settings {
     /// The stack of a component, bytes: the engine's, the same for every step.
-    wasm_stack: usize,
+    pub(crate) wasm_stack: usize,
     epoch_interruption: bool,
     nan_canonicalization: bool,
     relaxed_simd_deterministic: bool,

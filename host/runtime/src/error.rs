@@ -168,26 +168,72 @@ impl From<IoError> for RunError {
 
 /// A step asked for more than it may have.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{what}: {present} are in use and {requested} more were asked for, of {limit} allowed")]
 pub struct LimitExceeded {
-    /// What is limited, with its unit: `bytes of linear memory`.
+    /// What is limited, with its unit: `bytes of memory`, `lines of log`. What is in `bytes of` prints as `64 MiB`.
     pub what: &'static str,
     /// The most that is allowed.
     pub limit: u64,
     /// What the step has already.
     pub present: u64,
-    /// What it asked for on top of that.
+    /// What it asked for on top of that; 0 where it is not known how much more that was.
     pub requested: u64,
     /// The key of the pipeline file that raises the limit, where there is one.
     pub key: Option<&'static str>,
+}
+
+/// The most linear memory that any component can have: its addresses have 32 bits.
+const ADDRESSABLE: u64 = 4 << 30;
+
+impl fmt::Display for LimitExceeded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let amount = |number| if self.is_of_bytes() { bytes(number) } else { number.to_string() };
+        let what = self.what.strip_prefix("bytes of ").unwrap_or(self.what);
+        let limit = amount(self.limit);
+        if self.requested == 0 {
+            return write!(f, "{what}: more than {limit}, which is what is allowed");
+        }
+        let (present, requested) = (amount(self.present), amount(self.requested));
+        write!(f, "{what}: {present} are in use and {requested} more were asked for, of {limit} allowed")
+    }
+}
+
+impl LimitExceeded {
+    fn is_of_bytes(&self) -> bool {
+        self.what.starts_with("bytes of ")
+    }
+
+    /// What to write into the pipeline file, or why nothing there helps.
+    fn help(&self) -> Option<String> {
+        let key = self.key?;
+        let wanted = self.present.saturating_add(self.requested).max(self.limit.saturating_add(1));
+        let raised = wanted.checked_next_power_of_two().unwrap_or(u64::MAX);
+        if key == "limits.memory" && wanted > ADDRESSABLE {
+            let most = bytes(ADDRESSABLE);
+            return Some(format!("it cannot be raised: no component has more than {most}; give the step less to hold"));
+        }
+        Some(match self.is_of_bytes() {
+            true => format!("raise it in the step: {key} = \"{}MiB\"", raised.div_ceil(1 << 20)),
+            false => format!("raise it in the step: {key} = {raised}"),
+        })
+    }
+}
+
+/// A size as people read it: `17 bytes`, `64 MiB`, `1.5 GiB`.
+pub(crate) fn bytes(number: u64) -> String {
+    const UNITS: [&str; 4] = ["KiB", "MiB", "GiB", "TiB"];
+    let Some((at, unit)) = UNITS.iter().enumerate().rfind(|(at, _)| number >> (10 * (at + 1)) > 0) else {
+        return format!("{number} bytes");
+    };
+    let rounded = format!("{:.1}", number as f64 / (1u64 << (10 * (at + 1))) as f64);
+    format!("{} {unit}", rounded.trim_end_matches(".0"))
 }
 
 /// How a call into a component failed.
 #[derive(Clone, Debug, thiserror::Error)]
 pub(crate) enum Fault {
     /// The component trapped. `said` is what it logged as an error, or wrote to its standard error, before that.
-    #[error("{}", trap_message(.trap, .said))]
-    Trap { trap: String, said: Option<String> },
+    #[error("`{call}` trapped: {}", said.as_ref().unwrap_or(trap))]
+    Trap { call: &'static str, trap: String, said: Option<String> },
     #[error(transparent)]
     Limit(#[from] LimitExceeded),
     #[error("`{call}` took longer than {}", seconds(*.limit))]
@@ -231,9 +277,7 @@ impl Fault {
             Fault::Contract(_) => {
                 (Class::Data, Some("this is a fault of the step: what it returns must be what it declared".to_owned()))
             }
-            Fault::Limit(limit) => {
-                (Class::Limit, limit.key.map(|key| format!("raise it in the step: {key} = \"{}\"", suggestion(limit))))
-            }
+            Fault::Limit(limit) => (Class::Limit, limit.help()),
             Fault::Time { key, limit, .. } => {
                 let raised = limit.as_secs().max(1) * 4;
                 (Class::Limit, Some(format!("raise it in the step: {key} = \"{raised}s\"")))
@@ -256,19 +300,39 @@ impl Fault {
     }
 }
 
-/// Twice what was wanted, as the pipeline file writes it.
-fn suggestion(limit: &LimitExceeded) -> String {
-    let mebibytes = (limit.present + limit.requested).div_ceil(1 << 20).next_power_of_two();
-    format!("{mebibytes}MiB")
-}
-
-fn trap_message(trap: &str, said: &Option<String>) -> String {
-    match said {
-        Some(said) => format!("trapped: {said}"),
-        None => format!("trapped: {}", trap.trim_start_matches("wasm trap: ")),
-    }
-}
-
 fn seconds(limit: Duration) -> String {
     format!("{} s", limit.as_secs_f64())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{LimitExceeded, bytes};
+
+    fn exceeded(what: &'static str, limit: u64, requested: u64, key: &'static str) -> LimitExceeded {
+        LimitExceeded { what, limit, present: 0, requested, key: Some(key) }
+    }
+
+    #[test]
+    fn sizes_read_as_people_write_them() {
+        let read = [0, 1023, 1024, 1536, 64 << 20, (1 << 30) + (1 << 29), 4 << 40].map(bytes);
+        assert_eq!(read, ["0 bytes", "1023 bytes", "1 KiB", "1.5 KiB", "64 MiB", "1.5 GiB", "4 TiB"]);
+    }
+
+    #[test]
+    fn a_limit_says_its_numbers_and_the_line_that_raises_it() {
+        let memory = exceeded("bytes of memory", 64 << 20, 65 << 20, "limits.memory");
+        assert_eq!(memory.to_string(), "memory: 0 bytes are in use and 65 MiB more were asked for, of 64 MiB allowed");
+        assert_eq!(memory.help().unwrap(), "raise it in the step: limits.memory = \"128MiB\"");
+        let lines = exceeded("lines of log", 100, 1, "limits.log_lines");
+        assert_eq!(lines.help().unwrap(), "raise it in the step: limits.log_lines = 128");
+        let returned = exceeded("bytes of data returned", 128 << 20, 0, "limits.returned");
+        assert_eq!(returned.to_string(), "data returned: more than 128 MiB, which is what is allowed");
+        assert_eq!(returned.help().unwrap(), "raise it in the step: limits.returned = \"256MiB\"");
+    }
+
+    #[test]
+    fn nobody_is_told_to_grant_more_memory_than_can_be_addressed() {
+        let memory = exceeded("bytes of memory", 4 << 30, 64 << 10, "limits.memory");
+        assert!(memory.help().unwrap().starts_with("it cannot be raised: no component has more than 4 GiB"));
+    }
 }

@@ -39,11 +39,11 @@ mod why;
 
 pub use compile::{CompileCommand, compile_file};
 pub use components::{Bundled, Components};
+pub use disk::key::Change;
 pub use error::{Class, LimitExceeded, Place, RunError};
 pub use events::{Event, Level, Observer};
 pub use report::{ErrorReport, InputReport, OutputReport, RejectsReport, Report, StageReport, Status, StepReport};
 pub use run::{Run, Settings};
 pub use runs::{RunState, RunSummary, remove_run, run_folders};
-pub use disk::key::Change;
-pub use why::{StepReuse, Verdict};
 pub use tokio_util::sync::CancellationToken;
+pub use why::{StepReuse, Verdict};

@@ -21,7 +21,7 @@ use crate::disk::sync::Syncer;
 use crate::disk::{Deed, Folder, Past, Quota, Spill, Work, past, spill};
 use crate::error::{Class, RunError};
 use crate::events::{Event, Observer};
-use crate::guest::Sandbox;
+use crate::guest::{Reach, Sandbox, resolve};
 use crate::kept::Kept;
 use crate::meter::{Gauge, Residence};
 use crate::ports::Stop;
@@ -74,6 +74,8 @@ pub struct Run {
     pub(crate) cache: Cache,
     pub(crate) memory: Memory,
     pub(crate) quota: Arc<Quota>,
+    /// What each step may reach outside of its sandbox.
+    pub(crate) reach: HashMap<String, Arc<Reach>>,
     /// Cancelled when everything is to stop at once: a node failed, or there is no more time.
     pub(crate) stop: CancellationToken,
     /// Cancelled from outside, to end what is being done and do no more.
@@ -154,6 +156,7 @@ impl Run {
             cache: Cache::new(&settings.cache_folder, settings.compile.clone())?,
             memory: Memory { run, stage, steps },
             quota: Arc::new(Quota::new(settings.max_spill)),
+            reach: HashMap::new(),
             stop: CancellationToken::new(),
             interrupt: settings.cancel.clone(),
             components,
@@ -168,6 +171,8 @@ impl Run {
             settings,
             plan,
         };
+        prepared.reach =
+            resolve(&prepared.plan, &prepared.settings.base, &prepared.settings.cache_folder, &prepared.observer)?;
         for step in &prepared.plan.steps {
             prepared.compiled(step).map_err(|error| error.in_step(&step.name))?;
         }

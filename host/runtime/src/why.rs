@@ -49,7 +49,8 @@ impl Run {
         let order: Vec<&String> = self.plan().stages.iter().flat_map(|stage| &stage.steps).collect();
         for name in order {
             let header = header(self, name);
-            let feeds: Vec<&str> = self.step(name).ports.iter().flat_map(|port| &port.feeds).map(String::as_str).collect();
+            let feeds: Vec<&str> =
+                self.step(name).ports.iter().flat_map(|port| &port.feeds).map(String::as_str).collect();
             let verdict = match (earlier.with_key(name, &header.key), earlier.named(name)) {
                 (Some(found), _) => {
                     let run = run_of(found);

@@ -43,7 +43,9 @@ fn words(verdict: &Verdict, width: usize) -> String {
     match verdict {
         Verdict::New => "runs: no earlier run has it".to_owned(),
         Verdict::Changed { run, changes } => {
-            let of = |change: &Change| format!("\n {:width$}    {}: {} → {}", "", change.what, harmless(&change.from), harmless(&change.to));
+            let of = |change: &Change| {
+                format!("\n {:width$}    {}: {} → {}", "", change.what, harmless(&change.from), harmless(&change.to))
+            };
             let changes: String = changes.iter().map(of).collect();
             format!("runs: it was another one in {}{changes}", run.display())
         }
@@ -53,7 +55,10 @@ fn words(verdict: &Verdict, width: usize) -> String {
         Verdict::Same { run, rows, behind } => {
             let names: Vec<String> = behind.iter().map(|name| format!("`{name}`")).collect();
             let (run, rows) = (run.display(), count(*rows));
-            format!("runs on rows that are others: {} changed; of the {rows} rows in {run} those that are the same are taken over", names.join(", "))
+            format!(
+                "runs on rows that are others: {} changed; of the {rows} rows in {run} those that are the same are taken over",
+                names.join(", ")
+            )
         }
     }
 }

@@ -5,28 +5,45 @@ use wasmtime::ResourceLimiter;
 use crate::error::LimitExceeded;
 use crate::meter::Held;
 
-/// Elements of all tables of an instance.
-const TABLE_ELEMENTS: usize = 1_000_000;
+/// What an element of a table costs the host, bytes: a reference.
+const ELEMENT: usize = size_of::<usize>();
+/// The most linear memory that a component can have, bytes.
+const ADDRESSABLE: usize = 4 << 30;
+/// Core instances, tables and memories of one component: fixed when it was built, and in a handful for what compilers make.
+/// Past them it is not instantiated.
+const INSTANCES: usize = 100;
+const TABLES: usize = 100;
+const MEMORIES: usize = 16;
+
+/// What the engine says of a component that has too many parts.
+pub(super) fn too_many(words: &str) -> Option<LimitExceeded> {
+    let (_, rest) = words.split_once("resource limit exceeded: ")?;
+    let (part, requested) = rest.split_once(" count too high at ")?;
+    let (what, limit) = match part {
+        "instance" => ("core instances", INSTANCES),
+        "table" => ("tables", TABLES),
+        _ => ("memories", MEMORIES),
+    };
+    let requested = requested.split(|letter: char| !letter.is_ascii_digit()).next()?.parse().ok()?;
+    Some(LimitExceeded { what, limit: limit as u64, present: 0, requested, key: None })
+}
 
 /// Counts every growth of a store's memories and tables, and ends the call that grows them too far.
 pub(crate) struct Limiter {
     memory: u64,
     held: Held,
-    elements: usize,
 }
 
 impl Limiter {
     pub(crate) fn new(memory: u64, held: Held) -> Limiter {
-        Limiter { memory, held, elements: 0 }
+        Limiter { memory: memory.min(ADDRESSABLE as u64), held }
     }
-}
 
-impl ResourceLimiter for Limiter {
-    fn memory_growing(&mut self, current: usize, desired: usize, _maximum: Option<usize>) -> wasmtime::Result<bool> {
-        let (present, requested) = (self.held.bytes(), (desired - current) as u64);
-        if present + requested > self.memory {
+    fn grow(&mut self, requested: u64) -> wasmtime::Result<bool> {
+        let present = self.held.bytes();
+        if present.saturating_add(requested) > self.memory {
             return Err(wasmtime::Error::new(LimitExceeded {
-                what: "bytes of linear memory",
+                what: "bytes of memory",
                 limit: self.memory,
                 present,
                 requested,
@@ -36,36 +53,42 @@ impl ResourceLimiter for Limiter {
         self.held.grow(requested);
         Ok(true)
     }
+}
+
+impl ResourceLimiter for Limiter {
+    fn memory_growing(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> wasmtime::Result<bool> {
+        match maximum {
+            // A bound that the component set itself: its growth is refused as WebAssembly does it, and that is its affair.
+            Some(maximum) if desired > maximum && maximum < ADDRESSABLE => Ok(false),
+            _ => self.grow((desired - current) as u64),
+        }
+    }
 
     fn memory_grow_failed(&mut self, error: wasmtime::Error) -> wasmtime::Result<()> {
         // A growth that was counted and then refused by the system ends the call: it would spoil the count.
         Err(error)
     }
 
-    fn table_growing(&mut self, current: usize, desired: usize, _maximum: Option<usize>) -> wasmtime::Result<bool> {
-        let requested = desired - current;
-        if self.elements + requested > TABLE_ELEMENTS {
-            return Err(wasmtime::Error::new(LimitExceeded {
-                what: "elements of tables",
-                limit: TABLE_ELEMENTS as u64,
-                present: self.elements as u64,
-                requested: requested as u64,
-                key: None,
-            }));
+    fn table_growing(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> wasmtime::Result<bool> {
+        match maximum {
+            Some(maximum) if desired > maximum => Ok(false),
+            _ => self.grow(((desired - current) as u64).saturating_mul(ELEMENT as u64)),
         }
-        self.elements += requested;
-        Ok(true)
+    }
+
+    fn table_grow_failed(&mut self, error: wasmtime::Error) -> wasmtime::Result<()> {
+        Err(error)
     }
 
     fn instances(&self) -> usize {
-        100
+        INSTANCES
     }
 
     fn tables(&self) -> usize {
-        100
+        TABLES
     }
 
     fn memories(&self) -> usize {
-        16
+        MEMORIES
     }
 }

@@ -1,8 +1,12 @@
 //! A component in memory, its instances, and the calls into them.
 
 mod exchange;
+mod http;
 mod limiter;
+mod log;
+mod reach;
 mod state;
+mod trap;
 mod wasi;
 
 use std::collections::BTreeMap;
@@ -18,20 +22,20 @@ use wasmtime::component::{Component, HasSelf, InstancePre, Linker, Resource};
 #[expect(unreachable_pub, reason = "the generated bindings re-export them")]
 pub use exchange::{ReaderEnd, WriterEnd};
 pub(crate) use exchange::{Whole, Writing, bound_copies};
-use state::{SAID, State};
+pub(crate) use log::LogLimits;
+use log::SAID;
+pub(crate) use reach::{Reach, resolve};
+use state::State;
 
 use crate::bindings::EveryStep;
 use crate::bindings::callboard::step::types::{Error as SaidError, ErrorKind};
 use crate::bindings::exports::callboard::step::{global, source, transform};
 use crate::engine::Running;
-use crate::error::{Fault, LimitExceeded, SaidKind};
+use crate::error::{Fault, SaidKind};
 use crate::events::Observer;
-use crate::meter::{Gauge, Held};
+use crate::meter::Gauge;
 
-/// Bytes that a component may hand the host in one call.
-const RETURNED: usize = 128 << 20;
-
-/// The engine that runs, and all that a component may import: the contract's functions, and WASI, inert.
+/// The engine that runs, and all that a component may import: the contract's functions, and WASI, inert but for what is granted.
 pub(crate) struct Sandbox {
     linker: Linker<State>,
     running: Running,
@@ -50,6 +54,10 @@ pub(crate) struct Terms {
     pub(crate) memory: u64,
     pub(crate) time: Duration,
     pub(crate) open: Duration,
+    /// Bytes that it may hand the host in one call.
+    pub(crate) returned: u64,
+    pub(crate) log: LogLimits,
+    pub(crate) reach: Arc<Reach>,
     pub(crate) seed: u64,
     pub(crate) gauge: Arc<Gauge>,
     pub(crate) observer: Observer,
@@ -63,9 +71,31 @@ pub(crate) struct Terms {
 pub(crate) struct Instance {
     store: Store<State>,
     exports: Exports,
-    runtime: tokio::runtime::Runtime,
+    runtime: Runtime,
     terms: Terms,
     busy: Duration,
+}
+
+/// What drives calls into one instance.
+struct Runtime(Option<tokio::runtime::Runtime>);
+
+impl Runtime {
+    fn new() -> std::io::Result<Runtime> {
+        Ok(Runtime(Some(tokio::runtime::Builder::new_current_thread().enable_all().build()?)))
+    }
+
+    fn block_on<F: Future>(&self, call: F) -> F::Output {
+        self.0.as_ref().expect("it is there until it is dropped").block_on(call)
+    }
+}
+
+impl Drop for Runtime {
+    /// Waits for nothing: opening a pipe that nobody writes, or looking up a name, may block one of its threads for long.
+    fn drop(&mut self) {
+        if let Some(runtime) = self.0.take() {
+            runtime.shutdown_background();
+        }
+    }
 }
 
 #[derive(Clone)]
@@ -109,6 +139,8 @@ impl Sandbox {
         let running = Running::new()?;
         let mut linker = Linker::new(&running.engine);
         wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
+        // The planner refuses a component that imports HTTP without a grant, and without one each request is refused here too.
+        wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker)?;
         EveryStep::add_to_linker::<State, HasSelf<State>>(&mut linker, |state| state)?;
         Ok(Sandbox { linker, running })
     }
@@ -126,14 +158,13 @@ impl Loaded {
     /// Makes an instance.
     pub(crate) fn instantiate(&self, terms: &Terms) -> Result<Instance, Fault> {
         let host = |error: &dyn std::fmt::Display| Fault::Host(format!("cannot make an instance: {error}"));
-        let held = Held::nothing(terms.gauge.clone());
-        let state = State::new(terms.step.clone(), terms.memory, held, terms.seed, terms.observer.clone());
+        let state = State::new(terms).map_err(|error| Fault::Host(format!("{error:#}")))?;
         let mut store = Store::new(self.pre.engine(), state);
         store.limiter(|state| &mut state.limiter);
-        store.set_hostcall_fuel(RETURNED);
+        store.set_hostcall_fuel(usize::try_from(terms.returned).unwrap_or(usize::MAX));
         store.set_epoch_deadline(1);
         store.epoch_deadline_async_yield_and_update(1);
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().map_err(|e| host(&e))?;
+        let runtime = Runtime::new().map_err(|error| host(&error))?;
         let (pre, kind) = (&self.pre, self.kind);
         let made = drive(&runtime, &mut store, terms, Call::Start, async |store| {
             let instance = pre.instantiate_async(&mut *store).await?;
@@ -154,7 +185,7 @@ impl Loaded {
 
 /// Drives one call to its end, to its time limit, or to the run's cancellation, whichever is first.
 fn drive<R>(
-    runtime: &tokio::runtime::Runtime,
+    runtime: &Runtime,
     store: &mut Store<State>,
     terms: &Terms,
     call: Call,
@@ -164,7 +195,7 @@ fn drive<R>(
         Call::Open => (terms.open, "limits.open"),
         _ => (terms.time, "limits.time"),
     };
-    store.data_mut().begin_call();
+    store.data_mut().log.begin_call();
     let outcome = runtime.block_on(async {
         tokio::select! {
             biased;
@@ -172,30 +203,14 @@ fn drive<R>(
             () = terms.interrupt.cancelled(), if !call.is_short() => Err(Fault::Interrupted),
             outcome = tokio::time::timeout(limit, body(store)) => Ok(outcome),
         }
-    })?;
-    match outcome {
+    });
+    let log = &store.data().log;
+    log.end_call();
+    match outcome? {
         Err(_elapsed) => Err(Fault::Time { call: call.name(), limit, key }),
         Ok(Ok(value)) => Ok(value),
-        Ok(Err(error)) => Err(fault_of(error, store.data_mut())),
+        Ok(Err(error)) => Err(trap::fault_of(error, call.name(), terms, log.last_words())),
     }
-}
-
-fn fault_of(error: wasmtime::Error, state: &mut State) -> Fault {
-    if let Some(fault) = error.downcast_ref::<Fault>() {
-        return fault.clone();
-    }
-    if let Some(limit) = error.downcast_ref::<LimitExceeded>() {
-        return Fault::Limit(limit.clone());
-    }
-    let words = format!("{error:#}");
-    if words.contains("fuel allocated for hostcalls") {
-        return Fault::Contract(format!("more than {RETURNED} bytes were returned from one call"));
-    }
-    let trap = match error.downcast_ref::<wasmtime::Trap>() {
-        Some(trap) => trap.to_string(),
-        None => words,
-    };
-    Fault::Trap { trap, said: state.said() }
 }
 
 impl From<SaidError> for Fault {

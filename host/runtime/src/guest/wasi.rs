@@ -1,14 +1,17 @@
-//! WASI, linked and inert: no folders, no addresses, no variables; clocks stand still, randomness is the run's seed.
+//! WASI, linked for everybody, and inert but for what is granted: no folders, no addresses, no variables; clocks stand still,
+//! randomness is the run's seed.
+//!
+//! A step may sleep whether or not its clocks go. Sleeping takes real time and ends with the call's time limit at the latest;
+//! on a clock that stands still no time has passed afterwards.
 
-use std::time::Duration;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use rand::SeedableRng;
 use rand::rngs::StdRng;
-use wasmtime_wasi::p2::pipe::MemoryOutputPipe;
 use wasmtime_wasi::{HostMonotonicClock, HostWallClock, WasiCtx, WasiCtxBuilder};
 
-/// As much of a step's standard error is kept, bytes; past it the step's writes fail.
-const STDERR: usize = 1 << 20;
+use super::log::Log;
+use super::reach::Reach;
 
 /// 2000-01-01T00:00:00Z: a moment that no certificate or format refuses, and that nobody takes for now.
 const STANDSTILL: Duration = Duration::from_secs(946_684_800);
@@ -33,19 +36,51 @@ impl HostMonotonicClock for StoppedClock {
     }
 }
 
-/// A context that grants nothing, and the pipe that standard error goes to.
-pub(super) fn inert(seed: u64) -> (WasiCtx, MemoryOutputPipe) {
-    let stderr = MemoryOutputPipe::new(STDERR);
+/// Clocks that go, for a step that was granted them.
+struct GoingClock {
+    /// When the monotonic clock began.
+    since: Instant,
+}
+
+impl HostWallClock for GoingClock {
+    fn resolution(&self) -> Duration {
+        Duration::from_nanos(1)
+    }
+    fn now(&self) -> Duration {
+        SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
+    }
+}
+
+impl HostMonotonicClock for GoingClock {
+    fn resolution(&self) -> u64 {
+        1
+    }
+    fn now(&self) -> u64 {
+        u64::try_from(self.since.elapsed().as_nanos()).unwrap_or(u64::MAX)
+    }
+}
+
+/// A context that grants what `reach` holds and nothing else; what is written to its standard streams goes to `log`.
+pub(super) fn context(seed: u64, reach: &Reach, log: &Log) -> wasmtime::Result<WasiCtx> {
     let mut builder = WasiCtxBuilder::new();
     builder
-        .stderr(stderr.clone())
-        .wall_clock(StoppedClock)
-        .monotonic_clock(StoppedClock)
+        .stdout(log.stdout())
+        .stderr(log.stderr())
+        .envs(&reach.variables)
         .secure_random(StdRng::seed_from_u64(seed))
         .insecure_random(StdRng::seed_from_u64(!seed))
         .insecure_random_seed(u128::from(seed))
         .allow_tcp(false)
         .allow_udp(false)
         .allow_ip_name_lookup(false);
-    (builder.build(), stderr)
+    match reach.clock {
+        true => builder
+            .wall_clock(GoingClock { since: Instant::now() })
+            .monotonic_clock(GoingClock { since: Instant::now() }),
+        false => builder.wall_clock(StoppedClock).monotonic_clock(StoppedClock),
+    };
+    for folder in &reach.folders {
+        builder.preopened_dir(folder.path(), &folder.name, folder.permissions)?;
+    }
+    Ok(builder.build())
 }

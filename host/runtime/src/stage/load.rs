@@ -10,7 +10,7 @@ use callboard_plan::{Kind, PlannedStep};
 use super::retry::retrying;
 use crate::columns::Flat;
 use crate::error::{Class, Fault, RunError};
-use crate::guest::{Instance, Loaded, Terms};
+use crate::guest::{Instance, Loaded, LogLimits, Terms};
 use crate::run::Run;
 
 /// A step whose turn it is, with the places of its instances.
@@ -122,6 +122,9 @@ pub(crate) fn terms(run: &Run, step: &PlannedStep) -> Terms {
         memory: step.limits.memory_bytes,
         time: Duration::from_millis(step.limits.time_ms),
         open: Duration::from_millis(step.limits.open_ms),
+        returned: step.limits.returned_bytes,
+        log: LogLimits { lines: step.limits.log_lines, bytes: step.limits.log_bytes },
+        reach: run.reach[&step.name].clone(),
         seed: run.plan.seed,
         gauge: run.memory.steps[&step.name].clone(),
         observer: run.observer.clone(),

@@ -40,7 +40,10 @@ pub enum Misdeed {
     Panic,
     /// Panics at row `at_row` of the batch, if it has so many.
     PanicAtRow,
+    /// Calls itself until its own stack, in its memory, is full.
     StackOverflow,
+    /// Calls itself with next to nothing on its own stack, until the engine's is full.
+    CallStackOverflow,
     LoopProcess,
     /// Takes memory without end.
     Memory,
@@ -135,6 +138,7 @@ pub(crate) fn in_process(misdeed: Misdeed, config: &Config, input: Batch) -> Res
         Misdeed::Panic => panic!("told to panic"),
         Misdeed::PanicAtRow if config.at_row < input.rows => panic!("told to panic at row {}", config.at_row),
         Misdeed::StackOverflow => black_box(Err(error(ErrorKind::Failed, overflow(black_box(1)).to_string()))),
+        Misdeed::CallStackOverflow => black_box(Err(error(ErrorKind::Failed, dive(black_box(1)).to_string()))),
         Misdeed::LoopProcess => forever(),
         Misdeed::Memory => hunger(),
         Misdeed::LogFlood => {
@@ -183,4 +187,9 @@ fn hunger() -> ! {
 fn overflow(depth: u64) -> u64 {
     let frame = black_box([depth; 128]);
     overflow(depth + 1) + frame[0]
+}
+
+#[allow(unconditional_recursion, reason = "that is the misdeed")]
+fn dive(depth: u32) -> u32 {
+    black_box(dive(depth + 1)) + 1
 }
