@@ -94,7 +94,14 @@ impl Failure {
         };
         eprint!("{text}");
         if let Some(folder) = resumable {
-            eprintln!("what is done is kept; to go on:\n  callboard resume {}", quoted(&folder));
+            let first = match class {
+                Class::Interrupted | Class::System | Class::Bug => "what is done is kept; to go on:",
+                // Resuming alone would come to the same again.
+                Class::Pipeline | Class::Data | Class::Limit => {
+                    "what is done is kept: change the pipeline and run it again, or mend what it uses and go on:"
+                }
+            };
+            eprintln!("{first}\n  callboard resume {}", quoted(&folder));
         }
         code(class)
     }

@@ -144,7 +144,9 @@ impl RunSummary {
 /// `parent` cannot be read; one that is not there has none.
 pub fn run_folders(parent: &Path) -> io::Result<Vec<PathBuf>> {
     let entries = match std::fs::read_dir(parent) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) if [io::ErrorKind::NotFound, io::ErrorKind::NotADirectory].contains(&error.kind()) => {
+            return Ok(Vec::new());
+        }
         entries => entries?,
     };
     let mut folders = Vec::new();

@@ -101,11 +101,7 @@ impl Folder {
         let mut entries = std::fs::read_dir(path).map_err(|error| unwritable(&error))?;
         if entries.next().is_some() {
             let message = format!("the run's folder `{}` is not empty", path.display());
-            let help = match path.join("plan.json").is_file() {
-                true => format!("go on with the run that is there: callboard resume {}", path.display()),
-                false => "name a new one: --run-dir DIR".to_owned(),
-            };
-            return Err(RunError::new(Class::Pipeline, message).help(help));
+            return Err(RunError::new(Class::Pipeline, message).help("name a new one: --run-dir DIR"));
         }
         Folder::lock(path)
     }
