@@ -63,11 +63,13 @@ pub(super) fn tls() -> ClientConfig {
 trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
 
-async fn connect(target: &Target, addresses: &[SocketAddr], tls: Arc<ClientConfig>) -> Result<Box<dyn Stream>, Error> {
+async fn connect(
+    target: &Target,
+    addresses: &[SocketAddr],
+    tls: Option<Arc<ClientConfig>>,
+) -> Result<Box<dyn Stream>, Error> {
     let stream = TcpStream::connect(addresses).await.map_err(Error::Connect)?;
-    if !target.tls {
-        return Ok(Box::new(stream));
-    }
+    let Some(tls) = tls else { return Ok(Box::new(stream)) };
     let name = match literal(&target.host) {
         Some(address) => ServerName::from(address),
         None => ServerName::try_from(bare(&target.host).to_owned()).map_err(|_| Error::HttpRequestUriInvalid)?,
@@ -79,7 +81,7 @@ pub(super) async fn send(
     mut request: Request<WasiBody>,
     target: &Target,
     addresses: &[SocketAddr],
-    tls: Arc<ClientConfig>,
+    tls: Option<Arc<ClientConfig>>,
     waits: &Waits,
 ) -> Sent {
     let connected = timeout(waits.connect, connect(target, addresses, tls)).await;
