@@ -504,4 +504,9 @@ fn what_an_instance_holds_of_the_host_is_bounded() {
     let error = attempt(&bench, &["hoard"], Grants::default()).error();
     let expected = "open files, streams and requests: 500 are in use and 1 more were asked for, of 500 allowed";
     assert_eq!((error.class, error.message.as_str()), (Class::Limit, expected));
+    let case = attempt(&bench, &["ticks"; 2_000], Grants::default());
+    let error = case.revise(|plan| limited(plan, Grants::default(), |limits| limits.returned_bytes = 2 << 10)).error();
+    let expected = "data handed to the host in one call: more than 2 KiB, which is what is allowed";
+    assert_eq!((error.class, error.message.as_str()), (Class::Limit, expected));
+    assert_eq!(error.help.as_deref(), Some("raise it in the step: limits.returned = \"1MiB\""));
 }

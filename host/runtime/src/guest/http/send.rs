@@ -31,6 +31,9 @@ const CONNECT: Duration = Duration::from_secs(30);
 const FIRST_BYTE: Duration = Duration::from_secs(600);
 const BETWEEN_BYTES: Duration = Duration::from_secs(120);
 
+/// What the host holds of an answer that the step has not read yet, and the most that the answer's headers may have, bytes.
+const BUFFER: usize = 64 << 10;
+
 /// How long to wait for each part of an answer.
 pub(super) struct Waits {
     pub(super) connect: Duration,
@@ -86,7 +89,7 @@ pub(super) async fn send(
 ) -> Sent {
     let connected = timeout(waits.connect, connect(target, addresses, tls)).await;
     let stream = connected.map_err(|_elapsed| Error::ConnectionTimeout)??;
-    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
+    let (mut sender, connection) = http1::Builder::new().max_buf_size(BUFFER).handshake(TokioIo::new(stream)).await?;
     let connection = spawn(connection);
 
     // A server is asked by path; scheme and host are for proxies.
