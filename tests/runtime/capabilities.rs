@@ -7,7 +7,7 @@ use std::process::Command;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use callboard_plan::{FileGrant, Grants, HttpGrant, Plan, SecretGrant, StepLimits};
-use callboard_runtime::{Class, Event, Level};
+use callboard_runtime::{CancellationToken, Class, Event, Level};
 use serde_json::{Value, json};
 
 use crate::bench::{Bench, Case, Ended, lines, straight, use_step};
@@ -271,6 +271,24 @@ fn clocks_go_when_granted_and_a_sleep_ends_either_way() {
     }
 }
 
+/// A wrong outcome would let a signal wait for a step that waits.
+#[test]
+fn a_step_that_waits_in_the_host_is_interrupted() {
+    let (bench, server) = (Bench::new(), Server::start());
+    let request = format!("request GET http://127.0.0.1:{}/silent", server.port());
+    for wait in ["sleep forever", &request] {
+        let cancel = CancellationToken::new();
+        let case = attempt(&bench, &["stderr now", wait], http(&[("GET", "127.0.0.1", server.port(), "/")]));
+        let cancelled = cancel.clone();
+        let error = case.cancel(cancel).listen(move |event| {
+            if matches!(event, Event::Log { .. }) {
+                cancelled.cancel();
+            }
+        });
+        assert_eq!(error.error().class, Class::Interrupted, "{wait}");
+    }
+}
+
 /// A wrong outcome would let a step call whom it likes.
 #[test]
 fn a_request_needs_a_grant_for_all_of_it() {
@@ -363,11 +381,14 @@ fn a_server_that_is_silent_gone_or_breaks_off_ends_in_an_error() {
     let (bench, server) = (Bench::new(), Server::start());
     let (port, url) = (server.port(), format!("http://127.0.0.1:{}", server.port()));
     let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let granted = http(&[("GET", "127.0.0.1", port, "/"), ("GET", "127.0.0.1", closed, "/")]);
+    let mut granted =
+        http(&[("GET", "127.0.0.1", port, "/"), ("GET", "127.0.0.1", closed, "/"), ("GET", "127.0.0.1", port, "/")]);
+    granted.http[2].scheme = "https".into();
     let attempts = [
         format!("request GET {url}/torn"),
         format!("request GET http://127.0.0.1:{closed}/"),
         format!("request GET {url}/large"),
+        format!("request GET https://127.0.0.1:{port}/"),
     ];
     let outcome = said(&bench, &attempts.each_ref().map(String::as_str), granted.clone());
     assert!(
@@ -377,6 +398,7 @@ fn a_server_that_is_silent_gone_or_breaks_off_ends_in_an_error() {
     assert!(!outcome[0].starts_with("200"), "{outcome:?}");
     assert_eq!(outcome[1], "ErrorCode::ConnectionRefused");
     assert_eq!(outcome[2].len(), "200  headers: ".len() + (8 << 20));
+    assert_eq!(outcome[3], "ErrorCode::TlsProtocolError", "what is not TLS is not taken for it");
     let case = attempt(&bench, &[&format!("request GET {url}/silent")], Grants::default());
     let error = case.revise(move |plan| limited(plan, granted.clone(), |limits| limits.time_ms = 500)).error();
     assert_eq!((error.class, error.message.as_str()), (Class::Limit, "`process` took longer than 0.5 s"));
@@ -482,4 +504,9 @@ fn what_an_instance_holds_of_the_host_is_bounded() {
     let error = attempt(&bench, &["hoard"], Grants::default()).error();
     let expected = "open files, streams and requests: 500 are in use and 1 more were asked for, of 500 allowed";
     assert_eq!((error.class, error.message.as_str()), (Class::Limit, expected));
+    let case = attempt(&bench, &["ticks"; 2_000], Grants::default());
+    let error = case.revise(|plan| limited(plan, Grants::default(), |limits| limits.returned_bytes = 2 << 10)).error();
+    let expected = "data handed to the host in one call: more than 2 KiB, which is what is allowed";
+    assert_eq!((error.class, error.message.as_str()), (Class::Limit, expected));
+    assert_eq!(error.help.as_deref(), Some("raise it in the step: limits.returned = \"1MiB\""));
 }

@@ -74,7 +74,7 @@ pub enum Event {
         /// Linear memory of the run's instances now, bytes.
         linear_memory: u64,
     },
-    /// A step wrote to its log.
+    /// A step wrote to its log or to a standard stream; at level `warn` also what the host refused it, and how to allow it.
     Log {
         /// The step.
         step: Arc<str>,

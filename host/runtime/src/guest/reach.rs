@@ -5,8 +5,9 @@
 //! that under their folder's name, and finds nothing else in it.
 
 use std::collections::{BTreeMap, HashMap};
-use std::fs::File;
+use std::fs::{File, Permissions};
 use std::os::fd::AsRawFd;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
@@ -49,7 +50,7 @@ impl Folder {
     }
 }
 
-/// Every step's grants, by its name. `base` is the pipeline's folder, `private` one that only this user can enter.
+/// Every step's grants, by its name. `base` is the pipeline's folder, `private` one that only this user can write.
 pub(crate) fn resolve(
     plan: &Plan,
     base: &Path,
@@ -169,7 +170,8 @@ fn is_within(folder: &str, granted: &str) -> bool {
 /// A private folder that holds these files.
 fn gather(files: &BTreeMap<String, PathBuf>, private: &Path) -> Result<TempDir, RunError> {
     let cannot = |path: &Path, error| RunError::system("give the step", path, &error);
-    let folder = tempfile::Builder::new().prefix(".granted-").tempdir_in(private);
+    let owners_alone = Permissions::from_mode(0o700);
+    let folder = tempfile::Builder::new().prefix(".granted-").permissions(owners_alone).tempdir_in(private);
     let folder = folder.map_err(|error| cannot(private, error))?;
     for (name, path) in files {
         let place = folder.path().join(name);

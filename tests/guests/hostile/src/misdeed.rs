@@ -191,5 +191,5 @@ fn overflow(depth: u64) -> u64 {
 
 #[allow(unconditional_recursion, reason = "that is the misdeed")]
 fn dive(depth: u32) -> u32 {
-    black_box(dive(depth + 1)) + 1
+    black_box(dive(depth + 1)) + depth
 }

@@ -19,7 +19,7 @@ mod secret;
 mod send;
 
 use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use callboard_plan::{HttpGrant, PlannedStep};
 use hyper::{Request, Response};
@@ -46,7 +46,8 @@ struct Granted {
     step: Arc<str>,
     grants: Vec<HttpGrant>,
     secrets: Secrets,
-    tls: Arc<ClientConfig>,
+    /// Made for the first request that needs it.
+    tls: OnceLock<Arc<ClientConfig>>,
     observer: Observer,
     /// What was refused and told.
     told: Mutex<BTreeSet<String>>,
@@ -59,7 +60,7 @@ impl Requests {
             step: Arc::from(step.name.as_str()),
             grants: step.grants.http.clone(),
             secrets: Secrets::resolve(&step.grants)?,
-            tls: Arc::new(send::tls()),
+            tls: OnceLock::new(),
             observer: observer.clone(),
             told: Mutex::default(),
         })))
@@ -75,7 +76,8 @@ impl Granted {
             Err(why) => return Err(self.refuse(&request, &Refused::Address(why))),
         };
         self.secrets.add_to(&mut request, &target.host);
-        send::send(request, &target, &addresses, self.tls.clone(), &waits).await
+        let tls = target.tls.then(|| self.tls.get_or_init(|| Arc::new(send::tls())).clone());
+        send::send(request, &target, &addresses, tls, &waits).await
     }
 
     /// Tells the run's log, once for each destination, what was refused and how to allow it.

@@ -31,6 +31,9 @@ const CONNECT: Duration = Duration::from_secs(30);
 const FIRST_BYTE: Duration = Duration::from_secs(600);
 const BETWEEN_BYTES: Duration = Duration::from_secs(120);
 
+/// What the host holds of an answer that the step has not read yet, and the most that the answer's headers may have, bytes.
+const BUFFER: usize = 64 << 10;
+
 /// How long to wait for each part of an answer.
 pub(super) struct Waits {
     pub(super) connect: Duration,
@@ -63,11 +66,13 @@ pub(super) fn tls() -> ClientConfig {
 trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
 
-async fn connect(target: &Target, addresses: &[SocketAddr], tls: Arc<ClientConfig>) -> Result<Box<dyn Stream>, Error> {
+async fn connect(
+    target: &Target,
+    addresses: &[SocketAddr],
+    tls: Option<Arc<ClientConfig>>,
+) -> Result<Box<dyn Stream>, Error> {
     let stream = TcpStream::connect(addresses).await.map_err(Error::Connect)?;
-    if !target.tls {
-        return Ok(Box::new(stream));
-    }
+    let Some(tls) = tls else { return Ok(Box::new(stream)) };
     let name = match literal(&target.host) {
         Some(address) => ServerName::from(address),
         None => ServerName::try_from(bare(&target.host).to_owned()).map_err(|_| Error::HttpRequestUriInvalid)?,
@@ -79,12 +84,12 @@ pub(super) async fn send(
     mut request: Request<WasiBody>,
     target: &Target,
     addresses: &[SocketAddr],
-    tls: Arc<ClientConfig>,
+    tls: Option<Arc<ClientConfig>>,
     waits: &Waits,
 ) -> Sent {
     let connected = timeout(waits.connect, connect(target, addresses, tls)).await;
     let stream = connected.map_err(|_elapsed| Error::ConnectionTimeout)??;
-    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
+    let (mut sender, connection) = http1::Builder::new().max_buf_size(BUFFER).handshake(TokioIo::new(stream)).await?;
     let connection = spawn(connection);
 
     // A server is asked by path; scheme and host are for proxies.
