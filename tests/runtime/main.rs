@@ -1,9 +1,12 @@
 //! The runtime as an embedder has it: pipelines of real components, from text to outputs, reports and errors.
 #![allow(missing_docs, reason = "a test's name says it")]
 
+mod again;
+mod bad_rows;
 mod bench;
 mod capabilities;
 mod columns;
+mod doors;
 mod ends;
 mod every_guest;
 mod flow;

@@ -16,6 +16,7 @@
 
 mod bindings;
 mod bound;
+mod budget;
 mod check;
 mod columns;
 mod compile;
@@ -35,6 +36,7 @@ mod rows;
 mod run;
 mod runs;
 mod stage;
+mod watch;
 mod why;
 
 pub use compile::{CompileCommand, compile_file};
