@@ -15,5 +15,6 @@ mod interrupt;
 mod places;
 mod rejects;
 mod report;
+mod resume;
 mod server;
 mod staging;
