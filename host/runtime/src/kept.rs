@@ -11,6 +11,7 @@ use callboard_plan::Origin;
 
 use crate::disk::journal::{Journal, Record};
 use crate::disk::key::StepKey;
+use crate::disk::positions::Positions;
 use crate::disk::seen::Seen;
 use crate::disk::sync::{Syncer, Syncing};
 use crate::disk::work::{Header, read_header};
@@ -44,14 +45,20 @@ impl Kept {
         let unwritten = |error: io::Error| {
             RunError::unwritten("write to the run's folder", &error).help("name another: --run-dir DIR")
         };
-        folder.record(&run.plan, &recorded(run)).map_err(unwritten)?;
         std::fs::create_dir_all(folder.join("outputs")).map_err(unwritten)?;
         run.past.notes.iter().for_each(|note| run.observer.tell(Event::Note { message: note.clone() }));
         if !run.resumable() {
+            folder.record(&run.plan, &recorded(run)).map_err(unwritten)?;
             return Ok(Kept { folder, log: None });
         }
-        keep_components(run, &folder).map_err(unwritten)?;
         let journal = Journal::open(folder.join("journal"), run.past.length).map_err(unwritten)?;
+        if let Some(stage) = run.past.changed {
+            // In this order: as long as the plan is the old one, whoever comes after us sees the change again.
+            journal.append(&Record::Changed { stage }).and_then(|()| journal.file().sync_data()).map_err(unwritten)?;
+            remove(&folder.join("positions")).map_err(unwritten)?;
+        }
+        folder.record(&run.plan, &recorded(run)).map_err(unwritten)?;
+        keep_components(run, &folder).map_err(unwritten)?;
         let at = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
         let version = env!("CARGO_PKG_VERSION").to_owned();
         journal.append(&Record::Begun { at, version }).map_err(unwritten)?;
@@ -93,6 +100,14 @@ impl Kept {
         Seen::open(folder.join(input), &log.syncing.syncer).map(Some)
     }
 
+    /// How far an output has been written.
+    pub(crate) fn positions(&self, output: &str) -> io::Result<Option<Positions>> {
+        let Some(log) = &self.log else { return Ok(None) };
+        let folder = self.folder.join("positions");
+        std::fs::create_dir_all(&folder)?;
+        Positions::open(folder.join(output), &log.syncing.syncer).map(Some)
+    }
+
     /// Why the disk did not take what was written, if it did not.
     pub(crate) fn failure(&self) -> Option<io::Error> {
         self.log.as_ref()?.syncing.failure()
@@ -104,7 +119,7 @@ impl Kept {
         let notes = self.log.iter().flat_map(|log| log.works.values()).flat_map(|work| work.take_damage());
         report.notes.extend(notes);
         if finished || self.log.is_none() {
-            for scratch in ["spill", "outputs", "rejects", "seen"] {
+            for scratch in ["spill", "outputs", "positions", "rejects", "seen"] {
                 let _ = std::fs::remove_dir_all(self.folder.join(scratch));
             }
         }
@@ -123,6 +138,14 @@ impl Kept {
         // It is a copy for people; the run has ended as it has.
         let _ = std::fs::write(folder.join("report.json"), json);
         report
+    }
+}
+
+/// Removes a folder, if it is there.
+fn remove(folder: &Path) -> io::Result<()> {
+    match std::fs::remove_dir_all(folder) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        removed => removed,
     }
 }
 

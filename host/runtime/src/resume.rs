@@ -95,8 +95,7 @@ fn components_now(
                 "`{}` is another component than when the run began: it and what follows run again",
                 step.name
             ));
-            past.stages.retain(|stage, _| *stage < step.stage);
-            past.committing = false;
+            past.change(step.stage);
             plan = plan.with_component(&step.name, digest);
         }
     }

@@ -16,6 +16,7 @@ use crate::check::{Checked, Input, Output, Way};
 use crate::compile::{Cache, CompileCommand};
 use crate::components::Components;
 use crate::disk::journal::{Record, StageEnded};
+use crate::disk::positions::Positions;
 use crate::disk::seen::Seen;
 use crate::disk::sync::Syncer;
 use crate::disk::{Deed, Folder, Past, Quota, Spill, Work, past, spill};
@@ -459,6 +460,11 @@ impl Run {
     pub(crate) fn seen(&self, input: &str) -> Result<Option<Seen>, RunError> {
         let seen = self.kept.as_ref().map_or(Ok(None), |kept| kept.seen(input));
         seen.map_err(|error| RunError::unwritten("write to the run's folder", &error))
+    }
+
+    pub(crate) fn positions(&self, output: &str) -> Result<Option<Positions>, RunError> {
+        let positions = self.kept.as_ref().map_or(Ok(None), |kept| kept.positions(output));
+        positions.map_err(|error| RunError::unwritten("write to the run's folder", &error))
     }
 
     pub(crate) fn work(&self, step: &str) -> Option<&Work> {

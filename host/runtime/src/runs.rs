@@ -93,6 +93,7 @@ impl RunSummary {
                     summary.state = RunState::Killed;
                 }
                 Record::Stage { stage, .. } => drop(done.insert(stage)),
+                Record::Changed { stage } => done.retain(|ended| *ended < stage),
                 Record::Ended { status, message, .. } => {
                     summary.error = message;
                     summary.state = match status {

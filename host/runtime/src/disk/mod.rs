@@ -11,6 +11,7 @@ mod ipc;
 pub(crate) mod journal;
 pub(crate) mod key;
 pub(crate) mod past;
+pub(crate) mod positions;
 pub(crate) mod seen;
 pub(crate) mod spill;
 pub(crate) mod sync;
