@@ -31,6 +31,8 @@ mod run;
 mod spill;
 mod stage;
 
+#[doc(hidden)]
+pub use columns::fuzz_columns;
 pub use compile::{CompileCommand, compile_file};
 pub use components::{Bundled, Components};
 pub use error::{Class, LimitExceeded, Place, RunError};
