@@ -60,7 +60,8 @@ impl Records {
                 (None, Some(line)) => {
                     return Err(IoError::data("a quote is opened in this row and never closed").at_line(line));
                 }
-                (Some((_, b"\n" | b"\r\n")), None) => continue,
+                // Empty lines; one without an end is a file of a byte-order mark alone.
+                (Some((_, b"" | b"\n" | b"\r\n")), None) => continue,
                 (Some((number, input)), _) => (*first.get_or_insert(number), input),
             };
             bytes += input.len();
