@@ -33,7 +33,9 @@ fn read(base: &Path, name: String) {
         (Ok(small), Ok(large)) => assert!(small == large, "how batches are cut shows in the rows"),
         (Err(small), Err(large)) => {
             said(&small);
-            assert_eq!(small.to_string(), large.to_string(), "how batches are cut shows in the error");
+            said(&large);
+            // What the libraries say of corrupt files counts their own batches.
+            assert!(numbered || small.to_string() == large.to_string(), "how batches are cut shows: {small}, {large}");
         }
         (small, large) => panic!("{:?} in small batches, {:?} in large ones", small.err(), large.err()),
     }

@@ -184,7 +184,8 @@ fn fault_of(error: wasmtime::Error, state: &mut State) -> Fault {
     }
     let trap = match error.downcast_ref::<wasmtime::Trap>() {
         Some(trap) => trap.to_string(),
-        None => words,
+        // Without the way there, which names the functions of whoever made the component.
+        None => error.root_cause().to_string(),
     };
     Fault::Trap { trap, said: state.said() }
 }

@@ -49,6 +49,7 @@ pub(crate) fn honest(misdeed: Option<Misdeed>, input: Batch) -> Output {
     let rows = input.rows;
     let mut columns = input;
     match misdeed {
+        Some(Misdeed::DeclareManyColumns) => crowd(&mut columns),
         Some(Misdeed::ArrayNamedTwice) => {
             columns.columns.push(Column { name: "twin".into(), values: 1 });
             columns.arrays.push(columns.arrays[0].clone());
@@ -98,9 +99,9 @@ pub(crate) fn output(misdeed: Misdeed, at_row: u32, input: Batch) -> Output {
             *columns = batch(1_000_000, [(TEXT, texts(&vec!["again"; 1_000_000]))]);
         }
         Misdeed::OriginsFlood => {
-            output.origins = Some(vec![0; 10_000_000]);
-            let bytes = Bytes { offsets: vec![0; 10_000_001], data: vec![] };
-            *columns = batch(10_000_000, [(TEXT, array(10_000_000, Values::Utf8(bytes)))]);
+            output.origins = Some(vec![0; 15_000_000]);
+            let bytes = Bytes { offsets: vec![0; 15_000_001], data: vec![] };
+            *columns = batch(15_000_000, [(TEXT, array(15_000_000, Values::Utf8(bytes)))]);
         }
         Misdeed::OriginsTooMany => output.origins = Some(vec![0; rows as usize + 1]),
         Misdeed::WrongSchema => columns.arrays[0] = array(rows, Values::Int64(vec![1; rows as usize])),
@@ -109,6 +110,10 @@ pub(crate) fn output(misdeed: Misdeed, at_row: u32, input: Batch) -> Output {
         Misdeed::ExtraColumn => {
             columns.columns.push(Column { name: "extra".into(), values: 1 });
             columns.arrays.push(columns.arrays[0].clone());
+        }
+        Misdeed::DeclareManyColumns => {
+            columns.columns.truncate(1);
+            columns.arrays.truncate(1);
         }
         Misdeed::HugeName => columns.columns[0].name = megabyte(),
         Misdeed::ManyColumns => crowd(columns),

@@ -112,7 +112,7 @@ pub enum Misdeed {
     OriginsOutOfRange,
     /// A million times row 0.
     OriginsMany,
-    /// Ten million times row 0, which is more than the host will carry.
+    /// Fifteen million times row 0, which is more than the host will carry.
     OriginsFlood,
     OriginsTooMany,
     WrongSchema,
