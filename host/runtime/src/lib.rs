@@ -39,6 +39,8 @@ mod stage;
 mod watch;
 mod why;
 
+#[doc(hidden)]
+pub use columns::fuzz_columns;
 pub use compile::{CompileCommand, compile_file};
 pub use components::{Bundled, Components};
 pub use disk::key::Change;
