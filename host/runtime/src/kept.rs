@@ -128,7 +128,7 @@ impl Kept {
 
 fn recorded(run: &Run) -> Recorded {
     let inputs = run.checked.inputs.iter().map(|(name, input)| {
-        let (files, bytes) = (input.files.clone(), input.bytes);
+        let (files, bytes) = (input.names.clone(), input.bytes);
         (name.clone(), RecordedInput { files, bytes, schema: schema_text(run.schema(name)) })
     });
     let absolute = |path: &Path| std::path::absolute(if path.as_os_str().is_empty() { Path::new(".") } else { path });
