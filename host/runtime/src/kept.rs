@@ -42,7 +42,11 @@ impl Kept {
             None => Folder::create(&run.folder)?,
         };
         let unwritten = |error: io::Error| {
-            RunError::unwritten("write to the run's folder", &error).help("name another: --run-dir DIR")
+            let unwritten = RunError::unwritten("write to the run's folder", &error);
+            match run.past.attempts {
+                0 => unwritten.help("name another: --run-dir DIR"),
+                _ => unwritten,
+            }
         };
         folder.record(&run.plan, &recorded(run)).map_err(unwritten)?;
         std::fs::create_dir_all(folder.join("outputs")).map_err(unwritten)?;
