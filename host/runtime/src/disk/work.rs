@@ -27,6 +27,8 @@ const ALIGNED: usize = 64;
 const BEGUN: u8 = 0;
 const DONE: u8 = 1;
 const ENDED: u8 = 2;
+/// Of what a global step does: it counts when the end is there.
+const PART: u8 = 3;
 
 /// What a step did, beside the columns that it wrote.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -142,6 +144,7 @@ impl Work {
             for frame in frames {
                 match frame.kind {
                     BEGUN => drop(begun.insert(frame.tag, frame.rows)),
+                    PART => ordered.push((files.len(), frame)),
                     _ => {
                         begun.remove(&frame.tag);
                         found.insert(frame.tag, (files.len(), frame));
@@ -219,7 +222,7 @@ impl Work {
         writer.append(BEGUN, rows, tag, &[[0u8; 0]]).map(drop)
     }
 
-    /// Notes what was done.
+    /// Notes what was done, on `rows` rows; a part of a global step's work on as many as it wrote, and its end on all.
     pub(crate) fn done(&self, tag: u128, rows: u32, deed: &Deed, written: &RecordBatch) -> io::Result<()> {
         let mut head = vec![0; 4];
         head = postcard::to_extend(deed, head).map_err(io::Error::other)?;
@@ -229,7 +232,11 @@ impl Work {
         let (writer, encoder) = &mut *self.own.lock().expect("no holder panics");
         let mut body = vec![Buffer::from_vec(head)];
         body.extend(encoder.encode(written)?);
-        let kind = if matches!(deed, Deed::Ended { .. }) { ENDED } else { DONE };
+        let kind = match deed {
+            Deed::Processed { .. } | Deed::Page { .. } => DONE,
+            Deed::Kept { .. } | Deed::Wrote | Deed::Removed { .. } => PART,
+            Deed::Ended { .. } => ENDED,
+        };
         writer.append(kind, rows, tag, &body).map(drop)
     }
 
@@ -262,10 +269,11 @@ pub(crate) fn read_header(folder: &Path) -> Option<Header> {
     serde_json::from_slice(&std::fs::read(folder.join("key.json")).ok()?).ok()
 }
 
-/// The rows that work in a folder was done on.
+/// The rows that work in a folder was done on: of a global step's, its end says so.
 pub(crate) fn count(folder: &Path) -> u64 {
     let files = logs(folder).unwrap_or_default().into_iter().filter_map(|path| FrameFile::open(path).ok());
-    let frames = files.filter_map(|file| Some(file.scan().ok()?.0)).flatten().filter(|frame| frame.kind != BEGUN);
+    let frames = files.filter_map(|file| Some(file.scan().ok()?.0)).flatten();
+    let frames = frames.filter(|frame| [DONE, ENDED].contains(&frame.kind));
     let mut seen = std::collections::HashSet::new();
     frames.filter(|frame| frame.tag == 0 || seen.insert(frame.tag)).map(|frame| u64::from(frame.rows)).sum()
 }
