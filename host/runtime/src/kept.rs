@@ -9,6 +9,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use callboard_plan::Origin;
 
+use crate::disk::folder::write_whole;
 use crate::disk::journal::{Journal, Record};
 use crate::disk::key::StepKey;
 use crate::disk::seen::Seen;
@@ -107,11 +108,11 @@ impl Kept {
         let finished = report.status == Status::Finished;
         let notes = self.log.iter().flat_map(|log| log.works.values()).flat_map(|work| work.take_damage());
         report.notes.extend(notes);
-        if finished || self.log.is_none() {
-            for scratch in ["spill", "outputs", "rejects", "seen"] {
-                let _ = std::fs::remove_dir_all(self.folder.join(scratch));
-            }
-        }
+        report.resumable = self.log.is_some() && !finished;
+        // A copy for people. It is there once the journal says that the run has ended.
+        let json = serde_json::to_vec_pretty(&report).expect("a report is JSON");
+        let _ = write_whole(&folder.join("report.json"), &json);
+        let unlogged = self.log.is_none();
         if let Some(log) = self.log {
             if finished {
                 log.works.values().for_each(|work| work.tidy());
@@ -121,11 +122,13 @@ impl Kept {
             let sealed =
                 log.journal.append(&ended).and_then(|()| if finished { Ok(()) } else { log.syncing.syncer.sync() });
             report.notes.extend(sealed.err().map(|error| format!("the run's folder could not be sealed: {error}")));
-            report.resumable = !finished;
         }
-        let json = serde_json::to_vec_pretty(&report).expect("a report is JSON");
-        // It is a copy for people; the run has ended as it has.
-        let _ = std::fs::write(folder.join("report.json"), json);
+        // Last: until the journal has the end, who is killed needs it.
+        if finished || unlogged {
+            for scratch in ["spill", "outputs", "rejects", "seen"] {
+                let _ = std::fs::remove_dir_all(self.folder.join(scratch));
+            }
+        }
         report
     }
 }
