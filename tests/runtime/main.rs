@@ -4,13 +4,16 @@
 mod bench;
 mod capabilities;
 mod columns;
+mod disk;
 mod ends;
 mod every_guest;
 mod flow;
 mod hostile;
 mod interrupt;
+mod kills;
 mod places;
 mod rejects;
 mod report;
 mod server;
 mod staging;
+mod trial;
