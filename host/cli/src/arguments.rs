@@ -91,8 +91,8 @@ pub(crate) struct RunArguments {
     /// Do everything anew, also what an earlier run did on the same rows
     #[arg(long)]
     pub(crate) fresh: bool,
-    /// Write down nothing that resuming the run would need
-    #[arg(long, conflicts_with = "fresh")]
+    /// Keep nothing for resuming or for later runs, and take nothing over
+    #[arg(long)]
     pub(crate) no_resume: bool,
     /// The most that rows between stages may take of the disk, such as 20GiB
     #[arg(long, value_name = "SIZE", value_parser = size)]
@@ -129,6 +129,9 @@ pub(crate) struct ResumeArguments {
     /// The most that rows between stages may take of the disk, such as 20GiB
     #[arg(long, value_name = "SIZE", value_parser = size)]
     pub(crate) max_spill: Option<u64>,
+    /// Replace outputs that exist
+    #[arg(long)]
+    pub(crate) overwrite: bool,
     /// How many rows all steps together may reject, such as 100 or 0.5%, in place of what the pipeline says
     #[arg(long, value_name = "ROWS", value_parser = budget)]
     pub(crate) max_rejects: Option<MaxRejects>,

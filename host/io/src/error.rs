@@ -73,7 +73,11 @@ impl IoError {
 
     /// The system's error, after what was being done (`cannot open`).
     pub(crate) fn system(doing: &str, error: &std::io::Error) -> Self {
-        Self::new(ErrorKind::System, format!("{doing}: {}", plain(error)))
+        let system = Self::new(ErrorKind::System, format!("{doing}: {}", plain(error)));
+        match error.kind() {
+            std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => system.with_help("make room there"),
+            _ => system,
+        }
     }
 
     /// An error of Arrow's libraries while writing, or of rows that are too much for one batch.

@@ -8,9 +8,9 @@ use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use tempfile::NamedTempFile;
 
-use crate::IoError;
 use crate::formats::{Format, RowWriter};
 use crate::text::{Compression, Digesting, Sink};
+use crate::{ErrorKind, IoError};
 
 /// An output as the pipeline names it.
 #[derive(Debug, Clone)]
@@ -162,7 +162,7 @@ impl Writer {
     /// A full disk and its like; a value that the format cannot hold.
     pub fn write(&mut self, rows: &RecordBatch) -> Result<(), IoError> {
         self.rows += rows.num_rows() as u64;
-        self.writer.write(rows).map_err(|error| error.in_file(&self.path))
+        self.writer.write(rows).map_err(|error| blame(error, &self.path, &self.staged))
     }
 
     /// Completes the file, still where it is staged; it is durable when this returns.
@@ -171,9 +171,9 @@ impl Writer {
     /// A full disk and its like.
     pub fn finish(self) -> Result<Finished, IoError> {
         let Writer { path, staged, rows, writer, schema: _ } = self;
-        let cannot = |error: &std::io::Error| IoError::system("cannot write", error).in_file(&path);
+        let cannot = |error: &std::io::Error| IoError::system("cannot write", error).in_file(&staged);
         let sink = writer.finish().and_then(Sink::finish);
-        let (file, digest) = sink.map_err(|error| error.in_file(&path))?;
+        let (file, digest) = sink.map_err(|error| blame(error, &path, &staged))?;
         file.sync_all().map_err(|error| cannot(&error))?;
         let bytes = file.metadata().map_err(|error| cannot(&error))?.len();
         Ok(Finished { rows, bytes, digest, path, staged })
@@ -189,6 +189,14 @@ pub struct Position {
     pub bytes: u64,
     /// XXH3-128 of these bytes.
     pub digest: u128,
+}
+
+/// Says where it went wrong: what the system refuses is about the file that is being written, all else about the output.
+fn blame(error: IoError, path: &Path, staged: &Path) -> IoError {
+    match error.kind() {
+        ErrorKind::System => error.in_file(staged),
+        ErrorKind::Spec | ErrorKind::Data => error.in_file(path),
+    }
 }
 
 /// A complete file that is not yet in its place.

@@ -26,6 +26,8 @@ pub(crate) struct Input {
     /// None where it has been read, and its files may be gone.
     pub(crate) dataset: Option<Dataset>,
     pub(crate) files: Vec<PathBuf>,
+    /// The same as they were called when the run began: rows say so of their origin, wherever it is resumed.
+    pub(crate) names: Vec<PathBuf>,
     /// The size of its files on the disk.
     pub(crate) bytes: u64,
     /// The index of its first file in the run's table.
@@ -83,9 +85,10 @@ impl Checked {
                         .in_input(&input.name)
                 })?;
                 checked.schemas.insert(input.name.clone(), Arc::new(schema));
-                let (files, bytes) = (before.files.clone(), before.bytes);
-                let first_file = table.add(&input.name, &files);
-                checked.inputs.insert(input.name.clone(), Input { dataset: None, files, bytes, first_file });
+                let (names, bytes) = (before.files.clone(), before.bytes);
+                let first_file = table.add(&input.name, &names);
+                let read = Input { dataset: None, files: names.clone(), names, bytes, first_file };
+                checked.inputs.insert(input.name.clone(), read);
                 continue;
             }
             let spec = InputSpec {
@@ -102,8 +105,10 @@ impl Checked {
                 unchanged(before, &now).map_err(|error| error.in_input(&input.name))?;
             }
             checked.schemas.insert(input.name.clone(), dataset.schema());
-            let first_file = table.add(&input.name, &files);
-            checked.inputs.insert(input.name.clone(), Input { dataset: Some(dataset), files, bytes, first_file });
+            let names = before.map_or_else(|| files.clone(), |before| before.files.clone());
+            let first_file = table.add(&input.name, &names);
+            let opened = Input { dataset: Some(dataset), files, names, bytes, first_file };
+            checked.inputs.insert(input.name.clone(), opened);
         }
         for step in plan.steps.iter().filter(|step| step.kind == Kind::Source) {
             checked.sources.insert(step.name.clone(), table.add(&step.name, &[PathBuf::from(&step.name)]));

@@ -63,6 +63,10 @@ pub(crate) fn plain(error: &std::io::Error) -> String {
     text.split(" (os error").next().unwrap_or(&text).to_owned()
 }
 
+fn is_of_quota(error: &std::io::Error) -> bool {
+    error.get_ref().is_some_and(|inner| inner.is::<crate::disk::spill::QuotaExceeded>())
+}
+
 /// A JSON pointer as a pipeline file writes keys: `gopher.words` of `/gopher/words`.
 fn dotted(pointer: &str) -> String {
     let keys = pointer.trim_start_matches('/').split('/').map(|key| key.replace("~1", "/").replace("~0", "~"));
@@ -106,15 +110,20 @@ impl RunError {
     /// What could not be written; the system's words name the file.
     pub(crate) fn unwritten(doing: &str, error: &std::io::Error) -> RunError {
         let full = [std::io::ErrorKind::StorageFull, std::io::ErrorKind::QuotaExceeded].contains(&error.kind());
+        let quota = is_of_quota(error);
         let written = RunError::new(Class::System, format!("cannot {doing}: {}", plain(error)));
-        match full {
-            true => written.help("make room, and go on with the run: nothing that is done is lost"),
-            false => written,
+        match (full, quota) {
+            (true, _) => written.help("make room, and go on with the run: nothing that is done is lost"),
+            (_, true) => written.help("allow more when you go on with the run: --max-spill SIZE"),
+            _ => written,
         }
     }
 
     /// What could not be read back; the system's words name the file.
     pub(crate) fn unread(what: &str, error: &std::io::Error) -> RunError {
+        if is_of_quota(error) {
+            return RunError::unwritten(&format!("keep {what}"), error);
+        }
         RunError::new(Class::System, format!("cannot read {what}: {}", plain(error)))
             .help("go on with the run: what is damaged is made again")
     }
@@ -250,6 +259,9 @@ pub(crate) enum Fault {
     /// The host could not do its part.
     #[error("{0}")]
     Host(String),
+    /// The system did not let it.
+    #[error("{message}")]
+    Refused { message: String, help: Option<String> },
     #[error("interrupted")]
     Interrupted,
 }
@@ -258,6 +270,13 @@ pub(crate) enum Fault {
 impl From<arrow::error::ArrowError> for Fault {
     fn from(error: arrow::error::ArrowError) -> Fault {
         Fault::Host(error.to_string())
+    }
+}
+
+/// What the host could not write while a step ran.
+impl From<RunError> for Fault {
+    fn from(error: RunError) -> Fault {
+        Fault::Refused { message: error.message, help: error.help }
     }
 }
 
@@ -290,6 +309,7 @@ impl Fault {
             Fault::Said { kind: SaidKind::Transient, .. } => (Class::System, None),
             Fault::Said { .. } => (Class::Data, None),
             Fault::Host(_) => (Class::System, None),
+            Fault::Refused { help, .. } => (Class::System, help.clone()),
             Fault::Interrupted => (Class::Interrupted, None),
         };
         let config = match &self {

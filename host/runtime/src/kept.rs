@@ -15,8 +15,8 @@ use crate::disk::positions::Positions;
 use crate::disk::seen::Seen;
 use crate::disk::sync::{Syncer, Syncing};
 use crate::disk::work::{Header, read_header};
-use crate::disk::{Folder, Recorded, RecordedInput, Work, schema_text};
-use crate::error::RunError;
+use crate::disk::{Folder, Recorded, RecordedInput, Work, granted, schema_text};
+use crate::error::{Class, RunError};
 use crate::events::Event;
 use crate::report::{Report, Status};
 use crate::run::{Run, kept_component};
@@ -43,7 +43,11 @@ impl Kept {
             None => Folder::create(&run.folder)?,
         };
         let unwritten = |error: io::Error| {
-            RunError::unwritten("write to the run's folder", &error).help("name another: --run-dir DIR")
+            let unwritten = RunError::unwritten("write to the run's folder", &error);
+            match run.past.attempts {
+                0 => unwritten.help("name another: --run-dir DIR"),
+                _ => unwritten,
+            }
         };
         std::fs::create_dir_all(folder.join("outputs")).map_err(unwritten)?;
         run.past.notes.iter().for_each(|note| run.observer.tell(Event::Note { message: note.clone() }));
@@ -68,10 +72,10 @@ impl Kept {
         let mut works = HashMap::new();
         // What is done needs no log of its work to be opened.
         for step in run.plan.steps.iter().filter(|step| !run.past.stages.contains_key(&step.stage)) {
-            let header = header(run, &step.name);
+            let header = header(run, &step.name).map_err(|error| error.in_step(&step.name))?;
             let from = earlier.with_key(&step.name, &header.key);
             let place = folder.join("work").join(&step.name);
-            let work = Work::open(place, header, run.bound(&step.name).writes.clone(), from, &syncing.syncer);
+            let work = Work::open(place, header, run.bound(&step.name).writes.clone(), &from, &syncing.syncer);
             let work = work.map_err(|error| RunError::unwritten("keep the work of a step", &error))?;
             work.take_damage().into_iter().for_each(|message| run.observer.tell(Event::Note { message }));
             works.insert(step.name.clone(), Arc::new(work));
@@ -118,11 +122,12 @@ impl Kept {
         let finished = report.status == Status::Finished;
         let notes = self.log.iter().flat_map(|log| log.works.values()).flat_map(|work| work.take_damage());
         report.notes.extend(notes);
-        if finished || self.log.is_none() {
-            for scratch in ["spill", "outputs", "positions", "rejects", "seen"] {
-                let _ = std::fs::remove_dir_all(self.folder.join(scratch));
-            }
-        }
+        report.resumable = self.log.is_some() && !finished;
+        // A copy for people. It is there once the journal says that the run has ended.
+        let json = serde_json::to_vec_pretty(&report).expect("a report is JSON");
+        let beside = folder.join(".report.json");
+        let _ = std::fs::write(&beside, json).and_then(|()| std::fs::rename(&beside, folder.join("report.json")));
+        let unlogged = self.log.is_none();
         if let Some(log) = self.log {
             if finished {
                 log.works.values().for_each(|work| work.tidy());
@@ -132,11 +137,13 @@ impl Kept {
             let sealed =
                 log.journal.append(&ended).and_then(|()| if finished { Ok(()) } else { log.syncing.syncer.sync() });
             report.notes.extend(sealed.err().map(|error| format!("the run's folder could not be sealed: {error}")));
-            report.resumable = !finished;
         }
-        let json = serde_json::to_vec_pretty(&report).expect("a report is JSON");
-        // It is a copy for people; the run has ended as it has.
-        let _ = std::fs::write(folder.join("report.json"), json);
+        // Last: until the journal has the end, who is killed needs it.
+        if finished || unlogged {
+            for scratch in ["spill", "outputs", "positions", "rejects", "seen"] {
+                let _ = std::fs::remove_dir_all(self.folder.join(scratch));
+            }
+        }
         report
     }
 }
@@ -151,7 +158,7 @@ fn remove(folder: &Path) -> io::Result<()> {
 
 fn recorded(run: &Run) -> Recorded {
     let inputs = run.checked.inputs.iter().map(|(name, input)| {
-        let (files, bytes) = (input.files.clone(), input.bytes);
+        let (files, bytes) = (input.names.clone(), input.bytes);
         (name.clone(), RecordedInput { files, bytes, schema: schema_text(run.schema(name)) })
     });
     let absolute = |path: &Path| std::path::absolute(if path.as_os_str().is_empty() { Path::new(".") } else { path });
@@ -178,12 +185,14 @@ fn keep_components(run: &Run, folder: &Folder) -> io::Result<()> {
 }
 
 /// What a step's work depends on in this run.
-pub(crate) fn header(run: &Run, step: &str) -> Header {
+pub(crate) fn header(run: &Run, step: &str) -> Result<Header, RunError> {
     let planned = run.step(step);
-    let key = StepKey::of(planned, &run.bound(step), run.plan.seed);
+    let found = granted::found(&planned.grants, &run.settings.base)
+        .map_err(|error| RunError::new(Class::System, format!("cannot read what it is granted: {error}")))?;
+    let key = StepKey::of(planned, &run.bound(step), run.plan.seed, found);
     // The standard library's own randomness.
     let seed = std::hash::RandomState::new().build_hasher().finish();
-    Header { key, limits: (planned.limits.memory_bytes, planned.limits.time_ms), seed }
+    Ok(Header { key, limits: (planned.limits.memory_bytes, planned.limits.time_ms), seed })
 }
 
 /// The work that earlier runs have done.
@@ -200,10 +209,15 @@ impl Earlier {
         Earlier(found)
     }
 
-    /// The latest work of a step of an equal key; one of the same name is preferred.
-    pub(crate) fn with_key(&self, step: &str, key: &StepKey) -> Option<&Path> {
-        let equal = || self.0.iter().filter(|(_, header)| header.key == *key).map(|(path, _)| path.as_path());
-        equal().find(|path| path.file_name().is_some_and(|name| name == step)).or_else(|| equal().next())
+    /// The work of a step of an equal key, the latest first: of a step of the same name where there is one, else of another one.
+    pub(crate) fn with_key(&self, step: &str, key: &StepKey) -> Vec<&Path> {
+        let equal: Vec<&Path> =
+            self.0.iter().filter(|(_, header)| header.key == *key).map(|(path, _)| path.as_path()).collect();
+        let is_named = |path: &&&Path| path.file_name().is_some_and(|name| name == step);
+        match equal.iter().any(|path| is_named(&path)) {
+            true => equal.iter().filter(is_named).copied().collect(),
+            false => equal,
+        }
     }
 
     /// The latest work of a step of this name, whatever it depended on.

@@ -215,7 +215,8 @@ impl Run {
         let report = Report::of(&self, &costs, outcome, began.elapsed(), &residence);
         match self.kept.take() {
             Some(kept) => kept.close(report, &self.folder),
-            None => report,
+            // Nothing was begun; what an earlier process did is as it was.
+            None => Report { resumable: self.past.attempts > 0, ..report },
         }
     }
 

@@ -90,7 +90,7 @@ impl RunSummary {
                 Record::Begun { at, .. } => {
                     summary.processes += 1;
                     summary.began = if summary.began == 0 { at } else { summary.began };
-                    summary.state = RunState::Killed;
+                    (summary.state, summary.error) = (RunState::Killed, None);
                 }
                 Record::Stage { stage, .. } => drop(done.insert(stage)),
                 Record::Changed { stage } => done.retain(|ended| *ended < stage),

@@ -7,6 +7,7 @@
 pub(crate) mod digest;
 pub(crate) mod folder;
 mod frames;
+pub(crate) mod granted;
 mod ipc;
 pub(crate) mod journal;
 pub(crate) mod key;

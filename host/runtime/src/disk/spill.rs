@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use arrow::array::{Array, UInt32Array, UInt64Array};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use arrow::error::ArrowError;
+use bytesize::ByteSize;
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::Xxh3;
 
@@ -24,6 +25,15 @@ use crate::rows::{Batch, record_batch};
 const SEGMENT_BYTES: u64 = 64 << 20;
 /// The hidden columns stand first.
 const HIDDEN: usize = 2;
+
+/// Rows between stages would take more of the disk than they may.
+#[derive(Debug, thiserror::Error)]
+#[error("{} are used for rows between stages and {} more are needed, of {} allowed", ByteSize(*used), ByteSize(*more), ByteSize(*most))]
+pub(crate) struct QuotaExceeded {
+    used: u64,
+    more: u64,
+    most: u64,
+}
 
 /// What all spills of a run may take, and have taken.
 #[derive(Debug)]
@@ -42,9 +52,7 @@ impl Quota {
         let used = self.used.fetch_add(bytes, Ordering::Relaxed);
         if used.saturating_add(bytes) > self.most {
             self.used.fetch_sub(bytes, Ordering::Relaxed);
-            let (used, most) = (bytesize::ByteSize(used), bytesize::ByteSize(self.most));
-            let words = format!("{used} are used for rows between stages, of {most} allowed");
-            return Err(io::Error::new(io::ErrorKind::QuotaExceeded, words));
+            return Err(io::Error::other(QuotaExceeded { used, more: bytes, most: self.most }));
         }
         self.written.fetch_add(bytes, Ordering::Relaxed);
         Ok(())

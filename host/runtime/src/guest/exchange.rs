@@ -15,7 +15,7 @@ use crate::bindings::callboard::step::types::{Fate, Removal};
 use crate::bound::{Bound, conform};
 use crate::columns::{Flat, lift};
 use crate::disk::{Deed, Removed, Spill, Work};
-use crate::error::{Fault, LimitExceeded};
+use crate::error::{Fault, LimitExceeded, RunError};
 use crate::ports::{Outlet, Stop};
 use crate::removed::{Remover, Tally};
 use crate::rows::Batch;
@@ -183,7 +183,7 @@ impl WriterEnd {
     fn note(&self, deed: impl FnOnce() -> Deed, written: &RecordBatch) -> Result<(), Fault> {
         let Some((work, tag)) = &self.writing.work else { return Ok(()) };
         let noted = work.done(*tag, written.num_rows() as u32, &deed(), written);
-        noted.map_err(|error| Fault::Host(format!("cannot keep the work of a step: {error}")))
+        Ok(noted.map_err(|error| RunError::unwritten("keep the work of a step", &error))?)
     }
 
     /// What was returned beside rows that are kept, checked.
@@ -381,7 +381,7 @@ fn given(reason: &str) -> Option<&str> {
 /// Why the rows of a global step do not go out.
 fn stopped(stop: Stop) -> Fault {
     match stop {
-        Stop::Failed(error) => Fault::Host(error.message),
+        Stop::Failed(error) => error.into(),
         Stop::Elsewhere => Fault::Interrupted,
     }
 }

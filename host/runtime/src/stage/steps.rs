@@ -42,6 +42,8 @@ pub(super) fn run_global(
     let tag = work.as_ref().map_or(0, |_| tag_of(&wholes, &bound));
     let ended = work.as_ref().and_then(|work| work.ended(tag));
     let reused = ended.is_some();
+    // As far as a frame can say it; only people are told.
+    let tagged_rows = u32::try_from(rows_in).unwrap_or(u32::MAX);
     let writer = WriterEnd::new(Writing {
         step: name.clone(),
         whole: first,
@@ -63,13 +65,14 @@ pub(super) fn run_global(
                 ends.map(|(port, whole)| ReaderEnd::new(whole.clone(), bound.clone(), port)).collect()
             };
             if let Some(work) = &work {
-                work.begin(tag, rows_in.min(u64::from(u32::MAX)) as u32).map_err(unwritten)?;
+                work.begin(tag, tagged_rows).map_err(unwritten)?;
             }
             let writer = call(run, step, planned, &readers, writer)?;
             let counters = step.workers[0].take_counters();
             if let Some(work) = &work {
                 let none = RecordBatch::new_empty(bound.writes.clone());
-                work.done(tag, 0, &Deed::Ended { counters: counters.clone() }, &none).map_err(unwritten)?;
+                let deed = Deed::Ended { counters: counters.clone() };
+                work.done(tag, tagged_rows, &deed, &none).map_err(unwritten)?;
             }
             (writer, counters)
         }
