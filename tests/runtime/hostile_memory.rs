@@ -55,11 +55,9 @@ fn seen_from_outside() {
     note("echo, at the end".to_owned());
 
     left.sort();
-    for (bytes, name) in left.iter().rev().take(5) {
-        eprintln!("{:+.1} MiB after {name}", *bytes as f64 / MIB as f64);
-    }
     let (worst, name) = left.last().unwrap();
-    assert!(*worst <= NEAR, "{} MiB are left behind by {name}", worst / MIB);
+    let mib = *worst as f64 / MIB as f64;
+    assert!(*worst <= NEAR, "{mib:.1} MiB are left behind by {name}; {:?}", &left[left.len() - 5..]);
 }
 
 /// Memory of this process that is no file's, in bytes, without what is free: glibc keeps freed memory for the next to come, and no

@@ -1,7 +1,7 @@
 //! The formats: a file here and a line in [`FORMATS`] each.
 
+mod announced;
 mod csv;
-mod inflated;
 mod ipc;
 mod jsonl;
 mod parquet;

@@ -16,6 +16,8 @@ use crate::bindings::callboard::step::columns::{
 
 /// The most values of an array that is made here.
 const MOST: usize = 512;
+/// Nesting that is made here: deeper than what is allowed.
+const DEEPEST: usize = 40;
 
 /// Takes bytes for a declaration and for rows returned under it.
 ///
@@ -162,9 +164,9 @@ impl Builder {
         self.arrays.len() as u32 - 1
     }
 
-    /// An array without values, and its children before it. Past the end of the bytes there are leaves only, so this ends.
+    /// An array without values, and its children before it.
     fn declaration(&mut self, bytes: &mut Bytes<'_>, depth: usize) -> u32 {
-        let kind = bytes.below(20);
+        let kind = bytes.below(if depth < DEEPEST { 20 } else { 14 });
         let mut logical = None;
         let values = match kind {
             15 => ValuesResult::Lists(ListsResult { offsets: vec![0], items: self.declaration(bytes, depth + 1) }),

@@ -1,5 +1,5 @@
-//! What compressed buffers of Arrow IPC say of their size, looked at before anybody makes room for it: the library takes their word,
-//! and one flipped bit asks for terabytes, which ends the process.
+//! What Arrow IPC announces of its sizes, looked at before anybody makes room for it: the library takes its word, and one flipped bit
+//! asks for terabytes, which ends the process.
 //!
 //! Whatever else is wrong with a file is the library's to say.
 
@@ -21,7 +21,7 @@ fn most(codec: CompressionType, compressed: u64) -> u64 {
 /// Looks through a file (or a stream), and leaves it where it was.
 ///
 /// # Errors
-/// A buffer that cannot hold what it says, in words.
+/// A block that is not there whole, a buffer that cannot hold what it says, in words.
 pub(super) fn check(file: &mut File, stream: bool) -> Result<(), String> {
     let mut wrong = None;
     let mut look = |file: &mut File| match stream {
@@ -37,13 +37,27 @@ fn whole_file(file: &mut File, wrong: &mut Option<String>) -> io::Result<()> {
     let length = file.seek(SeekFrom::End(0))?;
     let end = at(file, length.saturating_sub(10), 10)?;
     let footer_length = read_footer_length(end.try_into().map_err(|_| cut())?).map_err(io::Error::other)? as u64;
-    let footer = at(file, length.checked_sub(10 + footer_length).ok_or_else(cut)?, footer_length)?;
+    let Some(begin) = length.checked_sub(10 + footer_length) else {
+        *wrong = Some(format!("its footer has {footer_length} bytes, and the file {length}"));
+        return Ok(());
+    };
+    let footer = at(file, begin, footer_length)?;
     let footer = root_as_footer(&footer).map_err(|_| cut())?;
     for block in [footer.dictionaries(), footer.recordBatches()].into_iter().flatten().flatten() {
-        let begin = u64::try_from(block.offset()).map_err(io::Error::other)?;
-        let metadata = at(file, begin, u64::try_from(block.metaDataLength()).map_err(io::Error::other)?)?;
+        let [begin, head, body] = [block.offset(), block.metaDataLength().into(), block.bodyLength()]
+            .map(|size| u64::try_from(size).unwrap_or(u64::MAX));
+        let end = begin.saturating_add(head).saturating_add(body);
+        if end > length {
+            *wrong = Some(format!("a block ends at byte {end}, and the file has {length}"));
+            break;
+        }
+        let metadata = at(file, begin, head)?;
         let prefix = if metadata.starts_with(&CONTINUATION) { 8 } else { 4 };
-        message(file, metadata.get(prefix..).ok_or_else(cut)?, begin + metadata.len() as u64, wrong)?;
+        // The library would look for the rest of it in what stands behind.
+        if message(file, metadata.get(prefix..).unwrap_or_default(), begin + head, wrong).is_err() {
+            *wrong = Some("the metadata of a block are not whole".to_owned());
+            break;
+        }
     }
     Ok(())
 }
@@ -72,24 +86,26 @@ fn whole_stream(file: &mut File, wrong: &mut Option<String>) -> io::Result<()> {
 fn message(file: &mut File, metadata: &[u8], body: u64, wrong: &mut Option<String>) -> io::Result<u64> {
     let message = root_as_message(metadata).map_err(|_| cut())?;
     let dictionary = || message.header_as_dictionary_batch().and_then(|dictionary| dictionary.data());
+    let length = u64::try_from(message.bodyLength()).map_err(io::Error::other)?;
     if let Some(batch) = message.header_as_record_batch().or_else(dictionary) {
-        buffers(file, batch, body, wrong)?;
+        buffers(file, batch, body, length, wrong);
     }
-    u64::try_from(message.bodyLength()).map_err(io::Error::other)
+    Ok(length)
 }
 
-fn buffers(file: &mut File, batch: RecordBatch<'_>, body: u64, wrong: &mut Option<String>) -> io::Result<()> {
-    let Some(compression) = batch.compression() else { return Ok(()) };
+/// Looks at each buffer of a batch; one that is not there may be one that nobody reads.
+fn buffers(file: &mut File, batch: RecordBatch<'_>, body: u64, length: u64, wrong: &mut Option<String>) {
+    let Some(compression) = batch.compression() else { return };
     for buffer in batch.buffers().into_iter().flatten().filter(|buffer| buffer.length() > 8) {
-        let begin = body.checked_add_signed(buffer.offset()).ok_or_else(cut)?;
-        let said = i64::from_le_bytes(at(file, begin, 8)?.try_into().map_err(|_| cut())?);
-        let compressed = buffer.length() as u64 - 8;
+        let Some(begin) = body.checked_add_signed(buffer.offset()) else { continue };
+        let Some(said) = at(file, begin, 8).ok().and_then(|bytes| bytes.try_into().ok()) else { continue };
+        let said = i64::from_le_bytes(said);
+        let compressed = (buffer.length() as u64 - 8).min(length);
         if said > 0 && said as u64 > most(compression.codec(), compressed) {
             let what = format!("a compressed buffer of {compressed} bytes says that it holds {said}, which it cannot");
             wrong.get_or_insert(what);
         }
     }
-    Ok(())
 }
 
 /// So many bytes at a place of the file, or an error; never room for more than there are.
