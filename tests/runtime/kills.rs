@@ -16,8 +16,8 @@ use crate::trial::{Trial, killed_when, was_killed};
 /// When a process is killed.
 #[derive(Clone, Debug)]
 enum Moment {
-    /// All logs of work together, or those of a step, have so many bytes.
-    Work(Option<String>, u64),
+    /// The logs of a step's work have so many bytes.
+    Work(String, u64),
     /// So many stages have ended.
     Stages(usize),
     /// The rows between stages that a node puts out are begun.
@@ -33,7 +33,7 @@ enum Moment {
 impl Moment {
     fn is_now(&self, trial: &Trial) -> bool {
         match self {
-            Moment::Work(step, bytes) => trial.work(step.as_deref()) >= *bytes,
+            Moment::Work(step, bytes) => trial.work(step) >= *bytes,
             Moment::Stages(ended) => trial.count("stage") >= *ended,
             Moment::Spill(node) => trial.path("run/spill").join(node).join("00000.segment").exists(),
             Moment::Staged(output) => trial.path("run/outputs").join(output).exists(),
@@ -88,7 +88,7 @@ impl Target {
         let plan: Value = serde_json::from_slice(&fs::read(untouched.path("run/plan.json")).unwrap()).unwrap();
         let steps = names(&plan["steps"]);
         Target {
-            work: steps.into_iter().map(|step| (step.clone(), untouched.work(Some(&step)))).collect(),
+            work: steps.into_iter().map(|step| (step.clone(), untouched.work(&step))).collect(),
             results: untouched.results(),
             root,
             pipeline: pipeline.to_owned(),
@@ -163,8 +163,8 @@ impl Target {
         for (at, stage) in self.plan["stages"].as_array().unwrap().iter().enumerate() {
             let steps: Vec<String> = stage["steps"].as_array().unwrap().iter().map(text).collect();
             let spilled = |node: &str| edges.iter().any(|edge| edge["from"] == *node && edge["transport"] == "spill");
-            let work = |step: &String, percent| Moment::Work(Some(step.clone()), self.work[step] * percent / 100);
-            moments.extend(steps.iter().map(|step| Moment::Work(Some(step.clone()), 1)));
+            let work = |step: &String, percent| Moment::Work(step.clone(), self.work[step] * percent / 100);
+            moments.extend(steps.iter().map(|step| Moment::Work(step.clone(), 1)));
             moments.extend(stage["outputs"].as_array().unwrap().iter().map(text).map(Moment::Staged));
             moments.extend(steps.iter().filter(|step| spilled(step)).cloned().map(Moment::Spill));
             moments.extend(steps.iter().map(|step| work(step, 50)));
@@ -177,10 +177,25 @@ impl Target {
         moments
     }
 
-    /// Moments when all work together has come to a share of the whole that nobody chose.
-    fn seeded(&self, seed: u64) -> impl Iterator<Item = Moment> {
-        let whole: u64 = self.work.values().sum();
-        random(seed).map(move |number| Moment::Work(None, 1 + number % whole))
+    /// Moments that nobody chose, so many in the order in which they come: a step of some stage has done some of its work.
+    fn seeded(&self, numbers: &mut impl Iterator<Item = u64>, count: usize) -> Vec<Moment> {
+        let mut next = |below: usize| (numbers.next().unwrap() % below as u64) as usize;
+        let stages = self.plan["stages"].as_array().unwrap();
+        let mut places: Vec<(usize, u64, String)> = (0..count)
+            .map(|_| {
+                let stage = next(stages.len());
+                let steps = stages[stage]["steps"].as_array().unwrap();
+                let step = text(&steps[next(steps.len())]);
+                let percent = 1 + next(100) as u64;
+                (stage, percent, step)
+            })
+            .collect();
+        places.sort();
+        let moment = |(_, percent, step): (usize, u64, String)| {
+            let bytes = (self.work[&step] * percent / 100).max(1);
+            Moment::Work(step, bytes)
+        };
+        places.into_iter().map(moment).collect()
     }
 
     /// Kills at moments of every kind, and at seeded ones, some runs several times; then makes sure that nothing was left out.
@@ -190,17 +205,15 @@ impl Target {
         for first in 0..chains {
             self.trial(&moments.iter().skip(first).step_by(chains).cloned().collect::<Vec<_>>());
         }
-        let mut seeded = self.seeded(seed);
+        let mut numbers = random(seed);
         for _ in 0..4 {
-            let mut three: Vec<Moment> = seeded.by_ref().take(3).collect();
-            three.sort_by_key(|moment| if let Moment::Work(_, bytes) = moment { *bytes } else { 0 });
-            self.trial(&three);
+            self.trial(&self.seeded(&mut numbers, 3));
         }
         // A process may be through with something before it is seen to have begun: once more, then.
         let stages = self.plan["stages"].as_array().unwrap().iter().enumerate();
         let aims = stages.map(|(at, stage)| {
             let step = text(&stage["steps"][0]);
-            (Hit::Stage(at + 1), Moment::Work(Some(step.clone()), self.work[&step] / 2))
+            (Hit::Stage(at + 1), Moment::Work(step.clone(), self.work[&step] / 2))
         });
         for (wanted, moment) in aims.chain([(Hit::Committing, Moment::Committing)]) {
             for _ in 0..50 {
@@ -374,9 +387,9 @@ fn a_source_goes_on_behind_the_last_page_that_it_gave() {
                     config = { where = \"n % 3 > 0\" }\n[outputs.out]\npath = \"out/n.jsonl\"\n";
     let target = Target::new(pipeline, data.path());
     for seed in 0..3 {
-        target.trial(&target.seeded(seed).take(1).collect::<Vec<_>>());
+        target.trial(&target.seeded(&mut random(seed), 1));
     }
-    let quarters = [1, 2, 3].map(|quarter| Moment::Work(Some("count".to_owned()), target.work["count"] * quarter / 4));
+    let quarters = [1, 2, 3].map(|quarter| Moment::Work("count".to_owned(), target.work["count"] * quarter / 4));
     target.trial(&quarters);
     assert!(target.hits.borrow().len() >= 3, "{:?}", target.hits);
     assert!(*target.reused.borrow() > 0);
@@ -391,11 +404,9 @@ fn two_hundred_kills_over_the_example() {
     let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/01-curate");
     let pipeline = fs::read_to_string(example.join("curate.toml")).unwrap();
     let target = Target::new(&pipeline, &example.join("data").canonicalize().unwrap());
-    let mut seeded = target.seeded(200);
+    let mut numbers = random(200);
     while target.hits.borrow().len() < 200 {
-        let mut four: Vec<Moment> = seeded.by_ref().take(4.min(200 - target.hits.borrow().len())).collect();
-        four.sort_by_key(|moment| if let Moment::Work(_, bytes) = moment { *bytes } else { 0 });
-        target.trial(&four);
+        target.trial(&target.seeded(&mut numbers, 4.min(200 - target.hits.borrow().len())));
     }
     let mut by_hit: BTreeMap<Hit, usize> = BTreeMap::new();
     target.hits.borrow().iter().for_each(|hit| *by_hit.entry(hit.clone()).or_default() += 1);
