@@ -17,3 +17,4 @@ mod report;
 mod server;
 mod staging;
 mod trial;
+mod victim;
