@@ -78,7 +78,14 @@ impl Bench {
             cache: Path::new(env!("CARGO_TARGET_TMPDIR")).join("compiled"),
             listener: Arc::new(|_| ()),
             revise: Arc::new(|_| ()),
+            earlier: Vec::new(),
+            resumed: None,
         }
+    }
+
+    /// What goes on with the run of a folder; only how it is carried out is to be said.
+    pub(crate) fn resume(&self, run_folder: &Path) -> Case<'_> {
+        Case { resumed: Some(run_folder.to_owned()), ..self.pipeline("") }
     }
 
     /// The names of everything in the folder and in those below it.
@@ -111,6 +118,8 @@ pub(crate) struct Case<'a> {
     cache: PathBuf,
     listener: Arc<dyn Fn(&Event) + Send + Sync>,
     revise: Arc<dyn Fn(&mut Plan) + Send + Sync>,
+    earlier: Vec<PathBuf>,
+    resumed: Option<PathBuf>,
 }
 
 impl Case<'_> {
@@ -143,6 +152,12 @@ impl Case<'_> {
         Self { listener: Arc::new(listener), ..self }
     }
 
+    /// Lets work be taken over from a run.
+    pub(crate) fn after(mut self, run_folder: &Path) -> Self {
+        self.earlier.insert(0, run_folder.to_owned());
+        self
+    }
+
     /// Changes the plan before it is prepared.
     pub(crate) fn revise(self, revise: impl Fn(&mut Plan) + Send + Sync + 'static) -> Self {
         Self { revise: Arc::new(revise), ..self }
@@ -150,7 +165,9 @@ impl Case<'_> {
 
     /// Runs it to the end. Whatever runs here must end, and leave no half-written output.
     pub(crate) fn end(self) -> Ended {
-        let run_folder = self.bench.path(&format!("run-{}", self.bench.runs.fetch_add(1, Ordering::Relaxed)));
+        let resumed = self.resumed.is_some();
+        let new = || self.bench.path(&format!("run-{}", self.bench.runs.fetch_add(1, Ordering::Relaxed)));
+        let run_folder = self.resumed.unwrap_or_else(new);
         let events = Arc::new(Mutex::new(Vec::new()));
         let (told, listener) = (events.clone(), self.listener);
         let settings = Settings {
@@ -162,7 +179,7 @@ impl Case<'_> {
             overwrite: self.overwrite,
             limit: self.limit,
             resumable: true,
-            earlier: Vec::new(),
+            earlier: self.earlier,
             max_spill: None,
             observer: Observer::new(move |event| {
                 listener(&event);
@@ -173,6 +190,9 @@ impl Case<'_> {
         let (text, load, revise) = (self.text, self.load, self.revise);
         let text_of = text.clone();
         let outcome = bounded(&text_of, move || {
+            if resumed {
+                return Ok(Run::resume(&[], settings, None).map_err(Refused::Prepare)?.execute());
+            }
             let (mut plan, components) = planned(&text, load, &settings.base).map_err(Refused::Plan)?;
             revise(&mut plan);
             Ok(Run::prepare(plan, components, settings).map_err(Refused::Prepare)?.execute())

@@ -1,19 +1,26 @@
 //! The runtime as an embedder has it: pipelines of real components, from text to outputs, reports and errors.
 #![allow(missing_docs, reason = "a test's name says it")]
 
+mod again;
+mod bad_rows;
 mod bench;
 mod capabilities;
 mod columns;
 mod disk;
+mod doors;
 mod ends;
 mod every_guest;
+mod faults;
 mod flow;
 mod hostile;
+mod hostile_core;
+mod hostile_memory;
 mod interrupt;
 mod kills;
 mod places;
 mod rejects;
 mod report;
+mod resume;
 mod server;
 mod staging;
 mod trial;

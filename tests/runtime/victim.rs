@@ -198,7 +198,8 @@ impl Target {
         }
         let mut numbers = random(seed);
         for _ in 0..4 {
-            self.trial(&self.seeded(&mut numbers, 3));
+            let three = self.seeded(&mut numbers, 3);
+            self.trial(&three);
         }
         // A process may be through with something before it is seen to have begun: once more, then.
         let stages = self.plan["stages"].as_array().unwrap().iter().enumerate();
@@ -206,7 +207,8 @@ impl Target {
             let step = text(&stage["steps"][0]);
             (Hit::Stage(at + 1), Moment::Work(step.clone(), self.work[&step] / 2))
         });
-        for (wanted, moment) in aims.chain([(Hit::Committing, Moment::Committing)]) {
+        let aims: Vec<(Hit, Moment)> = aims.chain([(Hit::Committing, Moment::Committing)]).collect();
+        for (wanted, moment) in aims {
             for _ in 0..50 {
                 if self.hits.contains(&wanted) {
                     break;

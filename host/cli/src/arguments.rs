@@ -91,8 +91,8 @@ pub(crate) struct RunArguments {
     /// Do everything anew, even what an earlier run did on the same rows
     #[arg(long)]
     pub(crate) fresh: bool,
-    /// Keep no record of the work: nobody can resume the run or take over what it did
-    #[arg(long, conflicts_with = "fresh")]
+    /// Keep nothing for resuming or for later runs, and take nothing over
+    #[arg(long)]
     pub(crate) no_resume: bool,
     /// Let rows between stages take at most so much of the disk, such as 20GiB
     #[arg(long, value_name = "SIZE", value_parser = size)]
@@ -129,6 +129,9 @@ pub(crate) struct ResumeArguments {
     /// Let rows between stages take at most so much of the disk, such as 20GiB
     #[arg(long, value_name = "SIZE", value_parser = size)]
     pub(crate) max_spill: Option<u64>,
+    /// Replace outputs that exist
+    #[arg(long)]
+    pub(crate) overwrite: bool,
     /// Let all steps together reject at most so many rows, such as 100 or 0.5%, whatever the pipeline says
     #[arg(long, value_name = "ROWS", value_parser = budget)]
     pub(crate) max_rejects: Option<MaxRejects>,

@@ -31,5 +31,5 @@ mod types;
 pub use dataset::{BatchPolicy, Chunk, Dataset, InputSpec, Reader};
 pub use error::{ErrorKind, IoError, Place};
 pub use formats::{Format, json_rows};
-pub use output::{Committed, Finished, OutputSpec, Writer, check_schema, check_writable};
+pub use output::{Committed, Finished, OutputSpec, Position, Writer, check_schema, check_writable};
 pub use types::{is_json, json_field};

@@ -9,7 +9,7 @@ use arrow::datatypes::SchemaRef;
 use tempfile::NamedTempFile;
 
 use crate::formats::{Format, RowWriter};
-use crate::text::{Compression, Sink};
+use crate::text::{Compression, Digesting, Sink};
 use crate::{ErrorKind, IoError};
 
 /// An output as the pipeline names it.
@@ -84,7 +84,7 @@ pub fn check_writable(spec: &OutputSpec) -> Result<(), IoError> {
 pub fn check_schema(spec: &OutputSpec, schema: &SchemaRef) -> Result<(), IoError> {
     let format = spec.check()?;
     let scratch = tempfile::tempfile().map_err(|error| IoError::system("cannot make a temporary file", &error))?;
-    let sink = Sink::new(scratch, Compression::None)?;
+    let sink = Sink::new(Digesting::new(scratch), Compression::None)?;
     let writer = format.implementation().write(sink, schema, &spec.path);
     writer.map(drop).map_err(|error| error.in_file(&spec.path))
 }
@@ -104,13 +104,51 @@ impl Writer {
     /// # Errors
     /// As [`check_writable`]; a schema that the format cannot hold.
     pub fn create(spec: &OutputSpec, schema: SchemaRef, staged: &Path) -> Result<Writer, IoError> {
-        let format = spec.check()?;
         let file = File::create(staged).map_err(|error| IoError::system("cannot write", &error).in_file(staged))?;
+        Writer::to(spec, schema, staged, Digesting::new(file), 0)
+    }
+
+    /// Goes on with a file that was written as far as [`Writer::position`] said. None if it is not there, or is not what was written then.
+    ///
+    /// # Errors
+    /// As [`Writer::create`].
+    pub fn go_on(
+        spec: &OutputSpec,
+        schema: SchemaRef,
+        staged: &Path,
+        position: &Position,
+    ) -> Result<Option<Writer>, IoError> {
+        let cannot = |error: &std::io::Error| IoError::system("cannot go on with", error).in_file(staged);
+        let file = match File::options().read(true).write(true).open(staged) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            file => file.map_err(|error| cannot(&error))?,
+        };
+        let file = Digesting::go_on(file, position.bytes, position.digest).map_err(|error| cannot(&error))?;
+        file.map(|file| Writer::to(spec, schema, staged, file, position.rows)).transpose()
+    }
+
+    fn to(spec: &OutputSpec, schema: SchemaRef, staged: &Path, file: Digesting, rows: u64) -> Result<Writer, IoError> {
+        let format = spec.check()?;
         let (_, compression) = Compression::split(&spec.path);
         let writer = Sink::new(file, compression)
             .and_then(|sink| format.implementation().write(sink, &schema, &spec.path))
             .map_err(|error| error.in_file(&spec.path))?;
-        Ok(Writer { path: spec.path.clone(), staged: staged.to_owned(), schema, rows: 0, writer })
+        Ok(Writer { path: spec.path.clone(), staged: staged.to_owned(), schema, rows, writer })
+    }
+
+    /// Rows written.
+    pub fn rows(&self) -> u64 {
+        self.rows
+    }
+
+    /// How far the file is written, all of it handed to the system. None for a format that cannot be gone on with: only plain JSON Lines can.
+    ///
+    /// # Errors
+    /// A full disk and its like.
+    pub fn position(&mut self) -> Result<Option<Position>, IoError> {
+        let Some(sink) = self.writer.sink() else { return Ok(None) };
+        let position = sink.position().map_err(|error| IoError::system("cannot write", &error).in_file(&self.path))?;
+        Ok(position.map(|(bytes, digest)| Position { rows: self.rows, bytes, digest }))
     }
 
     /// The schema it was created with.
@@ -140,6 +178,17 @@ impl Writer {
         let bytes = file.metadata().map_err(|error| cannot(&error))?.len();
         Ok(Finished { rows, bytes, digest, path, staged })
     }
+}
+
+/// How far a file is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Position {
+    /// Rows.
+    pub rows: u64,
+    /// Bytes that they take.
+    pub bytes: u64,
+    /// XXH3-128 of these bytes.
+    pub digest: u128,
 }
 
 /// Says where it went wrong: what the system refuses is about the file that is being written, all else about the output.

@@ -121,12 +121,40 @@ impl Lines {
 pub(crate) struct Digesting {
     file: File,
     digest: Xxh3,
+    bytes: u64,
+}
+
+impl Digesting {
+    pub(crate) fn new(file: File) -> Digesting {
+        Digesting { file, digest: Xxh3::new(), bytes: 0 }
+    }
+
+    /// A file whose first `bytes` bytes are there; what stands behind them is cut off. None if their digest is another one.
+    pub(crate) fn go_on(mut file: File, bytes: u64, digest: u128) -> io::Result<Option<Digesting>> {
+        let (mut seen, mut left, mut buffer) = (Xxh3::new(), bytes, vec![0; BUFFER]);
+        while left > 0 {
+            let want = left.min(BUFFER as u64) as usize;
+            match file.read(&mut buffer[..want])? {
+                0 => return Ok(None),
+                read => {
+                    seen.update(&buffer[..read]);
+                    left -= read as u64;
+                }
+            }
+        }
+        if seen.digest128() != digest {
+            return Ok(None);
+        }
+        file.set_len(bytes)?;
+        Ok(Some(Digesting { file, digest: seen, bytes }))
+    }
 }
 
 impl Write for Digesting {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let written = self.file.write(bytes)?;
         self.digest.update(&bytes[..written]);
+        self.bytes += written as u64;
         Ok(written)
     }
 
@@ -143,8 +171,8 @@ pub(crate) enum Sink {
 }
 
 impl Sink {
-    pub(crate) fn new(file: File, compression: Compression) -> Result<Sink, IoError> {
-        let file = BufWriter::with_capacity(BUFFER, Digesting { file, digest: Xxh3::new() });
+    pub(crate) fn new(file: Digesting, compression: Compression) -> Result<Sink, IoError> {
+        let file = BufWriter::with_capacity(BUFFER, file);
         Ok(match compression {
             Compression::None => Sink::Plain(file),
             // The header holds neither name nor time.
@@ -154,6 +182,14 @@ impl Sink {
                 Sink::Zstd(Blocks::new(encoder.map_err(|error| IoError::system("cannot write", &error))?))
             }
         })
+    }
+
+    /// What has been written so far, all of it in the file: its size and digest. None where the file is compressed, and has no such place.
+    pub(crate) fn position(&mut self) -> io::Result<Option<(u64, u128)>> {
+        let Sink::Plain(file) = self else { return Ok(None) };
+        file.flush()?;
+        let Digesting { digest, bytes, .. } = file.get_ref();
+        Ok(Some((*bytes, digest.digest128())))
     }
 
     /// Everything to the file. Gives it back, and the digest of its bytes.

@@ -166,12 +166,18 @@ impl Bound {
 
 fn resolve(names: &[String], view: &View, doing: &str) -> Result<Vec<usize>, String> {
     let mut seen = HashSet::new();
-    let find = |name: &String| match view.find(name) {
-        _ if !seen.insert(name.clone()) => Err(format!("it {doing} column `{name}` twice")),
-        Some(at) => Ok(at),
-        None => Err(format!("it {doing} column `{name}`, and there are {}", columns_of(&view.schema))),
-    };
-    names.iter().map(find).collect()
+    let mut found = Vec::with_capacity(names.len());
+    for name in names {
+        let Some(at) = view.find(name) else {
+            let name: String = name.chars().take(200).collect();
+            return Err(format!("it {doing} column `{name}`, and there are {}", columns_of(&view.schema)));
+        };
+        if !seen.insert(name.as_str()) {
+            return Err(format!("it {doing} column `{name}` twice"));
+        }
+        found.push(at);
+    }
+    Ok(found)
 }
 
 /// The columns there are, for an error: `` `id` (int64), `text` (utf8) ``.

@@ -9,14 +9,14 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use callboard_plan::Origin;
 
-use crate::disk::folder::write_whole;
 use crate::disk::journal::{Journal, Record};
 use crate::disk::key::StepKey;
+use crate::disk::positions::Positions;
 use crate::disk::seen::Seen;
 use crate::disk::sync::{Syncer, Syncing};
 use crate::disk::work::{Header, read_header};
-use crate::disk::{Folder, Recorded, RecordedInput, Work, schema_text};
-use crate::error::RunError;
+use crate::disk::{Folder, Recorded, RecordedInput, Work, granted, schema_text};
+use crate::error::{Class, RunError};
 use crate::events::Event;
 use crate::report::{Report, Status};
 use crate::run::{Run, kept_component};
@@ -49,13 +49,19 @@ impl Kept {
                 _ => unwritten,
             }
         };
-        folder.record(&run.plan, &recorded(run)).map_err(unwritten)?;
         std::fs::create_dir_all(folder.join("outputs")).map_err(unwritten)?;
         if !run.resumable() {
+            folder.record(&run.plan, &recorded(run)).map_err(unwritten)?;
             return Ok(Kept { folder, log: None });
         }
-        keep_components(run, &folder).map_err(unwritten)?;
         let journal = Journal::open(folder.join("journal"), run.past.length).map_err(unwritten)?;
+        if let Some(stage) = run.past.changed {
+            // In this order: as long as the plan is the old one, whoever comes after us sees the change again.
+            journal.append(&Record::Changed { stage }).and_then(|()| journal.file().sync_data()).map_err(unwritten)?;
+            remove(&folder.join("positions")).map_err(unwritten)?;
+        }
+        folder.record(&run.plan, &recorded(run)).map_err(unwritten)?;
+        keep_components(run, &folder).map_err(unwritten)?;
         let at = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
         let version = env!("CARGO_PKG_VERSION").to_owned();
         journal.append(&Record::Begun { at, version }).map_err(unwritten)?;
@@ -65,10 +71,10 @@ impl Kept {
         let mut works = HashMap::new();
         // What is done needs no log of its work to be opened.
         for step in run.plan.steps.iter().filter(|step| !run.past.stages.contains_key(&step.stage)) {
-            let header = header(run, &step.name);
+            let header = header(run, &step.name).map_err(|error| error.in_step(&step.name))?;
             let from = earlier.with_key(&step.name, &header.key);
             let place = folder.join("work").join(&step.name);
-            let work = Work::open(place, header, run.bound(&step.name).writes.clone(), from, &syncing.syncer);
+            let work = Work::open(place, header, run.bound(&step.name).writes.clone(), &from, &syncing.syncer);
             let work = work.map_err(|error| RunError::unwritten("keep the work of a step", &error))?;
             work.take_damage().into_iter().for_each(|message| run.observer.tell(Event::Note { message }));
             works.insert(step.name.clone(), Arc::new(work));
@@ -97,6 +103,14 @@ impl Kept {
         Seen::open(folder.join(input), &log.syncing.syncer).map(Some)
     }
 
+    /// How far an output has been written.
+    pub(crate) fn positions(&self, output: &str) -> io::Result<Option<Positions>> {
+        let Some(log) = &self.log else { return Ok(None) };
+        let folder = self.folder.join("positions");
+        std::fs::create_dir_all(&folder)?;
+        Positions::open(folder.join(output), &log.syncing.syncer).map(Some)
+    }
+
     /// Why the disk did not take what was written, if it did not.
     pub(crate) fn failure(&self) -> Option<io::Error> {
         self.log.as_ref()?.syncing.failure()
@@ -110,7 +124,8 @@ impl Kept {
         report.resumable = self.log.is_some() && !finished;
         // A copy for people. It is there once the journal says that the run has ended.
         let json = serde_json::to_vec_pretty(&report).expect("a report is JSON");
-        let _ = write_whole(&folder.join("report.json"), &json);
+        let beside = folder.join(".report.json");
+        let _ = std::fs::write(&beside, json).and_then(|()| std::fs::rename(&beside, folder.join("report.json")));
         let unlogged = self.log.is_none();
         if let Some(log) = self.log {
             if finished {
@@ -124,11 +139,19 @@ impl Kept {
         }
         // Last: until the journal has the end, who is killed needs it.
         if finished || unlogged {
-            for scratch in ["spill", "outputs", "rejects", "seen"] {
+            for scratch in ["spill", "outputs", "positions", "rejects", "seen"] {
                 let _ = std::fs::remove_dir_all(self.folder.join(scratch));
             }
         }
         report
+    }
+}
+
+/// Removes a folder, if it is there.
+fn remove(folder: &Path) -> io::Result<()> {
+    match std::fs::remove_dir_all(folder) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        removed => removed,
     }
 }
 
@@ -161,12 +184,14 @@ fn keep_components(run: &Run, folder: &Folder) -> io::Result<()> {
 }
 
 /// What a step's work depends on in this run.
-pub(crate) fn header(run: &Run, step: &str) -> Header {
+pub(crate) fn header(run: &Run, step: &str) -> Result<Header, RunError> {
     let planned = run.step(step);
-    let key = StepKey::of(planned, &run.bound(step), run.plan.seed);
+    let found = granted::found(&planned.grants, &run.settings.base)
+        .map_err(|error| RunError::new(Class::System, format!("cannot read what it is granted: {error}")))?;
+    let key = StepKey::of(planned, &run.bound(step), run.plan.seed, found);
     // The standard library's own randomness.
     let seed = std::hash::RandomState::new().build_hasher().finish();
-    Header { key, limits: (planned.limits.memory_bytes, planned.limits.time_ms), seed }
+    Ok(Header { key, limits: (planned.limits.memory_bytes, planned.limits.time_ms), seed })
 }
 
 /// The work that earlier runs have done.
@@ -183,10 +208,15 @@ impl Earlier {
         Earlier(found)
     }
 
-    /// The latest work of a step of an equal key; one of the same name is preferred.
-    pub(crate) fn with_key(&self, step: &str, key: &StepKey) -> Option<&Path> {
-        let equal = || self.0.iter().filter(|(_, header)| header.key == *key).map(|(path, _)| path.as_path());
-        equal().find(|path| path.file_name().is_some_and(|name| name == step)).or_else(|| equal().next())
+    /// The work of a step of an equal key, the latest first: of a step of the same name where there is one, else of another one.
+    pub(crate) fn with_key(&self, step: &str, key: &StepKey) -> Vec<&Path> {
+        let equal: Vec<&Path> =
+            self.0.iter().filter(|(_, header)| header.key == *key).map(|(path, _)| path.as_path()).collect();
+        let is_named = |path: &&&Path| path.file_name().is_some_and(|name| name == step);
+        match equal.iter().any(|path| is_named(&path)) {
+            true => equal.iter().filter(is_named).copied().collect(),
+            false => equal,
+        }
     }
 
     /// The latest work of a step of this name, whatever it depended on.

@@ -16,6 +16,7 @@
 
 mod bindings;
 mod bound;
+mod budget;
 mod check;
 mod columns;
 mod compile;
@@ -35,8 +36,11 @@ mod rows;
 mod run;
 mod runs;
 mod stage;
+mod watch;
 mod why;
 
+#[doc(hidden)]
+pub use columns::fuzz_columns;
 pub use compile::{CompileCommand, compile_file};
 pub use components::{Bundled, Components};
 pub use disk::key::Change;

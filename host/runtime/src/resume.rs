@@ -18,7 +18,7 @@ pub(crate) struct Resumed {
 
 impl Run {
     /// Takes up the run of a folder, [`Settings::run_folder`]. What was begun stands there: of `settings`, `base` (unless it is empty),
-    /// `max_spill` (unless there is none) and what concerns this machine and this process counts. `max_rejects` replaces all such budgets.
+    /// `max_spill` (unless there is none), `overwrite` (if it is set) and what concerns this machine and this process counts. `max_rejects` replaces all such budgets.
     ///
     /// A component that is another one than when the run began is used as it is now, and everything behind it runs again.
     ///
@@ -33,9 +33,8 @@ impl Run {
         let mut past = Past::read(&path)?;
         if past.finished {
             let message = format!("the run in `{}` has finished", path.display());
-            return Err(
-                RunError::new(Class::Pipeline, message).help("nothing is left to do; its report is `report.json`")
-            );
+            return Err(RunError::new(Class::Pipeline, message)
+                .help(format!("see what it came to: callboard runs show {}", path.display())));
         }
         let base = match settings.base.as_os_str().is_empty() {
             true => recorded.base.clone(),
@@ -55,7 +54,7 @@ impl Run {
         let settings = Settings {
             base,
             pipeline: recorded.pipeline.clone(),
-            overwrite: recorded.overwrite,
+            overwrite: recorded.overwrite || settings.overwrite,
             limit: recorded.limit,
             max_spill: settings.max_spill.or(recorded.max_spill),
             resumable: true,
@@ -97,8 +96,7 @@ fn components_now(
                 "`{}` is another component than when the run began: it and what follows run again",
                 step.name
             ));
-            past.stages.retain(|stage, _| *stage < step.stage);
-            past.committing = false;
+            past.change(step.stage);
             plan = plan.with_component(&step.name, digest);
         }
     }

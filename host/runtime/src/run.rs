@@ -2,20 +2,21 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use arrow::datatypes::SchemaRef;
 use callboard_io::{Committed, Finished};
-use callboard_plan::{Load, MaxRejects, Plan, PlannedStep, Stage};
+use callboard_plan::{Load, Plan, PlannedStep, Stage};
 use tokio_util::sync::CancellationToken;
 
 use crate::bound::Bound;
+use crate::budget::Budget;
 use crate::check::{Checked, Input, Output, Way};
 use crate::compile::{Cache, CompileCommand};
 use crate::components::Components;
 use crate::disk::journal::{Record, StageEnded};
+use crate::disk::positions::Positions;
 use crate::disk::seen::Seen;
 use crate::disk::sync::Syncer;
 use crate::disk::{Deed, Folder, Past, Quota, Spill, Work, past, spill};
@@ -27,12 +28,8 @@ use crate::meter::{Gauge, Residence};
 use crate::ports::Stop;
 use crate::removed::{Files, Rejects, Remover};
 use crate::report::Report;
-use crate::stage::{self, LoadedStep, StageCost, StepCounts};
-
-/// How long calls that process a batch may go on when the run is interrupted.
-const GRACE: Duration = Duration::from_secs(3);
-/// Of fewer rows no percentage is taken while a step runs.
-const ENOUGH_ROWS: u64 = 1_000;
+use crate::stage::{self, LoadedStep, StageCost};
+use crate::watch::Watch;
 
 /// How a plan is carried out, beside what the plan says.
 #[derive(Clone, Debug)]
@@ -88,7 +85,7 @@ pub struct Run {
     kept: Option<Kept>,
     failure: Mutex<Option<RunError>>,
     rejects: Mutex<Rejects>,
-    rows_rejected: AtomicU64,
+    pub(crate) budget: Budget,
     finished: Mutex<BTreeMap<String, Finished>>,
 }
 
@@ -161,12 +158,12 @@ impl Run {
             interrupt: settings.cancel.clone(),
             components,
             checked: Checked::default(),
+            budget: Budget::new(past.stages.values().map(|ended| &ended.cost)),
             past,
             locked: Mutex::new(resumed.map(|resumed| resumed.folder)),
             kept: None,
             failure: Mutex::default(),
             rejects: Mutex::new(Rejects::new(settings.run_folder.join("rejects"))),
-            rows_rejected: AtomicU64::new(0),
             finished: Mutex::default(),
             settings,
             plan,
@@ -202,7 +199,7 @@ impl Run {
         let began = Instant::now();
         let residence = Residence::watch();
         let mut costs = Vec::new();
-        let watch = Watch::begin(&self);
+        let watch = Watch::begin(self.interrupt.clone(), self.stop.clone());
         let outcome = Kept::open(&self).and_then(|kept| {
             self.kept = Some(kept);
             let ran = self.stages(&mut costs);
@@ -243,6 +240,7 @@ impl Run {
             let began = Instant::now();
             let cost = self.stage(stage, &mut boundary, held.get_mut(&stage.index), eager_load.take());
             costs.push((stage.clone(), cost.map_err(|error| error.in_stage(stage.index))?));
+            self.budget.check_run(&self.plan, costs).map_err(|error| error.in_stage(stage.index))?;
             self.observer.tell(Event::Ended {
                 stage: stage.index,
                 took: began.elapsed(),
@@ -434,25 +432,6 @@ impl Run {
         Ok(written.map_err(|error| RunError::unwritten("write rejected rows", &error))?)
     }
 
-    /// Holds what was rejected against the budgets: `rows` more, of a step whose counts are these now.
-    pub(crate) fn rejected(&self, step: &str, rows: u64, counts: &StepCounts) -> Result<(), RunError> {
-        let all = self.rows_rejected.fetch_add(rows, Ordering::Relaxed) + rows;
-        let exceeded = |budget: MaxRejects, rejected: u64, of: u64| match budget {
-            MaxRejects::Rows(most) => rejected > most,
-            MaxRejects::Percent(most) => of >= ENOUGH_ROWS && rejected as f64 > of as f64 * most / 100.0,
-        };
-        let rejected = counts.tally.rejected();
-        match (self.step(step).max_rejects, self.plan.max_rejects) {
-            (Some(budget), _) if exceeded(budget, rejected, counts.rows_in) => {
-                Err(too_many(&format!("{rejected} of {} rows were rejected", counts.rows_in), budget))
-            }
-            (_, Some(budget @ MaxRejects::Rows(_))) if exceeded(budget, all, 0) => {
-                Err(too_many(&format!("{all} rows were rejected in all steps"), budget))
-            }
-            _ => Ok(()),
-        }
-    }
-
     pub(crate) fn finished(&self, output: &str, finished: Finished) {
         self.finished.lock().expect("no holder panics").insert(output.to_owned(), finished);
     }
@@ -484,6 +463,11 @@ impl Run {
         seen.map_err(|error| RunError::unwritten("write to the run's folder", &error))
     }
 
+    pub(crate) fn positions(&self, output: &str) -> Result<Option<Positions>, RunError> {
+        let positions = self.kept.as_ref().map_or(Ok(None), |kept| kept.positions(output));
+        positions.map_err(|error| RunError::unwritten("write to the run's folder", &error))
+    }
+
     pub(crate) fn work(&self, step: &str) -> Option<&Work> {
         self.kept.as_ref().and_then(|kept| kept.work(step)).map(|work| &**work)
     }
@@ -505,49 +489,6 @@ impl Run {
             _ => None,
         });
         cursors.last()
-    }
-}
-
-fn too_many(what: &str, budget: MaxRejects) -> RunError {
-    let (most, key) = match budget {
-        MaxRejects::Rows(rows) => (rows.to_string(), rows.to_string()),
-        MaxRejects::Percent(percent) => (format!("{percent} %"), format!("\"{percent}%\"")),
-    };
-    RunError::new(Class::Data, format!("{what}, and {most} may be (`max_rejects = {key}`)"))
-        .help("see why in `rejects.jsonl` of the run's folder; raise `max_rejects`, or mend the rows or the step")
-}
-
-/// Gives calls that process a batch some time to end when the run is interrupted, and then stops them.
-struct Watch {
-    done: CancellationToken,
-    thread: Option<std::thread::JoinHandle<()>>,
-}
-
-impl Watch {
-    fn begin(run: &Run) -> Watch {
-        let done = CancellationToken::new();
-        let (ended, interrupt, stop) = (done.clone(), run.interrupt.clone(), run.stop.clone());
-        let thread = std::thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
-            // Without a runtime, interruption waits for the batch's own time limit.
-            let Ok(runtime) = runtime else { return };
-            runtime.block_on(async {
-                tokio::select! {
-                    () = ended.cancelled() => return,
-                    () = interrupt.cancelled() => {}
-                }
-                let _ = tokio::time::timeout(GRACE, ended.cancelled()).await;
-                stop.cancel();
-            });
-        });
-        Watch { done, thread: Some(thread) }
-    }
-}
-
-impl Drop for Watch {
-    fn drop(&mut self) {
-        self.done.cancel();
-        let _ = self.thread.take().map(std::thread::JoinHandle::join);
     }
 }
 

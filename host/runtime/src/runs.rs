@@ -90,9 +90,10 @@ impl RunSummary {
                 Record::Begun { at, .. } => {
                     summary.processes += 1;
                     summary.began = if summary.began == 0 { at } else { summary.began };
-                    summary.state = RunState::Killed;
+                    (summary.state, summary.error) = (RunState::Killed, None);
                 }
                 Record::Stage { stage, .. } => drop(done.insert(stage)),
+                Record::Changed { stage } => done.retain(|ended| *ended < stage),
                 Record::Ended { status, message, .. } => {
                     summary.error = message;
                     summary.state = match status {

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use crate::disk::folder::recorded;
 use crate::disk::key::Change;
 use crate::disk::work::count;
+use crate::error::RunError;
 use crate::kept::{Earlier, header};
 use crate::run::Run;
 
@@ -42,21 +43,26 @@ pub enum Verdict {
 
 impl Run {
     /// What would be taken over of [`Settings::earlier`](crate::Settings::earlier), by step, in the order in which rows reach them.
-    pub fn reuse(&self) -> Vec<StepReuse> {
+    ///
+    /// # Errors
+    ///
+    /// Files that a step is granted cannot be read.
+    pub fn reuse(&self) -> Result<Vec<StepReuse>, RunError> {
         let earlier = Earlier::of(self);
         let mut changed: Vec<String> = Vec::new();
         let mut steps = Vec::new();
         let order: Vec<&String> = self.plan().stages.iter().flat_map(|stage| &stage.steps).collect();
         for name in order {
-            let header = header(self, name);
+            let header = header(self, name).map_err(|error| error.in_step(name))?;
             let feeds: Vec<&str> =
                 self.step(name).ports.iter().flat_map(|port| &port.feeds).map(String::as_str).collect();
-            let verdict = match (earlier.with_key(name, &header.key), earlier.named(name)) {
+            let equal = earlier.with_key(name, &header.key);
+            let verdict = match (equal.first(), earlier.named(name)) {
                 (Some(found), _) => {
                     let run = run_of(found);
                     let before = |feed: &&str| changed.iter().any(|name| is_of(feed, name)) || self.differs(feed, &run);
                     let behind = feeds.iter().filter(|feed| before(feed)).map(|feed| (*feed).to_owned()).collect();
-                    Verdict::Same { rows: count(found), behind, run }
+                    Verdict::Same { rows: count(&equal), behind, run }
                 }
                 (None, Some((found, other))) => {
                     Verdict::Changed { run: run_of(found), changes: header.key.changes(&other.key) }
@@ -68,7 +74,7 @@ impl Run {
             }
             steps.push(StepReuse { step: name.clone(), verdict });
         }
-        steps
+        Ok(steps)
     }
 
     /// Whether an input is another one than in a run: by its files and their sizes.

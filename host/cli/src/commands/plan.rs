@@ -33,7 +33,7 @@ fn why(arguments: &PlanArguments, planned: Planned) -> Result<ExitCode, Failure>
     let observer = Progress::plain(Detail::Warnings).observer();
     let settings = Settings { overwrite: true, earlier, observer, ..settings(base, PathBuf::new(), interruptible()?)? };
     let run = Run::prepare(plan, components, settings).map_err(|error| Failure::of(error, &pipeline))?;
-    let steps = run.reuse();
+    let steps = run.reuse().map_err(|error| Failure::of(error, &pipeline))?;
     let width = steps.iter().map(|step| step.step.chars().count()).max().unwrap_or(0);
     let lines = steps.iter().map(|StepReuse { step, verdict }| format!(" {step:width$}  {}\n", words(verdict, width)));
     print(&lines.collect::<String>())

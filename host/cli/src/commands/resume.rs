@@ -21,6 +21,7 @@ pub(crate) fn resume(arguments: &ResumeArguments) -> Result<ExitCode, Failure> {
     let base = arguments.base.clone().unwrap_or_default();
     let settings = Settings {
         max_spill: arguments.max_spill,
+        overwrite: arguments.overwrite,
         observer: watched.progress.observer(),
         ..settings(base, arguments.run_dir.clone(), interruptible()?)?
     };

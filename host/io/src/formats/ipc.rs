@@ -13,7 +13,7 @@ use arrow::error::ArrowError;
 use arrow::ipc::reader::{FileReader, StreamReader};
 use arrow::ipc::writer::FileWriter;
 
-use super::{FileFormat, RowWriter, Rows, guarded};
+use super::{FileFormat, RowWriter, Rows, guarded, inflated};
 use crate::canonical;
 use crate::cut::Cutter;
 use crate::dataset::{BatchPolicy, InputSpec};
@@ -64,6 +64,7 @@ fn open(path: &Path) -> Result<(Batches, SchemaRef), IoError> {
         if !tail.ends_with(b"ARROW1") {
             return Err(cut("the file has no footer".into()));
         }
+        inflated::check(file.get_mut(), false).map_err(cut)?;
         let reader = FileReader::try_new(file, None).map_err(fault)?;
         let schema = reader.schema();
         return Ok((Box::new(reader), schema));
@@ -72,6 +73,7 @@ fn open(path: &Path) -> Result<(Batches, SchemaRef), IoError> {
     if tail != STREAM_END {
         return Err(cut("the stream has no end mark".into()));
     }
+    inflated::check(file.get_mut(), true).map_err(cut)?;
     let reader = StreamReader::try_new(file, None).map_err(fault)?;
     let schema = reader.schema();
     Ok((Box::new(reader), schema))

@@ -1,6 +1,7 @@
 //! The formats: a file here and a line in [`FORMATS`] each.
 
 mod csv;
+mod inflated;
 mod ipc;
 mod jsonl;
 mod parquet;
@@ -50,6 +51,11 @@ pub(crate) trait FileFormat: Sync {
 pub(crate) trait RowWriter: Send {
     /// Appends rows.
     fn write(&mut self, rows: &RecordBatch) -> Result<(), IoError>;
+
+    /// Where the bytes go, if a file of this format can be gone on with from wherever it stands between two rows.
+    fn sink(&mut self) -> Option<&mut Sink> {
+        None
+    }
 
     /// Writes what is left and gives the sink back, complete but for its own buffers.
     fn finish(self: Box<Self>) -> Result<Sink, IoError>;

@@ -14,18 +14,26 @@ use super::layout::leaf;
 use super::schema::{claim, display, leaf_of};
 use crate::bindings::callboard::step::columns::{ArrayResult, BatchResult, ValuesResult};
 
+/// Rows of one batch. A row costs the host 12 bytes for its origin even where it costs the guest nothing: of no columns, of nulls,
+/// of values without width. (As many row numbers are what one call may return at most.)
+const MOST_ROWS: usize = 16 << 20;
+/// Values of one array, likewise: as many as one call may return bytes.
+const MOST_VALUES: usize = 128 << 20;
+
 /// Makes a record batch of `schema` from what a guest returned for it.
 ///
 /// Every size, offset, validity bit and string is checked; buffers are taken over, not copied.
 /// An error is a phrase that says what is wrong, naming the column.
 pub(crate) fn lift(batch: BatchResult, schema: &SchemaRef) -> Result<RecordBatch, String> {
     let rows = batch.rows as usize;
-    let names = |names: &mut dyn Iterator<Item = &str>| names.collect::<Vec<_>>().join("`, `");
+    if rows > MOST_ROWS {
+        return Err(format!("it returned {rows} rows in one batch, of {MOST_ROWS} allowed"));
+    }
     if !batch.columns.iter().map(|c| &c.name).eq(schema.fields().iter().map(|f| f.name())) {
         return Err(format!(
             "the columns returned are `{}`, and `{}` were declared",
-            clip(&names(&mut batch.columns.iter().map(|c| c.name.as_str()))),
-            names(&mut schema.fields().iter().map(|f| f.name().as_str())),
+            names(batch.columns.iter().map(|c| c.name.as_str())),
+            names(schema.fields().iter().map(|f| f.name().as_str())),
         ));
     }
     let mut arrays: Vec<Option<ArrayResult>> = batch.arrays.into_iter().map(Some).collect();
@@ -49,6 +57,9 @@ pub(crate) fn lift(batch: BatchResult, schema: &SchemaRef) -> Result<RecordBatch
 fn array(id: u32, before: usize, field: &Field, arrays: &mut [Option<ArrayResult>]) -> Result<ArrayRef, String> {
     let array_result = claim(id, before, arrays)?;
     let length = array_result.length as usize;
+    if length > MOST_VALUES {
+        return Err(format!("it has {length} values, of {MOST_VALUES} allowed"));
+    }
     let nulls = nulls(array_result.validity, length)?;
     if !field.is_nullable() && nulls.as_ref().is_some_and(|n| n.null_count() > 0) {
         return Err("it has nulls, which its declaration excludes".to_owned());
@@ -193,6 +204,21 @@ fn offsets(offsets: Vec<u32>, length: usize, values: usize) -> Result<OffsetBuff
     }
     let count = offsets.len();
     Ok(OffsetBuffer::new(ScalarBuffer::new(Buffer::from_vec(offsets), 0, count)))
+}
+
+/// Names for an error: as many as a line takes, of a guest that may have given any number, of any length.
+fn names<'a>(names: impl Iterator<Item = &'a str>) -> String {
+    let mut shown = String::new();
+    for name in names {
+        if !shown.is_empty() {
+            shown.push_str("`, `");
+        }
+        shown.push_str(&clip(name));
+        if shown.len() > 200 {
+            return clip(&shown) + "…";
+        }
+    }
+    shown
 }
 
 fn clip(text: &str) -> String {

@@ -4,11 +4,13 @@
 //! returned, checks all of it, and makes a record batch; [`schema_of`] does the same for a declared schema.
 
 mod flat;
+mod fuzz;
 mod layout;
 mod lift;
 mod schema;
 
 pub(crate) use flat::{Flat, whole_offsets};
+pub use fuzz::fuzz_columns;
 pub(crate) use lift::lift;
 pub(crate) use schema::{display, schema_of};
 

@@ -32,6 +32,8 @@ pub(crate) enum Record {
     Intake { input: String, rows: u64, spill: Sealed },
     /// A stage ended.
     Stage { stage: usize, ended: Box<StageEnded> },
+    /// A step of this stage is another component than before: what this and later stages came to does not count any more.
+    Changed { stage: usize },
     /// The outputs are complete, and are being put in their places.
     Committing,
     /// The run ended, well or badly.

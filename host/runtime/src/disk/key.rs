@@ -1,5 +1,7 @@
 //! What makes two steps do the same to the same rows.
 
+use std::collections::BTreeMap;
+
 use callboard_plan::PlannedStep;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -25,8 +27,10 @@ pub(crate) struct StepKey {
     pub(crate) writes: String,
     /// A digest of those schemas to the last detail, whether there may be nulls among them.
     pub(crate) schemas: String,
-    /// What it may reach outside, and what was there: digests of files, values of variables (as digests).
+    /// What it may reach outside.
     pub(crate) granted: Value,
+    /// What was there: digests of files and variables.
+    pub(crate) found: BTreeMap<String, String>,
 }
 
 /// A part of a key that differs.
@@ -41,7 +45,7 @@ pub struct Change {
 }
 
 impl StepKey {
-    pub(crate) fn of(step: &PlannedStep, bound: &Bound, seed: u64) -> StepKey {
+    pub(crate) fn of(step: &PlannedStep, bound: &Bound, seed: u64, found: BTreeMap<String, String>) -> StepKey {
         let mut config = step.config.clone();
         config.sort_all_objects();
         let schemas: Vec<String> =
@@ -56,6 +60,7 @@ impl StepKey {
             writes: columns_of(&bound.writes),
             schemas: format!("{:016x}", xxh3_64(schemas.concat().as_bytes())),
             granted,
+            found,
         }
     }
 
@@ -78,6 +83,12 @@ impl StepKey {
             note("details of columns", earlier.schemas.clone(), self.schemas.clone());
         }
         note("grants", earlier.granted.to_string(), self.granted.to_string());
+        let short =
+            |found: Option<&String>| found.map_or("not there".to_owned(), |digest| digest.chars().take(12).collect());
+        let names: std::collections::BTreeSet<&String> = earlier.found.keys().chain(self.found.keys()).collect();
+        for name in names {
+            note(name, short(earlier.found.get(name)), short(self.found.get(name)));
+        }
         changes
     }
 }
@@ -93,7 +104,7 @@ fn config_changes(at: &str, from: &Value, to: &Value, note: &mut impl FnMut(&str
         match (old.get(key), new.get(key)) {
             (Some(from), Some(to)) => config_changes(&at, from, to, note),
             (from, to) => {
-                let shown = |value: Option<&Value>| value.map_or("nothing".to_owned(), Value::to_string);
+                let shown = |value: Option<&Value>| value.map_or("not set".to_owned(), Value::to_string);
                 note(&at, shown(from), shown(to));
             }
         }

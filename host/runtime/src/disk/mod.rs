@@ -7,10 +7,12 @@
 pub(crate) mod digest;
 pub(crate) mod folder;
 mod frames;
+pub(crate) mod granted;
 mod ipc;
 pub(crate) mod journal;
 pub(crate) mod key;
 pub(crate) mod past;
+pub(crate) mod positions;
 pub(crate) mod seen;
 pub(crate) mod spill;
 pub(crate) mod sync;

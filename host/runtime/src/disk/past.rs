@@ -20,6 +20,8 @@ pub(crate) struct Past {
     pub(crate) intakes: HashMap<String, (u64, Sealed)>,
     /// Whether outputs were being put in their places.
     pub(crate) committing: bool,
+    /// The first stage of a step that is another component now.
+    pub(crate) changed: Option<usize>,
     /// Whether it finished.
     pub(crate) finished: bool,
     /// What is good of the journal, bytes.
@@ -39,6 +41,7 @@ impl Past {
                 Record::Begun { .. } => past.attempts += 1,
                 Record::Intake { input, rows, spill } => drop(past.intakes.insert(input, (rows, spill))),
                 Record::Stage { stage, ended } => drop(past.stages.insert(stage, *ended)),
+                Record::Changed { stage } => past.forget(stage),
                 Record::Committing => past.committing = true,
                 Record::Ended { status, .. } => past.finished = status == crate::report::Status::Finished,
             }
@@ -51,6 +54,18 @@ impl Past {
             ));
         }
         Ok(past)
+    }
+
+    /// Forgets what stages from this one on came to.
+    fn forget(&mut self, stage: usize) {
+        self.stages.retain(|ended, _| *ended < stage);
+        self.committing = false;
+    }
+
+    /// A step of this stage is another component now.
+    pub(crate) fn change(&mut self, stage: usize) {
+        self.forget(stage);
+        self.changed = Some(self.changed.map_or(stage, |before| before.min(stage)));
     }
 
     fn note(&mut self, what: String) {

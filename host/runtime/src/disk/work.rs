@@ -7,6 +7,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -97,12 +98,13 @@ pub(crate) struct Work {
 }
 
 impl Work {
-    /// Opens the work of a step in the run's folder; `from`, the same step's folder in another run, is taken over.
+    /// Opens the work of a step in the run's folder. `from` are folders of equal work in other runs, the latest first: all that is
+    /// digested with the seed of the latest is taken over.
     pub(crate) fn open(
         folder: PathBuf,
         header: Header,
         schema: SchemaRef,
-        from: Option<&Path>,
+        from: &[&Path],
         syncer: &Syncer,
     ) -> io::Result<Work> {
         let own = read_header(&folder).filter(|own| own.key == header.key);
@@ -111,19 +113,15 @@ impl Work {
         }
         std::fs::create_dir_all(&folder).map_err(|error| named(&folder, &error))?;
         let mut trusted = true;
-        let header = match (own, from.and_then(|from| Some((from, read_header(from)?)))) {
+        let earlier: Vec<(&Path, Header)> = from.iter().filter_map(|from| Some((*from, read_header(from)?))).collect();
+        let header = match (own, earlier.first()) {
             (Some(own), _) => own,
             (None, None) => header,
-            (None, Some((from, earlier))) => {
-                trusted = earlier.limits == header.limits;
-                for (at, log) in logs(from)?.into_iter().enumerate() {
-                    let link = folder.join(format!("{at:03}.log"));
-                    // Another file system takes no link.
-                    std::fs::hard_link(&log, &link)
-                        .or_else(|_| std::fs::copy(&log, &link).map(drop))
-                        .map_err(|error| named(&link, &error))?;
-                }
-                Header { seed: earlier.seed, ..header }
+            (None, Some((_, latest))) => {
+                let equal = || earlier.iter().filter(|(_, header)| header.seed == latest.seed).rev();
+                trusted = equal().all(|(_, earlier)| earlier.limits == header.limits);
+                link(equal().map(|(from, _)| *from), &folder)?;
+                Header { seed: latest.seed, ..header }
             }
         };
         // One that was cut off by a power cut is no key, and the work beside it is nobody's.
@@ -192,10 +190,11 @@ impl Work {
         frames.map_while(|(file, frame)| self.read(*file, frame))
     }
 
-    /// Where work under a tag came to its end, in one piece.
+    /// Where work under a tag came to its end, in one piece that is intact.
     pub(crate) fn ended(&self, tag: u128) -> Option<usize> {
-        let ends = self.ordered.iter().rev().find(|(_, frame)| frame.tag == tag && frame.kind == ENDED);
-        ends.map(|(file, _)| *file)
+        let ends = self.ordered.iter().rev().filter(|(_, frame)| frame.tag == tag && frame.kind == ENDED);
+        let mut files = ends.map(|(file, _)| *file);
+        files.find(|file| matches!(self.in_order(tag, Some(*file)).last(), Some((Deed::Ended { .. }, _))))
     }
 
     fn read(&self, file: usize, frame: &Frame) -> Option<(Deed, RecordBatch)> {
@@ -269,13 +268,35 @@ pub(crate) fn read_header(folder: &Path) -> Option<Header> {
     serde_json::from_slice(&std::fs::read(folder.join("key.json")).ok()?).ok()
 }
 
-/// The rows that work in a folder was done on: of a global step's, its end says so.
-pub(crate) fn count(folder: &Path) -> u64 {
-    let files = logs(folder).unwrap_or_default().into_iter().filter_map(|path| FrameFile::open(path).ok());
-    let frames = files.filter_map(|file| Some(file.scan().ok()?.0)).flatten();
-    let frames = frames.filter(|frame| [DONE, ENDED].contains(&frame.kind));
+/// The rows that work in some folders was done on.
+pub(crate) fn count(folders: &[&Path]) -> u64 {
+    let logs = folders.iter().flat_map(|folder| logs(folder).unwrap_or_default());
+    let files = logs.filter_map(|path| FrameFile::open(path).ok()?.scan().ok());
+    let frames: Vec<Frame> = files.flat_map(|(frames, _)| frames).collect();
+    // Of a global step the end says it; the pages of a source all have the tag 0.
+    let is_global = frames.iter().any(|frame| frame.kind == ENDED && frame.tag != 0);
+    let counted = if is_global { ENDED } else { DONE };
     let mut seen = std::collections::HashSet::new();
-    frames.filter(|frame| frame.tag == 0 || seen.insert(frame.tag)).map(|frame| u64::from(frame.rows)).sum()
+    let once = frames.iter().filter(|frame| frame.kind == counted && (frame.tag == 0 || seen.insert(frame.tag)));
+    once.map(|frame| u64::from(frame.rows)).sum()
+}
+
+/// Links the logs of some folders into another, each once, in order.
+fn link<'a>(from: impl Iterator<Item = &'a Path>, to: &Path) -> io::Result<()> {
+    let mut seen = std::collections::HashSet::new();
+    for from in from {
+        for log in logs(from)? {
+            let file = log.metadata().map_err(|error| named(&log, &error))?;
+            if file.len() > 0 && seen.insert((file.dev(), file.ino())) {
+                let link = to.join(format!("{:03}.log", seen.len() - 1));
+                // Another file system takes no link.
+                std::fs::hard_link(&log, &link)
+                    .or_else(|_| std::fs::copy(&log, &link).map(drop))
+                    .map_err(|error| named(&link, &error))?;
+            }
+        }
+    }
+    Ok(())
 }
 
 /// The logs of a step, in order.

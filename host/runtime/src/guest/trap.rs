@@ -41,7 +41,8 @@ pub(super) fn fault_of(error: wasmtime::Error, call: &'static str, terms: &Terms
                 .into()
         }
         Some(trap) => trap.to_string().trim_start_matches("wasm trap: ").to_owned(),
-        None => words,
+        // Without the way there, which names the functions of whoever made the component.
+        None => error.root_cause().to_string(),
     };
     Fault::Trap { call, trap, said }
 }

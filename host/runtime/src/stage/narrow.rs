@@ -38,8 +38,7 @@ pub(super) fn narrow(task: &Task<'_>, worker: &mut Worker, batch: &Batch, fault:
     let mut last = fault;
     while let Some(range) = ranges.pop() {
         if left.none() {
-            let words =
-                format!("{last}; the step had failed so often on this batch that what remained of it was not tried");
+            let words = format!("not tried: the step had failed too often on this batch, the last time because {last}");
             parts.reject(range, &words);
             continue;
         }

@@ -92,7 +92,7 @@ pub(super) fn run_global(
         again: work.map_or(0, |work| work.again()),
         ..StepCounts::default()
     };
-    run.rejected(&name, counts.tally.rejected(), &counts)?;
+    run.budget.check_step(&run.plan, planned, counts.tally.rejected(), &counts, true)?;
     let mut spills = doors.end()?;
     spills.extend(outlet.end()?.map(|spill| (step.name.clone(), spill)));
     Ok(Ended::Step { name: step.name.clone(), counts: Box::new(counts), spills })

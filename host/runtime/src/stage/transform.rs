@@ -29,6 +29,7 @@ pub(super) fn run(run: &Run, step: &mut LoadedStep, mut inlets: Vec<Inlet>, outl
     end.counts.busy = step.workers.iter_mut().map(Worker::busy).sum();
     let End { mut counts, outlet, doors, .. } = end;
     counts.again = run.work(&step.name).map_or(0, |work| work.again());
+    run.budget.check_step(&run.plan, run.step(&step.name), 0, &counts, true)?;
     let mut spills = doors.end()?;
     spills.extend(outlet.end()?.map(|spill| (step.name.clone(), spill)));
     Ok(Ended::Step { name: step.name.clone(), counts: Box::new(counts), spills })
@@ -123,7 +124,8 @@ impl End<'_> {
             *counter = counter.saturating_add(amount);
         }
         self.run.keep_rejects(&self.step, &done.rejects)?;
-        self.run.rejected(&self.step, done.tally.rejected(), &self.counts)?;
+        let (run, step) = (self.run, self.run.step(&self.step));
+        run.budget.check_step(&run.plan, step, done.tally.rejected(), &self.counts, false)?;
         for fate in [Fate::Dropped, Fate::Rejected] {
             let rows = done.removed.iter().filter(|(_, other, _)| *other == fate);
             let rows: Vec<_> = rows.map(|(row, _, reason)| (*row, reason.as_deref())).collect();

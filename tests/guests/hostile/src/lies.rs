@@ -1,6 +1,6 @@
 //! Shapes and outputs that are not what the contract allows.
 
-use callboard_sdk::raw::columns::{Array, Batch, Bytes, Column, Lists, Values};
+use callboard_sdk::raw::columns::{Array, Batch, Bytes, Column, FixedBytes, Lists, Values, Vectors};
 use callboard_sdk::raw::transform::exports::callboard::step::transform::{Output, Shape};
 use callboard_sdk::raw::types::{Fate, Removal};
 
@@ -16,10 +16,24 @@ pub(crate) fn shape(misdeed: Option<Misdeed>) -> Shape {
     writes.arrays[0].validity = Some(vec![]);
     match misdeed {
         Some(Misdeed::DeclareUnknownRead) => reads.push("ghost".into()),
+        Some(Misdeed::DeclareHugeRead) => reads.push(megabyte()),
+        Some(Misdeed::DeclareHugeDrop) => drops.push(megabyte()),
         Some(Misdeed::DeclareDuplicateRead) => reads.push(TEXT.into()),
         Some(Misdeed::DeclareUnknownDrop) => drops.push("ghost".into()),
         Some(Misdeed::DeclareDuplicateWrite) => writes = batch(0, [(TEXT, texts(&[])), (TEXT, texts(&[]))]),
         Some(Misdeed::DeclareEmptyName) => writes.columns[0].name.clear(),
+        Some(Misdeed::DeclareHugeName) => writes.columns[0].name = megabyte(),
+        Some(Misdeed::DeclareManyColumns) => crowd(&mut writes),
+        Some(Misdeed::DeclareHugeLogical) => writes.arrays[0].logical = Some(megabyte()),
+        Some(Misdeed::DeclareWrongLogical) => writes.arrays[0].logical = Some("tdD".into()),
+        Some(Misdeed::DeclareHugeVectors) => {
+            writes.arrays.push(array(0, Values::Vectors(Vectors { width: u32::MAX, items: 0 })));
+            writes.columns[0].values = 1;
+        }
+        Some(Misdeed::DeclareHugeFixed) => {
+            writes.arrays[0].values = Values::Fixed(FixedBytes { width: u32::MAX, data: vec![] });
+        }
+        Some(Misdeed::DeclareHugeReturn) => drops.push("x".repeat(200 << 20)),
         Some(Misdeed::DeclareDeepNesting) => nest(&mut writes, 100),
         Some(Misdeed::DeclareRows) => writes = batch(1, [(TEXT, texts(&["a row"]))]),
         Some(Misdeed::UndeclaredNulls) => writes.arrays[0].validity = None,
@@ -35,6 +49,7 @@ pub(crate) fn honest(misdeed: Option<Misdeed>, input: Batch) -> Output {
     let rows = input.rows;
     let mut columns = input;
     match misdeed {
+        Some(Misdeed::DeclareManyColumns) => crowd(&mut columns),
         Some(Misdeed::ArrayNamedTwice) => {
             columns.columns.push(Column { name: "twin".into(), values: 1 });
             columns.arrays.push(columns.arrays[0].clone());
@@ -74,12 +89,19 @@ pub(crate) fn output(misdeed: Misdeed, at_row: u32, input: Batch) -> Output {
         Misdeed::TooFewRows => *columns = batch(rows - 1, [(TEXT, texts(&vec!["few"; rows as usize - 1]))]),
         Misdeed::TooManyRows => *columns = batch(rows + 1, [(TEXT, texts(&vec!["many"; rows as usize + 1]))]),
         Misdeed::RowsUnlikeLength => columns.rows += 1,
+        Misdeed::RowsHuge => columns.rows = u32::MAX,
+        Misdeed::LengthHuge => columns.arrays[0].length = u32::MAX,
         Misdeed::OriginsOutOfRange => {
             output.origins = Some((0..rows).map(|row| if row == at_row { row + rows } else { row }).collect());
         }
         Misdeed::OriginsMany => {
             output.origins = Some(vec![0; 1_000_000]);
             *columns = batch(1_000_000, [(TEXT, texts(&vec!["again"; 1_000_000]))]);
+        }
+        Misdeed::OriginsFlood => {
+            output.origins = Some(vec![0; 15_000_000]);
+            let bytes = Bytes { offsets: vec![0; 15_000_001], data: vec![] };
+            *columns = batch(15_000_000, [(TEXT, array(15_000_000, Values::Utf8(bytes)))]);
         }
         Misdeed::OriginsTooMany => output.origins = Some(vec![0; rows as usize + 1]),
         Misdeed::WrongSchema => columns.arrays[0] = array(rows, Values::Int64(vec![1; rows as usize])),
@@ -89,6 +111,12 @@ pub(crate) fn output(misdeed: Misdeed, at_row: u32, input: Batch) -> Output {
             columns.columns.push(Column { name: "extra".into(), values: 1 });
             columns.arrays.push(columns.arrays[0].clone());
         }
+        Misdeed::DeclareManyColumns => {
+            columns.columns.truncate(1);
+            columns.arrays.truncate(1);
+        }
+        Misdeed::HugeName => columns.columns[0].name = megabyte(),
+        Misdeed::ManyColumns => crowd(columns),
         Misdeed::ArrayCycle => lists(columns).items = 1,
         Misdeed::ArrayForward => {
             columns.arrays.swap(0, 1);
@@ -102,6 +130,7 @@ pub(crate) fn output(misdeed: Misdeed, at_row: u32, input: Batch) -> Output {
             columns.columns[1].values = 0;
         }
         Misdeed::BadValidityLength => columns.arrays[0].validity = Some(vec![0xff; rows.div_ceil(8) as usize + 1]),
+        Misdeed::ValidityTooShort => columns.arrays[0].validity = Some(vec![]),
         Misdeed::UndeclaredNulls => columns.arrays[0].validity = Some(vec![0; rows.div_ceil(8) as usize]),
         Misdeed::DeepNesting => nest(columns, 100_000),
         Misdeed::RemovedOutOfRange => output.removed.push(removal(rows.into(), Fate::Dropped)),
@@ -112,6 +141,17 @@ pub(crate) fn output(misdeed: Misdeed, at_row: u32, input: Batch) -> Output {
         Misdeed::RemovedTwice => {
             *columns = batch(0, [(TEXT, texts(&[]))]);
             output.removed = (0..rows).chain([at_row]).map(|row| removal(row.into(), Fate::Dropped)).collect();
+        }
+        Misdeed::RemovedMany => {
+            output.removed = (0..1_000_000)
+                .map(|_| Removal { row: at_row.into(), fate: Fate::Dropped, reason: String::new() })
+                .collect();
+        }
+        Misdeed::RemovedFar => output.removed.push(removal(u64::MAX, Fate::Dropped)),
+        Misdeed::ReasonHuge => {
+            let reason = "0123456789abcdef".repeat(1 << 20);
+            output.removed.push(Removal { reason, ..removal(at_row.into(), Fate::Rejected) });
+            *columns = batch(rows - 1, [(TEXT, texts(&vec!["kept"; rows as usize - 1]))]);
         }
         Misdeed::HugeReturn => {
             let mut bytes = Bytes { offsets: vec![0; rows as usize], data: vec![b'x'; 200 << 20] };
@@ -170,6 +210,19 @@ fn texts(values: &[&str]) -> Array {
         bytes.offsets.push(bytes.data.len() as u32);
     }
     array(values.len() as u32, Values::Utf8(bytes))
+}
+
+/// A name of a mebibyte.
+fn megabyte() -> String {
+    "0123456789abcdef".repeat(1 << 16)
+}
+
+/// A hundred thousand columns more, of as many rows, all null.
+fn crowd(batch: &mut Batch) {
+    for nth in 0..100_000 {
+        batch.columns.push(Column { name: format!("c{nth}"), values: batch.arrays.len() as u32 });
+        batch.arrays.push(array(batch.rows, Values::Nulls));
+    }
 }
 
 /// Puts the first column's values into lists in lists, so many deep.

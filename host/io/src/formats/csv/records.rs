@@ -39,7 +39,9 @@ impl<'a> Record<'a> {
 impl Records {
     /// Opens a file and reads its header.
     pub(super) fn open(path: &Path) -> Result<(Records, Vec<String>), IoError> {
-        let parser = ReaderBuilder::new().delimiter(delimiter(path)).build();
+        let mut parser = ReaderBuilder::new().delimiter(delimiter(path)).build();
+        // It would look for a byte-order mark in what it reads first, and take one that is all there is for the end.
+        parser.read_record(b"\n", &mut [0], &mut [0]);
         let lines = Lines::open(path)?;
         let mut records = Records { lines, parser, width: None, text: vec![0; 4 << 10], ends: vec![0; 64] };
         let header = records.next_record().map_err(|error| error.in_file(path))?;
@@ -60,7 +62,8 @@ impl Records {
                 (None, Some(line)) => {
                     return Err(IoError::data("a quote is opened in this row and never closed").at_line(line));
                 }
-                (Some((_, b"\n" | b"\r\n")), None) => continue,
+                // Empty lines; one without an end is a file of a byte-order mark alone.
+                (Some((_, b"" | b"\n" | b"\r\n")), None) => continue,
                 (Some((number, input)), _) => (*first.get_or_insert(number), input),
             };
             bytes += input.len();

@@ -73,6 +73,10 @@ impl RowWriter for JsonlWriter<Sink> {
         self.append(rows)
     }
 
+    fn sink(&mut self) -> Option<&mut Sink> {
+        Some(self.writer.get_mut())
+    }
+
     fn finish(mut self: Box<Self>) -> Result<Sink, IoError> {
         self.writer.finish().map_err(IoError::from_arrow)?;
         Ok(self.writer.into_inner())

@@ -1,0 +1,38 @@
+//! What lies behind a step's grants: its work depends on that as well.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::Path;
+
+use callboard_plan::Grants;
+
+use super::digest;
+use super::folder::Digested;
+use super::frames::named;
+
+/// The files and variables that a step can read, each with a digest of what it holds. What a step writes, and what it asks for over
+/// the network, is not compared.
+pub(crate) fn found(grants: &Grants, base: &Path) -> io::Result<BTreeMap<String, String>> {
+    let mut found = BTreeMap::new();
+    for grant in grants.files.iter().filter(|grant| !grant.write) {
+        add(&base.join(&grant.path), &grant.path, &mut found)?;
+    }
+    for name in &grants.env {
+        let value = std::env::var_os(name).map(|value| digest::of_text(&value.to_string_lossy()));
+        found.insert(format!("${name}"), value.map_or("not set".to_owned(), |value| format!("{value:032x}")));
+    }
+    Ok(found)
+}
+
+fn add(path: &Path, name: &str, found: &mut BTreeMap<String, String>) -> io::Result<()> {
+    if !path.is_dir() {
+        let file = Digested::of(path, 0)?;
+        found.insert(name.to_owned(), file.digest);
+        return Ok(());
+    }
+    for entry in std::fs::read_dir(path).map_err(|error| named(path, &error))? {
+        let entry = entry.map_err(|error| named(path, &error))?;
+        add(&entry.path(), &format!("{name}/{}", entry.file_name().to_string_lossy()), found)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,41 @@
+//! How far outputs are written: who resumes the run goes on from there.
+
+use std::io;
+use std::path::PathBuf;
+
+use callboard_io::Position;
+
+use super::frames::{FrameFile, FrameWriter};
+use super::sync::Syncer;
+
+/// The positions of an output, in a file beside it.
+pub(crate) struct Positions {
+    writer: FrameWriter,
+    last: Option<Position>,
+}
+
+impl Positions {
+    /// Opens the file, or makes it.
+    pub(crate) fn open(path: PathBuf, syncer: &Syncer) -> io::Result<Positions> {
+        let (writer, frames) = FrameWriter::reopen(path)?;
+        syncer.watch(writer.file());
+        let file: FrameFile = writer.reader();
+        let position = |frame| {
+            let body = file.read(frame).ok()?;
+            let number = |range: std::ops::Range<usize>| Some(u64::from_le_bytes(body.get(range)?.try_into().ok()?));
+            Some(Position { rows: number(0..8)?, bytes: number(8..16)?, digest: frame.tag })
+        };
+        let last = frames.last().and_then(position);
+        Ok(Positions { writer, last })
+    }
+
+    /// The last position of an earlier process.
+    pub(crate) fn last(&self) -> Option<Position> {
+        self.last
+    }
+
+    pub(crate) fn note(&mut self, position: &Position) -> io::Result<()> {
+        let body = [position.rows.to_le_bytes(), position.bytes.to_le_bytes()].concat();
+        self.writer.append(0, 0, position.digest, &[body]).map(drop)
+    }
+}

@@ -1,0 +1,40 @@
+//! What is fuzzed. A target takes bytes, any bytes, and panics where the project breaks a promise about them.
+//!
+//! The same functions run in two ways: under libFuzzer (`fuzz_targets/`, see CONTRIBUTING.md), which looks for new inputs, and in
+//! every test run (`main.rs`), over the kept inputs of `corpus/NAME/` and thousands of changes to them.
+
+mod pipeline;
+mod readers;
+mod scanner;
+
+/// A function to be fuzzed.
+pub struct Target {
+    /// Its corpus is `corpus/NAME`, its program `fuzz_targets/NAME.rs`.
+    pub name: &'static str,
+    /// Takes any bytes.
+    pub run: fn(&[u8]),
+    /// What it may allocate for an input of 16 KiB, in MiB. (That much of zstd can hold half a gigabyte.)
+    pub memory: usize,
+}
+
+/// All there are; what is read back from a run's folder (its journal, its segments) has its place at the end. One more is a function, a line here, a file in `fuzz_targets/`, its `[[bin]]` in `Cargo.toml`, and some inputs in
+/// `corpus/NAME/`.
+pub const TARGETS: &[Target] = &[
+    Target { name: "pipeline", run: pipeline::fuzz, memory: 16 },
+    Target { name: "scan", run: scanner::fuzz, memory: 16 },
+    Target { name: "columns", run: callboard_runtime::fuzz_columns, memory: 16 },
+    Target { name: "jsonl", run: |bytes| readers::fuzz("jsonl", bytes), memory: 64 },
+    Target { name: "csv", run: |bytes| readers::fuzz("csv", bytes), memory: 64 },
+    Target { name: "parquet", run: |bytes| readers::fuzz("parquet", bytes), memory: 64 },
+    Target { name: "arrow", run: |bytes| readers::fuzz("arrow", bytes), memory: 600 },
+];
+
+/// Runs the target of this name: what a fuzzer's program does.
+///
+/// # Panics
+/// Where a promise is broken, and where there is no such target.
+#[allow(dead_code, reason = "tests go through all targets")]
+pub fn run(name: &str, bytes: &[u8]) {
+    let target = TARGETS.iter().find(|target| target.name == name).expect("the program is named after a target");
+    (target.run)(bytes);
+}

@@ -1,0 +1,73 @@
+//! Any file is read as a dataset, or is an error: in bounded memory, and the same rows however batches are cut.
+
+use std::fs;
+use std::path::Path;
+
+use arrow::array::{Array, RecordBatch};
+use arrow::compute::concat_batches;
+use callboard_io::{BatchPolicy, Dataset, Format, InputSpec, IoError};
+
+thread_local! {
+    static FOLDER: tempfile::TempDir = tempfile::tempdir().expect("there is a folder for temporary files");
+}
+
+/// Reads the bytes as a file with this extension.
+pub fn fuzz(extension: &str, bytes: &[u8]) {
+    FOLDER.with(|folder| {
+        let name = format!("rows.{extension}");
+        fs::write(folder.path().join(&name), bytes).expect("the folder can be written");
+        read(folder.path(), name);
+    });
+}
+
+fn read(base: &Path, name: String) {
+    let spec = InputSpec { name: "docs".to_owned(), base: base.to_owned(), paths: vec![name], ..InputSpec::default() };
+    let dataset = match Dataset::open(&spec) {
+        Ok(dataset) => dataset,
+        Err(error) => return said(&error),
+    };
+    let numbered = matches!(dataset.format(), Format::Parquet | Format::Arrow);
+    let small = rows(&dataset, BatchPolicy { rows: 3, bytes: 64 }, numbered);
+    let large = rows(&dataset, BatchPolicy { rows: 8192, bytes: 1 << 20 }, numbered);
+    match (small, large) {
+        (Ok(small), Ok(large)) => assert!(small == large, "how batches are cut shows in the rows"),
+        (Err(small), Err(large)) => {
+            said(&small);
+            said(&large);
+            // What the libraries say of corrupt files counts their own batches.
+            assert!(numbered || small.to_string() == large.to_string(), "how batches are cut shows: {small}, {large}");
+        }
+        (small, large) => panic!("{:?} in small batches, {:?} in large ones", small.err(), large.err()),
+    }
+}
+
+fn rows(dataset: &Dataset, policy: BatchPolicy, numbered: bool) -> Result<RecordBatch, IoError> {
+    let mut chunks = Vec::new();
+    let (mut last, mut count) = (0, 0);
+    for chunk in dataset.read(policy) {
+        let chunk = chunk?;
+        assert_eq!(chunk.rows.schema(), dataset.schema());
+        assert!((1..=policy.rows).contains(&chunk.rows.num_rows()), "a batch of {} rows", chunk.rows.num_rows());
+        assert_eq!((chunk.origin.len(), chunk.origin.null_count()), (chunk.rows.num_rows(), 0));
+        for column in chunk.rows.columns() {
+            column.to_data().validate_full().expect("what was read is valid");
+        }
+        for origin in chunk.origin.values() {
+            assert!(*origin > last && (!numbered || *origin == last + 1), "row {origin} after row {last}");
+            last = *origin;
+        }
+        // Rows without columns cost nothing, and a file can have 2^63 of them.
+        count += chunk.rows.num_rows();
+        if count > 100_000 {
+            break;
+        }
+        chunks.push(chunk.rows);
+    }
+    Ok(concat_batches(&dataset.schema(), &chunks).expect("chunks of one schema"))
+}
+
+/// Whatever is wrong is said, in words of a bounded length.
+fn said(error: &IoError) {
+    let words = error.to_string();
+    assert!(!words.is_empty() && words.len() < 16 << 10, "{} bytes of message", words.len());
+}
