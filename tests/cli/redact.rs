@@ -21,12 +21,21 @@ static VARYING: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
             r"(?m)^( [ \d].*?) +([\d.]+( [kMG])?|–) +[\d.]+ m?s +[\d.]+ (B|KiB|MiB|GiB) +",
             "$1  [rate]  [time]  [size]  ",
         ),
+        // A step that was not loaded has none.
+        (r"(?m)^( [ \d].*?) +– +– +– +(\d)", "$1  –  –  –  $2"),
         (r"rows/s +time +peak mem +", "rows/s  time  peak mem  "),
         // What stands below it.
         (r"finished in [\d.]+ m?s", "finished in [time]"),
-        (r"(?m)^ memory .*\n.*$", " memory    [memory]"),
+        (r"(?m)^ memory .*(\n {11}all steps at once.*)?$", " memory    [memory]"),
         (r"(?m)^ time .*$", " time      [time]"),
         (r"(?m)^ disk +[\d.]+ \S+ ", " disk      [size] "),
+        // `runs`.
+        (r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC", "[began]"),
+        (r"(?m)(of \d+) +[\d.]+ (B|KiB|MiB|GiB)$", "$1  [size]"),
+        (r"stages +size", "stages  size"),
+        (r"(?m)(runs?|done), [\d.]+ (B|KiB|MiB|GiB)\b", "$1, [size]"),
+        // `plan --why`: components are built anew.
+        (r"component: \w+ → \w+", "component: [digest] → [digest]"),
         // `compare`.
         (r"(?m)^( (peak \w+ memory|wall time|loading|unloading)) +.*$", "$1  …"),
     ];

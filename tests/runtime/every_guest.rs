@@ -9,9 +9,11 @@ use crate::bench::guests;
 #[test]
 fn every_test_guest_is_named_by_a_test() {
     let list: Value = serde_json::from_slice(&std::fs::read(guests().join("guests.json")).unwrap()).unwrap();
-    let here = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/runtime");
-    let sources = std::fs::read_dir(here).unwrap().map(|entry| std::fs::read_to_string(entry.unwrap().path()).unwrap());
-    let sources: String = sources.collect();
+    let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests");
+    let files = ["runtime", "cli"].map(|folder| std::fs::read_dir(tests.join(folder)).unwrap());
+    let files = files.into_iter().flatten().map(|entry| entry.unwrap().path());
+    let sources = files.filter(|file| file.extension().is_some_and(|extension| extension == "rs"));
+    let sources: String = sources.map(|file| std::fs::read_to_string(file).unwrap()).collect();
     let is_named =
         |guest: &str| sources.contains(&format!("\"{guest}\"")) || sources.contains(&format!("/{guest}.wasm"));
     let guests = list["tests"].as_array().unwrap().iter().map(|guest| guest.as_str().unwrap());

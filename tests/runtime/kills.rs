@@ -3,243 +3,14 @@
 //! A moment is something that can be seen in the run's folder, so what is hit does not depend on how fast the machine is: a
 //! journal of so many records, a spill that appears, a log of work that has grown past so many bytes (seeded), an output in its place.
 
-use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::bench::lines;
-use crate::trial::{Trial, killed_when, was_killed};
-
-/// When a process is killed.
-#[derive(Clone, Debug)]
-enum Moment {
-    /// All logs of work together, or those of a step, have so many bytes.
-    Work(Option<String>, u64),
-    /// So many stages have ended.
-    Stages(usize),
-    /// The rows between stages that a node puts out are begun.
-    Spill(String),
-    /// An output is begun, still in the run's folder.
-    Staged(String),
-    /// Outputs are being put in their places.
-    Committing,
-    /// A file is in its place.
-    InPlace(String),
-}
-
-impl Moment {
-    fn is_now(&self, trial: &Trial) -> bool {
-        match self {
-            Moment::Work(step, bytes) => trial.work(step.as_deref()) >= *bytes,
-            Moment::Stages(ended) => trial.count("stage") >= *ended,
-            Moment::Spill(node) => trial.path("run/spill").join(node).join("00000.segment").exists(),
-            Moment::Staged(output) => trial.path("run/outputs").join(output).exists(),
-            Moment::Committing => trial.count("committing") > 0,
-            Moment::InPlace(file) => trial.path("out").join(file).exists(),
-        }
-    }
-}
-
-/// Where a run was when it was killed, by its journal.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Hit {
-    Stage(usize),
-    Committing,
-    /// It had finished, but for the end of its process.
-    Finished,
-}
-
-impl Hit {
-    fn of(trial: &Trial) -> Hit {
-        let finished = trial.records().iter().any(|record| record["status"] == "finished");
-        match (finished, trial.count("committing") > 0) {
-            (true, _) => Hit::Finished,
-            (false, true) => Hit::Committing,
-            (false, false) => Hit::Stage(trial.count("stage") + 1),
-        }
-    }
-}
-
-/// A pipeline, what it comes to when nobody touches it, and the kills that it has been through.
-struct Target {
-    root: PathBuf,
-    pipeline: String,
-    plan: Value,
-    results: BTreeMap<String, Vec<u8>>,
-    /// The size of the logs of each step's work.
-    work: BTreeMap<String, u64>,
-    trials: RefCell<usize>,
-    hits: RefCell<Vec<Hit>>,
-    reused: RefCell<u64>,
-    /// Gone with the target.
-    _scratch: Option<tempfile::TempDir>,
-}
-
-impl Target {
-    /// Runs the pipeline once; `data` is the folder of its inputs.
-    fn new(pipeline: &str, data: &Path) -> Target {
-        let scratch = tempfile::tempdir().unwrap();
-        let root = scratch.path().to_owned();
-        let untouched = Trial::new(root.join("untouched"), pipeline, data);
-        untouched.finish();
-        let plan: Value = serde_json::from_slice(&fs::read(untouched.path("run/plan.json")).unwrap()).unwrap();
-        let steps = names(&plan["steps"]);
-        Target {
-            work: steps.into_iter().map(|step| (step.clone(), untouched.work(Some(&step)))).collect(),
-            results: untouched.results(),
-            root,
-            pipeline: pipeline.to_owned(),
-            plan,
-            trials: RefCell::new(0),
-            hits: RefCell::default(),
-            reused: RefCell::default(),
-            _scratch: Some(scratch),
-        }
-    }
-
-    fn stages(&self) -> usize {
-        self.plan["stages"].as_array().unwrap().len()
-    }
-
-    /// A run that is killed at each of these moments in turn, then left alone. Moments that it does not live to see are passed over.
-    fn trial(&self, moments: &[Moment]) {
-        let number = {
-            let mut trials = self.trials.borrow_mut();
-            *trials += 1;
-            *trials
-        };
-        let data = self.root.join("untouched/data").canonicalize().unwrap();
-        let trial = Trial::new(self.root.join(number.to_string()), &self.pipeline, &data);
-        let mut kills = 0;
-        for moment in moments {
-            let status = killed_when(trial.go_on().spawn().unwrap(), || moment.is_now(&trial));
-            if !was_killed(status) {
-                assert!(status.success(), "{moments:?}: {}", trial.said());
-                break;
-            }
-            kills += 1;
-            let hit = Hit::of(&trial);
-            // Outputs appear whole, and not before all of them are.
-            let outputs = trial.outputs();
-            assert!(outputs.is_empty() || matches!(hit, Hit::Committing | Hit::Finished), "{moments:?}: {hit:?}");
-            let all_whole = outputs.iter().all(|(name, bytes)| self.results.get(name) == Some(bytes));
-            assert!(all_whole, "{moments:?}: an output is in its place, and is not what it should be");
-            self.hits.borrow_mut().push(hit);
-        }
-        trial.finish();
-        let (found, expected) = (trial.results(), &self.results);
-        assert_eq!(found.keys().collect::<Vec<_>>(), expected.keys().collect::<Vec<_>>(), "{moments:?}");
-        for (name, bytes) in &found {
-            assert!(bytes == &expected[name], "{moments:?}: `{name}` is not what it is when nobody kills the run");
-        }
-        self.check_report(&trial.report(), kills, &format!("{moments:?}"));
-        fs::remove_dir_all(&trial.folder).unwrap();
-    }
-
-    /// What was in flight is done twice, and no more.
-    fn check_report(&self, report: &Value, kills: u64, moments: &str) {
-        assert_eq!(report["status"], "finished", "{moments}");
-        let rows_of_batch = self.plan["batch"]["rows"].as_u64().unwrap();
-        for step in report["stages"].as_array().unwrap().iter().flat_map(|stage| stage["steps"].as_array().unwrap()) {
-            let number = |key: &str| step[key].as_u64().unwrap();
-            assert_eq!(step["adds_up"], true, "{moments}: {step}");
-            let in_flight = match step["kind"].as_str().unwrap() {
-                // One piece of work.
-                "global" => number("rows_in"),
-                _ => number("instances") * rows_of_batch,
-            };
-            assert!(number("rows_again") <= kills * in_flight, "{moments}: more than was in flight: {step}");
-            *self.reused.borrow_mut() += number("rows_reused");
-        }
-    }
-
-    /// Moments of every kind, in the order in which they come.
-    fn moments(&self) -> Vec<Moment> {
-        let mut moments = Vec::new();
-        let edges = self.plan["edges"].as_array().unwrap();
-        for (at, stage) in self.plan["stages"].as_array().unwrap().iter().enumerate() {
-            let steps: Vec<String> = stage["steps"].as_array().unwrap().iter().map(text).collect();
-            let spilled = |node: &str| edges.iter().any(|edge| edge["from"] == *node && edge["transport"] == "spill");
-            let work = |step: &String, percent| Moment::Work(Some(step.clone()), self.work[step] * percent / 100);
-            moments.extend(steps.iter().map(|step| Moment::Work(Some(step.clone()), 1)));
-            moments.extend(stage["outputs"].as_array().unwrap().iter().map(text).map(Moment::Staged));
-            moments.extend(steps.iter().filter(|step| spilled(step)).cloned().map(Moment::Spill));
-            moments.extend(steps.iter().map(|step| work(step, 50)));
-            // The stage's end itself: all of its work is done, and the journal does not say so yet, or has just said so.
-            moments.extend(steps.iter().map(|step| work(step, 100)));
-            moments.push(Moment::Stages(at + 1));
-        }
-        moments.push(Moment::Committing);
-        moments.extend(self.results.keys().filter(|name| *name != "rejects.jsonl").cloned().map(Moment::InPlace));
-        moments
-    }
-
-    /// Moments when all work together has come to a share of the whole that nobody chose.
-    fn seeded(&self, seed: u64) -> impl Iterator<Item = Moment> {
-        let whole: u64 = self.work.values().sum();
-        random(seed).map(move |number| Moment::Work(None, 1 + number % whole))
-    }
-
-    /// Kills at moments of every kind, and at seeded ones, some runs several times; then makes sure that nothing was left out.
-    fn stand_it(&self, seed: u64) {
-        let moments = self.moments();
-        let chains = moments.len().div_ceil(3);
-        for first in 0..chains {
-            self.trial(&moments.iter().skip(first).step_by(chains).cloned().collect::<Vec<_>>());
-        }
-        let mut seeded = self.seeded(seed);
-        for _ in 0..4 {
-            let mut three: Vec<Moment> = seeded.by_ref().take(3).collect();
-            three.sort_by_key(|moment| if let Moment::Work(_, bytes) = moment { *bytes } else { 0 });
-            self.trial(&three);
-        }
-        // A process may be through with something before it is seen to have begun: once more, then.
-        let stages = self.plan["stages"].as_array().unwrap().iter().enumerate();
-        let aims = stages.map(|(at, stage)| {
-            let step = text(&stage["steps"][0]);
-            (Hit::Stage(at + 1), Moment::Work(Some(step.clone()), self.work[&step] / 2))
-        });
-        for (wanted, moment) in aims.chain([(Hit::Committing, Moment::Committing)]) {
-            for _ in 0..50 {
-                if self.hits.borrow().contains(&wanted) {
-                    break;
-                }
-                self.trial(std::slice::from_ref(&moment));
-            }
-        }
-        let hits: BTreeSet<Hit> = self.hits.borrow().iter().cloned().collect();
-        let all = (1..=self.stages()).map(Hit::Stage).chain([Hit::Committing]);
-        assert!(
-            all.clone().all(|hit| hits.contains(&hit)),
-            "no kill at some of {:?}: {hits:?}",
-            all.collect::<Vec<_>>()
-        );
-        let kills = self.hits.borrow().len();
-        assert!(kills >= 20, "only {kills} runs were killed before they ended");
-        assert!(*self.reused.borrow() > 0, "nothing was taken over by who resumed");
-    }
-}
-
-fn names(list: &Value) -> Vec<String> {
-    list.as_array().unwrap().iter().map(|node| text(&node["name"])).collect()
-}
-
-fn text(value: &Value) -> String {
-    value.as_str().unwrap().to_owned()
-}
-
-/// Numbers that look like chance, and are the same every time (splitmix64).
-fn random(mut seed: u64) -> impl Iterator<Item = u64> {
-    std::iter::from_fn(move || {
-        seed = seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (seed ^ (seed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        Some(mixed ^ (mixed >> 31))
-    })
-}
+use crate::victim::{Hit, Moment, Target, random};
 
 /// Rows of texts, some there twice, some short, some with white space to be mended.
 pub(crate) fn documents(rows: u64, seed: u64) -> String {
@@ -360,7 +131,7 @@ fn so_it_does_with_replicas() {
 #[test]
 fn so_it_does_with_branches_side_doors_and_rejected_rows() {
     let data = folder_with(&[("a.jsonl", documents(1_500, 3)), ("b.jsonl", documents(1_500, 4))]);
-    let target = Target::new(BRANCHES, data.path());
+    let mut target = Target::new(BRANCHES, data.path());
     let of = |name: &str| target.results[name].len();
     assert!(["rejects.jsonl", "short.jsonl", "odd.jsonl"].iter().all(|name| of(name) > 1_000), "rows take every way");
     target.stand_it(3);
@@ -372,14 +143,15 @@ fn a_source_goes_on_behind_the_last_page_that_it_gave() {
     let pipeline = "callboard = 1\nname = \"count\"\n[[steps]]\nname = \"count\"\nuse = \"guests/count-source.wasm\"\n\
                     config = { rows = 20000, page = 50 }\n[[steps]]\nuse = \"filter\"\n\
                     config = { where = \"n % 3 > 0\" }\n[outputs.out]\npath = \"out/n.jsonl\"\n";
-    let target = Target::new(pipeline, data.path());
+    let mut target = Target::new(pipeline, data.path());
     for seed in 0..3 {
-        target.trial(&target.seeded(seed).take(1).collect::<Vec<_>>());
+        let one = target.seeded(&mut random(seed), 1);
+        target.trial(&one);
     }
-    let quarters = [1, 2, 3].map(|quarter| Moment::Work(Some("count".to_owned()), target.work["count"] * quarter / 4));
+    let quarters = [1, 2, 3].map(|quarter| Moment::Work("count".to_owned(), target.work["count"] * quarter / 4));
     target.trial(&quarters);
-    assert!(target.hits.borrow().len() >= 3, "{:?}", target.hits);
-    assert!(*target.reused.borrow() > 0);
+    assert!(target.hits.len() >= 3, "{:?}", target.hits);
+    assert!(target.reused > 0);
 }
 
 /// 200 kills over the example pipeline, seeded, four to a run. It takes minutes:
@@ -390,14 +162,13 @@ fn a_source_goes_on_behind_the_last_page_that_it_gave() {
 fn two_hundred_kills_over_the_example() {
     let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/01-curate");
     let pipeline = fs::read_to_string(example.join("curate.toml")).unwrap();
-    let target = Target::new(&pipeline, &example.join("data").canonicalize().unwrap());
-    let mut seeded = target.seeded(200);
-    while target.hits.borrow().len() < 200 {
-        let mut four: Vec<Moment> = seeded.by_ref().take(4.min(200 - target.hits.borrow().len())).collect();
-        four.sort_by_key(|moment| if let Moment::Work(_, bytes) = moment { *bytes } else { 0 });
+    let mut target = Target::new(&pipeline, &example.join("data").canonicalize().unwrap());
+    let mut numbers = random(200);
+    while target.hits.len() < 200 {
+        let four = target.seeded(&mut numbers, 4.min(200 - target.hits.len()));
         target.trial(&four);
     }
     let mut by_hit: BTreeMap<Hit, usize> = BTreeMap::new();
-    target.hits.borrow().iter().for_each(|hit| *by_hit.entry(hit.clone()).or_default() += 1);
-    eprintln!("200 kills in {} runs, all byte-identical in the end; killed in {by_hit:?}", target.trials.borrow());
+    target.hits.iter().for_each(|hit| *by_hit.entry(hit.clone()).or_default() += 1);
+    eprintln!("200 kills in {} runs, all byte-identical in the end; killed in {by_hit:?}", target.trials);
 }

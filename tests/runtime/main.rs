@@ -24,3 +24,4 @@ mod resume;
 mod server;
 mod staging;
 mod trial;
+mod victim;

@@ -97,11 +97,9 @@ impl Trial {
         self.records().iter().filter(|record| record["what"] == what).count()
     }
 
-    /// The size of the logs of a step's work, or of all steps', bytes.
-    pub(crate) fn work(&self, step: Option<&str>) -> u64 {
-        let steps = fs::read_dir(self.path("run/work")).into_iter().flatten().flatten();
-        let steps = steps.filter(|entry| step.is_none_or(|step| entry.file_name() == step));
-        let logs = steps.filter_map(|entry| fs::read_dir(entry.path()).ok()).flatten().flatten();
+    /// The size of the logs of a step's work, bytes.
+    pub(crate) fn work(&self, step: &str) -> u64 {
+        let logs = fs::read_dir(self.path("run/work").join(step)).into_iter().flatten().flatten();
         let logs = logs.filter(|log| log.path().extension().is_some_and(|extension| extension == "log"));
         logs.filter_map(|log| log.metadata().ok()).map(|log| log.len()).sum()
     }

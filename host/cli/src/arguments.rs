@@ -17,9 +17,9 @@ pub(crate) struct Arguments {
 pub(crate) enum Command {
     /// Run a pipeline
     Run(RunArguments),
-    /// Go on with a run that was interrupted, or failed
+    /// Go on with a run that was interrupted, was killed or failed
     Resume(ResumeArguments),
-    /// The runs that are here
+    /// List, show and remove runs
     #[command(subcommand)]
     Runs(RunsCommand),
     /// Show the stages of a pipeline, without opening its data
@@ -88,13 +88,13 @@ pub(crate) struct RunArguments {
     /// Replace outputs that exist
     #[arg(long)]
     pub(crate) overwrite: bool,
-    /// Do everything anew, also what an earlier run did on the same rows
+    /// Do everything anew, even what an earlier run did on the same rows
     #[arg(long)]
     pub(crate) fresh: bool,
     /// Keep nothing for resuming or for later runs, and take nothing over
     #[arg(long)]
     pub(crate) no_resume: bool,
-    /// The most that rows between stages may take of the disk, such as 20GiB
+    /// Let rows between stages take at most so much of the disk, such as 20GiB
     #[arg(long, value_name = "SIZE", value_parser = size)]
     pub(crate) max_spill: Option<u64>,
     #[command(flatten)]
@@ -123,16 +123,16 @@ pub(crate) struct ResumeArguments {
     /// The run's folder
     #[arg(value_name = "RUN-DIR")]
     pub(crate) run_dir: PathBuf,
-    /// Where the pipeline's paths start from [default: where they started when the run began]
+    /// The folder that the pipeline's paths start from [default: the same as when the run began]
     #[arg(long, value_name = "DIR")]
     pub(crate) base: Option<PathBuf>,
-    /// The most that rows between stages may take of the disk, such as 20GiB
+    /// Let rows between stages take at most so much of the disk, such as 20GiB
     #[arg(long, value_name = "SIZE", value_parser = size)]
     pub(crate) max_spill: Option<u64>,
     /// Replace outputs that exist
     #[arg(long)]
     pub(crate) overwrite: bool,
-    /// How many rows all steps together may reject, such as 100 or 0.5%, in place of what the pipeline says
+    /// Let all steps together reject at most so many rows, such as 100 or 0.5%, whatever the pipeline says
     #[arg(long, value_name = "ROWS", value_parser = budget)]
     pub(crate) max_rejects: Option<MaxRejects>,
     #[command(flatten)]
@@ -146,11 +146,11 @@ pub(crate) enum RunsCommand {
         /// The folder that they are in
         #[arg(long, value_name = "DIR", default_value = ".callboard/runs")]
         dir: PathBuf,
-        /// For a program
+        /// Print JSON, for a program
         #[arg(long)]
         json: bool,
     },
-    /// Show what is known of one
+    /// Show what became of one
     Show {
         /// The run's folder
         #[arg(value_name = "RUN-DIR")]

@@ -50,7 +50,6 @@ impl Kept {
             }
         };
         std::fs::create_dir_all(folder.join("outputs")).map_err(unwritten)?;
-        run.past.notes.iter().for_each(|note| run.observer.tell(Event::Note { message: note.clone() }));
         if !run.resumable() {
             folder.record(&run.plan, &recorded(run)).map_err(unwritten)?;
             return Ok(Kept { folder, log: None });

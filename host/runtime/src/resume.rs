@@ -7,6 +7,7 @@ use callboard_plan::{MaxRejects, Origin, Plan};
 use crate::components::{Bundled, Components};
 use crate::disk::{Folder, Past, Recorded, folder};
 use crate::error::{Class, RunError};
+use crate::events::Event;
 use crate::run::{Run, Settings, kept_component};
 
 /// How the run was begun, and its folder.
@@ -49,6 +50,7 @@ impl Run {
         }
         let (plan, components) = components_now(plan, bundled, &base, &path, &mut past)?;
         past.settle(&plan, locked.path(), &base);
+        past.notes.iter().for_each(|note| settings.observer.tell(Event::Note { message: note.clone() }));
         let settings = Settings {
             base,
             pipeline: recorded.pipeline.clone(),

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use crate::disk::journal::{self, Record};
 use crate::disk::{Folder, folder};
-use crate::error::{Class, RunError};
+use crate::error::RunError;
 use crate::report::Status;
 
 /// What became of a run.
@@ -168,10 +168,7 @@ pub fn run_folders(parent: &Path) -> io::Result<Vec<PathBuf>> {
 ///
 /// It is no run's folder, somebody works on the run, or the system refuses.
 pub fn remove_run(path: &Path) -> Result<u64, RunError> {
-    if !path.join("run.json").is_file() {
-        let message = format!("`{}` is no run's folder", path.display());
-        return Err(RunError::new(Class::Pipeline, message).help("`callboard runs list` shows those that are here"));
-    }
+    folder::is_run(path)?;
     let _lock = Folder::lock(path)?;
     let bytes = size(path).unwrap_or(0);
     std::fs::remove_dir_all(path).map_err(|error| RunError::system("remove", path, &error))?;

@@ -47,7 +47,7 @@ fn words(verdict: &Verdict, width: usize) -> String {
                 format!("\n {:width$}    {}: {} → {}", "", change.what, harmless(&change.from), harmless(&change.to))
             };
             let changes: String = changes.iter().map(of).collect();
-            format!("runs: it was another one in {}{changes}", run.display())
+            format!("runs: it is not what it was in {}{changes}", run.display())
         }
         Verdict::Same { run, rows, behind } if behind.is_empty() => {
             format!("taken over from {}: {} rows", run.display(), count(*rows))
@@ -55,10 +55,8 @@ fn words(verdict: &Verdict, width: usize) -> String {
         Verdict::Same { run, rows, behind } => {
             let names: Vec<String> = behind.iter().map(|name| format!("`{name}`")).collect();
             let (run, rows) = (run.display(), count(*rows));
-            format!(
-                "runs on rows that are others: {} changed; of the {rows} rows in {run} those that are the same are taken over",
-                names.join(", ")
-            )
+            let others = names.join(", ");
+            format!("taken over from {run} for rows that are the same, at most {rows}: those of {others} may differ")
         }
     }
 }

@@ -2,9 +2,10 @@
 
 use std::process::ExitCode;
 
-use callboard_runtime::{Run, Settings};
+use callboard_runtime::{Run, RunState, RunSummary, Settings};
 
 use super::run::Watched;
+use super::runs::finished;
 use crate::arguments::ResumeArguments;
 use crate::bundled::BUNDLED;
 use crate::exit::Failure;
@@ -12,6 +13,11 @@ use crate::pipeline::{interruptible, settings};
 
 pub(crate) fn resume(arguments: &ResumeArguments) -> Result<ExitCode, Failure> {
     let watched = Watched::begin(&arguments.shown)?;
+    // Who resumes until it is done need not know how far the last process came.
+    let summary = RunSummary::of(&arguments.run_dir).ok().filter(|run| run.state == RunState::Finished);
+    if let Some(report) = summary.and_then(|run| finished(&run.folder)) {
+        return watched.end(report, None);
+    }
     let base = arguments.base.clone().unwrap_or_default();
     let settings = Settings {
         max_spill: arguments.max_spill,

@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 use callboard_runtime::{Report, RunState, RunSummary, remove_run};
 
 use crate::arguments::RunsCommand;
-use crate::exit::Failure;
+use crate::exit::{Failure, quoted};
 use crate::show::figures::{bytes, count};
 use crate::show::report::{aligned, table};
 use crate::show::{harmless, print};
@@ -21,7 +21,7 @@ pub(crate) fn runs(command: &RunsCommand) -> Result<ExitCode, Failure> {
             for run in run_dirs {
                 freed += remove_run(run)?;
             }
-            print(&format!("removed {} runs, {}", count(run_dirs.len() as u64), bytes(freed)))
+            print(&format!("removed {}, {}", number_of_runs(run_dirs.len()), bytes(freed)))
         }
     }
 }
@@ -42,7 +42,11 @@ fn list(dir: &Path, json: bool) -> Result<ExitCode, Failure> {
     });
     let rows: Vec<Vec<String>> = std::iter::once(heads).chain(rows).collect();
     let total = runs.iter().map(|run| run.bytes).sum();
-    print(&format!("{}\n {} runs, {} in all", aligned(&rows, 3), count(runs.len() as u64), bytes(total)))
+    print(&format!("{}\n {}, {} in all", aligned(&rows, 3), number_of_runs(runs.len()), bytes(total)))
+}
+
+fn number_of_runs(runs: usize) -> String {
+    format!("{} {}", count(runs as u64), if runs == 1 { "run" } else { "runs" })
 }
 
 fn show(run_dir: &Path) -> Result<ExitCode, Failure> {
@@ -61,17 +65,21 @@ fn show(run_dir: &Path) -> Result<ExitCode, Failure> {
     }
     match run.state {
         RunState::Finished => {
-            let json = std::fs::read(run_dir.join("report.json"));
-            if let Some(report) = json.ok().and_then(|json| serde_json::from_slice::<Report>(&json).ok()) {
+            if let Some(report) = finished(run_dir) {
                 text = table(&report);
             }
         }
         RunState::Running => {}
         RunState::Failed | RunState::Interrupted | RunState::Killed => {
-            text.push_str(&format!("to go on:\n  callboard resume {}", run_dir.display()));
+            text.push_str(&format!("to go on:\n  callboard resume {}", quoted(&run_dir.display().to_string())));
         }
     }
     print(&text)
+}
+
+/// The report of a run that has finished.
+pub(crate) fn finished(run_dir: &Path) -> Option<Report> {
+    serde_json::from_slice(&std::fs::read(run_dir.join("report.json")).ok()?).ok()
 }
 
 fn began(run: &RunSummary) -> String {

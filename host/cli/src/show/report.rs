@@ -6,31 +6,51 @@ use callboard_plan::{Kind, Load};
 use callboard_runtime::{Report, StageReport, StepReport};
 
 use super::figures::{bytes, count, percent, rate, time};
+use super::harmless;
 
+/// Where there is no figure.
+const NONE: &str = "–";
 /// Reasons shown of each step; the JSON report has all.
 const REASONS: usize = 5;
 
 /// Everything a user wants to know of a run that finished.
 pub(crate) fn table(report: &Report) -> String {
-    let mut text = format!("{}  finished in {}   {}\n\n", report.name, time(report.wall_ms), mode(report));
+    let (resumed, took) = (resumed(report.resumed), time(report.wall_ms));
+    let mut text = format!("{}  {resumed}finished in {took}   {}\n\n", report.name, mode(report));
     text.push_str(&aligned(&steps(report), 2));
-    if report.stages.iter().skip(1).any(|stage| stage.steps.iter().any(|step| step.kind == Kind::Global)) {
+    let globals =
+        || report.stages.iter().skip(1).flat_map(|stage| &stage.steps).filter(|step| step.kind == Kind::Global);
+    if globals().next().is_some() {
         text.push_str(match report.load {
-            Load::Eager => " ■ needs every row\n",
-            Load::Staged | Load::Step => {
+            Load::Staged | Load::Step if globals().any(was_loaded) => {
                 " ■ needs every row: what stands above it had been unloaded before it was loaded\n"
             }
+            _ => " ■ needs every row\n",
         });
     }
     text.push('\n');
     for (key, value) in facts(report) {
         let _ = writeln!(text, " {key:<9} {value}");
     }
+    for note in &report.notes {
+        let _ = writeln!(text, " ! {}", harmless(note));
+    }
     text
 }
 
+fn resumed(times: u32) -> String {
+    match times {
+        0 => String::new(),
+        1 => "resumed once, ".to_owned(),
+        2 => "resumed twice, ".to_owned(),
+        times => format!("resumed {times} times, "),
+    }
+}
+
 fn mode(report: &Report) -> &'static str {
+    let mut steps = report.stages.iter().flat_map(|stage| &stage.steps).peekable();
     match report.load {
+        _ if steps.peek().is_some() && !steps.any(was_loaded) => "no step had to be loaded",
         Load::Staged => "loaded stage by stage",
         Load::Eager => "all steps loaded from the first moment to the last",
         Load::Step => "loaded step by step",
@@ -51,9 +71,9 @@ fn steps(report: &Report) -> Vec<Vec<String>> {
                 count(step.rows_out),
                 count(step.rows_dropped),
                 count(step.rows_rejected),
-                speed(step),
-                time(step.guest_ms),
-                bytes(step.peak_linear_memory_bytes),
+                if was_loaded(step) { speed(step) } else { NONE.to_owned() },
+                if was_loaded(step) { time(step.guest_ms) } else { NONE.to_owned() },
+                if was_loaded(step) { bytes(step.peak_linear_memory_bytes) } else { NONE.to_owned() },
                 bytes(step.memory_limit_bytes * u64::from(step.instances)),
             ]);
         }
@@ -64,15 +84,21 @@ fn steps(report: &Report) -> Vec<Vec<String>> {
     rows
 }
 
+/// Whether an instance of it was made: not where all of its work was taken over.
+fn was_loaded(step: &StepReport) -> bool {
+    step.guest_ms > 0.0 || step.peak_linear_memory_bytes > 0
+}
+
 fn speed(step: &StepReport) -> String {
     let rows = step.rows_in.max(step.rows_out);
-    if step.guest_ms > 0.0 { rate(rows as f64 / step.guest_ms * 1e3) } else { "–".to_owned() }
+    if step.guest_ms > 0.0 { rate(rows as f64 / step.guest_ms * 1e3) } else { NONE.to_owned() }
 }
 
 /// The lines below the table: a word, and what is to be said under it.
 fn facts(report: &Report) -> Vec<(String, String)> {
     let mut facts = Vec::new();
     facts.push(("accounts".to_owned(), accounts(report)));
+    taken_over(&mut facts, report);
     for step in report.stages.iter().flat_map(|stage| &stage.steps) {
         reasons(&mut facts, "dropped", &step.name, &step.dropped);
     }
@@ -87,7 +113,7 @@ fn facts(report: &Report) -> Vec<(String, String)> {
         facts.push(("counters".to_owned(), format!("{}: {}", step.name, counters.join(", "))));
     }
     facts.push(("memory".to_owned(), memory(report)));
-    facts.push((String::new(), all_at_once(report)));
+    facts.extend(all_at_once(report).map(|text| (String::new(), text)));
     facts.push(("time".to_owned(), times(report)));
     let spilled: u64 = report.stages.iter().map(|stage| stage.spilled_bytes).sum();
     if spilled > 0 {
@@ -100,6 +126,32 @@ fn facts(report: &Report) -> Vec<(String, String)> {
     }
     facts.push(("run".to_owned(), report.run_folder.clone()));
     first_of_each_key(facts)
+}
+
+/// What was not done now: by an earlier process of this run, or by an earlier run; and what had to be done twice.
+fn taken_over(facts: &mut Vec<(String, String)>, report: &Report) {
+    let before: Vec<String> =
+        report.stages.iter().filter(|stage| stage.before).map(|stage| stage.index.to_string()).collect();
+    let ended = match before.as_slice() {
+        [] => None,
+        [one] => Some(format!("stage {one} had ended before: its figures are those of then")),
+        [first @ .., last] => {
+            Some(format!("stages {} and {last} had ended before: their figures are those of then", first.join(", ")))
+        }
+    };
+    facts.extend(ended.map(|ended| ("resumed".to_owned(), ended)));
+    let now = || report.stages.iter().filter(|stage| !stage.before).flat_map(|stage| &stage.steps);
+    let of = |rows: fn(&StepReport) -> u64| {
+        let steps = now().filter(|step| rows(step) > 0);
+        steps.map(|step| format!("{} {}", step.name, count(rows(step)))).collect::<Vec<_>>().join(", ")
+    };
+    let (reused, again) = (of(|step| step.rows_reused), of(|step| step.rows_again));
+    if !reused.is_empty() {
+        facts.push(("reused".to_owned(), format!("{reused}: rows done before")));
+    }
+    if !again.is_empty() {
+        facts.push(("redone".to_owned(), format!("{again}: rows that were being done when the run was cut off")));
+    }
 }
 
 /// Where each key stands more than once, it is shown the first time only.
@@ -162,21 +214,35 @@ fn reasons(
 }
 
 fn memory(report: &Report) -> String {
-    let (steps, resident) = (report.peak_linear_memory_bytes, report.peak_resident_bytes);
+    let resident = bytes(report.peak_resident_bytes);
     let stage = report.stages.iter().max_by_key(|stage| stage.peak_linear_memory_bytes).map_or(0, |stage| stage.index);
-    format!("peak {} of steps (stage {stage}); the whole process {} resident", bytes(steps), bytes(resident))
+    match peak(report) {
+        0 => format!("no step was loaded; the whole process {resident} resident"),
+        steps => format!("peak {} of steps (stage {stage}); the whole process {resident} resident", bytes(steps)),
+    }
 }
 
-fn all_at_once(report: &Report) -> String {
-    let (steps, sum) = (report.peak_linear_memory_bytes, sum_of_peaks(&report.stages));
-    match report.load {
+/// The most linear memory at one moment, in whichever process of the run that was.
+fn peak(report: &Report) -> u64 {
+    let stages = report.stages.iter().map(|stage| stage.peak_linear_memory_bytes);
+    stages.chain([report.peak_linear_memory_bytes]).max().unwrap_or(0)
+}
+
+/// What loading late saves; not known where a step was not loaded at all.
+fn all_at_once(report: &Report) -> Option<String> {
+    let mut steps = report.stages.iter().flat_map(|stage| &stage.steps);
+    if !steps.all(was_loaded) {
+        return None;
+    }
+    let (steps, sum) = (peak(report), sum_of_peaks(&report.stages));
+    Some(match report.load {
         Load::Eager => "all steps at once: this is it".to_owned(),
         _ => format!(
             "all steps at once: {} by sum of peaks, so {} saved; `callboard compare` measures it",
             bytes(sum),
             percent(sum.saturating_sub(steps) as f64, sum as f64)
         ),
-    }
+    })
 }
 
 fn sum_of_peaks(stages: &[StageReport]) -> u64 {
@@ -185,15 +251,16 @@ fn sum_of_peaks(stages: &[StageReport]) -> u64 {
 
 fn times(report: &Report) -> String {
     let sum = |of: fn(&StageReport) -> f64| report.stages.iter().map(of).sum::<f64>();
-    let guests: f64 = report.stages.iter().flat_map(|stage| &stage.steps).map(|step| step.guest_ms).sum();
-    let steps = report.stages.iter().map(|stage| stage.steps.len()).sum::<usize>();
+    let steps = || report.stages.iter().flat_map(|stage| &stage.steps);
+    let guests: f64 = steps().map(|step| step.guest_ms).sum();
+    let loaded = steps().filter(|step| was_loaded(step)).count();
     let intake = sum(|stage| stage.intake_ms);
     let mut text = format!("{} in steps, summed over threads", time(guests));
     if intake > 0.5 {
         let _ = write!(text, "; {} reading inputs whole", time(intake));
     }
     let (load, unload) = (time(sum(|stage| stage.load_ms)), time(sum(|stage| stage.unload_ms)));
-    let _ = write!(text, "; loading {steps} steps {load}, unloading {unload}");
+    let _ = write!(text, "; loading {loaded} steps {load}, unloading {unload}");
     text
 }
 

@@ -141,15 +141,21 @@ impl Folder {
     }
 }
 
+/// Refuses what is no run's folder: `run.json` is written last of what a run needs.
+pub(crate) fn is_run(path: &Path) -> Result<(), RunError> {
+    if path.join("run.json").is_file() {
+        return Ok(());
+    }
+    let message = format!("`{}` is no run's folder", path.display());
+    Err(RunError::new(Class::Pipeline, message).help("`callboard runs list` shows those that are here"))
+}
+
 /// The plan of a run's folder, and how it was begun.
 pub(crate) fn recorded(path: &Path) -> Result<(Plan, Recorded), RunError> {
+    is_run(path)?;
     let read = |name: &str| {
         let file = path.join(name);
-        std::fs::read_to_string(&file).map_err(|error| {
-            let help =
-                "a run's folder has a `plan.json` and a `run.json`; `callboard runs list` shows those that are here";
-            RunError { class: Class::Pipeline, ..RunError::system("read", &file, &error) }.help(help)
-        })
+        std::fs::read_to_string(&file).map_err(|error| RunError::system("read", &file, &error))
     };
     let damaged = |name: &str, why: String| {
         RunError::new(Class::System, format!("`{}` is damaged: {why}", path.join(name).display()))

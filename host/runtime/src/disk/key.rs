@@ -79,7 +79,9 @@ impl StepKey {
         note("seed", earlier.seed.to_string(), self.seed.to_string());
         note("columns given", earlier.given.join("; "), self.given.join("; "));
         note("columns written", earlier.writes.clone(), self.writes.clone());
-        note("schemas", earlier.schemas.clone(), self.schemas.clone());
+        if (&earlier.given, &earlier.writes) == (&self.given, &self.writes) {
+            note("details of columns", earlier.schemas.clone(), self.schemas.clone());
+        }
         note("grants", earlier.granted.to_string(), self.granted.to_string());
         let short =
             |found: Option<&String>| found.map_or("not there".to_owned(), |digest| digest.chars().take(12).collect());

@@ -87,7 +87,12 @@ impl Past {
             };
             let wanted = ended.spills.iter().filter(|(node, _)| is_read(node, &self.stages));
             let spills = wanted.map(|(node, sealed)| {
-                spill::intact(&spill::folder(folder, node), sealed).map(drop).map_err(|error| error.to_string())
+                let place = spill::folder(folder, node);
+                match place.exists() {
+                    true => spill::intact(&place, sealed).map(drop).map_err(|error| error.to_string()),
+                    // A stage that read them had ended, and is to run again.
+                    false => Err(format!("the rows of `{node}` have been removed")),
+                }
             });
             let outputs = ended.outputs.iter().map(|(name, file)| {
                 let place = plan.output(name).map(|output| base.join(&output.path));
