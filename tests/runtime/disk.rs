@@ -215,3 +215,33 @@ fn a_run_goes_on_on_another_machine() {
     assert!(found == place.good.outputs()["clean.jsonl"]);
     assert!(!Path::new(&trial.folder).exists());
 }
+
+/// The run's folder lies on another disk than the output, which is copied there; what a kill leaves of the copy is gone in the end.
+#[test]
+fn a_copy_that_was_cut_off_by_a_kill_is_not_left_beside_its_place() {
+    let pipeline = "callboard = 1\n[inputs.docs]\npath = \"data/docs.jsonl\"\n[outputs.all]\npath = \"out/all.jsonl\"\n";
+    let place = Place::new(pipeline.to_owned(), 60_000);
+    let trial = place.trial("copied");
+    let Some(said) = in_namespace(
+        &trial,
+        "mkdir small && mount -t tmpfs none small\n\
+         for try in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do\n\
+           rm -rf small/run out\n\
+           callboard run pipeline.toml --run-dir small/run --quiet > /dev/null &\n\
+           until [ -s small/run/lock ]; do :; done\n\
+           process=$(cat small/run/lock)\n\
+           while kill -0 $process 2>/dev/null; do\n\
+             set -- out/.all.jsonl.partial-*\n\
+             if [ -e \"$1\" ]; then kill -KILL $process; fi\n\
+           done\n\
+           wait\n\
+           set -- out/.all.jsonl.partial-*\n\
+           if [ -e \"$1\" ]; then echo hit; break; fi\n\
+         done\n\
+         callboard resume small/run --quiet\n",
+    ) else {
+        return;
+    };
+    assert_eq!(said, "hit\n[exit 0]\n");
+    place.assert_same(&trial);
+}

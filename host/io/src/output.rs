@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use tempfile::NamedTempFile;
+use xxhash_rust::xxh3::xxh3_64;
 
 use crate::formats::{Format, RowWriter};
 use crate::text::{Compression, Digesting, Sink};
@@ -47,6 +48,15 @@ fn temporary(path: &Path, folder: &Path) -> Result<NamedTempFile, IoError> {
         .permissions(Permissions::from_mode(0o666))
         .tempfile_in(folder)
         .map_err(|error| IoError::system("cannot write into the folder", &plain(&error)).in_file(folder))
+}
+
+/// Where a staged file is copied to before it is renamed: always the same, so that who is killed while copying leaves nothing that is
+/// not used when it is tried again; and nobody else's.
+fn copy_beside(path: &Path, folder: &Path, staged: &Path) -> PathBuf {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let staged = staged.canonicalize().unwrap_or_else(|_| staged.to_owned());
+    let whose = xxh3_64(staged.as_os_str().as_encoded_bytes());
+    folder.join(format!(".{name}.partial-{whose:016x}"))
 }
 
 /// The system's error without the path that `tempfile` adds: ours names the folder.
@@ -227,13 +237,17 @@ impl Finished {
         std::fs::create_dir_all(folder).map_err(|error| fail(&error))?;
         match std::fs::rename(&staged, &path) {
             Err(error) if error.kind() == std::io::ErrorKind::CrossesDevices => {
-                let copy = temporary(&path, folder)?;
+                let copy = copy_beside(&path, folder, &staged);
                 let copied = File::open(&staged).and_then(|mut file| {
-                    std::io::copy(&mut file, &mut copy.as_file())?;
-                    copy.as_file().sync_all()
+                    let mut to = File::create(&copy)?;
+                    std::io::copy(&mut file, &mut to)?;
+                    to.sync_all()?;
+                    std::fs::rename(&copy, &path)
                 });
-                copied.map_err(|error| fail(&error))?;
-                copy.persist(&path).map_err(|error| fail(&error.error))?;
+                copied.map_err(|error| {
+                    let _ = std::fs::remove_file(&copy);
+                    fail(&error)
+                })?;
                 // The run's folder is whose it is to remove.
                 let _ = std::fs::remove_file(&staged);
             }

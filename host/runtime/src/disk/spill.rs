@@ -268,8 +268,11 @@ impl Spill {
     }
 }
 
+/// The segments of a spill, and its frames, each with the index of its segment.
+type Segments = (Vec<FrameFile>, Vec<(usize, Frame)>);
+
 /// The segments and frames of a sealed spill: every one is there, and none has been altered.
-pub(crate) fn intact(folder: &Path, sealed: &Sealed) -> io::Result<(Vec<FrameFile>, Vec<(usize, Frame)>)> {
+pub(crate) fn intact(folder: &Path, sealed: &Sealed) -> io::Result<Segments> {
     let (mut files, mut frames, mut checksum) = (Vec::new(), Vec::new(), Xxh3::new());
     for segment in 0..sealed.segments as usize {
         let file = FrameFile::open(segment_path(folder, segment))?;
