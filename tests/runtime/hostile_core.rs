@@ -43,7 +43,7 @@ const FOREVER: &str = "(call $forever)";
 const DEEP: &str = "(drop (call $deep (i32.const 0)))";
 const GROW: &str = "(call $grow)";
 const GROW_TABLE: &str = "(call $grow_table)";
-const STACK: &str = "trapped: call stack exhausted";
+const STACK: &str = "trapped: stack overflow: the stack has 1 MiB";
 const MEMORY: &str = "bytes of linear memory: ";
 const TABLES: &str = "elements of tables: ";
 

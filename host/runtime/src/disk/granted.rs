@@ -25,14 +25,23 @@ pub(crate) fn found(grants: &Grants, base: &Path) -> io::Result<BTreeMap<String,
 }
 
 fn add(path: &Path, name: &str, found: &mut BTreeMap<String, String>) -> io::Result<()> {
-    if !path.is_dir() {
-        let file = Digested::of(path, 0)?;
-        found.insert(name.to_owned(), file.digest);
-        return Ok(());
-    }
-    for entry in std::fs::read_dir(path).map_err(|error| named(path, &error))? {
-        let entry = entry.map_err(|error| named(path, &error))?;
-        add(&entry.path(), &format!("{name}/{}", entry.file_name().to_string_lossy()), found)?;
+    let kind = path.metadata().map_err(|error| named(path, &error))?;
+    if kind.is_file() {
+        found.insert(name.to_owned(), Digested::of(path, 0)?.digest);
+    } else if kind.is_dir() {
+        for entry in std::fs::read_dir(path).map_err(|error| named(path, &error))? {
+            let entry = entry.map_err(|error| named(path, &error))?;
+            let name = format!("{name}/{}", entry.file_name().to_string_lossy());
+            // A link may lead in a circle, or out, where the step cannot go; a pipe is waited for.
+            match entry.file_type().map_err(|error| named(path, &error))? {
+                kind if kind.is_file() || kind.is_dir() => add(&entry.path(), &name, found)?,
+                kind if kind.is_symlink() => {
+                    let to = std::fs::read_link(entry.path()).map_err(|error| named(path, &error))?;
+                    found.insert(name, format!("→ {}", to.display()));
+                }
+                _ => {}
+            }
+        }
     }
     Ok(())
 }

@@ -310,11 +310,16 @@ impl WriterEnd {
         sorted.take(&UInt32Array::from(places)).map_err(Fault::from)
     }
 
-    fn write(&mut self, written: &RecordBatch) -> Result<(), Fault> {
+    /// What was returned as rows of its own, checked.
+    fn own(&self, rows: BatchResult) -> Result<RecordBatch, Fault> {
         if self.writing.bound.carries() {
             let why = "it wrote rows of its own, and its declaration carries columns of the input, which they lack";
             return Err(Fault::Contract(why.to_owned()));
         }
+        lift(rows, &self.writing.bound.writes).map_err(Fault::Contract)
+    }
+
+    fn write(&mut self, written: &RecordBatch) -> Result<(), Fault> {
         self.bound_rows(written.num_rows() as u64)?;
         self.note(|| Deed::Wrote, written)?;
         let batch = self.writing.bound.created(written)?;
@@ -475,7 +480,7 @@ impl exchange::HostWriter for State {
     fn write(&mut self, writer: Resource<WriterEnd>, rows: BatchResult) -> wasmtime::Result<()> {
         let count = u64::from(rows.rows);
         let end = self.table.get_mut(&writer)?;
-        let written = lift(rows, &end.writing.bound.writes).map_err(Fault::Contract).and_then(|rows| end.write(&rows));
+        let written = end.own(rows).and_then(|rows| end.write(&rows));
         written.map_err(wasmtime::Error::new)?;
         self.moved(0, count);
         Ok(())

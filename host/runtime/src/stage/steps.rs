@@ -21,6 +21,9 @@ use crate::ports::{Inlet, Stop, bug};
 use crate::rows::{Batch, record_batch};
 use crate::run::Run;
 
+/// A source that gives more pages without a row than this, one after another, would never end.
+const EMPTY_PAGES: u32 = 1_000;
+
 /// Runs a global step over its whole inputs, unless it was run over the same rows before.
 pub(super) fn run_global(
     run: &Run,
@@ -168,6 +171,7 @@ pub(super) fn run_source(run: &Run, step: &mut LoadedStep, outlets: Outlets) -> 
     let planned = run.step(&step.name);
     let work = run.work(&step.name);
     let mut ended = false;
+    let mut empty = 0;
     for (deed, rows) in work.into_iter().flat_map(|work| work.in_order(0, None)) {
         match deed {
             Deed::Page { counters, .. } if pages.counts.rows_out < pages.limit => {
@@ -201,6 +205,11 @@ pub(super) fn run_source(run: &Run, step: &mut LoadedStep, outlets: Outlets) -> 
             work.done(0, rows.num_rows() as u32, &deed, &rows).map_err(unwritten)?;
         }
         ended = matches!(deed, Deed::Ended { .. });
+        empty = if rows.num_rows() == 0 { empty + 1 } else { 0 };
+        if empty > EMPTY_PAGES {
+            let what = format!("it gave {empty} pages in a row without a row");
+            return Err(Fault::Contract(what).into_error(&pages.name).into());
+        }
         if !ended {
             pages.put_out(&rows, counters)?;
         }
