@@ -219,7 +219,8 @@ fn a_run_goes_on_on_another_machine() {
 /// The run's folder lies on another disk than the output, which is copied there; what a kill leaves of the copy is gone in the end.
 #[test]
 fn a_copy_that_was_cut_off_by_a_kill_is_not_left_beside_its_place() {
-    let pipeline = "callboard = 1\n[inputs.docs]\npath = \"data/docs.jsonl\"\n[outputs.all]\npath = \"out/all.jsonl\"\n";
+    let pipeline =
+        "callboard = 1\n[inputs.docs]\npath = \"data/docs.jsonl\"\n[outputs.all]\npath = \"out/all.jsonl\"\n";
     let place = Place::new(pipeline.to_owned(), 60_000);
     let trial = place.trial("copied");
     let Some(said) = in_namespace(
