@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use callboard_runtime::Class::{self, Data, Limit, Pipeline, System};
-use callboard_runtime::{Place, RunError};
+use callboard_runtime::{Event, Place, RunError};
 use serde_json::json;
 
 use crate::bench::{Bench, Ended, straight, use_step};
