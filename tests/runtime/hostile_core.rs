@@ -44,8 +44,7 @@ const DEEP: &str = "(drop (call $deep (i32.const 0)))";
 const GROW: &str = "(call $grow)";
 const GROW_TABLE: &str = "(call $grow_table)";
 const STACK: &str = "trapped: stack overflow: the stack has 1 MiB";
-const MEMORY: &str = "bytes of linear memory: ";
-const TABLES: &str = "elements of tables: ";
+const MEMORY: &str = "memory: ";
 
 /// Loops in the first call to the allocator after `open`, which is to make room for the text of the first batch.
 const AFTER_OPEN: &str = "(if (i32.eq (global.get $open) (i32.const 1)) (then (call $forever)))";
@@ -57,17 +56,17 @@ pub(crate) const DEEDS: &[Deed] = &[
     ("start-trap", &[("START", "unreachable")], Data, 0, "trapped: "),
     ("start-stack", &[("START", DEEP)], Data, 0, STACK),
     ("start-memory", &[("START", GROW)], Limit, 0, MEMORY),
-    ("start-table", &[("START", GROW_TABLE)], Limit, 0, TABLES),
-    ("initial-memory", &[("MEMORY", "65536")], Limit, 0, "bytes of linear memory: 0 are in use and 4294967296 more were asked for, of 67108864 allowed"),
-    ("initial-table", &[("TABLE", "4000000000")], Limit, 0, "elements of tables: 0 are in use and 4000000000 more"),
+    ("start-table", &[("START", GROW_TABLE)], Limit, 0, MEMORY),
+    ("initial-memory", &[("MEMORY", "65536")], Limit, 0, "memory: 0 bytes are in use and 4 GiB more were asked for, of 64 MiB allowed"),
+    ("initial-table", &[("TABLE", "4000000000")], Limit, 0, "memory: "),
 
     // Each call has the whole stack, and no more.
     ("declare-stack", &[("DECLARE", DEEP)], Data, 0, STACK),
     ("open-stack", &[("OPEN", DEEP)], Data, 1, STACK),
     ("process-stack", &[("PROCESS", DEEP)], Data, 2, STACK),
     ("realloc-stack", &[("REALLOC", DEEP)], Data, 0, STACK),
-    ("open-table", &[("OPEN", GROW_TABLE)], Limit, 1, TABLES),
-    ("process-table", &[("PROCESS", GROW_TABLE)], Limit, 2, TABLES),
+    ("open-table", &[("OPEN", GROW_TABLE)], Limit, 1, MEMORY),
+    ("process-table", &[("PROCESS", GROW_TABLE)], Limit, 2, MEMORY),
 
     // The allocator, which the host calls to make room for arguments.
     ("realloc-loop", &[("REALLOC", FOREVER)], Limit, 0, "`declare` took longer than 1 s"),
