@@ -148,3 +148,40 @@ fn a_source_and_a_global_step_are_taken_over_whole() {
     assert_eq!(ran(&other), set(&["all", "count"]));
     assert_eq!(bench.rows("out.jsonl").len(), 51);
 }
+
+/// What a step is granted is part of what it works on: with the old answers, a changed model would change nothing.
+#[test]
+fn a_granted_file_that_changed_is_another_step() {
+    let bench = Bench::with_rows(10);
+    bench.put("model.bin", "one");
+    std::fs::create_dir(bench.path("notes")).unwrap();
+    let text = |grant: &str| straight(&use_step("one", "picky", &format!("grant.files = [{grant}]")));
+    let first = bench.pipeline(text("\"model.bin\"")).end();
+    let folder = first.run_folder.clone();
+    first.report();
+    let reused =
+        |text: String, folder| step(&bench.pipeline(text).after(folder).overwrite().report(), "one").rows_reused;
+    assert_eq!(reused(text("\"model.bin\""), &folder), 10);
+    bench.put("model.bin", "two");
+    assert_eq!(reused(text("\"model.bin\""), &folder), 0);
+
+    // What it writes is nowhere but where it writes it.
+    let writing = bench.pipeline(text("{ path = \"notes\", write = true }")).overwrite().end();
+    let folder = writing.run_folder.clone();
+    writing.report();
+    assert_eq!(reused(text("{ path = \"notes\", write = true }"), &folder), 0);
+}
+
+/// A short trial in between must not cost the work of the whole run before it.
+#[test]
+fn a_small_run_in_between_hides_nothing() {
+    let bench = Bench::with_rows(100);
+    let first = bench.pipeline(five("mark = \"e\"")).end();
+    let whole = first.run_folder.clone();
+    first.report();
+    let small = bench.pipeline(five("mark = \"e\"")).after(&whole).limit(15).overwrite().end();
+    let trial = small.run_folder.clone();
+    small.report();
+    let again = bench.pipeline(five("mark = \"e\"")).after(&whole).after(&trial).overwrite().report();
+    assert_eq!(ran(&again), set(&[]));
+}

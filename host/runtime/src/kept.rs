@@ -72,7 +72,9 @@ impl Kept {
         // What is done needs no log of its work to be opened.
         for step in run.plan.steps.iter().filter(|step| !run.past.stages.contains_key(&step.stage)) {
             let header = header(run, &step.name).map_err(|error| error.in_step(&step.name))?;
-            let from = earlier.with_key(&step.name, &header.key);
+            // What a step writes is not in its log: without the call it would not be written.
+            let writes = step.grants.files.iter().any(|grant| grant.write);
+            let from = if writes { Vec::new() } else { earlier.with_key(&step.name, &header.key) };
             let place = folder.join("work").join(&step.name);
             let work = Work::open(place, header, run.bound(&step.name).writes.clone(), &from, &syncing.syncer);
             let work = work.map_err(|error| RunError::unwritten("keep the work of a step", &error))?;

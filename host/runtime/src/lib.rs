@@ -43,6 +43,8 @@ mod why;
 pub use columns::fuzz_columns;
 pub use compile::{CompileCommand, compile_file};
 pub use components::{Bundled, Components};
+#[doc(hidden)]
+pub use disk::fuzz_disk;
 pub use disk::key::Change;
 pub use error::{Class, LimitExceeded, Place, RunError};
 pub use events::{Event, Level, Observer};

@@ -23,6 +23,8 @@ pub struct StepReuse {
 pub enum Verdict {
     /// No earlier run has a step of this name or of this work.
     New,
+    /// It may write files, which would not be written without it: it is called anew in every run.
+    Writes,
     /// The step is another one than in the latest run that has it.
     Changed {
         /// That run's folder.
@@ -56,8 +58,10 @@ impl Run {
             let header = header(self, name).map_err(|error| error.in_step(name))?;
             let feeds: Vec<&str> =
                 self.step(name).ports.iter().flat_map(|port| &port.feeds).map(String::as_str).collect();
+            let writes = self.step(name).grants.files.iter().any(|grant| grant.write);
             let equal = earlier.with_key(name, &header.key);
             let verdict = match (equal.first(), earlier.named(name)) {
+                _ if writes => Verdict::Writes,
                 (Some(found), _) => {
                     let run = run_of(found);
                     let before = |feed: &&str| changed.iter().any(|name| is_of(feed, name)) || self.differs(feed, &run);

@@ -17,12 +17,13 @@ pub struct Target {
     pub memory: usize,
 }
 
-/// All there are; what is read back from a run's folder (its journal, its segments) has its place at the end. One more is a function, a line here, a file in `fuzz_targets/`, its `[[bin]]` in `Cargo.toml`, and some inputs in
+/// All there are. One more is a function, a line here, a file in `fuzz_targets/`, its `[[bin]]` in `Cargo.toml`, and some inputs in
 /// `corpus/NAME/`.
 pub const TARGETS: &[Target] = &[
     Target { name: "pipeline", run: pipeline::fuzz, memory: 16 },
     Target { name: "scan", run: scanner::fuzz, memory: 16 },
     Target { name: "columns", run: callboard_runtime::fuzz_columns, memory: 16 },
+    Target { name: "disk", run: callboard_runtime::fuzz_disk, memory: 64 },
     Target { name: "jsonl", run: |bytes| readers::fuzz("jsonl", bytes), memory: 64 },
     Target { name: "csv", run: |bytes| readers::fuzz("csv", bytes), memory: 64 },
     // A page says its size in 31 bits, and the library makes room for it before it looks at what is there: up to 2 GiB.

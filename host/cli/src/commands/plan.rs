@@ -42,6 +42,7 @@ fn why(arguments: &PlanArguments, planned: Planned) -> Result<ExitCode, Failure>
 fn words(verdict: &Verdict, width: usize) -> String {
     match verdict {
         Verdict::New => "runs: no earlier run has it".to_owned(),
+        Verdict::Writes => "runs: it may write files, and would not write them otherwise".to_owned(),
         Verdict::Changed { run, changes } => {
             let of = |change: &Change| {
                 format!("\n {:width$}    {}: {} → {}", "", change.what, harmless(&change.from), harmless(&change.to))

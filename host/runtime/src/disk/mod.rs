@@ -7,6 +7,7 @@
 pub(crate) mod digest;
 pub(crate) mod folder;
 mod frames;
+mod fuzz;
 pub(crate) mod granted;
 mod ipc;
 pub(crate) mod journal;
@@ -20,6 +21,7 @@ pub(crate) mod work;
 
 pub(crate) use folder::{Digested, Folder, Recorded, RecordedInput};
 pub(crate) use frames::named;
+pub use fuzz::fuzz_disk;
 pub(crate) use ipc::{schema_of_text, schema_text};
 pub(crate) use past::Past;
 pub(crate) use spill::{Quota, Spill, SpillWriter};

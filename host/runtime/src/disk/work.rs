@@ -309,7 +309,7 @@ fn logs(folder: &Path) -> io::Result<Vec<PathBuf>> {
     Ok(logs)
 }
 
-fn decode(schema: &SchemaRef, body: &Buffer) -> io::Result<(Deed, RecordBatch)> {
+pub(super) fn decode(schema: &SchemaRef, body: &Buffer) -> io::Result<(Deed, RecordBatch)> {
     let broken = || io::Error::new(io::ErrorKind::InvalidData, "a record of work cannot be read");
     let length: [u8; 4] = body.get(..4).and_then(|bytes| bytes.try_into().ok()).ok_or_else(broken)?;
     let end = 4 + u32::from_le_bytes(length) as usize;
