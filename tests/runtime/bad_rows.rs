@@ -140,3 +140,22 @@ fn what_fails_for_the_time_being_is_tried_again() {
     let error = bench.pipeline(picky("transient = 2", "retries = 1\non_error = \"reject\"")).overwrite().error();
     assert_eq!((error.class, error.message.as_str()), (Class::System, "not yet"));
 }
+
+/// On a faster machine the row might have gone through: what was decided once stays decided, for this run and for those like it.
+#[test]
+fn what_a_limit_of_time_decided_is_not_decided_again() {
+    let bench = Bench::with_rows(40);
+    let text = |time: &str| {
+        let rest = format!("on_error = \"reject\"\nlimits = {{ time = \"{time}\" }}\n[run]\nbatch_rows = 10\n");
+        picky("spin = [\"row 17\"]", &rest)
+    };
+    let first = bench.pipeline(text("100ms")).end();
+    let folder = first.run_folder.clone();
+    first.report();
+    let again = bench.pipeline(text("100ms")).after(&folder).overwrite().report();
+    assert_eq!((step(&again, "picky").rows_reused, step(&again, "picky").guest_ms), (40, 0.0));
+    assert_eq!(step(&again, "picky").rows_rejected, 1);
+    // Who gives it more time wants it to be tried.
+    let longer = bench.pipeline(text("200ms")).after(&folder).overwrite().report();
+    assert_eq!(step(&longer, "picky").rows_reused, 30);
+}

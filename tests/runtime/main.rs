@@ -1,6 +1,7 @@
 //! The runtime as an embedder has it: pipelines of real components, from text to outputs, reports and errors.
 #![allow(missing_docs, reason = "a test's name says it")]
 
+mod accounts;
 mod again;
 mod bad_rows;
 mod bench;

@@ -247,7 +247,8 @@ impl Run {
                 linear_memory: self.memory.run.now(),
             });
         }
-        Ok(())
+        // Where the last stage ended before, nobody has asked yet.
+        self.budget.check_run(&self.plan, costs)
     }
 
     fn stage(

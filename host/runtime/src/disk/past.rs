@@ -89,7 +89,7 @@ impl Past {
             let spills = wanted.map(|(node, sealed)| {
                 let place = spill::folder(folder, node);
                 match place.exists() {
-                    true => spill::intact(&place, sealed).map(drop).map_err(|error| error.to_string()),
+                    true => spill::intact(&place, sealed).map_err(|error| error.to_string()),
                     // A stage that read them had ended, and is to run again.
                     false => Err(format!("the rows of `{node}` have been removed")),
                 }

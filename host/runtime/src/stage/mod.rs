@@ -209,6 +209,14 @@ fn in_step(stop: Stop, name: &str) -> Stop {
     }
 }
 
+/// Adds what calls counted.
+fn add_counters(sum: &mut BTreeMap<String, i64>, more: BTreeMap<String, i64>) {
+    for (name, amount) in more {
+        let counter = sum.entry(name).or_default();
+        *counter = counter.saturating_add(amount);
+    }
+}
+
 /// Tells the run of a node's failure, which stops all others.
 fn settle(run: &Run, ended: Result<Ended, Stop>) -> Option<Ended> {
     match ended {

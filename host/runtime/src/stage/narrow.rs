@@ -7,6 +7,7 @@ use arrow::array::RecordBatch;
 use arrow::compute::concat_batches;
 use arrow::datatypes::SchemaRef;
 
+use super::add_counters;
 use super::load::Worker;
 use super::process::{Done, Task};
 use crate::disk::Removed;
@@ -106,10 +107,7 @@ impl Parts {
             }
         }
         self.removed.extend(removed.into_iter().map(|r| Removed { row: r.row + start as u64, ..r }));
-        for (name, amount) in counters {
-            let counter = self.counters.entry(name).or_default();
-            *counter = counter.saturating_add(amount);
-        }
+        add_counters(&mut self.counters, counters);
         self.written.push(written);
     }
 

@@ -10,7 +10,7 @@ use callboard_plan::PlannedStep;
 use super::load::LoadedStep;
 use super::retry::retrying;
 use super::wire::Outlets;
-use super::{Ended, StepCounts};
+use super::{Ended, StepCounts, add_counters};
 use crate::bound::Bound;
 use crate::columns::lift;
 use crate::disk::{Deed, Work, digest};
@@ -244,10 +244,7 @@ impl Pages<'_> {
         let batch = self.bound.join(&origins, &page.slice(0, count)).map_err(|error| bug(&error))?;
         self.counts.batches += 1;
         self.counts.rows_out += count as u64;
-        for (name, amount) in counters {
-            let counter = self.counts.counters.entry(name).or_default();
-            *counter = counter.saturating_add(amount);
-        }
+        add_counters(&mut self.counts.counters, counters);
         self.run.observer.tell(Event::Rows { step: self.name.clone(), rows_in: 0, rows_out: count as u64 });
         self.outlets.main.send(&batch)
     }

@@ -7,7 +7,7 @@ use super::doors::Doors;
 use super::load::{LoadedStep, Worker};
 use super::process::{Processed, Task};
 use super::wire::Outlets;
-use super::{Ended, StepCounts};
+use super::{Ended, StepCounts, add_counters};
 use crate::bindings::callboard::step::types::Fate;
 use crate::error::RunError;
 use crate::events::Event;
@@ -119,10 +119,7 @@ impl End<'_> {
         self.counts.batches += 1;
         self.counts.reused += if done.reused { rows_in } else { 0 };
         self.counts.tally.add(&done.tally);
-        for (name, amount) in done.counters {
-            let counter = self.counts.counters.entry(name).or_default();
-            *counter = counter.saturating_add(amount);
-        }
+        add_counters(&mut self.counts.counters, done.counters);
         self.run.keep_rejects(&self.step, &done.rejects)?;
         let (run, step) = (self.run, self.run.step(&self.step));
         run.budget.check_step(&run.plan, step, done.tally.rejected(), &self.counts, false)?;
