@@ -345,3 +345,15 @@ pub(crate) fn step<'a>(report: &'a Report, name: &str) -> &'a StepReport {
     let mut steps = report.stages.iter().flat_map(|stage| &stage.steps);
     steps.find(|step| step.name == name).unwrap_or_else(|| panic!("no step `{name}` in the report"))
 }
+
+/// Runs an ignored test in a process that does nothing else; it must pass.
+pub(crate) fn alone(test: &str, variables: &[(&str, &str)]) {
+    let alone = std::process::Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", test, "--ignored", "--nocapture"])
+        .envs(variables.iter().copied())
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&alone.stdout) + String::from_utf8_lossy(&alone.stderr);
+    assert!(alone.status.success(), "{said}");
+    assert!(said.contains("1 passed"), "{said}");
+}

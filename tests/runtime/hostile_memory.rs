@@ -1,8 +1,6 @@
 //! What misbehaves leaves nothing behind in the host's memory, whatever it did.
 
-use std::process::Command;
-
-use crate::bench::{Bench, straight};
+use crate::bench::{Bench, alone, straight};
 use crate::hostile::{GUESTS, misbehave, of_one};
 use crate::hostile_core::{DEEDS, component, limits, pipeline};
 
@@ -13,14 +11,7 @@ const NEAR: i64 = 20 * MIB;
 /// In a process that does nothing else, and whose allocator has one arena: glibc gives back what is free of the first alone.
 #[test]
 fn no_misdeed_leaves_memory_behind() {
-    let alone = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "hostile_memory::seen_from_outside", "--ignored", "--nocapture"])
-        .env("MALLOC_ARENA_MAX", "1")
-        .output()
-        .unwrap();
-    let said = String::from_utf8_lossy(&alone.stdout) + String::from_utf8_lossy(&alone.stderr);
-    assert!(alone.status.success(), "{said}");
-    assert!(said.contains("1 passed"), "{said}");
+    alone("hostile_memory::seen_from_outside", &[("MALLOC_ARENA_MAX", "1")]);
 }
 
 #[test]

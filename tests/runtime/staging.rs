@@ -1,12 +1,11 @@
 //! What is in memory, and when: one stage at a time, seen in the report and from outside the runtime's own bookkeeping.
 
-use std::process::Command;
 use std::sync::{Arc, Mutex};
 
 use callboard_plan::Load;
 use callboard_runtime::{Event, Report};
 
-use crate::bench::{Bench, step, straight};
+use crate::bench::{Bench, alone, step, straight};
 
 const MIB: u64 = 1 << 20;
 
@@ -130,13 +129,7 @@ fn a_component_is_compiled_once() {
 /// The figure is the process's, so this runs in a process that does nothing else.
 #[test]
 fn no_instance_outlives_its_stage() {
-    let alone = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "staging::seen_from_outside", "--ignored", "--nocapture"])
-        .output()
-        .unwrap();
-    let said = String::from_utf8_lossy(&alone.stdout) + String::from_utf8_lossy(&alone.stderr);
-    assert!(alone.status.success(), "{said}");
-    assert!(said.contains("1 passed"), "{said}");
+    alone("staging::seen_from_outside", &[]);
 }
 
 #[test]

@@ -26,6 +26,11 @@ impl Grants {
         *self == Self::default()
     }
 
+    /// Whether the step may write files.
+    pub fn writes(&self) -> bool {
+        self.files.iter().any(|grant| grant.write)
+    }
+
     /// Whether the step may reach what no plan holds, so that the same plan may put out other rows another time.
     pub fn reaches_out(&self) -> bool {
         !self.http.is_empty() || self.clock

@@ -301,6 +301,11 @@ impl Plan {
         self.outputs.iter().find(|output| output.name == name)
     }
 
+    /// The stage of a step or an output of this name.
+    pub fn stage_of_reader(&self, name: &str) -> Option<usize> {
+        self.step(name).map(|step| step.stage).or_else(|| self.output(name).map(|output| output.stage))
+    }
+
     /// Edges into a step or an output, by port and position.
     pub fn edges_into<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a Edge> {
         self.edges.iter().filter(move |edge| edge.to == name)

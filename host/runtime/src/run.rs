@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use arrow::datatypes::SchemaRef;
 use callboard_io::{Committed, Finished};
-use callboard_plan::{Load, Plan, PlannedStep, Stage};
+use callboard_plan::{Load, Plan, PlannedStep, Stage, door};
 use tokio_util::sync::CancellationToken;
 
 use crate::bound::Bound;
@@ -107,17 +107,14 @@ impl Boundary {
     /// Removes the spills that no stage after `stage` reads.
     fn release(&mut self, plan: &Plan, stage: usize) {
         self.spills.retain(|node, spill| {
-            let wanted = plan.edges.iter().any(|edge| edge.from == *node && stage_of(plan, &edge.to) > Some(stage));
+            let wanted =
+                plan.edges.iter().any(|edge| edge.from == *node && plan.stage_of_reader(&edge.to) > Some(stage));
             if !wanted {
                 spill.remove();
             }
             wanted
         });
     }
-}
-
-fn stage_of(plan: &Plan, node: &str) -> Option<usize> {
-    plan.step(node).map(|step| step.stage).or_else(|| plan.output(node).map(|output| output.stage))
 }
 
 impl Run {
@@ -267,9 +264,7 @@ impl Run {
 
         let is_here = |node: &str| {
             let inputs = stage.inputs.iter().chain(&stage.intakes);
-            inputs.chain(&stage.steps).any(|name| {
-                node.strip_prefix(name.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
-            })
+            inputs.chain(&stage.steps).any(|name| name == door(node).0)
         };
         let spills = boundary.spills.iter().filter(|(node, _)| is_here(node));
         let spills = spills.map(|(node, spill)| (node.clone(), spill.sealed().clone())).collect();
@@ -292,7 +287,7 @@ impl Run {
         let intakes = self.past.intakes.iter().map(|(input, (_, sealed))| (input, sealed));
         for (node, sealed) in ended.chain(intakes) {
             let readers = self.plan.edges.iter().filter(|edge| edge.from == *node);
-            let mut stages = readers.filter_map(|edge| stage_of(&self.plan, &edge.to));
+            let mut stages = readers.filter_map(|edge| self.plan.stage_of_reader(&edge.to));
             if stages.any(|stage| !self.past.stages.contains_key(&stage)) {
                 let folder = spill::folder(&self.folder, node);
                 let spill = Spill::open(folder, self.schema(node).clone(), sealed.clone(), self.quota.clone());
@@ -416,8 +411,7 @@ impl Run {
 
     /// The doors of a step that somebody reads, by their full names.
     pub(crate) fn doors(&self, step: &str) -> Vec<String> {
-        let doors = ["dropped", "rejected"].map(|door| format!("{step}.{door}"));
-        doors.into_iter().filter(|door| self.plan.edges.iter().any(|edge| edge.from == *door)).collect()
+        self.plan.doors_of(step).into_iter().map(|door| door.of(step)).collect()
     }
 
     pub(crate) fn remover(&self, step: &str) -> Remover {

@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use callboard_plan::door;
+
 use crate::disk::folder::recorded;
 use crate::disk::key::Change;
 use crate::disk::work::count;
@@ -58,13 +60,13 @@ impl Run {
             let header = header(self, name).map_err(|error| error.in_step(name))?;
             let feeds: Vec<&str> =
                 self.step(name).ports.iter().flat_map(|port| &port.feeds).map(String::as_str).collect();
-            let writes = self.step(name).grants.files.iter().any(|grant| grant.write);
             let equal = earlier.with_key(name, &header.key);
             let verdict = match (equal.first(), earlier.named(name)) {
-                _ if writes => Verdict::Writes,
+                _ if self.step(name).grants.writes() => Verdict::Writes,
                 (Some(found), _) => {
                     let run = run_of(found);
-                    let before = |feed: &&str| changed.iter().any(|name| is_of(feed, name)) || self.differs(feed, &run);
+                    let before =
+                        |feed: &&str| changed.iter().any(|name| door(feed).0 == name) || self.differs(feed, &run);
                     let behind = feeds.iter().filter(|feed| before(feed)).map(|feed| (*feed).to_owned()).collect();
                     Verdict::Same { rows: count(&equal), behind, run }
                 }
@@ -87,11 +89,6 @@ impl Run {
         let then = recorded.inputs.get(input).map(|then| (&then.files, then.bytes));
         then != Some((&now.files, now.bytes))
     }
-}
-
-/// `quality.dropped` and `quality` are both of `quality`.
-fn is_of(feed: &str, step: &str) -> bool {
-    feed.strip_prefix(step).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
 }
 
 /// The run whose `work/STEP` this is.

@@ -75,14 +75,10 @@ impl Past {
     /// Forgets what is not whole any more. A stage counts when everything that is still wanted of it is intact: rows that
     /// a stage to come reads, outputs, rejected rows. Every byte of that is read here.
     pub(crate) fn settle(&mut self, plan: &Plan, folder: &Path, base: &Path) {
-        let stage_of = |node: &str| {
-            let step = plan.step(node).map(|step| step.stage);
-            step.or_else(|| plan.output(node).map(|output| output.stage)).unwrap_or(0)
-        };
         let all = std::mem::take(&mut self.stages);
         for (stage, ended) in all.into_iter().rev() {
             let is_read = |node: &str, done: &BTreeMap<usize, StageEnded>| {
-                let readers = plan.edges.iter().filter(|edge| edge.from == node).map(|edge| stage_of(&edge.to));
+                let readers = plan.edges_out_of(node).filter_map(|edge| plan.stage_of_reader(&edge.to));
                 readers.filter(|reader| *reader > stage).any(|reader| !done.contains_key(&reader))
             };
             let wanted = ended.spills.iter().filter(|(node, _)| is_read(node, &self.stages));

@@ -55,9 +55,9 @@ impl Wires {
         for name in run.doors(step) {
             let outlet = self.outlets.remove(&name).expect("every door that is read has an outlet");
             let door = Door { schema: run.schema(&name).clone(), files: run.files().clone(), outlet, name };
-            match door.name.ends_with(".dropped") {
-                true => doors.dropped = Some(door),
-                false => doors.rejected = Some(door),
+            match callboard_plan::door(&door.name).1 {
+                Some(callboard_plan::Door::Dropped) => doors.dropped = Some(door),
+                _ => doors.rejected = Some(door),
             }
         }
         Outlets { main: self.outlets.remove(step).expect("every step has an outlet"), doors }
