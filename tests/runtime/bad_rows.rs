@@ -1,6 +1,6 @@
 //! Rows that a step cannot handle: found, kept with their reasons, counted against budgets; calls that may succeed later.
 
-use callboard_runtime::{Class, Event};
+use callboard_runtime::{CancellationToken, Class, Event};
 use serde_json::{Value, json};
 
 use crate::bench::{Bench, Case, step, straight, use_step};
@@ -158,4 +158,29 @@ fn what_a_limit_of_time_decided_is_not_decided_again() {
     // Who gives it more time wants it to be tried.
     let longer = bench.pipeline(text("200ms")).after(&folder).overwrite().report();
     assert_eq!(step(&longer, "picky").rows_reused, 30);
+}
+
+/// A run with other limits than the one it takes work from decides by its own, also after an interruption.
+#[test]
+fn a_resumed_run_decides_by_its_own_limits() {
+    let bench = Bench::with_rows(40);
+    let text = |time: &str| {
+        let rest = format!("on_error = \"reject\"\nlimits = {{ time = \"{time}\" }}\n[run]\nbatch_rows = 10\n");
+        picky("spin = [\"row 17\"]", &rest)
+    };
+    let first = bench.pipeline(text("100ms")).end();
+    let folder = first.run_folder.clone();
+    first.report();
+    let cancel = CancellationToken::new();
+    let on_event = cancel.clone();
+    let case = bench.pipeline(text("200ms")).after(&folder).overwrite().cancel(cancel).listen(move |event| {
+        if matches!(event, Event::Loaded { .. }) {
+            on_event.cancel();
+        }
+    });
+    let stopped = case.end();
+    let folder = stopped.run_folder.clone();
+    assert_eq!(stopped.error().class, Class::Interrupted);
+    let (rows, reasons) = rejects(bench.resume(&folder));
+    assert_eq!((rows, reasons), (vec![json!(17)], vec!["`process` took longer than 0.2 s".to_owned()]));
 }

@@ -14,7 +14,7 @@ use crate::disk::key::StepKey;
 use crate::disk::positions::Positions;
 use crate::disk::seen::Seen;
 use crate::disk::sync::{Syncer, Syncing};
-use crate::disk::work::{Header, read_header};
+use crate::disk::work::{Header, limits_of, read_header};
 use crate::disk::{Folder, Recorded, RecordedInput, Work, granted, schema_text};
 use crate::error::{Class, RunError};
 use crate::events::Event;
@@ -73,8 +73,7 @@ impl Kept {
         for step in run.plan.steps.iter().filter(|step| !run.past.stages.contains_key(&step.stage)) {
             let header = header(run, &step.name).map_err(|error| error.in_step(&step.name))?;
             // What a step writes is not in its log: without the call it would not be written.
-            let writes = step.grants.files.iter().any(|grant| grant.write);
-            let from = if writes { Vec::new() } else { earlier.with_key(&step.name, &header.key) };
+            let from = if step.grants.writes() { Vec::new() } else { earlier.with_key(&step.name, &header.key) };
             let place = folder.join("work").join(&step.name);
             let work = Work::open(place, header, run.bound(&step.name).writes.clone(), &from, &syncing.syncer);
             let work = work.map_err(|error| RunError::unwritten("keep the work of a step", &error))?;
@@ -193,7 +192,7 @@ pub(crate) fn header(run: &Run, step: &str) -> Result<Header, RunError> {
     let key = StepKey::of(planned, &run.bound(step), run.plan.seed, found);
     // The standard library's own randomness.
     let seed = std::hash::RandomState::new().build_hasher().finish();
-    Ok(Header { key, limits: (planned.limits.memory_bytes, planned.limits.time_ms), seed })
+    Ok(Header { key, limits: limits_of(planned), seed })
 }
 
 /// The work that earlier runs have done.

@@ -15,6 +15,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use arrow::array::RecordBatch;
 use arrow::buffer::Buffer;
 use arrow::datatypes::SchemaRef;
+use callboard_plan::PlannedStep;
 use serde::{Deserialize, Serialize};
 
 use super::frames::{Frame, FrameFile, FrameWriter, named};
@@ -40,8 +41,8 @@ pub(crate) enum Deed {
         kept: Option<Vec<u32>>,
         removed: Vec<Removed>,
         counters: BTreeMap<String, i64>,
-        /// Rows were rejected because a call trapped or ran into a limit.
-        narrowed: bool,
+        /// The limits under which rows were rejected because a call trapped or ran into one; none where no row was.
+        narrowed: Option<Limits>,
     },
     /// A source's page.
     Page {
@@ -62,6 +63,14 @@ pub(crate) enum Deed {
     },
 }
 
+/// The limits that decide of rows when they are exceeded: linear memory, bytes, and time of a call, milliseconds.
+pub(crate) type Limits = (u64, u64);
+
+/// Those of a step.
+pub(crate) fn limits_of(step: &PlannedStep) -> Limits {
+    (step.limits.memory_bytes, step.limits.time_ms)
+}
+
 /// A row that went no further.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Removed {
@@ -74,8 +83,7 @@ pub(crate) struct Removed {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Header {
     pub(crate) key: StepKey,
-    /// The limits that decide of rows when they are exceeded: linear memory, bytes, and time of a call, milliseconds.
-    pub(crate) limits: (u64, u64),
+    pub(crate) limits: Limits,
     /// Of digests. It is nobody's to guess, so nobody can make rows that pass for others.
     pub(crate) seed: u64,
 }
@@ -93,8 +101,6 @@ pub(crate) struct Work {
     again: AtomicU64,
     own: Mutex<(FrameWriter, RowEncoder)>,
     damage: Mutex<Vec<String>>,
-    /// Whether decisions of limits are good here: they are this run's own, or an equal one's.
-    trusted: bool,
 }
 
 impl Work {
@@ -112,14 +118,12 @@ impl Work {
             std::fs::remove_dir_all(&folder).map_err(|error| named(&folder, &error))?;
         }
         std::fs::create_dir_all(&folder).map_err(|error| named(&folder, &error))?;
-        let mut trusted = true;
         let earlier: Vec<(&Path, Header)> = from.iter().filter_map(|from| Some((*from, read_header(from)?))).collect();
         let header = match (own, earlier.first()) {
             (Some(own), _) => own,
             (None, None) => header,
             (None, Some((_, latest))) => {
                 let equal = || earlier.iter().filter(|(_, header)| header.seed == latest.seed).rev();
-                trusted = equal().all(|(_, earlier)| earlier.limits == header.limits);
                 link(equal().map(|(from, _)| *from), &folder)?;
                 Header { seed: latest.seed, ..header }
             }
@@ -166,7 +170,6 @@ impl Work {
             own: Mutex::new((writer, RowEncoder::new(&schema)?)),
             schema,
             damage: Mutex::new(damage),
-            trusted,
         })
     }
 
@@ -179,8 +182,11 @@ impl Work {
     pub(crate) fn find(&self, digest: u128) -> Option<(Deed, RecordBatch)> {
         let (file, frame) = self.found.get(&digest)?;
         let (deed, rows) = self.read(*file, frame)?;
-        let good = self.trusted || !matches!(deed, Deed::Processed { narrowed: true, .. });
-        good.then_some((deed, rows))
+        match deed {
+            // With other limits the rows may go through.
+            Deed::Processed { narrowed: Some(limits), .. } if limits != self.header.limits => None,
+            deed => Some((deed, rows)),
+        }
     }
 
     /// What was done under a tag, in order, up to the first that is damaged. With `file`, what was done there alone.

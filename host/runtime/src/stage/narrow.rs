@@ -5,7 +5,6 @@ use std::ops::Range;
 
 use arrow::array::RecordBatch;
 use arrow::compute::concat_batches;
-use arrow::datatypes::SchemaRef;
 
 use super::add_counters;
 use super::load::Worker;
@@ -53,7 +52,7 @@ pub(super) fn narrow(task: &Task<'_>, worker: &mut Worker, batch: &Batch, fault:
             Err(fault) => return Err(fault.into_error(task.name)),
         }
     }
-    parts.join(task.writes()).map_err(|fault| fault.into_error(task.name))
+    parts.join(task).map_err(|fault| fault.into_error(task.name))
 }
 
 /// What may still be spent on a batch.
@@ -116,11 +115,18 @@ impl Parts {
         self.removed.extend(rows.map(|row| Removed { row: row as u64, rejected: true, reason: reason.clone() }));
     }
 
-    fn join(self, schema: &SchemaRef) -> Result<Done, Fault> {
+    fn join(self, task: &Task<'_>) -> Result<Done, Fault> {
+        let schema = task.writes();
         let written = match schema.fields().is_empty() {
             true => crate::rows::record_batch(schema.clone(), Vec::new(), self.kept.len())?,
             false => concat_batches(schema, &self.written)?,
         };
-        Ok(Done { kept: Some(self.kept), removed: self.removed, counters: self.counters, written, narrowed: true })
+        Ok(Done {
+            kept: Some(self.kept),
+            removed: self.removed,
+            counters: self.counters,
+            written,
+            narrowed: Some(task.limits()),
+        })
     }
 }

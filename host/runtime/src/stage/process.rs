@@ -16,6 +16,7 @@ use crate::bindings::callboard::step::types::Fate;
 use crate::bindings::exports::callboard::step::transform::Output;
 use crate::bound::Bound;
 use crate::columns::{Flat, lift};
+use crate::disk::work::{Limits, limits_of};
 use crate::disk::{Deed, Removed, Work, digest};
 use crate::error::{Fault, LimitExceeded, RunError};
 use crate::guest::{Instance, bound_copies};
@@ -47,7 +48,7 @@ pub(super) struct Done {
     pub(super) removed: Vec<Removed>,
     pub(super) counters: BTreeMap<String, i64>,
     pub(super) written: RecordBatch,
-    pub(super) narrowed: bool,
+    pub(super) narrowed: Option<Limits>,
 }
 
 /// A step's part in every batch.
@@ -73,6 +74,11 @@ impl<'a> Task<'a> {
             work: run.work(name),
             doors: (doors.wants(Fate::Dropped), doors.wants(Fate::Rejected)),
         }
+    }
+
+    /// The limits that the step has.
+    pub(super) fn limits(&self) -> Limits {
+        limits_of(self.step)
     }
 
     /// The columns that the step writes.
@@ -157,7 +163,7 @@ impl<'a> Task<'a> {
         if written.num_rows() != out && !self.bound.writes.fields().is_empty() {
             return Err(Fault::Contract(format!("it wrote {} rows, and put out {out}", written.num_rows())));
         }
-        Ok(Done { kept: output.origins, removed, counters, written, narrowed: false })
+        Ok(Done { kept: output.origins, removed, counters, written, narrowed: None })
     }
 
     fn check_repeats(&self, origins: &[u32], rows: usize) -> Result<(), Fault> {
