@@ -9,8 +9,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Instant;
 
+use callboard_author::Kind;
+use callboard_author::component::component;
 use serde_json::{Value, json};
-use wit_component::ComponentEncoder;
 
 use crate::toolchain::{TARGET, Toolchain};
 use crate::{Result, command};
@@ -87,20 +88,17 @@ fn find(root: &Path) -> Result<Vec<Guest>> {
     }
 }
 
-/// Makes a component of a core module, and says whether that changed it. One that is newer than its module is left alone.
-fn componentize(module: &Path, component: &Path) -> Result<bool> {
+/// Makes a component of a core module (`component`), and says whether that changed it. One that is newer than its module is left alone.
+fn componentize(module: &Path, to: &Path) -> Result<bool> {
     let modified = |path: &Path| fs::metadata(path).and_then(|file| file.modified()).ok();
-    if modified(component).is_some_and(|component| modified(module).is_some_and(|module| component > module)) {
+    if modified(to).is_some_and(|to| modified(module).is_some_and(|module| to > module)) {
         return Ok(false);
     }
     let failed = |error: String| format!("{}: {error}", module.display());
     let core = fs::read(module).map_err(|error| failed(error.to_string()))?;
-    let bytes = ComponentEncoder::default()
-        .validate(true)
-        .module(&core)
-        .and_then(|encoder| encoder.encode())
-        .map_err(|error| failed(format!("{error:#}")))?;
-    write_if_changed(component, &bytes)
+    // Ours all say which world they are made for.
+    let bytes = component(core, Kind::Transform).map_err(|error| failed(error.to_string()))?;
+    write_if_changed(to, &bytes)
 }
 
 fn write_if_changed(path: &Path, bytes: &[u8]) -> Result<bool> {

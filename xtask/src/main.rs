@@ -26,6 +26,13 @@ usage: cargo xtask COMMAND
 pub(crate) type Result<T, E = String> = std::result::Result<T, E>;
 
 fn main() -> ExitCode {
+    try_main().unwrap_or_else(|error| {
+        eprintln!("error: {error}");
+        ExitCode::FAILURE
+    })
+}
+
+fn try_main() -> Result<ExitCode> {
     // Cargo says it at run time too, and rightly so where several checkouts share a target directory.
     let manifest = std::env::var_os("CARGO_MANIFEST_DIR").unwrap_or(env!("CARGO_MANIFEST_DIR").into());
     let root = Path::new(&manifest).parent().unwrap_or(Path::new("."));
@@ -34,13 +41,26 @@ fn main() -> ExitCode {
         Some((command, [])) if command == "guests" => guests::build(root).map(|_| ExitCode::SUCCESS),
         Some((command, [])) if command == "test" => check::run(root),
         Some((command, arguments)) if command == "demo" => demo::run(root, arguments),
+        Some((command, [module, kind, to])) if command == "component" => {
+            let kind = callboard_author::Kind::ALL.into_iter().find(|k| k.name() == kind).ok_or("kind")?;
+            let b = callboard_author::component::component(std::fs::read(module).map_err(|e| e.to_string())?, kind)
+                .map_err(|e| e.to_string())?;
+            std::fs::write(to, b).map_err(|e| e.to_string()).map(|()| ExitCode::SUCCESS)
+        }
+        Some((command, [language, kind, to])) if command == "bindings" => {
+            let kind = callboard_author::Kind::ALL.into_iter().find(|k| k.name() == kind).ok_or("kind")?;
+            let l = if language == "c" { callboard_author::bindings::Generated::C } else { callboard_author::bindings::Generated::Go };
+            for (name, bytes) in callboard_author::bindings::generate(l, kind) {
+                let path = Path::new(to).join(name);
+                std::fs::create_dir_all(path.parent().unwrap()).map_err(|e| e.to_string())?;
+                std::fs::write(path, bytes).map_err(|e| e.to_string())?;
+            }
+            Ok(ExitCode::SUCCESS)
+        }
         _ => {
             eprint!("{USAGE}");
-            return ExitCode::from(2);
+            return Ok(ExitCode::from(2));
         }
     };
-    done.unwrap_or_else(|error| {
-        eprintln!("error: {error}");
-        ExitCode::FAILURE
-    })
+    done
 }

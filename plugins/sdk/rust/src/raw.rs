@@ -12,7 +12,7 @@ pub use transform::callboard::step::{columns, counters, log, types};
 
 pub mod manifest {
     wit_bindgen::generate!({
-        path: "../../wit",
+        path: "wit",
         inline: "package callboard:sdk-manifest; world described { export callboard:step/manifest@0.1.0; }",
         pub_export_macro: true,
         export_macro_name: "export_manifest",
@@ -21,7 +21,7 @@ pub mod manifest {
 
 pub mod transform {
     wit_bindgen::generate!({
-        path: "../../wit",
+        path: "wit",
         inline: "package callboard:sdk-transform;
             world transforming {
                 import callboard:step/log@0.1.0;
@@ -36,7 +36,7 @@ pub mod transform {
 
 pub mod global {
     wit_bindgen::generate!({
-        path: "../../wit",
+        path: "wit",
         inline: "package callboard:sdk-global;
             world exchanging { export callboard:step/global@0.1.0; }",
         pub_export_macro: true,
@@ -51,7 +51,7 @@ pub mod global {
 
 pub mod source {
     wit_bindgen::generate!({
-        path: "../../wit",
+        path: "wit",
         inline: "package callboard:sdk-source; world making { export callboard:step/source@0.1.0; }",
         pub_export_macro: true,
         export_macro_name: "export_source",

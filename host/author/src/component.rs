@@ -1,0 +1,49 @@
+//! Makes a component of what a compiler puts out.
+
+use wasi_preview1_component_adapter_provider::{
+    WASI_SNAPSHOT_PREVIEW1_ADAPTER_NAME as ADAPTER_NAME, WASI_SNAPSHOT_PREVIEW1_REACTOR_ADAPTER as ADAPTER,
+};
+use wasmparser::{Parser, Payload};
+use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
+
+use crate::contract::{self, Kind};
+
+/// Why something is no step's component; a phrase for whoever builds it.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct NotAComponent(String);
+
+/// A component for a step of this kind, of what a compiler put out: a component as it is, or a core module. A module that does not
+/// say which world it is made for is made for the world of `kind`; one that imports WASI's first preview is adapted to the second.
+pub fn component(built: Vec<u8>, kind: Kind) -> Result<Vec<u8>, NotAComponent> {
+    let not = |error: &dyn std::fmt::Display| NotAComponent(format!("{error:#}"));
+    if Parser::is_component(&built) {
+        return Ok(built);
+    }
+    if !Parser::is_core_wasm(&built) {
+        return Err(NotAComponent("this is no WebAssembly: neither a component nor a core module".into()));
+    }
+    let (mut module, mut has_world, mut needs_adapter) = (built, false, false);
+    for payload in Parser::new(0).parse_all(&module) {
+        match payload.map_err(|error| not(&error))? {
+            Payload::CustomSection(section) => has_world |= section.name().starts_with("component-type"),
+            Payload::ImportSection(imports) => {
+                for import in imports.into_imports() {
+                    needs_adapter |= import.map_err(|error| not(&error))?.module == ADAPTER_NAME;
+                }
+            }
+            _ => {}
+        }
+    }
+    if !has_world {
+        let (resolve, world) = contract::resolve(kind);
+        embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8, false)
+            .map_err(|error| not(&error))?;
+    }
+    let mut encoder = ComponentEncoder::default();
+    encoder.validate(true).module(&module).map_err(|error| not(&error))?;
+    if needs_adapter {
+        encoder.adapter(ADAPTER_NAME, ADAPTER).map_err(|error| not(&error))?;
+    }
+    encoder.encode().map_err(|error| not(&error))
+}
