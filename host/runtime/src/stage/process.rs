@@ -17,7 +17,7 @@ use crate::bindings::exports::callboard::step::transform::Output;
 use crate::bound::Bound;
 use crate::columns::{Flat, lift};
 use crate::disk::work::{Limits, limits_of};
-use crate::disk::{Deed, Removed, Work, digest};
+use crate::disk::{Deed, Outcome, Removed, Work, digest};
 use crate::error::{Fault, LimitExceeded, RunError};
 use crate::guest::{Instance, bound_copies};
 use crate::removed::{Remover, Tally, check_removals};
@@ -42,14 +42,8 @@ pub(super) struct Processed {
     pub(super) reused: bool,
 }
 
-/// What a call came to, checked: a [`Deed::Processed`], and the columns written.
-pub(super) struct Done {
-    pub(super) kept: Option<Vec<u32>>,
-    pub(super) removed: Vec<Removed>,
-    pub(super) counters: BTreeMap<String, i64>,
-    pub(super) written: RecordBatch,
-    pub(super) narrowed: Option<Limits>,
-}
+/// What a call came to, checked, and the columns that it wrote.
+pub(super) type Done = (Outcome, RecordBatch);
 
 /// A step's part in every batch.
 pub(super) struct Task<'a> {
@@ -100,17 +94,16 @@ impl<'a> Task<'a> {
         };
         let given = self.bound.give(0, batch).map_err(|error| Fault::from(error).into_error(self.name))?;
         let digest = digest::of_rows(&given, work.header.seed);
-        if let Some((Deed::Processed { kept, removed, counters, narrowed }, written)) = work.find(digest) {
-            return Ok((Done { kept, removed, counters, written, narrowed }, true));
+        if let Some((Deed::Processed(outcome), written)) = work.find(digest) {
+            return Ok(((outcome, written), true));
         }
         let unwritable = |error: std::io::Error| RunError::unwritten("keep the work of a step", &error);
         work.begin(digest, batch.len() as u32).map_err(unwritable)?;
-        let done = self.work_on(worker, batch)?;
-        let Done { kept, removed, counters, written, narrowed } = done;
-        let deed = Deed::Processed { kept, removed, counters, narrowed };
+        let (outcome, written) = self.work_on(worker, batch)?;
+        let deed = Deed::Processed(outcome);
         work.done(digest, batch.len() as u32, &deed, &written).map_err(unwritable)?;
-        let Deed::Processed { kept, removed, counters, narrowed } = deed else { unreachable!("it was just made") };
-        Ok((Done { kept, removed, counters, written, narrowed }, false))
+        let Deed::Processed(outcome) = deed else { unreachable!("it was just made") };
+        Ok(((outcome, written), false))
     }
 
     fn work_on(&self, worker: &mut Worker, batch: &Batch) -> Result<Done, RunError> {
@@ -163,7 +156,7 @@ impl<'a> Task<'a> {
         if written.num_rows() != out && !self.bound.writes.fields().is_empty() {
             return Err(Fault::Contract(format!("it wrote {} rows, and put out {out}", written.num_rows())));
         }
-        Ok(Done { kept: output.origins, removed, counters, written, narrowed: None })
+        Ok((Outcome { kept: output.origins, removed, counters, narrowed: None }, written))
     }
 
     fn check_repeats(&self, origins: &[u32], rows: usize) -> Result<(), Fault> {
@@ -186,7 +179,7 @@ impl<'a> Task<'a> {
 
     /// Carries a deed out on the batch.
     fn apply(&self, batch: Batch, done: Done, reused: bool) -> Result<Processed, Fault> {
-        let Done { kept, removed, counters, written, .. } = done;
+        let (Outcome { kept, removed, counters, narrowed: _ }, written) = done;
         let rows = batch.len();
         let gone = gone(&removed, rows);
         let kept = match kept {
