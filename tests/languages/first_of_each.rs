@@ -57,7 +57,7 @@ fn pipeline(built: &Built, config: &str, batch_rows: usize, known: bool) -> Stri
         true => ("inputs.known.path = \"known.arrow\"\n", "from = { rows = \"rows\", known = \"known\" }\n"),
         false => ("", ""),
     };
-    let component = built.first_of_each.display();
+    let component = built.step("global");
     format!(
         "callboard = 1\nrun = {{ batch_rows = {batch_rows} }}\ninputs.rows.path = \"rows.arrow\"\n{input}\
          [[steps]]\nname = \"step\"\n{from}config = {{ {config} }}\nuse = \"{component}\"\n\

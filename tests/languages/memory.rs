@@ -11,7 +11,7 @@ fn peak(built: &Built, by: &str, batches: usize) -> u64 {
     let report = bench.run(&format!(
         "callboard = 1\nrun = {{ batch_rows = 50 }}\ninputs.rows.path = \"rows.arrow\"\n\
          [[steps]]\nname = \"step\"\nconfig = {{ by = \"{by}\" }}\nuse = \"{}\"\n[outputs.out]\npath = \"out.arrow\"\n",
-        built.mirror.display()
+        built.step("mirror")
     ));
     let step = &report["stages"][0]["steps"][0];
     assert_eq!(step["batches"], batches);

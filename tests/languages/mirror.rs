@@ -7,7 +7,7 @@ use crate::types;
 /// A pipeline of this step, or of none.
 fn pipeline(mirror: Option<(&Built, &str)>, batch_rows: usize) -> String {
     let step = mirror.map(|(built, by)| {
-        format!("[[steps]]\nname = \"step\"\nconfig = {{ by = \"{by}\" }}\nuse = \"{}\"\n", built.mirror.display())
+        format!("[[steps]]\nname = \"step\"\nconfig = {{ by = \"{by}\" }}\nuse = \"{}\"\n", built.step("mirror"))
     });
     format!(
         "callboard = 1\nrun = {{ batch_rows = {batch_rows} }}\ninputs.rows.path = \"rows.arrow\"\n{}\

@@ -8,7 +8,7 @@ use crate::bench::Bench;
 use crate::built::{Built, in_every_language};
 
 fn pipeline(built: &Built, config: &str) -> String {
-    let component = built.sequence.display();
+    let component = built.step("source");
     format!(
         "callboard = 1\n[[steps]]\nname = \"step\"\nconfig = {{ {config} }}\nuse = \"{component}\"\n\
          [outputs.made]\npath = \"made.jsonl\"\n[outputs.typed]\npath = \"made.arrow\"\n"

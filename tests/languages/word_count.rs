@@ -54,7 +54,7 @@ fn expected(rows: usize, min: usize) -> (Vec<(i64, i64)>, Vec<(i64, String)>) {
 }
 
 fn pipeline(built: &Built, config: &str, batch_rows: usize) -> String {
-    let component = built.word_count.display();
+    let component = built.step("transform");
     format!(
         "callboard = 1\nrun = {{ batch_rows = {batch_rows} }}\ninputs.rows.path = \"rows.arrow\"\n\
          [[steps]]\nname = \"step\"\non_error = \"reject\"\nconfig = {{ {config} }}\nuse = \"{component}\"\n\
@@ -72,6 +72,8 @@ fn run(built: &Built, rows: &RecordBatch, config: &str, batch_rows: usize, min: 
     let step = &report["stages"][0]["steps"][0];
     assert_eq!(step["adds_up"], true, "{step}");
     assert_eq!(step["rows_in"], rows.num_rows());
+    // Cut by size as well.
+    assert!(step["batches"].as_u64().unwrap() as usize >= rows.num_rows().div_ceil(batch_rows), "{step}");
 
     let kept = bench.rows("kept.arrow");
     let column = |name: &str| kept.column_by_name(name).unwrap().as_primitive::<Int64Type>().values().to_vec();

@@ -35,22 +35,20 @@ pub(crate) fn check(root: &Path) -> Result<()> {
     let folder = toolchains(root);
     fs::create_dir_all(folder.join("bin")).map_err(|error| format!("{}: {error}", folder.display()))?;
     wrap_cargo(root)?;
-    let mut tested: Vec<&str> = Vec::new();
+    let mut here: Vec<&Language> = Vec::new();
     for language in templates::languages() {
-        let found = find(language, &folder, &path_of(root));
-        for line in install_lines(&found) {
+        for line in install_lines(&find(language, &folder, &path_of(root))) {
             eprintln!("{}: {line}", language.id);
             install(line, &folder).unwrap_or_else(|error| eprintln!("{}: {error}", language.id));
         }
-        let found = find(language, &folder, &path_of(root));
-        if !install_lines(&found).is_empty() {
-            eprintln!("{}: its toolchain is not here", language.id);
-        } else if !tested.contains(&language.sdk.as_str()) && language.sdk_tests.is_some() {
-            tested.push(&language.sdk);
-            sdk_tests(root, language)?;
+        match install_lines(&find(language, &folder, &path_of(root))).is_empty() {
+            true => here.push(language),
+            false => eprintln!("{}: its toolchain is not here", language.id),
         }
     }
-    Ok(())
+    here.dedup_by(|a, b| a.sdk == b.sdk);
+    let failed: Vec<String> = here.into_iter().filter_map(|language| sdk_tests(root, language).err()).collect();
+    if failed.is_empty() { Ok(()) } else { Err(failed.join("\n")) }
 }
 
 /// What the test `languages` says of the languages, as one line, and whether that is as it should be.
