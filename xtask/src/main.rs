@@ -49,7 +49,11 @@ fn try_main() -> Result<ExitCode> {
         }
         Some((command, [language, kind, to])) if command == "bindings" => {
             let kind = callboard_author::Kind::ALL.into_iter().find(|k| k.name() == kind).ok_or("kind")?;
-            let l = if language == "c" { callboard_author::bindings::Generated::C } else { callboard_author::bindings::Generated::Go };
+            let l = if language == "c" {
+                callboard_author::bindings::Generated::C
+            } else {
+                callboard_author::bindings::Generated::Go
+            };
             for (name, bytes) in callboard_author::bindings::generate(l, kind) {
                 let path = Path::new(to).join(name);
                 std::fs::create_dir_all(path.parent().unwrap()).map_err(|e| e.to_string())?;

@@ -1,10 +1,34 @@
 //! Makes steps in any language: from a template to a component, with nothing to install but the language itself.
 //!
-//! 1. [`bindings`] generates what an SDK in C or Go needs of the contract.
-//! 2. [`component`] makes a component of what a compiler puts out.
+//! 1. A [`language`](mod@language) is a folder under `plugins/templates`; this library carries all of them, and the SDKs ([`templates`]).
+//! 2. [`new()`] begins a step of a [`Kind`] under a [`Name`]: the template's files, the contract and the SDK.
+//! 3. [`toolchain`] looks for the programs that the language needs, and knows what installs them.
+//! 4. [`make()`] reads the step's `step.toml` ([`Project`]), runs the language's commands and makes a [`component`] of what they leave.
+//!
+//! [`bindings`] generates what the SDKs in C and Go need of the contract, for us: a step is built without generating anything.
 
 pub mod bindings;
+mod carry;
 pub mod component;
 mod contract;
+pub mod language;
+mod make;
+mod name;
+mod new;
+mod process;
+mod project;
+pub mod templates;
+pub mod toolchain;
 
 pub use contract::{FILES, Kind};
+pub use language::Language;
+pub use make::{Made, MakeError, make};
+pub use name::{Name, NameError};
+pub use new::{NewError, new};
+pub use project::{FILE as PROJECT_FILE, Project, languages_like};
+
+/// The system's words without the number that Rust appends.
+fn said(error: &std::io::Error) -> String {
+    let text = error.to_string();
+    text.split(" (os error").next().unwrap_or(&text).to_owned()
+}

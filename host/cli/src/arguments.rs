@@ -28,6 +28,9 @@ pub(crate) enum Command {
     Check(CheckArguments),
     /// Run a pipeline staged and eager, and show what loading late saves
     Compare(CompareArguments),
+    /// Make steps in any language
+    #[command(subcommand)]
+    Step(StepCommand),
     /// Print the JSON Schema of pipeline files
     Schema,
     /// Compile a component: what `run` does in a process of its own
@@ -226,6 +229,65 @@ pub(crate) struct CompareArguments {
     /// Write both reports as JSON to a file
     #[arg(long, value_name = "FILE")]
     pub(crate) report: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum StepCommand {
+    /// Begin a step: a folder that builds as it is
+    New(NewArguments),
+    /// Make components of steps, with their languages' own toolchains
+    Build(BuildArguments),
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct NewArguments {
+    /// What the step is called, such as word-count; lower-case letters, digits and hyphens
+    #[arg(value_name = "NAME", required_unless_present = "list")]
+    pub(crate) name: Option<String>,
+    /// The language to write it in; `--list` shows them
+    #[arg(long, value_name = "LANGUAGE", required_unless_present = "list")]
+    pub(crate) lang: Option<String>,
+    /// What the step is to do
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) kind: KindArgument,
+    /// The folder to make [default: NAME]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) dir: Option<PathBuf>,
+    /// List the languages, and whether their toolchains are here
+    #[arg(long, exclusive = true)]
+    pub(crate) list: bool,
+}
+
+/// What a step is.
+#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+pub(crate) enum KindArgument {
+    /// Work on one batch of rows at a time
+    #[default]
+    Transform,
+    /// See every row before the first is put out
+    Global,
+    /// Make rows from nothing but its configuration
+    Source,
+}
+
+impl From<KindArgument> for callboard_author::Kind {
+    fn from(kind: KindArgument) -> Self {
+        match kind {
+            KindArgument::Transform => Self::Transform,
+            KindArgument::Global => Self::Global,
+            KindArgument::Source => Self::Source,
+        }
+    }
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct BuildArguments {
+    /// The steps' folders
+    #[arg(value_name = "DIR", default_value = ".")]
+    pub(crate) dirs: Vec<PathBuf>,
+    /// Build again whenever a file changes
+    #[arg(long)]
+    pub(crate) watch: bool,
 }
 
 #[derive(Args, Debug)]

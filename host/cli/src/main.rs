@@ -1,6 +1,6 @@
 //! `callboard`: dataset pipelines whose steps are WebAssembly components.
 //!
-//! 1. [`arguments`] are read; each command is a file under [`commands`].
+//! 1. [`arguments`] are read; each command is a file under [`commands`], and those about making steps under [`step`].
 //! 2. A pipeline file becomes a plan ([`pipeline`]), and a plan a run of the runtime's.
 //! 3. What happened is shown ([`show`]): results on standard output, everything else on standard error.
 //! 4. The exit code says whose affair a failure is ([`exit`]).
@@ -10,6 +10,7 @@ mod commands;
 mod exit;
 mod pipeline;
 mod show;
+mod step;
 
 use std::process::ExitCode;
 
@@ -30,6 +31,7 @@ fn main() -> ExitCode {
         Command::Plan(arguments) => commands::plan::plan(&arguments),
         Command::Check(arguments) => commands::check::check(&arguments),
         Command::Compare(arguments) => commands::compare::compare(&arguments),
+        Command::Step(command) => step::step(&command),
         Command::Schema => commands::schema::schema(),
         Command::Compile(arguments) => commands::compile::compile(&arguments),
     };

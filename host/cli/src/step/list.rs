@@ -1,0 +1,34 @@
+//! `callboard step new --list`: the languages, and whether their toolchains are here.
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use callboard_author::toolchain::{Found, find, install_lines};
+use callboard_author::{Language, templates};
+
+use crate::exit::Failure;
+use crate::show::print;
+use crate::show::report::aligned;
+
+pub(crate) fn list() -> Result<ExitCode, Failure> {
+    let row = |language: &'static Language| {
+        let found = find(language, Path::new("."));
+        let (is_here, what) = match install_lines(&found).as_slice() {
+            [] => ("here", versions(&found)),
+            lines => ("missing", lines.join("; ")),
+        };
+        vec![language.id.clone(), language.name.clone(), is_here.to_owned(), what]
+    };
+    let heads = ["lang", "language", "toolchain", "versions, or what installs it in a step's folder"]
+        .map(str::to_owned)
+        .to_vec();
+    let rows: Vec<Vec<String>> = std::iter::once(heads).chain(templates::languages().iter().map(row)).collect();
+    print(&aligned(&rows, 4))
+}
+
+/// What the tools say of themselves, each once.
+fn versions(found: &[Found]) -> String {
+    let mut versions: Vec<&str> = found.iter().filter_map(|found| found.version.as_deref()).collect();
+    versions.dedup();
+    versions.join(", ")
+}
