@@ -7,6 +7,7 @@
 
 mod check;
 mod command;
+mod contract;
 mod demo;
 mod guests;
 mod toolchain;
@@ -19,6 +20,7 @@ usage: cargo xtask COMMAND
 
   guests        build every component to target/guests/NAME.wasm
   demo [ARGS]   build all, and run examples/01-curate with ARGS (for instance --load eager)
+  fixture       make the component under tests/fixtures that keeps the present contract
   test          run every check: format, clippy, tests, documentation, licences
 ";
 
@@ -39,6 +41,7 @@ fn try_main() -> Result<ExitCode> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let done = match arguments.split_first() {
         Some((command, [])) if command == "guests" => guests::build(root).map(|_| ExitCode::SUCCESS),
+        Some((command, [])) if command == "fixture" => contract::fixture(root).map(|()| ExitCode::SUCCESS),
         Some((command, [])) if command == "test" => check::run(root),
         Some((command, arguments)) if command == "demo" => demo::run(root, arguments),
         Some((command, [module, kind, to])) if command == "component" => {
