@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 use std::time::Instant;
 
-use crate::{Result, command, guests};
+use crate::{Result, command, guests, languages};
 
 /// What is said of a check, and the check.
 type Check = (&'static str, fn(&Path) -> End);
@@ -19,13 +19,14 @@ enum End {
 
 /// Runs all checks, and sums them up.
 pub(crate) fn run(root: &Path) -> Result<ExitCode> {
-    let checks: [Check; 7] = [
+    let checks: [Check; 8] = [
         ("format", |root| cargo_check(root, &["fmt", "--all", "--check"], &[])),
         ("contract", |root| crate::contract::check(root).map_or_else(End::Failed, |()| End::Passed)),
         ("guests", |root| guests::build(root).map_or_else(End::Failed, |_| End::Passed)),
         ("clippy", |root| {
             cargo_check(root, &["clippy", "--release", "--workspace", "--all-targets", "--", "--deny", "warnings"], &[])
         }),
+        ("languages", |root| languages::check(root).map_or_else(End::Failed, |()| End::Passed)),
         ("tests", |root| cargo_check(root, &["test", "--release", "--workspace", "--no-fail-fast"], &[])),
         ("documentation", |root| {
             let arguments = ["doc", "--release", "--workspace", "--no-deps"];
@@ -61,6 +62,9 @@ pub(crate) fn run(root: &Path) -> Result<ExitCode> {
         }
     }
     let unreached = checks.len() - passed - failed - skipped;
+    if failed == 0 {
+        println!("{}", languages::summary(root)?);
+    }
     if unreached > 0 {
         eprintln!("{unreached} checks were not reached");
     }

@@ -1,7 +1,10 @@
 //! Other programs, run with a word about what they are run for.
 
+use std::os::unix::process::CommandExt;
 use std::process::{Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process_group};
 
 use crate::Result;
 
@@ -20,19 +23,20 @@ pub(crate) fn output(command: &mut Command) -> Option<String> {
     output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }
 
-/// Runs a program that may never come back: it is killed after `limit`, and `None` returned.
+/// Runs a program that may never come back: it is killed after `limit`, with all that it started, and `None` returned.
 pub(crate) fn run_at_most(command: &mut Command, limit: Duration) -> Result<Option<ExitStatus>> {
-    let fail = |error| format!("`{}` could not be run: {error}", words(command));
-    let mut child =
-        Command::new(command.get_program()).args(command.get_args()).stdin(Stdio::null()).spawn().map_err(fail)?;
+    let words = words(command);
+    let fail = |error| format!("`{words}` could not be run: {error}");
+    let mut child = command.stdin(Stdio::null()).process_group(0).spawn().map_err(&fail)?;
     let begun = Instant::now();
     while begun.elapsed() < limit {
-        if let Some(status) = child.try_wait().map_err(fail)? {
+        if let Some(status) = child.try_wait().map_err(&fail)? {
             return Ok(Some(status));
         }
         std::thread::sleep(Duration::from_millis(100));
     }
-    child.kill().map_err(fail)?;
+    let group = Pid::from_child(&child);
+    kill_process_group(group, Signal::KILL).map_err(|error| fail(error.into()))?;
     child.wait().map_err(fail)?;
     Ok(None)
 }

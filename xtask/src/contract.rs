@@ -11,6 +11,7 @@ use sha2::{Digest, Sha256};
 
 use crate::Result;
 
+/// Where the digests are.
 const VERSIONS: &str = "wit/versions.toml";
 
 /// Holds the contract against the digest of its version.

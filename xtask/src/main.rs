@@ -1,15 +1,18 @@
-//! What the repository does for itself: `cargo xtask guests`, `cargo xtask demo`, `cargo xtask test`.
+//! What the repository does for itself: `cargo xtask guests`, `cargo xtask demo`, `cargo xtask test` and more.
 //!
 //! 1. [`toolchain`] finds a compiler for wasm, or gets one.
 //! 2. [`guests`] builds the bundled steps and the test guests with it, to `target/guests/NAME.wasm`.
-//! 3. [`demo`] runs the first example with them; [`check`] runs every check there is.
+//! 3. [`languages`] gets the toolchains of the other languages, and tests their SDKs; [`mod@bindings`] generates what some of these carry.
+//! 4. [`demo`] runs the first example with them; [`check`] runs every check there is.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "it talks to whoever runs it")]
 
+mod bindings;
 mod check;
 mod command;
 mod contract;
 mod demo;
 mod guests;
+mod languages;
 mod toolchain;
 
 use std::path::Path;
@@ -20,8 +23,10 @@ usage: cargo xtask COMMAND
 
   guests        build every component to target/guests/NAME.wasm
   demo [ARGS]   build all, and run examples/01-curate with ARGS (for instance --load eager)
+  bindings      generate what the SDKs in C and Go carry of the contract
   fixture       make the component under tests/fixtures that keeps the present contract
-  test          run every check: format, clippy, tests, documentation, licences
+  languages     get the toolchains of all languages, and run the SDKs' own tests
+  test          run every check: format, clippy, languages, tests, documentation, licences
 ";
 
 /// What goes wrong, in words for whoever runs it.
@@ -44,26 +49,8 @@ fn try_main() -> Result<ExitCode> {
         Some((command, [])) if command == "fixture" => contract::fixture(root).map(|()| ExitCode::SUCCESS),
         Some((command, [])) if command == "test" => check::run(root),
         Some((command, arguments)) if command == "demo" => demo::run(root, arguments),
-        Some((command, [module, kind, to])) if command == "component" => {
-            let kind = callboard_author::Kind::ALL.into_iter().find(|k| k.name() == kind).ok_or("kind")?;
-            let b = callboard_author::component::component(std::fs::read(module).map_err(|e| e.to_string())?, kind)
-                .map_err(|e| e.to_string())?;
-            std::fs::write(to, b).map_err(|e| e.to_string()).map(|()| ExitCode::SUCCESS)
-        }
-        Some((command, [language, kind, to])) if command == "bindings" => {
-            let kind = callboard_author::Kind::ALL.into_iter().find(|k| k.name() == kind).ok_or("kind")?;
-            let l = if language == "c" {
-                callboard_author::bindings::Generated::C
-            } else {
-                callboard_author::bindings::Generated::Go
-            };
-            for (name, bytes) in callboard_author::bindings::generate(l, kind) {
-                let path = Path::new(to).join(name);
-                std::fs::create_dir_all(path.parent().unwrap()).map_err(|e| e.to_string())?;
-                std::fs::write(path, bytes).map_err(|e| e.to_string())?;
-            }
-            Ok(ExitCode::SUCCESS)
-        }
+        Some((command, [])) if command == "bindings" => bindings::write(root).map(|()| ExitCode::SUCCESS),
+        Some((command, [])) if command == "languages" => languages::check(root).map(|()| ExitCode::SUCCESS),
         _ => {
             eprint!("{USAGE}");
             return Ok(ExitCode::from(2));

@@ -113,9 +113,10 @@ fn ensure_c_compiler() -> Result<()> {
     if command::exists("cc") { Ok(()) } else { apt_install(&["build-essential"]) }
 }
 
-fn apt_install(packages: &[&str]) -> Result<()> {
+/// Installs Debian's packages.
+pub(crate) fn apt_install(packages: &[&str]) -> Result<()> {
     let line = format!("apt-get install -y --no-install-recommends {}", packages.join(" "));
-    eprintln!("guests: {line}");
+    eprintln!("{line}");
     if !command::exists("apt-get") {
         return Err(format!("this system has no apt-get; what is needed is what Debian calls {}", packages.join(", ")));
     }

@@ -97,7 +97,8 @@ pub fn make(folder: &Path) -> Result<Made, MakeError> {
     let begun = Instant::now();
     let project = Project::read(folder).map_err(Box::new)?;
     let language = project.language;
-    let found = toolchain::find(language, folder);
+    let path = toolchain::path(folder);
+    let found = toolchain::find(language, folder, &path);
     let missing: Vec<&Found> = found.iter().filter(|found| found.version.is_none()).collect();
     if !missing.is_empty() {
         let missing = missing.iter().map(|found| found.tool.run[0].as_str()).collect();
@@ -109,7 +110,7 @@ pub fn make(folder: &Path) -> Result<Made, MakeError> {
     }
     carry::refresh(folder, language)
         .map_err(|(path, error)| MakeError::system(format!("write `{}`", path.display()))(error))?;
-    let built = compile(&project)?;
+    let built = compile(&project, &path)?;
 
     let bytes = fs::read(&built).map_err(|error| {
         MakeError::not_a_step(
@@ -135,7 +136,7 @@ pub fn make(folder: &Path) -> Result<Made, MakeError> {
 }
 
 /// Runs the language's commands, and says where what they made lies.
-fn compile(project: &Project) -> Result<PathBuf, MakeError> {
+fn compile(project: &Project, path: &[PathBuf]) -> Result<PathBuf, MakeError> {
     let folder = &project.folder;
     let values = placeholders(project);
     let out = folder.join(OUT);
@@ -150,7 +151,7 @@ fn compile(project: &Project) -> Result<PathBuf, MakeError> {
     let rules = &project.language.build;
     for argv in &rules.commands {
         let argv: Vec<String> = argv.iter().map(|word| filled(word, &values)).collect();
-        let mut command = process::command(&argv, folder);
+        let mut command = process::command(&argv, folder, path);
         command.envs(rules.env.iter().map(|(key, value)| (key, filled(value, &values))));
         let line = process::line(&argv);
         let ended = process::run(&mut command).map_err(MakeError::system(format!("run `{line}`")))?;

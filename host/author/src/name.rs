@@ -91,7 +91,7 @@ impl Name {
                 let right = text[at + this.len()..].chars().next();
                 let longer = |c: Option<char>| c.is_some_and(|c| c.is_ascii_lowercase());
                 // `consequence` and `sequences` are other words; `WordCountConfig` and `test_word_count` have the name in them.
-                !longer(right) && !(longer(left) && this.starts_with(|c: char| c.is_ascii_lowercase()))
+                !(longer(right) || longer(left) && this.starts_with(|c: char| c.is_ascii_lowercase()))
             })?;
             Some((at, this.len(), with.clone()))
         };

@@ -51,17 +51,8 @@ fn finish(mut child: std::process::Child, said: std::thread::JoinHandle<io::Resu
     Ok(Ended { status, said: String::from_utf8_lossy(&said).into_owned() })
 }
 
-/// The folders that a step's programs are looked for in: its own, then those of `PATH`.
-pub(crate) fn path_of(folder: &Path) -> Vec<PathBuf> {
-    let own = [".venv/bin", "node_modules/.bin"].map(|bin| folder.join(bin));
-    // Commands are run in the step's folder, wherever that is.
-    let own = own.into_iter().filter_map(|bin| bin.canonicalize().ok());
-    own.chain(std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default())).collect()
-}
-
-/// A command of a step's toolchain, to be run in the step's folder; the program's name alone where it is nowhere.
-pub(crate) fn command(argv: &[String], folder: &Path) -> Command {
-    let path = path_of(folder);
+/// A command of a toolchain, to be run in a step's folder, with its program from the folders of `path`; that is its `PATH` too.
+pub(crate) fn command(argv: &[String], folder: &Path, path: &[PathBuf]) -> Command {
     let (program, arguments) = argv.split_first().expect("no command is empty");
     let found = match program.contains('/') {
         true => None,

@@ -1,6 +1,6 @@
 //! Whether the programs that a language needs are here: in the step's own `.venv` and `node_modules`, or on the `PATH`.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::language::{Language, Tool};
@@ -18,9 +18,17 @@ pub struct Found {
     pub version: Option<String>,
 }
 
-/// Looks for all programs that a language needs, as a step in this folder would find them.
-pub fn find(language: &'static Language, folder: &Path) -> Vec<Found> {
-    language.tools.iter().map(|tool| Found { tool, version: version(tool, folder) }).collect()
+/// The folders in which a step in `folder` looks for programs: its own, then those of `PATH`.
+pub fn path(folder: &Path) -> Vec<PathBuf> {
+    let own = [".venv/bin", "node_modules/.bin"].map(|bin| folder.join(bin));
+    // Commands are run in the step's folder, wherever that is.
+    let own = own.into_iter().filter_map(|bin| bin.canonicalize().ok());
+    own.chain(std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default())).collect()
+}
+
+/// Looks for all programs that a language needs in the folders of `path`, while in `folder`.
+pub fn find(language: &'static Language, folder: &Path, path: &[PathBuf]) -> Vec<Found> {
+    language.tools.iter().map(|tool| Found { tool, version: version(tool, folder, path) }).collect()
 }
 
 /// The lines of shell that install what is missing, each once.
@@ -34,8 +42,8 @@ pub fn install_lines(found: &[Found]) -> Vec<&'static str> {
     lines
 }
 
-fn version(tool: &Tool, folder: &Path) -> Option<String> {
-    let mut command = process::command(&tool.run, folder);
+fn version(tool: &Tool, folder: &Path, path: &[PathBuf]) -> Option<String> {
+    let mut command = process::command(&tool.run, folder, path);
     let ended = process::run_at_most(&mut command, PATIENCE).ok()??;
     let first = ended.said.lines().find(|line| !line.trim().is_empty()).unwrap_or_default().trim();
     ended.status.success().then(|| first.to_owned())

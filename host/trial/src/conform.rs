@@ -16,7 +16,7 @@ use serde_json::{Map, Value, json};
 use crate::drive::{answer, exercise_global, exercise_source, exercise_transform};
 use crate::kinds::{Nulls, array, types};
 use crate::memory::mib;
-use crate::rows::{all, dataset, joined, made};
+use crate::rows::{dataset, joined, made};
 use crate::{Finding, Result, Trial, golden};
 
 /// Rows of a batch that is made up.
@@ -50,8 +50,7 @@ pub fn conform(trial: &Trial) -> Result<Vec<Finding>> {
     findings.extend(refusals(trial, schema.as_ref(), &accepted)?);
     findings.extend(match (probe.kind(), accepted.first()) {
         (_, None) => {
-            let why = "it accepts none of the schemas that were tried; in a step's folder, the columns of `rows.jsonl` are tried too";
-            vec![Finding::not_applicable("rows", why)]
+            vec![Finding::not_applicable("rows", "it accepts none of the schemas that were tried")]
         }
         (Kind::Source, Some((_, declaration))) => exercise_source(probe, declaration)?,
         (Kind::Transform, Some(_)) => {
@@ -147,7 +146,7 @@ fn declared(trial: &Trial, candidates: &[SchemaRef]) -> Result<(Vec<Finding>, Ac
         Kind::Source => vec![Vec::new()],
         _ => candidates.iter().map(|schema| vec![schema.clone()]).collect(),
     };
-    let (mut accepted, mut refused, mut wrong, mut twice) = (Vec::new(), 0, None, None);
+    let (mut accepted, mut refused, mut wrong, mut twice) = (Vec::new(), Vec::new(), None, None);
     for inputs in &inputs {
         let columns = inputs.iter().map(|schema| columns_of(schema)).collect::<String>();
         match probe.declare(&config, inputs) {
@@ -159,16 +158,25 @@ fn declared(trial: &Trial, candidates: &[SchemaRef]) -> Result<(Vec<Finding>, Ac
                 accepted.push((inputs.first().cloned().unwrap_or_else(|| Arc::new(Schema::empty())), declaration));
             }
             Err(error) => match answer(error)? {
-                Ok(_) => refused += 1,
+                Ok(said) => refused.push(said),
                 Err(why) => drop(wrong.get_or_insert_with(|| format!("for {columns}: {why}"))),
             },
         }
     }
     let count = inputs.len();
-    let answers = wrong.map_or_else(|| Ok(format!("{count} schemas: {} accepted, {refused} refused with an error", accepted.len())), Err);
+    let answers = match (wrong, accepted.len(), refused.first()) {
+        (Some(wrong), ..) => Err(wrong),
+        // Nothing more can be tried, and that is no pass.
+        (None, 0, Some(said)) => Err(format!("expected that it accepts one of {count}, and it refuses all; the first time {said}")),
+        (None, some, _) => Ok(format!("{count} schemas: {some} accepted, {} refused with an error", refused.len())),
+    };
+    let help = match accepted.is_empty() && !refused.is_empty() {
+        true => "configure it so that it works on rows: --config JSON; the columns of `rows.jsonl` in a step's folder are tried too",
+        false => "return an error of kind `config` for columns that it cannot work on",
+    };
+    let what = if probe.kind() == Kind::Source { "declare" } else { "declare, for columns of every type" };
     let findings = vec![
-        Finding::of("declare, for columns of every type", answers)
-            .help("return an error of kind `config` for columns that it cannot work on"),
+        Finding::of(what, answers).help(help),
         match accepted.is_empty() {
             true => Finding::not_applicable("declare, twice", "it accepted no schema"),
             false => Finding::of("declare, twice", twice.map_or_else(|| Ok("the same both times".to_owned()), Err)),

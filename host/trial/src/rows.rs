@@ -73,7 +73,7 @@ pub(crate) fn made(schema: SchemaRef, columns: Vec<ArrayRef>, rows: usize) -> Re
 /// # Errors
 ///
 /// Values that JSON cannot hold.
-pub fn lines(put_out: &PutOut) -> Result<Vec<String>> {
+pub(crate) fn lines(put_out: &PutOut) -> Result<Vec<String>> {
     let mut lines = Vec::new();
     for batch in &put_out.rows {
         lines.extend(callboard_io::json_rows(batch)?);

@@ -48,7 +48,10 @@ fn shown(inspection: &Inspection) -> String {
         problems,
     } = inspection;
     let mut text = format!("{component}  {}\n", bytes(*size));
-    let mut line = |key: &str, value: &str| text.push_str(&format!("  {key:10} {}\n", harmless(value)));
+    let mut line = |key: &str, value: &str| {
+        let line = format!("  {key:10} {}", harmless(value));
+        text.push_str(&format!("{}\n", line.trim_end()));
+    };
     if let Some(manifest) = manifest {
         line("step", &format!("{} {}: {}", manifest.name, manifest.version, manifest.summary));
     }

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::ExitCode;
 
-use callboard_author::toolchain::{Found, find, install_lines};
+use callboard_author::toolchain::{Found, find, install_lines, path};
 use callboard_author::{Language, templates};
 
 use crate::exit::Failure;
@@ -12,7 +12,7 @@ use crate::show::report::aligned;
 
 pub(crate) fn list() -> Result<ExitCode, Failure> {
     let row = |language: &'static Language| {
-        let found = find(language, Path::new("."));
+        let found = find(language, Path::new("."), &path(Path::new(".")));
         let (is_here, what) = match install_lines(&found).as_slice() {
             [] => ("here", versions(&found)),
             lines => ("missing", lines.join("; ")),

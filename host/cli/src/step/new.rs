@@ -27,7 +27,7 @@ pub(crate) fn new(arguments: &NewArguments) -> Result<ExitCode, Failure> {
     if folder != Path::new(".") {
         command(&format!("cd {}", quoted(&shown)), "");
     }
-    for line in toolchain::install_lines(&toolchain::find(language, &folder)) {
+    for line in toolchain::install_lines(&toolchain::find(language, &folder, &toolchain::path(&folder))) {
         command(line, "");
     }
     command("callboard step build", &format!("makes {name}.wasm"));

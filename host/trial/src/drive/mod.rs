@@ -54,7 +54,7 @@ pub(crate) fn answer(error: CallError) -> Result<Result<String, String>> {
     match error.how {
         Failed::Host => Err(error.error),
         Failed::Config | Failed::Input | Failed::Transient | Failed::Failed => {
-            Ok(Ok(format!("it answers with an error, which would end a run: {}", error.error.message)))
+            Ok(Ok(format!("it answers with an error, which ends a run: {}", error.error.message)))
         }
         Failed::Trap | Failed::Contract | Failed::Limit => Ok(Err(error.error.message)),
     }

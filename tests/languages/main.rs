@@ -1,0 +1,39 @@
+//! The same steps in every language, held against each other.
+//!
+//! For each folder of `plugins/templates` whose toolchain is here, `callboard step new` and `callboard step build` make a step of each kind;
+//! so is the step of `tests/languages/mirror/LANG`, which puts out what comes in. Then all of them run over the same rows, and what they put
+//! out must be the same to the byte, and what it should be. Toolchains are looked for in `target/toolchains`, where `cargo xtask languages` puts
+//! them, and on the `PATH`.
+//!
+//! What cannot be tried for want of a toolchain is written to `target/languages-skipped`, which `cargo xtask test` reports.
+//! `LANGUAGE=go,c` tries these alone, and writes nothing.
+#![allow(missing_docs, reason = "a test's name says it")]
+
+mod bench;
+mod built;
+mod first_of_each;
+mod memory;
+mod mirror;
+mod sequence;
+mod types;
+mod word_count;
+
+use std::fs;
+
+use built::repository;
+
+#[test]
+fn every_folder_of_templates_is_a_language_that_is_tried() {
+    let folders = fs::read_dir(repository("plugins/templates")).unwrap().map(|entry| entry.unwrap());
+    let names = folders.filter(|entry| entry.path().is_dir()).map(|entry| entry.file_name().into_string().unwrap());
+    for name in names.filter(|name| name != "common") {
+        assert!(
+            repository("plugins/templates").join(&name).join("language.toml").exists(),
+            "plugins/templates/{name} has no language.toml: nobody would try it"
+        );
+        assert!(
+            repository("tests/languages/mirror").join(&name).join("step.toml").exists(),
+            "there is no tests/languages/mirror/{name}: nobody would see whether every type comes through"
+        );
+    }
+}
