@@ -9,7 +9,6 @@ type Break = (&'static str, &'static [(&'static str, &'static str)], &'static st
 
 const GIVE_BACK: &str = "(global.set $free (i32.const 4096))";
 const DOUBLED: &str = "(i64.shl (i64.load (i32.add (local.get $n) (i32.shl (local.get $row) (i32.const 3)))) (i64.const 1))";
-const VALUE: &str = "(i64.load (i32.add (local.get $n) (i32.shl (local.get $row) (i32.const 3))))";
 const BEGIN: &str = "(local.set $n (i32.load offset=20 (local.get $arrays)))";
 
 const BREAKS: &[Break] = &[
@@ -81,6 +80,8 @@ fn each_breach_is_found_by_the_check_that_looks_for_it() {
     for (name, replaced, check, words) in BREAKS {
         let bench = Bench::new();
         bench.put("step.wasm", component(&broken(replaced), callboard_plan::CONTRACT));
+        // Of columns it wants one that is called `n`; those of the rows beside a component are tried.
+        bench.put("rows.jsonl", "{\"n\":1}\n");
         let said = bench.callboard(&["step", "conform", "step.wasm", "--json"], "");
         let findings: Value = serde_json::from_str(&said.out).unwrap_or_else(|error| panic!("{name}: {error} {}", said.error));
         let failed: Vec<&Value> =
@@ -97,7 +98,6 @@ fn each_breach_is_found_by_the_check_that_looks_for_it() {
 fn the_fixture_itself_passes_every_check() {
     let bench = Bench::new();
     bench.put("step.wasm", component(&twice(), callboard_plan::CONTRACT));
-    // Its configuration has no keys; of columns it wants one that is called `n`.
     bench.put("rows.jsonl", "{\"n\":1}\n");
     let said = bench.callboard(&["step", "conform", "step.wasm"], "");
     assert_eq!(said.code, 0, "{}{}", said.out, said.error);

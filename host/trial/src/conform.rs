@@ -157,9 +157,9 @@ fn declared(trial: &Trial, candidates: &[SchemaRef]) -> Result<(Vec<Finding>, Ac
                 }
                 accepted.push((inputs.first().cloned().unwrap_or_else(|| Arc::new(Schema::empty())), declaration));
             }
-            Err(error) => match answer(error)? {
-                Ok(said) => refused.push(said),
-                Err(why) => drop(wrong.get_or_insert_with(|| format!("for {columns}: {why}"))),
+            Err(error) => match (error.error.message.clone(), answer(error)?) {
+                (said, Ok(_)) => refused.push(said),
+                (_, Err(why)) => drop(wrong.get_or_insert_with(|| format!("for {columns}: {why}"))),
             },
         }
     }
@@ -167,11 +167,11 @@ fn declared(trial: &Trial, candidates: &[SchemaRef]) -> Result<(Vec<Finding>, Ac
     let answers = match (wrong, accepted.len(), refused.first()) {
         (Some(wrong), ..) => Err(wrong),
         // Nothing more can be tried, and that is no pass.
-        (None, 0, Some(said)) => Err(format!("expected that it accepts one of {count}, and it refuses all; the first time {said}")),
+        (None, 0, Some(said)) => Err(format!("expected that it accepts one of {count}, and it refuses all, the first with `{said}`")),
         (None, some, _) => Ok(format!("{count} schemas: {some} accepted, {} refused with an error", refused.len())),
     };
     let help = match accepted.is_empty() && !refused.is_empty() {
-        true => "configure it so that it works on rows: --config JSON; the columns of `rows.jsonl` in a step's folder are tried too",
+        true => "configure it so that it works on rows: --config JSON; and the columns of a `rows.jsonl` beside it are tried too",
         false => "return an error of kind `config` for columns that it cannot work on",
     };
     let what = if probe.kind() == Kind::Source { "declare" } else { "declare, for columns of every type" };
