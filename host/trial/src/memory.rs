@@ -2,7 +2,7 @@
 
 /// What a component may grow by in each of the last two thirds of its calls, bytes. One that leaks grows in both; one that makes room once,
 /// as collectors of garbage do, grows in one.
-const GROWTH: u64 = 1 << 20;
+const GROWTH: u64 = 256 << 10;
 
 /// Linear memory after each call, bytes.
 #[derive(Default)]
@@ -27,7 +27,7 @@ impl Memory {
             mib(end)
         );
         match two_thirds > third + GROWTH && end > two_thirds + GROWTH {
-            true => Err(format!("it grows: {figures}; 1 MiB in each of the last two thirds is allowed")),
+            true => Err(format!("it grows: {figures}; 256 KiB in each of the last two thirds are allowed")),
             false => Ok(figures),
         }
     }
