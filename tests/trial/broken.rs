@@ -8,7 +8,8 @@ use crate::bench::{Bench, component, twice};
 type Break = (&'static str, &'static [(&'static str, &'static str)], &'static str, &'static str);
 
 const GIVE_BACK: &str = "(global.set $free (i32.const 4096))";
-const DOUBLED: &str = "(i64.shl (i64.load (i32.add (local.get $n) (i32.shl (local.get $row) (i32.const 3)))) (i64.const 1))";
+const DOUBLED: &str =
+    "(i64.shl (i64.load (i32.add (local.get $n) (i32.shl (local.get $row) (i32.const 3)))) (i64.const 1))";
 const BEGIN: &str = "(local.set $n (i32.load offset=20 (local.get $arrays)))";
 
 const BREAKS: &[Break] = &[
@@ -22,7 +23,10 @@ const BREAKS: &[Break] = &[
     (
         "it counts its calls",
         &[
-            (GIVE_BACK, "(global.set $free (i32.const 4096)) (global.set $calls (i64.add (global.get $calls) (i64.const 1)))"),
+            (
+                GIVE_BACK,
+                "(global.set $free (i32.const 4096)) (global.set $calls (i64.add (global.get $calls) (i64.const 1)))",
+            ),
             ("(global $free", "(global $calls (mut i64) (i64.const 0)) (global $free"),
             (DOUBLED, "(global.get $calls)"),
         ],
@@ -31,25 +35,37 @@ const BREAKS: &[Break] = &[
     ),
     (
         "it traps where there are nulls",
-        &[(BEGIN, "(if (i32.load8_u offset=4 (local.get $arrays)) (then unreachable)) (local.set $n (i32.load offset=20 (local.get $arrays)))")],
+        &[(
+            BEGIN,
+            "(if (i32.load8_u offset=4 (local.get $arrays)) (then unreachable)) (local.set $n (i32.load offset=20 (local.get $arrays)))",
+        )],
         "rows of every type that it accepts",
         "`process` trapped",
     ),
     (
         "it traps on a batch of no rows",
-        &[(BEGIN, "(if (i32.eqz (local.get $rows)) (then unreachable)) (local.set $n (i32.load offset=20 (local.get $arrays)))")],
+        &[(
+            BEGIN,
+            "(if (i32.eqz (local.get $rows)) (then unreachable)) (local.set $n (i32.load offset=20 (local.get $arrays)))",
+        )],
         "rows of every type that it accepts",
         "0 rows: `process` trapped",
     ),
     (
         "it gives one value less",
-        &[("(i32.store offset=24 (local.get $array) (local.get $rows))", "(i32.store offset=24 (local.get $array) (i32.sub (local.get $rows) (i32.ne (i32.const 0) (local.get $rows))))")],
+        &[(
+            "(i32.store offset=24 (local.get $array) (local.get $rows))",
+            "(i32.store offset=24 (local.get $array) (i32.sub (local.get $rows) (i32.ne (i32.const 0) (local.get $rows))))",
+        )],
         "rows of every type that it accepts",
         "column `twice`: it has 0 bytes of values, and 1 values of 8 bytes were announced",
     ),
     (
         "it reads a column that is not there",
-        &[("(data (i32.const 16) \"n\")", "(data (i32.const 16) \"n\") (data (i32.const 40) \"m\")"), ("(data (i32.const 224) \"\\10", "(data (i32.const 224) \"\\28")],
+        &[
+            ("(data (i32.const 16) \"n\")", "(data (i32.const 16) \"n\") (data (i32.const 40) \"m\")"),
+            ("(data (i32.const 224) \"\\10", "(data (i32.const 224) \"\\28"),
+        ],
         "declare, for columns of every type",
         "it reads column `m`, and there are",
     ),
@@ -61,7 +77,13 @@ const BREAKS: &[Break] = &[
     ),
     (
         "it refuses what its schema allows, and takes what it refuses",
-        &[("(data (i32.const 112) \"{\\\"type\\\":\\\"object\\\"}\")", "(data (i32.const 112) \"{\\\"maxProperties\\\":0}\")"), ("\\70\\00\\00\\00\\11", "\\70\\00\\00\\00\\13")],
+        &[
+            (
+                "(data (i32.const 112) \"{\\\"type\\\":\\\"object\\\"}\")",
+                "(data (i32.const 112) \"{\\\"maxProperties\\\":0}\")",
+            ),
+            ("\\70\\00\\00\\00\\11", "\\70\\00\\00\\00\\13"),
+        ],
         "a wrong configuration is refused",
         "it was accepted",
     ),
@@ -83,12 +105,13 @@ fn each_breach_is_found_by_the_check_that_looks_for_it() {
         // Of columns it wants one that is called `n`; those of the rows beside a component are tried.
         bench.put("rows.jsonl", "{\"n\":1}\n");
         let said = bench.callboard(&["step", "conform", "step.wasm", "--json"], "");
-        let findings: Value = serde_json::from_str(&said.out).unwrap_or_else(|error| panic!("{name}: {error} {}", said.error));
+        let findings: Value =
+            serde_json::from_str(&said.out).unwrap_or_else(|error| panic!("{name}: {error} {}", said.error));
         let failed: Vec<&Value> =
             findings.as_array().unwrap().iter().filter(|finding| finding["outcome"] == "failed").collect();
-        let found = failed.iter().any(|finding| {
-            finding["what"] == *check && finding["detail"].as_str().unwrap().contains(words)
-        });
+        let found = failed
+            .iter()
+            .any(|finding| finding["what"] == *check && finding["detail"].as_str().unwrap().contains(words));
         assert!(found, "{name}: expected `{check}` to fail with `{words}`, found {failed:#?}");
         assert_eq!(said.code, 3, "{name}: {}", said.error);
     }

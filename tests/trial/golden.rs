@@ -21,7 +21,10 @@ fn blessing_writes_down_what_comes_out_and_the_test_then_passes() {
     let blessed = bench.callboard(&["step", "test", "--bless"], "");
     assert_eq!(blessed.code, 0, "{}", blessed.error);
     assert!(blessed.out.contains("expected.jsonl: 3 lines, new"), "{}", blessed.out);
-    assert_eq!(bench.text("expected.jsonl"), "{\"n\":1,\"twice\":2}\n{\"n\":null,\"twice\":null}\n{\"n\":20,\"twice\":40}\n");
+    assert_eq!(
+        bench.text("expected.jsonl"),
+        "{\"n\":1,\"twice\":2}\n{\"n\":null,\"twice\":null}\n{\"n\":20,\"twice\":40}\n"
+    );
     assert!(!bench.has("expected-removed.jsonl"), "no row was removed");
     let passed = bench.callboard(&["step", "test"], "");
     assert_eq!(passed.code, 0, "{}{}", passed.out, passed.error);

@@ -5,5 +5,7 @@
 
 mod bench;
 mod broken;
+mod build;
 mod golden;
+mod inspect;
 mod versions;

@@ -5,8 +5,7 @@ use std::fs;
 use crate::bench::{Bench, component, repository, twice};
 
 const ROWS: &str = "{\"n\":1,\"text\":\"one\"}\n{\"n\":null,\"text\":\"none\"}\n{\"n\":-3,\"text\":\"less\"}\n";
-const TWICE: &str =
-    "{\"n\":1,\"text\":\"one\",\"twice\":2}\n{\"n\":null,\"text\":\"none\",\"twice\":null}\n{\"n\":-3,\"text\":\"less\",\"twice\":-6}\n";
+const TWICE: &str = "{\"n\":1,\"text\":\"one\",\"twice\":2}\n{\"n\":null,\"text\":\"none\",\"twice\":null}\n{\"n\":-3,\"text\":\"less\",\"twice\":-6}\n";
 
 #[test]
 fn the_component_of_each_version_still_runs() {

@@ -78,7 +78,9 @@ pub(crate) fn fixture(root: &Path) -> Result<()> {
     let made = component(module, Kind::Transform).map_err(|error| failed(&error))?;
     let to = folder.join("twice.wasm");
     if to.exists() && fs::read(&to).map_err(|error| failed(&error))? != made {
-        return Err(failed(&"the component of a released version stays as it is: what is tested is that it goes on working"));
+        return Err(failed(
+            &"the component of a released version stays as it is: what is tested is that it goes on working",
+        ));
     }
     fs::write(to, made).map_err(|error| failed(&error))
 }

@@ -80,7 +80,8 @@ impl Project {
             // It lives as long as the process, as the languages that are carried do.
             Some(build) => Box::leak(Box::new(own(id, build, document.sdk).map_err(|why| problems(why, None, None))?)),
             None => templates::language(id).ok_or_else(|| {
-                let help = format!("{}\na `[build]` with its `commands` builds a step in any other", languages_like(id));
+                let help =
+                    format!("{}\na `[build]` with its `commands` builds a step in any other", languages_like(id));
                 problems(format!("`{id}` is no language of this callboard"), Some(document.language.span()), Some(help))
             })?,
         };

@@ -43,9 +43,9 @@ mod watch;
 mod why;
 
 pub use bound::columns_of;
+pub use columns::display as display_type;
 #[doc(hidden)]
 pub use columns::fuzz_columns;
-pub use columns::display as display_type;
 pub use compile::{CompileCommand, compile_file};
 pub use components::{Bundled, Components};
 #[doc(hidden)]

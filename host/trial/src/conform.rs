@@ -54,7 +54,8 @@ pub fn conform(trial: &Trial) -> Result<Vec<Finding>> {
         }
         (Kind::Source, Some((_, declaration))) => exercise_source(probe, declaration)?,
         (Kind::Transform, Some(_)) => {
-            let mut findings = vec![every_type(&accepted, |schema, declaration| transformed(probe, schema, declaration))?];
+            let mut findings =
+                vec![every_type(&accepted, |schema, declaration| transformed(probe, schema, declaration))?];
             let (schema, declaration) = widest(&accepted);
             findings.extend(exercise_transform(probe, declaration, &pool(schema))?);
             findings
@@ -115,7 +116,8 @@ fn candidates(trial: &Trial, schema: Option<&Value>) -> Result<Vec<SchemaRef>> {
     let config = trial.subject.config();
     let given = config.as_object().into_iter().flatten().map(|(_, value)| value);
     let defaults = schema.into_iter().flat_map(keys).filter_map(|(_, of)| of.get("default"));
-    for name in given.chain(defaults).flat_map(|value| value.as_array().cloned().unwrap_or_else(|| vec![value.clone()])) {
+    for name in given.chain(defaults).flat_map(|value| value.as_array().cloned().unwrap_or_else(|| vec![value.clone()]))
+    {
         let name = name.as_str().unwrap_or_default();
         if !name.is_empty() && !names.iter().any(|known| known == name) && names.len() < 8 {
             names.push(name.to_owned());
@@ -164,15 +166,20 @@ fn declared(trial: &Trial, candidates: &[SchemaRef]) -> Result<(Vec<Finding>, Ac
         }
     }
     let count = inputs.len();
+    let is_configured = wrong.is_some() || !accepted.is_empty();
     let answers = match (wrong, accepted.len(), refused.first()) {
         (Some(wrong), ..) => Err(wrong),
         // Nothing more can be tried, and that is no pass.
-        (None, 0, Some(said)) => Err(format!("expected that it accepts one of {count}, and it refuses all, the first with `{said}`")),
+        (None, 0, Some(said)) => {
+            Err(format!("expected that it accepts one of {count}, and it refuses all, the first with `{said}`"))
+        }
         (None, some, _) => Ok(format!("{count} schemas: {some} accepted, {} refused with an error", refused.len())),
     };
-    let help = match accepted.is_empty() && !refused.is_empty() {
-        true => "configure it so that it works on rows: --config JSON; and the columns of a `rows.jsonl` beside it are tried too",
-        false => "return an error of kind `config` for columns that it cannot work on",
+    let help = match is_configured {
+        false => {
+            "configure it so that it works on rows: --config JSON; and the columns of a `rows.jsonl` beside it are tried too"
+        }
+        true => "return an error of kind `config` for columns that it cannot work on",
     };
     let what = if probe.kind() == Kind::Source { "declare" } else { "declare, for columns of every type" };
     let findings = vec![
@@ -192,7 +199,9 @@ fn same(one: &Declaration, other: &Declaration) -> bool {
 /// Configurations that its own schema refuses: one key that it does not have, and for each key a value that does not fit.
 fn refusals(trial: &Trial, schema: Option<&Value>, accepted: &Accepted) -> Result<Vec<Finding>> {
     const WHAT: &str = "a wrong configuration is refused";
-    let Some(schema) = schema else { return Ok(vec![Finding::not_applicable(WHAT, "there is no schema to tell what is wrong")]) };
+    let Some(schema) = schema else {
+        return Ok(vec![Finding::not_applicable(WHAT, "there is no schema to tell what is wrong")]);
+    };
     let Ok(validator) = jsonschema::validator_for(schema) else {
         return Ok(vec![Finding::not_applicable(WHAT, "its schema cannot be used")]);
     };
@@ -219,7 +228,9 @@ fn refusals(trial: &Trial, schema: Option<&Value>, accepted: &Accepted) -> Resul
     let inputs: Vec<SchemaRef> = match (trial.probe.kind(), accepted.first()) {
         (Kind::Source, _) => Vec::new(),
         (_, Some((schema, _))) => vec![schema.clone()],
-        (_, None) => return Ok(vec![Finding::not_applicable(WHAT, "it accepts no schema, and would refuse for another reason")]),
+        (_, None) => {
+            return Ok(vec![Finding::not_applicable(WHAT, "it accepts no schema, and would refuse for another reason")]);
+        }
     };
     for (key, config) in &wrong {
         let expected = format!("expected an error of kind `config` at `/{key}` for {config}");
@@ -254,19 +265,23 @@ fn every_type(
         match call(schema, declaration)? {
             Ok(count) => calls += count,
             Err(why) => {
-                let of = schema.fields().first().map_or("no columns".to_owned(), |field| display_type(field.data_type()));
+                let of =
+                    schema.fields().first().map_or("no columns".to_owned(), |field| display_type(field.data_type()));
                 return Ok(Finding::failed(WHAT, format!("columns of {of}: {why}")));
             }
         }
     }
-    Ok(Finding::passed(WHAT, format!("{} schemas, {calls} calls, no nulls, some and all, 0 to 100 rows", accepted.len())))
+    Ok(Finding::passed(
+        WHAT,
+        format!("{} schemas, {calls} calls, no nulls, some and all, 0 to 100 rows", accepted.len()),
+    ))
 }
 
 /// The batches of a schema: in each pattern of nulls that it allows, of each size.
 fn batches(schema: &SchemaRef) -> Vec<RecordBatch> {
-    let patterns = Nulls::EACH.into_iter().filter(|nulls| {
-        *nulls == Nulls::None || schema.fields().iter().all(|field| field.is_nullable())
-    });
+    let patterns = Nulls::EACH
+        .into_iter()
+        .filter(|nulls| *nulls == Nulls::None || schema.fields().iter().all(|field| field.is_nullable()));
     patterns.flat_map(|nulls| ROWS.map(|rows| batch(schema, rows, nulls))).collect()
 }
 

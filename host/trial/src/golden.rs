@@ -93,7 +93,8 @@ impl Golden {
                 (Some(before), false) if *before == text => {}
                 _ => {
                     write(&path, &text)?;
-                    let count = before.map_or("new".to_owned(), |before| format!("{} lines before", before.lines().count()));
+                    let count =
+                        before.map_or("new".to_owned(), |before| format!("{} lines before", before.lines().count()));
                     changes.push(format!("{}: {} lines, {count}", path.display(), lines.len()));
                 }
             }
@@ -130,7 +131,9 @@ fn compare(what: &str, expected: &[Value], found: &[Value], differences: &mut Ve
         let number = same + at + 1;
         match (expected.get(at), found.get(at)) {
             (Some(expected), Some(found)) => columns(what, number, expected, found, differences),
-            (Some(expected), None) => differences.push(format!("{what} {number}: expected {expected}, and it is missing")),
+            (Some(expected), None) => {
+                differences.push(format!("{what} {number}: expected {expected}, and it is missing"))
+            }
             (None, Some(found)) => differences.push(format!("{what} {number}: not expected, found {found}")),
             (None, None) => {}
         }
@@ -149,7 +152,9 @@ fn columns(what: &str, number: usize, expected: &Value, found: &Value, differenc
         match got.get(key) {
             Some(found) if found == value => {}
             Some(found) => differences.push(format!("{what} {number}, `{key}`: expected {value}, found {found}")),
-            None => differences.push(format!("{what} {number}, `{key}`: expected {value}, and there is no such column")),
+            None => {
+                differences.push(format!("{what} {number}, `{key}`: expected {value}, and there is no such column"))
+            }
         }
     }
     for (key, value) in got.iter().filter(|(key, _)| !wanted.contains_key(*key)) {
@@ -173,7 +178,10 @@ mod tests {
     fn a_difference_names_the_row_the_column_and_both_values() {
         let (a, b) = (json!({"id": 1, "n": 2}), json!({"n": 3, "id": 1}));
         assert_eq!(differences(&[a.clone(), a.clone()], &[a.clone(), b]), ["row 2, `n`: expected 2, found 3"]);
-        assert_eq!(differences(&[a.clone()], &[json!({"id": 1})]), ["row 1, `n`: expected 2, and there is no such column"]);
+        assert_eq!(
+            differences(&[a.clone()], &[json!({"id": 1})]),
+            ["row 1, `n`: expected 2, and there is no such column"]
+        );
         assert!(differences(&[a.clone()], &[json!({"n": 2, "id": 1})]).is_empty(), "the order of keys means nothing");
     }
 

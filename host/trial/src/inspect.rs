@@ -115,7 +115,8 @@ pub fn inspect(subject: Subject, bundled: &[Bundled], settings: Settings) -> Res
             inspection.kind = Some(kind);
             if !exports.iter().any(|export| export.starts_with("callboard:step/manifest@")) {
                 let message = "it exports no `callboard:step/manifest`, and so cannot say what it is".to_owned();
-                let help = Some(format!("export `callboard:step/manifest@{contract}`, as the worlds of the contract do"));
+                let help =
+                    Some(format!("export `callboard:step/manifest@{contract}`, as the worlds of the contract do"));
                 inspection.problems.push(Wrong { message, help });
             }
             inspection.contract = Some(contract);
@@ -135,7 +136,9 @@ pub fn inspect(subject: Subject, bundled: &[Bundled], settings: Settings) -> Res
 
 /// What is known by running it. A grant that it needs to be planned is none that it is given here.
 fn asked(inspection: &mut Inspection, mut subject: Subject, bundled: &[Bundled], settings: Settings) {
-    if subject.project.grant.is_none() && inspection.imports.iter().any(|import| import.needs.is_some() && import.name.starts_with("wasi:http/")) {
+    if subject.project.grant.is_none()
+        && inspection.imports.iter().any(|import| import.needs.is_some() && import.name.starts_with("wasi:http/"))
+    {
         subject.project.grant = Some(serde_json::json!({ "http": ["GET http://localhost:9/"] }));
     }
     let begun = match Trial::begin(subject, 1, bundled, settings) {
@@ -169,39 +172,69 @@ fn import(name: &str) -> Import {
     let (needs, what, there) = match import_need(name) {
         ImportNeed::Contract => (None, "the contract's own", true),
         ImportNeed::Inert => (None, "without effect unless granted", true),
-        ImportNeed::Files => (Some("grant.files = [\"FILE or FOLDER\"]".to_owned()), "without effect unless granted", true),
+        ImportNeed::Files => {
+            (Some("grant.files = [\"FILE or FOLDER\"]".to_owned()), "without effect unless granted", true)
+        }
         ImportNeed::Environment => (Some("grant.env = [\"NAME\"]".to_owned()), "without effect unless granted", true),
         ImportNeed::Clock => (Some("grant.clock = true".to_owned()), "clocks stand still unless granted", true),
         ImportNeed::Http => {
             (Some("grant.http = [\"GET https://example.org/\"]".to_owned()), "it is refused unless granted", true)
         }
-        ImportNeed::OtherContract => (None, "which is of another version of the contract than this callboard speaks", false),
+        ImportNeed::OtherContract => {
+            (None, "which is of another version of the contract than this callboard speaks", false)
+        }
         ImportNeed::Unknown => (None, "which this callboard does not have", false),
     };
     Import { name: name.to_owned(), needs, what, there }
 }
 
-/// The languages and tools that the sections of a component, and of what is in it, speak of.
+/// The languages and tools that a component speaks of: itself, and the largest module in it. Adapters and the like, which come from
+/// elsewhere, are smaller.
 fn producers(bytes: &[u8]) -> BTreeMap<String, Vec<String>> {
-    let mut found: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    let mut modules: Vec<(u64, BTreeMap<String, Vec<String>>)> = Vec::new();
+    let mut own = BTreeMap::new();
+    let mut open: Vec<Option<usize>> = Vec::new();
     for payload in Parser::new(0).parse_all(bytes) {
-        let Ok(payload) = payload else { break };
-        let Payload::CustomSection(section) = payload else { continue };
-        if section.name() != "producers" {
-            continue;
-        }
-        let Ok(fields) = ProducersSectionReader::new(wasmparser::BinaryReader::new(section.data(), section.data_offset())) else { continue };
-        for field in fields.into_iter().flatten() {
-            let values = found.entry(field.name.to_owned()).or_default();
-            for value in field.values.into_iter().flatten() {
-                let text = format!("{} {}", value.name, value.version).trim().to_owned();
-                if !values.contains(&text) {
-                    values.push(text);
+        match payload {
+            Err(_) => break,
+            Ok(Payload::ModuleSection { unchecked_range, .. }) => {
+                open.push(Some(modules.len()));
+                modules.push((unchecked_range.end - unchecked_range.start, BTreeMap::new()));
+            }
+            Ok(Payload::ComponentSection { .. }) => open.push(None),
+            Ok(Payload::End(_)) => drop(open.pop()),
+            Ok(Payload::CustomSection(section)) if section.name() == "producers" => {
+                let data = wasmparser::BinaryReader::new(section.data(), section.data_offset());
+                match open.last() {
+                    Some(Some(module)) => note(data, &mut modules[*module].1),
+                    Some(None) => {}
+                    None => note(data, &mut own),
                 }
             }
+            Ok(_) => {}
         }
     }
-    found
+    let largest = modules.into_iter().max_by_key(|(size, _)| *size).map(|(_, found)| found).unwrap_or_default();
+    for (field, values) in largest {
+        let known: &mut Vec<String> = own.entry(field).or_default();
+        values.into_iter().for_each(|value| {
+            if !known.contains(&value) {
+                known.push(value)
+            }
+        });
+    }
+    own
+}
+
+/// What a section says, under its fields; what cannot be read says nothing.
+fn note(section: wasmparser::BinaryReader<'_>, found: &mut BTreeMap<String, Vec<String>>) {
+    let Ok(fields) = ProducersSectionReader::new(section) else { return };
+    for field in fields.into_iter().flatten() {
+        let values = found.entry(field.name.to_owned()).or_default();
+        for value in field.values.into_iter().flatten() {
+            values.push(format!("{} {}", value.name, value.version).trim().to_owned());
+        }
+    }
 }
 
 /// The keys of a JSON Schema of an object, those within other keys behind them.
@@ -257,7 +290,9 @@ fn type_of(root: &Value, of: &Value) -> String {
     }
     let of_items = || of.get("items").map(|items| type_of(root, resolved(root, items)));
     match of.get("type") {
-        Some(Value::String(name)) if name == "array" => format!("list of {}", of_items().unwrap_or("anything".to_owned())),
+        Some(Value::String(name)) if name == "array" => {
+            format!("list of {}", of_items().unwrap_or("anything".to_owned()))
+        }
         Some(Value::String(name)) => name.clone(),
         Some(Value::Array(names)) => {
             let names = names.iter().filter_map(Value::as_str).filter(|name| *name != "null");

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayRef, BinaryArray, BooleanArray, Decimal128Array, FixedSizeBinaryArray, FixedSizeListArray, Float32Array,
-    Float64Array, Int8Array, Int16Array, Int32Array, Int64Array, ListArray, MapArray, NullArray, StringArray, StructArray,
-    UInt8Array, UInt16Array, UInt32Array, UInt64Array, make_array,
+    Array, ArrayRef, BinaryArray, BooleanArray, Decimal128Array, FixedSizeBinaryArray, FixedSizeListArray,
+    Float32Array, Float64Array, Int8Array, Int16Array, Int32Array, Int64Array, ListArray, MapArray, NullArray,
+    StringArray, StructArray, UInt8Array, UInt16Array, UInt32Array, UInt64Array, make_array,
 };
 use arrow::buffer::{NullBuffer, OffsetBuffer};
 use arrow::datatypes::{DataType, Field, Fields, IntervalUnit, TimeUnit};
@@ -38,7 +38,8 @@ fn field(name: &str, of: DataType) -> Arc<Field> {
 /// One type for each layout and each meaning of the contract, nested ones among them.
 pub(crate) fn types() -> Vec<DataType> {
     let list = |of| DataType::List(field("item", of));
-    let entries = Fields::from(vec![Arc::new(Field::new("key", DataType::Utf8, false)), field("value", DataType::Int64)]);
+    let entries =
+        Fields::from(vec![Arc::new(Field::new("key", DataType::Utf8, false)), field("value", DataType::Int64)]);
     let pair = Fields::from(vec![field("a", DataType::Int64), field("b", DataType::Utf8)]);
     vec![
         DataType::Utf8,
@@ -74,14 +75,20 @@ pub(crate) fn types() -> Vec<DataType> {
     ]
 }
 
-const TEXTS: [&str; 7] = ["", "one", "two words", "Grüße, 東京 🐎", "  \t line\nend ", "a\u{0}b", "a longer text, of more than a few words, with 3 numbers: 1, 2, 3"];
+const TEXTS: [&str; 7] = [
+    "",
+    "one",
+    "two words",
+    "Grüße, 東京 🐎",
+    "  \t line\nend ",
+    "a\u{0}b",
+    "a longer text, of more than a few words, with 3 numbers: 1, 2, 3",
+];
 
 /// So many values of a type; the same every time.
 pub(crate) fn array(of: &DataType, rows: usize, nulls: Nulls) -> ArrayRef {
     let validity = nulls.buffer(rows);
-    let number = |row: usize| -> i64 {
-        [0, 1, -1, i64::MAX, i64::MIN, 42].get(row % 7).copied().unwrap_or(row as i64)
-    };
+    let number = |row: usize| -> i64 { [0, 1, -1, i64::MAX, i64::MIN, 42].get(row % 7).copied().unwrap_or(row as i64) };
     macro_rules! numbers {
         ($array:ident, $native:ty) => {
             Arc::new($array::new((0..rows).map(|row| number(row) as $native).collect(), validity)) as ArrayRef
@@ -127,8 +134,12 @@ pub(crate) fn array(of: &DataType, rows: usize, nulls: Nulls) -> ArrayRef {
             Arc::new(values.with_precision_and_scale(*precision, *scale).expect("the numbers are small enough"))
         }
         // Each is a number of days, of milliseconds and so on, laid out as that number.
-        DataType::Date32 | DataType::Time32(_) | DataType::Interval(IntervalUnit::YearMonth) => meaning(&small(&DataType::Int32, rows, validity), of),
-        DataType::Date64 | DataType::Time64(_) | DataType::Timestamp(..) | DataType::Duration(_) => meaning(&small(&DataType::Int64, rows, validity), of),
+        DataType::Date32 | DataType::Time32(_) | DataType::Interval(IntervalUnit::YearMonth) => {
+            meaning(&small(&DataType::Int32, rows, validity), of)
+        }
+        DataType::Date64 | DataType::Time64(_) | DataType::Timestamp(..) | DataType::Duration(_) => {
+            meaning(&small(&DataType::Int64, rows, validity), of)
+        }
         DataType::List(item) => {
             let (offsets, count) = lengths(rows);
             Arc::new(ListArray::new(item.clone(), offsets, array(item.data_type(), count, inner(nulls)), validity))
@@ -136,7 +147,8 @@ pub(crate) fn array(of: &DataType, rows: usize, nulls: Nulls) -> ArrayRef {
         DataType::Map(entries, sorted) => {
             let (offsets, count) = lengths(rows);
             let DataType::Struct(pair) = entries.data_type() else { unreachable!("entries are structs") };
-            let columns = vec![array(pair[0].data_type(), count, Nulls::None), array(pair[1].data_type(), count, inner(nulls))];
+            let columns =
+                vec![array(pair[0].data_type(), count, Nulls::None), array(pair[1].data_type(), count, inner(nulls))];
             let items = StructArray::new(pair.clone(), columns, None);
             Arc::new(MapArray::new(entries.clone(), offsets, items, validity, *sorted))
         }
@@ -146,7 +158,9 @@ pub(crate) fn array(of: &DataType, rows: usize, nulls: Nulls) -> ArrayRef {
         }
         DataType::Struct(fields) => {
             let columns = fields.iter().map(|field| array(field.data_type(), rows, inner(nulls))).collect();
-            Arc::new(StructArray::try_new_with_length(fields.clone(), columns, validity, rows).expect("its members fit"))
+            Arc::new(
+                StructArray::try_new_with_length(fields.clone(), columns, validity, rows).expect("its members fit"),
+            )
         }
         other => unreachable!("`types` has no {other}"),
     }

@@ -38,7 +38,6 @@ pub(crate) fn mib(bytes: u64) -> String {
     format!("{:.1} MiB", bytes as f64 / (1 << 20) as f64)
 }
 
-
 #[cfg(test)]
 mod tests {
     use super::Memory;

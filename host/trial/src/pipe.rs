@@ -6,7 +6,7 @@ use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use callboard_io::Dataset;
 use callboard_plan::Kind;
-use callboard_runtime::{CallError, Declaration, Failed, Opened, PutOut, Probe, RemovedRow, RunError};
+use callboard_runtime::{CallError, Declaration, Failed, Opened, Probe, PutOut, RemovedRow, RunError};
 
 use crate::rows::{all, batches, dataset};
 use crate::{Result, Trial};
@@ -43,9 +43,8 @@ pub fn pipe(trial: &Trial, inputs: &[PathBuf], out: &mut dyn Out) -> Result<()> 
             let mut first = 0;
             for batch in batches(&datasets[0]) {
                 let batch = batch?;
-                let put_out = opened
-                    .process(&batch)
-                    .map_err(|error| at_row(probe, &declaration, &batch, first, error))?;
+                let put_out =
+                    opened.process(&batch).map_err(|error| at_row(probe, &declaration, &batch, first, error))?;
                 if !hand_on(&put_out, first, out)? {
                     break;
                 }
@@ -130,9 +129,7 @@ pub(crate) fn at_once(trial: &Trial, inputs: &[PathBuf]) -> Result<(Vec<RecordBa
     let declaration = declare(trial, &schemas)?;
     let mut opened = probe.open(&declaration, None)?;
     let put_out = match probe.kind() {
-        Kind::Transform => {
-            opened.process(&rows[0]).map_err(|error| at_row(probe, &declaration, &rows[0], 0, error))?
-        }
+        Kind::Transform => opened.process(&rows[0]).map_err(|error| at_row(probe, &declaration, &rows[0], 0, error))?,
         Kind::Global => opened.run(&rows.iter().map(|rows| vec![rows.clone()]).collect::<Vec<_>>())?,
         Kind::Source => {
             let mut pages = Vec::new();

@@ -102,7 +102,9 @@ impl Subject {
         }
         match bundled.iter().find(|step| step.name == self.uses) {
             Some(Bundled { bytes: Some(bytes), .. }) => Ok(Cow::Borrowed(bytes)),
-            Some(_) => Err(error(Class::Pipeline, format!("the bundled step `{}` is not in this build", self.uses), None)),
+            Some(_) => {
+                Err(error(Class::Pipeline, format!("the bundled step `{}` is not in this build", self.uses), None))
+            }
             None => {
                 let help = format!("a component is named by its path: ./{}.wasm", self.uses);
                 let message = format!("there is no file and no bundled step `{}`", self.uses);

@@ -26,7 +26,8 @@ pub(crate) fn inspect(arguments: &InspectArguments) -> Result<ExitCode, Failure>
         1 => String::new(),
         count => format!("; {} more above", count - 1),
     };
-    let failure = Failure::other(Class::Pipeline, format!("`{}` does not fit: {}{more}", inspection.component, first.message));
+    let failure =
+        Failure::other(Class::Pipeline, format!("`{}` does not fit: {}{more}", inspection.component, first.message));
     Err(match &first.help {
         Some(help) => failure.help(help.clone()),
         None => failure,

@@ -24,7 +24,8 @@ pub(crate) fn run(arguments: &StepRunArguments) -> Result<ExitCode, Failure> {
     let mut inputs: Vec<PathBuf> = Vec::new();
     if !is_source {
         inputs.push(scratch.path().join("standard input.jsonl"));
-        let copied = std::fs::File::create(&inputs[0]).and_then(|mut file| io::copy(&mut io::stdin().lock(), &mut file));
+        let copied =
+            std::fs::File::create(&inputs[0]).and_then(|mut file| io::copy(&mut io::stdin().lock(), &mut file));
         copied.map_err(|error| Failure::system("read standard input", &error))?;
     }
     inputs.extend(arguments.input.iter().cloned());

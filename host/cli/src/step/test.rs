@@ -66,6 +66,8 @@ fn blessed(golden: &Golden, subject: &Subject) -> Result<ExitCode, Failure> {
 fn differs(arguments: &TestArguments, golden: &Golden, subject: &Subject) -> Failure {
     let lines: Vec<String> = golden.differences.iter().map(|line| format!("\n  {}", harmless(line))).collect();
     let message = format!("{}: the golden test differs ({}){}", subject.name, golden.figures, lines.concat());
-    let step = arguments.tried.step.as_ref().map_or(String::new(), |step| format!(" {}", quoted(&step.display().to_string())));
-    Failure::other(Class::Data, message).help(format!("if that is what it should do: callboard step test{step} --bless"))
+    let step =
+        arguments.tried.step.as_ref().map_or(String::new(), |step| format!(" {}", quoted(&step.display().to_string())));
+    Failure::other(Class::Data, message)
+        .help(format!("if that is what it should do: callboard step test{step} --bless"))
 }

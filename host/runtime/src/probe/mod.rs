@@ -197,9 +197,11 @@ impl Probe {
     pub fn declare(&self, config: &Value, inputs: &[SchemaRef]) -> Result<Declaration, CallError> {
         let config = config.to_string();
         let mut instance = self.instance()?;
-        let seen: Vec<Flat> = inputs.iter().map(|schema| Flat::of_schema(&View::of(schema, &self.step).schema)).collect();
+        let seen: Vec<Flat> =
+            inputs.iter().map(|schema| Flat::of_schema(&View::of(schema, &self.step).schema)).collect();
         let declared = ask(&mut instance, self.step.kind, &config, &seen).map_err(|fault| self.error(fault))?;
-        let (reads, writes, drops) = (declared.reads.clone(), Arc::new(declared.writes.clone()), declared.drops.clone());
+        let (reads, writes, drops) =
+            (declared.reads.clone(), Arc::new(declared.writes.clone()), declared.drops.clone());
         let misfit = |error: RunError| CallError { how: Failed::Contract, error: error.in_step(&self.step.name) };
         let bound = Arc::new(Bound::new(&self.step, inputs, declared).map_err(misfit)?);
         let (output, inputs) = (bound.output.clone(), inputs.to_vec());

@@ -89,7 +89,12 @@ pub(crate) fn exercise(probe: &Probe, declaration: &Declaration, rows: &[RecordB
         findings.push(Finding::of(what, tried).help(help));
         Ok(())
     };
-    again("the same rows again, in a new instance", &as_one(rows), whole.in_words(), "draw nothing from clocks or chance")?;
+    again(
+        "the same rows again, in a new instance",
+        &as_one(rows),
+        whole.in_words(),
+        "draw nothing from clocks or chance",
+    )?;
     let cut = |size: usize| -> Vec<Vec<RecordBatch>> { rows.iter().map(|rows| pieces(rows, size)).collect() };
     let help = "where `next` cuts a batch means nothing: number rows from the input's beginning, not from the batch's";
     again("batches of one row", &cut(1), whole.in_words(), help)?;
@@ -100,7 +105,9 @@ pub(crate) fn exercise(probe: &Probe, declaration: &Declaration, rows: &[RecordB
 
 fn difference(one: &Whole, other: &Whole) -> String {
     match () {
-        () if one.origins != other.origins && one.origins.len() == other.origins.len() => "the rows in another order".to_owned(),
+        () if one.origins != other.origins && one.origins.len() == other.origins.len() => {
+            "the rows in another order".to_owned()
+        }
         () if one.in_words() != other.in_words() => other.in_words(),
         () if one.rows != other.rows => "other values".to_owned(),
         () => "other reasons".to_owned(),

@@ -75,7 +75,8 @@ pub(crate) fn exercise(probe: &Probe, declaration: &Declaration) -> Result<Vec<F
         false => Err("other rows than the first time".to_owned()),
     });
     findings.push(Finding::of("again, in a new instance", again).help("draw nothing from clocks or chance"));
-    let mend = "the cursor of a page must say all that is needed to go on behind it, in an instance that knows nothing else";
+    let mend =
+        "the cursor of a page must say all that is needed to go on behind it, in an instance that knows nothing else";
     findings.push(match read.pages.is_empty() {
         true => Finding::not_applicable("from its cursors", "it gave no page"),
         false => Finding::of("from its cursors", from_cursors(probe, declaration, &read, &rows)?).help(mend),
@@ -109,7 +110,10 @@ fn from_cursors(probe: &Probe, declaration: &Declaration, read: &Pages, rows: &R
             Err(why) => return Ok(Err(format!("behind page {}: {why}", at + 1))),
         };
         let count = if read.ended { behind.num_rows() } else { behind.num_rows().min(rest.num_rows()) };
-        let (same, wanted) = (behind.slice(0, count.min(behind.num_rows())), rest.slice(0, rest.num_rows().min(if read.ended { usize::MAX } else { count })));
+        let (same, wanted) = (
+            behind.slice(0, count.min(behind.num_rows())),
+            rest.slice(0, rest.num_rows().min(if read.ended { usize::MAX } else { count })),
+        );
         if same != wanted {
             return Ok(Err(format!(
                 "behind page {} come {} rows, and {} other ones came when it was not interrupted",

@@ -101,20 +101,24 @@ pub(crate) fn exercise(probe: &Probe, declaration: &Declaration, pool: &RecordBa
     findings.push(Finding::of("other cuts of the same rows", cuts).help(
         "what becomes of a row must depend on it and the configuration alone; a step that must see other rows is a `global`",
     ));
-    findings.push(Finding::of("the same batch twice", driver.twice(&pool)?).help("begin each batch anew: keep nothing of the one before"));
+    findings.push(
+        Finding::of("the same batch twice", driver.twice(&pool)?)
+            .help("begin each batch anew: keep nothing of the one before"),
+    );
     findings.push(match driver.rejects(&pool, &fates)? {
         Some(tried) => Finding::of("its own rejects, again", tried),
         None => Finding::not_applicable("its own rejects, again", "it rejected none of these rows"),
     });
-    let instances = driver.batches(&pool, &fates, 30, true)?.map(|_| "30 batches, a new instance before each".to_owned());
+    let instances =
+        driver.batches(&pool, &fates, 30, true)?.map(|_| "30 batches, a new instance before each".to_owned());
     findings.push(Finding::of("a new instance between calls", instances));
     let mixed = driver.batches(&pool, &fates, BATCHES, false)?;
     let memory = mixed.as_ref().ok().map(Memory::verdict);
     let words = mixed.map(|_| format!("{BATCHES} batches of 0 to 2,000 rows, mixed by a seed"));
     findings.push(Finding::of("hundreds of batches", words));
-    findings.extend(memory.map(|verdict| {
-        Finding::of("memory", verdict).help("free what a call has taken before it returns")
-    }));
+    findings.extend(
+        memory.map(|verdict| Finding::of("memory", verdict).help("free what a call has taken before it returns")),
+    );
     Ok(findings)
 }
 
