@@ -38,11 +38,14 @@ impl Bench {
 
     /// Runs a pipeline, and gives its report; outputs are replaced.
     pub(crate) fn run(&self, pipeline: &str) -> Value {
+        self.try_run(pipeline).unwrap_or_else(|said| panic!("{said}\n{pipeline}"))
+    }
+
+    /// Likewise; if it fails, what is said.
+    pub(crate) fn try_run(&self, pipeline: &str) -> Result<Value, String> {
         let arguments = ["run", "pipeline.toml", "--overwrite", "--no-resume", "--quiet", "--report", "report.json"];
-        if let Err(error) = self.callboard(pipeline, &arguments) {
-            panic!("{error}\n{pipeline}");
-        }
-        serde_json::from_slice(&self.bytes("report.json")).unwrap()
+        self.callboard(pipeline, &arguments)?;
+        Ok(serde_json::from_slice(&self.bytes("report.json")).unwrap())
     }
 
     /// What is said against a pipeline, by `callboard check`.

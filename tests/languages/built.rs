@@ -13,7 +13,7 @@ use std::time::Instant;
 use std::{env, fs};
 
 use callboard_author::toolchain::{Found, find, install_lines, path};
-use callboard_author::{Kind, Language, templates};
+use callboard_author::{Kind, Language, Project, templates};
 
 use crate::bench::said;
 
@@ -107,6 +107,15 @@ fn built(language: &'static Language, found: &[Found]) -> Built {
     steps.insert("mirror", build(language, "mirror", found, "mirror", begin));
     eprintln!("{}: built in {:.1} s", language.id, begun.elapsed().as_secs_f32());
     Built { language, steps }
+}
+
+/// The component of a step whose folder is in the repository; none where its language is not here.
+pub(crate) fn project(folder: &Path) -> Option<Result<PathBuf, String>> {
+    let project = Project::read(folder).unwrap_or_else(|problems| panic!("{problems}"));
+    let language = ALL.iter().find(|built| built.language.id == project.language.id)?.language;
+    let found = find(language, &repository("target/toolchains"), &search_path());
+    let name = project.name.kebab();
+    Some(build(language, name, &found, name, |to| copy(folder, to).map_err(|error| error.to_string())))
 }
 
 /// The component of a step whose folder `begin` fills.

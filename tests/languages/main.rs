@@ -11,6 +11,7 @@
 
 mod bench;
 mod built;
+mod example;
 mod first_of_each;
 mod memory;
 mod mirror;

@@ -26,7 +26,7 @@ fn all_make_the_same_rows() {
             ("count = 1", 1, 1),
             ("count = 1000", 1, 1000),
             ("start = -3, count = 2501", -3, 2501),
-            ("start = 9223372036854775806, count = 2", i64::MAX - 1, 2),
+            ("start = 9007199254740990, count = 2", 9_007_199_254_740_990_i64, 2),
         ] {
             let bench = Bench::new();
             bench.run(&pipeline(built, config));
@@ -36,6 +36,22 @@ fn all_make_the_same_rows() {
             all.push([bench.bytes("made.jsonl"), bench.bytes("made.arrow")]);
         }
         assert!(*first.get_or_init(|| all.clone()) == all, "another language makes other bytes");
+    });
+}
+
+/// A language whose numbers are fractions may refuse a number that they cannot hold, and may not bend it.
+#[test]
+fn a_large_number_is_taken_as_it_is_or_refused() {
+    in_every_language(|built| {
+        let bench = Bench::new();
+        let pipeline = pipeline(built, "start = 9223372036854775806, count = 2");
+        match bench.try_run(&pipeline) {
+            Ok(_) => {
+                let rows = [i64::MAX - 1, i64::MAX].map(|n| json!({"n": n, "text": format!("row {n}")}));
+                assert_eq!(bench.lines("made.jsonl"), rows);
+            }
+            Err(said) => assert!(said.contains("step `step`, config `start`"), "{said}"),
+        }
     });
 }
 

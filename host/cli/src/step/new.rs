@@ -23,7 +23,7 @@ pub(crate) fn new(arguments: &NewArguments) -> Result<ExitCode, Failure> {
     let shown = folder.display().to_string();
     let mut text =
         format!("{shown}: a {} step in {}\n\n", callboard_author::Kind::from(arguments.kind).name(), language.name);
-    let mut command = |line: &str, what: &str| text.push_str(&format!("  {line:<28}  {what}\n"));
+    let mut command = |line: &str, what: &str| text.push_str(&format!("  {line:<39}  {what}\n"));
     if folder != Path::new(".") {
         command(&format!("cd {}", quoted(&shown)), "");
     }
@@ -32,7 +32,7 @@ pub(crate) fn new(arguments: &NewArguments) -> Result<ExitCode, Failure> {
     }
     command("callboard step build", &format!("makes {name}.wasm"));
     command("callboard step test", "runs it on rows.jsonl");
-    command("callboard run pipeline.toml", "runs it in a pipeline");
+    command("callboard run pipeline.toml --overwrite", "runs it in a pipeline");
     print(&text.lines().map(str::trim_end).collect::<Vec<_>>().join("\n"))
 }
 
