@@ -229,7 +229,10 @@ fn refusals(trial: &Trial, schema: Option<&Value>, accepted: &Accepted) -> Resul
         (Kind::Source, _) => Vec::new(),
         (_, Some((schema, _))) => vec![schema.clone()],
         (_, None) => {
-            return Ok(vec![Finding::not_applicable(WHAT, "it accepts no schema, and would refuse for another reason")]);
+            return Ok(vec![Finding::not_applicable(
+                WHAT,
+                "it accepts no schema, and would refuse for another reason",
+            )]);
         }
     };
     for (key, config) in &wrong {
