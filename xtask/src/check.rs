@@ -19,8 +19,9 @@ enum End {
 
 /// Runs all checks, and sums them up.
 pub(crate) fn run(root: &Path) -> Result<ExitCode> {
-    let checks: [Check; 7] = [
+    let checks: [Check; 8] = [
         ("format", |root| cargo_check(root, &["fmt", "--all", "--check"], &[])),
+        ("contract", |root| crate::contract::check(root).map_or_else(End::Failed, |()| End::Passed)),
         ("guests", |root| guests::build(root).map_or_else(End::Failed, |_| End::Passed)),
         ("clippy", |root| {
             cargo_check(root, &["clippy", "--release", "--workspace", "--all-targets", "--", "--deny", "warnings"], &[])

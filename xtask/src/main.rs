@@ -9,6 +9,7 @@
 mod bindings;
 mod check;
 mod command;
+mod contract;
 mod demo;
 mod guests;
 mod languages;
@@ -23,6 +24,7 @@ usage: cargo xtask COMMAND
   guests        build every component to target/guests/NAME.wasm
   demo [ARGS]   build all, and run examples/01-curate with ARGS (for instance --load eager)
   bindings      generate what the SDKs in C and Go carry of the contract
+  fixture       make the component under tests/fixtures that keeps the present contract
   languages     get the toolchains of all languages, and run the SDKs' own tests
   test          run every check: format, clippy, languages, tests, documentation, licences
 ";
@@ -42,16 +44,16 @@ fn try_main() -> Result<ExitCode> {
     let manifest = std::env::var_os("CARGO_MANIFEST_DIR").unwrap_or(env!("CARGO_MANIFEST_DIR").into());
     let root = Path::new(&manifest).parent().unwrap_or(Path::new("."));
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let done = match arguments.split_first() {
+    match arguments.split_first() {
         Some((command, [])) if command == "guests" => guests::build(root).map(|_| ExitCode::SUCCESS),
+        Some((command, [])) if command == "fixture" => contract::fixture(root).map(|()| ExitCode::SUCCESS),
         Some((command, [])) if command == "test" => check::run(root),
         Some((command, arguments)) if command == "demo" => demo::run(root, arguments),
         Some((command, [])) if command == "bindings" => bindings::write(root).map(|()| ExitCode::SUCCESS),
         Some((command, [])) if command == "languages" => languages::check(root).map(|()| ExitCode::SUCCESS),
         _ => {
             eprint!("{USAGE}");
-            return Ok(ExitCode::from(2));
+            Ok(ExitCode::from(2))
         }
-    };
-    done
+    }
 }

@@ -7,7 +7,7 @@ use callboard_plan::{Problem, Problems, Source, nearest};
 use serde::Deserialize;
 
 use crate::contract::Kind;
-use crate::language::Language;
+use crate::language::{Build, Language};
 use crate::name::Name;
 use crate::templates;
 
@@ -37,6 +37,17 @@ struct Document {
     kind: Kind,
     #[serde(default)]
     config: serde_json::Map<String, serde_json::Value>,
+    /// Stands in for a language that this callboard does not know.
+    build: Option<Build>,
+    /// The SDK that is carried for it, if any.
+    sdk: Option<String>,
+    // What the step is tried with, which is read where it is tried.
+    #[serde(rename = "limits")]
+    _limits: Option<serde::de::IgnoredAny>,
+    #[serde(rename = "grant")]
+    _grant: Option<serde::de::IgnoredAny>,
+    #[serde(rename = "types")]
+    _types: Option<serde::de::IgnoredAny>,
 }
 
 impl Project {
@@ -65,19 +76,34 @@ impl Project {
         let name = Name::parse(document.name.get_ref())
             .map_err(|error| problems(error.to_string(), Some(document.name.span()), None))?;
         let id = document.language.get_ref();
-        let language = templates::language(id).ok_or_else(|| {
-            problems(
-                format!("`{id}` is no language of this callboard"),
-                Some(document.language.span()),
-                Some(languages_like(id)),
-            )
-        })?;
+        let language = match document.build {
+            // It lives as long as the process, as the languages that are carried do.
+            Some(build) => Box::leak(Box::new(own(id, build, document.sdk).map_err(|why| problems(why, None, None))?)),
+            None => templates::language(id).ok_or_else(|| {
+                let help =
+                    format!("{}\na `[build]` with its `commands` builds a step in any other", languages_like(id));
+                problems(format!("`{id}` is no language of this callboard"), Some(document.language.span()), Some(help))
+            })?,
+        };
         Ok(Project { folder: folder.to_owned(), name, language, kind: document.kind, config: document.config })
     }
 
     /// The component that the step becomes: `NAME.wasm` in its folder.
     pub fn component(&self) -> PathBuf {
         self.folder.join(format!("{}.wasm", self.name.kebab()))
+    }
+}
+
+/// A language that a step brings itself: its commands, and nothing to look for beforehand.
+fn own(id: &str, build: Build, sdk: Option<String>) -> Result<Language, String> {
+    if build.commands.is_empty() || build.commands.iter().any(Vec::is_empty) {
+        return Err("`build.commands` is empty, or has an empty command".to_owned());
+    }
+    let (id, name, sdk) = (id.to_owned(), id.to_owned(), sdk.unwrap_or_default());
+    let language = Language { id, name, sdk, tools: Vec::new(), build, sdk_tests: None };
+    match language.sdk.is_empty() || templates::sdk(&language).next().is_some() {
+        true => Ok(language),
+        false => Err(format!("there is no SDK `{}`", language.sdk)),
     }
 }
 

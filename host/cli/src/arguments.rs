@@ -237,6 +237,68 @@ pub(crate) enum StepCommand {
     New(NewArguments),
     /// Make components of steps, with their languages' own toolchains
     Build(BuildArguments),
+    /// Send rows of JSON Lines through a step, from standard input to standard output
+    Run(StepRunArguments),
+    /// Hold a step against its golden test, and drive it over hundreds of batches
+    Test(TestArguments),
+    /// Show what a component is, what it asks for, and what is wrong with one that does not fit
+    Inspect(InspectArguments),
+    /// Hold a component against the contract, on rows that are made up
+    Conform(ConformArguments),
+}
+
+/// A step that is tried.
+#[derive(Args, Debug)]
+pub(crate) struct TriedArguments {
+    /// A component, the folder of a step, or the name of a bundled step [default: the current folder]
+    #[arg(value_name = "STEP")]
+    pub(crate) step: Option<PathBuf>,
+    /// Configure it with a JSON object instead of what its step.toml says
+    #[arg(long, value_name = "JSON")]
+    pub(crate) config: Option<String>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct StepRunArguments {
+    #[command(flatten)]
+    pub(crate) tried: TriedArguments,
+    /// Another input of a global step, behind the one on standard input; can be repeated
+    #[arg(long, value_name = "FILE")]
+    pub(crate) input: Vec<PathBuf>,
+    /// Show what the step logs, debugging included
+    #[arg(long, short)]
+    pub(crate) verbose: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct TestArguments {
+    #[command(flatten)]
+    pub(crate) tried: TriedArguments,
+    /// Write down what comes out as what is expected
+    #[arg(long)]
+    pub(crate) bless: bool,
+    /// Build and test again whenever a file of the step's folder changes
+    #[arg(long)]
+    pub(crate) watch: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct InspectArguments {
+    /// A component, the folder of a step, or the name of a bundled step [default: the current folder]
+    #[arg(value_name = "STEP")]
+    pub(crate) step: Option<PathBuf>,
+    /// Print JSON, for a program
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct ConformArguments {
+    #[command(flatten)]
+    pub(crate) tried: TriedArguments,
+    /// Print JSON, for a program
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Args, Debug)]

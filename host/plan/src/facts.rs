@@ -4,7 +4,7 @@ use crate::catalog::{Catalog, Component, Missing, is_path};
 use crate::imports::{is_always_linked, is_http};
 use crate::pipeline::{Located, Pipeline, Step};
 use crate::problem::Findings;
-use crate::scan::Kind;
+use crate::scan::{CONTRACT_TEXT, Kind};
 use crate::spelling::{hint, nearest, quoted};
 
 /// For each step its component, where there is one.
@@ -50,7 +50,12 @@ fn check_use(step: &Step, component: &Component, findings: &mut Findings) {
         findings.add_with_help(&step.uses.at, message, help);
     }
     if !refused.is_empty() {
-        let message = format!("step `{}` imports {}, which nothing grants", step.name.value, quoted(refused));
+        let contract = refused.iter().all(|import| import.starts_with("callboard:step/"));
+        let why = match contract {
+            true => format!("and this callboard speaks contract {CONTRACT_TEXT}"),
+            false => "which nothing grants".to_owned(),
+        };
+        let message = format!("step `{}` imports {}, {why}", step.name.value, quoted(refused));
         let help = "a step may import `callboard:step/*@0.1`, `wasi:{cli,clocks,filesystem,io,random,sockets}/*@0.2` \
                     (without effect unless granted) and, with a `grant.http`, `wasi:http/{types,outgoing-handler}@0.2`; \
                     build it without the rest";

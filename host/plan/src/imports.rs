@@ -23,6 +23,41 @@ pub(crate) fn is_http(import: &str) -> bool {
     HTTP.contains(&interface) && version.starts_with("0.2.")
 }
 
+/// What it takes for a component to have something that it imports.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ImportNeed {
+    /// Nothing: it is the contract's.
+    Contract,
+    /// Nothing: it is there, and does nothing.
+    Inert,
+    /// It is there, and finds files only where a `grant.files` names some.
+    Files,
+    /// It is there, and finds variables only where a `grant.env` names some.
+    Environment,
+    /// It is there, and goes only with `grant.clock`.
+    Clock,
+    /// A `grant.http`, without which the component is refused.
+    Http,
+    /// It is of a version of the contract that this host does not speak.
+    OtherContract,
+    /// The host does not have it.
+    Unknown,
+}
+
+/// What it takes for a component to have `import`.
+pub fn import_need(import: &str) -> ImportNeed {
+    match import.split(['/', '@']).next() {
+        Some("callboard:step") if is_always_linked(import) => ImportNeed::Contract,
+        Some("callboard:step") => ImportNeed::OtherContract,
+        _ if is_http(import) => ImportNeed::Http,
+        _ if !is_always_linked(import) => ImportNeed::Unknown,
+        Some("wasi:filesystem") => ImportNeed::Files,
+        Some("wasi:clocks") => ImportNeed::Clock,
+        Some("wasi:cli") if import.starts_with("wasi:cli/environment@") => ImportNeed::Environment,
+        _ => ImportNeed::Inert,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::{is_always_linked, is_http};

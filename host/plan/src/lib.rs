@@ -37,6 +37,7 @@ pub use catalog::{Catalog, Component, Missing, Origin, is_path};
 pub use door::{Door, door};
 pub use explain::explain;
 pub use grants::{FileGrant, Grants, HttpGrant, SecretGrant};
+pub use imports::{ImportNeed, import_need};
 pub use mermaid::mermaid;
 pub use pipeline::Pipeline;
 pub use plan::{
@@ -44,6 +45,6 @@ pub use plan::{
     Stage, StepLimits, Transport,
 };
 pub use problem::{At, Problem, Problems, Source, Span};
-pub use scan::{ComponentFacts, Kind, ScanError, scan};
+pub use scan::{CONTRACT_TEXT as CONTRACT, ComponentFacts, Kind, ScanError, names as component_names, scan};
 pub use schema::schema;
 pub use spelling::nearest;

@@ -10,8 +10,8 @@ use crate::spelling::quoted;
 
 /// The contract that this host speaks.
 const CONTRACT: (u64, u64) = (0, 1);
-/// The same for people.
-const CONTRACT_TEXT: &str = "0.1.0";
+/// The version of the contract that this host speaks, as components and people write it.
+pub const CONTRACT_TEXT: &str = "0.1.0";
 
 /// The kind of a step: which interface of the contract its component exports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -144,8 +144,11 @@ pub fn scan(bytes: &[u8]) -> Result<ComponentFacts, ScanError> {
     Ok(ComponentFacts { kind, contract, imports, size: bytes.len() as u64 })
 }
 
-/// Names of the imports, and of the exports that are instances.
-fn names(bytes: &[u8]) -> Result<(Vec<String>, Vec<String>), ScanError> {
+/// Names of the imports of a component, and of its exports that are instances.
+///
+/// # Errors
+/// Where the bytes are no component.
+pub fn names(bytes: &[u8]) -> Result<(Vec<String>, Vec<String>), ScanError> {
     let malformed = |error: wasmparser::BinaryReaderError| ScanError::Malformed {
         at: error.offset(),
         message: error.message().to_owned(),

@@ -180,8 +180,8 @@ fn resolve(names: &[String], view: &View, doing: &str) -> Result<Vec<usize>, Str
     Ok(found)
 }
 
-/// The columns there are, for an error: `` `id` (int64), `text` (utf8) ``.
-pub(crate) fn columns_of(schema: &Schema) -> String {
+/// The columns there are, as a phrase: `` `id` int64, `text` utf8 ``.
+pub fn columns_of(schema: &Schema) -> String {
     if schema.fields().is_empty() {
         return "no columns".to_owned();
     }

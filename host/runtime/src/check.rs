@@ -214,7 +214,7 @@ fn declare(run: &Run, step: &PlannedStep, inputs: &[SchemaRef]) -> Result<Bound,
     let fault = |fault: Fault| fault.into_error(&step.name);
     let mut instance = loaded.instantiate(&terms(run, step)).map_err(fault)?;
     let seen: Vec<Flat> = inputs.iter().map(|schema| Flat::of_schema(&View::of(schema, step).schema)).collect();
-    let declared = ask(&mut instance, step, &seen).map_err(fault);
+    let declared = ask(&mut instance, step.kind, &step.config.to_string(), &seen).map_err(fault);
     declared.and_then(|declared| Bound::new(step, inputs, declared)).map_err(|error| match unmapped(step, inputs) {
         Some(help) if error.help.is_none() => error.help(help),
         _ => error,
@@ -228,24 +228,24 @@ fn unmapped(step: &PlannedStep, inputs: &[SchemaRef]) -> Option<String> {
     Some(format!("`columns` says that its `{theirs}` is `{ours}`, and there is no column `{ours}` here"))
 }
 
-fn ask(instance: &mut Instance, step: &PlannedStep, seen: &[Flat]) -> Result<Declared, Fault> {
-    let config = step.config.to_string();
+/// Calls `declare` for a configuration, as JSON text, and schemas.
+pub(crate) fn ask(instance: &mut Instance, kind: Kind, config: &str, seen: &[Flat]) -> Result<Declared, Fault> {
     let lent: Vec<_> = seen.iter().map(Flat::lend).collect();
     let arrays: Vec<_> = lent.iter().map(|lent| lent.arrays()).collect();
     let schemas: Vec<_> = lent.iter().zip(&arrays).map(|(lent, arrays)| lent.batch(arrays)).collect();
     let written =
         |schema| schema_of(schema).map_err(|what| Fault::Contract(format!("it declared what it writes, and {what}")));
-    Ok(match step.kind {
+    Ok(match kind {
         Kind::Transform => {
-            let shape = instance.declare_transform(&config, schemas[0].clone())?;
+            let shape = instance.declare_transform(config, schemas[0].clone())?;
             Declared { reads: vec![shape.reads], writes: written(shape.writes)?, drops: shape.drops }
         }
         Kind::Global => {
-            let shape = instance.declare_global(&config, &schemas)?;
+            let shape = instance.declare_global(config, &schemas)?;
             Declared { reads: shape.reads, writes: written(shape.writes)?, drops: shape.drops }
         }
         Kind::Source => {
-            let schema = instance.declare_source(&config)?;
+            let schema = instance.declare_source(config)?;
             Declared { reads: Vec::new(), writes: written(schema)?, drops: Vec::new() }
         }
     })

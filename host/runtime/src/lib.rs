@@ -12,6 +12,8 @@
 //! 5. The [`Report`] says what happened, in figures; when it is [`Status::Finished`] every output is in its place, and
 //!    otherwise none has been touched.
 //!
+//! A [`Probe`] is one step alone, for who tries it out: asked, opened and called on any rows, with a run's sandbox, limits and checks.
+//!
 //! The library prints nothing and never ends the process.
 
 mod bindings;
@@ -29,6 +31,7 @@ mod guest;
 mod kept;
 mod meter;
 mod ports;
+mod probe;
 mod removed;
 mod report;
 mod resume;
@@ -39,6 +42,8 @@ mod stage;
 mod watch;
 mod why;
 
+pub use bound::columns_of;
+pub use columns::display as display_type;
 #[doc(hidden)]
 pub use columns::fuzz_columns;
 pub use compile::{CompileCommand, compile_file};
@@ -48,6 +53,7 @@ pub use disk::fuzz_disk;
 pub use disk::key::Change;
 pub use error::{Class, LimitExceeded, Place, RunError};
 pub use events::{Event, Level, Observer};
+pub use probe::{CallError, Declaration, Described, Failed, Opened, Page, Probe, PutOut, RemovedRow};
 pub use report::{ErrorReport, InputReport, OutputReport, RejectsReport, Report, StageReport, Status, StepReport};
 pub use run::{Run, Settings};
 pub use runs::{RunState, RunSummary, remove_run, run_folders};

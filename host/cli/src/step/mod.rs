@@ -1,19 +1,76 @@
-//! `callboard step …`: making a step in any language, one command a file.
+//! `callboard step …`: making a step in any language, and trying it; one command a file.
 
 mod build;
+mod conform;
+mod inspect;
 mod list;
 mod new;
+mod run;
+mod test;
 pub(crate) mod watch;
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
-use crate::arguments::StepCommand;
+use callboard_runtime::{Class, Observer, Settings};
+use callboard_trial::{Finding, Outcome, Subject};
+
+use crate::arguments::{StepCommand, TriedArguments};
 use crate::exit::Failure;
+use crate::pipeline::interruptible;
+use crate::show::harmless;
 
 pub(crate) fn step(command: &StepCommand) -> Result<ExitCode, Failure> {
     match command {
         StepCommand::New(arguments) if arguments.list => list::list(),
         StepCommand::New(arguments) => new::new(arguments),
         StepCommand::Build(arguments) => build::build(arguments),
+        StepCommand::Run(arguments) => run::run(arguments),
+        StepCommand::Test(arguments) => test::test(arguments),
+        StepCommand::Inspect(arguments) => inspect::inspect(arguments),
+        StepCommand::Conform(arguments) => conform::conform(arguments),
+    }
+}
+
+/// The settings that a step is tried with. Nothing is kept of it but compiled code.
+fn settings(observer: Observer) -> Result<Settings, Failure> {
+    let settings = crate::pipeline::settings(PathBuf::new(), PathBuf::new(), interruptible()?)?;
+    Ok(Settings { observer, ..settings })
+}
+
+/// Finds a step, and gives it another configuration where one is given.
+fn subject(tried: &TriedArguments) -> Result<Subject, Failure> {
+    let mut subject = Subject::find(tried.step.as_deref())?;
+    if let Some(config) = &tried.config {
+        subject.configure(config)?;
+    }
+    Ok(subject)
+}
+
+/// What was tried, a line each, and what to do where it failed.
+fn findings(findings: &[Finding]) -> String {
+    let width = findings.iter().map(|finding| finding.what.chars().count()).max().unwrap_or(0);
+    let mut text = String::new();
+    for Finding { what, outcome, help } in findings {
+        let (word, detail) = match outcome {
+            Outcome::Passed(detail) => ("ok    ", detail),
+            Outcome::Failed(detail) => ("FAILED", detail),
+            Outcome::NotApplicable(detail) => ("-     ", detail),
+        };
+        let detail = harmless(detail).replace('\n', " ");
+        text.push_str(&format!("{word}  {:width$}  {detail}\n", harmless(what)));
+        for line in help.iter().flat_map(|help| help.lines()) {
+            text.push_str(&format!("        help: {line}\n"));
+        }
+    }
+    text
+}
+
+/// The end of a command that tried something: a failure where one of the findings is.
+fn concluded(findings: &[Finding], what: &str) -> Result<ExitCode, Failure> {
+    let failed = findings.iter().filter(|finding| finding.has_failed()).count();
+    match failed {
+        0 => Ok(ExitCode::SUCCESS),
+        failed => Err(Failure::other(Class::Data, format!("{what}: {failed} of {} checks failed", findings.len()))),
     }
 }

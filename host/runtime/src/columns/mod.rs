@@ -12,7 +12,8 @@ mod schema;
 pub(crate) use flat::{Flat, whole_offsets};
 pub use fuzz::fuzz_columns;
 pub(crate) use lift::lift;
-pub(crate) use schema::{display, schema_of};
+pub use schema::display;
+pub(crate) use schema::schema_of;
 
 /// Nesting that the contract allows, a column of numbers being 1 deep.
 const MAX_DEPTH: usize = 32;

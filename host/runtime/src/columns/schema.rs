@@ -138,7 +138,7 @@ pub(super) fn leaf_of(values: &ValuesResult) -> Leaf {
 }
 
 /// A type as users read it: `utf8`, `int64`, `list<utf8>`, `{score: float64}`.
-pub(crate) fn display(of: &DataType) -> String {
+pub fn display(of: &DataType) -> String {
     match of {
         DataType::List(item) => format!("list<{}>", display(item.data_type())),
         DataType::FixedSizeList(item, width) => format!("vector<{}, {width}>", display(item.data_type())),

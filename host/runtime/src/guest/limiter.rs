@@ -39,6 +39,11 @@ impl Limiter {
         Limiter { memory: memory.min(ADDRESSABLE as u64), held }
     }
 
+    /// What it holds, bytes.
+    pub(crate) fn held(&self) -> u64 {
+        self.held.bytes()
+    }
+
     fn grow(&mut self, requested: u64) -> wasmtime::Result<bool> {
         let present = self.held.bytes();
         if present.saturating_add(requested) > self.memory {

@@ -14,22 +14,21 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use callboard_plan::Kind;
+use callboard_plan::{Kind, PlannedStep};
 use tokio_util::sync::CancellationToken;
 use wasmtime::Store;
-use wasmtime::component::{Component, HasSelf, InstancePre, Linker, Resource};
+use wasmtime::component::{Component, HasSelf, Instance as Linked, InstancePre, Linker, Resource};
 
 #[expect(unreachable_pub, reason = "the generated bindings re-export them")]
 pub use exchange::{ReaderEnd, WriterEnd};
 pub(crate) use exchange::{Whole, Writing, bound_copies};
-pub(crate) use log::LogLimits;
-use log::SAID;
+use log::{LogLimits, SAID};
 pub(crate) use reach::{Reach, resolve};
 use state::State;
 
 use crate::bindings::EveryStep;
 use crate::bindings::callboard::step::types::{Error as SaidError, ErrorKind};
-use crate::bindings::exports::callboard::step::{global, source, transform};
+use crate::bindings::exports::callboard::step::{global, manifest, source, transform};
 use crate::engine::Running;
 use crate::error::{Fault, SaidKind};
 use crate::events::Observer;
@@ -67,9 +66,31 @@ pub(crate) struct Terms {
     pub(crate) interrupt: CancellationToken,
 }
 
+impl Terms {
+    /// Those of a step, with a gauge and tokens that are nobody else's.
+    pub(crate) fn of(step: &PlannedStep, reach: Arc<Reach>, seed: u64, observer: Observer) -> Terms {
+        let limits = &step.limits;
+        Terms {
+            step: Arc::from(step.name.as_str()),
+            memory: limits.memory_bytes,
+            time: Duration::from_millis(limits.time_ms),
+            open: Duration::from_millis(limits.open_ms),
+            returned: limits.returned_bytes,
+            log: LogLimits { lines: limits.log_lines, bytes: limits.log_bytes },
+            reach,
+            seed,
+            gauge: Arc::default(),
+            observer,
+            cancel: CancellationToken::new(),
+            interrupt: CancellationToken::new(),
+        }
+    }
+}
+
 /// One instance, in a store of its own. After a call that failed it is not to be called again.
 pub(crate) struct Instance {
     store: Store<State>,
+    linked: Linked,
     exports: Exports,
     runtime: Runtime,
     terms: Terms,
@@ -109,6 +130,7 @@ enum Exports {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Call {
     Start,
+    Describe,
     Declare,
     Open,
     Process,
@@ -125,6 +147,7 @@ impl Call {
     fn name(self) -> &'static str {
         match self {
             Call::Start => "the component's start",
+            Call::Describe => "describe",
             Call::Declare => "declare",
             Call::Open => "open",
             Call::Process => "process",
@@ -155,6 +178,14 @@ impl Sandbox {
 }
 
 impl Loaded {
+    /// What the component says of itself, asked in this instance of it.
+    pub(crate) fn describe(&self, instance: &mut Instance) -> Result<manifest::Manifest, Fault> {
+        let lacks = |error: wasmtime::Error| Fault::Contract(format!("it does not describe itself: {error:#}"));
+        let indices = manifest::GuestIndices::new(&self.pre).map_err(lacks)?;
+        let guest = indices.load(&mut instance.store, &instance.linked).map_err(lacks)?;
+        instance.call(Call::Describe, async |store, _| Ok(Ok(guest.call_describe(store).await?)))
+    }
+
     /// Makes an instance.
     pub(crate) fn instantiate(&self, terms: &Terms) -> Result<Instance, Fault> {
         let host = |error: &dyn std::fmt::Display| Fault::Host(format!("cannot make an instance: {error}"));
@@ -177,9 +208,11 @@ impl Loaded {
                     Kind::Source => source::GuestIndices::new(pre)
                         .and_then(|at| Ok(Exports::Source(at.load(&mut *store, &instance)?))),
                 };
-            exports.map_err(|error| Fault::Contract(format!("it is no whole step: {error:#}")).into())
+            let exports = exports.map_err(|error| Fault::Contract(format!("it is no whole step: {error:#}")))?;
+            Ok((instance, exports))
         });
-        Ok(Instance { exports: made?, store, runtime, terms: terms.clone(), busy: Duration::ZERO })
+        let (linked, exports) = made?;
+        Ok(Instance { linked, exports, store, runtime, terms: terms.clone(), busy: Duration::ZERO })
     }
 }
 
@@ -307,6 +340,11 @@ impl Instance {
         let writer = table.delete(kept).map_err(host);
         read.into_iter().try_for_each(|reader| table.delete(reader).map(drop)).map_err(host)?;
         Ok((ran, writer?))
+    }
+
+    /// Linear memory, and tables, that it holds now, bytes.
+    pub(crate) fn memory(&self) -> u64 {
+        self.store.data().limiter.held()
     }
 
     /// The counters since the last time they were taken.

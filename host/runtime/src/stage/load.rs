@@ -1,16 +1,18 @@
 //! Components into memory: mapped, instantiated, opened.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use callboard_plan::{Kind, PlannedStep};
 
 use super::retry::retrying;
+use crate::bound::Bound;
 use crate::columns::Flat;
+use crate::compile::Cache;
 use crate::error::{Class, Fault, RunError};
-use crate::guest::{Instance, Loaded, LogLimits, Terms};
+use crate::guest::{Instance, Loaded, Sandbox, Terms};
 use crate::run::Run;
 
 /// A step whose turn it is, with the places of its instances.
@@ -102,14 +104,22 @@ fn unloaded(step: &PlannedStep) -> LoadedStep {
 
 /// Maps a step's compiled component. One that this wasmtime does not take, though its name says so, is compiled again, once.
 pub(crate) fn map(run: &Run, step: &PlannedStep) -> Result<Loaded, RunError> {
-    let compiled = run.compiled(step)?;
-    let load = |path: &Path| run.sandbox.load(path, step.kind);
-    load(&compiled)
+    map_from(&run.sandbox, &run.cache, step, || run.compiled(step))
+}
+
+/// As [`map`], without a run: `compiled` gives what the cache has, or makes it.
+pub(crate) fn map_from(
+    sandbox: &Sandbox,
+    cache: &Cache,
+    step: &PlannedStep,
+    compiled: impl Fn() -> Result<PathBuf, RunError>,
+) -> Result<Loaded, RunError> {
+    let load = |path: &Path| sandbox.load(path, step.kind);
+    load(&compiled()?)
         .or_else(|_| {
-            run.cache.forget(&step.digest);
-            let compiled = run.compiled(step)?;
-            load(&compiled).map_err(|error| {
-                run.cache.forget(&step.digest);
+            cache.forget(&step.digest);
+            load(&compiled()?).map_err(|error| {
+                cache.forget(&step.digest);
                 RunError::new(Class::Data, format!("the component cannot be loaded: {error:#}"))
             })
         })
@@ -118,33 +128,36 @@ pub(crate) fn map(run: &Run, step: &PlannedStep) -> Result<Loaded, RunError> {
 
 pub(crate) fn terms(run: &Run, step: &PlannedStep) -> Terms {
     Terms {
-        step: Arc::from(step.name.as_str()),
-        memory: step.limits.memory_bytes,
-        time: Duration::from_millis(step.limits.time_ms),
-        open: Duration::from_millis(step.limits.open_ms),
-        returned: step.limits.returned_bytes,
-        log: LogLimits { lines: step.limits.log_lines, bytes: step.limits.log_bytes },
-        reach: run.reach[&step.name].clone(),
-        seed: run.plan.seed,
         gauge: run.memory.steps[&step.name].clone(),
-        observer: run.observer.clone(),
         cancel: run.stop.clone(),
         interrupt: run.interrupt.clone(),
+        ..Terms::of(step, run.reach[&step.name].clone(), run.plan.seed, run.observer.clone())
     }
 }
 
 fn open(run: &Run, step: &PlannedStep, loaded: &Loaded, terms: &Terms) -> Result<Instance, Fault> {
     let mut instance = loaded.instantiate(terms)?;
-    let config = step.config.to_string();
-    let given: Vec<Flat> = run.bound(&step.name).given.iter().map(|schema| Flat::of_schema(schema)).collect();
+    // A source that was stopped goes on behind the last page that it gave.
+    let cursor = if step.kind == Kind::Source { run.cursor(&step.name) } else { None };
+    open_at(&mut instance, step.kind, &step.config.to_string(), &run.bound(&step.name), cursor.as_deref())?;
+    Ok(instance)
+}
+
+/// Opens an instance for what is bound; a source, at a cursor.
+pub(crate) fn open_at(
+    instance: &mut Instance,
+    kind: Kind,
+    config: &str,
+    bound: &Bound,
+    cursor: Option<&[u8]>,
+) -> Result<(), Fault> {
+    let given: Vec<Flat> = bound.given.iter().map(|schema| Flat::of_schema(schema)).collect();
     let lent: Vec<_> = given.iter().map(Flat::lend).collect();
     let arrays: Vec<_> = lent.iter().map(|lent| lent.arrays()).collect();
     let schemas: Vec<_> = lent.iter().zip(&arrays).map(|(lent, arrays)| lent.batch(arrays)).collect();
-    match step.kind {
-        Kind::Transform => instance.open_transform(&config, schemas[0].clone())?,
-        Kind::Global => instance.open_global(&config, &schemas)?,
-        // One that was stopped goes on behind the last page that it gave.
-        Kind::Source => instance.open_source(&config, run.cursor(&step.name).as_deref())?,
+    match kind {
+        Kind::Transform => instance.open_transform(config, schemas[0].clone()),
+        Kind::Global => instance.open_global(config, &schemas),
+        Kind::Source => instance.open_source(config, cursor),
     }
-    Ok(instance)
 }

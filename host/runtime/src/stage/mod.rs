@@ -24,8 +24,10 @@ use std::time::{Duration, Instant};
 use callboard_plan::{Kind, Stage};
 use serde::{Deserialize, Serialize};
 
+pub(crate) use doors::Door;
 pub(crate) use doors::{Doors, schema as door_schema};
-pub(crate) use load::{LoadedStep, load, map, terms};
+pub(crate) use load::{LoadedStep, load, map, map_from, open_at, terms};
+pub(crate) use process::checked;
 use wire::Wires;
 
 use crate::disk::Spill;

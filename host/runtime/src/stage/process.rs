@@ -130,7 +130,8 @@ impl<'a> Task<'a> {
         let instance = worker.instance(self.run, self.step)?;
         let output = retrying(self.run, self.step, || self.call(instance, batch));
         let counters = instance.take_counters();
-        let done = output.and_then(|output| self.check(batch.len(), output, counters));
+        let done = output.and_then(|output| checked(self.step, &self.bound, batch.len(), output));
+        let done = done.map(|(kept, removed, written)| (Outcome { kept, removed, counters, narrowed: None }, written));
         if done.as_ref().is_err_and(|fault| !matches!(fault, Fault::Said { .. })) {
             worker.spoil();
         }
@@ -142,39 +143,6 @@ impl<'a> Task<'a> {
         let lent = flat.lend();
         let arrays = lent.arrays();
         instance.process(lent.batch(&arrays))
-    }
-
-    /// Everything that was returned is hostile until it has been through here.
-    fn check(&self, rows: usize, output: Output, counters: BTreeMap<String, i64>) -> Result<Done, Fault> {
-        let removed = check_removals(output.removed, rows)?;
-        if let Some(origins) = &output.origins {
-            check_origins(origins, &gone(&removed, rows))?;
-            self.check_repeats(origins, rows)?;
-        }
-        let written = lift(output.columns, &self.bound.writes).map_err(Fault::Contract)?;
-        let out = output.origins.as_ref().map_or(rows - removed.len(), Vec::len);
-        if written.num_rows() != out && !self.bound.writes.fields().is_empty() {
-            return Err(Fault::Contract(format!("it wrote {} rows, and put out {out}", written.num_rows())));
-        }
-        Ok((Outcome { kept: output.origins, removed, counters, narrowed: None }, written))
-    }
-
-    fn check_repeats(&self, origins: &[u32], rows: usize) -> Result<(), Fault> {
-        if origins.is_sorted_by(|a, b| a < b) {
-            return Ok(());
-        }
-        let limit = self.step.limits.rows_per_row;
-        let mut times = vec![0u64; rows];
-        for row in origins {
-            let times = &mut times[*row as usize];
-            if *times >= limit {
-                let what = "rows that one row became";
-                let (present, requested) = (*times, 1);
-                return Err(LimitExceeded { what, limit, present, requested, key: Some("limits.rows") }.into());
-            }
-            *times += 1;
-        }
-        Ok(())
     }
 
     /// Carries a deed out on the batch.
@@ -237,6 +205,44 @@ impl<'a> Task<'a> {
             reused,
         })
     }
+}
+
+/// What was returned for a batch of so many rows: the rows put out, if they are listed, the rows removed, and the columns written.
+/// Everything that was returned is hostile until it has been through here.
+pub(crate) fn checked(
+    step: &PlannedStep,
+    bound: &Bound,
+    rows: usize,
+    output: Output,
+) -> Result<(Option<Vec<u32>>, Vec<Removed>, RecordBatch), Fault> {
+    let removed = check_removals(output.removed, rows)?;
+    if let Some(origins) = &output.origins {
+        check_origins(origins, &gone(&removed, rows))?;
+        check_repeats(origins, rows, step.limits.rows_per_row)?;
+    }
+    let written = lift(output.columns, &bound.writes).map_err(Fault::Contract)?;
+    let out = output.origins.as_ref().map_or(rows - removed.len(), Vec::len);
+    if written.num_rows() != out && !bound.writes.fields().is_empty() {
+        return Err(Fault::Contract(format!("it wrote {} rows, and put out {out}", written.num_rows())));
+    }
+    Ok((output.origins, removed, written))
+}
+
+fn check_repeats(origins: &[u32], rows: usize, limit: u64) -> Result<(), Fault> {
+    if origins.is_sorted_by(|a, b| a < b) {
+        return Ok(());
+    }
+    let mut times = vec![0u64; rows];
+    for row in origins {
+        let times = &mut times[*row as usize];
+        if *times >= limit {
+            let what = "rows that one row became";
+            let (present, requested) = (*times, 1);
+            return Err(LimitExceeded { what, limit, present, requested, key: Some("limits.rows") }.into());
+        }
+        *times += 1;
+    }
+    Ok(())
 }
 
 fn gone(removed: &[Removed], rows: usize) -> Vec<bool> {

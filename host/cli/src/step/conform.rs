@@ -1,0 +1,24 @@
+//! `callboard step conform`: a component against the contract, on rows that are made up.
+
+use std::process::ExitCode;
+
+use callboard_trial::Trial;
+
+use crate::arguments::ConformArguments;
+use crate::bundled::BUNDLED;
+use crate::exit::Failure;
+use crate::show::print;
+use crate::show::progress::{Detail, Progress};
+
+pub(crate) fn conform(arguments: &ConformArguments) -> Result<ExitCode, Failure> {
+    let subject = super::subject(&arguments.tried)?;
+    // What it logs of rows that nobody would give it is no use to anybody.
+    let settings = super::settings(Progress::plain(Detail::Errors).observer())?;
+    let trial = Trial::begin(subject, 1, BUNDLED, settings)?;
+    let findings = callboard_trial::conform::conform(&trial)?;
+    match arguments.json {
+        true => print(&serde_json::to_string_pretty(&findings).expect("findings are JSON"))?,
+        false => print(&super::findings(&findings))?,
+    };
+    super::concluded(&findings, &trial.subject.name)
+}

@@ -1,0 +1,73 @@
+//! `callboard step test`: a step against its golden test, and over hundreds of batches.
+
+use std::process::ExitCode;
+
+use callboard_plan::{Kind, scan};
+use callboard_runtime::Class;
+use callboard_trial::drive::drive;
+use callboard_trial::golden::{Golden, golden, inputs};
+use callboard_trial::{Subject, Trial};
+
+use super::watch::watch;
+use crate::arguments::TestArguments;
+use crate::bundled::BUNDLED;
+use crate::exit::{Failure, quoted};
+use crate::show::progress::{Detail, Progress};
+use crate::show::{harmless, print};
+
+pub(crate) fn test(arguments: &TestArguments) -> Result<ExitCode, Failure> {
+    if !arguments.watch {
+        return tested(arguments, &super::settings(Progress::plain(Detail::Warnings).observer())?);
+    }
+    let folder = match &arguments.tried.step {
+        Some(step) if step.is_dir() => step.clone(),
+        Some(step) => {
+            let message = format!("`{}` is no folder, and only a step's folder can be watched", step.display());
+            return Err(Failure::other(Class::Pipeline, message));
+        }
+        None => ".".into(),
+    };
+    let settings = super::settings(Progress::plain(Detail::Warnings).observer())?;
+    watch(std::slice::from_ref(&folder), |_| {
+        let done = super::build::built(&folder).and_then(|_| tested(arguments, &settings));
+        if let Err(failure) = done {
+            failure.report();
+        }
+        Ok(())
+    })
+    .map(|never| match never {})
+}
+
+fn tested(arguments: &TestArguments, settings: &callboard_runtime::Settings) -> Result<ExitCode, Failure> {
+    let subject = super::subject(&arguments.tried)?;
+    let source = scan(&subject.bytes(BUNDLED)?).is_ok_and(|facts| facts.kind == Kind::Source);
+    let count = if source { 1 } else { inputs(&subject).len().max(1) };
+    let trial = Trial::begin(subject, count, BUNDLED, settings.clone())?;
+    let golden = golden(&trial)?;
+    let figures = golden.figures.clone();
+    match golden.differences.is_empty() {
+        _ if arguments.bless => blessed(&golden, &trial.subject)?,
+        true => print(&format!("ok      golden test  {figures}"))?,
+        false => return Err(differs(arguments, &golden, &trial.subject)),
+    };
+    let findings = drive(&trial, &golden.rows)?;
+    print(&super::findings(&findings))?;
+    super::concluded(&findings, &trial.subject.name)
+}
+
+fn blessed(golden: &Golden, subject: &Subject) -> Result<ExitCode, Failure> {
+    let changes = golden.bless(subject)?;
+    match changes.is_empty() {
+        true => print(&format!("ok      golden test  {}; nothing changed", golden.figures)),
+        false => print(&format!("blessed golden test  {}\n        {}", golden.figures, changes.join("\n        "))),
+    }
+}
+
+fn differs(arguments: &TestArguments, golden: &Golden, subject: &Subject) -> Failure {
+    let lines: Vec<String> = golden.differences.iter().map(|line| format!("\n  {}", harmless(line))).collect();
+    let message = format!("{}: the golden test differs ({}){}", subject.name, golden.figures, lines.concat());
+    let step =
+        arguments.tried.step.as_ref().map_or(String::new(), |step| format!(" {}", quoted(&step.display().to_string())));
+    Failure::other(Class::Data, message)
+        .help(format!("if that is what it should do: callboard step test{step} --bless"))
+}

@@ -1,0 +1,236 @@
+//! One step alone, outside of any run: asked, opened and called on rows that whoever tries it made.
+//!
+//! The sandbox, the limits and the checks are those of a run; nothing is retried, narrowed down or kept.
+//!
+//! 1. [`Probe::new`] compiles and maps the component of a step that is planned.
+//! 2. [`Probe::describe`] and [`Probe::declare`] ask it, each in an instance that is dropped at once.
+//! 3. [`Probe::open`] makes an instance that works, [`Opened`].
+
+mod opened;
+mod whole;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use arrow::datatypes::SchemaRef;
+use callboard_plan::pipeline::BatchSize;
+use callboard_plan::{Kind, Plan, PlannedStep};
+use serde_json::Value;
+
+use crate::bound::{Bound, View};
+use crate::check::ask;
+use crate::columns::Flat;
+use crate::compile::Cache;
+use crate::components::Components;
+use crate::error::{Class, Fault, RunError, SaidKind};
+use crate::events::Event;
+use crate::guest::{Instance, Loaded, Sandbox, Terms, resolve};
+use crate::run::Settings;
+use crate::stage::{map_from, open_at};
+
+pub use opened::{Opened, Page, PutOut, RemovedRow};
+
+/// A step of a plan, to be tried out.
+pub struct Probe {
+    step: PlannedStep,
+    cut: BatchSize,
+    terms: Terms,
+    loaded: Loaded,
+    // After what was loaded: the engine goes last.
+    _sandbox: Sandbox,
+}
+
+/// What a component says of itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Described {
+    /// Its name.
+    pub name: String,
+    /// Its version, which is not that of the contract.
+    pub version: String,
+    /// What it does, in a sentence.
+    pub summary: String,
+    /// The JSON Schema of its configuration, as text that nobody has checked.
+    pub config_schema: String,
+}
+
+/// What a step declared for a configuration and inputs, resolved against the columns of these.
+#[derive(Clone, Debug)]
+pub struct Declaration {
+    /// For each input, the columns to be given.
+    pub reads: Vec<Vec<String>>,
+    /// The columns that it writes.
+    pub writes: SchemaRef,
+    /// The columns of the first input that go no further.
+    pub drops: Vec<String>,
+    /// The columns of what is put out.
+    pub output: SchemaRef,
+    config: String,
+    inputs: Vec<SchemaRef>,
+    bound: Arc<Bound>,
+}
+
+/// A call that did not go well.
+#[derive(Debug, thiserror::Error)]
+#[error("{error}")]
+pub struct CallError {
+    /// What kind of failure it was.
+    pub how: Failed,
+    /// The same for people, with its place.
+    pub error: RunError,
+}
+
+/// How a call failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Failed {
+    /// It returned an error of kind `config`.
+    Config,
+    /// It returned an error of kind `input`.
+    Input,
+    /// It returned an error of kind `transient`.
+    Transient,
+    /// It returned an error of kind `failed`.
+    Failed,
+    /// It trapped.
+    Trap,
+    /// What it returned, or asked for, is not what the contract allows.
+    Contract,
+    /// It ran into a limit of memory, time or data.
+    Limit,
+    /// The host, or the system, could not do its part.
+    Host,
+}
+
+impl CallError {
+    fn of(fault: Fault, step: &str) -> CallError {
+        let how = match &fault {
+            Fault::Said { kind: SaidKind::Config, .. } => Failed::Config,
+            Fault::Said { kind: SaidKind::Input, .. } => Failed::Input,
+            Fault::Said { kind: SaidKind::Transient, .. } => Failed::Transient,
+            Fault::Said { kind: SaidKind::Failed, .. } => Failed::Failed,
+            Fault::Trap { .. } => Failed::Trap,
+            Fault::Contract(_) | Fault::Rejected { .. } => Failed::Contract,
+            Fault::Limit(_) | Fault::Time { .. } => Failed::Limit,
+            Fault::Host(_) | Fault::Refused { .. } | Fault::Interrupted => Failed::Host,
+        };
+        CallError { how, error: fault.into_error(step) }
+    }
+}
+
+impl From<CallError> for RunError {
+    fn from(error: CallError) -> RunError {
+        error.error
+    }
+}
+
+impl Probe {
+    /// Compiles, if need be, and maps the component of a step of `plan`. Of the settings, the pipeline's folder (for what is granted),
+    /// the cache, the compiler, the observer and the token are used.
+    ///
+    /// # Errors
+    ///
+    /// A component that does not compile, or that is not among `components`; what it is granted and is not there.
+    ///
+    /// # Panics
+    ///
+    /// Where the plan has no step of this name.
+    pub fn new(plan: &Plan, step: &str, components: &Components, settings: &Settings) -> Result<Probe, RunError> {
+        let step = plan.step(step).expect("whoever names a step has planned it").clone();
+        let in_step = |error: RunError| error.in_step(&step.name);
+        let bug = |error: wasmtime::Error| RunError::new(Class::Bug, format!("wasmtime does not start: {error:#}"));
+        let sandbox = Sandbox::new().map_err(bug)?;
+        let cache = Cache::new(&settings.cache_folder, settings.compile.clone())?;
+        let mut reach = resolve(plan, &settings.base, &settings.cache_folder, &settings.observer)?;
+        let bytes = components.bytes(&step.digest).ok_or_else(|| {
+            RunError::new(Class::Bug, format!("the component {} of the plan was not given", step.digest))
+        })?;
+        let compiled = || {
+            if cache.lacks(&step.digest) {
+                settings.observer.tell(Event::Compiling { step: step.name.clone() });
+            }
+            let compiled = cache.compiled(bytes, &step.digest, &settings.cancel).map_err(in_step)?;
+            if let Some(took) = compiled.took {
+                settings.observer.tell(Event::Compiled { step: step.name.clone(), took });
+            }
+            Ok(compiled.path)
+        };
+        let loaded = map_from(&sandbox, &cache, &step, compiled)?;
+        let reach = reach.remove(&step.name).expect("every step of a plan has its reach");
+        let own = Terms::of(&step, reach, plan.seed, settings.observer.clone());
+        let terms = Terms { cancel: settings.cancel.clone(), ..own };
+        Ok(Probe { cut: plan.batch, terms, loaded, _sandbox: sandbox, step })
+    }
+
+    /// The step as it was planned.
+    pub fn step(&self) -> &PlannedStep {
+        &self.step
+    }
+
+    /// Makes an instance, and drops it: the memory that it began with, in bytes, and how long making it took.
+    ///
+    /// # Errors
+    ///
+    /// A component that does not start.
+    pub fn start(&self) -> Result<(u64, Duration), CallError> {
+        let began = Instant::now();
+        let instance = self.instance()?;
+        Ok((instance.memory(), began.elapsed()))
+    }
+
+    /// Asks the component what it is.
+    ///
+    /// # Errors
+    ///
+    /// One that has no `manifest`, or traps.
+    pub fn describe(&self) -> Result<Described, CallError> {
+        let mut instance = self.instance()?;
+        let described = self.loaded.describe(&mut instance).map_err(|fault| self.error(fault))?;
+        let crate::bindings::exports::callboard::step::manifest::Manifest { name, version, summary, config_schema } =
+            described;
+        Ok(Described { name, version, summary, config_schema })
+    }
+
+    /// Asks the step what it does to rows of these schemas (none for a source) under a configuration.
+    ///
+    /// # Errors
+    ///
+    /// What it refuses, and what of its answer does not fit.
+    pub fn declare(&self, config: &Value, inputs: &[SchemaRef]) -> Result<Declaration, CallError> {
+        let config = config.to_string();
+        let mut instance = self.instance()?;
+        let seen: Vec<Flat> =
+            inputs.iter().map(|schema| Flat::of_schema(&View::of(schema, &self.step).schema)).collect();
+        let declared = ask(&mut instance, self.step.kind, &config, &seen).map_err(|fault| self.error(fault))?;
+        let (reads, writes, drops) =
+            (declared.reads.clone(), Arc::new(declared.writes.clone()), declared.drops.clone());
+        let misfit = |error: RunError| CallError { how: Failed::Contract, error: error.in_step(&self.step.name) };
+        let bound = Arc::new(Bound::new(&self.step, inputs, declared).map_err(misfit)?);
+        let (output, inputs) = (bound.output.clone(), inputs.to_vec());
+        Ok(Declaration { reads, writes, drops, output, config, inputs, bound })
+    }
+
+    /// Makes an instance and opens it for what it declared; a source goes on at `cursor`.
+    ///
+    /// # Errors
+    ///
+    /// What `open` says.
+    pub fn open(&self, declaration: &Declaration, cursor: Option<&[u8]>) -> Result<Opened<'_>, CallError> {
+        let Declaration { config, bound, .. } = declaration;
+        let mut instance = self.instance()?;
+        let opened = open_at(&mut instance, self.step.kind, config, bound, cursor);
+        opened.map_err(|fault| self.error(fault))?;
+        Ok(Opened { probe: self, declaration: declaration.clone(), instance })
+    }
+
+    /// The kind of the step.
+    pub fn kind(&self) -> Kind {
+        self.step.kind
+    }
+
+    fn instance(&self) -> Result<Instance, CallError> {
+        self.loaded.instantiate(&self.terms).map_err(|fault| self.error(fault))
+    }
+
+    fn error(&self, fault: Fault) -> CallError {
+        CallError::of(fault, &self.step.name)
+    }
+}

@@ -1,0 +1,120 @@
+//! An instance that works: called with rows, its answers checked as a run checks them.
+
+use std::collections::BTreeMap;
+
+use arrow::array::{RecordBatch, UInt32Array};
+
+use super::{CallError, Declaration, Probe};
+use crate::columns::{Flat, lift};
+use crate::disk::Removed;
+use crate::error::Fault;
+use crate::guest::{Instance, bound_copies};
+use crate::rows::Batch;
+use crate::stage::checked;
+
+/// An instance that is open. After a call that failed in any way but by an error of the contract it is not to be called again.
+pub struct Opened<'a> {
+    pub(super) probe: &'a Probe,
+    pub(super) declaration: Declaration,
+    pub(super) instance: Instance,
+}
+
+/// What became of rows.
+#[derive(Clone, Debug)]
+pub struct PutOut {
+    /// The rows put out, in the columns of [`Declaration::output`].
+    pub rows: Vec<RecordBatch>,
+    /// For each of them the row of the first input that it carries, from 0; none for one that came from no row.
+    pub origins: Vec<Option<u64>>,
+    /// Rows of the first input that go no further, by number.
+    pub removed: Vec<RemovedRow>,
+}
+
+/// A row that goes no further.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RemovedRow {
+    /// Its number in the first input, from 0.
+    pub row: u64,
+    /// Whether the step could not handle it; otherwise it is left out, as the step is meant to.
+    pub rejected: bool,
+    /// Why; empty where the step said nothing.
+    pub reason: String,
+}
+
+/// A page of a source.
+#[derive(Clone, Debug)]
+pub struct Page {
+    /// Its rows.
+    pub rows: RecordBatch,
+    /// Where to go on behind it.
+    pub cursor: Vec<u8>,
+}
+
+impl From<Removed> for RemovedRow {
+    fn from(Removed { row, rejected, reason }: Removed) -> RemovedRow {
+        RemovedRow { row, rejected, reason }
+    }
+}
+
+impl Opened<'_> {
+    /// Linear memory, and tables, that the instance holds now, bytes.
+    pub fn memory(&self) -> u64 {
+        self.instance.memory()
+    }
+
+    /// The counters since the last time they were taken.
+    pub fn take_counters(&mut self) -> BTreeMap<String, i64> {
+        self.instance.take_counters()
+    }
+
+    /// Calls a transform for a batch of the schema that it was declared for.
+    ///
+    /// # Errors
+    ///
+    /// What it says, and what of its answer does not fit.
+    pub fn process(&mut self, rows: &RecordBatch) -> Result<PutOut, CallError> {
+        self.try_process(rows).map_err(|fault| self.probe.error(fault))
+    }
+
+    fn try_process(&mut self, rows: &RecordBatch) -> Result<PutOut, Fault> {
+        let (bound, step) = (self.declaration.bound.clone(), &self.probe.step);
+        let batch = Batch::created(rows.clone());
+        let flat = Flat::of(&bound.give(0, &batch)?);
+        let lent = flat.lend();
+        let output = self.instance.process(lent.batch(&lent.arrays()))?;
+        let (kept, removed, written) = checked(step, &bound, batch.len(), output)?;
+        let count = batch.len() as u32;
+        let mut fates = vec![false; batch.len()];
+        removed.iter().for_each(|removed| fates[removed.row as usize] = true);
+        let kept = kept.unwrap_or_else(|| (0..count).filter(|row| !fates[*row as usize]).collect());
+        if !kept.is_sorted_by(|a, b| a < b) {
+            bound_copies(&batch, &kept, &mut 0, step.limits.carried_bytes)?;
+        }
+        kept.iter().for_each(|row| fates[*row as usize] = true);
+        let origins = kept.iter().map(|row| Some(u64::from(*row))).collect();
+        let carried = batch.take(&UInt32Array::from(kept))?;
+        let rows = vec![bound.join(&carried, &written)?.rows];
+        let mut removed: Vec<RemovedRow> = removed.into_iter().map(RemovedRow::from).collect();
+        let unlisted = (0..count).filter(|row| !fates[*row as usize]);
+        removed.extend(unlisted.map(|row| RemovedRow { row: row.into(), rejected: false, reason: String::new() }));
+        removed.sort_by_key(|removed| removed.row);
+        Ok(PutOut { rows, origins, removed })
+    }
+
+    /// Calls a source for its next page; none at its end.
+    ///
+    /// # Errors
+    ///
+    /// What it says, and what of its answer does not fit.
+    pub fn next(&mut self) -> Result<Option<Page>, CallError> {
+        let page = self.instance.next().and_then(|page| {
+            page.map(|page| {
+                let rows = lift(page.rows, &self.declaration.bound.writes).map_err(Fault::Contract)?;
+                let created = self.declaration.bound.created(&rows)?;
+                Ok(Page { rows: created.rows, cursor: page.cursor })
+            })
+            .transpose()
+        });
+        page.map_err(|fault| self.probe.error(fault))
+    }
+}

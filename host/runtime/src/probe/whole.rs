@@ -1,0 +1,124 @@
+//! A global step, run over rows in memory: they lie in spills of a folder that is gone afterwards.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use arrow::array::{Array, RecordBatch, StringArray, UInt32Array, UInt64Array};
+use arrow::datatypes::SchemaRef;
+use callboard_plan::pipeline::OnError;
+
+use super::{CallError, Opened, PutOut, RemovedRow};
+use crate::disk::{Quota, Spill, SpillWriter};
+use crate::error::{Fault, RunError};
+use crate::guest::{ReaderEnd, Whole, WriterEnd, Writing};
+use crate::ports::{Outlet, Stop};
+use crate::removed::{Files, Remover};
+use crate::rows::Batch;
+use crate::stage::{Door, Doors, door_schema};
+
+impl Opened<'_> {
+    /// Calls `run` of a global step over whole inputs, each in batches of the schema that it was declared for: its readers give the
+    /// batches as they are, without the empty ones. An instance is called so once.
+    ///
+    /// # Errors
+    ///
+    /// What it says, and what it asks of its readers and its writer that does not fit.
+    pub fn run(&mut self, inputs: &[Vec<RecordBatch>]) -> Result<PutOut, CallError> {
+        self.try_run(inputs).map_err(|fault| self.probe.error(fault))
+    }
+
+    fn try_run(&mut self, inputs: &[Vec<RecordBatch>]) -> Result<PutOut, Fault> {
+        let (step, bound) = (&self.probe.step, &self.declaration.bound);
+        let scratch = tempfile::tempdir().map_err(|error| unwritten(&error))?;
+        let spill = |name: &str, schema: &SchemaRef| {
+            let quota = Arc::new(Quota::new(None));
+            SpillWriter::create(scratch.path().join(name), schema.clone(), false, quota, None)
+                .map_err(|error| unwritten(&error))
+        };
+        let mut files = Files::default();
+        files.add("rows", &[PathBuf::from("rows")]);
+        let files = Arc::new(files);
+        let mut wholes = Vec::with_capacity(inputs.len());
+        for (port, (batches, schema)) in inputs.iter().zip(&self.declaration.inputs).enumerate() {
+            let mut writer = spill(&format!("input-{port}"), schema)?;
+            let mut rows = 0;
+            for batch in batches {
+                writer.push(&numbered(batch, rows)).map_err(|error| unwritten(&error))?;
+                rows += batch.num_rows() as u64;
+            }
+            wholes.push(Whole::new(vec![Arc::new(writer.seal())], schema.clone()));
+        }
+        let behind = door_schema(&self.declaration.inputs[0])?;
+        let outlet = |name: &str, schema: &SchemaRef| {
+            Ok::<_, Fault>(Outlet { spill: Some(spill(name, schema)?), ..Outlet::default() })
+        };
+        let door = |name: &str| {
+            let outlet = outlet(name, &behind)?;
+            Ok::<_, Fault>(Door { name: name.to_owned(), schema: behind.clone(), files: files.clone(), outlet })
+        };
+        let writer = WriterEnd::new(Writing {
+            step: Arc::from(step.name.as_str()),
+            whole: wholes[0].clone(),
+            bound: bound.clone(),
+            cut: self.probe.cut,
+            limits: step.limits,
+            remover: Remover { on_error: OnError::Reject, files: files.clone() },
+            outlet: outlet("output", &bound.output)?,
+            doors: Doors { dropped: Some(door("dropped")?), rejected: Some(door("rejected")?) },
+            work: None,
+        });
+        let ends = wholes.iter().enumerate();
+        let readers = ends.map(|(port, whole)| ReaderEnd::new(whole.clone(), bound.clone(), port)).collect();
+        let (ran, writer) = self.instance.run(readers, writer);
+        ran?;
+        let (outlet, doors, _) = writer.expect("a call that went well gives it back").finish()?;
+        let put_out = outlet.end().map_err(stopped)?.map_or(Ok(Vec::new()), |spill| read(&spill))?;
+        let origins = put_out.iter().flat_map(|batch| origins(&batch.line)).collect();
+        let mut removed = Vec::new();
+        for (name, spill) in doors.end().map_err(stopped)? {
+            for batch in read(&spill)? {
+                removed.extend(removed_rows(&batch, name == "rejected"));
+            }
+        }
+        removed.sort_by_key(|removed: &RemovedRow| removed.row);
+        Ok(PutOut { rows: put_out.into_iter().map(|batch| batch.rows).collect(), origins, removed })
+    }
+}
+
+/// Rows with their numbers as origins.
+fn numbered(rows: &RecordBatch, first: u64) -> Batch {
+    let count = rows.num_rows();
+    Batch {
+        rows: rows.clone(),
+        file: UInt32Array::from_value(0, count),
+        line: UInt64Array::from_iter_values(first..first + count as u64),
+    }
+}
+
+fn origins(lines: &UInt64Array) -> Vec<Option<u64>> {
+    lines.iter().collect()
+}
+
+/// The rows that came out by a door: their numbers, and the reasons behind their own columns.
+fn removed_rows(batch: &Batch, rejected: bool) -> Vec<RemovedRow> {
+    let reasons = batch.rows.column_by_name("_reason").expect("a door adds it").to_data();
+    let reasons = StringArray::from(reasons);
+    let rows = batch.line.iter().flatten().zip(&reasons);
+    rows.map(|(row, reason)| RemovedRow { row, rejected, reason: reason.unwrap_or_default().to_owned() }).collect()
+}
+
+fn read(spill: &Spill) -> Result<Vec<Batch>, Fault> {
+    let frames = (0..spill.frames()).map(|frame| spill.read(frame, None));
+    frames.collect::<Result<_, _>>().map_err(|error| Fault::from(RunError::unread("rows of the step", &error)))
+}
+
+fn unwritten(error: &std::io::Error) -> Fault {
+    RunError::unwritten(&format!("keep rows in `{}`", Path::new(&std::env::temp_dir()).display()), error).into()
+}
+
+fn stopped(stop: Stop) -> Fault {
+    match stop {
+        Stop::Failed(error) => error.into(),
+        Stop::Elsewhere => Fault::Interrupted,
+    }
+}

@@ -1,0 +1,62 @@
+//! What was tried, and how it ended.
+
+use serde::Serialize;
+
+/// One thing that was tried.
+#[derive(Clone, Debug, Serialize)]
+pub struct Finding {
+    /// What, as a phrase: `empty batches`.
+    pub what: String,
+    /// How it ended.
+    #[serde(flatten)]
+    pub outcome: Outcome,
+    /// What to do about it.
+    pub help: Option<String>,
+}
+
+/// How it ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "outcome", content = "detail", rename_all = "kebab-case")]
+pub enum Outcome {
+    /// As it should; with figures.
+    Passed(String),
+    /// Otherwise: what was expected, and what was found.
+    Failed(String),
+    /// It could not be tried on this step; why.
+    NotApplicable(String),
+}
+
+impl Finding {
+    pub(crate) fn passed(what: &str, detail: impl Into<String>) -> Finding {
+        Finding { what: what.to_owned(), outcome: Outcome::Passed(detail.into()), help: None }
+    }
+
+    pub(crate) fn failed(what: &str, detail: impl Into<String>) -> Finding {
+        Finding { what: what.to_owned(), outcome: Outcome::Failed(detail.into()), help: None }
+    }
+
+    pub(crate) fn not_applicable(what: &str, why: impl Into<String>) -> Finding {
+        Finding { what: what.to_owned(), outcome: Outcome::NotApplicable(why.into()), help: None }
+    }
+
+    /// `Ok` are the figures of what passed, `Err` what was expected and found.
+    pub(crate) fn of(what: &str, tried: std::result::Result<String, String>) -> Finding {
+        match tried {
+            Ok(detail) => Finding::passed(what, detail),
+            Err(detail) => Finding::failed(what, detail),
+        }
+    }
+
+    /// With the mend, if it failed.
+    pub(crate) fn help(mut self, help: &str) -> Finding {
+        if self.has_failed() {
+            self.help = Some(help.to_owned());
+        }
+        self
+    }
+
+    /// Whether it ended as it should not.
+    pub fn has_failed(&self) -> bool {
+        matches!(self.outcome, Outcome::Failed(_))
+    }
+}

@@ -1,0 +1,43 @@
+//! Tries one step in the real host: on rows that are given, on rows that are made up, against what the contract says of it.
+//!
+//! 1. A [`Subject`] is found: a component, or the folder of a step with its `step.toml`.
+//! 2. [`Trial::begin`] plans a pipeline of that one step in memory and makes a [`Probe`](callboard_runtime::Probe) of it.
+//! 3. [`pipe`] sends rows through it. [`golden`] holds what comes out against what is written down, and [`drive`] goes on from these
+//!    rows: other cuts, nulls, foreign letters, hundreds of batches. [`conform`] needs no rows: it makes them up.
+//! 4. [`inspect`] tells what a component is without running it on rows, and what is wrong with one that does not fit.
+//!
+//! What was tried is a list of [`Finding`]s. Nothing is printed here.
+
+mod columns;
+pub mod conform;
+pub mod drive;
+mod finding;
+pub mod golden;
+pub mod inspect;
+mod kinds;
+mod memory;
+pub mod pipe;
+mod project;
+mod rows;
+mod subject;
+mod trial;
+
+pub use finding::{Finding, Outcome};
+pub use subject::Subject;
+pub use trial::Trial;
+
+use callboard_runtime::{Class, Place, RunError};
+
+/// Errors are the runtime's own: with their class, and the mend beside them.
+pub type Result<T, E = RunError> = std::result::Result<T, E>;
+
+fn error(class: Class, message: impl Into<String>, help: Option<String>) -> RunError {
+    RunError { class, place: Place::default(), message: message.into(), help }
+}
+
+/// What the system says of a file.
+fn unread(doing: &str, path: &std::path::Path, said: &std::io::Error) -> RunError {
+    let text = said.to_string();
+    let plain = text.split(" (os error").next().unwrap_or(&text);
+    error(Class::System, format!("cannot {doing} `{}`: {plain}", path.display()), None)
+}

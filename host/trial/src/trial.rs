@@ -1,0 +1,80 @@
+//! A pipeline of one step, planned in memory, and its probe.
+
+use callboard_plan::{Kind, Load, Pipeline, Plan, ScanError, Source, scan};
+use callboard_runtime::{Bundled, Class, Components, Probe, RunError, Settings};
+use serde_json::{Map, Value, json};
+
+use crate::{Result, Subject, error};
+
+/// A step in the host, ready to be tried.
+pub struct Trial {
+    /// What is tried.
+    pub subject: Subject,
+    /// The step, alone.
+    pub probe: Probe,
+}
+
+impl Trial {
+    /// Plans a pipeline of this step alone, with so many inputs (1 for a transform, which are then none for a source), and compiles the
+    /// component. Of the settings, those that [`Probe::new`] uses count.
+    ///
+    /// # Errors
+    ///
+    /// A component that is no step, that asks for what is not granted, or that does not compile.
+    pub fn begin(subject: Subject, inputs: usize, bundled: &[Bundled], settings: Settings) -> Result<Trial> {
+        let kind = scan(&subject.bytes(bundled)?).map_err(|unfit| unfit_error(&subject, &unfit))?.kind;
+        if kind != Kind::Global && inputs > 1 {
+            let message = format!("a {} step has no second input", kind.as_str());
+            return Err(error(Class::Pipeline, message, None));
+        }
+        let text = pipeline(&subject, kind, inputs);
+        let refused = |problems: callboard_plan::Problems| {
+            let first = problems.problems.into_iter().next().expect("there is a problem");
+            error(Class::Pipeline, first.message, first.help)
+        };
+        let pipeline = Pipeline::parse(Source::new("step.toml", text), &[]).map_err(refused)?;
+        let components = Components::of(&pipeline, bundled, "".as_ref());
+        let plan = Plan::new(&pipeline, &components.catalog, Load::Staged).map_err(refused)?;
+        let settings = Settings { base: subject.folder.clone(), ..settings };
+        let step = plan.steps[0].name.clone();
+        let probe = Probe::new(&plan, &step, &components, &settings)?;
+        Ok(Trial { subject, probe })
+    }
+}
+
+/// What a component that is no step is instead.
+pub(crate) fn unfit_error(subject: &Subject, unfit: &ScanError) -> RunError {
+    error(Class::Pipeline, format!("`{}` {unfit}", subject.uses), Some(unfit.help()))
+}
+
+/// The pipeline, in JSON.
+fn pipeline(subject: &Subject, kind: Kind, inputs: usize) -> String {
+    let project = &subject.project;
+    let mut step = Map::new();
+    step.insert("use".into(), json!(subject.uses));
+    step.insert("name".into(), json!(step_name(&subject.name)));
+    step.insert("config".into(), subject.config());
+    step.extend(project.limits.iter().map(|limits| ("limits".into(), limits.clone())));
+    step.extend(project.grant.iter().map(|grant| ("grant".into(), grant.clone())));
+    let mut files = Map::new();
+    if kind != Kind::Source {
+        let names: Vec<String> = (1..=inputs).map(|nth| format!("_input_{nth}")).collect();
+        files.extend(names.iter().map(|name| (name.clone(), json!({ "path": "rows.jsonl" }))));
+        let from = match &names[..] {
+            [one] => json!(one),
+            several => several.iter().map(|name| (name.clone(), json!(name))).collect::<Map<_, _>>().into(),
+        };
+        step.insert("from".into(), from);
+    }
+    let outputs = json!({ "_output": { "path": "out.jsonl" } });
+    let on_error = if kind == Kind::Source { "fail" } else { "reject" };
+    step.insert("on_error".into(), json!(on_error));
+    json!({ "callboard": 1, "inputs": Value::Object(files), "steps": [step], "outputs": outputs }).to_string()
+}
+
+/// A name as pipelines take them: what they do not take becomes `-`.
+fn step_name(name: &str) -> String {
+    let taken = |c: char| if c.is_ascii_alphanumeric() || c == '_' || c == '-' { c } else { '-' };
+    let name: String = name.chars().take(100).map(taken).collect();
+    if name.is_empty() { "step".to_owned() } else { name }
+}
