@@ -10,7 +10,7 @@ from callboard._contract import Fate, Removal
 from callboard._contract import columns as raw
 from callboard._wire import assemble, batch_of, schema_of, schema_record
 from callboard.columns import Batch
-from callboard.errors import StepError
+from callboard.errors import StepError, explain
 from callboard.exchange import Input, Reader, Sink, Writer
 from callboard.output import Output
 from callboard.rows import gather
@@ -96,8 +96,7 @@ def _processed(output: Output, rows: int, bound: Bound) -> Processed:
     count = rows - len(output.removed) if output.origins is None else len(output.origins)
     columns = assemble(count, written(bound.writes, output.columns, count))
     removed = [
-        Removal(row, Fate.REJECTED if rejected else Fate.DROPPED, reason)
-        for row, (reason, rejected) in output.removed.items()
+        Removal(row, Fate.REJECTED if rejected else Fate.DROPPED, reason) for row, (reason, rejected) in output.removed.items()
     ]
     return Processed(output.origins, columns, removed)
 
@@ -125,7 +124,11 @@ class GlobalCalls:
     def run(self, inputs: list[Reader], output: Sink) -> None:
         step, bound = _opened(self._step)
         writer = Writer(output, bound.writes)
-        step.run(*map(Input, inputs), output=writer)
+        try:
+            step.run(*map(Input, inputs), output=writer)
+        except KeyError as error:
+            explain(error, dict.fromkeys(name for names in bound.reads for name in names))
+            raise
         writer.finish()
 
 
@@ -172,5 +175,3 @@ def _opened(step: G | None) -> G:
     if step is None:
         raise StepError("the host called the step before it was opened")
     return step
-
-

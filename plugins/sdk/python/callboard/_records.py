@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from enum import Enum
-from typing import Optional, Union
+from typing import Union
 
 
 @dataclass
@@ -135,9 +135,9 @@ Values = Union[
 @dataclass
 class Array:
     length: int
-    validity: Optional[bytes]
+    validity: bytes | None
     values: Values
-    logical: Optional[str]
+    logical: str | None
 
 
 @dataclass

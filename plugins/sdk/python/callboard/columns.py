@@ -211,9 +211,7 @@ class Structs(Column):
 
     __slots__ = ("members",)
 
-    def __init__(
-        self, type: Type, length: int, members: Mapping[str, Column], validity: bytes | None = None
-    ) -> None:
+    def __init__(self, type: Type, length: int, members: Mapping[str, Column], validity: bytes | None = None) -> None:
         super().__init__(type, length, validity)
         self.members = members
 
@@ -227,13 +225,8 @@ class Structs(Column):
         return [dict(zip(names, values)) for values in zip(*(member.to_list() for member in self.members.values()))]
 
 
-class Row(dict[str, Any]):
-    """A row: the columns that the step reads, by name."""
-
-    __slots__ = ()
-
-    def __missing__(self, name: str) -> Any:
-        raise KeyError(f"column `{name}` is not read; the step reads {', '.join(f'`{name}`' for name in self) or 'none'}")
+Row = dict[str, Any]
+"""A row: the columns that the step reads, by name."""
 
 
 class Batch(Mapping[str, Column]):
@@ -285,8 +278,8 @@ class Batch(Mapping[str, Column]):
         columns = [column.to_list() for column in self._columns.values()]
         match columns:
             case []:
-                return [Row() for _ in range(self.rows)]
+                return [{} for _ in range(self.rows)]
             case [column]:
                 name = names[0]
-                return [Row({name: value}) for value in column]
-        return [Row(zip(names, values)) for values in zip(*columns)]
+                return [{name: value} for value in column]
+        return [dict(zip(names, values)) for values in zip(*columns)]

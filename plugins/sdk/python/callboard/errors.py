@@ -4,6 +4,7 @@ import linecache
 import os
 import sys
 import traceback
+from collections.abc import Iterable
 
 _HERE = os.path.dirname(os.path.abspath(__file__))
 
@@ -45,6 +46,13 @@ def remember_sources(folder: str) -> None:
             linecache.cache[name] = (sum(map(len, lines)), None, lines, name)
 
 
+def explain(error: BaseException, reads: Iterable[str]) -> None:
+    """Adds to a missing key which there are, where it may be that of a column that is not read."""
+    names = list(reads)
+    if isinstance(error, KeyError) and error.args and isinstance(error.args[0], str) and error.args[0] not in names:
+        error.add_note(f"the step reads {', '.join(f'`{name}`' for name in names) or 'no column'}")
+
+
 def told(error: BaseException) -> str:
     """An error in words: the author's own, or those of the exception and where in the author's code it was raised."""
     words = [str(error)] if isinstance(error, StepError) else [_headline(error), *_frames(error)]
@@ -56,8 +64,10 @@ def told(error: BaseException) -> str:
 
 
 def _headline(error: BaseException) -> str:
-    return "".join(traceback.format_exception_only(type(error), error)).strip().removesuffix(
-        "\n" + "\n".join(getattr(error, "__notes__", []))
+    return (
+        "".join(traceback.format_exception_only(type(error), error))
+        .strip()
+        .removesuffix("\n" + "\n".join(getattr(error, "__notes__", [])))
     )
 
 

@@ -2,10 +2,10 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Union
+from typing import Any
 
 from callboard.columns import Batch, Row
-from callboard.errors import ConfigError, InputError, StepError, TransientError
+from callboard.errors import ConfigError, InputError, StepError, TransientError, explain
 from callboard.output import Output
 from callboard.types import Schema
 
@@ -19,9 +19,10 @@ class Removed:
 
 
 Record = Mapping[str, Any]
-"""The columns written for one row, by name. A `Row` will do: of columns that were only read it may hold what it was given."""
+"""The columns written for one row, by name. The row itself will do: of columns that are only read
+it may hold what was given."""
 
-Result = Union[Record, Removed, None, Iterable[Union[Record, Removed]]]
+Result = Record | Removed | None | Iterable[Record | Removed]
 """What `row` may return."""
 
 
@@ -45,7 +46,7 @@ def by_rows(row: Callable[[Row], Result], batch: Batch, writes: Schema) -> Outpu
     try:
         for number, given in enumerate(batch.to_rows()):
             result = row(given)
-            if isinstance(result, Mapping):
+            if type(result) is dict or isinstance(result, Mapping):  # The first alone is far quicker.
                 records.append(result)
                 origins.append(number)
             elif isinstance(result, Removed):
@@ -61,9 +62,10 @@ def by_rows(row: Callable[[Row], Result], batch: Batch, writes: Schema) -> Outpu
     except (ConfigError, InputError, TransientError):
         raise
     except Exception as error:
+        explain(error, batch)
         error.add_note(f"at row {number + 1} of {batch.rows} in the batch")
         raise
-    output.columns = gather(records, writes, lambda place: _given(batch, origins[place]))
+    output.columns.update(gather(records, writes, lambda place: _given(batch, origins[place])))
     if silent or repeated:
         output.origins = origins
     return output
@@ -71,7 +73,9 @@ def by_rows(row: Callable[[Row], Result], batch: Batch, writes: Schema) -> Outpu
 
 def _several(result: Any, output: Output, number: int) -> list[Record]:
     if isinstance(result, (str, bytes)) or not isinstance(result, Iterable):
-        raise StepError(f"`row` returned {_short(result)}, which is no record, `drop(…)`, `reject(…)`, `None`, or several records")
+        raise StepError(
+            f"`row` returned {_short(result)}, which is no record, `drop(…)`, `reject(…)`, `None`, or several records"
+        )
     records: list[Record] = []
     for part in result:
         if isinstance(part, Removed):
@@ -89,15 +93,15 @@ def _given(batch: Batch, row: int) -> Record:
     return {name: column[row] for name, column in batch.items()}
 
 
-def gather(
-    records: Sequence[Record], writes: Schema, given: Callable[[int], Record] | None = None
-) -> dict[str, list[Any]]:
+def gather(records: Sequence[Record], writes: Schema, given: Callable[[int], Record] | None = None) -> dict[str, list[Any]]:
     """The records' values, column by column. `given` tells what the row of a record had, which it may hold unchanged."""
     width = len(writes)
     try:
         columns = {name: [record[name] for record in records] for name in writes}
     except KeyError as error:
         raise StepError(f"column `{error.args[0]}` is in `writes`, and a record has no such key") from None
+    if set(map(len, records)) <= {width}:
+        return columns
     for place, record in enumerate(records):
         if len(record) != width:
             for name in record.keys() - writes.keys():

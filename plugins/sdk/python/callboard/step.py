@@ -5,7 +5,7 @@ import re
 import typing
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Union
+from typing import Any, ClassVar
 
 from callboard.columns import Batch, Row
 from callboard.config import Empty, Parser, columns_of
@@ -154,7 +154,7 @@ class Global(_OfInputs):
             ) from None
 
 
-Rows = Union[Sequence[Record], Mapping[str, Sequence[Any]]]
+Rows = Sequence[Record] | Mapping[str, Sequence[Any]]
 """Several records, or their columns."""
 
 
