@@ -21,6 +21,7 @@ class Misfit(Exception):
 
     def __init__(self, value: object, what: object) -> None:
         words = repr(value)
+        self.value = value
         super().__init__(f"{words if len(words) <= 60 else words[:60] + '…'} is no {what}")
 
 
@@ -43,7 +44,9 @@ def written(schema: Schema, columns: Mapping[str, Any], rows: int) -> dict[str, 
         try:
             made[name] = build(type, values)
         except Misfit as misfit:
-            raise StepError(f"column `{name}`: {misfit}") from None
+            places = (place for place, value in enumerate(values) if value is misfit.value)
+            place = next((f", value {place + 1} of {rows}" for place in places), "")
+            raise StepError(f"column `{name}`{place}: {misfit}") from None
     return made
 
 

@@ -34,6 +34,10 @@ def guarded(call: Callable[P, R]) -> Callable[P, R]:
         try:
             return call(*args, **kwargs)
         except BaseException as error:
+            if isinstance(error, ModuleNotFoundError):
+                error.add_note(
+                    "a component has the modules that were imported when it was built: import them at the top of `step.py`"
+                )
             kind, at = (error.kind, error.at) if isinstance(error, errors.StepError) else ("failed", None)
             raise Err(Error(_KINDS[kind], errors.told(error), at)) from None
         finally:

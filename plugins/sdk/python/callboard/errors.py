@@ -5,6 +5,7 @@ import os
 import sys
 import traceback
 from collections.abc import Iterable
+from itertools import groupby
 
 _HERE = os.path.dirname(os.path.abspath(__file__))
 
@@ -72,9 +73,11 @@ def _headline(error: BaseException) -> str:
 
 
 def _frames(error: BaseException) -> list[str]:
-    """The frames of the step's own code, the one that raised last; of a long recursion the last ten."""
+    """The frames of the step's own code, the one that raised last; of a long recursion one of those that are alike."""
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if not _is_ours(frame.filename)]
-    return [f"  {_short(frame.filename)}:{frame.lineno} in {frame.name}: {frame.line}".rstrip(": ") for frame in frames[-10:]]
+    lines = (f"  {_short(frame.filename)}:{frame.lineno} in {frame.name}: {frame.line}".rstrip(": ") for frame in frames)
+    alike = ((line, len(list(times))) for line, times in groupby(lines))
+    return [f"{line} ({times} times)" if times > 1 else line for line, times in alike][-10:]
 
 
 def _is_ours(filename: str) -> bool:

@@ -5,6 +5,7 @@ Outside a component, in a test, logging and printing are Python's own, and count
 
 import io
 import logging
+import re
 import sys
 from collections import Counter
 from typing import TYPE_CHECKING, Any
@@ -29,6 +30,13 @@ def count(name: str, amount: int = 1) -> None:
         counted[name] += amount
     else:
         _counters.add(name, amount)
+
+
+class Formatter(logging.Formatter):
+    """Python's own, with files as the author knows them: a component has them in numbered folders."""
+
+    def formatException(self, ei: Any) -> str:
+        return re.sub(r'(?<=File ")/\d+/', "", super().formatException(ei))
 
 
 class ToHost(logging.Handler):
@@ -83,7 +91,9 @@ def begin() -> None:
         _printed.extend((Printed(_host.Level.INFO), Printed(_host.Level.WARN)))
         sys.stdout, sys.stderr = _printed
         root = logging.getLogger()
-        root.handlers = [ToHost()]
+        handler = ToHost()
+        handler.setFormatter(Formatter())
+        root.handlers = [handler]
         if root.level == logging.WARNING:
             root.setLevel(logging.INFO)
 
