@@ -10,7 +10,7 @@ from callboard._contract import Fate, Removal
 from callboard._contract import columns as raw
 from callboard._wire import assemble, batch_of, schema_of, schema_record
 from callboard.columns import Batch
-from callboard.errors import StepError, explain
+from callboard.errors import StepError, clean, explain
 from callboard.exchange import Input, Reader, Sink, Writer
 from callboard.output import Output
 from callboard.rows import gather
@@ -88,15 +88,16 @@ class TransformCalls:
 
 def _processed(output: Output, rows: int, bound: Bound) -> Processed:
     for row in output.origins or ():
-        if not 0 <= row < rows:
-            raise StepError(f"`origins` names row {row}, of {rows} in the batch")
+        if not isinstance(row, int) or not 0 <= row < rows:
+            raise StepError(f"`origins` names row {row!r}, of {rows} in the batch")
     for row in output.removed:
-        if not 0 <= row < rows:
-            raise StepError(f"row {row} was dropped or rejected, of {rows} in the batch")
+        if not isinstance(row, int) or not 0 <= row < rows:
+            raise StepError(f"row {row!r} was dropped or rejected, of {rows} in the batch")
     count = rows - len(output.removed) if output.origins is None else len(output.origins)
     columns = assemble(count, written(bound.writes, output.columns, count))
     removed = [
-        Removal(row, Fate.REJECTED if rejected else Fate.DROPPED, reason) for row, (reason, rejected) in output.removed.items()
+        Removal(row, Fate.REJECTED if rejected else Fate.DROPPED, clean(reason))
+        for row, (reason, rejected) in output.removed.items()
     ]
     return Processed(output.origins, columns, removed)
 
@@ -123,9 +124,10 @@ class GlobalCalls:
 
     def run(self, inputs: list[Reader], output: Sink) -> None:
         step, bound = _opened(self._step)
-        writer = Writer(output, bound.writes)
+        readers = [Input(reader) for reader in inputs]
+        writer = Writer(output, bound.writes, len(readers[0]))
         try:
-            step.run(*map(Input, inputs), output=writer)
+            step.run(*readers, output=writer)
         except KeyError as error:
             explain(error, dict.fromkeys(name for names in bound.reads for name in names))
             raise
@@ -154,6 +156,8 @@ class SourceCalls:
         if page is None:
             return None
         rows, cursor = page
+        if not isinstance(cursor, bytes):
+            raise StepError(f"a cursor is `bytes`, and `pages` gave {cursor!r:.60}")
         return page_of(rows, self._writes), cursor
 
 

@@ -11,7 +11,7 @@ from componentize_py_types import Err
 from wit_world.exports.manifest import Manifest
 from wit_world.imports.types import Error, ErrorKind
 
-from callboard import errors, log
+from callboard import _ahead, errors, log  # noqa: F401
 from callboard.step import Step
 
 P = ParamSpec("P")
@@ -34,12 +34,12 @@ def guarded(call: Callable[P, R]) -> Callable[P, R]:
         try:
             return call(*args, **kwargs)
         except BaseException as error:
-            if isinstance(error, ModuleNotFoundError):
+            if isinstance(error, ModuleNotFoundError) or error.args[:1] and "unknown encoding" in str(error.args[0]):
                 error.add_note(
                     "a component has the modules that were imported when it was built: import them at the top of `step.py`"
                 )
             kind, at = (error.kind, error.at) if isinstance(error, errors.StepError) else ("failed", None)
-            raise Err(Error(_KINDS[kind], errors.told(error), at)) from None
+            raise Err(Error(_KINDS[kind], errors.clean(errors.told(error)), at)) from None
         finally:
             log.end()
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from callboard._contract import columns as raw
 from callboard.columns import Batch, Binary, Booleans, Column, Fixed, Lists, Nulls, Numbers, Structs, Text, Vectors
+from callboard.errors import StepError
 from callboard.types import Schema, Type
 
 _NUMBERS: dict[str, Any] = {
@@ -51,7 +52,10 @@ def assemble(rows: int, columns: Mapping[str, Column]) -> raw.Batch:
 
 
 def schema_record(schema: Schema) -> raw.Batch:
-    """The records of a schema."""
+    """The records of a schema that a step writes."""
+    for name, type in schema.items():
+        if not isinstance(type, Type):
+            raise StepError(f"column `{name}` in `writes` is to have a type such as `int64` or `utf8`, and has {type!r}")
     arrays: list[raw.Array] = []
     named = [raw.Column(name, _empty(type, arrays)) for name, type in schema.items()]
     return raw.Batch(0, named, arrays)

@@ -54,6 +54,11 @@ def explain(error: BaseException, reads: Iterable[str]) -> None:
         error.add_note(f"the step reads {', '.join(f'`{name}`' for name in names) or 'no column'}")
 
 
+def clean(words: object) -> str:
+    """Words as they may cross: halves of surrogate pairs, which are no Unicode, are spelled out."""
+    return str(words).encode("utf-8", "backslashreplace").decode()
+
+
 def told(error: BaseException) -> str:
     """An error in words: the author's own, or those of the exception and where in the author's code it was raised."""
     words = [str(error)] if isinstance(error, StepError) else [_headline(error), *_frames(error)]

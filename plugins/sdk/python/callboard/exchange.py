@@ -8,7 +8,7 @@ from callboard._contract import Fate, Removal
 from callboard._contract import columns as raw
 from callboard._wire import assemble, batch_of
 from callboard.columns import Batch, Row
-from callboard.errors import StepError
+from callboard.errors import StepError, clean
 from callboard.rows import Record, gather
 from callboard.types import Schema
 
@@ -88,9 +88,10 @@ class Input:
 class Writer:
     """The way out of a global step: rows of the first input that are kept or removed, and rows that are new."""
 
-    def __init__(self, sink: Sink, writes: Schema) -> None:
+    def __init__(self, sink: Sink, writes: Schema, rows: int) -> None:
         self._sink = sink
         self._writes = writes
+        self._rows = rows
         self._kept: list[int] = []
         self._records: list[Record] = []
         self._written: list[Record] = []
@@ -135,9 +136,14 @@ class Writer:
         self._remove(rows, Fate.REJECTED, reason)
 
     def _remove(self, rows: int | Iterable[int], fate: Fate, reason: str) -> None:
-        self._removed += [Removal(row, fate, reason) for row in ([rows] if isinstance(rows, int) else rows)]
+        self._removed += [Removal(row, fate, clean(reason)) for row in ([rows] if isinstance(rows, int) else rows)]
         if len(self._removed) >= CHUNK:
             self._flush_removed()
+
+    def _check(self, rows: Sequence[Any]) -> None:
+        for row in rows:
+            if not isinstance(row, int) or not 0 <= row < self._rows:
+                raise StepError(f"the first input has no row {row!r}: its rows are numbered from 0 to {self._rows - 1}")
 
     def finish(self) -> None:
         """Tells the host what is left."""
@@ -146,6 +152,7 @@ class Writer:
 
     def _flush_removed(self) -> None:
         removed, self._removed = self._removed, []
+        self._check([removal.row for removal in removed])
         if removed:
             self._sink.remove(removed)
 
@@ -160,7 +167,6 @@ class Writer:
             self._sink.write(assemble(len(made), columns))
 
     def _keep(self, rows: list[int], columns: Mapping[str, Sequence[Any]]) -> None:
-        if any(not isinstance(row, int) or row < 0 for row in rows):
-            raise StepError("`keep` takes numbers of rows, from 0")
+        self._check(rows)
         made = written(self._writes, columns, len(rows))
         self._sink.keep(rows, assemble(len(rows), made) if made else None)

@@ -10,6 +10,8 @@ import sys
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
+from callboard.errors import clean
+
 if TYPE_CHECKING:
     _host: Any
     _counters: Any
@@ -26,10 +28,12 @@ counted: Counter[str] = Counter()
 
 def count(name: str, amount: int = 1) -> None:
     """Adds to a number of the run's report: tokens, calls, cost. It may be negative."""
+    if not isinstance(amount, int):
+        raise TypeError(f"an amount is a whole number, and not {amount!r}")
     if _counters is None:
         counted[name] += amount
     else:
-        _counters.add(name, amount)
+        _counters.add(clean(name), amount)
 
 
 class Formatter(logging.Formatter):
@@ -51,8 +55,8 @@ class ToHost(logging.Handler):
             (logging.DEBUG, level.DEBUG),
         ):
             if record.levelno >= least:
-                return _host.write(name, self.format(record))  # type: ignore[no-any-return]
-        _host.write(level.TRACE, self.format(record))
+                return _host.write(name, clean(self.format(record)))  # type: ignore[no-any-return]
+        _host.write(level.TRACE, clean(self.format(record)))
 
 
 class Printed(io.TextIOBase):
@@ -69,14 +73,14 @@ class Printed(io.TextIOBase):
         *lines, self._line = (self._line + text).split("\n")
         for line in lines:
             if line:
-                _host.write(self._level, line)
+                _host.write(self._level, clean(line))
         return len(text)
 
     def end(self) -> None:
         """Writes a line that has not been ended."""
         line, self._line = self._line, ""
         if line:
-            _host.write(self._level, line)
+            _host.write(self._level, clean(line))
 
 
 _printed: list[Printed] = []

@@ -62,6 +62,12 @@ def test_an_authors_own_words_stand_alone() -> None:
     assert told(ConfigError("mode is odd", "/mode")) == "mode is odd"
 
 
+def test_words_are_made_unicode(said: list[tuple[str, str]]) -> None:
+    log.begin()
+    print("half \ud800 pair")
+    assert said == [("INFO", "half \\ud800 pair")]
+
+
 class Level(Enum):
     TRACE = 0
     DEBUG = 1
