@@ -61,6 +61,7 @@ mod key;
 mod output;
 #[doc(hidden)]
 pub mod raw;
+pub mod rows;
 mod shape;
 #[doc(hidden)]
 #[allow(missing_docs, reason = "called by the export macros alone")]
@@ -92,6 +93,7 @@ pub mod prelude {
         ArrayBuf, At, Batch, BoundGlobal, BoundSource, BoundTransform, Column, Field, Global, Layout, Output, Page,
         Reader, Result, Schema, Shape, Source, StepError, Transform, Type, Writer, count,
     };
+    pub use crate::rows::{Cell, Columns, Fate, Inputs, Row, RowGlobal, RowSource, RowTransform, RowWriter};
     pub use schemars::{self, JsonSchema};
-    pub use serde::{self, Deserialize};
+    pub use serde::{self, Deserialize, Serialize};
 }
