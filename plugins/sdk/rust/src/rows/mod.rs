@@ -24,7 +24,7 @@
 //!
 //! impl RowTransform for WordCount {
 //!     type Input<'a> = Input<'a>;
-//!     type Output<'a> = Output;
+//!     type Output = Output;
 //!
 //!     fn row(&mut self, row: Input<'_>) -> Result<Fate<Output>> {
 //!         let Some(text) = row.text else { return Fate::reject("no text") };
@@ -48,6 +48,7 @@ mod read;
 mod source;
 mod transform;
 mod types;
+mod value;
 mod write;
 
 use crate::array_buf::ArrayBuf;
@@ -60,6 +61,7 @@ pub use read::{Cell, FromRow, Row};
 pub use source::RowSource;
 pub use transform::RowTransform;
 pub use types::fields_of;
+pub use value::{RowBuf, Value};
 pub use write::{Bytes, ToRow};
 
 use read::{Nested, ReadColumn, Unfit, Wanted};
@@ -166,7 +168,7 @@ impl Columns {
             match input.get(column) {
                 Some(found) => reads.0.push(Wired { field: field.into(), column: found.clone(), pointer }),
                 None if self.optional.iter().any(|optional| optional == field) => {}
-                None => return Err(blame(pointer, format!("there is no column `{column}`"))),
+                None => input.field(column).map(drop).map_err(|error| blame(pointer, error.message))?,
             }
         }
         Ok(reads)
@@ -208,9 +210,10 @@ impl Reads {
         let batch = Batch { raw: assemble(1, columns), first_row: 0 };
         let columns = self.views(&batch)?;
         match read(Row { columns: &columns, i: 0 }) {
-            Some(unfit) if unfit.of_type => {
+            Some(unfit) if unfit.is_of_type() => {
                 let wired = self.0.iter().find(|wired| unfit.column.as_ref() == Some(&wired.column.name));
-                Err(blame(wired.and_then(|wired| wired.pointer.clone()), unfit.to_string()))
+                let ty = wired.map(|wired| format!("; the column is {}", wired.column.ty)).unwrap_or_default();
+                Err(blame(wired.and_then(|wired| wired.pointer.clone()), format!("{unfit}{ty}")))
             }
             _ => Ok(()),
         }

@@ -1,15 +1,14 @@
 //! From a row of a batch to the author's record, by serde; text and bytes are borrowed from the batch.
 
-use std::borrow::Cow;
 use std::fmt;
 use std::ops::Range;
 
-use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Deserialize;
 use serde::de::value::{BorrowedStrDeserializer, SeqDeserializer};
 use serde::de::{self, DeserializeSeed, Deserializer, Expected, MapAccess, SeqAccess, Unexpected, Visitor};
 use serde::forward_to_deserialize_any;
 
+use super::value::{RowBuf, Value};
 use crate::array::{Array, Lists, Structs, Values};
 use crate::error::{Result, StepError};
 
@@ -67,6 +66,11 @@ impl<'a> Row<'a> {
     pub fn cells(self) -> impl ExactSizeIterator<Item = (&'a str, Cell<'a>)> {
         self.columns.iter().map(move |column| (column.field, Cell { values: &column.values, i: self.i }))
     }
+
+    /// A copy of all values that are read.
+    pub fn to_buf(self) -> RowBuf {
+        RowBuf(self.cells().map(|(name, cell)| (name.to_owned(), cell.value())).collect())
+    }
 }
 
 /// One value of a row, or one nested in it.
@@ -80,6 +84,11 @@ impl<'a> Cell<'a> {
     /// Whether there is a null.
     pub fn is_null(self) -> bool {
         self.values.is_null(self.i)
+    }
+
+    /// A copy of the value, of exactly its type.
+    pub fn value(self) -> Value {
+        Value::copy_of(self)
     }
 
     /// The value as whatever derives `Deserialize`: `cell.read::<Option<&str>>()?`, `cell.read::<Vec<Message>>()?`.
@@ -200,7 +209,8 @@ impl<'a> SeqAccess<'a> for Items<'a> {
     type Error = Unfit;
 
     fn next_element_seed<T: DeserializeSeed<'a>>(&mut self, seed: T) -> Result<Option<T::Value>, Unfit> {
-        self.span.next().map(|i| seed.deserialize(Cell { values: self.items, i })).transpose()
+        let item = self.span.next().map(|i| seed.deserialize(Cell { values: self.items, i }));
+        item.transpose().map_err(Unfit::within)
     }
 
     fn size_hint(&self) -> Option<usize> {
@@ -225,7 +235,7 @@ impl<'a> MapAccess<'a> for Members<'a> {
 
     fn next_value_seed<T: DeserializeSeed<'a>>(&mut self, seed: T) -> Result<T::Value, Unfit> {
         let values = self.value.take().ok_or_else(|| de::Error::custom("a value was asked for before its key"))?;
-        seed.deserialize(Cell { values, i: self.i })
+        seed.deserialize(Cell { values, i: self.i }).map_err(Unfit::within)
     }
 }
 
@@ -279,17 +289,45 @@ impl<'a> MapAccess<'a> for Fields<'a> {
 #[derive(Debug)]
 pub struct Unfit {
     pub(super) column: Option<String>,
-    /// Whether it is the column's type that is wrong, so that no row will fit.
-    pub(super) of_type: bool,
-    message: String,
+    /// Whether it is a value within the column's values.
+    nested: bool,
+    why: Why,
+}
+
+#[derive(Debug)]
+enum Why {
+    Null,
+    /// The column is of another type than this, so that no row will fit.
+    Type(String),
+    Other(String),
+}
+
+impl Unfit {
+    fn new(why: Why) -> Self {
+        Unfit { column: None, nested: false, why }
+    }
+
+    fn within(self) -> Self {
+        Unfit { nested: true, ..self }
+    }
+
+    /// Whether no row of such a column will fit.
+    pub(super) fn is_of_type(&self) -> bool {
+        matches!(self.why, Why::Type(_))
+    }
 }
 
 impl fmt::Display for Unfit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match (&self.column, self.message.strip_prefix("is ")) {
-            (Some(column), Some(_)) => write!(f, "column `{column}` {}", self.message),
-            (Some(column), None) => write!(f, "column `{column}`: {}", self.message),
-            (None, _) => f.write_str(&self.message),
+        match (&self.column, self.nested) {
+            (Some(column), false) => write!(f, "column `{column}`")?,
+            (Some(column), true) => write!(f, "a value within column `{column}`")?,
+            (None, _) => f.write_str("the value")?,
+        }
+        match &self.why {
+            Why::Null => f.write_str(" is null"),
+            Why::Type(expected) => write!(f, " is no {expected}"),
+            Why::Other(message) => write!(f, ": {message}"),
         }
     }
 }
@@ -298,19 +336,20 @@ impl std::error::Error for Unfit {}
 
 impl de::Error for Unfit {
     fn custom<T: fmt::Display>(message: T) -> Self {
-        Unfit { column: None, of_type: false, message: message.to_string() }
+        Unfit::new(Why::Other(message.to_string()))
     }
 
     fn invalid_type(unexpected: Unexpected<'_>, expected: &dyn Expected) -> Self {
         if let Unexpected::Unit | Unexpected::Option = unexpected {
-            return Unfit { column: None, of_type: false, message: "is null".into() };
+            return Unfit::new(Why::Null);
         }
-        let expected = match expected.to_string().as_str() {
-            "a string" | "a borrowed string" | "a character" => "text".to_owned(),
-            "a byte array" | "a borrowed byte array" => "binary".to_owned(),
-            other => other.to_owned(),
-        };
-        Unfit { column: None, of_type: true, message: format!("is no {}", expected.trim_start_matches("a ")) }
+        let expected = expected.to_string();
+        Unfit::new(Why::Type(match expected.trim_start_matches("a ").trim_start_matches("borrowed ") {
+            "string" | "character" => "text".into(),
+            "byte array" => "binary".into(),
+            "sequence" => "list".into(),
+            other => other.into(),
+        }))
     }
 }
 
@@ -370,15 +409,5 @@ impl<'de> Deserializer<'de> for Probe {
     forward_to_deserialize_any! {
         bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf option seq tuple tuple_struct
         map enum identifier ignored_any
-    }
-}
-
-impl JsonSchema for Row<'_> {
-    fn schema_name() -> Cow<'static, str> {
-        "Row".into()
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        true.into()
     }
 }

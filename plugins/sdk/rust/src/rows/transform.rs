@@ -19,7 +19,7 @@ pub trait RowTransform: DeserializeOwned + JsonSchema + 'static {
     /// What is read of a row. A row that does not fit (a null where there is no `Option`) is rejected.
     type Input<'a>: FromRow<'a>;
     /// What is written beside the row's other columns, or in place of those of the same names.
-    type Output<'a>: ToRow + JsonSchema;
+    type Output: ToRow + JsonSchema;
 
     /// Which columns the records' fields are, and which of the input go no further.
     fn columns(&self) -> Columns {
@@ -32,7 +32,7 @@ pub trait RowTransform: DeserializeOwned + JsonSchema + 'static {
     /// `failed`, if `Output` has no such fields.
     fn writes(&self, input: &Schema) -> Result<Vec<Field>> {
         let _ = input;
-        fields_of::<Self::Output<'static>>()
+        fields_of::<Self::Output>()
     }
 
     /// Work to be done once before the first row: loading a model, building a table.
@@ -47,7 +47,7 @@ pub trait RowTransform: DeserializeOwned + JsonSchema + 'static {
     ///
     /// # Errors
     /// What it likes: the run ends, unless the pipeline says otherwise. For a bad row there is [`Fate::reject`].
-    fn row<'a>(&mut self, row: Self::Input<'a>) -> Result<Fate<Self::Output<'a>>>;
+    fn row(&mut self, row: Self::Input<'_>) -> Result<Fate<Self::Output>>;
 }
 
 impl<T: RowTransform> Transform for T {
@@ -76,7 +76,7 @@ impl<T: RowTransform> Transform for T {
                         continue;
                     }
                 };
-                let mut keep = |record: T::Output<'_>| {
+                let mut keep = |record: T::Output| {
                     origins.push(i as u32);
                     record.write(&mut rows).map_err(|error| StepError::failed(error.to_string()))
                 };

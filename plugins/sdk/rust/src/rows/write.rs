@@ -7,15 +7,14 @@ use schemars::{JsonSchema, Schema as JsonSchemaOf, SchemaGenerator, json_schema}
 use serde::Serialize;
 use serde::ser::{self, Impossible, SerializeSeq, SerializeStruct, SerializeTuple, SerializeTupleStruct, Serializer};
 
-use super::read::{Cell, Nested, Row};
-use crate::array::Values;
+use super::value::{RowBuf, Value};
 use crate::array_buf::{ArrayBuf, ValuesBuf};
 use crate::builders::{BinaryBuilder, BooleanBuilder, Builder, NumberBuilder, Push, StringBuilder, ValidityBuilder};
 use crate::raw::columns::{FixedBytes, Values as RawValues};
 use crate::types::{Field, Layout, Type};
 
 /// What a row can be written from: a struct that derives `Serialize` (and `JsonSchema`, which tells the columns' types);
-/// `()` for nothing; a [`Row`] as it was read.
+/// `()` for nothing; a [`RowBuf`].
 pub trait ToRow {
     #[doc(hidden)]
     fn write(&self, row: &mut AnyBuilder) -> Result<(), Unwritable>;
@@ -27,16 +26,9 @@ impl<T: Serialize> ToRow for T {
     }
 }
 
-impl ToRow for Row<'_> {
+impl ToRow for RowBuf {
     fn write(&self, row: &mut AnyBuilder) -> Result<(), Unwritable> {
-        let Kind::Struct(members, validity) = &mut row.kind else { return Err(row.wrong("a row")) };
-        for (name, builder) in members {
-            let Some(cell) = self.get(name) else { return Err(Unwritable(format!("the row has no column `{name}`"))) };
-            builder.push_cell(cell).map_err(|error| error.of(name))?;
-        }
-        validity.push_valid();
-        row.len += 1;
-        Ok(())
+        row.push_members(&self.0)
     }
 }
 
@@ -258,38 +250,48 @@ impl AnyBuilder {
         Ok(())
     }
 
-    fn push_cell(&mut self, cell: Cell<'_>) -> Result<(), Unwritable> {
-        let Cell { values, i } = cell;
-        if cell.is_null() {
-            self.push_null();
-            return Ok(());
-        }
-        macro_rules! same {
-            ($($kind:ident $view:ident),*) => {
-                match (&mut self.kind, values) {
-                    $((Kind::$kind(builder), Nested::Leaf(Values::$view(view))) => builder.push(view.value(i)),)*
-                    (_, Nested::Leaf(Values::Binaries(view))) => return self.push_bytes(view.value(i)),
-                    (Kind::List(offsets, items, validity), Nested::List(lists, from)) => {
-                        lists.value(i).try_for_each(|i| items.push_cell(Cell { values: from, i }))?;
-                        offsets.push(items.len as u32);
-                        validity.push_valid();
-                    }
-                    (Kind::Vector(width, items, validity), Nested::List(lists, from)) if lists.value(i).len() == *width => {
-                        lists.value(i).try_for_each(|i| items.push_cell(Cell { values: from, i }))?;
-                        validity.push_valid();
-                    }
-                    (Kind::Struct(members, validity), Nested::Struct(_, from)) if members.len() == from.len() => {
-                        for ((name, member), (_, values)) in members.iter_mut().zip(from) {
-                            member.push_cell(Cell { values, i }).map_err(|error| error.of(name))?;
-                        }
-                        validity.push_valid();
-                    }
-                    _ => return Err(self.wrong("a value of another type")),
+    fn push_value(&mut self, value: &Value) -> Result<(), Unwritable> {
+        macro_rules! leaves_and {
+            ($($kind:ident),*; $($other:tt)*) => {
+                match (&mut self.kind, value) {
+                    $((Kind::$kind(builder), Value::$kind(value)) => builder.push(*value),)*
+                    $($other)*
                 }
             };
         }
-        same!(Boolean Booleans, Int8 Int8, Int16 Int16, Int32 Int32, Int64 Int64, UInt8 UInt8, UInt16 UInt16,
-            UInt32 UInt32, UInt64 UInt64, Float32 Float32, Float64 Float64, Utf8 Strings);
+        leaves_and!(Boolean, Int8, Int16, Int32, Int64, UInt8, UInt16, UInt32, UInt64, Float32, Float64;
+            (Kind::Utf8(builder), Value::Utf8(text)) => builder.push(text),
+            (Kind::List(offsets, items, validity), Value::List(values)) => {
+                values.iter().try_for_each(|value| items.push_value(value))?;
+                offsets.push(items.len as u32);
+                validity.push_valid();
+            }
+            (Kind::Vector(width, items, validity), Value::List(values)) if values.len() == *width => {
+                values.iter().try_for_each(|value| items.push_value(value))?;
+                validity.push_valid();
+            }
+            (_, Value::Binary(bytes)) => return self.push_bytes(bytes),
+            (Kind::Struct(..), Value::Struct(values)) => return self.push_members(values),
+            (_, Value::Null) => {
+                self.push_null();
+                return Ok(());
+            }
+            _ => return Err(self.wrong("a value of another type")),
+        );
+        self.len += 1;
+        Ok(())
+    }
+
+    /// The values of a row or struct, by name.
+    fn push_members(&mut self, values: &[(String, Value)]) -> Result<(), Unwritable> {
+        let Kind::Struct(members, validity) = &mut self.kind else { return Err(self.wrong("a struct")) };
+        for (i, (name, member)) in members.iter_mut().enumerate() {
+            // They mostly come in the order of the columns.
+            let value = values.get(i).filter(|(of, _)| of == name).or_else(|| values.iter().find(|(of, _)| of == name));
+            let (_, value) = value.ok_or_else(|| Unwritable(format!("there is no value for `{name}`")))?;
+            member.push_value(value).map_err(|error| error.of(name))?;
+        }
+        validity.push_valid();
         self.len += 1;
         Ok(())
     }

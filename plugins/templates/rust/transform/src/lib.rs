@@ -28,7 +28,7 @@ pub struct Output {
 
 impl RowTransform for WordCount {
     type Input<'a> = Input<'a>;
-    type Output<'a> = Output;
+    type Output = Output;
 
     fn columns(&self) -> Columns {
         Columns::new().read("text", &self.column, "/column")
