@@ -42,5 +42,6 @@ pub fn summary<C: JsonSchema>(description: &str) -> String {
         return description.into();
     }
     let schema = schemars::schema_for!(C).to_value();
-    schema["description"].as_str().and_then(|text| text.split("\n\n").next()).unwrap_or_default().into()
+    let documentation = schema["description"].as_str().unwrap_or_default();
+    documentation.split("\n\n").next().unwrap_or_default().replace('\n', " ")
 }
