@@ -89,11 +89,11 @@ pub mod prelude {
     pub use crate::builders::{
         BinaryBuilder, BooleanBuilder, Builder, ListBuilder, NumberBuilder, Push, StringBuilder,
     };
+    pub use crate::rows::{Cell, Columns, Fate, Inputs, Row, RowGlobal, RowSource, RowTransform, RowWriter};
     pub use crate::{
         ArrayBuf, At, Batch, BoundGlobal, BoundSource, BoundTransform, Column, Field, Global, Layout, Output, Page,
         Reader, Result, Schema, Shape, Source, StepError, Transform, Type, Writer, count,
     };
-    pub use crate::rows::{Cell, Columns, Fate, Inputs, Row, RowGlobal, RowSource, RowTransform, RowWriter};
     pub use schemars::{self, JsonSchema};
     pub use serde::{self, Deserialize, Serialize};
 }

@@ -209,7 +209,8 @@ fn the_types_of_columns_come_from_the_record() {
         j: Option<Word>,
     }
     let fields = fields_of::<All>().unwrap();
-    let types: Vec<_> = fields.iter().map(|field| format!("{} {} {}", field.name, field.ty, field.ty.nullable)).collect();
+    let types: Vec<_> =
+        fields.iter().map(|field| format!("{} {} {}", field.name, field.ty, field.ty.nullable)).collect();
     let expected = [
         "a boolean false",
         "b int8 false",
@@ -364,7 +365,8 @@ fn a_global_step_reads_its_inputs_as_often_as_it_likes() {
     let rows = json!([{"text": "a"}, {"text": null}, {"text": "bb"}, {"text": "a"}]);
     let known = json!([{"known": "a", "x": 1}, {"known": "c", "x": 2}]);
     let outcome = testing::global::<Frequency>(json!({}), [rows.clone(), known.clone()]).unwrap();
-    let counts: Vec<_> = outcome.rows.iter().map(|row| (row["text"].as_str().unwrap(), row["count"].as_i64().unwrap())).collect();
+    let counts: Vec<_> =
+        outcome.rows.iter().map(|row| (row["text"].as_str().unwrap(), row["count"].as_i64().unwrap())).collect();
     assert_eq!(counts, [("a", 3), ("bb", 1), ("a", 3), ("bb", 1)]);
     assert_eq!(outcome.rows[0]["of"], 6);
     assert_eq!(outcome.removed, [rejected(1, "no text")]);

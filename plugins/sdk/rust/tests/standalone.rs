@@ -45,10 +45,14 @@ fn templates_ask_for_the_same_versions() {
         let value = value.split_once("version = ").map_or(value.as_str(), |(_, rest)| rest);
         serde_json::Deserializer::from_str(value).into_iter::<Value>().next().unwrap().unwrap()
     };
-    let templates = ["plugins/templates/rust/transform", "plugins/templates/rust/global", "plugins/templates/rust/source"];
+    let templates =
+        ["plugins/templates/rust/transform", "plugins/templates/rust/global", "plugins/templates/rust/source"];
     for folder in templates.into_iter().chain(["tests/languages/mirror/rust"]) {
         let manifest = fs::read_to_string(format!("{here}/../../../{folder}/Cargo.toml")).unwrap();
-        assert!(manifest.lines().any(|line| line == "[workspace]"), "{folder} does not build inside of another workspace");
+        assert!(
+            manifest.lines().any(|line| line == "[workspace]"),
+            "{folder} does not build inside of another workspace"
+        );
         for name in ["serde", "schemars"] {
             let (_, asked) = table(&manifest, "dependencies").into_iter().find(|(key, _)| key == name).unwrap();
             assert!(asked.contains(&version(name).to_string()), "{folder} asks for {name} {asked}");

@@ -48,7 +48,8 @@ enum Making<T: RowSource> {
 impl<T: RowSource> Making<T> {
     fn rows(&mut self, skip: u64) -> Result<&mut Rows<T::Row>> {
         if let Making::Not(step) = self {
-            let step = step.take().ok_or_else(|| StepError::failed("the source could not begin, and was called again"))?;
+            let step =
+                step.take().ok_or_else(|| StepError::failed("the source could not begin, and was called again"))?;
             *self = Making::Begun(Box::new(step.rows(skip)?));
         }
         match self {

@@ -58,7 +58,8 @@ impl<T: RowTransform> Transform for T {
         let reads = columns.resolve::<T::Input<'static>>(input)?;
         reads.check(|row| T::Input::from_row(row).err())?;
         let fields = step.writes(input)?;
-        let shape = Shape::new().reads_all(reads.names()).writes_all(columns.written(&fields)).drops_all(&columns.drops);
+        let shape =
+            Shape::new().reads_all(reads.names()).writes_all(columns.written(&fields)).drops_all(&columns.drops);
         let load = move || {
             step.open()?;
             Ok(step)

@@ -588,7 +588,9 @@ impl SerializeStruct for MembersWriter<'_> {
     #[inline]
     fn end(self) -> Result<(), Unwritable> {
         self.row.len += 1;
-        let Kind::Struct(members, validity) = &mut self.row.kind else { unreachable!("`serialize_struct` saw a struct") };
+        let Kind::Struct(members, validity) = &mut self.row.kind else {
+            unreachable!("`serialize_struct` saw a struct")
+        };
         // A field that serde skipped.
         members.iter_mut().filter(|(_, member)| member.len < self.row.len).for_each(|(_, member)| member.push_null());
         validity.push_valid();

@@ -36,8 +36,8 @@ impl RowTransform for WordCount {
 
     fn row(&mut self, row: Input<'_>) -> Result<Fate<Output>> {
         let Some(text) = row.text else { return Fate::reject("no text") };
-        let white = |c: char| c.is_ascii_whitespace() || c == '\x0b';
-        match text.split(white).filter(|word| !word.is_empty()).count() as u64 {
+        let white = |byte: &u8| matches!(byte, b' ' | b'\t'..=b'\r');
+        match text.as_bytes().split(white).filter(|word| !word.is_empty()).count() as u64 {
             few if few < self.min => Fate::drop(format!("{few} words, fewer than {}", self.min)),
             words => Fate::keep(Output { n_words: words as i64 }),
         }

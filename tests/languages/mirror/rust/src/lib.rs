@@ -10,6 +10,7 @@ enum By {
     Columns,
 }
 
+/// Puts every column out as it came in, written anew.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
@@ -18,7 +19,6 @@ pub struct Config {
     by: By,
 }
 
-/// Puts every column out as it came in, written anew.
 pub struct Mirror;
 
 impl Transform for Mirror {
