@@ -188,18 +188,23 @@ impl AnyBuilder {
                 validity.push_null(len);
             }
             Kind::Vector(width, items, validity) => {
-                (0..*width).for_each(|_| items.push_default());
+                (0..*width).for_each(|_| items.push_blank());
                 validity.push_null(len);
             }
             Kind::Struct(members, validity) => {
-                members.iter_mut().for_each(|(_, member)| member.push_default());
+                members.iter_mut().for_each(|(_, member)| member.push_blank());
                 validity.push_null(len);
             }
         );
         self.len += 1;
     }
 
-    /// Adds a value that is there: what lies under a null, and what a record's types are tried with.
+    /// Adds what lies under a null of what it is nested in: a null too, where there may be one.
+    fn push_blank(&mut self) {
+        if self.ty.nullable { self.push_null() } else { self.push_default() }
+    }
+
+    /// Adds a value that is there: what a record's types are tried with.
     pub(super) fn push_default(&mut self) {
         match &mut self.kind {
             Kind::Nulls => {}
