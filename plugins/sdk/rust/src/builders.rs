@@ -222,6 +222,11 @@ impl StringBuilder {
         StringBuilder { text: String::with_capacity(bytes), offsets, validity: ValidityBuilder::default() }
     }
 
+    /// The bytes of all values.
+    pub(crate) fn bytes(&self) -> usize {
+        self.text.len()
+    }
+
     /// Adds the value that `write` appends to the text of all values, and gives back what `write` does.
     ///
     /// # Panics
@@ -274,6 +279,11 @@ impl BinaryBuilder {
         let mut offsets = Vec::with_capacity(rows + 1);
         offsets.push(0);
         BinaryBuilder { data: Vec::with_capacity(bytes), offsets, validity: ValidityBuilder::default() }
+    }
+
+    /// The bytes of all values.
+    pub(crate) fn bytes(&self) -> usize {
+        self.data.len()
     }
 }
 

@@ -1,4 +1,6 @@
-//! Steps for Callboard in Rust: a struct, a configuration type, and one method.
+//! Steps for Callboard in Rust: a function from a row to a row, or from columns to columns.
+//!
+//! [`rows`] has steps by rows, with which most should begin. They are made of what follows, steps by columns:
 //!
 //! ```
 //! use callboard_sdk::prelude::*;

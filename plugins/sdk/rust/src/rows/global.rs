@@ -5,8 +5,9 @@ use std::marker::PhantomData;
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 
+use super::build::AnyBuilder;
 use super::read::{FromRow, Row, Unfit};
-use super::write::{AnyBuilder, ToRow};
+use super::write::ToRow;
 use super::{Columns, Reads, fields_of};
 use crate::error::{Result, StepError};
 use crate::exchange::{Reader, Writer};
@@ -14,7 +15,7 @@ use crate::shape::{BoundGlobal, Shape};
 use crate::step::Global;
 use crate::types::{Field, Schema};
 
-/// Rows put out at once.
+/// Rows put out at once, if they are not large.
 const CHUNK: usize = 8192;
 
 /// A step that sees every row before it puts out the first. Exported with [`global!`](crate::global), as every [`Global`].
@@ -179,7 +180,7 @@ impl<T: RowGlobal> RowWriter<'_, T> {
 
     fn push(&mut self, record: &T::Output) -> Result<()> {
         record.write(&mut self.rows).map_err(|error| StepError::failed(error.to_string()))?;
-        if self.rows.len() == CHUNK { self.flush() } else { Ok(()) }
+        if self.rows.is_full(CHUNK) { self.flush() } else { Ok(()) }
     }
 
     fn flush(&mut self) -> Result<()> {

@@ -43,6 +43,7 @@
 //! record the columns that it writes. Everything is done by the column API underneath ([`Transform`](crate::Transform) and
 //! so on, which each of these steps is, too), and text is borrowed from the batch.
 
+mod build;
 mod global;
 mod read;
 mod source;
@@ -64,8 +65,8 @@ pub use types::fields_of;
 pub use value::{RowBuf, Value};
 pub use write::{Bytes, ToRow};
 
+use build::AnyBuilder;
 use read::{Nested, ReadColumn, Unfit, Wanted};
-use write::AnyBuilder;
 
 /// What becomes of a row. The functions that make one return it in `Ok`, so that they can end [`RowTransform::row`].
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -3,15 +3,16 @@
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 
+use super::build::AnyBuilder;
 use super::fields_of;
-use super::write::{AnyBuilder, ToRow};
+use super::write::ToRow;
 use crate::error::{Result, StepError};
 use crate::output::Page;
 use crate::shape::{BoundSource, Shape};
 use crate::step::Source;
 use crate::types::Field;
 
-/// How many rows are put out at once.
+/// How many rows are put out at once, if they are not large.
 const PAGE: usize = 1000;
 
 /// A step that makes one row after another. Exported with [`source!`](crate::source), as every [`Source`].
@@ -69,11 +70,46 @@ impl<T: RowSource> Source for T {
         let shape = Shape::new().writes_all(fields.iter());
         Ok(shape.load(|| Ok(Making::Not(Some(step)))).pages(move |making, made| {
             let mut page = AnyBuilder::of_rows(&fields, PAGE);
-            for record in making.rows(made)?.take(PAGE) {
+            for record in making.rows(made)? {
                 record?.write(&mut page).map_err(|error| StepError::failed(error.to_string()))?;
+                if page.is_full(PAGE) {
+                    break;
+                }
             }
             let next = made + page.len() as u64;
             Ok((next > made).then(|| page.finish_rows().into_iter().fold(Page::new(next), Page::column)))
         }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A megabyte a row.
+    #[derive(serde::Deserialize, JsonSchema)]
+    struct Large {}
+
+    #[derive(serde::Serialize, JsonSchema)]
+    struct Megabyte {
+        texts: Vec<String>,
+    }
+
+    impl RowSource for Large {
+        type Row = Megabyte;
+        fn rows(self, skip: u64) -> Result<impl Iterator<Item = Result<Megabyte>>> {
+            Ok((skip..40).map(|_| Ok(Megabyte { texts: vec!["x".repeat(1 << 19), "y".repeat(1 << 19)] })))
+        }
+    }
+
+    #[test]
+    fn large_rows_go_out_before_they_are_a_thousand() {
+        let mut next = (Large::bind(Large {}).unwrap().open)().unwrap();
+        let (mut made, mut pages) = (0, vec![]);
+        while let Some((page, cursor)) = next(made).unwrap() {
+            pages.push(page.rows);
+            made = cursor;
+        }
+        assert_eq!(pages, [16, 16, 8]);
     }
 }

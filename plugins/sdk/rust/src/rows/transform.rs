@@ -3,8 +3,9 @@
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 
+use super::build::AnyBuilder;
 use super::read::{FromRow, Row};
-use super::write::{AnyBuilder, ToRow};
+use super::write::ToRow;
 use super::{Columns, Fate, fields_of};
 use crate::error::{Result, StepError};
 use crate::output::Output;
