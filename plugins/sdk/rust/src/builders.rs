@@ -100,22 +100,22 @@ impl Bits {
 
 /// Which values are there; nothing is kept as long as all are.
 #[derive(Clone, Debug, Default)]
-struct ValidityBuilder(Option<Bits>);
+pub(crate) struct ValidityBuilder(Option<Bits>);
 
 impl ValidityBuilder {
     #[inline]
-    fn push_valid(&mut self) {
+    pub(crate) fn push_valid(&mut self) {
         if let Some(bits) = &mut self.0 {
             bits.push(true);
         }
     }
 
     /// `len` is how many values stand before this null.
-    fn push_null(&mut self, len: usize) {
+    pub(crate) fn push_null(&mut self, len: usize) {
         self.0.get_or_insert_with(|| Bits::ones(len)).push(false);
     }
 
-    fn finish(self) -> Option<Vec<u8>> {
+    pub(crate) fn finish(self) -> Option<Vec<u8>> {
         self.0.map(|bits| bits.bytes)
     }
 }
@@ -222,6 +222,11 @@ impl StringBuilder {
         StringBuilder { text: String::with_capacity(bytes), offsets, validity: ValidityBuilder::default() }
     }
 
+    /// The bytes of all values.
+    pub(crate) fn bytes(&self) -> usize {
+        self.text.len()
+    }
+
     /// Adds the value that `write` appends to the text of all values, and gives back what `write` does.
     ///
     /// # Panics
@@ -274,6 +279,11 @@ impl BinaryBuilder {
         let mut offsets = Vec::with_capacity(rows + 1);
         offsets.push(0);
         BinaryBuilder { data: Vec::with_capacity(bytes), offsets, validity: ValidityBuilder::default() }
+    }
+
+    /// The bytes of all values.
+    pub(crate) fn bytes(&self) -> usize {
+        self.data.len()
     }
 }
 

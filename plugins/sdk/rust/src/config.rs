@@ -33,3 +33,15 @@ fn pointer_token(segment: &Segment) -> String {
 pub fn schema<C: JsonSchema>() -> String {
     schemars::schema_for!(C).to_value().to_string()
 }
+
+/// A step's summary: its crate's description, or, where that says nothing, the first paragraph of the configuration's
+/// documentation.
+#[doc(hidden)]
+pub fn summary<C: JsonSchema>(description: &str) -> String {
+    if !description.is_empty() {
+        return description.into();
+    }
+    let schema = schemars::schema_for!(C).to_value();
+    let documentation = schema["description"].as_str().unwrap_or_default();
+    documentation.split("\n\n").next().unwrap_or_default().replace('\n', " ")
+}

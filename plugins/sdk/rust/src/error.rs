@@ -1,6 +1,7 @@
 //! How a step says that it cannot go on.
 
 use std::fmt;
+use std::panic::Location;
 
 use crate::raw::types;
 
@@ -22,8 +23,8 @@ pub enum ErrorKind {
 
 /// Why a step cannot go on.
 ///
-/// Any [`std::error::Error`] turns into one with `?`, as [`ErrorKind::Failed`] and with its causes; so this type, like
-/// `anyhow::Error`, is not an [`std::error::Error`] itself.
+/// Any [`std::error::Error`] turns into one with `?`, as [`ErrorKind::Failed`], with its causes and with the file and line of
+/// the `?`; so this type, like `anyhow::Error`, is not an [`std::error::Error`] itself.
 #[derive(Clone, PartialEq, Eq)]
 pub struct StepError {
     /// Whose fault it is.
@@ -32,12 +33,14 @@ pub struct StepError {
     pub message: String,
     /// A JSON pointer into the configuration.
     pub at: Option<String>,
+    /// Where `?` met an error that was not made for the step's users.
+    pub(crate) place: Option<&'static Location<'static>>,
 }
 
 impl StepError {
     /// An error of this kind.
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
-        StepError { kind, message: message.into(), at: None }
+        StepError { kind, message: message.into(), at: None, place: None }
     }
 
     /// The configuration is wrong; name the place with [`at`](Self::at).
@@ -81,6 +84,7 @@ impl<T, E: Into<StepError>> At<T> for std::result::Result<T, E> {
 }
 
 impl<E: std::error::Error> From<E> for StepError {
+    #[track_caller]
     fn from(error: E) -> Self {
         let mut message = error.to_string();
         let mut cause = error.source();
@@ -89,7 +93,7 @@ impl<E: std::error::Error> From<E> for StepError {
             message.push_str(&error.to_string());
             cause = error.source();
         }
-        StepError::failed(message)
+        StepError { place: Some(Location::caller()), ..StepError::failed(message) }
     }
 }
 
@@ -116,6 +120,12 @@ impl StepError {
             ErrorKind::Transient => types::ErrorKind::Transient,
             ErrorKind::Failed => types::ErrorKind::Failed,
         };
-        types::Error { kind, message: self.message, at: self.at }
+        let message = match self.place {
+            Some(place) if self.kind == ErrorKind::Failed => {
+                format!("{}, at {}:{}:{}", self.message, place.file(), place.line(), place.column())
+            }
+            _ => self.message,
+        };
+        types::Error { kind, message, at: self.at }
     }
 }

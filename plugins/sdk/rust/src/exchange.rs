@@ -1,9 +1,10 @@
 //! A global step's way to its inputs and out: readers and the writer, over the host or over memory.
 
+use crate::array::Array;
 use crate::array_buf::ArrayBuf;
-use crate::batch::Batch;
+use crate::batch::{Batch, assemble};
 use crate::error::Result;
-use crate::raw::columns::Batch as RawBatch;
+use crate::raw::columns::{Batch as RawBatch, Column as RawColumn};
 use crate::raw::global::callboard::step::exchange;
 use crate::raw::types::{Fate, Removal};
 use crate::shape::Written;
@@ -20,8 +21,8 @@ pub struct Reader {
 enum Rows {
     Host(exchange::Reader),
     #[cfg_attr(target_arch = "wasm32", allow(dead_code, reason = "made by `testing`, which is native"))]
-    /// Natively: batches as the host would give them, and which comes next.
-    Memory(Vec<RawBatch>, usize),
+    /// Natively: batches as the host would give them.
+    Memory(Vec<RawBatch>),
 }
 
 impl Reader {
@@ -31,14 +32,14 @@ impl Reader {
 
     #[cfg(not(target_arch = "wasm32"))]
     pub(crate) fn memory(batches: Vec<RawBatch>) -> Self {
-        Reader { rows: Rows::Memory(batches, 0), next_row: 0 }
+        Reader { rows: Rows::Memory(batches), next_row: 0 }
     }
 
     /// How many rows the input has.
     pub fn rows(&self) -> u64 {
         match &self.rows {
             Rows::Host(reader) => reader.rows(),
-            Rows::Memory(batches, _) => batches.iter().map(|batch| u64::from(batch.rows)).sum(),
+            Rows::Memory(batches) => batches.iter().map(|batch| u64::from(batch.rows)).sum(),
         }
     }
 
@@ -47,11 +48,7 @@ impl Reader {
     pub fn next(&mut self) -> Option<Batch> {
         let raw = match &mut self.rows {
             Rows::Host(reader) => reader.next()?,
-            Rows::Memory(batches, next) => {
-                let batch = batches.get(*next)?.clone();
-                *next += 1;
-                batch
-            }
+            Rows::Memory(batches) => rest_of_batch(batches, self.next_row)?,
         };
         let first_row = self.next_row;
         self.next_row += u64::from(raw.rows);
@@ -64,27 +61,29 @@ impl Reader {
     }
 
     /// Lets [`next`](Self::next) begin with this row: 0 to read again from the start.
-    ///
-    /// # Panics
-    /// In memory, if no batch begins with that row (the host allows any).
     pub fn seek(&mut self, row: u64) {
-        match &mut self.rows {
-            Rows::Host(reader) => reader.seek(row),
-            Rows::Memory(batches, next) => {
-                let mut first = 0;
-                *next = batches
-                    .iter()
-                    .position(|batch| {
-                        let found = first == row;
-                        first += u64::from(batch.rows);
-                        found
-                    })
-                    .unwrap_or(batches.len());
-                assert!(*next < batches.len() || first == row, "no batch begins with row {row}");
-            }
+        if let Rows::Host(reader) = &mut self.rows {
+            reader.seek(row);
         }
         self.next_row = row;
     }
+}
+
+/// From this row to the end of the batch that it is in.
+fn rest_of_batch(batches: &[RawBatch], row: u64) -> Option<RawBatch> {
+    let mut first = 0;
+    for batch in batches {
+        let end = first + u64::from(batch.rows);
+        if (first..end).contains(&row) {
+            let rows: Vec<u32> = ((row - first) as u32..batch.rows).collect();
+            let column = |column: &RawColumn| {
+                (column.name.clone(), Array::new(&batch.arrays, column.values as usize).take(&rows))
+            };
+            return Some(assemble(rows.len(), batch.columns.iter().map(column)));
+        }
+        first = end;
+    }
+    None
 }
 
 /// The way out of a global step. Rows come out in the order of the calls.

@@ -1,6 +1,7 @@
 //! The macros that make a component's exports of a step. Natively they make nothing: a step is then an ordinary library.
 
-/// What a step says of itself: `CARGO_PKG_NAME` (without `step-` or `guest-`), `_VERSION` and `_DESCRIPTION` of its crate.
+/// What a step says of itself: `CARGO_PKG_NAME` (without `step-` or `guest-`), `_VERSION` and `_DESCRIPTION` of its crate, or
+/// what its configuration's documentation begins with.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __manifest {
@@ -12,7 +13,7 @@ macro_rules! __manifest {
                 $crate::raw::Manifest {
                     name: name.into(),
                     version: ::std::env!("CARGO_PKG_VERSION").into(),
-                    summary: ::std::env!("CARGO_PKG_DESCRIPTION").into(),
+                    summary: $crate::config::summary::<$config>(::std::env!("CARGO_PKG_DESCRIPTION")),
                     config_schema: $crate::config::schema::<$config>(),
                 }
             }

@@ -1,4 +1,6 @@
-//! Steps for Callboard in Rust: a struct, a configuration type, and one method.
+//! Steps for Callboard in Rust: a function from a row to a row, or from columns to columns.
+//!
+//! [`rows`] has steps by rows, with which most should begin. They are made of what follows, steps by columns:
 //!
 //! ```
 //! use callboard_sdk::prelude::*;
@@ -61,6 +63,7 @@ mod key;
 mod output;
 #[doc(hidden)]
 pub mod raw;
+pub mod rows;
 mod shape;
 #[doc(hidden)]
 #[allow(missing_docs, reason = "called by the export macros alone")]
@@ -88,10 +91,11 @@ pub mod prelude {
     pub use crate::builders::{
         BinaryBuilder, BooleanBuilder, Builder, ListBuilder, NumberBuilder, Push, StringBuilder,
     };
+    pub use crate::rows::{Cell, Columns, Fate, Inputs, Row, RowGlobal, RowSource, RowTransform, RowWriter};
     pub use crate::{
         ArrayBuf, At, Batch, BoundGlobal, BoundSource, BoundTransform, Column, Field, Global, Layout, Output, Page,
         Reader, Result, Schema, Shape, Source, StepError, Transform, Type, Writer, count,
     };
     pub use schemars::{self, JsonSchema};
-    pub use serde::{self, Deserialize};
+    pub use serde::{self, Deserialize, Serialize};
 }

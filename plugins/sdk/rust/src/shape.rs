@@ -21,7 +21,7 @@ pub struct Shape {
     drops: Vec<String>,
 }
 
-/// A column to be read, and of which input: a handle, or a name (of the first input).
+/// A column to be read, and of which input: a handle, a name (of the first input), or the input's number and a name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Read {
     input: usize,
@@ -43,6 +43,12 @@ impl From<&Field> for Read {
 impl From<&str> for Read {
     fn from(name: &str) -> Self {
         Read { input: 0, name: name.into() }
+    }
+}
+
+impl From<(usize, &str)> for Read {
+    fn from((input, name): (usize, &str)) -> Self {
+        Read { input, name: name.into() }
     }
 }
 

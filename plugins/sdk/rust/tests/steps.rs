@@ -182,13 +182,16 @@ fn a_transform_that_remembers_is_found_out() {
 }
 
 #[test]
-fn any_error_becomes_one_of_the_step_with_its_causes() {
+fn any_error_becomes_one_of_the_step_with_its_place() {
     transform!(Unlucky, |_input| {
         let n: i64 = "twelve".parse()?;
         Ok(Shape::new().process(move |_| Err(StepError::input(n.to_string()))))
     });
+    let line = line!();
     let error = refusal(testing::transform::<Unlucky>(json!({}), json!([])));
-    assert_eq!((error.kind, error.message.as_str()), (ErrorKind::Failed, "invalid digit found in string"));
+    assert_eq!(error.kind, ErrorKind::Failed);
+    let place = format!("invalid digit found in string, at {}:{}:", file!(), line - 3);
+    assert!(error.message.starts_with(&place), "{}", error.message);
 }
 
 /// Keeps rows of the first input whose `key` is in the second, with the second's `name`; the best first.

@@ -220,5 +220,5 @@ fn from_raw(error: RawError) -> StepError {
         RawErrorKind::Transient => ErrorKind::Transient,
         RawErrorKind::Failed => ErrorKind::Failed,
     };
-    StepError { kind, message: error.message, at: error.at }
+    StepError { at: error.at, ..StepError::new(kind, error.message) }
 }
