@@ -3,10 +3,8 @@
 use wit_parser::{Resolve, SourceMap, WorldId};
 
 /// The files of the contract: name and text.
-pub const FILES: [(&str, &str); 2] = [
-    ("columns.wit", include_str!("../../../wit/columns.wit")),
-    ("step.wit", include_str!("../../../wit/step.wit")),
-];
+pub const FILES: [(&str, &str); 2] =
+    [("columns.wit", include_str!("../../../wit/columns.wit")), ("step.wit", include_str!("../../../wit/step.wit"))];
 
 /// What a step is: each has a world of its own in the contract.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize, serde::Serialize)]
