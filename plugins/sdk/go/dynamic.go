@@ -222,3 +222,10 @@ func markNullable(array *Array) {
 		}
 	}
 }
+
+// NewArray makes an array of values: nil for a null, and bool, int8 … float64, string, []byte, []any (lists and vectors) and
+// map[string]any (structs). An int does for an int64.
+func NewArray(t Type, values []any) (*Array, error) { return encodeAny(values, t) }
+
+// Any returns the values as [NewArray] takes them.
+func (a *Array) Any() []any { return decodeAny(a) }
