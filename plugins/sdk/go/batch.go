@@ -66,7 +66,7 @@ func (b *Batch) Reject(i int, reason string) { b.working().remove(i, types.Fate_
 // without Emit, all are that were not dropped or rejected.
 func (b *Batch) Keep(rows []uint32) {
 	result := b.working()
-	result.origins, result.exact = rows, true
+	result.origins, result.kept = rows, true
 }
 
 func (b *Batch) working() *result {
@@ -80,28 +80,38 @@ func (b *Batch) working() *result {
 type result struct {
 	shape *Shape
 	rows  int
-	// origins are the rows put out, exact where they are not simply those that were not removed.
+	// origins are the rows put out, where the step said so: one by one, or by Keep.
 	origins []uint32
-	exact   bool
+	byRows  bool
+	kept    bool
 	removed []types.Removal
-	// gone are the rows removed, with a reason or without.
+	// gone has a bit for each row that was removed, of which so many without a reason.
 	gone   Bits
-	silent bool
+	goners int
+	silent int
+}
+
+func newResult(shape *Shape, rows int) *result {
+	return &result{shape: shape, rows: rows, gone: make(Bits, (rows+7)/8)}
 }
 
 func (r *result) emit(row int) error {
-	r.exact = true
+	r.byRows = true
 	r.origins = append(r.origins, uint32(row))
 	return r.shape.push(1)
 }
 
 func (r *result) remove(row int, fate types.Fate, reason string) {
 	if row < 0 || row >= r.rows {
-		panic(fmt.Sprintf("row %d of %d cannot be removed", row, r.rows))
+		panic(fmt.Sprintf("there is no row %d to remove: the batch has %d", row, r.rows))
+	}
+	if r.gone.Get(row) {
+		panic(fmt.Sprintf("row %d is removed twice", row))
 	}
 	r.gone.setBit(row, true)
+	r.goners++
 	if reason == "" && fate == types.Fate_Dropped {
-		r.silent = true
+		r.silent++
 		return
 	}
 	r.removed = append(r.removed, types.Removal{Row: uint64(row), Fate: fate, Reason: reason})
@@ -114,8 +124,7 @@ func (r *result) settle(row int, emitted bool, err error) error {
 			r.shape.forget()
 			return nil
 		}
-		r.origins = append(r.origins, uint32(row))
-		return r.shape.push(1)
+		return r.emit(row)
 	}
 	removed, ok := asRemoval(err)
 	if !ok {
@@ -129,39 +138,33 @@ func (r *result) settle(row int, emitted bool, err error) error {
 	return nil
 }
 
+// inOrder says whether the rows put out are simply those that were not removed.
+func (r *result) inOrder() bool {
+	if len(r.origins)+r.goners != r.rows {
+		return false
+	}
+	for i := 1; i < len(r.origins); i++ {
+		if r.origins[i] <= r.origins[i-1] {
+			return false
+		}
+	}
+	return true
+}
+
 // output is the result as the contract has it.
-func (r *result) output(byRows bool) (transform.Output, error) {
-	if !r.exact && r.silent && !byRows {
+func (r *result) output() transform.Output {
+	if !r.byRows && !r.kept {
 		for row := range r.rows {
-			if row/8 >= len(r.gone) || !r.gone.Get(row) {
+			if !r.gone.Get(row) {
 				r.origins = append(r.origins, uint32(row))
 			}
 		}
 	}
-	kept := len(r.origins)
-	explicit := r.exact || r.silent
-	if !explicit {
-		kept = r.rows - r.removals()
-	}
-	columns, err := r.shape.take(kept)
-	if err != nil {
-		return transform.Output{}, err
-	}
 	output := transform.Output{Removed: r.removed}
-	if explicit {
+	if r.silent > 0 || !r.inOrder() {
 		output.Origins = wit.Some(r.origins)
 	}
-	output.Columns = sent(kept, r.shape.names(), columns)
-	return output, nil
-}
-
-// removals is how many rows are gone.
-func (r *result) removals() int {
-	count := 0
-	for row := range r.rows {
-		if row/8 < len(r.gone) && r.gone.Get(row) {
-			count++
-		}
-	}
-	return count
+	rows := len(r.origins)
+	output.Columns = sent(rows, r.shape.names(), r.shape.take(rows, !r.byRows))
+	return output
 }

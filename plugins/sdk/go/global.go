@@ -169,8 +169,13 @@ func (w *Writer) Keep(rows ...uint64) {
 // KeepColumns puts out rows of the first input; the step's columns were set as a whole (Out.SetValues), a value for each row.
 func (w *Writer) KeepColumns(rows []uint64) {
 	w.flush()
-	w.kept = rows
+	w.cross(rows, 0, true)
+}
+
+// WriteColumns puts out so many rows that come from no row of the first input; the step's columns were set as a whole.
+func (w *Writer) WriteColumns(rows int) {
 	w.flush()
+	w.cross(nil, rows, true)
 }
 
 // Write puts out a row that comes from no row of the first input. The step must drop all columns of that: there is nothing to carry.
@@ -211,24 +216,27 @@ func (w *Writer) push(rows, waiting int) {
 
 // flush lets the rows cross that were gathered.
 func (w *Writer) flush() {
-	count := len(w.kept) + w.made
+	kept, made := w.kept, w.made
+	w.kept, w.made = nil, 0
+	w.cross(kept, made, false)
+}
+
+// cross puts out rows of the first input, or made ones.
+func (w *Writer) cross(kept []uint64, made int, whole bool) {
+	count := len(kept) + made
 	if count == 0 {
 		return
 	}
-	columns, err := w.shape.take(count)
-	if err != nil {
-		panic(err)
-	}
+	columns := w.shape.take(count, whole)
 	rows := sent(count, w.shape.names(), columns)
 	switch {
-	case w.made > 0:
+	case made > 0:
 		w.output.Write(rows)
 	case len(columns) > 0:
-		w.output.Keep(w.kept, wit.Some(rows))
+		w.output.Keep(kept, wit.Some(rows))
 	default:
-		w.output.Keep(w.kept, wit.None[entry.Batch]())
+		w.output.Keep(kept, wit.None[entry.Batch]())
 	}
-	w.kept, w.made = nil, 0
 }
 
 // finish lets all cross that is left.

@@ -25,9 +25,11 @@ type outColumn[T any] struct {
 	pending T
 	state   state
 
+	// values and valid are of the rows that were put out one by one.
 	values []T
 	valid  Bits
-	array  *Array
+	// whole is the column that was set as a whole.
+	whole *Array
 }
 
 // state says what is pending.
@@ -58,19 +60,21 @@ func (o Out[T]) SetMaybe(value Maybe[T]) {
 }
 
 // SetValues is the whole column: a value for each row that is put out. Numbers are not copied.
-func (o Out[T]) SetValues(values []T) {
-	column := o.of()
-	column.values, column.valid = values, nil
-}
+func (o Out[T]) SetValues(values []T) { o.SetArray(o.of().array(values, nil)) }
 
 // SetNullable is the whole column, with nulls where valid says so.
 func (o Out[T]) SetNullable(values []T, valid []bool) {
-	column := o.of()
-	column.values, column.valid = values, packBits(valid)
+	o.SetArray(o.of().array(values, packBits(valid)))
 }
 
 // SetArray is the whole column as it is laid out, such as one that was read. It is not copied.
-func (o Out[T]) SetArray(array *Array) { o.of().array = array }
+func (o Out[T]) SetArray(array *Array) {
+	column := o.of()
+	if declared := column.field.Type; !declared.holds(array.Type) || array.Valid != nil && !declared.Nullable && declared.Kind != Null {
+		panic(fmt.Sprintf("column `%s` was declared %v and written %v", column.field.Name, declared, array.Type))
+	}
+	column.whole = array
+}
 
 func (o Out[T]) of() *outColumn[T] {
 	if o.column == nil {
@@ -101,8 +105,8 @@ type written interface {
 	forget()
 	// reset leaves out all that was put out and not taken.
 	reset()
-	// take makes the column of what was put out, and begins anew.
-	take() (*Array, error)
+	// take makes the column of what was put out, row by row or as a whole, and begins anew.
+	take(whole bool) *Array
 }
 
 func (c *outColumn[T]) declared() Field { return c.field }
@@ -148,33 +152,36 @@ func (c *outColumn[T]) forget() {
 }
 
 func (c *outColumn[T]) reset() {
-	c.array, c.values, c.valid = nil, nil, nil
+	c.values, c.valid, c.whole = nil, nil, nil
 	c.forget()
 }
 
-func (c *outColumn[T]) take() (*Array, error) {
-	array, values, valid := c.array, c.values, c.valid
-	// The values may be on their way to the host: the next ones get memory of their own.
-	c.array, c.values, c.valid = nil, make([]T, 0, len(values)), nil
+func (c *outColumn[T]) take(whole bool) *Array {
+	if whole && c.whole != nil {
+		array := c.whole
+		c.whole = nil
+		return array
+	}
+	values, valid := c.values, c.valid
+	// These values may be on their way to the host: the next ones get memory of their own.
+	c.values, c.valid = make([]T, 0, len(values)), nil
 	c.forget()
-	if array == nil {
-		encoded, err := c.encode(values, c.field.Type)
-		if err != nil {
-			return nil, fmt.Errorf("column `%s`: %w", c.field.Name, err)
-		}
-		array = encoded
-		if valid != nil {
-			array.Valid = valid
-		}
-		if array.Valid != nil && !c.field.Type.Nullable {
-			return nil, fmt.Errorf("column `%s`: %w", c.field.Name, errNull)
-		}
-		return array, nil
+	return c.array(values, valid)
+}
+
+// array makes a column of these values. What is wrong with them is the step's fault, and panics.
+func (c *outColumn[T]) array(values []T, valid Bits) *Array {
+	array, err := c.encode(values, c.field.Type)
+	if err == nil && valid != nil {
+		array.Valid = valid
 	}
-	if !c.field.Type.holds(array.Type) {
-		return nil, fmt.Errorf("column `%s` was declared %v and written %v", c.field.Name, c.field.Type, array.Type)
+	if err == nil && array.Valid != nil && !c.field.Type.Nullable {
+		err = errNull
 	}
-	return array, nil
+	if err != nil {
+		panic(fmt.Errorf("column `%s`: %w", c.field.Name, err))
+	}
+	return array
 }
 
 // setAt makes pending what lies at this address: a T, or a pointer to one where the column is nullable.

@@ -108,20 +108,16 @@ func (s *Shape) reset() {
 	}
 }
 
-// take makes the columns of what was put out: so many rows.
-func (s *Shape) take(rows int) ([]*Array, error) {
+// take makes the columns of what was put out, row by row or as a whole: so many rows.
+func (s *Shape) take(rows int, whole bool) []*Array {
 	arrays := make([]*Array, len(s.writes))
 	for i, column := range s.writes {
-		array, err := column.take()
-		if err != nil {
-			return nil, err
+		arrays[i] = column.take(whole)
+		if arrays[i].Len != rows {
+			panic(fmt.Sprintf("column `%s` has %d values for %d rows that are put out", column.declared().Name, arrays[i].Len, rows))
 		}
-		if array.Len != rows {
-			return nil, fmt.Errorf("column `%s` has %d values for %d rows that are put out", column.declared().Name, array.Len, rows)
-		}
-		arrays[i] = array
 	}
-	return arrays, nil
+	return arrays
 }
 
 // bind makes a step of its defaults and a configuration, and its shape over these inputs.

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"iter"
+	"slices"
 
 	"callboard/internal/entry"
 	source "callboard/internal/wit/callboard_step_source"
@@ -79,12 +80,15 @@ func (s sourceStep[S, R]) Open(config string, cursor wit.Option[[]byte]) (func()
 		if err != nil {
 			return nil, err
 		}
-		pages := &pages[S, R]{step: step, shape: shape, record: recordOf[R](shape)}
-		if err := pages.resume(cursor); err != nil {
+		pages := &pages[S, R]{step: step, rows: s.rows, shape: shape, record: recordOf[R](shape)}
+		at, resumed := cursor.Get()
+		if resumed {
+			pages.cursor = at
+		}
+		if err := pages.begin(); err != nil {
 			return nil, err
 		}
-		pages.next, _ = iter.Pull2(guardedRows(s.rows(step, pages.made)))
-		return func() (wit.Option[source.Page], *entry.Error) { return guarded(pages.page) }, nil
+		return func() (wit.Option[source.Page], *entry.Error) { return guarded(pages.next) }, nil
 	})
 }
 
@@ -109,34 +113,55 @@ func guardedRows[R any](rows iter.Seq2[R, error]) iter.Seq2[R, error] {
 // pages are the rows of a source, some at a time.
 type pages[S, R any] struct {
 	step   S
+	rows   func(S, uint64) iter.Seq2[R, error]
 	shape  *Shape
 	record record[R]
-	next   func() (R, error, bool)
-	// made is how many rows have been handed over.
-	made uint64
+	// cursor is where the next page begins: none at the first row.
+	cursor []byte
+	made   uint64
+	// pull gives the next row; none until begun, and after a page that failed.
+	pull func() (R, error, bool)
+	stop func()
 }
 
-func (p *pages[S, R]) resume(cursor wit.Option[[]byte]) error {
-	at, resumed := cursor.Get()
-	if !resumed {
-		return nil
-	}
+// begin begins with the row at the cursor.
+func (p *pages[S, R]) begin() error {
 	if resumer, ok := any(p.step).(Resumer); ok {
-		return resumer.Resume(at)
+		if p.cursor != nil {
+			if err := resumer.Resume(p.cursor); err != nil {
+				return err
+			}
+		}
+	} else if p.cursor != nil {
+		if len(p.cursor) != 8 {
+			return fmt.Errorf("the cursor is not this step's: it has %d bytes, and not 8", len(p.cursor))
+		}
+		p.made = binary.LittleEndian.Uint64(p.cursor)
 	}
-	if len(at) != 8 {
-		return fmt.Errorf("a cursor of %d bytes is not this step's: it has 8", len(at))
-	}
-	p.made = binary.LittleEndian.Uint64(at)
+	p.shape.reset()
+	p.pull, p.stop = iter.Pull2(guardedRows(p.rows(p.step, p.made)))
 	return nil
 }
 
-// page makes the next rows.
+// next makes the next page. After one that failed, it is made again: the host may ask for that.
+func (p *pages[S, R]) next() (wit.Option[source.Page], error) {
+	if p.pull == nil {
+		if err := p.begin(); err != nil {
+			return wit.None[source.Page](), err
+		}
+	}
+	page, err := p.page()
+	if err != nil {
+		p.stop()
+		p.pull = nil
+	}
+	return page, err
+}
+
 func (p *pages[S, R]) page() (wit.Option[source.Page], error) {
-	none := wit.None[source.Page]()
-	count := 0
+	none, count := wit.None[source.Page](), 0
 	for count < pageRows {
-		row, err, more := p.next()
+		row, err, more := p.pull()
 		if !more {
 			break
 		}
@@ -152,14 +177,12 @@ func (p *pages[S, R]) page() (wit.Option[source.Page], error) {
 	if count == 0 {
 		return none, nil
 	}
-	p.made += uint64(count)
-	columns, err := p.shape.take(count)
-	if err != nil {
-		return none, err
-	}
-	cursor := binary.LittleEndian.AppendUint64(nil, p.made)
+	columns := p.shape.take(count, false)
 	if resumer, ok := any(p.step).(Resumer); ok {
-		cursor = resumer.Cursor()
+		p.cursor = slices.Clone(resumer.Cursor())
+	} else {
+		p.made += uint64(count)
+		p.cursor = binary.LittleEndian.AppendUint64(nil, p.made)
 	}
-	return wit.Some(source.Page{Rows: sent(count, p.shape.names(), columns), Cursor: cursor}), nil
+	return wit.Some(source.Page{Rows: sent(count, p.shape.names(), columns), Cursor: p.cursor}), nil
 }

@@ -19,12 +19,12 @@ type BatchStep interface {
 
 // Transform makes the program a step that works on one row at a time. The defaults are those of its configuration.
 func Transform(defaults RowStep) {
-	registerTransform(transformStep[RowStep]{defaults, byRows, true})
+	registerTransform(transformStep[RowStep]{defaults, byRows})
 }
 
 // TransformBatches makes the program a step that works on one batch at a time.
 func TransformBatches(defaults BatchStep) {
-	registerTransform(transformStep[BatchStep]{defaults, BatchStep.Batch, false})
+	registerTransform(transformStep[BatchStep]{defaults, BatchStep.Batch})
 }
 
 func registerTransform[S any](step transformStep[S]) {
@@ -34,6 +34,7 @@ func registerTransform[S any](step transformStep[S]) {
 // byRows does a row step's work on a batch.
 func byRows(step RowStep, batch *Batch) error {
 	result := batch.result
+	result.byRows = true
 	for i := range batch.rows {
 		before := len(result.origins)
 		err := step.Row(Row{batch, i})
@@ -48,7 +49,6 @@ func byRows(step RowStep, batch *Batch) error {
 type transformStep[S any] struct {
 	defaults S
 	work     func(S, *Batch) error
-	byRows   bool
 }
 
 func (t transformStep[S]) Declare(config string, input entry.Batch) (transform.Shape, *entry.Error) {
@@ -79,10 +79,10 @@ func (t transformStep[S]) process(step S, shape *Shape, rows entry.Batch) (trans
 	shape.reset()
 	_, columns := received(rows)
 	count := int(rows.Rows)
-	result := &result{shape: shape, rows: count}
+	result := newResult(shape, count)
 	batch := &Batch{rows: count, columns: columns, views: make([]any, shape.slots), result: result}
 	if err := t.work(step, batch); err != nil {
 		return transform.Output{}, err
 	}
-	return result.output(t.byRows)
+	return result.output(), nil
 }

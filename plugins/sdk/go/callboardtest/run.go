@@ -15,6 +15,8 @@ package callboardtest
 import (
 	"errors"
 	"fmt"
+	"log"
+	"log/slog"
 	"reflect"
 	"strings"
 	"testing"
@@ -110,6 +112,10 @@ func Describe(main func()) Manifest { return Manifest(entry.Of(main).Manifest) }
 
 func runInBatches(main func(), config string, inputs []Table, rows int) (*Outcome, error) {
 	host.Said()
+	defer log.SetFlags(log.Flags())
+	defer log.SetOutput(log.Writer())
+	defer slog.SetDefault(slog.Default())
+	slog.SetDefault(slog.New(bridge.Log))
 	switch step := entry.Of(main).Step.(type) {
 	case entry.Transform:
 		if len(inputs) != 1 {

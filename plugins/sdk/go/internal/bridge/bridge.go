@@ -1,7 +1,11 @@
 // Package bridge lets callboardtest make batches and read them, which is no business of a step's.
 package bridge
 
-import "callboard/internal/entry"
+import (
+	"log/slog"
+
+	"callboard/internal/entry"
+)
 
 var (
 	// Sent makes a batch of columns: arrays is a []*callboard.Array.
@@ -10,4 +14,6 @@ var (
 	Schema func(schema any) entry.Batch
 	// Received reads a batch: a callboard.Schema, and a []*callboard.Array.
 	Received func(entry.Batch) (schema, arrays any)
+	// Log writes to the run's log.
+	Log slog.Handler
 )
