@@ -140,7 +140,7 @@ func userFrames() string {
 		} else if inside && !ofSDK(frame.Function) {
 			fmt.Fprintf(&places, "\n  at %s:%d in %s", frame.File, frame.Line, frame.Function)
 		}
-		if !more {
+		if !more || inside && strings.HasPrefix(frame.Function, "callboard.recovering[") {
 			return places.String()
 		}
 	}
