@@ -52,7 +52,7 @@ func (r Row) Number() uint64 { return r.batch.first + uint64(r.index) }
 // having emitted emits once.
 func (r Row) Emit() {
 	if err := r.batch.working().emit(r.index); err != nil {
-		panic(err)
+		panic(misused{err})
 	}
 }
 
@@ -71,7 +71,7 @@ func (b *Batch) Keep(rows []uint32) {
 
 func (b *Batch) working() *result {
 	if b.result == nil {
-		panic("these rows are not a transform's to put out or remove: a global step has its Writer for that")
+		panic(misuse("these rows are not a transform's to put out or remove: a global step has its Writer for that"))
 	}
 	return b.result
 }
@@ -103,10 +103,10 @@ func (r *result) emit(row int) error {
 
 func (r *result) remove(row int, fate types.Fate, reason string) {
 	if row < 0 || row >= r.rows {
-		panic(fmt.Sprintf("there is no row %d to remove: the batch has %d", row, r.rows))
+		panic(misuse("there is no row %d to remove: the batch has %d", row, r.rows))
 	}
 	if r.gone.Get(row) {
-		panic(fmt.Sprintf("row %d is removed twice", row))
+		panic(misuse("row %d is removed twice", row))
 	}
 	r.gone.setBit(row, true)
 	r.goners++

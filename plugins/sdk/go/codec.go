@@ -57,7 +57,7 @@ func scalar[T any](c codec[T]) {
 func codecOf[T any]() codec[T] {
 	c, known := codecs[reflect.TypeFor[T]()]
 	if !known {
-		panic(fmt.Sprintf("a column cannot be a Go %v: use a number, bool, string, []byte, a slice of these, or any", reflect.TypeFor[T]()))
+		panic(misuse("a column cannot be a Go %v: use a number, bool, string, []byte, a slice of these, or any", reflect.TypeFor[T]()))
 	}
 	return c.(codec[T])
 }

@@ -113,8 +113,16 @@ func recovering[T any](call func() (T, error)) (value T, err error) {
 	return call()
 }
 
+// misused is what the SDK panics with where a step uses it wrongly: it says so by itself, and needs no more than the place.
+type misused struct{ error }
+
+func misuse(format string, args ...any) misused { return misused{fmt.Errorf(format, args...)} }
+
 // panicked describes a panic, called while it unwinds. An [*Error] that was panicked with keeps its kind.
 func panicked(cause any) error {
+	if wrong, ok := cause.(misused); ok {
+		return fmt.Errorf("%w%s", wrong.error, userFrames())
+	}
 	failed := &Error{Kind: Failed}
 	if err, ok := cause.(error); ok {
 		errors.As(err, &failed)

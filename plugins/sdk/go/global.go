@@ -207,7 +207,7 @@ func (w *Writer) remove(row uint64, fate types.Fate, reason string) {
 
 func (w *Writer) push(rows, waiting int) {
 	if err := w.shape.push(rows); err != nil {
-		panic(err)
+		panic(misused{err})
 	}
 	if waiting >= gathered {
 		w.flush()

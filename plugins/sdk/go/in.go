@@ -99,7 +99,7 @@ func (c In[T]) Null(batch *Batch, i int) bool {
 
 func (c In[T]) at(batch *Batch) int {
 	if c.bound == nil {
-		panic("a column is read that is not part of the step's shape: make it a field of the step, or use callboard.Read in Declare")
+		panic(misuse("a column is read that is not part of the step's shape: make it a field of the step, or use callboard.Read in Declare"))
 	}
 	return c.bound.at[batch.input]
 }

@@ -71,14 +71,14 @@ func (o Out[T]) SetNullable(values []T, valid []bool) {
 func (o Out[T]) SetArray(array *Array) {
 	column := o.of()
 	if declared := column.field.Type; !declared.holds(array.Type) || array.Valid != nil && !declared.Nullable && declared.Kind != Null {
-		panic(fmt.Sprintf("column `%s` was declared %v and written %v", column.field.Name, declared, array.Type))
+		panic(misuse("column `%s` was declared %v and written %v", column.field.Name, declared, array.Type))
 	}
 	column.whole = array
 }
 
 func (o Out[T]) of() *outColumn[T] {
 	if o.column == nil {
-		panic("a column is written that is not part of the step's shape: make it a field of the step, or use callboard.Write in Declare")
+		panic(misuse("a column is written that is not part of the step's shape: make it a field of the step, or use callboard.Write in Declare"))
 	}
 	return o.column
 }
@@ -179,7 +179,7 @@ func (c *outColumn[T]) array(values []T, valid Bits) *Array {
 		err = errNull
 	}
 	if err != nil {
-		panic(fmt.Errorf("column `%s`: %w", c.field.Name, err))
+		panic(misuse("column `%s`: %w", c.field.Name, err))
 	}
 	return array
 }

@@ -1,7 +1,6 @@
 package callboard
 
 import (
-	"fmt"
 	"reflect"
 	"unsafe"
 )
@@ -58,7 +57,7 @@ func recordOf[R any](shape *Shape) record[R] {
 	var made record[R]
 	row := reflect.TypeFor[R]()
 	if row.Kind() != reflect.Struct {
-		panic(fmt.Sprintf("a row is a struct, and not a %v", row))
+		panic(misuse("a row is a struct, and not a %v", row))
 	}
 	for field := range row.Fields() {
 		if !field.IsExported() {
@@ -74,7 +73,7 @@ func recordOf[R any](shape *Shape) record[R] {
 		}
 		make, known := columnMakers[t]
 		if !known {
-			panic(fmt.Sprintf("field %s: a column cannot be a Go %v: use a number, bool, string, []byte, or a slice of these", field.Name, t))
+			panic(misuse("field %s: a column cannot be a Go %v: use a number, bool, string, []byte, or a slice of these", field.Name, t))
 		}
 		column, _ := typeOf(t)
 		column.Nullable, column.Logical = pointer, field.Tag.Get("logical")

@@ -1,7 +1,6 @@
 package callboard
 
 import (
-	"fmt"
 	"reflect"
 	"slices"
 )
@@ -48,7 +47,7 @@ func ReadFrom[T any](shape *Shape, input int, name string) (In[T], error) {
 func Write[T any](shape *Shape, name string) Out[T] {
 	t, typed := typeOf(reflect.TypeFor[T]())
 	if !typed {
-		panic(fmt.Sprintf("what type is column `%s`? Use callboard.WriteField for a column of any type", name))
+		panic(misuse("what type is column `%s`? Use callboard.WriteField for a column of any type", name))
 	}
 	return WriteField[T](shape, Field{name, t})
 }
@@ -114,7 +113,7 @@ func (s *Shape) take(rows int, whole bool) []*Array {
 	for i, column := range s.writes {
 		arrays[i] = column.take(whole)
 		if arrays[i].Len != rows {
-			panic(fmt.Sprintf("column `%s` has %d values for %d rows that are put out", column.declared().Name, arrays[i].Len, rows))
+			panic(misuse("column `%s` has %d values for %d rows that are put out", column.declared().Name, arrays[i].Len, rows))
 		}
 	}
 	return arrays
@@ -165,7 +164,7 @@ func copied[S any](defaults S) S {
 func structOf(step any) reflect.Value {
 	pointer := reflect.ValueOf(step)
 	if pointer.Kind() != reflect.Pointer || pointer.IsNil() || pointer.Elem().Kind() != reflect.Struct {
-		panic(fmt.Sprintf("a step is given as a pointer to a struct, such as &Step{}, and not as %T", step))
+		panic(misuse("a step is given as a pointer to a struct, such as &Step{}, and not as %T", step))
 	}
 	return pointer.Elem()
 }
