@@ -2,6 +2,7 @@ package callboard
 
 import (
 	"encoding/json/v2"
+	"errors"
 	"fmt"
 	"reflect"
 	"strings"
@@ -157,6 +158,12 @@ func (c *In[T]) setDefault(name string) {
 }
 
 func (c *In[T]) bind(shape *Shape, tag tag, at string) error {
+	if c.name == "" && !tag.has("optional") {
+		if at == "" {
+			return errors.New("what is the name of the column that is read? Say it in the field's tag: `column:\"name\"`")
+		}
+		return ConfigError(at, "the name of a column must be given")
+	}
 	inputs := 1
 	if tag.has("all") {
 		inputs = len(shape.Inputs)

@@ -74,6 +74,7 @@ func TestWrongConfigurationNamesThePlace(t *testing.T) {
 		{`{"column": "nope"}`, "/column", "there is no column `nope`"},
 		{`{"column": "n"}`, "/column", "column `n` is no text"},
 		{`{"others": ["n", "text"]}`, "/others/1", "column `text` is utf8, and is to be int64"},
+		{`{"column": ""}`, "/column", "the name of a column must be given"},
 		{`[]`, "", "a list, where an object is wanted"},
 		{`{"min": `, "/min", "the configuration is no JSON"},
 		{`{"min": 1, "min": 2}`, "/min", "duplicate"},
