@@ -1,0 +1,1 @@
+// For the function without a body in main_wasm.go.
