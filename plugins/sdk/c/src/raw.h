@@ -23,6 +23,8 @@ void cb__host_count(const char *name, int64_t amount) {
     callboard_step_counters_add(&text, amount);
 }
 
+#ifndef CB__WITHOUT_INPUT
+
 // ---- In -----------------------------------------------------------------------------------------------------------------------
 
 // An array of a batch, without a copy of its values.
@@ -68,6 +70,8 @@ static cb_batch batch_of(cb__arena *arena, const raw_batch *raw) {
     }
     return (cb_batch){raw->rows, (uint32_t)raw->columns.len, columns, 0};
 }
+
+#endif
 
 // ---- Out ----------------------------------------------------------------------------------------------------------------------
 
@@ -156,6 +160,7 @@ static bool raw_error(callboard_step_types_error_t *to) {
     return false;
 }
 
+#ifndef CB__WITHOUT_INPUT
 static callboard_step_types_removal_t *raw_removals(const cb_out *out, size_t *len) {
     const cb__removal *removals = (const cb__removal *)out->removals.ptr;
     *len = out->removals.len / sizeof *removals;
@@ -167,6 +172,7 @@ static callboard_step_types_removal_t *raw_removals(const cb_out *out, size_t *l
     }
     return to;
 }
+#endif
 
 // ---- The calls that all kinds have ----------------------------------------------------------------------------------------------
 
@@ -200,7 +206,7 @@ static bool open_step(const cb_batch *inputs, size_t n_inputs) {
     return cb__ok(cb__the_step.open ? cb__the_step.open(config, &shape) : CB_OK);
 }
 
-#ifndef CB__WITHOUT_READS
+#ifndef CB__WITHOUT_INPUT
 static CB__BOUND(list_string_t) raw_names(const cb__names *names) {
     raw_string *items = cb_alloc((names->len + 1) * sizeof *items);
     for (size_t i = 0; i < names->len; i++) items[i] = raw_text(names->items[i]);
