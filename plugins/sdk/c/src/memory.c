@@ -20,6 +20,12 @@ void cb__die(const char *message) {
     __builtin_trap();
 }
 
+#ifdef __wasm__
+// Debian's compiler-rt was built with a stack protector, and its wasi-libc has none: 128-bit division would not link.
+__attribute__((weak)) uintptr_t __stack_chk_guard = 0x5ca1ab1e;
+__attribute__((weak)) _Noreturn void __stack_chk_fail(void) { cb__die("the stack was overwritten"); }
+#endif
+
 void *cb__alloc(cb__arena *arena, size_t size) {
     if (size > SIZE_MAX - CHUNK) cb__die("out of memory");
     size = (size + _Alignof(max_align_t) - 1) & ~(_Alignof(max_align_t) - 1);
