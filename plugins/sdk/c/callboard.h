@@ -11,6 +11,7 @@
 #ifndef CALLBOARD_H
 #define CALLBOARD_H
 
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -23,6 +24,11 @@ extern "C" {
 #define CB__INIT(type) (type)
 #endif
 
+#ifdef __cplusplus
+#define CB__NORETURN [[noreturn]]
+#else
+#define CB__NORETURN _Noreturn
+#endif
 #define CB__PRINTF(fmt, args) __attribute__((format(printf, fmt, args)))
 
 // ---- Text ---------------------------------------------------------------------------------------------------------------------
@@ -479,6 +485,7 @@ typedef struct cb__step {
 } cb__step;
 
 extern const cb__step cb__the_step;
+CB__NORETURN void cb__end_of_everything(const char *format, va_list args);
 void cb__begin_row(cb_out *out, uint64_t number);
 
 #ifndef __cplusplus

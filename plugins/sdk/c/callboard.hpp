@@ -19,10 +19,12 @@
 
 #include <array>
 #include <concepts>
+#include <cstdarg>
 #include <cstddef>
 #include <cstdint>
 #include <format>
 #include <iterator>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <source_location>
@@ -569,8 +571,21 @@ template <class Step> struct bound {
 } // namespace detail
 } // namespace cb
 
-// The step of this component, with its .name, .version and .summary.
+#ifdef __wasm__
+#define CB__VERBOSE_ABORT                                                                                         \
+    [[noreturn]] void std::__libcpp_verbose_abort(const char *format, ...) {                                      \
+        va_list args;                                                                                             \
+        va_start(args, format);                                                                                   \
+        cb__end_of_everything(format, args);                                                                      \
+    }
+#else
+#define CB__VERBOSE_ABORT
+#endif
+
+// The step of this component, with its .name, .version and .summary. What the standard library ends a program with (an empty optional
+// that was read, an index out of range) is said in the error of the run.
 #define CB_STEP(Step, ...)                                                                                        \
+    CB__VERBOSE_ABORT                                                                                             \
     extern "C" const cb__step cb__the_step = cb::detail::bound<Step>::made(                                       \
         [](cb_about *to) { cb::detail::bound<Step>::tell(to, cb::detail::about{__VA_ARGS__}); })
 

@@ -7,8 +7,13 @@
 bool cb__has_failed;
 cb__error cb__failure;
 
-// Flushes C's streams where the step uses them, and brings nothing of them in where it does not.
-extern void __stdio_exit(void) __attribute__((weak));
+// What `printf` wrote goes to the log. (`fflush` would bring in more of the library than `printf` does.)
+#ifdef __wasm__
+extern void __stdio_exit(void);
+void cb__flush(void) { __stdio_exit(); }
+#else
+void cb__flush(void) { fflush(NULL); }
+#endif
 
 void cb__begin_call(void) {
     cb__has_failed = false;
@@ -61,7 +66,7 @@ cb_status cb__fail(cb_error_kind kind, const char *at, const char *file, int lin
 
 bool cb__ok(cb_status status) {
     if (status == CB_FAILED && !cb__has_failed) cb__fail(CB_ERROR_FAILED, NULL, NULL, 0, "the step gave CB_FAILED, and no error");
-    if (__stdio_exit) __stdio_exit();
+    cb__flush();
     return !cb__has_failed;
 }
 
@@ -74,3 +79,9 @@ void cb_log(cb_level level, const char *format, ...) {
 }
 
 void cb_count(const char *name, int64_t amount) { cb__host_count(name, amount); }
+
+void cb__end_of_everything(const char *format, va_list args) {
+    cb_str text = format_message(NULL, 0, format, args);
+    while (text.len && text.ptr[text.len - 1] == '\n') text.len--;
+    cb__die(cb_textf(CB_FMT, CB_ARG(text)).ptr);
+}

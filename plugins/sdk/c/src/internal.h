@@ -53,6 +53,7 @@ typedef struct cb__error {
 extern cb__error cb__failure;
 // An error if the step gave one back or noted one, `config` or `input` kinds included. Whether all is well.
 bool cb__ok(cb_status status);
+void cb__flush(void);
 // Begins a call, and ends it when the host has taken the result.
 void cb__begin_call(void);
 void cb__end_call(void);

@@ -16,11 +16,19 @@ typedef struct cb__chunk {
 cb__arena cb__call, cb__life;
 
 void cb__die(const char *message) {
+    cb__flush();
     cb__host_log(CB_ERROR, message, strlen(message));
     __builtin_trap();
 }
 
 #ifdef __wasm__
+// What ends a step says why; the host shows it with the trap.
+_Noreturn void abort(void) { cb__die("`abort` was called"); }
+_Noreturn void __assert_fail(const char *expression, const char *file, int line, const char *function) {
+    (void)function;
+    cb__die(cb_textf("%s:%d: assertion failed: %s", file, line, expression).ptr);
+}
+
 // Debian's compiler-rt was built with a stack protector, and its wasi-libc has none: 128-bit division would not link.
 __attribute__((weak)) uintptr_t __stack_chk_guard = 0x5ca1ab1e;
 __attribute__((weak)) _Noreturn void __stack_chk_fail(void) { cb__die("the stack was overwritten"); }

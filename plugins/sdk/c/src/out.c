@@ -30,7 +30,7 @@ void cb__begin_row(cb_out *out, uint64_t number) {
 
 cb_builder *cb__build(cb_out *out, uint32_t column, const char *file, int line) {
     if (column < out->n_columns) return &out->columns[column];
-    cb__fail(CB_ERROR_FAILED, NULL, file, line, "column %u was written, and %u are written by this step, from 0", (unsigned)column,
+    cb__fail(CB_ERROR_FAILED, NULL, file, line, "column %u was written, and the step writes %u, counted from 0", (unsigned)column,
              (unsigned)out->n_columns);
     return NULL;
 }

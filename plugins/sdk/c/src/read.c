@@ -10,7 +10,7 @@ void cb__misread(const cb_array *array, const char *as, const char *file, int li
 }
 
 cb_value cb__no_column(const cb_row *row, uint32_t column, const char *file, int line) {
-    cb__fail(CB_ERROR_FAILED, NULL, file, line, "column %u was read, and %u are read by this step, from 0", (unsigned)column,
+    cb__fail(CB_ERROR_FAILED, NULL, file, line, "column %u was read, and the step reads %u, counted from 0", (unsigned)column,
              (unsigned)row->batch->n_columns);
     return (cb_value){NULL, 0};
 }
