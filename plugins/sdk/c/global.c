@@ -43,8 +43,11 @@ bool exports_callboard_step_global_declare(raw_string *text, exports_callboard_s
 bool exports_callboard_step_global_open(raw_string *text, exports_callboard_step_global_list_schema_t *inputs,
                                         callboard_step_types_error_t *err) {
     given_config = *text;
-    if (!configure(&cb__life, text)) return given_schemas = *inputs, raw_error(err);
-    return open_step(schemas_of(&cb__life, inputs), inputs->len) ? true : raw_error(err); // the schemas stay
+    static exports_callboard_step_global_list_schema_t opened; // stays, for the names and types that point into it
+    exports_callboard_step_global_list_schema_free(&opened);
+    opened = *inputs;
+    if (!configure(&cb__life, text)) return raw_error(err);
+    return open_step(schemas_of(&cb__life, inputs), inputs->len) ? true : raw_error(err);
 }
 
 // ---- Rows in ------------------------------------------------------------------------------------------------------------------

@@ -2,7 +2,7 @@
 
 #include "bindings/source_step.h"
 #define CB__BOUND(name) source_step_##name
-#define CB__WITHOUT_INPUT
+#define CB__SOURCE
 #include "src/raw.h"
 #include "src/sdk.c"
 

@@ -37,8 +37,11 @@ bool exports_callboard_step_transform_declare(raw_string *text, raw_batch *input
 
 bool exports_callboard_step_transform_open(raw_string *text, raw_batch *input, callboard_step_types_error_t *err) {
     given_config = *text;
-    static cb_batch schema; // stays, and so does what it points to
-    if (!configure(&cb__life, text)) return given_batch = *input, raw_error(err);
+    static raw_batch opened; // stays, for the names and types that point into it
+    static cb_batch schema;
+    callboard_step_columns_batch_free(&opened);
+    opened = *input;
+    if (!configure(&cb__life, text)) return raw_error(err);
     schema = batch_of(&cb__life, input);
     return open_step(&schema, 1) ? true : raw_error(err);
 }

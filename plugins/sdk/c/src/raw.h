@@ -1,5 +1,6 @@
 // Between the SDK's types and the generated ones. Included by the file of each kind of step, behind the bindings of that kind and a
 // macro CB__BOUND(name), which is the bindings' name of a type that has the world's name in it.
+// A source has neither rows to read nor to remove, and defines CB__SOURCE.
 
 #include <stdlib.h>
 
@@ -23,7 +24,7 @@ void cb__host_count(const char *name, int64_t amount) {
     callboard_step_counters_add(&text, amount);
 }
 
-#ifndef CB__WITHOUT_INPUT
+#if !defined CB__SOURCE || defined CB__TESTING
 
 // ---- In -----------------------------------------------------------------------------------------------------------------------
 
@@ -160,7 +161,7 @@ static bool raw_error(callboard_step_types_error_t *to) {
     return false;
 }
 
-#ifndef CB__WITHOUT_INPUT
+#if !defined CB__SOURCE || defined CB__TESTING
 static callboard_step_types_removal_t *raw_removals(const cb_out *out, size_t *len) {
     const cb__removal *removals = (const cb__removal *)out->removals.ptr;
     *len = out->removals.len / sizeof *removals;
@@ -206,7 +207,7 @@ static bool open_step(const cb_batch *inputs, size_t n_inputs) {
     return cb__ok(cb__the_step.open ? cb__the_step.open(config, &shape) : CB_OK);
 }
 
-#ifndef CB__WITHOUT_INPUT
+#ifndef CB__SOURCE
 static CB__BOUND(list_string_t) raw_names(const cb__names *names) {
     raw_string *items = cb_alloc((names->len + 1) * sizeof *items);
     for (size_t i = 0; i < names->len; i++) items[i] = raw_text(names->items[i]);
