@@ -97,11 +97,22 @@ uint64_t cb_count_rows(const cb_input *input) { return callboard_step_exchange_m
 
 static callboard_step_exchange_borrow_writer_t writer;
 
-// Hands on the records and removals that wait. What is made for it is the call's, so it is kept apart and given back here.
-static void flush(cb_out *out) {
-    cb__arena before = cb__call;
+// What is made in order to hand it on is given back at once, and not with the rest of the call.
+static cb__arena begin_flush(void) {
+    cb__arena call = cb__call;
     cb__call = (cb__arena){0};
-    const cb_array *columns = out->n_put || out->origins.len ? cb__out_arrays(out, out->n_put) : NULL;
+    return call;
+}
+
+static void end_flush(cb__arena call) {
+    cb__reset(&cb__call);
+    free(cb__call.chunks);
+    cb__call = call;
+}
+
+static void flush(cb_out *out) {
+    cb__arena call = begin_flush();
+    const cb_array *columns = out->n_put ? cb__out_arrays(out, out->n_put) : NULL;
     if (columns) {
         raw_batch batch = raw_of(columns, out->n_columns, out->n_put, false);
         global_step_list_u64_t rows = {(uint64_t *)out->origins.ptr, out->origins.len / sizeof(uint64_t)};
@@ -111,13 +122,18 @@ static void flush(cb_out *out) {
             callboard_step_exchange_method_writer_keep(writer, &rows, out->n_columns ? &batch : NULL);
         }
     }
+    end_flush(call);
+    for (uint32_t i = 0; i < out->n_columns; i++) cb__truncate(&out->columns[i], 0);
+    out->n_put = 0, out->origins.len = 0;
+}
+
+static void flush_removals(cb_out *out) {
+    cb__arena call = begin_flush();
     callboard_step_exchange_list_removal_t removals;
     removals.ptr = raw_removals(out, &removals.len);
     if (removals.len) callboard_step_exchange_method_writer_remove(writer, &removals);
-    cb__reset(&cb__call);
-    free(cb__call.chunks);
-    cb__call = before;
-    cb__out_reset(out, out->n_rows);
+    end_flush(call);
+    out->removals.len = out->reasons.len = 0;
 }
 
 bool exports_callboard_step_global_run(exports_callboard_step_global_list_own_reader_t *inputs,
@@ -130,9 +146,9 @@ bool exports_callboard_step_global_run(exports_callboard_step_global_list_own_re
     }
     writer = callboard_step_exchange_borrow_writer(output);
     cb__out_reset(&out, inputs->len ? cb_count_rows(pointers[0]) : 0);
-    out.flush = flush, out.written = false;
+    out.flush = flush, out.flush_removals = flush_removals;
     bool ok = cb__ok(cb__the_step.run(config, pointers, inputs->len, &out));
-    if (ok) flush(&out);
+    if (ok) flush(&out), flush_removals(&out);
     for (size_t i = 0; i < inputs->len; i++) {
         callboard_step_columns_batch_free(&made[i].raw);
         cb__reset(&made[i].arena);

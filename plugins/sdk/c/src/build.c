@@ -251,7 +251,7 @@ void cb__built(const cb_builder *builder, cb_array *array) {
         .nullable = !type.not_null,
         .length = builder->length,
         .validity = builder->nulls ? (const uint8_t *)builder->validity.ptr : NULL,
-        .values = builder->values.ptr,
+        .values = builder->values.ptr ? builder->values.ptr : "", // an empty text is none that is null
         .offsets = (const uint32_t *)builder->offsets.ptr,
         .width = type.width,
         .n_children = type.n_children,

@@ -127,14 +127,14 @@ static bool read_number(const cb_field *field, cb_str key, const cb__json *json,
 }
 
 static bool choose(const cb_field *field, cb_str key, cb__setting *setting) {
-    cb__buffer names = {0};
+    static cb__buffer names;
+    names.len = 0;
     for (setting->integer = 0; field->choices[setting->integer]; setting->integer++) {
         const char *choice = field->choices[setting->integer];
         if (strcmp(choice, setting->text) == 0) return true;
         cb__append(&names, "%s`%s`", setting->integer ? ", " : "", choice);
     }
     cb_config_error(pointer(key, -1), "one of %.*s is expected, and this is `%s`", (int)names.len, names.ptr, setting->text);
-    cb__buffer_free(&names);
     return false;
 }
 

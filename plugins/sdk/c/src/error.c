@@ -23,7 +23,7 @@ void cb__begin_call(void) {
 void cb__end_call(void) { cb__reset(&cb__call); }
 
 // Bytes that are no UTF-8 (a text cut in its middle) become `?`: the host takes no others.
-static void mend(char *text, size_t len) {
+void cb__mend(char *text, size_t len) {
     for (size_t i = 0; i < len;) {
         unsigned char lead = (unsigned char)text[i];
         size_t n = lead < 0x80 ? 1 : lead >= 0xC2 && lead < 0xE0 ? 2 : (lead & 0xF0) == 0xE0 ? 3 : lead >= 0xF0 && lead < 0xF5 ? 4 : 0;
@@ -48,7 +48,7 @@ static cb_str format_message(const char *file, int line, const char *format, va_
     message.len = 0;
     if (file) cb__append(&message, "%s:%d: ", file, line);
     cb__append_v(&message, format, args);
-    mend(message.ptr, message.len);
+    cb__mend(message.ptr, message.len);
     return (cb_str){message.ptr, message.len};
 }
 

@@ -54,6 +54,8 @@ extern cb__error cb__failure;
 // An error if the step gave one back or noted one, `config` or `input` kinds included. Whether all is well.
 bool cb__ok(cb_status status);
 void cb__flush(void);
+// Makes UTF-8 of it.
+void cb__mend(char *text, size_t len);
 // Begins a call, and ends it when the host has taken the result.
 void cb__begin_call(void);
 void cb__end_call(void);
@@ -141,8 +143,6 @@ typedef struct cb__removal {
     size_t at, len; // in `reasons`
 } cb__removal;
 
-typedef enum cb__mode { CB__BY_ROWS, CB__BY_COLUMNS, CB__WRITING } cb__mode;
-
 struct cb_out {
     cb_builder *columns;
     uint32_t n_columns;
@@ -151,11 +151,13 @@ struct cb_out {
     bool in_row;        // whether there is one
     bool kept, removed; // what became of it
     bool named;         // rows are named, rather than all those put out that are not removed
-    bool written;       // of a global step: the records that wait come from no row
+    bool started;       // of a global step: whether it put out a row,
+    bool written;       // and whether its rows come from none of the input
     uint32_t n_put;     // records that wait
     cb__buffer origins; // uint64_t each
     cb__buffer removals, reasons;
-    void (*flush)(cb_out *out); // of a global step: hands on what waits
+    void (*flush)(cb_out *out); // of a global step: hands on the records that wait,
+    void (*flush_removals)(cb_out *out); // and the removals
     cb_array *arrays;           // what `cb__out_arrays` gave
 };
 

@@ -176,6 +176,7 @@ static cb__json *value(reader *r, int depth) {
 }
 
 const cb__json *cb__json_read(cb__arena *arena, cb_str text, cb_str *problem) {
+    if (!text.len) text.ptr = "";
     reader r = {.arena = arena, .at = text.ptr, .start = text.ptr, .end = text.ptr + text.len};
     cb__json *json = value(&r, 0);
     space(&r);

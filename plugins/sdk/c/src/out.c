@@ -17,15 +17,7 @@ void cb__out_reset(cb_out *out, uint64_t n_rows) {
     out->in_row = out->named = false;
     out->n_put = 0;
     out->origins.len = out->removals.len = out->reasons.len = 0;
-}
-
-void cb__begin_row(cb_out *out, uint64_t number) {
-    out->current = number;
-    out->in_row = true, out->kept = out->removed = false;
-    // What was put and not kept is forgotten.
-    for (uint32_t i = 0; i < out->n_columns; i++) {
-        if (out->columns[i].length > out->n_put) cb__truncate(&out->columns[i], out->n_put);
-    }
+    out->started = out->written = false;
 }
 
 cb_builder *cb__build(cb_out *out, uint32_t column, const char *file, int line) {
@@ -33,6 +25,19 @@ cb_builder *cb__build(cb_out *out, uint32_t column, const char *file, int line) 
     cb__fail(CB_ERROR_FAILED, NULL, file, line, "column %u was written, and the step writes %u, counted from 0", (unsigned)column,
              (unsigned)out->n_columns);
     return NULL;
+}
+
+// What was put and not kept is forgotten.
+static void forget(cb_out *out) {
+    for (uint32_t i = 0; i < out->n_columns; i++) {
+        if (out->columns[i].length > out->n_put) cb__truncate(&out->columns[i], out->n_put);
+    }
+}
+
+void cb__begin_row(cb_out *out, uint64_t number) {
+    out->current = number;
+    out->in_row = true, out->kept = out->removed = false;
+    forget(out);
 }
 
 // Ends a record: each column has one value more.
@@ -68,6 +73,14 @@ static bool exists(const cb_out *out, uint64_t number, const char *file, int lin
     return false;
 }
 
+// A global step puts its rows out in one of two ways.
+static bool one_way(cb_out *out, bool written, const char *file, int line) {
+    if (!out->started) out->started = true, out->written = written;
+    if (out->written == written) return true;
+    cb__fail(CB_ERROR_FAILED, NULL, file, line, "a step puts out all rows by `cb_keep_row` or all by `cb_write`");
+    return false;
+}
+
 cb_status cb__keep(cb_out *out, const char *file, int line) {
     if (!out->in_row) return cb__fail(CB_ERROR_FAILED, NULL, file, line, "`cb_keep` is for steps by rows; here it is `cb_keep_row`");
     if (out->removed) return cb__fail(CB_ERROR_FAILED, NULL, file, line, "the row was kept after it had been dropped or rejected");
@@ -79,8 +92,8 @@ cb_status cb__keep(cb_out *out, const char *file, int line) {
 cb_status cb__keep_row(cb_out *out, uint64_t number, const char *file, int line) {
     if (out->in_row) return cb__fail(CB_ERROR_FAILED, NULL, file, line, "`cb_keep_row` is for steps by columns and global steps; here it is `cb_keep`");
     if (!exists(out, number, file, line)) return CB_FAILED;
-    if (out->flush && out->written && out->n_put) out->flush(out);
-    out->written = false, out->named = true;
+    if (!one_way(out, false, file, line)) return CB_FAILED;
+    out->named = true;
     *(uint64_t *)cb__extend(&out->origins, 8) = number;
     // By columns the records are made whole, by whichever means.
     if (!out->flush) return CB_OK;
@@ -91,8 +104,7 @@ cb_status cb__keep_row(cb_out *out, uint64_t number, const char *file, int line)
 
 cb_status cb__write(cb_out *out, const char *file, int line) {
     if (!out->flush) return cb__fail(CB_ERROR_FAILED, NULL, file, line, "`cb_write` is for global steps");
-    if (!out->written && out->n_put) out->flush(out);
-    out->written = true;
+    if (!one_way(out, true, file, line)) return CB_FAILED;
     cb_status status = end_record(out, file, line);
     flush_some(out);
     return status;
@@ -101,8 +113,9 @@ cb_status cb__write(cb_out *out, const char *file, int line) {
 static cb_status note(cb_out *out, uint64_t row, bool rejected, const char *format, va_list args) {
     size_t at = out->reasons.len;
     cb__append_v(&out->reasons, format, args);
+    cb__mend(out->reasons.ptr + at, out->reasons.len - at);
     *(cb__removal *)cb__extend(&out->removals, sizeof(cb__removal)) = (cb__removal){row, rejected, at, out->reasons.len - at};
-    if (out->flush && out->removals.len >= FLUSH_ROWS * sizeof(cb__removal)) out->flush(out);
+    if (out->flush_removals && out->removals.len >= FLUSH_ROWS * sizeof(cb__removal)) out->flush_removals(out);
     return cb__has_failed ? CB_FAILED : CB_OK;
 }
 
@@ -155,6 +168,7 @@ void cb__put_array(cb_out *out, uint32_t column, const cb_array *array, const ch
 }
 
 const cb_array *cb__out_arrays(cb_out *out, uint32_t rows) {
+    if (out->in_row) forget(out);
     for (uint32_t i = 0; i < out->n_columns; i++) {
         cb_builder *builder = &out->columns[i];
         cb_array *array = &out->arrays[i];

@@ -42,7 +42,7 @@ static void view(cb__arena *arena, const raw_batch *batch, uint32_t id, cb_str n
     case CB_LAYOUT_BINARY:
         to->offsets = values->val.utf8.offsets.ptr;
         to->values = values->val.utf8.data.ptr;
-        if (!to->values) to->values = ""; // so that an empty text is none that is null
+        if (!to->values) to->values = ""; // an empty text is none that is null
         break;
     case CB_LAYOUT_FIXED: to->width = values->val.fixed.width, to->values = values->val.fixed.data.ptr; break;
     case CB_LAYOUT_LIST: to->n_children = 1, to->offsets = values->val.lists.offsets.ptr, item = values->val.lists.items; break;

@@ -100,7 +100,10 @@ static cb_batch rows_of(const char *lines) {
         }
     }
     cb_array array;
+    cb__arena call = cb__call; // what is built is in memory of the call, and here it has to stay
+    cb__call = test_memory;
     cb__built(builder, &array);
+    test_memory = cb__call, cb__call = call;
     cb_array *columns = cb__alloc(&test_memory, (array.n_children + 1) * sizeof *columns);
     for (uint32_t i = 0; i < array.n_children; i++) columns[i] = array.children[i];
     return (cb_batch){array.length, array.n_children, columns, 0};
