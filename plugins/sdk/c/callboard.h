@@ -471,7 +471,7 @@ typedef struct cb_about {
     const char *name, *version, *summary;
     const cb_field *fields;
     size_t config_size;
-    void (*construct)(void *config); // how C++ begins it
+    void (*construct)(void *config), (*destroy)(void *config); // how C++ begins and ends it
 } cb_about;
 
 // What the SDK calls; made by the macros below.

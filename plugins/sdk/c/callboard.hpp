@@ -325,23 +325,13 @@ class out {
     }
 
   private:
-    // A reason is formatted without allocating, unless it is long.
-    template <class... Args> static std::string_view reason(std::span<char> room, std::string &longer, std::format_string<Args...> why, Args &&...args) {
-        auto end = std::format_to_n(room.data(), static_cast<std::ptrdiff_t>(room.size()), why, args...);
-        if (static_cast<std::size_t>(end.size) <= room.size()) return {room.data(), static_cast<std::size_t>(end.size)};
-        return longer = std::format(why, args...);
-    }
     template <class... Args> status remove(bool rejected, format<Args...> why, Args &&...args) {
-        char room[128];
-        std::string longer;
-        cb_str text = raw(reason<Args...>(room, longer, why.format, std::forward<Args>(args)...));
-        return cb__remove(raw_, rejected, why.at.file_name(), static_cast<int>(why.at.line()), CB_FMT, CB_ARG(text));
+        std::string text = std::format(why.format, std::forward<Args>(args)...);
+        return cb__remove(raw_, rejected, why.at.file_name(), static_cast<int>(why.at.line()), CB_FMT, CB_ARG(raw(text)));
     }
     template <class... Args> status remove_row(std::uint64_t number, bool rejected, format<Args...> why, Args &&...args) {
-        char room[128];
-        std::string longer;
-        cb_str text = raw(reason<Args...>(room, longer, why.format, std::forward<Args>(args)...));
-        return cb__remove_row(raw_, number, rejected, why.at.file_name(), static_cast<int>(why.at.line()), CB_FMT, CB_ARG(text));
+        std::string text = std::format(why.format, std::forward<Args>(args)...);
+        return cb__remove_row(raw_, number, rejected, why.at.file_name(), static_cast<int>(why.at.line()), CB_FMT, CB_ARG(raw(text)));
     }
 };
 
@@ -512,6 +502,7 @@ template <class Step> struct bound {
         to->name = self.name, to->version = self.version, to->summary = self.summary;
         to->fields = lines(), to->config_size = sizeof(Config);
         to->construct = [](void *config) { std::construct_at(static_cast<Config *>(config)); };
+        to->destroy = [](void *config) { std::destroy_at(static_cast<Config *>(config)); };
     }
 
     static cb_status declare(const void *config, cb_shape *raw) {

@@ -15,7 +15,7 @@ static void give_back(void) {
     global_step_string_free(&given_config);
     exports_callboard_step_global_list_schema_free(&given_schemas);
     given_schemas = (exports_callboard_step_global_list_schema_t){0};
-    cb__end_call();
+    end_call();
 }
 
 CB__AFTER("manifest", "describe", manifest_describe)

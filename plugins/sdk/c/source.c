@@ -19,7 +19,7 @@ static void give_back(void) {
     source_step_string_free(&given_config);
     source_step_list_u8_free(&given_cursor);
     given_cursor = (source_step_list_u8_t){0};
-    cb__end_call();
+    end_call();
 }
 
 CB__AFTER("manifest", "describe", manifest_describe)

@@ -15,7 +15,7 @@ static void give_back(void) {
     transform_step_string_free(&given_config);
     callboard_step_columns_batch_free(&given_batch);
     given_batch = (raw_batch){0};
-    cb__end_call();
+    end_call();
 }
 
 CB__AFTER("manifest", "describe", manifest_describe)

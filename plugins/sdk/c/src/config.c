@@ -185,6 +185,12 @@ static void store(void *config, const cb_field *field, const cb__setting *settin
     }
 }
 
+static const cb__json *member_named(const cb__json *object, const char *name) {
+    const cb__json *member = object->first;
+    while (member && !cb_str_eq(cb_str_of(name), member->key)) member = member->next;
+    return member;
+}
+
 void *cb__config_read(cb__arena *arena, const cb_about *about, cb_str text) {
     const cb_field *fields = about->fields ? about->fields : none;
     cb_str problem;
@@ -198,18 +204,20 @@ void *cb__config_read(cb__arena *arena, const cb_about *about, cb_str text) {
             return cb_config_error(pointer(member->key, -1), "there is no key `" CB_FMT "`", CB_ARG(member->key)), NULL;
         }
     }
+    for (const cb_field *field = fields; field->kind; field++) {
+        if (field->required && !member_named(json, field->name)) {
+            return cb_config_error(pointer(cb_str_of(field->name), -1), "`%s` is not given, and has no default", field->name), NULL;
+        }
+    }
     void *config = cb__alloc(arena, about->config_size ? about->config_size : 1);
     if (about->construct) about->construct(config);
     for (const cb_field *field = fields; field->kind; field++) {
         cb__setting setting = field->fallback;
-        const cb__json *member = json->first;
-        while (member && !cb_str_eq(cb_str_of(field->name), member->key)) member = member->next;
+        const cb__json *member = member_named(json, field->name);
         if (setting.text) setting.len = strlen(setting.text);
-        if (!member && field->required) {
-            return cb_config_error(pointer(cb_str_of(field->name), -1), "`%s` is not given, and has no default", field->name), NULL;
-        }
         if (member ? !read_setting(arena, field, member, &setting)
                    : field->kind == CB__CHOICE && !choose(field, cb_str_of(field->name), &setting)) {
+            if (about->destroy) about->destroy(config);
             return NULL;
         }
         store(config, field, &setting);

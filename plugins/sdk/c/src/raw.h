@@ -179,6 +179,7 @@ static callboard_step_types_removal_t *raw_removals(const cb_out *out, size_t *l
 
 static cb_about about;
 static void *config;
+static bool config_is_of_call;
 static cb_shape shape;
 static cb_out out;
 
@@ -188,12 +189,26 @@ void exports_callboard_step_manifest_describe(exports_callboard_step_manifest_ma
     ret->summary = raw_text(cb_str_of(about.summary)), ret->config_schema = raw_text(cb__config_schema(about.fields));
 }
 
+static void drop_config(void) {
+    if (config && about.destroy) about.destroy(config);
+    config = NULL;
+}
+
 // Reads the configuration into memory of this arena, and whether it is right.
 static bool configure(cb__arena *arena, const raw_string *text) {
     cb__begin_call();
+    drop_config();
     cb__the_step.about(&about);
     config = cb__config_read(arena, &about, text_of(text));
+    config_is_of_call = arena == &cb__call;
     return config != NULL;
+}
+
+// The end of every call.
+static void end_call(void) {
+    if (config_is_of_call) drop_config();
+    config_is_of_call = false;
+    cb__end_call();
 }
 
 static bool declare(const cb_batch *inputs, size_t n_inputs) {

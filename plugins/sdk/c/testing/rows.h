@@ -262,6 +262,7 @@ static void begin_test(void) {
     for (uint32_t i = 0; i < out.n_columns; i++) cb__builder_free(&out.columns[i]);
     cb__buffer_free(&out.origins), cb__buffer_free(&out.removals), cb__buffer_free(&out.reasons);
     out = (cb_out){0};
+    drop_config();
     for (; made_builders; made_builders = made_builders->next) cb__builder_free(&made_builders->builder);
     cb__reset(&cb__life), cb__reset(&test_memory);
 }

@@ -38,10 +38,24 @@ test_of() {
 }
 
 if [ "${1:-c}" = c ]; then
-    for kind in transform global source; do
-        defines="-D$(echo $kind | tr a-z A-Z)"
-        test_of $kind "$templates/c/$kind/step.c" tests/templates.c
-    done
-    defines=""
+    suffix=c
+else
+    suffix=cpp
+    echo '#include <format>' >"$made/probe.cpp"
+    if ! clang++-19 -std=c++23 -stdlib=libc++ -fsyntax-only "$made/probe.cpp" 2>/dev/null; then
+        echo "SKIPPED: the tests of C++, for there is no libc++ for this machine: apt-get install libc++-19-dev libc++abi-19-dev"
+        exit 0
+    fi
+fi
+for kind in transform global source; do
+    defines="-D$(echo $kind | tr a-z A-Z)"
+    test_of $kind "$templates/$suffix/$kind/step.$suffix" tests/templates.c
+done
+defines=""
+if [ $suffix = c ]; then
     test_of transform tests/transform.c
+    test_of transform tests/columns.c
+    test_of global tests/global.c
+else
+    test_of transform tests/transform.cpp
 fi
