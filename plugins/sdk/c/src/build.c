@@ -244,6 +244,9 @@ void cb__truncate(cb_builder *builder, uint32_t length) {
     }
 }
 
+// Where no values are: aligned for every type, and not NULL, for an empty text is none that is null.
+static const max_align_t nothing_there;
+
 void cb__built(const cb_builder *builder, cb_array *array) {
     cb_type type = builder->type;
     *array = (cb_array){
@@ -251,7 +254,7 @@ void cb__built(const cb_builder *builder, cb_array *array) {
         .nullable = !type.not_null,
         .length = builder->length,
         .validity = builder->nulls ? (const uint8_t *)builder->validity.ptr : NULL,
-        .values = builder->values.ptr ? builder->values.ptr : "", // an empty text is none that is null
+        .values = builder->values.ptr ? builder->values.ptr : (const void *)&nothing_there,
         .offsets = (const uint32_t *)builder->offsets.ptr,
         .width = type.width,
         .n_children = type.n_children,

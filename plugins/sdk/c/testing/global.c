@@ -30,7 +30,7 @@ void __wasm_import_callboard_step_exchange_method_reader_next(int32_t reader, ui
 
 static void put(const uint64_t *rows, uint32_t n, uint32_t n_written, uint8_t *columns, size_t n_columns, uint8_t *arrays, size_t n_arrays) {
     raw_batch raw = {n_written, {(callboard_step_columns_column_t *)columns, n_columns}, {(raw_array *)arrays, n_arrays}};
-    cb_batch written = batch_of(&test_memory, &raw);
+    cb_batch written = taken(&test_memory, &raw);
     for (uint32_t i = 0; i < n; i++) tell_row(rows ? &held[0] : NULL, rows ? (uint32_t)rows[i] : 0, &written, i);
 }
 

@@ -240,6 +240,16 @@ static void tell_removal(const callboard_step_types_removal_t *removal) {
     cb__append(&told, "%s %" PRIu64 ": " CB_FMT "\n", rejected ? "rejected" : "dropped", removal->row, CB_ARG(text_of(&removal->reason)));
 }
 
+// What the step put out, of which the host takes no list of numbers that is not aligned.
+static cb_batch taken(cb__arena *arena, const raw_batch *raw) {
+    for (size_t i = 0; i < raw->arrays.len; i++) {
+        const raw_array *array = &raw->arrays.ptr[i];
+        uint32_t width = cb__width((cb_layout)array->values.tag);
+        if (width && (uintptr_t)array->values.val.int64.ptr % width) fprintf(stderr, "array %zu is not aligned\n", i), exit(2);
+    }
+    return batch_of(arena, raw);
+}
+
 static cb__buffer logged;
 
 static const char *tell_error(const callboard_step_types_error_t *error) {

@@ -23,7 +23,7 @@ const char *cb_test_source(const char *text, unsigned long long skip, unsigned p
         exports_callboard_step_source_option_page_t ret = {0};
         if (exports_callboard_step_source_next(&ret, &error)) {
             more = ret.is_some;
-            cb_batch made = more ? batch_of(&cb__call, &ret.val.rows) : (cb_batch){0};
+            cb_batch made = more ? taken(&cb__call, &ret.val.rows) : (cb_batch){0};
             for (uint32_t i = 0; i < made.rows; i++) tell_row(NULL, 0, &made, i);
         } else {
             failed = tell_error(&error);

@@ -39,7 +39,7 @@ static const char *run_batches(const char *text, const cb_batch *rows, unsigned 
         raw_batch batch = given(rows, start, n, &reads);
         exports_callboard_step_transform_output_t ret = {0};
         if (exports_callboard_step_transform_process(&batch, &ret, &error)) {
-            cb_batch written = batch_of(&cb__call, &ret.columns);
+            cb_batch written = taken(&cb__call, &ret.columns);
             uint32_t next = 0;
             for (uint32_t i = 0; i < written.rows; i++, next++) {
                 while (!ret.origins.is_some && is_removed(&ret, next)) next++;

@@ -48,9 +48,11 @@ class Mirror {
         case CB_LAYOUT_BINARY:
         case CB_LAYOUT_FIXED: return to.push(from.get<cb::bytes>());
         case CB_LAYOUT_LIST:
-        case CB_LAYOUT_VECTOR:
-            for (cb::value item : from.get<cb::list>().value()) copy(to.items(), item);
+        case CB_LAYOUT_VECTOR: {
+            auto items = from.get<cb::list>();
+            for (cb::value item : *items) copy(to.items(), item);
             return to.end();
+        }
         case CB_LAYOUT_STRUCT:
             for (std::uint32_t i = 0; i < from.members(); i++) copy(to.member(i), from.member(i));
             return to.end();
