@@ -83,7 +83,7 @@ void cb_count(const char *name, int64_t amount);
 // ---- Memory -------------------------------------------------------------------------------------------------------------------
 
 // Zeroed memory that lives until the call (`declare`, `process` of one batch, `run`, one page of a source) ends; never NULL.
-// For what has to stay longer, use malloc.
+// For what has to stay longer, and for what a global step wants to give back before it ends, use malloc.
 void *cb_alloc(size_t size);
 // Formatted text, in such memory; ended by a zero byte too.
 CB__PRINTF(1, 2) cb_str cb_textf(const char *format, ...);
@@ -278,7 +278,7 @@ typedef struct cb_builder cb_builder;
 #define cb_put_uint(out, column, value) cb_push_uint(cb_build(out, column), value)
 #define cb_put_float(out, column, value) cb_push_float(cb_build(out, column), value)
 #define cb_put_text(out, column, str) cb_push_text(cb_build(out, column), str)
-#define cb_put_textf(out, column, ...) cb_push_text(cb_build(out, column), cb_textf(__VA_ARGS__))
+#define cb_put_textf(out, column, ...) cb_push_textf(cb_build(out, column), __VA_ARGS__)
 #define cb_put_bytes(out, column, str) cb_push_bytes(cb_build(out, column), str)
 // Copies a value of the same layout, nested ones with all that is in them.
 #define cb_put_value(out, column, value) cb_push_value(cb_build(out, column), value)
@@ -291,6 +291,7 @@ typedef struct cb_builder cb_builder;
 #define cb_push_uint(builder, value) cb__push_uint(builder, value, __FILE__, __LINE__)
 #define cb_push_float(builder, value) cb__push_float(builder, value, __FILE__, __LINE__)
 #define cb_push_text(builder, str) cb__push_bytes(builder, str, true, __FILE__, __LINE__)
+#define cb_push_textf(builder, ...) cb__push_textf(builder, __FILE__, __LINE__, __VA_ARGS__)
 #define cb_push_bytes(builder, str) cb__push_bytes(builder, str, false, __FILE__, __LINE__)
 #define cb_push_value(builder, value) cb__push_value(builder, value, __FILE__, __LINE__)
 // A list or vector: push its items into `cb_items_of(builder)`, then end it. A struct: push one value into each
@@ -307,6 +308,7 @@ void cb__push_int(cb_builder *builder, int64_t value, const char *file, int line
 void cb__push_uint(cb_builder *builder, uint64_t value, const char *file, int line);
 void cb__push_float(cb_builder *builder, double value, const char *file, int line);
 void cb__push_bytes(cb_builder *builder, cb_str value, bool is_text, const char *file, int line);
+CB__PRINTF(4, 5) void cb__push_textf(cb_builder *builder, const char *file, int line, const char *format, ...);
 void cb__push_value(cb_builder *builder, cb_value value, const char *file, int line);
 void cb__end(cb_builder *builder, const char *file, int line);
 

@@ -161,6 +161,16 @@ void cb__push_bytes(cb_builder *builder, cb_str value, bool is_text, const char 
     valid(builder, true);
 }
 
+void cb__push_textf(cb_builder *builder, const char *file, int line, const char *format, ...) {
+    static cb__buffer text;
+    text.len = 0;
+    va_list args;
+    va_start(args, format);
+    cb__append_v(&text, format, args);
+    va_end(args);
+    cb__push_bytes(builder, (cb_str){text.ptr ? text.ptr : "", text.len}, true, file, line);
+}
+
 cb_builder *cb__child(cb_builder *builder, uint32_t i, const char *file, int line) {
     if (!builder) return NULL;
     if (i < builder->type.n_children) return &builder->children[i];
