@@ -399,6 +399,9 @@ template <auto Member> struct field {
     constexpr field(const char *name, const char *doc, options more = {}) : name(name), doc(doc), more(more) {}
 };
 
+// What `declare` gets where a step has no `Config`.
+struct no_config {};
+
 template <class... Fields> constexpr auto fields(Fields... fields) { return std::tuple(fields...); }
 
 namespace detail {
@@ -473,11 +476,9 @@ struct about {
     const char *name, *version = "0.1.0", *summary = "";
 };
 
-struct nothing {};
-
 // ---- A step as C calls it -------------------------------------------------------------------------------------------------------
 
-template <class Step> struct config_of { using type = nothing; };
+template <class Step> struct config_of { using type = no_config; };
 template <class Step>
     requires requires { typename Step::Config; }
 struct config_of<Step> { using type = typename Step::Config; };
