@@ -1,0 +1,10 @@
+// The SDK as one unit of compilation, included by the file of each kind of step.
+#include "memory.c"
+#include "error.c"
+#include "json.c"
+#include "config.c"
+#include "read.c"
+#include "build.c"
+#include "shape.c"
+#include "out.c"
+#include "map.c"

@@ -1,0 +1,44 @@
+// Runs a step on this machine, without a host: for unit tests, debuggers and sanitizers.
+//
+//     #include <callboard_test.h>
+//     int main(void) {
+//         cb_expect(cb_test_transform("{\"min\": 2}", "{\"text\": \"one two\"}\n{\"text\": \"one\"}\n"),
+//                   "{\"text\":\"one two\",\"n_words\":2}\n"
+//                   "dropped 1: 1 words, fewer than 2\n");
+//         return cb_test_ended();
+//     }
+//
+//     S=.callboard/sdk
+//     clang-19 -std=c23 -g -I$S -I$S/testing -fsanitize=address,undefined my_test.c step.c $S/testing/transform.c -o my_test && ./my_test
+//
+// Rows are lines of JSON; the type of a column is that of its values: boolean, int64, float64, text, list, struct.
+// What is given back are lines: the rows put out, then those removed, by the number of the row from 0; then the log (`warn: …`) and the
+// counters (`count NAME 3`). If the step gives an error, one line: `error KIND at POINTER: MESSAGE`.
+#ifndef CALLBOARD_TEST_H
+#define CALLBOARD_TEST_H
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+// Of each: the result is valid until the next call.
+const char *cb_test_transform(const char *config, const char *rows);
+// The same, of batches of so many rows at most, as the host may cut them. The numbers of removed rows are of their batch.
+const char *cb_test_transform_in_batches(const char *config, const char *rows, unsigned batch_rows);
+const char *cb_test_global(const char *config, const char *const *inputs, unsigned n_inputs);
+// At most so many pages, and going on behind so many rows: 0 to begin.
+const char *cb_test_source(const char *config, unsigned long long skip, unsigned pages);
+// The step's name, version, summary and JSON Schema, a line each.
+const char *cb_test_describe(void);
+
+// Compares, and shows both where they are not equal.
+#define cb_expect(actual, expected) cb__expect(actual, expected, __FILE__, __LINE__)
+void cb__expect(const char *actual, const char *expected, const char *file, int line);
+// 0 if everything was as expected: what `main` returns.
+int cb_test_ended(void);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
