@@ -4,7 +4,7 @@ import type { RawArray, RawBatch } from "./contract.ts";
 import { Type } from "./types.ts";
 import { unitOffsets } from "./utf8.ts";
 
-/** A 64-bit integer as it comes: its lower half without a sign, and its upper half. */
+/** A 64-bit integer as it comes: its lower 32 bits, and its upper. (What is without a sign here and in `uint32` comes with one.) */
 type Halves = readonly [low: number, high: number];
 
 const typedArrays = {
@@ -27,6 +27,10 @@ export class Column<T = unknown> implements Iterable<T | null> {
     this.type = type;
     this.#raw = raw;
     this.#arrays = arrays;
+  }
+
+  get hasNulls(): boolean {
+    return this.#raw.validity !== null || this.#raw.values.tag === "nulls";
   }
 
   isNull(row: number): boolean {
@@ -103,8 +107,9 @@ function reader({ values: { tag, val } }: RawArray, column: Column): (row: numbe
   switch (tag) {
     case "nulls": return () => null;
     case "booleans": return (row) => (val[row >> 3] & (1 << (row & 7))) !== 0;
-    case "int64": return numeric ? (row) => safe(val[row]) : (row) => bigint(val[row]);
-    case "uint64": return numeric ? (row) => safe(val[row]) : (row) => bigint(val[row]);
+    case "int64": return numeric ? (row) => safe(val[row], val[row][1]) : (row) => bigint(val[row], val[row][1]);
+    case "uint64": return numeric ? (row) => safe(val[row], val[row][1] >>> 0) : (row) => bigint(val[row], val[row][1] >>> 0);
+    case "uint32": return (row) => val[row] >>> 0;
     case "utf8": {
       const { data } = val;
       const offsets = column.offsets;
@@ -127,14 +132,14 @@ function reader({ values: { tag, val } }: RawArray, column: Column): (row: numbe
   }
 }
 
-function bigint([low, high]: Halves): bigint {
-  return high === low >> 31 ? BigInt(low | 0) : (BigInt(high) << 32n) | BigInt(low);
+function bigint([low]: Halves, high: number): bigint {
+  return high === low >> 31 ? BigInt(low | 0) : (BigInt(high) << 32n) | BigInt(low >>> 0);
 }
 
-function safe([low, high]: Halves): number {
-  const value = high * 0x1_0000_0000 + low;
+function safe(halves: Halves, high: number): number {
+  const value = high * 0x1_0000_0000 + (halves[0] >>> 0);
   if (Number.isSafeInteger(value)) return value;
-  throw new RangeError(`${bigint([low, high])} is past 2^53, and no \`numeric\`: read the column as \`int64\` or \`uint64\``);
+  throw new RangeError(`${bigint(halves, high)} is past 2^53, and no \`numeric\`: read the column as \`int64\` or \`uint64\``);
 }
 
 function bigints(tag: "int64" | "uint64", pairs: readonly Halves[]): BigInt64Array | BigUint64Array {

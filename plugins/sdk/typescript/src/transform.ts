@@ -17,7 +17,7 @@ export type From<T, O extends Options> = T | ((config: ConfigOf<O>, input: Schem
 export type RowResult<W extends Writes> = RecordOf<W> | RecordOf<W>[] | Removal | null | undefined | void;
 
 /** A batch as a step by columns sees it. */
-export class Batch<R extends Reads = Reads> {
+export class Batch<R extends Reads = Reads> implements Iterable<Row<R>> {
   readonly rows: number;
   readonly columns: { readonly [K in keyof R]: R[K] extends { readonly type: infer T extends { read: any } } ? Column<T["read"]>
     : R[K] extends { read: infer T } ? Column<T> : never };
@@ -28,6 +28,11 @@ export class Batch<R extends Reads = Reads> {
   constructor(rows: number, columns: { [property: string]: Column }) {
     this.rows = rows;
     this.columns = columns as unknown as Batch<R>["columns"];
+  }
+
+  /** The batch row by row: `for (const row of batch)`. */
+  [Symbol.iterator](): Iterator<Row<R>> {
+    return rowsOf(this.columns as unknown as { [property: string]: Column }, this.rows) as Iterator<Row<R>>;
   }
 
   /** Leaves a row out, as the step is meant to. */
