@@ -1,6 +1,7 @@
 // The host of this instance, and `console` on the run's log.
 
 import type { Host, Level } from "./contract.ts";
+import { trace } from "./errors.ts";
 
 let host: Host | null = null;
 /** What was said before there was a host: while the step's modules were evaluated, which is when it was built. */
@@ -27,7 +28,7 @@ export function count(name: string, amount: number): void {
 
 function shown(value: unknown): string {
   if (typeof value === "string") return value;
-  if (value instanceof Error) return `${value.name}: ${value.message}\n${value.stack ?? ""}`.trimEnd();
+  if (value instanceof Error) return [`${value.name}: ${value.message}`, ...trace(value)].join("\n");
   if (typeof value === "bigint") return `${value}n`;
   if (typeof value !== "object" || value === null) return String(value);
   const seen = new Set<unknown>();
