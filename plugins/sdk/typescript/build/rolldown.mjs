@@ -11,6 +11,7 @@ export default {
   external: /^callboard:step\//,
   platform: "neutral",
   resolve: {
+    mainFields: ["module", "main"],
     alias: {
       "callboard:entry": join(folder, "step.ts"),
       "callboard/testing": join(sdk, "src/testing.ts"),
