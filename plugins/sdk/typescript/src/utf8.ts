@@ -53,10 +53,13 @@ export function unitOffsets(offsets: ArrayLike<number>, data: string): ArrayLike
     const begin = one.lastIndex - 1;
     const code = data.charCodeAt(begin);
     const more = code < 0x800 || (code >= 0xd800 && code < 0xe000) ? 1 : 2;
-    const run = more === 1 ? two : three;
-    run.lastIndex = begin;
-    run.test(data);
-    end = run.lastIndex;
+    end = begin + 1;
+    if (data.charCodeAt(end) > 0x7f) {
+      const run = more === 1 ? two : three;
+      run.lastIndex = begin;
+      run.test(data);
+      end = run.lastIndex;
+    }
     for (; offsets[next]! <= begin + surplus; next++) units[next] = offsets[next]! - surplus;
     for (; offsets[next]! < end + surplus + (end - begin) * more; next++) {
       units[next] = begin + (offsets[next]! - begin - surplus) / (more + 1);
