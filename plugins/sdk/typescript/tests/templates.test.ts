@@ -69,3 +69,12 @@ try { transform.process(batch(1, { offsets: [0, 1], data: "a" })); } catch (erro
   const said = runs(folder, process.execPath, "bundle.mjs").output;
   assert.match(said, new RegExp(`^TypeError: .*\\n    at (Object\\.)?row \\(step\\.ts:${line}:\\d+\\)$`));
 }));
+
+test("the examples of the documentation have no error of types", () => withStep("transform", (folder) => {
+  const page = readFileSync(resolve("../../../docs/sdk/typescript.md"), "utf8");
+  const examples = [...page.matchAll(/^```ts\n(.*?)^```$/gms)].map(([, code]) => code!);
+  assert.ok(examples.length >= 6);
+  examples.forEach((code, i) => writeFileSync(join(folder, `example-${i}.ts`), `${code}export {};\n`));
+  const { status, output } = runs(folder, "tsc", "--project", ".");
+  assert.equal(status, 0, output);
+}));
