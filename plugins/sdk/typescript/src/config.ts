@@ -56,7 +56,7 @@ function bounded<T extends number>(value: T, { minimum = -Infinity, maximum = In
 /** A whole number, up to 2^53 either way. */
 export function integer(fallback: Fallback<number>, bounds: Bounds = {}, description = ""): Option<number> {
   return option(fallback, description, { type: "integer", ...bounds }, (value, at) =>
-    bounded(Number.isSafeInteger(value) ? (value as number) : refuse(at, "a whole number", value), bounds, at));
+    bounded(Number.isSafeInteger(value) ? (value as number) : refuse(at, "a whole number (up to 2^53)", value), bounds, at));
 }
 
 /** A number. */

@@ -1,12 +1,13 @@
 // A step that needs every row before it puts out the first.
 
 import { buildBatch, given } from "./builder.ts";
-import type { Column } from "./column.ts";
 import { type ConfigOf, type Options, parseConfig } from "./config.ts";
 import type { RawBatch, RawReader, RawRemoval, RawWriter } from "./contract.ts";
 import { type About, manifestOf } from "./manifest.ts";
+import { settled } from "./outcome.ts";
 import {
-  columnNames, rawSchema, readColumns, type Reading, readings, type Reads, type RecordOf, type Row, rowsOf, Schema, type Writes,
+  type AnyColumns, columnNames, type ColumnsOf, rawSchema, readColumns, type Reading, readings, type Reads, type RecordOf, type Row,
+  rowsOf, Schema, type Writes,
 } from "./schema.ts";
 
 /** The rows of an input, to be gone through as often as wanted: `for (const row of input)`. */
@@ -17,7 +18,7 @@ export class Input<R extends Reads = Reads> implements Iterable<Row<R>> {
   readonly #reads: readonly Reading[];
   /** The row that the reader's next batch begins with. */
   #next = 0;
-  #last: { first: number; columns: { [property: string]: Column }; rows: number } | null = null;
+  #last: { first: number; columns: AnyColumns; rows: number } | null = null;
 
   constructor(reader: RawReader, reads: readonly Reading[]) {
     this.length = reader.rows();
@@ -33,16 +34,16 @@ export class Input<R extends Reads = Reads> implements Iterable<Row<R>> {
   *entries(): Generator<[number, Row<R>]> {
     for (const { first, rows, columns } of this.batches()) {
       let i = first;
-      for (const row of rowsOf(columns as { [property: string]: Column }, rows)) yield [i++, row as Row<R>];
+      for (const row of rowsOf(columns as AnyColumns, rows)) yield [i++, row as Row<R>];
     }
   }
 
   /** The rows in batches of columns; row 0 of a batch is row `first` of the input. */
-  *batches(): Generator<{ first: number; rows: number; columns: { readonly [K in keyof R]: Column } }> {
+  *batches(): Generator<{ first: number; rows: number; columns: ColumnsOf<R> }> {
     for (let at = 0; ;) {
       const batch = this.#read(at);
       if (!batch) return;
-      yield { first: at, ...batch } as { first: number; rows: number; columns: { readonly [K in keyof R]: Column } };
+      yield { first: at, rows: batch.rows, columns: batch.columns as ColumnsOf<R> };
       at += batch.rows;
     }
   }
@@ -58,7 +59,7 @@ export class Input<R extends Reads = Reads> implements Iterable<Row<R>> {
   }
 
   /** The batch that begins with this row. Several may be going through the rows at once: each says where it is. */
-  #read(at: number): { rows: number; columns: { [property: string]: Column } } | null {
+  #read(at: number): { rows: number; columns: AnyColumns } | null {
     if (this.#next !== at) this.#reader.seek(at);
     const raw = this.#reader.next();
     this.#next = at + (raw?.rows ?? 0);
@@ -149,11 +150,11 @@ function rowNumbers(rows: number[]): BigUint64Array {
 /** What may depend on the configuration and the columns of the inputs. */
 export type FromAll<T, O extends Options> = T | ((config: ConfigOf<O>, ...inputs: Schema[]) => T);
 
-export interface ByInputs<O extends Options, R extends Reads, W extends Writes, S> extends About<O> {
+export interface ByInputs<O extends Options, R extends Reads, W extends Writes, S, Q extends Reads> extends About<O> {
   /** The columns that the step sees, of each of its inputs. */
   readonly reads?: FromAll<R, O>;
   /** The same for the inputs behind the first, where they are read otherwise. */
-  readonly others?: FromAll<Reads, O>;
+  readonly others?: FromAll<Q, O>;
   /** The columns that it adds, or writes in the place of those of the same name. */
   readonly writes?: FromAll<W, O>;
   /** The columns of the first input that go no further. */
@@ -161,16 +162,16 @@ export interface ByInputs<O extends Options, R extends Reads, W extends Writes, 
   /** Called once, before `run`. */
   readonly open?: (config: ConfigOf<O>, ...inputs: Schema[]) => S;
   /** Called once. The rows of `inputs[0]` are those that are kept or removed, any other input is only read. */
-  run(inputs: [Input<R>, ...Input<R>[]], output: Output<W>, config: ConfigOf<O>, state: S): void;
+  run(inputs: [Input<R>, ...Input<Q>[]], output: Output<W>, config: ConfigOf<O>, state: S): void;
 }
 
 /** A global step, declared. */
-export type Global = { readonly kind: "global"; readonly step: ByInputs<any, any, any, any> };
+export type Global = { readonly kind: "global"; readonly step: ByInputs<any, any, any, any, any> };
 
 /** A step over all rows at once. */
-export function global<const O extends Options = {}, const R extends Reads = {}, const W extends Writes = {}, S = undefined>(
-  step: ByInputs<O, R, W, S>,
-): Global {
+export function global<
+  const O extends Options = {}, const R extends Reads = {}, const W extends Writes = {}, S = undefined, const Q extends Reads = R,
+>(step: ByInputs<O, R, W, S, Q>): Global {
   return { kind: "global", step };
 }
 
@@ -204,7 +205,7 @@ export function globalExports(declared: Global) {
       const { reads, writes, config, state } = bound;
       const output = new Output(writer, writes);
       const inputs = readers.map((reader, i) => new Input(reader, reads[i]!));
-      step.run(inputs as [Input, ...Input[]], output as Output<any>, config, state);
+      settled("run", step.run(inputs as [Input, ...Input[]], output as Output<any>, config, state));
       output.end();
     },
   };

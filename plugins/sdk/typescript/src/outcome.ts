@@ -22,3 +22,9 @@ export const drop = (reason: string) => new Removal("dropped", reason);
 export const reject = (reason: string) => new Removal("rejected", reason);
 /** Lets the row through, for a step that writes nothing. */
 export const keep = Object.freeze({});
+
+/** What a step's function returned, unless it is a promise: there is nobody who would wait for it. */
+export function settled<T>(name: string, result: T): T {
+  if (result instanceof Promise) throw new TypeError(`\`${name}\` returns a promise: it must not be async, a step cannot wait`);
+  return result;
+}

@@ -29,6 +29,11 @@ export type Writes = { readonly [column: string]: Type<any, any> };
 export type Row<R extends Reads> = {
   readonly [K in keyof R]: (R[K] extends Type<infer T, any> ? T : R[K] extends Named<infer T> ? T : never) | null;
 };
+/** The columns of a batch as a step sees them. */
+export type ColumnsOf<R extends Reads> = {
+  readonly [K in keyof R]: R[K] extends Type<infer T, any> ? Column<T> : R[K] extends Named<infer T> ? Column<T> : never;
+};
+export type AnyColumns = { readonly [property: string]: Column<any> };
 /** The written columns of a row: what may be null may be left out. */
 export type RecordOf<W extends Writes> =
   & { [K in keyof W as null extends W[K]["write"] ? never : K]: W[K]["write"] }
@@ -56,14 +61,14 @@ export const columnNames = (readings: readonly Reading[]) => [...new Set(reading
 export const rawSchema = (writes: Writes) => buildBatch(0, Object.entries(writes), () => []);
 
 /** The columns that are read, by the properties they have in a row. */
-export function readColumns(raw: RawBatch, readings: readonly Reading[]): { [property: string]: Column } {
+export function readColumns(raw: RawBatch, readings: readonly Reading[]): AnyColumns {
   const index = new Map(raw.columns.map(({ name, values }) => [name, values]));
   return Object.fromEntries(readings.map(({ property, column, type }) =>
     [property, new Column(raw.arrays[index.get(column)!]!, raw.arrays, type)]));
 }
 
 /** The rows of these columns, one object each. */
-export function* rowsOf(columns: { [property: string]: Column }, rows: number): Generator<{ [property: string]: unknown }> {
+export function* rowsOf(columns: AnyColumns, rows: number): Generator<{ [property: string]: unknown }> {
   const names = Object.keys(columns);
   const values = names.map((name) => columns[name]!.toArray());
   for (let i = 0; i < rows; i++) {

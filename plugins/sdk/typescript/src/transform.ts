@@ -1,12 +1,12 @@
 // A step that works on one batch at a time: by rows, or by columns.
 
 import { buildBatch, given, type Written } from "./builder.ts";
-import type { Column } from "./column.ts";
 import { type ConfigOf, type Options, parseConfig } from "./config.ts";
 import type { RawBatch, RawRemoval } from "./contract.ts";
-import { Removal } from "./outcome.ts";
+import { Removal, settled } from "./outcome.ts";
 import {
-  columnNames, rawSchema, readColumns, type Reading, readings, type Reads, type RecordOf, type Row, rowsOf, Schema, type Writes,
+  type AnyColumns, columnNames, type ColumnsOf, rawSchema, readColumns, readings, type Reads, type RecordOf, type Row, rowsOf, Schema,
+  type Writes,
 } from "./schema.ts";
 import { type About, manifestOf } from "./manifest.ts";
 
@@ -14,25 +14,24 @@ import { type About, manifestOf } from "./manifest.ts";
 export type From<T, O extends Options> = T | ((config: ConfigOf<O>, input: Schema) => T);
 
 /** What becomes of a row: its written columns, many rows, a removal with a reason, or nothing: dropped without one. */
-export type RowResult<W extends Writes> = RecordOf<W> | RecordOf<W>[] | Removal | null | undefined | void;
+export type RowResult<W extends Writes> = RecordOf<W> | Iterable<RecordOf<W>> | Removal | null | undefined | void;
 
 /** A batch as a step by columns sees it. */
 export class Batch<R extends Reads = Reads> implements Iterable<Row<R>> {
   readonly rows: number;
-  readonly columns: { readonly [K in keyof R]: R[K] extends { readonly type: infer T extends { read: any } } ? Column<T["read"]>
-    : R[K] extends { read: infer T } ? Column<T> : never };
+  readonly columns: ColumnsOf<R>;
   /** For each row put out, the row of the batch that it carries on; without it, all rows that are not removed, in order. */
   origins: readonly number[] | Uint32Array | null = null;
   readonly #removed = new Map<number, RawRemoval>();
 
-  constructor(rows: number, columns: { [property: string]: Column }) {
+  constructor(rows: number, columns: AnyColumns) {
     this.rows = rows;
-    this.columns = columns as unknown as Batch<R>["columns"];
+    this.columns = columns as ColumnsOf<R>;
   }
 
   /** The batch row by row: `for (const row of batch)`. */
   [Symbol.iterator](): Iterator<Row<R>> {
-    return rowsOf(this.columns as unknown as { [property: string]: Column }, this.rows) as Iterator<Row<R>>;
+    return rowsOf(this.columns as AnyColumns, this.rows) as Iterator<Row<R>>;
   }
 
   /** Leaves a row out, as the step is meant to. */
@@ -122,13 +121,13 @@ export function transformExports(declared: Transform) {
     },
     process(raw: RawBatch) {
       if (!bound) throw new Error("the step was not opened");
-      const columns = readColumns(raw, bound.reads as Reading[]);
+      const columns = readColumns(raw, bound.reads);
       return "row" in step ? byRows(step, bound, columns, raw.rows) : byColumns(step, bound, columns, raw.rows);
     },
   };
 }
 
-function byRows(step: ByRows<any, any, any, any>, { config, state, writes }: Bound, columns: { [name: string]: Column }, rows: number) {
+function byRows(step: ByRows<any, any, any, any>, { config, state, writes }: Bound, columns: AnyColumns, rows: number) {
   const types = Object.entries(writes);
   const written: unknown[][] = types.map(() => []);
   const origins: number[] = [];
@@ -139,11 +138,12 @@ function byRows(step: ByRows<any, any, any, any>, { config, state, writes }: Bou
   };
   let i = 0;
   for (const row of rowsOf(columns, rows)) {
-    const result = step.row(row as any, config, state) as RowResult<Writes>;
+    const result = settled("row", step.row(row as any, config, state) as RowResult<Writes>);
     if (result instanceof Removal) removed.push(result.of(i));
-    else if (Array.isArray(result)) for (const record of result) put(record, i);
-    else if (typeof result === "object" && result !== null) put(result, i);
-    else if (result !== null && result !== undefined) throw new TypeError(`\`row\` returns a record, and not ${typeof result}`);
+    else if (typeof result === "object" && result !== null) {
+      if (Symbol.iterator in result) for (const record of result as Iterable<RecordOf<Writes>>) put(record, i);
+      else put(result, i);
+    } else if (result !== null && result !== undefined) throw new TypeError(`\`row\` returns a record, and not ${typeof result}`);
     i++;
   }
   const index = new Map(types.map(([name], k) => [name, written[k]!]));
@@ -154,9 +154,9 @@ function byRows(step: ByRows<any, any, any, any>, { config, state, writes }: Bou
 /** `null` where every row is put out once, in order. */
 const straight = (origins: number[]) => (origins.every((row, i) => row === i) ? null : Uint32Array.from(origins));
 
-function byColumns(step: ByColumns<any, any, any, any>, { config, state, writes }: Bound, columns: { [name: string]: Column }, rows: number) {
+function byColumns(step: ByColumns<any, any, any, any>, { config, state, writes }: Bound, columns: AnyColumns, rows: number) {
   const batch = new Batch(rows, columns);
-  const written: { [name: string]: Written } = step.process(batch as any, config, state) ?? {};
+  const written: { [name: string]: Written } = settled("process", step.process(batch as any, config, state)) ?? {};
   const { origins, removed } = batch;
   const types = Object.entries(writes);
   const values = (name: string) => {

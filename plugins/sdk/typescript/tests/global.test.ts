@@ -37,7 +37,7 @@ test("rows are made where nothing is carried", () => {
     name: "total", reads: { n: numeric }, writes: { total: int64 }, drops: ["n"],
     run([rows], output) {
       let total = 0;
-      for (const { columns, rows: count } of rows.batches()) for (let i = 0; i < count; i++) total += columns.n.get(i) as number;
+      for (const { columns, rows: count } of rows.batches()) for (let i = 0; i < count; i++) total += columns.n.get(i)!;
       output.write({ total });
     },
   });
@@ -48,8 +48,8 @@ test("other inputs may be read otherwise", () => {
   const step = global({
     name: "join", reads: { id: numeric }, others: { key: numeric, name: utf8 }, writes: { name: utf8 },
     run([rows, ...others], output) {
-      const names = new Map<unknown, string>();
-      for (const other of others) for (const row of other) names.set((row as any).key, (row as any).name);
+      const names = new Map<number | null, string>();
+      for (const other of others) for (const { key, name } of other) names.set(key, name!);
       for (const [i, { id }] of rows.entries()) output.keep(i, { name: names.get(id) ?? "?" });
     },
   });

@@ -113,6 +113,21 @@ test("a step whose output depends on how rows are cut into batches is found out"
   assert.throws(() => run(step, { rows: [{ a: 1 }, { a: 2 }] }), /depend on how rows are cut into batches/);
 });
 
+test("a row may be a generator of records", () => {
+  const step = transform({
+    name: "lines", reads: { text: utf8 }, writes: { line: utf8 },
+    *row({ text }) {
+      for (const line of text!.split("\n")) if (line) yield { line };
+    },
+  });
+  assert.deepEqual(run(step, { rows: [{ text: "a\nb" }, { text: "" }] }).rows, [{ text: "a\nb", line: "a" }, { text: "a\nb", line: "b" }]);
+});
+
+test("a promise is refused: nobody would wait for it", () => {
+  const step = transform({ name: "async", reads: { a: any }, row: async () => keep });
+  assert.throws(() => run(step, { rows: [{ a: 1 }] }), /`row` returns a promise/);
+});
+
 test("results that are no records are refused", () => {
   const returning = (result: any) => () => run(transform({ name: "odd", reads: { a: any }, writes: { b: utf8 }, row: () => result }), { rows: [{ a: 1 }] });
   assert.throws(returning(5), /`row` returns a record, and not number/);
