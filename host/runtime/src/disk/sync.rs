@@ -5,13 +5,14 @@
 
 use std::fs::File;
 use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 /// How much work a power cut may cost, about.
-const EVERY: Duration = Duration::from_secs(1);
+const EVERY: Duration = Duration::from_secs(2);
 
 /// Knows the files that are being written.
 #[derive(Clone)]
@@ -25,9 +26,18 @@ impl Syncer {
 
     /// Syncs all of them, now.
     pub(crate) fn sync(&self) -> io::Result<()> {
+        self.sync_until(&AtomicBool::new(false))
+    }
+
+    /// Syncs them one after another, until it is told to stop.
+    fn sync_until(&self, stop: &AtomicBool) -> io::Result<()> {
         let files = std::mem::take(&mut *self.0.lock().expect("no holder panics"));
         let (mut held, mut outcome) = (Vec::new(), Ok(()));
         for file in files {
+            if stop.load(Ordering::Relaxed) {
+                held.push(file);
+                continue;
+            }
             let last = Arc::strong_count(&file) == 1;
             outcome = outcome.and(file.sync_data());
             if !last {
@@ -39,10 +49,12 @@ impl Syncer {
     }
 }
 
-/// The thread that syncs; it ends when this is dropped.
+/// The thread that syncs; it ends when this is dropped, after the file that it is at: a run that has ended waits for no more
+/// than that.
 pub(crate) struct Syncing {
     pub(crate) syncer: Syncer,
-    stop: Option<Sender<()>>,
+    stop: Arc<AtomicBool>,
+    wake: Option<Sender<()>>,
     thread: Option<JoinHandle<()>>,
     failed: Arc<Mutex<Option<io::Error>>>,
 }
@@ -51,18 +63,19 @@ impl Syncing {
     pub(crate) fn begin() -> Syncing {
         let syncer = Syncer(Arc::default());
         let failed = Arc::new(Mutex::new(None));
-        let (stop, stopped) = channel();
+        let stop = Arc::new(AtomicBool::new(false));
+        let (wake, woken) = channel();
         let thread = std::thread::spawn({
-            let (syncer, failed) = (syncer.clone(), failed.clone());
+            let (syncer, failed, stop) = (syncer.clone(), failed.clone(), stop.clone());
             move || {
-                while stopped.recv_timeout(EVERY) == Err(RecvTimeoutError::Timeout) {
-                    if let Err(error) = syncer.sync() {
+                while woken.recv_timeout(EVERY) == Err(RecvTimeoutError::Timeout) {
+                    if let Err(error) = syncer.sync_until(&stop) {
                         failed.lock().expect("no holder panics").get_or_insert(error);
                     }
                 }
             }
         });
-        Syncing { syncer, stop: Some(stop), thread: Some(thread), failed }
+        Syncing { syncer, stop, wake: Some(wake), thread: Some(thread), failed }
     }
 
     /// Why the disk did not take something, if it did not.
@@ -73,7 +86,8 @@ impl Syncing {
 
 impl Drop for Syncing {
     fn drop(&mut self) {
-        drop(self.stop.take());
+        self.stop.store(true, Ordering::Relaxed);
+        drop(self.wake.take());
         let _ = self.thread.take().map(JoinHandle::join);
     }
 }

@@ -35,15 +35,7 @@ const PART: u8 = 3;
 /// What a step did, beside the columns that it wrote.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) enum Deed {
-    /// A transform's batch.
-    Processed {
-        /// The rows of the batch that were put out; none: all that were not removed, in order.
-        kept: Option<Vec<u32>>,
-        removed: Vec<Removed>,
-        counters: BTreeMap<String, i64>,
-        /// The limits under which rows were rejected because a call trapped or ran into one; none where no row was.
-        narrowed: Option<Limits>,
-    },
+    Processed(Outcome),
     /// A source's page.
     Page {
         cursor: Vec<u8>,
@@ -61,6 +53,17 @@ pub(crate) enum Deed {
     Ended {
         counters: BTreeMap<String, i64>,
     },
+}
+
+/// What became of a transform's batch.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Outcome {
+    /// The rows of the batch that were put out; none: all that were not removed, in order.
+    pub(crate) kept: Option<Vec<u32>>,
+    pub(crate) removed: Vec<Removed>,
+    pub(crate) counters: BTreeMap<String, i64>,
+    /// The limits under which rows were rejected because a call trapped or ran into one; none where no row was.
+    pub(crate) narrowed: Option<Limits>,
 }
 
 /// The limits that decide of rows when they are exceeded: linear memory, bytes, and time of a call, milliseconds.
@@ -184,7 +187,7 @@ impl Work {
         let (deed, rows) = self.read(*file, frame)?;
         match deed {
             // With other limits the rows may go through.
-            Deed::Processed { narrowed: Some(limits), .. } if limits != self.header.limits => None,
+            Deed::Processed(Outcome { narrowed: Some(limits), .. }) if limits != self.header.limits => None,
             deed => Some((deed, rows)),
         }
     }
@@ -238,7 +241,7 @@ impl Work {
         let mut body = vec![Buffer::from_vec(head)];
         body.extend(encoder.encode(written)?);
         let kind = match deed {
-            Deed::Processed { .. } | Deed::Page { .. } => DONE,
+            Deed::Processed(_) | Deed::Page { .. } => DONE,
             Deed::Kept { .. } | Deed::Wrote | Deed::Removed { .. } => PART,
             Deed::Ended { .. } => ENDED,
         };

@@ -176,7 +176,7 @@ impl WriterEnd {
             Deed::Kept { rows } => self.keep(&rows, written),
             Deed::Wrote => self.write(written),
             Deed::Removed { rows } => self.remove(rows),
-            Deed::Processed { .. } | Deed::Page { .. } | Deed::Ended { .. } => Ok(()),
+            Deed::Processed(_) | Deed::Page { .. } | Deed::Ended { .. } => Ok(()),
         }
     }
 

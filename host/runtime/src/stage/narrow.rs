@@ -9,7 +9,7 @@ use arrow::compute::concat_batches;
 use super::add_counters;
 use super::load::Worker;
 use super::process::{Done, Task};
-use crate::disk::Removed;
+use crate::disk::{Outcome, Removed};
 use crate::error::{Fault, RunError, SaidKind};
 use crate::removed::clipped;
 use crate::rows::Batch;
@@ -96,7 +96,7 @@ struct Parts {
 
 impl Parts {
     fn add(&mut self, start: usize, rows: usize, done: Done) {
-        let Done { kept, removed, counters, written, narrowed: _ } = done;
+        let (Outcome { kept, removed, counters, narrowed: _ }, written) = done;
         match kept {
             Some(kept) => self.kept.extend(kept.iter().map(|row| row + start as u32)),
             None => {
@@ -121,12 +121,7 @@ impl Parts {
             true => crate::rows::record_batch(schema.clone(), Vec::new(), self.kept.len())?,
             false => concat_batches(schema, &self.written)?,
         };
-        Ok(Done {
-            kept: Some(self.kept),
-            removed: self.removed,
-            counters: self.counters,
-            written,
-            narrowed: Some(task.limits()),
-        })
+        let Parts { kept, removed, counters, .. } = self;
+        Ok((Outcome { kept: Some(kept), removed, counters, narrowed: Some(task.limits()) }, written))
     }
 }

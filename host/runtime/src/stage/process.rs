@@ -17,7 +17,7 @@ use crate::bindings::exports::callboard::step::transform::Output;
 use crate::bound::Bound;
 use crate::columns::{Flat, lift};
 use crate::disk::work::{Limits, limits_of};
-use crate::disk::{Deed, Removed, Work, digest};
+use crate::disk::{Deed, Outcome, Removed, Work, digest};
 use crate::error::{Fault, LimitExceeded, RunError};
 use crate::guest::{Instance, bound_copies};
 use crate::removed::{Remover, Tally, check_removals};
@@ -42,14 +42,8 @@ pub(super) struct Processed {
     pub(super) reused: bool,
 }
 
-/// What a call came to, checked: a [`Deed::Processed`], and the columns written.
-pub(super) struct Done {
-    pub(super) kept: Option<Vec<u32>>,
-    pub(super) removed: Vec<Removed>,
-    pub(super) counters: BTreeMap<String, i64>,
-    pub(super) written: RecordBatch,
-    pub(super) narrowed: Option<Limits>,
-}
+/// What a call came to, checked, and the columns that it wrote.
+pub(crate) type Done = (Outcome, RecordBatch);
 
 /// A step's part in every batch.
 pub(super) struct Task<'a> {
@@ -100,17 +94,16 @@ impl<'a> Task<'a> {
         };
         let given = self.bound.give(0, batch).map_err(|error| Fault::from(error).into_error(self.name))?;
         let digest = digest::of_rows(&given, work.header.seed);
-        if let Some((Deed::Processed { kept, removed, counters, narrowed }, written)) = work.find(digest) {
-            return Ok((Done { kept, removed, counters, written, narrowed }, true));
+        if let Some((Deed::Processed(outcome), written)) = work.find(digest) {
+            return Ok(((outcome, written), true));
         }
         let unwritable = |error: std::io::Error| RunError::unwritten("keep the work of a step", &error);
         work.begin(digest, batch.len() as u32).map_err(unwritable)?;
-        let done = self.work_on(worker, batch)?;
-        let Done { kept, removed, counters, written, narrowed } = done;
-        let deed = Deed::Processed { kept, removed, counters, narrowed };
+        let (outcome, written) = self.work_on(worker, batch)?;
+        let deed = Deed::Processed(outcome);
         work.done(digest, batch.len() as u32, &deed, &written).map_err(unwritable)?;
-        let Deed::Processed { kept, removed, counters, narrowed } = deed else { unreachable!("it was just made") };
-        Ok((Done { kept, removed, counters, written, narrowed }, false))
+        let Deed::Processed(outcome) = deed else { unreachable!("it was just made") };
+        Ok(((outcome, written), false))
     }
 
     fn work_on(&self, worker: &mut Worker, batch: &Batch) -> Result<Done, RunError> {
@@ -137,8 +130,7 @@ impl<'a> Task<'a> {
         let instance = worker.instance(self.run, self.step)?;
         let output = retrying(self.run, self.step, || self.call(instance, batch));
         let counters = instance.take_counters();
-        let done = output.and_then(|output| checked(self.step, &self.bound, batch.len(), output));
-        let done = done.map(|(kept, removed, written)| Done { kept, removed, counters, written, narrowed: None });
+        let done = output.and_then(|output| checked(self.step, &self.bound, batch.len(), output, counters));
         if done.as_ref().is_err_and(|fault| !matches!(fault, Fault::Said { .. })) {
             worker.spoil();
         }
@@ -154,7 +146,7 @@ impl<'a> Task<'a> {
 
     /// Carries a deed out on the batch.
     fn apply(&self, batch: Batch, done: Done, reused: bool) -> Result<Processed, Fault> {
-        let Done { kept, removed, counters, written, .. } = done;
+        let (Outcome { kept, removed, counters, narrowed: _ }, written) = done;
         let rows = batch.len();
         let gone = gone(&removed, rows);
         let kept = match kept {
@@ -214,14 +206,14 @@ impl<'a> Task<'a> {
     }
 }
 
-/// What was returned for a batch of so many rows: the rows put out, if they are listed, the rows removed, and the columns written.
-/// Everything that was returned is hostile until it has been through here.
+/// What a call for a batch of so many rows came to. Everything that was returned is hostile until it has been through here.
 pub(crate) fn checked(
     step: &PlannedStep,
     bound: &Bound,
     rows: usize,
     output: Output,
-) -> Result<(Option<Vec<u32>>, Vec<Removed>, RecordBatch), Fault> {
+    counters: BTreeMap<String, i64>,
+) -> Result<Done, Fault> {
     let removed = check_removals(output.removed, rows)?;
     if let Some(origins) = &output.origins {
         check_origins(origins, &gone(&removed, rows))?;
@@ -232,7 +224,7 @@ pub(crate) fn checked(
     if written.num_rows() != out && !bound.writes.fields().is_empty() {
         return Err(Fault::Contract(format!("it wrote {} rows, and put out {out}", written.num_rows())));
     }
-    Ok((output.origins, removed, written))
+    Ok((Outcome { kept: output.origins, removed, counters, narrowed: None }, written))
 }
 
 fn check_repeats(origins: &[u32], rows: usize, limit: u64) -> Result<(), Fault> {
