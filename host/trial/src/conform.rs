@@ -14,6 +14,7 @@ use callboard_runtime::{CallError, Declaration, Failed, Probe, columns_of, displ
 use serde_json::{Map, Value, json};
 
 use crate::drive::{answer, exercise_global, exercise_source, exercise_transform};
+use crate::finding::count;
 use crate::kinds::{Nulls, array, types};
 use crate::memory::mib;
 use crate::rows::{dataset, joined, made};
@@ -93,7 +94,7 @@ fn described(probe: &Probe) -> Result<(Vec<Finding>, Option<Value>)> {
         Err(error) => Err(format!("expected a JSON Schema, and it is no JSON: {error}")),
         Ok(schema) => match jsonschema::meta::validate(schema) {
             Err(error) => Err(format!("expected a JSON Schema: {error}")),
-            Ok(()) => Ok(format!("{} keys", keys(schema).count())),
+            Ok(()) => Ok(count(keys(schema).count(), "key")),
         },
     };
     let usable = parsed.ok().filter(|_| schema.is_ok());
@@ -165,15 +166,15 @@ fn declared(trial: &Trial, candidates: &[SchemaRef]) -> Result<(Vec<Finding>, Ac
             },
         }
     }
-    let count = inputs.len();
+    let schemas = count(inputs.len(), "schema");
     let is_configured = wrong.is_some() || !accepted.is_empty();
     let answers = match (wrong, accepted.len(), refused.first()) {
         (Some(wrong), ..) => Err(wrong),
         // Nothing more can be tried, and that is no pass.
         (None, 0, Some(said)) => {
-            Err(format!("expected that it accepts one of {count}, and it refuses all, the first with `{said}`"))
+            Err(format!("expected that it accepts one of {schemas}, and it refuses all, the first with `{said}`"))
         }
-        (None, some, _) => Ok(format!("{count} schemas: {some} accepted, {} refused with an error", refused.len())),
+        (None, some, _) => Ok(format!("{schemas}: {some} accepted, {} refused with an error", refused.len())),
     };
     let help = match is_configured {
         false => {
@@ -300,10 +301,10 @@ fn transformed(probe: &Probe, schema: &SchemaRef, declaration: &Declaration) -> 
     };
     let batches = batches(schema);
     for batch in &batches {
-        if let Err(error) = opened.process(batch) {
-            if let Err(why) = answer(error)? {
-                return Ok(Err(format!("{} rows: {why}", batch.num_rows())));
-            }
+        if let Err(error) = opened.process(batch)
+            && let Err(why) = answer(error)?
+        {
+            return Ok(Err(format!("{} rows: {why}", batch.num_rows())));
         }
     }
     Ok(Ok(batches.len()))

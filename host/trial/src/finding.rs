@@ -26,6 +26,11 @@ pub enum Outcome {
     NotApplicable(String),
 }
 
+/// A number of things, in words: `1 row`, `2 rows`.
+pub(crate) fn count(number: usize, thing: &str) -> String {
+    format!("{number} {thing}{}", if number == 1 { "" } else { "s" })
+}
+
 impl Finding {
     pub(crate) fn passed(what: &str, detail: impl Into<String>) -> Finding {
         Finding { what: what.to_owned(), outcome: Outcome::Passed(detail.into()), help: None }

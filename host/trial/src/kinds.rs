@@ -101,7 +101,7 @@ pub(crate) fn array(of: &DataType, rows: usize, nulls: Nulls) -> ArrayRef {
             Arc::new($array::new((0..rows).map(value).collect(), validity)) as ArrayRef
         }};
     }
-    let bytes = |row: usize| &TEXTS[row % TEXTS.len()].as_bytes()[..];
+    let bytes = |row: usize| TEXTS[row % TEXTS.len()].as_bytes();
     match of {
         DataType::Null => Arc::new(NullArray::new(rows)),
         DataType::Boolean => Arc::new(BooleanArray::new((0..rows).map(|row| row % 2 == 0).collect(), validity)),

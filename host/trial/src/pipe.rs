@@ -74,7 +74,7 @@ pub(crate) fn declare(trial: &Trial, schemas: &[SchemaRef]) -> Result<Declaratio
 /// The pages of a source, to its end, or until `wanted` says that it is enough.
 pub(crate) fn drain(opened: &mut Opened<'_>, wanted: &mut dyn FnMut(&RecordBatch) -> Result<bool>) -> Result<()> {
     let mut empty = 0;
-    while let Some(page) = opened.next()? {
+    while let Some(page) = opened.next_page()? {
         empty = if page.rows.num_rows() == 0 { empty + 1 } else { 0 };
         if empty > EMPTY_PAGES {
             let message = format!("it gave {empty} pages in a row without a row");

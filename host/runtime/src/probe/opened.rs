@@ -1,12 +1,10 @@
 //! An instance that works: called with rows, its answers checked as a run checks them.
 
-use std::collections::BTreeMap;
-
 use arrow::array::{RecordBatch, UInt32Array};
 
 use super::{CallError, Declaration, Probe};
 use crate::columns::{Flat, lift};
-use crate::disk::Removed;
+use crate::disk::{Outcome, Removed};
 use crate::error::Fault;
 use crate::guest::{Instance, bound_copies};
 use crate::rows::Batch;
@@ -62,11 +60,6 @@ impl Opened<'_> {
         self.instance.memory()
     }
 
-    /// The counters since the last time they were taken.
-    pub fn take_counters(&mut self) -> BTreeMap<String, i64> {
-        self.instance.take_counters()
-    }
-
     /// Calls a transform for a batch of the schema that it was declared for.
     ///
     /// # Errors
@@ -82,7 +75,8 @@ impl Opened<'_> {
         let flat = Flat::of(&bound.give(0, &batch)?);
         let lent = flat.lend();
         let output = self.instance.process(lent.batch(&lent.arrays()))?;
-        let (kept, removed, written) = checked(step, &bound, batch.len(), output)?;
+        let counters = self.instance.take_counters();
+        let (Outcome { kept, removed, .. }, written) = checked(step, &bound, batch.len(), output, counters)?;
         let count = batch.len() as u32;
         let mut fates = vec![false; batch.len()];
         removed.iter().for_each(|removed| fates[removed.row as usize] = true);
@@ -106,7 +100,7 @@ impl Opened<'_> {
     /// # Errors
     ///
     /// What it says, and what of its answer does not fit.
-    pub fn next(&mut self) -> Result<Option<Page>, CallError> {
+    pub fn next_page(&mut self) -> Result<Option<Page>, CallError> {
         let page = self.instance.next().and_then(|page| {
             page.map(|page| {
                 let rows = lift(page.rows, &self.declaration.bound.writes).map_err(Fault::Contract)?;

@@ -43,7 +43,7 @@ pub(super) struct Processed {
 }
 
 /// What a call came to, checked, and the columns that it wrote.
-pub(super) type Done = (Outcome, RecordBatch);
+pub(crate) type Done = (Outcome, RecordBatch);
 
 /// A step's part in every batch.
 pub(super) struct Task<'a> {
@@ -130,8 +130,7 @@ impl<'a> Task<'a> {
         let instance = worker.instance(self.run, self.step)?;
         let output = retrying(self.run, self.step, || self.call(instance, batch));
         let counters = instance.take_counters();
-        let done = output.and_then(|output| checked(self.step, &self.bound, batch.len(), output));
-        let done = done.map(|(kept, removed, written)| (Outcome { kept, removed, counters, narrowed: None }, written));
+        let done = output.and_then(|output| checked(self.step, &self.bound, batch.len(), output, counters));
         if done.as_ref().is_err_and(|fault| !matches!(fault, Fault::Said { .. })) {
             worker.spoil();
         }
@@ -207,14 +206,14 @@ impl<'a> Task<'a> {
     }
 }
 
-/// What was returned for a batch of so many rows: the rows put out, if they are listed, the rows removed, and the columns written.
-/// Everything that was returned is hostile until it has been through here.
+/// What a call for a batch of so many rows came to. Everything that was returned is hostile until it has been through here.
 pub(crate) fn checked(
     step: &PlannedStep,
     bound: &Bound,
     rows: usize,
     output: Output,
-) -> Result<(Option<Vec<u32>>, Vec<Removed>, RecordBatch), Fault> {
+    counters: BTreeMap<String, i64>,
+) -> Result<Done, Fault> {
     let removed = check_removals(output.removed, rows)?;
     if let Some(origins) = &output.origins {
         check_origins(origins, &gone(&removed, rows))?;
@@ -225,7 +224,7 @@ pub(crate) fn checked(
     if written.num_rows() != out && !bound.writes.fields().is_empty() {
         return Err(Fault::Contract(format!("it wrote {} rows, and put out {out}", written.num_rows())));
     }
-    Ok((output.origins, removed, written))
+    Ok((Outcome { kept: output.origins, removed, counters, narrowed: None }, written))
 }
 
 fn check_repeats(origins: &[u32], rows: usize, limit: u64) -> Result<(), Fault> {

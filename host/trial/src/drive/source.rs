@@ -38,7 +38,7 @@ fn pages(probe: &Probe, declaration: &Declaration, cursor: Option<&[u8]>, most: 
     };
     let mut rows = 0;
     while read.pages.len() < most && rows < MOST_ROWS {
-        match opened.next() {
+        match opened.next_page() {
             Ok(Some(page)) => {
                 rows += page.rows.num_rows();
                 read.memory.note(opened.memory());
