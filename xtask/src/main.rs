@@ -42,7 +42,7 @@ fn try_main() -> Result<ExitCode> {
     let manifest = std::env::var_os("CARGO_MANIFEST_DIR").unwrap_or(env!("CARGO_MANIFEST_DIR").into());
     let root = Path::new(&manifest).parent().unwrap_or(Path::new("."));
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let done = match arguments.split_first() {
+    match arguments.split_first() {
         Some((command, [])) if command == "guests" => guests::build(root).map(|_| ExitCode::SUCCESS),
         Some((command, [])) if command == "test" => check::run(root),
         Some((command, arguments)) if command == "demo" => demo::run(root, arguments),
@@ -50,8 +50,7 @@ fn try_main() -> Result<ExitCode> {
         Some((command, [])) if command == "languages" => languages::check(root).map(|()| ExitCode::SUCCESS),
         _ => {
             eprint!("{USAGE}");
-            return Ok(ExitCode::from(2));
+            Ok(ExitCode::from(2))
         }
-    };
-    done
+    }
 }
