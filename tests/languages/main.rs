@@ -8,6 +8,7 @@
 //! What cannot be tried for want of a toolchain is written to `target/languages-skipped`, which `cargo xtask test` reports.
 //! `LANGUAGE=go,c` tries these alone, and writes nothing.
 #![allow(missing_docs, reason = "a test's name says it")]
+#![allow(clippy::print_stderr, reason = "building takes long, and who waits sees what for")]
 
 mod bench;
 mod built;

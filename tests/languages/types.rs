@@ -24,7 +24,7 @@ pub(crate) fn with_every_type(rows: usize, columns: Vec<(Field, ArrayRef)>) -> R
 
 /// Whether there is a value.
 fn some(nullable: bool, row: usize) -> bool {
-    !nullable || row % 5 != 1 && row % 7 != 0
+    !nullable || row % 5 != 1 && !row.is_multiple_of(7)
 }
 
 /// A primitive column of these values, over and over.
@@ -46,7 +46,7 @@ fn every_type(rows: usize, nullable: bool) -> Vec<(&'static str, ArrayRef)> {
     let i256s = [i256::ZERO, i256::MINUS_ONE, i256::from_i128(i128::MAX / 10)];
     let floats64 = [0.0, -0.0, 1.5, f64::INFINITY, f64::NEG_INFINITY, f64::NAN, f64::MIN_POSITIVE / 4.0, 0.1, f64::MAX];
     let floats32 = [0.0, -0.0, 1.5, f32::INFINITY, f32::NEG_INFINITY, f32::NAN, f32::MIN_POSITIVE / 4.0, 0.1, f32::MAX];
-    let fixed = (0..rows).map(|row| of(row).then(|| [row as u8, 0, 255]));
+    let fixed = (0..rows).map(|row| of(row).then_some([row as u8, 0, 255]));
     let mut columns: Vec<(&'static str, ArrayRef)> = vec![
         ("bool", Arc::new((0..rows).map(|row| of(row).then_some(row % 3 == 0)).collect::<BooleanArray>())),
         ("int8", cycle::<Int8Type>(rows, nullable, &[0, i8::MIN, i8::MAX, -1])),

@@ -35,8 +35,13 @@ fn rows(rows: usize) -> RecordBatch {
     types::with_every_type(rows, vec![(Field::new("text", texts.data_type().clone(), true), Arc::new(texts))])
 }
 
-/// What the step is to do: (number of the row, words), and (number of the row, reason).
-fn expected(rows: usize, min: usize) -> (Vec<(i64, i64)>, Vec<(i64, String)>) {
+/// Numbers of rows, with how many words they have.
+type Kept = Vec<(i64, i64)>;
+/// Numbers of rows, with the reason.
+type Removed = Vec<(i64, String)>;
+
+/// What the step is to do.
+fn expected(rows: usize, min: usize) -> (Kept, Removed) {
     let (mut kept, mut dropped, mut rejected) = (Vec::new(), Vec::new(), Vec::new());
     for row in 0..rows {
         let id = row as i64;
@@ -77,10 +82,10 @@ fn run(built: &Built, rows: &RecordBatch, config: &str, batch_rows: usize, min: 
 
     let kept = bench.rows("kept.arrow");
     let column = |name: &str| kept.column_by_name(name).unwrap().as_primitive::<Int64Type>().values().to_vec();
-    let found: Vec<(i64, i64)> = column("id").into_iter().zip(column("n_words")).collect();
+    let found: Kept = column("id").into_iter().zip(column("n_words")).collect();
     assert_eq!(found, expected_kept);
     assert!(!kept.schema().field_with_name("n_words").unwrap().is_nullable(), "`n_words` has no nulls");
-    let removed: Vec<(i64, String)> = bench.lines("removed.jsonl").iter().map(reason).collect();
+    let removed: Removed = bench.lines("removed.jsonl").iter().map(reason).collect();
     assert_eq!(removed, expected_removed);
     [bench.bytes("kept.arrow"), bench.bytes("removed.jsonl")]
 }

@@ -110,7 +110,8 @@ fn own(id: &str, build: Build, sdk: Option<String>) -> Result<Language, String> 
 /// What to say to somebody who named a language that is not there.
 pub fn languages_like(id: &str) -> String {
     let ids = templates::languages().iter().map(|language| language.id.as_str());
-    match nearest(id, ids.clone()) {
+    // Nearly every word has a `c` in it.
+    match nearest(id, ids.clone().filter(|near| near.len() > 1)) {
         Some(near) => format!("did you mean `{near}`?"),
         None => format!("there are: {}", ids.map(|id| format!("`{id}`")).collect::<Vec<_>>().join(", ")),
     }
