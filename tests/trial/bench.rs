@@ -69,7 +69,7 @@ pub(crate) fn component(text: &str, version: &str) -> Vec<u8> {
     let mut module = wat::parse_str(other(text)).unwrap();
     let mut sources = SourceMap::default();
     for (name, text) in callboard_author::FILES {
-        sources.push_str(name, &other(text));
+        sources.push_str(name, other(text));
     }
     let mut resolve = Resolve::default();
     let package = resolve.push_group(sources.parse().map_err(|(_, error)| error).unwrap()).unwrap();

@@ -28,7 +28,7 @@ pub(crate) enum Command {
     Check(CheckArguments),
     /// Run a pipeline staged and eager, and show what loading late saves
     Compare(CompareArguments),
-    /// Make steps in any language
+    /// Make steps in any language, and try them
     #[command(subcommand)]
     Step(StepCommand),
     /// Print the JSON Schema of pipeline files

@@ -171,12 +171,16 @@ fn declared(trial: &Trial, candidates: &[SchemaRef]) -> Result<(Vec<Finding>, Ac
     let answers = match (wrong, accepted.len(), refused.first()) {
         (Some(wrong), ..) => Err(wrong),
         // Nothing more can be tried, and that is no pass.
+        (None, 0, Some(said)) if probe.kind() == Kind::Source => {
+            Err(format!("expected the schema of its rows, and it refuses what it is given: {said}"))
+        }
         (None, 0, Some(said)) => {
             Err(format!("expected that it accepts one of {schemas}, and it refuses all, the first with `{said}`"))
         }
         (None, some, _) => Ok(format!("{schemas}: {some} accepted, {} refused with an error", refused.len())),
     };
     let help = match is_configured {
+        false if probe.kind() == Kind::Source => "configure it so that it makes rows: --config JSON",
         false => {
             "configure it so that it works on rows: --config JSON; and the columns of a `rows.jsonl` beside it are tried too"
         }
@@ -227,12 +231,12 @@ fn refusals(trial: &Trial, schema: Option<&Value>, accepted: &Accepted) -> Resul
         return Ok(vec![Finding::not_applicable(WHAT, "its schema accepts everything")]);
     }
     let inputs: Vec<SchemaRef> = match (trial.probe.kind(), accepted.first()) {
-        (Kind::Source, _) => Vec::new(),
+        (Kind::Source, Some(_)) => Vec::new(),
         (_, Some((schema, _))) => vec![schema.clone()],
         (_, None) => {
             return Ok(vec![Finding::not_applicable(
                 WHAT,
-                "it accepts no schema, and would refuse for another reason",
+                "what it is given is refused already, perhaps for another reason",
             )]);
         }
     };
