@@ -44,6 +44,21 @@ fn neither_replicas_nor_cuts_nor_loading_change_a_byte() {
     assert_eq!(step(&report, "tidy").batches, 3_000);
 }
 
+/// Rows that a global step puts out in another order than they came in: each is whole, wherever batches are cut.
+#[test]
+fn rows_out_of_order_are_carried_whole() {
+    let bench = Bench::new();
+    let row = |id: usize| json!({"id": id, "key": id * 7919 % 5000, "text": "x".repeat(id % 50)});
+    bench.put("docs.jsonl", lines((0..5000).map(row)));
+    let mut expected: Vec<_> = (0..5000).map(row).collect();
+    expected.sort_by_key(|row| row["key"].as_u64());
+    for cut in ["", "batch_rows = 7", "batch_bytes = \"1KiB\"", "batch_bytes = \"100MiB\""] {
+        let steps = use_step("order", "sort", "config = { by = [\"key\"] }");
+        bench.pipeline(straight(&steps) + &format!("[run]\n{cut}\n")).overwrite().report();
+        assert!(bench.rows("out.jsonl") == expected, "{cut}");
+    }
+}
+
 #[test]
 fn inputs_are_appended_in_the_order_they_are_named() {
     let bench = Bench::new();

@@ -21,6 +21,10 @@ use crate::removed::{Remover, Tally};
 use crate::rows::Batch;
 use crate::stage::Doors;
 
+/// Bytes of rows that are gathered at a time where they are out of order: they lie in many frames, and each of these is read
+/// once for all of them, not once for each batch.
+const GATHERED: u64 = 32 << 20;
+
 /// The rows of a port, in the spills of its feeds.
 #[derive(Clone)]
 pub(crate) struct Whole {
@@ -217,18 +221,26 @@ impl WriterEnd {
         self.bound_rows(rows.len() as u64)?;
         self.note(|| Deed::Kept { rows: rows.to_vec() }, written)?;
         let beside = !self.writing.bound.writes.fields().is_empty();
+        let at_once = match rows.is_sorted() {
+            true => 1,
+            false => (GATHERED / self.writing.cut.bytes.max(1)).max(1),
+        };
         let mut done = 0;
         let mut carried_bytes = 0;
         while done < rows.len() {
-            let chunk = &rows[done..done + self.chunk(&rows[done..])];
-            let carried = self.gather(chunk, &mut carried_bytes)?;
-            let written = match beside {
-                true => written.slice(done, chunk.len()),
-                false => crate::rows::record_batch(self.writing.bound.writes.clone(), Vec::new(), chunk.len())?,
-            };
-            let batch = self.writing.bound.join(&carried, &written)?;
-            self.put_out(&batch)?;
-            done += chunk.len();
+            let batches = self.batches(&rows[done..], at_once);
+            let gathered = self.gather(&rows[done..done + batches.iter().sum::<usize>()], &mut carried_bytes)?;
+            let mut first = 0;
+            for length in batches {
+                let carried = gathered.part(first, length)?;
+                let written = match beside {
+                    true => written.slice(done, length),
+                    false => crate::rows::record_batch(self.writing.bound.writes.clone(), Vec::new(), length)?,
+                };
+                let batch = self.writing.bound.join(&carried, &written)?;
+                self.put_out(&batch)?;
+                (first, done) = (first + length, done + length);
+            }
         }
         Ok(())
     }
@@ -273,8 +285,19 @@ impl WriterEnd {
         rows.len().min(self.writing.cut.rows as usize)
     }
 
+    /// How many of these rows make each of the next batches, of `most` at most.
+    fn batches(&self, rows: &[u64], most: u64) -> Vec<usize> {
+        let mut rest = rows;
+        let next = |_| {
+            let length = self.chunk(rest);
+            rest = &rest[length..];
+            (length > 0).then_some(length)
+        };
+        (0..most).map_while(next).collect()
+    }
+
     /// Rows of the first input, in the order they are named: each frame that holds some of them is read once.
-    fn gather(&mut self, rows: &[u64], carried_bytes: &mut u64) -> Result<Batch, Fault> {
+    fn gather(&mut self, rows: &[u64], carried_bytes: &mut u64) -> Result<Gathered, Fault> {
         let in_order = rows.is_sorted();
         let mut order: Vec<usize> = (0..rows.len()).collect();
         if !in_order {
@@ -298,16 +321,16 @@ impl WriterEnd {
             pieces.push(batch.take(&UInt32Array::from(local))?);
             next += count;
         }
-        let sorted = match pieces.len() {
+        let rows = match pieces.len() {
             1 => pieces.remove(0),
             _ => Batch::concat(&self.writing.whole.schema, &pieces)?,
         };
-        if in_order {
-            return Ok(sorted);
-        }
-        let mut places = vec![0u32; rows.len()];
-        order.iter().enumerate().for_each(|(sorted_at, at)| places[*at] = sorted_at as u32);
-        sorted.take(&UInt32Array::from(places)).map_err(Fault::from)
+        let places = (!in_order).then(|| {
+            let mut places = vec![0u32; order.len()];
+            order.iter().enumerate().for_each(|(sorted_at, at)| places[*at] = sorted_at as u32);
+            places
+        });
+        Ok(Gathered { rows, places })
     }
 
     /// What was returned as rows of its own, checked.
@@ -357,7 +380,7 @@ impl WriterEnd {
         let mut done = 0;
         while done < rows.len() {
             let count = self.chunk(&rows[done..]);
-            let batch = self.gather(&rows[done..done + count], &mut 0)?;
+            let batch = self.gather(&rows[done..done + count], &mut 0)?.part(0, count)?;
             let chunk = removed[done..done + count].iter().enumerate();
             let by_door: Vec<_> = chunk.clone().map(|(at, (_, reason))| (at as u32, given(reason))).collect();
             self.writing.doors.put_out(fate, &batch, &by_door).map_err(stopped)?;
@@ -375,6 +398,23 @@ impl WriterEnd {
             done += count;
         }
         Ok(())
+    }
+}
+
+/// Rows that were read together.
+struct Gathered {
+    rows: Batch,
+    /// Where each of those that were named is among them; none where they are in order.
+    places: Option<Vec<u32>>,
+}
+
+impl Gathered {
+    /// So many of the rows that were named, from the one at `first`.
+    fn part(&self, first: usize, length: usize) -> Result<Batch, Fault> {
+        match &self.places {
+            Some(places) => Ok(self.rows.take(&UInt32Array::from(places[first..first + length].to_vec()))?),
+            None => Ok(self.rows.slice(first..first + length)),
+        }
     }
 }
 
