@@ -17,6 +17,8 @@ pub struct Language {
     pub sdk: String,
     /// The programs that building needs.
     pub tools: Vec<Tool>,
+    /// Why a step's memory grows with what it puts out, where that is the toolchain's doing and not the author's.
+    pub leaks: Option<String>,
     /// How a step is built.
     pub build: Build,
     /// How the SDK's own tests are run.

@@ -100,7 +100,7 @@ fn own(id: &str, build: Build, sdk: Option<String>) -> Result<Language, String> 
         return Err("`build.commands` is empty, or has an empty command".to_owned());
     }
     let (id, name, sdk) = (id.to_owned(), id.to_owned(), sdk.unwrap_or_default());
-    let language = Language { id, name, sdk, tools: Vec::new(), build, sdk_tests: None };
+    let language = Language { id, name, sdk, tools: Vec::new(), leaks: None, build, sdk_tests: None };
     match language.sdk.is_empty() || templates::sdk(&language).next().is_some() {
         true => Ok(language),
         false => Err(format!("there is no SDK `{}`", language.sdk)),

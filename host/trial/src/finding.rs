@@ -52,6 +52,15 @@ impl Finding {
         }
     }
 
+    /// What failed for a reason that the step's author can do nothing about has passed, with that reason.
+    pub fn excused(mut self, why: &str) -> Finding {
+        if let Outcome::Failed(detail) = &self.outcome {
+            self.outcome = Outcome::Passed(format!("{detail}: {why}"));
+            self.help = None;
+        }
+        self
+    }
+
     /// With the mend, if it failed.
     pub(crate) fn help(mut self, help: &str) -> Finding {
         if self.has_failed() {

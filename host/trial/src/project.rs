@@ -13,6 +13,8 @@ use crate::{Result, error, unread};
 #[derive(Clone, Debug, Default, Deserialize)]
 pub(crate) struct Project {
     pub(crate) name: String,
+    #[serde(default)]
+    pub(crate) language: Option<String>,
     /// What the step is given.
     #[serde(default)]
     pub(crate) config: Option<Value>,

@@ -80,6 +80,11 @@ impl Subject {
         Ok(())
     }
 
+    /// The language that it is written in, as `step.toml` calls it.
+    pub fn language(&self) -> Option<&str> {
+        self.project.language.as_deref()
+    }
+
     /// What it is given.
     pub fn config(&self) -> Value {
         self.project.config.clone().unwrap_or_else(|| Value::Object(Map::new()))

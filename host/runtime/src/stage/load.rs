@@ -27,6 +27,8 @@ pub(crate) struct LoadedStep {
 /// The place of an instance. One that failed is dropped, and another is made when it is needed.
 pub(crate) struct Worker {
     instance: Option<Instance>,
+    /// The memory that the instance had after its first call, bytes.
+    first: Option<u64>,
     // After the instance: the code goes when the last that needs it is gone.
     code: Arc<Code>,
     busy: Duration,
@@ -58,8 +60,19 @@ impl Worker {
         Ok(self.instance.as_mut().expect("it was just made"))
     }
 
+    /// To be told after a call of a transform. An instance that has taken half of what its first call left of its memory is dropped:
+    /// components of some languages never free what they put out, and the contract lets another be made between any two calls.
+    pub(crate) fn called(&mut self, limit: u64) {
+        let Some(held) = self.instance.as_ref().map(Instance::memory) else { return };
+        let first = *self.first.get_or_insert(held);
+        if held.saturating_sub(first) > limit.saturating_sub(first) / 2 {
+            self.spoil();
+        }
+    }
+
     /// Drops an instance that is not to be called again.
     pub(crate) fn spoil(&mut self) {
+        self.first = None;
         self.busy += self.instance.take().map(|mut instance| instance.take_busy()).unwrap_or_default();
     }
 
@@ -98,7 +111,7 @@ pub(crate) fn load(run: &Run, steps: &[String]) -> Result<Vec<LoadedStep>, RunEr
 
 fn unloaded(step: &PlannedStep) -> LoadedStep {
     let code = Arc::new(Code::default());
-    let worker = |_| Worker { instance: None, code: code.clone(), busy: Duration::ZERO };
+    let worker = |_| Worker { instance: None, first: None, code: code.clone(), busy: Duration::ZERO };
     LoadedStep { name: step.name.clone(), kind: step.kind, workers: (0..step.replicas).map(worker).collect() }
 }
 

@@ -21,6 +21,9 @@ pub(crate) use transform::exercise as exercise_transform;
 /// Calls that a step is driven over.
 pub(crate) const BATCHES: usize = 300;
 
+/// What the finding about memory is of.
+pub const MEMORY: &str = "memory";
+
 /// Drives the step over batches made of these rows, one batch an input.
 ///
 /// # Errors

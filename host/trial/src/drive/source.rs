@@ -86,8 +86,10 @@ pub(crate) fn exercise(probe: &Probe, declaration: &Declaration) -> Result<Vec<F
         false => Finding::of("an instance for each page", one_by_one(probe, declaration, &read, &rows)?).help(mend),
     });
     findings.push(match read.pages.len() >= 30 {
-        true => Finding::of("memory", read.memory.verdict()).help("free what a call has taken before it returns"),
-        false => Finding::not_applicable("memory", format!("{} pages are too few to see it grow", read.pages.len())),
+        true => Finding::of(super::MEMORY, read.memory.verdict()).help("free what a call has taken before it returns"),
+        false => {
+            Finding::not_applicable(super::MEMORY, format!("{} pages are too few to see it grow", read.pages.len()))
+        }
     });
     Ok(findings)
 }

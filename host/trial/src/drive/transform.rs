@@ -117,7 +117,7 @@ pub(crate) fn exercise(probe: &Probe, declaration: &Declaration, pool: &RecordBa
     let words = mixed.map(|_| format!("{BATCHES} batches of 0 to 2,000 rows, mixed by a seed"));
     findings.push(Finding::of("hundreds of batches", words));
     findings.extend(
-        memory.map(|verdict| Finding::of("memory", verdict).help("free what a call has taken before it returns")),
+        memory.map(|verdict| Finding::of(super::MEMORY, verdict).help("free what a call has taken before it returns")),
     );
     Ok(findings)
 }
