@@ -275,7 +275,7 @@ pub(crate) struct TestArguments {
     #[command(flatten)]
     pub(crate) tried: TriedArguments,
     /// Write down what comes out as what is expected
-    #[arg(long)]
+    #[arg(long, conflicts_with = "config")]
     pub(crate) bless: bool,
     /// Build and test again whenever a file of the step's folder changes
     #[arg(long)]

@@ -12,7 +12,7 @@ pub(crate) mod watch;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use callboard_runtime::{Class, Observer, Settings};
+use callboard_runtime::{CancellationToken, Class, Observer, Settings};
 use callboard_trial::{Finding, Outcome, Subject};
 
 use crate::arguments::{StepCommand, TriedArguments};
@@ -34,7 +34,12 @@ pub(crate) fn step(command: &StepCommand) -> Result<ExitCode, Failure> {
 
 /// The settings that a step is tried with. Nothing is kept of it but compiled code.
 fn settings(observer: Observer) -> Result<Settings, Failure> {
-    let settings = crate::pipeline::settings(PathBuf::new(), PathBuf::new(), interruptible()?)?;
+    settings_until(interruptible()?, observer)
+}
+
+/// As [`settings`], with another token than that of signals.
+fn settings_until(cancel: CancellationToken, observer: Observer) -> Result<Settings, Failure> {
+    let settings = crate::pipeline::settings(PathBuf::new(), PathBuf::new(), cancel)?;
     Ok(Settings { observer, ..settings })
 }
 

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use callboard_author::templates::language;
 use callboard_plan::{Kind, scan};
-use callboard_runtime::Class;
+use callboard_runtime::{CancellationToken, Class};
 use callboard_trial::drive::{MEMORY, drive};
 use callboard_trial::golden::{Golden, golden, inputs};
 use callboard_trial::{Finding, Subject, Trial};
@@ -28,7 +28,8 @@ pub(crate) fn test(arguments: &TestArguments) -> Result<ExitCode, Failure> {
         }
         None => ".".into(),
     };
-    let settings = super::settings(Progress::plain(Detail::Warnings).observer())?;
+    // A signal ends the watching itself: nothing is left behind that would have to be sealed.
+    let settings = super::settings_until(CancellationToken::new(), Progress::plain(Detail::Warnings).observer())?;
     watch(std::slice::from_ref(&folder), |_| {
         let done = super::build::built(&folder).and_then(|_| tested(arguments, &settings));
         if let Err(failure) = done {
@@ -41,6 +42,11 @@ pub(crate) fn test(arguments: &TestArguments) -> Result<ExitCode, Failure> {
 
 fn tested(arguments: &TestArguments, settings: &callboard_runtime::Settings) -> Result<ExitCode, Failure> {
     let subject = super::subject(&arguments.tried)?;
+    if arguments.bless && subject.language().is_none() {
+        let message = format!("`{}` has no `step.toml`, so the golden files here may be another step's", subject.name);
+        return Err(Failure::other(Class::Pipeline, message)
+            .help("callboard step test DIR --bless, with the step's own folder"));
+    }
     let source = scan(&subject.bytes(BUNDLED)?).is_ok_and(|facts| facts.kind == Kind::Source);
     let count = if source { 1 } else { inputs(&subject).len().max(1) };
     let trial = Trial::begin(subject, count, BUNDLED, settings.clone())?;
