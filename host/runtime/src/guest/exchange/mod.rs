@@ -1,0 +1,173 @@
+//! What a global step holds: readers of whole inputs, and the [`writer`]. Everything it asks of them is checked.
+
+mod writer;
+
+use std::sync::Arc;
+
+use arrow::datatypes::SchemaRef;
+use wasmtime::component::Resource;
+
+use super::state::State;
+use crate::bindings::callboard::step::columns::BatchResult;
+use crate::bindings::callboard::step::exchange;
+use crate::bindings::callboard::step::types::Removal;
+use crate::bound::{Bound, conform};
+use crate::columns::Flat;
+use crate::disk::{Removed, Spill};
+use crate::error::Fault;
+use crate::rows::Batch;
+
+#[expect(unreachable_pub, reason = "the generated bindings re-export it")]
+pub use writer::WriterEnd;
+pub(crate) use writer::{Writing, bound_copies};
+
+/// The rows of a port, in the spills of its feeds.
+#[derive(Clone)]
+pub(crate) struct Whole {
+    spills: Vec<Arc<Spill>>,
+    schema: SchemaRef,
+    rows: u64,
+}
+
+impl Whole {
+    pub(crate) fn new(spills: Vec<Arc<Spill>>, schema: SchemaRef) -> Whole {
+        let rows = spills.iter().map(|spill| spill.rows()).sum();
+        Whole { spills, schema, rows }
+    }
+
+    pub(crate) fn rows(&self) -> u64 {
+        self.rows
+    }
+
+    /// A digest of all values in these columns; none where the spills were not digested.
+    pub(crate) fn digest(&self, columns: &[usize]) -> Vec<String> {
+        let spills = self.spills.iter().map(|spill| &spill.sealed().columns);
+        spills.flat_map(|digests| columns.iter().filter_map(|column| digests.get(*column).cloned())).collect()
+    }
+
+    /// The spill and the frame that hold a row, and the number of the frame's first row.
+    fn locate(&self, row: u64) -> (usize, usize, u64) {
+        let mut base = 0;
+        for (at, spill) in self.spills.iter().enumerate() {
+            if row < base + spill.rows() {
+                let frame = spill.frame_of(row - base);
+                return (at, frame, base + spill.first_row(frame));
+            }
+            base += spill.rows();
+        }
+        unreachable!("the row was checked against the number of rows")
+    }
+
+    /// A frame under the port's schema.
+    fn frame(&self, spill: usize, frame: usize) -> Result<Batch, Fault> {
+        let batch = self.spills[spill].read(frame, None).map_err(unreadable)?;
+        Ok(conform(batch, &self.schema)?)
+    }
+}
+
+fn unreadable(error: std::io::Error) -> Fault {
+    Fault::Host(format!("cannot read rows between stages: {error}"))
+}
+
+/// A `reader` of the contract.
+#[expect(unreachable_pub, reason = "the generated bindings re-export it")]
+pub struct ReaderEnd {
+    whole: Whole,
+    bound: Arc<Bound>,
+    port: usize,
+    row: u64,
+    /// The furthest row that was read, for progress.
+    furthest: u64,
+}
+
+impl ReaderEnd {
+    pub(crate) fn new(whole: Whole, bound: Arc<Bound>, port: usize) -> ReaderEnd {
+        ReaderEnd { whole, bound, port, row: 0, furthest: 0 }
+    }
+
+    fn next(&mut self) -> Result<Option<BatchResult>, Fault> {
+        if self.row >= self.whole.rows {
+            return Ok(None);
+        }
+        let (spill, frame, first) = self.whole.locate(self.row);
+        let reads = &self.bound.reads[self.port];
+        let rows = if self.whole.spills[spill].schema() == &self.whole.schema {
+            let batch = self.whole.spills[spill].read(frame, Some(reads)).map_err(unreadable)?;
+            crate::rows::record_batch(self.bound.given[self.port].clone(), batch.rows.columns().to_vec(), batch.len())?
+        } else {
+            self.bound.give(self.port, &self.whole.frame(spill, frame)?)?
+        };
+        let skipped = (self.row - first) as usize;
+        let rows = rows.slice(skipped, rows.num_rows() - skipped);
+        self.row += rows.num_rows() as u64;
+        Ok(Some(Flat::of(&rows).to_owned_batch()))
+    }
+}
+
+impl exchange::HostReader for State {
+    fn rows(&mut self, reader: Resource<ReaderEnd>) -> wasmtime::Result<u64> {
+        Ok(self.table.get(&reader)?.whole.rows)
+    }
+
+    fn next(&mut self, reader: Resource<ReaderEnd>) -> wasmtime::Result<Option<BatchResult>> {
+        let reader = self.table.get_mut(&reader)?;
+        let batch = reader.next().map_err(wasmtime::Error::new)?;
+        let rows_in = reader.row.saturating_sub(reader.furthest);
+        reader.furthest += rows_in;
+        if reader.port == 0 && rows_in > 0 {
+            self.moved(rows_in, 0);
+        }
+        Ok(batch)
+    }
+
+    fn seek(&mut self, reader: Resource<ReaderEnd>, row: u64) -> wasmtime::Result<()> {
+        let reader = self.table.get_mut(&reader)?;
+        if row > reader.whole.rows {
+            let what = format!("it sought row {row} of {}, counted from 0", reader.whole.rows);
+            return Err(wasmtime::Error::new(Fault::Contract(what)));
+        }
+        reader.row = row;
+        Ok(())
+    }
+
+    fn drop(&mut self, _reader: Resource<ReaderEnd>) -> wasmtime::Result<()> {
+        // The host takes it back when `run` has returned.
+        Ok(())
+    }
+}
+
+impl exchange::HostWriter for State {
+    fn keep(
+        &mut self,
+        writer: Resource<WriterEnd>,
+        rows: Vec<u64>,
+        columns: Option<BatchResult>,
+    ) -> wasmtime::Result<()> {
+        let end = self.table.get_mut(&writer)?;
+        let kept = end.beside(&rows, columns).and_then(|written| end.keep(&rows, &written));
+        kept.map_err(wasmtime::Error::new)?;
+        self.moved(0, rows.len() as u64);
+        Ok(())
+    }
+
+    fn write(&mut self, writer: Resource<WriterEnd>, rows: BatchResult) -> wasmtime::Result<()> {
+        let count = u64::from(rows.rows);
+        let end = self.table.get_mut(&writer)?;
+        let written = end.own(rows).and_then(|rows| end.write(&rows));
+        written.map_err(wasmtime::Error::new)?;
+        self.moved(0, count);
+        Ok(())
+    }
+
+    fn remove(&mut self, writer: Resource<WriterEnd>, rows: Vec<Removal>) -> wasmtime::Result<()> {
+        let rows = rows.into_iter().map(Removed::from).collect();
+        self.table.get_mut(&writer)?.remove(rows).map_err(wasmtime::Error::new)
+    }
+
+    fn drop(&mut self, _writer: Resource<WriterEnd>) -> wasmtime::Result<()> {
+        // The host takes it back when `run` has returned.
+        Ok(())
+    }
+}
+
+impl exchange::Host for State {}
