@@ -2,8 +2,13 @@
 
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
+
+/// How long the last words of a program that has ended are waited for.
+const LINGER: Duration = Duration::from_secs(2);
 
 /// How a program ended, and what it said, on both of its channels as it came.
 pub(crate) struct Ended {
@@ -32,23 +37,36 @@ pub(crate) fn run_at_most(command: &mut Command, limit: Duration) -> io::Result<
     finish(child, reader).map(Some)
 }
 
-fn start(command: &mut Command) -> io::Result<(std::process::Child, std::thread::JoinHandle<io::Result<Vec<u8>>>)> {
+/// What a program said, as it is read beside it.
+struct Said {
+    heard: Arc<Mutex<Vec<u8>>>,
+    ended: Receiver<()>,
+}
+
+fn start(command: &mut Command) -> io::Result<(Child, Said)> {
     let (mut reader, writer) = io::pipe()?;
     command.stdin(Stdio::null()).stdout(writer.try_clone()?).stderr(writer);
     let child = command.spawn();
     // The command holds the pipe's other end, which would never close.
     command.stdout(Stdio::null()).stderr(Stdio::null());
-    let said = std::thread::spawn(move || {
-        let mut said = Vec::new();
-        reader.read_to_end(&mut said).map(|_| said)
+    let (heard, (end, ended)) = (Arc::new(Mutex::new(Vec::new())), channel());
+    let said = heard.clone();
+    std::thread::spawn(move || {
+        let mut part = [0; 4096];
+        while let Ok(count @ 1..) = reader.read(&mut part) {
+            said.lock().expect("no holder panics").extend_from_slice(&part[..count]);
+        }
+        drop(end);
     });
-    Ok((child?, said))
+    Ok((child?, Said { heard, ended }))
 }
 
-fn finish(mut child: std::process::Child, said: std::thread::JoinHandle<io::Result<Vec<u8>>>) -> io::Result<Ended> {
+/// What a program left running in the background may hold the pipe for ever: what the program itself said is there by then.
+fn finish(mut child: Child, said: Said) -> io::Result<Ended> {
     let status = child.wait()?;
-    let said = said.join().expect("reading does not panic")?;
-    Ok(Ended { status, said: String::from_utf8_lossy(&said).into_owned() })
+    let _ = said.ended.recv_timeout(LINGER);
+    let said = String::from_utf8_lossy(&said.heard.lock().expect("no holder panics")).into_owned();
+    Ok(Ended { status, said })
 }
 
 /// A command of a toolchain, to be run in a step's folder, with its program from the folders of `path`; that is its `PATH` too.
@@ -74,4 +92,18 @@ pub(crate) fn line(argv: &[String]) -> String {
         false => format!("'{}'", word.replace('\'', "'\\''")),
     };
     argv.iter().map(quoted).collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// If it waited for what was left behind, this test would never end.
+    #[test]
+    fn what_a_program_leaves_running_is_not_waited_for() {
+        let ended = run(Command::new("sh").args(["-c", "sleep 1000000 & echo $!"])).unwrap();
+        assert!(ended.status.success());
+        let left = ended.said.trim();
+        assert!(Command::new("kill").arg(left).status().unwrap().success(), "it said `{left}`");
+    }
 }
