@@ -184,3 +184,17 @@ fn a_resumed_run_decides_by_its_own_limits() {
     let (rows, reasons) = rejects(bench.resume(&folder));
     assert_eq!((rows, reasons), (vec![json!(17)], vec!["`process` took longer than 0.2 s".to_owned()]));
 }
+
+/// Components of some languages never free what they put out: without another instance in time, a long run would fail.
+#[test]
+fn an_instance_that_takes_more_with_every_call_is_made_anew_in_time() {
+    let bench = Bench::with_rows(1_000);
+    for replicas in [1, 2] {
+        let rest = format!("limits.memory = \"32MiB\"\nreplicas = {replicas}\n[run]\nbatch_rows = 10\n");
+        let report = bench.pipeline(picky("leak = 1048576", &rest)).overwrite().report();
+        let step = step(&report, "picky");
+        assert_eq!((step.rows_in, step.rows_out, step.batches), (1_000, 1_000, 100));
+        assert!(step.peak_linear_memory_bytes <= replicas * (32 << 20), "{}", step.peak_linear_memory_bytes);
+        assert_eq!(bench.column("out.jsonl", "id"), all_but(1_000, &[]));
+    }
+}

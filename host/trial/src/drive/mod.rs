@@ -56,9 +56,10 @@ pub fn drive(trial: &Trial, rows: &[RecordBatch]) -> Result<Vec<Finding>> {
 pub(crate) fn answer(error: CallError) -> Result<Result<String, String>> {
     match error.how {
         Failed::Host => Err(error.error),
-        Failed::Config | Failed::Input | Failed::Transient | Failed::Failed => {
+        Failed::Config | Failed::Input | Failed::Transient => {
             Ok(Ok(format!("it answers with an error, which ends a run: {}", error.error.message)))
         }
-        Failed::Trap | Failed::Contract | Failed::Limit => Ok(Err(error.error.message)),
+        // What a language throws arrives as `failed`.
+        Failed::Failed | Failed::Trap | Failed::Contract | Failed::Limit => Ok(Err(error.error.message)),
     }
 }

@@ -14,6 +14,8 @@ pub struct Config {
     spin: Vec<String>,
     /// It returns an error for the whole batch.
     fail: Vec<String>,
+    /// It returns an error that says nothing of the rows, as what a language throws does.
+    throw: Vec<String>,
     /// It rejects them.
     reject: Vec<String>,
     /// It drops them, with the reason `dropped`.
@@ -22,6 +24,8 @@ pub struct Config {
     omit: Vec<String>,
     /// So many calls of each instance fail for the time being.
     transient: u32,
+    /// Bytes that each call takes and never frees.
+    leak: usize,
     /// Stands in the column `mark` of every row.
     mark: String,
 }
@@ -41,6 +45,7 @@ impl Transform for Picky {
             if calls.get() <= config.transient {
                 return Err(StepError::transient("not yet"));
             }
+            std::mem::forget(std::hint::black_box(vec![1u8; config.leak]));
             let mut output = Output::new();
             let (mut kept, mut gone) = (Vec::new(), 0);
             for (row, text) in batch.get(&text)?.iter().enumerate() {
@@ -52,6 +57,9 @@ impl Transform for Picky {
                 }
                 if named(&config.fail) {
                     return Err(StepError::input(format!("it cannot take `{text}`")));
+                }
+                if named(&config.throw) {
+                    return Err(StepError::failed(format!("`{text}` threw")));
                 }
                 if named(&config.reject) {
                     output.reject(row, format!("it is `{text}`"));
