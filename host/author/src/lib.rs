@@ -25,7 +25,7 @@ pub use language::Language;
 pub use make::{Made, MakeError, make};
 pub use name::{Name, NameError};
 pub use new::{NewError, new};
-pub use project::{FILE as PROJECT_FILE, Project, languages_like};
+pub use project::{FILE as PROJECT_FILE, Project, StepFile, languages_like};
 
 /// The system's words without the number that Rust appends.
 fn said(error: &std::io::Error) -> String {

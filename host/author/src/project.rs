@@ -1,5 +1,6 @@
 //! A step's own folder: `step.toml` says what it is.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -25,67 +26,100 @@ pub struct Project {
     pub language: &'static Language,
     /// What it is.
     pub kind: Kind,
-    /// The configuration that it is tried with.
-    pub config: serde_json::Map<String, serde_json::Value>,
 }
 
-#[derive(Deserialize)]
+/// What a `step.toml` says, key by key. Its language need not be one that this callboard knows: who tries a component does not build it.
+#[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Document {
+pub struct StepFile {
     name: toml::Spanned<String>,
     language: toml::Spanned<String>,
     kind: Kind,
+    /// What the step is given when it is tried.
     #[serde(default)]
-    config: serde_json::Map<String, serde_json::Value>,
+    pub config: serde_json::Map<String, serde_json::Value>,
     /// Stands in for a language that this callboard does not know.
     build: Option<Build>,
     /// The SDK that is carried for it, if any.
     sdk: Option<String>,
-    // What the step is tried with, which is read where it is tried.
-    #[serde(rename = "limits")]
-    _limits: Option<serde::de::IgnoredAny>,
-    #[serde(rename = "grant")]
-    _grant: Option<serde::de::IgnoredAny>,
-    #[serde(rename = "types")]
-    _types: Option<serde::de::IgnoredAny>,
+    /// As a pipeline's `limits`.
+    pub limits: Option<serde_json::Value>,
+    /// As a pipeline's `grant`.
+    pub grant: Option<serde_json::Value>,
+    /// Types of columns that rows do not say, as an input's `types`.
+    #[serde(default)]
+    pub types: BTreeMap<String, String>,
 }
 
-impl Project {
+impl StepFile {
     /// Reads the `step.toml` of a folder.
     ///
     /// # Errors
     /// With the place, where the file is not there, has other keys or other values than it may.
     pub fn read(folder: &Path) -> Result<Self, Problems> {
-        let file = folder.join(FILE);
-        let shown = file.strip_prefix(".").unwrap_or(&file).display().to_string();
-        let text = fs::read_to_string(&file).map_err(|error| {
-            let help = "a step's folder has one, as `callboard step new` makes it";
-            let problem = Problem { message: crate::said(&error), at: None, help: Some(help.to_owned()) };
-            Problems { source: Source::new(&*shown, ""), problems: vec![problem] }
-        })?;
-        Self::parse(folder, Source::new(&*shown, text))
+        Self::parse(&source(folder)?)
+    }
+
+    fn parse(source: &Source) -> Result<Self, Problems> {
+        toml::from_str(&source.text)
+            .map_err(|error: toml::de::Error| problems(source, error.message().replace('\n', " "), error.span(), None))
+    }
+
+    /// What the step is called.
+    pub fn name(&self) -> &str {
+        self.name.get_ref()
+    }
+
+    /// What it is written in.
+    pub fn language(&self) -> &str {
+        self.language.get_ref()
+    }
+}
+
+fn source(folder: &Path) -> Result<Source, Problems> {
+    let file = folder.join(FILE);
+    let shown = file.strip_prefix(".").unwrap_or(&file).display().to_string();
+    let text = fs::read_to_string(&file).map_err(|error| {
+        let help = "a step's folder has one, as `callboard step new` makes it".to_owned();
+        problems(&Source::new(&*shown, ""), crate::said(&error), None, Some(help))
+    })?;
+    Ok(Source::new(&*shown, text))
+}
+
+fn problems(source: &Source, message: String, at: Option<std::ops::Range<usize>>, help: Option<String>) -> Problems {
+    let problem = Problem { message, at: at.map(|at| source.span(at)), help };
+    Problems { source: source.clone(), problems: vec![problem] }
+}
+
+impl Project {
+    /// Reads the `step.toml` of a folder, in a language that it can be built in.
+    ///
+    /// # Errors
+    /// Those of [`StepFile::read`]; a name that is none, a language that is not there.
+    pub fn read(folder: &Path) -> Result<Self, Problems> {
+        Self::parse(folder, source(folder)?)
     }
 
     fn parse(folder: &Path, source: Source) -> Result<Self, Problems> {
-        let problems = |message: String, at: Option<std::ops::Range<usize>>, help: Option<String>| {
-            let problem = Problem { message, at: at.map(|at| source.span(at)), help };
-            Problems { source: source.clone(), problems: vec![problem] }
-        };
-        let document: Document = toml::from_str(&source.text)
-            .map_err(|error: toml::de::Error| problems(error.message().replace('\n', " "), error.span(), None))?;
-        let name = Name::parse(document.name.get_ref())
-            .map_err(|error| problems(error.to_string(), Some(document.name.span()), None))?;
-        let id = document.language.get_ref();
-        let language = match document.build {
+        let mut file = StepFile::parse(&source)?;
+        let build = file.build.take();
+        let name = Name::parse(file.name())
+            .map_err(|error| problems(&source, error.to_string(), Some(file.name.span()), None))?;
+        let id = file.language();
+        let language = match build {
             // It lives as long as the process, as the languages that are carried do.
-            Some(build) => Box::leak(Box::new(own(id, build, document.sdk).map_err(|why| problems(why, None, None))?)),
+            Some(build) => {
+                let language = own(id, build, file.sdk.clone()).map_err(|why| problems(&source, why, None, None))?;
+                Box::leak(Box::new(language))
+            }
             None => templates::language(id).ok_or_else(|| {
                 let help =
                     format!("{}\na `[build]` with its `commands` builds a step in any other", languages_like(id));
-                problems(format!("`{id}` is no language of this callboard"), Some(document.language.span()), Some(help))
+                let message = format!("`{id}` is no language of this callboard");
+                problems(&source, message, Some(file.language.span()), Some(help))
             })?,
         };
-        Ok(Project { folder: folder.to_owned(), name, language, kind: document.kind, config: document.config })
+        Ok(Project { folder: folder.to_owned(), name, language, kind: file.kind })
     }
 
     /// The component that the step becomes: `NAME.wasm` in its folder.

@@ -136,10 +136,10 @@ pub fn inspect(subject: Subject, bundled: &[Bundled], settings: Settings) -> Res
 
 /// What is known by running it. A grant that it needs to be planned is none that it is given here.
 fn asked(inspection: &mut Inspection, mut subject: Subject, bundled: &[Bundled], settings: Settings) {
-    if subject.project.grant.is_none()
+    if subject.grant.is_none()
         && inspection.imports.iter().any(|import| import.needs.is_some() && import.name.starts_with("wasi:http/"))
     {
-        subject.project.grant = Some(serde_json::json!({ "http": ["GET http://localhost:9/"] }));
+        subject.grant = Some(serde_json::json!({ "http": ["GET http://localhost:9/"] }));
     }
     let begun = match Trial::begin(subject, 1, bundled, settings) {
         Ok(trial) => trial,

@@ -17,7 +17,6 @@ pub mod inspect;
 mod kinds;
 mod memory;
 pub mod pipe;
-mod project;
 mod rows;
 mod subject;
 mod trial;

@@ -23,7 +23,7 @@ pub(crate) fn dataset(subject: &Subject, path: &Path) -> Result<Dataset> {
         base: "".into(),
         paths: vec![escaped(path)],
         format: Some(format),
-        types: if text { subject.project.types.clone() } else { Default::default() },
+        types: if text { subject.types.clone() } else { Default::default() },
     })?)
 }
 

@@ -1,13 +1,14 @@
 //! The step that is tried: where its component is, and what it is given.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use callboard_plan::is_path;
+use callboard_author::{PROJECT_FILE, StepFile};
+use callboard_plan::{Problems, is_path};
 use callboard_runtime::{Bundled, Class};
 use serde_json::{Map, Value};
 
-use crate::project::Project;
 use crate::{Result, error, unread};
 
 /// A step to try.
@@ -19,7 +20,15 @@ pub struct Subject {
     pub folder: PathBuf,
     /// A path, or the name of a bundled step.
     pub(crate) uses: String,
-    pub(crate) project: Project,
+    /// The language that it is written in, as `step.toml` calls it; none where it has no `step.toml`.
+    pub language: Option<String>,
+    config: Map<String, Value>,
+    /// As a pipeline's `limits`.
+    pub(crate) limits: Option<Value>,
+    /// As a pipeline's `grant`.
+    pub(crate) grant: Option<Value>,
+    /// Types of columns that the rows do not say.
+    pub(crate) types: BTreeMap<String, String>,
 }
 
 impl Subject {
@@ -33,25 +42,30 @@ impl Subject {
         let path = step.unwrap_or(Path::new("."));
         let text = path.display().to_string();
         if path.is_dir() {
-            let Some(project) = Project::of(path)? else {
+            let Some(file) = step_file(path)? else {
                 let help = "name the component, or the folder of a step: callboard step new NAME makes one";
                 return Err(error(Class::Pipeline, format!("there is no `step.toml` in `{text}`"), Some(help.into())));
             };
-            let component = path.join(format!("{}.wasm", project.name));
-            return Subject::of(project, path.to_owned(), &component, Some(path));
+            let component = path.join(format!("{}.wasm", file.name()));
+            return Subject::built(file.name().to_owned(), path.to_owned(), &component, Some(file), Some(path));
         }
         if !is_path(&text) && !path.exists() {
-            let project = Project { name: text.clone(), ..Project::default() };
-            return Ok(Subject { name: text.clone(), folder: PathBuf::new(), uses: text, project });
+            return Ok(Subject::of(text.clone(), PathBuf::new(), text, None));
         }
         let folder = path.parent().map(Path::to_owned).unwrap_or_default();
         let stem = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-        let beside = Project::of(&folder)?.filter(|project| project.name == stem);
-        let project = beside.unwrap_or_else(|| Project { name: stem, ..Project::default() });
-        Subject::of(project, folder, path, None)
+        let beside = step_file(&folder)?.filter(|file| file.name() == stem);
+        Subject::built(stem, folder, path, beside, None)
     }
 
-    fn of(project: Project, folder: PathBuf, component: &Path, build: Option<&Path>) -> Result<Subject> {
+    /// The step of a component's file. `build` is the folder in which it would be made.
+    fn built(
+        name: String,
+        folder: PathBuf,
+        component: &Path,
+        file: Option<StepFile>,
+        build: Option<&Path>,
+    ) -> Result<Subject> {
         if !component.is_file() {
             let help = build.map(|folder| format!("build it: callboard step build {}", folder.display()));
             let message = format!("there is no component `{}`", component.display());
@@ -60,7 +74,14 @@ impl Subject {
         // A pipeline tells a path from a bundled step's name by its slash, or its ending.
         let uses = component.display().to_string();
         let uses = if is_path(&uses) { uses } else { format!("./{uses}") };
-        Ok(Subject { name: project.name.clone(), folder, uses, project })
+        Ok(Subject::of(name, folder, uses, file))
+    }
+
+    fn of(name: String, folder: PathBuf, uses: String, file: Option<StepFile>) -> Subject {
+        let language = file.as_ref().map(|file| file.language().to_owned());
+        let (config, limits, grant, types) =
+            file.map(|file| (file.config, file.limits, file.grant, file.types)).unwrap_or_default();
+        Subject { name, folder, uses, language, config, limits, grant, types }
     }
 
     /// Gives it another configuration than `step.toml` says: a JSON object.
@@ -74,20 +95,15 @@ impl Subject {
             error(Class::Pipeline, format!("the configuration is no JSON object: {why}"), Some(help))
         };
         match serde_json::from_str::<Value>(json).map_err(|wrong| refused(wrong.to_string()))? {
-            config @ Value::Object(_) => self.project.config = Some(config),
+            Value::Object(config) => self.config = config,
             other => return Err(refused(format!("found `{other}`"))),
         }
         Ok(())
     }
 
-    /// The language that it is written in, as `step.toml` calls it.
-    pub fn language(&self) -> Option<&str> {
-        self.project.language.as_deref()
-    }
-
     /// What it is given.
     pub fn config(&self) -> Value {
-        self.project.config.clone().unwrap_or_else(|| Value::Object(Map::new()))
+        Value::Object(self.config.clone())
     }
 
     /// A file of its folder.
@@ -117,4 +133,16 @@ impl Subject {
             }
         }
     }
+}
+
+/// What the `step.toml` of a folder says, if it has one.
+fn step_file(folder: &Path) -> Result<Option<StepFile>> {
+    if !folder.join(PROJECT_FILE).exists() {
+        return Ok(None);
+    }
+    let refused = |problems: Problems| {
+        let help = problems.problems.first().and_then(|problem| problem.help.clone());
+        error(Class::Pipeline, problems.to_string(), help)
+    };
+    StepFile::read(folder).map(Some).map_err(refused)
 }

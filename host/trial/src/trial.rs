@@ -49,13 +49,12 @@ pub(crate) fn unfit_error(subject: &Subject, unfit: &ScanError) -> RunError {
 
 /// The pipeline, in JSON.
 fn pipeline(subject: &Subject, kind: Kind, inputs: usize) -> String {
-    let project = &subject.project;
     let mut step = Map::new();
     step.insert("use".into(), json!(subject.uses));
     step.insert("name".into(), json!(step_name(&subject.name)));
     step.insert("config".into(), subject.config());
-    step.extend(project.limits.iter().map(|limits| ("limits".into(), limits.clone())));
-    step.extend(project.grant.iter().map(|grant| ("grant".into(), grant.clone())));
+    step.extend(subject.limits.iter().map(|limits| ("limits".into(), limits.clone())));
+    step.extend(subject.grant.iter().map(|grant| ("grant".into(), grant.clone())));
     let mut files = Map::new();
     if kind != Kind::Source {
         let names: Vec<String> = (1..=inputs).map(|nth| format!("_input_{nth}")).collect();

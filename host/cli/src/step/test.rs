@@ -42,7 +42,7 @@ pub(crate) fn test(arguments: &TestArguments) -> Result<ExitCode, Failure> {
 
 fn tested(arguments: &TestArguments, settings: &callboard_runtime::Settings) -> Result<ExitCode, Failure> {
     let subject = super::subject(&arguments.tried)?;
-    if arguments.bless && subject.language().is_none() {
+    if arguments.bless && subject.language.is_none() {
         let message = format!("`{}` has no `step.toml`, so the golden files here may be another step's", subject.name);
         return Err(Failure::other(Class::Pipeline, message)
             .help("callboard step test DIR --bless, with the step's own folder"));
@@ -58,7 +58,7 @@ fn tested(arguments: &TestArguments, settings: &callboard_runtime::Settings) -> 
         false => return Err(differs(arguments, &golden, &trial.subject)),
     };
     let mut findings = drive(&trial, &golden.rows)?;
-    let leaks = trial.subject.language().and_then(language).and_then(|language| language.leaks.clone());
+    let leaks = trial.subject.language.as_deref().and_then(language).and_then(|language| language.leaks.clone());
     if let Some(why) = leaks {
         let excused = |finding: Finding| if finding.what == MEMORY { finding.excused(&why) } else { finding };
         findings = findings.into_iter().map(excused).collect();
@@ -80,6 +80,9 @@ fn differs(arguments: &TestArguments, golden: &Golden, subject: &Subject) -> Fai
     let message = format!("{}: the golden test differs ({}){}", subject.name, golden.figures, lines.concat());
     let step =
         arguments.tried.step.as_ref().map_or(String::new(), |step| format!(" {}", quoted(&step.display().to_string())));
-    Failure::other(Class::Data, message)
-        .help(format!("if that is what it should do: callboard step test{step} --bless"))
+    let failure = Failure::other(Class::Data, message);
+    match subject.language {
+        Some(_) => failure.help(format!("if that is what it should do: callboard step test{step} --bless")),
+        None => failure,
+    }
 }
