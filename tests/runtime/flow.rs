@@ -232,3 +232,21 @@ fn a_source_makes_rows_without_an_input() {
     let count = step(&report, "count");
     assert_eq!((count.rows_in, count.rows_out, count.rows_created), (0, 2_500, 2_500));
 }
+
+/// Neighbours with several instances each share their threads: what fails in the second names it, and its own batch.
+#[test]
+fn what_fails_behind_a_neighbour_is_told_with_its_own_batch() {
+    let bench = Bench::with_rows(40);
+    let steps = |replicas: u32| {
+        let rest = format!("replicas = {replicas}\n");
+        // No row of the first two batches is left for the second step.
+        use_step("few", "filter", &format!("config = {{ where = \"id >= 20\" }}\n{rest}"))
+            + &use_step("bad", "hostile", &format!("config = {{ misdeed = \"trap\", on_text = \"row 35\" }}\n{rest}"))
+            + "[run]\nbatch_rows = 10\n"
+    };
+    for replicas in [1, 2, 3] {
+        let error = bench.pipeline(straight(&steps(replicas))).error();
+        let place = (error.place.step.as_deref(), error.place.batch);
+        assert_eq!(place, (Some("bad"), Some(2)), "{replicas} instances each: {}", error.message);
+    }
+}

@@ -9,6 +9,7 @@ use arrow::error::ArrowError;
 use callboard_plan::PlannedStep;
 
 use crate::columns::display;
+use crate::disk::{Logged, Place};
 use crate::error::{Class, RunError};
 use crate::rows::{Batch, record_batch};
 
@@ -151,6 +152,15 @@ impl Bound {
             Origin::Written(at) => written.column(*at).clone(),
         });
         carried.with_columns(&self.output, columns.collect())
+    }
+
+    /// Of each column of what [`Bound::join`] gives, where a log holds it; `logged` holds what was written.
+    pub(crate) fn places(&self, carried: &Batch, logged: Option<&Logged>) -> Vec<Option<Place>> {
+        let places = self.columns.iter().map(|origin| match origin {
+            Origin::Input(at) => carried.places.get(*at).cloned().flatten(),
+            Origin::Written(at) => logged.map(|logged| Place { logged: logged.clone(), column: *at }),
+        });
+        places.collect()
     }
 
     /// What is put out where nothing of the input is carried.

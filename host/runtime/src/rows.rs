@@ -5,6 +5,8 @@ use arrow::compute::{concat, concat_batches, take};
 use arrow::datatypes::{DataType, SchemaRef};
 use arrow::error::ArrowError;
 
+use crate::disk::Place;
+
 /// Rows with their origins. The origins are hidden columns: no step sees them, and they go wherever the row goes.
 #[derive(Clone, Debug)]
 pub(crate) struct Batch {
@@ -14,15 +16,22 @@ pub(crate) struct Batch {
     pub(crate) file: UInt32Array,
     /// The line, or the row, of that file, from 1.
     pub(crate) line: UInt64Array,
+    /// For each column, where a log holds just its values; empty where no log holds any.
+    pub(crate) places: Vec<Option<Place>>,
 }
 
 impl Batch {
+    /// Rows and their origins, which no log holds.
+    pub(crate) fn new(rows: RecordBatch, file: UInt32Array, line: UInt64Array) -> Batch {
+        Batch { rows, file, line, places: Vec::new() }
+    }
+
     /// Rows that came from nowhere: a step made them.
     pub(crate) fn created(rows: RecordBatch) -> Batch {
         let count = rows.num_rows();
         let file = new_null_array(&DataType::UInt32, count);
         let line = new_null_array(&DataType::UInt64, count);
-        Batch { rows, file: UInt32Array::from(file.to_data()), line: UInt64Array::from(line.to_data()) }
+        Batch::new(rows, UInt32Array::from(file.to_data()), UInt64Array::from(line.to_data()))
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -36,35 +45,35 @@ impl Batch {
     /// The named rows, in the order they are named.
     pub(crate) fn take(&self, rows: &UInt32Array) -> Result<Batch, ArrowError> {
         let columns: Result<Vec<ArrayRef>, _> = self.rows.columns().iter().map(|c| take(c, rows, None)).collect();
-        Ok(Batch {
-            rows: record_batch(self.rows.schema(), columns?, rows.len())?,
-            file: UInt32Array::from(take(&self.file, rows, None)?.to_data()),
-            line: UInt64Array::from(take(&self.line, rows, None)?.to_data()),
-        })
+        Ok(Batch::new(
+            record_batch(self.rows.schema(), columns?, rows.len())?,
+            UInt32Array::from(take(&self.file, rows, None)?.to_data()),
+            UInt64Array::from(take(&self.line, rows, None)?.to_data()),
+        ))
     }
 
     /// Rows that stand side by side, not copied.
     pub(crate) fn slice(&self, rows: std::ops::Range<usize>) -> Batch {
         let (start, len) = (rows.start, rows.len());
         let (file, line) = (self.file.slice(start, len), self.line.slice(start, len));
-        Batch { rows: self.rows.slice(start, len), file, line }
+        Batch::new(self.rows.slice(start, len), file, line)
     }
 
     /// The same origins under other columns.
     pub(crate) fn with_columns(&self, schema: &SchemaRef, columns: Vec<ArrayRef>) -> Result<Batch, ArrowError> {
         let rows = record_batch(schema.clone(), columns, self.len())?;
-        Ok(Batch { rows, file: self.file.clone(), line: self.line.clone() })
+        Ok(Batch::new(rows, self.file.clone(), self.line.clone()))
     }
 
     /// Batches of one schema, one after another.
     pub(crate) fn concat(schema: &SchemaRef, batches: &[Batch]) -> Result<Batch, ArrowError> {
         let files: Vec<&dyn Array> = batches.iter().map(|b| &b.file as &dyn Array).collect();
         let lines: Vec<&dyn Array> = batches.iter().map(|b| &b.line as &dyn Array).collect();
-        Ok(Batch {
-            rows: concat_batches(schema, batches.iter().map(|b| &b.rows))?,
-            file: UInt32Array::from(concat(&files)?.to_data()),
-            line: UInt64Array::from(concat(&lines)?.to_data()),
-        })
+        Ok(Batch::new(
+            concat_batches(schema, batches.iter().map(|b| &b.rows))?,
+            UInt32Array::from(concat(&files)?.to_data()),
+            UInt64Array::from(concat(&lines)?.to_data()),
+        ))
     }
 
     /// The bytes of row `row` in all columns.

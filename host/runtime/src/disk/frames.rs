@@ -74,6 +74,22 @@ impl Frame {
     }
 }
 
+/// What a frame is to hold, in parts, with its length and checksum.
+pub(crate) struct Body<'a, B> {
+    parts: &'a [B],
+    length: u64,
+    checksum: u64,
+}
+
+impl<'a, B: AsRef<[u8]>> Body<'a, B> {
+    pub(crate) fn of(parts: &'a [B]) -> Body<'a, B> {
+        let mut checksum = Xxh3::new();
+        parts.iter().for_each(|part| checksum.update(part.as_ref()));
+        let length = parts.iter().map(|part| part.as_ref().len() as u64).sum();
+        Body { parts, length, checksum: checksum.digest() }
+    }
+}
+
 /// A file that frames are appended to.
 pub(crate) struct FrameWriter {
     file: Arc<File>,
@@ -101,15 +117,24 @@ impl FrameWriter {
 
     /// Appends a frame.
     pub(crate) fn append<B: AsRef<[u8]>>(&mut self, kind: u8, rows: u32, tag: u128, body: &[B]) -> io::Result<Frame> {
-        let mut checksum = Xxh3::new();
-        body.iter().for_each(|part| checksum.update(part.as_ref()));
-        let length = body.iter().map(|part| part.as_ref().len() as u64).sum();
+        self.append_sealed(kind, rows, tag, &Body::of(body))
+    }
+
+    /// Appends a frame whose body has its checksum: who shares the file makes it before it is their turn.
+    pub(crate) fn append_sealed<B: AsRef<[u8]>>(
+        &mut self,
+        kind: u8,
+        rows: u32,
+        tag: u128,
+        body: &Body<'_, B>,
+    ) -> io::Result<Frame> {
+        let Body { parts, length, checksum } = *body;
         let offset = self.at + HEADER as u64;
-        let frame = Frame { kind, rows, tag, length, checksum: checksum.digest(), offset };
+        let frame = Frame { kind, rows, tag, length, checksum, offset };
         let header = frame.header();
-        let mut parts: Vec<IoSlice<'_>> = vec![IoSlice::new(&header)];
-        parts.extend(body.iter().map(|part| IoSlice::new(part.as_ref())));
-        write_all(&mut &*self.file, &mut parts).map_err(|error| named(&self.path, &error))?;
+        let mut all: Vec<IoSlice<'_>> = vec![IoSlice::new(&header)];
+        all.extend(parts.iter().map(|part| IoSlice::new(part.as_ref())));
+        write_all(&mut &*self.file, &mut all).map_err(|error| named(&self.path, &error))?;
         self.at = offset + length;
         Ok(frame)
     }

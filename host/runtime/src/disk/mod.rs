@@ -25,4 +25,4 @@ pub use fuzz::fuzz_disk;
 pub(crate) use ipc::{schema_of_text, schema_text};
 pub(crate) use past::Past;
 pub(crate) use spill::{Quota, Spill, SpillWriter};
-pub(crate) use work::{Deed, Outcome, Removed, Work};
+pub(crate) use work::{Deed, Logged, Outcome, Place, Removed, Work};

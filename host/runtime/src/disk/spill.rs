@@ -254,11 +254,11 @@ impl Spill {
             None => self.schema.clone(),
         };
         let visible = stored.columns()[HIDDEN..].to_vec();
-        Ok(Batch {
-            file: UInt32Array::from(stored.column(0).to_data()),
-            line: UInt64Array::from(stored.column(1).to_data()),
-            rows: record_batch(schema, visible, stored.num_rows()).map_err(broken)?,
-        })
+        Ok(Batch::new(
+            record_batch(schema, visible, stored.num_rows()).map_err(broken)?,
+            UInt32Array::from(stored.column(0).to_data()),
+            UInt64Array::from(stored.column(1).to_data()),
+        ))
     }
 
     /// Removes its files. What cannot be removed is left for who removes the run's folder.

@@ -9,8 +9,8 @@ use std::collections::{BTreeMap, HashMap};
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 
 use arrow::array::RecordBatch;
 use arrow::buffer::Buffer;
@@ -18,7 +18,7 @@ use arrow::datatypes::SchemaRef;
 use callboard_plan::PlannedStep;
 use serde::{Deserialize, Serialize};
 
-use super::frames::{Frame, FrameFile, FrameWriter, named};
+use super::frames::{Body, Frame, FrameFile, FrameWriter, named};
 use super::ipc::{self, RowEncoder};
 use super::key::StepKey;
 use super::sync::Syncer;
@@ -82,6 +82,29 @@ pub(crate) struct Removed {
     pub(crate) reason: String,
 }
 
+/// A log of a step, for who reads single frames of it.
+#[derive(Debug)]
+pub(crate) struct Log {
+    /// From the run's folder.
+    pub(crate) path: PathBuf,
+    /// Of the columns that its frames hold.
+    pub(crate) schema: SchemaRef,
+}
+
+/// A frame of a log.
+#[derive(Clone, Debug)]
+pub(crate) struct Logged {
+    pub(crate) log: Arc<Log>,
+    pub(crate) frame: Frame,
+}
+
+/// A column of a frame of a log.
+#[derive(Clone, Debug)]
+pub(crate) struct Place {
+    pub(crate) logged: Logged,
+    pub(crate) column: usize,
+}
+
 /// What `key.json` says.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Header {
@@ -96,13 +119,16 @@ pub(crate) struct Work {
     pub(crate) header: Header,
     schema: SchemaRef,
     files: Vec<FrameFile>,
+    /// The files, and at last our own.
+    logs: Vec<Arc<Log>>,
     used: Vec<AtomicBool>,
     found: HashMap<u128, (usize, Frame)>,
     ordered: Vec<(usize, Frame)>,
     /// Rows whose work was begun and is not done.
     begun: HashMap<u128, u32>,
     again: AtomicU64,
-    own: Mutex<(FrameWriter, RowEncoder)>,
+    encoder: Mutex<RowEncoder>,
+    own: Mutex<FrameWriter>,
     damage: Mutex<Vec<String>>,
 }
 
@@ -160,17 +186,25 @@ impl Work {
             files.push(file);
         }
         let next = paths.last().and_then(|path| path.file_stem()?.to_str()?.parse::<u32>().ok()).map_or(0, |n| n + 1);
-        let writer = FrameWriter::create(folder.join(format!("{next:03}.log")))?;
+        let own = folder.join(format!("{next:03}.log"));
+        let place = Path::new("work").join(folder.file_name().unwrap_or_default());
+        let log = |path: &PathBuf| {
+            Arc::new(Log { path: place.join(path.file_name().unwrap_or_default()), schema: schema.clone() })
+        };
+        let logs = paths.iter().chain([&own]).map(log).collect();
+        let writer = FrameWriter::create(own)?;
         syncer.watch(writer.file());
         Ok(Work {
             header,
             used: files.iter().map(|_| AtomicBool::new(false)).collect(),
             files,
+            logs,
             found,
             ordered,
             begun,
             again: AtomicU64::new(0),
-            own: Mutex::new((writer, RowEncoder::new(&schema)?)),
+            encoder: Mutex::new(RowEncoder::new(&schema)?),
+            own: Mutex::new(writer),
             schema,
             damage: Mutex::new(damage),
         })
@@ -181,14 +215,14 @@ impl Work {
         self.ordered.is_empty()
     }
 
-    /// What was done on rows of this digest, if it was. Damage is noted, and the work is to be done again.
-    pub(crate) fn find(&self, digest: u128) -> Option<(Deed, RecordBatch)> {
+    /// What was done on rows of this digest, if it was, and where it is written. Damage is noted, and the work is to be done again.
+    pub(crate) fn find(&self, digest: u128) -> Option<(Deed, RecordBatch, Logged)> {
         let (file, frame) = self.found.get(&digest)?;
         let (deed, rows) = self.read(*file, frame)?;
         match deed {
             // With other limits the rows may go through.
             Deed::Processed(Outcome { narrowed: Some(limits), .. }) if limits != self.header.limits => None,
-            deed => Some((deed, rows)),
+            deed => Some((deed, rows, Logged { log: self.logs[*file].clone(), frame: *frame })),
         }
     }
 
@@ -226,26 +260,26 @@ impl Work {
         if let Some(rows) = self.begun.get(&tag) {
             self.again.fetch_add(u64::from(*rows), Ordering::Relaxed);
         }
-        let (writer, _) = &mut *self.own.lock().expect("no holder panics");
-        writer.append(BEGUN, rows, tag, &[[0u8; 0]]).map(drop)
+        self.own.lock().expect("no holder panics").append(BEGUN, rows, tag, &[[0u8; 0]]).map(drop)
     }
 
-    /// Notes what was done, on `rows` rows; a part of a global step's work on as many as it wrote, and its end on all.
-    pub(crate) fn done(&self, tag: u128, rows: u32, deed: &Deed, written: &RecordBatch) -> io::Result<()> {
+    /// Notes what was done, on `rows` rows; a part of a global step's work on as many as it wrote, and its end on all. Says where.
+    pub(crate) fn done(&self, tag: u128, rows: u32, deed: &Deed, written: &RecordBatch) -> io::Result<Logged> {
         let mut head = vec![0; 4];
         head = postcard::to_extend(deed, head).map_err(io::Error::other)?;
         let length = (head.len() - 4) as u32;
         head[..4].copy_from_slice(&length.to_le_bytes());
         head.resize(head.len().next_multiple_of(ALIGNED), 0);
-        let (writer, encoder) = &mut *self.own.lock().expect("no holder panics");
         let mut body = vec![Buffer::from_vec(head)];
-        body.extend(encoder.encode(written)?);
+        body.extend(self.encoder.lock().expect("no holder panics").encode(written)?);
         let kind = match deed {
             Deed::Processed(_) | Deed::Page { .. } => DONE,
             Deed::Kept { .. } | Deed::Wrote | Deed::Removed { .. } => PART,
             Deed::Ended { .. } => ENDED,
         };
-        writer.append(kind, rows, tag, &body).map(drop)
+        let body = Body::of(&body);
+        let frame = self.own.lock().expect("no holder panics").append_sealed(kind, rows, tag, &body)?;
+        Ok(Logged { log: self.logs[self.files.len()].clone(), frame })
     }
 
     /// Rows whose work had been begun before, not ended, and was begun again.
@@ -266,8 +300,8 @@ impl Work {
             }
         }
         let own = self.own.lock().expect("no holder panics");
-        if own.0.len() == 0 {
-            let _ = std::fs::remove_file(own.0.reader().path());
+        if own.len() == 0 {
+            let _ = std::fs::remove_file(own.reader().path());
         }
     }
 }

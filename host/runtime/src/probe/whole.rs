@@ -88,11 +88,8 @@ impl Opened<'_> {
 /// Rows with their numbers as origins.
 fn numbered(rows: &RecordBatch, first: u64) -> Batch {
     let count = rows.num_rows();
-    Batch {
-        rows: rows.clone(),
-        file: UInt32Array::from_value(0, count),
-        line: UInt64Array::from_iter_values(first..first + count as u64),
-    }
+    let line = UInt64Array::from_iter_values(first..first + count as u64);
+    Batch::new(rows.clone(), UInt32Array::from_value(0, count), line)
 }
 
 fn origins(lines: &UInt64Array) -> Vec<Option<u64>> {

@@ -30,7 +30,7 @@ pub(super) fn read(run: &Run, name: &str, mut outlet: Outlet) -> Result<Ended, S
                 let last = chunk.origin.value(count.max(1) - 1);
                 return Err(Stop::Failed(changed(name, &dataset.files()[chunk.file as usize], last)));
             }
-            let batch = Batch { rows: part, file, line: chunk.origin.slice(0, count) };
+            let batch = Batch::new(part, file, chunk.origin.slice(0, count));
             rows += count as u64;
             outlet.send(&batch)?;
             if rows >= limit {

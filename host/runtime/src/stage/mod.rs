@@ -79,11 +79,10 @@ pub(crate) struct StageCost {
 /// What was spilled, by the node or door that put it out.
 type Spills = Vec<(String, Arc<Spill>)>;
 
-/// How a node ended well.
+/// How an input or a step ended well.
 enum Ended {
     Input { name: String, rows: u64, spills: Spills },
     Step { name: String, counts: Box<StepCounts>, spills: Spills },
-    Output,
 }
 
 impl StageCost {
@@ -98,7 +97,6 @@ impl StageCost {
                 self.steps.insert(name, *counts);
                 spills
             }
-            Ended::Output => return,
         };
         boundary.spills.extend(spills);
     }
@@ -123,7 +121,7 @@ pub(crate) fn run(
         }
         run.observer.tell(Event::Intake { stage: stage.index, input: name.clone() });
         let outlet = wire::intake_outlet(run, name)?;
-        let ended = settle(run, input::read(run, name, outlet));
+        let ended = settle(run, input::read(run, name, outlet).map(|ended| vec![ended])).pop();
         cost.note(ended.ok_or_else(|| run.take_failure())?, boundary);
         let (rows, spill) = (cost.rows_read[name], boundary.spills[name].sealed().clone());
         run.journal(&Record::Intake { input: name.clone(), rows, spill })?;
@@ -168,27 +166,29 @@ pub(crate) fn run(
 /// Starts a thread for each node, and waits for all of them.
 fn nodes(run: &Run, stage: &Stage, mut wires: Wires, loaded: &mut [LoadedStep]) -> Result<Vec<Ended>, RunError> {
     std::thread::scope(|scope| {
-        let mut threads: Vec<ScopedJoinHandle<'_, Option<Ended>>> = Vec::new();
+        let mut threads: Vec<ScopedJoinHandle<'_, Vec<Ended>>> = Vec::new();
         for name in &stage.outputs {
             let inlet = wires.inlets.remove(name).expect("an output has a port").remove(0);
-            threads.push(scope.spawn(move || settle(run, output::write(run, name, inlet))));
+            threads.push(scope.spawn(move || settle(run, output::write(run, name, inlet).map(|()| Vec::new()))));
         }
-        for step in loaded {
-            let inlets = wires.inlets.remove(&step.name).unwrap_or_default();
-            let outlets = wires.outlets(run, &step.name);
+        for chain in transform::chains(run, loaded) {
+            let mut inlets = wires.inlets.remove(&chain[0].name).unwrap_or_default();
+            let outlets: Vec<_> = chain.iter().map(|step| wires.outlets(run, &step.name)).collect();
             threads.push(scope.spawn(move || {
-                let name = step.name.clone();
-                let ended = match step.kind {
-                    Kind::Transform => transform::run(run, step, inlets, outlets),
-                    Kind::Global => steps::run_global(run, step, inlets, outlets),
-                    Kind::Source => steps::run_source(run, step, outlets),
+                let name = chain[0].name.clone();
+                let ended = match chain[0].kind {
+                    Kind::Transform => {
+                        transform::run(run, chain, inlets.pop().expect("a transform has one port"), outlets)
+                    }
+                    Kind::Global => steps::run_global(run, only(chain), inlets, only(outlets)).map(|ended| vec![ended]),
+                    Kind::Source => steps::run_source(run, only(chain), only(outlets)).map(|ended| vec![ended]),
                 };
                 settle(run, ended.map_err(|stop| in_step(stop, &name)))
             }));
         }
         for name in &stage.inputs {
             let outlet = wires.outlet(name);
-            threads.push(scope.spawn(move || settle(run, input::read(run, name, outlet))));
+            threads.push(scope.spawn(move || settle(run, input::read(run, name, outlet).map(|ended| vec![ended]))));
         }
         let mut ended = Vec::new();
         for thread in threads {
@@ -220,15 +220,19 @@ fn add_counters(sum: &mut BTreeMap<String, i64>, more: BTreeMap<String, i64>) {
 }
 
 /// Tells the run of a node's failure, which stops all others.
-fn settle(run: &Run, ended: Result<Ended, Stop>) -> Option<Ended> {
+fn settle(run: &Run, ended: Result<Vec<Ended>, Stop>) -> Vec<Ended> {
     match ended {
-        Ok(ended) => return Some(ended),
+        Ok(ended) => return ended,
         Err(Stop::Failed(error)) if error.class == Class::Interrupted => run.interrupted(error),
         Err(Stop::Failed(error)) => run.fail(error),
         // The node that failed says so.
         Err(Stop::Elsewhere) => {}
     }
-    None
+    Vec::new()
+}
+
+fn only<T>(chain: Vec<T>) -> T {
+    chain.into_iter().next().expect("a node has a step")
 }
 
 fn words(panic: &Box<dyn std::any::Any + Send>) -> &str {

@@ -3,7 +3,6 @@
 use arrow::array::ArrayRef;
 use callboard_io::Writer;
 
-use super::Ended;
 use crate::check::Output;
 use crate::disk::positions::Positions;
 use crate::error::RunError;
@@ -14,7 +13,7 @@ use crate::run::Run;
 /// Writes all rows of `inlet`, and completes the file. It appears in its place when the whole run has ended well.
 ///
 /// Where the file can be gone on with, rows that an earlier process has written are not written again.
-pub(super) fn write(run: &Run, name: &str, mut inlet: Inlet) -> Result<Ended, Stop> {
+pub(super) fn write(run: &Run, name: &str, mut inlet: Inlet) -> Result<(), Stop> {
     let output = run.output(name);
     let in_output = |error: callboard_io::IoError| RunError::from(error).in_output(name);
     let mut positions = run.positions(name)?;
@@ -38,7 +37,7 @@ pub(super) fn write(run: &Run, name: &str, mut inlet: Inlet) -> Result<Ended, St
     }
     let finished = writer.finish().map_err(in_output)?;
     run.finished(name, finished);
-    Ok(Ended::Output)
+    Ok(())
 }
 
 fn begin(

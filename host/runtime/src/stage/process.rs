@@ -17,7 +17,7 @@ use crate::bindings::exports::callboard::step::transform::Output;
 use crate::bound::Bound;
 use crate::columns::{Flat, lift};
 use crate::disk::work::{Limits, limits_of};
-use crate::disk::{Deed, Outcome, Removed, Work, digest};
+use crate::disk::{Deed, Logged, Outcome, Removed, Work, digest};
 use crate::error::{Fault, LimitExceeded, RunError};
 use crate::guest::{Instance, bound_copies};
 use crate::removed::{Remover, Tally, check_removals};
@@ -81,29 +81,28 @@ impl<'a> Task<'a> {
     }
 
     /// Processes a batch, unless it was processed before.
-    pub(super) fn process(&self, worker: &mut Worker, batch: Batch, number: u64) -> Result<Processed, RunError> {
-        let done = self.done(worker, &batch).map_err(|error| error.in_batch(number));
-        let (done, reused) = done?;
-        let applied = self.apply(batch, done, reused);
-        applied.map_err(|fault| fault.into_error(self.name).in_batch(number))
+    pub(super) fn process(&self, worker: &mut Worker, batch: Batch) -> Result<Processed, RunError> {
+        let (done, logged, reused) = self.done(worker, &batch)?;
+        self.apply(batch, done, logged.as_ref(), reused).map_err(|fault| fault.into_error(self.name))
     }
 
-    fn done(&self, worker: &mut Worker, batch: &Batch) -> Result<(Done, bool), RunError> {
+    /// What a batch came to, where a log has it, and whether that was there before.
+    fn done(&self, worker: &mut Worker, batch: &Batch) -> Result<(Done, Option<Logged>, bool), RunError> {
         let Some(work) = self.work else {
-            return Ok((self.work_on(worker, batch)?, false));
+            return Ok((self.work_on(worker, batch)?, None, false));
         };
         let given = self.bound.give(0, batch).map_err(|error| Fault::from(error).into_error(self.name))?;
         let digest = digest::of_rows(&given, work.header.seed);
-        if let Some((Deed::Processed(outcome), written)) = work.find(digest) {
-            return Ok(((outcome, written), true));
+        if let Some((Deed::Processed(outcome), written, logged)) = work.find(digest) {
+            return Ok(((outcome, written), Some(logged), true));
         }
         let unwritable = |error: std::io::Error| RunError::unwritten("keep the work of a step", &error);
         work.begin(digest, batch.len() as u32).map_err(unwritable)?;
         let (outcome, written) = self.work_on(worker, batch)?;
         let deed = Deed::Processed(outcome);
-        work.done(digest, batch.len() as u32, &deed, &written).map_err(unwritable)?;
+        let logged = work.done(digest, batch.len() as u32, &deed, &written).map_err(unwritable)?;
         let Deed::Processed(outcome) = deed else { unreachable!("it was just made") };
-        Ok(((outcome, written), false))
+        Ok(((outcome, written), Some(logged), false))
     }
 
     fn work_on(&self, worker: &mut Worker, batch: &Batch) -> Result<Done, RunError> {
@@ -146,7 +145,7 @@ impl<'a> Task<'a> {
     }
 
     /// Carries a deed out on the batch.
-    fn apply(&self, batch: Batch, done: Done, reused: bool) -> Result<Processed, Fault> {
+    fn apply(&self, batch: Batch, done: Done, logged: Option<&Logged>, reused: bool) -> Result<Processed, Fault> {
         let (Outcome { kept, removed, counters, narrowed: _ }, written) = done;
         let rows = batch.len();
         let gone = gone(&removed, rows);
@@ -190,7 +189,8 @@ impl<'a> Task<'a> {
             by_door.extend(unlisted.map(|row| (row as u32, Fate::Dropped, None)));
         }
         by_door.sort_by_key(|(row, ..)| *row);
-        let joined = self.bound.join(&carried, &written)?;
+        let mut joined = self.bound.join(&carried, &written)?;
+        joined.places = self.bound.places(&carried, logged);
         let (rows_in, kept_once, repeated) = (rows as u64, kept_once as u64, repeated as u64);
         Ok(Processed {
             rows_in,

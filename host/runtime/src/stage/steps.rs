@@ -236,11 +236,11 @@ impl Pages<'_> {
     fn put_out(&mut self, page: &RecordBatch, counters: BTreeMap<String, i64>) -> Result<(), Stop> {
         let rows = self.counts.rows_out;
         let count = page.num_rows().min(usize::try_from(self.limit - rows).unwrap_or(usize::MAX));
-        let origins = Batch {
-            rows: record_batch(Arc::new(Schema::empty()), Vec::new(), count).map_err(|error| bug(&error))?,
-            file: UInt32Array::from_value(self.file, count),
-            line: UInt64Array::from_iter_values(rows + 1..=rows + count as u64),
-        };
+        let origins = Batch::new(
+            record_batch(Arc::new(Schema::empty()), Vec::new(), count).map_err(|error| bug(&error))?,
+            UInt32Array::from_value(self.file, count),
+            UInt64Array::from_iter_values(rows + 1..=rows + count as u64),
+        );
         let batch = self.bound.join(&origins, &page.slice(0, count)).map_err(|error| bug(&error))?;
         self.counts.batches += 1;
         self.counts.rows_out += count as u64;

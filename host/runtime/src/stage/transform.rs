@@ -1,7 +1,12 @@
-//! The node of a transform: batches in, batches out, in order, whatever the number of instances.
+//! The node of transforms that stand one behind another: batches in, batches out, in order, whatever the number of instances.
+//!
+//! With one instance each, a transform is a node of its own, and works beside its neighbours. With more, neighbours of equal numbers are one
+//! node: a *lane* is a thread with an instance of each of them, and takes a batch through all, so nothing waits between them.
 
 use std::sync::Arc;
 use std::sync::mpsc::sync_channel;
+
+use callboard_plan::{Kind, Transport};
 
 use super::doors::Doors;
 use super::load::{LoadedStep, Worker};
@@ -15,80 +20,135 @@ use crate::ports::{IN_FLIGHT, Inlet, Outlet, Stop};
 use crate::rows::Batch;
 use crate::run::Run;
 
-/// Runs a transform to the end of its rows.
-pub(super) fn run(run: &Run, step: &mut LoadedStep, mut inlets: Vec<Inlet>, outlets: Outlets) -> Result<Ended, Stop> {
-    let task = Task::of(run, &step.name, &outlets.doors);
-    let inlet = inlets.pop().expect("a transform has one port");
-    let Outlets { main, doors } = outlets;
-    let name = Arc::from(step.name.as_str());
-    let mut end = End { run, step: name, counts: StepCounts::default(), outlet: main, doors };
-    match step.workers.as_mut_slice() {
-        [worker] => alone(&task, worker, inlet, &mut end)?,
-        workers => side_by_side(&task, workers, inlet, &mut end)?,
+/// The loaded steps as nodes: transforms that lanes take batches through are one.
+pub(super) fn chains<'a>(run: &Run, loaded: &'a mut [LoadedStep]) -> Vec<Vec<&'a mut LoadedStep>> {
+    let mut chains: Vec<Vec<&mut LoadedStep>> = Vec::new();
+    for step in loaded {
+        match chains.iter_mut().find(|chain| follows(run, chain[chain.len() - 1], step)) {
+            Some(chain) => chain.push(step),
+            None => chains.push(vec![step]),
+        }
     }
-    end.counts.busy = step.workers.iter_mut().map(Worker::busy).sum();
-    let End { mut counts, outlet, doors, .. } = end;
-    counts.again = run.work(&step.name).map_or(0, |work| work.again());
-    run.budget.check_step(&run.plan, run.step(&step.name), 0, &counts, true)?;
-    let mut spills = doors.end()?;
-    spills.extend(outlet.end()?.map(|spill| (step.name.clone(), spill)));
-    Ok(Ended::Step { name: step.name.clone(), counts: Box::new(counts), spills })
+    chains
 }
 
-fn alone(task: &Task<'_>, worker: &mut Worker, mut inlet: Inlet, end: &mut End<'_>) -> Result<(), Stop> {
-    let mut number = 0;
+/// Whether `step` reads what `before` puts out and nothing else, nobody else reads that, and both have as many instances.
+fn follows(run: &Run, before: &LoadedStep, step: &LoadedStep) -> bool {
+    let side_by_side = |step: &LoadedStep| step.kind == Kind::Transform && step.workers.len() > 1;
+    let only = match run.plan.edges_into(&step.name).collect::<Vec<_>>()[..] {
+        [edge] => edge.from == before.name && edge.transport == Transport::Channel,
+        _ => false,
+    };
+    only && side_by_side(before)
+        && step.kind == Kind::Transform
+        && step.workers.len() == before.workers.len()
+        && run.plan.edges_out_of(&before.name).count() == 1
+}
+
+/// Runs a chain to the end of its rows. Each step has its ways out; what the last puts out leaves the chain.
+pub(super) fn run(
+    run: &Run,
+    mut steps: Vec<&mut LoadedStep>,
+    inlet: Inlet,
+    outlets: Vec<Outlets>,
+) -> Result<Vec<Ended>, Stop> {
+    let names: Vec<String> = steps.iter().map(|step| step.name.clone()).collect();
+    let tasks: Vec<Task<'_>> =
+        names.iter().zip(&outlets).map(|(name, outlets)| Task::of(run, name, &outlets.doors)).collect();
+    let last = steps.len() - 1;
+    let ends = names.iter().zip(outlets).enumerate().map(|(at, (name, Outlets { main, doors }))| End {
+        run,
+        step: Arc::from(name.as_str()),
+        counts: StepCounts::default(),
+        outlet: (at == last).then_some(main),
+        doors,
+    });
+    let mut ends = Ends(ends.collect());
+    let mut lanes: Vec<Vec<&mut Worker>> = Vec::new();
+    for step in &mut steps {
+        lanes.resize_with(step.workers.len(), Vec::new);
+        lanes.iter_mut().zip(&mut step.workers).for_each(|(lane, worker)| lane.push(worker));
+    }
+    match &mut lanes[..] {
+        [lane] => alone(&tasks, lane, inlet, &mut ends)?,
+        lanes => side_by_side(&tasks, lanes, inlet, &mut ends)?,
+    }
+    ends.0.into_iter().zip(steps).map(|(end, step)| end.end(step)).collect()
+}
+
+/// What a batch became in each step; fewer than there are where no row was left, or where one failed.
+struct Answer {
+    done: Vec<Processed>,
+    failed: Option<RunError>,
+}
+
+/// Takes a batch through all steps.
+fn drive(tasks: &[Task<'_>], lane: &mut [&mut Worker], mut batch: Batch) -> Answer {
+    let mut done: Vec<Processed> = Vec::with_capacity(tasks.len());
+    for (task, worker) in tasks.iter().zip(lane) {
+        match task.run.go_on().and_then(|()| task.process(worker, batch)) {
+            Ok(processed) => {
+                batch = processed.batch.clone();
+                done.push(processed);
+            }
+            Err(error) => return Answer { done, failed: Some(error) },
+        }
+        if batch.is_empty() {
+            break;
+        }
+    }
+    Answer { done, failed: None }
+}
+
+fn alone(tasks: &[Task<'_>], lane: &mut [&mut Worker], mut inlet: Inlet, ends: &mut Ends<'_>) -> Result<(), Stop> {
     while let Some(batch) = inlet.next()? {
-        end.run.go_on()?;
-        number += 1;
-        end.put_out(task.process(worker, batch, number)?)?;
+        ends.put_out(drive(tasks, lane, batch))?;
     }
     Ok(())
 }
 
-/// Batch `n` goes to instance `n` modulo their number, and comes back in that order: nothing is to be sorted.
-fn side_by_side(task: &Task<'_>, workers: &mut [Worker], mut inlet: Inlet, end: &mut End<'_>) -> Result<(), Stop> {
-    type Answer = Result<Processed, RunError>;
+/// Batch `n` goes to lane `n` modulo their number, and comes back in that order: nothing is to be sorted.
+fn side_by_side(
+    tasks: &[Task<'_>],
+    lanes: &mut [Vec<&mut Worker>],
+    mut inlet: Inlet,
+    ends: &mut Ends<'_>,
+) -> Result<(), Stop> {
     std::thread::scope(|scope| {
         let (mut ways_in, mut ways_out) = (Vec::new(), Vec::new());
-        for worker in workers {
-            let (to_instance, batches) = sync_channel::<(u64, Batch)>(IN_FLIGHT / 2);
-            let (answers, from_instance) = sync_channel::<Answer>(IN_FLIGHT / 2);
+        for lane in lanes {
+            let (to_lane, batches) = sync_channel::<Batch>(IN_FLIGHT / 2);
+            let (answers, from_lane) = sync_channel::<Answer>(IN_FLIGHT / 2);
             scope.spawn(move || {
-                for (number, batch) in batches {
-                    let answer = task.run.go_on().and_then(|()| task.process(worker, batch, number));
-                    let failed = answer.is_err();
+                for batch in batches {
+                    let answer = drive(tasks, lane, batch);
+                    let failed = answer.failed.is_some();
                     if answers.send(answer).is_err() || failed {
                         return;
                     }
                 }
             });
-            ways_in.push(to_instance);
-            ways_out.push(from_instance);
+            ways_in.push(to_lane);
+            ways_out.push(from_lane);
         }
         let feeder = scope.spawn(move || {
-            let mut number = 0;
-            while let Some(batch) = inlet.next()? {
-                let way = &ways_in[(number % ways_in.len() as u64) as usize];
-                number += 1;
-                if way.send((number, batch)).is_err() {
+            for way in ways_in.iter().cycle() {
+                let Some(batch) = inlet.next()? else { break };
+                if way.send(batch).is_err() {
                     return Err(Stop::Elsewhere);
                 }
             }
             Ok(())
         });
-        // The first instance without an answer has had its last batch, or has failed and said so.
+        // The first lane without an answer has had its last batch, or has failed and said so.
         let mut outcome = Ok(());
         for way in ways_out.iter().cycle() {
-            match way.recv().map(|answer| answer.map_err(Stop::Failed).and_then(|done| end.put_out(done))) {
+            match way.recv().map(|answer| ends.put_out(answer)) {
                 Ok(Ok(())) => {}
-                Ok(Err(Stop::Failed(error))) => {
-                    // Told at once: the feeder may wait for a step that works on until the run is stopped.
-                    end.run.fail(error.in_step(task.name));
-                    outcome = Err(Stop::Elsewhere);
-                    break;
-                }
                 Ok(Err(stop)) => {
-                    outcome = Err(stop);
+                    // Told at once: the feeder may wait for a step that works on until the run is stopped.
+                    super::settle(tasks[0].run, Err(stop));
+                    outcome = Err(Stop::Elsewhere);
                     break;
                 }
                 Err(_) => break,
@@ -100,12 +160,32 @@ fn side_by_side(task: &Task<'_>, workers: &mut [Worker], mut inlet: Inlet, end: 
     })
 }
 
-/// Where the batches of all instances come together, in order.
+/// Where what became of the batches comes together, in order.
+struct Ends<'a>(Vec<End<'a>>);
+
+impl Ends<'_> {
+    fn put_out(&mut self, answer: Answer) -> Result<(), Stop> {
+        let failed_at = answer.done.len();
+        for (end, done) in self.0.iter_mut().zip(answer.done) {
+            end.put_out(done).map_err(|stop| super::in_step(stop, &end.step))?;
+        }
+        match answer.failed {
+            None => Ok(()),
+            Some(error) => {
+                let End { step, counts, .. } = &self.0[failed_at];
+                Err(Stop::Failed(error.in_batch(counts.batches + 1).in_step(step)))
+            }
+        }
+    }
+}
+
+/// The end of one step of the chain.
 struct End<'a> {
     run: &'a Run,
     step: Arc<str>,
     counts: StepCounts,
-    outlet: Outlet,
+    /// None where the next step of the chain has been given the rows.
+    outlet: Option<Outlet>,
     doors: Doors,
 }
 
@@ -129,6 +209,19 @@ impl End<'_> {
             self.doors.put_out(fate, &done.input, &rows)?;
         }
         self.run.observer.tell(Event::Rows { step: self.step.clone(), rows_in, rows_out });
-        self.outlet.send(&done.batch)
+        self.outlet.as_mut().map_or(Ok(()), |outlet| outlet.send(&done.batch))
+    }
+
+    fn end(self, step: &mut LoadedStep) -> Result<Ended, Stop> {
+        let End { run, step: name, mut counts, outlet, doors } = self;
+        let in_step = |stop: Stop| super::in_step(stop, &name);
+        counts.busy = step.workers.iter_mut().map(Worker::busy).sum();
+        counts.again = run.work(&name).map_or(0, |work| work.again());
+        let checked = run.budget.check_step(&run.plan, run.step(&name), 0, &counts, true);
+        checked.map_err(|error| in_step(error.into()))?;
+        let mut spills = doors.end().map_err(in_step)?;
+        let ended = outlet.map_or(Ok(None), Outlet::end).map_err(in_step)?;
+        spills.extend(ended.map(|spill| (name.to_string(), spill)));
+        Ok(Ended::Step { name: name.to_string(), counts: Box::new(counts), spills })
     }
 }

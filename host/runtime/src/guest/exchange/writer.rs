@@ -101,7 +101,8 @@ impl WriterEnd {
     fn note(&self, deed: impl FnOnce() -> Deed, written: &RecordBatch) -> Result<(), Fault> {
         let Some((work, tag)) = &self.writing.work else { return Ok(()) };
         let noted = work.done(*tag, written.num_rows() as u32, &deed(), written);
-        Ok(noted.map_err(|error| RunError::unwritten("keep the work of a step", &error))?)
+        noted.map_err(|error| RunError::unwritten("keep the work of a step", &error))?;
+        Ok(())
     }
 
     /// What was returned beside rows that are kept, checked.
