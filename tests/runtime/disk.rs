@@ -70,7 +70,7 @@ fn parts(said: &str) -> Vec<(&str, &str)> {
 #[test]
 fn a_disk_that_is_full_in_the_middle_of_a_stage_costs_nothing_that_was_done() {
     let place = Place::new(three_stages(1), 3_000);
-    for (name, size) in [("early", 300), ("later", 1_200)] {
+    for (name, size) in [("early", 300), ("later", 800)] {
         let trial = place.trial(name);
         let Some(said) = in_namespace(
             &trial,
@@ -184,6 +184,20 @@ fn a_quota_of_rows_between_stages_is_kept_to() {
     place.assert_same(&trial);
     let reused = trial.report()["stages"][0]["steps"][0]["rows_reused"].as_u64().unwrap();
     assert!(reused > 0, "what was done before the quota was met is taken over");
+}
+
+/// What a global step keeps takes no more of the disk than what it was given.
+#[test]
+fn a_quota_that_holds_the_rows_once_holds_what_is_kept_of_them() {
+    let place = Place::new(three_stages(1), 3_000);
+    let report = place.good.report();
+    let spilled = |stage: usize| report["stages"][stage]["spilled_bytes"].as_u64().unwrap();
+    assert!(spilled(1) * 10 < spilled(0), "{} bytes are kept of {}", spilled(1), spilled(0));
+    let trial = place.trial("quota");
+    let enough = format!("{}KiB", (spilled(0) + spilled(1)).div_ceil(1024));
+    let most = ["run", "pipeline.toml", "--run-dir", "run", "--quiet", "--max-spill", &enough];
+    assert!(ended(trial.command(&most).spawn().unwrap()).success(), "{}", trial.said());
+    place.assert_same(&trial);
 }
 
 /// Inputs that have been read, components and the pipeline file are gone: the run's folder suffices.

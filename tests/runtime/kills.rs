@@ -137,6 +137,53 @@ fn so_it_does_with_branches_side_doors_and_rejected_rows() {
     target.stand_it(3);
 }
 
+/// Global steps one behind another, two of them beside each other: rows that lie in the spills of earlier stages.
+const REFERENCES: &str = r#"
+callboard = 1
+name = "references"
+
+[inputs.docs]
+path = "data/docs.jsonl"
+
+[[steps]]
+use = "normalise"
+
+[[steps]]
+name = "ids"
+use = "exact-dedup"
+config = { columns = ["id"] }
+
+[[steps]]
+name = "texts"
+use = "exact-dedup"
+
+[[steps]]
+name = "languages"
+use = "exact-dedup"
+from = "ids"
+config = { columns = ["text", "lang"] }
+
+[[steps]]
+use = "text-stats"
+from = ["texts", "languages"]
+
+[outputs.all]
+path = "out/all.jsonl"
+
+[outputs.twice]
+from = "texts.dropped"
+path = "out/twice.jsonl"
+
+[run]
+batch_rows = 40
+"#;
+
+#[test]
+fn so_it_does_where_rows_lie_in_the_spills_of_earlier_stages() {
+    let data = folder_with(&[("docs.jsonl", documents(3_000, 5))]);
+    Target::new(REFERENCES, data.path()).stand_it(5);
+}
+
 #[test]
 fn a_source_goes_on_behind_the_last_page_that_it_gave() {
     let data = folder_with(&[]);

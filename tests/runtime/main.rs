@@ -19,6 +19,7 @@ mod hostile_memory;
 mod interrupt;
 mod kills;
 mod places;
+mod references;
 mod rejects;
 mod report;
 mod resume;

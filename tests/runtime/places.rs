@@ -156,6 +156,7 @@ fn spills_of_several_segments_are_read_in_order() {
     });
     let report = case.load(Load::Staged).report();
     assert!(*segments.lock().unwrap() > 1);
-    assert!(report.stages[0].spilled_bytes > (2 * 200) << 20);
+    // What `a` keeps lies in the spill of the input.
+    assert!(report.stages[0].spilled_bytes > 200 << 20);
     assert_eq!(json!(bench.column("out.jsonl", "id")), json!((0..200).rev().collect::<Vec<_>>()));
 }

@@ -163,6 +163,26 @@ impl Bound {
         places.collect()
     }
 
+    /// Of each column that is put out, which of those that the step writes it is; none of one that is carried.
+    pub(crate) fn written(&self) -> Vec<Option<usize>> {
+        let written = |origin: &Origin| match origin {
+            Origin::Input(_) => None,
+            Origin::Written(at) => Some(*at),
+        };
+        self.columns.iter().map(written).collect()
+    }
+
+    /// Whether what is carried of `input`, the first, is a good part of it: some column of values that may be long, if it has any.
+    pub(crate) fn carries_much(&self, input: &Schema) -> bool {
+        let is_long = |at: usize| input.field(at).data_type().primitive_width().is_none();
+        let carried = self.columns.iter().filter_map(|origin| match origin {
+            Origin::Input(at) => Some(*at),
+            Origin::Written(_) => None,
+        });
+        let any_is_long = (0..input.fields().len()).any(is_long);
+        carried.into_iter().any(|at| !any_is_long || is_long(at))
+    }
+
     /// What is put out where nothing of the input is carried.
     pub(crate) fn created(&self, written: &RecordBatch) -> Result<Batch, ArrowError> {
         self.join(&Batch::created(record_batch(Arc::new(Schema::empty()), Vec::new(), written.num_rows())?), written)

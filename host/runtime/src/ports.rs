@@ -6,7 +6,7 @@ use std::sync::mpsc::{Receiver, Sender, SyncSender};
 use arrow::datatypes::SchemaRef;
 
 use crate::bound::conform;
-use crate::disk::{Spill, SpillWriter};
+use crate::disk::{Spill, SpillWriter, View};
 use crate::error::{Class, RunError};
 use crate::rows::Batch;
 
@@ -122,6 +122,21 @@ impl Outlet {
             spill.push(batch).map_err(|error| RunError::unwritten("write rows between stages", &error))?;
         }
         self.channels.iter().try_for_each(|channel| channel.send(Some(batch.clone())).map_err(|_| Stop::Elsewhere))
+    }
+
+    /// Whether rows that lie in other spills are to be read for [`Outlet::refer`]; none where they cannot be put out so, since
+    /// nothing is spilled.
+    pub(crate) fn reads_to_refer(&self) -> Option<bool> {
+        self.spill.as_ref().map(|spill| spill.digests() || !self.channels.is_empty())
+    }
+
+    /// As [`Outlet::send`], of rows that lie in other spills: they are not written again. `rows` are the same, read.
+    pub(crate) fn refer(&mut self, view: &View, rows: Option<&Batch>) -> Result<(), Stop> {
+        if let Some(spill) = &mut self.spill {
+            spill.refer(view, rows).map_err(|error| RunError::unwritten("write rows between stages", &error))?;
+        }
+        let Some(rows) = rows else { return Ok(()) };
+        self.channels.iter().try_for_each(|channel| channel.send(Some(rows.clone())).map_err(|_| Stop::Elsewhere))
     }
 
     /// Ends the rows; the spill, if there is one, is sealed.

@@ -1,6 +1,7 @@
 //! A run: a plan, prepared, carried out stage by stage, its outputs put in their places at the very end.
 
 use std::collections::{BTreeMap, HashMap};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -18,8 +19,9 @@ use crate::components::Components;
 use crate::disk::journal::{Record, StageEnded};
 use crate::disk::positions::Positions;
 use crate::disk::seen::Seen;
+use crate::disk::spill::{self, Sealed};
 use crate::disk::sync::Syncer;
-use crate::disk::{Deed, Folder, Past, Quota, Spill, Work, past, spill};
+use crate::disk::{Deed, Folder, Past, Quota, Spill, Work, past};
 use crate::error::{Class, RunError};
 use crate::events::{Event, Observer};
 use crate::guest::{Reach, Sandbox, resolve};
@@ -104,16 +106,35 @@ pub(crate) struct Boundary {
 }
 
 impl Boundary {
-    /// Removes the spills that no stage after `stage` reads.
+    /// Removes the spills that no stage after `stage` reads, unless one refers to them that is read.
     fn release(&mut self, plan: &Plan, stage: usize) {
+        let is_read = |node: &str| plan.edges_out_of(node).any(|edge| plan.stage_of_reader(&edge.to) > Some(stage));
+        let read = self.spills.keys().filter(|node| is_read(node)).cloned();
+        let wanted = spill::with_bases(read, |node| self.spills.get(node).map(|spill| spill.sealed()));
         self.spills.retain(|node, spill| {
-            let wanted =
-                plan.edges.iter().any(|edge| edge.from == *node && plan.stage_of_reader(&edge.to) > Some(stage));
+            let wanted = wanted.contains(node);
             if !wanted {
                 spill.remove();
             }
             wanted
         });
+    }
+
+    /// Opens a spill that is left, and those that it refers to.
+    fn open(&mut self, run: &Run, node: &str, left: &BTreeMap<&str, &Sealed>) -> io::Result<Arc<Spill>> {
+        if let Some(spill) = self.spills.get(node) {
+            return Ok(spill.clone());
+        }
+        let sealed = left.get(node).copied().ok_or_else(|| {
+            let words = format!("the rows of `{node}` have been removed, and others refer to them");
+            io::Error::new(io::ErrorKind::NotFound, words)
+        })?;
+        let bases = sealed.bases.iter().map(|base| self.open(run, &base.node, left)).collect::<io::Result<_>>()?;
+        let folder = spill::folder(&run.folder, node);
+        let spill = Spill::open(folder, run.schema(node).clone(), sealed.clone(), bases, run.quota.clone())?;
+        let spill = Arc::new(spill);
+        self.spills.insert(node.to_owned(), spill.clone());
+        Ok(spill)
     }
 }
 
@@ -285,14 +306,13 @@ impl Run {
         let mut boundary = Boundary::default();
         let ended = self.past.stages.values().flat_map(|ended| &ended.spills);
         let intakes = self.past.intakes.iter().map(|(input, (_, sealed))| (input, sealed));
-        for (node, sealed) in ended.chain(intakes) {
-            let readers = self.plan.edges.iter().filter(|edge| edge.from == *node);
-            let mut stages = readers.filter_map(|edge| self.plan.stage_of_reader(&edge.to));
+        let left: BTreeMap<&str, &Sealed> =
+            ended.chain(intakes).map(|(node, sealed)| (node.as_str(), sealed)).collect();
+        for node in left.keys() {
+            let mut stages = self.plan.edges_out_of(node).filter_map(|edge| self.plan.stage_of_reader(&edge.to));
             if stages.any(|stage| !self.past.stages.contains_key(&stage)) {
-                let folder = spill::folder(&self.folder, node);
-                let spill = Spill::open(folder, self.schema(node).clone(), sealed.clone(), self.quota.clone());
-                let spill = spill.map_err(|error| RunError::unread("rows between stages", &error))?;
-                boundary.spills.insert(node.clone(), Arc::new(spill));
+                let opened = boundary.open(self, node, &left);
+                opened.map_err(|error| RunError::unread("rows between stages", &error))?;
             }
         }
         self.quota.take_written();

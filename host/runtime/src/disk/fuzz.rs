@@ -6,6 +6,7 @@ use std::sync::Arc;
 use arrow::datatypes::{DataType, Field, Schema};
 
 use super::frames::{FrameFile, FrameWriter};
+use super::reference::Reference;
 use super::{ipc, journal, work};
 
 /// Takes bytes for a journal, for a file of frames, and for the body of a frame, of rows and of work.
@@ -37,4 +38,5 @@ pub fn fuzz_disk(bytes: &[u8]) {
     let schema = Arc::new(Schema::new(fields.map(|(name, data_type)| Field::new(name, data_type, true)).to_vec()));
     let _ = ipc::decode(&schema, &body, None);
     let _ = work::decode(&schema, &body);
+    let _ = Reference::decode(&body);
 }

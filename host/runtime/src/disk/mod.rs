@@ -14,9 +14,11 @@ pub(crate) mod journal;
 pub(crate) mod key;
 pub(crate) mod past;
 pub(crate) mod positions;
+pub(crate) mod reference;
 pub(crate) mod seen;
 pub(crate) mod spill;
 pub(crate) mod sync;
+pub(crate) mod view;
 pub(crate) mod work;
 
 pub(crate) use folder::{Digested, Folder, Recorded, RecordedInput};
@@ -25,4 +27,5 @@ pub use fuzz::fuzz_disk;
 pub(crate) use ipc::{schema_of_text, schema_text};
 pub(crate) use past::Past;
 pub(crate) use spill::{Quota, Spill, SpillWriter};
+pub(crate) use view::View;
 pub(crate) use work::{Deed, Logged, Outcome, Place, Removed, Work};

@@ -1,12 +1,12 @@
 //! What an earlier process left of a run: which of it is complete and intact, and so need not be done again.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 
 use callboard_plan::Plan;
 
 use super::journal::{self, Record, StageEnded};
-use super::spill::{self, Sealed};
+use super::spill::{self, Base, Sealed};
 use crate::error::RunError;
 
 /// What is complete of a run; nothing of one that begins.
@@ -73,40 +73,18 @@ impl Past {
     }
 
     /// Forgets what is not whole any more. A stage counts when everything that is still wanted of it is intact: rows that
-    /// a stage to come reads, outputs, rejected rows. Every byte of that is read here.
+    /// a stage to come reads, or that such rows lie in, outputs, rejected rows. Every byte of that is read here.
     pub(crate) fn settle(&mut self, plan: &Plan, folder: &Path, base: &Path) {
-        let all = std::mem::take(&mut self.stages);
-        for (stage, ended) in all.into_iter().rev() {
-            let is_read = |node: &str, done: &BTreeMap<usize, StageEnded>| {
-                let readers = plan.edges_out_of(node).filter_map(|edge| plan.stage_of_reader(&edge.to));
-                readers.filter(|reader| *reader > stage).any(|reader| !done.contains_key(&reader))
-            };
-            let wanted = ended.spills.iter().filter(|(node, _)| is_read(node, &self.stages));
-            let spills = wanted.map(|(node, sealed)| {
-                let place = spill::folder(folder, node);
-                match place.exists() {
-                    true => spill::intact(&place, sealed).map_err(|error| error.to_string()),
-                    // A stage that read them had ended, and is to run again.
-                    false => Err(format!("the rows of `{node}` have been removed")),
-                }
-            });
-            let outputs = ended.outputs.iter().map(|(name, file)| {
-                let place = plan.output(name).map(|output| base.join(&output.path));
-                match file.is(&staged(folder, name)) || (self.committing && place.is_some_and(|place| file.is(&place)))
-                {
-                    true => Ok(()),
-                    false => Err(format!("output `{name}` is not what was written")),
-                }
-            });
-            let rejects = ended.rejects.iter().map(|(step, file)| match file.is(&rejected(folder, step)) {
-                true => Ok(()),
-                false => Err(format!("`{}` is not what was written", rejected(folder, step).display())),
-            });
-            let broken = spills.chain(outputs).chain(rejects).find_map(Result::err);
-            match broken {
-                None => drop(self.stages.insert(stage, ended)),
-                Some(why) => self.note(format!("{why}: stage {stage} runs again")),
-            }
+        let mut looked_at = HashMap::new();
+        // The last one first: of what is to run again, more is wanted of those before it, and less counts behind it.
+        while let Some((stage, why)) = self
+            .stages
+            .keys()
+            .rev()
+            .find_map(|stage| Some((*stage, self.broken(plan, folder, base, *stage, &mut looked_at)?)))
+        {
+            self.stages.remove(&stage);
+            self.note(format!("{why}: stage {stage} runs again"));
         }
         let intakes = std::mem::take(&mut self.intakes);
         for (input, (rows, sealed)) in intakes {
@@ -119,6 +97,70 @@ impl Past {
                 Err(error) => self.note(format!("{error}: input `{input}` is read again")),
             }
         }
+    }
+
+    /// What is not whole of a stage that ended, if anything is not.
+    fn broken(
+        &self,
+        plan: &Plan,
+        folder: &Path,
+        base: &Path,
+        stage: usize,
+        looked_at: &mut HashMap<PathBuf, Result<(), String>>,
+    ) -> Option<String> {
+        let mut once = |place: PathBuf, look: &dyn Fn(&Path) -> Result<(), String>| {
+            looked_at.entry(place).or_insert_with_key(|place| look(place)).clone().err()
+        };
+        let ended = &self.stages[&stage];
+        let wanted = self.wanted(plan);
+        for (node, sealed) in ended.spills.iter().filter(|(node, _)| wanted.contains(*node)) {
+            let whole = once(spill::folder(folder, node), &|place| match place.exists() {
+                true => spill::intact(place, sealed).map_err(|error| error.to_string()),
+                // A stage that read them had ended, and is to run again.
+                false => Err(format!("the rows of `{node}` have been removed")),
+            });
+            let lost = || {
+                let is_there = |base: &&Base| self.sealed(&base.node).is_some_and(|now| now.checksum == base.checksum);
+                let lost = sealed.bases.iter().find(|base| !is_there(base))?;
+                Some(format!("the rows of `{node}` refer to those of `{}`, which are made again", lost.node))
+            };
+            if let Some(why) = whole.or_else(lost) {
+                return Some(why);
+            }
+        }
+        for (name, file) in &ended.outputs {
+            let place = plan.output(name).map(|output| base.join(&output.path));
+            let why = once(staged(folder, name), &|staged| match file.is(staged)
+                || (self.committing && place.as_ref().is_some_and(|place| file.is(place)))
+            {
+                true => Ok(()),
+                false => Err(format!("output `{name}` is not what was written")),
+            });
+            if why.is_some() {
+                return why;
+            }
+        }
+        ended.rejects.iter().find_map(|(step, file)| {
+            once(rejected(folder, step), &|place| match file.is(place) {
+                true => Ok(()),
+                false => Err(format!("`{}` is not what was written", place.display())),
+            })
+        })
+    }
+
+    /// The rows between stages that a stage to come reads, and those that they refer to.
+    fn wanted(&self, plan: &Plan) -> BTreeSet<String> {
+        let is_read = |node: &str| {
+            let mut readers = plan.edges_out_of(node).filter_map(|edge| plan.stage_of_reader(&edge.to));
+            readers.any(|reader| !self.stages.contains_key(&reader))
+        };
+        let ended = self.stages.values().flat_map(|ended| ended.spills.keys());
+        spill::with_bases(ended.filter(|node| is_read(node)).cloned(), |node| self.sealed(node))
+    }
+
+    /// What a spill of a stage that counts must hold.
+    fn sealed(&self, node: &str) -> Option<&Sealed> {
+        self.stages.values().find_map(|ended| ended.spills.get(node))
     }
 
     /// Whether an input has been read for good.

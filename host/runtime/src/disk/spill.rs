@@ -1,14 +1,16 @@
 //! Rows between stages: segments of frames in the run's folder.
 //!
-//! A spill is readable when it is sealed: then its journal's [`Sealed`] says what it must hold, and whoever opens it again
-//! holds it against that.
+//! A frame holds rows, or refers to rows of other spills ([`View`]), which stay as long as this one. A spill is readable when
+//! it is sealed: then its journal's [`Sealed`] says what it must hold, and whoever opens it again holds it against that.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use arrow::array::{Array, UInt32Array, UInt64Array};
+use arrow::array::{Array, ArrayRef, RecordBatch};
+use arrow::buffer::{BooleanBuffer, Buffer};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use arrow::error::ArrowError;
 use bytesize::ByteSize;
@@ -18,13 +20,21 @@ use xxhash_rust::xxh3::Xxh3;
 use super::digest::ColumnDigest;
 use super::frames::{Frame, FrameFile, FrameWriter, named};
 use super::ipc::{self, RowEncoder};
+use super::reference::{Column, Reference};
 use super::sync::Syncer;
+use super::view::{self, View, assemble};
 use crate::rows::{Batch, record_batch};
 
 /// A segment is full when it has so many bytes.
 const SEGMENT_BYTES: u64 = 64 << 20;
 /// The hidden columns stand first.
-const HIDDEN: usize = 2;
+pub(super) const HIDDEN: usize = 2;
+
+/// A frame that holds its rows.
+const HOLDS: u8 = 0;
+/// A frame that refers to rows of other spills. Its tag has, above its first row, about what they take, bytes, and how many
+/// rows are to be read for them.
+const REFERS: u8 = 1;
 
 /// Rows between stages would take more of the disk than they may.
 #[derive(Debug, thiserror::Error)]
@@ -79,6 +89,18 @@ pub(crate) struct Sealed {
     pub(crate) checksum: String,
     /// Of each column the digest of its values; none where no global step reads the spill.
     pub(crate) columns: Vec<String>,
+    /// The spills that it refers to.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) bases: Vec<Base>,
+}
+
+/// A spill that another one refers to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Base {
+    /// The node, or the door, that put it out.
+    pub(crate) node: String,
+    /// [`Sealed::checksum`], as it was then.
+    pub(crate) checksum: String,
 }
 
 /// Writes a spill.
@@ -87,6 +109,9 @@ pub(crate) struct SpillWriter {
     schema: SchemaRef,
     stored: SchemaRef,
     encoder: RowEncoder,
+    /// Of the columns that stand beside a reference, as the last one had them.
+    beside: Option<(SchemaRef, RowEncoder)>,
+    bases: Vec<Arc<Spill>>,
     open: Option<FrameWriter>,
     files: Vec<FrameFile>,
     frames: Vec<(usize, Frame)>,
@@ -118,6 +143,8 @@ impl SpillWriter {
             encoder: RowEncoder::new(&stored)?,
             schema,
             stored,
+            beside: None,
+            bases: Vec::new(),
             open: None,
             files: Vec::new(),
             frames: Vec::new(),
@@ -130,18 +157,53 @@ impl SpillWriter {
         })
     }
 
+    /// Whether columns are digested on their way.
+    pub(crate) fn digests(&self) -> bool {
+        !self.columns.is_empty()
+    }
+
     /// Appends a batch of the schema.
     pub(crate) fn push(&mut self, batch: &Batch) -> io::Result<()> {
         if batch.is_empty() {
             return Ok(());
         }
-        self.columns.iter_mut().zip(batch.rows.columns()).for_each(|(digest, column)| digest.add(column));
+        self.digest(batch);
         let mut columns: Vec<Arc<dyn Array>> = vec![Arc::new(batch.file.clone()), Arc::new(batch.line.clone())];
         columns.extend(batch.rows.columns().iter().cloned());
         let stored = record_batch(self.stored.clone(), columns, batch.len()).map_err(broken)?;
         let body = self.encoder.encode(&stored)?;
-        self.quota.take(body.iter().map(|part| part.len() as u64).sum())?;
+        self.append(HOLDS, batch.len(), 0, &body)
+    }
 
+    /// Appends rows of other spills, which are not written again. `rows` are the same rows, needed where they are digested.
+    pub(crate) fn refer(&mut self, view: &View, rows: Option<&Batch>) -> io::Result<()> {
+        if self.digests() {
+            self.digest(rows.expect("rows that are digested have been read"));
+        }
+        if self.bases.is_empty() {
+            self.bases.clone_from(&view.bases);
+        }
+        let mut body = vec![view.reference.encode()?];
+        let head = body[0].len();
+        if !view.own.is_empty() {
+            let own = own_schema(&self.stored, &view.reference);
+            let encoder = match &mut self.beside {
+                Some((schema, encoder)) if *schema == own => encoder,
+                beside => &mut beside.insert((own.clone(), RowEncoder::new(&own)?)).1,
+            };
+            body.extend(encoder.encode(&record_batch(own, view.own.clone(), view.rows).map_err(broken)?)?);
+        }
+        let own: usize = body.iter().map(|part| part.len()).sum::<usize>() - head;
+        let half = |number: u64| u128::from(u32::try_from(number).unwrap_or(u32::MAX));
+        self.append(REFERS, view.rows, half(view.weight()) << 96 | half(view.bytes + own as u64) << 64, &body)
+    }
+
+    fn digest(&mut self, batch: &Batch) {
+        self.columns.iter_mut().zip(batch.rows.columns()).for_each(|(digest, column)| digest.add(column));
+    }
+
+    fn append(&mut self, kind: u8, rows: usize, tag: u128, body: &[Buffer]) -> io::Result<()> {
+        self.quota.take(body.iter().map(|part| part.len() as u64).sum())?;
         let segment = self.files.len();
         let file = match &mut self.open {
             Some(open) => open,
@@ -151,10 +213,10 @@ impl SpillWriter {
                 self.open.insert(file)
             }
         };
-        let frame = file.append(0, batch.len() as u32, u128::from(self.rows), &body)?;
+        let frame = file.append(kind, rows as u32, tag | u128::from(self.rows), body)?;
         self.checksum.update(&frame.checksum.to_le_bytes());
         self.frames.push((segment, frame));
-        self.rows += batch.len() as u64;
+        self.rows += rows as u64;
         self.bytes += frame.length;
         if file.len() >= SEGMENT_BYTES {
             self.end_segment();
@@ -176,8 +238,10 @@ impl SpillWriter {
             bytes: self.bytes,
             checksum: format!("{:016x}", self.checksum.digest()),
             columns: self.columns.iter().map(ColumnDigest::text).collect(),
+            bases: self.bases.iter().map(|base| base.as_base()).collect(),
         };
         Spill {
+            bases: self.bases,
             folder: self.folder,
             schema: self.schema,
             stored: self.stored,
@@ -197,15 +261,32 @@ pub(crate) struct Spill {
     frames: Vec<(usize, Frame)>,
     files: Vec<FrameFile>,
     sealed: Sealed,
+    bases: Vec<Arc<Spill>>,
     quota: Arc<Quota>,
 }
 
 impl Spill {
-    /// Opens a spill that was sealed before. Its frames are held against what they must be by their headers; rows when they are read.
-    pub(crate) fn open(folder: PathBuf, schema: SchemaRef, sealed: Sealed, quota: Arc<Quota>) -> io::Result<Spill> {
+    /// Opens a spill that was sealed before; `bases` are the spills that it refers to. Its frames are held against what they
+    /// must be by their headers; rows when they are read.
+    pub(crate) fn open(
+        folder: PathBuf,
+        schema: SchemaRef,
+        sealed: Sealed,
+        bases: Vec<Arc<Spill>>,
+        quota: Arc<Quota>,
+    ) -> io::Result<Spill> {
+        if !bases.iter().map(|base| base.as_base()).eq(sealed.bases.iter().cloned()) {
+            return Err(damaged(&folder, "the rows that it refers to are not those that were there"));
+        }
         let (files, frames) = scan(&folder, &sealed)?;
         quota.take(sealed.bytes)?;
-        Ok(Spill { stored: stored_schema(&schema), folder, schema, frames, files, sealed, quota })
+        Ok(Spill { stored: stored_schema(&schema), folder, schema, frames, files, sealed, bases, quota })
+    }
+
+    /// What a spill notes that refers to it.
+    fn as_base(&self) -> Base {
+        let node = self.folder.file_name().expect("a spill has a folder of its own");
+        Base { node: node.to_string_lossy().into_owned(), checksum: self.sealed.checksum.clone() }
     }
 
     pub(crate) fn schema(&self) -> &SchemaRef {
@@ -229,10 +310,21 @@ impl Spill {
         self.frames[frame].1.tag as u64
     }
 
-    /// The size of a row of a frame, on average, in bytes.
+    pub(crate) fn frame_rows(&self, frame: usize) -> usize {
+        self.frames[frame].1.rows as usize
+    }
+
+    /// The size of a row of a frame, on average, in bytes, wherever it lies.
     pub(crate) fn row_bytes(&self, frame: usize) -> u64 {
-        let Frame { length, rows, .. } = self.frames[frame].1;
-        length.div_ceil(u64::from(rows))
+        let Frame { kind, length, rows, tag, .. } = self.frames[frame].1;
+        let bytes = if kind == REFERS { u64::from((tag >> 64) as u32) } else { length };
+        bytes.div_ceil(u64::from(rows))
+    }
+
+    /// How many rows are to be read for a frame: its own, or those of the frames that it refers to.
+    pub(crate) fn weight(&self, frame: usize) -> u64 {
+        let Frame { kind, rows, tag, .. } = self.frames[frame].1;
+        u64::from(if kind == REFERS { (tag >> 96) as u32 } else { rows })
     }
 
     /// The frame that holds a row; `row` is less than [`Spill::rows`].
@@ -242,23 +334,55 @@ impl Spill {
 
     /// Reads a frame: of its columns those whose indices are given, in that order, or all.
     pub(crate) fn read(&self, frame: usize, columns: Option<&[usize]>) -> io::Result<Batch> {
+        self.read_some(frame, columns, None)
+    }
+
+    /// As [`Spill::read`]; of its rows those that are chosen, of which there is at least one, or all.
+    pub(super) fn read_some(
+        &self,
+        frame: usize,
+        columns: Option<&[usize]>,
+        chosen: Option<&BooleanBuffer>,
+    ) -> io::Result<Batch> {
         let (segment, frame) = &self.frames[frame];
         let file = &self.files[*segment];
-        let wanted = columns.map(|columns| (0..HIDDEN).chain(columns.iter().map(|c| c + HIDDEN)).collect());
-        let stored = ipc::decode(&self.stored, &file.read(frame)?, wanted)?;
-        if stored.num_rows() != frame.rows as usize {
-            return Err(file.damaged(frame, "not the rows that its header announces"));
-        }
         let schema = match columns {
             Some(columns) => Arc::new(self.schema.project(columns).map_err(broken)?),
             None => self.schema.clone(),
         };
-        let visible = stored.columns()[HIDDEN..].to_vec();
-        Ok(Batch::new(
-            record_batch(schema, visible, stored.num_rows()).map_err(broken)?,
-            UInt32Array::from(stored.column(0).to_data()),
-            UInt64Array::from(stored.column(1).to_data()),
-        ))
+        let wanted: Vec<usize> = match columns {
+            Some(columns) => (0..HIDDEN).chain(columns.iter().map(|column| column + HIDDEN)).collect(),
+            None => (0..self.stored.fields().len()).collect(),
+        };
+        let chosen = chosen.filter(|chosen| chosen.count_set_bits() < chosen.len());
+        let filter = chosen.map(view::filter);
+        let choose = |stored: &RecordBatch| -> io::Result<Vec<ArrayRef>> {
+            if stored.num_rows() != frame.rows as usize {
+                return Err(file.damaged(frame, "not the rows that its header announces"));
+            }
+            match &filter {
+                None => Ok(stored.columns().to_vec()),
+                Some(filter) => stored.columns().iter().map(|column| filter.filter(column).map_err(broken)).collect(),
+            }
+        };
+        let rows = chosen.map_or(frame.rows as usize, BooleanBuffer::count_set_bits);
+        let body = file.read(frame)?;
+        if frame.kind == HOLDS {
+            let columns = choose(&ipc::decode(&self.stored, &body, Some(wanted))?)?;
+            return view::batch(&schema, columns, rows);
+        }
+        let unfitting = || file.damaged(frame, "it does not fit the rows that it refers to");
+        let (reference, body) = Reference::decode(&body).ok_or_else(unfitting)?;
+        if reference.columns.len() != self.stored.fields().len() {
+            return Err(unfitting());
+        }
+        let own: Vec<usize> = wanted.iter().filter_map(|column| reference.own(*column)).collect();
+        let own = match own.is_empty() {
+            true => Vec::new(),
+            false => choose(&ipc::decode(&own_schema(&self.stored, &reference), &body, Some(own))?)?,
+        };
+        let batch = assemble(&self.bases, &self.schema, &reference, &wanted, &own, chosen)?;
+        batch.filter(|batch| batch.len() == rows).ok_or_else(unfitting)
     }
 
     /// Removes its files. What cannot be removed is left for who removes the run's folder.
@@ -290,14 +414,16 @@ fn scan(folder: &Path, sealed: &Sealed) -> io::Result<Segments> {
     }
     let rows: u64 = frames.iter().map(|(_, frame)| u64::from(frame.rows)).sum();
     if (frames.len() as u64, rows) != (sealed.frames, sealed.rows) {
-        let words = format!("`{}` is damaged: {rows} rows are there of {}", folder.display(), sealed.rows);
-        return Err(io::Error::new(io::ErrorKind::InvalidData, words));
+        return Err(damaged(folder, &format!("{rows} rows are there of {}", sealed.rows)));
     }
     if format!("{:016x}", checksum.digest()) != sealed.checksum {
-        let words = format!("`{}` is damaged: these are not the rows that were written", folder.display());
-        return Err(io::Error::new(io::ErrorKind::InvalidData, words));
+        return Err(damaged(folder, "these are not the rows that were written"));
     }
     Ok((files, frames))
+}
+
+fn damaged(folder: &Path, what: &str) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, format!("`{}` is damaged: {what}", folder.display()))
 }
 
 fn segment_path(folder: &Path, segment: usize) -> PathBuf {
@@ -311,8 +437,28 @@ fn stored_schema(schema: &Schema) -> SchemaRef {
     Arc::new(Schema::new(hidden.into_iter().chain(visible).collect::<Vec<_>>()))
 }
 
+/// The columns that stand beside a reference, of those that are stored otherwise.
+fn own_schema(stored: &Schema, reference: &Reference) -> SchemaRef {
+    let own = stored.fields().iter().zip(&reference.columns).filter(|(_, column)| **column == Column::Own);
+    Arc::new(Schema::new(own.map(|(field, _)| field.clone()).collect::<Vec<_>>()))
+}
+
 fn broken(error: ArrowError) -> io::Error {
     io::Error::other(error)
+}
+
+/// The names of some spills, and of those that they refer to, however far.
+pub(crate) fn with_bases<'a>(
+    spills: impl IntoIterator<Item = String>,
+    sealed: impl Fn(&str) -> Option<&'a Sealed>,
+) -> BTreeSet<String> {
+    let mut all = BTreeSet::new();
+    let mut more: Vec<String> = spills.into_iter().collect();
+    while let Some(spill) = more.pop() {
+        more.extend(sealed(&spill).into_iter().flat_map(|sealed| &sealed.bases).map(|base| base.node.clone()));
+        all.insert(spill);
+    }
+    all
 }
 
 /// The folder of a node's spill, or that of a door.

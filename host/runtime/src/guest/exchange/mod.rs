@@ -1,5 +1,6 @@
 //! What a global step holds: readers of whole inputs, and the [`writer`]. Everything it asks of them is checked.
 
+mod line;
 mod writer;
 
 use std::sync::Arc;

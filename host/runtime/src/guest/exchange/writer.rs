@@ -7,6 +7,7 @@ use callboard_plan::StepLimits;
 use callboard_plan::pipeline::BatchSize;
 
 use super::Whole;
+use super::line::{Cut, Line, Run};
 use crate::bindings::callboard::step::columns::BatchResult;
 use crate::bindings::callboard::step::types::Fate;
 use crate::bound::Bound;
@@ -59,13 +60,16 @@ pub(crate) struct Writing {
 pub struct WriterEnd {
     writing: Writing,
     fates: Fates,
+    /// Rows that are kept and not put out yet.
+    line: Line,
     /// The frame that rows were taken from last.
     frame: Option<((usize, usize), Batch)>,
 }
 
 impl WriterEnd {
     pub(crate) fn new(writing: Writing) -> WriterEnd {
-        WriterEnd { writing, fates: Fates::default(), frame: None }
+        let line = Line::new(writing.whole.clone(), writing.bound.clone(), writing.cut);
+        WriterEnd { writing, fates: Fates::default(), line, frame: None }
     }
 
     /// Whether nothing was put out or removed yet.
@@ -75,6 +79,7 @@ impl WriterEnd {
 
     /// Ends well: rows that were neither kept nor removed are dropped without a reason.
     pub(crate) fn finish(mut self) -> Result<(Outlet, Doors, Fates), Fault> {
+        self.end_line()?;
         let rows = self.writing.whole.rows();
         let listed = self.fates.kept_once + self.fates.tally.dropped() + self.fates.tally.rejected();
         if listed < rows {
@@ -135,11 +140,13 @@ impl WriterEnd {
         }
         self.bound_rows(rows.len() as u64)?;
         self.note(|| Deed::Kept { rows: rows.to_vec() }, written)?;
+        self.fates.rows_out += rows.len() as u64;
+        if rows.is_sorted_by(|row, next| row < next) {
+            return self.line.add(rows, written)?.iter().try_for_each(|cut| self.put_in_line(cut));
+        }
+        self.end_line()?;
         let beside = !self.writing.bound.writes.fields().is_empty();
-        let at_once = match rows.is_sorted() {
-            true => 1,
-            false => (GATHERED / self.writing.cut.bytes.max(1)).max(1),
-        };
+        let at_once = (GATHERED / self.writing.cut.bytes.max(1)).max(1);
         let mut done = 0;
         let mut carried_bytes = 0;
         while done < rows.len() {
@@ -160,6 +167,56 @@ impl WriterEnd {
         Ok(())
     }
 
+    fn end_line(&mut self) -> Result<(), Fault> {
+        self.line.end()?.iter().try_for_each(|cut| self.put_in_line(cut))
+    }
+
+    /// Puts out rows that are in order: those that lie close together are not written again.
+    fn put_in_line(&mut self, cut: &Cut) -> Result<(), Fault> {
+        let reads = self.writing.outlet.reads_to_refer();
+        let view = reads.and_then(|reads| Some((self.line.view(cut)?, reads)));
+        let rows = match view {
+            Some((_, false)) => None,
+            _ => {
+                let carried = self.take(&cut.runs)?;
+                Some(self.writing.bound.join(&carried, &cut.written)?)
+            }
+        };
+        match (view, &rows) {
+            (None, Some(rows)) => self.put_out(rows),
+            (Some((view, _)), rows) => self.writing.outlet.refer(&view, rows.as_ref()).map_err(stopped),
+            (None, None) => unreachable!("rows that are not referred to have been read"),
+        }
+    }
+
+    /// Rows of the first input, by frame.
+    fn take(&mut self, runs: &[Run]) -> Result<Batch, Fault> {
+        let mut pieces = Vec::with_capacity(runs.len());
+        for Run { spill, frame, rows } in runs {
+            let batch = self.frame(*spill, *frame)?;
+            pieces.push(match rows.len() == batch.len() {
+                true => batch.clone(),
+                false => batch.take(&UInt32Array::from(rows.clone()))?,
+            });
+        }
+        self.one_of(pieces)
+    }
+
+    fn one_of(&self, mut pieces: Vec<Batch>) -> Result<Batch, Fault> {
+        match pieces.len() {
+            1 => Ok(pieces.remove(0)),
+            _ => Ok(Batch::concat(&self.writing.whole.schema, &pieces)?),
+        }
+    }
+
+    /// A frame of the first input; the last one is kept.
+    fn frame(&mut self, spill: usize, frame: usize) -> Result<&Batch, Fault> {
+        if self.frame.as_ref().is_none_or(|(at, _)| *at != (spill, frame)) {
+            self.frame = Some(((spill, frame), self.writing.whole.frame(spill, frame)?));
+        }
+        Ok(&self.frame.as_ref().expect("it was just read").1)
+    }
+
     /// Refuses to put out more rows than rows of the input may become.
     fn bound_rows(&self, requested: u64) -> Result<(), Fault> {
         let limit = self.writing.limits.rows_per_row.saturating_mul(self.writing.whole.rows().max(1));
@@ -174,7 +231,6 @@ impl WriterEnd {
     }
 
     fn put_out(&mut self, batch: &Batch) -> Result<(), Fault> {
-        self.fates.rows_out += batch.len() as u64;
         self.writing.outlet.send(batch).map_err(stopped)
     }
 
@@ -223,23 +279,18 @@ impl WriterEnd {
         let mut next = 0;
         while next < order.len() {
             let (spill, frame, first) = self.writing.whole.locate(rows[order[next]]);
-            if self.frame.as_ref().is_none_or(|(at, _)| *at != (spill, frame)) {
-                self.frame = Some(((spill, frame), self.writing.whole.frame(spill, frame)?));
-            }
-            let (_, batch) = self.frame.as_ref().expect("it was just read");
+            let carried = self.writing.limits.carried_bytes;
+            let batch = self.frame(spill, frame)?;
             let end = first + batch.len() as u64;
             let count = order[next..].iter().take_while(|at| rows[**at] < end).count();
             let local: Vec<u32> = order[next..next + count].iter().map(|at| (rows[*at] - first) as u32).collect();
             if repeated {
-                bound_copies(batch, &local, carried_bytes, self.writing.limits.carried_bytes)?;
+                bound_copies(batch, &local, carried_bytes, carried)?;
             }
             pieces.push(batch.take(&UInt32Array::from(local))?);
             next += count;
         }
-        let rows = match pieces.len() {
-            1 => pieces.remove(0),
-            _ => Batch::concat(&self.writing.whole.schema, &pieces)?,
-        };
+        let rows = self.one_of(pieces)?;
         let places = (!in_order).then(|| {
             let mut places = vec![0u32; order.len()];
             order.iter().enumerate().for_each(|(sorted_at, at)| places[*at] = sorted_at as u32);
@@ -260,7 +311,9 @@ impl WriterEnd {
     pub(super) fn write(&mut self, written: &RecordBatch) -> Result<(), Fault> {
         self.bound_rows(written.num_rows() as u64)?;
         self.note(|| Deed::Wrote, written)?;
+        self.end_line()?;
         let batch = self.writing.bound.created(written)?;
+        self.fates.rows_out += batch.len() as u64;
         self.fates.created += batch.len() as u64;
         self.put_out(&batch)
     }

@@ -1,0 +1,175 @@
+//! Rows of the first input that are kept in their order: cut into batches along the frames that they lie in.
+//!
+//! What is kept of a frame stays together, and as much of the next ones is added as a batch may have. So whoever reads the
+//! batches reads no frame twice, and how they are cut depends on the rows and the plan alone.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, RecordBatch};
+use arrow::compute::concat_batches;
+use callboard_plan::pipeline::BatchSize;
+
+use super::Whole;
+use crate::bound::Bound;
+use crate::disk::View;
+use crate::disk::reference::{Chosen, Column, Pick, Reference};
+use crate::error::Fault;
+
+/// What is kept of a frame is cut where it alone is so many times as large as a batch.
+const LARGE: u64 = 2;
+
+/// Rows of a frame, in order.
+#[derive(Debug)]
+pub(super) struct Run {
+    pub(super) spill: usize,
+    pub(super) frame: usize,
+    pub(super) rows: Vec<u32>,
+}
+
+/// A batch to be.
+pub(super) struct Cut {
+    pub(super) runs: Vec<Run>,
+    pub(super) rows: usize,
+    bytes: u64,
+    /// What was written beside the rows.
+    pub(super) written: RecordBatch,
+}
+
+/// Rows that are not put out yet: less than a batch, and the frame that the last of them lies in.
+pub(super) struct Line {
+    whole: Whole,
+    bound: Arc<Bound>,
+    cut: BatchSize,
+    refers: bool,
+    runs: Vec<Run>,
+    rows: usize,
+    bytes: u64,
+    last: Option<Run>,
+    written: VecDeque<RecordBatch>,
+}
+
+impl Line {
+    pub(super) fn new(whole: Whole, bound: Arc<Bound>, cut: BatchSize) -> Line {
+        let refers = bound.carries_much(&whole.schema);
+        Line { whole, bound, cut, refers, runs: Vec::new(), rows: 0, bytes: 0, last: None, written: VecDeque::new() }
+    }
+
+    /// Adds rows that ascend, and what was written beside them; gives the batches that are full.
+    pub(super) fn add(&mut self, rows: &[u64], written: &RecordBatch) -> Result<Vec<Cut>, Fault> {
+        let beside = !self.bound.writes.fields().is_empty();
+        if beside && !rows.is_empty() {
+            self.written.push_back(written.clone());
+        }
+        let mut cuts = Vec::new();
+        let mut rest = rows;
+        while let Some(row) = rest.first() {
+            let (spill, frame, first) = self.whole.locate(*row);
+            let end = first + self.whole.spills[spill].frame_rows(frame) as u64;
+            let (here, behind) = rest.split_at(rest.partition_point(|row| *row < end));
+            let here = here.iter().map(|row| (row - first) as u32);
+            match &mut self.last {
+                Some(last)
+                    if (last.spill, last.frame) == (spill, frame)
+                        && last.rows.last() < here.clone().next().as_ref() =>
+                {
+                    last.rows.extend(here);
+                }
+                _ => {
+                    self.close(&mut cuts)?;
+                    self.last = Some(Run { spill, frame, rows: here.collect() });
+                }
+            }
+            rest = behind;
+        }
+        Ok(cuts)
+    }
+
+    /// The rows that are left.
+    pub(super) fn end(&mut self) -> Result<Vec<Cut>, Fault> {
+        let mut cuts = Vec::new();
+        self.close(&mut cuts)?;
+        self.cut(&mut cuts)?;
+        Ok(cuts)
+    }
+
+    /// Nothing more comes of the last frame.
+    fn close(&mut self, cuts: &mut Vec<Cut>) -> Result<(), Fault> {
+        let Some(Run { spill, frame, mut rows }) = self.last.take() else { return Ok(()) };
+        let row_bytes = self.whole.spills[spill].row_bytes(frame).max(1);
+        let most_rows = usize::try_from(self.cut.rows).unwrap_or(usize::MAX);
+        let bytes = |rows: usize| rows as u64 * row_bytes;
+        if self.rows + rows.len() > most_rows || self.bytes + bytes(rows.len()) > self.cut.bytes {
+            self.cut(cuts)?;
+        }
+        while !rows.is_empty() {
+            let most = match bytes(rows.len()) >= self.cut.bytes.saturating_mul(LARGE) {
+                true => usize::try_from(self.cut.bytes / row_bytes).unwrap_or(usize::MAX).clamp(1, most_rows),
+                false => most_rows,
+            };
+            let behind = rows.split_off(rows.len().min(most));
+            self.rows += rows.len();
+            self.bytes += bytes(rows.len());
+            self.runs.push(Run { spill, frame, rows });
+            rows = behind;
+            if !rows.is_empty() {
+                self.cut(cuts)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn cut(&mut self, cuts: &mut Vec<Cut>) -> Result<(), Fault> {
+        if self.rows > 0 {
+            let (rows, bytes) = (std::mem::take(&mut self.rows), std::mem::take(&mut self.bytes));
+            let written = self.beside(rows)?;
+            cuts.push(Cut { runs: std::mem::take(&mut self.runs), rows, bytes, written });
+        }
+        Ok(())
+    }
+
+    /// What was written beside the first `rows` rows.
+    fn beside(&mut self, rows: usize) -> Result<RecordBatch, Fault> {
+        let writes = &self.bound.writes;
+        if writes.fields().is_empty() {
+            return Ok(crate::rows::record_batch(writes.clone(), Vec::new(), rows)?);
+        }
+        let (mut parts, mut missing) = (Vec::new(), rows);
+        while missing > 0 {
+            let part = self.written.pop_front().expect("as many rows were written as are kept");
+            let length = part.num_rows().min(missing);
+            if length < part.num_rows() {
+                self.written.push_front(part.slice(length, part.num_rows() - length));
+            }
+            parts.push(part.slice(0, length));
+            missing -= length;
+        }
+        match parts.len() {
+            1 => Ok(parts.remove(0)),
+            _ => Ok(concat_batches(writes, &parts)?),
+        }
+    }
+
+    /// A batch as rows that lie where they are; none where whoever reads them would read much more for them.
+    pub(super) fn view(&self, cut: &Cut) -> Option<View> {
+        if !self.refers {
+            return None;
+        }
+        let written = self.bound.written();
+        let columns = written.iter().map(|written| if written.is_some() { Column::Own } else { Column::Picked });
+        let own: Vec<ArrayRef> = written.iter().flatten().map(|at| cut.written.column(*at).clone()).collect();
+        let picks = cut.runs.iter().map(|Run { spill, frame, rows }| {
+            let all = self.whole.spills[*spill].frame_rows(*frame) as u32;
+            Pick { base: *spill as u32, frame: *frame as u32, rows: Chosen::of(rows, all) }
+        });
+        let picks = picks.collect();
+        let view = View {
+            bases: self.whole.spills.clone(),
+            reference: Reference { columns: [Column::Picked; 2].into_iter().chain(columns).collect(), picks },
+            own,
+            rows: cut.rows,
+            bytes: cut.bytes,
+        };
+        Some(view).filter(View::is_dense)
+    }
+}
