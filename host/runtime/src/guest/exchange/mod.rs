@@ -1,5 +1,6 @@
 //! What a global step holds: readers of whole inputs, and the [`writer`]. Everything it asks of them is checked.
 
+mod ahead;
 mod line;
 mod writer;
 
@@ -13,11 +14,11 @@ use crate::bindings::callboard::step::columns::BatchResult;
 use crate::bindings::callboard::step::exchange;
 use crate::bindings::callboard::step::types::Removal;
 use crate::bound::{Bound, conform};
-use crate::columns::Flat;
 use crate::disk::{Removed, Spill};
 use crate::error::Fault;
 use crate::rows::Batch;
 
+use ahead::Ahead;
 #[expect(unreachable_pub, reason = "the generated bindings re-export it")]
 pub use writer::WriterEnd;
 pub(crate) use writer::{Writing, bound_copies};
@@ -74,8 +75,8 @@ fn unreadable(error: std::io::Error) -> Fault {
 #[expect(unreachable_pub, reason = "the generated bindings re-export it")]
 pub struct ReaderEnd {
     whole: Whole,
-    bound: Arc<Bound>,
     port: usize,
+    ahead: Ahead,
     row: u64,
     /// The furthest row that was read, for progress.
     furthest: u64,
@@ -83,7 +84,7 @@ pub struct ReaderEnd {
 
 impl ReaderEnd {
     pub(crate) fn new(whole: Whole, bound: Arc<Bound>, port: usize) -> ReaderEnd {
-        ReaderEnd { whole, bound, port, row: 0, furthest: 0 }
+        ReaderEnd { ahead: Ahead::new(whole.clone(), bound, port), whole, port, row: 0, furthest: 0 }
     }
 
     fn next(&mut self) -> Result<Option<BatchResult>, Fault> {
@@ -91,17 +92,12 @@ impl ReaderEnd {
             return Ok(None);
         }
         let (spill, frame, first) = self.whole.locate(self.row);
-        let reads = &self.bound.reads[self.port];
-        let rows = if self.whole.spills[spill].schema() == &self.whole.schema {
-            let batch = self.whole.spills[spill].read(frame, Some(reads)).map_err(unreadable)?;
-            crate::rows::record_batch(self.bound.given[self.port].clone(), batch.rows.columns().to_vec(), batch.len())?
-        } else {
-            self.bound.give(self.port, &self.whole.frame(spill, frame)?)?
-        };
         let skipped = (self.row - first) as usize;
-        let rows = rows.slice(skipped, rows.num_rows() - skipped);
-        self.row += rows.num_rows() as u64;
-        Ok(Some(Flat::of(&rows).to_owned_batch()))
+        let end = first + self.whole.spills[spill].frame_rows(frame) as u64;
+        let next = (end < self.whole.rows).then(|| self.whole.locate(end)).map(|(spill, frame, _)| (spill, frame));
+        let rows = self.ahead.read((spill, frame), skipped, next)?;
+        self.row = end;
+        Ok(Some(rows))
     }
 }
 

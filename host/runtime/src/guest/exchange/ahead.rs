@@ -1,0 +1,79 @@
+//! What a reader gives next, read beside the step that works on what it gave last.
+
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+
+use super::{Whole, unreadable};
+use crate::bindings::callboard::step::columns::BatchResult;
+use crate::bound::Bound;
+use crate::columns::Flat;
+use crate::error::Fault;
+use crate::rows::record_batch;
+
+/// A frame of one of a port's spills, by their indices.
+pub(super) type At = (usize, usize);
+
+/// Reads frames, in a thread of its own once there is more than one.
+pub(super) struct Ahead {
+    source: Source,
+    thread: Option<(SyncSender<At>, Receiver<Result<BatchResult, Fault>>)>,
+    /// The frame that the thread was asked for last, and whose rows were not taken yet.
+    asked: Option<At>,
+}
+
+/// What is read: the columns that the step declared to read of one of its inputs.
+#[derive(Clone)]
+struct Source {
+    whole: Whole,
+    bound: Arc<Bound>,
+    port: usize,
+}
+
+impl Ahead {
+    pub(super) fn new(whole: Whole, bound: Arc<Bound>, port: usize) -> Ahead {
+        Ahead { source: Source { whole, bound, port }, thread: None, asked: None }
+    }
+
+    /// The rows of a frame behind the first `skipped`; `next` is the frame that is likely to be wanted then.
+    pub(super) fn read(&mut self, at: At, skipped: usize, next: Option<At>) -> Result<BatchResult, Fault> {
+        let asked = self.asked.take();
+        let ready = match (&self.thread, asked) {
+            // What was asked for has to be taken, whether it is what is wanted now or not.
+            (Some((_, answers)), Some(asked)) => answers.recv().ok().filter(|_| asked == at && skipped == 0),
+            _ => None,
+        };
+        let rows = ready.unwrap_or_else(|| self.source.read(at, skipped));
+        if let Some(next) = next {
+            let (questions, _) = self.thread.get_or_insert_with(|| self.source.clone().beside());
+            self.asked = questions.send(next).is_ok().then_some(next);
+        }
+        rows
+    }
+}
+
+impl Source {
+    fn read(&self, (spill, frame): At, skipped: usize) -> Result<BatchResult, Fault> {
+        let Source { whole, bound, port } = self;
+        let rows = if whole.spills[spill].schema() == &whole.schema {
+            let batch = whole.spills[spill].read(frame, Some(&bound.reads[*port])).map_err(unreadable)?;
+            record_batch(bound.given[*port].clone(), batch.rows.columns().to_vec(), batch.len())?
+        } else {
+            bound.give(*port, &whole.frame(spill, frame)?)?
+        };
+        Ok(Flat::of(&rows.slice(skipped, rows.num_rows() - skipped)).to_owned_batch())
+    }
+
+    /// A thread that answers until nobody asks any more.
+    fn beside(self) -> (SyncSender<At>, Receiver<Result<BatchResult, Fault>>) {
+        let (questions, asked) = sync_channel::<At>(1);
+        let (answer, answers) = sync_channel(1);
+        std::thread::spawn(move || {
+            for at in asked {
+                if answer.send(self.read(at, 0)).is_err() {
+                    return;
+                }
+            }
+        });
+        (questions, answers)
+    }
+}
