@@ -21,6 +21,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow::buffer::{Buffer, MutableBuffer};
+use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::{Xxh3, xxh3_64};
 
 use crate::error::plain;
@@ -29,7 +30,7 @@ const MAGIC: [u8; 4] = *b"CBF2";
 const HEADER: usize = 48;
 
 /// Where a frame lies, and what its header says of it.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Frame {
     pub(crate) kind: u8,
     pub(crate) rows: u32,

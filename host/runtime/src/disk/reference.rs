@@ -7,6 +7,8 @@ use std::io;
 use arrow::buffer::{BooleanBuffer, Buffer};
 use serde::{Deserialize, Serialize};
 
+use super::frames::Frame;
+
 /// Where the columns begin, bytes: what stands before them is padded to a multiple of this.
 const ALIGNED: usize = 64;
 
@@ -15,8 +17,18 @@ const ALIGNED: usize = 64;
 pub(crate) struct Reference {
     /// For each column of the spill, the two hidden ones first.
     pub(crate) columns: Vec<Column>,
-    /// The rows, one after another.
+    /// The rows, one after another; none where no column is picked.
     pub(crate) picks: Vec<Pick>,
+    /// The frames of logs that columns are in.
+    pub(crate) logged: Vec<InLog>,
+}
+
+/// A frame of a log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct InLog {
+    /// Which of the logs that the spill refers to.
+    pub(crate) log: u32,
+    pub(crate) frame: Frame,
 }
 
 /// Where a column is.
@@ -26,6 +38,8 @@ pub(crate) enum Column {
     Own,
     /// In the frames that rows are picked from, under its name.
     Picked,
+    /// In a frame of a log, which holds the same rows: which of [`Reference::logged`], and which of its columns.
+    Logged { frame: u32, column: u32 },
 }
 
 /// Rows of a frame of another spill.
@@ -104,7 +118,8 @@ mod tests {
             Pick { base: 1, frame: 70_000, rows: Chosen::of(&[0, 3, 8], 9) },
             Pick { base: 0, frame: 0, rows: Chosen::of(&[0, 1], 2) },
         ];
-        let reference = Reference { columns: vec![Column::Picked, Column::Own, Column::Picked, Column::Own], picks };
+        let columns = vec![Column::Picked, Column::Own, Column::Picked, Column::Own];
+        let reference = Reference { columns, picks, logged: Vec::new() };
         let mut body = reference.encode().unwrap().to_vec();
         body.extend(b"columns");
         let (read, columns) = Reference::decode(&Buffer::from_vec(body.clone())).unwrap();

@@ -3,11 +3,12 @@
 //! A frame holds rows, or refers to rows of other spills ([`View`]), which stay as long as this one. A spill is readable when
 //! it is sealed: then its journal's [`Sealed`] says what it must hold, and whoever opens it again holds it against that.
 
-use std::collections::BTreeSet;
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeSet, HashMap};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use arrow::array::{Array, ArrayRef, RecordBatch};
 use arrow::buffer::{BooleanBuffer, Buffer};
@@ -19,10 +20,11 @@ use xxhash_rust::xxh3::Xxh3;
 
 use super::digest::ColumnDigest;
 use super::frames::{Frame, FrameFile, FrameWriter, named};
-use super::ipc::{self, RowEncoder};
-use super::reference::{Column, Reference};
+use super::ipc::{self, RowEncoder, schema_of_text, schema_text};
+use super::reference::{Column, InLog, Reference};
 use super::sync::Syncer;
 use super::view::{self, View, assemble};
+use super::work::{self, Log, Logged, Place};
 use crate::rows::{Batch, record_batch};
 
 /// A segment is full when it has so many bytes.
@@ -30,10 +32,13 @@ const SEGMENT_BYTES: u64 = 64 << 20;
 /// The hidden columns stand first.
 pub(super) const HIDDEN: usize = 2;
 
+/// A column of fewer bytes is written, wherever it lies already: to look it up costs more.
+const LONG: usize = 64 << 10;
+
+// The tag of a frame has, above its first row, what its rows take, bytes, wherever they lie, and how many rows are to be read for them.
 /// A frame that holds its rows.
 const HOLDS: u8 = 0;
-/// A frame that refers to rows of other spills. Its tag has, above its first row, about what they take, bytes, and how many
-/// rows are to be read for them.
+/// A frame that refers to rows of other spills, or to columns of logs.
 const REFERS: u8 = 1;
 
 /// Rows between stages would take more of the disk than they may.
@@ -92,6 +97,18 @@ pub(crate) struct Sealed {
     /// The spills that it refers to.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) bases: Vec<Base>,
+    /// The logs that it refers to.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) logs: Vec<BaseLog>,
+}
+
+/// A log of a step's work that columns of a spill lie in.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct BaseLog {
+    /// From the run's folder.
+    path: PathBuf,
+    /// Of the log's columns.
+    schema: String,
 }
 
 /// A spill that another one refers to.
@@ -112,6 +129,7 @@ pub(crate) struct SpillWriter {
     /// Of the columns that stand beside a reference, as the last one had them.
     beside: Option<(SchemaRef, RowEncoder)>,
     bases: Vec<Arc<Spill>>,
+    logs: Vec<Arc<Log>>,
     open: Option<FrameWriter>,
     files: Vec<FrameFile>,
     frames: Vec<(usize, Frame)>,
@@ -145,6 +163,7 @@ impl SpillWriter {
             stored,
             beside: None,
             bases: Vec::new(),
+            logs: Vec::new(),
             open: None,
             files: Vec::new(),
             frames: Vec::new(),
@@ -162,17 +181,48 @@ impl SpillWriter {
         !self.columns.is_empty()
     }
 
-    /// Appends a batch of the schema.
+    /// Appends a batch of the schema; of its columns those that no log holds.
     pub(crate) fn push(&mut self, batch: &Batch) -> io::Result<()> {
         if batch.is_empty() {
             return Ok(());
         }
         self.digest(batch);
-        let mut columns: Vec<Arc<dyn Array>> = vec![Arc::new(batch.file.clone()), Arc::new(batch.line.clone())];
+        let mut columns: Vec<ArrayRef> = vec![Arc::new(batch.file.clone()), Arc::new(batch.line.clone())];
         columns.extend(batch.rows.columns().iter().cloned());
-        let stored = record_batch(self.stored.clone(), columns, batch.len()).map_err(broken)?;
-        let body = self.encoder.encode(&stored)?;
-        self.append(HOLDS, batch.len(), 0, &body)
+        let sizes: Vec<usize> =
+            columns.iter().map(|column| column.to_data().get_slice_memory_size().unwrap_or(0)).collect();
+        let bytes = sizes.iter().sum::<usize>() as u64;
+        let place = |at: usize| batch.places.get(at.checked_sub(HIDDEN)?)?.as_ref().filter(|_| sizes[at] >= LONG);
+        let mut reference = Reference { columns: Vec::new(), picks: Vec::new(), logged: Vec::new() };
+        for at in 0..columns.len() {
+            let column = place(at).map_or(Column::Own, |place| self.in_log(&mut reference.logged, place));
+            reference.columns.push(column);
+        }
+        if reference.logged.is_empty() {
+            let stored = record_batch(self.stored.clone(), columns, batch.len()).map_err(broken)?;
+            let body = self.encoder.encode(&stored)?;
+            return self.append(HOLDS, batch.len(), (batch.len() as u64, bytes), &body);
+        }
+        let is_own = |(_, column): &(ArrayRef, &Column)| **column == Column::Own;
+        let own = columns.into_iter().zip(&reference.columns).filter(is_own).map(|(column, _)| column).collect();
+        let body = self.referring(&reference, own, batch.len())?;
+        self.append(REFERS, batch.len(), (batch.len() as u64, bytes), &body)
+    }
+
+    /// A column of a frame of a log, which is noted among those that are referred to.
+    fn in_log(&mut self, logged: &mut Vec<InLog>, place: &Place) -> Column {
+        let Logged { log, frame } = &place.logged;
+        let known = self.logs.iter().position(|other| Arc::ptr_eq(other, log));
+        let log = known.unwrap_or_else(|| {
+            self.logs.push(log.clone());
+            self.logs.len() - 1
+        });
+        let at = InLog { log: log as u32, frame: *frame };
+        let frame = logged.iter().position(|other| *other == at).unwrap_or_else(|| {
+            logged.push(at);
+            logged.len() - 1
+        });
+        Column::Logged { frame: frame as u32, column: place.column as u32 }
     }
 
     /// Appends rows of other spills, which are not written again. `rows` are the same rows, needed where they are digested.
@@ -183,26 +233,33 @@ impl SpillWriter {
         if self.bases.is_empty() {
             self.bases.clone_from(&view.bases);
         }
-        let mut body = vec![view.reference.encode()?];
-        let head = body[0].len();
-        if !view.own.is_empty() {
-            let own = own_schema(&self.stored, &view.reference);
+        let own: usize = view.own.iter().map(|column| column.to_data().get_slice_memory_size().unwrap_or(0)).sum();
+        let body = self.referring(&view.reference, view.own.clone(), view.rows)?;
+        self.append(REFERS, view.rows, (view.weight(), view.bytes + own as u64), &body)
+    }
+
+    /// The body of a frame that refers to others, beside columns of its own.
+    fn referring(&mut self, reference: &Reference, own: Vec<ArrayRef>, rows: usize) -> io::Result<Vec<Buffer>> {
+        let mut body = vec![reference.encode()?];
+        if !own.is_empty() {
+            let schema = own_schema(&self.stored, reference);
             let encoder = match &mut self.beside {
-                Some((schema, encoder)) if *schema == own => encoder,
-                beside => &mut beside.insert((own.clone(), RowEncoder::new(&own)?)).1,
+                Some((other, encoder)) if *other == schema => encoder,
+                beside => &mut beside.insert((schema.clone(), RowEncoder::new(&schema)?)).1,
             };
-            body.extend(encoder.encode(&record_batch(own, view.own.clone(), view.rows).map_err(broken)?)?);
+            body.extend(encoder.encode(&record_batch(schema, own, rows).map_err(broken)?)?);
         }
-        let own: usize = body.iter().map(|part| part.len()).sum::<usize>() - head;
-        let half = |number: u64| u128::from(u32::try_from(number).unwrap_or(u32::MAX));
-        self.append(REFERS, view.rows, half(view.weight()) << 96 | half(view.bytes + own as u64) << 64, &body)
+        Ok(body)
     }
 
     fn digest(&mut self, batch: &Batch) {
         self.columns.iter_mut().zip(batch.rows.columns()).for_each(|(digest, column)| digest.add(column));
     }
 
-    fn append(&mut self, kind: u8, rows: usize, tag: u128, body: &[Buffer]) -> io::Result<()> {
+    /// `weight` is how many rows are to be read for these, `bytes` what these take.
+    fn append(&mut self, kind: u8, rows: usize, (weight, bytes): (u64, u64), body: &[Buffer]) -> io::Result<()> {
+        let upper = |number: u64, shift: u32| u128::from(u32::try_from(number).unwrap_or(u32::MAX)) << shift;
+        let tag = upper(weight, 96) | upper(bytes, 64) | u128::from(self.rows);
         self.quota.take(body.iter().map(|part| part.len() as u64).sum())?;
         let segment = self.files.len();
         let file = match &mut self.open {
@@ -213,7 +270,7 @@ impl SpillWriter {
                 self.open.insert(file)
             }
         };
-        let frame = file.append(kind, rows as u32, tag | u128::from(self.rows), body)?;
+        let frame = file.append(kind, rows as u32, tag, body)?;
         self.checksum.update(&frame.checksum.to_le_bytes());
         self.frames.push((segment, frame));
         self.rows += rows as u64;
@@ -239,9 +296,11 @@ impl SpillWriter {
             checksum: format!("{:016x}", self.checksum.digest()),
             columns: self.columns.iter().map(ColumnDigest::text).collect(),
             bases: self.bases.iter().map(|base| base.as_base()).collect(),
+            logs: self.logs.iter().map(|log| BaseLog::of(log)).collect(),
         };
         Spill {
             bases: self.bases,
+            logs: self.logs.into_iter().map(|log| (log, OnceLock::new())).collect(),
             folder: self.folder,
             schema: self.schema,
             stored: self.stored,
@@ -262,7 +321,21 @@ pub(crate) struct Spill {
     files: Vec<FrameFile>,
     sealed: Sealed,
     bases: Vec<Arc<Spill>>,
+    logs: Logs,
     quota: Arc<Quota>,
+}
+
+/// The logs that a spill refers to, and their files, opened by who first reads them.
+type Logs = Vec<(Arc<Log>, OnceLock<FrameFile>)>;
+
+impl BaseLog {
+    fn of(log: &Log) -> BaseLog {
+        BaseLog { path: log.path.clone(), schema: schema_text(&log.schema) }
+    }
+
+    fn log(&self) -> Option<Log> {
+        Some(Log { path: self.path.clone(), schema: Arc::new(schema_of_text(&self.schema)?) })
+    }
 }
 
 impl Spill {
@@ -279,8 +352,9 @@ impl Spill {
             return Err(damaged(&folder, "the rows that it refers to are not those that were there"));
         }
         let (files, frames) = scan(&folder, &sealed)?;
+        let logs = logs(&folder, &sealed)?;
         quota.take(sealed.bytes)?;
-        Ok(Spill { stored: stored_schema(&schema), folder, schema, frames, files, sealed, bases, quota })
+        Ok(Spill { stored: stored_schema(&schema), folder, schema, frames, files, sealed, bases, logs, quota })
     }
 
     /// What a spill notes that refers to it.
@@ -316,15 +390,13 @@ impl Spill {
 
     /// The size of a row of a frame, on average, in bytes, wherever it lies.
     pub(crate) fn row_bytes(&self, frame: usize) -> u64 {
-        let Frame { kind, length, rows, tag, .. } = self.frames[frame].1;
-        let bytes = if kind == REFERS { u64::from((tag >> 64) as u32) } else { length };
-        bytes.div_ceil(u64::from(rows))
+        let Frame { rows, tag, .. } = self.frames[frame].1;
+        u64::from((tag >> 64) as u32).div_ceil(u64::from(rows))
     }
 
     /// How many rows are to be read for a frame: its own, or those of the frames that it refers to.
     pub(crate) fn weight(&self, frame: usize) -> u64 {
-        let Frame { kind, rows, tag, .. } = self.frames[frame].1;
-        u64::from(if kind == REFERS { (tag >> 96) as u32 } else { rows })
+        u64::from((self.frames[frame].1.tag >> 96) as u32)
     }
 
     /// The frame that holds a row; `row` is less than [`Spill::rows`].
@@ -381,6 +453,27 @@ impl Spill {
             true => Vec::new(),
             false => choose(&ipc::decode(&own_schema(&self.stored, &reference), &body, Some(own))?)?,
         };
+        if reference.picks.is_empty() {
+            let (mut read, mut own) = (HashMap::new(), own.into_iter());
+            let mut columns = Vec::with_capacity(wanted.len());
+            for column in &wanted {
+                columns.push(match reference.columns[*column] {
+                    Column::Own => own.next().expect("as many columns were read as are wanted"),
+                    Column::Logged { frame, column } => {
+                        let rows = match read.entry(frame) {
+                            Entry::Occupied(read) => read.into_mut(),
+                            Entry::Vacant(empty) => {
+                                let logged = reference.logged.get(frame as usize).ok_or_else(unfitting)?;
+                                empty.insert(choose(&read_log(&self.folder, &self.logs, logged)?)?)
+                            }
+                        };
+                        rows.get(column as usize).ok_or_else(unfitting)?.clone()
+                    }
+                    Column::Picked => return Err(unfitting()),
+                });
+            }
+            return view::batch(&schema, columns, rows);
+        }
         let batch = assemble(&self.bases, &self.schema, &reference, &wanted, &own, chosen)?;
         batch.filter(|batch| batch.len() == rows).ok_or_else(unfitting)
     }
@@ -398,7 +491,32 @@ type Segments = (Vec<FrameFile>, Vec<(usize, Frame)>);
 /// Reads a sealed spill, every byte of it: all that was written is there, and nothing has been altered.
 pub(crate) fn intact(folder: &Path, sealed: &Sealed) -> io::Result<()> {
     let (files, frames) = scan(folder, sealed)?;
-    frames.iter().try_for_each(|(segment, frame)| files[*segment].read(frame).map(drop))
+    let logs = logs(folder, sealed)?;
+    frames.iter().try_for_each(|(segment, frame)| {
+        let body = files[*segment].read(frame)?;
+        let reference = if frame.kind == REFERS { Reference::decode(&body) } else { None };
+        let logged = reference.iter().flat_map(|(reference, _)| &reference.logged);
+        logged.map(|logged| read_log(folder, &logs, logged)).try_for_each(|read| read.map(drop))
+    })
+}
+
+/// The logs that a spill refers to.
+fn logs(folder: &Path, sealed: &Sealed) -> io::Result<Logs> {
+    let logs = sealed.logs.iter().map(|log| Some((Arc::new(log.log()?), OnceLock::new())));
+    logs.collect::<Option<Logs>>().ok_or_else(|| damaged(folder, "a log that it refers to has no columns"))
+}
+
+/// The columns of a frame of a log.
+fn read_log(folder: &Path, logs: &Logs, logged: &InLog) -> io::Result<RecordBatch> {
+    let Some((log, file)) = logs.get(logged.log as usize) else {
+        return Err(damaged(folder, "it refers to a log that is none of its own"));
+    };
+    if file.get().is_none() {
+        // Who comes second drops his own.
+        let _ = file.set(FrameFile::open(run_of(folder).join(&log.path))?);
+    }
+    let body = file.get().expect("it was just opened").read(&logged.frame)?;
+    work::decode(&log.schema, &body).map(|(_, rows)| rows)
 }
 
 /// The segments and frames of a sealed spill, which are those that were written, by their headers.
@@ -464,4 +582,65 @@ pub(crate) fn with_bases<'a>(
 /// The folder of a node's spill, or that of a door.
 pub(crate) fn folder(run: &Path, node: &str) -> PathBuf {
     run.join("spill").join(node)
+}
+
+/// The run's folder, of that of a spill.
+fn run_of(folder: &Path) -> &Path {
+    folder.parent().and_then(Path::parent).unwrap_or(folder)
+}
+
+#[cfg(test)]
+mod tests {
+    use arrow::array::{Int64Array, StringArray, UInt32Array, UInt64Array};
+
+    use super::*;
+    use crate::disk::Deed;
+    use crate::disk::sync::Syncing;
+    use crate::disk::work::{Header, Work};
+
+    /// A column that a step's log has is not written again; what is read is the log's, or an error.
+    #[test]
+    fn a_column_of_a_log_is_read_there_and_damage_to_it_is_noticed() {
+        let run = tempfile::tempdir().unwrap();
+        let syncing = Syncing::begin();
+        let texts = StringArray::from_iter_values((0..500).map(|row| format!("{row} {}", "x".repeat(200))));
+        let counts = Int64Array::from_iter_values(0..500);
+        let fields = [Field::new("n", DataType::Int64, true), Field::new("text", DataType::Utf8, true)];
+        let schema: SchemaRef = Arc::new(Schema::new(fields.to_vec()));
+        let rows = record_batch(schema.clone(), vec![Arc::new(counts), Arc::new(texts)], 500).unwrap();
+        let key = serde_json::json!({
+            "contract": "", "component": "", "config": null, "seed": 0, "given": [], "writes": "", "schemas": "",
+            "granted": null, "found": {}
+        });
+        let header = Header { key: serde_json::from_value(key).unwrap(), limits: (0, 0), seed: 0 };
+        let work = Work::open(run.path().join("work/tidy"), header, schema.clone(), &[], &syncing.syncer).unwrap();
+        let logged = work.done(7, 500, &Deed::Wrote, &rows).unwrap();
+
+        let quota = Arc::new(Quota::new(None));
+        let folder = folder(run.path(), "tidy");
+        let mut writer = SpillWriter::create(folder.clone(), schema.clone(), false, quota.clone(), None).unwrap();
+        let (file, line) = (UInt32Array::from_value(0, 500), UInt64Array::from_iter_values(1..=500));
+        let mut batch = Batch::new(rows.clone(), file, line);
+        batch.places = (0..2).map(|column| Some(Place { logged: logged.clone(), column })).collect();
+        writer.push(&batch).unwrap();
+        let spill = writer.seal();
+        assert!(spill.sealed().bytes < 20_000, "the text is not in it: {} bytes", spill.sealed().bytes);
+        let sealed: Sealed = serde_json::from_str(&serde_json::to_string(spill.sealed()).unwrap()).unwrap();
+        let open = || Spill::open(folder.clone(), schema.clone(), sealed.clone(), Vec::new(), quota.clone());
+        let again = open().unwrap();
+        assert_eq!(again.read(0, None).unwrap().rows, rows);
+        assert_eq!(again.read(0, Some(&[1])).unwrap().rows, rows.project(&[1]).unwrap());
+        assert_eq!((again.row_bytes(0), again.weight(0)), (spill.row_bytes(0), 500));
+        intact(&folder, &sealed).unwrap();
+
+        let log = run.path().join(&logged.log.path);
+        let mut bytes = std::fs::read(&log).unwrap();
+        *bytes.last_mut().unwrap() ^= 1;
+        std::fs::write(&log, &bytes).unwrap();
+        for damaged in [intact(&folder, &sealed), open().unwrap().read(0, Some(&[1])).map(drop)] {
+            let words = damaged.unwrap_err().to_string();
+            assert!(words.contains("work/tidy/000.log` is damaged at byte"), "{words}");
+        }
+        assert_eq!(open().unwrap().read(0, Some(&[0])).unwrap().rows, rows.project(&[0]).unwrap());
+    }
 }

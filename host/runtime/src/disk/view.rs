@@ -90,6 +90,7 @@ pub(super) fn assemble(
             Column::Own => own.next(),
             Column::Picked if *column < HIDDEN => Some(&hidden[*column]),
             Column::Picked => carried.next(),
+            Column::Logged { .. } => return Ok(None),
         };
         columns.push(from.expect("as many columns were read as are wanted").clone());
     }
@@ -182,7 +183,7 @@ mod tests {
             Pick { base: *base, frame: *frame, rows: Chosen::of(rows, all) }
         });
         let columns = [Column::Picked; 2].into_iter().chain(own.iter().map(of)).collect();
-        let reference = Reference { columns, picks: picks.collect() };
+        let reference = Reference { columns, picks: picks.collect(), logged: Vec::new() };
         let own = own.iter().filter(|own| **own).map(|_| numbers(100..100 + count as i64)).collect();
         View { bases: bases.to_vec(), reference, own, rows: count, bytes: 0 }
     }

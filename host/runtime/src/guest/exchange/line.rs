@@ -165,7 +165,11 @@ impl Line {
         let picks = picks.collect();
         let view = View {
             bases: self.whole.spills.clone(),
-            reference: Reference { columns: [Column::Picked; 2].into_iter().chain(columns).collect(), picks },
+            reference: Reference {
+                columns: [Column::Picked; 2].into_iter().chain(columns).collect(),
+                picks,
+                logged: Vec::new(),
+            },
             own,
             rows: cut.rows,
             bytes: cut.bytes,
