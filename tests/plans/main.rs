@@ -2,7 +2,8 @@
 //!
 //! - `pipeline.toml` or `pipeline.json`; both, where the two must give the same plan;
 //! - `catalog.toml`, if it uses more than the components of [`Shelf::standard`];
-//! - `args.toml`, if it has `set = ["…"]` or `load = "step"`;
+//! - `args.toml`, if it has `set = ["…"]`, `load = "step"`, `budget = "1GiB"`, `replicas = 2`, `cores = 4`, or, by step, what earlier
+//!   runs measured: `measured = { embed = "300MiB" }`;
 //! - `plan.txt` or `error.txt`: what a user sees. `BLESS=1` writes it; look at what it wrote.
 //!
 //! A folder without an expectation fails. Those that are refused are named `refused-…`.
@@ -11,10 +12,11 @@ mod random;
 mod schema;
 mod shelf;
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use callboard_plan::{Load, Pipeline, Plan, Problems, Source, explain, mermaid};
+use callboard_plan::{Load, Pipeline, Plan, Problems, Source, Terms, explain, mermaid};
 use serde::Deserialize;
 use shelf::Shelf;
 
@@ -24,6 +26,10 @@ use shelf::Shelf;
 struct Args {
     set: Vec<String>,
     load: Load,
+    budget: Option<String>,
+    replicas: Option<u32>,
+    cores: Option<u32>,
+    measured: BTreeMap<String, String>,
 }
 
 pub(crate) fn cases() -> Vec<PathBuf> {
@@ -44,7 +50,22 @@ pub(crate) fn plan(source: Source, case: &Path) -> Result<Plan, Problems> {
     let args: Args = fs::read_to_string(case.join("args.toml"))
         .map_or_else(|_| Args::default(), |text| toml::from_str(&text).unwrap());
     let pipeline = Pipeline::parse(source, &args.set)?;
-    Plan::new(&pipeline, &Shelf::of(case).catalog(&pipeline), args.load)
+    let catalog = Shelf::of(case).catalog(&pipeline);
+    let size = |text: &String| text.parse::<bytesize::ByteSize>().unwrap().as_u64();
+    let terms = Terms {
+        load: args.load,
+        budget: args.budget.as_ref().map(size),
+        replicas: args.replicas,
+        cores: args.cores.unwrap_or(1),
+        needs: BTreeMap::new(),
+    };
+    if args.measured.is_empty() {
+        return Plan::new(&pipeline, &catalog, terms);
+    }
+    // What a step's need is kept under is known to its plan, for which there is memory enough.
+    let ample = Plan::new(&pipeline, &catalog, Terms { budget: Some(1 << 40), ..terms.clone() })?;
+    let key = |(step, bytes): (&String, &String)| (ample.step(step).unwrap().need_key(ample.batch), size(bytes));
+    Plan::new(&pipeline, &catalog, Terms { needs: args.measured.iter().map(key).collect(), ..terms })
 }
 
 /// What `plan` shows a person, and the part of its JSON that programs are promised.
@@ -197,7 +218,7 @@ fn a_plan_that_was_altered_is_refused() {
 #[test]
 fn an_altered_plan_is_refused_for_what_was_altered() {
     type Alter = fn(&mut serde_json::Value);
-    let cases_of: [(&str, Alter, &str); 7] = [
+    let cases_of: [(&str, Alter, &str); 10] = [
         ("doors", |plan| plan["steps"][0]["on_error"] = "fail".into(), "`quality` rejects none"),
         ("doors", |plan| plan["steps"][0]["kind"] = "source".into(), "is a door of a source"),
         ("doors", |plan| rename(plan, "quality.rejected", "quality.gone"), "has an end that is not there"),
@@ -213,6 +234,22 @@ fn an_altered_plan_is_refused_for_what_was_altered() {
             |plan| plan["steps"][1]["grants"]["files"][0]["path"] = "../a".into(),
             "is granted `../a`, which leads out of its folder",
         ),
+        (
+            "budget-splits",
+            |plan| plan["budget"] = (300 << 20).into(),
+            "stage 1 is predicted to take what its steps do not",
+        ),
+        (
+            "budget-splits",
+            |plan| {
+                plan["budget"] = (400 << 20).into();
+                for stage in plan["stages"].as_array_mut().unwrap() {
+                    stage["predicted"]["rows_bytes"] = stage["predicted"]["least_rows_bytes"].clone();
+                }
+            },
+            "stage 1 does not fit the budget of 419430400 bytes",
+        ),
+        ("budget-splits", |plan| plan["steps"][0]["replicas"] = 0.into(), "has 0 instances"),
     ];
     for (case, alter, expected) in cases_of {
         let case = cases().into_iter().find(|path| path.ends_with(case)).unwrap();

@@ -1,6 +1,8 @@
 //! Random pipelines and random text: what must hold of all of them.
 
-use callboard_plan::{Door, Edge, Kind, Load, Pipeline, Plan, Source, Transport};
+use std::collections::{HashMap, HashSet};
+
+use callboard_plan::{Boundary, Door, Edge, Kind, Load, Pipeline, Plan, Source, Terms, Transport};
 use proptest::prelude::*;
 
 use crate::shelf::Shelf;
@@ -25,6 +27,11 @@ fn graph() -> impl Strategy<Value = Graph> {
 
 impl Graph {
     fn pipeline(&self, groups: &str) -> Pipeline {
+        self.with_needs(&vec![None; self.0.len()], groups)
+    }
+
+    /// Each step with what it needs, in mebibytes.
+    fn with_needs(&self, needs: &[Option<u64>], rest: &str) -> Pipeline {
         let mut text = "callboard = 1\nname = \"random\"\n[inputs.docs]\npath = \"docs.jsonl\"\n".to_owned();
         for (nth, (global, reads)) in self.0.iter().enumerate() {
             let from = if reads.is_empty() {
@@ -34,22 +41,20 @@ impl Graph {
             };
             let uses = if *global { "global" } else { "transform" };
             text += &format!("[[steps]]\nname = \"s{nth}\"\nuse = \"{uses}\"\nfrom = {from}\non_error = \"reject\"\n");
+            text += &needs[nth].map_or_else(String::new, |mib| format!("needs.memory = \"{mib}MiB\"\n"));
         }
         for nth in 0..self.0.len() {
             text += &format!("[outputs.o{nth}]\npath = \"o{nth}.jsonl\"\nfrom = [\"s{nth}\", \"docs\"]\n");
             let way = WAYS[nth % 2 + 1];
             text += &format!("[outputs.d{nth}]\npath = \"d{nth}.jsonl\"\nfrom = [\"s{nth}{way}\", \"s{nth}\"]\n");
         }
-        text += groups;
+        text += rest;
         Pipeline::parse(Source::new("random.toml", text), &[]).unwrap()
     }
 
     fn plan(&self, load: Load, groups: &str) -> Result<Plan, callboard_plan::Problems> {
-        let mut shelf = Shelf::standard();
-        shelf.add("global", Kind::Global);
-        shelf.add("transform", Kind::Transform);
         let pipeline = self.pipeline(groups);
-        Plan::new(&pipeline, &shelf.catalog(&pipeline), load)
+        Plan::new(&pipeline, &shelf().catalog(&pipeline), load)
     }
 
     /// The longest path, where an edge of a global step counts 1 and any other 0.
@@ -88,6 +93,39 @@ impl Graph {
         None
     }
 
+    /// Stages by trying all of them, none heavier than `room`: how few, and how heavy the heaviest of so many must be. Groups
+    /// weigh what they weigh.
+    fn lightest(&self, weights: &[u64], room: u64, groups: &[Vec<usize>]) -> Option<(usize, u64)> {
+        let all = (1_u32 << self.0.len()) - 1;
+        let weight = |stage: u32| {
+            (0..weights.len()).filter(|step| stage >> step & 1 == 1).map(|step| weights[step]).sum::<u64>()
+        };
+        let is_group =
+            |stage: u32| groups.iter().any(|group| group.iter().fold(0, |set, step| set | 1 << step) == stage);
+        let mut seen = HashSet::from([0]);
+        let mut layer = HashMap::from([(0_u32, 0_u64)]);
+        for stages in 0.. {
+            if let Some(heaviest) = layer.get(&all) {
+                return Some((stages, *heaviest));
+            }
+            let mut next: HashMap<u32, u64> = HashMap::new();
+            for (done, heaviest) in &layer {
+                let fits = |stage: &u32| weight(*stage) <= room && self.is_stage(*stage, *done, groups);
+                for stage in (1..=all).filter(|stage| stage & done == 0).filter(fits) {
+                    let now = if is_group(stage) { *heaviest } else { weight(stage).max(*heaviest) };
+                    next.entry(stage | done).and_modify(|least| *least = now.min(*least)).or_insert(now);
+                }
+            }
+            // Who came there with a stage less is not overtaken.
+            next.retain(|done, _| seen.insert(*done));
+            if next.is_empty() {
+                return None;
+            }
+            layer = next;
+        }
+        None
+    }
+
     fn is_stage(&self, stage: u32, done: u32, groups: &[Vec<usize>]) -> bool {
         let has = |set: u32, step: usize| set >> step & 1 == 1;
         let grouped = groups.iter().map(|group| group.iter().fold(0, |set, step| set | 1 << step));
@@ -98,6 +136,21 @@ impl Graph {
                 reads.iter().all(|(read, _)| has(done, *read) || (has(stage, *read) && !global && !self.0[*read].0))
             })
     }
+}
+
+fn shelf() -> Shelf {
+    let mut shelf = Shelf::standard();
+    shelf.add("global", Kind::Global);
+    shelf.add("transform", Kind::Transform);
+    shelf
+}
+
+/// What each step takes at least besides what it needs, in mebibytes, as the documentation has it: two batches, and one for
+/// each edge.
+fn rows_of(plan: &Plan) -> Vec<u64> {
+    let touches = |name: &str, edge: &Edge| edge.to == name || callboard_plan::door(&edge.from).0 == name;
+    let edges = |name: &str| plan.edges.iter().filter(|edge| touches(name, edge)).count() as u64;
+    plan.steps.iter().map(|step| 2 + edges(&step.name)).collect()
 }
 
 fn way_of(word: &str) -> usize {
@@ -184,6 +237,53 @@ proptest! {
             (Err(problems), None) => prop_assert!(problems.to_string().contains("cannot be run"), "{}", problems),
             (planned, fewest) => prop_assert!(false, "planned: {:?}, possible: {:?}", planned, fewest),
         }
+    }
+
+    /// As few stages as trying all of them finds, and the heaviest as light.
+    #[test]
+    fn a_budget_costs_no_needless_stage_and_no_needless_memory(
+        mut graph in graph(),
+        needs in prop::collection::vec(1..300_u64, 7),
+        membership in prop::collection::vec(0..6_usize, 7),
+        budget in 350..900_u64,
+    ) {
+        graph.0.truncate(7);
+        let steps = graph.0.len();
+        let group: Vec<usize> = (0..steps).filter(|step| membership[*step] == 0).collect();
+        let groups = if group.is_empty() { Vec::new() } else { vec![group] };
+        let names: Vec<Vec<String>> =
+            groups.iter().map(|group| group.iter().map(|step| format!("s{step}")).collect()).collect();
+        let needs: Vec<Option<u64>> = needs[..steps].iter().copied().map(Some).collect();
+        let pipeline = graph.with_needs(&needs, &format!("[run]\nload_groups = {names:?}\n"));
+        let plan = |budget: Option<u64>| {
+            Plan::new(&pipeline, &shelf().catalog(&pipeline), Terms { budget: budget.map(|mib| mib << 20), ..Terms::default() })
+        };
+        let Ok(ample) = plan(None) else { return Ok(()) };
+        let rows = rows_of(&ample);
+        let weights: Vec<u64> = (0..steps).map(|step| needs[step].unwrap() + rows[step]).collect();
+        match (plan(Some(budget)), graph.lightest(&weights, budget - 16, &groups)) {
+            (Ok(plan), Some((stages, heaviest))) => {
+                plan.verify().unwrap();
+                plan.edges.iter().for_each(|edge| edge_is_right(edge, &plan));
+                prop_assert_eq!(plan.stages.len(), stages);
+                let apart = plan.stages.iter().filter(|stage| !matches!(stage.reason, Boundary::LoadGroup { .. }));
+                let least = apart.map(|stage| stage.predicted.steps_bytes + stage.predicted.least_rows_bytes);
+                prop_assert_eq!(least.max().unwrap_or(0), heaviest << 20);
+                for stage in &plan.stages {
+                    if let Boundary::Budget { together_bytes, budget_bytes } = stage.reason {
+                        prop_assert!(together_bytes > budget_bytes && budget_bytes == budget << 20);
+                    }
+                }
+            }
+            (Err(problems), None) => prop_assert!(problems.to_string().contains("the budget is"), "{}", problems),
+            (planned, lightest) => prop_assert!(false, "planned: {:?}, possible: {:?}", planned, lightest),
+        }
+        // Without one, as many stages as ever.
+        let needs: Vec<u64> = needs.into_iter().flatten().collect();
+        let (stages, heaviest) = graph.lightest(&needs, u64::MAX, &groups).unwrap();
+        prop_assert_eq!(ample.stages.len(), stages);
+        let apart = ample.stages.iter().filter(|stage| !matches!(stage.reason, Boundary::LoadGroup { .. }));
+        prop_assert_eq!(apart.map(|stage| stage.predicted.steps_bytes).max().unwrap_or(0), heaviest << 20);
     }
 
     #[test]

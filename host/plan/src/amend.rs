@@ -1,5 +1,5 @@
-//! What of a plan may change after it was made: which component a step is, and how many rows may be rejected. Neither
-//! moves an edge or a stage.
+//! What of a plan may change after it was made: which component a step is, how many rows may be rejected, and how much memory
+//! there is. None of them moves an edge or a stage.
 
 use crate::decide::fingerprint;
 use crate::plan::{MaxRejects, Plan};
@@ -9,6 +9,16 @@ impl Plan {
     pub fn with_component(mut self, step: &str, digest: String) -> Self {
         for step in self.steps.iter_mut().filter(|planned| planned.name == step) {
             step.digest.clone_from(&digest);
+        }
+        self.fingerprint = fingerprint(&self);
+        self
+    }
+
+    /// The plan with so much memory, in bytes, in place of its budget: stages and instances stay as they are.
+    pub fn with_budget(mut self, budget: u64) -> Self {
+        self.budget = Some(budget);
+        for nth in 0..self.stages.len() {
+            self.stages[nth].predicted = self.predict(&self.stages[nth]);
         }
         self.fingerprint = fingerprint(&self);
         self

@@ -1,6 +1,7 @@
 //! Why each stage begins.
 
 use crate::draft::Draft;
+use crate::memory::PROCESS;
 use crate::plan::{Boundary, GlobalEdge};
 
 /// The reason why `stage` is not one with the stage before.
@@ -30,6 +31,11 @@ pub(crate) fn reason(draft: &Draft<'_>, stage: usize) -> Boundary {
         if !edges.contains(&edge) {
             edges.push(edge);
         }
+    }
+    if let (true, Some(budget_bytes)) = (edges.is_empty(), draft.budget) {
+        let both = (0..draft.kinds.len()).filter(|step| (stage - 1..=stage).contains(&draft.step_stage[*step]));
+        let weights = both.map(|step| draft.weight(step, draft.asked(step)));
+        return Boundary::Budget { together_bytes: weights.fold(PROCESS, u64::saturating_add), budget_bytes };
     }
     Boundary::Global { edges }
 }

@@ -5,20 +5,25 @@ use sha2::{Digest, Sha256};
 
 use crate::catalog::{Catalog, Component};
 use crate::draft::{Draft, End};
+use crate::memory::Predicted;
+use crate::need::{MEMORY_LIMIT, Need};
 use crate::pipeline::{Limits, Located, Pipeline};
-use crate::plan::{Edge, Load, Plan, PlannedInput, PlannedOutput, PlannedStep, Port, Stage, StepLimits};
+use crate::plan::{Edge, Plan, PlannedInput, PlannedOutput, PlannedStep, Port, Stage, StepLimits};
 use crate::problem::Findings;
 use crate::scan::Kind;
+use crate::terms::Terms;
 use crate::{boundary, facts, rules, wire};
 
 /// Facts, then the graph, then the rules, then the plan.
-pub(crate) fn decide(pipeline: &Pipeline, catalog: &Catalog, load: Load, findings: &mut Findings) -> Option<Plan> {
+pub(crate) fn decide(pipeline: &Pipeline, catalog: &Catalog, terms: &Terms, findings: &mut Findings) -> Option<Plan> {
     let components = facts::components(pipeline, catalog, findings);
     let kinds: Vec<Option<Kind>> = components.iter().map(|c| c.map(|component| component.facts.kind)).collect();
     let edges = wire::wire(pipeline, &kinds, findings);
     // A step whose component is missing passes for a transform, so that its cycle is found all the same.
     let known = kinds.iter().map(|kind| kind.unwrap_or(Kind::Transform)).collect();
-    let mut draft = Draft::new(pipeline, load, known, edges, findings)?;
+    let need = |(step, component)| Need::of(step, component, pipeline.run.batch, &terms.needs);
+    let needs = pipeline.steps.iter().zip(components.iter().copied()).map(need).collect();
+    let mut draft = Draft::new(pipeline, terms, known, needs, edges, findings)?;
     if !findings.is_empty() {
         return None;
     }
@@ -28,6 +33,9 @@ pub(crate) fn decide(pipeline: &Pipeline, catalog: &Catalog, load: Load, finding
     }
     let components: Vec<&Component> = components.into_iter().collect::<Option<_>>()?;
     let mut plan = assemble(&draft, &components);
+    for nth in 0..plan.stages.len() {
+        plan.stages[nth].predicted = plan.predict(&plan.stages[nth]);
+    }
     plan.fingerprint = fingerprint(&plan);
     Some(plan)
 }
@@ -53,7 +61,8 @@ fn assemble(draft: &Draft<'_>, components: &[&Component]) -> Plan {
             config: step.config.clone(),
             columns: step.columns.clone(),
             limits: StepLimits::of(&step.limits, facts.kind),
-            replicas: step.replicas.value,
+            need: draft.needs[index],
+            replicas: draft.replicas[index],
             on_error: step.on_error,
             max_rejects: step.max_rejects,
             retries: step.retries,
@@ -83,6 +92,7 @@ fn assemble(draft: &Draft<'_>, components: &[&Component]) -> Plan {
         seed: pipeline.run.seed,
         batch: pipeline.run.batch,
         max_rejects: pipeline.run.max_rejects.as_ref().map(|most| most.value),
+        budget: draft.budget,
         inputs: inputs.collect(),
         steps: steps.collect(),
         outputs: outputs.collect(),
@@ -106,6 +116,8 @@ fn stage(draft: &Draft<'_>, index: usize) -> Stage {
         inputs: names(0..pipeline.inputs.len(), End::Input, &|input| !draft.intake[input]),
         outputs: names(0..pipeline.outputs.len(), End::Output, &|_| true),
         reason: boundary::reason(draft, index),
+        // When the whole plan is there.
+        predicted: Predicted::default(),
     }
 }
 
@@ -128,7 +140,7 @@ impl StepLimits {
         const SECOND: u64 = 1000;
         let time = if kind == Kind::Global { 3600 * SECOND } else { 60 * SECOND };
         Self {
-            memory_bytes: limits.memory_bytes.unwrap_or(1 << 30),
+            memory_bytes: limits.memory_bytes.unwrap_or(MEMORY_LIMIT),
             time_ms: limits.time_ms.unwrap_or(time),
             open_ms: limits.open_ms.unwrap_or(300 * SECOND),
             returned_bytes: limits.returned_bytes.unwrap_or(128 << 20),
@@ -140,7 +152,8 @@ impl StepLimits {
     }
 }
 
-/// The digest of a plan without its fingerprint and without where components lie: their own digests are in it.
+/// The digest of a plan without its fingerprint, without where components lie (their own digests are in it), and without what
+/// it is predicted to take.
 pub(crate) fn fingerprint(plan: &Plan) -> String {
     let mut value = serde_json::to_value(plan).unwrap_or_default();
     if let Some(plan) = value.as_object_mut() {
@@ -148,6 +161,11 @@ pub(crate) fn fingerprint(plan: &Plan) -> String {
         let steps = plan.get_mut("steps").and_then(Value::as_array_mut);
         for step in steps.into_iter().flatten().filter_map(Value::as_object_mut) {
             step.remove("origin");
+            step.remove("need");
+        }
+        let stages = plan.get_mut("stages").and_then(Value::as_array_mut);
+        for stage in stages.into_iter().flatten().filter_map(Value::as_object_mut) {
+            stage.remove("predicted");
         }
     }
     // Keys in one order, whatever the order in which a pipeline writes its `config`.

@@ -7,10 +7,13 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
 use crate::door::Door;
+use crate::memory::weight;
+use crate::need::Need;
 use crate::pipeline::Pipeline;
 use crate::plan::{Load, Transport};
 use crate::problem::{At, Findings};
 use crate::scan::Kind;
+use crate::terms::Terms;
 
 /// An end of an edge: an index into the pipeline's inputs, steps or outputs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,6 +49,14 @@ pub(crate) struct Draft<'a> {
     pub(crate) pipeline: &'a Pipeline,
     pub(crate) load: Load,
     pub(crate) kinds: Vec<Kind>,
+    /// What one instance of each step needs.
+    pub(crate) needs: Vec<Need>,
+    /// The most that a stage may take, in bytes.
+    pub(crate) budget: Option<u64>,
+    /// Instances that each step would have if memory were no matter.
+    pub(crate) wanted: Vec<u32>,
+    /// Instances that it has.
+    pub(crate) replicas: Vec<u32>,
     pub(crate) edges: Vec<DraftEdge>,
     /// Steps such that each comes after what it reads; where that leaves a choice, in the file's order.
     pub(crate) order: Vec<usize>,
@@ -65,15 +76,20 @@ impl<'a> Draft<'a> {
     /// The graph of a pipeline; `None`, and a finding, where it has a cycle.
     pub(crate) fn new(
         pipeline: &'a Pipeline,
-        load: Load,
+        terms: &Terms,
         kinds: Vec<Kind>,
+        needs: Vec<Need>,
         edges: Vec<DraftEdge>,
         findings: &mut Findings,
     ) -> Option<Self> {
         let order = order(pipeline, &edges, findings)?;
         Some(Self {
             order,
-            load,
+            load: terms.load,
+            needs,
+            budget: terms.budget.or(pipeline.run.budget.as_ref().map(|budget| budget.value)),
+            wanted: wanted(pipeline, terms, &kinds),
+            replicas: vec![1; pipeline.steps.len()],
             kinds,
             edges,
             groups: Vec::new(),
@@ -119,6 +135,17 @@ impl<'a> Draft<'a> {
         }
     }
 
+    /// Instances that a step has in any case: as many as the file says, or one.
+    pub(crate) fn asked(&self, step: usize) -> u32 {
+        self.pipeline.steps[step].replicas.as_ref().map_or(1, |replicas| replicas.value)
+    }
+
+    /// What a step takes with so many instances, rows included, in bytes.
+    pub(crate) fn weight(&self, step: usize, instances: u32) -> u64 {
+        let edges = self.edges.iter().filter(|edge| edge.to == End::Step(step) || edge.from == End::Step(step));
+        weight(self.needs[step].bytes, instances, edges.count(), self.pipeline.run.batch)
+    }
+
     pub(crate) fn is_global(&self, step: usize) -> bool {
         self.kinds[step] == Kind::Global
     }
@@ -140,6 +167,19 @@ impl<'a> Draft<'a> {
         }
         read
     }
+}
+
+/// Who may have several instances has as many as there are cores, unless somebody says it: all but steps that write files or send
+/// requests, for whose reader or server it matters how many come at once.
+fn wanted(pipeline: &Pipeline, terms: &Terms, kinds: &[Kind]) -> Vec<u32> {
+    let cores = terms.replicas.or(pipeline.run.replicas).unwrap_or(terms.cores).max(1);
+    let steps = pipeline.steps.iter().zip(kinds);
+    let wanted = steps.map(|(step, kind)| match &step.replicas {
+        Some(replicas) => replicas.value,
+        None if *kind != Kind::Transform || step.grants.writes() || !step.grants.http.is_empty() => 1,
+        None => cores,
+    });
+    wanted.collect()
 }
 
 fn step_edges(edges: &[DraftEdge]) -> impl Iterator<Item = (usize, usize)> {

@@ -5,9 +5,11 @@ use std::time::Duration;
 
 use crate::door::door;
 use crate::grants::{Grants, HttpGrant, SecretGrant};
+use crate::need::{Need, NeedFrom};
 use crate::pipeline::{Limits, OnError, RETRIES};
 use crate::plan::{Boundary, Load, MaxRejects, Plan, PlannedStep, Stage, StepLimits, Transport};
 use crate::scan::Kind;
+use crate::sizes::{about, exact};
 use crate::spelling::quoted;
 
 /// A line about an input, a step or an output.
@@ -16,6 +18,7 @@ struct Row {
     name: String,
     what: String,
     from: String,
+    need: String,
     limits: String,
 }
 
@@ -28,16 +31,18 @@ pub fn explain(plan: &Plan) -> String {
         rows.map(|row| cell(row).chars().count()).max().unwrap_or_default()
     };
     let (name, what, from) = (width(|row| &row.name), width(|row| &row.what), width(|row| &row.from));
+    let need = width(|row| &row.need);
 
     let mut out = String::new();
     // Writing to a string does not fail.
-    let _ =
-        writeln!(out, "{}: {} in {}", plan.name, count(plan.steps.len(), "step"), count(plan.stages.len(), "stage"));
+    let (steps, stages_) = (count(plan.steps.len(), "step"), count(plan.stages.len(), "stage"));
+    let budget = plan.budget.map_or_else(String::new, |budget| format!(", in {}", about(budget)));
+    let _ = writeln!(out, "{}: {steps} in {stages_}{budget}", plan.name);
     for (title, rows) in &stages {
         let _ = writeln!(out, "\n{title}");
         for row in rows {
-            let line =
-                format!("  {} {:name$}  {:what$}  {:from$}  {}", row.mark, row.name, row.what, row.from, row.limits);
+            let Row { mark, name: named, what: is, from: reads, need: needs, limits } = row;
+            let line = format!("  {mark} {named:name$}  {is:what$}  {reads:from$}  {needs:need$}  {limits}");
             let _ = writeln!(out, "{}", line.trim_end());
         }
     }
@@ -52,10 +57,14 @@ fn count(count: usize, what: &str) -> String {
 }
 
 fn title(stage: &Stage, plan: &Plan) -> String {
-    let mut title = format!("stage {}", stage.index);
+    let mut title = format!("stage {}, about {}", stage.index, about(stage.predicted.total_bytes()));
     match &stage.reason {
         Boundary::Start => {}
         Boundary::OneStep => title.push_str(": each step is loaded alone"),
+        Boundary::Budget { together_bytes, budget_bytes } => {
+            let (together, budget) = (about(*together_bytes), about(*budget_bytes));
+            _ = write!(title, ": with stage {} it would take {together}, and the budget is {budget}", stage.index - 1)
+        }
         Boundary::LoadGroup { group } => _ = write!(title, ": load group {group}"),
         Boundary::AfterLoadGroup { group } => {
             _ = write!(title, ": behind load group {group}, which shares its stage with nothing")
@@ -102,6 +111,7 @@ fn rows(stage: &Stage, plan: &Plan) -> Vec<Row> {
             name: name.clone(),
             what: "input".to_owned(),
             from: format!("{paths}{when}"),
+            need: String::new(),
             limits: String::new(),
         }
     };
@@ -113,6 +123,7 @@ fn rows(stage: &Stage, plan: &Plan) -> Vec<Row> {
         name: output.name.clone(),
         what: "output".to_owned(),
         from: from(&output.name, plan),
+        need: String::new(),
         limits: format!("to {}", output.path),
     });
     intakes.chain(inputs).chain(steps).chain(outputs).collect()
@@ -121,7 +132,7 @@ fn rows(stage: &Stage, plan: &Plan) -> Vec<Row> {
 fn step_row(step: &PlannedStep, plan: &Plan) -> Row {
     let uses = if step.uses == step.name { String::new() } else { format!(" {}", step.uses) };
     let mut limits = vec![
-        bytes(step.limits.memory_bytes),
+        exact(step.limits.memory_bytes),
         format!("{} a call", duration(step.limits.time_ms)),
         format!("{} to open", duration(step.limits.open_ms)),
     ];
@@ -131,6 +142,7 @@ fn step_row(step: &PlannedStep, plan: &Plan) -> Row {
     if step.replicas > 1 {
         limits.insert(0, format!("{} replicas", step.replicas));
     }
+    limits[usize::from(step.replicas > 1)].insert_str(0, "at most ");
     limits.extend(unusual_limits(step));
     match (step.on_error, step.max_rejects) {
         (OnError::Fail, _) => {}
@@ -142,8 +154,18 @@ fn step_row(step: &PlannedStep, plan: &Plan) -> Row {
         name: step.name.clone(),
         what: format!("{}{uses}", step.kind.as_str()),
         from: from(&step.name, plan),
+        need: need(step),
         limits: limits.join(", "),
     }
+}
+
+/// "2 × 200 MiB (declared, measured 310 MiB)".
+fn need(step: &PlannedStep) -> String {
+    let Need { bytes, from, measured_bytes } = step.need;
+    let times = if step.replicas > 1 { format!("{} × ", step.replicas) } else { String::new() };
+    let differs = |measured: &u64| measured.abs_diff(bytes) > bytes / 10;
+    let measured = measured_bytes.filter(differs).map(|measured| format!(", measured {}", about(measured)));
+    format!("{times}{} ({}{})", about(bytes), from.as_str(), measured.unwrap_or_default())
 }
 
 /// Limits that most pipelines leave alone, where this one does not.
@@ -160,10 +182,10 @@ fn unusual_limits(step: &PlannedStep) -> Vec<String> {
     } = step.limits;
     let usual = StepLimits::of(&Limits::default(), step.kind);
     let all = [
-        (returned_bytes != usual.returned_bytes, format!("{} returned", bytes(returned_bytes))),
-        (carried_bytes != usual.carried_bytes, format!("{} carried", bytes(carried_bytes))),
+        (returned_bytes != usual.returned_bytes, format!("{} returned", exact(returned_bytes))),
+        (carried_bytes != usual.carried_bytes, format!("{} carried", exact(carried_bytes))),
         (log_lines != usual.log_lines, format!("{log_lines} lines of log")),
-        (log_bytes != usual.log_bytes, format!("{} of log", bytes(log_bytes))),
+        (log_bytes != usual.log_bytes, format!("{} of log", exact(log_bytes))),
         (rows_per_row != usual.rows_per_row, format!("{rows_per_row} rows from one")),
         (step.retries != RETRIES, format!("retries = {}", step.retries)),
     ];
@@ -198,6 +220,14 @@ fn from(name: &str, plan: &Plan) -> String {
 /// What a reader may not expect.
 fn notes(plan: &Plan) -> Vec<String> {
     let mut notes = Vec::new();
+    if !plan.steps.is_empty() {
+        let about =
+            "about: what a stage is predicted to take with these needs, rows in flight and the process included";
+        notes.push(match plan.steps.iter().any(|step| step.need.from == NeedFrom::Assumed) {
+            true => format!("{about}; assumed: nothing is known of the step until a run has measured it"),
+            false => about.to_owned(),
+        });
+    }
     if plan.load == Load::Eager {
         notes.push("eager: the components of all stages are loaded from the first moment to the last".to_owned());
     }
@@ -260,13 +290,6 @@ fn may(grants: &Grants) -> String {
         clock.then(|| "read the clock".to_owned()),
     ];
     all.into_iter().flatten().collect::<Vec<_>>().join("; ")
-}
-
-/// Exact where it can be: "256 MiB", "1500 KiB", "1000 bytes".
-fn bytes(bytes: u64) -> String {
-    let units = [(30, "GiB"), (20, "MiB"), (10, "KiB")];
-    let unit = units.iter().find(|(shift, _)| bytes > 0 && bytes.trailing_zeros() >= *shift);
-    unit.map_or_else(|| format!("{bytes} bytes"), |(shift, unit)| format!("{} {unit}", bytes >> shift))
 }
 
 fn duration(millis: u64) -> String {

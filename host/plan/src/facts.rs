@@ -62,14 +62,16 @@ fn check_use(step: &Step, component: &Component, findings: &mut Findings) {
         findings.add_with_help(&step.uses.at, message, help);
     }
     let kind = component.facts.kind;
-    if kind != Kind::Transform && step.replicas.value > 1 {
+    if kind != Kind::Transform
+        && let Some(replicas) = step.replicas.as_ref().filter(|replicas| replicas.value > 1)
+    {
         let message = format!(
             "step `{}` is a {} step, which has one instance, and `replicas` is {}",
             step.name.value,
             kind.as_str(),
-            step.replicas.value
+            replicas.value
         );
-        findings.add_with_help(&step.replicas.at, message, "remove `replicas`; a transform can have several");
+        findings.add_with_help(&replicas.at, message, "remove `replicas`; a transform can have several");
     }
 }
 

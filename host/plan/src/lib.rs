@@ -5,7 +5,8 @@
 //! 2. The caller finds the component of each step and [`scan`]s its bytes: its [`Kind`] and imports are facts of its type.
 //!    They come in as a [`Catalog`].
 //! 3. [`Plan::new`] checks those facts (`facts`), fills in every `from` (`wire`), finds cycles (`draft`), and applies the
-//!    ordered `rules`: which stage each step runs in, which edges are files.
+//!    ordered `rules`: which stage each step runs in, in how many instances, which edges are files. What the caller wants and
+//!    knows beside the pipeline comes in as [`Terms`]: a budget of memory, the machine's cores, what steps needed before.
 //! 4. The [`Plan`] is data: kept as JSON, told by its fingerprint, checked again by [`Plan::verify`], shown by [`explain`]
 //!    and [`mermaid`].
 //!
@@ -22,14 +23,19 @@ mod explain;
 mod facts;
 mod grants;
 mod imports;
+mod memory;
 mod mermaid;
+mod need;
+mod packing;
 pub mod pipeline;
 mod plan;
 mod problem;
 mod rules;
 mod scan;
 mod schema;
+mod sizes;
 mod spelling;
+mod terms;
 mod verify;
 mod wire;
 
@@ -38,7 +44,9 @@ pub use door::{Door, door};
 pub use explain::explain;
 pub use grants::{FileGrant, Grants, HttpGrant, SecretGrant};
 pub use imports::{ImportNeed, import_need};
+pub use memory::Predicted;
 pub use mermaid::mermaid;
+pub use need::{Need, NeedFrom};
 pub use pipeline::Pipeline;
 pub use plan::{
     Boundary, Edge, GlobalEdge, Load, MaxRejects, Plan, PlanError, PlannedInput, PlannedOutput, PlannedStep, Port,
@@ -48,3 +56,4 @@ pub use problem::{At, Problem, Problems, Source, Span};
 pub use scan::{CONTRACT_TEXT as CONTRACT, ComponentFacts, Kind, ScanError, names as component_names, scan};
 pub use schema::schema;
 pub use spelling::nearest;
+pub use terms::Terms;

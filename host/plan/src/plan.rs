@@ -10,9 +10,12 @@ use crate::catalog::{Catalog, Origin};
 use crate::decide::decide;
 use crate::door::{Door, door};
 use crate::grants::Grants;
+use crate::memory::Predicted;
+use crate::need::Need;
 use crate::pipeline::{BatchSize, OnError, OutputColumn, Pipeline};
 use crate::problem::{Findings, Problems};
 use crate::scan::Kind;
+use crate::terms::Terms;
 
 /// When components are in memory.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,6 +45,9 @@ pub struct Plan {
     /// The most rows that all steps together may reject, if there is such a number.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_rejects: Option<MaxRejects>,
+    /// The most memory that a stage may take, in bytes, if there is such a number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub budget: Option<u64>,
     /// In the file's order.
     pub inputs: Vec<PlannedInput>,
     /// In the file's order.
@@ -52,7 +58,7 @@ pub struct Plan {
     pub stages: Vec<Stage>,
     /// By reader in the file's order (steps, then outputs), then by port and position.
     pub edges: Vec<Edge>,
-    /// Lower-case hex SHA-256 of all the rest but `origin`: two plans of one fingerprint do the same.
+    /// Lower-case hex SHA-256 of all the rest but `origin`, `need` and `predicted`: two plans of one fingerprint do the same.
     pub fingerprint: String,
 }
 
@@ -91,6 +97,8 @@ pub struct PlannedStep {
     pub columns: BTreeMap<String, String>,
     /// What it may use.
     pub limits: StepLimits,
+    /// What one instance is taken to need.
+    pub need: Need,
     /// Instances side by side; 1 for a source or a global step.
     pub replicas: u32,
     /// What becomes of a row that it cannot handle.
@@ -191,6 +199,8 @@ pub struct Stage {
     pub outputs: Vec<String>,
     /// Why it is not one with the stage before.
     pub reason: Boundary,
+    /// What it is predicted to take.
+    pub predicted: Predicted,
 }
 
 /// Why a stage begins.
@@ -216,6 +226,13 @@ pub enum Boundary {
     },
     /// Each step is a stage of its own, by `load_groups = "step"` or `--load step`.
     OneStep,
+    /// Together with the stage before it would take more than the budget.
+    Budget {
+        /// What the two would take at least, one instance of each transform where the file does not say how many, in bytes.
+        together_bytes: u64,
+        /// The budget, in bytes.
+        budget_bytes: u64,
+    },
 }
 
 /// An edge that parts two stages.
@@ -264,13 +281,13 @@ pub enum PlanError {
 }
 
 impl Plan {
-    /// Plans `pipeline` with what `catalog` knows of its components.
+    /// Plans `pipeline` with what `catalog` knows of its components, on `terms`; a [`Load`] alone stands for their defaults.
     ///
     /// # Errors
     /// Everything that is wrong, with its place.
-    pub fn new(pipeline: &Pipeline, catalog: &Catalog, load: Load) -> Result<Self, Problems> {
+    pub fn new(pipeline: &Pipeline, catalog: &Catalog, terms: impl Into<Terms>) -> Result<Self, Problems> {
         let mut findings = Findings::new(pipeline.source.clone());
-        let plan = decide(pipeline, catalog, load, &mut findings);
+        let plan = decide(pipeline, catalog, &terms.into(), &mut findings);
         let plan = findings.or(plan)?;
         debug_assert_eq!(plan.verify(), Ok(()));
         Ok(plan)

@@ -93,7 +93,11 @@ struct Step {
     #[serde(default)]
     #[schemars(with = "Limits")]
     limits: Option<Limits>,
-    /// Instances side by side, for a transform; 1 by default.
+    /// What one instance takes: a memory budget is planned with it.
+    #[serde(default)]
+    #[schemars(with = "Needs")]
+    needs: Option<Needs>,
+    /// Instances side by side, for a transform; by default as many as the machine has cores.
     #[serde(default)]
     #[schemars(with = "OrParam<Replicas>")]
     replicas: Option<u32>,
@@ -163,6 +167,14 @@ struct Limits {
     #[serde(default)]
     #[schemars(with = "OrParam<Count>")]
     rows: Option<u64>,
+}
+
+/// What one instance of a step takes.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Needs {
+    /// Linear memory, such as "200MiB".
+    memory: String,
 }
 
 /// What a step may reach outside of its sandbox.
@@ -265,6 +277,14 @@ struct Run {
     #[serde(default)]
     #[schemars(with = "MaxRejects")]
     max_rejects: Option<MaxRejects>,
+    /// The most memory that a stage may take, such as "1GiB"; no budget by default.
+    #[serde(default)]
+    #[schemars(with = "String")]
+    budget: Option<String>,
+    /// Instances of each transform whose step does not say it; by default as many as the machine has cores.
+    #[serde(default)]
+    #[schemars(with = "OrParam<Replicas>")]
+    replicas: Option<u32>,
 }
 
 /// One, or a list of at least one.

@@ -6,7 +6,7 @@ use crate::decide::fingerprint;
 use crate::door::{Door, door};
 use crate::grants::variables;
 use crate::pipeline::OnError;
-use crate::plan::{Edge, Plan, PlannedStep, Transport};
+use crate::plan::{Edge, Plan, PlannedStep, Stage, Transport};
 use crate::scan::Kind;
 
 impl Plan {
@@ -25,6 +25,7 @@ impl Plan {
         }
         for stage in &self.stages {
             self.verify_order(&stage.steps)?;
+            self.verify_memory(stage)?;
         }
         if self.fingerprint != fingerprint(self) {
             return Err("its fingerprint is another one's".to_owned());
@@ -129,6 +130,19 @@ impl Plan {
         Ok(())
     }
 
+    /// A stage takes what its steps and rows take, and no more than there is.
+    fn verify_memory(&self, stage: &Stage) -> Result<(), String> {
+        if stage.predicted != self.predict(stage) {
+            return Err(format!("stage {} is predicted to take what its steps do not come to", stage.index));
+        }
+        match self.budget {
+            Some(budget) if !stage.steps.is_empty() && stage.predicted.total_bytes() > budget => {
+                Err(format!("stage {} does not fit the budget of {budget} bytes", stage.index))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Within a stage each step comes after what it reads.
     fn verify_order(&self, steps: &[String]) -> Result<(), String> {
         for (nth, step) in steps.iter().enumerate() {
@@ -144,6 +158,9 @@ impl Plan {
 
 /// What a step may reach lies where a pipeline file can grant it, and no secret is in the plan.
 fn verify_grants(step: &PlannedStep) -> Result<(), String> {
+    if step.kind != Kind::Transform && step.replicas != 1 || step.replicas == 0 {
+        return Err(format!("has {} instances", step.replicas));
+    }
     if step.max_rejects.is_some() && step.on_error == OnError::Fail {
         return Err("may reject some rows, and rejects none".to_owned());
     }

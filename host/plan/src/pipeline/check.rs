@@ -3,8 +3,11 @@
 use std::collections::HashMap;
 
 use super::model::{From, LoadGroups, Located, OnError, Pipeline, Step};
+use super::read::MOST_MEMORY;
 use crate::door::{Door, door};
+use crate::need::MEMORY_LIMIT;
 use crate::problem::{At, Findings};
+use crate::sizes::{exact, written};
 use crate::spelling::{hint, nearest, quoted};
 
 /// Names are made into file names.
@@ -18,6 +21,7 @@ pub(crate) fn check(pipeline: &Pipeline, all_read: bool, findings: &mut Findings
         findings.add_with_help(&None, "the pipeline has no inputs, steps or outputs", help);
     }
     names(pipeline, findings);
+    needs(pipeline, findings);
     if all_read {
         sources(pipeline, findings);
         load_groups(pipeline, findings);
@@ -152,6 +156,25 @@ fn load_groups(pipeline: &Pipeline, findings: &mut Findings) {
                 Some(_) => findings.add(&name.at, format!("a load group names `{}` twice", name.value)),
                 None => {}
             }
+        }
+    }
+}
+
+/// A step that needs more than it may have would end in its first run.
+fn needs(pipeline: &Pipeline, findings: &mut Findings) {
+    for step in &pipeline.steps {
+        if let Some(needs) = step.needs.as_ref().filter(|needs| !step.limits.allow(needs.value)) {
+            let message = format!(
+                "step `{}` needs {}, more than its limit of {} allows",
+                step.name.value,
+                exact(needs.value),
+                exact(step.limits.memory_bytes.unwrap_or(MEMORY_LIMIT)),
+            );
+            let help = match needs.value > MOST_MEMORY {
+                true => "no component can have more than 4 GiB".to_owned(),
+                false => format!("allow it: limits.memory = \"{}\"", written(needs.value)),
+            };
+            findings.add_with_help(&needs.at, message, help);
         }
     }
 }

@@ -75,8 +75,10 @@ pub struct Step {
     pub columns: BTreeMap<String, String>,
     /// Those that the file sets.
     pub limits: Limits,
-    /// Instances side by side; at least 1.
-    pub replicas: Located<u32>,
+    /// `needs.memory`: what one instance needs of linear memory, in bytes, if the file says it.
+    pub needs: Option<Located<u64>>,
+    /// Instances side by side, at least 1, if the file says it.
+    pub replicas: Option<Located<u32>>,
     /// What becomes of a row that the step cannot handle.
     pub on_error: OnError,
     /// The most rows that it may reject; only with [`OnError::Reject`].
@@ -169,6 +171,10 @@ pub struct Run {
     pub batch: BatchSize,
     /// The most rows that all steps together may reject; only where a step has [`OnError::Reject`].
     pub max_rejects: Option<Located<MaxRejects>>,
+    /// The most memory that a stage may take, in bytes.
+    pub budget: Option<Located<u64>>,
+    /// Instances of each transform for which its step does not say it.
+    pub replicas: Option<u32>,
 }
 
 /// Which steps are loaded together, apart from the rest.

@@ -17,7 +17,7 @@ use crate::problem::Findings;
 /// The format of the file that this version reads: `callboard = 1`.
 const FORMAT: u64 = 1;
 /// What a component of 32-bit memory can have.
-const MOST_MEMORY: u64 = 4 << 30;
+pub(crate) const MOST_MEMORY: u64 = 4 << 30;
 /// How often a call that failed with a `transient` error is tried again, unless the file says it.
 pub(crate) const RETRIES: u32 = 3;
 
@@ -117,6 +117,7 @@ fn step(node: &Node, findings: &mut Findings) -> Option<Step> {
     let config = fields.get("config").filter(|node| table(node, "`config`", findings).is_some());
     let columns = fields.get("columns").map(|node| text_table(node, "`columns`", findings));
     let limits = fields.get("limits").and_then(|node| limits(node, findings));
+    let needs = fields.get("needs").and_then(|node| needs(node, findings));
     let replicas = fields.get("replicas").map(|node| Located {
         value: integer(node, "`replicas`", 1, 1024, findings).unwrap_or(1) as u32,
         at: node.at.clone(),
@@ -157,7 +158,8 @@ fn step(node: &Node, findings: &mut Findings) -> Option<Step> {
         config_places,
         columns: columns.into_iter().map(|(theirs, ours)| (theirs.value, ours.value)).collect(),
         limits: limits.unwrap_or_default(),
-        replicas: replicas.unwrap_or(Located { value: 1, at: None }),
+        needs,
+        replicas,
         on_error: on_error.unwrap_or_default(),
         max_rejects,
         retries: retries.map_or(RETRIES, |retries| retries as u32),
@@ -165,6 +167,16 @@ fn step(node: &Node, findings: &mut Findings) -> Option<Step> {
         at: node.at.clone(),
         uses,
     })
+}
+
+/// What one instance takes: of memory alone.
+fn needs(node: &Node, findings: &mut Findings) -> Option<Located<u64>> {
+    let fields = Fields::of(node, "`needs`", findings)?;
+    let memory = fields.need("memory", "memory = \"200MiB\"", findings);
+    let memory =
+        memory.and_then(|node| Some(Located { value: bytes(node, "`memory`", findings)?, at: node.at.clone() }));
+    fields.end(None, findings);
+    memory
 }
 
 fn limits(node: &Node, findings: &mut Findings) -> Option<Limits> {
@@ -272,6 +284,10 @@ fn run(node: &Node, findings: &mut Findings) -> Option<Run> {
     let max_rejects = fields
         .get("max_rejects")
         .and_then(|node| Some(Located { value: max_rejects(node, findings)?, at: node.at.clone() }));
+    let budget = fields
+        .get("budget")
+        .and_then(|node| Some(Located { value: bytes(node, "`budget`", findings)?, at: node.at.clone() }));
+    let replicas = fields.get("replicas").and_then(|node| integer(node, "`replicas`", 1, 1024, findings));
     fields.end(None, findings);
     let default = default_run();
     Some(Run {
@@ -279,6 +295,8 @@ fn run(node: &Node, findings: &mut Findings) -> Option<Run> {
         seed: seed.unwrap_or(default.seed),
         batch: BatchSize { rows: rows.unwrap_or(default.batch.rows), bytes: size.unwrap_or(default.batch.bytes) },
         max_rejects,
+        budget,
+        replicas: replicas.map(|replicas| replicas as u32),
     })
 }
 
@@ -307,7 +325,14 @@ fn load_groups(node: &Node, findings: &mut Findings) -> Option<LoadGroups> {
 }
 
 fn default_run() -> Run {
-    Run { load_groups: LoadGroups::Lists(Vec::new()), seed: 0, batch: BatchSize::default(), max_rejects: None }
+    Run {
+        load_groups: LoadGroups::Lists(Vec::new()),
+        seed: 0,
+        batch: BatchSize::default(),
+        max_rejects: None,
+        budget: None,
+        replicas: None,
+    }
 }
 
 /// What a step is called by default: the file's name without folder and extension.

@@ -3,10 +3,12 @@
 //! Each reads what those before it have decided, and decides a little more; none takes a decision back.
 
 mod appended_feeds_spill;
+mod budget;
 mod global_edges_spill;
 mod input_and_output_stages;
 mod intakes;
 mod load_groups;
+mod replicas;
 mod stage_boundaries_spill;
 mod stages;
 
@@ -16,12 +18,17 @@ use crate::problem::Findings;
 type Rule = fn(&mut Draft<'_>, &mut Findings);
 
 /// A rule and its reason.
-const RULES: [(Rule, &str); 7] = [
+const RULES: [(Rule, &str); 9] = [
     (
         load_groups::apply,
         "who groups steps wants them loaded together, apart from the rest: what that forbids is refused",
     ),
-    (stages::apply, "as few stages as global steps and load groups allow: each one loads, and spills, once more"),
+    (budget::apply, "what fits no plan is said before anything is read: who sets a budget has no more"),
+    (
+        stages::apply,
+        "as few stages as global steps, load groups and the budget allow: each one loads, and spills, once more",
+    ),
+    (replicas::apply, "instances that nobody asked for are for cores that are idle, and not worth a stage"),
     (
         input_and_output_stages::apply,
         "a file is read once, where it is needed first, and written once, where the last rows come from",

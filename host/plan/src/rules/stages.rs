@@ -1,56 +1,72 @@
-//! Which stage each step runs in: no edge goes back, none of a global step's lies within a stage, load groups are alone.
+//! Which stage each step runs in: no edge goes back, none of a global step's lies within a stage, load groups are alone, and
+//! none takes more than the budget.
 //!
 //! Stages are filled one after the other: while a load group has all that it reads, it is the next stage; otherwise the
 //! next stage takes every step that can be in it. That gives the fewest stages. Each group costs one stage in any plan,
 //! so only the stages between them count; and to run a group earlier, or to take one step more into a stage, never
 //! takes a step away from a later one. (Without groups it is the longest path, an edge of a global step counting 1.)
+//!
+//! With a budget a stage may not have room for every step that can be in it; then [`Packing`] tries which. Steps for which
+//! there is a choice of stage are put where the largest stage stays smallest, as far as it is known what they need.
 
 use crate::draft::Draft;
+use crate::memory::PROCESS;
+use crate::packing::{Packed, Packing, heaviest};
+use crate::plan::Load;
 use crate::problem::Findings;
 
 pub(crate) fn apply(draft: &mut Draft<'_>, findings: &mut Findings) {
     let reads = draft.read_by_step();
-    let mut group_of: Vec<Option<usize>> = vec![None; reads.len()];
-    for (nth, group) in draft.groups.iter().enumerate() {
-        for step in &group.steps {
-            group_of[*step] = Some(nth);
-        }
-    }
-
-    let mut stage_of = vec![0; reads.len()];
-    let mut group_done = vec![false; draft.groups.len()];
-    while stage_of.contains(&0) {
-        let stage = draft.group_of_stage.len() + 1;
-        let ready = (0..draft.groups.len()).find(|nth| {
-            let has_all = |step: &usize| reads[*step].iter().all(|u| stage_of[*u] > 0 || group_of[*u] == Some(*nth));
-            !group_done[*nth] && draft.groups[*nth].steps.iter().all(has_all)
-        });
-        if let Some(nth) = ready {
-            group_done[nth] = true;
-            for step in &draft.groups[nth].steps {
-                stage_of[*step] = stage;
-            }
-        } else {
-            for step in &draft.order {
-                let follows = |u: &usize| match stage_of[*u] {
-                    0 => false,
-                    before if before == stage => !draft.is_global(*u) && !draft.is_global(*step),
-                    _ => true,
-                };
-                if stage_of[*step] == 0 && group_of[*step].is_none() && reads[*step].iter().all(follows) {
-                    stage_of[*step] = stage;
-                }
-            }
-            if !stage_of.contains(&stage) {
-                // Cycles and groups that need each other were refused; never loop on what they missed.
-                return findings.add(&None, "the load groups cannot be run in any order");
-            }
-        }
-        draft.group_of_stage.push(ready);
+    let global: Vec<bool> = (0..reads.len()).map(|step| draft.is_global(step)).collect();
+    let groups: Vec<Vec<usize>> = draft.groups.iter().map(|group| group.steps.clone()).collect();
+    let packing = Packing { reads: &reads, global: &global, groups: &groups, order: &draft.order };
+    let Some(stages) = stages(draft, &packing) else {
+        // Cycles, groups that need each other and steps that do not fit were refused; never loop on what they missed.
+        return findings.add(&None, "the steps cannot be run in any order");
+    };
+    draft.group_of_stage = stages.iter().map(|stage| stage.group).collect();
+    for (nth, stage) in stages.iter().enumerate() {
+        stage.steps.iter().for_each(|step| draft.step_stage[*step] = nth + 1);
     }
     if draft.group_of_stage.is_empty() {
         // Inputs and outputs only.
         draft.group_of_stage.push(None);
     }
-    draft.step_stage = stage_of;
+}
+
+fn stages(draft: &Draft<'_>, packing: &Packing<'_>) -> Option<Vec<Packed>> {
+    let steps = 0..draft.kinds.len();
+    let plain = packing.in_order(&vec![0; steps.len()], u64::MAX)?;
+    if draft.one_step || draft.load == Load::Eager {
+        return Some(plain);
+    }
+    let Some(budget) = draft.budget else {
+        // Where nobody knows anything, the file's order is as good as any.
+        let known = |step: usize| match draft.needs[step].is_known() {
+            true => draft.needs[step].bytes.saturating_mul(u64::from(draft.wanted[step])),
+            false => 0,
+        };
+        let weights: Vec<u64> = steps.map(known).collect();
+        return Some(lighter(packing, &weights, plain));
+    };
+    let room = budget.saturating_sub(PROCESS);
+    let weigh = |instances: &dyn Fn(usize) -> u32| -> Vec<u64> {
+        steps.clone().map(|step| draft.weight(step, instances(step))).collect()
+    };
+    let (least, most) = (weigh(&|step| draft.asked(step)), weigh(&|step| draft.wanted[step]));
+    let fewest = packing.fewest(&least, room)?;
+    // Instances that nobody asked for are worth no stage.
+    let (weights, stages) = match packing.fewest(&most, room) {
+        Some(stages) if stages.len() == fewest.len() => (most, stages),
+        _ => (least, fewest),
+    };
+    let fits = plain.len() == stages.len() && heaviest(&plain, &weights) <= room;
+    Some(lighter(packing, &weights, if fits { plain } else { stages }))
+}
+
+/// As many stages, of which the heaviest is lighter if it can be.
+fn lighter(packing: &Packing<'_>, weights: &[u64], stages: Vec<Packed>) -> Vec<Packed> {
+    let now = heaviest(&stages, weights);
+    let levelled = packing.level(weights, stages.clone());
+    if heaviest(&levelled, weights) < now { levelled } else { stages }
 }

@@ -1,0 +1,95 @@
+//! What cannot fit the budget in any plan is refused, with the figures. Guesses are no reason for that: they are lowered to what
+//! the budget leaves.
+
+use crate::draft::Draft;
+use crate::memory::PROCESS;
+use crate::need::NeedFrom;
+use crate::plan::Load;
+use crate::problem::Findings;
+use crate::sizes::{about, written};
+
+/// No component is taken to do with less, in bytes.
+const LEAST_GUESS: u64 = 4 << 20;
+
+pub(crate) fn apply(draft: &mut Draft<'_>, findings: &mut Findings) {
+    let Some(budget) = draft.budget else { return };
+    let at = draft.pipeline.run.budget.as_ref().and_then(|budget| budget.at.clone());
+    if budget < PROCESS {
+        let message = format!("the budget is {}, and the process alone takes {}", about(budget), about(PROCESS));
+        return findings.add_with_help(&at, message, "allow more, such as --budget 1GiB");
+    }
+    let steps = 0..draft.kinds.len();
+    steps.clone().for_each(|step| lower_guess(draft, step, budget));
+    steps.clone().for_each(|step| refuse_step(draft, step, budget, findings));
+    if !findings.is_empty() {
+        return;
+    }
+    if draft.load == Load::Eager {
+        // Rows of one stage at a time; to count those of all of them is a little too much.
+        let all = steps.map(|step| draft.weight(step, draft.asked(step))).fold(PROCESS, u64::saturating_add);
+        if all > budget {
+            let message = format!("all steps at once take {}, and the budget is {}", about(all), about(budget));
+            let help = format!(
+                "load them stage by stage: leave out --load eager; or allow as much: --budget {}",
+                written(all)
+            );
+            findings.add_with_help(&at, message, help);
+        }
+    } else if !draft.one_step {
+        for nth in 0..draft.groups.len() {
+            refuse_group(draft, nth, budget, findings);
+        }
+    }
+}
+
+/// What is not known to be needed is no more than a step can have alone.
+fn lower_guess(draft: &mut Draft<'_>, step: usize, budget: u64) {
+    let instances = draft.asked(step);
+    let rows =
+        draft.weight(step, instances).saturating_sub(draft.needs[step].bytes.saturating_mul(u64::from(instances)));
+    let room = budget.saturating_sub(PROCESS).saturating_sub(rows) / u64::from(instances);
+    let need = &mut draft.needs[step];
+    if !need.is_known() && room >= LEAST_GUESS {
+        need.bytes = need.bytes.min(room);
+    }
+}
+
+/// Alone, in as few instances as it may have.
+fn refuse_step(draft: &Draft<'_>, step: usize, budget: u64, findings: &mut Findings) {
+    let (need, instances) = (draft.needs[step], draft.asked(step));
+    let alone = draft.weight(step, instances).saturating_add(PROCESS);
+    if alone <= budget {
+        return;
+    }
+    let pipeline = &draft.pipeline.steps[step];
+    let times = if instances > 1 { format!("{instances} × ") } else { String::new() };
+    let message = format!(
+        "step `{}` does not fit the budget alone: it needs {times}{} ({}), which makes {} with rows and the process, and the \
+         budget is {}",
+        draft.step_name(step),
+        about(need.bytes),
+        need.from.as_str(),
+        about(alone),
+        about(budget)
+    );
+    let or = match need.from {
+        _ if instances > 1 => "; or give it fewer `replicas`",
+        NeedFrom::Declared => "; or declare less, if it takes less",
+        NeedFrom::Measured => "; or make it need less: an earlier run measured this",
+        NeedFrom::Limit | NeedFrom::Assumed => "; or say what it needs: needs = { memory = \"…\" }",
+    };
+    let at = pipeline.needs.as_ref().map_or_else(|| &pipeline.uses.at, |needs| &needs.at);
+    findings.add_with_help(at, message, format!("allow as much: --budget {}{or}", written(alone)));
+}
+
+fn refuse_group(draft: &Draft<'_>, nth: usize, budget: u64, findings: &mut Findings) {
+    let group = &draft.groups[nth];
+    let all = group.steps.iter().map(|step| draft.weight(*step, draft.asked(*step))).fold(PROCESS, u64::saturating_add);
+    if all > budget {
+        let steps = crate::spelling::quoted(group.steps.iter().map(|step| draft.step_name(*step)));
+        let message =
+            format!("load group {} ({steps}) takes {}, and the budget is {}", nth + 1, about(all), about(budget));
+        let help = format!("make two groups of it, or allow as much: --budget {}", written(all));
+        findings.add_with_help(&group.at, message, help);
+    }
+}
