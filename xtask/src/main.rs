@@ -3,9 +3,10 @@
 //! 1. [`toolchain`] finds a compiler for wasm, or gets one.
 //! 2. [`guests`] builds the bundled steps and the test guests with it, to `target/guests/NAME.wasm`.
 //! 3. [`languages`] gets the toolchains of the other languages, and tests their SDKs; [`mod@bindings`] generates what some of these carry.
-//! 4. [`demo`] runs the first example with them; [`check`] runs every check there is.
+//! 4. [`demo`] runs the first example with them, [`bench`] measures what is claimed; [`check`] runs every check there is.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "it talks to whoever runs it")]
 
+mod bench;
 mod bindings;
 mod check;
 mod command;
@@ -23,6 +24,7 @@ usage: cargo xtask COMMAND
 
   guests        build every component to target/guests/NAME.wasm
   demo [ARGS]   build all, and run examples/01-curate with ARGS (for instance --load eager)
+  bench [ARGS]  build all, and measure it: sections by their names, --quick, --full, --python PATH (--help says more)
   bindings      generate what the SDKs in C and Go carry of the contract
   fixture       make the component under tests/fixtures that keeps the present contract
   languages     get the toolchains of all languages, and run the SDKs' own tests
@@ -49,6 +51,7 @@ fn try_main() -> Result<ExitCode> {
         Some((command, [])) if command == "fixture" => contract::fixture(root).map(|()| ExitCode::SUCCESS),
         Some((command, [])) if command == "test" => check::run(root),
         Some((command, arguments)) if command == "demo" => demo::run(root, arguments),
+        Some((command, arguments)) if command == "bench" => bench::run(root, arguments),
         Some((command, [])) if command == "bindings" => bindings::write(root).map(|()| ExitCode::SUCCESS),
         Some((command, [])) if command == "languages" => languages::check(root).map(|()| ExitCode::SUCCESS),
         _ => {

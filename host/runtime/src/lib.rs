@@ -53,7 +53,7 @@ pub use disk::fuzz_disk;
 pub use disk::key::Change;
 pub use error::{Class, LimitExceeded, Place, RunError};
 pub use events::{Event, Level, Observer};
-pub use probe::{CallError, Declaration, Described, Failed, Opened, Page, Probe, PutOut, RemovedRow};
+pub use probe::{CallError, CallTimes, Declaration, Described, Failed, Life, Opened, Page, Probe, PutOut, RemovedRow};
 pub use report::{ErrorReport, InputReport, OutputReport, RejectsReport, Report, StageReport, Status, StepReport};
 pub use run::{Run, Settings};
 pub use runs::{RunState, RunSummary, remove_run, run_folders};

@@ -1,7 +1,7 @@
 //! What happened in a run, in figures: the JSON that programs read, and what the command's table is made of.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::time::{Duration, Instant, SystemTime};
 
 use callboard_io::Committed;
 use callboard_plan::{Kind, Load, Stage};
@@ -37,6 +37,10 @@ pub struct Report {
     pub plan: String,
     /// The run's folder.
     pub run_folder: String,
+    /// When the first stage began, seconds since 1970.
+    pub began_at: f64,
+    /// From then to the first call of a transform with rows, milliseconds; none where there was no such call.
+    pub first_batch_ms: Option<f64>,
     /// From the first stage's beginning to the last output's place, milliseconds; checking is before that.
     pub wall_ms: f64,
     /// The most linear memory that was alive at one moment, bytes.
@@ -180,9 +184,11 @@ impl Report {
         run: &Run,
         costs: &[(Stage, StageCost)],
         outcome: Result<BTreeMap<String, Committed>, RunError>,
-        wall: Duration,
+        began: Instant,
         residence: &Residence,
     ) -> Report {
+        let wall = began.elapsed();
+        let began_at = (SystemTime::now() - wall).duration_since(SystemTime::UNIX_EPOCH);
         let read = |name: &str| costs.iter().find_map(|(_, cost)| cost.rows_read.get(name)).copied().unwrap_or(0);
         let inputs = run.plan.inputs.iter().map(|input| {
             (input.name.clone(), InputReport { rows: read(&input.name), bytes: run.input(&input.name).bytes })
@@ -206,6 +212,8 @@ impl Report {
             load: run.plan.load,
             plan: run.plan.fingerprint.clone(),
             run_folder: run.folder.display().to_string(),
+            began_at: began_at.unwrap_or_default().as_secs_f64(),
+            first_batch_ms: run.first_call.get().map(|first| ms(first.saturating_duration_since(began))),
             wall_ms: ms(wall),
             peak_linear_memory_bytes: run.memory.run.peak(),
             peak_resident_bytes: residence.peak(),

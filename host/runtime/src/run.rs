@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
 use arrow::datatypes::SchemaRef;
@@ -89,6 +89,8 @@ pub struct Run {
     rejects: Mutex<Rejects>,
     pub(crate) budget: Budget,
     finished: Mutex<BTreeMap<String, Finished>>,
+    /// When a transform was first called with rows.
+    pub(crate) first_call: OnceLock<Instant>,
 }
 
 /// Linear memory that is held, of the run and of each step.
@@ -183,6 +185,7 @@ impl Run {
             failure: Mutex::default(),
             rejects: Mutex::new(Rejects::new(settings.run_folder.join("rejects"))),
             finished: Mutex::default(),
+            first_call: OnceLock::new(),
             settings,
             plan,
         };
@@ -230,7 +233,7 @@ impl Run {
             self.commit()
         });
         drop(watch);
-        let report = Report::of(&self, &costs, outcome, began.elapsed(), &residence);
+        let report = Report::of(&self, &costs, outcome, began, &residence);
         match self.kept.take() {
             Some(kept) => kept.close(report, &self.folder),
             // Nothing was begun; what an earlier process did is as it was.

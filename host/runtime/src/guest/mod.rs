@@ -356,6 +356,11 @@ impl Instance {
     pub(crate) fn take_busy(&mut self) -> Duration {
         std::mem::take(&mut self.busy)
     }
+
+    /// Of that, the host's own work on rows that a global step asked for, likewise.
+    pub(crate) fn take_hosting(&mut self) -> Duration {
+        std::mem::take(&mut self.store.data_mut().hosting)
+    }
 }
 
 impl Exports {

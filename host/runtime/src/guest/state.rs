@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use wasmtime::component::ResourceTable;
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
@@ -29,6 +30,8 @@ pub(crate) struct State {
     pub(super) limiter: Limiter,
     pub(super) table: ResourceTable,
     pub(super) log: Log,
+    /// Time of the host's own work on rows that a global step asked for: reading them, carrying them on.
+    pub(super) hosting: Duration,
     wasi: WasiCtx,
     http: WasiHttpCtx,
     requests: Requests,
@@ -49,6 +52,7 @@ impl State {
             table,
             wasi: wasi::context(terms.seed, &terms.reach, &log)?,
             log,
+            hosting: Duration::ZERO,
             http,
             requests: terms.reach.requests.clone(),
             step: terms.step.clone(),
@@ -60,6 +64,11 @@ impl State {
     /// The counters so far; they begin again at nothing.
     pub(crate) fn take_counters(&mut self) -> BTreeMap<String, i64> {
         std::mem::take(&mut self.counters)
+    }
+
+    /// Counts the time since then as the host's own.
+    pub(super) fn hosted(&mut self, began: Instant) {
+        self.hosting += began.elapsed();
     }
 
     /// Tells of rows that a global step read or put out.

@@ -4,11 +4,13 @@
 //!
 //! 1. [`Probe::new`] compiles and maps the component of a step that is planned.
 //! 2. [`Probe::describe`] and [`Probe::declare`] ask it, each in an instance that is dropped at once.
-//! 3. [`Probe::open`] makes an instance that works, [`Opened`].
+//! 3. [`Probe::open`] makes an instance that works, [`Opened`]; [`Probe::live`] says what making one costs.
 
+mod life;
 mod opened;
 mod whole;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -28,7 +30,8 @@ use crate::guest::{Instance, Loaded, Sandbox, Terms, resolve};
 use crate::run::Settings;
 use crate::stage::{map_from, open_at};
 
-pub use opened::{Opened, Page, PutOut, RemovedRow};
+pub use life::Life;
+pub use opened::{CallTimes, Opened, Page, PutOut, RemovedRow};
 
 /// A step of a plan, to be tried out.
 pub struct Probe {
@@ -36,8 +39,10 @@ pub struct Probe {
     cut: BatchSize,
     terms: Terms,
     loaded: Loaded,
+    /// The compiled component.
+    compiled: PathBuf,
     // After what was loaded: the engine goes last.
-    _sandbox: Sandbox,
+    sandbox: Sandbox,
 }
 
 /// What a component says of itself.
@@ -153,11 +158,12 @@ impl Probe {
             }
             Ok(compiled.path)
         };
-        let loaded = map_from(&sandbox, &cache, &step, compiled)?;
+        let loaded = map_from(&sandbox, &cache, &step, &compiled)?;
+        let compiled = compiled()?;
         let reach = reach.remove(&step.name).expect("every step of a plan has its reach");
         let own = Terms::of(&step, reach, plan.seed, settings.observer.clone());
         let terms = Terms { cancel: settings.cancel.clone(), ..own };
-        Ok(Probe { cut: plan.batch, terms, loaded, _sandbox: sandbox, step })
+        Ok(Probe { cut: plan.batch, terms, loaded, compiled, sandbox, step })
     }
 
     /// The step as it was planned.

@@ -1,5 +1,7 @@
 //! An instance that works: called with rows, its answers checked as a run checks them.
 
+use std::time::Duration;
+
 use arrow::array::{RecordBatch, UInt32Array};
 
 use super::{CallError, Declaration, Probe};
@@ -39,6 +41,15 @@ pub struct RemovedRow {
     pub reason: String,
 }
 
+/// Time that calls took.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CallTimes {
+    /// From the host's side of each call, crossing included.
+    pub in_calls: Duration,
+    /// Of that, the host's own work on rows that a global step asked for: reading them, and carrying them on.
+    pub of_host: Duration,
+}
+
 /// A page of a source.
 #[derive(Clone, Debug)]
 pub struct Page {
@@ -60,6 +71,31 @@ impl Opened<'_> {
         self.instance.memory()
     }
 
+    /// Time that calls took since this was last asked.
+    pub fn take_times(&mut self) -> CallTimes {
+        CallTimes { in_calls: self.instance.take_busy(), of_host: self.instance.take_hosting() }
+    }
+
+    /// Calls a transform, and checks its answer as a run does; rows are not carried on, which costs the same whoever made them.
+    /// The columns that it wrote: what a call is measured by.
+    ///
+    /// # Errors
+    ///
+    /// What it says, and what of its answer does not fit.
+    pub fn call(&mut self, rows: &RecordBatch) -> Result<RecordBatch, CallError> {
+        let called = self.try_call(&Batch::created(rows.clone()));
+        called.map(|(_, written)| written).map_err(|fault| self.probe.error(fault))
+    }
+
+    fn try_call(&mut self, batch: &Batch) -> Result<(Outcome, RecordBatch), Fault> {
+        let (bound, step) = (self.declaration.bound.clone(), &self.probe.step);
+        let flat = Flat::of(&bound.give(0, batch)?);
+        let lent = flat.lend();
+        let output = self.instance.process(lent.batch(&lent.arrays()))?;
+        let counters = self.instance.take_counters();
+        checked(step, &bound, batch.len(), output, counters)
+    }
+
     /// Calls a transform for a batch of the schema that it was declared for.
     ///
     /// # Errors
@@ -72,11 +108,7 @@ impl Opened<'_> {
     fn try_process(&mut self, rows: &RecordBatch) -> Result<PutOut, Fault> {
         let (bound, step) = (self.declaration.bound.clone(), &self.probe.step);
         let batch = Batch::created(rows.clone());
-        let flat = Flat::of(&bound.give(0, &batch)?);
-        let lent = flat.lend();
-        let output = self.instance.process(lent.batch(&lent.arrays()))?;
-        let counters = self.instance.take_counters();
-        let (Outcome { kept, removed, .. }, written) = checked(step, &bound, batch.len(), output, counters)?;
+        let (Outcome { kept, removed, .. }, written) = self.try_call(&batch)?;
         let count = batch.len() as u32;
         let mut fates = vec![false; batch.len()];
         removed.iter().for_each(|removed| fates[removed.row as usize] = true);

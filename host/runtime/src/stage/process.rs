@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Instant;
 
 use arrow::array::{RecordBatch, UInt32Array};
 use arrow::datatypes::SchemaRef;
@@ -127,6 +128,7 @@ impl<'a> Task<'a> {
     /// Calls the step, and checks what it returns. An instance that failed in any way but by saying so is not used again.
     pub(super) fn attempt(&self, worker: &mut Worker, batch: &Batch) -> Result<Result<Done, Fault>, RunError> {
         let instance = worker.instance(self.run, self.step)?;
+        self.run.first_call.get_or_init(Instant::now);
         let output = retrying(self.run, self.step, || self.call(instance, batch));
         let counters = instance.take_counters();
         let done = output.and_then(|output| checked(self.step, &self.bound, batch.len(), output, counters));

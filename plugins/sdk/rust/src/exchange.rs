@@ -23,6 +23,9 @@ enum Rows {
     #[cfg_attr(target_arch = "wasm32", allow(dead_code, reason = "made by `testing`, which is native"))]
     /// Natively: batches as the host would give them.
     Memory(Vec<RawBatch>),
+    #[cfg_attr(target_arch = "wasm32", allow(dead_code, reason = "made by `testing`, which is native"))]
+    /// Natively: so many rows in batches that are handed over as they are, once.
+    Once(u64, std::vec::IntoIter<RawBatch>),
 }
 
 impl Reader {
@@ -35,10 +38,17 @@ impl Reader {
         Reader { rows: Rows::Memory(batches), next_row: 0 }
     }
 
+    #[cfg(not(target_arch = "wasm32"))]
+    pub(crate) fn once(batches: Vec<RawBatch>) -> Self {
+        let rows = batches.iter().map(|batch| u64::from(batch.rows)).sum();
+        Reader { rows: Rows::Once(rows, batches.into_iter()), next_row: 0 }
+    }
+
     /// How many rows the input has.
     pub fn rows(&self) -> u64 {
         match &self.rows {
             Rows::Host(reader) => reader.rows(),
+            Rows::Once(rows, _) => *rows,
             Rows::Memory(batches) => batches.iter().map(|batch| u64::from(batch.rows)).sum(),
         }
     }
@@ -49,6 +59,7 @@ impl Reader {
         let raw = match &mut self.rows {
             Rows::Host(reader) => reader.next()?,
             Rows::Memory(batches) => rest_of_batch(batches, self.next_row)?,
+            Rows::Once(_, batches) => batches.next()?,
         };
         let first_row = self.next_row;
         self.next_row += u64::from(raw.rows);
@@ -62,8 +73,10 @@ impl Reader {
 
     /// Lets [`next`](Self::next) begin with this row: 0 to read again from the start.
     pub fn seek(&mut self, row: u64) {
-        if let Rows::Host(reader) = &mut self.rows {
-            reader.seek(row);
+        match &mut self.rows {
+            Rows::Host(reader) => reader.seek(row),
+            Rows::Memory(_) => {}
+            Rows::Once(..) => assert_eq!(row, self.next_row, "rows that are given once are read in order"),
         }
         self.next_row = row;
     }

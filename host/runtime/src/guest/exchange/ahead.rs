@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
+use arrow::array::RecordBatch;
+
 use super::{Whole, unreadable};
-use crate::bindings::callboard::step::columns::BatchResult;
 use crate::bound::Bound;
-use crate::columns::Flat;
 use crate::error::Fault;
 use crate::rows::record_batch;
 
@@ -16,7 +16,7 @@ pub(super) type At = (usize, usize);
 /// Reads frames, in a thread of its own once there is more than one.
 pub(super) struct Ahead {
     source: Source,
-    thread: Option<(SyncSender<At>, Receiver<Result<BatchResult, Fault>>)>,
+    thread: Option<(SyncSender<At>, Receiver<Result<RecordBatch, Fault>>)>,
     /// The frame that the thread was asked for last, and whose rows were not taken yet.
     asked: Option<At>,
 }
@@ -35,7 +35,7 @@ impl Ahead {
     }
 
     /// The rows of a frame behind the first `skipped`; `next` is the frame that is likely to be wanted then.
-    pub(super) fn read(&mut self, at: At, skipped: usize, next: Option<At>) -> Result<BatchResult, Fault> {
+    pub(super) fn read(&mut self, at: At, skipped: usize, next: Option<At>) -> Result<RecordBatch, Fault> {
         let asked = self.asked.take();
         let ready = match (&self.thread, asked) {
             // What was asked for has to be taken, whether it is what is wanted now or not.
@@ -52,7 +52,7 @@ impl Ahead {
 }
 
 impl Source {
-    fn read(&self, (spill, frame): At, skipped: usize) -> Result<BatchResult, Fault> {
+    fn read(&self, (spill, frame): At, skipped: usize) -> Result<RecordBatch, Fault> {
         let Source { whole, bound, port } = self;
         let rows = if whole.spills[spill].schema() == &whole.schema {
             let batch = whole.spills[spill].read(frame, Some(&bound.reads[*port])).map_err(unreadable)?;
@@ -60,11 +60,11 @@ impl Source {
         } else {
             bound.give(*port, &whole.frame(spill, frame)?)?
         };
-        Ok(Flat::of(&rows.slice(skipped, rows.num_rows() - skipped)).to_owned_batch())
+        Ok(rows.slice(skipped, rows.num_rows() - skipped))
     }
 
     /// A thread that answers until nobody asks any more.
-    fn beside(self) -> (SyncSender<At>, Receiver<Result<BatchResult, Fault>>) {
+    fn beside(self) -> (SyncSender<At>, Receiver<Result<RecordBatch, Fault>>) {
         let (questions, asked) = sync_channel::<At>(1);
         let (answer, answers) = sync_channel(1);
         std::thread::spawn(move || {

@@ -5,7 +5,9 @@ mod line;
 mod writer;
 
 use std::sync::Arc;
+use std::time::Instant;
 
+use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use wasmtime::component::Resource;
 
@@ -14,6 +16,7 @@ use crate::bindings::callboard::step::columns::BatchResult;
 use crate::bindings::callboard::step::exchange;
 use crate::bindings::callboard::step::types::Removal;
 use crate::bound::{Bound, conform};
+use crate::columns::Flat;
 use crate::disk::{Removed, Spill};
 use crate::error::Fault;
 use crate::rows::Batch;
@@ -87,7 +90,7 @@ impl ReaderEnd {
         ReaderEnd { ahead: Ahead::new(whole.clone(), bound, port), whole, port, row: 0, furthest: 0 }
     }
 
-    fn next(&mut self) -> Result<Option<BatchResult>, Fault> {
+    fn next(&mut self) -> Result<Option<RecordBatch>, Fault> {
         if self.row >= self.whole.rows {
             return Ok(None);
         }
@@ -107,14 +110,16 @@ impl exchange::HostReader for State {
     }
 
     fn next(&mut self, reader: Resource<ReaderEnd>) -> wasmtime::Result<Option<BatchResult>> {
+        let began = Instant::now();
         let reader = self.table.get_mut(&reader)?;
-        let batch = reader.next().map_err(wasmtime::Error::new)?;
+        let rows = reader.next().map_err(wasmtime::Error::new)?;
         let rows_in = reader.row.saturating_sub(reader.furthest);
         reader.furthest += rows_in;
         if reader.port == 0 && rows_in > 0 {
             self.moved(rows_in, 0);
         }
-        Ok(batch)
+        self.hosted(began);
+        Ok(rows.map(|rows| Flat::of(&rows).to_owned_batch()))
     }
 
     fn seek(&mut self, reader: Resource<ReaderEnd>, row: u64) -> wasmtime::Result<()> {
@@ -140,25 +145,31 @@ impl exchange::HostWriter for State {
         rows: Vec<u64>,
         columns: Option<BatchResult>,
     ) -> wasmtime::Result<()> {
+        let began = Instant::now();
         let end = self.table.get_mut(&writer)?;
         let kept = end.beside(&rows, columns).and_then(|written| end.keep(&rows, &written));
         kept.map_err(wasmtime::Error::new)?;
         self.moved(0, rows.len() as u64);
+        self.hosted(began);
         Ok(())
     }
 
     fn write(&mut self, writer: Resource<WriterEnd>, rows: BatchResult) -> wasmtime::Result<()> {
-        let count = u64::from(rows.rows);
+        let (began, count) = (Instant::now(), u64::from(rows.rows));
         let end = self.table.get_mut(&writer)?;
         let written = end.own(rows).and_then(|rows| end.write(&rows));
         written.map_err(wasmtime::Error::new)?;
         self.moved(0, count);
+        self.hosted(began);
         Ok(())
     }
 
     fn remove(&mut self, writer: Resource<WriterEnd>, rows: Vec<Removal>) -> wasmtime::Result<()> {
+        let began = Instant::now();
         let rows = rows.into_iter().map(Removed::from).collect();
-        self.table.get_mut(&writer)?.remove(rows).map_err(wasmtime::Error::new)
+        self.table.get_mut(&writer)?.remove(rows).map_err(wasmtime::Error::new)?;
+        self.hosted(began);
+        Ok(())
     }
 
     fn drop(&mut self, _writer: Resource<WriterEnd>) -> wasmtime::Result<()> {

@@ -27,6 +27,7 @@
 //! ```
 
 mod json;
+mod native;
 mod table;
 
 use serde_json::Value;
@@ -35,12 +36,14 @@ use crate::array::Array;
 use crate::array_buf::ArrayBuf;
 use crate::batch::{Batch, assemble};
 use crate::error::{ErrorKind, Result, StepError};
-use crate::exchange::{Call, Reader, Sink};
+use crate::exchange::{Reader, Sink};
 use crate::raw::columns::Batch as RawBatch;
 use crate::raw::types::{Error as RawError, ErrorKind as RawErrorKind, Fate, Removal};
 use crate::step::{self, Global, Opened, Source, Transform};
 use crate::types::Schema;
 
+pub use crate::exchange::Call;
+pub use native::{NativeTransform, run_natively};
 pub use table::Table;
 
 /// What came of the rows.

@@ -1,0 +1,53 @@
+//! A step called natively on batches that are there already: what its component is measured against.
+//!
+//! Batches are those of [`crate::raw::columns`], as they cross; nothing here copies or checks them.
+
+use serde_json::Value;
+
+use super::from_raw;
+use crate::error::Result;
+use crate::exchange::{Call, Reader, Sink};
+use crate::raw::columns::Batch as RawBatch;
+use crate::raw::transform::exports::callboard::step::transform::Output as RawOutput;
+use crate::step::{self, Global, Opened, OpenedTransform, Transform};
+
+/// A transform that is open.
+pub struct NativeTransform(OpenedTransform);
+
+impl NativeTransform {
+    /// Opens a transform for batches of this schema (a batch of no rows): the columns that it reads, in its order.
+    ///
+    /// # Errors
+    /// What the step returns.
+    pub fn open<T: Transform>(config: &Value, schema: &RawBatch) -> Result<Self> {
+        let opened = Opened::new();
+        step::open_transform::<T>(&opened, &config.to_string(), schema).map_err(from_raw)?;
+        Ok(NativeTransform(opened))
+    }
+
+    /// Calls it for a batch.
+    ///
+    /// # Errors
+    /// What the step returns.
+    pub fn process(&self, batch: RawBatch) -> Result<RawOutput> {
+        step::process(&self.0, batch).map_err(from_raw)
+    }
+}
+
+/// Runs a global step over inputs, each in batches of the columns that it reads; each batch is handed over once. The calls to its
+/// writer, in order.
+///
+/// # Errors
+/// What the step returns.
+///
+/// # Panics
+/// If the step reads a row twice.
+pub fn run_natively<T: Global>(config: &Value, schemas: &[RawBatch], inputs: Vec<Vec<RawBatch>>) -> Result<Vec<Call>> {
+    let opened = Opened::new();
+    step::open_global::<T>(&opened, &config.to_string(), schemas).map_err(from_raw)?;
+    let readers = inputs.into_iter().map(Reader::once).collect();
+    match step::run_over(&opened, readers, Sink::Memory(vec![])).map_err(from_raw)? {
+        Sink::Memory(calls) => Ok(calls),
+        Sink::Host(_) => unreachable!("the sink given was in memory"),
+    }
+}

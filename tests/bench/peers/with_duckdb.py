@@ -1,0 +1,16 @@
+"""The reference work as one DuckDB query. usage: with_duckdb.py ROWS.jsonl OUT.jsonl"""
+import sys
+
+import duckdb
+
+rows, out = sys.argv[1:3]
+duckdb.connect().execute(f"""
+copy (
+  select id, text, n_words, n_chars, sha256(text) as sha256
+  from (select *, row_number() over (partition by text order by id) as nth
+        from (select id, t as text, len(string_split(t, ' ')) as n_words, length(t) as n_chars
+              from (select id, trim(regexp_replace(lower(text), '\\s+', ' ', 'g')) as t
+                    from read_json('{rows}', format='newline_delimited', columns={{id: 'BIGINT', text: 'VARCHAR'}}))))
+  where nth = 1 and n_words >= 20
+  order by id) to '{out}' (format json)
+""")
