@@ -41,7 +41,11 @@ impl Machine {
             ("wasmtime", locked(lock, "wasmtime")),
         ] {
             let version = version.unwrap_or_else(|| "unknown".to_owned());
-            versions.push((name.to_owned(), version.trim_start_matches(&format!("{name} ")).to_owned()));
+            let version = version.trim_start_matches(&format!("{name} ")).to_owned();
+            match revision(lock).filter(|_| name == "callboard") {
+                Some(revision) => versions.push((name.to_owned(), format!("{version}, revision {revision}"))),
+                None => versions.push((name.to_owned(), version)),
+            }
         }
         Machine {
             processor: of("model name").unwrap_or_else(|| std::env::consts::ARCH.to_owned()),
@@ -71,6 +75,11 @@ pub(crate) fn said(command: &mut Command) -> Option<String> {
     let output = command.stderr(std::process::Stdio::null()).output().ok()?;
     let text = String::from_utf8_lossy(&output.stdout).lines().next().map(|line| line.trim().to_owned());
     text.filter(|text| output.status.success() && !text.is_empty())
+}
+
+/// The revision of the repository that this lock file is of.
+fn revision(lock: &Path) -> Option<String> {
+    said(Command::new("git").args(["describe", "--always", "--dirty"]).current_dir(lock.parent()?))
 }
 
 /// The version of a package in a `Cargo.lock`.

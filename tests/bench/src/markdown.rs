@@ -71,6 +71,7 @@ fn cell(cell: &Cell) -> String {
 fn figure(measure: &Measure) -> String {
     let Measure { unit, median, low, high, samples } = measure;
     let (scale, name) = scale(*unit, *median);
+    let short = |value: f64| if *unit == Unit::Count { whole(value) } else { short(value) };
     let shown = format!("{}{name}", short(median / scale));
     match samples {
         1 => shown,
@@ -86,6 +87,7 @@ fn scale(unit: Unit, size: f64) -> (f64, &'static str) {
         Unit::Milliseconds => (1.0, " ms"),
         Unit::Microseconds => (1.0, " µs"),
         Unit::Bytes if size >= 1e9 => (f64::from(1 << 30), " GiB"),
+        Unit::Bytes if size < 1e6 => (1024.0, " KiB"),
         Unit::Bytes => (f64::from(1 << 20), " MiB"),
         Unit::RowsPerSecond => (1.0, " rows/s"),
         Unit::Percent => (1.0, " %"),
@@ -96,17 +98,24 @@ fn scale(unit: Unit, size: f64) -> (f64, &'static str) {
 /// Three digits, or all that stand before the point.
 pub(crate) fn short(number: f64) -> String {
     match number.abs() {
-        size if size >= 1000.0 => {
-            let digits = format!("{:.0}", size);
-            let grouped: Vec<&str> =
-                digits.as_bytes().rchunks(3).rev().filter_map(|group| str::from_utf8(group).ok()).collect();
-            format!("{}{}", if number < 0.0 { "-" } else { "" }, grouped.join(","))
-        }
+        size if size >= 1000.0 => whole(number),
         size if size >= 100.0 => format!("{number:.0}"),
         size if size >= 10.0 => format!("{number:.1}"),
         size if size >= 0.1 || size == 0.0 => format!("{number:.2}"),
         _ => format!("{number:.4}"),
     }
+}
+
+/// How many, its digits in threes.
+pub(crate) fn grouped(count: u64) -> String {
+    whole(count as f64)
+}
+
+/// A whole number, its digits in threes.
+fn whole(number: f64) -> String {
+    let digits = format!("{:.0}", number.abs());
+    let groups: Vec<&str> = digits.as_bytes().rchunks(3).rev().filter_map(|group| str::from_utf8(group).ok()).collect();
+    format!("{}{}", if number < 0.0 { "-" } else { "" }, groups.join(","))
 }
 
 #[cfg(test)]

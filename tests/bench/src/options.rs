@@ -74,9 +74,9 @@ impl Sizes {
             return Sizes {
                 quick,
                 rounds: 2,
-                rows: 20_000,
-                scale: vec![2000, 20_000],
-                step_rows: 2000,
+                rows: 10_000,
+                scale: vec![1000, 10_000],
+                step_rows: 1000,
                 moment: 0.001,
                 documents: 1000,
                 ballast: 8,

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use crate::Result;
 use crate::bench::Bench;
+use crate::markdown::grouped;
 use crate::measure::{Measure, Unit};
 use crate::pair::in_turn;
 use crate::pipelines::reference;
@@ -134,7 +135,7 @@ fn first_batch(bench: &Bench, section: &mut Section) -> Result<()> {
     let first = Measure::of(Unit::Milliseconds, &times[0]);
     section.reach("lifecycle/first-batch", first.median);
     let mut table = Table::new(
-        format!("`callboard run`, {rows} rows, from before it is started"),
+        format!("`callboard run`, {} rows, from before it is started", grouped(rows)),
         &["to its first stage", "to its first batch", "to its end"],
     );
     table.row([

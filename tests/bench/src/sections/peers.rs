@@ -8,6 +8,7 @@ use crate::Result;
 use crate::bench::Bench;
 use crate::data::Expected;
 use crate::machine::said;
+use crate::markdown::grouped;
 use crate::measure::{Measure, Unit};
 use crate::pair::{Side, in_turn};
 use crate::pipelines::{near_duplicates, reference};
@@ -42,7 +43,7 @@ pub(super) fn run(bench: &Bench, section: &mut Section) -> Result<()> {
     let work = Work::new(bench)?;
     let rows = bench.sizes().rows;
     let columns = ["who", "time", "processor time", "peak memory", "`callboard run` is as fast"];
-    let mut table = Table::new(format!("Reference work, {rows} rows"), &columns);
+    let mut table = Table::new(format!("Reference work, {} rows", grouped(rows)), &columns);
     if !peers.is_empty() {
         beside(&work, section, &mut table, &peers, Watch::Process)?;
     }
@@ -220,7 +221,7 @@ fn documents(bench: &Bench, section: &mut Section) -> Result<()> {
     let faster = Measure::ratio(&times[1], &times[0]);
     section.reach("peers/datatrove", faster.median);
     let mut table = Table::new(
-        format!("Near-duplicates among {rows} documents"),
+        format!("Near-duplicates among {} documents", grouped(rows)),
         &["who", "time", "rows kept", "`callboard run` is as fast"],
     );
     let count = |kept: &Cell<usize>| Measure::one(Unit::Count, kept.get() as f64);

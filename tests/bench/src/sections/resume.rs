@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::Result;
 use crate::bench::Bench;
+use crate::markdown::grouped;
 use crate::measure::{Measure, Unit};
 use crate::pair::in_turn;
 use crate::pipelines::reference;
@@ -64,7 +65,8 @@ pub(super) fn run(bench: &Bench, section: &mut Section) -> Result<()> {
     let killed = Measure::ratio(&times_again[1], &times_again[0]);
     section.reach("resume/killed", killed.median);
 
-    let mut table = Table::new(format!("{} rows", bench.sizes().rows), &["what", "time", "of a run beside it"]);
+    let mut table =
+        Table::new(format!("{} rows", grouped(bench.sizes().rows)), &["what", "time", "of a run beside it"]);
     table.row(["`--fresh`: what can be resumed".into(), whole.into(), journal.into()]);
     table.row(["`--no-resume`: nothing is kept".into(), Measure::of(Unit::Milliseconds, &times[1]).into(), "".into()]);
     table.row([
@@ -76,7 +78,7 @@ pub(super) fn run(bench: &Bench, section: &mut Section) -> Result<()> {
     section.note(format!(
         "The last kill came after {:.0} ms; {} rows of all steps together were not worked on again.",
         after.get() * 1e3,
-        reused.get()
+        grouped(reused.get() as u64)
     ));
     Ok(())
 }

@@ -4,6 +4,7 @@ use std::cell::RefCell;
 
 use crate::Result;
 use crate::bench::Bench;
+use crate::markdown::grouped;
 use crate::measure::{Measure, Unit};
 use crate::pair::{Side, in_turn};
 use crate::pipelines::{bottleneck, reference};
@@ -88,7 +89,8 @@ fn replicas(bench: &Bench, section: &mut Section) -> Result<()> {
         ));
     }
     let times = in_turn(bench.sizes().rounds, &mut sides)?;
-    let mut table = Table::new(format!("Replicas, {rows} rows"), &["replicas", "time of the stage", "as fast as one"]);
+    let mut table =
+        Table::new(format!("Replicas, {} rows", grouped(rows)), &["replicas", "time of the stage", "as fast as one"]);
     for (count, time) in counts.iter().zip(&times) {
         let faster = Measure::ratio(&times[0], time);
         if *count == 2 {

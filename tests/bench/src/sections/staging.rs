@@ -47,11 +47,11 @@ pub(super) fn run(bench: &Bench, section: &mut Section) -> Result<()> {
 fn pipeline(bench: &Bench, name: &str, text: &str) -> Result<PathBuf> {
     let rows = bench.rows(bench.sizes().step_rows)?.0;
     let (ballast, global) = (bench.guest("ballast")?, bench.guest("ballast-global")?);
-    let (out, branch) = (bench.path("out.jsonl"), bench.path("branch.jsonl"));
+    let (out, aside) = (bench.path("out.jsonl"), bench.path("aside.jsonl"));
     let large = bench.sizes().ballast;
     let text = text.replace("LARGE", &large.to_string()).replace("SMALL", &large.div_ceil(4).to_string());
     let paths: [(&str, &Path); 5] =
-        [("ROWS", &rows), ("BALLAST", &ballast), ("GLOBAL", &global), ("BRANCH", &branch), ("OUT", &out)];
+        [("ROWS", &rows), ("BALLAST", &ballast), ("GLOBAL", &global), ("ASIDE", &aside), ("OUT", &out)];
     bench.pipeline(name, &filled(&text, &paths))
 }
 

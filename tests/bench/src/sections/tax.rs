@@ -11,6 +11,7 @@ use step_exact_dedup::ExactDedup;
 
 use crate::Result;
 use crate::bench::Bench;
+use crate::markdown::grouped;
 use crate::measure::{Clock, Measure, Unit};
 use crate::native::columns::given;
 use crate::native::portable;
@@ -63,7 +64,7 @@ pub(super) fn run(bench: &Bench, section: &mut Section) -> Result<()> {
     pairs[4].what = "`hash`, against portable code".to_owned();
     pairs[5].what =
         "`hash`, against the crate as it is here, with the processor's SHA instructions where it has them".to_owned();
-    let mut table = Table::new(format!("Steps, {rows} rows"), &["step", "component", "native", "tax"]);
+    let mut table = Table::new(format!("Steps, {} rows", grouped(rows)), &["step", "component", "native", "tax"]);
     for Pair { target, what, times } in pairs {
         let tax = Measure::ratio(&times[0], &times[1]);
         target.into_iter().for_each(|target| section.reach(target, tax.median));
@@ -189,8 +190,10 @@ fn pipeline(bench: &Bench, section: &mut Section) -> Result<()> {
     expected.check(&twins)?;
     let tax = Measure::ratio(&times[0], &times[1]);
     section.reach("tax/pipeline", tax.median);
-    let mut table =
-        Table::new(format!("The reference pipeline, {rows} rows"), &["who", "processor time", "time", "tax"]);
+    let mut table = Table::new(
+        format!("The reference pipeline, {} rows", grouped(rows)),
+        &["who", "processor time", "time", "tax"],
+    );
     let milliseconds = |values: &[f64]| Measure::of(Unit::Milliseconds, values);
     table.row([
         "`callboard run`, all threads".into(),
