@@ -1,7 +1,7 @@
 """datatrove's MinHash deduplication as its example has it, over files FOLDER/0.jsonl and on, each stage in as many processes as there are
 files; what stays is in `kept`. usage: with_datatrove.py FOLDER FILES
 
-    pip install datatrove spacy orjson tokenizers 'xxhash<4'
+    pip install datatrove regex spacy orjson tokenizers 'xxhash<4'
 """
 import sys
 

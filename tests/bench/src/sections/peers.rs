@@ -19,24 +19,32 @@ pub(super) const ABOUT: &str = "The reference work from JSON Lines to JSON Lines
 each in a process of its own whose starting counts; what each puts out is checked. Times of what is fast are measured in turn; distilabel, which takes minutes, in turn with a run of its own. \
 Memory is `VmRSS`; of distilabel, which works in many processes, the sum of `Pss`, where shared pages count once.";
 
-/// Somebody who does the reference work.
+/// Somebody who does the same work.
 struct Peer {
     target: &'static str,
     name: &'static str,
-    /// What Python has to import; none for what it brings.
-    package: Option<&'static str>,
     program: &'static str,
+    /// What its program needs: how it is imported, and how it is installed. None for what Python brings.
+    package: Option<(&'static str, &'static str)>,
 }
 
 const FAST: [Peer; 3] = [
-    Peer { target: "peers/python", name: "plain Python", package: None, program: "plain.py" },
-    Peer { target: "peers/polars", name: "Polars", package: Some("polars"), program: "with_polars.py" },
-    Peer { target: "peers/duckdb", name: "DuckDB", package: Some("duckdb"), program: "with_duckdb.py" },
+    Peer { target: "peers/python", name: "plain Python", program: "plain.py", package: None },
+    Peer { target: "peers/polars", name: "Polars", program: "with_polars.py", package: Some(("polars", "polars")) },
+    Peer { target: "peers/duckdb", name: "DuckDB", program: "with_duckdb.py", package: Some(("duckdb", "duckdb")) },
 ];
-const DISTILABEL: Peer =
-    Peer { target: "peers/distilabel", name: "distilabel", package: Some("distilabel"), program: "with_distilabel.py" };
-const DATATROVE: Peer =
-    Peer { target: "peers/datatrove", name: "datatrove", package: Some("datatrove"), program: "with_datatrove.py" };
+const DISTILABEL: Peer = Peer {
+    target: "peers/distilabel",
+    name: "distilabel",
+    program: "with_distilabel.py",
+    package: Some(("distilabel.pipeline", "distilabel")),
+};
+const DATATROVE: Peer = Peer {
+    target: "peers/datatrove",
+    name: "datatrove",
+    program: "with_datatrove.py",
+    package: Some(("datatrove.pipeline.dedup", "datatrove regex spacy orjson tokenizers 'xxhash<4'")),
+};
 
 pub(super) fn run(bench: &Bench, section: &mut Section) -> Result<()> {
     let peers: Vec<&Peer> = FAST.iter().filter(|peer| is_there(bench, section, peer)).collect();
@@ -65,8 +73,9 @@ fn is_there(bench: &Bench, section: &mut Section, peer: &Peer) -> bool {
     let python = bench.options.python.display();
     let asked = match peer.package {
         None => "import platform; print(platform.python_version())".to_owned(),
-        Some(package) => {
-            format!("import {package}; from importlib.metadata import version; print(version('{package}'))")
+        Some((module, _)) => {
+            let package = module.split('.').next().unwrap_or(module);
+            format!("import {module}; from importlib.metadata import version; print(version('{package}'))")
         }
     };
     match said(Command::new(&bench.options.python).args(["-c", &asked])) {
@@ -77,7 +86,9 @@ fn is_there(bench: &Bench, section: &mut Section, peer: &Peer) -> bool {
         None => {
             let why = match peer.package {
                 None => format!("there is no `{python}`"),
-                Some(package) => format!("`{python}` has no {package}: `pip install {package}`, and `--python PATH`"),
+                Some((_, line)) => {
+                    format!("`{python}` cannot import it: `pip install {line}`, and `--python PATH`")
+                }
             };
             section.leave_out(peer.target, why);
             false
