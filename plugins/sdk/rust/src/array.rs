@@ -150,7 +150,7 @@ impl<'a> Array<'a> {
     }
 }
 
-/// What a handle or a view may ask for: `str`, `[u8]`, `bool`, a number type, [`List`], [`Struct`], [`Any`].
+/// What a handle or a view may ask for: `str`, `[u8]`, `bool`, a number type, [`Bytes`], [`List`], [`Struct`], [`Any`].
 pub trait Kind {
     /// The type's name in errors.
     const NAME: &'static str;
@@ -169,6 +169,8 @@ pub trait Kind {
 pub enum List {}
 /// Structs.
 pub enum Struct {}
+/// Text and bytes, as bytes.
+pub enum Bytes {}
 /// Columns of every type.
 pub enum Any {}
 
@@ -278,7 +280,7 @@ impl Kind for str {
     }
 }
 
-/// A `binary` or `fixed` column.
+/// A `binary` or `fixed` column; or a `utf8` one whose text is not looked at.
 #[derive(Clone, Copy)]
 pub struct Binaries<'a> {
     len: usize,
@@ -310,6 +312,19 @@ impl Kind for [u8] {
             _ => return mismatch(array, Self::NAME),
         };
         Ok(Binaries { len: array.len(), validity: array.validity(), spans, data })
+    }
+}
+
+impl Kind for Bytes {
+    const NAME: &'static str = "utf8, binary or fixed";
+    type View<'a> = Binaries<'a>;
+    fn accepts(layout: &Layout) -> bool {
+        str::accepts(layout) || <[u8]>::accepts(layout)
+    }
+    fn view(array: Array<'_>) -> Result<Binaries<'_>> {
+        let RawValues::Utf8(bytes) = &array.raw.values else { return array.view::<[u8]>() };
+        let spans = Spans::Offsets(&bytes.offsets);
+        Ok(Binaries { len: array.len(), validity: array.validity(), spans, data: &bytes.data })
     }
 }
 

@@ -87,7 +87,7 @@ pub use {schemars, serde, serde_json};
 
 /// All that a step needs: `use callboard_sdk::prelude::*;`.
 pub mod prelude {
-    pub use crate::array::{Any, Array, List, Struct, Values};
+    pub use crate::array::{Any, Array, Bytes, List, Struct, Values};
     pub use crate::builders::{
         BinaryBuilder, BooleanBuilder, Builder, ListBuilder, NumberBuilder, Push, StringBuilder,
     };

@@ -250,6 +250,7 @@ impl Schema {
     handles! {
         utf8 str, "utf8";
         binary [u8], "binary or fixed";
+        bytes crate::array::Bytes, "utf8, binary or fixed";
         boolean bool, "boolean";
         int32 i32, "int32";
         int64 i64, "int64";
