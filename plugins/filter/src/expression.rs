@@ -8,6 +8,7 @@ use cel::common::ast::{EntryExpr, Expr};
 use cel::context::VariableResolver;
 use cel::{Context, Env, ExecutionError, IdedExpr, Program, Value};
 
+use crate::columnar::Condition;
 use crate::row::{Examples, Row};
 
 /// A parsed expression.
@@ -59,6 +60,11 @@ impl Expression {
             Some((end, _)) => format!("{}…", &self.source[..end]),
             None => self.source.clone(),
         }
+    }
+
+    /// What can be decided for whole columns, if the expression is that simple.
+    pub(crate) fn simple(&self, columns: &[&Field]) -> Option<Condition> {
+        Condition::of(self.program.expression(), columns)
     }
 
     pub(crate) fn evaluate(&self, row: &Row<'_>) -> Verdict {

@@ -200,6 +200,17 @@ pub fn batch(rows: impl Into<Table>) -> Batch {
     Batch { raw, first_row: 0 }
 }
 
+/// A batch of these columns, for values that JSON lacks, such as NaN.
+///
+/// # Panics
+/// If the columns are not all of one length.
+pub fn columns<N: Into<String>>(columns: impl IntoIterator<Item = (N, ArrayBuf)>) -> Batch {
+    let columns: Vec<(String, ArrayBuf)> = columns.into_iter().map(|(name, column)| (name.into(), column)).collect();
+    let rows = columns.first().map_or(0, |(_, column)| column.len());
+    assert!(columns.iter().all(|(_, column)| column.len() == rows), "the columns of a batch must be of one length");
+    Batch { raw: assemble(rows, columns), first_row: 0 }
+}
+
 /// The values of a column.
 pub fn values(column: &ArrayBuf) -> Vec<Value> {
     let batch = assemble(column.len(), [(String::new(), column.clone())]);
