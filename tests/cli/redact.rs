@@ -26,7 +26,7 @@ static VARYING: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
         (r"rows/s +time +peak mem +", "rows/s  time  peak mem  "),
         // What stands below it.
         (r"finished in [\d.]+ m?s", "finished in [time]"),
-        (r"(?m)^ memory .*(\n {11}all steps at once.*)?$", " memory    [memory]"),
+        (r"(?m)^ memory .*(\n {11}(stage \d+ with rows|all steps at once).*)*$", " memory    [memory]"),
         (r"(?m)^ time .*$", " time      [time]"),
         (r"(?m)^ disk +[\d.]+ \S+ ", " disk      [size] "),
         // `runs`.

@@ -1,11 +1,12 @@
 //! Where commands are run: a copy of a case's folder, and an environment without anything of this machine's user.
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::os::unix::fs::symlink;
+use std::fs::{self, DirBuilder};
+use std::os::unix::fs::{DirBuilderExt, symlink};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 use rustix::process::{Pid, Signal, kill_process_group};
@@ -16,7 +17,7 @@ use crate::{BOUND, repository};
 /// A folder to run commands in, gone when this is dropped.
 pub(crate) struct Stage {
     pub(crate) folder: PathBuf,
-    _root: TempDir,
+    root: TempDir,
 }
 
 /// How a command ended.
@@ -36,7 +37,7 @@ impl Stage {
         symlink(repository("tests/cli/data").canonicalize().unwrap(), root.path().join("data")).unwrap();
         let folder = root.path().join("case");
         fs::create_dir(&folder).unwrap();
-        Stage { folder: folder.canonicalize().unwrap(), _root: root }
+        Stage { folder: folder.canonicalize().unwrap(), root: root }
     }
 
     /// A copy of a case's folder.
@@ -79,24 +80,63 @@ impl Stage {
         files
     }
 
-    /// `sh` with a line to run, in this folder, in a process group of its own.
+    /// `sh` with a line to run, in this folder, in a process group of its own, on one processor: what is planned and shown is the
+    /// same on every machine.
     pub(crate) fn command(&self, line: &str) -> Command {
         let scratch = Path::new(env!("CARGO_TARGET_TMPDIR"));
         let program = Path::new(env!("CARGO_BIN_EXE_callboard"));
-        let mut command = Command::new("sh");
-        command.args(["-c", line]).current_dir(&self.folder).process_group(0);
+        let mut command = Command::new("taskset");
+        command.args(["-c", &processor(), "sh", "-c", line]).current_dir(&self.folder).process_group(0);
         command.env_clear().env("PATH", format!("{}:/usr/bin:/bin", program.parent().unwrap().display()));
         command.env("LC_ALL", "C.UTF-8").env("NO_COLOR", "1");
-        // Shared, so that each component is compiled once for all cases.
-        command.env("HOME", scratch).env("CALLBOARD_CACHE", scratch.join("cli-cache"));
+        command.env("HOME", scratch).env("CALLBOARD_CACHE", self.cache());
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command
     }
 
     /// Runs a line of shell to its end.
     pub(crate) fn sh(&self, line: &str) -> Said {
-        ended(self.command(line).spawn().unwrap(), line)
+        let said = ended(self.command(line).spawn().unwrap(), line);
+        link(&self.cache(), &shared_cache());
+        said
     }
+
+    /// A cache of its own, so that no case knows what steps needed in another; compiled components are shared.
+    fn cache(&self) -> PathBuf {
+        let cache = self.root.path().join("cache");
+        for folder in [&cache, &shared_cache()] {
+            DirBuilder::new().recursive(true).mode(0o700).create(folder).unwrap();
+        }
+        link(&shared_cache(), &cache);
+        cache
+    }
+}
+
+fn shared_cache() -> PathBuf {
+    Path::new(env!("CARGO_TARGET_TMPDIR")).join("cli-cache")
+}
+
+/// Links the compiled components of one cache into another.
+fn link(from: &Path, to: &Path) {
+    let components = fs::read_dir(from).unwrap().map(|entry| entry.unwrap().path());
+    for component in components.filter(|path| path.extension().is_some_and(|extension| extension == "cwasm")) {
+        // It may be there, or be going.
+        let _ = fs::hard_link(&component, to.join(component.file_name().unwrap()));
+    }
+}
+
+/// One of the processors that this process may use, each in turn.
+fn processor() -> String {
+    static NEXT: AtomicUsize = AtomicUsize::new(0);
+    let status = fs::read_to_string("/proc/self/status").unwrap();
+    let list = status.lines().find_map(|line| line.strip_prefix("Cpus_allowed_list:")).unwrap().trim();
+    let number = |text: &str| text.parse::<usize>().unwrap();
+    let range = |part: &str| match part.split_once('-') {
+        Some((first, last)) => number(first)..=number(last),
+        None => number(part)..=number(part),
+    };
+    let processors: Vec<usize> = list.split(',').flat_map(range).collect();
+    processors[NEXT.fetch_add(1, Ordering::Relaxed) % processors.len()].to_string()
 }
 
 /// What a child said, when it has ended.

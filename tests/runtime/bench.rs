@@ -6,9 +6,10 @@ use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use callboard_plan::{Load, Pipeline, Plan, Problems, Source};
+use callboard_plan::{Load, Pipeline, Plan, Problems, Source, Terms};
 use callboard_runtime::{
-    CancellationToken, CompileCommand, Components, Event, Observer, Report, Run, RunError, Settings, Status, StepReport,
+    CancellationToken, CompileCommand, Components, Event, Observer, Report, Run, RunError, Settings, Status,
+    StepReport, measured_needs,
 };
 use serde_json::Value;
 
@@ -66,7 +67,7 @@ impl Bench {
         Case {
             bench: self,
             text: text.into(),
-            load: Load::Staged,
+            terms: Terms::default(),
             limit: None,
             overwrite: false,
             cancel: CancellationToken::new(),
@@ -110,7 +111,7 @@ impl Bench {
 pub(crate) struct Case<'a> {
     bench: &'a Bench,
     text: String,
-    load: Load,
+    terms: Terms,
     limit: Option<u64>,
     overwrite: bool,
     cancel: CancellationToken,
@@ -123,8 +124,27 @@ pub(crate) struct Case<'a> {
 }
 
 impl Case<'_> {
-    pub(crate) fn load(self, load: Load) -> Self {
-        Self { load, ..self }
+    pub(crate) fn load(mut self, load: Load) -> Self {
+        self.terms.load = load;
+        self
+    }
+
+    /// The most memory that a stage may take, in bytes.
+    pub(crate) fn budget(mut self, bytes: u64) -> Self {
+        self.terms.budget = Some(bytes);
+        self
+    }
+
+    /// Cores of the machine that is planned for.
+    pub(crate) fn cores(mut self, cores: u32) -> Self {
+        self.terms.cores = cores;
+        self
+    }
+
+    /// Plans with what steps needed in earlier runs that used the cache of this one.
+    pub(crate) fn with_measured_needs(mut self) -> Self {
+        self.terms.needs = measured_needs(&self.cache);
+        self
     }
 
     pub(crate) fn limit(self, rows: u64) -> Self {
@@ -187,13 +207,13 @@ impl Case<'_> {
             }),
             cancel: self.cancel,
         };
-        let (text, load, revise) = (self.text, self.load, self.revise);
+        let (text, terms, revise) = (self.text, self.terms, self.revise);
         let text_of = text.clone();
         let outcome = bounded(&text_of, move || {
             if resumed {
                 return Ok(Run::resume(&[], settings, None).map_err(Refused::Prepare)?.execute());
             }
-            let (mut plan, components) = planned(&text, load, &settings.base).map_err(Refused::Plan)?;
+            let (mut plan, components) = planned(&text, terms, &settings.base).map_err(Refused::Plan)?;
             revise(&mut plan);
             Ok(Run::prepare(plan, components, settings).map_err(Refused::Prepare)?.execute())
         });
@@ -284,14 +304,14 @@ impl Ended {
     }
 }
 
-fn planned(text: &str, load: Load, base: &Path) -> Result<(Plan, Components), Problems> {
+fn planned(text: &str, terms: Terms, base: &Path) -> Result<(Plan, Components), Problems> {
     let pipeline = Pipeline::parse(Source::new("pipeline.toml", text), &[])?;
     let mut components = Components::of(&pipeline, &[], base);
     // `reach` imports HTTP in every test, whatever it is granted there: what the host does is tried, not what the planner refuses.
     for component in components.catalog.components.values_mut().filter_map(|component| component.as_mut().ok()) {
         component.facts.imports.retain(|import| !import.starts_with("wasi:http/"));
     }
-    let plan = Plan::new(&pipeline, &components.catalog, load)?;
+    let plan = Plan::new(&pipeline, &components.catalog, terms)?;
     Ok((plan, components))
 }
 

@@ -18,7 +18,7 @@ pub(crate) fn of_all_sorts(rest_of_each: &str) -> String {
     .concat()
 }
 
-fn tagged(rows: usize) -> String {
+pub(crate) fn tagged(rows: usize) -> String {
     let tags = |id: usize| (0..id % 4).map(|tag| format!("tag-{tag}")).collect::<Vec<_>>();
     lines((0..rows).map(|id| json!({"id": id, "text": format!("  some   text {}", id % 1500), "tags": tags(id)})))
 }

@@ -5,6 +5,7 @@ mod accounts;
 mod again;
 mod bad_rows;
 mod bench;
+mod budget;
 mod capabilities;
 mod columns;
 mod disk;

@@ -47,6 +47,30 @@ pub(crate) struct PipelineArguments {
     /// Set `params.KEY=VALUE` or `steps.NAME.config.KEY=VALUE`; can be repeated
     #[arg(long, value_name = "KEY=VALUE")]
     pub(crate) set: Vec<String>,
+    /// Plan stages that take at most so much memory, such as 1GiB, or `none`, whatever the pipeline says
+    #[arg(long, value_name = "SIZE", value_parser = memory_budget)]
+    pub(crate) budget: Option<MemoryBudget>,
+    /// Make so many instances of each transform, where its step does not say it [default: as many as there are cores]
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..=1024))]
+    pub(crate) replicas: Option<u32>,
+}
+
+/// How much memory a stage may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum MemoryBudget {
+    /// As much as it likes.
+    None,
+    /// So many bytes.
+    Bytes(u64),
+}
+
+fn memory_budget(text: &str) -> Result<MemoryBudget, String> {
+    match text {
+        "none" => Ok(MemoryBudget::None),
+        text => size(text)
+            .map(MemoryBudget::Bytes)
+            .map_err(|_| "expected a size with its unit, such as 1GiB, or `none`".to_owned()),
+    }
 }
 
 fn rows(text: &str) -> Result<u64, &'static str> {

@@ -3,12 +3,15 @@
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use callboard_plan::{Load, Pipeline, Plan, Source};
-use callboard_runtime::{CancellationToken, Class, CompileCommand, Components, Observer, Settings};
+use callboard_plan::{Load, Pipeline, Plan, Source, Terms};
+use callboard_runtime::{CancellationToken, Class, CompileCommand, Components, Observer, Settings, measured_needs};
 
-use crate::arguments::PipelineArguments;
+use crate::arguments::{MemoryBudget, PipelineArguments};
 use crate::bundled::BUNDLED;
 use crate::exit::{Failure, plain};
+
+/// A pipeline can ask for no more instances of a step.
+const MOST_CORES: u32 = 1024;
 
 /// A pipeline that is planned.
 pub(crate) struct Planned {
@@ -37,14 +40,29 @@ pub(crate) fn planned(arguments: &PipelineArguments, load: Load) -> Result<Plann
             (path, text)
         }
     };
-    let pipeline = Pipeline::parse(Source::new(name, text), &arguments.set)?;
+    let mut pipeline = Pipeline::parse(Source::new(name, text), &arguments.set)?;
+    if arguments.budget == Some(MemoryBudget::None) {
+        pipeline.run.budget = None;
+    }
     // An empty path is the current folder, and leaves messages without `./`.
     let base = match file.as_str() {
         "-" => PathBuf::new(),
         path => Path::new(path).parent().map(Path::to_owned).unwrap_or_default(),
     };
     let components = Components::of(&pipeline, BUNDLED, &base);
-    let plan = Plan::new(&pipeline, &components.catalog, load)?;
+    let terms = Terms {
+        load,
+        budget: arguments.budget.and_then(|budget| match budget {
+            MemoryBudget::None => None,
+            MemoryBudget::Bytes(bytes) => Some(bytes),
+        }),
+        replicas: arguments.replicas,
+        cores: std::thread::available_parallelism()
+            .map_or(1, |cores| u32::try_from(cores.get()).unwrap_or(u32::MAX))
+            .min(MOST_CORES),
+        needs: measured_needs(&cache_folder()),
+    };
+    let plan = Plan::new(&pipeline, &components.catalog, terms)?;
     Ok(Planned { pipeline, plan, components, base })
 }
 

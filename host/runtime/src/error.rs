@@ -237,6 +237,37 @@ pub(crate) fn bytes(number: u64) -> String {
     format!("{} {unit}", rounded.trim_end_matches(".0"))
 }
 
+/// A step asked for memory that the budget of all steps together does not have.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "memory: {} are in use and {} more were asked for; all steps together have {}, and a budget of {} leaves them {}",
+    bytes(*present), bytes(*requested), bytes(*all), bytes(*budget), bytes(*most)
+)]
+pub(crate) struct BudgetExceeded {
+    /// What the instance has.
+    pub(crate) present: u64,
+    pub(crate) requested: u64,
+    /// What all instances have.
+    pub(crate) all: u64,
+    /// What they may have.
+    pub(crate) most: u64,
+    /// The same with rows and the process.
+    pub(crate) budget: u64,
+}
+
+impl BudgetExceeded {
+    fn help(&self) -> String {
+        let mib = |bytes: u64| bytes.div_ceil(1 << 20);
+        let need = mib(self.present.saturating_add(self.requested));
+        let lacking = self.all.saturating_add(self.requested).saturating_sub(self.most);
+        let budget = mib(self.budget.saturating_add(lacking));
+        format!(
+            "run the pipeline again: it will be planned with {need} MiB for an instance of this step, and what is done is not \
+             done twice; or say what it needs: needs = {{ memory = \"{need}MiB\" }}; or allow more: --budget {budget}MiB"
+        )
+    }
+}
+
 /// How a call into a component failed.
 #[derive(Clone, Debug, thiserror::Error)]
 pub(crate) enum Fault {
@@ -245,6 +276,9 @@ pub(crate) enum Fault {
     Trap { call: &'static str, trap: String, said: Option<String> },
     #[error(transparent)]
     Limit(#[from] LimitExceeded),
+    /// What is left for all steps is no affair of some rows.
+    #[error(transparent)]
+    Budget(BudgetExceeded),
     #[error("`{call}` took longer than {}", seconds(*.limit))]
     Time { call: &'static str, limit: Duration, key: &'static str },
     /// The component returned an error of the contract.
@@ -297,6 +331,7 @@ impl Fault {
                 (Class::Data, Some("this is a fault of the step: what it returns must be what it declared".to_owned()))
             }
             Fault::Limit(limit) => (Class::Limit, limit.help()),
+            Fault::Budget(budget) => (Class::Limit, Some(budget.help())),
             Fault::Time { key, limit, .. } => {
                 let raised = limit.as_secs().max(1) * 4;
                 (Class::Limit, Some(format!("raise it in the step: {key} = \"{raised}s\"")))

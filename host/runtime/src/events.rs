@@ -47,6 +47,11 @@ pub enum Event {
         /// Rows it put out since then.
         rows_out: u64,
     },
+    /// A reader waits until rows in flight have gone on: the budget leaves no room for more.
+    Waiting {
+        /// The input, the source, or the step or output that reads rows between stages.
+        node: Arc<str>,
+    },
     /// A call failed with a `transient` error, and is made again after a pause.
     Retrying {
         /// The step.

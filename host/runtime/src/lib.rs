@@ -12,6 +12,9 @@
 //! 5. The [`Report`] says what happened, in figures; when it is [`Status::Finished`] every output is in its place, and
 //!    otherwise none has been touched.
 //!
+//! What an instance of each step held is kept in the cache ([`measured_needs`]), for the next [`Plan`](callboard_plan::Plan) to be made with.
+//! A plan with a budget is held to it: steps get what it leaves beside rows in flight, and readers wait rather than exceed it.
+//!
 //! A [`Probe`] is one step alone, for who tries it out: asked, opened and called on any rows, with a run's sandbox, limits and checks.
 //!
 //! The library prints nothing and never ends the process.
@@ -27,9 +30,11 @@ mod disk;
 mod engine;
 mod error;
 mod events;
+mod flight;
 mod guest;
 mod kept;
 mod meter;
+mod needs;
 mod ports;
 mod probe;
 mod removed;
@@ -53,6 +58,7 @@ pub use disk::fuzz_disk;
 pub use disk::key::Change;
 pub use error::{Class, LimitExceeded, Place, RunError};
 pub use events::{Event, Level, Observer};
+pub use needs::measured_needs;
 pub use probe::{CallError, CallTimes, Declaration, Described, Failed, Life, Opened, Page, Probe, PutOut, RemovedRow};
 pub use report::{ErrorReport, InputReport, OutputReport, RejectsReport, Report, StageReport, Status, StepReport};
 pub use run::{Run, Settings};

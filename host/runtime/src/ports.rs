@@ -8,6 +8,7 @@ use arrow::datatypes::SchemaRef;
 use crate::bound::conform;
 use crate::disk::{Spill, SpillWriter, View};
 use crate::error::{Class, RunError};
+use crate::flight::{Admission, Flight};
 use crate::rows::Batch;
 
 /// Batches on their way between two nodes.
@@ -46,11 +47,13 @@ pub(crate) struct Inlet {
     feeds: std::collections::VecDeque<Feed>,
     /// The next frame of the feed in front, when it is a sealed spill.
     frame: usize,
+    /// Who reads a spill waits while too many rows are in flight.
+    admission: Admission,
 }
 
 impl Inlet {
-    pub(crate) fn new(schema: SchemaRef, feeds: Vec<Feed>) -> Inlet {
-        Inlet { schema, feeds: feeds.into(), frame: 0 }
+    pub(crate) fn new(schema: SchemaRef, feeds: Vec<Feed>, admission: Admission) -> Inlet {
+        Inlet { schema, feeds: feeds.into(), frame: 0, admission }
     }
 
     /// The next batch that has rows; `None` at the end.
@@ -68,12 +71,11 @@ impl Inlet {
                     continue;
                 }
                 Some(Feed::Sealed(spill)) if self.frame < spill.frames() => {
+                    let ticket = self.admission.admit();
                     self.frame += 1;
-                    Some(
-                        spill
-                            .read(self.frame - 1, None)
-                            .map_err(|error| RunError::unread("rows between stages", &error))?,
-                    )
+                    let batch = spill.read(self.frame - 1, None);
+                    let batch = batch.map_err(|error| RunError::unread("rows between stages", &error))?;
+                    Some(ticket.carried_by(batch))
                 }
                 Some(Feed::Sealed(_)) => None,
             };
@@ -110,6 +112,8 @@ pub(crate) struct Outlet {
     pub(crate) spill: Option<SpillWriter>,
     /// Nodes of this stage that read the spill when it is sealed.
     pub(crate) awaiting: Vec<Sender<Arc<Spill>>>,
+    /// Where what waits in channels is counted.
+    pub(crate) flight: Option<Arc<Flight>>,
 }
 
 impl Outlet {
@@ -121,6 +125,10 @@ impl Outlet {
         if let Some(spill) = &mut self.spill {
             spill.push(batch).map_err(|error| RunError::unwritten("write rows between stages", &error))?;
         }
+        if self.channels.is_empty() {
+            return Ok(());
+        }
+        let batch = self.flight.as_ref().map_or_else(|| batch.clone(), |flight| flight.covered(batch));
         self.channels.iter().try_for_each(|channel| channel.send(Some(batch.clone())).map_err(|_| Stop::Elsewhere))
     }
 

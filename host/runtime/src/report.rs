@@ -43,6 +43,9 @@ pub struct Report {
     pub first_batch_ms: Option<f64>,
     /// From the first stage's beginning to the last output's place, milliseconds; checking is before that.
     pub wall_ms: f64,
+    /// The most that a stage was to take, bytes, if there was such a number.
+    #[serde(default)]
+    pub budget_bytes: Option<u64>,
     /// The most linear memory that was alive at one moment, bytes.
     pub peak_linear_memory_bytes: u64,
     /// The most memory of the process that was resident at one moment, as the system says, bytes.
@@ -116,6 +119,18 @@ pub struct StageReport {
     pub unload_ms: f64,
     /// The most linear memory that was alive at one moment of the stage, bytes.
     pub peak_linear_memory_bytes: u64,
+    /// What the plan predicted the stage to take at its peak: steps, rows in flight and the process, bytes.
+    #[serde(default)]
+    pub predicted_peak_bytes: u64,
+    /// The same as counted: linear memory and rows in flight at one moment, and what is reckoned for the process, bytes.
+    #[serde(default)]
+    pub counted_peak_bytes: u64,
+    /// The most bytes of rows that were in flight at one moment.
+    #[serde(default)]
+    pub peak_rows_bytes: u64,
+    /// How often a reader waited until rows in flight had gone on, because the budget left no room for more.
+    #[serde(default)]
+    pub reader_waits: u64,
     /// Written to the run's folder for later stages, bytes.
     pub spilled_bytes: u64,
     /// In the order in which rows reach them.
@@ -215,6 +230,7 @@ impl Report {
             began_at: began_at.unwrap_or_default().as_secs_f64(),
             first_batch_ms: run.first_call.get().map(|first| ms(first.saturating_duration_since(began))),
             wall_ms: ms(wall),
+            budget_bytes: run.plan.budget,
             peak_linear_memory_bytes: run.memory.run.peak(),
             peak_resident_bytes: residence.peak(),
             peak_anonymous_bytes: residence.anonymous_peak(),
@@ -232,7 +248,7 @@ impl Report {
 }
 
 fn stage_report(run: &Run, stage: &Stage, cost: &StageCost) -> StageReport {
-    let StageCost { intake, load, run: ran, unload, spilled, peak, steps, rows_read: _ } = cost;
+    let StageCost { intake, load, run: ran, unload, spilled, peak, held, rows, waits, steps, rows_read: _ } = cost;
     StageReport {
         index: stage.index,
         before: run.past.stages.contains_key(&stage.index),
@@ -241,6 +257,10 @@ fn stage_report(run: &Run, stage: &Stage, cost: &StageCost) -> StageReport {
         run_ms: ms(*ran),
         unload_ms: ms(*unload),
         peak_linear_memory_bytes: *peak,
+        predicted_peak_bytes: stage.predicted.total_bytes(),
+        counted_peak_bytes: held + stage.predicted.host_bytes,
+        peak_rows_bytes: *rows,
+        reader_waits: *waits,
         spilled_bytes: *spilled,
         steps: stage.steps.iter().map(|name| step_report(run, name, &steps[name])).collect(),
     }

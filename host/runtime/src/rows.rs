@@ -1,11 +1,14 @@
 //! A batch as the host moves it: rows, and where each of them is from.
 
+use std::sync::Arc;
+
 use arrow::array::{Array, ArrayRef, RecordBatch, RecordBatchOptions, UInt32Array, UInt64Array, new_null_array};
 use arrow::compute::{concat, concat_batches, take};
 use arrow::datatypes::{DataType, SchemaRef};
 use arrow::error::ArrowError;
 
 use crate::disk::Place;
+use crate::flight::Ticket;
 
 /// Rows with their origins. The origins are hidden columns: no step sees them, and they go wherever the row goes.
 #[derive(Clone, Debug)]
@@ -18,12 +21,19 @@ pub(crate) struct Batch {
     pub(crate) line: UInt64Array,
     /// For each column, where a log holds just its values; empty where no log holds any.
     pub(crate) places: Vec<Option<Place>>,
+    /// For the memory that it takes, inherited by what is made of it; none where nobody counts.
+    pub(crate) ticket: Option<Arc<Ticket>>,
 }
 
 impl Batch {
     /// Rows and their origins, which no log holds.
     pub(crate) fn new(rows: RecordBatch, file: UInt32Array, line: UInt64Array) -> Batch {
-        Batch { rows, file, line, places: Vec::new() }
+        Batch { rows, file, line, places: Vec::new(), ticket: None }
+    }
+
+    /// Made of another batch.
+    fn of(self, other: &Batch) -> Batch {
+        Batch { ticket: other.ticket.clone(), ..self }
     }
 
     /// Rows that came from nowhere: a step made them.
@@ -49,20 +59,21 @@ impl Batch {
             record_batch(self.rows.schema(), columns?, rows.len())?,
             UInt32Array::from(take(&self.file, rows, None)?.to_data()),
             UInt64Array::from(take(&self.line, rows, None)?.to_data()),
-        ))
+        )
+        .of(self))
     }
 
     /// Rows that stand side by side, not copied.
     pub(crate) fn slice(&self, rows: std::ops::Range<usize>) -> Batch {
         let (start, len) = (rows.start, rows.len());
         let (file, line) = (self.file.slice(start, len), self.line.slice(start, len));
-        Batch::new(self.rows.slice(start, len), file, line)
+        Batch::new(self.rows.slice(start, len), file, line).of(self)
     }
 
     /// The same origins under other columns.
     pub(crate) fn with_columns(&self, schema: &SchemaRef, columns: Vec<ArrayRef>) -> Result<Batch, ArrowError> {
         let rows = record_batch(schema.clone(), columns, self.len())?;
-        Ok(Batch::new(rows, self.file.clone(), self.line.clone()))
+        Ok(Batch::new(rows, self.file.clone(), self.line.clone()).of(self))
     }
 
     /// Batches of one schema, one after another.
@@ -74,6 +85,13 @@ impl Batch {
             UInt32Array::from(concat(&files)?.to_data()),
             UInt64Array::from(concat(&lines)?.to_data()),
         ))
+    }
+
+    /// The bytes of all its values.
+    pub(crate) fn bytes(&self) -> u64 {
+        let sizes =
+            self.rows.columns().iter().map(|column| column.to_data().get_slice_memory_size().unwrap_or(0) as u64);
+        sizes.sum::<u64>() + 12 * self.len() as u64
     }
 
     /// The bytes of row `row` in all columns.

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use arrow::datatypes::SchemaRef;
 use callboard_io::{Committed, Finished};
-use callboard_plan::{Load, Plan, PlannedStep, Stage, door};
+use callboard_plan::{Load, Plan, PlannedStep, Predicted, Stage, door};
 use tokio_util::sync::CancellationToken;
 
 use crate::bound::Bound;
@@ -24,9 +24,11 @@ use crate::disk::sync::Syncer;
 use crate::disk::{Deed, Folder, Past, Quota, Spill, Work, past};
 use crate::error::{Class, RunError};
 use crate::events::{Event, Observer};
+use crate::flight::{Admission, Flight};
 use crate::guest::{Reach, Sandbox, resolve};
 use crate::kept::Kept;
 use crate::meter::{Gauge, Residence};
+use crate::needs;
 use crate::ports::Stop;
 use crate::removed::{Files, Rejects, Remover};
 use crate::report::Report;
@@ -93,12 +95,46 @@ pub struct Run {
     pub(crate) first_call: OnceLock<Instant>,
 }
 
-/// Linear memory that is held, of the run and of each step.
+/// Memory that is held: linear memory of the run and of each step, and rows in flight.
 pub(crate) struct Memory {
+    /// Linear memory and rows in flight together; its peak begins anew with each stage.
+    pub(crate) held: Arc<Gauge>,
+    pub(crate) flight: Arc<Flight>,
     pub(crate) run: Arc<Gauge>,
     /// As the run's; its peak begins anew with each stage.
     pub(crate) stage: Arc<Gauge>,
     pub(crate) steps: HashMap<String, Arc<Gauge>>,
+}
+
+impl Memory {
+    /// As much linear memory as `plan` leaves to steps, whatever rows need at least.
+    fn of(plan: &Plan) -> Memory {
+        let held = Arc::new(Gauge::default());
+        let run = Gauge::below(&held);
+        let flight = Arc::new(Flight::new(Gauge::below(&held), run.clone()));
+        let stage = Gauge::below(&run);
+        let steps = plan.steps.iter().map(|step| (step.name.clone(), Gauge::below(&stage))).collect();
+        let memory = Memory { held, flight, run, stage, steps };
+        if let Some(tightest) = plan.stages.iter().max_by_key(|stage| stage.predicted.least_rows_bytes) {
+            memory.leave(plan, tightest);
+        }
+        memory
+    }
+
+    /// What the budget leaves to the steps of a stage.
+    fn leave(&self, plan: &Plan, stage: &Stage) {
+        let Predicted { host_bytes, least_rows_bytes, .. } = stage.predicted;
+        let left = |budget: u64| budget.saturating_sub(host_bytes).saturating_sub(least_rows_bytes);
+        self.run.limit(plan.budget.map_or(u64::MAX, left));
+    }
+
+    /// Begins a stage.
+    pub(crate) fn begin(&self, plan: &Plan, stage: &Stage) {
+        self.leave(plan, stage);
+        self.flight.begin(plan.budget, &stage.predicted);
+        self.stage.restart();
+        self.held.restart();
+    }
 }
 
 /// What crosses the boundaries between stages.
@@ -161,9 +197,6 @@ impl Run {
         let inputs = resumed.as_ref().map(|resumed| &resumed.recorded.inputs);
         let checked = Checked::inputs(&plan, &settings.base, &past, inputs)?;
         checked.places(&plan, &settings, &past)?;
-        let run = Arc::new(Gauge::default());
-        let stage = Gauge::below(&run);
-        let steps = plan.steps.iter().map(|step| (step.name.clone(), Gauge::below(&stage))).collect();
         let bug = |error: wasmtime::Error| RunError::new(Class::Bug, format!("wasmtime does not start: {error:#}"));
         let mut prepared = Run {
             folder: settings.run_folder.clone(),
@@ -171,7 +204,7 @@ impl Run {
             observer: settings.observer.clone(),
             sandbox: Sandbox::new().map_err(bug)?,
             cache: Cache::new(&settings.cache_folder, settings.compile.clone())?,
-            memory: Memory { run, stage, steps },
+            memory: Memory::of(&plan),
             quota: Arc::new(Quota::new(settings.max_spill)),
             reach: HashMap::new(),
             stop: CancellationToken::new(),
@@ -194,7 +227,14 @@ impl Run {
         for step in &prepared.plan.steps {
             prepared.compiled(step).map_err(|error| error.in_step(&step.name))?;
         }
-        prepared.checked = checked.follow(&prepared)?;
+        match checked.follow(&prepared) {
+            Ok(checked) => prepared.checked = checked,
+            Err(error) => {
+                // What a step was refused is known to the next plan.
+                let _ = prepared.keep_needs(&[]);
+                return Err(error);
+            }
+        }
         prepared.memory.run.restart();
         prepared.memory.steps.values().for_each(|gauge| gauge.restart());
         Ok(prepared)
@@ -233,12 +273,35 @@ impl Run {
             self.commit()
         });
         drop(watch);
-        let report = Report::of(&self, &costs, outcome, began, &residence);
+        let mut report = Report::of(&self, &costs, outcome, began, &residence);
+        if let Err(error) = self.keep_needs(&costs) {
+            report.notes.push(format!("what the steps needed could not be kept: {error}"));
+        }
         match self.kept.take() {
             Some(kept) => kept.close(report, &self.folder),
             // Nothing was begun; what an earlier process did is as it was.
             None => Report { resumable: self.past.attempts > 0, ..report },
         }
+    }
+
+    /// Keeps for later plans what an instance of each step held in the stages that ended now, and what one was refused.
+    fn keep_needs(&self, costs: &[(Stage, StageCost)]) -> std::io::Result<()> {
+        let ended = |step: &PlannedStep| {
+            let is_its = |(stage, _): &(Stage, StageCost)| stage.index == step.stage;
+            costs.iter().any(is_its) && !self.past.stages.contains_key(&step.stage)
+        };
+        let measured = self.plan.steps.iter().filter_map(|step| {
+            let gauge = &self.memory.steps[&step.name];
+            let held = Some(gauge.largest()).filter(|held| *held > 0 && ended(step));
+            let bytes = held.max(gauge.refused())?;
+            Some((step.need_key(self.plan.batch), bytes))
+        });
+        let mut most: BTreeMap<String, u64> = BTreeMap::new();
+        for (key, bytes) in measured {
+            let known = most.entry(key).or_default();
+            *known = bytes.max(*known);
+        }
+        needs::keep(&self.settings.cache_folder, &most)
     }
 
     fn stages(&self, costs: &mut Vec<(Stage, StageCost)>) -> Result<(), RunError> {
@@ -422,6 +485,11 @@ impl Run {
 
     pub(crate) fn output(&self, name: &str) -> &Output {
         &self.checked.outputs[name]
+    }
+
+    /// Where a node that reads waits for room.
+    pub(crate) fn admission(&self, node: &str) -> Admission {
+        Admission::new(self.memory.flight.clone(), &self.plan, node, self.observer.clone())
     }
 
     pub(crate) fn source_file(&self, step: &str) -> u32 {

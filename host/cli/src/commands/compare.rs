@@ -6,7 +6,7 @@ use std::process::{Command, ExitCode, Stdio};
 use callboard_plan::Load;
 use callboard_runtime::{CancellationToken, Class, Report, Run};
 
-use crate::arguments::CompareArguments;
+use crate::arguments::{CompareArguments, MemoryBudget};
 use crate::exit::{Failure, class};
 use crate::pipeline::{Planned, interruptible, planned, settings};
 use crate::show::{comparison, print};
@@ -49,6 +49,14 @@ fn one(
     command.arg("--report").arg(&report).arg("--run-dir").arg(folder.join("run")).arg("--outputs-to").arg(&folder);
     command.args(arguments.limit.iter().flat_map(|rows| ["--limit".to_owned(), rows.to_string()]));
     command.args(arguments.pipeline.set.iter().flat_map(|set| ["--set", set]));
+    command
+        .args(arguments.pipeline.replicas.iter().flat_map(|replicas| ["--replicas".to_owned(), replicas.to_string()]));
+    match (load, arguments.pipeline.budget) {
+        ("staged", Some(MemoryBudget::Bytes(bytes))) => drop(command.arg("--budget").arg(format!("{bytes}B"))),
+        ("staged", None) => {}
+        // What a budget is for is seen beside a run that has none.
+        _ => drop(command.args(["--budget", "none"])),
+    }
     // It says itself what goes wrong. An interrupt reaches it too: it ends by itself, and cleans up.
     let status = command.stdin(Stdio::null()).status().map_err(|error| Failure::system("start the run", &error))?;
     if cancel.is_cancelled() {

@@ -1,6 +1,6 @@
 //! Two runs of one pipeline, side by side.
 
-use callboard_runtime::Report;
+use callboard_runtime::{Report, StageReport};
 
 use super::figures::{bytes, percent, time};
 use super::report::aligned;
@@ -30,17 +30,22 @@ pub(crate) fn table(staged: &Report, eager: &Report) -> String {
         times("loading", |report| report.stages.iter().map(|stage| stage.load_ms).sum()),
         times("unloading", |report| report.stages.iter().map(|stage| stage.unload_ms).sum()),
     ];
-    let stages = staged.stages.iter().zip(&eager.stages).map(|(one, all)| {
-        let steps: Vec<&str> = one.steps.iter().map(|step| step.name.as_str()).collect();
-        let (one, all) = (one.peak_linear_memory_bytes, all.peak_linear_memory_bytes);
-        vec![format!("  {}", steps.join(", ")), bytes(one), bytes(all)]
-    });
-    let mut stage_rows = vec![vec!["linear memory by stage".to_owned(), "staged".to_owned(), "eager".to_owned()]];
-    stage_rows.extend(stages);
     format!(
-        "{}  the same pipeline, each way of loading in a process of its own\n\n{}\n{}",
+        "{}  the same pipeline, each way of loading in a process of its own\n\n{}\n{}\n{}",
         staged.name,
         aligned(&rows, 1),
-        aligned(&stage_rows, 1)
+        aligned(&stages("staged", staged), 1),
+        aligned(&stages("eager", eager), 1)
     )
+}
+
+/// A line for each stage: linear memory, and all that is counted beside what was predicted of it.
+fn stages(way: &str, report: &Report) -> Vec<Vec<String>> {
+    let heads = [&format!("{way}, by stage"), "linear memory", "counted", "predicted"];
+    let row = |stage: &StageReport| {
+        let steps: Vec<&str> = stage.steps.iter().map(|step| step.name.as_str()).collect();
+        let figures = [stage.peak_linear_memory_bytes, stage.counted_peak_bytes, stage.predicted_peak_bytes];
+        std::iter::once(format!("  {}", steps.join(", "))).chain(figures.map(bytes)).collect()
+    };
+    std::iter::once(heads.map(str::to_owned).to_vec()).chain(report.stages.iter().map(row)).collect()
 }

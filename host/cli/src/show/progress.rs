@@ -103,6 +103,9 @@ impl Inner {
                 self.end();
                 self.line(Detail::Progress, &format!("stage {stage} ended after {took}   ({memory} in memory)"));
             }
+            Event::Waiting { node } => {
+                self.line(Detail::All, &format!("{node} waits: rows in flight take what the budget leaves"));
+            }
             Event::Retrying { step, message, attempt, of, pause } => {
                 let (pause, message) = (time(pause.as_secs_f64() * 1e3), harmless(&message));
                 self.line(Detail::Warnings, &format!("{step}: {message}: again in {pause} ({attempt} of {of})"));

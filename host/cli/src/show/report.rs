@@ -113,6 +113,7 @@ fn facts(report: &Report) -> Vec<(String, String)> {
         facts.push(("counters".to_owned(), format!("{}: {}", step.name, counters.join(", "))));
     }
     facts.push(("memory".to_owned(), memory(report)));
+    facts.extend(predicted(report).into_iter().map(|text| (String::new(), text)));
     facts.extend(all_at_once(report).map(|text| (String::new(), text)));
     facts.push(("time".to_owned(), times(report)));
     let spilled: u64 = report.stages.iter().map(|stage| stage.spilled_bytes).sum();
@@ -220,6 +221,32 @@ fn memory(report: &Report) -> String {
         0 => format!("no step was loaded; the whole process {resident} resident"),
         steps => format!("peak {} of steps (stage {stage}); the whole process {resident} resident", bytes(steps)),
     }
+}
+
+/// What was predicted beside what was counted: with a budget of every stage, otherwise of the one that was to take most.
+fn predicted(report: &Report) -> Vec<String> {
+    let largest = report.stages.iter().map(|stage| stage.predicted_peak_bytes).max().filter(|most| *most > 0);
+    let shown = |stage: &&StageReport| match report.budget_bytes {
+        Some(_) => stage.predicted_peak_bytes > 0,
+        None => Some(stage.predicted_peak_bytes) == largest,
+    };
+    let of = |stage: &StageReport| {
+        let (predicted, counted) = (bytes(stage.predicted_peak_bytes), bytes(stage.counted_peak_bytes));
+        let budget = report.budget_bytes.map(|budget| format!(", of {}", bytes(budget)));
+        let waits = match stage.reader_waits {
+            0 => String::new(),
+            1 => "; a reader waited once".to_owned(),
+            waits => format!("; readers waited {} times", count(waits)),
+        };
+        format!(
+            "stage {} with rows and process: {predicted} predicted, {counted} counted{}{waits}",
+            stage.index,
+            budget.unwrap_or_default()
+        )
+    };
+    let stages = report.stages.iter().filter(shown);
+    let most = if report.budget_bytes.is_some() { usize::MAX } else { 1 };
+    stages.take(most).map(of).collect()
 }
 
 /// The most linear memory at one moment, in whichever process of the run that was.

@@ -17,17 +17,29 @@ pub(crate) fn apply(draft: &mut Draft<'_>, _: &mut Findings) {
         let steps: Vec<usize> = draft.order.iter().copied().filter(is_loaded).collect();
         let weight = |step: &usize| draft.weight(*step, draft.replicas[*step]);
         let mut room = budget.saturating_sub(steps.iter().map(weight).fold(PROCESS, u64::saturating_add));
-        // One more each, from the first to the last, again and again: the slowest of them is known to nobody.
-        let mut grown = true;
-        while std::mem::take(&mut grown) {
-            for step in &steps {
+        // One more each while all have room: neighbours of equal numbers hand rows on without a queue. One step that would take more
+        // than all others together does not hold them back.
+        let mut growing = steps;
+        loop {
+            growing.retain(|step| draft.replicas[*step] < draft.wanted[*step]);
+            let more = |step: &usize| {
                 let instances = draft.replicas[*step];
-                let more = draft.weight(*step, instances + 1).saturating_sub(draft.weight(*step, instances));
-                if instances < draft.wanted[*step] && more <= room {
-                    draft.replicas[*step] += 1;
-                    room -= more;
-                    grown = true;
-                }
+                draft.weight(*step, instances + 1).saturating_sub(draft.weight(*step, instances))
+            };
+            let all = growing.iter().map(more).fold(0, u64::saturating_add);
+            if growing.is_empty() {
+                break;
+            }
+            if all <= room {
+                room -= all;
+                growing.iter().for_each(|step| draft.replicas[*step] += 1);
+                continue;
+            }
+            let heaviest =
+                growing.iter().copied().max_by_key(|step| (more(step), *step)).filter(|step| more(step) > all / 2);
+            match heaviest {
+                Some(heaviest) if growing.len() > 1 => growing.retain(|step| *step != heaviest),
+                _ => break,
             }
         }
     }

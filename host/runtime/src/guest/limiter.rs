@@ -2,7 +2,7 @@
 
 use wasmtime::ResourceLimiter;
 
-use crate::error::LimitExceeded;
+use crate::error::{BudgetExceeded, Fault, LimitExceeded};
 use crate::meter::Held;
 
 /// What an element of a table costs the host, bytes: a reference.
@@ -31,12 +31,14 @@ pub(super) fn too_many(words: &str) -> Option<LimitExceeded> {
 /// Counts every growth of a store's memories and tables, and ends the call that grows them too far.
 pub(crate) struct Limiter {
     memory: u64,
+    /// Of all steps together, rows and process included: for messages, the gauge has what is left to steps.
+    budget: Option<u64>,
     held: Held,
 }
 
 impl Limiter {
-    pub(crate) fn new(memory: u64, held: Held) -> Limiter {
-        Limiter { memory: memory.min(ADDRESSABLE as u64), held }
+    pub(crate) fn new(memory: u64, budget: Option<u64>, held: Held) -> Limiter {
+        Limiter { memory: memory.min(ADDRESSABLE as u64), budget, held }
     }
 
     /// What it holds, bytes.
@@ -55,7 +57,11 @@ impl Limiter {
                 key: Some("limits.memory"),
             }));
         }
-        self.held.grow(requested);
+        self.held.grow(requested).map_err(|full| {
+            let budget = self.budget.unwrap_or(full.most);
+            let exceeded = BudgetExceeded { present, requested, all: full.now, most: full.most, budget };
+            wasmtime::Error::new(Fault::Budget(exceeded))
+        })?;
         Ok(true)
     }
 }

@@ -51,6 +51,8 @@ pub(crate) struct Loaded {
 pub(crate) struct Terms {
     pub(crate) step: Arc<str>,
     pub(crate) memory: u64,
+    /// Of all steps together, whatever this one may have.
+    pub(crate) budget: Option<u64>,
     pub(crate) time: Duration,
     pub(crate) open: Duration,
     /// Bytes that it may hand the host in one call.
@@ -73,6 +75,7 @@ impl Terms {
         Terms {
             step: Arc::from(step.name.as_str()),
             memory: limits.memory_bytes,
+            budget: None,
             time: Duration::from_millis(limits.time_ms),
             open: Duration::from_millis(limits.open_ms),
             returned: limits.returned_bytes,

@@ -48,7 +48,7 @@ impl State {
         let mut http = WasiHttpCtx::new();
         http.set_field_size_limit(HEADERS);
         Ok(State {
-            limiter: Limiter::new(terms.memory, Held::nothing(terms.gauge.clone())),
+            limiter: Limiter::new(terms.memory, terms.budget, Held::nothing(terms.gauge.clone())),
             table,
             wasi: wasi::context(terms.seed, &terms.reach, &log)?,
             log,

@@ -114,7 +114,7 @@ impl CallError {
             Fault::Said { kind: SaidKind::Failed, .. } => Failed::Failed,
             Fault::Trap { .. } => Failed::Trap,
             Fault::Contract(_) | Fault::Rejected { .. } => Failed::Contract,
-            Fault::Limit(_) | Fault::Time { .. } => Failed::Limit,
+            Fault::Limit(_) | Fault::Budget(_) | Fault::Time { .. } => Failed::Limit,
             Fault::Host(_) | Fault::Refused { .. } | Fault::Interrupted => Failed::Host,
         };
         CallError { how, error: fault.into_error(step) }

@@ -18,8 +18,12 @@ pub(super) fn read(run: &Run, name: &str, mut outlet: Outlet) -> Result<Ended, S
     let limit = run.limit.unwrap_or(u64::MAX);
     if limit > 0 {
         let dataset = input.dataset.as_ref().expect("an input that is still to be read was opened");
-        for chunk in dataset.read(policy) {
+        let admission = run.admission(name);
+        let mut chunks = dataset.read(policy);
+        loop {
+            let ticket = admission.admit();
             run.go_on()?;
+            let Some(chunk) = chunks.next() else { break };
             let chunk = chunk.map_err(|error| RunError::from(error).in_input(name))?;
             let count = chunk.rows.num_rows().min(usize::try_from(limit - rows).unwrap_or(usize::MAX));
             let file = UInt32Array::from_value(input.first_file + chunk.file, count);
@@ -30,7 +34,7 @@ pub(super) fn read(run: &Run, name: &str, mut outlet: Outlet) -> Result<Ended, S
                 let last = chunk.origin.value(count.max(1) - 1);
                 return Err(Stop::Failed(changed(name, &dataset.files()[chunk.file as usize], last)));
             }
-            let batch = Batch::new(part, file, chunk.origin.slice(0, count));
+            let batch = ticket.carried_by(Batch::new(part, file, chunk.origin.slice(0, count)));
             rows += count as u64;
             outlet.send(&batch)?;
             if rows >= limit {

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use callboard_plan::{Kind, PlannedStep};
+use callboard_plan::{Kind, NeedFrom, PlannedStep};
 
 use super::retry::retrying;
 use crate::bound::Bound;
@@ -61,11 +61,16 @@ impl Worker {
     }
 
     /// To be told after a call of a transform. An instance that has taken half of what its first call left of its memory is dropped:
-    /// components of some languages never free what they put out, and the contract lets another be made between any two calls.
-    pub(crate) fn called(&mut self, limit: u64) {
+    /// components of some languages never free what they put out, and the contract lets another be made between any two calls. With
+    /// a budget so is one that has outgrown what is declared of it.
+    pub(crate) fn called(&mut self, run: &Run, step: &PlannedStep) {
         let Some(held) = self.instance.as_ref().map(Instance::memory) else { return };
         let first = *self.first.get_or_insert(held);
-        if held.saturating_sub(first) > limit.saturating_sub(first) / 2 {
+        let limit = step.limits.memory_bytes;
+        let declared =
+            Some(step.need.bytes).filter(|_| run.plan.budget.is_some() && step.need.from == NeedFrom::Declared);
+        let outgrown = declared.is_some_and(|declared| (first..held).contains(&declared));
+        if outgrown || held.saturating_sub(first) > limit.saturating_sub(first) / 2 {
             self.spoil();
         }
     }
@@ -142,6 +147,7 @@ pub(crate) fn map_from(
 pub(crate) fn terms(run: &Run, step: &PlannedStep) -> Terms {
     Terms {
         gauge: run.memory.steps[&step.name].clone(),
+        budget: run.plan.budget,
         cancel: run.stop.clone(),
         interrupt: run.interrupt.clone(),
         ..Terms::of(step, run.reach[&step.name].clone(), run.plan.seed, run.observer.clone())

@@ -72,6 +72,15 @@ pub(crate) struct StageCost {
     pub(crate) unload: Duration,
     pub(crate) spilled: u64,
     pub(crate) peak: u64,
+    /// The most that steps and rows in flight held at one moment, bytes.
+    #[serde(default)]
+    pub(crate) held: u64,
+    /// The most that was in flight, bytes.
+    #[serde(default)]
+    pub(crate) rows: u64,
+    /// How often a reader waited for room.
+    #[serde(default)]
+    pub(crate) waits: u64,
     pub(crate) steps: BTreeMap<String, StepCounts>,
     pub(crate) rows_read: BTreeMap<String, u64>,
 }
@@ -111,7 +120,7 @@ pub(crate) fn run(
 ) -> Result<StageCost, RunError> {
     let mut cost = StageCost::default();
     run.quota.take_written();
-    run.memory.stage.restart();
+    run.memory.begin(&run.plan, stage);
 
     let began = Instant::now();
     for name in &stage.intakes {
@@ -152,6 +161,8 @@ pub(crate) fn run(
     }
     cost.run = began.elapsed();
     cost.peak = run.memory.stage.peak();
+    cost.held = run.memory.held.peak();
+    (cost.rows, cost.waits) = (run.memory.flight.peak(), run.memory.flight.waits());
     for (name, counts) in &mut cost.steps {
         counts.peak = run.memory.steps[name].peak();
     }

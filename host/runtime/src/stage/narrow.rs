@@ -24,7 +24,9 @@ pub(super) fn applies(fault: &Fault) -> bool {
     match fault {
         Fault::Trap { .. } | Fault::Limit(_) | Fault::Time { .. } | Fault::Contract(_) => true,
         Fault::Said { kind, .. } => matches!(kind, SaidKind::Input | SaidKind::Failed),
-        Fault::Rejected { .. } | Fault::Host(_) | Fault::Refused { .. } | Fault::Interrupted => false,
+        Fault::Budget(_) | Fault::Rejected { .. } | Fault::Host(_) | Fault::Refused { .. } | Fault::Interrupted => {
+            false
+        }
     }
 }
 

@@ -135,7 +135,7 @@ impl<'a> Task<'a> {
         if done.as_ref().is_err_and(|fault| !matches!(fault, Fault::Said { .. })) {
             worker.spoil();
         }
-        worker.called(self.step.limits.memory_bytes);
+        worker.called(self.run, self.step);
         Ok(done)
     }
 

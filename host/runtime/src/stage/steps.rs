@@ -242,6 +242,7 @@ impl Pages<'_> {
             UInt64Array::from_iter_values(rows + 1..=rows + count as u64),
         );
         let batch = self.bound.join(&origins, &page.slice(0, count)).map_err(|error| bug(&error))?;
+        let batch = self.run.admission(&self.name).admit().carried_by(batch);
         self.counts.batches += 1;
         self.counts.rows_out += count as u64;
         add_counters(&mut self.counts.counters, counters);

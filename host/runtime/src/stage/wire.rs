@@ -37,7 +37,7 @@ impl Wires {
         for node in stage.steps.iter().chain(&stage.outputs) {
             let ports = run.ways(node).iter().map(|way| {
                 let feeds = way.edges.iter().map(|edge| feed(edge, &mut outlets, boundary)).collect();
-                Inlet::new(way.schema.clone(), feeds)
+                Inlet::new(way.schema.clone(), feeds, run.admission(node))
             });
             inlets.insert(node.clone(), ports.collect());
         }
@@ -89,7 +89,7 @@ fn outlet(run: &Run, node: &str) -> Result<Outlet, RunError> {
         true => Some(spill_writer(run, node)?),
         false => None,
     };
-    Ok(Outlet { spill, ..Outlet::default() })
+    Ok(Outlet { spill, flight: Some(run.memory.flight.clone()), ..Outlet::default() })
 }
 
 /// The outlet of an input that is read before its stage is loaded.

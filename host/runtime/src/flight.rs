@@ -1,0 +1,232 @@
+//! Rows in flight: how many bytes of batches are alive in a stage, and who reads more only when some of them are gone.
+//!
+//! Each batch that was read carries a [`Ticket`], and so does all that is made of it; the bytes are given back when the last of it
+//! is dropped. With a budget, a reader waits for its ticket while there is no room. Nobody else waits, and one batch is always let
+//! in: what is in flight depends on no reader but the one behind it, so it goes on, ends, and makes room.
+
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex};
+
+use callboard_plan::{Plan, Predicted};
+
+use crate::events::{Event, Observer};
+use crate::meter::Gauge;
+use crate::rows::Batch;
+
+/// Batches of a stage that are alive.
+pub(crate) struct Flight {
+    /// Their bytes.
+    gauge: Arc<Gauge>,
+    /// Linear memory of the run.
+    steps: Arc<Gauge>,
+    room: Mutex<Option<Room>>,
+    freed: Condvar,
+    waits: AtomicU64,
+}
+
+/// What a budget leaves to steps and rows, bytes.
+#[derive(Clone, Copy, Debug)]
+struct Room {
+    both: u64,
+    /// What steps are predicted to take: it is kept free, though they may take it later.
+    steps: u64,
+    /// What rows may take in any case.
+    rows: u64,
+}
+
+impl Room {
+    fn admits(&self, more: u64, now: u64, steps: u64) -> bool {
+        let left = self.both.saturating_sub(steps.max(self.steps)).max(self.rows);
+        now == 0 || now.saturating_add(more) <= left
+    }
+}
+
+impl Flight {
+    /// Of a run whose linear memory is in `steps`; counted in `gauge`.
+    pub(crate) fn new(gauge: Arc<Gauge>, steps: Arc<Gauge>) -> Flight {
+        Flight { gauge, steps, room: Mutex::new(None), freed: Condvar::new(), waits: AtomicU64::new(0) }
+    }
+
+    /// Begins a stage that is predicted to take so much.
+    pub(crate) fn begin(&self, budget: Option<u64>, predicted: &Predicted) {
+        *self.room.lock().expect("no holder panics") = budget.map(|budget| Room {
+            both: budget.saturating_sub(predicted.host_bytes),
+            steps: predicted.steps_bytes,
+            rows: predicted.least_rows_bytes,
+        });
+        self.gauge.restart();
+        self.waits.store(0, Ordering::Relaxed);
+    }
+
+    /// The most bytes that were in flight at one moment of the stage.
+    pub(crate) fn peak(&self) -> u64 {
+        self.gauge.peak()
+    }
+
+    /// How often a reader waited.
+    pub(crate) fn waits(&self) -> u64 {
+        self.waits.load(Ordering::Relaxed)
+    }
+
+    /// A ticket for a batch of about so many bytes that is about to be read; waits for room, and says so first.
+    fn admit(self: &Arc<Self>, bytes: u64, told: impl FnOnce()) -> Ticket {
+        let mut told = Some(told);
+        let mut room = self.room.lock().expect("no holder panics");
+        while room.is_some_and(|room| !room.admits(bytes, self.gauge.now(), self.steps.now())) {
+            match told.take() {
+                Some(tell) => {
+                    drop(room);
+                    self.waits.fetch_add(1, Ordering::Relaxed);
+                    tell();
+                    room = self.room.lock().expect("no holder panics");
+                }
+                None => room = self.freed.wait(room).expect("no holder panics"),
+            }
+        }
+        self.take(bytes)
+    }
+
+    fn take(self: &Arc<Self>, bytes: u64) -> Ticket {
+        self.gauge.add(bytes);
+        Ticket { flight: self.clone(), bytes: AtomicU64::new(bytes) }
+    }
+
+    /// The batch with a ticket for all of its bytes, the one that it has or a new one. Whoever made it does not wait.
+    pub(crate) fn covered(self: &Arc<Self>, batch: &Batch) -> Batch {
+        let bytes = batch.bytes();
+        match &batch.ticket {
+            Some(ticket) => {
+                ticket.cover(bytes);
+                batch.clone()
+            }
+            None => Batch { ticket: Some(Arc::new(self.take(bytes))), ..batch.clone() },
+        }
+    }
+}
+
+/// Bytes in flight; given back when this is dropped.
+pub(crate) struct Ticket {
+    flight: Arc<Flight>,
+    bytes: AtomicU64,
+}
+
+impl Ticket {
+    /// What was made of the batch is larger.
+    fn cover(&self, bytes: u64) {
+        let before = self.bytes.fetch_max(bytes, Ordering::AcqRel);
+        self.flight.gauge.add(bytes.saturating_sub(before));
+    }
+
+    /// The batch, carrying this ticket for as many bytes as it turned out to have.
+    pub(crate) fn carried_by(mut self, batch: Batch) -> Batch {
+        let bytes = batch.bytes();
+        let guessed = std::mem::replace(self.bytes.get_mut(), bytes);
+        match bytes > guessed {
+            true => self.flight.gauge.add(bytes - guessed),
+            false => self.flight.give_back(guessed - bytes),
+        }
+        Batch { ticket: Some(Arc::new(self)), ..batch }
+    }
+}
+
+impl Flight {
+    fn give_back(&self, bytes: u64) {
+        // Under the lock: nobody looks, is about to wait, and misses it.
+        let _room = self.room.lock().expect("no holder panics");
+        self.gauge.give_back(bytes);
+        self.freed.notify_all();
+    }
+}
+
+impl Drop for Ticket {
+    fn drop(&mut self) {
+        self.flight.give_back(*self.bytes.get_mut());
+    }
+}
+
+impl fmt::Debug for Ticket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Ticket({})", self.bytes.load(Ordering::Relaxed))
+    }
+}
+
+/// Where a node that reads gets its tickets.
+#[derive(Clone)]
+pub(crate) struct Admission {
+    flight: Arc<Flight>,
+    /// Of a batch, about.
+    bytes: u64,
+    node: Arc<str>,
+    observer: Observer,
+}
+
+/// Readers cut batches there, whatever the plan says.
+const LARGEST_BATCH: u64 = 256 << 20;
+
+impl Admission {
+    pub(crate) fn new(flight: Arc<Flight>, plan: &Plan, node: &str, observer: Observer) -> Admission {
+        Admission { flight, bytes: plan.batch.bytes.min(LARGEST_BATCH), node: Arc::from(node), observer }
+    }
+
+    /// A ticket for the next batch, when there is room for it.
+    pub(crate) fn admit(&self) -> Ticket {
+        self.flight.admit(self.bytes, || self.observer.tell(Event::Waiting { node: self.node.clone() }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::channel;
+
+    use super::*;
+
+    const MIB: u64 = 1 << 20;
+
+    fn flight(budget: Option<u64>) -> Arc<Flight> {
+        let flight = Arc::new(Flight::new(Arc::default(), Arc::default()));
+        let predicted =
+            Predicted { steps_bytes: 10 * MIB, host_bytes: 16 * MIB, rows_bytes: 4 * MIB, least_rows_bytes: 2 * MIB };
+        flight.begin(budget, &predicted);
+        flight
+    }
+
+    #[test]
+    fn a_reader_waits_until_the_last_of_a_batch_is_gone() {
+        let flight = flight(Some(30 * MIB));
+        let whole = Arc::new(flight.admit(4 * MIB, || panic!("it waited")));
+        let inherited = whole.clone();
+        let (told, waiting) = channel();
+        let reader = std::thread::spawn({
+            let flight = flight.clone();
+            move || drop(flight.admit(MIB, || told.send(()).unwrap()))
+        });
+        waiting.recv().unwrap();
+        drop(whole);
+        assert_eq!(flight.gauge.now(), 4 * MIB);
+        drop(inherited);
+        reader.join().unwrap();
+        assert_eq!((flight.gauge.now(), flight.peak(), flight.waits()), (0, 4 * MIB, 1));
+    }
+
+    #[test]
+    fn what_steps_take_beyond_their_need_is_not_left_to_rows() {
+        let flight = flight(Some(30 * MIB));
+        flight.steps.add(12 * MIB);
+        let _held = [flight.admit(MIB, || panic!("it waited")), flight.admit(MIB, || panic!("it waited"))];
+        assert!(!flight.room.lock().unwrap().unwrap().admits(MIB, 2 * MIB, flight.steps.now()));
+        // So much there is in any case, and one batch, however large.
+        flight.steps.add(100 * MIB);
+        assert!(flight.room.lock().unwrap().unwrap().admits(MIB, MIB, flight.steps.now()));
+        assert!(flight.room.lock().unwrap().unwrap().admits(100 * MIB, 0, flight.steps.now()));
+    }
+
+    #[test]
+    fn without_a_budget_nobody_waits() {
+        let flight = flight(None);
+        let all: Vec<Ticket> = (0..100).map(|_| flight.admit(MIB, || panic!("it waited"))).collect();
+        assert_eq!(flight.peak(), 100 * MIB);
+        drop(all);
+        assert_eq!((flight.gauge.now(), flight.waits()), (0, 0));
+    }
+}
