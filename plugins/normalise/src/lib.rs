@@ -66,10 +66,10 @@ fn normalise(config: &Config, texts: Strings<'_>) -> ArrayBuf {
     let mut rewriter = Rewriter::new(config.lowercase, collapse, texts.total_bytes());
     let mut offsets = Vec::with_capacity(texts.len() + 1);
     offsets.push(0);
-    for text in texts.iter() {
-        match text.map(|text| (text, composed(config.unicode, text))) {
-            Some((_, Some(composed))) => rewriter.push(&composed),
-            Some((text, None)) => rewriter.push(text),
+    for (i, text) in texts.iter().enumerate() {
+        match text.map(|text| composed(config.unicode, text)) {
+            Some(Some(composed)) => rewriter.push(&composed, 0..composed.len()),
+            Some(None) => rewriter.push(texts.text(), texts.span(i)),
             None => {}
         }
         offsets.push(rewriter.len() as u32);
@@ -79,10 +79,10 @@ fn normalise(config: &Config, texts: Strings<'_>) -> ArrayBuf {
 
 /// The text in this form, or `None` if it is in it already.
 fn composed(form: Unicode, text: &str) -> Option<String> {
-    // ASCII is its own normal form, and by far the quickest to see.
     let normal = match form {
-        _ if text.is_ascii() => IsNormalized::Yes,
         Unicode::None => IsNormalized::Yes,
+        // ASCII is its own normal form, and by far the quickest to see.
+        _ if text.is_ascii() => IsNormalized::Yes,
         Unicode::Nfc => is_nfc_quick(text.chars()),
         Unicode::Nfkc => is_nfkc_quick(text.chars()),
     };

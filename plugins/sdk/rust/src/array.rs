@@ -256,12 +256,26 @@ impl<'a> Strings<'a> {
     /// Value `i`; where there is a null, some text that means nothing.
     #[inline]
     pub fn value(&self, i: usize) -> &'a str {
-        &self.text[self.offsets[i] as usize..self.offsets[i + 1] as usize]
+        &self.text[self.span(i)]
     }
 
     /// The bytes of all values together.
     pub fn total_bytes(&self) -> usize {
         self.text.len()
+    }
+
+    /// All values in one text, one behind the other, those under a null too.
+    pub fn text(&self) -> &'a str {
+        self.text
+    }
+
+    /// Where in [`text`](Self::text) value `i` is.
+    ///
+    /// # Panics
+    /// If there is no value `i`.
+    #[inline]
+    pub fn span(&self, i: usize) -> Range<usize> {
+        self.offsets[i] as usize..self.offsets[i + 1] as usize
     }
 }
 
