@@ -29,8 +29,14 @@ impl Transform for TextStats {
         let shape = Shape::new().reads(&text).writes(Field::int64("n_words")).writes(Field::int64("n_chars"));
         Ok(shape.process(move |batch| {
             let texts = batch.get(&text)?;
-            let count = |of: fn(&str) -> usize| -> ArrayBuf { texts.iter().map(|t| t.map(|t| of(t) as i64)).collect() };
-            Ok(Output::new().column(count(counts::words)).column(count(counts::chars)))
+            let builder = || NumberBuilder::<i64>::with_capacity(texts.len());
+            let (mut n_words, mut n_chars) = (builder(), builder());
+            for text in texts.iter() {
+                let (words, chars) = text.map(counts::words_and_chars).unzip();
+                n_words.push_option(words.map(|words| words as i64));
+                n_chars.push_option(chars.map(|chars| chars as i64));
+            }
+            Ok(Output::new().column(n_words.finish()).column(n_chars.finish()))
         }))
     }
 }
