@@ -72,7 +72,7 @@ impl Global for ExactDedup {
 /// Decides the rows of a batch that are still to be; whether some have to wait for the next pass.
 fn pass(config: &Config, batch: &Batch, seen: &mut Seen, first: &mut Bits, undecided: &mut Bits) -> Result<bool> {
     let mut waiting = false;
-    let mut key = vec![];
+    let mut scratch = vec![];
     let arrays: Vec<_> = config.columns.iter().map(|name| batch.array(name)).collect::<Result<_>>()?;
     let keys = Keys::new(arrays)?;
     for i in 0..batch.rows() {
@@ -80,9 +80,7 @@ fn pass(config: &Config, batch: &Batch, seen: &mut Seen, first: &mut Bits, undec
         if !undecided.get(row) {
             continue;
         }
-        key.clear();
-        keys.write(i, &mut key);
-        match seen.insert(xxh3_128(&key)) {
+        match seen.insert(xxh3_128(keys.get(i, &mut scratch))) {
             Found::Full => {
                 waiting = true;
                 continue;
