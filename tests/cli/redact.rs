@@ -29,6 +29,7 @@ static VARYING: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
         (r"(?m)^ memory .*(\n {11}(stage \d+ with rows|all steps at once).*)*$", " memory    [memory]"),
         (r"(?m)^ time .*$", " time      [time]"),
         (r"(?m)^ disk +[\d.]+ \S+ ", " disk      [size] "),
+        (r"\(\d+ samples, ", "([n] samples, "),
         // `runs`.
         (r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC", "[began]"),
         (r"(?m)(of \d+) +[\d.]+ (B|KiB|MiB|GiB)$", "$1  [size]"),

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use callboard_plan::{Load, Pipeline, Plan, Problems, Source, Terms};
 use callboard_runtime::{
-    CancellationToken, CompileCommand, Components, Event, Observer, Report, Run, RunError, Settings, Status,
+    CancellationToken, CompileCommand, Components, Event, Observer, Profile, Report, Run, RunError, Settings, Status,
     StepReport, measured_needs,
 };
 use serde_json::Value;
@@ -70,6 +70,7 @@ impl Bench {
             terms: Terms::default(),
             limit: None,
             overwrite: false,
+            profile: None,
             cancel: CancellationToken::new(),
             compile: CompileCommand {
                 program: env!("CARGO_BIN_EXE_callboard").into(),
@@ -114,6 +115,7 @@ pub(crate) struct Case<'a> {
     terms: Terms,
     limit: Option<u64>,
     overwrite: bool,
+    profile: Option<Profile>,
     cancel: CancellationToken,
     compile: CompileCommand,
     cache: PathBuf,
@@ -153,6 +155,10 @@ impl Case<'_> {
 
     pub(crate) fn overwrite(self) -> Self {
         Self { overwrite: true, ..self }
+    }
+
+    pub(crate) fn profile(self, step: &str, path: Option<PathBuf>) -> Self {
+        Self { profile: Some(Profile { step: step.to_owned(), path }), ..self }
     }
 
     pub(crate) fn cancel(self, cancel: CancellationToken) -> Self {
@@ -201,6 +207,7 @@ impl Case<'_> {
             resumable: true,
             earlier: self.earlier,
             max_spill: None,
+            profile: self.profile,
             observer: Observer::new(move |event| {
                 listener(&event);
                 told.lock().unwrap().push(event);

@@ -20,6 +20,7 @@ mod hostile_memory;
 mod interrupt;
 mod kills;
 mod places;
+mod profile;
 mod references;
 mod rejects;
 mod report;

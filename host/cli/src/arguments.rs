@@ -124,6 +124,12 @@ pub(crate) struct RunArguments {
     /// Let rows between stages take at most so much of the disk, such as 20GiB
     #[arg(long, value_name = "SIZE", value_parser = size)]
     pub(crate) max_spill: Option<u64>,
+    /// Profile a step: write which of its functions take the time, for Firefox's profiler (profiler.firefox.com)
+    #[arg(long, value_name = "STEP")]
+    pub(crate) profile: Option<String>,
+    /// Write the profile to this file [default: profile-STEP.json in the run's folder]
+    #[arg(long, value_name = "FILE", requires = "profile")]
+    pub(crate) profile_out: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) shown: ShownArguments,
     /// Write outputs to this folder instead of their places

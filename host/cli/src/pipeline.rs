@@ -80,6 +80,7 @@ pub(crate) fn settings(base: PathBuf, run_folder: PathBuf, cancel: CancellationT
         resumable: false,
         earlier: Vec::new(),
         max_spill: None,
+        profile: None,
         observer: Observer::nobody(),
         cancel,
     })

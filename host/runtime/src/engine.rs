@@ -9,6 +9,8 @@ use wasmtime::{Config, Engine, OptLevel};
 
 /// How often a running component is asked whether its time is over.
 const TICK: Duration = Duration::from_millis(10);
+/// How often where a step is profiled: a sample is taken then.
+pub(crate) const SAMPLED: Duration = Duration::from_millis(1);
 
 /// All that decides what a compiled component is, besides wasmtime's version and the machine.
 #[derive(Debug)]
@@ -57,16 +59,18 @@ pub(crate) struct Running {
 }
 
 impl Running {
-    pub(crate) fn new() -> wasmtime::Result<Running> {
+    /// `profiles`: whether components are to be sampled.
+    pub(crate) fn new(profiles: bool) -> wasmtime::Result<Running> {
         let mut config = shared();
         config.enable_compiler(false);
         let engine = Engine::new(&config)?;
         let stop = Arc::new(AtomicBool::new(false));
+        let tick = if profiles { SAMPLED } else { TICK };
         let ticker = std::thread::spawn({
             let (engine, stop) = (engine.clone(), stop.clone());
             move || {
                 while !stop.load(Ordering::Relaxed) {
-                    std::thread::park_timeout(TICK);
+                    std::thread::park_timeout(tick);
                     engine.increment_epoch();
                 }
             }

@@ -72,8 +72,10 @@ impl Kept {
         // What is done needs no log of its work to be opened.
         for step in run.plan.steps.iter().filter(|step| !run.past.stages.contains_key(&step.stage)) {
             let header = header(run, &step.name).map_err(|error| error.in_step(&step.name))?;
-            // What a step writes is not in its log: without the call it would not be written.
-            let from = if step.grants.writes() { Vec::new() } else { earlier.with_key(&step.name, &header.key) };
+            // What a step writes is not in its log: without the call it would not be written. Nor would it be sampled.
+            let profiled = run.profiles.as_ref().is_some_and(|profiles| profiles.step() == step.name);
+            let from =
+                if step.grants.writes() || profiled { Vec::new() } else { earlier.with_key(&step.name, &header.key) };
             let place = folder.join("work").join(&step.name);
             let work = Work::open(place, header, run.bound(&step.name).writes.clone(), &from, &syncing.syncer);
             let work = work.map_err(|error| RunError::unwritten("keep the work of a step", &error))?;

@@ -60,8 +60,10 @@ pub use error::{Class, LimitExceeded, Place, RunError};
 pub use events::{Event, Level, Observer};
 pub use needs::measured_needs;
 pub use probe::{CallError, CallTimes, Declaration, Described, Failed, Life, Opened, Page, Probe, PutOut, RemovedRow};
-pub use report::{ErrorReport, InputReport, OutputReport, RejectsReport, Report, StageReport, Status, StepReport};
-pub use run::{Run, Settings};
+pub use report::{
+    ErrorReport, InputReport, OutputReport, ProfileReport, RejectsReport, Report, StageReport, Status, StepReport,
+};
+pub use run::{Profile, Run, Settings};
 pub use runs::{RunState, RunSummary, remove_run, run_folders};
 pub use tokio_util::sync::CancellationToken;
 pub use why::{StepReuse, Verdict};

@@ -60,6 +60,9 @@ pub struct Report {
     pub rejects: RejectsReport,
     /// The stages that ended, in order.
     pub stages: Vec<StageReport>,
+    /// The profile of a step, where one was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub profile: Option<ProfileReport>,
     /// How many processes worked on it before this one.
     pub resumed: u32,
     /// Whether it can be taken up where it stopped.
@@ -185,6 +188,21 @@ pub struct StepReport {
     pub adds_up: bool,
 }
 
+/// A profile that was written.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ProfileReport {
+    /// Of which step.
+    pub step: String,
+    /// The file, which Firefox's profiler opens.
+    pub path: String,
+    /// Instances of the step: threads of the profile.
+    pub instances: usize,
+    /// How often it was seen what an instance was doing.
+    pub samples: usize,
+    /// Time from one sample of an instance to the next, milliseconds.
+    pub interval_ms: f64,
+}
+
 /// Why a run ended badly.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ErrorReport {
@@ -238,6 +256,7 @@ impl Report {
             outputs: outputs.collect(),
             rejects: RejectsReport { rows: rejected, path: run.folder.join("rejects.jsonl").display().to_string() },
             stages,
+            profile: None,
             resumed: run.past.attempts,
             resumable: false,
             notes: run.past.notes.clone(),

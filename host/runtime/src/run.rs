@@ -25,7 +25,7 @@ use crate::disk::{Deed, Folder, Past, Quota, Spill, Work, past};
 use crate::error::{Class, RunError};
 use crate::events::{Event, Observer};
 use crate::flight::{Admission, Flight};
-use crate::guest::{Reach, Sandbox, resolve};
+use crate::guest::{Profiles, Reach, Sandbox, resolve};
 use crate::kept::Kept;
 use crate::meter::{Gauge, Residence};
 use crate::needs;
@@ -58,10 +58,21 @@ pub struct Settings {
     pub earlier: Vec<PathBuf>,
     /// The most that rows between stages may take of the disk, bytes.
     pub max_spill: Option<u64>,
+    /// A step to be profiled: all that it does is done anew, in instances that are asked every millisecond where they are.
+    pub profile: Option<Profile>,
     /// Who is told of progress.
     pub observer: Observer,
     /// Cancelled to interrupt the run: what is being done is finished, if it takes no longer than a few seconds.
     pub cancel: CancellationToken,
+}
+
+/// A profile to be taken: which functions of a step take the time, in JSON that Firefox's profiler (profiler.firefox.com) opens.
+#[derive(Clone, Debug)]
+pub struct Profile {
+    /// The step's name.
+    pub step: String,
+    /// The file that is written when the run ends, however that may be; `None`: `profile-STEP.json` in the run's folder.
+    pub path: Option<PathBuf>,
 }
 
 /// A plan that has been checked against its files and components, ready to run.
@@ -75,6 +86,8 @@ pub struct Run {
     pub(crate) cache: Cache,
     pub(crate) memory: Memory,
     pub(crate) quota: Arc<Quota>,
+    /// Where the profile of a step is gathered, if one is wanted.
+    pub(crate) profiles: Option<Arc<Profiles>>,
     /// What each step may reach outside of its sandbox.
     pub(crate) reach: HashMap<String, Arc<Reach>>,
     /// Cancelled when everything is to stop at once: a node failed, or there is no more time.
@@ -181,7 +194,8 @@ impl Run {
     ///
     /// # Errors
     ///
-    /// Files that are not there or not writable, components that do not compile, schemas that do not fit.
+    /// Files that are not there or not writable, components that do not compile, schemas that do not fit; a profile of a step that
+    /// is not there.
     pub fn prepare(plan: Plan, components: Components, settings: Settings) -> Result<Run, RunError> {
         Run::prepare_after(plan, components, settings, Past::default(), None)
     }
@@ -198,11 +212,14 @@ impl Run {
         let checked = Checked::inputs(&plan, &settings.base, &past, inputs)?;
         checked.places(&plan, &settings, &past)?;
         let bug = |error: wasmtime::Error| RunError::new(Class::Bug, format!("wasmtime does not start: {error:#}"));
+        let profiles =
+            settings.profile.as_ref().map(|profile| profiles(profile, &plan, &settings.run_folder)).transpose()?;
         let mut prepared = Run {
             folder: settings.run_folder.clone(),
             limit: settings.limit,
             observer: settings.observer.clone(),
-            sandbox: Sandbox::new().map_err(bug)?,
+            sandbox: Sandbox::new(profiles.is_some()).map_err(bug)?,
+            profiles: profiles.map(Arc::new),
             cache: Cache::new(&settings.cache_folder, settings.compile.clone())?,
             memory: Memory::of(&plan),
             quota: Arc::new(Quota::new(settings.max_spill)),
@@ -261,19 +278,24 @@ impl Run {
         let residence = Residence::watch();
         let mut costs = Vec::new();
         let watch = Watch::begin(self.interrupt.clone(), self.stop.clone());
+        let mut profile = None;
         let outcome = Kept::open(&self).and_then(|kept| {
             self.kept = Some(kept);
             let ran = self.stages(&mut costs);
             // Rows that were rejected before a failure are worth having.
             let steps = self.plan.steps.iter().map(|step| step.name.as_str());
             let gathered = self.rejects().gather(&self.folder.join("rejects.jsonl"), steps);
+            // So is the profile, all the more of a step that takes too long.
+            let profiled = self.profiles.as_ref().map_or(Ok(None), |profiles| profiles.write());
+            profile = profiled.as_ref().ok().cloned().flatten();
             ran?;
             gathered.map_err(|error| RunError::unwritten("write rejected rows", &error))?;
+            profiled.map_err(|error| RunError::unwritten("write the profile", &error))?;
             crate::report::check_accounts(&self, &costs)?;
             self.commit()
         });
         drop(watch);
-        let mut report = Report::of(&self, &costs, outcome, began, &residence);
+        let mut report = Report { profile, ..Report::of(&self, &costs, outcome, began, &residence) };
         if let Err(error) = self.keep_needs(&costs) {
             report.notes.push(format!("what the steps needed could not be kept: {error}"));
         }
@@ -576,6 +598,22 @@ impl Run {
         });
         cursors.last()
     }
+}
+
+/// Where a profile is gathered, and where it is to be written: a folder that is there.
+fn profiles(profile: &Profile, plan: &Plan, run_folder: &Path) -> Result<Profiles, RunError> {
+    if plan.step(&profile.step).is_none() {
+        let names: Vec<_> = plan.steps.iter().map(|step| format!("`{}`", step.name)).collect();
+        let message = format!("there is no step `{}` to profile", profile.step);
+        return Err(RunError::new(Class::Pipeline, message).help(format!("the steps are {}", names.join(", "))));
+    }
+    let folder = profile.path.as_deref().and_then(Path::parent).filter(|folder| !folder.as_os_str().is_empty());
+    if let Some(folder) = folder {
+        // Sooner than at the end of a long run.
+        folder.read_dir().map_err(|error| RunError::system("open the profile's folder", folder, &error))?;
+    }
+    let in_run_folder = || run_folder.join(format!("profile-{}.json", profile.step));
+    Ok(Profiles::new(&profile.step, &profile.path.clone().unwrap_or_else(in_run_folder)))
 }
 
 fn names(outputs: &BTreeMap<String, Committed>) -> String {

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use callboard_plan::{Pipeline, Plan};
-use callboard_runtime::{Report, Run, Settings};
+use callboard_runtime::{Profile, Report, Run, Settings};
 
 use crate::arguments::{RunArguments, ShownArguments};
 use crate::exit::Failure;
@@ -32,6 +32,7 @@ pub(crate) fn run(arguments: &RunArguments) -> Result<ExitCode, Failure> {
         resumable: !arguments.no_resume,
         earlier,
         max_spill: arguments.max_spill,
+        profile: arguments.profile.clone().map(|step| Profile { step, path: arguments.profile_out.clone() }),
         observer: watched.progress.observer(),
         ..settings(base, run_folder, interruptible()?)?
     };
@@ -76,9 +77,14 @@ impl<'a> Watched<'a> {
         let (resumable, folder) = (done.resumable, done.run_folder.clone());
         let shown = match done.failure {
             Some(mut error) => {
+                let mut beside = |note: String| {
+                    error.help = Some(error.help.take().map_or(note.clone(), |help| format!("{help}\n{note}")));
+                };
                 if std::fs::metadata(&done.rejects.path).is_ok_and(|file| file.len() > 0) {
-                    let note = format!("the rows rejected until then are in {}", done.rejects.path);
-                    error.help = Some(error.help.map_or(note.clone(), |help| format!("{help}\n{note}")));
+                    beside(format!("the rows rejected until then are in {}", done.rejects.path));
+                }
+                if let Some(profile) = &done.profile {
+                    beside(format!("the profile of `{}` until then: {}", profile.step, report::profile(profile)));
                 }
                 let failure = match pipeline {
                     Some(pipeline) => Failure::of(error, pipeline),

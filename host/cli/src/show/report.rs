@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use callboard_plan::{Kind, Load};
-use callboard_runtime::{Report, StageReport, StepReport};
+use callboard_runtime::{ProfileReport, Report, StageReport, StepReport};
 
 use super::figures::{bytes, count, percent, rate, time};
 use super::harmless;
@@ -36,6 +36,12 @@ pub(crate) fn table(report: &Report) -> String {
         let _ = writeln!(text, " ! {}", harmless(note));
     }
     text
+}
+
+/// Where a profile is, what it holds, and what opens it.
+pub(crate) fn profile(taken: &ProfileReport) -> String {
+    let samples = format!("{} samples, one every {}", count(taken.samples as u64), time(taken.interval_ms));
+    format!("{} ({samples}); open it at https://profiler.firefox.com", taken.path)
 }
 
 fn resumed(times: u32) -> String {
@@ -112,6 +118,9 @@ fn facts(report: &Report) -> Vec<(String, String)> {
         let counters: Vec<_> = step.counters.iter().map(|(name, amount)| format!("{name} {amount}")).collect();
         facts.push(("counters".to_owned(), format!("{}: {}", step.name, counters.join(", "))));
     }
+    facts.extend(
+        report.profile.as_ref().map(|taken| ("profile".to_owned(), format!("{}: {}", taken.step, profile(taken)))),
+    );
     facts.push(("memory".to_owned(), memory(report)));
     facts.extend(predicted(report).into_iter().map(|text| (String::new(), text)));
     facts.extend(all_at_once(report).map(|text| (String::new(), text)));

@@ -4,6 +4,7 @@ mod exchange;
 mod http;
 mod limiter;
 mod log;
+mod profile;
 mod reach;
 mod state;
 mod trap;
@@ -16,13 +17,15 @@ use std::time::{Duration, Instant};
 
 use callboard_plan::{Kind, PlannedStep};
 use tokio_util::sync::CancellationToken;
-use wasmtime::Store;
 use wasmtime::component::{Component, HasSelf, Instance as Linked, InstancePre, Linker, Resource};
+use wasmtime::{Store, UpdateDeadline};
 
 #[expect(unreachable_pub, reason = "the generated bindings re-export them")]
 pub use exchange::{ReaderEnd, WriterEnd};
 pub(crate) use exchange::{Whole, Writing, bound_copies};
 use log::{LogLimits, SAID};
+pub(crate) use profile::Profiles;
+use profile::Sampling;
 pub(crate) use reach::{Reach, resolve};
 use state::State;
 
@@ -62,6 +65,8 @@ pub(crate) struct Terms {
     pub(crate) seed: u64,
     pub(crate) gauge: Arc<Gauge>,
     pub(crate) observer: Observer,
+    /// Where its profile goes, if it is to be profiled.
+    pub(crate) profiles: Option<Arc<Profiles>>,
     /// Ends every call at once: the run failed, or there is no more time.
     pub(crate) cancel: CancellationToken,
     /// Ends calls that are not about to be done: a batch is finished.
@@ -84,6 +89,7 @@ impl Terms {
             seed,
             gauge: Arc::default(),
             observer,
+            profiles: None,
             cancel: CancellationToken::new(),
             interrupt: CancellationToken::new(),
         }
@@ -161,8 +167,9 @@ impl Call {
 }
 
 impl Sandbox {
-    pub(crate) fn new() -> wasmtime::Result<Sandbox> {
-        let running = Running::new()?;
+    /// `profiles`: whether instances are to be profiled.
+    pub(crate) fn new(profiles: bool) -> wasmtime::Result<Sandbox> {
+        let running = Running::new(profiles)?;
         let mut linker = Linker::new(&running.engine);
         wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
         // The planner refuses a component that imports HTTP without a grant, and without one each request is refused here too.
@@ -197,7 +204,17 @@ impl Loaded {
         store.limiter(|state| &mut state.limiter);
         store.set_hostcall_fuel(usize::try_from(terms.returned).unwrap_or(usize::MAX));
         store.set_epoch_deadline(1);
-        store.epoch_deadline_async_yield_and_update(1);
+        match &terms.profiles {
+            None => store.epoch_deadline_async_yield_and_update(1),
+            Some(profiles) => {
+                let sampling = Sampling::begin(self.pre.component(), profiles);
+                store.data_mut().sampling = Some(sampling.map_err(|error| host(&format!("{error:#}")))?);
+                store.epoch_deadline_callback(|store| {
+                    profile::sample(store);
+                    Ok(UpdateDeadline::Yield(1))
+                });
+            }
+        }
         let runtime = Runtime::new().map_err(|error| host(&error))?;
         let (pre, kind) = (&self.pre, self.kind);
         let made = drive(&runtime, &mut store, terms, Call::Start, async |store| {

@@ -11,6 +11,7 @@ use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 use super::http::Requests;
 use super::limiter::Limiter;
 use super::log::Log;
+use super::profile::Sampling;
 use super::{Terms, wasi};
 use crate::bindings::callboard::step::{columns, counters, log, types};
 use crate::error::LimitExceeded;
@@ -38,6 +39,7 @@ pub(crate) struct State {
     step: Arc<str>,
     observer: Observer,
     counters: BTreeMap<String, i64>,
+    pub(super) sampling: Option<Sampling>,
 }
 
 impl State {
@@ -58,6 +60,7 @@ impl State {
             step: terms.step.clone(),
             observer: terms.observer.clone(),
             counters: BTreeMap::new(),
+            sampling: None,
         })
     }
 

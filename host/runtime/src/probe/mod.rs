@@ -142,7 +142,7 @@ impl Probe {
         let step = plan.step(step).expect("whoever names a step has planned it").clone();
         let in_step = |error: RunError| error.in_step(&step.name);
         let bug = |error: wasmtime::Error| RunError::new(Class::Bug, format!("wasmtime does not start: {error:#}"));
-        let sandbox = Sandbox::new().map_err(bug)?;
+        let sandbox = Sandbox::new(false).map_err(bug)?;
         let cache = Cache::new(&settings.cache_folder, settings.compile.clone())?;
         let mut reach = resolve(plan, &settings.base, &settings.cache_folder, &settings.observer)?;
         let bytes = components.bytes(&step.digest).ok_or_else(|| {

@@ -53,7 +53,8 @@ impl Worker {
     pub(crate) fn instance(&mut self, run: &Run, step: &PlannedStep) -> Result<&mut Instance, RunError> {
         if self.instance.is_none() {
             let loaded = self.code.loaded(run, step)?;
-            let terms = terms(run, step);
+            let profiles = run.profiles.clone().filter(|profiles| profiles.step() == step.name);
+            let terms = Terms { profiles, ..terms(run, step) };
             let opened = retrying(run, step, || open(run, step, &loaded, &terms));
             self.instance = Some(opened.map_err(|fault| fault.into_error(&step.name))?);
         }

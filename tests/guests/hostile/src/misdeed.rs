@@ -246,6 +246,8 @@ fn error(kind: ErrorKind, message: String) -> Error {
     Error { kind, message, at }
 }
 
+/// By name: a profile shows it.
+#[inline(never)]
 fn forever() -> ! {
     loop {
         black_box(());
