@@ -31,7 +31,7 @@ impl Cutter {
         let mut start = 0;
         while start < batch.num_rows() {
             let most = (batch.num_rows() - start).min(self.policy.rows - self.rows);
-            let size = |rows: usize| self.bits + range_bits(batch, start, start + rows);
+            let size = |rows: usize| self.bits + rows_bits(batch, start, start + rows);
             // The fewest rows that reach the budget: sizes grow with rows, so halving finds them.
             let (mut low, mut high) = (1, most);
             while low < high {
@@ -84,10 +84,15 @@ pub(crate) fn compact(batch: &RecordBatch) -> Result<RecordBatch, IoError> {
 
 /// The memory of a batch's rows, in bits.
 pub(crate) fn batch_bits(batch: &RecordBatch) -> u64 {
-    range_bits(batch, 0, batch.num_rows())
+    rows_bits(batch, 0, batch.num_rows())
 }
 
-fn range_bits(batch: &RecordBatch, start: usize, end: usize) -> u64 {
+/// The memory of the rows from `start` to before `end`, in bits, as batches are cut by: of values alone, wherever they lie.
+///
+/// # Panics
+///
+/// Where the batch has no such rows.
+pub fn rows_bits(batch: &RecordBatch, start: usize, end: usize) -> u64 {
     batch.columns().iter().map(|column| array_bits(column, start, end)).sum()
 }
 

@@ -28,6 +28,7 @@ mod output;
 mod text;
 mod types;
 
+pub use cut::rows_bits;
 pub use dataset::{BatchPolicy, Chunk, Dataset, InputSpec, Reader};
 pub use error::{ErrorKind, IoError, Place};
 pub use formats::{Format, json_rows};

@@ -142,7 +142,7 @@ impl Kept {
         }
         // Last: until the journal has the end, who is killed needs it.
         if finished || unlogged {
-            for scratch in ["spill", "outputs", "positions", "rejects", "seen"] {
+            for scratch in ["spill", "sorting", "outputs", "positions", "rejects", "seen"] {
                 let _ = std::fs::remove_dir_all(self.folder.join(scratch));
             }
         }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, RecordBatch, RecordBatchOptions, UInt32Array, UInt64Array, new_null_array};
-use arrow::compute::{concat, concat_batches, take};
+use arrow::compute::{concat, concat_batches, interleave, take};
 use arrow::datatypes::{DataType, SchemaRef};
 use arrow::error::ArrowError;
 
@@ -92,6 +92,27 @@ impl Batch {
         let sizes =
             self.rows.columns().iter().map(|column| column.to_data().get_slice_memory_size().unwrap_or(0) as u64);
         sizes.sum::<u64>() + 12 * self.len() as u64
+    }
+
+    /// Rows of batches of one schema, each by its batch and its row there.
+    pub(crate) fn interleave(batches: &[Batch], rows: &[(usize, usize)]) -> Result<Batch, ArrowError> {
+        let of = |column: &dyn Fn(&Batch) -> ArrayRef| {
+            let columns: Vec<ArrayRef> = batches.iter().map(column).collect();
+            interleave(&columns.iter().map(AsRef::as_ref).collect::<Vec<&dyn Array>>(), rows)
+        };
+        let schema = batches[0].rows.schema();
+        let columns = (0..schema.fields().len()).map(|at| of(&|batch| batch.rows.column(at).clone()));
+        let columns: Vec<ArrayRef> = columns.collect::<Result<_, _>>()?;
+        Ok(Batch::new(
+            record_batch(schema, columns, rows.len())?,
+            UInt32Array::from(of(&|batch| Arc::new(batch.file.clone()))?.to_data()),
+            UInt64Array::from(of(&|batch| Arc::new(batch.line.clone()))?.to_data()),
+        ))
+    }
+
+    /// What row `row` takes, in bits, as batches are cut by.
+    pub(crate) fn bits(&self, row: usize) -> u64 {
+        callboard_io::rows_bits(&self.rows, row, row + 1)
     }
 
     /// The bytes of row `row` in all columns.

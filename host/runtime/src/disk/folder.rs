@@ -6,6 +6,7 @@
 //! | `components/` | the components that were files |
 //! | `journal` | what is complete |
 //! | `spill/NODE/` | rows between stages |
+//! | `sorting/STEP/` | rows that a global step puts out in another order, on their way |
 //! | `work/STEP/` | what calls came to |
 //! | `outputs/` | outputs, until all of them are complete |
 //! | `rejects.jsonl`, `report.json` | for people |

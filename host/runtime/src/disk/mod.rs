@@ -15,6 +15,7 @@ pub(crate) mod key;
 pub(crate) mod past;
 pub(crate) mod positions;
 pub(crate) mod reference;
+pub(crate) mod scatter;
 pub(crate) mod seen;
 pub(crate) mod spill;
 pub(crate) mod sync;

@@ -63,7 +63,7 @@ impl Quota {
         Quota { most: most.unwrap_or(u64::MAX), used: AtomicU64::new(0), written: AtomicU64::new(0) }
     }
 
-    fn take(&self, bytes: u64) -> io::Result<()> {
+    pub(crate) fn take(&self, bytes: u64) -> io::Result<()> {
         let used = self.used.fetch_add(bytes, Ordering::Relaxed);
         if used.saturating_add(bytes) > self.most {
             self.used.fetch_sub(bytes, Ordering::Relaxed);
@@ -73,7 +73,7 @@ impl Quota {
         Ok(())
     }
 
-    fn give_back(&self, bytes: u64) {
+    pub(super) fn give_back(&self, bytes: u64) {
         self.used.fetch_sub(bytes, Ordering::Relaxed);
     }
 
@@ -394,6 +394,11 @@ impl Spill {
         u64::from((tag >> 64) as u32).div_ceil(u64::from(rows))
     }
 
+    /// About what the rows of a frame take, bytes, wherever they lie.
+    pub(crate) fn frame_bytes(&self, frame: usize) -> u64 {
+        self.row_bytes(frame) * self.frame_rows(frame) as u64
+    }
+
     /// How many rows are to be read for a frame: its own, or those of the frames that it refers to.
     pub(crate) fn weight(&self, frame: usize) -> u64 {
         u64::from((self.frames[frame].1.tag >> 96) as u32)
@@ -549,7 +554,7 @@ fn segment_path(folder: &Path, segment: usize) -> PathBuf {
 }
 
 /// The hidden columns, then the visible ones, by place: names need not be unique beside them.
-fn stored_schema(schema: &Schema) -> SchemaRef {
+pub(super) fn stored_schema(schema: &Schema) -> SchemaRef {
     let hidden = [Field::new("file", DataType::UInt32, true), Field::new("line", DataType::UInt64, true)];
     let visible = schema.fields().iter().enumerate().map(|(i, f)| f.as_ref().clone().with_name(i.to_string()));
     Arc::new(Schema::new(hidden.into_iter().chain(visible).collect::<Vec<_>>()))

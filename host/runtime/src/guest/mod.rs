@@ -22,7 +22,7 @@ use wasmtime::{Store, UpdateDeadline};
 
 #[expect(unreachable_pub, reason = "the generated bindings re-export them")]
 pub use exchange::{ReaderEnd, WriterEnd};
-pub(crate) use exchange::{Whole, Writing, bound_copies};
+pub(crate) use exchange::{Sorting, WINDOW, Whole, Writing, bound_copies};
 use log::{LogLimits, SAID};
 pub(crate) use profile::Profiles;
 use profile::Sampling;

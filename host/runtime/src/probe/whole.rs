@@ -10,7 +10,7 @@ use callboard_plan::pipeline::OnError;
 use super::{CallError, Opened, PutOut, RemovedRow};
 use crate::disk::{Quota, Spill, SpillWriter};
 use crate::error::{Fault, RunError};
-use crate::guest::{ReaderEnd, Whole, WriterEnd, Writing};
+use crate::guest::{ReaderEnd, Sorting, WINDOW, Whole, WriterEnd, Writing};
 use crate::ports::{Outlet, Stop};
 use crate::removed::{Files, Remover};
 use crate::rows::Batch;
@@ -65,6 +65,12 @@ impl Opened<'_> {
             remover: Remover { on_error: OnError::Reject, files: files.clone() },
             outlet: outlet("output", &bound.output)?,
             doors: Doors { dropped: Some(door("dropped")?), rejected: Some(door("rejected")?) },
+            sorting: Sorting {
+                folder: scratch.path().join("sorting"),
+                quota: Arc::new(Quota::new(None)),
+                window: WINDOW,
+                stop: Default::default(),
+            },
             work: None,
         });
         let ends = wholes.iter().enumerate();

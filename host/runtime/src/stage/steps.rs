@@ -16,7 +16,7 @@ use crate::columns::lift;
 use crate::disk::{Deed, Work, digest};
 use crate::error::{Fault, RunError};
 use crate::events::Event;
-use crate::guest::{ReaderEnd, Whole, WriterEnd, Writing};
+use crate::guest::{ReaderEnd, Sorting, WINDOW, Whole, WriterEnd, Writing};
 use crate::ports::{Inlet, Stop, bug};
 use crate::rows::{Batch, record_batch};
 use crate::run::Run;
@@ -56,6 +56,12 @@ pub(super) fn run_global(
         remover: run.remover(&name),
         outlet: outlets.main,
         doors: outlets.doors,
+        sorting: Sorting {
+            folder: run.folder.join("sorting").join(&*name),
+            quota: run.quota.clone(),
+            window: WINDOW,
+            stop: [run.stop.clone(), run.interrupt.clone()],
+        },
         work: work.clone().filter(|_| !reused).map(|work| (work, tag)),
     });
 

@@ -3,14 +3,13 @@
 //! What is kept of a frame stays together, and as much of the next ones is added as a batch may have. So whoever reads the
 //! batches reads no frame twice, and how they are cut depends on the rows and the plan alone.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, RecordBatch};
-use arrow::compute::concat_batches;
 use callboard_plan::pipeline::BatchSize;
 
 use super::Whole;
+use super::beside::Beside;
 use crate::bound::Bound;
 use crate::disk::View;
 use crate::disk::reference::{Chosen, Column, Pick, Reference};
@@ -34,6 +33,8 @@ pub(super) struct Cut {
     bytes: u64,
     /// What was written beside the rows.
     pub(super) written: RecordBatch,
+    /// Whether they go back and forth, and no row is there twice.
+    pub(super) scattered: bool,
 }
 
 /// Rows that are not put out yet: less than a batch, and the frame that the last of them lies in.
@@ -46,21 +47,23 @@ pub(super) struct Line {
     rows: usize,
     bytes: u64,
     last: Option<Run>,
-    written: VecDeque<RecordBatch>,
+    beside: Beside,
+    /// Whether there are rows among them that had been kept before.
+    repeated: bool,
 }
 
 impl Line {
     pub(super) fn new(whole: Whole, bound: Arc<Bound>, cut: BatchSize) -> Line {
         let refers = bound.carries_much(&whole.schema);
-        Line { whole, bound, cut, refers, runs: Vec::new(), rows: 0, bytes: 0, last: None, written: VecDeque::new() }
+        let beside = Beside::new(bound.writes.clone());
+        Line { whole, bound, cut, refers, runs: Vec::new(), rows: 0, bytes: 0, last: None, beside, repeated: false }
     }
 
-    /// Adds rows that ascend, and what was written beside them; gives the batches that are full.
-    pub(super) fn add(&mut self, rows: &[u64], written: &RecordBatch) -> Result<Vec<Cut>, Fault> {
-        let beside = !self.bound.writes.fields().is_empty();
-        if beside && !rows.is_empty() {
-            self.written.push_back(written.clone());
-        }
+    /// Adds rows that ascend, and what was written beside them; gives the batches that are full. Whether some of the rows had
+    /// been kept before is for who cannot put the batches out as they are.
+    pub(super) fn add(&mut self, rows: &[u64], written: &RecordBatch, repeated: bool) -> Result<Vec<Cut>, Fault> {
+        self.beside.push(written.clone());
+        self.repeated |= repeated;
         let mut cuts = Vec::new();
         let mut rest = rows;
         while let Some(row) = rest.first() {
@@ -122,32 +125,25 @@ impl Line {
     fn cut(&mut self, cuts: &mut Vec<Cut>) -> Result<(), Fault> {
         if self.rows > 0 {
             let (rows, bytes) = (std::mem::take(&mut self.rows), std::mem::take(&mut self.bytes));
-            let written = self.beside(rows)?;
-            cuts.push(Cut { runs: std::mem::take(&mut self.runs), rows, bytes, written });
+            let runs = std::mem::take(&mut self.runs);
+            let written = self.beside.take(rows, || Ok(None))?;
+            let ascend = runs.is_sorted_by(|run, next| {
+                let at = |run: &Run| (run.spill, run.frame);
+                at(run) < at(next) || (at(run) == at(next) && run.rows.last() < next.rows.first())
+            });
+            cuts.push(Cut { runs, rows, bytes, written, scattered: !ascend && !self.repeated });
+            self.repeated &= self.last.is_some();
         }
         Ok(())
     }
 
-    /// What was written beside the first `rows` rows.
-    fn beside(&mut self, rows: usize) -> Result<RecordBatch, Fault> {
-        let writes = &self.bound.writes;
-        if writes.fields().is_empty() {
-            return Ok(crate::rows::record_batch(writes.clone(), Vec::new(), rows)?);
-        }
-        let (mut parts, mut missing) = (Vec::new(), rows);
-        while missing > 0 {
-            let part = self.written.pop_front().expect("as many rows were written as are kept");
-            let length = part.num_rows().min(missing);
-            if length < part.num_rows() {
-                self.written.push_front(part.slice(length, part.num_rows() - length));
-            }
-            parts.push(part.slice(0, length));
-            missing -= length;
-        }
-        match parts.len() {
-            1 => Ok(parts.remove(0)),
-            _ => Ok(concat_batches(writes, &parts)?),
-        }
+    /// The numbers of the rows of a batch.
+    pub(super) fn numbers(&self, cut: &Cut) -> Vec<u64> {
+        let of = |run: &Run| {
+            let first = self.whole.first_row(run.spill, run.frame);
+            run.rows.iter().map(move |row| first + u64::from(*row)).collect::<Vec<_>>()
+        };
+        cut.runs.iter().flat_map(of).collect()
     }
 
     /// A batch as rows that lie where they are; none where whoever reads them would read much more for them.

@@ -1,7 +1,11 @@
 //! What a global step holds: readers of whole inputs, and the [`writer`]. Everything it asks of them is checked.
 
 mod ahead;
+mod beside;
 mod line;
+mod shuffle;
+#[cfg(test)]
+mod tests;
 mod writer;
 
 use std::sync::Arc;
@@ -22,6 +26,7 @@ use crate::error::Fault;
 use crate::rows::Batch;
 
 use ahead::Ahead;
+pub(crate) use shuffle::{Sorting, WINDOW};
 #[expect(unreachable_pub, reason = "the generated bindings re-export it")]
 pub use writer::WriterEnd;
 pub(crate) use writer::{Writing, bound_copies};
@@ -61,6 +66,32 @@ impl Whole {
             base += spill.rows();
         }
         unreachable!("the row was checked against the number of rows")
+    }
+
+    /// The number of a frame's first row.
+    fn first_row(&self, spill: usize, frame: usize) -> u64 {
+        self.spills[..spill].iter().map(|spill| spill.rows()).sum::<u64>() + self.spills[spill].first_row(frame)
+    }
+
+    /// About what all rows take.
+    fn bytes(&self) -> u64 {
+        self.spills.iter().flat_map(|spill| (0..spill.frames()).map(|frame| spill.frame_bytes(frame))).sum()
+    }
+
+    /// The first rows of regions, one behind another, of about so many bytes each.
+    fn regions(&self, bytes: u64) -> Vec<u64> {
+        let (mut regions, mut row, mut so_far) = (Vec::new(), 0, bytes);
+        for spill in &self.spills {
+            for frame in 0..spill.frames() {
+                if so_far >= bytes {
+                    regions.push(row);
+                    so_far = 0;
+                }
+                so_far += spill.frame_bytes(frame);
+                row += spill.frame_rows(frame) as u64;
+            }
+        }
+        regions
     }
 
     /// A frame under the port's schema.

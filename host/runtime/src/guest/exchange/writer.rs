@@ -8,6 +8,7 @@ use callboard_plan::pipeline::BatchSize;
 
 use super::Whole;
 use super::line::{Cut, Line, Run};
+use super::shuffle::{Shuffle, Sorting};
 use crate::bindings::callboard::step::columns::BatchResult;
 use crate::bindings::callboard::step::types::Fate;
 use crate::bound::Bound;
@@ -51,6 +52,7 @@ pub(crate) struct Writing {
     pub(crate) remover: Remover,
     pub(crate) outlet: Outlet,
     pub(crate) doors: Doors,
+    pub(crate) sorting: Sorting,
     /// Where what it does is noted, and under which tag.
     pub(crate) work: Option<(Arc<Work>, u128)>,
 }
@@ -60,8 +62,10 @@ pub(crate) struct Writing {
 pub struct WriterEnd {
     writing: Writing,
     fates: Fates,
-    /// Rows that are kept and not put out yet.
+    /// Rows that are kept in order and not put out yet.
     line: Line,
+    /// Rows that are kept out of order, and those kept since.
+    shuffle: Shuffle,
     /// The frame that rows were taken from last.
     frame: Option<((usize, usize), Batch)>,
 }
@@ -69,7 +73,8 @@ pub struct WriterEnd {
 impl WriterEnd {
     pub(crate) fn new(writing: Writing) -> WriterEnd {
         let line = Line::new(writing.whole.clone(), writing.bound.clone(), writing.cut);
-        WriterEnd { writing, fates: Fates::default(), line, frame: None }
+        let shuffle = Shuffle::of(&writing);
+        WriterEnd { writing, fates: Fates::default(), line, shuffle, frame: None }
     }
 
     /// Whether nothing was put out or removed yet.
@@ -79,7 +84,7 @@ impl WriterEnd {
 
     /// Ends well: rows that were neither kept nor removed are dropped without a reason.
     pub(crate) fn finish(mut self) -> Result<(Outlet, Doors, Fates), Fault> {
-        self.end_line()?;
+        self.put_out_kept()?;
         let rows = self.writing.whole.rows();
         let listed = self.fates.kept_once + self.fates.tally.dropped() + self.fates.tally.rejected();
         if listed < rows {
@@ -128,6 +133,7 @@ impl WriterEnd {
     }
 
     pub(super) fn keep(&mut self, rows: &[u64], written: &RecordBatch) -> Result<(), Fault> {
+        let mut repeated = false;
         for row in rows {
             self.check(*row, "kept")?;
             if self.fates.removed.get(*row) {
@@ -135,16 +141,26 @@ impl WriterEnd {
             }
             match self.fates.kept.set(*row) {
                 true => self.fates.kept_once += 1,
-                false => self.fates.repeated += 1,
+                false => {
+                    self.fates.repeated += 1;
+                    repeated = true;
+                }
             }
         }
         self.bound_rows(rows.len() as u64)?;
         self.note(|| Deed::Kept { rows: rows.to_vec() }, written)?;
         self.fates.rows_out += rows.len() as u64;
-        if rows.is_sorted_by(|row, next| row < next) {
-            return self.line.add(rows, written)?.iter().try_for_each(|cut| self.put_in_line(cut));
+        let ascend = rows.is_sorted_by(|row, next| row < next);
+        if !repeated && !(ascend && self.shuffle.is_empty()) {
+            self.end_line()?;
+            return self.shuffle.add(rows, written.clone());
         }
-        self.end_line()?;
+        if ascend {
+            self.end_shuffle()?;
+            let cuts = self.line.add(rows, written, repeated)?;
+            return cuts.into_iter().try_for_each(|cut| self.put_in_line(cut));
+        }
+        self.put_out_kept()?;
         let beside = !self.writing.bound.writes.fields().is_empty();
         let at_once = (GATHERED / self.writing.cut.bytes.max(1)).max(1);
         let mut done = 0;
@@ -167,14 +183,32 @@ impl WriterEnd {
         Ok(())
     }
 
+    /// Puts out what is kept and waits.
+    fn put_out_kept(&mut self) -> Result<(), Fault> {
+        self.end_line()?;
+        self.end_shuffle()
+    }
+
     fn end_line(&mut self) -> Result<(), Fault> {
-        self.line.end()?.iter().try_for_each(|cut| self.put_in_line(cut))
+        self.line.end()?.into_iter().try_for_each(|cut| self.put_in_line(cut))
+    }
+
+    fn end_shuffle(&mut self) -> Result<(), Fault> {
+        if self.shuffle.is_empty() {
+            return Ok(());
+        }
+        self.frame = None;
+        let shuffle = std::mem::replace(&mut self.shuffle, Shuffle::of(&self.writing));
+        shuffle.end(&mut |batch| self.put_out(batch))
     }
 
     /// Puts out rows that are in order: those that lie close together are not written again.
-    fn put_in_line(&mut self, cut: &Cut) -> Result<(), Fault> {
+    fn put_in_line(&mut self, cut: Cut) -> Result<(), Fault> {
         let reads = self.writing.outlet.reads_to_refer();
-        let view = reads.and_then(|reads| Some((self.line.view(cut)?, reads)));
+        let view = reads.and_then(|reads| Some((self.line.view(&cut)?, reads)));
+        if !self.shuffle.is_empty() || (view.is_none() && cut.scattered) {
+            return self.shuffle.add(&self.line.numbers(&cut), cut.written);
+        }
         let rows = match view {
             Some((_, false)) => None,
             _ => {
@@ -311,7 +345,7 @@ impl WriterEnd {
     pub(super) fn write(&mut self, written: &RecordBatch) -> Result<(), Fault> {
         self.bound_rows(written.num_rows() as u64)?;
         self.note(|| Deed::Wrote, written)?;
-        self.end_line()?;
+        self.put_out_kept()?;
         let batch = self.writing.bound.created(written)?;
         self.fates.rows_out += batch.len() as u64;
         self.fates.created += batch.len() as u64;

@@ -1,0 +1,244 @@
+//! Rows on their way into another order: first noted, then scattered, in files that are gone afterwards.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, AsArray, RecordBatch, UInt64Array};
+use arrow::buffer::Buffer;
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef, UInt64Type};
+use arrow::error::ArrowError;
+
+use super::frames::{Frame, FrameFile, FrameWriter, named};
+use super::ipc::{self, RowEncoder};
+use super::spill::{HIDDEN, Quota, stored_schema};
+use super::view;
+use crate::rows::{Batch, record_batch};
+
+/// Bytes that a note takes: a row and its place.
+const NOTE: usize = 16;
+/// Notes that are held in memory.
+const NOTES: usize = 1 << 20;
+
+/// A folder for a while; what is in it counts as rows between stages.
+pub(crate) struct Scratch {
+    folder: PathBuf,
+    quota: Arc<Quota>,
+    held: u64,
+}
+
+impl Scratch {
+    /// Makes the folder anew.
+    pub(crate) fn create(folder: &Path, quota: Arc<Quota>) -> io::Result<Scratch> {
+        if folder.exists() {
+            std::fs::remove_dir_all(folder).map_err(|error| named(folder, &error))?;
+        }
+        std::fs::create_dir_all(folder).map_err(|error| named(folder, &error))?;
+        Ok(Scratch { folder: folder.to_owned(), quota, held: 0 })
+    }
+
+    fn take(&mut self, body: &[Buffer]) -> io::Result<()> {
+        let bytes = body.iter().map(|part| part.len() as u64).sum();
+        self.quota.take(bytes)?;
+        self.held += bytes;
+        Ok(())
+    }
+
+    fn give_back(&mut self, bytes: u64) {
+        self.held -= bytes;
+        self.quota.give_back(bytes);
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.folder);
+        self.quota.give_back(self.held);
+    }
+}
+
+/// Where rows are to go, by the region of the input that they come from.
+pub(crate) struct Notes {
+    file: FrameWriter,
+    frames: Vec<Frame>,
+    waiting: Vec<Vec<(u64, u64)>>,
+    count: usize,
+}
+
+impl Notes {
+    pub(crate) fn create(scratch: &Scratch, regions: usize) -> io::Result<Notes> {
+        let file = FrameWriter::create(scratch.folder.join("notes"))?;
+        Ok(Notes { file, frames: Vec::new(), waiting: vec![Vec::new(); regions], count: 0 })
+    }
+
+    /// Notes that a row of a region goes to a place.
+    pub(crate) fn add(&mut self, scratch: &mut Scratch, region: usize, row: u64, place: u64) -> io::Result<()> {
+        self.waiting[region].push((row, place));
+        self.count += 1;
+        if self.count == NOTES { self.write(scratch) } else { Ok(()) }
+    }
+
+    fn write(&mut self, scratch: &mut Scratch) -> io::Result<()> {
+        self.count = 0;
+        for (region, notes) in self.waiting.iter_mut().enumerate().filter(|(_, notes)| !notes.is_empty()) {
+            let numbers: Vec<u64> = notes.drain(..).flat_map(|(row, place)| [row, place]).collect();
+            let (count, body) = (numbers.len() / 2, [Buffer::from_vec(numbers)]);
+            scratch.take(&body)?;
+            self.frames.push(self.file.append(0, count as u32, region as u128, &body)?);
+        }
+        Ok(())
+    }
+
+    /// The rows of a region, in order, and their places.
+    pub(crate) fn of(&mut self, region: usize) -> io::Result<Vec<(u64, u64)>> {
+        let mut notes = std::mem::take(&mut self.waiting[region]);
+        let file = self.file.reader();
+        for frame in self.frames.iter().filter(|frame| frame.tag == region as u128) {
+            let body = file.read(frame)?;
+            let number = |bytes: &[u8]| u64::from_le_bytes(bytes.try_into().expect("8 bytes are a number"));
+            notes.extend(body.chunks_exact(NOTE).map(|note| (number(&note[..8]), number(&note[8..]))));
+        }
+        notes.sort_unstable();
+        Ok(notes)
+    }
+}
+
+/// Batches of one schema, in order, read once.
+pub(crate) struct Queue {
+    schema: SchemaRef,
+    file: FrameWriter,
+    encoder: RowEncoder,
+    frames: std::collections::VecDeque<Frame>,
+}
+
+impl Queue {
+    pub(crate) fn create(scratch: &Scratch, schema: &SchemaRef) -> io::Result<Queue> {
+        let file = FrameWriter::create(scratch.folder.join("beside"))?;
+        Ok(Queue { schema: schema.clone(), file, encoder: RowEncoder::new(schema)?, frames: Default::default() })
+    }
+
+    pub(crate) fn push(&mut self, scratch: &mut Scratch, rows: &RecordBatch) -> io::Result<()> {
+        let body = self.encoder.encode(rows)?;
+        scratch.take(&body)?;
+        self.frames.push_back(self.file.append(0, rows.num_rows() as u32, 0, &body)?);
+        Ok(())
+    }
+
+    pub(crate) fn pop(&mut self) -> io::Result<Option<RecordBatch>> {
+        let Some(frame) = self.frames.pop_front() else { return Ok(None) };
+        ipc::decode(&self.schema, &self.file.reader().read(&frame)?, None).map(Some)
+    }
+}
+
+/// Rows that were read together, and where some of them go: place, which of the batches, row of it, in the order of places.
+pub(crate) struct Scattered<'a> {
+    pub(crate) pieces: &'a [Batch],
+    pub(crate) places: Vec<(u64, u32, u32)>,
+}
+
+/// Files of rows, each of those that go to places from its own start to the next one's.
+pub(crate) struct Windows {
+    name: String,
+    starts: Vec<u64>,
+    schema: SchemaRef,
+    encoder: RowEncoder,
+    files: Vec<Option<FrameWriter>>,
+}
+
+impl Windows {
+    /// `starts` ascend.
+    pub(crate) fn create(name: &str, schema: &SchemaRef, starts: Vec<u64>) -> io::Result<Windows> {
+        let files = starts.iter().map(|_| None).collect();
+        Ok(Windows {
+            name: name.to_owned(),
+            encoder: RowEncoder::new(&placed(schema))?,
+            schema: schema.clone(),
+            starts,
+            files,
+        })
+    }
+
+    pub(crate) fn add(&mut self, scratch: &mut Scratch, rows: &Scattered<'_>) -> io::Result<()> {
+        let mut rest = &rows.places[..];
+        while let Some((place, ..)) = rest.first() {
+            let window = self.starts.partition_point(|start| start <= place) - 1;
+            let end = self.starts.get(window + 1).copied().unwrap_or(u64::MAX);
+            let (here, behind) = rest.split_at(rest.partition_point(|(place, ..)| *place < end));
+            rest = behind;
+            let at: Vec<_> = here.iter().map(|(_, piece, row)| (*piece as usize, *row as usize)).collect();
+            let batch = Batch::interleave(rows.pieces, &at).map_err(broken)?;
+            let places = UInt64Array::from_iter_values(here.iter().map(|(place, ..)| *place));
+            let mut columns: Vec<ArrayRef> = vec![Arc::new(batch.file), Arc::new(batch.line)];
+            columns.extend(batch.rows.columns().iter().cloned());
+            columns.push(Arc::new(places));
+            let body =
+                self.encoder.encode(&record_batch(placed(&self.schema), columns, here.len()).map_err(broken)?)?;
+            scratch.take(&body)?;
+            let file = match &mut self.files[window] {
+                Some(file) => file,
+                none => {
+                    let path = scratch.folder.join(format!("{}-{window:05}", self.name));
+                    none.insert(FrameWriter::create(path)?)
+                }
+            };
+            file.append(0, here.len() as u32, 0, &body)?;
+        }
+        Ok(())
+    }
+
+    /// The files, in order; they are closed until they are read.
+    pub(crate) fn end(self) -> Vec<Window> {
+        let files = self.files.into_iter().flatten();
+        files.map(|file| Window { path: file.reader().path().to_owned(), schema: self.schema.clone() }).collect()
+    }
+}
+
+/// Rows that go to places beside each other.
+pub(crate) struct Window {
+    path: PathBuf,
+    schema: SchemaRef,
+}
+
+impl Window {
+    /// What it takes of the disk, about.
+    pub(crate) fn bytes(&self) -> io::Result<u64> {
+        Ok(self.path.metadata().map_err(|error| named(&self.path, &error))?.len())
+    }
+
+    /// Its rows as they were added, each batch with the places.
+    pub(crate) fn read(&self) -> io::Result<impl Iterator<Item = io::Result<(Batch, Vec<u64>)>>> {
+        let file = FrameFile::open(self.path.clone())?;
+        let (frames, torn) = file.scan()?;
+        if torn > 0 {
+            let words = format!("`{}` is damaged: its last {torn} bytes are no rows", self.path.display());
+            return Err(io::Error::new(io::ErrorKind::InvalidData, words));
+        }
+        let (schema, stored) = (self.schema.clone(), placed(&self.schema));
+        Ok(frames.into_iter().map(move |frame| {
+            let rows = ipc::decode(&stored, &file.read(&frame)?, None)?;
+            let mut columns = rows.columns().to_vec();
+            let places = columns.pop().expect("the places stand last");
+            let places = places.as_primitive::<UInt64Type>().values().to_vec();
+            Ok((view::batch(&schema, columns, rows.num_rows())?, places))
+        }))
+    }
+
+    pub(crate) fn remove(self, scratch: &mut Scratch) -> io::Result<()> {
+        let headers = FrameFile::open(self.path.clone())?.scan()?.0;
+        std::fs::remove_file(&self.path).map_err(|error| named(&self.path, &error))?;
+        scratch.give_back(headers.iter().map(|frame| frame.length).sum());
+        Ok(())
+    }
+}
+
+/// The columns of a spill, and the place of each row.
+fn placed(schema: &SchemaRef) -> SchemaRef {
+    let mut fields = stored_schema(schema).fields().to_vec();
+    debug_assert!(fields.len() >= HIDDEN);
+    fields.push(Arc::new(Field::new("place", DataType::UInt64, false)));
+    Arc::new(Schema::new(fields))
+}
+
+fn broken(error: ArrowError) -> io::Error {
+    io::Error::other(error)
+}
