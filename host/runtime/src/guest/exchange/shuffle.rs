@@ -38,6 +38,9 @@ pub(crate) struct Sorting {
     pub(crate) stop: [CancellationToken; 2],
 }
 
+/// Batches, and where their rows go, as [`Scattered`] has it.
+type Read = (Vec<Batch>, Vec<(u64, u32, u32)>);
+
 /// Rows that are not put out yet.
 pub(super) struct Shuffle {
     whole: Whole,
@@ -151,7 +154,7 @@ impl Shuffle {
     }
 
     /// Reads rows of the input, which ascend, and says where each of them goes, in the order of places.
-    fn read(&self, notes: &[(u64, u64)]) -> Result<(Vec<Batch>, Vec<(u64, u32, u32)>), Fault> {
+    fn read(&self, notes: &[(u64, u64)]) -> Result<Read, Fault> {
         let (mut pieces, mut places) = (Vec::new(), Vec::with_capacity(notes.len()));
         let mut rest = notes;
         while let Some((row, _)) = rest.first() {

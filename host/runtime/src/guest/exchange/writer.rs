@@ -151,7 +151,8 @@ impl WriterEnd {
         self.note(|| Deed::Kept { rows: rows.to_vec() }, written)?;
         self.fates.rows_out += rows.len() as u64;
         let ascend = rows.is_sorted_by(|row, next| row < next);
-        if !repeated && !(ascend && self.shuffle.is_empty()) {
+        let in_line = ascend && self.shuffle.is_empty();
+        if !repeated && !in_line {
             self.end_line()?;
             return self.shuffle.add(rows, written.clone());
         }
