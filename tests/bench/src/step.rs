@@ -39,6 +39,7 @@ impl Step {
             resumable: false,
             earlier: Vec::new(),
             max_spill: None,
+            profile: None,
             observer: Observer::nobody(),
             cancel: CancellationToken::new(),
         };

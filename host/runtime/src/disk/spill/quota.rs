@@ -1,0 +1,48 @@
+//! How much of the disk rows between stages may take.
+
+use std::io;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use bytesize::ByteSize;
+
+/// Rows between stages would take more of the disk than they may.
+#[derive(Debug, thiserror::Error)]
+#[error("{} are used for rows between stages and {} more are needed, of {} allowed", ByteSize(*used), ByteSize(*more), ByteSize(*most))]
+pub(crate) struct QuotaExceeded {
+    used: u64,
+    more: u64,
+    most: u64,
+}
+
+/// What all spills of a run may take, and have taken.
+#[derive(Debug)]
+pub(crate) struct Quota {
+    most: u64,
+    used: AtomicU64,
+    written: AtomicU64,
+}
+
+impl Quota {
+    pub(crate) fn new(most: Option<u64>) -> Quota {
+        Quota { most: most.unwrap_or(u64::MAX), used: AtomicU64::new(0), written: AtomicU64::new(0) }
+    }
+
+    pub(crate) fn take(&self, bytes: u64) -> io::Result<()> {
+        let used = self.used.fetch_add(bytes, Ordering::Relaxed);
+        if used.saturating_add(bytes) > self.most {
+            self.used.fetch_sub(bytes, Ordering::Relaxed);
+            return Err(io::Error::other(QuotaExceeded { used, more: bytes, most: self.most }));
+        }
+        self.written.fetch_add(bytes, Ordering::Relaxed);
+        Ok(())
+    }
+
+    pub(in crate::disk) fn give_back(&self, bytes: u64) {
+        self.used.fetch_sub(bytes, Ordering::Relaxed);
+    }
+
+    /// Bytes written since this was last asked.
+    pub(crate) fn take_written(&self) -> u64 {
+        self.written.swap(0, Ordering::Relaxed)
+    }
+}
