@@ -144,6 +144,7 @@ macro_rules! for_16 {
 
 /// The next 16 words of each lane's message schedule, in place of the 16 before.
 #[inline(always)]
+#[allow(clippy::needless_range_loop, reason = "words are the outer dimension, and this goes over the inner one")]
 fn schedule(words: &mut [Words; 16]) {
     for lane in 0..LANES {
         let mut w: [u32; 16] = std::array::from_fn(|i| words[i][lane]);
