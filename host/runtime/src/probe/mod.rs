@@ -158,7 +158,7 @@ impl Probe {
             }
             Ok(compiled.path)
         };
-        let loaded = map_from(&sandbox, &cache, &step, &compiled)?;
+        let loaded = map_from(&sandbox, &cache, &step, compiled)?;
         let compiled = compiled()?;
         let reach = reach.remove(&step.name).expect("every step of a plan has its reach");
         let own = Terms::of(&step, reach, plan.seed, settings.observer.clone());
