@@ -16,6 +16,7 @@ fn the_report_is_json_with_the_figures_that_add_up() {
     let steps = use_step("few", "filter", "config = { where = \"id % 4 != 0\" }")
         + &use_step("dedup", "exact-dedup", "")
         + &use_step("stats", "text-stats", "replicas = 2");
+    let before = std::time::SystemTime::now();
     let report = bench.pipeline(straight(&steps)).report();
     let value = serde_json::to_value(&report).unwrap();
     let promised = ["status", "name", "load", "wall_ms", "peak_linear_memory_bytes", "peak_resident_bytes", "inputs"];
@@ -25,6 +26,10 @@ fn the_report_is_json_with_the_figures_that_add_up() {
         (&value["status"], &value["load"], &value["name"]),
         (&json!("finished"), &json!("staged"), &json!("pipeline"))
     );
+    let first = value["first_batch_ms"].as_f64().unwrap();
+    assert!(first > 0.0 && Some(first) < value["wall_ms"].as_f64(), "{first}");
+    let began = std::time::UNIX_EPOCH + std::time::Duration::from_secs_f64(value["began_at"].as_f64().unwrap());
+    assert!(began >= before && began <= std::time::SystemTime::now(), "{began:?}");
     let size = bench.bytes("docs.jsonl").len();
     assert_eq!(value["inputs"], json!({"docs": {"rows": 1_000, "bytes": size}}));
     let (out, path) = (bench.bytes("out.jsonl").len(), bench.path("out.jsonl"));
