@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use callboard_plan::{Load, Pipeline, Plan, Problems, Source, Terms};
 use callboard_runtime::{
-    CancellationToken, CompileCommand, Components, Event, Observer, Profile, Report, Run, RunError, Settings, Status,
-    StepReport, measured_needs,
+    Allowed, CancellationToken, CompileCommand, Components, Event, Observer, Profile, Report, Run, RunError, Settings,
+    Status, StepReport, measured_needs,
 };
 use serde_json::Value;
 
@@ -218,7 +218,9 @@ impl Case<'_> {
         let text_of = text.clone();
         let outcome = bounded(&text_of, move || {
             if resumed {
-                return Ok(Run::resume(&[], settings, None).map_err(Refused::Prepare)?.execute());
+                return Ok(Run::resume(&[], settings, Allowed { budget: terms.budget, ..Allowed::default() })
+                    .map_err(Refused::Prepare)?
+                    .execute());
             }
             let (mut plan, components) = planned(&text, terms, &settings.base).map_err(Refused::Plan)?;
             revise(&mut plan);

@@ -1,7 +1,9 @@
 //! A budget of memory: planned with, held, and learnt from.
 
+use std::sync::{Arc, OnceLock};
+
 use callboard_plan::Load;
-use callboard_runtime::{Class, Event, Report};
+use callboard_runtime::{CancellationToken, Class, Event, Report};
 use serde_json::json;
 
 use crate::bench::{Bench, lines, step, straight, use_step, wired};
@@ -49,7 +51,9 @@ fn what_a_step_asked_for_in_vain_is_planned_with_the_next_time() {
         bench.pipeline(pipeline(needs)).cache(cache.clone()).budget(mib * MIB).with_measured_needs()
     };
     // Rows of a batch are no reason, so no row can be rejected for it.
-    let error = run("needs.memory = \"8MiB\"\non_error = \"reject\"", 64).error();
+    let failed = run("needs.memory = \"8MiB\"\non_error = \"reject\"", 64).end();
+    let folder = failed.run_folder.clone();
+    let error = failed.error();
     assert_eq!((error.class, error.place.step.as_deref()), (Class::Limit, Some("large")));
     assert!(
         error.message.starts_with("memory: ") && error.message.contains("and a budget of 64 MiB leaves them 44 MiB"),
@@ -58,11 +62,17 @@ fn what_a_step_asked_for_in_vain_is_planned_with_the_next_time() {
     let help = error.help.unwrap();
     assert!(help.contains("needs = { memory = \"6") && help.contains("--budget "), "{help}");
 
+    // Who goes on can allow more; stages stay as they are.
+    let error = bench.resume(&folder).budget(24 * MIB).error();
+    assert!(error.message.contains("cannot be gone on with in that budget: stage 1 does not fit"), "{error}");
+    let report = bench.resume(&folder).budget(128 * MIB).report();
+    assert_eq!(stages(&report), [["small"], ["large"]]);
+
     let problems = run("", 64).problems();
     assert!(problems.contains("step `large` does not fit the budget alone: it needs 6"), "{problems}");
     assert!(problems.contains("(measured)"), "{problems}");
     // The other one had come to its end, and is known too: both fit.
-    let report = run("", 128).report();
+    let report = run("", 128).overwrite().report();
     assert_eq!(stages(&report), [["small", "large"]]);
     assert!(report.stages[0].counted_peak_bytes <= report.stages[0].predicted_peak_bytes);
     assert!(report.stages[0].predicted_peak_bytes <= 128 * MIB);
@@ -129,6 +139,29 @@ fn readers_wait_rather_than_exceed_the_budget() {
     // Where there is no budget nobody waits.
     let report = bench.pipeline(pipeline).overwrite().report();
     assert_eq!(report.stages[0].reader_waits, 0);
+}
+
+/// The step never goes on: what is in flight is given back when its call is ended, and the reader with it.
+#[test]
+fn an_interruption_ends_readers_that_wait() {
+    let bench = Bench::with_rows(10_000);
+    std::fs::create_dir(bench.path("gate")).unwrap();
+    let wait = "config = { at = \"process\" }\ngrant.files = [\"gate\"]\nneeds.memory = \"32MiB\"\nreplicas = ";
+    for replicas in [1, 2] {
+        let pipeline =
+            straight(&use_step("wait", "wait", &format!("{wait}{replicas}"))) + "[run]\nbatch_bytes = \"1KiB\"\n";
+        let (cancel, cancelled) = (CancellationToken::new(), Arc::new(OnceLock::new()));
+        let (token, seen) = (cancel.clone(), cancelled.clone());
+        let case = bench.pipeline(pipeline).budget(16 * MIB + replicas * 32 * MIB + (2 + 2 * replicas) * 1024);
+        let error = case.cancel(cancel).listen(move |event| {
+            if let Event::Waiting { node } = event {
+                let _ = seen.set(node.clone());
+                token.cancel();
+            }
+        });
+        assert_eq!(error.error().class, Class::Interrupted);
+        assert_eq!(cancelled.get().map(|node| &**node), Some("docs"));
+    }
 }
 
 /// Appended feeds, branches, doors and instances side by side, each reading on as soon as one batch has gone: every row comes

@@ -168,6 +168,9 @@ pub(crate) struct ResumeArguments {
     /// Let all steps together reject at most so many rows, such as 100 or 0.5%, whatever the pipeline says
     #[arg(long, value_name = "ROWS", value_parser = budget)]
     pub(crate) max_rejects: Option<MaxRejects>,
+    /// Let a stage take at most so much memory, such as 2GiB, whatever the run began with
+    #[arg(long, value_name = "SIZE", value_parser = size)]
+    pub(crate) budget: Option<u64>,
     #[command(flatten)]
     pub(crate) shown: ShownArguments,
 }

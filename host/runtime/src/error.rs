@@ -262,8 +262,9 @@ impl BudgetExceeded {
         let lacking = self.all.saturating_add(self.requested).saturating_sub(self.most);
         let budget = mib(self.budget.saturating_add(lacking));
         format!(
-            "run the pipeline again: it will be planned with {need} MiB for an instance of this step, and what is done is not \
-             done twice; or say what it needs: needs = {{ memory = \"{need}MiB\" }}; or allow more: --budget {budget}MiB"
+            "run the pipeline again: it will be planned with {need} MiB for each instance of this step, and what is done is not \
+             done twice\nor say what it needs: needs = {{ memory = \"{need}MiB\" }}\nor allow more, also when you go on: \
+             --budget {budget}MiB"
         )
     }
 }

@@ -63,6 +63,7 @@ pub use probe::{CallError, CallTimes, Declaration, Described, Failed, Life, Open
 pub use report::{
     ErrorReport, InputReport, OutputReport, ProfileReport, RejectsReport, Report, StageReport, Status, StepReport,
 };
+pub use resume::Allowed;
 pub use run::{Profile, Run, Settings};
 pub use runs::{RunState, RunSummary, remove_run, run_folders};
 pub use tokio_util::sync::CancellationToken;

@@ -16,9 +16,18 @@ pub(crate) struct Resumed {
     pub(crate) recorded: Recorded,
 }
 
+/// What may be allowed a run that is taken up, in place of what it was begun with.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Allowed {
+    /// The most rows that all steps together may reject, in place of every such budget.
+    pub max_rejects: Option<MaxRejects>,
+    /// The most memory that a stage may take, in bytes. Stages and instances stay as they are.
+    pub budget: Option<u64>,
+}
+
 impl Run {
     /// Takes up the run of a folder, [`Settings::run_folder`]. What was begun stands there: of `settings`, `base` (unless it is empty),
-    /// `max_spill` (unless there is none), `overwrite` (if it is set) and what concerns this machine and this process counts. `max_rejects` replaces all such budgets.
+    /// `max_spill` (unless there is none), `overwrite` (if it is set) and what concerns this machine and this process counts, and what is `allowed`.
     ///
     /// A component that is another one than when the run began is used as it is now, and everything behind it runs again.
     ///
@@ -26,7 +35,7 @@ impl Run {
     ///
     /// No such run; one that has finished, or goes on in another process; inputs that are still to be read and have changed;
     /// and those of [`Run::prepare`].
-    pub fn resume(bundled: &[Bundled], settings: Settings, max_rejects: Option<MaxRejects>) -> Result<Run, RunError> {
+    pub fn resume(bundled: &[Bundled], settings: Settings, allowed: Allowed) -> Result<Run, RunError> {
         let path = settings.run_folder.clone();
         let (mut plan, recorded) = folder::recorded(&path)?;
         let locked = Folder::lock(&path)?;
@@ -45,8 +54,15 @@ impl Run {
             let help = format!("say where it is: callboard resume {} --base DIR", path.display());
             return Err(RunError::new(Class::Pipeline, message).help(help));
         }
-        if let Some(budget) = max_rejects {
-            plan = plan.with_max_rejects(budget);
+        if let Some(most) = allowed.max_rejects {
+            plan = plan.with_max_rejects(most);
+        }
+        if let Some(budget) = allowed.budget {
+            plan = plan.with_budget(budget);
+            plan.verify().map_err(|why| {
+                RunError::new(Class::Pipeline, format!("its plan cannot be gone on with in that budget: {why}"))
+                    .help("run the pipeline again: it is planned for the budget, and what is done is not done twice")
+            })?;
         }
         let (plan, components) = components_now(plan, bundled, &base, &path, &mut past)?;
         past.settle(&plan, locked.path(), &base);

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use callboard_runtime::{Run, RunState, RunSummary, Settings};
+use callboard_runtime::{Allowed, Run, RunState, RunSummary, Settings};
 
 use super::run::Watched;
 use super::runs::finished;
@@ -25,6 +25,7 @@ pub(crate) fn resume(arguments: &ResumeArguments) -> Result<ExitCode, Failure> {
         observer: watched.progress.observer(),
         ..settings(base, arguments.run_dir.clone(), interruptible()?)?
     };
-    let prepared = Run::resume(BUNDLED, settings, arguments.max_rejects)?;
+    let allowed = Allowed { max_rejects: arguments.max_rejects, budget: arguments.budget };
+    let prepared = Run::resume(BUNDLED, settings, allowed)?;
     watched.end(prepared.execute(), None)
 }

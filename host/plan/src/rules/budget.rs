@@ -19,12 +19,13 @@ pub(crate) fn apply(draft: &mut Draft<'_>, findings: &mut Findings) {
         return findings.add_with_help(&at, message, "allow more, such as --budget 1GiB");
     }
     let steps = 0..draft.kinds.len();
-    steps.clone().for_each(|step| lower_guess(draft, step, budget));
+    steps.clone().for_each(|step| lower_guesses(draft, &[step], budget));
     steps.clone().for_each(|step| refuse_step(draft, step, budget, findings));
     if !findings.is_empty() {
         return;
     }
     if draft.load == Load::Eager {
+        lower_guesses(draft, &steps.clone().collect::<Vec<_>>(), budget);
         // Rows of one stage at a time; to count those of all of them is a little too much.
         let all = steps.map(|step| draft.weight(step, draft.asked(step))).fold(PROCESS, u64::saturating_add);
         if all > budget {
@@ -37,20 +38,26 @@ pub(crate) fn apply(draft: &mut Draft<'_>, findings: &mut Findings) {
         }
     } else if !draft.one_step {
         for nth in 0..draft.groups.len() {
+            lower_guesses(draft, &draft.groups[nth].steps.clone(), budget);
             refuse_group(draft, nth, budget, findings);
         }
     }
 }
 
-/// What is not known to be needed is no more than a step can have alone.
-fn lower_guess(draft: &mut Draft<'_>, step: usize, budget: u64) {
-    let instances = draft.asked(step);
-    let rows =
-        draft.weight(step, instances).saturating_sub(draft.needs[step].bytes.saturating_mul(u64::from(instances)));
-    let room = budget.saturating_sub(PROCESS).saturating_sub(rows) / u64::from(instances);
-    let need = &mut draft.needs[step];
-    if !need.is_known() && room >= LEAST_GUESS {
-        need.bytes = need.bytes.min(room);
+/// What is not known to be needed by steps that are in memory together is no more than they can have: each as much as the others.
+fn lower_guesses(draft: &mut Draft<'_>, steps: &[usize], budget: u64) {
+    let guessed: Vec<usize> = steps.iter().copied().filter(|step| !draft.needs[*step].is_known()).collect();
+    let instances: u64 = guessed.iter().map(|step| u64::from(draft.asked(*step))).sum();
+    let taken = steps.iter().map(|step| {
+        let guess = if guessed.contains(step) { draft.needs[*step].bytes } else { 0 };
+        let asked = draft.asked(*step);
+        draft.weight(*step, asked).saturating_sub(guess.saturating_mul(u64::from(asked)))
+    });
+    let taken = taken.fold(PROCESS, u64::saturating_add);
+    let share = budget.saturating_sub(taken).checked_div(instances).filter(|share| *share >= LEAST_GUESS);
+    for step in guessed {
+        let need = &mut draft.needs[step];
+        need.bytes = share.map_or(need.bytes, |share| need.bytes.min(share));
     }
 }
 
