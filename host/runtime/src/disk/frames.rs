@@ -20,7 +20,8 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use arrow::buffer::{Buffer, MutableBuffer};
+use arrow::buffer::Buffer;
+use rustix::buffer::spare_capacity;
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::{Xxh3, xxh3_64};
 
@@ -192,12 +193,26 @@ impl FrameFile {
 
     /// The body of a frame, held against its checksum.
     pub(crate) fn read(&self, frame: &Frame) -> io::Result<Buffer> {
-        let mut body = MutableBuffer::from_len_zeroed(frame.length as usize);
-        self.file.read_exact_at(&mut body, frame.offset).map_err(|error| named(&self.path, &error))?;
+        let body = self.read_at(frame.offset, frame.length as usize).map_err(|error| named(&self.path, &error))?;
         if xxh3_64(&body) != frame.checksum {
             return Err(self.damaged(frame, "what is there does not match its checksum"));
         }
-        Ok(body.into())
+        Ok(Buffer::from_vec(body))
+    }
+
+    /// Bytes of the file, into memory that is not filled with zeros first: a spill is read at the speed of the page cache.
+    fn read_at(&self, at: u64, length: usize) -> io::Result<Vec<u8>> {
+        let mut bytes = Vec::with_capacity(length);
+        while bytes.len() < length {
+            let at = at + bytes.len() as u64;
+            match rustix::io::pread(&self.file, spare_capacity(&mut bytes), at) {
+                Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+                Ok(_) | Err(rustix::io::Errno::INTR) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        bytes.truncate(length);
+        Ok(bytes)
     }
 
     /// Damage to a frame.
