@@ -200,6 +200,33 @@ fn a_quota_that_holds_the_rows_once_holds_what_is_kept_of_them() {
     place.assert_same(&trial);
 }
 
+/// More rows than are put in order in memory: they go through files, which a kill leaves behind and a good end does not.
+#[test]
+fn a_kill_while_rows_are_put_in_order_costs_nothing() {
+    let pipeline = "callboard = 1\n[inputs.docs]\npath = \"data/docs.jsonl\"\n[[steps]]\nuse = \"sort\"\n\
+                    config = { by = [{ column = \"key\", descending = true }] }\n\
+                    [outputs.all]\npath = \"out/all.jsonl\"\n";
+    let scratch = tempfile::tempdir().unwrap();
+    let data = scratch.path().join("data");
+    fs::create_dir(&data).unwrap();
+    let text = "0123456789abcdef".repeat(1 << 10);
+    let rows = (0..3_000).map(|id| serde_json::json!({"id": id, "key": id * 617 % 3_000, "text": text}));
+    fs::write(data.join("docs.jsonl"), crate::bench::lines(rows)).unwrap();
+    let good = Trial::new(scratch.path().join("good"), pipeline, &data);
+    good.finish();
+    let trial = Trial::new(scratch.path().join("killed"), pipeline, &data);
+    let sorting = trial.path("run/sorting/sort");
+    let killed = (0..50).any(|_| {
+        let _ = fs::remove_dir_all(trial.path("run"));
+        let _ = fs::remove_dir_all(trial.path("out"));
+        was_killed(killed_when(trial.go_on().spawn().unwrap(), || sorting.join("window-00000").exists()))
+    });
+    assert!(killed && sorting.exists(), "it was always through before it was killed");
+    trial.finish();
+    assert!(trial.outputs() == good.outputs());
+    assert!(!trial.path("run/sorting").exists());
+}
+
 /// Inputs that have been read, components and the pipeline file are gone: the run's folder suffices.
 #[test]
 fn a_run_goes_on_on_another_machine() {
