@@ -7,6 +7,7 @@ use std::sync::{Arc, OnceLock};
 use arrow::array::{Array, ArrayRef};
 use arrow::buffer::Buffer;
 use arrow::datatypes::SchemaRef;
+use callboard_io::rows_bits;
 use xxhash_rust::xxh3::Xxh3;
 
 use super::{BaseLog, HIDDEN, HOLDS, Quota, REFERS, Sealed, Spill, broken, own_schema, segment_path, stored_schema};
@@ -21,6 +22,8 @@ use crate::rows::{Batch, record_batch};
 
 /// A segment is full when it has so many bytes.
 const SEGMENT_BYTES: u64 = 64 << 20;
+/// Of the hidden columns, a row.
+const HIDDEN_BYTES: u64 = 12;
 /// A column of fewer bytes is written, wherever it lies already: to look it up costs more.
 const LONG: usize = 64 << 10;
 
@@ -95,7 +98,7 @@ impl SpillWriter {
         columns.extend(batch.rows.columns().iter().cloned());
         let sizes: Vec<usize> =
             columns.iter().map(|column| column.to_data().get_slice_memory_size().unwrap_or(0)).collect();
-        let bytes = sizes.iter().sum::<usize>() as u64;
+        let bytes = rows_bits(&batch.rows, 0, batch.len()).div_ceil(8) + HIDDEN_BYTES * batch.len() as u64;
         let place = |at: usize| batch.places.get(at.checked_sub(HIDDEN)?)?.as_ref().filter(|_| sizes[at] >= LONG);
         let mut reference = Reference { columns: Vec::new(), picks: Vec::new(), logged: Vec::new() };
         for at in 0..columns.len() {

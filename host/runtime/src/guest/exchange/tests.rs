@@ -62,7 +62,7 @@ fn step(writes: bool) -> (PlannedStep, Arc<Bound>) {
             "memory_bytes": 0, "time_ms": 0, "open_ms": 0, "returned_bytes": 0, "carried_bytes": 1_u64 << 30,
             "log_lines": 0, "log_bytes": 0, "rows_per_row": 10
         },
-        "replicas": 1, "on_error": "fail", "retries": 0, "stage": 1, "ports": []
+        "need": { "bytes": 0, "from": "assumed" }, "replicas": 1, "on_error": "fail", "retries": 0, "stage": 1, "ports": []
     }))
     .unwrap();
     let writes = schema(if writes { &["rank"] } else { &[] }).as_ref().clone();
