@@ -256,7 +256,11 @@ impl Column {
             Column::Float(b, DataType::Float64) => Arc::new(b.finish()),
             Column::Float(b, data_type) => cast(&b.finish(), data_type).expect("floats cast"),
             Column::Uint64(b) => Arc::new(b.finish()),
-            Column::Text(b) | Column::Json(b) => Arc::new(b.finish()),
+            Column::Text(b) | Column::Json(b) => {
+                // The next batch is about as large: its buffers need not grow, and be copied, again and again.
+                let next = StringBuilder::with_capacity(b.len(), b.values_slice().len());
+                Arc::new(std::mem::replace(b, next).finish())
+            }
             Column::Timestamp(b) => Arc::new(b.finish()),
             Column::Date(b) => Arc::new(b.finish()),
             Column::List(list) => Arc::new(list.finish()),

@@ -7,6 +7,7 @@ use std::path::Path;
 
 use flate2::bufread::MultiGzDecoder;
 use flate2::write::GzEncoder;
+use memchr::memchr;
 use xxhash_rust::xxh3::Xxh3;
 
 use crate::error::IoError;
@@ -59,7 +60,10 @@ pub(crate) const LONGEST_LINE: u64 = 1 << 30;
 pub(crate) struct Lines {
     bytes: Box<dyn BufRead + Send>,
     compression: Compression,
+    /// A line that did not end in what had been read.
     line: Vec<u8>,
+    /// Bytes of the last line that are still to be taken from `bytes`.
+    taken: usize,
     number: u64,
 }
 
@@ -81,24 +85,41 @@ impl Lines {
             Compression::Gzip => Box::new(BufReader::with_capacity(BUFFER, MultiGzDecoder::new(raw))),
             Compression::Zstd => Box::new(BufReader::with_capacity(BUFFER, zstd::Decoder::with_buffer(raw)?)),
         };
-        Ok(Ok(Lines { bytes, compression, line: Vec::new(), number: 0 }))
+        Ok(Ok(Lines { bytes, compression, line: Vec::new(), taken: 0, number: 0 }))
     }
 
     /// The next line with its end, if it has one, and its number from 1; none after the last. A byte-order mark before the
     /// first line is left out.
     pub(crate) fn next_line(&mut self) -> Result<Option<(u64, &[u8])>, IoError> {
-        self.line.clear();
-        let read = (&mut self.bytes).take(LONGEST_LINE).read_until(b'\n', &mut self.line);
+        self.bytes.consume(std::mem::take(&mut self.taken));
         self.number += 1;
-        let length = read.map_err(|error| self.unreadable(&error))?;
-        if length as u64 == LONGEST_LINE && self.line.last() != Some(&b'\n') {
-            return Err(IoError::data("the line is longer than 1 GiB").at_line(self.number));
-        }
-        let text = match self.number {
-            1 => self.line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&self.line),
-            _ => &self.line,
+        let end = match self.bytes.fill_buf() {
+            Ok(there) => memchr(b'\n', there),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => None,
+            Err(error) => return Err(self.unreadable(&error)),
         };
-        Ok((length > 0).then_some((self.number, text)))
+        let line = match end {
+            // Most lines end in what has been read already, and need no copy.
+            Some(end) => {
+                self.taken = end + 1;
+                let there = self.bytes.fill_buf().expect("what has been read is there");
+                &there[..=end]
+            }
+            None => {
+                self.line.clear();
+                let read = (&mut self.bytes).take(LONGEST_LINE).read_until(b'\n', &mut self.line);
+                let length = read.map_err(|error| self.unreadable(&error))?;
+                if length as u64 == LONGEST_LINE && self.line.last() != Some(&b'\n') {
+                    return Err(IoError::data("the line is longer than 1 GiB").at_line(self.number));
+                }
+                &self.line
+            }
+        };
+        let text = match self.number {
+            1 => line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line),
+            _ => line,
+        };
+        Ok((!line.is_empty()).then_some((self.number, text)))
     }
 
     fn unreadable(&self, error: &io::Error) -> IoError {
