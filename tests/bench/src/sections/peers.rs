@@ -10,7 +10,7 @@ use crate::data::Expected;
 use crate::machine::said;
 use crate::markdown::grouped;
 use crate::measure::{Measure, Unit};
-use crate::pair::{Side, in_turn};
+use crate::pair::{Side, in_turn, in_turn_at_once};
 use crate::pipelines::{near_duplicates, reference};
 use crate::process::{self, Memory, Ran, Watch};
 use crate::report::{Section, Table};
@@ -158,12 +158,16 @@ fn beside(
     for (at, peer) in peers.iter().enumerate() {
         sides.push((peer.name, Box::new(move || Ok(keep(at + 1, work.theirs(peer, watch)?)))));
     }
-    let times = in_turn(work.bench.sizes().rounds, &mut sides)?;
+    // A first time of distilabel is no dearer than the others, and takes minutes.
+    let times = match watch {
+        Watch::Process => in_turn(work.bench.sizes().rounds, &mut sides)?,
+        Watch::Tree => in_turn_at_once(work.bench.sizes().rounds, &mut sides)?,
+    };
     drop(sides);
     let mut memories = [0.0; 2];
     for (side, time) in times.iter().enumerate() {
-        // The first was not counted.
-        let ran: Vec<Ran> = ran[side].borrow()[1..].to_vec();
+        // Of those that counted.
+        let ran: Vec<Ran> = ran[side].borrow().iter().rev().take(time.len()).copied().collect();
         let of = |unit, value: fn(&Ran) -> f64| Measure::of(unit, &ran.iter().map(value).collect::<Vec<_>>());
         // Of a tree, what it has in all; of one process, what it has.
         let memory = of(Unit::Bytes, |ran| match ran.memory {
@@ -203,7 +207,7 @@ fn documents(bench: &Bench, section: &mut Section) -> Result<()> {
     let out = bench.path("kept.jsonl");
     let pipeline = bench.pipeline("near-duplicates", &near_duplicates(&folder.join("*.jsonl"), &out))?;
     let kept = (Cell::new(0), Cell::new(0));
-    let times = in_turn(
+    let times = in_turn_at_once(
         bench.sizes().rounds,
         &mut [
             (
