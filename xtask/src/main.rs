@@ -3,7 +3,7 @@
 //! 1. [`toolchain`] finds a compiler for wasm, or gets one.
 //! 2. [`guests`] builds the bundled steps and the test guests with it, to `target/guests/NAME.wasm`.
 //! 3. [`languages`] gets the toolchains of the other languages, and tests their SDKs; [`mod@bindings`] generates what some of these carry.
-//! 4. [`demo`] runs the first example with them, [`bench`] measures what is claimed; [`check`] runs every check there is.
+//! 4. [`demo`] runs the first example with them, [`mod@bench`] measures what is claimed; [`check`] runs every check there is.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "it talks to whoever runs it")]
 
 mod bench;
