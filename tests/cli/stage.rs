@@ -37,7 +37,7 @@ impl Stage {
         symlink(repository("tests/cli/data").canonicalize().unwrap(), root.path().join("data")).unwrap();
         let folder = root.path().join("case");
         fs::create_dir(&folder).unwrap();
-        Stage { folder: folder.canonicalize().unwrap(), root: root }
+        Stage { folder: folder.canonicalize().unwrap(), root }
     }
 
     /// A copy of a case's folder.

@@ -16,9 +16,15 @@ pub(super) type At = (usize, usize);
 /// Reads frames, in a thread of its own once there is more than one.
 pub(super) struct Ahead {
     source: Source,
-    thread: Option<(SyncSender<At>, Receiver<Result<RecordBatch, Fault>>)>,
+    thread: Option<Beside>,
     /// The frame that the thread was asked for last, and whose rows were not taken yet.
     asked: Option<At>,
+}
+
+/// The ends of a thread that answers with the rows of frames.
+struct Beside {
+    frames: SyncSender<At>,
+    rows: Receiver<Result<RecordBatch, Fault>>,
 }
 
 /// What is read: the columns that the step declared to read of one of its inputs.
@@ -39,13 +45,13 @@ impl Ahead {
         let asked = self.asked.take();
         let ready = match (&self.thread, asked) {
             // What was asked for has to be taken, whether it is what is wanted now or not.
-            (Some((_, answers)), Some(asked)) => answers.recv().ok().filter(|_| asked == at && skipped == 0),
+            (Some(beside), Some(asked)) => beside.rows.recv().ok().filter(|_| asked == at && skipped == 0),
             _ => None,
         };
         let rows = ready.unwrap_or_else(|| self.source.read(at, skipped));
         if let Some(next) = next {
-            let (questions, _) = self.thread.get_or_insert_with(|| self.source.clone().beside());
-            self.asked = questions.send(next).is_ok().then_some(next);
+            let beside = self.thread.get_or_insert_with(|| self.source.clone().beside());
+            self.asked = beside.frames.send(next).is_ok().then_some(next);
         }
         rows
     }
@@ -64,16 +70,16 @@ impl Source {
     }
 
     /// A thread that answers until nobody asks any more.
-    fn beside(self) -> (SyncSender<At>, Receiver<Result<RecordBatch, Fault>>) {
-        let (questions, asked) = sync_channel::<At>(1);
-        let (answer, answers) = sync_channel(1);
+    fn beside(self) -> Beside {
+        let (frames, wanted) = sync_channel::<At>(1);
+        let (answer, rows) = sync_channel(1);
         std::thread::spawn(move || {
-            for at in asked {
+            for at in wanted {
                 if answer.send(self.read(at, 0)).is_err() {
                     return;
                 }
             }
         });
-        (questions, answers)
+        Beside { frames, rows }
     }
 }
