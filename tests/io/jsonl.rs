@@ -180,6 +180,33 @@ fn a_line_that_is_no_object_is_refused() {
     }
 }
 
+/// Lines that lie in memory together are parsed together, and are one object each all the same.
+#[test]
+fn an_object_is_a_line_and_a_line_an_object_wherever_it_stands() {
+    let usual = "{\"a\":{\"b\":1}}\n".repeat(1000);
+    let cases = [
+        ("{\"a\":{\"b\":1}} {\"a\":{\"b\":2}}\n", 1001, "the line is not JSON: trailing characters"),
+        // As many objects as lines, and not one each.
+        (
+            "{\"a\":{\"b\":1}} {\"a\":{\"b\":2}}\n{\"a\":\n{\"b\":3}}\n",
+            1001,
+            "the line is not JSON: trailing characters",
+        ),
+        ("{\"a\":{\"b\":1}\n{\"a\":{\"b\":2}}\n", 1001, "the line is not JSON: EOF while parsing an object"),
+        ("{\"a\":{\"b\":1}\n}\n", 1001, "the line is not JSON: EOF while parsing an object"),
+        ("\n\n{\"a\":{\"b\":1}}}\n", 1003, "the line is not JSON: trailing characters"),
+        ("{\"a\":{\"b\":true}}\n", 1001, "`a.b` should be int64, found true"),
+    ];
+    for (lines, number, message) in cases {
+        let bench = Bench::with("in.jsonl", [&usual, lines, &usual].concat());
+        let (words, _) = bench.error(&["in.jsonl"], &[]);
+        assert!(
+            words.starts_with(&format!("`in.jsonl`, line {number}")) && words.ends_with(message),
+            "{lines}: {words}"
+        );
+    }
+}
+
 #[test]
 fn kinds_that_mix_in_the_sample_are_refused_with_the_mend() {
     let bench = Bench::with("in.jsonl", "{\"a\":1,\"m\":{\"x\":1}}\n{\"a\":2,\"m\":{\"x\":\"one\"}}\n");

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use flate2::bufread::MultiGzDecoder;
 use flate2::write::GzEncoder;
-use memchr::memchr;
+use memchr::{memchr, memrchr};
 use xxhash_rust::xxh3::Xxh3;
 
 use crate::error::IoError;
@@ -120,6 +120,20 @@ impl Lines {
             _ => line,
         };
         Ok((!line.is_empty()).then_some((self.number, text)))
+    }
+
+    /// Lines that have been read already and end there, perhaps none, and the number of the first. [`Lines::skip`] goes past some.
+    pub(crate) fn at_hand(&mut self) -> (u64, &[u8]) {
+        self.bytes.consume(std::mem::take(&mut self.taken));
+        // What cannot be read is said by who asks for the next line.
+        let there = self.bytes.fill_buf().unwrap_or_default();
+        (self.number + 1, &there[..memrchr(b'\n', there).map_or(0, |end| end + 1)])
+    }
+
+    /// Goes past lines that are at hand: so many, of so many bytes.
+    pub(crate) fn skip(&mut self, lines: u64, bytes: usize) {
+        self.number += lines;
+        self.taken += bytes;
     }
 
     fn unreadable(&self, error: &io::Error) -> IoError {

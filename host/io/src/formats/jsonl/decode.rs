@@ -37,6 +37,16 @@ pub(super) fn row(line: &[u8], columns: &mut StructColumn, spec: &InputSpec) -> 
     })
 }
 
+/// Appends the objects that lines hold, one each; all lines begin with `{` and end with `}`, but for white space. False where some line
+/// is not just one object that fits: what is wrong, [`row`] says, and the columns are of no use then.
+///
+/// Between a `}` and a `{` no object goes on, so none reaches over the end of a line; and as many objects as lines are one each.
+pub(super) fn rows(lines: &[u8], objects: usize, columns: &mut StructColumn) -> bool {
+    let mut json = serde_json::Deserializer::from_slice(lines);
+    let mut row = || json.deserialize_map(Members { columns: &mut *columns, misfit: &mut None }).is_ok();
+    (0..objects).all(|_| row()) && json.end().is_ok()
+}
+
 /// Why a line is no JSON object.
 pub(super) fn malformed(line: &[u8], error: &serde_json::Error) -> LineFault {
     if let Err(error) = std::str::from_utf8(line) {

@@ -17,6 +17,7 @@ use std::path::{Path, PathBuf};
 
 use arrow::array::{RecordBatch, RecordBatchOptions, UInt64Array};
 use arrow::datatypes::{Schema, SchemaRef};
+use memchr::memchr_iter;
 
 use super::{FileFormat, RowWriter, Rows};
 use crate::columns::StructColumn;
@@ -60,6 +61,9 @@ impl JsonRows {
         let mut origins = Vec::new();
         let mut bytes = 0;
         while origins.len() < self.policy.rows && bytes < self.policy.bytes {
+            if self.together(&mut origins, &mut bytes)? {
+                continue;
+            }
             let Some((number, line)) = self.lines.next_line()? else { break };
             if line.trim_ascii().is_empty() {
                 continue;
@@ -77,6 +81,46 @@ impl JsonRows {
         let rows = rows.expect("columns are built by the schema");
         Ok(Some((UInt64Array::from(origins), rows)))
     }
+}
+
+impl JsonRows {
+    /// Takes lines that are at hand, as far as there is room for them in the batch and they look like objects; whether there were any.
+    /// Parsed together, they share what a parser sets up.
+    fn together(&mut self, origins: &mut Vec<u64>, bytes: &mut usize) -> Result<bool, IoError> {
+        let (first, there) = self.lines.at_hand();
+        // The first line may begin with a byte-order mark.
+        let there = if first == 1 { &[] } else { there };
+        let (mut lines, mut end, before) = (0, 0, origins.len());
+        for line_end in memchr_iter(b'\n', there) {
+            let line = &there[end..=line_end];
+            let text = line.trim_ascii();
+            if !text.is_empty() {
+                let is_full = origins.len() == self.policy.rows || *bytes >= self.policy.bytes;
+                if is_full || !text.starts_with(b"{") || !text.ends_with(b"}") {
+                    break;
+                }
+                origins.push(first + lines);
+                *bytes += line.len();
+            }
+            lines += 1;
+            end = line_end + 1;
+        }
+        let there = &there[..end];
+        if !decode::rows(there, origins.len() - before, &mut self.columns) {
+            return Err(fault(there, first, &self.schema, &self.spec));
+        }
+        self.lines.skip(lines, end);
+        Ok(end > 0)
+    }
+}
+
+/// What is wrong with the first line that something is wrong with.
+fn fault(lines: &[u8], first: u64, schema: &SchemaRef, spec: &InputSpec) -> IoError {
+    let mut columns = StructColumn::new(schema.fields());
+    let numbered = (first..).zip(lines.split_inclusive(|byte| *byte == b'\n'));
+    let mut objects = numbered.filter(|(_, line)| !line.trim_ascii().is_empty());
+    let found = objects.find_map(|(number, line)| Some(decode::row(line, &mut columns, spec).err()?.at_line(number)));
+    found.unwrap_or_else(|| IoError::data("lines that are objects one by one are none together").at_line(first))
 }
 
 impl Iterator for JsonRows {
