@@ -17,7 +17,8 @@ use crate::disk::{Past, RecordedInput, schema_of_text, schema_text};
 use crate::error::{Class, Fault, RunError};
 use crate::guest::Instance;
 use crate::removed::Files;
-use crate::run::{Run, Settings};
+use crate::run::Run;
+use crate::settings::Settings;
 use crate::stage::{door_schema, map, terms};
 
 /// An input whose files were found.

@@ -21,6 +21,7 @@
 
 mod bindings;
 mod bound;
+mod boundary;
 mod budget;
 mod check;
 mod columns;
@@ -33,6 +34,7 @@ mod events;
 mod flight;
 mod guest;
 mod kept;
+mod memory;
 mod meter;
 mod needs;
 mod ports;
@@ -43,6 +45,7 @@ mod resume;
 mod rows;
 mod run;
 mod runs;
+mod settings;
 mod stage;
 mod watch;
 mod why;
@@ -64,7 +67,8 @@ pub use report::{
     ErrorReport, InputReport, OutputReport, ProfileReport, RejectsReport, Report, StageReport, Status, StepReport,
 };
 pub use resume::Allowed;
-pub use run::{Profile, Run, Settings};
+pub use run::Run;
 pub use runs::{RunState, RunSummary, remove_run, run_folders};
+pub use settings::{Profile, Settings};
 pub use tokio_util::sync::CancellationToken;
 pub use why::{StepReuse, Verdict};

@@ -8,7 +8,8 @@ use crate::components::{Bundled, Components};
 use crate::disk::{Folder, Past, Recorded, folder};
 use crate::error::{Class, RunError};
 use crate::events::Event;
-use crate::run::{Run, Settings, kept_component};
+use crate::run::{Run, kept_component};
+use crate::settings::Settings;
 
 /// How the run was begun, and its folder.
 pub(crate) struct Resumed {

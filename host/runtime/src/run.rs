@@ -1,79 +1,40 @@
 //! A run: a plan, prepared, carried out stage by stage, its outputs put in their places at the very end.
 
 use std::collections::{BTreeMap, HashMap};
-use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
 use arrow::datatypes::SchemaRef;
 use callboard_io::{Committed, Finished};
-use callboard_plan::{Load, Plan, PlannedStep, Predicted, Stage, door};
+use callboard_plan::{Load, Plan, PlannedStep, Stage, door};
 use tokio_util::sync::CancellationToken;
 
 use crate::bound::Bound;
+use crate::boundary::Boundary;
 use crate::budget::Budget;
 use crate::check::{Checked, Input, Output, Way};
-use crate::compile::{Cache, CompileCommand};
+use crate::compile::Cache;
 use crate::components::Components;
 use crate::disk::journal::{Record, StageEnded};
 use crate::disk::positions::Positions;
 use crate::disk::seen::Seen;
-use crate::disk::spill::{self, Sealed};
 use crate::disk::sync::Syncer;
-use crate::disk::{Deed, Folder, Past, Quota, Spill, Work, past};
+use crate::disk::{Deed, Folder, Past, Quota, Work, past};
 use crate::error::{Class, RunError};
 use crate::events::{Event, Observer};
-use crate::flight::{Admission, Flight};
+use crate::flight::Admission;
 use crate::guest::{Profiles, Reach, Sandbox, resolve};
 use crate::kept::Kept;
-use crate::meter::{Gauge, Residence};
+use crate::memory::Memory;
+use crate::meter::Residence;
 use crate::needs;
 use crate::ports::Stop;
 use crate::removed::{Files, Rejects, Remover};
 use crate::report::Report;
+use crate::settings::Settings;
 use crate::stage::{self, LoadedStep, StageCost};
 use crate::watch::Watch;
-
-/// How a plan is carried out, beside what the plan says.
-#[derive(Clone, Debug)]
-pub struct Settings {
-    /// The folder that the pipeline's paths start from.
-    pub base: PathBuf,
-    /// The pipeline file, for who asks later what a run was of.
-    pub pipeline: Option<PathBuf>,
-    /// The run's own folder: made anew, or empty.
-    pub run_folder: PathBuf,
-    /// Where compiled components are kept; private to the user.
-    pub cache_folder: PathBuf,
-    /// The process that compiles.
-    pub compile: CompileCommand,
-    /// Whether outputs that exist are replaced.
-    pub overwrite: bool,
-    /// At most so many rows of each input, and of each source.
-    pub limit: Option<u64>,
-    /// Whether the run can be resumed, and its work taken over by later runs: whether it is written down.
-    pub resumable: bool,
-    /// Folders of earlier runs, the latest first: work that they did on the same rows in the same way is not done again.
-    pub earlier: Vec<PathBuf>,
-    /// The most that rows between stages may take of the disk, bytes.
-    pub max_spill: Option<u64>,
-    /// A step to be profiled: all that it does is done anew, in instances that are asked every millisecond where they are.
-    pub profile: Option<Profile>,
-    /// Who is told of progress.
-    pub observer: Observer,
-    /// Cancelled to interrupt the run: what is being done is finished, if it takes no longer than a few seconds.
-    pub cancel: CancellationToken,
-}
-
-/// A profile to be taken: which functions of a step take the time, in JSON that Firefox's profiler (profiler.firefox.com) opens.
-#[derive(Clone, Debug)]
-pub struct Profile {
-    /// The step's name.
-    pub step: String,
-    /// The file that is written when the run ends, however that may be; `None`: `profile-STEP.json` in the run's folder.
-    pub path: Option<PathBuf>,
-}
 
 /// A plan that has been checked against its files and components, ready to run.
 pub struct Run {
@@ -108,87 +69,6 @@ pub struct Run {
     pub(crate) first_call: OnceLock<Instant>,
 }
 
-/// Memory that is held: linear memory of the run and of each step, and rows in flight.
-pub(crate) struct Memory {
-    /// Linear memory and rows in flight together; its peak begins anew with each stage.
-    pub(crate) held: Arc<Gauge>,
-    pub(crate) flight: Arc<Flight>,
-    pub(crate) run: Arc<Gauge>,
-    /// As the run's; its peak begins anew with each stage.
-    pub(crate) stage: Arc<Gauge>,
-    pub(crate) steps: HashMap<String, Arc<Gauge>>,
-}
-
-impl Memory {
-    /// As much linear memory as `plan` leaves to steps, whatever rows need at least.
-    fn of(plan: &Plan) -> Memory {
-        let held = Arc::new(Gauge::default());
-        let run = Gauge::below(&held);
-        let flight = Arc::new(Flight::new(Gauge::below(&held), run.clone()));
-        let stage = Gauge::below(&run);
-        let steps = plan.steps.iter().map(|step| (step.name.clone(), Gauge::below(&stage))).collect();
-        let memory = Memory { held, flight, run, stage, steps };
-        if let Some(tightest) = plan.stages.iter().max_by_key(|stage| stage.predicted.least_rows_bytes) {
-            memory.leave(plan, tightest);
-        }
-        memory
-    }
-
-    /// What the budget leaves to the steps of a stage.
-    fn leave(&self, plan: &Plan, stage: &Stage) {
-        let Predicted { host_bytes, least_rows_bytes, .. } = stage.predicted;
-        let left = |budget: u64| budget.saturating_sub(host_bytes).saturating_sub(least_rows_bytes);
-        self.run.limit(plan.budget.map_or(u64::MAX, left));
-    }
-
-    /// Begins a stage.
-    pub(crate) fn begin(&self, plan: &Plan, stage: &Stage) {
-        self.leave(plan, stage);
-        self.flight.begin(plan.budget, &stage.predicted);
-        self.stage.restart();
-        self.held.restart();
-    }
-}
-
-/// What crosses the boundaries between stages.
-#[derive(Default)]
-pub(crate) struct Boundary {
-    pub(crate) spills: HashMap<String, Arc<Spill>>,
-}
-
-impl Boundary {
-    /// Removes the spills that no stage after `stage` reads, unless one refers to them that is read.
-    fn release(&mut self, plan: &Plan, stage: usize) {
-        let is_read = |node: &str| plan.edges_out_of(node).any(|edge| plan.stage_of_reader(&edge.to) > Some(stage));
-        let read = self.spills.keys().filter(|node| is_read(node)).cloned();
-        let wanted = spill::with_bases(read, |node| self.spills.get(node).map(|spill| spill.sealed()));
-        self.spills.retain(|node, spill| {
-            let wanted = wanted.contains(node);
-            if !wanted {
-                spill.remove();
-            }
-            wanted
-        });
-    }
-
-    /// Opens a spill that is left, and those that it refers to.
-    fn open(&mut self, run: &Run, node: &str, left: &BTreeMap<&str, &Sealed>) -> io::Result<Arc<Spill>> {
-        if let Some(spill) = self.spills.get(node) {
-            return Ok(spill.clone());
-        }
-        let sealed = left.get(node).copied().ok_or_else(|| {
-            let words = format!("the rows of `{node}` have been removed, and others refer to them");
-            io::Error::new(io::ErrorKind::NotFound, words)
-        })?;
-        let bases = sealed.bases.iter().map(|base| self.open(run, &base.node, left)).collect::<io::Result<_>>()?;
-        let folder = spill::folder(&run.folder, node);
-        let spill = Spill::open(folder, run.schema(node).clone(), sealed.clone(), bases, run.quota.clone())?;
-        let spill = Arc::new(spill);
-        self.spills.insert(node.to_owned(), spill.clone());
-        Ok(spill)
-    }
-}
-
 impl Run {
     /// Checks a plan against its files and components, and makes it ready to run. Nothing is written but the cache.
     ///
@@ -213,7 +93,7 @@ impl Run {
         checked.places(&plan, &settings, &past)?;
         let bug = |error: wasmtime::Error| RunError::new(Class::Bug, format!("wasmtime does not start: {error:#}"));
         let profiles =
-            settings.profile.as_ref().map(|profile| profiles(profile, &plan, &settings.run_folder)).transpose()?;
+            settings.profile.as_ref().map(|profile| profile.profiles(&plan, &settings.run_folder)).transpose()?;
         let mut prepared = Run {
             folder: settings.run_folder.clone(),
             limit: settings.limit,
@@ -327,7 +207,7 @@ impl Run {
     }
 
     fn stages(&self, costs: &mut Vec<(Stage, StageCost)>) -> Result<(), RunError> {
-        let mut boundary = self.left_over()?;
+        let mut boundary = Boundary::left_over(self)?;
         let mut held: HashMap<usize, Vec<LoadedStep>> = HashMap::new();
         let to_do = || self.plan.stages.iter().filter(|stage| !self.past.stages.contains_key(&stage.index));
         let eager_load = Instant::now();
@@ -387,24 +267,6 @@ impl Run {
         boundary.release(&self.plan, stage.index);
         cost.unload += began.elapsed();
         Ok(cost)
-    }
-
-    /// The rows that are left of stages that ended, for those that are to run.
-    fn left_over(&self) -> Result<Boundary, RunError> {
-        let mut boundary = Boundary::default();
-        let ended = self.past.stages.values().flat_map(|ended| &ended.spills);
-        let intakes = self.past.intakes.iter().map(|(input, (_, sealed))| (input, sealed));
-        let left: BTreeMap<&str, &Sealed> =
-            ended.chain(intakes).map(|(node, sealed)| (node.as_str(), sealed)).collect();
-        for node in left.keys() {
-            let mut stages = self.plan.edges_out_of(node).filter_map(|edge| self.plan.stage_of_reader(&edge.to));
-            if stages.any(|stage| !self.past.stages.contains_key(&stage)) {
-                let opened = boundary.open(self, node, &left);
-                opened.map_err(|error| RunError::unread("rows between stages", &error))?;
-            }
-        }
-        self.quota.take_written();
-        Ok(boundary)
     }
 
     /// Puts the outputs in their places, all of them complete and durable: nothing before this has touched what was there.
@@ -598,22 +460,6 @@ impl Run {
         });
         cursors.last()
     }
-}
-
-/// Where a profile is gathered, and where it is to be written: a folder that is there.
-fn profiles(profile: &Profile, plan: &Plan, run_folder: &Path) -> Result<Profiles, RunError> {
-    if plan.step(&profile.step).is_none() {
-        let names: Vec<_> = plan.steps.iter().map(|step| format!("`{}`", step.name)).collect();
-        let message = format!("there is no step `{}` to profile", profile.step);
-        return Err(RunError::new(Class::Pipeline, message).help(format!("the steps are {}", names.join(", "))));
-    }
-    let folder = profile.path.as_deref().and_then(Path::parent).filter(|folder| !folder.as_os_str().is_empty());
-    if let Some(folder) = folder {
-        // Sooner than at the end of a long run.
-        folder.read_dir().map_err(|error| RunError::system("open the profile's folder", folder, &error))?;
-    }
-    let in_run_folder = || run_folder.join(format!("profile-{}.json", profile.step));
-    Ok(Profiles::new(&profile.step, &profile.path.clone().unwrap_or_else(in_run_folder)))
 }
 
 fn names(outputs: &BTreeMap<String, Committed>) -> String {

@@ -27,7 +27,7 @@ use crate::components::Components;
 use crate::error::{Class, Fault, RunError, SaidKind};
 use crate::events::Event;
 use crate::guest::{Instance, Loaded, Sandbox, Terms, resolve};
-use crate::run::Settings;
+use crate::settings::Settings;
 use crate::stage::{map_from, open_at};
 
 pub use life::Life;

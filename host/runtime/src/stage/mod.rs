@@ -30,13 +30,14 @@ pub(crate) use load::{LoadedStep, load, map, map_from, open_at, terms};
 pub(crate) use process::checked;
 use wire::Wires;
 
+use crate::boundary::Boundary;
 use crate::disk::Spill;
 use crate::disk::journal::Record;
 use crate::error::{Class, RunError};
 use crate::events::Event;
 use crate::ports::Stop;
 use crate::removed::Tally;
-use crate::run::{Boundary, Run};
+use crate::run::Run;
 
 /// What happened to the rows of a step.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]

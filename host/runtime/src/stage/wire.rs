@@ -6,11 +6,12 @@ use std::sync::mpsc::{channel, sync_channel};
 use callboard_plan::{Edge, Kind, Stage, Transport};
 
 use super::doors::{Door, Doors};
+use crate::boundary::Boundary;
 use crate::disk::SpillWriter;
 use crate::disk::spill::folder;
 use crate::error::RunError;
 use crate::ports::{Feed, IN_FLIGHT, Inlet, Outlet};
-use crate::run::{Boundary, Run};
+use crate::run::Run;
 
 /// The ends of every edge that begins or ends in a stage, by node.
 pub(super) struct Wires {

@@ -1,0 +1,69 @@
+//! How a plan is carried out, beside what the plan says.
+
+use std::path::{Path, PathBuf};
+
+use callboard_plan::Plan;
+use tokio_util::sync::CancellationToken;
+
+use crate::compile::CompileCommand;
+use crate::error::{Class, RunError};
+use crate::events::Observer;
+use crate::guest::Profiles;
+
+/// How a plan is carried out, beside what the plan says.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The folder that the pipeline's paths start from.
+    pub base: PathBuf,
+    /// The pipeline file, for who asks later what a run was of.
+    pub pipeline: Option<PathBuf>,
+    /// The run's own folder: made anew, or empty.
+    pub run_folder: PathBuf,
+    /// Where compiled components are kept; private to the user.
+    pub cache_folder: PathBuf,
+    /// The process that compiles.
+    pub compile: CompileCommand,
+    /// Whether outputs that exist are replaced.
+    pub overwrite: bool,
+    /// At most so many rows of each input, and of each source.
+    pub limit: Option<u64>,
+    /// Whether the run can be resumed, and its work taken over by later runs: whether it is written down.
+    pub resumable: bool,
+    /// Folders of earlier runs, the latest first: work that they did on the same rows in the same way is not done again.
+    pub earlier: Vec<PathBuf>,
+    /// The most that rows between stages may take of the disk, bytes.
+    pub max_spill: Option<u64>,
+    /// A step to be profiled: all that it does is done anew, in instances that are asked every millisecond where they are.
+    pub profile: Option<Profile>,
+    /// Who is told of progress.
+    pub observer: Observer,
+    /// Cancelled to interrupt the run: what is being done is finished, if it takes no longer than a few seconds.
+    pub cancel: CancellationToken,
+}
+
+/// A profile to be taken: which functions of a step take the time, in JSON that Firefox's profiler (profiler.firefox.com) opens.
+#[derive(Clone, Debug)]
+pub struct Profile {
+    /// The step's name.
+    pub step: String,
+    /// The file that is written when the run ends, however that may be; `None`: `profile-STEP.json` in the run's folder.
+    pub path: Option<PathBuf>,
+}
+
+impl Profile {
+    /// Where it is gathered, and where it is to be written: a folder that is there.
+    pub(crate) fn profiles(&self, plan: &Plan, run_folder: &Path) -> Result<Profiles, RunError> {
+        if plan.step(&self.step).is_none() {
+            let names: Vec<_> = plan.steps.iter().map(|step| format!("`{}`", step.name)).collect();
+            let message = format!("there is no step `{}` to profile", self.step);
+            return Err(RunError::new(Class::Pipeline, message).help(format!("the steps are {}", names.join(", "))));
+        }
+        let folder = self.path.as_deref().and_then(Path::parent).filter(|folder| !folder.as_os_str().is_empty());
+        if let Some(folder) = folder {
+            // Sooner than at the end of a long run.
+            folder.read_dir().map_err(|error| RunError::system("open the profile's folder", folder, &error))?;
+        }
+        let in_run_folder = || run_folder.join(format!("profile-{}.json", self.step));
+        Ok(Profiles::new(&self.step, &self.path.clone().unwrap_or_else(in_run_folder)))
+    }
+}
