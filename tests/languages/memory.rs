@@ -4,13 +4,13 @@ use crate::bench::Bench;
 use crate::built::{Built, in_every_language};
 use crate::types;
 
-/// The step's linear memory at its most, over so many batches of 50 rows, under a limit.
+/// The linear memory of the step's one instance at its most, over so many batches of 50 rows, under a limit.
 fn peak(built: &Built, by: &str, batches: usize, limit: u64) -> u64 {
     let bench = Bench::new();
     bench.put("rows", &types::with_every_type(50 * batches, Vec::new()));
     let report = bench.run(&format!(
         "callboard = 1\nrun = {{ batch_rows = 50 }}\ninputs.rows.path = \"rows.arrow\"\n\
-         [[steps]]\nname = \"step\"\nconfig = {{ by = \"{by}\" }}\nuse = \"{}\"\nlimits.memory = \"{limit}B\"\n[outputs.out]\npath = \"out.arrow\"\n",
+         [[steps]]\nname = \"step\"\nconfig = {{ by = \"{by}\" }}\nuse = \"{}\"\nlimits.memory = \"{limit}B\"\nreplicas = 1\n[outputs.out]\npath = \"out.arrow\"\n",
         built.step("mirror")
     ));
     let step = &report["stages"][0]["steps"][0];
