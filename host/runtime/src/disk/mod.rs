@@ -9,6 +9,7 @@ pub(crate) mod folder;
 mod frames;
 mod fuzz;
 pub(crate) mod granted;
+mod head;
 mod ipc;
 pub(crate) mod journal;
 pub(crate) mod key;

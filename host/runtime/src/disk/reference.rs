@@ -8,9 +8,7 @@ use arrow::buffer::{BooleanBuffer, Buffer};
 use serde::{Deserialize, Serialize};
 
 use super::frames::Frame;
-
-/// Where the columns begin, bytes: what stands before them is padded to a multiple of this.
-const ALIGNED: usize = 64;
+use super::head;
 
 /// Where the columns of a frame are, and of which frames its rows are.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -85,20 +83,12 @@ impl Chosen {
 impl Reference {
     /// Its bytes, padded.
     pub(crate) fn encode(&self) -> io::Result<Buffer> {
-        let mut head = postcard::to_extend(self, vec![0; 4]).map_err(io::Error::other)?;
-        let length = (head.len() - 4) as u32;
-        head[..4].copy_from_slice(&length.to_le_bytes());
-        head.resize(head.len().next_multiple_of(ALIGNED), 0);
-        Ok(Buffer::from_vec(head))
+        head::encode(self)
     }
 
     /// The reference that a body begins with, and what stands behind it; none where there is none.
     pub(crate) fn decode(body: &Buffer) -> Option<(Reference, Buffer)> {
-        let length: [u8; 4] = body.get(..4)?.try_into().ok()?;
-        let end = 4 + u32::from_le_bytes(length) as usize;
-        let reference = postcard::from_bytes(body.get(4..end)?).ok()?;
-        let at = end.next_multiple_of(ALIGNED);
-        (at <= body.len()).then(|| (reference, body.slice(at)))
+        head::decode(body)
     }
 
     /// Which of the columns that are the frame's own a column is, if it is one.

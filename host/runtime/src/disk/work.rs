@@ -19,12 +19,10 @@ use callboard_plan::PlannedStep;
 use serde::{Deserialize, Serialize};
 
 use super::frames::{Body, Frame, FrameFile, FrameWriter, named};
+use super::head;
 use super::ipc::{self, RowEncoder};
 use super::key::StepKey;
 use super::sync::Syncer;
-
-/// Where the columns of a frame begin, bytes: what stands before is padded to a multiple of this.
-const ALIGNED: usize = 64;
 
 const BEGUN: u8 = 0;
 const DONE: u8 = 1;
@@ -265,12 +263,7 @@ impl Work {
 
     /// Notes what was done, on `rows` rows; a part of a global step's work on as many as it wrote, and its end on all. Says where.
     pub(crate) fn done(&self, tag: u128, rows: u32, deed: &Deed, written: &RecordBatch) -> io::Result<Logged> {
-        let mut head = vec![0; 4];
-        head = postcard::to_extend(deed, head).map_err(io::Error::other)?;
-        let length = (head.len() - 4) as u32;
-        head[..4].copy_from_slice(&length.to_le_bytes());
-        head.resize(head.len().next_multiple_of(ALIGNED), 0);
-        let mut body = vec![Buffer::from_vec(head)];
+        let mut body = vec![head::encode(deed)?];
         body.extend(self.encoder.lock().expect("no holder panics").encode(written)?);
         let kind = match deed {
             Deed::Processed(_) | Deed::Page { .. } => DONE,
@@ -354,12 +347,6 @@ fn logs(folder: &Path) -> io::Result<Vec<PathBuf>> {
 
 pub(super) fn decode(schema: &SchemaRef, body: &Buffer) -> io::Result<(Deed, RecordBatch)> {
     let broken = || io::Error::new(io::ErrorKind::InvalidData, "a record of work cannot be read");
-    let length: [u8; 4] = body.get(..4).and_then(|bytes| bytes.try_into().ok()).ok_or_else(broken)?;
-    let end = 4 + u32::from_le_bytes(length) as usize;
-    let deed = postcard::from_bytes(body.get(4..end).ok_or_else(broken)?).map_err(|_| broken())?;
-    let at = end.next_multiple_of(ALIGNED);
-    if at > body.len() {
-        return Err(broken());
-    }
-    Ok((deed, ipc::decode(schema, &body.slice(at), None)?))
+    let (deed, rows) = head::decode(body).ok_or_else(broken)?;
+    Ok((deed, ipc::decode(schema, &rows, None)?))
 }
