@@ -21,6 +21,7 @@ mod canonical;
 mod columns;
 mod cut;
 mod dataset;
+mod digesting;
 mod error;
 mod files;
 mod formats;

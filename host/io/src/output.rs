@@ -7,10 +7,11 @@ use std::path::{Path, PathBuf};
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use tempfile::NamedTempFile;
-use xxhash_rust::xxh3::xxh3_64;
+use twox_hash::XxHash3_64;
 
 use crate::formats::{Format, RowWriter};
-use crate::text::{Compression, Digesting, Sink};
+use crate::digesting::Digesting;
+use crate::text::{Compression, Sink};
 use crate::{ErrorKind, IoError};
 
 /// An output as the pipeline names it.
@@ -55,7 +56,7 @@ fn temporary(path: &Path, folder: &Path) -> Result<NamedTempFile, IoError> {
 fn copy_beside(path: &Path, folder: &Path, staged: &Path) -> PathBuf {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let staged = staged.canonicalize().unwrap_or_else(|_| staged.to_owned());
-    let whose = xxh3_64(staged.as_os_str().as_encoded_bytes());
+    let whose = XxHash3_64::oneshot(staged.as_os_str().as_encoded_bytes());
     folder.join(format!(".{name}.partial-{whose:016x}"))
 }
 
@@ -184,7 +185,6 @@ impl Writer {
         let cannot = |error: &std::io::Error| IoError::system("cannot write", error).in_file(&staged);
         let sink = writer.finish().and_then(Sink::finish);
         let (file, digest) = sink.map_err(|error| blame(error, &path, &staged))?;
-        file.sync_all().map_err(|error| cannot(&error))?;
         let bytes = file.metadata().map_err(|error| cannot(&error))?.len();
         Ok(Finished { rows, bytes, digest, path, staged })
     }

@@ -8,8 +8,8 @@ use std::path::Path;
 use flate2::bufread::MultiGzDecoder;
 use flate2::write::GzEncoder;
 use memchr::{memchr, memrchr};
-use xxhash_rust::xxh3::Xxh3;
 
+use crate::digesting::Digesting;
 use crate::error::IoError;
 
 /// How a whole file is compressed; its last extension says so.
@@ -152,52 +152,6 @@ impl Lines {
     }
 }
 
-/// A file, and the XXH3-128 of what was written to it.
-pub(crate) struct Digesting {
-    file: File,
-    digest: Xxh3,
-    bytes: u64,
-}
-
-impl Digesting {
-    pub(crate) fn new(file: File) -> Digesting {
-        Digesting { file, digest: Xxh3::new(), bytes: 0 }
-    }
-
-    /// A file whose first `bytes` bytes are there; what stands behind them is cut off. None if their digest is another one.
-    pub(crate) fn go_on(mut file: File, bytes: u64, digest: u128) -> io::Result<Option<Digesting>> {
-        let (mut seen, mut left, mut buffer) = (Xxh3::new(), bytes, vec![0; BUFFER]);
-        while left > 0 {
-            let want = left.min(BUFFER as u64) as usize;
-            match file.read(&mut buffer[..want])? {
-                0 => return Ok(None),
-                read => {
-                    seen.update(&buffer[..read]);
-                    left -= read as u64;
-                }
-            }
-        }
-        if seen.digest128() != digest {
-            return Ok(None);
-        }
-        file.set_len(bytes)?;
-        Ok(Some(Digesting { file, digest: seen, bytes }))
-    }
-}
-
-impl Write for Digesting {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let written = self.file.write(bytes)?;
-        self.digest.update(&bytes[..written]);
-        self.bytes += written as u64;
-        Ok(written)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.file.flush()
-    }
-}
-
 /// Where a format's bytes go: a file, through its compression.
 pub(crate) enum Sink {
     Plain(BufWriter<Digesting>),
@@ -223,11 +177,10 @@ impl Sink {
     pub(crate) fn position(&mut self) -> io::Result<Option<(u64, u128)>> {
         let Sink::Plain(file) = self else { return Ok(None) };
         file.flush()?;
-        let Digesting { digest, bytes, .. } = file.get_ref();
-        Ok(Some((*bytes, digest.digest128())))
+        Ok(Some(file.get_ref().position()))
     }
 
-    /// Everything to the file. Gives it back, and the digest of its bytes.
+    /// Everything to the file, and that to the disk. Gives it back, and the digest of its bytes.
     pub(crate) fn finish(self) -> Result<(File, u128), IoError> {
         let file = match self {
             Sink::Plain(file) => Ok(file),
@@ -235,7 +188,7 @@ impl Sink {
             Sink::Zstd(blocks) => blocks.finish().and_then(zstd::Encoder::finish),
         };
         file.and_then(|file| file.into_inner().map_err(io::IntoInnerError::into_error))
-            .map(|file| (file.file, file.digest.digest128()))
+            .and_then(Digesting::finish)
             .map_err(|error| IoError::system("cannot write", &error))
     }
 }

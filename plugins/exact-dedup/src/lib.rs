@@ -75,12 +75,11 @@ fn pass(config: &Config, batch: &Batch, seen: &mut Seen, first: &mut Bits, undec
     let mut scratch = vec![];
     let arrays: Vec<_> = config.columns.iter().map(|name| batch.array(name)).collect::<Result<_>>()?;
     let keys = Keys::new(arrays)?;
-    for i in 0..batch.rows() {
-        let row = batch.first_row() + i as u64;
-        if !undecided.get(row) {
-            continue;
-        }
-        match seen.insert(xxh3_128(keys.get(i, &mut scratch))) {
+    let rows = (0..batch.rows()).map(|i| (i, batch.first_row() + i as u64)).filter(|(_, row)| undecided.get(*row));
+    // All hashes before any is looked up: the processor waits for the table's memory for several of them at a time then.
+    let hashes: Vec<(u64, u128)> = rows.map(|(i, row)| (row, xxh3_128(keys.get(i, &mut scratch)))).collect();
+    for (row, hash) in hashes {
+        match seen.insert(hash) {
             Found::Full => {
                 waiting = true;
                 continue;

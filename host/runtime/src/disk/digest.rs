@@ -2,29 +2,29 @@
 
 use arrow::array::{Array, ArrayData, RecordBatch, StructArray};
 use arrow::datatypes::DataType;
-use xxhash_rust::xxh3::{Xxh3, xxh3_128};
+use twox_hash::XxHash3_128;
 
 use crate::columns::whole_offsets;
 
 /// The digest of a batch: of its values, not of its schema.
 pub(crate) fn of_rows(rows: &RecordBatch, seed: u64) -> u128 {
-    let mut digest = Xxh3::with_seed(seed);
-    digest.update(&(rows.num_rows() as u64).to_le_bytes());
+    let mut digest = XxHash3_128::with_seed(seed);
+    digest.write(&(rows.num_rows() as u64).to_le_bytes());
     rows.columns().iter().for_each(|column| add(&mut digest, &column.to_data()));
-    digest.digest128()
+    digest.finish_128()
 }
 
 /// The digest of a text.
 pub(crate) fn of_text(text: &str) -> u128 {
-    xxh3_128(text.as_bytes())
+    XxHash3_128::oneshot(text.as_bytes())
 }
 
 /// A digest of all that goes through a column.
-pub(crate) struct ColumnDigest(Xxh3);
+pub(crate) struct ColumnDigest(XxHash3_128);
 
 impl ColumnDigest {
     pub(crate) fn new() -> ColumnDigest {
-        ColumnDigest(Xxh3::new())
+        ColumnDigest(XxHash3_128::new())
     }
 
     pub(crate) fn add(&mut self, column: &dyn Array) {
@@ -32,29 +32,29 @@ impl ColumnDigest {
     }
 
     pub(crate) fn text(&self) -> String {
-        format!("{:032x}", self.0.digest128())
+        format!("{:032x}", self.0.finish_128())
     }
 }
 
 /// Adds an array of a canonical type. Lengths go in before what they measure, so no two arrays look alike.
-fn add(digest: &mut Xxh3, data: &ArrayData) {
+fn add(digest: &mut XxHash3_128, data: &ArrayData) {
     let (offset, len) = (data.offset(), data.len());
-    digest.update(&(len as u64).to_le_bytes());
+    digest.write(&(len as u64).to_le_bytes());
     match data.nulls().filter(|nulls| nulls.null_count() > 0) {
         Some(nulls) => add_bits(digest, &nulls.inner().sliced(), len),
-        None => digest.update(&[0]),
+        None => digest.write(&[0]),
     }
     match data.data_type() {
         DataType::Null => {}
         DataType::Boolean => add_bits(digest, &data.buffers()[0].bit_slice(offset, len), len),
         DataType::Utf8 | DataType::Binary => {
             let (offsets, start, end) = whole_offsets(data);
-            digest.update(&offsets);
-            digest.update(&data.buffers()[1][start..end]);
+            digest.write(&offsets);
+            digest.write(&data.buffers()[1][start..end]);
         }
         DataType::List(_) | DataType::Map(..) => {
             let (offsets, start, end) = whole_offsets(data);
-            digest.update(&offsets);
+            digest.write(&offsets);
             add(digest, &data.child_data()[0].slice(start, end - start));
         }
         DataType::FixedSizeList(_, width) => {
@@ -68,22 +68,22 @@ fn add(digest: &mut Xxh3, data: &ArrayData) {
         }
         DataType::FixedSizeBinary(width) => {
             let width = usize::try_from(*width).expect("Arrow's own widths are not negative");
-            digest.update(&data.buffers()[0][offset * width..(offset + len) * width]);
+            digest.write(&data.buffers()[0][offset * width..(offset + len) * width]);
         }
         other => {
             let width = other.primitive_width().expect("every column of a dataset has a type of the contract");
-            digest.update(&data.buffers()[0][offset * width..(offset + len) * width]);
+            digest.write(&data.buffers()[0][offset * width..(offset + len) * width]);
         }
     }
 }
 
 /// Bits that begin at the first; those past the length do not count.
-fn add_bits(digest: &mut Xxh3, bits: &[u8], len: usize) {
-    digest.update(&[1]);
+fn add_bits(digest: &mut XxHash3_128, bits: &[u8], len: usize) {
+    digest.write(&[1]);
     let (whole, rest) = (len / 8, len % 8);
-    digest.update(&bits[..whole]);
+    digest.write(&bits[..whole]);
     if rest > 0 {
-        digest.update(&[bits[whole] & ((1 << rest) - 1)]);
+        digest.write(&[bits[whole] & ((1 << rest) - 1)]);
     }
 }
 

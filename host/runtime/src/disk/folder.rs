@@ -21,7 +21,7 @@ use std::path::{Path, PathBuf};
 use callboard_io::Finished;
 use callboard_plan::Plan;
 use serde::{Deserialize, Serialize};
-use xxhash_rust::xxh3::Xxh3;
+use twox_hash::XxHash3_128;
 
 use super::frames::named;
 use crate::error::{Class, RunError};
@@ -67,12 +67,12 @@ impl Digested {
     /// A file as it is now.
     pub(crate) fn of(path: &Path, rows: u64) -> io::Result<Digested> {
         let mut file = File::open(path).map_err(|error| named(path, &error))?;
-        let (mut digest, mut bytes, mut buffer) = (Xxh3::new(), 0, vec![0; 1 << 20]);
+        let (mut digest, mut bytes, mut buffer) = (XxHash3_128::new(), 0, vec![0; 1 << 20]);
         loop {
             match file.read(&mut buffer).map_err(|error| named(path, &error))? {
-                0 => return Ok(Digested { rows, bytes, digest: format!("{:032x}", digest.digest128()) }),
+                0 => return Ok(Digested { rows, bytes, digest: format!("{:032x}", digest.finish_128()) }),
                 read => {
-                    digest.update(&buffer[..read]);
+                    digest.write(&buffer[..read]);
                     bytes += read as u64;
                 }
             }

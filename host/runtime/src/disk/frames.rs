@@ -15,6 +15,7 @@
 //! Numbers are little-endian. A frame is whole, or it is not read: where a header does not match, a file ends for us.
 
 use std::fs::File;
+use std::hash::Hasher;
 use std::io::{self, IoSlice, Write};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
@@ -23,7 +24,7 @@ use std::sync::Arc;
 use arrow::buffer::Buffer;
 use rustix::buffer::spare_capacity;
 use serde::{Deserialize, Serialize};
-use xxhash_rust::xxh3::{Xxh3, xxh3_64};
+use twox_hash::XxHash3_64;
 
 use crate::error::plain;
 
@@ -51,7 +52,7 @@ impl Frame {
         header[16..32].copy_from_slice(&self.tag.to_le_bytes());
         header[32..40].copy_from_slice(&self.length.to_le_bytes());
         header[40..].copy_from_slice(&self.checksum.to_le_bytes());
-        let check = xxh3_64(&header) as u32;
+        let check = XxHash3_64::oneshot(&header) as u32;
         header[12..16].copy_from_slice(&check.to_le_bytes());
         header
     }
@@ -85,10 +86,10 @@ pub(crate) struct Body<'a, B> {
 
 impl<'a, B: AsRef<[u8]>> Body<'a, B> {
     pub(crate) fn of(parts: &'a [B]) -> Body<'a, B> {
-        let mut checksum = Xxh3::new();
-        parts.iter().for_each(|part| checksum.update(part.as_ref()));
+        let mut checksum = XxHash3_64::new();
+        parts.iter().for_each(|part| checksum.write(part.as_ref()));
         let length = parts.iter().map(|part| part.as_ref().len() as u64).sum();
-        Body { parts, length, checksum: checksum.digest() }
+        Body { parts, length, checksum: checksum.finish() }
     }
 }
 
@@ -194,7 +195,7 @@ impl FrameFile {
     /// The body of a frame, held against its checksum.
     pub(crate) fn read(&self, frame: &Frame) -> io::Result<Buffer> {
         let body = self.read_at(frame.offset, frame.length as usize).map_err(|error| named(&self.path, &error))?;
-        if xxh3_64(&body) != frame.checksum {
+        if XxHash3_64::oneshot(&body) != frame.checksum {
             return Err(self.damaged(frame, "what is there does not match its checksum"));
         }
         Ok(Buffer::from_vec(body))

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
-use xxhash_rust::xxh3::xxh3_64;
+use twox_hash::XxHash3_64;
 
 use super::folder::Digested;
 use super::frames::named;
@@ -80,7 +80,7 @@ impl Journal {
 }
 
 fn line(json: &str) -> String {
-    format!("{:016x} {json}\n", xxh3_64(json.as_bytes()))
+    format!("{:016x} {json}\n", XxHash3_64::oneshot(json.as_bytes()))
 }
 
 /// A journal, read.
@@ -117,7 +117,7 @@ pub(crate) fn records(bytes: &[u8]) -> Records {
 
 fn record(line: &[u8]) -> Option<Record> {
     let (checksum, json) = std::str::from_utf8(line).ok()?.split_once(' ')?;
-    let matches = checksum.len() == 16 && u64::from_str_radix(checksum, 16) == Ok(xxh3_64(json.as_bytes()));
+    let matches = checksum.len() == 16 && u64::from_str_radix(checksum, 16) == Ok(XxHash3_64::oneshot(json.as_bytes()));
     matches.then(|| serde_json::from_str(json).ok())?
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use callboard_plan::PlannedStep;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use xxhash_rust::xxh3::xxh3_64;
+use twox_hash::XxHash3_64;
 
 use super::ipc::schema_text;
 use crate::bound::{Bound, columns_of};
@@ -58,7 +58,7 @@ impl StepKey {
             seed,
             given: bound.given.iter().map(|schema| columns_of(schema)).collect(),
             writes: columns_of(&bound.writes),
-            schemas: format!("{:016x}", xxh3_64(schemas.concat().as_bytes())),
+            schemas: format!("{:016x}", XxHash3_64::oneshot(schemas.concat().as_bytes())),
             granted,
             found,
         }

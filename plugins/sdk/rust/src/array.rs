@@ -288,8 +288,8 @@ impl Kind for str {
     fn view(array: Array<'_>) -> Result<Strings<'_>> {
         let RawValues::Utf8(bytes) = &array.raw.values else { return mismatch(array, Self::NAME) };
         // Once for the whole column: a value is then a slice, and slicing checks that it begins and ends between characters.
-        let text =
-            str::from_utf8(&bytes.data).map_err(|error| StepError::input(format!("text is no UTF-8: {error}")))?;
+        let text = simdutf8::compat::from_utf8(&bytes.data);
+        let text = text.map_err(|error| StepError::input(format!("text is no UTF-8: {error}")))?;
         Ok(Strings { len: array.len(), validity: array.validity(), offsets: &bytes.offsets, text })
     }
 }

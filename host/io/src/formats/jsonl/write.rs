@@ -1,4 +1,4 @@
-//! Rows to JSON Lines, by arrow-json; JSON text goes out as the JSON that it is.
+//! Rows to JSON Lines, by arrow-json; JSON text goes out as the JSON that it is, and other text by an encoder of its own.
 
 use std::sync::Arc;
 
@@ -23,7 +23,7 @@ pub(super) fn create(sink: Sink, schema: &SchemaRef) -> Result<Box<dyn RowWriter
 }
 
 fn writer<W: std::io::Write>(sink: W) -> Writer<W, LineDelimited> {
-    WriterBuilder::new().with_explicit_nulls(true).with_encoder_factory(Arc::new(JsonText)).build(sink)
+    WriterBuilder::new().with_explicit_nulls(true).with_encoder_factory(Arc::new(Texts)).build(sink)
 }
 
 /// Each row as the JSON object that a JSON Lines file has for it, for messages and lists of rows.
@@ -106,17 +106,21 @@ fn check_text(field: &Field, column: &dyn Array) -> Result<(), IoError> {
 }
 
 #[derive(Debug)]
-struct JsonText;
+struct Texts;
 
-impl EncoderFactory for JsonText {
+impl EncoderFactory for Texts {
     fn make_default_encoder<'a>(
         &self,
         field: &'a FieldRef,
         array: &'a dyn Array,
         _: &'a EncoderOptions,
     ) -> Result<Option<NullableEncoder<'a>>, ArrowError> {
-        let encoder = || NullableEncoder::new(Box::new(Verbatim(array.as_string())), array.nulls().cloned());
-        Ok(is_json(field).then(encoder))
+        let encoder: Box<dyn Encoder> = match field.data_type() {
+            DataType::Utf8 if is_json(field) => Box::new(Verbatim(array.as_string())),
+            DataType::Utf8 => Box::new(Escaped(array.as_string())),
+            _ => return Ok(None),
+        };
+        Ok(Some(NullableEncoder::new(encoder, array.nulls().cloned())))
     }
 }
 
@@ -128,4 +132,43 @@ impl Encoder for Verbatim<'_> {
         let byte = |byte: u8| if matches!(byte, b'\n' | b'\r') { b' ' } else { byte };
         out.extend(self.0.value(row).bytes().map(byte));
     }
+}
+
+/// Text as serde_json writes it. Nearly all of it stands for itself, and is copied in long pieces.
+struct Escaped<'a>(&'a StringArray);
+
+impl Encoder for Escaped<'_> {
+    fn encode(&mut self, row: usize, out: &mut Vec<u8>) {
+        out.push(b'"');
+        let mut rest = self.0.value(row).as_bytes();
+        while let Some(at) = escaped(rest) {
+            out.extend_from_slice(&rest[..at]);
+            match rest[at] {
+                b'"' => out.extend_from_slice(br#"\""#),
+                b'\\' => out.extend_from_slice(br"\\"),
+                b'\n' => out.extend_from_slice(br"\n"),
+                b'\r' => out.extend_from_slice(br"\r"),
+                b'\t' => out.extend_from_slice(br"\t"),
+                0x08 => out.extend_from_slice(br"\b"),
+                0x0c => out.extend_from_slice(br"\f"),
+                control => out.extend_from_slice(format!("\\u{control:04x}").as_bytes()),
+            }
+            rest = &rest[at + 1..];
+        }
+        out.extend_from_slice(rest);
+        out.push(b'"');
+    }
+}
+
+/// Where the first byte stands that does not stand for itself in a JSON string.
+fn escaped(text: &[u8]) -> Option<usize> {
+    let is_escaped = |byte: &u8| (*byte < 0x20) | (*byte == b'"') | (*byte == b'\\');
+    let (pieces, rest) = text.as_chunks::<32>();
+    // Without a branch a byte, so that the compiler looks at many together.
+    let piece = pieces.iter().position(|piece| piece.iter().fold(false, |any, byte| any | is_escaped(byte)));
+    let (from, among) = match piece {
+        Some(piece) => (piece * 32, &pieces[piece][..]),
+        None => (pieces.len() * 32, rest),
+    };
+    among.iter().position(is_escaped).map(|at| from + at)
 }

@@ -9,6 +9,7 @@ mod writer;
 
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeSet, HashMap};
+use std::hash::Hasher;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
@@ -18,7 +19,7 @@ use arrow::buffer::BooleanBuffer;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use arrow::error::ArrowError;
 use serde::{Deserialize, Serialize};
-use xxhash_rust::xxh3::Xxh3;
+use twox_hash::XxHash3_64;
 
 use super::frames::{Frame, FrameFile};
 use super::ipc::{self, schema_of_text, schema_text};
@@ -290,11 +291,11 @@ fn read_log(folder: &Path, logs: &Logs, logged: &InLog) -> io::Result<RecordBatc
 
 /// The segments and frames of a sealed spill, which are those that were written, by their headers.
 fn scan(folder: &Path, sealed: &Sealed) -> io::Result<Segments> {
-    let (mut files, mut frames, mut checksum) = (Vec::new(), Vec::new(), Xxh3::new());
+    let (mut files, mut frames, mut checksum) = (Vec::new(), Vec::new(), XxHash3_64::new());
     for segment in 0..sealed.segments as usize {
         let file = FrameFile::open(segment_path(folder, segment))?;
         for frame in file.scan()?.0 {
-            checksum.update(&frame.checksum.to_le_bytes());
+            checksum.write(&frame.checksum.to_le_bytes());
             frames.push((segment, frame));
         }
         files.push(file);
@@ -303,7 +304,7 @@ fn scan(folder: &Path, sealed: &Sealed) -> io::Result<Segments> {
     if (frames.len() as u64, rows) != (sealed.frames, sealed.rows) {
         return Err(damaged(folder, &format!("{rows} rows are there of {}", sealed.rows)));
     }
-    if format!("{:016x}", checksum.digest()) != sealed.checksum {
+    if format!("{:016x}", checksum.finish()) != sealed.checksum {
         return Err(damaged(folder, "these are not the rows that were written"));
     }
     Ok((files, frames))

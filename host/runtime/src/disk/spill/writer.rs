@@ -1,5 +1,6 @@
 //! Writes a spill.
 
+use std::hash::Hasher;
 use std::io;
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
@@ -8,7 +9,7 @@ use arrow::array::{Array, ArrayRef};
 use arrow::buffer::Buffer;
 use arrow::datatypes::SchemaRef;
 use callboard_io::rows_bits;
-use xxhash_rust::xxh3::Xxh3;
+use twox_hash::XxHash3_64;
 
 use super::{BaseLog, HIDDEN, HOLDS, Quota, REFERS, Sealed, Spill, broken, own_schema, segment_path, stored_schema};
 use crate::disk::digest::ColumnDigest;
@@ -42,7 +43,7 @@ pub(crate) struct SpillWriter {
     frames: Vec<(usize, Frame)>,
     rows: u64,
     bytes: u64,
-    checksum: Xxh3,
+    checksum: XxHash3_64,
     columns: Vec<ColumnDigest>,
     quota: Arc<Quota>,
     syncer: Option<Syncer>,
@@ -76,7 +77,7 @@ impl SpillWriter {
             frames: Vec::new(),
             rows: 0,
             bytes: 0,
-            checksum: Xxh3::new(),
+            checksum: XxHash3_64::new(),
             columns: (0..columns).map(|_| ColumnDigest::new()).collect(),
             quota,
             syncer,
@@ -178,7 +179,7 @@ impl SpillWriter {
             }
         };
         let frame = file.append(kind, rows as u32, tag, body)?;
-        self.checksum.update(&frame.checksum.to_le_bytes());
+        self.checksum.write(&frame.checksum.to_le_bytes());
         self.frames.push((segment, frame));
         self.rows += rows as u64;
         self.bytes += frame.length;
@@ -200,7 +201,7 @@ impl SpillWriter {
             frames: self.frames.len() as u64,
             rows: self.rows,
             bytes: self.bytes,
-            checksum: format!("{:016x}", self.checksum.digest()),
+            checksum: format!("{:016x}", self.checksum.finish()),
             columns: self.columns.iter().map(ColumnDigest::text).collect(),
             bases: self.bases.iter().map(|base| base.as_base()).collect(),
             logs: self.logs.iter().map(|log| BaseLog::of(log)).collect(),
