@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use arrow::array::*;
 use arrow::datatypes::*;
-use callboard_io::{ErrorKind, check_schema, check_writable, json_field, json_rows};
+use callboard_io::{ErrorKind, Writer, check_schema, check_writable, json_field, json_rows};
 
 use crate::bench::{Bench, POLICY, types};
 
@@ -195,4 +195,42 @@ fn rows_as_json_are_the_lines_of_a_file() {
     bench.write("o.jsonl", std::slice::from_ref(&rows)).unwrap();
     assert_eq!(json_rows(&rows).unwrap(), bench.text("o.jsonl").lines().collect::<Vec<_>>());
     assert!(json_rows(&rows.slice(0, 0)).unwrap().is_empty());
+}
+
+/// Wherever in a text the byte stands, and whatever it is.
+#[test]
+fn text_in_json_is_escaped_as_serde_json_does_it() {
+    let all = (0..128u8).map(char::from).chain(['é', '\u{7f}', '\u{80}', '\u{2028}', '中', '🦀']);
+    let texts: Vec<String> = all
+        .flat_map(|c| (0..70).map(move |at| format!("{}{c}{}{c}", "a".repeat(at), "b".repeat(70 - at))))
+        .chain((0..70).map(|length| "\"\\\n\u{1f}".repeat(length)))
+        .collect();
+    let column: ArrayRef = Arc::new(StringArray::from(texts.clone()));
+    let lines = json_rows(&RecordBatch::try_from_iter([("t", column)]).unwrap()).unwrap();
+    let expected: Vec<String> =
+        texts.iter().map(|text| format!("{{\"t\":{}}}", serde_json::to_string(text).unwrap())).collect();
+    assert_eq!(lines, expected);
+}
+
+/// A file that is synced while it is written holds what was written, and can be gone on with from any place.
+#[test]
+fn a_large_file_is_whole_and_can_be_gone_on_with() {
+    let rows = rows(200_000);
+    let bench = Bench::new();
+    let (spec, staged) = (bench.output("o.jsonl"), bench.path("staged"));
+    let mut writer = Writer::create(&spec, rows.schema(), &staged).unwrap();
+    let mut positions = Vec::new();
+    for _ in 0..5 {
+        writer.write(&rows).unwrap();
+        positions.push(writer.position().unwrap().unwrap());
+    }
+    let whole = writer.finish().unwrap();
+    assert!(whole.bytes > 40 << 20, "{} bytes", whole.bytes);
+    let bytes = std::fs::read(&staged).unwrap();
+    for (done, position) in positions.iter().enumerate() {
+        let mut writer = Writer::go_on(&spec, rows.schema(), &staged, position).unwrap().unwrap();
+        (done + 1..5).for_each(|_| writer.write(&rows).unwrap());
+        assert_eq!(writer.finish().unwrap(), whole);
+        assert!(std::fs::read(&staged).unwrap() == bytes, "gone on with after {} batches", done + 1);
+    }
 }

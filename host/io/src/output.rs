@@ -9,8 +9,8 @@ use arrow::datatypes::SchemaRef;
 use tempfile::NamedTempFile;
 use twox_hash::XxHash3_64;
 
-use crate::formats::{Format, RowWriter};
 use crate::digesting::Digesting;
+use crate::formats::{Format, RowWriter};
 use crate::text::{Compression, Sink};
 use crate::{ErrorKind, IoError};
 

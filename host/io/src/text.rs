@@ -161,7 +161,8 @@ pub(crate) enum Sink {
 
 impl Sink {
     pub(crate) fn new(file: Digesting, compression: Compression) -> Result<Sink, IoError> {
-        let file = BufWriter::with_capacity(BUFFER, file);
+        // What is longer is written as it is, without being copied here first.
+        let file = BufWriter::with_capacity(BUFFER / 4, file);
         Ok(match compression {
             Compression::None => Sink::Plain(file),
             // The header holds neither name nor time.

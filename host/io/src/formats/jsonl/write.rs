@@ -1,29 +1,31 @@
 //! Rows to JSON Lines, by arrow-json; JSON text goes out as the JSON that it is, and other text by an encoder of its own.
 
+use std::io::Write;
 use std::sync::Arc;
 
-use arrow::array::{Array, AsArray, RecordBatch, StringArray};
+use arrow::array::{Array, AsArray, RecordBatch, StringArray, StructArray};
 use arrow::datatypes::{DataType, Field, FieldRef, SchemaRef};
 use arrow::error::ArrowError;
 use arrow_json::EncoderOptions;
-use arrow_json::writer::{Encoder, EncoderFactory, LineDelimited, NullableEncoder, Writer, WriterBuilder};
+use arrow_json::writer::{Encoder, EncoderFactory, NullableEncoder, make_encoder};
 
 use crate::error::IoError;
 use crate::formats::RowWriter;
 use crate::text::Sink;
 use crate::types::is_json;
 
-struct JsonlWriter<W: std::io::Write> {
-    writer: Writer<W, LineDelimited>,
+/// Lines are handed on when there are so many bytes of them.
+const LINES: usize = 256 << 10;
+
+struct JsonlWriter<W> {
+    sink: W,
+    options: EncoderOptions,
+    lines: Vec<u8>,
 }
 
 pub(super) fn create(sink: Sink, schema: &SchemaRef) -> Result<Box<dyn RowWriter>, IoError> {
     schema.fields().iter().try_for_each(|field| check(field, field.name()))?;
-    Ok(Box::new(JsonlWriter { writer: writer(sink) }))
-}
-
-fn writer<W: std::io::Write>(sink: W) -> Writer<W, LineDelimited> {
-    WriterBuilder::new().with_explicit_nulls(true).with_encoder_factory(Arc::new(Texts)).build(sink)
+    Ok(Box::new(JsonlWriter::to(sink)))
 }
 
 /// Each row as the JSON object that a JSON Lines file has for it, for messages and lists of rows.
@@ -32,10 +34,9 @@ fn writer<W: std::io::Write>(sink: W) -> Writer<W, LineDelimited> {
 /// A value that JSON cannot hold.
 pub fn json_rows(rows: &RecordBatch) -> Result<Vec<String>, IoError> {
     rows.schema_ref().fields().iter().try_for_each(|field| check(field, field.name()))?;
-    let mut writer = JsonlWriter { writer: writer(Vec::new()) };
+    let mut writer = JsonlWriter::to(Vec::new());
     writer.append(rows)?;
-    writer.writer.finish().map_err(IoError::from_arrow)?;
-    let text = String::from_utf8(writer.writer.into_inner()).expect("JSON is UTF-8");
+    let text = String::from_utf8(writer.sink).expect("JSON is UTF-8");
     Ok(text.lines().map(str::to_owned).collect())
 }
 
@@ -53,18 +54,38 @@ fn check(field: &Field, path: &str) -> Result<(), IoError> {
     }
 }
 
-impl<W: std::io::Write> JsonlWriter<W> {
+impl<W: Write> JsonlWriter<W> {
+    fn to(sink: W) -> JsonlWriter<W> {
+        let options = EncoderOptions::default().with_explicit_nulls(true).with_encoder_factory(Arc::new(Texts));
+        JsonlWriter { sink, options, lines: Vec::new() }
+    }
+
     fn append(&mut self, rows: &RecordBatch) -> Result<(), IoError> {
         for (field, column) in rows.schema_ref().fields().iter().zip(rows.columns()) {
             check_text(field, column)?;
         }
-        // A row of no columns is an object all the same; arrow-json has no rows without columns.
+        // A row of no columns is an object all the same; arrow has no structs without members that know how many they are.
         if rows.num_columns() == 0 {
-            let lines = "{}\n".repeat(rows.num_rows());
-            let written = std::io::Write::write_all(self.writer.get_mut(), lines.as_bytes());
-            return written.map_err(|error| IoError::system("cannot write", &error));
+            self.lines.extend("{}\n".repeat(rows.num_rows()).as_bytes());
+            return self.hand_on();
         }
-        self.writer.write(rows).map_err(IoError::from_arrow)
+        let row = Arc::new(Field::new_struct("", rows.schema_ref().fields().clone(), false));
+        let (array, options) = (StructArray::from(rows.clone()), self.options.clone());
+        let mut encoder = make_encoder(&row, &array, &options).map_err(IoError::from_arrow)?;
+        for at in 0..rows.num_rows() {
+            encoder.encode(at, &mut self.lines);
+            self.lines.push(b'\n');
+            if self.lines.len() >= LINES {
+                self.hand_on()?;
+            }
+        }
+        self.hand_on()
+    }
+
+    fn hand_on(&mut self) -> Result<(), IoError> {
+        let written = self.sink.write_all(&self.lines);
+        self.lines.clear();
+        written.map_err(|error| IoError::system("cannot write", &error))
     }
 }
 
@@ -74,12 +95,11 @@ impl RowWriter for JsonlWriter<Sink> {
     }
 
     fn sink(&mut self) -> Option<&mut Sink> {
-        Some(self.writer.get_mut())
+        Some(&mut self.sink)
     }
 
-    fn finish(mut self: Box<Self>) -> Result<Sink, IoError> {
-        self.writer.finish().map_err(IoError::from_arrow)?;
-        Ok(self.writer.into_inner())
+    fn finish(self: Box<Self>) -> Result<Sink, IoError> {
+        Ok(self.sink)
     }
 }
 
