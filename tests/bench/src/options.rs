@@ -56,6 +56,8 @@ pub struct Sizes {
     pub rounds: usize,
     /// Rows of the reference pipeline.
     pub rows: u64,
+    /// Rows of a run that takes so long that somebody would resume it.
+    pub resumed: u64,
     /// Rows of the reference pipeline, from small to large.
     pub scale: Vec<u64>,
     /// Rows that a step is measured on.
@@ -75,6 +77,7 @@ impl Sizes {
                 quick,
                 rounds: 2,
                 rows: 10_000,
+                resumed: 20_000,
                 scale: vec![1000, 10_000],
                 step_rows: 1000,
                 moment: 0.001,
@@ -88,6 +91,7 @@ impl Sizes {
             quick,
             rounds: 5,
             rows: 200_000,
+            resumed: 2_000_000,
             scale,
             step_rows: 20_000,
             moment: 0.05,
