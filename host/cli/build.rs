@@ -6,6 +6,8 @@
 use std::path::{Path, PathBuf};
 use std::{env, fs};
 
+use sha2::{Digest, Sha256};
+
 fn main() {
     let root = Path::new(&env::var("CARGO_MANIFEST_DIR").expect("cargo sets it")).join("../..");
     let (plugins, guests) = (root.join("plugins"), root.join("target/guests"));
@@ -30,12 +32,14 @@ fn step_name(folder: &Path) -> Option<String> {
 }
 
 fn step(name: &str, component: &Path) -> String {
-    let bytes = match component.canonicalize() {
+    let (bytes, digest) = match component.canonicalize() {
         Ok(path) => {
             println!("cargo:rerun-if-changed={}", path.display());
-            format!("Some(include_bytes!({path:?}))")
+            let digest = Sha256::digest(fs::read(&path).expect("what is there can be read"));
+            let digest: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+            (format!("Some(include_bytes!({path:?}))"), digest)
         }
-        Err(_) => "None".to_owned(),
+        Err(_) => ("None".to_owned(), String::new()),
     };
-    format!("    callboard_runtime::Bundled {{ name: {name:?}, bytes: {bytes} }},\n")
+    format!("    callboard_runtime::Bundled {{ name: {name:?}, bytes: {bytes}, digest: {digest:?} }},\n")
 }

@@ -37,3 +37,17 @@ fn main() -> ExitCode {
     };
     outcome.unwrap_or_else(|failure| failure.report())
 }
+
+#[cfg(test)]
+mod tests {
+    use sha2::{Digest, Sha256};
+
+    #[test]
+    fn bundled_steps_have_their_digests() {
+        let built = super::bundled::BUNDLED.iter().filter_map(|step| Some((step, step.bytes?)));
+        for (step, bytes) in built {
+            let digest: String = Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+            assert_eq!(step.digest, digest, "{}", step.name);
+        }
+    }
+}

@@ -17,6 +17,8 @@ pub struct Bundled {
     pub name: &'static str,
     /// Its component; `None` in a build that was made before the guests.
     pub bytes: Option<&'static [u8]>,
+    /// The SHA-256 of the component, hexadecimal: known when the binary is made, it need not be computed in each run.
+    pub digest: &'static str,
 }
 
 /// The components of a pipeline: what planning needs of them, and their bytes.
@@ -70,10 +72,13 @@ impl Components {
             let path = base.join(uses).display().to_string();
             let bytes = std::fs::read(&path)
                 .map_err(|error| Missing::Unreadable { path: path.clone(), error: plain(&error) })?;
-            return self.add(Cow::Owned(bytes), Origin::Path(path.clone()), &path);
+            let digest = hex(&Sha256::digest(&bytes));
+            return self.add(Cow::Owned(bytes), digest, Origin::Path(path.clone()), &path);
         }
         match bundled.iter().find(|step| step.name == uses) {
-            Some(Bundled { bytes: Some(bytes), .. }) => self.add(Cow::Borrowed(bytes), Origin::Bundled, uses),
+            Some(Bundled { bytes: Some(bytes), digest, .. }) => {
+                self.add(Cow::Borrowed(bytes), (*digest).to_owned(), Origin::Bundled, uses)
+            }
             Some(Bundled { bytes: None, .. }) => {
                 Err(Missing::NotBuilt("cargo xtask guests && cargo build --release".to_owned()))
             }
@@ -81,9 +86,14 @@ impl Components {
         }
     }
 
-    fn add(&mut self, bytes: Cow<'static, [u8]>, origin: Origin, path: &str) -> Result<Component, Missing> {
+    fn add(
+        &mut self,
+        bytes: Cow<'static, [u8]>,
+        digest: String,
+        origin: Origin,
+        path: &str,
+    ) -> Result<Component, Missing> {
         let facts = scan(&bytes).map_err(|error| Missing::Unfit { path: path.to_owned(), error })?;
-        let digest = hex(&Sha256::digest(&bytes));
         self.bytes.insert(digest.clone(), bytes);
         Ok(Component { facts, digest, origin })
     }
