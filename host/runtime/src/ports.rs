@@ -8,7 +8,7 @@ use arrow::datatypes::SchemaRef;
 use crate::bound::conform;
 use crate::disk::{Spill, SpillWriter, View};
 use crate::error::{Class, RunError};
-use crate::flight::{Admission, Flight};
+use crate::flight::{Admission, Flight, Ticket};
 use crate::rows::Batch;
 
 /// Batches on their way between two nodes.
@@ -41,6 +41,27 @@ pub(crate) enum Feed {
     Sealed(Arc<Spill>),
 }
 
+/// A batch that may still lie in a spill: who works on it reads it, and so do several at a time.
+pub(crate) enum Unread {
+    /// It has been read.
+    Batch(Batch),
+    /// It is a frame of a spill.
+    Frame { spill: Arc<Spill>, frame: usize, ticket: Ticket, schema: SchemaRef },
+}
+
+impl Unread {
+    pub(crate) fn read(self) -> Result<Batch, RunError> {
+        let (batch, schema) = match self {
+            Unread::Batch(batch) => return Ok(batch),
+            Unread::Frame { spill, frame, ticket, schema } => {
+                let batch = spill.read(frame, None).map_err(|error| RunError::unread("rows between stages", &error))?;
+                (ticket.carried_by(batch), schema)
+            }
+        };
+        conform(batch, &schema).map_err(|error| bug(&error))
+    }
+}
+
 /// Reads the feeds of a port, one after another.
 pub(crate) struct Inlet {
     schema: SchemaRef,
@@ -58,11 +79,18 @@ impl Inlet {
 
     /// The next batch that has rows; `None` at the end.
     pub(crate) fn next(&mut self) -> Result<Option<Batch>, Stop> {
+        self.next_unread()?.map(|batch| batch.read().map_err(Stop::from)).transpose()
+    }
+
+    /// As [`Inlet::next`], for somebody else to read.
+    pub(crate) fn next_unread(&mut self) -> Result<Option<Unread>, Stop> {
         loop {
-            let batch = match self.feeds.front_mut() {
+            let rows = match self.feeds.front_mut() {
                 None => return Ok(None),
                 Some(Feed::Channel(channel)) => match channel.recv() {
-                    Ok(message) => message,
+                    Ok(Some(batch)) if batch.is_empty() => continue,
+                    Ok(Some(batch)) => Some(Unread::Batch(conform(batch, &self.schema).map_err(|error| bug(&error))?)),
+                    Ok(None) => None,
                     Err(_) => return Err(Stop::Elsewhere),
                 },
                 Some(Feed::Sealing(spill)) => {
@@ -73,20 +101,16 @@ impl Inlet {
                 Some(Feed::Sealed(spill)) if self.frame < spill.frames() => {
                     let ticket = self.admission.admit();
                     self.frame += 1;
-                    let batch = spill.read(self.frame - 1, None);
-                    let batch = batch.map_err(|error| RunError::unread("rows between stages", &error))?;
-                    Some(ticket.carried_by(batch))
+                    let (spill, schema) = (spill.clone(), self.schema.clone());
+                    Some(Unread::Frame { spill, frame: self.frame - 1, ticket, schema })
                 }
                 Some(Feed::Sealed(_)) => None,
             };
-            match batch {
-                Some(batch) if batch.is_empty() => {}
-                Some(batch) => return Ok(Some(conform(batch, &self.schema).map_err(|error| bug(&error))?)),
-                None => {
-                    self.feeds.pop_front();
-                    self.frame = 0;
-                }
+            if rows.is_some() {
+                return Ok(rows);
             }
+            self.feeds.pop_front();
+            self.frame = 0;
         }
     }
 

@@ -1,7 +1,8 @@
 //! The node of transforms that stand one behind another: batches in, batches out, in order, whatever the number of instances.
 //!
 //! With one instance each, a transform is a node of its own, and works beside its neighbours. With more, neighbours of equal numbers are one
-//! node: a *lane* is a thread with an instance of each of them, and takes a batch through all, so nothing waits between them.
+//! node: a *lane* is a thread with an instance of each of them, and takes a batch through all, so nothing waits between them. It reads the
+//! batch, too, where that lies in a spill.
 
 use std::sync::Arc;
 use std::sync::mpsc::sync_channel;
@@ -16,7 +17,7 @@ use super::{Ended, StepCounts, add_counters};
 use crate::bindings::callboard::step::types::Fate;
 use crate::error::RunError;
 use crate::events::Event;
-use crate::ports::{IN_FLIGHT, Inlet, Outlet, Stop};
+use crate::ports::{IN_FLIGHT, Inlet, Outlet, Stop, Unread};
 use crate::rows::Batch;
 use crate::run::Run;
 
@@ -117,11 +118,14 @@ fn side_by_side(
     std::thread::scope(|scope| {
         let (mut ways_in, mut ways_out) = (Vec::new(), Vec::new());
         for lane in lanes {
-            let (to_lane, batches) = sync_channel::<Batch>(IN_FLIGHT / 2);
+            let (to_lane, batches) = sync_channel::<Unread>(IN_FLIGHT / 2);
             let (answers, from_lane) = sync_channel::<Answer>(IN_FLIGHT / 2);
             scope.spawn(move || {
                 for batch in batches {
-                    let answer = drive(tasks, lane, batch);
+                    let answer = match batch.read() {
+                        Ok(batch) => drive(tasks, lane, batch),
+                        Err(error) => Answer { done: Vec::new(), failed: Some(error) },
+                    };
                     let failed = answer.failed.is_some();
                     if answers.send(answer).is_err() || failed {
                         return;
@@ -133,7 +137,7 @@ fn side_by_side(
         }
         let feeder = scope.spawn(move || {
             for way in ways_in.iter().cycle() {
-                let Some(batch) = inlet.next()? else { break };
+                let Some(batch) = inlet.next_unread()? else { break };
                 if way.send(batch).is_err() {
                     return Err(Stop::Elsewhere);
                 }
