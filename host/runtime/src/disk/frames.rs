@@ -194,26 +194,34 @@ impl FrameFile {
 
     /// The body of a frame, held against its checksum.
     pub(crate) fn read(&self, frame: &Frame) -> io::Result<Buffer> {
-        let body = self.read_at(frame.offset, frame.length as usize).map_err(|error| named(&self.path, &error))?;
-        if XxHash3_64::oneshot(&body) != frame.checksum {
-            return Err(self.damaged(frame, "what is there does not match its checksum"));
-        }
+        let mut body = Vec::new();
+        self.check(frame, &mut body)?;
         Ok(Buffer::from_vec(body))
     }
 
+    /// As [`FrameFile::read`], into memory that can be used again.
+    pub(crate) fn check(&self, frame: &Frame, body: &mut Vec<u8>) -> io::Result<()> {
+        body.clear();
+        self.read_at(frame.offset, frame.length as usize, body).map_err(|error| named(&self.path, &error))?;
+        match XxHash3_64::oneshot(body) == frame.checksum {
+            true => Ok(()),
+            false => Err(self.damaged(frame, "what is there does not match its checksum")),
+        }
+    }
+
     /// Bytes of the file, into memory that is not filled with zeros first: a spill is read at the speed of the page cache.
-    fn read_at(&self, at: u64, length: usize) -> io::Result<Vec<u8>> {
-        let mut bytes = Vec::with_capacity(length);
+    fn read_at(&self, at: u64, length: usize, bytes: &mut Vec<u8>) -> io::Result<()> {
+        bytes.reserve_exact(length);
         while bytes.len() < length {
             let at = at + bytes.len() as u64;
-            match rustix::io::pread(&self.file, spare_capacity(&mut bytes), at) {
+            match rustix::io::pread(&self.file, spare_capacity(bytes), at) {
                 Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
                 Ok(_) | Err(rustix::io::Errno::INTR) => {}
                 Err(error) => return Err(error.into()),
             }
         }
         bytes.truncate(length);
-        Ok(bytes)
+        Ok(())
     }
 
     /// Damage to a frame.

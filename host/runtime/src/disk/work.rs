@@ -2,8 +2,9 @@
 //!
 //! A step has a folder, `work/STEP`: `key.json` says what the work depends on ([`StepKey`]), and each `NNN.log` is a file of
 //! frames. A transform's work is found by the digest of the rows that it was done on; what a source or a global step did lies in order.
-//! A later run, or who resumes this one, links the files of an equal key and appends to one of its own. A frame is written
-//! when the work is done, in one piece; before that, a frame without a body says that it was begun.
+//! A later run, or who resumes this one, links the files of an equal key and appends to one of its own, which is made when there is
+//! something to append. A frame is written when the work is done, in one piece; before that, a frame without a body says that it was
+//! begun.
 
 use std::collections::{BTreeMap, HashMap};
 use std::io;
@@ -115,6 +116,7 @@ pub(crate) struct Header {
 /// The work of a step, open for more.
 pub(crate) struct Work {
     pub(crate) header: Header,
+    folder: PathBuf,
     schema: SchemaRef,
     files: Vec<FrameFile>,
     /// The files, and at last our own.
@@ -126,7 +128,9 @@ pub(crate) struct Work {
     begun: HashMap<u128, u32>,
     again: AtomicU64,
     encoder: Mutex<RowEncoder>,
-    own: Mutex<FrameWriter>,
+    /// None until something is appended.
+    own: Mutex<Option<FrameWriter>>,
+    syncer: Syncer,
     damage: Mutex<Vec<String>>,
 }
 
@@ -144,21 +148,20 @@ impl Work {
         if own.is_none() && folder.exists() {
             std::fs::remove_dir_all(&folder).map_err(|error| named(&folder, &error))?;
         }
-        std::fs::create_dir_all(&folder).map_err(|error| named(&folder, &error))?;
         let earlier: Vec<(&Path, Header)> = from.iter().filter_map(|from| Some((*from, read_header(from)?))).collect();
         let header = match (own, earlier.first()) {
             (Some(own), _) => own,
             (None, None) => header,
             (None, Some((_, latest))) => {
                 let equal = || earlier.iter().filter(|(_, header)| header.seed == latest.seed).rev();
+                std::fs::create_dir_all(&folder).map_err(|error| named(&folder, &error))?;
                 link(equal().map(|(from, _)| *from), &folder)?;
                 Header { seed: latest.seed, ..header }
             }
         };
-        // One that was cut off by a power cut is no key, and the work beside it is nobody's.
-        let path = folder.join("key.json");
-        std::fs::write(&path, serde_json::to_vec_pretty(&header).expect("a key is JSON"))
-            .map_err(|error| named(&path, &error))?;
+        if folder.exists() {
+            write_header(&folder, &header)?;
+        }
 
         let mut damage = Vec::new();
         let (mut files, mut ordered, mut found, mut begun) = (Vec::new(), Vec::new(), HashMap::new(), HashMap::new());
@@ -184,16 +187,15 @@ impl Work {
             files.push(file);
         }
         let next = paths.last().and_then(|path| path.file_stem()?.to_str()?.parse::<u32>().ok()).map_or(0, |n| n + 1);
-        let own = folder.join(format!("{next:03}.log"));
+        let own = PathBuf::from(format!("{next:03}.log"));
         let place = Path::new("work").join(folder.file_name().unwrap_or_default());
         let log = |path: &PathBuf| {
             Arc::new(Log { path: place.join(path.file_name().unwrap_or_default()), schema: schema.clone() })
         };
         let logs = paths.iter().chain([&own]).map(log).collect();
-        let writer = FrameWriter::create(own)?;
-        syncer.watch(writer.file());
         Ok(Work {
             header,
+            folder,
             used: files.iter().map(|_| AtomicBool::new(false)).collect(),
             files,
             logs,
@@ -202,7 +204,8 @@ impl Work {
             begun,
             again: AtomicU64::new(0),
             encoder: Mutex::new(RowEncoder::new(&schema)?),
-            own: Mutex::new(writer),
+            own: Mutex::new(None),
+            syncer: syncer.clone(),
             schema,
             damage: Mutex::new(damage),
         })
@@ -258,7 +261,28 @@ impl Work {
         if let Some(rows) = self.begun.get(&tag) {
             self.again.fetch_add(u64::from(*rows), Ordering::Relaxed);
         }
-        self.own.lock().expect("no holder panics").append(BEGUN, rows, tag, &[[0u8; 0]]).map(drop)
+        self.append(BEGUN, rows, tag, &Body::of(&[[0u8; 0]])).map(drop)
+    }
+
+    /// Appends to the log of our own.
+    fn append<B: AsRef<[u8]>>(&self, kind: u8, rows: u32, tag: u128, body: &Body<'_, B>) -> io::Result<Frame> {
+        let mut own = self.own.lock().expect("no holder panics");
+        let writer = match own.take() {
+            Some(writer) => writer,
+            None => {
+                std::fs::create_dir_all(&self.folder).map_err(|error| named(&self.folder, &error))?;
+                write_header(&self.folder, &self.header)?;
+                let name = self.own_log().path.file_name().unwrap_or_default();
+                let writer = FrameWriter::create(self.folder.join(name))?;
+                self.syncer.watch(writer.file());
+                writer
+            }
+        };
+        own.insert(writer).append_sealed(kind, rows, tag, body)
+    }
+
+    fn own_log(&self) -> &Arc<Log> {
+        &self.logs[self.files.len()]
     }
 
     /// Notes what was done, on `rows` rows; a part of a global step's work on as many as it wrote, and its end on all. Says where.
@@ -270,9 +294,8 @@ impl Work {
             Deed::Kept { .. } | Deed::Wrote | Deed::Removed { .. } => PART,
             Deed::Ended { .. } => ENDED,
         };
-        let body = Body::of(&body);
-        let frame = self.own.lock().expect("no holder panics").append_sealed(kind, rows, tag, &body)?;
-        Ok(Logged { log: self.logs[self.files.len()].clone(), frame })
+        let frame = self.append(kind, rows, tag, &Body::of(&body))?;
+        Ok(Logged { log: self.own_log().clone(), frame })
     }
 
     /// Rows whose work had been begun before, not ended, and was begun again.
@@ -292,16 +315,19 @@ impl Work {
                 let _ = std::fs::remove_file(file.path());
             }
         }
-        let own = self.own.lock().expect("no holder panics");
-        if own.len() == 0 {
-            let _ = std::fs::remove_file(own.reader().path());
-        }
     }
 }
 
 /// What the folder of a step's work says it depends on.
 pub(crate) fn read_header(folder: &Path) -> Option<Header> {
     serde_json::from_slice(&std::fs::read(folder.join("key.json")).ok()?).ok()
+}
+
+/// Writes it. One that is cut off by a power cut is no header, and the work beside it is nobody's.
+fn write_header(folder: &Path, header: &Header) -> io::Result<()> {
+    let path = folder.join("key.json");
+    let json = serde_json::to_vec_pretty(header).expect("a key is JSON");
+    std::fs::write(&path, json).map_err(|error| named(&path, &error))
 }
 
 /// The rows that work in some folders was done on.
@@ -335,9 +361,12 @@ fn link<'a>(from: impl Iterator<Item = &'a Path>, to: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// The logs of a step, in order.
+/// The logs of a step, in order; none where there is no folder.
 fn logs(folder: &Path) -> io::Result<Vec<PathBuf>> {
-    let entries = std::fs::read_dir(folder).map_err(|error| named(folder, &error))?;
+    let entries = match std::fs::read_dir(folder) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries.map_err(|error| named(folder, &error))?,
+    };
     let paths = entries.map(|entry| Ok(entry?.path())).collect::<io::Result<Vec<_>>>()?;
     let mut logs: Vec<PathBuf> =
         paths.into_iter().filter(|path| path.extension().is_some_and(|extension| extension == "log")).collect();

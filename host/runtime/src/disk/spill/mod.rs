@@ -4,6 +4,7 @@
 //! of logs. A spill is readable when it is sealed: then its journal's [`Sealed`] says what it must hold, and whoever opens it
 //! again holds it against that.
 
+mod intact;
 mod quota;
 mod writer;
 
@@ -28,6 +29,7 @@ use super::view::{self, assemble};
 use super::work::{self, Log};
 use crate::rows::Batch;
 
+pub(crate) use intact::intact;
 pub(crate) use quota::{Quota, QuotaExceeded};
 pub(crate) use writer::SpillWriter;
 
@@ -258,26 +260,14 @@ impl Spill {
 /// The segments of a spill, and its frames, each with the index of its segment.
 type Segments = (Vec<FrameFile>, Vec<(usize, Frame)>);
 
-/// Reads a sealed spill, every byte of it: all that was written is there, and nothing has been altered.
-pub(crate) fn intact(folder: &Path, sealed: &Sealed) -> io::Result<()> {
-    let (files, frames) = scan(folder, sealed)?;
-    let logs = logs(folder, sealed)?;
-    frames.iter().try_for_each(|(segment, frame)| {
-        let body = files[*segment].read(frame)?;
-        let reference = if frame.kind == REFERS { Reference::decode(&body) } else { None };
-        let logged = reference.iter().flat_map(|(reference, _)| &reference.logged);
-        logged.map(|logged| read_log(folder, &logs, logged)).try_for_each(|read| read.map(drop))
-    })
-}
-
 /// The logs that a spill refers to.
 fn logs(folder: &Path, sealed: &Sealed) -> io::Result<Logs> {
     let logs = sealed.logs.iter().map(|log| Some((Arc::new(log.log()?), OnceLock::new())));
     logs.collect::<Option<Logs>>().ok_or_else(|| damaged(folder, "a log that it refers to has no columns"))
 }
 
-/// The columns of a frame of a log.
-fn read_log(folder: &Path, logs: &Logs, logged: &InLog) -> io::Result<RecordBatch> {
+/// The log that a frame is in, and its file.
+fn log_of<'a>(folder: &Path, logs: &'a Logs, logged: &InLog) -> io::Result<(&'a Log, &'a FrameFile)> {
     let Some((log, file)) = logs.get(logged.log as usize) else {
         return Err(damaged(folder, "it refers to a log that is none of its own"));
     };
@@ -285,8 +275,13 @@ fn read_log(folder: &Path, logs: &Logs, logged: &InLog) -> io::Result<RecordBatc
         // Who comes second drops his own.
         let _ = file.set(FrameFile::open(run_of(folder).join(&log.path))?);
     }
-    let body = file.get().expect("it was just opened").read(&logged.frame)?;
-    work::decode(&log.schema, &body).map(|(_, rows)| rows)
+    Ok((log, file.get().expect("it was just opened")))
+}
+
+/// The columns of a frame of a log.
+fn read_log(folder: &Path, logs: &Logs, logged: &InLog) -> io::Result<RecordBatch> {
+    let (log, file) = log_of(folder, logs, logged)?;
+    work::decode(&log.schema, &file.read(&logged.frame)?).map(|(_, rows)| rows)
 }
 
 /// The segments and frames of a sealed spill, which are those that were written, by their headers.
