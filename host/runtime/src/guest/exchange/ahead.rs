@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
-use arrow::array::RecordBatch;
-
 use super::{Whole, unreadable};
+use crate::bindings::callboard::step::columns::BatchResult;
 use crate::bound::Bound;
+use crate::columns::Flat;
 use crate::error::Fault;
 use crate::rows::record_batch;
 
@@ -24,7 +24,7 @@ pub(super) struct Ahead {
 /// The ends of a thread that answers with the rows of frames.
 struct Beside {
     frames: SyncSender<At>,
-    rows: Receiver<Result<RecordBatch, Fault>>,
+    rows: Receiver<Result<BatchResult, Fault>>,
 }
 
 /// What is read: the columns that the step declared to read of one of its inputs.
@@ -41,7 +41,7 @@ impl Ahead {
     }
 
     /// The rows of a frame behind the first `skipped`; `next` is the frame that is likely to be wanted then.
-    pub(super) fn read(&mut self, at: At, skipped: usize, next: Option<At>) -> Result<RecordBatch, Fault> {
+    pub(super) fn read(&mut self, at: At, skipped: usize, next: Option<At>) -> Result<BatchResult, Fault> {
         let asked = self.asked.take();
         let ready = match (&self.thread, asked) {
             // What was asked for has to be taken, whether it is what is wanted now or not.
@@ -58,7 +58,8 @@ impl Ahead {
 }
 
 impl Source {
-    fn read(&self, (spill, frame): At, skipped: usize) -> Result<RecordBatch, Fault> {
+    /// Rows as the host returns them, which are copied here, beside the step.
+    fn read(&self, (spill, frame): At, skipped: usize) -> Result<BatchResult, Fault> {
         let Source { whole, bound, port } = self;
         let rows = if whole.spills[spill].schema() == &whole.schema {
             let batch = whole.spills[spill].read(frame, Some(&bound.reads[*port])).map_err(unreadable)?;
@@ -66,7 +67,7 @@ impl Source {
         } else {
             bound.give(*port, &whole.frame(spill, frame)?)?
         };
-        Ok(rows.slice(skipped, rows.num_rows() - skipped))
+        Ok(Flat::of(&rows.slice(skipped, rows.num_rows() - skipped)).to_owned_batch())
     }
 
     /// A thread that answers until nobody asks any more.

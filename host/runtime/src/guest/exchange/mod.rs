@@ -11,7 +11,6 @@ mod writer;
 use std::sync::Arc;
 use std::time::Instant;
 
-use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use wasmtime::component::Resource;
 
@@ -20,7 +19,6 @@ use crate::bindings::callboard::step::columns::BatchResult;
 use crate::bindings::callboard::step::exchange;
 use crate::bindings::callboard::step::types::Removal;
 use crate::bound::{Bound, conform};
-use crate::columns::Flat;
 use crate::disk::{Removed, Spill};
 use crate::error::Fault;
 use crate::rows::Batch;
@@ -121,7 +119,7 @@ impl ReaderEnd {
         ReaderEnd { ahead: Ahead::new(whole.clone(), bound, port), whole, port, row: 0, furthest: 0 }
     }
 
-    fn next(&mut self) -> Result<Option<RecordBatch>, Fault> {
+    fn next(&mut self) -> Result<Option<BatchResult>, Fault> {
         if self.row >= self.whole.rows {
             return Ok(None);
         }
@@ -150,7 +148,7 @@ impl exchange::HostReader for State {
             self.moved(rows_in, 0);
         }
         self.hosted(began);
-        Ok(rows.map(|rows| Flat::of(&rows).to_owned_batch()))
+        Ok(rows)
     }
 
     fn seek(&mut self, reader: Resource<ReaderEnd>, row: u64) -> wasmtime::Result<()> {

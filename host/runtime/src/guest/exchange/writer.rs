@@ -108,9 +108,9 @@ impl WriterEnd {
         }
     }
 
-    fn note(&self, deed: impl FnOnce() -> Deed, written: &RecordBatch) -> Result<(), Fault> {
+    fn note(&self, deed: &Deed, written: &RecordBatch) -> Result<(), Fault> {
         let Some((work, tag)) = &self.writing.work else { return Ok(()) };
-        let noted = work.done(*tag, written.num_rows() as u32, &deed(), written);
+        let noted = work.done(*tag, written.num_rows() as u32, deed, written);
         noted.map_err(|error| RunError::unwritten("keep the work of a step", &error))?;
         Ok(())
     }
@@ -148,7 +148,7 @@ impl WriterEnd {
             }
         }
         self.bound_rows(rows.len() as u64)?;
-        self.note(|| Deed::Kept { rows: rows.to_vec() }, written)?;
+        self.note(&Deed::Kept { rows: rows.to_vec() }, written)?;
         self.fates.rows_out += rows.len() as u64;
         let ascend = rows.is_sorted_by(|row, next| row < next);
         let in_line = ascend && self.shuffle.is_empty();
@@ -345,7 +345,7 @@ impl WriterEnd {
 
     pub(super) fn write(&mut self, written: &RecordBatch) -> Result<(), Fault> {
         self.bound_rows(written.num_rows() as u64)?;
-        self.note(|| Deed::Wrote, written)?;
+        self.note(&Deed::Wrote, written)?;
         self.put_out_kept()?;
         let batch = self.writing.bound.created(written)?;
         self.fates.rows_out += batch.len() as u64;
@@ -363,10 +363,10 @@ impl WriterEnd {
                 return Err(Fault::Contract(format!("it removed row {row} twice")));
             }
         }
-        self.note(
-            || Deed::Removed { rows: removed.clone() },
-            &RecordBatch::new_empty(self.writing.bound.writes.clone()),
-        )?;
+        // Moved in and out again: of as many reasons as there are rows, a copy would take longer than writing them down.
+        let deed = Deed::Removed { rows: removed };
+        self.note(&deed, &RecordBatch::new_empty(self.writing.bound.writes.clone()))?;
+        let Deed::Removed { rows: removed } = deed else { unreachable!("it was just made") };
         let (rejected, dropped): (Vec<Removed>, Vec<Removed>) =
             removed.into_iter().partition(|removed| removed.rejected);
         dropped.iter().for_each(|removed| self.fates.tally.count(Fate::Dropped, &removed.reason, 1));
