@@ -81,13 +81,13 @@ impl Write for Digesting {
 }
 
 /// The thread that syncs a file, now and then.
-pub(crate) struct Behind {
+struct Behind {
     wake: SyncSender<()>,
     thread: JoinHandle<io::Result<()>>,
 }
 
 impl Behind {
-    pub(crate) fn begin(file: &File) -> io::Result<Behind> {
+    fn begin(file: &File) -> io::Result<Behind> {
         let file = file.try_clone()?;
         let (wake, woken) = sync_channel(1);
         let thread = std::thread::spawn(move || woken.iter().try_for_each(|()| file.sync_data()));
@@ -95,13 +95,13 @@ impl Behind {
     }
 
     /// Has all that was written so far synced, soon.
-    pub(crate) fn nudge(&self) {
+    fn nudge(&self) {
         // Who is nudged already syncs this, too; and who has failed says so in the end.
         let _ = self.wake.try_send(());
     }
 
     /// Ends it. What the disk did not take is said here, and not again by who syncs the file afterwards.
-    pub(crate) fn end(self) -> io::Result<()> {
+    fn end(self) -> io::Result<()> {
         drop(self.wake);
         self.thread.join().unwrap_or_else(|_| Err(io::Error::other("the thread that syncs the file panicked")))
     }
