@@ -176,9 +176,10 @@ impl exchange::HostWriter for State {
     ) -> wasmtime::Result<()> {
         let began = Instant::now();
         let end = self.table.get_mut(&writer)?;
-        let kept = end.beside(&rows, columns).and_then(|written| end.keep(&rows, &written));
+        let count = rows.len() as u64;
+        let kept = end.beside(&rows, columns).and_then(|written| end.keep(rows, &written));
         kept.map_err(wasmtime::Error::new)?;
-        self.moved(0, rows.len() as u64);
+        self.moved(0, count);
         self.hosted(began);
         Ok(())
     }

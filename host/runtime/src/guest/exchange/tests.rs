@@ -111,7 +111,7 @@ impl Trial {
                 0 => RecordBatch::new_empty(self.bound.writes.clone()),
                 _ => batch(&self.bound.writes, vec![ranks]),
             };
-            self.writer.keep(rows, &written).unwrap();
+            self.writer.keep(rows.to_vec(), &written).unwrap();
         }
     }
 
@@ -179,8 +179,8 @@ fn rows_that_go_back_and_forth_are_put_in_order_at_the_end() {
 fn rows_that_lie_together_stay_where_they_lie() {
     let halves: Vec<u64> = (500..ROWS).chain(0..500).collect();
     let mut trial = Trial::new(3_000, false);
-    trial.writer.keep(&halves[..500], &RecordBatch::new_empty(trial.bound.writes.clone())).unwrap();
-    trial.writer.keep(&halves[500..], &RecordBatch::new_empty(trial.bound.writes.clone())).unwrap();
+    trial.writer.keep(halves[..500].to_vec(), &RecordBatch::new_empty(trial.bound.writes.clone())).unwrap();
+    trial.writer.keep(halves[500..].to_vec(), &RecordBatch::new_empty(trial.bound.writes.clone())).unwrap();
     let spill = trial.came_out(&halves);
     assert!(spill.sealed().bytes < 5_000, "{} bytes", spill.sealed().bytes);
 }

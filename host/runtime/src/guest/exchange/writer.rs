@@ -101,18 +101,20 @@ impl WriterEnd {
     /// Does again what a step did before.
     pub(crate) fn again(&mut self, deed: Deed, written: &RecordBatch) -> Result<(), Fault> {
         match deed {
-            Deed::Kept { rows } => self.keep(&rows, written),
+            Deed::Kept { rows } => self.keep(rows, written),
             Deed::Wrote => self.write(written),
             Deed::Removed { rows } => self.remove(rows),
             Deed::Processed(_) | Deed::Page { .. } | Deed::Ended { .. } => Ok(()),
         }
     }
 
-    fn note(&self, deed: &Deed, written: &RecordBatch) -> Result<(), Fault> {
-        let Some((work, tag)) = &self.writing.work else { return Ok(()) };
-        let noted = work.done(*tag, written.num_rows() as u32, deed, written);
-        noted.map_err(|error| RunError::unwritten("keep the work of a step", &error))?;
-        Ok(())
+    /// Writes down what is done, and gives it back: of as many rows or reasons as there are, a copy would take longer than that.
+    fn noted(&self, deed: Deed, written: &RecordBatch) -> Result<Deed, Fault> {
+        if let Some((work, tag)) = &self.writing.work {
+            let noted = work.done(*tag, written.num_rows() as u32, &deed, written);
+            noted.map_err(|error| RunError::unwritten("keep the work of a step", &error))?;
+        }
+        Ok(deed)
     }
 
     /// What was returned beside rows that are kept, checked.
@@ -132,9 +134,9 @@ impl WriterEnd {
         Ok(written)
     }
 
-    pub(super) fn keep(&mut self, rows: &[u64], written: &RecordBatch) -> Result<(), Fault> {
+    pub(super) fn keep(&mut self, rows: Vec<u64>, written: &RecordBatch) -> Result<(), Fault> {
         let mut repeated = false;
-        for row in rows {
+        for row in &rows {
             self.check(*row, "kept")?;
             if self.fates.removed.get(*row) {
                 return Err(Fault::Contract(format!("it kept row {row}, which it had removed")));
@@ -148,17 +150,17 @@ impl WriterEnd {
             }
         }
         self.bound_rows(rows.len() as u64)?;
-        self.note(&Deed::Kept { rows: rows.to_vec() }, written)?;
+        let Deed::Kept { rows } = self.noted(Deed::Kept { rows }, written)? else { unreachable!("as it was given") };
         self.fates.rows_out += rows.len() as u64;
         let ascend = rows.is_sorted_by(|row, next| row < next);
         let in_line = ascend && self.shuffle.is_empty();
         if !repeated && !in_line {
             self.end_line()?;
-            return self.shuffle.add(rows, written.clone());
+            return self.shuffle.add(&rows, written.clone());
         }
         if ascend {
             self.end_shuffle()?;
-            let cuts = self.line.add(rows, written, repeated)?;
+            let cuts = self.line.add(&rows, written, repeated)?;
             return cuts.into_iter().try_for_each(|cut| self.put_in_line(cut));
         }
         self.put_out_kept()?;
@@ -345,7 +347,7 @@ impl WriterEnd {
 
     pub(super) fn write(&mut self, written: &RecordBatch) -> Result<(), Fault> {
         self.bound_rows(written.num_rows() as u64)?;
-        self.note(&Deed::Wrote, written)?;
+        self.noted(Deed::Wrote, written)?;
         self.put_out_kept()?;
         let batch = self.writing.bound.created(written)?;
         self.fates.rows_out += batch.len() as u64;
@@ -363,10 +365,9 @@ impl WriterEnd {
                 return Err(Fault::Contract(format!("it removed row {row} twice")));
             }
         }
-        // Moved in and out again: of as many reasons as there are rows, a copy would take longer than writing them down.
         let deed = Deed::Removed { rows: removed };
-        self.note(&deed, &RecordBatch::new_empty(self.writing.bound.writes.clone()))?;
-        let Deed::Removed { rows: removed } = deed else { unreachable!("it was just made") };
+        let deed = self.noted(deed, &RecordBatch::new_empty(self.writing.bound.writes.clone()))?;
+        let Deed::Removed { rows: removed } = deed else { unreachable!("as it was given") };
         let (rejected, dropped): (Vec<Removed>, Vec<Removed>) =
             removed.into_iter().partition(|removed| removed.rejected);
         dropped.iter().for_each(|removed| self.fates.tally.count(Fate::Dropped, &removed.reason, 1));
