@@ -185,3 +185,25 @@ fn a_small_run_in_between_hides_nothing() {
     let again = bench.pipeline(five("mark = \"e\"")).after(&whole).after(&trial).overwrite().report();
     assert_eq!(ran(&again), set(&[]));
 }
+
+/// Rows are known by digests under a seed, and a run that was begun afresh has another one.
+#[test]
+fn another_pipeline_begun_afresh_in_between_hides_nothing() {
+    let bench = Bench::with_rows(100);
+    let first = bench.pipeline(five("mark = \"e\"")).end();
+    let whole = first.run_folder.clone();
+    first.report();
+    let other = bench.pipeline(straight(&use_step("one", "echo", ""))).overwrite().end();
+    let afresh = other.run_folder.clone();
+    other.report();
+    let again = bench.pipeline(five("mark = \"e\"")).after(&whole).after(&afresh).overwrite().end();
+    let folder = again.run_folder.clone();
+    assert_eq!(ran(&again.report()), set(&[]));
+
+    // Nor does it where only some steps have been run before: they look for their work under its seed, the others under the run's.
+    let sixth = five("mark = \"e\"").replace("[run]\n", &format!("{}[run]\n", use_step("sixth", "echo", "")));
+    let six = bench.pipeline(&sixth).after(&folder).after(&afresh).overwrite().end();
+    let folder = six.run_folder.clone();
+    assert_eq!(ran(&six.report()), set(&["sixth"]));
+    assert_eq!(ran(&bench.pipeline(&sixth).after(&folder).overwrite().report()), set(&[]));
+}

@@ -11,7 +11,7 @@ use callboard_plan::PlannedStep;
 use crate::columns::display;
 use crate::disk::{Logged, Place};
 use crate::error::{Class, RunError};
-use crate::rows::{Batch, record_batch};
+use crate::rows::{Batch, Known, record_batch};
 
 /// What a component declared, its schema already checked.
 pub(crate) struct Declared {
@@ -154,13 +154,14 @@ impl Bound {
         carried.with_columns(&self.output, columns.collect())
     }
 
-    /// Of each column of what [`Bound::join`] gives, where a log holds it; `logged` holds what was written.
-    pub(crate) fn places(&self, carried: &Batch, logged: Option<&Logged>) -> Vec<Option<Place>> {
-        let places = self.columns.iter().map(|origin| match origin {
-            Origin::Input(at) => carried.places.get(*at).cloned().flatten(),
-            Origin::Written(at) => logged.map(|logged| Place { logged: logged.clone(), column: *at }),
+    /// What is known of each column of what [`Bound::join`] gives; `logged` holds what was written.
+    pub(crate) fn known(&self, carried: &Batch, logged: Option<&Logged>) -> Vec<Known> {
+        let place = |column: usize| Some(Place { logged: logged?.clone(), column });
+        let known = self.columns.iter().map(|origin| match origin {
+            Origin::Input(at) => carried.known[*at].clone(),
+            Origin::Written(at) => Known::at(place(*at)),
         });
-        places.collect()
+        known.collect()
     }
 
     /// Of each column that is put out, which of those that the step writes it is; none of one that is carried.

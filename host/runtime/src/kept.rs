@@ -31,6 +31,7 @@ pub(crate) struct Kept {
 struct Log {
     journal: Journal,
     works: HashMap<String, Arc<Work>>,
+    digest_seed: u64,
     syncing: Syncing,
 }
 
@@ -50,8 +51,12 @@ impl Kept {
             }
         };
         std::fs::create_dir_all(folder.join("outputs")).map_err(unwritten)?;
+        let earlier = Earlier::of(run);
+        // One for all steps, where it can be: what two of them digest is then read once.
+        let digest_seed = run.digest_seed.or(earlier.digest_seed()).unwrap_or_else(any_seed);
+        let recorded = recorded(run, digest_seed);
         if !run.resumable() {
-            folder.record(&run.plan, &recorded(run)).map_err(unwritten)?;
+            folder.record(&run.plan, &recorded).map_err(unwritten)?;
             return Ok(Kept { folder, log: None });
         }
         let journal = Journal::open(folder.join("journal"), run.past.length).map_err(unwritten)?;
@@ -60,18 +65,18 @@ impl Kept {
             journal.append(&Record::Changed { stage }).and_then(|()| journal.file().sync_data()).map_err(unwritten)?;
             remove(&folder.join("positions")).map_err(unwritten)?;
         }
-        folder.record(&run.plan, &recorded(run)).map_err(unwritten)?;
+        folder.record(&run.plan, &recorded).map_err(unwritten)?;
         keep_components(run, &folder).map_err(unwritten)?;
         let at = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
         let version = env!("CARGO_PKG_VERSION").to_owned();
         journal.append(&Record::Begun { at, version }).map_err(unwritten)?;
         let syncing = Syncing::begin();
         syncing.syncer.watch(journal.file());
-        let earlier = Earlier::of(run);
         let mut works = HashMap::new();
         // What is done needs no log of its work to be opened.
         for step in run.plan.steps.iter().filter(|step| !run.past.stages.contains_key(&step.stage)) {
-            let header = header(run, &step.name).map_err(|error| error.in_step(&step.name))?;
+            let key = key(run, &step.name).map_err(|error| error.in_step(&step.name))?;
+            let header = Header { key, limits: limits_of(step), seed: digest_seed };
             // What a step writes is not in its log: without the call it would not be written. Nor would it be sampled.
             let profiled = run.profiles.as_ref().is_some_and(|profiles| profiles.step() == step.name);
             let from =
@@ -82,7 +87,7 @@ impl Kept {
             work.take_damage().into_iter().for_each(|message| run.observer.tell(Event::Note { message }));
             works.insert(step.name.clone(), Arc::new(work));
         }
-        Ok(Kept { folder, log: Some(Log { journal, works, syncing }) })
+        Ok(Kept { folder, log: Some(Log { journal, works, digest_seed, syncing }) })
     }
 
     pub(crate) fn journal(&self, record: &Record) -> Result<(), RunError> {
@@ -103,7 +108,7 @@ impl Kept {
         let Some(log) = &self.log else { return Ok(None) };
         let folder = self.folder.join("seen");
         std::fs::create_dir_all(&folder)?;
-        Seen::open(folder.join(input), &log.syncing.syncer).map(Some)
+        Seen::open(folder.join(input), log.digest_seed, &log.syncing.syncer).map(Some)
     }
 
     /// How far an output has been written.
@@ -158,7 +163,7 @@ fn remove(folder: &Path) -> io::Result<()> {
     }
 }
 
-fn recorded(run: &Run) -> Recorded {
+fn recorded(run: &Run, digest_seed: u64) -> Recorded {
     let inputs = run.checked.inputs.iter().map(|(name, input)| {
         let (files, bytes) = (input.names.clone(), input.bytes);
         (name.clone(), RecordedInput { files, bytes, schema: schema_text(run.schema(name)) })
@@ -171,6 +176,7 @@ fn recorded(run: &Run) -> Recorded {
         limit: run.settings.limit,
         max_spill: run.settings.max_spill,
         inputs: inputs.collect(),
+        digest_seed,
     }
 }
 
@@ -186,15 +192,17 @@ fn keep_components(run: &Run, folder: &Folder) -> io::Result<()> {
     Ok(())
 }
 
+/// A seed that nobody can guess, so that nobody can make rows that pass for others: the standard library's own randomness.
+fn any_seed() -> u64 {
+    std::hash::RandomState::new().build_hasher().finish()
+}
+
 /// What a step's work depends on in this run.
-pub(crate) fn header(run: &Run, step: &str) -> Result<Header, RunError> {
+pub(crate) fn key(run: &Run, step: &str) -> Result<StepKey, RunError> {
     let planned = run.step(step);
     let found = granted::found(&planned.grants, &run.settings.base)
         .map_err(|error| RunError::new(Class::System, format!("cannot read what it is granted: {error}")))?;
-    let key = StepKey::of(planned, &run.bound(step), run.plan.seed, found);
-    // The standard library's own randomness.
-    let seed = std::hash::RandomState::new().build_hasher().finish();
-    Ok(Header { key, limits: limits_of(planned), seed })
+    Ok(StepKey::of(planned, &run.bound(step), run.plan.seed, found))
 }
 
 /// The work that earlier runs have done.
@@ -220,6 +228,11 @@ impl Earlier {
             true => equal.iter().filter(is_named).copied().collect(),
             false => equal,
         }
+    }
+
+    /// The seed of the digests of the latest of them.
+    fn digest_seed(&self) -> Option<u64> {
+        self.0.first().map(|(_, header)| header.seed)
     }
 
     /// The latest work of a step of this name, whatever it depended on.

@@ -1,6 +1,6 @@
 //! A batch as the host moves it: rows, and where each of them is from.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use arrow::array::{
     Array, ArrayRef, BooleanArray, BooleanBufferBuilder, RecordBatch, RecordBatchOptions, UInt32Array, UInt64Array,
@@ -10,7 +10,7 @@ use arrow::compute::{FilterBuilder, concat, concat_batches, interleave, take};
 use arrow::datatypes::{DataType, SchemaRef};
 use arrow::error::ArrowError;
 
-use crate::disk::Place;
+use crate::disk::{Place, digest};
 use crate::flight::Ticket;
 
 /// Rows with their origins. The origins are hidden columns: no step sees them, and they go wherever the row goes.
@@ -22,16 +22,47 @@ pub(crate) struct Batch {
     pub(crate) file: UInt32Array,
     /// The line, or the row, of that file, from 1.
     pub(crate) line: UInt64Array,
-    /// For each column, where a log holds just its values; empty where no log holds any.
-    pub(crate) places: Vec<Option<Place>>,
+    /// For each column, what is known of its values.
+    pub(crate) known: Vec<Known>,
     /// For the memory that it takes, inherited by what is made of it; none where nobody counts.
     pub(crate) ticket: Option<Arc<Ticket>>,
 }
 
+/// What is known of the values of a column, and goes with them.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Known {
+    /// Where a log holds just these.
+    pub(crate) place: Option<Place>,
+    /// Their digest and its seed, once somebody has asked.
+    digest: OnceLock<(u128, u64)>,
+}
+
+impl Known {
+    /// Values that lie here, if a log has them.
+    pub(crate) fn at(place: Option<Place>) -> Known {
+        Known { place, digest: OnceLock::new() }
+    }
+}
+
 impl Batch {
-    /// Rows and their origins, which no log holds.
+    /// Rows and their origins, of which nothing is known.
     pub(crate) fn new(rows: RecordBatch, file: UInt32Array, line: UInt64Array) -> Batch {
-        Batch { rows, file, line, places: Vec::new(), ticket: None }
+        let known = vec![Known::default(); rows.num_columns()];
+        Batch { rows, file, line, known, ticket: None }
+    }
+
+    /// The digest of a column's values. They are read once under one seed, whoever asks, and however far they are carried.
+    pub(crate) fn column_digest(&self, column: usize, seed: u64) -> u128 {
+        let of_values = || digest::of_values(self.rows.column(column), seed);
+        match *self.known[column].digest.get_or_init(|| (of_values(), seed)) {
+            (digest, under) if under == seed => digest,
+            _ => of_values(),
+        }
+    }
+
+    /// The digest of the values of these columns.
+    pub(crate) fn digest(&self, columns: impl IntoIterator<Item = usize>, seed: u64) -> u128 {
+        digest::of_columns(self.len(), columns.into_iter().map(|column| self.column_digest(column, seed)), seed)
     }
 
     /// Made of another batch.
@@ -151,4 +182,36 @@ impl Batch {
 /// A record batch of any number of columns, none included.
 pub(crate) fn record_batch(schema: SchemaRef, columns: Vec<ArrayRef>, rows: usize) -> Result<RecordBatch, ArrowError> {
     RecordBatch::try_new_with_options(schema, columns, &RecordBatchOptions::new().with_row_count(Some(rows)))
+}
+
+#[cfg(test)]
+mod tests {
+    use arrow::array::{Int64Array, StringArray};
+    use arrow::datatypes::{Field, Schema};
+
+    use super::*;
+
+    #[test]
+    fn a_digest_is_of_the_values_and_the_seed_whatever_was_asked_before() {
+        let schema = Arc::new(Schema::new(vec![
+            Field::new("n", DataType::Int64, true),
+            Field::new("text", DataType::Utf8, true),
+        ]));
+        let rows = |values: &[i64]| {
+            let texts = StringArray::from_iter_values(values.iter().map(|n| format!("text {n}")));
+            let columns: Vec<ArrayRef> = vec![Arc::new(Int64Array::from(values.to_vec())), Arc::new(texts)];
+            Batch::created(record_batch(schema.clone(), columns, values.len()).unwrap())
+        };
+        let asked = rows(&[1, 2, 3]);
+        let digests = [asked.digest([0, 1], 7), asked.digest([0], 7), asked.digest([1], 7), asked.digest([], 7)];
+        assert_eq!(std::collections::HashSet::from(digests).len(), 4);
+        assert_eq!(rows(&[1, 2, 3]).digest([0, 1], 7), digests[0]);
+        // Under another seed, and as a copy.
+        assert_eq!(asked.clone().digest([0, 1], 8), rows(&[1, 2, 3]).digest([0, 1], 8));
+        assert_ne!(asked.digest([0, 1], 8), digests[0]);
+        // What is made of it has other values.
+        assert_eq!(asked.slice(1..3).digest([0, 1], 7), rows(&[2, 3]).digest([0, 1], 7));
+        let taken = asked.take(&UInt32Array::from(vec![2, 0])).unwrap();
+        assert_eq!(taken.digest([1], 7), rows(&[3, 1]).digest([1], 7));
+    }
 }

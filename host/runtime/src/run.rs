@@ -60,6 +60,8 @@ pub struct Run {
     pub(crate) past: Past,
     /// The folder, once it is there; locked from the beginning where a run is resumed.
     pub(crate) locked: Mutex<Option<Folder>>,
+    /// Of the digests of rows, where the run was begun before.
+    pub(crate) digest_seed: Option<u64>,
     kept: Option<Kept>,
     failure: Mutex<Option<RunError>>,
     rejects: Mutex<Rejects>,
@@ -110,6 +112,7 @@ impl Run {
             checked: Checked::default(),
             budget: Budget::new(past.stages.values().map(|ended| &ended.cost)),
             past,
+            digest_seed: resumed.as_ref().map(|resumed| resumed.recorded.digest_seed),
             locked: Mutex::new(resumed.map(|resumed| resumed.folder)),
             kept: None,
             failure: Mutex::default(),

@@ -8,7 +8,7 @@ use crate::disk::folder::recorded;
 use crate::disk::key::Change;
 use crate::disk::work::count;
 use crate::error::RunError;
-use crate::kept::{Earlier, header};
+use crate::kept::{Earlier, key};
 use crate::run::Run;
 
 /// Whether the work of a step is there already.
@@ -57,10 +57,10 @@ impl Run {
         let mut steps = Vec::new();
         let order: Vec<&String> = self.plan().stages.iter().flat_map(|stage| &stage.steps).collect();
         for name in order {
-            let header = header(self, name).map_err(|error| error.in_step(name))?;
+            let key = key(self, name).map_err(|error| error.in_step(name))?;
             let feeds: Vec<&str> =
                 self.step(name).ports.iter().flat_map(|port| &port.feeds).map(String::as_str).collect();
-            let equal = earlier.with_key(name, &header.key);
+            let equal = earlier.with_key(name, &key);
             let verdict = match (equal.first(), earlier.named(name)) {
                 _ if self.step(name).grants.writes() => Verdict::Writes,
                 (Some(found), _) => {
@@ -71,7 +71,7 @@ impl Run {
                     Verdict::Same { rows: count(&equal), behind, run }
                 }
                 (None, Some((found, other))) => {
-                    Verdict::Changed { run: run_of(found), changes: header.key.changes(&other.key) }
+                    Verdict::Changed { run: run_of(found), changes: key.changes(&other.key) }
                 }
                 (None, None) => Verdict::New,
             };

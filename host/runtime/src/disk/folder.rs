@@ -37,6 +37,8 @@ pub(crate) struct Recorded {
     pub(crate) limit: Option<u64>,
     pub(crate) max_spill: Option<u64>,
     pub(crate) inputs: BTreeMap<String, RecordedInput>,
+    /// Of the digests of rows.
+    pub(crate) digest_seed: u64,
 }
 
 /// An input as it was when the run began.

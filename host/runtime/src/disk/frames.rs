@@ -4,7 +4,7 @@
 //!
 //! | bytes | |
 //! |---|---|
-//! | 0–3 | `CBF2` |
+//! | 0–3 | `CBF3` |
 //! | 4 | what it is |
 //! | 8–11 | rows |
 //! | 12–15 | the header's own checksum: the low half of XXH3-64, of the header with zeros here |
@@ -28,7 +28,7 @@ use twox_hash::XxHash3_64;
 
 use crate::error::plain;
 
-const MAGIC: [u8; 4] = *b"CBF2";
+const MAGIC: [u8; 4] = *b"CBF3";
 const HEADER: usize = 48;
 
 /// Where a frame lies, and what its header says of it.

@@ -3,34 +3,33 @@
 use std::io;
 use std::path::PathBuf;
 
-use arrow::array::RecordBatch;
-
-use super::digest;
 use super::frames::FrameWriter;
 use super::sync::Syncer;
+use crate::rows::Batch;
 
 /// The digests of an input's batches, in order.
 pub(crate) struct Seen {
     before: Vec<u128>,
     at: usize,
+    seed: u64,
     writer: FrameWriter,
 }
 
 impl Seen {
     /// Opens the file of digests, or makes it.
-    pub(crate) fn open(path: PathBuf, syncer: &Syncer) -> io::Result<Seen> {
+    pub(crate) fn open(path: PathBuf, seed: u64, syncer: &Syncer) -> io::Result<Seen> {
         let (writer, frames) = FrameWriter::reopen(path)?;
         syncer.watch(writer.file());
-        Ok(Seen { before: frames.iter().map(|frame| frame.tag).collect(), at: 0, writer })
+        Ok(Seen { before: frames.iter().map(|frame| frame.tag).collect(), at: 0, seed, writer })
     }
 
     /// Whether the next batch is what it was, as far as it has been seen before.
-    pub(crate) fn is_same(&mut self, rows: &RecordBatch) -> io::Result<bool> {
-        let digest = digest::of_rows(rows, 0);
+    pub(crate) fn is_same(&mut self, batch: &Batch) -> io::Result<bool> {
+        let digest = batch.digest(0..batch.rows.num_columns(), self.seed);
         let before = self.before.get(self.at).copied();
         self.at += 1;
         if before.is_none() {
-            self.writer.append(0, rows.num_rows() as u32, digest, &[[0u8; 0]])?;
+            self.writer.append(0, batch.len() as u32, digest, &[[0u8; 0]])?;
         }
         Ok(before.is_none_or(|before| before == digest))
     }

@@ -109,7 +109,7 @@ pub(crate) struct Place {
 pub(crate) struct Header {
     pub(crate) key: StepKey,
     pub(crate) limits: Limits,
-    /// Of digests. It is nobody's to guess, so nobody can make rows that pass for others.
+    /// Of the digests of rows.
     pub(crate) seed: u64,
 }
 

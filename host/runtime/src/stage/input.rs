@@ -27,16 +27,15 @@ pub(super) fn read(run: &Run, name: &str, mut outlet: Outlet) -> Result<Ended, S
             let chunk = chunk.map_err(|error| RunError::from(error).in_input(name))?;
             let count = chunk.rows.num_rows().min(usize::try_from(limit - rows).unwrap_or(usize::MAX));
             let file = UInt32Array::from_value(input.first_file + chunk.file, count);
-            let part = chunk.rows.slice(0, count);
+            let batch = Batch::new(chunk.rows.slice(0, count), file, chunk.origin.slice(0, count));
             if let Some(seen) = &mut seen
-                && !seen.is_same(&part).map_err(|error| RunError::unwritten("write to the run's folder", &error))?
+                && !seen.is_same(&batch).map_err(|error| RunError::unwritten("write to the run's folder", &error))?
             {
                 let last = chunk.origin.value(count.max(1) - 1);
                 return Err(Stop::Failed(changed(name, &dataset.files()[chunk.file as usize], last)));
             }
-            let batch = ticket.carried_by(Batch::new(part, file, chunk.origin.slice(0, count)));
             rows += count as u64;
-            outlet.send(&batch)?;
+            outlet.send(&ticket.carried_by(batch))?;
             if rows >= limit {
                 break;
             }

@@ -18,7 +18,7 @@ use crate::bindings::exports::callboard::step::transform::Output;
 use crate::bound::Bound;
 use crate::columns::{Flat, lift};
 use crate::disk::work::{Limits, limits_of};
-use crate::disk::{Deed, Logged, Outcome, Removed, Work, digest};
+use crate::disk::{Deed, Logged, Outcome, Removed, Work};
 use crate::error::{Fault, LimitExceeded, RunError};
 use crate::guest::{Instance, bound_copies};
 use crate::removed::{Remover, Tally, check_removals};
@@ -92,8 +92,7 @@ impl<'a> Task<'a> {
         let Some(work) = self.work else {
             return Ok((self.work_on(worker, batch)?, None, false));
         };
-        let given = self.bound.give(0, batch).map_err(|error| Fault::from(error).into_error(self.name))?;
-        let digest = digest::of_rows(&given, work.header.seed);
+        let digest = batch.digest(self.bound.reads[0].iter().copied(), work.header.seed);
         if let Some((Deed::Processed(outcome), written, logged)) = work.find(digest) {
             return Ok(((outcome, written), Some(logged), true));
         }
@@ -192,7 +191,7 @@ impl<'a> Task<'a> {
         }
         by_door.sort_by_key(|(row, ..)| *row);
         let mut joined = self.bound.join(&carried, &written)?;
-        joined.places = self.bound.places(&carried, logged);
+        joined.known = self.bound.known(&carried, logged);
         let (rows_in, kept_once, repeated) = (rows as u64, kept_once as u64, repeated as u64);
         Ok(Processed {
             rows_in,

@@ -384,10 +384,11 @@ mod tests {
 
         let quota = Arc::new(Quota::new(None));
         let folder = folder(run.path(), "tidy");
-        let mut writer = SpillWriter::create(folder.clone(), schema.clone(), false, quota.clone(), None).unwrap();
+        let mut writer = SpillWriter::create(folder.clone(), schema.clone(), None, quota.clone(), None).unwrap();
         let (file, line) = (UInt32Array::from_value(0, 500), UInt64Array::from_iter_values(1..=500));
         let mut batch = Batch::new(rows.clone(), file, line);
-        batch.places = (0..2).map(|column| Some(Place { logged: logged.clone(), column })).collect();
+        let places = (0..2).map(|column| Some(Place { logged: logged.clone(), column }));
+        batch.known.iter_mut().zip(places).for_each(|(known, place)| known.place = place);
         writer.push(&batch).unwrap();
         let spill = writer.seal();
         assert!(spill.sealed().bytes < 20_000, "the text is not in it: {} bytes", spill.sealed().bytes);

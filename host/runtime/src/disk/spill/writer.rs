@@ -45,16 +45,17 @@ pub(crate) struct SpillWriter {
     bytes: u64,
     checksum: XxHash3_64,
     columns: Vec<ColumnDigest>,
+    seed: u64,
     quota: Arc<Quota>,
     syncer: Option<Syncer>,
 }
 
 impl SpillWriter {
-    /// Begins a spill in a folder of its own, which is emptied. With `digests`, columns are digested on their way.
+    /// Begins a spill in a folder of its own, which is emptied. With a `seed`, columns are digested on their way.
     pub(crate) fn create(
         folder: PathBuf,
         schema: SchemaRef,
-        digests: bool,
+        seed: Option<u64>,
         quota: Arc<Quota>,
         syncer: Option<Syncer>,
     ) -> io::Result<SpillWriter> {
@@ -63,7 +64,8 @@ impl SpillWriter {
         }
         std::fs::create_dir_all(&folder).map_err(|error| named(&folder, &error))?;
         let stored = stored_schema(&schema);
-        let columns = if digests { schema.fields().len() } else { 0 };
+        let columns = seed.map_or(0, |_| schema.fields().len());
+        let seed = seed.unwrap_or_default();
         Ok(SpillWriter {
             folder,
             encoder: RowEncoder::new(&stored)?,
@@ -78,7 +80,8 @@ impl SpillWriter {
             rows: 0,
             bytes: 0,
             checksum: XxHash3_64::new(),
-            columns: (0..columns).map(|_| ColumnDigest::new()).collect(),
+            columns: (0..columns).map(|_| ColumnDigest::new(seed)).collect(),
+            seed,
             quota,
             syncer,
         })
@@ -100,7 +103,7 @@ impl SpillWriter {
         let sizes: Vec<usize> =
             columns.iter().map(|column| column.to_data().get_slice_memory_size().unwrap_or(0)).collect();
         let bytes = rows_bits(&batch.rows, 0, batch.len()).div_ceil(8) + HIDDEN_BYTES * batch.len() as u64;
-        let place = |at: usize| batch.places.get(at.checked_sub(HIDDEN)?)?.as_ref().filter(|_| sizes[at] >= LONG);
+        let place = |at: usize| batch.known[at.checked_sub(HIDDEN)?].place.as_ref().filter(|_| sizes[at] >= LONG);
         let mut reference = Reference { columns: Vec::new(), picks: Vec::new(), logged: Vec::new() };
         for at in 0..columns.len() {
             let column = place(at).map_or(Column::Own, |place| self.in_log(&mut reference.logged, place));
@@ -161,7 +164,8 @@ impl SpillWriter {
     }
 
     fn digest(&mut self, batch: &Batch) {
-        self.columns.iter_mut().zip(batch.rows.columns()).for_each(|(digest, column)| digest.add(column));
+        let digests = self.columns.iter_mut().enumerate();
+        digests.for_each(|(column, digest)| digest.add(batch.column_digest(column, self.seed)));
     }
 
     /// `weight` is how many rows are to be read for these, `bytes` what these take.
