@@ -1,5 +1,6 @@
 //! A component in memory, its instances, and the calls into them.
 
+mod call;
 mod exchange;
 mod http;
 mod limiter;
@@ -20,20 +21,21 @@ use tokio_util::sync::CancellationToken;
 use wasmtime::component::{Component, HasSelf, Instance as Linked, InstancePre, Linker, Resource};
 use wasmtime::{Store, UpdateDeadline};
 
+use call::{Call, Runtime, drive};
 #[expect(unreachable_pub, reason = "the generated bindings re-export them")]
 pub use exchange::{ReaderEnd, WriterEnd};
 pub(crate) use exchange::{Sorting, WINDOW, Whole, Writing, bound_copies};
-use log::{LogLimits, SAID};
+use log::LogLimits;
 pub(crate) use profile::Profiles;
 use profile::Sampling;
 pub(crate) use reach::{Reach, resolve};
 use state::State;
 
 use crate::bindings::EveryStep;
-use crate::bindings::callboard::step::types::{Error as SaidError, ErrorKind};
+use crate::bindings::callboard::step::types::Error as SaidError;
 use crate::bindings::exports::callboard::step::{global, manifest, source, transform};
 use crate::engine::Running;
-use crate::error::{Fault, SaidKind};
+use crate::error::Fault;
 use crate::events::Observer;
 use crate::meter::Gauge;
 
@@ -106,64 +108,11 @@ pub(crate) struct Instance {
     busy: Duration,
 }
 
-/// What drives calls into one instance.
-struct Runtime(Option<tokio::runtime::Runtime>);
-
-impl Runtime {
-    fn new() -> std::io::Result<Runtime> {
-        Ok(Runtime(Some(tokio::runtime::Builder::new_current_thread().enable_all().build()?)))
-    }
-
-    fn block_on<F: Future>(&self, call: F) -> F::Output {
-        self.0.as_ref().expect("it is there until it is dropped").block_on(call)
-    }
-}
-
-impl Drop for Runtime {
-    /// Waits for nothing: opening a pipe that nobody writes, or looking up a name, may block one of its threads for long.
-    fn drop(&mut self) {
-        if let Some(runtime) = self.0.take() {
-            runtime.shutdown_background();
-        }
-    }
-}
-
 #[derive(Clone)]
 enum Exports {
     Transform(transform::Guest),
     Global(global::Guest),
     Source(source::Guest),
-}
-
-/// A call into a component, by the name of its function.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Call {
-    Start,
-    Describe,
-    Declare,
-    Open,
-    Process,
-    Run,
-    Next,
-}
-
-impl Call {
-    /// Whether its end is awaited when the run is interrupted: what it did would be lost.
-    fn is_short(self) -> bool {
-        matches!(self, Call::Process | Call::Next)
-    }
-
-    fn name(self) -> &'static str {
-        match self {
-            Call::Start => "the component's start",
-            Call::Describe => "describe",
-            Call::Declare => "declare",
-            Call::Open => "open",
-            Call::Process => "process",
-            Call::Run => "run",
-            Call::Next => "next",
-        }
-    }
 }
 
 impl Sandbox {
@@ -233,52 +182,6 @@ impl Loaded {
         });
         let (linked, exports) = made?;
         Ok(Instance { linked, exports, store, runtime, terms: terms.clone(), busy: Duration::ZERO })
-    }
-}
-
-/// Drives one call to its end, to its time limit, or to the run's cancellation, whichever is first.
-fn drive<R>(
-    runtime: &Runtime,
-    store: &mut Store<State>,
-    terms: &Terms,
-    call: Call,
-    body: impl AsyncFnOnce(&mut Store<State>) -> wasmtime::Result<R>,
-) -> Result<R, Fault> {
-    let (limit, key) = match call {
-        Call::Open => (terms.open, "limits.open"),
-        _ => (terms.time, "limits.time"),
-    };
-    store.data_mut().log.begin_call();
-    let outcome = runtime.block_on(async {
-        tokio::select! {
-            biased;
-            () = terms.cancel.cancelled() => Err(Fault::Interrupted),
-            () = terms.interrupt.cancelled(), if !call.is_short() => Err(Fault::Interrupted),
-            outcome = tokio::time::timeout(limit, body(store)) => Ok(outcome),
-        }
-    });
-    let log = &store.data().log;
-    log.end_call();
-    match outcome? {
-        Err(_elapsed) => Err(Fault::Time { call: call.name(), limit, key }),
-        Ok(Ok(value)) => Ok(value),
-        Ok(Err(error)) => Err(trap::fault_of(error, call.name(), terms, log.last_words())),
-    }
-}
-
-impl From<SaidError> for Fault {
-    fn from(error: SaidError) -> Fault {
-        let kind = match error.kind {
-            ErrorKind::Config => SaidKind::Config,
-            ErrorKind::Input => SaidKind::Input,
-            ErrorKind::Transient => SaidKind::Transient,
-            ErrorKind::Failed => SaidKind::Failed,
-        };
-        let clipped = |text: String| match text.floor_char_boundary(SAID) {
-            whole if whole == text.len() => text,
-            end => format!("{}… ({} bytes in all)", &text[..end], text.len()),
-        };
-        Fault::Said { kind, message: clipped(error.message), at: error.at.map(clipped) }
     }
 }
 

@@ -5,7 +5,8 @@ use std::num::NonZero;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use super::{HOLDS, Sealed, log_of, logs, scan};
+use super::read::log_of;
+use super::{HOLDS, Sealed, logs, scan};
 use crate::disk::reference::Reference;
 
 /// Reads a sealed spill, every byte of it: all that was written is there, and nothing has been altered.

@@ -2,7 +2,9 @@
 
 mod ahead;
 mod beside;
+mod fates;
 mod line;
+mod pick;
 mod shuffle;
 #[cfg(test)]
 mod tests;
@@ -24,10 +26,11 @@ use crate::error::Fault;
 use crate::rows::Batch;
 
 use ahead::Ahead;
+pub(crate) use pick::bound_copies;
 pub(crate) use shuffle::{Sorting, WINDOW};
 #[expect(unreachable_pub, reason = "the generated bindings re-export it")]
 pub use writer::WriterEnd;
-pub(crate) use writer::{Writing, bound_copies};
+pub(crate) use writer::Writing;
 
 /// The rows of a port, in the spills of its feeds.
 #[derive(Clone)]

@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
-use arrow::array::{RecordBatch, UInt32Array};
+use arrow::array::RecordBatch;
 use callboard_plan::StepLimits;
 use callboard_plan::pipeline::BatchSize;
 
 use super::Whole;
-use super::line::{Cut, Line, Run};
+use super::fates::Fates;
+use super::line::{Cut, Line};
+use super::pick::Picker;
 use super::shuffle::{Shuffle, Sorting};
 use crate::bindings::callboard::step::columns::BatchResult;
 use crate::bindings::callboard::step::types::Fate;
@@ -16,31 +18,9 @@ use crate::columns::lift;
 use crate::disk::{Deed, Removed, Work};
 use crate::error::{Fault, LimitExceeded, RunError};
 use crate::ports::{Outlet, Stop};
-use crate::removed::{Remover, Tally};
+use crate::removed::Remover;
 use crate::rows::Batch;
 use crate::stage::Doors;
-
-/// Bytes of rows that are gathered at a time where they are out of order: they lie in many frames, and each of these is read
-/// once for all of them, not once for each batch.
-const GATHERED: u64 = 32 << 20;
-
-/// What became of the rows of a global step's first input, and what it put out.
-#[derive(Default)]
-pub(crate) struct Fates {
-    kept: Bits,
-    removed: Bits,
-    /// Rows of the input that were put out at least once.
-    pub(crate) kept_once: u64,
-    /// Rows put out.
-    pub(crate) rows_out: u64,
-    /// Rows of the input put out again, beyond the first time.
-    pub(crate) repeated: u64,
-    /// Rows put out that came from no row of the input.
-    pub(crate) created: u64,
-    pub(crate) tally: Tally,
-    /// Lines for `rejects.jsonl`.
-    pub(crate) rejects: Vec<u8>,
-}
 
 /// What the writer of a step is made of.
 pub(crate) struct Writing {
@@ -66,15 +46,16 @@ pub struct WriterEnd {
     line: Line,
     /// Rows that are kept out of order, and those kept since.
     shuffle: Shuffle,
-    /// The frame that rows were taken from last.
-    frame: Option<((usize, usize), Batch)>,
+    picker: Picker,
 }
 
 impl WriterEnd {
     pub(crate) fn new(writing: Writing) -> WriterEnd {
         let line = Line::new(writing.whole.clone(), writing.bound.clone(), writing.cut);
         let shuffle = Shuffle::of(&writing);
-        WriterEnd { writing, fates: Fates::default(), line, shuffle, frame: None }
+        let picker = Picker::new(writing.whole.clone(), writing.cut, &writing.limits);
+        let fates = Fates::of(writing.whole.rows());
+        WriterEnd { writing, fates, line, shuffle, picker }
     }
 
     /// Whether nothing was put out or removed yet.
@@ -85,13 +66,11 @@ impl WriterEnd {
     /// Ends well: rows that were neither kept nor removed are dropped without a reason.
     pub(crate) fn finish(mut self) -> Result<(Outlet, Doors, Fates), Fault> {
         self.put_out_kept()?;
-        let rows = self.writing.whole.rows();
-        let listed = self.fates.kept_once + self.fates.tally.dropped() + self.fates.tally.rejected();
-        if listed < rows {
-            self.fates.tally.count(Fate::Dropped, "", rows - listed);
+        let unlisted = self.fates.unlisted();
+        if unlisted > 0 {
+            self.fates.tally.count(Fate::Dropped, "", unlisted);
             if self.writing.doors.wants(Fate::Dropped) {
-                let unlisted = (0..rows).filter(|row| !self.fates.kept.get(*row) && !self.fates.removed.get(*row));
-                let unlisted: Vec<(u64, String)> = unlisted.map(|row| (row, String::new())).collect();
+                let unlisted = self.fates.unlisted_rows().map(|row| (row, String::new())).collect();
                 self.go_aside(Fate::Dropped, unlisted)?;
             }
         }
@@ -137,17 +116,7 @@ impl WriterEnd {
     pub(super) fn keep(&mut self, rows: Vec<u64>, written: &RecordBatch) -> Result<(), Fault> {
         let mut repeated = false;
         for row in &rows {
-            self.check(*row, "kept")?;
-            if self.fates.removed.get(*row) {
-                return Err(Fault::Contract(format!("it kept row {row}, which it had removed")));
-            }
-            match self.fates.kept.set(*row) {
-                true => self.fates.kept_once += 1,
-                false => {
-                    self.fates.repeated += 1;
-                    repeated = true;
-                }
-            }
+            repeated |= !self.fates.keep(*row)?;
         }
         self.bound_rows(rows.len() as u64)?;
         let Deed::Kept { rows } = self.noted(Deed::Kept { rows }, written)? else { unreachable!("as it was given") };
@@ -165,12 +134,11 @@ impl WriterEnd {
         }
         self.put_out_kept()?;
         let beside = !self.writing.bound.writes.fields().is_empty();
-        let at_once = (GATHERED / self.writing.cut.bytes.max(1)).max(1);
         let mut done = 0;
         let mut carried_bytes = 0;
         while done < rows.len() {
-            let batches = self.batches(&rows[done..], at_once);
-            let gathered = self.gather(&rows[done..done + batches.iter().sum::<usize>()], &mut carried_bytes)?;
+            let batches = self.picker.batches(&rows[done..]);
+            let gathered = self.picker.gather(&rows[done..done + batches.iter().sum::<usize>()], &mut carried_bytes)?;
             let mut first = 0;
             for length in batches {
                 let carried = gathered.part(first, length)?;
@@ -200,7 +168,7 @@ impl WriterEnd {
         if self.shuffle.is_empty() {
             return Ok(());
         }
-        self.frame = None;
+        self.picker.forget();
         let shuffle = std::mem::replace(&mut self.shuffle, Shuffle::of(&self.writing));
         shuffle.end(&mut |batch| self.put_out(batch))
     }
@@ -215,7 +183,7 @@ impl WriterEnd {
         let rows = match view {
             Some((_, false)) => None,
             _ => {
-                let carried = self.take(&cut.runs)?;
+                let carried = self.picker.take(&cut.runs)?;
                 Some(self.writing.bound.join(&carried, &cut.written)?)
             }
         };
@@ -224,34 +192,6 @@ impl WriterEnd {
             (Some((view, _)), rows) => self.writing.outlet.refer(&view, rows.as_ref()).map_err(stopped),
             (None, None) => unreachable!("rows that are not referred to have been read"),
         }
-    }
-
-    /// Rows of the first input, by frame.
-    fn take(&mut self, runs: &[Run]) -> Result<Batch, Fault> {
-        let mut pieces = Vec::with_capacity(runs.len());
-        for Run { spill, frame, rows } in runs {
-            let batch = self.frame(*spill, *frame)?;
-            pieces.push(match rows.len() == batch.len() {
-                true => batch.clone(),
-                false => batch.take(&UInt32Array::from(rows.clone()))?,
-            });
-        }
-        self.one_of(pieces)
-    }
-
-    fn one_of(&self, mut pieces: Vec<Batch>) -> Result<Batch, Fault> {
-        match pieces.len() {
-            1 => Ok(pieces.remove(0)),
-            _ => Ok(Batch::concat(&self.writing.whole.schema, &pieces)?),
-        }
-    }
-
-    /// A frame of the first input; the last one is kept.
-    fn frame(&mut self, spill: usize, frame: usize) -> Result<&Batch, Fault> {
-        if self.frame.as_ref().is_none_or(|(at, _)| *at != (spill, frame)) {
-            self.frame = Some(((spill, frame), self.writing.whole.frame(spill, frame)?));
-        }
-        Ok(&self.frame.as_ref().expect("it was just read").1)
     }
 
     /// Refuses to put out more rows than rows of the input may become.
@@ -269,71 +209,6 @@ impl WriterEnd {
 
     fn put_out(&mut self, batch: &Batch) -> Result<(), Fault> {
         self.writing.outlet.send(batch).map_err(stopped)
-    }
-
-    fn check(&self, row: u64, doing: &str) -> Result<(), Fault> {
-        match row < self.writing.whole.rows {
-            true => Ok(()),
-            false => {
-                Err(Fault::Contract(format!("it {doing} row {row} of {}, counted from 0", self.writing.whole.rows)))
-            }
-        }
-    }
-
-    /// How many of these rows make a batch: as the plan cuts, by the average size of the rows of each frame.
-    fn chunk(&self, rows: &[u64]) -> usize {
-        let mut bytes = 0;
-        for (count, row) in rows.iter().enumerate().take(self.writing.cut.rows as usize) {
-            let (spill, frame, _) = self.writing.whole.locate(*row);
-            bytes += self.writing.whole.spills[spill].row_bytes(frame);
-            if bytes >= self.writing.cut.bytes {
-                return count + 1;
-            }
-        }
-        rows.len().min(self.writing.cut.rows as usize)
-    }
-
-    /// How many of these rows make each of the next batches, of `most` at most.
-    fn batches(&self, rows: &[u64], most: u64) -> Vec<usize> {
-        let mut rest = rows;
-        let next = |_| {
-            let length = self.chunk(rest);
-            rest = &rest[length..];
-            (length > 0).then_some(length)
-        };
-        (0..most).map_while(next).collect()
-    }
-
-    /// Rows of the first input, in the order they are named: each frame that holds some of them is read once.
-    fn gather(&mut self, rows: &[u64], carried_bytes: &mut u64) -> Result<Gathered, Fault> {
-        let in_order = rows.is_sorted();
-        let mut order: Vec<usize> = (0..rows.len()).collect();
-        if !in_order {
-            order.sort_by_key(|at| rows[*at]);
-        }
-        let repeated = order.windows(2).any(|pair| rows[pair[0]] == rows[pair[1]]);
-        let mut pieces = Vec::new();
-        let mut next = 0;
-        while next < order.len() {
-            let (spill, frame, first) = self.writing.whole.locate(rows[order[next]]);
-            let carried = self.writing.limits.carried_bytes;
-            let batch = self.frame(spill, frame)?;
-            let end = first + batch.len() as u64;
-            let count = order[next..].iter().take_while(|at| rows[**at] < end).count();
-            let local: Vec<u32> = order[next..next + count].iter().map(|at| (rows[*at] - first) as u32).collect();
-            if repeated {
-                bound_copies(batch, &local, carried_bytes, carried)?;
-            }
-            pieces.push(batch.take(&UInt32Array::from(local))?);
-            next += count;
-        }
-        let rows = self.one_of(pieces)?;
-        let places = (!in_order).then(|| {
-            let mut places = vec![0u32; order.len()];
-            order.iter().enumerate().for_each(|(sorted_at, at)| places[*at] = sorted_at as u32);
-            places
-        });
-        Ok(Gathered { rows, places })
     }
 
     /// What was returned as rows of its own, checked.
@@ -357,13 +232,7 @@ impl WriterEnd {
 
     pub(super) fn remove(&mut self, removed: Vec<Removed>) -> Result<(), Fault> {
         for Removed { row, .. } in &removed {
-            self.check(*row, "removed")?;
-            if self.fates.kept.get(*row) {
-                return Err(Fault::Contract(format!("it removed row {row}, which it had kept")));
-            }
-            if !self.fates.removed.set(*row) {
-                return Err(Fault::Contract(format!("it removed row {row} twice")));
-            }
+            self.fates.remove(*row)?;
         }
         let deed = Deed::Removed { rows: removed };
         let deed = self.noted(deed, &RecordBatch::new_empty(self.writing.bound.writes.clone()))?;
@@ -383,8 +252,8 @@ impl WriterEnd {
         let rows: Vec<u64> = removed.iter().map(|(row, _)| *row).collect();
         let mut done = 0;
         while done < rows.len() {
-            let count = self.chunk(&rows[done..]);
-            let batch = self.gather(&rows[done..done + count], &mut 0)?.part(0, count)?;
+            let count = self.picker.chunk(&rows[done..]);
+            let batch = self.picker.gather(&rows[done..done + count], &mut 0)?.part(0, count)?;
             let chunk = removed[done..done + count].iter().enumerate();
             let by_door: Vec<_> = chunk.clone().map(|(at, (_, reason))| (at as u32, given(reason))).collect();
             self.writing.doors.put_out(fate, &batch, &by_door).map_err(stopped)?;
@@ -405,23 +274,6 @@ impl WriterEnd {
     }
 }
 
-/// Rows that were read together.
-struct Gathered {
-    rows: Batch,
-    /// Where each of those that were named is among them; none where they are in order.
-    places: Option<Vec<u32>>,
-}
-
-impl Gathered {
-    /// So many of the rows that were named, from the one at `first`.
-    fn part(&self, first: usize, length: usize) -> Result<Batch, Fault> {
-        match &self.places {
-            Some(places) => Ok(self.rows.take(&UInt32Array::from(places[first..first + length].to_vec()))?),
-            None => Ok(self.rows.slice(first..first + length)),
-        }
-    }
-}
-
 /// A reason, where one was given.
 fn given(reason: &str) -> Option<&str> {
     Some(reason).filter(|reason| !reason.is_empty())
@@ -432,45 +284,5 @@ fn stopped(stop: Stop) -> Fault {
     match stop {
         Stop::Failed(error) => error.into(),
         Stop::Elsewhere => Fault::Interrupted,
-    }
-}
-
-/// Refuses to copy rows that are named so often that the copies are out of all proportion.
-pub(crate) fn bound_copies(batch: &Batch, rows: &[u32], so_far: &mut u64, limit: u64) -> Result<(), Fault> {
-    let mut last = None;
-    for row in rows {
-        let bytes = match last {
-            Some((same, bytes)) if same == *row => bytes,
-            _ => batch.row_bytes(*row as usize),
-        };
-        last = Some((*row, bytes));
-        if *so_far + bytes > limit {
-            let (present, requested) = (*so_far, bytes);
-            let what = "bytes of rows carried in one call";
-            return Err(LimitExceeded { what, limit, present, requested, key: Some("limits.carried") }.into());
-        }
-        *so_far += bytes;
-    }
-    Ok(())
-}
-
-/// One bit a row.
-#[derive(Default)]
-struct Bits(Vec<u64>);
-
-impl Bits {
-    fn get(&self, row: u64) -> bool {
-        self.0.get((row / 64) as usize).is_some_and(|word| word >> (row % 64) & 1 == 1)
-    }
-
-    /// Sets a bit; whether it was not set before.
-    fn set(&mut self, row: u64) -> bool {
-        let word = (row / 64) as usize;
-        if self.0.len() <= word {
-            self.0.resize(word + 1, 0);
-        }
-        let (before, bit) = (self.0[word], 1 << (row % 64));
-        self.0[word] |= bit;
-        before & bit == 0
     }
 }
