@@ -1,8 +1,9 @@
 //! What it costs that a run can be resumed, and what resuming costs.
 
-use std::cell::{Cell, RefCell};
+use std::cell::Cell;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 use crate::Result;
 use crate::bench::Bench;
@@ -13,11 +14,13 @@ use crate::pipelines::reference;
 use crate::report::{Section, Table};
 
 pub(super) const ABOUT: &str = "The reference pipeline with `--fresh`, which writes down what it does, against `--no-resume`, which keeps nothing: \
-three times as many rounds as elsewhere, as the difference is about as large as what a round varies by. And `callboard resume` of a run that was killed \
-when nine tenths of a whole run's time were over, of few rows and of as many as take some seconds: what a process takes to start and to put its outputs \
+nine times as many rounds as elsewhere, as the difference is smaller than what a round varies by. And `callboard resume` of a run that was killed \
+when as much had been written as when nine tenths of a whole run's time are over, of few rows and of as many as take some seconds: what a process takes to start and to put its outputs \
 in their places is a good part of a short run. Times are those of whole processes, starting included.";
 
-/// How often a run is killed anew, where it had ended before or had not yet begun.
+/// How often a run is looked at.
+const EVERY: Duration = Duration::from_millis(1);
+/// How often a run is killed anew, where it had ended before.
 const ATTEMPTS: usize = 40;
 
 pub(super) fn run(bench: &Bench, section: &mut Section) -> Result<()> {
@@ -43,22 +46,14 @@ fn journal(bench: &Bench, section: &mut Section) -> Result<Table> {
     let (rows, expected) = bench.rows(bench.sizes().rows)?;
     let out = bench.path("out.jsonl");
     let pipeline = bench.pipeline("reference", &reference(&rows, &out))?;
-    // Removed when all has been measured: for a while after many files are removed, making files takes the disk longer.
-    let folders = RefCell::new(Vec::new());
     let timed = |flag: &'static str| {
-        let (pipeline, folders) = (&pipeline, &folders);
-        move || {
-            let folder = bench.run_folder();
-            let done = bench.run_in(&folder, "run", pipeline, &[flag]);
-            folders.borrow_mut().push(folder);
-            Ok(done?.ran.wall * 1e3)
-        }
+        let pipeline = &pipeline;
+        move || Ok(bench.run_pipeline(pipeline, &[flag])?.ran.wall * 1e3)
     };
     let times = in_turn(
-        3 * bench.sizes().rounds,
+        9 * bench.sizes().rounds,
         &mut [("--fresh", Box::new(timed("--fresh"))), ("--no-resume", Box::new(timed("--no-resume")))],
     )?;
-    folders.borrow().iter().for_each(|folder| bench.remove_run(folder));
     expected.check(&out)?;
     let ratio = Measure::ratio(&times[0], &times[1]);
     section.reach("resume/journal", ratio.median);
@@ -84,25 +79,24 @@ fn resumed(bench: &Bench, rows: u64) -> Result<Resumed> {
     let (input, expected) = bench.rows(rows)?;
     let out = bench.path("out.jsonl");
     let pipeline = bench.pipeline("reference", &reference(&input, &out))?;
-    let first = bench.run_pipeline(&pipeline, &["--fresh"])?.ran.wall;
-    let (after, reused) = (Cell::new(first * 0.9), Cell::new(0.0));
+    let (written, reused) = (Cell::new(0), Cell::new(0.0));
     let times = in_turn(
         bench.sizes().rounds,
         &mut [
             (
                 "--fresh",
                 Box::new(|| {
-                    let whole = bench.run_pipeline(&pipeline, &["--fresh"])?.ran.wall;
-                    after.set(whole * 0.9);
+                    let (whole, at_nine_tenths) = whole(bench, &pipeline)?;
+                    written.set(at_nine_tenths);
                     Ok(whole * 1e3)
                 }),
             ),
             (
                 "resume",
                 Box::new(|| {
-                    let folder = killed(bench, &pipeline, &after)?;
+                    let folder = killed(bench, &pipeline, written.get())?;
                     let done = bench.run_in(&folder, "resume", &folder, &[]);
-                    bench.remove_run(&folder);
+                    bench.forget_run(&folder);
                     let done = done?;
                     let steps = done.stages().iter().flat_map(|stage| stage["steps"].as_array()).flatten();
                     reused.set(steps.filter_map(|step| step["rows_reused"].as_f64()).sum());
@@ -121,28 +115,58 @@ fn resumed(bench: &Bench, rows: u64) -> Result<Resumed> {
     })
 }
 
-/// Kills a run after so many seconds; its folder. Where there is nothing to resume then, a little sooner or later.
-fn killed(bench: &Bench, pipeline: &Path, after: &Cell<f64>) -> Result<PathBuf> {
+/// A whole run: its seconds, and the bytes of its output when nine tenths of them were over.
+fn whole(bench: &Bench, pipeline: &Path) -> Result<(f64, u64)> {
+    let folder = bench.run_folder();
+    let ended = AtomicBool::new(false);
+    let (done, sizes) = std::thread::scope(|scope| {
+        let watching = scope.spawn(|| {
+            let (began, mut sizes) = (Instant::now(), Vec::new());
+            while !ended.load(Ordering::Relaxed) {
+                sizes.push((began.elapsed().as_secs_f64(), written(&folder)));
+                std::thread::sleep(EVERY);
+            }
+            sizes
+        });
+        let done = bench.run_in(&folder, "run", pipeline, &["--fresh"]);
+        ended.store(true, Ordering::Relaxed);
+        (done, watching.join().expect("watching does not panic"))
+    });
+    bench.forget_run(&folder);
+    let wall = done?.ran.wall;
+    let before = sizes.iter().take_while(|(at, _)| *at <= wall * 0.9);
+    Ok((wall, before.last().map_or(0, |(_, size)| *size)))
+}
+
+/// Kills a run when its output has so many bytes; its folder. Where there is nothing to resume then, a little sooner.
+fn killed(bench: &Bench, pipeline: &Path, mut bytes: u64) -> Result<PathBuf> {
     for _ in 0..ATTEMPTS {
         let folder = bench.run_folder();
         let mut command = bench.callboard();
         command.arg("run").arg(pipeline).args(["--quiet", "--overwrite", "--fresh", "--run-dir"]).arg(&folder);
         let mut child = command.spawn().map_err(|error| format!("`callboard run` could not be run: {error}"))?;
-        std::thread::sleep(Duration::from_secs_f64(after.get()));
-        let ended = child.try_wait().map_err(|error| error.to_string())?;
+        let ended = loop {
+            let ended = child.try_wait().map_err(|error| error.to_string())?;
+            if ended.is_some() || (written(&folder) >= bytes && folder.join("run.json").exists()) {
+                break ended;
+            }
+            std::thread::sleep(EVERY);
+        };
         if ended.is_none() {
             child.kill().map_err(|error| format!("`callboard run` cannot be killed: {error}"))?;
-            let status = child.wait().map_err(|error| error.to_string())?;
-            // It may have ended by itself just before, and may not yet have begun its folder.
-            match (status.success(), folder.join("journal").exists()) {
-                (false, true) => return Ok(folder),
-                (false, false) => after.set(after.get() * 1.04),
-                (true, _) => after.set(after.get() * 0.95),
+            child.wait().map_err(|error| error.to_string())?;
+            // It may have ended by itself just before: its report is written first.
+            if !folder.join("report.json").exists() {
+                return Ok(folder);
             }
-        } else {
-            after.set(after.get() * 0.95);
         }
-        bench.remove_run(&folder);
+        bytes = bytes * 9 / 10;
+        bench.forget_run(&folder);
     }
     Err(format!("a run was not caught at work in {ATTEMPTS} attempts"))
+}
+
+/// The bytes of the output that lie in a run's folder.
+fn written(folder: &Path) -> u64 {
+    folder.join("outputs/out").metadata().map_or(0, |file| file.len())
 }
