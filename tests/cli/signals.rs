@@ -136,8 +136,9 @@ fn a_second_signal_ends_it_at_once_and_costs_no_more_than_a_kill() {
     // Who waits for what is being done seals the run's folder then, and says so.
     assert!(!said.stderr.contains("to go on") && !said.stderr.contains("error"), "{}", said.stderr);
     assert_eq!(stage.files(), before);
+    // Where the first signal came before the step was called, the folder may have been sealed before the second one came.
     let listed = stage.sh("callboard runs list --dir .callboard");
-    assert!(listed.stdout.contains("killed"), "{}", listed.stdout);
+    assert!(["killed", "interrupted"].iter().any(|state| listed.stdout.contains(state)), "{}", listed.stdout);
 
     open(&stage);
     let resumed = stage.sh("callboard resume .callboard/run --quiet");
