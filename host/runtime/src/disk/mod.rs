@@ -4,6 +4,7 @@
 //! said and never read as data. Rows between stages are [`spill`]s; what calls into components came to is a log of [`work`],
 //! so that no call is made twice: neither by who resumes the run, nor by a later run.
 
+pub(crate) mod deed;
 pub(crate) mod digest;
 pub(crate) mod folder;
 mod frames;
@@ -23,6 +24,7 @@ pub(crate) mod sync;
 pub(crate) mod view;
 pub(crate) mod work;
 
+pub(crate) use deed::{Deed, Limits, Outcome, Removed, limits_of};
 pub(crate) use folder::{Digested, Folder, Recorded, RecordedInput};
 pub(crate) use frames::named;
 pub use fuzz::fuzz_disk;
@@ -30,4 +32,4 @@ pub(crate) use ipc::{schema_of_text, schema_text};
 pub(crate) use past::Past;
 pub(crate) use spill::{Quota, Spill, SpillWriter};
 pub(crate) use view::View;
-pub(crate) use work::{Deed, Logged, Outcome, Place, Removed, Work};
+pub(crate) use work::{Logged, Place, Work};

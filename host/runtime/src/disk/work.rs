@@ -6,7 +6,7 @@
 //! something to append. A frame is written when the work is done, in one piece; before that, a frame without a body says that it was
 //! begun.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -16,9 +16,9 @@ use std::sync::{Arc, Mutex};
 use arrow::array::RecordBatch;
 use arrow::buffer::Buffer;
 use arrow::datatypes::SchemaRef;
-use callboard_plan::PlannedStep;
 use serde::{Deserialize, Serialize};
 
+use super::deed::{Deed, Limits, Outcome};
 use super::frames::{Body, Frame, FrameFile, FrameWriter, named};
 use super::head;
 use super::ipc::{self, RowEncoder};
@@ -30,56 +30,6 @@ const DONE: u8 = 1;
 const ENDED: u8 = 2;
 /// Of what a global step does: it counts when the end is there.
 const PART: u8 = 3;
-
-/// What a step did, beside the columns that it wrote.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(crate) enum Deed {
-    Processed(Outcome),
-    /// A source's page.
-    Page {
-        cursor: Vec<u8>,
-        counters: BTreeMap<String, i64>,
-    },
-    /// A global step kept rows of its first input, wrote rows of its own, removed rows of its first input.
-    Kept {
-        rows: Vec<u64>,
-    },
-    Wrote,
-    Removed {
-        rows: Vec<Removed>,
-    },
-    /// A source or a global step came to its end; nothing counts of a global step without it.
-    Ended {
-        counters: BTreeMap<String, i64>,
-    },
-}
-
-/// What became of a transform's batch.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Outcome {
-    /// The rows of the batch that were put out; none: all that were not removed, in order.
-    pub(crate) kept: Option<Vec<u32>>,
-    pub(crate) removed: Vec<Removed>,
-    pub(crate) counters: BTreeMap<String, i64>,
-    /// The limits under which rows were rejected because a call trapped or ran into one; none where no row was.
-    pub(crate) narrowed: Option<Limits>,
-}
-
-/// The limits that decide of rows when they are exceeded: linear memory, bytes, and time of a call, milliseconds.
-pub(crate) type Limits = (u64, u64);
-
-/// Those of a step.
-pub(crate) fn limits_of(step: &PlannedStep) -> Limits {
-    (step.limits.memory_bytes, step.limits.time_ms)
-}
-
-/// A row that went no further.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Removed {
-    pub(crate) row: u64,
-    pub(crate) rejected: bool,
-    pub(crate) reason: String,
-}
 
 /// A log of a step, for who reads single frames of it.
 #[derive(Debug)]
@@ -378,4 +328,65 @@ pub(super) fn decode(schema: &SchemaRef, body: &Buffer) -> io::Result<(Deed, Rec
     let broken = || io::Error::new(io::ErrorKind::InvalidData, "a record of work cannot be read");
     let (deed, rows) = head::decode(body).ok_or_else(broken)?;
     Ok((deed, ipc::decode(schema, &rows, None)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use arrow::array::Int64Array;
+    use arrow::datatypes::{DataType, Field, Schema};
+
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::disk::sync::Syncing;
+    use crate::rows::record_batch;
+
+    fn header(seed: u64) -> Header {
+        let key = serde_json::json!({
+            "contract": "", "component": "", "config": null, "seed": 0, "given": [], "writes": "", "schemas": "",
+            "granted": null, "found": {}
+        });
+        Header { key: serde_json::from_value(key).unwrap(), limits: (0, 0), seed }
+    }
+
+    /// A process that ends between any two of the writes that a log begins with leaves work that is whole, or none.
+    #[test]
+    fn a_log_that_was_only_begun_is_gone_on_with_or_nobodys() {
+        let run = tempfile::tempdir().unwrap();
+        let folder = run.path().join("work/step");
+        let schema: SchemaRef = Arc::new(Schema::new(vec![Field::new("n", DataType::Int64, true)]));
+        let rows = record_batch(schema.clone(), vec![Arc::new(Int64Array::from(vec![1, 2]))], 2).unwrap();
+        let syncing = Syncing::begin();
+        let open = |seed| Work::open(folder.clone(), header(seed), schema.clone(), &[], &syncing.syncer).unwrap();
+        let found = |work: &Work| work.find(7).map(|(deed, rows, _)| (deed, rows));
+        let deed = Deed::Processed(Outcome { kept: None, removed: vec![], counters: BTreeMap::new(), narrowed: None });
+
+        open(1);
+        assert!(!folder.exists(), "a step that was never called leaves nothing");
+        open(1).done(7, 2, &deed, &rows).unwrap();
+        // Whoever goes on does so under the seed that the digests were made with.
+        let again = open(2);
+        assert_eq!((again.header.seed, found(&again)), (1, Some((deed.clone(), rows.clone()))));
+
+        // A key and no log yet, or an empty one.
+        for empty in [false, true] {
+            std::fs::remove_file(folder.join("000.log")).unwrap();
+            if empty {
+                std::fs::write(folder.join("000.log"), "").unwrap();
+            }
+            let work = open(2);
+            assert_eq!((work.header.seed, work.is_empty()), (1, true), "empty: {empty}");
+            work.done(7, 2, &deed, &rows).unwrap();
+            assert_eq!(found(&open(2)), Some((deed.clone(), rows.clone())));
+            for log in logs(&folder).unwrap().iter().skip(1) {
+                std::fs::rename(log, folder.join("000.log")).unwrap();
+            }
+        }
+
+        // A key that was cut off: what lies beside it may be of another step.
+        let key = std::fs::read(folder.join("key.json")).unwrap();
+        std::fs::write(folder.join("key.json"), &key[..key.len() / 2]).unwrap();
+        let work = open(3);
+        assert_eq!((work.header.seed, work.is_empty(), folder.exists()), (3, true, false));
+    }
 }

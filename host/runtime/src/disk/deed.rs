@@ -1,0 +1,56 @@
+//! What a call into a step came to, as its log has it.
+
+use std::collections::BTreeMap;
+
+use callboard_plan::PlannedStep;
+use serde::{Deserialize, Serialize};
+
+/// What a step did, beside the columns that it wrote.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) enum Deed {
+    Processed(Outcome),
+    /// A source's page.
+    Page {
+        cursor: Vec<u8>,
+        counters: BTreeMap<String, i64>,
+    },
+    /// A global step kept rows of its first input, wrote rows of its own, removed rows of its first input.
+    Kept {
+        rows: Vec<u64>,
+    },
+    Wrote,
+    Removed {
+        rows: Vec<Removed>,
+    },
+    /// A source or a global step came to its end; nothing counts of a global step without it.
+    Ended {
+        counters: BTreeMap<String, i64>,
+    },
+}
+
+/// What became of a transform's batch.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Outcome {
+    /// The rows of the batch that were put out; none: all that were not removed, in order.
+    pub(crate) kept: Option<Vec<u32>>,
+    pub(crate) removed: Vec<Removed>,
+    pub(crate) counters: BTreeMap<String, i64>,
+    /// The limits under which rows were rejected because a call trapped or ran into one; none where no row was.
+    pub(crate) narrowed: Option<Limits>,
+}
+
+/// The limits that decide of rows when they are exceeded: linear memory, bytes, and time of a call, milliseconds.
+pub(crate) type Limits = (u64, u64);
+
+/// Those of a step.
+pub(crate) fn limits_of(step: &PlannedStep) -> Limits {
+    (step.limits.memory_bytes, step.limits.time_ms)
+}
+
+/// A row that went no further.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Removed {
+    pub(crate) row: u64,
+    pub(crate) rejected: bool,
+    pub(crate) reason: String,
+}
