@@ -1,20 +1,19 @@
 //! A file that is digested while it is written, and brought to the disk, so that little is left to wait for at its end.
 
 use std::fs::File;
-use std::io::{self, Read, Write};
+use std::io::{self, Seek, SeekFrom, Write};
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread::JoinHandle;
 
-use twox_hash::XxHash3_128;
+use crate::digest::FileDigest;
 
 /// So much of a file is written before it is brought to the disk, bytes.
 const SYNCED: u64 = 16 << 20;
-const READ: usize = 256 << 10;
 
-/// A file, and the XXH3-128 of what was written to it.
+/// A file, and the digest of what was written to it.
 pub(crate) struct Digesting {
     file: File,
-    digest: XxHash3_128,
+    digest: FileDigest,
     bytes: u64,
     unsynced: u64,
     behind: Option<Behind>,
@@ -22,39 +21,29 @@ pub(crate) struct Digesting {
 
 impl Digesting {
     pub(crate) fn new(file: File) -> Digesting {
-        Digesting { file, digest: XxHash3_128::new(), bytes: 0, unsynced: 0, behind: None }
+        Digesting { file, digest: FileDigest::new(), bytes: 0, unsynced: 0, behind: None }
     }
 
     /// A file whose first `bytes` bytes are there; what stands behind them is cut off. None if their digest is another one.
     pub(crate) fn go_on(mut file: File, bytes: u64, digest: u128) -> io::Result<Option<Digesting>> {
-        let (mut seen, mut left, mut buffer) = (XxHash3_128::new(), bytes, vec![0; READ]);
-        while left > 0 {
-            let want = left.min(READ as u64) as usize;
-            match file.read(&mut buffer[..want])? {
-                0 => return Ok(None),
-                read => {
-                    seen.write(&buffer[..read]);
-                    left -= read as u64;
-                }
-            }
-        }
-        if seen.finish_128() != digest {
+        let Some(seen) = FileDigest::of_first(&file, bytes)?.filter(|seen| seen.finish() == digest) else {
             return Ok(None);
-        }
+        };
         file.set_len(bytes)?;
+        file.seek(SeekFrom::Start(bytes))?;
         Ok(Some(Digesting { digest: seen, bytes, ..Digesting::new(file) }))
     }
 
     /// How many bytes have been written, and their digest.
     pub(crate) fn position(&self) -> (u64, u128) {
-        (self.bytes, self.digest.finish_128())
+        (self.bytes, self.digest.finish())
     }
 
     /// The file, all of it durable, and the digest.
     pub(crate) fn finish(self) -> io::Result<(File, u128)> {
         self.behind.map_or(Ok(()), Behind::end)?;
         self.file.sync_all()?;
-        Ok((self.file, self.digest.finish_128()))
+        Ok((self.file, self.digest.finish()))
     }
 }
 

@@ -21,6 +21,7 @@ mod canonical;
 mod columns;
 mod cut;
 mod dataset;
+mod digest;
 mod digesting;
 mod error;
 mod files;
@@ -31,6 +32,7 @@ mod types;
 
 pub use cut::rows_bits;
 pub use dataset::{BatchPolicy, Chunk, Dataset, InputSpec, Reader};
+pub use digest::file_digest;
 pub use error::{ErrorKind, IoError, Place};
 pub use formats::{Format, json_rows};
 pub use output::{Committed, Finished, OutputSpec, Position, Writer, check_schema, check_writable};

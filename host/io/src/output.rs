@@ -197,7 +197,7 @@ pub struct Position {
     pub rows: u64,
     /// Bytes that they take.
     pub bytes: u64,
-    /// XXH3-128 of these bytes.
+    /// The [digest](crate::file_digest) of these bytes.
     pub digest: u128,
 }
 
@@ -216,7 +216,7 @@ pub struct Finished {
     pub rows: u64,
     /// Size of the file.
     pub bytes: u64,
-    /// XXH3-128 of the file.
+    /// The [digest](crate::file_digest) of the file.
     pub digest: u128,
     /// Where it will appear.
     pub path: PathBuf,

@@ -14,14 +14,13 @@
 
 use std::collections::BTreeMap;
 use std::fs::{File, Permissions, TryLockError};
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use callboard_io::Finished;
+use callboard_io::{Finished, file_digest};
 use callboard_plan::Plan;
 use serde::{Deserialize, Serialize};
-use twox_hash::XxHash3_128;
 
 use super::frames::named;
 use crate::error::{Class, RunError};
@@ -55,7 +54,7 @@ pub(crate) struct RecordedInput {
 pub(crate) struct Digested {
     pub(crate) rows: u64,
     pub(crate) bytes: u64,
-    /// XXH3-128, hexadecimal.
+    /// Hexadecimal.
     pub(crate) digest: String,
 }
 
@@ -68,17 +67,9 @@ impl From<&Finished> for Digested {
 impl Digested {
     /// A file as it is now.
     pub(crate) fn of(path: &Path, rows: u64) -> io::Result<Digested> {
-        let mut file = File::open(path).map_err(|error| named(path, &error))?;
-        let (mut digest, mut bytes, mut buffer) = (XxHash3_128::new(), 0, vec![0; 1 << 20]);
-        loop {
-            match file.read(&mut buffer).map_err(|error| named(path, &error))? {
-                0 => return Ok(Digested { rows, bytes, digest: format!("{:032x}", digest.finish_128()) }),
-                read => {
-                    digest.write(&buffer[..read]);
-                    bytes += read as u64;
-                }
-            }
-        }
+        let read = File::open(path).and_then(|file| file_digest(&file));
+        let (digest, bytes) = read.map_err(|error| named(path, &error))?;
+        Ok(Digested { rows, bytes, digest: format!("{digest:032x}") })
     }
 
     /// Whether a file is what it was.

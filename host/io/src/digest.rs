@@ -1,0 +1,162 @@
+//! The digest of a file: the XXH3-128 of those of its pieces, so that all cores can look at one that is there.
+
+use std::fs::File;
+use std::io;
+use std::num::NonZero;
+use std::os::unix::fs::FileExt;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use twox_hash::XxHash3_128;
+
+/// Bytes of a piece; the last one may have fewer.
+const PIECE: u64 = 4 << 20;
+/// Bytes that are read at a time.
+const READ: usize = 256 << 10;
+
+/// The digest of what has been written to a file so far.
+#[derive(Clone)]
+pub(crate) struct FileDigest {
+    pieces: XxHash3_128,
+    /// The piece that is not complete, and its bytes.
+    piece: XxHash3_128,
+    in_piece: u64,
+}
+
+impl FileDigest {
+    /// Of no bytes.
+    pub(crate) fn new() -> FileDigest {
+        FileDigest { pieces: XxHash3_128::new(), piece: XxHash3_128::new(), in_piece: 0 }
+    }
+
+    /// Of the first bytes of a file; none if it has not so many.
+    pub(crate) fn of_first(file: &File, bytes: u64) -> io::Result<Option<FileDigest>> {
+        let pieces: Vec<OnceLock<u128>> = (0..bytes / PIECE).map(|_| OnceLock::new()).collect();
+        let next = AtomicUsize::new(0);
+        // Whether all pieces have been read that were begun.
+        let look = || -> io::Result<bool> {
+            let mut buffer = vec![0; READ];
+            loop {
+                let at = next.fetch_add(1, Ordering::Relaxed);
+                let Some(piece) = pieces.get(at) else { return Ok(true) };
+                match piece_at(file, at as u64 * PIECE, PIECE, &mut buffer)? {
+                    Some(digest) => drop(piece.set(digest.finish_128())),
+                    None => return Ok(false),
+                }
+            }
+        };
+        let threads = std::thread::available_parallelism().map_or(1, NonZero::get).min(pieces.len());
+        let all = std::thread::scope(|scope| {
+            let looking: Vec<_> = (1..threads).map(|_| scope.spawn(look)).collect();
+            let looked = look();
+            let others = looking.into_iter().map(|other| other.join().expect("reading does not panic"));
+            others.fold(looked, |all, other| Ok(all? & other?))
+        });
+        let in_piece = bytes % PIECE;
+        let last = piece_at(file, bytes - in_piece, in_piece, &mut vec![0; READ])?;
+        let (true, Some(piece)) = (all?, last) else { return Ok(None) };
+        let mut digest = FileDigest { piece, in_piece, ..FileDigest::new() };
+        pieces.iter().for_each(|piece| digest.add(*piece.get().expect("all have been read")));
+        Ok(Some(digest))
+    }
+
+    /// Adds bytes.
+    pub(crate) fn write(&mut self, mut bytes: &[u8]) {
+        while !bytes.is_empty() {
+            let (these, rest) = bytes.split_at(bytes.len().min((PIECE - self.in_piece) as usize));
+            self.piece.write(these);
+            self.in_piece += these.len() as u64;
+            if self.in_piece == PIECE {
+                let piece = std::mem::replace(&mut self.piece, XxHash3_128::new());
+                self.add(piece.finish_128());
+                self.in_piece = 0;
+            }
+            bytes = rest;
+        }
+    }
+
+    fn add(&mut self, piece: u128) {
+        self.pieces.write(&piece.to_le_bytes());
+    }
+
+    /// The digest of all that was added.
+    pub(crate) fn finish(&self) -> u128 {
+        let mut whole = self.clone();
+        if whole.in_piece > 0 {
+            whole.add(self.piece.finish_128());
+        }
+        whole.pieces.finish_128()
+    }
+}
+
+/// The digest of a whole file, and its size.
+///
+/// # Errors
+/// It cannot be read.
+pub fn file_digest(file: &File) -> io::Result<(u128, u64)> {
+    let mut bytes = file.metadata()?.len();
+    let mut digest = FileDigest::of_first(file, bytes)?.ok_or(io::ErrorKind::UnexpectedEof)?;
+    // Some have more to read than they say.
+    let mut buffer = vec![0; READ];
+    loop {
+        match file.read_at(&mut buffer, bytes)? {
+            0 => return Ok((digest.finish(), bytes)),
+            read => {
+                digest.write(&buffer[..read]);
+                bytes += read as u64;
+            }
+        }
+    }
+}
+
+/// The digest of some bytes of a file; none if they are not there.
+fn piece_at(file: &File, mut at: u64, bytes: u64, buffer: &mut [u8]) -> io::Result<Option<XxHash3_128>> {
+    let (mut digest, end) = (XxHash3_128::new(), at + bytes);
+    while at < end {
+        let want = (end - at).min(buffer.len() as u64) as usize;
+        match file.read_at(&mut buffer[..want], at)? {
+            0 => return Ok(None),
+            read => {
+                digest.write(&buffer[..read]);
+                at += read as u64;
+            }
+        }
+    }
+    Ok(Some(digest))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+
+    #[test]
+    fn a_file_has_the_digest_of_what_was_written_to_it() {
+        let bytes: Vec<u8> = (0..2 * PIECE as usize + 70_000).map(|at| ((at * at) >> 7) as u8).collect();
+        let mut digests = Vec::new();
+        for length in [0, 1, 70_000, PIECE as usize, PIECE as usize + 1, 2 * PIECE as usize, bytes.len()] {
+            let mut file = tempfile::tempfile().unwrap();
+            file.write_all(&bytes[..length]).unwrap();
+            let mut written = FileDigest::new();
+            bytes[..length].chunks(99_991).for_each(|part| written.write(part));
+            assert_eq!(file_digest(&file).unwrap(), (written.finish(), length as u64));
+
+            // As far as it was known, whatever stands behind it; and what is written then is added.
+            let first = length / 3;
+            let mut going_on = FileDigest::of_first(&file, first as u64).unwrap().unwrap();
+            going_on.write(&bytes[first..length]);
+            assert_eq!(going_on.finish(), written.finish(), "{length} bytes");
+            assert!(FileDigest::of_first(&file, length as u64 + 1).unwrap().is_none());
+
+            if length > 0 {
+                file.write_at(&[bytes[length / 2] ^ 1], length as u64 / 2).unwrap();
+                assert_ne!(file_digest(&file).unwrap().0, written.finish());
+            }
+            digests.push(written.finish());
+        }
+        digests.sort_unstable();
+        digests.dedup();
+        assert_eq!(digests.len(), 7);
+    }
+}
