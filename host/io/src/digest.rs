@@ -31,6 +31,9 @@ impl FileDigest {
 
     /// Of the first bytes of a file; none if it has not so many.
     pub(crate) fn of_first(file: &File, bytes: u64) -> io::Result<Option<FileDigest>> {
+        if file.metadata()?.len() < bytes {
+            return Ok(None);
+        }
         let pieces: Vec<OnceLock<u128>> = (0..bytes / PIECE).map(|_| OnceLock::new()).collect();
         let next = AtomicUsize::new(0);
         // Whether all pieces have been read that were begun.
@@ -95,8 +98,14 @@ impl FileDigest {
 /// It cannot be read.
 pub fn file_digest(file: &File) -> io::Result<(u128, u64)> {
     let mut bytes = file.metadata()?.len();
-    let mut digest = FileDigest::of_first(file, bytes)?.ok_or(io::ErrorKind::UnexpectedEof)?;
-    // Some have more to read than they say.
+    // Some have more to read than they say, or less.
+    let mut digest = match FileDigest::of_first(file, bytes)? {
+        Some(digest) => digest,
+        None => {
+            bytes = 0;
+            FileDigest::new()
+        }
+    };
     let mut buffer = vec![0; READ];
     loop {
         match file.read_at(&mut buffer, bytes)? {
@@ -143,10 +152,12 @@ mod tests {
             assert_eq!(file_digest(&file).unwrap(), (written.finish(), length as u64));
 
             // As far as it was known, whatever stands behind it; and what is written then is added.
-            let first = length / 3;
-            let mut going_on = FileDigest::of_first(&file, first as u64).unwrap().unwrap();
-            going_on.write(&bytes[first..length]);
-            assert_eq!(going_on.finish(), written.finish(), "{length} bytes");
+            for first in [0, length / 3, PIECE as usize, 2 * length / 3, length].into_iter().filter(|at| *at <= length)
+            {
+                let mut going_on = FileDigest::of_first(&file, first as u64).unwrap().unwrap();
+                going_on.write(&bytes[first..length]);
+                assert_eq!(going_on.finish(), written.finish(), "{first} of {length} bytes");
+            }
             assert!(FileDigest::of_first(&file, length as u64 + 1).unwrap().is_none());
 
             if length > 0 {

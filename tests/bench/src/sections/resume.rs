@@ -134,8 +134,9 @@ fn whole(bench: &Bench, pipeline: &Path) -> Result<(f64, u64)> {
     });
     bench.forget_run(&folder);
     let wall = done?.ran.wall;
+    // Behind the last of them the output is in its place.
     let before = sizes.iter().take_while(|(at, _)| *at <= wall * 0.9);
-    Ok((wall, before.last().map_or(0, |(_, size)| *size)))
+    Ok((wall, before.map(|(_, size)| *size).max().unwrap_or(0)))
 }
 
 /// Kills a run when its output has so many bytes; its folder. Where there is nothing to resume then, a little sooner.

@@ -66,7 +66,7 @@ impl Fates {
 
     /// How many rows nothing was said of.
     pub(super) fn unlisted(&self) -> u64 {
-        self.rows - self.kept_once - self.tally.dropped() - self.tally.rejected()
+        self.rows.saturating_sub(self.kept_once + self.tally.dropped() + self.tally.rejected())
     }
 
     /// The rows that nothing was said of.

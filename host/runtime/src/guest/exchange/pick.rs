@@ -1,11 +1,11 @@
 //! Rows of a global step's first input, read to be put out: each frame that holds some of them is read once.
 
 use arrow::array::UInt32Array;
-use callboard_plan::StepLimits;
 use callboard_plan::pipeline::BatchSize;
 
 use super::Whole;
 use super::line::Run;
+use super::writer::Writing;
 use crate::error::{Fault, LimitExceeded};
 use crate::rows::Batch;
 
@@ -24,8 +24,9 @@ pub(super) struct Picker {
 }
 
 impl Picker {
-    pub(super) fn new(whole: Whole, cut: BatchSize, limits: &StepLimits) -> Picker {
-        Picker { whole, cut, carried_bytes: limits.carried_bytes, frame: None }
+    pub(super) fn of(writing: &Writing) -> Picker {
+        let Writing { whole, cut, limits, .. } = writing;
+        Picker { whole: whole.clone(), cut: *cut, carried_bytes: limits.carried_bytes, frame: None }
     }
 
     /// Forgets the frame that was read last.

@@ -53,7 +53,7 @@ impl WriterEnd {
     pub(crate) fn new(writing: Writing) -> WriterEnd {
         let line = Line::new(writing.whole.clone(), writing.bound.clone(), writing.cut);
         let shuffle = Shuffle::of(&writing);
-        let picker = Picker::new(writing.whole.clone(), writing.cut, &writing.limits);
+        let picker = Picker::of(&writing);
         let fates = Fates::of(writing.whole.rows());
         WriterEnd { writing, fates, line, shuffle, picker }
     }
