@@ -207,3 +207,53 @@ fn another_pipeline_begun_afresh_in_between_hides_nothing() {
     assert_eq!(ran(&six.report()), set(&["sixth"]));
     assert_eq!(ran(&bench.pipeline(&sixth).after(&folder).overwrite().report()), set(&[]));
 }
+
+/// What is appended may have its columns in another order: had they been taken for each other, a change to one would not have been seen.
+#[test]
+fn appended_rows_are_compared_by_the_names_of_their_columns() {
+    let bench = Bench::with_rows(20);
+    let more =
+        |first: &str| lines((20..40).map(|id| serde_json::json!({"text": format!("{first} {}", id % 7), "id": id})));
+    bench.put("more.jsonl", more("a"));
+    let pipeline = format!(
+        "callboard = 1\n[inputs.docs]\npath = \"docs.jsonl\"\n[inputs.more]\npath = \"more.jsonl\"\n{}\
+         [outputs.out]\npath = \"out.jsonl\"\n",
+        use_step("all", "exact-dedup", "from = [\"docs\", \"more\"]\nconfig = { columns = [\"text\"] }"),
+    );
+    let first = bench.pipeline(&pipeline).end();
+    let folder = first.run_folder.clone();
+    first.report();
+    assert_eq!(ran(&bench.pipeline(&pipeline).after(&folder).overwrite().report()), set(&[]));
+    bench.put("more.jsonl", more("b"));
+    assert_eq!(ran(&bench.pipeline(&pipeline).after(&folder).overwrite().report()), set(&["all"]));
+    assert!(bench.column("out.jsonl", "text").iter().any(|text| text == "b 3"));
+}
+
+/// Two global steps read the same rows, and their earlier work is under different seeds.
+#[test]
+fn each_global_step_finds_its_work_under_its_own_seed() {
+    let bench = Bench::with_rows(50);
+    let two = |columns: &str| {
+        let dedup = |name: &str, columns: &str| {
+            use_step(name, "exact-dedup", &format!("from = \"docs\"\nconfig = {{ columns = [{columns}] }}"))
+        };
+        format!(
+            "callboard = 1\n[inputs.docs]\npath = \"docs.jsonl\"\n{}{}\
+             [outputs.o1]\nfrom = \"one\"\npath = \"one.jsonl\"\n[outputs.o2]\nfrom = \"two\"\npath = \"two.jsonl\"\n",
+            dedup("one", columns),
+            dedup("two", "\"text\", \"id\""),
+        )
+    };
+    let first = bench.pipeline(two("\"text\"")).end();
+    let whole = first.run_folder.clone();
+    first.report();
+    // Begun afresh: another seed, under which `one` has work, and `two` has none.
+    let alone = two("\"id\"").replace("[outputs.o2]\nfrom = \"two\"\npath = \"two.jsonl\"\n", "");
+    let at = alone.find("[[steps]]\nname = \"two\"").unwrap();
+    let alone = format!("{}{}", &alone[..at], &alone[alone.find("[outputs.o1]").unwrap()..]);
+    let other = bench.pipeline(alone).overwrite().end();
+    let afresh = other.run_folder.clone();
+    other.report();
+    let again = bench.pipeline(two("\"id\"")).after(&whole).after(&afresh).overwrite().report();
+    assert_eq!(ran(&again), set(&[]));
+}

@@ -268,3 +268,35 @@ pub(crate) fn conform(batch: Batch, schema: &SchemaRef) -> Result<Batch, ArrowEr
     });
     batch.with_columns(schema, columns.collect::<Result<_, _>>()?)
 }
+
+#[cfg(test)]
+mod tests {
+    use arrow::array::Int64Array;
+    use arrow::datatypes::{DataType, Field};
+
+    use super::*;
+    use crate::disk::digest;
+
+    fn rows(columns: &[(&str, i64)]) -> RecordBatch {
+        let fields: Vec<_> = columns.iter().map(|(name, _)| Field::new(*name, DataType::Int64, true)).collect();
+        let values = columns.iter().map(|(_, value)| Arc::new(Int64Array::from(vec![*value])) as ArrayRef);
+        record_batch(Arc::new(Schema::new(fields)), values.collect(), 1).unwrap()
+    }
+
+    #[test]
+    fn a_digest_goes_with_its_own_column_past_those_that_are_dropped_and_replaced() {
+        let carried = Batch::created(rows(&[("a", 1), ("dropped", 2), ("b", 3), ("replaced", 4)]));
+        let asked: Vec<u128> = (0..4).map(|column| carried.column_digest(column, 7)).collect();
+        let written = rows(&[("new", 5), ("replaced", 6)]);
+        let columns = vec![Origin::Input(0), Origin::Input(2), Origin::Written(1), Origin::Written(0)];
+        let output = rows(&[("a", 0), ("b", 0), ("replaced", 0), ("new", 0)]).schema();
+        let (reads, given) = (vec![Vec::new()], vec![Arc::new(Schema::empty())]);
+        let bound = Bound { reads, given, writes: written.schema(), output, columns };
+        let mut joined = bound.join(&carried, &written).unwrap();
+        joined.known = bound.known(&carried, None);
+        assert_eq!([joined.column_digest(0, 7), joined.column_digest(1, 7)], [asked[0], asked[2]]);
+        for column in 0..4 {
+            assert_eq!(joined.column_digest(column, 7), digest::of_values(joined.rows.column(column), 7));
+        }
+    }
+}

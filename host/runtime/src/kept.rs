@@ -51,14 +51,19 @@ impl Kept {
             }
         };
         std::fs::create_dir_all(folder.join("outputs")).map_err(unwritten)?;
-        let earlier = Earlier::of(run);
-        // One for all steps, where it can be: what two of them digest is then read once.
-        let digest_seed = run.digest_seed.or(earlier.digest_seed()).unwrap_or_else(any_seed);
-        let recorded = recorded(run, digest_seed);
         if !run.resumable() {
-            folder.record(&run.plan, &recorded).map_err(unwritten)?;
+            folder.record(&run.plan, &recorded(run, None)).map_err(unwritten)?;
             return Ok(Kept { folder, log: None });
         }
+        let earlier = Earlier::of(run);
+        // What is done needs no log of its work to be opened.
+        let steps = run.plan.steps.iter().filter(|step| !run.past.stages.contains_key(&step.stage));
+        let steps = steps.map(|step| Ok((step, key(run, &step.name).map_err(|error| error.in_step(&step.name))?)));
+        let steps = steps.collect::<Result<Vec<_>, RunError>>()?;
+        // One for all steps, where it can be: what two of them digest is then read once.
+        let known = || earlier.digest_seed(&steps.iter().map(|(_, key)| key).collect::<Vec<_>>());
+        let digest_seed = run.digest_seed.or_else(known).unwrap_or_else(any_seed);
+        let recorded = recorded(run, Some(digest_seed));
         let journal = Journal::open(folder.join("journal"), run.past.length).map_err(unwritten)?;
         if let Some(stage) = run.past.changed {
             // In this order: as long as the plan is the old one, whoever comes after us sees the change again.
@@ -73,9 +78,7 @@ impl Kept {
         let syncing = Syncing::begin();
         syncing.syncer.watch(journal.file());
         let mut works = HashMap::new();
-        // What is done needs no log of its work to be opened.
-        for step in run.plan.steps.iter().filter(|step| !run.past.stages.contains_key(&step.stage)) {
-            let key = key(run, &step.name).map_err(|error| error.in_step(&step.name))?;
+        for (step, key) in steps {
             let header = Header { key, limits: limits_of(step), seed: digest_seed };
             // What a step writes is not in its log: without the call it would not be written. Nor would it be sampled.
             let profiled = run.profiles.as_ref().is_some_and(|profiles| profiles.step() == step.name);
@@ -163,7 +166,7 @@ fn remove(folder: &Path) -> io::Result<()> {
     }
 }
 
-fn recorded(run: &Run, digest_seed: u64) -> Recorded {
+fn recorded(run: &Run, digest_seed: Option<u64>) -> Recorded {
     let inputs = run.checked.inputs.iter().map(|(name, input)| {
         let (files, bytes) = (input.names.clone(), input.bytes);
         (name.clone(), RecordedInput { files, bytes, schema: schema_text(run.schema(name)) })
@@ -230,9 +233,10 @@ impl Earlier {
         }
     }
 
-    /// The seed of the digests of the latest of them.
-    fn digest_seed(&self) -> Option<u64> {
-        self.0.first().map(|(_, header)| header.seed)
+    /// The seed of the latest of them that has one of these keys; else of the latest.
+    fn digest_seed(&self, keys: &[&StepKey]) -> Option<u64> {
+        let wanted = self.0.iter().find(|(_, header)| keys.contains(&&header.key));
+        wanted.or(self.0.first()).map(|(_, header)| header.seed)
     }
 
     /// The latest work of a step of this name, whatever it depended on.

@@ -34,24 +34,26 @@ pub(crate) struct Known {
     /// Where a log holds just these.
     pub(crate) place: Option<Place>,
     /// Their digest and its seed, once somebody has asked.
-    digest: OnceLock<(u128, u64)>,
+    digest: Arc<OnceLock<(u128, u64)>>,
 }
 
 impl Known {
     /// Values that lie here, if a log has them.
     pub(crate) fn at(place: Option<Place>) -> Known {
-        Known { place, digest: OnceLock::new() }
+        Known { place, digest: Arc::default() }
     }
 }
 
 impl Batch {
     /// Rows and their origins, of which nothing is known.
     pub(crate) fn new(rows: RecordBatch, file: UInt32Array, line: UInt64Array) -> Batch {
-        let known = vec![Known::default(); rows.num_columns()];
+        // One by one: a clone would share its digest.
+        let known = (0..rows.num_columns()).map(|_| Known::default()).collect();
         Batch { rows, file, line, known, ticket: None }
     }
 
-    /// The digest of a column's values. They are read once under one seed, whoever asks, and however far they are carried.
+    /// The digest of a column's values. They are read once for all who ask under one seed, as far as they are
+    /// carried in memory.
     pub(crate) fn column_digest(&self, column: usize, seed: u64) -> u128 {
         let of_values = || digest::of_values(self.rows.column(column), seed);
         match *self.known[column].digest.get_or_init(|| (of_values(), seed)) {

@@ -5,6 +5,7 @@ use arrow::datatypes::DataType;
 use twox_hash::XxHash3_128;
 
 use crate::columns::whole_offsets;
+use crate::rows::Batch;
 
 /// The digest of the values of a column of a batch.
 pub(crate) fn of_values(column: &dyn Array, seed: u64) -> u128 {
@@ -21,25 +22,35 @@ pub(crate) fn of_columns(rows: usize, columns: impl Iterator<Item = u128>, seed:
     digest.finish_128()
 }
 
+/// A seed as text.
+pub(crate) fn seed_text(seed: u64) -> String {
+    format!("{seed:016x}")
+}
+
 /// The digest of a text.
 pub(crate) fn of_text(text: &str) -> u128 {
     XxHash3_128::oneshot(text.as_bytes())
 }
 
-/// A digest of all that goes through a column, of the digests of its batches.
-pub(crate) struct ColumnDigest(XxHash3_128);
+/// Digests, under one seed, of all that goes through each column: of the digests of its batches.
+pub(crate) struct ColumnDigests {
+    seed: u64,
+    columns: Vec<XxHash3_128>,
+}
 
-impl ColumnDigest {
-    pub(crate) fn new(seed: u64) -> ColumnDigest {
-        ColumnDigest(XxHash3_128::with_seed(seed))
+impl ColumnDigests {
+    pub(crate) fn new(seed: u64, columns: usize) -> ColumnDigests {
+        ColumnDigests { seed, columns: (0..columns).map(|_| XxHash3_128::with_seed(seed)).collect() }
     }
 
-    pub(crate) fn add(&mut self, batch: u128) {
-        self.0.write(&batch.to_le_bytes());
+    pub(crate) fn add(&mut self, batch: &Batch) {
+        let columns = self.columns.iter_mut().enumerate();
+        columns.for_each(|(at, digest)| digest.write(&batch.column_digest(at, self.seed).to_le_bytes()));
     }
 
-    pub(crate) fn text(&self) -> String {
-        format!("{:032x}", self.0.finish_128())
+    /// The seed, and the digests, as text.
+    pub(crate) fn finish(&self) -> (String, Vec<String>) {
+        (seed_text(self.seed), self.columns.iter().map(|digest| format!("{:032x}", digest.finish_128())).collect())
     }
 }
 

@@ -6,6 +6,7 @@
 //! | `components/` | the components that were files |
 //! | `journal` | what is complete |
 //! | `spill/NODE/` | rows between stages |
+//! | `seen/`, `positions/` | how far inputs were read and outputs written |
 //! | `sorting/STEP/` | rows that a global step puts out in another order, on their way |
 //! | `work/STEP/` | what calls came to |
 //! | `outputs/` | outputs, until all of them are complete |
@@ -36,8 +37,9 @@ pub(crate) struct Recorded {
     pub(crate) limit: Option<u64>,
     pub(crate) max_spill: Option<u64>,
     pub(crate) inputs: BTreeMap<String, RecordedInput>,
-    /// Of the digests of rows.
-    pub(crate) digest_seed: u64,
+    /// Of the digests of rows. It is nobody's to guess, so nobody can make rows that pass for others.
+    #[serde(default)]
+    pub(crate) digest_seed: Option<u64>,
 }
 
 /// An input as it was when the run began.

@@ -153,7 +153,14 @@ mod tests {
     }
 
     fn writer(folder: &Path, name: &str, names: &[&str]) -> SpillWriter {
-        SpillWriter::create(folder.join(name), schema(names), None, Arc::new(Quota::new(None)), None).unwrap()
+        SpillWriter::create(
+            folder.join(name),
+            schema(names),
+            std::collections::BTreeSet::new(),
+            Arc::new(Quota::new(None)),
+            None,
+        )
+        .unwrap()
     }
 
     /// Frames of ten rows: `id` counts on, `text` is said by it.

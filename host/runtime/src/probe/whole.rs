@@ -32,8 +32,14 @@ impl Opened<'_> {
         let scratch = tempfile::tempdir().map_err(|error| unwritten(&error))?;
         let spill = |name: &str, schema: &SchemaRef| {
             let quota = Arc::new(Quota::new(None));
-            SpillWriter::create(scratch.path().join(name), schema.clone(), None, quota, None)
-                .map_err(|error| unwritten(&error))
+            SpillWriter::create(
+                scratch.path().join(name),
+                schema.clone(),
+                std::collections::BTreeSet::new(),
+                quota,
+                None,
+            )
+            .map_err(|error| unwritten(&error))
         };
         let mut files = Files::default();
         files.add("rows", &[PathBuf::from("rows")]);

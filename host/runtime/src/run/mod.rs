@@ -101,7 +101,7 @@ impl Run {
             checked: Checked::default(),
             budget: Budget::new(past.stages.values().map(|ended| &ended.cost)),
             past,
-            digest_seed: resumed.as_ref().map(|resumed| resumed.recorded.digest_seed),
+            digest_seed: resumed.as_ref().and_then(|resumed| resumed.recorded.digest_seed),
             locked: Mutex::new(resumed.map(|resumed| resumed.folder)),
             kept: None,
             failure: Mutex::default(),

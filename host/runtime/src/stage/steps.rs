@@ -41,9 +41,9 @@ pub(super) fn run_global(
     }
     let first = wholes[0].clone();
     let rows_in = first.rows();
-    let work = run.shared_work(&name);
-    let tag = work.as_ref().map_or(0, |_| tag_of(&wholes, &bound));
-    let ended = work.as_ref().and_then(|work| work.ended(tag));
+    // Without a tag nothing could be found, nor should be.
+    let tagged = run.shared_work(&name).and_then(|work| Some((tag_of(&wholes, &bound, work.header.seed)?, work)));
+    let ended = tagged.as_ref().and_then(|(tag, work)| work.ended(*tag));
     let reused = ended.is_some();
     // As far as a frame can say it; only people are told.
     let tagged_rows = u32::try_from(rows_in).unwrap_or(u32::MAX);
@@ -62,26 +62,26 @@ pub(super) fn run_global(
             window: WINDOW,
             stop: [run.stop.clone(), run.interrupt.clone()],
         },
-        work: work.clone().filter(|_| !reused).map(|work| (work, tag)),
+        work: tagged.clone().filter(|_| !reused).map(|(tag, work)| (work, tag)),
     });
 
     let fault = |fault: Fault| Stop::Failed(fault.into_error(&name));
-    let (writer, counters) = match (&work, ended) {
-        (Some(work), Some(file)) => do_again(work, tag, file, writer).map_err(fault)?,
+    let (writer, counters) = match (&tagged, ended) {
+        (Some((tag, work)), Some(file)) => do_again(work, *tag, file, writer).map_err(fault)?,
         _ => {
             let readers = || {
                 let ends = wholes.iter().enumerate();
                 ends.map(|(port, whole)| ReaderEnd::new(whole.clone(), bound.clone(), port)).collect()
             };
-            if let Some(work) = &work {
-                work.begin(tag, tagged_rows).map_err(unwritten)?;
+            if let Some((tag, work)) = &tagged {
+                work.begin(*tag, tagged_rows).map_err(unwritten)?;
             }
             let writer = call(run, step, planned, &readers, writer)?;
             let counters = step.workers[0].take_counters();
-            if let Some(work) = &work {
+            if let Some((tag, work)) = &tagged {
                 let none = RecordBatch::new_empty(bound.writes.clone());
                 let deed = Deed::Ended { counters: counters.clone() };
-                work.done(tag, tagged_rows, &deed, &none).map_err(unwritten)?;
+                work.done(*tag, tagged_rows, &deed, &none).map_err(unwritten)?;
             }
             (writer, counters)
         }
@@ -98,7 +98,7 @@ pub(super) fn run_global(
         busy: step.workers[0].busy(),
         counters,
         reused: if reused { rows_in } else { 0 },
-        again: work.map_or(0, |work| work.again()),
+        again: tagged.map_or(0, |(_, work)| work.again()),
         ..StepCounts::default()
     };
     run.budget.check_step(&run.plan, planned, counts.tally.rejected(), &counts, true)?;
@@ -146,16 +146,14 @@ fn do_again(
     Err(Fault::Host("work that was complete is not there any more".to_owned()))
 }
 
-/// What a global step's work is known by: all that it is given.
-fn tag_of(wholes: &[Whole], bound: &Bound) -> u128 {
-    let inputs = wholes.iter().zip(&bound.reads);
-    let digests: Vec<String> = inputs
-        .flat_map(|(whole, reads)| {
-            let rows = whole.rows().to_string();
-            std::iter::once(rows).chain(whole.digest(reads))
-        })
-        .collect();
-    digest::of_text(&digests.join(" "))
+/// What a global step's work is known by: all that it is given. None where that was not digested under its seed.
+fn tag_of(wholes: &[Whole], bound: &Bound, seed: u64) -> Option<u128> {
+    let mut words = Vec::new();
+    for (whole, reads) in wholes.iter().zip(&bound.reads) {
+        words.push(whole.rows().to_string());
+        words.extend(whole.digests(reads, seed)?.into_iter().map(str::to_owned));
+    }
+    Some(digest::of_text(&words.join(" ")))
 }
 
 fn unwritten(error: std::io::Error) -> RunError {

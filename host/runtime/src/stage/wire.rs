@@ -101,9 +101,9 @@ pub(super) fn intake_outlet(run: &Run, input: &str) -> Result<Outlet, RunError> 
 fn spill_writer(run: &Run, node: &str) -> Result<SpillWriter, RunError> {
     let is_global = |name: &str| run.plan.step(name).is_some_and(|step| step.kind == Kind::Global);
     // What a global step did is known by the rows that it read.
-    let reader = run.plan.edges.iter().find(|edge| edge.from == node && is_global(&edge.to));
-    let seed = reader.and_then(|edge| run.work(&edge.to)).map(|work| work.header.seed);
+    let readers = run.plan.edges.iter().filter(|edge| edge.from == node && is_global(&edge.to));
+    let seeds = readers.filter_map(|edge| run.work(&edge.to)).map(|work| work.header.seed).collect();
     let folder = folder(&run.folder, node);
-    SpillWriter::create(folder, run.schema(node).clone(), seed, run.quota.clone(), run.syncer())
+    SpillWriter::create(folder, run.schema(node).clone(), seeds, run.quota.clone(), run.syncer())
         .map_err(|error| RunError::unwritten("write rows between stages", &error))
 }

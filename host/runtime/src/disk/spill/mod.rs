@@ -9,7 +9,7 @@ mod quota;
 mod read;
 mod writer;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::hash::Hasher;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -47,8 +47,9 @@ pub(crate) struct Sealed {
     pub(crate) bytes: u64,
     /// XXH3-64 over the checksums of all frames, hexadecimal.
     pub(crate) checksum: String,
-    /// Of each column the digest of its values; none where no global step reads the spill.
-    pub(crate) columns: Vec<String>,
+    /// Of each column the digest of its values, by seed: those under which global steps look for their work. All hexadecimal.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) digests: BTreeMap<String, Vec<String>>,
     /// The spills that it refers to.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) bases: Vec<Base>,
@@ -288,7 +289,8 @@ mod tests {
 
         let quota = Arc::new(Quota::new(None));
         let folder = folder(run.path(), "tidy");
-        let mut writer = SpillWriter::create(folder.clone(), schema.clone(), None, quota.clone(), None).unwrap();
+        let mut writer =
+            SpillWriter::create(folder.clone(), schema.clone(), BTreeSet::new(), quota.clone(), None).unwrap();
         let (file, line) = (UInt32Array::from_value(0, 500), UInt64Array::from_iter_values(1..=500));
         let mut batch = Batch::new(rows.clone(), file, line);
         let places = (0..2).map(|column| Some(Place { logged: logged.clone(), column }));

@@ -1,5 +1,6 @@
 //! Writes a spill.
 
+use std::collections::BTreeSet;
 use std::hash::Hasher;
 use std::io;
 use std::path::PathBuf;
@@ -12,7 +13,7 @@ use callboard_io::rows_bits;
 use twox_hash::XxHash3_64;
 
 use super::{BaseLog, HIDDEN, HOLDS, Quota, REFERS, Sealed, Spill, broken, own_schema, segment_path, stored_schema};
-use crate::disk::digest::ColumnDigest;
+use crate::disk::digest::ColumnDigests;
 use crate::disk::frames::{Frame, FrameFile, FrameWriter, named};
 use crate::disk::ipc::RowEncoder;
 use crate::disk::reference::{Column, InLog, Reference};
@@ -44,18 +45,17 @@ pub(crate) struct SpillWriter {
     rows: u64,
     bytes: u64,
     checksum: XxHash3_64,
-    columns: Vec<ColumnDigest>,
-    seed: u64,
+    digests: Vec<ColumnDigests>,
     quota: Arc<Quota>,
     syncer: Option<Syncer>,
 }
 
 impl SpillWriter {
-    /// Begins a spill in a folder of its own, which is emptied. With a `seed`, columns are digested on their way.
+    /// Begins a spill in a folder of its own, which is emptied. Columns are digested on their way, under each of the seeds.
     pub(crate) fn create(
         folder: PathBuf,
         schema: SchemaRef,
-        seed: Option<u64>,
+        seeds: BTreeSet<u64>,
         quota: Arc<Quota>,
         syncer: Option<Syncer>,
     ) -> io::Result<SpillWriter> {
@@ -64,8 +64,7 @@ impl SpillWriter {
         }
         std::fs::create_dir_all(&folder).map_err(|error| named(&folder, &error))?;
         let stored = stored_schema(&schema);
-        let columns = seed.map_or(0, |_| schema.fields().len());
-        let seed = seed.unwrap_or_default();
+        let columns = schema.fields().len();
         Ok(SpillWriter {
             folder,
             encoder: RowEncoder::new(&stored)?,
@@ -80,8 +79,7 @@ impl SpillWriter {
             rows: 0,
             bytes: 0,
             checksum: XxHash3_64::new(),
-            columns: (0..columns).map(|_| ColumnDigest::new(seed)).collect(),
-            seed,
+            digests: seeds.into_iter().map(|seed| ColumnDigests::new(seed, columns)).collect(),
             quota,
             syncer,
         })
@@ -89,7 +87,7 @@ impl SpillWriter {
 
     /// Whether columns are digested on their way.
     pub(crate) fn digests(&self) -> bool {
-        !self.columns.is_empty()
+        !self.digests.is_empty()
     }
 
     /// Appends a batch of the schema; of its columns those that no log holds.
@@ -164,8 +162,7 @@ impl SpillWriter {
     }
 
     fn digest(&mut self, batch: &Batch) {
-        let digests = self.columns.iter_mut().enumerate();
-        digests.for_each(|(column, digest)| digest.add(batch.column_digest(column, self.seed)));
+        self.digests.iter_mut().for_each(|digests| digests.add(batch));
     }
 
     /// `weight` is how many rows are to be read for these, `bytes` what these take.
@@ -206,7 +203,7 @@ impl SpillWriter {
             rows: self.rows,
             bytes: self.bytes,
             checksum: format!("{:016x}", self.checksum.finish()),
-            columns: self.columns.iter().map(ColumnDigest::text).collect(),
+            digests: self.digests.iter().map(ColumnDigests::finish).collect(),
             bases: self.bases.iter().map(|base| base.as_base()).collect(),
             logs: self.logs.iter().map(|log| BaseLog::of(log)).collect(),
         };

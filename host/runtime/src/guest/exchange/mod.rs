@@ -21,7 +21,7 @@ use crate::bindings::callboard::step::columns::BatchResult;
 use crate::bindings::callboard::step::exchange;
 use crate::bindings::callboard::step::types::Removal;
 use crate::bound::{Bound, conform};
-use crate::disk::{Removed, Spill};
+use crate::disk::{Removed, Spill, digest};
 use crate::error::Fault;
 use crate::rows::Batch;
 
@@ -50,10 +50,19 @@ impl Whole {
         self.rows
     }
 
-    /// A digest of all values in these columns; none where the spills were not digested.
-    pub(crate) fn digest(&self, columns: &[usize]) -> Vec<String> {
-        let spills = self.spills.iter().map(|spill| &spill.sealed().columns);
-        spills.flat_map(|digests| columns.iter().filter_map(|column| digests.get(*column).cloned())).collect()
+    /// Digests, under a seed, of all values in these columns; none where the spills were not digested under it.
+    pub(crate) fn digests(&self, columns: &[usize], seed: u64) -> Option<Vec<&str>> {
+        let names: Vec<&str> = columns.iter().map(|column| self.schema.field(*column).name().as_str()).collect();
+        let seed = digest::seed_text(seed);
+        let mut all = Vec::new();
+        for spill in &self.spills {
+            let digests = spill.sealed().digests.get(&seed)?;
+            // What is appended may have its columns in another order.
+            for name in &names {
+                all.push(digests.get(spill.schema().index_of(name).ok()?)?.as_str());
+            }
+        }
+        Some(all)
     }
 
     /// The spill and the frame that hold a row, and the number of the frame's first row.
