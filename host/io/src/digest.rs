@@ -2,11 +2,9 @@
 
 use std::fs::File;
 use std::io;
-use std::num::NonZero;
 use std::os::unix::fs::FileExt;
-use std::sync::OnceLock;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
+use rayon::prelude::*;
 use twox_hash::XxHash3_128;
 
 /// Bytes of a piece; the last one may have fewer.
@@ -31,36 +29,24 @@ impl FileDigest {
 
     /// Of the first bytes of a file; none if it has not so many.
     pub(crate) fn of_first(file: &File, bytes: u64) -> io::Result<Option<FileDigest>> {
-        if file.metadata()?.len() < bytes {
-            return Ok(None);
+        match FileDigest::read(file, bytes) {
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(None),
+            read => read.map(Some),
         }
-        let pieces: Vec<OnceLock<u128>> = (0..bytes / PIECE).map(|_| OnceLock::new()).collect();
-        let next = AtomicUsize::new(0);
-        // Whether all pieces have been read that were begun.
-        let look = || -> io::Result<bool> {
-            let mut buffer = vec![0; READ];
-            loop {
-                let at = next.fetch_add(1, Ordering::Relaxed);
-                let Some(piece) = pieces.get(at) else { return Ok(true) };
-                match piece_at(file, at as u64 * PIECE, PIECE, &mut buffer)? {
-                    Some(digest) => drop(piece.set(digest.finish_128())),
-                    None => return Ok(false),
-                }
-            }
-        };
-        let threads = std::thread::available_parallelism().map_or(1, NonZero::get).min(pieces.len());
-        let all = std::thread::scope(|scope| {
-            let looking: Vec<_> = (1..threads).map(|_| scope.spawn(look)).collect();
-            let looked = look();
-            let others = looking.into_iter().map(|other| other.join().expect("reading does not panic"));
-            others.fold(looked, |all, other| Ok(all? & other?))
-        });
-        let in_piece = bytes % PIECE;
-        let last = piece_at(file, bytes - in_piece, in_piece, &mut vec![0; READ])?;
-        let (true, Some(piece)) = (all?, last) else { return Ok(None) };
+    }
+
+    fn read(file: &File, bytes: u64) -> io::Result<FileDigest> {
+        if file.metadata()?.len() < bytes {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        let (whole, in_piece) = (bytes / PIECE, bytes % PIECE);
+        let of_piece = |buffer: &mut Vec<u8>, at| Ok(piece_at(file, at * PIECE, PIECE, buffer)?.finish_128());
+        let pieces =
+            (0..whole).into_par_iter().map_init(|| vec![0; READ], of_piece).collect::<io::Result<Vec<u128>>>()?;
+        let piece = piece_at(file, whole * PIECE, in_piece, &mut vec![0; READ])?;
         let mut digest = FileDigest { piece, in_piece, ..FileDigest::new() };
-        pieces.iter().for_each(|piece| digest.add(*piece.get().expect("all have been read")));
-        Ok(Some(digest))
+        pieces.into_iter().for_each(|piece| digest.add(piece));
+        Ok(digest)
     }
 
     /// Adds bytes.
@@ -118,20 +104,16 @@ pub fn file_digest(file: &File) -> io::Result<(u128, u64)> {
     }
 }
 
-/// The digest of some bytes of a file; none if they are not there.
-fn piece_at(file: &File, mut at: u64, bytes: u64, buffer: &mut [u8]) -> io::Result<Option<XxHash3_128>> {
+/// The digest of some bytes of a file.
+fn piece_at(file: &File, mut at: u64, bytes: u64, buffer: &mut [u8]) -> io::Result<XxHash3_128> {
     let (mut digest, end) = (XxHash3_128::new(), at + bytes);
     while at < end {
-        let want = (end - at).min(buffer.len() as u64) as usize;
-        match file.read_at(&mut buffer[..want], at)? {
-            0 => return Ok(None),
-            read => {
-                digest.write(&buffer[..read]);
-                at += read as u64;
-            }
-        }
+        let part = (end - at).min(buffer.len() as u64) as usize;
+        file.read_exact_at(&mut buffer[..part], at)?;
+        digest.write(&buffer[..part]);
+        at += part as u64;
     }
-    Ok(Some(digest))
+    Ok(digest)
 }
 
 #[cfg(test)]
