@@ -22,6 +22,11 @@ fn five(last: &str) -> String {
     ))
 }
 
+/// The five, and one behind them.
+fn six() -> String {
+    five("mark = \"e\"").replace("[run]\n", &format!("{}[run]\n", use_step("sixth", "echo", "")))
+}
+
 /// The steps of which something was worked on.
 fn ran(report: &Report) -> BTreeSet<&str> {
     let steps = report.stages.iter().flat_map(|stage| &stage.steps);
@@ -64,11 +69,7 @@ fn only_what_changed_runs_and_what_follows() {
     assert_eq!(ran(&last), set(&["fifth"]));
     assert_eq!(bench.column("out.jsonl", "fifth")[0], "other");
 
-    let sixth = format!(
-        "{}[run]\nbatch_rows = 10\n",
-        five("mark = \"e\"").replace("[run]\nbatch_rows = 10\n", &use_step("sixth", "echo", ""))
-    );
-    assert_eq!(ran(&bench.pipeline(sixth).after(&folder).overwrite().report()), set(&["sixth"]));
+    assert_eq!(ran(&bench.pipeline(six()).after(&folder).overwrite().report()), set(&["sixth"]));
 
     // `second` drops no row, so those behind it are given the same as before wherever they do not read what it wrote.
     let second = five("mark = \"e\"").replace("mark = \"b\"", "mark = \"c\"");
@@ -201,11 +202,10 @@ fn another_pipeline_begun_afresh_in_between_hides_nothing() {
     assert_eq!(ran(&again.report()), set(&[]));
 
     // Nor does it where only some steps have been run before: they look for their work under its seed, the others under the run's.
-    let sixth = five("mark = \"e\"").replace("[run]\n", &format!("{}[run]\n", use_step("sixth", "echo", "")));
-    let six = bench.pipeline(&sixth).after(&folder).after(&afresh).overwrite().end();
-    let folder = six.run_folder.clone();
-    assert_eq!(ran(&six.report()), set(&["sixth"]));
-    assert_eq!(ran(&bench.pipeline(&sixth).after(&folder).overwrite().report()), set(&[]));
+    let six_steps = bench.pipeline(six()).after(&folder).after(&afresh).overwrite().end();
+    let folder = six_steps.run_folder.clone();
+    assert_eq!(ran(&six_steps.report()), set(&["sixth"]));
+    assert_eq!(ran(&bench.pipeline(six()).after(&folder).overwrite().report()), set(&[]));
 }
 
 /// What is appended may have its columns in another order: had they been taken for each other, a change to one would not have been seen.

@@ -131,6 +131,7 @@ fn broken(error: ArrowError) -> io::Error {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
     use std::path::Path;
 
     use arrow::array::{Int64Array, StringArray};
@@ -153,14 +154,8 @@ mod tests {
     }
 
     fn writer(folder: &Path, name: &str, names: &[&str]) -> SpillWriter {
-        SpillWriter::create(
-            folder.join(name),
-            schema(names),
-            std::collections::BTreeSet::new(),
-            Arc::new(Quota::new(None)),
-            None,
-        )
-        .unwrap()
+        SpillWriter::create(folder.join(name), schema(names), BTreeSet::new(), Arc::new(Quota::new(None)), None)
+            .unwrap()
     }
 
     /// Frames of ten rows: `id` counts on, `text` is said by it.

@@ -331,7 +331,7 @@ pub(super) fn decode(schema: &SchemaRef, body: &Buffer) -> io::Result<(Deed, Rec
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use std::collections::BTreeMap;
 
     use arrow::array::Int64Array;
@@ -341,7 +341,8 @@ mod tests {
     use crate::disk::sync::Syncing;
     use crate::rows::record_batch;
 
-    fn header(seed: u64) -> Header {
+    /// Of a step of which nothing is known.
+    pub(in crate::disk) fn header(seed: u64) -> Header {
         let key = serde_json::json!({
             "contract": "", "component": "", "config": null, "seed": 0, "given": [], "writes": "", "schemas": "",
             "granted": null, "found": {}

@@ -1,5 +1,6 @@
 //! A global step, run over rows in memory: they lie in spills of a folder that is gone afterwards.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -32,14 +33,8 @@ impl Opened<'_> {
         let scratch = tempfile::tempdir().map_err(|error| unwritten(&error))?;
         let spill = |name: &str, schema: &SchemaRef| {
             let quota = Arc::new(Quota::new(None));
-            SpillWriter::create(
-                scratch.path().join(name),
-                schema.clone(),
-                std::collections::BTreeSet::new(),
-                quota,
-                None,
-            )
-            .map_err(|error| unwritten(&error))
+            SpillWriter::create(scratch.path().join(name), schema.clone(), BTreeSet::new(), quota, None)
+                .map_err(|error| unwritten(&error))
         };
         let mut files = Files::default();
         files.add("rows", &[PathBuf::from("rows")]);

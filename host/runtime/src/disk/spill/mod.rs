@@ -266,7 +266,8 @@ mod tests {
     use super::*;
     use crate::disk::Deed;
     use crate::disk::sync::Syncing;
-    use crate::disk::work::{Header, Place, Work};
+    use crate::disk::work::tests::header;
+    use crate::disk::work::{Place, Work};
     use crate::rows::{Batch, record_batch};
 
     /// A column that a step's log has is not written again; what is read is the log's, or an error.
@@ -279,12 +280,7 @@ mod tests {
         let fields = [Field::new("n", DataType::Int64, true), Field::new("text", DataType::Utf8, true)];
         let schema: SchemaRef = Arc::new(Schema::new(fields.to_vec()));
         let rows = record_batch(schema.clone(), vec![Arc::new(counts), Arc::new(texts)], 500).unwrap();
-        let key = serde_json::json!({
-            "contract": "", "component": "", "config": null, "seed": 0, "given": [], "writes": "", "schemas": "",
-            "granted": null, "found": {}
-        });
-        let header = Header { key: serde_json::from_value(key).unwrap(), limits: (0, 0), seed: 0 };
-        let work = Work::open(run.path().join("work/tidy"), header, schema.clone(), &[], &syncing.syncer).unwrap();
+        let work = Work::open(run.path().join("work/tidy"), header(0), schema.clone(), &[], &syncing.syncer).unwrap();
         let logged = work.done(7, 500, &Deed::Wrote, &rows).unwrap();
 
         let quota = Arc::new(Quota::new(None));

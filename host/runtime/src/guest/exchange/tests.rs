@@ -1,5 +1,6 @@
 //! What comes out of a writer, whatever the order in which rows are kept.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -40,14 +41,8 @@ fn whole(folder: &Path) -> Whole {
     let text = |id: u64| if id.is_multiple_of(100) { "long ".repeat(500) } else { format!("row {id}") };
     let spills = [(0, ROWS / 3), (ROWS / 3, ROWS)].map(|(from, to)| {
         let place = folder.join(format!("spill-{from}"));
-        let mut spill = SpillWriter::create(
-            place,
-            schema.clone(),
-            std::collections::BTreeSet::new(),
-            Arc::new(Quota::new(None)),
-            None,
-        )
-        .unwrap();
+        let mut spill =
+            SpillWriter::create(place, schema.clone(), BTreeSet::new(), Arc::new(Quota::new(None)), None).unwrap();
         for first in (from..to).step_by(37) {
             let ids = first..(first + 37).min(to);
             let numbers: ArrayRef = Arc::new(Int64Array::from_iter_values(ids.clone().map(u64::cast_signed)));
@@ -84,14 +79,9 @@ impl Trial {
         let (step, bound) = step(writes);
         let quota = Arc::new(Quota::new(Some(64 << 20)));
         let spilled = Arc::new(Quota::new(None));
-        let spill = SpillWriter::create(
-            folder.path().join("out"),
-            bound.output.clone(),
-            std::collections::BTreeSet::new(),
-            spilled,
-            None,
-        )
-        .unwrap();
+        let spill =
+            SpillWriter::create(folder.path().join("out"), bound.output.clone(), BTreeSet::new(), spilled, None)
+                .unwrap();
         let writer = WriterEnd::new(Writing {
             step: Arc::from("sort"),
             whole: whole(folder.path()),
