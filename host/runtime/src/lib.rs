@@ -23,6 +23,7 @@ mod bindings;
 mod bound;
 mod boundary;
 mod budget;
+mod cache;
 mod check;
 mod columns;
 mod compile;

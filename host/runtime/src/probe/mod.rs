@@ -20,9 +20,9 @@ use callboard_plan::{Kind, Plan, PlannedStep};
 use serde_json::Value;
 
 use crate::bound::{Bound, View};
+use crate::cache::Cache;
 use crate::check::ask;
 use crate::columns::Flat;
-use crate::compile::Cache;
 use crate::components::Components;
 use crate::error::{Class, Fault, RunError, SaidKind};
 use crate::events::Event;

@@ -13,8 +13,8 @@ use callboard_plan::{Plan, PlannedStep};
 use tokio_util::sync::CancellationToken;
 
 use crate::budget::Budget;
+use crate::cache::Cache;
 use crate::check::Checked;
-use crate::compile::Cache;
 use crate::components::Components;
 use crate::disk::{Folder, Past, Quota};
 use crate::error::{Class, RunError};

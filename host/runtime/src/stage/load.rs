@@ -9,8 +9,8 @@ use callboard_plan::{Kind, NeedFrom, PlannedStep};
 
 use super::retry::retrying;
 use crate::bound::Bound;
+use crate::cache::Cache;
 use crate::columns::Flat;
-use crate::compile::Cache;
 use crate::error::{Class, Fault, RunError};
 use crate::guest::{Instance, Loaded, Sandbox, Terms};
 use crate::run::Run;
