@@ -2,6 +2,7 @@
 #![allow(missing_docs, reason = "a test's name says it")]
 
 mod bench;
+mod beneath;
 mod binary;
 mod csv;
 mod files;

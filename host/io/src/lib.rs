@@ -15,8 +15,11 @@
 //! 3. [`Writer::finish`] completes the file as [`Finished`]; [`Finished::commit`] makes it appear, whole, by rename.
 //!    Whatever is dropped before that leaves nothing behind.
 //!
+//! Paths that somebody else could alter are opened [`beneath`] a folder that is open already, and no link is followed.
+//!
 //! A format is one file under `formats/` and a line in its list.
 
+pub mod beneath;
 mod canonical;
 mod columns;
 mod cut;
