@@ -29,3 +29,4 @@ mod server;
 mod staging;
 mod trial;
 mod victim;
+mod weights;

@@ -96,8 +96,13 @@ pub fn rows_bits(batch: &RecordBatch, start: usize, end: usize) -> u64 {
     batch.columns().iter().map(|column| array_bits(column, start, end)).sum()
 }
 
-/// The memory of some values, in bits so that parts add up exactly however they are cut.
-fn array_bits(array: &dyn Array, start: usize, end: usize) -> u64 {
+/// The memory of the values of an array from `start` to before `end`, in bits so that parts add up exactly however they are cut.
+/// Of a list only the items of these values count, wherever they lie.
+///
+/// # Panics
+///
+/// Where the array has no such values.
+pub fn array_bits(array: &dyn Array, start: usize, end: usize) -> u64 {
     let rows = (end - start) as u64;
     let data = |offsets: &[i32]| 8 * (offsets[end] - offsets[start]) as u64 + 32 * rows;
     let items = |offsets: &[i32], items: &dyn Array| {

@@ -33,7 +33,7 @@ mod output;
 mod text;
 mod types;
 
-pub use cut::rows_bits;
+pub use cut::{array_bits, rows_bits};
 pub use dataset::{BatchPolicy, Chunk, Dataset, InputSpec, Reader};
 pub use digest::file_digest;
 pub use error::{ErrorKind, IoError, Place};

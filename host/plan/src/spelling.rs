@@ -1,10 +1,17 @@
 //! "did you mean …?"
 
+/// Longer names, in bytes, are not compared: that takes the product of their lengths.
+const LONGEST: usize = 200;
+
 /// The candidate that `word` is most likely a misspelling of, if any is near.
 pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    if word.len() > LONGEST {
+        return None;
+    }
     let word = word.to_lowercase();
     candidates
         .into_iter()
+        .filter(|candidate| candidate.len() <= LONGEST)
         .filter_map(|candidate| {
             let lower = candidate.to_lowercase();
             let longest = word.chars().count().max(lower.chars().count());

@@ -1,17 +1,17 @@
 //! A step bound to the rows it will get: what crosses to it, what it writes, what is carried past it.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, RecordBatch};
-use arrow::datatypes::{FieldRef, Schema, SchemaRef};
+use arrow::array::{ArrayRef, NullArray, RecordBatch};
+use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
 use arrow::error::ArrowError;
 use callboard_plan::PlannedStep;
 
 use crate::columns::display;
 use crate::disk::{Logged, Place};
 use crate::error::{Class, RunError};
-use crate::rows::{Batch, Known, record_batch};
+use crate::rows::{Batch, Known, places, record_batch};
 
 /// What a component declared, its schema already checked.
 pub(crate) struct Declared {
@@ -45,8 +45,8 @@ enum Origin {
 /// The columns of an input under a step's names: those it renames, and the others unless a renamed one hides them.
 pub(crate) struct View {
     pub(crate) schema: Schema,
-    /// For each column seen, its index in the input.
-    index: Vec<usize>,
+    /// The index in the input of each column seen, by the name the step knows it by.
+    index: HashMap<String, usize>,
 }
 
 impl View {
@@ -54,7 +54,7 @@ impl View {
         let renamed: BTreeMap<&str, &str> =
             step.columns.iter().map(|(theirs, ours)| (ours.as_str(), theirs.as_str())).collect();
         let mut fields = Vec::new();
-        let mut index = Vec::new();
+        let mut index = HashMap::with_capacity(schema.fields().len());
         for (at, field) in schema.fields().iter().enumerate() {
             let name = match renamed.get(field.name().as_str()) {
                 Some(theirs) => *theirs,
@@ -62,13 +62,13 @@ impl View {
                 None => field.name(),
             };
             fields.push(field.as_ref().clone().with_name(name));
-            index.push(at);
+            index.entry(name.to_owned()).or_insert(at);
         }
         View { schema: Schema::new(fields), index }
     }
 
     fn find(&self, name: &str) -> Option<usize> {
-        self.schema.index_of(name).ok().map(|at| self.index[at])
+        self.index.get(name).copied()
     }
 }
 
@@ -109,10 +109,11 @@ impl Bound {
             .map(|f| Some(Arc::new(f.as_ref().clone().with_name(ours(f.name())))))
             .collect();
         let (mut fields, mut columns): (Vec<FieldRef>, Vec<Origin>) = (Vec::new(), Vec::new());
+        let replaced = |(write, field): (usize, &FieldRef)| Some((view?.find(field.name())?, write));
+        let replaced: HashMap<usize, usize> =
+            declared.writes.fields().iter().enumerate().filter_map(replaced).collect();
         for (at, field) in carried.fields().iter().enumerate().filter(|(at, _)| !dropped.contains(at)) {
-            let replaced =
-                declared.writes.fields().iter().position(|w| view.and_then(|v| v.find(w.name())) == Some(at));
-            match replaced {
+            match replaced.get(&at).copied() {
                 Some(write) => {
                     fields.push(written[write].take().expect("written names are unique"));
                     columns.push(Origin::Written(write));
@@ -143,6 +144,26 @@ impl Bound {
     pub(crate) fn give(&self, port: usize, batch: &Batch) -> Result<RecordBatch, ArrowError> {
         let columns: Vec<ArrayRef> = self.reads[port].iter().map(|at| batch.rows.column(*at).clone()).collect();
         record_batch(self.given[port].clone(), columns, batch.len())
+    }
+
+    /// The rows of the first input with nothing in the columns that are not put out: those of a row that is repeated would be
+    /// copied, and counted, for nothing.
+    pub(crate) fn only_carried(&self, batch: &Batch) -> Result<Batch, ArrowError> {
+        let mut is_carried = vec![false; batch.rows.num_columns()];
+        for origin in &self.columns {
+            if let Origin::Input(at) = origin {
+                is_carried[*at] = true;
+            }
+        }
+        let nothing: ArrayRef = Arc::new(NullArray::new(batch.len()));
+        let schema = batch.rows.schema_ref();
+        let of = |(at, field): (usize, &FieldRef)| match is_carried[at] {
+            true => (field.clone(), batch.rows.column(at).clone()),
+            false => (Arc::new(Field::new(field.name(), DataType::Null, true)), nothing.clone()),
+        };
+        let (fields, columns): (Vec<FieldRef>, Vec<ArrayRef>) = schema.fields().iter().enumerate().map(of).unzip();
+        let known = batch.known.clone();
+        Ok(Batch { known, ..batch.with_columns(&Arc::new(Schema::new(fields)), columns)? })
     }
 
     /// What is put out: columns of `carried`, rows of the first input, beside what was written for them.
@@ -201,7 +222,7 @@ fn resolve(names: &[String], view: &View, doing: &str) -> Result<Vec<usize>, Str
     for name in names {
         let Some(at) = view.find(name) else {
             let name: String = name.chars().take(200).collect();
-            return Err(format!("it {doing} column `{name}`, and there are {}", columns_of(&view.schema)));
+            return Err(format!("it {doing} column `{name}`, and there are {}", some_columns_of(&view.schema)));
         };
         if !seen.insert(name.as_str()) {
             return Err(format!("it {doing} column `{name}` twice"));
@@ -213,11 +234,26 @@ fn resolve(names: &[String], view: &View, doing: &str) -> Result<Vec<usize>, Str
 
 /// The columns there are, as a phrase: `` `id` int64, `text` utf8 ``.
 pub fn columns_of(schema: &Schema) -> String {
+    columns_up_to(schema, usize::MAX)
+}
+
+/// As many columns as a message has room for.
+const IN_A_MESSAGE: usize = 100;
+
+/// The columns there are, as a phrase in a message: the first hundred, and how many more.
+pub(crate) fn some_columns_of(schema: &Schema) -> String {
+    columns_up_to(schema, IN_A_MESSAGE)
+}
+
+fn columns_up_to(schema: &Schema, most: usize) -> String {
     if schema.fields().is_empty() {
         return "no columns".to_owned();
     }
-    let columns: Vec<_> =
-        schema.fields().iter().map(|f| format!("`{}` {}", f.name(), display(f.data_type()))).collect();
+    let mut columns: Vec<_> =
+        schema.fields().iter().take(most).map(|f| format!("`{}` {}", f.name(), display(f.data_type()))).collect();
+    if let Some(more @ 1..) = schema.fields().len().checked_sub(most) {
+        columns.push(format!("and {more} more"));
+    }
     columns.join(", ")
 }
 
@@ -230,15 +266,14 @@ pub(crate) fn appended(feeds: &[(&str, SchemaRef)]) -> Result<SchemaRef, RunErro
             let message = format!("`{name}` cannot be appended to `{first_name}`: {what}");
             RunError::new(Class::Pipeline, message).help(format!(
                 "`{first_name}` has {}; `{name}` has {}; `use = \"select\"` drops and renames columns",
-                columns_of(first),
-                columns_of(schema)
+                some_columns_of(first),
+                some_columns_of(schema)
             ))
         };
-        if let Some(extra) = schema.fields().iter().find(|f| first.index_of(f.name()).is_err()) {
-            return Err(differ(format!("column `{}` is in `{name}` only", extra.name())));
-        }
+        let mut theirs: HashMap<&str, &FieldRef> =
+            schema.fields().iter().map(|field| (field.name().as_str(), field)).collect();
         for field in &mut fields {
-            let Ok(other) = schema.field_with_name(field.name()) else {
+            let Some(other) = theirs.remove(field.name().as_str()) else {
                 return Err(differ(format!("column `{}` is in `{first_name}` only", field.name())));
             };
             if !other.data_type().equals_datatype(field.data_type()) {
@@ -249,6 +284,9 @@ pub(crate) fn appended(feeds: &[(&str, SchemaRef)]) -> Result<SchemaRef, RunErro
                 *field = Arc::new(field.as_ref().clone().with_nullable(true));
             }
         }
+        if let Some(extra) = schema.fields().iter().find(|field| theirs.contains_key(field.name().as_str())) {
+            return Err(differ(format!("column `{}` is in `{name}` only", extra.name())));
+        }
     }
     Ok(Arc::new(Schema::new(fields)))
 }
@@ -258,8 +296,10 @@ pub(crate) fn conform(batch: Batch, schema: &SchemaRef) -> Result<Batch, ArrowEr
     if batch.rows.schema_ref() == schema {
         return Ok(batch);
     }
+    let theirs = batch.rows.schema();
+    let at = places(&theirs);
     let columns = schema.fields().iter().map(|field| {
-        let column = batch.rows.column_by_name(field.name()).expect("appended schemas have the same columns");
+        let column = batch.rows.column(at[field.name().as_str()]);
         match column.data_type() == field.data_type() {
             true => Ok(column.clone()),
             // Types that differ in nothing but the names or nullability of what is nested.

@@ -11,12 +11,13 @@ use arrow::datatypes::{Schema, SchemaRef};
 use callboard_io::{Dataset, Format, InputSpec, OutputSpec, check_writable};
 use callboard_plan::{Edge, Kind, Plan, PlannedOutput, PlannedStep, nearest};
 
-use crate::bound::{Bound, Declared, View, appended, columns_of};
+use crate::bound::{Bound, Declared, View, appended, some_columns_of};
 use crate::columns::{Flat, schema_of};
 use crate::disk::{Past, RecordedInput, schema_of_text, schema_text};
 use crate::error::{Class, Fault, RunError};
 use crate::guest::Instance;
 use crate::removed::Files;
+use crate::rows::places;
 use crate::run::Run;
 use crate::settings::Settings;
 use crate::stage::{door_schema, map, terms};
@@ -158,6 +159,7 @@ impl Checked {
     pub(crate) fn follow(mut self, run: &Run) -> Result<Checked, RunError> {
         let plan = &run.plan;
         for name in plan.stages.iter().flat_map(|stage| &stage.steps) {
+            run.go_on()?;
             let step = run.step(name);
             let ways = (0..step.ports.len()).map(|port| self.way(plan, name, port, &step.ports[port].feeds));
             let ways = ways.collect::<Result<Vec<_>, _>>().map_err(|error| error.in_step(name))?;
@@ -258,9 +260,11 @@ fn chosen(output: &PlannedOutput, schema: &SchemaRef) -> Result<(SchemaRef, Vec<
     };
     let mut fields = Vec::new();
     let mut indices = Vec::new();
+    let at = places(schema);
     for column in columns {
-        let Ok(index) = schema.index_of(&column.column) else {
-            let message = format!("there is no column `{}`; the columns are {}", column.column, columns_of(schema));
+        let Some(index) = at.get(column.column.as_str()).copied() else {
+            let message =
+                format!("there is no column `{}`; the columns are {}", column.column, some_columns_of(schema));
             let near = nearest(&column.column, schema.fields().iter().map(|field| field.name().as_str()));
             let error = RunError::new(Class::Pipeline, message).in_output(&output.name);
             return Err(match near {

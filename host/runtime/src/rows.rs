@@ -1,5 +1,6 @@
 //! A batch as the host moves it: rows, and where each of them is from.
 
+use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
 
 use arrow::array::{
@@ -7,8 +8,9 @@ use arrow::array::{
     new_null_array,
 };
 use arrow::compute::{FilterBuilder, concat, concat_batches, interleave, take};
-use arrow::datatypes::{DataType, SchemaRef};
+use arrow::datatypes::{DataType, Schema, SchemaRef};
 use arrow::error::ArrowError;
+use callboard_io::rows_bits;
 
 use crate::disk::{Place, digest};
 use crate::flight::Ticket;
@@ -143,9 +145,7 @@ impl Batch {
 
     /// The bytes of all its values.
     pub(crate) fn bytes(&self) -> u64 {
-        let sizes =
-            self.rows.columns().iter().map(|column| column.to_data().get_slice_memory_size().unwrap_or(0) as u64);
-        sizes.sum::<u64>() + 12 * self.len() as u64
+        rows_bits(&self.rows, 0, self.len()).div_ceil(8) + 12 * self.len() as u64
     }
 
     /// Rows of batches of one schema, each by its batch and its row there.
@@ -166,19 +166,18 @@ impl Batch {
 
     /// What row `row` takes, in bits, as batches are cut by.
     pub(crate) fn bits(&self, row: usize) -> u64 {
-        callboard_io::rows_bits(&self.rows, row, row + 1)
+        rows_bits(&self.rows, row, row + 1)
     }
 
     /// The bytes of row `row` in all columns.
     pub(crate) fn row_bytes(&self, row: usize) -> u64 {
-        self.rows
-            .columns()
-            .iter()
-            .map(|c| c.slice(row, 1))
-            .map(|c| c.to_data().get_slice_memory_size())
-            .map(|size| size.unwrap_or(0) as u64)
-            .sum()
+        self.bits(row).div_ceil(8)
     }
+}
+
+/// The place of each column, by its name: looked up one by one, wide rows would take the square of their columns.
+pub(crate) fn places(schema: &Schema) -> HashMap<&str, usize> {
+    schema.fields().iter().enumerate().map(|(at, field)| (field.name().as_str(), at)).collect()
 }
 
 /// A record batch of any number of columns, none included.
@@ -189,7 +188,7 @@ pub(crate) fn record_batch(schema: SchemaRef, columns: Vec<ArrayRef>, rows: usiz
 #[cfg(test)]
 mod tests {
     use arrow::array::{Int64Array, StringArray};
-    use arrow::datatypes::{Field, Schema};
+    use arrow::datatypes::Field;
 
     use super::*;
 

@@ -12,7 +12,7 @@ use arrow::error::ArrowError;
 use super::reference::{Chosen, Column, Reference};
 use super::spill::{HIDDEN, Spill};
 use crate::bound::conform;
-use crate::rows::{Batch, record_batch};
+use crate::rows::{Batch, places, record_batch};
 
 /// Rows that lie in frames of which more than so many times as many would have to be read are written again.
 const SPARSE: u64 = 4;
@@ -69,8 +69,9 @@ pub(super) fn assemble(
         };
         before += count;
         if picked.count_set_bits() > 0 {
+            let at = places(base.schema());
             let columns: Option<Vec<usize>> =
-                carried.fields().iter().map(|field| base.schema().index_of(field.name()).ok()).collect();
+                carried.fields().iter().map(|field| at.get(field.name().as_str()).copied()).collect();
             let Some(columns) = columns else { return Ok(None) };
             let rows = base.read_some(frame, Some(&columns), Some(&picked))?;
             pieces.push(conform(rows, &carried).map_err(broken)?);

@@ -113,6 +113,7 @@ impl Opened<'_> {
         let mut fates = vec![false; batch.len()];
         removed.iter().for_each(|removed| fates[removed.row as usize] = true);
         let kept = kept.unwrap_or_else(|| (0..count).filter(|row| !fates[*row as usize]).collect());
+        let batch = bound.only_carried(&batch)?;
         if !kept.is_sorted_by(|a, b| a < b) {
             bound_copies(&batch, &kept, &mut 0, step.limits.carried_bytes)?;
         }

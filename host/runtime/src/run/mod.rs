@@ -114,6 +114,7 @@ impl Run {
         prepared.reach =
             resolve(&prepared.plan, &prepared.settings.base, &prepared.settings.cache_folder, &prepared.observer)?;
         for step in &prepared.plan.steps {
+            prepared.go_on()?;
             prepared.compiled(step).map_err(|error| error.in_step(&step.name))?;
         }
         match checked.follow(&prepared) {

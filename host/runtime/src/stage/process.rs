@@ -159,14 +159,15 @@ impl<'a> Task<'a> {
             None => (rows, 0, batch.clone()),
             Some(kept) => {
                 let increasing = kept.is_sorted_by(|a, b| a < b);
+                let carried = self.bound.only_carried(&batch)?;
                 if !increasing {
-                    bound_copies(&batch, &kept, &mut 0, self.step.limits.carried_bytes)?;
+                    bound_copies(&carried, &kept, &mut 0, self.step.limits.carried_bytes)?;
                 }
                 let once = if increasing { kept.len() } else { distinct(&kept, rows) };
                 if self.doors.0 {
                     kept.iter().for_each(|row| is_kept[*row as usize] = true);
                 }
-                (once, kept.len() - once, batch.take(&UInt32Array::from(kept))?)
+                (once, kept.len() - once, carried.take(&UInt32Array::from(kept))?)
             }
         };
         let (mut tally, rejects) = self.remover.removed(self.name, &batch, &removed)?;

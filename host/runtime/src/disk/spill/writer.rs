@@ -9,7 +9,7 @@ use std::sync::{Arc, OnceLock};
 use arrow::array::{Array, ArrayRef};
 use arrow::buffer::Buffer;
 use arrow::datatypes::SchemaRef;
-use callboard_io::rows_bits;
+use callboard_io::{array_bits, rows_bits};
 use twox_hash::XxHash3_64;
 
 use super::{BaseLog, HIDDEN, HOLDS, Quota, REFERS, Sealed, Spill, broken, own_schema, segment_path, stored_schema};
@@ -27,7 +27,7 @@ const SEGMENT_BYTES: u64 = 64 << 20;
 /// Of the hidden columns, a row.
 const HIDDEN_BYTES: u64 = 12;
 /// A column of fewer bytes is written, wherever it lies already: to look it up costs more.
-const LONG: usize = 64 << 10;
+const LONG: u64 = 64 << 10;
 
 /// A spill that is being written.
 pub(crate) struct SpillWriter {
@@ -98,8 +98,7 @@ impl SpillWriter {
         self.digest(batch);
         let mut columns: Vec<ArrayRef> = vec![Arc::new(batch.file.clone()), Arc::new(batch.line.clone())];
         columns.extend(batch.rows.columns().iter().cloned());
-        let sizes: Vec<usize> =
-            columns.iter().map(|column| column.to_data().get_slice_memory_size().unwrap_or(0)).collect();
+        let sizes: Vec<u64> = columns.iter().map(|column| bytes_of(column)).collect();
         let bytes = rows_bits(&batch.rows, 0, batch.len()).div_ceil(8) + HIDDEN_BYTES * batch.len() as u64;
         let place = |at: usize| batch.known[at.checked_sub(HIDDEN)?].place.as_ref().filter(|_| sizes[at] >= LONG);
         let mut reference = Reference { columns: Vec::new(), picks: Vec::new(), logged: Vec::new() };
@@ -142,9 +141,9 @@ impl SpillWriter {
         if self.bases.is_empty() {
             self.bases.clone_from(&view.bases);
         }
-        let own: usize = view.own.iter().map(|column| column.to_data().get_slice_memory_size().unwrap_or(0)).sum();
+        let own: u64 = view.own.iter().map(|column| bytes_of(column)).sum();
         let body = self.referring(&view.reference, view.own.clone(), view.rows)?;
-        self.append(REFERS, view.rows, (view.weight(), view.bytes + own as u64), &body)
+        self.append(REFERS, view.rows, (view.weight(), view.bytes + own), &body)
     }
 
     /// The body of a frame that refers to others, beside columns of its own.
@@ -219,4 +218,8 @@ impl SpillWriter {
             quota: self.quota,
         }
     }
+}
+
+fn bytes_of(column: &ArrayRef) -> u64 {
+    array_bits(column, 0, column.len()).div_ceil(8)
 }

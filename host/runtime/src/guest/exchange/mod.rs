@@ -23,7 +23,7 @@ use crate::bindings::callboard::step::types::Removal;
 use crate::bound::{Bound, conform};
 use crate::disk::{Removed, Spill, digest};
 use crate::error::Fault;
-use crate::rows::Batch;
+use crate::rows::{Batch, places};
 
 use ahead::Ahead;
 pub(crate) use pick::bound_copies;
@@ -58,8 +58,9 @@ impl Whole {
         for spill in &self.spills {
             let digests = spill.sealed().digests.get(&seed)?;
             // What is appended may have its columns in another order.
+            let at = places(spill.schema());
             for name in &names {
-                all.push(digests.get(spill.schema().index_of(name).ok()?)?.as_str());
+                all.push(digests.get(*at.get(name)?)?.as_str());
             }
         }
         Some(all)

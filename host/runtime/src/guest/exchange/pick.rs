@@ -1,11 +1,14 @@
 //! Rows of a global step's first input, read to be put out: each frame that holds some of them is read once.
 
+use std::sync::Arc;
+
 use arrow::array::UInt32Array;
 use callboard_plan::pipeline::BatchSize;
 
 use super::Whole;
 use super::line::Run;
 use super::writer::Writing;
+use crate::bound::Bound;
 use crate::error::{Fault, LimitExceeded};
 use crate::rows::Batch;
 
@@ -16,6 +19,7 @@ const GATHERED: u64 = 32 << 20;
 /// Reads rows of the first input.
 pub(super) struct Picker {
     whole: Whole,
+    bound: Arc<Bound>,
     cut: BatchSize,
     /// The most bytes of rows that are carried in one call, where rows are named again and again.
     carried_bytes: u64,
@@ -25,8 +29,9 @@ pub(super) struct Picker {
 
 impl Picker {
     pub(super) fn of(writing: &Writing) -> Picker {
-        let Writing { whole, cut, limits, .. } = writing;
-        Picker { whole: whole.clone(), cut: *cut, carried_bytes: limits.carried_bytes, frame: None }
+        let Writing { whole, cut, limits, bound, .. } = writing;
+        let (whole, bound) = (whole.clone(), bound.clone());
+        Picker { whole, bound, cut: *cut, carried_bytes: limits.carried_bytes, frame: None }
     }
 
     /// Forgets the frame that was read last.
@@ -87,8 +92,9 @@ impl Picker {
         (0..most).map_while(next).collect()
     }
 
-    /// Rows of the first input, in the order they are named: each frame that holds some of them is read once.
-    pub(super) fn gather(&mut self, rows: &[u64], carried_bytes: &mut u64) -> Result<Gathered, Fault> {
+    /// Rows of the first input, in the order they are named: each frame that holds some of them is read once. `copies` is what the call
+    /// has carried of rows that it named more than once.
+    pub(super) fn gather(&mut self, rows: &[u64], copies: &mut u64) -> Result<Gathered, Fault> {
         let in_order = rows.is_sorted();
         let mut order: Vec<usize> = (0..rows.len()).collect();
         if !in_order {
@@ -99,13 +105,13 @@ impl Picker {
         let mut next = 0;
         while next < order.len() {
             let (spill, frame, first) = self.whole.locate(rows[order[next]]);
-            let carried = self.carried_bytes;
+            let (carried, bound) = (self.carried_bytes, self.bound.clone());
             let batch = self.frame(spill, frame)?;
             let end = first + batch.len() as u64;
             let count = order[next..].iter().take_while(|at| rows[**at] < end).count();
             let local: Vec<u32> = order[next..next + count].iter().map(|at| (rows[*at] - first) as u32).collect();
             if repeated {
-                bound_copies(batch, &local, carried_bytes, carried)?;
+                bound_copies(&bound.only_carried(batch)?, &local, copies, carried)?;
             }
             pieces.push(batch.take(&UInt32Array::from(local))?);
             next += count;
