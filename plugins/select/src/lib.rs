@@ -20,9 +20,13 @@ pub struct Config {
 }
 
 impl Config {
-    fn goes_on(&self, name: &str) -> bool {
-        let kept = self.keep.as_ref().is_none_or(|keep| keep.iter().any(|kept| kept == name));
-        kept && !self.drop.iter().any(|dropped| dropped == name) && !self.rename.contains_key(name)
+    /// The names of the columns that go on as they are.
+    fn unchanged<'a>(&'a self, input: &'a Schema) -> BTreeSet<&'a str> {
+        let names = || input.fields().iter().map(|field| field.name.as_str());
+        let keep: Option<BTreeSet<&str>> = self.keep.as_ref().map(|keep| keep.iter().map(String::as_str).collect());
+        let drop: BTreeSet<&str> = self.drop.iter().map(String::as_str).collect();
+        let is_kept = |name: &&str| keep.as_ref().is_none_or(|keep| keep.contains(name));
+        names().filter(is_kept).filter(|name| !drop.contains(name) && !self.rename.contains_key(*name)).collect()
     }
 }
 
@@ -43,8 +47,7 @@ impl Transform for Select {
                 return Err(StepError::config(format!("`{name}` is dropped, and {wish} too")).at(format!("/drop/{i}")));
             }
         }
-        let mut taken: BTreeSet<_> = input.fields().iter().map(|field| &field.name).collect();
-        taken.retain(|name| config.goes_on(name));
+        let mut taken = config.unchanged(input);
         for (old, new) in &config.rename {
             if new.is_empty() || !taken.insert(new) {
                 let message = match new.as_str() {
@@ -62,9 +65,11 @@ impl Transform for Select {
     fn bind(config: Config, input: &Schema) -> Result<BoundTransform> {
         let renamed: Vec<_> =
             config.rename.iter().map(|(old, new)| Ok((input.any(old).at("/rename")?, new))).collect::<Result<_>>()?;
-        let names = input.fields().iter().map(|field| &field.name);
+        let names = input.fields().iter().map(|field| field.name.as_str());
         // A name that another column takes over is written in its place, and so not dropped.
-        let dropped = names.filter(|name| !config.goes_on(name) && !renamed.iter().any(|(_, new)| new == name));
+        let mut stays = config.unchanged(input);
+        stays.extend(config.rename.values().map(String::as_str));
+        let dropped = names.filter(|name| !stays.contains(name));
         let shape = Shape::new()
             .drops_all(dropped)
             .reads_all(renamed.iter().map(|(old, _)| old))

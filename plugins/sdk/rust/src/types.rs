@@ -175,6 +175,8 @@ impl From<&Field> for Field {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Schema {
     fields: Vec<Field>,
+    /// The places of the columns, by their names.
+    by_name: Vec<u32>,
     input: usize,
     /// Whether only the columns that are read are left.
     narrowed: bool,
@@ -192,7 +194,13 @@ macro_rules! handles {
 impl Schema {
     /// A schema of these columns, of the first input.
     pub fn new(fields: Vec<Field>) -> Self {
-        Schema { fields, input: 0, narrowed: false }
+        Schema::with(fields, 0, false)
+    }
+
+    fn with(fields: Vec<Field>, input: usize, narrowed: bool) -> Self {
+        let mut by_name: Vec<u32> = (0..fields.len() as u32).collect();
+        by_name.sort_by(|a, b| fields[*a as usize].name.cmp(&fields[*b as usize].name));
+        Schema { fields, by_name, input, narrowed }
     }
 
     /// The schema at this place among a step's inputs.
@@ -200,7 +208,7 @@ impl Schema {
         let field = |column: &columns::Column| {
             Field::new(column.name.clone(), Array::new(&batch.arrays, column.values as usize).ty())
         };
-        Schema { fields: batch.columns.iter().map(field).collect(), input, narrowed }
+        Schema::with(batch.columns.iter().map(field).collect(), input, narrowed)
     }
 
     /// The schema of the only input of a step that takes one.
@@ -221,7 +229,9 @@ impl Schema {
 
     /// The column of this name, if there is one.
     pub fn get(&self, name: &str) -> Option<&Field> {
-        self.fields.iter().find(|field| field.name == name)
+        let field = |at: &u32| &self.fields[*at as usize];
+        let at = self.by_name.binary_search_by(|at| field(at).name.as_str().cmp(name)).ok()?;
+        Some(field(&self.by_name[at]))
     }
 
     /// The column of this name.
