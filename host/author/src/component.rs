@@ -13,6 +13,11 @@ use crate::contract::{self, Kind};
 #[error("{0}")]
 pub struct NotAComponent(String);
 
+/// What is wrong with a module that `wasm-bindgen` was compiled into.
+const NEEDS_JAVASCRIPT: &str = "a dependency was compiled for a JavaScript host, which a step does not have: it uses the crate \
+    `wasm-bindgen`; `cargo tree --target wasm32-unknown-unknown --invert wasm-bindgen` shows which one, and such crates have a \
+    feature for it (`js`, `wasmbind`, `wasm-bindgen`), on by default, to switch off";
+
 /// A component for a step of this kind, of what a compiler put out: a component as it is, or a core module. A module that does not
 /// say which world it is made for is made for the world of `kind`; one that imports WASI's first preview is adapted to the second.
 pub fn component(built: Vec<u8>, kind: Kind) -> Result<Vec<u8>, NotAComponent> {
@@ -29,7 +34,11 @@ pub fn component(built: Vec<u8>, kind: Kind) -> Result<Vec<u8>, NotAComponent> {
             Payload::CustomSection(section) => has_world |= section.name().starts_with("component-type"),
             Payload::ImportSection(imports) => {
                 for import in imports.into_imports() {
-                    needs_adapter |= import.map_err(|error| not(&error))?.module == ADAPTER_NAME;
+                    let module = import.map_err(|error| not(&error))?.module;
+                    if module.starts_with("__wbindgen") {
+                        return Err(NotAComponent(NEEDS_JAVASCRIPT.into()));
+                    }
+                    needs_adapter |= module == ADAPTER_NAME;
                 }
             }
             _ => {}
