@@ -4,22 +4,22 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 use std::time::Instant;
 
-use crate::{Result, command, guests, languages};
+use crate::{Result, command, dependencies, guests, languages};
 
 /// What is said of a check, and the check.
 type Check = (&'static str, fn(&Path) -> End);
 
 /// How a check ended.
-enum End {
+pub(crate) enum End {
     Passed,
     Failed(String),
     /// What would have to be there.
-    Skipped(&'static str),
+    Skipped(String),
 }
 
 /// Runs all checks, and sums them up.
 pub(crate) fn run(root: &Path) -> Result<ExitCode> {
-    let checks: [Check; 8] = [
+    let checks: [Check; 9] = [
         ("format", |root| cargo_check(root, &["fmt", "--all", "--check"], &[])),
         ("contract", |root| crate::contract::check(root).map_or_else(End::Failed, |()| End::Passed)),
         ("guests", |root| guests::build(root).map_or_else(End::Failed, |_| End::Passed)),
@@ -32,12 +32,8 @@ pub(crate) fn run(root: &Path) -> Result<ExitCode> {
             let arguments = ["doc", "--release", "--workspace", "--no-deps"];
             cargo_check(root, &arguments, &[("RUSTDOCFLAGS", "--deny warnings")])
         }),
-        ("licences", |root| {
-            if command::output(cargo(root).args(["deny", "--version"])).is_none() {
-                return End::Skipped("cargo-deny is not installed: cargo install cargo-deny --locked");
-            }
-            cargo_check(root, &["deny", "check"], &[])
-        }),
+        ("licences", dependencies::licences),
+        ("advisories", dependencies::advisories),
     ];
     let (mut passed, mut failed, mut skipped) = (0, 0, 0);
     for (name, check) in checks {
@@ -79,9 +75,14 @@ fn cargo_check(root: &Path, arguments: &[&str], variables: &[(&str, &str)]) -> E
 
 /// The cargo that runs this, at the repository's root.
 pub(crate) fn cargo(root: &Path) -> Command {
-    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or("cargo".into()));
-    cargo.current_dir(root);
-    cargo
+    at(root, Path::new(&std::env::var_os("CARGO").unwrap_or("cargo".into())))
+}
+
+/// A program, at the repository's root.
+pub(crate) fn at(root: &Path, program: &Path) -> Command {
+    let mut command = Command::new(program);
+    command.current_dir(root);
+    command
 }
 
 /// Where cargo puts native builds.

@@ -12,6 +12,7 @@ mod check;
 mod command;
 mod contract;
 mod demo;
+mod dependencies;
 mod guests;
 mod languages;
 mod toolchain;
