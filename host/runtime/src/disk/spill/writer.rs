@@ -98,7 +98,7 @@ impl SpillWriter {
         self.digest(batch);
         let mut columns: Vec<ArrayRef> = vec![Arc::new(batch.file.clone()), Arc::new(batch.line.clone())];
         columns.extend(batch.rows.columns().iter().cloned());
-        let sizes: Vec<u64> = columns.iter().map(|column| bytes_of(column)).collect();
+        let sizes: Vec<u64> = columns.iter().map(bytes_of).collect();
         let bytes = rows_bits(&batch.rows, 0, batch.len()).div_ceil(8) + HIDDEN_BYTES * batch.len() as u64;
         let place = |at: usize| batch.known[at.checked_sub(HIDDEN)?].place.as_ref().filter(|_| sizes[at] >= LONG);
         let mut reference = Reference { columns: Vec::new(), picks: Vec::new(), logged: Vec::new() };
@@ -141,7 +141,7 @@ impl SpillWriter {
         if self.bases.is_empty() {
             self.bases.clone_from(&view.bases);
         }
-        let own: u64 = view.own.iter().map(|column| bytes_of(column)).sum();
+        let own: u64 = view.own.iter().map(bytes_of).sum();
         let body = self.referring(&view.reference, view.own.clone(), view.rows)?;
         self.append(REFERS, view.rows, (view.weight(), view.bytes + own), &body)
     }
