@@ -1,0 +1,124 @@
+//! Canonical types: one layout for each meaning, so that nobody behind the edge has to know the others.
+
+mod conform;
+mod merge;
+mod shape;
+mod weigh;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use arrow::datatypes::{DataType, Field, FieldRef, Fields, Metadata, Schema, SchemaRef};
+
+use crate::dataset::InputSpec;
+use crate::error::IoError;
+
+pub(crate) use conform::{Conform, Conformed, LARGEST_ROW};
+use merge::Merged;
+
+/// The schema that rows of `schema` have inside: dictionaries, runs, views and 64-bit offsets unfolded, at every depth.
+/// Of metadata only extension types stay: field numbers and notes of other libraries say nothing of what a step makes.
+fn schema(schema: &Schema) -> Result<Schema, IoError> {
+    let fields: Result<Vec<_>, _> = schema.fields().iter().map(|f| field(f, f.name())).collect();
+    Ok(Schema::new(fields?))
+}
+
+fn field(field: &Field, path: &str) -> Result<Field, IoError> {
+    let data_type = data_type(field.data_type(), path)?;
+    let metadata = field.metadata().iter().filter(|(key, _)| key.starts_with("ARROW:extension:"));
+    let metadata = metadata.map(|(key, value)| (key.clone(), value.clone()));
+    let metadata: Metadata = metadata.collect();
+    Ok(Field::new(field.name(), data_type, field.is_nullable()).with_metadata(metadata))
+}
+
+fn data_type(data_type: &DataType, path: &str) -> Result<DataType, IoError> {
+    use DataType::*;
+    let inner = |f: &FieldRef| field(f, &format!("{path}.{}", f.name())).map(Arc::new);
+    Ok(match data_type {
+        Null | Boolean | Int8 | Int16 | Int32 | Int64 | UInt8 | UInt16 | UInt32 | UInt64 => data_type.clone(),
+        Float32 | Float64 | Timestamp(..) | Date32 | Date64 | Time32(_) | Time64(_) | Duration(_) => data_type.clone(),
+        Decimal32(..) | Decimal64(..) | Decimal128(..) | Decimal256(..) | FixedSizeBinary(_) => data_type.clone(),
+        Float16 => Float32,
+        Utf8 | LargeUtf8 | Utf8View => Utf8,
+        Binary | LargeBinary | BinaryView => Binary,
+        List(f) | LargeList(f) | ListView(f) | LargeListView(f) => List(inner(f)?),
+        FixedSizeList(f, width) => FixedSizeList(inner(f)?, *width),
+        Struct(fields) => Struct(fields.iter().map(inner).collect::<Result<Fields, _>>()?),
+        Map(entries, sorted) => Map(Arc::new(self::entries(entries, path)?), *sorted),
+        Dictionary(_, values) => self::data_type(values, path)?,
+        RunEndEncoded(_, values) => self::data_type(values.data_type(), path)?,
+        Interval(_) | Union(..) => {
+            let message = format!("the column `{path}` has the type {data_type}, which no step can be given");
+            return Err(IoError::data(message));
+        }
+    })
+}
+
+/// The entries of a map: neither they nor their keys are null, whatever a file says.
+fn entries(entries: &Field, path: &str) -> Result<Field, IoError> {
+    let entries = field(entries, &format!("{path}.{}", entries.name()))?;
+    let members = match entries.data_type() {
+        DataType::Struct(members) => members.iter().enumerate(),
+        _ => return Ok(entries),
+    };
+    let members: Fields = members.map(|(i, m)| m.as_ref().clone().with_nullable(i > 0 && m.is_nullable())).collect();
+    Ok(entries.with_data_type(DataType::Struct(members)).with_nullable(false))
+}
+
+/// The canonical schema that all files share, each having its own: the same columns, by name, in the order of the first
+/// file's. A column has the smallest type that holds the values of all files ([`merge`]), and is nullable if one of them is.
+pub(crate) fn one_schema(
+    files: &[PathBuf],
+    spec: &InputSpec,
+    read: impl Fn(&Path) -> Result<SchemaRef, IoError>,
+) -> Result<Schema, IoError> {
+    if let Some(column) = spec.types.keys().next() {
+        let message = format!("`types` names `{column}`, but only jsonl and csv need types: these files carry theirs");
+        return Err(IoError::spec(message).in_file(&files[0]));
+    }
+    let mut merged: Option<Merged> = None;
+    for file in files {
+        let found = read(file).and_then(|found| checked(&found)).map_err(|error| error.in_file(file))?;
+        match &mut merged {
+            None => merged = Some(Merged::new(found)),
+            Some(first) => first.add(&found, &files[0]).map_err(|error| error.in_file(file))?,
+        }
+    }
+    Ok(merged.map_or_else(Schema::empty, Merged::schema))
+}
+
+/// The canonical schema of one file, whatever the file says of itself.
+fn checked(found: &Schema) -> Result<Schema, IoError> {
+    shape::check(found)?;
+    let found = schema(found)?;
+    check_names(&found)?;
+    Ok(found)
+}
+
+/// Names are unique and never empty, at every depth: steps tell columns apart by them.
+pub(crate) fn check_names(schema: &Schema) -> Result<(), IoError> {
+    check_fields(schema.fields(), "")
+}
+
+fn check_fields(fields: &Fields, path: &str) -> Result<(), IoError> {
+    let mut seen = std::collections::HashSet::new();
+    for field in fields {
+        let here = format!("{path}{}", field.name());
+        if field.name().is_empty() {
+            return Err(IoError::data(format!("a column has an empty name: `{here}`")));
+        }
+        if !seen.insert(field.name()) {
+            return Err(IoError::data(format!("two columns have the name `{here}`")));
+        }
+        check_nested(field.data_type(), &here)?;
+    }
+    Ok(())
+}
+
+fn check_nested(data_type: &DataType, path: &str) -> Result<(), IoError> {
+    match data_type {
+        DataType::Struct(fields) => check_fields(fields, &format!("{path}.")),
+        DataType::List(f) | DataType::FixedSizeList(f, _) | DataType::Map(f, _) => check_nested(f.data_type(), path),
+        _ => Ok(()),
+    }
+}
