@@ -1,5 +1,5 @@
-//! What Arrow IPC announces of its sizes, looked at before anybody makes room for it: the library takes its word, and one flipped bit
-//! asks for terabytes, which ends the process.
+//! What Arrow IPC announces of itself, looked at before anybody makes room for it: the library takes its word, and one flipped bit
+//! asks for terabytes, which ends the process; a few kilobytes of zeros, compressed, are as many gigabytes of them.
 //!
 //! Whatever else is wrong with a file is the library's to say.
 
@@ -7,62 +7,118 @@ use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 
 use arrow::ipc::reader::read_footer_length;
-use arrow::ipc::{CompressionType, RecordBatch, root_as_footer, root_as_message};
+use arrow::ipc::{CompressionType, Endianness, RecordBatch, Schema, root_as_footer, root_as_message};
+
+use crate::error::IoError;
 
 const CONTINUATION: [u8; 4] = [0xff; 4];
+/// The end of a stream, and how it ended before Arrow 0.15.
+const STREAM_ENDS: [&[u8]; 2] = [&[0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0], &[0; 4]];
 
-/// The most that compressed bytes can hold: LZ4 repeats a byte at most 255 times for another; a block of zstd has at least 4 bytes,
-/// and holds at most 128 KiB.
-fn most(codec: CompressionType, compressed: u64) -> u64 {
-    let ratio = if codec == CompressionType::LZ4_FRAME { 255 } else { 32 << 10 };
-    compressed.saturating_mul(ratio).saturating_add(128 << 10)
+/// What a compressed record batch, or a page of Parquet, may take in memory, however small it is in the file.
+pub(super) const LARGEST_BATCH: u64 = 256 << 20;
+/// What a larger one may take of each of its bytes in the file.
+pub(super) const LARGEST_RATIO: u64 = 16;
+
+/// What an Arrow file says of its rows.
+#[derive(Debug, Default)]
+pub(super) struct Announced {
+    /// All of them; null if it could not be looked through.
+    pub(super) rows: Option<u64>,
 }
 
-/// Looks through a file (or a stream), and leaves it where it was.
+pub(super) fn cut_short(why: impl std::fmt::Display) -> IoError {
+    IoError::data(format!("is not Arrow IPC, or was cut short: {why}"))
+}
+
+/// What can end a look through a file.
+enum Fault {
+    /// It is not as it should be, which the library will notice.
+    Broken,
+    /// It ends before all that it announces.
+    Short,
+    /// What the library would not notice, or not survive.
+    Wrong(IoError),
+}
+
+impl From<io::Error> for Fault {
+    fn from(error: io::Error) -> Fault {
+        match error.kind() {
+            io::ErrorKind::UnexpectedEof => Fault::Short,
+            _ => Fault::Broken,
+        }
+    }
+}
+
+impl From<IoError> for Fault {
+    fn from(error: IoError) -> Fault {
+        Fault::Wrong(error)
+    }
+}
+
+/// Looks through a file, and leaves it at its beginning.
 ///
 /// # Errors
-/// A block that is not there whole, a buffer that cannot hold what it says, in words.
-pub(super) fn check(file: &mut File, stream: bool) -> Result<(), String> {
-    let mut wrong = None;
-    let mut look = |file: &mut File| match stream {
-        true => whole_stream(file, &mut wrong),
-        false => whole_file(file, &mut wrong),
-    };
-    // What cannot be read here cannot be read later, and is said then.
-    let _ = look(file).and_then(|_| file.rewind()).or_else(|_| file.rewind());
-    wrong.map_or(Ok(()), Err)
+/// A block that is not there whole, a buffer that cannot hold what it says, a batch that takes too much, another byte order.
+pub(super) fn of_file(file: &mut File) -> Result<Announced, IoError> {
+    let found = whole_file(file);
+    let _ = file.rewind();
+    match found {
+        Ok(announced) => Ok(announced),
+        Err(Fault::Wrong(error)) => Err(error),
+        // What cannot be read here cannot be read later, and is said then.
+        Err(Fault::Broken | Fault::Short) => Ok(Announced::default()),
+    }
 }
 
-fn whole_file(file: &mut File, wrong: &mut Option<String>) -> io::Result<()> {
+/// Looks through a stream, whose last 8 bytes are `tail`, and leaves it at its beginning.
+///
+/// # Errors
+/// As of a file; a stream that has no end mark, or something behind it.
+pub(super) fn of_stream(file: &mut File, tail: &[u8]) -> Result<Announced, IoError> {
+    let found = whole_stream(file);
+    let _ = file.rewind();
+    match found {
+        Ok(announced) => Ok(announced),
+        Err(Fault::Wrong(error)) => Err(error),
+        // A stream that ends between two messages looks whole but for this mark.
+        Err(Fault::Broken) if STREAM_ENDS.iter().any(|end| tail.ends_with(end)) => Ok(Announced::default()),
+        Err(Fault::Broken | Fault::Short) => Err(cut_short("the stream has no end mark")),
+    }
+}
+
+fn whole_file(file: &mut File) -> Result<Announced, Fault> {
     let length = file.seek(SeekFrom::End(0))?;
     let end = at(file, length.saturating_sub(10), 10)?;
     let footer_length = read_footer_length(end.try_into().map_err(|_| cut())?).map_err(io::Error::other)? as u64;
     let Some(begin) = length.checked_sub(10 + footer_length) else {
-        *wrong = Some(format!("its footer has {footer_length} bytes, and the file {length}"));
-        return Ok(());
+        return Err(cut_short(format!("its footer has {footer_length} bytes, and the file {length}")).into());
     };
     let footer = at(file, begin, footer_length)?;
-    let footer = root_as_footer(&footer).map_err(|_| cut())?;
+    let footer = root_as_footer(&footer).map_err(|_| Fault::Broken)?;
+    footer.schema().map_or(Ok(()), byte_order)?;
+    let mut announced = Announced { rows: Some(0) };
     for block in [footer.dictionaries(), footer.recordBatches()].into_iter().flatten().flatten() {
         let [begin, head, body] = [block.offset(), block.metaDataLength().into(), block.bodyLength()]
             .map(|size| u64::try_from(size).unwrap_or(u64::MAX));
         let end = begin.saturating_add(head).saturating_add(body);
         if end > length {
-            *wrong = Some(format!("a block ends at byte {end}, and the file has {length}"));
-            break;
+            return Err(cut_short(format!("a block ends at byte {end}, and the file has {length}")).into());
         }
         let metadata = at(file, begin, head)?;
         let prefix = if metadata.starts_with(&CONTINUATION) { 8 } else { 4 };
         // The library would look for the rest of it in what stands behind.
-        if message(file, metadata.get(prefix..).unwrap_or_default(), begin + head, wrong).is_err() {
-            *wrong = Some("the metadata of a block are not whole".to_owned());
-            break;
+        match message(file, metadata.get(prefix..).unwrap_or_default(), begin + head, &mut announced) {
+            Ok(_) => {}
+            Err(Fault::Broken | Fault::Short) => return Err(cut_short("the metadata of a block are not whole").into()),
+            Err(wrong) => return Err(wrong),
         }
     }
-    Ok(())
+    Ok(announced)
 }
 
-fn whole_stream(file: &mut File, wrong: &mut Option<String>) -> io::Result<()> {
+fn whole_stream(file: &mut File) -> Result<Announced, Fault> {
+    let mut announced = Announced { rows: Some(0) };
     let mut begin = 0;
     loop {
         let mut prefix = at(file, begin, 4)?;
@@ -73,29 +129,62 @@ fn whole_stream(file: &mut File, wrong: &mut Option<String>) -> io::Result<()> {
         }
         let length = u32::from_le_bytes(prefix.try_into().map_err(|_| cut())?);
         if length == 0 {
-            return Ok(());
+            let rest = file.seek(SeekFrom::End(0))?.saturating_sub(begin);
+            if rest > 0 {
+                let message = format!("the stream ends at byte {begin}, and {rest} bytes follow its end mark");
+                return Err(IoError::data(message)
+                    .with_help("one file holds one stream: split what was appended to it")
+                    .into());
+            }
+            return Ok(announced);
         }
         let metadata = at(file, begin, length.into())?;
         begin += u64::from(length);
-        let body = message(file, &metadata, begin, wrong)?;
-        begin = begin.checked_add(body).ok_or_else(cut)?;
+        let body = message(file, &metadata, begin, &mut announced)?;
+        begin = begin.checked_add(body).ok_or(Fault::Short)?;
+    }
+}
+
+fn byte_order(schema: Schema<'_>) -> Result<(), Fault> {
+    match schema.endianness() {
+        Endianness::Little => Ok(()),
+        _ => {
+            let error = IoError::data("is big-endian, and only little-endian Arrow data can be read");
+            Err(error.with_help("write it again on a little-endian machine, or as Parquet").into())
+        }
     }
 }
 
 /// Looks at one message, whose body begins at `body`; returns the body's length.
-fn message(file: &mut File, metadata: &[u8], body: u64, wrong: &mut Option<String>) -> io::Result<u64> {
-    let message = root_as_message(metadata).map_err(|_| cut())?;
+fn message(file: &mut File, metadata: &[u8], body: u64, announced: &mut Announced) -> Result<u64, Fault> {
+    let message = root_as_message(metadata).map_err(|_| Fault::Broken)?;
     let dictionary = || message.header_as_dictionary_batch().and_then(|dictionary| dictionary.data());
     let length = u64::try_from(message.bodyLength()).map_err(io::Error::other)?;
-    if let Some(batch) = message.header_as_record_batch().or_else(dictionary) {
-        buffers(file, batch, body, length, wrong);
+    message.header_as_schema().map_or(Ok(()), byte_order)?;
+    let rows = message.header_as_record_batch();
+    if let Some(rows) = rows {
+        let Ok(rows) = u64::try_from(rows.length()) else {
+            return Err(cut_short(format!("a record batch has {} rows", rows.length())).into());
+        };
+        announced.rows = announced.rows.map(|sum| sum.saturating_add(rows));
+    }
+    if let Some(batch) = rows.or_else(dictionary) {
+        buffers(file, batch, body, length)?;
     }
     Ok(length)
 }
 
-/// Looks at each buffer of a batch; one that is not there may be one that nobody reads.
-fn buffers(file: &mut File, batch: RecordBatch<'_>, body: u64, length: u64, wrong: &mut Option<String>) {
-    let Some(compression) = batch.compression() else { return };
+/// The most that compressed bytes can hold: LZ4 repeats a byte at most 255 times for another; a block of zstd has at least 4 bytes,
+/// and holds at most 128 KiB.
+fn most(codec: CompressionType, compressed: u64) -> u64 {
+    let ratio = if codec == CompressionType::LZ4_FRAME { 255 } else { 32 << 10 };
+    compressed.saturating_mul(ratio).saturating_add(128 << 10)
+}
+
+/// Looks at each compressed buffer of a batch; one that is not there may be one that nobody reads.
+fn buffers(file: &mut File, batch: RecordBatch<'_>, body: u64, length: u64) -> Result<(), Fault> {
+    let Some(compression) = batch.compression() else { return Ok(()) };
+    let mut whole = 0u64;
     for buffer in batch.buffers().into_iter().flatten().filter(|buffer| buffer.length() > 8) {
         let Some(begin) = body.checked_add_signed(buffer.offset()) else { continue };
         let Some(said) = at(file, begin, 8).ok().and_then(|bytes| bytes.try_into().ok()) else { continue };
@@ -103,12 +192,22 @@ fn buffers(file: &mut File, batch: RecordBatch<'_>, body: u64, length: u64, wron
         let compressed = (buffer.length() as u64 - 8).min(length);
         if said > 0 && said as u64 > most(compression.codec(), compressed) {
             let what = format!("a compressed buffer of {compressed} bytes says that it holds {said}, which it cannot");
-            wrong.get_or_insert(what);
+            return Err(cut_short(what).into());
         }
+        whole = whole.saturating_add(said.max(0) as u64);
     }
+    if whole > LARGEST_BATCH.max(length.saturating_mul(LARGEST_RATIO)) {
+        let message = format!(
+            "a record batch of {length} bytes unfolds to {} MiB; allowed are {} MiB, or {LARGEST_RATIO} times its bytes in the file",
+            whole >> 20,
+            LARGEST_BATCH >> 20
+        );
+        return Err(IoError::data(message).with_help("write the file with fewer rows in a record batch").into());
+    }
+    Ok(())
 }
 
-/// So many bytes at a place of the file, or an error; never room for more than there are.
+/// That many bytes at a place of the file, or an error; never room for more than there are.
 fn at(file: &mut File, begin: u64, length: u64) -> io::Result<Vec<u8>> {
     file.seek(SeekFrom::Start(begin))?;
     let mut bytes = Vec::new();

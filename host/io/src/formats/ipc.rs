@@ -1,4 +1,5 @@
-//! Arrow IPC: the file format (`ARROW1`), and when read the stream format too. A record batch is read whole, then cut.
+//! Arrow IPC: the file format (`ARROW1`), and when read the stream format too. A record batch is read whole, then unfolded and cut
+//! part by part. A compressed one may take [`LARGEST_BATCH`](announced::LARGEST_BATCH), or several times what it takes in the file.
 //!
 //! Written as a file, uncompressed so that others may map it into memory, in record batches of up to 64 Ki rows or about 1 MiB that depend on the rows
 //! alone: equal rows give equal bytes.
@@ -13,7 +14,9 @@ use arrow::error::ArrowError;
 use arrow::ipc::reader::{FileReader, StreamReader};
 use arrow::ipc::writer::FileWriter;
 
-use super::{FileFormat, RowWriter, Rows, announced, guarded};
+use super::announced::{self, Announced};
+use super::unfolded::Unfolded;
+use super::{FileFormat, RowWriter, Rows, guarded};
 use crate::canonical;
 use crate::cut::Cutter;
 use crate::dataset::{BatchPolicy, InputSpec};
@@ -28,9 +31,11 @@ impl FileFormat for Ipc {
     }
 
     fn read(&self, file: &Path, schema: &SchemaRef, _: &InputSpec, policy: BatchPolicy) -> Result<Rows, IoError> {
-        let (batches, _) = guarded(|| open(file))?;
-        let cutter = Cutter::new(schema.clone(), policy);
-        Ok(Box::new(IpcRows { batches, schema: schema.clone(), cutter, batch: 0, row: 1, done: false }))
+        guarded(|| {
+            let (batches, found, announced) = open(file)?;
+            let unfolded = Unfolded::new(&found, schema, policy)?;
+            Ok(Box::new(IpcRows { batches, announced, unfolded, batch: 0 }) as Rows)
+        })
     }
 
     fn write(&self, sink: Sink, schema: &SchemaRef, _: &Path) -> Result<Box<dyn RowWriter>, IoError> {
@@ -42,9 +47,8 @@ impl FileFormat for Ipc {
 
 type Batches = Box<dyn Iterator<Item = Result<RecordBatch, ArrowError>> + Send>;
 
-const STREAM_END: [u8; 8] = [0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0];
-
-fn open(path: &Path) -> Result<(Batches, SchemaRef), IoError> {
+/// An open file, its schema, and what it announces.
+fn open(path: &Path) -> Result<(Batches, SchemaRef, Announced), IoError> {
     let system = |error: io::Error| IoError::system("cannot open", &error).in_file(path);
     let mut file = BufReader::new(File::open(path).map_err(system)?);
     let mut head = Vec::new();
@@ -55,75 +59,51 @@ fn open(path: &Path) -> Result<(Batches, SchemaRef), IoError> {
     file.read_to_end(&mut tail).map_err(system)?;
     file.rewind().map_err(system)?;
 
-    let cut = |why: String| IoError::data(format!("is not Arrow IPC, or was cut short: {why}")).in_file(path);
-    let fault = |error: ArrowError| cut(crate::error::arrow_words(error));
+    let fault = |error: ArrowError| announced::cut_short(crate::error::arrow_words(error)).in_file(path);
     if head.starts_with(b"FEA1") {
         return Err(IoError::data("is Feather of version 1, which is not Arrow IPC").in_file(path));
     }
     if head == b"ARROW1" {
         if !tail.ends_with(b"ARROW1") {
-            return Err(cut("the file has no footer".into()));
+            return Err(announced::cut_short("the file has no footer").in_file(path));
         }
-        announced::check(file.get_mut(), false).map_err(cut)?;
+        let announced = announced::of_file(file.get_mut()).map_err(|error| error.in_file(path))?;
         let reader = FileReader::try_new(file, None).map_err(fault)?;
         let schema = reader.schema();
-        return Ok((Box::new(reader), schema));
+        return Ok((Box::new(reader), schema, announced));
     }
-    // A stream that ends between two messages looks whole but for this mark.
-    if tail != STREAM_END {
-        return Err(cut("the stream has no end mark".into()));
-    }
-    announced::check(file.get_mut(), true).map_err(cut)?;
+    let announced = announced::of_stream(file.get_mut(), &tail).map_err(|error| error.in_file(path))?;
     let reader = StreamReader::try_new(file, None).map_err(fault)?;
     let schema = reader.schema();
-    Ok((Box::new(reader), schema))
+    Ok((Box::new(reader), schema, announced))
 }
 
 struct IpcRows {
     batches: Batches,
-    schema: SchemaRef,
-    cutter: Cutter,
+    announced: Announced,
+    unfolded: Unfolded,
     batch: u64,
-    row: u64,
-    done: bool,
-}
-
-impl IpcRows {
-    /// Reads until a batch is ready, or to the end.
-    fn fill(&mut self) -> Result<Option<RecordBatch>, IoError> {
-        loop {
-            if let Some(batch) = self.cutter.next() {
-                return Ok(Some(batch));
-            }
-            if self.done {
-                return Ok(None);
-            }
-            self.batch += 1;
-            match self.batches.next() {
-                Some(rows) => {
-                    let fault = |error| IoError::data(format!("cannot be read: {}", crate::error::arrow_words(error)));
-                    self.cutter.push(&canonical::conform(&rows.map_err(fault)?, &self.schema)?)?;
-                }
-                None => {
-                    self.cutter.end()?;
-                    self.done = true;
-                }
-            }
-        }
-    }
 }
 
 impl Iterator for IpcRows {
     type Item = Result<(UInt64Array, RecordBatch), IoError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let batch = match guarded(|| self.fill()) {
-            Ok(batch) => batch?,
-            Err(error) => return Some(Err(error.at(Place::Batch(self.batch)))),
+        let IpcRows { batches, announced, unfolded, batch } = self;
+        let more = || {
+            *batch += 1;
+            let fault = |error| IoError::data(format!("cannot be read: {}", crate::error::arrow_words(error)));
+            batches.next().transpose().map_err(fault)
         };
-        let first = self.row;
-        self.row += batch.num_rows() as u64;
-        Some(Ok((UInt64Array::from_iter_values(first..self.row), batch)))
+        let rows = guarded(|| {
+            let rows = unfolded.next(more)?;
+            let read = unfolded.given();
+            match announced.rows.filter(|said| rows.is_none() && *said != read) {
+                Some(said) => Err(IoError::data(format!("is corrupt: it announces {said} rows, and {read} were read"))),
+                None => Ok(rows),
+            }
+        });
+        rows.map_err(|error| error.at(Place::Batch(self.batch))).transpose()
     }
 }
 
