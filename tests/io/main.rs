@@ -9,3 +9,5 @@ mod files;
 mod jsonl;
 mod output;
 mod round_trip;
+mod shapes;
+mod shards;

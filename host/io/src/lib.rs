@@ -37,6 +37,6 @@ pub use cut::{array_bits, rows_bits};
 pub use dataset::{BatchPolicy, Chunk, Dataset, InputSpec, Reader};
 pub use digest::file_digest;
 pub use error::{ErrorKind, IoError, Place};
-pub use formats::{Format, json_rows};
+pub use formats::{Format, json_rows, panics_are_caught};
 pub use output::{Committed, Finished, OutputSpec, Position, Writer, check_schema, check_writable};
 pub use types::{is_json, json_field};

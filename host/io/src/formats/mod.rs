@@ -5,9 +5,11 @@ mod csv;
 mod ipc;
 mod jsonl;
 mod parquet;
+mod unfolded;
 
 pub use jsonl::json_rows;
 
+use std::cell::Cell;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
@@ -61,10 +63,34 @@ pub(crate) trait RowWriter: Send {
     fn finish(self: Box<Self>) -> Result<Sink, IoError>;
 }
 
+thread_local! {
+    /// How many [`guarded`] calls this thread is in.
+    static GUARDED: Cell<u32> = const { Cell::new(0) };
+}
+
+/// Whether a panic of this thread is one that becomes an [`IoError`]: some libraries panic at corrupt files.
+///
+/// This crate sets no panic hook, for the process is its embedder's. An embedder's own hook can ask this, and stay silent:
+///
+/// ```
+/// let usual = std::panic::take_hook();
+/// std::panic::set_hook(Box::new(move |panic| {
+///     if !callboard_io::panics_are_caught() {
+///         usual(panic);
+///     }
+/// }));
+/// ```
+pub fn panics_are_caught() -> bool {
+    GUARDED.get() > 0
+}
+
 /// Runs a reader of a library that is not written to be given corrupt files: some make it panic, which is an error here.
 fn guarded<T>(read: impl FnOnce() -> Result<T, IoError>) -> Result<T, IoError> {
+    GUARDED.set(GUARDED.get() + 1);
     // What the panic left half-done is dropped: nothing is read after an error.
-    catch_unwind(AssertUnwindSafe(read)).unwrap_or_else(|panic| {
+    let read = catch_unwind(AssertUnwindSafe(read));
+    GUARDED.set(GUARDED.get() - 1);
+    read.unwrap_or_else(|panic| {
         let text = panic.downcast_ref::<String>().map(String::as_str);
         let text = text.or(panic.downcast_ref::<&str>().copied()).unwrap_or("its reader gave up");
         Err(IoError::data(format!("is corrupt: {text}")))

@@ -5,7 +5,11 @@
 //! embedded, so that types come back as they went. A row group ends at 128 Ki rows or 64 MiB of memory, whichever is first, and its
 //! pages where the rows say: equal rows give equal bytes.
 
+mod footer;
+mod pages;
 mod read;
+mod scan;
+mod thrift;
 mod write;
 
 use std::path::{Path, PathBuf};

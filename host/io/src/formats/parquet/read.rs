@@ -1,109 +1,202 @@
-//! Reading: row group by row group.
+//! Reading: row group by row group, each in batches of as many rows as take about what a batch may take.
+//!
+//! Texts are decoded as views, so that a dictionary's entry that a million rows have is in memory once; they are unfolded a part at a time
+//! ([`Unfolded`]). How many rows that is follows from what the footer says of the group, and if its pages turn out to hold more
+//! ([`Account`]), the group is read again in smaller batches, without the rows that were given already.
 
 use std::fs::File;
 use std::path::Path;
+use std::sync::Arc;
 
 use arrow::array::{RecordBatch, UInt64Array};
-use arrow::datatypes::SchemaRef;
-use parquet::arrow::arrow_reader::{
-    ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder,
-};
+use arrow::datatypes::{DataType, Field, FieldRef, Fields, SchemaRef};
+use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ParquetRecordBatchReader};
+use parquet::arrow::{FieldLevels, ProjectionMask, parquet_to_arrow_field_levels};
 use parquet::file::metadata::RowGroupMetaData;
 
-use super::{Rows, guarded, words};
-use crate::canonical;
-use crate::cut::Cutter;
+use super::super::unfolded::Unfolded;
+use super::pages::{Account, Counted, width};
+use super::{Rows, footer, guarded, words};
+use crate::canonical::LARGEST_ROW;
 use crate::dataset::BatchPolicy;
-use crate::error::{IoError, Place};
+use crate::error::{IoError, Place, arrow_words};
 
 /// The schema of one file, as its library gives it.
 pub(super) fn schema(file: &Path) -> Result<SchemaRef, IoError> {
-    guarded(|| Ok(open(file)?.1.schema().clone()))
+    guarded(|| Ok(footer::open(file)?.1.schema().clone()))
 }
 
 /// The rows of one file, in the dataset's schema.
-pub(super) fn rows(file: &Path, schema: &SchemaRef, policy: BatchPolicy) -> Result<Rows, IoError> {
-    let (file, metadata) = guarded(|| open(file))?;
-    let cutter = Cutter::new(schema.clone(), policy);
-    let schema = schema.clone();
-    Ok(Box::new(ParquetRows {
-        file,
-        metadata,
-        schema,
-        policy,
-        next_group: 0,
-        group: None,
-        cutter,
-        row: 1,
-        done: false,
-    }))
+pub(super) fn rows(path: &Path, schema: &SchemaRef, policy: BatchPolicy) -> Result<Rows, IoError> {
+    guarded(|| {
+        let (file, metadata) = footer::open(path)?;
+        let unfolded = Unfolded::new(metadata.schema(), schema, policy)?;
+        let groups = Groups::new(file, metadata, policy).map_err(|error| error.in_file(path))?;
+        Ok(Box::new(ParquetRows { groups, unfolded }) as Rows)
+    })
 }
 
-fn open(path: &Path) -> Result<(File, ArrowReaderMetadata), IoError> {
-    let file = File::open(path).map_err(|error| IoError::system("cannot open", &error).in_file(path))?;
-    let metadata = ArrowReaderMetadata::load(&file, ArrowReaderOptions::new())
-        .map_err(|error| IoError::data(format!("is not Parquet, or was cut short: {}", words(error))).in_file(path))?;
-    Ok((file, metadata))
+/// The same column with its texts as views.
+fn as_views(field: &Field) -> FieldRef {
+    Arc::new(field.clone().with_data_type(type_as_views(field.data_type())))
+}
+
+fn type_as_views(data_type: &DataType) -> DataType {
+    use DataType::*;
+    match data_type {
+        Utf8 | LargeUtf8 => Utf8View,
+        Binary | LargeBinary => BinaryView,
+        Dictionary(_, values) => type_as_views(values),
+        List(item) => List(as_views(item)),
+        LargeList(item) => LargeList(as_views(item)),
+        ListView(item) => ListView(as_views(item)),
+        LargeListView(item) => LargeListView(as_views(item)),
+        FixedSizeList(item, size) => FixedSizeList(as_views(item), *size),
+        Map(entries, sorted) => Map(as_views(entries), *sorted),
+        Struct(fields) => Struct(fields.iter().map(|field| as_views(field)).collect()),
+        other => other.clone(),
+    }
+}
+
+/// The least that a row of the column takes once it is decoded: a list of a fixed size takes as much where it is null.
+fn least(data_type: &DataType) -> u64 {
+    match data_type {
+        DataType::FixedSizeList(item, size) => least(item.data_type()).saturating_mul((*size).max(0) as u64),
+        DataType::FixedSizeBinary(size) => (*size).max(0) as u64,
+        DataType::Struct(fields) => fields.iter().fold(0, |sum, field| least(field.data_type()).saturating_add(sum)),
+        other => other.primitive_width().unwrap_or(8) as u64,
+    }
 }
 
 struct ParquetRows {
-    file: File,
-    metadata: ArrowReaderMetadata,
-    schema: SchemaRef,
-    policy: BatchPolicy,
-    next_group: usize,
-    group: Option<ParquetRecordBatchReader>,
-    cutter: Cutter,
-    row: u64,
-    done: bool,
+    groups: Groups,
+    unfolded: Unfolded,
 }
 
-impl ParquetRows {
-    /// Reads until a batch is ready, or to the end.
-    fn fill(&mut self) -> Result<Option<RecordBatch>, IoError> {
+/// The row groups of a file, one after another.
+struct Groups {
+    file: Arc<File>,
+    size: u64,
+    metadata: ArrowReaderMetadata,
+    levels: FieldLevels,
+    least: u64,
+    policy: BatchPolicy,
+    next: usize,
+    open: Option<Group>,
+    /// Rows of the groups before.
+    before: u64,
+}
+
+/// A row group that is being read.
+struct Group {
+    reader: ParquetRecordBatchReader,
+    account: Arc<Account>,
+    given: u64,
+    /// Rows that were given before it was opened again.
+    skip: u64,
+}
+
+impl Groups {
+    fn new(file: File, metadata: ArrowReaderMetadata, policy: BatchPolicy) -> Result<Groups, IoError> {
+        let size = file.metadata().map_err(|error| IoError::system("cannot open", &error))?.len();
+        let views: Fields = metadata.schema().fields().iter().map(|field| as_views(field)).collect();
+        let levels = parquet_to_arrow_field_levels(metadata.parquet_schema(), ProjectionMask::all(), Some(&views))
+            .map_err(|error| IoError::data(format!("cannot be read: {}", words(error))))?;
+        let least = metadata.schema().fields().iter().fold(0, |sum, f| least(f.data_type()).saturating_add(sum));
+        if least > LARGEST_ROW {
+            let message =
+                format!("a row takes {} MiB in memory, more than the {} MiB allowed", least >> 20, LARGEST_ROW >> 20);
+            return Err(IoError::data(message));
+        }
+        let file = Arc::new(file);
+        Ok(Groups { file, size, metadata, levels, least, policy, next: 0, open: None, before: 0 })
+    }
+
+    /// Rows as the library gives them, or null at the end.
+    fn next(&mut self) -> Result<Option<RecordBatch>, IoError> {
         loop {
-            if let Some(batch) = self.cutter.next() {
-                return Ok(Some(batch));
-            }
-            if self.done {
-                return Ok(None);
-            }
-            match self.group.as_mut().map(Iterator::next) {
-                Some(Some(rows)) => {
-                    let rows = rows.map_err(|error| IoError::data(format!("cannot be read: {error}")))?;
-                    self.cutter.push(&canonical::conform(&rows, &self.schema)?)?;
+            let Some(group) = &mut self.open else {
+                if self.next == self.metadata.metadata().num_row_groups() {
+                    return Ok(None);
                 }
-                Some(None) => self.group = None,
-                None if self.next_group == self.metadata.metadata().num_row_groups() => {
-                    self.cutter.end()?;
-                    self.done = true;
+                self.next += 1;
+                self.open = Some(self.open(self.rows_of_batch(), 0)?);
+                continue;
+            };
+            group.account.begin();
+            let announced = self.metadata.metadata().row_group(self.next - 1).num_rows().max(0) as u64;
+            match group.reader.next() {
+                Some(Ok(rows)) => {
+                    let skipped = group.skip.min(rows.num_rows() as u64);
+                    group.skip -= skipped;
+                    let rows = rows.slice(skipped as usize, rows.num_rows() - skipped as usize);
+                    group.given += rows.num_rows() as u64;
+                    if group.given > announced {
+                        return Err(differs(announced, &format!("{} or more", group.given)));
+                    }
+                    if rows.num_rows() > 0 {
+                        return Ok(Some(rows));
+                    }
                 }
+                Some(Err(_)) if group.account.exceeded() => {
+                    let (rows, given) = (group.account.rows, group.given);
+                    if rows == 1 {
+                        let row = self.before + given + 1;
+                        let message =
+                            format!("row {row} takes more than the {} MiB allowed in memory", LARGEST_ROW >> 20);
+                        let help = "split the row's longest lists or texts over several rows";
+                        return Err(IoError::data(message).with_help(help));
+                    }
+                    // What it holds is let go of before there is more.
+                    self.open = None;
+                    self.open = Some(self.open((rows / 8).max(1), given)?);
+                }
+                Some(Err(error)) => return Err(IoError::data(format!("cannot be read: {}", arrow_words(error)))),
+                None if group.given != announced => return Err(differs(announced, &group.given.to_string())),
                 None => {
-                    self.next_group += 1;
-                    self.group = Some(self.open_group(self.next_group - 1)?);
+                    self.before += group.given;
+                    self.open = None;
                 }
             }
         }
     }
 
-    fn open_group(&self, index: usize) -> Result<ParquetRecordBatchReader, IoError> {
-        let group = self.metadata.metadata().row_group(index);
-        let file = self.file.try_clone().map_err(|error| IoError::system("cannot open", &error))?;
-        ParquetRecordBatchReaderBuilder::new_with_metadata(file, self.metadata.clone())
-            .with_row_groups(vec![index])
-            .with_batch_size((self.policy.bytes as u64 / row_bytes(group)).clamp(1, self.policy.rows as u64) as usize)
-            .build()
-            .map_err(|error| IoError::data(format!("cannot be read: {}", words(error))))
+    fn rows_of_batch(&self) -> u64 {
+        let group = self.metadata.metadata().row_group(self.next - 1);
+        (self.policy.bytes as u64 / row_bytes(group).max(self.least)).clamp(1, self.policy.rows as u64)
+    }
+
+    /// Opens the row group before the next, of which some rows were given already.
+    fn open(&self, rows: u64, given: u64) -> Result<Group, IoError> {
+        let metadata = self.metadata.metadata().clone();
+        let columns = self.metadata.parquet_schema().num_columns();
+        let account = Arc::new(Account::new(rows, self.policy.bytes, columns));
+        let counted = Counted {
+            file: self.file.clone(),
+            size: self.size,
+            metadata,
+            group: self.next - 1,
+            account: account.clone(),
+        };
+        let reader = ParquetRecordBatchReader::try_new_with_row_groups(&self.levels, &counted, rows as usize, None)
+            .map_err(|error| IoError::data(format!("cannot be read: {}", words(error))))?;
+        Ok(Group { reader, account, given, skip: given })
     }
 }
 
+fn differs(announced: u64, found: &str) -> IoError {
+    IoError::data(format!("is corrupt: it announces {announced} rows, and its pages hold {found}"))
+}
+
 /// What a row of the group takes in memory, on average and at least 1: what pages hold, or where text repeats and a page's
-/// dictionary holds it once, what the writer noted.
+/// dictionary holds it once, what the writer noted; and no less than its values take when they are decoded.
 fn row_bytes(group: &RowGroupMetaData) -> u64 {
     let column = |column: &parquet::file::metadata::ColumnChunkMetaData| {
-        column.uncompressed_size().max(column.unencoded_byte_array_data_bytes().unwrap_or(0)).max(0) as u64
+        let text = column.unencoded_byte_array_data_bytes().unwrap_or(0);
+        let pages = column.uncompressed_size().max(text).max(0) as u64;
+        pages.max((column.num_values().max(0) as u64).saturating_mul(width(column.column_descr())))
     };
-    let bytes: u64 = group.columns().iter().map(column).sum();
+    let bytes = group.columns().iter().fold(0u64, |sum, chunk| sum.saturating_add(column(chunk)));
     (bytes / group.num_rows().max(1) as u64).max(1)
 }
 
@@ -111,12 +204,8 @@ impl Iterator for ParquetRows {
     type Item = Result<(UInt64Array, RecordBatch), IoError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let batch = match guarded(|| self.fill()) {
-            Ok(batch) => batch?,
-            Err(error) => return Some(Err(error.at(Place::RowGroup(self.next_group as u64)))),
-        };
-        let first = self.row;
-        self.row += batch.num_rows() as u64;
-        Some(Ok((UInt64Array::from_iter_values(first..self.row), batch)))
+        let ParquetRows { groups, unfolded } = self;
+        let rows = guarded(|| unfolded.next(|| groups.next()));
+        rows.map_err(|error| error.at(Place::RowGroup(self.groups.next as u64))).transpose()
     }
 }

@@ -1,0 +1,101 @@
+//! A file's footer, with what writers of old got wrong put right.
+
+use std::fs::File;
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+use std::sync::Arc;
+
+use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
+use parquet::errors::ParquetError;
+use parquet::file::metadata::{ColumnChunkMetaData, ParquetMetaData, ParquetMetaDataReader};
+
+use super::{thrift, words};
+use crate::error::IoError;
+
+/// Opens a file and reads its footer.
+pub(super) fn open(path: &Path) -> Result<(File, ArrowReaderMetadata), IoError> {
+    let file = File::open(path).map_err(|error| IoError::system("cannot open", &error).in_file(path))?;
+    let metadata = load(&file)
+        .map_err(|error| IoError::data(format!("is not Parquet, or was cut short: {}", words(error))).in_file(path))?;
+    rows(metadata.metadata()).map_err(|error| error.in_file(path))?;
+    Ok((file, metadata))
+}
+
+fn load(file: &File) -> Result<ArrowReaderMetadata, ParquetError> {
+    match footer(file).and_then(|footer| thrift::repair(&footer)) {
+        None => ArrowReaderMetadata::load(file, ArrowReaderOptions::new()),
+        Some(footer) => {
+            let metadata = ParquetMetaDataReader::decode_metadata(&footer)?;
+            ArrowReaderMetadata::try_new(Arc::new(metadata), ArrowReaderOptions::new())
+        }
+    }
+}
+
+/// The footer's bytes, where there is one.
+fn footer(file: &File) -> Option<Vec<u8>> {
+    let size = file.metadata().ok()?.len();
+    let mut end = [0; 8];
+    file.read_exact_at(&mut end, size.checked_sub(8)?).ok()?;
+    let length = u32::from_le_bytes(end[..4].try_into().ok()?);
+    let begin = size.checked_sub(8 + u64::from(length))?;
+    if &end[4..] != b"PAR1" {
+        return None;
+    }
+    let mut footer = vec![0; length as usize];
+    file.read_exact_at(&mut footer, begin).ok()?;
+    Some(footer)
+}
+
+/// Checks that the file's row count is that of its row groups; writers that leave it at 0 have not counted.
+fn rows(metadata: &ParquetMetaData) -> Result<(), IoError> {
+    let said = metadata.file_metadata().num_rows();
+    let groups = metadata.row_groups().iter().map(|group| group.num_rows());
+    let sum = groups.clone().fold(0, i64::saturating_add);
+    if groups.clone().any(|rows| rows < 0) || (said != 0 && said != sum) {
+        let message = format!("is corrupt: its footer announces {said} rows, and its row groups {sum}");
+        return Err(IoError::data(message).with_help("write it again with the program that made it"));
+    }
+    Ok(())
+}
+
+/// The bytes of the file that parquet-mr until 1.2.8 left out of a column chunk's size: the header of its dictionary (PARQUET-816).
+const LEFT_OUT: u64 = 100;
+
+/// A column chunk whose size is right, or larger than it: its pages end where all its values are read.
+pub(super) fn chunk(
+    metadata: &ParquetMetaData,
+    column: &ColumnChunkMetaData,
+    file_size: u64,
+) -> Option<ColumnChunkMetaData> {
+    if !is_old_parquet_mr(metadata.file_metadata().created_by()?) || column.dictionary_page_offset().is_none() {
+        return None;
+    }
+    let start = u64::try_from(column.dictionary_page_offset()?).ok()?;
+    let length = u64::try_from(column.compressed_size()).ok()?;
+    let length = length.saturating_add(LEFT_OUT).min(file_size.checked_sub(start)?);
+    column.clone().into_builder().set_total_compressed_size(length as i64).build().ok()
+}
+
+fn is_old_parquet_mr(created_by: &str) -> bool {
+    let Some(version) = created_by.strip_prefix("parquet-mr") else { return false };
+    // Before 1.0 it named no version at all.
+    let Some(version) = version.trim_start().strip_prefix("version ") else { return version.trim().is_empty() };
+    let mut numbers = version.split(|c: char| !c.is_ascii_digit()).map(|n| n.parse::<u64>().unwrap_or(0));
+    let mut number = || numbers.next().unwrap_or(0);
+    (number(), number(), number()) < (1, 2, 9)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_of_parquet_mr_are_compared_as_numbers() {
+        for old in ["parquet-mr", "parquet-mr version 1.2.8 (build abc)", "parquet-mr version 1.0.0-SNAPSHOT"] {
+            assert!(is_old_parquet_mr(old), "{old}");
+        }
+        for new in ["parquet-mr version 1.2.9", "parquet-mr version 1.12.3", "parquet-cpp-arrow version 1.0.0", ""] {
+            assert!(!is_old_parquet_mr(new), "{new}");
+        }
+    }
+}

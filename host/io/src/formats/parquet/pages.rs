@@ -1,0 +1,359 @@
+//! The pages of a row group on their way to the library's decoders: each is looked at before it is unpacked and before it is decoded, so
+//! that what a batch holds is known before there is room made for it.
+//!
+//! What counts, over all columns:
+//! - *standing*: one unpacked page and one dictionary of each column, which whoever reads by rows must hold;
+//! - *windows*: what the rows of a batch take of pages that say less than they hold: lists as runs of levels, texts as differences;
+//! - *behind*: pages that the batch has gone through, which its texts still point into.
+
+use std::fs::File;
+use std::os::unix::fs::FileExt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+
+use parquet::arrow::arrow_reader::RowGroups;
+use parquet::basic::{ConvertedType, LogicalType, Type};
+use parquet::column::page::{Page, PageIterator, PageMetadata, PageReader};
+use parquet::errors::{ParquetError, Result};
+use parquet::file::metadata::{ColumnChunkMetaData, ParquetMetaData, RowGroupMetaData};
+use parquet::file::serialized_reader::SerializedPageReader;
+use parquet::schema::types::ColumnDescriptor;
+
+use super::super::announced::{LARGEST_BATCH, LARGEST_RATIO};
+use super::{footer, scan, thrift};
+use crate::canonical::LARGEST_ROW;
+
+/// What the readers of a row group's columns hold together.
+pub(super) struct Account {
+    /// Rows of a batch.
+    pub(super) rows: u64,
+    /// What a batch may take beside what stands.
+    allowed: u64,
+    /// Of a page that takes less there is no need to look closer.
+    small: u64,
+    standing: AtomicU64,
+    /// What stands takes this in the file.
+    packed: AtomicU64,
+    windows: AtomicU64,
+    behind: AtomicU64,
+    exceeded: AtomicBool,
+}
+
+impl Account {
+    /// Of batches of `rows` rows, which should take `bytes`.
+    pub(super) fn new(rows: u64, bytes: usize, columns: usize) -> Account {
+        let allowed = if rows == 1 { LARGEST_ROW } else { (4 * bytes as u64).max(32 << 20) };
+        let zero = || AtomicU64::new(0);
+        Account {
+            rows,
+            allowed,
+            small: allowed / (4 * columns.max(1) as u64),
+            standing: zero(),
+            packed: zero(),
+            windows: zero(),
+            behind: zero(),
+            exceeded: AtomicBool::new(false),
+        }
+    }
+
+    /// The next batch begins: what the last one held is given back.
+    pub(super) fn begin(&self) {
+        self.behind.store(0, Relaxed);
+    }
+
+    /// Whether a batch would have taken more than is allowed: fewer rows may not.
+    pub(super) fn exceeded(&self) -> bool {
+        self.exceeded.load(Relaxed)
+    }
+}
+
+/// A row group whose pages are counted.
+pub(super) struct Counted {
+    pub(super) file: Arc<File>,
+    pub(super) size: u64,
+    pub(super) metadata: Arc<ParquetMetaData>,
+    pub(super) group: usize,
+    pub(super) account: Arc<Account>,
+}
+
+impl RowGroups for Counted {
+    fn num_rows(&self) -> usize {
+        self.metadata.row_group(self.group).num_rows() as usize
+    }
+
+    fn column_chunks(&self, column: usize) -> Result<Box<dyn PageIterator>> {
+        let group = self.metadata.row_group(self.group);
+        let chunk = group.columns().get(column).ok_or_else(|| fault("a row group has too few columns".into()))?;
+        if chunk.file_path().is_some_and(|path| !path.is_empty()) {
+            return Err(fault(format!("the column `{}` is in another file", chunk.column_path())));
+        }
+        let longer = footer::chunk(&self.metadata, chunk, self.size);
+        let to_the_end = longer.is_none();
+        let chunk = longer.unwrap_or_else(|| chunk.clone());
+        let (start, length) = chunk.byte_range();
+        if start.checked_add(length).is_none_or(|end| end > self.size) {
+            return Err(fault(format!("the column `{}` ends behind the file", chunk.column_path())));
+        }
+        let rows = usize::try_from(group.num_rows())?;
+        let pages = Pages {
+            inner: SerializedPageReader::new(self.file.clone(), &chunk, rows, None)?,
+            file: self.file.clone(),
+            account: self.account.clone(),
+            column: Column::of(&chunk),
+            at: start,
+            end: start + length,
+            values: 0,
+            announced: u64::try_from(chunk.num_values())?,
+            to_the_end,
+            dictionary: (0, 0),
+            page: (0, 0),
+            window: 0,
+        };
+        Ok(Box::new(One(Some(Box::new(pages)))))
+    }
+
+    fn row_groups(&self) -> Box<dyn Iterator<Item = &RowGroupMetaData> + '_> {
+        Box::new(std::iter::once(self.metadata.row_group(self.group)))
+    }
+
+    fn metadata(&self) -> &ParquetMetaData {
+        &self.metadata
+    }
+}
+
+/// The only row group.
+struct One(Option<Box<dyn PageReader>>);
+
+impl Iterator for One {
+    type Item = Result<Box<dyn PageReader>>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.0.take().map(Ok)
+    }
+}
+
+impl PageIterator for One {}
+
+fn fault(message: String) -> ParquetError {
+    ParquetError::General(message)
+}
+
+/// What a value of a column takes once it is decoded.
+struct Column {
+    name: String,
+    rep: i16,
+    def: i16,
+    width: u64,
+    /// Decoded as views into pages.
+    views: bool,
+    /// Each value is copied out of the dictionary, however long it is.
+    copied: bool,
+}
+
+impl Column {
+    fn of(chunk: &ColumnChunkMetaData) -> Column {
+        let column = chunk.column_descr();
+        let bytes = column.physical_type() == Type::BYTE_ARRAY;
+        let decimal = column.converted_type() == ConvertedType::DECIMAL
+            || matches!(column.logical_type_ref(), Some(LogicalType::Decimal { .. }));
+        let (rep, def) = (column.max_rep_level(), column.max_def_level());
+        let name = column.path().string();
+        Column { name, rep, def, width: width(column), views: bytes && !decimal, copied: bytes && decimal }
+    }
+}
+
+/// Bytes of a decoded value and its levels, without what a text or its like points to.
+pub(super) fn width(column: &ColumnDescriptor) -> u64 {
+    let value = match column.physical_type() {
+        Type::BOOLEAN => 1,
+        Type::INT32 | Type::FLOAT => 4,
+        Type::INT64 | Type::DOUBLE => 8,
+        Type::INT96 => 12,
+        Type::BYTE_ARRAY => 16,
+        Type::FIXED_LEN_BYTE_ARRAY => column.type_length().max(0) as u64,
+    };
+    value + 2 * u64::from(column.max_def_level() > 0) + 2 * u64::from(column.max_rep_level() > 0)
+}
+
+/// The pages of a column chunk.
+struct Pages {
+    inner: SerializedPageReader<File>,
+    file: Arc<File>,
+    account: Arc<Account>,
+    column: Column,
+    /// Where the next page's header is, and where the chunk ends.
+    at: u64,
+    end: u64,
+    /// Values in pages so far, and those that the footer announces.
+    values: u64,
+    announced: u64,
+    /// Whether pages end with the chunk, not with the last value.
+    to_the_end: bool,
+    /// Bytes unpacked and in the file.
+    dictionary: (u64, u64),
+    page: (u64, u64),
+    window: u64,
+}
+
+impl Pages {
+    /// The next page's header, if there is one that can be read.
+    fn header(&self) -> Option<thrift::PageHeader> {
+        let mut bytes = Vec::new();
+        for most in [256, 4 << 10, 1 << 20, 16 << 20] {
+            let length = most.min(self.end - self.at) as usize;
+            let had = bytes.len();
+            bytes.resize(length, 0);
+            self.file.read_exact_at(&mut bytes[had..], self.at + had as u64).ok()?;
+            match thrift::page_header(&bytes) {
+                None if (length as u64) < self.end - self.at => {}
+                header => return header,
+            }
+        }
+        None
+    }
+
+    /// Looks at the next page before it is unpacked. False at the end.
+    fn enter(&mut self) -> Result<bool> {
+        let name = &self.column.name;
+        if self.at == self.end || (!self.to_the_end && self.values >= self.announced) {
+            if self.values != self.announced {
+                let (announced, values) = (self.announced, self.values);
+                return Err(fault(format!(
+                    "the column `{name}` announces {announced} values, and its pages hold {values}"
+                )));
+            }
+            return Ok(false);
+        }
+        // What this cannot read the library says.
+        let Some(header) = self.header() else { return Ok(true) };
+        self.at = (self.at + header.length as u64 + header.packed).min(self.end);
+        let of = if header.dictionary { &mut self.dictionary } else { &mut self.page };
+        let before = std::mem::replace(of, (header.unpacked, header.packed));
+        let swap = |sum: &AtomicU64, before: u64, after: u64| {
+            sum.fetch_add(after, Relaxed);
+            sum.fetch_sub(before, Relaxed) - before
+        };
+        let standing = swap(&self.account.standing, before.0, header.unpacked);
+        let packed = swap(&self.account.packed, before.1, header.packed);
+        if standing > LARGEST_BATCH.max(packed.saturating_mul(LARGEST_RATIO)) {
+            let message = format!(
+                "pages of {packed} bytes unpack to {} MiB (column `{name}`); allowed are {} MiB, or {LARGEST_RATIO} times their bytes in the file: write the file with smaller pages or row groups",
+                standing >> 20,
+                LARGEST_BATCH >> 20
+            );
+            return Err(fault(message));
+        }
+        if header.dictionary {
+            // Of the others a dictionary of no bytes is refused when it is decoded.
+            let entry = if self.column.views || self.column.copied { 4 } else { 1 };
+            if header.values.saturating_mul(entry) > header.unpacked.max(1) {
+                let (values, bytes) = (header.values, header.unpacked);
+                return Err(fault(format!(
+                    "the dictionary of the column `{name}` announces {values} values in {bytes} bytes"
+                )));
+            }
+        } else if header.data {
+            self.values = self.values.saturating_add(header.values);
+            if self.values > self.announced {
+                let (announced, values) = (self.announced, self.values);
+                return Err(fault(format!(
+                    "the column `{name}` announces {announced} values, and its pages hold {values} or more"
+                )));
+            }
+            if self.column.views {
+                self.account.behind.fetch_add(before.0, Relaxed);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Looks at a page before it is decoded.
+    fn look(&mut self, page: &Page) -> Result<()> {
+        let Column { name, rep, def, width, views, copied } = &self.column;
+        let account = &self.account;
+        if page.is_dictionary_page() {
+            if *copied && longest(page.buffer()) > 64 {
+                return Err(fault(format!("the column `{name}` has decimals of more than 64 bytes")));
+            }
+            return Ok(());
+        }
+        if scan::announces_too_many(page, *rep, *def) {
+            return Err(fault(format!("a page of the column `{name}` announces more values than it has")));
+        }
+        let values = u64::from(page.num_values());
+        let mut window = 0;
+        if *rep > 0 {
+            window = values.saturating_mul(*width);
+            if window > account.small {
+                window = scan::values_of_records(page, *rep, account.rows).unwrap_or(values).saturating_mul(*width);
+            }
+        }
+        if *views || *copied {
+            let most = if *rep > 0 { values } else { values.min(account.rows) };
+            if most.saturating_mul(page.buffer().len() as u64) > account.small {
+                window = window.saturating_add(scan::bytes_of_values(page, *rep, *def, most).unwrap_or(0));
+            }
+        }
+        let before = std::mem::replace(&mut self.window, window);
+        // What the batch took of the page before it, it still has.
+        account.behind.fetch_add(before, Relaxed);
+        account.windows.fetch_add(window, Relaxed);
+        account.windows.fetch_sub(before, Relaxed);
+        let (windows, behind) = (account.windows.load(Relaxed), account.behind.load(Relaxed));
+        if windows.saturating_add(behind) > account.allowed.saturating_add(account.standing.load(Relaxed)) {
+            account.exceeded.store(true, Relaxed);
+            return Err(fault(format!("the column `{name}` takes too much")));
+        }
+        Ok(())
+    }
+}
+
+/// The longest text of a dictionary.
+fn longest(dictionary: &[u8]) -> usize {
+    let (mut rest, mut longest) = (dictionary, 0);
+    while let Some((length, after)) = rest.split_first_chunk::<4>() {
+        let length = u32::from_le_bytes(*length) as usize;
+        longest = longest.max(length);
+        rest = after.get(length..).unwrap_or_default();
+    }
+    longest
+}
+
+impl Iterator for Pages {
+    type Item = Result<Page>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.get_next_page().transpose()
+    }
+}
+
+impl PageReader for Pages {
+    fn get_next_page(&mut self) -> Result<Option<Page>> {
+        if !self.enter()? {
+            return Ok(None);
+        }
+        let page = self.inner.get_next_page()?;
+        if let Some(page) = &page {
+            self.look(page)?;
+        }
+        Ok(page)
+    }
+
+    fn peek_next_page(&mut self) -> Result<Option<PageMetadata>> {
+        self.inner.peek_next_page()
+    }
+
+    fn skip_next_page(&mut self) -> Result<()> {
+        match self.enter()? {
+            true => self.inner.skip_next_page(),
+            false => Ok(()),
+        }
+    }
+
+    fn at_record_boundary(&mut self) -> Result<bool> {
+        match !self.to_the_end && self.values >= self.announced {
+            true => Ok(true),
+            false => self.inner.at_record_boundary(),
+        }
+    }
+}
