@@ -82,6 +82,8 @@ impl Bench {
             revise: Arc::new(|_| ()),
             earlier: Vec::new(),
             resumed: None,
+            run_folder: None,
+            trusted: None,
         }
     }
 
@@ -123,6 +125,8 @@ pub(crate) struct Case<'a> {
     revise: Arc<dyn Fn(&mut Plan) + Send + Sync>,
     earlier: Vec<PathBuf>,
     resumed: Option<PathBuf>,
+    run_folder: Option<PathBuf>,
+    trusted: Option<u128>,
 }
 
 impl Case<'_> {
@@ -161,6 +165,16 @@ impl Case<'_> {
         Self { profile: Some(Profile { step: step.to_owned(), path }), ..self }
     }
 
+    /// The run's folder, instead of a new one.
+    pub(crate) fn run_folder(self, folder: &Path) -> Self {
+        Self { run_folder: Some(folder.to_owned()), ..self }
+    }
+
+    /// What a user confirms who resumes it.
+    pub(crate) fn trust(self, digest: u128) -> Self {
+        Self { trusted: Some(digest), ..self }
+    }
+
     pub(crate) fn cancel(self, cancel: CancellationToken) -> Self {
         Self { cancel, ..self }
     }
@@ -193,7 +207,8 @@ impl Case<'_> {
     pub(crate) fn end(self) -> Ended {
         let resumed = self.resumed.is_some();
         let new = || self.bench.path(&format!("run-{}", self.bench.runs.fetch_add(1, Ordering::Relaxed)));
-        let run_folder = self.resumed.unwrap_or_else(new);
+        let run_folder = self.resumed.or(self.run_folder).unwrap_or_else(new);
+        let trusted = self.trusted;
         let events = Arc::new(Mutex::new(Vec::new()));
         let (told, listener) = (events.clone(), self.listener);
         let settings = Settings {
@@ -218,7 +233,7 @@ impl Case<'_> {
         let text_of = text.clone();
         let outcome = bounded(&text_of, move || {
             if resumed {
-                return Ok(Run::resume(&[], settings, Allowed { budget: terms.budget, ..Allowed::default() })
+                return Ok(Run::resume(&[], settings, Allowed { budget: terms.budget, trusted, ..Allowed::default() })
                     .map_err(Refused::Prepare)?
                     .execute());
             }

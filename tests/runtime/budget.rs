@@ -63,9 +63,9 @@ fn what_a_step_asked_for_in_vain_is_planned_with_the_next_time() {
     assert!(help.contains("needs = { memory = \"6") && help.contains("--budget "), "{help}");
 
     // Who goes on can allow more; stages stay as they are.
-    let error = bench.resume(&folder).budget(24 * MIB).error();
+    let error = bench.resume(&folder).cache(cache.clone()).budget(24 * MIB).error();
     assert!(error.message.contains("cannot be gone on with in that budget: stage 1 does not fit"), "{error}");
-    let report = bench.resume(&folder).budget(128 * MIB).report();
+    let report = bench.resume(&folder).cache(cache.clone()).budget(128 * MIB).report();
     assert_eq!(stages(&report), [["small"], ["large"]]);
 
     let problems = run("", 64).problems();

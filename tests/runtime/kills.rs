@@ -6,10 +6,12 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
+use std::process::Output;
 
 use serde_json::json;
 
 use crate::bench::lines;
+use crate::trial::{Trial, killed_when, was_killed};
 use crate::victim::{Hit, Moment, Target, random};
 
 /// Rows of texts, some there twice, some short, some with white space to be mended.
@@ -218,4 +220,112 @@ fn two_hundred_kills_over_the_example() {
     let mut by_hit: BTreeMap<Hit, usize> = BTreeMap::new();
     target.hits.iter().for_each(|hit| *by_hit.entry(hit.clone()).or_default() += 1);
     eprintln!("200 kills in {} runs, all byte-identical in the end; killed in {by_hit:?}", target.trials);
+}
+
+/// A trial of a small pipeline, and what it comes to.
+struct Small {
+    scratch: tempfile::TempDir,
+    good: Trial,
+    kills: usize,
+}
+
+impl Small {
+    fn new() -> Small {
+        let scratch = tempfile::tempdir().unwrap();
+        fs::create_dir(scratch.path().join("data")).unwrap();
+        fs::write(scratch.path().join("data/docs.jsonl"), documents(100, 9)).unwrap();
+        let good = Trial::new(scratch.path().join("good"), &three_stages(1), &scratch.path().join("data"));
+        good.finish();
+        Small { scratch, good, kills: 0 }
+    }
+
+    fn trial(&mut self) -> Trial {
+        self.kills += 1;
+        let folder = self.scratch.path().join(self.kills.to_string());
+        Trial::new(folder, &three_stages(1), &self.scratch.path().join("data"))
+    }
+
+    /// Whatever lies there is listed and, resumed or run again, comes to what it should; a copy of it is removed.
+    fn check(&self, trial: Trial, when: &str) {
+        let said =
+            |output: &Output| String::from_utf8_lossy(&[&output.stdout[..], &output.stderr].concat()).into_owned();
+        if trial.path("run").exists() {
+            let listed = trial.output(&[], &["runs", "list", "--dir", "."]);
+            assert!(said(&listed).contains("./run "), "{when}: {}", said(&listed));
+            let copied =
+                std::process::Command::new("cp").args(["-a", "run", "copy"]).current_dir(&trial.folder).status();
+            assert!(copied.unwrap().success());
+            let removed = trial.output(&[], &["runs", "remove", "copy"]);
+            assert!(removed.status.success() && !trial.path("copy").exists(), "{when}: {}", said(&removed));
+        }
+        trial.finish();
+        assert!(trial.results() == self.good.results(), "{when}: not what it is when nobody kills the run");
+        let left = fs::read_dir(&trial.folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        let left: Vec<String> = left.filter(|name| name.starts_with('.')).collect();
+        assert!(left.is_empty(), "{when}: {left:?} is left");
+        fs::remove_dir_all(&trial.folder).unwrap();
+    }
+}
+
+/// The first 60 ms of a run, in which it writes down how it begins. It takes minutes:
+/// `cargo test --release -p callboard --test runtime -- --ignored four_hundred --nocapture`
+#[test]
+#[ignore = "takes minutes"]
+#[expect(clippy::print_stderr, reason = "its result is a figure")]
+fn four_hundred_kills_in_the_first_milliseconds() {
+    let mut small = Small::new();
+    let mut numbers = random(400);
+    let (mut early, mut begun) = (0, 0);
+    for _ in 0..400 {
+        let trial = small.trial();
+        let wait = std::time::Duration::from_micros(numbers.next().unwrap() % 60_000);
+        let mut child = trial.go_on().spawn().unwrap();
+        std::thread::sleep(wait);
+        child.kill().unwrap();
+        child.wait().unwrap();
+        early += usize::from(!trial.path("run").exists());
+        begun += usize::from(trial.path("run").exists() && !trial.path("run/run.json").exists());
+        small.check(trial, &format!("after {wait:?}"));
+    }
+    eprintln!("400 kills: {early} before the folder was there, {begun} before `run.json` was");
+}
+
+/// Killed at every call that alters the disk: of a run, of one that is resumed, and of one that is removed. It takes minutes, and `strace`:
+/// `cargo test --release -p callboard --test runtime -- --ignored every_call --nocapture`
+#[test]
+#[ignore = "takes minutes, and strace"]
+#[expect(clippy::print_stderr, reason = "its result is a figure")]
+fn a_kill_at_every_call_that_alters_the_disk() {
+    const CALLS: &str = "mkdir,mkdirat,rename,renameat,renameat2,unlink,unlinkat,rmdir,ftruncate,flock,fsync,fdatasync,link,linkat,\
+                         write,pwrite64,writev";
+    let mut small = Small::new();
+    let kinds: [(&str, &[&str]); 3] = [
+        ("run", &["run", "pipeline.toml", "--run-dir", "run", "--quiet"]),
+        ("resume", &["resume", "run", "--quiet"]),
+        ("remove", &["runs", "remove", "run"]),
+    ];
+    for (what, arguments) in kinds {
+        for nth in 1.. {
+            let trial = small.trial();
+            if what != "run" {
+                let begun = killed_when(trial.go_on().spawn().unwrap(), || trial.count("stage") > 0);
+                if !was_killed(begun) {
+                    fs::remove_dir_all(&trial.folder).unwrap();
+                    continue;
+                }
+            }
+            let inject = format!("inject={CALLS}:signal=KILL:when={nth}");
+            let trace = format!("trace={CALLS}");
+            let ended = trial.output(&["strace", "-f", "-o", "/dev/null", "-e", &trace, "-e", &inject], arguments);
+            let killed = was_killed(ended.status);
+            assert!(killed || ended.status.success(), "{what} {nth}: {}", String::from_utf8_lossy(&ended.stderr));
+            if killed || what != "remove" {
+                small.check(trial, &format!("{what}, call {nth}"));
+            }
+            if !killed {
+                eprintln!("{what}: killed at {} calls", nth - 1);
+                break;
+            }
+        }
+    }
 }

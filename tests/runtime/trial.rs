@@ -5,7 +5,7 @@ use std::fs::{self, File};
 use std::os::unix::fs::symlink;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -46,14 +46,21 @@ impl Trial {
 
     /// Begins the run, or goes on with it once it can be resumed.
     pub(crate) fn go_on(&self) -> Command {
-        match self.path("run/run.json").exists() {
+        match self.path("run/run.json").exists() && !self.path("run/.removing").exists() {
             true => self.command(&["resume", "run", "--quiet"]),
-            false => {
-                // It was killed before it had written down how it begins.
-                let _ = fs::remove_dir_all(self.path("run"));
-                self.command(&["run", "pipeline.toml", "--run-dir", "run", "--quiet"])
-            }
+            // It was killed before it had written down how it begins, and begins again in the same folder.
+            false => self.command(&["run", "pipeline.toml", "--run-dir", "run", "--quiet"]),
         }
+    }
+
+    /// Runs `callboard` in this folder, to its end; as `program`, with other arguments before its own, where there are some.
+    pub(crate) fn output(&self, before: &[&str], arguments: &[&str]) -> Output {
+        let mut words: Vec<&str> = before.to_vec();
+        words.push(env!("CARGO_BIN_EXE_callboard"));
+        words.extend(arguments);
+        let mut command = Command::new(words[0]);
+        command.args(&words[1..]).current_dir(&self.folder).env("CALLBOARD_CACHE", cache());
+        command.stdin(Stdio::null()).output().unwrap()
     }
 
     /// What the last process said on its standard error.

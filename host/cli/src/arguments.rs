@@ -171,6 +171,9 @@ pub(crate) struct ResumeArguments {
     /// Let a stage take at most so much memory, such as 2GiB, whatever the run began with
     #[arg(long, value_name = "SIZE", value_parser = size)]
     pub(crate) budget: Option<u64>,
+    /// Resume a run that you did not begin on this machine; without it, what it may reach is shown, and the digest
+    #[arg(long, value_name = "DIGEST", value_parser = trust)]
+    pub(crate) trust: Option<u128>,
     #[command(flatten)]
     pub(crate) shown: ShownArguments,
 }
@@ -198,6 +201,12 @@ pub(crate) enum RunsCommand {
         #[arg(value_name = "RUN-DIR", required = true)]
         run_dirs: Vec<PathBuf>,
     },
+}
+
+fn trust(text: &str) -> Result<u128, &'static str> {
+    let digits = text.len() == 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let digest = digits.then(|| u128::from_str_radix(text, 16).ok()).flatten();
+    digest.ok_or("expected the 32 digits that `callboard resume RUN-DIR` shows")
 }
 
 fn size(text: &str) -> Result<u64, String> {

@@ -1,90 +1,172 @@
 //! Compiled components on the disk, by what they were made of: a private folder of this user's.
+//!
+//! Code is loaded only from a folder that, with all that it lies in, nobody but this user and root can write ([`private`]), and only
+//! what is there as it was written ([`Artefact`]).
 
+use std::collections::HashMap;
 use std::fs::{DirBuilder, File};
 use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt};
-use std::path::{Path, PathBuf};
+use std::os::unix::fs::DirBuilderExt;
+use std::path::Path;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use callboard_io::beneath::{Dir, Kind};
 use sha2::{Digest, Sha256};
 use tokio_util::sync::CancellationToken;
 
+use crate::artefact::{Artefact, Unfit, trailer};
 use crate::compile::{CompileCommand, compile, hex};
 use crate::engine;
 use crate::error::{Class, RunError};
+use crate::private::{Why, private};
 
 /// Keeps apart what different versions made. Wasmtime refuses what another version of it made, and it is then made anew.
-const VERSION: &str = concat!("callboard ", env!("CARGO_PKG_VERSION"));
+const VERSION: &str = concat!("callboard ", env!("CARGO_PKG_VERSION"), ", checked");
 
 /// Compiled components on the disk, by what they were made of.
 #[derive(Clone, Debug)]
 pub(crate) struct Cache {
-    folder: PathBuf,
+    dir: Dir,
     command: CompileCommand,
+    /// What was loaded before in this process.
+    held: Arc<Mutex<HashMap<String, Arc<Artefact>>>>,
 }
 
-/// A component as the disk has it, ready to be loaded.
+/// A component ready to be mapped.
 #[derive(Clone, Debug)]
 pub(crate) struct Compiled {
-    /// The artefact.
-    pub(crate) path: PathBuf,
+    pub(crate) artefact: Arc<Artefact>,
     /// How long compiling took; `None` where the cache had it.
     pub(crate) took: Option<Duration>,
 }
 
 impl Cache {
     pub(crate) fn new(folder: &Path, command: CompileCommand) -> Result<Cache, RunError> {
-        let mut builder = DirBuilder::new();
-        builder.recursive(true).mode(0o700);
-        let unusable =
-            |error| RunError::system("use the cache", folder, &error).help("name another: CALLBOARD_CACHE=DIR");
-        builder.create(folder).map_err(unusable)?;
-        if folder.metadata().map_err(unusable)?.mode() & 0o022 != 0 {
-            let message =
-                format!("the cache `{}` can be written by others, who could put code there", folder.display());
-            return Err(RunError::new(Class::System, message).help(format!("chmod go-w {}", folder.display())));
-        }
-        Ok(Cache { folder: folder.to_owned(), command })
+        Ok(Cache { dir: cache_dir(folder)?, command, held: Arc::default() })
     }
 
-    fn path(&self, digest: &str) -> PathBuf {
+    /// The folder itself, open.
+    pub(crate) fn dir(&self) -> &Dir {
+        &self.dir
+    }
+
+    fn name(digest: &str) -> String {
         let mut key = Sha256::new();
         let settings = format!("{:?}", engine::SETTINGS);
         for part in [&settings, VERSION, std::env::consts::ARCH, std::env::consts::OS, digest] {
             key.update(part);
             key.update([0]);
         }
-        self.folder.join(format!("{}.cwasm", hex(&key.finalize()[..16])))
-    }
-
-    /// Whether a component is still to be compiled.
-    pub(crate) fn lacks(&self, digest: &str) -> bool {
-        !self.path(digest).is_file()
+        format!("{}.cwasm", hex(&key.finalize()[..16]))
     }
 
     /// Forgets what was compiled of a component.
     pub(crate) fn forget(&self, digest: &str) {
-        let _ = std::fs::remove_file(self.path(digest));
+        self.held().remove(digest);
+        let _ = self.dir.remove_file(Cache::name(digest));
     }
 
-    /// The compiled component, from the cache or made now. `digest` is that of `component`.
+    fn held(&self) -> std::sync::MutexGuard<'_, HashMap<String, Arc<Artefact>>> {
+        self.held.lock().expect("no holder panics")
+    }
+
+    /// The compiled component, from the cache or made now, which is announced first. `digest` is that of `component`.
     pub(crate) fn compiled(
         &self,
         component: &[u8],
         digest: &str,
         cancel: &CancellationToken,
+        announce: impl FnOnce(),
     ) -> Result<Compiled, RunError> {
-        let path = self.path(digest);
-        if path.is_file() {
-            return Ok(Compiled { path, took: None });
+        if let Some(artefact) = self.held().get(digest) {
+            return Ok(Compiled { artefact: artefact.clone(), took: None });
         }
+        if let Some(artefact) = self.load(digest)? {
+            return Ok(Compiled { artefact, took: None });
+        }
+        announce();
         let began = Instant::now();
-        let cannot = |error: &io::Error| RunError::system("write to the cache", &self.folder, error);
-        let scratch = tempfile::Builder::new().prefix(".compile-").tempdir_in(&self.folder).map_err(|e| cannot(&e))?;
+        self.make(component, digest, cancel).and_then(|()| {
+            let artefact = self.load(digest)?.ok_or_else(|| {
+                let message = format!("what was compiled is gone from the cache `{}`", self.dir.path().display());
+                RunError::new(Class::System, message)
+            })?;
+            Ok(Compiled { artefact, took: Some(began.elapsed()) })
+        })
+    }
+
+    /// What the cache has; none where it has nothing, or nothing whole.
+    fn load(&self, digest: &str) -> Result<Option<Arc<Artefact>>, RunError> {
+        let name = Cache::name(digest);
+        let path = self.dir.path().join(&name);
+        // A link, or whatever else may stand there, is not opened; it is replaced.
+        if !matches!(self.dir.kind(&name), Ok(Some(Kind::File))) {
+            return Ok(None);
+        }
+        let unusable = |message: String| {
+            Err(RunError::new(Class::System, message).help(format!("remove it: rm {}", path.display())))
+        };
+        let shown = path.display();
+        match self.dir.file(&name).map_err(Unfit::from).and_then(Artefact::of) {
+            Ok(artefact) => {
+                let artefact = Arc::new(artefact);
+                self.held().insert(digest.to_owned(), artefact.clone());
+                Ok(Some(artefact))
+            }
+            Err(Unfit::Damaged) => Ok(None),
+            Err(Unfit::Written) => {
+                unusable(format!("the compiled component `{shown}` can be written by others, who could put code there"))
+            }
+            Err(Unfit::Belongs(user)) => {
+                unusable(format!("the compiled component `{shown}` belongs to another user, {user}"))
+            }
+            Err(Unfit::System(error)) => Err(RunError::system("read the compiled component", &path, &error)),
+        }
+    }
+
+    fn make(&self, component: &[u8], digest: &str, cancel: &CancellationToken) -> Result<(), RunError> {
+        let folder = self.dir.path();
+        let cannot = |error: &io::Error| RunError::system("write to the cache", folder, error);
+        let scratch = tempfile::Builder::new().prefix(".compile-").tempdir_in(folder).map_err(|e| cannot(&e))?;
         let (source, made) = (scratch.path().join("component.wasm"), scratch.path().join("component.cwasm"));
         File::create_new(&source).and_then(|mut file| file.write_all(component)).map_err(|error| cannot(&error))?;
         compile(&self.command, &source, &made, cancel)?;
-        std::fs::rename(&made, &path).map_err(|error| cannot(&error))?;
-        Ok(Compiled { path, took: Some(began.elapsed()) })
+        let seal = || -> io::Result<()> {
+            let artefact = Dir::open(scratch.path())?.read("component.cwasm")?;
+            // Only this user can read and write it, whatever the umask is.
+            let mut whole = tempfile::NamedTempFile::new_in(scratch.path())?;
+            whole.write_all(&artefact)?;
+            whole.write_all(&trailer(&artefact))?;
+            whole.persist(folder.join(Cache::name(digest))).map_err(|error| error.error)?;
+            Ok(())
+        };
+        seal().map_err(|error| cannot(&error))
     }
+}
+
+/// Opens the cache, made if need be: a folder that is this user's alone, with all that it lies in.
+pub(crate) fn cache_dir(folder: &Path) -> Result<Dir, RunError> {
+    let other = "name another: CALLBOARD_CACHE=DIR";
+    let unusable = |error| RunError::system("use the cache", folder, &error).help(other);
+    DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(unusable)?;
+    let shared = match private(folder).map_err(unusable)? {
+        Ok(real) => return Dir::open(&real).map_err(unusable),
+        Err(shared) => shared,
+    };
+    let (shown, place) = (folder.display(), shared.place.display());
+    let is_itself = folder.canonicalize().is_ok_and(|real| real == shared.place);
+    let whose = if is_itself {
+        format!("the cache `{shown}`")
+    } else {
+        format!("the cache `{shown}` lies in `{place}`, which")
+    };
+    let (message, help) = match shared.why {
+        Why::Written => (
+            format!("{whose} can be written by others, who could put code there"),
+            format!("chmod go-w {place}\nor {other}"),
+        ),
+        Why::Belongs(user) => (format!("{whose} belongs to another user, {user}"), other.to_owned()),
+    };
+    Err(RunError::new(Class::System, message).help(help))
 }

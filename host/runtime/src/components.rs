@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
+use std::fs::File;
+use std::io::Read;
 use std::path::Path;
 
 use callboard_plan::{Catalog, Component, Kind, Missing, Origin, Pipeline, is_path, scan};
@@ -65,6 +67,18 @@ impl Components {
             Err(Missing::NotBuilt(how)) => Err(format!("the bundled step `{uses}` is not in this build: {how}")),
             Err(Missing::Unknown) => Err(format!("this callboard has no bundled step `{uses}`")),
         }
+    }
+
+    /// The copy of a component that a run kept: the one of this digest, and no other.
+    pub(crate) fn kept(&mut self, mut file: File, digest: &str) -> Result<(String, Kind), String> {
+        let mut bytes = Vec::new();
+        file.read_to_end(&mut bytes).map_err(|error| format!("the copy in the run's folder: {}", plain(&error)))?;
+        if hex(&Sha256::digest(&bytes)) != digest {
+            return Err("the copy in the run's folder is not what the run began with".to_owned());
+        }
+        let added = self.add(Cow::Owned(bytes), digest.to_owned(), Origin::Bundled, digest);
+        let component = added.map_err(|_| "the copy in the run's folder is not a step".to_owned())?;
+        Ok((component.digest, component.facts.kind))
     }
 
     fn find(&mut self, uses: &str, bundled: &[Bundled], base: &Path) -> Result<Component, Missing> {

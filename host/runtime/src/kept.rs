@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use callboard_io::beneath::Dir;
 use callboard_plan::Origin;
 
 use crate::disk::journal::{Journal, Record};
@@ -15,7 +16,7 @@ use crate::disk::positions::Positions;
 use crate::disk::seen::Seen;
 use crate::disk::sync::{Syncer, Syncing};
 use crate::disk::work::{Header, read_header};
-use crate::disk::{Folder, Recorded, RecordedInput, Work, granted, limits_of, schema_text};
+use crate::disk::{Folder, Key, Recorded, RecordedInput, Work, folder, granted, limits_of, make_dir, schema_text};
 use crate::error::{Class, RunError};
 use crate::events::Event;
 use crate::report::{Report, Status};
@@ -50,9 +51,14 @@ impl Kept {
                 _ => unwritten,
             }
         };
-        std::fs::create_dir_all(folder.join("outputs")).map_err(unwritten)?;
+        let sealing = Key::read_or_make(run.cache.dir())?;
+        let begun = run.begun.as_ref();
+        let record =
+            |recorded: &Recorded| folder.record(&run.plan, recorded, begun, &sealing).map(drop).map_err(unwritten);
+        let outputs = || folder.dir().make_dir("outputs", 0o700).map(drop).map_err(unwritten);
         if !run.resumable() {
-            folder.record(&run.plan, &recorded(run, None)).map_err(unwritten)?;
+            record(&recorded(run, None))?;
+            outputs()?;
             return Ok(Kept { folder, log: None });
         }
         let earlier = Earlier::of(run);
@@ -64,13 +70,20 @@ impl Kept {
         let known = || earlier.digest_seed(&steps.iter().map(|(_, key)| key).collect::<Vec<_>>());
         let digest_seed = run.digest_seed.or_else(known).unwrap_or_else(any_seed);
         let recorded = recorded(run, Some(digest_seed));
-        let journal = Journal::open(folder.join("journal"), run.past.length).map_err(unwritten)?;
+        if begun.is_none() {
+            // Before anything else: what follows is a run's.
+            record(&recorded)?;
+        }
+        let journal = Journal::open(folder.dir(), run.past.length).map_err(unwritten)?;
         if let Some(stage) = run.past.changed {
             // In this order: as long as the plan is the old one, whoever comes after us sees the change again.
             journal.append(&Record::Changed { stage }).and_then(|()| journal.file().sync_data()).map_err(unwritten)?;
-            remove(&folder.join("positions")).map_err(unwritten)?;
+            folder.dir().remove_all("positions").map_err(unwritten)?;
         }
-        folder.record(&run.plan, &recorded).map_err(unwritten)?;
+        if begun.is_some() {
+            record(&recorded)?;
+        }
+        outputs()?;
         keep_components(run, &folder).map_err(unwritten)?;
         let at = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
         let version = env!("CARGO_PKG_VERSION").to_owned();
@@ -110,7 +123,7 @@ impl Kept {
     pub(crate) fn seen(&self, input: &str) -> io::Result<Option<Seen>> {
         let Some(log) = &self.log else { return Ok(None) };
         let folder = self.folder.join("seen");
-        std::fs::create_dir_all(&folder)?;
+        make_dir(&folder)?;
         Seen::open(folder.join(input), log.digest_seed, &log.syncing.syncer).map(Some)
     }
 
@@ -118,7 +131,7 @@ impl Kept {
     pub(crate) fn positions(&self, output: &str) -> io::Result<Option<Positions>> {
         let Some(log) = &self.log else { return Ok(None) };
         let folder = self.folder.join("positions");
-        std::fs::create_dir_all(&folder)?;
+        make_dir(&folder)?;
         Positions::open(folder.join(output), &log.syncing.syncer).map(Some)
     }
 
@@ -128,15 +141,14 @@ impl Kept {
     }
 
     /// Seals the folder: what ended well leaves its report and its work, what did not leaves all that resuming needs.
-    pub(crate) fn close(self, mut report: Report, folder: &Path) -> Report {
+    pub(crate) fn close(self, mut report: Report) -> Report {
         let finished = report.status == Status::Finished;
         let notes = self.log.iter().flat_map(|log| log.works.values()).flat_map(|work| work.take_damage());
         report.notes.extend(notes);
         report.resumable = self.log.is_some() && !finished;
         // A copy for people. It is there once the journal says that the run has ended.
         let json = serde_json::to_vec_pretty(&report).expect("a report is JSON");
-        let beside = folder.join(".report.json");
-        let _ = std::fs::write(&beside, json).and_then(|()| std::fs::rename(&beside, folder.join("report.json")));
+        let _ = self.folder.put("report.json", &json);
         let unlogged = self.log.is_none();
         if let Some(log) = self.log {
             if finished {
@@ -151,18 +163,10 @@ impl Kept {
         // Last: until the journal has the end, who is killed needs it.
         if finished || unlogged {
             for scratch in ["spill", "sorting", "outputs", "positions", "rejects", "seen"] {
-                let _ = std::fs::remove_dir_all(self.folder.join(scratch));
+                let _ = self.folder.dir().remove_all(scratch);
             }
         }
         report
-    }
-}
-
-/// Removes a folder, if it is there.
-fn remove(folder: &Path) -> io::Result<()> {
-    match std::fs::remove_dir_all(folder) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        removed => removed,
     }
 }
 
@@ -186,10 +190,9 @@ fn recorded(run: &Run, digest_seed: Option<u64>) -> Recorded {
 /// Copies the components that were files, for when they are not there any more.
 fn keep_components(run: &Run, folder: &Folder) -> io::Result<()> {
     for step in run.plan.steps.iter().filter(|step| matches!(step.origin, Origin::Path(_))) {
-        let place = kept_component(folder.path(), &step.digest);
-        if let (Some(bytes), false) = (run.components.bytes(&step.digest), place.exists()) {
-            std::fs::create_dir_all(folder.join("components"))?;
-            std::fs::write(place, bytes)?;
+        let name = kept_component(&step.digest);
+        if let (Some(bytes), None) = (run.components.bytes(&step.digest), folder.dir().kind(&name)?) {
+            folder.put(&name, bytes)?;
         }
     }
     Ok(())
@@ -215,7 +218,13 @@ impl Earlier {
     /// Reads the keys of all steps of the runs in [`Settings::earlier`](crate::Settings::earlier), the latest run first.
     pub(crate) fn of(run: &Run) -> Earlier {
         let mut found = Vec::new();
-        for folder in &run.settings.earlier {
+        let key = Key::read(run.cache.dir()).ok().flatten();
+        let is_ours = |folder: &&PathBuf| {
+            let begun = Dir::open(folder).ok().and_then(|dir| Some((folder::begun(&dir).ok()?, dir)));
+            key.as_ref().zip(begun).is_some_and(|(key, (begun, dir))| key.has_sealed(&begun, &dir))
+        };
+        // What somebody else put beside this run is no work of ours.
+        for folder in run.settings.earlier.iter().filter(is_ours) {
             let steps = std::fs::read_dir(folder.join("work")).into_iter().flatten().flatten();
             found.extend(steps.filter_map(|step| Some((step.path(), read_header(&step.path())?))));
         }

@@ -19,6 +19,7 @@
 //!
 //! The library prints nothing and never ends the process.
 
+mod artefact;
 mod bindings;
 mod bound;
 mod boundary;
@@ -39,6 +40,7 @@ mod memory;
 mod meter;
 mod needs;
 mod ports;
+mod private;
 mod probe;
 mod removed;
 mod report;
@@ -57,9 +59,9 @@ pub use columns::display as display_type;
 pub use columns::fuzz_columns;
 pub use compile::{CompileCommand, compile_file};
 pub use components::{Bundled, Components};
-#[doc(hidden)]
-pub use disk::fuzz_disk;
 pub use disk::key::Change;
+#[doc(hidden)]
+pub use disk::{fuzz_disk, fuzz_folder};
 pub use error::{Class, LimitExceeded, Place, RunError};
 pub use events::{Event, Level, Observer};
 pub use needs::measured_needs;
@@ -69,7 +71,7 @@ pub use report::{
 };
 pub use resume::Allowed;
 pub use run::Run;
-pub use runs::{RunState, RunSummary, remove_run, run_folders};
+pub use runs::{RemovedRun, RunState, RunSummary, remove_run, run_folders, run_report};
 pub use settings::{Profile, Settings};
 pub use tokio_util::sync::CancellationToken;
 pub use why::{StepReuse, Verdict};

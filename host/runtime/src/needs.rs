@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io;
 use std::path::Path;
 
-use crate::disk::folder::write_whole;
+use callboard_io::beneath::Dir;
 
 /// More is not kept: what was learnt longest ago goes first.
 const MOST: usize = 4096;
@@ -40,7 +40,8 @@ pub(crate) fn keep(cache_folder: &Path, measured: &BTreeMap<String, u64>) -> io:
     known.retain(|(key, _)| !more.iter().any(|(other, _)| other == key));
     known.extend(more);
     known.drain(..known.len().saturating_sub(MOST));
-    write_whole(&cache_folder.join("needs.json"), &serde_json::to_vec(&known).expect("needs are JSON"))
+    let json = serde_json::to_vec(&known).expect("needs are JSON");
+    Dir::open(cache_folder)?.write_whole("needs.json", &json, 0o600)
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -12,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::bindings::callboard::step::types::{Fate, Removal};
-use crate::disk::{Digested, Removed, named};
+use crate::disk::{Digested, Removed, make_dir, named, regular};
 use crate::error::Fault;
 use crate::rows::Batch;
 
@@ -187,8 +188,8 @@ impl Rejects {
         let path = self.file(step);
         let mut write = || {
             if !self.open.contains_key(step) {
-                std::fs::create_dir_all(&self.folder)?;
-                self.open.insert(step.to_owned(), BufWriter::new(File::create(&path)?));
+                make_dir(&self.folder)?;
+                self.open.insert(step.to_owned(), BufWriter::new(created(&path)?));
             }
             self.open.get_mut(step).expect("it was just opened").write_all(lines)
         };
@@ -210,7 +211,7 @@ impl Rejects {
     /// Puts the files together at `path`, in the order of `steps`. It is there even when nothing was rejected.
     pub(crate) fn gather<'a>(&mut self, path: &Path, steps: impl Iterator<Item = &'a str>) -> io::Result<()> {
         let gather = || {
-            let mut all = File::create(path)?;
+            let mut all = created(path)?;
             for step in steps {
                 if let Some(mut open) = self.open.remove(step) {
                     open.flush()?;
@@ -225,6 +226,11 @@ impl Rejects {
         };
         gather().map_err(|error| named(path, &error))
     }
+}
+
+/// A file for this user alone, in place of one that is there.
+fn created(path: &Path) -> io::Result<File> {
+    regular(path, File::options().write(true).create(true).truncate(true).mode(0o600))
 }
 
 /// The rows and reasons of removals, checked against a batch of `rows` rows: each in range, and named once.

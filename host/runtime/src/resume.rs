@@ -2,10 +2,12 @@
 
 use std::path::Path;
 
+use callboard_io::beneath::Dir;
 use callboard_plan::{MaxRejects, Origin, Plan};
 
+use crate::cache::cache_dir;
 use crate::components::{Bundled, Components};
-use crate::disk::{Folder, Past, Recorded, folder};
+use crate::disk::{Begun, Folder, Key, Past, Recorded, folder};
 use crate::error::{Class, RunError};
 use crate::events::Event;
 use crate::run::{Run, kept_component};
@@ -14,6 +16,7 @@ use crate::settings::Settings;
 /// How the run was begun, and its folder.
 pub(crate) struct Resumed {
     pub(crate) folder: Folder,
+    pub(crate) begun: Begun,
     pub(crate) recorded: Recorded,
 }
 
@@ -24,6 +27,9 @@ pub struct Allowed {
     pub max_rejects: Option<MaxRejects>,
     /// The most memory that a stage may take, in bytes. Stages and instances stay as they are.
     pub budget: Option<u64>,
+    /// The [digest](crate::RunSummary::trust) of a run that nothing proves to be this user's, and that is resumed all the same: whoever
+    /// has it has seen what its steps may reach and where its outputs go.
+    pub trusted: Option<u128>,
 }
 
 impl Run {
@@ -38,9 +44,10 @@ impl Run {
     /// and those of [`Run::prepare`].
     pub fn resume(bundled: &[Bundled], settings: Settings, allowed: Allowed) -> Result<Run, RunError> {
         let path = settings.run_folder.clone();
-        let (mut plan, recorded) = folder::recorded(&path)?;
         let locked = Folder::lock(&path)?;
-        let mut past = Past::read(&path)?;
+        locked.no_traps()?;
+        let (begun, mut plan, recorded) = folder::recorded(locked.dir())?;
+        let mut past = Past::read(locked.dir(), &plan)?;
         if past.finished {
             let message = format!("the run in `{}` has finished", path.display());
             return Err(RunError::new(Class::Pipeline, message)
@@ -50,6 +57,15 @@ impl Run {
             true => recorded.base.clone(),
             false => settings.base.clone(),
         };
+        // What follows reads what the plan names.
+        let key = Key::read(&cache_dir(&settings.cache_folder)?)?;
+        let doubt = match key.is_some_and(|key| key.has_sealed(&begun, locked.dir())) {
+            true => locked.shared().map_err(|error| RunError::system("open", &path, &error))?,
+            false => Some(UNPROVEN.to_owned()),
+        };
+        if let Some(doubt) = doubt.filter(|_| allowed.trusted != Some(begun.digest())) {
+            return Err(doubted(&doubt, &path, &begun, &plan, &base));
+        }
         if !base.is_dir() {
             let message = format!("the folder that the pipeline's paths start from, `{}`, is not here", base.display());
             let help = format!("say where it is: callboard resume {} --base DIR", path.display());
@@ -65,7 +81,7 @@ impl Run {
                     .help("run the pipeline again: it is planned for the budget, and what is done is not done twice")
             })?;
         }
-        let (plan, components) = components_now(plan, bundled, &base, &path, &mut past)?;
+        let (plan, components) = components_now(plan, bundled, &base, locked.dir(), &mut past)?;
         past.settle(&plan, locked.path(), &base);
         past.notes.iter().for_each(|note| settings.observer.tell(Event::Note { message: note.clone() }));
         let settings = Settings {
@@ -77,7 +93,7 @@ impl Run {
             resumable: true,
             ..settings
         };
-        Run::prepare_after(plan, components, settings, past, Some(Resumed { folder: locked, recorded }))
+        Run::prepare_after(plan, components, settings, past, Some(Resumed { folder: locked, begun, recorded }))
     }
 }
 
@@ -87,15 +103,15 @@ fn components_now(
     mut plan: Plan,
     bundled: &[Bundled],
     base: &Path,
-    folder: &Path,
+    folder: &Dir,
     past: &mut Past,
 ) -> Result<(Plan, Components), RunError> {
     let mut components = Components::default();
     for step in plan.steps.clone() {
-        let kept = || kept_component(folder, &step.digest);
         let found = match &step.origin {
             Origin::Path(_) => components.find_again(&step.uses, bundled, base).or_else(|missing| {
-                components.find_again(&kept().display().to_string(), bundled, Path::new("")).map_err(|_| missing)
+                let kept = folder.file(kept_component(&step.digest)).map_err(|_| missing)?;
+                components.kept(kept, &step.digest)
             }),
             Origin::Bundled => components.find_again(&step.uses, bundled, base),
         };
@@ -118,4 +134,44 @@ fn components_now(
         }
     }
     Ok((plan, components))
+}
+
+/// Why a run without a seal of this user's is not resumed.
+const UNPROVEN: &str = "nothing proves that you began the run as its `plan.json` and `run.json` say: it was begun by another user or on \
+                        another machine, or they were altered";
+
+/// The refusal of a run that others may have had a hand in, with all that resuming it would allow.
+pub(crate) fn doubted(doubt: &str, path: &Path, begun: &Begun, plan: &Plan, base: &Path) -> RunError {
+    let shown = path.display();
+    let place = |path: &str| base.join(path).display().to_string();
+    let mut would: Vec<String> = Vec::new();
+    would.extend(plan.inputs.iter().flat_map(|input| &input.paths).map(|path| format!("read {}", place(path))));
+    for step in &plan.steps {
+        let name = &step.name;
+        if matches!(step.origin, Origin::Path(_)) {
+            would.push(format!("run {} as step `{name}`", place(&step.uses)));
+        }
+        let grants = &step.grants;
+        would.extend(grants.files.iter().map(|file| {
+            let how = if file.write { "read and write" } else { "read" };
+            format!("let `{name}` {how} {}", place(&file.path))
+        }));
+        would.extend(grants.http.iter().map(|http| format!("let `{name}` send {http}")));
+        would.extend(grants.env.iter().map(|variable| format!("let `{name}` read ${variable}")));
+        would.extend(
+            grants
+                .secrets
+                .iter()
+                .map(|(host, secret)| format!("send {} to {host} for `{name}`: {}", secret.header, secret.value)),
+        );
+        would.extend(grants.clock.then(|| format!("let `{name}` read the clock")));
+    }
+    would.extend(plan.outputs.iter().map(|output| format!("write {}", place(&output.path))));
+    let message = format!("the run in `{shown}` is not resumed: {doubt}");
+    let help = format!(
+        "resuming it would\n  {}\nif that is what you want: callboard resume {shown} --trust {:032x}",
+        would.join("\n  "),
+        begun.digest()
+    );
+    RunError::new(Class::Pipeline, message).help(help)
 }

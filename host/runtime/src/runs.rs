@@ -1,15 +1,22 @@
 //! The runs that are in a folder: what became of each, and what it takes of the disk.
 
-use std::io;
-use std::path::{Path, PathBuf};
+use std::fs::Metadata;
+use std::io::{self, ErrorKind, Read};
+use std::path::{Component, Path, PathBuf};
 use std::time::SystemTime;
 
+use callboard_io::beneath::Dir;
 use serde::Serialize;
 
 use crate::disk::journal::{self, Record};
-use crate::disk::{Folder, folder};
-use crate::error::RunError;
-use crate::report::Status;
+use crate::disk::{Contents, Folder, State, folder, is_held};
+use crate::error::{Class, RunError};
+use crate::report::{Report, Status};
+
+/// The last second of the year 9999: nothing later is shown as a date.
+const LATEST: u64 = 253_402_300_799;
+/// A report is no longer than this, bytes.
+const REPORT: u64 = 64 << 20;
 
 /// What became of a run.
 #[derive(Clone, Debug, Serialize)]
@@ -32,6 +39,8 @@ pub struct RunSummary {
     pub bytes: u64,
     /// Why it ended badly.
     pub error: Option<String>,
+    /// What [`Allowed::trusted`](crate::Allowed::trusted) takes where nothing proves who began it, in 32 hexadecimal digits.
+    pub trust: Option<String>,
 }
 
 /// Where a run stands.
@@ -48,6 +57,12 @@ pub enum RunState {
     Interrupted,
     /// Its process ended without a word: it was killed, or the machine was.
     Killed,
+    /// Its process ended before its plan was written: nothing is done, and the pipeline is to be run again.
+    Begun,
+    /// Whoever removed it was stopped.
+    Removing,
+    /// Its plan, or how it was begun, cannot be read.
+    Damaged,
 }
 
 impl RunState {
@@ -59,6 +74,9 @@ impl RunState {
             RunState::Failed => "failed",
             RunState::Interrupted => "interrupted",
             RunState::Killed => "killed",
+            RunState::Begun => "begun",
+            RunState::Removing => "removing",
+            RunState::Damaged => "damaged",
         }
     }
 }
@@ -70,24 +88,27 @@ impl RunSummary {
     ///
     /// It is no run's folder, or one that is damaged.
     pub fn of(path: &Path) -> Result<RunSummary, RunError> {
-        let (plan, _) = folder::recorded(path)?;
         let unread = |error: io::Error| RunError::system("read", path, &error);
-        let records = journal::read(&path.join("journal")).map_err(unread)?.records;
-        let mut summary = RunSummary {
-            folder: path.to_owned(),
-            name: plan.name.clone(),
-            state: RunState::Killed,
-            began: 0,
-            processes: 0,
-            stages_done: 0,
-            stages: plan.stages.len(),
-            bytes: size(path).map_err(unread)?,
-            error: None,
+        let (dir, state) = match Dir::open(path).and_then(|dir| Ok((State::of(&dir)?, dir))) {
+            Ok((State::Begun, dir)) => (dir, RunState::Begun),
+            Ok((State::Removing, dir)) => (dir, RunState::Removing),
+            // Opened again, for its error if it is no run's.
+            _ => (folder::open(path)?, RunState::Killed),
         };
+        let mut summary = RunSummary::empty(path, &dir, state).map_err(unread)?;
+        if state != RunState::Killed {
+            return Ok(summary);
+        }
+        let (begun, plan, _) = folder::recorded(&dir)?;
+        let records = journal::read(&dir).map_err(unread)?.records;
+        summary.name = plan.name.clone();
+        summary.stages = plan.stages.len();
+        summary.trust = Some(format!("{:032x}", begun.digest()));
         let mut done = std::collections::BTreeSet::new();
         for record in records {
             match record {
                 Record::Begun { at, .. } => {
+                    let at = at.min(LATEST);
                     summary.processes += 1;
                     summary.began = if summary.began == 0 { at } else { summary.began };
                     (summary.state, summary.error) = (RunState::Killed, None);
@@ -105,24 +126,44 @@ impl RunSummary {
                 Record::Intake { .. } | Record::Committing => {}
             }
         }
-        summary.stages_done = done.len();
+        summary.stages_done = done.len().min(summary.stages);
         if summary.processes == 0 {
             // It was not written down, but for its report.
-            let report: Option<crate::Report> =
-                std::fs::read(path.join("report.json")).ok().and_then(|json| serde_json::from_slice(&json).ok());
-            summary.state = match report.map(|report| report.status) {
+            summary.state = match report(&dir).map(|report| report.status) {
                 Some(Status::Finished) => RunState::Finished,
                 Some(Status::Interrupted) => RunState::Interrupted,
                 Some(Status::Failed) => RunState::Failed,
                 None => RunState::Killed,
             };
-            let made = path.join("run.json").metadata().and_then(|file| file.modified()).map_err(unread)?;
-            summary.began = made.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();
+            summary.began = modified(&dir, "run.json").map_err(unread)?;
         }
-        if Folder::lock(path).is_err() {
+        if is_held(&dir) {
             summary.state = RunState::Running;
         }
         Ok(summary)
+    }
+
+    /// Of a run of which nothing is known yet.
+    fn empty(path: &Path, dir: &Dir, state: RunState) -> io::Result<RunSummary> {
+        Ok(RunSummary {
+            folder: path.to_owned(),
+            name: path.file_name().unwrap_or_default().to_string_lossy().into_owned(),
+            state: if state != RunState::Killed && is_held(dir) { RunState::Running } else { state },
+            began: if state == RunState::Killed { 0 } else { modified(dir, "lock")? },
+            processes: 0,
+            stages_done: 0,
+            stages: 0,
+            bytes: Contents::of(dir)?.bytes,
+            error: None,
+            trust: None,
+        })
+    }
+
+    /// One that is known to be a run, and cannot be read.
+    fn damaged(path: &Path, error: &RunError) -> io::Result<RunSummary> {
+        let dir = Dir::open(path)?;
+        let damaged = RunSummary::empty(path, &dir, RunState::Damaged)?;
+        Ok(RunSummary { error: Some(error.to_string()), ..damaged })
     }
 
     /// The runs whose folders lie in `parent`, the latest first. What is no run's folder is passed over; a `parent` that is not there has none.
@@ -131,8 +172,17 @@ impl RunSummary {
     ///
     /// `parent` cannot be read.
     pub fn all(parent: &Path) -> io::Result<Vec<RunSummary>> {
-        let mut runs: Vec<RunSummary> =
-            run_folders(parent)?.into_iter().filter_map(|folder| RunSummary::of(&folder).ok()).collect();
+        let mut runs = Vec::new();
+        for folder in folders(parent, "lock")?.into_iter().map(|(_, folder)| folder) {
+            match RunSummary::of(&folder) {
+                Ok(run) => runs.push(run),
+                Err(error) => {
+                    let is_run =
+                        Dir::open(&folder).and_then(|dir| State::of(&dir)).is_ok_and(|state| state == State::Run);
+                    runs.extend(is_run.then(|| RunSummary::damaged(&folder, &error).ok()).flatten());
+                }
+            }
+        }
         runs.sort_by_key(|run| std::cmp::Reverse((run.began, run.folder.clone())));
         Ok(runs)
     }
@@ -144,43 +194,93 @@ impl RunSummary {
 ///
 /// `parent` cannot be read; one that is not there has none.
 pub fn run_folders(parent: &Path) -> io::Result<Vec<PathBuf>> {
-    let entries = match std::fs::read_dir(parent) {
-        Err(error) if [io::ErrorKind::NotFound, io::ErrorKind::NotADirectory].contains(&error.kind()) => {
-            return Ok(Vec::new());
-        }
-        entries => entries?,
-    };
-    let mut folders = Vec::new();
-    for entry in entries {
-        let path = entry?.path();
-        // `run.json` is written anew by every process that works on the run.
-        if let Ok(began) = path.join("run.json").metadata().and_then(|file| file.modified()) {
-            folders.push((began, path));
-        }
-    }
+    // `run.json` is written anew by every process that works on the run.
+    let mut folders = folders(parent, "run.json")?;
+    folders.retain(|(_, path)| Dir::open(path).and_then(|dir| State::of(&dir)).is_ok_and(|state| state == State::Run));
     folders.sort_by(|a, b| b.cmp(a));
     Ok(folders.into_iter().map(|(_, path)| path).collect())
 }
 
-/// Removes the folder of a run that nobody works on; gives the bytes that it took.
+/// The folders in `parent` that have a file of this name, and when that was written. No link is followed.
+fn folders(parent: &Path, with: &str) -> io::Result<Vec<(SystemTime, PathBuf)>> {
+    let entries = match std::fs::read_dir(parent) {
+        Err(error) if [ErrorKind::NotFound, ErrorKind::NotADirectory].contains(&error.kind()) => return Ok(Vec::new()),
+        entries => entries?,
+    };
+    let mut folders = Vec::new();
+    for entry in entries {
+        let entry = entry?;
+        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            let file = entry.path().join(with).symlink_metadata().ok().filter(Metadata::is_file);
+            folders.extend(file.and_then(|file| Some((file.modified().ok()?, entry.path()))));
+        }
+    }
+    Ok(folders)
+}
+
+/// What removing a run came to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RemovedRun {
+    /// The bytes that it freed. Work that another run has taken over is not freed by removing one of them.
+    pub freed: u64,
+    /// What lay in the folder and no run makes: it is still there, and so is the folder.
+    pub left: Vec<PathBuf>,
+}
+
+/// Removes a run that nobody works on, and its folder, if nothing else is in it.
 ///
 /// # Errors
 ///
-/// It is no run's folder, somebody works on the run, or the system refuses.
-pub fn remove_run(path: &Path) -> Result<u64, RunError> {
-    folder::is_run(path)?;
-    let _lock = Folder::lock(path)?;
-    let bytes = size(path).unwrap_or(0);
-    std::fs::remove_dir_all(path).map_err(|error| RunError::system("remove", path, &error))?;
-    Ok(bytes)
+/// It is no run's folder, or a link to one; it holds the current folder; somebody works on the run, or the system refuses.
+pub fn remove_run(path: &Path) -> Result<RemovedRun, RunError> {
+    let refused = |message: String, help: String| Err(RunError::new(Class::Pipeline, message).help(help));
+    let unopened = |error: io::Error| RunError::system("open", path, &error);
+    // Without `/` and `/.` at its end, behind which a link is followed.
+    let path: &Path = &path.components().collect::<PathBuf>();
+    let shown = path.display();
+    if let Ok(to) = std::fs::read_link(path) {
+        let to = path.parent().unwrap_or(Path::new("")).join(to);
+        let help = format!("remove the run itself: callboard runs remove {}", to.display());
+        return refused(format!("`{shown}` is a link, and no run's folder"), help);
+    }
+    let name = match path.components().next_back() {
+        Some(Component::Normal(name)) => name,
+        _ => {
+            let help = "name its folder, from another one: callboard runs remove RUN-DIR".to_owned();
+            return refused(format!("`{shown}` is not the name of a run's folder"), help);
+        }
+    };
+    let dir = match Dir::open(path).and_then(|dir| Ok((State::of(&dir)?, dir))) {
+        Ok((State::Begun | State::Removing, dir)) => dir,
+        _ => folder::open(path)?,
+    };
+    let real = path.canonicalize().map_err(unopened)?;
+    if std::env::current_dir().is_ok_and(|current| current.starts_with(&real)) {
+        let help = "go to another folder first: cd ..".to_owned();
+        return refused(format!("the current folder lies in `{shown}`"), help);
+    }
+    let parent = Dir::open(path.parent().unwrap_or(Path::new(""))).map_err(unopened)?;
+    let removed = Folder::of(path, dir)?.remove().map_err(|error| RunError::system("remove", path, &error))?;
+    match parent.remove_dir(name) {
+        Err(error) if error.kind() == ErrorKind::DirectoryNotEmpty => {}
+        emptied => emptied.map_err(|error| RunError::system("remove", path, &error))?,
+    }
+    Ok(RemovedRun { freed: removed.only_here, left: removed.strange })
 }
 
-fn size(path: &Path) -> io::Result<u64> {
-    let mut bytes = 0;
-    for entry in std::fs::read_dir(path)? {
-        let entry = entry?;
-        let metadata = entry.metadata()?;
-        bytes += if metadata.is_dir() { size(&entry.path())? } else { metadata.len() };
-    }
-    Ok(bytes)
+/// The report of a run that has ended, if one can be read.
+pub fn run_report(path: &Path) -> Option<Report> {
+    report(&folder::open(path).ok()?)
+}
+
+fn report(dir: &Dir) -> Option<Report> {
+    let mut json = Vec::new();
+    dir.file("report.json").ok()?.take(REPORT).read_to_end(&mut json).ok()?;
+    serde_json::from_slice(&json).ok()
+}
+
+/// When a file was last written, seconds since 1970.
+fn modified(dir: &Dir, name: &str) -> io::Result<u64> {
+    let file = dir.metadata(name)?.ok_or(ErrorKind::NotFound)?;
+    Ok(file.modified()?.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs().min(LATEST))
 }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use callboard_plan::door;
 
-use crate::disk::folder::recorded;
+use crate::disk::folder::{self, recorded};
 use crate::disk::key::Change;
 use crate::disk::work::count;
 use crate::error::RunError;
@@ -85,7 +85,11 @@ impl Run {
 
     /// Whether an input is another one than in a run: by its files and their sizes.
     fn differs(&self, input: &str, run: &Path) -> bool {
-        let (Some(now), Ok((_, recorded))) = (self.checked.inputs.get(input), recorded(run)) else { return false };
+        let (Some(now), Ok((.., recorded))) =
+            (self.checked.inputs.get(input), folder::open(run).and_then(|run| recorded(&run)))
+        else {
+            return false;
+        };
         let then = recorded.inputs.get(input).map(|then| (&then.files, then.bytes));
         then != Some((&now.files, now.bytes))
     }

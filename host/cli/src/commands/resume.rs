@@ -2,10 +2,9 @@
 
 use std::process::ExitCode;
 
-use callboard_runtime::{Allowed, Run, RunState, RunSummary, Settings};
+use callboard_runtime::{Allowed, Run, RunState, RunSummary, Settings, run_report};
 
 use super::run::Watched;
-use super::runs::finished;
 use crate::arguments::ResumeArguments;
 use crate::bundled::BUNDLED;
 use crate::exit::Failure;
@@ -15,7 +14,7 @@ pub(crate) fn resume(arguments: &ResumeArguments) -> Result<ExitCode, Failure> {
     let watched = Watched::begin(&arguments.shown)?;
     // Who resumes until it is done need not know how far the last process came.
     let summary = RunSummary::of(&arguments.run_dir).ok().filter(|run| run.state == RunState::Finished);
-    if let Some(report) = summary.and_then(|run| finished(&run.folder)) {
+    if let Some(report) = summary.and_then(|run| run_report(&run.folder)) {
         return watched.end(report, None);
     }
     let base = arguments.base.clone().unwrap_or_default();
@@ -25,7 +24,8 @@ pub(crate) fn resume(arguments: &ResumeArguments) -> Result<ExitCode, Failure> {
         observer: watched.progress.observer(),
         ..settings(base, arguments.run_dir.clone(), interruptible()?)?
     };
-    let allowed = Allowed { max_rejects: arguments.max_rejects, budget: arguments.budget };
+    let (max_rejects, budget, trusted) = (arguments.max_rejects, arguments.budget, arguments.trust);
+    let allowed = Allowed { max_rejects, budget, trusted };
     let prepared = Run::resume(BUNDLED, settings, allowed)?;
     watched.end(prepared.execute(), None)
 }

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::time::{Duration, SystemTime};
 
-use callboard_runtime::{Report, RunState, RunSummary, remove_run};
+use callboard_runtime::{RunState, RunSummary, remove_run, run_report};
 
 use crate::arguments::RunsCommand;
 use crate::exit::{Failure, quoted};
@@ -17,11 +17,14 @@ pub(crate) fn runs(command: &RunsCommand) -> Result<ExitCode, Failure> {
         RunsCommand::List { dir, json } => list(dir, *json),
         RunsCommand::Show { run_dir } => show(run_dir),
         RunsCommand::Remove { run_dirs } => {
-            let mut freed = 0;
+            let (mut freed, mut left) = (0, String::new());
             for run in run_dirs {
-                freed += remove_run(run)?;
+                let removed = remove_run(run)?;
+                freed += removed.freed;
+                let strange = removed.left.iter().map(|strange| run.join(strange).display().to_string());
+                left.extend(strange.map(|strange| format!("\nleft, since no run makes it: {strange}")));
             }
-            print(&format!("removed {}, {}", number_of_runs(run_dirs.len()), bytes(freed)))
+            print(&format!("removed {}, {}{left}", number_of_runs(run_dirs.len()), bytes(freed)))
         }
     }
 }
@@ -65,7 +68,7 @@ fn show(run_dir: &Path) -> Result<ExitCode, Failure> {
     }
     match run.state {
         RunState::Finished => {
-            if let Some(report) = finished(run_dir) {
+            if let Some(report) = run_report(run_dir) {
                 text = table(&report);
             }
         }
@@ -73,13 +76,16 @@ fn show(run_dir: &Path) -> Result<ExitCode, Failure> {
         RunState::Failed | RunState::Interrupted | RunState::Killed => {
             text.push_str(&format!("to go on:\n  callboard resume {}", quoted(&run_dir.display().to_string())));
         }
+        RunState::Begun => {
+            let folder = quoted(&run_dir.display().to_string());
+            text.push_str(&format!("nothing is done; to begin again:\n  callboard run FILE --run-dir {folder}"));
+        }
+        RunState::Removing | RunState::Damaged => {
+            let folder = quoted(&run_dir.display().to_string());
+            text.push_str(&format!("to remove what is left:\n  callboard runs remove {folder}"));
+        }
     }
     print(&text)
-}
-
-/// The report of a run that has finished.
-pub(crate) fn finished(run_dir: &Path) -> Option<Report> {
-    serde_json::from_slice(&std::fs::read(run_dir.join("report.json")).ok()?).ok()
 }
 
 fn began(run: &RunSummary) -> String {

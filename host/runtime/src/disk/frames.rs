@@ -14,22 +14,26 @@
 //!
 //! Numbers are little-endian. A frame is whole, or it is not read: where a header does not match, a file ends for us.
 
-use std::fs::File;
+use std::fs::{DirBuilder, File, OpenOptions};
 use std::hash::Hasher;
 use std::io::{self, IoSlice, Write};
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow::buffer::Buffer;
 use rustix::buffer::spare_capacity;
+use rustix::fs::OFlags;
 use serde::{Deserialize, Serialize};
 use twox_hash::XxHash3_64;
 
+use super::folder::alone;
 use crate::error::plain;
 
 const MAGIC: [u8; 4] = *b"CBF3";
 const HEADER: usize = 48;
+/// The longest body, bytes: what a file says of itself is not believed beyond that.
+const LONGEST: u64 = 4 << 30;
 
 /// Where a frame lies, and what its header says of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -103,14 +107,14 @@ pub(crate) struct FrameWriter {
 impl FrameWriter {
     /// Makes the file, which must not be there.
     pub(crate) fn create(path: PathBuf) -> io::Result<FrameWriter> {
-        let file = File::options().read(true).write(true).create_new(true).open(&path);
+        let file = File::options().read(true).write(true).create_new(true).mode(0o600).open(&path);
         let file = Arc::new(file.map_err(|error| named(&path, &error))?);
         Ok(FrameWriter { file, path, at: 0 })
     }
 
     /// Opens the file for more, or makes it; gives the frames that it has. What stands behind them is cut off.
     pub(crate) fn reopen(path: PathBuf) -> io::Result<(FrameWriter, Vec<Frame>)> {
-        let file = File::options().read(true).append(true).create(true).open(&path);
+        let file = regular(&path, File::options().read(true).append(true).create(true).mode(0o600)).and_then(alone);
         let file = Arc::new(file.map_err(|error| named(&path, &error))?);
         let (frames, _) = FrameFile { file: file.clone(), path: path.clone() }.scan()?;
         let at = frames.last().and_then(Frame::end).unwrap_or(0);
@@ -134,6 +138,11 @@ impl FrameWriter {
         let Body { parts, length, checksum } = *body;
         let offset = self.at + HEADER as u64;
         let frame = Frame { kind, rows, tag, length, checksum, offset };
+        if length > LONGEST {
+            let words =
+                format!("a record of {length} bytes is too long: at most {LONGEST} are kept; make batches smaller");
+            return Err(named(&self.path, &io::Error::new(io::ErrorKind::FileTooLarge, words)));
+        }
         let header = frame.header();
         let mut all: Vec<IoSlice<'_>> = vec![IoSlice::new(&header)];
         all.extend(parts.iter().map(|part| IoSlice::new(part.as_ref())));
@@ -165,8 +174,8 @@ pub(crate) struct FrameFile {
 
 impl FrameFile {
     pub(crate) fn open(path: PathBuf) -> io::Result<FrameFile> {
-        let file = Arc::new(File::open(&path).map_err(|error| named(&path, &error))?);
-        Ok(FrameFile { file, path })
+        let file = regular(&path, File::options().read(true)).map_err(|error| named(&path, &error))?;
+        Ok(FrameFile { file: Arc::new(file), path })
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -180,7 +189,8 @@ impl FrameFile {
         let mut header = [0; HEADER];
         while at + HEADER as u64 <= size {
             self.file.read_exact_at(&mut header, at).map_err(|error| named(&self.path, &error))?;
-            let Some((frame, end)) = Frame::parse(&header, at).and_then(|frame| Some((frame, frame.end()?))) else {
+            let frame = Frame::parse(&header, at).filter(|frame| frame.length <= LONGEST);
+            let Some((frame, end)) = frame.and_then(|frame| Some((frame, frame.end()?))) else {
                 break;
             };
             if end > size {
@@ -211,7 +221,11 @@ impl FrameFile {
 
     /// Bytes of the file, into memory that is not filled with zeros first: a spill is read at the speed of the page cache.
     fn read_at(&self, at: u64, length: usize, bytes: &mut Vec<u8>) -> io::Result<()> {
-        bytes.reserve_exact(length);
+        let most = usize::try_from(LONGEST).unwrap_or(usize::MAX);
+        if length > most || bytes.try_reserve_exact(length).is_err() {
+            let words = format!("a record of {length} bytes does not fit the memory");
+            return Err(io::Error::new(io::ErrorKind::OutOfMemory, words));
+        }
         while bytes.len() < length {
             let at = at + bytes.len() as u64;
             match rustix::io::pread(&self.file, spare_capacity(bytes), at) {
@@ -229,6 +243,21 @@ impl FrameFile {
         let words = format!("`{}` is damaged at byte {}: {what}", self.path.display(), frame.offset);
         io::Error::new(io::ErrorKind::InvalidData, words)
     }
+}
+
+/// Opens a regular file: no link, nor a pipe, which would be waited for, nor a device.
+pub(crate) fn regular(path: &Path, options: &mut OpenOptions) -> io::Result<File> {
+    let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
+    let file = options.custom_flags(flags.bits() as i32).open(path)?;
+    match file.metadata()?.is_file() {
+        true => Ok(file),
+        false => Err(io::Error::new(io::ErrorKind::InvalidInput, "this is not a regular file")),
+    }
+}
+
+/// Makes a folder, and what is missing above it, for this user alone.
+pub(crate) fn make_dir(path: &Path) -> io::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(|error| named(path, &error))
 }
 
 /// The system's words, and the file that they are about.

@@ -5,9 +5,13 @@ use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, Schema};
 
+use super::folder::{self, parsed};
 use super::frames::{FrameFile, FrameWriter};
 use super::reference::Reference;
-use super::{ipc, journal, work};
+use super::seal::{Begun, Key};
+use super::{Past, ipc, journal, work};
+use crate::resume::doubted;
+use crate::runs::{RunSummary, remove_run, run_report};
 
 /// Takes bytes for a journal, for a file of frames, and for the body of a frame, of rows and of work.
 ///
@@ -39,4 +43,65 @@ pub fn fuzz_disk(bytes: &[u8]) {
     let _ = ipc::decode(&schema, &body, None);
     let _ = work::decode(&schema, &body);
     let _ = Reference::decode(&body);
+}
+
+/// What parts the files of a run's folder.
+const PARTS: &[u8] = b"\n----\n";
+
+/// Takes bytes for `plan.json`, `run.json` and the lines of a journal, parted by lines of four hyphens; the journal's checksums are made
+/// here, so that they are right.
+///
+/// # Panics
+///
+/// Where a folder that holds them is not read, refused and removed without a panic, or is resumed without having been sealed.
+pub fn fuzz_folder(bytes: &[u8]) {
+    let mut rest = bytes;
+    let mut next = || match rest.windows(PARTS.len()).position(|window| window == PARTS) {
+        Some(at) => {
+            let part = &rest[..at];
+            rest = &rest[at + PARTS.len()..];
+            part
+        }
+        None => std::mem::take(&mut rest),
+    };
+    let (plan, run, lines) = (next(), next(), next());
+    let mut journal = Vec::new();
+    for line in lines.split(|byte| *byte == b'\n') {
+        journal.extend(journal::sealed(line));
+    }
+
+    let scratch = tempfile::tempdir().expect("there is room for a folder");
+    let path = scratch.path().join("run");
+    std::fs::create_dir(&path).expect("there is room for a folder");
+    let files: [(&str, &[u8]); 6] = [
+        ("lock", b"1\n"),
+        ("plan.json", plan),
+        ("run.json", run),
+        ("journal", &journal),
+        ("report.json", run),
+        ("seal", lines),
+    ];
+    for (name, bytes) in files {
+        std::fs::write(path.join(name), bytes).expect("there is room for a small file");
+    }
+    if let Ok(summary) = RunSummary::of(&path) {
+        assert!(summary.stages_done <= summary.stages);
+    }
+    let _ = run_report(&path);
+    let dir = folder::open(&path).expect("it has a lock, and `run.json`");
+    let begun = Begun { plan: plan.to_vec(), run: run.to_vec() };
+    assert!(!Key::nobodys().has_sealed(&begun, &dir), "it passes for sealed");
+    if let Ok((plan, recorded)) = parsed(&begun, &path) {
+        let said = doubted("", &path, &begun, &plan, &recorded.base);
+        assert!(said.help.is_some_and(|help| help.ends_with(&format!("{:032x}", begun.digest()))));
+        if let Ok(mut past) = Past::read(&dir, &plan) {
+            past.settle(&plan, &path, scratch.path());
+            let here = |name: &String| plan.output(name).is_some();
+            assert!(past.stages.values().all(|ended| ended.outputs.keys().all(here)), "an output of no plan");
+            assert!(past.stages.keys().all(|stage| (1..=plan.stages.len()).contains(stage)), "a stage of no plan");
+        }
+    }
+    drop(dir);
+    let removed = remove_run(&path).expect("a run can be removed, whatever it holds");
+    assert!(removed.left.is_empty() && !path.exists());
 }

@@ -34,6 +34,12 @@ pub(crate) fn decode(schema: &SchemaRef, message: &Buffer, columns: Option<Vec<u
     let metadata: [u8; 4] = message.get(4..8).and_then(|bytes| bytes.try_into().ok()).ok_or_else(none)?;
     let metadata = i32::from_le_bytes(metadata).checked_add(8).ok_or_else(none)?;
     let body = (message.len() as i64).checked_sub(i64::from(metadata)).filter(|body| *body >= 0).ok_or_else(none)?;
+    // Rows are not written compressed; a small message that says so could be of any size.
+    let head = message.get(8..usize::try_from(metadata).ok().ok_or_else(none)?).ok_or_else(none)?;
+    let head = arrow::ipc::root_as_message(head).map_err(|_| none())?;
+    if head.header_as_record_batch().is_none_or(|batch| batch.compression().is_some()) {
+        return Err(none());
+    }
     let mut decoder = FileDecoder::new(schema.clone(), MetadataVersion::V5);
     if let Some(columns) = columns {
         decoder = decoder.with_projection(columns);

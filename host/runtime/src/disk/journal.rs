@@ -5,17 +5,22 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::io::{self, Read, Write};
+use std::path::PathBuf;
 use std::sync::Arc;
 
+use callboard_io::beneath::Dir;
 use serde::{Deserialize, Serialize};
 use twox_hash::XxHash3_64;
 
-use super::folder::Digested;
+use super::folder::{Digested, alone};
 use super::frames::named;
 use super::spill::Sealed;
 use crate::stage::StageCost;
+
+const JOURNAL: &str = "journal";
+/// No more of a journal is read, bytes.
+const LONGEST: u64 = 256 << 20;
 
 /// Something that is complete.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -59,9 +64,10 @@ pub(crate) struct Journal {
 }
 
 impl Journal {
-    /// Opens the journal for more, or makes it. `length` bytes of it are good; what stands behind them is cut off.
-    pub(crate) fn open(path: PathBuf, length: u64) -> io::Result<Journal> {
-        let opened = File::options().create(true).append(true).open(&path).and_then(|file| {
+    /// Opens the journal of a run's folder for more, or makes it. `length` bytes of it are good; what stands behind them is cut off.
+    pub(crate) fn open(folder: &Dir, length: u64) -> io::Result<Journal> {
+        let path = folder.path().join(JOURNAL);
+        let opened = folder.file_to_append(JOURNAL, 0o600).and_then(alone).and_then(|file| {
             file.set_len(length)?;
             Ok(file)
         });
@@ -79,6 +85,11 @@ impl Journal {
     }
 }
 
+/// A line of a journal, of what it says: its checksum is right.
+pub(super) fn sealed(json: &[u8]) -> Vec<u8> {
+    [format!("{:016x} ", XxHash3_64::oneshot(json)).as_bytes(), json, b"\n"].concat()
+}
+
 fn line(json: &str) -> String {
     format!("{:016x} {json}\n", XxHash3_64::oneshot(json.as_bytes()))
 }
@@ -93,11 +104,13 @@ pub(crate) struct Records {
     pub(crate) torn: u64,
 }
 
-/// Reads a journal; one that is not there is empty.
-pub(crate) fn read(path: &Path) -> io::Result<Records> {
-    let bytes = match std::fs::read(path) {
+/// Reads the journal of a run's folder; one that is not there is empty.
+pub(crate) fn read(folder: &Dir) -> io::Result<Records> {
+    let mut bytes = Vec::new();
+    let read = folder.file(JOURNAL).and_then(|file| file.take(LONGEST).read_to_end(&mut bytes));
+    match read {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Records::default()),
-        read => read.map_err(|error| named(path, &error))?,
+        read => read.map_err(|error| named(&folder.path().join(JOURNAL), &error))?,
     };
     Ok(records(&bytes))
 }

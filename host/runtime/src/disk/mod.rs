@@ -6,6 +6,7 @@
 
 pub(crate) mod deed;
 pub(crate) mod digest;
+mod fits;
 pub(crate) mod folder;
 mod frames;
 mod fuzz;
@@ -14,22 +15,28 @@ mod head;
 mod ipc;
 pub(crate) mod journal;
 pub(crate) mod key;
+mod lock;
 pub(crate) mod past;
 pub(crate) mod positions;
 pub(crate) mod reference;
 pub(crate) mod scatter;
+mod seal;
 pub(crate) mod seen;
 pub(crate) mod spill;
+mod state;
 pub(crate) mod sync;
 pub(crate) mod view;
 pub(crate) mod work;
 
 pub(crate) use deed::{Deed, Limits, Outcome, Removed, limits_of};
 pub(crate) use folder::{Digested, Folder, Recorded, RecordedInput};
-pub(crate) use frames::named;
-pub use fuzz::fuzz_disk;
+pub(crate) use frames::{make_dir, named, regular};
+pub use fuzz::{fuzz_disk, fuzz_folder};
 pub(crate) use ipc::{schema_of_text, schema_text};
+pub(crate) use lock::is_held;
 pub(crate) use past::Past;
+pub(crate) use seal::{Begun, Key};
 pub(crate) use spill::{Quota, Spill, SpillWriter};
+pub(crate) use state::{Contents, State};
 pub(crate) use view::View;
 pub(crate) use work::{Logged, Place, Work};

@@ -3,11 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 
+use callboard_io::beneath::Dir;
 use callboard_plan::Plan;
 
+use super::fits::fits;
 use super::journal::{self, Record, StageEnded};
 use super::spill::{self, Base, Sealed};
-use crate::error::RunError;
+use crate::error::{Class, RunError};
 
 /// What is complete of a run; nothing of one that begins.
 #[derive(Debug, Default)]
@@ -31,12 +33,16 @@ pub(crate) struct Past {
 }
 
 impl Past {
-    /// Reads the journal of a run's folder.
-    pub(crate) fn read(path: &Path) -> Result<Past, RunError> {
-        let path = path.join("journal");
-        let read = journal::read(&path).map_err(|error| RunError::system("read", &path, &error))?;
+    /// Reads the journal of the folder of a run of this plan.
+    pub(crate) fn read(folder: &Dir, plan: &Plan) -> Result<Past, RunError> {
+        let path = folder.path().join("journal");
+        let read = journal::read(folder).map_err(|error| RunError::system("read", &path, &error))?;
         let mut past = Past { length: read.length, ..Past::default() };
-        for record in read.records {
+        for (nth, record) in read.records.into_iter().enumerate() {
+            fits(&record, plan).map_err(|what| {
+                let message = format!("`{}` is damaged: record {} {what}", path.display(), nth + 1);
+                RunError::new(Class::System, message).help("run the pipeline again")
+            })?;
             match record {
                 Record::Begun { .. } => past.attempts += 1,
                 Record::Intake { input, rows, spill } => drop(past.intakes.insert(input, (rows, spill))),

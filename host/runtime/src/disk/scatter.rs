@@ -9,7 +9,7 @@ use arrow::buffer::Buffer;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, UInt64Type};
 use arrow::error::ArrowError;
 
-use super::frames::{Frame, FrameFile, FrameWriter, named};
+use super::frames::{Frame, FrameFile, FrameWriter, make_dir, named};
 use super::ipc::{self, RowEncoder};
 use super::spill::{HIDDEN, Quota, stored_schema};
 use super::view;
@@ -33,7 +33,7 @@ impl Scratch {
         if folder.exists() {
             std::fs::remove_dir_all(folder).map_err(|error| named(folder, &error))?;
         }
-        std::fs::create_dir_all(folder).map_err(|error| named(folder, &error))?;
+        make_dir(folder)?;
         Ok(Scratch { folder: folder.to_owned(), quota, held: 0 })
     }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use arrow::array::{Array, ArrayRef, BooleanArray, UInt32Array, UInt64Array};
 use arrow::buffer::BooleanBuffer;
 use arrow::compute::{FilterBuilder, FilterPredicate};
-use arrow::datatypes::{Schema, SchemaRef};
+use arrow::datatypes::{DataType, Schema, SchemaRef};
 use arrow::error::ArrowError;
 
 use super::reference::{Chosen, Column, Reference};
@@ -102,6 +102,11 @@ pub(super) fn assemble(
 
 /// A batch of columns, the hidden ones first.
 pub(super) fn batch(schema: &SchemaRef, mut columns: Vec<ArrayRef>, rows: usize) -> io::Result<Batch> {
+    if columns.len() < HIDDEN
+        || [0, 1].map(|at| columns[at].data_type().clone()) != [DataType::UInt32, DataType::UInt64]
+    {
+        return Err(io::Error::new(io::ErrorKind::InvalidData, "where the rows come from does not stand before them"));
+    }
     let visible = columns.split_off(HIDDEN);
     Ok(Batch::new(
         record_batch(schema.clone(), visible, rows).map_err(broken)?,
@@ -136,7 +141,7 @@ mod tests {
     use std::path::Path;
 
     use arrow::array::{Int64Array, StringArray};
-    use arrow::datatypes::{DataType, Field};
+    use arrow::datatypes::Field;
 
     use super::super::reference::Pick;
     use super::super::{Quota, SpillWriter};

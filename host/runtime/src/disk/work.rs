@@ -7,8 +7,9 @@
 //! begun.
 
 use std::collections::HashMap;
-use std::io;
-use std::os::unix::fs::MetadataExt;
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -19,7 +20,8 @@ use arrow::datatypes::SchemaRef;
 use serde::{Deserialize, Serialize};
 
 use super::deed::{Deed, Limits, Outcome};
-use super::frames::{Body, Frame, FrameFile, FrameWriter, named};
+use super::folder::alone;
+use super::frames::{Body, Frame, FrameFile, FrameWriter, make_dir, named, regular};
 use super::head;
 use super::ipc::{self, RowEncoder};
 use super::key::StepKey;
@@ -30,6 +32,9 @@ const DONE: u8 = 1;
 const ENDED: u8 = 2;
 /// Of what a global step does: it counts when the end is there.
 const PART: u8 = 3;
+
+/// No more of `key.json` is read, bytes.
+const LONGEST_KEY: u64 = 64 << 20;
 
 /// A log of a step, for who reads single frames of it.
 #[derive(Debug)]
@@ -104,7 +109,7 @@ impl Work {
             (None, None) => header,
             (None, Some((_, latest))) => {
                 let equal = || earlier.iter().filter(|(_, header)| header.seed == latest.seed).rev();
-                std::fs::create_dir_all(&folder).map_err(|error| named(&folder, &error))?;
+                make_dir(&folder)?;
                 link(equal().map(|(from, _)| *from), &folder)?;
                 Header { seed: latest.seed, ..header }
             }
@@ -220,7 +225,7 @@ impl Work {
         let writer = match own.take() {
             Some(writer) => writer,
             None => {
-                std::fs::create_dir_all(&self.folder).map_err(|error| named(&self.folder, &error))?;
+                make_dir(&self.folder)?;
                 write_header(&self.folder, &self.header)?;
                 let name = self.own_log().path.file_name().unwrap_or_default();
                 let writer = FrameWriter::create(self.folder.join(name))?;
@@ -270,14 +275,23 @@ impl Work {
 
 /// What the folder of a step's work says it depends on.
 pub(crate) fn read_header(folder: &Path) -> Option<Header> {
-    serde_json::from_slice(&std::fs::read(folder.join("key.json")).ok()?).ok()
+    let mut json = Vec::new();
+    let file = regular(&folder.join("key.json"), File::options().read(true)).ok()?;
+    file.take(LONGEST_KEY).read_to_end(&mut json).ok()?;
+    serde_json::from_slice(&json).ok()
 }
 
 /// Writes it. One that is cut off by a power cut is no header, and the work beside it is nobody's.
 fn write_header(folder: &Path, header: &Header) -> io::Result<()> {
     let path = folder.join("key.json");
     let json = serde_json::to_vec_pretty(header).expect("a key is JSON");
-    std::fs::write(&path, json).map_err(|error| named(&path, &error))
+    let write = || {
+        let mut options = File::options();
+        let mut file = regular(&path, options.write(true).create(true).mode(0o600)).and_then(alone)?;
+        file.set_len(0)?;
+        file.write_all(&json)
+    };
+    write().map_err(|error| named(&path, &error))
 }
 
 /// The rows that work in some folders was done on.
@@ -317,9 +331,15 @@ fn logs(folder: &Path) -> io::Result<Vec<PathBuf>> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         entries => entries.map_err(|error| named(folder, &error))?,
     };
-    let paths = entries.map(|entry| Ok(entry?.path())).collect::<io::Result<Vec<_>>>()?;
-    let mut logs: Vec<PathBuf> =
-        paths.into_iter().filter(|path| path.extension().is_some_and(|extension| extension == "log")).collect();
+    let mut logs = Vec::new();
+    for entry in entries {
+        let entry = entry?;
+        let path = entry.path();
+        // A run makes no links.
+        if entry.file_type()?.is_file() && path.extension().is_some_and(|extension| extension == "log") {
+            logs.push(path);
+        }
+    }
     logs.sort();
     Ok(logs)
 }

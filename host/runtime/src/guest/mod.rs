@@ -12,7 +12,6 @@ mod trap;
 mod wasi;
 
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -31,6 +30,7 @@ use profile::Sampling;
 pub(crate) use reach::{Reach, resolve};
 use state::State;
 
+use crate::artefact::Artefact;
 use crate::bindings::EveryStep;
 use crate::bindings::callboard::step::types::Error as SaidError;
 use crate::bindings::exports::callboard::step::{global, manifest, source, transform};
@@ -128,10 +128,17 @@ impl Sandbox {
     }
 
     /// Maps what [`compile_file`](crate::compile_file) made.
-    pub(crate) fn load(&self, path: &Path, kind: Kind) -> wasmtime::Result<Loaded> {
-        // SAFETY: the file is an artefact of `compile_file`, put by rename into a folder that only this user can write
-        // (`Cache::new` checks that); wasmtime checks its version and settings. Whoever can alter it can alter this program.
-        let component = unsafe { Component::deserialize_file(&self.running.engine, path)? };
+    pub(crate) fn load(&self, artefact: &Artefact, kind: Kind) -> wasmtime::Result<Loaded> {
+        let engine = &self.running.engine;
+        // SAFETY: these are the bytes of an artefact of `compile_file`, held against their checksum, from a folder that only this user
+        // and root can write (`cache_dir`, `Artefact::of`), in a copy that nobody can change: a sealed file in memory, or memory of
+        // ours. Wasmtime checks its version and settings. Whoever can write that folder can run programs as this user.
+        let component = unsafe {
+            match artefact {
+                Artefact::Sealed(memory) => Component::deserialize_file(engine, Artefact::path(memory))?,
+                Artefact::Bytes(bytes) => Component::deserialize(engine, bytes)?,
+            }
+        };
         Ok(Loaded { pre: self.linker.instantiate_pre(&component)?, kind })
     }
 }

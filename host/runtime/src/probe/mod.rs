@@ -10,7 +10,6 @@ mod life;
 mod opened;
 mod whole;
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -19,6 +18,7 @@ use callboard_plan::pipeline::BatchSize;
 use callboard_plan::{Kind, Plan, PlannedStep};
 use serde_json::Value;
 
+use crate::artefact::Artefact;
 use crate::bound::{Bound, View};
 use crate::cache::Cache;
 use crate::check::ask;
@@ -40,7 +40,7 @@ pub struct Probe {
     terms: Terms,
     loaded: Loaded,
     /// The compiled component.
-    compiled: PathBuf,
+    compiled: Arc<Artefact>,
     // After what was loaded: the engine goes last.
     sandbox: Sandbox,
 }
@@ -149,14 +149,12 @@ impl Probe {
             RunError::new(Class::Bug, format!("the component {} of the plan was not given", step.digest))
         })?;
         let compiled = || {
-            if cache.lacks(&step.digest) {
-                settings.observer.tell(Event::Compiling { step: step.name.clone() });
-            }
-            let compiled = cache.compiled(bytes, &step.digest, &settings.cancel).map_err(in_step)?;
+            let announce = || settings.observer.tell(Event::Compiling { step: step.name.clone() });
+            let compiled = cache.compiled(bytes, &step.digest, &settings.cancel, announce).map_err(in_step)?;
             if let Some(took) = compiled.took {
                 settings.observer.tell(Event::Compiled { step: step.name.clone(), took });
             }
-            Ok(compiled.path)
+            Ok(compiled.artefact)
         };
         let loaded = map_from(&sandbox, &cache, &step, compiled)?;
         let compiled = compiled()?;

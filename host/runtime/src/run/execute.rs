@@ -48,7 +48,7 @@ impl Run {
             report.notes.push(format!("what the steps needed could not be kept: {error}"));
         }
         match self.kept.take() {
-            Some(kept) => kept.close(report, &self.folder),
+            Some(kept) => kept.close(report),
             // Nothing was begun; what an earlier process did is as it was.
             None => Report { resumable: self.past.attempts > 0, ..report },
         }

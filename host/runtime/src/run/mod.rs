@@ -4,7 +4,7 @@ mod execute;
 mod parts;
 
 use std::collections::{BTreeMap, HashMap};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Instant;
 
@@ -12,11 +12,12 @@ use callboard_io::Finished;
 use callboard_plan::{Plan, PlannedStep};
 use tokio_util::sync::CancellationToken;
 
+use crate::artefact::Artefact;
 use crate::budget::Budget;
 use crate::cache::Cache;
 use crate::check::Checked;
 use crate::components::Components;
-use crate::disk::{Folder, Past, Quota};
+use crate::disk::{Begun, Folder, Past, Quota};
 use crate::error::{Class, RunError};
 use crate::events::{Event, Observer};
 use crate::guest::{Profiles, Reach, Sandbox, resolve};
@@ -51,6 +52,8 @@ pub struct Run {
     pub(crate) locked: Mutex<Option<Folder>>,
     /// Of the digests of rows, where the run was begun before.
     pub(crate) digest_seed: Option<u64>,
+    /// How the run was begun before, proven or confirmed.
+    pub(crate) begun: Option<Begun>,
     kept: Option<Kept>,
     failure: Mutex<Option<RunError>>,
     rejects: Mutex<Rejects>,
@@ -102,6 +105,7 @@ impl Run {
             budget: Budget::new(past.stages.values().map(|ended| &ended.cost)),
             past,
             digest_seed: resumed.as_ref().and_then(|resumed| resumed.recorded.digest_seed),
+            begun: resumed.as_ref().map(|resumed| resumed.begun.clone()),
             locked: Mutex::new(resumed.map(|resumed| resumed.folder)),
             kept: None,
             failure: Mutex::default(),
@@ -179,22 +183,20 @@ impl Run {
     }
 
     /// The step's compiled component, made now if need be.
-    pub(crate) fn compiled(&self, step: &PlannedStep) -> Result<PathBuf, RunError> {
+    pub(crate) fn compiled(&self, step: &PlannedStep) -> Result<Arc<Artefact>, RunError> {
         let bytes = self.components.bytes(&step.digest).ok_or_else(|| {
             RunError::new(Class::Bug, format!("the component {} of the plan was not given", step.digest))
         })?;
-        if self.cache.lacks(&step.digest) {
-            self.observer.tell(Event::Compiling { step: step.name.clone() });
-        }
-        let compiled = self.cache.compiled(bytes, &step.digest, &self.interrupt)?;
+        let announce = || self.observer.tell(Event::Compiling { step: step.name.clone() });
+        let compiled = self.cache.compiled(bytes, &step.digest, &self.interrupt, announce)?;
         if let Some(took) = compiled.took {
             self.observer.tell(Event::Compiled { step: step.name.clone(), took });
         }
-        Ok(compiled.path)
+        Ok(compiled.artefact)
     }
 }
 
-/// Where a component that was a file is kept in a run's folder.
-pub(crate) fn kept_component(folder: &Path, digest: &str) -> PathBuf {
-    folder.join("components").join(format!("{digest}.wasm"))
+/// Where a component that was a file is kept, from a run's folder.
+pub(crate) fn kept_component(digest: &str) -> String {
+    format!("components/{digest}.wasm")
 }

@@ -1,13 +1,13 @@
 //! Components into memory: mapped, instantiated, opened.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use callboard_plan::{Kind, NeedFrom, PlannedStep};
 
 use super::retry::retrying;
+use crate::artefact::Artefact;
 use crate::bound::Bound;
 use crate::cache::Cache;
 use crate::columns::Flat;
@@ -131,13 +131,13 @@ pub(crate) fn map_from(
     sandbox: &Sandbox,
     cache: &Cache,
     step: &PlannedStep,
-    compiled: impl Fn() -> Result<PathBuf, RunError>,
+    compiled: impl Fn() -> Result<Arc<Artefact>, RunError>,
 ) -> Result<Loaded, RunError> {
-    let load = |path: &Path| sandbox.load(path, step.kind);
-    load(&compiled()?)
+    let load = |artefact: &Artefact| sandbox.load(artefact, step.kind);
+    load(&*compiled()?)
         .or_else(|_| {
             cache.forget(&step.digest);
-            load(&compiled()?).map_err(|error| {
+            load(&*compiled()?).map_err(|error| {
                 cache.forget(&step.digest);
                 RunError::new(Class::Data, format!("the component cannot be loaded: {error:#}"))
             })

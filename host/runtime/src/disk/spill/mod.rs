@@ -17,6 +17,7 @@ use std::sync::{Arc, OnceLock};
 
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use arrow::error::ArrowError;
+use callboard_plan::Plan;
 use serde::{Deserialize, Serialize};
 use twox_hash::XxHash3_64;
 
@@ -95,6 +96,19 @@ type Logs = Vec<(Arc<Log>, OnceLock<FrameFile>)>;
 impl BaseLog {
     fn of(log: &Log) -> BaseLog {
         BaseLog { path: log.path.clone(), schema: schema_text(&log.schema) }
+    }
+
+    pub(in crate::disk) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Whether it lies where the logs of a step of this plan lie.
+    pub(in crate::disk) fn is_of(&self, plan: &Plan) -> bool {
+        let parts: Option<Vec<&str>> = self.path.iter().map(|part| part.to_str()).collect();
+        match parts.as_deref() {
+            Some(["work", step, file]) => plan.step(step).is_some() && file.ends_with(".log"),
+            _ => false,
+        }
     }
 
     fn log(&self) -> Option<Log> {
@@ -191,16 +205,20 @@ fn logs(folder: &Path, sealed: &Sealed) -> io::Result<Logs> {
 
 /// The segments and frames of a sealed spill, which are those that were written, by their headers.
 fn scan(folder: &Path, sealed: &Sealed) -> io::Result<Segments> {
-    let (mut files, mut frames, mut checksum) = (Vec::new(), Vec::new(), XxHash3_64::new());
+    let (mut files, mut frames, mut checksum, mut rows) = (Vec::new(), Vec::new(), XxHash3_64::new(), 0);
     for segment in 0..sealed.segments as usize {
         let file = FrameFile::open(segment_path(folder, segment))?;
         for frame in file.scan()?.0 {
+            // The lower half of its tag is its first row, counted over the whole spill.
+            if frame.rows == 0 || frame.tag as u64 != rows {
+                return Err(damaged(folder, "its frames are not in order"));
+            }
+            rows += u64::from(frame.rows);
             checksum.write(&frame.checksum.to_le_bytes());
             frames.push((segment, frame));
         }
         files.push(file);
     }
-    let rows: u64 = frames.iter().map(|(_, frame)| u64::from(frame.rows)).sum();
     if (frames.len() as u64, rows) != (sealed.frames, sealed.rows) {
         return Err(damaged(folder, &format!("{rows} rows are there of {}", sealed.rows)));
     }

@@ -28,11 +28,10 @@ impl Quota {
     }
 
     pub(crate) fn take(&self, bytes: u64) -> io::Result<()> {
-        let used = self.used.fetch_add(bytes, Ordering::Relaxed);
-        if used.saturating_add(bytes) > self.most {
-            self.used.fetch_sub(bytes, Ordering::Relaxed);
-            return Err(io::Error::other(QuotaExceeded { used, more: bytes, most: self.most }));
-        }
+        let within = |used: u64| used.checked_add(bytes).filter(|used| *used <= self.most);
+        self.used
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, within)
+            .map_err(|used| io::Error::other(QuotaExceeded { used, more: bytes, most: self.most }))?;
         self.written.fetch_add(bytes, Ordering::Relaxed);
         Ok(())
     }

@@ -14,7 +14,7 @@ use twox_hash::XxHash3_64;
 
 use super::{BaseLog, HIDDEN, HOLDS, Quota, REFERS, Sealed, Spill, broken, own_schema, segment_path, stored_schema};
 use crate::disk::digest::ColumnDigests;
-use crate::disk::frames::{Frame, FrameFile, FrameWriter, named};
+use crate::disk::frames::{Frame, FrameFile, FrameWriter, make_dir, named};
 use crate::disk::ipc::RowEncoder;
 use crate::disk::reference::{Column, InLog, Reference};
 use crate::disk::sync::Syncer;
@@ -62,7 +62,7 @@ impl SpillWriter {
         if folder.exists() {
             std::fs::remove_dir_all(&folder).map_err(|error| named(&folder, &error))?;
         }
-        std::fs::create_dir_all(&folder).map_err(|error| named(&folder, &error))?;
+        make_dir(&folder)?;
         let stored = stored_schema(&schema);
         let columns = schema.fields().len();
         Ok(SpillWriter {
