@@ -24,6 +24,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "scan", run: scanner::fuzz, memory: 16 },
     Target { name: "columns", run: callboard_runtime::fuzz_columns, memory: 16 },
     Target { name: "disk", run: callboard_runtime::fuzz_disk, memory: 64 },
+    Target { name: "folder", run: callboard_runtime::fuzz_folder, memory: 64 },
     Target { name: "jsonl", run: |bytes| readers::fuzz("jsonl", bytes), memory: 64 },
     Target { name: "csv", run: |bytes| readers::fuzz("csv", bytes), memory: 64 },
     // A page says its size in 31 bits, and the library makes room for it before it looks at what is there: up to 2 GiB.
