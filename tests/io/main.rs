@@ -4,8 +4,10 @@
 mod bench;
 mod beneath;
 mod binary;
+mod bombs;
 mod csv;
 mod files;
+mod footers;
 mod jsonl;
 mod output;
 mod round_trip;

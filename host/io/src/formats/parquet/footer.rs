@@ -58,22 +58,41 @@ fn rows(metadata: &ParquetMetaData) -> Result<(), IoError> {
     Ok(())
 }
 
-/// The bytes of the file that parquet-mr until 1.2.8 left out of a column chunk's size: the header of its dictionary (PARQUET-816).
+/// The most that parquet-mr until 1.2.8 left out of a column chunk's size: the header of its dictionary (PARQUET-816).
 const LEFT_OUT: u64 = 100;
 
-/// A column chunk whose size is right, or larger than it: its pages end where all its values are read.
+/// Where a column's pages are.
+pub(super) struct Chunk {
+    pub(super) metadata: ColumnChunkMetaData,
+    pub(super) start: u64,
+    pub(super) length: u64,
+    /// Whether the last page ends with the chunk; otherwise it is the one with the last value.
+    pub(super) exact: bool,
+}
+
+/// The chunk as its pages lie in the file.
 pub(super) fn chunk(
     metadata: &ParquetMetaData,
     column: &ColumnChunkMetaData,
-    file_size: u64,
-) -> Option<ColumnChunkMetaData> {
-    if !is_old_parquet_mr(metadata.file_metadata().created_by()?) || column.dictionary_page_offset().is_none() {
-        return None;
-    }
-    let start = u64::try_from(column.dictionary_page_offset()?).ok()?;
-    let length = u64::try_from(column.compressed_size()).ok()?;
-    let length = length.saturating_add(LEFT_OUT).min(file_size.checked_sub(start)?);
-    column.clone().into_builder().set_total_compressed_size(length as i64).build().ok()
+    size: u64,
+) -> Result<Chunk, ParquetError> {
+    let outside = || {
+        let (at, bytes) = (column.data_page_offset(), column.compressed_size());
+        ParquetError::General(format!(
+            "the column `{}` has {bytes} bytes at {at} of a file of {size}",
+            column.column_path()
+        ))
+    };
+    // Some writers say 0 where there is no dictionary: there the file begins.
+    let dictionary = column.dictionary_page_offset().filter(|at| *at > 0 && *at < column.data_page_offset());
+    let start = u64::try_from(dictionary.unwrap_or(column.data_page_offset())).map_err(|_| outside())?;
+    let length = u64::try_from(column.compressed_size()).map_err(|_| outside())?;
+    let rest = start.checked_add(length).and_then(|end| size.checked_sub(end)).ok_or_else(outside)?;
+    let exact = !metadata.file_metadata().created_by().is_some_and(is_old_parquet_mr);
+    let length = if exact { length } else { length + rest.min(LEFT_OUT) };
+    let metadata = column.clone().into_builder().set_dictionary_page_offset(dictionary);
+    let metadata = metadata.set_total_compressed_size(length as i64).build()?;
+    Ok(Chunk { metadata, start, length, exact })
 }
 
 fn is_old_parquet_mr(created_by: &str) -> bool {

@@ -20,7 +20,8 @@ use parquet::file::serialized_reader::SerializedPageReader;
 use parquet::schema::types::ColumnDescriptor;
 
 use super::super::announced::{LARGEST_BATCH, LARGEST_RATIO};
-use super::{footer, scan, thrift};
+use super::footer::{self, Chunk};
+use super::{scan, thrift};
 use crate::canonical::LARGEST_ROW;
 
 /// What the readers of a row group's columns hold together.
@@ -87,13 +88,7 @@ impl RowGroups for Counted {
         if chunk.file_path().is_some_and(|path| !path.is_empty()) {
             return Err(fault(format!("the column `{}` is in another file", chunk.column_path())));
         }
-        let longer = footer::chunk(&self.metadata, chunk, self.size);
-        let to_the_end = longer.is_none();
-        let chunk = longer.unwrap_or_else(|| chunk.clone());
-        let (start, length) = chunk.byte_range();
-        if start.checked_add(length).is_none_or(|end| end > self.size) {
-            return Err(fault(format!("the column `{}` ends behind the file", chunk.column_path())));
-        }
+        let Chunk { metadata: chunk, start, length, exact } = footer::chunk(&self.metadata, chunk, self.size)?;
         let rows = usize::try_from(group.num_rows())?;
         let pages = Pages {
             inner: SerializedPageReader::new(self.file.clone(), &chunk, rows, None)?,
@@ -104,7 +99,7 @@ impl RowGroups for Counted {
             end: start + length,
             values: 0,
             announced: u64::try_from(chunk.num_values())?,
-            to_the_end,
+            exact,
             dictionary: (0, 0),
             page: (0, 0),
             window: 0,
@@ -188,7 +183,7 @@ struct Pages {
     values: u64,
     announced: u64,
     /// Whether pages end with the chunk, not with the last value.
-    to_the_end: bool,
+    exact: bool,
     /// Bytes unpacked and in the file.
     dictionary: (u64, u64),
     page: (u64, u64),
@@ -215,7 +210,7 @@ impl Pages {
     /// Looks at the next page before it is unpacked. False at the end.
     fn enter(&mut self) -> Result<bool> {
         let name = &self.column.name;
-        if self.at == self.end || (!self.to_the_end && self.values >= self.announced) {
+        if self.at == self.end || (!self.exact && self.values >= self.announced) {
             if self.values != self.announced {
                 let (announced, values) = (self.announced, self.values);
                 return Err(fault(format!(
@@ -351,7 +346,7 @@ impl PageReader for Pages {
     }
 
     fn at_record_boundary(&mut self) -> Result<bool> {
-        match !self.to_the_end && self.values >= self.announced {
+        match !self.exact && self.values >= self.announced {
             true => Ok(true),
             false => self.inner.at_record_boundary(),
         }

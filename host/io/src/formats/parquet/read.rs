@@ -142,8 +142,10 @@ impl Groups {
                     let (rows, given) = (group.account.rows, group.given);
                     if rows == 1 {
                         let row = self.before + given + 1;
-                        let message =
-                            format!("row {row} takes more than the {} MiB allowed in memory", LARGEST_ROW >> 20);
+                        let allowed = LARGEST_ROW >> 20;
+                        let message = format!(
+                            "row {row}, or one soon behind it, takes more than the {allowed} MiB allowed in memory"
+                        );
                         let help = "split the row's longest lists or texts over several rows";
                         return Err(IoError::data(message).with_help(help));
                     }
