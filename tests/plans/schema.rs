@@ -101,6 +101,8 @@ fn schema_and_reader_know_the_same_keys() {
         quoted(keys(&schema["$defs"]["Limits"]), "limits"),
         read("callboard = 1\n[[steps]]\nuse = \"a\"\nlimits = { qqqqqqqqqq = 1 }")
     );
+    let limits = read("callboard = 1\n[inputs.a]\npath = \"a\"\nlimits = { qqqqqqqqqq = 1 }");
+    assert_eq!(quoted(keys(&schema["$defs"]["InputLimits"]), "limits"), limits);
     let of_grant = |grant: &str| read(&format!("callboard = 1\n[[steps]]\nuse = \"a\"\ngrant = {{ {grant} }}"));
     assert_eq!(quoted(keys(&schema["$defs"]["Grant"]), "grant"), of_grant("qqqqqqqqqq = 1"));
     let file = of_grant("files = [{ path = \"a\", qqqqqqqqqq = 1 }]");

@@ -12,7 +12,7 @@ use crate::door::{Door, door};
 use crate::grants::Grants;
 use crate::memory::Predicted;
 use crate::need::Need;
-use crate::pipeline::{BatchSize, OnError, OutputColumn, Pipeline};
+use crate::pipeline::{BatchSize, InputLimits, OnError, OutputColumn, Pipeline};
 use crate::problem::{Findings, Problems};
 use crate::scan::Kind;
 use crate::terms::Terms;
@@ -73,6 +73,9 @@ pub struct PlannedInput {
     pub format: Option<String>,
     /// Column to type, where the file does not say it.
     pub types: BTreeMap<String, String>,
+    /// What a text file may take, as far as the pipeline says it.
+    #[serde(default, skip_serializing_if = "InputLimits::is_empty")]
+    pub limits: InputLimits,
     /// The stage that reads it, once, from 1.
     pub stage: usize,
 }

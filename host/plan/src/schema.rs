@@ -66,6 +66,32 @@ struct Input {
     /// Column to type, where the file does not say it; `json` keeps a ragged value as text.
     #[serde(default)]
     types: BTreeMap<String, String>,
+    /// What a file of `jsonl` or `csv` may take before it is refused.
+    #[serde(default)]
+    #[schemars(with = "InputLimits")]
+    limits: Option<InputLimits>,
+}
+
+/// What a text file of an input may take.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct InputLimits {
+    /// One line of JSON Lines, or one row of CSV, decompressed, such as "256MiB"; "64MiB" by default, "1GiB" at most.
+    #[serde(default)]
+    #[schemars(with = "String")]
+    line: Option<String>,
+    /// Columns, and members of the objects inside them; 10000 by default.
+    #[serde(default)]
+    #[schemars(with = "OrParam<Columns>")]
+    columns: Option<u64>,
+    /// The header of CSV, or the names of all columns and members of JSON Lines together; "4MiB" by default, "1GiB" at most.
+    #[serde(default)]
+    #[schemars(with = "String")]
+    header: Option<String>,
+    /// What zstd keeps to decompress a file written with `--long`, such as "2GiB", which is the most; "128MiB" by default.
+    #[serde(default)]
+    #[schemars(with = "String")]
+    window: Option<String>,
 }
 
 /// One use of a component.
@@ -344,6 +370,9 @@ struct Retries(#[schemars(range(min = 0, max = 100))] u32);
 
 #[derive(JsonSchema)]
 struct Count(#[schemars(range(min = 1))] u64);
+
+#[derive(JsonSchema)]
+struct Columns(#[schemars(range(min = 1, max = 100_000_000))] u64);
 
 #[derive(JsonSchema)]
 struct Replicas(#[schemars(range(min = 1, max = 1024))] u32);

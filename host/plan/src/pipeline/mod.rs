@@ -14,7 +14,8 @@ mod params;
 mod read;
 
 pub use model::{
-    BatchSize, From, Input, Limits, LoadGroups, Located, OnError, Output, OutputColumn, Pipeline, Run, Step,
+    BatchSize, From, Input, InputLimits, Limits, LoadGroups, Located, OnError, Output, OutputColumn, Pipeline, Run,
+    Step,
 };
 
 pub(crate) use read::RETRIES;

@@ -56,6 +56,33 @@ pub struct Input {
     pub format: Option<Located<String>>,
     /// Column to type, where the file does not say it: `json` keeps a ragged value as text.
     pub types: BTreeMap<String, Located<String>>,
+    /// Those that the file sets.
+    pub limits: InputLimits,
+}
+
+/// What a text file of an input may take, as far as the file sets it; in the plan too.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct InputLimits {
+    /// `limits.line`: bytes of one line of JSON Lines, or one row of CSV, decompressed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub line: Option<u64>,
+    /// `limits.columns`: columns, and members of objects inside them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub columns: Option<u64>,
+    /// `limits.header`: bytes of a CSV header, or of all names in JSON Lines.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub header: Option<u64>,
+    /// `limits.window`: bytes that zstd may keep to decompress.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub window: Option<u64>,
+}
+
+impl InputLimits {
+    /// Whether the file sets none.
+    pub fn is_empty(&self) -> bool {
+        *self == InputLimits::default()
+    }
 }
 
 /// One use of a component.

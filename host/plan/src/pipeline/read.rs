@@ -10,7 +10,8 @@ use super::fields::{
 };
 use super::grants::grants;
 use super::model::{
-    BatchSize, From, Input, Limits, LoadGroups, Located, OnError, Output, OutputColumn, Pipeline, Run, Step,
+    BatchSize, From, Input, InputLimits, Limits, LoadGroups, Located, OnError, Output, OutputColumn, Pipeline, Run,
+    Step,
 };
 use crate::problem::Findings;
 
@@ -99,13 +100,37 @@ fn input(name: Located<String>, node: &Node, findings: &mut Findings) -> Option<
     let paths = paths.and_then(|node| texts(node, "`path`", findings));
     let format = fields.get("format").and_then(|node| text(node, "`format`", findings));
     let types = fields.get("types").map(|node| text_table(node, "`types`", findings));
+    let limits = fields.get("limits").and_then(|node| input_limits(node, findings));
     let aside = |key: &str| match key {
         "from" => "an input is read from files; steps and outputs have `from`".to_owned(),
-        _ => "an input has files, a format and types".to_owned(),
+        _ => "an input has files, a format, types and limits".to_owned(),
     };
     fields.end(Some(aside), findings);
     let types = types.unwrap_or_default().into_iter().map(|(column, ty)| (column.value, ty));
-    Some(Input { name, paths: paths.unwrap_or_default(), format, types: types.collect() })
+    let (paths, limits) = (paths.unwrap_or_default(), limits.unwrap_or_default());
+    Some(Input { name, paths, format, types: types.collect(), limits })
+}
+
+/// What a text file of an input may take.
+fn input_limits(node: &Node, findings: &mut Findings) -> Option<InputLimits> {
+    let fields = Fields::of(node, "`limits` of an input", findings)?;
+    let limits = InputLimits {
+        line: fields.get("line").and_then(|node| bytes_up_to(node, "`line`", 1 << 30, "1GiB", findings)),
+        columns: fields.get("columns").and_then(|node| integer(node, "`columns`", 1, 100_000_000, findings)),
+        header: fields.get("header").and_then(|node| bytes_up_to(node, "`header`", 1 << 30, "1GiB", findings)),
+        window: fields.get("window").and_then(|node| bytes_up_to(node, "`window`", 1 << 31, "2GiB", findings)),
+    };
+    fields.end(None, findings);
+    Some(limits)
+}
+
+fn bytes_up_to(node: &Node, what: &str, most: u64, most_in_words: &str, findings: &mut Findings) -> Option<u64> {
+    let bytes = bytes(node, what, findings)?;
+    if bytes > most {
+        let message = format!("{what} is {}, more than it can be", node.to_json());
+        findings.add_with_help(&node.at, message, format!("at most \"{most_in_words}\""));
+    }
+    Some(bytes)
 }
 
 fn step(node: &Node, findings: &mut Findings) -> Option<Step> {
