@@ -61,6 +61,7 @@ impl Bench {
             paths: paths.iter().map(|path| path.to_string()).collect(),
             format: None,
             types: types.iter().map(|(column, name)| (column.to_string(), name.to_string())).collect(),
+            ..Default::default()
         }
     }
 

@@ -211,7 +211,7 @@ fn an_object_is_a_line_and_a_line_an_object_wherever_it_stands() {
 fn kinds_that_mix_in_the_sample_are_refused_with_the_mend() {
     let bench = Bench::with("in.jsonl", "{\"a\":1,\"m\":{\"x\":1}}\n{\"a\":2,\"m\":{\"x\":\"one\"}}\n");
     let (message, help) = bench.error(&["in.jsonl"], &[("a", "int32")]);
-    assert_eq!(message, "`in.jsonl`, line 2: `m.x` is a string here and an integer in a row before");
+    assert_eq!(message, "`in.jsonl`, line 2, column 21: `m.x` is a string here and an integer before");
     assert_eq!(help, r#"under `[inputs.docs]`: types = { a = "int32", m = "json" }"#);
     // And the mend mends it.
     let rows = join(&bench.read_as(&["in.jsonl"], &[("a", "int32"), ("m", "json")]).unwrap());
@@ -331,7 +331,9 @@ fn rows_without_columns_are_rows() {
 #[test]
 fn an_empty_name_is_refused() {
     let bench = Bench::with("in.jsonl", "{\"a\":{\"\":1}}");
-    assert_eq!(bench.error(&["in.jsonl"], &[]).0, "`in.jsonl`: a column has an empty name: `a.`");
+    let (message, help) = bench.error(&["in.jsonl"], &[]);
+    assert_eq!(message, "`in.jsonl`, line 1, column 8: `a` has a member without a name");
+    assert_eq!(help, r#"under `[inputs.docs]`: types = { a = "json" }"#);
 }
 
 #[test]

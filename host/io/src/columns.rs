@@ -9,7 +9,8 @@ use arrow::compute::kernels::cast_utils::Parser;
 use arrow::datatypes::{DataType, Date32Type, Field, FieldRef, Fields, TimestampNanosecondType};
 
 use crate::dataset::InputSpec;
-use crate::error::IoError;
+use crate::error::{ErrorKind, IoError};
+use crate::names::Names;
 use crate::types;
 
 /// A value that its column cannot hold.
@@ -18,28 +19,80 @@ pub(crate) struct Misfit {
     /// Names from the column's to the value's; the innermost first, as they are learnt on the way out.
     pub(crate) path: Vec<String>,
     pub(crate) message: String,
-    /// The type that would hold it, as `types` names it, if the column is one of the top.
-    pub(crate) would_fit: &'static str,
+    /// The type that would hold it, as `types` names it, if it stands in the column itself; none if no type does.
+    pub(crate) would_fit: Option<&'static str>,
+    /// Lists between the column and the value.
+    pub(crate) lists: usize,
+    /// What fixes it beside a type.
+    pub(crate) help: Option<String>,
+    /// Whether there are more columns than a limit allows; of all those, `path` is then the one that most are in.
+    pub(crate) too_many: bool,
 }
 
 impl Misfit {
     pub(crate) fn new(message: String, would_fit: &'static str) -> Misfit {
-        Misfit { path: Vec::new(), message, would_fit }
+        let would_fit = Some(would_fit);
+        Misfit { path: Vec::new(), message, would_fit, lists: 0, help: None, too_many: false }
     }
 
-    /// As an error of the input, with the line of `types` that mends it; `anything` is the type that holds any value of the
+    /// A member that stands twice in one object: within a column of JSON text it may, in a row not.
+    pub(crate) fn twice() -> Misfit {
+        Misfit { would_fit: None, ..Misfit::new("stands twice in one object".into(), "") }
+    }
+
+    /// A member whose name is empty.
+    pub(crate) fn nameless() -> Misfit {
+        let help = Some("give it a name in the file: every column has one".into());
+        Misfit { help, ..Misfit::new("has a member without a name".into(), "json") }
+    }
+
+    /// More columns, or longer names of columns, than `help` says how to allow.
+    pub(crate) fn too_many(message: String, help: String) -> Misfit {
+        Misfit { help: Some(help), too_many: true, ..Misfit::new(message, "json") }
+    }
+
+    /// The value is one of a list.
+    pub(crate) fn in_list(&mut self) {
+        if self.path.is_empty() {
+            self.lists += 1;
+        }
+    }
+
+    /// As an error of the input, with the line of `types` that fixes it; `anything` is the type that holds any value of the
     /// format.
     pub(crate) fn into_error(self, spec: &InputSpec, anything: &'static str) -> IoError {
-        let Misfit { path, message, would_fit } = self;
-        let Some(column) = path.last() else { return IoError::data(message) };
-        let dotted = path.iter().rev().map(String::as_str).collect::<Vec<_>>().join(".");
+        let Misfit { path, message, would_fit, lists, help, too_many } = self;
+        let Some(column) = path.last() else {
+            let error = match too_many {
+                true => IoError::new(ErrorKind::Limit, message),
+                false => IoError::data(format!("the row {message}")),
+            };
+            return match help {
+                Some(help) => error.with_help(help),
+                None => error,
+            };
+        };
+        let dotted = path.iter().rev().map(|name| excerpt(name)).collect::<Vec<_>>().join(".");
         let declared = spec.types.get(column).map(String::as_str);
-        // Inside a column, or against a declaration, only that is sure to fit.
-        let would_fit = if path.len() > 1 || declared.is_some() { anything } else { would_fit };
+        let fit = match would_fit {
+            // Inside a column, or against a declaration, only that is sure to fit.
+            _ if path.len() > 1 => Some(anything.to_owned()),
+            Some(_) if declared.is_some() => Some(anything.to_owned()),
+            Some(fit) if fit == anything => Some(anything.to_owned()),
+            Some(fit) => Some(format!("{}{fit}{}", "list<".repeat(lists), ">".repeat(lists))),
+            None => None,
+        };
+        let fix = fit.filter(|fit| declared != Some(fit)).map(|fit| types::mend(spec, column, &fit));
+        if too_many {
+            let help = [fix, help.map(|raise| format!("or, if they are wanted, {raise}"))];
+            let message = format!("`{dotted}` has other members from row to row: {message}");
+            let error = IoError::new(ErrorKind::Limit, message);
+            return error.with_help(help.into_iter().flatten().collect::<Vec<_>>().join("\n"));
+        }
         let error = IoError::data(format!("`{dotted}` {message}"));
-        match declared == Some(would_fit) {
-            true => error,
-            false => error.with_help(types::mend(spec, column, would_fit)),
+        match fix {
+            Some(fix) => error.with_help(fix),
+            None => error,
         }
     }
 }
@@ -76,25 +129,31 @@ pub(crate) struct ListColumn {
 }
 
 pub(crate) struct StructColumn {
+    pub(crate) names: Names,
     pub(crate) fields: Fields,
     pub(crate) columns: Vec<Column>,
+    /// Bytes that an object without a member takes all the same.
+    pub(crate) width: u64,
     valid: NullBufferBuilder,
 }
 
 impl Column {
-    /// An empty column of a field's type, which is one that [`types`] or an inference gave.
+    /// An empty column of a field's type, which is one that [`types`] or an inference gave. Builders make room as they need it: there may
+    /// be many columns, and few rows.
     pub(crate) fn new(field: &Field) -> Column {
         match field.data_type() {
             DataType::Null => Column::Null(0),
-            DataType::Boolean => Column::Bool(BooleanBuilder::new()),
-            DataType::UInt64 => Column::Uint64(UInt64Builder::new()),
-            DataType::Float32 | DataType::Float64 => Column::Float(Float64Builder::new(), field.data_type().clone()),
-            DataType::Utf8 if types::is_json(field) => Column::Json(StringBuilder::new()),
-            DataType::Utf8 => Column::Text(StringBuilder::new()),
-            DataType::Date32 => Column::Date(Date32Builder::new()),
-            DataType::Timestamp(..) => {
-                Column::Timestamp(TimestampMicrosecondBuilder::new().with_data_type(field.data_type().clone()))
+            DataType::Boolean => Column::Bool(BooleanBuilder::with_capacity(0)),
+            DataType::UInt64 => Column::Uint64(UInt64Builder::with_capacity(0)),
+            DataType::Float32 | DataType::Float64 => {
+                Column::Float(Float64Builder::with_capacity(0), field.data_type().clone())
             }
+            DataType::Utf8 if types::is_json(field) => Column::Json(StringBuilder::with_capacity(0, 0)),
+            DataType::Utf8 => Column::Text(StringBuilder::with_capacity(0, 0)),
+            DataType::Date32 => Column::Date(Date32Builder::with_capacity(0)),
+            DataType::Timestamp(..) => Column::Timestamp(
+                TimestampMicrosecondBuilder::with_capacity(0).with_data_type(field.data_type().clone()),
+            ),
             DataType::List(items) => Column::List(Box::new(ListColumn {
                 field: items.clone(),
                 items: Column::new(items),
@@ -102,7 +161,7 @@ impl Column {
                 valid: NullBufferBuilder::new(0),
             })),
             DataType::Struct(fields) => Column::Struct(StructColumn::new(fields)),
-            integer if integer.is_integer() => Column::Int(Int64Builder::new(), integer.clone()),
+            integer if integer.is_integer() => Column::Int(Int64Builder::with_capacity(0), integer.clone()),
             other => unreachable!("no text is read as {other}"),
         }
     }
@@ -137,6 +196,29 @@ impl Column {
             Column::Date(b) => b.len(),
             Column::List(list) => list.ends.len(),
             Column::Struct(members) => members.valid.len(),
+        }
+    }
+
+    /// Bytes that a null takes, about.
+    fn width(&self) -> u64 {
+        match self {
+            Column::Null(_) => 0,
+            Column::Bool(_) => 1,
+            Column::Int(..) | Column::Uint64(_) | Column::Float(..) | Column::Timestamp(_) => 8,
+            Column::Text(_) | Column::Json(_) | Column::Date(_) | Column::List(_) => 4,
+            Column::Struct(members) => members.width,
+        }
+    }
+
+    /// The widest object that lists hold, at any depth: as many as there is room for in a line may lack all members.
+    pub(crate) fn widest_in_lists(&self) -> u64 {
+        match self {
+            Column::List(list) => match &list.items {
+                Column::Struct(members) => members.width.max(members.widest_in_lists()),
+                items => items.widest_in_lists(),
+            },
+            Column::Struct(members) => members.widest_in_lists(),
+            _ => 0,
         }
     }
 
@@ -183,13 +265,20 @@ impl Column {
         match (i64::try_from(value), self) {
             (Ok(value), column) => column.push_int(value)?,
             (Err(_), Column::Uint64(b)) => b.append_value(value),
-            (Err(_), column) => return Err(column.misfit(&format!("the integer {value}"), "uint64")),
+            (Err(_), column) => {
+                let fits = matches!(column, Column::Int(..) | Column::Null(_));
+                return Err(column.misfit(&format!("the integer {value}"), if fits { "uint64" } else { "json" }));
+            }
         }
         Ok(())
     }
 
     /// A number with a fraction or an exponent, in a column that is none of floats.
     pub(crate) fn float_misfit(&self, value: f64) -> Misfit {
+        // It may be an integer of more digits than the parser keeps.
+        if value.abs() >= i64::MAX as f64 {
+            return self.misfit(&format!("a number beyond 64 bits, about {value:e}"), "json");
+        }
         let fits = matches!(self, Column::Int(..) | Column::Uint64(_) | Column::Null(_));
         self.misfit(&format!("the float {value}"), if fits { "float64" } else { "json" })
     }
@@ -299,12 +388,19 @@ impl ListColumn {
 
 impl StructColumn {
     pub(crate) fn new(fields: &Fields) -> StructColumn {
-        let columns = fields.iter().map(|field| Column::new(field)).collect();
-        StructColumn { fields: fields.clone(), columns, valid: NullBufferBuilder::new(0) }
+        let columns: Vec<_> = fields.iter().map(|field| Column::new(field)).collect();
+        let names = Names::of(fields.iter().map(|field| field.name()));
+        let width = columns.iter().map(Column::width).sum();
+        StructColumn { names, fields: fields.clone(), columns, width, valid: NullBufferBuilder::new(0) }
     }
 
     pub(crate) fn len(&self) -> usize {
         self.valid.len()
+    }
+
+    /// As [`Column::widest_in_lists`], of all members.
+    pub(crate) fn widest_in_lists(&self) -> u64 {
+        self.columns.iter().map(Column::widest_in_lists).max().unwrap_or(0)
     }
 
     /// Ends an object; members that were not pushed are null.

@@ -9,6 +9,8 @@ use arrow::datatypes::SchemaRef;
 
 use crate::files;
 use crate::formats::{Format, Rows};
+use crate::limits::InputLimits;
+use crate::stop::Stop;
 use crate::{IoError, canonical};
 
 /// An input as the pipeline names it.
@@ -25,6 +27,10 @@ pub struct InputSpec {
     pub format: Option<Format>,
     /// Types of columns, by name, for formats that carry none (JSON Lines, CSV): what the sample would say otherwise.
     pub types: BTreeMap<String, String>,
+    /// What a text file may take.
+    pub limits: InputLimits,
+    /// Asked while files are opened, sampled and read.
+    pub stop: Stop,
 }
 
 /// Where batches are cut. The same files and policy give the same batches.
@@ -63,12 +69,13 @@ impl Dataset {
     ///
     /// # Errors
     /// A path or pattern that matches nothing, an unknown format or type, files that cannot be read, are malformed, or
-    /// do not have one schema.
+    /// do not have one schema; being stopped.
     pub fn open(spec: &InputSpec) -> Result<Dataset, IoError> {
         let files = files::resolve(&spec.base, &spec.paths)?;
         let format = files::format(&files, spec.format)?;
         let mut bytes = 0;
         for file in &files {
+            spec.stop.check()?;
             bytes += files::size(file)?;
         }
         let schema = format.implementation().schema(&files, spec)?;

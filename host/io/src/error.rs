@@ -14,6 +14,10 @@ pub enum ErrorKind {
     Data,
     /// The system refused: permissions, a full disk, a failing device.
     System,
+    /// A text file takes more than its input's [`InputLimits`](crate::InputLimits) allow.
+    Limit,
+    /// Reading was stopped from outside, by the input's [`Stop`](crate::Stop).
+    Interrupted,
 }
 
 /// Where in a file; all numbers begin at 1.
@@ -69,6 +73,10 @@ impl IoError {
 
     pub(crate) fn data(message: impl Into<String>) -> Self {
         Self::new(ErrorKind::Data, message)
+    }
+
+    pub(crate) fn interrupted() -> Self {
+        Self::new(ErrorKind::Interrupted, "interrupted")
     }
 
     /// The system's error, after what was being done (`cannot open`).

@@ -22,6 +22,8 @@
 pub mod beneath;
 mod canonical;
 mod columns;
+#[cfg(test)]
+mod cost;
 mod cut;
 mod dataset;
 mod digest;
@@ -29,7 +31,12 @@ mod digesting;
 mod error;
 mod files;
 mod formats;
+mod limits;
+mod lines;
+mod magic;
+mod names;
 mod output;
+mod stop;
 mod text;
 mod types;
 
@@ -38,5 +45,7 @@ pub use dataset::{BatchPolicy, Chunk, Dataset, InputSpec, Reader};
 pub use digest::file_digest;
 pub use error::{ErrorKind, IoError, Place};
 pub use formats::{Format, json_rows, panics_are_caught};
+pub use limits::{InputLimits, LARGEST_WINDOW, LONGEST_LINE};
 pub use output::{Committed, Finished, OutputSpec, Position, Writer, check_schema, check_writable};
+pub use stop::Stop;
 pub use types::{is_json, json_field};

@@ -204,8 +204,8 @@ pub struct Position {
 /// Says where it went wrong: what the system refuses is about the file that is being written, all else about the output.
 fn blame(error: IoError, path: &Path, staged: &Path) -> IoError {
     match error.kind() {
-        ErrorKind::System => error.in_file(staged),
-        ErrorKind::Spec | ErrorKind::Data => error.in_file(path),
+        ErrorKind::System | ErrorKind::Interrupted => error.in_file(staged),
+        ErrorKind::Spec | ErrorKind::Data | ErrorKind::Limit => error.in_file(path),
     }
 }
 

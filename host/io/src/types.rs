@@ -1,5 +1,7 @@
 //! The types that `types` of an input may name, and the line of the pipeline that mends a misfit.
 
+use std::collections::BTreeMap;
+
 use arrow::datatypes::{DataType, Field, TimeUnit};
 
 use crate::dataset::InputSpec;
@@ -47,9 +49,9 @@ fn field(column: &str, name: &str) -> Option<Field> {
 }
 
 /// The columns that `types` of the input declares, by name.
-pub(crate) fn declared(spec: &InputSpec) -> Result<Vec<Field>, IoError> {
+pub(crate) fn declared(spec: &InputSpec) -> Result<BTreeMap<String, Field>, IoError> {
     let parse = |(column, name): (&String, &String)| {
-        field(column, name).ok_or_else(|| {
+        field(column, name).map(|field| (column.clone(), field)).ok_or_else(|| {
             let scalars: Vec<_> = SCALARS.iter().map(|(name, _)| *name).collect();
             let names = format!("types: json, {}, timestamp, list<…> of one of these", scalars.join(", "));
             IoError::spec(format!("there is no type `{name}` (of `types` for the column `{column}`)")).with_help(names)

@@ -8,7 +8,9 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use arrow::datatypes::{Schema, SchemaRef};
-use callboard_io::{Dataset, Format, InputSpec, OutputSpec, check_writable};
+use callboard_io::{
+    Dataset, Format, InputLimits, InputSpec, LARGEST_WINDOW, LONGEST_LINE, OutputSpec, Stop, check_writable,
+};
 use callboard_plan::{Edge, Kind, Plan, PlannedOutput, PlannedStep, nearest};
 
 use crate::bound::{Bound, Declared, View, appended, some_columns_of};
@@ -72,7 +74,7 @@ impl Checked {
     /// and the others must be.
     pub(crate) fn inputs(
         plan: &Plan,
-        base: &Path,
+        settings: &Settings,
         past: &Past,
         recorded: Option<&BTreeMap<String, RecordedInput>>,
     ) -> Result<Checked, RunError> {
@@ -95,10 +97,15 @@ impl Checked {
             }
             let spec = InputSpec {
                 name: input.name.clone(),
-                base: base.to_owned(),
+                base: settings.base.clone(),
                 paths: input.paths.clone(),
                 format: input.format.as_deref().map(Format::from_str).transpose().map_err(in_input)?,
                 types: input.types.clone(),
+                limits: limits(input.limits),
+                stop: Stop::when({
+                    let cancel = settings.cancel.clone();
+                    move || cancel.is_cancelled()
+                }),
             };
             let dataset = Dataset::open(&spec).map_err(in_input)?;
             let (files, bytes) = (dataset.files().to_vec(), dataset.bytes());
@@ -208,6 +215,17 @@ impl Checked {
             plan.edges.iter().filter(|edge| edge.to == node && edge.port.as_ref() == port_name).cloned().collect();
         edges.sort_by_key(|edge| edge.position);
         Ok(Way { schema: appended(&schemas)?, edges })
+    }
+}
+
+/// What the pipeline says that a text file may take, and the defaults. A plan that was kept may have been altered.
+fn limits(set: callboard_plan::pipeline::InputLimits) -> InputLimits {
+    let usual = InputLimits::default();
+    InputLimits {
+        line: set.line.unwrap_or(usual.line).min(LONGEST_LINE),
+        columns: set.columns.unwrap_or(usual.columns),
+        header: set.header.unwrap_or(usual.header).min(LONGEST_LINE),
+        window: set.window.unwrap_or(usual.window).min(LARGEST_WINDOW),
     }
 }
 

@@ -169,6 +169,8 @@ impl From<IoError> for RunError {
             IoKind::Spec => Class::Pipeline,
             IoKind::Data => Class::Data,
             IoKind::System => Class::System,
+            IoKind::Limit => Class::Limit,
+            IoKind::Interrupted => return RunError::interrupted(),
         };
         let help = error.help().map(str::to_owned);
         RunError { class, place: Place::default(), message: error.to_string(), help }

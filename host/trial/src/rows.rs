@@ -24,6 +24,7 @@ pub(crate) fn dataset(subject: &Subject, path: &Path) -> Result<Dataset> {
         paths: vec![escaped(path)],
         format: Some(format),
         types: if text { subject.types.clone() } else { Default::default() },
+        ..Default::default()
     })?)
 }
 

@@ -78,6 +78,7 @@ pub(crate) fn one_schema(
     }
     let mut merged: Option<Merged> = None;
     for file in files {
+        spec.stop.check()?;
         let found = read(file).and_then(|found| checked(&found)).map_err(|error| error.in_file(file))?;
         match &mut merged {
             None => merged = Some(Merged::new(found)),

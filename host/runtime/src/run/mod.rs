@@ -83,7 +83,7 @@ impl Run {
         resumed: Option<crate::resume::Resumed>,
     ) -> Result<Run, RunError> {
         let inputs = resumed.as_ref().map(|resumed| &resumed.recorded.inputs);
-        let checked = Checked::inputs(&plan, &settings.base, &past, inputs)?;
+        let checked = Checked::inputs(&plan, &settings, &past, inputs)?;
         checked.places(&plan, &settings, &past)?;
         let bug = |error: wasmtime::Error| RunError::new(Class::Bug, format!("wasmtime does not start: {error:#}"));
         let profiles =

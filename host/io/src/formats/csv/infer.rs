@@ -5,9 +5,11 @@ use std::path::{Path, PathBuf};
 use arrow::datatypes::{DataType, Field, Schema};
 
 use super::records::Records;
+use crate::columns::excerpt;
 use crate::dataset::InputSpec;
 use crate::error::IoError;
-use crate::text::{SAMPLE_BYTES, sample_rows};
+use crate::lines::{SAMPLE_BYTES, sample_rows};
+use crate::names::Names;
 use crate::types;
 
 /// What a field may be read as without losing a character's worth.
@@ -22,7 +24,7 @@ pub(super) enum Kind {
 pub(super) fn kind(text: &str) -> Kind {
     match text {
         "true" | "false" => Kind::Bool,
-        _ if text.parse::<i64>().is_ok_and(|value| value.to_string() == text) => Kind::Int,
+        _ if is_integer(text) && text.parse::<i64>().is_ok() => Kind::Int,
         // What JSON calls a number: no leading zeros, no plus, no words.
         _ if text.starts_with(|c: char| c == '-' || c.is_ascii_digit()) && text.contains(['.', 'e', 'E']) => {
             match serde_json::from_str::<f64>(text) {
@@ -34,76 +36,114 @@ pub(super) fn kind(text: &str) -> Kind {
     }
 }
 
-pub(super) fn schema(files: &[PathBuf], spec: &InputSpec) -> Result<Schema, IoError> {
-    let declared = types::declared(spec)?;
-    let mut names: Vec<String> = Vec::new();
-    let mut kinds: Vec<Option<Kind>> = Vec::new();
-    for (number, file) in files.iter().enumerate() {
-        let (mut records, header) = Records::open(file)?;
-        if number == 0 {
-            (names, kinds) = (header.clone(), vec![None; header.len()]);
-            crate::canonical::check_names(&Schema::new(names.iter().map(text).collect::<Vec<_>>()))
-                .map_err(|error| error.in_file(file))?;
-        }
-        let places = places(&names, &header, &files[0]).map_err(|error| error.in_file(file))?;
-        sample(&mut records, sample_rows(files.len()), &places, &mut kinds).map_err(|error| error.in_file(file))?;
+/// Whether it is an integer as it would be written again, of any size.
+pub(super) fn is_integer(text: &str) -> bool {
+    let digits = text.strip_prefix('-').unwrap_or(text);
+    match digits.as_bytes() {
+        b"0" => digits.len() == text.len(),
+        [b'1'..=b'9', rest @ ..] => rest.iter().all(u8::is_ascii_digit),
+        _ => false,
     }
-    if let Some(missing) = declared.iter().find(|field| !names.contains(field.name())) {
-        let message = format!("`types` names the column `{}`, but the header has {}", missing.name(), names.join(", "));
+}
+
+pub(super) fn schema(files: &[PathBuf], spec: &InputSpec) -> Result<Schema, IoError> {
+    let mut declared = types::declared(spec)?;
+    let (mut records, names) = Records::open(&files[0], spec)?;
+    let index = Names::of(&names);
+    let mut kinds = vec![None; names.len()];
+    let rows = sample_rows(files.len());
+    for (number, file) in files.iter().enumerate() {
+        let in_file = |error: IoError| error.in_file(file);
+        let places = if number == 0 {
+            (0..names.len()).collect()
+        } else {
+            let header;
+            (records, header) = Records::open(file, spec)?;
+            places(&names, &index, &header, &files[0]).map_err(in_file)?
+        };
+        sample(&mut records, rows, spec, &places, &mut kinds).map_err(in_file)?;
+    }
+    if let Some(missing) = declared.keys().find(|name| index.find(0, name).is_none()) {
+        let message = format!("`types` names the column `{missing}`, but the header has {}", some(&names));
         return Err(IoError::spec(message).in_file(&files[0]));
     }
-    if let Some(nested) = declared.iter().find(|field| field.data_type().is_nested()) {
+    if let Some(nested) = declared.values().find(|field| field.data_type().is_nested()) {
         let message =
             format!("`types` says {} for `{}`, but a field of CSV holds no list", types::name(nested), nested.name());
         return Err(IoError::spec(message).in_file(&files[0]).with_help(types::mend(spec, nested.name(), "json")));
     }
-    let field = |(name, kind): (&String, Option<Kind>)| {
+    let field = |(name, kind): (String, Option<Kind>)| {
         let data_type = match kind {
             Some(Kind::Bool) => DataType::Boolean,
             Some(Kind::Int) => DataType::Int64,
             Some(Kind::Float) => DataType::Float64,
             Some(Kind::Text) | None => DataType::Utf8,
         };
-        let declared = declared.iter().find(|field| field.name() == name);
-        declared.cloned().unwrap_or_else(|| Field::new(name, data_type, true))
+        declared.remove(&name).unwrap_or_else(|| Field::new(name, data_type, true))
     };
-    Ok(Schema::new(names.iter().zip(kinds).map(field).collect::<Vec<_>>()))
+    Ok(Schema::new(names.into_iter().zip(kinds).map(field).collect::<Vec<_>>()))
 }
 
-fn text(name: &String) -> Field {
-    Field::new(name, DataType::Utf8, true)
+/// Some names, for messages.
+fn some(names: &[String]) -> String {
+    const SHOWN: usize = 20;
+    let shown = names.iter().take(SHOWN).map(|name| excerpt(name)).collect::<Vec<_>>().join(", ");
+    match names.len().saturating_sub(SHOWN) {
+        0 => shown,
+        more => format!("{shown} and {more} more"),
+    }
 }
 
 /// Of each field of a file, the column of the first file that it belongs to.
-fn places(names: &[String], header: &[String], first: &Path) -> Result<Vec<usize>, IoError> {
+fn places(names: &[String], index: &Names, header: &[String], first: &Path) -> Result<Vec<usize>, IoError> {
     let first = first.display();
-    if let Some(missing) = names.iter().find(|name| !header.contains(name)) {
-        return Err(IoError::data(format!("the header lacks `{missing}`, which `{first}` has")));
+    let mut found = vec![false; names.len()];
+    let mut places = Vec::with_capacity(header.len());
+    let mut extra = None;
+    for (at, name) in header.iter().enumerate() {
+        match index.find(at, name) {
+            Some(place) => {
+                found[place] = true;
+                places.push(place);
+            }
+            None => extra = extra.or(Some(name)),
+        }
     }
-    let place = |name: &String| {
-        let place = names.iter().position(|known| known == name);
-        place.ok_or_else(|| IoError::data(format!("the header has `{name}`, which `{first}` lacks")))
-    };
-    let places: Vec<_> = header.iter().map(place).collect::<Result<_, _>>()?;
-    match places.len() == names.len() {
-        true => Ok(places),
-        false => Err(IoError::data("two columns of the header have one name")),
+    if let Some(missing) = found.iter().position(|found| !found) {
+        return Err(IoError::data(format!("the header lacks `{}`, which `{first}` has", excerpt(&names[missing]))));
+    }
+    match extra {
+        Some(name) => Err(IoError::data(format!("the header has `{}`, which `{first}` lacks", excerpt(name)))),
+        None => Ok(places),
     }
 }
 
-fn sample(records: &mut Records, rows: usize, places: &[usize], kinds: &mut [Option<Kind>]) -> Result<(), IoError> {
-    let (mut seen, mut bytes) = (0, 0);
-    while seen < rows && bytes < SAMPLE_BYTES {
+fn sample(
+    records: &mut Records,
+    rows: usize,
+    spec: &InputSpec,
+    places: &[usize],
+    kinds: &mut [Option<Kind>],
+) -> Result<(), IoError> {
+    records.up_to(SAMPLE_BYTES);
+    let mut seen = 0;
+    while seen < rows {
+        spec.stop.check()?;
         let Some(record) = records.next_record()? else { break };
-        (seen, bytes) = (seen + 1, bytes + record.bytes);
+        seen += 1;
         for (field, place) in record.fields().zip(places).filter(|(field, _)| !field.is_empty()) {
+            let known = &mut kinds[*place];
+            // Text stays text.
+            if *known == Some(Kind::Text) {
+                continue;
+            }
             let kind = kind(field);
-            let known = kinds[*place].get_or_insert(kind);
-            *known = match (*known, kind) {
-                (a, b) if a == b => a,
-                (Kind::Int, Kind::Float) | (Kind::Float, Kind::Int) => Kind::Float,
+            *known = Some(match (*known, kind) {
+                (None, kind) => kind,
+                (Some(known), kind) if known == kind => kind,
+                (Some(Kind::Int), Kind::Float) | (Some(Kind::Float), Kind::Int) => Kind::Float,
                 _ => Kind::Text,
-            };
+            });
         }
     }
     Ok(())

@@ -1,11 +1,13 @@
 //! CSV with a header, by tabs in a `.tsv`. Blank lines are skipped, and counted as lines.
 //!
 //! Read as it stands: a column is int64, float64 or bool only if every value of the sample is one exactly (`007` is none), else
-//! string; an empty field is null, quoted or not. Files of one input have the same columns, in any order.
+//! string; an empty field is null, quoted or not. Files of one input have the same columns, in any order. A column without a name is given one
+//! ([`header`]); text behind a closing quote and rows of another width are errors ([`records`]).
 //!
 //! Written with line feeds and quotes where needed; null and the empty string are both empty fields. Binary values are lower-case hex digits,
 //! times are in ISO 8601. Lists, objects and maps have no place in a field and are refused.
 
+mod header;
 mod infer;
 mod records;
 mod write;
@@ -30,11 +32,13 @@ impl FileFormat for Csv {
     }
 
     fn read(&self, file: &Path, schema: &SchemaRef, spec: &InputSpec, policy: BatchPolicy) -> Result<Rows, IoError> {
-        let (records, header) = Records::open(file)?;
-        let position =
-            |name: &String| schema.index_of(name).map_err(|_| IoError::data(format!("`{name}` is a new column")));
-        let places = header.iter().map(position).collect::<Result<_, _>>()?;
+        let (records, header) = Records::open(file, spec)?;
         let columns = StructColumn::new(schema.fields());
+        let position = |(at, name): (usize, &String)| {
+            let found = columns.names.find(at, name);
+            found.ok_or_else(|| IoError::data(format!("`{}` is a new column", excerpt(name))))
+        };
+        let places = header.iter().enumerate().map(position).collect::<Result<_, _>>()?;
         Ok(Box::new(CsvRows { records, places, schema: schema.clone(), spec: spec.clone(), policy, columns }))
     }
 
@@ -96,29 +100,29 @@ impl Iterator for CsvRows {
 
 /// A field into its column.
 fn push(column: &mut Column, text: &str) -> Result<(), Misfit> {
-    let fitting = match infer::kind(text) {
-        infer::Kind::Int | infer::Kind::Float => "float64",
-        _ => "string",
-    };
     let misfit = |column: &Column| {
-        Err(Misfit::new(format!("should be {}, found {:?}", column.type_name(), excerpt(text)), fitting))
+        let fits = match (column, infer::kind(text)) {
+            (Column::Int(..) | Column::Uint64(_), infer::Kind::Float) => "float64",
+            _ => "string",
+        };
+        Err(Misfit::new(format!("should be {}, found {:?}", column.type_name(), excerpt(text)), fits))
     };
+    let as_string = |misfit: Misfit| Misfit { would_fit: Some("string"), ..misfit };
     match column {
         _ if text.is_empty() => column.push_null(),
+        Column::Text(b) => b.append_value(text),
         Column::Bool(b) => match text {
             "true" => b.append_value(true),
             "false" => b.append_value(false),
-            _ => return Err(Misfit::new(format!("should be bool, found {:?}", excerpt(text)), "string")),
-        },
-        Column::Int(..) | Column::Uint64(_) => match text.parse::<i128>() {
-            Ok(value) if value.to_string() == text => match (i64::try_from(value), u64::try_from(value)) {
-                (Ok(value), _) => column.push_int(value)?,
-                (_, Ok(value)) => column.push_uint(value)?,
-                _ => return misfit(column),
-            },
             _ => return misfit(column),
         },
-        Column::Float(..) if fitting == "float64" => column.push_float(text)?,
+        Column::Int(..) | Column::Uint64(_) if !infer::is_integer(text) => return misfit(column),
+        Column::Int(..) | Column::Uint64(_) => match (text.parse::<i64>(), text.parse::<u64>()) {
+            (Ok(value), _) => column.push_int(value).map_err(as_string)?,
+            (_, Ok(value)) => column.push_uint(value).map_err(as_string)?,
+            _ => return misfit(column),
+        },
+        Column::Float(..) if is_number(text) => column.push_float(text).map_err(as_string)?,
         Column::Float(..) => return misfit(column),
         Column::Json(b) => match serde_json::from_str::<serde::de::IgnoredAny>(text) {
             Ok(_) if text.trim() == "null" => b.append_null(),
@@ -128,4 +132,10 @@ fn push(column: &mut Column, text: &str) -> Result<(), Misfit> {
         _ => column.push_text(text)?,
     }
     Ok(())
+}
+
+/// Whether JSON calls it a number: no leading zeros, no plus, no words.
+fn is_number(text: &str) -> bool {
+    let starts = text.starts_with(|c: char| c == '-' || c.is_ascii_digit());
+    starts && text.trim() == text && serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok()
 }

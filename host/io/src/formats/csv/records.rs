@@ -1,20 +1,28 @@
-//! The records of a CSV file, each with its line: csv-core parses, fed a line at a time.
+//! The records of a CSV file, each with its line. As RFC 4180 has them, and strict where it matters: what a parser makes of text behind a
+//! closing quote is a guess, and a wrong one takes other rows with it.
 
 use std::path::Path;
 
-use csv_core::{ReadRecordResult, Reader, ReaderBuilder};
+use memchr::{memchr, memchr_iter, memchr2};
 
 use super::delimiter;
-use crate::error::IoError;
-use crate::text::{LONGEST_LINE, Lines};
+use super::header;
+use crate::columns::excerpt;
+use crate::dataset::InputSpec;
+use crate::error::{IoError, Place};
+use crate::limits::{self, LONGEST_LINE, Limit};
+use crate::lines::Lines;
 
 pub(super) struct Records {
     lines: Lines,
-    parser: Reader,
-    /// What the header has.
-    width: Option<usize>,
-    /// The fields of the record, one after the other, and where each ends.
+    delimiter: u8,
+    /// How many fields a record has.
+    width: usize,
+    /// Behind this many bytes of the file no record begins any more.
+    until: u64,
+    /// A record with quotes: its fields without them, a delimiter between two.
     text: Vec<u8>,
+    /// Where each field ends; one byte further, the next begins.
     ends: Vec<usize>,
 }
 
@@ -30,84 +38,210 @@ pub(super) struct Record<'a> {
 
 impl<'a> Record<'a> {
     pub(super) fn fields(&self) -> impl Iterator<Item = &'a str> {
-        let text = self.text;
-        let starts = std::iter::once(&0).chain(self.ends);
-        starts.zip(self.ends).map(move |(start, end)| &text[*start..*end])
+        let (text, mut start) = (self.text, 0);
+        self.ends.iter().map(move |end| &text[std::mem::replace(&mut start, end + 1)..*end])
     }
+}
+
+/// Where in a field the parser stands.
+enum State {
+    Begin,
+    /// Within quotes, and the line on which they were opened.
+    Quoted(u64),
+    /// Behind the quotes.
+    Closed(u64),
+}
+
+/// A record that has been taken apart into `ends`, and into `text` if it has quotes.
+struct Parsed {
+    /// How long it is where it lies in its line, without quotes.
+    plain: Option<usize>,
+    /// All of its fields, also those that `ends` leaves out.
+    count: usize,
+    line: u64,
+    bytes: usize,
 }
 
 impl Records {
     /// Opens a file and reads its header.
-    pub(super) fn open(path: &Path) -> Result<(Records, Vec<String>), IoError> {
-        let mut parser = ReaderBuilder::new().delimiter(delimiter(path)).build();
-        // It would look for a byte-order mark in what it reads first, and take one that is all there is for the end.
-        parser.read_record(b"\n", &mut [0], &mut [0]);
-        let lines = Lines::open(path)?;
-        let mut records = Records { lines, parser, width: None, text: vec![0; 4 << 10], ends: vec![0; 64] };
-        let header = records.next_record().map_err(|error| error.in_file(path))?;
-        let header: Option<Vec<_>> = header.map(|record| record.fields().map(str::to_owned).collect());
-        let header = header.ok_or_else(|| IoError::data("the file is empty: CSV needs a header").in_file(path))?;
-        records.width = Some(header.len());
+    pub(super) fn open(path: &Path, spec: &InputSpec) -> Result<(Records, Vec<String>), IoError> {
+        let lines = Lines::open(path, spec)?;
+        let most = usize::try_from(spec.limits.columns).unwrap_or(usize::MAX);
+        let mut records = Records {
+            lines,
+            delimiter: delimiter(path),
+            width: most,
+            until: u64::MAX,
+            text: Vec::new(),
+            ends: Vec::new(),
+        };
+        let header = records.header().map_err(|error| error.in_file(path))?;
+        records.width = header.len();
         Ok((records, header))
     }
 
+    fn header(&mut self) -> Result<Vec<String>, IoError> {
+        let most = self.width;
+        let found = self.parse(Limit::Header)?;
+        let found = found.ok_or_else(|| IoError::data("the file is empty: CSV needs a header"))?;
+        let (line, count) = (found.line, found.count);
+        if count > most {
+            let message = format!("the header has {count} columns, and {most} are allowed");
+            return Err(limits::exceeded(self.lines.spec(), Limit::Columns, message, count as u64).at_line(line));
+        }
+        header::names(self.record(&found)?.fields()).map_err(|error| error.at_line(line))
+    }
+
     pub(super) fn next_record(&mut self) -> Result<Option<Record<'_>>, IoError> {
-        let (mut first, mut bytes) = (None, 0);
-        let (mut written, mut ended) = (0, 0);
-        loop {
-            let next = self.lines.next_line()?;
-            let (line, mut input) = match (next, first) {
-                (None, None) => return Ok(None),
-                // Only the last line may lack its end: only within quotes can a record want more than that.
-                (None, Some(line)) => {
-                    return Err(IoError::data("a quote is opened in this row and never closed").at_line(line));
-                }
-                // Empty lines; one without an end is a file of a byte-order mark alone.
-                (Some((_, b"" | b"\n" | b"\r\n")), None) => continue,
-                (Some((number, input)), _) => (*first.get_or_insert(number), input),
-            };
-            bytes += input.len();
-            if bytes as u64 > LONGEST_LINE {
-                return Err(IoError::data("the row is longer than 1 GiB; is a quote never closed?").at_line(line));
-            }
-            let mut last_end: &[u8] = if input.ends_with(b"\n") { b"" } else { b"\n" };
-            loop {
-                let (result, read, wrote, ends) =
-                    self.parser.read_record(input, &mut self.text[written..], &mut self.ends[ended..]);
-                input = &input[read..];
-                (written, ended) = (written + wrote, ended + ends);
-                match result {
-                    ReadRecordResult::OutputFull => self.text.resize(self.text.len() * 2, 0),
-                    ReadRecordResult::OutputEndsFull => self.ends.resize(self.ends.len() * 2, 0),
-                    ReadRecordResult::InputEmpty if last_end.is_empty() => break,
-                    ReadRecordResult::InputEmpty => input = std::mem::take(&mut last_end),
-                    ReadRecordResult::Record if matches!(input, b"" | b"\n") => {
-                        return self.record(written, ended, line, bytes);
-                    }
-                    ReadRecordResult::Record => {
-                        let message = "a carriage return ends a row within the line: lines end with a line feed";
-                        return Err(IoError::data(message).at_line(line));
-                    }
-                    ReadRecordResult::End => unreachable!("it is never told that the input ends"),
-                }
-            }
+        let Some(found) = self.parse(Limit::Line)? else { return Ok(None) };
+        match found.count == self.width {
+            true => self.record(&found).map(Some),
+            false => Err(header::wrong_width(found.count, self.width).at_line(found.line)),
         }
     }
 
-    fn record(&self, written: usize, ended: usize, line: u64, bytes: usize) -> Result<Option<Record<'_>>, IoError> {
-        let text = std::str::from_utf8(&self.text[..written]);
-        let text = text.map_err(|_| IoError::data("the row is not UTF-8").at_line(line))?;
-        let ends = &self.ends[..ended];
-        match self.width {
-            Some(width) if width != ended => {
-                let message = format!("the row has {ended} fields, the header {width}");
-                Err(IoError::data(message).at_line(line))
+    /// The records that begin within the first bytes of the file alone, blank lines counted too.
+    pub(super) fn up_to(&mut self, bytes: u64) {
+        self.until = bytes;
+    }
+
+    fn record(&mut self, parsed: &Parsed) -> Result<Record<'_>, IoError> {
+        let text = match parsed.plain {
+            Some(length) => &self.lines.current()[..length],
+            None => &self.text[..],
+        };
+        let text = simdutf8::basic::from_utf8(text).map_err(|_| {
+            let help = "convert the file to UTF-8: iconv -f LATIN1 -t UTF-8, if that is what it is in";
+            IoError::data("the row is not UTF-8").at_line(parsed.line).with_help(help)
+        })?;
+        Ok(Record { text, ends: &self.ends, line: parsed.line, bytes: parsed.bytes })
+    }
+
+    /// Takes the next record apart, past blank lines.
+    fn parse(&mut self, limit: Limit) -> Result<Option<Parsed>, IoError> {
+        self.ends.clear();
+        let line = loop {
+            if self.lines.passed() >= self.until {
+                return Ok(None);
             }
-            // A field that ends within a character: the whole is valid, its parts are not.
-            _ if !ends.iter().all(|end| text.is_char_boundary(*end)) => {
-                Err(IoError::data("the row is not UTF-8").at_line(line))
+            match self.lines.advance(limit)? {
+                None => return Ok(None),
+                // Without an end, it is a file of a byte-order mark alone.
+                Some(_) if matches!(self.lines.current(), b"" | b"\n" | b"\r\n") => {}
+                Some(line) => break line,
             }
-            _ => Ok(Some(Record { text, ends, line, bytes })),
+        };
+        let whole = self.lines.current();
+        let content = without_end(whole);
+        if memchr2(b'"', b'\r', content).is_some() {
+            return self.parse_quoted(limit, line).map(Some);
+        }
+        let mut count = 0;
+        for end in memchr_iter(self.delimiter, content).chain([content.len()]) {
+            if count <= self.width {
+                self.ends.push(end);
+            }
+            count += 1;
+        }
+        Ok(Some(Parsed { plain: Some(content.len()), count, line, bytes: whole.len() }))
+    }
+
+    /// As [`Records::parse`], of a record that begins on the current line and has quotes.
+    fn parse_quoted(&mut self, limit: Limit, first: u64) -> Result<Parsed, IoError> {
+        self.text.clear();
+        let (mut count, mut bytes, mut number) = (0, 0, first);
+        let mut state = State::Begin;
+        loop {
+            let whole = self.lines.current();
+            let content = without_end(whole);
+            bytes += whole.len();
+            let mut at = 0;
+            let opened = loop {
+                let ends = match state {
+                    State::Begin if content.get(at) == Some(&b'"') => {
+                        at += 1;
+                        state = State::Quoted(number);
+                        false
+                    }
+                    State::Begin => {
+                        let end = memchr2(self.delimiter, b'\r', &content[at..]).map_or(content.len(), |end| at + end);
+                        if content.get(end) == Some(&b'\r') {
+                            let message = "a carriage return ends a row within the line: lines end with a line feed";
+                            let help = "if it ends all of them, convert the file: tr '\\r' '\\n'";
+                            return Err(IoError::data(message).at_line(number).with_help(help));
+                        }
+                        self.text.extend_from_slice(&content[at..end]);
+                        at = end;
+                        true
+                    }
+                    State::Quoted(opened) => {
+                        let Some(end) = memchr(b'"', &content[at..]) else { break opened };
+                        self.text.extend_from_slice(&content[at..at + end]);
+                        at += end + 1;
+                        match content.get(at) == Some(&b'"') {
+                            true => {
+                                self.text.push(b'"');
+                                at += 1;
+                            }
+                            false => state = State::Closed(opened),
+                        }
+                        false
+                    }
+                    State::Closed(opened) => match content.get(at).is_some_and(|byte| *byte != self.delimiter) {
+                        true => return Err(behind_quote(&content[at..], number, at, opened)),
+                        false => true,
+                    },
+                };
+                if !ends {
+                    continue;
+                }
+                if count <= self.width {
+                    self.ends.push(self.text.len());
+                }
+                count += 1;
+                if at == content.len() {
+                    return Ok(Parsed { plain: None, count, line: first, bytes });
+                }
+                self.text.push(self.delimiter);
+                at += 1;
+                state = State::Begin;
+            };
+            self.text.extend_from_slice(&whole[at..]);
+            let most = self.lines.longest(limit);
+            let next = if bytes as u64 > most { None } else { Some(self.lines.advance(limit)?) };
+            number = match next {
+                Some(Some(number)) => number,
+                Some(None) => {
+                    let error = IoError::data("a quote is opened on this line and never closed");
+                    return Err(error.at_line(opened).with_help(TWICE));
+                }
+                None => {
+                    let (spec, size) = (self.lines.spec(), limits::size(most));
+                    let message = format!("a quote is opened on this line, and the row goes on for more than {size}");
+                    let error = match most < spec.limits.line {
+                        true => limits::exceeded(spec, Limit::Header, message, spec.limits.line),
+                        false => limits::exceeded(spec, Limit::Line, message, LONGEST_LINE),
+                    };
+                    return Err(error.at_line(opened));
+                }
+            };
         }
     }
+}
+
+const TWICE: &str = "a quote within a quoted field is written twice: `\"\"`";
+
+/// The line without what ends it.
+fn without_end(line: &[u8]) -> &[u8] {
+    let line = line.strip_suffix(b"\n").unwrap_or(line);
+    line.strip_suffix(b"\r").unwrap_or(line)
+}
+
+fn behind_quote(rest: &[u8], line: u64, at: usize, opened: u64) -> IoError {
+    let rest = excerpt(&String::from_utf8_lossy(&rest[..rest.len().min(200)]));
+    let message = match opened == line {
+        true => format!("text stands behind the closing quote of a field: {rest:?}"),
+        false => format!("text stands behind the closing quote of a field that begins on line {opened}: {rest:?}"),
+    };
+    IoError::data(message).at(Place::Line { line, column: Some(at as u64 + 1) }).with_help(TWICE)
 }

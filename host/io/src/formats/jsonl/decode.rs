@@ -6,35 +6,31 @@ use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
+use super::fault::{self, LineFault, kind};
 use crate::columns::{Column, Misfit, StructColumn, excerpt};
 use crate::dataset::InputSpec;
-use crate::error::{IoError, Place};
+use crate::names::Names;
 
-/// An error of one line; its number is the caller's to know.
-pub(super) struct LineFault {
-    error: IoError,
-    column: Option<u64>,
+/// What is known of a row beside its columns, while it is taken.
+#[derive(Default)]
+pub(super) struct Row {
+    misfit: Option<Misfit>,
+    /// Bytes that its objects take whatever members they have: those that are missing are null.
+    pub(super) filled: u64,
 }
 
-impl LineFault {
-    pub(super) fn at_line(self, line: u64) -> IoError {
-        self.error.at(Place::Line { line, column: self.column })
-    }
-}
+/// The most that one row may fill with members that it does not have: 64 MiB of line can ask for terabytes.
+const MOST_FILLED: u64 = 256 << 20;
 
-/// Appends the object that the line holds.
-pub(super) fn row(line: &[u8], columns: &mut StructColumn, spec: &InputSpec) -> Result<(), LineFault> {
+/// Appends the object that the line holds; the bytes that its objects take whatever members they have.
+pub(super) fn row(line: &[u8], columns: &mut StructColumn, spec: &InputSpec) -> Result<u64, LineFault> {
     let mut json = serde_json::Deserializer::from_slice(line);
-    let mut misfit = None;
+    let mut row = Row::default();
     // Anything but an object ends here, null and text too.
-    let members = Members { columns, misfit: &mut misfit };
+    let members = Members { columns, row: &mut row };
     let result = json.deserialize_map(members).and_then(|()| json.end());
-    result.map_err(|error| match misfit {
-        Some(misfit) => {
-            LineFault { error: misfit.into_error(spec, "json"), column: Some(error.column() as u64).filter(|c| *c > 0) }
-        }
-        None => malformed(line, &error),
-    })
+    result.map_err(|error| fault::of_line(line, &error, row.misfit.take(), spec))?;
+    Ok(row.filled)
 }
 
 /// Appends the objects that lines hold, one each; all lines begin with `{` and end with `}`, but for white space. False where some line
@@ -45,60 +41,12 @@ pub(super) fn rows(lines: &[u8], objects: usize, columns: &mut StructColumn) -> 
     // Once for all of them: text that is known to be UTF-8 is not asked again, string by string.
     let Ok(lines) = simdutf8::basic::from_utf8(lines) else { return false };
     let mut json = serde_json::Deserializer::from_str(lines);
-    let mut row = || json.deserialize_map(Members { columns: &mut *columns, misfit: &mut None }).is_ok();
+    let mut row = || json.deserialize_map(Members { columns: &mut *columns, row: &mut Row::default() }).is_ok();
     (0..objects).all(|_| row()) && json.end().is_ok()
 }
 
-/// Why a line is no JSON object.
-pub(super) fn malformed(line: &[u8], error: &serde_json::Error) -> LineFault {
-    if let Err(error) = std::str::from_utf8(line) {
-        return LineFault {
-            error: IoError::data("the line is not UTF-8"),
-            column: Some(error.valid_up_to() as u64 + 1),
-        };
-    }
-    let first = line.trim_ascii_start().first();
-    if error.is_data() && first != Some(&b'{') {
-        let kind = first.map_or("nothing", |byte| kind(*byte));
-        let error =
-            IoError::data(format!("the line is {kind}, not an object")).with_help("JSON Lines has one object a line");
-        return LineFault { error, column: None };
-    }
-    let text = error.to_string();
-    let message = text.rsplit_once(" at line ").map_or(text.as_str(), |(message, _)| message);
-    let mut fault = IoError::data(format!("the line is not JSON: {message}"));
-    if error.is_eof() {
-        fault = fault.with_help("JSON Lines has one object a line; or the file was cut short");
-    }
-    LineFault { error: fault, column: Some(error.column() as u64).filter(|c| *c > 0) }
-}
-
-/// What a JSON text is, by its first byte.
-fn kind(first: u8) -> &'static str {
-    match first {
-        b'{' => "an object",
-        b'[' => "a list",
-        b'"' => "a string",
-        b't' | b'f' => "a boolean",
-        b'n' => "null",
-        b'-' | b'0'..=b'9' => "a number",
-        _ => "not JSON",
-    }
-}
-
-/// The type, as `types` names it, for a column that a sample did not know.
-fn type_of(json: &str) -> &'static str {
-    match json.as_bytes().first() {
-        Some(b'"') => "string",
-        Some(b't' | b'f') => "bool",
-        Some(b'-' | b'0'..=b'9') if json.contains(['.', 'e', 'E']) => "float64",
-        Some(b'-' | b'0'..=b'9') => "int64",
-        _ => "json",
-    }
-}
-
 /// Keeps why a value does not fit beside serde's error, which can carry text only.
-fn keep<E: Error>(slot: &mut Option<Misfit>, misfit: Misfit) -> E {
+pub(super) fn keep<E: Error>(slot: &mut Option<Misfit>, misfit: Misfit) -> E {
     *slot = Some(misfit);
     E::custom("misfit")
 }
@@ -106,12 +54,12 @@ fn keep<E: Error>(slot: &mut Option<Misfit>, misfit: Misfit) -> E {
 /// One value into one column.
 struct Value<'a> {
     column: &'a mut Column,
-    misfit: &'a mut Option<Misfit>,
+    row: &'a mut Row,
 }
 
 impl Value<'_> {
     fn push<E: Error>(self, push: impl FnOnce(&mut Column) -> Result<(), Misfit>) -> Result<(), E> {
-        push(self.column).map_err(|misfit| keep(self.misfit, misfit))
+        push(self.column).map_err(|misfit| keep(&mut self.row.misfit, misfit))
     }
 }
 
@@ -180,17 +128,26 @@ impl<'de> Visitor<'de> for Value<'_> {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
         let Column::List(list) = self.column else {
-            return Err(keep(self.misfit, self.column.list_misfit()));
+            return Err(keep(&mut self.row.misfit, self.column.list_misfit()));
         };
-        while seq.next_element_seed(Value { column: &mut list.items, misfit: &mut *self.misfit })?.is_some() {}
+        loop {
+            match seq.next_element_seed(Value { column: &mut list.items, row: &mut *self.row }) {
+                Ok(Some(())) => {}
+                Ok(None) => break,
+                Err(error) => {
+                    self.row.misfit.iter_mut().for_each(Misfit::in_list);
+                    return Err(error);
+                }
+            }
+        }
         list.end(true);
         Ok(())
     }
 
     fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<(), A::Error> {
         match self.column {
-            Column::Struct(columns) => Members { columns, misfit: self.misfit }.visit_map(map),
-            column => Err(keep(self.misfit, column.object_misfit())),
+            Column::Struct(columns) => Members { columns, row: self.row }.visit_map(map),
+            column => Err(keep(&mut self.row.misfit, column.object_misfit())),
         }
     }
 }
@@ -198,7 +155,7 @@ impl<'de> Visitor<'de> for Value<'_> {
 /// The members of one object.
 struct Members<'a> {
     columns: &'a mut StructColumn,
-    misfit: &'a mut Option<Misfit>,
+    row: &'a mut Row,
 }
 
 impl<'de> Visitor<'de> for Members<'_> {
@@ -209,27 +166,33 @@ impl<'de> Visitor<'de> for Members<'_> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        let Members { columns, misfit } = self;
-        let row = columns.len();
+        let Members { columns, row } = self;
+        let length = columns.len();
+        row.filled += columns.width;
+        if row.filled > MOST_FILLED {
+            let message = "has so many objects that lack members that they take more than 256 MiB".to_owned();
+            return Err(keep(&mut row.misfit, Misfit::new(message, "json")));
+        }
         let mut expected = 0;
-        while let Some(key) = map.next_key_seed(Key { columns, expected })? {
+        while let Some(key) = map.next_key_seed(Key { names: &columns.names, expected })? {
             let index = match key {
                 Ok(index) => index,
+                Err(name) if name.is_empty() => return Err(keep(&mut row.misfit, Misfit::nameless())),
                 Err(name) => {
                     let json = map.next_value::<&RawValue>()?.get();
                     let message = "is a key that the sample of the input lacks".to_owned();
-                    let unknown = Misfit { path: vec![name], message, would_fit: type_of(json) };
-                    return Err(keep(misfit, unknown));
+                    let unknown = Misfit { path: vec![name], ..Misfit::new(message, fault::type_of(json)) };
+                    return Err(keep(&mut row.misfit, unknown));
                 }
             };
             expected = index + 1;
             let column = &mut columns.columns[index];
-            let result = match column.len() > row {
-                true => Err(keep(misfit, Misfit::new("stands twice in one object".into(), "json"))),
-                false => map.next_value_seed(Value { column, misfit: &mut *misfit }),
+            let result = match column.len() > length {
+                true => Err(keep(&mut row.misfit, Misfit::twice())),
+                false => map.next_value_seed(Value { column, row: &mut *row }),
             };
             if let Err(error) = result {
-                if let Some(misfit) = misfit {
+                if let Some(misfit) = &mut row.misfit {
                     misfit.path.push(columns.fields[index].name().clone());
                 }
                 return Err(error);
@@ -241,9 +204,9 @@ impl<'de> Visitor<'de> for Members<'_> {
 }
 
 /// A key to the index of its column, or its text where there is none. Objects mostly keep the order of the first.
-struct Key<'a> {
-    columns: &'a StructColumn,
-    expected: usize,
+pub(super) struct Key<'a> {
+    pub(super) names: &'a Names,
+    pub(super) expected: usize,
 }
 
 impl<'de> DeserializeSeed<'de> for Key<'_> {
@@ -262,10 +225,6 @@ impl Visitor<'_> for Key<'_> {
     }
 
     fn visit_str<E: Error>(self, key: &str) -> Result<Self::Value, E> {
-        let fields = &self.columns.fields;
-        let length = fields.len();
-        let order = (self.expected..length).chain(0..self.expected.min(length));
-        let found = order.into_iter().find(|index| fields[*index].name() == key);
-        Ok(found.ok_or_else(|| key.to_owned()))
+        Ok(self.names.find(self.expected, key).ok_or_else(|| key.to_owned()))
     }
 }

@@ -8,6 +8,8 @@
 //! objects. A column of JSON text (`types = { meta = "json" }`) is written as the JSON that it holds.
 
 mod decode;
+mod fault;
+mod guess;
 mod infer;
 mod write;
 
@@ -23,7 +25,8 @@ use super::{FileFormat, RowWriter, Rows};
 use crate::columns::StructColumn;
 use crate::dataset::{BatchPolicy, InputSpec};
 use crate::error::IoError;
-use crate::text::{Lines, Sink};
+use crate::lines::Lines;
+use crate::text::Sink;
 
 pub(super) struct Jsonl;
 
@@ -34,8 +37,10 @@ impl FileFormat for Jsonl {
 
     fn read(&self, file: &Path, schema: &SchemaRef, spec: &InputSpec, policy: BatchPolicy) -> Result<Rows, IoError> {
         let columns = StructColumn::new(schema.fields());
+        let one_by_one = columns.widest_in_lists() > WIDE;
         Ok(Box::new(JsonRows {
-            lines: Lines::open(file)?,
+            one_by_one,
+            lines: Lines::open(file, spec)?,
             schema: schema.clone(),
             spec: spec.clone(),
             policy,
@@ -48,7 +53,12 @@ impl FileFormat for Jsonl {
     }
 }
 
+/// Objects in lists that take more bytes than this when they have no member: three bytes of text each.
+const WIDE: u64 = 256;
+
 struct JsonRows {
+    /// Whether what a line takes is known only when it has been taken.
+    one_by_one: bool,
     lines: Lines,
     schema: SchemaRef,
     spec: InputSpec,
@@ -68,8 +78,10 @@ impl JsonRows {
             if line.trim_ascii().is_empty() {
                 continue;
             }
-            decode::row(line, &mut self.columns, &self.spec).map_err(|fault| fault.at_line(number))?;
-            bytes += line.len();
+            let length = line.len();
+            let filled = decode::row(line, &mut self.columns, &self.spec).map_err(|fault| fault.at_line(number))?;
+            let taken = if self.one_by_one { filled } else { self.columns.width };
+            bytes += length.max(taken as usize);
             origins.push(number);
         }
         if origins.is_empty() {
@@ -89,25 +101,26 @@ impl JsonRows {
     fn together(&mut self, origins: &mut Vec<u64>, bytes: &mut usize) -> Result<bool, IoError> {
         let (first, there) = self.lines.at_hand();
         // The first line may begin with a byte-order mark.
-        let there = if first == 1 { &[] } else { there };
+        let there = if first == 1 || self.one_by_one { &[] } else { there };
+        let (longest, width) = (self.spec.limits.line as usize, self.columns.width as usize);
         let (mut lines, mut end, before) = (0, 0, origins.len());
         for line_end in memchr_iter(b'\n', there) {
             let line = &there[end..=line_end];
             let text = line.trim_ascii();
             if !text.is_empty() {
                 let is_full = origins.len() == self.policy.rows || *bytes >= self.policy.bytes;
-                if is_full || !text.starts_with(b"{") || !text.ends_with(b"}") {
+                if is_full || !text.starts_with(b"{") || !text.ends_with(b"}") || line.len() > longest {
                     break;
                 }
                 origins.push(first + lines);
-                *bytes += line.len();
+                *bytes += line.len().max(width);
             }
             lines += 1;
             end = line_end + 1;
         }
         let there = &there[..end];
         if !decode::rows(there, origins.len() - before, &mut self.columns) {
-            return Err(fault(there, first, &self.schema, &self.spec));
+            return Err(first_fault(there, first, &self.schema, &self.spec));
         }
         self.lines.skip(lines, end);
         Ok(end > 0)
@@ -115,7 +128,7 @@ impl JsonRows {
 }
 
 /// What is wrong with the first line that something is wrong with.
-fn fault(lines: &[u8], first: u64, schema: &SchemaRef, spec: &InputSpec) -> IoError {
+fn first_fault(lines: &[u8], first: u64, schema: &SchemaRef, spec: &InputSpec) -> IoError {
     let mut columns = StructColumn::new(schema.fields());
     let numbered = (first..).zip(lines.split_inclusive(|byte| *byte == b'\n'));
     let mut objects = numbered.filter(|(_, line)| !line.trim_ascii().is_empty());

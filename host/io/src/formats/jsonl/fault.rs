@@ -1,0 +1,193 @@
+//! Why a line is no row, in words, with its place and what fixes it.
+
+use std::fmt;
+
+use serde::Deserialize;
+use serde::de::{Deserializer, Error, MapAccess, SeqAccess, Visitor};
+use serde_json::value::RawValue;
+
+use crate::columns::Misfit;
+use crate::dataset::InputSpec;
+use crate::error::{IoError, Place};
+
+/// An error of one line; its number is the caller's to know.
+pub(super) struct LineFault {
+    error: IoError,
+    column: Option<u64>,
+}
+
+impl LineFault {
+    pub(super) fn at_line(self, line: u64) -> IoError {
+        self.error.at(Place::Line { line, column: self.column })
+    }
+}
+
+/// Why a line is no row: what did not fit, or what the parser says.
+pub(super) fn of_line(line: &[u8], error: &serde_json::Error, misfit: Option<Misfit>, spec: &InputSpec) -> LineFault {
+    let column = Some(error.column() as u64).filter(|column| *column > 0);
+    if let Some(misfit) = misfit {
+        return LineFault { error: misfit.into_error(spec, "json"), column };
+    }
+    let Ok(text) = std::str::from_utf8(line) else { return not_utf8(line) };
+    let first = line.trim_ascii_start().first();
+    if error.is_data() && first != Some(&b'{') {
+        let kind = first.map_or("nothing", |byte| kind(*byte));
+        let error =
+            IoError::data(format!("the line is {kind}, not an object")).with_help("JSON Lines has one object a line");
+        return LineFault { error, column: None };
+    }
+    if let Some(misfit) = only_as_text(text, spec) {
+        return LineFault { error: misfit.into_error(spec, "json"), column };
+    }
+    let text = error.to_string();
+    let message = text.rsplit_once(" at line ").map_or(text.as_str(), |(message, _)| message);
+    let mut fault = IoError::data(format!("the line is not JSON: {message}"));
+    if error.is_eof() {
+        fault = fault.with_help("JSON Lines has one object a line; or the file was cut short");
+    }
+    LineFault { error: fault, column }
+}
+
+/// The error of a line that is not UTF-8, with the first byte that is not.
+pub(super) fn not_utf8(line: &[u8]) -> LineFault {
+    let help = "convert the file to UTF-8: iconv -f LATIN1 -t UTF-8, if that is what it is in";
+    let column = std::str::from_utf8(line).err().map(|error| error.valid_up_to() as u64 + 1);
+    LineFault { error: IoError::data("the line is not UTF-8").with_help(help), column }
+}
+
+/// What a JSON text is, by its first byte.
+pub(super) fn kind(first: u8) -> &'static str {
+    match first {
+        b'{' => "an object",
+        b'[' => "a list",
+        b'"' => "a string",
+        b't' | b'f' => "a boolean",
+        b'n' => "null",
+        b'-' | b'0'..=b'9' => "a number",
+        _ => "not JSON",
+    }
+}
+
+/// The column of a line that is JSON by its grammar, whose value no column can hold but one of JSON text: a number out of every
+/// range, half of a character, lists in lists in lists.
+fn only_as_text(line: &str, spec: &InputSpec) -> Option<Misfit> {
+    let mut json = serde_json::Deserializer::from_str(line);
+    let found = json.deserialize_map(FirstFault(spec)).ok()?;
+    json.end().ok()?;
+    let (column, fault) = found?;
+    let (message, fix) = match &column {
+        Some(_) => (fault.to_owned(), Some("json")),
+        None => (format!("a key of the line {fault}"), None),
+    };
+    Some(Misfit { path: column.into_iter().collect(), would_fit: fix, ..Misfit::new(message, "json") })
+}
+
+struct FirstFault<'a>(&'a InputSpec);
+
+impl<'de> Visitor<'de> for FirstFault<'_> {
+    /// The column, unless it is a key that is wrong, and what is wrong with it.
+    type Value = Option<(Option<String>, &'static str)>;
+
+    fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut first = None;
+        while let Some(key) = map.next_key::<&RawValue>()? {
+            let value = map.next_value::<&RawValue>()?.get();
+            let Ok(key) = serde_json::from_str::<String>(key.get()) else {
+                first.get_or_insert((None, HALF));
+                continue;
+            };
+            // JSON text is taken as it stands, whatever else is wrong.
+            let is_text = || self.0.types.get(&key).is_some_and(|declared| declared.contains("json"));
+            if first.is_none()
+                && !is_text()
+                && let Err(error) = serde_json::from_str::<Held>(value)
+            {
+                first = Some((Some(key), words(&error)));
+            }
+        }
+        Ok(first)
+    }
+}
+
+const HALF: &str = "has half of a surrogate pair (`\\ud800` to `\\udfff`), which is no character";
+
+/// Why a value of valid JSON cannot be held.
+fn words(error: &serde_json::Error) -> &'static str {
+    let text = error.to_string();
+    if text.starts_with("number out of range") {
+        "has a number out of the range of float64"
+    } else if text.starts_with("recursion limit") {
+        "is nested too deep for a column of its own"
+    } else {
+        HALF
+    }
+}
+
+/// A value that could be held, of which nothing is kept.
+struct Held;
+
+impl<'de> Deserialize<'de> for Held {
+    fn deserialize<D: Deserializer<'de>>(json: D) -> Result<Held, D::Error> {
+        json.deserialize_any(Held)
+    }
+}
+
+impl<'de> Visitor<'de> for Held {
+    type Value = Held;
+
+    fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str("a JSON value")
+    }
+
+    fn visit_unit<E: Error>(self) -> Result<Held, E> {
+        Ok(Held)
+    }
+
+    fn visit_bool<E: Error>(self, _: bool) -> Result<Held, E> {
+        Ok(Held)
+    }
+
+    fn visit_i64<E: Error>(self, _: i64) -> Result<Held, E> {
+        Ok(Held)
+    }
+
+    fn visit_u64<E: Error>(self, _: u64) -> Result<Held, E> {
+        Ok(Held)
+    }
+
+    fn visit_f64<E: Error>(self, _: f64) -> Result<Held, E> {
+        Ok(Held)
+    }
+
+    fn visit_str<E: Error>(self, _: &str) -> Result<Held, E> {
+        Ok(Held)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Held, A::Error> {
+        while seq.next_element::<Held>()?.is_some() {}
+        Ok(Held)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Held, A::Error> {
+        while map.next_entry::<Held, Held>()?.is_some() {}
+        Ok(Held)
+    }
+}
+
+/// The type, as `types` names it, that holds a value of a column that the sample did not know.
+pub(super) fn type_of(json: &str) -> &'static str {
+    let Some(first) = json.as_bytes().first() else { return "json" };
+    let is_float = || json.contains(['.', 'e', 'E']);
+    match first {
+        b'"' if serde_json::from_str::<Held>(json).is_ok() => "string",
+        b't' | b'f' => "bool",
+        b'-' | b'0'..=b'9' if is_float() && serde_json::from_str::<f64>(json).is_ok() => "float64",
+        b'-' | b'0'..=b'9' if json.parse::<i64>().is_ok() => "int64",
+        b'0'..=b'9' if json.parse::<u64>().is_ok() => "uint64",
+        _ => "json",
+    }
+}
