@@ -13,6 +13,9 @@ use crate::exit::{Failure, plain};
 /// A pipeline can ask for no more instances of a step.
 const MOST_CORES: u32 = 1024;
 
+/// The most bytes that a pipeline file may have.
+const PIPELINE_BYTES: u64 = 16 << 20;
+
 /// A pipeline that is planned.
 pub(crate) struct Planned {
     /// As the file has it, for the places of what goes wrong.
@@ -28,13 +31,11 @@ pub(crate) fn planned(arguments: &PipelineArguments, load: Load) -> Result<Plann
     let file = &arguments.file;
     let (name, text) = match file.as_str() {
         "-" => {
-            let mut text = String::new();
-            let read = std::io::stdin().read_to_string(&mut text);
-            read.map_err(|error| Failure::system("read standard input", &error))?;
-            ("<stdin>", text)
+            let read = read_text(std::io::stdin());
+            ("<stdin>", read.map_err(|error| Failure::system("read standard input", &error))?)
         }
         path => {
-            let text = std::fs::read_to_string(path).map_err(|error| {
+            let text = std::fs::File::open(path).and_then(read_text).map_err(|error| {
                 Failure::other(Class::Pipeline, format!("cannot read the pipeline file `{path}`: {}", plain(&error)))
             })?;
             (path, text)
@@ -64,6 +65,16 @@ pub(crate) fn planned(arguments: &PipelineArguments, load: Load) -> Result<Plann
     };
     let plan = Plan::new(&pipeline, &components.catalog, terms)?;
     Ok(Planned { pipeline, plan, components, base })
+}
+
+/// The text of a pipeline, which may come out of a pipe; no more of it than [`PIPELINE_BYTES`], whatever it is.
+fn read_text(from: impl Read) -> std::io::Result<String> {
+    let mut text = String::new();
+    from.take(PIPELINE_BYTES + 1).read_to_string(&mut text)?;
+    match text.len() as u64 > PIPELINE_BYTES {
+        true => Err(std::io::Error::other(format!("it has more than {} MiB", PIPELINE_BYTES >> 20))),
+        false => Ok(text),
+    }
 }
 
 /// The settings that all commands share.

@@ -68,7 +68,11 @@ impl Cutter {
 }
 
 /// The rows in memory of their own, without what lies around a slice: neighbours of its first and last bits among them.
-pub(crate) fn compact(batch: &RecordBatch) -> Result<RecordBatch, IoError> {
+///
+/// # Errors
+///
+/// Rows that are too large for one array.
+pub fn compact(batch: &RecordBatch) -> Result<RecordBatch, IoError> {
     let copy = |column: &ArrayRef| {
         let data = column.to_data();
         let mut copy = MutableArrayData::new(vec![&data], false, data.len());

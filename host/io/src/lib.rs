@@ -37,10 +37,11 @@ mod magic;
 mod names;
 mod output;
 mod stop;
+mod regular;
 mod text;
 mod types;
 
-pub use cut::{array_bits, rows_bits};
+pub use cut::{array_bits, compact, rows_bits};
 pub use dataset::{BatchPolicy, Chunk, Dataset, InputSpec, Reader};
 pub use digest::file_digest;
 pub use error::{ErrorKind, IoError, Place};
@@ -48,4 +49,5 @@ pub use formats::{Format, json_rows, panics_are_caught};
 pub use limits::{InputLimits, LARGEST_WINDOW, LONGEST_LINE};
 pub use output::{Committed, Finished, OutputSpec, Position, Writer, check_schema, check_writable};
 pub use stop::Stop;
+pub use regular::{open_regular, read_regular};
 pub use types::{is_json, json_field};

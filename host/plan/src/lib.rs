@@ -27,6 +27,7 @@ mod memory;
 mod mermaid;
 mod need;
 mod packing;
+mod parts;
 pub mod pipeline;
 mod plan;
 mod problem;
@@ -47,10 +48,11 @@ pub use imports::{ImportNeed, import_need};
 pub use memory::Predicted;
 pub use mermaid::mermaid;
 pub use need::{Need, NeedFrom};
+pub use parts::COMPONENT_BYTES;
 pub use pipeline::Pipeline;
 pub use plan::{
     Boundary, Edge, GlobalEdge, Load, MaxRejects, Plan, PlanError, PlannedInput, PlannedOutput, PlannedStep, Port,
-    Stage, StepLimits, Transport,
+    STAGE_INSTANCES, Stage, StepLimits, Transport,
 };
 pub use problem::{At, Problem, Problems, Source, Span};
 pub use scan::{CONTRACT_TEXT as CONTRACT, ComponentFacts, Kind, ScanError, names as component_names, scan};

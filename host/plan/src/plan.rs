@@ -120,6 +120,9 @@ pub struct PlannedStep {
     pub ports: Vec<Port>,
 }
 
+/// The most instances that the steps of a stage, or of all stages with [`Load::Eager`], have together.
+pub const STAGE_INSTANCES: u64 = 1024;
+
 /// What one instance of a step may use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StepLimits {

@@ -1,17 +1,22 @@
 //! Tells from a component's bytes which kind of step it is and what it imports; nothing is compiled or run.
 //!
-//! Only the names of the component's own imports and exports are read; the modules and components inside it are
-//! stepped over, so that eighteen megabytes take a millisecond.
+//! Only the names of the component's own imports and exports are read, and what it is made of is counted ([`parts`]);
+//! code and data are stepped over, so that eighteen megabytes take a few milliseconds.
 
 use serde::{Deserialize, Serialize};
 use wasmparser::{Chunk, ComponentExternalKind, Encoding, Parser, Payload};
 
+use crate::parts::{self, COMPONENT_BYTES};
 use crate::spelling::quoted;
 
 /// The contract that this host speaks.
 const CONTRACT: (u64, u64) = (0, 1);
 /// The version of the contract that this host speaks, as components and people write it.
 pub const CONTRACT_TEXT: &str = "0.1.0";
+
+/// Exports that an error names, and the bytes of such a name.
+const NAMES: usize = 20;
+const NAME: usize = 200;
 
 /// The kind of a step: which interface of the contract its component exports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -92,6 +97,22 @@ pub enum ScanError {
         /// Those of the contract that it exports.
         exports: Vec<String>,
     },
+    /// The file is larger than a component may be.
+    #[error("has {}, and a component has at most {}", crate::sizes::about(*size), crate::sizes::about(*limit))]
+    TooLarge {
+        /// Its bytes, or how many were looked at.
+        size: u64,
+        /// The most.
+        limit: u64,
+    },
+    /// It is made of more parts than a component may be made of.
+    #[error("has more than {limit} {what}, the most that a component may have")]
+    TooMany {
+        /// Parts of which kind.
+        what: &'static str,
+        /// The most.
+        limit: u64,
+    },
     /// It was built for another version of the contract.
     #[error("is built for contract {found}, and this callboard speaks {CONTRACT_TEXT}")]
     Contract {
@@ -119,6 +140,9 @@ impl ScanError {
             Self::NotAStep { .. } => {
                 format!("a step exports `callboard:step/transform@{CONTRACT_TEXT}`, or `…/global`, or `…/source`")
             }
+            Self::TooLarge { .. } | Self::TooMany { .. } => {
+                "build it smaller: no key raises this limit (docs/sandbox.md#limits)".to_owned()
+            }
             Self::SeveralKinds { .. } => "make it several components, one for each kind".to_owned(),
             Self::Contract { newer: true, .. } => {
                 format!("use a newer callboard, or build the step for {CONTRACT_TEXT}")
@@ -136,10 +160,15 @@ pub fn scan(bytes: &[u8]) -> Result<ComponentFacts, ScanError> {
     if bytes.is_empty() {
         return Err(ScanError::Empty);
     }
+    let (size, limit) = (bytes.len() as u64, COMPONENT_BYTES);
+    if size > limit {
+        return Err(ScanError::TooLarge { size, limit });
+    }
     if !bytes.starts_with(b"\0asm") {
         return Err(ScanError::NotWasm { looks_like: looks_like(bytes) });
     }
     let (imports, exports) = names(bytes)?;
+    parts::check(bytes)?;
     let (kind, contract) = kind(exports)?;
     Ok(ComponentFacts { kind, contract, imports, size: bytes.len() as u64 })
 }
@@ -193,7 +222,7 @@ pub fn names(bytes: &[u8]) -> Result<(Vec<String>, Vec<String>), ScanError> {
     Ok((imports, exports))
 }
 
-fn kind(exports: Vec<String>) -> Result<(Kind, String), ScanError> {
+fn kind(mut exports: Vec<String>) -> Result<(Kind, String), ScanError> {
     let mut steps = Vec::new();
     for export in &exports {
         let Some(interface) = export.strip_prefix("callboard:step/") else { continue };
@@ -207,7 +236,11 @@ fn kind(exports: Vec<String>) -> Result<(Kind, String), ScanError> {
         steps.push((kind, version.to_owned(), export.clone()));
     }
     match &steps[..] {
-        [] => Err(ScanError::NotAStep { exports }),
+        [] => {
+            exports.truncate(NAMES);
+            exports.iter_mut().for_each(|export| export.truncate(export.floor_char_boundary(NAME)));
+            Err(ScanError::NotAStep { exports })
+        }
         [(kind, version, _)] => {
             let numbers: Vec<u64> = version.split('.').map_while(|part| part.parse().ok()).collect();
             match numbers[..] {

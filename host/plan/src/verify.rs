@@ -6,7 +6,7 @@ use crate::decide::fingerprint;
 use crate::door::{Door, door};
 use crate::grants::variables;
 use crate::pipeline::OnError;
-use crate::plan::{Edge, Plan, PlannedStep, Stage, Transport};
+use crate::plan::{Edge, Plan, PlannedStep, STAGE_INSTANCES, Stage, Transport};
 use crate::scan::Kind;
 
 impl Plan {
@@ -134,6 +134,11 @@ impl Plan {
     fn verify_memory(&self, stage: &Stage) -> Result<(), String> {
         if stage.predicted != self.predict(stage) {
             return Err(format!("stage {} is predicted to take what its steps do not come to", stage.index));
+        }
+        let loaded = self.steps.iter().filter(|step| step.stage == stage.index || self.load == Load::Eager);
+        let instances = loaded.map(|step| u64::from(step.replicas)).sum::<u64>();
+        if instances > STAGE_INSTANCES {
+            return Err(format!("stage {} has {instances} instances, of {STAGE_INSTANCES} allowed", stage.index));
         }
         match self.budget {
             Some(budget) if !stage.steps.is_empty() && stage.predicted.total_bytes() > budget => {

@@ -4,9 +4,10 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
 use std::io::Read;
+use std::io::ErrorKind;
 use std::path::Path;
 
-use callboard_plan::{Catalog, Component, Kind, Missing, Origin, Pipeline, is_path, scan};
+use callboard_plan::{COMPONENT_BYTES, Catalog, Component, Kind, Missing, Origin, Pipeline, ScanError, is_path, scan};
 use sha2::{Digest, Sha256};
 
 use crate::compile::hex;
@@ -21,6 +22,30 @@ pub struct Bundled {
     pub bytes: Option<&'static [u8]>,
     /// The SHA-256 of the component, hexadecimal: known when the binary is made, it need not be computed in each run.
     pub digest: &'static str,
+}
+
+/// Why the bytes of a component's file are not there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ComponentUnread {
+    /// The system's words.
+    System(String),
+    /// It has more bytes than a component may have.
+    TooLarge(ScanError),
+}
+
+/// The bytes of a component's file: of a regular one, that is no larger than a component may be.
+///
+/// # Errors
+///
+/// See [`ComponentUnread`].
+pub fn read_component(path: &Path) -> Result<Vec<u8>, ComponentUnread> {
+    callboard_io::read_regular(path, COMPONENT_BYTES).map_err(|error| match error.kind() {
+        ErrorKind::FileTooLarge => {
+            let size = path.metadata().map_or(0, |file| file.len()).max(COMPONENT_BYTES + 1);
+            ComponentUnread::TooLarge(ScanError::TooLarge { size, limit: COMPONENT_BYTES })
+        }
+        _ => ComponentUnread::System(plain(&error)),
+    })
 }
 
 /// The components of a pipeline: what planning needs of them, and their bytes.
@@ -84,8 +109,10 @@ impl Components {
     fn find(&mut self, uses: &str, bundled: &[Bundled], base: &Path) -> Result<Component, Missing> {
         if is_path(uses) {
             let path = base.join(uses).display().to_string();
-            let bytes = std::fs::read(&path)
-                .map_err(|error| Missing::Unreadable { path: path.clone(), error: plain(&error) })?;
+            let bytes = read_component(Path::new(&path)).map_err(|error| match error {
+                ComponentUnread::System(error) => Missing::Unreadable { path: path.clone(), error },
+                ComponentUnread::TooLarge(error) => Missing::Unfit { path: path.clone(), error },
+            })?;
             let digest = hex(&Sha256::digest(&bytes));
             return self.add(Cow::Owned(bytes), digest, Origin::Path(path.clone()), &path);
         }

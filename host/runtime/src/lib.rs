@@ -58,7 +58,7 @@ pub use columns::display as display_type;
 #[doc(hidden)]
 pub use columns::fuzz_columns;
 pub use compile::{CompileCommand, compile_file};
-pub use components::{Bundled, Components};
+pub use components::{Bundled, ComponentUnread, Components, read_component};
 pub use disk::key::Change;
 #[doc(hidden)]
 pub use disk::{fuzz_disk, fuzz_folder};

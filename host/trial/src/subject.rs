@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 
 use callboard_author::{PROJECT_FILE, StepFile};
 use callboard_plan::{Problems, is_path};
-use callboard_runtime::{Bundled, Class};
+use callboard_runtime::{Bundled, Class, ComponentUnread, read_component};
 use serde_json::{Map, Value};
 
-use crate::{Result, error, unread};
+use crate::{Result, error};
 
 /// A step to try.
 #[derive(Clone, Debug)]
@@ -119,7 +119,15 @@ impl Subject {
     pub fn bytes(&self, bundled: &[Bundled]) -> Result<Cow<'static, [u8]>> {
         if is_path(&self.uses) {
             let path = Path::new(&self.uses);
-            return std::fs::read(path).map(Cow::Owned).map_err(|said| unread("read the component", path, &said));
+            return read_component(path).map(Cow::Owned).map_err(|unread| match unread {
+                ComponentUnread::System(said) => {
+                    let message = format!("cannot read the component `{}`: {said}", path.display());
+                    error(Class::System, message, None)
+                }
+                ComponentUnread::TooLarge(said) => {
+                    error(Class::Data, format!("`{}` {said}", path.display()), Some(said.help()))
+                }
+            });
         }
         match bundled.iter().find(|step| step.name == self.uses) {
             Some(Bundled { bytes: Some(bytes), .. }) => Ok(Cow::Borrowed(bytes)),

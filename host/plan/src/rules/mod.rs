@@ -6,6 +6,7 @@ mod appended_feeds_spill;
 mod budget;
 mod global_edges_spill;
 mod input_and_output_stages;
+mod instances;
 mod intakes;
 mod load_groups;
 mod replicas;
@@ -18,7 +19,7 @@ use crate::problem::Findings;
 type Rule = fn(&mut Draft<'_>, &mut Findings);
 
 /// A rule and its reason.
-const RULES: [(Rule, &str); 9] = [
+const RULES: [(Rule, &str); 10] = [
     (
         load_groups::apply,
         "who groups steps wants them loaded together, apart from the rest: what that forbids is refused",
@@ -28,6 +29,7 @@ const RULES: [(Rule, &str); 9] = [
         stages::apply,
         "as few stages as global steps, load groups and the budget allow: each one loads, and spills, once more",
     ),
+    (instances::apply, "each instance is a thread, a memory and its addresses, which no budget of bytes counts"),
     (replicas::apply, "instances that nobody asked for are for cores that are idle, and not worth a stage"),
     (
         input_and_output_stages::apply,
