@@ -271,6 +271,40 @@ impl BudgetExceeded {
     }
 }
 
+/// Rows that a step put out take more than the budget leaves.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "rows: {} are held and {} more were put out, beside {} of the steps' own memory; a budget of {} leaves {} for both",
+    bytes(*rows), bytes(*more), bytes(*steps), bytes(*budget), bytes(*both)
+)]
+pub(crate) struct RowsExceed {
+    /// What all rows take that are held.
+    pub(crate) rows: u64,
+    /// What was added to them.
+    pub(crate) more: u64,
+    /// What all instances have.
+    pub(crate) steps: u64,
+    /// What both may have.
+    pub(crate) both: u64,
+    pub(crate) budget: u64,
+}
+
+impl RowsExceed {
+    fn help(&self) -> String {
+        let over = self.rows.saturating_add(self.more).saturating_add(self.steps).saturating_sub(self.both);
+        format!(
+            "let the step put out less at a time, or smaller batches: run.batch_rows, run.batch_bytes\nor allow more: --budget {}MiB",
+            self.budget.saturating_add(over).div_ceil(1 << 20)
+        )
+    }
+}
+
+impl From<RowsExceed> for RunError {
+    fn from(exceed: RowsExceed) -> RunError {
+        RunError::new(Class::Limit, exceed.to_string()).help(exceed.help())
+    }
+}
+
 /// How a call into a component failed.
 #[derive(Clone, Debug, thiserror::Error)]
 pub(crate) enum Fault {
@@ -296,9 +330,9 @@ pub(crate) enum Fault {
     /// The host could not do its part.
     #[error("{0}")]
     Host(String),
-    /// The system did not let it.
+    /// What the host had to do for it could not be done.
     #[error("{message}")]
-    Refused { message: String, help: Option<String> },
+    Refused { class: Class, message: String, help: Option<String> },
     #[error("interrupted")]
     Interrupted,
 }
@@ -313,7 +347,7 @@ impl From<arrow::error::ArrowError> for Fault {
 /// What the host could not write while a step ran.
 impl From<RunError> for Fault {
     fn from(error: RunError) -> Fault {
-        Fault::Refused { message: error.message, help: error.help }
+        Fault::Refused { class: error.class, message: error.message, help: error.help }
     }
 }
 
@@ -347,7 +381,7 @@ impl Fault {
             Fault::Said { kind: SaidKind::Transient, .. } => (Class::System, None),
             Fault::Said { .. } => (Class::Data, None),
             Fault::Host(_) => (Class::System, None),
-            Fault::Refused { help, .. } => (Class::System, help.clone()),
+            Fault::Refused { class, help, .. } => (*class, help.clone()),
             Fault::Interrupted => (Class::Interrupted, None),
         };
         let config = match &self {

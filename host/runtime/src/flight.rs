@@ -10,6 +10,7 @@ use std::sync::{Arc, Condvar, Mutex};
 
 use callboard_plan::{Plan, Predicted};
 
+use crate::error::RowsExceed;
 use crate::events::{Event, Observer};
 use crate::meter::Gauge;
 use crate::rows::Batch;
@@ -28,6 +29,7 @@ pub(crate) struct Flight {
 /// What a budget leaves to steps and rows, bytes.
 #[derive(Clone, Copy, Debug)]
 struct Room {
+    budget: u64,
     both: u64,
     /// What steps are predicted to take: it is kept free, though they may take it later.
     steps: u64,
@@ -40,7 +42,17 @@ impl Room {
         let left = self.both.saturating_sub(steps.max(self.steps)).max(self.rows);
         now == 0 || now.saturating_add(more) <= left
     }
+
+    /// What rows and steps may have together before it is an error: the last row that fills a batch may be larger than foreseen.
+    fn most(&self) -> u64 {
+        self.both.saturating_add(self.rows.min(MOST_OVER))
+    }
 }
+
+/// How far rows that are in memory already may exceed a budget at most, bytes: process memory is measured to so much as well.
+const MOST_OVER: u64 = 32 << 20;
+/// What a step may hand the host in one call, whatever a budget leaves, bytes.
+const LEAST_RETURNED: u64 = 4 << 20;
 
 impl Flight {
     /// Of a run whose linear memory is in `steps`; counted in `gauge`.
@@ -51,6 +63,7 @@ impl Flight {
     /// Begins a stage that is predicted to take so much.
     pub(crate) fn begin(&self, budget: Option<u64>, predicted: &Predicted) {
         *self.room.lock().expect("no holder panics") = budget.map(|budget| Room {
+            budget,
             both: budget.saturating_sub(predicted.host_bytes),
             steps: predicted.steps_bytes,
             rows: predicted.least_rows_bytes,
@@ -93,14 +106,73 @@ impl Flight {
     }
 
     /// The batch with a ticket for all of its bytes, the one that it has or a new one. Whoever made it does not wait.
-    pub(crate) fn covered(self: &Arc<Self>, batch: &Batch) -> Batch {
+    ///
+    /// # Errors
+    ///
+    /// Rows that are in memory and exceed the budget.
+    pub(crate) fn covered(self: &Arc<Self>, batch: &Batch) -> Result<Batch, RowsExceed> {
         let bytes = batch.bytes();
-        match &batch.ticket {
+        let (covered, more) = match &batch.ticket {
             Some(ticket) => {
-                ticket.cover(bytes);
-                batch.clone()
+                let more = ticket.cover(bytes);
+                (batch.clone(), more)
             }
-            None => Batch { ticket: Some(Arc::new(self.take(bytes))), ..batch.clone() },
+            None => (Batch { ticket: Some(Arc::new(self.take(bytes))), ..batch.clone() }, bytes),
+        };
+        self.within(more)?;
+        Ok(covered)
+    }
+
+    /// What the host holds of a step's rows beside batches, which is nothing yet.
+    pub(crate) fn charge(self: &Arc<Self>) -> Charge {
+        Charge { ticket: self.take(0) }
+    }
+
+    /// Refuses what is held where it exceeds the budget; `more` of it is new.
+    fn within(&self, more: u64) -> Result<(), RowsExceed> {
+        let Some(room) = *self.room.lock().expect("no holder panics") else { return Ok(()) };
+        let (rows, steps) = (self.gauge.now(), self.steps.now());
+        match rows.saturating_add(steps) <= room.most() {
+            true => Ok(()),
+            false => {
+                let rows = rows.saturating_sub(more);
+                Err(RowsExceed { rows, more, steps, both: room.both, budget: room.budget })
+            }
+        }
+    }
+
+    /// What a step may hand the host in one call, as far as a budget says it, and the budget. The host has it twice while it is
+    /// checked and written down.
+    pub(crate) fn returnable(&self) -> Option<(u64, u64)> {
+        let room = (*self.room.lock().expect("no holder panics"))?;
+        let left = room.both.saturating_sub(self.steps.now()).saturating_sub(self.gauge.now());
+        Some(((left / 2).max(room.rows).max(LEAST_RETURNED), room.budget))
+    }
+}
+
+/// Bytes that are held as long as this is.
+pub(crate) struct Charge {
+    ticket: Ticket,
+}
+
+impl Charge {
+    /// Sets how many bytes are held.
+    ///
+    /// # Errors
+    ///
+    /// More than the budget allows.
+    pub(crate) fn set(&mut self, bytes: u64) -> Result<(), RowsExceed> {
+        let flight = self.ticket.flight.clone();
+        let before = std::mem::replace(self.ticket.bytes.get_mut(), bytes);
+        match bytes > before {
+            true => {
+                flight.gauge.add(bytes - before);
+                flight.within(bytes - before)
+            }
+            false => {
+                flight.give_back(before - bytes);
+                Ok(())
+            }
         }
     }
 }
@@ -112,10 +184,12 @@ pub(crate) struct Ticket {
 }
 
 impl Ticket {
-    /// What was made of the batch is larger.
-    fn cover(&self, bytes: u64) {
+    /// What was made of the batch is larger; by how much.
+    fn cover(&self, bytes: u64) -> u64 {
         let before = self.bytes.fetch_max(bytes, Ordering::AcqRel);
-        self.flight.gauge.add(bytes.saturating_sub(before));
+        let more = bytes.saturating_sub(before);
+        self.flight.gauge.add(more);
+        more
     }
 
     /// The batch, carrying this ticket for as many bytes as it turned out to have.

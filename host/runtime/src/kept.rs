@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use callboard_io::beneath::Dir;
-use callboard_plan::Origin;
+use callboard_plan::{Kind, Origin};
 
 use crate::disk::journal::{Journal, Record};
 use crate::disk::key::StepKey;
@@ -98,7 +98,10 @@ impl Kept {
             let from =
                 if step.grants.writes() || profiled { Vec::new() } else { earlier.with_key(&step.name, &header.key) };
             let place = folder.join("work").join(&step.name);
-            let work = Work::open(place, header, run.bound(&step.name).writes.clone(), &from, &syncing.syncer);
+            // A transform is called once for each batch; any other step calls, or gives pages, as often as it likes.
+            let quota = (step.kind != Kind::Transform).then(|| run.quota.clone());
+            let writes = run.bound(&step.name).writes.clone();
+            let work = Work::open(place, header, writes, &from, &syncing.syncer, quota);
             let work = work.map_err(|error| RunError::unwritten("keep the work of a step", &error))?;
             work.take_damage().into_iter().for_each(|message| run.observer.tell(Event::Note { message }));
             works.insert(step.name.clone(), Arc::new(work));

@@ -30,6 +30,7 @@ impl Memory {
         let memory = Memory { held, flight, run, stage, steps };
         if let Some(tightest) = plan.stages.iter().max_by_key(|stage| stage.predicted.least_rows_bytes) {
             memory.leave(plan, tightest);
+            memory.flight.begin(plan.budget, &tightest.predicted);
         }
         memory
     }

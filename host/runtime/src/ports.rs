@@ -152,7 +152,10 @@ impl Outlet {
         if self.channels.is_empty() {
             return Ok(());
         }
-        let batch = self.flight.as_ref().map_or_else(|| batch.clone(), |flight| flight.covered(batch));
+        let batch = match &self.flight {
+            Some(flight) => flight.covered(batch).map_err(RunError::from)?,
+            None => batch.clone(),
+        };
         self.channels.iter().try_for_each(|channel| channel.send(Some(batch.clone())).map_err(|_| Stop::Elsewhere))
     }
 

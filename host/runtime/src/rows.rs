@@ -4,13 +4,14 @@ use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
 
 use arrow::array::{
-    Array, ArrayRef, BooleanArray, BooleanBufferBuilder, RecordBatch, RecordBatchOptions, UInt32Array, UInt64Array,
-    new_null_array,
+    Array, ArrayRef, AsArray, BooleanArray, BooleanBufferBuilder, RecordBatch, RecordBatchOptions, UInt32Array,
+    UInt64Array, new_null_array,
 };
 use arrow::compute::{FilterBuilder, concat, concat_batches, interleave, take};
 use arrow::datatypes::{DataType, Schema, SchemaRef};
 use arrow::error::ArrowError;
 use callboard_io::rows_bits;
+use callboard_plan::pipeline::BatchSize;
 
 use crate::disk::{Place, digest};
 use crate::flight::Ticket;
@@ -29,6 +30,9 @@ pub(crate) struct Batch {
     /// For the memory that it takes, inherited by what is made of it; none where nobody counts.
     pub(crate) ticket: Option<Arc<Ticket>>,
 }
+
+/// What the origin of a row takes, bytes.
+pub(crate) const ORIGIN: u64 = 12;
 
 /// What is known of the values of a column, and goes with them.
 #[derive(Clone, Debug, Default)]
@@ -145,7 +149,20 @@ impl Batch {
 
     /// The bytes of all its values.
     pub(crate) fn bytes(&self) -> u64 {
-        rows_bits(&self.rows, 0, self.len()).div_ceil(8) + 12 * self.len() as u64
+        weight(&self.rows).div_ceil(8) + ORIGIN * self.len() as u64
+    }
+
+    /// Batches of at most so many rows, and about so many bytes of values.
+    pub(crate) fn cut(&self, size: BatchSize) -> impl Iterator<Item = Batch> + '_ {
+        let most = usize::try_from(size.rows).unwrap_or(usize::MAX);
+        let mut start = 0;
+        std::iter::from_fn(move || {
+            (start < self.len()).then(|| {
+                let (count, _) = fill(&self.rows, start, most, size.bytes.saturating_mul(8));
+                start += count;
+                self.slice(start - count..start)
+            })
+        })
     }
 
     /// Rows of batches of one schema, each by its batch and its row there.
@@ -178,6 +195,57 @@ impl Batch {
 /// The place of each column, by its name: looked up one by one, wide rows would take the square of their columns.
 pub(crate) fn places(schema: &Schema) -> HashMap<&str, usize> {
     schema.fields().iter().enumerate().map(|(at, field)| (field.name().as_str(), at)).collect()
+}
+
+/// A value that the layout gives no room: what carries it on needs some all the same (levels in Parquet, words in JSON), bits.
+const WEIGHTLESS: u64 = 32;
+
+/// What rows take, in bits, so that parts add up exactly however they are cut. Values without weight count too.
+pub(crate) fn weight(rows: &RecordBatch) -> u64 {
+    weight_of(rows, 0, rows.num_rows())
+}
+
+fn weight_of(rows: &RecordBatch, start: usize, end: usize) -> u64 {
+    let columns = rows.columns().iter();
+    let weightless: u64 = columns.map(|column| weightless(column, start, end)).sum();
+    callboard_io::rows_bits(rows, start, end).saturating_add(weightless.saturating_mul(WEIGHTLESS))
+}
+
+/// How many of these values, and of those in them, have no weight, or a bit: nulls of the type null, booleans, bytes of no width,
+/// structs of no members.
+fn weightless(array: &dyn Array, start: usize, end: usize) -> u64 {
+    let rows = (end - start) as u64;
+    let items = |offsets: &[i32], items: &dyn Array| weightless(items, offsets[start] as usize, offsets[end] as usize);
+    match array.data_type() {
+        DataType::Null | DataType::Boolean | DataType::FixedSizeBinary(0) => rows,
+        DataType::List(_) => items(array.as_list::<i32>().value_offsets(), array.as_list::<i32>().values()),
+        DataType::Map(..) => items(array.as_map().value_offsets(), array.as_map().entries()),
+        DataType::FixedSizeList(_, 0) => rows,
+        DataType::FixedSizeList(_, width) => {
+            let width = *width as usize;
+            weightless(array.as_fixed_size_list().values(), start * width, end * width)
+        }
+        DataType::Struct(fields) if fields.is_empty() => rows,
+        DataType::Struct(_) => array.as_struct().columns().iter().map(|column| weightless(column, start, end)).sum(),
+        _ => 0,
+    }
+}
+
+/// The fewest rows from `start` that reach so many bits, or all up to `most`, at least one; and what they take.
+pub(crate) fn fill(rows: &RecordBatch, start: usize, most: usize, bits: u64) -> (usize, u64) {
+    let most = most.min(rows.num_rows() - start).max(1);
+    let size = |count: usize| weight_of(rows, start, start + count);
+    let all = size(most);
+    if all < bits {
+        return (most, all);
+    }
+    // Sizes grow with rows, so halving finds them.
+    let (mut low, mut high) = (1, most);
+    while low < high {
+        let middle = (low + high) / 2;
+        if size(middle) >= bits { high = middle } else { low = middle + 1 }
+    }
+    (low, size(low))
 }
 
 /// A record batch of any number of columns, none included.

@@ -13,12 +13,31 @@ use arrow::datatypes::{DataType, Field, SchemaRef};
 use super::layout::leaf;
 use super::schema::{claim, display, leaf_of};
 use crate::bindings::callboard::step::columns::{ArrayResult, BatchResult, ValuesResult};
+use crate::error::Fault;
+use crate::guest::Returnable;
+use crate::rows::ORIGIN;
 
 /// Rows of one batch. A row costs the host 12 bytes for its origin even where it costs the guest nothing: of no columns, of nulls,
 /// of values without width. (As many row numbers are what one call may return at most.)
 const MOST_ROWS: usize = 16 << 20;
 /// Values of one array, likewise: as many as one call may return bytes.
 const MOST_VALUES: usize = 128 << 20;
+
+/// What a value costs the host at least, bytes, whatever it costs the guest: nulls, booleans, structs, values of no width. (What
+/// carries it on needs some room for each: levels in Parquet, words in JSON.)
+const LEAST_VALUE: u64 = 4;
+
+/// As [`lift`], of rows that cost the host no more than is allowed, whatever they cost the guest.
+pub(crate) fn lift_within(batch: BatchResult, schema: &SchemaRef, allowed: &Returnable) -> Result<RecordBatch, Fault> {
+    let lengths = || batch.arrays.iter().map(|array| array.length as usize);
+    // What is larger than any batch may be is a fault of another kind.
+    if batch.rows as usize <= MOST_ROWS && lengths().all(|length| length <= MOST_VALUES) {
+        let values = lengths().map(|length| length as u64).fold(0, u64::saturating_add);
+        let cost = values.saturating_mul(LEAST_VALUE).saturating_add(u64::from(batch.rows).saturating_mul(ORIGIN));
+        allowed.check(cost)?;
+    }
+    lift(batch, schema).map_err(Fault::Contract)
+}
 
 /// Makes a record batch of `schema` from what a guest returned for it.
 ///

@@ -1,6 +1,6 @@
 //! Rows between Arrow and the contract: the layouts of `wit/columns.wit`, spelled in Arrow's types.
 //!
-//! [`Flat`] lays a record batch out as the contract wants it, borrowing its buffers; [`lift`] takes what a guest
+//! [`Flat`] lays a record batch out as the contract wants it, borrowing its buffers; [`lift_within`] takes what a guest
 //! returned, checks all of it, and makes a record batch; [`schema_of`] does the same for a declared schema.
 
 mod flat;
@@ -11,7 +11,7 @@ mod schema;
 
 pub(crate) use flat::{Flat, whole_offsets};
 pub use fuzz::fuzz_columns;
-pub(crate) use lift::lift;
+pub(crate) use lift::{lift, lift_within};
 pub use schema::display;
 pub(crate) use schema::schema_of;
 

@@ -31,7 +31,8 @@ use super::folder::alone;
 use crate::error::plain;
 
 const MAGIC: [u8; 4] = *b"CBF3";
-const HEADER: usize = 48;
+/// Bytes of a frame before its body.
+pub(super) const HEADER: usize = 48;
 /// The longest body, bytes: what a file says of itself is not believed beyond that.
 const LONGEST: u64 = 4 << 30;
 
@@ -94,6 +95,11 @@ impl<'a, B: AsRef<[u8]>> Body<'a, B> {
         parts.iter().for_each(|part| checksum.write(part.as_ref()));
         let length = parts.iter().map(|part| part.as_ref().len() as u64).sum();
         Body { parts, length, checksum: checksum.finish() }
+    }
+
+    /// Its length, bytes.
+    pub(super) fn len(&self) -> u64 {
+        self.length
     }
 }
 

@@ -21,10 +21,11 @@ use serde::{Deserialize, Serialize};
 
 use super::deed::{Deed, Limits, Outcome};
 use super::folder::alone;
-use super::frames::{Body, Frame, FrameFile, FrameWriter, make_dir, named, regular};
+use super::frames::{Body, Frame, FrameFile, FrameWriter, HEADER, make_dir, named, regular};
 use super::head;
 use super::ipc::{self, RowEncoder};
 use super::key::StepKey;
+use super::spill::Quota;
 use super::sync::Syncer;
 
 const BEGUN: u8 = 0;
@@ -86,6 +87,8 @@ pub(crate) struct Work {
     /// None until something is appended.
     own: Mutex<Option<FrameWriter>>,
     syncer: Syncer,
+    /// Of a step that decides itself how often it does something.
+    quota: Option<Arc<Quota>>,
     damage: Mutex<Vec<String>>,
 }
 
@@ -98,6 +101,7 @@ impl Work {
         schema: SchemaRef,
         from: &[&Path],
         syncer: &Syncer,
+        quota: Option<Arc<Quota>>,
     ) -> io::Result<Work> {
         let own = read_header(&folder).filter(|own| own.key == header.key);
         if own.is_none() && folder.exists() {
@@ -161,6 +165,7 @@ impl Work {
             encoder: Mutex::new(RowEncoder::new(&schema)?),
             own: Mutex::new(None),
             syncer: syncer.clone(),
+            quota,
             schema,
             damage: Mutex::new(damage),
         })
@@ -221,6 +226,9 @@ impl Work {
 
     /// Appends to the log of our own.
     fn append<B: AsRef<[u8]>>(&self, kind: u8, rows: u32, tag: u128, body: &Body<'_, B>) -> io::Result<Frame> {
+        if let Some(quota) = &self.quota {
+            quota.take_noted(body.len() + HEADER as u64)?;
+        }
         let mut own = self.own.lock().expect("no holder panics");
         let writer = match own.take() {
             Some(writer) => writer,
@@ -378,7 +386,7 @@ pub(super) mod tests {
         let schema: SchemaRef = Arc::new(Schema::new(vec![Field::new("n", DataType::Int64, true)]));
         let rows = record_batch(schema.clone(), vec![Arc::new(Int64Array::from(vec![1, 2]))], 2).unwrap();
         let syncing = Syncing::begin();
-        let open = |seed| Work::open(folder.clone(), header(seed), schema.clone(), &[], &syncing.syncer).unwrap();
+        let open = |seed| Work::open(folder.clone(), header(seed), schema.clone(), &[], &syncing.syncer, None).unwrap();
         let found = |work: &Work| work.find(7).map(|(deed, rows, _)| (deed, rows));
         let deed = Deed::Processed(Outcome { kept: None, removed: vec![], counters: BTreeMap::new(), narrowed: None });
 

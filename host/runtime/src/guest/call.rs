@@ -74,6 +74,8 @@ pub(super) fn drive<R>(
         Call::Open => (terms.open, "limits.open"),
         _ => (terms.time, "limits.time"),
     };
+    let returnable = terms.returnable();
+    store.set_hostcall_fuel(returnable.bytes());
     store.data_mut().log.begin_call();
     let outcome = runtime.block_on(async {
         tokio::select! {
@@ -88,7 +90,7 @@ pub(super) fn drive<R>(
     match outcome? {
         Err(_elapsed) => Err(Fault::Time { call: call.name(), limit, key }),
         Ok(Ok(value)) => Ok(value),
-        Ok(Err(error)) => Err(trap::fault_of(error, call.name(), terms, log.last_words())),
+        Ok(Err(error)) => Err(trap::fault_of(error, call.name(), &returnable, log.last_words())),
     }
 }
 

@@ -7,6 +7,7 @@ mod limiter;
 mod log;
 mod profile;
 mod reach;
+mod returnable;
 mod state;
 mod trap;
 mod wasi;
@@ -28,6 +29,8 @@ use log::LogLimits;
 pub(crate) use profile::Profiles;
 use profile::Sampling;
 pub(crate) use reach::{Reach, resolve};
+pub(crate) use returnable::Returnable;
+pub(crate) use state::COUNTERS;
 use state::State;
 
 use crate::artefact::Artefact;
@@ -37,6 +40,7 @@ use crate::bindings::exports::callboard::step::{global, manifest, source, transf
 use crate::engine::Running;
 use crate::error::Fault;
 use crate::events::Observer;
+use crate::flight::Flight;
 use crate::meter::Gauge;
 
 /// The engine that runs, and all that a component may import: the contract's functions, and WASI, inert but for what is granted.
@@ -67,6 +71,8 @@ pub(crate) struct Terms {
     pub(crate) seed: u64,
     pub(crate) gauge: Arc<Gauge>,
     pub(crate) observer: Observer,
+    /// What a budget leaves.
+    pub(crate) flight: Option<Arc<Flight>>,
     /// Where its profile goes, if it is to be profiled.
     pub(crate) profiles: Option<Arc<Profiles>>,
     /// Ends every call at once: the run failed, or there is no more time.
@@ -91,9 +97,21 @@ impl Terms {
             seed,
             gauge: Arc::default(),
             observer,
+            flight: None,
             profiles: None,
             cancel: CancellationToken::new(),
             interrupt: CancellationToken::new(),
+        }
+    }
+}
+
+impl Terms {
+    /// What the next call may hand the host.
+    pub(crate) fn returnable(&self) -> Returnable {
+        let limit = Returnable::of(self.returned);
+        match self.flight.as_ref().and_then(|flight| flight.returnable()) {
+            Some((left, budget)) => limit.within(left, budget),
+            None => limit,
         }
     }
 }
@@ -158,7 +176,6 @@ impl Loaded {
         let state = State::new(terms).map_err(|error| Fault::Host(format!("{error:#}")))?;
         let mut store = Store::new(self.pre.engine(), state);
         store.limiter(|state| &mut state.limiter);
-        store.set_hostcall_fuel(usize::try_from(terms.returned).unwrap_or(usize::MAX));
         store.set_epoch_deadline(1);
         match &terms.profiles {
             None => store.epoch_deadline_async_yield_and_update(1),
@@ -270,6 +287,11 @@ impl Instance {
         let writer = table.delete(kept).map_err(host);
         read.into_iter().try_for_each(|reader| table.delete(reader).map(drop)).map_err(host)?;
         Ok((ran, writer?))
+    }
+
+    /// What it may hand the host in one call.
+    pub(crate) fn returnable(&self) -> Returnable {
+        self.terms.returnable()
     }
 
     /// Linear memory, and tables, that it holds now, bytes.

@@ -19,7 +19,7 @@ use crate::events::{Event, Level, Observer};
 use crate::meter::Held;
 
 /// Different counters of one instance, and the bytes of a counter's name.
-const COUNTERS: usize = 1_000;
+pub(crate) const COUNTERS: usize = 1_000;
 const COUNTER_NAME: usize = 200;
 /// What an instance may hold of the host at one moment: open files, streams, requests, readers.
 pub(super) const RESOURCES: usize = 500;

@@ -4,7 +4,7 @@ use wasmtime::component::ResourceTableError;
 use wasmtime::{Trap, WasmBacktrace};
 
 use super::state::RESOURCES;
-use super::{Terms, limiter};
+use super::{Returnable, limiter};
 use crate::engine::SETTINGS;
 use crate::error::{Fault, LimitExceeded, bytes};
 
@@ -12,7 +12,12 @@ use crate::error::{Fault, LimitExceeded, bytes};
 const RECURSION: usize = 5;
 
 /// How a call failed; `said` is what the step said before that.
-pub(super) fn fault_of(error: wasmtime::Error, call: &'static str, terms: &Terms, said: Option<String>) -> Fault {
+pub(super) fn fault_of(
+    error: wasmtime::Error,
+    call: &'static str,
+    returnable: &Returnable,
+    said: Option<String>,
+) -> Fault {
     if let Some(fault) = error.downcast_ref::<Fault>() {
         return fault.clone();
     }
@@ -26,8 +31,7 @@ pub(super) fn fault_of(error: wasmtime::Error, call: &'static str, terms: &Terms
     let words = format!("{error:#}");
     if words.contains("fuel allocated for hostcalls") {
         // The engine does not say by how much.
-        let (what, key) = ("bytes of data handed to the host in one call", Some("limits.returned"));
-        return Fault::Limit(LimitExceeded { what, limit: terms.returned, present: 0, requested: 0, key });
+        return returnable.exceeded("bytes of data handed to the host in one call", 0);
     }
     if let Some(limit) = limiter::too_many(&words) {
         return Fault::Limit(limit);

@@ -93,7 +93,7 @@ impl Opened<'_> {
         let lent = flat.lend();
         let output = self.instance.process(lent.batch(&lent.arrays()))?;
         let counters = self.instance.take_counters();
-        checked(step, &bound, batch.len(), output, counters)
+        checked(step, &bound, batch.len(), output, counters, &self.probe.terms.returnable())
     }
 
     /// Calls a transform for a batch of the schema that it was declared for.
@@ -136,7 +136,7 @@ impl Opened<'_> {
     pub fn next_page(&mut self) -> Result<Option<Page>, CallError> {
         let page = self.instance.next().and_then(|page| {
             page.map(|page| {
-                let rows = lift(page.rows, &self.declaration.bound.writes).map_err(Fault::Contract)?;
+                let rows = lift_within(page.rows, &self.declaration.bound.writes, &self.probe.terms.returnable())?;
                 let created = self.declaration.bound.created(&rows)?;
                 Ok(Page { rows: created.rows, cursor: page.cursor })
             })

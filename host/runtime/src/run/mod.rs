@@ -56,7 +56,7 @@ pub struct Run {
     pub(crate) begun: Option<Begun>,
     kept: Option<Kept>,
     failure: Mutex<Option<RunError>>,
-    rejects: Mutex<Rejects>,
+    pub(crate) rejects: Arc<Mutex<Rejects>>,
     pub(crate) budget: Budget,
     finished: Mutex<BTreeMap<String, Finished>>,
     /// When a transform was first called with rows.
@@ -109,7 +109,7 @@ impl Run {
             locked: Mutex::new(resumed.map(|resumed| resumed.folder)),
             kept: None,
             failure: Mutex::default(),
-            rejects: Mutex::new(Rejects::new(settings.run_folder.join("rejects"))),
+            rejects: Arc::new(Mutex::new(Rejects::new(settings.run_folder.join("rejects")))),
             finished: Mutex::default(),
             first_call: OnceLock::new(),
             settings,

@@ -149,6 +149,7 @@ pub(crate) fn terms(run: &Run, step: &PlannedStep) -> Terms {
     Terms {
         gauge: run.memory.steps[&step.name].clone(),
         budget: run.plan.budget,
+        flight: Some(run.memory.flight.clone()),
         cancel: run.stop.clone(),
         interrupt: run.interrupt.clone(),
         ..Terms::of(step, run.reach[&step.name].clone(), run.plan.seed, run.observer.clone())

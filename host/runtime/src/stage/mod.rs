@@ -33,8 +33,9 @@ use wire::Wires;
 use crate::boundary::Boundary;
 use crate::disk::Spill;
 use crate::disk::journal::Record;
-use crate::error::{Class, RunError};
+use crate::error::{Class, LimitExceeded, RunError};
 use crate::events::Event;
+use crate::guest::COUNTERS;
 use crate::ports::Stop;
 use crate::removed::Tally;
 use crate::run::Run;
@@ -223,12 +224,17 @@ fn in_step(stop: Stop, name: &str) -> Stop {
     }
 }
 
-/// Adds what calls counted.
-fn add_counters(sum: &mut BTreeMap<String, i64>, more: BTreeMap<String, i64>) {
+/// Adds what calls counted: no more counters than one call may have.
+fn add_counters(sum: &mut BTreeMap<String, i64>, more: BTreeMap<String, i64>) -> Result<(), LimitExceeded> {
     for (name, amount) in more {
+        if sum.len() >= COUNTERS && !sum.contains_key(&name) {
+            let (limit, present) = (COUNTERS as u64, sum.len() as u64);
+            return Err(LimitExceeded { what: "counters", limit, present, requested: 1, key: None });
+        }
         let counter = sum.entry(name).or_default();
         *counter = counter.saturating_add(amount);
     }
+    Ok(())
 }
 
 /// Tells the run of a node's failure, which stops all others.

@@ -10,7 +10,7 @@ use super::add_counters;
 use super::load::Worker;
 use super::process::{Done, Task};
 use crate::disk::{Outcome, Removed};
-use crate::error::{Fault, RunError, SaidKind};
+use crate::error::{Fault, LimitExceeded, RunError, SaidKind};
 use crate::removed::clipped;
 use crate::rows::Batch;
 
@@ -45,7 +45,9 @@ pub(super) fn narrow(task: &Task<'_>, worker: &mut Worker, batch: &Batch, fault:
             continue;
         }
         match task.attempt(worker, &batch.slice(range.clone()))? {
-            Ok(done) => parts.add(range.start, range.len(), done),
+            Ok(done) => {
+                parts.add(range.start, range.len(), done).map_err(|limit| Fault::Limit(limit).into_error(task.name))?
+            }
             Err(fault) if applies(&fault) => {
                 left.spend(&fault);
                 split(range, &fault, &mut ranges, &mut parts);
@@ -97,7 +99,7 @@ struct Parts {
 }
 
 impl Parts {
-    fn add(&mut self, start: usize, rows: usize, done: Done) {
+    fn add(&mut self, start: usize, rows: usize, done: Done) -> Result<(), LimitExceeded> {
         let (Outcome { kept, removed, counters, narrowed: _ }, written) = done;
         match kept {
             Some(kept) => self.kept.extend(kept.iter().map(|row| row + start as u32)),
@@ -108,8 +110,8 @@ impl Parts {
             }
         }
         self.removed.extend(removed.into_iter().map(|r| Removed { row: r.row + start as u64, ..r }));
-        add_counters(&mut self.counters, counters);
         self.written.push(written);
+        add_counters(&mut self.counters, counters)
     }
 
     fn reject(&mut self, rows: Range<usize>, reason: &str) {

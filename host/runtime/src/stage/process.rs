@@ -16,10 +16,10 @@ use super::retry::retrying;
 use crate::bindings::callboard::step::types::Fate;
 use crate::bindings::exports::callboard::step::transform::Output;
 use crate::bound::Bound;
-use crate::columns::{Flat, lift};
+use crate::columns::{Flat, lift_within};
 use crate::disk::{Deed, Limits, Logged, Outcome, Removed, Work, limits_of};
 use crate::error::{Fault, LimitExceeded, RunError};
-use crate::guest::{Instance, bound_copies};
+use crate::guest::{Instance, Returnable, bound_copies};
 use crate::removed::{Remover, Tally, check_removals};
 use crate::rows::Batch;
 use crate::run::Run;
@@ -129,7 +129,9 @@ impl<'a> Task<'a> {
         self.run.first_call.get_or_init(Instant::now);
         let output = retrying(self.run, self.step, || self.call(instance, batch));
         let counters = instance.take_counters();
-        let done = output.and_then(|output| checked(self.step, &self.bound, batch.len(), output, counters));
+        let returnable = instance.returnable();
+        let done =
+            output.and_then(|output| checked(self.step, &self.bound, batch.len(), output, counters, &returnable));
         if done.as_ref().is_err_and(|fault| !matches!(fault, Fault::Said { .. })) {
             worker.spoil();
         }
@@ -192,6 +194,8 @@ impl<'a> Task<'a> {
         by_door.sort_by_key(|(row, ..)| *row);
         let mut joined = self.bound.join(&carried, &written)?;
         joined.known = self.bound.known(&carried, logged);
+        // Counted as soon as it is there: whoever reads waits for it to go, and what exceeds a budget ends the run.
+        let joined = self.run.memory.flight.covered(&joined).map_err(RunError::from)?;
         let (rows_in, kept_once, repeated) = (rows as u64, kept_once as u64, repeated as u64);
         Ok(Processed {
             rows_in,
@@ -215,13 +219,14 @@ pub(crate) fn checked(
     rows: usize,
     output: Output,
     counters: BTreeMap<String, i64>,
+    returnable: &Returnable,
 ) -> Result<Done, Fault> {
     let removed = check_removals(output.removed, rows)?;
     if let Some(origins) = &output.origins {
         check_origins(origins, &gone(&removed, rows))?;
         check_repeats(origins, rows, step.limits.rows_per_row)?;
     }
-    let written = lift(output.columns, &bound.writes).map_err(Fault::Contract)?;
+    let written = lift_within(output.columns, &bound.writes, returnable)?;
     let out = output.origins.as_ref().map_or(rows - removed.len(), Vec::len);
     if written.num_rows() != out && !bound.writes.fields().is_empty() {
         return Err(Fault::Contract(format!("it wrote {} rows, and put out {out}", written.num_rows())));

@@ -12,7 +12,7 @@ use super::retry::retrying;
 use super::wire::Outlets;
 use super::{Ended, StepCounts, add_counters};
 use crate::bound::Bound;
-use crate::columns::lift;
+use crate::columns::lift_within;
 use crate::disk::{Deed, Work, digest};
 use crate::error::{Fault, RunError};
 use crate::events::Event;
@@ -59,9 +59,13 @@ pub(super) fn run_global(
         sorting: Sorting {
             folder: run.folder.join("sorting").join(&*name),
             quota: run.quota.clone(),
-            window: WINDOW,
+            // What a budget leaves is shared with the rows that are read and put out.
+            window: run.plan.budget.map_or(WINDOW, |budget| (budget / 8).clamp(1 << 20, WINDOW)),
             stop: [run.stop.clone(), run.interrupt.clone()],
         },
+        returnable: super::load::terms(run, planned).returnable(),
+        rejects: run.rejects.clone(),
+        charge: Some(run.memory.flight.charge()),
         work: tagged.clone().filter(|_| !reused).map(|(tag, work)| (work, tag)),
     });
 
@@ -87,7 +91,6 @@ pub(super) fn run_global(
         }
     };
     let (outlet, doors, fates) = writer.finish().map_err(fault)?;
-    run.keep_rejects(&name, &fates.rejects)?;
     let counts = StepCounts {
         rows_in,
         rows_out: fates.rows_out,
@@ -200,7 +203,7 @@ pub(super) fn run_source(run: &Run, step: &mut LoadedStep, outlets: Outlets) -> 
         let none = || RecordBatch::new_empty(pages.bound.writes.clone());
         let (deed, rows) = match page {
             Some(page) => {
-                let rows = lift(page.rows, &pages.bound.writes).map_err(|what| in_page(Fault::Contract(what)))?;
+                let rows = lift_within(page.rows, &pages.bound.writes, &instance.returnable()).map_err(in_page)?;
                 (Deed::Page { cursor: page.cursor, counters: counters.clone() }, rows)
             }
             None => (Deed::Ended { counters: BTreeMap::new() }, none()),
@@ -249,7 +252,8 @@ impl Pages<'_> {
         let batch = self.run.admission(&self.name).admit().carried_by(batch);
         self.counts.batches += 1;
         self.counts.rows_out += count as u64;
-        add_counters(&mut self.counts.counters, counters);
+        let added = add_counters(&mut self.counts.counters, counters);
+        added.map_err(|limit| Fault::Limit(limit).into_error(&self.name))?;
         self.run.observer.tell(Event::Rows { step: self.name.clone(), rows_in: 0, rows_out: count as u64 });
         self.outlets.main.send(&batch)
     }

@@ -15,7 +15,7 @@ use super::process::{Processed, Task};
 use super::wire::Outlets;
 use super::{Ended, StepCounts, add_counters};
 use crate::bindings::callboard::step::types::Fate;
-use crate::error::RunError;
+use crate::error::{Fault, RunError};
 use crate::events::Event;
 use crate::ports::{IN_FLIGHT, Inlet, Outlet, Stop, Unread};
 use crate::rows::Batch;
@@ -203,7 +203,8 @@ impl End<'_> {
         self.counts.batches += 1;
         self.counts.reused += if done.reused { rows_in } else { 0 };
         self.counts.tally.add(&done.tally);
-        add_counters(&mut self.counts.counters, done.counters);
+        let added = add_counters(&mut self.counts.counters, done.counters);
+        added.map_err(|limit| Fault::Limit(limit).into_error(&self.step))?;
         self.run.keep_rejects(&self.step, &done.rejects)?;
         let (run, step) = (self.run, self.run.step(&self.step));
         run.budget.check_step(&run.plan, step, done.tally.rejected(), &self.counts, false)?;

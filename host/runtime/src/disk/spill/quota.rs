@@ -36,6 +36,13 @@ impl Quota {
         Ok(())
     }
 
+    /// As [`Quota::take`], of what is noted of a step's work: it stays, and is not reported as rows between stages.
+    pub(in crate::disk) fn take_noted(&self, bytes: u64) -> io::Result<()> {
+        self.take(bytes)?;
+        self.written.fetch_sub(bytes, Ordering::Relaxed);
+        Ok(())
+    }
+
     pub(in crate::disk) fn give_back(&self, bytes: u64) {
         self.used.fetch_sub(bytes, Ordering::Relaxed);
     }

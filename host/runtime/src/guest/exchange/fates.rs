@@ -18,8 +18,6 @@ pub(crate) struct Fates {
     /// Rows put out that came from no row of the input.
     pub(crate) created: u64,
     pub(crate) tally: Tally,
-    /// Lines for `rejects.jsonl`.
-    pub(crate) rejects: Vec<u8>,
 }
 
 impl Fates {
@@ -34,7 +32,6 @@ impl Fates {
             repeated: 0,
             created: 0,
             tally: Tally::default(),
-            rejects: Vec::new(),
         }
     }
 
@@ -69,9 +66,14 @@ impl Fates {
         self.rows.saturating_sub(self.kept_once + self.tally.dropped() + self.tally.rejected())
     }
 
-    /// The rows that nothing was said of.
-    pub(super) fn unlisted_rows(&self) -> impl Iterator<Item = u64> {
-        (0..self.rows).filter(|row| !self.kept.get(*row) && !self.removed.get(*row))
+    /// What is noted here, bytes.
+    pub(super) fn bytes(&self) -> u64 {
+        8 * (self.kept.0.len() + self.removed.0.len()) as u64
+    }
+
+    /// The rows that nothing was said of, from a row on.
+    pub(super) fn unlisted_from(&self, row: u64) -> impl Iterator<Item = u64> {
+        (row..self.rows).filter(|row| !self.kept.get(*row) && !self.removed.get(*row))
     }
 
     fn check(&self, row: u64, doing: &str) -> Result<(), Fault> {

@@ -13,10 +13,14 @@ use super::beside::Beside;
 use crate::bound::Bound;
 use crate::disk::View;
 use crate::disk::reference::{Chosen, Column, Pick, Reference};
-use crate::error::Fault;
+use crate::error::{Fault, RunError};
+use crate::rows::fill;
 
 /// What is kept of a frame is cut where it alone is so many times as large as a batch.
 const LARGE: u64 = 2;
+
+/// What a run takes beside the numbers of its rows, bytes.
+const RUN: u64 = 64;
 
 /// Rows of a frame, in order.
 #[derive(Debug)]
@@ -62,9 +66,40 @@ impl Line {
     /// Adds rows that ascend, and what was written beside them; gives the batches that are full. Whether some of the rows had
     /// been kept before is for who cannot put the batches out as they are.
     pub(super) fn add(&mut self, rows: &[u64], written: &RecordBatch, repeated: bool) -> Result<Vec<Cut>, Fault> {
-        self.beside.push(written.clone());
         self.repeated |= repeated;
-        let mut cuts = Vec::new();
+        let (mut cuts, mut done) = (Vec::new(), 0);
+        let full = self.cut.bytes.saturating_mul(8);
+        while done < rows.len() {
+            let left = rows.len() - done;
+            let count = match self.beside.is_nothing() {
+                true => left,
+                false => fill(written, done, left, full.saturating_sub(self.beside.bits())).0,
+            };
+            if !self.beside.is_nothing() {
+                let part = written.slice(done, count);
+                // What waits for more holds none of the rest of what was written with it.
+                let waits = done + count == rows.len() && done > 0;
+                self.beside.push(if waits { callboard_io::compact(&part).map_err(RunError::from)? } else { part })?;
+            }
+            self.follow(&rows[done..done + count], &mut cuts)?;
+            done += count;
+            // What is written beside rows fills a batch as well as they do.
+            if self.beside.bits() >= full {
+                self.close(&mut cuts)?;
+                self.cut(&mut cuts)?;
+            }
+        }
+        Ok(cuts)
+    }
+
+    /// What waits, bytes.
+    pub(super) fn bytes(&self) -> u64 {
+        let runs = self.runs.iter().chain(&self.last);
+        self.beside.bits() / 8 + runs.map(|run| 4 * run.rows.len() as u64 + RUN).sum::<u64>()
+    }
+
+    /// Adds rows that ascend to those of the frame that the last ones lie in.
+    fn follow(&mut self, rows: &[u64], cuts: &mut Vec<Cut>) -> Result<(), Fault> {
         let mut rest = rows;
         while let Some(row) = rest.first() {
             let (spill, frame, first) = self.whole.locate(*row);
@@ -79,13 +114,13 @@ impl Line {
                     last.rows.extend(here);
                 }
                 _ => {
-                    self.close(&mut cuts)?;
+                    self.close(cuts)?;
                     self.last = Some(Run { spill, frame, rows: here.collect() });
                 }
             }
             rest = behind;
         }
-        Ok(cuts)
+        Ok(())
     }
 
     /// The rows that are left.

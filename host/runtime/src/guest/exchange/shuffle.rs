@@ -18,12 +18,16 @@ use crate::bound::Bound;
 use crate::disk::Quota;
 use crate::disk::scatter::{Notes, Queue, Scattered, Scratch, Window, Windows};
 use crate::error::{Fault, RunError};
-use crate::rows::Batch;
+use crate::rows::{Batch, fill};
 
 /// Bytes of rows that are put in order at a time, where nothing speaks against it.
 pub(crate) const WINDOW: u64 = 32 << 20;
 /// Files that are open at a time: of more rows than so many windows have, windows are larger.
 const WINDOWS: u64 = 512;
+/// What the host notes of a row while it puts a window in order, bytes.
+const PLACE: u64 = 56;
+/// What waits to be noted on the disk once other rows are there, bytes.
+const WAITING: u64 = 1 << 20;
 /// A window that came out so many times as large as it should be is scattered again.
 const LARGE: u64 = 2;
 
@@ -48,7 +52,7 @@ pub(super) struct Shuffle {
     cut: BatchSize,
     sorting: Sorting,
     window: u64,
-    /// About what a row takes.
+    /// About what a row takes, and its place.
     row_bytes: u64,
     rows: Vec<u64>,
     beside: Beside,
@@ -72,9 +76,9 @@ impl Shuffle {
         let Writing { whole, bound, cut, sorting, .. } = writing;
         let (whole, bound, cut, sorting) = (whole.clone(), bound.clone(), *cut, sorting.clone());
         let bytes = whole.bytes();
-        let row_bytes = bytes.div_ceil(whole.rows().max(1)).max(1);
+        let row_bytes = bytes.div_ceil(whole.rows().max(1)).max(1) + PLACE;
         let beside = Beside::new(bound.writes.clone());
-        let window = sorting.window.max(bytes / WINDOWS);
+        let window = sorting.window.max(whole.rows().saturating_mul(row_bytes) / WINDOWS);
         Shuffle { whole, bound, cut, sorting, window, row_bytes, rows: Vec::new(), beside, noted: None }
     }
 
@@ -85,11 +89,26 @@ impl Shuffle {
     /// Adds rows, in the order in which they are to go out, and what was written beside them.
     pub(super) fn add(&mut self, rows: &[u64], written: RecordBatch) -> Result<(), Fault> {
         self.rows.extend(rows);
-        self.beside.push(written);
-        if self.noted.is_some() || self.rows.len() as u64 * self.row_bytes > self.window {
+        self.beside.push(written)?;
+        let (most, row_bytes) = if self.noted.is_some() { (WAITING, 8) } else { (self.window, self.row_bytes) };
+        if self.rows.len() as u64 * row_bytes + self.beside.bits() / 8 > most {
             self.note().map_err(unwritten)?;
         }
         Ok(())
+    }
+
+    /// What waits in memory, bytes.
+    pub(super) fn bytes(&self) -> u64 {
+        8 * self.rows.len() as u64 + self.beside.bits() / 8
+    }
+
+    /// What it takes to put a window in order, bytes; nothing where there is none.
+    pub(super) fn window(&self) -> u64 {
+        if self.is_empty() {
+            0
+        } else {
+            self.window.min(self.rows.len() as u64 * self.row_bytes).max(self.noted.as_ref().map_or(0, |_| self.window))
+        }
     }
 
     /// Brings to the disk what is in memory.
@@ -108,13 +127,22 @@ impl Shuffle {
             noted.places += 1;
         }
         while let (Some(queue), Some(written)) = (&mut noted.beside, self.beside.first()) {
-            queue.push(&mut noted.scratch, &written)?;
+            // In parts that can be read one by one.
+            let mut done = 0;
+            while done < written.num_rows() {
+                let (count, _) = fill(&written, done, usize::MAX, 8 * WAITING);
+                queue.push(&mut noted.scratch, &written.slice(done, count))?;
+                done += count;
+            }
         }
         Ok(())
     }
 
     /// Puts out all rows.
     pub(super) fn end(mut self, put_out: &mut dyn FnMut(&Batch) -> Result<(), Fault>) -> Result<(), Fault> {
+        if self.noted.is_some() {
+            self.note().map_err(unwritten)?;
+        }
         let Some(noted) = self.noted.take() else {
             let rows = std::mem::take(&mut self.rows);
             let mut notes: Vec<(u64, u64)> =
@@ -216,16 +244,14 @@ impl Shuffle {
             places.into_iter().map(|(_, piece, row)| (piece as usize, row as usize)).collect();
         let mut rest = &at[..];
         while !rest.is_empty() {
-            let (mut count, mut bits) = (0, 0);
-            while count < rest.len().min(most) && bits < self.cut.bytes.saturating_mul(8) {
-                let (piece, row) = rest[count];
-                bits += pieces[piece].bits(row);
-                count += 1;
-            }
+            self.go_on()?;
+            let carried = |at: usize| pieces[rest[at].0].bits(rest[at].1);
+            let mut more = || queue.as_mut().map_or(Ok(None), Queue::pop).map_err(unread);
+            let full = self.cut.bytes.saturating_mul(8);
+            let count = self.beside.reach(rest.len().min(most), full, carried, &mut more)?;
             let (here, behind) = rest.split_at(count);
             rest = behind;
             let carried = Batch::interleave(&pieces, here)?;
-            let more = || queue.as_mut().map_or(Ok(None), Queue::pop).map_err(unread);
             let written = self.beside.take(count, more)?;
             put_out(&self.bound.join(&carried, &written)?)?;
         }

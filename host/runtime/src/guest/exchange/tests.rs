@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use arrow::array::{ArrayRef, AsArray, Int64Array, RecordBatch, StringArray, UInt32Array, UInt64Array};
 use arrow::datatypes::{DataType, Field, Int64Type, Schema, SchemaRef};
@@ -12,8 +12,9 @@ use callboard_plan::pipeline::{BatchSize, OnError};
 use super::{Sorting, Whole, WriterEnd, Writing};
 use crate::bound::{Bound, Declared};
 use crate::disk::{Quota, Spill, SpillWriter};
+use crate::guest::Returnable;
 use crate::ports::Outlet;
-use crate::removed::{Files, Remover};
+use crate::removed::{Files, Rejects, Remover};
 use crate::rows::Batch;
 use crate::stage::Doors;
 
@@ -97,6 +98,9 @@ impl Trial {
                 window,
                 stop: Default::default(),
             },
+            returnable: Returnable::of(1 << 30),
+            rejects: Arc::new(Mutex::new(Rejects::new(folder.path().join("rejects")))),
+            charge: None,
             work: None,
         });
         Trial { folder, bound, quota, writer }

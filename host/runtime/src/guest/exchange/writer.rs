@@ -1,12 +1,14 @@
 //! The way out of a global step: rows of its first input that it keeps, rows of its own, rows that it removes.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use arrow::array::RecordBatch;
 use callboard_plan::StepLimits;
-use callboard_plan::pipeline::BatchSize;
+use callboard_plan::pipeline::{BatchSize, OnError};
+use tokio_util::sync::CancellationToken;
 
 use super::Whole;
+use super::beside::Beside;
 use super::fates::Fates;
 use super::line::{Cut, Line};
 use super::pick::Picker;
@@ -14,12 +16,14 @@ use super::shuffle::{Shuffle, Sorting};
 use crate::bindings::callboard::step::columns::BatchResult;
 use crate::bindings::callboard::step::types::Fate;
 use crate::bound::Bound;
-use crate::columns::lift;
+use crate::columns::lift_within;
 use crate::disk::{Deed, Removed, Work};
 use crate::error::{Fault, LimitExceeded, RunError};
+use crate::flight::Charge;
+use crate::guest::Returnable;
 use crate::ports::{Outlet, Stop};
-use crate::removed::Remover;
-use crate::rows::Batch;
+use crate::removed::{Rejects, Remover};
+use crate::rows::{Batch, fill};
 use crate::stage::Doors;
 
 /// What the writer of a step is made of.
@@ -33,6 +37,12 @@ pub(crate) struct Writing {
     pub(crate) outlet: Outlet,
     pub(crate) doors: Doors,
     pub(crate) sorting: Sorting,
+    /// What one call may hand over.
+    pub(crate) returnable: Returnable,
+    /// Where lines of rejected rows go.
+    pub(crate) rejects: Arc<Mutex<Rejects>>,
+    /// What waits to be put out is held by it.
+    pub(crate) charge: Option<Charge>,
     /// Where what it does is noted, and under which tag.
     pub(crate) work: Option<(Arc<Work>, u128)>,
 }
@@ -47,7 +57,16 @@ pub struct WriterEnd {
     /// Rows that are kept out of order, and those kept since.
     shuffle: Shuffle,
     picker: Picker,
+    /// Rows of its own that are not put out yet.
+    own: Beside,
+    own_rows: usize,
+    /// Rows that were dropped, and rejected, and are neither put out by a door nor written down yet, with their reasons.
+    aside: [Vec<(u64, String)>; 2],
+    aside_bytes: u64,
 }
+
+/// What a removed row takes while it waits, beside its reason, bytes.
+const ASIDE: u64 = 48;
 
 impl WriterEnd {
     pub(crate) fn new(writing: Writing) -> WriterEnd {
@@ -55,7 +74,8 @@ impl WriterEnd {
         let shuffle = Shuffle::of(&writing);
         let picker = Picker::of(&writing);
         let fates = Fates::of(writing.whole.rows());
-        WriterEnd { writing, fates, line, shuffle, picker }
+        let own = Beside::new(writing.bound.writes.clone());
+        WriterEnd { writing, fates, line, shuffle, picker, own, own_rows: 0, aside: Default::default(), aside_bytes: 0 }
     }
 
     /// Whether nothing was put out or removed yet.
@@ -65,13 +85,21 @@ impl WriterEnd {
 
     /// Ends well: rows that were neither kept nor removed are dropped without a reason.
     pub(crate) fn finish(mut self) -> Result<(Outlet, Doors, Fates), Fault> {
+        self.put_out_own()?;
         self.put_out_kept()?;
+        self.put_aside()?;
+        self.hold()?;
         let unlisted = self.fates.unlisted();
         if unlisted > 0 {
             self.fates.tally.count(Fate::Dropped, "", unlisted);
             if self.writing.doors.wants(Fate::Dropped) {
-                let unlisted = self.fates.unlisted_rows().map(|row| (row, String::new())).collect();
-                self.go_aside(Fate::Dropped, unlisted)?;
+                let (mut from, most) = (0, usize::try_from(self.writing.cut.rows).unwrap_or(usize::MAX));
+                loop {
+                    let rows: Vec<u64> = self.fates.unlisted_from(from).take(most).collect();
+                    let Some(last) = rows.last() else { break };
+                    from = last + 1;
+                    self.go_aside(Fate::Dropped, rows.into_iter().map(|row| (row, String::new())).collect())?;
+                }
             }
         }
         Ok((self.writing.outlet, self.writing.doors, self.fates))
@@ -100,7 +128,7 @@ impl WriterEnd {
     pub(super) fn beside(&self, rows: &[u64], columns: Option<BatchResult>) -> Result<RecordBatch, Fault> {
         let writes = &self.writing.bound.writes;
         let written = match columns {
-            Some(columns) => lift(columns, writes).map_err(Fault::Contract)?,
+            Some(columns) => lift_within(columns, writes, &self.writing.returnable)?,
             None if writes.fields().is_empty() => RecordBatch::new_empty(writes.clone()),
             None => {
                 return Err(Fault::Contract("it kept rows without the columns that it declared to write".to_owned()));
@@ -114,6 +142,26 @@ impl WriterEnd {
     }
 
     pub(super) fn keep(&mut self, rows: Vec<u64>, written: &RecordBatch) -> Result<(), Fault> {
+        // Nothing is done, and nothing noted, as often as it is asked for.
+        if rows.is_empty() {
+            return Ok(());
+        }
+        self.put_out_own()?;
+        self.keep_rows(rows, written)?;
+        self.hold()
+    }
+
+    /// Counts what is held until it is put out.
+    fn hold(&mut self) -> Result<(), Fault> {
+        let held =
+            self.line.bytes() + self.shuffle.bytes() + self.own.bits() / 8 + self.fates.bytes() + self.aside_bytes;
+        match &mut self.writing.charge {
+            Some(charge) => Ok(charge.set(held).map_err(RunError::from)?),
+            None => Ok(()),
+        }
+    }
+
+    fn keep_rows(&mut self, rows: Vec<u64>, written: &RecordBatch) -> Result<(), Fault> {
         let mut repeated = false;
         for row in &rows {
             repeated |= !self.fates.keep(*row)?;
@@ -137,6 +185,7 @@ impl WriterEnd {
         let mut done = 0;
         let mut carried_bytes = 0;
         while done < rows.len() {
+            self.go_on()?;
             let batches = self.picker.batches(&rows[done..]);
             let gathered = self.picker.gather(&rows[done..done + batches.iter().sum::<usize>()], &mut carried_bytes)?;
             let mut first = 0;
@@ -147,11 +196,20 @@ impl WriterEnd {
                     false => crate::rows::record_batch(self.writing.bound.writes.clone(), Vec::new(), length)?,
                 };
                 let batch = self.writing.bound.join(&carried, &written)?;
-                self.put_out(&batch)?;
+                // What is written beside the rows may take much more than they do.
+                batch.cut(self.writing.cut).try_for_each(|part| self.put_out(&part))?;
                 (first, done) = (first + length, done + length);
             }
         }
         Ok(())
+    }
+
+    /// An error where the run is to end: a call may name any number of rows.
+    fn go_on(&self) -> Result<(), Fault> {
+        match self.writing.sorting.stop.iter().any(CancellationToken::is_cancelled) {
+            true => Err(Fault::Interrupted),
+            false => Ok(()),
+        }
     }
 
     /// Puts out what is kept and waits.
@@ -169,12 +227,16 @@ impl WriterEnd {
             return Ok(());
         }
         self.picker.forget();
+        if let Some(charge) = &mut self.writing.charge {
+            charge.set(self.shuffle.bytes() + self.shuffle.window()).map_err(RunError::from)?;
+        }
         let shuffle = std::mem::replace(&mut self.shuffle, Shuffle::of(&self.writing));
         shuffle.end(&mut |batch| self.put_out(batch))
     }
 
     /// Puts out rows that are in order: those that lie close together are not written again.
     fn put_in_line(&mut self, cut: Cut) -> Result<(), Fault> {
+        self.go_on()?;
         let reads = self.writing.outlet.reads_to_refer();
         let view = reads.and_then(|reads| Some((self.line.view(&cut)?, reads)));
         if !self.shuffle.is_empty() || (view.is_none() && cut.scattered) {
@@ -217,34 +279,82 @@ impl WriterEnd {
             let why = "it wrote rows of its own, and its declaration carries columns of the input, which they lack";
             return Err(Fault::Contract(why.to_owned()));
         }
-        lift(rows, &self.writing.bound.writes).map_err(Fault::Contract)
+        lift_within(rows, &self.writing.bound.writes, &self.writing.returnable)
     }
 
     pub(super) fn write(&mut self, written: &RecordBatch) -> Result<(), Fault> {
+        if written.num_rows() == 0 {
+            return Ok(());
+        }
         self.bound_rows(written.num_rows() as u64)?;
         self.noted(Deed::Wrote, written)?;
         self.put_out_kept()?;
-        let batch = self.writing.bound.created(written)?;
-        self.fates.rows_out += batch.len() as u64;
-        self.fates.created += batch.len() as u64;
+        self.fates.rows_out += written.num_rows() as u64;
+        self.fates.created += written.num_rows() as u64;
+        let BatchSize { rows: most, bytes } = self.writing.cut;
+        let (most, full) = (usize::try_from(most).unwrap_or(usize::MAX), bytes.saturating_mul(8));
+        let mut done = 0;
+        while done < written.num_rows() {
+            let room = full.saturating_sub(self.own.bits());
+            let (count, _) = fill(written, done, most.saturating_sub(self.own_rows), room);
+            let part = written.slice(done, count);
+            let waits = done + count == written.num_rows() && done > 0;
+            self.own.push(if waits { callboard_io::compact(&part).map_err(RunError::from)? } else { part })?;
+            self.own_rows += count;
+            done += count;
+            if self.own_rows >= most || self.own.bits() >= full {
+                self.go_on()?;
+                self.put_out_own()?;
+            }
+        }
+        self.hold()
+    }
+
+    /// Puts out rows of its own that wait.
+    fn put_out_own(&mut self) -> Result<(), Fault> {
+        let rows = std::mem::take(&mut self.own_rows);
+        if rows == 0 {
+            return Ok(());
+        }
+        let written = self.own.take(rows, || Ok(None))?;
+        let batch = self.writing.bound.created(&written)?;
         self.put_out(&batch)
     }
 
     pub(super) fn remove(&mut self, removed: Vec<Removed>) -> Result<(), Fault> {
+        if removed.is_empty() {
+            return Ok(());
+        }
         for Removed { row, .. } in &removed {
             self.fates.remove(*row)?;
         }
         let deed = Deed::Removed { rows: removed };
         let deed = self.noted(deed, &RecordBatch::new_empty(self.writing.bound.writes.clone()))?;
         let Deed::Removed { rows: removed } = deed else { unreachable!("as it was given") };
-        let (rejected, dropped): (Vec<Removed>, Vec<Removed>) =
-            removed.into_iter().partition(|removed| removed.rejected);
-        dropped.iter().for_each(|removed| self.fates.tally.count(Fate::Dropped, &removed.reason, 1));
-        let rows = |removed: Vec<Removed>| removed.into_iter().map(|removed| (removed.row, removed.reason)).collect();
-        if self.writing.doors.wants(Fate::Dropped) {
-            self.go_aside(Fate::Dropped, rows(dropped))?;
+        for removed in removed {
+            let fate = removed.fate();
+            self.fates.tally.count(fate, &removed.reason, 1);
+            if fate == Fate::Rejected || self.writing.doors.wants(fate) {
+                self.aside_bytes += ASIDE + removed.reason.len() as u64;
+                self.aside[usize::from(fate == Fate::Rejected)].push((removed.row, removed.reason));
+            }
         }
-        self.go_aside(Fate::Rejected, rows(rejected))
+        let BatchSize { rows, bytes } = self.writing.cut;
+        let most = self.aside.iter().map(Vec::len).max().unwrap_or(0);
+        // A row that must not be rejected is said at once.
+        let fails = self.writing.remover.on_error == OnError::Fail && !self.aside[1].is_empty();
+        if fails || most as u64 >= rows || self.aside_bytes >= bytes {
+            self.put_aside()?;
+        }
+        self.hold()
+    }
+
+    /// Puts out, or writes down, removed rows that wait.
+    fn put_aside(&mut self) -> Result<(), Fault> {
+        self.aside_bytes = 0;
+        let [dropped, rejected] = std::mem::take(&mut self.aside);
+        self.go_aside(Fate::Dropped, dropped)?;
+        self.go_aside(Fate::Rejected, rejected)
     }
 
     /// Rows that go no further: to who reads their door, and, if they are rejected, to `rejects.jsonl`.
@@ -252,6 +362,7 @@ impl WriterEnd {
         let rows: Vec<u64> = removed.iter().map(|(row, _)| *row).collect();
         let mut done = 0;
         while done < rows.len() {
+            self.go_on()?;
             let count = self.picker.chunk(&rows[done..]);
             let batch = self.picker.gather(&rows[done..done + count], &mut 0)?.part(0, count)?;
             let chunk = removed[done..done + count].iter().enumerate();
@@ -264,9 +375,11 @@ impl WriterEnd {
                     reason: reason.clone(),
                 };
                 let rejected: Vec<Removed> = chunk.map(of).collect();
-                let (tally, lines) = self.writing.remover.removed(&self.writing.step, &batch, &rejected)?;
-                self.fates.tally.add(&tally);
-                self.fates.rejects.extend(lines);
+                // They were counted when they were removed.
+                let (_, lines) = self.writing.remover.removed(&self.writing.step, &batch, &rejected)?;
+                let mut rejects = self.writing.rejects.lock().expect("no holder panics");
+                let written = rejects.write(&self.writing.step, &lines);
+                written.map_err(|error| RunError::unwritten("write rejected rows", &error))?;
             }
             done += count;
         }
