@@ -17,11 +17,11 @@ use crate::scan::ScanError;
 /// The most bytes that a component may have.
 pub const COMPONENT_BYTES: u64 = 64 << 20;
 /// Core instances of a component, in all of its parts.
-pub const CORE_INSTANCES: u64 = 100;
+pub(crate) const CORE_INSTANCES: u64 = 100;
 /// Memories that they define.
-pub const MEMORIES: u64 = 16;
+pub(crate) const MEMORIES: u64 = 16;
 /// Tables that they define.
-pub const TABLES: u64 = 100;
+pub(crate) const TABLES: u64 = 100;
 /// What the component itself imports; what it exports, likewise.
 const NAMED: u64 = 1_000;
 /// Types that one component declares.

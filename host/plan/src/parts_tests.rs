@@ -108,82 +108,99 @@ fn components_that_are_handed_on_are_counted_where_they_are_instantiated() {
     }
 }
 
+fn leb(mut number: usize) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    while number > 0x7f {
+        bytes.push(0x80 | (number & 0x7f) as u8);
+        number >>= 7;
+    }
+    bytes.push(number as u8);
+    bytes
+}
+
+/// A section of that many equal items.
+fn section(id: u8, count: usize, item: &[u8]) -> Vec<u8> {
+    let body = [leb(count), item.repeat(count)].concat();
+    [vec![id], leb(body.len()), body].concat()
+}
+
+/// As bytes, since many of these are not valid: limits come before that.
+fn component(sections: &[Vec<u8>]) -> Vec<u8> {
+    [b"\0asm\x0d\0\x01\0".to_vec(), sections.concat()].concat()
+}
+
+/// A section that holds a core module.
+fn module(sections: &[Vec<u8>]) -> Vec<u8> {
+    let body = [b"\0asm\x01\0\0\0".to_vec(), sections.concat()].concat();
+    [vec![1], leb(body.len()), body].concat()
+}
+
+/// Everything that a component, or a module in it, can have any number of: the most that may be there, and one more.
 #[test]
 fn a_hundred_thousand_of_anything_are_refused() {
-    let many = |count: usize, each: &str| -> String { (0..count).map(|n| each.replace('#', &n.to_string())).collect() };
-    let component = |inner: String| format!("(component {inner})");
-    let module = |inner: String| component(format!("(core module {inner})"));
-    let n = 100_000;
-    let cases: Vec<(&str, String, &str)> = vec![
-        ("imports", component(many(n, "(import \"i#\" (instance))")), "1000 imports"),
-        ("imported functions", component(many(1_001, "(import \"i#\" (func))")), "1000 imports"),
-        ("exports", component(format!("(instance $i) {}", many(n, "(export \"e#\" (instance $i))"))), "1000 exports"),
-        ("types", component(many(n, "(type (tuple u8 u16))")), "20000 types"),
-        ("types of functions", component(many(n, "(type (func))")), "20000 types"),
-        ("core types", component(many(n, "(core type (func))")), "20000 types"),
-        (
-            "instances",
-            component(format!("(component $c) {}", many(2 * n + 1, "(instance (instantiate $c))"))),
-            "200000 parts",
-        ),
-        ("bundles", component(many(2 * n + 1, "(instance)")), "200000 parts"),
-        ("core bundles", component(many(2 * n + 1, "(core instance)")), "200000 parts"),
-        (
-            "aliases",
-            component(format!(
-                "(component $c) (component (component {}))",
-                many(2 * n + 1, "(alias outer 2 $c (component))")
-            )),
-            "200000 parts",
-        ),
-        (
-            "functions that are lowered",
-            component(format!(
-                "(type $r (resource (rep i32))) {}",
-                many(2 * n + 1, "(core func (canon resource.drop $r))")
-            )),
-            "200000 parts",
-        ),
-        (
-            "modules",
-            component(format!("(core module $m) {}", many(101, "(core instance (instantiate $m))"))),
-            "100 core instances",
-        ),
-        ("core functions", module(many(2_000_001, "(func)")), "2000000 functions, types and other parts"),
-        (
-            "core imports",
-            module(many(2_000_001, "(import \"\" \"\" (func))")),
-            "2000000 functions, types and other parts",
-        ),
-        (
-            "core globals",
-            module(many(2_000_001, "(global i32 i32.const 0)")),
-            "2000000 functions, types and other parts",
-        ),
-        (
-            "elements",
-            module(format!("(func $f) (elem func {})", "$f ".repeat(2_000_001))),
-            "2000000 functions, types and other parts",
-        ),
-        (
-            "functions of instances",
-            component(format!(
-                "(core module $m {}) {}",
-                many(25_000, "(func)"),
-                many(99, "(core instance (instantiate $m))")
-            )),
-            "2000000 functions and other parts of core instances",
-        ),
+    const ENTRIES: &str = "2000000 functions, types and other parts of core modules";
+    // What it is, its section, one of them, how many are allowed, and what is said of more.
+    let of_components: &[(&str, u8, &[u8], usize, &str)] = &[
+        ("imported instances", 10, b"\0\x01i\x05\0", 1_000, "1000 imports"),
+        ("imported functions", 10, b"\0\x01i\x01\0", 1_000, "1000 imports"),
+        ("imported components", 10, b"\0\x01i\x04\0", 1_000, "1000 imports"),
+        ("imported modules", 10, b"\0\x01i\0\x11\0", 1_000, "1000 imports"),
+        ("exported instances", 11, b"\0\x01e\x05\0\0", 1_000, "1000 exports"),
+        ("exported functions", 11, b"\0\x01e\x01\0\0", 1_000, "1000 exports"),
+        ("types", 7, b"\x7d", 20_000, "20000 types"),
+        ("lists", 7, b"\x70\0", 20_000, "20000 types"),
+        ("tuples that double", 7, b"\x6f\x02\0\0", 20_000, "20000 types"),
+        ("function types", 7, b"\x40\0\x01\0", 20_000, "20000 types"),
+        ("core types", 3, b"\x60\0\0", 20_000, "20000 types"),
+        ("instances of the host's", 5, b"\0\0\0", 66_000, "200000 parts"),
+        ("bundles", 5, b"\x01\0", 66_000, "200000 parts"),
+        ("core bundles", 2, b"\x01\0", 66_000, "200000 parts"),
+        ("core instances", 2, b"\0\0\0", 100, "100 core instances"),
+        ("aliases of functions", 6, b"\x01\0\0\x01a", 66_000, "200000 parts"),
+        ("aliases of core functions", 6, b"\0\0\x01\0\x01a", 66_000, "200000 parts"),
+        ("aliases of outer types", 6, b"\x03\x02\0\0", 66_000, "200000 parts"),
+        ("functions that are lowered", 8, b"\x01\0\0\0", 150_000, "200000 parts"),
+        ("resources that are dropped", 8, b"\x03\0", 150_000, "200000 parts"),
     ];
-    for (name, text, says) in cases {
-        let error = refused(&text).unwrap_or_else(|| panic!("{name} are allowed"));
-        assert!(error.contains(says), "{name}: {error}");
+    for (name, id, item, most, says) in of_components {
+        let of = |count: usize| check(&component(&[section(*id, count, item)]));
+        assert_eq!(of(*most), Ok(()), "{name}");
+        for more in [most + 1, 100_000, 250_000] {
+            if more > *most && (more > 200_000 || !says.ends_with("parts")) {
+                let error = of(more).map(|()| format!("{more} {name} are allowed")).unwrap_err().to_string();
+                assert!(error.contains(says), "{more} {name}: {error}");
+            }
+        }
+    }
+    let of_modules: &[(&str, u8, &[u8])] = &[
+        ("types", 1, b"\x60\0\0"),
+        ("imports", 2, b"\0\0\0\0"),
+        ("functions", 3, b"\0"),
+        ("tables", 4, b"\x70\0\0"),
+        ("memories", 5, b"\0\0"),
+        ("tags", 13, b"\0\0"),
+        ("globals", 6, b"\x7f\0\x41\0\x0b"),
+        ("exports", 7, b"\0\0\0"),
+        ("segments of elements", 9, b"\x01\0\0"),
+        ("elements", 9, b"\x01\0\x03\0\0\0"),
+        ("segments of data", 11, b"\x01\0"),
+    ];
+    for (name, id, item) in of_modules {
+        let of = |count: usize| check(&component(&[module(&[section(*id, count, item)])]));
+        assert_eq!(of(100_000), Ok(()), "{name}");
+        let error = of(2_000_001).map(|()| format!("2,000,001 {name} are allowed")).unwrap_err();
+        assert!(error.to_string().contains(ENTRIES), "{name}: {error}");
+        // Few in the file, and many in all of its instances.
+        let instances =
+            |count: usize| check(&component(&[module(&[section(*id, count, item)]), section(2, 90, b"\0\0\0")]));
+        let error = instances(100_000).map(|()| format!("90 × 100,000 {name} are allowed")).unwrap_err();
+        assert!(matches!(error, ScanError::TooMany { .. }), "{name}: {error}");
     }
 }
 
 #[test]
 fn what_is_nested_too_deep_is_refused() {
-    for depth in [60, 500] {
+    for depth in [52, 90] {
         let text = format!("{}{}", "(component ".repeat(depth), ")".repeat(depth));
         let error = refused(&text).unwrap();
         assert!(error.contains("50 components within one another"), "{error}");

@@ -6,7 +6,7 @@ use crate::decide::fingerprint;
 use crate::door::{Door, door};
 use crate::grants::variables;
 use crate::pipeline::OnError;
-use crate::plan::{Edge, Plan, PlannedStep, STAGE_INSTANCES, Stage, Transport};
+use crate::plan::{Edge, Load, Plan, PlannedStep, STAGE_INSTANCES, Stage, Transport};
 use crate::scan::Kind;
 
 impl Plan {

@@ -8,6 +8,7 @@ use std::fs::{DirBuilder, File};
 use std::io::{self, Write};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -16,7 +17,7 @@ use sha2::{Digest, Sha256};
 use tokio_util::sync::CancellationToken;
 
 use crate::artefact::{Artefact, Unfit, trailer};
-use crate::compile::{CompileCommand, compile, hex};
+use crate::compile::{CompileCommand, Scratch, compile, hex};
 use crate::engine;
 use crate::error::{Class, RunError};
 use crate::private::{Why, private};
@@ -31,6 +32,8 @@ pub(crate) struct Cache {
     command: CompileCommand,
     /// What was loaded before in this process.
     held: Arc<Mutex<HashMap<String, Arc<Artefact>>>>,
+    /// Whether it was said what the kernel lacks.
+    said: Arc<AtomicBool>,
 }
 
 /// A component ready to be mapped.
@@ -39,11 +42,13 @@ pub(crate) struct Compiled {
     pub(crate) artefact: Arc<Artefact>,
     /// How long compiling took; `None` where the cache had it.
     pub(crate) took: Option<Duration>,
+    /// What the kernel did not offer to confine the compiler; said once.
+    pub(crate) lacks: Option<String>,
 }
 
 impl Cache {
     pub(crate) fn new(folder: &Path, command: CompileCommand) -> Result<Cache, RunError> {
-        Ok(Cache { dir: cache_dir(folder)?, command, held: Arc::default() })
+        Ok(Cache { dir: cache_dir(folder)?, command, held: Arc::default(), said: Arc::default() })
     }
 
     /// The folder itself, open.
@@ -80,19 +85,20 @@ impl Cache {
         announce: impl FnOnce(),
     ) -> Result<Compiled, RunError> {
         if let Some(artefact) = self.held().get(digest) {
-            return Ok(Compiled { artefact: artefact.clone(), took: None });
+            return Ok(Compiled { artefact: artefact.clone(), took: None, lacks: None });
         }
         if let Some(artefact) = self.load(digest)? {
-            return Ok(Compiled { artefact, took: None });
+            return Ok(Compiled { artefact, took: None, lacks: None });
         }
         announce();
         let began = Instant::now();
-        self.make(component, digest, cancel).and_then(|()| {
+        self.make(component, digest, cancel).and_then(|lacks| {
             let artefact = self.load(digest)?.ok_or_else(|| {
                 let message = format!("what was compiled is gone from the cache `{}`", self.dir.path().display());
                 RunError::new(Class::System, message)
             })?;
-            Ok(Compiled { artefact, took: Some(began.elapsed()) })
+            let lacks = lacks.filter(|_| !self.said.swap(true, Ordering::Relaxed));
+            Ok(Compiled { artefact, took: Some(began.elapsed()), lacks })
         })
     }
 
@@ -125,13 +131,13 @@ impl Cache {
         }
     }
 
-    fn make(&self, component: &[u8], digest: &str, cancel: &CancellationToken) -> Result<(), RunError> {
+    fn make(&self, component: &[u8], digest: &str, cancel: &CancellationToken) -> Result<Option<String>, RunError> {
         let folder = self.dir.path();
         let cannot = |error: &io::Error| RunError::system("write to the cache", folder, error);
-        let scratch = tempfile::Builder::new().prefix(".compile-").tempdir_in(folder).map_err(|e| cannot(&e))?;
+        let scratch = Scratch::create(folder).map_err(|error| cannot(&error))?;
         let (source, made) = (scratch.path().join("component.wasm"), scratch.path().join("component.cwasm"));
         File::create_new(&source).and_then(|mut file| file.write_all(component)).map_err(|error| cannot(&error))?;
-        compile(&self.command, &source, &made, cancel)?;
+        let lacks = compile(&self.command, &source, &made, cancel)?;
         let seal = || -> io::Result<()> {
             let artefact = Dir::open(scratch.path())?.read("component.cwasm")?;
             // Only this user can read and write it, whatever the umask is.
@@ -141,7 +147,7 @@ impl Cache {
             whole.persist(folder.join(Cache::name(digest))).map_err(|error| error.error)?;
             Ok(())
         };
-        seal().map_err(|error| cannot(&error))
+        seal().map(|()| lacks).map_err(|error| cannot(&error))
     }
 }
 

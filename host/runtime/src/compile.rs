@@ -1,5 +1,8 @@
 //! Compiling is not running: components are compiled in a child process, once; [`cache`](crate::cache) keeps what it made.
 
+mod confine;
+mod scratch;
+
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::unix::process::ExitStatusExt;
@@ -10,17 +13,20 @@ use std::time::{Duration, Instant};
 use rustix::process::Signal;
 use tokio_util::sync::CancellationToken;
 
+pub(crate) use scratch::Scratch;
+
 use crate::engine;
 use crate::error::{Class, RunError};
 
-/// The most memory that compiling may take, bytes of address space.
-const MEMORY: u64 = 8 << 30;
+/// The most bytes that a compiled component may have.
+pub(crate) const ARTEFACT: u64 = 512 << 20;
 /// The longest that compiling one component may take.
 const TIME: Duration = Duration::from_secs(600);
 
 /// The command that compiles, in a process of its own.
 ///
-/// It is given two more arguments, the component's file and the file to make, and must call [`compile_file`] with them.
+/// It is given two more arguments, the component's file and the file to make, and must call [`compile_file`] with them. It has no
+/// environment, and its standard input is a pipe that ends with the process that started it.
 #[derive(Clone, Debug)]
 pub struct CompileCommand {
     /// The program.
@@ -29,18 +35,20 @@ pub struct CompileCommand {
     pub arguments: Vec<String>,
 }
 
-/// Compiles the component of the file `source` to `made`, in a child process; ends it when `cancel` says so.
+/// Compiles the component of the file `source` to `made`, in a child process; ends it when `cancel` says so. Says what the kernel
+/// did not offer to confine that process.
 pub(crate) fn compile(
     command: &CompileCommand,
     source: &Path,
     made: &Path,
     cancel: &CancellationToken,
-) -> Result<(), RunError> {
+) -> Result<Option<String>, RunError> {
     let CompileCommand { program, arguments } = command;
     let mut child = Command::new(program)
         .args(arguments)
         .args([source, made])
-        .stdin(Stdio::null())
+        .env_clear()
+        .stdin(Stdio::piped())
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
         .spawn()
@@ -75,7 +83,15 @@ pub(crate) fn compile(
         return Err(RunError::interrupted());
     }
     match status.success() {
-        true => Ok(()),
+        true => {
+            let size = made.metadata().map_err(|error| RunError::system("read", made, &error))?.len();
+            if size > ARTEFACT {
+                let message = format!("the component is {size} bytes once it is compiled, of {ARTEFACT} allowed");
+                return Err(RunError::new(Class::Limit, message));
+            }
+            let lacks = callboard_io::read_regular(&lacking(made), 100).unwrap_or_default();
+            Ok(String::from_utf8(lacks).ok().filter(|lacks| !lacks.is_empty()))
+        }
         false => {
             let said = said.trim();
             let why = if said.is_empty() { status.to_string() } else { said.to_owned() };
@@ -84,16 +100,27 @@ pub(crate) fn compile(
     }
 }
 
-/// Compiles the component of one file into another: what the child process of [`CompileCommand`] does, under a limit on its memory.
+/// Where the child says what the kernel did not offer.
+fn lacking(made: &Path) -> PathBuf {
+    made.with_extension("lacks")
+}
+
+/// Compiles the component of one file into another: what the child process of [`CompileCommand`] does. It confines this process for
+/// good: little memory, no files but these two, no network; and it ends when its parent does.
 ///
 /// # Errors
 ///
 /// What the system, or the compiler, says.
 pub fn compile_file(source: &Path, made: &Path) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
-    let limit = rustix::process::Rlimit { current: Some(MEMORY), maximum: Some(MEMORY) };
-    rustix::process::setrlimit(rustix::process::Resource::As, limit)?;
-    let artefact = engine::compiling()?.precompile_component(&std::fs::read(source)?)?;
-    let mut file = File::create_new(made)?;
+    confine::follow_parent()?;
+    confine::limit()?;
+    let component = callboard_io::read_regular(source, callboard_plan::COMPONENT_BYTES)?;
+    let (mut file, mut lacking) = (File::create_new(made)?, File::create_new(lacking(made))?);
+    lacking.write_all(confine::confine().join(" and ").as_bytes())?;
+    let artefact = engine::compiling()?.precompile_component(&component)?;
+    if artefact.len() as u64 > ARTEFACT {
+        return Err(format!("it is {} bytes once it is compiled, of {ARTEFACT} allowed", artefact.len()).into());
+    }
     file.write_all(&artefact)?;
     Ok(file.sync_all()?)
 }

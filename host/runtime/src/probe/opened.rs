@@ -5,7 +5,7 @@ use std::time::Duration;
 use arrow::array::{RecordBatch, UInt32Array};
 
 use super::{CallError, Declaration, Probe};
-use crate::columns::{Flat, lift};
+use crate::columns::{Flat, lift_within};
 use crate::disk::{Outcome, Removed};
 use crate::error::Fault;
 use crate::guest::{Instance, bound_copies};

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use arrow::array::{Array, RecordBatch, StringArray, UInt32Array, UInt64Array};
 use arrow::datatypes::SchemaRef;
@@ -13,7 +13,7 @@ use crate::disk::{Quota, Spill, SpillWriter};
 use crate::error::{Fault, RunError};
 use crate::guest::{ReaderEnd, Sorting, WINDOW, Whole, WriterEnd, Writing};
 use crate::ports::{Outlet, Stop};
-use crate::removed::{Files, Remover};
+use crate::removed::{Files, Rejects, Remover};
 use crate::rows::Batch;
 use crate::stage::{Door, Doors, door_schema};
 
@@ -72,6 +72,9 @@ impl Opened<'_> {
                 window: WINDOW,
                 stop: Default::default(),
             },
+            returnable: self.probe.terms.returnable(),
+            rejects: Arc::new(Mutex::new(Rejects::new(scratch.path().join("rejects")))),
+            charge: None,
             work: None,
         });
         let ends = wholes.iter().enumerate();

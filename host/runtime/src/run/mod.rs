@@ -189,6 +189,11 @@ impl Run {
         })?;
         let announce = || self.observer.tell(Event::Compiling { step: step.name.clone() });
         let compiled = self.cache.compiled(bytes, &step.digest, &self.interrupt, announce)?;
+        if let Some(lacks) = compiled.lacks {
+            let message =
+                format!("components are compiled without {lacks}, which this kernel does not offer: see SECURITY.md");
+            self.observer.tell(Event::Note { message });
+        }
         if let Some(took) = compiled.took {
             self.observer.tell(Event::Compiled { step: step.name.clone(), took });
         }
