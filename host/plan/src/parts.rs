@@ -150,8 +150,8 @@ impl<'a> File<'a> {
                     body.items.push(Item::Component(component));
                 }
                 Payload::ComponentImportSection(section) => {
-                    self.parts(section.count().into())?;
                     count(&mut imports, section.count().into(), named, "imports")?;
+                    self.parts(section.count().into())?;
                     for import in section {
                         let import = import.map_err(malformed)?;
                         let sort = match import.ty {
@@ -166,8 +166,8 @@ impl<'a> File<'a> {
                     }
                 }
                 Payload::ComponentExportSection(section) => {
-                    self.parts(section.count().into())?;
                     count(&mut exports, section.count().into(), named, "exports")?;
+                    self.parts(section.count().into())?;
                     for export in section {
                         let export = export.map_err(malformed)?;
                         body.items.push(Item::Export(export.name.name, export.kind.into(), export.index));
@@ -226,13 +226,13 @@ impl<'a> File<'a> {
                     }
                 }
                 Payload::ComponentTypeSection(section) => {
-                    self.parts(section.count().into())?;
                     count(&mut types, section.count().into(), TYPES, "types")?;
+                    self.parts(section.count().into())?;
                     body.items.push(Item::Other(section.count().into()));
                 }
                 Payload::CoreTypeSection(section) => {
-                    self.parts(section.count().into())?;
                     count(&mut types, section.count().into(), TYPES, "types")?;
+                    self.parts(section.count().into())?;
                     body.items.push(Item::Other(section.count().into()));
                 }
                 Payload::ComponentCanonicalSection(section) => {

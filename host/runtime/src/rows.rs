@@ -208,7 +208,7 @@ pub(crate) fn weight(rows: &RecordBatch) -> u64 {
 fn weight_of(rows: &RecordBatch, start: usize, end: usize) -> u64 {
     let columns = rows.columns().iter();
     let weightless: u64 = columns.map(|column| weightless(column, start, end)).sum();
-    callboard_io::rows_bits(rows, start, end).saturating_add(weightless.saturating_mul(WEIGHTLESS))
+    rows_bits(rows, start, end).saturating_add(weightless.saturating_mul(WEIGHTLESS))
 }
 
 /// How many of these values, and of those in them, have no weight, or a bit: nulls of the type null, booleans, bytes of no width,

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use arrow::array::RecordBatch;
 use callboard_plan::PlannedStep;
 use serde::{Deserialize, Serialize};
 
@@ -26,6 +27,17 @@ pub(crate) enum Deed {
     Ended {
         counters: BTreeMap<String, i64>,
     },
+}
+
+impl Deed {
+    /// The rows that it is about.
+    pub(crate) fn rows(&self, written: &RecordBatch) -> u64 {
+        match self {
+            Deed::Kept { rows } => rows.len() as u64,
+            Deed::Removed { rows } => rows.len() as u64,
+            Deed::Processed(_) | Deed::Page { .. } | Deed::Wrote | Deed::Ended { .. } => written.num_rows() as u64,
+        }
+    }
 }
 
 /// What became of a transform's batch.

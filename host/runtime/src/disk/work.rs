@@ -27,6 +27,7 @@ use super::ipc::{self, RowEncoder};
 use super::key::StepKey;
 use super::spill::Quota;
 use super::sync::Syncer;
+use crate::rows::weight;
 
 const BEGUN: u8 = 0;
 const DONE: u8 = 1;
@@ -36,6 +37,8 @@ const PART: u8 = 3;
 
 /// No more of `key.json` is read, bytes.
 const LONGEST_KEY: u64 = 64 << 20;
+/// What may be noted of each row beside its values, bytes.
+const OF_A_ROW: u64 = 64;
 
 /// A log of a step, for who reads single frames of it.
 #[derive(Debug)]
@@ -226,9 +229,6 @@ impl Work {
 
     /// Appends to the log of our own.
     fn append<B: AsRef<[u8]>>(&self, kind: u8, rows: u32, tag: u128, body: &Body<'_, B>) -> io::Result<Frame> {
-        if let Some(quota) = &self.quota {
-            quota.take_noted(body.len() + HEADER as u64)?;
-        }
         let mut own = self.own.lock().expect("no holder panics");
         let writer = match own.take() {
             Some(writer) => writer,
@@ -257,7 +257,13 @@ impl Work {
             Deed::Kept { .. } | Deed::Wrote | Deed::Removed { .. } => PART,
             Deed::Ended { .. } => ENDED,
         };
-        let frame = self.append(kind, rows, tag, &Body::of(&body))?;
+        let body = Body::of(&body);
+        if let Some(quota) = &self.quota {
+            // Rows are paid for where they go; what is left is for calls that do little, made again and again.
+            let of_rows = weight(written) / 8 + OF_A_ROW * deed.rows(written);
+            quota.take_noted((body.len() + HEADER as u64).saturating_sub(of_rows))?;
+        }
+        let frame = self.append(kind, rows, tag, &body)?;
         Ok(Logged { log: self.own_log().clone(), frame })
     }
 
