@@ -5,6 +5,7 @@ mod accounts;
 mod again;
 mod bad_rows;
 mod bench;
+mod bounds;
 mod budget;
 mod cached;
 mod capabilities;

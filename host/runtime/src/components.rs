@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
-use std::io::Read;
 use std::io::ErrorKind;
+use std::io::Read;
 use std::path::Path;
 
 use callboard_plan::{COMPONENT_BYTES, Catalog, Component, Kind, Missing, Origin, Pipeline, ScanError, is_path, scan};

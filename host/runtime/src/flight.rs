@@ -295,6 +295,29 @@ mod tests {
         assert!(flight.room.lock().unwrap().unwrap().admits(100 * MIB, 0, flight.steps.now()));
     }
 
+    /// Nobody waits who has rows in memory already: past the budget, and the little that the last rows of batches may be more than
+    /// foreseen, that is an error, whatever the steps take of it.
+    #[test]
+    fn rows_beyond_a_budget_are_an_error() {
+        let flight = flight(Some(30 * MIB));
+        let mut charge = flight.charge();
+        // Both have 14 MiB, and 2 MiB are the least that rows need.
+        assert_eq!(charge.set(16 * MIB), Ok(()));
+        let exceed = charge.set(17 * MIB).unwrap_err();
+        assert_eq!((exceed.rows, exceed.more, exceed.both, exceed.budget), (16 * MIB, MIB, 14 * MIB, 30 * MIB));
+        assert_eq!(charge.set(4 * MIB), Ok(()));
+        flight.steps.add(13 * MIB);
+        assert!(charge.set(5 * MIB).is_err());
+        let error = crate::error::RunError::from(charge.set(6 * MIB).unwrap_err());
+        assert_eq!(error.class, crate::error::Class::Limit);
+        assert!(error.message.contains("a budget of 30 MiB leaves 14 MiB for both"), "{error}");
+        assert!(error.help.unwrap().contains("--budget 35MiB"));
+        drop(charge);
+        assert_eq!(flight.gauge.now(), 0);
+        // What a call may return is half of what is left, and at least a few mebibytes.
+        assert_eq!(flight.returnable(), Some((4 * MIB, 30 * MIB)));
+    }
+
     #[test]
     fn without_a_budget_nobody_waits() {
         let flight = flight(None);

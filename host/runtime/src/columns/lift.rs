@@ -243,3 +243,7 @@ fn names<'a>(names: impl Iterator<Item = &'a str>) -> String {
 fn clip(text: &str) -> String {
     text.chars().take(200).collect()
 }
+
+#[cfg(test)]
+#[path = "weightless.rs"]
+mod weightless;

@@ -29,7 +29,8 @@ struct Trial {
 }
 
 fn schema(names: &[&str]) -> SchemaRef {
-    let of = |name: &&str| Field::new(*name, if *name == "text" { DataType::Utf8 } else { DataType::Int64 }, true);
+    let is_text = |name: &str| name.ends_with("text");
+    let of = |name: &&str| Field::new(*name, if is_text(name) { DataType::Utf8 } else { DataType::Int64 }, true);
     Arc::new(Schema::new(names.iter().map(of).collect::<Vec<_>>()))
 }
 
@@ -57,8 +58,8 @@ fn whole(folder: &Path) -> Whole {
     Whole::new(spills.to_vec(), schema)
 }
 
-/// A global step that carries all columns, and writes `rank` if it is told to.
-fn step(writes: bool) -> (PlannedStep, Arc<Bound>) {
+/// A global step that writes these columns, and carries all but those that it drops.
+fn step(writes: &[&str], drops: &[&str]) -> (PlannedStep, Arc<Bound>) {
     let step: PlannedStep = serde_json::from_value(serde_json::json!({
         "name": "sort", "use": "sort", "origin": "bundled", "kind": "global", "digest": "", "config": {}, "columns": {},
         "limits": {
@@ -68,16 +69,20 @@ fn step(writes: bool) -> (PlannedStep, Arc<Bound>) {
         "need": { "bytes": 0, "from": "assumed" }, "replicas": 1, "on_error": "fail", "retries": 0, "stage": 1, "ports": []
     }))
     .unwrap();
-    let writes = schema(if writes { &["rank"] } else { &[] }).as_ref().clone();
-    let declared = Declared { reads: vec![Vec::new()], writes, drops: Vec::new() };
+    let drops = drops.iter().map(|name| (*name).to_owned()).collect();
+    let declared = Declared { reads: vec![Vec::new()], writes: schema(writes).as_ref().clone(), drops };
     let bound = Bound::new(&step, &[schema(&["id", "text"])], declared).unwrap();
     (step, Arc::new(bound))
 }
 
 impl Trial {
     fn new(window: u64, writes: bool) -> Trial {
+        Trial::of(window, if writes { &["rank"] } else { &[] }, &[])
+    }
+
+    fn of(window: u64, writes: &[&str], drops: &[&str]) -> Trial {
         let folder = tempfile::tempdir().unwrap();
-        let (step, bound) = step(writes);
+        let (step, bound) = step(writes, drops);
         let quota = Arc::new(Quota::new(Some(64 << 20)));
         let spilled = Arc::new(Quota::new(None));
         let spill =
@@ -203,4 +208,92 @@ fn every_way_to_keep_rows_may_follow_every_other() {
         trial.keep(&order, 100);
         trial.came_out(&order);
     }
+}
+
+/// Texts of so many bytes each.
+fn texts(schema: &SchemaRef, rows: usize, bytes: usize) -> RecordBatch {
+    batch(schema, vec![Arc::new(StringArray::from_iter_values((0..rows).map(|_| "x".repeat(bytes))))])
+}
+
+/// The rows of each batch that came out.
+fn lengths(trial: Trial) -> Vec<usize> {
+    let (outlet, ..) = trial.writer.finish().unwrap();
+    let spill = outlet.end().ok().unwrap().unwrap();
+    (0..spill.frames()).map(|frame| spill.frame_rows(frame)).collect()
+}
+
+/// What a step writes beside rows fills batches as well as the rows do, in order and out of it, however few it keeps at a time;
+/// and no more of it waits than a batch has.
+#[test]
+fn what_is_written_beside_rows_is_cut_and_does_not_pile_up() {
+    let ascending: Vec<u64> = (0..ROWS).collect();
+    let backwards: Vec<u64> = (0..ROWS).rev().collect();
+    for order in [&ascending, &backwards] {
+        let mut all = Vec::new();
+        for at_once in [1, 7, 250, ROWS as usize] {
+            let mut trial = Trial::of(20_000, &["long-text"], &[]);
+            for rows in order.chunks(at_once) {
+                let written = texts(&trial.bound.writes, rows.len(), 600);
+                trial.writer.keep(rows.to_vec(), &written).unwrap();
+                let (line, shuffle) = (trial.writer.line.bytes(), trial.writer.shuffle.bytes());
+                // Out of order it waits on the disk, once a mebibyte of it has come together.
+                assert!(line <= 3_000 && shuffle <= (1 << 20) + 20_000, "{line} and {shuffle} bytes wait");
+            }
+            let lengths = lengths(trial);
+            assert_eq!(lengths.iter().sum::<usize>(), ROWS as usize);
+            assert!(lengths.iter().all(|rows| *rows <= 4), "batches of 2,000 bytes have few rows of 600: {lengths:?}");
+            all.push(lengths);
+        }
+        assert!(all.windows(2).all(|pair| pair[0] == pair[1]), "cuts depend on the rows, not on the calls: {all:?}");
+    }
+}
+
+/// Rows of its own are put out in batches as the plan has them, however few or many a call brings, and however light they are.
+#[test]
+fn rows_of_its_own_are_cut_and_put_together() {
+    for (rows, bytes, calls) in [(1, 10, 900), (1, 5_000, 20), (300, 10, 5), (5_000, 1, 1), (2, 0, 500)] {
+        let mut trial = Trial::of(1 << 20, &["own-text"], &["id", "text"]);
+        for _ in 0..calls {
+            let written = texts(&trial.bound.writes, rows, bytes);
+            trial.writer.write(&written).unwrap();
+            assert!(trial.writer.own.bits() <= 8 * 2_000, "{} bits wait", trial.writer.own.bits());
+        }
+        let lengths = lengths(trial);
+        assert_eq!(lengths.iter().sum::<usize>(), rows * calls);
+        assert!(lengths.iter().all(|length| *length <= 90), "{lengths:?}");
+        let full = lengths.iter().rev().skip(1).all(|length| *length == 90 || *length * (bytes + 4) >= 1_900);
+        assert!(full, "a batch but the last is as large as the plan says: {lengths:?}");
+    }
+}
+
+/// Calls on no rows do nothing, and leave nothing.
+#[test]
+fn calls_on_nothing_leave_nothing() {
+    let mut trial = Trial::new(1 << 20, false);
+    let none = RecordBatch::new_empty(trial.bound.writes.clone());
+    for _ in 0..10_000 {
+        trial.writer.keep(Vec::new(), &none).unwrap();
+        trial.writer.write(&none).unwrap();
+        trial.writer.remove(Vec::new()).unwrap();
+    }
+    assert!(trial.writer.is_untouched());
+    assert_eq!(lengths(trial), Vec::<usize>::new());
+}
+
+/// Rows that are removed one by one wait until they fill a batch, and all of them come out by the door.
+#[test]
+fn rows_removed_one_by_one_are_put_aside_together() {
+    let mut trial = Trial::new(1 << 20, false);
+    trial.writer.writing.remover.on_error = OnError::Reject;
+    for row in 0..ROWS {
+        let removed = crate::disk::Removed { row, rejected: true, reason: "r".repeat(40) };
+        trial.writer.remove(vec![removed]).unwrap();
+        assert!(trial.writer.aside_bytes <= 2_000, "{} bytes wait", trial.writer.aside_bytes);
+    }
+    let rejects = trial.folder.path().join("rejects/sort.jsonl");
+    let writing = trial.writer.writing.rejects.clone();
+    let (_, _, fates) = trial.writer.finish().unwrap();
+    assert_eq!((fates.tally.rejected(), fates.unlisted()), (ROWS, 0));
+    drop(writing.lock().unwrap().end(&["sort".to_owned()]).unwrap());
+    assert_eq!(std::fs::read_to_string(rejects).unwrap().lines().count() as u64, ROWS);
 }

@@ -50,19 +50,19 @@ pub(crate) struct Writing {
 /// A `writer` of the contract.
 #[expect(unreachable_pub, reason = "the generated bindings re-export it")]
 pub struct WriterEnd {
-    writing: Writing,
+    pub(super) writing: Writing,
     fates: Fates,
     /// Rows that are kept in order and not put out yet.
-    line: Line,
+    pub(super) line: Line,
     /// Rows that are kept out of order, and those kept since.
-    shuffle: Shuffle,
+    pub(super) shuffle: Shuffle,
     picker: Picker,
     /// Rows of its own that are not put out yet.
-    own: Beside,
+    pub(super) own: Beside,
     own_rows: usize,
     /// Rows that were dropped, and rejected, and are neither put out by a door nor written down yet, with their reasons.
     aside: [Vec<(u64, String)>; 2],
-    aside_bytes: u64,
+    pub(super) aside_bytes: u64,
 }
 
 /// What a removed row takes while it waits, beside its reason, bytes.
