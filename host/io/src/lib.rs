@@ -36,8 +36,8 @@ mod lines;
 mod magic;
 mod names;
 mod output;
-mod stop;
 mod regular;
+mod stop;
 mod text;
 mod types;
 
@@ -48,6 +48,6 @@ pub use error::{ErrorKind, IoError, Place};
 pub use formats::{Format, json_rows, panics_are_caught};
 pub use limits::{InputLimits, LARGEST_WINDOW, LONGEST_LINE};
 pub use output::{Committed, Finished, OutputSpec, Position, Writer, check_schema, check_writable};
-pub use stop::Stop;
 pub use regular::{open_regular, read_regular};
+pub use stop::Stop;
 pub use types::{is_json, json_field};
