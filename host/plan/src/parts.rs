@@ -30,7 +30,9 @@ const TYPES: u64 = 20_000;
 const PARTS: u64 = 200_000;
 /// Everything that core modules declare: types, imports, functions, tables, globals, exports, segments and their elements; again for
 /// each of their instances.
-const ENTRIES: u64 = 2_000_000;
+const ENTRIES: u64 = 500_000;
+/// Elements of their segments: each is code that the engine compiles.
+const ELEMENTS: u64 = 200_000;
 /// Components within components.
 const DEPTH: usize = 50;
 
@@ -91,6 +93,7 @@ struct File<'a> {
     modules: Vec<Module>,
     parts: u64,
     entries: u64,
+    elements: u64,
 }
 
 /// Checks a component against the limits on what it is made of.
@@ -272,15 +275,16 @@ impl<'a> File<'a> {
                 Payload::ExportSection(section) => section.count(),
                 Payload::DataSection(section) => section.count(),
                 Payload::ElementSection(section) => {
-                    let count = section.count();
+                    let segments = section.count();
                     for element in section {
                         let items = match element.map_err(malformed)?.items {
                             ElementItems::Functions(items) => items.count(),
                             ElementItems::Expressions(_, items) => items.count(),
                         };
+                        count(&mut self.elements, items.into(), ELEMENTS, "elements of core modules")?;
                         self.entries(&mut module, items.into())?;
                     }
-                    count
+                    segments
                 }
                 Payload::CodeSectionStart { .. } => {
                     parser.skip_section();
