@@ -332,6 +332,7 @@ fn traps_in_a_folder_are_refused() {
 }
 
 #[test]
+#[expect(clippy::print_stderr, reason = "a test that tries nothing says so")]
 fn a_folder_that_others_can_write_is_to_be_confirmed() {
     use std::os::unix::fs::PermissionsExt;
     let bench = Bench::new();
@@ -340,6 +341,14 @@ fn a_folder_that_others_can_write_is_to_be_confirmed() {
     let error = refused(bench.resume(&folder).end());
     assert!(error.message.contains("can be written by others; to change that: chmod go-w "), "{error}");
     fs::set_permissions(&folder, fs::Permissions::from_mode(0o700)).unwrap();
+    match std::os::unix::fs::chown(&folder, Some(4711), None) {
+        Ok(()) => {
+            let error = refused(bench.resume(&folder).end());
+            assert!(error.message.contains("its folder belongs to another user, 4711"), "{error}");
+            std::os::unix::fs::chown(&folder, Some(0), None).unwrap();
+        }
+        Err(_) => eprintln!("SKIPPED: only root can give a folder to another user"),
+    }
     bench.resume(&folder).report();
 }
 

@@ -261,7 +261,7 @@ impl Small {
         trial.finish();
         assert!(trial.results() == self.good.results(), "{when}: not what it is when nobody kills the run");
         let left = fs::read_dir(&trial.folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
-        let left: Vec<String> = left.filter(|name| name.starts_with('.')).collect();
+        let left: Vec<String> = left.filter(|name| name.ends_with(".begun")).collect();
         assert!(left.is_empty(), "{when}: {left:?} is left");
         fs::remove_dir_all(&trial.folder).unwrap();
     }
