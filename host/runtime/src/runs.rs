@@ -260,11 +260,8 @@ pub fn remove_run(path: &Path) -> Result<RemovedRun, RunError> {
         return refused(format!("the current folder lies in `{shown}`"), help);
     }
     let parent = Dir::open(path.parent().unwrap_or(Path::new(""))).map_err(unopened)?;
-    let removed = Folder::of(path, dir)?.remove().map_err(|error| RunError::system("remove", path, &error))?;
-    match parent.remove_dir(name) {
-        Err(error) if error.kind() == ErrorKind::DirectoryNotEmpty => {}
-        emptied => emptied.map_err(|error| RunError::system("remove", path, &error))?,
-    }
+    let removed = Folder::of(path, dir)?.remove(&parent, name);
+    let removed = removed.map_err(|error| RunError::system("remove", path, &error))?;
     Ok(RemovedRun { freed: removed.only_here, left: removed.strange })
 }
 

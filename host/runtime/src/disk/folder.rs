@@ -18,6 +18,7 @@
 //! the last that a run needs to be resumed, and then all the rest.
 
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{self, ErrorKind, Read, Write};
 use std::os::unix::fs::MetadataExt;
@@ -151,8 +152,7 @@ impl Folder {
         let name = path.file_name()?;
         let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
         let parent = Dir::make(parent, 0o700).ok()?;
-        // Always the same, so that what a kill leaves is used the next time.
-        let beside = format!(".{}.begun", name.to_string_lossy());
+        let beside = beside(name);
         let dir = parent.make_dir(&beside, 0o700).ok()?;
         let about = dir.own_metadata().ok()?;
         if about.uid() != rustix::process::geteuid().as_raw() || about.mode() & 0o022 != 0 {
@@ -266,16 +266,27 @@ impl Folder {
         Ok(now)
     }
 
-    /// Removes what the run made; gives what that freed, bytes, and what was left because no run makes it.
-    pub(crate) fn remove(self) -> io::Result<Contents> {
+    /// Removes what the run made, and the folder, which has this name in `parent`, if nothing else is in it; gives what was there.
+    pub(crate) fn remove(self, parent: &Dir, name: &OsStr) -> io::Result<Contents> {
         // Before anything else, so that what is left after a kill is not taken for a run.
         drop(self.dir.create(REMOVING, 0o600)?);
         let removed = Contents::remove(&self.dir, &[REMOVING, "lock"])?;
-        for last in [REMOVING, "lock"] {
-            self.dir.remove_file(last)?;
+        self.dir.remove_file(REMOVING)?;
+        let beside = beside(name);
+        // Aside first: a folder without a lock is nobody's, and would stay if this process ended now.
+        let aside = removed.strange.is_empty() && parent.rename(name, parent, &beside).is_ok();
+        self.dir.remove_file("lock")?;
+        match parent.remove_dir(if aside { beside.as_ref() } else { name }) {
+            Err(error) if error.kind() == ErrorKind::DirectoryNotEmpty => {}
+            emptied => emptied?,
         }
         Ok(removed)
     }
+}
+
+/// What a folder is called until it has its lock: always the same, so that what a kill leaves is used the next time.
+fn beside(name: &OsStr) -> String {
+    format!(".{}.begun", name.to_string_lossy())
 }
 
 /// Opens the folder of a run that was begun.
