@@ -210,4 +210,12 @@ fn reading_stops_when_it_is_asked_to() {
     after(20);
     let last = dataset.read(BatchPolicy { rows: 1, bytes: 1 }).last().unwrap();
     assert_eq!(last.unwrap_err().kind(), ErrorKind::Interrupted);
+    // And within one line of many items.
+    blank.put("long.jsonl", format!("{{\"a\":[0{}]}}\n", ",0".repeat(1 << 20)));
+    let before = asked.load(Ordering::Relaxed);
+    let spec = callboard_io::InputSpec { stop: after(u32::MAX), ..blank.spec(&["long.jsonl"], &[]) };
+    Dataset::open(&spec).unwrap();
+    let times = asked.load(Ordering::Relaxed) - before;
+    let spec = callboard_io::InputSpec { stop: after(times - 5), ..spec };
+    assert_eq!(Dataset::open(&spec).unwrap_err().kind(), ErrorKind::Interrupted);
 }

@@ -107,12 +107,17 @@ struct Seen<'a> {
     objects: u64,
     columns: u64,
     name_bytes: u64,
+    /// Items of lists.
+    items: u64,
     misfit: Option<Misfit>,
 }
 
+/// After this many items of lists it is asked whether to stop: one line may have tens of millions.
+const ITEMS: u64 = 1 << 16;
+
 impl<'a> Sample<'a> {
     pub(super) fn new(spec: &'a InputSpec) -> Sample<'a> {
-        let seen = Seen { spec, objects: 0, columns: 0, name_bytes: 0, misfit: None };
+        let seen = Seen { spec, objects: 0, columns: 0, name_bytes: 0, items: 0, misfit: None };
         Sample { columns: Members::default(), seen }
     }
 
@@ -284,7 +289,13 @@ impl<'de> Visitor<'de> for Observed<'_, '_> {
     fn visit_seq<A: SeqAccess<'de>>(mut self, mut seq: A) -> Result<(), A::Error> {
         self.see(Guess::List(Box::new(Guess::Null)))?;
         let Observed { guess: Guess::List(items), seen, depth } = self else { return Ok(()) };
-        while seq.next_element_seed(Observed { guess: items, seen: &mut *seen, depth: depth + 1 })?.is_some() {}
+        while seq.next_element_seed(Observed { guess: items, seen: &mut *seen, depth: depth + 1 })?.is_some() {
+            seen.items += 1;
+            if seen.items % ITEMS == 0 && seen.spec.stop.check().is_err() {
+                // The sample asks again, and says so.
+                return Err(Error::custom("stopped"));
+            }
+        }
         Ok(())
     }
 

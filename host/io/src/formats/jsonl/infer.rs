@@ -42,6 +42,9 @@ fn sample(file: &Path, rows: usize, spec: &InputSpec, sampled: &mut Sample<'_>) 
         };
         let mut json = Deserializer::from_str(text);
         let observed = sampled.observe(&mut json).and_then(|()| json.end());
+        if observed.is_err() {
+            spec.stop.check()?;
+        }
         observed.map_err(|error| fault::of_line(line, &error, sampled.take_misfit(), spec).at_line(number))?;
     }
     Ok(())
