@@ -37,7 +37,7 @@ pub(super) fn wrong_width(fields: usize, header: usize) -> IoError {
     let error = IoError::data(format!("the row has {fields} fields, the header {header}"));
     error.with_help(match fields == header + 1 {
         true => {
-            "if every row has one more, give the header a name for it too: R's `write.table` leaves out that of the row names; \
+            "if every row has one more, the header lacks a name (R's `write.table` leaves out that of the row names); \
              else put the field that has a delimiter in quotes"
         }
         false => "every row has as many fields as the header; one that has a delimiter or a line feed stands in quotes",
