@@ -12,10 +12,25 @@ use crate::bindings::callboard::step::columns::{ArrayResult, BatchResult, Column
 /// Names of columns longer than this are refused, bytes.
 const MAX_NAME: usize = 4096;
 
+/// Columns that a step may declare, with all that is nested in them.
+const MOST_ARRAYS: usize = 120_000;
+/// The bytes of all their names and of what they stand for.
+const MOST_TEXT: usize = 8 << 20;
+/// What a column stands for is named in fewer bytes: the longest is a time zone.
+const MAX_LOGICAL: usize = 200;
+
 /// The Arrow schema that a declared one stands for; an error is a phrase that says what is wrong with it.
 pub(crate) fn schema_of(declared: BatchResult) -> Result<Schema, String> {
     if declared.rows != 0 {
         return Err(format!("a schema is a batch of no rows, and this one has {}", declared.rows));
+    }
+    if declared.arrays.len() > MOST_ARRAYS {
+        let count = declared.arrays.len();
+        return Err(format!("it declares {count} columns and nested values, of {MOST_ARRAYS} allowed"));
+    }
+    let text = text_of(&declared);
+    if text > MOST_TEXT {
+        return Err(format!("the names of what it declares have {text} bytes, of {MOST_TEXT} allowed"));
     }
     let mut arrays: Vec<Option<ArrayResult>> = declared.arrays.into_iter().map(Some).collect();
     let fields = fields_of(&declared.columns, arrays.len(), &mut arrays, 1)?;
@@ -23,6 +38,19 @@ pub(crate) fn schema_of(declared: BatchResult) -> Result<Schema, String> {
         Some(unused) => Err(format!("array {unused} is named by no column")),
         None => Ok(Schema::new(fields)),
     }
+}
+
+/// The bytes of all names in a declared schema.
+fn text_of(declared: &BatchResult) -> usize {
+    let names = |columns: &[ColumnResult]| columns.iter().map(|column| column.name.len()).sum::<usize>();
+    let of = |array: &ArrayResult| {
+        let members = match &array.values {
+            ValuesResult::Structs(members) => names(members),
+            _ => 0,
+        };
+        members + array.logical.as_ref().map_or(0, String::len)
+    };
+    names(&declared.columns) + declared.arrays.iter().map(of).sum::<usize>()
 }
 
 fn fields_of(
@@ -82,7 +110,8 @@ fn field_of(
         ValuesResult::Structs(members) => nested(DataType::Struct(fields_of(members, before, arrays, depth + 1)?))?,
         leaf => {
             let layout = leaf_of(leaf);
-            data_type(layout, logical).ok_or_else(|| {
+            let known = logical.is_none_or(|logical| logical.len() <= MAX_LOGICAL);
+            known.then(|| data_type(layout, logical)).flatten().ok_or_else(|| {
                 format!("array {id} (`{name}`) cannot stand for `{}`", clip(logical.unwrap_or_default()))
             })?
         }
@@ -153,4 +182,42 @@ pub fn display(of: &DataType) -> String {
 
 fn clip(text: &str) -> String {
     text.chars().take(60).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn declared(columns: usize, name: usize, logical: usize) -> BatchResult {
+        let logical = |values| ArrayResult {
+            length: 0,
+            validity: Some(Vec::new()),
+            values,
+            logical: (logical > 0).then(|| format!("tsu:{}", "Z".repeat(logical))),
+        };
+        let column = |at: usize| ColumnResult { name: format!("{at:0>name$}"), values: at as u32 };
+        let arrays = (0..columns).map(|_| logical(ValuesResult::Int64(Vec::new())));
+        BatchResult { rows: 0, columns: (0..columns).map(column).collect(), arrays: arrays.collect() }
+    }
+
+    /// A declaration is kept for the whole run, several times over: it is bounded before anything is made of it.
+    #[test]
+    fn what_is_declared_is_bounded() {
+        for (columns, name, logical) in [(1, 1, 0), (120_000, 6, 0), (2_000, 4_000, 0), (1, 1, 190)] {
+            assert!(
+                schema_of(declared(columns, name, logical)).is_ok(),
+                "{columns} columns, names of {name}, {logical}"
+            );
+        }
+        for (columns, name, logical, says) in [
+            (120_001, 6, 0, "it declares 120001 columns and nested values, of 120000 allowed"),
+            (700_000, 6, 0, "it declares 700000 columns"),
+            (20_000, 4_000, 0, "the names of what it declares have 80000000 bytes, of 8388608 allowed"),
+            (100, 1, 100_000, "the names of what it declares have"),
+            (1, 1, 100_000, "cannot stand for `tsu:ZZZ"),
+        ] {
+            let error = schema_of(declared(columns, name, logical)).unwrap_err();
+            assert!(error.contains(says) && error.len() < 500, "{error}");
+        }
+    }
 }

@@ -33,6 +33,9 @@ use crate::stage::{map_from, open_at};
 pub use life::Life;
 pub use opened::{CallTimes, Opened, Page, PutOut, RemovedRow};
 
+/// The longest of the texts in which a component describes itself, bytes: JSON takes many times as much once it is read.
+const MANIFEST: usize = 1 << 20;
+
 /// A step of a plan, to be tried out.
 pub struct Probe {
     step: PlannedStep,
@@ -190,6 +193,11 @@ impl Probe {
         let described = self.loaded.describe(&mut instance).map_err(|fault| self.error(fault))?;
         let crate::bindings::exports::callboard::step::manifest::Manifest { name, version, summary, config_schema } =
             described;
+        let texts = [&name, &version, &summary, &config_schema];
+        if let Some(long) = texts.into_iter().find(|text| text.len() > MANIFEST) {
+            let what = format!("it describes itself in a text of {} bytes, of {MANIFEST} allowed", long.len());
+            return Err(self.error(Fault::Contract(what)));
+        }
         Ok(Described { name, version, summary, config_schema })
     }
 
