@@ -1,184 +1,156 @@
-//! Simple conditions, decided for whole columns: comparisons with literals, joined by `&&`, `||` and `!`.
+//! Simple conditions, decided for whole columns: comparisons with constants, joined by `&&`, `||` and `!`.
 //!
-//! The interpreter looks names up and boxes values for every row. To compare a column with a literal of a type that goes
-//! with it needs none of that, and cannot fail where no value is null or NaN: such rows are decided here, in loops that the
-//! compiler makes SIMD of. All other rows, and all other expressions, are the interpreter's.
+//! The interpreter looks at one value after another. To compare a column with a constant needs none of that: each comparison is
+//! a loop that the compiler makes SIMD of, over the values as they lie in memory. So a constant is made one of the column's own
+//! kind first, exactly (`threshold`). What is joined are truths of one byte: `&&` is the smaller, `||` the larger. All other
+//! expressions are the interpreter's.
 
-use callboard_sdk::array::{Array, Values};
-use callboard_sdk::{Field, Layout};
-use cel::IdedExpr;
-use cel::common::ast::{CallExpr, Expr, LiteralValue, operators};
+mod threshold;
 
-/// A condition on a row's values, each column by its place among those that the expression names.
-#[derive(Debug, PartialEq)]
+use callboard_sdk::Column;
+use callboard_sdk::array::{Any, Binaries, Values};
+
+use crate::compare::Is;
+use crate::node::Node;
+use crate::reader::Reader;
+use crate::value::Value;
+
+/// A condition on a row's values, each column by its place among those that the expression reads.
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Condition {
-    /// A column of integers against an integer.
+    /// What is the same for all values but null, which no integer is: `n == 0.5`.
+    Known(usize, bool),
+    /// A column that lies in memory as integers of up to 64 bits with a sign, or up to 32 without.
     Integers(usize, Is, i64),
-    /// A column of integers or floats against a float: integers are made floats, as CEL does it.
+    /// `uint64`
+    Unsigned(usize, Is, u64),
+    /// `float32` and `float64`
     Floats(usize, Is, f64),
+    /// Decimals of up to 16 bytes, by their digits.
+    Decimals(usize, Is, i128),
     /// In the order of code points, which is that of bytes.
     Texts(usize, Is, String),
     Booleans(usize, Is, bool),
+    Null(usize),
     All(Vec<Condition>),
     Any(Vec<Condition>),
     Not(Box<Condition>),
 }
 
-/// How a value and a literal have to compare.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) enum Is {
-    Equal,
-    NotEqual,
-    Less,
-    LessOrEqual,
-    Greater,
-    GreaterOrEqual,
+/// False, unknown or true: in that order, so that `&&` is the smaller and `||` the larger.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Truth(u8);
+
+impl Truth {
+    pub(crate) const FALSE: Truth = Truth(0);
+    pub(crate) const UNKNOWN: Truth = Truth(1);
+    pub(crate) const TRUE: Truth = Truth(2);
+
+    fn of(holds: bool) -> Self {
+        Truth(u8::from(holds) * 2)
+    }
 }
 
 impl Condition {
     /// The condition that an expression over these columns is, if it is a simple one.
-    pub(crate) fn of(expression: &IdedExpr, columns: &[&Field]) -> Option<Self> {
-        match &expression.expr {
-            Expr::Ident(_) => Condition::compare(expression, Is::Equal, &LiteralValue::Boolean(true.into()), columns),
-            Expr::Call(call) if call.target.is_none() => Condition::of_call(call, columns),
+    pub(crate) fn of(node: &Node, columns: &[Column<Any>]) -> Option<Self> {
+        let each = |parts: &[Node]| parts.iter().map(|part| Condition::of(part, columns)).collect::<Option<Vec<_>>>();
+        let compare = |column: &Node, is, constant: &Node| match column {
+            Node::Column(at) => threshold::compare(*at, &columns[*at].field().ty, is, &constant.constant()?),
             _ => None,
-        }
-    }
-
-    fn of_call(call: &CallExpr, columns: &[&Field]) -> Option<Self> {
-        match (call.func_name.as_str(), call.args.as_slice()) {
-            (operators::LOGICAL_NOT, [of]) => Some(Condition::Not(Condition::of(of, columns)?.into())),
-            (operators::LOGICAL_AND, args) => Some(Condition::All(each(args, |arg| Condition::of(arg, columns))?)),
-            (operators::LOGICAL_OR, args) => Some(Condition::Any(each(args, |arg| Condition::of(arg, columns))?)),
-            (operators::IN, [column, list]) => {
-                let Expr::List(list) = &list.expr else { return None };
-                let item = |item: &IdedExpr| Condition::compare(column, Is::Equal, &literal(item)?, columns);
-                Some(Condition::Any(each(&list.elements, item)?))
-            }
-            (name, [left, right]) => {
-                let is = Is::of(name)?;
-                match (literal(left), literal(right)) {
-                    (None, Some(literal)) => Condition::compare(left, is, &literal, columns),
-                    (Some(literal), None) => Condition::compare(right, is.turned(), &literal, columns),
-                    _ => None,
-                }
-            }
-            _ => None,
-        }
-    }
-
-    fn compare(column: &IdedExpr, is: Is, with: &LiteralValue, columns: &[&Field]) -> Option<Self> {
-        let Expr::Ident(name) = &column.expr else { return None };
-        let at = columns.iter().position(|field| field.name == *name)?;
-        let integers = match &columns[at].ty.layout {
-            Layout::Int8 | Layout::Int16 | Layout::Int32 | Layout::Int64 => true,
-            // Not 64 bits without a sign: what is too large for an `int` is an `uint`.
-            Layout::UInt8 | Layout::UInt16 | Layout::UInt32 => true,
-            Layout::Float32 | Layout::Float64 => false,
-            Layout::Utf8 => match with {
-                LiteralValue::String(text) => return Some(Condition::Texts(at, is, text.inner().to_owned())),
-                _ => return None,
-            },
-            Layout::Boolean => match with {
-                LiteralValue::Boolean(value) => return Some(Condition::Booleans(at, is, *value.inner())),
-                _ => return None,
-            },
-            _ => return None,
         };
-        match with {
-            LiteralValue::Int(value) if integers => Some(Condition::Integers(at, is, *value.inner())),
-            LiteralValue::Int(value) => Some(Condition::Floats(at, is, *value.inner() as f64)),
-            LiteralValue::Double(value) => Some(Condition::Floats(at, is, *value.inner())),
-            _ => None,
-        }
-    }
-
-    /// For each row whether the condition is true; `None` where that is for the interpreter to say.
-    pub(crate) fn decide(&self, arrays: &[Array<'_>], values: &[Values<'_>], rows: usize) -> Vec<Option<bool>> {
-        let holds = self.holds(values, rows);
-        match comparable(arrays, values, rows) {
-            None => holds.into_iter().map(Some).collect(),
-            Some(comparable) => holds.into_iter().zip(comparable).map(|(holds, may)| may.then_some(holds)).collect(),
-        }
-    }
-
-    /// For each row whether the condition is true; what it says where a value is null or NaN means nothing.
-    fn holds(&self, values: &[Values<'_>], rows: usize) -> Vec<bool> {
-        match self {
-            Condition::Integers(at, is, with) => integers(&values[*at], *is, *with),
-            Condition::Floats(at, is, with) => floats(&values[*at], *is, *with),
-            Condition::Texts(at, is, with) => match &values[*at] {
-                Values::Strings(texts) => is.hold((0..rows).map(|i| texts.value(i)), with.as_str()),
-                _ => unreachable!("a column of text"),
-            },
-            Condition::Booleans(at, is, with) => match &values[*at] {
-                Values::Booleans(bits) => is.hold((0..rows).map(|i| bits.value(i)), *with),
-                _ => unreachable!("a column of booleans"),
-            },
-            Condition::All(parts) => join(parts, true, |all, part| all & part, values, rows),
-            Condition::Any(parts) => join(parts, false, |any, part| any | part, values, rows),
-            Condition::Not(part) => part.holds(values, rows).into_iter().map(|decided| !decided).collect(),
-        }
-    }
-}
-
-/// For each row whether none of its values is null or NaN; `None` where that is so for all.
-fn comparable(arrays: &[Array<'_>], values: &[Values<'_>], rows: usize) -> Option<Vec<bool>> {
-    let is_nan = |values: &Values<'_>, i: usize| match values {
-        Values::Float32(floats) => floats.value(i).is_nan(),
-        Values::Float64(floats) => floats.value(i).is_nan(),
-        _ => false,
-    };
-    let mut comparable: Option<Vec<bool>> = None;
-    for (array, values) in arrays.iter().zip(values) {
-        let floats = matches!(values, Values::Float32(_) | Values::Float64(_));
-        if !array.validity().is_absent() || floats && (0..rows).any(|i| is_nan(values, i)) {
-            let comparable = comparable.get_or_insert_with(|| vec![true; rows]);
-            comparable.iter_mut().enumerate().for_each(|(i, may)| *may &= !(array.is_null(i) || is_nan(values, i)));
-        }
-    }
-    comparable
-}
-
-fn each<'e>(parts: &'e [IdedExpr], of: impl FnMut(&'e IdedExpr) -> Option<Condition>) -> Option<Vec<Condition>> {
-    parts.iter().map(of).collect()
-}
-
-/// A literal, with a minus or without.
-fn literal(expression: &IdedExpr) -> Option<LiteralValue> {
-    match &expression.expr {
-        Expr::Literal(literal) => Some(literal.clone()),
-        Expr::Call(call) if call.func_name == operators::NEGATE => match &call.args[..] {
-            [of] => match literal(of)? {
-                LiteralValue::Int(value) => Some(LiteralValue::Int(value.inner().checked_neg()?.into())),
-                LiteralValue::Double(value) => Some(LiteralValue::Double((-value.inner()).into())),
+        match node {
+            Node::Column(_) => compare(node, Is::Equal, &Node::Constant(Value::Bool(true))),
+            Node::Not(of) => Some(Condition::Not(Condition::of(of, columns)?.into())),
+            Node::All(parts) => Some(Condition::All(each(parts)?)),
+            Node::Any(parts) => Some(Condition::Any(each(parts)?)),
+            Node::IsNull(of) => match **of {
+                Node::Column(at) => Some(Condition::Null(at)),
                 _ => None,
             },
+            Node::Compare(is, sides) => match &sides[0] {
+                Node::Column(_) => compare(&sides[0], *is, &sides[1]),
+                _ => compare(&sides[1], is.turned(), &sides[0]),
+            },
+            Node::OneOf(of, items) => {
+                let each = items.iter().map(|item| compare(of, Is::Equal, item));
+                Some(Condition::Any(each.collect::<Option<_>>()?))
+            }
             _ => None,
-        },
-        _ => None,
+        }
     }
+
+    /// For each row whether the condition is true.
+    pub(crate) fn decide(&self, columns: &[Reader<'_>], rows: usize) -> Vec<Truth> {
+        let values = |at: &usize| &columns[*at].values;
+        match self {
+            Condition::Known(at, holds) => known(values(at), vec![Truth::of(*holds); rows]),
+            Condition::Integers(at, is, with) => known(values(at), integers(values(at), *is, *with)),
+            Condition::Unsigned(at, is, with) => match values(at) {
+                Values::UInt64(view) => known(values(at), is.each(view.values().iter().copied(), *with)),
+                _ => unreachable!("a column of uint64"),
+            },
+            Condition::Floats(at, is, with) => match values(at) {
+                Values::Float32(view) => {
+                    known(values(at), is.each(view.values().iter().map(|value| f64::from(*value)), *with))
+                }
+                Values::Float64(view) => known(values(at), is.each(view.values().iter().copied(), *with)),
+                _ => unreachable!("a column of floats"),
+            },
+            Condition::Decimals(at, is, with) => match values(at) {
+                Values::Binaries(view) => known(values(at), is.each((0..rows).map(|i| digits(view, i)), *with)),
+                _ => unreachable!("a column of decimals"),
+            },
+            Condition::Texts(at, is, with) => match values(at) {
+                Values::Strings(texts) => known(values(at), is.each((0..rows).map(|i| texts.value(i)), with.as_str())),
+                _ => unreachable!("a column of text"),
+            },
+            Condition::Booleans(at, is, with) => match values(at) {
+                Values::Booleans(bits) => known(values(at), is.each((0..rows).map(|i| bits.value(i)), *with)),
+                _ => unreachable!("a column of booleans"),
+            },
+            Condition::Null(at) => (0..rows).map(|i| Truth::of(values(at).is_null(i))).collect(),
+            Condition::All(parts) => join(parts, Truth::TRUE, Truth::min, columns, rows),
+            Condition::Any(parts) => join(parts, Truth::FALSE, Truth::max, columns, rows),
+            Condition::Not(part) => {
+                part.decide(columns, rows).into_iter().map(|truth| Truth(Truth::TRUE.0 - truth.0)).collect()
+            }
+        }
+    }
+}
+
+/// These truths, and unknown where the value is null.
+fn known(values: &Values<'_>, mut truths: Vec<Truth>) -> Vec<Truth> {
+    if values.may_be_null() {
+        for (i, truth) in truths.iter_mut().enumerate() {
+            if values.is_null(i) {
+                *truth = Truth::UNKNOWN;
+            }
+        }
+    }
+    truths
 }
 
 fn join(
     parts: &[Condition],
-    none: bool,
-    with: impl Fn(bool, bool) -> bool,
-    values: &[Values<'_>],
+    none: Truth,
+    with: impl Fn(Truth, Truth) -> Truth,
+    columns: &[Reader<'_>],
     rows: usize,
-) -> Vec<bool> {
-    let mut joined = vec![none; rows];
+) -> Vec<Truth> {
+    let mut parts = parts.iter().map(|part| part.decide(columns, rows));
+    let Some(mut joined) = parts.next() else { return vec![none; rows] };
     for part in parts {
-        joined.iter_mut().zip(part.holds(values, rows)).for_each(|(joined, part)| *joined = with(*joined, part));
+        joined.iter_mut().zip(part).for_each(|(joined, part)| *joined = with(*joined, part));
     }
     joined
 }
 
-fn integers(values: &Values<'_>, is: Is, with: i64) -> Vec<bool> {
+fn integers(values: &Values<'_>, is: Is, with: i64) -> Vec<Truth> {
     macro_rules! of_layout {
         ($($layout:ident)*) => {
             match values {
-                $(Values::$layout(view) => is.hold(view.values().iter().map(|value| i64::from(*value)), with),)*
+                $(Values::$layout(view) => is.each(view.values().iter().map(|value| i64::from(*value)), with),)*
                 _ => unreachable!("a column of integers"),
             }
         };
@@ -186,54 +158,25 @@ fn integers(values: &Values<'_>, is: Is, with: i64) -> Vec<bool> {
     of_layout!(Int8 Int16 Int32 Int64 UInt8 UInt16 UInt32)
 }
 
-fn floats(values: &Values<'_>, is: Is, with: f64) -> Vec<bool> {
-    macro_rules! of_layout {
-        ($($layout:ident)*) => {
-            match values {
-                $(Values::$layout(view) => is.hold(view.values().iter().map(|value| *value as f64), with),)*
-                _ => unreachable!("a column of numbers"),
-            }
-        };
-    }
-    of_layout!(Int8 Int16 Int32 Int64 UInt8 UInt16 UInt32 Float32 Float64)
+/// A number in two's complement of up to 16 bytes, the least significant first.
+fn digits(view: &Binaries<'_>, i: usize) -> i128 {
+    let bytes = view.value(i);
+    let sign = if bytes.last().is_some_and(|last| *last >= 0x80) { 0xff } else { 0 };
+    let mut whole = [sign; 16];
+    whole[..bytes.len()].copy_from_slice(bytes);
+    i128::from_le_bytes(whole)
 }
 
 impl Is {
-    fn of(operator: &str) -> Option<Self> {
-        Some(match operator {
-            operators::EQUALS => Is::Equal,
-            operators::NOT_EQUALS => Is::NotEqual,
-            operators::LESS => Is::Less,
-            operators::LESS_EQUALS => Is::LessOrEqual,
-            operators::GREATER => Is::Greater,
-            operators::GREATER_EQUALS => Is::GreaterOrEqual,
-            _ => return None,
-        })
-    }
-
-    /// The same for literal and value in the other order.
-    fn turned(self) -> Self {
-        match self {
-            Is::Equal | Is::NotEqual => self,
-            Is::Less => Is::Greater,
-            Is::LessOrEqual => Is::GreaterOrEqual,
-            Is::Greater => Is::Less,
-            Is::GreaterOrEqual => Is::LessOrEqual,
-        }
-    }
-
     /// For each value whether it compares so; a loop for each way, without a branch in it.
-    fn hold<T: PartialOrd + Copy>(self, values: impl Iterator<Item = T>, with: T) -> Vec<bool> {
+    fn each<T: PartialOrd + Copy>(self, values: impl Iterator<Item = T>, with: T) -> Vec<Truth> {
         match self {
-            Is::Equal => values.map(|value| value == with).collect(),
-            Is::NotEqual => values.map(|value| value != with).collect(),
-            Is::Less => values.map(|value| value < with).collect(),
-            Is::LessOrEqual => values.map(|value| value <= with).collect(),
-            Is::Greater => values.map(|value| value > with).collect(),
-            Is::GreaterOrEqual => values.map(|value| value >= with).collect(),
+            Is::Equal => values.map(|value| Truth::of(value == with)).collect(),
+            Is::NotEqual => values.map(|value| Truth::of(value != with)).collect(),
+            Is::Less => values.map(|value| Truth::of(value < with)).collect(),
+            Is::LessOrEqual => values.map(|value| Truth::of(value <= with)).collect(),
+            Is::Greater => values.map(|value| Truth::of(value > with)).collect(),
+            Is::GreaterOrEqual => values.map(|value| Truth::of(value >= with)).collect(),
         }
     }
 }
-
-#[cfg(test)]
-mod tests;

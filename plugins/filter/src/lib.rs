@@ -1,18 +1,37 @@
-//! Keeps the rows for which a CEL expression is true.
+//! Keeps the rows for which a condition is true, written in CEL's syntax, with SQL's three-valued logic.
 //!
-//! 1. `expression` parses `where` once and finds the columns that it names; only these are read.
-//! 2. It is tried on a row of made-up values of the columns' types, so that a wrong type is an error before any row is read.
-//! 3. `columnar` decides simple expressions for whole columns.
-//! 4. `row` gives the evaluation of any other a row's values as it asks for them.
+//! 1. `syntax` parses `where` into a tree.
+//! 2. `check` finds the columns that it names, whose types are known: a wrong name or type is an error before any row is read.
+//! 3. `evaluate` gives the value of what was checked for a row; `reader` reads the columns as what they stand for.
+//! 4. `columnar` decides simple conditions for whole columns, with the same results.
+//!
+//! What values there are is in `value`, how they compare in `compare`, what may be called in `functions`.
 
+#[cfg(not(target_arch = "wasm32"))]
+mod agree;
+mod arithmetic;
+mod calendar;
+mod check;
 mod columnar;
+mod compare;
+mod decimal;
+mod evaluate;
 mod expression;
-mod row;
+mod functions;
+mod node;
+mod reader;
+mod syntax;
+mod types;
+mod value;
 
 use callboard_sdk::prelude::*;
 
+use columnar::Truth;
 use expression::{Expression, Verdict};
-use row::Row;
+
+#[cfg(not(target_arch = "wasm32"))]
+#[doc(hidden)]
+pub use agree::fuzz;
 
 #[cfg(test)]
 mod tests;
@@ -21,40 +40,40 @@ mod tests;
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
-    /// A CEL expression over the columns' names, true for the rows to keep: `n_words >= 20 && language == "en"`.
+    /// A condition on the columns, in CEL's syntax, true for the rows to keep: `n_words >= 20 && language == "en"`.
     #[serde(rename = "where")]
     condition: String,
 }
 
-/// Keeps the rows for which an expression is true.
+/// Keeps the rows for which a condition is true.
 pub struct Filter;
 
 impl Transform for Filter {
     type Config = Config;
 
     fn bind(config: Config, input: &Schema) -> Result<BoundTransform> {
-        let expression = Expression::parse(&config.condition).at("/where")?;
-        let columns: Vec<Column<Any>> =
-            expression.columns().iter().map(|name| input.any(name)).collect::<Result<_>>().at("/where")?;
-        let fields: Vec<&Field> = columns.iter().map(Column::field).collect();
-        expression.try_on(fields.iter().copied()).at("/where")?;
-        let (simple, reason) = (expression.simple(&fields), expression.shortened());
-        let shape = Shape::new().reads_all(&columns);
+        let expression = Expression::new(&config.condition, input).at("/where")?;
+        let reason = expression.shortened();
+        let shape = Shape::new().reads_all(expression.columns());
         Ok(shape.process(move |batch| {
-            let arrays = columns.iter().map(|column| batch.get(column)).collect::<Result<Vec<_>>>()?;
-            let values = arrays.iter().map(|array| array.values()).collect::<Result<Vec<_>>>()?;
-            let rows = batch.rows();
-            let decided = simple.as_ref().map_or(vec![None; rows], |simple| simple.decide(&arrays, &values, rows));
+            let (columns, rows) = (expression.read(&batch)?, batch.rows());
             let mut output = Output::new();
-            for (i, decided) in decided.into_iter().enumerate() {
-                match decided {
-                    Some(true) => {}
-                    Some(false) => output.drop(i, &*reason),
-                    None => match expression.evaluate(&Row::new(expression.columns(), &values, i)) {
-                        Verdict::True => {}
-                        Verdict::NotTrue => output.drop(i, &*reason),
-                        Verdict::Failed(reason) => output.reject(i, reason),
-                    },
+            match expression.simple() {
+                Some(simple) => {
+                    for (i, truth) in simple.decide(&columns, rows).into_iter().enumerate() {
+                        if truth != Truth::TRUE {
+                            output.drop(i, &*reason);
+                        }
+                    }
+                }
+                None => {
+                    for i in 0..rows {
+                        match expression.evaluate(&columns, i) {
+                            Verdict::True => {}
+                            Verdict::False | Verdict::Unknown => output.drop(i, &*reason),
+                            Verdict::Failed(why) => output.reject(i, why),
+                        }
+                    }
                 }
             }
             Ok(output)

@@ -40,20 +40,38 @@ pub enum Values<'a> {
     Structs(Structs<'a>),
 }
 
+macro_rules! of_view {
+    ($values:expr, Nulls => $nulls:expr, $view:ident => $of:expr) => {
+        match $values {
+            Values::Nulls => $nulls,
+            Values::Booleans($view) => $of,
+            Values::Int8($view) => $of,
+            Values::Int16($view) => $of,
+            Values::Int32($view) => $of,
+            Values::Int64($view) => $of,
+            Values::UInt8($view) => $of,
+            Values::UInt16($view) => $of,
+            Values::UInt32($view) => $of,
+            Values::UInt64($view) => $of,
+            Values::Float32($view) => $of,
+            Values::Float64($view) => $of,
+            Values::Strings($view) => $of,
+            Values::Binaries($view) => $of,
+            Values::Lists($view) => $of,
+            Values::Structs($view) => $of,
+        }
+    };
+}
+
 impl Values<'_> {
     /// Whether value `i` is null.
     pub fn is_null(&self, i: usize) -> bool {
-        macro_rules! of_view {
-            ($($case:ident)*) => {
-                match self {
-                    Values::Nulls => true,
-                    $(Values::$case(view) => view.is_null(i),)*
-                }
-            };
-        }
-        of_view! {
-            Booleans Int8 Int16 Int32 Int64 UInt8 UInt16 UInt32 UInt64 Float32 Float64 Strings Binaries Lists Structs
-        }
+        of_view!(self, Nulls => true, view => view.is_null(i))
+    }
+
+    /// Whether there may be nulls: false where no value can be one.
+    pub fn may_be_null(&self) -> bool {
+        of_view!(self, Nulls => true, view => !view.validity().is_absent())
     }
 }
 
@@ -495,6 +513,11 @@ impl<'a> Structs<'a> {
     /// Whether struct `i` is null; its members' values then mean nothing.
     pub fn is_null(&self, i: usize) -> bool {
         self.array.is_null(i)
+    }
+
+    /// Which structs are null.
+    pub fn validity(&self) -> Validity<'a> {
+        self.array.validity()
     }
 
     /// The members in order, each as long as this column.

@@ -44,6 +44,26 @@ impl ArrayBuf {
         ArrayBuf::leaf(offsets.len() - 1, validity.to_bits(), RawValues::Utf8(Bytes { offsets, data: text }))
     }
 
+    /// A column of byte strings of one width: with [`with_logical`](Self::with_logical), of decimals, say.
+    ///
+    /// # Panics
+    /// If a value is of another width.
+    pub fn fixed<'a>(width: u32, values: impl IntoIterator<Item = Option<&'a [u8]>>) -> Self {
+        let (mut data, mut present) = (vec![], vec![]);
+        for value in values {
+            present.push(value.is_some());
+            match value {
+                Some(value) => {
+                    assert_eq!(value.len(), width as usize, "all values of a fixed column are of its width");
+                    data.extend_from_slice(value);
+                }
+                None => data.resize(data.len() + width as usize, 0),
+            }
+        }
+        let validity = present.contains(&false).then(|| Bits::pack(present.iter().copied()));
+        ArrayBuf::leaf(present.len(), validity, RawValues::Fixed(FixedBytes { width, data }))
+    }
+
     /// A column of structs without null structs, from its members.
     ///
     /// # Panics

@@ -1,0 +1,177 @@
+//! The value of an expression for a row. What a row is, one value after another; `columnar` does the same for whole columns.
+
+use crate::arithmetic::{arithmetic, negate};
+use crate::compare::{Fold, is_equal};
+use crate::node::{Each, Node, What};
+use crate::reader::Reader;
+use crate::value::{List, Value};
+
+/// A row, and what names stand for within `exists` and its like.
+pub(crate) struct Row<'r> {
+    columns: &'r [Reader<'r>],
+    row: usize,
+    locals: Vec<Value<'r>>,
+}
+
+impl<'r> Row<'r> {
+    pub(crate) fn new(columns: &'r [Reader<'r>], row: usize) -> Self {
+        Row { columns, row, locals: vec![] }
+    }
+}
+
+type Outcome<'r> = Result<Value<'r>, String>;
+
+impl Node {
+    /// # Errors
+    /// Why there is no value: a division by zero, a text that is no date.
+    pub(crate) fn evaluate<'r>(&'r self, row: &mut Row<'r>) -> Outcome<'r> {
+        Ok(match self {
+            Node::Constant(value) => value.borrowed(),
+            Node::Written(value, _) => Value::Float(*value),
+            Node::Column(place) => row.columns[*place].value(row.row),
+            Node::Local(place) => row.locals[*place].clone(),
+            Node::Member(of, place) => match of.evaluate(row)? {
+                Value::Struct(of) => of.member(*place),
+                _ => Value::Null,
+            },
+            Node::List(items) => Value::list(all(items, row)?),
+            Node::Index(parts) => {
+                let [of, index] = both(parts, row)?;
+                at(of, index)?
+            }
+            Node::Not(of) => of.truth(row)?.map(|truth| !truth).into(),
+            Node::Negate(of) => negate(of.evaluate(row)?)?,
+            Node::All(parts) => fold(false, parts.iter().map(|part| part.truth(row)))?,
+            Node::Any(parts) => fold(true, parts.iter().map(|part| part.truth(row)))?,
+            Node::IsNull(of) => Value::Bool(of.evaluate(row)?.is_null()),
+            Node::Compare(is, sides) => {
+                let [left, right] = both(sides, row)?;
+                is.holds(&left, &right).into()
+            }
+            Node::OneOf(of, items) => {
+                let of = of.evaluate(row)?;
+                fold(true, items.iter().map(|item| Ok(is_equal(&of, &item.evaluate(row)?))))?
+            }
+            Node::Among(sides) => match both(sides, row)? {
+                [of, Value::List(list)] => fold(true, list.iter().map(|item| Ok(is_equal(&of, &item))))?,
+                [of, Value::Map(map)] => fold(true, map.keys().map(|key| Ok(is_equal(&of, &key))))?,
+                _ => Value::Null,
+            },
+            Node::Arithmetic(sign, sides) => {
+                let [left, right] = both(sides, row)?;
+                arithmetic(*sign, left, right)?
+            }
+            Node::If(parts) => {
+                let [condition, then, otherwise] = &**parts;
+                if condition.truth(row)? == Some(true) { then.evaluate(row)? } else { otherwise.evaluate(row)? }
+            }
+            Node::Coalesce(parts) => {
+                for part in parts {
+                    let value = part.evaluate(row)?;
+                    if !value.is_null() {
+                        return Ok(value);
+                    }
+                }
+                Value::Null
+            }
+            Node::Matches(of, pattern) => match of.evaluate(row)? {
+                Value::Text(text) => Value::Bool(pattern.is_match(&text)),
+                _ => Value::Null,
+            },
+            Node::Call(function, arguments) => {
+                let arguments = all(arguments, row)?;
+                if arguments.iter().any(Value::is_null) {
+                    return Ok(Value::Null);
+                }
+                (function.run)(&arguments)?
+            }
+            Node::Each(each) => each.evaluate(row)?,
+        })
+    }
+
+    /// True, false, or unknown.
+    ///
+    /// # Errors
+    /// Why there is no value.
+    pub(crate) fn truth<'r>(&'r self, row: &mut Row<'r>) -> Result<Option<bool>, String> {
+        Ok(self.evaluate(row)?.truth())
+    }
+}
+
+fn all<'r>(nodes: &'r [Node], row: &mut Row<'r>) -> Result<Vec<Value<'r>>, String> {
+    nodes.iter().map(|node| node.evaluate(row)).collect()
+}
+
+/// Both values, whether the other is null or not: a null hides no failure.
+fn both<'r>(nodes: &'r [Node; 2], row: &mut Row<'r>) -> Result<[Value<'r>; 2], String> {
+    Ok([nodes[0].evaluate(row)?, nodes[1].evaluate(row)?])
+}
+
+/// What is joined by `||` if `decides`, and else by `&&`.
+fn fold<'r>(decides: bool, parts: impl Iterator<Item = Result<Option<bool>, String>>) -> Outcome<'r> {
+    let mut fold = Fold::new(decides);
+    for part in parts {
+        if fold.take(part) {
+            return Ok(Value::Bool(decides));
+        }
+    }
+    Ok(fold.end()?.into())
+}
+
+fn at<'r>(of: Value<'r>, index: Value<'r>) -> Outcome<'r> {
+    match (of, index) {
+        (Value::List(list), Value::Int(place)) => {
+            let item = usize::try_from(place).ok().and_then(|place| list.get(place));
+            item.ok_or_else(|| "the index is outside of the list".to_owned())
+        }
+        (Value::Map(map), key) if !key.is_null() => Ok(map.get(&key)),
+        _ => Ok(Value::Null),
+    }
+}
+
+impl Each {
+    fn evaluate<'r>(&'r self, row: &mut Row<'r>) -> Outcome<'r> {
+        let items: Vec<Value<'r>> = match self.of.evaluate(row)? {
+            Value::List(List::Made(items)) => items.to_vec(),
+            Value::List(list) => list.iter().collect(),
+            Value::Map(map) => map.keys().collect(),
+            _ => return Ok(Value::Null),
+        };
+        let truths = items.iter().map(|item| self.body.truth(&mut row.within(item)));
+        Ok(match self.what {
+            What::All => fold(false, truths)?,
+            What::Exists => fold(true, truths)?,
+            What::ExistsOne => {
+                let truths = truths.collect::<Result<Vec<_>, _>>()?;
+                let count = |wanted| truths.iter().filter(|truth| **truth == wanted).count();
+                match (count(Some(true)), count(None)) {
+                    (2.., _) => Value::Bool(false),
+                    (_, 1..) => Value::Null,
+                    (trues, _) => Value::Bool(trues == 1),
+                }
+            }
+            What::Filter | What::Map => {
+                let mut made = vec![];
+                for item in &items {
+                    let mut within = row.within(item);
+                    if self.body.truth(&mut within)? == Some(true) {
+                        made.push(match &self.made {
+                            Some(of) => of.evaluate(&mut within)?,
+                            None => item.clone(),
+                        });
+                    }
+                }
+                Value::list(made)
+            }
+        })
+    }
+}
+
+impl<'r> Row<'r> {
+    /// This row, with one more name for a value.
+    fn within(&self, item: &Value<'r>) -> Row<'r> {
+        let mut locals = self.locals.clone();
+        locals.push(item.clone());
+        Row { columns: self.columns, row: self.row, locals }
+    }
+}

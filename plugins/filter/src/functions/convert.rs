@@ -1,0 +1,143 @@
+//! Functions that make a value of another type.
+
+use super::{Function, Gives, Takes};
+use crate::arithmetic::float;
+use crate::calendar;
+use crate::compare::instant;
+use crate::decimal::Decimal;
+use crate::value::Value;
+
+/// One function for each type of its argument.
+macro_rules! convert {
+    ($($name:literal => $gives:ident, [$($takes:ident),*], $run:ident;)*) => {
+        &[$($(Function { name: $name, takes: &[Takes::$takes], gives: Gives::$gives, run: |arguments| $run(&arguments[0]) }),*),*]
+    };
+}
+
+pub(super) const FUNCTIONS: &[Function] = convert! {
+    "int" => Int, [Number, Text, Bool, Instant], int;
+    "double" => Float, [Number, Text], double;
+    "decimal" => Decimal, [Number, Text], decimal;
+    "string" => Text, [Text, Number, Bool, Bytes, Instant, Time, Duration], string;
+    "bool" => Bool, [Bool, Text], bool;
+    "bytes" => Bytes, [Text, Bytes], bytes;
+    "timestamp" => Timestamp, [Text, Int, Instant], timestamp;
+    "date" => Date, [Text, Instant], date;
+    "time" => Time, [Text, Time, Instant], time;
+    "duration" => Duration, [Text, Duration], duration;
+};
+
+const SECOND: i128 = 1_000_000_000;
+const DAY: i128 = 86_400 * SECOND;
+
+fn int<'a>(of: &Value<'a>) -> Result<Value<'a>, String> {
+    let value = match of {
+        Value::Int(value) => Some(*value),
+        Value::Bool(value) => Some(i128::from(*value)),
+        // Of what is larger, the last integer there is, which is out of range.
+        Value::Float(value) => (!value.is_nan()).then_some(*value as i128),
+        Value::Decimal(value) => {
+            let (below, exact) = value.floor(0);
+            i128::try_from(below).ok().map(|below| below + i128::from(!exact && below < 0))
+        }
+        Value::Text(text) => text.parse().ok(),
+        moment => instant(moment).map(|at| at.div_euclid(SECOND)),
+    };
+    let range = i128::from(i64::MIN)..=i128::from(u64::MAX);
+    value
+        .filter(|value| range.contains(value))
+        .map(Value::Int)
+        .ok_or_else(|| "`int` is given what is no integer of 64 bits".into())
+}
+
+fn double<'a>(of: &Value<'a>) -> Result<Value<'a>, String> {
+    let value = match of {
+        Value::Text(text) => text.parse().ok(),
+        number => float(number),
+    };
+    value.map(Value::Float).ok_or_else(|| "`double` is given a text that is no number".into())
+}
+
+fn decimal<'a>(of: &Value<'a>) -> Result<Value<'a>, String> {
+    let value = match of {
+        Value::Text(text) => Decimal::parse(text),
+        Value::Int(value) => Some((*value).into()),
+        Value::Float(value) => Decimal::of_float(*value),
+        Value::Decimal(value) => Some(value.clone()),
+        _ => None,
+    };
+    value.map(Value::Decimal).ok_or_else(|| "`decimal` is given what is no number, such as \"12.30\"".into())
+}
+
+fn string<'a>(of: &Value<'a>) -> Result<Value<'a>, String> {
+    Ok(Value::text(match of {
+        Value::Text(_) => return Ok(of.clone()),
+        Value::Bool(value) => value.to_string(),
+        Value::Int(value) => value.to_string(),
+        Value::Float(value) => value.to_string(),
+        Value::Decimal(value) => value.to_string(),
+        Value::Bytes(bytes) => {
+            let text = std::str::from_utf8(bytes).map(str::to_owned);
+            text.map_err(|_| "`string` is given bytes that are no UTF-8")?
+        }
+        Value::Date(date) => calendar::show_date(*date),
+        Value::Time(time) => calendar::show_time(*time),
+        Value::Timestamp(at) => calendar::show_timestamp(*at),
+        Value::Duration(duration) => calendar::show_duration(*duration),
+        _ => return Ok(Value::Null),
+    }))
+}
+
+fn bool<'a>(of: &Value<'a>) -> Result<Value<'a>, String> {
+    Ok(match of {
+        Value::Text(text) => match &**text {
+            "true" => Value::Bool(true),
+            "false" => Value::Bool(false),
+            _ => return Err("`bool` is given a text that is neither \"true\" nor \"false\"".into()),
+        },
+        value => value.clone(),
+    })
+}
+
+fn bytes<'a>(of: &Value<'a>) -> Result<Value<'a>, String> {
+    Ok(match of {
+        Value::Text(text) => Value::Bytes(text.as_bytes().to_vec().into()),
+        value => value.clone(),
+    })
+}
+
+fn timestamp<'a>(of: &Value<'a>) -> Result<Value<'a>, String> {
+    let at = match of {
+        Value::Text(text) => calendar::parse_timestamp(text),
+        Value::Int(seconds) => Some(seconds * SECOND),
+        moment => instant(moment),
+    };
+    at.map(Value::Timestamp)
+        .ok_or_else(|| "`timestamp` is given a text that is none, such as \"2024-01-31T12:30:00Z\"".into())
+}
+
+fn date<'a>(of: &Value<'a>) -> Result<Value<'a>, String> {
+    let date = match of {
+        Value::Text(text) => calendar::parse_date(text),
+        moment => instant(moment).map(|at| at.div_euclid(DAY) as i64),
+    };
+    date.map(Value::Date).ok_or_else(|| "`date` is given a text that is none, such as \"2024-01-31\"".into())
+}
+
+fn time<'a>(of: &Value<'a>) -> Result<Value<'a>, String> {
+    let time = match of {
+        Value::Text(text) => calendar::parse_time(text),
+        Value::Time(time) => Some(*time),
+        moment => instant(moment).map(|at| at.rem_euclid(DAY) as i64),
+    };
+    time.map(Value::Time).ok_or_else(|| "`time` is given a text that is none, such as \"12:30:00\"".into())
+}
+
+fn duration<'a>(of: &Value<'a>) -> Result<Value<'a>, String> {
+    let duration = match of {
+        Value::Text(text) => calendar::parse_duration(text),
+        Value::Duration(duration) => Some(*duration),
+        _ => None,
+    };
+    duration.map(Value::Duration).ok_or_else(|| "`duration` is given a text that is none, such as \"1h30m\"".into())
+}
