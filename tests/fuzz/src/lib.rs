@@ -25,6 +25,8 @@ pub const TARGETS: &[Target] = &[
     Target { name: "columns", run: callboard_runtime::fuzz_columns, memory: 16 },
     Target { name: "disk", run: callboard_runtime::fuzz_disk, memory: 64 },
     Target { name: "folder", run: callboard_runtime::fuzz_folder, memory: 64 },
+    // The two ways to decide a condition. A regular expression of few bytes may be compiled to 10 MiB.
+    Target { name: "filter", run: step_filter::fuzz, memory: 64 },
     Target { name: "jsonl", run: |bytes| readers::fuzz("jsonl", bytes), memory: 64 },
     Target { name: "csv", run: |bytes| readers::fuzz("csv", bytes), memory: 64 },
     // A page says its size in 31 bits, and the library makes room for it before it looks at what is there: up to 2 GiB.
