@@ -116,7 +116,11 @@ impl Checker<'_> {
         if let Some(place) = self.locals.iter().rposition(|(local, _)| local == name) {
             return Ok((Node::Local(place), self.locals[place].1.clone()));
         }
-        let column = self.input.any(name).map_err(|error| Fault::new(at, error.message))?;
+        let column = self.input.any(name).map_err(|error| {
+            let odd = self.input.fields().iter().any(|field| !words::is_plain(&field.name));
+            let quoted = if odd { "; a name with other characters than letters, digits and `_` is quoted with backticks" } else { "" };
+            Fault::new(at, format!("{}{quoted}", error.message))
+        })?;
         let ty = Type::from(&column.field().ty);
         let place = match self.columns.iter().position(|known| known.name() == name) {
             Some(place) => place,
@@ -129,6 +133,9 @@ impl Checker<'_> {
     }
 
     fn member(&mut self, of: &Part, name: &str, at: usize) -> Result<Typed, Fault> {
+        if let Some(column) = self.dotted(of, name) {
+            return self.name(&column, at);
+        }
         let (node, ty) = self.part(of)?;
         match &ty {
             Type::Struct(members) => match members.iter().position(|(member, _)| member == name) {
@@ -145,6 +152,14 @@ impl Checker<'_> {
             Type::Null => Ok((Node::Constant(Value::Null), Type::Null)),
             _ => Err(Fault::new(at, format!("{}, and has no members", words::shown(of, &ty)))),
         }
+    }
+
+    /// The column whose name has dots in it, where there is none of the name before the first dot.
+    fn dotted(&self, of: &Part, name: &str) -> Option<String> {
+        let path = format!("{}.{name}", words::named(of)?);
+        let root = path.split('.').next()?;
+        let is_root = self.input.get(root).is_some() || self.locals.iter().any(|(local, _)| local == root);
+        (!is_root && self.input.get(&path).is_some()).then_some(path)
     }
 
     fn index(&mut self, of: &Part, index: &Part, at: usize) -> Result<Typed, Fault> {

@@ -17,8 +17,13 @@ pub(super) fn shown(part: &Part, ty: &Type) -> String {
     }
 }
 
+/// Whether a column's name can be written as it is.
+pub(super) fn is_plain(name: &str) -> bool {
+    !name.starts_with(|c: char| c.is_numeric()) && name.chars().all(|c| c.is_alphanumeric() || c == '_')
+}
+
 /// `meta.score`
-fn named(part: &Part) -> Option<String> {
+pub(super) fn named(part: &Part) -> Option<String> {
     match &part.kind {
         Kind::Name(name) => Some(name.clone()),
         Kind::Member(of, name) => Some(format!("{}.{name}", named(of)?)),

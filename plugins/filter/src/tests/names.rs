@@ -93,6 +93,15 @@ fn a_column_comes_before_whatever_else_has_its_name() {
 fn any_name_can_be_quoted() {
     let rows = json!([{ "id": 1, "n words": 1, "a.b": { "c-d": 2 } }, { "id": 2, "n words": 2, "a.b": { "c-d": 2 } }]);
     assert_eq!(kept_ids("`n words` < `a.b`.`c-d`", &rows), [1]);
+    assert_eq!(kept_ids("`n words` < a.b.`c-d`", &rows), [1]);
+    let error = testing::transform::<crate::Filter>(json!({ "where": "n words < 2" }), rows).unwrap_err();
+    assert!(error.message.contains("`words` where an operator or the end is expected"), "{error}");
+    let hyphen = json!([{ "n-words": 1 }]);
+    let error = testing::transform::<crate::Filter>(json!({ "where": "n-words < 2" }), hyphen).unwrap_err();
+    assert!(error.message.contains("no column `n`") && error.message.contains("is quoted with backticks"), "{error}");
+    // A struct comes before a column whose name has a dot.
+    let both = json!([{ "id": 1, "a.b": 1, "a": { "b": 2 } }]);
+    assert_eq!(kept_ids("a.b == 2 && `a.b` == 1", &both), [1]);
     assert_eq!(run("`true` > 1", json!([{ "true": 1 }, { "true": 2 }])).rows, [json!({ "true": 2 })]);
 }
 
