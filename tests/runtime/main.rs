@@ -10,6 +10,7 @@ mod budget;
 mod cached;
 mod capabilities;
 mod columns;
+mod conditions;
 mod disk;
 mod doors;
 mod ends;

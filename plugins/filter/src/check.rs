@@ -118,7 +118,11 @@ impl Checker<'_> {
         }
         let column = self.input.any(name).map_err(|error| {
             let odd = self.input.fields().iter().any(|field| !words::is_plain(&field.name));
-            let quoted = if odd { "; a name with other characters than letters, digits and `_` is quoted with backticks" } else { "" };
+            let quoted = if odd {
+                "; a name with other characters than letters, digits and `_` is quoted with backticks"
+            } else {
+                ""
+            };
             Fault::new(at, format!("{}{quoted}", error.message))
         })?;
         let ty = Type::from(&column.field().ty);

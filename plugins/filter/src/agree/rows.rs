@@ -107,10 +107,10 @@ impl Bytes<'_> {
     where
         ArrayBuf: FromIterator<T> + FromIterator<Option<T>>,
     {
-        if self.next() % 2 == 0 {
+        if self.next().is_multiple_of(2) {
             return (0..rows).map(|_| value(self)).collect();
         }
-        let values: Vec<Option<T>> = (0..rows).map(|_| (self.next() % 3 > 0).then(|| value(self))).collect();
+        let values: Vec<Option<T>> = (0..rows).map(|_| (!self.next().is_multiple_of(3)).then(|| value(self))).collect();
         values.into_iter().collect()
     }
 
@@ -125,10 +125,10 @@ impl Bytes<'_> {
     fn decimals(&mut self, rows: usize, width: usize, logical: &str) -> ArrayBuf {
         let mut values = vec![];
         for _ in 0..rows {
-            let digits = i128::from(self.integer()) * if self.next() % 4 == 0 { 1_000_000_007 } else { 1 };
+            let digits = i128::from(self.integer()) * if self.next().is_multiple_of(4) { 1_000_000_007 } else { 1 };
             let sign = if digits < 0 { 0xff } else { 0 };
             let bytes: Vec<u8> = digits.to_le_bytes().into_iter().chain([sign; 16]).take(width).collect();
-            values.push((self.next() % 5 > 0).then_some(bytes));
+            values.push((!self.next().is_multiple_of(5)).then_some(bytes));
         }
         ArrayBuf::fixed(width as u32, values.iter().map(Option::as_deref)).with_logical(Some(logical.into()))
     }

@@ -48,8 +48,7 @@ fn instead(with: &Type, other: &Type) -> Option<&'static str> {
             "an interval of months and days has no one length, and can only be asked whether it is null"
         }
         (Type::Timestamp | Type::Date, Type::Int | Type::Float | Type::Decimal | Type::Number) => {
-            "write the moment as `timestamp(\"2024-01-31T12:30:00Z\")` or `date(\"2024-01-31\")`, or seconds since 1970 as \
-             `timestamp(1706704200)`: which number a file has for a moment depends on its unit"
+            "write `timestamp(\"2024-01-31T12:30:00Z\")`, `date(\"2024-01-31\")`, or `timestamp(1706704200)` of seconds since 1970"
         }
         (Type::Timestamp | Type::Date, Type::Text) => {
             "write `timestamp(\"2024-01-31T12:30:00Z\")` or `date(\"2024-01-31\")`"
