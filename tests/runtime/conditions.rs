@@ -34,7 +34,7 @@ fn kept(column: ArrayRef, condition: &str) -> Vec<Value> {
 #[test]
 fn moments_are_the_same_rows_in_every_unit() {
     use TimeUnit::{Microsecond, Millisecond, Nanosecond, Second};
-    let counts: ArrayRef = Arc::new(TimestampSecondArray::from_iter(SECONDS));
+    let counts: ArrayRef = Arc::new(TimestampSecondArray::from_iter(SECONDS).with_timezone("UTC"));
     let after = "t >= timestamp(\"2024-01-01T00:00:00Z\") || t < date(\"1970-01-01\")";
     for unit in [Second, Millisecond, Microsecond, Nanosecond] {
         for zone in [None, Some("UTC".into()), Some("+05:30".into())] {
