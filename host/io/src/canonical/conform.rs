@@ -38,7 +38,7 @@ impl Conform {
             Some(place) => Ok(*place),
             None => Err(IoError::data(format!("the column `{name}` is missing"))),
         };
-        let places: Result<_, IoError> = schema.fields().iter().map(|field| place(field.name())).collect();
+        let places: Result<Vec<usize>, IoError> = schema.fields().iter().map(|field| place(field.name())).collect();
         Ok(Conform { schema: schema.clone(), places: places?, bits: 2 * 8 * bytes as u64 })
     }
 
@@ -47,14 +47,17 @@ impl Conform {
         if let Some(place) = self.places.iter().find(|place| **place >= rows.num_columns()) {
             return Err(IoError::data(format!("there is no column {}", place + 1)));
         }
-        let columns = self.places.iter().map(|place| rows.column(*place).clone()).collect();
-        Ok(Conformed { columns, open: vec![(0, rows.num_rows())], first })
+        let columns: Vec<ArrayRef> = self.places.iter().map(|place| rows.column(*place).clone()).collect();
+        let folded = columns.iter().filter(|column| is_folded(column.data_type())).cloned().collect();
+        Ok(Conformed { columns, folded, open: vec![(0, rows.num_rows())], first })
     }
 }
 
 /// Rows that are given in parts.
 pub(crate) struct Conformed {
     columns: Vec<ArrayRef>,
+    /// Those of them that take more once they are unfolded.
+    folded: Vec<ArrayRef>,
     /// Ranges to come, the next one last.
     open: Vec<(usize, usize)>,
     first: u64,
@@ -64,7 +67,7 @@ impl Conformed {
     /// The next part, in the dataset's schema.
     pub(crate) fn next(&mut self, conform: &Conform) -> Result<Option<RecordBatch>, IoError> {
         while let Some((start, end)) = self.open.pop() {
-            let bits: u64 = self.columns.iter().fold(0, |sum, column| weigh(column, start, end).saturating_add(sum));
+            let bits: u64 = self.folded.iter().fold(0, |sum, column| weigh(column, start, end).saturating_add(sum));
             let row = self.first + start as u64;
             if end - start == 1 && bits / 8 > LARGEST_ROW {
                 let message = format!(
@@ -97,6 +100,17 @@ impl Conformed {
             return rows.map(Some).map_err(|error| IoError::data(crate::error::arrow_words(error)));
         }
         Ok(None)
+    }
+}
+
+/// Whether memory that holds few values may stand for many, at any depth.
+fn is_folded(data_type: &DataType) -> bool {
+    use DataType::*;
+    match data_type {
+        Dictionary(..) | RunEndEncoded(..) | Utf8View | BinaryView | ListView(_) | LargeListView(_) => true,
+        List(f) | LargeList(f) | FixedSizeList(f, _) | Map(f, _) => is_folded(f.data_type()),
+        Struct(fields) => fields.iter().any(|field| is_folded(field.data_type())),
+        _ => false,
     }
 }
 

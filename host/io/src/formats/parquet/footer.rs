@@ -80,7 +80,7 @@ pub(super) fn chunk(
         let (at, bytes) = (column.data_page_offset(), column.compressed_size());
         ParquetError::General(format!(
             "the column `{}` has {bytes} bytes at {at} of a file of {size}",
-            column.column_path()
+            column.column_path().string()
         ))
     };
     // Some writers say 0 where there is no dictionary: there the file begins.

@@ -28,6 +28,8 @@ use crate::canonical::LARGEST_ROW;
 pub(super) struct Account {
     /// Rows of a batch.
     pub(super) rows: u64,
+    /// Whether all texts are decoded as views; otherwise those of lists alone.
+    pub(super) views: bool,
     /// What a batch may take beside what stands.
     allowed: u64,
     /// Of a page that takes less there is no need to look closer.
@@ -42,11 +44,12 @@ pub(super) struct Account {
 
 impl Account {
     /// Of batches of `rows` rows, which should take `bytes`.
-    pub(super) fn new(rows: u64, bytes: usize, columns: usize) -> Account {
+    pub(super) fn new(rows: u64, views: bool, bytes: usize, columns: usize) -> Account {
         let allowed = if rows == 1 { LARGEST_ROW } else { (4 * bytes as u64).max(32 << 20) };
         let zero = || AtomicU64::new(0);
         Account {
             rows,
+            views,
             allowed,
             small: allowed / (4 * columns.max(1) as u64),
             standing: zero(),
@@ -60,6 +63,16 @@ impl Account {
     /// The next batch begins: what the last one held is given back.
     pub(super) fn begin(&self) {
         self.behind.store(0, Relaxed);
+    }
+
+    /// Refuses what a batch would take beyond what is allowed.
+    fn fits(&self) -> Result<()> {
+        let taken = self.windows.load(Relaxed).saturating_add(self.behind.load(Relaxed));
+        if taken <= self.allowed.saturating_add(self.standing.load(Relaxed)) {
+            return Ok(());
+        }
+        self.exceeded.store(true, Relaxed);
+        Err(fault("a batch takes too much".into()))
     }
 
     /// Whether a batch would have taken more than is allowed: fewer rows may not.
@@ -86,7 +99,7 @@ impl RowGroups for Counted {
         let group = self.metadata.row_group(self.group);
         let chunk = group.columns().get(column).ok_or_else(|| fault("a row group has too few columns".into()))?;
         if chunk.file_path().is_some_and(|path| !path.is_empty()) {
-            return Err(fault(format!("the column `{}` is in another file", chunk.column_path())));
+            return Err(fault(format!("the column `{}` is in another file", chunk.column_path().string())));
         }
         let Chunk { metadata: chunk, start, length, exact } = footer::chunk(&self.metadata, chunk, self.size)?;
         let rows = usize::try_from(group.num_rows())?;
@@ -94,7 +107,7 @@ impl RowGroups for Counted {
             inner: SerializedPageReader::new(self.file.clone(), &chunk, rows, None)?,
             file: self.file.clone(),
             account: self.account.clone(),
-            column: Column::of(&chunk),
+            column: Column::of(&chunk, self.account.views),
             at: start,
             end: start + length,
             values: 0,
@@ -139,21 +152,32 @@ struct Column {
     rep: i16,
     def: i16,
     width: u64,
-    /// Decoded as views into pages.
-    views: bool,
-    /// Each value is copied out of the dictionary, however long it is.
-    copied: bool,
+    /// Of texts and their like: how they are decoded.
+    bytes: Option<Decoded>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Decoded {
+    /// As views into pages and dictionary.
+    Views,
+    /// Copied out of them, once for each row.
+    Copies,
+    /// As decimals, copied first.
+    Decimals,
 }
 
 impl Column {
-    fn of(chunk: &ColumnChunkMetaData) -> Column {
+    fn of(chunk: &ColumnChunkMetaData, views: bool) -> Column {
         let column = chunk.column_descr();
-        let bytes = column.physical_type() == Type::BYTE_ARRAY;
+        let (rep, def) = (column.max_rep_level(), column.max_def_level());
         let decimal = column.converted_type() == ConvertedType::DECIMAL
             || matches!(column.logical_type_ref(), Some(LogicalType::Decimal { .. }));
-        let (rep, def) = (column.max_rep_level(), column.max_def_level());
-        let name = column.path().string();
-        Column { name, rep, def, width: width(column), views: bytes && !decimal, copied: bytes && decimal }
+        let bytes = (column.physical_type() == Type::BYTE_ARRAY).then_some(match (decimal, views || rep > 0) {
+            (true, _) => Decoded::Decimals,
+            (false, true) => Decoded::Views,
+            (false, false) => Decoded::Copies,
+        });
+        Column { name: column.path().string(), rep, def, width: width(column), bytes }
     }
 }
 
@@ -240,7 +264,7 @@ impl Pages {
         }
         if header.dictionary {
             // Of the others a dictionary of no bytes is refused when it is decoded.
-            let entry = if self.column.views || self.column.copied { 4 } else { 1 };
+            let entry = if self.column.bytes.is_some() { 4 } else { 1 };
             if header.values.saturating_mul(entry) > header.unpacked.max(1) {
                 let (values, bytes) = (header.values, header.unpacked);
                 return Err(fault(format!(
@@ -255,7 +279,7 @@ impl Pages {
                     "the column `{name}` announces {announced} values, and its pages hold {values} or more"
                 )));
             }
-            if self.column.views {
+            if self.column.bytes.is_some() {
                 self.account.behind.fetch_add(before.0, Relaxed);
             }
         }
@@ -264,11 +288,20 @@ impl Pages {
 
     /// Looks at a page before it is decoded.
     fn look(&mut self, page: &Page) -> Result<()> {
-        let Column { name, rep, def, width, views, copied } = &self.column;
+        let Column { name, rep, def, width, bytes } = &self.column;
         let account = &self.account;
         if page.is_dictionary_page() {
-            if *copied && longest(page.buffer()) > 64 {
-                return Err(fault(format!("the column `{name}` has decimals of more than 64 bytes")));
+            match bytes {
+                Some(Decoded::Decimals) if longest(page.buffer()) > 64 => {
+                    return Err(fault(format!("the column `{name}` has decimals of more than 64 bytes")));
+                }
+                // Each row has a copy of one of its texts.
+                Some(Decoded::Copies) => {
+                    let copies = account.rows.saturating_mul(longest(page.buffer()) as u64);
+                    account.windows.fetch_add(copies.min(u64::MAX >> 20), Relaxed);
+                    return account.fits();
+                }
+                _ => {}
             }
             return Ok(());
         }
@@ -283,7 +316,7 @@ impl Pages {
                 window = scan::values_of_records(page, *rep, account.rows).unwrap_or(values).saturating_mul(*width);
             }
         }
-        if *views || *copied {
+        if bytes.is_some() {
             let most = if *rep > 0 { values } else { values.min(account.rows) };
             if most.saturating_mul(page.buffer().len() as u64) > account.small {
                 window = window.saturating_add(scan::bytes_of_values(page, *rep, *def, most).unwrap_or(0));
@@ -294,12 +327,7 @@ impl Pages {
         account.behind.fetch_add(before, Relaxed);
         account.windows.fetch_add(window, Relaxed);
         account.windows.fetch_sub(before, Relaxed);
-        let (windows, behind) = (account.windows.load(Relaxed), account.behind.load(Relaxed));
-        if windows.saturating_add(behind) > account.allowed.saturating_add(account.standing.load(Relaxed)) {
-            account.exceeded.store(true, Relaxed);
-            return Err(fault(format!("the column `{name}` takes too much")));
-        }
-        Ok(())
+        account.fits()
     }
 }
 

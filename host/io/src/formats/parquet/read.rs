@@ -1,8 +1,8 @@
 //! Reading: row group by row group, each in batches of as many rows as take about what a batch may take.
 //!
-//! Texts are decoded as views, so that a dictionary's entry that a million rows have is in memory once; they are unfolded a part at a time
-//! ([`Unfolded`]). How many rows that is follows from what the footer says of the group, and if its pages turn out to hold more
-//! ([`Account`]), the group is read again in smaller batches, without the rows that were given already.
+//! How many rows that is follows from what the footer says of the group. If its pages turn out to hold more ([`Account`]), the group is
+//! read again without the rows that were given already: first with its texts as views, so that a dictionary's entry that a million rows
+//! have is in memory once, and is unfolded a part at a time ([`Unfolded`]); then in smaller batches. Texts of lists are views at once.
 
 use std::fs::File;
 use std::path::Path;
@@ -36,24 +36,28 @@ pub(super) fn rows(path: &Path, schema: &SchemaRef, policy: BatchPolicy) -> Resu
     })
 }
 
-/// The same column with its texts as views.
-fn as_views(field: &Field) -> FieldRef {
-    Arc::new(field.clone().with_data_type(type_as_views(field.data_type())))
+/// The same column with its texts as views, or those of its lists alone.
+fn as_views(field: &Field, all: bool) -> FieldRef {
+    Arc::new(field.clone().with_data_type(type_as_views(field.data_type(), all)))
 }
 
-fn type_as_views(data_type: &DataType) -> DataType {
+fn type_as_views(data_type: &DataType, all: bool) -> DataType {
     use DataType::*;
     match data_type {
-        Utf8 | LargeUtf8 => Utf8View,
-        Binary | LargeBinary => BinaryView,
-        Dictionary(_, values) => type_as_views(values),
-        List(item) => List(as_views(item)),
-        LargeList(item) => LargeList(as_views(item)),
-        ListView(item) => ListView(as_views(item)),
-        LargeListView(item) => LargeListView(as_views(item)),
-        FixedSizeList(item, size) => FixedSizeList(as_views(item), *size),
-        Map(entries, sorted) => Map(as_views(entries), *sorted),
-        Struct(fields) => Struct(fields.iter().map(|field| as_views(field)).collect()),
+        Utf8 | LargeUtf8 if all => Utf8View,
+        Binary | LargeBinary if all => BinaryView,
+        LargeUtf8 => Utf8,
+        LargeBinary => Binary,
+        Utf8View if !all => Utf8,
+        BinaryView if !all => Binary,
+        Dictionary(_, values) => type_as_views(values, all),
+        List(item) => List(as_views(item, true)),
+        LargeList(item) => LargeList(as_views(item, true)),
+        ListView(item) => ListView(as_views(item, true)),
+        LargeListView(item) => LargeListView(as_views(item, true)),
+        FixedSizeList(item, size) => FixedSizeList(as_views(item, true), *size),
+        Map(entries, sorted) => Map(as_views(entries, true), *sorted),
+        Struct(fields) => Struct(fields.iter().map(|field| as_views(field, all)).collect()),
         other => other.clone(),
     }
 }
@@ -78,7 +82,8 @@ struct Groups {
     file: Arc<File>,
     size: u64,
     metadata: ArrowReaderMetadata,
-    levels: FieldLevels,
+    /// Of columns whose texts are views in lists alone, and everywhere.
+    levels: [FieldLevels; 2],
     least: u64,
     policy: BatchPolicy,
     next: usize,
@@ -99,9 +104,12 @@ struct Group {
 impl Groups {
     fn new(file: File, metadata: ArrowReaderMetadata, policy: BatchPolicy) -> Result<Groups, IoError> {
         let size = file.metadata().map_err(|error| IoError::system("cannot open", &error))?.len();
-        let views: Fields = metadata.schema().fields().iter().map(|field| as_views(field)).collect();
-        let levels = parquet_to_arrow_field_levels(metadata.parquet_schema(), ProjectionMask::all(), Some(&views))
-            .map_err(|error| IoError::data(format!("cannot be read: {}", words(error))))?;
+        let levels = |all: bool| {
+            let hint: Fields = metadata.schema().fields().iter().map(|field| as_views(field, all)).collect();
+            parquet_to_arrow_field_levels(metadata.parquet_schema(), ProjectionMask::all(), Some(&hint))
+                .map_err(|error| IoError::data(format!("cannot be read: {}", words(error))))
+        };
+        let levels = [levels(false)?, levels(true)?];
         let least = metadata.schema().fields().iter().fold(0, |sum, f| least(f.data_type()).saturating_add(sum));
         if least > LARGEST_ROW {
             let message =
@@ -120,7 +128,7 @@ impl Groups {
                     return Ok(None);
                 }
                 self.next += 1;
-                self.open = Some(self.open(self.rows_of_batch(), 0)?);
+                self.open = Some(self.open(self.rows_of_batch(), false, 0)?);
                 continue;
             };
             group.account.begin();
@@ -139,8 +147,8 @@ impl Groups {
                     }
                 }
                 Some(Err(_)) if group.account.exceeded() => {
-                    let (rows, given) = (group.account.rows, group.given);
-                    if rows == 1 {
+                    let (rows, views, given) = (group.account.rows, group.account.views, group.given);
+                    if rows == 1 && views {
                         let row = self.before + given + 1;
                         let allowed = LARGEST_ROW >> 20;
                         let message = format!(
@@ -151,7 +159,8 @@ impl Groups {
                     }
                     // What it holds is let go of before there is more.
                     self.open = None;
-                    self.open = Some(self.open((rows / 8).max(1), given)?);
+                    let rows = if views { (rows / 8).max(1) } else { rows };
+                    self.open = Some(self.open(rows, true, given)?);
                 }
                 Some(Err(error)) => return Err(IoError::data(format!("cannot be read: {}", arrow_words(error)))),
                 None if group.given != announced => return Err(differs(announced, &group.given.to_string())),
@@ -169,10 +178,10 @@ impl Groups {
     }
 
     /// Opens the row group before the next, of which some rows were given already.
-    fn open(&self, rows: u64, given: u64) -> Result<Group, IoError> {
+    fn open(&self, rows: u64, views: bool, given: u64) -> Result<Group, IoError> {
         let metadata = self.metadata.metadata().clone();
         let columns = self.metadata.parquet_schema().num_columns();
-        let account = Arc::new(Account::new(rows, self.policy.bytes, columns));
+        let account = Arc::new(Account::new(rows, views, self.policy.bytes, columns));
         let counted = Counted {
             file: self.file.clone(),
             size: self.size,
@@ -180,8 +189,13 @@ impl Groups {
             group: self.next - 1,
             account: account.clone(),
         };
-        let reader = ParquetRecordBatchReader::try_new_with_row_groups(&self.levels, &counted, rows as usize, None)
-            .map_err(|error| IoError::data(format!("cannot be read: {}", words(error))))?;
+        let reader = ParquetRecordBatchReader::try_new_with_row_groups(
+            &self.levels[usize::from(views)],
+            &counted,
+            rows as usize,
+            None,
+        )
+        .map_err(|error| IoError::data(format!("cannot be read: {}", words(error))))?;
         Ok(Group { reader, account, given, skip: given })
     }
 }
