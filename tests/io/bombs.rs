@@ -23,6 +23,7 @@ const ALLOWED: u64 = 192 << 20;
 
 /// Not a test of its own: reads the file that the variable names, and says how many rows it has and what that took.
 #[test]
+#[allow(clippy::print_stdout, reason = "the process that started this one reads it")]
 fn reads_in_a_process_of_its_own() {
     let Some(file) = std::env::var_os(FILE) else { return };
     let file = std::path::PathBuf::from(file);

@@ -115,7 +115,6 @@ fn rows_that_do_not_add_up_are_refused() {
             let group = |group| {
                 rows_says(column_says(group, |c| c.into_builder().set_num_values(of_values).build().unwrap()), said)
             };
-            println!("{said} rows, {of_values} values");
             let message = error(saying(&file, 2 * said, "x", group));
             assert!(message.starts_with("`in.parquet`, row group 1: "), "{said} {of_values}: {message}");
             assert!(message.contains(" announces ") && message.contains(" hold"), "{said} {of_values}: {message}");

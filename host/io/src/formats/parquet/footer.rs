@@ -9,20 +9,26 @@ use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
 use parquet::errors::ParquetError;
 use parquet::file::metadata::{ColumnChunkMetaData, ParquetMetaData, ParquetMetaDataReader};
 
-use super::{thrift, words};
+use super::thrift::{self, Found};
+use super::words;
 use crate::error::IoError;
 
 /// Opens a file and reads its footer.
 pub(super) fn open(path: &Path) -> Result<(File, ArrowReaderMetadata), IoError> {
     let file = File::open(path).map_err(|error| IoError::system("cannot open", &error).in_file(path))?;
-    let metadata = load(&file)
+    let found = footer(&file).map_or_else(Found::default, |footer| thrift::look(&footer));
+    if found.encrypted {
+        let error = IoError::data("has encrypted columns, which cannot be read");
+        return Err(error.with_help("write it again without encryption").in_file(path));
+    }
+    let metadata = load(&file, found.repaired)
         .map_err(|error| IoError::data(format!("is not Parquet, or was cut short: {}", words(error))).in_file(path))?;
     rows(metadata.metadata()).map_err(|error| error.in_file(path))?;
     Ok((file, metadata))
 }
 
-fn load(file: &File) -> Result<ArrowReaderMetadata, ParquetError> {
-    match footer(file).and_then(|footer| thrift::repair(&footer)) {
+fn load(file: &File, repaired: Option<Vec<u8>>) -> Result<ArrowReaderMetadata, ParquetError> {
+    match repaired {
         None => ArrowReaderMetadata::load(file, ArrowReaderOptions::new()),
         Some(footer) => {
             let metadata = ParquetMetaDataReader::decode_metadata(&footer)?;

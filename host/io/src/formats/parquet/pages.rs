@@ -24,12 +24,20 @@ use super::footer::{self, Chunk};
 use super::{scan, thrift};
 use crate::canonical::LARGEST_ROW;
 
+/// Which texts are decoded as views into pages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Views {
+    None,
+    OfLists,
+    All,
+}
+
 /// What the readers of a row group's columns hold together.
 pub(super) struct Account {
     /// Rows of a batch.
     pub(super) rows: u64,
-    /// Whether all texts are decoded as views; otherwise those of lists alone.
-    pub(super) views: bool,
+    /// Which texts are decoded as views.
+    pub(super) views: Views,
     /// What a batch may take beside what stands.
     allowed: u64,
     /// Of a page that takes less there is no need to look closer.
@@ -44,7 +52,7 @@ pub(super) struct Account {
 
 impl Account {
     /// Of batches of `rows` rows, which should take `bytes`.
-    pub(super) fn new(rows: u64, views: bool, bytes: usize, columns: usize) -> Account {
+    pub(super) fn new(rows: u64, views: Views, bytes: usize, columns: usize) -> Account {
         let allowed = if rows == 1 { LARGEST_ROW } else { (4 * bytes as u64).max(32 << 20) };
         let zero = || AtomicU64::new(0);
         Account {
@@ -167,16 +175,18 @@ enum Decoded {
 }
 
 impl Column {
-    fn of(chunk: &ColumnChunkMetaData, views: bool) -> Column {
+    fn of(chunk: &ColumnChunkMetaData, views: Views) -> Column {
         let column = chunk.column_descr();
         let (rep, def) = (column.max_rep_level(), column.max_def_level());
         let decimal = column.converted_type() == ConvertedType::DECIMAL
             || matches!(column.logical_type_ref(), Some(LogicalType::Decimal { .. }));
-        let bytes = (column.physical_type() == Type::BYTE_ARRAY).then_some(match (decimal, views || rep > 0) {
-            (true, _) => Decoded::Decimals,
-            (false, true) => Decoded::Views,
-            (false, false) => Decoded::Copies,
-        });
+        let bytes = (column.physical_type() == Type::BYTE_ARRAY).then_some(
+            match (decimal, views == Views::All || (views == Views::OfLists && rep > 0)) {
+                (true, _) => Decoded::Decimals,
+                (false, true) => Decoded::Views,
+                (false, false) => Decoded::Copies,
+            },
+        );
         Column { name: column.path().string(), rep, def, width: width(column), bytes }
     }
 }
@@ -243,8 +253,13 @@ impl Pages {
             }
             return Ok(false);
         }
-        // What this cannot read the library says.
-        let Some(header) = self.header() else { return Ok(true) };
+        let Some(header) = self.header() else {
+            // Where there are no values there need be no page. What else this cannot read the library says.
+            return Ok(self.announced > 0);
+        };
+        if self.announced == 0 && !header.data && !header.dictionary {
+            return Ok(false);
+        }
         self.at = (self.at + header.length as u64 + header.packed).min(self.end);
         let of = if header.dictionary { &mut self.dictionary } else { &mut self.page };
         let before = std::mem::replace(of, (header.unpacked, header.packed));

@@ -15,7 +15,7 @@ use parquet::arrow::{FieldLevels, ProjectionMask, parquet_to_arrow_field_levels}
 use parquet::file::metadata::RowGroupMetaData;
 
 use super::super::unfolded::Unfolded;
-use super::pages::{Account, Counted, width};
+use super::pages::{Account, Counted, Views, width};
 use super::{Rows, footer, guarded, words};
 use crate::canonical::LARGEST_ROW;
 use crate::dataset::BatchPolicy;
@@ -82,8 +82,8 @@ struct Groups {
     file: Arc<File>,
     size: u64,
     metadata: ArrowReaderMetadata,
-    /// Of columns whose texts are views in lists alone, and everywhere.
-    levels: [FieldLevels; 2],
+    /// With texts as views in lists alone, and everywhere; or, where the library takes no such wish, as it decodes them.
+    levels: Vec<(Views, FieldLevels)>,
     least: u64,
     policy: BatchPolicy,
     next: usize,
@@ -96,6 +96,8 @@ struct Groups {
 struct Group {
     reader: ParquetRecordBatchReader,
     account: Arc<Account>,
+    /// Of [`Groups::levels`], those that it is read by.
+    way: usize,
     given: u64,
     /// Rows that were given before it was opened again.
     skip: u64,
@@ -104,12 +106,19 @@ struct Group {
 impl Groups {
     fn new(file: File, metadata: ArrowReaderMetadata, policy: BatchPolicy) -> Result<Groups, IoError> {
         let size = file.metadata().map_err(|error| IoError::system("cannot open", &error))?.len();
-        let levels = |all: bool| {
-            let hint: Fields = metadata.schema().fields().iter().map(|field| as_views(field, all)).collect();
-            parquet_to_arrow_field_levels(metadata.parquet_schema(), ProjectionMask::all(), Some(&hint))
+        let levels = |views: Views| {
+            let hint: Fields =
+                metadata.schema().fields().iter().map(|field| as_views(field, views == Views::All)).collect();
+            let hint = (views != Views::None).then_some(&hint);
+            parquet_to_arrow_field_levels(metadata.parquet_schema(), ProjectionMask::all(), hint)
+                .map(|levels| (views, levels))
                 .map_err(|error| IoError::data(format!("cannot be read: {}", words(error))))
         };
-        let levels = [levels(false)?, levels(true)?];
+        // A group without members is in no Arrow schema, and the wish is held against what is there by position.
+        let levels = match [Views::OfLists, Views::All].into_iter().map(levels).collect::<Result<Vec<_>, _>>() {
+            Ok(levels) => levels,
+            Err(_) => vec![levels(Views::None)?],
+        };
         let least = metadata.schema().fields().iter().fold(0, |sum, f| least(f.data_type()).saturating_add(sum));
         if least > LARGEST_ROW {
             let message =
@@ -128,7 +137,7 @@ impl Groups {
                     return Ok(None);
                 }
                 self.next += 1;
-                self.open = Some(self.open(self.rows_of_batch(), false, 0)?);
+                self.open = Some(self.open(self.rows_of_batch(), 0, 0)?);
                 continue;
             };
             group.account.begin();
@@ -147,8 +156,9 @@ impl Groups {
                     }
                 }
                 Some(Err(_)) if group.account.exceeded() => {
-                    let (rows, views, given) = (group.account.rows, group.account.views, group.given);
-                    if rows == 1 && views {
+                    let (rows, way, given) = (group.account.rows, group.way, group.given);
+                    let last = way + 1 == self.levels.len();
+                    if rows == 1 && last {
                         let row = self.before + given + 1;
                         let allowed = LARGEST_ROW >> 20;
                         let message = format!(
@@ -159,8 +169,8 @@ impl Groups {
                     }
                     // What it holds is let go of before there is more.
                     self.open = None;
-                    let rows = if views { (rows / 8).max(1) } else { rows };
-                    self.open = Some(self.open(rows, true, given)?);
+                    let (rows, way) = if last { ((rows / 8).max(1), way) } else { (rows, way + 1) };
+                    self.open = Some(self.open(rows, way, given)?);
                 }
                 Some(Err(error)) => return Err(IoError::data(format!("cannot be read: {}", arrow_words(error)))),
                 None if group.given != announced => return Err(differs(announced, &group.given.to_string())),
@@ -178,10 +188,10 @@ impl Groups {
     }
 
     /// Opens the row group before the next, of which some rows were given already.
-    fn open(&self, rows: u64, views: bool, given: u64) -> Result<Group, IoError> {
+    fn open(&self, rows: u64, way: usize, given: u64) -> Result<Group, IoError> {
         let metadata = self.metadata.metadata().clone();
         let columns = self.metadata.parquet_schema().num_columns();
-        let account = Arc::new(Account::new(rows, views, self.policy.bytes, columns));
+        let account = Arc::new(Account::new(rows, self.levels[way].0, self.policy.bytes, columns));
         let counted = Counted {
             file: self.file.clone(),
             size: self.size,
@@ -189,14 +199,10 @@ impl Groups {
             group: self.next - 1,
             account: account.clone(),
         };
-        let reader = ParquetRecordBatchReader::try_new_with_row_groups(
-            &self.levels[usize::from(views)],
-            &counted,
-            rows as usize,
-            None,
-        )
-        .map_err(|error| IoError::data(format!("cannot be read: {}", words(error))))?;
-        Ok(Group { reader, account, given, skip: given })
+        let reader =
+            ParquetRecordBatchReader::try_new_with_row_groups(&self.levels[way].1, &counted, rows as usize, None)
+                .map_err(|error| IoError::data(format!("cannot be read: {}", words(error))))?;
+        Ok(Group { reader, account, way, given, skip: given })
     }
 }
 

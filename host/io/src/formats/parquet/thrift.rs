@@ -1,7 +1,7 @@
 //! Thrift's compact protocol, as far as Parquet's metadata need it: what a footer's fields are, and a page's header.
 //!
 //! The library reads a field of a known number as the type that it expects there, whatever type the file says it has: a vendor's own
-//! field under such a number shifts everything behind it. [`repair`] leaves such fields out; other readers skip them too.
+//! field under such a number shifts everything behind it. [`look`] leaves such fields out; other readers skip them too.
 
 /// Types on the wire.
 const TRUE: u8 = 1;
@@ -30,6 +30,8 @@ enum Kind {
     /// An `i32` of at most this.
     UpTo(i64),
     Struct(&'static [(i16, Kind)]),
+    /// A structure that is there where a column is encrypted.
+    Crypto,
     List(&'static Kind),
 }
 
@@ -75,7 +77,7 @@ const COLUMN_CHUNK: &[(i16, Kind)] = &[
     (5, Kind::Of(I32)),
     (6, Kind::Of(I64)),
     (7, Kind::Of(I32)),
-    (8, Kind::Of(STRUCT)),
+    (8, Kind::Crypto),
     (9, Kind::Of(BINARY)),
 ];
 const SORTING_COLUMN: &[(i16, Kind)] = &[(1, Kind::Of(I32)), (2, Kind::Bool), (3, Kind::Bool)];
@@ -113,16 +115,24 @@ const FILE_METADATA: &[(i16, Kind)] = &[
     (9, Kind::Of(BINARY)),
 ];
 
-/// A footer without the fields that are not of the type that their numbers have; null if there are none, or it is no footer at all.
-pub(super) fn repair(footer: &[u8]) -> Option<Vec<u8>> {
-    let mut walk = Walk { from: Bytes(footer), out: None, left_out: false };
-    walk.structure(FILE_METADATA, 0)?;
-    if !walk.left_out {
-        return None;
-    }
-    let mut walk = Walk { from: Bytes(footer), out: Some(Vec::with_capacity(footer.len())), left_out: false };
-    walk.structure(FILE_METADATA, 0)?;
-    walk.out
+/// What a look through a footer finds.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Found {
+    /// The footer without the fields that are not of the type that their numbers have, if there are any.
+    pub(super) repaired: Option<Vec<u8>>,
+    /// Whether a column is encrypted, which the library does not notice.
+    pub(super) encrypted: bool,
+}
+
+/// Looks through a footer; nothing is found in what is none.
+pub(super) fn look(footer: &[u8]) -> Found {
+    let walk = |out| {
+        let mut walk = Walk { from: Bytes(footer), out, left_out: false, encrypted: false };
+        walk.structure(FILE_METADATA, 0).map(|()| walk)
+    };
+    let Some(Walk { left_out, encrypted, .. }) = walk(None) else { return Found::default() };
+    let repaired = if left_out { walk(Some(Vec::with_capacity(footer.len()))).and_then(|walk| walk.out) } else { None };
+    Found { repaired, encrypted }
 }
 
 /// Bytes that are not yet read. Null wherever there are too few of them.
@@ -236,6 +246,7 @@ struct Walk<'a> {
     from: Bytes<'a>,
     out: Option<Vec<u8>>,
     left_out: bool,
+    encrypted: bool,
 }
 
 impl<'a> Walk<'a> {
@@ -266,6 +277,10 @@ impl<'a> Walk<'a> {
                     of == I32 && Bytes(self.from.0).integer().is_some_and(|value| (0..=most).contains(&value))
                 }
                 Some(Kind::Struct(_)) => of == STRUCT,
+                Some(Kind::Crypto) => {
+                    self.encrypted |= of == STRUCT;
+                    of == STRUCT
+                }
                 Some(Kind::List(items)) => of == LIST && list_fits(Bytes(self.from.0), items),
             };
             if !fits {
@@ -311,7 +326,7 @@ fn list_fits(mut list: Bytes<'_>, items: &Kind) -> bool {
     let expected = match items {
         Kind::Of(of) => *of,
         Kind::Struct(_) => STRUCT,
-        Kind::Bool | Kind::UpTo(_) | Kind::List(_) => return true,
+        Kind::Bool | Kind::UpTo(_) | Kind::Crypto | Kind::List(_) => return true,
     };
     list.list().is_some_and(|(of, length)| of == expected || length == 0)
 }
@@ -374,6 +389,10 @@ pub(super) fn page_header(bytes: &[u8]) -> Option<PageHeader> {
 mod tests {
     use super::*;
 
+    fn repair(footer: &[u8]) -> Option<Vec<u8>> {
+        look(footer).repaired
+    }
+
     /// `num_rows` 7, `created_by` "x", and what is between them.
     fn footer(between: &[u8]) -> Vec<u8> {
         [&[0x36, 14][..], between, &[0x08, 12, 1, b'x', 0]].concat()
@@ -402,6 +421,13 @@ mod tests {
         let end = without.len() - 5;
         without.splice(end..end + 2, [0x28]);
         assert_eq!(repair(&with), Some(without));
+    }
+
+    #[test]
+    fn an_encrypted_column_is_noticed() {
+        let column = |more: &[u8]| footer(&[&[0x19, 0x1c, 0x19, 0x1c, 0x26, 8][..], more, &[0, 0]].concat());
+        assert_eq!(look(&column(&[])), Found::default());
+        assert_eq!(look(&column(&[0x6c, 0x1c, 0, 0])), Found { repaired: None, encrypted: true });
     }
 
     #[test]
