@@ -3,7 +3,7 @@
 //! 1. [`toolchain`] finds a compiler for wasm, or gets one.
 //! 2. [`guests`] builds the bundled steps and the test guests with it, to `target/guests/NAME.wasm`.
 //! 3. [`languages`] gets the toolchains of the other languages, and tests their SDKs; [`mod@bindings`] generates what some of these carry.
-//! 4. [`demo`] runs the first example with them, [`mod@bench`] measures what is claimed; [`check`] runs every check there is.
+//! 4. [`demo`] runs the first example with them, [`mod@bench`] measures what is claimed, [`suites`] runs other people's tests; [`check`] runs every check there is.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "it talks to whoever runs it")]
 
 mod bench;
@@ -15,6 +15,7 @@ mod demo;
 mod dependencies;
 mod guests;
 mod languages;
+mod suites;
 mod toolchain;
 
 use std::path::Path;
@@ -29,6 +30,7 @@ usage: cargo xtask COMMAND
   bindings      generate what the SDKs in C and Go carry of the contract
   fixture       make the component under tests/fixtures that keeps the present contract
   languages     get the toolchains of all languages, and run the SDKs' own tests
+  suites ARGS   build the host, and run other people's test suites through it: --at FOLDER, --python PATH, --only PART
   test          run every check: format, clippy, languages, tests, documentation, licences
 ";
 
@@ -52,6 +54,7 @@ fn try_main() -> Result<ExitCode> {
         Some((command, [])) if command == "fixture" => contract::fixture(root).map(|()| ExitCode::SUCCESS),
         Some((command, [])) if command == "test" => check::run(root),
         Some((command, arguments)) if command == "demo" => demo::run(root, arguments),
+        Some((command, arguments)) if command == "suites" => suites::run(root, arguments),
         Some((command, arguments)) if command == "bench" => bench::run(root, arguments),
         Some((command, [])) if command == "bindings" => bindings::write(root).map(|()| ExitCode::SUCCESS),
         Some((command, [])) if command == "languages" => languages::check(root).map(|()| ExitCode::SUCCESS),
