@@ -22,6 +22,36 @@ impl Source {
         Self { name: name.into(), text: text.into() }
     }
 
+    /// A source of these bytes.
+    ///
+    /// # Errors
+    /// They are not UTF-8; the place is that of the first byte that is not.
+    pub fn from_bytes(name: impl Into<Arc<str>>, bytes: &[u8]) -> Result<Self, Box<Problems>> {
+        let error = match std::str::from_utf8(bytes) {
+            Ok(text) => return Ok(Self::new(name, text)),
+            Err(error) => error,
+        };
+        let source = Self::new(name, String::from_utf8_lossy(bytes));
+        let at = error.valid_up_to();
+        let is_utf16 = bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]);
+        let (message, help) = match is_utf16 {
+            true => ("the file is UTF-16, and a pipeline is UTF-8".to_owned(), "save it as UTF-8".to_owned()),
+            false => {
+                let byte = bytes[at];
+                let latin = char::from(byte);
+                (
+                    format!("the file is not UTF-8: here stands the byte 0x{byte:02x}"),
+                    match latin.is_control() {
+                        true => "save it as UTF-8".to_owned(),
+                        false => format!("save it as UTF-8; in Latin-1 this byte is `{latin}`"),
+                    },
+                )
+            }
+        };
+        let at = Some(source.span(at..at + 1));
+        Err(Box::new(Problems { source, problems: vec![Problem { message, at, help: Some(help) }] }))
+    }
+
     /// The line and column of a range of bytes; a range beyond the text is cut to it.
     pub fn span(&self, range: Range<usize>) -> Span {
         let start = self.text.floor_char_boundary(range.start);
@@ -32,7 +62,8 @@ impl Source {
             start,
             end,
             line: before.bytes().filter(|byte| *byte == b'\n').count() + 1,
-            column: before[line_start..].chars().count() + 1,
+            // A mark of the byte order is no character that anybody sees.
+            column: before[line_start..].chars().filter(|c| *c != '\u{feff}').count() + 1,
         }
     }
 }
@@ -97,6 +128,17 @@ impl fmt::Display for Problems {
 
 impl std::error::Error for Problems {}
 
+/// The longest message, bytes: names and values of a pipeline are part of messages, and may be of any length.
+const LONGEST: usize = 2 << 10;
+
+fn clipped(mut text: String) -> String {
+    if text.len() > LONGEST {
+        text.truncate(text.floor_char_boundary(LONGEST));
+        text.push('…');
+    }
+    text
+}
+
 /// Problems while they are being found.
 #[derive(Debug)]
 pub(crate) struct Findings {
@@ -118,10 +160,15 @@ impl Findings {
     }
 
     pub(crate) fn push(&mut self, at: &At, message: String, help: Option<String>) {
-        if self.problems.len() < Problems::MOST {
+        if !self.is_full() {
             let at = at.clone().map(|range| self.source.span(range));
-            self.problems.push(Problem { message, at, help });
+            self.problems.push(Problem { message: clipped(message), at, help: help.map(clipped) });
         }
+    }
+
+    /// Whether nothing more is added: what is wrong beyond that is not shown.
+    pub(crate) fn is_full(&self) -> bool {
+        self.problems.len() >= Problems::MOST
     }
 
     /// Adds those of `other`, each message behind `prefix`.

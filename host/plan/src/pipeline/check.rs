@@ -1,6 +1,6 @@
 //! What can be said of names and paths before any component is known.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::model::{From, LoadGroups, Located, OnError, Pipeline, Step};
 use super::read::MOST_MEMORY;
@@ -18,7 +18,7 @@ pub(crate) fn check(pipeline: &Pipeline, all_read: bool, findings: &mut Findings
     let Pipeline { inputs, steps, outputs, .. } = pipeline;
     if inputs.is_empty() && steps.is_empty() && outputs.is_empty() && findings.is_empty() {
         let help = "add a step:\n[[steps]]\nuse = \"normalise\"";
-        findings.add_with_help(&None, "the pipeline has no inputs, steps or outputs", help);
+        findings.add_with_help(&Some(0..0), "the pipeline has no inputs, steps or outputs", help);
     }
     names(pipeline, findings);
     needs(pipeline, findings);
@@ -36,7 +36,8 @@ fn is_name(name: &str) -> bool {
     !name.is_empty() && name.len() <= LONGEST_NAME && name.chars().all(fits)
 }
 
-fn well_formed(name: &Located<String>, help: Option<String>, findings: &mut Findings) {
+/// Finds what cannot be a name.
+pub(super) fn well_formed(name: &Located<String>, help: Option<String>, findings: &mut Findings) {
     if !is_name(name) {
         let message = format!("`{}` cannot be a name", name.value.chars().take(LONGEST_NAME).collect::<String>());
         let rule = format!("a name has letters, digits, `_` and `-`, {LONGEST_NAME} at most");
@@ -46,13 +47,6 @@ fn well_formed(name: &Located<String>, help: Option<String>, findings: &mut Find
 }
 
 fn names(pipeline: &Pipeline, findings: &mut Findings) {
-    let whole = Located { value: pipeline.name.clone(), at: None };
-    well_formed(&whole, None, findings);
-    for param in pipeline.params.keys().filter(|name| !is_name(name)) {
-        let name = Located { value: param.clone(), at: None };
-        well_formed(&name, None, findings);
-    }
-
     // One name space: who of the same name was there first?
     let mut taken: HashMap<&str, (&'static str, &At)> = HashMap::new();
     let inputs = pipeline.inputs.iter().map(|input| ("input", &input.name, None));
@@ -72,7 +66,11 @@ fn names(pipeline: &Pipeline, findings: &mut Findings) {
                     "a step is called as what it uses; name this use of `{}`: `name = \"{}-2\"`",
                     uses.value, name.value
                 ),
-                _ => "inputs, steps and outputs share one name space: rename one".to_owned(),
+                _ => format!(
+                    "plans, reports and run folders call inputs, steps and outputs by their names alone, so no two share one: \
+                     rename one, such as `{}-{what}`",
+                    name.value
+                ),
             };
             findings.add_with_help(&name.at, message, help);
         } else {
@@ -85,6 +83,7 @@ fn names(pipeline: &Pipeline, findings: &mut Findings) {
 fn sources(pipeline: &Pipeline, findings: &mut Findings) {
     let inputs = pipeline.inputs.iter().map(|input| input.name.as_str());
     let readable: Vec<&str> = inputs.chain(pipeline.steps.iter().map(|step| step.name.as_str())).collect();
+    let is_readable: HashSet<&str> = readable.iter().copied().collect();
     let steps_only = || pipeline.steps.iter().map(|step| step.name.as_str());
     let is_output = |name: &str| pipeline.outputs.iter().any(|output| output.name.value == name);
     let steps = pipeline.steps.iter().map(|step| &step.from);
@@ -95,13 +94,16 @@ fn sources(pipeline: &Pipeline, findings: &mut Findings) {
             From::Named(ports) => ports.iter().flat_map(|(_, feeds)| feeds).collect(),
         };
         for feed in feeds {
-            if readable.contains(&feed.as_str()) {
+            if is_readable.contains(feed.as_str()) {
                 continue;
+            }
+            if findings.is_full() {
+                return;
             }
             let (name, word) = feed.split_once('.').unwrap_or((feed, ""));
             if let Some(step) = pipeline.steps.iter().find(|step| step.name.value == name) {
                 door_of_step(step, feed, findings);
-            } else if readable.contains(&name) {
+            } else if is_readable.contains(name) {
                 let message =
                     format!("`from` names `{}`, and `{name}` is an input, of which no row is left out", feed.value);
                 findings.add_with_help(&feed.at, message, "`.dropped` and `.rejected` are of steps");
@@ -141,10 +143,14 @@ fn door_of_step(step: &Step, feed: &Located<String>, findings: &mut Findings) {
 fn load_groups(pipeline: &Pipeline, findings: &mut Findings) {
     let LoadGroups::Lists(groups) = &pipeline.run.load_groups else { return };
     let steps: Vec<&str> = pipeline.steps.iter().map(|step| step.name.as_str()).collect();
+    let is_step: HashSet<&str> = steps.iter().copied().collect();
     let mut taken: HashMap<&str, usize> = HashMap::new();
     for (nth, group) in groups.iter().enumerate() {
         for name in &group.value {
-            if !steps.contains(&name.as_str()) {
+            if findings.is_full() {
+                return;
+            }
+            if !is_step.contains(name.as_str()) {
                 let message = format!("a load group names `{}`, which is no step", name.value);
                 findings.push(&name.at, message, hint(name, "steps", steps.iter().copied()));
             }
@@ -193,6 +199,9 @@ fn budget(pipeline: &Pipeline, findings: &mut Findings) {
 /// As far as paths show it as they are written; links and folders are seen when the files are opened.
 fn output_paths(pipeline: &Pipeline, findings: &mut Findings) {
     let mut written: HashMap<String, &str> = HashMap::new();
+    let read =
+        pipeline.inputs.iter().flat_map(|input| input.paths.iter().map(|path| (plain(path), &*input.name.value)));
+    let read: HashMap<String, &str> = read.collect();
     for output in &pipeline.outputs {
         let path = plain(&output.path);
         let name = output.name.as_str();
@@ -200,11 +209,9 @@ fn output_paths(pipeline: &Pipeline, findings: &mut Findings) {
             let message = format!("outputs {} are written to one file", quoted([*other, name]));
             findings.add_with_help(&output.path.at, message, "give each output its own `path`");
         }
-        for input in &pipeline.inputs {
-            if input.paths.iter().any(|input| plain(input) == path) {
-                let message = format!("output `{name}` is the file that input `{}` reads", input.name.value);
-                findings.add_with_help(&output.path.at, message, "write to another `path`");
-            }
+        if let Some(input) = read.get(&path) {
+            let message = format!("output `{name}` is the file that input `{input}` reads");
+            findings.add_with_help(&output.path.at, message, "write to another `path`");
         }
         if !path.is_empty() {
             written.insert(path, name);

@@ -34,6 +34,27 @@ pub(crate) struct Entry {
     pub(crate) value: Node,
 }
 
+/// Where a value and those below it stand in a text.
+#[derive(Clone, Debug, Default)]
+pub struct Places {
+    at: At,
+    /// By key, or by index.
+    below: BTreeMap<String, Places>,
+}
+
+impl Places {
+    /// The place that a JSON pointer leads to, or the last one on the way; none for the value as a whole.
+    pub(crate) fn nearest(&self, pointer: &str) -> At {
+        let (mut here, mut nearest) = (self, None);
+        for key in pointer.split('/').skip(1) {
+            let Some(next) = here.below.get(&key.replace("~1", "/").replace("~0", "~")) else { break };
+            nearest = next.at.clone().or(nearest);
+            here = next;
+        }
+        nearest
+    }
+}
+
 impl Data {
     /// For "`x` is …".
     pub(crate) fn kind(&self) -> &'static str {
@@ -64,21 +85,32 @@ impl Node {
         }
     }
 
-    /// Adds where each value below this one stands, key and all, by its JSON pointer behind `pointer`.
-    pub(crate) fn places(&self, pointer: &str, places: &mut BTreeMap<String, Range<usize>>) {
-        let below = |key: &str| format!("{pointer}/{}", key.replace('~', "~0").replace('/', "~1"));
-        match &self.data {
-            Data::Table(entries) => entries.iter().for_each(|Entry { key, key_at, value }| {
-                let whole = key_at.clone().zip(value.at.clone()).map(|(key, value)| key.start..value.end.max(key.end));
-                places.extend(whole.map(|at| (below(key), at)));
-                value.places(&below(key), places);
-            }),
-            Data::List(items) => items.iter().enumerate().for_each(|(nth, item)| {
-                places.extend(item.at.clone().map(|at| (below(&nth.to_string()), at)));
-                item.places(&below(&nth.to_string()), places);
-            }),
-            _ => {}
-        }
+    /// Where this value, and each below it, stands: key and all.
+    pub(crate) fn places(&self) -> Places {
+        let below = match &self.data {
+            Data::Table(entries) => {
+                let entry = |Entry { key, key_at, value }: &Entry| {
+                    let whole = key_at.clone().zip(value.at.clone());
+                    let at = whole.map(|(key, value)| key.start..value.end.max(key.end));
+                    (key.clone(), Places { at, ..value.places() })
+                };
+                entries.iter().map(entry).collect()
+            }
+            Data::List(items) => items.iter().enumerate().map(|(nth, item)| (nth.to_string(), item.places())).collect(),
+            _ => BTreeMap::new(),
+        };
+        Places { at: self.at.clone(), below }
+    }
+
+    /// What it takes, bytes, about.
+    pub(crate) fn size(&self) -> usize {
+        let own = match &self.data {
+            Data::Text(text) => text.len(),
+            Data::List(items) => items.iter().map(Self::size).sum(),
+            Data::Table(entries) => entries.iter().map(|entry| entry.key.len() + entry.value.size()).sum(),
+            Data::Null | Data::Bool(_) | Data::Number(_) => 0,
+        };
+        own + size_of::<Self>()
     }
 
     /// The value without its places.
@@ -98,8 +130,11 @@ impl Node {
 
 /// Reads the text; `None` when it has no right form (all faults of form are then among the findings).
 pub(crate) fn parse(findings: &mut Findings) -> Option<Node> {
+    // A mark of the byte order gives way to as many blanks, so that places stay as they are.
     let text = findings.source.text.clone();
-    if text.trim_start().starts_with('{') { parse_json(&text, findings) } else { parse_toml(&text, findings) }
+    let unmarked = text.strip_prefix('\u{feff}').map(|rest| format!("   {rest}"));
+    let text = unmarked.as_deref().unwrap_or(&text);
+    if text.trim_start().starts_with('{') { parse_json(text, findings) } else { parse_toml(text, findings) }
 }
 
 /// Reads TOML.

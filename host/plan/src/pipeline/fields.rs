@@ -52,6 +52,9 @@ impl<'a> Fields<'a> {
             if asked.contains(&key.as_str()) {
                 continue;
             }
+            if findings.is_full() {
+                return;
+            }
             let help = match nearest(key, asked.iter().copied()) {
                 Some(near) => format!("did you mean `{near}`?"),
                 None => {

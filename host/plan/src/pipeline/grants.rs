@@ -1,6 +1,6 @@
 //! What a step is granted, from the tree.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use url::{Host, Url};
 
@@ -8,6 +8,7 @@ use super::check::plain;
 use super::document::{Data, Entry, Node};
 use super::fields::{Fields, boolean, list, table, text, wrong_type};
 use super::model::Located;
+use super::paths::is_address;
 use crate::grants::{FileGrant, Grants, HttpGrant, SecretGrant, variables};
 use crate::problem::{At, Findings};
 
@@ -43,10 +44,10 @@ fn items<T>(
     read: fn(&Node, &mut Findings) -> Option<T>,
     key: fn(&T) -> String,
 ) -> Vec<T> {
-    let mut items: Vec<T> = Vec::new();
+    let (mut items, mut keys) = (Vec::new(), HashSet::new());
     for node in node.and_then(|node| list(node, what, findings)).unwrap_or_default() {
         let Some(item) = read(node, findings) else { continue };
-        if items.iter().any(|other| key(other) == key(&item)) {
+        if !keys.insert(key(&item)) {
             findings.add_with_help(&node.at, format!("{what} names `{}` twice", key(&item)), "name it once");
         } else {
             items.push(item);
@@ -74,6 +75,8 @@ fn file(node: &Node, findings: &mut Findings) -> Option<FileGrant> {
         ("is absolute", "what is granted lies in the pipeline file's folder: copy it there")
     } else if value.split('/').any(|part| part == "..") {
         ("leads out of its folder", "what is granted lies in the pipeline file's folder: copy it there")
+    } else if is_address(&value) {
+        ("is an address", "a folder of this machine is granted here; requests are granted by `grant.http`")
     } else if value.contains(['*', '?']) {
         ("is a pattern", "grant the folder: all that is in it is granted with it")
     } else if value.contains('\0') {

@@ -3,7 +3,7 @@
 //! 1. `document` — TOML or JSON text as one tree that knows its places.
 //! 2. `params` — `--set` and `${params.x}` put into the tree.
 //! 3. `fields`, `read`, `grants` — the tree as the typed [`Pipeline`]; unknown keys and wrong types are found here.
-//! 4. `check` — names, `from`, load groups and paths that contradict each other.
+//! 4. `check`, `paths` — names, `from`, load groups and paths that contradict each other; what is no path.
 
 mod check;
 mod document;
@@ -11,8 +11,10 @@ mod fields;
 mod grants;
 mod model;
 mod params;
+mod paths;
 mod read;
 
+pub use document::Places;
 pub use model::{
     BatchSize, From, Input, InputLimits, Limits, LoadGroups, Located, OnError, Output, OutputColumn, Pipeline, Run,
     Step,
@@ -22,10 +24,8 @@ pub(crate) use read::RETRIES;
 
 use document::Data;
 
-use std::collections::BTreeMap;
-use std::ops::Range;
-
-use crate::problem::{At, Findings, Problems, Source, Span};
+use crate::problem::{Findings, Problems, Source, Span};
+use crate::sizes::exact;
 
 impl Pipeline {
     /// Reads a pipeline from TOML, or from JSON where the text begins with `{`.
@@ -40,43 +40,79 @@ impl Pipeline {
         findings.or(pipeline)
     }
 
-    /// Where the text speaks of an input's or output's files, or of a step: of a key of its configuration, if a JSON
-    /// pointer leads to one, and otherwise of what it uses.
-    pub fn place_of(&self, name: &str, config: Option<&str>) -> Option<Span> {
+    /// Where the text speaks of an input's or output's files, or of a step. `within` is the path of the input that is meant, or a
+    /// JSON pointer to a key of the step's configuration; otherwise it is the first path, or what the step uses.
+    pub fn place_of(&self, name: &str, within: Option<&str>) -> Option<Span> {
         let step = self.steps.iter().find(|step| *step.name == *name).and_then(|step| {
-            let key = config.and_then(|pointer| nearest_place(&step.config_places, pointer));
+            let key = within.and_then(|pointer| step.config_places.nearest(pointer));
             key.or_else(|| step.uses.at.clone())
         });
-        let input = || self.inputs.iter().find(|input| *input.name == *name)?.paths.first()?.at.clone();
+        let input = || {
+            let input = self.inputs.iter().find(|input| *input.name == *name)?;
+            paths::place(&input.paths, within)?.clone()
+        };
         let output = || self.outputs.iter().find(|output| *output.name == *name)?.path.at.clone();
         step.or_else(input).or_else(output).map(|at| self.source.span(at))
     }
 }
 
-/// The place that a JSON pointer leads to, or the last one on the way.
-fn nearest_place(places: &BTreeMap<String, Range<usize>>, pointer: &str) -> At {
-    let ends = std::iter::successors(Some(pointer), |pointer| pointer.rsplit_once('/').map(|(before, _)| before));
-    ends.filter_map(|pointer| places.get(pointer)).next().cloned()
+/// What a pipeline may take: one of any size that a person would write is far below.
+mod most {
+    /// Bytes of its text.
+    pub(super) const TEXT: usize = 4 << 20;
+    /// Bytes of its values, once params are put in.
+    pub(super) const EXPANDED: usize = 16 << 20;
+    /// Inputs, steps and outputs together.
+    pub(super) const NODES: usize = 10_000;
+    /// Names in every `from` together.
+    pub(super) const FEEDS: usize = 100_000;
 }
 
+/// The longest text of a pipeline, bytes: who reads one need read no more than one byte beyond.
+pub const LONGEST_TEXT: usize = most::TEXT;
+
 fn read(sets: &[String], findings: &mut Findings) -> Option<Pipeline> {
-    if findings.source.text.trim().is_empty() {
-        findings.add(&None, "the pipeline is empty");
+    let text = findings.source.text.clone();
+    if text.trim_start_matches('\u{feff}').trim().is_empty() {
+        findings.add_with_help(&Some(0..0), "the pipeline is empty", "begin it with `callboard = 1`");
+        return None;
+    }
+    if text.len() > most::TEXT {
+        let message = format!("the pipeline has more than {}", exact(most::TEXT as u64));
+        let help = "keep data in files that inputs, or steps by `grant.files`, read";
+        findings.add_with_help(&Some(most::TEXT..most::TEXT), message, help);
         return None;
     }
     let mut root = document::parse(findings)?;
     if !read::is_of_this_format(&root, findings) {
         return None;
     }
-    params::apply(&mut root, sets, findings);
-    let pipeline = read::pipeline(&root, findings)?;
+    params::apply(&mut root, sets, findings)?;
     let written = |key| match root.get(key).map(|node| &node.data) {
         None => 0,
         Some(Data::List(items)) if key == "steps" => items.len(),
-        Some(Data::Table(entries)) if key == "inputs" => entries.len(),
+        Some(Data::Table(entries)) if key != "steps" => entries.len(),
         Some(_) => usize::MAX,
     };
+    let nodes = ["inputs", "steps", "outputs"].map(written).into_iter().filter(|count| *count < usize::MAX);
+    if nodes.sum::<usize>() > most::NODES {
+        let message = format!("the pipeline has more than {} inputs, steps and outputs", most::NODES);
+        findings.add_with_help(
+            &Some(0..0),
+            message,
+            "one input reads any number of files; cut the pipeline into several",
+        );
+        return None;
+    }
+    let pipeline = read::pipeline(&root, findings)?;
     let all_read = written("inputs") == pipeline.inputs.len() && written("steps") == pipeline.steps.len();
+    let feeds = pipeline.steps.iter().map(|step| &step.from).chain(pipeline.outputs.iter().map(|output| &output.from));
+    if feeds.map(From::feeds).sum::<usize>() > most::FEEDS {
+        let message = format!("every `from` together names more than {} inputs and steps", most::FEEDS);
+        findings.add_with_help(&Some(0..0), message, "cut the pipeline into several");
+        return None;
+    }
     check::check(&pipeline, all_read, findings);
+    paths::check(&pipeline, findings);
     Some(pipeline)
 }

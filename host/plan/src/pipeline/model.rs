@@ -1,10 +1,11 @@
 //! What a pipeline file says, typed; places are kept for what planning may still refuse.
 
 use std::collections::BTreeMap;
-use std::ops::{Deref, Range};
+use std::ops::Deref;
 
 use serde_json::{Map, Value};
 
+use super::document::Places;
 use crate::grants::Grants;
 use crate::plan::MaxRejects;
 use crate::problem::{At, Source};
@@ -96,8 +97,8 @@ pub struct Step {
     pub from: From,
     /// Handed to the component as JSON text.
     pub config: Value,
-    /// Where the keys of `config` stand, by JSON pointer; those of `--set` stand nowhere.
-    pub config_places: BTreeMap<String, Range<usize>>,
+    /// Where the keys of `config` stand; those of `--set` stand nowhere.
+    pub config_places: Places,
     /// The step's name of a column to the pipeline's name of it.
     pub columns: BTreeMap<String, String>,
     /// Those that the file sets.
@@ -127,6 +128,17 @@ pub enum From {
     Append(Vec<Located<String>>),
     /// Named ports of a global step, in the file's order; the rows of the first are carried.
     Named(Vec<(Located<String>, Vec<Located<String>>)>),
+}
+
+impl From {
+    /// How many names there are.
+    pub(crate) fn feeds(&self) -> usize {
+        match self {
+            From::Default => 0,
+            From::Append(feeds) => feeds.len(),
+            From::Named(ports) => ports.iter().map(|(_, feeds)| feeds.len()).sum(),
+        }
+    }
 }
 
 /// Limits as far as the file sets them.

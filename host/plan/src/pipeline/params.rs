@@ -1,11 +1,15 @@
 //! `[params]`, `${params.x}` and `--set`.
 
 use super::document::{Data, Entry, Node, parse_toml};
+use super::most;
 use super::read::stem;
 use crate::problem::{Findings, Source};
+use crate::sizes::exact;
 use crate::spelling::{hint, quoted};
 
-const SETTABLE: &str = "what can be set: `--set params.KEY=VALUE`, `--set steps.NAME.config.KEY=VALUE`";
+const SETTABLE: &str = "what can be set: `--set params.KEY=VALUE`, `--set inputs.NAME.KEY=VALUE`, \
+                        `--set outputs.NAME.KEY=VALUE`, `--set steps.NAME.KEY=VALUE` (`steps.NAME.config.KEY`) and \
+                        `--set run.KEY=VALUE`";
 
 /// One `--set`.
 struct Set<'a> {
@@ -14,32 +18,40 @@ struct Set<'a> {
     value: Node,
 }
 
-/// Puts params and `--set` into the tree, so that no `${params.x}` remains outside `params` itself.
-pub(crate) fn apply(root: &mut Node, sets: &[String], findings: &mut Findings) {
+/// Puts params and `--set` into the tree, so that no `${params.x}` remains outside `params` itself. `None` where they would make it too
+/// large, which is found.
+pub(crate) fn apply(root: &mut Node, sets: &[String], findings: &mut Findings) -> Option<()> {
     let sets: Vec<Set<'_>> = sets.iter().filter_map(|text| parse_set(text, findings)).collect();
 
-    let (of_params, of_steps): (Vec<_>, Vec<_>) = sets.into_iter().partition(|set| set.path[0] == "params");
+    let (of_params, others): (Vec<_>, Vec<_>) = sets.into_iter().partition(|set| set.path[0] == "params");
     for set in of_params {
         set_param(root, set, findings);
     }
 
     let params = root.get("params").cloned();
-    let params = params.as_ref();
-    if let Some(params) = params {
+    if let Some(params) = &params {
         refuse_references(params, findings);
     }
+    let mut filling = Filling { params: params.as_ref(), room: most::EXPANDED };
     if let Data::Table(entries) = &mut root.data {
         for entry in entries.iter_mut().filter(|entry| entry.key != "params") {
-            substitute(&mut entry.value, params, &mut vec![entry.key.clone()], findings);
+            filling.fill(&mut entry.value, &mut vec![entry.key.clone()], findings)?;
         }
     }
 
-    for mut set in of_steps {
+    for mut set in others {
         let mut of_set = Findings::new(findings.source.clone());
-        substitute(&mut set.value, params, &mut set.path, &mut of_set);
+        // As the file has it, where a list of steps has no names.
+        let mut path = set.path.clone();
+        if path[0] == "steps" {
+            path.remove(1);
+        }
+        let filled = filling.fill(&mut set.value, &mut path, &mut of_set);
         findings.take(of_set, &format!("`--set {}`: ", set.text));
-        set_config(root, set, findings);
+        filled?;
+        put(root, set, findings);
     }
+    Some(())
 }
 
 fn parse_set<'a>(text: &'a str, findings: &mut Findings) -> Option<Set<'a>> {
@@ -49,8 +61,9 @@ fn parse_set<'a>(text: &'a str, findings: &mut Findings) -> Option<Set<'a>> {
     };
     let path = key_path(key.trim());
     let settable = match path.iter().map(String::as_str).collect::<Vec<_>>()[..] {
-        ["params", _] => true,
-        ["steps", _, "config", ..] => path.len() > 3,
+        ["params" | "run", _] => true,
+        ["steps", _, "config"] => false,
+        ["inputs" | "outputs" | "steps", _, _, ..] => true,
         _ => false,
     };
     if !settable {
@@ -139,23 +152,25 @@ fn set_param(root: &mut Node, set: Set<'_>, findings: &mut Findings) {
     }
 }
 
-fn set_config(root: &mut Node, set: Set<'_>, findings: &mut Findings) {
-    let name = set.path[1].as_str();
-    let Some(Node { data: Data::List(steps), .. }) = root.get_mut("steps") else {
-        let message = format!("`--set {}`: the pipeline has no steps", set.text);
-        return findings.add(&None, message);
+/// Puts a value where its path leads: to an input, step or output that is there, and to a key that need not be.
+fn put(root: &mut Node, set: Set<'_>, findings: &mut Findings) {
+    let (section, rest) = set.path.split_first().expect("what can be set has a path");
+    let (start, keys) = match section.as_str() {
+        "run" => (root, &set.path[..]),
+        _ => {
+            let what = section.trim_end_matches('s');
+            let (name, keys) = rest.split_first().expect("it has a name in its path");
+            let names = root.get(section).map(names_in).unwrap_or_default();
+            let Some(node) = root.get_mut(section).and_then(|section| named(section, name)) else {
+                let message = format!("`--set {}`: the pipeline has no {what} `{name}`", set.text);
+                return findings.push(&None, message, hint(name, section, names.iter().map(String::as_str)));
+            };
+            (node, keys)
+        }
     };
-    let names: Vec<String> = steps.iter().filter_map(step_name).collect();
-    let Some(step) = steps.iter_mut().find(|step| step_name(step).as_deref() == Some(name)) else {
-        return findings.push(
-            &None,
-            format!("`--set {}`: the pipeline has no step `{name}`", set.text),
-            hint(name, "steps", names.iter().map(String::as_str)),
-        );
-    };
-    // From the step along `config.KEY…`, making tables where there are none.
-    let mut node = step;
-    for key in &set.path[2..] {
+    // Along the keys, making tables where there are none.
+    let mut node = start;
+    for key in keys {
         let (at, kind) = (node.at.clone(), node.data.kind());
         let Data::Table(entries) = &mut node.data else {
             return findings.add(&at, format!("`--set {}` leads through {kind}", set.text));
@@ -171,6 +186,22 @@ fn set_config(root: &mut Node, set: Set<'_>, findings: &mut Findings) {
         node = &mut entries[index].value;
     }
     node.data = set.value.data;
+}
+
+/// The input or output, or step, of this name.
+fn named<'a>(section: &'a mut Node, name: &str) -> Option<&'a mut Node> {
+    match &mut section.data {
+        Data::List(steps) => steps.iter_mut().find(|step| step_name(step).as_deref() == Some(name)),
+        Data::Table(entries) => entries.iter_mut().find(|entry| entry.key == name).map(|entry| &mut entry.value),
+        _ => None,
+    }
+}
+
+fn names_in(section: &Node) -> Vec<String> {
+    match &section.data {
+        Data::List(steps) => steps.iter().filter_map(step_name).collect(),
+        _ => names_of(Some(section)),
+    }
 }
 
 fn step_name(step: &Node) -> Option<String> {
@@ -199,27 +230,57 @@ fn refuse_references(node: &Node, findings: &mut Findings) {
     }
 }
 
-/// Replaces `${params.x}` in every string below `node`, which stands under the keys of `path`; `$${` is a plain `${`.
-fn substitute(node: &mut Node, params: Option<&Node>, path: &mut Vec<String>, findings: &mut Findings) {
-    match &mut node.data {
-        Data::Text(text) if text.contains("${") => match substituted(text, params, is_secret(path)) {
-            Ok(data) => node.data = data,
-            Err((message, help)) => findings.push(&node.at, message, help),
-        },
-        Data::List(items) => {
-            for item in items {
-                substitute(item, params, path, findings);
+/// What is put into the tree, and how much more of it.
+struct Filling<'a> {
+    params: Option<&'a Node>,
+    /// Bytes that may still be put in.
+    room: usize,
+}
+
+impl Filling<'_> {
+    /// Replaces `${params.x}` in every string below `node`, which stands under the keys of `path`; `$${` is a plain `${`. `None` where
+    /// there is no room.
+    fn fill(&mut self, node: &mut Node, path: &mut Vec<String>, findings: &mut Findings) -> Option<()> {
+        match &mut node.data {
+            Data::Text(text) if text.contains("${") => match substituted(text, self.params, is_secret(path), self.room)
+            {
+                Ok(data) => {
+                    node.data = data;
+                    self.room = self.room.saturating_sub(node.size());
+                }
+                Err(Unfilled::Wrong(message, help)) => findings.push(&node.at, message, help),
+                Err(Unfilled::NoRoom) => {
+                    let message =
+                        format!("with its params put in, the pipeline has more than {}", exact(most::EXPANDED as u64));
+                    let help = "use long params less often; data belongs into files";
+                    findings.add_with_help(&node.at, message, help);
+                    return None;
+                }
+            },
+            Data::List(items) => {
+                for item in items {
+                    self.fill(item, path, findings)?;
+                }
             }
-        }
-        Data::Table(entries) => {
-            for entry in entries {
-                path.push(entry.key.clone());
-                substitute(&mut entry.value, params, path, findings);
-                path.pop();
+            Data::Table(entries) => {
+                for entry in entries {
+                    path.push(entry.key.clone());
+                    self.fill(&mut entry.value, path, findings)?;
+                    path.pop();
+                }
             }
+            _ => {}
         }
-        _ => {}
+        Some(())
     }
+}
+
+/// Why a text stays as it is.
+enum Unfilled {
+    /// What is wrong with it, and the fix.
+    Wrong(String, Option<String>),
+    /// It would become too long.
+    NoRoom,
 }
 
 /// Where `${env.NAME}` stands for a variable, which is put in when the secret is sent.
@@ -228,8 +289,8 @@ fn is_secret(path: &[String]) -> bool {
     matches!(path[..], ["steps", "grant", "secret", _, "value"])
 }
 
-/// In a secret, what is no param stays as it is.
-fn substituted(text: &str, params: Option<&Node>, secret: bool) -> Result<Data, (String, Option<String>)> {
+/// In a secret, what is no param stays as it is. `room` is what the result may take, bytes.
+fn substituted(text: &str, params: Option<&Node>, secret: bool, room: usize) -> Result<Data, Unfilled> {
     let mut out = String::new();
     let mut rest = text;
     while let Some(at) = rest.find("${") {
@@ -247,10 +308,14 @@ fn substituted(text: &str, params: Option<&Node>, secret: bool) -> Result<Data, 
         out.push_str(&rest[..at]);
         let Some((reference, after)) = rest[at + 2..].split_once('}') else {
             let help = "write `$${` for a plain `${`".to_owned();
-            return Err(("`${` has no `}`".to_owned(), Some(help)));
+            return Err(Unfilled::Wrong("`${` has no `}`".to_owned(), Some(help)));
         };
-        let param = lookup(reference, params)?;
-        if at == 0 && after.is_empty() && rest.len() == text.len() {
+        let param = lookup(reference, params).map_err(|(message, help)| Unfilled::Wrong(message, help))?;
+        let alone = at == 0 && after.is_empty() && rest.len() == text.len();
+        if out.len() + param.size() > room {
+            return Err(Unfilled::NoRoom);
+        }
+        if alone {
             return Ok(param.data.clone());
         }
         match &param.data {
@@ -258,7 +323,7 @@ fn substituted(text: &str, params: Option<&Node>, secret: bool) -> Result<Data, 
             Data::Number(number) => out.push_str(&number.to_string()),
             Data::Bool(bool) => out.push_str(&bool.to_string()),
             other => {
-                return Err((
+                return Err(Unfilled::Wrong(
                     format!("`${{{reference}}}` is {}, which cannot be put into a text", other.kind()),
                     Some(format!("use it alone, as in \"${{{reference}}}\"")),
                 ));

@@ -1,9 +1,10 @@
 //! From the tree to the model, table by table.
 
-use std::collections::BTreeMap;
+use std::collections::{HashMap, HashSet};
 
 use serde_json::{Map, Value};
 
+use super::check::well_formed;
 use super::document::{Data, Entry, Node};
 use super::fields::{
     Fields, bytes, choice, integer, list, max_rejects, millis, table, text, text_table, texts, wrong_type,
@@ -51,10 +52,13 @@ pub(crate) fn pipeline(root: &Node, findings: &mut Findings) -> Option<Pipeline>
     // For editors; JSON has no comments to put it in.
     fields.get("$schema");
     let name = fields.get("name").and_then(|node| text(node, "`name`", findings));
+    if let Some(name) = &name {
+        well_formed(name, None, findings);
+    }
     let name = name.map_or_else(|| default_name(&findings.source.name), |name| name.value);
     let params = fields.get("params");
-    if let Some(params) = params {
-        table(params, "`params`", findings);
+    for Entry { key, key_at, .. } in params.and_then(|params| table(params, "`params`", findings)).unwrap_or_default() {
+        well_formed(&Located { value: key.clone(), at: key_at.clone() }, None, findings);
     }
     let inputs = named_tables(fields.get("inputs"), "`inputs`", findings, input);
     let steps = fields
@@ -162,14 +166,12 @@ fn step(node: &Node, findings: &mut Findings) -> Option<Step> {
         let message = "`max_rejects` counts rejected rows, and this step rejects none: it fails at the first";
         findings.add_with_help(&node.at, message, "add `on_error = \"reject\"`");
     }
-    let mut config_places = BTreeMap::new();
-    if let Some(config) = config {
-        config.places("", &mut config_places);
-    }
+    let config_places = config.map(Node::places).unwrap_or_default();
     let columns = columns.unwrap_or_default();
-    for (nth, (_, ours)) in columns.iter().enumerate() {
-        if let Some((first, _)) = columns[..nth].iter().find(|(_, other)| other.value == ours.value) {
-            let message = format!("`columns` gives `{}` to the step twice, as `{}` too", ours.value, first.value);
+    let mut given: HashMap<&str, &str> = HashMap::new();
+    for (theirs, ours) in &columns {
+        if let Some(first) = given.insert(&ours.value, &theirs.value) {
+            let message = format!("`columns` gives `{}` to the step twice, as `{first}` too", ours.value);
             findings.add_with_help(&ours.at, message, "each column of the pipeline has one name in a step");
         }
     }
@@ -289,8 +291,9 @@ fn output_columns(node: &Node, findings: &mut Findings) -> Option<Vec<OutputColu
     if columns.is_empty() && findings.is_empty() {
         findings.add(&node.at, "`columns` is empty");
     }
-    for (nth, (name, _)) in columns.iter().enumerate() {
-        if columns[..nth].iter().any(|(other, _)| other.value == name.value) {
+    let mut named = HashSet::new();
+    for (name, _) in &columns {
+        if !named.insert(&name.value) {
             findings.add(&name.at, format!("`columns` names `{}` twice", name.value));
         }
     }

@@ -1,0 +1,113 @@
+//! What is written where the path of a file belongs, and is none. Planning opens no file, so only what a text shows is judged here.
+
+use super::model::{Located, Pipeline};
+use crate::problem::{At, Findings};
+
+/// Finds addresses, standard streams, patterns and the like among the paths of a pipeline.
+pub(super) fn check(pipeline: &Pipeline, findings: &mut Findings) {
+    for input in &pipeline.inputs {
+        for path in &input.paths {
+            let here = "fetch the file first, and name it here";
+            let stream = "an input is read more than once, so it is a file: write standard input to one first";
+            refuse(path, "an input", here, stream, findings);
+        }
+    }
+    for output in &pipeline.outputs {
+        let path = &output.path;
+        let here = "write to a file here, and copy it there when the run has finished";
+        let stream = "an output appears whole, when the run has finished: write to a file, and print that";
+        if refuse(path, "an output", here, stream, findings) {
+            continue;
+        }
+        if let Some(filled) = filled_in(path) {
+            let message =
+                format!("`{}` is no path of an output, which is one file: `{filled}` is not filled in", path.value);
+            findings.add_with_help(&path.at, message, "write the name of one file, such as \"out/rows.jsonl\"");
+        }
+    }
+    for step in &pipeline.steps {
+        let uses = &step.uses;
+        let here = "download the component, and name its file: use = \"./step.wasm\"";
+        let stream = "a component is a file: use = \"./step.wasm\"";
+        refuse(uses, "a component", here, stream, findings);
+    }
+}
+
+/// Finds what is no path of `what`. `remote` says what to do instead of naming an address, `stream` instead of `-`.
+fn refuse(path: &Located<String>, what: &str, remote: &str, stream: &str, findings: &mut Findings) -> bool {
+    let (message, help) = match &*path.value {
+        "-" => (format!("`-` is no path of {what}: {what} is a file"), format!("{stream}\na file of that name is `./-`")),
+        text => match not_here(text) {
+            Some(NotHere::Scheme("file")) => {
+                let path = text.trim_start_matches("file://");
+                (format!("`{text}` is an address, and {what} is named by its path"), format!("write \"{path}\""))
+            }
+            Some(NotHere::Scheme(scheme)) => (
+                format!("`{text}` is an address (`{scheme}://`), and {what} is a file of this machine"),
+                remote.to_owned(),
+            ),
+            Some(NotHere::Home) => (
+                format!("`{text}` is no path of {what}: `~` stands for a home folder in shells only"),
+                "write the folder's own path, or hand it over: path = \"${params.home}/…\", --set params.home=\"$HOME\"".to_owned(),
+            ),
+            Some(NotHere::Variable(name)) => (
+                format!("`{text}` is no path of {what}: `{name}` is a variable, and only params are put in"),
+                "declare a param, use it as `${params.NAME}`, and set it: --set params.NAME=\"$NAME\"".to_owned(),
+            ),
+            Some(NotHere::Zero) => (format!("`{}` is no path: it has a zero byte", text.escape_debug()), String::new()),
+            None => return false,
+        },
+    };
+    findings.push(&path.at, message, Some(help).filter(|help| !help.is_empty()));
+    true
+}
+
+/// Why a text names nothing of this machine's file system.
+enum NotHere<'a> {
+    Scheme(&'a str),
+    Home,
+    Variable(&'a str),
+    Zero,
+}
+
+fn not_here(text: &str) -> Option<NotHere<'_>> {
+    if text.contains('\0') {
+        return Some(NotHere::Zero);
+    }
+    if let Some((scheme, _)) = text.split_once("://") {
+        let mut letters = scheme.bytes();
+        let first = letters.next().is_some_and(|byte| byte.is_ascii_alphabetic());
+        if first && letters.all(|byte| byte.is_ascii_alphanumeric() || b"+.-".contains(&byte)) {
+            return Some(NotHere::Scheme(scheme));
+        }
+    }
+    if text == "~" || text.starts_with("~/") {
+        return Some(NotHere::Home);
+    }
+    // `$HOME/x`: a name in capitals, as variables of the environment have, up to the end or a slash.
+    let name = text.strip_prefix('$').map(|rest| rest.split('/').next().unwrap_or(rest));
+    let capital = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_';
+    let name = name.filter(|name| !name.is_empty() && name.bytes().all(capital));
+    name.map(|name| NotHere::Variable(&text[..=name.len()]))
+}
+
+/// The part of an output's path that looks as if files were named by it: `*`, or `{…}`.
+fn filled_in(path: &str) -> Option<&str> {
+    if let Some(at) = path.find('*') {
+        return path.get(at..=at);
+    }
+    let from = path.find('{')?;
+    let to = from + path[from..].find('}')?;
+    path.get(from..=to)
+}
+
+/// Whether a grant's path is an address.
+pub(super) fn is_address(path: &str) -> bool {
+    matches!(not_here(path), Some(NotHere::Scheme(_)))
+}
+
+/// The place of the path among an input's that is `text`.
+pub(super) fn place<'a>(paths: &'a [Located<String>], text: Option<&str>) -> Option<&'a At> {
+    let named = paths.iter().find(|path| Some(path.value.as_str()) == text);
+    named.or_else(|| paths.first()).map(|path| &path.at)
+}
