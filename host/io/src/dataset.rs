@@ -21,7 +21,7 @@ pub struct InputSpec {
     /// The folder that relative paths start from.
     pub base: PathBuf,
     /// Paths and patterns (`*`, `**`, `?`, `[a-z]`), in order; what one pattern matches is sorted. A file that is
-    /// named twice is read once.
+    /// named twice is read twice.
     pub paths: Vec<String>,
     /// Of all files; by default the one that their extensions say.
     pub format: Option<Format>,
@@ -71,7 +71,7 @@ impl Dataset {
     /// A path or pattern that matches nothing, an unknown format or type, files that cannot be read, are malformed, or
     /// do not have one schema; being stopped.
     pub fn open(spec: &InputSpec) -> Result<Dataset, IoError> {
-        let files = files::resolve(&spec.base, &spec.paths)?;
+        let files = files::resolve(&spec.base, &spec.paths, &|| Ok(()))?;
         let format = files::format(&files, spec.format)?;
         let mut bytes = 0;
         for file in &files {
@@ -91,6 +91,11 @@ impl Dataset {
     /// The files, in the order they are read.
     pub fn files(&self) -> &[PathBuf] {
         &self.files
+    }
+
+    /// Files that are read more than once, since they are named twice or have two names: the first name and the other, for each.
+    pub fn twice(&self) -> Vec<(PathBuf, PathBuf)> {
+        files::twice(&self.files)
     }
 
     /// The format of all files.

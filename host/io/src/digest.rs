@@ -7,6 +7,8 @@ use std::os::unix::fs::FileExt;
 use rayon::prelude::*;
 use twox_hash::XxHash3_128;
 
+use crate::cores::cores;
+
 /// Bytes of a piece; the last one may have fewer.
 const PIECE: u64 = 4 << 20;
 /// Bytes that are read at a time.
@@ -41,8 +43,15 @@ impl FileDigest {
         }
         let (whole, in_piece) = (bytes / PIECE, bytes % PIECE);
         let of_piece = |buffer: &mut Vec<u8>, at| Ok(piece_at(file, at * PIECE, PIECE, buffer)?.finish_128());
-        let pieces =
-            (0..whole).into_par_iter().map_init(|| vec![0; READ], of_piece).collect::<io::Result<Vec<u128>>>()?;
+        let pieces: Vec<u128> = match cores() {
+            Some(cores) => cores.install(|| {
+                (0..whole).into_par_iter().map_init(|| vec![0; READ], of_piece).collect::<io::Result<_>>()
+            })?,
+            None => {
+                let mut buffer = vec![0; READ];
+                (0..whole).map(|at| of_piece(&mut buffer, at)).collect::<io::Result<_>>()?
+            }
+        };
         let piece = piece_at(file, whole * PIECE, in_piece, &mut vec![0; READ])?;
         let mut digest = FileDigest { piece, in_piece, ..FileDigest::new() };
         pieces.into_iter().for_each(|piece| digest.add(piece));

@@ -55,11 +55,10 @@ impl Write for Digesting {
         self.unsynced += written as u64;
         if self.unsynced >= SYNCED {
             self.unsynced = 0;
-            let behind = match self.behind.take() {
-                Some(behind) => behind,
-                None => Behind::begin(&self.file)?,
-            };
-            self.behind.insert(behind).nudge();
+            if self.behind.is_none() {
+                self.behind = Behind::begin(&self.file)?;
+            }
+            self.behind.iter().for_each(Behind::nudge);
         }
         Ok(written)
     }
@@ -76,11 +75,12 @@ struct Behind {
 }
 
 impl Behind {
-    fn begin(file: &File) -> io::Result<Behind> {
+    /// None where the system refuses the thread: all that is left to sync is synced at the end then.
+    fn begin(file: &File) -> io::Result<Option<Behind>> {
         let file = file.try_clone()?;
         let (wake, woken) = sync_channel(1);
-        let thread = std::thread::spawn(move || woken.iter().try_for_each(|()| file.sync_data()));
-        Ok(Behind { wake, thread })
+        let thread = std::thread::Builder::new().spawn(move || woken.iter().try_for_each(|()| file.sync_data()));
+        Ok(thread.ok().map(|thread| Behind { wake, thread }))
     }
 
     /// Has all that was written so far synced, soon.

@@ -57,6 +57,7 @@ struct Fault {
     kind: ErrorKind,
     path: Option<PathBuf>,
     place: Option<Place>,
+    written: Option<String>,
     message: String,
     help: Option<String>,
 }
@@ -64,7 +65,7 @@ struct Fault {
 impl IoError {
     pub(crate) fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
         let message = message.into();
-        IoError(Box::new(Fault { kind, path: None, place: None, message, help: None }))
+        IoError(Box::new(Fault { kind, path: None, place: None, written: None, message, help: None }))
     }
 
     pub(crate) fn spec(message: impl Into<String>) -> Self {
@@ -101,6 +102,12 @@ impl IoError {
         self
     }
 
+    /// Of an input's path, or pattern, as it is written.
+    pub(crate) fn of_path(mut self, written: &str) -> Self {
+        self.0.written.get_or_insert_with(|| written.to_owned());
+        self
+    }
+
     pub(crate) fn at(mut self, place: Place) -> Self {
         self.0.place.get_or_insert(place);
         self
@@ -123,6 +130,11 @@ impl IoError {
     /// The file or folder it is about.
     pub fn path(&self) -> Option<&Path> {
         self.0.path.as_deref()
+    }
+
+    /// The path or pattern of the input that it is about, as the input has it.
+    pub fn written(&self) -> Option<&str> {
+        self.0.written.as_deref()
     }
 
     /// Where in the file.

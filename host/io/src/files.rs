@@ -1,26 +1,46 @@
 //! Paths and patterns to files.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use crate::IoError;
 use crate::formats::Format;
+use crate::pattern::{Pattern, is_pattern, not_regular};
 
-/// The files that `paths` name, in order, each once.
-pub(crate) fn resolve(base: &Path, paths: &[String]) -> Result<Vec<PathBuf>, IoError> {
+/// The files that `paths` name, in order. A file with two names, or named twice, is there twice. `go_on` is asked now and then.
+pub(crate) fn resolve(
+    base: &Path,
+    paths: &[String],
+    go_on: &dyn Fn() -> Result<(), IoError>,
+) -> Result<Vec<PathBuf>, IoError> {
     let mut files = Vec::new();
     for path in paths {
-        files.extend(matches(base, path)?);
+        go_on()?;
+        files.extend(matches(base, path, go_on).map_err(|error| error.of_path(path))?);
     }
-    let mut seen = HashSet::new();
-    files.retain(|file| seen.insert(file.canonicalize().unwrap_or_else(|_| file.clone())));
     match files.is_empty() {
         true => Err(IoError::spec("an input needs at least one path")),
         false => Ok(files),
     }
 }
 
-fn matches(base: &Path, path: &str) -> Result<Vec<PathBuf>, IoError> {
+/// Pairs of files that are one, under two names or named twice: each with the first of its names.
+pub(crate) fn twice(files: &[PathBuf]) -> Vec<(PathBuf, PathBuf)> {
+    let mut first: HashMap<(u64, u64), &PathBuf> = HashMap::new();
+    let mut twice = Vec::new();
+    for file in files {
+        let Ok(metadata) = file.metadata() else { continue };
+        match first.entry((metadata.dev(), metadata.ino())) {
+            Entry::Vacant(entry) => drop(entry.insert(file)),
+            Entry::Occupied(entry) => twice.push(((*entry.get()).clone(), file.clone())),
+        }
+    }
+    twice
+}
+
+fn matches(base: &Path, path: &str, go_on: &dyn Fn() -> Result<(), IoError>) -> Result<Vec<PathBuf>, IoError> {
     let literal = base.join(path);
     if literal.is_dir() {
         return Err(IoError::spec("this is a folder, not a file")
@@ -29,43 +49,74 @@ fn matches(base: &Path, path: &str) -> Result<Vec<PathBuf>, IoError> {
     }
     // A file whose name happens to look like a pattern is that file.
     if let Ok(file) = literal.metadata() {
-        // Files are read more than once (their schema, their size); a pipe would be waited for, for ever.
         return match file.is_file() {
             true => Ok(vec![literal]),
-            false => Err(IoError::spec("this is no regular file: inputs are read more than once").in_file(&literal)),
+            false => Err(not_regular(&literal)),
         };
     }
-    if !path.contains(['*', '?', '[']) {
-        return Err(match literal.symlink_metadata() {
+    let (error, matched_folders) = if is_pattern(path) {
+        match Pattern::new(base, path) {
+            Ok(pattern) => match pattern.files(go_on)? {
+                (files, _) if !files.is_empty() => return Ok(files),
+                (_, folder) => (IoError::spec("the pattern matches no file"), folder),
+            },
+            Err(wrong) => (IoError::spec(format!("is not a pattern: {wrong}")), false),
+        }
+    } else {
+        let missing = match literal.symlink_metadata() {
             Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => {
-                IoError::system("cannot open", &error)
+                return Err(IoError::system("cannot open", &error).in_file(&literal));
             }
-            _ => IoError::spec("there is no such file"),
-        }
-        .in_file(&literal));
-    }
-    let bad = |message: String| IoError::spec(message).in_file(&literal);
-    let escaped = PathBuf::from(glob::Pattern::escape(&base.to_string_lossy()));
-    let pattern = match Path::new(path).is_absolute() {
-        true => PathBuf::from(path),
-        false => escaped.join(path),
+            Ok(_) => "this is a link to what is not there",
+            Err(_) => "there is no such file",
+        };
+        (IoError::spec(missing), false)
     };
-    // Hidden files are left out: an output that is being written is one.
-    let options = glob::MatchOptions { require_literal_leading_dot: true, ..Default::default() };
-    let found = glob::glob_with(&pattern.to_string_lossy(), options)
-        .map_err(|error| bad(format!("is not a pattern: {}", error.msg)))?;
-    let mut files = Vec::new();
-    for entry in found {
-        let entry = entry.map_err(|e| IoError::system("cannot open", e.error()).in_file(e.path()))?;
-        if entry.is_file() {
-            files.push(entry);
+    let help = match matched_folders {
+        true => Some(format!("it matches folders: name their files: \"{}/*.jsonl\"", path.trim_end_matches('/'))),
+        false => bracketed(base, path, go_on)?.or_else(|| braces(path)),
+    };
+    let error = error.in_file(&literal);
+    Err(match help {
+        Some(help) => error.with_help(help),
+        None => error,
+    })
+}
+
+/// The pattern that was meant, where names have brackets in them: the first way of taking them as they stand that matches a file.
+fn bracketed(base: &Path, path: &str, go_on: &dyn Fn() -> Result<(), IoError>) -> Result<Option<String>, IoError> {
+    let parts: Vec<&str> = path.split('/').collect();
+    let with = parts.iter().enumerate().filter(|(_, part)| part.contains('['));
+    let with: Vec<usize> = with.map(|(at, _)| at).collect();
+    let only = with.iter().map(|at| std::slice::from_ref(at));
+    for plain in std::iter::once(&with[..]).chain(only).filter(|plain| !plain.is_empty()) {
+        let written = parts.iter().enumerate().map(|(at, part)| match plain.contains(&at) {
+            true => part.replace('[', "[[]"),
+            false => (*part).to_owned(),
+        });
+        let written = written.collect::<Vec<_>>().join("/");
+        let Ok(pattern) = Pattern::new(base, &written) else { continue };
+        if !pattern.files(go_on)?.0.is_empty() {
+            return Ok(Some(format!(
+                "`[…]` stands for one of the characters in it; where it is part of a name: path = \"{written}\""
+            )));
         }
     }
-    files.sort();
-    match files.is_empty() {
-        true => Err(bad("the pattern matches no file".into())),
-        false => Ok(files),
+    Ok(None)
+}
+
+/// What to write instead of `{a,b}` and `{name}`.
+fn braces(path: &str) -> Option<String> {
+    let (before, rest) = path.split_once('{')?;
+    let (inside, after) = rest.split_once('}')?;
+    if inside.contains(',') && !after.contains('{') {
+        let listed = inside.split(',').map(|word| format!("\"{before}{}{after}\"", word.trim()));
+        return Some(format!(
+            "`{{…}}` is taken as it stands; list the paths: path = [{}]",
+            listed.collect::<Vec<_>>().join(", ")
+        ));
     }
+    Some("`{…}` is taken as it stands; where any name will do, write `*`, and otherwise list the paths".to_owned())
 }
 
 /// The one format of the files: the given, or the one that every file's extension says.

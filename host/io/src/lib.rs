@@ -24,6 +24,7 @@ mod canonical;
 mod columns;
 #[cfg(test)]
 mod cost;
+mod cores;
 mod cut;
 mod dataset;
 mod digest;
@@ -36,11 +37,13 @@ mod lines;
 mod magic;
 mod names;
 mod output;
+mod pattern;
 mod regular;
 mod stop;
 mod text;
 mod types;
 
+pub use cores::cores;
 pub use cut::{array_bits, compact, rows_bits};
 pub use dataset::{BatchPolicy, Chunk, Dataset, InputSpec, Reader};
 pub use digest::file_digest;

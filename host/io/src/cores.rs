@@ -1,0 +1,11 @@
+//! The threads that look at what lies on the disk, one for each core.
+
+use std::sync::LazyLock;
+
+use rayon::{ThreadPool, ThreadPoolBuilder};
+
+/// The threads; none where the system refuses them, and then the caller does the work alone.
+pub fn cores() -> Option<&'static ThreadPool> {
+    static CORES: LazyLock<Option<ThreadPool>> = LazyLock::new(|| ThreadPoolBuilder::new().build().ok());
+    CORES.as_ref()
+}

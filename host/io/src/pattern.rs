@@ -1,0 +1,233 @@
+//! A pattern of an input, and the files that it matches.
+//!
+//! `*`, `?` and `[a-z]` match within one name, `**` matches any number of folders. Names need not be UTF-8. A link to a file is a file; a
+//! link to a folder is a folder, but `**` enters each folder once, by its own name where it has one below, so that links cannot make it
+//! walk in circles.
+
+use std::collections::HashSet;
+use std::ffi::{OsStr, OsString};
+use std::fs::{self, FileType, Metadata};
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use glob::{MatchOptions, Pattern as Name};
+
+use crate::IoError;
+
+/// Entries of folders that one pattern may look at, and files that it may match.
+const LOOKED_AT: usize = 10_000_000;
+const MATCHED: usize = 1_000_000;
+
+/// Hidden files are left out: an output that is being written is one.
+const OPTIONS: MatchOptions =
+    MatchOptions { case_sensitive: true, require_literal_separator: true, require_literal_leading_dot: true };
+
+/// Whether a path is a pattern.
+pub(crate) fn is_pattern(path: &str) -> bool {
+    path.contains(['*', '?', '['])
+}
+
+/// A part of a pattern, between two slashes.
+enum Part {
+    /// A name as it stands.
+    Literal(String),
+    /// Names.
+    Names(Name),
+    /// Any number of folders.
+    Folders,
+}
+
+/// A pattern that has been read.
+pub(crate) struct Pattern {
+    from: PathBuf,
+    parts: Vec<Part>,
+}
+
+impl Pattern {
+    /// Reads a pattern whose relative paths start at `base`.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub(crate) fn new(base: &Path, text: &str) -> Result<Pattern, &'static str> {
+        let mut parts = Vec::new();
+        for part in text.split('/').filter(|part| !part.is_empty() && *part != ".") {
+            match part {
+                "**" if matches!(parts.last(), Some(Part::Folders)) => {}
+                "**" => parts.push(Part::Folders),
+                part if is_pattern(part) => parts.push(Part::Names(Name::new(part).map_err(|error| error.msg)?)),
+                part => parts.push(Part::Literal(part.to_owned())),
+            }
+        }
+        // Files below, not folders.
+        if matches!(parts.last(), Some(Part::Folders)) {
+            parts.push(Part::Names(Name::new("*").map_err(|error| error.msg)?));
+        }
+        Ok(Pattern { from: if text.starts_with('/') { "/".into() } else { base.to_owned() }, parts })
+    }
+
+    /// The files that it matches, sorted by their paths, and whether it matched a folder. `go_on` is asked now and then, and ends it.
+    ///
+    /// # Errors
+    /// A folder that cannot be read; what it matches that is neither a file nor a folder; too much to look at.
+    pub(crate) fn files(&self, go_on: &dyn Fn() -> Result<(), IoError>) -> Result<(Vec<PathBuf>, bool), IoError> {
+        let walk =
+            Walk { pattern: self, go_on, looked_at: 0, entered: HashSet::new(), files: Vec::new(), folder: false };
+        walk.walk()
+    }
+}
+
+/// A folder that is to be looked at, from a part of the pattern on.
+struct Ahead {
+    folder: PathBuf,
+    part: usize,
+}
+
+struct Walk<'a> {
+    pattern: &'a Pattern,
+    go_on: &'a dyn Fn() -> Result<(), IoError>,
+    looked_at: usize,
+    /// By device and inode, the folders that a `**` has entered.
+    entered: HashSet<(usize, u64, u64)>,
+    files: Vec<PathBuf>,
+    folder: bool,
+}
+
+impl Walk<'_> {
+    fn walk(mut self) -> Result<(Vec<PathBuf>, bool), IoError> {
+        let mut ahead = vec![Ahead { folder: self.pattern.from.clone(), part: 0 }];
+        // What links lead `**` to comes last: most of it lies below by its own name.
+        let mut by_link: Vec<Ahead> = Vec::new();
+        while let Some(next) = ahead.pop().or_else(|| by_link.pop()) {
+            self.look(next, &mut ahead, &mut by_link)?;
+        }
+        self.files.sort();
+        Ok((self.files, self.folder))
+    }
+
+    fn look(
+        &mut self,
+        Ahead { folder, part }: Ahead,
+        ahead: &mut Vec<Ahead>,
+        by_link: &mut Vec<Ahead>,
+    ) -> Result<(), IoError> {
+        let last = part + 1 == self.pattern.parts.len();
+        match &self.pattern.parts[part] {
+            Part::Literal(name) => {
+                let path = folder.join(name);
+                match path.metadata() {
+                    Ok(metadata) if !last && metadata.is_dir() => ahead.push(Ahead { folder: path, part: part + 1 }),
+                    Ok(metadata) if last => self.matched(path, &metadata)?,
+                    Ok(_) => {}
+                    Err(error) if is_missing(&error) => {}
+                    Err(error) => return Err(cannot_open(&error, &path)),
+                }
+            }
+            Part::Names(names) => {
+                for (name, _) in self.entries(&folder)? {
+                    if !names.matches_with(&name.to_string_lossy(), OPTIONS) {
+                        continue;
+                    }
+                    let path = folder.join(name);
+                    match path.metadata() {
+                        Ok(metadata) if last => self.matched(path, &metadata)?,
+                        Ok(metadata) if metadata.is_dir() => ahead.push(Ahead { folder: path, part: part + 1 }),
+                        Ok(_) => {}
+                        // It may have been removed since.
+                        Err(_) if path.symlink_metadata().is_err() => {}
+                        Err(_) if !last => {}
+                        Err(error) => return Err(cannot_open(&error, &path)),
+                    }
+                }
+            }
+            Part::Folders => {
+                let metadata = match shown(&folder).metadata() {
+                    Err(error) if is_missing(&error) => return Ok(()),
+                    metadata => metadata.map_err(|error| cannot_open(&error, &folder))?,
+                };
+                if !self.entered.insert((part, metadata.dev(), metadata.ino())) {
+                    return Ok(());
+                }
+                for (name, kind) in self.entries(&folder)?.into_iter().filter(|(name, _)| !is_hidden(name)) {
+                    let path = folder.join(name);
+                    match () {
+                        () if kind.is_dir() => ahead.push(Ahead { folder: path, part }),
+                        () if kind.is_symlink() && path.is_dir() => by_link.push(Ahead { folder: path, part }),
+                        () => {}
+                    }
+                }
+                self.look(Ahead { folder, part: part + 1 }, ahead, by_link)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn matched(&mut self, path: PathBuf, metadata: &Metadata) -> Result<(), IoError> {
+        match () {
+            () if metadata.is_dir() => self.folder = true,
+            () if !metadata.is_file() => return Err(not_regular(&path)),
+            () if self.files.len() == MATCHED => {
+                let message = format!("the pattern matches more than {MATCHED} files");
+                return Err(IoError::spec(message)
+                    .in_file(path)
+                    .with_help("split the input, or put its rows into fewer files"));
+            }
+            () => self.files.push(path),
+        }
+        Ok(())
+    }
+
+    /// What is in a folder, the last name first, as it is taken from the end then; nothing if it is no folder.
+    fn entries(&mut self, folder: &Path) -> Result<Vec<(OsString, FileType)>, IoError> {
+        let shown = shown(folder);
+        let cannot = |error: io::Error| cannot_open(&error, shown);
+        let read = match fs::read_dir(shown) {
+            Err(error) if is_missing(&error) => return Ok(Vec::new()),
+            read => read.map_err(cannot)?,
+        };
+        let mut entries = Vec::new();
+        for entry in read {
+            let entry = entry.map_err(cannot)?;
+            entries.push((entry.file_name(), entry.file_type().map_err(cannot)?));
+            self.looked_at += 1;
+            if self.looked_at.is_multiple_of(1024) {
+                (self.go_on)()?;
+            }
+            if self.looked_at > LOOKED_AT {
+                let message = format!(
+                    "the pattern leads to more than {LOOKED_AT} entries of folders; this is where it was given up"
+                );
+                return Err(IoError::spec(message).in_file(shown).with_help("name the folders that hold the files"));
+            }
+        }
+        entries.sort_by(|(one, _), (other, _)| other.cmp(one));
+        Ok(entries)
+    }
+}
+
+/// What is no file that can be read more than once: a pipe would be waited for, for ever.
+pub(crate) fn not_regular(path: &Path) -> IoError {
+    IoError::spec("this is no regular file: inputs are read more than once").in_file(path)
+}
+
+fn is_hidden(name: &OsStr) -> bool {
+    name.as_encoded_bytes().first() == Some(&b'.')
+}
+
+/// The current folder has no name in the paths of its files.
+fn shown(folder: &Path) -> &Path {
+    if folder.as_os_str().is_empty() { Path::new(".") } else { folder }
+}
+
+fn is_missing(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
+}
+
+fn cannot_open(error: &io::Error, path: &Path) -> IoError {
+    match error.kind() {
+        // The link is there; what it leads to is not.
+        io::ErrorKind::NotFound => IoError::spec("this is a link to what is not there"),
+        _ => IoError::system("cannot open", error),
+    }
+    .in_file(path)
+}
