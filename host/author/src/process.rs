@@ -51,14 +51,20 @@ fn start(command: &mut Command) -> io::Result<(Child, Said)> {
     command.stdout(Stdio::null()).stderr(Stdio::null());
     let (heard, (end, ended)) = (Arc::new(Mutex::new(Vec::new())), channel());
     let said = heard.clone();
-    std::thread::spawn(move || {
+    let listening = std::thread::Builder::new().spawn(move || {
         let mut part = [0; 4096];
         while let Ok(count @ 1..) = reader.read(&mut part) {
             said.lock().expect("no holder panics").extend_from_slice(&part[..count]);
         }
         drop(end);
     });
-    Ok((child?, Said { heard, ended }))
+    let mut child = child?;
+    if let Err(error) = listening {
+        let _ = child.kill();
+        let _ = child.wait();
+        return Err(io::Error::new(error.kind(), format!("cannot start a thread: {error}")));
+    }
+    Ok((child, Said { heard, ended }))
 }
 
 /// What a program left running in the background may hold the pipe for ever: what the program itself said is there by then.

@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::artefact::{Artefact, Unfit, trailer};
 use crate::compile::{CompileCommand, Scratch, compile, hex};
-use crate::engine;
+use crate::engine::{self, Reservation};
 use crate::error::{Class, RunError};
 use crate::private::{Why, private};
 
@@ -58,7 +58,7 @@ impl Cache {
 
     fn name(digest: &str) -> String {
         let mut key = Sha256::new();
-        let settings = format!("{:?}", engine::SETTINGS);
+        let settings = format!("{:?}{:?}", engine::SETTINGS, Reservation::of_this_process());
         for part in [&settings, VERSION, std::env::consts::ARCH, std::env::consts::OS, digest] {
             key.update(part);
             key.update([0]);

@@ -17,6 +17,7 @@ use crate::bound::{Bound, Declared, View, appended, some_columns_of};
 use crate::columns::{Flat, schema_of};
 use crate::disk::{Past, RecordedInput, schema_of_text, schema_text};
 use crate::error::{Class, Fault, RunError};
+use crate::events::Event;
 use crate::guest::Instance;
 use crate::removed::Files;
 use crate::rows::places;
@@ -108,6 +109,11 @@ impl Checked {
                 }),
             };
             let dataset = Dataset::open(&spec).map_err(in_input)?;
+            for (first, again) in dataset.twice() {
+                let of = if first == again { String::new() } else { format!(", as `{}`", first.display()) };
+                let message = format!("input `{}` reads `{}` twice{of}", input.name, again.display());
+                settings.observer.tell(Event::Note { message });
+            }
             let (files, bytes) = (dataset.files().to_vec(), dataset.bytes());
             if let Some(before) = before {
                 let now = RecordedInput { files: files.clone(), bytes, schema: schema_text(&dataset.schema()) };

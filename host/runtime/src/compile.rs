@@ -7,7 +7,7 @@ use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
@@ -15,8 +15,9 @@ use tokio_util::sync::CancellationToken;
 
 pub(crate) use scratch::Scratch;
 
-use crate::engine;
-use crate::error::{Class, RunError};
+use crate::engine::{self, Reservation};
+use crate::error::{Class, RunError, bytes};
+use crate::refused;
 
 /// The most bytes that a compiled component may have.
 pub(crate) const ARTEFACT: u64 = 512 << 20;
@@ -54,13 +55,18 @@ pub(crate) fn compile(
         .spawn()
         .map_err(|error| RunError::system("start the compiler", program, &error))?;
     let mut errors = child.stderr.take().expect("standard error is a pipe");
-    let said = std::thread::spawn(move || {
+    let said = std::thread::Builder::new().spawn(move || {
         let mut said = String::new();
         let _ = errors.by_ref().take(64 << 10).read_to_string(&mut said);
         // What comes after that is read, so that the child never waits for a reader, and forgotten.
         let _ = io::copy(&mut errors, &mut io::sink());
         said
     });
+    let said = said.map_err(|error| {
+        let _ = child.kill();
+        let _ = child.wait();
+        refused::thread(&error)
+    })?;
     let began = Instant::now();
     let status = loop {
         let status = child.try_wait().map_err(|error| RunError::system("wait for", program, &error))?;
@@ -92,12 +98,28 @@ pub(crate) fn compile(
             let lacks = callboard_io::read_regular(&lacking(made), 100).unwrap_or_default();
             Ok(String::from_utf8(lacks).ok().filter(|lacks| !lacks.is_empty()))
         }
-        false => {
-            let said = said.trim();
-            let why = if said.is_empty() { status.to_string() } else { said.to_owned() };
-            Err(RunError::new(Class::Data, format!("the component cannot be compiled: {why}")))
-        }
+        false => Err(failed(&status, said.trim())),
     }
+}
+
+/// Why the compiler's process ended badly: the component's fault, unless it had no memory.
+fn failed(status: &ExitStatus, said: &str) -> RunError {
+    // What Rust says when it ends a process for want of memory, and the system's words where it did not.
+    let had_no_memory = ["memory allocation of ", "out of memory", "Cannot allocate memory", "gave no more memory"];
+    if had_no_memory.iter().any(|words| said.contains(words)) {
+        let limit = engine::address_space_limit().map_or(confine::MEMORY, |limit| limit.min(confine::MEMORY));
+        let message = format!("compiling the component takes more memory than {}, which it may have", bytes(limit));
+        return match limit < confine::MEMORY {
+            true => RunError::new(
+                Class::System,
+                format!("{message}: the limit on this process's address space (ulimit -v)"),
+            )
+            .help("raise that limit: `ulimit -v unlimited`"),
+            false => RunError::new(Class::Limit, message),
+        };
+    }
+    let why = if said.is_empty() { status.to_string() } else { said.to_owned() };
+    RunError::new(Class::Data, format!("the component cannot be compiled: {why}"))
 }
 
 /// Where the child says what the kernel did not offer.
@@ -112,17 +134,25 @@ fn lacking(made: &Path) -> PathBuf {
 ///
 /// What the system, or the compiler, says.
 pub fn compile_file(source: &Path, made: &Path) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    // Before the limit is set: the code is for the process that runs it, whose limits this one has inherited.
+    let reservation = Reservation::of_this_process();
     confine::follow_parent()?;
     confine::limit()?;
     let component = callboard_io::read_regular(source, callboard_plan::COMPONENT_BYTES)?;
     let (mut file, mut lacking) = (File::create_new(made)?, File::create_new(lacking(made))?);
     lacking.write_all(confine::confine().join(" and ").as_bytes())?;
-    let artefact = engine::compiling()?.precompile_component(&component)?;
+    let artefact = threads()?.install(|| engine::compiling(reservation)?.precompile_component(&component))?;
     if artefact.len() as u64 > ARTEFACT {
         return Err(format!("it is {} bytes once it is compiled, of {ARTEFACT} allowed", artefact.len()).into());
     }
     file.write_all(&artefact)?;
     Ok(file.sync_all()?)
+}
+
+/// The threads that compile: one for each core, or this one alone where the system allows no more.
+fn threads() -> Result<rayon::ThreadPool, rayon::ThreadPoolBuildError> {
+    let alone = || rayon::ThreadPoolBuilder::new().num_threads(1).use_current_thread().build();
+    rayon::ThreadPoolBuilder::new().build().or_else(|_| alone())
 }
 
 /// Lower-case hexadecimal digits.

@@ -32,9 +32,45 @@ pub(crate) const SETTINGS: Settings = Settings {
     memory64: false,
 };
 
+/// How much of the process's address space one linear memory takes. Compiled code depends on it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reservation {
+    /// All that 32 bits can address, and guards around it, untouched: no access needs a check of its bounds, and no growth moves the
+    /// memory. 4 GiB for each instance, of which only what a step uses is ever backed by memory.
+    Whole,
+    /// What the memory has, and a little to grow into. Each access is checked by the code itself, which costs a step about a third more
+    /// time, and a memory that outgrows its place is copied.
+    Small,
+}
+
+/// What a memory with a small reservation can grow by before it is copied.
+const ROOM_TO_GROW: u64 = 32 << 20;
+/// Behind a memory with a small reservation, so that accesses at a constant distance share one check.
+const SMALL_GUARD: u64 = 64 << 10;
+
+impl Reservation {
+    /// What this process can afford: a limit on its address space (`ulimit -v`) leaves no room for memories that take 4 GiB each.
+    pub(crate) fn of_this_process() -> Reservation {
+        match address_space_limit() {
+            None => Reservation::Whole,
+            Some(_) => Reservation::Small,
+        }
+    }
+}
+
+/// The limit on this process's address space (`ulimit -v`), bytes, if there is one.
+pub(crate) fn address_space_limit() -> Option<u64> {
+    rustix::process::getrlimit(rustix::process::Resource::As).current
+}
+
 /// What both engines have in common. Compiler settings are not among it: an engine without a compiler refuses them.
-fn shared() -> Config {
+fn shared(reservation: Reservation) -> Config {
     let mut config = Config::new();
+    if reservation == Reservation::Small {
+        config.memory_reservation(0);
+        config.memory_reservation_for_growth(ROOM_TO_GROW);
+        config.memory_guard_size(SMALL_GUARD);
+    }
     config.epoch_interruption(SETTINGS.epoch_interruption);
     config.max_wasm_stack(SETTINGS.wasm_stack);
     config.async_stack_size(SETTINGS.wasm_stack + (1 << 20));
@@ -44,8 +80,8 @@ fn shared() -> Config {
 }
 
 /// The engine that compiles.
-pub(crate) fn compiling() -> wasmtime::Result<Engine> {
-    let mut config = shared();
+pub(crate) fn compiling(reservation: Reservation) -> wasmtime::Result<Engine> {
+    let mut config = shared(reservation);
     config.cranelift_opt_level(OptLevel::Speed);
     config.cranelift_nan_canonicalization(SETTINGS.nan_canonicalization);
     Engine::new(&config)
@@ -61,12 +97,12 @@ pub(crate) struct Running {
 impl Running {
     /// `profiles`: whether components are to be sampled.
     pub(crate) fn new(profiles: bool) -> wasmtime::Result<Running> {
-        let mut config = shared();
+        let mut config = shared(Reservation::of_this_process());
         config.enable_compiler(false);
         let engine = Engine::new(&config)?;
         let stop = Arc::new(AtomicBool::new(false));
         let tick = if profiles { SAMPLED } else { TICK };
-        let ticker = std::thread::spawn({
+        let ticker = std::thread::Builder::new().spawn({
             let (engine, stop) = (engine.clone(), stop.clone());
             move || {
                 while !stop.load(Ordering::Relaxed) {
@@ -74,7 +110,7 @@ impl Running {
                     engine.increment_epoch();
                 }
             }
-        });
+        })?;
         Ok(Running { engine, stop, ticker: Some(ticker) })
     }
 }

@@ -34,6 +34,8 @@ pub struct Place {
     pub config: Option<String>,
     /// The input, where it is not a step's affair.
     pub input: Option<String>,
+    /// The path or pattern of the input, as the pipeline file has it.
+    pub path: Option<String>,
     /// The output, likewise.
     pub output: Option<String>,
     /// The batch that the step was given, from 1.
@@ -173,7 +175,8 @@ impl From<IoError> for RunError {
             IoKind::Interrupted => return RunError::interrupted(),
         };
         let help = error.help().map(str::to_owned);
-        RunError { class, place: Place::default(), message: error.to_string(), help }
+        let place = Place { path: error.written().map(str::to_owned), ..Place::default() };
+        RunError { class, place, message: error.to_string(), help }
     }
 }
 
@@ -344,7 +347,7 @@ impl From<arrow::error::ArrowError> for Fault {
     }
 }
 
-/// What the host could not write while a step ran.
+/// What the host could not write while a step ran, or what the system refused it.
 impl From<RunError> for Fault {
     fn from(error: RunError) -> Fault {
         Fault::Refused { class: error.class, message: error.message, help: error.help }

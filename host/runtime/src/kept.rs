@@ -88,7 +88,7 @@ impl Kept {
         let at = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
         let version = env!("CARGO_PKG_VERSION").to_owned();
         journal.append(&Record::Begun { at, version }).map_err(unwritten)?;
-        let syncing = Syncing::begin();
+        let syncing = Syncing::begin()?;
         syncing.syncer.watch(journal.file());
         let mut works = HashMap::new();
         for (step, key) in steps {

@@ -151,7 +151,8 @@ impl Residence {
         // "5" resets the mark (proc(5)); where that is not allowed, the mark is the process's whole life's.
         let _ = std::fs::write("/proc/self/clear_refs", "5");
         let (anonymous, stop) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicBool::new(false)));
-        let sampler = std::thread::spawn({
+        // A sampler that the system refuses is missing from the report, and nowhere else.
+        let sampler = std::thread::Builder::new().spawn({
             let (anonymous, stop) = (anonymous.clone(), stop.clone());
             move || {
                 while !stop.load(Ordering::Relaxed) {
@@ -160,7 +161,7 @@ impl Residence {
                 }
             }
         });
-        Residence { anonymous, stop, sampler: Some(sampler) }
+        Residence { anonymous, stop, sampler: sampler.ok() }
     }
 
     /// The peak of resident memory, bytes.

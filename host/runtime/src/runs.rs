@@ -21,7 +21,8 @@ const REPORT: u64 = 64 << 20;
 /// What became of a run.
 #[derive(Clone, Debug, Serialize)]
 pub struct RunSummary {
-    /// Its folder.
+    /// Its folder; in JSON its bytes, as a list of numbers, where it is not UTF-8.
+    #[serde(serialize_with = "crate::disk::paths::serialize")]
     pub folder: PathBuf,
     /// The pipeline's name.
     pub name: String,

@@ -5,6 +5,9 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
+use crate::error::RunError;
+use crate::guard;
+
 /// How long calls that process a batch may go on when the run is interrupted.
 const GRACE: Duration = Duration::from_secs(3);
 
@@ -15,10 +18,12 @@ pub(crate) struct Watch {
 }
 
 impl Watch {
-    pub(crate) fn begin(interrupt: CancellationToken, stop: CancellationToken) -> Watch {
+    /// # Errors
+    /// The system refuses the thread.
+    pub(crate) fn begin(interrupt: CancellationToken, stop: CancellationToken) -> Result<Watch, RunError> {
         let done = CancellationToken::new();
         let ended = done.clone();
-        let thread = std::thread::spawn(move || {
+        let thread = guard::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
             // Without a runtime, interruption waits for the batch's own time limit.
             let Ok(runtime) = runtime else { return };
@@ -30,8 +35,8 @@ impl Watch {
                 let _ = tokio::time::timeout(GRACE, ended.cancelled()).await;
                 stop.cancel();
             });
-        });
-        Watch { done, thread: Some(thread) }
+        })?;
+        Ok(Watch { done, thread: Some(thread) })
     }
 }
 

@@ -7,7 +7,7 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use super::ARTEFACT;
 
 /// The most memory that compiling may take, bytes of address space.
-const MEMORY: u64 = 8 << 30;
+pub(super) const MEMORY: u64 = 8 << 30;
 
 /// Dies when its parent does, even if that is killed; an error where the parent is gone already.
 pub(super) fn follow_parent() -> io::Result<()> {

@@ -33,6 +33,7 @@ use super::frames::named;
 use super::lock::{Lock, NotTaken};
 use super::seal::{Begun, Key, SEAL};
 use super::state::{Contents, REMOVING, State, WRITING};
+use super::paths;
 use crate::error::{Class, RunError};
 
 /// `plan.json` and `run.json` are no longer than this, bytes.
@@ -42,8 +43,10 @@ const LONGEST: u64 = 64 << 20;
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Recorded {
     /// The pipeline file, where there was one.
+    #[serde(default, with = "paths::optional")]
     pub(crate) pipeline: Option<PathBuf>,
     /// The folder that its paths start from, absolute.
+    #[serde(with = "paths")]
     pub(crate) base: PathBuf,
     pub(crate) overwrite: bool,
     pub(crate) limit: Option<u64>,
@@ -57,6 +60,7 @@ pub(crate) struct Recorded {
 /// An input as it was when the run began.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct RecordedInput {
+    #[serde(with = "paths::list")]
     pub(crate) files: Vec<PathBuf>,
     pub(crate) bytes: u64,
     /// Arrow's own bytes, in hexadecimal digits.

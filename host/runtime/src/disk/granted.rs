@@ -31,13 +31,16 @@ fn add(path: &Path, name: &str, found: &mut BTreeMap<String, String>) -> io::Res
     } else if kind.is_dir() {
         for entry in std::fs::read_dir(path).map_err(|error| named(path, &error))? {
             let entry = entry.map_err(|error| named(path, &error))?;
-            let name = format!("{name}/{}", entry.file_name().to_string_lossy());
+            // A name that is not UTF-8 is written with its bytes, so that no two are the same.
+            let own = entry.file_name();
+            let name = format!("{name}/{}", own.to_str().map_or_else(|| format!("{own:?}"), str::to_owned));
             // A link may lead in a circle, or out, where the step cannot go; a pipe is waited for.
             match entry.file_type().map_err(|error| named(path, &error))? {
                 kind if kind.is_file() || kind.is_dir() => add(&entry.path(), &name, found)?,
                 kind if kind.is_symlink() => {
                     let to = std::fs::read_link(entry.path()).map_err(|error| named(path, &error))?;
-                    found.insert(name, format!("→ {}", to.display()));
+                    let to = to.to_str().map_or_else(|| format!("{to:?}"), str::to_owned);
+                    found.insert(name, format!("→ {to}"));
                 }
                 _ => {}
             }

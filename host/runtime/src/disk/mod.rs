@@ -17,6 +17,7 @@ pub(crate) mod journal;
 pub(crate) mod key;
 mod lock;
 pub(crate) mod past;
+pub(crate) mod paths;
 pub(crate) mod positions;
 pub(crate) mod reference;
 pub(crate) mod scatter;

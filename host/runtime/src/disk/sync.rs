@@ -11,6 +11,9 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use crate::error::RunError;
+use crate::guard;
+
 /// How much work a power cut may cost, about.
 const EVERY: Duration = Duration::from_secs(2);
 
@@ -60,12 +63,14 @@ pub(crate) struct Syncing {
 }
 
 impl Syncing {
-    pub(crate) fn begin() -> Syncing {
+    /// # Errors
+    /// The system refuses the thread.
+    pub(crate) fn begin() -> Result<Syncing, RunError> {
         let syncer = Syncer(Arc::default());
         let failed = Arc::new(Mutex::new(None));
         let stop = Arc::new(AtomicBool::new(false));
         let (wake, woken) = channel();
-        let thread = std::thread::spawn({
+        let thread = guard::spawn({
             let (syncer, failed, stop) = (syncer.clone(), failed.clone(), stop.clone());
             move || {
                 while woken.recv_timeout(EVERY) == Err(RecvTimeoutError::Timeout) {
@@ -74,8 +79,8 @@ impl Syncing {
                     }
                 }
             }
-        });
-        Syncing { syncer, stop, wake: Some(wake), thread: Some(thread), failed }
+        })?;
+        Ok(Syncing { syncer, stop, wake: Some(wake), thread: Some(thread), failed })
     }
 
     /// Why the disk did not take something, if it did not.

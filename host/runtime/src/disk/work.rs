@@ -391,7 +391,7 @@ pub(super) mod tests {
         let folder = run.path().join("work/step");
         let schema: SchemaRef = Arc::new(Schema::new(vec![Field::new("n", DataType::Int64, true)]));
         let rows = record_batch(schema.clone(), vec![Arc::new(Int64Array::from(vec![1, 2]))], 2).unwrap();
-        let syncing = Syncing::begin();
+        let syncing = Syncing::begin().unwrap();
         let open = |seed| Work::open(folder.clone(), header(seed), schema.clone(), &[], &syncing.syncer, None).unwrap();
         let found = |work: &Work| work.find(7).map(|(deed, rows, _)| (deed, rows));
         let deed = Deed::Processed(Outcome { kept: None, removed: vec![], counters: BTreeMap::new(), narrowed: None });

@@ -8,6 +8,7 @@ use super::state::State;
 use super::trap;
 use crate::bindings::callboard::step::types::{Error as SaidError, ErrorKind};
 use crate::error::{Fault, SaidKind};
+use crate::guard::caught;
 
 /// What drives calls into one instance.
 pub(super) struct Runtime(Option<tokio::runtime::Runtime>);
@@ -77,14 +78,18 @@ pub(super) fn drive<R>(
     let returnable = terms.returnable();
     store.set_hostcall_fuel(returnable.bytes());
     store.data_mut().log.begin_call();
-    let outcome = runtime.block_on(async {
-        tokio::select! {
-            biased;
-            () = terms.cancel.cancelled() => Err(Fault::Interrupted),
-            () = terms.interrupt.cancelled(), if !call.is_short() => Err(Fault::Interrupted),
-            outcome = tokio::time::timeout(limit, body(store)) => Ok(outcome),
-        }
+    // What panics beneath a component has gone through its frames by here, and wasmtime with it.
+    let outcome = caught(|| {
+        runtime.block_on(async {
+            tokio::select! {
+                biased;
+                () = terms.cancel.cancelled() => Err(Fault::Interrupted),
+                () = terms.interrupt.cancelled(), if !call.is_short() => Err(Fault::Interrupted),
+                outcome = tokio::time::timeout(limit, body(store)) => Ok(outcome),
+            }
+        })
     });
+    let outcome = outcome.unwrap_or_else(|error| Err(error.into()));
     let log = &store.data().log;
     log.end_call();
     match outcome? {

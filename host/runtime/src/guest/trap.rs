@@ -7,6 +7,7 @@ use super::state::RESOURCES;
 use super::{Returnable, limiter};
 use crate::engine::SETTINGS;
 use crate::error::{Fault, LimitExceeded, bytes};
+use crate::refused;
 
 /// Frames of one function, one upon the other, that make a recursion of it.
 const RECURSION: usize = 5;
@@ -27,6 +28,9 @@ pub(super) fn fault_of(
     if let Some(ResourceTableError::Full) = error.downcast_ref() {
         let (what, limit) = ("open files, streams and requests", RESOURCES as u64);
         return Fault::Limit(LimitExceeded { what, limit, present: limit, requested: 1, key: None });
+    }
+    if let Some(refused) = refused::no_memory(&error) {
+        return refused.into();
     }
     let words = format!("{error:#}");
     if words.contains("fuel allocated for hostcalls") {

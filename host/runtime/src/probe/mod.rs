@@ -27,6 +27,7 @@ use crate::components::Components;
 use crate::error::{Class, Fault, RunError, SaidKind};
 use crate::events::Event;
 use crate::guest::{Instance, Loaded, Sandbox, Terms, resolve};
+use crate::refused;
 use crate::settings::Settings;
 use crate::stage::{map_from, open_at};
 
@@ -144,8 +145,7 @@ impl Probe {
     pub fn new(plan: &Plan, step: &str, components: &Components, settings: &Settings) -> Result<Probe, RunError> {
         let step = plan.step(step).expect("whoever names a step has planned it").clone();
         let in_step = |error: RunError| error.in_step(&step.name);
-        let bug = |error: wasmtime::Error| RunError::new(Class::Bug, format!("wasmtime does not start: {error:#}"));
-        let sandbox = Sandbox::new(false).map_err(bug)?;
+        let sandbox = Sandbox::new(false).map_err(|error| refused::engine(&error))?;
         let cache = Cache::new(&settings.cache_folder, settings.compile.clone())?;
         let mut reach = resolve(plan, &settings.base, &settings.cache_folder, &settings.observer)?;
         let bytes = components.bytes(&step.digest).ok_or_else(|| {

@@ -27,7 +27,7 @@ impl Run {
         let mut costs = Vec::new();
         let watch = Watch::begin(self.interrupt.clone(), self.stop.clone());
         let mut profile = None;
-        let outcome = Kept::open(&self).and_then(|kept| {
+        let outcome = watch.and_then(|watch| Ok((watch, Kept::open(&self)?))).and_then(|(watch, kept)| {
             self.kept = Some(kept);
             let ran = self.stages(&mut costs);
             // Rows that were rejected before a failure are worth having.
@@ -40,9 +40,10 @@ impl Run {
             gathered.map_err(|error| RunError::unwritten("write rejected rows", &error))?;
             profiled.map_err(|error| RunError::unwritten("write the profile", &error))?;
             crate::report::check_accounts(&self, &costs)?;
-            self.commit()
+            let committed = self.commit();
+            drop(watch);
+            committed
         });
-        drop(watch);
         let mut report = Report { profile, ..Report::of(&self, &costs, outcome, began, &residence) };
         if let Err(error) = self.keep_needs(&costs) {
             report.notes.push(format!("what the steps needed could not be kept: {error}"));

@@ -23,6 +23,7 @@ use crate::events::{Event, Observer};
 use crate::guest::{Profiles, Reach, Sandbox, resolve};
 use crate::kept::Kept;
 use crate::memory::Memory;
+use crate::refused;
 use crate::removed::Rejects;
 use crate::settings::Settings;
 
@@ -85,14 +86,13 @@ impl Run {
         let inputs = resumed.as_ref().map(|resumed| &resumed.recorded.inputs);
         let checked = Checked::inputs(&plan, &settings, &past, inputs)?;
         checked.places(&plan, &settings, &past)?;
-        let bug = |error: wasmtime::Error| RunError::new(Class::Bug, format!("wasmtime does not start: {error:#}"));
         let profiles =
             settings.profile.as_ref().map(|profile| profile.profiles(&plan, &settings.run_folder)).transpose()?;
         let mut prepared = Run {
             folder: settings.run_folder.clone(),
             limit: settings.limit,
             observer: settings.observer.clone(),
-            sandbox: Sandbox::new(profiles.is_some()).map_err(bug)?,
+            sandbox: Sandbox::new(profiles.is_some()).map_err(|error| refused::engine(&error))?,
             profiles: profiles.map(Arc::new),
             cache: Cache::new(&settings.cache_folder, settings.compile.clone())?,
             memory: Memory::of(&plan),

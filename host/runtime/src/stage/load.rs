@@ -1,6 +1,7 @@
 //! Components into memory: mapped, instantiated, opened.
 
 use std::collections::BTreeMap;
+>>>>>>> 3537c88 (runtime: address space is kept small where it is limited; threads that are refused and panics are errors)
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -12,7 +13,9 @@ use crate::bound::Bound;
 use crate::cache::Cache;
 use crate::columns::Flat;
 use crate::error::{Class, Fault, RunError};
+use crate::guard::{caught, spawn_scoped};
 use crate::guest::{Instance, Loaded, Sandbox, Terms};
+use crate::refused;
 use crate::run::Run;
 
 /// A step whose turn it is, with the places of its instances.
@@ -101,11 +104,14 @@ pub(crate) fn load(run: &Run, steps: &[String]) -> Result<Vec<LoadedStep>, RunEr
             let step = run.step(name);
             for worker in workers {
                 // A failure is told at once: another may work on in `open` until the run is stopped.
-                scope.spawn(move || {
-                    if let Err(error) = worker.instance(run, step) {
+                let begun = spawn_scoped(scope, move || {
+                    if let Err(error) = caught(|| worker.instance(run, step).map(drop)).flatten() {
                         run.fail(error.in_step(&step.name).in_stage(step.stage));
                     }
                 });
+                if let Err(error) = begun {
+                    return run.fail(error.in_step(&step.name).in_stage(step.stage));
+                }
             }
         }
     });
@@ -133,16 +139,19 @@ pub(crate) fn map_from(
     step: &PlannedStep,
     compiled: impl Fn() -> Result<Arc<Artefact>, RunError>,
 ) -> Result<Loaded, RunError> {
-    let load = |artefact: &Artefact| sandbox.load(artefact, step.kind);
-    load(&*compiled()?)
-        .or_else(|_| {
-            cache.forget(&step.digest);
-            load(&*compiled()?).map_err(|error| {
+    let loaded = sandbox.load(&*compiled()?, step.kind).or_else(|error| {
+        if let Some(refused) = refused::no_memory(&error) {
+            return Err(refused);
+        }
+        cache.forget(&step.digest);
+        sandbox.load(&*compiled()?, step.kind).map_err(|error| {
+            refused::no_memory(&error).unwrap_or_else(|| {
                 cache.forget(&step.digest);
                 RunError::new(Class::Data, format!("the component cannot be loaded: {error:#}"))
             })
         })
-        .map_err(|error: RunError| error.in_step(&step.name))
+    });
+    loaded.map_err(|error: RunError| error.in_step(&step.name))
 }
 
 pub(crate) fn terms(run: &Run, step: &PlannedStep) -> Terms {

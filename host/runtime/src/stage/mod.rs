@@ -18,7 +18,7 @@ mod wire;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::thread::ScopedJoinHandle;
+use std::thread::{Scope, ScopedJoinHandle};
 use std::time::{Duration, Instant};
 
 use callboard_plan::{Kind, Stage};
@@ -35,6 +35,7 @@ use crate::disk::Spill;
 use crate::disk::journal::Record;
 use crate::error::{Class, LimitExceeded, RunError};
 use crate::events::Event;
+use crate::guard;
 use crate::guest::COUNTERS;
 use crate::ports::Stop;
 use crate::removed::Tally;
@@ -182,12 +183,12 @@ fn nodes(run: &Run, stage: &Stage, mut wires: Wires, loaded: &mut [LoadedStep]) 
         let mut threads: Vec<ScopedJoinHandle<'_, Vec<Ended>>> = Vec::new();
         for name in &stage.outputs {
             let inlet = wires.inlets.remove(name).expect("an output has a port").remove(0);
-            threads.push(scope.spawn(move || settle(run, output::write(run, name, inlet).map(|()| Vec::new()))));
+            start(scope, &mut threads, run, move || output::write(run, name, inlet).map(|()| Vec::new()));
         }
         for chain in transform::chains(run, loaded) {
             let mut inlets = wires.inlets.remove(&chain[0].name).unwrap_or_default();
             let outlets: Vec<_> = chain.iter().map(|step| wires.outlets(run, &step.name)).collect();
-            threads.push(scope.spawn(move || {
+            start(scope, &mut threads, run, move || {
                 let name = chain[0].name.clone();
                 let ended = match chain[0].kind {
                     Kind::Transform => {
@@ -196,18 +197,20 @@ fn nodes(run: &Run, stage: &Stage, mut wires: Wires, loaded: &mut [LoadedStep]) 
                     Kind::Global => steps::run_global(run, only(chain), inlets, only(outlets)).map(|ended| vec![ended]),
                     Kind::Source => steps::run_source(run, only(chain), only(outlets)).map(|ended| vec![ended]),
                 };
-                settle(run, ended.map_err(|stop| in_step(stop, &name)))
-            }));
+                ended.map_err(|stop| in_step(stop, &name))
+            });
         }
         for name in &stage.inputs {
             let outlet = wires.outlet(name);
-            threads.push(scope.spawn(move || settle(run, input::read(run, name, outlet).map(|ended| vec![ended]))));
+            start(scope, &mut threads, run, move || input::read(run, name, outlet).map(|ended| vec![ended]));
         }
+        // Where a node could not be started, its neighbours would wait for ever for the ends that are left.
+        drop(wires);
         let mut ended = Vec::new();
         for thread in threads {
             match thread.join() {
                 Ok(node) => ended.extend(node),
-                Err(panic) => run.fail(RunError::new(Class::Bug, format!("a thread panicked: {}", words(&panic)))),
+                Err(panic) => run.fail(guard::panicked(&*panic)),
             }
         }
         match run.has_failed() {
@@ -215,6 +218,20 @@ fn nodes(run: &Run, stage: &Stage, mut wires: Wires, loaded: &mut [LoadedStep]) 
             false => Ok(ended),
         }
     })
+}
+
+/// Starts the thread of a node. The first that cannot be started, or panics, stops all others.
+fn start<'scope, 'env>(
+    scope: &'scope Scope<'scope, 'env>,
+    threads: &mut Vec<ScopedJoinHandle<'scope, Vec<Ended>>>,
+    run: &'scope Run,
+    node: impl FnOnce() -> Result<Vec<Ended>, Stop> + Send + 'scope,
+) {
+    let caught = move || guard::caught(node).unwrap_or_else(|error| Err(error.into()));
+    match guard::spawn_scoped(scope, move || settle(run, caught())) {
+        Ok(thread) => threads.push(thread),
+        Err(error) => run.fail(error),
+    }
 }
 
 fn in_step(stop: Stop, name: &str) -> Stop {
@@ -251,9 +268,4 @@ fn settle(run: &Run, ended: Result<Vec<Ended>, Stop>) -> Vec<Ended> {
 
 fn only<T>(chain: Vec<T>) -> T {
     chain.into_iter().next().expect("a node has a step")
-}
-
-fn words(panic: &Box<dyn std::any::Any + Send>) -> &str {
-    let text = panic.downcast_ref::<&str>().copied();
-    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("without a message")
 }

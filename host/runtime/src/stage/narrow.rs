@@ -24,9 +24,8 @@ pub(super) fn applies(fault: &Fault) -> bool {
     match fault {
         Fault::Trap { .. } | Fault::Limit(_) | Fault::Time { .. } | Fault::Contract(_) => true,
         Fault::Said { kind, .. } => matches!(kind, SaidKind::Input | SaidKind::Failed),
-        Fault::Budget(_) | Fault::Rejected { .. } | Fault::Host(_) | Fault::Refused { .. } | Fault::Interrupted => {
-            false
-        }
+        Fault::Budget(_) | Fault::Rejected { .. } | Fault::Interrupted => false,
+        Fault::Host(_) | Fault::Refused { .. } => false,
     }
 }
 

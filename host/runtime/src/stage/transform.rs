@@ -17,6 +17,7 @@ use super::{Ended, StepCounts, add_counters};
 use crate::bindings::callboard::step::types::Fate;
 use crate::error::{Fault, RunError};
 use crate::events::Event;
+use crate::guard::{caught, panicked, spawn_scoped};
 use crate::ports::{IN_FLIGHT, Inlet, Outlet, Stop, Unread};
 use crate::rows::Batch;
 use crate::run::Run;
@@ -120,22 +121,21 @@ fn side_by_side(
         for lane in lanes {
             let (to_lane, batches) = sync_channel::<Unread>(IN_FLIGHT / 2);
             let (answers, from_lane) = sync_channel::<Answer>(IN_FLIGHT / 2);
-            scope.spawn(move || {
+            spawn_scoped(scope, move || {
                 for batch in batches {
-                    let answer = match batch.read() {
-                        Ok(batch) => drive(tasks, lane, batch),
-                        Err(error) => Answer { done: Vec::new(), failed: Some(error) },
-                    };
+                    let driven = caught(|| batch.read().map(|batch| drive(tasks, lane, batch)));
+                    let failed = |error| Answer { done: Vec::new(), failed: Some(error) };
+                    let answer = driven.flatten().unwrap_or_else(failed);
                     let failed = answer.failed.is_some();
                     if answers.send(answer).is_err() || failed {
                         return;
                     }
                 }
-            });
+            })?;
             ways_in.push(to_lane);
             ways_out.push(from_lane);
         }
-        let feeder = scope.spawn(move || {
+        let feeder = spawn_scoped(scope, move || {
             for way in ways_in.iter().cycle() {
                 let Some(batch) = inlet.next_unread()? else { break };
                 if way.send(batch).is_err() {
@@ -143,7 +143,7 @@ fn side_by_side(
                 }
             }
             Ok(())
-        });
+        })?;
         // The first lane without an answer has had its last batch, or has failed and said so.
         let mut outcome = Ok(());
         for way in ways_out.iter().cycle() {
@@ -159,7 +159,7 @@ fn side_by_side(
             }
         }
         drop(ways_out);
-        let fed = feeder.join().unwrap_or(Err(Stop::Elsewhere));
+        let fed = feeder.join().unwrap_or_else(|panic| Err(panicked(&*panic).into()));
         outcome.and(fed)
     })
 }

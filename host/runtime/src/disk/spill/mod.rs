@@ -292,7 +292,7 @@ mod tests {
     #[test]
     fn a_column_of_a_log_is_read_there_and_damage_to_it_is_noticed() {
         let run = tempfile::tempdir().unwrap();
-        let syncing = Syncing::begin();
+        let syncing = Syncing::begin().unwrap();
         let texts = StringArray::from_iter_values((0..500).map(|row| format!("{row} {}", "x".repeat(200))));
         let counts = Int64Array::from_iter_values(0..500);
         let fields = [Field::new("n", DataType::Int64, true), Field::new("text", DataType::Utf8, true)];

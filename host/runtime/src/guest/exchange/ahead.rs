@@ -50,8 +50,10 @@ impl Ahead {
         };
         let rows = ready.unwrap_or_else(|| self.source.read(at, skipped));
         if let Some(next) = next {
-            let beside = self.thread.get_or_insert_with(|| self.source.clone().beside());
-            self.asked = beside.frames.send(next).is_ok().then_some(next);
+            if self.thread.is_none() {
+                self.thread = self.source.clone().beside();
+            }
+            self.asked = self.thread.as_ref().filter(|beside| beside.frames.send(next).is_ok()).map(|_| next);
         }
         rows
     }
@@ -70,17 +72,17 @@ impl Source {
         Ok(Flat::of(&rows.slice(skipped, rows.num_rows() - skipped)).to_owned_batch())
     }
 
-    /// A thread that answers until nobody asks any more.
-    fn beside(self) -> Beside {
+    /// A thread that answers until nobody asks any more; none where the system refuses it, and the step waits for its rows.
+    fn beside(self) -> Option<Beside> {
         let (frames, wanted) = sync_channel::<At>(1);
         let (answer, rows) = sync_channel(1);
-        std::thread::spawn(move || {
+        let thread = std::thread::Builder::new().spawn(move || {
             for at in wanted {
                 if answer.send(self.read(at, 0)).is_err() {
                     return;
                 }
             }
         });
-        Beside { frames, rows }
+        thread.ok().map(|_| Beside { frames, rows })
     }
 }
