@@ -43,8 +43,8 @@ pub(crate) enum Command {
 pub(crate) struct PipelineArguments {
     /// The pipeline file, TOML or JSON; `-` reads JSON from standard input
     #[arg(value_name = "FILE")]
-    pub(crate) file: String,
-    /// Set `params.KEY=VALUE` or `steps.NAME.config.KEY=VALUE`; can be repeated
+    pub(crate) file: PathBuf,
+    /// Set `params.KEY=VALUE`, `steps.NAME.config.KEY=VALUE`, `inputs.NAME.path=VALUE` and the like; can be repeated
     #[arg(long, value_name = "KEY=VALUE")]
     pub(crate) set: Vec<String>,
     /// Plan stages that take at most so much memory, such as 1GiB, or `none`, whatever the pipeline says

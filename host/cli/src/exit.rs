@@ -1,6 +1,7 @@
 //! Failures of a command: what is said of them, and the exit code that says whose affair they are.
 
 use std::io::IsTerminal;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use callboard_plan::{Pipeline, Problem, Problems, Source, Span};
@@ -15,7 +16,7 @@ pub(crate) enum Failure {
     Problems(Box<Problems>),
     /// The run, or its preparation, went wrong; with the place in the pipeline file that it is about, and the run's folder where it can be
     /// resumed.
-    Run(Box<RunError>, Option<(Source, Span)>, Option<String>),
+    Run(Box<RunError>, Option<(Source, Span)>, Option<PathBuf>),
     /// Something around it did; with the mend.
     Other(Class, String, Option<String>),
 }
@@ -41,13 +42,14 @@ impl Failure {
             Class::Data | Class::Limit => place.step.as_ref(),
             Class::System | Class::Interrupted | Class::Bug => None,
         };
-        let at = node.and_then(|node| pipeline.place_of(node, place.config.as_deref()));
+        let within = place.config.as_deref().or(place.path.as_deref());
+        let at = node.and_then(|node| pipeline.place_of(node, within));
         let at = at.map(|at| (pipeline.source.clone(), at));
         Failure::Run(Box::new(error), at, None)
     }
 
     /// With the command that goes on.
-    pub(crate) fn resumable(self, folder: &str) -> Failure {
+    pub(crate) fn resumable(self, folder: &Path) -> Failure {
         match self {
             Failure::Run(error, at, _) => Failure::Run(error, at, Some(folder.to_owned())),
             other => other,
@@ -73,7 +75,6 @@ impl Failure {
     }
 
     /// Says it on standard error.
-    #[expect(clippy::print_stderr, reason = "errors are shown here")]
     pub(crate) fn report(self) -> ExitCode {
         let no_colour = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
         let colour = std::io::stderr().is_terminal() && !no_colour;
@@ -92,19 +93,23 @@ impl Failure {
                 (class, show::problems::error(&Problem { message, at: None, help }, None, colour))
             }
         };
-        eprint!("{text}");
-        if let Some(folder) = resumable {
-            let first = match class {
-                Class::Interrupted | Class::System | Class::Bug => "what is done is kept; to go on:",
-                // Resuming alone would come to the same again.
-                Class::Pipeline | Class::Data | Class::Limit => {
-                    "what is done is kept: change the pipeline and run it again, or mend what it uses and go on:"
-                }
-            };
-            eprintln!("{first}\n  callboard resume {}", quoted(&folder));
-        }
+        // Its colours are ours.
+        show::err_as_it_is(text.trim_end());
+        resumable.iter().for_each(|folder| show::err(&resumes(class, folder)));
         code(class)
     }
+}
+
+/// What is kept of a run that ended like this, and the command that goes on.
+pub(crate) fn resumes(class: Class, folder: &Path) -> String {
+    let first = match class {
+        Class::Interrupted | Class::System | Class::Bug => "what is done is kept; to go on:",
+        // Resuming alone would come to the same again.
+        Class::Pipeline | Class::Data | Class::Limit => {
+            "what is done is kept: change the pipeline and run it again, or mend what it uses and go on:"
+        }
+    };
+    format!("{first}\n  callboard resume {}", quoted(folder))
 }
 
 /// The system's words without the number that Rust appends.
@@ -113,10 +118,25 @@ pub(crate) fn plain(error: &std::io::Error) -> String {
     text.split(" (os error").next().unwrap_or(&text).to_owned()
 }
 
-/// A path as a shell takes it.
-pub(crate) fn quoted(path: &str) -> String {
+/// A path as a shell takes it, whatever its bytes are.
+pub(crate) fn quoted(path: impl AsRef<Path>) -> String {
+    let bytes = path.as_ref().as_os_str().as_encoded_bytes();
     let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+=:,@%".contains(c);
-    if path.chars().all(plain) { path.to_owned() } else { format!("'{}'", path.replace('\'', "'\\''")) }
+    match std::str::from_utf8(bytes) {
+        Ok(text) if !text.is_empty() && text.chars().all(plain) => text.to_owned(),
+        Ok(text) if show::harmless(text) == text && !text.contains(['\n', '\t']) => {
+            format!("'{}'", text.replace('\'', "'\\''"))
+        }
+        // `$'…'`, in which bash, zsh and ksh take bytes by their numbers.
+        _ => {
+            let byte = |byte: &u8| match byte {
+                b'\'' | b'\\' => format!("\\{}", char::from(*byte)),
+                b' '..=b'~' => char::from(*byte).to_string(),
+                _ => format!("\\x{byte:02x}"),
+            };
+            format!("$'{}'", bytes.iter().map(byte).collect::<String>())
+        }
+    }
 }
 
 /// The exit code of each class of failures.
@@ -138,4 +158,19 @@ fn code(class: Class) -> ExitCode {
 pub(crate) fn class(code: Option<i32>) -> Class {
     let listed = CODES.iter().find(|(_, listed)| Some(i32::from(*listed)) == code);
     listed.map_or(Class::Bug, |(class, _)| *class)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt;
+
+    use super::quoted;
+
+    #[test]
+    fn a_path_is_quoted_as_it_needs() {
+        assert_eq!(["a/b-1.jsonl", "it's", "", "café"].map(quoted), ["a/b-1.jsonl", "'it'\\''s'", "''", "'café'"]);
+        assert_eq!(quoted("a\nb\u{1b}[31m"), "$'a\\x0ab\\x1b[31m'");
+        assert_eq!(quoted(OsStr::from_bytes(b"caf\xe9's")), "$'caf\\xe9\\'s'");
+    }
 }

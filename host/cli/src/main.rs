@@ -8,6 +8,7 @@
 mod arguments;
 mod commands;
 mod exit;
+mod last_words;
 mod pipeline;
 mod show;
 mod step;
@@ -24,6 +25,11 @@ mod bundled {
 }
 
 fn main() -> ExitCode {
+    last_words::listen();
+    std::panic::catch_unwind(command).unwrap_or_else(|_| last_words::of_panic())
+}
+
+fn command() -> ExitCode {
     let outcome = match Arguments::parse().command {
         Command::Run(arguments) => commands::run::run(&arguments),
         Command::Resume(arguments) => commands::resume::resume(&arguments),

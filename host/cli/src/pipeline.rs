@@ -3,6 +3,7 @@
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
+use callboard_plan::pipeline::LONGEST_TEXT;
 use callboard_plan::{Load, Pipeline, Plan, Source, Terms};
 use callboard_runtime::{CancellationToken, Class, CompileCommand, Components, Observer, Settings, measured_needs};
 
@@ -12,9 +13,6 @@ use crate::exit::{Failure, plain};
 
 /// A pipeline can ask for no more instances of a step.
 const MOST_CORES: u32 = 1024;
-
-/// The most bytes that a pipeline file may have.
-const PIPELINE_BYTES: u64 = 16 << 20;
 
 /// A pipeline that is planned.
 pub(crate) struct Planned {
@@ -29,27 +27,24 @@ pub(crate) struct Planned {
 /// Reads and plans a pipeline file.
 pub(crate) fn planned(arguments: &PipelineArguments, load: Load) -> Result<Planned, Failure> {
     let file = &arguments.file;
-    let (name, text) = match file.as_str() {
-        "-" => {
-            let read = read_text(std::io::stdin());
-            ("<stdin>", read.map_err(|error| Failure::system("read standard input", &error))?)
-        }
-        path => {
-            let text = std::fs::File::open(path).and_then(read_text).map_err(|error| {
-                Failure::other(Class::Pipeline, format!("cannot read the pipeline file `{path}`: {}", plain(&error)))
-            })?;
-            (path, text)
-        }
+    let piped = file.as_os_str() == "-";
+    let (name, text) = if piped {
+        let text = text_of(std::io::stdin()).map_err(|error| Failure::system("read standard input", &error))?;
+        ("<stdin>".to_owned(), text)
+    } else {
+        let text = std::fs::File::open(file).and_then(text_of).map_err(|error| {
+            let message = format!("cannot read the pipeline file `{}`: {}", file.display(), plain(&error));
+            Failure::other(Class::Pipeline, message)
+        })?;
+        (file.display().to_string(), text)
     };
-    let mut pipeline = Pipeline::parse(Source::new(name, text), &arguments.set)?;
+    let source = Source::from_bytes(name, &text).map_err(Failure::Problems)?;
+    let mut pipeline = Pipeline::parse(source, &arguments.set)?;
     if arguments.budget == Some(MemoryBudget::None) {
         pipeline.run.budget = None;
     }
     // An empty path is the current folder, and leaves messages without `./`.
-    let base = match file.as_str() {
-        "-" => PathBuf::new(),
-        path => Path::new(path).parent().map(Path::to_owned).unwrap_or_default(),
-    };
+    let base = if piped { PathBuf::new() } else { file.parent().map(Path::to_owned).unwrap_or_default() };
     let components = Components::of(&pipeline, BUNDLED, &base);
     let terms = Terms {
         load,
@@ -67,14 +62,11 @@ pub(crate) fn planned(arguments: &PipelineArguments, load: Load) -> Result<Plann
     Ok(Planned { pipeline, plan, components, base })
 }
 
-/// The text of a pipeline, which may come out of a pipe; no more of it than [`PIPELINE_BYTES`], whatever it is.
-fn read_text(from: impl Read) -> std::io::Result<String> {
-    let mut text = String::new();
-    from.take(PIPELINE_BYTES + 1).read_to_string(&mut text)?;
-    match text.len() as u64 > PIPELINE_BYTES {
-        true => Err(std::io::Error::other(format!("it has more than {} MiB", PIPELINE_BYTES >> 20))),
-        false => Ok(text),
-    }
+/// As much of a text as a pipeline may have, and a byte more.
+fn text_of(file: impl Read) -> std::io::Result<Vec<u8>> {
+    let mut text = Vec::new();
+    file.take(LONGEST_TEXT as u64 + 1).read_to_end(&mut text)?;
+    Ok(text)
 }
 
 /// The settings that all commands share.

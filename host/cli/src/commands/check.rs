@@ -9,7 +9,7 @@ use callboard_runtime::{Run, Settings};
 use crate::arguments::CheckArguments;
 use crate::exit::Failure;
 use crate::pipeline::{Planned, interruptible, planned, settings};
-use crate::show::{print, progress};
+use crate::show::{inline, print, progress};
 
 pub(crate) fn check(arguments: &CheckArguments) -> Result<ExitCode, Failure> {
     let Planned { pipeline, plan, components, base } = planned(&arguments.pipeline, Load::Staged)?;
@@ -20,7 +20,7 @@ pub(crate) fn check(arguments: &CheckArguments) -> Result<ExitCode, Failure> {
     let run = Run::prepare(plan, components, settings).map_err(|error| Failure::of(error, &pipeline))?;
     let schemas = run.schemas();
     let width = schemas.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0);
-    let lines = schemas.iter().map(|(name, columns)| format!("  {name:width$}  {columns}\n"));
+    let lines = schemas.iter().map(|(name, columns)| format!("  {name:width$}  {}\n", inline(columns)));
     let (stages, steps) = (run.plan().stages.len(), run.plan().steps.len());
     print(&format!(
         "{}ok: {steps} steps in {stages} stages, checked from the inputs to the outputs",

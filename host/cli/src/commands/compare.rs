@@ -12,7 +12,7 @@ use crate::pipeline::{Planned, interruptible, planned, settings};
 use crate::show::{comparison, print};
 
 pub(crate) fn compare(arguments: &CompareArguments) -> Result<ExitCode, Failure> {
-    if arguments.pipeline.file == "-" {
+    if arguments.pipeline.file.as_os_str() == "-" {
         let message = "compare reads the pipeline twice, so it must be a file".to_owned();
         return Err(Failure::other(Class::Pipeline, message).help("write it to a file: callboard compare FILE"));
     }
@@ -45,7 +45,8 @@ fn one(
     let report = folder.join("report.json");
     let program = std::env::current_exe().map_err(|error| Failure::system("find this program", &error))?;
     let mut command = Command::new(program);
-    command.args(["run", &arguments.pipeline.file, "--quiet", "--overwrite", "--no-resume", "--load", load]);
+    command.arg("run").arg(&arguments.pipeline.file);
+    command.args(["--quiet", "--overwrite", "--no-resume", "--load", load]);
     command.arg("--report").arg(&report).arg("--run-dir").arg(folder.join("run")).arg("--outputs-to").arg(&folder);
     command.args(arguments.limit.iter().flat_map(|rows| ["--limit".to_owned(), rows.to_string()]));
     command.args(arguments.pipeline.set.iter().flat_map(|set| ["--set", set]));

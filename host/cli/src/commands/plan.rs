@@ -10,7 +10,7 @@ use crate::exit::Failure;
 use crate::pipeline::{Planned, interruptible, planned, settings};
 use crate::show::figures::count;
 use crate::show::progress::{Detail, Progress};
-use crate::show::{harmless, print};
+use crate::show::{inline, print, print_json};
 
 pub(crate) fn plan(arguments: &PlanArguments) -> Result<ExitCode, Failure> {
     let planned = planned(&arguments.pipeline, arguments.load.into())?;
@@ -18,11 +18,11 @@ pub(crate) fn plan(arguments: &PlanArguments) -> Result<ExitCode, Failure> {
         return why(arguments, planned);
     }
     let plan = planned.plan;
-    print(&match arguments.format {
-        PlanFormat::Text => callboard_plan::explain(&plan),
-        PlanFormat::Json => serde_json::to_string_pretty(&plan).expect("a plan is JSON"),
-        PlanFormat::Mermaid => callboard_plan::mermaid(&plan),
-    })
+    match arguments.format {
+        PlanFormat::Text => print(&callboard_plan::explain(&plan)),
+        PlanFormat::Json => print_json(&plan),
+        PlanFormat::Mermaid => print(&callboard_plan::mermaid(&plan)),
+    }
 }
 
 /// For each step, what would be taken over from earlier runs, and why not the rest.
@@ -45,7 +45,7 @@ fn words(verdict: &Verdict, width: usize) -> String {
         Verdict::Writes => "runs: it may write files, and would not write them otherwise".to_owned(),
         Verdict::Changed { run, changes } => {
             let of = |change: &Change| {
-                format!("\n {:width$}    {}: {} → {}", "", change.what, harmless(&change.from), harmless(&change.to))
+                format!("\n {:width$}    {}: {} → {}", "", change.what, inline(&change.from), inline(&change.to))
             };
             let changes: String = changes.iter().map(of).collect();
             format!("runs: it is not what it was in {}{changes}", run.display())

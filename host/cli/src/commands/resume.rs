@@ -8,6 +8,7 @@ use super::run::Watched;
 use crate::arguments::ResumeArguments;
 use crate::bundled::BUNDLED;
 use crate::exit::Failure;
+use crate::last_words;
 use crate::pipeline::{interruptible, settings};
 
 pub(crate) fn resume(arguments: &ResumeArguments) -> Result<ExitCode, Failure> {
@@ -15,7 +16,7 @@ pub(crate) fn resume(arguments: &ResumeArguments) -> Result<ExitCode, Failure> {
     // Who resumes until it is done need not know how far the last process came.
     let summary = RunSummary::of(&arguments.run_dir).ok().filter(|run| run.state == RunState::Finished);
     if let Some(report) = summary.and_then(|run| run_report(&run.folder)) {
-        return watched.end(report, None);
+        return watched.end(report, &arguments.run_dir, None);
     }
     let base = arguments.base.clone().unwrap_or_default();
     let settings = Settings {
@@ -27,5 +28,6 @@ pub(crate) fn resume(arguments: &ResumeArguments) -> Result<ExitCode, Failure> {
     let (max_rejects, budget, trusted) = (arguments.max_rejects, arguments.budget, arguments.trust);
     let allowed = Allowed { max_rejects, budget, trusted };
     let prepared = Run::resume(BUNDLED, settings, allowed)?;
-    watched.end(prepared.execute(), None)
+    last_words::running_in(&arguments.run_dir);
+    watched.end(prepared.execute(), &arguments.run_dir, None)
 }

@@ -9,6 +9,7 @@ use callboard_runtime::{Profile, Report, Run, Settings};
 
 use crate::arguments::{RunArguments, ShownArguments};
 use crate::exit::Failure;
+use crate::last_words;
 use crate::pipeline::{Planned, interruptible, planned, settings};
 use crate::show::progress::{Detail, Progress};
 use crate::show::{print, report};
@@ -24,7 +25,7 @@ pub(crate) fn run(arguments: &RunArguments) -> Result<ExitCode, Failure> {
         true => Vec::new(),
         false => earlier(&run_folder)?,
     };
-    let file = Some(&arguments.pipeline.file).filter(|file| *file != "-");
+    let file = Some(&arguments.pipeline.file).filter(|file| file.as_os_str() != "-");
     let settings = Settings {
         pipeline: file.and_then(|file| std::path::absolute(file).ok()),
         overwrite: arguments.overwrite,
@@ -36,8 +37,12 @@ pub(crate) fn run(arguments: &RunArguments) -> Result<ExitCode, Failure> {
         observer: watched.progress.observer(),
         ..settings(base, run_folder, interruptible()?)?
     };
+    let folder = settings.run_folder.clone();
     let prepared = Run::prepare(plan, components, settings).map_err(|error| Failure::of(error, &pipeline))?;
-    watched.end(prepared.execute(), Some(&pipeline))
+    if !arguments.no_resume {
+        last_words::running_in(&folder);
+    }
+    watched.end(prepared.execute(), &folder, Some(&pipeline))
 }
 
 /// Runs that lie beside this one.
@@ -71,10 +76,10 @@ impl<'a> Watched<'a> {
     }
 
     /// Shows what the run came to.
-    pub(crate) fn end(self, done: Report, pipeline: Option<&Pipeline>) -> Result<ExitCode, Failure> {
+    pub(crate) fn end(self, done: Report, folder: &Path, pipeline: Option<&Pipeline>) -> Result<ExitCode, Failure> {
         self.progress.finish();
         let written = self.arguments.report.as_ref().map_or(Ok(()), |path| write_report(&done, path));
-        let (resumable, folder) = (done.resumable, done.run_folder.clone());
+        let resumable = done.resumable;
         let shown = match done.failure {
             Some(mut error) => {
                 let mut beside = |note: String| {
@@ -90,7 +95,7 @@ impl<'a> Watched<'a> {
                     Some(pipeline) => Failure::of(error, pipeline),
                     None => error.into(),
                 };
-                return Err(if resumable { failure.resumable(&folder) } else { failure });
+                return Err(if resumable { failure.resumable(folder) } else { failure });
             }
             None if self.arguments.quiet => Ok(ExitCode::SUCCESS),
             None => print(&report::table(&done)),

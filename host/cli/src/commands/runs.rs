@@ -10,7 +10,7 @@ use crate::arguments::RunsCommand;
 use crate::exit::{Failure, quoted};
 use crate::show::figures::{bytes, count};
 use crate::show::report::{aligned, table};
-use crate::show::{harmless, print};
+use crate::show::{inline, print, print_json, with_margin};
 
 pub(crate) fn runs(command: &RunsCommand) -> Result<ExitCode, Failure> {
     match command {
@@ -33,7 +33,7 @@ fn list(dir: &Path, json: bool) -> Result<ExitCode, Failure> {
     let doing = format!("read the folder of runs `{}`", dir.display());
     let runs = RunSummary::all(dir).map_err(|error| Failure::system(&doing, &error))?;
     if json {
-        return print(&serde_json::to_string_pretty(&runs).expect("summaries are JSON"));
+        return print_json(&runs);
     }
     if runs.is_empty() {
         return print(&format!("no runs in {}", dir.display()));
@@ -41,7 +41,13 @@ fn list(dir: &Path, json: bool) -> Result<ExitCode, Failure> {
     let heads = ["run", "state", "began", "stages", "size"].map(str::to_owned).to_vec();
     let rows = runs.iter().map(|run| {
         let stages = format!("{} of {}", run.stages_done, run.stages);
-        vec![run.folder.display().to_string(), run.state.as_str().to_owned(), began(run), stages, bytes(run.bytes)]
+        vec![
+            inline(&run.folder.display().to_string()),
+            run.state.as_str().to_owned(),
+            began(run),
+            stages,
+            bytes(run.bytes),
+        ]
     });
     let rows: Vec<Vec<String>> = std::iter::once(heads).chain(rows).collect();
     let total = runs.iter().map(|run| run.bytes).sum();
@@ -56,7 +62,7 @@ fn show(run_dir: &Path) -> Result<ExitCode, Failure> {
     let run = RunSummary::of(run_dir)?;
     let mut text = format!(
         "{}  {}   began {}, {} of {} stages done, {}\n",
-        run.name,
+        inline(&run.name),
         run.state.as_str(),
         began(&run),
         run.stages_done,
@@ -64,7 +70,7 @@ fn show(run_dir: &Path) -> Result<ExitCode, Failure> {
         bytes(run.bytes),
     );
     if let Some(error) = &run.error {
-        text.push_str(&format!("error: {}\n", harmless(error)));
+        text.push_str(&format!("error: {}\n", with_margin(error)));
     }
     match run.state {
         RunState::Finished => {
@@ -74,7 +80,7 @@ fn show(run_dir: &Path) -> Result<ExitCode, Failure> {
         }
         RunState::Running => {}
         RunState::Failed | RunState::Interrupted | RunState::Killed => {
-            text.push_str(&format!("to go on:\n  callboard resume {}", quoted(&run_dir.display().to_string())));
+            text.push_str(&format!("to go on:\n  callboard resume {}", quoted(run_dir)));
         }
         RunState::Begun => {
             let folder = quoted(&run_dir.display().to_string());

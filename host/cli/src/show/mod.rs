@@ -1,4 +1,8 @@
-//! Words, tables and colours: all that a person sees is made here.
+//! Words, tables and colours: all that a person sees is made here, and leaves here.
+//!
+//! Much of it is a stranger's: reasons, log lines, names of columns and files. Whatever is printed goes through [`print`] or [`err`], which
+//! leave no character that a terminal would obey; and what stands within a line of ours goes through [`inline`], so that it cannot begin
+//! one of its own.
 
 pub(crate) mod comparison;
 pub(crate) mod figures;
@@ -6,24 +10,93 @@ pub(crate) mod problems;
 pub(crate) mod progress;
 pub(crate) mod report;
 
-use std::io::Write;
+use std::borrow::Cow;
+use std::io::{self, Write};
 use std::process::ExitCode;
+
+use serde::Serialize;
 
 use crate::exit::Failure;
 
-/// Text from elsewhere, without the characters by which it could move the cursor or colour what follows.
-pub(crate) fn harmless(text: &str) -> String {
-    let shown = |c: char| if c.is_control() && c != '\n' && c != '\t' { char::REPLACEMENT_CHARACTER } else { c };
-    text.chars().map(shown).collect()
+/// Whether a terminal would obey this character, or show what stands around it in another order or not at all: controls, marks of
+/// direction, ends of lines and paragraphs that are no line feed, and letters that nobody sees.
+fn acts(c: char) -> bool {
+    c.is_control()
+        || matches!(c,
+            '\u{61c}' | '\u{180e}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
+            | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+}
+
+/// Text from elsewhere, without the characters by which it could move the cursor, colour what follows or turn it around. Its lines stay.
+pub(crate) fn harmless(text: &str) -> Cow<'_, str> {
+    let kept = |c: char| !acts(c) || c == '\n' || c == '\t';
+    match text.chars().all(kept) {
+        true => Cow::Borrowed(text),
+        false => text.chars().map(|c| if kept(c) { c } else { char::REPLACEMENT_CHARACTER }).collect(),
+    }
+}
+
+/// As [`harmless`], within a line: ends of lines are shown as `\n`.
+pub(crate) fn inline(text: &str) -> String {
+    let text = text.replace("\r\n", "\n");
+    harmless(&text).replace('\n', "\\n").replace('\t', "\\t")
+}
+
+/// The lines of a text from elsewhere, behind the first of which stands a margin: none of them can pass for one of ours.
+pub(crate) fn with_margin(text: &str) -> String {
+    harmless(text.trim_end()).replace('\n', "\n  │ ")
 }
 
 /// Prints a command's result. A reader that has gone away (`| head`) is no failure.
 pub(crate) fn print(text: &str) -> Result<ExitCode, Failure> {
-    let mut out = std::io::stdout().lock();
-    match writeln!(out, "{}", text.trim_end()).and_then(|()| out.flush()) {
-        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
-            Err(Failure::system("write the result", &error))
+    written(&harmless(text.trim_end()))
+}
+
+/// Prints a command's result as JSON, for a program: what a terminal would obey is escaped, and so means the same.
+pub(crate) fn print_json(value: &impl Serialize) -> Result<ExitCode, Failure> {
+    let json = serde_json::to_string_pretty(value)
+        .map_err(|error| Failure::other(callboard_runtime::Class::Bug, format!("cannot write JSON: {error}")))?;
+    let mut text = String::with_capacity(json.len());
+    for c in json.chars() {
+        match acts(c) && c != '\n' {
+            true => c.encode_utf16(&mut [0; 2]).iter().for_each(|unit| text.push_str(&format!("\\u{unit:04x}"))),
+            false => text.push(c),
         }
+    }
+    written(&text)
+}
+
+fn written(text: &str) -> Result<ExitCode, Failure> {
+    let mut out = io::stdout().lock();
+    match writeln!(out, "{text}").and_then(|()| out.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Failure::system("write the result", &error)),
         _ => Ok(ExitCode::SUCCESS),
+    }
+}
+
+/// Says something on standard error, in lines of its own. Where nobody reads it, or it is full, the work goes on.
+pub(crate) fn err(text: &str) {
+    err_as_it_is(&harmless(text));
+}
+
+/// As [`err`], of text whose colours are ours, and all else of which is harmless.
+pub(crate) fn err_as_it_is(text: &str) {
+    let mut err = io::stderr().lock();
+    let _ = err.write_all(text.as_bytes()).and_then(|()| err.write_all(b"\n"));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_that_a_terminal_obeys_is_left() {
+        let hostile = "a\u{1b}[31m\u{9b}2J\r\u{7}\u{202e}b\u{2066}\u{200b}\u{e0041}\u{2028}\u{85}c";
+        assert_eq!(harmless(hostile), "a�[31m�2J���b�����c");
+        assert_eq!(inline("x\nerror: forged\r\n\ty"), "x\\nerror: forged\\n\\ty");
+        assert_eq!(with_margin("x\nerror: forged\n"), "x\n  │ error: forged");
+        // What people write stays: letters of all scripts, and what joins them.
+        let written = "naïve Ἑλλάς עברית हिन्दी 日本語 👩\u{200d}🔬 می\u{200c}خواهم";
+        assert!(matches!(harmless(written), Cow::Borrowed(text) if text == written));
     }
 }

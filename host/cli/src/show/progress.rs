@@ -2,13 +2,13 @@
 
 use std::collections::HashMap;
 use std::io::IsTerminal;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use callboard_runtime::{Event, Level, Observer};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 use super::figures::{bytes, count, time};
-use super::harmless;
+use super::{err, harmless, inline};
 
 /// How much is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -64,21 +64,25 @@ impl Progress {
 
     /// Takes away the lines that move.
     pub(crate) fn finish(&self) {
-        self.0.steps.lock().expect("no holder panics").drain().for_each(|(_, line)| line.bar.finish_and_clear());
+        self.0
+            .steps
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .drain()
+            .for_each(|(_, line)| line.bar.finish_and_clear());
     }
 }
 
 impl Inner {
-    #[expect(clippy::print_stderr, reason = "progress is shown here")]
     fn line(&self, from: Detail, text: &str) {
         if self.detail < from {
             return;
         }
         match &self.bars {
             Some(bars) => {
-                let _ = bars.println(text);
+                let _ = bars.println(harmless(text));
             }
-            None => eprintln!("{text}"),
+            None => err(text),
         }
     }
 
@@ -107,17 +111,23 @@ impl Inner {
                 self.line(Detail::All, &format!("{node} waits: rows in flight take what the budget leaves"));
             }
             Event::Retrying { step, message, attempt, of, pause } => {
-                let (pause, message) = (time(pause.as_secs_f64() * 1e3), harmless(&message));
+                let (pause, message) = (time(pause.as_secs_f64() * 1e3), inline(&message));
                 self.line(Detail::Warnings, &format!("{step}: {message}: again in {pause} ({attempt} of {of})"));
             }
-            Event::Note { message } => self.line(Detail::Warnings, &format!("note: {}", harmless(&message))),
+            Event::Note { message } => self.line(Detail::Warnings, &format!("note: {}", inline(&message))),
             Event::Log { step, level, message } => {
                 let from = match level {
                     Level::Trace | Level::Debug => Detail::All,
                     Level::Info => Detail::Progress,
                     Level::Warn | Level::Error => Detail::Warnings,
                 };
-                self.line(from, &format!("{step}: {}: {}", format!("{level:?}").to_lowercase(), harmless(&message)));
+                let level = format!("{level:?}").to_lowercase();
+                // Whose it is stands before each of its lines.
+                let lines = message
+                    .trim_end()
+                    .split('\n')
+                    .map(|line| format!("{step}: {level}: {}", inline(line.trim_end_matches('\r'))));
+                self.line(from, &lines.collect::<Vec<_>>().join("\n"));
             }
             _ => {}
         }
@@ -126,7 +136,7 @@ impl Inner {
     fn begin(&self, steps: &[String]) {
         let Some(bars) = &self.bars else { return };
         let style = ProgressStyle::with_template("  {spinner} {msg}").expect("the template is right");
-        let mut lines = self.steps.lock().expect("no holder panics");
+        let mut lines = self.steps.lock().unwrap_or_else(PoisonError::into_inner);
         for step in steps {
             let bar = bars.add(ProgressBar::new_spinner().with_style(style.clone()).with_message(step.clone()));
             lines.insert(step.clone(), Line { bar, rows_in: 0, rows_out: 0 });
@@ -134,7 +144,7 @@ impl Inner {
     }
 
     fn moved(&self, step: &str, rows_in: u64, rows_out: u64) {
-        let mut lines = self.steps.lock().expect("no holder panics");
+        let mut lines = self.steps.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(line) = lines.get_mut(step) {
             line.rows_in += rows_in;
             line.rows_out += rows_out;
@@ -145,7 +155,7 @@ impl Inner {
 
     /// Takes the lines of the stage away.
     fn end(&self) {
-        let lines: Vec<(String, Line)> = self.steps.lock().expect("no holder panics").drain().collect();
+        let lines: Vec<(String, Line)> = self.steps.lock().unwrap_or_else(PoisonError::into_inner).drain().collect();
         lines.into_iter().for_each(|(_, line)| line.bar.finish_and_clear());
     }
 }

@@ -6,7 +6,7 @@ use callboard_plan::{Kind, Load};
 use callboard_runtime::{ProfileReport, Report, StageReport, StepReport};
 
 use super::figures::{bytes, count, percent, rate, time};
-use super::harmless;
+use super::inline;
 
 /// Where there is no figure.
 const NONE: &str = "–";
@@ -33,7 +33,7 @@ pub(crate) fn table(report: &Report) -> String {
         let _ = writeln!(text, " {key:<9} {value}");
     }
     for note in &report.notes {
-        let _ = writeln!(text, " ! {}", harmless(note));
+        let _ = writeln!(text, " ! {}", inline(note));
     }
     text
 }

@@ -10,7 +10,7 @@ use super::watch::watch;
 use crate::arguments::BuildArguments;
 use crate::exit::{Failure, quoted};
 use crate::show::figures::{bytes, time};
-use crate::show::{harmless, print};
+use crate::show::{err, print};
 
 pub(crate) fn build(arguments: &BuildArguments) -> Result<ExitCode, Failure> {
     if !arguments.watch {
@@ -37,7 +37,6 @@ pub(crate) fn built(folder: &Path) -> Result<Made, Failure> {
     Ok(made)
 }
 
-#[expect(clippy::print_stderr, reason = "what a compiler says is shown as it is, before the error")]
 fn failure(error: MakeError, folder: &Path) -> Failure {
     let message = error.to_string();
     match error {
@@ -45,13 +44,16 @@ fn failure(error: MakeError, folder: &Path) -> Failure {
         MakeError::Missing { install, .. } => {
             let enter = match folder == Path::new(".") {
                 true => String::new(),
-                false => format!("cd {} && ", quoted(&folder.display().to_string())),
+                false => format!("cd {} && ", quoted(folder)),
             };
             let lines: Vec<String> = install.iter().map(|line| format!("{enter}{line}")).collect();
             Failure::other(Class::System, message).help(format!("install it with\n{}", lines.join("\n")))
         }
         MakeError::Command { said, .. } => {
-            eprint!("{}", harmless(&said));
+            // As it is but for what a terminal obeys, before the error.
+            if !said.trim().is_empty() {
+                err(said.trim_end());
+            }
             Failure::other(Class::Data, format!("{}: {message}", folder.display()))
         }
         MakeError::NotAStep { help, .. } => {

@@ -7,8 +7,8 @@ use callboard_trial::Trial;
 use crate::arguments::ConformArguments;
 use crate::bundled::BUNDLED;
 use crate::exit::Failure;
-use crate::show::print;
 use crate::show::progress::{Detail, Progress};
+use crate::show::{print, print_json};
 
 pub(crate) fn conform(arguments: &ConformArguments) -> Result<ExitCode, Failure> {
     let subject = super::subject(&arguments.tried)?;
@@ -17,7 +17,7 @@ pub(crate) fn conform(arguments: &ConformArguments) -> Result<ExitCode, Failure>
     let trial = Trial::begin(subject, 1, BUNDLED, settings)?;
     let findings = callboard_trial::conform::conform(&trial)?;
     match arguments.json {
-        true => print(&serde_json::to_string_pretty(&findings).expect("findings are JSON"))?,
+        true => print_json(&findings)?,
         false => print(&super::findings(&findings))?,
     };
     super::concluded(&findings, &trial.subject.name)

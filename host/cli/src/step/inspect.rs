@@ -11,14 +11,14 @@ use crate::bundled::BUNDLED;
 use crate::exit::Failure;
 use crate::show::figures::bytes;
 use crate::show::progress::{Detail, Progress};
-use crate::show::{harmless, print};
+use crate::show::{inline, print, print_json};
 
 pub(crate) fn inspect(arguments: &InspectArguments) -> Result<ExitCode, Failure> {
     let subject = Subject::find(arguments.step.as_deref())?;
     let settings = super::settings(Progress::plain(Detail::Errors).observer())?;
     let inspection = look_at(subject, BUNDLED, settings)?;
     match arguments.json {
-        true => print(&serde_json::to_string_pretty(&inspection).expect("what was found is JSON"))?,
+        true => print_json(&inspection)?,
         false => print(&shown(&inspection))?,
     };
     let Some(first) = inspection.problems.first() else { return Ok(ExitCode::SUCCESS) };
@@ -48,9 +48,9 @@ fn shown(inspection: &Inspection) -> String {
         memory_at_start_bytes,
         problems,
     } = inspection;
-    let mut text = format!("{component}  {}\n", bytes(*size));
+    let mut text = format!("{}  {}\n", inline(component), bytes(*size));
     let mut line = |key: &str, value: &str| {
-        let line = format!("  {key:10} {}", harmless(value));
+        let line = format!("  {key:10} {}", inline(value));
         text.push_str(&format!("{}\n", line.trim_end()));
     };
     if let Some(manifest) = manifest {
@@ -76,11 +76,11 @@ fn shown(inspection: &Inspection) -> String {
         text.push_str("  imports\n");
     }
     for import in imports {
-        let needs = import.needs.as_ref().map_or(String::new(), |needs| format!(": {needs}"));
-        text.push_str(&format!("    {}  {}{needs}\n", harmless(&import.name), import.what));
+        let needs = import.needs.as_ref().map_or(String::new(), |needs| format!(": {}", inline(needs)));
+        text.push_str(&format!("    {}  {}{needs}\n", inline(&import.name), inline(&import.what)));
     }
     if problems.len() > 1 {
-        let listed = problems.iter().map(|wrong| format!("    {}\n", harmless(&wrong.message)));
+        let listed = problems.iter().map(|wrong| format!("    {}\n", inline(&wrong.message)));
         text.push_str(&format!("  it does not fit\n{}", listed.collect::<String>()));
     }
     text
@@ -96,7 +96,7 @@ fn table(keys: &[Key]) -> String {
                 (None, true) => "required".to_owned(),
                 (None, false) => "-".to_owned(),
             };
-            [&key.key, &key.of, &default, &key.bounds, &key.meaning].map(|text| harmless(text).replace('\n', " "))
+            [&key.key, &key.of, &default, &key.bounds, &key.meaning].map(|text| inline(text))
         })
         .collect();
     let head = ["key", "type", "default", "bounds", "meaning"].map(str::to_owned);

@@ -18,7 +18,7 @@ use callboard_trial::{Finding, Outcome, Subject};
 use crate::arguments::{StepCommand, TriedArguments};
 use crate::exit::Failure;
 use crate::pipeline::interruptible;
-use crate::show::harmless;
+use crate::show::inline;
 
 pub(crate) fn step(command: &StepCommand) -> Result<ExitCode, Failure> {
     match command {
@@ -62,10 +62,10 @@ fn findings(findings: &[Finding]) -> String {
             Outcome::Failed(detail) => ("FAILED", detail),
             Outcome::NotApplicable(detail) => ("-     ", detail),
         };
-        let detail = harmless(detail).replace('\n', " ");
-        text.push_str(&format!("{word}  {:width$}  {detail}\n", harmless(what)));
+        let detail = inline(detail);
+        text.push_str(&format!("{word}  {:width$}  {detail}\n", inline(what)));
         for line in help.iter().flat_map(|help| help.lines()) {
-            text.push_str(&format!("        help: {line}\n"));
+            text.push_str(&format!("        help: {}\n", inline(line)));
         }
     }
     text

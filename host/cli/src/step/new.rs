@@ -25,7 +25,7 @@ pub(crate) fn new(arguments: &NewArguments) -> Result<ExitCode, Failure> {
         format!("{shown}: a {} step in {}\n\n", callboard_author::Kind::from(arguments.kind).name(), language.name);
     let mut command = |line: &str, what: &str| text.push_str(&format!("  {line:<39}  {what}\n"));
     if folder != Path::new(".") {
-        command(&format!("cd {}", quoted(&shown)), "");
+        command(&format!("cd {}", quoted(&folder)), "");
     }
     for line in toolchain::install_lines(&toolchain::find(language, &folder, &toolchain::path(&folder))) {
         command(line, "");

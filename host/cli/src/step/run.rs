@@ -13,8 +13,8 @@ use callboard_trial::pipe::{Out, pipe};
 use crate::arguments::StepRunArguments;
 use crate::bundled::BUNDLED;
 use crate::exit::Failure;
-use crate::show::harmless;
 use crate::show::progress::{Detail, Progress};
+use crate::show::{err, inline};
 
 pub(crate) fn run(arguments: &StepRunArguments) -> Result<ExitCode, Failure> {
     let subject = super::subject(&arguments.tried)?;
@@ -67,10 +67,9 @@ impl Out for Lines {
         Ok(true)
     }
 
-    #[expect(clippy::print_stderr, reason = "rows that go no further are told here")]
     fn removed(&mut self, removed: &RemovedRow) {
         let fate = if removed.rejected { "rejected" } else { "dropped" };
         let reason = if removed.reason.is_empty() { "no reason given" } else { &removed.reason };
-        eprintln!("{fate:8}  row {}: {}", removed.row + 1, harmless(reason).replace('\n', " "));
+        err(&format!("{fate:8}  row {}: {}", removed.row + 1, inline(reason)));
     }
 }

@@ -14,7 +14,7 @@ use crate::arguments::TestArguments;
 use crate::bundled::BUNDLED;
 use crate::exit::{Failure, quoted};
 use crate::show::progress::{Detail, Progress};
-use crate::show::{harmless, print};
+use crate::show::{inline, print};
 
 pub(crate) fn test(arguments: &TestArguments) -> Result<ExitCode, Failure> {
     if !arguments.watch {
@@ -76,10 +76,9 @@ fn blessed(golden: &Golden, subject: &Subject) -> Result<ExitCode, Failure> {
 }
 
 fn differs(arguments: &TestArguments, golden: &Golden, subject: &Subject) -> Failure {
-    let lines: Vec<String> = golden.differences.iter().map(|line| format!("\n  {}", harmless(line))).collect();
+    let lines: Vec<String> = golden.differences.iter().map(|line| format!("\n  {}", inline(line))).collect();
     let message = format!("{}: the golden test differs ({}){}", subject.name, golden.figures, lines.concat());
-    let step =
-        arguments.tried.step.as_ref().map_or(String::new(), |step| format!(" {}", quoted(&step.display().to_string())));
+    let step = arguments.tried.step.as_ref().map_or(String::new(), |step| format!(" {}", quoted(step)));
     let failure = Failure::other(Class::Data, message);
     match subject.language {
         Some(_) => failure.help(format!("if that is what it should do: callboard step test{step} --bless")),

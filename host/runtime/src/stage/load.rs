@@ -1,7 +1,6 @@
 //! Components into memory: mapped, instantiated, opened.
 
 use std::collections::BTreeMap;
->>>>>>> 3537c88 (runtime: address space is kept small where it is limited; threads that are refused and panics are errors)
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 

@@ -1,0 +1,102 @@
+//! What is said when this process fails by itself: a panic of ours, or memory that the system did not give. Neither is to end without an
+//! exit code of the table, nor without saying what is kept.
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::any::Any;
+use std::backtrace::Backtrace;
+use std::panic::PanicHookInfo;
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, OnceLock, PoisonError};
+
+use callboard_runtime::Class;
+
+use crate::exit::{Failure, resumes};
+use crate::show;
+
+/// The first panic: its words, and where it was.
+static PANIC: Mutex<Option<String>> = Mutex::new(None);
+/// What is said of the run that is going on, whole: when it is wanted, there may be no memory to compose it.
+static GOING_ON: OnceLock<String> = OnceLock::new();
+
+/// Notes that a run goes on in this folder, from which it can be resumed.
+pub(crate) fn running_in(folder: &Path) {
+    let _ = GOING_ON.set(resumes(Class::Bug, folder));
+}
+
+/// Takes the place of the words that Rust prints at each panic: what caught it says what it means, and nobody who did not ask for it
+/// gets a backtrace.
+pub(crate) fn listen() {
+    std::panic::set_hook(Box::new(|panic: &PanicHookInfo<'_>| {
+        let place = panic.location().map_or(String::new(), |place| format!(", at {place}"));
+        let words = format!("{}{place}", words(panic.payload()));
+        if std::env::var_os("RUST_BACKTRACE").is_some_and(|value| value != "0") {
+            show::err(&format!("panic: {words}\n{}", Backtrace::force_capture()));
+        }
+        PANIC.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(words);
+    }));
+}
+
+fn words(panic: &dyn Any) -> &str {
+    let text = panic.downcast_ref::<&str>().copied();
+    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("without a message")
+}
+
+/// The first panic of this process, if there was one.
+pub(crate) fn panic() -> Option<String> {
+    PANIC.lock().unwrap_or_else(PoisonError::into_inner).clone()
+}
+
+/// Says that this process panicked, and gives its exit code.
+pub(crate) fn of_panic() -> ExitCode {
+    let words = panic().unwrap_or_else(|| "without a message".to_owned());
+    let failure = Failure::other(Class::Bug, format!("Callboard failed: {words}"))
+        .help("this is a fault of Callboard: please report it");
+    let code = failure.report();
+    GOING_ON.get().into_iter().for_each(|words| show::err(words));
+    code
+}
+
+/// The system's allocator, but for the end of a process that gets no memory.
+struct Allocator;
+
+#[global_allocator]
+static ALLOCATOR: Allocator = Allocator;
+
+// SAFETY: every call is handed to the system's allocator as it is, and so is what it returns.
+unsafe impl GlobalAlloc for Allocator {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        // SAFETY: the caller's promise is the system's allocator's condition.
+        there(unsafe { System.alloc(layout) })
+    }
+
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        // SAFETY: as above.
+        there(unsafe { System.alloc_zeroed(layout) })
+    }
+
+    unsafe fn realloc(&self, memory: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        // SAFETY: as above.
+        there(unsafe { System.realloc(memory, layout, size) })
+    }
+
+    unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
+        // SAFETY: as above.
+        unsafe { System.dealloc(memory, layout) }
+    }
+}
+
+/// Memory that is there; otherwise the process ends, by our own exit code instead of a signal.
+fn there(memory: *mut u8) -> *mut u8 {
+    static ENDING: AtomicBool = AtomicBool::new(false);
+    if memory.is_null() && !ENDING.swap(true, Ordering::Relaxed) {
+        show::err("error: the system gave no more memory");
+        show::err(
+            "  help: raise the limit on this process's address space (`ulimit -v`), if there is one, or run fewer instances: --replicas 1",
+        );
+        GOING_ON.get().into_iter().for_each(|words| show::err(words));
+        std::process::exit(5);
+    }
+    memory
+}
