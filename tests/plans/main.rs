@@ -8,6 +8,7 @@
 //!
 //! A folder without an expectation fails. Those that are refused are named `refused-…`.
 
+mod bounds;
 mod random;
 mod schema;
 mod shelf;

@@ -147,7 +147,11 @@ pub(crate) fn parse_toml(text: &str, findings: &mut Findings) -> Option<Node> {
                 let help = format!("text stands in quotes: \"{word}\"");
                 findings.add_with_help(&error.span(), format!("`{word}` is no value"), help);
             }
-            None => findings.add(&error.span(), message),
+            None if message == "recursion limit" => {
+                let help = "no part of a pipeline is nested that deep";
+                findings.add_with_help(&error.span().or(Some(deepest(text))), "values are nested too deep", help);
+            }
+            None => findings.add(&error.span().or(Some(0..0)), message),
         }
     }
     if !errors.is_empty() {
@@ -155,6 +159,19 @@ pub(crate) fn parse_toml(text: &str, findings: &mut Findings) -> Option<Node> {
     }
     let root = toml_table(table.get_ref(), Some(0..0), findings);
     findings.is_empty().then_some(root)
+}
+
+/// Where the line begins that opens most: the parser does not say where it gave up.
+fn deepest(text: &str) -> Range<usize> {
+    let opens = |line: &str| line.bytes().filter(|byte| b"[{.".contains(byte)).count();
+    let (mut deepest, mut at) = ((0, 0), 0);
+    for line in text.split_inclusive('\n') {
+        if opens(line) > deepest.0 {
+            deepest = (opens(line), at);
+        }
+        at += line.len();
+    }
+    deepest.1..deepest.1
 }
 
 /// A value that looks like text whose quotes were forgotten.

@@ -79,8 +79,8 @@ fn file(node: &Node, findings: &mut Findings) -> Option<FileGrant> {
         ("is an address", "a folder of this machine is granted here; requests are granted by `grant.http`")
     } else if value.contains(['*', '?']) {
         ("is a pattern", "grant the folder: all that is in it is granted with it")
-    } else if value.contains('\0') {
-        ("is no path", "a path has no zero byte")
+    } else if value.contains(char::is_control) {
+        ("is no path", "a path is one line of text, without control characters")
     } else {
         let plain = plain(&value);
         return Some(FileGrant { path: if plain.is_empty() { ".".to_owned() } else { plain }, write });

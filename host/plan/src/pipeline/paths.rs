@@ -54,11 +54,14 @@ fn refuse(path: &Located<String>, what: &str, remote: &str, stream: &str, findin
                 format!("`{text}` is no path of {what}: `{name}` is a variable, and only params are put in"),
                 "declare a param, use it as `${params.NAME}`, and set it: --set params.NAME=\"$NAME\"".to_owned(),
             ),
-            Some(NotHere::Zero) => (format!("`{}` is no path: it has a zero byte", text.escape_debug()), String::new()),
+            Some(NotHere::Control) => (
+                format!("`{}` is no path of {what}: it has a control character", text.escape_debug()),
+                "a path is one line of text; a file of such a name is matched by a pattern, with `?` in its place".to_owned(),
+            ),
             None => return false,
         },
     };
-    findings.push(&path.at, message, Some(help).filter(|help| !help.is_empty()));
+    findings.add_with_help(&path.at, message, help);
     true
 }
 
@@ -67,12 +70,12 @@ enum NotHere<'a> {
     Scheme(&'a str),
     Home,
     Variable(&'a str),
-    Zero,
+    Control,
 }
 
 fn not_here(text: &str) -> Option<NotHere<'_>> {
-    if text.contains('\0') {
-        return Some(NotHere::Zero);
+    if text.contains(char::is_control) {
+        return Some(NotHere::Control);
     }
     if let Some((scheme, _)) = text.split_once("://") {
         let mut letters = scheme.bytes();
