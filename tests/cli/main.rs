@@ -11,6 +11,7 @@
 //! after [`BOUND`] is killed, and fails its case.
 
 mod console;
+mod edges;
 mod json;
 mod redact;
 mod signals;

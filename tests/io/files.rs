@@ -9,15 +9,18 @@ fn names(dataset: &Dataset) -> Vec<String> {
 }
 
 #[test]
-fn patterns_are_sorted_paths_keep_their_order_and_each_file_is_read_once() {
+fn patterns_are_sorted_and_paths_keep_their_order() {
     let bench = Bench::new();
     for name in ["b.jsonl", "a.jsonl", "sub/c.jsonl", ".hidden.jsonl", "[odd].jsonl"] {
         bench.put(name, format!("{{\"from\":\"{name}\"}}\n"));
     }
     let open = |paths: &[&str]| names(&bench.open(paths).unwrap());
     assert_eq!(open(&["*.jsonl"]), ["[odd].jsonl", "a.jsonl", "b.jsonl"]);
-    assert_eq!(open(&["b.jsonl", "*.jsonl"]), ["b.jsonl", "[odd].jsonl", "a.jsonl"]);
+    assert_eq!(open(&["sub/*", "[ab].jsonl"]), ["c.jsonl", "a.jsonl", "b.jsonl"]);
     assert_eq!(open(&["**/*.jsonl"]), ["[odd].jsonl", "a.jsonl", "b.jsonl", "c.jsonl"]);
+    assert_eq!(open(&["**"]), ["[odd].jsonl", "a.jsonl", "b.jsonl", "c.jsonl"]);
+    assert_eq!(open(&["./**/**/sub//c*"]), ["c.jsonl"]);
+    assert_eq!(open(&[".hid*"]), [".hidden.jsonl"]);
     assert_eq!(open(&["[ab].jsonl"]), ["a.jsonl", "b.jsonl"]);
     assert_eq!(open(&["[odd].jsonl"]), ["[odd].jsonl"]);
     assert_eq!(open(&[bench.path("a.jsonl").to_str().unwrap()]), ["a.jsonl"]);
@@ -58,11 +61,103 @@ fn a_pipe_is_not_waited_for() {
     assert_eq!(bench.open(&["*.jsonl"]).unwrap().files().len(), 1);
 }
 
+/// As DuckDB, polars and pandas do: two names are two files. Whoever did not mean it is told.
 #[test]
-fn a_file_that_is_named_in_two_ways_is_read_once() {
+fn a_file_that_has_two_names_is_read_twice() {
+    let bench = Bench::with("a.jsonl", "{\"n\":1}\n");
+    bench.put("sub/b.jsonl", "{\"n\":2}\n");
+    std::os::unix::fs::symlink("a.jsonl", bench.path("link.jsonl")).unwrap();
+    std::fs::hard_link(bench.path("a.jsonl"), bench.path("hard.jsonl")).unwrap();
+    for paths in
+        [&["a.jsonl", "a.jsonl"][..], &["a.jsonl", "sub/../a.jsonl"], &["a.jsonl", "link.jsonl"], &["[ah]*.jsonl"]]
+    {
+        let rows: Vec<String> = bench.read(paths).unwrap().iter().flat_map(|chunk| column(&chunk.rows, "n")).collect();
+        assert_eq!(rows, ["1", "1"], "{paths:?}");
+        let twice = bench.open(paths).unwrap().twice();
+        let name = |path: &std::path::Path| path.file_name().unwrap().to_string_lossy().into_owned();
+        assert_eq!(twice.iter().map(|(first, _)| name(first)).collect::<Vec<_>>(), ["a.jsonl"], "{paths:?}");
+    }
+    assert_eq!(names(&bench.open(&["*.jsonl", "sub/*"]).unwrap()), ["a.jsonl", "hard.jsonl", "link.jsonl", "b.jsonl"]);
+    assert_eq!(bench.open(&["a.jsonl", "sub/b.jsonl"]).unwrap().twice(), []);
+}
+
+/// Two links to the folder that they are in make 2^n paths of n links.
+#[test]
+fn links_to_folders_are_followed_and_lead_nobody_in_circles() {
+    use std::os::unix::fs::symlink;
+    let bench = Bench::with("a/x.jsonl", "{}");
+    bench.put("shelf/y.jsonl", "{}");
+    for (to, link) in [(".", "a/self"), (".", "a/self2"), ("..", "a/up"), ("../shelf", "a/other"), ("/", "a/.hidden")] {
+        symlink(to, bench.path(link)).unwrap();
+    }
+    let shown = |paths: &[&str]| {
+        let open = bench.open(paths).unwrap();
+        let base = bench.path("");
+        open.files().iter().map(|file| file.strip_prefix(&base).unwrap().display().to_string()).collect::<Vec<_>>()
+    };
+    // Each folder once, by its own name where it has one below.
+    assert_eq!(shown(&["**/*.jsonl"]), ["a/x.jsonl", "shelf/y.jsonl"]);
+    assert_eq!(shown(&["a/**/*.jsonl"]), ["a/other/y.jsonl", "a/x.jsonl"]);
+    // Where a pattern names a level, every name counts.
+    assert_eq!(shown(&["a/*/x.jsonl"]), ["a/self/x.jsonl", "a/self2/x.jsonl"]);
+    // Folders that share their links, two in each: 2^40 paths, and 41 folders.
+    for level in 0..40 {
+        bench.put(&format!("deep/{level}/.keep"), "");
+    }
+    for (level, link) in (0..39).flat_map(|level| [(level, "l"), (level, "r")]) {
+        symlink(format!("../{}", level + 1), bench.path(&format!("deep/{level}/{link}"))).unwrap();
+    }
+    bench.put("deep/39/z.jsonl", "{}");
+    assert_eq!(shown(&["deep/0/**/*.jsonl"]).len(), 1);
+}
+
+/// What a pattern matches is read, or it is said why not.
+#[test]
+fn a_link_to_nothing_is_an_error_and_names_need_not_be_utf8() {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt;
     let bench = Bench::with("a.jsonl", "{}");
-    bench.put("sub/b.jsonl", "{}");
-    assert_eq!(bench.open(&["a.jsonl", "./a.jsonl", "sub/../a.jsonl", "*.jsonl"]).unwrap().files().len(), 1);
+    let latin = |name: &[u8]| bench.path("").join(OsStr::from_bytes(name));
+    std::fs::write(latin(b"caf\xe9.txt"), "").unwrap();
+    std::fs::write(latin(b"caf\xe9.jsonl"), "{}").unwrap();
+    std::fs::create_dir(latin(b"d\xe9")).unwrap();
+    std::fs::write(latin(b"d\xe9").join("b.jsonl"), "{}").unwrap();
+    assert_eq!(names(&bench.open(&["*.jsonl"]).unwrap()), ["a.jsonl", "caf\u{fffd}.jsonl"]);
+    assert_eq!(names(&bench.open(&["**/?.jsonl"]).unwrap()), ["a.jsonl", "b.jsonl"]);
+    assert_eq!(names(&bench.open(&["d?/*"]).unwrap()), ["b.jsonl"]);
+    assert_eq!(bench.read(&["*.jsonl"]).unwrap().len(), 2);
+
+    std::os::unix::fs::symlink("gone.jsonl", bench.path("to.jsonl")).unwrap();
+    for path in ["*.jsonl", "to.jsonl"] {
+        let (message, _) = bench.error(&[path], &[]);
+        assert_eq!(message, "`to.jsonl`: this is a link to what is not there");
+    }
+}
+
+/// The hint is followed, word for word.
+#[test]
+fn brackets_and_braces_that_are_part_of_a_name_get_a_hint_that_works() {
+    let bench = Bench::with("data[v1]/a.jsonl", "{}");
+    bench.put("x[1]y/part-7.jsonl", "{}");
+    bench.put("open[/a.jsonl", "{}");
+    for (path, meant) in [
+        ("data[v1]/*.jsonl", "data[[]v1]/*.jsonl"),
+        ("data[v1]*/a.jsonl", "data[[]v1]*/a.jsonl"),
+        ("x[1]y/part-[0-9].jsonl", "x[[]1]y/part-[0-9].jsonl"),
+        ("open[/*.jsonl", "open[[]/*.jsonl"),
+    ] {
+        let (_, help) = bench.error(&[path], &[]);
+        assert!(help.ends_with(&format!("path = \"{meant}\"")), "{path}: {help}");
+        assert_eq!(bench.open(&[meant]).unwrap().files().len(), 1);
+    }
+    let (message, help) = bench.error(&["{a,b}-{x}.jsonl"], &[]);
+    assert_eq!(message, "`{a,b}-{x}.jsonl`: there is no such file");
+    assert_eq!(help, "`{…}` is taken as it stands; where any name will do, write `*`, and otherwise list the paths");
+    let (_, help) = bench.error(&["part-{a,b}/*.jsonl"], &[]);
+    assert_eq!(help, "`{…}` is taken as it stands; list the paths: path = [\"part-a/*.jsonl\", \"part-b/*.jsonl\"]");
+    let (message, help) = bench.error(&["data*"], &[]);
+    assert_eq!(message, "`data*`: the pattern matches no file");
+    assert_eq!(help, "it matches folders: name their files: \"data*/*.jsonl\"");
 }
 
 #[test]

@@ -31,7 +31,7 @@ pub(crate) fn listen() {
     std::panic::set_hook(Box::new(|panic: &PanicHookInfo<'_>| {
         let place = panic.location().map_or(String::new(), |place| format!(", at {place}"));
         let words = format!("{}{place}", words(panic.payload()));
-        if std::env::var_os("RUST_BACKTRACE").is_some_and(|value| value != "0") {
+        if std::env::var_os("CALLBOARD_BACKTRACE").is_some() {
             show::err(&format!("panic: {words}\n{}", Backtrace::force_capture()));
         }
         PANIC.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(words);

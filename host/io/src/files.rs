@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use crate::IoError;
 use crate::formats::Format;
-use crate::pattern::{Pattern, is_pattern, not_regular};
+use crate::pattern::{Pattern, is_pattern};
 
 /// The files that `paths` name, in order. A file with two names, or named twice, is there twice. `go_on` is asked now and then.
 pub(crate) fn resolve(
@@ -51,7 +51,8 @@ fn matches(base: &Path, path: &str, go_on: &dyn Fn() -> Result<(), IoError>) -> 
     if let Ok(file) = literal.metadata() {
         return match file.is_file() {
             true => Ok(vec![literal]),
-            false => Err(not_regular(&literal)),
+            // Files are read more than once (their schema, their size); a pipe would be waited for, for ever.
+            false => Err(IoError::spec("this is no regular file: inputs are read more than once").in_file(&literal)),
         };
     }
     let (error, matched_folders) = if is_pattern(path) {

@@ -69,7 +69,7 @@ impl Pattern {
     /// The files that it matches, sorted by their paths, and whether it matched a folder. `go_on` is asked now and then, and ends it.
     ///
     /// # Errors
-    /// A folder that cannot be read; what it matches that is neither a file nor a folder; too much to look at.
+    /// A folder that cannot be read; a link to what is not there; too much to look at.
     pub(crate) fn files(&self, go_on: &dyn Fn() -> Result<(), IoError>) -> Result<(Vec<PathBuf>, bool), IoError> {
         let walk =
             Walk { pattern: self, go_on, looked_at: 0, entered: HashSet::new(), files: Vec::new(), folder: false };
@@ -165,7 +165,8 @@ impl Walk<'_> {
     fn matched(&mut self, path: PathBuf, metadata: &Metadata) -> Result<(), IoError> {
         match () {
             () if metadata.is_dir() => self.folder = true,
-            () if !metadata.is_file() => return Err(not_regular(&path)),
+            // Pipes, sockets and devices hold no rows, and a pipe would be waited for, for ever.
+            () if !metadata.is_file() => {}
             () if self.files.len() == MATCHED => {
                 let message = format!("the pattern matches more than {MATCHED} files");
                 return Err(IoError::spec(message)
@@ -203,11 +204,6 @@ impl Walk<'_> {
         entries.sort_by(|(one, _), (other, _)| other.cmp(one));
         Ok(entries)
     }
-}
-
-/// What is no file that can be read more than once: a pipe would be waited for, for ever.
-pub(crate) fn not_regular(path: &Path) -> IoError {
-    IoError::spec("this is no regular file: inputs are read more than once").in_file(path)
 }
 
 fn is_hidden(name: &OsStr) -> bool {

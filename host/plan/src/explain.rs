@@ -28,7 +28,7 @@ pub fn explain(plan: &Plan) -> String {
         plan.stages.iter().map(|stage| (title(stage, plan), rows(stage, plan))).collect();
     let width = |cell: fn(&Row) -> &str| {
         let rows = stages.iter().flat_map(|(_, rows)| rows);
-        rows.map(|row| cell(row).chars().count()).max().unwrap_or_default()
+        rows.flat_map(|row| cell(row).split('\n')).map(|line| line.chars().count()).max().unwrap_or_default()
     };
     let (name, what, from) = (width(|row| &row.name), width(|row| &row.what), width(|row| &row.from));
     let need = width(|row| &row.need);
@@ -42,8 +42,13 @@ pub fn explain(plan: &Plan) -> String {
         let _ = writeln!(out, "\n{title}");
         for row in rows {
             let Row { mark, name: named, what: is, from: reads, need: needs, limits } = row;
-            let line = format!("  {mark} {named:name$}  {is:what$}  {reads:from$}  {needs:need$}  {limits}");
+            let mut reads = reads.split('\n');
+            let first = reads.next().unwrap_or_default();
+            let line = format!("  {mark} {named:name$}  {is:what$}  {first:from$}  {needs:need$}  {limits}");
             let _ = writeln!(out, "{}", line.trim_end());
+            for more in reads {
+                let _ = writeln!(out, "    {:name$}  {:what$}  {more}", "", "");
+            }
         }
     }
     for note in notes(plan) {
@@ -110,7 +115,7 @@ fn rows(stage: &Stage, plan: &Plan) -> Vec<Row> {
             mark: " ",
             name: name.clone(),
             what: "input".to_owned(),
-            from: format!("{paths}{when}"),
+            from: wrapped(&format!("{paths}{when}")),
             need: String::new(),
             limits: String::new(),
         }
@@ -122,7 +127,7 @@ fn rows(stage: &Stage, plan: &Plan) -> Vec<Row> {
         mark: " ",
         name: output.name.clone(),
         what: "output".to_owned(),
-        from: from(&output.name, plan),
+        from: wrapped(&from(&output.name, plan)),
         need: String::new(),
         limits: format!("to {}", output.path),
     });
@@ -153,7 +158,7 @@ fn step_row(step: &PlannedStep, plan: &Plan) -> Row {
         mark: if step.kind == Kind::Global { "■" } else { " " },
         name: step.name.clone(),
         what: format!("{}{uses}", step.kind.as_str()),
-        from: from(&step.name, plan),
+        from: wrapped(&from(&step.name, plan)),
         need: need(step),
         limits: limits.join(", "),
     }
@@ -199,6 +204,24 @@ fn at_most(most: MaxRejects, of: &str) -> String {
         MaxRejects::Rows(rows) => format!("at most {rows} rows"),
         MaxRejects::Percent(percent) => format!("at most {percent}% of {of}"),
     }
+}
+
+/// A list in lines of at most this many characters, where its parts are no longer.
+const LONGEST: usize = 60;
+
+fn wrapped(list: &str) -> String {
+    let (mut text, mut line) = (String::new(), 0);
+    for part in list.split_inclusive(", ") {
+        let length = part.trim_end().chars().count();
+        if line > 0 && line + length > LONGEST {
+            text.truncate(text.trim_end().len());
+            text.push('\n');
+            line = 0;
+        }
+        text.push_str(part);
+        line += part.chars().count();
+    }
+    text
 }
 
 /// "from a, then b (spill)"; "left from a (spill), right from b (spill)".

@@ -10,7 +10,7 @@ use callboard_plan::PlannedStep;
 
 use crate::columns::display;
 use crate::disk::{Logged, Place};
-use crate::error::{Class, RunError};
+use crate::error::{Class, RunError, in_a_line};
 use crate::rows::{Batch, Known, places, record_batch};
 
 /// What a component declared, its schema already checked.
@@ -133,9 +133,8 @@ impl Bound {
         let mut names = HashSet::new();
         if let Some(twice) = fields.iter().find(|field| !names.insert(field.name().as_str())) {
             let message = format!("it would put out two columns named `{}`", twice.name());
-            return Err(
-                fault(message).help(format!("rename one in the step: columns = {{ {0} = \"{0}_2\" }}", twice.name()))
-            );
+            return Err(fault(message)
+                .help(format!("rename one in the step: columns = {{ {0} = \"{0}_2\" }}", in_a_line(twice.name()))));
         }
         Ok(Bound { reads, given, writes: Arc::new(declared.writes), output: Arc::new(Schema::new(fields)), columns })
     }
@@ -250,7 +249,7 @@ fn columns_up_to(schema: &Schema, most: usize) -> String {
         return "no columns".to_owned();
     }
     let mut columns: Vec<_> =
-        schema.fields().iter().take(most).map(|f| format!("`{}` {}", f.name(), display(f.data_type()))).collect();
+        schema.fields().iter().take(most).map(|f| format!("`{}` {}", in_a_line(f.name()), display(f.data_type()))).collect();
     if let Some(more @ 1..) = schema.fields().len().checked_sub(most) {
         columns.push(format!("and {more} more"));
     }

@@ -16,7 +16,7 @@ use callboard_plan::{Edge, Kind, Plan, PlannedOutput, PlannedStep, nearest};
 use crate::bound::{Bound, Declared, View, appended, some_columns_of};
 use crate::columns::{Flat, schema_of};
 use crate::disk::{Past, RecordedInput, schema_of_text, schema_text};
-use crate::error::{Class, Fault, RunError};
+use crate::error::{Class, Fault, RunError, in_a_line};
 use crate::events::Event;
 use crate::guest::Instance;
 use crate::removed::Files;
@@ -292,7 +292,7 @@ fn chosen(output: &PlannedOutput, schema: &SchemaRef) -> Result<(SchemaRef, Vec<
             let near = nearest(&column.column, schema.fields().iter().map(|field| field.name().as_str()));
             let error = RunError::new(Class::Pipeline, message).in_output(&output.name);
             return Err(match near {
-                Some(near) => error.help(format!("did you mean `{near}`?")),
+                Some(near) => error.help(format!("did you mean `{}`?", in_a_line(near))),
                 None => error,
             });
         };

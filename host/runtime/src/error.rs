@@ -1,5 +1,6 @@
 //! What can go wrong in a run: whose affair it is, where it happened, what to do.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::path::Path;
 use std::time::Duration;
@@ -63,6 +64,14 @@ impl fmt::Display for Place {
 pub(crate) fn plain(error: &std::io::Error) -> String {
     let text = error.to_string();
     text.split(" (os error").next().unwrap_or(&text).to_owned()
+}
+
+/// A name from a file or a component, within a line: it cannot end it.
+pub(crate) fn in_a_line(name: &str) -> Cow<'_, str> {
+    match name.contains(char::is_control) {
+        true => name.escape_debug().to_string().into(),
+        false => name.into(),
+    }
 }
 
 fn is_of_quota(error: &std::io::Error) -> bool {

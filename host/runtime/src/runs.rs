@@ -131,7 +131,10 @@ impl RunSummary {
         if summary.processes == 0 {
             // It was not written down, but for its report.
             summary.state = match report(&dir).map(|report| report.status) {
-                Some(Status::Finished) => RunState::Finished,
+                Some(Status::Finished) => {
+                    summary.stages_done = summary.stages;
+                    RunState::Finished
+                }
                 Some(Status::Interrupted) => RunState::Interrupted,
                 Some(Status::Failed) => RunState::Failed,
                 None => RunState::Killed,

@@ -135,12 +135,12 @@ fn shown(problem: &Problem, text: Option<&Text>, colour: bool) -> String {
     // Lines are left to the terminal to wrap: whoever searches a log for a message finds it whole.
     let handler = GraphicalReportHandler::new_themed(theme).with_links(false).with_wrap_lines(false);
     // What components say is part of messages.
-    let message = with_margin(&problem.message);
+    let message = harmless(problem.message.trim_end()).into_owned();
     let help = problem.help.as_ref().map(|help| harmless(help).into_owned());
     let text = problem.at.zip(text).map(|(at, text)| (text, text.pointed(at)));
     let mut written = String::new();
     match handler.render_report(&mut written, &Shown { message: message.clone(), help, text }) {
         Ok(()) => format!("{}\n", written.trim()),
-        Err(_) => format!("error: {message}\n"),
+        Err(_) => format!("error: {}\n", with_margin(&message)),
     }
 }

@@ -1,5 +1,6 @@
 //! The report of a run, as a table to show a friend.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use callboard_plan::{Kind, Load};
@@ -201,26 +202,41 @@ fn accounts(report: &Report) -> String {
     }
 }
 
-fn reasons(
-    facts: &mut Vec<(String, String)>,
-    key: &str,
-    step: &str,
-    reasons: &std::collections::BTreeMap<String, u64>,
-) {
-    let mut sorted: Vec<(&String, &u64)> = reasons.iter().collect();
-    sorted.sort_by_key(|(reason, rows)| (std::cmp::Reverse(**rows), reason.as_str()));
-    let shown = sorted.iter().take(REASONS).map(|(reason, rows)| {
-        let reason = if reason.is_empty() { "no reason given" } else { reason };
-        format!("{} {reason}", count(**rows))
+fn reasons(facts: &mut Vec<(String, String)>, key: &str, step: &str, reasons: &BTreeMap<String, u64>) {
+    // Reasons that differ in nothing but numbers (of rows, lengths, scores) are one.
+    let mut alike: BTreeMap<String, (u64, usize, &str)> = BTreeMap::new();
+    for (reason, rows) in reasons {
+        let group = alike.entry(without_numbers(reason)).or_insert((0, 0, reason));
+        (group.0, group.1) = (group.0 + rows, group.1 + 1);
+    }
+    let mut sorted: Vec<(&String, &(u64, usize, &str))> = alike.iter().collect();
+    sorted.sort_by_key(|(reason, (rows, ..))| (std::cmp::Reverse(*rows), reason.as_str()));
+    let shown = sorted.iter().take(REASONS).map(|(alike, (rows, different, reason))| match different {
+        _ if reason.is_empty() => format!("{} no reason given", count(*rows)),
+        1 => format!("{} {reason}", count(*rows)),
+        different => format!("{} {alike} (# stands for {} numbers)", count(*rows), count(*different as u64)),
     });
     let mut shown: Vec<String> = shown.collect();
     if sorted.len() > REASONS {
-        let rest: u64 = sorted[REASONS..].iter().map(|(_, rows)| **rows).sum();
+        let rest: u64 = sorted[REASONS..].iter().map(|(_, (rows, ..))| *rows).sum();
         shown.push(format!("{} for {} more reasons", count(rest), sorted.len() - REASONS));
     }
     if !shown.is_empty() {
         facts.push((key.to_owned(), format!("{step}: {}", shown.join(", "))));
     }
+}
+
+/// A reason with `#` in place of each number.
+fn without_numbers(reason: &str) -> String {
+    let mut text = String::with_capacity(reason.len());
+    for c in reason.chars() {
+        match c.is_ascii_digit() {
+            true if text.ends_with('#') => {}
+            true => text.push('#'),
+            false => text.push(c),
+        }
+    }
+    text
 }
 
 fn memory(report: &Report) -> String {

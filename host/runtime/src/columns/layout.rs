@@ -1,5 +1,6 @@
 //! Which layout of the contract carries an Arrow type, and what `logical` then says.
 
+use arrow::array::timezone::Tz;
 use arrow::datatypes::{DataType, IntervalUnit, TimeUnit};
 
 /// The layout of an array without children.
@@ -106,6 +107,10 @@ fn parameterised(logical: &str) -> Option<DataType> {
     }
     if let Some(rest) = logical.strip_prefix("ts") {
         let (letter, zone) = rest.split_once(':')?;
+        // One that nobody knows would fail whoever writes the values.
+        if !zone.is_empty() && zone.parse::<Tz>().is_err() {
+            return None;
+        }
         let zone = (!zone.is_empty()).then(|| zone.into());
         return Some(DataType::Timestamp(unit(letter)?, zone));
     }
@@ -139,4 +144,21 @@ fn unit(letter: &str) -> Option<TimeUnit> {
         "n" => TimeUnit::Nanosecond,
         _ => return None,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Whoever writes the values would fail, and it would look like a fault of the machine's.
+    #[test]
+    fn a_zone_that_nobody_knows_is_refused_where_it_is_declared() {
+        let of = |logical| data_type(Leaf::Int64, Some(logical));
+        for known in ["tsu:", "tsu:UTC", "tsn:Europe/Berlin", "tss:+05:30", "tsm:-03"] {
+            assert!(matches!(of(known), Some(DataType::Timestamp(..))), "{known}");
+        }
+        for unknown in ["tsu:Nowhere/Land", "tsu:+99:99", "tsu: ", "tsu:UTC\u{1b}[31m"] {
+            assert_eq!(of(unknown), None, "{unknown}");
+        }
+    }
 }

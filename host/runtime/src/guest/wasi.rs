@@ -8,10 +8,13 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use rand::SeedableRng;
 use rand::rngs::StdRng;
+use wasmtime::component::{HasData, Linker, Resource, ResourceTable};
 use wasmtime_wasi::{HostMonotonicClock, HostWallClock, WasiCtx, WasiCtxBuilder};
+use wasmtime_wasi_io::bindings::wasi::io::error;
 
 use super::log::Log;
 use super::reach::Reach;
+use super::state::State;
 
 /// 2000-01-01T00:00:00Z: a moment that no certificate or format refuses, and that nobody takes for now.
 const STANDSTILL: Duration = Duration::from_secs(946_684_800);
@@ -59,6 +62,36 @@ impl HostMonotonicClock for GoingClock {
     fn now(&self) -> u64 {
         u64::try_from(self.since.elapsed().as_nanos()).unwrap_or(u64::MAX)
     }
+}
+
+/// The errors of streams. Wasmtime's own words for them hold the host's backtrace where `RUST_BACKTRACE` is set.
+struct Errors<'a>(&'a mut ResourceTable);
+
+struct HasErrors;
+
+impl HasData for HasErrors {
+    type Data<'a> = Errors<'a>;
+}
+
+impl error::Host for Errors<'_> {}
+
+impl error::HostError for Errors<'_> {
+    fn to_debug_string(&mut self, error: Resource<error::Error>) -> wasmtime::Result<String> {
+        Ok(format!("{:#}", self.0.get(&error)?))
+    }
+
+    fn drop(&mut self, error: Resource<error::Error>) -> wasmtime::Result<()> {
+        self.0.delete(error)?;
+        Ok(())
+    }
+}
+
+/// Lets a component learn what went wrong with a stream, and nothing of the host.
+pub(super) fn errors_in_words(linker: &mut Linker<State>) -> wasmtime::Result<()> {
+    linker.allow_shadowing(true);
+    error::add_to_linker::<State, HasErrors>(linker, |state| Errors(&mut state.table))?;
+    linker.allow_shadowing(false);
+    Ok(())
 }
 
 /// A context that grants what `reach` holds and nothing else; what is written to its standard streams goes to `log`.
