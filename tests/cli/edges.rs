@@ -57,14 +57,17 @@ fn names_may_have_any_bytes() {
     // From within it, and from beside it; what is kept is found again.
     ended(&stage.sh("cd caf*; callboard run pipeline.toml -q"), 0);
     assert_eq!(fs::read_to_string(folder.join("clean.jsonl")).unwrap().lines().count(), 2);
-    ended(&stage.sh("callboard run caf*/pipeline.toml -q --overwrite --run-dir caf*/run"), 0);
-    ended(&stage.sh("callboard run caf*/pipeline.toml -q --overwrite --run-dir caf*/.callboard/runs/again"), 0);
-    let listed = stage.sh("callboard runs list --dir caf*/.callboard/runs --json");
+    ended(&stage.sh("d=$(echo caf*); callboard run $d/pipeline.toml -q --overwrite --run-dir $d/run"), 0);
+    ended(
+        &stage.sh("d=$(echo caf*); callboard run $d/pipeline.toml -q --overwrite --run-dir $d/.callboard/runs/again"),
+        0,
+    );
+    let listed = stage.sh("d=$(echo caf*); callboard runs list --dir $d/.callboard/runs --json");
     ended(&listed, 0);
     assert!(serde_json::from_str::<serde_json::Value>(&listed.stdout).unwrap()[0]["folder"].is_array());
     // A run that failed there says how to go on, in words that a shell takes.
     fs::write(named(b"b.jsonl"), "{\"text\":\"three\"}\n{\"text\":4}\n").unwrap();
-    let failed = stage.sh("callboard run caf*/pipeline.toml -q --overwrite --run-dir caf*/failed");
+    let failed = stage.sh("d=$(echo caf*); callboard run $d/pipeline.toml -q --overwrite --run-dir $d/failed");
     ended(&failed, 3);
     if let Some(command) = failed.stderr.lines().find(|line| line.starts_with("  callboard resume ")) {
         assert_eq!(command, "  callboard resume $'caf\\xe9/failed'");

@@ -248,8 +248,12 @@ fn columns_up_to(schema: &Schema, most: usize) -> String {
     if schema.fields().is_empty() {
         return "no columns".to_owned();
     }
-    let mut columns: Vec<_> =
-        schema.fields().iter().take(most).map(|f| format!("`{}` {}", in_a_line(f.name()), display(f.data_type()))).collect();
+    let mut columns: Vec<_> = schema
+        .fields()
+        .iter()
+        .take(most)
+        .map(|f| format!("`{}` {}", in_a_line(f.name()), display(f.data_type())))
+        .collect();
     if let Some(more @ 1..) = schema.fields().len().checked_sub(most) {
         columns.push(format!("and {more} more"));
     }

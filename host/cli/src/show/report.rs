@@ -31,7 +31,7 @@ pub(crate) fn table(report: &Report) -> String {
     }
     text.push('\n');
     for (key, value) in facts(report) {
-        let _ = writeln!(text, " {key:<9} {value}");
+        let _ = writeln!(text, " {key:<9} {}", inline(&value));
     }
     for note in &report.notes {
         let _ = writeln!(text, " ! {}", inline(note));

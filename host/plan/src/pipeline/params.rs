@@ -7,9 +7,8 @@ use crate::problem::{Findings, Source};
 use crate::sizes::exact;
 use crate::spelling::{hint, quoted};
 
-const SETTABLE: &str = "what can be set: `--set params.KEY=VALUE`, `--set inputs.NAME.KEY=VALUE`, \
-                        `--set outputs.NAME.KEY=VALUE`, `--set steps.NAME.KEY=VALUE` (`steps.NAME.config.KEY`) and \
-                        `--set run.KEY=VALUE`";
+const SETTABLE: &str = "what can be set: keys of `params`, `run`, `inputs.NAME`, `outputs.NAME` and `steps.NAME`, such as \
+                        `--set params.KEY=VALUE`, `--set steps.NAME.config.KEY=VALUE`";
 
 /// One `--set`.
 struct Set<'a> {

@@ -31,9 +31,9 @@ use serde::{Deserialize, Serialize};
 
 use super::frames::named;
 use super::lock::{Lock, NotTaken};
+use super::paths;
 use super::seal::{Begun, Key, SEAL};
 use super::state::{Contents, REMOVING, State, WRITING};
-use super::paths;
 use crate::error::{Class, RunError};
 
 /// `plan.json` and `run.json` are no longer than this, bytes.
