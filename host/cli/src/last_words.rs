@@ -29,6 +29,10 @@ pub(crate) fn running_in(folder: &Path) {
 /// gets a backtrace.
 pub(crate) fn listen() {
     std::panic::set_hook(Box::new(|panic: &PanicHookInfo<'_>| {
+        // A library's, at a corrupt file, which is an error of that file.
+        if callboard_io::panics_are_caught() {
+            return;
+        }
         let place = panic.location().map_or(String::new(), |place| format!(", at {place}"));
         let words = format!("{}{place}", words(panic.payload()));
         if std::env::var_os("CALLBOARD_BACKTRACE").is_some() {

@@ -71,7 +71,7 @@ impl Dataset {
     /// A path or pattern that matches nothing, an unknown format or type, files that cannot be read, are malformed, or
     /// do not have one schema; being stopped.
     pub fn open(spec: &InputSpec) -> Result<Dataset, IoError> {
-        let files = files::resolve(&spec.base, &spec.paths, &|| Ok(()))?;
+        let files = files::resolve(&spec.base, &spec.paths, &|| spec.stop.check())?;
         let format = files::format(&files, spec.format)?;
         let mut bytes = 0;
         for file in &files {

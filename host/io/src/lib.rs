@@ -22,9 +22,9 @@
 pub mod beneath;
 mod canonical;
 mod columns;
+mod cores;
 #[cfg(test)]
 mod cost;
-mod cores;
 mod cut;
 mod dataset;
 mod digest;
