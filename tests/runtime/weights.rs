@@ -63,6 +63,7 @@ fn many_columns_are_looked_up() {
     bench.put("docs.jsonl", lines([Value::Object(row.clone())]));
     let names: Vec<String> = (0..20_000).rev().map(name).collect();
     let keep = use_step("keep", "select", &format!("config = {{ keep = {} }}\n", json!(names)));
-    bench.pipeline(straight(&keep)).report();
+    let pipeline = straight(&keep).replace("[inputs.docs]\n", "[inputs.docs]\nlimits = { columns = 20_000 }\n");
+    bench.pipeline(pipeline).report();
     assert_eq!(bench.rows("out.jsonl"), [Value::Object(row)]);
 }

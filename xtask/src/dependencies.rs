@@ -9,15 +9,15 @@ use crate::{check, command};
 /// The version that `deny.toml` is written for.
 const VERSION: &str = "0.20.2";
 
-/// Licences, sources and versions: needs no network once the crates are there.
+/// Licences, sources and versions.
 pub(crate) fn licences(root: &Path) -> End {
     match cargo_deny(root) {
-        Ok(program) => deny(root, &program, &["--offline", "check", "licenses", "bans", "sources"]),
+        Ok(program) => deny(root, &program, &["check", "licenses", "bans", "sources"]),
         Err(missing) => End::Skipped(missing),
     }
 }
 
-/// Known vulnerabilities: their list is fetched anew each time.
+/// Known vulnerabilities, by the list that is published now.
 pub(crate) fn advisories(root: &Path) -> End {
     let program = match cargo_deny(root) {
         Ok(program) => program,
@@ -34,8 +34,8 @@ fn deny(root: &Path, program: &Path, arguments: &[&str]) -> End {
     command::run(check::at(root, program).args(arguments)).map_or_else(End::Failed, |()| End::Passed)
 }
 
-/// cargo-deny: the one that is installed in this version, or one built for this checkout. Unoptimised, it takes a third of the time to
-/// build, and a second more to run.
+/// cargo-deny: the one that is installed in this version, or one built for this checkout. Unoptimised, it is built in a third of the
+/// time.
 fn cargo_deny(root: &Path) -> Result<PathBuf, String> {
     let is_it = |program: &Path| {
         let said = command::output(Command::new(program).arg("--version"));
