@@ -7,7 +7,8 @@ use arrow::array::{Array, RecordBatch};
 use arrow::compute::concat_batches;
 use arrow::datatypes::SchemaRef;
 use arrow::util::display::{ArrayFormatter, FormatOptions};
-use callboard_io::{BatchPolicy, Chunk, Dataset, InputSpec, IoError, OutputSpec, Writer};
+use callboard_io::beneath::Dir;
+use callboard_io::{BatchPolicy, Chunk, Dataset, InputSpec, IoError, OutputSpec, Staged, Writer, check_writable};
 
 pub(crate) const POLICY: BatchPolicy = BatchPolicy { rows: 8192, bytes: 1 << 20 };
 
@@ -92,15 +93,20 @@ impl Bench {
         OutputSpec { name: "out".into(), path: self.path(name), format: None }
     }
 
+    /// A file that is in another folder.
+    pub(crate) fn staged(&self) -> Staged {
+        Staged::new(&Dir::open(self.elsewhere.path()).unwrap(), "staged")
+    }
+
     /// Writes somewhere else than in the folder, until it is committed.
     pub(crate) fn writer(&self, output: &OutputSpec, schema: SchemaRef) -> Result<Writer, IoError> {
-        Writer::create(output, schema, &self.elsewhere.path().join("staged"))
+        Writer::create(output, schema, &self.staged())
     }
 
     pub(crate) fn write(&self, name: &str, batches: &[RecordBatch]) -> Result<(), IoError> {
         let mut writer = self.writer(&self.output(name), batches[0].schema())?;
         batches.iter().try_for_each(|batch| writer.write(batch))?;
-        writer.finish()?.commit().map(drop)
+        writer.finish()?.commit(&check_writable(&self.output(name))?, true).map(drop)
     }
 }
 

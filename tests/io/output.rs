@@ -36,7 +36,7 @@ fn nothing_appears_before_the_commit_and_then_all_of_it() {
         let finished = writer.finish().unwrap();
         assert_eq!(bench.text(name), "what was there before");
         assert_eq!(bench.names(), [name]);
-        let committed = finished.commit().unwrap();
+        let committed = finished.commit(&check_writable(&bench.output(name)).unwrap(), true).unwrap();
         assert_eq!(bench.names(), [name]);
         assert_eq!((committed.rows, committed.bytes), (2000, bench.bytes(name).len() as u64));
         assert_eq!(committed.path, bench.path(name));
@@ -217,7 +217,7 @@ fn text_in_json_is_escaped_as_serde_json_does_it() {
 fn a_large_file_is_whole_and_can_be_gone_on_with() {
     let rows = rows(200_000);
     let bench = Bench::new();
-    let (spec, staged) = (bench.output("o.jsonl"), bench.path("staged"));
+    let (spec, staged) = (bench.output("o.jsonl"), bench.staged());
     let mut writer = Writer::create(&spec, rows.schema(), &staged).unwrap();
     let mut positions = Vec::new();
     for _ in 0..5 {
@@ -226,11 +226,11 @@ fn a_large_file_is_whole_and_can_be_gone_on_with() {
     }
     let whole = writer.finish().unwrap();
     assert!(whole.bytes > 40 << 20, "{} bytes", whole.bytes);
-    let bytes = std::fs::read(&staged).unwrap();
+    let bytes = std::fs::read(staged.path()).unwrap();
     for (done, position) in positions.iter().enumerate() {
         let mut writer = Writer::go_on(&spec, rows.schema(), &staged, position).unwrap().unwrap();
         (done + 1..5).for_each(|_| writer.write(&rows).unwrap());
         assert_eq!(writer.finish().unwrap(), whole);
-        assert!(std::fs::read(&staged).unwrap() == bytes, "gone on with after {} batches", done + 1);
+        assert!(std::fs::read(staged.path()).unwrap() == bytes, "gone on with after {} batches", done + 1);
     }
 }

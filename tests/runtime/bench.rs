@@ -71,6 +71,7 @@ impl Bench {
             limit: None,
             overwrite: false,
             profile: None,
+            confined: false,
             cancel: CancellationToken::new(),
             compile: CompileCommand {
                 program: env!("CARGO_BIN_EXE_callboard").into(),
@@ -118,6 +119,7 @@ pub(crate) struct Case<'a> {
     limit: Option<u64>,
     overwrite: bool,
     profile: Option<Profile>,
+    confined: bool,
     cancel: CancellationToken,
     compile: CompileCommand,
     cache: PathBuf,
@@ -175,6 +177,11 @@ impl Case<'_> {
         Self { trusted: Some(digest), ..self }
     }
 
+    /// Under Landlock, in the thread that carries it out.
+    pub(crate) fn confined(self) -> Self {
+        Self { confined: true, ..self }
+    }
+
     pub(crate) fn cancel(self, cancel: CancellationToken) -> Self {
         Self { cancel, ..self }
     }
@@ -223,6 +230,7 @@ impl Case<'_> {
             earlier: self.earlier,
             max_spill: None,
             profile: self.profile,
+            confined: self.confined.then(Vec::new),
             observer: Observer::new(move |event| {
                 listener(&event);
                 told.lock().unwrap().push(event);

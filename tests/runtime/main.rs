@@ -25,6 +25,7 @@ mod hostile_memory;
 mod interrupt;
 mod kills;
 mod places;
+mod planted;
 mod profile;
 mod references;
 mod rejects;

@@ -149,6 +149,9 @@ pub(crate) struct ShownArguments {
     /// Show what steps log, debugging included
     #[arg(long, short)]
     pub(crate) verbose: bool,
+    /// Do not let Landlock keep this process to the folders that the run writes
+    #[arg(long)]
+    pub(crate) no_landlock: bool,
 }
 
 #[derive(Args, Debug)]
@@ -300,10 +303,64 @@ pub(crate) struct TriedArguments {
     pub(crate) config: Option<String>,
 }
 
+/// What a step that is tried may reach: the keys of a pipeline's `grant`.
+#[derive(Args, Debug)]
+#[command(next_help_heading = "Grants")]
+pub(crate) struct GrantArguments {
+    /// Let it read a file or folder of the step's folder; can be repeated
+    #[arg(long, value_name = "PATH")]
+    pub(crate) grant_files: Vec<String>,
+    /// Let it read and write a folder of the step's folder; can be repeated
+    #[arg(long, value_name = "PATH")]
+    pub(crate) grant_write: Vec<String>,
+    /// Let it send requests, such as "GET https://api.example.org/v1/"; can be repeated
+    #[arg(long, value_name = "REQUEST")]
+    pub(crate) grant_http: Vec<String>,
+    /// Let it see a variable of the environment; can be repeated
+    #[arg(long, value_name = "NAME")]
+    pub(crate) grant_env: Vec<String>,
+    /// Add a header to its requests to a host: 'api.example.org Authorization: Bearer ${env.KEY}'; can be repeated
+    #[arg(long, value_name = "HOST HEADER: VALUE", value_parser = secret)]
+    pub(crate) grant_secret: Vec<SecretArgument>,
+    /// Let its clocks go
+    #[arg(long)]
+    pub(crate) grant_clock: bool,
+    /// Grant all that the step's own step.toml asks for: for a step that you wrote, or trust
+    #[arg(long)]
+    pub(crate) grant_step_toml: bool,
+}
+
+/// A secret of the command line.
+#[derive(Clone, Debug)]
+pub(crate) struct SecretArgument {
+    pub(crate) host: String,
+    pub(crate) header: String,
+    pub(crate) value: String,
+}
+
+fn secret(text: &str) -> Result<SecretArgument, String> {
+    let parts = text.split_once(' ').and_then(|(host, rest)| {
+        let (header, value) = rest.split_once(':')?;
+        Some((host.trim(), header.trim(), value.trim()))
+    });
+    match parts {
+        Some((host, header, value)) if ![host, header, value].contains(&"") => {
+            Ok(SecretArgument { host: host.to_owned(), header: header.to_owned(), value: value.to_owned() })
+        }
+        // The text itself is not repeated: it may be the secret.
+        _ => {
+            Err("expected a host, a header and its value: 'api.example.org Authorization: Bearer ${env.KEY}'"
+                .to_owned())
+        }
+    }
+}
+
 #[derive(Args, Debug)]
 pub(crate) struct StepRunArguments {
     #[command(flatten)]
     pub(crate) tried: TriedArguments,
+    #[command(flatten)]
+    pub(crate) grants: GrantArguments,
     /// Another input of a global step, behind the one on standard input; can be repeated
     #[arg(long, value_name = "FILE")]
     pub(crate) input: Vec<PathBuf>,
@@ -316,6 +373,8 @@ pub(crate) struct StepRunArguments {
 pub(crate) struct TestArguments {
     #[command(flatten)]
     pub(crate) tried: TriedArguments,
+    #[command(flatten)]
+    pub(crate) grants: GrantArguments,
     /// Write down what comes out as what is expected
     #[arg(long, conflicts_with = "config")]
     pub(crate) bless: bool,

@@ -43,7 +43,9 @@ impl Failure {
             Class::System | Class::Interrupted | Class::Bug => None,
         };
         let within = place.config.as_deref().or(place.path.as_deref());
-        let at = node.and_then(|node| pipeline.place_of(node, within));
+        let granted = place.step.as_ref().zip(place.grant.as_ref());
+        let granted = granted.and_then(|(step, path)| pipeline.place_of_grant(step, path));
+        let at = granted.or_else(|| node.and_then(|node| pipeline.place_of(node, within)));
         let at = at.map(|at| (pipeline.source.clone(), at));
         Failure::Run(Box::new(error), at, None)
     }

@@ -22,6 +22,8 @@ pub(crate) struct Planned {
     pub(crate) components: Components,
     /// The folder that its paths start from.
     pub(crate) base: PathBuf,
+    /// Its file, if it was one.
+    pub(crate) file: Option<PathBuf>,
 }
 
 /// Reads and plans a pipeline file.
@@ -59,7 +61,8 @@ pub(crate) fn planned(arguments: &PipelineArguments, load: Load) -> Result<Plann
         needs: measured_needs(&cache_folder()),
     };
     let plan = Plan::new(&pipeline, &components.catalog, terms)?;
-    Ok(Planned { pipeline, plan, components, base })
+    let file = Some(file).filter(|file| *file != "-").and_then(|file| std::path::absolute(file).ok());
+    Ok(Planned { pipeline, plan, components, base, file })
 }
 
 /// As much of a text as a pipeline may have, and a byte more.
@@ -84,6 +87,7 @@ pub(crate) fn settings(base: PathBuf, run_folder: PathBuf, cancel: CancellationT
         earlier: Vec::new(),
         max_spill: None,
         profile: None,
+        confined: None,
         observer: Observer::nobody(),
         cancel,
     })

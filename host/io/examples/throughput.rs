@@ -4,7 +4,8 @@
 
 use std::io::Write;
 
-use callboard_io::{BatchPolicy, Dataset, InputSpec, IoError, OutputSpec, Writer};
+use callboard_io::beneath::Dir;
+use callboard_io::{BatchPolicy, Dataset, InputSpec, IoError, OutputSpec, Staged, Writer, check_writable};
 
 const ROWS: usize = 500_000;
 
@@ -32,11 +33,13 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let path = folder.path().join(name);
         let start = processor_seconds();
         let output = OutputSpec { name: "out".into(), path, format: None };
-        let mut writer = Writer::create(&output, dataset.schema(), &folder.path().join("staged"))?;
+        let place = check_writable(&output)?;
+        let staged = Staged::new(&Dir::open(folder.path())?, "staged");
+        let mut writer = Writer::create(&output, dataset.schema(), &staged)?;
         for chunk in &chunks {
             writer.write(&chunk.rows)?;
         }
-        writer.finish()?.commit()?;
+        writer.finish()?.commit(&place, true)?;
         report(&format!("write {name}"), start);
         let start = processor_seconds();
         let back = Dataset::open(&InputSpec { paths: vec![name.into()], ..spec.clone() })?;

@@ -10,8 +10,8 @@
 //!    nothing is lost or bent in silence.
 //!
 //! And of an output:
-//! 1. An [`OutputSpec`] names the file; [`check_writable`] asks early whether its folder will take it.
-//! 2. [`Writer::create`] opens a file elsewhere and [`Writer::write`] takes batches.
+//! 1. An [`OutputSpec`] names the file; [`check_writable`] asks early whether it can be written, and holds its folder open.
+//! 2. [`Writer::create`] makes a file elsewhere and [`Writer::write`] takes batches.
 //! 3. [`Writer::finish`] completes the file as [`Finished`]; [`Finished::commit`] makes it appear, whole, by rename.
 //!    Whatever is dropped before that leaves nothing behind.
 //!
@@ -38,6 +38,8 @@ mod magic;
 mod names;
 mod output;
 mod pattern;
+mod patterns;
+mod place;
 mod regular;
 mod stop;
 mod text;
@@ -50,7 +52,9 @@ pub use digest::file_digest;
 pub use error::{ErrorKind, IoError, Place};
 pub use formats::{Format, json_rows, panics_are_caught};
 pub use limits::{InputLimits, LARGEST_WINDOW, LONGEST_LINE};
-pub use output::{Committed, Finished, OutputSpec, Position, Writer, check_schema, check_writable};
+pub use output::{Committed, Finished, OutputSpec, Position, Staged, Writer, check_schema, check_writable};
+pub use patterns::can_match_below;
+pub use place::FilePlace;
 pub use regular::{open_regular, read_regular};
 pub use stop::Stop;
 pub use types::{is_json, json_field};

@@ -1,16 +1,18 @@
 //! An output: written elsewhere, and in its place whole or not at all.
 
-use std::fs::{File, Permissions};
-use std::os::unix::fs::PermissionsExt;
+use std::ffi::{OsStr, OsString};
+use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
-use tempfile::NamedTempFile;
 use twox_hash::XxHash3_64;
 
+use crate::beneath::Dir;
 use crate::digesting::Digesting;
 use crate::formats::{Format, RowWriter};
+use crate::place::{FILE_MODE, FilePlace};
 use crate::text::{Compression, Sink};
 use crate::{ErrorKind, IoError};
 
@@ -26,66 +28,29 @@ pub struct OutputSpec {
 }
 
 impl OutputSpec {
-    fn folder(&self) -> &Path {
-        match self.path.parent() {
-            Some(folder) if !folder.as_os_str().is_empty() => folder,
-            _ => Path::new("."),
-        }
-    }
-
     fn check(&self) -> Result<Format, IoError> {
-        match self.path.is_dir() || self.path.file_name().is_none() {
-            true => Err(IoError::spec("this is a folder, not a file").in_file(&self.path)),
-            false => Format::of(&self.path, self.format),
-        }
+        Format::of(&self.path, self.format)
     }
 }
 
-/// A hidden file beside a place, so that no pattern of an input matches it; with the permissions of any new file.
-fn temporary(path: &Path, folder: &Path) -> Result<NamedTempFile, IoError> {
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    tempfile::Builder::new()
-        .prefix(&format!(".{name}.partial-"))
-        .permissions(Permissions::from_mode(0o666))
-        .tempfile_in(folder)
-        .map_err(|error| IoError::system("cannot write into the folder", &plain(&error)).in_file(folder))
-}
-
-/// Where a staged file is copied to before it is renamed: always the same, so that who is killed while copying leaves nothing that is
-/// not used when it is tried again; and nobody else's.
-fn copy_beside(path: &Path, folder: &Path, staged: &Path) -> PathBuf {
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let staged = staged.canonicalize().unwrap_or_else(|_| staged.to_owned());
+/// Where a staged file is copied to before it is renamed: always the same, so that a run which is killed while copying leaves nothing that
+/// is not used when it is tried again; and nobody else's. It is hidden, so that no pattern of an input matches it.
+fn copy_beside(name: &OsStr, staged: &Staged) -> String {
+    let staged = staged.path();
+    let staged = staged.canonicalize().unwrap_or(staged);
     let whose = XxHash3_64::oneshot(staged.as_os_str().as_encoded_bytes());
-    folder.join(format!(".{name}.partial-{whose:016x}"))
+    format!(".{}.partial-{whose:016x}", name.to_string_lossy())
 }
 
-/// The system's error without the path that `tempfile` adds: ours names the folder.
-fn plain(error: &std::io::Error) -> std::io::Error {
-    let text = error.to_string();
-    std::io::Error::new(error.kind(), text.split(" at path ").next().unwrap_or(&text))
-}
-
-/// Asks whether the output can be written, and leaves nothing behind: folders that are missing are not made.
+/// Finds where the output goes, and asks whether it can be written there. Nothing is left behind: folders that are missing are not made.
 ///
 /// # Errors
-/// An unknown format; a path that is a folder; a folder that cannot be written.
-pub fn check_writable(spec: &OutputSpec) -> Result<(), IoError> {
+/// An unknown format; a folder that cannot be written; anything but a regular file in the output's place.
+pub fn check_writable(spec: &OutputSpec) -> Result<FilePlace, IoError> {
+    let place = FilePlace::find(&spec.path)?;
     spec.check()?;
-    let mut folder = spec.folder();
-    while let Err(error) = folder.metadata() {
-        folder = match folder.parent() {
-            Some(parent) if error.kind() == std::io::ErrorKind::NotFound => match parent.as_os_str().is_empty() {
-                true => Path::new("."),
-                false => parent,
-            },
-            _ => return Err(IoError::system("cannot open the folder", &error).in_file(folder)),
-        };
-    }
-    if !folder.is_dir() {
-        return Err(IoError::spec("this is a file, which cannot hold an output").in_file(folder));
-    }
-    temporary(&spec.path, folder).map(drop)
+    place.check_writable()?;
+    Ok(place)
 }
 
 /// Asks whether the output's format can hold a schema.
@@ -94,16 +59,47 @@ pub fn check_writable(spec: &OutputSpec) -> Result<(), IoError> {
 /// A column of a type that it cannot hold, with what would mend it.
 pub fn check_schema(spec: &OutputSpec, schema: &SchemaRef) -> Result<(), IoError> {
     let format = spec.check()?;
-    let scratch = tempfile::tempfile().map_err(|error| IoError::system("cannot make a temporary file", &error))?;
-    let sink = Sink::new(Digesting::new(scratch), Compression::None)?;
+    // In memory: what is only asked needs no place on the disk.
+    let scratch = rustix::fs::memfd_create("schema", rustix::fs::MemfdFlags::CLOEXEC);
+    let scratch = scratch.map_err(|error| IoError::system("cannot make a file in memory", &error.into()))?;
+    let sink = Sink::new(Digesting::new(scratch.into()), Compression::None)?;
     let writer = format.implementation().write(sink, schema, &spec.path);
     writer.map(drop).map_err(|error| error.in_file(&spec.path))
 }
 
+/// Where a file is written until it is complete: a name in an open folder.
+#[derive(Debug, Clone)]
+pub struct Staged {
+    /// The folder.
+    pub folder: Dir,
+    /// The file's name in it.
+    pub name: OsString,
+}
+
+impl Staged {
+    /// A name in a folder.
+    pub fn new(folder: &Dir, name: impl Into<OsString>) -> Staged {
+        Staged { folder: folder.clone(), name: name.into() }
+    }
+
+    /// Its path, for messages.
+    pub fn path(&self) -> PathBuf {
+        self.folder.path().join(&self.name)
+    }
+}
+
+impl PartialEq for Staged {
+    fn eq(&self, other: &Staged) -> bool {
+        self.path() == other.path()
+    }
+}
+
+impl Eq for Staged {}
+
 /// A file being written, elsewhere than in its place.
 pub struct Writer {
     path: PathBuf,
-    staged: PathBuf,
+    staged: Staged,
     schema: SchemaRef,
     rows: u64,
     writer: Box<dyn RowWriter>,
@@ -114,8 +110,9 @@ impl Writer {
     ///
     /// # Errors
     /// As [`check_writable`]; a schema that the format cannot hold.
-    pub fn create(spec: &OutputSpec, schema: SchemaRef, staged: &Path) -> Result<Writer, IoError> {
-        let file = File::create(staged).map_err(|error| IoError::system("cannot write", &error).in_file(staged))?;
+    pub fn create(spec: &OutputSpec, schema: SchemaRef, staged: &Staged) -> Result<Writer, IoError> {
+        let made = staged.folder.create(&staged.name, FILE_MODE);
+        let file = made.map_err(|error| IoError::system("cannot write", &error).in_file(staged.path()))?;
         Writer::to(spec, schema, staged, Digesting::new(file), 0)
     }
 
@@ -126,19 +123,29 @@ impl Writer {
     pub fn go_on(
         spec: &OutputSpec,
         schema: SchemaRef,
-        staged: &Path,
+        staged: &Staged,
         position: &Position,
     ) -> Result<Option<Writer>, IoError> {
-        let cannot = |error: &std::io::Error| IoError::system("cannot go on with", error).in_file(staged);
-        let file = match File::options().read(true).write(true).open(staged) {
+        let cannot = |error: &std::io::Error| IoError::system("cannot continue", error).in_file(staged.path());
+        let file = match staged.folder.file_to_write(&staged.name) {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
             file => file.map_err(|error| cannot(&error))?,
         };
+        if file.metadata().map_err(|error| cannot(&error))?.nlink() > 1 {
+            // Under its other name it is somebody else's.
+            return Ok(None);
+        }
         let file = Digesting::go_on(file, position.bytes, position.digest).map_err(|error| cannot(&error))?;
         file.map(|file| Writer::to(spec, schema, staged, file, position.rows)).transpose()
     }
 
-    fn to(spec: &OutputSpec, schema: SchemaRef, staged: &Path, file: Digesting, rows: u64) -> Result<Writer, IoError> {
+    fn to(
+        spec: &OutputSpec,
+        schema: SchemaRef,
+        staged: &Staged,
+        file: Digesting,
+        rows: u64,
+    ) -> Result<Writer, IoError> {
         let format = spec.check()?;
         let (_, compression) = Compression::split(&spec.path);
         let writer = Sink::new(file, compression)
@@ -182,7 +189,7 @@ impl Writer {
     /// A full disk and its like.
     pub fn finish(self) -> Result<Finished, IoError> {
         let Writer { path, staged, rows, writer, schema: _ } = self;
-        let cannot = |error: &std::io::Error| IoError::system("cannot write", error).in_file(&staged);
+        let cannot = |error: &std::io::Error| IoError::system("cannot write", error).in_file(staged.path());
         let sink = writer.finish().and_then(Sink::finish);
         let (file, digest) = sink.map_err(|error| blame(error, &path, &staged))?;
         let bytes = file.metadata().map_err(|error| cannot(&error))?.len();
@@ -202,9 +209,9 @@ pub struct Position {
 }
 
 /// Says where it went wrong: what the system refuses is about the file that is being written, all else about the output.
-fn blame(error: IoError, path: &Path, staged: &Path) -> IoError {
+fn blame(error: IoError, path: &Path, staged: &Staged) -> IoError {
     match error.kind() {
-        ErrorKind::System | ErrorKind::Interrupted => error.in_file(staged),
+        ErrorKind::System | ErrorKind::Interrupted => error.in_file(staged.path()),
         ErrorKind::Spec | ErrorKind::Data | ErrorKind::Limit => error.in_file(path),
     }
 }
@@ -221,39 +228,49 @@ pub struct Finished {
     /// Where it will appear.
     pub path: PathBuf,
     /// Where it is.
-    pub staged: PathBuf,
+    pub staged: Staged,
 }
 
 impl Finished {
-    /// Makes the file appear in its place, instead of one that is there; folders that are missing are made. It is durable when this
-    /// returns. A place on another file system gets a copy, written beside it and renamed.
+    /// Makes the file appear in its place; folders that are missing are made. With `replace` a regular file that stands there is replaced;
+    /// without, and whatever else stands there, it is an error. It is durable when this returns. A place on another file system gets a
+    /// copy, written beside it and renamed.
     ///
     /// # Errors
-    /// The system's; the file is still where it was staged then.
-    pub fn commit(self) -> Result<Committed, IoError> {
+    /// The system's; what stands in the place and is not replaced. The file is still where it was staged then.
+    pub fn commit(self, place: &FilePlace, replace: bool) -> Result<Committed, IoError> {
         let Finished { rows, bytes, digest: _, path, staged } = self;
-        let fail = |error: &std::io::Error| IoError::system("cannot put the file in its place", error).in_file(&path);
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        std::fs::create_dir_all(folder).map_err(|error| fail(&error))?;
-        match std::fs::rename(&staged, &path) {
-            Err(error) if error.kind() == std::io::ErrorKind::CrossesDevices => {
-                let copy = copy_beside(&path, folder, &staged);
-                let copied = File::open(&staged).and_then(|mut file| {
-                    let mut to = File::create(&copy)?;
-                    std::io::copy(&mut file, &mut to)?;
+        let fail = |error: &io::Error| IoError::system("cannot put the file in its place", error).in_file(&path);
+        // As when the run was checked: a link, a pipe or a device may have appeared there since.
+        if place.standing()? && !replace {
+            return Err(IoError::spec("this is there already")
+                .in_file(&path)
+                .with_help("to replace it, add --overwrite"));
+        }
+        let folder = place.made().map_err(|error| fail(&error))?;
+        let put = |from: &Dir, name: &OsStr| match replace {
+            true => from.rename(name, &folder, place.name()),
+            false => from.rename_new(name, &folder, place.name()),
+        };
+        match put(&staged.folder, &staged.name) {
+            Err(error) if error.kind() == io::ErrorKind::CrossesDevices => {
+                let copy = copy_beside(place.name(), &staged);
+                let copied = staged.folder.file(&staged.name).and_then(|mut file| {
+                    let mut to = folder.create(&copy, FILE_MODE)?;
+                    io::copy(&mut file, &mut to)?;
                     to.sync_all()?;
-                    std::fs::rename(&copy, &path)
+                    put(&folder, copy.as_ref())
                 });
                 copied.map_err(|error| {
-                    let _ = std::fs::remove_file(&copy);
+                    let _ = folder.remove_file(&copy);
                     fail(&error)
                 })?;
                 // The run's folder is whose it is to remove.
-                let _ = std::fs::remove_file(&staged);
+                let _ = staged.folder.remove_file(&staged.name);
             }
             renamed => renamed.map_err(|error| fail(&error))?,
         }
-        File::open(folder).and_then(|folder| folder.sync_all()).map_err(|error| fail(&error))?;
+        folder.sync().map_err(|error| fail(&error))?;
         Ok(Committed { rows, bytes, path })
     }
 }

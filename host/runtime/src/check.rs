@@ -3,13 +3,14 @@
 //! Nothing is overwritten here. Components are asked what they do to rows (`declare`) in throw-away instances.
 
 use std::collections::{BTreeMap, HashMap};
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::Arc;
 
 use arrow::datatypes::{Schema, SchemaRef};
 use callboard_io::{
-    Dataset, Format, InputLimits, InputSpec, LARGEST_WINDOW, LONGEST_LINE, OutputSpec, Stop, check_writable,
+    Dataset, FilePlace, Format, InputLimits, InputSpec, LARGEST_WINDOW, LONGEST_LINE, OutputSpec, Stop, check_writable,
 };
 use callboard_plan::{Edge, Kind, Plan, PlannedOutput, PlannedStep, nearest};
 
@@ -19,6 +20,7 @@ use crate::disk::{Past, RecordedInput, schema_of_text, schema_text};
 use crate::error::{Class, Fault, RunError, in_a_line};
 use crate::events::Event;
 use crate::guest::Instance;
+use crate::places;
 use crate::removed::Files;
 use crate::rows::places;
 use crate::run::Run;
@@ -66,6 +68,8 @@ pub(crate) struct Checked {
     /// By step or output.
     pub(crate) ways: HashMap<String, Vec<Way>>,
     pub(crate) outputs: BTreeMap<String, Output>,
+    /// Where each output goes, and whether a file that stands there is replaced.
+    pub(crate) places: BTreeMap<String, (FilePlace, bool)>,
     /// For each source, its place in the table of files.
     pub(crate) sources: HashMap<String, u32>,
 }
@@ -132,40 +136,36 @@ impl Checked {
         Ok(checked)
     }
 
-    /// Checks where outputs go: folders that can be written, files that are nobody else's.
-    pub(crate) fn places(&self, plan: &Plan, settings: &Settings, past: &Past) -> Result<(), RunError> {
+    /// Checks where outputs go: folders that can be written, files that are nobody else's. They are held open from here on. And checks that
+    /// no step may write where the run reads and writes.
+    pub(crate) fn places(&mut self, plan: &Plan, settings: &Settings, past: &Past) -> Result<(), RunError> {
+        let reserved = places::reserved(plan, settings, self.inputs.iter());
+        let inputs = places::input_files(self.inputs.iter());
         let mut taken: HashMap<PathBuf, &str> = HashMap::new();
+        let mut specs = Vec::new();
         for output in &plan.outputs {
             let spec = output_spec(output, &settings.base)?;
             let in_output = |error: RunError| error.in_output(&output.name);
             let refused = |message: String, help: &str| {
                 Err(in_output(RunError::new(Class::Pipeline, message).help(help.to_owned())))
             };
-            let path = canonical(&spec.path);
             let shown = spec.path.display();
-            if let Some(other) = taken.insert(path.clone(), &output.name) {
+            if let Some(other) = taken.insert(places::resolved(&spec.path), &output.name) {
                 return refused(format!("`{shown}` is written by output `{other}` too"), "give each a path of its own");
             }
-            for (name, input) in &self.inputs {
-                if input.files.iter().any(|file| canonical(file) == path) {
-                    let message = format!("`{shown}` is a file of input `{name}`");
-                    return refused(message, "write to another path: a run never alters what it reads");
-                }
-            }
-            check_writable(&spec).map_err(|error| in_output(error.into()))?;
-            let ours = || {
-                past.committing
-                    && past
-                        .stages
-                        .values()
-                        .filter_map(|ended| ended.outputs.get(&output.name))
-                        .any(|file| file.is(&spec.path))
-            };
-            if spec.path.exists() && !settings.overwrite && !ours() {
+            places::check_output(&spec.path, &reserved, &inputs).map_err(in_output)?;
+            let place = check_writable(&spec).map_err(|error| in_output(error.into()))?;
+            let there = place.file().map_err(|error| in_output(RunError::system("open", &spec.path, &error)))?;
+            let written = past.stages.values().filter_map(|ended| ended.outputs.get(&output.name));
+            let ours = |file: &File| past.committing && written.clone().any(|digested| digested.is_file(file));
+            let is_ours = there.as_ref().is_some_and(ours);
+            if there.is_some() && !settings.overwrite && !is_ours {
                 return refused(format!("`{shown}` is there already"), "to replace it, add --overwrite");
             }
+            specs.push(spec);
+            self.places.insert(output.name.clone(), (place, settings.overwrite || is_ours));
         }
-        Ok(())
+        places::check_grants(plan, settings, reserved, specs.iter())
     }
 
     /// Follows the schema through `declare` from the inputs to the outputs.
@@ -306,16 +306,6 @@ fn output_spec(output: &PlannedOutput, base: &Path) -> Result<OutputSpec, RunErr
     let format = output.format.as_deref().map(Format::from_str).transpose();
     let format = format.map_err(|error| RunError::from(error).in_output(&output.name))?;
     Ok(OutputSpec { name: output.name.clone(), path: base.join(&output.path), format })
-}
-
-/// A path by which two names of one file are the same, also when the file is not there yet.
-fn canonical(path: &Path) -> PathBuf {
-    path.canonicalize().unwrap_or_else(|_| match (path.parent(), path.file_name()) {
-        (Some(parent), Some(name)) => {
-            canonical(if parent.as_os_str().is_empty() { Path::new(".") } else { parent }).join(name)
-        }
-        _ => path.to_owned(),
-    })
 }
 
 /// Refuses an input that is not what it was when the run began.

@@ -33,6 +33,8 @@ pub struct Place {
     pub step: Option<String>,
     /// The key of the step's configuration, as a JSON pointer.
     pub config: Option<String>,
+    /// The path that the step's `grant.files` names.
+    pub grant: Option<String>,
     /// The input, where it is not a step's affair.
     pub input: Option<String>,
     /// The path or pattern of the input, as the pipeline file has it.
@@ -150,6 +152,11 @@ impl RunError {
 
     pub(crate) fn in_step(mut self, step: &str) -> RunError {
         self.place.step.get_or_insert_with(|| step.to_owned());
+        self
+    }
+
+    pub(crate) fn in_grant(mut self, path: &str) -> RunError {
+        self.place.grant.get_or_insert_with(|| path.to_owned());
         self
     }
 

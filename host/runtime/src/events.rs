@@ -116,7 +116,8 @@ impl Observer {
         Observer::new(|_| ())
     }
 
-    pub(crate) fn tell(&self, event: Event) {
+    /// Tells the listener.
+    pub fn tell(&self, event: Event) {
         (self.0)(event);
     }
 }

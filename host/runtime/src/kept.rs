@@ -25,6 +25,8 @@ use crate::run::{Run, kept_component};
 /// The folder of a run that is going on.
 pub(crate) struct Kept {
     folder: Folder,
+    /// Where outputs lie until all are complete.
+    outputs: Dir,
     /// None where the run cannot be resumed.
     log: Option<Log>,
 }
@@ -55,11 +57,11 @@ impl Kept {
         let begun = run.begun.as_ref();
         let record =
             |recorded: &Recorded| folder.record(&run.plan, recorded, begun, &sealing).map(drop).map_err(unwritten);
-        let outputs = || folder.dir().make_dir("outputs", 0o700).map(drop).map_err(unwritten);
+        let outputs = || folder.dir().make_dir("outputs", 0o700).map_err(unwritten);
         if !run.resumable() {
             record(&recorded(run, None))?;
-            outputs()?;
-            return Ok(Kept { folder, log: None });
+            let outputs = outputs()?;
+            return Ok(Kept { folder, outputs, log: None });
         }
         let earlier = Earlier::of(run);
         // What is done needs no log of its work to be opened.
@@ -83,7 +85,7 @@ impl Kept {
         if begun.is_some() {
             record(&recorded)?;
         }
-        outputs()?;
+        let outputs = outputs()?;
         keep_components(run, &folder).map_err(unwritten)?;
         let at = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
         let version = env!("CARGO_PKG_VERSION").to_owned();
@@ -106,7 +108,12 @@ impl Kept {
             work.take_damage().into_iter().for_each(|message| run.observer.tell(Event::Note { message }));
             works.insert(step.name.clone(), Arc::new(work));
         }
-        Ok(Kept { folder, log: Some(Log { journal, works, digest_seed, syncing }) })
+        Ok(Kept { folder, outputs, log: Some(Log { journal, works, digest_seed, syncing }) })
+    }
+
+    /// Where outputs lie until all are complete.
+    pub(crate) fn outputs(&self) -> &Dir {
+        &self.outputs
     }
 
     pub(crate) fn journal(&self, record: &Record) -> Result<(), RunError> {
@@ -209,9 +216,20 @@ fn any_seed() -> u64 {
 /// What a step's work depends on in this run.
 pub(crate) fn key(run: &Run, step: &str) -> Result<StepKey, RunError> {
     let planned = run.step(step);
-    let found = granted::found(&planned.grants, &run.settings.base)
-        .map_err(|error| RunError::new(Class::System, format!("cannot read what it is granted: {error}")))?;
-    Ok(StepKey::of(planned, &run.bound(step), run.plan.seed, found))
+    let found = granted::found(&planned.grants, &run.settings.base, &|| run.is_ending()).map_err(|error| {
+        match error.kind() == io::ErrorKind::Interrupted && run.is_ending() {
+            true => RunError::interrupted(),
+            false => RunError::new(Class::System, format!("cannot read what it is granted: {error}")),
+        }
+    })?;
+    if found.by_times > 0 {
+        let message = format!(
+            "`{step}` is granted more than 1 GiB: of {} of its files only sizes and times are compared with earlier runs",
+            found.by_times
+        );
+        run.observer.tell(Event::Note { message });
+    }
+    Ok(StepKey::of(planned, &run.bound(step), run.plan.seed, found.things))
 }
 
 /// The work that earlier runs have done.

@@ -1,7 +1,6 @@
 //! What steps needed in earlier runs: a small file in the cache, for whoever plans.
 
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::io;
 use std::path::Path;
 
@@ -18,7 +17,7 @@ pub fn measured_needs(cache_folder: &Path) -> BTreeMap<String, u64> {
 }
 
 fn read(cache_folder: &Path) -> Vec<(String, u64)> {
-    let bytes = std::fs::read(cache_folder.join("needs.json")).unwrap_or_default();
+    let bytes = Dir::open(cache_folder).and_then(|cache| cache.read("needs.json")).unwrap_or_default();
     serde_json::from_slice(&bytes).unwrap_or_default()
 }
 
@@ -33,15 +32,15 @@ pub(crate) fn keep(cache_folder: &Path, measured: &BTreeMap<String, u64>) -> io:
         return Ok(());
     }
     // One at a time: what another run learns meanwhile is not lost.
-    let lock = File::options().create(true).truncate(false).write(true).open(cache_folder.join("needs.lock"))?;
+    let cache = Dir::open(cache_folder)?;
+    let lock = cache.file_to_append("needs.lock", 0o600)?;
     lock.lock()?;
     let mut known = read(cache_folder);
     let more = lacks(&known);
     known.retain(|(key, _)| !more.iter().any(|(other, _)| other == key));
     known.extend(more);
     known.drain(..known.len().saturating_sub(MOST));
-    let json = serde_json::to_vec(&known).expect("needs are JSON");
-    Dir::open(cache_folder)?.write_whole("needs.json", &json, 0o600)
+    cache.write_whole("needs.json", &serde_json::to_vec(&known).expect("needs are JSON"), 0o600)
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use callboard_io::FilePlace;
 use callboard_plan::Plan;
 use tokio_util::sync::CancellationToken;
 
@@ -35,6 +36,10 @@ pub struct Settings {
     pub max_spill: Option<u64>,
     /// A step to be profiled: all that it does is done anew, in instances that are asked every millisecond where they are.
     pub profile: Option<Profile>,
+    /// Where Landlock is to keep the calling thread, and all that it starts, to the run's folder, the cache, the folders of outputs and
+    /// those that steps may write, for good, from when the run is carried out: further places that it must be able to write afterwards.
+    /// `None` leaves it alone.
+    pub confined: Option<Vec<FilePlace>>,
     /// Who is told of progress.
     pub observer: Observer,
     /// Cancelled to interrupt the run: what is being done is finished, if it takes no longer than a few seconds.
@@ -63,7 +68,8 @@ impl Profile {
             // Sooner than at the end of a long run.
             folder.read_dir().map_err(|error| RunError::system("open the profile's folder", folder, &error))?;
         }
+        let place = self.path.as_deref().map(FilePlace::find).transpose()?;
         let in_run_folder = || run_folder.join(format!("profile-{}.json", self.step));
-        Ok(Profiles::new(&self.step, &self.path.clone().unwrap_or_else(in_run_folder)))
+        Ok(Profiles::new(&self.step, self.path.clone().unwrap_or_else(in_run_folder), place))
     }
 }

@@ -40,6 +40,7 @@ impl Step {
             earlier: Vec::new(),
             max_spill: None,
             profile: None,
+            confined: None,
             observer: Observer::nobody(),
             cancel: CancellationToken::new(),
         };

@@ -6,6 +6,7 @@ use std::process::{Command, ExitCode, Stdio};
 use callboard_plan::Load;
 use callboard_runtime::{CancellationToken, Class, Report, Run};
 
+use super::run::ReportFile;
 use crate::arguments::{CompareArguments, MemoryBudget};
 use crate::exit::{Failure, class};
 use crate::pipeline::{Planned, interruptible, planned, settings};
@@ -16,20 +17,21 @@ pub(crate) fn compare(arguments: &CompareArguments) -> Result<ExitCode, Failure>
         let message = "compare reads the pipeline twice, so it must be a file".to_owned();
         return Err(Failure::other(Class::Pipeline, message).help("write it to a file: callboard compare FILE"));
     }
+    let report = arguments.report.as_deref().map(ReportFile::find).transpose()?;
     let scratch = tempfile::tempdir().map_err(|error| Failure::system("make a temporary folder", &error))?;
     // Checked once here: mistakes are told in this process, and neither run has anything to compile.
-    let Planned { pipeline, plan, components, base } = planned(&arguments.pipeline, Load::Staged)?;
+    let Planned { pipeline, plan, components, base, file } = planned(&arguments.pipeline, Load::Staged)?;
     let cancel = interruptible()?;
     let mut checked = settings(base, scratch.path().join("unused"), cancel.clone())?;
     checked.overwrite = true;
+    checked.pipeline = file;
     drop(Run::prepare(plan, components, checked).map_err(|error| Failure::of(error, &pipeline))?);
 
     let staged = one(arguments, "staged", scratch.path(), &cancel)?;
     let eager = one(arguments, "eager", scratch.path(), &cancel)?;
-    if let Some(path) = &arguments.report {
+    if let Some(report) = &report {
         let both = serde_json::json!({ "staged": staged, "eager": eager });
-        let json = serde_json::to_string_pretty(&both).expect("reports are JSON");
-        std::fs::write(path, json + "\n").map_err(|error| Failure::system("write the reports", &error))?;
+        report.write(serde_json::to_string_pretty(&both))?;
     }
     print(&comparison::table(&staged, &eager))
 }

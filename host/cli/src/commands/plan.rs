@@ -27,11 +27,17 @@ pub(crate) fn plan(arguments: &PlanArguments) -> Result<ExitCode, Failure> {
 
 /// For each step, what would be taken over from earlier runs, and why not the rest.
 fn why(arguments: &PlanArguments, planned: Planned) -> Result<ExitCode, Failure> {
-    let Planned { pipeline, plan, components, base } = planned;
+    let Planned { pipeline, plan, components, base, file } = planned;
     let doing = format!("read the folder of runs `{}`", arguments.runs.display());
     let earlier = callboard_runtime::run_folders(&arguments.runs).map_err(|error| Failure::system(&doing, &error))?;
     let observer = Progress::plain(Detail::Warnings).observer();
-    let settings = Settings { overwrite: true, earlier, observer, ..settings(base, PathBuf::new(), interruptible()?)? };
+    let settings = Settings {
+        pipeline: file,
+        overwrite: true,
+        earlier,
+        observer,
+        ..settings(base, PathBuf::new(), interruptible()?)?
+    };
     let run = Run::prepare(plan, components, settings).map_err(|error| Failure::of(error, &pipeline))?;
     let steps = run.reuse().map_err(|error| Failure::of(error, &pipeline))?;
     let width = steps.iter().map(|step| step.step.chars().count()).max().unwrap_or(0);

@@ -22,6 +22,7 @@ pub(crate) fn resume(arguments: &ResumeArguments) -> Result<ExitCode, Failure> {
     let settings = Settings {
         max_spill: arguments.max_spill,
         overwrite: arguments.overwrite,
+        confined: watched.confined(),
         observer: watched.progress.observer(),
         ..settings(base, arguments.run_dir.clone(), interruptible()?)?
     };

@@ -1,11 +1,13 @@
 //! `callboard run`: a pipeline from its inputs to its outputs, and the report.
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use callboard_io::FilePlace;
 use callboard_plan::{Pipeline, Plan};
-use callboard_runtime::{Profile, Report, Run, Settings};
+use callboard_runtime::{Profile, Report, Run, RunError, Settings};
 
 use crate::arguments::{RunArguments, ShownArguments};
 use crate::exit::Failure;
@@ -15,7 +17,7 @@ use crate::show::progress::{Detail, Progress};
 use crate::show::{print, report};
 
 pub(crate) fn run(arguments: &RunArguments) -> Result<ExitCode, Failure> {
-    let Planned { pipeline, mut plan, components, base } = planned(&arguments.pipeline, arguments.load.into())?;
+    let Planned { pipeline, mut plan, components, base, file } = planned(&arguments.pipeline, arguments.load.into())?;
     if let Some(folder) = &arguments.outputs_to {
         divert(&mut plan, folder)?;
     }
@@ -25,15 +27,15 @@ pub(crate) fn run(arguments: &RunArguments) -> Result<ExitCode, Failure> {
         true => Vec::new(),
         false => earlier(&run_folder)?,
     };
-    let file = Some(&arguments.pipeline.file).filter(|file| file.as_os_str() != "-");
     let settings = Settings {
-        pipeline: file.and_then(|file| std::path::absolute(file).ok()),
+        pipeline: file,
         overwrite: arguments.overwrite,
         limit: arguments.limit,
         resumable: !arguments.no_resume,
         earlier,
         max_spill: arguments.max_spill,
         profile: arguments.profile.clone().map(|step| Profile { step, path: arguments.profile_out.clone() }),
+        confined: watched.confined(),
         observer: watched.progress.observer(),
         ..settings(base, run_folder, interruptible()?)?
     };
@@ -56,29 +58,35 @@ fn earlier(run_folder: &Path) -> Result<Vec<PathBuf>, Failure> {
 /// A run that is being shown.
 pub(crate) struct Watched<'a> {
     arguments: &'a ShownArguments,
+    report: Option<ReportFile>,
     pub(crate) progress: Progress,
 }
 
 impl<'a> Watched<'a> {
     pub(crate) fn begin(arguments: &'a ShownArguments) -> Result<Watched<'a>, Failure> {
-        let folder = arguments.report.as_ref().and_then(|path| path.parent());
-        if let Some(folder) = folder.filter(|path| !path.as_os_str().is_empty()) {
-            // Sooner than at the end of a long run.
-            let doing = format!("open the report's folder `{}`", folder.display());
-            folder.read_dir().map_err(|error| Failure::system(&doing, &error))?;
-        }
+        // Sooner than at the end of a long run.
+        let report = arguments.report.as_deref().map(ReportFile::find).transpose()?;
         let detail = match (arguments.quiet, arguments.verbose) {
             (true, _) => Detail::Errors,
             (_, true) => Detail::All,
             _ => Detail::Progress,
         };
-        Ok(Watched { arguments, progress: Progress::new(detail) })
+        Ok(Watched { arguments, report, progress: Progress::new(detail) })
+    }
+
+    /// What is written after the run beside its own places, if Landlock is to keep it to those.
+    pub(crate) fn confined(&self) -> Option<Vec<FilePlace>> {
+        let report = self.report.iter().filter_map(|report| match report {
+            ReportFile::Place(place) => Some(place.clone()),
+            ReportFile::Stream(_) => None,
+        });
+        (!self.arguments.no_landlock).then(|| report.collect())
     }
 
     /// Shows what the run came to.
     pub(crate) fn end(self, done: Report, folder: &Path, pipeline: Option<&Pipeline>) -> Result<ExitCode, Failure> {
         self.progress.finish();
-        let written = self.arguments.report.as_ref().map_or(Ok(()), |path| write_report(&done, path));
+        let written = self.report.as_ref().map_or(Ok(()), |report| report.write(serde_json::to_string_pretty(&done)));
         let resumable = done.resumable;
         let shown = match done.failure {
             Some(mut error) => {
@@ -105,7 +113,7 @@ impl<'a> Watched<'a> {
 }
 
 /// `.callboard/runs/NAME-TIME`, the time in milliseconds and base 36.
-fn new_folder(name: &str) -> PathBuf {
+pub(crate) fn new_folder(name: &str) -> PathBuf {
     let mut time = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
     let mut digits = Vec::new();
     while time > 0 {
@@ -116,10 +124,38 @@ fn new_folder(name: &str) -> PathBuf {
     Path::new(".callboard/runs").join(format!("{name}-{id}"))
 }
 
-fn write_report(report: &Report, path: &Path) -> Result<(), Failure> {
-    let json = serde_json::to_string_pretty(report).expect("a report is JSON");
-    let doing = format!("write the report to `{}`", path.display());
-    std::fs::write(path, json + "\n").map_err(|error| Failure::system(&doing, &error))
+/// Where a report goes, found before the run begins.
+pub(crate) enum ReportFile {
+    /// A file that appears whole.
+    Place(FilePlace),
+    /// What the system has there already, such as `/dev/stdout`: the report is written into it.
+    Stream(std::fs::File),
+}
+
+impl ReportFile {
+    pub(crate) fn find(path: &Path) -> Result<ReportFile, Failure> {
+        if path.starts_with("/dev") {
+            let doing = format!("open `{}` for the report", path.display());
+            let opened = std::fs::File::options().write(true).open(path);
+            return opened.map(ReportFile::Stream).map_err(|error| Failure::system(&doing, &error));
+        }
+        if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+            let doing = format!("open the report's folder `{}`", folder.display());
+            folder.read_dir().map_err(|error| Failure::system(&doing, &error))?;
+        }
+        Ok(ReportFile::Place(FilePlace::find(path).map_err(RunError::from)?))
+    }
+
+    /// Writes a report, or several, as JSON.
+    pub(crate) fn write(&self, report: serde_json::Result<String>) -> Result<(), Failure> {
+        let json = report.expect("a report is JSON") + "\n";
+        match self {
+            ReportFile::Place(place) => Ok(place.write(json.as_bytes()).map_err(RunError::from)?),
+            ReportFile::Stream(stream) => {
+                (&*stream).write_all(json.as_bytes()).map_err(|error| Failure::system("write the report", &error))
+            }
+        }
+    }
 }
 
 /// Sends the outputs to another folder, each under its own name.

@@ -1,6 +1,7 @@
 //! What a step is granted, from the tree.
 
 use std::collections::{BTreeMap, HashSet};
+use std::ops::Range;
 
 use url::{Host, Url};
 
@@ -34,6 +35,23 @@ pub(crate) fn grants(node: &Node, findings: &mut Findings) -> Option<Grants> {
     let clock = fields.get("clock").and_then(|node| boolean(node, "`grant.clock`", findings));
     fields.end(None, findings);
     Some(Grants { files, http, env, secrets: secrets.unwrap_or_default(), clock: clock.unwrap_or_default() })
+}
+
+/// Where the paths of `grant.files` stand.
+pub(crate) fn file_places(grant: &Node) -> BTreeMap<String, Range<usize>> {
+    let Some(Data::List(files)) = grant.get("files").map(|files| &files.data) else { return BTreeMap::new() };
+    let place = |file: &Node| {
+        let path = file.get("path").unwrap_or(file);
+        let Data::Text(text) = &path.data else { return None };
+        Some((granted_path(text), path.at.clone()?))
+    };
+    files.iter().filter_map(place).collect()
+}
+
+/// A path of `grant.files` as the plan has it.
+fn granted_path(path: &str) -> String {
+    let plain = plain(path);
+    if plain.is_empty() { ".".to_owned() } else { plain }
 }
 
 /// Reads a list whose items are distinct by their `key`.
@@ -82,8 +100,7 @@ fn file(node: &Node, findings: &mut Findings) -> Option<FileGrant> {
     } else if value.contains(char::is_control) {
         ("is no path", "a path is one line of text, without control characters")
     } else {
-        let plain = plain(&value);
-        return Some(FileGrant { path: if plain.is_empty() { ".".to_owned() } else { plain }, write });
+        return Some(FileGrant { path: granted_path(&value), write });
     };
     findings.add_with_help(&at, format!("the path `{}` {refused}", value.escape_debug()), help);
     None

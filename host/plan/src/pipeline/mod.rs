@@ -56,6 +56,14 @@ impl Pipeline {
     }
 }
 
+impl Pipeline {
+    /// Where the text grants a step a file or folder of this path.
+    pub fn place_of_grant(&self, step: &str, path: &str) -> Option<Span> {
+        let step = self.steps.iter().find(|named| *named.name == *step)?;
+        step.grant_places.get(path).map(|at| self.source.span(at.clone()))
+    }
+}
+
 /// What a pipeline may take: one of any size that a person would write is far below.
 mod most {
     /// Bytes of its text.

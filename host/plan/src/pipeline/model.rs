@@ -115,6 +115,8 @@ pub struct Step {
     pub retries: u32,
     /// `grant`: what it may reach outside of its sandbox.
     pub grants: Grants,
+    /// Where the files of `grant.files` stand, by their paths.
+    pub grant_places: BTreeMap<String, Range<usize>>,
     /// The step's own table.
     pub at: At,
 }

@@ -9,7 +9,7 @@ use super::document::{Data, Entry, Node};
 use super::fields::{
     Fields, bytes, choice, integer, list, max_rejects, millis, table, text, text_table, texts, wrong_type,
 };
-use super::grants::grants;
+use super::grants::{file_places, grants};
 use super::model::{
     BatchSize, From, Input, InputLimits, Limits, LoadGroups, Located, OnError, Output, OutputColumn, Pipeline, Run,
     Step,
@@ -158,7 +158,8 @@ fn step(node: &Node, findings: &mut Findings) -> Option<Step> {
     let rejects = fields.get("max_rejects");
     let max_rejects = rejects.and_then(|node| max_rejects(node, findings));
     let retries = fields.get("retries").and_then(|node| integer(node, "`retries`", 0, 100, findings));
-    let grants = fields.get("grant").and_then(|node| grants(node, findings));
+    let granted = fields.get("grant");
+    let grants = granted.and_then(|node| grants(node, findings));
     let aside = |key: &str| format!("what the step itself is told goes into `config = {{ {key} = … }}`");
     fields.end(Some(aside), findings);
 
@@ -191,6 +192,7 @@ fn step(node: &Node, findings: &mut Findings) -> Option<Step> {
         max_rejects,
         retries: retries.map_or(RETRIES, |retries| retries as u32),
         grants: grants.unwrap_or_default(),
+        grant_places: granted.map(file_places).unwrap_or_default(),
         at: node.at.clone(),
         uses,
     })

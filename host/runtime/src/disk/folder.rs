@@ -85,9 +85,18 @@ impl From<&Finished> for Digested {
 impl Digested {
     /// A file as it is now.
     pub(crate) fn of(path: &Path, rows: u64) -> io::Result<Digested> {
-        let read = File::open(path).and_then(|file| file_digest(&file));
-        let (digest, bytes) = read.map_err(|error| named(path, &error))?;
+        File::open(path).and_then(|file| Digested::of_file(&file, rows)).map_err(|error| named(path, &error))
+    }
+
+    fn of_file(file: &File, rows: u64) -> io::Result<Digested> {
+        let (digest, bytes) = file_digest(file)?;
         Ok(Digested { rows, bytes, digest: format!("{digest:032x}") })
+    }
+
+    /// Whether an open file is what it was.
+    pub(crate) fn is_file(&self, file: &File) -> bool {
+        file.metadata().is_ok_and(|file| file.len() == self.bytes)
+            && Digested::of_file(file, self.rows).is_ok_and(|now| now == *self)
     }
 
     /// Whether a file is what it was.

@@ -2,6 +2,7 @@
 
 mod call;
 mod exchange;
+mod files;
 mod http;
 mod limiter;
 mod log;
@@ -140,6 +141,7 @@ impl Sandbox {
         let mut linker = Linker::new(&running.engine);
         wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
         wasi::errors_in_words(&mut linker)?;
+        files::narrow(&mut linker)?;
         // The planner refuses a component that imports HTTP without a grant, and without one each request is refused here too.
         wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker)?;
         EveryStep::add_to_linker::<State, HasSelf<State>>(&mut linker, |state| state)?;

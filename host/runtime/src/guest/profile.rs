@@ -3,16 +3,17 @@
 //! Every instance is sampled by itself, where it is asked at a tick whether its time is over; when it is dropped, however it
 //! ended, what was gathered becomes JSON. At the end of the run these are put together: a thread for each instance.
 
-use std::io::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
+use callboard_io::FilePlace;
 use serde_json::Value;
 use wasmtime::component::Component;
 use wasmtime::{AsContext, GuestProfiler, StoreContextMut};
 
 use super::State;
 use crate::engine::SAMPLED;
+use crate::error::{Class, RunError};
 use crate::report::ProfileReport;
 
 /// The profiles of a step's instances, in the order in which these were dropped.
@@ -20,12 +21,19 @@ use crate::report::ProfileReport;
 pub(crate) struct Profiles {
     step: String,
     path: PathBuf,
+    /// Where the user wants it; otherwise it goes into the run's folder.
+    place: Option<FilePlace>,
     taken: Mutex<Vec<Value>>,
 }
 
 impl Profiles {
-    pub(crate) fn new(step: &str, path: &Path) -> Profiles {
-        Profiles { step: step.to_owned(), path: path.to_owned(), taken: Mutex::default() }
+    pub(crate) fn new(step: &str, path: PathBuf, place: Option<FilePlace>) -> Profiles {
+        Profiles { step: step.to_owned(), path, place, taken: Mutex::default() }
+    }
+
+    /// Where the user wants the profile.
+    pub(crate) fn place(&self) -> Option<&FilePlace> {
+        self.place.as_ref()
     }
 
     /// The step that is profiled.
@@ -34,13 +42,15 @@ impl Profiles {
     }
 
     /// Writes what the instances that are gone by now have left, as one profile. Where there was none, there is nothing to write.
-    pub(crate) fn write(&self) -> std::io::Result<Option<ProfileReport>> {
+    pub(crate) fn write(&self) -> Result<Option<ProfileReport>, RunError> {
         let taken = std::mem::take(&mut *self.taken.lock().expect("no holder panics"));
         let instances = taken.len();
         let Some((profile, samples)) = together(taken) else { return Ok(None) };
-        let mut file = std::io::BufWriter::new(std::fs::File::create(&self.path)?);
-        serde_json::to_writer(&mut file, &profile)?;
-        file.flush()?;
+        let json = serde_json::to_vec(&profile).map_err(|error| RunError::new(Class::Bug, error.to_string()))?;
+        match &self.place {
+            Some(place) => place.write(&json)?,
+            None => FilePlace::find(&self.path)?.write(&json)?,
+        }
         Ok(Some(ProfileReport {
             step: self.step.clone(),
             path: self.path.display().to_string(),

@@ -5,12 +5,14 @@
 //! that under their folder's name, and finds nothing else in it.
 
 use std::collections::{BTreeMap, HashMap};
-use std::fs::{File, Permissions};
-use std::os::fd::AsRawFd;
+use std::ffi::OsString;
+use std::fs::Permissions;
+use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
+use callboard_io::beneath::{Dir, Kind};
 use callboard_plan::{FileGrant, Plan, PlannedStep};
 use tempfile::TempDir;
 use wasmtime_wasi::FsPerms;
@@ -18,6 +20,7 @@ use wasmtime_wasi::FsPerms;
 use super::http::Requests;
 use crate::error::{Class, RunError, plain};
 use crate::events::Observer;
+use crate::places;
 
 /// What one step may reach.
 pub(crate) struct Reach {
@@ -35,18 +38,13 @@ pub(super) struct Folder {
     pub(super) name: String,
     pub(super) permissions: FsPerms,
     /// Open from the moment it was checked: what another step with a grant puts in its place is not what was granted.
-    open: File,
+    open: Dir,
 }
 
 impl Folder {
-    fn open(name: String, path: &Path, permissions: FsPerms) -> Result<Folder, RunError> {
-        let open = File::open(path).map_err(|error| RunError::system("open the folder", path, &error))?;
-        Ok(Folder { name, permissions, open })
-    }
-
     /// The path of the open folder itself, wherever it is by now.
     pub(super) fn path(&self) -> PathBuf {
-        format!("/proc/self/fd/{}", self.open.as_raw_fd()).into()
+        self.open.magic()
     }
 }
 
@@ -65,14 +63,19 @@ pub(crate) fn resolve(
 }
 
 impl Reach {
+    /// The folders that the step may write.
+    pub(crate) fn writable(&self) -> impl Iterator<Item = &Dir> {
+        self.folders.iter().filter(|folder| folder.permissions == FsPerms::ReadWrite).map(|folder| &folder.open)
+    }
+
     fn of(step: &PlannedStep, base: &Path, private: &Path, observer: &Observer) -> Result<Reach, RunError> {
         let grants = &step.grants;
         let (mut folders, mut files) = (Vec::new(), BTreeMap::new());
         for grant in &grants.files {
             match find(grant, base)? {
                 Found::Folder(folder) => folders.push(folder),
-                Found::File { folder, name, path } => {
-                    files.entry(folder).or_insert_with(BTreeMap::new).insert(name, path);
+                Found::File { folder, name, file } => {
+                    files.entry(folder).or_insert_with(BTreeMap::new).insert(name, file);
                 }
             }
         }
@@ -80,8 +83,8 @@ impl Reach {
         files.retain(|folder, _| !folders.iter().any(|granted| is_within(folder, &granted.name)));
         let mut held = Vec::new();
         for (folder, files) in files {
-            let gathered = gather(&files, private)?;
-            folders.push(Folder::open(folder, gathered.path(), FsPerms::ReadOnly)?);
+            let (gathered, open) = gather(&files, private)?;
+            folders.push(Folder { name: folder, permissions: FsPerms::ReadOnly, open });
             held.push(gathered);
         }
         let variable = |name: &String| Ok((name.clone(), variable(name, "grant.env")?));
@@ -98,40 +101,67 @@ impl Reach {
 /// What a grant of files names.
 enum Found {
     Folder(Folder),
-    File { folder: String, name: String, path: PathBuf },
+    File { folder: String, name: String, file: Granted },
+}
+
+/// A file that is granted, alone of its folder.
+struct Granted {
+    folder: Dir,
+    name: OsString,
 }
 
 fn find(grant: &FileGrant, base: &Path) -> Result<Found, RunError> {
     let shown = &grant.path;
-    let refused = |message: String| RunError::new(Class::Pipeline, message);
+    let refused = |message: String| RunError::new(Class::Pipeline, message).in_grant(shown);
     let Some(name) = plain_name(shown) else {
         let message = format!("`grant.files` names `{shown}`, which is not in the pipeline's folder");
         return Err(refused(message).help("grant a path below the pipeline file's folder, without `..`"));
     };
     let path = base.join(&name);
-    if grant.write && !path.exists() && path.symlink_metadata().is_err() {
-        outside(&path, base, shown)?;
-        std::fs::create_dir_all(&path).map_err(|error| RunError::system("make the folder", &path, &error))?;
-    }
-    let real = path.canonicalize().map_err(|error| {
-        let message = format!("`grant.files` names `{shown}`, which cannot be opened: {}", plain(&error));
+    let within = below(&path, base, shown)?;
+    let cannot = |error: &io::Error| {
+        let message = format!("`grant.files` names `{shown}`, which cannot be opened: {}", plain(error));
         refused(message).help("put it there, or take the grant away")
-    })?;
-    outside(&path, base, shown)?;
-    if real.is_dir() {
-        let permissions = if grant.write { FsPerms::ReadWrite } else { FsPerms::ReadOnly };
-        return Ok(Found::Folder(Folder::open(name, &real, permissions)?));
+    };
+    let opened = Dir::open(base).map_err(|error| RunError::system("open the pipeline's folder", base, &error))?;
+    if within.as_os_str().is_empty() {
+        return Ok(Found::Folder(Folder { name, permissions: permissions(grant), open: opened }));
     }
-    if !real.is_file() {
-        return Err(refused(format!("`grant.files` names `{shown}`, which is neither a file nor a folder")));
+    // Links were followed to find where it is; on the way there is none any more, or somebody has just put it there.
+    let kind = opened.kind(&within).map_err(|error| cannot(&error))?;
+    match kind {
+        Some(Kind::Folder) => {
+            let open = opened.dir(&within).map_err(|error| cannot(&error))?;
+            Ok(Found::Folder(Folder { name, permissions: permissions(grant), open }))
+        }
+        None if grant.write => {
+            let made = opened.make_dir(&within, 0o777);
+            let open = made.map_err(|error| RunError::system("make the folder", &path, &error))?;
+            Ok(Found::Folder(Folder { name, permissions: permissions(grant), open }))
+        }
+        None => Err(cannot(&rustix::io::Errno::NOENT.into())),
+        Some(Kind::File) => {
+            let (folder, file) = name.rsplit_once('/').unwrap_or((".", &name));
+            if grant.write {
+                let message = format!("`grant.files` lets the step write `{shown}`, and only folders can be written");
+                let help =
+                    format!("put it into a folder of its own: grant.files = [{{ path = \"{folder}\", write = true }}]");
+                return Err(refused(message).help(help));
+            }
+            let (above, last) = (within.parent().unwrap_or(Path::new("")), within.file_name().unwrap_or_default());
+            let above = if above.as_os_str().is_empty() { Ok(opened) } else { opened.dir(above) };
+            let granted = Granted { folder: above.map_err(|error| cannot(&error))?, name: last.to_owned() };
+            Ok(Found::File { folder: folder.to_owned(), name: file.to_owned(), file: granted })
+        }
+        Some(other) => {
+            let message = format!("`grant.files` names `{shown}`, which is {other}, neither a file nor a folder");
+            Err(refused(message).help("grant a regular file, or a folder"))
+        }
     }
-    let (folder, file) = name.rsplit_once('/').unwrap_or((".", &name));
-    if grant.write {
-        let message = format!("`grant.files` lets the step write `{shown}`, and only folders can be written");
-        let help = format!("put it into a folder of its own: grant.files = [{{ path = \"{folder}\", write = true }}]");
-        return Err(refused(message).help(help));
-    }
-    Ok(Found::File { folder: folder.to_owned(), name: file.to_owned(), path: real })
+}
+
+fn permissions(grant: &FileGrant) -> FsPerms {
+    if grant.write { FsPerms::ReadWrite } else { FsPerms::ReadOnly }
 }
 
 /// A relative path without `.` and `..`; `.` alone for the pipeline's folder itself. `None` where it leads elsewhere.
@@ -147,20 +177,14 @@ fn plain_name(path: &str) -> Option<String> {
     Some(if parts.is_empty() { ".".to_owned() } else { parts.join("/") })
 }
 
-/// Refuses a path that a link leads out of the pipeline's folder. Of one that is not there yet, what is there of it is looked at.
-fn outside(path: &Path, base: &Path, shown: &str) -> Result<(), RunError> {
-    let cannot = |error| RunError::system("open the pipeline's folder", base, &error);
-    let base = if base.as_os_str().is_empty() { Path::new(".") } else { base };
-    let base = base.canonicalize().map_err(cannot)?;
-    let there = path.ancestors().find_map(|path| path.canonicalize().ok());
-    match there {
-        Some(there) if !there.starts_with(&base) => {
-            let message = format!("`grant.files` names `{shown}`, which is a link out of the pipeline's folder");
-            let help = "copy what it leads to into the pipeline's folder, and grant that";
-            Err(RunError::new(Class::Pipeline, message).help(help))
-        }
-        _ => Ok(()),
-    }
+/// Where a path leads, from the pipeline's folder, whose links it may use; refused where one leads out of it.
+fn below(path: &Path, base: &Path, shown: &str) -> Result<PathBuf, RunError> {
+    let base = places::resolved(base);
+    places::resolved(path).strip_prefix(base).map(Path::to_owned).map_err(|_| {
+        let message = format!("`grant.files` names `{shown}`, which is a link out of the pipeline's folder");
+        let help = "copy what it leads to into the pipeline's folder, and grant that";
+        RunError::new(Class::Pipeline, message).in_grant(shown).help(help)
+    })
 }
 
 fn is_within(folder: &str, granted: &str) -> bool {
@@ -168,18 +192,21 @@ fn is_within(folder: &str, granted: &str) -> bool {
 }
 
 /// A private folder that holds these files.
-fn gather(files: &BTreeMap<String, PathBuf>, private: &Path) -> Result<TempDir, RunError> {
-    let cannot = |path: &Path, error| RunError::system("give the step", path, &error);
+fn gather(files: &BTreeMap<String, Granted>, private: &Path) -> Result<(TempDir, Dir), RunError> {
     let owners_alone = Permissions::from_mode(0o700);
     let folder = tempfile::Builder::new().prefix(".granted-").permissions(owners_alone).tempdir_in(private);
-    let folder = folder.map_err(|error| cannot(private, error))?;
-    for (name, path) in files {
-        let place = folder.path().join(name);
-        std::fs::hard_link(path, &place)
-            .or_else(|_| std::fs::copy(path, &place).map(drop))
-            .map_err(|error| cannot(path, error))?;
+    let folder = folder.map_err(|error| RunError::system("give the step", private, &error))?;
+    let open = Dir::open(folder.path()).map_err(|error| RunError::system("give the step", private, &error))?;
+    for (name, granted) in files {
+        let copy = || {
+            let mut file = granted.folder.file(&granted.name)?;
+            io::copy(&mut file, &mut open.create_new(name, 0o600)?).map(drop)
+        };
+        let given = granted.folder.hard_link(&granted.name, &open, name).or_else(|_| copy());
+        let given = given.and_then(|()| open.file(name).map(drop));
+        given.map_err(|error| RunError::system("give the step", &granted.folder.path().join(&granted.name), &error))?;
     }
-    Ok(folder)
+    Ok((folder, open))
 }
 
 /// A variable of the environment that the pipeline file needs under this key.

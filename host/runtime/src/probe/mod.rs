@@ -27,6 +27,7 @@ use crate::components::Components;
 use crate::error::{Class, Fault, RunError, SaidKind};
 use crate::events::Event;
 use crate::guest::{Instance, Loaded, Sandbox, Terms, resolve};
+use crate::places;
 use crate::refused;
 use crate::settings::Settings;
 use crate::stage::{map_from, open_at};
@@ -147,6 +148,8 @@ impl Probe {
         let in_step = |error: RunError| error.in_step(&step.name);
         let sandbox = Sandbox::new(false).map_err(|error| refused::engine(&error))?;
         let cache = Cache::new(&settings.cache_folder, settings.compile.clone())?;
+        let reserved = places::reserved(plan, settings, std::iter::empty());
+        places::check_grants(plan, settings, reserved, std::iter::empty())?;
         let mut reach = resolve(plan, &settings.base, &settings.cache_folder, &settings.observer)?;
         let bytes = components.bytes(&step.digest).ok_or_else(|| {
             RunError::new(Class::Bug, format!("the component {} of the plan was not given", step.digest))

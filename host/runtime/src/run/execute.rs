@@ -8,6 +8,7 @@ use callboard_plan::{Load, PlannedStep, Stage, door};
 
 use super::Run;
 use crate::boundary::Boundary;
+use crate::confine::{ABSENT, confine};
 use crate::disk::journal::{Record, StageEnded};
 use crate::error::RunError;
 use crate::events::Event;
@@ -27,8 +28,12 @@ impl Run {
         let mut costs = Vec::new();
         let watch = Watch::begin(self.interrupt.clone(), self.stop.clone());
         let mut profile = None;
+        let mut unconfined = false;
         let outcome = watch.and_then(|watch| Ok((watch, Kept::open(&self)?))).and_then(|(watch, kept)| {
             self.kept = Some(kept);
+            if let Some(more) = &self.settings.confined {
+                unconfined = !confine(&self, &self.folder, more)?;
+            }
             let ran = self.stages(&mut costs);
             // Rows that were rejected before a failure are worth having.
             let steps = self.plan.steps.iter().map(|step| step.name.as_str());
@@ -38,13 +43,17 @@ impl Run {
             profile = profiled.as_ref().ok().cloned().flatten();
             ran?;
             gathered.map_err(|error| RunError::unwritten("write rejected rows", &error))?;
-            profiled.map_err(|error| RunError::unwritten("write the profile", &error))?;
+            profiled?;
             crate::report::check_accounts(&self, &costs)?;
             let committed = self.commit();
             drop(watch);
             committed
         });
         let mut report = Report { profile, ..Report::of(&self, &costs, outcome, began, &residence) };
+        if unconfined {
+            self.observer.tell(Event::Note { message: ABSENT.to_owned() });
+            report.notes.push(ABSENT.to_owned());
+        }
         if let Err(error) = self.keep_needs(&costs) {
             report.notes.push(format!("what the steps needed could not be kept: {error}"));
         }
@@ -145,8 +154,9 @@ impl Run {
         let mut committed = BTreeMap::new();
         for (name, file) in self.past.stages.values().flat_map(|ended| &ended.outputs) {
             let path = self.output(name).spec.path.clone();
-            let staged = self.staged(name);
-            match staged.exists() {
+            let staged = self.staged(name)?;
+            let there = staged.folder.kind(&staged.name);
+            match there.map_err(|error| RunError::system("open", &staged.path(), &error))?.is_some() {
                 true => drop(
                     finished
                         .insert(name.clone(), Finished { rows: file.rows, bytes: file.bytes, digest: 0, path, staged }),
@@ -155,7 +165,8 @@ impl Run {
             }
         }
         for (name, output) in finished {
-            let output = output.commit().map_err(|error| {
+            let (place, replace) = &self.checked.places[&name];
+            let output = output.commit(place, *replace).map_err(|error| {
                 let error = RunError::from(error).in_output(&name);
                 match committed.is_empty() {
                     true => error,

@@ -84,7 +84,7 @@ impl Run {
         resumed: Option<crate::resume::Resumed>,
     ) -> Result<Run, RunError> {
         let inputs = resumed.as_ref().map(|resumed| &resumed.recorded.inputs);
-        let checked = Checked::inputs(&plan, &settings, &past, inputs)?;
+        let mut checked = Checked::inputs(&plan, &settings, &past, inputs)?;
         checked.places(&plan, &settings, &past)?;
         let profiles =
             settings.profile.as_ref().map(|profile| profile.profiles(&plan, &settings.run_folder)).transpose()?;

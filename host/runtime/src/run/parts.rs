@@ -1,10 +1,9 @@
 //! What the nodes of a run, and who wires them, find in it.
 
-use std::path::PathBuf;
 use std::sync::{Arc, MutexGuard};
 
 use arrow::datatypes::SchemaRef;
-use callboard_io::Finished;
+use callboard_io::{FilePlace, Finished, Staged};
 use callboard_plan::PlannedStep;
 
 use super::Run;
@@ -14,8 +13,8 @@ use crate::disk::journal::Record;
 use crate::disk::positions::Positions;
 use crate::disk::seen::Seen;
 use crate::disk::sync::Syncer;
-use crate::disk::{Deed, Work, past};
-use crate::error::RunError;
+use crate::disk::{Deed, Work};
+use crate::error::{Class, RunError};
 use crate::flight::Admission;
 use crate::kept::Kept;
 use crate::ports::Stop;
@@ -82,13 +81,18 @@ impl Run {
     }
 
     /// Where an output lies until all are complete.
-    pub(crate) fn staged(&self, output: &str) -> PathBuf {
-        past::staged(&self.folder, output)
+    pub(crate) fn staged(&self, output: &str) -> Result<Staged, RunError> {
+        let kept = self.kept.as_ref().ok_or_else(|| RunError::new(Class::Bug, "the run has no folder yet"))?;
+        Ok(Staged::new(kept.outputs(), output))
     }
 
     /// Whether an input was read into a spill by an earlier process, and how many rows it had.
     pub(crate) fn has_taken_in(&self, input: &str) -> Option<u64> {
         self.past.intakes.get(input).map(|(rows, _)| *rows)
+    }
+
+    pub(crate) fn profile_place(&self) -> Option<&FilePlace> {
+        self.profiles.as_ref().and_then(|profiles| profiles.place())
     }
 
     pub(crate) fn resumable(&self) -> bool {

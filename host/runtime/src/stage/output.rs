@@ -1,7 +1,7 @@
 //! The node that writes an output, still in the run's folder.
 
 use arrow::array::ArrayRef;
-use callboard_io::Writer;
+use callboard_io::{Staged, Writer};
 
 use crate::check::Output;
 use crate::disk::positions::Positions;
@@ -17,7 +17,8 @@ pub(super) fn write(run: &Run, name: &str, mut inlet: Inlet) -> Result<(), Stop>
     let output = run.output(name);
     let in_output = |error: callboard_io::IoError| RunError::from(error).in_output(name);
     let mut positions = run.positions(name)?;
-    let mut writer = begin(run, name, output, positions.as_ref()).map_err(in_output)?;
+    let staged = run.staged(name)?;
+    let mut writer = begin(&staged, output, positions.as_ref()).map_err(in_output)?;
     let mut written = writer.rows();
     while let Some(batch) = inlet.next()? {
         run.go_on()?;
@@ -40,17 +41,11 @@ pub(super) fn write(run: &Run, name: &str, mut inlet: Inlet) -> Result<(), Stop>
     Ok(())
 }
 
-fn begin(
-    run: &Run,
-    name: &str,
-    output: &Output,
-    positions: Option<&Positions>,
-) -> Result<Writer, callboard_io::IoError> {
-    let staged = run.staged(name);
+fn begin(staged: &Staged, output: &Output, positions: Option<&Positions>) -> Result<Writer, callboard_io::IoError> {
     if let Some(position) = positions.and_then(Positions::last)
-        && let Some(writer) = Writer::go_on(&output.spec, output.schema.clone(), &staged, &position)?
+        && let Some(writer) = Writer::go_on(&output.spec, output.schema.clone(), staged, &position)?
     {
         return Ok(writer);
     }
-    Writer::create(&output.spec, output.schema.clone(), &staged)
+    Writer::create(&output.spec, output.schema.clone(), staged)
 }

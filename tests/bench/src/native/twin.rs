@@ -7,7 +7,8 @@ use arrow::array::{ArrayRef, BooleanArray, RecordBatch};
 use arrow::compute::filter_record_batch;
 use arrow::ipc::reader::StreamReader;
 use arrow::ipc::writer::StreamWriter;
-use callboard_io::{BatchPolicy, Dataset, InputSpec, OutputSpec, Writer};
+use callboard_io::beneath::Dir;
+use callboard_io::{BatchPolicy, Dataset, InputSpec, OutputSpec, Staged, Writer, check_writable};
 use callboard_sdk::raw::columns::Batch;
 use callboard_sdk::testing::{Call, NativeTransform, run_natively};
 use serde_json::{Value, json};
@@ -170,6 +171,9 @@ fn after(spill: &Path, schema: &RecordBatch, first: &[bool], out: &Path, copies:
     let filter = filter.map_err(failed)?;
     let hash = NativeTransform::open::<Hash>(&hash_config(), &given(schema, &["text"])?).map_err(failed)?;
     let spec = OutputSpec { name: "out".into(), path: out.to_owned(), format: None };
+    let place = check_writable(&spec).map_err(failed)?;
+    let folder = Dir::open(out.parent().unwrap_or(Path::new(""))).map_err(failed)?;
+    let staged = Staged::new(&folder, "native.staged");
     let (mut writer, mut done) = (None, 0);
     for rows in read(spill)? {
         let rows = rows.map_err(failed)?;
@@ -183,12 +187,12 @@ fn after(spill: &Path, schema: &RecordBatch, first: &[bool], out: &Path, copies:
         let hashes = hash.process(copies.given(&rows, &["text"])?).map_err(failed)?;
         let rows = with(&rows, &["sha256"], written(hashes.columns)?)?;
         if writer.is_none() {
-            writer = Some(Writer::create(&spec, rows.schema(), &out.with_extension("staged")).map_err(failed)?);
+            writer = Some(Writer::create(&spec, rows.schema(), &staged).map_err(failed)?);
         }
         writer.as_mut().expect("it was just made").write(&rows).map_err(failed)?;
     }
     let writer = writer.ok_or("the native twin: there are no rows")?;
-    writer.finish().and_then(|finished| finished.commit()).map(drop).map_err(failed)
+    writer.finish().and_then(|finished| finished.commit(&place, true)).map(drop).map_err(failed)
 }
 
 fn read(spill: &Path) -> Result<StreamReader<std::io::BufReader<File>>> {

@@ -1,0 +1,258 @@
+//! Places that belong to the run or to its user. No output replaces one of them, and no step may be granted to write where one lies:
+//! what the host reads and writes there is then what nobody else put there.
+
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::ffi::OsString;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Component, Path, PathBuf};
+
+use callboard_io::{OutputSpec, can_match_below};
+use callboard_plan::{FileGrant, Origin, Plan};
+
+use crate::check::Input;
+use crate::error::{Class, RunError};
+use crate::settings::Settings;
+
+/// Links that one path may lead through, as for the system.
+const LINKS: usize = 40;
+
+/// A place, and what it is.
+pub(crate) struct Reserved {
+    /// `the pipeline file`, `a file of input \`docs\``.
+    what: String,
+    /// As the user named it.
+    path: PathBuf,
+    way: Vec<PathBuf>,
+    of: Of,
+}
+
+/// Whose a place is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Of {
+    /// A file that the user made.
+    User,
+    /// A file that the run makes.
+    Output,
+    /// A folder of Callboard's own: rows of all steps and compiled code lie there.
+    Host,
+}
+
+impl Reserved {
+    fn new(what: impl Into<String>, path: &Path, of: Of) -> Reserved {
+        Reserved { what: what.into(), path: path.to_owned(), way: way(path), of }
+    }
+
+    fn resolved(&self) -> &Path {
+        self.way.last().map_or(&self.path, PathBuf::as_path)
+    }
+}
+
+/// All places of a run but its outputs'.
+pub(crate) fn reserved<'a>(
+    plan: &Plan,
+    settings: &Settings,
+    inputs: impl Iterator<Item = (&'a String, &'a Input)>,
+) -> Vec<Reserved> {
+    let mut reserved = Vec::new();
+    if let Some(pipeline) = &settings.pipeline {
+        reserved.push(Reserved::new("the pipeline file", pipeline, Of::User));
+    }
+    for step in plan.steps.iter().filter(|step| matches!(step.origin, Origin::Path(_))) {
+        let what = format!("the component of step `{}`", step.name);
+        reserved.push(Reserved::new(what.clone(), &settings.base.join(&step.uses), Of::User));
+        if let Origin::Path(path) = &step.origin {
+            reserved.push(Reserved::new(what, Path::new(path), Of::User));
+        }
+    }
+    // Files that lie together are held by the same folders: of thousands one stands for all.
+    let mut seen = HashSet::new();
+    for (name, input) in inputs {
+        for file in &input.files {
+            let is_link = file.symlink_metadata().is_ok_and(|found| found.is_symlink());
+            if seen.insert(file.parent()) || is_link {
+                reserved.push(Reserved::new(format!("a file of input `{name}`"), file, Of::User));
+            }
+        }
+    }
+    if !settings.run_folder.as_os_str().is_empty() {
+        reserved.push(Reserved::new("the run's folder", &settings.run_folder, Of::Host));
+    }
+    reserved.extend(
+        settings.earlier.iter().map(|earlier| Reserved::new("the folder of an earlier run", earlier, Of::Host)),
+    );
+    reserved.push(Reserved::new("the cache of compiled components", &settings.cache_folder, Of::Host));
+    reserved
+}
+
+/// The files of all inputs by what they are, each with its input.
+pub(crate) fn input_files<'a>(inputs: impl Iterator<Item = (&'a String, &'a Input)>) -> HashMap<(u64, u64), &'a str> {
+    let files = inputs.flat_map(|(name, input)| input.files.iter().map(move |file| (file, name.as_str())));
+    files.filter_map(|(file, name)| Some((id(file)?, name))).collect()
+}
+
+/// Refuses an output that is one of these places or files, or lies in a folder of Callboard's own.
+pub(crate) fn check_output(
+    path: &Path,
+    reserved: &[Reserved],
+    inputs: &HashMap<(u64, u64), &str>,
+) -> Result<(), RunError> {
+    let (shown, place, id) = (path.display(), resolved(path), id(path));
+    let refused = |message: String, help: &str| Err(RunError::new(Class::Pipeline, message).help(help));
+    const READ: &str = "write to another path: a run never alters what it reads";
+    if let Some(input) = id.and_then(|id| inputs.get(&id)) {
+        return refused(format!("`{shown}` is a file of input `{input}`"), READ);
+    }
+    for reserved in reserved {
+        let is_it = reserved.resolved() == place || (id.is_some() && id == self::id(&reserved.path));
+        match reserved.of {
+            Of::Host if is_it || place.starts_with(reserved.resolved()) => {
+                let message = format!("`{shown}` lies in {}, `{}`", reserved.what, reserved.path.display());
+                return refused(message, "write to another path");
+            }
+            _ if is_it => return refused(format!("`{shown}` is {}", reserved.what), READ),
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// Refuses grants of folders that hold such a place, or lie in one: for writing all of them, for reading those of Callboard's own.
+pub(crate) fn check_grants<'a>(
+    plan: &Plan,
+    settings: &Settings,
+    mut reserved: Vec<Reserved>,
+    outputs: impl Iterator<Item = &'a OutputSpec>,
+) -> Result<(), RunError> {
+    reserved.extend(
+        outputs.map(|output| Reserved::new(format!("the place of output `{}`", output.name), &output.path, Of::Output)),
+    );
+    for step in &plan.steps {
+        for grant in &step.grants.files {
+            let of_grant = |error: RunError| error.in_grant(&grant.path).in_step(&step.name);
+            let folder = resolved(&settings.base.join(&grant.path));
+            let wanted = |reserved: &&Reserved| grant.write || reserved.of == Of::Host;
+            if let Some((holds, reserved)) =
+                reserved.iter().filter(wanted).find_map(|reserved| Some((overlap(&folder, reserved)?, reserved)))
+            {
+                return Err(of_grant(refusal(grant, holds, reserved)));
+            }
+            if grant.write {
+                check_patterns(plan, settings, grant, &folder).map_err(of_grant)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// A file that a step leaves may be one that an input's pattern finds in the next run.
+fn check_patterns(plan: &Plan, settings: &Settings, grant: &FileGrant, folder: &Path) -> Result<(), RunError> {
+    let base = resolved(&settings.base);
+    for input in &plan.inputs {
+        if let Some(pattern) = input.paths.iter().find(|path| can_match_below(&base.join(path), folder)) {
+            let message = format!(
+                "`grant.files` lets the step write `{}`, where input `{}` looks for `{pattern}`",
+                grant.path, input.name
+            );
+            return Err(RunError::new(Class::Pipeline, message).help(HELP));
+        }
+    }
+    Ok(())
+}
+
+const HELP: &str = "grant a folder that holds nothing else: grant.files = [{ path = \"scratch\", write = true }]";
+
+fn refusal(grant: &FileGrant, holds: bool, reserved: &Reserved) -> RunError {
+    let does = if grant.write { "lets the step write" } else { "shows the step" };
+    let where_it_is = if holds { "which holds" } else { "which lies in" };
+    let (what, path) = (&reserved.what, reserved.path.display());
+    let message = format!("`grant.files` {does} `{}`, {where_it_is} {what}, `{path}`", grant.path);
+    let help = match grant.write {
+        true => HELP.to_owned(),
+        false => {
+            "rows of all steps lie there; grant the folders that the step needs, or run elsewhere: --run-dir DIR, \
+                  CALLBOARD_CACHE=DIR"
+                .to_owned()
+        }
+    };
+    RunError::new(Class::Pipeline, message).help(help)
+}
+
+/// Whether a folder holds a place, a link on the way to it among it (`true`), or lies in it (`false`); none where they lie apart. Folders
+/// are compared by what they are too, so that one which is mounted twice is one.
+fn overlap(folder: &Path, reserved: &Reserved) -> Option<bool> {
+    let ids = |path: &Path| path.ancestors().filter_map(id).collect::<Vec<_>>();
+    if reserved.way.iter().any(|path| path.starts_with(folder)) {
+        return Some(true);
+    }
+    if folder.starts_with(reserved.resolved()) {
+        return Some(false);
+    }
+    let holds = id(folder).is_some_and(|folder| ids(reserved.resolved()).contains(&folder));
+    let lies = || id(reserved.resolved()).is_some_and(|place| ids(folder).contains(&place));
+    if holds { Some(true) } else { lies().then_some(false) }
+}
+
+/// What a path is, whatever it is called.
+fn id(path: &Path) -> Option<(u64, u64)> {
+    path.metadata().ok().map(|found| (found.dev(), found.ino()))
+}
+
+/// Where a path leads, by which two names of one file are the same, also when the file is not there yet.
+pub(crate) fn resolved(path: &Path) -> PathBuf {
+    way(path).pop().unwrap_or_else(|| path.to_owned())
+}
+
+/// The links that a path leads through, each without links in its own path, and where it ends.
+fn way(path: &Path) -> Vec<PathBuf> {
+    let named = if path.as_os_str().is_empty() { Path::new(".") } else { path };
+    let Ok(absolute) = std::path::absolute(named) else { return vec![path.to_owned()] };
+    let parts = |path: &Path| path.components().map(|part| part.as_os_str().to_owned()).collect::<VecDeque<OsString>>();
+    let (mut todo, mut at, mut way) = (parts(&absolute), PathBuf::from("/"), Vec::new());
+    while let Some(part) = todo.pop_front() {
+        match Path::new(&part).components().next() {
+            Some(Component::ParentDir) => drop(at.pop()),
+            Some(Component::Normal(_)) => {
+                let next = at.join(&part);
+                match std::fs::read_link(&next) {
+                    Ok(to) if way.len() < LINKS => {
+                        way.push(next);
+                        let mut before = parts(&to);
+                        before.append(&mut todo);
+                        todo = before;
+                    }
+                    _ => at = next,
+                }
+            }
+            // The root, to which an absolute link leads back.
+            Some(Component::RootDir) => at = PathBuf::from("/"),
+            _ => {}
+        }
+    }
+    way.push(at);
+    way
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    #[test]
+    fn a_path_leads_through_its_links_to_where_it_ends() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().canonicalize().unwrap();
+        let at = |name: &str| root.join(name);
+        std::fs::create_dir_all(at("real/deep")).unwrap();
+        symlink("real", at("one")).unwrap();
+        symlink(at("one/deep"), at("two")).unwrap();
+        symlink("nowhere/x", at("lost")).unwrap();
+        symlink("loop", at("loop")).unwrap();
+        assert_eq!(way(&at("real/deep/new")), [at("real/deep/new")]);
+        assert_eq!(way(&at("two/../file")), [at("two"), at("one"), at("real/file")]);
+        assert_eq!(resolved(&at("lost/y")), at("nowhere/x/y"));
+        assert_eq!(resolved(&at("real/./deep//")), at("real/deep"));
+        assert_eq!(way(&at("loop")).len(), LINKS + 1, "it ends");
+        assert_eq!(resolved(Path::new("")), std::env::current_dir().unwrap().canonicalize().unwrap());
+    }
+}
