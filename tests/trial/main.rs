@@ -7,5 +7,6 @@ mod bench;
 mod broken;
 mod build;
 mod golden;
+mod grants;
 mod inspect;
 mod versions;

@@ -29,6 +29,8 @@ pub struct Inspection {
     pub config: Vec<Key>,
     /// What it imports.
     pub imports: Vec<Import>,
+    /// What the `step.toml` beside it asks to be granted, as lines of a pipeline file. Nothing of it is granted here.
+    pub asks: Vec<String>,
     /// Languages that it was written in, and tools that made it, as its own sections say.
     pub producers: BTreeMap<String, Vec<String>>,
     /// The memory that an instance begins with, bytes.
@@ -104,6 +106,7 @@ pub fn inspect(subject: Subject, bundled: &[Bundled], settings: Settings) -> Res
         manifest: None,
         config: Vec::new(),
         imports: Vec::new(),
+        asks: subject.asks_in_vain(),
         producers: producers(&bytes),
         memory_at_start_bytes: None,
         problems: Vec::new(),
@@ -134,13 +137,9 @@ pub fn inspect(subject: Subject, bundled: &[Bundled], settings: Settings) -> Res
     Ok(inspection)
 }
 
-/// What is known by running it. A grant that it needs to be planned is none that it is given here.
+/// What is known by running it, with no grant at all.
 fn asked(inspection: &mut Inspection, mut subject: Subject, bundled: &[Bundled], settings: Settings) {
-    if subject.grant.is_none()
-        && inspection.imports.iter().any(|import| import.needs.is_some() && import.name.starts_with("wasi:http/"))
-    {
-        subject.grant = Some(serde_json::json!({ "http": ["GET http://localhost:9/"] }));
-    }
+    subject.grant(serde_json::Map::new());
     let begun = match Trial::begin(subject, 1, bundled, settings) {
         Ok(trial) => trial,
         Err(error) => return inspection.problems.push(Wrong { message: error.message, help: error.help }),

@@ -25,8 +25,10 @@ pub struct Subject {
     config: Map<String, Value>,
     /// As a pipeline's `limits`.
     pub(crate) limits: Option<Value>,
-    /// As a pipeline's `grant`.
-    pub(crate) grant: Option<Value>,
+    /// What it is granted, as a pipeline's `grant`: nothing, unless the user says it.
+    pub(crate) grant: Map<String, Value>,
+    /// What `step.toml` asks for, likewise.
+    asks: Map<String, Value>,
     /// Types of columns that the rows do not say.
     pub(crate) types: BTreeMap<String, String>,
 }
@@ -79,9 +81,49 @@ impl Subject {
 
     fn of(name: String, folder: PathBuf, uses: String, file: Option<StepFile>) -> Subject {
         let language = file.as_ref().map(|file| file.language().to_owned());
-        let (config, limits, grant, types) =
+        let (config, limits, asks, types) =
             file.map(|file| (file.config, file.limits, file.grant, file.types)).unwrap_or_default();
-        Subject { name, folder, uses, language, config, limits, grant, types }
+        let asks = match asks {
+            Some(Value::Object(asks)) => asks,
+            _ => Map::new(),
+        };
+        Subject { name, folder, uses, language, config, limits, grant: Map::new(), asks, types }
+    }
+
+    /// Grants it what the user named: a table as a pipeline's `grant`, whose paths start from the step's folder. The file that lies beside a
+    /// component grants nothing: whoever made the component may have written it.
+    pub fn grant(&mut self, grant: Map<String, Value>) {
+        self.grant = grant;
+    }
+
+    /// What its `step.toml` asks for: a table as a pipeline's `grant`, of which nothing has been checked.
+    pub fn asks(&self) -> &Map<String, Value> {
+        &self.asks
+    }
+
+    /// What its `step.toml` asks for and it is not granted, as lines of a pipeline file.
+    pub fn asks_in_vain(&self) -> Vec<String> {
+        let left = |(key, asked): (&String, &Value)| {
+            let rest = match (asked, self.grant.get(key)) {
+                (asked, None) => asked.clone(),
+                (Value::Array(asked), Some(Value::Array(granted))) => {
+                    asked.iter().filter(|item| !granted.contains(item)).cloned().collect::<Vec<_>>().into()
+                }
+                (Value::Object(asked), Some(Value::Object(granted))) => {
+                    let rest = asked.iter().filter(|(key, value)| granted.get(*key) != Some(value));
+                    rest.map(|(key, value)| (key.clone(), value.clone())).collect::<Map<_, _>>().into()
+                }
+                (asked, Some(granted)) if asked == granted => return None,
+                (asked, Some(_)) => asked.clone(),
+            };
+            let nothing = match &rest {
+                Value::Array(items) => items.is_empty(),
+                Value::Object(entries) => entries.is_empty(),
+                other => *other == Value::Bool(false),
+            };
+            (!nothing).then(|| format!("grant.{key} = {}", toml(&rest)))
+        };
+        self.asks.iter().filter_map(left).collect()
     }
 
     /// Gives it another configuration than `step.toml` says: a JSON object.
@@ -140,6 +182,22 @@ impl Subject {
                 Err(error(Class::Pipeline, message, Some(help)))
             }
         }
+    }
+}
+
+/// A value as a pipeline file has it, in one line.
+fn toml(value: &Value) -> String {
+    match value {
+        Value::Array(items) => format!("[{}]", items.iter().map(toml).collect::<Vec<_>>().join(", ")),
+        Value::Object(entries) => {
+            let bare = |key: &str| key.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-');
+            let entry = |(key, value): (&String, &Value)| match bare(key) && !key.is_empty() {
+                true => format!("{key} = {}", toml(value)),
+                false => format!("{} = {}", Value::from(key.as_str()), toml(value)),
+            };
+            format!("{{ {} }}", entries.iter().map(entry).collect::<Vec<_>>().join(", "))
+        }
+        other => other.to_string(),
     }
 }
 

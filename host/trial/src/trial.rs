@@ -1,6 +1,6 @@
 //! A pipeline of one step, planned in memory, and its probe.
 
-use callboard_plan::{Kind, Load, Pipeline, Plan, ScanError, Source, scan};
+use callboard_plan::{Kind, Load, Pipeline, Plan, ScanError, Source, component_names, scan};
 use callboard_runtime::{Bundled, Class, Components, Probe, RunError, Settings};
 use serde_json::{Map, Value, json};
 
@@ -20,21 +20,29 @@ impl Trial {
     ///
     /// # Errors
     ///
-    /// A component that is no step, that asks for what is not granted, or that does not compile.
+    /// A component that is no step, or that does not compile; a grant that cannot be given.
     pub fn begin(subject: Subject, inputs: usize, bundled: &[Bundled], settings: Settings) -> Result<Trial> {
-        let kind = scan(&subject.bytes(bundled)?).map_err(|unfit| unfit_error(&subject, &unfit))?.kind;
+        let bytes = subject.bytes(bundled)?;
+        let kind = scan(&bytes).map_err(|unfit| unfit_error(&subject, &unfit))?.kind;
         if kind != Kind::Global && inputs > 1 {
             let message = format!("a {} step has no second input", kind.as_str());
             return Err(error(Class::Pipeline, message, None));
         }
-        let text = pipeline(&subject, kind, inputs);
+        // Whoever only tries a component need not grant it requests to see what it does without: each is refused.
+        let (imports, _) = component_names(&bytes).unwrap_or_default();
+        let refused_requests =
+            !subject.grant.contains_key("http") && imports.iter().any(|import| import.starts_with("wasi:http/"));
+        let text = pipeline(&subject, kind, inputs, refused_requests);
         let refused = |problems: callboard_plan::Problems| {
             let first = problems.problems.into_iter().next().expect("there is a problem");
             error(Class::Pipeline, first.message, first.help)
         };
         let pipeline = Pipeline::parse(Source::new("step.toml", text), &[]).map_err(refused)?;
         let components = Components::of(&pipeline, bundled, "".as_ref());
-        let plan = Plan::new(&pipeline, &components.catalog, Load::Staged).map_err(refused)?;
+        let mut plan = Plan::new(&pipeline, &components.catalog, Load::Staged).map_err(refused)?;
+        if refused_requests {
+            plan.steps[0].grants.http.clear();
+        }
         let settings = Settings { base: subject.folder.clone(), ..settings };
         let step = plan.steps[0].name.clone();
         let probe = Probe::new(&plan, &step, &components, &settings)?;
@@ -47,14 +55,21 @@ pub(crate) fn unfit_error(subject: &Subject, unfit: &ScanError) -> RunError {
     error(Class::Pipeline, format!("`{}` {unfit}", subject.uses), Some(unfit.help()))
 }
 
+/// What stands for requests in the plan of a component that imports them and is granted none; taken out before anything runs.
+const NO_REQUEST: &str = "GET http://none.invalid/";
+
 /// The pipeline, in JSON.
-fn pipeline(subject: &Subject, kind: Kind, inputs: usize) -> String {
+fn pipeline(subject: &Subject, kind: Kind, inputs: usize, refused_requests: bool) -> String {
     let mut step = Map::new();
     step.insert("use".into(), json!(subject.uses));
     step.insert("name".into(), json!(step_name(&subject.name)));
     step.insert("config".into(), subject.config());
     step.extend(subject.limits.iter().map(|limits| ("limits".into(), limits.clone())));
-    step.extend(subject.grant.iter().map(|grant| ("grant".into(), grant.clone())));
+    let mut grant = subject.grant.clone();
+    if refused_requests {
+        grant.insert("http".into(), json!([NO_REQUEST]));
+    }
+    step.insert("grant".into(), grant.into());
     let mut files = Map::new();
     if kind != Kind::Source {
         let names: Vec<String> = (1..=inputs).map(|nth| format!("_input_{nth}")).collect();

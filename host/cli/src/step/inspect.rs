@@ -44,6 +44,7 @@ fn shown(inspection: &Inspection) -> String {
         manifest,
         config,
         imports,
+        asks,
         producers,
         memory_at_start_bytes,
         problems,
@@ -78,6 +79,14 @@ fn shown(inspection: &Inspection) -> String {
     for import in imports {
         let needs = import.needs.as_ref().map_or(String::new(), |needs| format!(": {}", inline(needs)));
         text.push_str(&format!("    {}  {}{needs}\n", inline(&import.name), inline(&import.what)));
+    }
+    if !asks.is_empty() {
+        text.push_str(
+            "  asks for, in its step.toml; granted by a pipeline file, or `--grant-…` of step run and test\n",
+        );
+    }
+    for line in asks {
+        text.push_str(&format!("    {}\n", harmless(line).replace('\n', " ")));
     }
     if problems.len() > 1 {
         let listed = problems.iter().map(|wrong| format!("    {}\n", inline(&wrong.message)));

@@ -2,6 +2,7 @@
 
 mod build;
 mod conform;
+mod grants;
 mod inspect;
 mod list;
 mod new;

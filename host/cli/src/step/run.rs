@@ -17,7 +17,7 @@ use crate::show::progress::{Detail, Progress};
 use crate::show::{err, inline};
 
 pub(crate) fn run(arguments: &StepRunArguments) -> Result<ExitCode, Failure> {
-    let subject = super::subject(&arguments.tried)?;
+    let mut subject = super::subject(&arguments.tried)?;
     // What is no step is told by whoever begins with it.
     let is_source = scan(&subject.bytes(BUNDLED)?).is_ok_and(|facts| facts.kind == Kind::Source);
     let scratch = tempfile::tempdir().map_err(|error| Failure::system("make a folder for scratch", &error))?;
@@ -31,6 +31,7 @@ pub(crate) fn run(arguments: &StepRunArguments) -> Result<ExitCode, Failure> {
     inputs.extend(arguments.input.iter().cloned());
     let detail = if arguments.verbose { Detail::All } else { Detail::Warnings };
     let settings = super::settings(Progress::plain(detail).observer())?;
+    super::grants::grant(&mut subject, &arguments.grants, &settings.observer);
     let trial = Trial::begin(subject, inputs.len(), BUNDLED, settings)?;
     let mut lines = Lines(BufWriter::new(io::stdout()));
     pipe(&trial, &inputs, &mut lines).map_err(|mut error| {

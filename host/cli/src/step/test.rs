@@ -41,7 +41,8 @@ pub(crate) fn test(arguments: &TestArguments) -> Result<ExitCode, Failure> {
 }
 
 fn tested(arguments: &TestArguments, settings: &callboard_runtime::Settings) -> Result<ExitCode, Failure> {
-    let subject = super::subject(&arguments.tried)?;
+    let mut subject = super::subject(&arguments.tried)?;
+    super::grants::grant(&mut subject, &arguments.grants, &settings.observer);
     if arguments.bless && subject.language.is_none() {
         let message = format!("`{}` has no `step.toml`, so the golden files here may be another step's", subject.name);
         return Err(Failure::other(Class::Pipeline, message)
