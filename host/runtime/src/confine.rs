@@ -9,8 +9,8 @@ use std::path::Path;
 use callboard_io::FilePlace;
 use callboard_io::beneath::Dir;
 use landlock::{
-    ABI, Access, AccessFs, BitFlags, PathBeneath, Ruleset, RulesetAttr, RulesetCreated, RulesetCreatedAttr,
-    RulesetError, RulesetStatus,
+    ABI, AccessFs, BitFlags, PathBeneath, Ruleset, RulesetAttr, RulesetCreated, RulesetCreatedAttr, RulesetError,
+    RulesetStatus,
 };
 
 use crate::error::{Class, RunError};
