@@ -1,6 +1,7 @@
 //! An output: written elsewhere, and in its place whole or not at all.
 
 use std::ffi::{OsStr, OsString};
+use std::hash::Hasher;
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -35,11 +36,12 @@ impl OutputSpec {
 
 /// Where a staged file is copied to before it is renamed: always the same, so that a run which is killed while copying leaves nothing that
 /// is not used when it is tried again; and nobody else's. It is hidden, so that no pattern of an input matches it.
-fn copy_beside(name: &OsStr, staged: &Staged) -> String {
-    let staged = staged.path();
-    let staged = staged.canonicalize().unwrap_or(staged);
-    let whose = XxHash3_64::oneshot(staged.as_os_str().as_encoded_bytes());
-    format!(".{}.partial-{whose:016x}", name.to_string_lossy())
+fn copy_beside(name: &OsStr, staged: &Staged) -> io::Result<String> {
+    let folder = staged.folder.own_metadata()?;
+    let mut whose = XxHash3_64::new();
+    whose.write(&[folder.dev().to_le_bytes(), folder.ino().to_le_bytes()].concat());
+    whose.write(staged.name.as_encoded_bytes());
+    Ok(format!(".{}.partial-{:016x}", name.to_string_lossy(), whose.finish()))
 }
 
 /// Finds where the output goes, and asks whether it can be written there. Nothing is left behind: folders that are missing are not made.
@@ -254,7 +256,7 @@ impl Finished {
         };
         match put(&staged.folder, &staged.name) {
             Err(error) if error.kind() == io::ErrorKind::CrossesDevices => {
-                let copy = copy_beside(place.name(), &staged);
+                let copy = copy_beside(place.name(), &staged).map_err(|error| fail(&error))?;
                 let copied = staged.folder.file(&staged.name).and_then(|mut file| {
                     let mut to = folder.create(&copy, FILE_MODE)?;
                     io::copy(&mut file, &mut to)?;
