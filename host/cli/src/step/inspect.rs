@@ -86,7 +86,7 @@ fn shown(inspection: &Inspection) -> String {
         );
     }
     for line in asks {
-        text.push_str(&format!("    {}\n", harmless(line).replace('\n', " ")));
+        text.push_str(&format!("    {}\n", inline(line)));
     }
     if problems.len() > 1 {
         let listed = problems.iter().map(|wrong| format!("    {}\n", inline(&wrong.message)));

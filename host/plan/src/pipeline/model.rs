@@ -116,7 +116,7 @@ pub struct Step {
     /// `grant`: what it may reach outside of its sandbox.
     pub grants: Grants,
     /// Where the files of `grant.files` stand, by their paths.
-    pub grant_places: BTreeMap<String, Range<usize>>,
+    pub grant_places: BTreeMap<String, std::ops::Range<usize>>,
     /// The step's own table.
     pub at: At,
 }
