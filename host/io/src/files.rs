@@ -89,7 +89,7 @@ fn bracketed(base: &Path, path: &str, go_on: &dyn Fn() -> Result<(), IoError>) -
     let parts: Vec<&str> = path.split('/').collect();
     let with = parts.iter().enumerate().filter(|(_, part)| part.contains('['));
     let with: Vec<usize> = with.map(|(at, _)| at).collect();
-    let only = with.iter().map(|at| std::slice::from_ref(at));
+    let only = with.iter().map(std::slice::from_ref);
     for plain in std::iter::once(&with[..]).chain(only).filter(|plain| !plain.is_empty()) {
         let written = parts.iter().enumerate().map(|(at, part)| match plain.contains(&at) {
             true => part.replace('[', "[[]"),
