@@ -1,5 +1,5 @@
 //! Datasets in and out, as a pipeline's author meets them: files on a disk, rows, and words when something is wrong.
-#![allow(missing_docs, reason = "a test's name says it")]
+#![allow(missing_docs, unreachable_pub, reason = "a test's name says it; the fuzz targets are a library elsewhere")]
 
 mod bench;
 mod beneath;
@@ -16,3 +16,10 @@ mod output;
 mod round_trip;
 mod shapes;
 mod shards;
+mod values;
+
+/// Made of bytes, as the fuzz targets make them.
+#[path = "../fuzz/src/made.rs"]
+mod made;
+#[path = "../fuzz/src/writers.rs"]
+mod writers;

@@ -183,7 +183,7 @@ fn json_text_cannot_break_its_line() {
     assert_eq!(write("\"a\\nb\"").unwrap(), "{\"j\":\"a\\nb\"}\n");
     let message = write("{\"a\":1}, \"b\": {}").unwrap_err();
     assert!(
-        message.starts_with("`o.jsonl`: `j` should hold JSON text, found \"{\\\"a\\\":1}, \\\"b\\\": {}\": "),
+        message.starts_with("`o.jsonl`, row 1: `j` should hold JSON text, found \"{\\\"a\\\":1}, \\\"b\\\": {}\": "),
         "{message}"
     );
 }

@@ -5,13 +5,13 @@ use std::sync::Arc;
 use arrow::array::*;
 use arrow::buffer::{NullBuffer, OffsetBuffer};
 use arrow::compute::cast;
-use arrow::compute::kernels::cast_utils::Parser;
-use arrow::datatypes::{DataType, Date32Type, Field, FieldRef, Fields, TimestampNanosecondType};
+use arrow::datatypes::{DataType, Field, FieldRef, Fields, TimeUnit};
 
 use crate::dataset::InputSpec;
 use crate::error::{ErrorKind, IoError};
 use crate::names::Names;
 use crate::types;
+use crate::values::time::{self, Misread};
 
 /// A value that its column cannot hold.
 #[derive(Debug)]
@@ -116,6 +116,7 @@ pub(crate) enum Column {
     Text(StringBuilder),
     Json(StringBuilder),
     Timestamp(TimestampMicrosecondBuilder),
+    TimestampNs(TimestampNanosecondBuilder),
     Date(Date32Builder),
     List(Box<ListColumn>),
     Struct(StructColumn),
@@ -151,6 +152,9 @@ impl Column {
             DataType::Utf8 if types::is_json(field) => Column::Json(StringBuilder::with_capacity(0, 0)),
             DataType::Utf8 => Column::Text(StringBuilder::with_capacity(0, 0)),
             DataType::Date32 => Column::Date(Date32Builder::with_capacity(0)),
+            DataType::Timestamp(TimeUnit::Nanosecond, _) => Column::TimestampNs(
+                TimestampNanosecondBuilder::with_capacity(0).with_data_type(field.data_type().clone()),
+            ),
             DataType::Timestamp(..) => Column::Timestamp(
                 TimestampMicrosecondBuilder::with_capacity(0).with_data_type(field.data_type().clone()),
             ),
@@ -178,6 +182,7 @@ impl Column {
             Column::Text(_) => "string".into(),
             Column::Json(_) => "json".into(),
             Column::Timestamp(_) => "timestamp".into(),
+            Column::TimestampNs(_) => "timestamp_ns".into(),
             Column::Date(_) => "date".into(),
             Column::List(list) => format!("list<{}>", types::name(&list.field)),
             Column::Struct(_) => "an object".into(),
@@ -193,6 +198,7 @@ impl Column {
             Column::Float(b, _) => b.len(),
             Column::Text(b) | Column::Json(b) => b.len(),
             Column::Timestamp(b) => b.len(),
+            Column::TimestampNs(b) => b.len(),
             Column::Date(b) => b.len(),
             Column::List(list) => list.ends.len(),
             Column::Struct(members) => members.valid.len(),
@@ -204,7 +210,8 @@ impl Column {
         match self {
             Column::Null(_) => 0,
             Column::Bool(_) => 1,
-            Column::Int(..) | Column::Uint64(_) | Column::Float(..) | Column::Timestamp(_) => 8,
+            Column::Int(..) | Column::Uint64(_) | Column::Float(..) => 8,
+            Column::Timestamp(_) | Column::TimestampNs(_) => 8,
             Column::Text(_) | Column::Json(_) | Column::Date(_) | Column::List(_) => 4,
             Column::Struct(members) => members.width,
         }
@@ -231,6 +238,7 @@ impl Column {
             Column::Float(b, _) => b.append_null(),
             Column::Text(b) | Column::Json(b) => b.append_null(),
             Column::Timestamp(b) => b.append_null(),
+            Column::TimestampNs(b) => b.append_null(),
             Column::Date(b) => b.append_null(),
             Column::List(list) => list.end(false),
             Column::Struct(members) => members.end(false),
@@ -239,6 +247,20 @@ impl Column {
 
     fn misfit(&self, found: &str, would_fit: &'static str) -> Misfit {
         Misfit::new(format!("should be {}, found {found}", self.type_name()), would_fit)
+    }
+
+    fn misread(&self, text: &str, why: Misread) -> Misfit {
+        let text = excerpt(text);
+        match why {
+            Misread::Other => self.misfit(&format!("the string {text:?}"), "string"),
+            Misread::TooFine if matches!(self, Column::Timestamp(_)) => {
+                self.misfit(&format!("{text:?}, finer than a microsecond"), "timestamp_ns")
+            }
+            Misread::TooFine => self.misfit(&format!("{text:?}, finer than a nanosecond"), "string"),
+            Misread::TooFar => self.misfit(&format!("{text:?}, which nanoseconds do not reach"), "timestamp"),
+            Misread::LeapSecond => self.misfit(&format!("{text:?}, a leap second"), "string"),
+            Misread::HasTime => self.misfit(&format!("{text:?}, which has a time of day"), "timestamp"),
+        }
     }
 
     pub(crate) fn push_bool(&mut self, value: bool) -> Result<(), Misfit> {
@@ -311,14 +333,17 @@ impl Column {
     pub(crate) fn push_text(&mut self, text: &str) -> Result<(), Misfit> {
         match self {
             Column::Text(b) => b.append_value(text),
-            Column::Timestamp(b) => match TimestampNanosecondType::parse(text) {
-                Some(nanos) if nanos % 1_000 == 0 => b.append_value(nanos.div_euclid(1_000)),
-                Some(_) => return Err(self.misfit(&format!("{text:?}, finer than a microsecond"), "string")),
-                None => return Err(self.misfit(&format!("the string {:?}", excerpt(text)), "string")),
+            Column::Timestamp(b) => match time::timestamp(text) {
+                Ok(micros) => b.append_value(micros),
+                Err(why) => return Err(self.misread(text, why)),
             },
-            Column::Date(b) => match Date32Type::parse(text) {
-                Some(days) => b.append_value(days),
-                None => return Err(self.misfit(&format!("the string {:?}", excerpt(text)), "string")),
+            Column::TimestampNs(b) => match time::timestamp_ns(text) {
+                Ok(nanos) => b.append_value(nanos),
+                Err(why) => return Err(self.misread(text, why)),
+            },
+            Column::Date(b) => match time::date32(text) {
+                Ok(days) => b.append_value(days),
+                Err(why) => return Err(self.misread(text, why)),
             },
             Column::Null(_) => return Err(self.misfit(&format!("the string {:?}", excerpt(text)), "string")),
             _ => return Err(self.misfit(&format!("the string {:?}", excerpt(text)), "json")),
@@ -351,6 +376,7 @@ impl Column {
                 Arc::new(std::mem::replace(b, next).finish())
             }
             Column::Timestamp(b) => Arc::new(b.finish()),
+            Column::TimestampNs(b) => Arc::new(b.finish()),
             Column::Date(b) => Arc::new(b.finish()),
             Column::List(list) => Arc::new(list.finish()),
             Column::Struct(members) => Arc::new(members.finish()),

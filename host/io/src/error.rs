@@ -34,6 +34,8 @@ pub enum Place {
     RowGroup(u64),
     /// A record batch of an Arrow file.
     Batch(u64),
+    /// A row of a file, where it has no lines, and of an output.
+    Row(u64),
 }
 
 impl fmt::Display for Place {
@@ -43,6 +45,7 @@ impl fmt::Display for Place {
             Place::Line { line, column: Some(column) } => write!(f, "line {line}, column {column}"),
             Place::RowGroup(n) => write!(f, "row group {n}"),
             Place::Batch(n) => write!(f, "record batch {n}"),
+            Place::Row(n) => write!(f, "row {n}"),
         }
     }
 }

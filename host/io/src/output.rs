@@ -15,6 +15,7 @@ use crate::digesting::Digesting;
 use crate::formats::{Format, RowWriter};
 use crate::place::{FILE_MODE, FilePlace};
 use crate::text::{Compression, Sink};
+use crate::values::{Rule, first_fault};
 use crate::{ErrorKind, IoError};
 
 /// An output as the pipeline names it.
@@ -104,6 +105,7 @@ pub struct Writer {
     staged: Staged,
     schema: SchemaRef,
     rows: u64,
+    rule: &'static dyn Rule,
     writer: Box<dyn RowWriter>,
 }
 
@@ -150,10 +152,11 @@ impl Writer {
     ) -> Result<Writer, IoError> {
         let format = spec.check()?;
         let (_, compression) = Compression::split(&spec.path);
+        let rule = format.implementation().rule();
         let writer = Sink::new(file, compression)
             .and_then(|sink| format.implementation().write(sink, &schema, &spec.path))
             .map_err(|error| error.in_file(&spec.path))?;
-        Ok(Writer { path: spec.path.clone(), staged: staged.to_owned(), schema, rows, writer })
+        Ok(Writer { path: spec.path.clone(), staged: staged.to_owned(), schema, rows, rule, writer })
     }
 
     /// Rows written.
@@ -179,8 +182,11 @@ impl Writer {
     /// Appends rows of the schema. How rows are cut into batches does not show in the file.
     ///
     /// # Errors
-    /// A full disk and its like; a value that the format cannot hold.
+    /// A full disk and its like; a value that the format cannot hold, with its row in the output and its column.
     pub fn write(&mut self, rows: &RecordBatch) -> Result<(), IoError> {
+        if let Some(fault) = first_fault(rows, self.rule) {
+            return Err(fault.into_error(self.rows).with_help(self.rule.help()).in_file(&self.path));
+        }
         self.rows += rows.num_rows() as u64;
         self.writer.write(rows).map_err(|error| blame(error, &self.path, &self.staged))
     }
@@ -190,7 +196,7 @@ impl Writer {
     /// # Errors
     /// A full disk and its like.
     pub fn finish(self) -> Result<Finished, IoError> {
-        let Writer { path, staged, rows, writer, schema: _ } = self;
+        let Writer { path, staged, rows, writer, schema: _, rule: _ } = self;
         let cannot = |error: &std::io::Error| IoError::system("cannot write", error).in_file(staged.path());
         let sink = writer.finish().and_then(Sink::finish);
         let (file, digest) = sink.map_err(|error| blame(error, &path, &staged))?;

@@ -9,10 +9,16 @@ use crate::error::IoError;
 
 const EXTENSION: &str = "ARROW:extension:name";
 const JSON: &str = "arrow.json";
+const UUID: &str = "arrow.uuid";
 
 /// Whether a column holds JSON as text: Utf8 with Arrow's canonical extension type `arrow.json`.
 pub fn is_json(field: &Field) -> bool {
     field.data_type() == &DataType::Utf8 && field.extension_type_name() == Some(JSON)
+}
+
+/// Whether a column holds UUIDs: 16 bytes with Arrow's canonical extension type `arrow.uuid`.
+pub(crate) fn is_uuid(field: &Field) -> bool {
+    field.data_type() == &DataType::FixedSizeBinary(16) && field.extension_type_name() == Some(UUID)
 }
 
 /// A nullable column that holds JSON as text.
@@ -28,9 +34,9 @@ const SCALARS: &[(&str, DataType)] = &[
     ("float32", DataType::Float32), ("float64", DataType::Float64), ("date", DataType::Date32),
 ];
 
-/// Microseconds, as Parquet and most others keep them.
-fn timestamp() -> DataType {
-    DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()))
+/// `timestamp` is in microseconds, as Parquet and most others keep them.
+fn timestamp(unit: TimeUnit) -> DataType {
+    DataType::Timestamp(unit, Some("UTC".into()))
 }
 
 /// The column of a type as the pipeline writes it.
@@ -39,7 +45,8 @@ fn field(column: &str, name: &str) -> Option<Field> {
         // As messages and Arrow call it.
         "utf8" => DataType::Utf8,
         "json" => return Some(json_field(column)),
-        "timestamp" => timestamp(),
+        "timestamp" => timestamp(TimeUnit::Microsecond),
+        "timestamp_ns" => timestamp(TimeUnit::Nanosecond),
         _ => match name.strip_prefix("list<").and_then(|rest| rest.strip_suffix('>')) {
             Some(items) => DataType::List(field(Field::LIST_FIELD_DEFAULT_NAME, items.trim())?.into()),
             None => SCALARS.iter().find(|(scalar, _)| *scalar == name)?.1.clone(),
@@ -53,7 +60,8 @@ pub(crate) fn declared(spec: &InputSpec) -> Result<BTreeMap<String, Field>, IoEr
     let parse = |(column, name): (&String, &String)| {
         field(column, name).map(|field| (column.clone(), field)).ok_or_else(|| {
             let scalars: Vec<_> = SCALARS.iter().map(|(name, _)| *name).collect();
-            let names = format!("types: json, {}, timestamp, list<…> of one of these", scalars.join(", "));
+            let names =
+                format!("types: json, {}, timestamp, timestamp_ns, list<…> of one of these", scalars.join(", "));
             IoError::spec(format!("there is no type `{name}` (of `types` for the column `{column}`)")).with_help(names)
         })
     };
@@ -66,6 +74,7 @@ pub(crate) fn name(field: &Field) -> String {
         DataType::Utf8 if is_json(field) => "json".into(),
         DataType::Null => "null".into(),
         DataType::Struct(_) => "an object".into(),
+        DataType::Timestamp(TimeUnit::Nanosecond, _) => "timestamp_ns".into(),
         DataType::Timestamp(..) => "timestamp".into(),
         DataType::List(items) => format!("list<{}>", name(items)),
         other => match SCALARS.iter().find(|(_, data_type)| data_type == other) {
@@ -100,7 +109,13 @@ mod tests {
 
     #[test]
     fn every_name_reads_back_as_itself() {
-        let all = SCALARS.iter().map(|(name, _)| *name).chain(["json", "timestamp", "list<json>", "list<list<int8>>"]);
+        let all = SCALARS.iter().map(|(name, _)| *name).chain([
+            "json",
+            "timestamp",
+            "timestamp_ns",
+            "list<json>",
+            "list<list<int8>>",
+        ]);
         for type_name in all {
             assert_eq!(name(&field("c", type_name).unwrap()), type_name);
         }

@@ -3,9 +3,11 @@
 //! The same functions run in two ways: under libFuzzer (`fuzz_targets/`, see CONTRIBUTING.md), which looks for new inputs, and in
 //! every test run (`main.rs`), over the kept inputs of `corpus/NAME/` and thousands of changes to them.
 
+mod made;
 mod pipeline;
 mod readers;
 mod scanner;
+mod writers;
 
 /// A function to be fuzzed.
 pub struct Target {

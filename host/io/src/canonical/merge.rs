@@ -12,9 +12,10 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use arrow::datatypes::{DataType, Field, FieldRef, Fields, Schema, TimeUnit};
+use arrow::datatypes::{DataType, Field, FieldRef, Fields, Metadata, Schema, TimeUnit};
 
 use crate::error::IoError;
+use crate::types;
 
 /// The columns that the files so far share.
 pub(super) struct Merged {
@@ -92,11 +93,14 @@ impl Differ {
 /// What both fields can hold; nullable where one of them is.
 fn merge(known: &Field, found: &Field, path: &str) -> Result<Field, Differ> {
     let data_type = merge_types(known.data_type(), found.data_type(), path)?;
+    let plain = Metadata::default();
     // What a column of nulls says of its meaning says nothing.
     let metadata = match (known.data_type(), found.data_type()) {
         (DataType::Null, _) => found.metadata(),
         (_, DataType::Null) => known.metadata(),
         _ if known.metadata() == found.metadata() => known.metadata(),
+        // Text that is JSON is written otherwise than other text; any other note says no more than what the values are for.
+        _ if !types::is_json(known) && !types::is_json(found) => &plain,
         _ => {
             let name = |field: &Field| match field.extension_type_name() {
                 Some(name) => format!("{} ({name})", field.data_type()),

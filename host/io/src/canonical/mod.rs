@@ -72,10 +72,7 @@ pub(crate) fn one_schema(
     spec: &InputSpec,
     read: impl Fn(&Path) -> Result<SchemaRef, IoError>,
 ) -> Result<Schema, IoError> {
-    if let Some(column) = spec.types.keys().next() {
-        let message = format!("`types` names `{column}`, but only jsonl and csv need types: these files carry theirs");
-        return Err(IoError::spec(message).in_file(&files[0]));
-    }
+    no_types(files, spec)?;
     let mut merged: Option<Merged> = None;
     for file in files {
         spec.stop.check()?;
@@ -86,6 +83,13 @@ pub(crate) fn one_schema(
         }
     }
     Ok(merged.map_or_else(Schema::empty, Merged::schema))
+}
+
+/// Refuses `types` for files that carry theirs.
+pub(crate) fn no_types(files: &[PathBuf], spec: &InputSpec) -> Result<(), IoError> {
+    let Some(column) = spec.types.keys().next() else { return Ok(()) };
+    let message = format!("`types` names `{column}`, but only jsonl and csv need types: these files carry theirs");
+    Err(IoError::spec(message).in_file(&files[0]))
 }
 
 /// The canonical schema of one file, whatever the file says of itself.

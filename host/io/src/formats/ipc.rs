@@ -22,6 +22,7 @@ use crate::cut::Cutter;
 use crate::dataset::{BatchPolicy, InputSpec};
 use crate::error::{IoError, Place};
 use crate::text::Sink;
+use crate::values::{Anything, Rule};
 
 pub(super) struct Ipc;
 
@@ -42,6 +43,10 @@ impl FileFormat for Ipc {
         let writer = FileWriter::try_new(sink, schema).map_err(IoError::from_arrow)?;
         let cutter = Cutter::new(schema.clone(), BatchPolicy { rows: 64 << 10, bytes: 1 << 20 });
         Ok(Box::new(IpcWriter { writer, cutter }))
+    }
+
+    fn rule(&self) -> &'static dyn Rule {
+        &Anything
     }
 }
 

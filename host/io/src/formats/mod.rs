@@ -7,7 +7,7 @@ mod jsonl;
 mod parquet;
 mod unfolded;
 
-pub use jsonl::json_rows;
+pub use jsonl::{json_rows, marked_rows};
 
 use std::cell::Cell;
 use std::fmt;
@@ -20,6 +20,7 @@ use arrow::datatypes::{Schema, SchemaRef};
 use crate::dataset::{BatchPolicy, InputSpec};
 use crate::error::IoError;
 use crate::text::{Compression, Sink};
+use crate::values::Rule;
 
 /// A file format of inputs and outputs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -47,6 +48,9 @@ pub(crate) trait FileFormat: Sync {
 
     /// Writes rows of a schema to `sink`, whose name will be `path`; refuses a schema that the format cannot hold.
     fn write(&self, sink: Sink, schema: &SchemaRef, path: &Path) -> Result<Box<dyn RowWriter>, IoError>;
+
+    /// What rows must keep to be written; [`Writer`](crate::Writer) sees that they do.
+    fn rule(&self) -> &'static dyn Rule;
 }
 
 /// A file being written.

@@ -7,6 +7,7 @@ use crate::canonical::{Conform, Conformed};
 use crate::cut::Cutter;
 use crate::dataset::BatchPolicy;
 use crate::error::IoError;
+use crate::values::check_decimals;
 
 pub(super) struct Unfolded {
     conform: Conform,
@@ -36,6 +37,7 @@ impl Unfolded {
         loop {
             if let Some(batch) = self.cutter.next() {
                 let first = self.row;
+                check_decimals(&batch).map_err(|fault| fault.into_error(first - 1))?;
                 self.row += batch.num_rows() as u64;
                 return Ok(Some((UInt64Array::from_iter_values(first..self.row), batch)));
             }

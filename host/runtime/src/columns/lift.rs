@@ -69,7 +69,10 @@ pub(crate) fn lift(batch: BatchResult, schema: &SchemaRef) -> Result<RecordBatch
         return Err(format!("array {unused} is named by no column"));
     }
     let options = RecordBatchOptions::new().with_row_count(Some(rows));
-    RecordBatch::try_new_with_options(schema.clone(), columns, &options).map_err(|e| e.to_string())
+    let made = RecordBatch::try_new_with_options(schema.clone(), columns, &options).map_err(|e| e.to_string())?;
+    let checked = callboard_io::check_decimals(&made);
+    checked.map_err(|fault| format!("column `{}`: row {} {}", fault.column, fault.row + 1, fault.message))?;
+    Ok(made)
 }
 
 /// Array `id` as an Arrow array of the field's type; nesting is bounded by that type's own.

@@ -50,7 +50,7 @@ impl Fate {
 
 /// A row as JSON, as much as a line takes.
 fn json(row: &RecordBatch) -> String {
-    let lines = callboard_io::json_rows(row).unwrap_or_default();
+    let lines = callboard_io::marked_rows(row).unwrap_or_default();
     let line = lines.into_iter().next().unwrap_or_else(|| "a row that JSON cannot hold".to_owned());
     match line.char_indices().nth(200) {
         Some((end, _)) => format!("{}…", &line[..end]),

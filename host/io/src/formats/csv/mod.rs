@@ -22,6 +22,7 @@ use crate::columns::{Column, Misfit, StructColumn, excerpt};
 use crate::dataset::{BatchPolicy, InputSpec};
 use crate::error::IoError;
 use crate::text::{Compression, Sink};
+use crate::values::{Rule, Text};
 use records::Records;
 
 pub(super) struct Csv;
@@ -44,6 +45,10 @@ impl FileFormat for Csv {
 
     fn write(&self, sink: Sink, schema: &SchemaRef, path: &Path) -> Result<Box<dyn RowWriter>, IoError> {
         write::create(sink, schema, delimiter(path))
+    }
+
+    fn rule(&self) -> &'static dyn Rule {
+        &Text
     }
 }
 

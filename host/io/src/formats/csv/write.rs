@@ -1,13 +1,16 @@
-//! Rows to CSV: Arrow formats the values, the csv crate quotes them.
+//! Rows to CSV: times and UUIDs by our own words, other values by Arrow's, and the csv crate quotes them.
 
-use arrow::array::RecordBatch;
-use arrow::datatypes::SchemaRef;
+use arrow::array::{Array, AsArray, FixedSizeBinaryArray, RecordBatch};
+use arrow::datatypes::{Field, SchemaRef};
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use csv::{Writer, WriterBuilder};
 
 use crate::error::IoError;
 use crate::formats::RowWriter;
 use crate::text::Sink;
+use crate::types::is_uuid;
+use crate::values::time::Times;
+use crate::values::write_uuid;
 
 struct CsvWriter {
     writer: Writer<Sink>,
@@ -33,16 +36,55 @@ fn fault(error: csv::Error) -> IoError {
     }
 }
 
+/// A column whose values become text.
+enum Words<'a> {
+    Times(&'a dyn Array, Times<'a>),
+    Uuid(&'a FixedSizeBinaryArray),
+    Other(ArrayFormatter<'a>, String),
+}
+
+impl<'a> Words<'a> {
+    fn of(field: &Field, array: &'a dyn Array) -> Result<Words<'a>, IoError> {
+        if let Some(times) = Times::of(array) {
+            return Ok(Words::Times(array, times));
+        }
+        if is_uuid(field) {
+            return Ok(Words::Uuid(array.as_fixed_size_binary()));
+        }
+        let options = FormatOptions::default().with_display_error(false).with_null("");
+        let formatter = ArrayFormatter::try_new(array, &options).map_err(IoError::from_arrow)?;
+        Ok(Words::Other(formatter, String::new()))
+    }
+
+    /// Appends a value's text: nothing for null, and for a time without text, which was refused before.
+    fn write(&mut self, row: usize, out: &mut Vec<u8>) -> Result<(), IoError> {
+        match self {
+            Words::Times(array, _) if array.is_null(row) => {}
+            Words::Times(_, times) => {
+                times.write(row, out);
+            }
+            Words::Uuid(array) if array.is_null(row) => {}
+            Words::Uuid(array) => write_uuid(array.value(row), out),
+            Words::Other(formatter, text) => {
+                text.clear();
+                formatter.value(row).write(text).map_err(IoError::from_arrow)?;
+                out.extend_from_slice(text.as_bytes());
+            }
+        }
+        Ok(())
+    }
+}
+
 impl RowWriter for CsvWriter {
     fn write(&mut self, rows: &RecordBatch) -> Result<(), IoError> {
-        let options = FormatOptions::default().with_display_error(false).with_null("");
-        let columns: Result<Vec<_>, _> = rows.columns().iter().map(|c| ArrayFormatter::try_new(c, &options)).collect();
-        let columns = columns.map_err(IoError::from_arrow)?;
-        let mut text = String::new();
+        let schema = rows.schema_ref();
+        let columns = schema.fields().iter().zip(rows.columns()).map(|(field, column)| Words::of(field, column));
+        let mut columns = columns.collect::<Result<Vec<_>, _>>()?;
+        let mut text = Vec::new();
         for row in 0..rows.num_rows() {
-            for column in &columns {
+            for column in &mut columns {
                 text.clear();
-                column.value(row).write(&mut text).map_err(IoError::from_arrow)?;
+                column.write(row, &mut text)?;
                 self.writer.write_field(&text).map_err(fault)?;
             }
             self.writer.write_record(None::<&[u8]>).map_err(fault)?;

@@ -8,12 +8,13 @@
 //! objects. A column of JSON text (`types = { meta = "json" }`) is written as the JSON that it holds.
 
 mod decode;
+mod encode;
 mod fault;
 mod guess;
 mod infer;
 mod write;
 
-pub use write::json_rows;
+pub use write::{json_rows, marked_rows};
 
 use std::path::{Path, PathBuf};
 
@@ -27,6 +28,7 @@ use crate::dataset::{BatchPolicy, InputSpec};
 use crate::error::IoError;
 use crate::lines::Lines;
 use crate::text::Sink;
+use crate::values::Rule;
 
 pub(super) struct Jsonl;
 
@@ -50,6 +52,10 @@ impl FileFormat for Jsonl {
 
     fn write(&self, sink: Sink, schema: &SchemaRef, _: &Path) -> Result<Box<dyn RowWriter>, IoError> {
         write::create(sink, schema)
+    }
+
+    fn rule(&self) -> &'static dyn Rule {
+        &write::Json
     }
 }
 

@@ -1,18 +1,19 @@
-//! Rows to JSON Lines, by arrow-json; JSON text goes out as the JSON that it is, and other text by an encoder of its own.
+//! Rows to JSON Lines, by arrow-json, with encoders of our own for what its words will not do ([`super::encode`]).
 
 use std::io::Write;
 use std::sync::Arc;
 
-use arrow::array::{Array, AsArray, RecordBatch, StringArray, StructArray};
-use arrow::datatypes::{DataType, Field, FieldRef, SchemaRef};
-use arrow::error::ArrowError;
+use arrow::array::{Array, AsArray, RecordBatch, StructArray};
+use arrow::datatypes::{DataType, Field, SchemaRef};
 use arrow_json::EncoderOptions;
-use arrow_json::writer::{Encoder, EncoderFactory, NullableEncoder, make_encoder};
+use arrow_json::writer::make_encoder;
 
+use super::encode::Words;
 use crate::error::IoError;
 use crate::formats::RowWriter;
 use crate::text::Sink;
 use crate::types::is_json;
+use crate::values::{Rule, Text, double_key, first_fault};
 
 /// Lines are handed on when there are so many bytes of them.
 const LINES: usize = 256 << 10;
@@ -25,16 +26,33 @@ struct JsonlWriter<W> {
 
 pub(super) fn create(sink: Sink, schema: &SchemaRef) -> Result<Box<dyn RowWriter>, IoError> {
     schema.fields().iter().try_for_each(|field| check(field, field.name()))?;
-    Ok(Box::new(JsonlWriter::to(sink)))
+    Ok(Box::new(JsonlWriter::to(sink, false)))
 }
 
-/// Each row as the JSON object that a JSON Lines file has for it, for messages and lists of rows.
+/// Each row as the JSON object that a JSON Lines file has for it.
 ///
 /// # Errors
 /// A value that JSON cannot hold.
 pub fn json_rows(rows: &RecordBatch) -> Result<Vec<String>, IoError> {
     rows.schema_ref().fields().iter().try_for_each(|field| check(field, field.name()))?;
-    let mut writer = JsonlWriter::to(Vec::new());
+    if let Some(fault) = first_fault(rows, &Json) {
+        return Err(fault.into_error(0).with_help(Json.help()));
+    }
+    lines(rows, false)
+}
+
+/// Each row as a JSON object, for messages and lists of rows that went no further: where JSON has no form for a value, the object
+/// says what it is. A time without text and text that should be JSON and is none are `{"raw": …, "type": …}`; a map that is no object
+/// is a list of its pairs.
+///
+/// # Errors
+/// A type that no step can return.
+pub fn marked_rows(rows: &RecordBatch) -> Result<Vec<String>, IoError> {
+    lines(rows, true)
+}
+
+fn lines(rows: &RecordBatch, marked: bool) -> Result<Vec<String>, IoError> {
+    let mut writer = JsonlWriter::to(Vec::new(), marked);
     writer.append(rows)?;
     let text = String::from_utf8(writer.sink).expect("JSON is UTF-8");
     Ok(text.lines().map(str::to_owned).collect())
@@ -55,15 +73,13 @@ fn check(field: &Field, path: &str) -> Result<(), IoError> {
 }
 
 impl<W: Write> JsonlWriter<W> {
-    fn to(sink: W) -> JsonlWriter<W> {
-        let options = EncoderOptions::default().with_explicit_nulls(true).with_encoder_factory(Arc::new(Texts));
+    fn to(sink: W, marked: bool) -> JsonlWriter<W> {
+        let options =
+            EncoderOptions::default().with_explicit_nulls(true).with_encoder_factory(Arc::new(Words { marked }));
         JsonlWriter { sink, options, lines: Vec::new() }
     }
 
     fn append(&mut self, rows: &RecordBatch) -> Result<(), IoError> {
-        for (field, column) in rows.schema_ref().fields().iter().zip(rows.columns()) {
-            check_text(field, column)?;
-        }
         // A row of no columns is an object all the same; arrow has no structs without members that know how many they are.
         if rows.num_columns() == 0 {
             self.lines.extend("{}\n".repeat(rows.num_rows()).as_bytes());
@@ -103,92 +119,46 @@ impl RowWriter for JsonlWriter<Sink> {
     }
 }
 
-/// JSON text comes from files and steps, and would break the line it stands in if it were none.
-fn check_text(field: &Field, column: &dyn Array) -> Result<(), IoError> {
-    match field.data_type() {
-        DataType::Utf8 if is_json(field) => {
-            for text in column.as_string::<i32>().iter().flatten() {
-                serde_json::from_str::<serde::de::IgnoredAny>(text).map_err(|error| {
-                    let text = crate::columns::excerpt(text);
-                    IoError::data(format!("`{}` should hold JSON text, found {text:?}: {error}", field.name()))
-                })?;
+/// What JSON holds: times that have text, JSON text that is JSON (it comes from files and steps, and would break the line it stands
+/// in), and objects that have each key once.
+pub(super) struct Json;
+
+impl Rule for Json {
+    fn suspects(&self, field: &Field, array: &dyn Array) -> bool {
+        match field.data_type() {
+            DataType::Utf8 if is_json(field) => {
+                let mut texts = array.as_string::<i32>().iter().flatten();
+                texts.any(|text| serde_json::from_str::<serde::de::IgnoredAny>(text).is_err())
             }
-            Ok(())
-        }
-        DataType::Struct(fields) => {
-            fields.iter().zip(column.as_struct().columns()).try_for_each(|(field, column)| check_text(field, column))
-        }
-        DataType::List(items) => check_text(items, column.as_list::<i32>().values()),
-        DataType::FixedSizeList(items, _) => check_text(items, column.as_fixed_size_list().values()),
-        DataType::Map(entries, _) => check_text(entries, column.as_map().entries()),
-        _ => Ok(()),
-    }
-}
-
-#[derive(Debug)]
-struct Texts;
-
-impl EncoderFactory for Texts {
-    fn make_default_encoder<'a>(
-        &self,
-        field: &'a FieldRef,
-        array: &'a dyn Array,
-        _: &'a EncoderOptions,
-    ) -> Result<Option<NullableEncoder<'a>>, ArrowError> {
-        let encoder: Box<dyn Encoder> = match field.data_type() {
-            DataType::Utf8 if is_json(field) => Box::new(Verbatim(array.as_string())),
-            DataType::Utf8 => Box::new(Escaped(array.as_string())),
-            _ => return Ok(None),
-        };
-        Ok(Some(NullableEncoder::new(encoder, array.nulls().cloned())))
-    }
-}
-
-struct Verbatim<'a>(&'a StringArray);
-
-impl Encoder for Verbatim<'_> {
-    fn encode(&mut self, row: usize, out: &mut Vec<u8>) {
-        // JSON has line ends only between its tokens, where a space means the same.
-        let byte = |byte: u8| if matches!(byte, b'\n' | b'\r') { b' ' } else { byte };
-        out.extend(self.0.value(row).bytes().map(byte));
-    }
-}
-
-/// Text as serde_json writes it. Nearly all of it stands for itself, and is copied in long pieces.
-struct Escaped<'a>(&'a StringArray);
-
-impl Encoder for Escaped<'_> {
-    fn encode(&mut self, row: usize, out: &mut Vec<u8>) {
-        out.push(b'"');
-        let mut rest = self.0.value(row).as_bytes();
-        while let Some(at) = escaped(rest) {
-            out.extend_from_slice(&rest[..at]);
-            match rest[at] {
-                b'"' => out.extend_from_slice(br#"\""#),
-                b'\\' => out.extend_from_slice(br"\\"),
-                b'\n' => out.extend_from_slice(br"\n"),
-                b'\r' => out.extend_from_slice(br"\r"),
-                b'\t' => out.extend_from_slice(br"\t"),
-                0x08 => out.extend_from_slice(br"\b"),
-                0x0c => out.extend_from_slice(br"\f"),
-                control => out.extend_from_slice(format!("\\u{control:04x}").as_bytes()),
+            DataType::Map(..) => {
+                let map = array.as_map();
+                map.keys().null_count() > 0 || (0..map.len()).any(|at| double_key(map, at).is_some())
             }
-            rest = &rest[at + 1..];
+            _ => Text.suspects(field, array),
         }
-        out.extend_from_slice(rest);
-        out.push(b'"');
     }
-}
 
-/// Where the first byte stands that does not stand for itself in a JSON string.
-fn escaped(text: &[u8]) -> Option<usize> {
-    let is_escaped = |byte: &u8| (*byte < 0x20) | (*byte == b'"') | (*byte == b'\\');
-    let (pieces, rest) = text.as_chunks::<32>();
-    // Without a branch a byte, so that the compiler looks at many together.
-    let piece = pieces.iter().position(|piece| piece.iter().fold(false, |any, byte| any | is_escaped(byte)));
-    let (from, among) = match piece {
-        Some(piece) => (piece * 32, &pieces[piece][..]),
-        None => (pieces.len() * 32, rest),
-    };
-    among.iter().position(is_escaped).map(|at| from + at)
+    fn fault(&self, field: &Field, array: &dyn Array, at: usize) -> Option<String> {
+        match field.data_type() {
+            DataType::Utf8 if is_json(field) => {
+                let text = array.as_string::<i32>().value(at);
+                let error = serde_json::from_str::<serde::de::IgnoredAny>(text).err()?;
+                Some(format!("should hold JSON text, found {:?}: {error}", crate::columns::excerpt(text)))
+            }
+            DataType::Map(..) => {
+                let map = array.as_map();
+                let range = map.offsets()[at] as usize..map.offsets()[at + 1] as usize;
+                if range.into_iter().any(|at| map.keys().is_null(at)) {
+                    return Some("is a map with a key that is null, which an object of JSON cannot have".to_owned());
+                }
+                let key = crate::columns::excerpt(double_key(map, at)?);
+                Some(format!("is a map with the key {key:?} twice, which an object of JSON cannot have"))
+            }
+            _ => Text.fault(field, array, at),
+        }
+    }
+
+    fn help(&self) -> &'static str {
+        Text.help()
+    }
 }

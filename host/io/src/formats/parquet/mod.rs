@@ -3,15 +3,20 @@
 //!
 //! Written with zstd at level 1 (of text it leaves about half of what snappy does, for little more time) and the Arrow schema
 //! embedded, so that types come back as they went. A row group ends at 128 Ki rows or 64 MiB of memory, whichever is first, and its
-//! pages where the rows say: equal rows give equal bytes.
+//! pages where the rows say: equal rows give equal bytes. What Parquet counts no seconds for is written in milliseconds, and a date in
+//! days; logical types that Arrow lacks are kept ([`logical`]).
 
 mod footer;
+mod int96;
+mod logical;
 mod pages;
 mod read;
 mod scan;
 mod thrift;
 mod write;
 
+use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use arrow::datatypes::{Schema, SchemaRef};
@@ -22,20 +27,32 @@ use crate::canonical;
 use crate::dataset::{BatchPolicy, InputSpec};
 use crate::error::IoError;
 use crate::text::Sink;
+use crate::values::Rule;
+use int96::Units;
 
 pub(super) struct Parquet;
 
 impl FileFormat for Parquet {
     fn schema(&self, files: &[PathBuf], spec: &InputSpec) -> Result<Schema, IoError> {
-        canonical::one_schema(files, spec, read::schema)
+        let units = RefCell::new(Units::default());
+        // Which columns are INT96 is known when the files have been opened, so `types` is looked at after.
+        let untyped = InputSpec { types: BTreeMap::new(), ..spec.clone() };
+        let schema = canonical::one_schema(files, &untyped, |file| read::schema(file, &mut units.borrow_mut()))?;
+        let units = units.into_inner();
+        canonical::no_types(files, &units.others(spec))?;
+        units.settle(schema, spec).map_err(|error| error.in_file(&files[0]))
     }
 
-    fn read(&self, file: &Path, schema: &SchemaRef, _: &InputSpec, policy: BatchPolicy) -> Result<Rows, IoError> {
-        read::rows(file, schema, policy)
+    fn read(&self, file: &Path, schema: &SchemaRef, spec: &InputSpec, policy: BatchPolicy) -> Result<Rows, IoError> {
+        read::rows(file, schema, spec, policy)
     }
 
     fn write(&self, sink: Sink, schema: &SchemaRef, _: &Path) -> Result<Box<dyn RowWriter>, IoError> {
         write::writer(sink, schema)
+    }
+
+    fn rule(&self) -> &'static dyn Rule {
+        &write::Stored
     }
 }
 

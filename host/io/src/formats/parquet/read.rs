@@ -15,23 +15,30 @@ use parquet::arrow::{FieldLevels, ProjectionMask, parquet_to_arrow_field_levels}
 use parquet::file::metadata::RowGroupMetaData;
 
 use super::super::unfolded::Unfolded;
+use super::int96::{Checked, Units};
 use super::pages::{Account, Counted, Views, width};
-use super::{Rows, footer, guarded, words};
+use super::{Rows, footer, guarded, logical, words};
 use crate::canonical::LARGEST_ROW;
-use crate::dataset::BatchPolicy;
+use crate::dataset::{BatchPolicy, InputSpec};
 use crate::error::{IoError, Place, arrow_words};
 
-/// The schema of one file, as its library gives it.
-pub(super) fn schema(file: &Path) -> Result<SchemaRef, IoError> {
-    guarded(|| Ok(footer::open(file)?.1.schema().clone()))
+/// The schema of one file: as its library gives it, with what its own says beyond.
+pub(super) fn schema(file: &Path, units: &mut Units) -> Result<SchemaRef, IoError> {
+    guarded(|| {
+        let (file, metadata) = footer::open(file)?;
+        let noted = logical::noted(metadata.schema(), metadata.metadata().file_metadata().schema_descr());
+        units.look(file, &metadata, noted).map(Arc::new)
+    })
 }
 
 /// The rows of one file, in the dataset's schema.
-pub(super) fn rows(path: &Path, schema: &SchemaRef, policy: BatchPolicy) -> Result<Rows, IoError> {
+pub(super) fn rows(path: &Path, schema: &SchemaRef, spec: &InputSpec, policy: BatchPolicy) -> Result<Rows, IoError> {
     guarded(|| {
         let (file, metadata) = footer::open(path)?;
+        let fault = |error| IoError::data(format!("cannot be read: {}", words(error))).in_file(path);
+        let (int96, metadata) = Checked::of(metadata, schema, spec).map_err(fault)?;
         let unfolded = Unfolded::new(metadata.schema(), schema, policy)?;
-        let groups = Groups::new(file, metadata, policy).map_err(|error| error.in_file(path))?;
+        let groups = Groups::new(file, metadata, int96, policy).map_err(|error| error.in_file(path))?;
         Ok(Box::new(ParquetRows { groups, unfolded }) as Rows)
     })
 }
@@ -84,6 +91,7 @@ struct Groups {
     metadata: ArrowReaderMetadata,
     /// With texts as views in lists alone, and everywhere; or, where the library takes no such wish, as it decodes them.
     levels: Vec<(Views, FieldLevels)>,
+    int96: Checked,
     least: u64,
     policy: BatchPolicy,
     next: usize,
@@ -104,7 +112,7 @@ struct Group {
 }
 
 impl Groups {
-    fn new(file: File, metadata: ArrowReaderMetadata, policy: BatchPolicy) -> Result<Groups, IoError> {
+    fn new(file: File, metadata: ArrowReaderMetadata, int96: Checked, policy: BatchPolicy) -> Result<Groups, IoError> {
         let size = file.metadata().map_err(|error| IoError::system("cannot open", &error))?.len();
         let levels = |views: Views| {
             let hint: Fields =
@@ -126,7 +134,7 @@ impl Groups {
             return Err(IoError::data(message));
         }
         let file = Arc::new(file);
-        Ok(Groups { file, size, metadata, levels, least, policy, next: 0, open: None, before: 0 })
+        Ok(Groups { file, size, metadata, levels, int96, least, policy, next: 0, open: None, before: 0 })
     }
 
     /// Rows as the library gives them, or null at the end.
@@ -136,6 +144,7 @@ impl Groups {
                 if self.next == self.metadata.metadata().num_row_groups() {
                     return Ok(None);
                 }
+                self.int96.look(&self.file, &self.metadata, self.next, self.before)?;
                 self.next += 1;
                 self.open = Some(self.open(self.rows_of_batch(), 0, 0)?);
                 continue;

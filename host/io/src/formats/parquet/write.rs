@@ -1,17 +1,27 @@
 //! Writing.
 
-use arrow::array::RecordBatch;
-use arrow::datatypes::{DataType, Field, SchemaRef};
+use std::sync::Arc;
+
+use arrow::array::{Array, AsArray, RecordBatch};
+use arrow::compute::{CastOptions, cast_with_options};
+use arrow::datatypes::{
+    DataType, Field, FieldRef, Fields, IntervalDayTimeType, IntervalUnit, IntervalYearMonthType, Schema, SchemaRef,
+    TimeUnit,
+};
+use parquet::arrow::ArrowSchemaConverter;
 use parquet::arrow::ArrowWriter;
+use parquet::arrow::arrow_writer::ArrowWriterOptions;
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::errors::ParquetError;
 use parquet::file::properties::WriterProperties;
 
-use super::{RowWriter, words};
+use super::{RowWriter, logical, words};
 use crate::cut::Cutter;
 use crate::dataset::BatchPolicy;
 use crate::error::IoError;
 use crate::text::Sink;
+use crate::values::time::{self, Times};
+use crate::values::{Decimals, Rule};
 
 /// Writes rows of a schema to `sink`; refuses a schema that the format cannot hold.
 pub(super) fn writer(sink: Sink, schema: &SchemaRef) -> Result<Box<dyn RowWriter>, IoError> {
@@ -23,9 +33,90 @@ pub(super) fn writer(sink: Sink, schema: &SchemaRef) -> Result<Box<dyn RowWriter
         .set_compression(Compression::ZSTD(ZstdLevel::try_new(1).expect("a level of zstd")))
         .set_max_row_group_row_count(None)
         .build();
-    let writer = ArrowWriter::try_new(sink, schema.clone(), Some(properties)).map_err(write_fault)?;
+    let schema = stored_schema(schema);
+    let made = ArrowSchemaConverter::new().convert(&schema).map_err(write_fault)?;
+    let file_schema = logical::file_schema(&schema, &made).map_err(write_fault)?;
+    let options = ArrowWriterOptions::new().with_properties(properties).with_parquet_schema(file_schema);
+    let writer = ArrowWriter::try_new_with_options(sink, schema.clone(), options).map_err(write_fault)?;
     let cutter = Cutter::new(schema.clone(), BatchPolicy { rows: 8 << 10, bytes: 4 << 20 });
-    Ok(Box::new(ParquetWriter { writer, cutter, rows: 0, bits: 0 }))
+    Ok(Box::new(ParquetWriter { writer, schema, cutter, rows: 0, bits: 0 }))
+}
+
+/// The schema as it is stored: Parquet's times have no seconds, and its dates no milliseconds, so other readers would find numbers.
+fn stored_schema(schema: &SchemaRef) -> SchemaRef {
+    let fields = schema.fields().iter().map(stored).collect::<Fields>();
+    Arc::new(Schema::new_with_metadata(fields, schema.metadata().clone()))
+}
+
+fn stored(field: &FieldRef) -> FieldRef {
+    use DataType::*;
+    let data_type = match field.data_type() {
+        Timestamp(TimeUnit::Second, zone) => Timestamp(TimeUnit::Millisecond, zone.clone()),
+        Time32(TimeUnit::Second) => Time32(TimeUnit::Millisecond),
+        Date64 => Date32,
+        List(item) => List(stored(item)),
+        FixedSizeList(item, width) => FixedSizeList(stored(item), *width),
+        Map(entries, sorted) => Map(stored(entries), *sorted),
+        Struct(fields) => Struct(fields.iter().map(stored).collect()),
+        _ => return field.clone(),
+    };
+    Arc::new((**field).clone().with_data_type(data_type))
+}
+
+/// What Parquet holds: decimals of their precision; seconds that are milliseconds, dates that are days, intervals without a sign.
+pub(super) struct Stored;
+
+impl Stored {
+    /// Values that may be stored, as the numbers that they are in memory.
+    fn range(data_type: &DataType) -> Option<(i64, i64)> {
+        match data_type {
+            DataType::Timestamp(TimeUnit::Second, _) => Some((i64::MIN / 1_000, i64::MAX / 1_000)),
+            DataType::Time32(TimeUnit::Second) => Some(((i32::MIN / 1_000).into(), (i32::MAX / 1_000).into())),
+            DataType::Date64 => Some((i64::from(i32::MIN) * DAY, i64::from(i32::MAX) * DAY)),
+            _ => None,
+        }
+    }
+}
+
+const DAY: i64 = 86_400_000;
+
+impl Rule for Stored {
+    fn suspects(&self, field: &Field, array: &dyn Array) -> bool {
+        match array.data_type() {
+            DataType::Interval(_) => (0..array.len()).any(|at| self.fault(field, array, at).is_some()),
+            other if Stored::range(other).is_some() => {
+                (0..array.len()).any(|at| self.fault(field, array, at).is_some())
+            }
+            _ => Decimals.suspects(field, array),
+        }
+    }
+
+    fn fault(&self, field: &Field, array: &dyn Array, at: usize) -> Option<String> {
+        if let Some((low, high)) = Stored::range(array.data_type()) {
+            let number = Times::of(array)?.number(at);
+            let name = time::name(array.data_type());
+            return match (low..=high).contains(&number) {
+                false => Some(format!("is {number} as {name}, which is more than parquet holds")),
+                true if array.data_type() == &DataType::Date64 && number % DAY != 0 => {
+                    Some(format!("is {number} as {name}, which is no whole day: parquet's dates have no time"))
+                }
+                true => None,
+            };
+        }
+        let negative = match array.data_type() {
+            DataType::Interval(IntervalUnit::YearMonth) => array.as_primitive::<IntervalYearMonthType>().value(at) < 0,
+            DataType::Interval(IntervalUnit::DayTime) => {
+                let value = array.as_primitive::<IntervalDayTimeType>().value(at);
+                value.days < 0 || value.milliseconds < 0
+            }
+            _ => return Decimals.fault(field, array, at),
+        };
+        negative.then(|| "is a negative interval, which parquet cannot hold".to_owned())
+    }
+
+    fn help(&self) -> &'static str {
+        "write arrow, which holds it as it is; or drop such rows in a step, or leave the column out"
+    }
 }
 
 fn write_fault(error: ParquetError) -> IoError {
@@ -40,14 +131,32 @@ fn write_fault(error: ParquetError) -> IoError {
 
 /// Refuses what the format has no place for.
 fn check(field: &Field, path: &str) -> Result<(), IoError> {
+    let refuse = |what: &str, instead: &str| {
+        let help = format!("write {instead}, or leave the column out");
+        Err(IoError::data(format!("`{path}` {what}, which parquet cannot hold")).with_help(help))
+    };
     match field.data_type() {
-        DataType::Struct(fields) if fields.is_empty() => {
-            let message = format!("`{path}` is an object without members, which parquet cannot hold");
-            Err(IoError::data(message).with_help("write jsonl or arrow, or leave the column out"))
-        }
+        DataType::Struct(fields) if fields.is_empty() => refuse("is an object without members", "jsonl or arrow"),
         DataType::Struct(fields) => fields.iter().try_for_each(|f| check(f, &format!("{path}.{}", f.name()))),
         DataType::List(f) | DataType::FixedSizeList(f, _) | DataType::Map(f, _) => check(f, path),
-        _ => Ok(()),
+        DataType::FixedSizeBinary(0) => refuse("holds values of no bytes", "jsonl or arrow"),
+        DataType::Interval(IntervalUnit::MonthDayNano) => {
+            refuse("is an interval of months, days and nanoseconds", "jsonl or arrow")
+        }
+        data_type => match decimal(data_type) {
+            Some((precision, scale)) if scale < 0 || scale.unsigned_abs() > precision => {
+                refuse(&format!("is a decimal({precision}, {scale})"), "jsonl or arrow")
+            }
+            _ => Ok(()),
+        },
+    }
+}
+
+fn decimal(data_type: &DataType) -> Option<(u8, i8)> {
+    match data_type {
+        DataType::Decimal32(precision, scale) | DataType::Decimal64(precision, scale) => Some((*precision, *scale)),
+        DataType::Decimal128(precision, scale) | DataType::Decimal256(precision, scale) => Some((*precision, *scale)),
+        _ => None,
     }
 }
 
@@ -56,6 +165,7 @@ const GROUP_BITS: u64 = 8 * (64 << 20);
 
 struct ParquetWriter {
     writer: ArrowWriter<Sink>,
+    schema: SchemaRef,
     cutter: Cutter,
     rows: usize,
     bits: u64,
@@ -78,7 +188,17 @@ impl ParquetWriter {
 
 impl RowWriter for ParquetWriter {
     fn write(&mut self, rows: &RecordBatch) -> Result<(), IoError> {
-        self.cutter.push(rows)?;
+        // What does not fit was refused before; what is under a null may be anything.
+        let lenient = CastOptions { safe: true, ..CastOptions::default() };
+        let columns = rows.columns().iter().zip(self.schema.fields()).map(|(column, field)| {
+            match column.data_type() == field.data_type() {
+                true => Ok(column.clone()),
+                false => cast_with_options(column, field.data_type(), &lenient),
+            }
+        });
+        let columns = columns.collect::<Result<Vec<_>, _>>().map_err(IoError::from_arrow)?;
+        let stored = RecordBatch::try_new(self.schema.clone(), columns).map_err(IoError::from_arrow)?;
+        self.cutter.push(&stored)?;
         self.drain()
     }
 

@@ -1,0 +1,312 @@
+//! INT96: timestamps of a day and nanoseconds in it, which reach further than any count of 64 bits.
+//!
+//! A column of them is read in microseconds, or in nanoseconds where the first values of a file have finer ones, or as `types` of the
+//! input says. Arrow's reader wraps around where the unit does not reach, and cuts what is finer: so each value is looked at before.
+
+use std::fs::File;
+use std::sync::Arc;
+
+use arrow::datatypes::{DataType, Field, Fields, Schema, SchemaRef, TimeUnit};
+use chrono::{DateTime, SecondsFormat};
+use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, RowGroups};
+use parquet::basic::Type;
+use parquet::column::reader::{ColumnReader, ColumnReaderImpl, get_column_reader};
+use parquet::data_type::{Int96, Int96Type};
+use parquet::errors::ParquetError;
+use parquet::schema::types::SchemaDescriptor;
+
+use super::logical::leaves;
+use super::pages::{Account, Counted, Views};
+use super::words;
+use crate::dataset::InputSpec;
+use crate::error::{IoError, Place};
+use crate::types;
+
+/// The names that `types` may have for such a column.
+const MICROS: &str = "timestamp";
+const NANOS: &str = "timestamp_ns";
+
+/// Values of a file that are looked at to find a column's unit.
+const SAMPLE: usize = 1_024;
+const READ: usize = 4_096;
+const NANOS_OF_DAY: i128 = 86_400_000_000_000;
+/// 1970-01-01 as a Julian day.
+const EPOCH: i128 = 2_440_588;
+
+/// A column of INT96: its number among the file's columns, and its dotted name.
+struct Column {
+    leaf: usize,
+    path: String,
+}
+
+fn columns(schema: &Schema, file: &SchemaDescriptor) -> Vec<Column> {
+    if !file.columns().iter().any(|column| column.physical_type() == Type::INT96) {
+        return Vec::new();
+    }
+    let mut paths = Vec::new();
+    schema.fields().iter().for_each(|field| collect_paths(field, field.name().clone(), &mut paths));
+    let is_int96 = |leaf: &usize| file.columns().get(*leaf).is_some_and(|c| c.physical_type() == Type::INT96);
+    let numbered = paths.into_iter().enumerate().filter(|(leaf, _)| is_int96(leaf));
+    numbered.map(|(leaf, path)| Column { leaf, path }).collect()
+}
+
+/// The dotted names of a field's leaves, in their order.
+fn collect_paths(field: &Field, path: String, paths: &mut Vec<String>) {
+    use DataType::*;
+    match field.data_type() {
+        Struct(fields) => fields.iter().for_each(|f| collect_paths(f, format!("{path}.{}", f.name()), paths)),
+        List(item) | LargeList(item) | ListView(item) | LargeListView(item) | FixedSizeList(item, _) | Map(item, _) => {
+            collect_paths(item, path, paths)
+        }
+        _ => paths.push(path),
+    }
+}
+
+/// The schema with other units for some of its columns, by their dotted names.
+fn in_units(schema: &Schema, unit: impl Fn(&str) -> Option<TimeUnit>) -> Schema {
+    let mut paths = Vec::new();
+    schema.fields().iter().for_each(|field| collect_paths(field, field.name().clone(), &mut paths));
+    let mut leaf = 0;
+    let fields = schema.fields().iter().map(|field| {
+        Arc::new(leaves(field, &mut leaf, &mut |leaf, field| match (field.data_type(), unit(&paths[leaf])) {
+            (DataType::Timestamp(_, zone), Some(unit)) => {
+                field.clone().with_data_type(DataType::Timestamp(unit, zone.clone()))
+            }
+            _ => field.clone(),
+        }))
+    });
+    Schema::new_with_metadata(fields.collect::<Fields>(), schema.metadata().clone())
+}
+
+/// What is found of the units of an input's columns, file by file.
+#[derive(Default)]
+pub(super) struct Units {
+    /// Columns of INT96, and whether some value is finer than a microsecond.
+    found: Vec<(String, bool)>,
+}
+
+impl Units {
+    /// Looks at the first values of a file. Its schema, in microseconds for now.
+    pub(super) fn look(
+        &mut self,
+        file: File,
+        metadata: &ArrowReaderMetadata,
+        schema: Schema,
+    ) -> Result<Schema, IoError> {
+        let descriptor = metadata.metadata().file_metadata().schema_descr();
+        let columns = columns(&schema, descriptor);
+        if columns.is_empty() {
+            return Ok(schema);
+        }
+        let file = Arc::new(file);
+        for column in &columns {
+            let mut fine = false;
+            if metadata.metadata().num_row_groups() > 0 {
+                let look = |values: &[Int96], _: &[i16], _: &[i16]| {
+                    fine = fine || values.iter().any(|value| nanos(value) % 1_000 != 0);
+                    None::<IoError>
+                };
+                values(&file, metadata, 0, column.leaf, SAMPLE, look).map_err(|error| unreadable(&error))?;
+            }
+            match self.found.iter_mut().find(|(path, _)| *path == column.path) {
+                Some((_, known)) => *known |= fine,
+                None => self.found.push((column.path.clone(), fine)),
+            }
+        }
+        Ok(in_units(&schema, |path| columns.iter().any(|c| c.path == path).then_some(TimeUnit::Microsecond)))
+    }
+
+    /// The schema of all files in the units that were found, or that `types` says.
+    pub(super) fn settle(&self, schema: Schema, spec: &InputSpec) -> Result<Schema, IoError> {
+        if self.found.is_empty() {
+            return Ok(schema);
+        }
+        for (path, _) in &self.found {
+            if let Some(name) = spec.types.get(path).filter(|name| ![MICROS, NANOS].contains(&name.as_str())) {
+                let message = format!("`types` says {name} for `{path}`, which is INT96 in Parquet");
+                return Err(IoError::spec(message).with_help(format!("types of INT96: {MICROS}, {NANOS}")));
+            }
+        }
+        Ok(in_units(&schema, |path| {
+            let (_, fine) = self.found.iter().find(|(found, _)| found == path)?;
+            Some(match spec.types.get(path).map(String::as_str) {
+                Some(NANOS) => TimeUnit::Nanosecond,
+                None if *fine => TimeUnit::Nanosecond,
+                _ => TimeUnit::Microsecond,
+            })
+        }))
+    }
+
+    /// The types of an input without those of INT96, which are none of the schema's business.
+    pub(super) fn others(&self, spec: &InputSpec) -> InputSpec {
+        let mut spec = spec.clone();
+        spec.types.retain(|name, _| !self.found.iter().any(|(found, _)| found == name));
+        spec
+    }
+}
+
+/// How the columns of INT96 of one file are read.
+pub(super) struct Checked {
+    columns: Vec<(Column, TimeUnit)>,
+    spec: InputSpec,
+}
+
+impl Checked {
+    /// Has the reader give the units of the dataset's schema.
+    pub(super) fn of(
+        metadata: ArrowReaderMetadata,
+        dataset: &Schema,
+        spec: &InputSpec,
+    ) -> Result<(Checked, ArrowReaderMetadata), ParquetError> {
+        let descriptor = metadata.metadata().file_metadata().schema_descr();
+        let columns = columns(metadata.schema(), descriptor);
+        if columns.is_empty() {
+            return Ok((Checked { columns: Vec::new(), spec: InputSpec::default() }, metadata));
+        }
+        let mut paths = Vec::new();
+        dataset.fields().iter().for_each(|field| collect_paths(field, field.name().clone(), &mut paths));
+        let mut wanted = Vec::new();
+        let mut leaf = 0;
+        for field in dataset.fields() {
+            leaves(field, &mut leaf, &mut |_, field| {
+                wanted.push(match field.data_type() {
+                    DataType::Timestamp(TimeUnit::Nanosecond, _) => TimeUnit::Nanosecond,
+                    _ => TimeUnit::Microsecond,
+                });
+                field.clone()
+            });
+        }
+        let unit = |path: &str| {
+            let at = paths.iter().position(|known| known == path);
+            at.map_or(TimeUnit::Microsecond, |at| wanted[at])
+        };
+        let columns: Vec<_> =
+            columns.into_iter().map(|column| (unit(&column.path), column)).map(|(u, c)| (c, u)).collect();
+        let asked = in_units(metadata.schema(), |path| {
+            columns.iter().find(|(column, _)| column.path == path).map(|(_, unit)| *unit)
+        });
+        let asked: SchemaRef = Arc::new(asked);
+        let options = ArrowReaderOptions::new().with_schema(asked);
+        let metadata = ArrowReaderMetadata::try_new(metadata.metadata().clone(), options)?;
+        Ok((Checked { columns, spec: spec.clone() }, metadata))
+    }
+
+    /// Looks at every value of a row group, before which there are `before` rows.
+    ///
+    /// # Errors
+    /// The first that the unit of its column does not hold, with its row.
+    pub(super) fn look(
+        &self,
+        file: &Arc<File>,
+        metadata: &ArrowReaderMetadata,
+        group: usize,
+        before: u64,
+    ) -> Result<(), IoError> {
+        for (column, unit) in &self.columns {
+            let descriptor = metadata.metadata().file_metadata().schema_descr();
+            let (most, flat) = {
+                let descriptor = descriptor.column(column.leaf);
+                (descriptor.max_def_level(), descriptor.max_rep_level() == 0)
+            };
+            let mut rows = before;
+            let look = |values: &[Int96], defined: &[i16], repeated: &[i16]| {
+                let starts = |levels: &[i16]| levels.iter().filter(|level| **level == 0).count();
+                if let Some(at) = values.iter().position(|value| !fits(value, *unit)) {
+                    // The level that this value has among all, with the rows that begin up to it.
+                    let there = (0..defined.len()).filter(|level| defined[*level] == most).nth(at).unwrap_or(at);
+                    let row = if flat { there + 1 } else { starts(&repeated[..=there]) };
+                    return Some(self.misfit(column, &values[at], *unit).at(Place::Row(rows + row as u64)));
+                }
+                rows += match (flat, defined.len()) {
+                    (true, 0) => values.len(),
+                    (true, levels) => levels,
+                    (false, _) => starts(repeated),
+                } as u64;
+                None
+            };
+            match values(file, metadata, group, column.leaf, usize::MAX, look) {
+                Err(error) => return Err(unreadable(&error)),
+                Ok(Some(misfit)) => return Err(misfit),
+                Ok(None) => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn misfit(&self, column: &Column, value: &Int96, unit: TimeUnit) -> IoError {
+        let nanos = nanos(value);
+        let text = i64::try_from(nanos.div_euclid(1_000_000_000)).ok();
+        let text = text.and_then(|seconds| DateTime::from_timestamp(seconds, nanos.rem_euclid(1_000_000_000) as u32));
+        let text = match text {
+            Some(instant) => instant.to_rfc3339_opts(SecondsFormat::AutoSi, true),
+            None => format!("{nanos} ns since 1970"),
+        };
+        let (what, other, other_unit) = match unit {
+            TimeUnit::Nanosecond => ("which nanoseconds do not reach", MICROS, TimeUnit::Microsecond),
+            _ if nanos % 1_000 != 0 => ("finer than a microsecond", NANOS, TimeUnit::Nanosecond),
+            _ => ("which microseconds do not reach", NANOS, TimeUnit::Nanosecond),
+        };
+        let error = IoError::data(format!("`{}` is the INT96 timestamp {text}, {what}", column.path));
+        match self.spec.types.contains_key(&column.path) || !fits(value, other_unit) {
+            true => error.with_help("no unit holds all values of the column: write it with another type"),
+            false => error.with_help(types::mend(&self.spec, &column.path, other)),
+        }
+    }
+}
+
+fn unreadable(error: &ParquetError) -> IoError {
+    IoError::data(format!("cannot be read: {}", words(ParquetError::General(error.to_string()))))
+}
+
+/// Nanoseconds since 1970.
+fn nanos(value: &Int96) -> i128 {
+    let data = value.data();
+    let of_day = (u64::from(data[1]) << 32) | u64::from(data[0]);
+    (i128::from(data[2] as i32) - EPOCH) * NANOS_OF_DAY + i128::from(of_day as i64)
+}
+
+fn fits(value: &Int96, unit: TimeUnit) -> bool {
+    let nanos = nanos(value);
+    match unit {
+        TimeUnit::Nanosecond => i64::try_from(nanos).is_ok(),
+        _ => nanos % 1_000 == 0 && i64::try_from(nanos / 1_000).is_ok(),
+    }
+}
+
+/// Gives the values of a column in a row group to `look`, with the levels that they lie at, some at a time, until it returns something.
+fn values<T>(
+    file: &Arc<File>,
+    metadata: &ArrowReaderMetadata,
+    group: usize,
+    leaf: usize,
+    most: usize,
+    mut look: impl FnMut(&[Int96], &[i16], &[i16]) -> Option<T>,
+) -> Result<Option<T>, ParquetError> {
+    let descriptor = metadata.metadata().file_metadata().schema_descr().column(leaf);
+    let (max_defined, max_repeated) = (descriptor.max_def_level(), descriptor.max_rep_level());
+    let size = file.metadata()?.len();
+    // As of one row: what stands in memory are a page and a dictionary.
+    let account = Arc::new(Account::new(1, Views::None, 0, metadata.parquet_schema().num_columns()));
+    let counted = Counted { file: file.clone(), size, metadata: metadata.metadata().clone(), group, account };
+    let Some(pages) = counted.column_chunks(leaf)?.next().transpose()? else { return Ok(None) };
+    let ColumnReader::Int96ColumnReader(mut reader) = get_column_reader(descriptor, pages) else {
+        return Ok(None);
+    };
+    let reader: &mut ColumnReaderImpl<Int96Type> = &mut reader;
+    let (mut defined, mut repeated, mut found) = (Vec::new(), Vec::new(), Vec::new());
+    let mut seen = 0;
+    while seen < most {
+        (defined.clear(), repeated.clear(), found.clear());
+        let defined_at = (max_defined > 0).then_some(&mut defined);
+        let repeated_at = (max_repeated > 0).then_some(&mut repeated);
+        let (records, ..) = reader.read_records(READ.min(most - seen), defined_at, repeated_at, &mut found)?;
+        if records == 0 {
+            break;
+        }
+        seen += records;
+        if let Some(stop) = look(&found, &defined, &repeated) {
+            return Ok(Some(stop));
+        }
+    }
+    Ok(None)
+}

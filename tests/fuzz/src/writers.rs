@@ -1,0 +1,151 @@
+//! Any rows of any types go through each writer: refused with their place, or written, and the same when they are read again.
+
+use std::fs::{self, File};
+use std::path::Path;
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, RecordBatch, make_array};
+use arrow::compute::{cast, concat_batches};
+use arrow::datatypes::{DataType, Field, FieldRef, Fields, TimeUnit};
+use callboard_io::{
+    BatchPolicy, Dataset, InputSpec, IoError, OutputSpec, Writer, check_schema, json_rows, marked_rows,
+};
+
+use super::made::{self, Bytes, Kinds};
+
+thread_local! {
+    static FOLDER: tempfile::TempDir = tempfile::tempdir().expect("there is a folder for temporary files");
+}
+
+const POLICY: BatchPolicy = BatchPolicy { rows: 5, bytes: 1 << 20 };
+
+/// Makes rows of the bytes, and takes them through an Arrow file and each writer.
+pub fn fuzz(bytes: &[u8]) {
+    FOLDER.with(|folder| {
+        let mut bytes = Bytes(bytes);
+        let kinds = if bytes.below(2) == 0 { Kinds::Inside } else { Kinds::Files };
+        let schema = made::schema(&mut bytes, kinds);
+        let count = bytes.below(12);
+        let rows = made::rows(&mut bytes, &schema, count);
+        match kinds {
+            Kinds::Inside => writers(folder.path(), &rows),
+            Kinds::Files => {
+                let file = File::create(folder.path().join("made.arrow")).expect("the folder can be written");
+                let mut writer = arrow::ipc::writer::FileWriter::try_new(file, &schema).expect("a schema of Arrow's");
+                writer.write(&rows).expect("rows of Arrow's");
+                writer.finish().expect("a file of Arrow's");
+                match read(folder.path(), "made.arrow") {
+                    Ok(read) => {
+                        assert_eq!(read.num_rows(), rows.num_rows());
+                        writers(folder.path(), &read);
+                    }
+                    Err(error) => said(&error),
+                }
+            }
+        }
+    });
+}
+
+fn writers(folder: &Path, rows: &RecordBatch) {
+    for name in ["out.jsonl", "out.csv", "out.parquet", "out.arrow"] {
+        if let Err(error) = write(folder, name, rows) {
+            said(&error);
+            continue;
+        }
+        match name {
+            "out.jsonl" => lines(&fs::read_to_string(folder.join(name)).expect("JSON Lines are text"), rows),
+            "out.csv" => text(&fs::read_to_string(folder.join(name)).expect("CSV is text")),
+            _ => again(folder, name, rows),
+        }
+    }
+    match json_rows(rows) {
+        Ok(written) => written.iter().for_each(line),
+        Err(error) => said(&error),
+    }
+    // Rows that went no further are told whatever they hold.
+    let marked = marked_rows(rows).expect("there is a form for every value");
+    assert_eq!(marked.len(), rows.num_rows());
+    marked.iter().for_each(line);
+}
+
+fn write(folder: &Path, name: &str, rows: &RecordBatch) -> Result<(), IoError> {
+    let spec = OutputSpec { name: "out".to_owned(), path: folder.join(name), format: None };
+    check_schema(&spec, &rows.schema())?;
+    let mut writer = Writer::create(&spec, rows.schema(), &folder.join("staged"))?;
+    let half = rows.num_rows() / 2;
+    writer.write(&rows.slice(0, half))?;
+    writer.write(&rows.slice(half, rows.num_rows() - half))?;
+    writer.finish()?.commit().map(drop)
+}
+
+fn read(base: &Path, name: &str) -> Result<RecordBatch, IoError> {
+    let spec = InputSpec { base: base.to_owned(), paths: vec![name.to_owned()], ..InputSpec::default() };
+    let dataset = Dataset::open(&spec)?;
+    let chunks: Vec<RecordBatch> =
+        dataset.read(POLICY).map(|chunk| chunk.map(|chunk| chunk.rows)).collect::<Result<_, _>>()?;
+    Ok(concat_batches(&dataset.schema(), &chunks).expect("chunks of one schema"))
+}
+
+/// A line is JSON, without any error's text.
+fn line(line: &String) {
+    text(line);
+    serde_json::from_str::<serde::de::IgnoredAny>(line).unwrap_or_else(|error| panic!("{line} is no JSON: {error}"));
+}
+
+fn text(text: &str) {
+    assert!(!text.contains("ERROR") && !text.contains("<invalid>"), "an error's text: {text}");
+}
+
+fn lines(text: &str, rows: &RecordBatch) {
+    let lines: Vec<String> = text.lines().map(str::to_owned).collect();
+    assert_eq!(lines.len(), rows.num_rows(), "{text}");
+    lines.iter().for_each(line);
+}
+
+/// What a binary format gives back is what went in, in the types that it has.
+fn again(folder: &Path, name: &str, rows: &RecordBatch) {
+    let back = match read(folder, name) {
+        Ok(back) => back,
+        // A step may return intervals, and a decimal of too many digits is nothing that a reader takes.
+        Err(error) => return said(&error),
+    };
+    let fields = rows
+        .schema()
+        .fields()
+        .iter()
+        .map(|field| if name.ends_with("parquet") { stored(field) } else { field.clone() })
+        .collect::<Fields>();
+    for (at, field) in fields.iter().enumerate() {
+        let expected = cast(rows.column(at), field.data_type()).expect("units are cast");
+        let found = back.column(at);
+        assert_eq!(back.schema().field(at).data_type(), field.data_type(), "of {name}");
+        assert_eq!(&plain(found), &plain(&expected), "column {} of {name}", field.name());
+    }
+}
+
+/// The same values in an array of their own: a slice of lists that are null may hold anything.
+fn plain(array: &ArrayRef) -> ArrayRef {
+    make_array(array.to_data())
+}
+
+fn stored(field: &FieldRef) -> FieldRef {
+    use DataType::*;
+    let data_type = match field.data_type() {
+        Timestamp(TimeUnit::Second, zone) => Timestamp(TimeUnit::Millisecond, zone.clone()),
+        Time32(TimeUnit::Second) => Time32(TimeUnit::Millisecond),
+        Date64 => Date32,
+        List(item) => List(stored(item)),
+        FixedSizeList(item, width) => FixedSizeList(stored(item), *width),
+        Map(entries, sorted) => Map(stored(entries), *sorted),
+        Struct(fields) => Struct(fields.iter().map(stored).collect()),
+        other => other.clone(),
+    };
+    Arc::new(Field::clone(field).with_data_type(data_type))
+}
+
+/// Whatever is wrong is said in words, and of values with the row.
+fn said(error: &IoError) {
+    let words = error.to_string();
+    assert!(!words.is_empty() && words.len() < 16 << 10, "{} bytes of message", words.len());
+    assert!(!words.contains("panicked") && !words.contains("ERROR"), "{words}");
+}
