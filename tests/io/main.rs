@@ -13,6 +13,7 @@ mod help;
 mod jsonl;
 mod limits;
 mod output;
+mod parquet_types;
 mod round_trip;
 mod shapes;
 mod shards;

@@ -1,5 +1,6 @@
 //! Values that a type can carry and a format may not: the same when they are read again, or refused with their place.
 
+use std::process::Command;
 use std::sync::Arc;
 
 use arrow::array::*;
@@ -8,7 +9,7 @@ use arrow::datatypes::*;
 use callboard_io::{IoError, json_field, json_rows, marked_rows};
 
 use crate::bench::{Bench, column, join};
-use crate::writers;
+use crate::{made, writers};
 
 fn one(array: impl Array + 'static) -> RecordBatch {
     RecordBatch::try_from_iter_with_nullable([("t", Arc::new(array) as ArrayRef, true)]).unwrap()
@@ -212,9 +213,62 @@ fn random(seed: u64) -> impl Iterator<Item = u8> {
 
 #[test]
 fn whatever_the_rows_each_writer_keeps_or_refuses_them() {
-    let broken = (0..3_000).filter(|seed| {
+    let broken = (0..400).filter(|seed| {
         let bytes: Vec<u8> = random(*seed).take(600).collect();
         std::panic::catch_unwind(|| writers::fuzz(&bytes)).is_err()
     });
     assert_eq!(broken.collect::<Vec<u64>>(), [] as [u64; 0], "of these seeds");
+}
+
+/// pyarrow, and DuckDB if it is there, find in the files what went into them.
+#[test]
+fn other_readers_find_what_went_in() {
+    let python = std::env::var("PYTHON").unwrap_or_else(|_| "python3".to_owned());
+    let has_pyarrow = Command::new(&python).args(["-c", "import pyarrow"]).output();
+    if !has_pyarrow.is_ok_and(|output| output.status.success()) {
+        eprintln!("SKIPPED: {python} has no pyarrow (set PYTHON), so no other reader looked at what is written");
+        return;
+    }
+    let bench = Bench::new();
+    for seed in 0..150 {
+        let bytes: Vec<u8> = random(seed + 10_000).take(900).collect();
+        let mut bytes = made::Bytes(&bytes);
+        let schema = made::schema(&mut bytes, made::Kinds::Inside);
+        let rows = without_notes(&made::rows(&mut bytes, &schema, 8));
+        let file = std::fs::File::create(bench.path(&format!("{seed}.truth.arrow"))).unwrap();
+        let mut truth = arrow::ipc::writer::FileWriter::try_new(file, &rows.schema()).unwrap();
+        truth.write(&rows).unwrap();
+        truth.finish().unwrap();
+        for format in ["parquet", "arrow", "jsonl", "csv"] {
+            // What is refused is another test's.
+            let _ = bench.write(&format!("{seed}.{format}"), std::slice::from_ref(&rows));
+        }
+    }
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/io/independent.py");
+    let output = Command::new(&python).arg(script).arg(bench.path("")).output().unwrap();
+    let said = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{said}");
+    for what in ["parquet by pyarrow: ", "arrow by pyarrow: ", "jsonl by Python: ", "csv by Python: "] {
+        assert!(said.contains(what), "nothing was compared: {said}");
+    }
+}
+
+/// Rows whose fields have no extension types, which other readers show in ways of their own.
+fn without_notes(rows: &RecordBatch) -> RecordBatch {
+    let schema = Schema::new(rows.schema().fields().iter().map(|of| plain_field(of)).collect::<Fields>());
+    let columns = rows.columns().iter().zip(schema.fields());
+    let columns = columns.map(|(column, field)| arrow::compute::cast(column, field.data_type()).unwrap()).collect();
+    RecordBatch::try_new(Arc::new(schema), columns).unwrap()
+}
+
+fn plain_field(of: &Field) -> Field {
+    let inner = |field: &FieldRef| Arc::new(plain_field(field));
+    let data_type = match of.data_type() {
+        DataType::List(item) => DataType::List(inner(item)),
+        DataType::FixedSizeList(item, width) => DataType::FixedSizeList(inner(item), *width),
+        DataType::Struct(fields) => DataType::Struct(fields.iter().map(inner).collect()),
+        DataType::Map(entries, sorted) => DataType::Map(inner(entries), *sorted),
+        other => other.clone(),
+    };
+    Field::new(of.name(), data_type, of.is_nullable())
 }

@@ -114,7 +114,8 @@ fn data_type(bytes: &mut Bytes<'_>, kinds: Kinds, depth: usize) -> DataType {
             0 => List(inner(bytes, "item")),
             1 => {
                 let width = bytes.below(4) as i32;
-                FixedSizeList(inner(bytes, "item"), width)
+                // Arrow's kernels take nulls beneath a null object for wrong where the items may have none.
+                FixedSizeList(Arc::new(field(bytes, "item", kinds, depth + 1).with_nullable(true)), width)
             }
             2 => {
                 let fields = (0..bytes.below(4)).map(|nth| inner(bytes, &format!("m{nth}")));
@@ -122,7 +123,7 @@ fn data_type(bytes: &mut Bytes<'_>, kinds: Kinds, depth: usize) -> DataType {
             }
             3 => {
                 let key = match bytes.below(3) {
-                    0 => leaf(bytes, kinds),
+                    0 => Some(leaf(bytes, kinds)).filter(|key| *key != Null).unwrap_or(Utf8),
                     _ => Utf8,
                 };
                 let value = inner(bytes, "value");
@@ -132,7 +133,7 @@ fn data_type(bytes: &mut Bytes<'_>, kinds: Kinds, depth: usize) -> DataType {
             4 => LargeList(inner(bytes, "item")),
             5 => Dictionary(Box::new(Int32), Box::new(bytes.one(&[Utf8, Int64, Binary, Date32]))),
             _ => {
-                let values = Arc::new(Field::new("values", bytes.one(&[Utf8, Int64, Float64]), false));
+                let values = Arc::new(Field::new("values", bytes.one(&[Utf8, Int64, Float64]), true));
                 RunEndEncoded(Arc::new(Field::new("run_ends", Int32, false)), values)
             }
         };
@@ -369,7 +370,8 @@ fn array(bytes: &mut Bytes<'_>, field: &Field, length: usize) -> ArrayRef {
             let ends = PrimitiveArray::<Int32Type>::from_iter_values(
                 (1..=length as i32).filter(|end| *end == length as i32 || bytes.flag()),
             );
-            let values = array(bytes, values, ends.len());
+            // A field that is not nullable must have none beneath either.
+            let values = array(bytes, &Field::new("", values.data_type().clone(), false), ends.len());
             match length {
                 0 => new_empty_array(data_type),
                 _ => Arc::new(RunArray::<Int32Type>::try_new(&ends, &values).expect("ends that rise")),
