@@ -189,7 +189,12 @@ def main(folder):
                 plain_types = [n for n, of in zip(read.columns, read.types) if str(of).lstrip("U").startswith(known)]
                 kept = [(n, of) for n, of in zip(names, types) if n in plain_types and not pa.types.is_nested(of)
                         and not pa.types.is_decimal(of) and not pa.types.is_null(of)]
-                found = read.select(*[f'"{n}"' for n, _ in kept]).to_arrow_table() if kept else pa.table({})
+                try:
+                    found = read.select(*[f'"{n}"' for n, _ in kept]).to_arrow_table() if kept else pa.table({})
+                except duckdb.ConversionException:
+                    # Its timestamps are of microseconds, whatever the file's are of.
+                    compared["parquet by DuckDB: out of its range"] += 1
+                    found = pa.table({})
                 compare("parquet by DuckDB", [n for n, _ in kept], [of for _, of in kept], expected, try_values(found))
         if (path := folder / f"{stem}.jsonl").exists():
             rows = [json.loads(line, parse_float=Decimal) for line in path.read_text().split("\n")[:-1]]

@@ -206,7 +206,8 @@ fn logical_types_go_from_parquet_to_parquet() {
         let mut all: Vec<_> = leaves.chain(groups).collect();
         // How a list's items are called is not what is asked here.
         all.iter_mut().filter(|(name, _)| name == "item").for_each(|(name, _)| *name = "element".to_owned());
-        all
+        // Spherical edges are what a GEOGRAPHY has that says nothing of them.
+        format!("{all:?}").replace("algorithm: Some(SPHERICAL)", "algorithm: None")
     };
     assert_eq!(logical("out.parquet"), logical("in.parquet"));
     assert_eq!(join(&bench.read(&["out.parquet"]).unwrap()), rows);
