@@ -15,8 +15,11 @@ use parquet::schema::parser::parse_message_type;
 
 use crate::bench::{Bench, join, types};
 
+/// Writes a column's values.
+type Fill<'a> = dyn Fn(&mut SerializedColumnWriter<'_>) + 'a;
+
 /// A file of one row group for each list of columns.
-fn parquet(bench: &Bench, name: &str, schema: &str, groups: &[&[&dyn Fn(&mut SerializedColumnWriter<'_>)]]) {
+fn parquet(bench: &Bench, name: &str, schema: &str, groups: &[&[&Fill<'_>]]) {
     let schema = Arc::new(parse_message_type(schema).unwrap());
     let file = File::create(bench.path(name)).unwrap();
     let mut writer = SerializedFileWriter::new(file, schema, Arc::new(WriterProperties::default())).unwrap();
@@ -50,9 +53,8 @@ fn moments(bench: &Bench, name: &str, groups: &[&[Int96]]) {
             }
         })
         .collect();
-    let columns: Vec<[&dyn Fn(&mut SerializedColumnWriter<'_>); 1]> =
-        columns.iter().map(|column| [column as &dyn Fn(&mut SerializedColumnWriter<'_>)]).collect();
-    let groups: Vec<&[&dyn Fn(&mut SerializedColumnWriter<'_>)]> = columns.iter().map(|group| &group[..]).collect();
+    let columns: Vec<[&Fill<'_>; 1]> = columns.iter().map(|column| [column as &Fill<'_>]).collect();
+    let groups: Vec<&[&Fill<'_>]> = columns.iter().map(|group| &group[..]).collect();
     parquet(bench, name, "message m { required int96 t; }", &groups);
 }
 

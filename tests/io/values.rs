@@ -222,6 +222,7 @@ fn whatever_the_rows_each_writer_keeps_or_refuses_them() {
 
 /// pyarrow, and DuckDB if it is there, find in the files what went into them.
 #[test]
+#[expect(clippy::print_stderr, reason = "what was not tried is said")]
 fn other_readers_find_what_went_in() {
     let python = std::env::var("PYTHON").unwrap_or_else(|_| "python3".to_owned());
     let has_pyarrow = Command::new(&python).args(["-c", "import pyarrow"]).output();

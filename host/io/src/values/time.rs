@@ -295,8 +295,8 @@ fn time(seconds: i64, fraction: i64, per_second: i64, out: &mut Vec<u8>) {
     let nanos = fraction.unsigned_abs() * (1_000_000_000 / per_second.unsigned_abs());
     let (number, width) = match nanos {
         0 => return,
-        _ if nanos % 1_000_000 == 0 => (nanos / 1_000_000, 3),
-        _ if nanos % 1_000 == 0 => (nanos / 1_000, 6),
+        _ if nanos.is_multiple_of(1_000_000) => (nanos / 1_000_000, 3),
+        _ if nanos.is_multiple_of(1_000) => (nanos / 1_000, 6),
         _ => (nanos, 9),
     };
     out.push(b'.');

@@ -296,7 +296,9 @@ fn values<T>(
     let (mut defined, mut repeated, mut found) = (Vec::new(), Vec::new(), Vec::new());
     let mut seen = 0;
     while seen < most {
-        (defined.clear(), repeated.clear(), found.clear());
+        defined.clear();
+        repeated.clear();
+        found.clear();
         let defined_at = (max_defined > 0).then_some(&mut defined);
         let repeated_at = (max_repeated > 0).then_some(&mut repeated);
         let (records, ..) = reader.read_records(READ.min(most - seen), defined_at, repeated_at, &mut found)?;
