@@ -34,6 +34,7 @@ pub const TARGETS: &[Target] = &[
     // A page says its size in 31 bits, and the library makes room for it before it looks at what is there: up to 2 GiB.
     Target { name: "parquet", run: |bytes| readers::fuzz("parquet", bytes), memory: 2100 },
     Target { name: "arrow", run: |bytes| readers::fuzz("arrow", bytes), memory: 600 },
+    Target { name: "writers", run: writers::fuzz, memory: 64 },
 ];
 
 /// Runs the target of this name: what a fuzzer's program does.
