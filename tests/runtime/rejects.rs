@@ -1,5 +1,10 @@
 //! Rows that a step cannot handle: kept apart with their origin, or the end of the run, as the pipeline says.
 
+use std::fs::File;
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, RecordBatch, StringArray, TimestampMicrosecondArray};
+use arrow::ipc::writer::FileWriter;
 use callboard_runtime::Class;
 use serde_json::{Value, json};
 
@@ -66,6 +71,34 @@ fn rejected_rows_are_kept_with_what_they_were_and_where_they_came_from() {
     let odd = step(&report, "odd");
     assert_eq!((odd.rows_in, odd.rows_out, odd.rows_rejected, odd.rows_dropped), (8, 5, 3, 0));
     assert_eq!(odd.rejected["told to"], 3);
+}
+
+/// A column that the step never sees may hold what JSON has no form for.
+#[test]
+fn a_rejected_row_tells_what_json_cannot_hold() {
+    let bench = Bench::new();
+    let text = StringArray::from(vec!["a", "b"]);
+    let when = TimestampMicrosecondArray::from(vec![0, i64::MAX]).with_timezone("UTC");
+    let columns: [(&str, ArrayRef); 2] = [("text", Arc::new(text)), ("when", Arc::new(when))];
+    let rows = RecordBatch::try_from_iter(columns).unwrap();
+    let mut file = FileWriter::try_new(File::create(bench.path("docs.arrow")).unwrap(), &rows.schema()).unwrap();
+    file.write(&rows).unwrap();
+    file.finish().unwrap();
+    let pipeline = straight(&odd("on_error = \"reject\"")).replace("docs.jsonl", "docs.arrow");
+    let ended = bench.pipeline(&pipeline).end();
+    let kept = rejected(&ended.run_folder);
+    let when = json!({"raw": i64::MAX, "type": "timestamp[us, UTC]"});
+    assert_eq!(kept.len(), 1);
+    assert_eq!(kept[0]["row"], json!({"text": "b", "when": when}));
+    assert_eq!(bench.rows("out.jsonl"), [json!({"text": "a", "when": "1970-01-01T00:00:00Z"})]);
+
+    // By a side door it comes to an output, which cannot hold it.
+    let door = pipeline + "\n[outputs.bad]\nfrom = \"odd.rejected\"\npath = \"bad.csv\"\n";
+    let error = bench.pipeline(door).overwrite().error();
+    assert_eq!(error.class, Class::Data);
+    let place = "`when` is 9223372036854775807 as timestamp[us, UTC], which is not in the years 0000 to 9999";
+    assert!(error.to_string().contains(&format!("row 1: {place}")), "{error}");
+    assert!(!bench.path("bad.csv").exists());
 }
 
 /// In the order of the steps, and of the rows within a step, whatever the replicas.

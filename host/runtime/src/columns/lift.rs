@@ -250,3 +250,39 @@ fn clip(text: &str) -> String {
 #[cfg(test)]
 #[path = "weightless.rs"]
 mod weightless;
+
+#[cfg(test)]
+mod decimals {
+    use arrow::datatypes::Schema;
+
+    use super::*;
+    use crate::bindings::callboard::step::columns::{ColumnResult, FixedBytesResult, ListsResult};
+
+    /// Three decimals of five digits at most, of which the last has six.
+    fn decimals() -> ArrayResult {
+        let data = [99_999i128, -99_999, 100_000].iter().flat_map(|value| value.to_le_bytes()).collect();
+        let values = ValuesResult::Fixed(FixedBytesResult { width: 16, data });
+        ArrayResult { length: 3, validity: None, values, logical: None }
+    }
+
+    fn lifted(arrays: Vec<ArrayResult>, rows: u32, of: DataType) -> Result<RecordBatch, String> {
+        let columns = vec![ColumnResult { name: "d".to_owned(), values: arrays.len() as u32 - 1 }];
+        let schema = Arc::new(Schema::new(vec![Field::new("d", of, true)]));
+        lift(BatchResult { rows, columns, arrays }, &schema)
+    }
+
+    #[test]
+    fn a_decimal_has_no_more_digits_than_were_declared() {
+        let of = DataType::Decimal128(5, 2);
+        let what = "is 1000.00, which has more digits than the 5 of its type, decimal(5, 2)";
+        assert_eq!(lifted(vec![decimals()], 3, of.clone()).unwrap_err(), format!("column `d`: row 3 {what}"));
+        let lists = ValuesResult::Lists(ListsResult { offsets: vec![0, 1, 3], items: 0 });
+        let lists = ArrayResult { length: 2, validity: None, values: lists, logical: None };
+        let of_lists = DataType::List(Arc::new(Field::new_list_field(of.clone(), true)));
+        let nested = lifted(vec![decimals(), lists], 2, of_lists).unwrap_err();
+        assert_eq!(nested, format!("column `d[1]`: row 2 {what}"));
+        // Under a null there is no value, whatever the bytes are.
+        let null = ArrayResult { validity: Some(vec![0b011]), ..decimals() };
+        assert_eq!(lifted(vec![null], 3, of).unwrap().num_rows(), 3);
+    }
+}
