@@ -7,8 +7,10 @@ use std::sync::Arc;
 use arrow::array::{Array, ArrayRef, RecordBatch, make_array};
 use arrow::compute::{cast, concat_batches};
 use arrow::datatypes::{DataType, Field, FieldRef, Fields, TimeUnit};
+use callboard_io::beneath::Dir;
 use callboard_io::{
-    BatchPolicy, Dataset, InputSpec, IoError, OutputSpec, Writer, check_schema, json_rows, marked_rows,
+    BatchPolicy, Dataset, InputSpec, IoError, OutputSpec, Staged, Writer, check_schema, check_writable, json_rows,
+    marked_rows,
 };
 
 use super::made::{self, Bytes, Kinds};
@@ -76,11 +78,12 @@ fn writers(folder: &Path, formats: &[&str], rows: &RecordBatch) {
 fn write(folder: &Path, name: &str, rows: &RecordBatch) -> Result<(), IoError> {
     let spec = OutputSpec { name: "out".to_owned(), path: folder.join(name), format: None };
     check_schema(&spec, &rows.schema())?;
-    let mut writer = Writer::create(&spec, rows.schema(), &folder.join("staged"))?;
+    let staged = Staged::new(&Dir::open(folder).expect("the folder is there"), "staged");
+    let mut writer = Writer::create(&spec, rows.schema(), &staged)?;
     let half = rows.num_rows() / 2;
     writer.write(&rows.slice(0, half))?;
     writer.write(&rows.slice(half, rows.num_rows() - half))?;
-    writer.finish()?.commit().map(drop)
+    writer.finish()?.commit(&check_writable(&spec)?, true).map(drop)
 }
 
 fn read(base: &Path, name: &str) -> Result<RecordBatch, IoError> {
