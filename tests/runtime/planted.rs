@@ -23,7 +23,7 @@ fn granted<'a>(bench: &'a Bench, path: &str, write: bool) -> Case<'a> {
     fs::create_dir_all(bench.path("data")).unwrap();
     fs::create_dir_all(bench.path("own")).unwrap();
     fs::copy(guests().join("reach.wasm"), bench.path("own/reach.wasm")).unwrap();
-    bench.put("data/docs.jsonl", lines([json!({"text": "folders"})].into_iter()));
+    bench.put("data/docs.jsonl", lines([json!({"text": "folders"})]));
     let text = "callboard = 1\n[inputs.docs]\npath = \"data/*.jsonl\"\n[[steps]]\nname = \"reach\"\nuse = \"./own/reach.wasm\"\n\
          grant.http = [\"GET http://localhost:9/\"]\n[outputs.out]\npath = \"made/out.jsonl\"\n";
     let grants = grant(path, write);
@@ -95,7 +95,7 @@ fn no_step_may_write_where_an_input_looks_for_files() {
     });
     // The pattern finds nothing yet: a file that is there makes the input whole.
     fs::create_dir_all(bench.path("more/other")).unwrap();
-    bench.put("more/other/docs.jsonl", lines([json!({"text": "folders"})].into_iter()));
+    bench.put("more/other/docs.jsonl", lines([json!({"text": "folders"})]));
     let error = error.error();
     let expected = "lets the step write `more/deep`, where input `docs` looks for `more/**/*.jsonl`";
     assert!(error.message.contains(expected), "{error}");
@@ -175,6 +175,7 @@ fn refused(error: &RunError, kind: &str) {
 
 /// A wrong outcome would replace `/dev/null` for everybody, or what a link stands for.
 #[test]
+#[expect(clippy::print_stderr, reason = "a test that tries nothing says so")]
 fn an_output_replaces_a_regular_file_or_nothing() {
     for overwrite in [false, true] {
         for kind in KINDS {
@@ -282,6 +283,7 @@ fn a_profile_replaces_a_regular_file_or_nothing() {
 
 /// A wrong outcome would leave the host's own checks alone between a step and the user's files.
 #[test]
+#[expect(clippy::print_stderr, reason = "a test that tries nothing says so")]
 fn a_run_is_kept_to_its_folders_where_the_kernel_can() {
     let (bench, outside) = (Arc::new(Bench::with_rows(3)), tempfile::tempdir().unwrap());
     let key = outside.path().join("key");

@@ -83,11 +83,11 @@ fn show(run_dir: &Path) -> Result<ExitCode, Failure> {
             text.push_str(&format!("to go on:\n  callboard resume {}", quoted(run_dir)));
         }
         RunState::Begun => {
-            let folder = quoted(&run_dir.display().to_string());
+            let folder = quoted(run_dir.display().to_string());
             text.push_str(&format!("nothing is done; to begin again:\n  callboard run FILE --run-dir {folder}"));
         }
         RunState::Removing | RunState::Damaged => {
-            let folder = quoted(&run_dir.display().to_string());
+            let folder = quoted(run_dir.display().to_string());
             text.push_str(&format!("to remove what is left:\n  callboard runs remove {folder}"));
         }
     }

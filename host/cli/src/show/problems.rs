@@ -71,7 +71,7 @@ impl SourceCode for Text {
         let to = self.text.floor_char_boundary((span.offset() + AROUND.1).min(line_end)).max(from);
         let line = before.bytes().filter(|byte| *byte == b'\n').count();
         let column = self.text[line_start..from].chars().count();
-        Ok(named(self.text[from..to].as_bytes(), (from, to - from).into(), line, column, 1))
+        Ok(named(&self.text.as_bytes()[from..to], (from, to - from).into(), line, column, 1))
     }
 }
 

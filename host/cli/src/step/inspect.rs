@@ -78,7 +78,7 @@ fn shown(inspection: &Inspection) -> String {
     }
     for import in imports {
         let needs = import.needs.as_ref().map_or(String::new(), |needs| format!(": {}", inline(needs)));
-        text.push_str(&format!("    {}  {}{needs}\n", inline(&import.name), inline(&import.what)));
+        text.push_str(&format!("    {}  {}{needs}\n", inline(&import.name), inline(import.what)));
     }
     if !asks.is_empty() {
         text.push_str(
