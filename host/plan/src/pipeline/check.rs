@@ -205,11 +205,6 @@ fn output_paths(pipeline: &Pipeline, findings: &mut Findings) {
     for output in &pipeline.outputs {
         let path = plain(&output.path);
         let name = output.name.as_str();
-        if let Some((what, help)) = no_file(&output.path) {
-            let message =
-                format!("`{}` {what}: output `{name}` is one file of this machine", output.path.escape_debug());
-            findings.add_with_help(&output.path.at, message, help);
-        }
         if let Some(other) = written.get(&path) {
             let message = format!("outputs {} are written to one file", quoted([*other, name]));
             findings.add_with_help(&output.path.at, message, "give each output its own `path`");
@@ -221,43 +216,6 @@ fn output_paths(pipeline: &Pipeline, findings: &mut Findings) {
         if !path.is_empty() {
             written.insert(path, name);
         }
-    }
-}
-
-/// What a path is in other programs, where it is not the name of a file there, and what to write instead.
-fn no_file(path: &str) -> Option<(&'static str, String)> {
-    let scheme = path.split_once("://").filter(|(scheme, _)| {
-        let fits = |c: char| c.is_ascii_alphanumeric() || "+-.".contains(c);
-        scheme.starts_with(|c: char| c.is_ascii_alphabetic()) && scheme.chars().all(fits)
-    });
-    let braced = || path.find('{').is_some_and(|at| path[at..].contains('}'));
-    let variable = || path.split('/').any(|part| part.starts_with('$'));
-    match scheme {
-        Some((scheme, rest)) if scheme.eq_ignore_ascii_case("file") => {
-            Some(("is a URL", format!("write the path alone: path = \"/{}\"", rest.trim_start_matches('/'))))
-        }
-        Some((_, rest)) => {
-            let file = rest.rsplit('/').next().filter(|file| !file.is_empty()).unwrap_or("out.jsonl");
-            Some(("is a URL", format!("write a local file, and copy it there afterwards: path = \"{file}\"")))
-        }
-        None if path == "-" => {
-            let help = "name a file: path = \"out.jsonl\"; a file that is really called so is `./-`";
-            Some(("stands for standard output elsewhere", help.to_owned()))
-        }
-        None if path == "~" || path.starts_with("~/") => {
-            let help = "write the whole path; a folder that is really called so is `./~`";
-            Some(("begins with `~`, which only a shell replaces", help.to_owned()))
-        }
-        None if braced() => {
-            let help = "write `${params.NAME}` for what is put in from outside, and an output for each file";
-            Some(("has a placeholder", help.to_owned()))
-        }
-        None if variable() => {
-            let help = "write the whole path, or a parameter, `${params.NAME}`";
-            Some(("has a variable, which only a shell replaces", help.to_owned()))
-        }
-        None if path.contains(['*', '?']) => Some(("is a pattern", "write an output for each file".to_owned())),
-        None => None,
     }
 }
 

@@ -94,9 +94,9 @@ fn not_here(text: &str) -> Option<NotHere<'_>> {
     name.map(|name| NotHere::Variable(&text[..=name.len()]))
 }
 
-/// The part of an output's path that looks as if files were named by it: `*`, or `{…}`.
+/// The part of an output's path that looks as if files were named by it: `*`, `?`, or `{…}`.
 fn filled_in(path: &str) -> Option<&str> {
-    if let Some(at) = path.find('*') {
+    if let Some(at) = path.find(['*', '?']) {
         return path.get(at..=at);
     }
     let from = path.find('{')?;
