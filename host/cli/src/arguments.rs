@@ -313,7 +313,7 @@ pub(crate) struct GrantArguments {
     /// Let it read and write a folder of the step's folder; can be repeated
     #[arg(long, value_name = "PATH")]
     pub(crate) grant_write: Vec<String>,
-    /// Let it send requests, such as "GET https://api.example.org/v1/"; can be repeated
+    /// Let it send requests, such as `GET https://api.example.org/v1/`; can be repeated
     #[arg(long, value_name = "REQUEST")]
     pub(crate) grant_http: Vec<String>,
     /// Let it see a variable of the environment; can be repeated

@@ -1,6 +1,6 @@
 //! Words, tables and colours: all that a person sees is made here, and leaves here.
 //!
-//! Much of it is a stranger's: reasons, log lines, names of columns and files. Whatever is printed goes through [`print`] or [`err`], which
+//! Much of it is a stranger's: reasons, log lines, names of columns and files. Whatever is printed goes through [`print()`] or [`err`], which
 //! leave no character that a terminal would obey; and what stands within a line of ours goes through [`inline`], so that it cannot begin
 //! one of its own.
 
