@@ -34,10 +34,6 @@ fn a_schema_that_is_none_is_refused() {
         (Decimal128(0, 0), "is a decimal of 0 digits"),
         (Decimal128(39, 0), "is a decimal of 39 digits"),
         (Decimal256(10, 11), "is a decimal of 10 digits, 11 of them behind the point"),
-        (
-            Timestamp(TimeUnit::Second, Some("Mars/Olympus".into())),
-            "has the time zone \"Mars/Olympus\", which is not known",
-        ),
     ];
     for (data_type, expected) in cases {
         for (nested, path) in [(false, "c"), (true, "s.c")] {
@@ -52,6 +48,24 @@ fn a_schema_that_is_none_is_refused() {
     let bench = |levels| Bench::with("in.arrow", of_schema(Schema::new(vec![Field::new("c", deep(levels), true)])));
     assert_eq!(bench(40).read(&["in.arrow"]).unwrap().len(), 0);
     assert!(bench(100).read(&["in.arrow"]).is_err());
+}
+
+/// Every other reader takes them: what a zone is called changes no instant.
+#[test]
+fn a_zone_that_nobody_knows_is_read_as_utc() {
+    for name in ["Mars/Olympus", "utc", "Z", "UTC+1"] {
+        let times =
+            TimestampMicrosecondArray::from(vec![Some(0), None, Some(1_700_000_000_000_000)]).with_timezone(name);
+        let field = Field::new("t", times.data_type().clone(), true);
+        let rows = RecordBatch::try_new(Arc::new(Schema::new(vec![field])), vec![Arc::new(times)]).unwrap();
+        let mut writer = FileWriter::try_new(Vec::new(), &rows.schema()).unwrap();
+        writer.write(&rows).unwrap();
+        let bench = Bench::with("in.arrow", writer.into_inner().unwrap());
+        let read = bench.read(&["in.arrow"]).unwrap();
+        let utc =
+            TimestampMicrosecondArray::from(vec![Some(0), None, Some(1_700_000_000_000_000)]).with_timezone("UTC");
+        assert_eq!(read[0].rows.column(0).as_primitive::<TimestampMicrosecondType>(), &utc, "{name}");
+    }
 }
 
 fn rows() -> RecordBatch {

@@ -8,6 +8,7 @@ mod weigh;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use arrow::array::timezone::Tz;
 use arrow::datatypes::{DataType, Field, FieldRef, Fields, Metadata, Schema, SchemaRef};
 
 use crate::dataset::InputSpec;
@@ -36,6 +37,8 @@ fn data_type(data_type: &DataType, path: &str) -> Result<DataType, IoError> {
     let inner = |f: &FieldRef| field(f, &format!("{path}.{}", f.name())).map(Arc::new);
     Ok(match data_type {
         Null | Boolean | Int8 | Int16 | Int32 | Int64 | UInt8 | UInt16 | UInt32 | UInt64 => data_type.clone(),
+        // Instants are the same in every zone; one that nobody knows has no other text.
+        Timestamp(unit, Some(zone)) if zone.parse::<Tz>().is_err() => Timestamp(*unit, Some("UTC".into())),
         Float32 | Float64 | Timestamp(..) | Date32 | Date64 | Time32(_) | Time64(_) | Duration(_) => data_type.clone(),
         Decimal32(..) | Decimal64(..) | Decimal128(..) | Decimal256(..) | FixedSizeBinary(_) => data_type.clone(),
         Float16 => Float32,

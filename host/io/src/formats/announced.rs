@@ -9,6 +9,7 @@ use std::io::{self, Read, Seek, SeekFrom};
 use arrow::ipc::reader::read_footer_length;
 use arrow::ipc::{CompressionType, Endianness, RecordBatch, Schema, root_as_footer, root_as_message};
 
+use super::joined;
 use crate::error::IoError;
 
 const CONTINUATION: [u8; 4] = [0xff; 4];
@@ -91,13 +92,14 @@ fn whole_file(file: &mut File) -> Result<Announced, Fault> {
     let length = file.seek(SeekFrom::End(0))?;
     let end = at(file, length.saturating_sub(10), 10)?;
     let footer_length = read_footer_length(end.try_into().map_err(|_| cut())?).map_err(io::Error::other)? as u64;
-    let Some(begin) = length.checked_sub(10 + footer_length) else {
+    let Some(footer_begin) = length.checked_sub(10 + footer_length) else {
         return Err(cut_short(format!("its footer has {footer_length} bytes, and the file {length}")).into());
     };
-    let footer = at(file, begin, footer_length)?;
+    let footer = at(file, footer_begin, footer_length)?;
     let footer = root_as_footer(&footer).map_err(|_| Fault::Broken)?;
     footer.schema().map_or(Ok(()), byte_order)?;
     let mut announced = Announced { rows: Some(0) };
+    let mut last = FILE_MAGIC;
     for block in [footer.dictionaries(), footer.recordBatches()].into_iter().flatten().flatten() {
         let [begin, head, body] = [block.offset(), block.metaDataLength().into(), block.bodyLength()]
             .map(|size| u64::try_from(size).unwrap_or(u64::MAX));
@@ -105,6 +107,7 @@ fn whole_file(file: &mut File) -> Result<Announced, Fault> {
         if end > length {
             return Err(cut_short(format!("a block ends at byte {end}, and the file has {length}")).into());
         }
+        last = last.max(end);
         let metadata = at(file, begin, head)?;
         let prefix = if metadata.starts_with(&CONTINUATION) { 8 } else { 4 };
         // The library would look for the rest of it in what stands behind.
@@ -114,8 +117,15 @@ fn whole_file(file: &mut File) -> Result<Announced, Fault> {
             Err(wrong) => return Err(wrong),
         }
     }
+    // Behind the blocks stands an end mark of up to 8 bytes.
+    if joined::is_second(file, last.min(footer_begin), footer_begin, 8, b"ARROW1ARROW1\0\0", 6)? {
+        return Err(joined::error("Arrow").into());
+    }
     Ok(announced)
 }
+
+/// The length of the mark that a file begins with, filled up.
+const FILE_MAGIC: u64 = 8;
 
 fn whole_stream(file: &mut File) -> Result<Announced, Fault> {
     let mut announced = Announced { rows: Some(0) };

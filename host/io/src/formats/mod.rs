@@ -3,6 +3,7 @@
 mod announced;
 mod csv;
 mod ipc;
+mod joined;
 mod jsonl;
 mod parquet;
 mod unfolded;

@@ -9,6 +9,7 @@ use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
 use parquet::errors::ParquetError;
 use parquet::file::metadata::{ColumnChunkMetaData, ParquetMetaData, ParquetMetaDataReader};
 
+use super::super::joined;
 use super::thrift::{self, Found};
 use super::words;
 use crate::error::IoError;
@@ -24,6 +25,9 @@ pub(super) fn open(path: &Path) -> Result<(File, ArrowReaderMetadata), IoError> 
     let metadata = load(&file, found.repaired)
         .map_err(|error| IoError::data(format!("is not Parquet, or was cut short: {}", words(error))).in_file(path))?;
     rows(metadata.metadata()).map_err(|error| error.in_file(path))?;
+    if is_second(&file, metadata.metadata()).map_err(|error| IoError::system("cannot read", &error).in_file(path))? {
+        return Err(joined::error("Parquet").in_file(path));
+    }
     Ok((file, metadata))
 }
 
@@ -39,18 +43,42 @@ fn load(file: &File, repaired: Option<Vec<u8>>) -> Result<ArrowReaderMetadata, P
 
 /// The footer's bytes, where there is one.
 fn footer(file: &File) -> Option<Vec<u8>> {
+    let (begin, length) = place(file)?;
+    let mut footer = vec![0; length as usize];
+    file.read_exact_at(&mut footer, begin).ok()?;
+    Some(footer)
+}
+
+/// Where the footer begins, and its length.
+fn place(file: &File) -> Option<(u64, u32)> {
     let size = file.metadata().ok()?.len();
     let mut end = [0; 8];
     file.read_exact_at(&mut end, size.checked_sub(8)?).ok()?;
     let length = u32::from_le_bytes(end[..4].try_into().ok()?);
     let begin = size.checked_sub(8 + u64::from(length))?;
-    if &end[4..] != b"PAR1" {
-        return None;
-    }
-    let mut footer = vec![0; length as usize];
-    file.read_exact_at(&mut footer, begin).ok()?;
-    Some(footer)
+    (&end[4..] == b"PAR1").then_some((begin, length))
 }
+
+/// Whether another file stands before this one.
+fn is_second(file: &File, metadata: &ParquetMetaData) -> std::io::Result<bool> {
+    let Some((footer, _)) = place(file) else { return Ok(false) };
+    let ends = metadata.row_groups().iter().flat_map(|group| group.columns()).flat_map(|column| {
+        let start = column.dictionary_page_offset().filter(|at| *at > 0).unwrap_or(column.data_page_offset());
+        let start = start.min(column.data_page_offset());
+        [
+            Some((start, column.compressed_size())),
+            column.column_index_offset().zip(column.column_index_length().map(i64::from)),
+            column.offset_index_offset().zip(column.offset_index_length().map(i64::from)),
+            column.bloom_filter_offset().zip(column.bloom_filter_length().map(i64::from)),
+        ]
+    });
+    let ends = ends.flatten().filter_map(|(start, length)| u64::try_from(start.checked_add(length)?).ok());
+    let end = ends.fold(MAGIC, u64::max).min(footer);
+    joined::is_second(file, end, footer, 0, b"PAR1PAR1", MAGIC)
+}
+
+/// The length of the mark that a file begins and ends with.
+const MAGIC: u64 = 4;
 
 /// Checks that the file's row count is that of its row groups; writers that leave it at 0 have not counted.
 fn rows(metadata: &ParquetMetaData) -> Result<(), IoError> {
