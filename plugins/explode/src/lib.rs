@@ -83,6 +83,15 @@ mod tests {
         assert_eq!(outcome.removed, []);
     }
 
+    /// A null item has no members, so theirs stay as they were declared.
+    #[test]
+    fn a_null_for_an_item_leaves_its_members_as_they_are() {
+        let config = json!({ "column": "tags", "empty": "null" });
+        let rows = json!([{ "tags": [{ "a": 1, "v": [[1, 2]] }] }, { "tags": [] }]);
+        let outcome = testing::transform::<Explode>(config, rows).unwrap();
+        assert_eq!(outcome.rows, [json!({ "tags": { "a": 1, "v": [[1, 2]] } }), json!({ "tags": null })]);
+    }
+
     #[test]
     fn takes_items_of_any_type() {
         let rows = json!([{ "turns": [{ "who": "me", "said": ["x", "y"] }, { "who": null, "said": [] }] }]);

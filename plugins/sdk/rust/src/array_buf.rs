@@ -194,12 +194,12 @@ impl Array<'_> {
     /// # Panics
     /// If there is no such row.
     pub fn take(self, rows: &[u32]) -> ArrayBuf {
-        self.take_rows(rows.iter().map(|&row| Some(row as usize)))
+        self.take_rows(rows.iter().map(|&row| Some(row as usize)), false)
     }
 
     /// As [`take`](Self::take), with a null for each `None`.
     pub fn take_or_null(self, rows: &[Option<u32>]) -> ArrayBuf {
-        self.take_rows(rows.iter().map(|row| row.map(|row| row as usize)))
+        self.take_rows(rows.iter().map(|row| row.map(|row| row as usize)), false)
     }
 
     /// A copy of this whole array.
@@ -217,7 +217,8 @@ impl Array<'_> {
         ArrayBuf { length: *length, validity: validity.clone(), values, logical: logical.clone() }
     }
 
-    fn take_rows(self, rows: impl ExactSizeIterator<Item = Option<usize>> + Clone) -> ArrayBuf {
+    /// `below` a null nothing is seen of these values, so that one that is never null stays so.
+    fn take_rows(self, rows: impl ExactSizeIterator<Item = Option<usize>> + Clone, below: bool) -> ArrayBuf {
         fn numbers<T: Copy + Default>(values: &[T], rows: impl Iterator<Item = Option<usize>>) -> Vec<T> {
             rows.map(|row| row.map_or(T::default(), |row| values[row])).collect()
         }
@@ -257,18 +258,16 @@ impl Array<'_> {
             }
             RawValues::Vectors(vectors) => {
                 let width = vectors.width as usize;
-                let items: Vec<Option<u32>> = rows
-                    .clone()
-                    .flat_map(|row| (0..width).map(move |i| row.map(|row| (row * width + i) as u32)))
-                    .collect();
-                ValuesBuf::Vectors(vectors.width, Box::new(child(vectors.items).take_or_null(&items)))
+                let items: Vec<Option<usize>> =
+                    rows.clone().flat_map(|row| (0..width).map(move |i| row.map(|row| row * width + i))).collect();
+                ValuesBuf::Vectors(vectors.width, Box::new(child(vectors.items).take_rows(items.into_iter(), true)))
             }
             RawValues::Structs(members) => ValuesBuf::Structs(
-                members.iter().map(|m| (m.name.clone(), child(m.values).take_rows(rows.clone()))).collect(),
+                members.iter().map(|m| (m.name.clone(), child(m.values).take_rows(rows.clone(), true))).collect(),
             ),
         };
         let has_validity = !matches!(self.raw.values, RawValues::Nulls)
-            && (self.raw.validity.is_some() || rows.clone().any(|row| row.is_none()));
+            && (self.raw.validity.is_some() || (!below && rows.clone().any(|row| row.is_none())));
         let validity = has_validity.then(|| Bits::pack(rows.map(|row| row.is_some_and(|row| !self.is_null(row)))));
         ArrayBuf { length: length as u32, validity, values, logical: self.raw.logical.clone() }
     }
