@@ -262,5 +262,7 @@ impl Removed {
 /// A reason that is not longer than a reason may be.
 pub(crate) fn clipped(mut reason: String) -> String {
     reason.truncate(reason.floor_char_boundary(REASON));
+    // What was cut off is given back.
+    reason.shrink_to_fit();
     reason
 }

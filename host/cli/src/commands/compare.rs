@@ -1,10 +1,13 @@
 //! `callboard compare`: the same pipeline staged and eager, each in a process of its own.
 
+use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, ExitCode, Stdio};
+use std::time::Duration;
 
 use callboard_plan::Load;
 use callboard_runtime::{CancellationToken, Class, Report, Run};
+use rustix::process::{Pid, Signal, kill_process};
 
 use super::run::ReportFile;
 use crate::arguments::{CompareArguments, MemoryBudget};
@@ -36,6 +39,9 @@ pub(crate) fn compare(arguments: &CompareArguments) -> Result<ExitCode, Failure>
     print(&comparison::table(&staged, &eager))
 }
 
+/// How often it is looked whether a run has ended.
+const POLL: Duration = Duration::from_millis(20);
+
 fn one(
     arguments: &CompareArguments,
     load: &str,
@@ -60,8 +66,22 @@ fn one(
         // What a budget is for is seen beside a run that has none.
         _ => drop(command.args(["--budget", "none"])),
     }
-    // It says itself what goes wrong. An interrupt reaches it too: it ends by itself, and cleans up.
-    let status = command.stdin(Stdio::null()).status().map_err(|error| Failure::system("start the run", &error))?;
+    // It says itself what goes wrong. Signals come to this process alone, which hands the first one on: it ends by itself, and cleans up.
+    command.process_group(0);
+    let start = |error: std::io::Error| Failure::system("start the run", &error);
+    let mut run = command.stdin(Stdio::null()).spawn().map_err(start)?;
+    let mut is_told = false;
+    let status = loop {
+        if let Some(status) = run.try_wait().map_err(start)? {
+            break status;
+        }
+        if cancel.is_cancelled() && !is_told {
+            is_told = true;
+            // It may have ended by itself.
+            let _ = kill_process(Pid::from_child(&run), Signal::TERM);
+        }
+        std::thread::sleep(POLL);
+    };
     if cancel.is_cancelled() {
         return Err(Failure::other(Class::Interrupted, "interrupted"));
     }

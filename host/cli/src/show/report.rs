@@ -17,7 +17,7 @@ const REASONS: usize = 5;
 /// Everything a user wants to know of a run that finished.
 pub(crate) fn table(report: &Report) -> String {
     let (resumed, took) = (resumed(report.resumed), time(report.wall_ms));
-    let mut text = format!("{}  {resumed}finished in {took}   {}\n\n", report.name, mode(report));
+    let mut text = format!("{}  {resumed}finished in {took}   {}\n\n", inline(&report.name), mode(report));
     text.push_str(&aligned(&steps(report), 2));
     let globals =
         || report.stages.iter().skip(1).flat_map(|stage| &stage.steps).filter(|step| step.kind == Kind::Global);
