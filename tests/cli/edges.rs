@@ -111,7 +111,15 @@ fn no_stranger_reaches_the_terminal_or_begins_a_line() {
 fn a_limit_on_the_address_space_is_kept_within_or_named() {
     let stage = pipeline(STEPS, "../data/docs.jsonl");
     ended(&stage.sh("ulimit -v 3000000; callboard run pipeline.toml -q"), 0);
-    let refused = stage.sh("ulimit -v 400000; callboard run pipeline.toml -q --fresh --overwrite");
-    ended(&refused, 5);
-    assert!(refused.stderr.contains("ulimit -v"), "{}", refused.stderr);
+    // How much it takes depends on which thread is first: near the edge it may do.
+    let mut refused = 0;
+    for limit in [180_000, 220_000, 260_000, 300_000, 400_000] {
+        let said = stage.sh(&format!("ulimit -v {limit}; callboard run pipeline.toml -q --fresh --overwrite"));
+        if said.code != Some(0) {
+            ended(&said, 5);
+            assert!(said.stderr.contains("ulimit -v"), "{}", said.stderr);
+            refused += 1;
+        }
+    }
+    assert!(refused > 0);
 }
