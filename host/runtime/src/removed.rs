@@ -260,9 +260,10 @@ impl Removed {
 }
 
 /// A reason that is not longer than a reason may be.
-pub(crate) fn clipped(mut reason: String) -> String {
-    reason.truncate(reason.floor_char_boundary(REASON));
-    // What was cut off is given back.
-    reason.shrink_to_fit();
-    reason
+pub(crate) fn clipped(reason: String) -> String {
+    match reason.floor_char_boundary(REASON) {
+        whole if whole == reason.len() => reason,
+        // A copy: a long text that shrinks where it lies leaves gaps that are too small for the next one.
+        end => reason[..end].to_owned(),
+    }
 }
