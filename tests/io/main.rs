@@ -10,6 +10,7 @@ mod csv;
 mod files;
 mod footers;
 mod help;
+mod joined;
 mod jsonl;
 mod limits;
 mod output;

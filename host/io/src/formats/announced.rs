@@ -98,16 +98,24 @@ fn whole_file(file: &mut File) -> Result<Announced, Fault> {
     let footer = at(file, footer_begin, footer_length)?;
     let footer = root_as_footer(&footer).map_err(|_| Fault::Broken)?;
     footer.schema().map_or(Ok(()), byte_order)?;
-    let mut announced = Announced { rows: Some(0) };
+    let blocks = || [footer.dictionaries(), footer.recordBatches()].into_iter().flatten().flatten();
+    let size = |size: i64| u64::try_from(size).unwrap_or(u64::MAX);
     let mut last = FILE_MAGIC;
-    for block in [footer.dictionaries(), footer.recordBatches()].into_iter().flatten().flatten() {
-        let [begin, head, body] = [block.offset(), block.metaDataLength().into(), block.bodyLength()]
-            .map(|size| u64::try_from(size).unwrap_or(u64::MAX));
-        let end = begin.saturating_add(head).saturating_add(body);
+    for block in blocks() {
+        let head = size(block.metaDataLength().into());
+        let end = size(block.offset()).saturating_add(head).saturating_add(size(block.bodyLength()));
         if end > length {
             return Err(cut_short(format!("a block ends at byte {end}, and the file has {length}")).into());
         }
         last = last.max(end);
+    }
+    // Behind the blocks stands an end mark of up to 8 bytes.
+    if joined::is_second(file, last.min(footer_begin), footer_begin, 8, b"ARROW1ARROW1\0\0", 6)? {
+        return Err(joined::error("Arrow").into());
+    }
+    let mut announced = Announced { rows: Some(0) };
+    for block in blocks() {
+        let (begin, head) = (size(block.offset()), size(block.metaDataLength().into()));
         let metadata = at(file, begin, head)?;
         let prefix = if metadata.starts_with(&CONTINUATION) { 8 } else { 4 };
         // The library would look for the rest of it in what stands behind.
@@ -116,10 +124,6 @@ fn whole_file(file: &mut File) -> Result<Announced, Fault> {
             Err(Fault::Broken | Fault::Short) => return Err(cut_short("the metadata of a block are not whole").into()),
             Err(wrong) => return Err(wrong),
         }
-    }
-    // Behind the blocks stands an end mark of up to 8 bytes.
-    if joined::is_second(file, last.min(footer_begin), footer_begin, 8, b"ARROW1ARROW1\0\0", 6)? {
-        return Err(joined::error("Arrow").into());
     }
     Ok(announced)
 }
