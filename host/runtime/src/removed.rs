@@ -267,3 +267,16 @@ pub(crate) fn clipped(reason: String) -> String {
         end => reason[..end].to_owned(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A batch may have thousands of reasons: what is kept of each is all the memory it takes.
+    #[test]
+    fn a_long_reason_takes_the_memory_of_what_is_kept() {
+        let reason = clipped("ä".repeat(50_000));
+        assert_eq!((reason.len(), reason.capacity() <= REASON), (REASON, true));
+        assert_eq!(clipped("short".to_owned()), "short");
+    }
+}
