@@ -108,7 +108,7 @@ pub(crate) fn resumes(class: Class, folder: &Path) -> String {
         Class::Interrupted | Class::System | Class::Bug => "what is done is kept; to go on:",
         // Resuming alone would come to the same again.
         Class::Pipeline | Class::Data | Class::Limit => {
-            "what is done is kept: change the pipeline and run it again, or mend what it uses and go on:"
+            "what is done is kept: change the pipeline and run it again, or fix what it uses and resume it:"
         }
     };
     format!("{first}\n  callboard resume {}", quoted(folder))

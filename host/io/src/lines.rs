@@ -152,7 +152,7 @@ impl Lines {
     /// Lines that have been read already and end there, perhaps none, and the number of the first. [`Lines::skip`] goes past some.
     pub(crate) fn at_hand(&mut self) -> (u64, &[u8]) {
         self.bytes.consume(std::mem::take(&mut self.taken));
-        // What cannot be read is said by who asks for the next line.
+        // An error of reading is reported when the next line is asked for.
         let there = self.bytes.fill_buf().unwrap_or_default();
         (self.number + 1, &there[..memrchr(b'\n', there).map_or(0, |end| end + 1)])
     }

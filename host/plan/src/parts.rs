@@ -53,7 +53,7 @@ enum Item<'a> {
     CoreInstance(u32),
     /// Of the instance of this index.
     OfInstance(u32, &'a str, Sort),
-    /// Of the component so many levels outward.
+    /// Of the component this many levels outward.
     Outer(u32, u32, Sort),
     /// Anything else, that many of them.
     Other(u64),

@@ -22,7 +22,7 @@ use crate::engine::{self, Reservation};
 use crate::error::{Class, RunError};
 use crate::private::{Why, private};
 
-/// Keeps apart what different versions made. Wasmtime refuses what another version of it made, and it is then made anew.
+/// Keeps apart what different versions made. Wasmtime refuses what another version of it made, and it is then compiled again.
 const VERSION: &str = concat!("callboard ", env!("CARGO_PKG_VERSION"), ", checked");
 
 /// Compiled components on the disk, by what they were made of.

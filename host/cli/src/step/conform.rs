@@ -15,7 +15,7 @@ pub(crate) fn conform(arguments: &ConformArguments) -> Result<ExitCode, Failure>
     // What it logs of rows that nobody would give it is no use to anybody.
     let settings = super::settings(Progress::plain(Detail::Errors).observer())?;
     let said = Progress::plain(Detail::Warnings).observer();
-    super::grants::tell(&subject, "a component is held against the contract without any grant", &said);
+    super::grants::tell(&subject, "a component is checked against the contract without any grant", &said);
     let trial = Trial::begin(subject, 1, BUNDLED, settings)?;
     let findings = callboard_trial::conform::conform(&trial)?;
     match arguments.json {

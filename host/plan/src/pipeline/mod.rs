@@ -76,7 +76,7 @@ mod most {
     pub(super) const FEEDS: usize = 100_000;
 }
 
-/// The longest text of a pipeline, bytes: who reads one need read no more than one byte beyond.
+/// The longest text of a pipeline, bytes: a reader need read no more than one byte beyond.
 pub const LONGEST_TEXT: usize = most::TEXT;
 
 fn read(sets: &[String], findings: &mut Findings) -> Option<Pipeline> {

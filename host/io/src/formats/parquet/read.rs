@@ -122,7 +122,7 @@ impl Groups {
                 .map(|levels| (views, levels))
                 .map_err(|error| IoError::data(format!("cannot be read: {}", words(error))))
         };
-        // A group without members is in no Arrow schema, and the wish is held against what is there by position.
+        // A group without members is in no Arrow schema, and the hint is compared with what is there by position.
         let levels = match [Views::OfLists, Views::All].into_iter().map(levels).collect::<Result<Vec<_>, _>>() {
             Ok(levels) => levels,
             Err(_) => vec![levels(Views::None)?],
