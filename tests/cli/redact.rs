@@ -39,6 +39,8 @@ static VARYING: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
         (r"component: \w+ → \w+", "component: [digest] → [digest]"),
         // `compare`.
         (r"(?m)^( (peak \w+ memory|wall time|loading|unloading)) +.*$", "$1  …"),
+        (r"(?m)^ +staged +eager +saved$", "   staged  eager  saved"),
+        (r"(?m)^ +staged – eager$", "   staged – eager"),
     ];
     rules.map(|(pattern, to)| (Regex::new(pattern).unwrap(), to)).to_vec()
 });
