@@ -65,7 +65,7 @@ pub(crate) fn plan(source: Source, case: &Path) -> Result<Plan, Problems> {
     }
     // What a step's need is kept under is known to its plan, for which there is memory enough.
     let ample = Plan::new(&pipeline, &catalog, Terms { budget: Some(1 << 40), ..terms.clone() })?;
-    let key = |(step, bytes): (&String, &String)| (ample.step(step).unwrap().need_key(ample.batch), size(bytes));
+    let key = |(step, bytes): (&String, &String)| (ample.step(step).unwrap().need_key(ample.batch()), size(bytes));
     Plan::new(&pipeline, &catalog, Terms { needs: args.measured.iter().map(key).collect(), ..terms })
 }
 

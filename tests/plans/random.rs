@@ -149,8 +149,8 @@ fn shelf() -> Shelf {
 /// each edge.
 fn rows_of(plan: &Plan) -> Vec<u64> {
     let touches = |name: &str, edge: &Edge| edge.to == name || callboard_plan::door(&edge.from).0 == name;
-    let edges = |name: &str| plan.edges.iter().filter(|edge| touches(name, edge)).count() as u64;
-    plan.steps.iter().map(|step| 2 + edges(&step.name)).collect()
+    let edges = |name: &str| plan.edges().iter().filter(|edge| touches(name, edge)).count() as u64;
+    plan.steps().iter().map(|step| 2 + edges(&step.name)).collect()
 }
 
 fn way_of(word: &str) -> usize {
@@ -181,9 +181,9 @@ proptest! {
     fn plans_keep_the_rule_with_the_fewest_stages_and_are_always_the_same(graph in graph()) {
         let plan = graph.plan(Load::Staged, "").unwrap();
         plan.verify().unwrap();
-        plan.edges.iter().for_each(|edge| edge_is_right(edge, &plan));
-        prop_assert_eq!(plan.stages.len(), graph.fewest_stages());
-        for (nth, step) in plan.steps.iter().enumerate() {
+        plan.edges().iter().for_each(|edge| edge_is_right(edge, &plan));
+        prop_assert_eq!(plan.stages().len(), graph.fewest_stages());
+        for (nth, step) in plan.steps().iter().enumerate() {
             let read = |way: &str| graph.0.iter().any(|(_, reads)| reads.iter().any(|read| *read == (nth, way_of(way))));
             let expected: Vec<Door> = [(Door::Dropped, ".dropped", 0), (Door::Rejected, ".rejected", 1)]
                 .into_iter()
@@ -193,7 +193,7 @@ proptest! {
             prop_assert_eq!(plan.doors_of(&step.name), expected);
         }
         // Nobody waits for two channels at once: no diamond can lock.
-        for step in &plan.steps {
+        for step in plan.steps() {
             let channels = plan.edges_into(&step.name).filter(|edge| edge.transport == Transport::Channel).count();
             prop_assert!(channels <= 1);
         }
@@ -205,8 +205,8 @@ proptest! {
     fn one_step_at_a_time_is_as_many_stages_as_steps(graph in graph()) {
         let plan = graph.plan(Load::Step, "").unwrap();
         plan.verify().unwrap();
-        prop_assert!(plan.stages.iter().all(|stage| stage.steps.len() == 1));
-        let stages = |plan: Plan| plan.stages;
+        prop_assert!(plan.stages().iter().all(|stage| stage.steps.len() == 1));
+        let stages = |plan: Plan| plan.stages().to_vec();
         prop_assert_eq!(stages(plan), stages(graph.plan(Load::Staged, "[run]\nload_groups = \"step\"\n").unwrap()));
     }
 
@@ -226,10 +226,10 @@ proptest! {
         match (planned, graph.fewest_stages_with(&groups)) {
             (Ok(plan), Some(fewest)) => {
                 plan.verify().unwrap();
-                prop_assert_eq!(plan.stages.len(), fewest);
+                prop_assert_eq!(plan.stages().len(), fewest);
                 for group in names {
                     let stage = plan.step(&group[0]).unwrap().stage;
-                    let mut steps = plan.stages[stage - 1].steps.clone();
+                    let mut steps = plan.stages()[stage - 1].steps.clone();
                     steps.sort();
                     prop_assert_eq!(steps, group);
                 }
@@ -264,12 +264,12 @@ proptest! {
         match (plan(Some(budget)), graph.lightest(&weights, budget - 16, &groups)) {
             (Ok(plan), Some((stages, heaviest))) => {
                 plan.verify().unwrap();
-                plan.edges.iter().for_each(|edge| edge_is_right(edge, &plan));
-                prop_assert_eq!(plan.stages.len(), stages);
-                let apart = plan.stages.iter().filter(|stage| !matches!(stage.reason, Boundary::LoadGroup { .. }));
+                plan.edges().iter().for_each(|edge| edge_is_right(edge, &plan));
+                prop_assert_eq!(plan.stages().len(), stages);
+                let apart = plan.stages().iter().filter(|stage| !matches!(stage.reason, Boundary::LoadGroup { .. }));
                 let least = apart.map(|stage| stage.predicted.steps_bytes + stage.predicted.least_rows_bytes);
                 prop_assert_eq!(least.max().unwrap_or(0), heaviest << 20);
-                for stage in &plan.stages {
+                for stage in plan.stages() {
                     if let Boundary::Budget { together_bytes, budget_bytes } = stage.reason {
                         prop_assert!(together_bytes > budget_bytes && budget_bytes == budget << 20);
                     }
@@ -281,8 +281,8 @@ proptest! {
         // Without one, as many stages as ever.
         let needs: Vec<u64> = needs.into_iter().flatten().collect();
         let (stages, heaviest) = graph.lightest(&needs, u64::MAX, &groups).unwrap();
-        prop_assert_eq!(ample.stages.len(), stages);
-        let apart = ample.stages.iter().filter(|stage| !matches!(stage.reason, Boundary::LoadGroup { .. }));
+        prop_assert_eq!(ample.stages().len(), stages);
+        let apart = ample.stages().iter().filter(|stage| !matches!(stage.reason, Boundary::LoadGroup { .. }));
         prop_assert_eq!(apart.map(|stage| stage.predicted.steps_bytes).max().unwrap_or(0), heaviest << 20);
     }
 
@@ -347,7 +347,7 @@ proptest! {
         let text = format!("callboard = 1\n{inputs}[[steps]]\nuse = \"filter\"\n{step}");
         let pipeline = Pipeline::parse(Source::new("numbers.toml", text), &[]).unwrap();
         let plan = Plan::new(&pipeline, &Shelf::standard().catalog(&pipeline), Load::Staged).unwrap();
-        prop_assert_eq!(plan.steps[0].config["a"].as_f64().unwrap(), number);
+        prop_assert_eq!(plan.steps()[0].config["a"].as_f64().unwrap(), number);
         let kept = Plan::from_json(&serde_json::to_string(&plan).unwrap());
         prop_assert_eq!(kept.unwrap(), plan);
     }

@@ -80,7 +80,7 @@ impl Bench {
             // Shared by all tests, and kept: each component is compiled once.
             cache: Path::new(env!("CARGO_TARGET_TMPDIR")).join("compiled"),
             listener: Arc::new(|_| ()),
-            revise: Arc::new(|_| ()),
+            revise: Arc::new(|plan| plan),
             earlier: Vec::new(),
             resumed: None,
             run_folder: None,
@@ -124,7 +124,7 @@ pub(crate) struct Case<'a> {
     compile: CompileCommand,
     cache: PathBuf,
     listener: Arc<dyn Fn(&Event) + Send + Sync>,
-    revise: Arc<dyn Fn(&mut Plan) + Send + Sync>,
+    revise: Arc<dyn Fn(Plan) -> Plan + Send + Sync>,
     earlier: Vec<PathBuf>,
     resumed: Option<PathBuf>,
     run_folder: Option<PathBuf>,
@@ -206,7 +206,7 @@ impl Case<'_> {
     }
 
     /// Changes the plan before it is prepared.
-    pub(crate) fn revise(self, revise: impl Fn(&mut Plan) + Send + Sync + 'static) -> Self {
+    pub(crate) fn revise(self, revise: impl Fn(Plan) -> Plan + Send + Sync + 'static) -> Self {
         Self { revise: Arc::new(revise), ..self }
     }
 
@@ -245,9 +245,8 @@ impl Case<'_> {
                     .map_err(Refused::Prepare)?
                     .execute());
             }
-            let (mut plan, components) = planned(&text, terms, &settings.base).map_err(Refused::Plan)?;
-            revise(&mut plan);
-            Ok(Run::prepare(plan, components, settings).map_err(Refused::Prepare)?.execute())
+            let (plan, components) = planned(&text, terms, &settings.base).map_err(Refused::Plan)?;
+            Ok(Run::prepare(revise(plan), components, settings).map_err(Refused::Prepare)?.execute())
         });
         let half_written = self.bench.names().into_iter().find(|name| name.contains(".partial-"));
         assert_eq!(half_written, None, "left behind by\n{text_of}");

@@ -208,10 +208,11 @@ fn no_two_readers_wait_for_each_other() {
     // To the last byte: what the heaviest stage needs at least, and nothing more.
     let tight = bench.pipeline(pipeline(3)).budget(100 * MIB).overwrite().revise(|plan| {
         let most = plan
-            .stages
+            .stages()
             .iter()
             .map(|stage| stage.predicted.total_bytes() - stage.predicted.rows_bytes + stage.predicted.least_rows_bytes);
-        plan.budget = most.max();
+        let most = most.max().unwrap();
+        plan.with_budget(most).unwrap()
     });
     waits += tight.report().stages.iter().map(|stage| stage.reader_waits).sum::<u64>();
     assert!(["all-rows.jsonl", "odds.jsonl"].map(|name| bench.bytes(name)) == expected);

@@ -17,7 +17,7 @@ use crate::server::Server;
 fn attempt<'a>(bench: &'a Bench, attempts: &[&str], grants: Grants) -> Case<'a> {
     bench.put("docs.jsonl", lines(attempts.iter().map(|attempt| json!({"text": attempt}))));
     let case = bench.pipeline(straight(&use_step("reach", "reach", "limits = { time = \"20s\" }")));
-    case.revise(move |plan| plan.steps[0].grants = grants.clone())
+    case.revise(move |plan| plan.with_grants("reach", grants.clone()).unwrap())
 }
 
 /// What came of each attempt, in a run that must finish.
@@ -261,9 +261,10 @@ fn what_is_neither_a_file_nor_a_folder_is_not_opened() {
     assert!(bench.path("scratch/to-pipe").symlink_metadata().is_ok() && !bench.path("scratch/pipe").exists());
 }
 
-fn limited(plan: &mut Plan, grants: Grants, limit: impl Fn(&mut StepLimits)) {
-    plan.steps[0].grants = grants;
-    limit(&mut plan.steps[0].limits);
+fn limited(plan: Plan, grants: Grants, limit: impl Fn(&mut StepLimits)) -> Plan {
+    let mut limits = plan.steps()[0].limits;
+    limit(&mut limits);
+    plan.with_grants("reach", grants).and_then(|plan| plan.with_limits("reach", limits)).unwrap()
 }
 
 /// A wrong outcome would hand a step the keys that lie in the environment.

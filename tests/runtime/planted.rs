@@ -20,14 +20,21 @@ fn grant(path: &str, write: bool) -> Grants {
 
 /// A pipeline of one step that may reach this, from `data/docs.jsonl` to `made/out.jsonl`.
 fn granted<'a>(bench: &'a Bench, path: &str, write: bool) -> Case<'a> {
+    granted_beside(bench, "\"data/*.jsonl\"", path, write)
+}
+
+/// As [`granted`], of the files that these paths lead to.
+fn granted_beside<'a>(bench: &'a Bench, paths: &str, path: &str, write: bool) -> Case<'a> {
     fs::create_dir_all(bench.path("data")).unwrap();
     fs::create_dir_all(bench.path("own")).unwrap();
     fs::copy(guests().join("reach.wasm"), bench.path("own/reach.wasm")).unwrap();
     bench.put("data/docs.jsonl", lines([json!({"text": "folders"})]));
-    let text = "callboard = 1\n[inputs.docs]\npath = \"data/*.jsonl\"\n[[steps]]\nname = \"reach\"\nuse = \"./own/reach.wasm\"\n\
-         grant.http = [\"GET http://localhost:9/\"]\n[outputs.out]\npath = \"made/out.jsonl\"\n";
+    let text = format!(
+        "callboard = 1\n[inputs.docs]\npath = {paths}\n[[steps]]\nname = \"reach\"\nuse = \"./own/reach.wasm\"\n\
+         grant.http = [\"GET http://localhost:9/\"]\n[outputs.out]\npath = \"made/out.jsonl\"\n"
+    );
     let grants = grant(path, write);
-    bench.pipeline(text).revise(move |plan| plan.steps[0].grants = grants.clone())
+    bench.pipeline(text).revise(move |plan| plan.with_grants("reach", grants.clone()).unwrap())
 }
 
 /// A wrong outcome would let a step plant what the host, or the next run, reads and writes.
@@ -87,12 +94,7 @@ fn no_step_may_read_what_a_run_keeps() {
 fn no_step_may_write_where_an_input_looks_for_files() {
     let bench = Bench::new();
     fs::create_dir_all(bench.path("more")).unwrap();
-    let case = granted(&bench, "more/deep", true);
-    let error = case.revise(|plan| {
-        plan.steps[0].grants = grant("more/deep", true);
-        plan.inputs[0].paths.push("more/**/*.jsonl".to_owned());
-        plan.inputs[0].paths.swap(0, 1);
-    });
+    let error = granted_beside(&bench, "[\"more/**/*.jsonl\", \"data/*.jsonl\"]", "more/deep", true);
     // The pattern finds nothing yet: a file that is there makes the input whole.
     fs::create_dir_all(bench.path("more/other")).unwrap();
     bench.put("more/other/docs.jsonl", lines([json!({"text": "folders"})]));

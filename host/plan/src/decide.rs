@@ -32,10 +32,7 @@ pub(crate) fn decide(pipeline: &Pipeline, catalog: &Catalog, terms: &Terms, find
         return None;
     }
     let components: Vec<&Component> = components.into_iter().collect::<Option<_>>()?;
-    let mut plan = assemble(&draft, &components);
-    for nth in 0..plan.stages.len() {
-        plan.stages[nth].predicted = plan.predict(&plan.stages[nth]);
-    }
+    let mut plan = assemble(&draft, &components).predicted();
     plan.fingerprint = fingerprint(&plan);
     Some(plan)
 }

@@ -6,10 +6,12 @@
 //!   a step (a queue, or a buffer to decode or encode in); at most three times as much. With a budget it is what the budget
 //!   leaves between the two: readers wait rather than exceed it.
 
+use std::collections::HashMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::pipeline::BatchSize;
-use crate::plan::{Plan, PlannedStep, Stage};
+use crate::plan::{Load, Plan, Stage};
 
 /// What the process takes without steps and rows, bytes.
 pub(crate) const PROCESS: u64 = 16 << 20;
@@ -58,20 +60,35 @@ pub(crate) fn weight(need: u64, instances: u32, edges: usize, batch: BatchSize) 
 }
 
 impl Plan {
-    /// What a stage of the plan is predicted to take, found from its steps.
-    pub(crate) fn predict(&self, stage: &Stage) -> Predicted {
-        let edges = |step: &PlannedStep| {
-            let of_step =
-                self.edges.iter().filter(|edge| edge.to == step.name || crate::door(&edge.from).0 == step.name);
-            of_step.count()
+    /// What each stage is predicted to take, found from its steps, in one pass over steps and edges.
+    pub(crate) fn predict(&self) -> Vec<Predicted> {
+        let mut edges: HashMap<&str, usize> = HashMap::new();
+        for edge in &self.edges {
+            *edges.entry(&edge.to).or_default() += 1;
+            *edges.entry(crate::door(&edge.from).0).or_default() += 1;
+        }
+        let (mut rows, mut needs) = (vec![0_u64; self.stages.len()], vec![0_u64; self.stages.len()]);
+        for step in &self.steps {
+            let edges = edges.get(step.name.as_str()).copied().unwrap_or_default();
+            let here = step.stage.wrapping_sub(1);
+            if let (Some(rows), Some(needs)) = (rows.get_mut(here), needs.get_mut(here)) {
+                *rows = rows.saturating_add(least_rows(step.replicas, edges, self.batch));
+                *needs = needs.saturating_add(step.need.bytes.saturating_mul(u64::from(step.replicas)));
+            }
+        }
+        let all = needs.iter().copied().fold(0, u64::saturating_add);
+        let of_stage = |(stage, (rows, needs)): (&Stage, (u64, u64))| {
+            // Inputs that are copied to outputs.
+            let rows = if rows == 0 { least_rows(1, stage.outputs.len(), self.batch) } else { rows };
+            Predicted::of(if self.load == Load::Eager { all } else { needs }, rows, self.budget)
         };
-        let rows = |step: &PlannedStep| least_rows(step.replicas, edges(step), self.batch);
-        let here = self.steps.iter().filter(|step| step.stage == stage.index);
-        let least = here.map(rows).fold(0, u64::saturating_add);
-        // Inputs that are copied to outputs.
-        let least = if least == 0 { least_rows(1, stage.outputs.len(), self.batch) } else { least };
-        let loaded = self.steps.iter().filter(|step| step.stage == stage.index || self.load == crate::Load::Eager);
-        let needs = loaded.map(|step| step.need.bytes.saturating_mul(u64::from(step.replicas)));
-        Predicted::of(needs.fold(0, u64::saturating_add), least, self.budget)
+        self.stages.iter().zip(rows.into_iter().zip(needs)).map(of_stage).collect()
+    }
+
+    /// The plan with what each stage is predicted to take.
+    pub(crate) fn predicted(mut self) -> Self {
+        let predicted = self.predict();
+        self.stages.iter_mut().zip(predicted).for_each(|(stage, predicted)| stage.predicted = predicted);
+        self
     }
 }

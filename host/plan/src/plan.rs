@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
 use crate::catalog::{Catalog, Origin};
@@ -30,36 +31,53 @@ pub enum Load {
     Step,
 }
 
-/// A pipeline that can be run, decided to the last edge. Made by [`Plan::new`] alone, and so always valid; one that was
-/// kept as JSON is checked again by [`Plan::from_json`].
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// A pipeline that can be run, decided to the last edge, and always valid: it is made by [`Plan::new`], or read from JSON,
+/// which verifies it, and nobody can alter one. What may change afterwards (`with_…`) is verified again.
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Plan {
-    /// The pipeline's name.
-    pub name: String,
-    /// When components are in memory.
-    pub load: Load,
-    /// Where randomness comes from.
-    pub seed: u64,
-    /// Where batches are cut.
-    pub batch: BatchSize,
-    /// The most rows that all steps together may reject, if there is such a number.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub max_rejects: Option<MaxRejects>,
-    /// The most memory that a stage may take, in bytes, if there is such a number.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub budget: Option<u64>,
-    /// In the file's order.
-    pub inputs: Vec<PlannedInput>,
-    /// In the file's order.
-    pub steps: Vec<PlannedStep>,
-    /// In the file's order.
-    pub outputs: Vec<PlannedOutput>,
-    /// In the order in which they run; at least one.
-    pub stages: Vec<Stage>,
-    /// By reader in the file's order (steps, then outputs), then by port and position.
-    pub edges: Vec<Edge>,
-    /// Lower-case hex SHA-256 of all the rest but `origin`, `need` and `predicted`: two plans of one fingerprint do the same.
-    pub fingerprint: String,
+    pub(crate) name: String,
+    pub(crate) load: Load,
+    pub(crate) seed: u64,
+    pub(crate) batch: BatchSize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) max_rejects: Option<MaxRejects>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) budget: Option<u64>,
+    pub(crate) inputs: Vec<PlannedInput>,
+    pub(crate) steps: Vec<PlannedStep>,
+    pub(crate) outputs: Vec<PlannedOutput>,
+    pub(crate) stages: Vec<Stage>,
+    pub(crate) edges: Vec<Edge>,
+    pub(crate) fingerprint: String,
+}
+
+/// A plan as somebody wrote it down: its shape is right, and nothing else is known of it.
+#[derive(Deserialize)]
+#[serde(remote = "Plan")]
+struct Unverified {
+    name: String,
+    load: Load,
+    seed: u64,
+    batch: BatchSize,
+    #[serde(default)]
+    max_rejects: Option<MaxRejects>,
+    #[serde(default)]
+    budget: Option<u64>,
+    inputs: Vec<PlannedInput>,
+    steps: Vec<PlannedStep>,
+    outputs: Vec<PlannedOutput>,
+    stages: Vec<Stage>,
+    edges: Vec<Edge>,
+    fingerprint: String,
+}
+
+/// Refuses what [`Plan::verify`] refuses.
+impl<'de> Deserialize<'de> for Plan {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let plan = Unverified::deserialize(deserializer)?;
+        plan.verify().map_err(D::Error::custom)?;
+        Ok(plan)
+    }
 }
 
 /// Files to read.
@@ -281,7 +299,7 @@ pub enum PlanError {
     /// It is no JSON, or not that of a plan.
     #[error("the plan cannot be read: {0}")]
     Json(#[from] serde_json::Error),
-    /// It was altered, or written by a callboard that planned otherwise.
+    /// It was altered, or written by a callboard that planned differently; or what it was to be changed to contradicts the rest.
     #[error("the plan contradicts itself: {0}")]
     Invalid(String),
 }
@@ -295,7 +313,7 @@ impl Plan {
         let mut findings = Findings::new(pipeline.source.clone());
         let plan = decide(pipeline, catalog, &terms.into(), &mut findings);
         let plan = findings.or(plan)?;
-        debug_assert_eq!(plan.verify(), Ok(()));
+        debug_assert!(plan.verify().is_ok(), "{:?}", plan.verify());
         Ok(plan)
     }
 
@@ -304,9 +322,71 @@ impl Plan {
     /// # Errors
     /// Where it is none, or not one that [`Plan::new`] makes.
     pub fn from_json(json: &str) -> Result<Self, PlanError> {
-        let plan: Self = serde_json::from_str(json)?;
-        plan.verify().map_err(PlanError::Invalid)?;
+        let mut json = serde_json::Deserializer::from_str(json);
+        let plan = Unverified::deserialize(&mut json)?;
+        json.end()?;
+        plan.verify()?;
         Ok(plan)
+    }
+
+    /// The pipeline's name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// When components are in memory.
+    pub fn load(&self) -> Load {
+        self.load
+    }
+
+    /// Where randomness comes from.
+    pub fn seed(&self) -> u64 {
+        self.seed
+    }
+
+    /// Where batches are cut.
+    pub fn batch(&self) -> BatchSize {
+        self.batch
+    }
+
+    /// The most rows that all steps together may reject, if there is such a number.
+    pub fn max_rejects(&self) -> Option<MaxRejects> {
+        self.max_rejects
+    }
+
+    /// The most memory that a stage may take, in bytes, if there is such a number.
+    pub fn budget(&self) -> Option<u64> {
+        self.budget
+    }
+
+    /// In the file's order.
+    pub fn inputs(&self) -> &[PlannedInput] {
+        &self.inputs
+    }
+
+    /// In the file's order.
+    pub fn steps(&self) -> &[PlannedStep] {
+        &self.steps
+    }
+
+    /// In the file's order.
+    pub fn outputs(&self) -> &[PlannedOutput] {
+        &self.outputs
+    }
+
+    /// In the order in which they run; at least one.
+    pub fn stages(&self) -> &[Stage] {
+        &self.stages
+    }
+
+    /// By reader in the file's order (steps, then outputs), then by port and position.
+    pub fn edges(&self) -> &[Edge] {
+        &self.edges
+    }
+
+    /// Lower-case hex SHA-256 of all the rest but `origin`, `need` and `predicted`: two plans of one fingerprint do the same.
+    pub fn fingerprint(&self) -> &str {
+        &self.fingerprint
     }
 
     /// The step of this name.

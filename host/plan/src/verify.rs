@@ -1,32 +1,35 @@
 //! Whether a plan keeps the rules, found from the plan alone: a second opinion on what [`Plan::new`](crate::Plan::new) decides.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use crate::decide::fingerprint;
 use crate::door::{Door, door};
 use crate::grants::variables;
 use crate::pipeline::OnError;
-use crate::plan::{Edge, Load, Plan, PlannedStep, STAGE_INSTANCES, Stage, Transport};
+use crate::plan::{Edge, Load, Plan, PlanError, PlannedStep, STAGE_INSTANCES, Transport};
 use crate::scan::Kind;
 
 impl Plan {
     /// Whether stages, edges and fingerprint agree with each other and with the rules.
     ///
     /// # Errors
-    /// The first contradiction, in words.
-    pub fn verify(&self) -> Result<(), String> {
-        let stages = self.stage_of_each_name()?;
+    /// The first contradiction, as [`PlanError::Invalid`].
+    pub fn verify(&self) -> Result<(), PlanError> {
+        self.check().map_err(PlanError::Invalid)
+    }
+
+    fn check(&self) -> Result<(), String> {
+        let known = Known::of(self, self.stage_of_each_name()?);
         for step in &self.steps {
             verify_grants(step).map_err(|error| format!("step `{}` {error}", step.name))?;
         }
         self.verify_edges()?;
         for edge in &self.edges {
-            self.verify_edge(edge, &stages)?;
+            self.verify_edge(edge, &known)?;
         }
-        for stage in &self.stages {
-            self.verify_order(&stage.steps)?;
-            self.verify_memory(stage)?;
-        }
+        self.verify_inputs(&known)?;
+        self.verify_order(&known)?;
+        self.verify_memory()?;
         if self.fingerprint != fingerprint(self) {
             return Err("its fingerprint is another one's".to_owned());
         }
@@ -81,15 +84,15 @@ impl Plan {
         Ok(())
     }
 
-    fn verify_edge(&self, edge: &Edge, stages: &HashMap<&str, usize>) -> Result<(), String> {
+    fn verify_edge(&self, edge: &Edge, known: &Known<'_>) -> Result<(), String> {
         let Edge { from, to, .. } = edge;
         let shown = format!("edge `{from} → {to}`");
         let (from, door) = door(from);
-        let (Some(&before), Some(&after)) = (stages.get(from), stages.get(to.as_str())) else {
+        let (Some(before), Some(after)) = (known.stage(from), known.stage(to)) else {
             return Err(format!("{shown} has an end that is not there"));
         };
-        let from_step = self.step(from);
-        let to_step = self.step(to);
+        let from_step = known.steps.get(from).copied();
+        let to_step = known.steps.get(to.as_str()).copied();
         match (door, from_step) {
             (None, _) => {}
             (Some(_), None) => return Err(format!("{shown} is a door of what is no step")),
@@ -99,16 +102,16 @@ impl Plan {
             }
             (Some(_), Some(_)) => {}
         }
-        let is_global = |step: Option<&crate::PlannedStep>| step.is_some_and(|step| step.kind == Kind::Global);
+        let is_global = |step: Option<&PlannedStep>| step.is_some_and(|step| step.kind == Kind::Global);
         let between_steps = from_step.is_some() && to_step.is_some();
-        if self.output(from).is_some() || self.input(to).is_some() {
+        let is_input = known.reads.contains_key(from);
+        if from_step.is_none() && !is_input || known.reads.contains_key(to.as_str()) {
             return Err(format!("{shown} goes the wrong way"));
         }
         if before > after || (between_steps && before == after && (is_global(from_step) || is_global(to_step))) {
             return Err(format!("{shown} goes from stage {before} to stage {after}"));
         }
-        let stage = &self.stages[before - 1];
-        let is_intake = stage.intakes.iter().any(|input| input == from);
+        let is_intake = known.intakes.contains(from);
         let spills = before < after
             || is_global(to_step)
             || (is_global(from_step) && to_step.is_some())
@@ -117,47 +120,94 @@ impl Plan {
         if spills != (edge.transport == Transport::Spill) {
             return Err(format!("{shown} is a {:?}", edge.transport).to_lowercase());
         }
-        if self.input(from).is_some() {
-            let needs_all =
-                |edge: &Edge| is_global(self.step(&edge.to)) && stages.get(edge.to.as_str()) == Some(&before);
-            if is_intake != self.edges_out_of(from).any(needs_all) {
-                return Err(format!("input `{from}` is read at the wrong time"));
+        Ok(())
+    }
+
+    /// An input is read when the first of its readers needs it, and before that stage's components if one needs all of it.
+    fn verify_inputs(&self, known: &Known<'_>) -> Result<(), String> {
+        for input in &self.inputs {
+            let readers = known.reads.get(input.name.as_str()).map_or(&[][..], |readers| readers);
+            let here = |edge: &&&Edge| known.stage(&edge.to) == Some(input.stage);
+            let needs_all = |edge: &&Edge| known.steps.get(edge.to.as_str()).is_some_and(|to| to.kind == Kind::Global);
+            if known.intakes.contains(input.name.as_str()) != readers.iter().filter(here).any(needs_all) {
+                return Err(format!("input `{}` is read at the wrong time", input.name));
             }
-            if self.edges_out_of(from).all(|edge| stages.get(edge.to.as_str()) > Some(&before)) {
-                return Err(format!("input `{from}` is read before anything needs it"));
+            if !readers.is_empty() && !readers.iter().any(|edge| here(&edge)) {
+                return Err(format!("input `{}` is read before anything needs it", input.name));
             }
         }
         Ok(())
     }
 
     /// A stage takes what its steps and rows take, and no more than there is.
-    fn verify_memory(&self, stage: &Stage) -> Result<(), String> {
-        if stage.predicted != self.predict(stage) {
-            return Err(format!("stage {} is predicted to take what its steps do not come to", stage.index));
+    fn verify_memory(&self) -> Result<(), String> {
+        let mut instances = vec![0_u64; self.stages.len()];
+        for step in &self.steps {
+            instances[step.stage - 1] += u64::from(step.replicas);
         }
-        let loaded = self.steps.iter().filter(|step| step.stage == stage.index || self.load == Load::Eager);
-        let instances = loaded.map(|step| u64::from(step.replicas)).sum::<u64>();
-        if instances > STAGE_INSTANCES {
-            return Err(format!("stage {} has {instances} instances, of {STAGE_INSTANCES} allowed", stage.index));
-        }
-        match self.budget {
-            Some(budget) if !stage.steps.is_empty() && stage.predicted.total_bytes() > budget => {
-                Err(format!("stage {} does not fit the budget of {budget} bytes", stage.index))
+        let all = instances.iter().sum();
+        for ((stage, predicted), here) in self.stages.iter().zip(self.predict()).zip(instances) {
+            if stage.predicted != predicted {
+                return Err(format!("stage {} is predicted to take what its steps do not come to", stage.index));
             }
-            _ => Ok(()),
+            let instances = if self.load == Load::Eager { all } else { here };
+            if instances > STAGE_INSTANCES {
+                return Err(format!("stage {} has {instances} instances, of {STAGE_INSTANCES} allowed", stage.index));
+            }
+            if let Some(budget) = self.budget.filter(|budget| stage.predicted.total_bytes() > *budget)
+                && !stage.steps.is_empty()
+            {
+                return Err(format!("stage {} does not fit the budget of {budget} bytes", stage.index));
+            }
         }
+        Ok(())
     }
 
     /// Within a stage each step comes after what it reads.
-    fn verify_order(&self, steps: &[String]) -> Result<(), String> {
-        for (nth, step) in steps.iter().enumerate() {
-            if let Some(edge) =
-                self.edges_into(step).find(|edge| steps[nth..].iter().any(|step| step == door(&edge.from).0))
-            {
+    fn verify_order(&self, known: &Known<'_>) -> Result<(), String> {
+        let order: HashMap<&str, usize> = self
+            .stages
+            .iter()
+            .flat_map(|stage| &stage.steps)
+            .enumerate()
+            .map(|(nth, step)| (step.as_str(), nth))
+            .collect();
+        for edge in &self.edges {
+            let from = door(&edge.from).0;
+            let (Some(before), Some(after)) = (order.get(from), order.get(edge.to.as_str())) else { continue };
+            if before >= after && known.stage(from) == known.stage(&edge.to) {
                 return Err(format!("`{}` is listed before `{}`, which it reads", edge.to, edge.from));
             }
         }
         Ok(())
+    }
+}
+
+/// What is asked of each edge, found once: plans may have thousands of steps.
+struct Known<'a> {
+    stages: HashMap<&'a str, usize>,
+    steps: HashMap<&'a str, &'a PlannedStep>,
+    intakes: HashSet<&'a str>,
+    /// The edges out of each input.
+    reads: HashMap<&'a str, Vec<&'a Edge>>,
+}
+
+impl<'a> Known<'a> {
+    fn of(plan: &'a Plan, stages: HashMap<&'a str, usize>) -> Self {
+        let mut reads: HashMap<&str, Vec<&Edge>> =
+            plan.inputs.iter().map(|input| (input.name.as_str(), Vec::new())).collect();
+        for edge in &plan.edges {
+            if let Some(readers) = reads.get_mut(edge.from.as_str()) {
+                readers.push(edge);
+            }
+        }
+        let steps = plan.steps.iter().map(|step| (step.name.as_str(), step)).collect();
+        let intakes = plan.stages.iter().flat_map(|stage| &stage.intakes).map(String::as_str).collect();
+        Self { stages, steps, intakes, reads }
+    }
+
+    fn stage(&self, name: &str) -> Option<usize> {
+        self.stages.get(name).copied()
     }
 }
 

@@ -37,7 +37,7 @@ impl Budget {
         {
             return Err(too_many(&format!("{rejected} of {rows} rows were rejected"), budget));
         }
-        match plan.max_rejects {
+        match plan.max_rejects() {
             Some(budget @ MaxRejects::Rows(_)) if exceeds(budget, all, 0) => {
                 Err(too_many(&format!("{all} rows were rejected in all steps"), budget))
             }
@@ -52,7 +52,7 @@ impl Budget {
         let made = costs.iter().flat_map(|(_, cost)| cost.steps.iter());
         let sources = made.filter(|(name, _)| plan.step(name).is_some_and(|step| step.ports.is_empty()));
         let read = read + sources.map(|(_, counts)| counts.rows_out).sum::<u64>();
-        match plan.max_rejects {
+        match plan.max_rejects() {
             Some(budget) if exceeds(budget, rejected, read) => {
                 Err(too_many(&format!("{rejected} rows were rejected in all steps, of {read} that were read"), budget))
             }

@@ -85,7 +85,7 @@ impl Checked {
     ) -> Result<Checked, RunError> {
         let mut checked = Checked::default();
         let mut table = Files::default();
-        for input in &plan.inputs {
+        for input in plan.inputs() {
             let in_input = |error: callboard_io::IoError| RunError::from(error).in_input(&input.name);
             let before = recorded.and_then(|recorded| recorded.get(&input.name));
             if let Some(before) = before.filter(|_| past.has_read(plan, &input.name)) {
@@ -129,7 +129,7 @@ impl Checked {
             let opened = Input { dataset: Some(dataset), files, names, bytes, first_file };
             checked.inputs.insert(input.name.clone(), opened);
         }
-        for step in plan.steps.iter().filter(|step| step.kind == Kind::Source) {
+        for step in plan.steps().iter().filter(|step| step.kind == Kind::Source) {
             checked.sources.insert(step.name.clone(), table.add(&step.name, &[PathBuf::from(&step.name)]));
         }
         checked.files = Arc::new(table);
@@ -143,7 +143,7 @@ impl Checked {
         let inputs = places::input_files(self.inputs.iter());
         let mut taken: HashMap<PathBuf, &str> = HashMap::new();
         let mut specs = Vec::new();
-        for output in &plan.outputs {
+        for output in plan.outputs() {
             let spec = output_spec(output, &settings.base)?;
             let in_output = |error: RunError| error.in_output(&output.name);
             let refused = |message: String, help: &str| {
@@ -171,7 +171,7 @@ impl Checked {
     /// Follows the schema through `declare` from the inputs to the outputs.
     pub(crate) fn follow(mut self, run: &Run) -> Result<Checked, RunError> {
         let plan = &run.plan;
-        for name in plan.stages.iter().flat_map(|stage| &stage.steps) {
+        for name in plan.stages().iter().flat_map(|stage| &stage.steps) {
             run.go_on()?;
             let step = run.step(name);
             let ways = (0..step.ports.len()).map(|port| self.way(plan, name, port, &step.ports[port].feeds));
@@ -196,7 +196,7 @@ impl Checked {
             self.bounds.insert(name.clone(), Arc::new(bound));
             self.ways.insert(name.clone(), ways);
         }
-        for output in &plan.outputs {
+        for output in plan.outputs() {
             let way = self.way(plan, &output.name, 0, &output.feeds).map_err(|error| error.in_output(&output.name))?;
             let (schema, columns) = chosen(output, &way.schema)?;
             let spec = output_spec(output, &run.settings.base)?;
@@ -216,9 +216,9 @@ impl Checked {
         let schemas: Vec<(&str, SchemaRef)> =
             feeds.iter().map(|feed| (feed.as_str(), self.schemas[feed].clone())).collect();
         let port_name =
-            plan.steps.iter().find(|step| step.name == node).and_then(|step| step.ports[port].name.as_ref());
+            plan.steps().iter().find(|step| step.name == node).and_then(|step| step.ports[port].name.as_ref());
         let mut edges: Vec<Edge> =
-            plan.edges.iter().filter(|edge| edge.to == node && edge.port.as_ref() == port_name).cloned().collect();
+            plan.edges().iter().filter(|edge| edge.to == node && edge.port.as_ref() == port_name).cloned().collect();
         edges.sort_by_key(|edge| edge.position);
         Ok(Way { schema: appended(&schemas)?, edges })
     }

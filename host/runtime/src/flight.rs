@@ -240,7 +240,7 @@ const LARGEST_BATCH: u64 = 256 << 20;
 
 impl Admission {
     pub(crate) fn new(flight: Arc<Flight>, plan: &Plan, node: &str, observer: Observer) -> Admission {
-        Admission { flight, bytes: plan.batch.bytes.min(LARGEST_BATCH), node: Arc::from(node), observer }
+        Admission { flight, bytes: plan.batch().bytes.min(LARGEST_BATCH), node: Arc::from(node), observer }
     }
 
     /// A ticket for the next batch, when there is room for it.

@@ -65,7 +65,7 @@ impl Kept {
         }
         let earlier = Earlier::of(run);
         // What is done needs no log of its work to be opened.
-        let steps = run.plan.steps.iter().filter(|step| !run.past.stages.contains_key(&step.stage));
+        let steps = run.plan.steps().iter().filter(|step| !run.past.stages.contains_key(&step.stage));
         let steps = steps.map(|step| Ok((step, key(run, &step.name).map_err(|error| error.in_step(&step.name))?)));
         let steps = steps.collect::<Result<Vec<_>, RunError>>()?;
         // One for all steps, where it can be: what two of them digest is then read once.
@@ -199,7 +199,7 @@ fn recorded(run: &Run, digest_seed: Option<u64>) -> Recorded {
 
 /// Copies the components that were files, for when they are not there any more.
 fn keep_components(run: &Run, folder: &Folder) -> io::Result<()> {
-    for step in run.plan.steps.iter().filter(|step| matches!(step.origin, Origin::Path(_))) {
+    for step in run.plan.steps().iter().filter(|step| matches!(step.origin, Origin::Path(_))) {
         let name = kept_component(&step.digest);
         if let (Some(bytes), None) = (run.components.bytes(&step.digest), folder.dir().kind(&name)?) {
             folder.put(&name, bytes)?;
@@ -229,7 +229,7 @@ pub(crate) fn key(run: &Run, step: &str) -> Result<StepKey, RunError> {
         );
         run.observer.tell(Event::Note { message });
     }
-    Ok(StepKey::of(planned, &run.bound(step), run.plan.seed, found.things))
+    Ok(StepKey::of(planned, &run.bound(step), run.plan.seed(), found.things))
 }
 
 /// The work that earlier runs have done.

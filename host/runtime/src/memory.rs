@@ -26,11 +26,11 @@ impl Memory {
         let run = Gauge::below(&held);
         let flight = Arc::new(Flight::new(Gauge::below(&held), run.clone()));
         let stage = Gauge::below(&run);
-        let steps = plan.steps.iter().map(|step| (step.name.clone(), Gauge::below(&stage))).collect();
+        let steps = plan.steps().iter().map(|step| (step.name.clone(), Gauge::below(&stage))).collect();
         let memory = Memory { held, flight, run, stage, steps };
-        if let Some(tightest) = plan.stages.iter().max_by_key(|stage| stage.predicted.least_rows_bytes) {
+        if let Some(tightest) = plan.stages().iter().max_by_key(|stage| stage.predicted.least_rows_bytes) {
             memory.leave(plan, tightest);
-            memory.flight.begin(plan.budget, &tightest.predicted);
+            memory.flight.begin(plan.budget(), &tightest.predicted);
         }
         memory
     }
@@ -39,13 +39,13 @@ impl Memory {
     fn leave(&self, plan: &Plan, stage: &Stage) {
         let Predicted { host_bytes, least_rows_bytes, .. } = stage.predicted;
         let left = |budget: u64| budget.saturating_sub(host_bytes).saturating_sub(least_rows_bytes);
-        self.run.limit(plan.budget.map_or(u64::MAX, left));
+        self.run.limit(plan.budget().map_or(u64::MAX, left));
     }
 
     /// Begins a stage.
     pub(crate) fn begin(&self, plan: &Plan, stage: &Stage) {
         self.leave(plan, stage);
-        self.flight.begin(plan.budget, &stage.predicted);
+        self.flight.begin(plan.budget(), &stage.predicted);
         self.stage.restart();
         self.held.restart();
     }

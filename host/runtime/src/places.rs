@@ -57,7 +57,7 @@ pub(crate) fn reserved<'a>(
     if let Some(pipeline) = &settings.pipeline {
         reserved.push(Reserved::new("the pipeline file", pipeline, Of::User));
     }
-    for step in plan.steps.iter().filter(|step| matches!(step.origin, Origin::Path(_))) {
+    for step in plan.steps().iter().filter(|step| matches!(step.origin, Origin::Path(_))) {
         let what = format!("the component of step `{}`", step.name);
         reserved.push(Reserved::new(what.clone(), &settings.base.join(&step.uses), Of::User));
         if let Origin::Path(path) = &step.origin {
@@ -126,7 +126,7 @@ pub(crate) fn check_grants<'a>(
     reserved.extend(
         outputs.map(|output| Reserved::new(format!("the place of output `{}`", output.name), &output.path, Of::Output)),
     );
-    for step in &plan.steps {
+    for step in plan.steps() {
         for grant in &step.grants.files {
             let of_grant = |error: RunError| error.in_grant(&grant.path).in_step(&step.name);
             let folder = resolved(&settings.base.join(&grant.path));
@@ -147,7 +147,7 @@ pub(crate) fn check_grants<'a>(
 /// A file that a step leaves may be one that an input's pattern finds in the next run.
 fn check_patterns(plan: &Plan, settings: &Settings, grant: &FileGrant, folder: &Path) -> Result<(), RunError> {
     let base = resolved(&settings.base);
-    for input in &plan.inputs {
+    for input in plan.inputs() {
         if let Some(pattern) = input.paths.iter().find(|path| can_match_below(&base.join(path), folder)) {
             let message = format!(
                 "`grant.files` lets the step write `{}`, where input `{}` looks for `{pattern}`",

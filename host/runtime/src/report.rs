@@ -223,7 +223,7 @@ impl Report {
         let wall = began.elapsed();
         let began_at = (SystemTime::now() - wall).duration_since(SystemTime::UNIX_EPOCH);
         let read = |name: &str| costs.iter().find_map(|(_, cost)| cost.rows_read.get(name)).copied().unwrap_or(0);
-        let inputs = run.plan.inputs.iter().map(|input| {
+        let inputs = run.plan.inputs().iter().map(|input| {
             (input.name.clone(), InputReport { rows: read(&input.name), bytes: run.input(&input.name).bytes })
         });
         let stages = accounted(run, costs);
@@ -241,14 +241,14 @@ impl Report {
                 Some(error) if error.class == Class::Interrupted => Status::Interrupted,
                 Some(_) => Status::Failed,
             },
-            name: run.plan.name.clone(),
-            load: run.plan.load,
-            plan: run.plan.fingerprint.clone(),
+            name: run.plan.name().to_owned(),
+            load: run.plan.load(),
+            plan: run.plan.fingerprint().to_owned(),
             run_folder: run.folder.display().to_string(),
             began_at: began_at.unwrap_or_default().as_secs_f64(),
             first_batch_ms: run.first_call.get().map(|first| ms(first.saturating_duration_since(began))),
             wall_ms: ms(wall),
-            budget_bytes: run.plan.budget,
+            budget_bytes: run.plan.budget(),
             peak_linear_memory_bytes: run.memory.run.peak(),
             peak_resident_bytes: residence.peak(),
             peak_anonymous_bytes: residence.anonymous_peak(),

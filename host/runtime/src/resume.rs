@@ -75,9 +75,8 @@ impl Run {
             plan = plan.with_max_rejects(most);
         }
         if let Some(budget) = allowed.budget {
-            plan = plan.with_budget(budget);
-            plan.verify().map_err(|why| {
-                RunError::new(Class::Pipeline, format!("its plan cannot be gone on with in that budget: {why}"))
+            plan = plan.with_budget(budget).map_err(|why| {
+                RunError::new(Class::Pipeline, format!("this run cannot be resumed within that budget: {why}"))
                     .help("run the pipeline again: it is planned for the budget, and what is done is not done twice")
             })?;
         }
@@ -107,7 +106,7 @@ fn components_now(
     past: &mut Past,
 ) -> Result<(Plan, Components), RunError> {
     let mut components = Components::default();
-    for step in plan.steps.clone() {
+    for step in plan.steps().to_vec() {
         let found = match &step.origin {
             Origin::Path(_) => components.find_again(&step.uses, bundled, base).or_else(|missing| {
                 let kept = folder.file(kept_component(&step.digest)).map_err(|_| missing)?;
@@ -145,8 +144,8 @@ pub(crate) fn doubted(doubt: &str, path: &Path, begun: &Begun, plan: &Plan, base
     let shown = path.display();
     let place = |path: &str| base.join(path).display().to_string();
     let mut would: Vec<String> = Vec::new();
-    would.extend(plan.inputs.iter().flat_map(|input| &input.paths).map(|path| format!("read {}", place(path))));
-    for step in &plan.steps {
+    would.extend(plan.inputs().iter().flat_map(|input| &input.paths).map(|path| format!("read {}", place(path))));
+    for step in plan.steps() {
         let name = &step.name;
         if matches!(step.origin, Origin::Path(_)) {
             would.push(format!("run {} as step `{name}`", place(&step.uses)));
@@ -166,7 +165,7 @@ pub(crate) fn doubted(doubt: &str, path: &Path, begun: &Begun, plan: &Plan, base
         );
         would.extend(grants.clock.then(|| format!("let `{name}` read the clock")));
     }
-    would.extend(plan.outputs.iter().map(|output| format!("write {}", place(&output.path))));
+    would.extend(plan.outputs().iter().map(|output| format!("write {}", place(&output.path))));
     let message = format!("the run in `{shown}` is not resumed: {doubt}");
     let help = format!(
         "resuming it would\n  {}\nif that is what you want: callboard resume {shown} --trust {:032x}",

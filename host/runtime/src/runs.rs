@@ -102,8 +102,8 @@ impl RunSummary {
         }
         let (begun, plan, _) = folder::recorded(&dir)?;
         let records = journal::read(&dir).map_err(unread)?.records;
-        summary.name = plan.name.clone();
-        summary.stages = plan.stages.len();
+        summary.name = plan.name().to_owned();
+        summary.stages = plan.stages().len();
         summary.trust = Some(format!("{:032x}", begun.digest()));
         let mut done = std::collections::BTreeSet::new();
         for record in records {

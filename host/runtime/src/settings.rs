@@ -59,7 +59,7 @@ impl Profile {
     /// Where it is gathered, and where it is to be written: a folder that is there.
     pub(crate) fn profiles(&self, plan: &Plan, run_folder: &Path) -> Result<Profiles, RunError> {
         if plan.step(&self.step).is_none() {
-            let names: Vec<_> = plan.steps.iter().map(|step| format!("`{}`", step.name)).collect();
+            let names: Vec<_> = plan.steps().iter().map(|step| format!("`{}`", step.name)).collect();
             let message = format!("there is no step `{}` to profile", self.step);
             return Err(RunError::new(Class::Pipeline, message).help(format!("the steps are {}", names.join(", "))));
         }

@@ -55,7 +55,7 @@ impl Run {
         let earlier = Earlier::of(self);
         let mut changed: Vec<String> = Vec::new();
         let mut steps = Vec::new();
-        let order: Vec<&String> = self.plan().stages.iter().flat_map(|stage| &stage.steps).collect();
+        let order: Vec<&String> = self.plan().stages().iter().flat_map(|stage| &stage.steps).collect();
         for name in order {
             let key = key(self, name).map_err(|error| error.in_step(name))?;
             let feeds: Vec<&str> =

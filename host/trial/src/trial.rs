@@ -1,6 +1,6 @@
 //! A pipeline of one step, planned in memory, and its probe.
 
-use callboard_plan::{Kind, Load, Pipeline, Plan, ScanError, Source, component_names, scan};
+use callboard_plan::{Kind, Load, Pipeline, Plan, PlannedStep, ScanError, Source, component_names, scan};
 use callboard_runtime::{Bundled, Class, Components, Probe, RunError, Settings};
 use serde_json::{Map, Value, json};
 
@@ -40,11 +40,12 @@ impl Trial {
         let pipeline = Pipeline::parse(Source::new("step.toml", text), &[]).map_err(refused)?;
         let components = Components::of(&pipeline, bundled, "".as_ref());
         let mut plan = Plan::new(&pipeline, &components.catalog, Load::Staged).map_err(refused)?;
+        let PlannedStep { name: step, mut grants, .. } = plan.steps()[0].clone();
         if refused_requests {
-            plan.steps[0].grants.http.clear();
+            grants.http.clear();
+            plan = plan.with_grants(&step, grants).map_err(|why| error(Class::Pipeline, why.to_string(), None))?;
         }
         let settings = Settings { base: subject.folder.clone(), ..settings };
-        let step = plan.steps[0].name.clone();
         let probe = Probe::new(&plan, &step, &components, &settings)?;
         Ok(Trial { subject, probe })
     }

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use callboard_io::FilePlace;
-use callboard_plan::{Pipeline, Plan};
+use callboard_plan::Pipeline;
 use callboard_runtime::{Profile, Report, Run, RunError, Settings};
 
 use crate::arguments::{RunArguments, ShownArguments};
@@ -19,10 +19,14 @@ use crate::show::{print, report};
 pub(crate) fn run(arguments: &RunArguments) -> Result<ExitCode, Failure> {
     let Planned { pipeline, mut plan, components, base, file } = planned(&arguments.pipeline, arguments.load.into())?;
     if let Some(folder) = &arguments.outputs_to {
-        divert(&mut plan, folder)?;
+        let doing = "open the folder for outputs";
+        let folder = folder.canonicalize().map_err(|error| Failure::system(doing, &error))?;
+        let folder =
+            folder.to_str().ok_or_else(|| Failure::system(doing, &std::io::ErrorKind::InvalidFilename.into()))?;
+        plan = plan.with_outputs_in(folder);
     }
     let watched = Watched::begin(&arguments.shown)?;
-    let run_folder = arguments.run_dir.clone().unwrap_or_else(|| new_folder(&plan.name));
+    let run_folder = arguments.run_dir.clone().unwrap_or_else(|| new_folder(&plan.name()));
     let earlier = match arguments.fresh || arguments.no_resume {
         true => Vec::new(),
         false => earlier(&run_folder)?,
@@ -156,14 +160,4 @@ impl ReportFile {
             }
         }
     }
-}
-
-/// Sends the outputs to another folder, each under its own name.
-fn divert(plan: &mut Plan, folder: &Path) -> Result<(), Failure> {
-    let folder = folder.canonicalize().map_err(|error| Failure::system("open the folder for outputs", &error))?;
-    for output in &mut plan.outputs {
-        let file = Path::new(&output.path).file_name().unwrap_or_default();
-        output.path = folder.join(&output.name).join(file).display().to_string();
-    }
-    Ok(())
 }

@@ -18,8 +18,8 @@ pub(super) fn fits(record: &Record, plan: &Plan) -> Result<(), String> {
             }
             spilled(input, spill, plan)
         }
-        Record::Stage { stage, ended } => match plan.stages.iter().find(|planned| planned.index == *stage) {
-            None => Err(format!("names stage {stage}, and the plan has {}", plan.stages.len())),
+        Record::Stage { stage, ended } => match plan.stages().iter().find(|planned| planned.index == *stage) {
+            None => Err(format!("names stage {stage}, and the plan has {}", plan.stages().len())),
             Some(planned) => ended_as(ended, planned, plan),
         },
     }

@@ -59,7 +59,7 @@ pub(crate) fn resolve(
         let reach = Reach::of(step, base, private, observer).map_err(|error| error.in_step(&step.name))?;
         Ok((step.name.clone(), Arc::new(reach)))
     };
-    plan.steps.iter().map(of_step).collect()
+    plan.steps().iter().map(of_step).collect()
 }
 
 impl Reach {

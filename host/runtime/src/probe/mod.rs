@@ -165,9 +165,9 @@ impl Probe {
         let loaded = map_from(&sandbox, &cache, &step, compiled)?;
         let compiled = compiled()?;
         let reach = reach.remove(&step.name).expect("every step of a plan has its reach");
-        let own = Terms::of(&step, reach, plan.seed, settings.observer.clone());
+        let own = Terms::of(&step, reach, plan.seed(), settings.observer.clone());
         let terms = Terms { cancel: settings.cancel.clone(), ..own };
-        Ok(Probe { cut: plan.batch, terms, loaded, compiled, sandbox, step })
+        Ok(Probe { cut: plan.batch(), terms, loaded, compiled, sandbox, step })
     }
 
     /// The step as it was planned.

@@ -36,7 +36,7 @@ impl Run {
             }
             let ran = self.stages(&mut costs);
             // Rows that were rejected before a failure are worth having.
-            let steps = self.plan.steps.iter().map(|step| step.name.as_str());
+            let steps = self.plan.steps().iter().map(|step| step.name.as_str());
             let gathered = self.rejects().gather(&self.folder.join("rejects.jsonl"), steps);
             // So is the profile, all the more of a step that takes too long.
             let profiled = self.profiles.as_ref().map_or(Ok(None), |profiles| profiles.write());
@@ -70,11 +70,11 @@ impl Run {
             let is_its = |(stage, _): &(Stage, StageCost)| stage.index == step.stage;
             costs.iter().any(is_its) && !self.past.stages.contains_key(&step.stage)
         };
-        let measured = self.plan.steps.iter().filter_map(|step| {
+        let measured = self.plan.steps().iter().filter_map(|step| {
             let gauge = &self.memory.steps[&step.name];
             let held = Some(gauge.largest()).filter(|held| *held > 0 && ended(step));
             let bytes = held.max(gauge.refused())?;
-            Some((step.need_key(self.plan.batch), bytes))
+            Some((step.need_key(self.plan.batch()), bytes))
         });
         let mut most: BTreeMap<String, u64> = BTreeMap::new();
         for (key, bytes) in measured {
@@ -87,15 +87,15 @@ impl Run {
     fn stages(&self, costs: &mut Vec<(Stage, StageCost)>) -> Result<(), RunError> {
         let mut boundary = Boundary::left_over(self)?;
         let mut held: HashMap<usize, Vec<LoadedStep>> = HashMap::new();
-        let to_do = || self.plan.stages.iter().filter(|stage| !self.past.stages.contains_key(&stage.index));
+        let to_do = || self.plan.stages().iter().filter(|stage| !self.past.stages.contains_key(&stage.index));
         let eager_load = Instant::now();
-        if self.plan.load == Load::Eager {
+        if self.plan.load() == Load::Eager {
             for stage in to_do() {
                 held.insert(stage.index, stage::load(self, &stage.steps).map_err(|error| error.in_stage(stage.index))?);
             }
         }
         let mut eager_load = Some(eager_load.elapsed());
-        for stage in &self.plan.stages {
+        for stage in self.plan.stages() {
             if let Some(ended) = self.past.stages.get(&stage.index) {
                 costs.push((stage.clone(), ended.cost.clone()));
                 continue;

@@ -83,6 +83,7 @@ impl Run {
         past: Past,
         resumed: Option<crate::resume::Resumed>,
     ) -> Result<Run, RunError> {
+        plan.verify().map_err(|why| RunError::new(Class::Bug, why.to_string()))?;
         let inputs = resumed.as_ref().map(|resumed| &resumed.recorded.inputs);
         let mut checked = Checked::inputs(&plan, &settings, &past, inputs)?;
         checked.places(&plan, &settings, &past)?;
@@ -117,7 +118,7 @@ impl Run {
         };
         prepared.reach =
             resolve(&prepared.plan, &prepared.settings.base, &prepared.settings.cache_folder, &prepared.observer)?;
-        for step in &prepared.plan.steps {
+        for step in prepared.plan.steps() {
             prepared.go_on()?;
             prepared.compiled(step).map_err(|error| error.in_step(&step.name))?;
         }
@@ -136,8 +137,8 @@ impl Run {
 
     /// The columns of what each input and step puts out, and of each output, as phrases, in the order of the plan.
     pub fn schemas(&self) -> Vec<(String, String)> {
-        let nodes = self.plan.inputs.iter().map(|input| &input.name);
-        let nodes = nodes.chain(self.plan.stages.iter().flat_map(|stage| &stage.steps));
+        let nodes = self.plan.inputs().iter().map(|input| &input.name);
+        let nodes = nodes.chain(self.plan.stages().iter().flat_map(|stage| &stage.steps));
         let of = nodes.map(|node| (node.clone(), crate::bound::columns_of(&self.checked.schemas[node])));
         let outputs = self.checked.outputs.iter();
         of.chain(outputs.map(|(name, output)| (name.clone(), crate::bound::columns_of(&output.schema)))).collect()

@@ -12,7 +12,7 @@ use crate::run::Run;
 /// Reads an input to its end, or to the run's limit of rows.
 pub(super) fn read(run: &Run, name: &str, mut outlet: Outlet) -> Result<Ended, Stop> {
     let input = run.input(name);
-    let policy = BatchPolicy { rows: run.plan.batch.rows as usize, bytes: run.plan.batch.bytes as usize };
+    let policy = BatchPolicy { rows: run.plan.batch().rows as usize, bytes: run.plan.batch().bytes as usize };
     let mut seen = run.seen(name)?;
     let mut rows = 0;
     let limit = run.limit.unwrap_or(u64::MAX);

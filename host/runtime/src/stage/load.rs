@@ -71,7 +71,7 @@ impl Worker {
         let first = *self.first.get_or_insert(held);
         let limit = step.limits.memory_bytes;
         let declared =
-            Some(step.need.bytes).filter(|_| run.plan.budget.is_some() && step.need.from == NeedFrom::Declared);
+            Some(step.need.bytes).filter(|_| run.plan.budget().is_some() && step.need.from == NeedFrom::Declared);
         let outgrown = declared.is_some_and(|declared| (first..held).contains(&declared));
         if outgrown || held.saturating_sub(first) > limit.saturating_sub(first) / 2 {
             self.spoil();
@@ -156,11 +156,11 @@ pub(crate) fn map_from(
 pub(crate) fn terms(run: &Run, step: &PlannedStep) -> Terms {
     Terms {
         gauge: run.memory.steps[&step.name].clone(),
-        budget: run.plan.budget,
+        budget: run.plan.budget(),
         flight: Some(run.memory.flight.clone()),
         cancel: run.stop.clone(),
         interrupt: run.interrupt.clone(),
-        ..Terms::of(step, run.reach[&step.name].clone(), run.plan.seed, run.observer.clone())
+        ..Terms::of(step, run.reach[&step.name].clone(), run.plan.seed(), run.observer.clone())
     }
 }
 

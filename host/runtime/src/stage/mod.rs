@@ -152,7 +152,7 @@ pub(crate) fn run(
     cost.load = began.elapsed();
     run.observer.tell(Event::Loaded {
         stage: stage.index,
-        stages: run.plan.stages.len(),
+        stages: run.plan.stages().len(),
         steps: stage.steps.clone(),
         linear_memory: run.memory.run.now(),
     });

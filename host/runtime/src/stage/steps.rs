@@ -51,7 +51,7 @@ pub(super) fn run_global(
         step: name.clone(),
         whole: first,
         bound: bound.clone(),
-        cut: run.plan.batch,
+        cut: run.plan.batch(),
         limits: planned.limits,
         remover: run.remover(&name),
         outlet: outlets.main,
@@ -60,7 +60,7 @@ pub(super) fn run_global(
             folder: run.folder.join("sorting").join(&*name),
             quota: run.quota.clone(),
             // What a budget leaves is shared with the rows that are read and put out.
-            window: run.plan.budget.map_or(WINDOW, |budget| (budget / 8).clamp(1 << 20, WINDOW)),
+            window: run.plan.budget().map_or(WINDOW, |budget| (budget / 8).clamp(1 << 20, WINDOW)),
             stop: [run.stop.clone(), run.interrupt.clone()],
         },
         returnable: super::load::terms(run, planned).returnable(),

@@ -85,7 +85,7 @@ fn feed(edge: &Edge, outlets: &mut HashMap<String, Outlet>, boundary: &Boundary)
 
 /// An outlet that spills if any reader of the node reads a spill; its channels come with their readers.
 fn outlet(run: &Run, node: &str) -> Result<Outlet, RunError> {
-    let spills = run.plan.edges.iter().any(|edge| edge.from == node && edge.transport == Transport::Spill);
+    let spills = run.plan.edges().iter().any(|edge| edge.from == node && edge.transport == Transport::Spill);
     let spill = match spills {
         true => Some(spill_writer(run, node)?),
         false => None,
@@ -101,7 +101,7 @@ pub(super) fn intake_outlet(run: &Run, input: &str) -> Result<Outlet, RunError> 
 fn spill_writer(run: &Run, node: &str) -> Result<SpillWriter, RunError> {
     let is_global = |name: &str| run.plan.step(name).is_some_and(|step| step.kind == Kind::Global);
     // What a global step did is known by the rows that it read.
-    let readers = run.plan.edges.iter().filter(|edge| edge.from == node && is_global(&edge.to));
+    let readers = run.plan.edges().iter().filter(|edge| edge.from == node && is_global(&edge.to));
     let seeds = readers.filter_map(|edge| run.work(&edge.to)).map(|work| work.header.seed).collect();
     let folder = folder(&run.folder, node);
     SpillWriter::create(folder, run.schema(node).clone(), seeds, run.quota.clone(), run.syncer())
