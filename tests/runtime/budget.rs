@@ -64,7 +64,7 @@ fn what_a_step_asked_for_in_vain_is_planned_with_the_next_time() {
 
     // Who goes on can allow more; stages stay as they are.
     let error = bench.resume(&folder).cache(cache.clone()).budget(24 * MIB).error();
-    assert!(error.message.contains("cannot be gone on with in that budget: stage 1 does not fit"), "{error}");
+    assert!(error.message.contains("this run cannot be resumed within that budget: stage 1 does not fit"), "{error}");
     let report = bench.resume(&folder).cache(cache.clone()).budget(128 * MIB).report();
     assert_eq!(stages(&report), [["small"], ["large"]]);
 

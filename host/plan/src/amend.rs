@@ -5,7 +5,7 @@ use std::path::Path;
 
 use crate::decide::fingerprint;
 use crate::grants::Grants;
-use crate::plan::{MaxRejects, Plan, PlanError, PlannedStep, StepLimits};
+use crate::plan::{Contradiction, MaxRejects, Plan, PlannedStep, StepLimits};
 
 impl Plan {
     /// The plan with another component, of the same kind, for a step. `digest` is the component's.
@@ -17,7 +17,7 @@ impl Plan {
     ///
     /// # Errors
     /// Grants that no pipeline file can give, such as a path that leads out of its folder.
-    pub fn with_grants(self, step: &str, grants: Grants) -> Result<Self, PlanError> {
+    pub fn with_grants(self, step: &str, grants: Grants) -> Result<Self, Contradiction> {
         self.with_step(step, |step| step.grants.clone_from(&grants)).verified()
     }
 
@@ -25,7 +25,7 @@ impl Plan {
     ///
     /// # Errors
     /// Limits that contradict the plan.
-    pub fn with_limits(self, step: &str, limits: StepLimits) -> Result<Self, PlanError> {
+    pub fn with_limits(self, step: &str, limits: StepLimits) -> Result<Self, Contradiction> {
         self.with_step(step, |step| step.limits = limits).verified()
     }
 
@@ -33,7 +33,7 @@ impl Plan {
     ///
     /// # Errors
     /// A stage that does not fit.
-    pub fn with_budget(mut self, budget: u64) -> Result<Self, PlanError> {
+    pub fn with_budget(mut self, budget: u64) -> Result<Self, Contradiction> {
         self.budget = Some(budget);
         self.predicted().verified()
     }
@@ -65,7 +65,7 @@ impl Plan {
         self
     }
 
-    fn verified(self) -> Result<Self, PlanError> {
+    fn verified(self) -> Result<Self, Contradiction> {
         let plan = self.fingerprinted();
         plan.verify()?;
         Ok(plan)

@@ -51,8 +51,8 @@ pub use need::{Need, NeedFrom};
 pub use parts::COMPONENT_BYTES;
 pub use pipeline::Pipeline;
 pub use plan::{
-    Boundary, Edge, GlobalEdge, Load, MaxRejects, Plan, PlanError, PlannedInput, PlannedOutput, PlannedStep, Port,
-    STAGE_INSTANCES, Stage, StepLimits, Transport,
+    Boundary, Contradiction, Edge, GlobalEdge, Load, MaxRejects, Plan, PlanError, PlannedInput, PlannedOutput,
+    PlannedStep, Port, STAGE_INSTANCES, Stage, StepLimits, Transport,
 };
 pub use problem::{At, Problem, Problems, Source, Span};
 pub use scan::{CONTRACT_TEXT as CONTRACT, ComponentFacts, Kind, ScanError, names as component_names, scan};

@@ -75,7 +75,7 @@ struct Unverified {
 impl<'de> Deserialize<'de> for Plan {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let plan = Unverified::deserialize(deserializer)?;
-        plan.verify().map_err(D::Error::custom)?;
+        plan.verify().map_err(|why| D::Error::custom(PlanError::from(why)))?;
         Ok(plan)
     }
 }
@@ -299,10 +299,15 @@ pub enum PlanError {
     /// It is no JSON, or not that of a plan.
     #[error("the plan cannot be read: {0}")]
     Json(#[from] serde_json::Error),
-    /// It was altered, or written by a callboard that planned differently; or what it was to be changed to contradicts the rest.
+    /// It was altered, or written by a callboard that planned differently.
     #[error("the plan contradicts itself: {0}")]
-    Invalid(String),
+    Invalid(#[from] Contradiction),
 }
+
+/// What of a plan contradicts the rest of it, or the rules.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Contradiction(pub(crate) String);
 
 impl Plan {
     /// Plans `pipeline` with what `catalog` knows of its components, on `terms`; a [`Load`] alone stands for their defaults.
@@ -313,7 +318,7 @@ impl Plan {
         let mut findings = Findings::new(pipeline.source.clone());
         let plan = decide(pipeline, catalog, &terms.into(), &mut findings);
         let plan = findings.or(plan)?;
-        debug_assert!(plan.verify().is_ok(), "{:?}", plan.verify());
+        debug_assert_eq!(plan.verify(), Ok(()));
         Ok(plan)
     }
 

@@ -6,16 +6,16 @@ use crate::decide::fingerprint;
 use crate::door::{Door, door};
 use crate::grants::variables;
 use crate::pipeline::OnError;
-use crate::plan::{Edge, Load, Plan, PlanError, PlannedStep, STAGE_INSTANCES, Transport};
+use crate::plan::{Contradiction, Edge, Load, Plan, PlannedStep, STAGE_INSTANCES, Transport};
 use crate::scan::Kind;
 
 impl Plan {
     /// Whether stages, edges and fingerprint agree with each other and with the rules.
     ///
     /// # Errors
-    /// The first contradiction, as [`PlanError::Invalid`].
-    pub fn verify(&self) -> Result<(), PlanError> {
-        self.check().map_err(PlanError::Invalid)
+    /// The first contradiction, found.
+    pub fn verify(&self) -> Result<(), Contradiction> {
+        self.check().map_err(Contradiction)
     }
 
     fn check(&self) -> Result<(), String> {

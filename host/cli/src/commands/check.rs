@@ -14,7 +14,7 @@ use crate::show::{inline, print, progress};
 pub(crate) fn check(arguments: &CheckArguments) -> Result<ExitCode, Failure> {
     let Planned { pipeline, plan, components, base, file } = planned(&arguments.pipeline, Load::Staged)?;
     // Where a run's folder would be: nothing is made there, but no step may reach it.
-    let settings = settings(base, new_folder(&plan.name()), interruptible()?)?;
+    let settings = settings(base, new_folder(plan.name()), interruptible()?)?;
     let observer = progress::Progress::plain(progress::Detail::Warnings).observer();
     // Outputs that are there already are a matter of `run --overwrite`, not of the pipeline.
     let settings = Settings { pipeline: file, overwrite: true, observer, ..settings };

@@ -26,7 +26,7 @@ pub(crate) fn run(arguments: &RunArguments) -> Result<ExitCode, Failure> {
         plan = plan.with_outputs_in(folder);
     }
     let watched = Watched::begin(&arguments.shown)?;
-    let run_folder = arguments.run_dir.clone().unwrap_or_else(|| new_folder(&plan.name()));
+    let run_folder = arguments.run_dir.clone().unwrap_or_else(|| new_folder(plan.name()));
     let earlier = match arguments.fresh || arguments.no_resume {
         true => Vec::new(),
         false => earlier(&run_folder)?,

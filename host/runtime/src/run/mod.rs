@@ -83,7 +83,7 @@ impl Run {
         past: Past,
         resumed: Option<crate::resume::Resumed>,
     ) -> Result<Run, RunError> {
-        plan.verify().map_err(|why| RunError::new(Class::Bug, why.to_string()))?;
+        plan.verify().map_err(|why| RunError::new(Class::Bug, format!("the plan contradicts itself: {why}")))?;
         let inputs = resumed.as_ref().map(|resumed| &resumed.recorded.inputs);
         let mut checked = Checked::inputs(&plan, &settings, &past, inputs)?;
         checked.places(&plan, &settings, &past)?;
