@@ -89,10 +89,16 @@ fn what_cannot_be_written_is_said_early() {
     assert!(bench.write("file/o.jsonl", &[rows(1)]).is_err());
     // Where nobody, root neither, may make a file.
     let mut nowhere = bench.output("o.jsonl");
-    nowhere.path = "/proc/o.jsonl".into();
-    let error = check_writable(&nowhere).unwrap_err();
-    assert_eq!((error.kind(), error.path()), (ErrorKind::System, Some("/proc".as_ref())), "{error}");
-    assert!(error.message().starts_with("cannot write into the folder: "), "{error}");
+    for (path, doing) in [
+        ("/proc/o.jsonl", "cannot write into the folder `/proc`: "),
+        ("/proc/a/b/o.jsonl", "cannot make the folder `/proc/a`: "),
+    ] {
+        nowhere.path = path.into();
+        let error = check_writable(&nowhere).unwrap_err();
+        assert_eq!((error.kind(), error.path()), (ErrorKind::System, Some(path.as_ref())), "{error}");
+        assert!(error.message().starts_with(doing), "{error}");
+        assert!(error.help().unwrap().contains("a folder that you may write"), "{error}");
+    }
 }
 
 #[test]

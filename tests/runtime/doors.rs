@@ -10,7 +10,7 @@ fn with_doors(step: &str) -> String {
 }
 
 fn behind(row: usize, reason: Option<&str>, file: &str) -> Value {
-    json!({"id": row, "text": format!("row {row}"), "_reason": reason, "_input": "docs", "_file": file, "_line": row + 1})
+    json!({"id": row, "text": format!("row {row}"), "_reason": reason, "_step": "odd", "_input": "docs", "_file": file, "_line": row + 1})
 }
 
 #[test]
@@ -44,7 +44,7 @@ fn a_global_step_has_doors_that_steps_can_read() {
         + &use_step(
             "short",
             "select",
-            "from = \"look\"\nconfig = { drop = [\"_reason\", \"_input\", \"_file\", \"_line\"] }",
+            "from = \"look\"\nconfig = { drop = [\"_reason\", \"_step\", \"_input\", \"_file\", \"_line\"] }",
         );
     let outputs = [("twice", "from = \"look\""), ("all", "from = \"both\"")];
     let report = bench.pipeline(wired(&["docs"], &outputs, &steps)).report();
@@ -64,10 +64,30 @@ fn nothing_is_kept_of_what_nobody_asks_for() {
 }
 
 #[test]
-fn a_column_in_the_way_is_said() {
+fn appended_doors_say_which_step_each_row_left() {
+    let bench = Bench::with_rows(6);
+    let steps =
+        use_step("first", "picky", "config = { drop = [\"row 1\"], reject = [\"row 2\"] }\non_error = \"reject\"")
+            + &use_step("second", "picky", "from = \"first\"\nconfig = { omit = [\"row 4\"] }");
+    let outputs = [("out", ""), ("gone", "from = [\"first.dropped\", \"first.rejected\", \"second.dropped\"]")];
+    bench.pipeline(wired(&["docs"], &outputs, &steps)).report();
+    let left: Vec<_> = bench.rows("gone.jsonl").iter().map(|row| (row["id"].clone(), row["_step"].clone())).collect();
+    assert_eq!(left, [(json!(1), json!("first")), (json!(2), json!("first")), (json!(4), json!("second"))]);
+}
+
+#[test]
+fn the_help_for_columns_in_the_way_fixes_them() {
     let bench = Bench::new();
-    bench.put("docs.jsonl", "{\"text\": \"a\", \"_reason\": 1}\n");
-    let error = bench.pipeline(with_doors(&use_step("odd", "picky", "on_error = \"reject\""))).error();
-    assert!(error.message.contains("`_reason`"), "{error}");
+    bench.put("docs.jsonl", "{\"text\": \"row 1\", \"_reason\": 1, \"_step\": 2, \"step\": 3}\n");
+    let odd = use_step("odd", "picky", "config = { drop = [\"row 1\"] }\non_error = \"reject\"");
+    let error = bench.pipeline(with_doors(&odd)).error();
+    assert!(error.message.contains("columns `_reason`, `_step` of their own"), "{error}");
     assert_eq!(error.place.step.as_deref(), Some("odd"));
+    let help = error.help.as_deref().unwrap();
+    let (_, config) = help.split_once("use = \"select\", ").unwrap();
+    assert_eq!(config, "config = { rename = { _reason = \"reason\", _step = \"step_2\" } }");
+    bench.pipeline(with_doors(&(use_step("names", "select", config) + &odd))).report();
+    let gone = bench.rows("gone.jsonl");
+    assert_eq!((&gone[0]["reason"], &gone[0]["step_2"], &gone[0]["step"]), (&json!(1), &json!(2), &json!(3)));
+    assert_eq!((&gone[0]["_reason"], &gone[0]["_step"]), (&json!("dropped"), &json!("odd")));
 }

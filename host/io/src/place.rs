@@ -58,8 +58,18 @@ impl FilePlace {
     pub(crate) fn check_writable(&self) -> Result<(), IoError> {
         let probe = format!(".{}.partial-", self.name.to_string_lossy());
         let folder = if self.there.path().as_os_str().is_empty() { Path::new(".") } else { self.there.path() };
+        let doing = match self.missing.components().next() {
+            None => format!("cannot write into the folder `{}`", folder.display()),
+            Some(first) => format!("cannot make the folder `{}`", folder.join(first).display()),
+        };
         let asked = self.there.check_writable(probe.as_ref());
-        asked.map_err(|error| IoError::system("cannot write into the folder", &error).in_file(folder))
+        asked.map_err(|error| {
+            let refused = IoError::system(&doing, &error).in_file(&self.path);
+            match refused.help() {
+                None => refused.with_help("give the output a `path` in a folder that you may write"),
+                Some(_) => refused,
+            }
+        })
     }
 
     /// The file's folder, if it is there.

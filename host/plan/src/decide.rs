@@ -24,6 +24,9 @@ pub(crate) fn decide(pipeline: &Pipeline, catalog: &Catalog, terms: &Terms, find
     let need = |(step, component)| Need::of(step, component, pipeline.run.batch, &terms.needs);
     let needs = pipeline.steps.iter().zip(components.iter().copied()).map(need).collect();
     let mut draft = Draft::new(pipeline, terms, known, needs, edges, findings)?;
+    if findings.is_empty() {
+        wire::unread(pipeline, &draft.edges, findings);
+    }
     if !findings.is_empty() {
         return None;
     }

@@ -2,8 +2,8 @@
 
 /// A way by which rows leave a step without being put out.
 ///
-/// They carry the columns of the step's first input, and behind them `_reason`, `_input` and `_file` (strings) and
-/// `_line` (uint64).
+/// They carry the columns of the step's first input, and behind them `_reason`, `_step`, `_input` and `_file` (strings)
+/// and `_line` (uint64).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Door {
     /// Rows that the step left out, as it is meant to.

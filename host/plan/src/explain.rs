@@ -259,7 +259,7 @@ fn notes(plan: &Plan) -> Vec<String> {
     }
     if plan.edges.iter().any(|edge| door(&edge.from).1.is_some()) {
         let doors = "dropped, rejected: rows that a step left out, or could not handle, as they came to it, with `_reason`, \
-                     `_input`, `_file` and `_line`";
+                     `_step`, `_input`, `_file` and `_line`";
         notes.push(doors.to_owned());
     }
     notes.extend(grants(plan));

@@ -61,16 +61,18 @@ pub(crate) fn wire(pipeline: &Pipeline, kinds: &[Option<Kind>], findings: &mut F
             From::Default => edges.push(edge(End::Step(pipeline.steps.len() - 1), to, None, 0, &output.at)),
         }
     }
-    if findings.is_empty() {
-        for (index, input) in pipeline.inputs.iter().enumerate() {
-            if !edges.iter().any(|edge| edge.from == End::Input(index)) {
-                let message = format!("nothing reads input `{}`", input.name.value);
-                let help = format!("read it with `from = \"{}\"`, or remove it", input.name.value);
-                findings.add_with_help(&input.name.at, message, help);
-            }
+    edges
+}
+
+/// Inputs that nothing reads. In a pipeline with another fault that may be a consequence of it: of a cycle, for one.
+pub(crate) fn unread(pipeline: &Pipeline, edges: &[DraftEdge], findings: &mut Findings) {
+    for (index, input) in pipeline.inputs.iter().enumerate() {
+        if !edges.iter().any(|edge| edge.from == End::Input(index)) {
+            let message = format!("nothing reads input `{}`", input.name.value);
+            let help = format!("read it with `from = \"{}\"`, or remove it", input.name.value);
+            findings.add_with_help(&input.name.at, message, help);
         }
     }
-    edges
 }
 
 fn edge(from: End, to: End, port: Option<&str>, position: usize, at: &At) -> DraftEdge {

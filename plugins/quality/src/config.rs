@@ -13,7 +13,8 @@ pub struct Config {
     /// The column that failed rules are listed in, when flagged.
     #[serde(rename = "as")]
     pub(crate) into: String,
-    /// The rules to apply: whole sets, `gopher` and `c4`, or single ones, `gopher.stop_words`.
+    /// The rules to apply: whole sets, `gopher` and `c4`, or single ones, such as `gopher.stop_words`; `gopher.top_ngram` and
+    /// `gopher.duplicate_ngrams` are the rules whose thresholds these list.
     pub(crate) rules: Vec<String>,
     /// Sets or rules of these not to apply.
     pub(crate) skip: Vec<String>,
@@ -74,10 +75,29 @@ pub(crate) struct Gopher {
     pub(crate) duplicate_paragraphs: f64,
     /// `gopher.duplicate_paragraph_chars`: the largest share of bytes in such paragraphs.
     pub(crate) duplicate_paragraph_chars: f64,
-    /// `gopher.top_ngram`: the largest share of bytes in the most frequent run of 2, of 3, and of 4 words.
+    /// The thresholds of `gopher.top_2_gram`, `gopher.top_3_gram` and `gopher.top_4_gram` at once.
     pub(crate) top_ngram: [f64; 3],
-    /// `gopher.duplicate_ngrams`: the largest share of bytes in runs of 5, 6, 7, 8, 9, and 10 words that stand more than once.
+    /// `gopher.top_2_gram`: the largest share of bytes in the most frequent run of 2 words; by default the first of `top_ngram`.
+    pub(crate) top_2_gram: Option<f64>,
+    /// `gopher.top_3_gram`: the same of 3 words.
+    pub(crate) top_3_gram: Option<f64>,
+    /// `gopher.top_4_gram`: the same of 4 words.
+    pub(crate) top_4_gram: Option<f64>,
+    /// The thresholds of `gopher.duplicate_5_grams` to `gopher.duplicate_10_grams` at once.
     pub(crate) duplicate_ngrams: [f64; 6],
+    /// `gopher.duplicate_5_grams`: the largest share of bytes in runs of 5 words that stand more than once; by default the first of
+    /// `duplicate_ngrams`.
+    pub(crate) duplicate_5_grams: Option<f64>,
+    /// `gopher.duplicate_6_grams`: the same of 6 words.
+    pub(crate) duplicate_6_grams: Option<f64>,
+    /// `gopher.duplicate_7_grams`: the same of 7 words.
+    pub(crate) duplicate_7_grams: Option<f64>,
+    /// `gopher.duplicate_8_grams`: the same of 8 words.
+    pub(crate) duplicate_8_grams: Option<f64>,
+    /// `gopher.duplicate_9_grams`: the same of 9 words.
+    pub(crate) duplicate_9_grams: Option<f64>,
+    /// `gopher.duplicate_10_grams`: the same of 10 words.
+    pub(crate) duplicate_10_grams: Option<f64>,
 }
 
 impl Default for Gopher {
@@ -96,7 +116,35 @@ impl Default for Gopher {
             duplicate_paragraphs: 0.3,
             duplicate_paragraph_chars: 0.2,
             top_ngram: [0.2, 0.18, 0.16],
+            top_2_gram: None,
+            top_3_gram: None,
+            top_4_gram: None,
             duplicate_ngrams: [0.15, 0.14, 0.13, 0.12, 0.11, 0.1],
+            duplicate_5_grams: None,
+            duplicate_6_grams: None,
+            duplicate_7_grams: None,
+            duplicate_8_grams: None,
+            duplicate_9_grams: None,
+            duplicate_10_grams: None,
+        }
+    }
+}
+
+impl Gopher {
+    /// The thresholds with those of single rules in their lists: a single one overrides its place in the list.
+    pub(crate) fn resolve(&mut self) {
+        let tops = [&mut self.top_2_gram, &mut self.top_3_gram, &mut self.top_4_gram];
+        let duplicates = [
+            &mut self.duplicate_5_grams,
+            &mut self.duplicate_6_grams,
+            &mut self.duplicate_7_grams,
+            &mut self.duplicate_8_grams,
+            &mut self.duplicate_9_grams,
+            &mut self.duplicate_10_grams,
+        ];
+        let lists = self.top_ngram.iter_mut().chain(&mut self.duplicate_ngrams);
+        for (listed, single) in lists.zip(tops.into_iter().chain(duplicates)) {
+            *listed = single.take().unwrap_or(*listed);
         }
     }
 }

@@ -21,7 +21,8 @@ pub struct Quality;
 impl Transform for Quality {
     type Config = Config;
 
-    fn bind(config: Config, input: &Schema) -> Result<BoundTransform> {
+    fn bind(mut config: Config, input: &Schema) -> Result<BoundTransform> {
+        config.gopher.resolve();
         let text = input.utf8(&config.column).at("/column")?;
         let rules = rules::chosen(&config.rules, &config.skip)?;
         let shape = Shape::new().reads(&text);

@@ -1,6 +1,7 @@
 //! TOML or JSON text as one tree whose every value knows its place.
 
 use std::collections::BTreeMap;
+use std::num::IntErrorKind;
 use std::ops::Range;
 
 use serde_json::{Map, Number, Value};
@@ -142,9 +143,17 @@ pub(crate) fn parse_toml(text: &str, findings: &mut Findings) -> Option<Node> {
     let (table, errors) = DeTable::parse_recoverable(text);
     for error in &errors {
         let message = error.message().lines().collect::<Vec<_>>().join(", ");
+        let word = error.span().and_then(|at| text.get(at));
+        if let (Some(word), "duplicate key") = (word, message.as_str()) {
+            duplicate_key(text, word, &error.span(), findings);
+            continue;
+        }
         match error.span().and_then(|at| bare_value(text, at)) {
             Some(word) => {
-                let help = format!("text stands in quotes: \"{word}\"");
+                let help = match word.to_lowercase().as_str() {
+                    "true" | "false" => format!("booleans are in lower case: {}", word.to_lowercase()),
+                    _ => format!("text stands in quotes: \"{word}\""),
+                };
                 findings.add_with_help(&error.span(), format!("`{word}` is no value"), help);
             }
             None if message == "recursion limit" => {
@@ -174,6 +183,19 @@ fn deepest(text: &str) -> Range<usize> {
     deepest.1..deepest.1
 }
 
+/// A key that is given twice, or a table that is opened twice.
+fn duplicate_key(text: &str, word: &str, at: &At, findings: &mut Findings) {
+    let before = at.as_ref().and_then(|at| text.get(..at.start)).unwrap_or_default();
+    let line = &before[before.rfind('\n').map_or(0, |end| end + 1)..];
+    let help = match line.trim_start().starts_with('[') && !text.trim_start().starts_with('{') {
+        true => {
+            format!("open each table once, with all of its keys; several tables of one name are a list, `[[{word}]]`")
+        }
+        false => "give each key once".to_owned(),
+    };
+    findings.add_with_help(at, format!("duplicate key `{word}`"), help);
+}
+
 /// A value that looks like text whose quotes were forgotten.
 fn bare_value(text: &str, at: Range<usize>) -> Option<&str> {
     let is_value = text.get(..at.start)?.trim_end_matches([' ', '\t']).ends_with(['=', '[', ',']);
@@ -201,10 +223,15 @@ fn toml_value(value: &DeValue<'_>, at: At, findings: &mut Findings) -> Node {
             let (digits, radix) = (integer.as_str(), integer.radix());
             let number = i64::from_str_radix(digits, radix)
                 .map(Number::from)
-                .or_else(|_| u64::from_str_radix(digits, radix).map(Number::from));
+                .or_else(|error| u64::from_str_radix(digits, radix).map(Number::from).map_err(|_| error));
             number.map_or_else(
-                |_| {
-                    findings.add(&at, "an integer has at most 64 bits");
+                |error| {
+                    match error.kind() {
+                        IntErrorKind::PosOverflow | IntErrorKind::NegOverflow => {
+                            findings.add(&at, "an integer has at most 64 bits")
+                        }
+                        _ => findings.add(&at, format!("`{integer}` is no integer")),
+                    }
                     Data::Null
                 },
                 Data::Number,
@@ -214,7 +241,8 @@ fn toml_value(value: &DeValue<'_>, at: At, findings: &mut Findings) -> Node {
             let number = float.as_str().parse().ok().and_then(Number::from_f64);
             number.map_or_else(
                 || {
-                    findings.add(&at, format!("`{}` is no number", float.as_str()));
+                    let help = "a pipeline has finite numbers only";
+                    findings.add_with_help(&at, format!("`{}` is no number", float.as_str()), help);
                     Data::Null
                 },
                 Data::Number,
@@ -276,7 +304,7 @@ fn json_value(value: &jsonc_parser::ast::Value<'_>, text: &str, findings: &mut F
                     let value = json_value(&property.value, text, findings);
                     entries.push(Entry { key, key_at: Some(key_at), value });
                 } else {
-                    findings.add(&Some(key_at), "duplicate key");
+                    duplicate_key(text, &key, &Some(key_at), findings);
                 }
             }
             Data::Table(entries)

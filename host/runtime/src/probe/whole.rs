@@ -55,7 +55,13 @@ impl Opened<'_> {
         };
         let door = |name: &str| {
             let outlet = outlet(name, &behind)?;
-            Ok::<_, Fault>(Door { name: name.to_owned(), schema: behind.clone(), files: files.clone(), outlet })
+            Ok::<_, Fault>(Door {
+                name: name.to_owned(),
+                step: Arc::from(step.name.as_str()),
+                schema: behind.clone(),
+                files: files.clone(),
+                outlet,
+            })
         };
         let writer = WriterEnd::new(Writing {
             step: Arc::from(step.name.as_str()),

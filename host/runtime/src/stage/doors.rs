@@ -14,24 +14,43 @@ use crate::removed::Files;
 use crate::rows::Batch;
 
 /// The columns that stand behind those of the step's first input.
-const COLUMNS: [(&str, DataType); 4] =
-    [("_reason", DataType::Utf8), ("_input", DataType::Utf8), ("_file", DataType::Utf8), ("_line", DataType::UInt64)];
+const COLUMNS: [(&str, DataType); 5] = [
+    ("_reason", DataType::Utf8),
+    ("_step", DataType::Utf8),
+    ("_input", DataType::Utf8),
+    ("_file", DataType::Utf8),
+    ("_line", DataType::UInt64),
+];
 
-/// The rows behind a door, for a step whose first input has these.
+/// The rows behind a door, for a step whose first input has these columns.
 pub(crate) fn schema(input: &Schema) -> Result<SchemaRef, RunError> {
-    let mut fields: Vec<_> = input.fields().iter().cloned().collect();
-    for (name, data_type) in COLUMNS {
-        if input.index_of(name).is_ok() {
-            let message = format!("what it drops and rejects has a column `{name}`, and its input has one as well");
-            let help = format!(
-                "rename that one before: use = \"select\", config = {{ rename = {{ {name} = \"{}\" }} }}",
-                &name[1..]
-            );
-            return Err(RunError::new(Class::Pipeline, message).help(help));
-        }
-        fields.push(Arc::new(Field::new(name, data_type, true)));
+    let taken: Vec<&str> = COLUMNS.iter().map(|(name, _)| *name).filter(|name| input.index_of(name).is_ok()).collect();
+    if !taken.is_empty() {
+        return Err(collision(input, &taken));
     }
-    Ok(Arc::new(Schema::new(fields)))
+    let own = COLUMNS.into_iter().map(|(name, data_type)| Arc::new(Field::new(name, data_type, true)));
+    Ok(Arc::new(Schema::new(input.fields().iter().cloned().chain(own).collect::<Vec<_>>())))
+}
+
+/// All columns in the way at once, and names for them that nothing has.
+fn collision(input: &Schema, taken: &[&str]) -> RunError {
+    let free = |name: &str| {
+        let plain = name.trim_start_matches('_');
+        let numbered = (2..).map(|nth| format!("{plain}_{nth}"));
+        let mut names = std::iter::once(plain.to_owned()).chain(numbered);
+        names.find(|name| input.index_of(name).is_err()).unwrap_or_default()
+    };
+    let renamed: Vec<String> = taken.iter().map(|name| format!("{name} = \"{}\"", free(name))).collect();
+    let names: Vec<String> = taken.iter().map(|name| format!("`{name}`")).collect();
+    let message = format!(
+        "rows that it drops or rejects get {} {} of their own, and its input has {} already",
+        if taken.len() == 1 { "a column" } else { "columns" },
+        names.join(", "),
+        if taken.len() == 1 { "one" } else { "them" },
+    );
+    let help =
+        format!("rename in a step before it: use = \"select\", config = {{ rename = {{ {} }} }}", renamed.join(", "));
+    RunError::new(Class::Pipeline, message).help(help)
 }
 
 /// The doors of a step that somebody reads.
@@ -43,7 +62,10 @@ pub(crate) struct Doors {
 
 /// A door that somebody reads.
 pub(crate) struct Door {
+    /// As a `from` says it: `quality.dropped`.
     pub(crate) name: String,
+    /// The step that the rows left.
+    pub(crate) step: Arc<str>,
     pub(crate) schema: SchemaRef,
     pub(crate) files: Arc<Files>,
     pub(crate) outlet: Outlet,
@@ -84,8 +106,9 @@ impl Door {
     fn behind(&self, batch: &Batch, rows: &[(u32, Option<&str>)]) -> Result<Batch, ArrowError> {
         let taken = batch.take(&UInt32Array::from_iter_values(rows.iter().map(|(row, _)| *row)))?;
         let origins: Vec<_> = (0..taken.len()).map(|row| self.files.origin(&taken, row)).collect();
-        let columns: [ArrayRef; 4] = [
+        let columns: [ArrayRef; COLUMNS.len()] = [
             Arc::new(StringArray::from_iter(rows.iter().map(|(_, reason)| *reason))),
+            Arc::new(StringArray::from_iter_values(rows.iter().map(|_| &*self.step))),
             Arc::new(StringArray::from_iter(origins.iter().map(|origin| origin.map(|(input, ..)| input)))),
             Arc::new(StringArray::from_iter(
                 origins.iter().map(|at| at.map(|(_, file, _)| file.display().to_string())),

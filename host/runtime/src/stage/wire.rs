@@ -1,6 +1,7 @@
 //! The channels and spills between the nodes of a stage, as the plan has them.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::sync::mpsc::{channel, sync_channel};
 
 use callboard_plan::{Edge, Kind, Stage, Transport};
@@ -55,7 +56,8 @@ impl Wires {
         let mut doors = Doors::default();
         for name in run.doors(step) {
             let outlet = self.outlets.remove(&name).expect("every door that is read has an outlet");
-            let door = Door { schema: run.schema(&name).clone(), files: run.files().clone(), outlet, name };
+            let (schema, files) = (run.schema(&name).clone(), run.files().clone());
+            let door = Door { schema, step: Arc::from(step), files, outlet, name };
             match callboard_plan::door(&door.name).1 {
                 Some(callboard_plan::Door::Dropped) => doors.dropped = Some(door),
                 _ => doors.rejected = Some(door),

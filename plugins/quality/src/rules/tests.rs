@@ -1,5 +1,7 @@
 //! Each rule fails a text of its own making, and prose passes all.
 
+use serde_json::json;
+
 use super::*;
 
 /// Prose of more than fifty words that no rule objects to.
@@ -67,4 +69,49 @@ fn rules_are_chosen_by_set_and_name() {
     let error = names(&["gopher"], &["gopher.wards"]).unwrap_err();
     assert_eq!(error.at.as_deref(), Some("/skip/0"));
     assert!(error.message.starts_with("there is no rule `gopher.wards`"), "{}", error.message);
+}
+
+#[test]
+fn a_list_of_thresholds_names_its_rules_too() {
+    let names = |name: &str| chosen(&[name.to_owned()], &[]).unwrap().iter().map(|rule| rule.name).collect::<Vec<_>>();
+    assert_eq!(names("gopher.top_ngram"), ["gopher.top_2_gram", "gopher.top_3_gram", "gopher.top_4_gram"]);
+    let duplicates = names("gopher.duplicate_ngrams");
+    assert_eq!(duplicates.len(), 6, "{duplicates:?}");
+    assert_eq!((duplicates[0], duplicates[5]), ("gopher.duplicate_5_grams", "gopher.duplicate_10_grams"));
+}
+
+fn resolved(config: serde_json::Value) -> Config {
+    let mut config: Config = serde_json::from_value(config).unwrap();
+    config.gopher.resolve();
+    config
+}
+
+#[test]
+fn a_rule_has_a_threshold_of_its_name() {
+    let config =
+        resolved(json!({"gopher": {"top_3_gram": 0.5, "duplicate_10_grams": 0.4, "top_ngram": [0.1, 0.2, 0.3]}}));
+    assert_eq!(config.gopher.top_ngram, [0.1, 0.5, 0.3]);
+    assert_eq!(config.gopher.duplicate_ngrams, [0.15, 0.14, 0.13, 0.12, 0.11, 0.4]);
+}
+
+/// Each line of the page's table: the rule, and its default, which is the threshold under the rule's own name.
+#[test]
+fn the_page_lists_all_rules_in_their_order_with_their_defaults() {
+    let rows = include_str!("../../README.md").lines().filter(|line| line.starts_with("| `"));
+    let rows: Vec<Vec<&str>> = rows.map(|row| row.trim_matches('|').split(" | ").map(str::trim).collect()).collect();
+    let named: Vec<&str> = rows.iter().map(|row| row[0].trim_matches('`')).collect();
+    assert_eq!(named, RULES.iter().map(|rule| rule.name).collect::<Vec<_>>());
+    let usual = format!("{:?}", resolved(json!({})));
+    for (name, row) in named.iter().zip(&rows) {
+        let (set, key) = name.split_once('.').unwrap();
+        let with = |value: serde_json::Value| serde_json::from_value::<Config>(json!({ set: { key: value } }));
+        match row[2].trim_matches('`') {
+            "none" => assert!(with(json!(1)).is_err(), "{name} has a threshold"),
+            text => {
+                let mut config = with(serde_json::from_str(text).unwrap()).unwrap();
+                config.gopher.resolve();
+                assert_eq!(format!("{config:?}"), usual, "{name} is not {text} by default");
+            }
+        }
+    }
 }
