@@ -72,7 +72,7 @@ pub(crate) fn plan(source: Source, case: &Path) -> Result<Plan, Problems> {
 /// What `plan` shows a person, and the part of its JSON that programs are promised.
 fn shown(plan: &Plan) -> String {
     let json = serde_json::to_value(plan).unwrap();
-    let mut text = explain(plan);
+    let mut text = explain(plan, 100);
     for stage in json["stages"].as_array().unwrap() {
         text.push_str(&format!("\n{}", serde_json::json!({ "index": stage["index"], "steps": stage["steps"] })));
     }

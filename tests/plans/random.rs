@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use callboard_plan::{Boundary, Door, Edge, Kind, Load, Pipeline, Plan, Source, Terms, Transport};
+use callboard_plan::{Boundary, Door, Edge, Kind, Load, Pipeline, Plan, Source, Terms, Transport, explain};
 use proptest::prelude::*;
 
 use crate::shelf::Shelf;
@@ -199,6 +199,26 @@ proptest! {
         }
         let bytes = |plan: &Plan| serde_json::to_vec(plan).unwrap();
         prop_assert_eq!(bytes(&plan), bytes(&graph.plan(Load::Staged, "").unwrap()));
+    }
+
+    #[test]
+    fn a_plan_is_shown_within_the_width_and_whole_in_any(graph in graph()) {
+        let plan = graph.plan(Load::Staged, "").unwrap();
+        let words = |text: &str| {
+            let mut words: Vec<String> =
+                text.split_whitespace().map(|word| word.trim_end_matches(',').to_owned()).collect();
+            words.sort_unstable();
+            words
+        };
+        let widest = explain(&plan, usize::MAX);
+        for width in [50, 80, 100, 140, 200] {
+            let shown = explain(&plan, width);
+            let long = shown.lines().find(|line| line.chars().count() > width);
+            prop_assert_eq!(long, None, "{}", width);
+            prop_assert_eq!(words(&shown), words(&widest));
+        }
+        // What cannot be broken is shown whole.
+        prop_assert_eq!(words(&explain(&plan, 0)), words(&widest));
     }
 
     #[test]

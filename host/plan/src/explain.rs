@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::door::door;
 use crate::grants::{Grants, HttpGrant, SecretGrant};
+use crate::lines::{Columns, Row, sentence};
 use crate::need::{Need, NeedFrom};
 use crate::pipeline::{Limits, OnError, RETRIES};
 use crate::plan::{Boundary, Load, MaxRejects, Plan, PlannedStep, Stage, StepLimits, Transport};
@@ -12,47 +13,24 @@ use crate::scan::Kind;
 use crate::sizes::{about, exact};
 use crate::spelling::quoted;
 
-/// A line about an input, a step or an output.
-struct Row {
-    mark: &'static str,
-    name: String,
-    what: String,
-    from: String,
-    need: String,
-    limits: String,
-}
-
-/// The plan for a person: plain text, no colours.
-pub fn explain(plan: &Plan) -> String {
+/// The plan for a person: plain text, no colours, in lines of at most `width` characters where names and paths are not longer.
+pub fn explain(plan: &Plan, width: usize) -> String {
     let stages: Vec<(String, Vec<Row>)> =
         plan.stages.iter().map(|stage| (title(stage, plan), rows(stage, plan))).collect();
-    let width = |cell: fn(&Row) -> &str| {
-        let rows = stages.iter().flat_map(|(_, rows)| rows);
-        rows.flat_map(|row| cell(row).split('\n')).map(|line| line.chars().count()).max().unwrap_or_default()
-    };
-    let (name, what, from) = (width(|row| &row.name), width(|row| &row.what), width(|row| &row.from));
-    let need = width(|row| &row.need);
-
+    let columns = Columns::of(&stages.iter().flat_map(|(_, rows)| rows).collect::<Vec<_>>(), width);
     let mut out = String::new();
     // Writing to a string does not fail.
     let (steps, stages_) = (count(plan.steps.len(), "step"), count(plan.stages.len(), "stage"));
     let budget = plan.budget.map_or_else(String::new, |budget| format!(", in {}", about(budget)));
     let _ = writeln!(out, "{}: {steps} in {stages_}{budget}", plan.name);
     for (title, rows) in &stages {
-        let _ = writeln!(out, "\n{title}");
-        for row in rows {
-            let Row { mark, name: named, what: is, from: reads, need: needs, limits } = row;
-            let mut reads = reads.split('\n');
-            let first = reads.next().unwrap_or_default();
-            let line = format!("  {mark} {named:name$}  {is:what$}  {first:from$}  {needs:need$}  {limits}");
-            let _ = writeln!(out, "{}", line.trim_end());
-            for more in reads {
-                let _ = writeln!(out, "    {:name$}  {:what$}  {more}", "", "");
-            }
+        let _ = writeln!(out, "\n{}", sentence(title, width));
+        for line in rows.iter().flat_map(|row| columns.lines(row)) {
+            let _ = writeln!(out, "{line}");
         }
     }
     for note in notes(plan) {
-        let _ = write!(out, "\n{note}\n");
+        let _ = write!(out, "\n{}\n", sentence(&note, width));
     }
     out
 }
@@ -115,7 +93,7 @@ fn rows(stage: &Stage, plan: &Plan) -> Vec<Row> {
             mark: " ",
             name: name.clone(),
             what: "input".to_owned(),
-            from: wrapped(&format!("{paths}{when}")),
+            from: format!("{paths}{when}"),
             need: String::new(),
             limits: String::new(),
         }
@@ -127,7 +105,7 @@ fn rows(stage: &Stage, plan: &Plan) -> Vec<Row> {
         mark: " ",
         name: output.name.clone(),
         what: "output".to_owned(),
-        from: wrapped(&from(&output.name, plan)),
+        from: from(&output.name, plan),
         need: String::new(),
         limits: format!("to {}", output.path),
     });
@@ -158,7 +136,7 @@ fn step_row(step: &PlannedStep, plan: &Plan) -> Row {
         mark: if step.kind == Kind::Global { "■" } else { " " },
         name: step.name.clone(),
         what: format!("{}{uses}", step.kind.as_str()),
-        from: wrapped(&from(&step.name, plan)),
+        from: from(&step.name, plan),
         need: need(step),
         limits: limits.join(", "),
     }
@@ -204,24 +182,6 @@ fn at_most(most: MaxRejects, of: &str) -> String {
         MaxRejects::Rows(rows) => format!("at most {rows} rows"),
         MaxRejects::Percent(percent) => format!("at most {percent}% of {of}"),
     }
-}
-
-/// A list in lines of at most this many characters, where its parts are no longer.
-const LONGEST: usize = 60;
-
-fn wrapped(list: &str) -> String {
-    let (mut text, mut line) = (String::new(), 0);
-    for part in list.split_inclusive(", ") {
-        let length = part.trim_end().chars().count();
-        if line > 0 && line + length > LONGEST {
-            text.truncate(text.trim_end().len());
-            text.push('\n');
-            line = 0;
-        }
-        text.push_str(part);
-        line += part.chars().count();
-    }
-    text
 }
 
 /// "from a, then b (spill)"; "left from a (spill), right from b (spill)".

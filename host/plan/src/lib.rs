@@ -23,6 +23,7 @@ mod explain;
 mod facts;
 mod grants;
 mod imports;
+mod lines;
 mod memory;
 mod mermaid;
 mod need;

@@ -37,7 +37,7 @@ fn keeps_the_rules(plan: &Plan, pipeline: &Pipeline, catalog: &Catalog) {
     let json = serde_json::to_string(plan).expect("a plan is JSON");
     assert_eq!(Plan::from_json(&json).as_ref().ok(), Some(plan), "a plan is another one when it is read again\n{json}");
     assert_eq!(Plan::new(pipeline, catalog, plan.load()).as_ref().ok(), Some(plan), "the same pipeline, another plan");
-    assert!(!explain(plan).is_empty() && mermaid(plan).starts_with("flowchart"));
+    assert!(!explain(plan, 100).is_empty() && mermaid(plan).starts_with("flowchart"));
 }
 
 /// Every problem has words and a place within the text.

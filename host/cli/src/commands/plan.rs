@@ -10,7 +10,7 @@ use crate::exit::Failure;
 use crate::pipeline::{Planned, interruptible, planned, settings};
 use crate::show::figures::count;
 use crate::show::progress::{Detail, Progress};
-use crate::show::{inline, print, print_json};
+use crate::show::{inline, print, print_json, width};
 
 pub(crate) fn plan(arguments: &PlanArguments) -> Result<ExitCode, Failure> {
     let planned = planned(&arguments.pipeline, arguments.load.into())?;
@@ -19,7 +19,7 @@ pub(crate) fn plan(arguments: &PlanArguments) -> Result<ExitCode, Failure> {
     }
     let plan = planned.plan;
     match arguments.format {
-        PlanFormat::Text => print(&callboard_plan::explain(&plan)),
+        PlanFormat::Text => print(&callboard_plan::explain(&plan, width())),
         PlanFormat::Json => print_json(&plan),
         PlanFormat::Mermaid => print(&callboard_plan::mermaid(&plan)),
     }

@@ -52,6 +52,12 @@ pub(crate) fn print(text: &str) -> Result<ExitCode, Failure> {
     written(&harmless(text.trim_end()))
 }
 
+/// How many characters a line on standard output may have: as many as the terminal, or 100.
+pub(crate) fn width() -> usize {
+    let window = rustix::termios::tcgetwinsize(io::stdout());
+    window.ok().map(|window| usize::from(window.ws_col)).filter(|columns| *columns > 0).unwrap_or(100)
+}
+
 /// Prints a command's result as JSON, for a program: what a terminal would obey is escaped, and so means the same.
 pub(crate) fn print_json(value: &impl Serialize) -> Result<ExitCode, Failure> {
     let json = serde_json::to_string_pretty(value)
