@@ -68,7 +68,7 @@ fn appended_doors_say_which_step_each_row_left() {
     let bench = Bench::with_rows(6);
     let steps =
         use_step("first", "picky", "config = { drop = [\"row 1\"], reject = [\"row 2\"] }\non_error = \"reject\"")
-            + &use_step("second", "picky", "from = \"first\"\nconfig = { omit = [\"row 4\"] }");
+            + &use_step("second", "picky", "from = \"docs\"\nconfig = { omit = [\"row 4\"] }");
     let outputs = [("out", ""), ("gone", "from = [\"first.dropped\", \"first.rejected\", \"second.dropped\"]")];
     bench.pipeline(wired(&["docs"], &outputs, &steps)).report();
     let left: Vec<_> = bench.rows("gone.jsonl").iter().map(|row| (row["id"].clone(), row["_step"].clone())).collect();

@@ -10,6 +10,7 @@ mod bench;
 mod bindings;
 mod check;
 mod command;
+mod components;
 mod contract;
 mod demo;
 mod dependencies;

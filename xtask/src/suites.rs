@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::{Command, ExitCode};
 
-use crate::{Result, command};
+use crate::{Result, command, components};
 
 /// Builds the host and runs `tests/suites/suites.py` with the arguments; says loudly if there is nothing to run it with or on.
 pub(crate) fn run(root: &Path, arguments: &[String]) -> Result<ExitCode> {
@@ -26,11 +26,15 @@ pub(crate) fn run(root: &Path, arguments: &[String]) -> Result<ExitCode> {
         println!("SKIPPED: `{python}` is not there, so no suite was run");
         return Ok(ExitCode::SUCCESS);
     }
+    let extracted = root.join("target/suites/components");
+    components::extract(Path::new(at), &extracted)?;
     command::run(Command::new("cargo").args(["build", "--release", "-p", "callboard"]).current_dir(root))?;
     let status = Command::new(&python)
         .arg(root.join("tests/suites/suites.py"))
         .arg("--binary")
         .arg(root.join("target/release/callboard"))
+        .arg("--components")
+        .arg(extracted)
         .args(given)
         .status()
         .map_err(|error| format!("`{python}` could not be run: {error}"))?;

@@ -25,7 +25,8 @@ pub(crate) fn rate(number: f64) -> String {
 
 /// `302 ms`, `3.9 s`, `6m 12s`.
 pub(crate) fn time(milliseconds: f64) -> String {
-    match milliseconds {
+    // The sum of no times is -0.
+    match milliseconds + 0.0 {
         ms if ms < 1.0 => format!("{ms:.2} ms"),
         ms if ms < 10.0 => format!("{ms:.1} ms"),
         ms if ms < 1_000.0 => format!("{ms:.0} ms"),
@@ -58,7 +59,8 @@ mod tests {
         assert_eq!([count(0), count(999), count(1_000), count(1_204_331)], ["0", "999", "1,000", "1,204,331"]);
         assert_eq!([bytes(512), bytes(14 << 20), bytes(1_395_864_371)], ["512 B", "14 MiB", "1.3 GiB"]);
         assert_eq!([rate(54.0), rate(310_200.0), rate(1_100_000.0)], ["54", "310 k", "1.1 M"]);
-        assert_eq!([time(0.25), time(21.4), time(3_900.0), time(372_000.0)], ["0.25 ms", "21 ms", "3.9 s", "6m 12s"]);
+        assert_eq!([time(-0.0), time(0.25), time(21.4), time(3_900.0)], ["0.00 ms", "0.25 ms", "21 ms", "3.9 s"]);
+        assert_eq!(time(372_000.0), "6m 12s");
         assert_eq!([percent(455.0, 812.0), percent(1.0, 0.0)], ["56 %", "–"]);
     }
 }
