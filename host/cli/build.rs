@@ -20,7 +20,8 @@ fn main() {
         .collect();
     names.sort();
     let steps: String = names.iter().map(|name| step(name, &guests.join(format!("{name}.wasm")))).collect();
-    let table = format!("pub(crate) const BUNDLED: &[callboard_runtime::Bundled] = &[\n{steps}];\n");
+    // A static: a constant's bytes would be copied to every place that uses it.
+    let table = format!("pub(crate) static BUNDLED: &[callboard_runtime::Bundled] = &[\n{steps}];\n");
     let out = PathBuf::from(env::var("OUT_DIR").expect("cargo sets it")).join("bundled.rs");
     fs::write(out, table).expect("OUT_DIR can be written");
 }
@@ -37,9 +38,17 @@ fn step(name: &str, component: &Path) -> String {
             println!("cargo:rerun-if-changed={}", path.display());
             let digest = Sha256::digest(fs::read(&path).expect("what is there can be read"));
             let digest: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
-            (format!("Some(include_bytes!({path:?}))"), digest)
+            (format!("Some(carried!({:?}))", compressed(&path).unwrap_or(path)), digest)
         }
         Err(_) => ("None".to_owned(), String::new()),
     };
     format!("    callboard_runtime::Bundled {{ name: {name:?}, bytes: {bytes}, digest: {digest:?} }},\n")
+}
+
+/// The compressed copy of a component, unless it is missing or older.
+fn compressed(component: &Path) -> Option<PathBuf> {
+    let copy = component.with_extension("wasm.zst");
+    println!("cargo:rerun-if-changed={}", copy.display());
+    let modified = |path: &Path| fs::metadata(path).and_then(|file| file.modified()).ok();
+    (modified(&copy)? > modified(component)?).then_some(copy)
 }

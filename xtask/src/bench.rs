@@ -1,18 +1,15 @@
-//! Builds all there is, and runs the benchmark.
+//! Builds what people receive (the profile `dist`), and the benchmark with it, and runs that.
 
 use std::path::Path;
 use std::process::{Command, ExitCode};
 
-use crate::{Result, check, command, guests};
+use crate::{Result, check, guests};
 
 /// Runs the benchmark with these arguments; its exit code becomes ours.
 pub(crate) fn run(root: &Path, arguments: &[String]) -> Result<ExitCode> {
-    guests::build(root)?;
-    // All targets, as the tests build them: for one package alone, cargo would choose other features of shared
-    // dependencies, and build wasmtime once more.
-    eprintln!("bench: cargo build --release --workspace --all-targets");
-    command::run(check::cargo(root).args(["build", "--release", "--workspace", "--all-targets"]))?;
-    let program = check::target_dir(root).join("release/callboard-bench");
+    guests::build(root, guests::Which::All)?;
+    check::build(root, "bench", &["--profile", "dist", "--bin", "callboard", "--bin", "callboard-bench"])?;
+    let program = check::target_dir(root).join("dist/callboard-bench");
     let mut bench = Command::new(&program);
     bench.current_dir(root).args(arguments);
     let status = bench.status().map_err(|error| format!("{}: {error}", program.display()))?;

@@ -22,7 +22,7 @@ pub(crate) fn run(root: &Path) -> Result<ExitCode> {
     let checks: [Check; 9] = [
         ("format", |root| cargo_check(root, &["fmt", "--all", "--check"], &[])),
         ("contract", |root| crate::contract::check(root).map_or_else(End::Failed, |()| End::Passed)),
-        ("guests", |root| guests::build(root).map_or_else(End::Failed, |_| End::Passed)),
+        ("guests", |root| guests::build(root, guests::Which::All).map_or_else(End::Failed, |_| End::Passed)),
         ("clippy", |root| {
             cargo_check(root, &["clippy", "--release", "--workspace", "--all-targets", "--", "--deny", "warnings"], &[])
         }),
@@ -71,6 +71,14 @@ pub(crate) fn run(root: &Path) -> Result<ExitCode> {
 fn cargo_check(root: &Path, arguments: &[&str], variables: &[(&str, &str)]) -> End {
     eprintln!("cargo {}", arguments.join(" "));
     command::run(cargo(root).args(arguments).envs(variables.iter().copied())).map_or_else(End::Failed, |()| End::Passed)
+}
+
+/// Builds some of the workspace's binaries. The whole workspace is selected, as for the tests: for one package alone, cargo
+/// would choose other features of shared dependencies, and build wasmtime once more.
+pub(crate) fn build(root: &Path, whom: &str, arguments: &[&str]) -> Result<()> {
+    let arguments = [&["build", "--workspace"], arguments].concat();
+    eprintln!("{whom}: cargo {}", arguments.join(" "));
+    command::run(cargo(root).args(&arguments))
 }
 
 /// The cargo that runs this, at the repository's root.

@@ -1,19 +1,16 @@
-//! Builds all there is, and runs the first example.
+//! Builds the command and the steps that it carries, and runs the first example.
 
 use std::path::Path;
 use std::process::{Command, ExitCode};
 
-use crate::{Result, check, command, guests};
+use crate::{Result, check, guests};
 
 const PIPELINE: &str = "examples/01-curate/curate.toml";
 
 /// Runs the example with these arguments; its exit code becomes ours.
 pub(crate) fn run(root: &Path, arguments: &[String]) -> Result<ExitCode> {
-    guests::build(root)?;
-    // All targets, as the tests build them: for the binary alone, cargo would choose other features of shared
-    // dependencies, and build wasmtime once more.
-    eprintln!("demo: cargo build --release --workspace --all-targets");
-    command::run(check::cargo(root).args(["build", "--release", "--workspace", "--all-targets"]))?;
+    guests::build(root, guests::Which::Steps)?;
+    check::build(root, "demo", &["--release", "--bin", "callboard"])?;
     let program = check::target_dir(root).join("release/callboard");
     let shown = program.strip_prefix(root).unwrap_or(&program).display();
     eprintln!("demo: {shown} run {PIPELINE} --overwrite {}", arguments.join(" "));

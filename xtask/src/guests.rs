@@ -1,8 +1,9 @@
 //! Builds every component: the bundled steps (packages `step-NAME`) and the test guests (`guest-NAME`).
 //!
 //! One cargo makes the core modules, wit-component makes components of them. A file is written only where its bytes change,
-//! so that nothing which depends on it is built again. `target/guests/guests.json` lists which are bundled steps and which are
-//! test guests: the host bundles the first, and a test fails for each of the second that no test names.
+//! so that nothing which depends on it is built again. A bundled step is also written compressed, `NAME.wasm.zst`: that is
+//! what the host carries. `target/guests/guests.json` lists which are bundled steps and which are test guests: the host
+//! bundles the first, and a test fails for each of the second that no test names.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -24,8 +25,20 @@ struct Guest {
     library: String,
 }
 
-/// Builds all guests, and returns the folder that they are in.
-pub(crate) fn build(root: &Path) -> Result<PathBuf> {
+/// Which components are built.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Which {
+    /// The bundled steps.
+    Steps,
+    /// The test guests too.
+    All,
+}
+
+/// How hard a bundled step is compressed: it is done once for each change, and takes seconds for all of them.
+const LEVEL: i32 = 19;
+
+/// Builds guests, and returns the folder that they are in.
+pub(crate) fn build(root: &Path, which: Which) -> Result<PathBuf> {
     let begun = Instant::now();
     let (target, folder) = (root.join("target/wasm"), root.join("target/guests"));
     let toolchain = Toolchain::get(&root.join("target"))?;
@@ -33,7 +46,8 @@ pub(crate) fn build(root: &Path) -> Result<PathBuf> {
 
     let mut cargo = toolchain.cargo(root, &target, "build");
     cargo.args(["--lib", "--quiet"]);
-    for guest in &guests {
+    let built = || guests.iter().filter(|guest| which == Which::All || guest.is_step());
+    for guest in built() {
         cargo.args(["--package", &guest.package]);
     }
     command::run(&mut cargo)?;
@@ -41,10 +55,13 @@ pub(crate) fn build(root: &Path) -> Result<PathBuf> {
     let modules = target.join(TARGET).join("guest");
     fs::create_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
     let mut changed = 0;
-    for guest in &guests {
+    for guest in built() {
         let module = modules.join(&guest.library).with_extension("wasm");
         let component = folder.join(&guest.name).with_extension("wasm");
         changed += usize::from(componentize(&module, &component)?);
+        if guest.is_step() {
+            compress(&component, &folder.join(&guest.name).with_extension("wasm.zst"))?;
+        }
     }
     remove_strangers(&folder, &guests)?;
     let named = |prefix: &str| -> Vec<&str> {
@@ -53,8 +70,14 @@ pub(crate) fn build(root: &Path) -> Result<PathBuf> {
     let list = json!({ "steps": named("step-"), "tests": named("guest-") });
     write_if_changed(&folder.join("guests.json"), format!("{list:#}\n").as_bytes())?;
     let seconds = begun.elapsed().as_secs_f32();
-    eprintln!("guests: {} components in target/guests, {changed} changed, {seconds:.1} s", guests.len());
+    eprintln!("guests: {} components in target/guests, {changed} changed, {seconds:.1} s", built().count());
     Ok(folder)
+}
+
+impl Guest {
+    fn is_step(&self) -> bool {
+        self.package.starts_with("step-")
+    }
 }
 
 /// The packages of the workspace that are guests.
@@ -90,8 +113,7 @@ fn find(root: &Path) -> Result<Vec<Guest>> {
 
 /// Makes a component of a core module (`component`), and says whether that changed it. One that is newer than its module is left alone.
 fn componentize(module: &Path, to: &Path) -> Result<bool> {
-    let modified = |path: &Path| fs::metadata(path).and_then(|file| file.modified()).ok();
-    if modified(to).is_some_and(|to| modified(module).is_some_and(|module| to > module)) {
+    if is_newer(to, module) {
         return Ok(false);
     }
     let failed = |error: String| format!("{}: {error}", module.display());
@@ -99,6 +121,23 @@ fn componentize(module: &Path, to: &Path) -> Result<bool> {
     // Ours all say which world they are made for.
     let bytes = component(core, Kind::Transform).map_err(|error| failed(error.to_string()))?;
     write_if_changed(to, &bytes)
+}
+
+/// Writes a component compressed. One that is newer than the component is left alone.
+fn compress(component: &Path, to: &Path) -> Result<()> {
+    if is_newer(to, component) {
+        return Ok(());
+    }
+    let failed = |error| format!("{}: {error}", component.display());
+    let bytes = fs::read(component).map_err(failed)?;
+    let packed = zstd::bulk::compress(&bytes, LEVEL).map_err(failed)?;
+    // Even where nothing changed, so that it is newer than the component.
+    fs::write(to, packed).map_err(|error| format!("{}: {error}", to.display()))
+}
+
+fn is_newer(file: &Path, than: &Path) -> bool {
+    let modified = |path: &Path| fs::metadata(path).and_then(|file| file.modified()).ok();
+    modified(file).is_some_and(|file| modified(than).is_some_and(|than| file > than))
 }
 
 fn write_if_changed(path: &Path, bytes: &[u8]) -> Result<bool> {
@@ -113,9 +152,9 @@ fn write_if_changed(path: &Path, bytes: &[u8]) -> Result<bool> {
 fn remove_strangers(folder: &Path, guests: &[Guest]) -> Result<()> {
     let entries = fs::read_dir(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
     for path in entries.flatten().map(|entry| entry.path()) {
-        let stem = path.file_stem().unwrap_or_default();
-        let known =
-            path.extension().is_none_or(|ext| ext != "wasm") || guests.iter().any(|guest| stem == guest.name.as_str());
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let component = name.strip_suffix(".zst").unwrap_or(&name).strip_suffix(".wasm");
+        let known = component.is_none_or(|component| guests.iter().any(|guest| guest.name == component));
         if !known {
             fs::remove_file(&path).map_err(|error| format!("{}: {error}", path.display()))?;
         }

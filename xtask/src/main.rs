@@ -51,7 +51,9 @@ fn try_main() -> Result<ExitCode> {
     let root = Path::new(&manifest).parent().unwrap_or(Path::new("."));
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     match arguments.split_first() {
-        Some((command, [])) if command == "guests" => guests::build(root).map(|_| ExitCode::SUCCESS),
+        Some((command, [])) if command == "guests" => {
+            guests::build(root, guests::Which::All).map(|_| ExitCode::SUCCESS)
+        }
         Some((command, [])) if command == "fixture" => contract::fixture(root).map(|()| ExitCode::SUCCESS),
         Some((command, [])) if command == "test" => check::run(root),
         Some((command, arguments)) if command == "demo" => demo::run(root, arguments),

@@ -6,6 +6,7 @@
 //! 4. The exit code says whose affair a failure is ([`exit`]).
 
 mod arguments;
+mod bundled;
 mod commands;
 mod exit;
 mod last_words;
@@ -18,11 +19,6 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use arguments::{Arguments, Command};
-
-/// The steps that this binary carries.
-mod bundled {
-    include!(concat!(env!("OUT_DIR"), "/bundled.rs"));
-}
 
 fn main() -> ExitCode {
     last_words::listen();
@@ -42,18 +38,4 @@ fn command() -> ExitCode {
         Command::Compile(arguments) => commands::compile::compile(&arguments),
     };
     outcome.unwrap_or_else(|failure| failure.report())
-}
-
-#[cfg(test)]
-mod tests {
-    use sha2::{Digest, Sha256};
-
-    #[test]
-    fn bundled_steps_have_their_digests() {
-        let built = super::bundled::BUNDLED.iter().filter_map(|step| Some((step, step.bytes?)));
-        for (step, bytes) in built {
-            let digest: String = Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect();
-            assert_eq!(step.digest, digest, "{}", step.name);
-        }
-    }
 }

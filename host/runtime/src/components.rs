@@ -18,8 +18,9 @@ use crate::error::plain;
 pub struct Bundled {
     /// What a pipeline calls it.
     pub name: &'static str,
-    /// Its component; `None` in a build that was made before the guests.
-    pub bytes: Option<&'static [u8]>,
+    /// Gives its component, which a binary may carry compressed: called only for a step that is used. `None` in a
+    /// build that was made before the guests.
+    pub bytes: Option<fn() -> &'static [u8]>,
     /// The SHA-256 of the component, hexadecimal: known when the binary is made, it need not be computed in each run.
     pub digest: &'static str,
 }
@@ -118,7 +119,7 @@ impl Components {
         }
         match bundled.iter().find(|step| step.name == uses) {
             Some(Bundled { bytes: Some(bytes), digest, .. }) => {
-                self.add(Cow::Borrowed(bytes), (*digest).to_owned(), Origin::Bundled, uses)
+                self.add(Cow::Borrowed(bytes()), (*digest).to_owned(), Origin::Bundled, uses)
             }
             Some(Bundled { bytes: None, .. }) => {
                 Err(Missing::NotBuilt("cargo xtask guests && cargo build --release".to_owned()))

@@ -172,7 +172,7 @@ impl Subject {
             });
         }
         match bundled.iter().find(|step| step.name == self.uses) {
-            Some(Bundled { bytes: Some(bytes), .. }) => Ok(Cow::Borrowed(bytes)),
+            Some(Bundled { bytes: Some(bytes), .. }) => Ok(Cow::Borrowed(bytes())),
             Some(_) => {
                 Err(error(Class::Pipeline, format!("the bundled step `{}` is not in this build", self.uses), None))
             }

@@ -1,0 +1,41 @@
+//! The steps that this binary carries: compressed, and each decompressed when it is first used.
+
+use std::borrow::Cow;
+
+/// What zstd's frames begin with; a component begins with `\0asm`.
+const ZSTD: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
+
+/// A function that gives the component in a file, decompressed once.
+macro_rules! carried {
+    ($file:literal) => {
+        || {
+            static BYTES: std::sync::LazyLock<std::borrow::Cow<'static, [u8]>> =
+                std::sync::LazyLock::new(|| unpacked(include_bytes!($file)));
+            &BYTES
+        }
+    };
+}
+
+include!(concat!(env!("OUT_DIR"), "/bundled.rs"));
+
+/// A component, decompressed if it is compressed. A damaged binary gives no bytes, which no one takes for a component.
+fn unpacked(bytes: &'static [u8]) -> Cow<'static, [u8]> {
+    match bytes.starts_with(&ZSTD) {
+        true => Cow::Owned(zstd::decode_all(bytes).unwrap_or_default()),
+        false => Cow::Borrowed(bytes),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use sha2::{Digest, Sha256};
+
+    #[test]
+    fn bundled_steps_have_their_digests() {
+        let built = super::BUNDLED.iter().filter_map(|step| Some((step, step.bytes?)));
+        for (step, bytes) in built {
+            let digest: String = Sha256::digest(bytes()).iter().map(|byte| format!("{byte:02x}")).collect();
+            assert_eq!(step.digest, digest, "{}", step.name);
+        }
+    }
+}
