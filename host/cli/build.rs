@@ -1,4 +1,5 @@
-//! Carries the bundled steps into the binary: the components that `cargo xtask guests` has put into `target/guests`.
+//! Carries the bundled steps into the binary: the components that `cargo xtask guests` has put into `target/guests`, and for
+//! `callboard steps` what each does (the package's `description`) and its `example.json`.
 //!
 //! A step is bundled when it is a folder under `plugins/` whose package is called `step-NAME`. Where its component is not there
 //! yet, the binary knows its name and says what to run.
@@ -22,6 +23,8 @@ fn main() {
     let steps: String = names.iter().map(|name| step(name, &guests.join(format!("{name}.wasm")))).collect();
     // A static: a constant's bytes would be copied to every place that uses it.
     let table = format!("pub(crate) static BUNDLED: &[callboard_runtime::Bundled] = &[\n{steps}];\n");
+    let pages: String = names.iter().map(|name| page(name, &plugins.join(name))).collect();
+    let table = format!("{table}pub(crate) static PAGES: &[Page] = &[\n{pages}];\n");
     let out = PathBuf::from(env::var("OUT_DIR").expect("cargo sets it")).join("bundled.rs");
     fs::write(out, table).expect("OUT_DIR can be written");
 }
@@ -43,6 +46,14 @@ fn step(name: &str, component: &Path) -> String {
         Err(_) => ("None".to_owned(), String::new()),
     };
     format!("    callboard_runtime::Bundled {{ name: {name:?}, bytes: {bytes}, digest: {digest:?} }},\n")
+}
+
+fn page(name: &str, folder: &Path) -> String {
+    let manifest = fs::read_to_string(folder.join("Cargo.toml")).expect("it was read before");
+    let summary = manifest.lines().find_map(|line| line.strip_prefix("description = ")).expect("a step is described");
+    let example = folder.join("example.json").canonicalize().expect("a bundled step has an example.json");
+    println!("cargo:rerun-if-changed={}", example.display());
+    format!("    Page {{ name: {name:?}, summary: {summary}, example: include_str!({example:?}) }},\n")
 }
 
 /// The compressed copy of a component, unless it is missing or older.

@@ -11,11 +11,13 @@
 //! after [`BOUND`] is killed, and fails its case.
 
 mod console;
+mod docs;
 mod edges;
 mod json;
 mod redact;
 mod signals;
 mod stage;
+mod steps;
 mod terminal;
 
 use std::fs;

@@ -13,6 +13,7 @@ mod columns;
 mod conditions;
 mod disk;
 mod doors;
+mod embed;
 mod ends;
 mod every_guest;
 mod faults;

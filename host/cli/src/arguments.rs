@@ -5,9 +5,16 @@ use std::path::PathBuf;
 use callboard_plan::MaxRejects;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-/// Runs dataset pipelines whose steps are WebAssembly components: a stage at a time, each step in a sandbox of its own.
+/// Runs dataset pipelines whose steps are WebAssembly components, each in its own sandbox.
 #[derive(Debug, Parser)]
 #[command(name = "callboard", version, max_term_width = 100)]
+#[command(after_help = "\
+Examples:
+  callboard run curate.toml         run a pipeline
+  callboard steps                   list the bundled steps
+  callboard steps filter            show how to configure one
+  callboard step new word-count --lang python
+                                    start a step of your own")]
 pub(crate) struct Arguments {
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -16,51 +23,104 @@ pub(crate) struct Arguments {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Run a pipeline
+    #[command(after_help = "\
+Examples:
+  callboard run curate.toml
+  callboard run curate.toml --limit 1000 --overwrite
+  callboard run curate.toml --set steps.filter.config.where='n_words >= 5'
+  callboard run curate.toml --budget 2GiB --report report.json")]
     Run(RunArguments),
-    /// Go on with a run that was interrupted, was killed or failed
+    /// Resume a run that was interrupted, was killed or failed
+    #[command(after_help = "\
+Examples:
+  callboard resume .callboard/runs/curate-mwuqt4bp
+  callboard resume .callboard/runs/curate-mwuqt4bp --max-rejects 0.5%")]
     Resume(ResumeArguments),
     /// List, show and remove runs
-    #[command(subcommand)]
+    #[command(
+        subcommand,
+        after_help = "\
+Examples:
+  callboard runs list
+  callboard runs show .callboard/runs/curate-mwuqt4bp"
+    )]
     Runs(RunsCommand),
-    /// Show the stages of a pipeline, without opening its data
+    /// Show the stages of a pipeline without opening its data
+    #[command(after_help = "\
+Examples:
+  callboard plan curate.toml
+  callboard plan curate.toml --why                what a run would take over from earlier runs
+  callboard plan curate.toml --format mermaid     a diagram")]
     Plan(PlanArguments),
-    /// Check a pipeline against its data and components, without running it
+    /// Check a pipeline against its data and components without running it
+    #[command(after_help = "\
+Examples:
+  callboard check curate.toml
+  callboard check curate.toml --set inputs.docs.path=sample.jsonl")]
     Check(CheckArguments),
-    /// Run a pipeline staged and eager, and show what loading late saves
+    /// Run a pipeline staged and eager, and show the memory that staging saves
+    #[command(after_help = "\
+Examples:
+  callboard compare curate.toml
+  callboard compare curate.toml --limit 1000 --report comparison.json")]
     Compare(CompareArguments),
-    /// Make steps in any language, and try them
-    #[command(subcommand)]
+    /// List the bundled steps, or show the configuration of one
+    #[command(after_help = "\
+Examples:
+  callboard steps
+  callboard steps filter")]
+    Steps(StepsArguments),
+    /// Write steps in any language, and try them
+    #[command(
+        subcommand,
+        after_help = "\
+Examples:
+  callboard step new word-count --lang python     start a step
+  callboard step build                            build the step in the current folder
+  callboard step test                             test it"
+    )]
     Step(StepCommand),
     /// Print the JSON Schema of pipeline files
+    #[command(after_help = "\
+Example:
+  callboard schema > pipeline.schema.json")]
     Schema,
     /// Compile a component: what `run` does in a process of its own
     #[command(hide = true)]
     Compile(CompileArguments),
 }
 
-/// A pipeline, and what is changed of it.
+#[derive(Args, Debug)]
+pub(crate) struct StepsArguments {
+    /// The step to show
+    #[arg(value_name = "NAME")]
+    pub(crate) name: Option<String>,
+}
+
+/// A pipeline, and what the command line changes in it.
 #[derive(Args, Debug)]
 pub(crate) struct PipelineArguments {
     /// The pipeline file, TOML or JSON; `-` reads JSON from standard input
     #[arg(value_name = "FILE")]
     pub(crate) file: PathBuf,
-    /// Set `params.KEY=VALUE`, `steps.NAME.config.KEY=VALUE`, `inputs.NAME.path=VALUE` and the like; can be repeated
+    /// Override a value of the pipeline, such as `params.KEY=VALUE`, `steps.NAME.config.KEY=VALUE` or
+    /// `inputs.NAME.path=VALUE`; can be repeated
     #[arg(long, value_name = "KEY=VALUE")]
     pub(crate) set: Vec<String>,
-    /// Plan stages that take at most so much memory, such as 1GiB, or `none`, whatever the pipeline says
+    /// Plan stages that take at most SIZE of memory, such as 1GiB, or `none` for no budget; overrides the pipeline
     #[arg(long, value_name = "SIZE", value_parser = memory_budget)]
     pub(crate) budget: Option<MemoryBudget>,
-    /// Make so many instances of each transform, where its step does not say it [default: as many as there are cores]
+    /// The instances of each transform that has no `replicas` of its own [default: one per core]
     #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..=1024))]
     pub(crate) replicas: Option<u32>,
 }
 
-/// How much memory a stage may take.
+/// The memory that a stage may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum MemoryBudget {
-    /// As much as it likes.
+    /// No limit.
     None,
-    /// So many bytes.
+    /// At most this many bytes.
     Bytes(u64),
 }
 
@@ -83,7 +143,7 @@ pub(crate) enum LoadArgument {
     /// One stage at a time
     #[default]
     Staged,
-    /// All of them, from the first moment to the last
+    /// All steps, from start to end
     Eager,
     /// One step at a time
     Step,
@@ -109,30 +169,30 @@ pub(crate) struct RunArguments {
     /// The run's own folder, new or empty [default: .callboard/runs/NAME-…]
     #[arg(long, value_name = "DIR")]
     pub(crate) run_dir: Option<PathBuf>,
-    /// Read at most so many rows of each input
+    /// Read at most ROWS rows from each input
     #[arg(long, value_name = "ROWS", value_parser = rows)]
     pub(crate) limit: Option<u64>,
-    /// Replace outputs that exist
+    /// Replace existing outputs
     #[arg(long)]
     pub(crate) overwrite: bool,
-    /// Do everything anew, even what an earlier run did on the same rows
+    /// Take nothing over from earlier runs
     #[arg(long)]
     pub(crate) fresh: bool,
-    /// Keep nothing for resuming or for later runs, and take nothing over
+    /// Keep nothing for resuming or for later runs, and take nothing over from earlier ones
     #[arg(long)]
     pub(crate) no_resume: bool,
-    /// Let rows between stages take at most so much of the disk, such as 20GiB
+    /// The most disk space for rows between stages, such as 20GiB
     #[arg(long, value_name = "SIZE", value_parser = size)]
     pub(crate) max_spill: Option<u64>,
-    /// Profile a step: write which of its functions take the time, for Firefox's profiler (profiler.firefox.com)
+    /// Profile a step: write where it spends its time, for the Firefox Profiler (profiler.firefox.com)
     #[arg(long, value_name = "STEP")]
     pub(crate) profile: Option<String>,
-    /// Write the profile to this file [default: profile-STEP.json in the run's folder]
+    /// The file to write the profile to [default: profile-STEP.json in the run's folder]
     #[arg(long, value_name = "FILE", requires = "profile")]
     pub(crate) profile_out: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) shown: ShownArguments,
-    /// Write outputs to this folder instead of their places
+    /// Write outputs to this folder instead
     #[arg(long, value_name = "DIR", hide = true)]
     pub(crate) outputs_to: Option<PathBuf>,
 }
@@ -143,13 +203,13 @@ pub(crate) struct ShownArguments {
     /// Write the report as JSON to a file
     #[arg(long, value_name = "FILE")]
     pub(crate) report: Option<PathBuf>,
-    /// Show nothing but errors
+    /// Show only errors
     #[arg(long, short, conflicts_with = "verbose")]
     pub(crate) quiet: bool,
-    /// Show what steps log, debugging included
+    /// Show all that steps log, including debug messages
     #[arg(long, short)]
     pub(crate) verbose: bool,
-    /// Do not let Landlock keep this process to the folders that the run writes
+    /// Do not use Landlock to confine this process to the folders that the run writes
     #[arg(long)]
     pub(crate) no_landlock: bool,
 }
@@ -159,22 +219,22 @@ pub(crate) struct ResumeArguments {
     /// The run's folder
     #[arg(value_name = "RUN-DIR")]
     pub(crate) run_dir: PathBuf,
-    /// The folder that the pipeline's paths start from [default: the same as when the run began]
+    /// The folder that the pipeline's paths are relative to [default: the one that the run began with]
     #[arg(long, value_name = "DIR")]
     pub(crate) base: Option<PathBuf>,
-    /// Let rows between stages take at most so much of the disk, such as 20GiB
+    /// The most disk space for rows between stages, such as 20GiB
     #[arg(long, value_name = "SIZE", value_parser = size)]
     pub(crate) max_spill: Option<u64>,
-    /// Replace outputs that exist
+    /// Replace existing outputs
     #[arg(long)]
     pub(crate) overwrite: bool,
-    /// Let all steps together reject at most so many rows, such as 100 or 0.5%, whatever the pipeline says
+    /// The most rows that all steps together may reject, such as 100 or 0.5%; overrides the pipeline
     #[arg(long, value_name = "ROWS", value_parser = budget)]
     pub(crate) max_rejects: Option<MaxRejects>,
-    /// Let a stage take at most so much memory, such as 2GiB, whatever the run began with
+    /// The most memory that a stage may take, such as 2GiB; overrides the budget that the run began with
     #[arg(long, value_name = "SIZE", value_parser = size)]
     pub(crate) budget: Option<u64>,
-    /// Resume a run that you did not begin on this machine; without it, what it may reach is shown, and the digest
+    /// Resume a run that you did not begin on this machine; without this option, its grants and DIGEST are shown
     #[arg(long, value_name = "DIGEST", value_parser = trust)]
     pub(crate) trust: Option<u128>,
     #[command(flatten)]
@@ -183,22 +243,32 @@ pub(crate) struct ResumeArguments {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum RunsCommand {
-    /// List them, the latest first
+    /// List runs, the latest first
+    #[command(after_help = "\
+Examples:
+  callboard runs list
+  callboard runs list --json")]
     List {
-        /// The folder that they are in
+        /// The folder that holds the runs
         #[arg(long, value_name = "DIR", default_value = ".callboard/runs")]
         dir: PathBuf,
-        /// Print JSON, for a program
+        /// Print JSON
         #[arg(long)]
         json: bool,
     },
-    /// Show what became of one
+    /// Show the report or the state of a run
+    #[command(after_help = "\
+Example:
+  callboard runs show .callboard/runs/curate-mwuqt4bp")]
     Show {
         /// The run's folder
         #[arg(value_name = "RUN-DIR")]
         run_dir: PathBuf,
     },
-    /// Remove runs, with all that they keep
+    /// Remove runs, with everything that they keep
+    #[command(after_help = "\
+Example:
+  callboard runs remove .callboard/runs/curate-mwuqt4bp")]
     Remove {
         /// The runs' folders
         #[arg(value_name = "RUN-DIR", required = true)]
@@ -236,25 +306,25 @@ pub(crate) struct PlanArguments {
     /// When components are in memory
     #[arg(long, value_enum, default_value_t)]
     pub(crate) load: LoadArgument,
-    /// How to show it
+    /// The output format
     #[arg(long, value_enum, default_value_t)]
     pub(crate) format: PlanFormat,
-    /// Say for each step what a run would take over from earlier runs, and why not the rest; opens data and components
+    /// Show for each step what a run would take over from earlier runs, and why not the rest; opens data and components
     #[arg(long, conflicts_with = "format")]
     pub(crate) why: bool,
-    /// The folder that earlier runs are in
+    /// The folder that holds earlier runs
     #[arg(long, value_name = "DIR", default_value = ".callboard/runs", requires = "why")]
     pub(crate) runs: PathBuf,
 }
 
 #[derive(Clone, Copy, Debug, Default, ValueEnum)]
 pub(crate) enum PlanFormat {
-    /// For a person
+    /// A listing
     #[default]
     Text,
-    /// For a program
+    /// JSON
     Json,
-    /// A diagram
+    /// A Mermaid diagram
     Mermaid,
 }
 
@@ -268,7 +338,7 @@ pub(crate) struct CheckArguments {
 pub(crate) struct CompareArguments {
     #[command(flatten)]
     pub(crate) pipeline: PipelineArguments,
-    /// Read at most so many rows of each input
+    /// Read at most ROWS rows from each input
     #[arg(long, value_name = "ROWS", value_parser = rows)]
     pub(crate) limit: Option<u64>,
     /// Write both reports as JSON to a file
@@ -278,54 +348,79 @@ pub(crate) struct CompareArguments {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum StepCommand {
-    /// Begin a step: a folder that builds as it is
+    /// Create a step: a folder that builds and tests as it is
+    #[command(after_help = "\
+Examples:
+  callboard step new --list                       the languages
+  callboard step new word-count --lang python
+  callboard step new top-ten --lang rust --kind global")]
     New(NewArguments),
-    /// Make components of steps, with their languages' own toolchains
+    /// Build steps into components, with the toolchains of their languages
+    #[command(after_help = "\
+Examples:
+  callboard step build
+  callboard step build steps/word-count --watch")]
     Build(BuildArguments),
-    /// Send rows of JSON Lines through a step, from standard input to standard output
+    /// Send JSON Lines through a step, from standard input to standard output
+    #[command(after_help = r#"Examples:
+  callboard step run < rows.jsonl
+  echo '{"text": "Hello  World"}' | callboard step run normalise --config '{"lowercase": true}'"#)]
     Run(StepRunArguments),
-    /// Hold a step against its golden test, and drive it over hundreds of batches
+    /// Run a step's golden test, and drive it over hundreds of batches
+    #[command(after_help = "\
+Examples:
+  callboard step test
+  callboard step test --bless       accept the output as the expected one
+  callboard step test --watch")]
     Test(TestArguments),
-    /// Show what a component is, what it asks for, and what is wrong with one that does not fit
+    /// Describe a component: its kind, configuration and imports, and what is wrong with it
+    #[command(after_help = "\
+Examples:
+  callboard step inspect embed.wasm
+  callboard step inspect --json embed.wasm")]
     Inspect(InspectArguments),
-    /// Hold a component against the contract, on rows that are made up
+    /// Check a component against the contract, on generated rows
+    #[command(after_help = "\
+Examples:
+  callboard step conform embed.wasm
+  callboard step conform embed.wasm --config '{\"min\": 3}'")]
     Conform(ConformArguments),
 }
 
-/// A step that is tried.
+/// The step to try.
 #[derive(Args, Debug)]
 pub(crate) struct TriedArguments {
     /// A component, the folder of a step, or the name of a bundled step [default: the current folder]
     #[arg(value_name = "STEP")]
     pub(crate) step: Option<PathBuf>,
-    /// Configure it with a JSON object instead of what its step.toml says
+    /// The configuration, a JSON object [default: that of the step's step.toml]
     #[arg(long, value_name = "JSON")]
     pub(crate) config: Option<String>,
 }
 
-/// What a step that is tried may reach: the keys of a pipeline's `grant`.
+/// What the step may reach: the keys of a pipeline's `grant`.
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Grants")]
 pub(crate) struct GrantArguments {
-    /// Let it read a file or folder of the step's folder; can be repeated
+    /// Let the step read a file or folder below its own folder; can be repeated
     #[arg(long, value_name = "PATH")]
     pub(crate) grant_files: Vec<String>,
-    /// Let it read and write a folder of the step's folder; can be repeated
+    /// Let the step read and write a folder below its own folder; can be repeated
     #[arg(long, value_name = "PATH")]
     pub(crate) grant_write: Vec<String>,
-    /// Let it send requests, such as `GET https://api.example.org/v1/`; can be repeated
+    /// Let the step send requests, such as `GET https://api.example.org/v1/`; can be repeated
     #[arg(long, value_name = "REQUEST")]
     pub(crate) grant_http: Vec<String>,
-    /// Let it see a variable of the environment; can be repeated
+    /// Let the step read an environment variable; can be repeated
     #[arg(long, value_name = "NAME")]
     pub(crate) grant_env: Vec<String>,
-    /// Add a header to its requests to a host: 'api.example.org Authorization: Bearer ${env.KEY}'; can be repeated
+    /// Add a header to the step's requests to a host: 'api.example.org Authorization: Bearer ${env.KEY}'; can be repeated
     #[arg(long, value_name = "HOST HEADER: VALUE", value_parser = secret)]
     pub(crate) grant_secret: Vec<SecretArgument>,
-    /// Let its clocks go
+    /// Give the step a running clock
     #[arg(long)]
     pub(crate) grant_clock: bool,
-    /// Grant all that the step's own step.toml asks for: for a step that you wrote, or trust
+    /// Grant everything that the step's step.toml asks for: only for a step that you wrote or trust
     #[arg(long)]
     pub(crate) grant_step_toml: bool,
 }
@@ -361,10 +456,10 @@ pub(crate) struct StepRunArguments {
     pub(crate) tried: TriedArguments,
     #[command(flatten)]
     pub(crate) grants: GrantArguments,
-    /// Another input of a global step, behind the one on standard input; can be repeated
+    /// A further input of a global step, after standard input; can be repeated
     #[arg(long, value_name = "FILE")]
     pub(crate) input: Vec<PathBuf>,
-    /// Show what the step logs, debugging included
+    /// Show all that the step logs, including debug messages
     #[arg(long, short)]
     pub(crate) verbose: bool,
 }
@@ -375,10 +470,10 @@ pub(crate) struct TestArguments {
     pub(crate) tried: TriedArguments,
     #[command(flatten)]
     pub(crate) grants: GrantArguments,
-    /// Write down what comes out as what is expected
+    /// Accept the output as the expected one
     #[arg(long, conflicts_with = "config")]
     pub(crate) bless: bool,
-    /// Build and test again whenever a file of the step's folder changes
+    /// Build and test again whenever a file in the step's folder changes
     #[arg(long)]
     pub(crate) watch: bool,
 }
@@ -388,7 +483,7 @@ pub(crate) struct InspectArguments {
     /// A component, the folder of a step, or the name of a bundled step [default: the current folder]
     #[arg(value_name = "STEP")]
     pub(crate) step: Option<PathBuf>,
-    /// Print JSON, for a program
+    /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,
 }
@@ -397,26 +492,26 @@ pub(crate) struct InspectArguments {
 pub(crate) struct ConformArguments {
     #[command(flatten)]
     pub(crate) tried: TriedArguments,
-    /// Print JSON, for a program
+    /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,
 }
 
 #[derive(Args, Debug)]
 pub(crate) struct NewArguments {
-    /// What the step is called, such as word-count; lower-case letters, digits and hyphens
+    /// The name of the step, such as word-count: lower-case letters, digits and hyphens
     #[arg(value_name = "NAME", required_unless_present = "list")]
     pub(crate) name: Option<String>,
-    /// The language to write it in; `--list` shows them
+    /// The language to write it in; `--list` shows all languages
     #[arg(long, value_name = "LANGUAGE", required_unless_present = "list")]
     pub(crate) lang: Option<String>,
-    /// What the step is to do
+    /// The kind of step
     #[arg(long, value_enum, default_value_t)]
     pub(crate) kind: KindArgument,
-    /// The folder to make [default: NAME]
+    /// The folder to create [default: NAME]
     #[arg(long, value_name = "DIR")]
     pub(crate) dir: Option<PathBuf>,
-    /// List the languages, and whether their toolchains are here
+    /// List the languages, and whether their toolchains are installed
     #[arg(long, exclusive = true)]
     pub(crate) list: bool,
 }
@@ -424,12 +519,12 @@ pub(crate) struct NewArguments {
 /// What a step is.
 #[derive(Clone, Copy, Debug, Default, ValueEnum)]
 pub(crate) enum KindArgument {
-    /// Work on one batch of rows at a time
+    /// Works on one batch of rows at a time
     #[default]
     Transform,
-    /// See every row before the first is put out
+    /// Sees every row before it returns the first
     Global,
-    /// Make rows from nothing but its configuration
+    /// Makes rows from its configuration alone
     Source,
 }
 
@@ -459,4 +554,60 @@ pub(crate) struct CompileArguments {
     pub(crate) component: PathBuf,
     /// The file to make
     pub(crate) made: PathBuf,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::{Command, CommandFactory};
+
+    use super::Arguments;
+
+    /// Every command that `--help` shows, with the words that lead to it.
+    fn commands(command: &Command, before: &[String], found: &mut Vec<(Vec<String>, Command)>) {
+        let words = [before, &[command.get_name().to_owned()]].concat();
+        for sub in command.get_subcommands().filter(|sub| !sub.is_hide_set() && sub.get_name() != "help") {
+            commands(sub, &words, found);
+        }
+        found.push((words, command.clone()));
+    }
+
+    #[test]
+    fn every_command_has_an_example_that_is_one() {
+        let mut found = Vec::new();
+        commands(&Arguments::command(), &[], &mut found);
+        assert!(found.len() > 15, "{found:?}");
+        for (words, command) in found {
+            let words = words.join(" ");
+            let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+            assert!(help.starts_with("Example"), "`{words}` has no example: add an `after_help`");
+            let lines = help.lines().filter_map(|line| Some(&line[line.find("callboard ")?..]));
+            let lines: Vec<&str> = lines.collect();
+            assert!(lines.iter().any(|line| line.starts_with(&words)), "`{words}` has no example of itself: {help}");
+            for line in lines {
+                // Behind two spaces stands what an example does; behind `>` or `<` a file.
+                let line = line.split("  ").next().unwrap_or(line).split(['>', '<']).next().unwrap_or(line);
+                let parsed = Arguments::command().try_get_matches_from(shell_words(line));
+                assert!(parsed.is_ok(), "`{line}`: {}", parsed.unwrap_err());
+            }
+        }
+    }
+
+    /// The words of a command line, as a shell parts them by spaces and single quotes.
+    fn shell_words(line: &str) -> Vec<String> {
+        let mut words = vec![String::new()];
+        for (at, part) in line.split('\'').enumerate() {
+            if at % 2 == 1 {
+                words.last_mut().expect("there is one").push_str(part);
+                continue;
+            }
+            for c in part.chars() {
+                match c {
+                    ' ' => words.push(String::new()),
+                    c => words.last_mut().expect("there is one").push(c),
+                }
+            }
+        }
+        words.retain(|word| !word.is_empty());
+        words
+    }
 }

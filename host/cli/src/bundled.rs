@@ -16,6 +16,16 @@ macro_rules! carried {
     };
 }
 
+/// What `callboard steps` shows of a bundled step.
+pub(crate) struct Page {
+    /// What a pipeline calls it.
+    pub(crate) name: &'static str,
+    /// What it does, in a phrase.
+    pub(crate) summary: &'static str,
+    /// Its `example.json`: `config`, `rows`, and what comes `out`.
+    pub(crate) example: &'static str,
+}
+
 include!(concat!(env!("OUT_DIR"), "/bundled.rs"));
 
 /// A component, decompressed if it is compressed. A damaged binary gives no bytes, which no one takes for a component.

@@ -34,6 +34,7 @@ fn command() -> ExitCode {
         Command::Check(arguments) => commands::check::check(&arguments),
         Command::Compare(arguments) => commands::compare::compare(&arguments),
         Command::Step(command) => step::step(&command),
+        Command::Steps(arguments) => commands::steps::steps(&arguments),
         Command::Schema => commands::schema::schema(),
         Command::Compile(arguments) => commands::compile::compile(&arguments),
     };

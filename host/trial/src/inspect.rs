@@ -295,7 +295,11 @@ fn type_of(root: &Value, of: &Value) -> String {
         Some(Value::String(name)) => name.clone(),
         Some(Value::Array(names)) => {
             let names = names.iter().filter_map(Value::as_str).filter(|name| *name != "null");
-            names.collect::<Vec<_>>().join(" | ")
+            let name = |name| match (name, of_items()) {
+                ("array", Some(items)) => format!("list of {items}"),
+                _ => name.to_owned(),
+            };
+            names.map(name).collect::<Vec<_>>().join(" | ")
         }
         _ => "anything".to_owned(),
     }
@@ -315,7 +319,14 @@ fn bounds(of: &Value) -> String {
     words.extend(number("exclusiveMaximum").map(|most| format!("under {most}")));
     words.extend(number("minLength").map(|least| format!("{least} letters or more")));
     words.extend(number("maxLength").map(|most| format!("{most} letters at most")));
-    words.extend(number("minItems").map(|least| format!("{least} items or more")));
+    let items = |count: String| format!("{count} item{}", if count == "1" { "" } else { "s" });
+    words.extend(match (number("minItems"), number("maxItems")) {
+        (Some(least), Some(most)) if least == most => Some(items(least)),
+        (Some(least), Some(most)) => Some(format!("{least} to {}", items(most))),
+        (Some(least), None) => Some(format!("{} or more", items(least))),
+        (None, Some(most)) => Some(format!("at most {}", items(most))),
+        (None, None) => None,
+    });
     words.extend(of.get("pattern").and_then(Value::as_str).map(|pattern| format!("like {pattern}")));
     words.join(", ")
 }
@@ -358,7 +369,7 @@ mod tests {
                 "mode \"drop\" | \"flag\" \"drop\" false  ",
                 "limits object  false  ",
                 "limits.most number  false over 0 ",
-                "names array  false  ",
+                "names list of string  false  ",
             ]
         );
     }

@@ -22,7 +22,7 @@ mod subject;
 mod trial;
 
 pub use finding::{Finding, Outcome};
-pub use subject::Subject;
+pub use subject::{Subject, toml};
 pub use trial::Trial;
 
 use callboard_runtime::{Class, Place, RunError};

@@ -186,7 +186,7 @@ impl Subject {
 }
 
 /// A value as a pipeline file has it, in one line.
-fn toml(value: &Value) -> String {
+pub fn toml(value: &Value) -> String {
     match value {
         Value::Array(items) => format!("[{}]", items.iter().map(toml).collect::<Vec<_>>().join(", ")),
         Value::Object(entries) => {

@@ -21,11 +21,10 @@ const KEPT_AT_ONCE: usize = 8192;
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
-    /// The columns whose values have to be equal, of any type; a null equals a null.
+    /// The columns to compare, of any type. Two nulls are equal.
     #[schemars(length(min = 1))]
     columns: Vec<String>,
-    /// Distinct rows remembered at a time, about 20 bytes each. Where there are more, the rows are read once more for each
-    /// so many.
+    /// The number of distinct rows to remember at a time, about 20 bytes each. If there are more, the rows are read again.
     #[schemars(range(min = 1))]
     at_once: NonZero<usize>,
 }

@@ -4,28 +4,28 @@ mod rows;
 
 use callboard_sdk::prelude::*;
 
-/// Which lists, and what becomes of those without items.
+/// Which lists, and what happens to those without items.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
-    /// The column of lists.
+    /// The list column.
     column: String,
-    /// The column that the items go into; without it, they take the place of the lists.
+    /// The column to write the items to; by default they replace the lists.
     #[serde(default, rename = "as")]
     into: Option<String>,
-    /// What becomes of rows whose list is empty or null.
+    /// What to do with a row whose list is empty or null: `drop` it, or keep it once with a `null` item.
     #[serde(default)]
     empty: Empty,
 }
 
-/// What becomes of a row without items.
-#[derive(Clone, Copy, Debug, Default, Deserialize, JsonSchema, PartialEq, Eq)]
+/// What happens to a row without items.
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize, JsonSchema, PartialEq, Eq)]
 #[serde(rename_all = "lowercase")]
 enum Empty {
     /// It is dropped.
     #[default]
     Drop,
-    /// It goes on once, with a null for an item.
+    /// It is kept once, with a null item.
     Null,
 }
 

@@ -40,7 +40,7 @@ mod tests;
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
-    /// A condition on the columns, in CEL's syntax, true for the rows to keep: `n_words >= 20 && language == "en"`.
+    /// The condition, in CEL syntax, that is true for the rows to keep: `n_words >= 20 && language == "en"`.
     #[serde(rename = "where")]
     condition: String,
 }

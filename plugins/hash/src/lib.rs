@@ -11,11 +11,11 @@ use xxhash_rust::xxh3::xxh3_128;
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
-    /// The column of text or bytes.
+    /// The text or binary column to hash.
     column: String,
-    /// `sha256` where nobody may be able to make two values of one hash; `xxh3` (128 bits) where speed matters.
+    /// `sha256` resists deliberate collisions; `xxh3` (128 bits) is faster.
     algorithm: Algorithm,
-    /// The column that the hash goes into.
+    /// The column to write the hash to.
     #[serde(rename = "as")]
     into: String,
 }
@@ -26,7 +26,7 @@ impl Default for Config {
     }
 }
 
-#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 enum Algorithm {
     Sha256,

@@ -8,9 +8,9 @@ use callboard_sdk::prelude::*;
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
-    /// The column of text.
+    /// The text column.
     column: String,
-    /// The codes of the only languages to choose from, `["en", "de"]`; without any, all that are known.
+    /// The codes of the languages to choose from, such as `["en", "de"]`; if empty, all known languages.
     languages: Vec<String>,
 }
 

@@ -34,40 +34,40 @@ const WAITING: usize = 4 << 20;
 const PERMUTATIONS: u16 = 128;
 const THRESHOLD: f64 = 0.8;
 
-/// What makes two texts near-duplicates, and what becomes of them.
+/// What makes two texts near-duplicates, and what happens to them.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
-    /// The column of text.
+    /// The text column.
     column: String,
-    /// Words of a shingle. A text of fewer words is one shingle.
+    /// Words in a shingle. A shorter text is one shingle.
     ngram: NonZero<usize>,
-    /// Compares texts in lower case; they go on as they are.
+    /// Compares texts in lower case; the texts themselves are not changed.
     lowercase: bool,
-    /// The Jaccard index from which two texts are near-duplicates, above 0 and at most 1. 0.8, or, where `bands` and `rows`
-    /// are given, the similarity at which these begin to find pairs.
+    /// The Jaccard index at which two texts are near-duplicates, above 0 and at most 1. By default 0.8, or, if `bands` and
+    /// `rows` are given, the similarity at which these begin to find pairs.
     #[schemars(range(min = 0, max = 1))]
     threshold: Option<f64>,
-    /// Places of a signature: more find near-duplicates with more certainty, and take 2 bytes a row each.
+    /// The length of a signature: longer ones find near-duplicates more reliably, and take 2 bytes per row each.
     permutations: NonZero<u16>,
-    /// Bands of a signature; with `rows`. Without them they are chosen from `threshold`, to find 99.5 % of the pairs that are
-    /// just as similar.
+    /// Bands in a signature; requires `rows`. By default both are chosen from `threshold`, to find 99.5 % of the pairs that
+    /// are exactly that similar.
     #[schemars(range(min = 1))]
     bands: Option<NonZero<usize>>,
-    /// Places of a band.
+    /// Rows in a band; requires `bands`.
     #[schemars(range(min = 1))]
     rows: Option<NonZero<usize>>,
-    /// Another number gives other permutations.
+    /// The seed of the permutations.
     seed: u64,
-    /// Which rows go on: the first of each cluster, or all.
+    /// Which rows to keep: the first of each cluster, or all.
     keep: Keep,
-    /// The name of a column to write: the number of the first row of the row's cluster, in this step's input, from 0.
+    /// A column to write: the number of the first row of the row's cluster in this step's input, from 0.
     cluster: Option<String>,
-    /// The name of a column to write: how many rows the row's cluster has.
+    /// A column to write: the number of rows in the row's cluster.
     size: Option<String>,
 }
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 enum Keep {
     #[default]

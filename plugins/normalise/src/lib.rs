@@ -15,14 +15,14 @@ use rewrite::Rewriter;
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
-    /// The column of text, which is replaced.
+    /// The text column to rewrite.
     column: String,
     /// The Unicode normalization form: `nfc` composes characters, `nfkc` also replaces compatibility characters (ligatures,
     /// full-width letters).
     unicode: Unicode,
-    /// Whether letters become lower case.
+    /// Converts letters to lower case.
     lowercase: bool,
-    /// `collapse` turns each run of Unicode white space into one space, and trims both ends.
+    /// `collapse` replaces each run of Unicode white space with one space and trims both ends.
     whitespace: Whitespace,
 }
 
@@ -32,7 +32,7 @@ impl Default for Config {
     }
 }
 
-#[derive(Clone, Copy, Debug, Deserialize, JsonSchema, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize, JsonSchema, PartialEq, Eq)]
 #[serde(rename_all = "lowercase")]
 #[allow(missing_docs, reason = "explained where they are used, in `Config`")]
 enum Unicode {
@@ -41,7 +41,7 @@ enum Unicode {
     Nfkc,
 }
 
-#[derive(Clone, Copy, Debug, Deserialize, JsonSchema, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize, JsonSchema, PartialEq, Eq)]
 #[serde(rename_all = "lowercase")]
 enum Whitespace {
     Keep,

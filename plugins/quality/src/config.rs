@@ -2,21 +2,21 @@
 
 use callboard_sdk::prelude::*;
 
-/// Which texts, which rules, and what becomes of texts that fail one.
+/// Which texts, which rules, and what happens to texts that fail one.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
-    /// The column of text.
+    /// The text column.
     pub(crate) column: String,
-    /// `drop` leaves rows out that fail a rule, `flag` keeps all and lists the failed rules in a column.
+    /// `drop` removes rows that fail a rule; `flag` keeps all rows and lists the failed rules in a column.
     pub(crate) mode: Mode,
-    /// The column that failed rules are listed in, when flagged.
+    /// The column to list the failed rules in, if `mode` is `flag`.
     #[serde(rename = "as")]
     pub(crate) into: String,
-    /// The rules to apply: whole sets, `gopher` and `c4`, or single ones, such as `gopher.stop_words`; `gopher.top_ngram` and
-    /// `gopher.duplicate_ngrams` are the rules whose thresholds these list.
+    /// The rules to apply: sets (`gopher`, `c4`) or single rules, such as `gopher.stop_words`; `gopher.top_ngram` and
+    /// `gopher.duplicate_ngrams` stand for the rules whose thresholds they list.
     pub(crate) rules: Vec<String>,
-    /// Sets or rules of these not to apply.
+    /// Sets or single rules to leave out.
     pub(crate) skip: Vec<String>,
     /// Thresholds of the rules `gopher.…`.
     pub(crate) gopher: Gopher,
@@ -38,8 +38,8 @@ impl Default for Config {
     }
 }
 
-/// What becomes of rows that fail a rule.
-#[derive(Clone, Copy, Debug, Deserialize, JsonSchema, PartialEq, Eq)]
+/// What happens to rows that fail a rule.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize, JsonSchema, PartialEq, Eq)]
 #[serde(rename_all = "lowercase")]
 #[allow(missing_docs, reason = "explained where it is used, in `Config`")]
 pub(crate) enum Mode {
@@ -63,9 +63,9 @@ pub(crate) struct Gopher {
     pub(crate) ellipsis_lines: f64,
     /// `gopher.alphabetic_words`: the smallest share of words with a letter in them.
     pub(crate) alphabetic_words: f64,
-    /// `gopher.stop_words`: the fewest of `stop_word_list`, each counted as often as it stands.
+    /// `gopher.stop_words`: the fewest of `stop_word_list`, every occurrence counted.
     pub(crate) stop_words: usize,
-    /// The words that prose cannot do without, in lower case.
+    /// The stop words, in lower case.
     pub(crate) stop_word_list: Vec<String>,
     /// `gopher.duplicate_lines`: the largest share of lines that are repeats of another.
     pub(crate) duplicate_lines: f64,
@@ -85,7 +85,7 @@ pub(crate) struct Gopher {
     pub(crate) top_4_gram: Option<f64>,
     /// The thresholds of `gopher.duplicate_5_grams` to `gopher.duplicate_10_grams` at once.
     pub(crate) duplicate_ngrams: [f64; 6],
-    /// `gopher.duplicate_5_grams`: the largest share of bytes in runs of 5 words that stand more than once; by default the first of
+    /// `gopher.duplicate_5_grams`: the largest share of bytes in runs of 5 words that occur more than once; by default the first of
     /// `duplicate_ngrams`.
     pub(crate) duplicate_5_grams: Option<f64>,
     /// `gopher.duplicate_6_grams`: the same of 6 words.
@@ -153,15 +153,15 @@ impl Gopher {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct C4 {
-    /// `c4.terminal_punctuation`: the smallest share of lines that end as a sentence does.
+    /// `c4.terminal_punctuation`: the smallest share of lines that end like a sentence.
     pub(crate) terminal_punctuation: f64,
     /// `c4.sentences`: the fewest sentences.
     pub(crate) sentences: usize,
-    /// `c4.policy_lines`: the largest share of lines that speak of cookies or terms of use, as `policy_phrases` has it.
+    /// `c4.policy_lines`: the largest share of lines that contain one of `policy_phrases`.
     pub(crate) policy_lines: f64,
-    /// What such lines say, in lower case.
+    /// The phrases of `c4.policy_lines`, in lower case.
     pub(crate) policy_phrases: Vec<String>,
-    /// `c4.javascript_lines`: the largest share of lines that speak of JavaScript.
+    /// `c4.javascript_lines`: the largest share of lines that mention JavaScript.
     pub(crate) javascript_lines: f64,
     /// `c4.word_length`: the longest word, in characters.
     pub(crate) word_length: usize,

@@ -17,14 +17,14 @@ use draw::{Draw, Random, Size};
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
-    /// How many rows; all of them, where there are fewer. This or `fraction`.
+    /// The number of rows, or all if there are fewer. Either this or `fraction`.
     rows: Option<u64>,
-    /// Which share of the rows, from 0 to 1, rounded to a whole row. This or `rows`.
+    /// The share of the rows, from 0 to 1, rounded to a whole row. Either this or `rows`.
     #[schemars(range(min = 0, max = 1))]
     fraction: Option<f64>,
-    /// Another number gives another sample.
+    /// The seed: the same seed gives the same sample.
     seed: u64,
-    /// A column of strata: `rows` or `fraction` is then meant of each of its values (a null is one).
+    /// A column to stratify by: `rows` or `fraction` then applies to each of its values (null is one of them).
     by: Option<String>,
 }
 

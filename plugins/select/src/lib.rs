@@ -11,11 +11,11 @@ use callboard_sdk::prelude::*;
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
-    /// The columns that go on, besides the renamed ones; without it, all.
+    /// The columns to keep besides the renamed ones; by default all.
     keep: Option<Vec<String>>,
-    /// The columns that go no further.
+    /// The columns to drop.
     drop: Vec<String>,
-    /// The new name of each renamed column: `{ old = "new" }`.
+    /// Columns to rename: `{ old = "new" }`.
     rename: BTreeMap<String, String>,
 }
 

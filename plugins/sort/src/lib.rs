@@ -22,11 +22,11 @@ const KEPT_AT_ONCE: usize = 1 << 16;
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
-    /// The columns, the one that counts most first. Rows whose values are equal in all of them stay in their order.
+    /// The columns to sort by, the most significant first: a name, or `{ column = "NAME", descending = true, nulls = "first" }`. The sort is stable.
     #[schemars(length(min = 1))]
     by: Vec<By>,
-    /// Bytes of keys held at a time: 24 a row, and what a key has beyond 12 (a value takes 1 byte more than it has, text
-    /// 3 more). Where there are more, the rows are read again.
+    /// The bytes of keys to hold at a time: 24 per row, plus the part of a key beyond 12 bytes (a value takes 1 byte more
+    /// than its size, text 3 more). If there are more, the rows are read again.
     #[serde(default = "memory")]
     #[schemars(range(min = 1))]
     memory: u64,
@@ -49,7 +49,7 @@ enum By {
 struct Ordered {
     /// The column's name.
     column: String,
-    /// The largest value first.
+    /// Sorts the largest value first.
     #[serde(default)]
     descending: bool,
     /// Where rows without a value stand, in either direction.

@@ -8,7 +8,7 @@ use callboard_sdk::prelude::*;
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
-    /// The column of text.
+    /// The text column.
     column: String,
 }
 

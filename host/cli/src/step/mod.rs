@@ -34,7 +34,7 @@ pub(crate) fn step(command: &StepCommand) -> Result<ExitCode, Failure> {
 }
 
 /// The settings that a step is tried with. Nothing is kept of it but compiled code.
-fn settings(observer: Observer) -> Result<Settings, Failure> {
+pub(crate) fn settings(observer: Observer) -> Result<Settings, Failure> {
     settings_until(interruptible()?, observer)
 }
 

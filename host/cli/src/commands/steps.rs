@@ -1,0 +1,129 @@
+//! `callboard steps`: the bundled steps, and the page of one.
+
+use std::process::ExitCode;
+
+use callboard_plan::scan;
+use callboard_runtime::Class;
+use callboard_trial::inspect::{Inspection, Key, inspect};
+use callboard_trial::{Subject, toml};
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+use crate::arguments::StepsArguments;
+use crate::bundled::{BUNDLED, PAGES, Page};
+use crate::exit::Failure;
+use crate::show::print;
+use crate::show::progress::{Detail, Progress};
+use crate::show::report::aligned;
+use crate::step::settings;
+
+/// A cell that is longer does not widen its column.
+const WIDEST: usize = 32;
+
+/// What a step's `example.json` holds.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Example {
+    config: Map<String, Value>,
+    rows: Vec<Value>,
+    out: Vec<Value>,
+}
+
+pub(crate) fn steps(arguments: &StepsArguments) -> Result<ExitCode, Failure> {
+    match &arguments.name {
+        None => print(&list()),
+        Some(name) => page(name),
+    }
+}
+
+/// The bundled steps, a line each.
+fn list() -> String {
+    let row = |page: &Page| [page.name, kind(page.name), page.summary].map(str::to_owned).to_vec();
+    let heads = ["step", "kind", "what it does"].map(str::to_owned).to_vec();
+    let rows: Vec<Vec<String>> = std::iter::once(heads).chain(PAGES.iter().map(row)).collect();
+    format!("{}\n`callboard steps NAME` shows the configuration of one, with an example\n", aligned(&rows, 3))
+}
+
+fn kind(name: &str) -> &'static str {
+    let bytes = BUNDLED.iter().find(|step| step.name == name).and_then(|step| step.bytes);
+    bytes.and_then(|bytes| scan(bytes()).ok()).map_or("not built", |facts| facts.kind.as_str())
+}
+
+/// What one step does, how it is configured, and an example.
+fn page(name: &str) -> Result<ExitCode, Failure> {
+    let Some(page) = PAGES.iter().find(|page| page.name == name) else {
+        let names: Vec<String> = PAGES.iter().map(|page| format!("`{}`", page.name)).collect();
+        let failure = Failure::other(Class::Pipeline, format!("there is no bundled step `{name}`"));
+        let help = format!("bundled steps: {}\n`callboard step inspect FILE` describes a component", names.join(", "));
+        return Err(failure.help(help));
+    };
+    let example: Example = serde_json::from_str(page.example)
+        .map_err(|error| Failure::other(Class::Bug, format!("the example of `{name}`: {error}")))?;
+    let subject = Subject::find(Some(name.as_ref()))?;
+    let Inspection { config, problems, .. } =
+        inspect(subject, BUNDLED, settings(Progress::plain(Detail::Errors).observer())?)?;
+    if let Some(problem) = problems.first() {
+        return Err(Failure::other(Class::Bug, format!("the bundled step `{name}`: {}", problem.message)));
+    }
+    let Page { summary, .. } = page;
+    let kind = kind(name);
+    print(&format!(
+        "{name} ({kind}): {summary}\n\nconfiguration\n{}\nin a pipeline\n{}\nexample\n{}",
+        table(&config),
+        indented(&step(name, &example)),
+        indented(&command(name, &example)),
+    ))
+}
+
+/// The keys of a configuration, in columns.
+fn table(keys: &[Key]) -> String {
+    let heads = ["key", "type", "default", "meaning"].map(str::to_owned);
+    // Of an object whose keys are listed there is nothing more to say than its meaning.
+    let has_keys = |key: &Key| keys.iter().any(|other| other.key.starts_with(&format!("{}.", key.key)));
+    let row = |key: &Key| {
+        let default = match &key.default {
+            _ if key.required => "required".to_owned(),
+            None | Some(Value::Null) => if has_keys(key) { "" } else { "none" }.to_owned(),
+            Some(value) => value.to_string(),
+        };
+        let of = if key.bounds.is_empty() { key.of.clone() } else { format!("{}, {}", key.of, key.bounds) };
+        [key.key.clone(), of, default, key.meaning.clone()]
+    };
+    let rows: Vec<[String; 4]> = std::iter::once(heads).chain(keys.iter().map(row)).collect();
+    let length = |cell: &String| cell.chars().count();
+    let width =
+        |at: usize| rows.iter().map(|row| length(&row[at])).filter(|length| *length <= WIDEST).max().unwrap_or(0);
+    let widths = [0, 1, 2].map(width);
+    let line = |row: &[String; 4]| {
+        let cells: String = (0..3).map(|at| format!("{:1$}  ", row[at], widths[at])).collect();
+        format!("  {cells}{}", row[3]).trim_end().to_owned() + "\n"
+    };
+    rows.iter().map(line).collect()
+}
+
+/// The lines of a pipeline file.
+fn step(name: &str, example: &Example) -> String {
+    let config = toml(&Value::Object(example.config.clone()));
+    match example.config.is_empty() {
+        true => format!("[[steps]]\nuse = \"{name}\"\n"),
+        false => format!("[[steps]]\nuse = \"{name}\"\nconfig = {config}\n"),
+    }
+}
+
+/// A command line for a shell, and what it prints.
+fn command(name: &str, example: &Example) -> String {
+    let quoted = |text: String| format!("'{}'", text.replace('\'', r"'\''"));
+    let rows: Vec<String> = example.rows.iter().map(|row| quoted(row.to_string())).collect();
+    let config = match example.config.is_empty() {
+        true => String::new(),
+        false => format!(" --config {}", quoted(Value::Object(example.config.clone()).to_string())),
+    };
+    let (indent, before_config) = if rows.len() == 1 { ("", " ") } else { ("\\\n    ", "\n    ") };
+    let out: String = example.out.iter().map(|row| format!("{row}\n")).collect();
+    let rows = rows.join(" \\\n    ");
+    format!("$ printf '%s\\n' {indent}{rows} |{before_config}callboard step run {name}{config}\n{out}")
+}
+
+fn indented(text: &str) -> String {
+    text.lines().map(|line| format!("  {line}\n")).collect()
+}
