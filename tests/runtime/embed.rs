@@ -1,4 +1,5 @@
 //! The program in README.md is the one between the two marks here, and it runs. `BLESS=1` writes it into README.md.
+#![allow(clippy::print_stderr, reason = "the program shows what happens to whoever reads it")]
 
 // [README]
 use callboard_plan::{Load, Pipeline, Plan, Source};
