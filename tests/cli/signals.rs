@@ -206,3 +206,83 @@ fn an_interrupted_compilation_leaves_nothing_in_the_cache() {
     let left = fs::read_dir(stage.folder.join(".callboard/cache")).unwrap().count();
     assert_eq!((left, stage.files() == before), (0, true));
 }
+
+/// The processes that a process started and that have not ended, each with its command line.
+fn children(process: u32) -> Vec<(u32, String)> {
+    let of = |entry: std::io::Result<fs::DirEntry>| {
+        let number: u32 = entry.ok()?.file_name().to_str()?.parse().ok()?;
+        let stat = fs::read_to_string(format!("/proc/{number}/stat")).ok()?;
+        // Behind the name, which may hold anything: the state, and the parent.
+        let mut behind = stat.rsplit_once(')')?.1.split_whitespace();
+        let lives = behind.next()? != "Z";
+        let parent: u32 = behind.next()?.parse().ok()?;
+        let line = fs::read_to_string(format!("/proc/{number}/cmdline")).ok()?;
+        (lives && parent == process).then(|| (number, line.replace('\0', " ")))
+    };
+    fs::read_dir("/proc").unwrap().filter_map(of).collect()
+}
+
+/// Asks again until there is an answer.
+fn until<T>(what: &str, ask: impl Fn() -> Option<T>) -> T {
+    let begun = std::time::Instant::now();
+    loop {
+        if let Some(answer) = ask() {
+            return answer;
+        }
+        assert!(begun.elapsed() < crate::BOUND, "{what}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// Ends a process where its test fails.
+struct Bounded(Pid);
+
+impl Drop for Bounded {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let _ = kill_process_group(self.0, Signal::KILL);
+        }
+    }
+}
+
+/// Starts a comparison, and gives it with the process of its first run, in which a step has been given rows and waits.
+fn comparing(stage: &Stage) -> (Child, Bounded, u32) {
+    let mut command = stage.command("mkdir scratch; TMPDIR=$PWD/scratch exec callboard compare pipeline.toml");
+    let compared = command.spawn().unwrap();
+    let bounded = Bounded(group(&compared));
+    let started = || children(compared.id()).into_iter().find(|(_, line)| line.contains(" run "));
+    let run = until("no run was started", started);
+    let begun = |entry: std::io::Result<fs::DirEntry>| entry.unwrap().path().join("staged/run/run.json").is_file();
+    let has_begun = || fs::read_dir(stage.folder.join("scratch")).ok()?.any(begun).then_some(());
+    until("the run did not begin", has_begun);
+    (compared, bounded, run.0)
+}
+
+fn lives(process: u32) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
+    stat.rsplit_once(')').is_some_and(|(_, behind)| !behind.trim_start().starts_with('Z'))
+}
+
+/// Either run would go on for hours, in a folder that nobody knows.
+#[test]
+fn a_comparison_that_ends_takes_its_run_with_it() {
+    for signal in [Signal::KILL, Signal::INT, Signal::TERM, Signal::HUP] {
+        let stage = waiting("wait", "{ at = \"process\" }");
+        let before = stage.files();
+        let (compared, _bounded, run) = comparing(&stage);
+        // To this process alone: the run is in a group of its own, as it is when a terminal interrupts.
+        kill_process(group(&compared), signal).unwrap();
+        let said = ended(compared, "callboard compare");
+        until("the run goes on", || (!lives(run)).then_some(()));
+        match signal {
+            Signal::KILL => assert_eq!(said.code, None),
+            _ => {
+                assert_eq!(said.code, Some(130), "{signal:?}: {}", said.stderr);
+                assert!(said.stderr.ends_with("error: interrupted\n"), "{signal:?}: {}", said.stderr);
+                assert_eq!(fs::read_dir(stage.folder.join("scratch")).unwrap().count(), 0, "{signal:?}");
+            }
+        }
+        fs::remove_dir_all(stage.folder.join("scratch")).unwrap();
+        assert_eq!(stage.files(), before, "{signal:?}");
+    }
+}

@@ -6,10 +6,11 @@ use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use callboard_io::FilePlace;
 use callboard_plan::{Load, Pipeline, Plan, Problems, Source, Terms};
 use callboard_runtime::{
-    Allowed, CancellationToken, CompileCommand, Components, Event, Observer, Profile, Report, Run, RunError, Settings,
-    Status, StepReport, measured_needs,
+    Allowed, AlsoWritten, CancellationToken, CompileCommand, Components, Event, Observer, Profile, Report, Run,
+    RunError, Settings, Status, StepReport, measured_needs,
 };
 use serde_json::Value;
 
@@ -71,6 +72,7 @@ impl Bench {
             limit: None,
             overwrite: false,
             profile: None,
+            also_written: Vec::new(),
             confined: false,
             cancel: CancellationToken::new(),
             compile: CompileCommand {
@@ -119,6 +121,7 @@ pub(crate) struct Case<'a> {
     limit: Option<u64>,
     overwrite: bool,
     profile: Option<Profile>,
+    also_written: Vec<AlsoWritten>,
     confined: bool,
     cancel: CancellationToken,
     compile: CompileCommand,
@@ -177,6 +180,12 @@ impl Case<'_> {
         Self { trusted: Some(digest), ..self }
     }
 
+    /// With a report that the embedder writes afterwards.
+    pub(crate) fn reporting_to(self, path: &Path) -> Self {
+        let place = FilePlace::find(path).unwrap();
+        Self { also_written: vec![AlsoWritten { what: "the report (`--report`)".to_owned(), place }], ..self }
+    }
+
     /// Under Landlock, in the thread that carries it out.
     pub(crate) fn confined(self) -> Self {
         Self { confined: true, ..self }
@@ -230,7 +239,8 @@ impl Case<'_> {
             earlier: self.earlier,
             max_spill: None,
             profile: self.profile,
-            confined: self.confined.then(Vec::new),
+            also_written: self.also_written,
+            confined: self.confined,
             observer: Observer::new(move |event| {
                 listener(&event);
                 told.lock().unwrap().push(event);

@@ -34,6 +34,7 @@ mod report;
 mod resume;
 mod server;
 mod staging;
+mod traps;
 mod trial;
 mod victim;
 mod weights;

@@ -2,7 +2,7 @@
 //! step put it there.
 
 use std::fs;
-use std::os::unix::fs::{FileTypeExt, symlink};
+use std::os::unix::fs::{DirBuilderExt, FileTypeExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
@@ -76,6 +76,72 @@ fn no_step_may_write_where_the_run_reads_or_writes() {
     granted(&bench, "data", false).report();
 }
 
+/// A wrong outcome would let a step put a link where the host writes the report or the profile.
+#[test]
+fn no_step_may_write_where_a_report_or_a_profile_goes() {
+    for (report, profile, expected) in [
+        ("told/report.json", None, "which holds the report (`--report`), "),
+        ("told/deep/report.json", None, "which holds the report (`--report`), "),
+        ("way/report.json", None, "which holds the report (`--report`), "),
+        ("up/report.json", None, "which holds the report (`--report`), "),
+        ("report.json", Some("told/profile.json"), "which holds the profile (`--profile-out`), "),
+    ] {
+        let bench = Bench::new();
+        fs::create_dir_all(bench.path("told/deep")).unwrap();
+        symlink("told/deep", bench.path("way")).unwrap();
+        symlink(".", bench.path("told/here")).unwrap();
+        symlink("told/here", bench.path("up")).unwrap();
+        let case = granted(&bench, "told", true).reporting_to(&bench.path(report));
+        let case = match profile {
+            Some(path) => case.profile("reach", Some(bench.path(path))),
+            None => case,
+        };
+        let error = case.error();
+        let start = format!("`grant.files` lets the step write `told`, {expected}");
+        assert!(error.message.starts_with(&start), "{report}: {error}");
+        assert_eq!((error.class, error.place.grant.as_deref()), (Class::Pipeline, Some("told")));
+        assert!(!bench.path("made").exists() && !bench.path("run-0").exists(), "it is refused before anything is made");
+    }
+}
+
+/// A wrong outcome would replace what the run reads, or makes, by its report.
+#[test]
+fn a_report_and_a_profile_are_none_of_the_files_of_the_run() {
+    let places = [
+        ("data/docs.jsonl", "is a file of input `docs`"),
+        ("up/docs.jsonl", "is a file of input `docs`"),
+        ("own/reach.wasm", "is the component of step `reach`"),
+        ("made/out.jsonl", "is the place of output `out`"),
+        ("cache/report.json", "lies in the cache of compiled components"),
+        ("old/run/journal", "lies in the folder of an earlier run"),
+    ];
+    for (path, expected) in places {
+        for profiled in [false, true] {
+            let bench = Bench::new();
+            for folder in ["data", "made", "old/run"] {
+                fs::create_dir_all(bench.path(folder)).unwrap();
+            }
+            fs::DirBuilder::new().mode(0o700).create(bench.path("cache")).unwrap();
+            symlink("data", bench.path("up")).unwrap();
+            let case = granted(&bench, "scratch", true).cache(bench.path("cache")).after(&bench.path("old/run"));
+            let case = match profiled {
+                true => case.profile("reach", Some(bench.path(path))),
+                false => case.reporting_to(&bench.path(path)),
+            };
+            let (error, before) = (case.error(), lines([json!({"text": "folders"})]));
+            let option = if profiled { "the profile (`--profile-out`): " } else { "the report (`--report`): " };
+            assert!(error.message.starts_with(option) && error.message.contains(expected), "{path}: {error}");
+            assert_eq!(error.class, Class::Pipeline);
+            assert_eq!(bench.bytes("data/docs.jsonl"), before.into_bytes());
+        }
+    }
+    // One that is named for both.
+    let bench = Bench::new();
+    let both = bench.path("both.json");
+    let error = granted(&bench, "scratch", true).reporting_to(&both).profile("reach", Some(both)).error();
+    assert!(error.message.contains("is the report (`--report`)"), "{error}");
+}
+
 /// A wrong outcome would show a step what other steps were given, and the seed that keeps anybody from making rows that pass for others.
 #[test]
 fn no_step_may_read_what_a_run_keeps() {
@@ -127,10 +193,11 @@ fn an_output_is_none_of_the_files_of_the_run() {
 }
 
 /// Everything that is not a regular file, under a name.
-const KINDS: [&str; 7] = ["link", "dangling link", "link to a folder", "link to a pipe", "pipe", "socket", "device"];
+pub(crate) const KINDS: [&str; 7] =
+    ["link", "dangling link", "link to a folder", "link to a pipe", "pipe", "socket", "device"];
 
 /// Puts it there; false where only root may.
-fn plant(bench: &Bench, kind: &str, at: &Path) -> bool {
+pub(crate) fn plant(bench: &Bench, kind: &str, at: &Path) -> bool {
     let pipe = |at: &Path| assert!(Command::new("mkfifo").arg(at).status().unwrap().success());
     match kind {
         "link" => symlink(bench.path("private/key"), at).unwrap(),
@@ -149,7 +216,7 @@ fn plant(bench: &Bench, kind: &str, at: &Path) -> bool {
     true
 }
 
-fn private(bench: &Bench) {
+pub(crate) fn private(bench: &Bench) {
     fs::create_dir(bench.path("private")).unwrap();
     bench.put("private/key", "secret");
 }
@@ -196,7 +263,7 @@ fn an_output_replaces_a_regular_file_or_nothing() {
 }
 
 /// Runs it, and does something as soon as its first stage is loaded.
-fn meanwhile<'a>(case: Case<'a>, act: impl Fn() + Send + Sync + 'static) -> Case<'a> {
+pub(crate) fn meanwhile<'a>(case: Case<'a>, act: impl Fn() + Send + Sync + 'static) -> Case<'a> {
     let done = AtomicBool::new(false);
     case.listen(move |event| {
         if matches!(event, Event::Loaded { .. }) && !done.swap(true, Ordering::SeqCst) {
@@ -320,4 +387,35 @@ fn a_run_is_kept_to_its_folders_where_the_kernel_can() {
     assert_eq!(said, "PermissionDenied ".repeat(5) + "ok");
     assert_eq!(bench.bytes("out.jsonl"), bench.bytes("docs.jsonl"));
     assert_eq!(fs::read(&key).unwrap(), b"secret");
+}
+
+/// A wrong outcome would leave the host unwatched while it reads strangers' files, has their components compiled and asks them.
+#[test]
+#[expect(clippy::print_stderr, reason = "a test that tries nothing says so")]
+fn a_run_is_kept_to_its_folders_before_its_first_component_is_compiled() {
+    let (bench, outside) = (Bench::with_rows(3), tempfile::tempdir().unwrap());
+    fs::DirBuilder::new().mode(0o700).create(bench.path("cache")).unwrap();
+    fs::create_dir(bench.path("told")).unwrap();
+    let (said, heard) = std::sync::mpsc::channel();
+    let there = outside.path().to_owned();
+    let told = bench.path("told/new");
+    let case = bench.pipeline(straight(&use_step("copy", "echo", ""))).confined().cache(bench.path("cache"));
+    let case = case.reporting_to(&bench.path("told/report.json")).listen(move |event| {
+        if matches!(event, Event::Compiling { .. }) {
+            let tried = |path: &Path| fs::write(path, "x").map_err(|error| error.kind());
+            said.send((tried(&there.join("new")), tried(&told))).unwrap();
+        }
+    });
+    let ended = case.end();
+    let absent = ended
+        .events
+        .iter()
+        .any(|event| matches!(event, Event::Note { message } if message.contains("has no Landlock")));
+    ended.report();
+    let (elsewhere, beside_the_report) = heard.recv().unwrap();
+    assert_eq!(beside_the_report, Ok(()));
+    match absent {
+        true => eprintln!("SKIPPED: this kernel has no Landlock"),
+        false => assert_eq!(elsewhere, Err(std::io::ErrorKind::PermissionDenied)),
+    }
 }

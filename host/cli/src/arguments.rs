@@ -195,6 +195,9 @@ pub(crate) struct RunArguments {
     /// Write outputs to this folder instead
     #[arg(long, value_name = "DIR", hide = true)]
     pub(crate) outputs_to: Option<PathBuf>,
+    /// End when the process of this number does, which started this one
+    #[arg(long, value_name = "PROCESS", hide = true)]
+    pub(crate) end_with: Option<u32>,
 }
 
 /// How a run is shown.

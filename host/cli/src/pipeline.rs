@@ -87,7 +87,8 @@ pub(crate) fn settings(base: PathBuf, run_folder: PathBuf, cancel: CancellationT
         earlier: Vec::new(),
         max_spill: None,
         profile: None,
-        confined: None,
+        also_written: Vec::new(),
+        confined: false,
         observer: Observer::nobody(),
         cancel,
     })

@@ -49,6 +49,11 @@ impl FilePlace {
         &self.there
     }
 
+    /// The path that named it.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// The file's name in its folder.
     pub(crate) fn name(&self) -> &OsStr {
         &self.name

@@ -20,6 +20,7 @@ use crate::artefact::{Artefact, Unfit, trailer};
 use crate::compile::{CompileCommand, Scratch, compile, hex};
 use crate::engine::{self, Reservation};
 use crate::error::{Class, RunError};
+use crate::events::{Event, Observer};
 use crate::private::{Why, private};
 
 /// Keeps apart what different versions made. Wasmtime refuses what another version of it made, and it is then compiled again.
@@ -44,6 +45,20 @@ pub(crate) struct Compiled {
     pub(crate) took: Option<Duration>,
     /// What the kernel did not offer to confine the compiler; said once.
     pub(crate) lacks: Option<String>,
+}
+
+impl Compiled {
+    /// Says how it was compiled, if it was compiled now.
+    pub(crate) fn tell(&self, step: &str, observer: &Observer) {
+        if let Some(lacks) = &self.lacks {
+            let message =
+                format!("components are compiled without {lacks}, which this kernel does not offer: see SECURITY.md");
+            observer.tell(Event::Note { message });
+        }
+        if let Some(took) = self.took {
+            observer.tell(Event::Compiled { step: step.to_owned(), took });
+        }
+    }
 }
 
 impl Cache {

@@ -24,7 +24,7 @@ use crate::places;
 use crate::removed::Files;
 use crate::rows::places;
 use crate::run::Run;
-use crate::settings::Settings;
+use crate::settings::{AlsoWritten, Settings};
 use crate::stage::{door_schema, map, terms};
 
 /// An input whose files were found.
@@ -138,11 +138,17 @@ impl Checked {
 
     /// Checks where outputs go: folders that can be written, files that are nobody else's. They are held open from here on. And checks that
     /// no step may write where the run reads and writes.
-    pub(crate) fn places(&mut self, plan: &Plan, settings: &Settings, past: &Past) -> Result<(), RunError> {
-        let reserved = places::reserved(plan, settings, self.inputs.iter());
+    pub(crate) fn places(
+        &mut self,
+        plan: &Plan,
+        settings: &Settings,
+        past: &Past,
+        profile: Option<AlsoWritten>,
+    ) -> Result<(), RunError> {
+        let mut reserved = places::reserved(plan, settings, self.inputs.iter());
         let inputs = places::input_files(self.inputs.iter());
         let mut taken: HashMap<PathBuf, &str> = HashMap::new();
-        let mut specs = Vec::new();
+        let mut outputs = Vec::new();
         for output in plan.outputs() {
             let spec = output_spec(output, &settings.base)?;
             let in_output = |error: RunError| error.in_output(&output.name);
@@ -162,10 +168,15 @@ impl Checked {
             if there.is_some() && !settings.overwrite && !is_ours {
                 return refused(format!("`{shown}` is there already"), "to replace it, add --overwrite");
             }
-            specs.push(spec);
+            outputs.push(places::written(format!("the place of output `{}`", output.name), &spec.path));
             self.places.insert(output.name.clone(), (place, settings.overwrite || is_ours));
         }
-        places::check_grants(plan, settings, reserved, specs.iter())
+        reserved.append(&mut outputs);
+        for file in settings.also_written.iter().chain(&profile) {
+            places::check_also_written(file, &reserved, &inputs)?;
+            reserved.push(places::written(file.what.clone(), file.place.path()));
+        }
+        places::check_grants(plan, settings, &reserved)
     }
 
     /// Follows the schema through `declare` from the inputs to the outputs.

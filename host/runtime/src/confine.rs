@@ -3,10 +3,9 @@
 //! Everything that writes opens files below folders that are open already. Should that ever fail, this keeps the thread that carries the run
 //! out, and all that it starts, to the same folders. What was opened before stays open.
 
+use std::io;
 use std::os::fd::AsFd;
-use std::path::Path;
 
-use callboard_io::FilePlace;
 use callboard_io::beneath::Dir;
 use landlock::{
     ABI, AccessFs, BitFlags, PathBeneath, Ruleset, RulesetAttr, RulesetCreated, RulesetCreatedAttr, RulesetError,
@@ -23,19 +22,39 @@ const KNOWN: ABI = ABI::V3;
 pub(crate) const ABSENT: &str =
     "this kernel has no Landlock: beyond its own checks, nothing keeps the run from writing elsewhere";
 
-/// Confines the calling thread, and all that it starts from now on, for good: the run's folder, the cache, the folders of outputs, those that
-/// steps may write, and those of `more` may be written, and nothing else. False where the kernel does not know how.
-pub(crate) fn confine(run: &Run, run_folder: &Path, more: &[FilePlace]) -> Result<bool, RunError> {
-    let of_system = |path: &Path| Dir::open(path).map_err(|error| RunError::system("open the folder", path, &error));
-    let mut folders = vec![of_system(run_folder)?, of_system(&run.settings.cache_folder)?];
+/// Confines the calling thread, and all that it starts from now on, for good: the run's folder, the cache, the folders of outputs and of what
+/// is written beside them, and those that steps may write may be written, and nothing else. Where the run's folder is still to be made, that
+/// is the nearest folder that it will lie in. False where the kernel does not know how.
+pub(crate) fn confine(run: &Run) -> Result<bool, RunError> {
+    let locked = run.locked.lock().expect("no holder panics").as_ref().map(|folder| folder.dir().clone());
+    let opened = |found: io::Result<(Dir, _)>| {
+        found.map(|(dir, _)| dir).map_err(|error| {
+            RunError::system("write to the run's folder", &run.folder, &error).help("name another: --run-dir DIR")
+        })
+    };
+    rules(&places(run, locked.map_or_else(|| opened(Dir::nearest(&run.folder)), Ok)?))
+}
+
+/// As [`confine`], when the run's folder is there.
+pub(crate) fn confine_further(run: &Run) -> Result<bool, RunError> {
+    let folder = Dir::open(&run.folder).map_err(|error| RunError::system("open the folder", &run.folder, &error))?;
+    rules(&places(run, folder))
+}
+
+fn places(run: &Run, run_folder: Dir) -> Vec<Dir> {
     let outputs = run.checked.places.values().map(|(place, _)| place);
-    folders.extend(outputs.chain(more).chain(run.profile_place()).map(|place| place.nearest_folder().clone()));
-    folders.extend(run.reach.values().flat_map(|reach| reach.writable()).cloned());
-    rules(&folders)
+    let also = run.settings.also_written.iter().map(|file| &file.place).chain(run.profile_place());
+    let files = outputs.chain(also).map(|place| place.nearest_folder());
+    let steps = run.reach.values().flat_map(|reach| reach.writable());
+    [&run_folder, run.cache.dir()].into_iter().chain(files).chain(steps).cloned().collect()
+}
+
+fn rules(folders: &[Dir]) -> Result<bool, RunError> {
+    restricted(folders)
         .map_err(|error| RunError::new(Class::System, format!("cannot confine the run by Landlock: {error}")))
 }
 
-fn rules(folders: &[Dir]) -> Result<bool, RulesetError> {
+fn restricted(folders: &[Dir]) -> Result<bool, RulesetError> {
     let writes = AccessFs::from_write(KNOWN);
     let nodes: BitFlags<AccessFs> =
         AccessFs::MakeChar | AccessFs::MakeBlock | AccessFs::MakeFifo | AccessFs::MakeSock | AccessFs::MakeSym;

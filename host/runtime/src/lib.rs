@@ -76,6 +76,6 @@ pub use report::{
 pub use resume::Allowed;
 pub use run::Run;
 pub use runs::{RemovedRun, RunState, RunSummary, remove_run, run_folders, run_report};
-pub use settings::{Profile, Settings};
+pub use settings::{AlsoWritten, Profile, Settings};
 pub use tokio_util::sync::CancellationToken;
 pub use why::{StepReuse, Verdict};

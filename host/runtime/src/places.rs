@@ -6,12 +6,12 @@ use std::ffi::OsString;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Component, Path, PathBuf};
 
-use callboard_io::{OutputSpec, can_match_below};
+use callboard_io::can_match_below;
 use callboard_plan::{FileGrant, Origin, Plan};
 
 use crate::check::Input;
 use crate::error::{Class, RunError};
-use crate::settings::Settings;
+use crate::settings::{AlsoWritten, Settings};
 
 /// Links that one path may lead through, as for the system.
 const LINKS: usize = 40;
@@ -116,16 +116,23 @@ pub(crate) fn check_output(
     Ok(())
 }
 
-/// Refuses grants of folders that hold such a place, or lie in one: for writing all of them, for reading those of Callboard's own.
-pub(crate) fn check_grants<'a>(
-    plan: &Plan,
-    settings: &Settings,
-    mut reserved: Vec<Reserved>,
-    outputs: impl Iterator<Item = &'a OutputSpec>,
+/// Refuses a file that is written beside the outputs where it is an output, or one of these places or files.
+pub(crate) fn check_also_written(
+    file: &AlsoWritten,
+    reserved: &[Reserved],
+    inputs: &HashMap<(u64, u64), &str>,
 ) -> Result<(), RunError> {
-    reserved.extend(
-        outputs.map(|output| Reserved::new(format!("the place of output `{}`", output.name), &output.path, Of::Output)),
-    );
+    let checked = check_output(file.place.path(), reserved, inputs);
+    checked.map_err(|error| RunError { message: format!("{}: {}", file.what, error.message), ..error })
+}
+
+/// Where an output goes, or a file that is written beside the outputs.
+pub(crate) fn written(what: impl Into<String>, path: &Path) -> Reserved {
+    Reserved::new(what, path, Of::Output)
+}
+
+/// Refuses grants of folders that hold such a place, or lie in one: for writing all of them, for reading those of Callboard's own.
+pub(crate) fn check_grants(plan: &Plan, settings: &Settings, reserved: &[Reserved]) -> Result<(), RunError> {
     for step in plan.steps() {
         for grant in &step.grants.files {
             let of_grant = |error: RunError| error.in_grant(&grant.path).in_step(&step.name);

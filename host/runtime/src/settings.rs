@@ -36,14 +36,25 @@ pub struct Settings {
     pub max_spill: Option<u64>,
     /// A step to be profiled: all that it does is done anew, in instances that are asked every millisecond where they are.
     pub profile: Option<Profile>,
-    /// Where Landlock is to keep the calling thread, and all that it starts, to the run's folder, the cache, the folders of outputs and
-    /// those that steps may write, for good, from when the run is carried out: further places that it must be able to write afterwards.
-    /// `None` leaves it alone.
-    pub confined: Option<Vec<FilePlace>>,
+    /// Files that are written when the run has ended, beside its own: no step may write where one lies, and none replaces what the run
+    /// reads.
+    pub also_written: Vec<AlsoWritten>,
+    /// Whether Landlock is to keep the calling thread, and all that it starts, for good, to what the run writes: from when the places of
+    /// all that is known, before a component is compiled or asked anything.
+    pub confined: bool,
     /// Who is told of progress.
     pub observer: Observer,
     /// Cancelled to interrupt the run: what is being done is finished, if it takes no longer than a few seconds.
     pub cancel: CancellationToken,
+}
+
+/// A file that the caller writes when a run has ended.
+#[derive(Clone, Debug)]
+pub struct AlsoWritten {
+    /// What it is, and what named it: "the report (`--report`)".
+    pub what: String,
+    /// Where it goes.
+    pub place: FilePlace,
 }
 
 /// A profile to be taken: which functions of a step take the time, in JSON that Firefox's profiler (profiler.firefox.com) opens.

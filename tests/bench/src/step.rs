@@ -40,7 +40,8 @@ impl Step {
             earlier: Vec::new(),
             max_spill: None,
             profile: None,
-            confined: None,
+            also_written: Vec::new(),
+            confined: false,
             observer: Observer::nobody(),
             cancel: CancellationToken::new(),
         };

@@ -28,6 +28,7 @@ pub(crate) fn compare(arguments: &CompareArguments) -> Result<ExitCode, Failure>
     let mut checked = settings(base, scratch.path().join("unused"), cancel.clone())?;
     checked.overwrite = true;
     checked.pipeline = file;
+    checked.also_written = report.iter().filter_map(ReportFile::also_written).collect();
     drop(Run::prepare(plan, components, checked).map_err(|error| Failure::of(error, &pipeline))?);
 
     let staged = one(arguments, "staged", scratch.path(), &cancel)?;
@@ -56,6 +57,7 @@ fn one(
     command.arg("run").arg(&arguments.pipeline.file);
     command.args(["--quiet", "--overwrite", "--no-resume", "--load", load]);
     command.arg("--report").arg(&report).arg("--run-dir").arg(folder.join("run")).arg("--outputs-to").arg(&folder);
+    command.arg("--end-with").arg(std::process::id().to_string());
     command.args(arguments.limit.iter().flat_map(|rows| ["--limit".to_owned(), rows.to_string()]));
     command.args(arguments.pipeline.set.iter().flat_map(|set| ["--set", set]));
     command

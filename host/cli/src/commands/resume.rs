@@ -22,7 +22,8 @@ pub(crate) fn resume(arguments: &ResumeArguments) -> Result<ExitCode, Failure> {
     let settings = Settings {
         max_spill: arguments.max_spill,
         overwrite: arguments.overwrite,
-        confined: watched.confined(),
+        also_written: watched.report_place(),
+        confined: watched.is_confined(),
         observer: watched.progress.observer(),
         ..settings(base, arguments.run_dir.clone(), interruptible()?)?
     };

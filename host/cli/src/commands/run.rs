@@ -7,7 +7,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use callboard_io::FilePlace;
 use callboard_plan::Pipeline;
-use callboard_runtime::{Profile, Report, Run, RunError, Settings};
+use callboard_runtime::{AlsoWritten, Class, Profile, Report, Run, RunError, Settings};
 
 use crate::arguments::{RunArguments, ShownArguments};
 use crate::exit::Failure;
@@ -17,6 +17,9 @@ use crate::show::progress::{Detail, Progress};
 use crate::show::{print, report};
 
 pub(crate) fn run(arguments: &RunArguments) -> Result<ExitCode, Failure> {
+    if let Some(parent) = arguments.end_with {
+        end_with(parent)?;
+    }
     let Planned { pipeline, mut plan, components, base, file } = planned(&arguments.pipeline, arguments.load.into())?;
     if let Some(folder) = &arguments.outputs_to {
         let doing = "open the folder for outputs";
@@ -39,7 +42,8 @@ pub(crate) fn run(arguments: &RunArguments) -> Result<ExitCode, Failure> {
         earlier,
         max_spill: arguments.max_spill,
         profile: arguments.profile.clone().map(|step| Profile { step, path: arguments.profile_out.clone() }),
-        confined: watched.confined(),
+        also_written: watched.report_place(),
+        confined: watched.is_confined(),
         observer: watched.progress.observer(),
         ..settings(base, run_folder, interruptible()?)?
     };
@@ -49,6 +53,18 @@ pub(crate) fn run(arguments: &RunArguments) -> Result<ExitCode, Failure> {
         last_words::running_in(&folder);
     }
     watched.end(prepared.execute(), &folder, Some(&pipeline))
+}
+
+/// Dies when its parent does, also where that is killed and can hand nothing on.
+fn end_with(parent: u32) -> Result<(), Failure> {
+    #[cfg(target_os = "linux")]
+    rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL))
+        .map_err(|error| Failure::system("follow the process that started this one", &error.into()))?;
+    // It may have ended before that.
+    match rustix::process::getppid().is_some_and(|now| now.as_raw_pid().unsigned_abs() == parent) {
+        true => Ok(()),
+        false => Err(Failure::other(Class::Interrupted, "the process that started this one has ended")),
+    }
 }
 
 /// Runs that lie beside this one.
@@ -78,13 +94,14 @@ impl<'a> Watched<'a> {
         Ok(Watched { arguments, report, progress: Progress::new(detail) })
     }
 
-    /// What is written after the run beside its own places, if Landlock is to keep it to those.
-    pub(crate) fn confined(&self) -> Option<Vec<FilePlace>> {
-        let report = self.report.iter().filter_map(|report| match report {
-            ReportFile::Place(place) => Some(place.clone()),
-            ReportFile::Stream(_) => None,
-        });
-        (!self.arguments.no_landlock).then(|| report.collect())
+    /// Where the report goes, if it is a file.
+    pub(crate) fn report_place(&self) -> Vec<AlsoWritten> {
+        self.report.iter().filter_map(ReportFile::also_written).collect()
+    }
+
+    /// Whether Landlock is to keep the run to the places that it writes.
+    pub(crate) fn is_confined(&self) -> bool {
+        !self.arguments.no_landlock
     }
 
     /// Shows what the run came to.
@@ -138,7 +155,9 @@ pub(crate) enum ReportFile {
 
 impl ReportFile {
     pub(crate) fn find(path: &Path) -> Result<ReportFile, Failure> {
-        if path.starts_with("/dev") {
+        // What is there under these names stays as it is, whoever it belongs to. Anything else is a file, in `/dev/shm` too.
+        let streams = ["/dev/stdout", "/dev/stderr", "/dev/fd", "/dev/null", "/dev/tty", "/dev/full"];
+        if streams.iter().any(|stream| path.starts_with(stream)) {
             let doing = format!("open `{}` for the report", path.display());
             let opened = std::fs::File::options().write(true).open(path);
             return opened.map(ReportFile::Stream).map_err(|error| Failure::system(&doing, &error));
@@ -148,6 +167,16 @@ impl ReportFile {
             folder.read_dir().map_err(|error| Failure::system(&doing, &error))?;
         }
         Ok(ReportFile::Place(FilePlace::find(path).map_err(RunError::from)?))
+    }
+
+    /// The file, as one that no step may write.
+    pub(crate) fn also_written(&self) -> Option<AlsoWritten> {
+        match self {
+            ReportFile::Place(place) => {
+                Some(AlsoWritten { what: "the report (`--report`)".to_owned(), place: place.clone() })
+            }
+            ReportFile::Stream(_) => None,
+        }
     }
 
     /// Writes a report, or several, as JSON.

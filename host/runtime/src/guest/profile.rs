@@ -15,6 +15,7 @@ use super::State;
 use crate::engine::SAMPLED;
 use crate::error::{Class, RunError};
 use crate::report::ProfileReport;
+use crate::settings::AlsoWritten;
 
 /// The profiles of a step's instances, in the order in which these were dropped.
 #[derive(Debug)]
@@ -34,6 +35,12 @@ impl Profiles {
     /// Where the user wants the profile.
     pub(crate) fn place(&self) -> Option<&FilePlace> {
         self.place.as_ref()
+    }
+
+    /// The same, as a file that is written beside the outputs.
+    pub(crate) fn also_written(&self) -> Option<AlsoWritten> {
+        let what = "the profile (`--profile-out`)".to_owned();
+        self.place.clone().map(|place| AlsoWritten { what, place })
     }
 
     /// The step that is profiled.

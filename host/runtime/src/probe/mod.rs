@@ -149,7 +149,7 @@ impl Probe {
         let sandbox = Sandbox::new(false).map_err(|error| refused::engine(&error))?;
         let cache = Cache::new(&settings.cache_folder, settings.compile.clone())?;
         let reserved = places::reserved(plan, settings, std::iter::empty());
-        places::check_grants(plan, settings, reserved, std::iter::empty())?;
+        places::check_grants(plan, settings, &reserved)?;
         let mut reach = resolve(plan, &settings.base, &settings.cache_folder, &settings.observer)?;
         let bytes = components.bytes(&step.digest).ok_or_else(|| {
             RunError::new(Class::Bug, format!("the component {} of the plan was not given", step.digest))
@@ -157,9 +157,7 @@ impl Probe {
         let compiled = || {
             let announce = || settings.observer.tell(Event::Compiling { step: step.name.clone() });
             let compiled = cache.compiled(bytes, &step.digest, &settings.cancel, announce).map_err(in_step)?;
-            if let Some(took) = compiled.took {
-                settings.observer.tell(Event::Compiled { step: step.name.clone(), took });
-            }
+            compiled.tell(&step.name, &settings.observer);
             Ok(compiled.artefact)
         };
         let loaded = map_from(&sandbox, &cache, &step, compiled)?;

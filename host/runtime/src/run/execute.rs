@@ -8,7 +8,7 @@ use callboard_plan::{Load, PlannedStep, Stage, door};
 
 use super::Run;
 use crate::boundary::Boundary;
-use crate::confine::{ABSENT, confine};
+use crate::confine::{ABSENT, confine_further};
 use crate::disk::journal::{Record, StageEnded};
 use crate::error::RunError;
 use crate::events::Event;
@@ -28,11 +28,10 @@ impl Run {
         let mut costs = Vec::new();
         let watch = Watch::begin(self.interrupt.clone(), self.stop.clone());
         let mut profile = None;
-        let mut unconfined = false;
         let outcome = watch.and_then(|watch| Ok((watch, Kept::open(&self)?))).and_then(|(watch, kept)| {
             self.kept = Some(kept);
-            if let Some(more) = &self.settings.confined {
-                unconfined = !confine(&self, &self.folder, more)?;
+            if self.settings.confined {
+                confine_further(&self)?;
             }
             let ran = self.stages(&mut costs);
             // Rows that were rejected before a failure are worth having.
@@ -50,8 +49,7 @@ impl Run {
             committed
         });
         let mut report = Report { profile, ..Report::of(&self, &costs, outcome, began, &residence) };
-        if unconfined {
-            self.observer.tell(Event::Note { message: ABSENT.to_owned() });
+        if self.unconfined {
             report.notes.push(ABSENT.to_owned());
         }
         if let Err(error) = self.keep_needs(&costs) {

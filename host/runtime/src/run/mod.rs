@@ -17,6 +17,7 @@ use crate::budget::Budget;
 use crate::cache::Cache;
 use crate::check::Checked;
 use crate::components::Components;
+use crate::confine::{ABSENT, confine};
 use crate::disk::{Begun, Folder, Past, Quota};
 use crate::error::{Class, RunError};
 use crate::events::{Event, Observer};
@@ -56,6 +57,8 @@ pub struct Run {
     /// How the run was begun before, proven or confirmed.
     pub(crate) begun: Option<Begun>,
     kept: Option<Kept>,
+    /// Whether the kernel has no Landlock, where it was to keep the run to its folders.
+    unconfined: bool,
     failure: Mutex<Option<RunError>>,
     pub(crate) rejects: Arc<Mutex<Rejects>>,
     pub(crate) budget: Budget,
@@ -86,9 +89,9 @@ impl Run {
         plan.verify().map_err(|why| RunError::new(Class::Bug, format!("the plan contradicts itself: {why}")))?;
         let inputs = resumed.as_ref().map(|resumed| &resumed.recorded.inputs);
         let mut checked = Checked::inputs(&plan, &settings, &past, inputs)?;
-        checked.places(&plan, &settings, &past)?;
         let profiles =
             settings.profile.as_ref().map(|profile| profile.profiles(&plan, &settings.run_folder)).transpose()?;
+        checked.places(&plan, &settings, &past, profiles.as_ref().and_then(Profiles::also_written))?;
         let mut prepared = Run {
             folder: settings.run_folder.clone(),
             limit: settings.limit,
@@ -102,13 +105,14 @@ impl Run {
             stop: CancellationToken::new(),
             interrupt: settings.cancel.clone(),
             components,
-            checked: Checked::default(),
+            checked,
             budget: Budget::new(past.stages.values().map(|ended| &ended.cost)),
             past,
             digest_seed: resumed.as_ref().and_then(|resumed| resumed.recorded.digest_seed),
             begun: resumed.as_ref().map(|resumed| resumed.begun.clone()),
             locked: Mutex::new(resumed.map(|resumed| resumed.folder)),
             kept: None,
+            unconfined: false,
             failure: Mutex::default(),
             rejects: Arc::new(Mutex::new(Rejects::new(settings.run_folder.join("rejects")))),
             finished: Mutex::default(),
@@ -118,11 +122,17 @@ impl Run {
         };
         prepared.reach =
             resolve(&prepared.plan, &prepared.settings.base, &prepared.settings.cache_folder, &prepared.observer)?;
+        if prepared.settings.confined {
+            prepared.unconfined = !confine(&prepared)?;
+        }
+        if prepared.unconfined {
+            prepared.observer.tell(Event::Note { message: ABSENT.to_owned() });
+        }
         for step in prepared.plan.steps() {
             prepared.go_on()?;
             prepared.compiled(step).map_err(|error| error.in_step(&step.name))?;
         }
-        match checked.follow(&prepared) {
+        match std::mem::take(&mut prepared.checked).follow(&prepared) {
             Ok(checked) => prepared.checked = checked,
             Err(error) => {
                 // What a step was refused is known to the next plan.
@@ -190,14 +200,7 @@ impl Run {
         })?;
         let announce = || self.observer.tell(Event::Compiling { step: step.name.clone() });
         let compiled = self.cache.compiled(bytes, &step.digest, &self.interrupt, announce)?;
-        if let Some(lacks) = compiled.lacks {
-            let message =
-                format!("components are compiled without {lacks}, which this kernel does not offer: see SECURITY.md");
-            self.observer.tell(Event::Note { message });
-        }
-        if let Some(took) = compiled.took {
-            self.observer.tell(Event::Compiled { step: step.name.clone(), took });
-        }
+        compiled.tell(&step.name, &self.observer);
         Ok(compiled.artefact)
     }
 }
