@@ -166,6 +166,42 @@ fn what_is_granted_to_be_read_cannot_be_changed() {
     assert!(!bench.path("scratch/old").exists() && !bench.path("models/moved").exists());
 }
 
+/// A wrong outcome would let a step alter a file that somebody gave a second name in its folder.
+#[test]
+fn a_file_that_has_a_second_name_is_not_altered() {
+    use std::os::unix::fs::MetadataExt;
+    let bench = furnished();
+    let planted = bench.path("scratch/planted");
+    std::fs::hard_link(bench.path("private/key"), &planted).unwrap();
+    std::os::unix::fs::symlink("planted", bench.path("scratch/way")).unwrap();
+    let before = planted.metadata().unwrap();
+    let attempts = [
+        ("write scratch planted x", "not-permitted"),
+        ("write scratch way x", "not-permitted"),
+        ("truncate scratch planted", "not-permitted"),
+        ("append scratch planted x", "not-permitted"),
+        ("age scratch planted", "not-permitted"),
+        ("age scratch way", "not-permitted"),
+        ("age-open scratch planted", "not-permitted"),
+        ("rename scratch planted scratch moved", "renamed"),
+        ("append scratch moved x", "not-permitted"),
+        // Files of its own, and its folder, are not hindered; with a second name they are no different.
+        ("write scratch new hello", "written"),
+        ("append scratch new x", "appended"),
+        ("age scratch new", "aged"),
+        ("age-open scratch new", "aged"),
+        ("hard-link scratch new scratch second", "linked"),
+        ("append scratch new x", "not-permitted"),
+        ("read scratch second", "hellox"),
+        ("delete scratch second", "deleted"),
+        ("append scratch new x", "appended"),
+        ("age scratch .", "aged"),
+    ];
+    each(&bench, &attempts, files(&[("scratch", true)]));
+    let after = bench.path("private/key").metadata().unwrap();
+    assert_eq!((before.len(), before.mtime_nsec()), (after.len(), after.mtime_nsec()));
+}
+
 /// A wrong outcome would grant a whole folder where one file was named.
 #[test]
 fn a_granted_file_is_alone_in_its_folder() {

@@ -1,4 +1,5 @@
-//! WASI's files, less what a step must not do to the host: make links, and open what is neither a file nor a folder.
+//! WASI's files, less what a step must not do to the host: make links, open what is neither a file nor a folder, and alter a file that
+//! has a second name, which may lie outside of what was granted.
 //!
 //! A link that a step leaves in its folder is followed by everybody who does not look: another program, the user's next pipeline. And
 //! opening a pipe waits in a thread of the host for somebody who writes; opening a device may do something.
@@ -6,8 +7,10 @@
 use wasmtime::StoreContextMut;
 use wasmtime::component::{Linker, Resource};
 use wasmtime_wasi::filesystem::{Descriptor, WasiFilesystemView};
+use wasmtime_wasi::p2::FsResult;
 use wasmtime_wasi::p2::bindings::filesystem::types::{
-    DescriptorFlags, DescriptorType, ErrorCode, Host, HostDescriptor, OpenFlags, PathFlags,
+    DescriptorFlags, DescriptorStat, DescriptorType, ErrorCode, Host, HostDescriptor, NewTimestamp, OpenFlags,
+    PathFlags,
 };
 
 use super::state::State;
@@ -32,8 +35,26 @@ pub(super) fn narrow(linker: &mut Linker<State>) -> wasmtime::Result<()> {
             Box::new(async move { Ok((open(store.data_mut(), asked).await?,)) })
         },
     )?;
+    files.func_wrap_async(
+        "[method]descriptor.set-times",
+        |mut store: StoreContextMut<'_, State>, asked: (Resource<Descriptor>, NewTimestamp, NewTimestamp)| {
+            Box::new(async move { Ok((set_times(store.data_mut(), asked).await?,)) })
+        },
+    )?;
+    files.func_wrap_async(
+        "[method]descriptor.set-times-at",
+        |mut store: StoreContextMut<'_, State>,
+         asked: (Resource<Descriptor>, PathFlags, String, NewTimestamp, NewTimestamp)| {
+            Box::new(async move { Ok((set_times_at(store.data_mut(), asked).await?,)) })
+        },
+    )?;
     linker.allow_shadowing(false);
     Ok(())
+}
+
+/// Whether a file has another name, which a program outside of the sandbox may have given it.
+fn is_shared(found: FsResult<DescriptorStat>) -> bool {
+    found.is_ok_and(|found| found.type_ == DescriptorType::RegularFile && found.link_count > 1)
 }
 
 async fn open(
@@ -43,7 +64,8 @@ async fn open(
     let mut files = state.filesystem();
     let borrowed = Resource::new_borrow(folder.rep());
     // It is looked at without being opened. What is not there may be made; what cannot be looked at cannot be opened either.
-    if let Ok(found) = files.stat_at(borrowed, follow, path.clone()).await
+    let found = files.stat_at(borrowed, follow, path.clone()).await;
+    if let Ok(found) = &found
         && !matches!(
             found.type_,
             DescriptorType::RegularFile | DescriptorType::Directory | DescriptorType::SymbolicLink
@@ -51,8 +73,41 @@ async fn open(
     {
         return Ok(Err(ErrorCode::NotPermitted));
     }
+    let alters = flags.contains(DescriptorFlags::WRITE) || how.contains(OpenFlags::TRUNCATE);
+    if alters && is_shared(found) {
+        return Ok(Err(ErrorCode::NotPermitted));
+    }
     match files.open_at(folder, follow, path, how, flags).await {
         Ok(opened) => Ok(Ok(opened)),
+        Err(error) => files.convert_error_code(error).map(Err),
+    }
+}
+
+async fn set_times(
+    state: &mut State,
+    (file, accessed, modified): (Resource<Descriptor>, NewTimestamp, NewTimestamp),
+) -> wasmtime::Result<Result<(), ErrorCode>> {
+    let mut files = state.filesystem();
+    if is_shared(files.stat(Resource::new_borrow(file.rep())).await) {
+        return Ok(Err(ErrorCode::NotPermitted));
+    }
+    match files.set_times(file, accessed, modified).await {
+        Ok(()) => Ok(Ok(())),
+        Err(error) => files.convert_error_code(error).map(Err),
+    }
+}
+
+async fn set_times_at(
+    state: &mut State,
+    (folder, follow, path, accessed, modified): (Resource<Descriptor>, PathFlags, String, NewTimestamp, NewTimestamp),
+) -> wasmtime::Result<Result<(), ErrorCode>> {
+    let mut files = state.filesystem();
+    let borrowed = Resource::new_borrow(folder.rep());
+    if is_shared(files.stat_at(borrowed, follow, path.clone()).await) {
+        return Ok(Err(ErrorCode::NotPermitted));
+    }
+    match files.set_times_at(folder, follow, path, accessed, modified).await {
+        Ok(()) => Ok(Ok(())),
         Err(error) => files.convert_error_code(error).map(Err),
     }
 }

@@ -1,7 +1,9 @@
 //! Attempts at files: `VERB FOLDER PATH …`, where FOLDER is the name of a folder that was given and PATH is not touched here.
 
 use wasip2::filesystem::preopens;
-use wasip2::filesystem::types::{Descriptor, DescriptorFlags, ErrorCode, OpenFlags, PathFlags};
+use wasip2::filesystem::types::{Datetime, Descriptor, DescriptorFlags, ErrorCode, NewTimestamp, OpenFlags, PathFlags};
+
+const LONG_AGO: Datetime = Datetime { seconds: 1, nanoseconds: 0 };
 
 pub(crate) fn tried(words: &[&str]) -> String {
     let folders = preopens::get_directories();
@@ -22,6 +24,15 @@ pub(crate) fn tried(words: &[&str]) -> String {
         ("truncate", []) => {
             open(folder, path, OpenFlags::TRUNCATE, DescriptorFlags::WRITE).map(|_| "truncated".to_owned())
         }
+        ("append", [text]) => open(folder, path, OpenFlags::empty(), DescriptorFlags::READ | DescriptorFlags::WRITE)
+            .and_then(|file| Ok(file.write(text.as_bytes(), file.stat()?.size)?))
+            .map(|_| "appended".to_owned()),
+        ("age", []) => folder
+            .set_times_at(PathFlags::SYMLINK_FOLLOW, path, NewTimestamp::NoChange, NewTimestamp::Timestamp(LONG_AGO))
+            .map(|()| "aged".to_owned()),
+        ("age-open", []) => open(folder, path, OpenFlags::empty(), DescriptorFlags::READ)
+            .and_then(|file| file.set_times(NewTimestamp::NoChange, NewTimestamp::Timestamp(LONG_AGO)))
+            .map(|()| "aged".to_owned()),
         ("mkdir", []) => folder.create_directory_at(path).map(|()| "made".to_owned()),
         ("delete", []) => folder.unlink_file_at(path).map(|()| "deleted".to_owned()),
         ("link", [to]) => folder.symlink_at(to, path).map(|()| "linked".to_owned()),
