@@ -10,10 +10,13 @@
 //! After every command that fails, the folder must be as it was before, save `.callboard/`. A command that has not ended
 //! after [`BOUND`] is killed, and fails its case.
 
+mod bad_ends;
 mod console;
 mod docs;
 mod edges;
 mod json;
+mod kernels;
+mod promises;
 mod redact;
 mod signals;
 mod stage;

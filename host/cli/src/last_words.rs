@@ -28,6 +28,9 @@ pub(crate) fn running_in(folder: &Path) {
 /// Takes the place of the words that Rust prints at each panic: what caught it says what it means, and nobody who did not ask for it
 /// gets a backtrace.
 pub(crate) fn listen() {
+    // A write beyond the limit on a file's size (`ulimit -f`) is an error like that of a full disk, and not the end of the process.
+    // SAFETY: no handler is installed, and no other thread runs yet.
+    unsafe { libc::signal(libc::SIGXFSZ, libc::SIG_IGN) };
     std::panic::set_hook(Box::new(|panic: &PanicHookInfo<'_>| {
         // A library's, at a corrupt file, which is an error of that file.
         if callboard_io::panics_are_caught() {

@@ -21,13 +21,16 @@ use crate::refused;
 
 /// The most bytes that a compiled component may have.
 pub(crate) const ARTEFACT: u64 = 512 << 20;
+/// The exit code of a compiler that the system refused something.
+const REFUSED: i32 = 5;
 /// The longest that compiling one component may take.
 const TIME: Duration = Duration::from_secs(600);
 
 /// The command that compiles, in a process of its own.
 ///
-/// It is given two more arguments, the component's file and the file to make, and must call [`compile_file`] with them. It has no
-/// environment, and its standard input is a pipe that ends with the process that started it.
+/// It is given two more arguments, the component's file and the file to make, and must call [`compile_file`] with them; where that gives an
+/// error of the system, it says so by exit code 5. It has no environment, and its standard input is a pipe that ends with the process that
+/// started it.
 #[derive(Clone, Debug)]
 pub struct CompileCommand {
     /// The program.
@@ -119,6 +122,9 @@ fn failed(status: &ExitStatus, said: &str) -> RunError {
         };
     }
     let why = if said.is_empty() { status.to_string() } else { said.to_owned() };
+    if status.code() == Some(REFUSED) {
+        return RunError::new(Class::System, format!("cannot compile the component: {why}"));
+    }
     RunError::new(Class::Data, format!("the component cannot be compiled: {why}"))
 }
 
@@ -133,7 +139,14 @@ fn lacking(made: &Path) -> PathBuf {
 /// # Errors
 ///
 /// What the system, or the compiler, says.
-pub fn compile_file(source: &Path, made: &Path) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+pub fn compile_file(source: &Path, made: &Path) -> Result<(), RunError> {
+    compiled(source, made).map_err(|error| {
+        let class = if error.is::<io::Error>() { Class::System } else { Class::Data };
+        RunError::new(class, format!("{error:#}"))
+    })
+}
+
+fn compiled(source: &Path, made: &Path) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     // Before the limit is set: the code is for the process that runs it, whose limits this one has inherited.
     let reservation = Reservation::of_this_process();
     confine::follow_parent()?;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use callboard_plan::{ComponentFacts, ImportNeed, Kind, component_names, import_need, scan};
-use callboard_runtime::{Bundled, Described, Settings};
+use callboard_runtime::{Bundled, Class, Described, RunError, Settings};
 use serde::Serialize;
 use serde_json::Value;
 use wasmparser::{Parser, Payload, ProducersSectionReader};
@@ -94,7 +94,7 @@ pub struct Wrong {
 ///
 /// # Errors
 ///
-/// A file that cannot be read. What is wrong with the component is in the answer.
+/// A file that cannot be read; what the system refuses; an interruption. What is wrong with the component is in the answer.
 pub fn inspect(subject: Subject, bundled: &[Bundled], settings: Settings) -> Result<Inspection> {
     let bytes = subject.bytes(bundled)?;
     let mut inspection = Inspection {
@@ -132,23 +132,36 @@ pub fn inspect(subject: Subject, bundled: &[Bundled], settings: Settings) -> Res
         inspection.problems.push(Wrong { message, help: Some(help) });
     }
     if inspection.kind.is_some() && inspection.imports.iter().all(|import| import.there) {
-        asked(&mut inspection, subject, bundled, settings);
+        asked(&mut inspection, subject, bundled, settings)?;
     }
     Ok(inspection)
 }
 
+/// What is wrong with the component. What this machine refused, or an interruption, says nothing about it.
+fn wrong(error: RunError, of: &str) -> Result<Wrong> {
+    match error.class {
+        Class::System | Class::Interrupted | Class::Bug => Err(error),
+        Class::Pipeline | Class::Data | Class::Limit => {
+            Ok(Wrong { message: format!("{of}{}", error.message), help: error.help })
+        }
+    }
+}
+
 /// What is known by running it, with no grant at all.
-fn asked(inspection: &mut Inspection, mut subject: Subject, bundled: &[Bundled], settings: Settings) {
+fn asked(inspection: &mut Inspection, mut subject: Subject, bundled: &[Bundled], settings: Settings) -> Result<()> {
     subject.grant(serde_json::Map::new());
     let begun = match Trial::begin(subject, 1, bundled, settings) {
         Ok(trial) => trial,
-        Err(error) => return inspection.problems.push(Wrong { message: error.message, help: error.help }),
+        Err(error) => {
+            inspection.problems.push(wrong(error, "")?);
+            return Ok(());
+        }
     };
     match begun.probe.start() {
         Ok((bytes, _)) => inspection.memory_at_start_bytes = Some(bytes),
         Err(error) => {
-            let message = format!("no instance of it starts: {}", error.error.message);
-            return inspection.problems.push(Wrong { message, help: error.error.help });
+            inspection.problems.push(wrong(error.error, "no instance of it starts: ")?);
+            return Ok(());
         }
     }
     match begun.probe.describe() {
@@ -163,8 +176,9 @@ fn asked(inspection: &mut Inspection, mut subject: Subject, bundled: &[Bundled],
             }
         }
         Err(_) if inspection.problems.iter().any(|wrong| wrong.message.contains("manifest")) => {}
-        Err(error) => inspection.problems.push(Wrong { message: error.error.message, help: error.error.help }),
+        Err(error) => inspection.problems.push(wrong(error.error, "")?),
     }
+    Ok(())
 }
 
 fn import(name: &str) -> Import {

@@ -167,7 +167,7 @@ impl Subject {
                     error(Class::System, message, None)
                 }
                 ComponentUnread::TooLarge(said) => {
-                    error(Class::Data, format!("`{}` {said}", path.display()), Some(said.help()))
+                    error(Class::Pipeline, format!("`{}` {said}", path.display()), Some(said.help()))
                 }
             });
         }

@@ -2,13 +2,12 @@
 
 use std::process::ExitCode;
 
-use callboard_runtime::{Class, compile_file};
+use callboard_runtime::compile_file;
 
 use crate::arguments::CompileArguments;
 use crate::exit::Failure;
 
 pub(crate) fn compile(arguments: &CompileArguments) -> Result<ExitCode, Failure> {
-    compile_file(&arguments.component, &arguments.made)
-        .map_err(|error| Failure::other(Class::Data, format!("{error:#}")))?;
+    compile_file(&arguments.component, &arguments.made)?;
     Ok(ExitCode::SUCCESS)
 }

@@ -15,6 +15,8 @@ use super::{err, harmless, inline};
 pub(crate) enum Detail {
     /// Nothing.
     Errors,
+    /// What whoever runs this should know of.
+    Notes,
     /// What takes long or is amiss.
     Warnings,
     /// Stages and steps too, and what steps log from `info` up.
@@ -114,7 +116,7 @@ impl Inner {
                 let (pause, message) = (time(pause.as_secs_f64() * 1e3), inline(&message));
                 self.line(Detail::Warnings, &format!("{step}: {message}: again in {pause} ({attempt} of {of})"));
             }
-            Event::Note { message } => self.line(Detail::Warnings, &format!("note: {}", inline(&message))),
+            Event::Note { message } => self.line(Detail::Notes, &format!("note: {}", inline(&message))),
             Event::Log { step, level, message } => {
                 let from = match level {
                     Level::Trace | Level::Debug => Detail::All,

@@ -13,7 +13,7 @@ use crate::show::{print, print_json};
 pub(crate) fn conform(arguments: &ConformArguments) -> Result<ExitCode, Failure> {
     let subject = super::subject(&arguments.tried)?;
     // What it logs of rows that nobody would give it is no use to anybody.
-    let settings = super::settings(Progress::plain(Detail::Errors).observer())?;
+    let settings = super::settings(Progress::plain(Detail::Notes).observer())?;
     let said = Progress::plain(Detail::Warnings).observer();
     super::grants::tell(&subject, "a component is checked against the contract without any grant", &said);
     let trial = Trial::begin(subject, 1, BUNDLED, settings)?;

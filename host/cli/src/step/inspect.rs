@@ -15,7 +15,7 @@ use crate::show::{inline, print, print_json};
 
 pub(crate) fn inspect(arguments: &InspectArguments) -> Result<ExitCode, Failure> {
     let subject = Subject::find(arguments.step.as_deref())?;
-    let settings = super::settings(Progress::plain(Detail::Errors).observer())?;
+    let settings = super::settings(Progress::plain(Detail::Notes).observer())?;
     let inspection = look_at(subject, BUNDLED, settings)?;
     match arguments.json {
         true => print_json(&inspection)?,

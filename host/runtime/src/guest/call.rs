@@ -1,5 +1,8 @@
 //! One call into an instance: what drives it, what ends it, and what it said if it failed.
 
+use std::os::unix::net::UnixStream;
+use std::sync::{Mutex, PoisonError};
+
 use wasmtime::Store;
 
 use super::Terms;
@@ -15,7 +18,15 @@ pub(super) struct Runtime(Option<tokio::runtime::Runtime>);
 
 impl Runtime {
     pub(super) fn new() -> std::io::Result<Runtime> {
-        Ok(Runtime(Some(tokio::runtime::Builder::new_current_thread().enable_all().build()?)))
+        static FIRST: Mutex<bool> = Mutex::new(true);
+        let mut first = FIRST.lock().unwrap_or_else(PoisonError::into_inner);
+        if *first {
+            // The first of a process takes descriptors that it panics for want of: there must be as many.
+            let _there = [UnixStream::pair()?, UnixStream::pair()?, UnixStream::pair()?];
+        }
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        *first = false;
+        Ok(Runtime(Some(runtime)))
     }
 
     fn block_on<F: Future>(&self, call: F) -> F::Output {

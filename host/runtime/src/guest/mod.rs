@@ -39,7 +39,7 @@ use crate::bindings::EveryStep;
 use crate::bindings::callboard::step::types::Error as SaidError;
 use crate::bindings::exports::callboard::step::{global, manifest, source, transform};
 use crate::engine::Running;
-use crate::error::Fault;
+use crate::error::{Fault, plain};
 use crate::events::Observer;
 use crate::flight::Flight;
 use crate::meter::Gauge;
@@ -191,7 +191,7 @@ impl Loaded {
                 });
             }
         }
-        let runtime = Runtime::new().map_err(|error| host(&error))?;
+        let runtime = Runtime::new().map_err(|error| host(&plain(&error)))?;
         let (pre, kind) = (&self.pre, self.kind);
         let made = drive(&runtime, &mut store, terms, Call::Start, async |store| {
             let instance = pre.instantiate_async(&mut *store).await?;
