@@ -106,6 +106,68 @@ fn no_stranger_reaches_the_terminal_or_begins_a_line() {
     }
 }
 
+/// A name on the command line may be one that a shell found: what a stranger called a file.
+#[test]
+fn what_the_command_line_names_stays_within_its_line() {
+    let stage = pipeline(STEPS, "../data/docs.jsonl");
+    let hostile = "$(printf 'x\\033[31m\\nerror: forged\\n  help: rm -rf\\r\\302\\233y')";
+    let commands = [
+        "H",
+        "--H",
+        "run H",
+        "run --H",
+        "run pipeline.toml H",
+        "run pipeline.toml --load H",
+        "run pipeline.toml --load=H",
+        "run pipeline.toml --budget H",
+        "run pipeline.toml --set H",
+        "run pipeline.toml --set n=H",
+        "run pipeline.toml --replicas H",
+        "run pipeline.toml --report H/x",
+        "run pipeline.toml --report=H/x",
+        "run pipeline.toml --run-dir H/../pipeline.toml",
+        "run pipeline.toml --profile H",
+        "check H",
+        "plan H",
+        "plan pipeline.toml --why --runs H",
+        "compare H",
+        "resume H",
+        "resume x --trust H",
+        "resume x --base H",
+        "runs show H",
+        "runs remove H",
+        "runs list --dir H",
+        "step inspect H",
+        "step inspect ./H.wasm",
+        "step conform H",
+        "step test H",
+        "step run H",
+        "step run text-stats --config H",
+        "step run text-stats --grant-http H",
+        "step run text-stats --grant-secret H",
+        "step build H",
+        "step new H --lang rust",
+        "step new fine --lang H",
+        "step new fine --lang rust --kind H",
+        "step new x --dir=H",
+    ];
+    for command in commands {
+        let line = format!("callboard {}", command.replace('H', "\"H\"").replace('H', hostile));
+        let said = stage.sh(&line);
+        // A terminal is shown colours of ours, and what was named all the same.
+        let shown = stage.sh(&format!(
+            "unset NO_COLOR; export TERM=xterm; cat > line.sh <<'END'\n{line}\nEND\nscript -qec 'sh line.sh' /dev/null"
+        ));
+        for all in [format!("{}{}", said.stdout, said.stderr), shown.stdout] {
+            assert!(!all.is_empty() && !all.contains("x\u{1b}") && !all.contains('\u{9b}'), "{command}: {all:?}");
+            let forged = |line: &str| {
+                line.trim_start().starts_with("error: forged") || line.trim_start().starts_with("help: rm")
+            };
+            assert!(!all.lines().any(forged), "{command}: {all}");
+        }
+    }
+}
+
 /// The address space of the compiler and of instances is that of the process that runs.
 #[test]
 fn a_limit_on_the_address_space_is_kept_within_or_named() {

@@ -26,7 +26,8 @@ fn main() -> ExitCode {
 }
 
 fn command() -> ExitCode {
-    let outcome = match Arguments::parse().command {
+    let arguments = Arguments::try_parse().unwrap_or_else(|error| show::arguments::unread(error).exit());
+    let outcome = match arguments.command {
         Command::Run(arguments) => commands::run::run(&arguments),
         Command::Resume(arguments) => commands::resume::resume(&arguments),
         Command::Runs(command) => commands::runs::runs(&command),

@@ -21,7 +21,7 @@ pub(crate) fn runs(command: &RunsCommand) -> Result<ExitCode, Failure> {
             for run in run_dirs {
                 let removed = remove_run(run)?;
                 freed += removed.freed;
-                let strange = removed.left.iter().map(|strange| run.join(strange).display().to_string());
+                let strange = removed.left.iter().map(|strange| inline(&run.join(strange).display().to_string()));
                 left.extend(strange.map(|strange| format!("\nleft, since no run makes it: {strange}")));
             }
             print(&format!("removed {}, {}{left}", number_of_runs(run_dirs.len()), bytes(freed)))
@@ -36,7 +36,7 @@ fn list(dir: &Path, json: bool) -> Result<ExitCode, Failure> {
         return print_json(&runs);
     }
     if runs.is_empty() {
-        return print(&format!("no runs in {}", dir.display()));
+        return print(&format!("no runs in {}", inline(&dir.display().to_string())));
     }
     let heads = ["run", "state", "began", "stages", "size"].map(str::to_owned).to_vec();
     let rows = runs.iter().map(|run| {

@@ -2,8 +2,9 @@
 //!
 //! Much of it is a stranger's: reasons, log lines, names of columns and files. Whatever is printed goes through [`print()`] or [`err`], which
 //! leave no character that a terminal would obey; and what stands within a line of ours goes through [`inline`], so that it cannot begin
-//! one of its own.
+//! one of its own. An error repeats what the command line named: there, [`arguments`] sees to that.
 
+pub(crate) mod arguments;
 pub(crate) mod comparison;
 pub(crate) mod figures;
 pub(crate) mod problems;
