@@ -156,7 +156,7 @@ pub(crate) enum ReportFile {
 impl ReportFile {
     pub(crate) fn find(path: &Path) -> Result<ReportFile, Failure> {
         // What is there under these names stays as it is, whoever it belongs to. Anything else is a file, in `/dev/shm` too.
-        let streams = ["/dev/stdout", "/dev/stderr", "/dev/fd", "/dev/null", "/dev/tty", "/dev/full"];
+        let streams = ["/dev/stdout", "/dev/stderr", "/dev/fd", "/dev/pts", "/dev/null", "/dev/tty", "/dev/full"];
         if streams.iter().any(|stream| path.starts_with(stream)) {
             let doing = format!("open `{}` for the report", path.display());
             let opened = std::fs::File::options().write(true).open(path);
