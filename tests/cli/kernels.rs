@@ -13,6 +13,9 @@ use crate::stage::{Said, Stage, ended};
 /// Calls to the system that fail in a child, with the error: any of them, or those whose first argument has these bits.
 type Missing = (i64, Option<(u64, u64)>);
 
+/// Calls, and the number of the error with which they fail.
+type Failing<'a> = (&'a [Missing], i32);
+
 /// `prctl(PR_SET_SECCOMP)`.
 const SET_SECCOMP: Missing = (libc::SYS_prctl, Some((u64::MAX, 22)));
 const SECCOMP: [Missing; 2] = [(libc::SYS_seccomp, None), SET_SECCOMP];
@@ -21,7 +24,7 @@ const LANDLOCK: [Missing; 1] = [(libc::SYS_landlock_create_ruleset, None)];
 const THREADS: Missing = (libc::SYS_clone, Some((libc::CLONE_THREAD as u64, libc::CLONE_THREAD as u64)));
 
 /// Runs a line of shell where these calls fail with this error.
-fn without(stage: &Stage, missing: &[(&[Missing], i32)], line: &str) -> Said {
+fn without(stage: &Stage, missing: &[Failing<'_>], line: &str) -> Said {
     let mut programs: Vec<BpfProgram> = Vec::new();
     for (calls, error) in missing {
         let rule = |(call, bits): &Missing| {
@@ -67,7 +70,7 @@ fn notes(said: &Said, start: &str) -> Vec<String> {
 fn where_the_kernel_has_no_landlock_or_seccomp_all_else_works_and_it_is_said_once() {
     let stage = pipeline();
     // As newer kernels say it, and those that have it switched off.
-    let lacks: [(&[(&[Missing], i32)], &str, usize); 5] = [
+    let lacks: [(&[Failing<'_>], &str, usize); 5] = [
         (&[(&LANDLOCK, libc::ENOSYS)], "landlock, ", 1),
         (&[(&LANDLOCK, libc::EOPNOTSUPP)], "landlock, ", 1),
         (&[(&SECCOMP, libc::ENOSYS)], "seccomp, ", 0),
@@ -112,7 +115,7 @@ fn a_thread_that_the_system_refuses_is_an_error_of_the_system() {
     // Compiled already, and not yet.
     assert_eq!(stage.sh("callboard run pipeline.toml --quiet").code, Some(0));
     // A C library asks for the newer call first.
-    let missing: [(&[Missing], i32); 2] = [(&[THREADS], libc::EAGAIN), (&[(libc::SYS_clone3, None)], libc::ENOSYS)];
+    let missing: [Failing<'_>; 2] = [(&[THREADS], libc::EAGAIN), (&[(libc::SYS_clone3, None)], libc::ENOSYS)];
     for cache in ["", "CALLBOARD_CACHE=$PWD/cache "] {
         for command in [
             "run pipeline.toml --overwrite --fresh",

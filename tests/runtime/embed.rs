@@ -23,7 +23,8 @@ fn run(toml: &str, folder: &Path, callboard: &Path) -> Result<Report, Box<dyn st
         earlier: run_folders(&folder.join("runs"))?,
         max_spill: None,
         profile: None,
-        confined: None,
+        also_written: Vec::new(),
+        confined: false,
         observer: Observer::new(|event| eprintln!("{event:?}")),
         cancel: CancellationToken::new(),
     };
