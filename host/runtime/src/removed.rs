@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::bindings::callboard::step::types::{Fate, Removal};
-use crate::disk::{Digested, Removed, make_dir, named, regular};
+use crate::disk::{Digested, Removed, make_dir, named};
 use crate::error::Fault;
 use crate::rows::Batch;
 
@@ -229,9 +229,13 @@ impl Rejects {
     }
 }
 
-/// A file for this user alone, in place of one that is there.
+/// A new file for this user alone, in place of what is there: that is removed, never written, since it may have another name elsewhere.
 fn created(path: &Path) -> io::Result<File> {
-    regular(path, File::options().write(true).create(true).truncate(true).mode(0o600))
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        removed => removed?,
+    }
+    File::options().write(true).create_new(true).mode(0o600).open(path)
 }
 
 /// The rows and reasons of removals, checked against a batch of `rows` rows: each in range, and named once.
