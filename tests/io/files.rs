@@ -160,6 +160,31 @@ fn brackets_and_braces_that_are_part_of_a_name_get_a_hint_that_works() {
     assert_eq!(help, "it matches folders: name their files: \"data*/*.jsonl\"");
 }
 
+/// What the help of an error says is done, and the input is read.
+#[test]
+fn the_help_for_paths_fixes_them() {
+    let bench = Bench::with("d/part.csv.gz", "");
+    for (folder, file) in [("a", "part.parquet"), ("b", "part.ndjson"), ("c", "notes.txt")] {
+        bench.put(&format!("{folder}/{file}"), "");
+    }
+    for (folder, end) in [("a", ".parquet"), ("b", ".ndjson"), ("c", ".jsonl"), ("d", ".csv.gz")] {
+        let (message, help) = bench.error(&[folder], &[]);
+        assert_eq!(message, format!("`{folder}`: this is a folder, not a file"));
+        assert_eq!(help, format!("name its files: path = \"{folder}/*{end}\""));
+    }
+    let (_, help) = bench.error(&["none.jsonl"], &[]);
+    assert_eq!(help, "paths are relative to the pipeline file's folder");
+    assert_eq!(bench.error(&["/none/none.jsonl"], &[]).1, "");
+    bench.put("list.json", "[{\"a\": 1}, {\"a\": 2}]");
+    assert!(bench.error(&["list.json"], &[]).1.ends_with("jq -c '.[]' OLD.json > NEW.jsonl"));
+    bench.put("list.jsonl", "[{\"a\": 1}, {\"a\": 2}]");
+    assert!(bench.error(&["list.jsonl"], &[]).1.ends_with("jq -c '.[]' OLD.json > NEW.jsonl"));
+    bench.put("long.jsonl", "{\n\"a\": 1\n}\n");
+    assert!(bench.error(&["long.jsonl"], &[]).1.contains("jq -c . OLD.json > NEW.jsonl"));
+    bench.put("long-list.jsonl", "[\n{\"a\": 1}\n]\n");
+    assert!(bench.error(&["long-list.jsonl"], &[]).1.contains("jq -c '.[]' OLD.json > NEW.jsonl"));
+}
+
 #[test]
 fn the_extension_says_the_format_unless_the_pipeline_does() {
     let bench = Bench::with("a.txt", "{\"a\":1}\n");

@@ -43,9 +43,11 @@ pub(crate) fn twice(files: &[PathBuf]) -> Vec<(PathBuf, PathBuf)> {
 fn matches(base: &Path, path: &str, go_on: &dyn Fn() -> Result<(), IoError>) -> Result<Vec<PathBuf>, IoError> {
     let literal = base.join(path);
     if literal.is_dir() {
-        return Err(IoError::spec("this is a folder, not a file")
-            .in_file(&literal)
-            .with_help(format!("name its files: \"{}/*.jsonl\"", path.trim_end_matches('/'))));
+        return Err(IoError::spec("this is a folder, not a file").in_file(&literal).with_help(format!(
+            "name its files: path = \"{}/*{}\"",
+            path.trim_end_matches('/'),
+            usual_end(&literal)
+        )));
     }
     // A file whose name happens to look like a pattern is that file.
     if let Ok(file) = literal.metadata() {
@@ -77,11 +79,28 @@ fn matches(base: &Path, path: &str, go_on: &dyn Fn() -> Result<(), IoError>) -> 
         true => Some(format!("it matches folders: name their files: \"{}/*.jsonl\"", path.trim_end_matches('/'))),
         false => bracketed(base, path, go_on)?.or_else(|| braces(path)),
     };
+    let relative = || (!Path::new(path).is_absolute()).then(|| RELATIVE.to_owned());
+    let help = help.or_else(relative);
     let error = error.in_file(&literal);
     Err(match help {
         Some(help) => error.with_help(help),
         None => error,
     })
+}
+
+const RELATIVE: &str = "paths are relative to the pipeline file's folder";
+
+/// What the names of a folder's files end in: those of the first that a format reads.
+fn usual_end(folder: &Path) -> String {
+    let names = std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
+    let mut read: Vec<PathBuf> = names.filter(|path| Format::of(path, None).is_ok()).collect();
+    read.sort();
+    let name = read.first().and_then(|path| path.file_name()).map(|name| name.to_string_lossy().into_owned());
+    let end = name.as_deref().and_then(|name| {
+        let stem = [".gz", ".zst"].into_iter().find_map(|end| name.strip_suffix(end)).unwrap_or(name);
+        name.get(stem.rfind('.')?..)
+    });
+    end.unwrap_or(".jsonl").to_owned()
 }
 
 /// The pattern that was meant, where names have brackets in them: the first way of taking them as they stand that matches a file.

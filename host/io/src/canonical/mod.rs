@@ -92,7 +92,8 @@ pub(crate) fn one_schema(
 pub(crate) fn no_types(files: &[PathBuf], spec: &InputSpec) -> Result<(), IoError> {
     let Some(column) = spec.types.keys().next() else { return Ok(()) };
     let message = format!("`types` names `{column}`, but only jsonl and csv need types: these files carry theirs");
-    Err(IoError::spec(message).in_file(&files[0]))
+    let help = "remove `types`; a step can make other types of the columns";
+    Err(IoError::spec(message).in_file(&files[0]).with_help(help))
 }
 
 /// The canonical schema of one file, whatever the file says of itself.

@@ -153,13 +153,18 @@ impl Format {
                 "" => "there is no extension to name the format".to_owned(),
                 extension => format!("the extension `{extension}` names no format"),
             };
-            return Err(IoError::spec(message)
-                .in_file(path)
-                .with_help(format!("say which: format = {}", names.join(" or "))));
+            let aside = match extension.as_str() {
+                "json" => "\na list of objects is made one object a line by: jq -c '.[]' OLD.json > NEW.jsonl",
+                _ => "",
+            };
+            let help = format!("say which: format = {}{aside}", names.join(" or "));
+            return Err(IoError::spec(message).in_file(path).with_help(help));
         };
         if compression != Compression::None && !listed.text {
             let message = format!("{} cannot be read or written as {compression}: it compresses inside", listed.name);
-            return Err(IoError::spec(message).in_file(path));
+            return Err(IoError::spec(message)
+                .in_file(path)
+                .with_help(format!("call an output {stem:?}; unpack an input first")));
         }
         Ok(listed.format)
     }

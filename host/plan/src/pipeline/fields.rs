@@ -62,7 +62,8 @@ impl<'a> Fields<'a> {
                     aside.map_or(keys.clone(), |aside| format!("{}\n{keys}", aside(key)))
                 }
             };
-            findings.add_with_help(key_at, format!("unknown key `{key}` in {}", self.what), help);
+            let message = format!("{}unknown key `{key}` in {}", set(key_at), self.what);
+            findings.add_with_help(key_at, message, help);
         }
     }
 }
@@ -248,6 +249,15 @@ pub(crate) fn wrong_type<T>(node: &Node, what: &str, is: &Data, expected: &str, 
         "`outputs`" => Some("each output is a table with its name: `[outputs.clean]`"),
         _ => None,
     };
-    findings.push(&node.at, format!("{what} is {}, expected {expected}", is.kind()), help.map(str::to_owned));
+    let help = match (is, expected) {
+        (Data::Text(text), "a list") if help.is_none() => Some(format!("write it in brackets: [{text:?}]")),
+        _ => help.map(str::to_owned),
+    };
+    findings.push(&node.at, format!("{}{what} is {}, expected {expected}", set(&node.at), is.kind()), help);
     None
+}
+
+/// What has no place in the file is from the command line.
+fn set(at: &At) -> &'static str {
+    if at.is_none() { "`--set`: " } else { "" }
 }

@@ -336,8 +336,14 @@ fn substituted(text: &str, params: Option<&Node>, secret: bool, room: usize) -> 
 
 fn lookup<'a>(reference: &str, params: Option<&'a Node>) -> Result<&'a Node, (String, Option<String>)> {
     let Some(name) = reference.trim().strip_prefix("params.") else {
-        let help = "params are used as `${params.NAME}`; write `$${` for a plain `${`";
-        return Err((format!("`${{{reference}}}` is no param"), Some(help.to_owned())));
+        let help = match reference.trim().strip_prefix("env.") {
+            Some(name) => format!(
+                "variables of the environment are for `grant.secret` alone; otherwise use a param, `${{params.NAME}}`, and run \
+                 with --set params.NAME=\"${name}\""
+            ),
+            None => "params are used as `${params.NAME}`; write `$${` for a plain `${`".to_owned(),
+        };
+        return Err((format!("`${{{reference}}}` is no param"), Some(help)));
     };
     params.and_then(|params| params.get(name)).ok_or_else(|| {
         let names = names_of(params);

@@ -22,6 +22,8 @@ impl LineFault {
     }
 }
 
+const ONE_A_LINE: &str = "JSON Lines has one object a line";
+
 /// Why a line is no row: what did not fit, or what the parser says.
 pub(super) fn of_line(line: &[u8], error: &serde_json::Error, misfit: Option<Misfit>, spec: &InputSpec) -> LineFault {
     let column = Some(error.column() as u64).filter(|column| *column > 0);
@@ -32,8 +34,13 @@ pub(super) fn of_line(line: &[u8], error: &serde_json::Error, misfit: Option<Mis
     let first = line.trim_ascii_start().first();
     if error.is_data() && first != Some(&b'{') {
         let kind = first.map_or("nothing", |byte| kind(*byte));
-        let error =
-            IoError::data(format!("the line is {kind}, not an object")).with_help("JSON Lines has one object a line");
+        let help = match first {
+            Some(b'[') => {
+                format!("{ONE_A_LINE}; a list of objects is made such lines by: jq -c '.[]' OLD.json > NEW.jsonl")
+            }
+            _ => ONE_A_LINE.to_owned(),
+        };
+        let error = IoError::data(format!("the line is {kind}, not an object")).with_help(help);
         return LineFault { error, column: None };
     }
     if let Some(misfit) = only_as_text(text, spec) {
@@ -43,7 +50,13 @@ pub(super) fn of_line(line: &[u8], error: &serde_json::Error, misfit: Option<Mis
     let message = text.rsplit_once(" at line ").map_or(text.as_str(), |(message, _)| message);
     let mut fault = IoError::data(format!("the line is not JSON: {message}"));
     if error.is_eof() {
-        fault = fault.with_help("JSON Lines has one object a line; or the file was cut short");
+        let help = match first {
+            Some(b'[') => "jq -c '.[]' OLD.json > NEW.jsonl",
+            _ => "jq -c . OLD.json > NEW.jsonl",
+        };
+        fault = fault.with_help(format!(
+            "{ONE_A_LINE}: if the file has objects over several lines, {help}; otherwise it was cut short"
+        ));
     }
     LineFault { error: fault, column }
 }
