@@ -338,8 +338,8 @@ fn lookup<'a>(reference: &str, params: Option<&'a Node>) -> Result<&'a Node, (St
     let Some(name) = reference.trim().strip_prefix("params.") else {
         let help = match reference.trim().strip_prefix("env.") {
             Some(name) => format!(
-                "variables of the environment are for `grant.secret` alone; otherwise use a param, `${{params.NAME}}`, and run \
-                 with --set params.NAME=\"${name}\""
+                "variables of the environment are for the `value` of a `grant.secret` alone; otherwise use a param, \
+                 `${{params.NAME}}`, and run with --set params.NAME=\"${name}\""
             ),
             None => "params are used as `${params.NAME}`; write `$${` for a plain `${`".to_owned(),
         };
