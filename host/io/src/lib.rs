@@ -19,7 +19,6 @@
 //!
 //! A format is one file under `formats/` and a line in its list.
 
-pub mod beneath;
 mod canonical;
 mod columns;
 mod cores;
@@ -40,7 +39,6 @@ mod output;
 mod pattern;
 mod patterns;
 mod place;
-mod regular;
 mod stop;
 mod text;
 mod types;
@@ -56,7 +54,6 @@ pub use limits::{InputLimits, LARGEST_WINDOW, LONGEST_LINE};
 pub use output::{Committed, Finished, OutputSpec, Position, Staged, Writer, check_schema, check_writable};
 pub use patterns::can_match_below;
 pub use place::FilePlace;
-pub use regular::{open_regular, read_regular};
+pub use callboard_files::{self as beneath, open_regular, read_regular};
 pub use stop::Stop;
 pub use types::{is_json, json_field};
-pub use values::{ValueFault, check_decimals};

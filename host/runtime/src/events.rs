@@ -4,6 +4,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use callboard_sandbox::Level;
+
 /// Something that happened in a run.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -90,17 +92,6 @@ pub enum Event {
     },
 }
 
-/// How much a line of a step's log matters.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-#[allow(missing_docs)]
-pub enum Level {
-    Trace,
-    Debug,
-    Info,
-    Warn,
-    Error,
-}
-
 /// Who is told of a run's events. Called from many threads, and should return at once.
 #[derive(Clone)]
 pub struct Observer(Arc<dyn Fn(Event) + Send + Sync>);
@@ -114,6 +105,18 @@ impl Observer {
     /// Tells nobody.
     pub fn nobody() -> Observer {
         Observer::new(|_| ())
+    }
+
+    /// The same, for the events of components.
+    pub(crate) fn of_components(&self) -> callboard_sandbox::Observer {
+        let observer = self.clone();
+        callboard_sandbox::Observer::new(move |event| match event {
+            callboard_sandbox::Event::Log { step, level, message } => observer.tell(Event::Log { step, level, message }),
+            callboard_sandbox::Event::Rows { step, rows_in, rows_out } => {
+                observer.tell(Event::Rows { step, rows_in, rows_out });
+            }
+            _ => {}
+        })
     }
 
     /// Tells the listener.

@@ -19,63 +19,37 @@
 //!
 //! The library prints nothing and never ends the process.
 
-mod artefact;
-mod bindings;
-mod bound;
-mod boundary;
-mod budget;
-mod cache;
-mod check;
-mod columns;
-mod compile;
-mod components;
-mod confine;
-mod disk;
-mod engine;
 mod error;
 mod events;
-mod flight;
-mod guard;
-mod guest;
-mod kept;
-mod memory;
-mod meter;
-mod needs;
-mod places;
+mod fuzz;
+mod global;
 mod ports;
-mod private;
+mod prepare;
 mod probe;
-mod refused;
-mod removed;
-mod report;
-mod resume;
+mod rejects;
+mod residence;
 mod rows;
 mod run;
-mod runs;
 mod settings;
 mod stage;
-mod watch;
-mod why;
+mod store;
+mod tell;
 
-pub use bound::columns_of;
-pub use columns::display as display_type;
 #[doc(hidden)]
-pub use columns::fuzz_columns;
-pub use compile::{CompileCommand, compile_file};
-pub use components::{Bundled, ComponentUnread, Components, read_component};
-pub use disk::key::Change;
-#[doc(hidden)]
-pub use disk::{fuzz_disk, fuzz_folder};
+pub use callboard_sandbox::fuzz_columns;
+pub use callboard_sandbox::{CompileCommand, columns_of, compile_file, display as display_type};
 pub use error::{Class, LimitExceeded, Place, RunError};
 pub use events::{Event, Level, Observer};
-pub use needs::measured_needs;
+#[doc(hidden)]
+pub use fuzz::{fuzz_disk, fuzz_folder};
+pub use prepare::components::{Bundled, ComponentUnread, Components, read_component};
+pub use prepare::needs::measured_needs;
 pub use probe::{CallError, CallTimes, Declaration, Described, Failed, Life, Opened, Page, Probe, PutOut, RemovedRow};
-pub use report::{
+pub use run::{Allowed, Run, StepReuse, Verdict};
+pub use settings::{AlsoWritten, Profile, Settings};
+pub use store::key::Change;
+pub use tell::report::{
     ErrorReport, InputReport, OutputReport, ProfileReport, RejectsReport, Report, StageReport, Status, StepReport,
 };
-pub use resume::Allowed;
-pub use run::Run;
-pub use runs::{RemovedRun, RunState, RunSummary, remove_run, run_folders, run_report};
-pub use settings::{AlsoWritten, Profile, Settings};
+pub use tell::runs::{RemovedRun, RunState, RunSummary, remove_run, run_folders, run_report};
 pub use tokio_util::sync::CancellationToken;
-pub use why::{StepReuse, Verdict};

@@ -1,15 +1,12 @@
 //! How a plan is carried out, beside what the plan says.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use callboard_io::FilePlace;
-use callboard_plan::Plan;
 use tokio_util::sync::CancellationToken;
 
-use crate::compile::CompileCommand;
-use crate::error::{Class, RunError};
+use callboard_sandbox::CompileCommand;
 use crate::events::Observer;
-use crate::guest::Profiles;
 
 /// How a plan is carried out, beside what the plan says.
 #[derive(Clone, Debug)]
@@ -64,23 +61,4 @@ pub struct Profile {
     pub step: String,
     /// The file that is written when the run ends, however that may be; `None`: `profile-STEP.json` in the run's folder.
     pub path: Option<PathBuf>,
-}
-
-impl Profile {
-    /// Where it is gathered, and where it is to be written: a folder that is there.
-    pub(crate) fn profiles(&self, plan: &Plan, run_folder: &Path) -> Result<Profiles, RunError> {
-        if plan.step(&self.step).is_none() {
-            let names: Vec<_> = plan.steps().iter().map(|step| format!("`{}`", step.name)).collect();
-            let message = format!("there is no step `{}` to profile", self.step);
-            return Err(RunError::new(Class::Pipeline, message).help(format!("the steps are {}", names.join(", "))));
-        }
-        let folder = self.path.as_deref().and_then(Path::parent).filter(|folder| !folder.as_os_str().is_empty());
-        if let Some(folder) = folder {
-            // Sooner than at the end of a long run.
-            folder.read_dir().map_err(|error| RunError::system("open the profile's folder", folder, &error))?;
-        }
-        let place = self.path.as_deref().map(FilePlace::find).transpose()?;
-        let in_run_folder = || run_folder.join(format!("profile-{}.json", self.step));
-        Ok(Profiles::new(&self.step, self.path.clone().unwrap_or_else(in_run_folder), place))
-    }
 }

@@ -2,12 +2,12 @@
 
 use std::process::ExitCode;
 
-use callboard_runtime::compile_file;
+use callboard_runtime::{RunError, compile_file};
 
 use crate::arguments::CompileArguments;
 use crate::exit::Failure;
 
 pub(crate) fn compile(arguments: &CompileArguments) -> Result<ExitCode, Failure> {
-    compile_file(&arguments.component, &arguments.made)?;
+    compile_file(&arguments.component, &arguments.made).map_err(RunError::from)?;
     Ok(ExitCode::SUCCESS)
 }

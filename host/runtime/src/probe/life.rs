@@ -4,7 +4,6 @@ use std::time::{Duration, Instant};
 
 use super::{CallError, Declaration, Probe};
 use crate::error::{Class, RunError};
-use crate::stage::open_at;
 
 /// How long each part of a component's life took.
 #[derive(Clone, Copy, Debug)]
@@ -33,10 +32,10 @@ impl Probe {
         })?;
         let mapped = Instant::now();
         let failed = |fault| CallError::of(fault, &self.step.name).error;
-        let mut instance = loaded.instantiate(&self.terms).map_err(failed)?;
+        let mut instance = loaded.instantiate(&self.config).map_err(failed)?;
         let made = Instant::now();
         let Declaration { config, bound, .. } = declaration;
-        open_at(&mut instance, self.step.kind, config, bound, None).map_err(failed)?;
+        instance.open(config, &bound.given, None).map_err(failed)?;
         let opened = Instant::now();
         drop(instance);
         drop(loaded);

@@ -10,6 +10,9 @@ mod life;
 mod opened;
 mod whole;
 
+use arrow::datatypes::Schema;
+use callboard_sandbox::{InstanceConfig, Manifest};
+use crate::prepare::{compiled, instance_config, map, resolve};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -18,19 +21,14 @@ use callboard_plan::pipeline::BatchSize;
 use callboard_plan::{Kind, Plan, PlannedStep};
 use serde_json::Value;
 
-use crate::artefact::Artefact;
-use crate::bound::{Bound, View};
-use crate::cache::Cache;
-use crate::check::ask;
-use crate::columns::Flat;
-use crate::components::Components;
-use crate::error::{Class, Fault, RunError, SaidKind};
-use crate::events::Event;
-use crate::guest::{Instance, Loaded, Sandbox, Terms, resolve};
-use crate::places;
-use crate::refused;
+use callboard_sandbox::Artefact;
+use callboard_sandbox::{Bound, View};
+use callboard_sandbox::Cache;
+use crate::prepare::components::Components;
+use crate::error::{Fault, RunError, SaidKind};
+use callboard_sandbox::{Instance, Loaded, Sandbox};
+use crate::prepare::places;
 use crate::settings::Settings;
-use crate::stage::{map_from, open_at};
 
 pub use life::Life;
 pub use opened::{CallTimes, Opened, Page, PutOut, RemovedRow};
@@ -42,7 +40,7 @@ const MANIFEST: usize = 1 << 20;
 pub struct Probe {
     step: PlannedStep,
     cut: BatchSize,
-    terms: Terms,
+    config: InstanceConfig,
     loaded: Loaded,
     /// The compiled component.
     compiled: Arc<Artefact>,
@@ -122,7 +120,7 @@ impl CallError {
             Fault::Limit(_) | Fault::Budget(_) | Fault::Time { .. } => Failed::Limit,
             Fault::Host(_) | Fault::Refused { .. } | Fault::Interrupted => Failed::Host,
         };
-        CallError { how, error: fault.into_error(step) }
+        CallError { how, error: RunError::of(fault, step) }
     }
 }
 
@@ -146,26 +144,18 @@ impl Probe {
     pub fn new(plan: &Plan, step: &str, components: &Components, settings: &Settings) -> Result<Probe, RunError> {
         let step = plan.step(step).expect("whoever names a step has planned it").clone();
         let in_step = |error: RunError| error.in_step(&step.name);
-        let sandbox = Sandbox::new(false).map_err(|error| refused::engine(&error))?;
+        let sandbox = Sandbox::new()?;
         let cache = Cache::new(&settings.cache_folder, settings.compile.clone())?;
         let reserved = places::reserved(plan, settings, std::iter::empty());
         places::check_grants(plan, settings, &reserved)?;
         let mut reach = resolve(plan, &settings.base, &settings.cache_folder, &settings.observer)?;
-        let bytes = components.bytes(&step.digest).ok_or_else(|| {
-            RunError::new(Class::Bug, format!("the component {} of the plan was not given", step.digest))
-        })?;
-        let compiled = || {
-            let announce = || settings.observer.tell(Event::Compiling { step: step.name.clone() });
-            let compiled = cache.compiled(bytes, &step.digest, &settings.cancel, announce).map_err(in_step)?;
-            compiled.tell(&step.name, &settings.observer);
-            Ok(compiled.artefact)
-        };
-        let loaded = map_from(&sandbox, &cache, &step, compiled)?;
+        let compiled = || compiled(&cache, components, &step, settings).map_err(in_step);
+        let loaded = map(&sandbox, &cache, &step, compiled)?;
         let compiled = compiled()?;
         let reach = reach.remove(&step.name).expect("every step of a plan has its reach");
-        let own = Terms::of(&step, reach, plan.seed(), settings.observer.clone());
-        let terms = Terms { cancel: settings.cancel.clone(), ..own };
-        Ok(Probe { cut: plan.batch(), terms, loaded, compiled, sandbox, step })
+        let mut config = instance_config(&step, reach, plan.seed(), &settings.observer);
+        config.cancel = settings.cancel.clone();
+        Ok(Probe { cut: plan.batch(), config, loaded, compiled, sandbox, step })
     }
 
     /// The step as it was planned.
@@ -192,7 +182,7 @@ impl Probe {
     pub fn describe(&self) -> Result<Described, CallError> {
         let mut instance = self.instance()?;
         let described = self.loaded.describe(&mut instance).map_err(|fault| self.error(fault))?;
-        let crate::bindings::exports::callboard::step::manifest::Manifest { name, version, summary, config_schema } =
+        let Manifest { name, version, summary, config_schema } =
             described;
         let texts = [&name, &version, &summary, &config_schema];
         if let Some(long) = texts.into_iter().find(|text| text.len() > MANIFEST) {
@@ -210,13 +200,13 @@ impl Probe {
     pub fn declare(&self, config: &Value, inputs: &[SchemaRef]) -> Result<Declaration, CallError> {
         let config = config.to_string();
         let mut instance = self.instance()?;
-        let seen: Vec<Flat> =
-            inputs.iter().map(|schema| Flat::of_schema(&View::of(schema, &self.step).schema)).collect();
-        let declared = ask(&mut instance, self.step.kind, &config, &seen).map_err(|fault| self.error(fault))?;
+        let seen: Vec<Schema> =
+            inputs.iter().map(|schema| View::of(schema, &self.step.columns).schema).collect();
+        let declared = instance.declare(&config, &seen).map_err(|fault| self.error(fault))?;
         let (reads, writes, drops) =
             (declared.reads.clone(), Arc::new(declared.writes.clone()), declared.drops.clone());
         let misfit = |error: RunError| CallError { how: Failed::Contract, error: error.in_step(&self.step.name) };
-        let bound = Arc::new(Bound::new(&self.step, inputs, declared).map_err(misfit)?);
+        let bound = Arc::new(Bound::new(&self.step.columns, inputs, declared).map_err(|error| misfit(error.into()))?);
         let (output, inputs) = (bound.output.clone(), inputs.to_vec());
         Ok(Declaration { reads, writes, drops, output, config, inputs, bound })
     }
@@ -229,7 +219,7 @@ impl Probe {
     pub fn open(&self, declaration: &Declaration, cursor: Option<&[u8]>) -> Result<Opened<'_>, CallError> {
         let Declaration { config, bound, .. } = declaration;
         let mut instance = self.instance()?;
-        let opened = open_at(&mut instance, self.step.kind, config, bound, cursor);
+        let opened = instance.open(config, &bound.given, cursor);
         opened.map_err(|fault| self.error(fault))?;
         Ok(Opened { probe: self, declaration: declaration.clone(), instance })
     }
@@ -240,7 +230,7 @@ impl Probe {
     }
 
     fn instance(&self) -> Result<Instance, CallError> {
-        self.loaded.instantiate(&self.terms).map_err(|fault| self.error(fault))
+        self.loaded.instantiate(&self.config).map_err(|fault| self.error(fault))
     }
 
     fn error(&self, fault: Fault) -> CallError {

@@ -1,16 +1,16 @@
 //! An instance that works: called with rows, its answers checked as a run checks them.
 
+use callboard_sandbox::{Fate, Removal, Returned, checked, lift_within};
+use crate::rows::{created, only_carried};
 use std::time::Duration;
 
 use arrow::array::{RecordBatch, UInt32Array};
 
 use super::{CallError, Declaration, Probe};
-use crate::columns::{Flat, lift_within};
-use crate::disk::{Outcome, Removed};
 use crate::error::Fault;
-use crate::guest::{Instance, bound_copies};
+use callboard_sandbox::Instance;
+use crate::global::bound_copies;
 use crate::rows::Batch;
-use crate::stage::checked;
 
 /// An instance that is open. After a call that failed in any way but by an error of the contract it is not to be called again.
 pub struct Opened<'a> {
@@ -59,9 +59,9 @@ pub struct Page {
     pub cursor: Vec<u8>,
 }
 
-impl From<Removed> for RemovedRow {
-    fn from(Removed { row, rejected, reason }: Removed) -> RemovedRow {
-        RemovedRow { row, rejected, reason }
+impl From<Removal> for RemovedRow {
+    fn from(Removal { row, fate, reason }: Removal) -> RemovedRow {
+        RemovedRow { row, rejected: fate == Fate::Rejected, reason }
     }
 }
 
@@ -83,17 +83,15 @@ impl Opened<'_> {
     ///
     /// What it says, and what of its answer does not fit.
     pub fn call(&mut self, rows: &RecordBatch) -> Result<RecordBatch, CallError> {
-        let called = self.try_call(&Batch::created(rows.clone()));
-        called.map(|(_, written)| written).map_err(|fault| self.probe.error(fault))
+        let called = self.try_call(rows);
+        called.map(|returned| returned.written).map_err(|fault| self.probe.error(fault))
     }
 
-    fn try_call(&mut self, batch: &Batch) -> Result<(Outcome, RecordBatch), Fault> {
+    fn try_call(&mut self, batch: &RecordBatch) -> Result<Returned, Fault> {
         let (bound, step) = (self.declaration.bound.clone(), &self.probe.step);
-        let flat = Flat::of(&bound.give(0, batch)?);
-        let lent = flat.lend();
-        let output = self.instance.process(lent.batch(&lent.arrays()))?;
-        let counters = self.instance.take_counters();
-        checked(step, &bound, batch.len(), output, counters, &self.probe.terms.returnable())
+        let output = self.instance.process(&bound.give(0, batch)?)?;
+        self.instance.take_counters();
+        checked(output, &bound, batch.num_rows(), step.limits.rows_per_row, &self.probe.config.returnable())
     }
 
     /// Calls a transform for a batch of the schema that it was declared for.
@@ -108,19 +106,19 @@ impl Opened<'_> {
     fn try_process(&mut self, rows: &RecordBatch) -> Result<PutOut, Fault> {
         let (bound, step) = (self.declaration.bound.clone(), &self.probe.step);
         let batch = Batch::created(rows.clone());
-        let (Outcome { kept, removed, .. }, written) = self.try_call(&batch)?;
+        let Returned { kept, removed, written } = self.try_call(rows)?;
         let count = batch.len() as u32;
         let mut fates = vec![false; batch.len()];
         removed.iter().for_each(|removed| fates[removed.row as usize] = true);
         let kept = kept.unwrap_or_else(|| (0..count).filter(|row| !fates[*row as usize]).collect());
-        let batch = bound.only_carried(&batch)?;
+        let batch = only_carried(&bound, &batch)?;
         if !kept.is_sorted_by(|a, b| a < b) {
             bound_copies(&batch, &kept, &mut 0, step.limits.carried_bytes)?;
         }
         kept.iter().for_each(|row| fates[*row as usize] = true);
         let origins = kept.iter().map(|row| Some(u64::from(*row))).collect();
         let carried = batch.take(&UInt32Array::from(kept))?;
-        let rows = vec![bound.join(&carried, &written)?.rows];
+        let rows = vec![bound.join(&carried.rows, &written)?];
         let mut removed: Vec<RemovedRow> = removed.into_iter().map(RemovedRow::from).collect();
         let unlisted = (0..count).filter(|row| !fates[*row as usize]);
         removed.extend(unlisted.map(|row| RemovedRow { row: row.into(), rejected: false, reason: String::new() }));
@@ -136,8 +134,8 @@ impl Opened<'_> {
     pub fn next_page(&mut self) -> Result<Option<Page>, CallError> {
         let page = self.instance.next().and_then(|page| {
             page.map(|page| {
-                let rows = lift_within(page.rows, &self.declaration.bound.writes, &self.probe.terms.returnable())?;
-                let created = self.declaration.bound.created(&rows)?;
+                let rows = lift_within(page.rows, &self.declaration.bound.writes, &self.probe.config.returnable())?;
+                let created = created(&self.declaration.bound, &rows)?;
                 Ok(Page { rows: created.rows, cursor: page.cursor })
             })
             .transpose()

@@ -1,5 +1,6 @@
 //! A global step, run over rows in memory: they lie in spills of a folder that is gone afterwards.
 
+use callboard_sandbox::RowReader;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
@@ -9,13 +10,13 @@ use arrow::datatypes::SchemaRef;
 use callboard_plan::pipeline::OnError;
 
 use super::{CallError, Opened, PutOut, RemovedRow};
-use crate::disk::{Quota, Spill, SpillWriter};
+use crate::store::{Quota, Spill, SpillWriter};
 use crate::error::{Fault, RunError};
-use crate::guest::{ReaderEnd, Sorting, WINDOW, Whole, WriterEnd, Writing};
+use crate::global::{GlobalReader, Sorting, WINDOW, Whole, GlobalWriter, Writing};
 use crate::ports::{Outlet, Stop};
-use crate::removed::{Files, Rejects, Remover};
+use crate::rejects::{Files, Rejects, Remover};
 use crate::rows::Batch;
-use crate::stage::{Door, Doors, door_schema};
+use crate::ports::{Door, Doors, door_schema};
 
 impl Opened<'_> {
     /// Calls `run` of a global step over whole inputs, each in batches of the schema that it was declared for: its readers give the
@@ -63,7 +64,7 @@ impl Opened<'_> {
                 outlet,
             })
         };
-        let writer = WriterEnd::new(Writing {
+        let writer = GlobalWriter::new(Writing {
             step: Arc::from(step.name.as_str()),
             whole: wholes[0].clone(),
             bound: bound.clone(),
@@ -78,13 +79,13 @@ impl Opened<'_> {
                 window: WINDOW,
                 stop: Default::default(),
             },
-            returnable: self.probe.terms.returnable(),
+            returnable: self.probe.config.returnable(),
             rejects: Arc::new(Mutex::new(Rejects::new(scratch.path().join("rejects")))),
             charge: None,
             work: None,
         });
         let ends = wholes.iter().enumerate();
-        let readers = ends.map(|(port, whole)| ReaderEnd::new(whole.clone(), bound.clone(), port)).collect();
+        let readers = ends.map(|(port, whole)| Box::new(GlobalReader::new(whole.clone(), bound.clone(), port)) as Box<dyn RowReader>).collect();
         let (ran, writer) = self.instance.run(readers, writer);
         ran?;
         let (outlet, doors, _) = writer.expect("a call that went well gives it back").finish()?;

@@ -1,100 +1,123 @@
 //! A run is carried out stage by stage, and its outputs are put in their places at the very end.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use callboard_io::{Committed, Finished};
-use callboard_plan::{Load, PlannedStep, Stage, door};
+use callboard_plan::{Load, Stage, door};
+use tokio_util::sync::CancellationToken;
 
 use super::Run;
-use crate::boundary::Boundary;
-use crate::confine::{ABSENT, confine_further};
-use crate::disk::journal::{Record, StageEnded};
+use super::watch::Watch;
 use crate::error::RunError;
 use crate::events::Event;
-use crate::kept::Kept;
-use crate::meter::Residence;
-use crate::needs;
-use crate::report::Report;
-use crate::stage::{self, LoadedStep, StageCost};
-use crate::watch::Watch;
+use crate::prepare::ProfileTarget;
+use crate::prepare::confine::{ABSENT, confine_further};
+use crate::stage::boundary::Boundary;
+use crate::stage::kept::Kept;
+use crate::stage::live::Live;
+use crate::stage::{self, LoadedStep};
+use crate::store::Quota;
+use crate::store::journal::{Record, StageEnded};
+use crate::store::record::{StageCost, Status};
+use crate::tell::accounts::check_accounts;
+use crate::tell::report::{Clock, Measured, ProfileReport, Report};
 
 impl Run {
     /// Carries the plan out. The report says what happened, also when it ended badly: then no output was touched, unless
     /// putting a complete one in its place is what failed; the error names those that are there by then.
-    pub fn execute(mut self) -> Report {
-        let began = Instant::now();
-        let residence = Residence::watch();
-        let mut costs = Vec::new();
-        let watch = Watch::begin(self.interrupt.clone(), self.stop.clone());
-        let mut profile = None;
-        let outcome = watch.and_then(|watch| Ok((watch, Kept::open(&self)?))).and_then(|(watch, kept)| {
-            self.kept = Some(kept);
-            if self.settings.confined {
-                confine_further(&self)?;
-            }
-            let ran = self.stages(&mut costs);
-            // Rows that were rejected before a failure are worth having.
-            let steps = self.plan.steps().iter().map(|step| step.name.as_str());
-            let gathered = self.rejects().gather(&self.folder.join("rejects.jsonl"), steps);
-            // So is the profile, all the more of a step that takes too long.
-            let profiled = self.profiles.as_ref().map_or(Ok(None), |profiles| profiles.write());
-            profile = profiled.as_ref().ok().cloned().flatten();
-            ran?;
-            gathered.map_err(|error| RunError::unwritten("write rejected rows", &error))?;
-            profiled?;
-            crate::report::check_accounts(&self, &costs)?;
-            let committed = self.commit();
-            drop(watch);
-            committed
-        });
-        let mut report = Report { profile, ..Report::of(&self, &costs, outcome, began, &residence) };
-        if self.unconfined {
-            report.notes.push(ABSENT.to_owned());
-        }
-        if let Err(error) = self.keep_needs(&costs) {
-            report.notes.push(format!("what the steps needed could not be kept: {error}"));
-        }
-        match self.kept.take() {
-            Some(kept) => kept.close(report),
+    pub fn execute(self) -> Report {
+        let Run { prepared, locked } = self;
+        let clock = Clock::begin();
+        let stop = CancellationToken::new();
+        let quota = Arc::new(Quota::new(prepared.settings.max_spill));
+        let watch = Watch::begin(prepared.settings.cancel.clone(), stop.clone());
+        let opened = watch.and_then(|watch| Ok((watch, Kept::open(&prepared, locked, &quota)?)));
+        let (watch, kept) = match opened {
+            Ok(opened) => opened,
             // Nothing was begun; what an earlier process did is as it was.
-            None => Report { resumable: self.past.attempts > 0, ..report },
-        }
-    }
-
-    /// Keeps for later plans what an instance of each step held in the stages that ended now, and what one was refused.
-    pub(super) fn keep_needs(&self, costs: &[(Stage, StageCost)]) -> std::io::Result<()> {
-        let ended = |step: &PlannedStep| {
-            let is_its = |(stage, _): &(Stage, StageCost)| stage.index == step.stage;
-            costs.iter().any(is_its) && !self.past.stages.contains_key(&step.stage)
+            Err(error) => {
+                let resumable = prepared.past.attempts > 0;
+                return Report { resumable, ..Report::of(&prepared, &[], Err(error), &Measured::of(&clock)) };
+            }
         };
-        let measured = self.plan.steps().iter().filter_map(|step| {
-            let gauge = &self.memory.steps[&step.name];
-            let held = Some(gauge.largest()).filter(|held| *held > 0 && ended(step));
-            let bytes = held.max(gauge.refused())?;
-            Some((step.need_key(self.plan.batch()), bytes))
-        });
-        let mut most: BTreeMap<String, u64> = BTreeMap::new();
-        for (key, bytes) in measured {
-            let known = most.entry(key).or_default();
-            *known = bytes.max(*known);
+        let live = Live::new(&prepared, stop, quota, kept);
+        let mut costs = Vec::new();
+        let mut notes: Vec<String> = prepared.unconfined.then(|| ABSENT.to_owned()).into_iter().collect();
+        let mut profile = None;
+        let outcome = carry_out(&live, &mut costs, &mut profile);
+        drop(watch);
+        if let Err(error) = live.keep_needs(&costs) {
+            notes.push(format!("what the steps needed could not be kept: {error}"));
         }
-        needs::keep(&self.settings.cache_folder, &most)
+        let mut measured = Measured::of(&clock);
+        measured.first_call = live.first_call.get().copied();
+        measured.peak_linear_memory = live.memory.run.peak();
+        let mut report = Report { profile, ..Report::of(&prepared, &costs, outcome, &measured) };
+        let kept = live.into_kept();
+        report.notes.extend(notes);
+        report.notes.extend(kept.take_damage());
+        report.resumable = kept.is_logged() && report.status != Status::Finished;
+        let message = report.error.as_ref().map(|error| error.message.clone());
+        let json = serde_json::to_vec_pretty(&report).expect("a report is JSON");
+        if let Err(error) = kept.close(report.status, message, report.wall_ms, &json) {
+            report.notes.push(format!("the run's folder could not be sealed: {error}"));
+        }
+        report
+    }
+}
+
+/// All stages, and then the outputs into their places.
+fn carry_out(
+    live: &Live<'_>,
+    costs: &mut Costs,
+    profile: &mut Option<ProfileReport>,
+) -> Result<BTreeMap<String, Committed>, RunError> {
+    let prepared = live.prepared;
+    if prepared.settings.confined {
+        confine_further(prepared)?;
+    }
+    let ran = live.stages(costs);
+    // Rows that were rejected before a failure are worth having.
+    let steps = prepared.plan.steps().iter().map(|step| step.name.as_str());
+    let gathered = live.rejects().gather(&prepared.folder().join("rejects.jsonl"), steps);
+    // So is the profile, all the more of a step that takes too long.
+    let profiled = prepared.profile.as_ref().map_or(Ok(None), ProfileTarget::write);
+    if let (Some(target), Ok(Some((taken, path)))) = (&prepared.profile, &profiled) {
+        *profile = Some(ProfileReport::of(target.taken.step(), taken, path));
+    }
+    ran?;
+    gathered.map_err(|error| RunError::unwritten("write rejected rows", &error))?;
+    profiled?;
+    check_accounts(prepared, costs)?;
+    live.commit()
+}
+
+/// The stages that ended, and what each cost.
+type Costs = Vec<(Stage, StageCost)>;
+
+impl Live<'_> {
+    /// Keeps for later plans what an instance of each step held in the stages that ended now, and what one was refused.
+    fn keep_needs(&self, costs: &[(Stage, StageCost)]) -> std::io::Result<()> {
+        self.prepared.keep_needs(&self.memory, &|step| {
+            costs.iter().any(|(stage, _)| stage.index == step.stage) && !self.prepared.past.stages.contains_key(&step.stage)
+        })
     }
 
-    fn stages(&self, costs: &mut Vec<(Stage, StageCost)>) -> Result<(), RunError> {
+    fn stages(&self, costs: &mut Costs) -> Result<(), RunError> {
         let mut boundary = Boundary::left_over(self)?;
         let mut held: HashMap<usize, Vec<LoadedStep>> = HashMap::new();
-        let to_do = || self.plan.stages().iter().filter(|stage| !self.past.stages.contains_key(&stage.index));
+        let to_do = || self.prepared.plan.stages().iter().filter(|stage| !self.prepared.past.stages.contains_key(&stage.index));
         let eager_load = Instant::now();
-        if self.plan.load() == Load::Eager {
+        if self.prepared.plan.load() == Load::Eager {
             for stage in to_do() {
                 held.insert(stage.index, stage::load(self, &stage.steps).map_err(|error| error.in_stage(stage.index))?);
             }
         }
         let mut eager_load = Some(eager_load.elapsed());
-        for stage in self.plan.stages() {
-            if let Some(ended) = self.past.stages.get(&stage.index) {
+        for stage in self.prepared.plan.stages() {
+            if let Some(ended) = self.prepared.past.stages.get(&stage.index) {
                 costs.push((stage.clone(), ended.cost.clone()));
                 continue;
             }
@@ -102,15 +125,15 @@ impl Run {
             let began = Instant::now();
             let cost = self.stage(stage, &mut boundary, held.get_mut(&stage.index), eager_load.take());
             costs.push((stage.clone(), cost.map_err(|error| error.in_stage(stage.index))?));
-            self.budget.check_run(&self.plan, costs).map_err(|error| error.in_stage(stage.index))?;
-            self.observer.tell(Event::Ended {
+            self.reject_limits.check_run(&self.prepared.plan, costs).map_err(|error| error.in_stage(stage.index))?;
+            self.tell(Event::Ended {
                 stage: stage.index,
                 took: began.elapsed(),
                 linear_memory: self.memory.run.now(),
             });
         }
         // Where the last stage ended before, nobody has asked yet.
-        self.budget.check_run(&self.plan, costs)
+        self.reject_limits.check_run(&self.prepared.plan, costs)
     }
 
     fn stage(
@@ -133,14 +156,14 @@ impl Run {
         };
         let spills = boundary.spills.iter().filter(|(node, _)| is_here(node));
         let spills = spills.map(|(node, spill)| (node.clone(), spill.sealed().clone())).collect();
-        let finished = self.finished.lock().expect("no holder panics");
+        let finished = self.finished();
         let outputs = finished.iter().filter(|(name, _)| stage.outputs.contains(name));
         let outputs = outputs.map(|(name, output)| (name.clone(), output.into())).collect();
         drop(finished);
         let ended = StageEnded { cost: cost.clone(), spills, outputs, rejects };
         self.journal(&Record::Stage { stage: stage.index, ended: Box::new(ended) })?;
         let began = Instant::now();
-        boundary.release(&self.plan, stage.index);
+        boundary.release(&self.prepared.plan, stage.index);
         cost.unload += began.elapsed();
         Ok(cost)
     }
@@ -148,11 +171,11 @@ impl Run {
     /// Puts the outputs in their places, all of them complete and durable: nothing before this has touched what was there.
     fn commit(&self) -> Result<BTreeMap<String, Committed>, RunError> {
         self.journal(&Record::Committing)?;
-        let mut finished = std::mem::take(&mut *self.finished.lock().expect("no holder panics"));
+        let mut finished = std::mem::take(&mut *self.finished());
         let mut committed = BTreeMap::new();
-        for (name, file) in self.past.stages.values().flat_map(|ended| &ended.outputs) {
-            let path = self.output(name).spec.path.clone();
-            let staged = self.staged(name)?;
+        for (name, file) in self.prepared.past.stages.values().flat_map(|ended| &ended.outputs) {
+            let path = self.prepared.output(name).spec.path.clone();
+            let staged = self.staged(name);
             let there = staged.folder.kind(&staged.name);
             match there.map_err(|error| RunError::system("open", &staged.path(), &error))?.is_some() {
                 true => drop(
@@ -163,7 +186,7 @@ impl Run {
             }
         }
         for (name, output) in finished {
-            let (place, replace) = &self.checked.places[&name];
+            let (place, replace) = &self.prepared.checked.places[&name];
             let output = output.commit(place, *replace).map_err(|error| {
                 let error = RunError::from(error).in_output(&name);
                 match committed.is_empty() {

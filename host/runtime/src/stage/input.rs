@@ -7,15 +7,15 @@ use super::Ended;
 use crate::error::{Class, RunError};
 use crate::ports::{Outlet, Stop};
 use crate::rows::Batch;
-use crate::run::Run;
+use super::live::Live;
 
 /// Reads an input to its end, or to the run's limit of rows.
-pub(super) fn read(run: &Run, name: &str, mut outlet: Outlet) -> Result<Ended, Stop> {
-    let input = run.input(name);
-    let policy = BatchPolicy { rows: run.plan.batch().rows as usize, bytes: run.plan.batch().bytes as usize };
+pub(super) fn read(run: &Live<'_>, name: &str, mut outlet: Outlet) -> Result<Ended, Stop> {
+    let input = run.prepared.input(name);
+    let policy = BatchPolicy { rows: run.prepared.plan.batch().rows as usize, bytes: run.prepared.plan.batch().bytes as usize };
     let mut seen = run.seen(name)?;
     let mut rows = 0;
-    let limit = run.limit.unwrap_or(u64::MAX);
+    let limit = run.prepared.settings.limit.unwrap_or(u64::MAX);
     if limit > 0 {
         let dataset = input.dataset.as_ref().expect("an input that is still to be read was opened");
         let admission = run.admission(name);

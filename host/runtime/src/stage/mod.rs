@@ -5,12 +5,15 @@
 //! 3. *Run*: a thread for each node; batches flow through bounded channels ([`wire`]) until every node has ended, or one failed.
 //! 4. *End*: instances are dropped, their memory and code given back. What the stage left is noted in the journal by the run.
 
-mod doors;
+pub(crate) mod boundary;
 mod input;
+pub(crate) mod kept;
+pub(crate) mod live;
 mod load;
 mod narrow;
 mod output;
 mod process;
+mod reject_limits;
 mod retry;
 mod steps;
 mod transform;
@@ -19,74 +22,22 @@ mod wire;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::thread::{Scope, ScopedJoinHandle};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use callboard_plan::{Kind, Stage};
-use serde::{Deserialize, Serialize};
 
-pub(crate) use doors::Door;
-pub(crate) use doors::{Doors, schema as door_schema};
-pub(crate) use load::{LoadedStep, load, map, map_from, open_at, terms};
-pub(crate) use process::checked;
+use live::Live;
+pub(crate) use load::{LoadedStep, load};
 use wire::Wires;
 
-use crate::boundary::Boundary;
-use crate::disk::Spill;
-use crate::disk::journal::Record;
+use boundary::Boundary;
+use crate::store::record::{StageCost, StepCounts};
+use crate::store::Spill;
+use crate::store::journal::Record;
 use crate::error::{Class, LimitExceeded, RunError};
 use crate::events::Event;
-use crate::guard;
-use crate::guest::COUNTERS;
+use callboard_sandbox::{COUNTERS, caught, panicked, spawn_scoped};
 use crate::ports::Stop;
-use crate::removed::Tally;
-use crate::run::Run;
-
-/// What happened to the rows of a step.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-pub(crate) struct StepCounts {
-    /// Rows of the first input.
-    pub(crate) rows_in: u64,
-    pub(crate) rows_out: u64,
-    /// Rows of the first input that were put out at least once.
-    pub(crate) kept_once: u64,
-    /// Rows of the input put out again, beyond the first time.
-    pub(crate) repeated: u64,
-    /// Rows put out that came from no row of the input.
-    pub(crate) created: u64,
-    pub(crate) batches: u64,
-    pub(crate) tally: Tally,
-    /// Time in calls, summed over instances.
-    pub(crate) busy: Duration,
-    pub(crate) counters: BTreeMap<String, i64>,
-    /// Rows of the first input, or of a source, whose work had been done before and was taken over.
-    pub(crate) reused: u64,
-    /// Rows of the first input whose work had been begun before, and was lost.
-    pub(crate) again: u64,
-    /// The most linear memory of all instances, bytes.
-    pub(crate) peak: u64,
-}
-
-/// What a stage cost.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-pub(crate) struct StageCost {
-    pub(crate) intake: Duration,
-    pub(crate) load: Duration,
-    pub(crate) run: Duration,
-    pub(crate) unload: Duration,
-    pub(crate) spilled: u64,
-    pub(crate) peak: u64,
-    /// The most that steps and rows in flight held at one moment, bytes.
-    #[serde(default)]
-    pub(crate) held: u64,
-    /// The most that was in flight, bytes.
-    #[serde(default)]
-    pub(crate) rows: u64,
-    /// How often a reader waited for room.
-    #[serde(default)]
-    pub(crate) waits: u64,
-    pub(crate) steps: BTreeMap<String, StepCounts>,
-    pub(crate) rows_read: BTreeMap<String, u64>,
-}
 
 /// What was spilled, by the node or door that put it out.
 type Spills = Vec<(String, Arc<Spill>)>;
@@ -97,44 +48,42 @@ enum Ended {
     Step { name: String, counts: Box<StepCounts>, spills: Spills },
 }
 
-impl StageCost {
-    /// Notes what a node came to, and keeps the rows that it spilled.
-    fn note(&mut self, ended: Ended, boundary: &mut Boundary) {
-        let spills = match ended {
-            Ended::Input { name, rows, spills } => {
-                self.rows_read.insert(name, rows);
-                spills
-            }
-            Ended::Step { name, counts, spills } => {
-                self.steps.insert(name, *counts);
-                spills
-            }
-        };
-        boundary.spills.extend(spills);
-    }
+/// Notes the result of a node, and keeps the rows that it spilled.
+fn note(cost: &mut StageCost, ended: Ended, boundary: &mut Boundary) {
+    let spills = match ended {
+        Ended::Input { name, rows, spills } => {
+            cost.rows_read.insert(name, rows);
+            spills
+        }
+        Ended::Step { name, counts, spills } => {
+            cost.steps.insert(name, *counts);
+            spills
+        }
+    };
+    boundary.spills.extend(spills);
 }
 
 /// Runs a stage. Its components are loaded now and gone at the end, unless they are `held`, loaded before and kept.
 pub(crate) fn run(
-    run: &Run,
+    run: &Live<'_>,
     stage: &Stage,
     boundary: &mut Boundary,
     held: Option<&mut Vec<LoadedStep>>,
 ) -> Result<StageCost, RunError> {
     let mut cost = StageCost::default();
     run.quota.take_written();
-    run.memory.begin(&run.plan, stage);
+    run.memory.begin(&run.prepared.plan, stage);
 
     let began = Instant::now();
     for name in &stage.intakes {
-        if let Some(rows) = run.has_taken_in(name) {
+        if let Some(rows) = run.prepared.has_taken_in(name) {
             cost.rows_read.insert(name.clone(), rows);
             continue;
         }
-        run.observer.tell(Event::Intake { stage: stage.index, input: name.clone() });
+        run.tell(Event::Intake { stage: stage.index, input: name.clone() });
         let outlet = wire::intake_outlet(run, name)?;
         let ended = settle(run, input::read(run, name, outlet).map(|ended| vec![ended])).pop();
-        cost.note(ended.ok_or_else(|| run.take_failure())?, boundary);
+        note(&mut cost, ended.ok_or_else(|| run.take_failure())?, boundary);
         let (rows, spill) = (cost.rows_read[name], boundary.spills[name].sealed().clone());
         run.journal(&Record::Intake { input: name.clone(), rows, spill })?;
     }
@@ -150,9 +99,9 @@ pub(crate) fn run(
         }
     };
     cost.load = began.elapsed();
-    run.observer.tell(Event::Loaded {
+    run.tell(Event::Loaded {
         stage: stage.index,
-        stages: run.plan.stages().len(),
+        stages: run.prepared.plan.stages().len(),
         steps: stage.steps.clone(),
         linear_memory: run.memory.run.now(),
     });
@@ -160,7 +109,7 @@ pub(crate) fn run(
     let began = Instant::now();
     let wires = Wires::lay(run, stage, boundary)?;
     for ended in nodes(run, stage, wires, loaded)? {
-        cost.note(ended, boundary);
+        note(&mut cost, ended, boundary);
     }
     cost.run = began.elapsed();
     cost.peak = run.memory.stage.peak();
@@ -178,7 +127,7 @@ pub(crate) fn run(
 }
 
 /// Starts a thread for each node, and waits for all of them.
-fn nodes(run: &Run, stage: &Stage, mut wires: Wires, loaded: &mut [LoadedStep]) -> Result<Vec<Ended>, RunError> {
+fn nodes(run: &Live<'_>, stage: &Stage, mut wires: Wires, loaded: &mut [LoadedStep]) -> Result<Vec<Ended>, RunError> {
     std::thread::scope(|scope| {
         let mut threads: Vec<ScopedJoinHandle<'_, Vec<Ended>>> = Vec::new();
         for name in &stage.outputs {
@@ -210,7 +159,7 @@ fn nodes(run: &Run, stage: &Stage, mut wires: Wires, loaded: &mut [LoadedStep]) 
         for thread in threads {
             match thread.join() {
                 Ok(node) => ended.extend(node),
-                Err(panic) => run.fail(guard::panicked(&*panic)),
+                Err(panic) => run.fail(panicked(&*panic).into()),
             }
         }
         match run.has_failed() {
@@ -224,13 +173,13 @@ fn nodes(run: &Run, stage: &Stage, mut wires: Wires, loaded: &mut [LoadedStep]) 
 fn start<'scope, 'env>(
     scope: &'scope Scope<'scope, 'env>,
     threads: &mut Vec<ScopedJoinHandle<'scope, Vec<Ended>>>,
-    run: &'scope Run,
+    run: &'scope Live<'_>,
     node: impl FnOnce() -> Result<Vec<Ended>, Stop> + Send + 'scope,
 ) {
-    let caught = move || guard::caught(node).unwrap_or_else(|error| Err(error.into()));
-    match guard::spawn_scoped(scope, move || settle(run, caught())) {
+    let caught = move || caught(node).unwrap_or_else(|error| Err(error.into()));
+    match spawn_scoped(scope, move || settle(run, caught())) {
         Ok(thread) => threads.push(thread),
-        Err(error) => run.fail(error),
+        Err(error) => run.fail(error.into()),
     }
 }
 
@@ -255,7 +204,7 @@ fn add_counters(sum: &mut BTreeMap<String, i64>, more: BTreeMap<String, i64>) ->
 }
 
 /// Tells the run of a node's failure, which stops all others.
-fn settle(run: &Run, ended: Result<Vec<Ended>, Stop>) -> Vec<Ended> {
+fn settle(run: &Live<'_>, ended: Result<Vec<Ended>, Stop>) -> Vec<Ended> {
     match ended {
         Ok(ended) => return ended,
         Err(Stop::Failed(error)) if error.class == Class::Interrupted => run.interrupted(error),

@@ -1,5 +1,6 @@
 //! A batch that a step fails on is narrowed down to the rows it fails on; the rows beside them go through.
 
+use callboard_sandbox::clipped;
 use std::collections::{BTreeMap, HashSet};
 use std::ops::Range;
 
@@ -9,9 +10,8 @@ use arrow::compute::concat_batches;
 use super::add_counters;
 use super::load::Worker;
 use super::process::{Done, Task};
-use crate::disk::{Outcome, Removed};
+use crate::store::{Outcome, Removed};
 use crate::error::{Fault, LimitExceeded, RunError, SaidKind};
-use crate::removed::clipped;
 use crate::rows::Batch;
 
 /// So many instances are made for one batch; when the last of them has failed, what remains of the batch is rejected.
@@ -45,17 +45,17 @@ pub(super) fn narrow(task: &Task<'_>, worker: &mut Worker, batch: &Batch, fault:
         }
         match task.attempt(worker, &batch.slice(range.clone()))? {
             Ok(done) => {
-                parts.add(range.start, range.len(), done).map_err(|limit| Fault::Limit(limit).into_error(task.name))?
+                parts.add(range.start, range.len(), done).map_err(|limit| RunError::of(Fault::Limit(limit), task.name))?
             }
             Err(fault) if applies(&fault) => {
                 left.spend(&fault);
                 split(range, &fault, &mut ranges, &mut parts);
                 last = fault;
             }
-            Err(fault) => return Err(fault.into_error(task.name)),
+            Err(fault) => return Err(RunError::of(fault, task.name)),
         }
     }
-    parts.join(task).map_err(|fault| fault.into_error(task.name))
+    parts.join(task).map_err(|fault| RunError::of(fault, task.name))
 }
 
 /// What may still be spent on a batch.

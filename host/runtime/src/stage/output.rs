@@ -3,21 +3,21 @@
 use arrow::array::ArrayRef;
 use callboard_io::{Staged, Writer};
 
-use crate::check::Output;
-use crate::disk::positions::Positions;
+use crate::prepare::check::Output;
+use crate::store::positions::Positions;
 use crate::error::RunError;
 use crate::ports::{Inlet, Stop, bug};
 use crate::rows::record_batch;
-use crate::run::Run;
+use super::live::Live;
 
 /// Writes all rows of `inlet`, and completes the file. It appears in its place when the whole run has ended well.
 ///
 /// Where the file can be gone on with, rows that an earlier process has written are not written again.
-pub(super) fn write(run: &Run, name: &str, mut inlet: Inlet) -> Result<(), Stop> {
-    let output = run.output(name);
+pub(super) fn write(run: &Live<'_>, name: &str, mut inlet: Inlet) -> Result<(), Stop> {
+    let output = run.prepared.output(name);
     let in_output = |error: callboard_io::IoError| RunError::from(error).in_output(name);
     let mut positions = run.positions(name)?;
-    let staged = run.staged(name)?;
+    let staged = run.staged(name);
     let mut writer = begin(&staged, output, positions.as_ref()).map_err(in_output)?;
     let mut written = writer.rows();
     while let Some(batch) = inlet.next()? {
@@ -37,7 +37,7 @@ pub(super) fn write(run: &Run, name: &str, mut inlet: Inlet) -> Result<(), Stop>
         }
     }
     let finished = writer.finish().map_err(in_output)?;
-    run.finished(name, finished);
+    run.finish_output(name, finished);
     Ok(())
 }
 

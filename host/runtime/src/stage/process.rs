@@ -1,5 +1,9 @@
 //! What becomes of one batch in a transform: taken over from earlier work, or called for, checked, narrowed down.
 
+use callboard_sandbox::{Output, Returned, checked};
+use crate::rows::{Place, join, known, only_carried};
+use crate::store::LogColumn;
+use crate::store::record::Tally;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
@@ -9,20 +13,19 @@ use arrow::datatypes::SchemaRef;
 use callboard_plan::PlannedStep;
 use callboard_plan::pipeline::OnError;
 
-use super::doors::Doors;
+use crate::ports::Doors;
 use super::load::Worker;
 use super::narrow;
 use super::retry::retrying;
-use crate::bindings::callboard::step::types::Fate;
-use crate::bindings::exports::callboard::step::transform::Output;
-use crate::bound::Bound;
-use crate::columns::{Flat, lift_within};
-use crate::disk::{Deed, Limits, Logged, Outcome, Removed, Work, limits_of};
-use crate::error::{Fault, LimitExceeded, RunError};
-use crate::guest::{Instance, Returnable, bound_copies};
-use crate::removed::{Remover, Tally, check_removals};
+use callboard_sandbox::Fate;
+use callboard_sandbox::Bound;
+use crate::store::{Deed, Limits, Logged, Outcome, Removed, Work, limits_of};
+use crate::error::{Fault, RunError};
+use callboard_sandbox::Instance;
+use crate::global::bound_copies;
+use crate::rejects::Remover;
 use crate::rows::Batch;
-use crate::run::Run;
+use super::live::Live;
 
 /// What a batch became.
 pub(super) struct Processed {
@@ -47,7 +50,7 @@ pub(crate) type Done = (Outcome, RecordBatch);
 
 /// A step's part in every batch.
 pub(super) struct Task<'a> {
-    pub(super) run: &'a Run,
+    pub(super) run: &'a Live<'a>,
     pub(super) name: &'a str,
     pub(super) step: &'a PlannedStep,
     bound: Arc<Bound>,
@@ -58,14 +61,14 @@ pub(super) struct Task<'a> {
 }
 
 impl<'a> Task<'a> {
-    pub(super) fn of(run: &'a Run, name: &'a str, doors: &Doors) -> Task<'a> {
+    pub(super) fn of(run: &'a Live<'a>, name: &'a str, doors: &Doors) -> Task<'a> {
         Task {
             run,
             name,
-            step: run.step(name),
-            bound: run.bound(name),
-            remover: run.remover(name),
-            work: run.work(name),
+            step: run.prepared.step(name),
+            bound: run.prepared.bound(name),
+            remover: run.prepared.remover(name),
+            work: run.work(name).map(|work| &**work),
             doors: (doors.wants(Fate::Dropped), doors.wants(Fate::Rejected)),
         }
     }
@@ -83,7 +86,7 @@ impl<'a> Task<'a> {
     /// Processes a batch, unless it was processed before.
     pub(super) fn process(&self, worker: &mut Worker, batch: Batch) -> Result<Processed, RunError> {
         let (done, logged, reused) = self.done(worker, &batch)?;
-        self.apply(batch, done, logged.as_ref(), reused).map_err(|fault| fault.into_error(self.name))
+        self.apply(batch, done, logged.as_ref(), reused).map_err(|fault| RunError::of(fault, self.name))
     }
 
     /// What a batch came to, where a log has it, and whether that was there before.
@@ -112,7 +115,7 @@ impl<'a> Task<'a> {
             }
             Err(fault) => {
                 let hints = narrow::applies(&fault);
-                let error = fault.into_error(self.name);
+                let error = RunError::of(fault, self.name);
                 Err(match (&error.help, hints) {
                     (None, true) => {
                         error.help("to go on without the rows that it fails on, add to the step: on_error = \"reject\"")
@@ -130,8 +133,9 @@ impl<'a> Task<'a> {
         let output = retrying(self.run, self.step, || self.call(instance, batch));
         let counters = instance.take_counters();
         let returnable = instance.returnable();
-        let done =
-            output.and_then(|output| checked(self.step, &self.bound, batch.len(), output, counters, &returnable));
+        let rows_per_row = self.step.limits.rows_per_row;
+        let done = output.and_then(|output| checked(output, &self.bound, batch.len(), rows_per_row, &returnable));
+        let done = done.map(|returned| done_of(returned, counters));
         if done.as_ref().is_err_and(|fault| !matches!(fault, Fault::Said { .. })) {
             worker.spoil();
         }
@@ -140,10 +144,7 @@ impl<'a> Task<'a> {
     }
 
     fn call(&self, instance: &mut Instance, batch: &Batch) -> Result<Output, Fault> {
-        let flat = Flat::of(&self.bound.give(0, batch)?);
-        let lent = flat.lend();
-        let arrays = lent.arrays();
-        instance.process(lent.batch(&arrays))
+        instance.process(&self.bound.give(0, &batch.rows)?)
     }
 
     /// Carries a deed out on the batch.
@@ -161,7 +162,7 @@ impl<'a> Task<'a> {
             None => (rows, 0, batch.clone()),
             Some(kept) => {
                 let increasing = kept.is_sorted_by(|a, b| a < b);
-                let carried = self.bound.only_carried(&batch)?;
+                let carried = only_carried(&self.bound, &batch)?;
                 if !increasing {
                     bound_copies(&carried, &kept, &mut 0, self.step.limits.carried_bytes)?;
                 }
@@ -192,8 +193,9 @@ impl<'a> Task<'a> {
             by_door.extend(unlisted.map(|row| (row as u32, Fate::Dropped, None)));
         }
         by_door.sort_by_key(|(row, ..)| *row);
-        let mut joined = self.bound.join(&carried, &written)?;
-        joined.known = self.bound.known(&carried, logged);
+        let mut joined = join(&self.bound, &carried, &written)?;
+        let place = logged.map(|logged| move |column| Place::new(LogColumn { logged: logged.clone(), column }));
+        joined.known = known(&self.bound, &carried, place.as_ref().map(|place| place as &dyn Fn(usize) -> Place));
         // Counted as soon as it is there: whoever reads waits for it to go, and what exceeds a budget ends the run.
         let joined = self.run.memory.flight.covered(&joined).map_err(RunError::from)?;
         let (rows_in, kept_once, repeated) = (rows as u64, kept_once as u64, repeated as u64);
@@ -212,59 +214,17 @@ impl<'a> Task<'a> {
     }
 }
 
-/// What a call for a batch of so many rows came to. Everything that was returned is hostile until it has been through here.
-pub(crate) fn checked(
-    step: &PlannedStep,
-    bound: &Bound,
-    rows: usize,
-    output: Output,
-    counters: BTreeMap<String, i64>,
-    returnable: &Returnable,
-) -> Result<Done, Fault> {
-    let removed = check_removals(output.removed, rows)?;
-    if let Some(origins) = &output.origins {
-        check_origins(origins, &gone(&removed, rows))?;
-        check_repeats(origins, rows, step.limits.rows_per_row)?;
-    }
-    let written = lift_within(output.columns, &bound.writes, returnable)?;
-    let out = output.origins.as_ref().map_or(rows - removed.len(), Vec::len);
-    if written.num_rows() != out && !bound.writes.fields().is_empty() {
-        return Err(Fault::Contract(format!("it wrote {} rows, and put out {out}", written.num_rows())));
-    }
-    Ok((Outcome { kept: output.origins, removed, counters, narrowed: None }, written))
-}
-
-fn check_repeats(origins: &[u32], rows: usize, limit: u64) -> Result<(), Fault> {
-    if origins.is_sorted_by(|a, b| a < b) {
-        return Ok(());
-    }
-    let mut times = vec![0u64; rows];
-    for row in origins {
-        let times = &mut times[*row as usize];
-        if *times >= limit {
-            let what = "rows that one row became";
-            let (present, requested) = (*times, 1);
-            return Err(LimitExceeded { what, limit, present, requested, key: Some("limits.rows") }.into());
-        }
-        *times += 1;
-    }
-    Ok(())
+/// What a call returned, as it is written down.
+pub(crate) fn done_of(returned: Returned, counters: BTreeMap<String, i64>) -> Done {
+    let Returned { kept, removed, written } = returned;
+    let removed = removed.into_iter().map(Removed::from).collect();
+    (Outcome { kept, removed, counters, narrowed: None }, written)
 }
 
 fn gone(removed: &[Removed], rows: usize) -> Vec<bool> {
     let mut gone = vec![false; rows];
     removed.iter().for_each(|removed| gone[removed.row as usize] = true);
     gone
-}
-
-fn check_origins(origins: &[u32], gone: &[bool]) -> Result<(), Fault> {
-    match origins.iter().find(|row| gone.get(**row as usize) != Some(&false)) {
-        None => Ok(()),
-        Some(row) if (*row as usize) < gone.len() => {
-            Err(Fault::Contract(format!("it put out row {row}, which it removed, counted from 0")))
-        }
-        Some(row) => Err(Fault::Contract(format!("it put out row {row} of a batch of {}, counted from 0", gone.len()))),
-    }
 }
 
 fn distinct(rows: &[u32], of: usize) -> usize {

@@ -6,7 +6,7 @@ use callboard_plan::PlannedStep;
 
 use crate::error::{Fault, SaidKind};
 use crate::events::Event;
-use crate::run::Run;
+use super::live::Live;
 
 /// Before the first repetition; each pause after it is twice as long, up to the longest.
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
@@ -17,7 +17,7 @@ const TICK: Duration = Duration::from_millis(10);
 
 /// Makes a call, and again while it fails with a `transient` error, as often as the step's `retries` say.
 pub(super) fn retrying<T>(
-    run: &Run,
+    run: &Live<'_>,
     step: &PlannedStep,
     mut call: impl FnMut() -> Result<T, Fault>,
 ) -> Result<T, Fault> {
@@ -25,7 +25,7 @@ pub(super) fn retrying<T>(
     for attempt in 1.. {
         match call() {
             Err(Fault::Said { kind: SaidKind::Transient, message, .. }) if attempt <= step.retries => {
-                run.observer.tell(Event::Retrying {
+                run.tell(Event::Retrying {
                     step: step.name.clone(),
                     message,
                     attempt,
@@ -41,7 +41,7 @@ pub(super) fn retrying<T>(
     unreachable!("attempts are counted up to `retries`")
 }
 
-fn wait(run: &Run, pause: Duration) -> Result<(), Fault> {
+fn wait(run: &Live<'_>, pause: Duration) -> Result<(), Fault> {
     let until = Instant::now() + pause;
     while Instant::now() < until {
         if run.is_ending() {

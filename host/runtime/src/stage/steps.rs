@@ -1,5 +1,6 @@
 //! The nodes of global steps and of sources.
 
+use callboard_sandbox::RowReader;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -11,29 +12,30 @@ use super::load::LoadedStep;
 use super::retry::retrying;
 use super::wire::Outlets;
 use super::{Ended, StepCounts, add_counters};
-use crate::bound::Bound;
-use crate::columns::lift_within;
-use crate::disk::{Deed, Work, digest};
+use callboard_sandbox::Bound;
+use callboard_sandbox::lift_within;
+use crate::store::{Deed, Work};
+use crate::rows::digest;
 use crate::error::{Fault, RunError};
 use crate::events::Event;
-use crate::guest::{ReaderEnd, Sorting, WINDOW, Whole, WriterEnd, Writing};
+use crate::global::{GlobalReader, Sorting, WINDOW, Whole, GlobalWriter, Writing};
 use crate::ports::{Inlet, Stop, bug};
-use crate::rows::{Batch, record_batch};
-use crate::run::Run;
+use crate::rows::{Batch, join, record_batch};
+use super::live::Live;
 
 /// A source that gives more pages without a row than this, one after another, would never end.
 const EMPTY_PAGES: u32 = 1_000;
 
 /// Runs a global step over its whole inputs, unless it was run over the same rows before.
 pub(super) fn run_global(
-    run: &Run,
+    run: &Live<'_>,
     step: &mut LoadedStep,
     inlets: Vec<Inlet>,
     outlets: Outlets,
 ) -> Result<Ended, Stop> {
     let name: Arc<str> = Arc::from(step.name.as_str());
-    let bound = run.bound(&name);
-    let planned = run.step(&name);
+    let bound = run.prepared.bound(&name);
+    let planned = run.prepared.step(&name);
     let mut wholes = Vec::with_capacity(inlets.len());
     for inlet in inlets {
         let schema = inlet.schema().clone();
@@ -42,40 +44,41 @@ pub(super) fn run_global(
     let first = wholes[0].clone();
     let rows_in = first.rows();
     // Without a tag nothing could be found, nor should be.
-    let tagged = run.shared_work(&name).and_then(|work| Some((tag_of(&wholes, &bound, work.header.seed)?, work)));
+    let tagged = run.work(&name).cloned().and_then(|work| Some((tag_of(&wholes, &bound, work.header.seed)?, work)));
     let ended = tagged.as_ref().and_then(|(tag, work)| work.ended(*tag));
     let reused = ended.is_some();
     // As far as a frame can say it; only people are told.
     let tagged_rows = u32::try_from(rows_in).unwrap_or(u32::MAX);
-    let writer = WriterEnd::new(Writing {
+    let writer = GlobalWriter::new(Writing {
         step: name.clone(),
         whole: first,
         bound: bound.clone(),
-        cut: run.plan.batch(),
+        cut: run.prepared.plan.batch(),
         limits: planned.limits,
-        remover: run.remover(&name),
+        remover: run.prepared.remover(&name),
         outlet: outlets.main,
         doors: outlets.doors,
         sorting: Sorting {
-            folder: run.folder.join("sorting").join(&*name),
+            folder: run.prepared.folder().join("sorting").join(&*name),
             quota: run.quota.clone(),
             // What a budget leaves is shared with the rows that are read and put out.
-            window: run.plan.budget().map_or(WINDOW, |budget| (budget / 8).clamp(1 << 20, WINDOW)),
+            window: run.prepared.plan.budget().map_or(WINDOW, |budget| (budget / 8).clamp(1 << 20, WINDOW)),
             stop: [run.stop.clone(), run.interrupt.clone()],
         },
-        returnable: super::load::terms(run, planned).returnable(),
+        returnable: run.instance_config(planned).returnable(),
         rejects: run.rejects.clone(),
         charge: Some(run.memory.flight.charge()),
         work: tagged.clone().filter(|_| !reused).map(|(tag, work)| (work, tag)),
     });
 
-    let fault = |fault: Fault| Stop::Failed(fault.into_error(&name));
+    let fault = |fault: Fault| Stop::Failed(RunError::of(fault, &name));
     let (writer, counters) = match (&tagged, ended) {
         (Some((tag, work)), Some(file)) => do_again(work, *tag, file, writer).map_err(fault)?,
         _ => {
             let readers = || {
                 let ends = wholes.iter().enumerate();
-                ends.map(|(port, whole)| ReaderEnd::new(whole.clone(), bound.clone(), port)).collect()
+                let reader = |port, whole: &Whole| GlobalReader::new(whole.clone(), bound.clone(), port);
+                ends.map(|(port, whole)| Box::new(reader(port, whole)) as Box<dyn RowReader>).collect()
             };
             if let Some((tag, work)) = &tagged {
                 work.begin(*tag, tagged_rows).map_err(unwritten)?;
@@ -104,7 +107,7 @@ pub(super) fn run_global(
         again: tagged.map_or(0, |(_, work)| work.again()),
         ..StepCounts::default()
     };
-    run.budget.check_step(&run.plan, planned, counts.tally.rejected(), &counts, true)?;
+    run.reject_limits.check_step(&run.prepared.plan, planned, counts.tally.rejected(), &counts, true)?;
     let mut spills = doors.end()?;
     spills.extend(outlet.end()?.map(|spill| (step.name.clone(), spill)));
     Ok(Ended::Step { name: step.name.clone(), counts: Box::new(counts), spills })
@@ -112,24 +115,24 @@ pub(super) fn run_global(
 
 /// Calls `run`; again, if it failed for the time being and had put nothing out.
 fn call(
-    run: &Run,
+    run: &Live<'_>,
     step: &mut LoadedStep,
     planned: &PlannedStep,
-    readers: &dyn Fn() -> Vec<ReaderEnd>,
-    writer: WriterEnd,
-) -> Result<WriterEnd, Stop> {
+    readers: &dyn Fn() -> Vec<Box<dyn RowReader>>,
+    writer: GlobalWriter,
+) -> Result<GlobalWriter, Stop> {
     let instance = step.workers[0].instance(run, planned)?;
     let mut writer = Some(writer);
     let ran = retrying(run, planned, || {
         let (ran, given_back) = instance.run(readers(), writer.take().expect("it was given back"));
         writer = given_back;
-        let again = writer.as_ref().is_some_and(WriterEnd::is_untouched);
+        let again = writer.as_ref().is_some_and(GlobalWriter::is_untouched);
         match ran {
             Err(fault) if !again => Ok(Err(fault)),
             ran => ran.map(Ok),
         }
     });
-    ran.and_then(|ran| ran).map_err(|fault| fault.into_error(&planned.name))?;
+    ran.and_then(|ran| ran).map_err(|fault| RunError::of(fault, &planned.name))?;
     Ok(writer.expect("a call that went well gives it back"))
 }
 
@@ -138,8 +141,8 @@ fn do_again(
     work: &Work,
     tag: u128,
     file: usize,
-    mut writer: WriterEnd,
-) -> Result<(WriterEnd, BTreeMap<String, i64>), Fault> {
+    mut writer: GlobalWriter,
+) -> Result<(GlobalWriter, BTreeMap<String, i64>), Fault> {
     for (deed, written) in work.in_order(tag, Some(file)) {
         if let Deed::Ended { counters } = deed {
             return Ok((writer, counters));
@@ -165,17 +168,17 @@ fn unwritten(error: std::io::Error) -> RunError {
 
 /// Runs a source until it has no more pages, or has made as many rows as the run is limited to. Pages of an earlier process are
 /// taken over, and the source goes on behind the last of them.
-pub(super) fn run_source(run: &Run, step: &mut LoadedStep, outlets: Outlets) -> Result<Ended, Stop> {
+pub(super) fn run_source(run: &Live<'_>, step: &mut LoadedStep, outlets: Outlets) -> Result<Ended, Stop> {
     let mut pages = Pages {
         run,
         name: Arc::from(step.name.as_str()),
-        bound: run.bound(&step.name),
-        file: run.source_file(&step.name),
-        limit: run.limit.unwrap_or(u64::MAX),
+        bound: run.prepared.bound(&step.name),
+        file: run.prepared.source_file(&step.name),
+        limit: run.prepared.settings.limit.unwrap_or(u64::MAX),
         outlets,
         counts: StepCounts::default(),
     };
-    let planned = run.step(&step.name);
+    let planned = run.prepared.step(&step.name);
     let work = run.work(&step.name);
     let mut ended = false;
     let mut empty = 0;
@@ -192,7 +195,7 @@ pub(super) fn run_source(run: &Run, step: &mut LoadedStep, outlets: Outlets) -> 
     while !ended && pages.counts.rows_out < pages.limit {
         run.go_on()?;
         let number = pages.counts.batches + 1;
-        let in_page = |fault: Fault| fault.into_error(&pages.name).in_batch(number);
+        let in_page = |fault: Fault| RunError::of(fault, &pages.name).in_batch(number);
         let worker = &mut step.workers[0];
         if let Some(work) = work {
             work.begin(0, 0).map_err(unwritten)?;
@@ -215,7 +218,7 @@ pub(super) fn run_source(run: &Run, step: &mut LoadedStep, outlets: Outlets) -> 
         empty = if rows.num_rows() == 0 { empty + 1 } else { 0 };
         if empty > EMPTY_PAGES {
             let what = format!("it gave {empty} pages in a row without a row");
-            return Err(Fault::Contract(what).into_error(&pages.name).into());
+            return Err(RunError::of(Fault::Contract(what), &pages.name).into());
         }
         if !ended {
             pages.put_out(&rows, counters)?;
@@ -230,7 +233,7 @@ pub(super) fn run_source(run: &Run, step: &mut LoadedStep, outlets: Outlets) -> 
 
 /// The rows of a source, on their way.
 struct Pages<'a> {
-    run: &'a Run,
+    run: &'a Live<'a>,
     name: Arc<str>,
     bound: Arc<Bound>,
     file: u32,
@@ -248,13 +251,13 @@ impl Pages<'_> {
             UInt32Array::from_value(self.file, count),
             UInt64Array::from_iter_values(rows + 1..=rows + count as u64),
         );
-        let batch = self.bound.join(&origins, &page.slice(0, count)).map_err(|error| bug(&error))?;
+        let batch = join(&self.bound, &origins, &page.slice(0, count)).map_err(|error| bug(&error))?;
         let batch = self.run.admission(&self.name).admit().carried_by(batch);
         self.counts.batches += 1;
         self.counts.rows_out += count as u64;
         let added = add_counters(&mut self.counts.counters, counters);
-        added.map_err(|limit| Fault::Limit(limit).into_error(&self.name))?;
-        self.run.observer.tell(Event::Rows { step: self.name.clone(), rows_in: 0, rows_out: count as u64 });
+        added.map_err(|limit| RunError::of(Fault::Limit(limit), &self.name))?;
+        self.run.tell(Event::Rows { step: self.name.clone(), rows_in: 0, rows_out: count as u64 });
         self.outlets.main.send(&batch)
     }
 }

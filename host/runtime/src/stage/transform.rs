@@ -9,21 +9,21 @@ use std::sync::mpsc::sync_channel;
 
 use callboard_plan::{Kind, Transport};
 
-use super::doors::Doors;
+use crate::ports::Doors;
 use super::load::{LoadedStep, Worker};
 use super::process::{Processed, Task};
 use super::wire::Outlets;
 use super::{Ended, StepCounts, add_counters};
-use crate::bindings::callboard::step::types::Fate;
+use callboard_sandbox::Fate;
 use crate::error::{Fault, RunError};
 use crate::events::Event;
-use crate::guard::{caught, panicked, spawn_scoped};
+use callboard_sandbox::{caught, panicked, spawn_scoped};
 use crate::ports::{IN_FLIGHT, Inlet, Outlet, Stop, Unread};
 use crate::rows::Batch;
-use crate::run::Run;
+use super::live::Live;
 
 /// The loaded steps as nodes: transforms that lanes take batches through are one.
-pub(super) fn chains<'a>(run: &Run, loaded: &'a mut [LoadedStep]) -> Vec<Vec<&'a mut LoadedStep>> {
+pub(super) fn chains<'a>(run: &Live<'_>, loaded: &'a mut [LoadedStep]) -> Vec<Vec<&'a mut LoadedStep>> {
     let mut chains: Vec<Vec<&mut LoadedStep>> = Vec::new();
     for step in loaded {
         match chains.iter_mut().find(|chain| follows(run, chain[chain.len() - 1], step)) {
@@ -35,21 +35,21 @@ pub(super) fn chains<'a>(run: &Run, loaded: &'a mut [LoadedStep]) -> Vec<Vec<&'a
 }
 
 /// Whether `step` reads what `before` puts out and nothing else, nobody else reads that, and both have as many instances.
-fn follows(run: &Run, before: &LoadedStep, step: &LoadedStep) -> bool {
+fn follows(run: &Live<'_>, before: &LoadedStep, step: &LoadedStep) -> bool {
     let side_by_side = |step: &LoadedStep| step.kind == Kind::Transform && step.workers.len() > 1;
-    let only = match run.plan.edges_into(&step.name).collect::<Vec<_>>()[..] {
+    let only = match run.prepared.plan.edges_into(&step.name).collect::<Vec<_>>()[..] {
         [edge] => edge.from == before.name && edge.transport == Transport::Channel,
         _ => false,
     };
     only && side_by_side(before)
         && step.kind == Kind::Transform
         && step.workers.len() == before.workers.len()
-        && run.plan.edges_out_of(&before.name).count() == 1
+        && run.prepared.plan.edges_out_of(&before.name).count() == 1
 }
 
 /// Runs a chain to the end of its rows. Each step has its ways out; what the last puts out leaves the chain.
 pub(super) fn run(
-    run: &Run,
+    run: &Live<'_>,
     mut steps: Vec<&mut LoadedStep>,
     inlet: Inlet,
     outlets: Vec<Outlets>,
@@ -125,7 +125,7 @@ fn side_by_side(
                 for batch in batches {
                     let driven = caught(|| batch.read().map(|batch| drive(tasks, lane, batch)));
                     let failed = |error| Answer { done: Vec::new(), failed: Some(error) };
-                    let answer = driven.flatten().unwrap_or_else(failed);
+                    let answer = driven.map_err(RunError::from).flatten().unwrap_or_else(failed);
                     let failed = answer.failed.is_some();
                     if answers.send(answer).is_err() || failed {
                         return;
@@ -185,7 +185,7 @@ impl Ends<'_> {
 
 /// The end of one step of the chain.
 struct End<'a> {
-    run: &'a Run,
+    run: &'a Live<'a>,
     step: Arc<str>,
     counts: StepCounts,
     /// None where the next step of the chain has been given the rows.
@@ -204,16 +204,16 @@ impl End<'_> {
         self.counts.reused += if done.reused { rows_in } else { 0 };
         self.counts.tally.add(&done.tally);
         let added = add_counters(&mut self.counts.counters, done.counters);
-        added.map_err(|limit| Fault::Limit(limit).into_error(&self.step))?;
+        added.map_err(|limit| RunError::of(Fault::Limit(limit), &self.step))?;
         self.run.keep_rejects(&self.step, &done.rejects)?;
-        let (run, step) = (self.run, self.run.step(&self.step));
-        run.budget.check_step(&run.plan, step, done.tally.rejected(), &self.counts, false)?;
+        let (run, step) = (self.run, self.run.prepared.step(&self.step));
+        run.reject_limits.check_step(&run.prepared.plan, step, done.tally.rejected(), &self.counts, false)?;
         for fate in [Fate::Dropped, Fate::Rejected] {
             let rows = done.removed.iter().filter(|(_, other, _)| *other == fate);
             let rows: Vec<_> = rows.map(|(row, _, reason)| (*row, reason.as_deref())).collect();
             self.doors.put_out(fate, &done.input, &rows)?;
         }
-        self.run.observer.tell(Event::Rows { step: self.step.clone(), rows_in, rows_out });
+        self.run.tell(Event::Rows { step: self.step.clone(), rows_in, rows_out });
         self.outlet.as_mut().map_or(Ok(()), |outlet| outlet.send(&done.batch))
     }
 
@@ -222,7 +222,7 @@ impl End<'_> {
         let in_step = |stop: Stop| super::in_step(stop, &name);
         counts.busy = step.workers.iter_mut().map(Worker::busy).sum();
         counts.again = run.work(&name).map_or(0, |work| work.again());
-        let checked = run.budget.check_step(&run.plan, run.step(&name), 0, &counts, true);
+        let checked = run.reject_limits.check_step(&run.prepared.plan, run.prepared.step(&name), 0, &counts, true);
         checked.map_err(|error| in_step(error.into()))?;
         let mut spills = doors.end().map_err(in_step)?;
         let ended = outlet.map_or(Ok(None), Outlet::end).map_err(in_step)?;

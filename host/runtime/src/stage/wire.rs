@@ -6,13 +6,13 @@ use std::sync::mpsc::{channel, sync_channel};
 
 use callboard_plan::{Edge, Kind, Stage, Transport};
 
-use super::doors::{Door, Doors};
-use crate::boundary::Boundary;
-use crate::disk::SpillWriter;
-use crate::disk::spill::folder;
+use crate::ports::{Door, Doors};
+use crate::stage::boundary::Boundary;
+use crate::store::SpillWriter;
+use crate::store::spill::folder;
 use crate::error::RunError;
 use crate::ports::{Feed, IN_FLIGHT, Inlet, Outlet};
-use crate::run::Run;
+use super::live::Live;
 
 /// The ends of every edge that begins or ends in a stage, by node.
 pub(super) struct Wires {
@@ -28,16 +28,16 @@ pub(super) struct Outlets {
 }
 
 impl Wires {
-    pub(super) fn lay(run: &Run, stage: &Stage, boundary: &Boundary) -> Result<Wires, RunError> {
+    pub(super) fn lay(run: &Live<'_>, stage: &Stage, boundary: &Boundary) -> Result<Wires, RunError> {
         let mut outlets = HashMap::new();
-        let doors = stage.steps.iter().flat_map(|step| run.doors(step));
+        let doors = stage.steps.iter().flat_map(|step| run.prepared.doors(step));
         for node in stage.inputs.iter().chain(&stage.steps).cloned().chain(doors) {
             let outlet = outlet(run, &node)?;
             outlets.insert(node, outlet);
         }
         let mut inlets: HashMap<String, Vec<Inlet>> = HashMap::new();
         for node in stage.steps.iter().chain(&stage.outputs) {
-            let ports = run.ways(node).iter().map(|way| {
+            let ports = run.prepared.ways(node).iter().map(|way| {
                 let feeds = way.edges.iter().map(|edge| feed(edge, &mut outlets, boundary)).collect();
                 Inlet::new(way.schema.clone(), feeds, run.admission(node))
             });
@@ -52,11 +52,11 @@ impl Wires {
     }
 
     /// The ways out of a step.
-    pub(super) fn outlets(&mut self, run: &Run, step: &str) -> Outlets {
+    pub(super) fn outlets(&mut self, run: &Live<'_>, step: &str) -> Outlets {
         let mut doors = Doors::default();
-        for name in run.doors(step) {
+        for name in run.prepared.doors(step) {
             let outlet = self.outlets.remove(&name).expect("every door that is read has an outlet");
-            let (schema, files) = (run.schema(&name).clone(), run.files().clone());
+            let (schema, files) = (run.prepared.schema(&name).clone(), run.prepared.files().clone());
             let door = Door { schema, step: Arc::from(step), files, outlet, name };
             match callboard_plan::door(&door.name).1 {
                 Some(callboard_plan::Door::Dropped) => doors.dropped = Some(door),
@@ -86,8 +86,8 @@ fn feed(edge: &Edge, outlets: &mut HashMap<String, Outlet>, boundary: &Boundary)
 }
 
 /// An outlet that spills if any reader of the node reads a spill; its channels come with their readers.
-fn outlet(run: &Run, node: &str) -> Result<Outlet, RunError> {
-    let spills = run.plan.edges().iter().any(|edge| edge.from == node && edge.transport == Transport::Spill);
+fn outlet(run: &Live<'_>, node: &str) -> Result<Outlet, RunError> {
+    let spills = run.prepared.plan.edges().iter().any(|edge| edge.from == node && edge.transport == Transport::Spill);
     let spill = match spills {
         true => Some(spill_writer(run, node)?),
         false => None,
@@ -96,16 +96,16 @@ fn outlet(run: &Run, node: &str) -> Result<Outlet, RunError> {
 }
 
 /// The outlet of an input that is read before its stage is loaded.
-pub(super) fn intake_outlet(run: &Run, input: &str) -> Result<Outlet, RunError> {
+pub(super) fn intake_outlet(run: &Live<'_>, input: &str) -> Result<Outlet, RunError> {
     Ok(Outlet { spill: Some(spill_writer(run, input)?), ..Outlet::default() })
 }
 
-fn spill_writer(run: &Run, node: &str) -> Result<SpillWriter, RunError> {
-    let is_global = |name: &str| run.plan.step(name).is_some_and(|step| step.kind == Kind::Global);
+fn spill_writer(run: &Live<'_>, node: &str) -> Result<SpillWriter, RunError> {
+    let is_global = |name: &str| run.prepared.plan.step(name).is_some_and(|step| step.kind == Kind::Global);
     // What a global step did is known by the rows that it read.
-    let readers = run.plan.edges().iter().filter(|edge| edge.from == node && is_global(&edge.to));
+    let readers = run.prepared.plan.edges().iter().filter(|edge| edge.from == node && is_global(&edge.to));
     let seeds = readers.filter_map(|edge| run.work(&edge.to)).map(|work| work.header.seed).collect();
-    let folder = folder(&run.folder, node);
-    SpillWriter::create(folder, run.schema(node).clone(), seeds, run.quota.clone(), run.syncer())
+    let folder = folder(run.prepared.folder(), node);
+    SpillWriter::create(folder, run.prepared.schema(node).clone(), seeds, run.quota.clone(), run.syncer())
         .map_err(|error| RunError::unwritten("write rows between stages", &error))
 }

@@ -1,0 +1,299 @@
+//! What comes out of a writer, whatever the order in which rows are kept.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+
+use arrow::array::{ArrayRef, AsArray, Int64Array, RecordBatch, StringArray, UInt32Array, UInt64Array};
+use arrow::datatypes::{DataType, Field, Int64Type, Schema, SchemaRef};
+use callboard_plan::PlannedStep;
+use callboard_plan::pipeline::{BatchSize, OnError};
+
+use super::{Sorting, Whole, GlobalWriter, Writing};
+use callboard_sandbox::{Bound, Declared};
+use crate::store::{Quota, Spill, SpillWriter};
+use callboard_sandbox::Returnable;
+use crate::ports::Outlet;
+use crate::rejects::{Files, Rejects, Remover};
+use crate::rows::Batch;
+use crate::ports::Doors;
+
+const ROWS: u64 = 1_000;
+
+/// A writer over rows `0..ROWS`, every hundredth long, in frames of 37, in two spills.
+struct Trial {
+    folder: tempfile::TempDir,
+    bound: Arc<Bound>,
+    quota: Arc<Quota>,
+    writer: GlobalWriter,
+}
+
+fn schema(names: &[&str]) -> SchemaRef {
+    let is_text = |name: &str| name.ends_with("text");
+    let of = |name: &&str| Field::new(*name, if is_text(name) { DataType::Utf8 } else { DataType::Int64 }, true);
+    Arc::new(Schema::new(names.iter().map(of).collect::<Vec<_>>()))
+}
+
+fn batch(schema: &SchemaRef, columns: Vec<ArrayRef>) -> RecordBatch {
+    RecordBatch::try_new(schema.clone(), columns).unwrap()
+}
+
+fn whole(folder: &Path) -> Whole {
+    let schema = schema(&["id", "text"]);
+    let text = |id: u64| if id.is_multiple_of(100) { "long ".repeat(500) } else { format!("row {id}") };
+    let spills = [(0, ROWS / 3), (ROWS / 3, ROWS)].map(|(from, to)| {
+        let place = folder.join(format!("spill-{from}"));
+        let mut spill =
+            SpillWriter::create(place, schema.clone(), BTreeSet::new(), Arc::new(Quota::new(None)), None).unwrap();
+        for first in (from..to).step_by(37) {
+            let ids = first..(first + 37).min(to);
+            let numbers: ArrayRef = Arc::new(Int64Array::from_iter_values(ids.clone().map(u64::cast_signed)));
+            let texts = Arc::new(StringArray::from_iter_values(ids.clone().map(text)));
+            let line = UInt64Array::from_iter_values(ids);
+            let rows = batch(&schema, vec![numbers, texts]);
+            spill.push(&Batch::new(rows, UInt32Array::from_value(0, line.len()), line)).unwrap();
+        }
+        Arc::new(spill.seal())
+    });
+    Whole::new(spills.to_vec(), schema)
+}
+
+/// A global step that writes these columns, and carries all but those that it drops.
+fn step(writes: &[&str], drops: &[&str]) -> (PlannedStep, Arc<Bound>) {
+    let step: PlannedStep = serde_json::from_value(serde_json::json!({
+        "name": "sort", "use": "sort", "origin": "bundled", "kind": "global", "digest": "", "config": {}, "columns": {},
+        "limits": {
+            "memory_bytes": 0, "time_ms": 0, "open_ms": 0, "returned_bytes": 0, "carried_bytes": 1_u64 << 30,
+            "log_lines": 0, "log_bytes": 0, "rows_per_row": 10
+        },
+        "need": { "bytes": 0, "from": "assumed" }, "replicas": 1, "on_error": "fail", "retries": 0, "stage": 1, "ports": []
+    }))
+    .unwrap();
+    let drops = drops.iter().map(|name| (*name).to_owned()).collect();
+    let declared = Declared { reads: vec![Vec::new()], writes: schema(writes).as_ref().clone(), drops };
+    let bound = Bound::new(&step.columns, &[schema(&["id", "text"])], declared).unwrap();
+    (step, Arc::new(bound))
+}
+
+impl Trial {
+    fn new(window: u64, writes: bool) -> Trial {
+        Trial::of(window, if writes { &["rank"] } else { &[] }, &[])
+    }
+
+    fn of(window: u64, writes: &[&str], drops: &[&str]) -> Trial {
+        let folder = tempfile::tempdir().unwrap();
+        let (step, bound) = step(writes, drops);
+        let quota = Arc::new(Quota::new(Some(64 << 20)));
+        let spilled = Arc::new(Quota::new(None));
+        let spill =
+            SpillWriter::create(folder.path().join("out"), bound.output.clone(), BTreeSet::new(), spilled, None)
+                .unwrap();
+        let writer = GlobalWriter::new(Writing {
+            step: Arc::from("sort"),
+            whole: whole(folder.path()),
+            bound: bound.clone(),
+            cut: BatchSize { rows: 90, bytes: 2_000 },
+            limits: step.limits,
+            remover: Remover { on_error: OnError::Fail, files: Arc::new(Files::default()) },
+            outlet: Outlet { spill: Some(spill), ..Outlet::default() },
+            doors: Doors::default(),
+            sorting: Sorting {
+                folder: folder.path().join("sorting"),
+                quota: quota.clone(),
+                window,
+                stop: Default::default(),
+            },
+            returnable: Returnable::of(1 << 30),
+            rejects: Arc::new(Mutex::new(Rejects::new(folder.path().join("rejects")))),
+            charge: None,
+            work: None,
+        });
+        Trial { folder, bound, quota, writer }
+    }
+
+    fn sorting(&self) -> PathBuf {
+        self.folder.path().join("sorting")
+    }
+
+    /// Keeps rows in so many calls of so many; what is written says which place a row was kept at.
+    fn keep(&mut self, order: &[u64], at_once: usize) {
+        for (call, rows) in order.chunks(at_once).enumerate() {
+            let first = (call * at_once) as i64;
+            let ranks: ArrayRef = Arc::new(Int64Array::from_iter_values(first..first + rows.len() as i64));
+            let written = match self.bound.writes.fields().len() {
+                0 => RecordBatch::new_empty(self.bound.writes.clone()),
+                _ => batch(&self.bound.writes, vec![ranks]),
+            };
+            self.writer.keep_rows(rows.to_vec(), &written).unwrap();
+        }
+    }
+
+    /// The rows that came out are those that were kept, in that order, each whole; gives what they were spilled as.
+    fn came_out(self, order: &[u64]) -> Arc<Spill> {
+        let sorting = self.sorting();
+        let (outlet, ..) = self.writer.finish().unwrap();
+        assert!(!sorting.exists() && self.quota.take(64 << 20).is_ok(), "nothing is left, and no room is taken");
+        let spill = outlet.end().ok().unwrap().unwrap();
+        let mut place = 0;
+        for frame in 0..spill.frames() {
+            let batch = spill.read(frame, None).unwrap();
+            let numbers = |at: usize| batch.rows.column(at).as_primitive::<Int64Type>().values().to_vec();
+            let texts = batch.rows.column(1).as_string::<i32>();
+            for (row, id) in numbers(0).into_iter().enumerate() {
+                assert_eq!((id.cast_unsigned(), batch.line.value(row)), (order[place], order[place]));
+                assert_eq!(texts.value(row).len() > 100, id % 100 == 0);
+                assert!(batch.rows.num_columns() < 3 || numbers(2)[row] == place as i64);
+                place += 1;
+            }
+            assert!(batch.len() <= 90);
+        }
+        assert_eq!(place, order.len());
+        spill
+    }
+}
+
+/// In memory, through windows of many rows, of a few, and of fewer than a long row takes.
+#[test]
+fn rows_out_of_order_come_as_they_were_kept_whatever_the_room() {
+    let order: Vec<u64> = (0..ROWS).map(|place| place * 617 % ROWS).collect();
+    for writes in [false, true] {
+        for (window, on_disk) in [(1 << 20, false), (20_000, true), (3_000, true), (500, true)] {
+            let mut trial = Trial::new(window, writes);
+            if on_disk {
+                // Of a process that was killed.
+                std::fs::create_dir(trial.sorting()).unwrap();
+                std::fs::write(trial.sorting().join("notes"), "torn").unwrap();
+            }
+            trial.keep(&order, 61);
+            assert_eq!(trial.sorting().exists(), on_disk, "{window}");
+            let spill = trial.came_out(&order);
+            for frame in 0..spill.frames() {
+                let batch = spill.read(frame, None).unwrap();
+                // A long row ends its batch; what is written beside it does not count.
+                let bits = (0..batch.len() - 1).map(|row| batch.bits(row)).sum::<u64>();
+                assert!(bits < 16_000 + if writes { 65 * batch.len() as u64 } else { 0 }, "{window}");
+            }
+        }
+    }
+}
+
+/// Group by group, as a step keeps rows that belong together: each call is in order, and they are all over the input.
+#[test]
+fn rows_that_go_back_and_forth_are_put_in_order_at_the_end() {
+    let groups: Vec<u64> = (0..25).flat_map(|group| (group..ROWS).step_by(25)).collect();
+    let mut trial = Trial::new(3_000, true);
+    trial.keep(&groups, 40);
+    assert!(trial.sorting().exists());
+    trial.came_out(&groups);
+}
+
+/// Halves that change places are not written again.
+#[test]
+fn rows_that_lie_together_stay_where_they_lie() {
+    let halves: Vec<u64> = (500..ROWS).chain(0..500).collect();
+    let mut trial = Trial::new(3_000, false);
+    trial.writer.keep_rows(halves[..500].to_vec(), &RecordBatch::new_empty(trial.bound.writes.clone())).unwrap();
+    trial.writer.keep_rows(halves[500..].to_vec(), &RecordBatch::new_empty(trial.bound.writes.clone())).unwrap();
+    let spill = trial.came_out(&halves);
+    assert!(spill.sealed().bytes < 5_000, "{} bytes", spill.sealed().bytes);
+}
+
+/// In order, out of order, again, and in order again.
+#[test]
+fn every_way_to_keep_rows_may_follow_every_other() {
+    let order: Vec<u64> =
+        (0..300).chain((600..900).rev()).chain(0..300).chain((100..400).rev()).chain(900..ROWS).collect();
+    for window in [1 << 20, 2_000] {
+        let mut trial = Trial::new(window, true);
+        trial.keep(&order, 100);
+        trial.came_out(&order);
+    }
+}
+
+/// Texts of so many bytes each.
+fn texts(schema: &SchemaRef, rows: usize, bytes: usize) -> RecordBatch {
+    batch(schema, vec![Arc::new(StringArray::from_iter_values((0..rows).map(|_| "x".repeat(bytes))))])
+}
+
+/// The rows of each batch that came out.
+fn lengths(trial: Trial) -> Vec<usize> {
+    let (outlet, ..) = trial.writer.finish().unwrap();
+    let spill = outlet.end().ok().unwrap().unwrap();
+    (0..spill.frames()).map(|frame| spill.frame_rows(frame)).collect()
+}
+
+/// What a step writes beside rows fills batches as well as the rows do, in order and out of it, however few it keeps at a time;
+/// and no more of it waits than a batch has.
+#[test]
+fn what_is_written_beside_rows_is_cut_and_does_not_pile_up() {
+    let ascending: Vec<u64> = (0..ROWS).collect();
+    let backwards: Vec<u64> = (0..ROWS).rev().collect();
+    for order in [&ascending, &backwards] {
+        let mut all = Vec::new();
+        for at_once in [1, 7, 250, ROWS as usize] {
+            let mut trial = Trial::of(20_000, &["long-text"], &[]);
+            for rows in order.chunks(at_once) {
+                let written = texts(&trial.bound.writes, rows.len(), 600);
+                trial.writer.keep_rows(rows.to_vec(), &written).unwrap();
+                let (line, shuffle) = (trial.writer.line.bytes(), trial.writer.shuffle.bytes());
+                // Out of order it waits on the disk, once a mebibyte of it has come together.
+                assert!(line <= 3_000 && shuffle <= (1 << 20) + 20_000, "{line} and {shuffle} bytes wait");
+            }
+            let lengths = lengths(trial);
+            assert_eq!(lengths.iter().sum::<usize>(), ROWS as usize);
+            assert!(lengths.iter().all(|rows| *rows <= 4), "batches of 2,000 bytes have few rows of 600: {lengths:?}");
+            all.push(lengths);
+        }
+        assert!(all.windows(2).all(|pair| pair[0] == pair[1]), "cuts depend on the rows, not on the calls: {all:?}");
+    }
+}
+
+/// Rows of its own are put out in batches as the plan has them, however few or many a call brings, and however light they are.
+#[test]
+fn rows_of_its_own_are_cut_and_put_together() {
+    for (rows, bytes, calls) in [(1, 10, 900), (1, 5_000, 20), (300, 10, 5), (5_000, 1, 1), (2, 0, 500)] {
+        let mut trial = Trial::of(1 << 20, &["own-text"], &["id", "text"]);
+        for _ in 0..calls {
+            let written = texts(&trial.bound.writes, rows, bytes);
+            trial.writer.write_rows(&written).unwrap();
+            assert!(trial.writer.own.bits() <= 8 * 2_000, "{} bits wait", trial.writer.own.bits());
+        }
+        let lengths = lengths(trial);
+        assert_eq!(lengths.iter().sum::<usize>(), rows * calls);
+        assert!(lengths.iter().all(|length| *length <= 90), "{lengths:?}");
+        let full = lengths.iter().rev().skip(1).all(|length| *length == 90 || *length * (bytes + 4) >= 1_900);
+        assert!(full, "a batch but the last is as large as the plan says: {lengths:?}");
+    }
+}
+
+/// Calls on no rows do nothing, and leave nothing.
+#[test]
+fn calls_on_nothing_leave_nothing() {
+    let mut trial = Trial::new(1 << 20, false);
+    let none = RecordBatch::new_empty(trial.bound.writes.clone());
+    for _ in 0..10_000 {
+        trial.writer.keep_rows(Vec::new(), &none).unwrap();
+        trial.writer.write_rows(&none).unwrap();
+        trial.writer.remove_rows(Vec::new()).unwrap();
+    }
+    assert!(trial.writer.is_untouched());
+    assert_eq!(lengths(trial), Vec::<usize>::new());
+}
+
+/// Rows that are removed one by one wait until they fill a batch, and all of them come out by the door.
+#[test]
+fn rows_removed_one_by_one_are_put_aside_together() {
+    let mut trial = Trial::new(1 << 20, false);
+    trial.writer.writing.remover.on_error = OnError::Reject;
+    for row in 0..ROWS {
+        let removed = crate::store::Removed { row, rejected: true, reason: "r".repeat(40) };
+        trial.writer.remove_rows(vec![removed]).unwrap();
+        assert!(trial.writer.aside_bytes <= 2_000, "{} bytes wait", trial.writer.aside_bytes);
+    }
+    let rejects = trial.folder.path().join("rejects/sort.jsonl");
+    let writing = trial.writer.writing.rejects.clone();
+    let (_, _, fates) = trial.writer.finish().unwrap();
+    assert_eq!((fates.tally.rejected(), fates.unlisted()), (ROWS, 0));
+    drop(writing.lock().unwrap().end(&["sort".to_owned()]).unwrap());
+    assert_eq!(std::fs::read_to_string(rejects).unwrap().lines().count() as u64, ROWS);
+}

@@ -1,0 +1,400 @@
+//! The way out of a global step: rows of its first input that it keeps, rows of its own, rows that it removes.
+
+use std::sync::{Arc, Mutex};
+
+use arrow::array::RecordBatch;
+use callboard_plan::StepLimits;
+use callboard_plan::pipeline::{BatchSize, OnError};
+use tokio_util::sync::CancellationToken;
+
+use super::Whole;
+use super::beside::Beside;
+use super::fates::Fates;
+use super::line::{Cut, Line};
+use super::pick::Picker;
+use super::shuffle::{Shuffle, Sorting};
+use callboard_sandbox::BatchResult;
+use callboard_sandbox::Fate;
+use callboard_sandbox::Bound;
+use callboard_sandbox::lift_within;
+use crate::store::{Deed, Removed, Work};
+use crate::error::{Fault, LimitExceeded, RunError};
+use crate::rows::flight::Charge;
+use callboard_sandbox::Returnable;
+use crate::ports::{Outlet, Stop};
+use crate::rejects::{Rejects, Remover};
+use crate::rows::{Batch, created, fill, join, record_batch};
+use crate::ports::Doors;
+
+/// What the writer of a step is made of.
+pub(crate) struct Writing {
+    pub(crate) step: Arc<str>,
+    pub(crate) whole: Whole,
+    pub(crate) bound: Arc<Bound>,
+    pub(crate) cut: BatchSize,
+    pub(crate) limits: StepLimits,
+    pub(crate) remover: Remover,
+    pub(crate) outlet: Outlet,
+    pub(crate) doors: Doors,
+    pub(crate) sorting: Sorting,
+    /// What one call may hand over.
+    pub(crate) returnable: Returnable,
+    /// Where lines of rejected rows go.
+    pub(crate) rejects: Arc<Mutex<Rejects>>,
+    /// What waits to be put out is held by it.
+    pub(crate) charge: Option<Charge>,
+    /// Where what it does is noted, and under which tag.
+    pub(crate) work: Option<(Arc<Work>, u128)>,
+}
+
+/// The way out of a global step.
+pub(crate) struct GlobalWriter {
+    pub(super) writing: Writing,
+    fates: Fates,
+    /// Rows that are kept in order and not put out yet.
+    pub(super) line: Line,
+    /// Rows that are kept out of order, and those kept since.
+    pub(super) shuffle: Shuffle,
+    picker: Picker,
+    /// Rows of its own that are not put out yet.
+    pub(super) own: Beside,
+    own_rows: usize,
+    /// Rows that were dropped, and rejected, and are neither put out by a door nor written down yet, with their reasons.
+    aside: [Vec<(u64, String)>; 2],
+    pub(super) aside_bytes: u64,
+}
+
+/// What a removed row takes while it waits, beside its reason, bytes.
+const ASIDE: u64 = 48;
+
+impl GlobalWriter {
+    pub(crate) fn new(writing: Writing) -> GlobalWriter {
+        let line = Line::new(writing.whole.clone(), writing.bound.clone(), writing.cut);
+        let shuffle = Shuffle::of(&writing);
+        let picker = Picker::of(&writing);
+        let fates = Fates::of(writing.whole.rows());
+        let own = Beside::new(writing.bound.writes.clone());
+        GlobalWriter { writing, fates, line, shuffle, picker, own, own_rows: 0, aside: Default::default(), aside_bytes: 0 }
+    }
+
+    /// Whether nothing was put out or removed yet.
+    pub(crate) fn is_untouched(&self) -> bool {
+        self.fates.rows_out == 0 && self.fates.tally.dropped() + self.fates.tally.rejected() == 0
+    }
+
+    /// Ends well: rows that were neither kept nor removed are dropped without a reason.
+    pub(crate) fn finish(mut self) -> Result<(Outlet, Doors, Fates), Fault> {
+        self.put_out_own()?;
+        self.put_out_kept()?;
+        self.put_aside()?;
+        self.hold()?;
+        let unlisted = self.fates.unlisted();
+        if unlisted > 0 {
+            self.fates.tally.count(Fate::Dropped, "", unlisted);
+            if self.writing.doors.wants(Fate::Dropped) {
+                let (mut from, most) = (0, usize::try_from(self.writing.cut.rows).unwrap_or(usize::MAX));
+                loop {
+                    let rows: Vec<u64> = self.fates.unlisted_from(from).take(most).collect();
+                    let Some(last) = rows.last() else { break };
+                    from = last + 1;
+                    self.go_aside(Fate::Dropped, rows.into_iter().map(|row| (row, String::new())).collect())?;
+                }
+            }
+        }
+        Ok((self.writing.outlet, self.writing.doors, self.fates))
+    }
+
+    /// Does again what a step did before.
+    pub(crate) fn again(&mut self, deed: Deed, written: &RecordBatch) -> Result<(), Fault> {
+        match deed {
+            Deed::Kept { rows } => self.keep_rows(rows, written),
+            Deed::Wrote => self.write_rows(written),
+            Deed::Removed { rows } => self.remove_rows(rows),
+            Deed::Processed(_) | Deed::Page { .. } | Deed::Ended { .. } => Ok(()),
+        }
+    }
+
+    /// Writes down what is done, and gives it back: of as many rows or reasons as there are, a copy would take longer than that.
+    fn noted(&self, deed: Deed, written: &RecordBatch) -> Result<Deed, Fault> {
+        if let Some((work, tag)) = &self.writing.work {
+            let noted = work.done(*tag, written.num_rows() as u32, &deed, written);
+            noted.map_err(|error| RunError::unwritten("keep the work of a step", &error))?;
+        }
+        Ok(deed)
+    }
+
+    /// What was returned beside rows that are kept, checked.
+    pub(super) fn beside(&self, rows: &[u64], columns: Option<BatchResult>) -> Result<RecordBatch, Fault> {
+        let writes = &self.writing.bound.writes;
+        let written = match columns {
+            Some(columns) => lift_within(columns, writes, &self.writing.returnable)?,
+            None if writes.fields().is_empty() => RecordBatch::new_empty(writes.clone()),
+            None => {
+                return Err(Fault::Contract("it kept rows without the columns that it declared to write".to_owned()));
+            }
+        };
+        if !writes.fields().is_empty() && written.num_rows() != rows.len() {
+            let (wrote, kept) = (written.num_rows(), rows.len());
+            return Err(Fault::Contract(format!("it wrote {wrote} rows beside {kept} rows that it kept")));
+        }
+        Ok(written)
+    }
+
+    pub(super) fn keep_rows(&mut self, rows: Vec<u64>, written: &RecordBatch) -> Result<(), Fault> {
+        // Nothing is done, and nothing noted, as often as it is asked for.
+        if rows.is_empty() {
+            return Ok(());
+        }
+        self.put_out_own()?;
+        self.put_out_rows(rows, written)?;
+        self.hold()
+    }
+
+    /// Counts what is held until it is put out.
+    fn hold(&mut self) -> Result<(), Fault> {
+        let held =
+            self.line.bytes() + self.shuffle.bytes() + self.own.bits() / 8 + self.fates.bytes() + self.aside_bytes;
+        match &mut self.writing.charge {
+            Some(charge) => Ok(charge.set(held).map_err(RunError::from)?),
+            None => Ok(()),
+        }
+    }
+
+    fn put_out_rows(&mut self, rows: Vec<u64>, written: &RecordBatch) -> Result<(), Fault> {
+        let mut repeated = false;
+        for row in &rows {
+            repeated |= !self.fates.keep(*row)?;
+        }
+        self.bound_rows(rows.len() as u64)?;
+        let Deed::Kept { rows } = self.noted(Deed::Kept { rows }, written)? else { unreachable!("as it was given") };
+        self.fates.rows_out += rows.len() as u64;
+        let ascend = rows.is_sorted_by(|row, next| row < next);
+        let in_line = ascend && self.shuffle.is_empty();
+        if !repeated && !in_line {
+            self.end_line()?;
+            return self.shuffle.add(&rows, written.clone());
+        }
+        if ascend {
+            self.end_shuffle()?;
+            let cuts = self.line.add(&rows, written, repeated)?;
+            return cuts.into_iter().try_for_each(|cut| self.put_in_line(cut));
+        }
+        self.put_out_kept()?;
+        let beside = !self.writing.bound.writes.fields().is_empty();
+        let mut done = 0;
+        let mut carried_bytes = 0;
+        while done < rows.len() {
+            self.go_on()?;
+            let batches = self.picker.batches(&rows[done..]);
+            let gathered = self.picker.gather(&rows[done..done + batches.iter().sum::<usize>()], &mut carried_bytes)?;
+            let mut first = 0;
+            for length in batches {
+                let carried = gathered.part(first, length)?;
+                let written = match beside {
+                    true => written.slice(done, length),
+                    false => record_batch(self.writing.bound.writes.clone(), Vec::new(), length)?,
+                };
+                let batch = join(&self.writing.bound, &carried, &written)?;
+                // What is written beside the rows may take much more than they do.
+                batch.cut(self.writing.cut).try_for_each(|part| self.put_out(&part))?;
+                (first, done) = (first + length, done + length);
+            }
+        }
+        Ok(())
+    }
+
+    /// An error where the run is to end: a call may name any number of rows.
+    fn go_on(&self) -> Result<(), Fault> {
+        match self.writing.sorting.stop.iter().any(CancellationToken::is_cancelled) {
+            true => Err(Fault::Interrupted),
+            false => Ok(()),
+        }
+    }
+
+    /// Puts out what is kept and waits.
+    fn put_out_kept(&mut self) -> Result<(), Fault> {
+        self.end_line()?;
+        self.end_shuffle()
+    }
+
+    fn end_line(&mut self) -> Result<(), Fault> {
+        self.line.end()?.into_iter().try_for_each(|cut| self.put_in_line(cut))
+    }
+
+    fn end_shuffle(&mut self) -> Result<(), Fault> {
+        if self.shuffle.is_empty() {
+            return Ok(());
+        }
+        self.picker.forget();
+        if let Some(charge) = &mut self.writing.charge {
+            charge.set(self.shuffle.bytes() + self.shuffle.window()).map_err(RunError::from)?;
+        }
+        let shuffle = std::mem::replace(&mut self.shuffle, Shuffle::of(&self.writing));
+        shuffle.end(&mut |batch| self.put_out(batch))
+    }
+
+    /// Puts out rows that are in order: those that lie close together are not written again.
+    fn put_in_line(&mut self, cut: Cut) -> Result<(), Fault> {
+        self.go_on()?;
+        let reads = self.writing.outlet.reads_to_refer();
+        let view = reads.and_then(|reads| Some((self.line.view(&cut)?, reads)));
+        if !self.shuffle.is_empty() || (view.is_none() && cut.scattered) {
+            return self.shuffle.add(&self.line.numbers(&cut), cut.written);
+        }
+        let rows = match view {
+            Some((_, false)) => None,
+            _ => {
+                let carried = self.picker.take(&cut.runs)?;
+                Some(join(&self.writing.bound, &carried, &cut.written)?)
+            }
+        };
+        match (view, &rows) {
+            (None, Some(rows)) => self.put_out(rows),
+            (Some((view, _)), rows) => self.writing.outlet.refer(&view, rows.as_ref()).map_err(stopped),
+            (None, None) => unreachable!("rows that are not referred to have been read"),
+        }
+    }
+
+    /// Refuses to put out more rows than rows of the input may become.
+    fn bound_rows(&self, requested: u64) -> Result<(), Fault> {
+        let limit = self.writing.limits.rows_per_row.saturating_mul(self.writing.whole.rows().max(1));
+        let present = self.fates.rows_out;
+        match present + requested <= limit {
+            true => Ok(()),
+            false => {
+                let what = "rows put out";
+                Err(LimitExceeded { what, limit, present, requested, key: Some("limits.rows") }.into())
+            }
+        }
+    }
+
+    fn put_out(&mut self, batch: &Batch) -> Result<(), Fault> {
+        self.writing.outlet.send(batch).map_err(stopped)
+    }
+
+    /// What was returned as rows of its own, checked.
+    pub(super) fn own(&self, rows: BatchResult) -> Result<RecordBatch, Fault> {
+        if self.writing.bound.carries() {
+            let why = "it wrote rows of its own, and its declaration carries columns of the input, which they lack";
+            return Err(Fault::Contract(why.to_owned()));
+        }
+        lift_within(rows, &self.writing.bound.writes, &self.writing.returnable)
+    }
+
+    pub(super) fn write_rows(&mut self, written: &RecordBatch) -> Result<(), Fault> {
+        if written.num_rows() == 0 {
+            return Ok(());
+        }
+        self.bound_rows(written.num_rows() as u64)?;
+        self.noted(Deed::Wrote, written)?;
+        self.put_out_kept()?;
+        self.fates.rows_out += written.num_rows() as u64;
+        self.fates.created += written.num_rows() as u64;
+        let BatchSize { rows: most, bytes } = self.writing.cut;
+        let (most, full) = (usize::try_from(most).unwrap_or(usize::MAX), bytes.saturating_mul(8));
+        let mut done = 0;
+        while done < written.num_rows() {
+            let room = full.saturating_sub(self.own.bits());
+            let (count, _) = fill(written, done, most.saturating_sub(self.own_rows), room);
+            let part = written.slice(done, count);
+            let waits = done + count == written.num_rows() && done > 0;
+            self.own.push(if waits { callboard_io::compact(&part).map_err(RunError::from)? } else { part })?;
+            self.own_rows += count;
+            done += count;
+            if self.own_rows >= most || self.own.bits() >= full {
+                self.go_on()?;
+                self.put_out_own()?;
+            }
+        }
+        self.hold()
+    }
+
+    /// Puts out rows of its own that wait.
+    fn put_out_own(&mut self) -> Result<(), Fault> {
+        let rows = std::mem::take(&mut self.own_rows);
+        if rows == 0 {
+            return Ok(());
+        }
+        let written = self.own.take(rows, || Ok(None))?;
+        let batch = created(&self.writing.bound, &written)?;
+        self.put_out(&batch)
+    }
+
+    pub(super) fn remove_rows(&mut self, removed: Vec<Removed>) -> Result<(), Fault> {
+        if removed.is_empty() {
+            return Ok(());
+        }
+        for Removed { row, .. } in &removed {
+            self.fates.remove(*row)?;
+        }
+        let deed = Deed::Removed { rows: removed };
+        let deed = self.noted(deed, &RecordBatch::new_empty(self.writing.bound.writes.clone()))?;
+        let Deed::Removed { rows: removed } = deed else { unreachable!("as it was given") };
+        for removed in removed {
+            let fate = removed.fate();
+            self.fates.tally.count(fate, &removed.reason, 1);
+            if fate == Fate::Rejected || self.writing.doors.wants(fate) {
+                self.aside_bytes += ASIDE + removed.reason.len() as u64;
+                self.aside[usize::from(fate == Fate::Rejected)].push((removed.row, removed.reason));
+            }
+        }
+        let BatchSize { rows, bytes } = self.writing.cut;
+        let most = self.aside.iter().map(Vec::len).max().unwrap_or(0);
+        // A row that must not be rejected is said at once.
+        let fails = self.writing.remover.on_error == OnError::Fail && !self.aside[1].is_empty();
+        if fails || most as u64 >= rows || self.aside_bytes >= bytes {
+            self.put_aside()?;
+        }
+        self.hold()
+    }
+
+    /// Puts out, or writes down, removed rows that wait.
+    fn put_aside(&mut self) -> Result<(), Fault> {
+        self.aside_bytes = 0;
+        let [dropped, rejected] = std::mem::take(&mut self.aside);
+        self.go_aside(Fate::Dropped, dropped)?;
+        self.go_aside(Fate::Rejected, rejected)
+    }
+
+    /// Rows that go no further: to who reads their door, and, if they are rejected, to `rejects.jsonl`.
+    fn go_aside(&mut self, fate: Fate, removed: Vec<(u64, String)>) -> Result<(), Fault> {
+        let rows: Vec<u64> = removed.iter().map(|(row, _)| *row).collect();
+        let mut done = 0;
+        while done < rows.len() {
+            self.go_on()?;
+            let count = self.picker.chunk(&rows[done..]);
+            let batch = self.picker.gather(&rows[done..done + count], &mut 0)?.part(0, count)?;
+            let chunk = removed[done..done + count].iter().enumerate();
+            let by_door: Vec<_> = chunk.clone().map(|(at, (_, reason))| (at as u32, given(reason))).collect();
+            self.writing.doors.put_out(fate, &batch, &by_door).map_err(stopped)?;
+            if fate == Fate::Rejected {
+                let of = |(at, (_, reason)): (usize, &(u64, String))| Removed {
+                    row: at as u64,
+                    rejected: true,
+                    reason: reason.clone(),
+                };
+                let rejected: Vec<Removed> = chunk.map(of).collect();
+                // They were counted when they were removed.
+                let (_, lines) = self.writing.remover.removed(&self.writing.step, &batch, &rejected)?;
+                let mut rejects = self.writing.rejects.lock().expect("no holder panics");
+                let written = rejects.write(&self.writing.step, &lines);
+                written.map_err(|error| RunError::unwritten("write rejected rows", &error))?;
+            }
+            done += count;
+        }
+        Ok(())
+    }
+}
+
+/// A reason, where one was given.
+fn given(reason: &str) -> Option<&str> {
+    Some(reason).filter(|reason| !reason.is_empty())
+}
+
+/// Why the rows of a global step do not go out.
+fn stopped(stop: Stop) -> Fault {
+    match stop {
+        Stop::Failed(error) => error.into(),
+        Stop::Elsewhere => Fault::Interrupted,
+    }
+}

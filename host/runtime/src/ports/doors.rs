@@ -1,0 +1,121 @@
+//! Side doors: the rows that a step drops or rejects, for who asks for them.
+
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, StringArray, UInt32Array, UInt64Array};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use arrow::error::ArrowError;
+
+use callboard_sandbox::Fate;
+use crate::store::Spill;
+use crate::error::{Class, RunError};
+use super::{Outlet, Stop};
+use crate::rejects::Files;
+use crate::rows::Batch;
+
+/// The columns that stand behind those of the step's first input.
+const COLUMNS: [(&str, DataType); 5] = [
+    ("_reason", DataType::Utf8),
+    ("_step", DataType::Utf8),
+    ("_input", DataType::Utf8),
+    ("_file", DataType::Utf8),
+    ("_line", DataType::UInt64),
+];
+
+/// The rows behind a door, for a step whose first input has these columns.
+pub(crate) fn schema(input: &Schema) -> Result<SchemaRef, RunError> {
+    let taken: Vec<&str> = COLUMNS.iter().map(|(name, _)| *name).filter(|name| input.index_of(name).is_ok()).collect();
+    if !taken.is_empty() {
+        return Err(collision(input, &taken));
+    }
+    let own = COLUMNS.into_iter().map(|(name, data_type)| Arc::new(Field::new(name, data_type, true)));
+    Ok(Arc::new(Schema::new(input.fields().iter().cloned().chain(own).collect::<Vec<_>>())))
+}
+
+/// All columns in the way at once, and names for them that nothing has.
+fn collision(input: &Schema, taken: &[&str]) -> RunError {
+    let free = |name: &str| {
+        let plain = name.trim_start_matches('_');
+        let numbered = (2..).map(|nth| format!("{plain}_{nth}"));
+        let mut names = std::iter::once(plain.to_owned()).chain(numbered);
+        names.find(|name| input.index_of(name).is_err()).unwrap_or_default()
+    };
+    let renamed: Vec<String> = taken.iter().map(|name| format!("{name} = \"{}\"", free(name))).collect();
+    let names: Vec<String> = taken.iter().map(|name| format!("`{name}`")).collect();
+    let message = format!(
+        "rows that it drops or rejects get {} {} of their own, and its input has {} already",
+        if taken.len() == 1 { "a column" } else { "columns" },
+        names.join(", "),
+        if taken.len() == 1 { "one" } else { "them" },
+    );
+    let help =
+        format!("rename in a step before it: use = \"select\", config = {{ rename = {{ {} }} }}", renamed.join(", "));
+    RunError::new(Class::Pipeline, message).help(help)
+}
+
+/// The doors of a step that somebody reads.
+#[derive(Default)]
+pub(crate) struct Doors {
+    pub(crate) dropped: Option<Door>,
+    pub(crate) rejected: Option<Door>,
+}
+
+/// A door that somebody reads.
+pub(crate) struct Door {
+    /// As a `from` says it: `quality.dropped`.
+    pub(crate) name: String,
+    /// The step that the rows left.
+    pub(crate) step: Arc<str>,
+    pub(crate) schema: SchemaRef,
+    pub(crate) files: Arc<Files>,
+    pub(crate) outlet: Outlet,
+}
+
+impl Doors {
+    fn of(&mut self, fate: Fate) -> Option<&mut Door> {
+        match fate {
+            Fate::Dropped => self.dropped.as_mut(),
+            Fate::Rejected => self.rejected.as_mut(),
+        }
+    }
+
+    pub(crate) fn wants(&self, fate: Fate) -> bool {
+        match fate {
+            Fate::Dropped => self.dropped.is_some(),
+            Fate::Rejected => self.rejected.is_some(),
+        }
+    }
+
+    /// Puts out rows of a batch of the first input, each with its reason.
+    pub(crate) fn put_out(&mut self, fate: Fate, batch: &Batch, rows: &[(u32, Option<&str>)]) -> Result<(), Stop> {
+        let Some(door) = self.of(fate).filter(|_| !rows.is_empty()) else { return Ok(()) };
+        let behind = door.behind(batch, rows).map_err(|error| super::bug(&error))?;
+        door.outlet.send(&behind)
+    }
+
+    /// Ends the rows, and gives what was spilled of them.
+    pub(crate) fn end(self) -> Result<Vec<(String, Arc<Spill>)>, Stop> {
+        let doors = [self.dropped, self.rejected].into_iter().flatten();
+        let ended = doors.map(|door| Ok((door.name, door.outlet.end()?)));
+        let ended: Result<Vec<_>, Stop> = ended.collect();
+        Ok(ended?.into_iter().filter_map(|(name, spill)| Some((name, spill?))).collect())
+    }
+}
+
+impl Door {
+    fn behind(&self, batch: &Batch, rows: &[(u32, Option<&str>)]) -> Result<Batch, ArrowError> {
+        let taken = batch.take(&UInt32Array::from_iter_values(rows.iter().map(|(row, _)| *row)))?;
+        let origins: Vec<_> = (0..taken.len()).map(|row| self.files.origin(&taken, row)).collect();
+        let columns: [ArrayRef; COLUMNS.len()] = [
+            Arc::new(StringArray::from_iter(rows.iter().map(|(_, reason)| *reason))),
+            Arc::new(StringArray::from_iter_values(rows.iter().map(|_| &*self.step))),
+            Arc::new(StringArray::from_iter(origins.iter().map(|origin| origin.map(|(input, ..)| input)))),
+            Arc::new(StringArray::from_iter(
+                origins.iter().map(|at| at.map(|(_, file, _)| file.display().to_string())),
+            )),
+            Arc::new(UInt64Array::from_iter(origins.iter().map(|origin| origin.map(|(.., line)| line)))),
+        ];
+        let all = taken.rows.columns().iter().cloned().chain(columns).collect();
+        taken.with_columns(&self.schema, all)
+    }
+}

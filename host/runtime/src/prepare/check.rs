@@ -1,0 +1,320 @@
+//! Before the first stage: files are there, components compile, and schemas fit from the inputs to the outputs.
+//!
+//! Nothing is overwritten here. Components are asked what they do to rows (`declare`) in throw-away instances.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::sync::Arc;
+
+use arrow::datatypes::{Schema, SchemaRef};
+use callboard_io::{
+    Dataset, FilePlace, Format, InputLimits, InputSpec, LARGEST_WINDOW, LONGEST_LINE, OutputSpec, Stop, check_writable,
+};
+use callboard_plan::{Edge, Kind, Plan, PlannedOutput, PlannedStep, nearest};
+
+use callboard_sandbox::{Bound, View, some_columns_of};
+use crate::rows::appended;
+use crate::store::{Past, RecordedInput, schema_of_text, schema_text};
+use crate::error::{Class, Fault, RunError};
+use callboard_sandbox::in_a_line;
+use crate::events::Event;
+use crate::prepare::places;
+use crate::rejects::Files;
+use crate::rows::places;
+use crate::prepare::Prepared;
+use crate::rows::memory::Memory;
+use crate::settings::{AlsoWritten, Settings};
+use crate::ports::door_schema;
+
+/// An input whose files were found.
+#[derive(Debug)]
+pub(crate) struct Input {
+    /// None where it has been read, and its files may be gone.
+    pub(crate) dataset: Option<Dataset>,
+    pub(crate) files: Vec<PathBuf>,
+    /// The same as they were called when the run began: rows say so of their origin, wherever it is resumed.
+    pub(crate) names: Vec<PathBuf>,
+    /// The size of its files on the disk.
+    pub(crate) bytes: u64,
+    /// The index of its first file in the run's table.
+    pub(crate) first_file: u32,
+}
+
+/// An output whose columns were found.
+#[derive(Debug)]
+pub(crate) struct Output {
+    pub(crate) spec: OutputSpec,
+    pub(crate) schema: SchemaRef,
+    /// Indices of its columns in the rows it is given.
+    pub(crate) columns: Vec<usize>,
+}
+
+/// One way into a node: its schema, and the edges whose rows are appended to make it.
+#[derive(Debug)]
+pub(crate) struct Way {
+    pub(crate) schema: SchemaRef,
+    pub(crate) edges: Vec<Edge>,
+}
+
+/// All that is known of a pipeline before it runs.
+#[derive(Debug, Default)]
+pub(crate) struct Checked {
+    pub(crate) inputs: BTreeMap<String, Input>,
+    pub(crate) files: Arc<Files>,
+    /// The rows that each input and step puts out.
+    pub(crate) schemas: HashMap<String, SchemaRef>,
+    pub(crate) bounds: HashMap<String, Arc<Bound>>,
+    /// By step or output.
+    pub(crate) ways: HashMap<String, Vec<Way>>,
+    pub(crate) outputs: BTreeMap<String, Output>,
+    /// Where each output goes, and whether a file that stands there is replaced.
+    pub(crate) places: BTreeMap<String, (FilePlace, bool)>,
+    /// For each source, its place in the table of files.
+    pub(crate) sources: HashMap<String, u32>,
+}
+
+impl Checked {
+    /// Opens the inputs: their files and schemas. Of a run that is resumed, those that have been read are as they were `recorded`,
+    /// and the others must be.
+    pub(crate) fn inputs(
+        plan: &Plan,
+        settings: &Settings,
+        past: &Past,
+        recorded: Option<&BTreeMap<String, RecordedInput>>,
+    ) -> Result<Checked, RunError> {
+        let mut checked = Checked::default();
+        let mut table = Files::default();
+        for input in plan.inputs() {
+            let in_input = |error: callboard_io::IoError| RunError::from(error).in_input(&input.name);
+            let before = recorded.and_then(|recorded| recorded.get(&input.name));
+            if let Some(before) = before.filter(|_| past.has_read(plan, &input.name)) {
+                let schema = schema_of_text(&before.schema).ok_or_else(|| {
+                    RunError::new(Class::System, "its columns as they were cannot be read from `run.json`")
+                        .in_input(&input.name)
+                })?;
+                checked.schemas.insert(input.name.clone(), Arc::new(schema));
+                let (names, bytes) = (before.files.clone(), before.bytes);
+                let first_file = table.add(&input.name, &names);
+                let read = Input { dataset: None, files: names.clone(), names, bytes, first_file };
+                checked.inputs.insert(input.name.clone(), read);
+                continue;
+            }
+            let spec = InputSpec {
+                name: input.name.clone(),
+                base: settings.base.clone(),
+                paths: input.paths.clone(),
+                format: input.format.as_deref().map(Format::from_str).transpose().map_err(in_input)?,
+                types: input.types.clone(),
+                limits: limits(input.limits),
+                stop: Stop::when({
+                    let cancel = settings.cancel.clone();
+                    move || cancel.is_cancelled()
+                }),
+            };
+            let dataset = Dataset::open(&spec).map_err(in_input)?;
+            for (first, again) in dataset.twice() {
+                let of = if first == again { String::new() } else { format!(", as `{}`", first.display()) };
+                let message = format!("input `{}` reads `{}` twice{of}", input.name, again.display());
+                settings.observer.tell(Event::Note { message });
+            }
+            let (files, bytes) = (dataset.files().to_vec(), dataset.bytes());
+            if let Some(before) = before {
+                let now = RecordedInput { files: files.clone(), bytes, schema: schema_text(&dataset.schema()) };
+                unchanged(before, &now).map_err(|error| error.in_input(&input.name))?;
+            }
+            checked.schemas.insert(input.name.clone(), dataset.schema());
+            let names = before.map_or_else(|| files.clone(), |before| before.files.clone());
+            let first_file = table.add(&input.name, &names);
+            let opened = Input { dataset: Some(dataset), files, names, bytes, first_file };
+            checked.inputs.insert(input.name.clone(), opened);
+        }
+        for step in plan.steps().iter().filter(|step| step.kind == Kind::Source) {
+            checked.sources.insert(step.name.clone(), table.add(&step.name, &[PathBuf::from(&step.name)]));
+        }
+        checked.files = Arc::new(table);
+        Ok(checked)
+    }
+
+    /// Checks where outputs go: folders that can be written, files that are nobody else's. They are held open from here on. And checks that
+    /// no step may write where the run reads and writes.
+    pub(crate) fn places(
+        &mut self,
+        plan: &Plan,
+        settings: &Settings,
+        past: &Past,
+        profile: Option<AlsoWritten>,
+    ) -> Result<(), RunError> {
+        let mut reserved = places::reserved(plan, settings, self.inputs.iter());
+        let inputs = places::input_files(self.inputs.iter());
+        let mut taken: HashMap<PathBuf, &str> = HashMap::new();
+        let mut outputs = Vec::new();
+        for output in plan.outputs() {
+            let spec = output_spec(output, &settings.base)?;
+            let in_output = |error: RunError| error.in_output(&output.name);
+            let refused = |message: String, help: &str| {
+                Err(in_output(RunError::new(Class::Pipeline, message).help(help.to_owned())))
+            };
+            let shown = spec.path.display();
+            if let Some(other) = taken.insert(callboard_files::resolved(&spec.path), &output.name) {
+                return refused(format!("`{shown}` is written by output `{other}` too"), "give each a path of its own");
+            }
+            places::check_output(&spec.path, &reserved, &inputs).map_err(in_output)?;
+            let place = check_writable(&spec).map_err(|error| in_output(error.into()))?;
+            let there = place.file().map_err(|error| in_output(RunError::system("open", &spec.path, &error)))?;
+            let written = past.stages.values().filter_map(|ended| ended.outputs.get(&output.name));
+            let ours = |file: &File| past.committing && written.clone().any(|digested| digested.is_file(file));
+            let is_ours = there.as_ref().is_some_and(ours);
+            if there.is_some() && !settings.overwrite && !is_ours {
+                return refused(format!("`{shown}` is there already"), "to replace it, add --overwrite");
+            }
+            outputs.push(places::written(format!("the place of output `{}`", output.name), &spec.path));
+            self.places.insert(output.name.clone(), (place, settings.overwrite || is_ours));
+        }
+        reserved.append(&mut outputs);
+        for file in settings.also_written.iter().chain(&profile) {
+            places::check_also_written(file, &reserved, &inputs)?;
+            reserved.push(places::written(file.what.clone(), file.place.path()));
+        }
+        places::check_grants(plan, settings, &reserved)
+    }
+
+    /// Follows the schema through `declare` from the inputs to the outputs.
+    pub(crate) fn follow(mut self, run: &Prepared, memory: &Memory) -> Result<Checked, RunError> {
+        let plan = &run.plan;
+        for name in plan.stages().iter().flat_map(|stage| &stage.steps) {
+            run.go_on()?;
+            let step = run.step(name);
+            let ways = (0..step.ports.len()).map(|port| self.way(plan, name, port, &step.ports[port].feeds));
+            let ways = ways.collect::<Result<Vec<_>, _>>().map_err(|error| error.in_step(name))?;
+            let inputs: Vec<SchemaRef> = ways.iter().map(|way| way.schema.clone()).collect();
+            let bound = declare(run, memory, step, &inputs).map_err(|error| {
+                let error = error.in_step(name);
+                let rowless = step.ports.iter().flat_map(|port| &port.feeds).find(|feed| self.knows_no_columns(feed));
+                match rowless {
+                    Some(input) => error.help(format!(
+                        "no row of `{input}` tells its columns; say them under `[inputs.{input}]`: \
+                         types = {{ text = \"string\" }}"
+                    )),
+                    None => error,
+                }
+            })?;
+            for door in run.doors(name) {
+                let schema = door_schema(&inputs[0]).map_err(|error| error.in_step(name))?;
+                self.schemas.insert(door, schema);
+            }
+            self.schemas.insert(name.clone(), bound.output.clone());
+            self.bounds.insert(name.clone(), Arc::new(bound));
+            self.ways.insert(name.clone(), ways);
+        }
+        for output in plan.outputs() {
+            let way = self.way(plan, &output.name, 0, &output.feeds).map_err(|error| error.in_output(&output.name))?;
+            let (schema, columns) = chosen(output, &way.schema)?;
+            let spec = output_spec(output, &run.settings.base)?;
+            callboard_io::check_schema(&spec, &schema)
+                .map_err(|error| RunError { class: Class::Pipeline, ..error.into() }.in_output(&output.name))?;
+            self.outputs.insert(output.name.clone(), Output { spec, schema, columns });
+            self.ways.insert(output.name.clone(), vec![way]);
+        }
+        Ok(self)
+    }
+
+    fn knows_no_columns(&self, input: &str) -> bool {
+        self.inputs.contains_key(input) && self.schemas[input].fields().is_empty()
+    }
+
+    fn way(&self, plan: &Plan, node: &str, port: usize, feeds: &[String]) -> Result<Way, RunError> {
+        let schemas: Vec<(&str, SchemaRef)> =
+            feeds.iter().map(|feed| (feed.as_str(), self.schemas[feed].clone())).collect();
+        let port_name =
+            plan.steps().iter().find(|step| step.name == node).and_then(|step| step.ports[port].name.as_ref());
+        let mut edges: Vec<Edge> =
+            plan.edges().iter().filter(|edge| edge.to == node && edge.port.as_ref() == port_name).cloned().collect();
+        edges.sort_by_key(|edge| edge.position);
+        Ok(Way { schema: appended(&schemas)?, edges })
+    }
+}
+
+/// What the pipeline says that a text file may take, and the defaults. A plan that was kept may have been altered.
+fn limits(set: callboard_plan::pipeline::InputLimits) -> InputLimits {
+    let usual = InputLimits::default();
+    InputLimits {
+        line: set.line.unwrap_or(usual.line).min(LONGEST_LINE),
+        columns: set.columns.unwrap_or(usual.columns),
+        header: set.header.unwrap_or(usual.header).min(LONGEST_LINE),
+        window: set.window.unwrap_or(usual.window).min(LARGEST_WINDOW),
+    }
+}
+
+/// Asks a step, in an instance that is dropped at once, what it does to rows of these schemas.
+fn declare(run: &Prepared, memory: &Memory, step: &PlannedStep, inputs: &[SchemaRef]) -> Result<Bound, RunError> {
+    let loaded = run.map(step)?;
+    let fault = |fault: Fault| RunError::of(fault, &step.name);
+    let mut config = run.instance_config(step, memory);
+    config.interrupt = run.settings.cancel.clone();
+    let mut instance = loaded.instantiate(&config).map_err(fault)?;
+    let seen: Vec<Schema> = inputs.iter().map(|schema| View::of(schema, &step.columns).schema).collect();
+    let declared = instance.declare(&step.config.to_string(), &seen).map_err(fault);
+    let bound = declared.and_then(|declared| Ok(Bound::new(&step.columns, inputs, declared)?));
+    bound.map_err(|error| match unmapped(step, inputs) {
+        Some(help) if error.help.is_none() => error.help(help),
+        _ => error,
+    })
+}
+
+/// A renaming whose column is not there: the likely reason why a step misses one.
+fn unmapped(step: &PlannedStep, inputs: &[SchemaRef]) -> Option<String> {
+    let there = |ours: &str| inputs.iter().any(|schema| schema.index_of(ours).is_ok());
+    let (theirs, ours) = step.columns.iter().find(|(_, ours)| !there(ours))?;
+    Some(format!("`columns` says that its `{theirs}` is `{ours}`, and there is no column `{ours}` here"))
+}
+
+fn chosen(output: &PlannedOutput, schema: &SchemaRef) -> Result<(SchemaRef, Vec<usize>), RunError> {
+    let Some(columns) = &output.columns else {
+        return Ok((schema.clone(), (0..schema.fields().len()).collect()));
+    };
+    let mut fields = Vec::new();
+    let mut indices = Vec::new();
+    let at = places(schema);
+    for column in columns {
+        let Some(index) = at.get(column.column.as_str()).copied() else {
+            let message =
+                format!("there is no column `{}`; the columns are {}", column.column, some_columns_of(schema));
+            let near = nearest(&column.column, schema.fields().iter().map(|field| field.name().as_str()));
+            let error = RunError::new(Class::Pipeline, message).in_output(&output.name);
+            return Err(match near {
+                Some(near) => error.help(format!("did you mean `{}`?", in_a_line(near))),
+                None => error,
+            });
+        };
+        fields.push(schema.field(index).clone().with_name(&column.name));
+        indices.push(index);
+    }
+    Ok((Arc::new(Schema::new(fields)), indices))
+}
+
+fn output_spec(output: &PlannedOutput, base: &Path) -> Result<OutputSpec, RunError> {
+    let format = output.format.as_deref().map(Format::from_str).transpose();
+    let format = format.map_err(|error| RunError::from(error).in_output(&output.name))?;
+    Ok(OutputSpec { name: output.name.clone(), path: base.join(&output.path), format })
+}
+
+/// Refuses an input that is not what it was when the run began.
+fn unchanged(before: &RecordedInput, now: &RecordedInput) -> Result<(), RunError> {
+    let list =
+        |files: &[PathBuf]| files.iter().map(|file| format!("`{}`", file.display())).collect::<Vec<_>>().join(", ");
+    let names =
+        |files: &[PathBuf]| files.iter().map(|file| file.file_name().map(ToOwned::to_owned)).collect::<Vec<_>>();
+    let what = if names(&before.files) != names(&now.files) {
+        format!("its files were {}, and are {}", list(&before.files), list(&now.files))
+    } else if before.bytes != now.bytes {
+        format!("its files had {} bytes, and have {}", before.bytes, now.bytes)
+    } else if before.schema != now.schema {
+        "its columns are others".to_owned()
+    } else {
+        return Ok(());
+    };
+    Err(RunError::new(Class::Data, format!("it has changed since the run began: {what}"))
+        .help("run the pipeline again: work on rows that did not change is not done twice"))
+}

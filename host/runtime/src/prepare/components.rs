@@ -1,0 +1,147 @@
+//! The components that a pipeline uses: found, scanned, digested.
+
+use std::borrow::Cow;
+use std::collections::{BTreeMap, HashMap};
+use std::fs::File;
+use std::io::ErrorKind;
+use std::io::Read;
+use std::path::Path;
+
+use callboard_plan::{COMPONENT_BYTES, Catalog, Component, Kind, Missing, Origin, Pipeline, ScanError, is_path, scan};
+use sha2::{Digest, Sha256};
+
+use callboard_sandbox::hex;
+use callboard_sandbox::plain;
+
+/// A step that the binary carries.
+#[derive(Clone, Copy, Debug)]
+pub struct Bundled {
+    /// What a pipeline calls it.
+    pub name: &'static str,
+    /// Gives its component, which a binary may carry compressed: called only for a step that is used. `None` in a
+    /// build that was made before the guests.
+    pub bytes: Option<fn() -> &'static [u8]>,
+    /// The SHA-256 of the component, hexadecimal: known when the binary is made, it need not be computed in each run.
+    pub digest: &'static str,
+}
+
+/// Why the bytes of a component's file are not there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ComponentUnread {
+    /// The system's words.
+    System(String),
+    /// It has more bytes than a component may have.
+    TooLarge(ScanError),
+}
+
+/// The bytes of a component's file: of a regular one, that is no larger than a component may be.
+///
+/// # Errors
+///
+/// See [`ComponentUnread`].
+pub fn read_component(path: &Path) -> Result<Vec<u8>, ComponentUnread> {
+    callboard_io::read_regular(path, COMPONENT_BYTES).map_err(|error| match error.kind() {
+        ErrorKind::FileTooLarge => {
+            let size = path.metadata().map_or(0, |file| file.len()).max(COMPONENT_BYTES + 1);
+            ComponentUnread::TooLarge(ScanError::TooLarge { size, limit: COMPONENT_BYTES })
+        }
+        _ => ComponentUnread::System(plain(&error)),
+    })
+}
+
+/// The components of a pipeline: what planning needs of them, and their bytes.
+#[derive(Debug, Default)]
+pub struct Components {
+    /// For planning.
+    pub catalog: Catalog,
+    bytes: HashMap<String, Cow<'static, [u8]>>,
+}
+
+impl Components {
+    /// Finds each `use` of a pipeline: among the bundled steps, or as a file relative to `base`. What is not found is in
+    /// the catalog too, with the reason; planning makes an error of it, with its place.
+    pub fn of(pipeline: &Pipeline, bundled: &[Bundled], base: &Path) -> Components {
+        let mut components = Components {
+            catalog: Catalog {
+                bundled: bundled.iter().map(|step| step.name.to_owned()).collect(),
+                formats: callboard_io::Format::names().map(str::to_owned).collect(),
+                components: BTreeMap::new(),
+            },
+            bytes: HashMap::new(),
+        };
+        for step in &pipeline.steps {
+            let uses: &str = &step.uses.value;
+            if !components.catalog.components.contains_key(uses) {
+                let found = components.find(uses, bundled, base);
+                components.catalog.components.insert(uses.to_owned(), found);
+            }
+        }
+        components
+    }
+
+    /// Finds what a plan used, as it is now: its digest and kind. An error is a phrase.
+    pub(crate) fn find_again(
+        &mut self,
+        uses: &str,
+        bundled: &[Bundled],
+        base: &Path,
+    ) -> Result<(String, Kind), String> {
+        match self.find(uses, bundled, base) {
+            Ok(component) => Ok((component.digest, component.facts.kind)),
+            Err(Missing::Unreadable { path, error }) => Err(format!("`{path}`: {error}")),
+            Err(Missing::Unfit { path, error }) => Err(format!("`{path}` {error}")),
+            Err(Missing::NotBuilt(how)) => Err(format!("the bundled step `{uses}` is not in this build: {how}")),
+            Err(Missing::Unknown) => Err(format!("this callboard has no bundled step `{uses}`")),
+        }
+    }
+
+    /// The copy of a component that a run kept: the one of this digest, and no other.
+    pub(crate) fn kept(&mut self, mut file: File, digest: &str) -> Result<(String, Kind), String> {
+        let mut bytes = Vec::new();
+        file.read_to_end(&mut bytes).map_err(|error| format!("the copy in the run's folder: {}", plain(&error)))?;
+        if hex(&Sha256::digest(&bytes)) != digest {
+            return Err("the copy in the run's folder is not what the run began with".to_owned());
+        }
+        let added = self.add(Cow::Owned(bytes), digest.to_owned(), Origin::Bundled, digest);
+        let component = added.map_err(|_| "the copy in the run's folder is not a step".to_owned())?;
+        Ok((component.digest, component.facts.kind))
+    }
+
+    fn find(&mut self, uses: &str, bundled: &[Bundled], base: &Path) -> Result<Component, Missing> {
+        if is_path(uses) {
+            let path = base.join(uses).display().to_string();
+            let bytes = read_component(Path::new(&path)).map_err(|error| match error {
+                ComponentUnread::System(error) => Missing::Unreadable { path: path.clone(), error },
+                ComponentUnread::TooLarge(error) => Missing::Unfit { path: path.clone(), error },
+            })?;
+            let digest = hex(&Sha256::digest(&bytes));
+            return self.add(Cow::Owned(bytes), digest, Origin::Path(path.clone()), &path);
+        }
+        match bundled.iter().find(|step| step.name == uses) {
+            Some(Bundled { bytes: Some(bytes), digest, .. }) => {
+                self.add(Cow::Borrowed(bytes()), (*digest).to_owned(), Origin::Bundled, uses)
+            }
+            Some(Bundled { bytes: None, .. }) => {
+                Err(Missing::NotBuilt("cargo xtask guests && cargo build --release".to_owned()))
+            }
+            None => Err(Missing::Unknown),
+        }
+    }
+
+    fn add(
+        &mut self,
+        bytes: Cow<'static, [u8]>,
+        digest: String,
+        origin: Origin,
+        path: &str,
+    ) -> Result<Component, Missing> {
+        let facts = scan(&bytes).map_err(|error| Missing::Unfit { path: path.to_owned(), error })?;
+        self.bytes.insert(digest.clone(), bytes);
+        Ok(Component { facts, digest, origin })
+    }
+
+    /// The bytes of the component of a digest, if it is one of these.
+    pub(crate) fn bytes(&self, digest: &str) -> Option<&[u8]> {
+        self.bytes.get(digest).map(|bytes| bytes.as_ref())
+    }
+}

@@ -1,0 +1,298 @@
+//! A plan against the world: components found and compiled, files opened, schemas followed, places checked. What comes of it is
+//! [`Prepared`], and does not change any more.
+
+pub(crate) mod check;
+pub(crate) mod components;
+pub(crate) mod confine;
+pub(crate) mod needs;
+pub(crate) mod places;
+mod profile;
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arrow::datatypes::SchemaRef;
+use callboard_plan::{Plan, PlannedStep};
+use callboard_sandbox::{
+    Artefact, Bound, Cache, InstanceConfig, Loaded, LogLimits, Reach, Sandbox, columns_of, no_memory,
+};
+
+use crate::error::{Class, RunError};
+use crate::events::{Event, Observer};
+use crate::rejects::{Files, Remover};
+use crate::rows::memory::Memory;
+use crate::settings::Settings;
+use crate::store::{Begun, Folder, Past};
+use check::{Checked, Input, Output, Way};
+use components::Components;
+use confine::{ABSENT, confine};
+pub(crate) use profile::ProfileTarget;
+
+/// A plan that has been checked against its files and components.
+pub(crate) struct Prepared {
+    pub(crate) plan: Plan,
+    pub(crate) settings: Settings,
+    pub(crate) sandbox: Sandbox,
+    pub(crate) cache: Cache,
+    /// Where the profile of a step goes, if one is wanted.
+    pub(crate) profile: Option<ProfileTarget>,
+    /// What each step may reach outside of its sandbox.
+    pub(crate) reach: HashMap<String, Arc<Reach>>,
+    pub(crate) components: Components,
+    pub(crate) checked: Checked,
+    /// What an earlier process left of the run.
+    pub(crate) past: Past,
+    /// Of the digests of rows, where the run was begun before.
+    pub(crate) digest_seed: Option<u64>,
+    /// How the run was begun before, proven or confirmed.
+    pub(crate) begun: Option<Begun>,
+    /// Whether the kernel has no Landlock, where it was to keep the run to its folders.
+    pub(crate) unconfined: bool,
+}
+
+/// What is known of a run that was begun before.
+#[derive(Default)]
+pub(crate) struct Before {
+    pub(crate) past: Past,
+    pub(crate) inputs: Option<std::collections::BTreeMap<String, crate::store::RecordedInput>>,
+    pub(crate) digest_seed: Option<u64>,
+    pub(crate) begun: Option<Begun>,
+}
+
+impl Prepared {
+    /// Checks a plan against its files and components. Nothing is written but the cache.
+    pub(crate) fn new(
+        plan: Plan,
+        components: Components,
+        settings: Settings,
+        before: Before,
+        locked: Option<&Folder>,
+    ) -> Result<Prepared, RunError> {
+        plan.verify().map_err(|why| RunError::new(Class::Bug, format!("the plan contradicts itself: {why}")))?;
+        let Before { past, inputs, digest_seed, begun } = before;
+        let mut checked = Checked::inputs(&plan, &settings, &past, inputs.as_ref())?;
+        let profile = settings.profile.as_ref();
+        let profile = profile.map(|profile| ProfileTarget::of(profile, &plan, &settings.run_folder)).transpose()?;
+        checked.places(&plan, &settings, &past, profile.as_ref().and_then(ProfileTarget::also_written))?;
+        let sandbox = if profile.is_some() { Sandbox::profiling() } else { Sandbox::new() };
+        let mut prepared = Prepared {
+            sandbox: sandbox?,
+            profile,
+            cache: Cache::new(&settings.cache_folder, settings.compile.clone())?,
+            reach: HashMap::new(),
+            components,
+            checked,
+            unconfined: false,
+            past,
+            digest_seed,
+            begun,
+            settings,
+            plan,
+        };
+        let Settings { base, cache_folder, observer, .. } = &prepared.settings;
+        prepared.reach = resolve(&prepared.plan, base, cache_folder, observer)?;
+        if prepared.settings.confined && !confine(&prepared, locked)? {
+            prepared.unconfined = true;
+            prepared.observer().tell(Event::Note { message: ABSENT.to_owned() });
+        }
+        for step in prepared.plan.steps() {
+            prepared.go_on()?;
+            prepared.compiled(step).map_err(|error| error.in_step(&step.name))?;
+        }
+        let memory = Memory::of(&prepared.plan);
+        match std::mem::take(&mut prepared.checked).follow(&prepared, &memory) {
+            Ok(checked) => prepared.checked = checked,
+            Err(error) => {
+                // What a step was refused is known to the next plan.
+                let _ = prepared.keep_needs(&memory, &|_| false);
+                return Err(error);
+            }
+        }
+        Ok(prepared)
+    }
+
+    /// An error, where the run is to end before it begins.
+    pub(crate) fn go_on(&self) -> Result<(), RunError> {
+        if self.settings.cancel.is_cancelled() { Err(RunError::interrupted()) } else { Ok(()) }
+    }
+
+    pub(crate) fn observer(&self) -> &Observer {
+        &self.settings.observer
+    }
+
+    /// The run's folder.
+    pub(crate) fn folder(&self) -> &Path {
+        &self.settings.run_folder
+    }
+
+    pub(crate) fn step(&self, name: &str) -> &PlannedStep {
+        self.plan.step(name).expect("a plan names its own steps")
+    }
+
+    pub(crate) fn bound(&self, step: &str) -> Arc<Bound> {
+        self.checked.bounds[step].clone()
+    }
+
+    pub(crate) fn schema(&self, node: &str) -> &SchemaRef {
+        &self.checked.schemas[node]
+    }
+
+    pub(crate) fn ways(&self, node: &str) -> &[Way] {
+        &self.checked.ways[node]
+    }
+
+    pub(crate) fn input(&self, name: &str) -> &Input {
+        &self.checked.inputs[name]
+    }
+
+    pub(crate) fn output(&self, name: &str) -> &Output {
+        &self.checked.outputs[name]
+    }
+
+    pub(crate) fn source_file(&self, step: &str) -> u32 {
+        self.checked.sources[step]
+    }
+
+    pub(crate) fn files(&self) -> &Arc<Files> {
+        &self.checked.files
+    }
+
+    /// The doors of a step that somebody reads, by their full names.
+    pub(crate) fn doors(&self, step: &str) -> Vec<String> {
+        self.plan.doors_of(step).into_iter().map(|door| door.of(step)).collect()
+    }
+
+    pub(crate) fn remover(&self, step: &str) -> Remover {
+        Remover { on_error: self.step(step).on_error, files: self.files().clone() }
+    }
+
+    /// Whether an input was read into a spill by an earlier process, and how many rows it had.
+    pub(crate) fn has_taken_in(&self, input: &str) -> Option<u64> {
+        self.past.intakes.get(input).map(|(rows, _)| *rows)
+    }
+
+    /// The columns of what each input and step puts out, and of each output, as phrases, in the order of the plan.
+    pub(crate) fn schemas(&self) -> Vec<(String, String)> {
+        let nodes = self.plan.inputs().iter().map(|input| &input.name);
+        let nodes = nodes.chain(self.plan.stages().iter().flat_map(|stage| &stage.steps));
+        let of = nodes.map(|node| (node.clone(), columns_of(&self.checked.schemas[node])));
+        let outputs = self.checked.outputs.iter();
+        of.chain(outputs.map(|(name, output)| (name.clone(), columns_of(&output.schema)))).collect()
+    }
+
+    /// The step's compiled component, made now if need be.
+    pub(crate) fn compiled(&self, step: &PlannedStep) -> Result<Arc<Artefact>, RunError> {
+        compiled(&self.cache, &self.components, step, &self.settings)
+    }
+
+    /// Maps a step's compiled component.
+    pub(crate) fn map(&self, step: &PlannedStep) -> Result<Loaded, RunError> {
+        map(&self.sandbox, &self.cache, step, || self.compiled(step))
+    }
+
+    /// What an instance of a step is made with; whoever runs it adds who may end its calls.
+    pub(crate) fn instance_config(&self, step: &PlannedStep, memory: &Memory) -> InstanceConfig {
+        let mut config = instance_config(step, self.reach[&step.name].clone(), self.plan.seed(), self.observer());
+        config.gauge = memory.steps[&step.name].clone();
+        config.budget = self.plan.budget();
+        let flight = memory.flight.clone();
+        config.allowance = Some(Arc::new(move || flight.returnable()));
+        config
+    }
+
+    /// Keeps for later plans what an instance of each step that `ended` held, and what one was refused.
+    pub(crate) fn keep_needs(&self, memory: &Memory, ended: &dyn Fn(&PlannedStep) -> bool) -> std::io::Result<()> {
+        let mut most = std::collections::BTreeMap::new();
+        for step in self.plan.steps() {
+            let gauge = &memory.steps[&step.name];
+            let held = Some(gauge.largest()).filter(|held| *held > 0 && ended(step));
+            if let Some(bytes) = held.max(gauge.refused()) {
+                let known: &mut u64 = most.entry(step.need_key(self.plan.batch())).or_default();
+                *known = bytes.max(*known);
+            }
+        }
+        needs::keep(&self.settings.cache_folder, &most)
+    }
+}
+
+/// What each step of a plan is granted, by its name. `private` is a folder that only this user can write.
+pub(crate) fn resolve(
+    plan: &Plan,
+    base: &Path,
+    private: &Path,
+    observer: &Observer,
+) -> Result<HashMap<String, Arc<Reach>>, RunError> {
+    let of_step = |step: &PlannedStep| {
+        let reach = Reach::of(&step.name, &step.grants, base, private, &observer.of_components());
+        let reach = reach.map_err(|error| RunError::from(error).in_step(&step.name))?;
+        Ok((step.name.clone(), Arc::new(reach)))
+    };
+    plan.steps().iter().map(of_step).collect()
+}
+
+/// The compiled component of a step, from the cache or made now.
+pub(crate) fn compiled(
+    cache: &Cache,
+    components: &Components,
+    step: &PlannedStep,
+    settings: &Settings,
+) -> Result<Arc<Artefact>, RunError> {
+    let bytes = components.bytes(&step.digest).ok_or_else(|| {
+        RunError::new(Class::Bug, format!("the component {} of the plan was not given", step.digest))
+    })?;
+    let observer = &settings.observer;
+    let announce = || observer.tell(Event::Compiling { step: step.name.clone() });
+    let compiled = cache.compiled(bytes, &step.digest, &settings.cancel, announce)?;
+    if let Some(lacks) = compiled.lacks {
+        let message = format!("components are compiled without {lacks}, which this kernel does not offer: see SECURITY.md");
+        observer.tell(Event::Note { message });
+    }
+    if let Some(took) = compiled.took {
+        observer.tell(Event::Compiled { step: step.name.clone(), took });
+    }
+    Ok(compiled.artefact)
+}
+
+/// Maps what `compiled` gives. What this wasmtime does not take, though its name says so, is compiled again, once.
+pub(crate) fn map(
+    sandbox: &Sandbox,
+    cache: &Cache,
+    step: &PlannedStep,
+    compiled: impl Fn() -> Result<Arc<Artefact>, RunError>,
+) -> Result<Loaded, RunError> {
+    let loaded = sandbox.load(&*compiled()?, step.kind).or_else(|error| {
+        if let Some(refused) = no_memory(&error) {
+            return Err(refused.into());
+        }
+        cache.forget(&step.digest);
+        sandbox.load(&*compiled()?, step.kind).map_err(|error| {
+            no_memory(&error).map(RunError::from).unwrap_or_else(|| {
+                cache.forget(&step.digest);
+                RunError::new(Class::Data, format!("the component cannot be loaded: {error:#}"))
+            })
+        })
+    });
+    loaded.map_err(|error: RunError| error.in_step(&step.name))
+}
+
+/// What an instance of a step is made with, its memory counted by nobody else.
+pub(crate) fn instance_config(
+    step: &PlannedStep,
+    reach: Arc<Reach>,
+    seed: u64,
+    observer: &Observer,
+) -> InstanceConfig {
+    let limits = &step.limits;
+    let mut config = InstanceConfig::new(&step.name);
+    config.memory = limits.memory_bytes;
+    config.time = Duration::from_millis(limits.time_ms);
+    config.open = Duration::from_millis(limits.open_ms);
+    config.returned = limits.returned_bytes;
+    config.log = LogLimits { lines: limits.log_lines, bytes: limits.log_bytes };
+    config.reach = reach;
+    config.seed = seed;
+    config.observer = observer.of_components();
+    config
+}

@@ -1,0 +1,178 @@
+//! What lives as long as a run goes on: memory that is counted, the folder that is written, the first failure.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
+use std::time::Instant;
+
+use callboard_io::{Finished, Staged};
+use callboard_plan::PlannedStep;
+use callboard_sandbox::InstanceConfig;
+use tokio_util::sync::CancellationToken;
+
+use super::kept::Kept;
+use super::reject_limits::RejectLimits;
+use crate::error::{Class, RunError};
+use crate::events::Event;
+use crate::ports::Stop;
+use crate::prepare::Prepared;
+use crate::rejects::Rejects;
+use crate::rows::flight::Admission;
+use crate::rows::memory::Memory;
+use crate::store::journal::Record;
+use crate::store::positions::Positions;
+use crate::store::seen::Seen;
+use crate::store::sync::Syncer;
+use crate::store::{Deed, Quota, Work};
+
+/// A run that goes on.
+pub(crate) struct Live<'a> {
+    pub(crate) prepared: &'a Prepared,
+    pub(crate) memory: Memory,
+    pub(crate) quota: Arc<Quota>,
+    pub(crate) reject_limits: RejectLimits,
+    pub(crate) rejects: Arc<Mutex<Rejects>>,
+    /// Cancelled when everything is to stop at once: a node failed, or there is no more time.
+    pub(crate) stop: CancellationToken,
+    /// Cancelled from outside, to end what is being done and do no more.
+    pub(crate) interrupt: CancellationToken,
+    /// When a transform was first called with rows.
+    pub(crate) first_call: OnceLock<Instant>,
+    kept: Kept,
+    failure: Mutex<Option<RunError>>,
+    finished: Mutex<BTreeMap<String, Finished>>,
+}
+
+impl<'a> Live<'a> {
+    /// A run that begins, in the folder that is kept for it.
+    pub(crate) fn new(prepared: &'a Prepared, stop: CancellationToken, quota: Arc<Quota>, kept: Kept) -> Live<'a> {
+        Live {
+            memory: Memory::of(&prepared.plan),
+            quota,
+            reject_limits: RejectLimits::new(prepared.past.stages.values().map(|ended| &ended.cost)),
+            rejects: Arc::new(Mutex::new(Rejects::new(prepared.folder().join("rejects")))),
+            stop,
+            interrupt: prepared.settings.cancel.clone(),
+            first_call: OnceLock::new(),
+            kept,
+            failure: Mutex::default(),
+            finished: Mutex::default(),
+            prepared,
+        }
+    }
+
+    pub(crate) fn tell(&self, event: Event) {
+        self.prepared.observer().tell(event);
+    }
+
+    /// Keeps the first failure, and stops everybody.
+    pub(crate) fn fail(&self, error: RunError) {
+        self.failure.lock().expect("no holder panics").get_or_insert(error);
+        self.stop.cancel();
+    }
+
+    /// Notes that a node stopped because it was asked to; others finish what they are doing.
+    pub(crate) fn interrupted(&self, error: RunError) {
+        self.failure.lock().expect("no holder panics").get_or_insert(error);
+    }
+
+    pub(crate) fn has_failed(&self) -> bool {
+        self.failure.lock().expect("no holder panics").is_some()
+    }
+
+    /// The first failure; where no node owned up to one, the fault is ours.
+    pub(crate) fn take_failure(&self) -> RunError {
+        let failure = self.failure.lock().expect("no holder panics").take();
+        failure.unwrap_or_else(|| RunError::new(Class::Bug, "a node stopped, and none said why"))
+    }
+
+    /// Whether nothing more is to be begun.
+    pub(crate) fn is_ending(&self) -> bool {
+        self.stop.is_cancelled() || self.interrupt.is_cancelled()
+    }
+
+    /// An error, where the run is to end.
+    pub(crate) fn go_on(&self) -> Result<(), RunError> {
+        if let Some(error) = self.kept.failure() {
+            return Err(RunError::unwritten("write to the run's folder", &error));
+        }
+        if self.is_ending() { Err(RunError::interrupted()) } else { Ok(()) }
+    }
+
+    /// What an instance of a step is made with.
+    pub(crate) fn instance_config(&self, step: &PlannedStep) -> InstanceConfig {
+        let mut config = self.prepared.instance_config(step, &self.memory);
+        config.cancel = self.stop.clone();
+        config.interrupt = self.interrupt.clone();
+        let profile = self.prepared.profile.as_ref().map(|profile| &profile.taken);
+        config.profiles = profile.filter(|profiles| profiles.step() == step.name).cloned();
+        config
+    }
+
+    /// Where a node that reads waits for room.
+    pub(crate) fn admission(&self, node: &str) -> Admission {
+        Admission::new(self.memory.flight.clone(), &self.prepared.plan, node, self.prepared.observer().clone())
+    }
+
+    pub(crate) fn rejects(&self) -> MutexGuard<'_, Rejects> {
+        self.rejects.lock().expect("no holder panics")
+    }
+
+    pub(crate) fn keep_rejects(&self, step: &str, lines: &[u8]) -> Result<(), Stop> {
+        let written = self.rejects().write(step, lines);
+        Ok(written.map_err(|error| RunError::unwritten("write rejected rows", &error))?)
+    }
+
+    pub(crate) fn finish_output(&self, output: &str, finished: Finished) {
+        self.finished().insert(output.to_owned(), finished);
+    }
+
+    /// The outputs that this process finished.
+    pub(crate) fn finished(&self) -> MutexGuard<'_, BTreeMap<String, Finished>> {
+        self.finished.lock().expect("no holder panics")
+    }
+
+    /// Where an output lies until all are complete.
+    pub(crate) fn staged(&self, output: &str) -> Staged {
+        Staged::new(self.kept.outputs(), output)
+    }
+
+    pub(crate) fn journal(&self, record: &Record) -> Result<(), RunError> {
+        self.kept.journal(record)
+    }
+
+    pub(crate) fn syncer(&self) -> Option<Syncer> {
+        self.kept.syncer()
+    }
+
+    pub(crate) fn seen(&self, input: &str) -> Result<Option<Seen>, RunError> {
+        self.kept.seen(input).map_err(|error| RunError::unwritten("write to the run's folder", &error))
+    }
+
+    pub(crate) fn positions(&self, output: &str) -> Result<Option<Positions>, RunError> {
+        self.kept.positions(output).map_err(|error| RunError::unwritten("write to the run's folder", &error))
+    }
+
+    pub(crate) fn work(&self, step: &str) -> Option<&Arc<Work>> {
+        self.kept.work(step)
+    }
+
+    /// Whether a step's work may be there already, so that its component need not be loaded before that is known.
+    pub(crate) fn may_reuse(&self, step: &str) -> bool {
+        self.work(step).is_some_and(|work| !work.is_empty())
+    }
+
+    /// Where a source that was stopped goes on.
+    pub(crate) fn cursor(&self, source: &str) -> Option<Vec<u8>> {
+        let deeds = self.work(source)?.in_order(0, None);
+        let cursors = deeds.filter_map(|(deed, _)| match deed {
+            Deed::Page { cursor, .. } => Some(cursor),
+            _ => None,
+        });
+        cursors.last()
+    }
+
+    /// The run's folder, to be closed.
+    pub(crate) fn into_kept(self) -> Kept {
+        self.kept
+    }
+}

@@ -1,0 +1,338 @@
+//! Frames: the one form in which rows and work lie on the disk.
+//!
+//! A frame is a header of 48 bytes and a body:
+//!
+//! | bytes | |
+//! |---|---|
+//! | 0–3 | `CBF3` |
+//! | 4 | what it is |
+//! | 8–11 | rows |
+//! | 12–15 | the header's own checksum: the low half of XXH3-64, of the header with zeros here |
+//! | 16–31 | a tag: the first row of a spill's frame, the digest of what work was done on |
+//! | 32–39 | length of the body |
+//! | 40–47 | XXH3-64 of the body |
+//!
+//! Numbers are little-endian. A frame is whole, or it is not read: where a header does not match, a file ends for us.
+
+use std::fs::{DirBuilder, File, OpenOptions};
+use std::hash::Hasher;
+use std::io::{self, IoSlice, Write};
+use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use arrow::buffer::Buffer;
+use rustix::buffer::spare_capacity;
+use rustix::fs::OFlags;
+use serde::{Deserialize, Serialize};
+use twox_hash::XxHash3_64;
+
+use super::folder::alone;
+use callboard_sandbox::plain;
+
+const MAGIC: [u8; 4] = *b"CBF3";
+/// Bytes of a frame before its body.
+pub(super) const HEADER: usize = 48;
+/// The longest body, bytes: what a file says of itself is not believed beyond that.
+const LONGEST: u64 = 4 << 30;
+
+/// Where a frame lies, and what its header says of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Frame {
+    pub(crate) kind: u8,
+    pub(crate) rows: u32,
+    pub(crate) tag: u128,
+    pub(crate) length: u64,
+    pub(crate) checksum: u64,
+    /// Of the body.
+    offset: u64,
+}
+
+impl Frame {
+    fn header(&self) -> [u8; HEADER] {
+        let mut header = [0; HEADER];
+        header[..4].copy_from_slice(&MAGIC);
+        header[4] = self.kind;
+        header[8..12].copy_from_slice(&self.rows.to_le_bytes());
+        header[16..32].copy_from_slice(&self.tag.to_le_bytes());
+        header[32..40].copy_from_slice(&self.length.to_le_bytes());
+        header[40..].copy_from_slice(&self.checksum.to_le_bytes());
+        let check = XxHash3_64::oneshot(&header) as u32;
+        header[12..16].copy_from_slice(&check.to_le_bytes());
+        header
+    }
+
+    /// The frame of a header that lies at `at`, if it is one.
+    fn parse(header: &[u8; HEADER], at: u64) -> Option<Frame> {
+        let number =
+            |range: std::ops::Range<usize>| header[range].iter().rev().fold(0, |n: u128, b| n << 8 | u128::from(*b));
+        let frame = Frame {
+            kind: header[4],
+            rows: number(8..12) as u32,
+            tag: number(16..32),
+            length: number(32..40) as u64,
+            checksum: number(40..48) as u64,
+            offset: at + HEADER as u64,
+        };
+        (frame.header() == *header).then_some(frame)
+    }
+
+    fn end(&self) -> Option<u64> {
+        self.offset.checked_add(self.length)
+    }
+}
+
+/// What a frame is to hold, in parts, with its length and checksum.
+pub(crate) struct Body<'a, B> {
+    parts: &'a [B],
+    length: u64,
+    checksum: u64,
+}
+
+impl<'a, B: AsRef<[u8]>> Body<'a, B> {
+    pub(crate) fn of(parts: &'a [B]) -> Body<'a, B> {
+        let mut checksum = XxHash3_64::new();
+        parts.iter().for_each(|part| checksum.write(part.as_ref()));
+        let length = parts.iter().map(|part| part.as_ref().len() as u64).sum();
+        Body { parts, length, checksum: checksum.finish() }
+    }
+
+    /// Its length, bytes.
+    pub(super) fn len(&self) -> u64 {
+        self.length
+    }
+}
+
+/// A file that frames are appended to.
+pub(crate) struct FrameWriter {
+    file: Arc<File>,
+    path: PathBuf,
+    at: u64,
+}
+
+impl FrameWriter {
+    /// Makes the file, which must not be there.
+    pub(crate) fn create(path: PathBuf) -> io::Result<FrameWriter> {
+        let file = File::options().read(true).write(true).create_new(true).mode(0o600).open(&path);
+        let file = Arc::new(file.map_err(|error| named(&path, &error))?);
+        Ok(FrameWriter { file, path, at: 0 })
+    }
+
+    /// Opens the file for more, or makes it; gives the frames that it has. What stands behind them is cut off.
+    pub(crate) fn reopen(path: PathBuf) -> io::Result<(FrameWriter, Vec<Frame>)> {
+        let file = regular(&path, File::options().read(true).append(true).create(true).mode(0o600)).and_then(alone);
+        let file = Arc::new(file.map_err(|error| named(&path, &error))?);
+        let (frames, _) = FrameFile { file: file.clone(), path: path.clone() }.scan()?;
+        let at = frames.last().and_then(Frame::end).unwrap_or(0);
+        file.set_len(at).map_err(|error| named(&path, &error))?;
+        Ok((FrameWriter { file, path, at }, frames))
+    }
+
+    /// Appends a frame.
+    pub(crate) fn append<B: AsRef<[u8]>>(&mut self, kind: u8, rows: u32, tag: u128, body: &[B]) -> io::Result<Frame> {
+        self.append_sealed(kind, rows, tag, &Body::of(body))
+    }
+
+    /// Appends a frame whose body has its checksum: who shares the file makes it before it is their turn.
+    pub(crate) fn append_sealed<B: AsRef<[u8]>>(
+        &mut self,
+        kind: u8,
+        rows: u32,
+        tag: u128,
+        body: &Body<'_, B>,
+    ) -> io::Result<Frame> {
+        let Body { parts, length, checksum } = *body;
+        let offset = self.at + HEADER as u64;
+        let frame = Frame { kind, rows, tag, length, checksum, offset };
+        if length > LONGEST {
+            let words =
+                format!("a record of {length} bytes is too long: at most {LONGEST} are kept; make batches smaller");
+            return Err(named(&self.path, &io::Error::new(io::ErrorKind::FileTooLarge, words)));
+        }
+        let header = frame.header();
+        let mut all: Vec<IoSlice<'_>> = vec![IoSlice::new(&header)];
+        all.extend(parts.iter().map(|part| IoSlice::new(part.as_ref())));
+        write_all(&mut &*self.file, &mut all).map_err(|error| named(&self.path, &error))?;
+        self.at = offset + length;
+        Ok(frame)
+    }
+
+    /// The size of the file.
+    pub(crate) fn len(&self) -> u64 {
+        self.at
+    }
+
+    pub(crate) fn file(&self) -> &Arc<File> {
+        &self.file
+    }
+
+    /// The file, to read what has been appended.
+    pub(crate) fn reader(&self) -> FrameFile {
+        FrameFile { file: self.file.clone(), path: self.path.clone() }
+    }
+}
+
+/// A file of frames, to be read.
+pub(crate) struct FrameFile {
+    file: Arc<File>,
+    path: PathBuf,
+}
+
+impl FrameFile {
+    pub(crate) fn open(path: PathBuf) -> io::Result<FrameFile> {
+        let file = regular(&path, File::options().read(true)).map_err(|error| named(&path, &error))?;
+        Ok(FrameFile { file: Arc::new(file), path })
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The frames of the file, by their headers, and how many bytes behind the last one are none.
+    pub(crate) fn scan(&self) -> io::Result<(Vec<Frame>, u64)> {
+        let size = self.file.metadata().map_err(|error| named(&self.path, &error))?.len();
+        let (mut frames, mut at) = (Vec::new(), 0);
+        let mut header = [0; HEADER];
+        while at + HEADER as u64 <= size {
+            self.file.read_exact_at(&mut header, at).map_err(|error| named(&self.path, &error))?;
+            let frame = Frame::parse(&header, at).filter(|frame| frame.length <= LONGEST);
+            let Some((frame, end)) = frame.and_then(|frame| Some((frame, frame.end()?))) else {
+                break;
+            };
+            if end > size {
+                break;
+            }
+            frames.push(frame);
+            at = end;
+        }
+        Ok((frames, size - at))
+    }
+
+    /// The body of a frame, held against its checksum.
+    pub(crate) fn read(&self, frame: &Frame) -> io::Result<Buffer> {
+        let mut body = Vec::new();
+        self.check(frame, &mut body)?;
+        Ok(Buffer::from_vec(body))
+    }
+
+    /// As [`FrameFile::read`], into memory that can be used again.
+    pub(crate) fn check(&self, frame: &Frame, body: &mut Vec<u8>) -> io::Result<()> {
+        body.clear();
+        self.read_at(frame.offset, frame.length as usize, body).map_err(|error| named(&self.path, &error))?;
+        match XxHash3_64::oneshot(body) == frame.checksum {
+            true => Ok(()),
+            false => Err(self.damaged(frame, "what is there does not match its checksum")),
+        }
+    }
+
+    /// Bytes of the file, into memory that is not filled with zeros first: a spill is read at the speed of the page cache.
+    fn read_at(&self, at: u64, length: usize, bytes: &mut Vec<u8>) -> io::Result<()> {
+        let most = usize::try_from(LONGEST).unwrap_or(usize::MAX);
+        if length > most || bytes.try_reserve_exact(length).is_err() {
+            let words = format!("a record of {length} bytes does not fit the memory");
+            return Err(io::Error::new(io::ErrorKind::OutOfMemory, words));
+        }
+        while bytes.len() < length {
+            let at = at + bytes.len() as u64;
+            match rustix::io::pread(&self.file, spare_capacity(bytes), at) {
+                Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+                Ok(_) | Err(rustix::io::Errno::INTR) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        bytes.truncate(length);
+        Ok(())
+    }
+
+    /// Damage to a frame.
+    pub(crate) fn damaged(&self, frame: &Frame, what: &str) -> io::Error {
+        let words = format!("`{}` is damaged at byte {}: {what}", self.path.display(), frame.offset);
+        io::Error::new(io::ErrorKind::InvalidData, words)
+    }
+}
+
+/// Opens a regular file: no link, nor a pipe, which would be waited for, nor a device.
+pub(crate) fn regular(path: &Path, options: &mut OpenOptions) -> io::Result<File> {
+    let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
+    let file = options.custom_flags(flags.bits() as i32).open(path)?;
+    match file.metadata()?.is_file() {
+        true => Ok(file),
+        false => Err(io::Error::new(io::ErrorKind::InvalidInput, "this is not a regular file")),
+    }
+}
+
+/// Makes a folder, and what is missing above it, for this user alone.
+pub(crate) fn make_dir(path: &Path) -> io::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(|error| named(path, &error))
+}
+
+/// The system's words, and the file that they are about.
+pub(crate) fn named(path: &Path, error: &io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("`{}`: {}", path.display(), plain(error)))
+}
+
+fn write_all(file: &mut impl Write, mut parts: &mut [IoSlice<'_>]) -> io::Result<()> {
+    while !parts.is_empty() {
+        match file.write_vectored(parts) {
+            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+            Ok(written) => IoSlice::advance_slices(&mut parts, written),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn written(folder: &Path) -> PathBuf {
+        let path = folder.join("frames");
+        let mut writer = FrameWriter::create(path.clone()).unwrap();
+        for body in ["first", "", "third"] {
+            writer.append(7, 3, 1 << 100, &[body]).unwrap();
+        }
+        path
+    }
+
+    #[test]
+    fn what_was_appended_is_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = FrameFile::open(written(folder.path())).unwrap();
+        let (frames, torn) = file.scan().unwrap();
+        let bodies: Vec<_> = frames.iter().map(|frame| file.read(frame).unwrap().to_vec()).collect();
+        assert_eq!(bodies, [b"first".to_vec(), b"".to_vec(), b"third".to_vec()]);
+        assert_eq!((frames[2].kind, frames[2].rows, frames[2].tag, torn), (7, 3, 1 << 100, 0));
+    }
+
+    /// A frame of which a part is missing is no frame; and no flipped bit is read as data.
+    #[test]
+    fn every_cut_and_every_flipped_bit_is_noticed() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = written(folder.path());
+        let bytes = std::fs::read(&path).unwrap();
+        let whole: Vec<Vec<u8>> = vec![b"first".to_vec(), b"".to_vec(), b"third".to_vec()];
+        let read = || -> (Vec<Vec<u8>>, u64, bool) {
+            let file = FrameFile::open(path.clone()).unwrap();
+            let (frames, torn) = file.scan().unwrap();
+            let bodies: Vec<_> = frames.iter().map(|frame| file.read(frame)).collect();
+            let damaged = bodies.iter().any(Result::is_err);
+            (bodies.into_iter().flatten().map(|body| body.to_vec()).collect(), torn, damaged)
+        };
+        for cut in 0..bytes.len() {
+            std::fs::write(&path, &bytes[..cut]).unwrap();
+            let (bodies, torn, damaged) = read();
+            assert!(whole.starts_with(&bodies) && bodies.len() < 3 && !damaged, "cut at {cut}");
+            assert_eq!(torn == 0, [0, 53, 101].contains(&cut), "cut at {cut}");
+        }
+        for bit in 0..bytes.len() * 8 {
+            let mut flipped = bytes.clone();
+            flipped[bit / 8] ^= 1 << (bit % 8);
+            std::fs::write(&path, &flipped).unwrap();
+            let (bodies, torn, damaged) = read();
+            assert!(torn > 0 || damaged, "bit {bit} was not noticed");
+            assert!(bodies.iter().all(|body| whole.contains(body)), "bit {bit} was read as data");
+        }
+    }
+}

@@ -1,0 +1,46 @@
+//! What a run keeps on the disk, in its own folder.
+//!
+//! Everything lies in checksummed [`frames`], or as lines of a checksummed [`journal`]; what does not match its checksum is
+//! said and never read as data. Rows between stages are [`spill`]s; what calls into components came to is a log of [`work`],
+//! so that no call is made twice: neither by who resumes the run, nor by a later run.
+
+pub(crate) mod deed;
+pub(crate) mod fits;
+pub(crate) mod folder;
+pub(crate) mod frames;
+pub(crate) mod granted;
+mod head;
+pub(crate) mod ipc;
+pub(crate) mod journal;
+pub(crate) mod key;
+mod lock;
+pub(crate) mod past;
+pub(crate) mod paths;
+pub(crate) mod positions;
+pub(crate) mod record;
+pub(crate) mod reference;
+pub(crate) mod scatter;
+pub(crate) mod seal;
+pub(crate) mod seen;
+pub(crate) mod spill;
+mod state;
+pub(crate) mod sync;
+pub(crate) mod view;
+pub(crate) mod work;
+
+pub(crate) use deed::{Deed, Limits, Outcome, Removed, limits_of};
+pub(crate) use folder::{Digested, Folder, Recorded, RecordedInput};
+pub(crate) use frames::{make_dir, named};
+pub(crate) use ipc::{schema_of_text, schema_text};
+pub(crate) use lock::is_held;
+pub(crate) use past::Past;
+pub(crate) use seal::{Begun, Key};
+pub(crate) use spill::{Quota, Spill, SpillWriter};
+pub(crate) use state::{Contents, State};
+pub(crate) use view::View;
+pub(crate) use work::{LogColumn, Logged, Work};
+
+/// Where a component that was a file is kept, from a run's folder.
+pub(crate) fn kept_component(digest: &str) -> String {
+    format!("components/{digest}.wasm")
+}

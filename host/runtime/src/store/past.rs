@@ -1,0 +1,188 @@
+//! What an earlier process left of a run: which of it is complete and intact, and so need not be done again.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::path::{Path, PathBuf};
+
+use callboard_io::beneath::Dir;
+use callboard_plan::Plan;
+
+use super::fits::fits;
+use super::journal::{self, Record, StageEnded};
+use super::record::Status;
+use super::spill::{self, Base, Sealed};
+use crate::error::{Class, RunError};
+
+/// What is complete of a run; nothing of one that begins.
+#[derive(Debug, Default)]
+pub(crate) struct Past {
+    /// How many processes have worked on it.
+    pub(crate) attempts: u32,
+    /// Stages that need not run again.
+    pub(crate) stages: BTreeMap<usize, StageEnded>,
+    /// Inputs that were read before the stage that needs them, which did not end: rows, and where they are.
+    pub(crate) intakes: HashMap<String, (u64, Sealed)>,
+    /// Whether outputs were being put in their places.
+    pub(crate) committing: bool,
+    /// The first stage of a step that is another component now.
+    pub(crate) changed: Option<usize>,
+    /// Whether it finished.
+    pub(crate) finished: bool,
+    /// What is good of the journal, bytes.
+    pub(crate) length: u64,
+    /// What was found damaged.
+    pub(crate) notes: Vec<String>,
+}
+
+impl Past {
+    /// Reads the journal of the folder of a run of this plan.
+    pub(crate) fn read(folder: &Dir, plan: &Plan) -> Result<Past, RunError> {
+        let path = folder.path().join("journal");
+        let read = journal::read(folder).map_err(|error| RunError::system("read", &path, &error))?;
+        let mut past = Past { length: read.length, ..Past::default() };
+        for (nth, record) in read.records.into_iter().enumerate() {
+            fits(&record, plan).map_err(|what| {
+                let message = format!("`{}` is damaged: record {} {what}", path.display(), nth + 1);
+                RunError::new(Class::System, message).help("run the pipeline again")
+            })?;
+            match record {
+                Record::Begun { .. } => past.attempts += 1,
+                Record::Intake { input, rows, spill } => drop(past.intakes.insert(input, (rows, spill))),
+                Record::Stage { stage, ended } => drop(past.stages.insert(stage, *ended)),
+                Record::Changed { stage } => past.forget(stage),
+                Record::Committing => past.committing = true,
+                Record::Ended { status, .. } => past.finished = status == Status::Finished,
+            }
+        }
+        if read.torn > 0 {
+            past.note(format!(
+                "`{}`: the last {} bytes are no whole record, and are left out",
+                path.display(),
+                read.torn
+            ));
+        }
+        Ok(past)
+    }
+
+    /// Forgets what stages from this one on came to.
+    fn forget(&mut self, stage: usize) {
+        self.stages.retain(|ended, _| *ended < stage);
+        self.committing = false;
+    }
+
+    /// A step of this stage is another component now.
+    pub(crate) fn change(&mut self, stage: usize) {
+        self.forget(stage);
+        self.changed = Some(self.changed.map_or(stage, |before| before.min(stage)));
+    }
+
+    fn note(&mut self, what: String) {
+        self.notes.push(what);
+    }
+
+    /// Forgets what is not whole any more. A stage counts when everything that is still wanted of it is intact: rows that
+    /// a stage to come reads, or that such rows lie in, outputs, rejected rows. Every byte of that is read here.
+    pub(crate) fn settle(&mut self, plan: &Plan, folder: &Path, base: &Path) {
+        let mut looked_at = HashMap::new();
+        // The last one first: of what is to run again, more is wanted of those before it, and less counts behind it.
+        while let Some((stage, why)) = self
+            .stages
+            .keys()
+            .rev()
+            .find_map(|stage| Some((*stage, self.broken(plan, folder, base, *stage, &mut looked_at)?)))
+        {
+            self.stages.remove(&stage);
+            self.note(format!("{why}: stage {stage} runs again"));
+        }
+        let intakes = std::mem::take(&mut self.intakes);
+        for (input, (rows, sealed)) in intakes {
+            let stage = plan.input(&input).map_or(0, |input| input.stage);
+            if self.stages.contains_key(&stage) {
+                continue;
+            }
+            match spill::intact(&spill::folder(folder, &input), &sealed) {
+                Ok(_) => drop(self.intakes.insert(input, (rows, sealed))),
+                Err(error) => self.note(format!("{error}: input `{input}` is read again")),
+            }
+        }
+    }
+
+    /// What is not whole of a stage that ended, if anything is not.
+    fn broken(
+        &self,
+        plan: &Plan,
+        folder: &Path,
+        base: &Path,
+        stage: usize,
+        looked_at: &mut HashMap<PathBuf, Result<(), String>>,
+    ) -> Option<String> {
+        let mut once = |place: PathBuf, look: &dyn Fn(&Path) -> Result<(), String>| {
+            looked_at.entry(place).or_insert_with_key(|place| look(place)).clone().err()
+        };
+        let ended = &self.stages[&stage];
+        let wanted = self.wanted(plan);
+        for (node, sealed) in ended.spills.iter().filter(|(node, _)| wanted.contains(*node)) {
+            let whole = once(spill::folder(folder, node), &|place| match place.exists() {
+                true => spill::intact(place, sealed).map_err(|error| error.to_string()),
+                // A stage that read them had ended, and is to run again.
+                false => Err(format!("the rows of `{node}` have been removed")),
+            });
+            let lost = || {
+                let is_there = |base: &&Base| self.sealed(&base.node).is_some_and(|now| now.checksum == base.checksum);
+                let lost = sealed.bases.iter().find(|base| !is_there(base))?;
+                Some(format!("the rows of `{node}` refer to those of `{}`, which are made again", lost.node))
+            };
+            if let Some(why) = whole.or_else(lost) {
+                return Some(why);
+            }
+        }
+        for (name, file) in &ended.outputs {
+            let place = plan.output(name).map(|output| base.join(&output.path));
+            let why = once(staged(folder, name), &|staged| match file.is(staged)
+                || (self.committing && place.as_ref().is_some_and(|place| file.is(place)))
+            {
+                true => Ok(()),
+                false => Err(format!("output `{name}` is not what was written")),
+            });
+            if why.is_some() {
+                return why;
+            }
+        }
+        ended.rejects.iter().find_map(|(step, file)| {
+            once(rejected(folder, step), &|place| match file.is(place) {
+                true => Ok(()),
+                false => Err(format!("`{}` is not what was written", place.display())),
+            })
+        })
+    }
+
+    /// The rows between stages that a stage to come reads, and those that they refer to.
+    fn wanted(&self, plan: &Plan) -> BTreeSet<String> {
+        let is_read = |node: &str| {
+            let mut readers = plan.edges_out_of(node).filter_map(|edge| plan.stage_of_reader(&edge.to));
+            readers.any(|reader| !self.stages.contains_key(&reader))
+        };
+        let ended = self.stages.values().flat_map(|ended| ended.spills.keys());
+        spill::with_bases(ended.filter(|node| is_read(node)).cloned(), |node| self.sealed(node))
+    }
+
+    /// What a spill of a stage that counts must hold.
+    fn sealed(&self, node: &str) -> Option<&Sealed> {
+        self.stages.values().find_map(|ended| ended.spills.get(node))
+    }
+
+    /// Whether an input has been read for good.
+    pub(crate) fn has_read(&self, plan: &Plan, input: &str) -> bool {
+        self.intakes.contains_key(input)
+            || plan.input(input).is_some_and(|input| self.stages.contains_key(&input.stage))
+    }
+}
+
+/// Where an output lies until all are complete.
+pub(crate) fn staged(folder: &Path, output: &str) -> PathBuf {
+    folder.join("outputs").join(output)
+}
+
+/// Where the rows lie that a step rejected, until the run ends.
+pub(crate) fn rejected(folder: &Path, step: &str) -> PathBuf {
+    folder.join("rejects").join(format!("{step}.jsonl"))
+}

@@ -1,0 +1,108 @@
+//! What is written down of a run that goes on: costs, accounts and ends, as they stand in its journal.
+//!
+//! These types are a format: a change to one of them needs another [`FORMAT`](super::FORMAT). The report is made of them, and can
+//! change without them.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use callboard_sandbox::Fate;
+use serde::{Deserialize, Serialize};
+
+/// Different reasons that are counted apart; the rest is counted together.
+const REASONS: usize = 1_000;
+/// What counts the reasons past [`REASONS`].
+const OTHERS: &str = "other reasons";
+
+/// How a run ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Status {
+    /// All stages ended, and every output is in its place.
+    Finished,
+    /// Something failed; no output was touched.
+    Failed,
+    /// It was asked to stop; no output was touched.
+    Interrupted,
+}
+
+/// What happened to the rows of a step.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(crate) struct StepCounts {
+    /// Rows of the first input.
+    pub(crate) rows_in: u64,
+    pub(crate) rows_out: u64,
+    /// Rows of the first input that were put out at least once.
+    pub(crate) kept_once: u64,
+    /// Rows of the input put out again, beyond the first time.
+    pub(crate) repeated: u64,
+    /// Rows put out that came from no row of the input.
+    pub(crate) created: u64,
+    pub(crate) batches: u64,
+    pub(crate) tally: Tally,
+    /// Time in calls, summed over instances.
+    pub(crate) busy: Duration,
+    pub(crate) counters: BTreeMap<String, i64>,
+    /// Rows of the first input, or of a source, whose work had been done before and was taken over.
+    pub(crate) reused: u64,
+    /// Rows of the first input whose work had been begun before, and was lost.
+    pub(crate) again: u64,
+    /// The most linear memory of all instances, bytes.
+    pub(crate) peak: u64,
+}
+
+/// What a stage cost.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(crate) struct StageCost {
+    pub(crate) intake: Duration,
+    pub(crate) load: Duration,
+    pub(crate) run: Duration,
+    pub(crate) unload: Duration,
+    pub(crate) spilled: u64,
+    pub(crate) peak: u64,
+    /// The most that steps and rows in flight held at one moment, bytes.
+    #[serde(default)]
+    pub(crate) held: u64,
+    /// The most that was in flight, bytes.
+    #[serde(default)]
+    pub(crate) rows: u64,
+    /// How often a reader waited for room.
+    #[serde(default)]
+    pub(crate) waits: u64,
+    pub(crate) steps: BTreeMap<String, StepCounts>,
+    pub(crate) rows_read: BTreeMap<String, u64>,
+}
+
+/// How many rows went no further, by fate and reason.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Tally {
+    pub(crate) dropped: BTreeMap<String, u64>,
+    pub(crate) rejected: BTreeMap<String, u64>,
+}
+
+impl Tally {
+    pub(crate) fn count(&mut self, fate: Fate, reason: &str, rows: u64) {
+        let of = match fate {
+            Fate::Dropped => &mut self.dropped,
+            Fate::Rejected => &mut self.rejected,
+        };
+        let reason = if of.contains_key(reason) || of.len() < REASONS { reason } else { OTHERS };
+        match of.get_mut(reason) {
+            Some(count) => *count += rows,
+            None => drop(of.insert(reason.to_owned(), rows)),
+        }
+    }
+
+    pub(crate) fn add(&mut self, other: &Tally) {
+        other.dropped.iter().for_each(|(reason, rows)| self.count(Fate::Dropped, reason, *rows));
+        other.rejected.iter().for_each(|(reason, rows)| self.count(Fate::Rejected, reason, *rows));
+    }
+
+    pub(crate) fn dropped(&self) -> u64 {
+        self.dropped.values().sum()
+    }
+
+    pub(crate) fn rejected(&self) -> u64 {
+        self.rejected.values().sum()
+    }
+}

@@ -1,0 +1,117 @@
+//! The accounts of every step: rows in and out, and whether they add up.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use callboard_plan::Stage;
+
+use super::report::{StageReport, StepReport};
+use crate::error::{Class, RunError};
+use crate::prepare::Prepared;
+use crate::store::record::{StageCost, StepCounts};
+
+fn stage_report(run: &Prepared, stage: &Stage, cost: &StageCost) -> StageReport {
+    let StageCost { intake, load, run: ran, unload, spilled, peak, held, rows, waits, steps, rows_read: _ } = cost;
+    StageReport {
+        index: stage.index,
+        before: run.past.stages.contains_key(&stage.index),
+        intake_ms: ms(*intake),
+        load_ms: ms(*load),
+        run_ms: ms(*ran),
+        unload_ms: ms(*unload),
+        peak_linear_memory_bytes: *peak,
+        predicted_peak_bytes: stage.predicted.total_bytes(),
+        counted_peak_bytes: held + stage.predicted.host_bytes,
+        peak_rows_bytes: *rows,
+        reader_waits: *waits,
+        spilled_bytes: *spilled,
+        steps: stage.steps.iter().map(|name| step_report(run, name, &steps[name])).collect(),
+    }
+}
+
+fn step_report(run: &Prepared, name: &str, counts: &StepCounts) -> StepReport {
+    let step = run.step(name);
+    let StepCounts {
+        rows_in,
+        rows_out,
+        kept_once,
+        repeated,
+        created,
+        batches,
+        tally,
+        busy,
+        counters,
+        reused,
+        again,
+        peak,
+    } = counts;
+    let (dropped, rejected) = (tally.dropped(), tally.rejected());
+    StepReport {
+        name: name.to_owned(),
+        uses: step.uses.clone(),
+        kind: step.kind,
+        instances: step.replicas,
+        rows_in: *rows_in,
+        rows_out: *rows_out,
+        rows_dropped: dropped,
+        rows_rejected: rejected,
+        rows_repeated: *repeated,
+        rows_created: *created,
+        batches: *batches,
+        guest_ms: ms(*busy),
+        rows_reused: *reused,
+        rows_again: *again,
+        peak_linear_memory_bytes: *peak,
+        memory_limit_bytes: step.limits.memory_bytes,
+        counters: counters.clone(),
+        dropped: tally.dropped.clone(),
+        rejected: tally.rejected.clone(),
+        adds_up: *rows_in == kept_once + dropped + rejected && *rows_out == kept_once + repeated + created,
+    }
+}
+
+/// Holds the accounts of every step against each other.
+///
+/// # Errors
+///
+/// The first step whose accounts do not add up: a fault of ours, and no output is put in its place.
+pub(crate) fn check_accounts(run: &Prepared, costs: &[(Stage, StageCost)]) -> Result<(), RunError> {
+    match accounted(run, costs).iter().flat_map(|stage| &stage.steps).find(|step| !step.adds_up) {
+        None => Ok(()),
+        Some(step) => {
+            let StepReport { name, rows_in, rows_out, rows_dropped, rows_rejected, .. } = step;
+            let message = format!(
+                "the accounts of the step do not add up: {rows_in} rows in, {rows_out} out, {rows_dropped} dropped, \
+                 {rows_rejected} rejected"
+            );
+            Err(RunError::new(Class::Bug, message).in_step(name))
+        }
+    }
+}
+
+/// The stages that ended, their accounts settled.
+pub(super) fn accounted(run: &Prepared, costs: &[(Stage, StageCost)]) -> Vec<StageReport> {
+    let read = |name: &str| costs.iter().find_map(|(_, cost)| cost.rows_read.get(name)).copied().unwrap_or(0);
+    let mut stages: Vec<StageReport> = costs.iter().map(|(stage, cost)| stage_report(run, stage, cost)).collect();
+    settle_accounts(run, &mut stages, read);
+    stages
+}
+
+/// Holds what each step was given against what the nodes before it put out, which were counted apart.
+fn settle_accounts(run: &Prepared, stages: &mut [StageReport], read: impl Fn(&str) -> u64) {
+    let mut put_out: BTreeMap<String, u64> = BTreeMap::new();
+    for StepReport { name, rows_out, rows_dropped, rows_rejected, .. } in stages.iter().flat_map(|stage| &stage.steps) {
+        put_out.insert(name.clone(), *rows_out);
+        put_out.insert(format!("{name}.dropped"), *rows_dropped);
+        put_out.insert(format!("{name}.rejected"), *rows_rejected);
+    }
+    for step in stages.iter_mut().flat_map(|stage| &mut stage.steps) {
+        let feeds = run.step(&step.name).ports.first().map(|port| port.feeds.as_slice()).unwrap_or_default();
+        let given: u64 = feeds.iter().map(|feed| put_out.get(feed).copied().unwrap_or_else(|| read(feed))).sum();
+        step.adds_up &= step.rows_in == given;
+    }
+}
+
+pub(super) fn ms(time: Duration) -> f64 {
+    (time.as_secs_f64() * 1e6).round() / 1e3
+}

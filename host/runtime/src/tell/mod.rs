@@ -1,0 +1,5 @@
+//! What is said of runs: the report, the accounts that it rests on, and the runs that lie in a folder.
+
+pub(crate) mod accounts;
+pub(crate) mod report;
+pub(crate) mod runs;

@@ -1,0 +1,306 @@
+//! What happened in a run, in figures: the JSON that programs read, and what the command's table is made of.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::{Duration, Instant, SystemTime};
+
+use callboard_io::Committed;
+use callboard_plan::{Kind, Load, Stage};
+use callboard_sandbox::Profile;
+use serde::{Deserialize, Serialize};
+
+use super::accounts::{accounted, ms};
+use crate::error::{Class, RunError};
+use crate::prepare::Prepared;
+use crate::residence::Residence;
+use crate::store::record::StageCost;
+pub use crate::store::record::Status;
+
+/// The report of a run.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Report {
+    /// How it ended.
+    pub status: Status,
+    /// The pipeline's name.
+    pub name: String,
+    /// When components were in memory.
+    pub load: Load,
+    /// The plan's fingerprint.
+    pub plan: String,
+    /// The run's folder.
+    pub run_folder: String,
+    /// When the first stage began, seconds since 1970.
+    pub began_at: f64,
+    /// From then to the first call of a transform with rows, milliseconds; none where there was no such call.
+    pub first_batch_ms: Option<f64>,
+    /// From the first stage's beginning to the last output's place, milliseconds; checking is before that.
+    pub wall_ms: f64,
+    /// The most that a stage was to take, bytes, if there was such a number.
+    #[serde(default)]
+    pub budget_bytes: Option<u64>,
+    /// The most linear memory that was alive at one moment, bytes.
+    pub peak_linear_memory_bytes: u64,
+    /// The most memory of the process that was resident at one moment, as the system says, bytes.
+    pub peak_resident_bytes: u64,
+    /// Of that, memory that no file backs: sampled every 20 ms, bytes.
+    pub peak_anonymous_bytes: u64,
+    /// By name.
+    pub inputs: BTreeMap<String, InputReport>,
+    /// By name.
+    pub outputs: BTreeMap<String, OutputReport>,
+    /// Rows that steps could not handle.
+    pub rejects: RejectsReport,
+    /// The stages that ended, in order.
+    pub stages: Vec<StageReport>,
+    /// The profile of a step, where one was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub profile: Option<ProfileReport>,
+    /// How many processes worked on it before this one.
+    pub resumed: u32,
+    /// Whether it can be taken up where it stopped.
+    pub resumable: bool,
+    /// What whoever ran it should know of: damage that was found and mended, work that was done again. Sentences.
+    pub notes: Vec<String>,
+    /// Why it ended badly.
+    pub error: Option<ErrorReport>,
+    /// The same, for who holds the report of a run of this process.
+    #[serde(skip)]
+    pub failure: Option<RunError>,
+}
+
+/// What was read.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct InputReport {
+    /// Rows read.
+    pub rows: u64,
+    /// Bytes of the files on the disk.
+    pub bytes: u64,
+}
+
+/// What was written.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct OutputReport {
+    /// Rows written.
+    pub rows: u64,
+    /// Bytes of the file.
+    pub bytes: u64,
+    /// Where it is.
+    pub path: String,
+}
+
+/// Rejected rows, over all steps.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct RejectsReport {
+    /// How many.
+    pub rows: u64,
+    /// The file that keeps them.
+    pub path: String,
+}
+
+/// What a stage cost.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct StageReport {
+    /// From 1.
+    pub index: usize,
+    /// Reading inputs that a global step of this stage needs whole, before anything is loaded, milliseconds.
+    pub intake_ms: f64,
+    /// Mapping components, making and opening instances, milliseconds.
+    pub load_ms: f64,
+    /// It had ended before this process took the run up; its figures are those of then.
+    pub before: bool,
+    /// From the first batch to the last, milliseconds.
+    pub run_ms: f64,
+    /// Dropping instances, code and spills that are no longer read, milliseconds.
+    pub unload_ms: f64,
+    /// The most linear memory that was alive at one moment of the stage, bytes.
+    pub peak_linear_memory_bytes: u64,
+    /// What the plan predicted the stage to take at its peak: steps, rows in flight and the process, bytes.
+    #[serde(default)]
+    pub predicted_peak_bytes: u64,
+    /// The same as counted: linear memory and rows in flight at one moment, and what is reckoned for the process, bytes.
+    #[serde(default)]
+    pub counted_peak_bytes: u64,
+    /// The most bytes of rows that were in flight at one moment.
+    #[serde(default)]
+    pub peak_rows_bytes: u64,
+    /// How often a reader waited until rows in flight had gone on, because the budget left no room for more.
+    #[serde(default)]
+    pub reader_waits: u64,
+    /// Written to the run's folder for later stages, bytes.
+    pub spilled_bytes: u64,
+    /// In the order in which rows reach them.
+    pub steps: Vec<StepReport>,
+}
+
+/// What a step did.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct StepReport {
+    /// Its name.
+    pub name: String,
+    /// What the pipeline uses for it.
+    #[serde(rename = "use")]
+    pub uses: String,
+    /// Its kind.
+    pub kind: Kind,
+    /// Instances side by side.
+    pub instances: u32,
+    /// Rows of its first input.
+    pub rows_in: u64,
+    /// Rows it put out.
+    pub rows_out: u64,
+    /// Rows of its first input that it left out, as it is meant to.
+    pub rows_dropped: u64,
+    /// Rows of its first input that it could not handle.
+    pub rows_rejected: u64,
+    /// Rows put out again, beyond the first time.
+    pub rows_repeated: u64,
+    /// Rows put out that came from no row of the input.
+    pub rows_created: u64,
+    /// Of the rows of its first input (of a source: of its own), those whose work had been done before, by an earlier run or before an
+    /// interruption, and was taken over.
+    pub rows_reused: u64,
+    /// Of the rows of its first input, those whose work was begun before an interruption, lost, and done again.
+    pub rows_again: u64,
+    /// Batches, or pages of a source.
+    pub batches: u64,
+    /// Time in calls, crossing included, summed over instances, milliseconds.
+    pub guest_ms: f64,
+    /// The most linear memory that its instances had at one moment, bytes.
+    pub peak_linear_memory_bytes: u64,
+    /// The limit on each instance, bytes.
+    pub memory_limit_bytes: u64,
+    /// Numbers that the step added up.
+    pub counters: BTreeMap<String, i64>,
+    /// Reason to rows; an empty reason is none given.
+    pub dropped: BTreeMap<String, u64>,
+    /// Reason to rows.
+    pub rejected: BTreeMap<String, u64>,
+    /// Whether rows in = what its feeds put out = rows put out at least once + dropped + rejected, and rows out = those
+    /// put out at least once + repeated + created.
+    pub adds_up: bool,
+}
+
+/// A profile that was written.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ProfileReport {
+    /// Of which step.
+    pub step: String,
+    /// The file, which Firefox's profiler opens.
+    pub path: String,
+    /// Instances of the step: threads of the profile.
+    pub instances: usize,
+    /// How often it was seen what an instance was doing.
+    pub samples: usize,
+    /// Time from one sample of an instance to the next, milliseconds.
+    pub interval_ms: f64,
+}
+
+/// Why a run ended badly.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ErrorReport {
+    /// The place and what happened.
+    pub message: String,
+    /// What to do about it.
+    pub help: Option<String>,
+}
+
+/// Times and memory from the moment a run begins.
+pub(crate) struct Clock {
+    began: Instant,
+    residence: Residence,
+}
+
+impl Clock {
+    pub(crate) fn begin() -> Clock {
+        Clock { began: Instant::now(), residence: Residence::watch() }
+    }
+}
+
+/// What was measured of a run.
+pub(crate) struct Measured {
+    began: Instant,
+    wall: Duration,
+    peak_resident: u64,
+    peak_anonymous: u64,
+    pub(crate) first_call: Option<Instant>,
+    pub(crate) peak_linear_memory: u64,
+}
+
+impl Measured {
+    /// Until now, without a call or an instance.
+    pub(crate) fn of(clock: &Clock) -> Measured {
+        Measured {
+            began: clock.began,
+            wall: clock.began.elapsed(),
+            peak_resident: clock.residence.peak(),
+            peak_anonymous: clock.residence.anonymous_peak(),
+            first_call: None,
+            peak_linear_memory: 0,
+        }
+    }
+}
+
+impl ProfileReport {
+    pub(crate) fn of(step: &str, taken: &Profile, path: &Path) -> ProfileReport {
+        ProfileReport {
+            step: step.to_owned(),
+            path: path.display().to_string(),
+            instances: taken.instances,
+            samples: taken.samples,
+            interval_ms: ms(taken.interval),
+        }
+    }
+}
+
+impl Report {
+    pub(crate) fn of(
+        run: &Prepared,
+        costs: &[(Stage, StageCost)],
+        outcome: Result<BTreeMap<String, Committed>, RunError>,
+        measured: &Measured,
+    ) -> Report {
+        let Measured { began, wall, first_call, .. } = *measured;
+        let began_at = (SystemTime::now() - wall).duration_since(SystemTime::UNIX_EPOCH);
+        let read = |name: &str| costs.iter().find_map(|(_, cost)| cost.rows_read.get(name)).copied().unwrap_or(0);
+        let inputs = run.plan.inputs().iter().map(|input| {
+            (input.name.clone(), InputReport { rows: read(&input.name), bytes: run.input(&input.name).bytes })
+        });
+        let stages = accounted(run, costs);
+        let rejected = stages.iter().flat_map(|stage| &stage.steps).map(|step| step.rows_rejected).sum();
+        let (outputs, failure) = match outcome {
+            Ok(outputs) => (outputs, None),
+            Err(failure) => (BTreeMap::new(), Some(failure)),
+        };
+        let outputs = outputs.into_iter().map(|(name, Committed { rows, bytes, path })| {
+            (name, OutputReport { rows, bytes, path: path.display().to_string() })
+        });
+        Report {
+            status: match &failure {
+                None => Status::Finished,
+                Some(error) if error.class == Class::Interrupted => Status::Interrupted,
+                Some(_) => Status::Failed,
+            },
+            name: run.plan.name().to_owned(),
+            load: run.plan.load(),
+            plan: run.plan.fingerprint().to_owned(),
+            run_folder: run.folder().display().to_string(),
+            began_at: began_at.unwrap_or_default().as_secs_f64(),
+            first_batch_ms: first_call.map(|first| ms(first.saturating_duration_since(began))),
+            wall_ms: ms(wall),
+            budget_bytes: run.plan.budget(),
+            peak_linear_memory_bytes: measured.peak_linear_memory,
+            peak_resident_bytes: measured.peak_resident,
+            peak_anonymous_bytes: measured.peak_anonymous,
+            inputs: inputs.collect(),
+            outputs: outputs.collect(),
+            rejects: RejectsReport { rows: rejected, path: run.folder().join("rejects.jsonl").display().to_string() },
+            stages,
+            profile: None,
+            resumed: run.past.attempts,
+            resumable: false,
+            notes: run.past.notes.clone(),
+            error: failure.as_ref().map(|e| ErrorReport { message: e.to_string(), help: e.help.clone() }),
+            failure,
+        }
+    }
+}

@@ -1,0 +1,157 @@
+//! A compiled component as it is loaded: checked, and in a copy that nobody can change.
+//!
+//! A file of the cache is what the compiler made and, behind that, a trailer: `CBA1`, four zeros, the length of the artefact in eight
+//! bytes, and its XXH3-128, all little-endian.
+
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::MetadataExt;
+use std::path::PathBuf;
+
+use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, memfd_create};
+use twox_hash::XxHash3_128;
+
+const MAGIC: [u8; 8] = *b"CBA1\0\0\0\0";
+const TRAILER: usize = 32;
+/// Bytes that are copied at a time.
+const PART: usize = 256 << 10;
+
+/// A compiled component, ready to be mapped.
+#[derive(Debug)]
+pub enum Artefact {
+    /// A file in memory, sealed: not even this process can write it.
+    Sealed(File),
+    /// Where the system has no such files.
+    Bytes(Vec<u8>),
+}
+
+/// Why a file of the cache is not loaded.
+#[derive(Debug)]
+pub(crate) enum Unfit {
+    /// Its bytes are not those that were written: it is to be made again.
+    Damaged,
+    /// Somebody else can write it.
+    Written,
+    /// It belongs to a user of this number.
+    Belongs(u32),
+    System(io::Error),
+}
+
+impl From<io::Error> for Unfit {
+    fn from(error: io::Error) -> Unfit {
+        Unfit::System(error)
+    }
+}
+
+impl Artefact {
+    /// Checks an open file of the cache, and copies it.
+    pub(crate) fn of(mut file: File) -> Result<Artefact, Unfit> {
+        let about = file.metadata()?;
+        if ![rustix::process::geteuid().as_raw(), 0].contains(&about.uid()) {
+            return Err(Unfit::Belongs(about.uid()));
+        }
+        if about.mode() & 0o022 != 0 {
+            return Err(Unfit::Written);
+        }
+        let length = about.len().checked_sub(TRAILER as u64).ok_or(Unfit::Damaged)?;
+        let memory = memfd_create("callboard-component", MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING);
+        let mut copy = memory.map_or_else(|_| Artefact::Bytes(Vec::new()), |memory| Artefact::Sealed(memory.into()));
+        let (mut checksum, mut part) = (XxHash3_128::new(), vec![0; PART]);
+        let mut rest = (&mut file).take(length);
+        loop {
+            let read = rest.read(&mut part)?;
+            match &mut copy {
+                _ if read == 0 => break,
+                Artefact::Sealed(memory) => memory.write_all(&part[..read])?,
+                Artefact::Bytes(bytes) => bytes.extend_from_slice(&part[..read]),
+            }
+            checksum.write(&part[..read]);
+        }
+        let mut end = Vec::new();
+        file.take(TRAILER as u64 + 1).read_to_end(&mut end)?;
+        if end != trailer_of(length, checksum.finish_128()) {
+            return Err(Unfit::Damaged);
+        }
+        if let Artefact::Sealed(memory) = &copy {
+            fcntl_add_seals(memory, SealFlags::WRITE | SealFlags::SHRINK | SealFlags::GROW | SealFlags::SEAL)
+                .map_err(io::Error::from)?;
+        }
+        Ok(copy)
+    }
+
+    /// A path under which a sealed one is opened.
+    pub(crate) fn path(file: &File) -> PathBuf {
+        format!("/proc/self/fd/{}", file.as_raw_fd()).into()
+    }
+}
+
+/// What stands behind an artefact.
+pub(crate) fn trailer(artefact: &[u8]) -> [u8; TRAILER] {
+    trailer_of(artefact.len() as u64, XxHash3_128::oneshot(artefact))
+}
+
+fn trailer_of(length: u64, checksum: u128) -> [u8; TRAILER] {
+    let mut trailer = [0; TRAILER];
+    trailer[..8].copy_from_slice(&MAGIC);
+    trailer[8..16].copy_from_slice(&length.to_le_bytes());
+    trailer[16..].copy_from_slice(&checksum.to_le_bytes());
+    trailer
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::Permissions;
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    fn file(bytes: &[u8], mode: u32) -> File {
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        file.write_all(bytes).unwrap();
+        file.as_file().set_permissions(Permissions::from_mode(mode)).unwrap();
+        File::open(file.path()).unwrap()
+    }
+
+    fn whole(artefact: &[u8]) -> Vec<u8> {
+        [artefact, &trailer(artefact)].concat()
+    }
+
+    #[test]
+    fn what_was_written_is_loaded_and_cannot_be_changed() {
+        match Artefact::of(file(&whole(b"code"), 0o600)).unwrap() {
+            Artefact::Bytes(bytes) => assert_eq!(bytes, b"code"),
+            Artefact::Sealed(mut sealed) => {
+                assert_eq!(std::fs::read(Artefact::path(&sealed)).unwrap(), b"code");
+                assert!(sealed.write_all(b"x").is_err() && sealed.set_len(0).is_err());
+            }
+        }
+    }
+
+    #[test]
+    fn every_cut_and_every_flipped_bit_is_noticed() {
+        let whole = whole(b"code");
+        for cut in 0..whole.len() {
+            assert!(matches!(Artefact::of(file(&whole[..cut], 0o600)), Err(Unfit::Damaged)), "cut at {cut}");
+        }
+        for bit in 0..whole.len() * 8 {
+            let mut flipped = whole.clone();
+            flipped[bit / 8] ^= 1 << (bit % 8);
+            assert!(matches!(Artefact::of(file(&flipped, 0o600)), Err(Unfit::Damaged)), "bit {bit}");
+        }
+    }
+
+    #[test]
+    #[expect(clippy::print_stderr, reason = "a test that tries nothing says so")]
+    fn a_file_that_somebody_else_can_write_is_not_loaded() {
+        for mode in [0o620, 0o602] {
+            assert!(matches!(Artefact::of(file(&whole(b"code"), mode)), Err(Unfit::Written)), "{mode:o}");
+        }
+        let theirs = file(&whole(b"code"), 0o600);
+        if std::os::unix::fs::fchown(&theirs, Some(4711), None).is_err() {
+            eprintln!("SKIPPED: only root can give a file to another user");
+            return;
+        }
+        assert!(matches!(Artefact::of(theirs), Err(Unfit::Belongs(4711))));
+    }
+}

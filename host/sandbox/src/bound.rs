@@ -1,0 +1,263 @@
+//! A step bound to the rows it will get: what crosses to it, what it writes, what is carried past it.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, NullArray, RecordBatch};
+use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
+use arrow::error::ArrowError;
+
+use crate::columns::{display, record_batch};
+use crate::error::{Class, SandboxError};
+use crate::text::in_a_line;
+
+/// The step's names of columns and, for each, the name that the rows have.
+pub type Renamed = BTreeMap<String, String>;
+
+/// What a component declared, its schema already checked.
+pub struct Declared {
+    /// For each input, the columns to be given.
+    pub reads: Vec<Vec<String>>,
+    pub writes: Schema,
+    /// Of the first input.
+    pub drops: Vec<String>,
+}
+
+/// A declaration, resolved against the schemas of the inputs.
+#[derive(Debug)]
+pub struct Bound {
+    /// For each input, the indices of the columns that cross.
+    pub reads: Vec<Vec<usize>>,
+    /// For each input, the columns that cross, under the step's names.
+    pub given: Vec<SchemaRef>,
+    /// What the step returns, under its names.
+    pub writes: SchemaRef,
+    /// What is put out, under the pipeline's names.
+    pub output: SchemaRef,
+    /// Where each column that is put out is from.
+    pub columns: Vec<Origin>,
+}
+
+/// Where a column that is put out is from.
+#[derive(Clone, Copy, Debug)]
+pub enum Origin {
+    /// The column of this index of the first input.
+    Input(usize),
+    /// The column of this index of what the step writes.
+    Written(usize),
+}
+
+/// The columns of an input under a step's names: those it renames, and the others unless a renamed one hides them.
+pub struct View {
+    pub schema: Schema,
+    /// The index in the input of each column seen, by the name the step knows it by.
+    index: HashMap<String, usize>,
+}
+
+impl View {
+    /// What `schema` looks like under the names that `columns` gives.
+    pub fn of(schema: &Schema, columns: &Renamed) -> View {
+        let renamed: BTreeMap<&str, &str> =
+            columns.iter().map(|(theirs, ours)| (ours.as_str(), theirs.as_str())).collect();
+        let mut fields = Vec::new();
+        let mut index = HashMap::with_capacity(schema.fields().len());
+        for (at, field) in schema.fields().iter().enumerate() {
+            let name = match renamed.get(field.name().as_str()) {
+                Some(theirs) => *theirs,
+                None if columns.contains_key(field.name()) => continue,
+                None => field.name(),
+            };
+            fields.push(field.as_ref().clone().with_name(name));
+            index.entry(name.to_owned()).or_insert(at);
+        }
+        View { schema: Schema::new(fields), index }
+    }
+
+    fn find(&self, name: &str) -> Option<usize> {
+        self.index.get(name).copied()
+    }
+}
+
+impl Bound {
+    /// Resolves what `step` declared for inputs of these schemas (none for a source).
+    pub fn new(renamed: &Renamed, inputs: &[SchemaRef], declared: Declared) -> Result<Bound, SandboxError> {
+        let views = inputs.iter().map(|schema| View::of(schema, renamed)).collect::<Vec<_>>();
+        let fault = |what: String| SandboxError::new(Class::Data, what);
+        if declared.reads.len() != inputs.len() {
+            let (said, there) = (declared.reads.len(), inputs.len());
+            return Err(fault(format!("it declared what it reads of {said} inputs, and has {there}")));
+        }
+        let (mut reads, mut given) = (Vec::new(), Vec::new());
+        for ((names, view), input) in declared.reads.iter().zip(&views).zip(inputs) {
+            let indices = resolve(names, view, "reads").map_err(fault)?;
+            let fields: Vec<FieldRef> = names
+                .iter()
+                .zip(&indices)
+                .map(|(name, at)| Arc::new(input.field(*at).clone().with_name(name)))
+                .collect();
+            reads.push(indices);
+            given.push(Arc::new(Schema::new(fields)));
+        }
+        let (carried, view) = match (inputs.first(), views.first()) {
+            (Some(input), Some(view)) => (input.clone(), Some(view)),
+            _ => (Arc::new(Schema::empty()), None),
+        };
+        let dropped: HashSet<usize> = match view {
+            Some(view) => resolve(&declared.drops, view, "drops").map_err(fault)?.into_iter().collect(),
+            None => HashSet::new(),
+        };
+
+        let ours = |name: &str| renamed.get(name).cloned().unwrap_or_else(|| name.to_owned());
+        let mut written: Vec<Option<FieldRef>> = declared
+            .writes
+            .fields()
+            .iter()
+            .map(|f| Some(Arc::new(f.as_ref().clone().with_name(ours(f.name())))))
+            .collect();
+        let (mut fields, mut columns): (Vec<FieldRef>, Vec<Origin>) = (Vec::new(), Vec::new());
+        let replaced = |(write, field): (usize, &FieldRef)| Some((view?.find(field.name())?, write));
+        let replaced: HashMap<usize, usize> =
+            declared.writes.fields().iter().enumerate().filter_map(replaced).collect();
+        for (at, field) in carried.fields().iter().enumerate().filter(|(at, _)| !dropped.contains(at)) {
+            match replaced.get(&at).copied() {
+                Some(write) => {
+                    fields.push(written[write].take().expect("written names are unique"));
+                    columns.push(Origin::Written(write));
+                }
+                None => {
+                    fields.push(field.clone());
+                    columns.push(Origin::Input(at));
+                }
+            }
+        }
+        for (write, field) in written.into_iter().enumerate() {
+            if let Some(field) = field {
+                fields.push(field);
+                columns.push(Origin::Written(write));
+            }
+        }
+        let mut names = HashSet::new();
+        if let Some(twice) = fields.iter().find(|field| !names.insert(field.name().as_str())) {
+            let message = format!("it would put out two columns named `{}`", twice.name());
+            return Err(fault(message)
+                .help(format!("rename one in the step: columns = {{ {0} = \"{0}_2\" }}", in_a_line(twice.name()))));
+        }
+        Ok(Bound { reads, given, writes: Arc::new(declared.writes), output: Arc::new(Schema::new(fields)), columns })
+    }
+
+    /// The columns of input `port` that cross, under the step's names.
+    ///
+    /// # Errors
+    ///
+    /// Rows of another schema.
+    pub fn give(&self, port: usize, rows: &RecordBatch) -> Result<RecordBatch, ArrowError> {
+        let columns: Vec<ArrayRef> = self.reads[port].iter().map(|at| rows.column(*at).clone()).collect();
+        record_batch(self.given[port].clone(), columns, rows.num_rows())
+    }
+
+    /// The rows of the first input with nothing in the columns that are not put out: those of a row that is repeated would be
+    /// copied, and counted, for nothing.
+    ///
+    /// # Errors
+    ///
+    /// Rows of another schema.
+    pub fn only_carried(&self, rows: &RecordBatch) -> Result<RecordBatch, ArrowError> {
+        let mut is_carried = vec![false; rows.num_columns()];
+        for origin in &self.columns {
+            if let Origin::Input(at) = origin {
+                is_carried[*at] = true;
+            }
+        }
+        let nothing: ArrayRef = Arc::new(NullArray::new(rows.num_rows()));
+        let schema = rows.schema_ref();
+        let of = |(at, field): (usize, &FieldRef)| match is_carried[at] {
+            true => (field.clone(), rows.column(at).clone()),
+            false => (Arc::new(Field::new(field.name(), DataType::Null, true)), nothing.clone()),
+        };
+        let (fields, columns): (Vec<FieldRef>, Vec<ArrayRef>) = schema.fields().iter().enumerate().map(of).unzip();
+        record_batch(Arc::new(Schema::new(fields)), columns, rows.num_rows())
+    }
+
+    /// What is put out: columns of `carried`, rows of the first input, beside what was written for them.
+    ///
+    /// # Errors
+    ///
+    /// Rows of another schema, or columns of another length.
+    pub fn join(&self, carried: &RecordBatch, written: &RecordBatch) -> Result<RecordBatch, ArrowError> {
+        let columns = self.columns.iter().map(|origin| match origin {
+            Origin::Input(at) => carried.column(*at).clone(),
+            Origin::Written(at) => written.column(*at).clone(),
+        });
+        record_batch(self.output.clone(), columns.collect(), carried.num_rows())
+    }
+
+    /// Of each column that is put out, which of those that the step writes it is; none of one that is carried.
+    pub fn written(&self) -> Vec<Option<usize>> {
+        let written = |origin: &Origin| match origin {
+            Origin::Input(_) => None,
+            Origin::Written(at) => Some(*at),
+        };
+        self.columns.iter().map(written).collect()
+    }
+
+    /// Whether what is carried of `input`, the first, is a good part of it: some column of values that may be long, if it has any.
+    pub fn carries_much(&self, input: &Schema) -> bool {
+        let is_long = |at: usize| input.field(at).data_type().primitive_width().is_none();
+        let carried = self.columns.iter().filter_map(|origin| match origin {
+            Origin::Input(at) => Some(*at),
+            Origin::Written(_) => None,
+        });
+        let any_is_long = (0..input.fields().len()).any(is_long);
+        carried.into_iter().any(|at| !any_is_long || is_long(at))
+    }
+
+    /// Whether rows put out carry columns of the first input.
+    pub fn carries(&self) -> bool {
+        self.columns.iter().any(|origin| matches!(origin, Origin::Input(_)))
+    }
+}
+
+fn resolve(names: &[String], view: &View, doing: &str) -> Result<Vec<usize>, String> {
+    let mut seen = HashSet::new();
+    let mut found = Vec::with_capacity(names.len());
+    for name in names {
+        let Some(at) = view.find(name) else {
+            let name: String = name.chars().take(200).collect();
+            return Err(format!("it {doing} column `{name}`, and there are {}", some_columns_of(&view.schema)));
+        };
+        if !seen.insert(name.as_str()) {
+            return Err(format!("it {doing} column `{name}` twice"));
+        }
+        found.push(at);
+    }
+    Ok(found)
+}
+
+/// The columns there are, as a phrase: `` `id` int64, `text` utf8 ``.
+pub fn columns_of(schema: &Schema) -> String {
+    columns_up_to(schema, usize::MAX)
+}
+
+/// As many columns as a message has room for.
+const IN_A_MESSAGE: usize = 100;
+
+/// The columns there are, as a phrase in a message: the first hundred, and how many more.
+pub fn some_columns_of(schema: &Schema) -> String {
+    columns_up_to(schema, IN_A_MESSAGE)
+}
+
+fn columns_up_to(schema: &Schema, most: usize) -> String {
+    if schema.fields().is_empty() {
+        return "no columns".to_owned();
+    }
+    let mut columns: Vec<_> = schema
+        .fields()
+        .iter()
+        .take(most)
+        .map(|f| format!("`{}` {}", in_a_line(f.name()), display(f.data_type())))
+        .collect();
+    if let Some(more @ 1..) = schema.fields().len().checked_sub(most) {
+        columns.push(format!("and {more} more"));
+    }
+    columns.join(", ")
+}

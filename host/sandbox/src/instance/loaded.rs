@@ -1,0 +1,140 @@
+//! A component in memory: mapped, linked, ready to be instantiated.
+
+use std::time::Duration;
+
+use callboard_plan::Kind;
+use wasmtime::component::{Component, HasSelf, InstancePre, Linker};
+use wasmtime::{Store, UpdateDeadline};
+
+use super::call::{Call, Runtime, drive};
+use super::config::InstanceConfig;
+use super::profile::{self, Sampling};
+use super::state::State;
+use super::{Exports, Instance, files, wasi};
+use crate::artefact::Artefact;
+use crate::bindings::EveryStep;
+use crate::bindings::exports::callboard::step::{global, manifest, source, transform};
+use crate::engine::Running;
+use crate::error::{Fault, SandboxError};
+use crate::refused;
+use crate::text::plain;
+
+/// The engine that runs, and all that a component may import: the contract's functions, and WASI, inert but for what is granted.
+pub struct Sandbox {
+    linker: Linker<State>,
+    running: Running,
+}
+
+/// A compiled component, mapped and linked, from which instances are made. Its code is unmapped when this and all its instances are gone.
+pub struct Loaded {
+    pre: InstancePre<State>,
+    kind: Kind,
+}
+
+impl Sandbox {
+    /// Starts the engine.
+    ///
+    /// # Errors
+    ///
+    /// Threads or memory that the system refuses.
+    pub fn new() -> Result<Sandbox, SandboxError> {
+        Sandbox::try_new(false).map_err(|error| refused::engine(&error))
+    }
+
+    /// As [`Sandbox::new`], for instances that may be profiled.
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn profiling() -> Result<Sandbox, SandboxError> {
+        Sandbox::try_new(true).map_err(|error| refused::engine(&error))
+    }
+
+    fn try_new(profiles: bool) -> wasmtime::Result<Sandbox> {
+        let running = Running::new(profiles)?;
+        let mut linker = Linker::new(&running.engine);
+        wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
+        wasi::errors_in_words(&mut linker)?;
+        files::narrow(&mut linker)?;
+        // The planner refuses a component that imports HTTP without a grant, and without one each request is refused here too.
+        wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker)?;
+        EveryStep::add_to_linker::<State, HasSelf<State>>(&mut linker, |state| state)?;
+        Ok(Sandbox { linker, running })
+    }
+
+    /// Maps what [`compile_file`](crate::compile_file) made.
+    ///
+    /// # Errors
+    ///
+    /// What another version of wasmtime made, and memory that the system refuses ([`no_memory`](crate::no_memory)).
+    pub fn load(&self, artefact: &Artefact, kind: Kind) -> wasmtime::Result<Loaded> {
+        let engine = &self.running.engine;
+        // SAFETY: these are the bytes of an artefact of `compile_file`, held against their checksum, from a folder that only this user
+        // and root can write (`cache_dir`, `Artefact::of`), in a copy that nobody can change: a sealed file in memory, or memory of
+        // ours. Wasmtime checks its version and settings. Whoever can write that folder can run programs as this user.
+        let component = unsafe {
+            match artefact {
+                Artefact::Sealed(memory) => Component::deserialize_file(engine, Artefact::path(memory))?,
+                Artefact::Bytes(bytes) => Component::deserialize(engine, bytes)?,
+            }
+        };
+        Ok(Loaded { pre: self.linker.instantiate_pre(&component)?, kind })
+    }
+}
+
+impl Loaded {
+    /// What the component says of itself, asked in this instance of it.
+    ///
+    /// # Errors
+    ///
+    /// A component that has no `manifest`, or whose call fails.
+    pub fn describe(&self, instance: &mut Instance) -> Result<manifest::Manifest, Fault> {
+        let lacks = |error: wasmtime::Error| Fault::Contract(format!("it does not describe itself: {error:#}"));
+        let indices = manifest::GuestIndices::new(&self.pre).map_err(lacks)?;
+        let guest = indices.load(&mut instance.store, &instance.linked).map_err(lacks)?;
+        instance.call(Call::Describe, async |store, _| Ok(Ok(guest.call_describe(store).await?)))
+    }
+
+    /// Makes an instance.
+    ///
+    /// # Errors
+    ///
+    /// A component that does not start within its limits.
+    pub fn instantiate(&self, config: &InstanceConfig) -> Result<Instance, Fault> {
+        let host = |error: &dyn std::fmt::Display| Fault::Host(format!("cannot make an instance: {error}"));
+        let state = State::new(config).map_err(|error| Fault::Host(format!("{error:#}")))?;
+        let mut store = Store::new(self.pre.engine(), state);
+        store.limiter(|state| &mut state.limiter);
+        store.set_epoch_deadline(1);
+        match &config.profiles {
+            None => store.epoch_deadline_async_yield_and_update(1),
+            Some(profiles) => {
+                let sampling = Sampling::begin(self.pre.component(), profiles);
+                store.data_mut().sampling = Some(sampling.map_err(|error| host(&format!("{error:#}")))?);
+                store.epoch_deadline_callback(|store| {
+                    profile::sample(store);
+                    Ok(UpdateDeadline::Yield(1))
+                });
+            }
+        }
+        let runtime = Runtime::new().map_err(|error| host(&plain(&error)))?;
+        let (pre, kind) = (&self.pre, self.kind);
+        let made = drive(&runtime, &mut store, config, Call::Start, async |store| {
+            let instance = pre.instantiate_async(&mut *store).await?;
+            let exports =
+                match kind {
+                    Kind::Transform => transform::GuestIndices::new(pre)
+                        .and_then(|at| Ok(Exports::Transform(at.load(&mut *store, &instance)?))),
+                    Kind::Global => global::GuestIndices::new(pre)
+                        .and_then(|at| Ok(Exports::Global(at.load(&mut *store, &instance)?))),
+                    Kind::Source => source::GuestIndices::new(pre)
+                        .and_then(|at| Ok(Exports::Source(at.load(&mut *store, &instance)?))),
+                };
+            let exports = exports.map_err(|error| Fault::Contract(format!("it is no whole step: {error:#}")))?;
+            Ok((instance, exports))
+        });
+        let (linked, exports) = made?;
+        Ok(Instance { linked, exports, store, runtime, config: config.clone(), busy: Duration::ZERO })
+    }
+}
+

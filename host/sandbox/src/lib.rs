@@ -1,0 +1,55 @@
+//! One component in its sandbox: compiled, mapped, instantiated under hard limits, called with Arrow rows, and gone.
+//!
+//! 1. A [`CompileCommand`] compiles it in a confined process of its own, into a [`Cache`]; [`compile_here`] does so in this process.
+//! 2. A [`Sandbox`] maps the [`Artefact`]: a [`Loaded`] component, from which instances are made.
+//! 3. An [`Instance`] is made with an [`InstanceConfig`]: limits, what it may [`Reach`], where its log goes.
+//! 4. It [declares](Instance::declare) what it reads and writes, which [`Bound`] resolves against the columns that there are;
+//!    then it is opened and called. What it returns has been through [`checked`] or [`lift_within`] before anybody uses it.
+//!
+//! [`Step`] does all of that for batches in memory. Pipelines, stages, spills and runs are unknown here.
+
+mod alone;
+mod artefact;
+mod bindings;
+mod bound;
+mod cache;
+mod columns;
+mod compile;
+mod engine;
+mod error;
+mod events;
+mod exchange;
+mod guard;
+mod http;
+mod instance;
+mod meter;
+mod private;
+mod reach;
+mod refused;
+mod returnable;
+mod returned;
+mod text;
+
+pub use alone::{Done, Step};
+pub use artefact::Artefact;
+pub use bindings::callboard::step::columns::BatchResult;
+pub use bindings::callboard::step::types::{Fate, Removal};
+pub use bindings::exports::callboard::step::manifest::Manifest;
+pub use bindings::exports::callboard::step::transform::Output;
+pub use bound::{Bound, Declared, Origin, Renamed, View, columns_of, some_columns_of};
+pub use cache::{Cache, Compiled, cache_dir};
+pub use columns::{Flat, ORIGIN, display, lift_within, record_batch, whole_offsets};
+#[doc(hidden)]
+pub use columns::fuzz_columns;
+pub use compile::{CompileCommand, compile_file, compile_here};
+pub use error::{BudgetExceeded, Class, Fault, LimitExceeded, SaidKind, SandboxError};
+pub use events::{Event, Level, Observer};
+pub use exchange::{RowReader, RowWriter};
+pub use guard::{caught, panicked, spawn, spawn_scoped};
+pub use instance::{Allowance, COUNTERS, Instance, InstanceConfig, Loaded, LogLimits, Profile, Profiles, Sandbox};
+pub use meter::{Full, Gauge, Held};
+pub use reach::Reach;
+pub use refused::no_memory;
+pub use returnable::Returnable;
+pub use returned::{Returned, checked, clipped};
+pub use text::{bytes, hex, in_a_line, plain};
