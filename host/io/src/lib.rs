@@ -44,6 +44,7 @@ mod text;
 mod types;
 mod values;
 
+pub use callboard_files::{self as beneath, open_regular, read_regular};
 pub use cores::cores;
 pub use cut::{array_bits, compact, rows_bits};
 pub use dataset::{BatchPolicy, Chunk, Dataset, InputSpec, Reader};
@@ -54,6 +55,5 @@ pub use limits::{InputLimits, LARGEST_WINDOW, LONGEST_LINE};
 pub use output::{Committed, Finished, OutputSpec, Position, Staged, Writer, check_schema, check_writable};
 pub use patterns::can_match_below;
 pub use place::FilePlace;
-pub use callboard_files::{self as beneath, open_regular, read_regular};
 pub use stop::Stop;
 pub use types::{is_json, json_field};

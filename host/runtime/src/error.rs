@@ -256,4 +256,3 @@ impl RunError {
         RunError { class, place: Place { config, ..Place::default() }, message: fault.to_string(), help }.in_step(step)
     }
 }
-

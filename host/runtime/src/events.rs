@@ -111,7 +111,9 @@ impl Observer {
     pub(crate) fn of_components(&self) -> callboard_sandbox::Observer {
         let observer = self.clone();
         callboard_sandbox::Observer::new(move |event| match event {
-            callboard_sandbox::Event::Log { step, level, message } => observer.tell(Event::Log { step, level, message }),
+            callboard_sandbox::Event::Log { step, level, message } => {
+                observer.tell(Event::Log { step, level, message })
+            }
             callboard_sandbox::Event::Rows { step, rows_in, rows_out } => {
                 observer.tell(Event::Rows { step, rows_in, rows_out });
             }

@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, Schema};
 
+use crate::run::doubted;
 use crate::store::folder::{self, parsed};
 use crate::store::frames::{FrameFile, FrameWriter};
 use crate::store::reference::Reference;
 use crate::store::seal::{Begun, Key};
 use crate::store::{Past, ipc, journal, work};
-use crate::run::doubted;
 use crate::tell::runs::{RunSummary, remove_run, run_report};
 
 /// Takes bytes for a journal, for a file of frames, and for the body of a frame, of rows and of work.

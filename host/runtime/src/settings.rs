@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use callboard_io::FilePlace;
 use tokio_util::sync::CancellationToken;
 
-use callboard_sandbox::CompileCommand;
 use crate::events::Observer;
+use callboard_sandbox::CompileCommand;
 
 /// How a plan is carried out, beside what the plan says.
 #[derive(Clone, Debug)]

@@ -1,6 +1,5 @@
 //! One transform over batches in memory, without a pipeline.
 
-
 use arrow::array::{RecordBatch, UInt32Array};
 use arrow::compute::take_record_batch;
 use arrow::datatypes::SchemaRef;
@@ -42,15 +41,11 @@ impl Step {
     /// # Errors
     ///
     /// A component that does not compile or is no transform, and what the step says to its configuration and these columns.
-    pub fn open(
-        component: &[u8],
-        settings: &str,
-        schema: &SchemaRef,
-        config: InstanceConfig,
-    ) -> Result<Step, Fault> {
+    pub fn open(component: &[u8], settings: &str, schema: &SchemaRef, config: InstanceConfig) -> Result<Step, Fault> {
         let sandbox = Sandbox::new()?;
         let loaded = sandbox.load(&compile_here(component)?, Kind::Transform).map_err(|error| {
-            no_memory(&error).map_or_else(|| Fault::Host(format!("the component cannot be loaded: {error:#}")), Fault::from)
+            no_memory(&error)
+                .map_or_else(|| Fault::Host(format!("the component cannot be loaded: {error:#}")), Fault::from)
         })?;
         let declared = loaded.instantiate(&config)?.declare(settings, std::slice::from_ref(schema.as_ref()))?;
         let bound = Bound::new(&Renamed::new(), &[schema.clone()], declared)?;

@@ -18,6 +18,7 @@ pub type Renamed = BTreeMap<String, String>;
 pub struct Declared {
     /// For each input, the columns to be given.
     pub reads: Vec<Vec<String>>,
+    /// The columns that it writes, under its names.
     pub writes: Schema,
     /// Of the first input.
     pub drops: Vec<String>,
@@ -49,6 +50,7 @@ pub enum Origin {
 
 /// The columns of an input under a step's names: those it renames, and the others unless a renamed one hides them.
 pub struct View {
+    /// The columns that the step sees.
     pub schema: Schema,
     /// The index in the input of each column seen, by the name the step knows it by.
     index: HashMap<String, usize>,

@@ -18,10 +18,10 @@ use tokio_util::sync::CancellationToken;
 
 use crate::artefact::{Artefact, Unfit, trailer};
 use crate::compile::{CompileCommand, Scratch, compile};
-use crate::text::hex;
 use crate::engine::{self, Reservation};
 use crate::error::{Class, SandboxError};
 use crate::private::{Why, private};
+use crate::text::hex;
 
 /// Keeps apart what different versions made. Wasmtime refuses what another version of it made, and it is then compiled again.
 const VERSION: &str = concat!("callboard ", env!("CARGO_PKG_VERSION"), ", checked");
@@ -40,6 +40,7 @@ pub struct Cache {
 /// A component ready to be mapped.
 #[derive(Clone, Debug)]
 pub struct Compiled {
+    /// The component itself.
     pub artefact: Arc<Artefact>,
     /// How long compiling took; `None` where the cache had it.
     pub took: Option<Duration>,
@@ -48,6 +49,11 @@ pub struct Compiled {
 }
 
 impl Cache {
+    /// The cache in `folder`, which is made if need be; `command` compiles what is not there.
+    ///
+    /// # Errors
+    ///
+    /// A folder that others can write, and what the system refuses.
     pub fn new(folder: &Path, command: CompileCommand) -> Result<Cache, SandboxError> {
         Ok(Cache { dir: cache_dir(folder)?, command, held: Arc::default(), said: Arc::default() })
     }

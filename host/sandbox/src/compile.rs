@@ -18,8 +18,8 @@ pub(crate) use scratch::Scratch;
 use crate::artefact::Artefact;
 use crate::engine::{self, Reservation};
 use crate::error::{Class, SandboxError};
-use crate::text::bytes;
 use crate::refused;
+use crate::text::bytes;
 
 /// The most bytes that a compiled component may have.
 pub(crate) const ARTEFACT: u64 = 512 << 20;

@@ -124,6 +124,7 @@ impl LimitExceeded {
 pub struct BudgetExceeded {
     /// What the instance has.
     pub present: u64,
+    /// What it asked for on top of that.
     pub requested: u64,
     /// What all instances have.
     pub all: u64,
@@ -151,31 +152,67 @@ impl BudgetExceeded {
 /// How a call into a component failed.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum Fault {
-    /// The component trapped. `said` is what it logged as an error, or wrote to its standard error, before that.
+    /// The component trapped.
     #[error("`{call}` trapped: {}", said.as_ref().unwrap_or(trap))]
-    Trap { call: &'static str, trap: String, said: Option<String> },
+    Trap {
+        /// The function that was called.
+        call: &'static str,
+        /// Why.
+        trap: String,
+        /// What it logged as an error, or wrote to its standard error, before that.
+        said: Option<String>,
+    },
+    /// It asked for more than it may have.
     #[error(transparent)]
     Limit(#[from] LimitExceeded),
-    /// What is left for all steps is no affair of some rows.
+    /// It asked for more than is left for all steps together: none of its rows is to blame.
     #[error(transparent)]
     Budget(BudgetExceeded),
+    /// It took too long.
     #[error("`{call}` took longer than {}", seconds(*.limit))]
-    Time { call: &'static str, limit: Duration, key: &'static str },
+    Time {
+        /// The function that was called.
+        call: &'static str,
+        /// The longest that it may take.
+        limit: Duration,
+        /// The key of the pipeline file that raises the limit.
+        key: &'static str,
+    },
     /// The component returned an error of the contract.
     #[error("{message}")]
-    Said { kind: SaidKind, message: String, at: Option<String> },
+    Said {
+        /// Of which kind.
+        kind: SaidKind,
+        /// Its own words.
+        message: String,
+        /// The place in its configuration, as a JSON pointer.
+        at: Option<String>,
+    },
     /// What it returned breaks the contract.
     #[error("{0}")]
     Contract(String),
     /// It rejected a row, and the pipeline does not let it.
     #[error("{row}rejected: {reason}")]
-    Rejected { row: String, reason: String },
+    Rejected {
+        /// The row, as the start of a sentence.
+        row: String,
+        /// Why.
+        reason: String,
+    },
     /// The host could not do its part.
     #[error("{0}")]
     Host(String),
     /// What the host had to do for it could not be done.
     #[error("{message}")]
-    Refused { class: Class, message: String, help: Option<String> },
+    Refused {
+        /// Who has to act.
+        class: Class,
+        /// What could not be done.
+        message: String,
+        /// What fixes it.
+        help: Option<String>,
+    },
+    /// The call was ended from outside.
     #[error("interrupted")]
     Interrupted,
 }
@@ -194,11 +231,16 @@ impl From<SandboxError> for Fault {
     }
 }
 
+/// The kinds of errors that the contract has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SaidKind {
+    /// Its configuration is wrong.
     Config,
+    /// It cannot handle these rows.
     Input,
+    /// It failed for now: the same call may succeed later.
     Transient,
+    /// It failed.
     Failed,
 }
 

@@ -45,6 +45,7 @@ pub trait RowWriter: Any + Send {
 }
 
 /// A `reader` of the contract: a place among the rows of an input.
+#[expect(unreachable_pub, reason = "the generated bindings re-export it")]
 pub struct Reader {
     pub(crate) rows: Box<dyn RowReader>,
     /// Whether it is that of the first input, whose rows are counted.
@@ -82,4 +83,5 @@ impl Reader {
 }
 
 /// A `writer` of the contract.
+#[expect(unreachable_pub, reason = "the generated bindings re-export it")]
 pub struct Writer(pub(crate) Box<dyn RowWriter>);

@@ -38,9 +38,9 @@ pub use bindings::exports::callboard::step::manifest::Manifest;
 pub use bindings::exports::callboard::step::transform::Output;
 pub use bound::{Bound, Declared, Origin, Renamed, View, columns_of, some_columns_of};
 pub use cache::{Cache, Compiled, cache_dir};
-pub use columns::{Flat, ORIGIN, display, lift_within, record_batch, whole_offsets};
 #[doc(hidden)]
 pub use columns::fuzz_columns;
+pub use columns::{Flat, ORIGIN, display, lift_within, record_batch, whole_offsets};
 pub use compile::{CompileCommand, compile_file, compile_here};
 pub use error::{BudgetExceeded, Class, Fault, LimitExceeded, SaidKind, SandboxError};
 pub use events::{Event, Level, Observer};

@@ -35,14 +35,17 @@ impl Default for Gauge {
 }
 
 impl Gauge {
+    /// A gauge whose amounts are added to `above` too.
     pub fn below(above: &Arc<Gauge>) -> Arc<Gauge> {
         Arc::new(Gauge { above: Some(above.clone()), ..Gauge::default() })
     }
 
+    /// The most that was held since the last [`Gauge::restart`], bytes.
     pub fn peak(&self) -> u64 {
         self.peak.load(Ordering::Acquire)
     }
 
+    /// What is held, bytes.
     pub fn now(&self) -> u64 {
         self.now.load(Ordering::Acquire)
     }
@@ -87,12 +90,14 @@ impl Gauge {
         }
     }
 
+    /// Holds more, whatever the limit is.
     pub fn add(&self, bytes: u64) {
         let now = self.now.fetch_add(bytes, Ordering::AcqRel) + bytes;
         self.peak.fetch_max(now, Ordering::AcqRel);
         self.above.iter().for_each(|above| above.add(bytes));
     }
 
+    /// Holds less.
     pub fn give_back(&self, bytes: u64) {
         self.now.fetch_sub(bytes, Ordering::AcqRel);
         self.above.iter().for_each(|above| above.give_back(bytes));
@@ -107,10 +112,12 @@ pub struct Held {
 }
 
 impl Held {
+    /// Nothing yet.
     pub fn nothing(gauge: Arc<Gauge>) -> Held {
         Held { gauge, bytes: 0 }
     }
 
+    /// What it holds.
     pub fn bytes(&self) -> u64 {
         self.bytes
     }

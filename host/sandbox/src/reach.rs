@@ -17,9 +17,9 @@ use tempfile::TempDir;
 use wasmtime_wasi::FsPerms;
 
 use crate::error::{Class, SandboxError};
-use crate::text::plain;
 use crate::events::Observer;
 use crate::http::Requests;
+use crate::text::plain;
 
 /// What one step may reach.
 #[derive(Default)]
@@ -200,7 +200,9 @@ fn gather(files: &BTreeMap<String, Granted>, private: &Path) -> Result<(TempDir,
         };
         let given = granted.folder.hard_link(&granted.name, &open, name).or_else(|_| copy());
         let given = given.and_then(|()| open.file(name).map(drop));
-        given.map_err(|error| SandboxError::system("give the step", &granted.folder.path().join(&granted.name), &error))?;
+        given.map_err(|error| {
+            SandboxError::system("give the step", &granted.folder.path().join(&granted.name), &error)
+        })?;
     }
     Ok((folder, open))
 }

@@ -62,7 +62,7 @@ fn precise(data_type: &DataType) -> bool {
 ///
 /// # Errors
 /// The first row with one.
-pub fn check_decimals(rows: &RecordBatch) -> Result<(), ValueFault> {
+pub(crate) fn check_decimals(rows: &RecordBatch) -> Result<(), ValueFault> {
     match rows.schema_ref().fields().iter().any(|field| precise(field.data_type())) {
         true => first_fault(rows, &Decimals).map_or(Ok(()), Err),
         false => Ok(()),

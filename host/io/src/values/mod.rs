@@ -15,7 +15,7 @@ use crate::error::{IoError, Place};
 use time::Times;
 
 pub(crate) use decimal::Decimals;
-pub use decimal::check_decimals;
+pub(crate) use decimal::check_decimals;
 
 /// What a format, or a type, asks of single values.
 pub(crate) trait Rule {
@@ -78,13 +78,13 @@ pub(crate) fn write_uuid(bytes: &[u8], out: &mut Vec<u8>) {
 
 /// A value that breaks a rule.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ValueFault {
+pub(crate) struct ValueFault {
     /// The column, and the way to the value in it: `t`, `s.t`, `l[2]`.
-    pub column: String,
+    pub(crate) column: String,
     /// The row in its batch, from 0.
-    pub row: usize,
+    pub(crate) row: usize,
     /// What is wrong with it: `has the value …, which …`.
-    pub message: String,
+    pub(crate) message: String,
 }
 
 impl ValueFault {

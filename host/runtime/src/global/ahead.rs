@@ -4,11 +4,11 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use super::{Whole, unreadable};
+use crate::error::Fault;
+use crate::rows::record_batch;
 use callboard_sandbox::BatchResult;
 use callboard_sandbox::Bound;
 use callboard_sandbox::Flat;
-use crate::error::Fault;
-use crate::rows::record_batch;
 
 /// A frame of one of a port's spills, by their indices.
 pub(super) type At = (usize, usize);

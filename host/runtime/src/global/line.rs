@@ -10,11 +10,11 @@ use callboard_plan::pipeline::BatchSize;
 
 use super::Whole;
 use super::beside::Beside;
-use callboard_sandbox::Bound;
-use crate::store::View;
-use crate::store::reference::{Chosen, Column, Pick, Reference};
 use crate::error::{Fault, RunError};
 use crate::rows::fill;
+use crate::store::View;
+use crate::store::reference::{Chosen, Column, Pick, Reference};
+use callboard_sandbox::Bound;
 
 /// What is kept of a frame is cut where it alone is so many times as large as a batch.
 const LARGE: u64 = 2;

@@ -8,9 +8,9 @@ use callboard_plan::pipeline::BatchSize;
 use super::Whole;
 use super::line::Run;
 use super::writer::Writing;
-use callboard_sandbox::Bound;
 use crate::error::{Fault, LimitExceeded};
 use crate::rows::{Batch, only_carried};
+use callboard_sandbox::Bound;
 
 /// Bytes of rows that are gathered at a time where they are out of order: they lie in many frames, and each of these is read
 /// once for all of them, not once for each batch.

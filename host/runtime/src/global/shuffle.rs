@@ -14,11 +14,11 @@ use tokio_util::sync::CancellationToken;
 use super::Whole;
 use super::beside::Beside;
 use super::writer::Writing;
-use callboard_sandbox::Bound;
-use crate::store::Quota;
-use crate::store::scatter::{Notes, Queue, Scattered, Scratch, Window, Windows};
 use crate::error::{Fault, RunError};
 use crate::rows::{Batch, fill, join};
+use crate::store::Quota;
+use crate::store::scatter::{Notes, Queue, Scattered, Scratch, Window, Windows};
+use callboard_sandbox::Bound;
 
 /// Bytes of rows that are put in order at a time, where nothing speaks against it.
 pub(crate) const WINDOW: u64 = 32 << 20;

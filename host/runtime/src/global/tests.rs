@@ -9,14 +9,14 @@ use arrow::datatypes::{DataType, Field, Int64Type, Schema, SchemaRef};
 use callboard_plan::PlannedStep;
 use callboard_plan::pipeline::{BatchSize, OnError};
 
-use super::{Sorting, Whole, GlobalWriter, Writing};
-use callboard_sandbox::{Bound, Declared};
-use crate::store::{Quota, Spill, SpillWriter};
-use callboard_sandbox::Returnable;
+use super::{GlobalWriter, Sorting, Whole, Writing};
+use crate::ports::Doors;
 use crate::ports::Outlet;
 use crate::rejects::{Files, Rejects, Remover};
 use crate::rows::Batch;
-use crate::ports::Doors;
+use crate::store::{Quota, Spill, SpillWriter};
+use callboard_sandbox::Returnable;
+use callboard_sandbox::{Bound, Declared};
 
 const ROWS: u64 = 1_000;
 

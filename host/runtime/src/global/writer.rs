@@ -13,18 +13,18 @@ use super::fates::Fates;
 use super::line::{Cut, Line};
 use super::pick::Picker;
 use super::shuffle::{Shuffle, Sorting};
-use callboard_sandbox::BatchResult;
-use callboard_sandbox::Fate;
-use callboard_sandbox::Bound;
-use callboard_sandbox::lift_within;
-use crate::store::{Deed, Removed, Work};
 use crate::error::{Fault, LimitExceeded, RunError};
-use crate::rows::flight::Charge;
-use callboard_sandbox::Returnable;
+use crate::ports::Doors;
 use crate::ports::{Outlet, Stop};
 use crate::rejects::{Rejects, Remover};
+use crate::rows::flight::Charge;
 use crate::rows::{Batch, created, fill, join, record_batch};
-use crate::ports::Doors;
+use crate::store::{Deed, Removed, Work};
+use callboard_sandbox::BatchResult;
+use callboard_sandbox::Bound;
+use callboard_sandbox::Fate;
+use callboard_sandbox::Returnable;
+use callboard_sandbox::lift_within;
 
 /// What the writer of a step is made of.
 pub(crate) struct Writing {
@@ -74,7 +74,17 @@ impl GlobalWriter {
         let picker = Picker::of(&writing);
         let fates = Fates::of(writing.whole.rows());
         let own = Beside::new(writing.bound.writes.clone());
-        GlobalWriter { writing, fates, line, shuffle, picker, own, own_rows: 0, aside: Default::default(), aside_bytes: 0 }
+        GlobalWriter {
+            writing,
+            fates,
+            line,
+            shuffle,
+            picker,
+            own,
+            own_rows: 0,
+            aside: Default::default(),
+            aside_bytes: 0,
+        }
     }
 
     /// Whether nothing was put out or removed yet.

@@ -6,12 +6,12 @@ use arrow::array::{ArrayRef, StringArray, UInt32Array, UInt64Array};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use arrow::error::ArrowError;
 
-use callboard_sandbox::Fate;
-use crate::store::Spill;
-use crate::error::{Class, RunError};
 use super::{Outlet, Stop};
+use crate::error::{Class, RunError};
 use crate::rejects::Files;
 use crate::rows::Batch;
+use crate::store::Spill;
+use callboard_sandbox::Fate;
 
 /// The columns that stand behind those of the step's first input.
 const COLUMNS: [(&str, DataType); 5] = [

@@ -8,11 +8,11 @@ use std::sync::mpsc::{Receiver, Sender, SyncSender};
 
 use arrow::datatypes::SchemaRef;
 
-use crate::rows::conform;
-use crate::store::{Spill, SpillWriter, View};
 use crate::error::{Class, RunError};
-use crate::rows::flight::{Admission, Flight, Ticket};
 use crate::rows::Batch;
+use crate::rows::conform;
+use crate::rows::flight::{Admission, Flight, Ticket};
+use crate::store::{Spill, SpillWriter, View};
 
 pub(crate) use doors::{Door, Doors, schema as door_schema};
 

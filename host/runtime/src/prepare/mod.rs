@@ -239,14 +239,15 @@ pub(crate) fn compiled(
     step: &PlannedStep,
     settings: &Settings,
 ) -> Result<Arc<Artefact>, RunError> {
-    let bytes = components.bytes(&step.digest).ok_or_else(|| {
-        RunError::new(Class::Bug, format!("the component {} of the plan was not given", step.digest))
-    })?;
+    let bytes = components
+        .bytes(&step.digest)
+        .ok_or_else(|| RunError::new(Class::Bug, format!("the component {} of the plan was not given", step.digest)))?;
     let observer = &settings.observer;
     let announce = || observer.tell(Event::Compiling { step: step.name.clone() });
     let compiled = cache.compiled(bytes, &step.digest, &settings.cancel, announce)?;
     if let Some(lacks) = compiled.lacks {
-        let message = format!("components are compiled without {lacks}, which this kernel does not offer: see SECURITY.md");
+        let message =
+            format!("components are compiled without {lacks}, which this kernel does not offer: see SECURITY.md");
         observer.tell(Event::Note { message });
     }
     if let Some(took) = compiled.took {
@@ -278,12 +279,7 @@ pub(crate) fn map(
 }
 
 /// What an instance of a step is made with, its memory counted by nobody else.
-pub(crate) fn instance_config(
-    step: &PlannedStep,
-    reach: Arc<Reach>,
-    seed: u64,
-    observer: &Observer,
-) -> InstanceConfig {
+pub(crate) fn instance_config(step: &PlannedStep, reach: Arc<Reach>, seed: u64, observer: &Observer) -> InstanceConfig {
     let limits = &step.limits;
     let mut config = InstanceConfig::new(&step.name);
     config.memory = limits.memory_bytes;

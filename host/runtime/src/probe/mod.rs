@@ -10,9 +10,9 @@ mod life;
 mod opened;
 mod whole;
 
+use crate::prepare::{compiled, instance_config, map, resolve};
 use arrow::datatypes::Schema;
 use callboard_sandbox::{InstanceConfig, Manifest};
-use crate::prepare::{compiled, instance_config, map, resolve};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -21,14 +21,14 @@ use callboard_plan::pipeline::BatchSize;
 use callboard_plan::{Kind, Plan, PlannedStep};
 use serde_json::Value;
 
-use callboard_sandbox::Artefact;
-use callboard_sandbox::{Bound, View};
-use callboard_sandbox::Cache;
-use crate::prepare::components::Components;
 use crate::error::{Fault, RunError, SaidKind};
-use callboard_sandbox::{Instance, Loaded, Sandbox};
+use crate::prepare::components::Components;
 use crate::prepare::places;
 use crate::settings::Settings;
+use callboard_sandbox::Artefact;
+use callboard_sandbox::Cache;
+use callboard_sandbox::{Bound, View};
+use callboard_sandbox::{Instance, Loaded, Sandbox};
 
 pub use life::Life;
 pub use opened::{CallTimes, Opened, Page, PutOut, RemovedRow};
@@ -182,8 +182,7 @@ impl Probe {
     pub fn describe(&self) -> Result<Described, CallError> {
         let mut instance = self.instance()?;
         let described = self.loaded.describe(&mut instance).map_err(|fault| self.error(fault))?;
-        let Manifest { name, version, summary, config_schema } =
-            described;
+        let Manifest { name, version, summary, config_schema } = described;
         let texts = [&name, &version, &summary, &config_schema];
         if let Some(long) = texts.into_iter().find(|text| text.len() > MANIFEST) {
             let what = format!("it describes itself in a text of {} bytes, of {MANIFEST} allowed", long.len());
@@ -200,8 +199,7 @@ impl Probe {
     pub fn declare(&self, config: &Value, inputs: &[SchemaRef]) -> Result<Declaration, CallError> {
         let config = config.to_string();
         let mut instance = self.instance()?;
-        let seen: Vec<Schema> =
-            inputs.iter().map(|schema| View::of(schema, &self.step.columns).schema).collect();
+        let seen: Vec<Schema> = inputs.iter().map(|schema| View::of(schema, &self.step.columns).schema).collect();
         let declared = instance.declare(&config, &seen).map_err(|fault| self.error(fault))?;
         let (reads, writes, drops) =
             (declared.reads.clone(), Arc::new(declared.writes.clone()), declared.drops.clone());

@@ -1,16 +1,16 @@
 //! An instance that works: called with rows, its answers checked as a run checks them.
 
-use callboard_sandbox::{Fate, Removal, Returned, checked, lift_within};
 use crate::rows::{created, only_carried};
+use callboard_sandbox::{Fate, Removal, Returned, checked, lift_within};
 use std::time::Duration;
 
 use arrow::array::{RecordBatch, UInt32Array};
 
 use super::{CallError, Declaration, Probe};
 use crate::error::Fault;
-use callboard_sandbox::Instance;
 use crate::global::bound_copies;
 use crate::rows::Batch;
+use callboard_sandbox::Instance;
 
 /// An instance that is open. After a call that failed in any way but by an error of the contract it is not to be called again.
 pub struct Opened<'a> {

@@ -10,13 +10,13 @@ use arrow::datatypes::SchemaRef;
 use callboard_plan::pipeline::OnError;
 
 use super::{CallError, Opened, PutOut, RemovedRow};
-use crate::store::{Quota, Spill, SpillWriter};
 use crate::error::{Fault, RunError};
-use crate::global::{GlobalReader, Sorting, WINDOW, Whole, GlobalWriter, Writing};
+use crate::global::{GlobalReader, GlobalWriter, Sorting, WINDOW, Whole, Writing};
+use crate::ports::{Door, Doors, door_schema};
 use crate::ports::{Outlet, Stop};
 use crate::rejects::{Files, Rejects, Remover};
 use crate::rows::Batch;
-use crate::ports::{Door, Doors, door_schema};
+use crate::store::{Quota, Spill, SpillWriter};
 
 impl Opened<'_> {
     /// Calls `run` of a global step over whole inputs, each in batches of the schema that it was declared for: its readers give the
@@ -85,7 +85,9 @@ impl Opened<'_> {
             work: None,
         });
         let ends = wholes.iter().enumerate();
-        let readers = ends.map(|(port, whole)| Box::new(GlobalReader::new(whole.clone(), bound.clone(), port)) as Box<dyn RowReader>).collect();
+        let readers = ends
+            .map(|(port, whole)| Box::new(GlobalReader::new(whole.clone(), bound.clone(), port)) as Box<dyn RowReader>)
+            .collect();
         let (ran, writer) = self.instance.run(readers, writer);
         ran?;
         let (outlet, doors, _) = writer.expect("a call that went well gives it back").finish()?;

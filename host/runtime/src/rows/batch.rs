@@ -5,8 +5,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
 
 use arrow::array::{
-    Array, ArrayRef, AsArray, BooleanArray, BooleanBufferBuilder, RecordBatch, UInt32Array,
-    UInt64Array, new_null_array,
+    Array, ArrayRef, AsArray, BooleanArray, BooleanBufferBuilder, RecordBatch, UInt32Array, UInt64Array, new_null_array,
 };
 use arrow::compute::{FilterBuilder, concat, concat_batches, interleave, take};
 use arrow::datatypes::{DataType, Schema, SchemaRef};

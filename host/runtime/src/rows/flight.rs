@@ -12,8 +12,8 @@ use callboard_plan::{Plan, Predicted};
 
 use crate::error::RowsExceed;
 use crate::events::{Event, Observer};
-use callboard_sandbox::Gauge;
 use crate::rows::Batch;
+use callboard_sandbox::Gauge;
 
 /// Batches of a stage that are alive.
 pub(crate) struct Flight {

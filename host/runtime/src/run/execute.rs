@@ -101,14 +101,16 @@ impl Live<'_> {
     /// Keeps for later plans what an instance of each step held in the stages that ended now, and what one was refused.
     fn keep_needs(&self, costs: &[(Stage, StageCost)]) -> std::io::Result<()> {
         self.prepared.keep_needs(&self.memory, &|step| {
-            costs.iter().any(|(stage, _)| stage.index == step.stage) && !self.prepared.past.stages.contains_key(&step.stage)
+            costs.iter().any(|(stage, _)| stage.index == step.stage)
+                && !self.prepared.past.stages.contains_key(&step.stage)
         })
     }
 
     fn stages(&self, costs: &mut Costs) -> Result<(), RunError> {
         let mut boundary = Boundary::left_over(self)?;
         let mut held: HashMap<usize, Vec<LoadedStep>> = HashMap::new();
-        let to_do = || self.prepared.plan.stages().iter().filter(|stage| !self.prepared.past.stages.contains_key(&stage.index));
+        let to_do =
+            || self.prepared.plan.stages().iter().filter(|stage| !self.prepared.past.stages.contains_key(&stage.index));
         let eager_load = Instant::now();
         if self.prepared.plan.load() == Load::Eager {
             for stage in to_do() {
@@ -126,11 +128,7 @@ impl Live<'_> {
             let cost = self.stage(stage, &mut boundary, held.get_mut(&stage.index), eager_load.take());
             costs.push((stage.clone(), cost.map_err(|error| error.in_stage(stage.index))?));
             self.reject_limits.check_run(&self.prepared.plan, costs).map_err(|error| error.in_stage(stage.index))?;
-            self.tell(Event::Ended {
-                stage: stage.index,
-                took: began.elapsed(),
-                linear_memory: self.memory.run.now(),
-            });
+            self.tell(Event::Ended { stage: stage.index, took: began.elapsed(), linear_memory: self.memory.run.now() });
         }
         // Where the last stage ended before, nobody has asked yet.
         self.reject_limits.check_run(&self.prepared.plan, costs)

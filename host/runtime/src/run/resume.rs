@@ -5,15 +5,15 @@ use std::path::Path;
 use callboard_io::beneath::Dir;
 use callboard_plan::{MaxRejects, Origin, Plan};
 
-use callboard_sandbox::cache_dir;
-use crate::prepare::components::{Bundled, Components};
-use crate::store::{Begun, Folder, Key, Past, Recorded, folder};
+use super::Run;
 use crate::error::{Class, RunError};
 use crate::events::Event;
-use super::Run;
+use crate::prepare::components::{Bundled, Components};
 use crate::prepare::{Before, Prepared};
-use crate::store::kept_component;
 use crate::settings::Settings;
+use crate::store::kept_component;
+use crate::store::{Begun, Folder, Key, Past, Recorded, folder};
+use callboard_sandbox::cache_dir;
 
 /// What may be allowed a run that is taken up, in place of what it was begun with.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]

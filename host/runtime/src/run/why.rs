@@ -4,12 +4,12 @@ use std::path::{Path, PathBuf};
 
 use callboard_plan::door;
 
-use crate::store::folder::{recorded, self};
-use crate::store::key::Change;
-use crate::store::work::count;
+use super::Run;
 use crate::error::RunError;
 use crate::stage::kept::{Earlier, key};
-use super::Run;
+use crate::store::folder::{self, recorded};
+use crate::store::key::Change;
+use crate::store::work::count;
 
 /// Whether the work of a step is there already.
 #[derive(Clone, Debug)]

@@ -6,10 +6,10 @@ use std::sync::Arc;
 
 use callboard_plan::Plan;
 
-use crate::store::Spill;
-use crate::store::spill::{Sealed, self};
-use crate::error::RunError;
 use super::live::Live;
+use crate::error::RunError;
+use crate::store::Spill;
+use crate::store::spill::{self, Sealed};
 
 /// The rows between stages, by the node or door that put them out.
 #[derive(Default)]
@@ -26,7 +26,8 @@ impl Boundary {
         let left: BTreeMap<&str, &Sealed> =
             ended.chain(intakes).map(|(node, sealed)| (node.as_str(), sealed)).collect();
         for node in left.keys() {
-            let mut stages = run.prepared.plan.edges_out_of(node).filter_map(|edge| run.prepared.plan.stage_of_reader(&edge.to));
+            let mut stages =
+                run.prepared.plan.edges_out_of(node).filter_map(|edge| run.prepared.plan.stage_of_reader(&edge.to));
             if stages.any(|stage| !run.prepared.past.stages.contains_key(&stage)) {
                 let opened = boundary.open(run, node, &left);
                 opened.map_err(|error| RunError::unread("rows between stages", &error))?;

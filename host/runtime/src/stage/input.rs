@@ -4,15 +4,16 @@ use arrow::array::UInt32Array;
 use callboard_io::BatchPolicy;
 
 use super::Ended;
+use super::live::Live;
 use crate::error::{Class, RunError};
 use crate::ports::{Outlet, Stop};
 use crate::rows::Batch;
-use super::live::Live;
 
 /// Reads an input to its end, or to the run's limit of rows.
 pub(super) fn read(run: &Live<'_>, name: &str, mut outlet: Outlet) -> Result<Ended, Stop> {
     let input = run.prepared.input(name);
-    let policy = BatchPolicy { rows: run.prepared.plan.batch().rows as usize, bytes: run.prepared.plan.batch().bytes as usize };
+    let policy =
+        BatchPolicy { rows: run.prepared.plan.batch().rows as usize, bytes: run.prepared.plan.batch().bytes as usize };
     let mut seen = run.seen(name)?;
     let mut rows = 0;
     let limit = run.prepared.settings.limit.unwrap_or(u64::MAX);

@@ -10,18 +10,20 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use callboard_io::beneath::Dir;
 use callboard_plan::{Kind, Origin};
 
-use crate::store::journal::{Journal, Record};
-use crate::store::key::StepKey;
-use crate::store::positions::Positions;
-use crate::store::seen::Seen;
-use crate::store::sync::{Syncer, Syncing};
-use crate::store::work::{Header, read_header};
-use crate::store::{Folder, Key, Quota, Recorded, RecordedInput, Work, folder, granted, limits_of, make_dir, schema_text};
 use crate::error::{Class, RunError};
 use crate::events::Event;
 use crate::prepare::Prepared;
+use crate::store::journal::{Journal, Record};
 use crate::store::kept_component;
+use crate::store::key::StepKey;
+use crate::store::positions::Positions;
 use crate::store::record::Status;
+use crate::store::seen::Seen;
+use crate::store::sync::{Syncer, Syncing};
+use crate::store::work::{Header, read_header};
+use crate::store::{
+    Folder, Key, Quota, Recorded, RecordedInput, Work, folder, granted, limits_of, make_dir, schema_text,
+};
 
 /// The folder of a run that is going on.
 pub(crate) struct Kept {
@@ -166,13 +168,7 @@ impl Kept {
     /// # Errors
     ///
     /// The journal could not be ended.
-    pub(crate) fn close(
-        self,
-        status: Status,
-        message: Option<String>,
-        wall_ms: f64,
-        report: &[u8],
-    ) -> io::Result<()> {
+    pub(crate) fn close(self, status: Status, message: Option<String>, wall_ms: f64, report: &[u8]) -> io::Result<()> {
         let finished = status == Status::Finished;
         // It is there once the journal says that the run has ended.
         let _ = self.folder.put("report.json", report);
@@ -231,12 +227,12 @@ fn any_seed() -> u64 {
 /// What a step's work depends on in this run.
 pub(crate) fn key(run: &Prepared, step: &str) -> Result<StepKey, RunError> {
     let planned = run.step(step);
-    let found = granted::found(&planned.grants, &run.settings.base, &|| run.settings.cancel.is_cancelled()).map_err(|error| {
-        match error.kind() == io::ErrorKind::Interrupted && run.settings.cancel.is_cancelled() {
+    let found = granted::found(&planned.grants, &run.settings.base, &|| run.settings.cancel.is_cancelled()).map_err(
+        |error| match error.kind() == io::ErrorKind::Interrupted && run.settings.cancel.is_cancelled() {
             true => RunError::interrupted(),
             false => RunError::new(Class::System, format!("cannot read what it is granted: {error}")),
-        }
-    })?;
+        },
+    )?;
     if found.by_times > 0 {
         let message = format!(
             "`{step}` is granted more than 1 GiB: of {} of its files only sizes and times are compared with earlier runs",

@@ -7,11 +7,11 @@ use std::time::Duration;
 
 use callboard_plan::{Kind, NeedFrom, PlannedStep};
 
+use super::live::Live;
 use super::retry::retrying;
 use crate::error::{Fault, RunError};
-use callboard_sandbox::{caught, spawn_scoped};
 use callboard_sandbox::{Instance, Loaded};
-use super::live::Live;
+use callboard_sandbox::{caught, spawn_scoped};
 
 /// A step whose turn it is, with the places of its instances.
 ///
@@ -65,8 +65,8 @@ impl Worker {
         let Some(held) = self.instance.as_ref().map(Instance::memory) else { return };
         let first = *self.first.get_or_insert(held);
         let limit = step.limits.memory_bytes;
-        let declared =
-            Some(step.need.bytes).filter(|_| run.prepared.plan.budget().is_some() && step.need.from == NeedFrom::Declared);
+        let declared = Some(step.need.bytes)
+            .filter(|_| run.prepared.plan.budget().is_some() && step.need.from == NeedFrom::Declared);
         let outgrown = declared.is_some_and(|declared| (first..held).contains(&declared));
         if outgrown || held.saturating_sub(first) > limit.saturating_sub(first) / 2 {
             self.spoil();
@@ -99,7 +99,9 @@ pub(crate) fn load(run: &Live<'_>, steps: &[String]) -> Result<Vec<LoadedStep>, 
             for worker in workers {
                 // A failure is told at once: another may work on in `open` until the run is stopped.
                 let begun = spawn_scoped(scope, move || {
-                    if let Err(error) = caught(|| worker.instance(run, step).map(drop)).map_err(RunError::from).flatten() {
+                    if let Err(error) =
+                        caught(|| worker.instance(run, step).map(drop)).map_err(RunError::from).flatten()
+                    {
                         run.fail(error.in_step(&step.name).in_stage(step.stage));
                     }
                 });

@@ -30,14 +30,14 @@ use live::Live;
 pub(crate) use load::{LoadedStep, load};
 use wire::Wires;
 
-use boundary::Boundary;
-use crate::store::record::{StageCost, StepCounts};
-use crate::store::Spill;
-use crate::store::journal::Record;
 use crate::error::{Class, LimitExceeded, RunError};
 use crate::events::Event;
-use callboard_sandbox::{COUNTERS, caught, panicked, spawn_scoped};
 use crate::ports::Stop;
+use crate::store::Spill;
+use crate::store::journal::Record;
+use crate::store::record::{StageCost, StepCounts};
+use boundary::Boundary;
+use callboard_sandbox::{COUNTERS, caught, panicked, spawn_scoped};
 
 /// What was spilled, by the node or door that put it out.
 type Spills = Vec<(String, Arc<Spill>)>;

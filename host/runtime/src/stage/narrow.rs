@@ -10,9 +10,9 @@ use arrow::compute::concat_batches;
 use super::add_counters;
 use super::load::Worker;
 use super::process::{Done, Task};
-use crate::store::{Outcome, Removed};
 use crate::error::{Fault, LimitExceeded, RunError, SaidKind};
 use crate::rows::Batch;
+use crate::store::{Outcome, Removed};
 
 /// So many instances are made for one batch; when the last of them has failed, what remains of the batch is rejected.
 const FRESH_INSTANCES: usize = 32;
@@ -44,9 +44,9 @@ pub(super) fn narrow(task: &Task<'_>, worker: &mut Worker, batch: &Batch, fault:
             continue;
         }
         match task.attempt(worker, &batch.slice(range.clone()))? {
-            Ok(done) => {
-                parts.add(range.start, range.len(), done).map_err(|limit| RunError::of(Fault::Limit(limit), task.name))?
-            }
+            Ok(done) => parts
+                .add(range.start, range.len(), done)
+                .map_err(|limit| RunError::of(Fault::Limit(limit), task.name))?,
             Err(fault) if applies(&fault) => {
                 left.spend(&fault);
                 split(range, &fault, &mut ranges, &mut parts);

@@ -3,12 +3,12 @@
 use arrow::array::ArrayRef;
 use callboard_io::{Staged, Writer};
 
-use crate::prepare::check::Output;
-use crate::store::positions::Positions;
+use super::live::Live;
 use crate::error::RunError;
 use crate::ports::{Inlet, Stop, bug};
+use crate::prepare::check::Output;
 use crate::rows::record_batch;
-use super::live::Live;
+use crate::store::positions::Positions;
 
 /// Writes all rows of `inlet`, and completes the file. It appears in its place when the whole run has ended well.
 ///

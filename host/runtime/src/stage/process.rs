@@ -1,9 +1,9 @@
 //! What becomes of one batch in a transform: taken over from earlier work, or called for, checked, narrowed down.
 
-use callboard_sandbox::{Output, Returned, checked};
 use crate::rows::{Place, join, known, only_carried};
 use crate::store::LogColumn;
 use crate::store::record::Tally;
+use callboard_sandbox::{Output, Returned, checked};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
@@ -13,19 +13,19 @@ use arrow::datatypes::SchemaRef;
 use callboard_plan::PlannedStep;
 use callboard_plan::pipeline::OnError;
 
-use crate::ports::Doors;
+use super::live::Live;
 use super::load::Worker;
 use super::narrow;
 use super::retry::retrying;
-use callboard_sandbox::Fate;
-use callboard_sandbox::Bound;
-use crate::store::{Deed, Limits, Logged, Outcome, Removed, Work, limits_of};
 use crate::error::{Fault, RunError};
-use callboard_sandbox::Instance;
 use crate::global::bound_copies;
+use crate::ports::Doors;
 use crate::rejects::Remover;
 use crate::rows::Batch;
-use super::live::Live;
+use crate::store::{Deed, Limits, Logged, Outcome, Removed, Work, limits_of};
+use callboard_sandbox::Bound;
+use callboard_sandbox::Fate;
+use callboard_sandbox::Instance;
 
 /// What a batch became.
 pub(super) struct Processed {

@@ -4,9 +4,9 @@ use std::time::{Duration, Instant};
 
 use callboard_plan::PlannedStep;
 
+use super::live::Live;
 use crate::error::{Fault, SaidKind};
 use crate::events::Event;
-use super::live::Live;
 
 /// Before the first repetition; each pause after it is twice as long, up to the longest.
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
@@ -25,13 +25,7 @@ pub(super) fn retrying<T>(
     for attempt in 1.. {
         match call() {
             Err(Fault::Said { kind: SaidKind::Transient, message, .. }) if attempt <= step.retries => {
-                run.tell(Event::Retrying {
-                    step: step.name.clone(),
-                    message,
-                    attempt,
-                    of: step.retries,
-                    pause,
-                });
+                run.tell(Event::Retrying { step: step.name.clone(), message, attempt, of: step.retries, pause });
                 wait(run, pause)?;
                 pause = (pause * 2).min(LONGEST_PAUSE);
             }

@@ -8,20 +8,20 @@ use arrow::array::{RecordBatch, UInt32Array, UInt64Array};
 use arrow::datatypes::Schema;
 use callboard_plan::PlannedStep;
 
+use super::live::Live;
 use super::load::LoadedStep;
 use super::retry::retrying;
 use super::wire::Outlets;
 use super::{Ended, StepCounts, add_counters};
-use callboard_sandbox::Bound;
-use callboard_sandbox::lift_within;
-use crate::store::{Deed, Work};
-use crate::rows::digest;
 use crate::error::{Fault, RunError};
 use crate::events::Event;
-use crate::global::{GlobalReader, Sorting, WINDOW, Whole, GlobalWriter, Writing};
+use crate::global::{GlobalReader, GlobalWriter, Sorting, WINDOW, Whole, Writing};
 use crate::ports::{Inlet, Stop, bug};
+use crate::rows::digest;
 use crate::rows::{Batch, join, record_batch};
-use super::live::Live;
+use crate::store::{Deed, Work};
+use callboard_sandbox::Bound;
+use callboard_sandbox::lift_within;
 
 /// A source that gives more pages without a row than this, one after another, would never end.
 const EMPTY_PAGES: u32 = 1_000;

@@ -9,18 +9,18 @@ use std::sync::mpsc::sync_channel;
 
 use callboard_plan::{Kind, Transport};
 
-use crate::ports::Doors;
+use super::live::Live;
 use super::load::{LoadedStep, Worker};
 use super::process::{Processed, Task};
 use super::wire::Outlets;
 use super::{Ended, StepCounts, add_counters};
-use callboard_sandbox::Fate;
 use crate::error::{Fault, RunError};
 use crate::events::Event;
-use callboard_sandbox::{caught, panicked, spawn_scoped};
+use crate::ports::Doors;
 use crate::ports::{IN_FLIGHT, Inlet, Outlet, Stop, Unread};
 use crate::rows::Batch;
-use super::live::Live;
+use callboard_sandbox::Fate;
+use callboard_sandbox::{caught, panicked, spawn_scoped};
 
 /// The loaded steps as nodes: transforms that lanes take batches through are one.
 pub(super) fn chains<'a>(run: &Live<'_>, loaded: &'a mut [LoadedStep]) -> Vec<Vec<&'a mut LoadedStep>> {

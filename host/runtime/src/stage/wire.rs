@@ -6,13 +6,13 @@ use std::sync::mpsc::{channel, sync_channel};
 
 use callboard_plan::{Edge, Kind, Stage, Transport};
 
+use super::live::Live;
+use crate::error::RunError;
 use crate::ports::{Door, Doors};
+use crate::ports::{Feed, IN_FLIGHT, Inlet, Outlet};
 use crate::stage::boundary::Boundary;
 use crate::store::SpillWriter;
 use crate::store::spill::folder;
-use crate::error::RunError;
-use crate::ports::{Feed, IN_FLIGHT, Inlet, Outlet};
-use super::live::Live;
 
 /// The ends of every edge that begins or ends in a stage, by node.
 pub(super) struct Wires {

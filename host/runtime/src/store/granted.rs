@@ -10,8 +10,8 @@ use callboard_io::beneath::{Dir, Kind};
 use callboard_plan::Grants;
 use twox_hash::XxHash3_128;
 
-use crate::rows::digest;
 use super::frames::named;
+use crate::rows::digest;
 
 /// Bytes of a step's granted files that are read to compare them; further files are compared by their size and times. A sparse file has
 /// any size, and reading it would take for ever.

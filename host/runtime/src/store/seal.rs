@@ -11,8 +11,8 @@ use callboard_io::beneath::Dir;
 use hmac_sha256::HMAC;
 use sha2::{Digest, Sha256};
 
-use callboard_sandbox::hex;
 use crate::error::{Class, RunError};
+use callboard_sandbox::hex;
 
 pub(super) const SEAL: &str = "seal";
 /// The key's file, in the cache.

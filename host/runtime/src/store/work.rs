@@ -372,8 +372,8 @@ pub(super) mod tests {
     use arrow::datatypes::{DataType, Field, Schema};
 
     use super::*;
-    use crate::store::sync::Syncing;
     use crate::rows::record_batch;
+    use crate::store::sync::Syncing;
 
     /// Of a step of which nothing is known.
     pub(in crate::store) fn header(seed: u64) -> Header {

@@ -8,9 +8,9 @@ use std::time::SystemTime;
 use callboard_io::beneath::Dir;
 use serde::Serialize;
 
-use crate::store::journal::{Record, self};
-use crate::store::{Contents, Folder, State, folder, is_held};
 use crate::error::{Class, RunError};
+use crate::store::journal::{self, Record};
+use crate::store::{Contents, Folder, State, folder, is_held};
 use crate::tell::report::{Report, Status};
 
 /// The last second of the year 9999: nothing later is shown as a date.

@@ -19,7 +19,9 @@ pub(super) fn check(batch: &RecordBatch) -> Result<(), String> {
 fn has_decimals(of: &DataType) -> bool {
     match of {
         DataType::Struct(fields) => fields.iter().any(|field| has_decimals(field.data_type())),
-        DataType::List(item) | DataType::FixedSizeList(item, _) | DataType::Map(item, _) => has_decimals(item.data_type()),
+        DataType::List(item) | DataType::FixedSizeList(item, _) | DataType::Map(item, _) => {
+            has_decimals(item.data_type())
+        }
         other => other.is_decimal(),
     }
 }

@@ -10,12 +10,12 @@ use arrow::array::{
 use arrow::buffer::{BooleanBuffer, Buffer, NullBuffer, OffsetBuffer, ScalarBuffer};
 use arrow::datatypes::{DataType, Field, SchemaRef};
 
+use super::ORIGIN;
 use super::decimals;
 use super::layout::leaf;
 use super::schema::{claim, display, leaf_of};
 use crate::bindings::callboard::step::columns::{ArrayResult, BatchResult, ValuesResult};
 use crate::error::Fault;
-use super::ORIGIN;
 use crate::returnable::Returnable;
 
 /// Rows of one batch. A row costs the host 12 bytes for its origin even where it costs the guest nothing: of no columns, of nulls,

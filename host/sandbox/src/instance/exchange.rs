@@ -41,12 +41,7 @@ impl exchange::HostReader for State {
 }
 
 impl exchange::HostWriter for State {
-    fn keep(
-        &mut self,
-        writer: Resource<Writer>,
-        rows: Vec<u64>,
-        columns: Option<BatchResult>,
-    ) -> wasmtime::Result<()> {
+    fn keep(&mut self, writer: Resource<Writer>, rows: Vec<u64>, columns: Option<BatchResult>) -> wasmtime::Result<()> {
         let (began, count) = (Instant::now(), rows.len() as u64);
         self.table.get_mut(&writer)?.0.keep(rows, columns).map_err(wasmtime::Error::new)?;
         self.moved(0, count);

@@ -137,4 +137,3 @@ impl Loaded {
         Ok(Instance { linked, exports, store, runtime, config: config.clone(), busy: Duration::ZERO })
     }
 }
-

@@ -14,8 +14,8 @@ use super::profile::Sampling;
 use super::{InstanceConfig, wasi};
 use crate::bindings::callboard::step::{columns, counters, log, types};
 use crate::error::LimitExceeded;
-use crate::http::Requests;
 use crate::events::{Event, Level, Observer};
+use crate::http::Requests;
 use crate::meter::Held;
 
 /// Different counters of one instance, and the bytes of a counter's name.

@@ -3,13 +3,13 @@
 use wasmtime::component::ResourceTableError;
 use wasmtime::{Trap, WasmBacktrace};
 
-use super::state::RESOURCES;
 use super::limiter;
+use super::state::RESOURCES;
 use crate::engine::SETTINGS;
 use crate::error::{Fault, LimitExceeded};
-use crate::text::bytes;
 use crate::refused;
 use crate::returnable::Returnable;
+use crate::text::bytes;
 
 /// Frames of one function, one upon the other, that make a recursion of it.
 const RECURSION: usize = 5;

@@ -282,13 +282,13 @@ mod tests {
     use arrow::array::{Int64Array, StringArray, UInt32Array, UInt64Array};
 
     use super::*;
-    use crate::store::Deed;
-    use crate::store::sync::Syncing;
-    use crate::store::work::tests::header;
     use crate::rows::Place;
-    use crate::store::LogColumn;
-    use crate::store::work::Work;
     use crate::rows::{Batch, record_batch};
+    use crate::store::Deed;
+    use crate::store::LogColumn;
+    use crate::store::sync::Syncing;
+    use crate::store::work::Work;
+    use crate::store::work::tests::header;
 
     /// A column that a step's log has is not written again; what is read is the log's, or an error.
     #[test]

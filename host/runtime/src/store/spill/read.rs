@@ -10,12 +10,12 @@ use arrow::array::{ArrayRef, RecordBatch};
 use arrow::buffer::BooleanBuffer;
 
 use super::{HIDDEN, HOLDS, Logs, Spill, broken, damaged, own_schema, run_of};
+use crate::rows::Batch;
 use crate::store::frames::FrameFile;
 use crate::store::ipc;
 use crate::store::reference::{Column, InLog, Reference};
-use crate::store::view::{assemble, self};
-use crate::store::work::{Log, self};
-use crate::rows::Batch;
+use crate::store::view::{self, assemble};
+use crate::store::work::{self, Log};
 
 impl Spill {
     /// Reads a frame: of its columns those whose indices are given, in that order, or all.

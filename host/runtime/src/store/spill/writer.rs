@@ -14,14 +14,14 @@ use twox_hash::XxHash3_64;
 
 use super::{BaseLog, HIDDEN, HOLDS, Quota, REFERS, Sealed, Spill, broken, own_schema, segment_path, stored_schema};
 use crate::rows::digest::ColumnDigests;
+use crate::rows::{Batch, record_batch};
+use crate::store::LogColumn;
 use crate::store::frames::{Frame, FrameFile, FrameWriter, make_dir, named};
 use crate::store::ipc::RowEncoder;
 use crate::store::reference::{Column, InLog, Reference};
 use crate::store::sync::Syncer;
 use crate::store::view::View;
 use crate::store::work::{Log, Logged};
-use crate::store::LogColumn;
-use crate::rows::{Batch, record_batch};
 
 /// A segment is full when it has so many bytes.
 const SEGMENT_BYTES: u64 = 64 << 20;

@@ -1,0 +1,73 @@
+//! The rooms of the host: which module imports which, read from the sources.
+//!
+//! In `host/runtime` a room imports only rooms that stand before it in [`ORDER`]. In every crate, the modules at the top form no
+//! circle of more than [`LARGEST_CIRCLE`].
+
+mod imports;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use imports::imports;
+
+/// The rooms of `host/runtime`, the lowest first.
+const ORDER: &[&str] = &[
+    "error", "events", "residence", "settings", "rows", "store", "rejects", "ports", "global", "prepare", "stage", "tell",
+    "run", "probe", "fuzz",
+];
+/// Modules that may import each other in a circle.
+const LARGEST_CIRCLE: usize = 4;
+
+type Imports = BTreeMap<String, BTreeMap<String, BTreeSet<PathBuf>>>;
+
+fn host(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(name).join("src")
+}
+
+#[test]
+fn rooms_of_the_runtime_import_one_way() {
+    let place = |room: &str| ORDER.iter().position(|known| *known == room);
+    let mut faults = Vec::new();
+    for (room, imported) in imports(&host("runtime")) {
+        let Some(own) = place(&room) else {
+            faults.push(format!("`{room}` has no place in ORDER"));
+            continue;
+        };
+        for (other, files) in imported {
+            if place(&other).is_none_or(|other| other > own) {
+                let file = files.first().expect("something imports it").display().to_string();
+                faults.push(format!("`{room}` imports `{other}`, which stands above it: {file}"));
+            }
+        }
+    }
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
+
+#[test]
+fn modules_form_no_large_circle() {
+    for entry in std::fs::read_dir(host("runtime").join("../..")).unwrap() {
+        let source = entry.unwrap().path().join("src");
+        let imports = imports(&source);
+        for module in imports.keys() {
+            let circle: Vec<&String> =
+                imports.keys().filter(|other| reaches(&imports, module, other) && reaches(&imports, other, module)).collect();
+            assert!(circle.len() <= LARGEST_CIRCLE, "{}: these import each other in a circle: {circle:?}", source.display());
+        }
+    }
+}
+
+/// Whether a module imports another, or one that does.
+fn reaches(imports: &Imports, from: &str, to: &str) -> bool {
+    let (mut seen, mut left) = (BTreeSet::new(), vec![from]);
+    while let Some(module) = left.pop() {
+        for next in imports.get(module).into_iter().flat_map(BTreeMap::keys) {
+            if next == to {
+                return true;
+            }
+            if seen.insert(next) {
+                left.push(next);
+            }
+        }
+    }
+    false
+}
