@@ -12,8 +12,21 @@ use imports::imports;
 
 /// The rooms of `host/runtime`, the lowest first.
 const ORDER: &[&str] = &[
-    "error", "events", "residence", "settings", "rows", "store", "rejects", "ports", "global", "prepare", "stage", "tell",
-    "run", "probe", "fuzz",
+    "error",
+    "events",
+    "residence",
+    "settings",
+    "rows",
+    "store",
+    "rejects",
+    "ports",
+    "global",
+    "prepare",
+    "stage",
+    "tell",
+    "run",
+    "probe",
+    "fuzz",
 ];
 /// Modules that may import each other in a circle.
 const LARGEST_CIRCLE: usize = 4;
@@ -49,9 +62,15 @@ fn modules_form_no_large_circle() {
         let source = entry.unwrap().path().join("src");
         let imports = imports(&source);
         for module in imports.keys() {
-            let circle: Vec<&String> =
-                imports.keys().filter(|other| reaches(&imports, module, other) && reaches(&imports, other, module)).collect();
-            assert!(circle.len() <= LARGEST_CIRCLE, "{}: these import each other in a circle: {circle:?}", source.display());
+            let circle: Vec<&String> = imports
+                .keys()
+                .filter(|other| reaches(&imports, module, other) && reaches(&imports, other, module))
+                .collect();
+            assert!(
+                circle.len() <= LARGEST_CIRCLE,
+                "{}: these import each other in a circle: {circle:?}",
+                source.display()
+            );
         }
     }
 }

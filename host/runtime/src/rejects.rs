@@ -1,7 +1,7 @@
 //! Rows that go no further: why, how many, and, where the pipeline keeps them, what they were.
 
-use callboard_sandbox::clipped;
 use crate::store::record::Tally;
+use callboard_sandbox::clipped;
 use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
@@ -14,11 +14,10 @@ use callboard_plan::pipeline::OnError;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use callboard_sandbox::{Fate, Removal};
-use crate::store::{Digested, Removed, make_dir, named};
 use crate::error::Fault;
 use crate::rows::Batch;
-
+use crate::store::{Digested, Removed, make_dir, named};
+use callboard_sandbox::{Fate, Removal};
 
 /// Where rows come from: the files of every input, in one table that [`Batch::file`] points into.
 #[derive(Debug, Default)]

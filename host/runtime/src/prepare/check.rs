@@ -14,19 +14,19 @@ use callboard_io::{
 };
 use callboard_plan::{Edge, Kind, Plan, PlannedOutput, PlannedStep, nearest};
 
-use callboard_sandbox::{Bound, View, some_columns_of};
-use crate::rows::appended;
-use crate::store::{Past, RecordedInput, schema_of_text, schema_text};
 use crate::error::{Class, Fault, RunError};
-use callboard_sandbox::in_a_line;
 use crate::events::Event;
+use crate::ports::door_schema;
+use crate::prepare::Prepared;
 use crate::prepare::places;
 use crate::rejects::Files;
-use crate::rows::places;
-use crate::prepare::Prepared;
+use crate::rows::appended;
 use crate::rows::memory::Memory;
+use crate::rows::places;
 use crate::settings::{AlsoWritten, Settings};
-use crate::ports::door_schema;
+use crate::store::{Past, RecordedInput, schema_of_text, schema_text};
+use callboard_sandbox::in_a_line;
+use callboard_sandbox::{Bound, View, some_columns_of};
 
 /// An input whose files were found.
 #[derive(Debug)]

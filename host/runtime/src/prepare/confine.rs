@@ -44,7 +44,12 @@ pub(crate) fn confine_further(run: &Prepared) -> Result<bool, RunError> {
 
 fn places(run: &Prepared, run_folder: Dir) -> Vec<Dir> {
     let outputs = run.checked.places.values().map(|(place, _)| place);
-    let also = run.settings.also_written.iter().map(|file| &file.place).chain(run.profile.as_ref().and_then(|profile| profile.place()));
+    let also = run
+        .settings
+        .also_written
+        .iter()
+        .map(|file| &file.place)
+        .chain(run.profile.as_ref().and_then(|profile| profile.place()));
     let files = outputs.chain(also).map(|place| place.nearest_folder());
     let steps = run.reach.values().flat_map(|reach| reach.writable());
     [&run_folder, run.cache.dir()].into_iter().chain(files).chain(steps).cloned().collect()

@@ -9,8 +9,8 @@ use callboard_files::{resolved, way};
 use callboard_io::can_match_below;
 use callboard_plan::{FileGrant, Origin, Plan};
 
-use crate::prepare::check::Input;
 use crate::error::{Class, RunError};
+use crate::prepare::check::Input;
 use crate::settings::{AlsoWritten, Settings};
 
 /// A place, and what it is.
