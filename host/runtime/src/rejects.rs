@@ -16,7 +16,7 @@ use serde_json::value::RawValue;
 
 use crate::error::Fault;
 use crate::rows::Batch;
-use crate::store::{Digested, Removed, make_dir, named};
+use crate::store::{Digested, Removed, make_dir, named, regular};
 use callboard_sandbox::{Fate, Removal};
 
 /// Where rows come from: the files of every input, in one table that [`Batch::file`] points into.
@@ -178,7 +178,7 @@ impl Rejects {
                 if let Some(mut open) = self.open.remove(step) {
                     open.flush()?;
                 }
-                match File::open(self.file(step)) {
+                match regular(&self.file(step), File::options().read(true)) {
                     Ok(mut part) => drop(io::copy(&mut part, &mut all)?),
                     Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                     Err(error) => return Err(error),

@@ -30,7 +30,7 @@ pub(crate) mod work;
 
 pub(crate) use deed::{Deed, Limits, Outcome, Removed, limits_of};
 pub(crate) use folder::{Digested, Folder, Recorded, RecordedInput};
-pub(crate) use frames::{make_dir, named};
+pub(crate) use frames::{make_dir, named, regular};
 pub(crate) use ipc::{schema_of_text, schema_text};
 pub(crate) use lock::is_held;
 pub(crate) use past::Past;
