@@ -13,6 +13,7 @@ mod help;
 mod joined;
 mod jsonl;
 mod limits;
+mod mistaken;
 mod output;
 mod parquet_types;
 mod round_trip;

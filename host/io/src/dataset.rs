@@ -27,6 +27,8 @@ pub struct InputSpec {
     pub format: Option<Format>,
     /// Types of columns, by name, for formats that carry none (JSON Lines, CSV): what the sample would say otherwise.
     pub types: BTreeMap<String, String>,
+    /// What parts the fields of CSV: a byte of ASCII. By default a comma, and a tab where a file's name ends in `.tsv`.
+    pub delimiter: Option<u8>,
     /// What a text file may take.
     pub limits: InputLimits,
     /// Asked while files are opened, sampled and read.
@@ -73,6 +75,13 @@ impl Dataset {
     pub fn open(spec: &InputSpec) -> Result<Dataset, IoError> {
         let files = files::resolve(&spec.base, &spec.paths, &|| spec.stop.check())?;
         let format = files::format(&files, spec.format)?;
+        if spec.delimiter.is_some() && format != Format::Csv {
+            let message = format!("`delimiter` is for csv only, and this is {format}");
+            return Err(IoError::spec(message).in_file(&files[0]));
+        }
+        if spec.delimiter.is_some_and(|byte| !byte.is_ascii() || b"\"\r\n".contains(&byte)) {
+            return Err(IoError::spec("`delimiter` is not a character of ASCII other than a quote and a line end"));
+        }
         let mut bytes = 0;
         for file in &files {
             spec.stop.check()?;

@@ -31,6 +31,7 @@ mod digesting;
 mod error;
 mod files;
 mod formats;
+mod gzip;
 mod limits;
 mod lines;
 mod magic;

@@ -4,11 +4,11 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
 
-use flate2::bufread::MultiGzDecoder;
 use memchr::{memchr, memrchr};
 
 use crate::dataset::InputSpec;
 use crate::error::IoError;
+use crate::gzip::{Members, is_trailing};
 use crate::limits::{self, LONGEST_LINE, Limit};
 use crate::magic;
 use crate::stop::{Stopping, was_stopped};
@@ -62,7 +62,7 @@ impl Lines {
         }
         let bytes: Box<dyn BufRead + Send> = match compression {
             Compression::None => Box::new(raw),
-            Compression::Gzip => decompressed(MultiGzDecoder::new(raw), spec),
+            Compression::Gzip => decompressed(Members::new(raw), spec),
             Compression::Zstd => {
                 if let Some(window) = window(head).filter(|window| *window > spec.limits.window) {
                     return Ok(Err(too_large_a_window(spec, Some(window))));
@@ -157,6 +157,13 @@ impl Lines {
         (self.number + 1, &there[..memrchr(b'\n', there).map_or(0, |end| end + 1)])
     }
 
+    /// The first line, before any has been asked for, as far as it has been read.
+    pub(crate) fn beginning(&mut self) -> &[u8] {
+        // An error of reading is reported when the line is asked for.
+        let there = self.bytes.fill_buf().unwrap_or_default();
+        &there[..memchr(b'\n', there).unwrap_or(there.len())]
+    }
+
     /// Of the input that the file is of.
     pub(crate) fn spec(&self) -> &InputSpec {
         &self.spec
@@ -181,6 +188,11 @@ impl Lines {
             // The name of zstd's error 16, `frameParameter_windowTooLarge`.
             (Compression::Zstd, _) if error.to_string().contains("too much memory") => {
                 too_large_a_window(&self.spec, None)
+            }
+            (Compression::Gzip, _) if is_trailing(error) => {
+                let help = "gzip data are followed by more of them, or by zeros: cut off what is appended, \
+                            or decompress the file (`gzip -dc` leaves out what follows) and check it";
+                IoError::data("bytes that are not gzip follow the gzip data").with_help(help)
             }
             // Decoders report what they do not understand without the system's number.
             (compression, _) if error.raw_os_error().is_none() => {

@@ -1,8 +1,11 @@
 //! What a file is by its first bytes, where it is not what its name says.
 
+use std::fs::File;
+use std::io::Read;
 use std::path::Path;
 
 use crate::error::IoError;
+use crate::formats::Format;
 use crate::text::Compression;
 
 /// A kind of file that is no plain text in UTF-8.
@@ -124,6 +127,33 @@ pub(crate) fn check(path: &Path, head: &[u8], compression: Compression) -> Resul
         None => ("of an unknown kind".to_owned(), format!("look at what it is: file {file}")),
     };
     Err(IoError::data(format!("the file is {is}{not}")).with_help(help))
+}
+
+/// What a file is that a reader of a binary format could make nothing of, if its first bytes say so, and it is not that format.
+pub(crate) fn instead(path: &Path, format: Format) -> Option<IoError> {
+    let mut head = Vec::new();
+    File::open(path).ok()?.take(512).read_to_end(&mut head).ok()?;
+    let file = path.file_name().unwrap_or_default().to_string_lossy();
+    let (is, help) = match kind(&head) {
+        Some(Kind { fix: Fix::Format(name), .. }) if *name == format.name() => return None,
+        None if head.starts_with(b"FEA1") => return None,
+        Some(Kind { name, fix: Fix::Rename(".gz") }) => (*name, format!("decompress it first: gunzip {file}")),
+        Some(Kind { name, fix: Fix::Rename(_) }) => (*name, format!("decompress it first: unzstd {file}")),
+        Some(Kind { name, fix: Fix::Command(command) }) if !command.starts_with("iconv") => {
+            (*name, format!("unpack it first: {command} {file}"))
+        }
+        Some(Kind { name, fix }) => (*name, fix.help(&file, &file)),
+        // It may have been cut to nothing.
+        None if head.is_empty() => ("empty", "write it again: not even a schema is left".to_owned()),
+        None if head.len() >= 4 && is_text(&head) => {
+            let json = head.trim_ascii_start().starts_with(b"{");
+            let (is, format) = if json { ("JSON Lines", "jsonl") } else { ("plain text", "csv") };
+            (is, format!("say what it is: format = \"{format}\", or rename it to `NAME.{format}`"))
+        }
+        None => return None,
+    };
+    let format = if format == Format::Parquet { "Parquet" } else { "Arrow IPC" };
+    Some(IoError::data(format!("the file is {is}, not {format}")).with_help(help).in_file(path))
 }
 
 /// Checks that what a file holds, when decompressed, is text.

@@ -6,6 +6,7 @@ use arrow::datatypes::{DataType, Field, TimeUnit};
 
 use crate::dataset::InputSpec;
 use crate::error::IoError;
+use crate::values::time;
 
 const EXTENSION: &str = "ARROW:extension:name";
 const JSON: &str = "arrow.json";
@@ -68,6 +69,49 @@ pub(crate) fn declared(spec: &InputSpec) -> Result<BTreeMap<String, Field>, IoEr
     spec.types.iter().map(parse).collect()
 }
 
+/// A type in words, at every depth: those of `types` as far as they go, and otherwise those of docs/pipeline.md.
+pub(crate) fn words(data_type: &DataType) -> String {
+    use DataType::*;
+    match data_type {
+        Null => "null".into(),
+        Binary | LargeBinary | BinaryView => "binary".into(),
+        FixedSizeBinary(width) => format!("binary[{width}]"),
+        LargeUtf8 | Utf8View => "string".into(),
+        Float16 => "float16".into(),
+        Decimal32(precision, scale)
+        | Decimal64(precision, scale)
+        | Decimal128(precision, scale)
+        | Decimal256(precision, scale) => format!("decimal({precision}, {scale})"),
+        List(item) | LargeList(item) | ListView(item) | LargeListView(item) => format!("list<{}>", field_words(item)),
+        FixedSizeList(item, width) => format!("list<{}>[{width}]", field_words(item)),
+        Map(entries, _) => match entries.data_type() {
+            Struct(pair) if pair.len() == 2 => format!("map<{}, {}>", field_words(&pair[0]), field_words(&pair[1])),
+            _ => "a map".into(),
+        },
+        Struct(fields) => {
+            const SHOWN: usize = 8;
+            let member = |field: &std::sync::Arc<Field>| {
+                format!("{}: {}", crate::columns::excerpt(field.name()), field_words(field))
+            };
+            let members: Vec<_> = fields.iter().take(SHOWN).map(member).collect();
+            format!("{{{}{}}}", members.join(", "), if fields.len() > SHOWN { ", …" } else { "" })
+        }
+        Dictionary(_, values) => words(values),
+        RunEndEncoded(_, values) => field_words(values),
+        Union(..) => "a union".into(),
+        Interval(_) => "interval".into(),
+        other => match SCALARS.iter().find(|(_, data_type)| data_type == other) {
+            Some((name, _)) => (*name).into(),
+            None => time::name(other),
+        },
+    }
+}
+
+/// The type of a field in words; text that is JSON is `json`.
+pub(crate) fn field_words(field: &Field) -> String {
+    if is_json(field) { "json".into() } else { words(field.data_type()) }
+}
+
 /// A type in the words of `types`, as far as they go.
 pub(crate) fn name(field: &Field) -> String {
     match field.data_type() {
@@ -79,7 +123,7 @@ pub(crate) fn name(field: &Field) -> String {
         DataType::List(items) => format!("list<{}>", name(items)),
         other => match SCALARS.iter().find(|(_, data_type)| data_type == other) {
             Some((name, _)) => (*name).into(),
-            None => other.to_string(),
+            None => words(other),
         },
     }
 }

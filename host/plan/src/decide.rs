@@ -48,6 +48,7 @@ fn assemble(draft: &Draft<'_>, components: &[&Component]) -> Plan {
         paths: input.paths.iter().map(text).collect(),
         format: input.format.as_ref().map(text),
         types: input.types.iter().map(|(column, ty)| (column.clone(), text(ty))).collect(),
+        delimiter: input.delimiter,
         limits: input.limits,
         stage: *stage,
     });

@@ -91,6 +91,9 @@ pub struct PlannedInput {
     pub format: Option<String>,
     /// Column to type, where the file does not say it.
     pub types: BTreeMap<String, String>,
+    /// What parts the fields of CSV, if the pipeline says it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub delimiter: Option<char>,
     /// What a text file may take, as far as the pipeline says it.
     #[serde(default, skip_serializing_if = "InputLimits::is_empty")]
     pub limits: InputLimits,

@@ -66,6 +66,10 @@ struct Input {
     /// Column to type, where the file does not say it; `json` keeps a ragged value as text.
     #[serde(default)]
     types: BTreeMap<String, String>,
+    /// What parts the fields of `csv`: one character of ASCII; a comma by default, a tab in a `.tsv`.
+    #[serde(default)]
+    #[schemars(with = "String", length(min = 1, max = 1))]
+    delimiter: Option<String>,
     /// What a file of `jsonl` or `csv` may take before it is refused.
     #[serde(default)]
     #[schemars(with = "InputLimits")]

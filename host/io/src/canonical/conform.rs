@@ -17,6 +17,7 @@ use arrow::util::display::{ArrayFormatter, FormatOptions};
 use super::merge::places;
 use super::weigh::weigh;
 use crate::error::IoError;
+use crate::types;
 
 /// What one row may take in memory: the most that a batch may be set to take.
 pub(crate) const LARGEST_ROW: u64 = 256 << 20;
@@ -291,7 +292,8 @@ fn cast(array: &ArrayRef, to: &DataType) -> Result<ArrayRef, Misfit> {
             let formatter = ArrayFormatter::try_new(array, &FormatOptions::default().with_display_error(true))?;
             let value: String = formatter.value(row).to_string().chars().take(60).collect();
             let exactly = if fraction { " exactly" } else { "" };
-            let message = format!("is {value} ({}), which {to} cannot hold{exactly}", array.data_type());
+            let (is, wanted) = (types::words(array.data_type()), types::words(to));
+            let message = format!("is {value} ({is}), which {wanted} cannot hold{exactly}");
             Err(Misfit { path: String::new(), row: Some(row), message })
         }
     }

@@ -103,8 +103,8 @@ fn merge(known: &Field, found: &Field, path: &str) -> Result<Field, Differ> {
         _ if !types::is_json(known) && !types::is_json(found) => &plain,
         _ => {
             let name = |field: &Field| match field.extension_type_name() {
-                Some(name) => format!("{} ({name})", field.data_type()),
-                None => format!("plain {}", field.data_type()),
+                Some(name) => format!("{} ({name})", types::words(field.data_type())),
+                None => format!("plain {}", types::words(field.data_type())),
             };
             return Err(Differ { path: path.to_owned(), found: name(found), known: name(known), members: false });
         }
@@ -140,7 +140,8 @@ fn merge_types(known: &DataType, found: &DataType, path: &str) -> Result<DataTyp
         (Date32 | Date64, Date32 | Date64) => Some(Date64),
         _ => numbers(known, found),
     };
-    let differ = || Differ { path: path.into(), found: found.to_string(), known: known.to_string(), members: false };
+    let differ =
+        || Differ { path: path.into(), found: types::words(found), known: types::words(known), members: false };
     merged.ok_or_else(differ)
 }
 

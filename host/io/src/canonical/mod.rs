@@ -51,7 +51,10 @@ fn data_type(data_type: &DataType, path: &str) -> Result<DataType, IoError> {
         Dictionary(_, values) => self::data_type(values, path)?,
         RunEndEncoded(_, values) => self::data_type(values.data_type(), path)?,
         Interval(_) | Union(..) => {
-            let message = format!("the column `{path}` has the type {data_type}, which no step can be given");
+            let message = format!(
+                "the column `{path}` has the type {}, which no step can be given",
+                crate::types::words(data_type)
+            );
             return Err(IoError::data(message));
         }
     })

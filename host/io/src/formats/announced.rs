@@ -11,6 +11,7 @@ use arrow::ipc::{CompressionType, Endianness, RecordBatch, Schema, root_as_foote
 
 use super::joined;
 use crate::error::IoError;
+use crate::stop::Stop;
 
 const CONTINUATION: [u8; 4] = [0xff; 4];
 /// The end of a stream, and how it ended before Arrow 0.15.
@@ -26,6 +27,13 @@ pub(super) const LARGEST_RATIO: u64 = 16;
 pub(super) struct Announced {
     /// All of them; null if it could not be looked through.
     pub(super) rows: Option<u64>,
+}
+
+/// A stream that ends between two messages: its writer may have closed it, or it was cut there.
+fn unmarked() -> IoError {
+    let help = "if its writer just closes its streams and the file is whole, add the mark: \
+                printf '\\377\\377\\377\\377\\0\\0\\0\\0' >> FILE; otherwise write it again";
+    cut_short("the stream ends behind a whole message, without an end mark").with_help(help)
 }
 
 pub(super) fn cut_short(why: impl std::fmt::Display) -> IoError {
@@ -61,8 +69,8 @@ impl From<IoError> for Fault {
 ///
 /// # Errors
 /// A block that is not there whole, a buffer that cannot hold what it says, a batch that takes too much, another byte order.
-pub(super) fn of_file(file: &mut File) -> Result<Announced, IoError> {
-    let found = whole_file(file);
+pub(super) fn of_file(file: &mut File, stop: &Stop) -> Result<Announced, IoError> {
+    let found = whole_file(file, stop);
     let _ = file.rewind();
     match found {
         Ok(announced) => Ok(announced),
@@ -76,8 +84,8 @@ pub(super) fn of_file(file: &mut File) -> Result<Announced, IoError> {
 ///
 /// # Errors
 /// As of a file; a stream that has no end mark, or something behind it.
-pub(super) fn of_stream(file: &mut File, tail: &[u8]) -> Result<Announced, IoError> {
-    let found = whole_stream(file);
+pub(super) fn of_stream(file: &mut File, tail: &[u8], stop: &Stop) -> Result<Announced, IoError> {
+    let found = whole_stream(file, stop);
     let _ = file.rewind();
     match found {
         Ok(announced) => Ok(announced),
@@ -88,7 +96,7 @@ pub(super) fn of_stream(file: &mut File, tail: &[u8]) -> Result<Announced, IoErr
     }
 }
 
-fn whole_file(file: &mut File) -> Result<Announced, Fault> {
+fn whole_file(file: &mut File, stop: &Stop) -> Result<Announced, Fault> {
     let length = file.seek(SeekFrom::End(0))?;
     let end = at(file, length.saturating_sub(10), 10)?;
     let footer_length = read_footer_length(end.try_into().map_err(|_| cut())?).map_err(io::Error::other)? as u64;
@@ -115,6 +123,7 @@ fn whole_file(file: &mut File) -> Result<Announced, Fault> {
     }
     let mut announced = Announced { rows: Some(0) };
     for block in blocks() {
+        stop.check()?;
         let (begin, head) = (size(block.offset()), size(block.metaDataLength().into()));
         let metadata = at(file, begin, head)?;
         let prefix = if metadata.starts_with(&CONTINUATION) { 8 } else { 4 };
@@ -131,19 +140,24 @@ fn whole_file(file: &mut File) -> Result<Announced, Fault> {
 /// The length of the mark that a file begins with, filled up.
 const FILE_MAGIC: u64 = 8;
 
-fn whole_stream(file: &mut File) -> Result<Announced, Fault> {
+fn whole_stream(file: &mut File, stop: &Stop) -> Result<Announced, Fault> {
     let mut announced = Announced { rows: Some(0) };
+    let length = file.seek(SeekFrom::End(0))?;
     let mut begin = 0;
     loop {
+        stop.check()?;
+        if begin > 0 && begin == length {
+            return Err(unmarked().into());
+        }
         let mut prefix = at(file, begin, 4)?;
         begin += 4;
         if prefix == CONTINUATION {
             prefix = at(file, begin, 4)?;
             begin += 4;
         }
-        let length = u32::from_le_bytes(prefix.try_into().map_err(|_| cut())?);
-        if length == 0 {
-            let rest = file.seek(SeekFrom::End(0))?.saturating_sub(begin);
+        let size = u32::from_le_bytes(prefix.try_into().map_err(|_| cut())?);
+        if size == 0 {
+            let rest = length.saturating_sub(begin);
             if rest > 0 {
                 let message = format!("the stream ends at byte {begin}, and {rest} bytes follow its end mark");
                 return Err(IoError::data(message)
@@ -152,8 +166,8 @@ fn whole_stream(file: &mut File) -> Result<Announced, Fault> {
             }
             return Ok(announced);
         }
-        let metadata = at(file, begin, length.into())?;
-        begin += u64::from(length);
+        let metadata = at(file, begin, size.into())?;
+        begin += u64::from(size);
         let body = message(file, &metadata, begin, &mut announced)?;
         begin = begin.checked_add(body).ok_or(Fault::Short)?;
     }

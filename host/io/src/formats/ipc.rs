@@ -16,11 +16,13 @@ use arrow::ipc::writer::FileWriter;
 
 use super::announced::{self, Announced};
 use super::unfolded::Unfolded;
-use super::{FileFormat, RowWriter, Rows, guarded};
+use super::{FileFormat, Format, RowWriter, Rows, guarded};
 use crate::canonical;
 use crate::cut::Cutter;
 use crate::dataset::{BatchPolicy, InputSpec};
-use crate::error::{IoError, Place};
+use crate::error::{ErrorKind, IoError, Place};
+use crate::magic;
+use crate::stop::Stop;
 use crate::text::Sink;
 use crate::values::{Anything, Rule};
 
@@ -28,14 +30,16 @@ pub(super) struct Ipc;
 
 impl FileFormat for Ipc {
     fn schema(&self, files: &[PathBuf], spec: &InputSpec) -> Result<Schema, IoError> {
-        canonical::one_schema(files, spec, |file| guarded(|| Ok(open(file)?.1)))
+        canonical::one_schema(files, spec, |file| {
+            guarded(|| Ok(open(file, &spec.stop).map_err(|error| what_it_is(file, error))?.1))
+        })
     }
 
-    fn read(&self, file: &Path, schema: &SchemaRef, _: &InputSpec, policy: BatchPolicy) -> Result<Rows, IoError> {
+    fn read(&self, file: &Path, schema: &SchemaRef, spec: &InputSpec, policy: BatchPolicy) -> Result<Rows, IoError> {
         guarded(|| {
-            let (batches, found, announced) = open(file)?;
+            let (batches, found, announced) = open(file, &spec.stop)?;
             let unfolded = Unfolded::new(&found, schema, policy)?;
-            Ok(Box::new(IpcRows { batches, announced, unfolded, batch: 0 }) as Rows)
+            Ok(Box::new(IpcRows { batches, announced, unfolded, batch: 0, stop: spec.stop.clone() }) as Rows)
         })
     }
 
@@ -52,8 +56,16 @@ impl FileFormat for Ipc {
 
 type Batches = Box<dyn Iterator<Item = Result<RecordBatch, ArrowError>> + Send>;
 
+/// The error, unless the file is something else altogether.
+fn what_it_is(file: &Path, error: IoError) -> IoError {
+    match error.kind() {
+        ErrorKind::Data => magic::instead(file, Format::Arrow).unwrap_or(error),
+        _ => error,
+    }
+}
+
 /// An open file, its schema, and what it announces.
-fn open(path: &Path) -> Result<(Batches, SchemaRef, Announced), IoError> {
+fn open(path: &Path, stop: &Stop) -> Result<(Batches, SchemaRef, Announced), IoError> {
     let system = |error: io::Error| IoError::system("cannot open", &error).in_file(path);
     let mut file = BufReader::new(File::open(path).map_err(system)?);
     let mut head = Vec::new();
@@ -66,18 +78,19 @@ fn open(path: &Path) -> Result<(Batches, SchemaRef, Announced), IoError> {
 
     let fault = |error: ArrowError| announced::cut_short(crate::error::arrow_words(error)).in_file(path);
     if head.starts_with(b"FEA1") {
-        return Err(IoError::data("is Feather of version 1, which is not Arrow IPC").in_file(path));
+        let error = IoError::data("is Feather of version 1, which is not Arrow IPC");
+        return Err(error.with_help("write it again as version 2: pyarrow.feather.write_feather(pyarrow.feather.read_table(\"OLD\"), \"NEW\")").in_file(path));
     }
     if head == b"ARROW1" {
         if !tail.ends_with(b"ARROW1") {
             return Err(announced::cut_short("the file has no footer").in_file(path));
         }
-        let announced = announced::of_file(file.get_mut()).map_err(|error| error.in_file(path))?;
+        let announced = announced::of_file(file.get_mut(), stop).map_err(|error| error.in_file(path))?;
         let reader = FileReader::try_new(file, None).map_err(fault)?;
         let schema = reader.schema();
         return Ok((Box::new(reader), schema, announced));
     }
-    let announced = announced::of_stream(file.get_mut(), &tail).map_err(|error| error.in_file(path))?;
+    let announced = announced::of_stream(file.get_mut(), &tail, stop).map_err(|error| error.in_file(path))?;
     let reader = StreamReader::try_new(file, None).map_err(fault)?;
     let schema = reader.schema();
     Ok((Box::new(reader), schema, announced))
@@ -88,19 +101,22 @@ struct IpcRows {
     announced: Announced,
     unfolded: Unfolded,
     batch: u64,
+    stop: Stop,
 }
 
 impl Iterator for IpcRows {
     type Item = Result<(UInt64Array, RecordBatch), IoError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let IpcRows { batches, announced, unfolded, batch } = self;
+        let IpcRows { batches, announced, unfolded, batch, stop } = self;
         let more = || {
+            stop.check()?;
             *batch += 1;
             let fault = |error| IoError::data(format!("cannot be read: {}", crate::error::arrow_words(error)));
             batches.next().transpose().map_err(fault)
         };
         let rows = guarded(|| {
+            stop.check()?;
             let rows = unfolded.next(more)?;
             let read = unfolded.given();
             match announced.rows.filter(|said| rows.is_none() && *said != read) {

@@ -250,7 +250,7 @@ pub(crate) fn name(of: &DataType) -> String {
         DataType::Duration(of) => format!("duration[{}]", unit(of)),
         DataType::Timestamp(of, Some(zone)) if !zone.is_empty() => format!("timestamp[{}, {zone}]", unit(of)),
         DataType::Timestamp(of, _) => format!("timestamp[{}]", unit(of)),
-        other => other.to_string().to_lowercase(),
+        other => crate::types::words(other),
     }
 }
 

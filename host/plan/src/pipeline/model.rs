@@ -57,6 +57,8 @@ pub struct Input {
     pub format: Option<Located<String>>,
     /// Column to type, where the file does not say it: `json` keeps a ragged value as text.
     pub types: BTreeMap<String, Located<String>>,
+    /// What parts the fields of CSV, if the file says it: a character of ASCII.
+    pub delimiter: Option<char>,
     /// Those that the file sets.
     pub limits: InputLimits,
 }

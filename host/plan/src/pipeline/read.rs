@@ -104,15 +104,30 @@ fn input(name: Located<String>, node: &Node, findings: &mut Findings) -> Option<
     let paths = paths.and_then(|node| texts(node, "`path`", findings));
     let format = fields.get("format").and_then(|node| text(node, "`format`", findings));
     let types = fields.get("types").map(|node| text_table(node, "`types`", findings));
+    let delimiter = fields.get("delimiter").and_then(|node| delimiter(node, findings));
     let limits = fields.get("limits").and_then(|node| input_limits(node, findings));
     let aside = |key: &str| match key {
         "from" => "an input is read from files; steps and outputs have `from`".to_owned(),
-        _ => "an input has files, a format, types and limits".to_owned(),
+        _ => "an input has files, a format, types, a delimiter and limits".to_owned(),
     };
     fields.end(Some(aside), findings);
     let types = types.unwrap_or_default().into_iter().map(|(column, ty)| (column.value, ty));
     let (paths, limits) = (paths.unwrap_or_default(), limits.unwrap_or_default());
-    Some(Input { name, paths, format, types: types.collect(), limits })
+    Some(Input { name, paths, format, types: types.collect(), delimiter, limits })
+}
+
+/// What parts the fields of CSV.
+fn delimiter(node: &Node, findings: &mut Findings) -> Option<char> {
+    let text = text(node, "`delimiter`", findings)?;
+    let mut characters = text.value.chars();
+    match (characters.next(), characters.next()) {
+        (Some(one), None) if one.is_ascii() && !"\"\r\n\0".contains(one) => Some(one),
+        _ => {
+            let message = "`delimiter` is not one character of ASCII other than a quote and a line end";
+            findings.add_with_help(&node.at, message, "such as: delimiter = \";\"");
+            None
+        }
+    }
 }
 
 /// What a text file of an input may take.

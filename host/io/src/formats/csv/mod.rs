@@ -9,6 +9,7 @@
 
 mod header;
 mod infer;
+mod other;
 mod records;
 mod write;
 
@@ -52,6 +53,7 @@ impl FileFormat for Csv {
     }
 }
 
+/// The delimiter that a file's name says.
 fn delimiter(path: &Path) -> u8 {
     match Compression::split(path).0.to_lowercase().ends_with(".tsv") {
         true => b'\t',

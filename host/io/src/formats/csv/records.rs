@@ -7,6 +7,7 @@ use memchr::{memchr, memchr_iter, memchr2};
 
 use super::delimiter;
 use super::header;
+use super::other;
 use crate::columns::excerpt;
 use crate::dataset::InputSpec;
 use crate::error::{IoError, Place};
@@ -69,7 +70,7 @@ impl Records {
         let most = usize::try_from(spec.limits.columns).unwrap_or(usize::MAX);
         let mut records = Records {
             lines,
-            delimiter: delimiter(path),
+            delimiter: spec.delimiter.unwrap_or_else(|| delimiter(path)),
             width: most,
             until: u64::MAX,
             text: Vec::new(),
@@ -82,6 +83,9 @@ impl Records {
 
     fn header(&mut self) -> Result<Vec<String>, IoError> {
         let most = self.width;
+        if let Some(error) = other::json(self.lines.beginning()) {
+            return Err(error.at_line(1));
+        }
         let found = self.parse(Limit::Header)?;
         let found = found.ok_or_else(|| IoError::data("the file is empty: CSV needs a header"))?;
         let (line, count) = (found.line, found.count);
@@ -89,7 +93,14 @@ impl Records {
             let message = format!("the header has {count} columns, and {most} are allowed");
             return Err(limits::exceeded(self.lines.spec(), Limit::Columns, message, count as u64).at_line(line));
         }
-        header::names(self.record(&found)?.fields()).map_err(|error| error.at_line(line))
+        let record = self.record(&found)?;
+        let names = header::names(record.fields()).map_err(|error| error.at_line(line));
+        let [alone] = &record.ends[..] else { return names };
+        let alone = record.text[..*alone].to_owned();
+        match other::instead(&alone, self.lines.spec(), self.delimiter) {
+            Some(error) => Err(error.at_line(line)),
+            None => names,
+        }
     }
 
     pub(super) fn next_record(&mut self) -> Result<Option<Record<'_>>, IoError> {

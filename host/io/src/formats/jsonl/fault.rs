@@ -38,6 +38,7 @@ pub(super) fn of_line(line: &[u8], error: &serde_json::Error, misfit: Option<Mis
             Some(b'[') => {
                 format!("{ONE_A_LINE}; a list of objects is made such lines by: jq -c '.[]' OLD.json > NEW.jsonl")
             }
+            Some(first) if !b"{\"-0123456789tfn".contains(first) => CSV.to_owned(),
             _ => ONE_A_LINE.to_owned(),
         };
         let error = IoError::data(format!("the line is {kind}, not an object")).with_help(help);
@@ -49,7 +50,12 @@ pub(super) fn of_line(line: &[u8], error: &serde_json::Error, misfit: Option<Mis
     let text = error.to_string();
     let message = text.rsplit_once(" at line ").map_or(text.as_str(), |(message, _)| message);
     let mut fault = IoError::data(format!("the line is not JSON: {message}"));
-    if error.is_eof() {
+    if line.trim_ascii().contains(&b'\r') {
+        fault = IoError::data("a carriage return stands within the line: lines end with a line feed")
+            .with_help("if it ends all of them, convert the file: tr '\\r' '\\n'");
+    } else if first.is_some_and(|first| !b"{[".contains(first)) && serde_json::from_slice::<Held>(line).is_err() {
+        fault = fault.with_help(CSV);
+    } else if error.is_eof() {
         let help = match first {
             Some(b'[') => "jq -c '.[]' OLD.json > NEW.jsonl",
             _ => "jq -c . OLD.json > NEW.jsonl",
@@ -60,6 +66,8 @@ pub(super) fn of_line(line: &[u8], error: &serde_json::Error, misfit: Option<Mis
     }
     LineFault { error: fault, column }
 }
+
+const CSV: &str = "JSON Lines has one object a line; if the file is CSV, say so: format = \"csv\"";
 
 /// The error of a line that is not UTF-8, with the first byte that is not.
 pub(super) fn not_utf8(line: &[u8]) -> LineFault {

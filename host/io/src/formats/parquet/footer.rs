@@ -9,10 +9,11 @@ use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
 use parquet::errors::ParquetError;
 use parquet::file::metadata::{ColumnChunkMetaData, ParquetMetaData, ParquetMetaDataReader};
 
-use super::super::joined;
+use super::super::{Format, joined};
 use super::thrift::{self, Found};
 use super::words;
 use crate::error::IoError;
+use crate::magic;
 
 /// Opens a file and reads its footer.
 pub(super) fn open(path: &Path) -> Result<(File, ArrowReaderMetadata), IoError> {
@@ -22,8 +23,10 @@ pub(super) fn open(path: &Path) -> Result<(File, ArrowReaderMetadata), IoError> 
         let error = IoError::data("has encrypted columns, which cannot be read");
         return Err(error.with_help("write it again without encryption").in_file(path));
     }
-    let metadata = load(&file, found.repaired)
-        .map_err(|error| IoError::data(format!("is not Parquet, or was cut short: {}", words(error))).in_file(path))?;
+    let metadata = load(&file, found.repaired).map_err(|error| {
+        let broken = || IoError::data(format!("is not Parquet, or was cut short: {}", words(error)));
+        magic::instead(path, Format::Parquet).unwrap_or_else(broken).in_file(path)
+    })?;
     rows(metadata.metadata()).map_err(|error| error.in_file(path))?;
     if is_second(&file, metadata.metadata()).map_err(|error| IoError::system("cannot read", &error).in_file(path))? {
         return Err(joined::error("Parquet").in_file(path));

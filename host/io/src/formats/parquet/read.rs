@@ -21,6 +21,7 @@ use super::{Rows, footer, guarded, logical, words};
 use crate::canonical::LARGEST_ROW;
 use crate::dataset::{BatchPolicy, InputSpec};
 use crate::error::{IoError, Place, arrow_words};
+use crate::stop::Stop;
 
 /// The schema of one file: as its library gives it, with what its own says beyond.
 pub(super) fn schema(file: &Path, units: &mut Units) -> Result<SchemaRef, IoError> {
@@ -38,7 +39,8 @@ pub(super) fn rows(path: &Path, schema: &SchemaRef, spec: &InputSpec, policy: Ba
         let fault = |error| IoError::data(format!("cannot be read: {}", words(error))).in_file(path);
         let (int96, metadata) = Checked::of(metadata, schema, spec).map_err(fault)?;
         let unfolded = Unfolded::new(metadata.schema(), schema, policy)?;
-        let groups = Groups::new(file, metadata, int96, policy).map_err(|error| error.in_file(path))?;
+        let groups =
+            Groups::new(file, metadata, int96, policy, spec.stop.clone()).map_err(|error| error.in_file(path))?;
         Ok(Box::new(ParquetRows { groups, unfolded }) as Rows)
     })
 }
@@ -94,6 +96,7 @@ struct Groups {
     int96: Checked,
     least: u64,
     policy: BatchPolicy,
+    stop: Stop,
     next: usize,
     open: Option<Group>,
     /// Rows of the groups before.
@@ -112,7 +115,13 @@ struct Group {
 }
 
 impl Groups {
-    fn new(file: File, metadata: ArrowReaderMetadata, int96: Checked, policy: BatchPolicy) -> Result<Groups, IoError> {
+    fn new(
+        file: File,
+        metadata: ArrowReaderMetadata,
+        int96: Checked,
+        policy: BatchPolicy,
+        stop: Stop,
+    ) -> Result<Groups, IoError> {
         let size = file.metadata().map_err(|error| IoError::system("cannot open", &error))?.len();
         let levels = |views: Views| {
             let hint: Fields =
@@ -134,12 +143,14 @@ impl Groups {
             return Err(IoError::data(message));
         }
         let file = Arc::new(file);
-        Ok(Groups { file, size, metadata, levels, int96, least, policy, next: 0, open: None, before: 0 })
+        Ok(Groups { file, size, metadata, levels, int96, least, policy, stop, next: 0, open: None, before: 0 })
     }
 
     /// Rows as the library gives them, or null at the end.
     fn next(&mut self) -> Result<Option<RecordBatch>, IoError> {
         loop {
+            // Rows that are read again and left out are many batches, too.
+            self.stop.check()?;
             let Some(group) = &mut self.open else {
                 if self.next == self.metadata.metadata().num_row_groups() {
                     return Ok(None);
@@ -236,7 +247,10 @@ impl Iterator for ParquetRows {
 
     fn next(&mut self) -> Option<Self::Item> {
         let ParquetRows { groups, unfolded } = self;
-        let rows = guarded(|| unfolded.next(|| groups.next()));
+        let rows = guarded(|| {
+            groups.stop.check()?;
+            unfolded.next(|| groups.next())
+        });
         rows.map_err(|error| error.at(Place::RowGroup(self.groups.next as u64))).transpose()
     }
 }
