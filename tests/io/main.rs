@@ -9,6 +9,7 @@ mod compressed;
 mod csv;
 mod files;
 mod footers;
+mod held;
 mod help;
 mod joined;
 mod jsonl;
@@ -24,5 +25,7 @@ mod values;
 /// Made of bytes, as the fuzz targets make them.
 #[path = "../fuzz/src/made.rs"]
 mod made;
+#[path = "../support/peak.rs"]
+mod peak;
 #[path = "../fuzz/src/writers.rs"]
 mod writers;

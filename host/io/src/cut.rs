@@ -14,6 +14,8 @@ use crate::error::IoError;
 pub(crate) struct Cutter {
     schema: SchemaRef,
     policy: BatchPolicy,
+    /// What rows take, in bits that add up: [`rows_bits`], or more.
+    weight: fn(&RecordBatch, usize, usize) -> u64,
     /// What is not yet a batch, and its size.
     parts: Vec<RecordBatch>,
     rows: usize,
@@ -23,7 +25,16 @@ pub(crate) struct Cutter {
 
 impl Cutter {
     pub(crate) fn new(schema: SchemaRef, policy: BatchPolicy) -> Cutter {
-        Cutter { schema, policy, parts: Vec::new(), rows: 0, bits: 0, ready: VecDeque::new() }
+        Cutter::weighing(schema, policy, rows_bits)
+    }
+
+    /// Where rows take something beside their memory.
+    pub(crate) fn weighing(
+        schema: SchemaRef,
+        policy: BatchPolicy,
+        weight: fn(&RecordBatch, usize, usize) -> u64,
+    ) -> Cutter {
+        Cutter { schema, policy, weight, parts: Vec::new(), rows: 0, bits: 0, ready: VecDeque::new() }
     }
 
     pub(crate) fn push(&mut self, batch: &RecordBatch) -> Result<(), IoError> {
@@ -31,7 +42,7 @@ impl Cutter {
         let mut start = 0;
         while start < batch.num_rows() {
             let most = (batch.num_rows() - start).min(self.policy.rows - self.rows);
-            let size = |rows: usize| self.bits + rows_bits(batch, start, start + rows);
+            let size = |rows: usize| self.bits + (self.weight)(batch, start, start + rows);
             // The fewest rows that reach the budget: sizes grow with rows, so halving finds them.
             let (mut low, mut high) = (1, most);
             while low < high {
@@ -99,6 +110,18 @@ pub(crate) fn batch_bits(batch: &RecordBatch) -> u64 {
 pub fn rows_bits(batch: &RecordBatch, start: usize, end: usize) -> u64 {
     batch.columns().iter().map(|column| array_bits(column, start, end)).sum()
 }
+
+/// What the heaviest row takes, in bytes; 0 where no row takes much.
+pub(crate) fn heaviest_row(rows: &RecordBatch, weight: fn(&RecordBatch, usize, usize) -> u64) -> u64 {
+    if weight(rows, 0, rows.num_rows()) < 8 * MUCH {
+        return 0;
+    }
+    let heaviest = (0..rows.num_rows()).map(|row| weight(rows, row, row + 1)).max();
+    heaviest.filter(|bits| *bits >= 8 * MUCH).map_or(0, |bits| bits / 8)
+}
+
+/// Rows that take less are among the few MiB that every writer has.
+const MUCH: u64 = 1 << 20;
 
 /// The memory of the values of an array from `start` to before `end`, in bits so that parts add up exactly however they are cut.
 /// Of a list only the items of these values count, wherever they lie.

@@ -179,6 +179,16 @@ impl Writer {
         self.schema.clone()
     }
 
+    /// Bytes that are held of the rows written so far, beside a few MiB.
+    pub fn held(&self) -> u64 {
+        self.writer.held()
+    }
+
+    /// Bytes that [`write`](Writer::write) would hold at its peak with these rows, about, beside a few MiB and the rows themselves.
+    pub fn takes(&self, rows: &RecordBatch) -> u64 {
+        self.writer.held().saturating_add(self.writer.takes(rows))
+    }
+
     /// Appends rows of the schema. How rows are cut into batches does not show in the file.
     ///
     /// # Errors

@@ -18,7 +18,7 @@ use super::announced::{self, Announced};
 use super::unfolded::Unfolded;
 use super::{FileFormat, Format, RowWriter, Rows, guarded};
 use crate::canonical;
-use crate::cut::Cutter;
+use crate::cut::{Cutter, heaviest_row, rows_bits};
 use crate::dataset::{BatchPolicy, InputSpec};
 use crate::error::{ErrorKind, IoError, Place};
 use crate::magic;
@@ -144,6 +144,11 @@ impl IpcWriter {
 }
 
 impl RowWriter for IpcWriter {
+    fn takes(&self, rows: &RecordBatch) -> u64 {
+        // A copy of its own, and the bytes of the record batch.
+        3 * heaviest_row(rows, rows_bits)
+    }
+
     fn write(&mut self, rows: &RecordBatch) -> Result<(), IoError> {
         self.cutter.push(rows)?;
         self.drain()

@@ -59,6 +59,14 @@ pub(crate) trait RowWriter: Send {
     /// Appends rows.
     fn write(&mut self, rows: &RecordBatch) -> Result<(), IoError>;
 
+    /// Bytes that are held of the rows written so far, beside a few MiB: buffers of a group of rows that is not yet written.
+    fn held(&self) -> u64 {
+        0
+    }
+
+    /// Bytes that writing these rows takes at its peak, about, beside those that are held and a few MiB.
+    fn takes(&self, rows: &RecordBatch) -> u64;
+
     /// Where the bytes go, if a file of this format can be gone on with from wherever it stands between two rows.
     fn sink(&mut self) -> Option<&mut Sink> {
         None

@@ -21,6 +21,8 @@ pub(crate) struct Flight {
     gauge: Arc<Gauge>,
     /// Linear memory of the run.
     steps: Arc<Gauge>,
+    /// What writers of outputs hold.
+    writers: Gauge,
     room: Mutex<Option<Room>>,
     freed: Condvar,
     waits: AtomicU64,
@@ -38,8 +40,9 @@ struct Room {
 }
 
 impl Room {
-    fn admits(&self, more: u64, now: u64, steps: u64) -> bool {
-        let left = self.both.saturating_sub(steps.max(self.steps)).max(self.rows);
+    /// `beside` is what steps and writers have.
+    fn admits(&self, more: u64, now: u64, beside: u64) -> bool {
+        let left = self.both.saturating_sub(beside.max(self.steps)).max(self.rows);
         now == 0 || now.saturating_add(more) <= left
     }
 
@@ -51,13 +54,22 @@ impl Room {
 
 /// How far rows that are in memory already may exceed a budget at most, bytes: process memory is measured to so much as well.
 const MOST_OVER: u64 = 32 << 20;
+/// What writers of outputs may hold without being counted, bytes: what a Parquet file has of rows before they are written.
+const WRITERS: u64 = 24 << 20;
 /// What a step may hand the host in one call, whatever a budget leaves, bytes.
 const LEAST_RETURNED: u64 = 4 << 20;
 
 impl Flight {
     /// Of a run whose linear memory is in `steps`; counted in `gauge`.
     pub(crate) fn new(gauge: Arc<Gauge>, steps: Arc<Gauge>) -> Flight {
-        Flight { gauge, steps, room: Mutex::new(None), freed: Condvar::new(), waits: AtomicU64::new(0) }
+        Flight {
+            gauge,
+            steps,
+            writers: Gauge::default(),
+            room: Mutex::new(None),
+            freed: Condvar::new(),
+            waits: AtomicU64::new(0),
+        }
     }
 
     /// Begins a stage that is predicted to take so much.
@@ -86,7 +98,7 @@ impl Flight {
     fn admit(self: &Arc<Self>, bytes: u64, told: impl FnOnce()) -> Ticket {
         let mut told = Some(told);
         let mut room = self.room.lock().expect("no holder panics");
-        while room.is_some_and(|room| !room.admits(bytes, self.gauge.now(), self.steps.now())) {
+        while room.is_some_and(|room| !room.admits(bytes, self.gauge.now(), self.beside())) {
             match told.take() {
                 Some(tell) => {
                     drop(room);
@@ -131,7 +143,7 @@ impl Flight {
     /// Refuses what is held where it exceeds the budget; `more` of it is new.
     fn within(&self, more: u64) -> Result<(), RowsExceed> {
         let Some(room) = *self.room.lock().expect("no holder panics") else { return Ok(()) };
-        let (rows, steps) = (self.gauge.now(), self.steps.now());
+        let (rows, steps) = (self.gauge.now(), self.beside());
         match rows.saturating_add(steps) <= room.most() {
             true => Ok(()),
             false => {
@@ -141,11 +153,21 @@ impl Flight {
         }
     }
 
+    /// What steps have, and writers beyond what the process has room for in any case.
+    fn beside(&self) -> u64 {
+        self.steps.now().saturating_add(self.writers.now().saturating_sub(WRITERS))
+    }
+
+    /// What the writer of an output holds, which is nothing yet.
+    pub(crate) fn writing(self: &Arc<Self>) -> Writing {
+        Writing { flight: self.clone(), bytes: 0 }
+    }
+
     /// What a step may hand the host in one call, as far as a budget says it, and the budget. The host has it twice while it is
     /// checked and written down.
     pub(crate) fn returnable(&self) -> Option<(u64, u64)> {
         let room = (*self.room.lock().expect("no holder panics"))?;
-        let left = room.both.saturating_sub(self.steps.now()).saturating_sub(self.gauge.now());
+        let left = room.both.saturating_sub(self.beside()).saturating_sub(self.gauge.now());
         Some(((left / 2).max(room.rows).max(LEAST_RETURNED), room.budget))
     }
 }
@@ -174,6 +196,36 @@ impl Charge {
                 Ok(())
             }
         }
+    }
+}
+
+/// What the writer of an output holds; given back when this is dropped. Nobody waits for it: a writer holds rows until a group of
+/// them is complete, and would never be.
+pub(crate) struct Writing {
+    flight: Arc<Flight>,
+    bytes: u64,
+}
+
+impl Writing {
+    /// Sets how many bytes are held.
+    ///
+    /// # Errors
+    ///
+    /// More than the budget allows.
+    pub(crate) fn set(&mut self, bytes: u64) -> Result<(), RowsExceed> {
+        let before = std::mem::replace(&mut self.bytes, bytes);
+        if bytes <= before {
+            self.flight.writers.give_back(before - bytes);
+            return Ok(());
+        }
+        self.flight.writers.add(bytes - before);
+        self.flight.within(0).map_err(|exceed| RowsExceed { more: bytes - before, ..exceed })
+    }
+}
+
+impl Drop for Writing {
+    fn drop(&mut self) {
+        self.flight.writers.give_back(self.bytes);
     }
 }
 
@@ -316,6 +368,21 @@ mod tests {
         assert_eq!(flight.gauge.now(), 0);
         // What a call may return is half of what is left, and at least a few mebibytes.
         assert_eq!(flight.returnable(), Some((4 * MIB, 30 * MIB)));
+    }
+
+    /// What a writer holds is left to nobody else, and nobody waits for it.
+    #[test]
+    fn what_writers_hold_is_within_the_budget() {
+        let flight = flight(Some(60 * MIB));
+        let mut writing = flight.writing();
+        assert_eq!(writing.set(WRITERS + 40 * MIB), Ok(()));
+        // What readers need at least they have all the same.
+        drop(flight.admit(2 * MIB, || panic!("it waited")));
+        let exceed = writing.set(WRITERS + 50 * MIB).unwrap_err();
+        assert_eq!((exceed.rows, exceed.more, exceed.steps, exceed.both), (0, 10 * MIB, 50 * MIB, 44 * MIB));
+        assert!(flight.charge().set(MIB).is_err());
+        drop(writing);
+        assert_eq!((flight.beside(), flight.charge().set(MIB)), (0, Ok(())));
     }
 
     #[test]

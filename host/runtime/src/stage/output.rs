@@ -2,9 +2,10 @@
 
 use arrow::array::ArrayRef;
 use callboard_io::{Staged, Writer};
+use callboard_sandbox::bytes;
 
 use super::live::Live;
-use crate::error::RunError;
+use crate::error::{Class, RowsExceed, RunError};
 use crate::ports::{Inlet, Stop, bug};
 use crate::prepare::check::Output;
 use crate::rows::record_batch;
@@ -20,6 +21,7 @@ pub(super) fn write(run: &Live<'_>, name: &str, mut inlet: Inlet) -> Result<(), 
     let staged = run.staged(name);
     let mut writer = begin(&staged, output, positions.as_ref()).map_err(in_output)?;
     let mut written = writer.rows();
+    let mut held = run.memory.flight.writing();
     while let Some(batch) = inlet.next()? {
         run.go_on()?;
         let there = usize::try_from(written).unwrap_or(usize::MAX).min(batch.len());
@@ -29,7 +31,10 @@ pub(super) fn write(run: &Live<'_>, name: &str, mut inlet: Inlet) -> Result<(), 
         }
         let columns: Vec<ArrayRef> = output.columns.iter().map(|at| batch.rows.column(*at).clone()).collect();
         let rows = record_batch(output.schema.clone(), columns, batch.len()).map_err(|error| bug(&error))?;
-        writer.write(&rows.slice(there, batch.len() - there)).map_err(in_output)?;
+        let rows = rows.slice(there, batch.len() - there);
+        held.set(writer.takes(&rows)).map_err(|exceed| too_much(exceed, writer.rows()).in_output(name))?;
+        writer.write(&rows).map_err(in_output)?;
+        held.set(writer.held()).map_err(|exceed| too_much(exceed, writer.rows()).in_output(name))?;
         if let Some(positions) = &mut positions
             && let Some(position) = writer.position().map_err(in_output)?
         {
@@ -39,6 +44,27 @@ pub(super) fn write(run: &Live<'_>, name: &str, mut inlet: Inlet) -> Result<(), 
     let finished = writer.finish().map_err(in_output)?;
     run.finish_output(name, finished);
     Ok(())
+}
+
+/// Rows behind the first `written` take more to write than the budget leaves.
+fn too_much(exceed: RowsExceed, written: u64) -> RunError {
+    let RowsExceed { rows, more, steps, both, budget } = exceed;
+    let message = format!(
+        "to write what follows row {written} takes about {} of memory, beside {} of rows and {} of steps and outputs; a budget of {} \
+         leaves {} for all of them",
+        bytes(more),
+        bytes(rows),
+        bytes(steps.saturating_sub(more)),
+        bytes(budget),
+        bytes(both)
+    );
+    let over = rows.saturating_add(steps).saturating_sub(both);
+    let help = format!(
+        "split long lists or texts over several rows, or write another format: of long rows, parquet takes the most\n\
+         or allow more: --budget {}MiB",
+        budget.saturating_add(over).div_ceil(1 << 20)
+    );
+    RunError::new(Class::Limit, message).help(help)
 }
 
 fn begin(staged: &Staged, output: &Output, positions: Option<&Positions>) -> Result<Writer, callboard_io::IoError> {

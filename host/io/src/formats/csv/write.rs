@@ -5,6 +5,7 @@ use arrow::datatypes::{Field, SchemaRef};
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use csv::{Writer, WriterBuilder};
 
+use crate::cut::{heaviest_row, rows_bits};
 use crate::error::IoError;
 use crate::formats::RowWriter;
 use crate::text::Sink;
@@ -76,6 +77,11 @@ impl<'a> Words<'a> {
 }
 
 impl RowWriter for CsvWriter {
+    fn takes(&self, rows: &RecordBatch) -> u64 {
+        // Its text, twice; of binary values that is hexadecimal.
+        4 * heaviest_row(rows, rows_bits)
+    }
+
     fn write(&mut self, rows: &RecordBatch) -> Result<(), IoError> {
         let schema = rows.schema_ref();
         let columns = schema.fields().iter().zip(rows.columns()).map(|(field, column)| Words::of(field, column));

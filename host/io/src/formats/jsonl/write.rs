@@ -9,6 +9,7 @@ use arrow_json::EncoderOptions;
 use arrow_json::writer::make_encoder;
 
 use super::encode::Words;
+use crate::cut::heaviest_row;
 use crate::error::IoError;
 use crate::formats::RowWriter;
 use crate::text::Sink;
@@ -101,11 +102,17 @@ impl<W: Write> JsonlWriter<W> {
     fn hand_on(&mut self) -> Result<(), IoError> {
         let written = self.sink.write_all(&self.lines);
         self.lines.clear();
+        // One long line is no reason to keep as much.
+        self.lines.shrink_to(4 * LINES);
         written.map_err(|error| IoError::system("cannot write", &error))
     }
 }
 
 impl RowWriter for JsonlWriter<Sink> {
+    fn takes(&self, rows: &RecordBatch) -> u64 {
+        heaviest_row(rows, text_bits)
+    }
+
     fn write(&mut self, rows: &RecordBatch) -> Result<(), IoError> {
         self.append(rows)
     }
@@ -117,6 +124,60 @@ impl RowWriter for JsonlWriter<Sink> {
     fn finish(self: Box<Self>) -> Result<Sink, IoError> {
         Ok(self.sink)
     }
+}
+
+/// The text of rows from `start` to before `end`, in bits, about, and not less.
+fn text_bits(rows: &RecordBatch, start: usize, end: usize) -> u64 {
+    let columns = rows.schema_ref().fields().iter().zip(rows.columns());
+    columns.map(|(field, column)| 8 * text_bytes(field.name(), column, start, end)).sum()
+}
+
+/// The text of the values of an array from `start` to before `end`, each with a name.
+fn text_bytes(name: &str, array: &dyn Array, start: usize, end: usize) -> u64 {
+    let range = |offsets: &[i32]| (offsets[start] as usize, offsets[end] as usize);
+    let escaped = |text: &[u8]| -> u64 {
+        let escaped = |byte: &u8| if *byte < b' ' { 6 } else { 1 + u64::from(b"\"\\".contains(byte)) };
+        text.iter().map(escaped).sum()
+    };
+    let values: u64 = match array.data_type() {
+        DataType::Boolean | DataType::Null => 0,
+        DataType::Utf8 => {
+            let text = array.as_string::<i32>();
+            let (from, to) = range(text.value_offsets());
+            escaped(&text.value_data()[from..to])
+        }
+        DataType::Binary => {
+            let (from, to) = range(array.as_binary::<i32>().value_offsets());
+            2 * (to - from) as u64
+        }
+        DataType::FixedSizeBinary(width) => (end - start) as u64 * (2 * *width as u64 + 4),
+        DataType::List(_) => {
+            let list = array.as_list::<i32>();
+            let (from, to) = range(list.value_offsets());
+            text_bytes("", list.values(), from, to)
+        }
+        DataType::FixedSizeList(_, width) => {
+            let width = *width as usize;
+            text_bytes("", array.as_fixed_size_list().values(), start * width, end * width)
+        }
+        DataType::Map(..) => {
+            let map = array.as_map();
+            let (from, to) = range(map.value_offsets());
+            text_bytes("", map.keys(), from, to) + text_bytes("", map.values(), from, to)
+        }
+        DataType::Struct(fields) => {
+            let members = fields.iter().zip(array.as_struct().columns());
+            members.map(|(field, member)| text_bytes(field.name(), member, start, end)).sum()
+        }
+        // An instant has 35 letters, a fraction 24, an integer of one byte four, of sixteen 40.
+        other if other.is_temporal() => 40 * (end - start) as u64,
+        other if other.is_floating() => 24 * (end - start) as u64,
+        other => (end - start) as u64 * (5 * other.primitive_width().unwrap_or(8) as u64 / 2 + 2),
+    };
+    // A comma, and quotes, brackets or a word; a name with a colon.
+    let around = if array.data_type().is_integer() { 1 } else { 6 };
+    let named = if name.is_empty() { 0 } else { escaped(name.as_bytes()) + 3 };
+    values + (end - start) as u64 * (around + named)
 }
 
 /// What JSON holds: times that have text, JSON text that is JSON (it comes from files and steps, and would break the line it stands

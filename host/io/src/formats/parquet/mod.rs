@@ -2,11 +2,12 @@
 //! stays flat.
 //!
 //! Written with zstd at level 1 (of text it leaves about half of what snappy does, for little more time) and the Arrow schema
-//! embedded, so that types come back as they went. A row group ends at 128 Ki rows or 64 MiB of memory, whichever is first, and its
+//! embedded, so that types come back as they went. A row group ends at 128 Ki rows or 16 MiB of memory ([`groups`]), whichever is first, and its
 //! pages where the rows say: equal rows give equal bytes. What Parquet counts no seconds for is written in milliseconds, and a date in
 //! days; logical types that Arrow lacks are kept ([`logical`]).
 
 mod footer;
+mod groups;
 mod int96;
 mod logical;
 mod pages;

@@ -8,14 +8,14 @@ use arrow::datatypes::{
     DataType, Field, FieldRef, Fields, IntervalDayTimeType, IntervalUnit, IntervalYearMonthType, Schema, SchemaRef,
     TimeUnit,
 };
-use parquet::arrow::ArrowSchemaConverter;
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_writer::ArrowWriterOptions;
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::errors::ParquetError;
-use parquet::file::properties::WriterProperties;
+use parquet::file::properties::{WriterProperties, WriterPropertiesBuilder};
 
-use super::{RowWriter, logical, words};
+use super::groups::{self, Groups};
+use super::{RowWriter, words};
 use crate::cut::Cutter;
 use crate::dataset::BatchPolicy;
 use crate::error::IoError;
@@ -29,17 +29,19 @@ pub(super) fn writer(sink: Sink, schema: &SchemaRef) -> Result<Box<dyn RowWriter
     if schema.fields().is_empty() {
         return Err(IoError::data("there are no columns, and parquet cannot hold rows without"));
     }
-    let properties = WriterProperties::builder()
-        .set_compression(Compression::ZSTD(ZstdLevel::try_new(1).expect("a level of zstd")))
-        .set_max_row_group_row_count(None)
-        .build();
     let schema = stored_schema(schema);
-    let made = ArrowSchemaConverter::new().convert(&schema).map_err(write_fault)?;
-    let file_schema = logical::file_schema(&schema, &made).map_err(write_fault)?;
-    let options = ArrowWriterOptions::new().with_properties(properties).with_parquet_schema(file_schema);
-    let writer = ArrowWriter::try_new_with_options(sink, schema.clone(), options).map_err(write_fault)?;
-    let cutter = Cutter::new(schema.clone(), BatchPolicy { rows: 8 << 10, bytes: 4 << 20 });
-    Ok(Box::new(ParquetWriter { writer, schema, cutter, rows: 0, bits: 0 }))
+    let options = ArrowWriterOptions::new().with_properties(properties().build());
+    let options = options.with_parquet_schema(groups::file_schema(&schema).map_err(write_fault)?);
+    let made = ArrowWriter::try_new_with_options(sink, schema.clone(), options);
+    let (file, _) = made.and_then(ArrowWriter::into_serialized_writer).map_err(write_fault)?;
+    let groups = Groups::new(file, &schema);
+    let cutter = Cutter::weighing(schema.clone(), BatchPolicy { rows: 8 << 10, bytes: 4 << 20 }, groups::weight);
+    Ok(Box::new(ParquetWriter { groups, schema, cutter }))
+}
+
+/// What is said of every file.
+pub(super) fn properties() -> WriterPropertiesBuilder {
+    WriterProperties::builder().set_compression(Compression::ZSTD(ZstdLevel::try_new(1).expect("a level of zstd")))
 }
 
 /// The schema as it is stored: Parquet's times have no seconds, and its dates no milliseconds, so other readers would find numbers.
@@ -119,7 +121,7 @@ impl Rule for Stored {
     }
 }
 
-fn write_fault(error: ParquetError) -> IoError {
+pub(super) fn write_fault(error: ParquetError) -> IoError {
     match error {
         ParquetError::External(source) => match source.downcast::<std::io::Error>() {
             Ok(error) => IoError::system("cannot write", &error),
@@ -160,33 +162,30 @@ fn decimal(data_type: &DataType) -> Option<(u8, i8)> {
     }
 }
 
-const GROUP_ROWS: usize = 128 << 10;
-const GROUP_BITS: u64 = 8 * (64 << 20);
-
 struct ParquetWriter {
-    writer: ArrowWriter<Sink>,
+    groups: Groups,
     schema: SchemaRef,
     cutter: Cutter,
-    rows: usize,
-    bits: u64,
 }
 
 impl ParquetWriter {
     fn drain(&mut self) -> Result<(), IoError> {
         while let Some(batch) = self.cutter.next() {
-            self.writer.write(&batch).map_err(write_fault)?;
-            self.rows += batch.num_rows();
-            self.bits += crate::cut::batch_bits(&batch);
-            if self.rows >= GROUP_ROWS || self.bits >= GROUP_BITS {
-                self.writer.flush().map_err(write_fault)?;
-                (self.rows, self.bits) = (0, 0);
-            }
+            self.groups.push(&batch)?;
         }
         Ok(())
     }
 }
 
 impl RowWriter for ParquetWriter {
+    fn held(&self) -> u64 {
+        self.groups.held()
+    }
+
+    fn takes(&self, rows: &RecordBatch) -> u64 {
+        groups::takes(rows)
+    }
+
     fn write(&mut self, rows: &RecordBatch) -> Result<(), IoError> {
         // What does not fit was refused before; what is under a null may be anything.
         let lenient = CastOptions { safe: true, ..CastOptions::default() };
@@ -205,6 +204,6 @@ impl RowWriter for ParquetWriter {
     fn finish(mut self: Box<Self>) -> Result<Sink, IoError> {
         self.cutter.end()?;
         self.drain()?;
-        self.writer.into_inner().map_err(write_fault)
+        self.groups.finish()
     }
 }
