@@ -7,9 +7,9 @@ use arrow::buffer::{NullBuffer, OffsetBuffer};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Field, FieldRef, Fields, TimeUnit};
 
-use crate::dataset::InputSpec;
 use crate::error::{ErrorKind, IoError};
 use crate::names::Names;
+use crate::spec::InputSpec;
 use crate::types;
 use crate::values::time::{self, Misread};
 

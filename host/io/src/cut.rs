@@ -7,8 +7,8 @@ use arrow::compute::concat_batches;
 use arrow::datatypes::{DataType, SchemaRef};
 use arrow::error::ArrowError;
 
-use crate::dataset::BatchPolicy;
 use crate::error::IoError;
+use crate::spec::BatchPolicy;
 
 /// Takes batches as they come, gives batches as the policy says.
 pub(crate) struct Cutter {

@@ -1,6 +1,5 @@
 //! An input: many files, one schema, an iterator of chunks.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -8,42 +7,10 @@ use arrow::array::{RecordBatch, UInt64Array};
 use arrow::datatypes::SchemaRef;
 
 use crate::files;
-use crate::formats::{Format, Rows};
-use crate::limits::InputLimits;
-use crate::stop::Stop;
+use crate::format::Format;
+use crate::formats::{Rows, implementation};
+use crate::spec::{BatchPolicy, InputSpec};
 use crate::{IoError, canonical};
-
-/// An input as the pipeline names it.
-#[derive(Debug, Clone, Default)]
-pub struct InputSpec {
-    /// The input's name, for the help of errors.
-    pub name: String,
-    /// The folder that relative paths start from.
-    pub base: PathBuf,
-    /// Paths and patterns (`*`, `**`, `?`, `[a-z]`), in order; what one pattern matches is sorted. A file that is
-    /// named twice is read twice.
-    pub paths: Vec<String>,
-    /// Of all files; by default the one that their extensions say.
-    pub format: Option<Format>,
-    /// Types of columns, by name, for formats that carry none (JSON Lines, CSV): what the sample would say otherwise.
-    pub types: BTreeMap<String, String>,
-    /// What parts the fields of CSV: a byte of ASCII. By default a comma, and a tab where a file's name ends in `.tsv`.
-    pub delimiter: Option<u8>,
-    /// What a text file may take.
-    pub limits: InputLimits,
-    /// Asked while files are opened, sampled and read.
-    pub stop: Stop,
-}
-
-/// Where batches are cut. The same files and policy give the same batches.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct BatchPolicy {
-    /// At most so many rows.
-    pub rows: usize,
-    /// About so many bytes: of text for text formats, of memory for binary ones; at most 256 MiB. The row that reaches it is
-    /// the batch's last, whole.
-    pub bytes: usize,
-}
 
 /// Some rows of one file.
 #[derive(Debug, Clone)]
@@ -87,7 +54,7 @@ impl Dataset {
             spec.stop.check()?;
             bytes += files::size(file)?;
         }
-        let schema = format.implementation().schema(&files, spec)?;
+        let schema = implementation(format).schema(&files, spec)?;
         canonical::check_names(&schema).map_err(|error| error.in_file(&files[0]))?;
         Ok(Dataset { spec: Arc::new(spec.clone()), format, files: files.into(), bytes, schema: Arc::new(schema) })
     }
@@ -141,7 +108,7 @@ impl Reader {
     fn open_next(&mut self) -> Option<Result<(), IoError>> {
         let file = self.dataset.files.get(self.next_file)?;
         self.next_file += 1;
-        let format = self.dataset.format.implementation();
+        let format = implementation(self.dataset.format);
         let opened = format.read(file, &self.dataset.schema, &self.dataset.spec, self.policy);
         Some(opened.map(|rows| self.open = Some(rows)))
     }

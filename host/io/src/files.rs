@@ -6,7 +6,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use crate::IoError;
-use crate::formats::Format;
+use crate::format::Format;
 use crate::pattern::{Pattern, is_pattern};
 
 /// The files that `paths` name, in order. A file with two names, or named twice, is there twice. `go_on` is asked now and then.

@@ -1,7 +1,7 @@
 //! What an input of text may take: bounds that a file cannot exceed, each with a key in the pipeline file.
 
-use crate::dataset::InputSpec;
 use crate::error::{ErrorKind, IoError};
+use crate::spec::InputSpec;
 
 /// The longest line that `limits.line` can allow: a column's text has 31-bit offsets, and a batch may hold more than one line.
 pub const LONGEST_LINE: u64 = 1 << 30;

@@ -6,11 +6,11 @@ use std::path::Path;
 
 use memchr::{memchr, memrchr};
 
-use crate::dataset::InputSpec;
 use crate::error::IoError;
 use crate::gzip::{Members, is_trailing};
 use crate::limits::{self, LONGEST_LINE, Limit};
 use crate::magic;
+use crate::spec::InputSpec;
 use crate::stop::{Stopping, was_stopped};
 use crate::text::Compression;
 

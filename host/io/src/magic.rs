@@ -5,7 +5,7 @@ use std::io::Read;
 use std::path::Path;
 
 use crate::error::IoError;
-use crate::formats::Format;
+use crate::format::Format;
 use crate::text::Compression;
 
 /// A kind of file that is no plain text in UTF-8.

@@ -12,7 +12,8 @@ use twox_hash::XxHash3_64;
 
 use crate::beneath::Dir;
 use crate::digesting::Digesting;
-use crate::formats::{Format, RowWriter};
+use crate::format::Format;
+use crate::formats::{RowWriter, implementation};
 use crate::place::{FILE_MODE, FilePlace};
 use crate::text::{Compression, Sink};
 use crate::values::{Rule, first_fault};
@@ -66,7 +67,7 @@ pub fn check_schema(spec: &OutputSpec, schema: &SchemaRef) -> Result<(), IoError
     let scratch = rustix::fs::memfd_create("schema", rustix::fs::MemfdFlags::CLOEXEC);
     let scratch = scratch.map_err(|error| IoError::system("cannot make a file in memory", &error.into()))?;
     let sink = Sink::new(Digesting::new(scratch.into()), Compression::None)?;
-    let writer = format.implementation().write(sink, schema, &spec.path);
+    let writer = implementation(format).write(sink, schema, &spec.path);
     writer.map(drop).map_err(|error| error.in_file(&spec.path))
 }
 
@@ -152,9 +153,9 @@ impl Writer {
     ) -> Result<Writer, IoError> {
         let format = spec.check()?;
         let (_, compression) = Compression::split(&spec.path);
-        let rule = format.implementation().rule();
+        let rule = implementation(format).rule();
         let writer = Sink::new(file, compression)
-            .and_then(|sink| format.implementation().write(sink, &schema, &spec.path))
+            .and_then(|sink| implementation(format).write(sink, &schema, &spec.path))
             .map_err(|error| error.in_file(&spec.path))?;
         Ok(Writer { path: spec.path.clone(), staged: staged.to_owned(), schema, rows, rule, writer })
     }

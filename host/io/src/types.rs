@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use arrow::datatypes::{DataType, Field, TimeUnit};
 
-use crate::dataset::InputSpec;
 use crate::error::IoError;
+use crate::spec::InputSpec;
 use crate::values::time;
 
 const EXTENSION: &str = "ARROW:extension:name";

@@ -11,8 +11,8 @@ use std::sync::Arc;
 use arrow::array::timezone::Tz;
 use arrow::datatypes::{DataType, Field, FieldRef, Fields, Metadata, Schema, SchemaRef};
 
-use crate::dataset::InputSpec;
 use crate::error::IoError;
+use crate::spec::InputSpec;
 
 pub(crate) use conform::{Conform, Conformed, LARGEST_ROW};
 use merge::Merged;

@@ -1,4 +1,4 @@
-//! The formats: a file here and a line in [`FORMATS`] each.
+//! The formats: a file here and a line in [`implementation`] each.
 
 mod announced;
 mod csv;
@@ -11,30 +11,17 @@ mod unfolded;
 pub use jsonl::{json_rows, marked_rows};
 
 use std::cell::Cell;
-use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
 use arrow::array::{RecordBatch, UInt64Array};
 use arrow::datatypes::{Schema, SchemaRef};
 
-use crate::dataset::{BatchPolicy, InputSpec};
 use crate::error::IoError;
-use crate::text::{Compression, Sink};
+use crate::format::Format;
+use crate::spec::{BatchPolicy, InputSpec};
+use crate::text::Sink;
 use crate::values::Rule;
-
-/// A file format of inputs and outputs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Format {
-    /// JSON Lines: one object a line.
-    Jsonl,
-    /// Comma-separated values with a header (tabs in a `.tsv`).
-    Csv,
-    /// Apache Parquet.
-    Parquet,
-    /// Arrow IPC: the file format, and the stream format when read.
-    Arrow,
-}
 
 /// Rows of one file with the line or number of each.
 pub(crate) type Rows = Box<dyn Iterator<Item = Result<(UInt64Array, RecordBatch), IoError>> + Send>;
@@ -110,88 +97,12 @@ fn guarded<T>(read: impl FnOnce() -> Result<T, IoError>) -> Result<T, IoError> {
     })
 }
 
-struct Listed {
-    format: Format,
-    /// As the pipeline writes it.
-    name: &'static str,
-    extensions: &'static [&'static str],
-    /// Text may be compressed as a whole; binary formats compress inside.
-    text: bool,
-    implementation: &'static dyn FileFormat,
-}
-
-#[rustfmt::skip]
-const FORMATS: &[Listed] = &[
-    Listed { format: Format::Jsonl,   name: "jsonl",   extensions: &["jsonl", "ndjson"],         text: true,  implementation: &jsonl::Jsonl },
-    Listed { format: Format::Csv,     name: "csv",     extensions: &["csv", "tsv"],              text: true,  implementation: &csv::Csv },
-    Listed { format: Format::Parquet, name: "parquet", extensions: &["parquet"],                 text: false, implementation: &parquet::Parquet },
-    Listed { format: Format::Arrow,   name: "arrow",   extensions: &["arrow", "ipc", "feather"], text: false, implementation: &ipc::Ipc },
-];
-
-impl Format {
-    fn listed(self) -> &'static Listed {
-        FORMATS.iter().find(|listed| listed.format == self).expect("every format is listed")
-    }
-
-    pub(crate) fn implementation(self) -> &'static dyn FileFormat {
-        self.listed().implementation
-    }
-
-    /// As the pipeline file writes it: `jsonl`, `csv`, `parquet`, `arrow`.
-    pub fn name(self) -> &'static str {
-        self.listed().name
-    }
-
-    /// All names, in order.
-    pub fn names() -> impl Iterator<Item = &'static str> {
-        FORMATS.iter().map(|listed| listed.name)
-    }
-
-    /// The format of a file: `given`, or what its extension says (before a `.gz` or `.zst`).
-    ///
-    /// # Errors
-    /// An extension that says nothing; a compressed binary format.
-    pub fn of(path: &Path, given: Option<Format>) -> Result<Format, IoError> {
-        let (stem, compression) = Compression::split(path);
-        let extension = Path::new(&stem).extension().unwrap_or_default().to_string_lossy().to_lowercase();
-        let by_extension = || FORMATS.iter().find(|listed| listed.extensions.contains(&extension.as_str()));
-        let Some(listed) = given.map(Format::listed).or_else(by_extension) else {
-            let names: Vec<_> = Format::names().map(|name| format!("\"{name}\"")).collect();
-            let message = match extension.as_str() {
-                "" => "there is no extension to name the format".to_owned(),
-                extension => format!("the extension `{extension}` names no format"),
-            };
-            let aside = match extension.as_str() {
-                "json" => "\na list of objects is made one object a line by: jq -c '.[]' OLD.json > NEW.jsonl",
-                _ => "",
-            };
-            let help = format!("say which: format = {}{aside}", names.join(" or "));
-            return Err(IoError::spec(message).in_file(path).with_help(help));
-        };
-        if compression != Compression::None && !listed.text {
-            let message = format!("{} cannot be read or written as {compression}: it compresses inside", listed.name);
-            return Err(IoError::spec(message)
-                .in_file(path)
-                .with_help(format!("call an output {stem:?}; unpack an input first")));
-        }
-        Ok(listed.format)
-    }
-}
-
-impl fmt::Display for Format {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
-
-impl std::str::FromStr for Format {
-    type Err = IoError;
-
-    fn from_str(name: &str) -> Result<Self, IoError> {
-        let names = || Format::names().collect::<Vec<_>>().join(", ");
-        let listed = FORMATS.iter().find(|listed| listed.name == name);
-        listed.map(|listed| listed.format).ok_or_else(|| {
-            IoError::spec(format!("there is no format `{name}`")).with_help(format!("formats: {}", names()))
-        })
+/// What reads and writes a format.
+pub(crate) fn implementation(format: Format) -> &'static dyn FileFormat {
+    match format {
+        Format::Jsonl => &jsonl::Jsonl,
+        Format::Csv => &csv::Csv,
+        Format::Parquet => &parquet::Parquet,
+        Format::Arrow => &ipc::Ipc,
     }
 }

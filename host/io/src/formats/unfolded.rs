@@ -5,8 +5,8 @@ use arrow::datatypes::{Schema, SchemaRef};
 
 use crate::canonical::{Conform, Conformed};
 use crate::cut::Cutter;
-use crate::dataset::BatchPolicy;
 use crate::error::IoError;
+use crate::spec::BatchPolicy;
 use crate::values::check_decimals;
 
 pub(super) struct Unfolded {

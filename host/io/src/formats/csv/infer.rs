@@ -6,10 +6,10 @@ use arrow::datatypes::{DataType, Field, Schema};
 
 use super::records::Records;
 use crate::columns::excerpt;
-use crate::dataset::InputSpec;
 use crate::error::IoError;
 use crate::lines::{SAMPLE_BYTES, sample_rows};
 use crate::names::Names;
+use crate::spec::InputSpec;
 use crate::types;
 
 /// What a field may be read as without losing a character's worth.

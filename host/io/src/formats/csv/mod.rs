@@ -20,8 +20,8 @@ use arrow::datatypes::{Schema, SchemaRef};
 
 use super::{FileFormat, RowWriter, Rows};
 use crate::columns::{Column, Misfit, StructColumn, excerpt};
-use crate::dataset::{BatchPolicy, InputSpec};
 use crate::error::IoError;
+use crate::spec::{BatchPolicy, InputSpec};
 use crate::text::{Compression, Sink};
 use crate::values::{Rule, Text};
 use records::Records;

@@ -1,8 +1,8 @@
 //! Files that a reader of CSV would take for one column, or for rows that are none: another delimiter, and JSON.
 
 use crate::columns::excerpt;
-use crate::dataset::InputSpec;
 use crate::error::IoError;
+use crate::spec::InputSpec;
 
 /// What else parts fields, what it is called, and how TOML has it. The first of those that are there equally often is meant.
 const DELIMITERS: [(u8, &str, &str); 4] =

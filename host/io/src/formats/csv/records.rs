@@ -9,10 +9,10 @@ use super::delimiter;
 use super::header;
 use super::other;
 use crate::columns::excerpt;
-use crate::dataset::InputSpec;
 use crate::error::{IoError, Place};
 use crate::limits::{self, LONGEST_LINE, Limit};
 use crate::lines::Lines;
+use crate::spec::InputSpec;
 
 pub(super) struct Records {
     lines: Lines,

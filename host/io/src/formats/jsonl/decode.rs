@@ -8,8 +8,8 @@ use serde_json::value::RawValue;
 
 use super::fault::{self, LineFault, kind};
 use crate::columns::{Column, Misfit, StructColumn, excerpt};
-use crate::dataset::InputSpec;
 use crate::names::Names;
+use crate::spec::InputSpec;
 
 /// What is known of a row beside its columns, while it is taken.
 #[derive(Default)]

@@ -7,8 +7,8 @@ use serde::de::{Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
 use crate::columns::Misfit;
-use crate::dataset::InputSpec;
 use crate::error::{IoError, Place};
+use crate::spec::InputSpec;
 
 /// An error of one line; its number is the caller's to know.
 pub(super) struct LineFault {

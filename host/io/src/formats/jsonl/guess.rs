@@ -7,9 +7,9 @@ use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, Seq
 
 use super::decode::{Key, keep};
 use crate::columns::Misfit;
-use crate::dataset::InputSpec;
 use crate::limits::{self, Limit};
 use crate::names::Names;
+use crate::spec::InputSpec;
 
 /// How deep lists and objects of a column may lie within each other; deeper ones are JSON text. What reads columns elsewhere is
 /// written for little more.

@@ -7,9 +7,9 @@ use serde_json::Deserializer;
 
 use super::fault;
 use super::guess::{Guess, Sample};
-use crate::dataset::InputSpec;
 use crate::error::IoError;
 use crate::lines::{Lines, SAMPLE_BYTES, sample_rows};
+use crate::spec::InputSpec;
 use crate::types;
 
 pub(super) fn schema(files: &[PathBuf], spec: &InputSpec) -> Result<Schema, IoError> {

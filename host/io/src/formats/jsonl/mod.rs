@@ -24,9 +24,9 @@ use memchr::memchr_iter;
 
 use super::{FileFormat, RowWriter, Rows};
 use crate::columns::StructColumn;
-use crate::dataset::{BatchPolicy, InputSpec};
 use crate::error::IoError;
 use crate::lines::Lines;
+use crate::spec::{BatchPolicy, InputSpec};
 use crate::text::Sink;
 use crate::values::Rule;
 

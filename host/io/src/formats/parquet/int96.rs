@@ -18,8 +18,8 @@ use parquet::schema::types::SchemaDescriptor;
 use super::logical::leaves;
 use super::pages::{Account, Counted, Views};
 use super::words;
-use crate::dataset::InputSpec;
 use crate::error::{IoError, Place};
+use crate::spec::InputSpec;
 use crate::types;
 
 /// The names that `types` may have for such a column.

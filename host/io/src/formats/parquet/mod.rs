@@ -25,8 +25,8 @@ use parquet::errors::ParquetError;
 
 use super::{FileFormat, RowWriter, Rows, guarded};
 use crate::canonical;
-use crate::dataset::{BatchPolicy, InputSpec};
 use crate::error::IoError;
+use crate::spec::{BatchPolicy, InputSpec};
 use crate::text::Sink;
 use crate::values::Rule;
 use int96::Units;

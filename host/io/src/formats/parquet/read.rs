@@ -19,8 +19,8 @@ use super::int96::{Checked, Units};
 use super::pages::{Account, Counted, Views, width};
 use super::{Rows, footer, guarded, logical, words};
 use crate::canonical::LARGEST_ROW;
-use crate::dataset::{BatchPolicy, InputSpec};
 use crate::error::{IoError, Place, arrow_words};
+use crate::spec::{BatchPolicy, InputSpec};
 use crate::stop::Stop;
 
 /// The schema of one file: as its library gives it, with what its own says beyond.

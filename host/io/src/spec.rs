@@ -1,0 +1,40 @@
+//! What is to be read, and how it is cut.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use crate::format::Format;
+use crate::limits::InputLimits;
+use crate::stop::Stop;
+
+/// An input as the pipeline names it.
+#[derive(Debug, Clone, Default)]
+pub struct InputSpec {
+    /// The input's name, for the help of errors.
+    pub name: String,
+    /// The folder that relative paths start from.
+    pub base: PathBuf,
+    /// Paths and patterns (`*`, `**`, `?`, `[a-z]`), in order; what one pattern matches is sorted. A file that is
+    /// named twice is read twice.
+    pub paths: Vec<String>,
+    /// Of all files; by default the one that their extensions say.
+    pub format: Option<Format>,
+    /// Types of columns, by name, for formats that carry none (JSON Lines, CSV): what the sample would say otherwise.
+    pub types: BTreeMap<String, String>,
+    /// What parts the fields of CSV: a byte of ASCII. By default a comma, and a tab where a file's name ends in `.tsv`.
+    pub delimiter: Option<u8>,
+    /// What a text file may take.
+    pub limits: InputLimits,
+    /// Asked while files are opened, sampled and read.
+    pub stop: Stop,
+}
+
+/// Where batches are cut. The same files and policy give the same batches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BatchPolicy {
+    /// At most so many rows.
+    pub rows: usize,
+    /// About so many bytes: of text for text formats, of memory for binary ones; at most 256 MiB. The row that reaches it is
+    /// the batch's last, whole.
+    pub bytes: usize,
+}
