@@ -109,7 +109,7 @@ fn an_interrupted_run_says_how_to_go_on_and_does() {
         let words: Vec<&str> = said.stderr.lines().rev().take(3).collect();
         let [command, to_go_on, error] = words[..] else { panic!("{}", said.stderr) };
         assert!(error.starts_with("error: stage 2, step `wait") && error.ends_with("interrupted"), "{}", said.stderr);
-        assert_eq!(to_go_on, "what is done is kept; to go on:");
+        assert_eq!(to_go_on, "what is done is kept; to resume:");
         assert!(command.starts_with("  callboard resume .callboard/runs/pipeline-"), "{}", said.stderr);
 
         open(&stage);

@@ -164,7 +164,7 @@ fn a_row_has_a_limit() {
     takes_little("list.parquet", &long_list(4 << 20), 3);
     let outcome = read("long.parquet", &long_list(40 << 20));
     assert!(
-        outcome.error.contains("row 1, or one soon behind it, takes more than the 256 MiB allowed"),
+        outcome.error.contains("row 1, or one soon after it, takes more than the 256 MiB allowed"),
         "{} {}",
         outcome.error,
         outcome.rows

@@ -101,16 +101,13 @@ fn malformed_files_are_refused_with_the_line() {
         (b"\xef\xbb\xbf", "`in.csv`: the file is empty: CSV needs a header"),
         (b"a,b\n1,2,\n", "`in.csv`, line 2: the row has 3 fields, the header 2"),
         (b"a\n1\n1,2,3\n", "`in.csv`, line 3: the row has 3 fields, the header 1"),
-        (b"a,b\n\"1\"x,2\n", "`in.csv`, line 2, column 4: text stands behind the closing quote of a field: \"x,2\""),
-        (
-            b"a,b\n1,\"x\\\"y\"\n",
-            "`in.csv`, line 2, column 7: text stands behind the closing quote of a field: \"y\\\"\"",
-        ),
+        (b"a,b\n\"1\"x,2\n", "`in.csv`, line 2, column 4: text follows the closing quote of a field: \"x,2\""),
+        (b"a,b\n1,\"x\\\"y\"\n", "`in.csv`, line 2, column 7: text follows the closing quote of a field: \"y\\\"\""),
         (
             b"a,b\n1,\"x\n2,\"y\"\n3,z\n",
-            "`in.csv`, line 3, column 4: text stands behind the closing quote of a field that begins on line 2: \"y\\\"\"",
+            "`in.csv`, line 3, column 4: text follows the closing quote of a field that begins on line 2: \"y\\\"\"",
         ),
-        (b"a,b\n1,\"x\" \n", "`in.csv`, line 2, column 6: text stands behind the closing quote of a field: \" \""),
+        (b"a,b\n1,\"x\" \n", "`in.csv`, line 2, column 6: text follows the closing quote of a field: \" \""),
         (b"a,b\n1,\"2\n2,\"\n\"3\n\n", "`in.csv`, line 4: a quote is opened on this line and never closed"),
         (b"\"a,b\n1,2\n", "`in.csv`, line 1: a quote is opened on this line and never closed"),
     ];

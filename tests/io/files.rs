@@ -57,7 +57,7 @@ fn a_pipe_is_not_waited_for() {
     let made = std::process::Command::new("mkfifo").arg(bench.path("pipe.jsonl")).status().unwrap();
     assert!(made.success());
     let (message, _) = bench.error(&["pipe.jsonl"], &[]);
-    assert_eq!(message, "`pipe.jsonl`: this is no regular file: inputs are read more than once");
+    assert_eq!(message, "`pipe.jsonl`: this is not a regular file: inputs are read more than once");
     assert_eq!(bench.open(&["*.jsonl"]).unwrap().files().len(), 1);
 }
 
@@ -152,9 +152,9 @@ fn brackets_and_braces_that_are_part_of_a_name_get_a_hint_that_works() {
     }
     let (message, help) = bench.error(&["{a,b}-{x}.jsonl"], &[]);
     assert_eq!(message, "`{a,b}-{x}.jsonl`: there is no such file");
-    assert_eq!(help, "`{…}` is taken as it stands; where any name will do, write `*`, and otherwise list the paths");
+    assert_eq!(help, "`{…}` is used literally; write `*` for any name, or list the paths");
     let (_, help) = bench.error(&["part-{a,b}/*.jsonl"], &[]);
-    assert_eq!(help, "`{…}` is taken as it stands; list the paths: path = [\"part-a/*.jsonl\", \"part-b/*.jsonl\"]");
+    assert_eq!(help, "`{…}` is used literally; list the paths: path = [\"part-a/*.jsonl\", \"part-b/*.jsonl\"]");
     let (message, help) = bench.error(&["data*"], &[]);
     assert_eq!(message, "`data*`: the pattern matches no file");
     assert_eq!(help, "it matches folders: name their files: \"data*/*.jsonl\"");

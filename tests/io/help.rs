@@ -166,7 +166,7 @@ fn what_no_type_fixes_has_no_line_of_types() {
             let bench = Bench::with("in.jsonl", lines);
             let (message, help) = bench.error(&["in.jsonl"], types);
             assert!(message.starts_with("`in.jsonl`, line 2, column "), "{message}");
-            assert!(message.ends_with("`a` stands twice in one object"), "{message}");
+            assert!(message.ends_with("`a` occurs twice in one object"), "{message}");
             assert_eq!(help, "");
         }
     }

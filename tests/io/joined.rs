@@ -32,7 +32,7 @@ fn files_joined_by_their_bytes_are_refused() {
         for counts in [&[3, 5_000][..], &[5_000, 3], &[7, 7], &[0, 7], &[7, 0], &[1, 2, 3]] {
             let joined: Vec<u8> = counts.iter().flat_map(|count| file(*count)).collect();
             let (message, help) = Bench::with(name, joined).error(&[name], &[]);
-            assert!(message.contains("one behind the other"), "{name} {counts:?}: {message}");
+            assert!(message.contains("one after another"), "{name} {counts:?}: {message}");
             assert!(help.contains("name each file in `path`"), "{help}");
         }
         for count in [0, 7, 5_000] {

@@ -153,9 +153,9 @@ fn two_of_one_key_are_refused() {
     let bench = Bench::with("in.jsonl", "{\"a\":1}\n{\"a\":1,\"a\":1}\n");
     let (message, _) = bench.error(&["in.jsonl"], &[]);
     assert!(message.starts_with("`in.jsonl`, line 2, column "), "{message}");
-    assert!(message.ends_with("`a` stands twice in one object"), "{message}");
+    assert!(message.ends_with("`a` occurs twice in one object"), "{message}");
     let bench = Bench::with("in.jsonl", "{\"m\":{\"a\":null,\"a\":null}}\n");
-    assert!(bench.error(&["in.jsonl"], &[]).0.ends_with("`m.a` stands twice in one object"));
+    assert!(bench.error(&["in.jsonl"], &[]).0.ends_with("`m.a` occurs twice in one object"));
 }
 
 #[test]

@@ -50,7 +50,7 @@ fn a_line_has_a_length() {
     refused(&csv, "in.csv", limits, "`in.csv`, line 2: the line is longer than 100 bytes", help);
     // Many lines of one row.
     let csv = Bench::with("in.csv", format!("a,b\n1,2\n1,\"x\n{}\"\n", "x\n".repeat(100)));
-    let message = "`in.csv`, line 3: a quote is opened on this line, and the row goes on for more than 100 bytes";
+    let message = "`in.csv`, line 3: a quote is opened on this line, and the row continues for more than 100 bytes";
     refused(&csv, "in.csv", limits, message, help);
 }
 

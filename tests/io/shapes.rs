@@ -33,7 +33,7 @@ fn a_schema_that_is_none_is_refused() {
         (FixedSizeList(item(Int8), -3), "is of lists of -3 items"),
         (Decimal128(0, 0), "is a decimal of 0 digits"),
         (Decimal128(39, 0), "is a decimal of 39 digits"),
-        (Decimal256(10, 11), "is a decimal of 10 digits, 11 of them behind the point"),
+        (Decimal256(10, 11), "is a decimal of 10 digits, 11 of them after the point"),
     ];
     for (data_type, expected) in cases {
         for (nested, path) in [(false, "c"), (true, "s.c")] {

@@ -40,10 +40,10 @@ fn a_time_without_text_is_refused_with_row_and_column() {
             one(TimestampMicrosecondArray::from(vec![0, i64::MAX]).with_timezone("UTC")),
             "9223372036854775807 as timestamp[us, UTC], which is not in the years 0000 to 9999",
         ),
-        (one(Time32SecondArray::from(vec![0, -1])), "-1 as time32[s], which is no time of a day"),
+        (one(Time32SecondArray::from(vec![0, -1])), "-1 as time32[s], which is not a time of day"),
         (
             one(Time64MicrosecondArray::from(vec![0, 86_400_000_000])),
-            "86400000000 as time64[us], which is no time of a day",
+            "86400000000 as time64[us], which is not a time of day",
         ),
     ];
     for (rows, what) in cases {
@@ -193,7 +193,7 @@ fn seconds_that_milliseconds_do_not_hold_are_refused() {
     let words = "`o.parquet`, row 2: `t` is 9223372036854775807 as timestamp[s], which is more than parquet holds";
     assert_eq!(refused("o.parquet", &rows).0, words);
     let rows = one(Date64Array::from(vec![86_400_000, 1]));
-    let words = "`o.parquet`, row 2: `t` is 1 as date64, which is no whole day: parquet's dates have no time";
+    let words = "`o.parquet`, row 2: `t` is 1 as date64, which is not a whole day: parquet's dates have no time";
     assert_eq!(refused("o.parquet", &rows).0, words);
     let bench = Bench::new();
     bench.write("o.parquet", &[one(Date64Array::from(vec![Some(86_400_000), None]))]).unwrap();

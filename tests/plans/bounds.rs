@@ -75,7 +75,7 @@ fn what_is_not_utf8_has_a_place() {
     let words = at(b"callboard = 1\n# caf\xe9\n");
     assert_eq!(
         words,
-        "p:2:6: the file is not UTF-8: here stands the byte 0xe9\n  help: save it as UTF-8; in Latin-1 this byte is `\u{e9}`"
+        "p:2:6: the file is not UTF-8: found the byte 0xe9\n  help: save it as UTF-8; in Latin-1 this byte is `\u{e9}`"
     );
     assert!(at(b"\xff\xfec\0a\0").starts_with("p:1:1: the file is UTF-16"));
     assert!(at(b"a = \"\xe2\x82").starts_with("p:1:6: the file is not UTF-8"), "cut off");

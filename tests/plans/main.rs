@@ -223,7 +223,7 @@ fn an_altered_plan_is_refused_for_what_was_altered() {
         ("doors", |plan| plan["steps"][0]["on_error"] = "fail".into(), "`quality` rejects none"),
         ("doors", |plan| plan["steps"][0]["kind"] = "source".into(), "is a door of a source"),
         ("doors", |plan| rename(plan, "quality.rejected", "quality.gone"), "has an end that is not there"),
-        ("doors", |plan| rename(plan, "docs", "docs.dropped"), "is a door of what is no step"),
+        ("doors", |plan| rename(plan, "docs", "docs.dropped"), "is a door of something that is not a step"),
         ("budgets", |plan| plan["steps"][0]["on_error"] = "fail".into(), "may reject some rows, and rejects none"),
         (
             "grants",

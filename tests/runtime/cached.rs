@@ -78,7 +78,7 @@ fn a_cache_that_others_can_write_is_refused() {
 
         mode(&cached.outer, written);
         let error = cached.error();
-        assert!(error.message.contains("cache` lies in `") && error.message.contains("outer`, which can"), "{error}");
+        assert!(error.message.contains("cache` is in `") && error.message.contains("outer`, which can"), "{error}");
         follow(&error);
         assert_eq!(cached.run(), 0);
     }

@@ -38,7 +38,7 @@ fn columns_that_would_collide_are_refused() {
     bench.put("docs.jsonl", lines([json!({"text": "a", "digest": "b"})]));
     let hash = use_step("hash", "hash", "config = { as = \"digest\" }\ncolumns = { other = \"digest\" }");
     let error = bench.pipeline(straight(&hash)).error();
-    assert_eq!(error.message, "it would put out two columns named `digest`");
+    assert_eq!(error.message, "it would return two columns named `digest`");
     assert_eq!(error.help.as_deref(), Some("rename one in the step: columns = { digest = \"digest_2\" }"));
 }
 

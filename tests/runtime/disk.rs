@@ -90,7 +90,7 @@ fn a_disk_that_is_full_in_the_middle_of_a_stage_costs_nothing_that_was_done() {
         for (words, code) in &parts[..2] {
             assert_eq!(*code, "5", "{words}");
             assert!(words.contains("No space left on device") && words.contains("small/run"), "{words}");
-            assert!(words.contains("help: make room, and go on with the run: nothing that is done is lost"), "{words}");
+            assert!(words.contains("help: free some space and resume the run: no finished work is lost"), "{words}");
             assert!(words.ends_with("\n  callboard resume small/run\n"), "{words}");
         }
         assert_eq!(parts[2], ("", "0"), "{said}");

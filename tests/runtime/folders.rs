@@ -218,15 +218,15 @@ fn removing_takes_what_a_run_made() {
         bench.put(&format!("precious/{name}"), text);
     }
     let before = names(&bench.path("precious"));
-    assert!(error("precious").ends_with("is no run's folder"));
+    assert!(error("precious").ends_with("is not a run's folder"));
     // With a file of that name, which a run's lock is not.
     bench.put("precious/lock", "locked by somebody");
-    assert!(error("precious").ends_with("is no run's folder"));
+    assert!(error("precious").ends_with("is not a run's folder"));
     fs::remove_file(bench.path("precious/lock")).unwrap();
     for lock in ["lock", "run.json"] {
         symlink(bench.path("run").join(lock), bench.path("precious").join("link")).unwrap();
         fs::rename(bench.path("precious/link"), bench.path("precious").join(lock)).unwrap();
-        assert!(error("precious").ends_with("is no run's folder"), "{lock}");
+        assert!(error("precious").ends_with("is not a run's folder"), "{lock}");
     }
     fs::remove_file(bench.path("precious/lock")).unwrap();
     bench.put("precious/link", "{}");
@@ -250,7 +250,7 @@ fn removing_takes_what_a_run_made() {
     assert_eq!(left, ["notes.txt", "outputs", "work/mine/too.txt"].map(PathBuf::from));
     assert_eq!(names(&bench.path("run")).len(), 3);
     assert_eq!(bench.rows("docs.jsonl").len(), 50);
-    assert!(error("run").ends_with("is no run's folder"));
+    assert!(error("run").ends_with("is not a run's folder"));
 }
 
 /// Work that two runs have is one file.

@@ -499,5 +499,5 @@ fn tables_and_parts_of_a_component_are_limited() {
     // A bound that a component set itself is its own affair: the growth fails, as WebAssembly says, and it goes on.
     bench.put("modest.wasm", component(1, "(table $t 0 10 funcref)", grow));
     let error = bench.pipeline(straight("[[steps]]\nuse = \"./modest.wasm\"\n")).error();
-    assert!(error.message.starts_with("it is no whole step: "), "{error}");
+    assert!(error.message.starts_with("it is not a complete step: "), "{error}");
 }

@@ -82,7 +82,7 @@ pub(crate) const DEEDS: &[Deed] = &[
     ("post-stack", &[("POST", DEEP)], Data, 2, STACK),
     ("post-memory", &[("POST", GROW)], Limit, 2, MEMORY),
 
-    // Results that are nowhere, or are no value of their type.
+    // Results that are nowhere, or are not value of their type.
     ("result-nowhere", &[("PROCESS", "(return (i32.const -16))")], Data, 2, "out of bounds"),
     ("result-crooked", &[("PROCESS", "(return (i32.const 257))")], Data, 2, "not aligned"),
     ("result-neither", &[("PROCESS", "(i32.store8 (i32.const 256) (i32.const 7))")], Data, 2, "invalid expected discriminant"),

@@ -51,7 +51,7 @@ fn seen_from_outside() {
     assert!(*worst <= NEAR, "{mib:.1} MiB are left behind by {name}; {:?}", &left[left.len() - 5..]);
 }
 
-/// Memory of this process that is no file's, in bytes, without what is free: glibc keeps freed memory for the next to come, and no
+/// Memory of this process that is not a file's, in bytes, without what is free: glibc keeps freed memory for the next to come, and no
 /// figure tells that from memory that is held.
 fn resident() -> i64 {
     // SAFETY: it is glibc's, takes a number, and gives back pages that hold nothing.

@@ -104,7 +104,7 @@ fn the_folder_is_enough_elsewhere() {
     copy(&folder, &elsewhere.path("moved"));
     std::fs::remove_file(elsewhere.path("guests")).unwrap();
     let error = refused(elsewhere.resume(&elsewhere.path("no-run")).end());
-    assert!(error.message.ends_with("no-run` is no run's folder"), "{error}");
+    assert!(error.message.ends_with("no-run` is not a run's folder"), "{error}");
     let report = elsewhere.resume(&elsewhere.path("moved")).report();
     assert_eq!(before(&report), [true, false, false]);
     assert_eq!(outputs(&elsewhere), wanted);

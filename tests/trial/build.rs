@@ -17,7 +17,7 @@ fn a_step_builds_with_the_commands_that_it_brings() {
 
     bench.put("step.toml", toml("language = \"wat\"\n"));
     let unknown = bench.callboard(&["step", "build"], "");
-    assert!(unknown.code == 2 && unknown.error.contains("`wat` is no language"), "{}", unknown.error);
+    assert!(unknown.code == 2 && unknown.error.contains("`wat` is not a language"), "{}", unknown.error);
     assert!(unknown.error.contains("a `[build]` with its `commands`"), "{}", unknown.error);
     bench.put("step.toml", toml("language = \"wat\"\nsdk = \"none\"\n[build]\ncommands = [[\"true\"]]\n"));
     let sdk = bench.callboard(&["step", "build"], "");

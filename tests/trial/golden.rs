@@ -31,7 +31,7 @@ fn blessing_writes_down_what_comes_out_and_the_test_then_passes() {
     for line in ["ok      golden test", "ok      nulls in `n`", "ok      hundreds of batches", "ok      memory"] {
         assert!(passed.out.contains(line), "{line}: {}", passed.out);
     }
-    assert!(!bench.has(".callboard/runs"), "a test is no run, and leaves no folder of one");
+    assert!(!bench.has(".callboard/runs"), "a test is not a run, and leaves no folder of one");
 }
 
 #[test]

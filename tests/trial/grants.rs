@@ -131,7 +131,7 @@ fn a_step_is_tried_with_what_the_command_line_names() {
     assert!(bench.text("expected.jsonl").contains(&format!("HOME={home}")), "{}", blessed.error);
     // What cannot be granted is said as in a pipeline.
     let wrong = bench.callboard(&["step", "run", "--grant-http", "FETCH http://a/"], &rows);
-    assert!(wrong.code == 2 && wrong.error.contains("`FETCH` is no method of a request"), "{}", wrong.error);
+    assert!(wrong.code == 2 && wrong.error.contains("`FETCH` is not a request method"), "{}", wrong.error);
     let wrong = bench.callboard(&["step", "run", "--grant-secret", "hunter2"], &rows);
     assert!(wrong.code == 2 && wrong.error.contains("expected a host, a header and its value"), "{}", wrong.error);
 }

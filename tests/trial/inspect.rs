@@ -61,7 +61,7 @@ fn what_does_not_fit_is_told_with_the_mend() {
             "a step exports `callboard:step/transform@0.1.0`",
         ),
         ("hollow.wasm", "exports no `callboard:step/manifest`", "export `callboard:step/manifest@0.1.0`"),
-        ("hollow.wasm", "it is no whole step", ""),
+        ("hollow.wasm", "it is not a complete step", ""),
         ("asks.wasm", "imports `acme:gpu/run@1.0.0`, which this callboard does not have", "build it without"),
         ("later.wasm", "imports `callboard:step/log@0.2.0`, which is of another version of the contract", ""),
         ("rows.wasm", "looks like JSON", ""),

@@ -8,7 +8,7 @@ use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
 
 use crate::contract::{self, Kind};
 
-/// Why something is no step's component; a phrase for whoever builds it.
+/// Why something is not a step's component; a phrase for whoever builds it.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct NotAComponent(String);
@@ -26,7 +26,7 @@ pub fn component(built: Vec<u8>, kind: Kind) -> Result<Vec<u8>, NotAComponent> {
         return Ok(built);
     }
     if !Parser::is_core_wasm(&built) {
-        return Err(NotAComponent("this is no WebAssembly: neither a component nor a core module".into()));
+        return Err(NotAComponent("this is not WebAssembly: neither a component nor a core module".into()));
     }
     let (mut module, mut has_world, mut needs_adapter) = (built, false, false);
     for payload in Parser::new(0).parse_all(&module) {

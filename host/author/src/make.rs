@@ -55,7 +55,7 @@ pub enum MakeError {
         /// All that it said.
         said: String,
     },
-    /// The commands went well, and what they left is no component of this kind of step, nor can it become one.
+    /// The commands went well, and what they left is not a component of this kind of step, nor can it become one.
     #[error("`{}` {why}", path.display())]
     NotAStep {
         /// What they left.

@@ -6,9 +6,9 @@ use crate::contract::Kind;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Name(String);
 
-/// Why something is no name of a step.
+/// Why something is not a name of a step.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is no name for a step: it begins with a letter, and has lower-case letters, digits and hyphens (at most {most})", most = Name::MOST)]
+#[error("`{0}` is not a valid step name: a name begins with a letter, and has lower-case letters, digits and hyphens (at most {most})", most = Name::MOST)]
 pub struct NameError(String);
 
 impl Name {

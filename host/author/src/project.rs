@@ -115,7 +115,7 @@ impl Project {
             None => templates::language(id).ok_or_else(|| {
                 let help =
                     format!("{}\na `[build]` with its `commands` builds a step in any other", languages_like(id));
-                let message = format!("`{id}` is no language of this callboard");
+                let message = format!("`{id}` is not a language that this callboard supports");
                 problems(&source, message, Some(file.language.span()), Some(help))
             })?,
         };
@@ -165,9 +165,9 @@ mod tests {
         for (text, error) in [
             (
                 text("a", "language = \"pyhton\"\nkind = \"global\"\n"),
-                "a/step.toml:2:12: `pyhton` is no language of this callboard",
+                "a/step.toml:2:12: `pyhton` is not a language that this callboard supports",
             ),
-            (text("A", "language = \"python\"\nkind = \"global\"\n"), "a/step.toml:1:8: `A` is no name for a step"),
+            (text("A", "language = \"python\"\nkind = \"global\"\n"), "a/step.toml:1:8: `A` is not a valid step name"),
             (text("a", "language = \"python\"\nkind = \"globl\"\n"), "a/step.toml:3:8: unknown variant `globl`"),
             (
                 text("a", "language = \"python\"\nkind = \"global\"\nkinds = 1\n"),

@@ -105,7 +105,7 @@ impl Failure {
 /// What is kept of a run that ended like this, and the command that goes on.
 pub(crate) fn resumes(class: Class, folder: &Path) -> String {
     let first = match class {
-        Class::Interrupted | Class::System | Class::Bug => "what is done is kept; to go on:",
+        Class::Interrupted | Class::System | Class::Bug => "what is done is kept; to resume:",
         // Resuming alone would come to the same again.
         Class::Pipeline | Class::Data | Class::Limit => {
             "what is done is kept: change the pipeline and run it again, or fix what it uses and resume it:"

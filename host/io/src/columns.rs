@@ -35,9 +35,9 @@ impl Misfit {
         Misfit { path: Vec::new(), message, would_fit, lists: 0, help: None, too_many: false }
     }
 
-    /// A member that stands twice in one object: within a column of JSON text it may, in a row not.
+    /// A member that occurs twice in one object: within a column of JSON text it may, in a row not.
     pub(crate) fn twice() -> Misfit {
-        Misfit { would_fit: None, ..Misfit::new("stands twice in one object".into(), "") }
+        Misfit { would_fit: None, ..Misfit::new("occurs twice in one object".into(), "") }
     }
 
     /// A member whose name is empty.

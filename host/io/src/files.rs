@@ -54,7 +54,7 @@ fn matches(base: &Path, path: &str, go_on: &dyn Fn() -> Result<(), IoError>) -> 
         return match file.is_file() {
             true => Ok(vec![literal]),
             // Files are read more than once (their schema, their size); a pipe would be waited for, for ever.
-            false => Err(IoError::spec("this is no regular file: inputs are read more than once").in_file(&literal)),
+            false => Err(IoError::spec("this is not a regular file: inputs are read more than once").in_file(&literal)),
         };
     }
     let (error, matched_folders) = if is_pattern(path) {
@@ -132,11 +132,11 @@ fn braces(path: &str) -> Option<String> {
     if inside.contains(',') && !after.contains('{') {
         let listed = inside.split(',').map(|word| format!("\"{before}{}{after}\"", word.trim()));
         return Some(format!(
-            "`{{…}}` is taken as it stands; list the paths: path = [{}]",
+            "`{{…}}` is used literally; list the paths: path = [{}]",
             listed.collect::<Vec<_>>().join(", ")
         ));
     }
-    Some("`{…}` is taken as it stands; where any name will do, write `*`, and otherwise list the paths".to_owned())
+    Some("`{…}` is used literally; write `*` for any name, or list the paths".to_owned())
 }
 
 /// The one format of the files: the given, or the one that every file's extension says.

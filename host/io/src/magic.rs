@@ -8,7 +8,7 @@ use crate::error::IoError;
 use crate::format::Format;
 use crate::text::Compression;
 
-/// A kind of file that is no plain text in UTF-8.
+/// A kind of file that is not plain text in UTF-8.
 struct Kind {
     /// As a message has it: "is {name}".
     name: &'static str,
@@ -117,7 +117,7 @@ pub(crate) fn check(path: &Path, head: &[u8], compression: Compression) -> Resul
     let (is, help) = match kind(head) {
         Some(kind) => (kind.name.to_owned(), kind.fix.help(&file, &stem)),
         None if old && compression == Compression::Zstd => {
-            let help = format!("compress it anew: zstd --format=zstd {stem}");
+            let help = format!("compress it again: zstd --format=zstd {stem}");
             ("zstd of a version before 0.8".to_owned(), help)
         }
         None if is_text(head) => {
@@ -225,7 +225,7 @@ mod tests {
                 "a.zst",
                 b"\x27\xb5\x2f\xfd",
                 "the file is zstd of a version before 0.8, not zstd as its name says",
-                "compress it anew: zstd --format=zstd a",
+                "compress it again: zstd --format=zstd a",
             ),
             (
                 "a.gz",

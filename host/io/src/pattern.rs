@@ -178,7 +178,7 @@ impl Walk<'_> {
         Ok(())
     }
 
-    /// What is in a folder, the last name first, as it is taken from the end then; nothing if it is no folder.
+    /// What is in a folder, the last name first, as it is taken from the end then; nothing if it is not a folder.
     fn entries(&mut self, folder: &Path) -> Result<Vec<(OsString, FileType)>, IoError> {
         let shown = shown(folder);
         let cannot = |error: io::Error| cannot_open(&error, shown);

@@ -50,7 +50,7 @@ pub enum Missing {
         /// What the system said, such as `No such file or directory`.
         error: String,
     },
-    /// The file is no step.
+    /// The file is not a step.
     Unfit {
         /// What was opened.
         path: String,

@@ -31,7 +31,7 @@ impl Door {
 }
 
 /// Splits what a `from` names into an input or a step, and the door of the step if it names one. A word behind the dot
-/// that is no door is left where it is: such a name is nobody's, since names have no dot.
+/// that is not a door is left where it is: such a name is nobody's, since names have no dot.
 pub fn door(from: &str) -> (&str, Option<Door>) {
     let split = from.rsplit_once('.');
     let found = split.and_then(|(step, word)| Some((step, Door::ALL.into_iter().find(|door| door.as_str() == word)?)));

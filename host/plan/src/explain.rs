@@ -234,7 +234,7 @@ fn notes(plan: &Plan) -> Vec<String> {
         .filter(|name| plan.edges_out_of(name).next().is_none())
         .collect();
     if !unread.is_empty() {
-        notes.push(format!("nothing reads what {} puts out: those rows are counted, and kept nowhere", quoted(unread)));
+        notes.push(format!("nothing reads what {} returns: those rows are counted but not kept", quoted(unread)));
     }
     notes
 }

@@ -88,7 +88,7 @@ fn refuse(step: &Step, missing: &Missing, catalog: &Catalog, findings: &mut Find
                     quoted(bundled())
                 ),
             };
-            (format!("`{uses}` is no bundled step"), Some(help))
+            (format!("`{uses}` is not a bundled step"), Some(help))
         }
         Missing::Unreadable { path, error } => {
             let help = "paths are relative to the pipeline file's folder".to_owned();

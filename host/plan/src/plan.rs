@@ -299,7 +299,7 @@ pub enum Transport {
 /// Why a plan that was kept as JSON is refused.
 #[derive(Debug, thiserror::Error)]
 pub enum PlanError {
-    /// It is no JSON, or not that of a plan.
+    /// It is not JSON, or not that of a plan.
     #[error("the plan cannot be read: {0}")]
     Json(#[from] serde_json::Error),
     /// It was altered, or written by a callboard that planned differently.

@@ -40,7 +40,7 @@ impl Source {
                 let byte = bytes[at];
                 let latin = char::from(byte);
                 (
-                    format!("the file is not UTF-8: here stands the byte 0x{byte:02x}"),
+                    format!("the file is not UTF-8: found the byte 0x{byte:02x}"),
                     match latin.is_control() {
                         true => "save it as UTF-8".to_owned(),
                         false => format!("save it as UTF-8; in Latin-1 this byte is `{latin}`"),
@@ -62,7 +62,7 @@ impl Source {
             start,
             end,
             line: before.bytes().filter(|byte| *byte == b'\n').count() + 1,
-            // A mark of the byte order is no character that anybody sees.
+            // A mark of the byte order is not a character that anybody sees.
             column: before[line_start..].chars().filter(|c| *c != '\u{feff}').count() + 1,
         }
     }

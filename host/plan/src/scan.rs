@@ -54,7 +54,7 @@ pub struct ComponentFacts {
     pub size: u64,
 }
 
-/// Why these bytes are no step; the words go on from "the file …".
+/// Why these bytes are not step; the words go on from "the file …".
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ScanError {
     /// No bytes at all.
@@ -78,7 +78,7 @@ pub enum ScanError {
         size: u64,
     },
     /// The bytes follow no known encoding.
-    #[error("is no component that can be read: {message} (at byte {at})")]
+    #[error("is not a readable component: {message} (at byte {at})")]
     Malformed {
         /// Where.
         at: u64,
@@ -155,7 +155,7 @@ impl ScanError {
 /// Reads the top-level imports and exports of a component.
 ///
 /// # Errors
-/// Where the bytes are no step that this host can run: [`ScanError`] says what they are instead.
+/// Where the bytes are not step that this host can run: [`ScanError`] says what they are instead.
 pub fn scan(bytes: &[u8]) -> Result<ComponentFacts, ScanError> {
     if bytes.is_empty() {
         return Err(ScanError::Empty);
@@ -176,7 +176,7 @@ pub fn scan(bytes: &[u8]) -> Result<ComponentFacts, ScanError> {
 /// Names of the imports of a component, and of its exports that are instances.
 ///
 /// # Errors
-/// Where the bytes are no component.
+/// Where the bytes are not component.
 pub fn names(bytes: &[u8]) -> Result<(Vec<String>, Vec<String>), ScanError> {
     let malformed = |error: wasmparser::BinaryReaderError| ScanError::Malformed {
         at: error.offset(),

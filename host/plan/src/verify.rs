@@ -31,7 +31,7 @@ impl Plan {
         self.verify_order(&known)?;
         self.verify_memory()?;
         if self.fingerprint != fingerprint(self) {
-            return Err("its fingerprint is another one's".to_owned());
+            return Err("its fingerprint does not match".to_owned());
         }
         Ok(())
     }
@@ -95,7 +95,7 @@ impl Plan {
         let to_step = known.steps.get(to.as_str()).copied();
         match (door, from_step) {
             (None, _) => {}
-            (Some(_), None) => return Err(format!("{shown} is a door of what is no step")),
+            (Some(_), None) => return Err(format!("{shown} is a door of something that is not a step")),
             (Some(_), Some(step)) if step.kind == Kind::Source => return Err(format!("{shown} is a door of a source")),
             (Some(Door::Rejected), Some(step)) if step.on_error == OnError::Fail => {
                 return Err(format!("{shown} can have no row: `{from}` rejects none"));

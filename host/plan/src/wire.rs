@@ -134,7 +134,7 @@ fn only_input(pipeline: &Pipeline, what: &str, name: &Located<String>, findings:
 
 fn refuse_door_of_source(name: &str, door: Door, at: &At, findings: &mut Findings) {
     let message = format!("step `{name}` is a source, which reads no row that could be {}", door.as_str());
-    findings.add_with_help(at, message, format!("what it puts out is `from = \"{name}\"`"));
+    findings.add_with_help(at, message, format!("its output is `from = \"{name}\"`"));
 }
 
 fn refuse_feeds_of_source(name: &str, at: &At, findings: &mut Findings) {

@@ -97,8 +97,8 @@ impl RunError {
         let quota = is_of_quota(error);
         let written = RunError::new(Class::System, format!("cannot {doing}: {}", plain(error)));
         match (full, quota) {
-            (true, _) => written.help("make room, and go on with the run: nothing that is done is lost"),
-            (_, true) => written.help("allow more when you go on with the run: --max-spill SIZE"),
+            (true, _) => written.help("free some space and resume the run: no finished work is lost"),
+            (_, true) => written.help("allow more when you resume the run: --max-spill SIZE"),
             _ => written,
         }
     }
@@ -109,7 +109,7 @@ impl RunError {
             return RunError::unwritten(&format!("keep {what}"), error);
         }
         RunError::new(Class::System, format!("cannot read {what}: {}", plain(error)))
-            .help("go on with the run: what is damaged is made again")
+            .help("resume the run: damaged parts are recreated")
     }
 
     pub(crate) fn interrupted() -> RunError {
@@ -179,7 +179,7 @@ pub(crate) struct QuotaExceeded {
 /// Rows that a step put out take more than the budget leaves.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "rows: {} are held and {} more were put out, beside {} of the steps' own memory; a budget of {} leaves {} for both",
+    "rows: {} are held and {} more were returned, besides {} of the steps' own memory; a budget of {} leaves {} for both",
     bytes(*rows), bytes(*more), bytes(*steps), bytes(*budget), bytes(*both)
 )]
 pub(crate) struct RowsExceed {
@@ -198,7 +198,7 @@ impl RowsExceed {
     fn help(&self) -> String {
         let over = self.rows.saturating_add(self.more).saturating_add(self.steps).saturating_sub(self.both);
         format!(
-            "let the step put out less at a time, or smaller batches: run.batch_rows, run.batch_bytes\nor allow more: --budget {}MiB",
+            "let the step return less at a time, or use smaller batches: run.batch_rows, run.batch_bytes\nor allow more: --budget {}MiB",
             self.budget.saturating_add(over).div_ceil(1 << 20)
         )
     }
@@ -239,7 +239,7 @@ impl RunError {
                 (Class::Limit, Some(format!("raise it in the step: {key} = \"{raised}s\"")))
             }
             Fault::Rejected { .. } => {
-                let help = "to go on without such rows, add to the step: on_error = \"reject\"";
+                let help = "to continue without such rows, add to the step: on_error = \"reject\"";
                 (Class::Data, Some(help.to_owned()))
             }
             Fault::Said { kind: SaidKind::Config, .. } => (Class::Pipeline, None),

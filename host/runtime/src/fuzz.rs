@@ -17,7 +17,7 @@ use crate::tell::runs::{RunSummary, remove_run, run_report};
 ///
 /// # Panics
 ///
-/// Where bytes that are no journal or no frames are read past their end, or more is read than is there.
+/// Where bytes that are not journal or no frames are read past their end, or more is read than is there.
 pub fn fuzz_disk(bytes: &[u8]) {
     let read = journal::records(bytes);
     assert_eq!(read.length + read.torn, bytes.len() as u64);

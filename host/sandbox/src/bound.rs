@@ -140,7 +140,7 @@ impl Bound {
         }
         let mut names = HashSet::new();
         if let Some(twice) = fields.iter().find(|field| !names.insert(field.name().as_str())) {
-            let message = format!("it would put out two columns named `{}`", twice.name());
+            let message = format!("it would return two columns named `{}`", twice.name());
             return Err(fault(message)
                 .help(format!("rename one in the step: columns = {{ {0} = \"{0}_2\" }}", in_a_line(twice.name()))));
         }

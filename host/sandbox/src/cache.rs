@@ -169,11 +169,8 @@ pub fn cache_dir(folder: &Path) -> Result<Dir, SandboxError> {
     };
     let (shown, place) = (folder.display(), shared.place.display());
     let is_itself = folder.canonicalize().is_ok_and(|real| real == shared.place);
-    let whose = if is_itself {
-        format!("the cache `{shown}`")
-    } else {
-        format!("the cache `{shown}` lies in `{place}`, which")
-    };
+    let whose =
+        if is_itself { format!("the cache `{shown}`") } else { format!("the cache `{shown}` is in `{place}`, which") };
     let (message, help) = match shared.why {
         Why::Written => (
             format!("{whose} can be written by others, who could put code there"),

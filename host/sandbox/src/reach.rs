@@ -141,7 +141,7 @@ fn find(grant: &FileGrant, base: &Path) -> Result<Found, SandboxError> {
             if grant.write {
                 let message = format!("`grant.files` lets the step write `{shown}`, and only folders can be written");
                 let help =
-                    format!("put it into a folder of its own: grant.files = [{{ path = \"{folder}\", write = true }}]");
+                    format!("put it into its own folder: grant.files = [{{ path = \"{folder}\", write = true }}]");
                 return Err(refused(message).help(help));
             }
             let (above, last) = (within.parent().unwrap_or(Path::new("")), within.file_name().unwrap_or_default());

@@ -91,7 +91,7 @@ fn described(probe: &Probe) -> Result<(Vec<Finding>, Option<Value>)> {
     };
     let parsed = serde_json::from_str::<Value>(&said.config_schema);
     let schema = match &parsed {
-        Err(error) => Err(format!("expected a JSON Schema, and it is no JSON: {error}")),
+        Err(error) => Err(format!("expected a JSON Schema, and it is not JSON: {error}")),
         Ok(schema) => match jsonschema::meta::validate(schema) {
             Err(error) => Err(format!("expected a JSON Schema: {error}")),
             Ok(()) => Ok(count(keys(schema).count(), "key")),
@@ -182,7 +182,7 @@ fn declared(trial: &Trial, candidates: &[SchemaRef]) -> Result<(Vec<Finding>, Ac
     let help = match is_configured {
         false if probe.kind() == Kind::Source => "configure it so that it makes rows: --config JSON",
         false => {
-            "configure it so that it works on rows: --config JSON; and the columns of a `rows.jsonl` beside it are tried too"
+            "configure it so that it works on rows: --config JSON; and the columns of a `rows.jsonl` next to it are tried too"
         }
         true => "return an error of kind `config` for columns that it cannot work on",
     };

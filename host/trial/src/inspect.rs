@@ -170,7 +170,7 @@ fn asked(inspection: &mut Inspection, mut subject: Subject, bundled: &[Bundled],
             match serde_json::from_str::<Value>(&config_schema) {
                 Ok(schema) => inspection.config = keys(&schema),
                 Err(error) => {
-                    let message = format!("the schema of its configuration is no JSON: {error}");
+                    let message = format!("the schema of its configuration is not JSON: {error}");
                     inspection.problems.push(Wrong { message, help: None });
                 }
             }

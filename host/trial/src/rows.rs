@@ -28,7 +28,7 @@ pub(crate) fn dataset(subject: &Subject, path: &Path) -> Result<Dataset> {
     })?)
 }
 
-/// A path that is no pattern, whatever it is called.
+/// A path that is not a pattern, whatever it is called.
 fn escaped(path: &Path) -> String {
     path.display().to_string().chars().fold(String::new(), |mut text, c| {
         match c {
@@ -93,7 +93,7 @@ pub(crate) fn objects(path: &Path) -> Result<Option<Vec<Value>>> {
     let objects = lines.map(|(at, line)| {
         serde_json::from_str(line).map_err(|wrong| {
             let message = format!("{}:{}: {wrong}", path.display(), at + 1);
-            error(Class::Data, message, Some("mend it, or write it anew: callboard step test --bless".into()))
+            error(Class::Data, message, Some("fix it, or rewrite it: callboard step test --bless".into()))
         })
     });
     objects.collect::<Result<_>>().map(Some)

@@ -130,11 +130,11 @@ impl Subject {
     ///
     /// # Errors
     ///
-    /// What is no JSON object.
+    /// What is not JSON object.
     pub fn configure(&mut self, json: &str) -> Result<()> {
         let refused = |why: String| {
             let help = "for instance: --config '{\"min\": 3}'".to_owned();
-            error(Class::Pipeline, format!("the configuration is no JSON object: {why}"), Some(help))
+            error(Class::Pipeline, format!("the configuration is not JSON object: {why}"), Some(help))
         };
         match serde_json::from_str::<Value>(json).map_err(|wrong| refused(wrong.to_string()))? {
             Value::Object(config) => self.config = config,

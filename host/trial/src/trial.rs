@@ -20,7 +20,7 @@ impl Trial {
     ///
     /// # Errors
     ///
-    /// A component that is no step, or that does not compile; a grant that cannot be given.
+    /// A component that is not a step, or that does not compile; a grant that cannot be given.
     pub fn begin(subject: Subject, inputs: usize, bundled: &[Bundled], settings: Settings) -> Result<Trial> {
         let bytes = subject.bytes(bundled)?;
         let kind = scan(&bytes).map_err(|unfit| unfit_error(&subject, &unfit))?.kind;
@@ -51,7 +51,7 @@ impl Trial {
     }
 }
 
-/// What a component that is no step is instead.
+/// What a component that is not a step is instead.
 pub(crate) fn unfit_error(subject: &Subject, unfit: &ScanError) -> RunError {
     error(Class::Pipeline, format!("`{}` {unfit}", subject.uses), Some(unfit.help()))
 }

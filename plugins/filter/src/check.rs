@@ -25,7 +25,7 @@ pub(crate) struct Checked {
 type Typed = (Node, Type);
 
 /// # Errors
-/// What is wrong, and where: a name that is no column's, types that do not go together, a condition that is none.
+/// What is wrong, and where: a name that is not a column's, types that do not go together, a condition that is none.
 pub(crate) fn check(part: &Part, input: &Schema) -> Result<Checked, Fault> {
     let mut checker = Checker { input, columns: vec![], locals: vec![] };
     let node = checker.condition(part)?;

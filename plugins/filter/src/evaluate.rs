@@ -23,7 +23,7 @@ type Outcome<'r> = Result<Value<'r>, String>;
 
 impl Node {
     /// # Errors
-    /// Why there is no value: a division by zero, a text that is no date.
+    /// Why there is no value: a division by zero, a text that is not a date.
     pub(crate) fn evaluate<'r>(&'r self, row: &mut Row<'r>) -> Outcome<'r> {
         Ok(match self {
             Node::Constant(value) => value.borrowed(),

@@ -62,7 +62,7 @@ impl Expression {
     /// The views on the columns that it reads.
     ///
     /// # Errors
-    /// `input`, if text is no UTF-8.
+    /// `input`, if text is not UTF-8.
     pub(crate) fn read<'b>(&self, batch: &'b Batch) -> Result<Vec<Reader<'b>>> {
         self.columns.iter().map(|column| Reader::new(batch.get(column)?)).collect()
     }

@@ -122,7 +122,7 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Function> {
     [text::FUNCTIONS, numbers::FUNCTIONS, moments::FUNCTIONS, convert::FUNCTIONS].into_iter().flatten()
 }
 
-/// What is not in the table, since it is given what is no value: names, patterns, nulls.
+/// What is not in the table, since it is given what is not a value: names, patterns, nulls.
 pub(crate) const SPECIAL: [&str; 9] =
     ["has", "coalesce", "matches", "all", "exists", "exists_one", "existsOne", "filter", "map"];
 

@@ -27,7 +27,7 @@ const DAY_IN_MILLISECONDS: i64 = 86_400_000;
 
 impl<'b> Reader<'b> {
     /// # Errors
-    /// `input`, if text is no UTF-8.
+    /// `input`, if text is not UTF-8.
     pub(crate) fn new(array: Array<'b>) -> Result<Self> {
         let (values, meaning) = (array.values()?, Meaning::of(&array.ty()));
         let members = |array: Array<'b>| -> Result<Vec<(String, Reader<'b>)>> {

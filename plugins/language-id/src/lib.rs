@@ -29,7 +29,8 @@ impl Transform for LanguageId {
     fn bind(config: Config, input: &Schema) -> Result<BoundTransform> {
         let text = input.utf8(&config.column).at("/column")?;
         let among = config.languages.iter().enumerate().map(|(i, code)| {
-            let message = || format!("`{code}` is no language that is known; known are {}", detect::codes().join(", "));
+            let message =
+                || format!("`{code}` is not a known language; known languages are {}", detect::codes().join(", "));
             detect::language(code).ok_or_else(|| StepError::config(message()).at(format!("/languages/{i}")))
         });
         let detector = detect::detector(among.collect::<Result<_>>()?);

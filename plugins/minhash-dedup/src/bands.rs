@@ -86,7 +86,7 @@ impl Judge {
         let permutations = permutations as f64;
         let stray = DEVIATIONS * (threshold * (1.0 - threshold) * permutations).sqrt();
         let expected = threshold * permutations;
-        // Near a threshold of 1 even equal signatures are no proof.
+        // Near a threshold of 1 even equal signatures are not proof.
         let alike = if threshold < 1.0 { expected + stray } else { f64::INFINITY };
         Judge { alike, unlike: expected - stray }
     }

@@ -88,7 +88,7 @@ mod tests {
         let words = shingles(1, "a b c");
         assert_eq!(words, shingles(1, "\u{b}a\t b\r\n\u{c}c "));
         assert_eq!(words, shingles(1, "a\u{2003}b\u{85}c\u{3000}"));
-        assert_eq!(shingles(1, "a\u{1f}b").len(), 1, "a separator of units is no white space");
+        assert_eq!(shingles(1, "a\u{1f}b").len(), 1, "a separator of units is not white space");
         assert!(shingles(5, " \n\u{2003}").is_empty());
     }
 

@@ -46,7 +46,7 @@ fn words_of_ascii(text: &[u8]) -> Option<usize> {
     any.is_ascii().then_some(words + sum(&starts))
 }
 
-/// Counts where a word begins, a byte that is no white space behind one that is, in those lanes that are `new`.
+/// Counts where a word begins, a byte that is not white space behind one that is, in those lanes that are `new`.
 #[inline(always)]
 fn look(window: &[u8; LANES + 1], new: &[u8; LANES], starts: &mut [u8; LANES], any: &mut [u8; LANES]) {
     for i in 0..LANES {

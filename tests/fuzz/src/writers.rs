@@ -98,7 +98,7 @@ fn read(base: &Path, name: &str) -> Result<RecordBatch, IoError> {
 fn line(line: &String) {
     text(line);
     let json = serde_json::from_str::<&serde_json::value::RawValue>(line);
-    json.unwrap_or_else(|error| panic!("{line} is no JSON: {error}"));
+    json.unwrap_or_else(|error| panic!("{line} is not JSON: {error}"));
 }
 
 fn text(text: &str) {

@@ -54,7 +54,7 @@ fn words(verdict: &Verdict, width: usize) -> String {
                 format!("\n {:width$}    {}: {} → {}", "", change.what, inline(&change.from), inline(&change.to))
             };
             let changes: String = changes.iter().map(of).collect();
-            format!("runs: it is not what it was in {}{changes}", run.display())
+            format!("runs: it has changed since {}{changes}", run.display())
         }
         Verdict::Same { run, rows, behind } if behind.is_empty() => {
             format!("taken over from {}: {} rows", run.display(), count(*rows))
@@ -63,7 +63,7 @@ fn words(verdict: &Verdict, width: usize) -> String {
             let names: Vec<String> = behind.iter().map(|name| format!("`{name}`")).collect();
             let (run, rows) = (run.display(), count(*rows));
             let others = names.join(", ");
-            format!("taken over from {run} for rows that are the same, at most {rows}: those of {others} may differ")
+            format!("taken over from {run} for unchanged rows, at most {rows}: those of {others} may differ")
         }
     }
 }

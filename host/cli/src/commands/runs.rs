@@ -80,7 +80,7 @@ fn show(run_dir: &Path) -> Result<ExitCode, Failure> {
         }
         RunState::Running => {}
         RunState::Failed | RunState::Interrupted | RunState::Killed => {
-            text.push_str(&format!("to go on:\n  callboard resume {}", quoted(run_dir)));
+            text.push_str(&format!("to resume:\n  callboard resume {}", quoted(run_dir)));
         }
         RunState::Begun => {
             let folder = quoted(run_dir.display().to_string());

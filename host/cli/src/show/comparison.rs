@@ -31,7 +31,7 @@ pub(crate) fn table(staged: &Report, eager: &Report) -> String {
         times("unloading", |report| report.stages.iter().map(|stage| stage.unload_ms).sum()),
     ];
     format!(
-        "{}  the same pipeline, each way of loading in a process of its own\n\n{}\n{}\n{}",
+        "{}  the same pipeline, each in its own process\n\n{}\n{}\n{}",
         staged.name,
         aligned(&rows, 1),
         aligned(&stages("staged", staged), 1),

@@ -20,7 +20,7 @@ use serde::Serialize;
 use crate::exit::Failure;
 
 /// Whether a terminal would obey this character, or show what stands around it in another order or not at all: controls, marks of
-/// direction, ends of lines and paragraphs that are no line feed, and letters that nobody sees.
+/// direction, ends of lines and paragraphs that are not line feed, and letters that nobody sees.
 fn acts(c: char) -> bool {
     c.is_control()
         || matches!(c,

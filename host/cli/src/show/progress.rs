@@ -31,7 +31,7 @@ pub(crate) struct Progress(Arc<Inner>);
 
 struct Inner {
     detail: Detail,
-    /// `None` where standard error is no terminal.
+    /// `None` where standard error is not a terminal.
     bars: Option<MultiProgress>,
     steps: Mutex<HashMap<String, Line>>,
 }

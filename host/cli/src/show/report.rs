@@ -24,7 +24,7 @@ pub(crate) fn table(report: &Report) -> String {
     if globals().next().is_some() {
         text.push_str(match report.load {
             Load::Staged | Load::Step if globals().any(was_loaded) => {
-                " ■ needs every row: what stands above it had been unloaded before it was loaded\n"
+                " ■ needs every row: the steps above it were unloaded before it was loaded\n"
             }
             _ => " ■ needs every row\n",
         });
@@ -316,7 +316,7 @@ fn times(report: &Report) -> String {
     text
 }
 
-/// Rows of cells in columns: the first `left` and those that are no figures begin at the left, the others end at the right.
+/// Rows of cells in columns: the first `left` and those that are not figures begin at the left, the others end at the right.
 pub(crate) fn aligned(rows: &[Vec<String>], left: usize) -> String {
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
     let width = |column: usize| rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max();

@@ -15,7 +15,8 @@ pub(crate) fn new(arguments: &NewArguments) -> Result<ExitCode, Failure> {
         unreachable!("clap asks for both where there is no --list");
     };
     let language = templates::language(id).ok_or_else(|| {
-        Failure::other(Class::Pipeline, format!("`{id}` is no language of this callboard")).help(languages_like(id))
+        Failure::other(Class::Pipeline, format!("`{id}` is not a language that this callboard supports"))
+            .help(languages_like(id))
     })?;
     let folder = arguments.dir.clone().unwrap_or_else(|| PathBuf::from(name));
     callboard_author::new(name, language, arguments.kind.into(), &folder).map_err(failure)?;

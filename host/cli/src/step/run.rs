@@ -18,7 +18,7 @@ use crate::show::{err, inline};
 
 pub(crate) fn run(arguments: &StepRunArguments) -> Result<ExitCode, Failure> {
     let mut subject = super::subject(&arguments.tried)?;
-    // What is no step is told by whoever begins with it.
+    // What is not a step is told by whoever begins with it.
     let is_source = scan(&subject.bytes(BUNDLED)?).is_ok_and(|facts| facts.kind == Kind::Source);
     let scratch = tempfile::tempdir().map_err(|error| Failure::system("make a folder for scratch", &error))?;
     let mut inputs: Vec<PathBuf> = Vec::new();

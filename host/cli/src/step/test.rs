@@ -23,7 +23,7 @@ pub(crate) fn test(arguments: &TestArguments) -> Result<ExitCode, Failure> {
     let folder = match &arguments.tried.step {
         Some(step) if step.is_dir() => step.clone(),
         Some(step) => {
-            let message = format!("`{}` is no folder, and only a step's folder can be watched", step.display());
+            let message = format!("`{}` is not a folder, and only a step's folder can be watched", step.display());
             return Err(Failure::other(Class::Pipeline, message));
         }
         None => ".".into(),

@@ -44,10 +44,10 @@ fn shape(data_type: &DataType, depth: usize) -> Result<(), Fault> {
         Decimal128(precision, scale) => decimal(*precision, *scale, DECIMAL128_MAX_PRECISION),
         Decimal256(precision, scale) => decimal(*precision, *scale, DECIMAL256_MAX_PRECISION),
         Time32(unit) if !matches!(unit, TimeUnit::Second | TimeUnit::Millisecond) => {
-            wrong(format!("is {data_type}, which is no type"))
+            wrong(format!("is {data_type}, which is not a type"))
         }
         Time64(unit) if !matches!(unit, TimeUnit::Microsecond | TimeUnit::Nanosecond) => {
-            wrong(format!("is {data_type}, which is no type"))
+            wrong(format!("is {data_type}, which is not a type"))
         }
         Dictionary(keys, values) => {
             if !keys.is_dictionary_key_type() {
@@ -82,7 +82,7 @@ fn decimal(precision: u8, scale: i8, most: u8) -> Result<(), Fault> {
         false => Err(Fault {
             path: String::new(),
             message: format!(
-                "is a decimal of {precision} digits, {scale} of them behind the point; up to {most} are possible"
+                "is a decimal of {precision} digits, {scale} of them after the point; up to {most} are possible"
             ),
         }),
     }

@@ -43,6 +43,6 @@ fn holds(file: &File, begin: u64, end: u64, mark: &[u8]) -> io::Result<bool> {
 }
 
 pub(super) fn error(what: &str) -> IoError {
-    IoError::data(format!("is several {what} files, one behind the other, of which only the last would be read"))
+    IoError::data(format!("is several {what} files, one after another, of which only the last would be read"))
         .with_help("name each file in `path`: files are not joined by their bytes")
 }

@@ -163,7 +163,7 @@ impl<'a> Times<'a> {
         let (low, high) = self.range();
         let without = !(low..=high).contains(&self.number(at));
         without.then_some(match self.kind {
-            Kind::Time { .. } => "is no time of a day",
+            Kind::Time { .. } => "is not a time of day",
             _ => "is not in the years 0000 to 9999",
         })
     }
@@ -316,7 +316,7 @@ fn duration(seconds: u64, fraction: u64, per_second: u64, out: &mut Vec<u8>) {
     out.push(b'S');
 }
 
-/// Why a text is no timestamp, or no date.
+/// Why a text is not a timestamp, or no date.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Misread {
     /// It is not of the form.

@@ -108,14 +108,14 @@ fn sources(pipeline: &Pipeline, findings: &mut Findings) {
                     format!("`from` names `{}`, and `{name}` is an input, of which no row is left out", feed.value);
                 findings.add_with_help(&feed.at, message, "`.dropped` and `.rejected` are of steps");
             } else if let (Some(_), Some(near)) = (door(feed).1, nearest(name, steps_only())) {
-                let message = format!("`from` names `{}`, and `{name}` is no step", feed.value);
+                let message = format!("`from` names `{}`, and `{name}` is not a step", feed.value);
                 findings.add_with_help(&feed.at, message, format!("did you mean `{near}.{word}`?"));
             } else if is_output(name) {
                 let message = format!("`from` names the output `{name}`, which is only written");
                 findings.add_with_help(&feed.at, message, "name the step or input that the output is from");
             } else {
                 let help = hint(feed, "inputs and steps", readable.iter().copied());
-                findings.push(&feed.at, format!("`from` names `{}`, which is no input or step", feed.value), help);
+                findings.push(&feed.at, format!("`from` names `{}`, which is not an input or step", feed.value), help);
             }
         }
     }
@@ -133,8 +133,7 @@ fn door_of_step(step: &Step, feed: &Located<String>, findings: &mut Findings) {
         Some(_) => {}
         None => {
             let doors = Door::ALL.map(|door| door.of(name));
-            let help =
-                hint(feed, &format!("beside what it puts out, step `{name}` has"), doors.iter().map(String::as_str));
+            let help = hint(feed, &format!("besides its output, step `{name}` has"), doors.iter().map(String::as_str));
             findings.push(&feed.at, format!("`from` names `{}`, which step `{name}` does not have", feed.value), help);
         }
     }
@@ -151,7 +150,7 @@ fn load_groups(pipeline: &Pipeline, findings: &mut Findings) {
                 return;
             }
             if !is_step.contains(name.as_str()) {
-                let message = format!("a load group names `{}`, which is no step", name.value);
+                let message = format!("a load group names `{}`, which is not a step", name.value);
                 findings.push(&name.at, message, hint(name, "steps", steps.iter().copied()));
             }
             match taken.insert(name, nth) {

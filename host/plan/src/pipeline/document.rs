@@ -152,9 +152,9 @@ pub(crate) fn parse_toml(text: &str, findings: &mut Findings) -> Option<Node> {
             Some(word) => {
                 let help = match word.to_lowercase().as_str() {
                     "true" | "false" => format!("booleans are in lower case: {}", word.to_lowercase()),
-                    _ => format!("text stands in quotes: \"{word}\""),
+                    _ => format!("text is quoted: \"{word}\""),
                 };
-                findings.add_with_help(&error.span(), format!("`{word}` is no value"), help);
+                findings.add_with_help(&error.span(), format!("`{word}` is not a value"), help);
             }
             None if message == "recursion limit" => {
                 let help = "no part of a pipeline is nested that deep";
@@ -230,7 +230,7 @@ fn toml_value(value: &DeValue<'_>, at: At, findings: &mut Findings) -> Node {
                         IntErrorKind::PosOverflow | IntErrorKind::NegOverflow => {
                             findings.add(&at, "an integer has at most 64 bits")
                         }
-                        _ => findings.add(&at, format!("`{integer}` is no integer")),
+                        _ => findings.add(&at, format!("`{integer}` is not an integer")),
                     }
                     Data::Null
                 },
@@ -242,7 +242,7 @@ fn toml_value(value: &DeValue<'_>, at: At, findings: &mut Findings) -> Node {
             number.map_or_else(
                 || {
                     let help = "a pipeline has finite numbers only";
-                    findings.add_with_help(&at, format!("`{}` is no number", float.as_str()), help);
+                    findings.add_with_help(&at, format!("`{}` is not a number", float.as_str()), help);
                     Data::Null
                 },
                 Data::Number,

@@ -20,7 +20,7 @@ pub(crate) struct Fields<'a> {
 }
 
 impl<'a> Fields<'a> {
-    /// `None`, and a finding, if `node` is no table.
+    /// `None`, and a finding, if `node` is not a table.
     pub(crate) fn of(node: &'a Node, what: &'static str, findings: &mut Findings) -> Option<Self> {
         let entries = table(node, what, findings)?;
         Some(Self { what, entries, at: node.at.clone(), asked: RefCell::default() })

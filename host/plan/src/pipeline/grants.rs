@@ -90,15 +90,15 @@ fn file(node: &Node, findings: &mut Findings) -> Option<FileGrant> {
     };
     let Located { value, at } = path;
     let (refused, help) = if value.starts_with('/') {
-        ("is absolute", "what is granted lies in the pipeline file's folder: copy it there")
+        ("is absolute", "granted files must be in the pipeline file's folder: copy them there")
     } else if value.split('/').any(|part| part == "..") {
-        ("leads out of its folder", "what is granted lies in the pipeline file's folder: copy it there")
+        ("leads out of its folder", "granted files must be in the pipeline file's folder: copy them there")
     } else if is_address(&value) {
         ("is an address", "a folder of this machine is granted here; requests are granted by `grant.http`")
     } else if value.contains(['*', '?']) {
         ("is a pattern", "grant the folder: all that is in it is granted with it")
     } else if value.contains(char::is_control) {
-        ("is no path", "a path is one line of text, without control characters")
+        ("is not a path", "a path is one line of text, without control characters")
     } else {
         return Some(FileGrant { path: granted_path(&value), write });
     };
@@ -119,7 +119,7 @@ fn http(node: &Node, findings: &mut Findings) -> Option<HttpGrant> {
             Some(method) => format!("did you mean `{method}`?"),
             None => format!("a request is `METHOD URL`, with one of {}", crate::spelling::quoted(METHODS)),
         };
-        findings.add_with_help(&at, format!("`{}` is no method of a request", method.escape_debug()), help);
+        findings.add_with_help(&at, format!("`{}` is not a request method", method.escape_debug()), help);
         return None;
     }
     let url = granted_url(url).map_err(|(message, help)| findings.add_with_help(&at, message, help)).ok()?;
@@ -143,10 +143,10 @@ fn granted_url(text: &str) -> Result<Url, (String, &'static str)> {
         None => return wrong("has no URL"),
         Some("") => return wrong("names no host"),
         Some(authority) if authority.contains('@') => {
-            let help = "a secret is granted by `grant.secret.\"HOST\"`, and stands in no URL";
+            let help = "a secret is granted by `grant.secret.\"HOST\"`, not in a URL";
             return Err(("a request of `grant.http` carries a user's name".to_owned(), help));
         }
-        Some(_) if text.contains('*') => return wrong("has a `*`, and is no pattern"),
+        Some(_) if text.contains('*') => return wrong("has a `*`, and is not a pattern"),
         Some(_) if text.contains('\\') => return wrong("has a `\\`"),
         Some(_) if text.contains(|c: char| c.is_whitespace() || c.is_control()) => return wrong("has a space"),
         Some(_) => {}
@@ -172,7 +172,7 @@ fn variable(node: &Node, findings: &mut Findings) -> Option<String> {
         return Some(value);
     }
     let help = "it has letters, digits and `_`, such as \"LANG\"";
-    findings.add_with_help(&at, format!("`{}` is no variable of the environment", value.escape_debug()), help);
+    findings.add_with_help(&at, format!("`{}` is not the name of an environment variable", value.escape_debug()), help);
     None
 }
 
@@ -186,7 +186,7 @@ fn secrets(
     let mut secrets = BTreeMap::new();
     for Entry { key, key_at, value: node } in table(node, "`grant.secret`", findings).unwrap_or_default() {
         let Ok(host) = Host::parse(key).map(|host| host.to_string()) else {
-            let message = format!("`{}` is no host", key.escape_debug());
+            let message = format!("`{}` is not a host", key.escape_debug());
             let help = "a secret is for a host, without scheme and port: `grant.secret.\"api.example.org\"`";
             findings.add_with_help(key_at, message, help);
             continue;
@@ -215,7 +215,7 @@ fn secret(node: &Node, key_at: &At, env: &[String], findings: &mut Findings) -> 
 
     let fits = |c: char| c.is_ascii_alphanumeric() || OF_HEADERS.contains(c);
     if !header.chars().all(fits) || OF_TRANSPORT.iter().any(|name| header.eq_ignore_ascii_case(name)) {
-        let message = format!("`{}` is no header that a secret can have", header.escape_debug());
+        let message = format!("`{}` is not a header that a secret can use", header.escape_debug());
         findings.add_with_help(&header.at, message, "write its name alone, such as \"Authorization\"");
     }
     // The value itself is in no message: it may be what should not be read.
@@ -225,7 +225,7 @@ fn secret(node: &Node, key_at: &At, env: &[String], findings: &mut Findings) -> 
             findings.add_with_help(&value.at, "the value has a `${` that names no variable", help);
         }
         Some(names) if names.is_empty() => {
-            let message = "the value is the secret itself, which would lie in the plan for all to read";
+            let message = "the value is the secret itself, which everyone could read in the plan";
             let help = format!("keep it in the environment, and name the variable: `{EXAMPLE}`");
             findings.add_with_help(&value.at, message, help);
         }

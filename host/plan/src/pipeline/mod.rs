@@ -3,7 +3,7 @@
 //! 1. `document` — TOML or JSON text as one tree that knows its places.
 //! 2. `params` — `--set` and `${params.x}` put into the tree.
 //! 3. `fields`, `read`, `grants` — the tree as the typed [`Pipeline`]; unknown keys and wrong types are found here.
-//! 4. `check`, `paths` — names, `from`, load groups and paths that contradict each other; what is no path.
+//! 4. `check`, `paths` — names, `from`, load groups and paths that contradict each other; what is not a path.
 
 mod check;
 mod document;

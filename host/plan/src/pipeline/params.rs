@@ -288,7 +288,7 @@ fn is_secret(path: &[String]) -> bool {
     matches!(path[..], ["steps", "grant", "secret", _, "value"])
 }
 
-/// In a secret, what is no param stays as it is. `room` is what the result may take, bytes.
+/// In a secret, what is not a param stays as it is. `room` is what the result may take, bytes.
 fn substituted(text: &str, params: Option<&Node>, secret: bool, room: usize) -> Result<Data, Unfilled> {
     let mut out = String::new();
     let mut rest = text;

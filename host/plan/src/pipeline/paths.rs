@@ -20,8 +20,10 @@ pub(super) fn check(pipeline: &Pipeline, findings: &mut Findings) {
             continue;
         }
         if let Some(filled) = filled_in(path) {
-            let message =
-                format!("`{}` is no path of an output, which is one file: `{filled}` is not filled in", path.value);
+            let message = format!(
+                "`{}` is not the path of an output, which is one file: `{filled}` is not filled in",
+                path.value
+            );
             findings.add_with_help(&path.at, message, "write the name of one file, such as \"out/rows.jsonl\"");
         }
     }
@@ -33,10 +35,10 @@ pub(super) fn check(pipeline: &Pipeline, findings: &mut Findings) {
     }
 }
 
-/// Finds what is no path of `what`. `remote` says what to do instead of naming an address, `stream` instead of `-`.
+/// Finds what is not a path of `what`. `remote` says what to do instead of naming an address, `stream` instead of `-`.
 fn refuse(path: &Located<String>, what: &str, remote: &str, stream: &str, findings: &mut Findings) -> bool {
     let (message, help) = match &*path.value {
-        "-" => (format!("`-` is no path of {what}: {what} is a file"), format!("{stream}\na file of that name is `./-`")),
+        "-" => (format!("`-` is not a path of {what}: {what} is a file"), format!("{stream}\na file of that name is `./-`")),
         text => match not_here(text) {
             Some(NotHere::Scheme("file")) => {
                 let path = text.trim_start_matches("file://");
@@ -47,15 +49,15 @@ fn refuse(path: &Located<String>, what: &str, remote: &str, stream: &str, findin
                 remote.to_owned(),
             ),
             Some(NotHere::Home) => (
-                format!("`{text}` is no path of {what}: `~` stands for a home folder in shells only"),
+                format!("`{text}` is not a path of {what}: only shells expand `~`"),
                 "write the folder's own path, or hand it over: path = \"${params.home}/…\", --set params.home=\"$HOME\"".to_owned(),
             ),
             Some(NotHere::Variable(name)) => (
-                format!("`{text}` is no path of {what}: `{name}` is a variable, and only params are put in"),
+                format!("`{text}` is not a path of {what}: `{name}` is an environment variable, and only params are substituted"),
                 "declare a param, use it as `${params.NAME}`, and set it: --set params.NAME=\"$NAME\"".to_owned(),
             ),
             Some(NotHere::Control) => (
-                format!("`{}` is no path of {what}: it has a control character", text.escape_debug()),
+                format!("`{}` is not a path of {what}: it has a control character", text.escape_debug()),
                 "a path is one line of text; a file of such a name is matched by a pattern, with `?` in its place".to_owned(),
             ),
             None => return false,

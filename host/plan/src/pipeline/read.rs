@@ -175,7 +175,7 @@ fn step(node: &Node, findings: &mut Findings) -> Option<Step> {
     let retries = fields.get("retries").and_then(|node| integer(node, "`retries`", 0, 100, findings));
     let granted = fields.get("grant");
     let grants = granted.and_then(|node| grants(node, findings));
-    let aside = |key: &str| format!("what the step itself is told goes into `config = {{ {key} = … }}`");
+    let aside = |key: &str| format!("the step's own keys go into `config = {{ {key} = … }}`");
     fields.end(Some(aside), findings);
 
     if let (Some(node), OnError::Fail) = (rejects, on_error.unwrap_or_default()) {

@@ -35,7 +35,7 @@ fn refuse_global_edges(draft: &Draft<'_>, findings: &mut Findings) {
             let within = group.steps.contains(&from) && group.steps.contains(&to);
             if within && let Some(global) = [to, from].into_iter().find(|step| draft.is_global(*step)) {
                 let message = format!(
-                    "{} cannot be run: `{}` is a global step, so that `{}` cannot lie within one stage",
+                    "{} cannot be run: `{}` is a global step, so `{}` cannot be in one stage",
                     title(draft, nth),
                     draft.step_name(global),
                     draft.hop_name(from, to)
@@ -92,7 +92,7 @@ fn refuse_rings(draft: &Draft<'_>, findings: &mut Findings) {
                 format!("{} cannot be run: `{}` leaves it and comes back", title(draft, first), path.join(" → "));
             let has_global = hops.iter().any(|(from, to)| draft.is_global(*from) || draft.is_global(*to));
             let help = if has_global {
-                format!("make two groups of it, before and behind {between}")
+                format!("split it into two groups, before and after {between}")
             } else {
                 format!("put {between} into the group, or make two groups of it")
             };

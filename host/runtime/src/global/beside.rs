@@ -139,5 +139,5 @@ impl Beside {
 }
 
 fn lost() -> Fault {
-    Fault::Host("what was written beside rows is not there any more".into())
+    Fault::Host("what was written with the rows is missing".into())
 }

@@ -145,7 +145,7 @@ impl GlobalWriter {
         };
         if !writes.fields().is_empty() && written.num_rows() != rows.len() {
             let (wrote, kept) = (written.num_rows(), rows.len());
-            return Err(Fault::Contract(format!("it wrote {wrote} rows beside {kept} rows that it kept")));
+            return Err(Fault::Contract(format!("it wrote {wrote} rows with {kept} rows that it kept")));
         }
         Ok(written)
     }

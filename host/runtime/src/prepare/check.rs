@@ -313,7 +313,7 @@ fn unchanged(before: &RecordedInput, now: &RecordedInput) -> Result<(), RunError
     } else if before.bytes != now.bytes {
         format!("its files had {} bytes, and have {}", before.bytes, now.bytes)
     } else if before.schema != now.schema {
-        "its columns are others".to_owned()
+        "its columns are different".to_owned()
     } else {
         return Ok(());
     };

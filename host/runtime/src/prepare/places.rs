@@ -167,7 +167,7 @@ const HELP: &str = "grant a folder that holds nothing else: grant.files = [{ pat
 
 fn refusal(grant: &FileGrant, holds: bool, reserved: &Reserved) -> RunError {
     let does = if grant.write { "lets the step write" } else { "shows the step" };
-    let where_it_is = if holds { "which holds" } else { "which lies in" };
+    let where_it_is = if holds { "which holds" } else { "which is in" };
     let (what, path) = (&reserved.what, reserved.path.display());
     let message = format!("`grant.files` {does} `{}`, {where_it_is} {what}, `{path}`", grant.path);
     let help = match grant.write {

@@ -46,7 +46,7 @@ impl Run {
         if past.finished {
             let message = format!("the run in `{}` has finished", path.display());
             return Err(RunError::new(Class::Pipeline, message)
-                .help(format!("see what it came to: callboard runs show {}", path.display())));
+                .help(format!("see its report: callboard runs show {}", path.display())));
         }
         let base = match settings.base.as_os_str().is_empty() {
             true => recorded.base.clone(),
@@ -113,7 +113,7 @@ fn components_now(
             Origin::Bundled => components.find_again(&step.uses, bundled, base),
         };
         let (digest, kind) = found.map_err(|what| {
-            RunError::new(Class::Pipeline, format!("its component cannot be had: {what}")).in_step(&step.name)
+            RunError::new(Class::Pipeline, format!("its component was not found: {what}")).in_step(&step.name)
         })?;
         if kind != step.kind {
             let (now, then) = (kind.as_str(), step.kind.as_str());

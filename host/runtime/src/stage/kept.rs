@@ -255,7 +255,7 @@ impl Earlier {
             let begun = Dir::open(folder).ok().and_then(|dir| Some((folder::begun(&dir).ok()?, dir)));
             key.as_ref().zip(begun).is_some_and(|(key, (begun, dir))| key.has_sealed(&begun, &dir))
         };
-        // What somebody else put beside this run is no work of ours.
+        // What somebody else put beside this run is not a work of ours.
         for folder in run.settings.earlier.iter().filter(is_ours) {
             let steps = std::fs::read_dir(folder.join("work")).into_iter().flatten().flatten();
             found.extend(steps.filter_map(|step| Some((step.path(), read_header(&step.path())?))));

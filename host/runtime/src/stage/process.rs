@@ -117,9 +117,8 @@ impl<'a> Task<'a> {
                 let hints = narrow::applies(&fault);
                 let error = RunError::of(fault, self.name);
                 Err(match (&error.help, hints) {
-                    (None, true) => {
-                        error.help("to go on without the rows that it fails on, add to the step: on_error = \"reject\"")
-                    }
+                    (None, true) => error
+                        .help("to continue without the rows that it fails on, add to the step: on_error = \"reject\""),
                     _ => error,
                 })
             }

@@ -74,5 +74,5 @@ fn exceeds(budget: MaxRejects, rejected: u64, rows: u64) -> bool {
 
 fn too_many(what: &str, budget: MaxRejects) -> RunError {
     RunError::new(Class::Data, format!("{what}, and `max_rejects` allows {budget}"))
-        .help("see why in `rejects.jsonl` of the run's folder; raise `max_rejects`, or mend the rows or the step")
+        .help("see why in `rejects.jsonl` of the run's folder; raise `max_rejects`, or fix the rows or the step")
 }

@@ -305,7 +305,7 @@ fn beside(name: &OsStr) -> String {
 /// Opens the folder of a run that was begun.
 pub(crate) fn open(path: &Path) -> Result<Dir, RunError> {
     let not_a_run = |help: &str| {
-        let message = format!("`{}` is no run's folder", path.display());
+        let message = format!("`{}` is not a run's folder", path.display());
         RunError::new(Class::Pipeline, message).help(help)
     };
     let listed = "`callboard runs list` shows those that are here";

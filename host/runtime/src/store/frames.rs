@@ -306,7 +306,7 @@ mod tests {
         assert_eq!((frames[2].kind, frames[2].rows, frames[2].tag, torn), (7, 3, 1 << 100, 0));
     }
 
-    /// A frame of which a part is missing is no frame; and no flipped bit is read as data.
+    /// A frame of which a part is missing is not a frame; and no flipped bit is read as data.
     #[test]
     fn every_cut_and_every_flipped_bit_is_noticed() {
         let folder = tempfile::tempdir().unwrap();

@@ -100,7 +100,7 @@ pub(crate) struct Records {
     pub(crate) records: Vec<Record>,
     /// The bytes that they take.
     pub(crate) length: u64,
-    /// Bytes behind them that are no records.
+    /// Bytes behind them that are not records.
     pub(crate) torn: u64,
 }
 

@@ -55,7 +55,7 @@ impl Past {
         }
         if read.torn > 0 {
             past.note(format!(
-                "`{}`: the last {} bytes are no whole record, and are left out",
+                "`{}`: the last {} bytes are not a complete record, and are ignored",
                 path.display(),
                 read.torn
             ));
@@ -129,7 +129,7 @@ impl Past {
             let lost = || {
                 let is_there = |base: &&Base| self.sealed(&base.node).is_some_and(|now| now.checksum == base.checksum);
                 let lost = sealed.bases.iter().find(|base| !is_there(base))?;
-                Some(format!("the rows of `{node}` refer to those of `{}`, which are made again", lost.node))
+                Some(format!("the rows of `{node}` refer to those of `{}`, which are recreated", lost.node))
             };
             if let Some(why) = whole.or_else(lost) {
                 return Some(why);

@@ -210,7 +210,7 @@ impl Window {
         let file = FrameFile::open(self.path.clone())?;
         let (frames, torn) = file.scan()?;
         if torn > 0 {
-            let words = format!("`{}` is damaged: its last {torn} bytes are no rows", self.path.display());
+            let words = format!("`{}` is damaged: its last {torn} bytes are not rows", self.path.display());
             return Err(io::Error::new(io::ErrorKind::InvalidData, words));
         }
         let (schema, stored) = (self.schema.clone(), placed(&self.schema));

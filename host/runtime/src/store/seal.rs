@@ -1,7 +1,7 @@
 //! The seal of a run's folder: it proves that this user began the run with this plan.
 //!
 //! A plan decides what steps may reach and where outputs go, and it lies in a folder that may come from elsewhere. So `seal` holds, for
-//! the bytes of `plan.json` and `run.json` together, an HMAC-SHA256 under a key of the user's own, which lies in the cache. A line is
+//! the bytes of `plan.json` and `run.json` together, an HMAC-SHA256 under a key of the user's own, which is in the cache. A line is
 //! one HMAC, in hexadecimal digits; while the two files are being replaced there is one for each pair of them that a kill could leave.
 
 use std::io::{self, ErrorKind, Read, Write};

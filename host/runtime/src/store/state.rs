@@ -107,7 +107,7 @@ pub(crate) struct Contents {
     pub(crate) only_here: u64,
     /// What no run makes, from the folder.
     pub(crate) strange: Vec<PathBuf>,
-    /// Where something else than a file or a folder stands, or a file that has a second name elsewhere and is no log of a step.
+    /// Where something else than a file or a folder stands, or a file that has a second name elsewhere and is not a log of a step.
     pub(crate) traps: Vec<(PathBuf, &'static str)>,
 }
 

@@ -132,8 +132,10 @@ impl Work {
             let file = FrameFile::open(path.clone())?;
             let (frames, torn) = file.scan()?;
             if torn > 0 {
-                damage
-                    .push(format!("`{}`: the last {torn} bytes are no whole record, and are left out", path.display()));
+                damage.push(format!(
+                    "`{}`: the last {torn} bytes are not a complete record, and are ignored",
+                    path.display()
+                ));
             }
             for frame in frames {
                 match frame.kind {
@@ -213,7 +215,7 @@ impl Work {
                 Some(done)
             }
             Err(error) => {
-                self.damage.lock().expect("no holder panics").push(format!("{error}; it is done again"));
+                self.damage.lock().expect("no holder panics").push(format!("{error}; it is repeated"));
                 None
             }
         }
@@ -295,7 +297,7 @@ pub(crate) fn read_header(folder: &Path) -> Option<Header> {
     serde_json::from_slice(&json).ok()
 }
 
-/// Writes it. One that is cut off by a power cut is no header, and the work beside it is nobody's.
+/// Writes it. One that is cut off by a power cut is not a header, and the work beside it is nobody's.
 fn write_header(folder: &Path, header: &Header) -> io::Result<()> {
     let path = folder.join("key.json");
     let json = serde_json::to_vec_pretty(header).expect("a key is JSON");

@@ -87,13 +87,13 @@ impl RunSummary {
     ///
     /// # Errors
     ///
-    /// It is no run's folder, or one that is damaged.
+    /// It is not a run's folder, or one that is damaged.
     pub fn of(path: &Path) -> Result<RunSummary, RunError> {
         let unread = |error: io::Error| RunError::system("read", path, &error);
         let (dir, state) = match Dir::open(path).and_then(|dir| Ok((State::of(&dir)?, dir))) {
             Ok((State::Begun, dir)) => (dir, RunState::Begun),
             Ok((State::Removing, dir)) => (dir, RunState::Removing),
-            // Opened again, for its error if it is no run's.
+            // Opened again, for its error if it is not a run's.
             _ => (folder::open(path)?, RunState::Killed),
         };
         let mut summary = RunSummary::empty(path, &dir, state).map_err(unread)?;
@@ -170,7 +170,7 @@ impl RunSummary {
         Ok(RunSummary { error: Some(error.to_string()), ..damaged })
     }
 
-    /// The runs whose folders lie in `parent`, the latest first. What is no run's folder is passed over; a `parent` that is not there has none.
+    /// The runs whose folders lie in `parent`, the latest first. What is not a run's folder is passed over; a `parent` that is not there has none.
     ///
     /// # Errors
     ///
@@ -235,7 +235,7 @@ pub struct RemovedRun {
 ///
 /// # Errors
 ///
-/// It is no run's folder, or a link to one; it holds the current folder; somebody works on the run, or the system refuses.
+/// It is not a run's folder, or a link to one; it holds the current folder; somebody works on the run, or the system refuses.
 pub fn remove_run(path: &Path) -> Result<RemovedRun, RunError> {
     let refused = |message: String, help: String| Err(RunError::new(Class::Pipeline, message).help(help));
     let unopened = |error: io::Error| RunError::system("open", path, &error);
@@ -261,7 +261,7 @@ pub fn remove_run(path: &Path) -> Result<RemovedRun, RunError> {
     let real = path.canonicalize().map_err(unopened)?;
     if std::env::current_dir().is_ok_and(|current| current.starts_with(&real)) {
         let help = "go to another folder first: cd ..".to_owned();
-        return refused(format!("the current folder lies in `{shown}`"), help);
+        return refused(format!("the current folder is inside `{shown}`"), help);
     }
     let parent = Dir::open(path.parent().unwrap_or(Path::new(""))).map_err(unopened)?;
     let removed = Folder::of(path, dir)?.remove(&parent, name);

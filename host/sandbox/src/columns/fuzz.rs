@@ -23,7 +23,7 @@ const DEEPEST: usize = 40;
 ///
 /// # Panics
 ///
-/// Where a check lets something through that is no valid record batch, or that is not the same again after it was laid out for
+/// Where a check lets something through that is not a valid record batch, or that is not the same again after it was laid out for
 /// a component.
 pub fn fuzz_columns(bytes: &[u8]) {
     let mut bytes = Bytes(bytes);

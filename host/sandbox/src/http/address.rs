@@ -60,7 +60,7 @@ fn special_v4(address: Ipv4Addr) -> Option<&'static str> {
         [10, ..] | [172, 16..=31, ..] | [192, 168, ..] => "a private address",
         [169, 254, 169, 254] => "the address of a cloud's metadata",
         [169, 254, ..] => "a link-local address",
-        [100, 64..=127, ..] => "an address behind a carrier's NAT",
+        [100, 64..=127, ..] => "an address of a carrier's NAT",
         [192, 0, 0, _] | [198, 18 | 19, ..] => "a reserved address",
         [192, 0, 2, _] | [198, 51, 100, _] | [203, 0, 113, _] => "an address for documentation",
         [224..=239, ..] => "a multicast address",

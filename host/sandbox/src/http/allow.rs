@@ -85,7 +85,7 @@ pub(super) fn check<B>(grants: &[HttpGrant], request: &Request<B>) -> Result<Tar
     let host = authority.host().to_ascii_lowercase();
     let port = match authority.as_str()[authority.host().len()..].strip_prefix(':') {
         None => default_port(tls),
-        Some(_) => authority.port_u16().ok_or(Refused::Never("its port is no port"))?,
+        Some(_) => authority.port_u16().ok_or(Refused::Never("its port is not a port"))?,
     };
     let granted = grants.iter().any(|grant| {
         let grant_tls = grant.scheme == "https";

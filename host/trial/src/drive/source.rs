@@ -75,8 +75,7 @@ pub(crate) fn exercise(probe: &Probe, declaration: &Declaration) -> Result<Vec<F
         false => Err("other rows than the first time".to_owned()),
     });
     findings.push(Finding::of("again, in a new instance", again).help("draw nothing from clocks or chance"));
-    let mend =
-        "the cursor of a page must say all that is needed to go on behind it, in an instance that knows nothing else";
+    let mend = "the cursor of a page must contain all that is needed to continue after it, in an instance that knows nothing else";
     findings.push(match read.pages.is_empty() {
         true => Finding::not_applicable("from its cursors", "it gave no page"),
         false => Finding::of("from its cursors", from_cursors(probe, declaration, &read, &rows)?).help(mend),
@@ -109,7 +108,7 @@ fn from_cursors(probe: &Probe, declaration: &Declaration, read: &Pages, rows: &R
         // Pages may be cut elsewhere: as many rows as came, and no more where it had not ended.
         let behind = match pages(probe, declaration, Some(&page.cursor), PAGES)? {
             Ok(behind) => behind.rows(declaration),
-            Err(why) => return Ok(Err(format!("behind page {}: {why}", at + 1))),
+            Err(why) => return Ok(Err(format!("after page {}: {why}", at + 1))),
         };
         let count = if read.ended { behind.num_rows() } else { behind.num_rows().min(rest.num_rows()) };
         let (same, wanted) = (
@@ -118,14 +117,14 @@ fn from_cursors(probe: &Probe, declaration: &Declaration, read: &Pages, rows: &R
         );
         if same != wanted {
             return Ok(Err(format!(
-                "behind page {} come {} rows, and {} other ones came when it was not interrupted",
+                "after page {} come {} rows, but {} other ones without an interruption",
                 at + 1,
                 behind.num_rows(),
                 rest.num_rows()
             )));
         }
     }
-    Ok(Ok(format!("{tried} of {} cursors, the rows that came behind each", read.pages.len())))
+    Ok(Ok(format!("{tried} of {} cursors, with the same rows after each", read.pages.len())))
 }
 
 /// Every page from an instance of its own, opened at the cursor of the one before.

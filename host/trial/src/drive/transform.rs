@@ -99,11 +99,11 @@ pub(crate) fn exercise(probe: &Probe, declaration: &Declaration, pool: &RecordBa
     findings.push(Finding::passed("batches of one row", format!("{} rows, each alone", fates.len())));
     let cuts = driver.cuts(&pool, &fates)?;
     findings.push(Finding::of("other cuts of the same rows", cuts).help(
-        "what becomes of a row must depend on it and the configuration alone; a step that must see other rows is a `global`",
+        "the result for a row must depend only on the row and the configuration; a step that must see other rows is a `global`",
     ));
     findings.push(
         Finding::of("the same batch twice", driver.twice(&pool)?)
-            .help("begin each batch anew: keep nothing of the one before"),
+            .help("start fresh with each batch: keep nothing of the one before"),
     );
     findings.push(match driver.rejects(&pool, &fates)? {
         Some(tried) => Finding::of("its own rejects, again", tried),

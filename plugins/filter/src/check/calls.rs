@@ -77,7 +77,7 @@ impl Checker<'_> {
             // The last line says what; those before it draw the pattern.
             let what = error.to_string();
             let what = what.lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned();
-            Fault::new(pattern.at, format!("the pattern of `matches` is no regular expression: {what}"))
+            Fault::new(pattern.at, format!("the pattern of `matches` is not a regular expression: {what}"))
         })?;
         Ok((Node::Matches(Box::new(node), regex), Type::Bool))
     }

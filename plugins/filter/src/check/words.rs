@@ -74,7 +74,7 @@ pub(super) fn incalculable(sign: Sign, left: &Type, right: &Type) -> String {
     } else if moments && matches!(sign, Sign::Plus | Sign::Minus) {
         format!("{both}; write what is added to a moment as `duration(\"1h30m\")`")
     } else if sign == Sign::Plus && (*left == Type::Text || *right == Type::Text) {
-        format!("{both}; write `string(…)` around what is no text")
+        format!("{both}; write `string(…)` around what is not text")
     } else {
         both
     }

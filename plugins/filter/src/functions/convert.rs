@@ -47,7 +47,7 @@ fn int<'a>(of: &Value<'a>) -> Result<Value<'a>, String> {
     value
         .filter(|value| range.contains(value))
         .map(Value::Int)
-        .ok_or_else(|| "`int` is given what is no integer of 64 bits".into())
+        .ok_or_else(|| "`int` is given what is not a 64-bit integer".into())
 }
 
 fn double<'a>(of: &Value<'a>) -> Result<Value<'a>, String> {
@@ -55,7 +55,7 @@ fn double<'a>(of: &Value<'a>) -> Result<Value<'a>, String> {
         Value::Text(text) => text.parse().ok(),
         number => float(number),
     };
-    value.map(Value::Float).ok_or_else(|| "`double` is given a text that is no number".into())
+    value.map(Value::Float).ok_or_else(|| "`double` is given a text that is not a number".into())
 }
 
 fn decimal<'a>(of: &Value<'a>) -> Result<Value<'a>, String> {
@@ -66,7 +66,7 @@ fn decimal<'a>(of: &Value<'a>) -> Result<Value<'a>, String> {
         Value::Decimal(value) => Some(value.clone()),
         _ => None,
     };
-    value.map(Value::Decimal).ok_or_else(|| "`decimal` is given what is no number, such as \"12.30\"".into())
+    value.map(Value::Decimal).ok_or_else(|| "`decimal` is given what is not a number, such as \"12.30\"".into())
 }
 
 fn string<'a>(of: &Value<'a>) -> Result<Value<'a>, String> {
@@ -78,7 +78,7 @@ fn string<'a>(of: &Value<'a>) -> Result<Value<'a>, String> {
         Value::Decimal(value) => value.to_string(),
         Value::Bytes(bytes) => {
             let text = std::str::from_utf8(bytes).map(str::to_owned);
-            text.map_err(|_| "`string` is given bytes that are no UTF-8")?
+            text.map_err(|_| "`string` is given bytes that are not UTF-8")?
         }
         Value::Date(date) => calendar::show_date(*date),
         Value::Time(time) => calendar::show_time(*time),

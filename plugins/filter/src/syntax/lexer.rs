@@ -77,7 +77,7 @@ fn unknown(sign: char) -> String {
         '|' => "; `||` is or",
         _ => "",
     };
-    format!("`{}` is no sign of an expression{instead}", sign.escape_debug())
+    format!("`{}` is not valid in an expression{instead}", sign.escape_debug())
 }
 
 /// How many bytes of white space and comments there are.
@@ -106,7 +106,7 @@ fn number(rest: &str, at: usize) -> Result<(Token, usize), Fault> {
     if rest[end..].starts_with(['e', 'E']) {
         let sign = usize::from(rest[end + 1..].starts_with(['+', '-']));
         match digits(end + 1 + sign) {
-            0 => return Err(Fault::new(at, format!("`{}` has no digits behind its exponent", &rest[..=end]))),
+            0 => return Err(Fault::new(at, format!("`{}` has no digits after its exponent", &rest[..=end]))),
             exponent => end += 1 + sign + exponent,
         }
     }
@@ -125,7 +125,7 @@ fn integer(digits: &str, radix: u32, rest: &str, mut end: usize, at: usize) -> R
     end += usize::from(rest[end..].starts_with(['u', 'U']));
     match i128::from_str_radix(digits, radix) {
         Ok(value) if value <= i128::from(u64::MAX) => Ok((Token::Int(value), end)),
-        _ => Err(Fault::new(at, format!("`{}` is no integer of 64 bits", &rest[..end]))),
+        _ => Err(Fault::new(at, format!("`{}` is not a 64-bit integer", &rest[..end]))),
     }
 }
 
@@ -180,7 +180,7 @@ fn literal(rest: &str, at: usize, quote: Quote) -> Result<(Token, usize), Fault>
 fn escape(rest: &str, at: usize, bytes: bool, value: &mut Vec<u8>) -> Result<usize, Fault> {
     let wrong = || {
         let shown: String = rest.chars().take(2).collect();
-        Fault::new(at, format!("`{shown}` is no escape: a backslash is written `\\\\`, or the text as r'…'"))
+        Fault::new(at, format!("`{shown}` is not an escape: a backslash is written `\\\\`, or the text as r'…'"))
     };
     let letter = rest[1..].chars().next().ok_or_else(wrong)?;
     let (radix, skip, digits) = match letter {

@@ -50,7 +50,7 @@ fn array(column: &ArrayRef, schema: bool) -> Result<RawArray> {
 ///
 /// # Errors
 ///
-/// A column of another type than text and whole numbers; text that is no UTF-8.
+/// A column of another type than text and whole numbers; text that is not UTF-8.
 pub fn written(batch: Batch) -> Result<Vec<ArrayRef>> {
     let column = |array: RawArray| -> Result<ArrayRef> {
         match array.values {

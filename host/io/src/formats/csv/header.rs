@@ -15,7 +15,7 @@ pub(super) fn names<'a>(fields: impl Iterator<Item = &'a str>) -> Result<Vec<Str
     let mut seen = HashSet::with_capacity(fields.len());
     if let Some(twice) = fields.iter().find(|name| !name.is_empty() && !seen.insert(**name)) {
         let message = format!("two columns of the header have the name `{}`", excerpt(twice));
-        return Err(IoError::data(message).with_help("give each a name of its own in the header"));
+        return Err(IoError::data(message).with_help("give each column its own name in the header"));
     }
     let mut nameless = 0;
     let name = |field: &&str| {
@@ -40,7 +40,7 @@ pub(super) fn wrong_width(fields: usize, header: usize) -> IoError {
             "if every row has one more, the header lacks a name (R's `write.table` leaves out that of the row names); \
              else put the field that has a delimiter in quotes"
         }
-        false => "every row has as many fields as the header; one that has a delimiter or a line feed stands in quotes",
+        false => "every row has as many fields as the header; quote a field that has a delimiter or a line feed",
     })
 }
 

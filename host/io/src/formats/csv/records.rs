@@ -228,7 +228,7 @@ impl Records {
                 }
                 None => {
                     let (spec, size) = (self.lines.spec(), limits::size(most));
-                    let message = format!("a quote is opened on this line, and the row goes on for more than {size}");
+                    let message = format!("a quote is opened on this line, and the row continues for more than {size}");
                     let error = match most < spec.limits.line {
                         true => limits::exceeded(spec, Limit::Header, message, spec.limits.line),
                         false => limits::exceeded(spec, Limit::Line, message, LONGEST_LINE),
@@ -251,8 +251,8 @@ fn without_end(line: &[u8]) -> &[u8] {
 fn behind_quote(rest: &[u8], line: u64, at: usize, opened: u64) -> IoError {
     let rest = excerpt(&String::from_utf8_lossy(&rest[..rest.len().min(200)]));
     let message = match opened == line {
-        true => format!("text stands behind the closing quote of a field: {rest:?}"),
-        false => format!("text stands behind the closing quote of a field that begins on line {opened}: {rest:?}"),
+        true => format!("text follows the closing quote of a field: {rest:?}"),
+        false => format!("text follows the closing quote of a field that begins on line {opened}: {rest:?}"),
     };
     IoError::data(message).at(Place::Line { line, column: Some(at as u64 + 1) }).with_help(TWICE)
 }

@@ -170,7 +170,7 @@ impl<'de> Visitor<'de> for Members<'_> {
         let length = columns.len();
         row.filled += columns.width;
         if row.filled > MOST_FILLED {
-            let message = "has so many objects that lack members that they take more than 256 MiB".to_owned();
+            let message = "has too many objects that lack members: they take more than 256 MiB".to_owned();
             return Err(keep(&mut row.misfit, Misfit::new(message, "json")));
         }
         let mut expected = 0;

@@ -1,4 +1,4 @@
-//! Why a line is no row, in words, with its place and what fixes it.
+//! Why a line is not a row, in words, with its place and what fixes it.
 
 use std::fmt;
 
@@ -134,7 +134,7 @@ impl<'de> Visitor<'de> for FirstFault<'_> {
     }
 }
 
-const HALF: &str = "has half of a surrogate pair (`\\ud800` to `\\udfff`), which is no character";
+const HALF: &str = "has half of a surrogate pair (`\\ud800` to `\\udfff`), which is not a character";
 
 /// Why a value of valid JSON cannot be held.
 fn words(error: &serde_json::Error) -> &'static str {
@@ -142,7 +142,7 @@ fn words(error: &serde_json::Error) -> &'static str {
     if text.starts_with("number out of range") {
         "has a number out of the range of float64"
     } else if text.starts_with("recursion limit") {
-        "is nested too deep for a column of its own"
+        "is nested too deep for a separate column"
     } else {
         HALF
     }

@@ -43,7 +43,7 @@ pub fn json_rows(rows: &RecordBatch) -> Result<Vec<String>, IoError> {
 }
 
 /// Each row as a JSON object, for messages and lists of rows that went no further: where JSON has no form for a value, the object
-/// says what it is. A time without text and text that should be JSON and is none are `{"raw": …, "type": …}`; a map that is no object
+/// says what it is. A time without text and text that should be JSON and is none are `{"raw": …, "type": …}`; a map that is not an object
 /// is a list of its pairs.
 ///
 /// # Errors

@@ -146,7 +146,7 @@ fn edges(algorithm: Option<EdgeInterpolationAlgorithm>) -> &'static str {
     EDGES.iter().find(|(known, _)| Some(*known) == algorithm).map_or("spherical", |(_, name)| name)
 }
 
-/// What GeoArrow says of a column: a CRS that is no text is JSON of its own (PROJJSON).
+/// What GeoArrow says of a column: a CRS that is not text is JSON of its own (PROJJSON).
 fn wkb(metadata: &str) -> LogicalType {
     let metadata: Map<String, Value> = serde_json::from_str(metadata).unwrap_or_default();
     let crs = match metadata.get("crs") {

@@ -182,7 +182,7 @@ impl Groups {
                         let row = self.before + given + 1;
                         let allowed = LARGEST_ROW >> 20;
                         let message = format!(
-                            "row {row}, or one soon behind it, takes more than the {allowed} MiB allowed in memory"
+                            "row {row}, or one soon after it, takes more than the {allowed} MiB allowed in memory"
                         );
                         let help = "split the row's longest lists or texts over several rows";
                         return Err(IoError::data(message).with_help(help));

@@ -100,7 +100,7 @@ impl Rule for Stored {
             return match (low..=high).contains(&number) {
                 false => Some(format!("is {number} as {name}, which is more than parquet holds")),
                 true if array.data_type() == &DataType::Date64 && number % DAY != 0 => {
-                    Some(format!("is {number} as {name}, which is no whole day: parquet's dates have no time"))
+                    Some(format!("is {number} as {name}, which is not a whole day: parquet's dates have no time"))
                 }
                 true => None,
             };

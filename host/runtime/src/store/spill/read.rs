@@ -96,7 +96,7 @@ impl Spill {
 /// The log that a frame is in, and its file.
 pub(super) fn log_of<'a>(folder: &Path, logs: &'a Logs, logged: &InLog) -> io::Result<(&'a Log, &'a FrameFile)> {
     let Some((log, file)) = logs.get(logged.log as usize) else {
-        return Err(damaged(folder, "it refers to a log that is none of its own"));
+        return Err(damaged(folder, "it refers to a log of another step"));
     };
     if file.get().is_none() {
         // Who comes second drops his own.
