@@ -185,7 +185,7 @@ fn a_file_that_has_a_second_name_is_not_altered() {
         ("age-open scratch planted", "not-permitted"),
         ("rename scratch planted scratch moved", "renamed"),
         ("append scratch moved x", "not-permitted"),
-        // Files of its own, and its folder, are not hindered; with a second name they are no different.
+        // Files of its own, and its folder, are not hindered; with a second name they are not different.
         ("write scratch new hello", "written"),
         ("append scratch new x", "appended"),
         ("age scratch new", "aged"),
