@@ -40,7 +40,7 @@ impl Step {
     ///
     /// # Errors
     ///
-    /// A component that does not compile or is no transform, and what the step says to its configuration and these columns.
+    /// A component that does not compile or is not a transform, and what the step says to its configuration and these columns.
     pub fn open(component: &[u8], settings: &str, schema: &SchemaRef, config: InstanceConfig) -> Result<Step, Fault> {
         let sandbox = Sandbox::new()?;
         let loaded = sandbox.load(&compile_here(component)?, Kind::Transform).map_err(|error| {

@@ -169,7 +169,7 @@ fn compiled(source: &Path, made: &Path) -> Result<(), Box<dyn std::error::Error 
 ///
 /// # Errors
 ///
-/// What is no component, and what the planner refuses one for.
+/// What is not a component, and what the planner refuses one for.
 pub fn compile_here(component: &[u8]) -> Result<Artefact, SandboxError> {
     let refused = |why: String| SandboxError::new(Class::Data, format!("the component cannot be compiled: {why}"));
     let compiler = engine::compiling(Reservation::of_this_process()).map_err(|error| refused::engine(&error))?;

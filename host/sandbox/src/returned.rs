@@ -45,7 +45,7 @@ pub fn checked(
     let written = lift_within(output.columns, &bound.writes, returnable)?;
     let out = output.origins.as_ref().map_or(rows - removed.len(), Vec::len);
     if written.num_rows() != out && !bound.writes.fields().is_empty() {
-        return Err(Fault::Contract(format!("it wrote {} rows, and put out {out}", written.num_rows())));
+        return Err(Fault::Contract(format!("it wrote {} rows, and returned {out}", written.num_rows())));
     }
     Ok(Returned { kept: output.origins, removed, written })
 }
@@ -71,9 +71,11 @@ fn check_origins(origins: &[u32], gone: &[bool]) -> Result<(), Fault> {
     match origins.iter().find(|row| gone.get(**row as usize) != Some(&false)) {
         None => Ok(()),
         Some(row) if (*row as usize) < gone.len() => {
-            Err(Fault::Contract(format!("it put out row {row}, which it removed, counted from 0")))
+            Err(Fault::Contract(format!("it returned row {row}, which it also removed, counted from 0")))
         }
-        Some(row) => Err(Fault::Contract(format!("it put out row {row} of a batch of {}, counted from 0", gone.len()))),
+        Some(row) => {
+            Err(Fault::Contract(format!("it returned row {row} of a batch of {}, counted from 0", gone.len())))
+        }
     }
 }
 

@@ -343,7 +343,7 @@ fn lookup<'a>(reference: &str, params: Option<&'a Node>) -> Result<&'a Node, (St
             ),
             None => "params are used as `${params.NAME}`; write `$${` for a plain `${`".to_owned(),
         };
-        return Err((format!("`${{{reference}}}` is no param"), Some(help)));
+        return Err((format!("`${{{reference}}}` is not a param"), Some(help)));
     };
     params.and_then(|params| params.get(name)).ok_or_else(|| {
         let names = names_of(params);

@@ -160,7 +160,7 @@ impl Checked {
             };
             let shown = spec.path.display();
             if let Some(other) = taken.insert(callboard_files::resolved(&spec.path), &output.name) {
-                return refused(format!("`{shown}` is written by output `{other}` too"), "give each a path of its own");
+                return refused(format!("`{shown}` is also written by output `{other}`"), "give each its own path");
             }
             places::check_output(&spec.path, &reserved, &inputs).map_err(in_output)?;
             let place = check_writable(&spec).map_err(|error| in_output(error.into()))?;

@@ -130,7 +130,7 @@ impl Loaded {
                     Kind::Source => source::GuestIndices::new(pre)
                         .and_then(|at| Ok(Exports::Source(at.load(&mut *store, &instance)?))),
                 };
-            let exports = exports.map_err(|error| Fault::Contract(format!("it is no whole step: {error:#}")))?;
+            let exports = exports.map_err(|error| Fault::Contract(format!("it is not a complete step: {error:#}")))?;
             Ok((instance, exports))
         });
         let (linked, exports) = made?;

@@ -24,7 +24,7 @@ impl LineFault {
 
 const ONE_A_LINE: &str = "JSON Lines has one object a line";
 
-/// Why a line is no row: what did not fit, or what the parser says.
+/// Why a line is not a row: what did not fit, or what the parser says.
 pub(super) fn of_line(line: &[u8], error: &serde_json::Error, misfit: Option<Misfit>, spec: &InputSpec) -> LineFault {
     let column = Some(error.column() as u64).filter(|column| *column > 0);
     if let Some(misfit) = misfit {
