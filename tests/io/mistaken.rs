@@ -145,7 +145,7 @@ fn zeros_behind_gzip_are_nothing_and_other_bytes_are_named() {
         assert!(message.ends_with("bytes that are not gzip follow the gzip data"), "{message}");
         assert!(help.contains("gzip -dc"), "{help}");
     }
-    // A member that begins and is none, or is cut short, is no padding.
+    // A member that begins and is none, or is cut short, is not a padding.
     for behind in [&b"\x1f"[..], b"\x1f\x8b", b"\x1f\x00\x00", &gz(text)[..20]] {
         let error = Bench::with("in.jsonl.gz", [&gz(text)[..], behind].concat()).read(&["in.jsonl.gz"]).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Data, "{error}");

@@ -107,7 +107,7 @@ impl Checked {
                 paths: input.paths.clone(),
                 format: input.format.as_deref().map(Format::from_str).transpose().map_err(in_input)?,
                 types: input.types.clone(),
-                // A plan that was kept may have been altered: what is no delimiter parts nothing.
+                // A plan that was kept may have been altered: what is not a delimiter parts nothing.
                 delimiter: input.delimiter.and_then(|delimiter| u8::try_from(delimiter).ok()),
                 limits: limits(input.limits),
                 stop: Stop::when({
