@@ -3,6 +3,7 @@
 
 mod accounts;
 mod again;
+mod alone;
 mod bad_rows;
 mod bench;
 mod bounds;
