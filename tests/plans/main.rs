@@ -19,6 +19,8 @@ use std::path::{Path, PathBuf};
 
 use callboard_plan::{Load, Pipeline, Plan, Problems, Source, Terms, explain, mermaid};
 use serde::Deserialize;
+use serde_json::json;
+use sha2::Digest;
 use shelf::Shelf;
 
 /// What a case says beside its pipeline.
@@ -219,9 +221,41 @@ fn a_plan_that_was_altered_is_refused() {
 #[test]
 fn an_altered_plan_is_refused_for_what_was_altered() {
     type Alter = fn(&mut serde_json::Value);
-    let cases_of: [(&str, Alter, &str); 10] = [
+    let cases_of: &[(&str, Alter, &str)] = &[
         ("doors", |plan| plan["steps"][0]["on_error"] = "fail".into(), "`quality` rejects none"),
-        ("doors", |plan| plan["steps"][0]["kind"] = "source".into(), "is a door of a source"),
+        (
+            "doors",
+            |plan| {
+                plan["steps"][0]["kind"] = "source".into();
+                plan["steps"][0]["ports"] = json!([]);
+                plan["edges"].as_array_mut().unwrap().retain(|edge| edge["to"] != "quality");
+            },
+            "is a door of a source",
+        ),
+        ("doors", |plan| plan["steps"][0]["kind"] = "source".into(), "is a source step with 1 inputs"),
+        ("doors", |plan| plan["steps"][0]["digest"] = "../../x".into(), "has a component whose digest is none"),
+        ("doors", |plan| plan["inputs"][0]["name"] = "../x".into(), "has a name that none can have"),
+        ("doors", |plan| plan["name"] = "a/b".into(), "has a name that no pipeline can have"),
+        ("doors", |plan| plan["batch"]["rows"] = 0.into(), "its batches have 0 rows"),
+        ("doors", |plan| plan["steps"][0]["limits"]["time_ms"] = 0.into(), "has limits that no step can have"),
+        ("doors", |plan| plan["edges"].as_array_mut().unwrap().clear(), "nothing leads into"),
+        ("doors", |plan| plan["edges"].as_array_mut().unwrap().reverse(), "nothing leads into"),
+        (
+            "doors",
+            |plan| {
+                let edges = plan["edges"].as_array_mut().unwrap();
+                edges.push(edges[0].clone());
+            },
+            "is not where it belongs",
+        ),
+        (
+            "doors",
+            |plan| {
+                let step = plan["stages"][0]["steps"].as_array_mut().unwrap().pop().unwrap();
+                plan["stages"][0]["outputs"].as_array_mut().unwrap().push(step);
+            },
+            "does not lie in the stage that it names",
+        ),
         ("doors", |plan| rename(plan, "quality.rejected", "quality.gone"), "has an end that is not there"),
         ("doors", |plan| rename(plan, "docs", "docs.dropped"), "is a door of something that is not a step"),
         ("budgets", |plan| plan["steps"][0]["on_error"] = "fail".into(), "may reject some rows, and rejects none"),
@@ -261,7 +295,73 @@ fn an_altered_plan_is_refused_for_what_was_altered() {
     }
 }
 
-/// Wherever rows come from, in ports and edges alike.
+/// Whoever can write JSON can give it the fingerprint that it should have: what is read is valid, or is refused.
+#[test]
+fn whatever_is_altered_is_refused_or_as_good_as_planned() {
+    let (mut refused, mut read) = (0, 0);
+    for name in ["doors-of-globals", "grants", "named-inputs", "sources"] {
+        let case = cases().into_iter().find(|path| path.ends_with(name)).unwrap();
+        let plan = serde_json::to_value(plan(sources(&case).remove(0), &case).unwrap()).unwrap();
+        for at in places_of(&plan) {
+            for value in
+                [json!(0), json!(1), json!(u64::MAX), json!(""), json!("../x"), json!([]), json!({}), json!(null)]
+            {
+                let mut altered = plan.clone();
+                *altered.pointer_mut(&at).unwrap() = value;
+                altered["fingerprint"] = fingerprint(&altered).into();
+                match Plan::from_json(&altered.to_string()) {
+                    Err(_) => refused += 1,
+                    Ok(plan) => {
+                        read += 1;
+                        plan.verify().unwrap();
+                        assert_eq!(Plan::from_json(&serde_json::to_string(&plan).unwrap()).unwrap(), plan, "{at}");
+                        assert!(!explain(&plan).is_empty() && !mermaid(&plan).is_empty());
+                        let names = plan.stages().iter().flat_map(|stage| &stage.steps);
+                        assert!(names.clone().all(|name| plan.step(name).is_some()), "{at}");
+                        assert!(names.flat_map(|name| plan.doors_of(name)).count() <= 2 * plan.steps().len());
+                    }
+                }
+            }
+        }
+    }
+    assert!(refused > 1000 && read > 100, "{refused} refused, {read} read");
+}
+
+/// JSON pointers to all that is in a value.
+fn places_of(value: &serde_json::Value) -> Vec<String> {
+    let inner: Vec<(String, &serde_json::Value)> = match value {
+        serde_json::Value::Array(items) => {
+            items.iter().enumerate().map(|(nth, item)| (nth.to_string(), item)).collect()
+        }
+        serde_json::Value::Object(entries) => {
+            entries.iter().map(|(key, value)| (key.replace('~', "~0").replace('/', "~1"), value)).collect()
+        }
+        _ => Vec::new(),
+    };
+    let deeper = |(key, value): (String, &serde_json::Value)| {
+        let mut all = vec![format!("/{key}")];
+        all.extend(places_of(value).into_iter().map(|at| format!("/{key}{at}")));
+        all
+    };
+    inner.into_iter().flat_map(deeper).collect()
+}
+
+/// As any other program can compute it.
+fn fingerprint(plan: &serde_json::Value) -> String {
+    let mut rest = plan.clone();
+    let remove = |value: &mut serde_json::Value, keys: &[&str]| {
+        let Some(value) = value.as_object_mut() else { return };
+        keys.iter().for_each(|key| drop(value.remove(*key)));
+    };
+    remove(&mut rest, &["fingerprint"]);
+    for (list, keys) in [("steps", &["origin", "need"][..]), ("stages", &["predicted"])] {
+        rest.get_mut(list).and_then(|list| list.as_array_mut()).into_iter().flatten().for_each(|one| remove(one, keys));
+    }
+    rest.sort_all_objects();
+    sha2::Sha256::digest(rest.to_string().as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Wherever rows come from.
 fn rename(plan: &mut serde_json::Value, from: &str, to: &str) {
     let swap = |value: &mut serde_json::Value| {
         if value == from {
@@ -269,12 +369,4 @@ fn rename(plan: &mut serde_json::Value, from: &str, to: &str) {
         }
     };
     plan["edges"].as_array_mut().unwrap().iter_mut().for_each(|edge| swap(&mut edge["from"]));
-    for step in plan["steps"].as_array_mut().unwrap() {
-        for port in step["ports"].as_array_mut().unwrap() {
-            port["feeds"].as_array_mut().unwrap().iter_mut().for_each(swap);
-        }
-    }
-    for output in plan["outputs"].as_array_mut().unwrap() {
-        output["feeds"].as_array_mut().unwrap().iter_mut().for_each(swap);
-    }
 }

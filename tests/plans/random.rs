@@ -148,7 +148,7 @@ fn shelf() -> Shelf {
 /// What each step takes at least besides what it needs, in mebibytes, as the documentation has it: two batches, and one for
 /// each edge.
 fn rows_of(plan: &Plan) -> Vec<u64> {
-    let touches = |name: &str, edge: &Edge| edge.to == name || callboard_plan::door(&edge.from).0 == name;
+    let touches = |name: &str, edge: &Edge| edge.to == name || edge.from.node == name;
     let edges = |name: &str| plan.edges().iter().filter(|edge| touches(name, edge)).count() as u64;
     plan.steps().iter().map(|step| 2 + edges(&step.name)).collect()
 }
@@ -163,7 +163,7 @@ fn edge_is_right(edge: &Edge, plan: &Plan) {
         step.or(plan.input(name).map(|input| input.stage)).or(plan.output(name).map(|output| output.stage)).unwrap()
     };
     let global = |name: &str| plan.step(name).is_some_and(|step| step.kind == Kind::Global);
-    let from = edge.from.split('.').next().unwrap();
+    let from = edge.from.node.as_str();
     let (before, after) = (stage(from), stage(&edge.to));
     assert!(before <= after, "{edge:?}");
     if plan.step(from).is_some() && plan.step(&edge.to).is_some() && (global(from) || global(&edge.to)) {

@@ -78,11 +78,10 @@ fn assemble(draft: &Draft<'_>, components: &[&Component]) -> Plan {
         path: text(&output.path),
         format: output.format.as_ref().map(text),
         columns: output.columns.clone(),
-        feeds: ports(draft, End::Output(index)).into_iter().flat_map(|port| port.feeds).collect(),
         stage: draft.output_stage[index],
     });
     let edges = draft.edges.iter().map(|edge| Edge {
-        from: draft.feed_name(edge),
+        from: draft.feed(edge),
         to: draft.name(edge.to).to_owned(),
         port: edge.port.clone(),
         position: edge.position,
@@ -124,16 +123,8 @@ fn stage(draft: &Draft<'_>, index: usize) -> Stage {
 }
 
 fn ports(draft: &Draft<'_>, to: End) -> Vec<Port> {
-    let mut ports: Vec<Port> = Vec::new();
-    for edge in draft.edges.iter().filter(|edge| edge.to == to) {
-        if edge.position == 0 {
-            ports.push(Port { name: edge.port.clone(), feeds: Vec::new() });
-        }
-        if let Some(port) = ports.last_mut() {
-            port.feeds.push(draft.feed_name(edge));
-        }
-    }
-    ports
+    let first = draft.edges.iter().filter(|edge| edge.to == to && edge.position == 0);
+    first.map(|edge| Port { name: edge.port.clone() }).collect()
 }
 
 impl StepLimits {

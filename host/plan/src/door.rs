@@ -1,4 +1,8 @@
-//! Rows that a step does not put out, and by which name another reads them: `quality.dropped`.
+//! What puts rows out, and by which name a `from` calls it: an input or a step (`quality`), or a door of a step (`quality.dropped`).
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
 
 /// A way by which rows leave a step without being put out.
 ///
@@ -23,33 +27,92 @@ impl Door {
             Self::Rejected => "rejected",
         }
     }
+}
 
-    /// What a `from` calls this door of `step`: `quality.dropped`.
-    pub fn of(self, step: &str) -> String {
-        format!("{step}.{}", self.as_str())
+/// What puts rows out: an input, a step, or a door of a step.
+///
+/// It is text where it is written down, in a pipeline file, a plan or a report: `quality`, `quality.dropped`. That is parsed
+/// where it is read, and nowhere else.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(from = "String", into = "String")]
+pub struct Feed {
+    /// An input or a step.
+    pub node: String,
+    /// The door of the step, if it is not the rows that the step puts out.
+    pub door: Option<Door>,
+}
+
+impl Feed {
+    /// A door of a step.
+    pub fn door(step: &str, door: Door) -> Self {
+        Self { node: step.to_owned(), door: Some(door) }
     }
 }
 
-/// Splits what a `from` names into an input or a step, and the door of the step if it names one. A word behind the dot
-/// that is not a door is left where it is: such a name is nobody's, since names have no dot.
-pub fn door(from: &str) -> (&str, Option<Door>) {
-    let split = from.rsplit_once('.');
-    let found = split.and_then(|(step, word)| Some((step, Door::ALL.into_iter().find(|door| door.as_str() == word)?)));
-    found.map_or((from, None), |(step, door)| (step, Some(door)))
+impl fmt::Display for Feed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.door {
+            None => f.write_str(&self.node),
+            Some(door) => write!(f, "{}.{}", self.node, door.as_str()),
+        }
+    }
+}
+
+/// A word behind the last dot that is no door is left where it is: nothing has such a name, since names have no dot.
+impl From<String> for Feed {
+    fn from(mut text: String) -> Self {
+        let split = text.rsplit_once('.');
+        let found = split
+            .and_then(|(step, word)| Some((step.len(), Door::ALL.into_iter().find(|door| door.as_str() == word)?)));
+        if let Some((length, _)) = found {
+            text.truncate(length);
+        }
+        Self { node: text, door: found.map(|(_, door)| door) }
+    }
+}
+
+impl From<Feed> for String {
+    fn from(feed: Feed) -> Self {
+        match feed.door {
+            None => feed.node,
+            Some(_) => feed.to_string(),
+        }
+    }
+}
+
+/// Whether it is written as this text.
+impl PartialEq<str> for Feed {
+    fn eq(&self, text: &str) -> bool {
+        let rest = text.strip_prefix(self.node.as_str());
+        match self.door {
+            None => rest == Some(""),
+            Some(door) => rest.and_then(|rest| rest.strip_prefix('.')) == Some(door.as_str()),
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Door, door};
+    use super::{Door, Feed};
 
     #[test]
-    fn a_name_is_a_step_and_perhaps_its_door() {
-        assert_eq!(door("quality"), ("quality", None));
-        assert_eq!(door("quality.dropped"), ("quality", Some(Door::Dropped)));
-        assert_eq!(door("quality.rejected"), ("quality", Some(Door::Rejected)));
-        assert_eq!(door("quality.gone"), ("quality.gone", None));
-        assert_eq!(door("a.dropped.rejected"), ("a.dropped", Some(Door::Rejected)));
-        assert_eq!(door(""), ("", None));
-        assert_eq!(Door::ALL.map(|d| door(&d.of("s")) == ("s", Some(d))), [true; 2]);
+    fn a_feed_is_a_node_and_perhaps_its_door() {
+        for (text, node, door) in [
+            ("quality", "quality", None),
+            ("quality.dropped", "quality", Some(Door::Dropped)),
+            ("quality.rejected", "quality", Some(Door::Rejected)),
+            ("quality.gone", "quality.gone", None),
+            ("a.dropped.rejected", "a.dropped", Some(Door::Rejected)),
+            ("", "", None),
+        ] {
+            let feed = Feed::from(text.to_owned());
+            assert_eq!((feed.node.as_str(), feed.door), (node, door), "{text}");
+            assert_eq!(feed.to_string(), text);
+            assert_eq!(String::from(feed.clone()), text);
+            assert!(feed == *text && feed != *"quality.dropped.rejected", "{text}");
+            assert_eq!(serde_json::from_str::<Feed>(&serde_json::to_string(&feed).unwrap()).unwrap(), feed);
+        }
+        assert!(Feed::door("a", Door::Dropped) == *"a.dropped");
+        assert!(Feed::door("a", Door::Dropped) != *"a");
     }
 }

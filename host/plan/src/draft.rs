@@ -6,7 +6,7 @@ use petgraph::graph::{DiGraph, NodeIndex};
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-use crate::door::Door;
+use crate::door::{Door, Feed};
 use crate::memory::weight;
 use crate::need::Need;
 use crate::pipeline::Pipeline;
@@ -115,10 +115,9 @@ impl<'a> Draft<'a> {
         self.name(End::Step(step))
     }
 
-    /// What an edge is from, as a `from` says it: `quality`, `quality.dropped`.
-    pub(crate) fn feed_name(&self, edge: &DraftEdge) -> String {
-        let name = self.name(edge.from);
-        edge.door.map_or_else(|| name.to_owned(), |door| door.of(name))
+    /// What an edge is from.
+    pub(crate) fn feed(&self, edge: &DraftEdge) -> Feed {
+        Feed { node: self.name(edge.from).to_owned(), door: edge.door }
     }
 
     /// The first edge from one step to another, as a person reads it: `quality.dropped → label`.
@@ -190,10 +189,9 @@ fn step_edges(edges: &[DraftEdge]) -> impl Iterator<Item = (usize, usize)> {
 }
 
 /// What the first edge from one step to another is from.
-fn hop_from(pipeline: &Pipeline, edges: &[DraftEdge], from: usize, to: usize) -> String {
+fn hop_from(pipeline: &Pipeline, edges: &[DraftEdge], from: usize, to: usize) -> Feed {
     let edge = edges.iter().find(|edge| edge.from == End::Step(from) && edge.to == End::Step(to));
-    let name = pipeline.steps[from].name.as_str();
-    edge.and_then(|edge| edge.door).map_or_else(|| name.to_owned(), |door| door.of(name))
+    Feed { node: pipeline.steps[from].name.value.clone(), door: edge.and_then(|edge| edge.door) }
 }
 
 /// Finds cycles, or an order in which each step comes after what it reads.
@@ -213,7 +211,7 @@ fn order(pipeline: &Pipeline, edges: &[DraftEdge], findings: &mut Findings) -> O
         let cycle = cycle_from(&graph, first);
         if !cycle.is_empty() {
             acyclic = false;
-            let hops = cycle.windows(2).map(|hop| hop_from(pipeline, edges, hop[0], hop[1]));
+            let hops = cycle.windows(2).map(|hop| hop_from(pipeline, edges, hop[0], hop[1]).to_string());
             let names: Vec<String> = hops.chain([pipeline.steps[first].name.value.clone()]).collect();
             let closing = edges.iter().find(|edge| {
                 edge.to == End::Step(first) && cycle.len() > 1 && edge.from == End::Step(cycle[cycle.len() - 2])

@@ -3,7 +3,6 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use crate::door::door;
 use crate::grants::{Grants, HttpGrant, SecretGrant};
 use crate::lines::{Columns, Row, sentence};
 use crate::need::{Need, NeedFrom};
@@ -217,7 +216,7 @@ fn notes(plan: &Plan) -> Vec<String> {
     if plan.edges.iter().any(|edge| edge.transport == Transport::Spill) {
         notes.push("spill: rows are kept in a file of the run's folder until they are read".to_owned());
     }
-    if plan.edges.iter().any(|edge| door(&edge.from).1.is_some()) {
+    if plan.edges.iter().any(|edge| edge.from.door.is_some()) {
         let doors = "dropped, rejected: rows that a step left out, or could not handle, as they came to it, with `_reason`, \
                      `_step`, `_input`, `_file` and `_line`";
         notes.push(doors.to_owned());

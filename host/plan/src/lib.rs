@@ -7,8 +7,8 @@
 //! 3. [`Plan::new`] checks those facts (`facts`), fills in every `from` (`wire`), finds cycles (`draft`), and applies the
 //!    ordered `rules`: which stage each step runs in, in how many instances, which edges are files. What the caller wants and
 //!    knows beside the pipeline comes in as [`Terms`]: a budget of memory, the machine's cores, what steps needed before.
-//! 4. The [`Plan`] is data: kept as JSON, told by its fingerprint, checked again by [`Plan::verify`], shown by [`explain`]
-//!    and [`mermaid`].
+//! 4. The [`Plan`] is data: kept as JSON, told by its fingerprint, shown by [`explain`] and [`mermaid`]. It cannot be made or
+//!    changed into one that [`Plan::verify`] refuses: that is asked wherever one is read or altered.
 //!
 //! Whatever is wrong on the way is a list of [`Problems`], each with its place and what to do; all that can be found at
 //! once is. [`schema`] describes the file for editors.
@@ -40,9 +40,10 @@ mod spelling;
 mod terms;
 mod verify;
 mod wire;
+mod written;
 
 pub use catalog::{Catalog, Component, Missing, Origin, is_path};
-pub use door::{Door, door};
+pub use door::{Door, Feed};
 pub use explain::explain;
 pub use grants::{FileGrant, Grants, HttpGrant, SecretGrant};
 pub use imports::{ImportNeed, import_need};

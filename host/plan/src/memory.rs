@@ -65,7 +65,7 @@ impl Plan {
         let mut edges: HashMap<&str, usize> = HashMap::new();
         for edge in &self.edges {
             *edges.entry(&edge.to).or_default() += 1;
-            *edges.entry(crate::door(&edge.from).0).or_default() += 1;
+            *edges.entry(&edge.from.node).or_default() += 1;
         }
         let (mut rows, mut needs) = (vec![0_u64; self.stages.len()], vec![0_u64; self.stages.len()]);
         for step in &self.steps {

@@ -2,7 +2,6 @@
 
 use std::fmt::Write as _;
 
-use crate::door::door;
 use crate::plan::{Plan, Transport};
 use crate::scan::Kind;
 
@@ -29,12 +28,12 @@ pub fn mermaid(plan: &Plan) -> String {
     }
     for edge in &plan.edges {
         let arrow = if edge.transport == Transport::Spill { "-.->" } else { "-->" };
-        let (from, door) = door(&edge.from);
         // "dropped", "left", "dropped → left"
-        let labels = [door.map(|door| door.as_str().to_owned()), edge.port.as_ref().map(|p| p.replace('"', "#quot;"))];
+        let labels =
+            [edge.from.door.map(|door| door.as_str().to_owned()), edge.port.as_ref().map(|p| p.replace('"', "#quot;"))];
         let label = labels.into_iter().flatten().collect::<Vec<_>>().join(" → ");
         let label = if label.is_empty() { label } else { format!("|\"{label}\"|") };
-        _ = writeln!(out, "  {} {arrow}{label} {}", id(plan, from), id(plan, &edge.to));
+        _ = writeln!(out, "  {} {arrow}{label} {}", id(plan, &edge.from.node), id(plan, &edge.to));
     }
     out
 }

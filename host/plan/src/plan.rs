@@ -3,13 +3,12 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use serde::de::Error as _;
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::catalog::{Catalog, Origin};
 use crate::decide::decide;
-use crate::door::{Door, door};
+use crate::door::{Door, Feed};
 use crate::grants::Grants;
 use crate::memory::Predicted;
 use crate::need::Need;
@@ -17,6 +16,7 @@ use crate::pipeline::{BatchSize, InputLimits, OnError, OutputColumn, Pipeline};
 use crate::problem::{Findings, Problems};
 use crate::scan::Kind;
 use crate::terms::Terms;
+use crate::written::Unverified;
 
 /// When components are in memory.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,15 +33,13 @@ pub enum Load {
 
 /// A pipeline that can be run, decided to the last edge, and always valid: it is made by [`Plan::new`], or read from JSON,
 /// which verifies it, and nobody can alter one. What may change afterwards (`with_…`) is verified again.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Plan {
     pub(crate) name: String,
     pub(crate) load: Load,
     pub(crate) seed: u64,
     pub(crate) batch: BatchSize,
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) max_rejects: Option<MaxRejects>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) budget: Option<u64>,
     pub(crate) inputs: Vec<PlannedInput>,
     pub(crate) steps: Vec<PlannedStep>,
@@ -49,35 +47,6 @@ pub struct Plan {
     pub(crate) stages: Vec<Stage>,
     pub(crate) edges: Vec<Edge>,
     pub(crate) fingerprint: String,
-}
-
-/// A plan as somebody wrote it down: its shape is right, and nothing else is known of it.
-#[derive(Deserialize)]
-#[serde(remote = "Plan")]
-struct Unverified {
-    name: String,
-    load: Load,
-    seed: u64,
-    batch: BatchSize,
-    #[serde(default)]
-    max_rejects: Option<MaxRejects>,
-    #[serde(default)]
-    budget: Option<u64>,
-    inputs: Vec<PlannedInput>,
-    steps: Vec<PlannedStep>,
-    outputs: Vec<PlannedOutput>,
-    stages: Vec<Stage>,
-    edges: Vec<Edge>,
-    fingerprint: String,
-}
-
-/// Refuses what [`Plan::verify`] refuses.
-impl<'de> Deserialize<'de> for Plan {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let plan = Unverified::deserialize(deserializer)?;
-        plan.verify().map_err(|why| D::Error::custom(PlanError::from(why)))?;
-        Ok(plan)
-    }
 }
 
 /// Files to read.
@@ -138,6 +107,7 @@ pub struct PlannedStep {
     /// The stage that it runs in, from 1.
     pub stage: usize,
     /// None for a source, one (without a name) for a transform, at least one for a global step.
+    #[serde(skip_serializing)]
     pub ports: Vec<Port>,
 }
 
@@ -185,13 +155,11 @@ impl fmt::Display for MaxRejects {
     }
 }
 
-/// One input of a step.
+/// One input of a step. What is appended to it is said by the plan's edges.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Port {
     /// None where the pipeline names none.
     pub name: Option<String>,
-    /// What is appended, in this order; at least one: an input, a step, or a [`door`] of a step.
-    pub feeds: Vec<String>,
 }
 
 /// A file to write.
@@ -205,8 +173,6 @@ pub struct PlannedOutput {
     pub format: Option<String>,
     /// Columns to write, in this order; all of them when `None`.
     pub columns: Option<Vec<OutputColumn>>,
-    /// What is appended, in this order; at least one: an input, a step, or a [`door`] of a step.
-    pub feeds: Vec<String>,
     /// The stage that writes it, from 1: the latest of its feeds.
     pub stage: usize,
 }
@@ -274,8 +240,8 @@ pub struct GlobalEdge {
 /// Rows on their way to a step or an output.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Edge {
-    /// An input, a step, or a [`door`] of a step, such as `quality.dropped`.
-    pub from: String,
+    /// What puts the rows out.
+    pub from: Feed,
     /// A step or an output.
     pub to: String,
     /// The port of a global step, where it has a name.
@@ -321,8 +287,14 @@ impl Plan {
         let mut findings = Findings::new(pipeline.source.clone());
         let plan = decide(pipeline, catalog, &terms.into(), &mut findings);
         let plan = findings.or(plan)?;
-        debug_assert_eq!(plan.verify(), Ok(()));
-        Ok(plan)
+        let contradiction = plan.verify().err();
+        debug_assert_eq!(contradiction, None);
+        let mut findings = Findings::new(pipeline.source.clone());
+        if let Some(why) = contradiction {
+            // Of a pipeline or a catalog that was made by hand.
+            findings.add(&None, format!("the plan would contradict itself: {why}"));
+        }
+        findings.or(Some(plan))
     }
 
     /// Reads a plan that was kept as JSON.
@@ -422,15 +394,19 @@ impl Plan {
         self.edges.iter().filter(move |edge| edge.to == name)
     }
 
-    /// Edges out of an input, out of a step (of the rows that it puts out), or out of a [`door`] of a step: those whose
-    /// `from` is `name`.
-    pub fn edges_out_of<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a Edge> {
-        self.edges.iter().filter(move |edge| edge.from == name)
+    /// Edges into one port of a step, by position.
+    pub fn edges_into_port<'a>(&'a self, step: &'a str, port: &'a Port) -> impl Iterator<Item = &'a Edge> {
+        self.edges_into(step).filter(move |edge| edge.port == port.name)
+    }
+
+    /// Edges from what is written as `feed`: an input, the rows that a step puts out, or a door of a step.
+    pub fn edges_out_of<'a>(&'a self, feed: &'a str) -> impl Iterator<Item = &'a Edge> {
+        self.edges.iter().filter(move |edge| edge.from == *feed)
     }
 
     /// The doors of this step that somebody reads, in the order of [`Door::ALL`]: of others, nothing need be kept.
     pub fn doors_of(&self, step: &str) -> Vec<Door> {
-        let is_read = |wanted: &Door| self.edges.iter().any(|edge| door(&edge.from) == (step, Some(*wanted)));
-        Door::ALL.into_iter().filter(is_read).collect()
+        let of_step = || self.edges.iter().filter(|edge| edge.from.node == step);
+        Door::ALL.into_iter().filter(|door| of_step().any(|edge| edge.from.door == Some(*door))).collect()
     }
 }

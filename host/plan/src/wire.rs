@@ -1,6 +1,6 @@
 //! From names to edges: fills in every `from` that the file leaves out.
 
-use crate::door::{Door, door};
+use crate::door::{Door, Feed};
 use crate::draft::{DraftEdge, End};
 use crate::pipeline::{From, Located, Pipeline};
 use crate::plan::Transport;
@@ -82,25 +82,25 @@ fn edge(from: End, to: End, port: Option<&str>, position: usize, at: &At) -> Dra
 
 fn append(
     (pipeline, kinds): (&Pipeline, &[Option<Kind>]),
-    feeds: &[Located<String>],
+    feeds: &[Located<Feed>],
     to: End,
     port: Option<&Located<String>>,
     edges: &mut Vec<DraftEdge>,
     findings: &mut Findings,
 ) {
     for (position, feed) in feeds.iter().enumerate() {
-        let (name, door) = door(feed);
-        let input = pipeline.inputs.iter().position(|input| input.name.value == name).map(End::Input);
-        let step = || pipeline.steps.iter().position(|step| step.name.value == name).map(End::Step);
+        let Feed { node, door } = &feed.value;
+        let input = pipeline.inputs.iter().position(|input| input.name.value == *node).map(End::Input);
+        let step = || pipeline.steps.iter().position(|step| step.name.value == *node).map(End::Step);
         // A pipeline that has been read names nothing that is not there.
         let Some(from) = input.or_else(step) else { continue };
         if let (End::Step(step), Some(door)) = (from, door)
             && kinds[step] == Some(Kind::Source)
         {
-            refuse_door_of_source(name, door, &feed.at, findings);
+            refuse_door_of_source(node, *door, &feed.at, findings);
         }
         let edge = edge(from, to, port.map(|port| port.value.as_str()), position, &feed.at);
-        edges.push(DraftEdge { door, ..edge });
+        edges.push(DraftEdge { door: *door, ..edge });
     }
 }
 

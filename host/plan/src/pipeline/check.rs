@@ -4,14 +4,14 @@ use std::collections::{HashMap, HashSet};
 
 use super::model::{From, LoadGroups, Located, OnError, Pipeline, Step};
 use super::read::MOST_MEMORY;
-use crate::door::{Door, door};
+use crate::door::{Door, Feed};
 use crate::need::MEMORY_LIMIT;
 use crate::problem::{At, Findings};
 use crate::sizes::{exact, written};
 use crate::spelling::{hint, nearest, quoted};
 
 /// Names are made into file names.
-const LONGEST_NAME: usize = 100;
+pub(super) const LONGEST_NAME: usize = 100;
 
 /// `all_read`: no input or step was left out because it could not be read, so that a name that is not there is wrong.
 pub(crate) fn check(pipeline: &Pipeline, all_read: bool, findings: &mut Findings) {
@@ -31,7 +31,7 @@ pub(crate) fn check(pipeline: &Pipeline, all_read: bool, findings: &mut Findings
 }
 
 /// Letters that names may have; a `.` is kept for the doors of steps.
-fn is_name(name: &str) -> bool {
+pub(crate) fn is_name(name: &str) -> bool {
     let fits = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
     !name.is_empty() && name.len() <= LONGEST_NAME && name.chars().all(fits)
 }
@@ -88,43 +88,44 @@ fn sources(pipeline: &Pipeline, findings: &mut Findings) {
     let is_output = |name: &str| pipeline.outputs.iter().any(|output| output.name.value == name);
     let steps = pipeline.steps.iter().map(|step| &step.from);
     for from in steps.chain(pipeline.outputs.iter().map(|output| &output.from)) {
-        let feeds: Vec<&Located<String>> = match from {
+        let feeds: Vec<&Located<Feed>> = match from {
             From::Default => continue,
             From::Append(feeds) => feeds.iter().collect(),
             From::Named(ports) => ports.iter().flat_map(|(_, feeds)| feeds).collect(),
         };
         for feed in feeds {
-            if is_readable.contains(feed.as_str()) {
+            if feed.door.is_none() && is_readable.contains(feed.node.as_str()) {
                 continue;
             }
             if findings.is_full() {
                 return;
             }
-            let (name, word) = feed.split_once('.').unwrap_or((feed, ""));
+            let written = feed.to_string();
+            let (name, word) = written.split_once('.').unwrap_or((&written, ""));
             if let Some(step) = pipeline.steps.iter().find(|step| step.name.value == name) {
                 door_of_step(step, feed, findings);
             } else if is_readable.contains(name) {
                 let message =
-                    format!("`from` names `{}`, and `{name}` is an input, of which no row is left out", feed.value);
+                    format!("`from` names `{written}`, and `{name}` is an input, of which no row is left out");
                 findings.add_with_help(&feed.at, message, "`.dropped` and `.rejected` are of steps");
-            } else if let (Some(_), Some(near)) = (door(feed).1, nearest(name, steps_only())) {
-                let message = format!("`from` names `{}`, and `{name}` is not a step", feed.value);
+            } else if let (Some(_), Some(near)) = (feed.door, nearest(name, steps_only())) {
+                let message = format!("`from` names `{written}`, and `{name}` is not a step");
                 findings.add_with_help(&feed.at, message, format!("did you mean `{near}.{word}`?"));
             } else if is_output(name) {
                 let message = format!("`from` names the output `{name}`, which is only written");
                 findings.add_with_help(&feed.at, message, "name the step or input that the output is from");
             } else {
-                let help = hint(feed, "inputs and steps", readable.iter().copied());
-                findings.push(&feed.at, format!("`from` names `{}`, which is not an input or step", feed.value), help);
+                let help = hint(&written, "inputs and steps", readable.iter().copied());
+                findings.push(&feed.at, format!("`from` names `{written}`, which is not an input or step"), help);
             }
         }
     }
 }
 
 /// A `from` with a dot behind a step's name.
-fn door_of_step(step: &Step, feed: &Located<String>, findings: &mut Findings) {
+fn door_of_step(step: &Step, feed: &Located<Feed>, findings: &mut Findings) {
     let name = &step.name.value;
-    match door(feed).1.filter(|door| door.of(name) == feed.value) {
+    match feed.door.filter(|_| feed.node == *name) {
         Some(Door::Rejected) if step.on_error == OnError::Fail => {
             let message =
                 format!("`{}` never has a row: step `{name}` fails at the first that it cannot handle", feed.value);
@@ -132,8 +133,12 @@ fn door_of_step(step: &Step, feed: &Located<String>, findings: &mut Findings) {
         }
         Some(_) => {}
         None => {
-            let doors = Door::ALL.map(|door| door.of(name));
-            let help = hint(feed, &format!("besides its output, step `{name}` has"), doors.iter().map(String::as_str));
+            let doors = Door::ALL.map(|door| Feed::door(name, door).to_string());
+            let help = hint(
+                &feed.to_string(),
+                &format!("besides its output, step `{name}` has"),
+                doors.iter().map(String::as_str),
+            );
             findings.push(&feed.at, format!("`from` names `{}`, which step `{name}` does not have", feed.value), help);
         }
     }

@@ -20,7 +20,8 @@ pub use model::{
     Step,
 };
 
-pub(crate) use read::RETRIES;
+pub(crate) use check::is_name;
+pub(crate) use read::{MOST_BATCH_ROWS, MOST_INSTANCES, MOST_MEMORY, MOST_RETRIES, RETRIES};
 
 use document::Data;
 

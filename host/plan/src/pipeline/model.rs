@@ -6,6 +6,7 @@ use std::ops::Deref;
 use serde_json::{Map, Value};
 
 use super::document::Places;
+use crate::door::Feed;
 use crate::grants::Grants;
 use crate::plan::MaxRejects;
 use crate::problem::{At, Source};
@@ -86,6 +87,12 @@ impl InputLimits {
     pub fn is_empty(&self) -> bool {
         *self == InputLimits::default()
     }
+
+    /// Whether each allows something.
+    pub(crate) fn allow_something(&self) -> bool {
+        let InputLimits { line, columns, header, window } = *self;
+        ![line, columns, header, window].contains(&Some(0))
+    }
 }
 
 /// One use of a component.
@@ -129,9 +136,9 @@ pub enum From {
     /// The step before; the first step: the only input; an output: the last step.
     Default,
     /// One port: these, appended in this order; at least one.
-    Append(Vec<Located<String>>),
+    Append(Vec<Located<Feed>>),
     /// Named ports of a global step, in the file's order; the rows of the first are carried.
-    Named(Vec<(Located<String>, Vec<Located<String>>)>),
+    Named(Vec<(Located<String>, Vec<Located<Feed>>)>),
 }
 
 impl From {

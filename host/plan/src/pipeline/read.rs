@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use serde_json::{Map, Value};
 
-use super::check::well_formed;
+use super::check::{LONGEST_NAME, well_formed};
 use super::document::{Data, Entry, Node};
 use super::fields::{
     Fields, bytes, choice, integer, list, max_rejects, millis, table, text, text_table, texts, wrong_type,
@@ -14,12 +14,19 @@ use super::model::{
     BatchSize, From, Input, InputLimits, Limits, LoadGroups, Located, OnError, Output, OutputColumn, Pipeline, Run,
     Step,
 };
+use crate::door::Feed;
 use crate::problem::Findings;
 
 /// The format of the file that this version reads: `callboard = 1`.
 const FORMAT: u64 = 1;
 /// What a component of 32-bit memory can have.
 pub(crate) const MOST_MEMORY: u64 = 4 << 30;
+/// The most rows of a batch.
+pub(crate) const MOST_BATCH_ROWS: u64 = 1 << 20;
+/// The most instances of one step.
+pub(crate) const MOST_INSTANCES: u64 = 1024;
+/// How often a call is tried again at most.
+pub(crate) const MOST_RETRIES: u64 = 100;
 /// How often a call that failed with a `transient` error is tried again, unless the file says it.
 pub(crate) const RETRIES: u32 = 3;
 
@@ -163,7 +170,7 @@ fn step(node: &Node, findings: &mut Findings) -> Option<Step> {
     let limits = fields.get("limits").and_then(|node| limits(node, findings));
     let needs = fields.get("needs").and_then(|node| needs(node, findings));
     let replicas = fields.get("replicas").map(|node| Located {
-        value: integer(node, "`replicas`", 1, 1024, findings).unwrap_or(1) as u32,
+        value: integer(node, "`replicas`", 1, MOST_INSTANCES, findings).unwrap_or(1) as u32,
         at: node.at.clone(),
     });
     let on_error = fields.get("on_error").and_then(|node| {
@@ -172,7 +179,7 @@ fn step(node: &Node, findings: &mut Findings) -> Option<Step> {
     });
     let rejects = fields.get("max_rejects");
     let max_rejects = rejects.and_then(|node| max_rejects(node, findings));
-    let retries = fields.get("retries").and_then(|node| integer(node, "`retries`", 0, 100, findings));
+    let retries = fields.get("retries").and_then(|node| integer(node, "`retries`", 0, MOST_RETRIES, findings));
     let granted = fields.get("grant");
     let grants = granted.and_then(|node| grants(node, findings));
     let aside = |key: &str| format!("the step's own keys go into `config = {{ {key} = … }}`");
@@ -267,18 +274,24 @@ fn from(node: &Node, named: bool, findings: &mut Findings) -> Option<From> {
         Data::Table(entries) => {
             let port = |entry: &Entry| {
                 let port = Located { value: entry.key.clone(), at: entry.key_at.clone() };
-                let feeds = texts(&entry.value, &format!("`{}` in `from`", entry.key), findings)?;
+                let feeds = feeds(&entry.value, &format!("`{}` in `from`", entry.key), findings)?;
                 Some((port, feeds))
             };
             Some(From::Named(entries.iter().filter_map(port).collect()))
         }
-        Data::Text(_) | Data::List(_) => texts(node, "`from`", findings).map(From::Append),
+        Data::Text(_) | Data::List(_) => feeds(node, "`from`", findings).map(From::Append),
         other => {
             let expected =
                 if named { "a name, a list of names or a table of them" } else { "a name or a list of names" };
             wrong_type(node, "`from`", other, expected, findings)
         }
     }
+}
+
+/// What rows come from, by name. That there is such a thing is checked when all names are known.
+fn feeds(node: &Node, what: &str, findings: &mut Findings) -> Option<Vec<Located<Feed>>> {
+    let names = texts(node, what, findings)?;
+    Some(names.into_iter().map(|Located { value, at }| Located { value: value.into(), at }).collect())
 }
 
 fn output(name: Located<String>, node: &Node, findings: &mut Findings) -> Option<Output> {
@@ -324,7 +337,7 @@ fn run(node: &Node, findings: &mut Findings) -> Option<Run> {
     let load_groups = fields.get("load_groups").and_then(|node| load_groups(node, findings));
     let seed = fields.get("seed").and_then(|node| integer(node, "`seed`", 0, u64::MAX, findings));
     let rows = fields.get("batch_rows");
-    let rows = rows.and_then(|node| integer(node, "`batch_rows`", 1, 1 << 20, findings));
+    let rows = rows.and_then(|node| integer(node, "`batch_rows`", 1, MOST_BATCH_ROWS, findings));
     let size = fields.get("batch_bytes").and_then(|node| bytes(node, "`batch_bytes`", findings));
     let max_rejects = fields
         .get("max_rejects")
@@ -332,7 +345,7 @@ fn run(node: &Node, findings: &mut Findings) -> Option<Run> {
     let budget = fields
         .get("budget")
         .and_then(|node| Some(Located { value: bytes(node, "`budget`", findings)?, at: node.at.clone() }));
-    let replicas = fields.get("replicas").and_then(|node| integer(node, "`replicas`", 1, 1024, findings));
+    let replicas = fields.get("replicas").and_then(|node| integer(node, "`replicas`", 1, MOST_INSTANCES, findings));
     fields.end(None, findings);
     let default = default_run();
     Some(Run {
@@ -394,5 +407,8 @@ fn default_name(source: &str) -> String {
     if name.is_empty() || name == "stdin" {
         return "pipeline".to_owned();
     }
-    name.chars().map(|c| if c.is_ascii_alphanumeric() || "_-".contains(c) { c } else { '-' }).collect()
+    name.chars()
+        .take(LONGEST_NAME)
+        .map(|c| if c.is_ascii_alphanumeric() || "_-".contains(c) { c } else { '-' })
+        .collect()
 }

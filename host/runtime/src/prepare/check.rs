@@ -188,12 +188,13 @@ impl Checked {
         for name in plan.stages().iter().flat_map(|stage| &stage.steps) {
             run.go_on()?;
             let step = run.step(name);
-            let ways = (0..step.ports.len()).map(|port| self.way(plan, name, port, &step.ports[port].feeds));
+            let ways = step.ports.iter().map(|port| self.way(plan.edges_into_port(name, port)));
             let ways = ways.collect::<Result<Vec<_>, _>>().map_err(|error| error.in_step(name))?;
             let inputs: Vec<SchemaRef> = ways.iter().map(|way| way.schema.clone()).collect();
             let bound = declare(run, memory, step, &inputs).map_err(|error| {
                 let error = error.in_step(name);
-                let rowless = step.ports.iter().flat_map(|port| &port.feeds).find(|feed| self.knows_no_columns(feed));
+                let mut feeds = plan.edges_into(name).map(|edge| edge.from.to_string());
+                let rowless = feeds.find(|feed| self.knows_no_columns(feed));
                 match rowless {
                     Some(input) => error.help(format!(
                         "no row of `{input}` tells its columns; say them under `[inputs.{input}]`: \
@@ -211,7 +212,7 @@ impl Checked {
             self.ways.insert(name.clone(), ways);
         }
         for output in plan.outputs() {
-            let way = self.way(plan, &output.name, 0, &output.feeds).map_err(|error| error.in_output(&output.name))?;
+            let way = self.way(plan.edges_into(&output.name)).map_err(|error| error.in_output(&output.name))?;
             let (schema, columns) = chosen(output, &way.schema)?;
             let spec = output_spec(output, &run.settings.base)?;
             callboard_io::check_schema(&spec, &schema)
@@ -226,14 +227,11 @@ impl Checked {
         self.inputs.contains_key(input) && self.schemas[input].fields().is_empty()
     }
 
-    fn way(&self, plan: &Plan, node: &str, port: usize, feeds: &[String]) -> Result<Way, RunError> {
+    fn way<'a>(&self, edges: impl Iterator<Item = &'a Edge>) -> Result<Way, RunError> {
+        let edges: Vec<Edge> = edges.cloned().collect();
+        let feeds: Vec<String> = edges.iter().map(|edge| edge.from.to_string()).collect();
         let schemas: Vec<(&str, SchemaRef)> =
             feeds.iter().map(|feed| (feed.as_str(), self.schemas[feed].clone())).collect();
-        let port_name =
-            plan.steps().iter().find(|step| step.name == node).and_then(|step| step.ports[port].name.as_ref());
-        let mut edges: Vec<Edge> =
-            plan.edges().iter().filter(|edge| edge.to == node && edge.port.as_ref() == port_name).cloned().collect();
-        edges.sort_by_key(|edge| edge.position);
         Ok(Way { schema: appended(&schemas)?, edges })
     }
 }

@@ -161,7 +161,7 @@ impl Prepared {
 
     /// The doors of a step that somebody reads, by their full names.
     pub(crate) fn doors(&self, step: &str) -> Vec<String> {
-        self.plan.doors_of(step).into_iter().map(|door| door.of(step)).collect()
+        self.plan.doors_of(step).into_iter().map(|door| callboard_plan::Feed::door(step, door).to_string()).collect()
     }
 
     pub(crate) fn remover(&self, step: &str) -> Remover {

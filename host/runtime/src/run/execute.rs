@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use callboard_io::{Committed, Finished};
-use callboard_plan::{Load, Stage, door};
+use callboard_plan::{Load, Stage};
 use tokio_util::sync::CancellationToken;
 
 use super::Run;
@@ -150,7 +150,8 @@ impl Live<'_> {
 
         let is_here = |node: &str| {
             let inputs = stage.inputs.iter().chain(&stage.intakes);
-            inputs.chain(&stage.steps).any(|name| name == door(node).0)
+            let of = self.plan.edges_out_of(node).next().map(|edge| &edge.from.node);
+            inputs.chain(&stage.steps).any(|name| Some(name) == of)
         };
         let spills = boundary.spills.iter().filter(|(node, _)| is_here(node));
         let spills = spills.map(|(node, spill)| (node.clone(), spill.sealed().clone())).collect();

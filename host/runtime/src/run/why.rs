@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use callboard_plan::door;
+use callboard_plan::Feed;
 
 use super::Run;
 use crate::error::RunError;
@@ -58,16 +58,14 @@ impl Run {
         let order: Vec<&String> = self.plan().stages().iter().flat_map(|stage| &stage.steps).collect();
         for name in order {
             let key = key(&self.prepared, name).map_err(|error| error.in_step(name))?;
-            let feeds: Vec<&str> =
-                self.prepared.step(name).ports.iter().flat_map(|port| &port.feeds).map(String::as_str).collect();
+            let feeds: Vec<&Feed> = self.plan().edges_into(name).map(|edge| &edge.from).collect();
             let equal = earlier.with_key(name, &key);
             let verdict = match (equal.first(), earlier.named(name)) {
                 _ if self.prepared.step(name).grants.writes() => Verdict::Writes,
                 (Some(found), _) => {
                     let run = run_of(found);
-                    let before =
-                        |feed: &&str| changed.iter().any(|name| door(feed).0 == name) || self.differs(feed, &run);
-                    let behind = feeds.iter().filter(|feed| before(feed)).map(|feed| (*feed).to_owned()).collect();
+                    let before = |feed: &&Feed| changed.contains(&feed.node) || self.differs(&feed.node, &run);
+                    let behind = feeds.iter().filter(|feed| before(feed)).map(|feed| feed.to_string()).collect();
                     Verdict::Same { rows: count(&equal), behind, run }
                 }
                 (None, Some((found, other))) => {

@@ -38,7 +38,7 @@ pub(super) fn chains<'a>(run: &Live<'_>, loaded: &'a mut [LoadedStep]) -> Vec<Ve
 fn follows(run: &Live<'_>, before: &LoadedStep, step: &LoadedStep) -> bool {
     let side_by_side = |step: &LoadedStep| step.kind == Kind::Transform && step.workers.len() > 1;
     let only = match run.prepared.plan.edges_into(&step.name).collect::<Vec<_>>()[..] {
-        [edge] => edge.from == before.name && edge.transport == Transport::Channel,
+        [edge] => edge.from == *before.name && edge.transport == Transport::Channel,
         _ => false,
     };
     only && side_by_side(before)

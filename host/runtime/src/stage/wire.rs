@@ -54,13 +54,13 @@ impl Wires {
     /// The ways out of a step.
     pub(super) fn outlets(&mut self, run: &Live<'_>, step: &str) -> Outlets {
         let mut doors = Doors::default();
-        for name in run.prepared.doors(step) {
+        for (way, name) in run.prepared.plan.doors_of(step).into_iter().zip(run.prepared.doors(step)) {
             let outlet = self.outlets.remove(&name).expect("every door that is read has an outlet");
             let (schema, files) = (run.prepared.schema(&name).clone(), run.prepared.files().clone());
             let door = Door { schema, step: Arc::from(step), files, outlet, name };
-            match callboard_plan::door(&door.name).1 {
-                Some(callboard_plan::Door::Dropped) => doors.dropped = Some(door),
-                _ => doors.rejected = Some(door),
+            match way {
+                callboard_plan::Door::Dropped => doors.dropped = Some(door),
+                callboard_plan::Door::Rejected => doors.rejected = Some(door),
             }
         }
         Outlets { main: self.outlets.remove(step).expect("every step has an outlet"), doors }
@@ -69,7 +69,8 @@ impl Wires {
 
 /// The end that a node reads of an edge; the other end goes to the outlet of the node that writes it, if that runs now.
 fn feed(edge: &Edge, outlets: &mut HashMap<String, Outlet>, boundary: &Boundary) -> Feed {
-    match (edge.transport, outlets.get_mut(&edge.from)) {
+    let from = edge.from.to_string();
+    match (edge.transport, outlets.get_mut(&from)) {
         (Transport::Channel, Some(outlet)) => {
             let (sender, receiver) = sync_channel(IN_FLIGHT);
             outlet.channels.push(sender);
@@ -81,13 +82,13 @@ fn feed(edge: &Edge, outlets: &mut HashMap<String, Outlet>, boundary: &Boundary)
             outlet.awaiting.push(sender);
             Feed::Sealing(receiver)
         }
-        (Transport::Spill, None) => Feed::Sealed(boundary.spills[&edge.from].clone()),
+        (Transport::Spill, None) => Feed::Sealed(boundary.spills[&from].clone()),
     }
 }
 
 /// An outlet that spills if any reader of the node reads a spill; its channels come with their readers.
 fn outlet(run: &Live<'_>, node: &str) -> Result<Outlet, RunError> {
-    let spills = run.prepared.plan.edges().iter().any(|edge| edge.from == node && edge.transport == Transport::Spill);
+    let spills = run.prepared.plan.edges().iter().any(|edge| edge.from == *node && edge.transport == Transport::Spill);
     let spill = match spills {
         true => Some(spill_writer(run, node)?),
         false => None,
@@ -103,7 +104,7 @@ pub(super) fn intake_outlet(run: &Live<'_>, input: &str) -> Result<Outlet, RunEr
 fn spill_writer(run: &Live<'_>, node: &str) -> Result<SpillWriter, RunError> {
     let is_global = |name: &str| run.prepared.plan.step(name).is_some_and(|step| step.kind == Kind::Global);
     // What a global step did is known by the rows that it read.
-    let readers = run.prepared.plan.edges().iter().filter(|edge| edge.from == node && is_global(&edge.to));
+    let readers = run.prepared.plan.edges().iter().filter(|edge| edge.from == *node && is_global(&edge.to));
     let seeds = readers.filter_map(|edge| run.work(&edge.to)).map(|work| work.header.seed).collect();
     let folder = folder(run.prepared.folder(), node);
     SpillWriter::create(folder, run.prepared.schema(node).clone(), seeds, run.quota.clone(), run.syncer())

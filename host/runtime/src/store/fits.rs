@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use callboard_plan::{Plan, Stage, door};
+use callboard_plan::{Plan, Stage};
 
 use super::journal::{Record, StageEnded};
 use super::spill::Sealed;
@@ -35,8 +35,8 @@ fn ended_as(ended: &StageEnded, stage: &Stage, plan: &Plan) -> Result<(), String
         return Err(format!("names `{name}`, which stage {} does not have", stage.index));
     }
     for (node, spill) in spills {
-        let here = |names: &[String]| names.iter().any(|name| name == door(node).0);
-        if ![&stage.steps, &stage.inputs, &stage.intakes].into_iter().any(|names| here(names)) {
+        let of = plan.edges_out_of(node).next().map(|edge| &edge.from.node);
+        if !of.is_some_and(|of| [&stage.steps, &stage.inputs, &stage.intakes].iter().any(|names| names.contains(of))) {
             return Err(format!("names rows of `{node}`, which stage {} does not have", stage.index));
         }
         spilled(node, spill, plan)?;

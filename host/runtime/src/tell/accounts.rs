@@ -106,8 +106,10 @@ fn settle_accounts(run: &Prepared, stages: &mut [StageReport], read: impl Fn(&st
         put_out.insert(format!("{name}.rejected"), *rows_rejected);
     }
     for step in stages.iter_mut().flat_map(|stage| &mut stage.steps) {
-        let feeds = run.step(&step.name).ports.first().map(|port| port.feeds.as_slice()).unwrap_or_default();
-        let given: u64 = feeds.iter().map(|feed| put_out.get(feed).copied().unwrap_or_else(|| read(feed))).sum();
+        // The rows of its first input: what is in the others is not put out.
+        let feeds = run.step(&step.name).ports.first().map(|port| run.plan.edges_into_port(&step.name, port));
+        let given = |feed: String| put_out.get(&feed).copied().unwrap_or_else(|| read(&feed));
+        let given: u64 = feeds.into_iter().flatten().map(|edge| given(edge.from.to_string())).sum();
         step.adds_up &= step.rows_in == given;
     }
 }

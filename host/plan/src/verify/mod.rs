@@ -1,12 +1,13 @@
 //! Whether a plan keeps the rules, found from the plan alone: a second opinion on what [`Plan::new`](crate::Plan::new) decides.
 
+mod parts;
+
 use std::collections::{HashMap, HashSet};
 
 use crate::decide::fingerprint;
-use crate::door::{Door, door};
-use crate::grants::variables;
+use crate::door::{Door, Feed};
 use crate::pipeline::OnError;
-use crate::plan::{Contradiction, Edge, Load, Plan, PlannedStep, STAGE_INSTANCES, Transport};
+use crate::plan::{Contradiction, Edge, Load, Plan, PlannedStep, STAGE_INSTANCES, Stage, Transport};
 use crate::scan::Kind;
 
 impl Plan {
@@ -19,10 +20,8 @@ impl Plan {
     }
 
     fn check(&self) -> Result<(), String> {
+        parts::verify(self)?;
         let known = Known::of(self, self.stage_of_each_name()?);
-        for step in &self.steps {
-            verify_grants(step).map_err(|error| format!("step `{}` {error}", step.name))?;
-        }
         self.verify_edges()?;
         for edge in &self.edges {
             self.verify_edge(edge, &known)?;
@@ -53,45 +52,55 @@ impl Plan {
                 }
             }
         }
-        let inputs = self.inputs.iter().map(|input| (&input.name, input.stage));
-        let steps = self.steps.iter().map(|step| (&step.name, step.stage));
-        let outputs = self.outputs.iter().map(|output| (&output.name, output.stage));
-        let all: Vec<(&String, usize)> = inputs.chain(steps).chain(outputs).collect();
-        if let Some((name, _)) = all.iter().find(|(name, stage)| stages.get(name.as_str()) != Some(stage)) {
-            return Err(format!("`{name}` does not lie in the stage that it names"));
-        }
-        if all.len() != stages.len() {
-            return Err("a stage names what is not there".to_owned());
+        type Listed = fn(&Stage) -> Box<dyn Iterator<Item = &String> + '_>;
+        let kinds: [(Vec<(&String, usize)>, Listed); 3] = [
+            (self.inputs.iter().map(|input| (&input.name, input.stage)).collect(), |stage| {
+                Box::new(stage.intakes.iter().chain(&stage.inputs))
+            }),
+            (self.steps.iter().map(|step| (&step.name, step.stage)).collect(), |stage| Box::new(stage.steps.iter())),
+            (self.outputs.iter().map(|output| (&output.name, output.stage)).collect(), |stage| {
+                Box::new(stage.outputs.iter())
+            }),
+        ];
+        for (all, listed) in kinds {
+            let listed: HashSet<(&String, usize)> =
+                self.stages.iter().flat_map(|stage| listed(stage).map(|name| (name, stage.index))).collect();
+            if let Some((name, _)) = all.iter().find(|named| !listed.contains(*named)) {
+                return Err(format!("`{name}` does not lie in the stage that it names"));
+            }
+            if all.len() != listed.len() {
+                return Err("a stage names what is not there".to_owned());
+            }
         }
         Ok(stages)
     }
 
-    /// The edges are those that ports and outputs name, in their order.
+    /// The edges lead into each port and output in turn, in their order, at least one into each.
     fn verify_edges(&self) -> Result<(), String> {
-        let mut named = Vec::new();
-        for step in &self.steps {
-            for port in &step.ports {
-                named.extend(port.feeds.iter().enumerate().map(|(nth, from)| (from, &step.name, &port.name, nth)));
+        let mut edges = self.edges.iter().peekable();
+        let ports = self.steps.iter().flat_map(|step| step.ports.iter().map(|port| (&step.name, &port.name)));
+        for (to, port) in ports.chain(self.outputs.iter().map(|output| (&output.name, &None))) {
+            let mut position = 0;
+            while edges.next_if(|edge| (&edge.to, &edge.port, edge.position) == (to, port, position)).is_some() {
+                position += 1;
+            }
+            if position == 0 {
+                return Err(format!("nothing leads into `{to}`, where something must"));
             }
         }
-        for output in &self.outputs {
-            named.extend(output.feeds.iter().enumerate().map(|(nth, from)| (from, &output.name, &None, nth)));
+        match edges.next() {
+            None => Ok(()),
+            Some(edge) => Err(format!("edge `{} → {}` is not where it belongs, or leads nowhere", edge.from, edge.to)),
         }
-        let edges = self.edges.iter().map(|edge| (&edge.from, &edge.to, &edge.port, edge.position));
-        if !edges.eq(named) {
-            return Err("its edges are not those that ports and outputs name".to_owned());
-        }
-        Ok(())
     }
 
     fn verify_edge(&self, edge: &Edge, known: &Known<'_>) -> Result<(), String> {
-        let Edge { from, to, .. } = edge;
-        let shown = format!("edge `{from} → {to}`");
-        let (from, door) = door(from);
+        let Edge { from: Feed { node: from, door }, to, .. } = edge;
+        let shown = format!("edge `{} → {to}`", edge.from);
         let (Some(before), Some(after)) = (known.stage(from), known.stage(to)) else {
             return Err(format!("{shown} has an end that is not there"));
         };
-        let from_step = known.steps.get(from).copied();
+        let from_step = known.steps.get(from.as_str()).copied();
         let to_step = known.steps.get(to.as_str()).copied();
         match (door, from_step) {
             (None, _) => {}
@@ -104,14 +113,14 @@ impl Plan {
         }
         let is_global = |step: Option<&PlannedStep>| step.is_some_and(|step| step.kind == Kind::Global);
         let between_steps = from_step.is_some() && to_step.is_some();
-        let is_input = known.reads.contains_key(from);
+        let is_input = known.reads.contains_key(from.as_str());
         if from_step.is_none() && !is_input || known.reads.contains_key(to.as_str()) {
             return Err(format!("{shown} goes the wrong way"));
         }
         if before > after || (between_steps && before == after && (is_global(from_step) || is_global(to_step))) {
             return Err(format!("{shown} goes from stage {before} to stage {after}"));
         }
-        let is_intake = known.intakes.contains(from);
+        let is_intake = known.intakes.contains(from.as_str());
         let spills = before < after
             || is_global(to_step)
             || (is_global(from_step) && to_step.is_some())
@@ -173,7 +182,7 @@ impl Plan {
             .map(|(nth, step)| (step.as_str(), nth))
             .collect();
         for edge in &self.edges {
-            let from = door(&edge.from).0;
+            let from = edge.from.node.as_str();
             let (Some(before), Some(after)) = (order.get(from), order.get(edge.to.as_str())) else { continue };
             if before >= after && known.stage(from) == known.stage(&edge.to) {
                 return Err(format!("`{}` is listed before `{}`, which it reads", edge.to, edge.from));
@@ -197,7 +206,7 @@ impl<'a> Known<'a> {
         let mut reads: HashMap<&str, Vec<&Edge>> =
             plan.inputs.iter().map(|input| (input.name.as_str(), Vec::new())).collect();
         for edge in &plan.edges {
-            if let Some(readers) = reads.get_mut(edge.from.as_str()) {
+            if let Some(readers) = reads.get_mut(edge.from.node.as_str()) {
                 readers.push(edge);
             }
         }
@@ -209,27 +218,4 @@ impl<'a> Known<'a> {
     fn stage(&self, name: &str) -> Option<usize> {
         self.stages.get(name).copied()
     }
-}
-
-/// What a step may reach lies where a pipeline file can grant it, and no secret is in the plan.
-fn verify_grants(step: &PlannedStep) -> Result<(), String> {
-    if step.kind != Kind::Transform && step.replicas != 1 || step.replicas == 0 {
-        return Err(format!("has {} instances", step.replicas));
-    }
-    if step.max_rejects.is_some() && step.on_error == OnError::Fail {
-        return Err("may reject some rows, and rejects none".to_owned());
-    }
-    let leads_out = |path: &str| path.is_empty() || path.starts_with('/') || path.split('/').any(|part| part == "..");
-    if let Some(file) = step.grants.files.iter().find(|file| leads_out(&file.path)) {
-        return Err(format!("is granted `{}`, which leads out of its folder", file.path));
-    }
-    for (host, secret) in &step.grants.secrets {
-        if !step.grants.http.iter().any(|http| http.host == *host) {
-            return Err(format!("has a secret for `{host}`, to which it may send nothing"));
-        }
-        if variables(&secret.value).is_none_or(|names| names.is_empty()) {
-            return Err(format!("has a secret for `{host}` that names no variable"));
-        }
-    }
-    Ok(())
 }
