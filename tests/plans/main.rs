@@ -315,7 +315,7 @@ fn whatever_is_altered_is_refused_or_as_good_as_planned() {
                         read += 1;
                         plan.verify().unwrap();
                         assert_eq!(Plan::from_json(&serde_json::to_string(&plan).unwrap()).unwrap(), plan, "{at}");
-                        assert!(!explain(&plan).is_empty() && !mermaid(&plan).is_empty());
+                        assert!(!explain(&plan, 100).is_empty() && !mermaid(&plan).is_empty());
                         let names = plan.stages().iter().flat_map(|stage| &stage.steps);
                         assert!(names.clone().all(|name| plan.step(name).is_some()), "{at}");
                         assert!(names.flat_map(|name| plan.doors_of(name)).count() <= 2 * plan.steps().len());
