@@ -1,10 +1,11 @@
 //! What the catalog says of a pipeline's steps, and whether the pipeline may use them so.
 
 use crate::catalog::{Catalog, Component, Missing, is_path};
+use crate::contract::{CONTRACT, LINE};
 use crate::imports::{is_always_linked, is_http};
 use crate::pipeline::{Located, Pipeline, Step};
 use crate::problem::Findings;
-use crate::scan::{CONTRACT_TEXT, Kind};
+use crate::scan::Kind;
 use crate::spelling::{hint, nearest, quoted};
 
 /// For each step its component, where there is one.
@@ -52,13 +53,16 @@ fn check_use(step: &Step, component: &Component, findings: &mut Findings) {
     if !refused.is_empty() {
         let contract = refused.iter().all(|import| import.starts_with("callboard:step/"));
         let why = match contract {
-            true => format!("and this callboard speaks contract {CONTRACT_TEXT}"),
+            true => format!("and this callboard speaks contract {CONTRACT}"),
             false => "which nothing grants".to_owned(),
         };
         let message = format!("step `{}` imports {}, {why}", step.name.value, quoted(refused));
-        let help = "a step may import `callboard:step/*@0.1`, `wasi:{cli,clocks,filesystem,io,random,sockets}/*@0.2` \
-                    (without effect unless granted) and, with a `grant.http`, `wasi:http/{types,outgoing-handler}@0.2`; \
-                    build it without the rest";
+        let help = format!(
+            "a step may import `callboard:step/*@{}.{}`, `wasi:{{cli,clocks,filesystem,io,random,sockets}}/*@0.2` \
+             (without effect unless granted) and, with a `grant.http`, `wasi:http/{{types,outgoing-handler}}@0.2`; \
+             build it without the rest",
+            LINE.0, LINE.1
+        );
         findings.add_with_help(&step.uses.at, message, help);
     }
     let kind = component.facts.kind;

@@ -1,6 +1,8 @@
 //! What a component may import: of everybody, and of those who are granted it.
 
-/// Interfaces of the contract that the host implements, in every 0.1.x.
+use crate::contract::is_spoken;
+
+/// Interfaces of the contract that the host implements, in every version that it speaks.
 const OURS: [&str; 5] = ["types", "columns", "log", "counters", "exchange"];
 /// Packages of WASI 0.2 that components of most languages import: always linked, and inert.
 const INERT: [&str; 6] = ["io", "clocks", "random", "filesystem", "sockets", "cli"];
@@ -11,7 +13,7 @@ const HTTP: [&str; 2] = ["wasi:http/types", "wasi:http/outgoing-handler"];
 pub(crate) fn is_always_linked(import: &str) -> bool {
     let Some((path, version)) = import.split_once('@') else { return false };
     if let Some(interface) = path.strip_prefix("callboard:step/") {
-        return OURS.contains(&interface) && version.starts_with("0.1.");
+        return OURS.contains(&interface) && is_spoken(version);
     }
     let package = path.strip_prefix("wasi:").and_then(|path| path.split_once('/'));
     package.is_some_and(|(package, _)| INERT.contains(&package)) && version.starts_with("0.2.")

@@ -13,9 +13,12 @@
 //! Whatever is wrong on the way is a list of [`Problems`], each with its place and what to do; all that can be found at
 //! once is. [`schema`] describes the file for editors.
 
+#![forbid(unsafe_code)]
+
 mod amend;
 mod boundary;
 mod catalog;
+mod contract;
 mod decide;
 mod door;
 mod draft;
@@ -43,6 +46,7 @@ mod wire;
 mod written;
 
 pub use catalog::{Catalog, Component, Missing, Origin, is_path};
+pub use contract::{CONTRACT, contract_line};
 pub use door::{Door, Feed};
 pub use explain::explain;
 pub use grants::{FileGrant, Grants, HttpGrant, SecretGrant};
@@ -57,7 +61,7 @@ pub use plan::{
     PlannedStep, Port, STAGE_INSTANCES, Stage, StepLimits, Transport,
 };
 pub use problem::{At, Problem, Problems, Source, Span};
-pub use scan::{CONTRACT_TEXT as CONTRACT, ComponentFacts, Kind, ScanError, names as component_names, scan};
+pub use scan::{ComponentFacts, Kind, ScanError, names as component_names, scan};
 pub use schema::schema;
 pub use spelling::nearest;
 pub use terms::Terms;

@@ -6,13 +6,9 @@
 use serde::{Deserialize, Serialize};
 use wasmparser::{Chunk, ComponentExternalKind, Encoding, Parser, Payload};
 
+use crate::contract::{CONTRACT, LINE, numbers};
 use crate::parts::{self, COMPONENT_BYTES};
 use crate::spelling::quoted;
-
-/// The contract that this host speaks.
-const CONTRACT: (u64, u64) = (0, 1);
-/// The version of the contract that this host speaks, as components and people write it.
-pub const CONTRACT_TEXT: &str = "0.1.0";
 
 /// Exports that an error names, and the bytes of such a name.
 const NAMES: usize = 20;
@@ -114,7 +110,7 @@ pub enum ScanError {
         limit: u64,
     },
     /// It was built for another version of the contract.
-    #[error("is built for contract {found}, and this callboard speaks {CONTRACT_TEXT}")]
+    #[error("is built for contract {found}, and this callboard speaks {CONTRACT}")]
     Contract {
         /// As the export says it; `without a version` if it says none.
         found: String,
@@ -138,16 +134,16 @@ impl ScanError {
                  or build it for `wasm32-wasip2`"
                 .to_owned(),
             Self::NotAStep { .. } => {
-                format!("a step exports `callboard:step/transform@{CONTRACT_TEXT}`, or `…/global`, or `…/source`")
+                format!("a step exports `callboard:step/transform@{CONTRACT}`, or `…/global`, or `…/source`")
             }
             Self::TooLarge { .. } | Self::TooMany { .. } => {
                 "build it smaller: no key raises this limit (docs/sandbox.md#limits)".to_owned()
             }
             Self::SeveralKinds { .. } => "make it several components, one for each kind".to_owned(),
             Self::Contract { newer: true, .. } => {
-                format!("use a newer callboard, or build the step for {CONTRACT_TEXT}")
+                format!("use a newer callboard, or build the step for {CONTRACT}")
             }
-            Self::Contract { newer: false, .. } => format!("build the step for {CONTRACT_TEXT}"),
+            Self::Contract { newer: false, .. } => format!("build the step for {CONTRACT}"),
         }
     }
 }
@@ -241,19 +237,14 @@ fn kind(mut exports: Vec<String>) -> Result<(Kind, String), ScanError> {
             exports.iter_mut().for_each(|export| export.truncate(export.floor_char_boundary(NAME)));
             Err(ScanError::NotAStep { exports })
         }
-        [(kind, version, _)] => {
-            let numbers: Vec<u64> = version.split('.').map_while(|part| part.parse().ok()).collect();
-            match numbers[..] {
-                [major, minor, _] if (major, minor) == CONTRACT => Ok((*kind, version.clone())),
-                [major, minor, _] => {
-                    Err(ScanError::Contract { found: version.clone(), newer: (major, minor) > CONTRACT })
-                }
-                _ if version.is_empty() => {
-                    Err(ScanError::Contract { found: "without a version".to_owned(), newer: false })
-                }
-                _ => Err(ScanError::Contract { found: version.clone(), newer: true }),
+        [(kind, version, _)] => match numbers(version) {
+            Some(LINE) => Ok((*kind, version.clone())),
+            Some(other) => Err(ScanError::Contract { found: version.clone(), newer: other > LINE }),
+            None if version.is_empty() => {
+                Err(ScanError::Contract { found: "without a version".to_owned(), newer: false })
             }
-        }
+            None => Err(ScanError::Contract { found: version.clone(), newer: true }),
+        },
         _ => Err(ScanError::SeveralKinds { exports: steps.into_iter().map(|(_, _, export)| export).collect() }),
     }
 }

@@ -2,16 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use callboard_plan::PlannedStep;
+use callboard_plan::{PlannedStep, contract_line};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use twox_hash::XxHash3_64;
 
 use super::ipc::schema_text;
 use callboard_sandbox::{Bound, columns_of};
-
-/// The version of the contract that components are called by.
-const CONTRACT: &str = "callboard:step@0.1";
 
 /// All that a step's work depends on, but the rows. Work is taken over from a step with an equal key.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -52,7 +49,7 @@ impl StepKey {
             bound.given.iter().chain([&bound.writes]).map(|schema| schema_text(schema)).collect();
         let granted = serde_json::to_value(&step.grants).expect("grants are JSON");
         StepKey {
-            contract: CONTRACT.to_owned(),
+            contract: contract_line(),
             component: step.digest.clone(),
             config,
             seed,
