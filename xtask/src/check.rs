@@ -17,6 +17,9 @@ pub(crate) enum End {
     Skipped(String),
 }
 
+/// Overflow checks and debug assertions for this project's crates.
+const CHECKS: &str = "tests/checks.toml";
+
 /// Runs all checks, and sums them up.
 pub(crate) fn run(root: &Path) -> Result<ExitCode> {
     let checks: [Check; 9] = [
@@ -27,7 +30,10 @@ pub(crate) fn run(root: &Path) -> Result<ExitCode> {
             cargo_check(root, &["clippy", "--release", "--workspace", "--all-targets", "--", "--deny", "warnings"], &[])
         }),
         ("languages", |root| languages::check(root).map_or_else(End::Failed, |()| End::Passed)),
-        ("tests", |root| cargo_check(root, &["test", "--release", "--workspace", "--no-fail-fast"], &[])),
+        ("tests", |root| {
+            let arguments = ["test", "--release", "--config", CHECKS, "--workspace", "--no-fail-fast"];
+            cargo_check(root, &arguments, &[])
+        }),
         ("documentation", |root| {
             let arguments = ["doc", "--release", "--workspace", "--no-deps"];
             cargo_check(root, &arguments, &[("RUSTDOCFLAGS", "--deny warnings")])
@@ -96,4 +102,23 @@ pub(crate) fn at(root: &Path, program: &Path) -> Command {
 /// Where cargo puts native builds.
 pub(crate) fn target_dir(root: &Path) -> PathBuf {
     root.join(std::env::var_os("CARGO_TARGET_DIR").unwrap_or("target".into()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    /// A wrong outcome would leave a crate whose sums may overflow in tests, and nobody sees it.
+    #[test]
+    fn every_crate_is_tested_with_its_checks() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+        let listed =
+            super::cargo(&root).args(["metadata", "--no-deps", "--offline", "--format-version", "1"]).output().unwrap();
+        let metadata: serde_json::Value = serde_json::from_slice(&listed.stdout).unwrap();
+        let packages = metadata["packages"].as_array().unwrap().iter().map(|package| package["name"].as_str().unwrap());
+        let line = |package: &str| format!("\n{package} = {{ overflow-checks = true, debug-assertions = true }}\n");
+        let checks = std::fs::read_to_string(root.join(super::CHECKS)).unwrap();
+        let missing: Vec<&str> = packages.filter(|package| !checks.contains(&line(package))).collect();
+        assert!(missing.is_empty(), "{missing:?} are missing in {}", super::CHECKS);
+    }
 }

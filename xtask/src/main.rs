@@ -4,6 +4,8 @@
 //! 2. [`guests`] builds the bundled steps and the test guests with it, to `target/guests/NAME.wasm`.
 //! 3. [`languages`] gets the toolchains of the other languages, and tests their SDKs; [`mod@bindings`] generates what some of these carry.
 //! 4. [`demo`] runs the first example with them, [`mod@bench`] measures what is claimed, [`suites`] runs other people's tests; [`check`] runs every check there is.
+
+#![forbid(unsafe_code)]
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "it talks to whoever runs it")]
 
 mod bench;

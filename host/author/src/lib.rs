@@ -7,6 +7,8 @@
 //!
 //! [`bindings`] generates what the SDKs in C and Go need of the contract, for us: a step is built without generating anything.
 
+#![forbid(unsafe_code)]
+
 pub mod bindings;
 mod carry;
 pub mod component;

@@ -19,6 +19,8 @@
 //!
 //! A format is one file under `formats/` and a line in its list.
 
+#![forbid(unsafe_code)]
+
 mod canonical;
 mod columns;
 mod cores;

@@ -8,6 +8,8 @@
 //!
 //! What was tried is a list of [`Finding`]s. Nothing is printed here.
 
+#![forbid(unsafe_code)]
+
 mod columns;
 pub mod conform;
 pub mod drive;

@@ -9,6 +9,8 @@
 //!
 //! It depends on the host as an embedder does, and on nothing outside of the repository; peers are measured where they are installed.
 
+#![forbid(unsafe_code)]
+
 mod bench;
 pub mod data;
 pub mod machine;

@@ -150,7 +150,7 @@ impl Live<'_> {
 
         let is_here = |node: &str| {
             let inputs = stage.inputs.iter().chain(&stage.intakes);
-            let of = self.plan.edges_out_of(node).next().map(|edge| &edge.from.node);
+            let of = self.prepared.plan.edges_out_of(node).next().map(|edge| &edge.from.node);
             inputs.chain(&stage.steps).any(|name| Some(name) == of)
         };
         let spills = boundary.spills.iter().filter(|(node, _)| is_here(node));
