@@ -227,33 +227,24 @@ impl Case<'_> {
         let trusted = self.trusted;
         let events = Arc::new(Mutex::new(Vec::new()));
         let (told, listener) = (events.clone(), self.listener);
-        let settings = Settings {
-            base: self.bench.path(""),
-            pipeline: None,
-            run_folder: run_folder.clone(),
-            cache_folder: self.cache,
-            compile: self.compile,
-            overwrite: self.overwrite,
-            limit: self.limit,
-            resumable: true,
-            earlier: self.earlier,
-            max_spill: None,
-            profile: self.profile,
-            also_written: self.also_written,
-            confined: self.confined,
-            observer: Observer::new(move |event| {
+        let settings = Settings::new(self.bench.path(""), &run_folder, self.cache, self.compile)
+            .overwrite(self.overwrite)
+            .limit(self.limit)
+            .earlier(self.earlier)
+            .profile(self.profile)
+            .also_written(self.also_written)
+            .confined(self.confined)
+            .observer(Observer::new(move |event| {
                 listener(&event);
                 told.lock().unwrap().push(event);
-            }),
-            cancel: self.cancel,
-        };
+            }))
+            .cancel(self.cancel);
         let (text, terms, revise) = (self.text, self.terms, self.revise);
         let text_of = text.clone();
         let outcome = bounded(&text_of, move || {
             if resumed {
-                return Ok(Run::resume(&[], settings, Allowed { budget: terms.budget, trusted, ..Allowed::default() })
-                    .map_err(Refused::Prepare)?
-                    .execute());
+                let allowed = Allowed { budget: terms.budget, trusted, ..Allowed::default() };
+                return Ok(Run::resume(&[], settings, allowed).map_err(Refused::Prepare)?.execute());
             }
             let (plan, components) = planned(&text, terms, &settings.base).map_err(Refused::Plan)?;
             Ok(Run::prepare(revise(plan), components, settings).map_err(Refused::Prepare)?.execute())
@@ -261,7 +252,12 @@ impl Case<'_> {
         let half_written = self.bench.names().into_iter().find(|name| name.contains(".partial-"));
         assert_eq!(half_written, None, "left behind by\n{text_of}");
         let events = std::mem::take(&mut *events.lock().unwrap());
-        Ended { text: text_of, outcome, events, run_folder }
+        let (outcome, failure) = match outcome {
+            Ok(Ok(report)) => (Ok(report), None),
+            Ok(Err(failed)) => (Ok(failed.report), Some(failed.error)),
+            Err(refused) => (Err(refused), None),
+        };
+        Ended { text: text_of, outcome, failure, events, run_folder }
     }
 
     /// The report of a run that must finish.
@@ -292,7 +288,10 @@ pub(crate) enum Refused {
 /// How a run ended, and what it told on the way.
 pub(crate) struct Ended {
     text: String,
+    /// What it did, well or badly ended; or why it did not begin.
     pub(crate) outcome: Result<Report, Refused>,
+    /// Why it ended badly.
+    pub(crate) failure: Option<RunError>,
     pub(crate) events: Vec<Event>,
     pub(crate) run_folder: PathBuf,
 }
@@ -300,14 +299,14 @@ pub(crate) struct Ended {
 impl Ended {
     /// The report of a run that must have finished: its accounts add up, and everything was given back.
     pub(crate) fn report(self) -> Report {
-        let Ended { text, outcome, events, run_folder } = self;
+        let Ended { text, outcome, failure, events, run_folder } = self;
         let report = match outcome {
             Ok(report) => report,
             Err(Refused::Plan(problems)) => panic!("{problems}\nin\n{text}"),
             Err(Refused::Prepare(error)) => panic!("not begun: {error}\nhelp: {:?}\nin\n{text}", error.help),
         };
         assert_eq!(report.status, Status::Finished, "{:?}\nin\n{text}", report.error);
-        assert_eq!(report.failure.as_ref().map(ToString::to_string), None);
+        assert_eq!(failure.map(|error| error.to_string()), None);
         for step in report.stages.iter().flat_map(|stage| &stage.steps) {
             assert!(step.adds_up, "`{}` does not add up: {step:#?}\nin\n{text}", step.name);
         }
@@ -325,10 +324,10 @@ impl Ended {
 
     pub(crate) fn error(self) -> RunError {
         match self.outcome {
-            Ok(mut report) => {
+            Ok(report) => {
                 let status = report.status;
-                let error = report.failure.take();
-                let error = error.unwrap_or_else(|| panic!("it ended well, and should not have:\n{}", self.text));
+                let error =
+                    self.failure.unwrap_or_else(|| panic!("it ended well, and should not have:\n{}", self.text));
                 assert_ne!(status, Status::Finished);
                 let said = report.error.expect("a report says what the failure is");
                 assert_eq!((&said.message, &said.help), (&error.to_string(), &error.help));

@@ -3,7 +3,7 @@
 
 // [README]
 use callboard_plan::{Load, Pipeline, Plan, Source};
-use callboard_runtime::{CancellationToken, CompileCommand, Components, Observer, Report, Run, Settings, run_folders};
+use callboard_runtime::{CompileCommand, Components, Observer, Report, Run, Settings, run_folders};
 use std::path::Path;
 
 /// Runs a pipeline whose paths are relative to `folder`; components are compiled by the command `callboard`.
@@ -11,28 +11,11 @@ fn run(toml: &str, folder: &Path, callboard: &Path) -> Result<Report, Box<dyn st
     let pipeline = Pipeline::parse(Source::new("inline.toml", toml), &[])?;
     let components = Components::of(&pipeline, &[], folder);
     let plan = Plan::new(&pipeline, &components.catalog, Load::Staged)?;
-    let settings = Settings {
-        base: folder.into(),
-        pipeline: None,
-        run_folder: folder.join("runs/1"),
-        cache_folder: folder.join("cache"),
-        compile: CompileCommand { program: callboard.into(), arguments: vec!["compile".into()] },
-        overwrite: false,
-        limit: None,
-        resumable: true,
-        earlier: run_folders(&folder.join("runs"))?,
-        max_spill: None,
-        profile: None,
-        also_written: Vec::new(),
-        confined: false,
-        observer: Observer::new(|event| eprintln!("{event:?}")),
-        cancel: CancellationToken::new(),
-    };
-    let report = Run::prepare(plan, components, settings)?.execute();
-    match &report.error {
-        None => Ok(report),
-        Some(error) => Err(error.message.clone().into()),
-    }
+    let compile = CompileCommand { program: callboard.into(), arguments: vec!["compile".into()] };
+    let settings = Settings::new(folder, folder.join("runs/1"), folder.join("cache"), compile)
+        .earlier(run_folders(&folder.join("runs"))?)
+        .observer(Observer::new(|event| eprintln!("{event:?}")));
+    Ok(Run::prepare(plan, components, settings)?.execute()?)
 }
 // [README]
 

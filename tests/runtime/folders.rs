@@ -31,7 +31,7 @@ fn begun(bench: &Bench) -> PathBuf {
 pub(crate) fn refused(ended: Ended) -> RunError {
     match ended.outcome {
         Err(Refused::Prepare(error)) => error,
-        Ok(mut report) => report.failure.take().expect("it was not refused"),
+        Ok(_) => ended.failure.expect("it was not refused"),
         Err(Refused::Plan(problems)) => panic!("{problems}"),
     }
 }

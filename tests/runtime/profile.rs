@@ -34,7 +34,7 @@ fn shows_what_a_step_was_doing_when_its_time_was_over() {
                 limits = { time = \"1s\" }\nreplicas = 3\n[run]\nbatch_rows = 1\n";
     let ended = bench.pipeline(straight(step)).profile("busy", None).end();
     let report = ended.outcome.as_ref().ok().unwrap();
-    assert_eq!(report.failure.as_ref().unwrap().class, Class::Limit);
+    assert_eq!(ended.failure.as_ref().unwrap().class, Class::Limit);
     let profile = report.profile.clone().expect("a profile of a run that failed");
     assert_eq!(profile.path, ended.run_folder.join("profile-busy.json").display().to_string());
     assert_eq!((profile.step.as_str(), profile.instances, profile.interval_ms), ("busy", 3, 1.0));

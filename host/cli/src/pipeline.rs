@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use callboard_plan::pipeline::LONGEST_TEXT;
 use callboard_plan::{Load, Pipeline, Plan, Source, Terms};
-use callboard_runtime::{CancellationToken, Class, CompileCommand, Components, Observer, Settings, measured_needs};
+use callboard_runtime::{CancellationToken, Class, CompileCommand, Components, Settings, measured_needs};
 
 use crate::arguments::{MemoryBudget, PipelineArguments};
 use crate::bundled::BUNDLED;
@@ -75,23 +75,8 @@ fn text_of(file: impl Read) -> std::io::Result<Vec<u8>> {
 /// The settings that all commands share.
 pub(crate) fn settings(base: PathBuf, run_folder: PathBuf, cancel: CancellationToken) -> Result<Settings, Failure> {
     let program = std::env::current_exe().map_err(|error| Failure::system("find this program", &error))?;
-    Ok(Settings {
-        base,
-        pipeline: None,
-        run_folder,
-        cache_folder: cache_folder(),
-        compile: CompileCommand { program, arguments: vec!["compile".to_owned()] },
-        overwrite: false,
-        limit: None,
-        resumable: false,
-        earlier: Vec::new(),
-        max_spill: None,
-        profile: None,
-        also_written: Vec::new(),
-        confined: false,
-        observer: Observer::nobody(),
-        cancel,
-    })
+    let compile = CompileCommand { program, arguments: vec!["compile".to_owned()] };
+    Ok(Settings::new(base, run_folder, cache_folder(), compile).resumable(false).cancel(cancel))
 }
 
 /// A token that the first interrupt or termination cancels; the second ends the process at once.

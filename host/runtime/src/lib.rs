@@ -49,7 +49,8 @@ pub use run::{Allowed, Run, StepReuse, Verdict};
 pub use settings::{AlsoWritten, Profile, Settings};
 pub use store::key::Change;
 pub use tell::report::{
-    ErrorReport, InputReport, OutputReport, ProfileReport, RejectsReport, Report, StageReport, Status, StepReport,
+    ErrorReport, InputReport, OutputReport, ProfileReport, RejectsReport, Report, RunFailed, StageReport, Status,
+    StepReport,
 };
 pub use tell::runs::{RemovedRun, RunState, RunSummary, remove_run, run_folders, run_report};
 pub use tokio_util::sync::CancellationToken;

@@ -8,14 +8,15 @@ use tokio_util::sync::CancellationToken;
 use crate::events::Observer;
 use callboard_sandbox::CompileCommand;
 
-/// How a plan is carried out, beside what the plan says.
+/// How a plan is carried out, beside what the plan says: [`Settings::new`], and what differs from its defaults.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Settings {
     /// The folder that the pipeline's paths start from.
     pub base: PathBuf,
-    /// The pipeline file, for who asks later what a run was of.
+    /// The pipeline file, which `run.json` records.
     pub pipeline: Option<PathBuf>,
-    /// The run's own folder: made anew, or empty.
+    /// The run's own folder: created, or empty.
     pub run_folder: PathBuf,
     /// Where compiled components are kept; private to the user.
     pub cache_folder: PathBuf,
@@ -23,7 +24,7 @@ pub struct Settings {
     pub compile: CompileCommand,
     /// Whether outputs that exist are replaced.
     pub overwrite: bool,
-    /// At most so many rows of each input, and of each source.
+    /// At most this many rows of each input, and of each source.
     pub limit: Option<u64>,
     /// Whether the run can be resumed, and its work taken over by later runs: whether it is written down.
     pub resumable: bool,
@@ -43,6 +44,96 @@ pub struct Settings {
     pub observer: Observer,
     /// Cancelled to interrupt the run: what is being done is finished, if it takes no longer than a few seconds.
     pub cancel: CancellationToken,
+}
+
+impl Settings {
+    /// A run of a pipeline whose paths start from `base`, in `run_folder`, which is created or empty. Compiled components are kept in
+    /// `cache_folder`, and compiled by `compile`. The run can be resumed; it replaces no file, takes nothing over from earlier runs,
+    /// has no limits, and reports progress to nobody.
+    pub fn new(
+        base: impl Into<PathBuf>,
+        run_folder: impl Into<PathBuf>,
+        cache_folder: impl Into<PathBuf>,
+        compile: CompileCommand,
+    ) -> Self {
+        Self {
+            base: base.into(),
+            pipeline: None,
+            run_folder: run_folder.into(),
+            cache_folder: cache_folder.into(),
+            compile,
+            overwrite: false,
+            limit: None,
+            resumable: true,
+            earlier: Vec::new(),
+            max_spill: None,
+            profile: None,
+            also_written: Vec::new(),
+            confined: false,
+            observer: Observer::nobody(),
+            cancel: CancellationToken::new(),
+        }
+    }
+
+    /// These settings with another `base`.
+    pub fn base(self, base: impl Into<PathBuf>) -> Self {
+        Self { base: base.into(), ..self }
+    }
+
+    /// These settings with another `pipeline`.
+    pub fn pipeline(self, pipeline: Option<PathBuf>) -> Self {
+        Self { pipeline, ..self }
+    }
+
+    /// These settings with another `overwrite`.
+    pub fn overwrite(self, overwrite: bool) -> Self {
+        Self { overwrite, ..self }
+    }
+
+    /// These settings with another `limit`.
+    pub fn limit(self, limit: Option<u64>) -> Self {
+        Self { limit, ..self }
+    }
+
+    /// These settings with another `resumable`.
+    pub fn resumable(self, resumable: bool) -> Self {
+        Self { resumable, ..self }
+    }
+
+    /// These settings with another `earlier`.
+    pub fn earlier(self, earlier: Vec<PathBuf>) -> Self {
+        Self { earlier, ..self }
+    }
+
+    /// These settings with another `max_spill`.
+    pub fn max_spill(self, max_spill: Option<u64>) -> Self {
+        Self { max_spill, ..self }
+    }
+
+    /// These settings with another `profile`.
+    pub fn profile(self, profile: Option<Profile>) -> Self {
+        Self { profile, ..self }
+    }
+
+    /// These settings with another `also_written`.
+    pub fn also_written(self, also_written: Vec<AlsoWritten>) -> Self {
+        Self { also_written, ..self }
+    }
+
+    /// These settings with another `confined`.
+    pub fn confined(self, confined: bool) -> Self {
+        Self { confined, ..self }
+    }
+
+    /// These settings with another `observer`.
+    pub fn observer(self, observer: Observer) -> Self {
+        Self { observer, ..self }
+    }
+
+    /// These settings with another `cancel`.
+    pub fn cancel(self, cancel: CancellationToken) -> Self {
+        Self { cancel, ..self }
+    }
 }
 
 /// A file that the caller writes when a run has ended.

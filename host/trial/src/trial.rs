@@ -45,7 +45,7 @@ impl Trial {
             grants.http.clear();
             plan = plan.with_grants(&step, grants).map_err(|why| error(Class::Pipeline, why.to_string(), None))?;
         }
-        let settings = Settings { base: subject.folder.clone(), ..settings };
+        let settings = settings.base(&subject.folder);
         let probe = Probe::new(&plan, &step, &components, &settings)?;
         Ok(Trial { subject, probe })
     }

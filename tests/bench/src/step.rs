@@ -4,7 +4,7 @@ use std::path::Path;
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
-use callboard_runtime::{CancellationToken, CompileCommand, Observer, Opened, Probe, RunError, Settings};
+use callboard_runtime::{CompileCommand, Opened, Probe, RunError, Settings};
 use callboard_trial::{Subject, Trial};
 use serde_json::Value;
 
@@ -28,23 +28,9 @@ impl Step {
     pub fn load(bench: &Bench, component: &Path, config: Value) -> Result<Step> {
         let mut subject = Subject::find(Some(component)).map_err(said)?;
         subject.configure(&config.to_string()).map_err(said)?;
-        let settings = Settings {
-            base: bench.path(""),
-            pipeline: None,
-            run_folder: bench.path("unused"),
-            cache_folder: bench.options.cache.clone(),
-            compile: CompileCommand { program: bench.options.program.clone(), arguments: vec!["compile".to_owned()] },
-            overwrite: false,
-            limit: None,
-            resumable: false,
-            earlier: Vec::new(),
-            max_spill: None,
-            profile: None,
-            also_written: Vec::new(),
-            confined: false,
-            observer: Observer::nobody(),
-            cancel: CancellationToken::new(),
-        };
+        let compile = CompileCommand { program: bench.options.program.clone(), arguments: vec!["compile".to_owned()] };
+        let settings =
+            Settings::new(bench.path(""), bench.path("unused"), &bench.options.cache, compile).resumable(false);
         let trial = Trial::begin(subject, 1, &[], settings).map_err(said)?;
         Ok(Step { trial, config })
     }

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use callboard_plan::Load;
-use callboard_runtime::{Run, Settings};
+use callboard_runtime::Run;
 
 use super::run::new_folder;
 use crate::arguments::CheckArguments;
@@ -17,7 +17,7 @@ pub(crate) fn check(arguments: &CheckArguments) -> Result<ExitCode, Failure> {
     let settings = settings(base, new_folder(plan.name()), interruptible()?)?;
     let observer = progress::Progress::plain(progress::Detail::Warnings).observer();
     // Outputs that are there already are a matter of `run --overwrite`, not of the pipeline.
-    let settings = Settings { pipeline: file, overwrite: true, observer, ..settings };
+    let settings = settings.pipeline(file).overwrite(true).observer(observer);
     let run = Run::prepare(plan, components, settings).map_err(|error| Failure::of(error, &pipeline))?;
     let schemas = run.schemas();
     let width = schemas.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0);

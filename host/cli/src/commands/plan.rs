@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use callboard_runtime::{Change, Run, Settings, StepReuse, Verdict};
+use callboard_runtime::{Change, Run, StepReuse, Verdict};
 
 use crate::arguments::{PlanArguments, PlanFormat};
 use crate::exit::Failure;
@@ -31,13 +31,8 @@ fn why(arguments: &PlanArguments, planned: Planned) -> Result<ExitCode, Failure>
     let doing = format!("read the folder of runs `{}`", arguments.runs.display());
     let earlier = callboard_runtime::run_folders(&arguments.runs).map_err(|error| Failure::system(&doing, &error))?;
     let observer = Progress::plain(Detail::Warnings).observer();
-    let settings = Settings {
-        pipeline: file,
-        overwrite: true,
-        earlier,
-        observer,
-        ..settings(base, PathBuf::new(), interruptible()?)?
-    };
+    let settings = settings(base, PathBuf::new(), interruptible()?)?;
+    let settings = settings.pipeline(file).overwrite(true).earlier(earlier).observer(observer);
     let run = Run::prepare(plan, components, settings).map_err(|error| Failure::of(error, &pipeline))?;
     let steps = run.reuse().map_err(|error| Failure::of(error, &pipeline))?;
     let width = steps.iter().map(|step| step.step.chars().count()).max().unwrap_or(0);

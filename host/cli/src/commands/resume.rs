@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use callboard_runtime::{Allowed, Run, RunState, RunSummary, Settings, run_report};
+use callboard_runtime::{Allowed, Run, RunState, RunSummary, run_report};
 
 use super::run::Watched;
 use crate::arguments::ResumeArguments;
@@ -16,17 +16,15 @@ pub(crate) fn resume(arguments: &ResumeArguments) -> Result<ExitCode, Failure> {
     // Who resumes until it is done need not know how far the last process came.
     let summary = RunSummary::of(&arguments.run_dir).ok().filter(|run| run.state == RunState::Finished);
     if let Some(report) = summary.and_then(|run| run_report(&run.folder)) {
-        return watched.end(report, &arguments.run_dir, None);
+        return watched.end(Ok(report), &arguments.run_dir, None);
     }
     let base = arguments.base.clone().unwrap_or_default();
-    let settings = Settings {
-        max_spill: arguments.max_spill,
-        overwrite: arguments.overwrite,
-        also_written: watched.report_place(),
-        confined: watched.is_confined(),
-        observer: watched.progress.observer(),
-        ..settings(base, arguments.run_dir.clone(), interruptible()?)?
-    };
+    let settings = settings(base, arguments.run_dir.clone(), interruptible()?)?
+        .max_spill(arguments.max_spill)
+        .overwrite(arguments.overwrite)
+        .also_written(watched.report_place())
+        .confined(watched.is_confined())
+        .observer(watched.progress.observer());
     let (max_rejects, budget, trusted) = (arguments.max_rejects, arguments.budget, arguments.trust);
     let allowed = Allowed { max_rejects, budget, trusted };
     let prepared = Run::resume(BUNDLED, settings, allowed)?;

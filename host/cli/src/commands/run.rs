@@ -7,7 +7,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use callboard_io::FilePlace;
 use callboard_plan::Pipeline;
-use callboard_runtime::{AlsoWritten, Class, Profile, Report, Run, RunError, Settings};
+use callboard_runtime::{AlsoWritten, Class, Profile, Report, Run, RunError, RunFailed};
 
 use crate::arguments::{RunArguments, ShownArguments};
 use crate::exit::Failure;
@@ -34,19 +34,17 @@ pub(crate) fn run(arguments: &RunArguments) -> Result<ExitCode, Failure> {
         true => Vec::new(),
         false => earlier(&run_folder)?,
     };
-    let settings = Settings {
-        pipeline: file,
-        overwrite: arguments.overwrite,
-        limit: arguments.limit,
-        resumable: !arguments.no_resume,
-        earlier,
-        max_spill: arguments.max_spill,
-        profile: arguments.profile.clone().map(|step| Profile { step, path: arguments.profile_out.clone() }),
-        also_written: watched.report_place(),
-        confined: watched.is_confined(),
-        observer: watched.progress.observer(),
-        ..settings(base, run_folder, interruptible()?)?
-    };
+    let settings = settings(base, run_folder, interruptible()?)?
+        .pipeline(file)
+        .overwrite(arguments.overwrite)
+        .limit(arguments.limit)
+        .resumable(!arguments.no_resume)
+        .earlier(earlier)
+        .max_spill(arguments.max_spill)
+        .profile(arguments.profile.clone().map(|step| Profile { step, path: arguments.profile_out.clone() }))
+        .also_written(watched.report_place())
+        .confined(watched.is_confined())
+        .observer(watched.progress.observer());
     let folder = settings.run_folder.clone();
     let prepared = Run::prepare(plan, components, settings).map_err(|error| Failure::of(error, &pipeline))?;
     if !arguments.no_resume {
@@ -105,11 +103,20 @@ impl<'a> Watched<'a> {
     }
 
     /// Shows what the run came to.
-    pub(crate) fn end(self, done: Report, folder: &Path, pipeline: Option<&Pipeline>) -> Result<ExitCode, Failure> {
+    pub(crate) fn end(
+        self,
+        done: Result<Report, Box<RunFailed>>,
+        folder: &Path,
+        pipeline: Option<&Pipeline>,
+    ) -> Result<ExitCode, Failure> {
         self.progress.finish();
+        let (done, error) = match done {
+            Ok(report) => (report, None),
+            Err(failed) => (failed.report, Some(failed.error)),
+        };
         let written = self.report.as_ref().map_or(Ok(()), |report| report.write(serde_json::to_string_pretty(&done)));
         let resumable = done.resumable;
-        let shown = match done.failure {
+        let shown = match error {
             Some(mut error) => {
                 let mut beside = |note: String| {
                     error.help = Some(error.help.take().map_or(note.clone(), |help| format!("{help}\n{note}")));

@@ -40,8 +40,7 @@ pub(crate) fn settings(observer: Observer) -> Result<Settings, Failure> {
 
 /// As [`settings`], with another token than that of signals.
 fn settings_until(cancel: CancellationToken, observer: Observer) -> Result<Settings, Failure> {
-    let settings = crate::pipeline::settings(PathBuf::new(), PathBuf::new(), cancel)?;
-    Ok(Settings { observer, ..settings })
+    Ok(crate::pipeline::settings(PathBuf::new(), PathBuf::new(), cancel)?.observer(observer))
 }
 
 /// Finds a step, and gives it another configuration where one is given.

@@ -22,12 +22,24 @@ use crate::store::Quota;
 use crate::store::journal::{Record, StageEnded};
 use crate::store::record::{StageCost, Status};
 use crate::tell::accounts::check_accounts;
-use crate::tell::report::{Clock, Measured, ProfileReport, Report};
+use crate::tell::report::{Clock, Measured, ProfileReport, Report, RunFailed};
 
 impl Run {
-    /// Carries the plan out. The report says what happened, also when it ended badly: then no output was touched, unless
-    /// putting a complete one in its place is what failed; the error names those that are there by then.
-    pub fn execute(self) -> Report {
+    /// Carries the plan out.
+    ///
+    /// # Errors
+    ///
+    /// Why it failed or was interrupted, with the report of what it did until then. No output was touched, unless putting a complete
+    /// one in its place is what failed; the error names those that are there by then.
+    pub fn execute(self) -> Result<Report, Box<RunFailed>> {
+        let mut report = self.reported();
+        match report.failure.take() {
+            None => Ok(report),
+            Some(error) => Err(Box::new(RunFailed { error, report })),
+        }
+    }
+
+    fn reported(self) -> Report {
         let Run { prepared, locked } = self;
         let clock = Clock::begin();
         let stop = CancellationToken::new();

@@ -63,9 +63,19 @@ pub struct Report {
     pub notes: Vec<String>,
     /// Why it ended badly.
     pub error: Option<ErrorReport>,
-    /// The same, for who holds the report of a run of this process.
+    /// The same, until [`RunFailed`] has it.
     #[serde(skip)]
-    pub failure: Option<RunError>,
+    pub(crate) failure: Option<RunError>,
+}
+
+/// A run that failed or was interrupted: nothing is where the outputs belong.
+#[derive(Debug, thiserror::Error)]
+#[error("{error}")]
+pub struct RunFailed {
+    /// Why.
+    pub error: RunError,
+    /// What it did until then.
+    pub report: Report,
 }
 
 /// What was read.
