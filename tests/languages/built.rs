@@ -40,7 +40,7 @@ impl Built {
 static ALL: LazyLock<Vec<Built>> = LazyLock::new(|| {
     let toolchains = repository("target/toolchains");
     let path = search_path();
-    let wanted = env::var("LANGUAGE").ok();
+    let wanted = env::var("LANGUAGE").ok().filter(|list| list != "present");
     let is_wanted = |id: &str| wanted.as_ref().is_none_or(|list| list.split(',').any(|language| language == id));
     let (mut all, mut skipped) = (Vec::new(), String::new());
     for language in templates::languages().iter().filter(|language| is_wanted(&language.id)) {
@@ -55,6 +55,9 @@ static ALL: LazyLock<Vec<Built>> = LazyLock::new(|| {
         None => fs::write(repository("target/languages-skipped"), &skipped).unwrap(),
     }
     eprint!("{skipped}");
+    let choice = "`LANGUAGE=present` tries those that are here, `LANGUAGE=rust,go` these alone";
+    let chosen = env::var_os("LANGUAGE").is_some() || skipped.is_empty();
+    assert!(chosen, "some languages cannot be tried:\n{skipped}`cargo xtask languages` gets them; {choice}");
     assert!(!all.is_empty(), "no language is here, not even Rust");
     all
 });

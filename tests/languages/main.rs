@@ -5,8 +5,8 @@
 //! out must be the same to the byte, and what it should be. Toolchains are looked for in `target/toolchains`, where `cargo xtask languages` puts
 //! them, and on the `PATH`.
 //!
-//! What cannot be tried for want of a toolchain is written to `target/languages-skipped`, which `cargo xtask test` reports.
-//! `LANGUAGE=go,c` tries these alone, and writes nothing.
+//! Where a toolchain is missing, every test fails and says which, unless `LANGUAGE=present` asks for those that are here: `cargo xtask test`
+//! does, and reports `target/languages-skipped`, which lists the rest. `LANGUAGE=go,c` tries these alone, and writes nothing.
 #![allow(missing_docs, reason = "a test's name says it")]
 #![allow(clippy::print_stderr, reason = "building takes long, and who waits sees what for")]
 

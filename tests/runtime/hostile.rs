@@ -411,7 +411,9 @@ fn the_log_of_a_step_reaches_the_observer() {
 fn an_import_that_nothing_grants_is_named() {
     let bench = Bench::with_rows(1);
     let problems = bench.pipeline(straight("[[steps]]\nuse = \"guests/stranger.wasm\"\n")).problems();
-    assert!(problems.contains("acme:ghost/knock"), "{problems}");
+    let expected = "step `stranger` imports `acme:ghost/knock`, which nothing grants";
+    assert!(problems.contains(expected), "{problems}");
+    assert_eq!(problems.matches(" imports ").count(), 1, "{problems}");
 }
 
 #[test]

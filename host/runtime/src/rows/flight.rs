@@ -6,7 +6,7 @@
 
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
 use callboard_plan::{Plan, Predicted};
 
@@ -259,7 +259,8 @@ impl Ticket {
 impl Flight {
     fn give_back(&self, bytes: u64) {
         // Under the lock: nobody looks, is about to wait, and misses it.
-        let _room = self.room.lock().expect("no holder panics");
+        // Dropped while a panic unwinds, too, perhaps one that held it: nothing is kept under it that could be half done.
+        let _room = self.room.lock().unwrap_or_else(PoisonError::into_inner);
         self.gauge.give_back(bytes);
         self.freed.notify_all();
     }

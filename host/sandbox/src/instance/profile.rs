@@ -3,7 +3,7 @@
 //! Every instance is sampled by itself, where it is asked at a tick whether its time is over; when it is dropped, however it
 //! ended, what was gathered becomes JSON. At the end of the run these are put together: a thread for each instance.
 
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use serde_json::Value;
@@ -140,6 +140,6 @@ impl Drop for Sampling {
         let mut json = Vec::new();
         let profile = profiler.finish(&mut json).ok().and_then(|()| serde_json::from_slice(&json).ok());
         // What wasmtime writes into memory is JSON.
-        self.profiles.taken.lock().expect("no holder panics").extend(profile);
+        self.profiles.taken.lock().unwrap_or_else(PoisonError::into_inner).extend(profile);
     }
 }
