@@ -18,7 +18,8 @@ pub fn contract_line() -> String {
 
 /// Major, minor and patch of a version; none where it is not written like one.
 pub(crate) fn numbers(version: &str) -> Option<(u64, u64)> {
-    let numbers: Vec<u64> = version.split('.').map_while(|part| part.parse().ok()).collect();
+    let number = |part: &str| part.parse::<u64>().ok().filter(|number| number.to_string() == part);
+    let numbers: Vec<u64> = version.split('.').map(number).collect::<Option<_>>()?;
     match numbers[..] {
         [major, minor, _] => Some((major, minor)),
         _ => None,

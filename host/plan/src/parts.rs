@@ -305,9 +305,25 @@ enum Def<'a> {
     Module(usize),
     /// With the frame that it was defined in.
     Component(usize, Option<usize>),
-    Instance(Rc<HashMap<&'a str, Def<'a>>>),
+    /// What it exports, and how deep instances are nested in it: dropping it takes that much stack.
+    Instance(Rc<HashMap<&'a str, Def<'a>>>, usize),
     /// The host's, or nothing: then the component is not valid, and is refused when it is compiled.
     Unknown,
+}
+
+impl<'a> Def<'a> {
+    /// An instance of these exports, which may be instances themselves.
+    fn instance(exports: HashMap<&'a str, Def<'a>>) -> Result<Def<'a>, ScanError> {
+        let inner = exports.values().map(|def| if let Def::Instance(_, depth) = def { depth + 1 } else { 0 }).max();
+        match inner.unwrap_or_default() {
+            depth if depth > DEPTH => Err(nested()),
+            depth => Ok(Def::Instance(Rc::new(exports), depth)),
+        }
+    }
+}
+
+fn nested() -> ScanError {
+    ScanError::TooMany { what: "instances within one another", limit: DEPTH as u64 }
 }
 
 /// The index spaces of a component while it is instantiated.
@@ -366,7 +382,7 @@ impl<'a> Made<'_, 'a> {
     ) -> Result<HashMap<&'a str, Def<'a>>, ScanError> {
         // Each level is a component that instantiates one which was defined before it.
         if depth > DEPTH {
-            return Err(ScanError::TooMany { what: "instances within one another", limit: DEPTH as u64 });
+            return Err(nested());
         }
         self.parts(1)?;
         let at = self.frames.len();
@@ -386,23 +402,21 @@ impl<'a> Made<'_, 'a> {
                 Item::Module(module) => (Sort::Module, Def::Module(*module)),
                 Item::Component(component) => (Sort::Component, Def::Component(*component, Some(at))),
                 Item::Instantiate(component, args) => (Sort::Instance, self.call(at, *component, args, depth)?),
-                Item::Bundle(exports) => (Sort::Instance, Def::Instance(Rc::new(self.named(at, exports)?))),
+                Item::Bundle(exports) => (Sort::Instance, Def::instance(self.named(at, exports)?)?),
                 Item::CoreInstance(module) => {
                     self.core_instance(at, *module)?;
                     continue;
                 }
                 Item::OfInstance(instance, name, sort) => {
                     let of = match self.frames[at].get(Sort::Instance, *instance) {
-                        Def::Instance(exports) => exports.get(name).cloned(),
+                        Def::Instance(exports, _) => exports.get(name).cloned(),
                         _ => None,
                     };
                     (*sort, of.unwrap_or(Def::Unknown))
                 }
                 Item::Outer(levels, index, sort) => {
-                    let mut frame = Some(at);
-                    for _ in 0..*levels {
-                        frame = frame.and_then(|frame| self.frames[frame].outer);
-                    }
+                    // The file may say four billion; there are as many as components are nested.
+                    let frame = (0..*levels).try_fold(at, |frame, _| self.frames[frame].outer);
                     (*sort, frame.map_or(Def::Unknown, |frame| self.frames[frame].get(*sort, *index)))
                 }
                 Item::Other(more) => {
@@ -431,9 +445,7 @@ impl<'a> Made<'_, 'a> {
     ) -> Result<Def<'a>, ScanError> {
         let args = self.named(at, args)?;
         match self.frames[at].get(Sort::Component, component) {
-            Def::Component(component, outer) => {
-                Ok(Def::Instance(Rc::new(self.instantiate(component, outer, args, depth + 1)?)))
-            }
+            Def::Component(component, outer) => Def::instance(self.instantiate(component, outer, args, depth + 1)?),
             _ => Ok(Def::Unknown),
         }
     }

@@ -225,6 +225,43 @@ fn what_is_nested_too_deep_is_refused() {
     assert!(error.contains("50 instances within one another"), "{error}");
 }
 
+/// Half a megabyte of instances, each of which exports the one before, took all of the stack when they were dropped.
+#[test]
+fn instances_that_export_one_another_are_refused_before_they_are_dropped() {
+    const NESTED: &str = "has more than 50 instances within one another, the most that a component may have";
+    let bundles = |count: usize| {
+        let one = |nth: usize| match nth {
+            0 => vec![1, 0],
+            _ => [b"\x01\x01\0\x01a\x05".to_vec(), leb(nth - 1)].concat(),
+        };
+        let body = [leb(count), (0..count).flat_map(one).collect()].concat();
+        check(&component(&[[vec![5], leb(body.len()), body].concat()])).map_err(|error| error.to_string())
+    };
+    assert_eq!(bundles(51), Ok(()));
+    // An instance that gives back the one it was given, inside of one more.
+    let handed_on = |count: usize| {
+        let wrap = "(component $w (import \"i\" (instance $i)) (export \"o\" (instance $i)))";
+        let calls: String = (1..count)
+            .map(|n| format!("(instance $i{n} (instantiate $w (with \"i\" (instance $i{}))))", n - 1))
+            .collect();
+        refused(&format!("(component {wrap} (instance $i0) {calls})")).map_or(Ok(()), Err)
+    };
+    assert_eq!(handed_on(51), Ok(()));
+    for count in [52, 1_000, 60_000] {
+        assert_eq!(bundles(count), Err(NESTED.to_owned()), "{count} bundles");
+        assert_eq!(handed_on(count), Err(NESTED.to_owned()), "{count} instances");
+    }
+}
+
+/// Levels outward are looked for only as far as there are any: 400 kB of aliases took days.
+#[test]
+fn an_alias_of_a_component_four_billion_levels_outward_costs_nothing() {
+    for kind in [b"\x04".to_vec(), b"\0\x11".to_vec()] {
+        let alias = [kind, b"\x02\xff\xff\xff\xff\x0f\0".to_vec()].concat();
+        assert_eq!(check(&component(&[section(6, 60_000, &alias)])), Ok(()));
+    }
+}
+
 #[test]
 fn a_file_that_is_too_large_is_not_read() {
     let bytes = vec![0; COMPONENT_BYTES as usize + 1];

@@ -234,19 +234,32 @@ fn kind(mut exports: Vec<String>) -> Result<(Kind, String), ScanError> {
     match &steps[..] {
         [] => {
             exports.truncate(NAMES);
-            exports.iter_mut().for_each(|export| export.truncate(export.floor_char_boundary(NAME)));
+            exports.iter_mut().for_each(shorten);
             Err(ScanError::NotAStep { exports })
         }
-        [(kind, version, _)] => match numbers(version) {
-            Some(LINE) => Ok((*kind, version.clone())),
-            Some(other) => Err(ScanError::Contract { found: version.clone(), newer: other > LINE }),
-            None if version.is_empty() => {
-                Err(ScanError::Contract { found: "without a version".to_owned(), newer: false })
+        [(kind, version, _)] => {
+            let mut found = version.clone();
+            shorten(&mut found);
+            match numbers(version) {
+                Some(LINE) => Ok((*kind, version.clone())),
+                Some(other) => Err(ScanError::Contract { found, newer: other > LINE }),
+                None if version.is_empty() => {
+                    Err(ScanError::Contract { found: "without a version".to_owned(), newer: false })
+                }
+                None => Err(ScanError::Contract { found, newer: true }),
             }
-            None => Err(ScanError::Contract { found: version.clone(), newer: true }),
-        },
-        _ => Err(ScanError::SeveralKinds { exports: steps.into_iter().map(|(_, _, export)| export).collect() }),
+        }
+        _ => {
+            let mut exports: Vec<String> = steps.into_iter().take(NAMES).map(|(_, _, export)| export).collect();
+            exports.iter_mut().for_each(shorten);
+            Err(ScanError::SeveralKinds { exports })
+        }
     }
+}
+
+/// Names in messages have a limit: a component may call itself anything, at any length.
+fn shorten(name: &mut String) {
+    name.truncate(name.floor_char_boundary(NAME));
 }
 
 /// What the first bytes of a file that is not WebAssembly say.

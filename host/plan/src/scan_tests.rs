@@ -70,6 +70,35 @@ fn what_is_no_step_is_named() {
     }
 }
 
+/// A version is three numbers and nothing behind them, and a message stays short whatever a component calls itself.
+#[test]
+fn names_of_a_strangers_choice_are_not_taken_for_a_version_and_are_cut() {
+    let section = |names: &[String]| {
+        let leb =
+            |number: usize| [0x80 | (number & 0x7f) as u8, 0x80 | (number >> 7 & 0x7f) as u8, (number >> 14) as u8];
+        let one = |name: &String| [&[0], &leb(name.len())[..], name.as_bytes(), &[5, 0, 0]].concat();
+        let body = [leb(names.len()).to_vec(), names.iter().flat_map(one).collect()].concat();
+        [b"\0asm\x0d\0\x01\0".to_vec(), vec![11], leb(body.len()).to_vec(), body].concat()
+    };
+    for version in ["0.1.0.9", "0.1.0.\x1b[31m", "0.1.0-rc1", "0.1.+0", "0.1.00", "0.1", "0.1.0 ", "0.1.\u{661}"] {
+        let error = scan(&section(&[format!("callboard:step/source@{version}")])).unwrap_err();
+        assert_eq!(error, ScanError::Contract { found: version.to_owned(), newer: true });
+    }
+    let long = "x".repeat(50_000);
+    let texts = [
+        vec![format!("callboard:step/source@{long}")],
+        vec![format!("callboard:step/source@1.0.{}", "9".repeat(50_000))],
+        (0..900).map(|nth| format!("callboard:step/source@0.1.{nth}{}", &long[..2_000])).collect(),
+        (0..900).map(|nth| format!("other:step/source@0.1.{nth}{}", &long[..2_000])).collect(),
+    ];
+    for names in texts {
+        let names: Vec<String> = names.into_iter().take(1_000_000 / 2_100).collect();
+        let error = scan(&section(&names)).unwrap_err();
+        assert!(!matches!(error, ScanError::Malformed { .. } | ScanError::Truncated { .. }), "{error}");
+        assert!(error.to_string().len() < 8_000, "{} bytes", error.to_string().len());
+    }
+}
+
 #[test]
 fn a_cut_file_is_never_taken_for_a_step() {
     let bytes = component(&["wasi:io/poll@0.2.6"], &["callboard:step/transform@0.1.0"]);
