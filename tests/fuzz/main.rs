@@ -1,5 +1,6 @@
-//! The fuzz targets in every test run, on a stable compiler: over each kept input, and over thousands of changes to them, the same
-//! ones in each run. What libFuzzer finds goes into `corpus/NAME/`, and is tried here ever after.
+//! The fuzz targets in every test run, on a stable compiler: over each kept input, and over thousands of changes to them. The changes
+//! are the same in each run, unless `SEED` is set to another number. What libFuzzer finds goes into `corpus/NAME/`, and is tried here
+//! ever after.
 #![allow(missing_docs, unreachable_pub, reason = "the targets are a library when they are fuzzed")]
 
 mod mutate;
@@ -21,7 +22,9 @@ static ALLOCATOR: PeakAlloc = PeakAlloc;
 
 /// Changed inputs of a target.
 const CHANGED: usize = 3_000;
-/// A changed input has at most so many bytes.
+/// The seed of the changes, unless the environment's `SEED` says another.
+const SEED: u64 = 7;
+/// A changed input has at most this many bytes.
 const LONGEST: usize = 16 << 10;
 
 fn folder() -> PathBuf {
@@ -54,6 +57,13 @@ fn try_one(target: &Target, name: &str, bytes: &[u8]) {
     }
 }
 
+fn seed() -> u64 {
+    match std::env::var("SEED") {
+        Ok(seed) => seed.parse().expect("`SEED` is a number"),
+        Err(_) => SEED,
+    }
+}
+
 /// All in one test, one after another: what is allocated is counted for the whole process.
 #[test]
 fn every_target_holds_over_its_corpus_and_changes_to_it() {
@@ -62,17 +72,31 @@ fn every_target_holds_over_its_corpus_and_changes_to_it() {
         for (path, bytes) in &kept {
             try_one(target, &path.display().to_string(), bytes);
         }
-        let mut mutator = Mutator::new(kept.into_iter().map(|(_, bytes)| bytes).collect(), LONGEST);
+        let seed = seed();
+        let mut mutator = Mutator::new(kept.into_iter().map(|(_, bytes)| bytes).collect(), LONGEST, seed);
         for nth in 0..CHANGED {
-            try_one(target, &format!("change {nth}"), &mutator.next());
+            try_one(target, &format!("change {nth} of SEED={seed}"), &mutator.next());
         }
     }
+}
+
+/// A seed that a failure printed makes the same inputs again, and another one others.
+#[test]
+fn changes_are_made_again_of_their_seed() {
+    let inputs = |seed: u64| {
+        let mut mutator = Mutator::new(vec![b"some input".to_vec(), b"another, longer one".to_vec()], LONGEST, seed);
+        (0..100).map(|_| mutator.next()).collect::<Vec<_>>()
+    };
+    assert_eq!(inputs(7), inputs(7));
+    assert_ne!(inputs(7), inputs(8));
 }
 
 #[test]
 fn every_target_has_a_program_and_a_corpus() {
     let targets: BTreeSet<String> = TARGETS.iter().map(|target| target.name.to_owned()).collect();
-    assert_eq!(targets, names(folder().join("fuzz_targets")));
+    // What wasm-smith makes goes to `components`.
+    let programs: BTreeSet<String> = names(folder().join("fuzz_targets")).into_iter().filter(|name| name != "smith").collect();
+    assert_eq!(targets, programs);
     assert_eq!(targets, names(folder().join("corpus")));
     for target in TARGETS {
         let kept = kept(target);

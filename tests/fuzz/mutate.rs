@@ -32,8 +32,8 @@ pub(crate) struct Mutator {
 }
 
 impl Mutator {
-    pub(crate) fn new(kept: Vec<Vec<u8>>, longest: usize) -> Mutator {
-        Mutator { kept, longest, random: Pcg64Mcg::seed_from_u64(7) }
+    pub(crate) fn new(kept: Vec<Vec<u8>>, longest: usize, seed: u64) -> Mutator {
+        Mutator { kept, longest, random: Pcg64Mcg::seed_from_u64(seed) }
     }
 
     fn below(&mut self, end: usize) -> usize {

@@ -3,11 +3,16 @@
 //! The same functions run in two ways: under libFuzzer (`fuzz_targets/`, see CONTRIBUTING.md), which looks for new inputs, and in
 //! every test run (`main.rs`), over the kept inputs of `corpus/NAME/` and thousands of changes to them.
 
-mod made;
+pub mod components;
+pub mod made;
 mod pipeline;
 mod readers;
 mod scanner;
 mod writers;
+
+use std::cell::RefCell;
+use std::panic::AssertUnwindSafe;
+use std::sync::Once;
 
 /// A function to be fuzzed.
 pub struct Target {
@@ -24,6 +29,8 @@ pub struct Target {
 pub const TARGETS: &[Target] = &[
     Target { name: "pipeline", run: pipeline::fuzz, memory: 16 },
     Target { name: "scan", run: scanner::fuzz, memory: 16 },
+    // Modules of a few bytes are compiled.
+    Target { name: "components", run: components::fuzz, memory: 64 },
     Target { name: "columns", run: callboard_runtime::fuzz_columns, memory: 16 },
     Target { name: "disk", run: callboard_runtime::fuzz_disk, memory: 64 },
     Target { name: "folder", run: callboard_runtime::fuzz_folder, memory: 64 },
@@ -37,12 +44,27 @@ pub const TARGETS: &[Target] = &[
     Target { name: "writers", run: writers::fuzz, memory: 64 },
 ];
 
-/// Runs the target of this name: what a fuzzer's program does.
+/// Runs the target of this name: what a fuzzer's program does. What a panic says is printed if nothing catches it: panics of
+/// libraries that read are errors of ours, and libFuzzer's hook would end the program at each of them.
 ///
 /// # Panics
-/// Where a promise is broken, and where there is no such target.
+/// Where there is no such target. Where a promise is broken, the process is aborted.
 #[allow(dead_code, reason = "tests go through all targets")]
 pub fn run(name: &str, bytes: &[u8]) {
     let target = TARGETS.iter().find(|target| target.name == name).expect("the program is named after a target");
-    (target.run)(bytes);
+    guarded(|| (target.run)(bytes));
+}
+
+/// Runs anything as [`run`] does.
+#[allow(dead_code, reason = "tests go through all targets")]
+pub fn guarded(run: impl FnOnce()) {
+    thread_local! {
+        static LAST: RefCell<String> = const { RefCell::new(String::new()) };
+    }
+    static HOOK: Once = Once::new();
+    HOOK.call_once(|| std::panic::set_hook(Box::new(|panic| LAST.set(panic.to_string()))));
+    if std::panic::catch_unwind(AssertUnwindSafe(run)).is_err() {
+        eprintln!("{}", LAST.take());
+        std::process::abort();
+    }
 }
