@@ -350,3 +350,16 @@ fn a_row_of_50_mb_goes_through() {
         assert!(column(&back, "a")[1] == huge, "{name}");
     }
 }
+
+/// JSON's white space is a space, a tab and the ends of lines. Whether a line is blank does not depend on those beside it.
+#[test]
+fn a_form_feed_is_no_blank_line() {
+    for (text, line) in
+        [("{\"a\":1}\n\u{c}\n{\"a\":2}\n", 2), ("{\"a\":1}\n{\"a\":2}\u{c}\n", 2), ("\u{c}{\"a\":1}\n", 1)]
+    {
+        let (message, _) = Bench::with("in.jsonl", text).error(&["in.jsonl"], &[]);
+        assert!(message.contains(&format!("line {line}")) && !message.contains("one by one"), "{text:?}: {message}");
+    }
+    let blank = Bench::with("in.jsonl", "{\"a\":1}\n \t\r\n\r\n{\"a\":2}\r\n\n").read(&["in.jsonl"]).unwrap();
+    assert_eq!(join(&blank).num_rows(), 2);
+}

@@ -31,7 +31,7 @@ fn sample(file: &Path, rows: usize, spec: &InputSpec, sampled: &mut Sample<'_>) 
     let mut seen = 0;
     while seen < rows && lines.passed() < SAMPLE_BYTES {
         let Some((number, line)) = lines.next_line()? else { break };
-        if line.trim_ascii().is_empty() {
+        if super::trimmed(line).is_empty() {
             continue;
         }
         spec.stop.check()?;

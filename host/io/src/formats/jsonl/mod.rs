@@ -81,7 +81,7 @@ impl JsonRows {
                 continue;
             }
             let Some((number, line)) = self.lines.next_line()? else { break };
-            if line.trim_ascii().is_empty() {
+            if trimmed(line).is_empty() {
                 continue;
             }
             let length = line.len();
@@ -112,7 +112,7 @@ impl JsonRows {
         let (mut lines, mut end, before) = (0, 0, origins.len());
         for line_end in memchr_iter(b'\n', there) {
             let line = &there[end..=line_end];
-            let text = line.trim_ascii();
+            let text = trimmed(line);
             if !text.is_empty() {
                 let is_full = origins.len() == self.policy.rows || *bytes >= self.policy.bytes;
                 if is_full || !text.starts_with(b"{") || !text.ends_with(b"}") || line.len() > longest {
@@ -133,11 +133,19 @@ impl JsonRows {
     }
 }
 
+/// A line without the white space around it: JSON's own, since a form feed is no part of it.
+fn trimmed(line: &[u8]) -> &[u8] {
+    let is_kept = |byte: &u8| !b" \t\r\n".contains(byte);
+    let begin = line.iter().position(is_kept).unwrap_or(line.len());
+    let end = line.iter().rposition(is_kept).map_or(begin, |last| last + 1);
+    &line[begin..end]
+}
+
 /// What is wrong with the first line that something is wrong with.
 fn first_fault(lines: &[u8], first: u64, schema: &SchemaRef, spec: &InputSpec) -> IoError {
     let mut columns = StructColumn::new(schema.fields());
     let numbered = (first..).zip(lines.split_inclusive(|byte| *byte == b'\n'));
-    let mut objects = numbered.filter(|(_, line)| !line.trim_ascii().is_empty());
+    let mut objects = numbered.filter(|(_, line)| !trimmed(line).is_empty());
     let found = objects.find_map(|(number, line)| Some(decode::row(line, &mut columns, spec).err()?.at_line(number)));
     found.unwrap_or_else(|| IoError::data("lines that are objects one by one are none together").at_line(first))
 }

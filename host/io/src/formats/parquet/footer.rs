@@ -18,7 +18,10 @@ use crate::magic;
 /// Opens a file and reads its footer.
 pub(super) fn open(path: &Path) -> Result<(File, ArrowReaderMetadata), IoError> {
     let file = File::open(path).map_err(|error| IoError::system("cannot open", &error).in_file(path))?;
-    let found = footer(&file).map_or_else(Found::default, |footer| thrift::look(&footer));
+    // What has no footer, the library says.
+    let found = footer(&file)
+        .map_or(Some(Found::default()), |footer| thrift::look(&footer))
+        .ok_or_else(|| IoError::data("is not Parquet, or was cut short: its footer cannot be read").in_file(path))?;
     if found.encrypted {
         let error = IoError::data("has encrypted columns, which cannot be read");
         return Err(error.with_help("write it again without encryption").in_file(path));

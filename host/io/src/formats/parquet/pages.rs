@@ -254,8 +254,11 @@ impl Pages {
             return Ok(false);
         }
         let Some(header) = self.header() else {
-            // Where there are no values there need be no page. What else this cannot read the library says.
-            return Ok(self.announced > 0);
+            // Where there are no values there need be no page. What this cannot read, the library might never end to read.
+            return match self.announced {
+                0 => Ok(false),
+                _ => Err(fault(format!("the header of a page of the column `{name}` cannot be read"))),
+            };
         };
         if self.announced == 0 && !header.data && !header.dictionary {
             return Ok(false);
@@ -378,6 +381,9 @@ impl PageReader for Pages {
     }
 
     fn peek_next_page(&mut self) -> Result<Option<PageMetadata>> {
+        if self.at < self.end && self.header().is_none() {
+            return Ok(None);
+        }
         self.inner.peek_next_page()
     }
 

@@ -67,7 +67,7 @@ const COLUMN_METADATA: &[(i16, Kind)] = &[
     (14, Kind::Of(I64)),
     (15, Kind::Of(I32)),
     (16, Kind::Struct(SIZE_STATISTICS)),
-    (17, Kind::Of(STRUCT)),
+    (17, Kind::Struct(GEOSPATIAL_STATISTICS)),
 ];
 const COLUMN_CHUNK: &[(i16, Kind)] = &[
     (1, Kind::Of(BINARY)),
@@ -101,8 +101,43 @@ const SCHEMA_ELEMENT: &[(i16, Kind)] = &[
     (7, Kind::Of(I32)),
     (8, Kind::Of(I32)),
     (9, Kind::Of(I32)),
-    (10, Kind::Of(STRUCT)),
+    (10, Kind::Struct(LOGICAL_TYPE)),
 ];
+const NOTHING: Kind = Kind::Struct(&[]);
+const TIME_UNIT: &[(i16, Kind)] = &[(1, NOTHING), (2, NOTHING), (3, NOTHING)];
+const TIME: &[(i16, Kind)] = &[(1, Kind::Bool), (2, Kind::Struct(TIME_UNIT))];
+const LOGICAL_TYPE: &[(i16, Kind)] = &[
+    (1, NOTHING),
+    (2, NOTHING),
+    (3, NOTHING),
+    (4, NOTHING),
+    (5, Kind::Struct(&[(1, Kind::Of(I32)), (2, Kind::Of(I32))])),
+    (6, NOTHING),
+    (7, Kind::Struct(TIME)),
+    (8, Kind::Struct(TIME)),
+    (9, NOTHING),
+    (10, Kind::Struct(&[(1, Kind::Of(BYTE)), (2, Kind::Bool)])),
+    (11, NOTHING),
+    (12, NOTHING),
+    (13, NOTHING),
+    (14, NOTHING),
+    (15, NOTHING),
+    (16, Kind::Struct(&[(1, Kind::Of(BYTE))])),
+    (17, Kind::Struct(&[(1, Kind::Of(BINARY))])),
+    (18, Kind::Struct(&[(1, Kind::Of(BINARY)), (2, Kind::Of(I32))])),
+];
+const BOUNDING_BOX: &[(i16, Kind)] = &[
+    (1, Kind::Of(DOUBLE)),
+    (2, Kind::Of(DOUBLE)),
+    (3, Kind::Of(DOUBLE)),
+    (4, Kind::Of(DOUBLE)),
+    (5, Kind::Of(DOUBLE)),
+    (6, Kind::Of(DOUBLE)),
+    (7, Kind::Of(DOUBLE)),
+    (8, Kind::Of(DOUBLE)),
+];
+const GEOSPATIAL_STATISTICS: &[(i16, Kind)] = &[(1, Kind::Struct(BOUNDING_BOX)), (2, Kind::List(&Kind::Of(I32)))];
+const AES: &[(i16, Kind)] = &[(1, Kind::Of(BINARY)), (2, Kind::Of(BINARY)), (3, Kind::Bool)];
 const FILE_METADATA: &[(i16, Kind)] = &[
     (1, Kind::Of(I32)),
     (2, Kind::List(&Kind::Struct(SCHEMA_ELEMENT))),
@@ -110,9 +145,40 @@ const FILE_METADATA: &[(i16, Kind)] = &[
     (4, Kind::List(&Kind::Struct(ROW_GROUP))),
     (5, Kind::List(&Kind::Struct(KEY_VALUE))),
     (6, Kind::Of(BINARY)),
-    (7, Kind::List(&Kind::Of(STRUCT))),
-    (8, Kind::Of(STRUCT)),
+    (7, Kind::List(&Kind::Struct(&[(1, NOTHING), (2, NOTHING)]))),
+    (8, Kind::Struct(&[(1, Kind::Struct(AES)), (2, Kind::Struct(AES))])),
     (9, Kind::Of(BINARY)),
+];
+const PAGE_HEADER: &[(i16, Kind)] = &[
+    (1, Kind::Of(I32)),
+    (2, Kind::Of(I32)),
+    (3, Kind::Of(I32)),
+    (4, Kind::Of(I32)),
+    (
+        5,
+        Kind::Struct(&[
+            (1, Kind::Of(I32)),
+            (2, Kind::Of(I32)),
+            (3, Kind::Of(I32)),
+            (4, Kind::Of(I32)),
+            (5, Kind::Struct(STATISTICS)),
+        ]),
+    ),
+    (6, NOTHING),
+    (7, Kind::Struct(&[(1, Kind::Of(I32)), (2, Kind::Of(I32)), (3, Kind::Bool)])),
+    (
+        8,
+        Kind::Struct(&[
+            (1, Kind::Of(I32)),
+            (2, Kind::Of(I32)),
+            (3, Kind::Of(I32)),
+            (4, Kind::Of(I32)),
+            (5, Kind::Of(I32)),
+            (6, Kind::Of(I32)),
+            (7, Kind::Bool),
+            (8, Kind::Struct(STATISTICS)),
+        ]),
+    ),
 ];
 
 /// What a look through a footer finds.
@@ -124,15 +190,16 @@ pub(super) struct Found {
     pub(super) encrypted: bool,
 }
 
-/// Looks through a footer; nothing is found in what is none.
-pub(super) fn look(footer: &[u8]) -> Found {
+/// Looks through a footer. Null for what is none, and what must not be read: the library skips lists by counting up to what
+/// they say, past their end too.
+pub(super) fn look(footer: &[u8]) -> Option<Found> {
     let walk = |out| {
         let mut walk = Walk { from: Bytes(footer), out, left_out: false, encrypted: false };
         walk.structure(FILE_METADATA, 0).map(|()| walk)
     };
-    let Some(Walk { left_out, encrypted, .. }) = walk(None) else { return Found::default() };
-    let repaired = if left_out { walk(Some(Vec::with_capacity(footer.len()))).and_then(|walk| walk.out) } else { None };
-    Found { repaired, encrypted }
+    let Walk { left_out, encrypted, .. } = walk(None)?;
+    let repaired = if left_out { walk(Some(Vec::with_capacity(footer.len())))?.out } else { None };
+    Some(Found { repaired, encrypted })
 }
 
 /// Bytes that are not yet read. Null wherever there are too few of them.
@@ -232,10 +299,10 @@ impl<'a> Bytes<'a> {
         Some(())
     }
 
-    /// Booleans in lists take a byte, as fields they are in the type.
+    /// Parquet has no lists of booleans here. They take a byte each, and the library takes them to have none.
     fn item(&mut self, of: u8, depth: usize) -> Option<()> {
         match of {
-            TRUE | FALSE => self.byte().map(drop),
+            TRUE | FALSE => None,
             of => self.skip(of, depth + 1),
         }
     }
@@ -352,8 +419,13 @@ pub(super) struct PageHeader {
     pub(super) data: bool,
 }
 
-/// The header at the beginning of `bytes`; null if it is none, or not whole.
+/// The header at the beginning of `bytes`; null if it is none, not whole, or not what the library reads in it.
 pub(super) fn page_header(bytes: &[u8]) -> Option<PageHeader> {
+    let mut walk = Walk { from: Bytes(bytes), out: None, left_out: false, encrypted: false };
+    walk.structure(PAGE_HEADER, 0)?;
+    if walk.left_out {
+        return None;
+    }
     let mut from = Bytes(bytes);
     let mut header = PageHeader::default();
     let mut last = 0;
@@ -390,7 +462,7 @@ mod tests {
     use super::*;
 
     fn repair(footer: &[u8]) -> Option<Vec<u8>> {
-        look(footer).repaired
+        look(footer).and_then(|found| found.repaired)
     }
 
     /// `num_rows` 7, `created_by` "x", and what is between them.
@@ -426,8 +498,8 @@ mod tests {
     #[test]
     fn an_encrypted_column_is_noticed() {
         let column = |more: &[u8]| footer(&[&[0x19, 0x1c, 0x19, 0x1c, 0x26, 8][..], more, &[0, 0]].concat());
-        assert_eq!(look(&column(&[])), Found::default());
-        assert_eq!(look(&column(&[0x6c, 0x1c, 0, 0])), Found { repaired: None, encrypted: true });
+        assert_eq!(look(&column(&[])), Some(Found::default()));
+        assert_eq!(look(&column(&[0x6c, 0x1c, 0, 0])), Some(Found { repaired: None, encrypted: true }));
     }
 
     #[test]
@@ -448,6 +520,26 @@ mod tests {
             assert_eq!(repair(&bytes), None);
             assert_eq!(page_header(&bytes), None);
         }
+    }
+
+    /// The library would count to two billion for each of these, and past the end of the bytes.
+    #[test]
+    fn lists_that_say_more_than_there_is_are_not_left_to_the_library() {
+        let many = [0xff, 0xff, 0xff, 0xff, 0x07];
+        // A field of number 10, which Parquet does not have, and one of number 1 that should be an integer.
+        for field in [0xa9, 0x19] {
+            for of in [TRUE, FALSE, BYTE, BINARY, LIST, STRUCT] {
+                let list = [&[field, 0xf0 | of][..], &many, &[0; 40]].concat();
+                assert_eq!(look(&list), None, "a list of {of}");
+                assert_eq!(page_header(&list), None, "a list of {of}");
+            }
+            let booleans = [&[field, 0x80 | TRUE, 0x99, 0xf8][..], &many, &[0; 40]].concat();
+            assert_eq!((look(&booleans), page_header(&booleans)), (None, None));
+            let map = [&[field & 0xf0 | MAP][..], &many, &[TRUE << 4 | TRUE], &[0; 40]].concat();
+            assert_eq!((look(&map), page_header(&map)), (None, None));
+        }
+        // Where the library expects a number it reads one, of whatever type the file says that it is.
+        assert_eq!(page_header(&[0x15, 0, 0x19, 0x15, 2, 0x15, 0, 0]), None);
     }
 
     #[test]
