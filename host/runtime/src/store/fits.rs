@@ -4,12 +4,17 @@
 use std::collections::BTreeSet;
 
 use callboard_plan::{Plan, Stage};
+use serde_json::Value;
 
 use super::journal::{Record, StageEnded};
 use super::spill::Sealed;
 
-/// Refuses a record that names what its plan does not have.
+/// No figure of a run is larger, so that none of their sums leaves 64 bits.
+const LARGEST: f64 = (1_u64 << 53) as f64;
+
+/// Refuses a record that names what its plan does not have, or counts what nothing can count.
 pub(super) fn fits(record: &Record, plan: &Plan) -> Result<(), String> {
+    figures(record)?;
     match record {
         Record::Begun { .. } | Record::Changed { .. } | Record::Committing | Record::Ended { .. } => Ok(()),
         Record::Intake { input, rows: _, spill } => {
@@ -22,6 +27,30 @@ pub(super) fn fits(record: &Record, plan: &Plan) -> Result<(), String> {
             None => Err(format!("names stage {stage}, and the plan has {}", plan.stages().len())),
             Some(planned) => ended_as(ended, planned, plan),
         },
+    }
+}
+
+fn figures(record: &Record) -> Result<(), String> {
+    let mut record = record.clone();
+    if let Record::Stage { ended, .. } = &mut record {
+        if let Some((step, _)) = ended.cost.steps.iter().find(|(_, counts)| !counts.are_plausible()) {
+            return Err(format!("has accounts of `{step}` that do not add up"));
+        }
+        // Steps count whatever they like in these.
+        ended.cost.steps.values_mut().for_each(|counts| counts.counters.clear());
+    }
+    match serde_json::to_value(&record).is_ok_and(|json| are_within(&json)) {
+        true => Ok(()),
+        false => Err("has a figure that no run reaches".to_owned()),
+    }
+}
+
+fn are_within(json: &Value) -> bool {
+    match json {
+        Value::Number(number) => number.as_f64().is_some_and(|number| number.abs() <= LARGEST),
+        Value::Array(items) => items.iter().all(are_within),
+        Value::Object(members) => members.values().all(are_within),
+        Value::Null | Value::Bool(_) | Value::String(_) => true,
     }
 }
 

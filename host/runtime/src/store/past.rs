@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 
 use callboard_io::beneath::Dir;
-use callboard_plan::Plan;
+use callboard_plan::{Plan, Transport};
 
 use super::fits::fits;
 use super::journal::{self, Record, StageEnded};
@@ -120,6 +120,9 @@ impl Past {
         };
         let ended = &self.stages[&stage];
         let wanted = self.wanted(plan);
+        if let Some(node) = self.missing(plan, stage) {
+            return Some(format!("the rows of `{node}` are not there"));
+        }
         for (node, sealed) in ended.spills.iter().filter(|(node, _)| wanted.contains(*node)) {
             let whole = once(spill::folder(folder, node), &|place| match place.exists() {
                 true => spill::intact(place, sealed).map_err(|error| error.to_string()),
@@ -153,6 +156,17 @@ impl Past {
                 false => Err(format!("`{}` is not what was written", place.display())),
             })
         })
+    }
+
+    /// Rows of a stage that ended, which a stage to come reads and of which nothing was written down.
+    fn missing(&self, plan: &Plan, stage: usize) -> Option<String> {
+        let planned = plan.stages().iter().find(|planned| planned.index == stage)?;
+        let is_here = |node: &String| planned.steps.contains(node) || planned.inputs.contains(node);
+        let is_to_come =
+            |reader: &str| plan.stage_of_reader(reader).is_some_and(|reader| !self.stages.contains_key(&reader));
+        let is_there = |feed: &str| self.sealed(feed).is_some() || self.intakes.contains_key(feed);
+        let edges = plan.edges().iter().filter(|edge| edge.transport == Transport::Spill && is_here(&edge.from.node));
+        edges.filter(|edge| is_to_come(&edge.to)).map(|edge| edge.from.to_string()).find(|feed| !is_there(feed))
     }
 
     /// The rows between stages that a stage to come reads, and those that they refer to.

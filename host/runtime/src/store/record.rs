@@ -51,6 +51,18 @@ pub(crate) struct StepCounts {
     pub(crate) peak: u64,
 }
 
+impl StepCounts {
+    /// Whether every row that came in went somewhere, and every one that was put out came from somewhere; whatever the figures are.
+    pub(crate) fn are_plausible(&self) -> bool {
+        let sum = |figures: &[u64]| figures.iter().try_fold(0_u64, |sum, more| sum.checked_add(*more));
+        let Tally { dropped, rejected } = &self.tally;
+        let removed: Vec<u64> = dropped.values().chain(rejected.values()).copied().collect();
+        let gone = sum(&removed).and_then(|removed| removed.checked_add(self.kept_once));
+        let made = sum(&[self.kept_once, self.repeated, self.created]);
+        gone == Some(self.rows_in) && made == Some(self.rows_out)
+    }
+}
+
 /// What a stage cost.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct StageCost {

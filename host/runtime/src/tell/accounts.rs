@@ -34,7 +34,7 @@ fn step_report(run: &Prepared, name: &str, counts: &StepCounts) -> StepReport {
     let StepCounts {
         rows_in,
         rows_out,
-        kept_once,
+        kept_once: _,
         repeated,
         created,
         batches,
@@ -66,7 +66,7 @@ fn step_report(run: &Prepared, name: &str, counts: &StepCounts) -> StepReport {
         counters: counters.clone(),
         dropped: tally.dropped.clone(),
         rejected: tally.rejected.clone(),
-        adds_up: *rows_in == kept_once + dropped + rejected && *rows_out == kept_once + repeated + created,
+        adds_up: counts.are_plausible(),
     }
 }
 
@@ -84,7 +84,13 @@ pub(crate) fn check_accounts(run: &Prepared, costs: &[(Stage, StageCost)]) -> Re
                 "the accounts of the step do not add up: {rows_in} rows in, {rows_out} out, {rows_dropped} dropped, \
                  {rows_rejected} rejected"
             );
-            Err(RunError::new(Class::Bug, message).in_step(name))
+            Err(match run.past.stages.is_empty() {
+                true => RunError::new(Class::Bug, message),
+                // What an earlier process wrote down has no seal.
+                false => RunError::new(Class::System, message)
+                    .help("what the run's journal says of earlier stages is not right: run the pipeline again"),
+            }
+            .in_step(name))
         }
     }
 }
