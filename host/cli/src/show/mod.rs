@@ -43,6 +43,23 @@ pub(crate) fn inline(text: &str) -> String {
     harmless(&text).replace('\n', "\\n").replace('\t', "\\t")
 }
 
+/// A message has at most this many bytes, and lines.
+const LONGEST: usize = 8_000;
+const MOST_LINES: usize = 60;
+
+/// A message without its middle if it is so long that it would push away what was said before: a stranger may have chosen a name in it.
+pub(crate) fn short(text: &str) -> Cow<'_, str> {
+    let line = text.match_indices('\n').nth(MOST_LINES).map_or(text.len(), |(at, _)| at);
+    let first = text.floor_char_boundary(line.min(LONGEST * 3 / 4));
+    if text.len() <= LONGEST && line == text.len() {
+        return Cow::Borrowed(text);
+    }
+    let rest = &text[first..];
+    let last = rest.ceil_char_boundary(rest.len().saturating_sub(LONGEST / 4));
+    let last = rest.rmatch_indices('\n').nth(MOST_LINES / 10).map_or(last, |(at, _)| last.max(at + 1));
+    Cow::Owned(format!("{} […{last} bytes…] {}", &text[..first], &rest[last..]))
+}
+
 /// The lines of a text from elsewhere, behind the first of which stands a margin: none of them can pass for one of ours.
 pub(crate) fn with_margin(text: &str) -> String {
     harmless(text.trim_end()).replace('\n', "\n  │ ")
@@ -102,6 +119,20 @@ mod tests {
         assert_eq!(harmless(hostile), "a�[31m�2J���b�����c");
         assert_eq!(inline("x\nerror: forged\r\n\ty"), "x\\nerror: forged\\n\\ty");
         assert_eq!(with_margin("x\nerror: forged\n"), "x\n  │ error: forged");
+        let long = "é".repeat(100_000);
+        for text in [long.as_str(), &"\n".repeat(100_000), &format!("{}{long}", "line\n".repeat(80)), &"x\n".repeat(61)]
+        {
+            let cut = short(text);
+            assert!(
+                cut.len() <= LONGEST + 40 && cut.lines().count() <= MOST_LINES + 10 && cut.contains(" bytes…] "),
+                "{cut}"
+            );
+            assert_eq!(cut.chars().next(), text.chars().next());
+        }
+        assert!(
+            matches!(short(&"x".repeat(LONGEST)), Cow::Borrowed(_))
+                && matches!(short(&"x\n".repeat(60)), Cow::Borrowed(_))
+        );
         // What people write stays: letters of all scripts, and what joins them.
         let written = "naïve Ἑλλάς עברית हिन्दी 日本語 👩\u{200d}🔬 می\u{200c}خواهم";
         assert!(matches!(harmless(written), Cow::Borrowed(text) if text == written));

@@ -7,7 +7,7 @@ use miette::{
 };
 
 use super::arguments::in_their_lines;
-use super::{acts, harmless, inline, with_margin};
+use super::{acts, harmless, inline, short, with_margin};
 
 /// A line that is longer is shown around its place alone, bytes.
 const LONGEST_LINE: usize = 300;
@@ -136,8 +136,8 @@ fn shown(problem: &Problem, text: Option<&Text>, colour: bool) -> String {
     // Lines are left to the terminal to wrap: whoever searches a log for a message finds it whole.
     let handler = GraphicalReportHandler::new_themed(theme).with_links(false).with_wrap_lines(false);
     // What components say is part of messages.
-    let message = harmless(in_their_lines(&problem.message).trim_end()).into_owned();
-    let help = problem.help.as_ref().map(|help| harmless(&in_their_lines(help)).into_owned());
+    let message = harmless(&short(in_their_lines(&problem.message).trim_end())).into_owned();
+    let help = problem.help.as_ref().map(|help| harmless(&short(&in_their_lines(help))).into_owned());
     let text = problem.at.zip(text).map(|(at, text)| (text, text.pointed(at)));
     let mut written = String::new();
     match handler.render_report(&mut written, &Shown { message: message.clone(), help, text }) {

@@ -8,7 +8,7 @@ use callboard_runtime::{Event, Level, Observer};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 use super::figures::{bytes, count, time};
-use super::{err, harmless, inline};
+use super::{err, harmless, inline, short};
 
 /// How much is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -125,10 +125,9 @@ impl Inner {
                 };
                 let level = format!("{level:?}").to_lowercase();
                 // Whose it is stands before each of its lines.
-                let lines = message
-                    .trim_end()
-                    .split('\n')
-                    .map(|line| format!("{step}: {level}: {}", inline(line.trim_end_matches('\r'))));
+                let lines = short(message.trim_end());
+                let lines =
+                    lines.split('\n').map(|line| format!("{step}: {level}: {}", inline(line.trim_end_matches('\r'))));
                 self.line(from, &lines.collect::<Vec<_>>().join("\n"));
             }
             _ => {}
