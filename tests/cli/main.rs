@@ -14,6 +14,7 @@ mod bad_ends;
 mod console;
 mod docs;
 mod edges;
+mod forgeries;
 mod json;
 mod kernels;
 mod promises;
@@ -21,7 +22,9 @@ mod redact;
 mod signals;
 mod stage;
 mod steps;
+mod strangers;
 mod terminal;
+mod traps;
 
 use std::fs;
 use std::path::{Path, PathBuf};

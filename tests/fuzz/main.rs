@@ -95,7 +95,8 @@ fn changes_are_made_again_of_their_seed() {
 fn every_target_has_a_program_and_a_corpus() {
     let targets: BTreeSet<String> = TARGETS.iter().map(|target| target.name.to_owned()).collect();
     // What wasm-smith makes goes to `components`.
-    let programs: BTreeSet<String> = names(folder().join("fuzz_targets")).into_iter().filter(|name| name != "smith").collect();
+    let programs: BTreeSet<String> =
+        names(folder().join("fuzz_targets")).into_iter().filter(|name| name != "smith").collect();
     assert_eq!(targets, programs);
     assert_eq!(targets, names(folder().join("corpus")));
     for target in TARGETS {

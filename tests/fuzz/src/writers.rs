@@ -122,7 +122,7 @@ fn again(folder: &Path, name: &str, rows: &RecordBatch) {
         .schema()
         .fields()
         .iter()
-        .map(|field| if name.ends_with("parquet") { stored(field) } else { field.clone() })
+        .map(|field| known(&if name.ends_with("parquet") { stored(field) } else { field.clone() }))
         .collect::<Fields>();
     for (at, field) in fields.iter().enumerate() {
         let expected = cast(rows.column(at), field.data_type()).expect("units are cast");
@@ -137,17 +137,35 @@ fn plain(array: &ArrayRef) -> ArrayRef {
     make_array(array.to_data())
 }
 
+/// As Parquet stores it.
 fn stored(field: &FieldRef) -> FieldRef {
     use DataType::*;
-    let data_type = match field.data_type() {
+    each(field, &|leaf| match leaf {
         Timestamp(TimeUnit::Second, zone) => Timestamp(TimeUnit::Millisecond, zone.clone()),
         Time32(TimeUnit::Second) => Time32(TimeUnit::Millisecond),
         Date64 => Date32,
-        List(item) => List(stored(item)),
-        FixedSizeList(item, width) => FixedSizeList(stored(item), *width),
-        Map(entries, sorted) => Map(stored(entries), *sorted),
-        Struct(fields) => Struct(fields.iter().map(stored).collect()),
         other => other.clone(),
+    })
+}
+
+/// As a reader takes it: a zone that nobody knows is UTC.
+fn known(field: &FieldRef) -> FieldRef {
+    each(field, &|leaf| match leaf {
+        DataType::Timestamp(unit, Some(zone)) if &**zone == "Mars/Phobos" => {
+            DataType::Timestamp(*unit, Some("UTC".into()))
+        }
+        other => other.clone(),
+    })
+}
+
+fn each(field: &FieldRef, leaf: &dyn Fn(&DataType) -> DataType) -> FieldRef {
+    use DataType::*;
+    let data_type = match field.data_type() {
+        List(item) => List(each(item, leaf)),
+        FixedSizeList(item, width) => FixedSizeList(each(item, leaf), *width),
+        Map(entries, sorted) => Map(each(entries, leaf), *sorted),
+        Struct(fields) => Struct(fields.iter().map(|field| each(field, leaf)).collect()),
+        other => leaf(other),
     };
     Arc::new(Field::clone(field).with_data_type(data_type))
 }
