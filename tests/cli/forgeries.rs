@@ -188,7 +188,7 @@ type Change = fn(&mut Vec<u8>);
 const CHANGES: &[(&str, Change)] = &[
     ("emptied", |bytes| bytes.clear()),
     ("cut in half", |bytes| bytes.truncate(bytes.len() / 2)),
-    ("without its last byte", |bytes| drop(bytes.pop())),
+    ("without its last byte", |bytes| bytes.truncate(bytes.len().saturating_sub(1))),
     ("with another first byte", |bytes| flip(bytes, 0)),
     ("with another byte in the middle", |bytes| {
         let middle = bytes.len() / 2;

@@ -13,6 +13,9 @@ use crate::show::figures::bytes;
 use crate::show::progress::{Detail, Progress};
 use crate::show::{inline, print, print_json};
 
+/// Of the name of an import this many characters are shown.
+const LONGEST_NAME: usize = 200;
+
 pub(crate) fn inspect(arguments: &InspectArguments) -> Result<ExitCode, Failure> {
     let subject = Subject::find(arguments.step.as_deref())?;
     let settings = super::settings(Progress::plain(Detail::Notes).observer())?;
@@ -78,7 +81,9 @@ fn shown(inspection: &Inspection) -> String {
     }
     for import in imports {
         let needs = import.needs.as_ref().map_or(String::new(), |needs| format!(": {}", inline(needs)));
-        text.push_str(&format!("    {}  {}{needs}\n", inline(&import.name), inline(import.what)));
+        let cut = import.name.chars().nth(LONGEST_NAME).map_or("", |_| "…");
+        let name: String = import.name.chars().take(LONGEST_NAME).collect();
+        text.push_str(&format!("    {}{cut}  {}{needs}\n", inline(&name), inline(import.what)));
     }
     if !asks.is_empty() {
         text.push_str(
