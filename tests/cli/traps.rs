@@ -76,6 +76,10 @@ fn tried(places: &[&str], lines: &[&str], allowed: &[&str]) {
     let mut faults = Vec::new();
     for place in places {
         for (what, trap) in TRAPS {
+            // A pipeline may come through a pipe: `callboard check <(make-it)`.
+            if (*place, what) == ("pipeline.toml", "a pipe") {
+                continue;
+            }
             let stage = folder();
             let (at, was) = (stage.folder.join(place), stage.folder.join("was"));
             if fs::rename(&at, &was).is_err() {
