@@ -24,7 +24,6 @@ mod stage;
 mod steps;
 mod strangers;
 mod terminal;
-mod traps;
 
 use std::fs;
 use std::path::{Path, PathBuf};
