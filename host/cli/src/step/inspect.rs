@@ -11,7 +11,7 @@ use crate::bundled::BUNDLED;
 use crate::exit::Failure;
 use crate::show::figures::bytes;
 use crate::show::progress::{Detail, Progress};
-use crate::show::{inline, print, print_json};
+use crate::show::{inline, print, print_json, short};
 
 /// Of the name of an import this many characters are shown.
 const LONGEST_NAME: usize = 200;
@@ -94,7 +94,7 @@ fn shown(inspection: &Inspection) -> String {
         text.push_str(&format!("    {}\n", inline(line)));
     }
     if problems.len() > 1 {
-        let listed = problems.iter().map(|wrong| format!("    {}\n", inline(&wrong.message)));
+        let listed = problems.iter().map(|wrong| format!("    {}\n", inline(&short(&wrong.message))));
         text.push_str(&format!("  it does not fit\n{}", listed.collect::<String>()));
     }
     text
