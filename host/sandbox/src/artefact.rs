@@ -6,11 +6,13 @@
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::fd::AsRawFd;
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::PathBuf;
 
 use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, memfd_create};
 use twox_hash::XxHash3_128;
+
+use crate::compile::ARTEFACT;
 
 const MAGIC: [u8; 8] = *b"CBA1\0\0\0\0";
 const TRAILER: usize = 32;
@@ -55,6 +57,12 @@ impl Artefact {
             return Err(Unfit::Written);
         }
         let length = about.len().checked_sub(TRAILER as u64).ok_or(Unfit::Damaged)?;
+        // Nothing is copied into memory that the compiler cannot have made: a file may be longer than all of it.
+        let mut end = [0; TRAILER];
+        file.read_exact_at(&mut end, length)?;
+        if length > ARTEFACT || end[..16] != trailer_of(length, 0)[..16] {
+            return Err(Unfit::Damaged);
+        }
         let memory = memfd_create("callboard-component", MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING);
         let mut copy = memory.map_or_else(|_| Artefact::Bytes(Vec::new()), |memory| Artefact::Sealed(memory.into()));
         let (mut checksum, mut part) = (XxHash3_128::new(), vec![0; PART]);
@@ -138,6 +146,23 @@ mod tests {
             let mut flipped = whole.clone();
             flipped[bit / 8] ^= 1 << (bit % 8);
             assert!(matches!(Artefact::of(file(&flipped, 0o600)), Err(Unfit::Damaged)), "bit {bit}");
+        }
+    }
+
+    /// 64 GiB that take nothing on the disk filled all memory of the machine.
+    #[test]
+    fn a_file_that_no_compiler_made_is_not_copied_into_memory() {
+        for length in [ARTEFACT + 1, 1 << 36] {
+            for end in [[0; TRAILER], trailer_of(length, 0)] {
+                let huge = tempfile::NamedTempFile::new().unwrap();
+                huge.as_file().set_len(length).unwrap();
+                huge.as_file().write_all_at(&end, length).unwrap();
+                huge.as_file().set_permissions(Permissions::from_mode(0o600)).unwrap();
+                let file = File::open(huge.path()).unwrap();
+                assert!(matches!(Artefact::of(file.try_clone().unwrap()), Err(Unfit::Damaged)), "{length}");
+                // It shares its place with the clone: what lies before the end was not read.
+                assert_eq!(std::io::Seek::stream_position(&mut &file).unwrap(), 0);
+            }
         }
     }
 
