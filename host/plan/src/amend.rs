@@ -3,9 +3,10 @@
 
 use std::path::Path;
 
+use crate::choices::MaxRejects;
 use crate::decide::fingerprint;
 use crate::grants::Grants;
-use crate::plan::{Contradiction, MaxRejects, Plan, PlannedStep, StepLimits};
+use crate::plan::{Contradiction, Plan, PlannedStep, StepLimits};
 
 impl Plan {
     /// The plan with another component, of the same kind, for a step. `digest` is the component's.

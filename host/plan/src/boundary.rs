@@ -1,8 +1,8 @@
 //! Why each stage begins.
 
+use crate::choices::{Boundary, GlobalEdge};
 use crate::draft::Draft;
 use crate::memory::PROCESS;
-use crate::plan::{Boundary, GlobalEdge};
 
 /// The reason why `stage` is not one with the stage before.
 pub(crate) fn reason(draft: &Draft<'_>, stage: usize) -> Boundary {

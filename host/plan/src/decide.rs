@@ -4,12 +4,13 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use crate::catalog::{Catalog, Component};
+use crate::choices::MEMORY_LIMIT;
 use crate::draft::{Draft, End};
 use crate::memory::Predicted;
-use crate::need::{MEMORY_LIMIT, Need};
+use crate::need::Need;
 use crate::pipeline::{Limits, Located, Pipeline};
 use crate::plan::{Edge, Plan, PlannedInput, PlannedOutput, PlannedStep, Port, Stage, StepLimits};
-use crate::problem::Findings;
+use crate::problem::{Findings, Problems};
 use crate::scan::Kind;
 use crate::terms::Terms;
 use crate::{boundary, facts, rules, wire};
@@ -125,6 +126,26 @@ fn stage(draft: &Draft<'_>, index: usize) -> Stage {
 fn ports(draft: &Draft<'_>, to: End) -> Vec<Port> {
     let first = draft.edges.iter().filter(|edge| edge.to == to && edge.position == 0);
     first.map(|edge| Port { name: edge.port.clone() }).collect()
+}
+
+impl Plan {
+    /// Plans `pipeline` with what `catalog` knows of its components, on `terms`; a [`Load`] alone stands for their defaults.
+    ///
+    /// # Errors
+    /// Everything that is wrong, with its place.
+    pub fn new(pipeline: &Pipeline, catalog: &Catalog, terms: impl Into<Terms>) -> Result<Self, Problems> {
+        let mut findings = Findings::new(pipeline.source.clone());
+        let plan = decide(pipeline, catalog, &terms.into(), &mut findings);
+        let plan = findings.or(plan)?;
+        let contradiction = plan.verify().err();
+        debug_assert_eq!(contradiction, None);
+        let mut findings = Findings::new(pipeline.source.clone());
+        if let Some(why) = contradiction {
+            // Of a pipeline or a catalog that was made by hand.
+            findings.add(&None, format!("the plan would contradict itself: {why}"));
+        }
+        findings.or(Some(plan))
+    }
 }
 
 impl StepLimits {

@@ -6,11 +6,11 @@ use petgraph::graph::{DiGraph, NodeIndex};
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
+use crate::choices::{Load, Transport};
 use crate::door::{Door, Feed};
 use crate::memory::weight;
 use crate::need::Need;
 use crate::pipeline::Pipeline;
-use crate::plan::{Load, Transport};
 use crate::problem::{At, Findings};
 use crate::scan::Kind;
 use crate::terms::Terms;

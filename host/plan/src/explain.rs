@@ -3,11 +3,12 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
+use crate::choices::{Boundary, Load, MaxRejects, Transport};
 use crate::grants::{Grants, HttpGrant, SecretGrant};
 use crate::lines::{Columns, Row, sentence};
 use crate::need::{Need, NeedFrom};
 use crate::pipeline::{Limits, OnError, RETRIES};
-use crate::plan::{Boundary, Load, MaxRejects, Plan, PlannedStep, Stage, StepLimits, Transport};
+use crate::plan::{Plan, PlannedStep, Stage, StepLimits};
 use crate::scan::Kind;
 use crate::sizes::{about, exact};
 use crate::spelling::quoted;

@@ -18,6 +18,7 @@
 mod amend;
 mod boundary;
 mod catalog;
+mod choices;
 mod contract;
 mod decide;
 mod door;
@@ -41,11 +42,12 @@ mod schema;
 mod sizes;
 mod spelling;
 mod terms;
+mod unverified;
 mod verify;
 mod wire;
-mod written;
 
 pub use catalog::{Catalog, Component, Missing, Origin, is_path};
+pub use choices::{Boundary, GlobalEdge, Load, MaxRejects, STAGE_INSTANCES, Transport};
 pub use contract::{CONTRACT, contract_line};
 pub use door::{Door, Feed};
 pub use explain::explain;
@@ -57,8 +59,7 @@ pub use need::{Need, NeedFrom};
 pub use parts::COMPONENT_BYTES;
 pub use pipeline::Pipeline;
 pub use plan::{
-    Boundary, Contradiction, Edge, GlobalEdge, Load, MaxRejects, Plan, PlanError, PlannedInput, PlannedOutput,
-    PlannedStep, Port, STAGE_INSTANCES, Stage, StepLimits, Transport,
+    Contradiction, Edge, Plan, PlanError, PlannedInput, PlannedOutput, PlannedStep, Port, Stage, StepLimits,
 };
 pub use problem::{At, Problem, Problems, Source, Span};
 pub use scan::{ComponentFacts, Kind, ScanError, names as component_names, scan};

@@ -10,8 +10,9 @@ use std::collections::HashMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::choices::Load;
 use crate::pipeline::BatchSize;
-use crate::plan::{Load, Plan, Stage};
+use crate::plan::{Plan, Stage};
 
 /// What the process takes without steps and rows, bytes.
 pub(crate) const PROCESS: u64 = 16 << 20;

@@ -2,7 +2,8 @@
 
 use std::fmt::Write as _;
 
-use crate::plan::{Plan, Transport};
+use crate::choices::Transport;
+use crate::plan::Plan;
 use crate::scan::Kind;
 
 /// The plan as a Mermaid flowchart.

@@ -7,14 +7,13 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use crate::catalog::Component;
+use crate::choices::MEMORY_LIMIT;
 use crate::grants::Grants;
 use crate::pipeline::{BatchSize, Limits, Step};
 use crate::plan::PlannedStep;
 
 /// What a step is taken to need of which nothing is known.
 const ASSUMED: u64 = 64 << 20;
-/// The limit of a step that has none of its own.
-pub(crate) const MEMORY_LIMIT: u64 = 1 << 30;
 
 /// The linear memory that one instance of a step is taken to need.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

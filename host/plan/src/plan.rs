@@ -1,35 +1,19 @@
 //! What will be done: stages, their steps, and how rows get from one to the next.
 
 use std::collections::BTreeMap;
-use std::fmt;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::catalog::{Catalog, Origin};
-use crate::decide::decide;
+use crate::catalog::Origin;
+use crate::choices::{Boundary, Load, MaxRejects, Transport};
 use crate::door::{Door, Feed};
 use crate::grants::Grants;
 use crate::memory::Predicted;
 use crate::need::Need;
-use crate::pipeline::{BatchSize, InputLimits, OnError, OutputColumn, Pipeline};
-use crate::problem::{Findings, Problems};
+use crate::pipeline::{BatchSize, InputLimits, OnError, OutputColumn};
 use crate::scan::Kind;
-use crate::terms::Terms;
-use crate::written::Unverified;
-
-/// When components are in memory.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Load {
-    /// One stage at a time.
-    #[default]
-    Staged,
-    /// All of them from the first moment to the last; planned as [`Load::Staged`].
-    Eager,
-    /// One step at a time: each step is a stage of its own.
-    Step,
-}
+use crate::unverified::Unverified;
 
 /// A pipeline that can be run, decided to the last edge, and always valid: it is made by [`Plan::new`], or read from JSON,
 /// which verifies it, and nobody can alter one. What may change afterwards (`with_…`) is verified again.
@@ -111,9 +95,6 @@ pub struct PlannedStep {
     pub ports: Vec<Port>,
 }
 
-/// The most instances that the steps of a stage, or of all stages with [`Load::Eager`], have together.
-pub const STAGE_INSTANCES: u64 = 1024;
-
 /// What one instance of a step may use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StepLimits {
@@ -133,26 +114,6 @@ pub struct StepLimits {
     pub log_bytes: u64,
     /// Rows that one row of the input may become.
     pub rows_per_row: u64,
-}
-
-/// How many rows may be rejected before the run stops.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum MaxRejects {
-    /// So many.
-    Rows(u64),
-    /// So many of a hundred: of a step's first input, or of what the whole run reads.
-    Percent(f64),
-}
-
-/// As the pipeline file has it: `100`, `0.5%`.
-impl fmt::Display for MaxRejects {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Rows(rows) => write!(f, "{rows}"),
-            Self::Percent(percent) => write!(f, "{percent}%"),
-        }
-    }
 }
 
 /// One input of a step. What is appended to it is said by the plan's edges.
@@ -196,47 +157,6 @@ pub struct Stage {
     pub predicted: Predicted,
 }
 
-/// Why a stage begins.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "why", rename_all = "kebab-case")]
-pub enum Boundary {
-    /// It is the first.
-    Start,
-    /// A global step needs every row before it begins, and puts out at its end: these edges cannot lie within a stage.
-    Global {
-        /// Those from the stage before into this one.
-        edges: Vec<GlobalEdge>,
-    },
-    /// `load_groups` wants these steps loaded together, apart from the rest.
-    LoadGroup {
-        /// Which of the groups, from 1.
-        group: usize,
-    },
-    /// The stage before is a load group, and a load group is alone.
-    AfterLoadGroup {
-        /// Which of the groups, from 1.
-        group: usize,
-    },
-    /// Each step is a stage of its own, by `load_groups = "step"` or `--load step`.
-    OneStep,
-    /// Together with the stage before it would take more than the budget.
-    Budget {
-        /// What the two would take at least, one instance of each transform where the file does not say how many, in bytes.
-        together_bytes: u64,
-        /// The budget, in bytes.
-        budget_bytes: u64,
-    },
-}
-
-/// An edge that parts two stages.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct GlobalEdge {
-    /// The step that puts rows out.
-    pub from: String,
-    /// The step that reads them.
-    pub to: String,
-}
-
 /// Rows on their way to a step or an output.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Edge {
@@ -250,16 +170,6 @@ pub struct Edge {
     pub position: usize,
     /// How rows travel.
     pub transport: Transport,
-}
-
-/// How rows travel along an edge.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Transport {
-    /// A bounded queue in memory, within a stage.
-    Channel,
-    /// A file, written whole before it is read.
-    Spill,
 }
 
 /// Why a plan that was kept as JSON is refused.
@@ -279,24 +189,6 @@ pub enum PlanError {
 pub struct Contradiction(pub(crate) String);
 
 impl Plan {
-    /// Plans `pipeline` with what `catalog` knows of its components, on `terms`; a [`Load`] alone stands for their defaults.
-    ///
-    /// # Errors
-    /// Everything that is wrong, with its place.
-    pub fn new(pipeline: &Pipeline, catalog: &Catalog, terms: impl Into<Terms>) -> Result<Self, Problems> {
-        let mut findings = Findings::new(pipeline.source.clone());
-        let plan = decide(pipeline, catalog, &terms.into(), &mut findings);
-        let plan = findings.or(plan)?;
-        let contradiction = plan.verify().err();
-        debug_assert_eq!(contradiction, None);
-        let mut findings = Findings::new(pipeline.source.clone());
-        if let Some(why) = contradiction {
-            // Of a pipeline or a catalog that was made by hand.
-            findings.add(&None, format!("the plan would contradict itself: {why}"));
-        }
-        findings.or(Some(plan))
-    }
-
     /// Reads a plan that was kept as JSON.
     ///
     /// # Errors

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::plan::Load;
+use crate::choices::Load;
 
 /// What planning is told beside the pipeline and its components. A [`Load`] alone stands for the defaults of all the rest.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,9 +1,9 @@
 //! From names to edges: fills in every `from` that the file leaves out.
 
+use crate::choices::Transport;
 use crate::door::{Door, Feed};
 use crate::draft::{DraftEdge, End};
 use crate::pipeline::{From, Located, Pipeline};
-use crate::plan::Transport;
 use crate::problem::{At, Findings};
 use crate::scan::Kind;
 use crate::spelling::quoted;

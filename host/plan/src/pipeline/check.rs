@@ -4,8 +4,8 @@ use std::collections::{HashMap, HashSet};
 
 use super::model::{From, LoadGroups, Located, OnError, Pipeline, Step};
 use super::read::MOST_MEMORY;
+use crate::choices::MEMORY_LIMIT;
 use crate::door::{Door, Feed};
-use crate::need::MEMORY_LIMIT;
 use crate::problem::{At, Findings};
 use crate::sizes::{exact, written};
 use crate::spelling::{hint, nearest, quoted};

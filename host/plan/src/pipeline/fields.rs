@@ -6,7 +6,7 @@ use serde_json::Number;
 
 use super::document::{Data, Entry, Node};
 use super::model::Located;
-use crate::plan::MaxRejects;
+use crate::choices::MaxRejects;
 use crate::problem::{At, Findings};
 use crate::spelling::{nearest, quoted};
 

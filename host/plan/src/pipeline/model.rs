@@ -6,9 +6,9 @@ use std::ops::Deref;
 use serde_json::{Map, Value};
 
 use super::document::Places;
+use crate::choices::MaxRejects;
 use crate::door::Feed;
 use crate::grants::Grants;
-use crate::plan::MaxRejects;
 use crate::problem::{At, Source};
 
 /// A value and its place in the file.

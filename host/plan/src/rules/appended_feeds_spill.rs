@@ -1,7 +1,7 @@
 //! Of the feeds that are appended to one port, all but the first are spills.
 
+use crate::choices::Transport;
 use crate::draft::Draft;
-use crate::plan::Transport;
 use crate::problem::Findings;
 
 pub(crate) fn apply(draft: &mut Draft<'_>, _: &mut Findings) {

@@ -1,10 +1,10 @@
 //! What cannot fit the budget in any plan is refused, with the figures. Guesses are no reason for that: they are lowered to what
 //! the budget leaves.
 
+use crate::choices::Load;
 use crate::draft::Draft;
 use crate::memory::PROCESS;
 use crate::need::NeedFrom;
-use crate::plan::Load;
 use crate::problem::Findings;
 use crate::sizes::{about, written};
 

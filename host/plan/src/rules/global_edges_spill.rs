@@ -1,7 +1,7 @@
 //! An edge into a global step is a spill, and so is one out of it, unless an output of the same stage takes the rows as they come.
 
+use crate::choices::Transport;
 use crate::draft::{Draft, End};
-use crate::plan::Transport;
 use crate::problem::Findings;
 
 pub(crate) fn apply(draft: &mut Draft<'_>, _: &mut Findings) {

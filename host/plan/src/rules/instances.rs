@@ -2,8 +2,8 @@
 //!
 //! More that somebody asked for are refused; those that nobody asked for are shared out.
 
+use crate::choices::{Load, STAGE_INSTANCES};
 use crate::draft::Draft;
-use crate::plan::{Load, STAGE_INSTANCES};
 use crate::problem::Findings;
 
 pub(crate) fn apply(draft: &mut Draft<'_>, findings: &mut Findings) {

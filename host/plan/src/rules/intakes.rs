@@ -1,8 +1,8 @@
 //! An input that a global step of its stage needs is read, as a whole, before the stage's components are loaded: all that
 //! read it, then and later, read the spill.
 
+use crate::choices::Transport;
 use crate::draft::{Draft, End};
-use crate::plan::Transport;
 use crate::problem::Findings;
 
 pub(crate) fn apply(draft: &mut Draft<'_>, _: &mut Findings) {

@@ -3,9 +3,9 @@
 use petgraph::algo::tarjan_scc;
 use petgraph::graph::{DiGraph, NodeIndex};
 
+use crate::choices::Load;
 use crate::draft::{Draft, Group, cycle_from};
 use crate::pipeline::LoadGroups;
-use crate::plan::Load;
 use crate::problem::Findings;
 use crate::spelling::quoted;
 

@@ -1,8 +1,8 @@
 //! A transform has as many instances as there are cores, where nobody says how many and as far as the budget leaves room.
 
+use crate::choices::Load;
 use crate::draft::Draft;
 use crate::memory::PROCESS;
-use crate::plan::Load;
 use crate::problem::Findings;
 
 pub(crate) fn apply(draft: &mut Draft<'_>, _: &mut Findings) {

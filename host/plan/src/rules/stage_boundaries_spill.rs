@@ -1,7 +1,7 @@
 //! An edge from one stage to a later one is a spill.
 
+use crate::choices::Transport;
 use crate::draft::Draft;
-use crate::plan::Transport;
 use crate::problem::Findings;
 
 pub(crate) fn apply(draft: &mut Draft<'_>, _: &mut Findings) {

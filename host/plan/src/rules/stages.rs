@@ -9,10 +9,10 @@
 //! With a budget a stage may not have room for every step that can be in it; then [`Packing`] tries which. Steps for which
 //! there is a choice of stage are put where the largest stage stays smallest, as far as it is known what they need.
 
+use crate::choices::Load;
 use crate::draft::Draft;
 use crate::memory::PROCESS;
 use crate::packing::{Packed, Packing, heaviest};
-use crate::plan::Load;
 use crate::problem::Findings;
 
 pub(crate) fn apply(draft: &mut Draft<'_>, findings: &mut Findings) {

@@ -4,10 +4,11 @@ mod parts;
 
 use std::collections::{HashMap, HashSet};
 
+use crate::choices::{Load, STAGE_INSTANCES, Transport};
 use crate::decide::fingerprint;
 use crate::door::{Door, Feed};
 use crate::pipeline::OnError;
-use crate::plan::{Contradiction, Edge, Load, Plan, PlannedStep, STAGE_INSTANCES, Stage, Transport};
+use crate::plan::{Contradiction, Edge, Plan, PlannedStep, Stage};
 use crate::scan::Kind;
 
 impl Plan {

@@ -2,9 +2,10 @@
 
 use std::collections::HashSet;
 
+use crate::choices::MaxRejects;
 use crate::grants::variables;
 use crate::pipeline::{MOST_BATCH_ROWS, MOST_INSTANCES, MOST_MEMORY, MOST_RETRIES, OnError, is_name};
-use crate::plan::{MaxRejects, Plan, PlannedInput, PlannedOutput, PlannedStep, StepLimits};
+use crate::plan::{Plan, PlannedInput, PlannedOutput, PlannedStep, StepLimits};
 use crate::scan::Kind;
 
 pub(super) fn verify(plan: &Plan) -> Result<(), String> {

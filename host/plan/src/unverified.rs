@@ -6,9 +6,10 @@ use std::collections::HashMap;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::choices::{Load, MaxRejects};
 use crate::door::Feed;
 use crate::pipeline::BatchSize;
-use crate::plan::{Edge, Load, MaxRejects, Plan, PlanError, PlannedInput, PlannedOutput, PlannedStep, Stage};
+use crate::plan::{Edge, Plan, PlanError, PlannedInput, PlannedOutput, PlannedStep, Stage};
 
 #[derive(Serialize)]
 struct Written<'a> {
