@@ -161,7 +161,7 @@ fn sound(said: &Said) -> Result<(), String> {
 }
 
 /// How many of the alterations were resumed all the same, after all of them were tried.
-fn tried<'a>(alterations: Vec<(String, Box<dyn Fn(&Path) + Send + Sync + 'a>)>) -> (usize, usize) {
+fn tried(alterations: Vec<Alteration<'_>>) -> (usize, usize) {
     let count = alterations.len();
     let (queue, failures, resumed) = (Mutex::new(alterations), Mutex::new(Vec::new()), Mutex::new(0));
     std::thread::scope(|scope| {
@@ -234,7 +234,8 @@ fn every_file_that_is_altered_is_refused_or_made_again() {
 fn whatever_stands_in_the_place_of_a_file_or_folder_is_not_followed() {
     let stopped = Stopped::new();
     let names = [stopped.names(false), stopped.names(true)].concat();
-    let kinds: [(&str, fn(&Path, &Path)); 8] = [
+    type Put = fn(&Path, &Path);
+    let kinds: [(&str, Put); 8] = [
         ("is gone", |_, _| {}),
         // What it was, elsewhere: following it would give the right rows from a place that others may write.
         ("is a link", |path, elsewhere| symlink(elsewhere, path).unwrap()),
@@ -351,7 +352,7 @@ fn every_field_of_a_journal_is_refused_or_changes_no_row() {
         forgeries.push((format!("without record {nth}"), without));
         let twice = [&records[..=nth], &records[nth..]].concat();
         forgeries.push((format!("record {nth} twice"), twice));
-        let first = [&[record.clone()], &records[..nth], &records[nth + 1..]].concat();
+        let first = [std::slice::from_ref(record), &records[..nth], &records[nth + 1..]].concat();
         forgeries.push((format!("record {nth} first"), first));
     }
     let mut alterations: Vec<Alteration<'_>> = Vec::new();

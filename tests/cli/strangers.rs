@@ -59,7 +59,7 @@ fn sh(text: &str) -> String {
 
 /// A pipeline of one step, at `pipeline.toml`.
 fn pipeline(stage: &Stage, step: &str) {
-    put(stage, "pipeline.toml", &format!("{INPUT}[[steps]]\n{step}\n{OUTPUT}"));
+    put(stage, "pipeline.toml", format!("{INPUT}[[steps]]\n{step}\n{OUTPUT}"));
     put(stage, "docs.jsonl", "{\"text\": \"row\"}\n");
 }
 

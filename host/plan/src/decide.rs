@@ -129,7 +129,7 @@ fn ports(draft: &Draft<'_>, to: End) -> Vec<Port> {
 }
 
 impl Plan {
-    /// Plans `pipeline` with what `catalog` knows of its components, on `terms`; a [`Load`] alone stands for their defaults.
+    /// Plans `pipeline` with what `catalog` knows of its components, on `terms`; a [`Load`](crate::Load) alone stands for their defaults.
     ///
     /// # Errors
     /// Everything that is wrong, with its place.

@@ -48,7 +48,7 @@ impl Step {
                 .map_or_else(|| Fault::Host(format!("the component cannot be loaded: {error:#}")), Fault::from)
         })?;
         let declared = loaded.instantiate(&config)?.declare(settings, std::slice::from_ref(schema.as_ref()))?;
-        let bound = Bound::new(&Renamed::new(), &[schema.clone()], declared)?;
+        let bound = Bound::new(&Renamed::new(), std::slice::from_ref(schema), declared)?;
         let mut instance = loaded.instantiate(&config)?;
         instance.open(settings, &bound.given, None)?;
         Ok(Step { instance, bound, config, _loaded: loaded, _sandbox: sandbox })

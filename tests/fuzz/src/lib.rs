@@ -57,6 +57,7 @@ pub fn run(name: &str, bytes: &[u8]) {
 
 /// Runs anything as [`run`] does.
 #[allow(dead_code, reason = "tests go through all targets")]
+#[allow(clippy::print_stderr, reason = "a fuzzer says what it found")]
 pub fn guarded(run: impl FnOnce()) {
     thread_local! {
         static LAST: RefCell<String> = const { RefCell::new(String::new()) };

@@ -132,7 +132,7 @@ impl Opened<'_> {
     ///
     /// What it says, and what of its answer does not fit.
     pub fn next_page(&mut self) -> Result<Option<Page>, CallError> {
-        let page = self.instance.next().and_then(|page| {
+        let page = self.instance.next_page().and_then(|page| {
             page.map(|page| {
                 let rows = lift_within(page.rows, &self.declaration.bound.writes, &self.probe.config.returnable())?;
                 let created = created(&self.declaration.bound, &rows)?;

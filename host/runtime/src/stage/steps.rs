@@ -201,7 +201,7 @@ pub(super) fn run_source(run: &Live<'_>, step: &mut LoadedStep, outlets: Outlets
             work.begin(0, 0).map_err(unwritten)?;
         }
         let instance = worker.instance(run, planned)?;
-        let page = retrying(run, planned, || instance.next()).map_err(in_page)?;
+        let page = retrying(run, planned, || instance.next_page()).map_err(in_page)?;
         let counters = instance.take_counters();
         let none = || RecordBatch::new_empty(pages.bound.writes.clone());
         let (deed, rows) = match page {

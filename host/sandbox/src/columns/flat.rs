@@ -122,7 +122,7 @@ impl Flat {
     }
 
     /// The names that [`Lent`] borrows; it wants to outlive the loan.
-    pub fn lend(&self) -> Lent<'_> {
+    pub(crate) fn lend(&self) -> Lent<'_> {
         let members = self.arrays.iter().map(|array| match &array.values {
             FlatValues::Structs(members) => members.iter().map(borrowed).collect(),
             _ => Vec::new(),
@@ -159,7 +159,7 @@ impl Flat {
 }
 
 /// A [`Flat`] on loan to a call: what its `BatchParam` borrows lives here.
-pub struct Lent<'a> {
+pub(crate) struct Lent<'a> {
     flat: &'a Flat,
     columns: Vec<wit::ColumnParam<'a>>,
     members: Vec<Vec<wit::ColumnParam<'a>>>,
@@ -167,7 +167,7 @@ pub struct Lent<'a> {
 
 impl<'a> Lent<'a> {
     /// The arrays, to be named in [`Lent::batch`].
-    pub fn arrays(&'a self) -> Vec<wit::ArrayParam<'a>> {
+    pub(crate) fn arrays(&'a self) -> Vec<wit::ArrayParam<'a>> {
         let arrays = self.flat.arrays.iter().zip(&self.members);
         arrays
             .map(|(array, members)| wit::ArrayParam {
@@ -193,7 +193,7 @@ impl<'a> Lent<'a> {
     }
 
     /// The argument of a call.
-    pub fn batch(&'a self, arrays: &'a [wit::ArrayParam<'a>]) -> wit::BatchParam<'a> {
+    pub(crate) fn batch(&'a self, arrays: &'a [wit::ArrayParam<'a>]) -> wit::BatchParam<'a> {
         wit::BatchParam { rows: self.flat.rows, columns: &self.columns, arrays }
     }
 }

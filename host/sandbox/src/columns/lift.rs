@@ -28,7 +28,12 @@ const MOST_VALUES: usize = 128 << 20;
 /// carries it on needs some room for each: levels in Parquet, words in JSON.)
 const LEAST_VALUE: u64 = 4;
 
-/// As [`lift`], of rows that cost the host no more than is allowed, whatever they cost the guest.
+/// Makes a record batch of `schema` from what a guest returned for it: all of it is checked, and it costs the host no more than is
+/// allowed, whatever it cost the guest.
+///
+/// # Errors
+///
+/// What is not as it was declared, or more than is allowed.
 pub fn lift_within(batch: BatchResult, schema: &SchemaRef, allowed: &Returnable) -> Result<RecordBatch, Fault> {
     let lengths = || batch.arrays.iter().map(|array| array.length as usize);
     // What is larger than any batch may be is a fault of another kind.

@@ -142,7 +142,7 @@ impl Instance {
     /// # Errors
     ///
     /// What the step says, or how its call failed.
-    pub fn next(&mut self) -> Result<Option<source::Page>, Fault> {
+    pub fn next_page(&mut self) -> Result<Option<source::Page>, Fault> {
         self.call(Call::Next, async |store, exports| exports.source().call_next(store).await)
     }
 

@@ -25,7 +25,7 @@ pub(crate) fn tried(words: &[&str]) -> String {
             open(folder, path, OpenFlags::TRUNCATE, DescriptorFlags::WRITE).map(|_| "truncated".to_owned())
         }
         ("append", [text]) => open(folder, path, OpenFlags::empty(), DescriptorFlags::READ | DescriptorFlags::WRITE)
-            .and_then(|file| Ok(file.write(text.as_bytes(), file.stat()?.size)?))
+            .and_then(|file| file.write(text.as_bytes(), file.stat()?.size))
             .map(|_| "appended".to_owned()),
         ("age", []) => folder
             .set_times_at(PathFlags::SYMLINK_FOLLOW, path, NewTimestamp::NoChange, NewTimestamp::Timestamp(LONG_AGO))

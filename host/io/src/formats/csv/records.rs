@@ -95,7 +95,7 @@ impl Records {
         }
         let record = self.record(&found)?;
         let names = header::names(record.fields()).map_err(|error| error.at_line(line));
-        let [alone] = &record.ends[..] else { return names };
+        let [alone] = record.ends else { return names };
         let alone = record.text[..*alone].to_owned();
         match other::instead(&alone, self.lines.spec(), self.delimiter) {
             Some(error) => Err(error.at_line(line)),
