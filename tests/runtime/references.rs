@@ -132,7 +132,7 @@ fn damage_to_what_is_referred_to_is_said_and_made_again() {
     assert!(report.stages.iter().all(|stage| !stage.before));
     let said = |words: &str| report.notes.iter().any(|note| note.contains(words));
     assert!(said("spill/tidy` is damaged") && said("stage 1 runs again"), "{:?}", report.notes);
-    assert!(said("the rows of `once` refer to those of `tidy`, which are made again: stage 2 runs again"));
+    assert!(said("the rows of `once` refer to those of `tidy`, which are recreated: stage 2 runs again"));
     assert_eq!(step(&report, "once").rows_reused, 1_000, "its calls are not made again");
     assert!(bench.bytes("out.jsonl") == wanted);
 }
