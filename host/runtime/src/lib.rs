@@ -19,6 +19,8 @@
 //!
 //! The library prints nothing and never ends the process.
 
+#![forbid(unsafe_code)]
+
 mod error;
 mod events;
 mod fuzz;
