@@ -118,7 +118,7 @@ fn what_is_wrong_with_a_configuration_has_its_place() {
             ("column = 7", "column", ""),
             ("typo = true", "typo", "typo"),
             ("column = \"sauce\"", "column", "there is no column `sauce`"),
-            ("column = \"id\"", "column", "column `id` is not text"),
+            ("column = \"id\"", "column", "column `id` is no text"),
         ] {
             let said = bench.refused(&pipeline(built, config, 8192, false));
             assert!(said.contains(&format!("step `step`, config `{at}`")), "{config}\n{said}");

@@ -129,7 +129,7 @@ fn what_is_wrong_with_a_configuration_has_its_place() {
             ("column = 7", "column", ""),
             ("min = 1, typo = true", "typo", "typo"),
             ("min = 1, column = \"bodies\"", "column", "there is no column `bodies`"),
-            ("min = 1, column = \"id\"", "column", "column `id` is not text"),
+            ("min = 1, column = \"id\"", "column", "column `id` is no text"),
         ] {
             let said = bench.refused(&pipeline(built, config, 8192));
             assert!(said.contains(&format!("step `step`, config `{at}`")), "{config}\n{said}");
