@@ -127,7 +127,7 @@ fn places_that_cannot_be_written_are_refused_before_the_run() {
     std::os::unix::fs::symlink(bench.path(""), bench.path("here")).unwrap();
     refused(straight(&echo).replace("out.jsonl", "alias.jsonl"), "is a file of input `docs`");
     let two = wired(&["docs"], &[("one", ""), ("two", "")], &echo);
-    refused(two.replace("two.jsonl", "here/one.jsonl"), "is written by output `one` too");
+    refused(two.replace("two.jsonl", "here/one.jsonl"), "is also written by output `one`");
     bench.put("file", "");
     refused(straight(&echo).replace("out.jsonl", "file/out.jsonl"), "file");
     std::fs::create_dir(bench.path("run-3")).unwrap();

@@ -214,7 +214,7 @@ fn what_cannot_work_is_found_before_any_row() {
     );
     assert_eq!(error("meta.scroe > 0"), place("there is no member `scroe`; the members are `score`", 5));
     assert_eq!(error("10 / 0 > n"), place("division by zero", 4));
-    assert!(error("text.matches('(')").contains("no regular expression"), "{}", error("text.matches('(')"));
+    assert!(error("text.matches('(')").contains("not a regular expression"), "{}", error("text.matches('(')"));
     assert!(error("n in ['a']").contains("does not compare"), "{}", error("n in ['a']"));
     assert!(error("'a' in text").contains("contains(text, part)"), "{}", error("'a' in text"));
     assert!(error("n = 1").contains("`==` compares"), "{}", error("n = 1"));

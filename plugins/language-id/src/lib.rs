@@ -71,6 +71,6 @@ mod tests {
         let config = json!({ "languages": ["en", "tlh"] });
         let error = testing::transform::<LanguageId>(config, json!([{ "text": "" }])).unwrap_err();
         assert_eq!(error.at.as_deref(), Some("/languages/1"));
-        assert!(error.message.contains("known are af, ak,"), "{}", error.message);
+        assert!(error.message.contains("known languages are af, ak,"), "{}", error.message);
     }
 }
