@@ -47,10 +47,10 @@ fn no_step_may_write_where_the_run_reads_or_writes() {
         ("made", "holds the place of output `out`"),
         ("run-0", "holds the run's folder"),
         ("run-0/outputs", "is in the run's folder"),
-        ("old/run/work", "lies in the folder of an earlier run"),
+        ("old/run/work", "is in the folder of an earlier run"),
         ("old", "holds the folder of an earlier run"),
         ("cache", "holds the cache of compiled components"),
-        ("cache/x", "lies in the cache of compiled components"),
+        ("cache/x", "is in the cache of compiled components"),
         ("linked", "holds a file of input `docs`"),
     ];
     for (path, expected) in cases {

@@ -4,12 +4,13 @@
 //! bytes, and its XXH3-128, all little-endian.
 
 use std::fs::File;
-use std::io::{self, Read, Write};
+use std::io::{self, Read, Seek, Write};
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::PathBuf;
 
 use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, memfd_create};
+use rustix::io::Errno;
 use twox_hash::XxHash3_128;
 
 use crate::compile::ARTEFACT;
@@ -81,11 +82,18 @@ impl Artefact {
         if end != trailer_of(length, checksum.finish_128()) {
             return Err(Unfit::Damaged);
         }
-        if let Artefact::Sealed(memory) = &copy {
-            fcntl_add_seals(memory, SealFlags::WRITE | SealFlags::SHRINK | SealFlags::GROW | SealFlags::SEAL)
-                .map_err(io::Error::from)?;
+        let Artefact::Sealed(mut memory) = copy else { return Ok(copy) };
+        match fcntl_add_seals(&memory, SealFlags::WRITE | SealFlags::SHRINK | SealFlags::GROW | SealFlags::SEAL) {
+            Ok(()) => Ok(Artefact::Sealed(memory)),
+            // The kernel itself holds some of its pages, and has waited for them: memory of ours is as safe.
+            Err(Errno::BUSY) => {
+                let mut bytes = Vec::with_capacity(length as usize);
+                memory.rewind()?;
+                memory.read_to_end(&mut bytes)?;
+                Ok(Artefact::Bytes(bytes))
+            }
+            Err(error) => Err(Unfit::System(error.into())),
         }
-        Ok(copy)
     }
 
     /// A path under which a sealed one is opened.
