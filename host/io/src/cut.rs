@@ -111,13 +111,28 @@ pub fn rows_bits(batch: &RecordBatch, start: usize, end: usize) -> u64 {
     batch.columns().iter().map(|column| array_bits(column, start, end)).sum()
 }
 
+/// What of some rows, from one to before another, takes: in bits.
+pub(crate) type Weight = fn(&RecordBatch, usize, usize) -> u64;
+
 /// What the heaviest row takes, in bytes; 0 where no row takes much.
-pub(crate) fn heaviest_row(rows: &RecordBatch, weight: fn(&RecordBatch, usize, usize) -> u64) -> u64 {
-    if weight(rows, 0, rows.num_rows()) < 8 * MUCH {
-        return 0;
+pub(crate) fn heaviest_row(rows: &RecordBatch, weight: Weight) -> u64 {
+    heaviest_row_within(rows, weight, weight)
+}
+
+/// As [`heaviest_row`], of a weight that has a bound which is quicker to find: only rows whose bound is much are weighed.
+pub(crate) fn heaviest_row_within(rows: &RecordBatch, bound: Weight, weight: Weight) -> u64 {
+    let (mut heaviest, mut ranges) = (0, vec![(0, rows.num_rows())]);
+    while let Some((start, end)) = ranges.pop() {
+        if bound(rows, start, end) < 8 * MUCH {
+            continue;
+        }
+        match end - start {
+            0 => {}
+            1 => heaviest = weight(rows, start, end).max(heaviest),
+            more => ranges.extend([(start, start + more / 2), (start + more / 2, end)]),
+        }
     }
-    let heaviest = (0..rows.num_rows()).map(|row| weight(rows, row, row + 1)).max();
-    heaviest.filter(|bits| *bits >= 8 * MUCH).map_or(0, |bits| bits / 8)
+    if heaviest < 8 * MUCH { 0 } else { heaviest / 8 }
 }
 
 /// Rows that take less are among the few MiB that every writer has.

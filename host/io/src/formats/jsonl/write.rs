@@ -9,7 +9,7 @@ use arrow_json::EncoderOptions;
 use arrow_json::writer::make_encoder;
 
 use super::encode::Words;
-use crate::cut::heaviest_row;
+use crate::cut::heaviest_row_within;
 use crate::error::IoError;
 use crate::formats::RowWriter;
 use crate::text::Sink;
@@ -110,7 +110,7 @@ impl<W: Write> JsonlWriter<W> {
 
 impl RowWriter for JsonlWriter<Sink> {
     fn takes(&self, rows: &RecordBatch) -> u64 {
-        heaviest_row(rows, text_bits)
+        heaviest_row_within(rows, most_text_bits, text_bits)
     }
 
     fn write(&mut self, rows: &RecordBatch) -> Result<(), IoError> {
@@ -128,17 +128,25 @@ impl RowWriter for JsonlWriter<Sink> {
 
 /// The text of rows from `start` to before `end`, in bits, about, and not less.
 fn text_bits(rows: &RecordBatch, start: usize, end: usize) -> u64 {
-    let columns = rows.schema_ref().fields().iter().zip(rows.columns());
-    columns.map(|(field, column)| 8 * text_bytes(field.name(), column, start, end)).sum()
-}
-
-/// The text of the values of an array from `start` to before `end`, each with a name.
-fn text_bytes(name: &str, array: &dyn Array, start: usize, end: usize) -> u64 {
-    let range = |offsets: &[i32]| (offsets[start] as usize, offsets[end] as usize);
-    let escaped = |text: &[u8]| -> u64 {
+    bits_with(rows, start, end, |text| {
         let escaped = |byte: &u8| if *byte < b' ' { 6 } else { 1 + u64::from(b"\"\\".contains(byte)) };
         text.iter().map(escaped).sum()
-    };
+    })
+}
+
+/// At least as much, found without looking at texts.
+fn most_text_bits(rows: &RecordBatch, start: usize, end: usize) -> u64 {
+    bits_with(rows, start, end, |text| 6 * text.len() as u64)
+}
+
+fn bits_with(rows: &RecordBatch, start: usize, end: usize, escaped: fn(&[u8]) -> u64) -> u64 {
+    let columns = rows.schema_ref().fields().iter().zip(rows.columns());
+    columns.map(|(field, column)| 8 * text_bytes(field.name(), column, start, end, escaped)).sum()
+}
+
+/// The text of the values of an array from `start` to before `end`, each with a name; `escaped` says what a text takes.
+fn text_bytes(name: &str, array: &dyn Array, start: usize, end: usize, escaped: fn(&[u8]) -> u64) -> u64 {
+    let range = |offsets: &[i32]| (offsets[start] as usize, offsets[end] as usize);
     let values: u64 = match array.data_type() {
         DataType::Boolean | DataType::Null => 0,
         DataType::Utf8 => {
@@ -154,20 +162,20 @@ fn text_bytes(name: &str, array: &dyn Array, start: usize, end: usize) -> u64 {
         DataType::List(_) => {
             let list = array.as_list::<i32>();
             let (from, to) = range(list.value_offsets());
-            text_bytes("", list.values(), from, to)
+            text_bytes("", list.values(), from, to, escaped)
         }
         DataType::FixedSizeList(_, width) => {
             let width = *width as usize;
-            text_bytes("", array.as_fixed_size_list().values(), start * width, end * width)
+            text_bytes("", array.as_fixed_size_list().values(), start * width, end * width, escaped)
         }
         DataType::Map(..) => {
             let map = array.as_map();
             let (from, to) = range(map.value_offsets());
-            text_bytes("", map.keys(), from, to) + text_bytes("", map.values(), from, to)
+            text_bytes("", map.keys(), from, to, escaped) + text_bytes("", map.values(), from, to, escaped)
         }
         DataType::Struct(fields) => {
             let members = fields.iter().zip(array.as_struct().columns());
-            members.map(|(field, member)| text_bytes(field.name(), member, start, end)).sum()
+            members.map(|(field, member)| text_bytes(field.name(), member, start, end, escaped)).sum()
         }
         // An instant has 35 letters, a fraction 24, an integer of one byte four, of sixteen 40.
         other if other.is_temporal() => 40 * (end - start) as u64,
