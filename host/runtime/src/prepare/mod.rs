@@ -8,7 +8,7 @@ pub(crate) mod needs;
 pub(crate) mod places;
 mod profile;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,7 +24,7 @@ use crate::events::{Event, Observer};
 use crate::rejects::{Files, Remover};
 use crate::rows::memory::Memory;
 use crate::settings::Settings;
-use crate::store::{Begun, Folder, Past};
+use crate::store::{Begun, Folder, Past, RecordedInput};
 use check::{Checked, Input, Output, Way};
 use components::Components;
 use confine::{ABSENT, confine};
@@ -56,7 +56,7 @@ pub(crate) struct Prepared {
 #[derive(Default)]
 pub(crate) struct Before {
     pub(crate) past: Past,
-    pub(crate) inputs: Option<std::collections::BTreeMap<String, crate::store::RecordedInput>>,
+    pub(crate) inputs: Option<BTreeMap<String, RecordedInput>>,
     pub(crate) digest_seed: Option<u64>,
     pub(crate) begun: Option<Begun>,
 }
@@ -204,7 +204,7 @@ impl Prepared {
 
     /// Keeps for later plans what an instance of each step that `ended` held, and what one was refused.
     pub(crate) fn keep_needs(&self, memory: &Memory, ended: &dyn Fn(&PlannedStep) -> bool) -> std::io::Result<()> {
-        let mut most = std::collections::BTreeMap::new();
+        let mut most = BTreeMap::new();
         for step in self.plan.steps() {
             let gauge = &memory.steps[&step.name];
             let held = Some(gauge.largest()).filter(|held| *held > 0 && ended(step));

@@ -1,7 +1,7 @@
 //! What is written down of a run that goes on: costs, accounts and ends, as they stand in its journal.
 //!
-//! These types are a format: a change to one of them needs another [`FORMAT`](super::FORMAT). The report is made of them, and can
-//! change without them.
+//! These types are a format: what an earlier build wrote must still be read. The report is made of them, and can change without
+//! them.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
