@@ -1,6 +1,5 @@
 //! What a run tells while it goes on: for progress lines and logs, never for the result.
 
-use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -92,43 +91,17 @@ pub enum Event {
     },
 }
 
-/// Who is told of a run's events. Called from many threads, and should return at once.
-#[derive(Clone)]
-pub struct Observer(Arc<dyn Fn(Event) + Send + Sync>);
+/// Receives the events of a run.
+pub type Observer = callboard_sandbox::Observer<Event>;
 
-impl Observer {
-    /// Tells `listener`.
-    pub fn new(listener: impl Fn(Event) + Send + Sync + 'static) -> Observer {
-        Observer(Arc::new(listener))
-    }
-
-    /// Tells nobody.
-    pub fn nobody() -> Observer {
-        Observer::new(|_| ())
-    }
-
-    /// The same, for the events of components.
-    pub(crate) fn of_components(&self) -> callboard_sandbox::Observer {
-        let observer = self.clone();
-        callboard_sandbox::Observer::new(move |event| match event {
-            callboard_sandbox::Event::Log { step, level, message } => {
-                observer.tell(Event::Log { step, level, message })
-            }
-            callboard_sandbox::Event::Rows { step, rows_in, rows_out } => {
-                observer.tell(Event::Rows { step, rows_in, rows_out });
-            }
-            _ => {}
-        })
-    }
-
-    /// Tells the listener.
-    pub fn tell(&self, event: Event) {
-        (self.0)(event);
-    }
-}
-
-impl fmt::Debug for Observer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Observer")
-    }
+/// An observer of components, whose events are passed to `observer` as those of the run.
+pub(crate) fn of_components(observer: &Observer) -> callboard_sandbox::Observer {
+    let observer = observer.clone();
+    callboard_sandbox::Observer::new(move |event| match event {
+        callboard_sandbox::Event::Log { step, level, message } => observer.tell(Event::Log { step, level, message }),
+        callboard_sandbox::Event::Rows { step, rows_in, rows_out } => {
+            observer.tell(Event::Rows { step, rows_in, rows_out });
+        }
+        _ => {}
+    })
 }

@@ -38,27 +38,33 @@ pub enum Level {
     Error,
 }
 
-/// Receives the events of components. Called from many threads, and should return at once.
-#[derive(Clone)]
-pub struct Observer(Arc<dyn Fn(Event) + Send + Sync>);
+/// Receives events: those of components, or of whatever else tells some. Called from many threads, and should return at once.
+pub struct Observer<E = Event>(Arc<dyn Fn(E) + Send + Sync>);
 
-impl Observer {
+impl<E> Observer<E> {
     /// Calls `listener`.
-    pub fn new(listener: impl Fn(Event) + Send + Sync + 'static) -> Observer {
+    pub fn new(listener: impl Fn(E) + Send + Sync + 'static) -> Observer<E> {
         Observer(Arc::new(listener))
     }
 
     /// Forgets every event.
-    pub fn nobody() -> Observer {
+    pub fn nobody() -> Observer<E> {
         Observer::new(|_| ())
     }
 
-    pub(crate) fn tell(&self, event: Event) {
+    /// Passes an event to the listener.
+    pub fn tell(&self, event: E) {
         (self.0)(event);
     }
 }
 
-impl fmt::Debug for Observer {
+impl<E> Clone for Observer<E> {
+    fn clone(&self) -> Observer<E> {
+        Observer(self.0.clone())
+    }
+}
+
+impl<E> fmt::Debug for Observer<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Observer")
     }

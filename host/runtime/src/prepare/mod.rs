@@ -20,7 +20,7 @@ use callboard_sandbox::{
 };
 
 use crate::error::{Class, RunError};
-use crate::events::{Event, Observer};
+use crate::events::{Event, Observer, of_components};
 use crate::rejects::{Files, Remover};
 use crate::rows::memory::Memory;
 use crate::settings::Settings;
@@ -225,7 +225,7 @@ pub(crate) fn resolve(
     observer: &Observer,
 ) -> Result<HashMap<String, Arc<Reach>>, RunError> {
     let of_step = |step: &PlannedStep| {
-        let reach = Reach::of(&step.name, &step.grants, base, private, &observer.of_components());
+        let reach = Reach::of(&step.name, &step.grants, base, private, &of_components(observer));
         let reach = reach.map_err(|error| RunError::from(error).in_step(&step.name))?;
         Ok((step.name.clone(), Arc::new(reach)))
     };
@@ -289,6 +289,6 @@ pub(crate) fn instance_config(step: &PlannedStep, reach: Arc<Reach>, seed: u64, 
     config.log = LogLimits { lines: limits.log_lines, bytes: limits.log_bytes };
     config.reach = reach;
     config.seed = seed;
-    config.observer = observer.of_components();
+    config.observer = of_components(observer);
     config
 }
