@@ -20,6 +20,7 @@ const ORDER: &[&str] = &[
     "store",
     "rejects",
     "ports",
+    "fates",
     "global",
     "prepare",
     "stage",

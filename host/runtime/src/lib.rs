@@ -23,6 +23,7 @@
 
 mod error;
 mod events;
+mod fates;
 mod fuzz;
 mod global;
 mod ports;

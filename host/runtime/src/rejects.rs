@@ -1,6 +1,5 @@
 //! Rows that go no further: why, how many, and, where the pipeline keeps them, what they were.
 
-use crate::store::record::Tally;
 use callboard_sandbox::clipped;
 use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
@@ -60,25 +59,22 @@ struct Reject<'a> {
 }
 
 impl Remover {
-    /// Counts the removals of a batch. Rejected rows become lines of `rejects.jsonl`, each with its line feed,
-    /// or, where the pipeline lets no row be rejected, an error that names the first.
-    pub(crate) fn removed(&self, step: &str, batch: &Batch, removals: &[Removed]) -> Result<(Tally, Vec<u8>), Fault> {
-        let mut tally = Tally::default();
-        let mut rejected: Vec<(u32, &str)> = Vec::new();
-        for removal in removals {
-            let (row, reason) = (removal.row as u32, &removal.reason);
-            if removal.rejected {
-                if self.on_error == OnError::Fail {
-                    return Err(Fault::Rejected { row: self.place(batch, row as usize), reason: reason.clone() });
-                }
-                rejected.push((row, reason));
+    /// The rejected rows among those that go no further, as lines of `rejects.jsonl`, each with its line feed.
+    ///
+    /// # Errors
+    ///
+    /// The first of them, where the pipeline lets no row be rejected.
+    pub(crate) fn lines(&self, step: &str, batch: &Batch, removed: &[Removed]) -> Result<Vec<u8>, Fault> {
+        let rejected = removed.iter().filter(|removed| removed.rejected);
+        let rejected: Vec<(u32, &str)> = rejected.map(|removed| (removed.row as u32, &*removed.reason)).collect();
+        match rejected.first() {
+            Some((row, reason)) if self.on_error == OnError::Fail => {
+                Err(Fault::Rejected { row: self.place(batch, *row as usize), reason: (*reason).to_owned() })
             }
-            tally.count(removal.fate(), reason, 1);
+            _ => self
+                .json(step, batch, &rejected)
+                .map_err(|error| Fault::Host(format!("cannot keep rejected rows: {error}"))),
         }
-        let lines = self
-            .lines(step, batch, &rejected)
-            .map_err(|error| Fault::Host(format!("cannot keep rejected rows: {error}")))?;
-        Ok((tally, lines))
     }
 
     /// `row 17 (docs.jsonl:21) ` for an error's message.
@@ -89,7 +85,7 @@ impl Remover {
         }
     }
 
-    fn lines(&self, step: &str, batch: &Batch, rejected: &[(u32, &str)]) -> io::Result<Vec<u8>> {
+    fn json(&self, step: &str, batch: &Batch, rejected: &[(u32, &str)]) -> io::Result<Vec<u8>> {
         let mut lines = Vec::new();
         if rejected.is_empty() {
             return Ok(lines);
@@ -206,6 +202,11 @@ impl From<Removal> for Removed {
 }
 
 impl Removed {
+    /// A row that the step said nothing of.
+    pub(crate) fn unlisted(row: u64) -> Removed {
+        Removed { row, rejected: false, reason: String::new() }
+    }
+
     pub(crate) fn fate(&self) -> Fate {
         if self.rejected { Fate::Rejected } else { Fate::Dropped }
     }

@@ -2,7 +2,6 @@
 
 mod ahead;
 mod beside;
-mod fates;
 mod line;
 mod pick;
 mod shuffle;

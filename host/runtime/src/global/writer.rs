@@ -9,17 +9,18 @@ use tokio_util::sync::CancellationToken;
 
 use super::Whole;
 use super::beside::Beside;
-use super::fates::Fates;
 use super::line::{Cut, Line};
 use super::pick::Picker;
 use super::shuffle::{Shuffle, Sorting};
 use crate::error::{Fault, LimitExceeded, RunError};
+use crate::fates::{Aside, Fates, Ledger};
 use crate::ports::Doors;
 use crate::ports::{Outlet, Stop};
 use crate::rejects::{Rejects, Remover};
 use crate::rows::flight::Charge;
 use crate::rows::{Batch, created, fill, join, record_batch};
-use crate::store::{Deed, Removed, Work};
+use crate::store::record::StepCounts;
+use crate::store::{Deed, Removed};
 use callboard_sandbox::BatchResult;
 use callboard_sandbox::Bound;
 use callboard_sandbox::Fate;
@@ -44,7 +45,7 @@ pub(crate) struct Writing {
     /// What waits to be put out is held by it.
     pub(crate) charge: Option<Charge>,
     /// Where what it does is noted, and under which tag.
-    pub(crate) work: Option<(Arc<Work>, u128)>,
+    pub(crate) work: Option<(Ledger, u128)>,
 }
 
 /// The way out of a global step.
@@ -59,8 +60,8 @@ pub(crate) struct GlobalWriter {
     /// Rows of its own that are not put out yet.
     pub(super) own: Beside,
     own_rows: usize,
-    /// Rows that were dropped, and rejected, and are neither put out by a door nor written down yet, with their reasons.
-    aside: [Vec<(u64, String)>; 2],
+    /// Rows that were removed, and are neither put out by a door nor written down yet.
+    aside: Vec<Removed>,
     pub(super) aside_bytes: u64,
 }
 
@@ -74,44 +75,30 @@ impl GlobalWriter {
         let picker = Picker::of(&writing);
         let fates = Fates::of(writing.whole.rows());
         let own = Beside::new(writing.bound.writes.clone());
-        GlobalWriter {
-            writing,
-            fates,
-            line,
-            shuffle,
-            picker,
-            own,
-            own_rows: 0,
-            aside: Default::default(),
-            aside_bytes: 0,
-        }
+        GlobalWriter { writing, fates, line, shuffle, picker, own, own_rows: 0, aside: Vec::new(), aside_bytes: 0 }
     }
 
     /// Whether nothing was put out or removed yet.
     pub(crate) fn is_untouched(&self) -> bool {
-        self.fates.rows_out == 0 && self.fates.tally.dropped() + self.fates.tally.rejected() == 0
+        self.fates.are_untouched()
     }
 
     /// Ends well: rows that were neither kept nor removed are dropped without a reason.
-    pub(crate) fn finish(mut self) -> Result<(Outlet, Doors, Fates), Fault> {
+    pub(crate) fn finish(mut self) -> Result<(Outlet, Doors, StepCounts), Fault> {
         self.put_out_own()?;
         self.put_out_kept()?;
         self.put_aside()?;
         self.hold()?;
-        let unlisted = self.fates.unlisted();
-        if unlisted > 0 {
-            self.fates.tally.count(Fate::Dropped, "", unlisted);
-            if self.writing.doors.wants(Fate::Dropped) {
-                let (mut from, most) = (0, usize::try_from(self.writing.cut.rows).unwrap_or(usize::MAX));
-                loop {
-                    let rows: Vec<u64> = self.fates.unlisted_from(from).take(most).collect();
-                    let Some(last) = rows.last() else { break };
-                    from = last + 1;
-                    self.go_aside(Fate::Dropped, rows.into_iter().map(|row| (row, String::new())).collect())?;
-                }
+        if self.fates.drop_unlisted() > 0 && self.writing.doors.wanted().has(Fate::Dropped) {
+            let (mut from, most) = (0, usize::try_from(self.writing.cut.rows).unwrap_or(usize::MAX));
+            loop {
+                let rows: Vec<Removed> = self.fates.unlisted_from(from).take(most).map(Removed::unlisted).collect();
+                let Some(last) = rows.last() else { break };
+                from = last.row + 1;
+                self.go_aside(rows)?;
             }
         }
-        Ok((self.writing.outlet, self.writing.doors, self.fates))
+        Ok((self.writing.outlet, self.writing.doors, self.fates.into_counts()))
     }
 
     /// Does again what a step did before.
@@ -127,8 +114,7 @@ impl GlobalWriter {
     /// Writes down what is done, and gives it back: of as many rows or reasons as there are, a copy would take longer than that.
     fn noted(&self, deed: Deed, written: &RecordBatch) -> Result<Deed, Fault> {
         if let Some((work, tag)) = &self.writing.work {
-            let noted = work.done(*tag, written.num_rows() as u32, &deed, written);
-            noted.map_err(|error| RunError::unwritten("keep the work of a step", &error))?;
+            work.note(*tag, written.num_rows() as u32, &deed, written)?;
         }
         Ok(deed)
     }
@@ -171,13 +157,12 @@ impl GlobalWriter {
     }
 
     fn put_out_rows(&mut self, rows: Vec<u64>, written: &RecordBatch) -> Result<(), Fault> {
+        self.bound_rows(rows.len() as u64)?;
         let mut repeated = false;
         for row in &rows {
             repeated |= !self.fates.keep(*row)?;
         }
-        self.bound_rows(rows.len() as u64)?;
         let Deed::Kept { rows } = self.noted(Deed::Kept { rows }, written)? else { unreachable!("as it was given") };
-        self.fates.rows_out += rows.len() as u64;
         let ascend = rows.is_sorted_by(|row, next| row < next);
         let in_line = ascend && self.shuffle.is_empty();
         if !repeated && !in_line {
@@ -268,7 +253,7 @@ impl GlobalWriter {
     /// Refuses to put out more rows than rows of the input may become.
     fn bound_rows(&self, requested: u64) -> Result<(), Fault> {
         let limit = self.writing.limits.rows_per_row.saturating_mul(self.writing.whole.rows().max(1));
-        let present = self.fates.rows_out;
+        let present = self.fates.counts().rows_out;
         match present + requested <= limit {
             true => Ok(()),
             false => {
@@ -298,8 +283,7 @@ impl GlobalWriter {
         self.bound_rows(written.num_rows() as u64)?;
         self.noted(Deed::Wrote, written)?;
         self.put_out_kept()?;
-        self.fates.rows_out += written.num_rows() as u64;
-        self.fates.created += written.num_rows() as u64;
+        self.fates.create(written.num_rows() as u64);
         let BatchSize { rows: most, bytes } = self.writing.cut;
         let (most, full) = (usize::try_from(most).unwrap_or(usize::MAX), bytes.saturating_mul(8));
         let mut done = 0;
@@ -334,25 +318,22 @@ impl GlobalWriter {
         if removed.is_empty() {
             return Ok(());
         }
-        for Removed { row, .. } in &removed {
-            self.fates.remove(*row)?;
-        }
+        removed.iter().try_for_each(|removed| self.fates.remove(removed))?;
         let deed = Deed::Removed { rows: removed };
         let deed = self.noted(deed, &RecordBatch::new_empty(self.writing.bound.writes.clone()))?;
         let Deed::Removed { rows: removed } = deed else { unreachable!("as it was given") };
+        let wanted = self.writing.doors.wanted();
+        let mut fails = false;
         for removed in removed {
-            let fate = removed.fate();
-            self.fates.tally.count(fate, &removed.reason, 1);
-            if fate == Fate::Rejected || self.writing.doors.wants(fate) {
+            if removed.rejected || wanted.has(removed.fate()) {
                 self.aside_bytes += ASIDE + removed.reason.len() as u64;
-                self.aside[usize::from(fate == Fate::Rejected)].push((removed.row, removed.reason));
+                // A row that must not be rejected is reported at once.
+                fails |= removed.rejected && self.writing.remover.on_error == OnError::Fail;
+                self.aside.push(removed);
             }
         }
         let BatchSize { rows, bytes } = self.writing.cut;
-        let most = self.aside.iter().map(Vec::len).max().unwrap_or(0);
-        // A row that must not be rejected is said at once.
-        let fails = self.writing.remover.on_error == OnError::Fail && !self.aside[1].is_empty();
-        if fails || most as u64 >= rows || self.aside_bytes >= bytes {
+        if fails || self.aside.len() as u64 >= rows || self.aside_bytes >= bytes {
             self.put_aside()?;
         }
         self.hold()
@@ -361,44 +342,27 @@ impl GlobalWriter {
     /// Puts out, or writes down, removed rows that wait.
     fn put_aside(&mut self) -> Result<(), Fault> {
         self.aside_bytes = 0;
-        let [dropped, rejected] = std::mem::take(&mut self.aside);
-        self.go_aside(Fate::Dropped, dropped)?;
-        self.go_aside(Fate::Rejected, rejected)
+        let removed = std::mem::take(&mut self.aside);
+        self.go_aside(removed)
     }
 
-    /// Rows that go no further: to who reads their door, and, if they are rejected, to `rejects.jsonl`.
-    fn go_aside(&mut self, fate: Fate, removed: Vec<(u64, String)>) -> Result<(), Fault> {
-        let rows: Vec<u64> = removed.iter().map(|(row, _)| *row).collect();
+    /// Rows that go no further: to the readers of their doors, and, if they are rejected, to `rejects.jsonl`.
+    fn go_aside(&mut self, removed: Vec<Removed>) -> Result<(), Fault> {
+        let rows: Vec<u64> = removed.iter().map(|removed| removed.row).collect();
+        let mut removed = removed.into_iter();
         let mut done = 0;
         while done < rows.len() {
             self.go_on()?;
             let count = self.picker.chunk(&rows[done..]);
             let batch = self.picker.gather(&rows[done..done + count], &mut 0)?.part(0, count)?;
-            let chunk = removed[done..done + count].iter().enumerate();
-            let by_door: Vec<_> = chunk.clone().map(|(at, (_, reason))| (at as u32, given(reason))).collect();
-            self.writing.doors.put_out(fate, &batch, &by_door).map_err(stopped)?;
-            if fate == Fate::Rejected {
-                let of = |(at, (_, reason)): (usize, &(u64, String))| Removed {
-                    row: at as u64,
-                    rejected: true,
-                    reason: reason.clone(),
-                };
-                let rejected: Vec<Removed> = chunk.map(of).collect();
-                // They were counted when they were removed.
-                let (_, lines) = self.writing.remover.removed(&self.writing.step, &batch, &rejected)?;
-                let mut rejects = self.writing.rejects.lock().expect("no holder panics");
-                let written = rejects.write(&self.writing.step, &lines);
-                written.map_err(|error| RunError::unwritten("write rejected rows", &error))?;
-            }
+            let in_batch = (0..count as u64).zip(removed.by_ref()).map(|(row, removed)| Removed { row, ..removed });
+            let Writing { remover, step, doors, rejects, .. } = &mut self.writing;
+            let aside = Aside::of(remover, step, batch, in_batch.collect(), doors.wanted())?;
+            aside.put_out(step, doors, rejects).map_err(stopped)?;
             done += count;
         }
         Ok(())
     }
-}
-
-/// A reason, where one was given.
-fn given(reason: &str) -> Option<&str> {
-    Some(reason).filter(|reason| !reason.is_empty())
 }
 
 /// Why the rows of a global step do not go out.

@@ -60,6 +60,22 @@ pub(crate) struct Doors {
     pub(crate) rejected: Option<Door>,
 }
 
+/// Which doors of a step somebody reads.
+#[derive(Clone, Copy)]
+pub(crate) struct Wanted {
+    dropped: bool,
+    rejected: bool,
+}
+
+impl Wanted {
+    pub(crate) fn has(self, fate: Fate) -> bool {
+        match fate {
+            Fate::Dropped => self.dropped,
+            Fate::Rejected => self.rejected,
+        }
+    }
+}
+
 /// A door that somebody reads.
 pub(crate) struct Door {
     /// As a `from` says it: `quality.dropped`.
@@ -79,11 +95,8 @@ impl Doors {
         }
     }
 
-    pub(crate) fn wants(&self, fate: Fate) -> bool {
-        match fate {
-            Fate::Dropped => self.dropped.is_some(),
-            Fate::Rejected => self.rejected.is_some(),
-        }
+    pub(crate) fn wanted(&self) -> Wanted {
+        Wanted { dropped: self.dropped.is_some(), rejected: self.rejected.is_some() }
     }
 
     /// Puts out rows of a batch of the first input, each with its reason.

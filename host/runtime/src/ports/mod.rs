@@ -14,7 +14,7 @@ use crate::rows::conform;
 use crate::rows::flight::{Admission, Flight, Ticket};
 use crate::store::{Spill, SpillWriter, View};
 
-pub(crate) use doors::{Door, Doors, schema as door_schema};
+pub(crate) use doors::{Door, Doors, Wanted, schema as door_schema};
 
 /// Batches on their way between two nodes.
 pub(crate) const IN_FLIGHT: usize = 4;

@@ -13,7 +13,6 @@ use super::kept::Kept;
 use super::reject_limits::RejectLimits;
 use crate::error::{Class, RunError};
 use crate::events::Event;
-use crate::ports::Stop;
 use crate::prepare::Prepared;
 use crate::rejects::Rejects;
 use crate::rows::flight::Admission;
@@ -115,11 +114,6 @@ impl<'a> Live<'a> {
 
     pub(crate) fn rejects(&self) -> MutexGuard<'_, Rejects> {
         self.rejects.lock().expect("no holder panics")
-    }
-
-    pub(crate) fn keep_rejects(&self, step: &str, lines: &[u8]) -> Result<(), Stop> {
-        let written = self.rejects().write(step, lines);
-        Ok(written.map_err(|error| RunError::unwritten("write rejected rows", &error))?)
     }
 
     pub(crate) fn finish_output(&self, output: &str, finished: Finished) {

@@ -9,8 +9,9 @@ use arrow::compute::concat_batches;
 
 use super::add_counters;
 use super::load::Worker;
-use super::process::{Done, Task};
+use super::process::Task;
 use crate::error::{Fault, LimitExceeded, RunError, SaidKind};
+use crate::fates::Done;
 use crate::rows::Batch;
 use crate::store::{Outcome, Removed};
 

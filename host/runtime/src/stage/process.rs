@@ -2,13 +2,13 @@
 
 use crate::rows::{Place, join, known, only_carried};
 use crate::store::LogColumn;
-use crate::store::record::Tally;
+use crate::store::record::StepCounts;
 use callboard_sandbox::{Output, Returned, checked};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
 
-use arrow::array::{RecordBatch, UInt32Array};
+use arrow::array::UInt32Array;
 use arrow::datatypes::SchemaRef;
 use callboard_plan::PlannedStep;
 use callboard_plan::pipeline::OnError;
@@ -18,35 +18,26 @@ use super::load::Worker;
 use super::narrow;
 use super::retry::retrying;
 use crate::error::{Fault, RunError};
+use crate::fates::{Aside, Done, Fates, Ledger};
 use crate::global::bound_copies;
-use crate::ports::Doors;
+use crate::ports::{Doors, Wanted};
 use crate::rejects::Remover;
 use crate::rows::Batch;
-use crate::store::{Deed, Limits, Logged, Outcome, Removed, Work, limits_of};
+use crate::store::{Limits, Logged, Outcome, Removed, limits_of};
 use callboard_sandbox::Bound;
 use callboard_sandbox::Fate;
 use callboard_sandbox::Instance;
 
 /// What a batch became.
 pub(super) struct Processed {
-    pub(super) rows_in: u64,
-    pub(super) kept_once: u64,
-    pub(super) repeated: u64,
+    /// The accounts of this batch, without counters.
+    pub(super) counts: StepCounts,
     /// What is put out.
     pub(super) batch: Batch,
-    pub(super) tally: Tally,
-    /// Lines for `rejects.jsonl`.
-    pub(super) rejects: Vec<u8>,
+    /// What goes no further.
+    pub(super) aside: Aside,
     pub(super) counters: BTreeMap<String, i64>,
-    /// The batch that came in, and the rows of it that a door is to put out.
-    pub(super) input: Batch,
-    pub(super) removed: Vec<(u32, Fate, Option<String>)>,
-    /// No call was made: an earlier one had been.
-    pub(super) reused: bool,
 }
-
-/// What a call came to, checked, and the columns that it wrote.
-pub(crate) type Done = (Outcome, RecordBatch);
 
 /// A step's part in every batch.
 pub(super) struct Task<'a> {
@@ -55,9 +46,8 @@ pub(super) struct Task<'a> {
     pub(super) step: &'a PlannedStep,
     bound: Arc<Bound>,
     remover: Remover,
-    work: Option<&'a Work>,
-    /// Whether rows that were dropped, or rejected, go out by a door.
-    doors: (bool, bool),
+    ledger: Ledger,
+    wanted: Wanted,
 }
 
 impl<'a> Task<'a> {
@@ -68,8 +58,8 @@ impl<'a> Task<'a> {
             step: run.prepared.step(name),
             bound: run.prepared.bound(name),
             remover: run.prepared.remover(name),
-            work: run.work(name).map(|work| &**work),
-            doors: (doors.wants(Fate::Dropped), doors.wants(Fate::Rejected)),
+            ledger: Ledger::of(run.work(name)),
+            wanted: doors.wanted(),
         }
     }
 
@@ -85,26 +75,9 @@ impl<'a> Task<'a> {
 
     /// Processes a batch, unless it was processed before.
     pub(super) fn process(&self, worker: &mut Worker, batch: Batch) -> Result<Processed, RunError> {
-        let (done, logged, reused) = self.done(worker, &batch)?;
+        let digest = |seed| batch.digest(self.bound.reads[0].iter().copied(), seed);
+        let (done, logged, reused) = self.ledger.once(batch.len() as u32, digest, || self.work_on(worker, &batch))?;
         self.apply(batch, done, logged.as_ref(), reused).map_err(|fault| RunError::of(fault, self.name))
-    }
-
-    /// What a batch came to, where a log has it, and whether that was there before.
-    fn done(&self, worker: &mut Worker, batch: &Batch) -> Result<(Done, Option<Logged>, bool), RunError> {
-        let Some(work) = self.work else {
-            return Ok((self.work_on(worker, batch)?, None, false));
-        };
-        let digest = batch.digest(self.bound.reads[0].iter().copied(), work.header.seed);
-        if let Some((Deed::Processed(outcome), written, logged)) = work.find(digest) {
-            return Ok(((outcome, written), Some(logged), true));
-        }
-        let unwritable = |error: std::io::Error| RunError::unwritten("keep the work of a step", &error);
-        work.begin(digest, batch.len() as u32).map_err(unwritable)?;
-        let (outcome, written) = self.work_on(worker, batch)?;
-        let deed = Deed::Processed(outcome);
-        let logged = work.done(digest, batch.len() as u32, &deed, &written).map_err(unwritable)?;
-        let Deed::Processed(outcome) = deed else { unreachable!("it was just made") };
-        Ok(((outcome, written), Some(logged), false))
     }
 
     fn work_on(&self, worker: &mut Worker, batch: &Batch) -> Result<Done, RunError> {
@@ -146,70 +119,41 @@ impl<'a> Task<'a> {
         instance.process(&self.bound.give(0, &batch.rows)?)
     }
 
-    /// Carries a deed out on the batch.
+    /// Carries out on the batch what a call on it returned.
     fn apply(&self, batch: Batch, done: Done, logged: Option<&Logged>, reused: bool) -> Result<Processed, Fault> {
-        let (Outcome { kept, removed, counters, narrowed: _ }, written) = done;
-        let rows = batch.len();
-        let gone = gone(&removed, rows);
+        let (Outcome { kept, mut removed, counters, narrowed: _ }, written) = done;
+        let mut fates = Fates::of(batch.len() as u64);
+        removed.iter().try_for_each(|removed| fates.remove(removed))?;
         let kept = match kept {
-            None if removed.is_empty() => None,
-            None => Some((0..rows as u32).filter(|row| !gone[*row as usize]).collect::<Vec<_>>()),
-            Some(kept) => Some(kept),
-        };
-        let mut is_kept = vec![kept.is_none(); if self.doors.0 { rows } else { 0 }];
-        let (kept_once, repeated, carried) = match kept {
-            None => (rows, 0, batch.clone()),
+            None => fates.keep_rest().map(|rest| rest.into_iter().map(|row| row as u32).collect()),
             Some(kept) => {
-                let increasing = kept.is_sorted_by(|a, b| a < b);
+                kept.iter().try_for_each(|row| fates.keep(u64::from(*row)).map(drop))?;
+                Some(kept)
+            }
+        };
+        let carried = match kept {
+            None => batch.clone(),
+            Some(kept) => {
                 let carried = only_carried(&self.bound, &batch)?;
-                if !increasing {
+                if !kept.is_sorted_by(|a, b| a < b) {
                     bound_copies(&carried, &kept, &mut 0, self.step.limits.carried_bytes)?;
                 }
-                let once = if increasing { kept.len() } else { distinct(&kept, rows) };
-                if self.doors.0 {
-                    kept.iter().for_each(|row| is_kept[*row as usize] = true);
-                }
-                (once, kept.len() - once, carried.take(&UInt32Array::from(kept))?)
+                carried.take(&UInt32Array::from(kept))?
             }
         };
-        let (mut tally, rejects) = self.remover.removed(self.name, &batch, &removed)?;
-        let unlisted = rows - kept_once - removed.len();
-        if unlisted > 0 {
-            tally.count(Fate::Dropped, "", unlisted as u64);
+        if fates.drop_unlisted() > 0 && self.wanted.has(Fate::Dropped) {
+            removed.extend(fates.unlisted_from(0).map(Removed::unlisted));
         }
-        let mut by_door: Vec<(u32, Fate, Option<String>)> = Vec::new();
-        for Removed { row, rejected, reason } in removed {
-            match rejected {
-                true if self.doors.1 => by_door.push((row as u32, Fate::Rejected, Some(reason))),
-                false if self.doors.0 => {
-                    by_door.push((row as u32, Fate::Dropped, Some(reason).filter(|r| !r.is_empty())))
-                }
-                _ => {}
-            }
-        }
-        if self.doors.0 && unlisted > 0 {
-            let unlisted = (0..rows).filter(|row| !is_kept[*row] && !gone[*row]);
-            by_door.extend(unlisted.map(|row| (row as u32, Fate::Dropped, None)));
-        }
-        by_door.sort_by_key(|(row, ..)| *row);
+        removed.sort_by_key(|removed| removed.row);
+        let aside = Aside::of(&self.remover, self.name, batch, removed, self.wanted)?;
         let mut joined = join(&self.bound, &carried, &written)?;
         let place = logged.map(|logged| move |column| Place::new(LogColumn { logged: logged.clone(), column }));
         joined.known = known(&self.bound, &carried, place.as_ref().map(|place| place as &dyn Fn(usize) -> Place));
         // Counted as soon as it is there: whoever reads waits for it to go, and what exceeds a budget ends the run.
         let joined = self.run.memory.flight.covered(&joined).map_err(RunError::from)?;
-        let (rows_in, kept_once, repeated) = (rows as u64, kept_once as u64, repeated as u64);
-        Ok(Processed {
-            rows_in,
-            kept_once,
-            repeated,
-            batch: joined,
-            tally,
-            rejects,
-            counters,
-            input: batch,
-            removed: by_door,
-            reused,
-        })
+        let mut counts = StepCounts { batches: 1, ..fates.into_counts() };
+        counts.reused = if reused { counts.rows_in } else { 0 };
+        Ok(Processed { counts, batch: joined, aside, counters })
     }
 }
 
@@ -218,15 +162,4 @@ pub(crate) fn done_of(returned: Returned, counters: BTreeMap<String, i64>) -> Do
     let Returned { kept, removed, written } = returned;
     let removed = removed.into_iter().map(Removed::from).collect();
     (Outcome { kept, removed, counters, narrowed: None }, written)
-}
-
-fn gone(removed: &[Removed], rows: usize) -> Vec<bool> {
-    let mut gone = vec![false; rows];
-    removed.iter().for_each(|removed| gone[removed.row as usize] = true);
-    gone
-}
-
-fn distinct(rows: &[u32], of: usize) -> usize {
-    let mut seen = vec![false; of];
-    rows.iter().filter(|row| !std::mem::replace(&mut seen[**row as usize], true)).count()
 }

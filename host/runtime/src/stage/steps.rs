@@ -15,11 +15,12 @@ use super::wire::Outlets;
 use super::{Ended, StepCounts, add_counters};
 use crate::error::{Fault, RunError};
 use crate::events::Event;
+use crate::fates::{Fates, Ledger};
 use crate::global::{GlobalReader, GlobalWriter, Sorting, WINDOW, Whole, Writing};
 use crate::ports::{Inlet, Stop, bug};
 use crate::rows::digest;
 use crate::rows::{Batch, join, record_batch};
-use crate::store::{Deed, Work};
+use crate::store::Deed;
 use callboard_sandbox::Bound;
 use callboard_sandbox::lift_within;
 
@@ -44,8 +45,9 @@ pub(super) fn run_global(
     let first = wholes[0].clone();
     let rows_in = first.rows();
     // Without a tag nothing could be found, nor should be.
-    let tagged = run.work(&name).cloned().and_then(|work| Some((tag_of(&wholes, &bound, work.header.seed)?, work)));
-    let ended = tagged.as_ref().and_then(|(tag, work)| work.ended(*tag));
+    let ledger = Ledger::of(run.work(&name));
+    let tag = ledger.seed().and_then(|seed| tag_of(&wholes, &bound, seed));
+    let ended = tag.and_then(|tag| Some((tag, ledger.ended(tag)?)));
     let reused = ended.is_some();
     // As far as a frame can say it; only people are told.
     let tagged_rows = u32::try_from(rows_in).unwrap_or(u32::MAX);
@@ -68,44 +70,42 @@ pub(super) fn run_global(
         returnable: run.instance_config(planned).returnable(),
         rejects: run.rejects.clone(),
         charge: Some(run.memory.flight.charge()),
-        work: tagged.clone().filter(|_| !reused).map(|(tag, work)| (work, tag)),
+        work: tag.filter(|_| !reused).map(|tag| (ledger.clone(), tag)),
     });
 
     let fault = |fault: Fault| Stop::Failed(RunError::of(fault, &name));
-    let (writer, counters) = match (&tagged, ended) {
-        (Some((tag, work)), Some(file)) => do_again(work, *tag, file, writer).map_err(fault)?,
-        _ => {
+    let (writer, counters) = match ended {
+        Some((tag, file)) => {
+            let mut writer = writer;
+            let counters = ledger.replay(tag, file, |deed, written| writer.again(deed, written)).map_err(fault)?;
+            (writer, counters)
+        }
+        None => {
             let readers = || {
                 let ends = wholes.iter().enumerate();
                 let reader = |port, whole: &Whole| GlobalReader::new(whole.clone(), bound.clone(), port);
                 ends.map(|(port, whole)| Box::new(reader(port, whole)) as Box<dyn RowReader>).collect()
             };
-            if let Some((tag, work)) = &tagged {
-                work.begin(*tag, tagged_rows).map_err(unwritten)?;
+            if let Some(tag) = tag {
+                ledger.begin(tag, tagged_rows)?;
             }
             let writer = call(run, step, planned, &readers, writer)?;
             let counters = step.workers[0].take_counters();
-            if let Some((tag, work)) = &tagged {
+            if let Some(tag) = tag {
                 let none = RecordBatch::new_empty(bound.writes.clone());
                 let deed = Deed::Ended { counters: counters.clone() };
-                work.done(*tag, tagged_rows, &deed, &none).map_err(unwritten)?;
+                ledger.note(tag, tagged_rows, &deed, &none)?;
             }
             (writer, counters)
         }
     };
-    let (outlet, doors, fates) = writer.finish().map_err(fault)?;
+    let (outlet, doors, accounts) = writer.finish().map_err(fault)?;
     let counts = StepCounts {
-        rows_in,
-        rows_out: fates.rows_out,
-        kept_once: fates.kept_once,
-        repeated: fates.repeated,
-        created: fates.created,
-        tally: fates.tally,
         busy: step.workers[0].busy(),
         counters,
         reused: if reused { rows_in } else { 0 },
-        again: tagged.map_or(0, |(_, work)| work.again()),
-        ..StepCounts::default()
+        again: tag.map_or(0, |_| ledger.again()),
+        ..accounts
     };
     run.reject_limits.check_step(&run.prepared.plan, planned, counts.tally.rejected(), &counts, true)?;
     let mut spills = doors.end()?;
@@ -136,22 +136,6 @@ fn call(
     Ok(writer.expect("a call that went well gives it back"))
 }
 
-/// Does what the step did before, without the step.
-fn do_again(
-    work: &Work,
-    tag: u128,
-    file: usize,
-    mut writer: GlobalWriter,
-) -> Result<(GlobalWriter, BTreeMap<String, i64>), Fault> {
-    for (deed, written) in work.in_order(tag, Some(file)) {
-        if let Deed::Ended { counters } = deed {
-            return Ok((writer, counters));
-        }
-        writer.again(deed, &written)?;
-    }
-    Err(Fault::Host("work that was complete is not there any more".to_owned()))
-}
-
 /// What a global step's work is known by: all that it is given. None where that was not digested under its seed.
 fn tag_of(wholes: &[Whole], bound: &Bound, seed: u64) -> Option<u128> {
     let mut words = Vec::new();
@@ -160,10 +144,6 @@ fn tag_of(wholes: &[Whole], bound: &Bound, seed: u64) -> Option<u128> {
         words.extend(whole.digests(reads, seed)?.into_iter().map(str::to_owned));
     }
     Some(digest::of_text(&words.join(" ")))
-}
-
-fn unwritten(error: std::io::Error) -> RunError {
-    RunError::unwritten("keep the work of a step", &error)
 }
 
 /// Runs a source until it has no more pages, or has made as many rows as the run is limited to. Pages of an earlier process are
@@ -179,10 +159,10 @@ pub(super) fn run_source(run: &Live<'_>, step: &mut LoadedStep, outlets: Outlets
         counts: StepCounts::default(),
     };
     let planned = run.prepared.step(&step.name);
-    let work = run.work(&step.name);
+    let ledger = Ledger::of(run.work(&step.name));
     let mut ended = false;
     let mut empty = 0;
-    for (deed, rows) in work.into_iter().flat_map(|work| work.in_order(0, None)) {
+    for (deed, rows) in ledger.in_order(0, None) {
         match deed {
             Deed::Page { counters, .. } if pages.counts.rows_out < pages.limit => {
                 pages.counts.reused += rows.num_rows() as u64;
@@ -197,9 +177,7 @@ pub(super) fn run_source(run: &Live<'_>, step: &mut LoadedStep, outlets: Outlets
         let number = pages.counts.batches + 1;
         let in_page = |fault: Fault| RunError::of(fault, &pages.name).in_batch(number);
         let worker = &mut step.workers[0];
-        if let Some(work) = work {
-            work.begin(0, 0).map_err(unwritten)?;
-        }
+        ledger.begin(0, 0)?;
         let instance = worker.instance(run, planned)?;
         let page = retrying(run, planned, || instance.next_page()).map_err(in_page)?;
         let counters = instance.take_counters();
@@ -211,9 +189,7 @@ pub(super) fn run_source(run: &Live<'_>, step: &mut LoadedStep, outlets: Outlets
             }
             None => (Deed::Ended { counters: BTreeMap::new() }, none()),
         };
-        if let Some(work) = work {
-            work.done(0, rows.num_rows() as u32, &deed, &rows).map_err(unwritten)?;
-        }
+        ledger.note(0, rows.num_rows() as u32, &deed, &rows)?;
         ended = matches!(deed, Deed::Ended { .. });
         empty = if rows.num_rows() == 0 { empty + 1 } else { 0 };
         if empty > EMPTY_PAGES {
@@ -226,7 +202,6 @@ pub(super) fn run_source(run: &Live<'_>, step: &mut LoadedStep, outlets: Outlets
     }
     let Pages { mut counts, outlets, .. } = pages;
     counts.busy = step.workers[0].busy();
-    counts.created = counts.rows_out;
     let spills = outlets.main.end()?.map(|spill| (step.name.clone(), spill));
     Ok(Ended::Step { name: step.name.clone(), counts: Box::new(counts), spills: spills.into_iter().collect() })
 }
@@ -253,8 +228,9 @@ impl Pages<'_> {
         );
         let batch = join(&self.bound, &origins, &page.slice(0, count)).map_err(|error| bug(&error))?;
         let batch = self.run.admission(&self.name).admit().carried_by(batch);
-        self.counts.batches += 1;
-        self.counts.rows_out += count as u64;
+        let mut fates = Fates::of(0);
+        fates.create(count as u64);
+        self.counts.add_rows(&StepCounts { batches: 1, ..fates.into_counts() });
         let added = add_counters(&mut self.counts.counters, counters);
         added.map_err(|limit| RunError::of(Fault::Limit(limit), &self.name))?;
         self.run.tell(Event::Rows { step: self.name.clone(), rows_in: 0, rows_out: count as u64 });

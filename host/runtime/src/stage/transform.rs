@@ -19,7 +19,6 @@ use crate::events::Event;
 use crate::ports::Doors;
 use crate::ports::{IN_FLIGHT, Inlet, Outlet, Stop, Unread};
 use crate::rows::Batch;
-use callboard_sandbox::Fate;
 use callboard_sandbox::{caught, panicked, spawn_scoped};
 
 /// The loaded steps as nodes: transforms that lanes take batches through are one.
@@ -195,24 +194,13 @@ struct End<'a> {
 
 impl End<'_> {
     fn put_out(&mut self, done: Processed) -> Result<(), Stop> {
-        let (rows_in, rows_out) = (done.rows_in, done.batch.len() as u64);
-        self.counts.rows_in += rows_in;
-        self.counts.rows_out += rows_out;
-        self.counts.kept_once += done.kept_once;
-        self.counts.repeated += done.repeated;
-        self.counts.batches += 1;
-        self.counts.reused += if done.reused { rows_in } else { 0 };
-        self.counts.tally.add(&done.tally);
+        let (rows_in, rows_out) = (done.counts.rows_in, done.counts.rows_out);
+        self.counts.add_rows(&done.counts);
         let added = add_counters(&mut self.counts.counters, done.counters);
         added.map_err(|limit| RunError::of(Fault::Limit(limit), &self.step))?;
-        self.run.keep_rejects(&self.step, &done.rejects)?;
+        done.aside.put_out(&self.step, &mut self.doors, &self.run.rejects)?;
         let (run, step) = (self.run, self.run.prepared.step(&self.step));
-        run.reject_limits.check_step(&run.prepared.plan, step, done.tally.rejected(), &self.counts, false)?;
-        for fate in [Fate::Dropped, Fate::Rejected] {
-            let rows = done.removed.iter().filter(|(_, other, _)| *other == fate);
-            let rows: Vec<_> = rows.map(|(row, _, reason)| (*row, reason.as_deref())).collect();
-            self.doors.put_out(fate, &done.input, &rows)?;
-        }
+        run.reject_limits.check_step(&run.prepared.plan, step, done.counts.tally.rejected(), &self.counts, false)?;
         self.run.tell(Event::Rows { step: self.step.clone(), rows_in, rows_out });
         self.outlet.as_mut().map_or(Ok(()), |outlet| outlet.send(&done.batch))
     }

@@ -52,6 +52,18 @@ pub(crate) struct StepCounts {
 }
 
 impl StepCounts {
+    /// Adds the accounts of more rows; counters have a limit of their own, and are added by themselves.
+    pub(crate) fn add_rows(&mut self, more: &StepCounts) {
+        self.rows_in += more.rows_in;
+        self.rows_out += more.rows_out;
+        self.kept_once += more.kept_once;
+        self.repeated += more.repeated;
+        self.created += more.created;
+        self.batches += more.batches;
+        self.reused += more.reused;
+        self.tally.add(&more.tally);
+    }
+
     /// Whether every row that came in went somewhere, and every one that was put out came from somewhere; whatever the figures are.
     pub(crate) fn are_plausible(&self) -> bool {
         let sum = |figures: &[u64]| figures.iter().try_fold(0_u64, |sum, more| sum.checked_add(*more));

@@ -1,0 +1,59 @@
+//! Rows that go no further, on their way to the step's side doors and to `rejects.jsonl`.
+
+use std::sync::Mutex;
+
+use callboard_sandbox::Fate;
+
+use crate::error::{Fault, RunError};
+use crate::ports::{Doors, Stop, Wanted};
+use crate::rejects::{Rejects, Remover};
+use crate::rows::Batch;
+use crate::store::Removed;
+
+/// Rows of one batch of a step's first input that go no further.
+pub(crate) struct Aside {
+    batch: Batch,
+    /// Those that a door puts out, dropped and rejected, with their reasons.
+    by_door: [Vec<(u32, String)>; 2],
+    /// Lines for `rejects.jsonl`.
+    lines: Vec<u8>,
+}
+
+impl Aside {
+    /// `removed` are numbers of rows in the batch. `wanted` says which doors are read.
+    ///
+    /// # Errors
+    ///
+    /// The first rejected row, where the pipeline lets none be rejected.
+    pub(crate) fn of(
+        remover: &Remover,
+        step: &str,
+        batch: Batch,
+        removed: Vec<Removed>,
+        wanted: Wanted,
+    ) -> Result<Aside, Fault> {
+        let lines = remover.lines(step, &batch, &removed)?;
+        let mut by_door: [Vec<(u32, String)>; 2] = Default::default();
+        for removed in removed {
+            if wanted.has(removed.fate()) {
+                by_door[usize::from(removed.rejected)].push((removed.row as u32, removed.reason));
+            }
+        }
+        Ok(Aside { batch, by_door, lines })
+    }
+
+    /// Writes rejected rows down, and puts out what a door wants.
+    pub(crate) fn put_out(self, step: &str, doors: &mut Doors, rejects: &Mutex<Rejects>) -> Result<(), Stop> {
+        if !self.lines.is_empty() {
+            let written = rejects.lock().expect("no holder panics").write(step, &self.lines);
+            written.map_err(|error| RunError::unwritten("write rejected rows", &error))?;
+        }
+        for (fate, rows) in [Fate::Dropped, Fate::Rejected].into_iter().zip(&self.by_door) {
+            // A reason, where one was given.
+            let given =
+                rows.iter().map(|(row, reason)| (*row, Some(reason.as_str()).filter(|reason| !reason.is_empty())));
+            doors.put_out(fate, &self.batch, &given.collect::<Vec<_>>())?;
+        }
+        Ok(())
+    }
+}
