@@ -24,6 +24,7 @@ mod stage;
 mod steps;
 mod strangers;
 mod terminal;
+mod traps;
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,9 +1,10 @@
 //! A step's own folder: `step.toml` says what it is.
 
 use std::collections::BTreeMap;
-use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
+use callboard_files::read_regular;
 use callboard_plan::{Problem, Problems, Source, nearest};
 use serde::Deserialize;
 
@@ -76,10 +77,14 @@ impl StepFile {
     }
 }
 
+/// The most that a `step.toml` may have, bytes.
+const LONGEST: u64 = 1 << 20;
+
 fn source(folder: &Path) -> Result<Source, Problems> {
     let file = folder.join(FILE);
     let shown = file.strip_prefix(".").unwrap_or(&file).display().to_string();
-    let text = fs::read_to_string(&file).map_err(|error| {
+    let read = read_regular(&file, LONGEST).and_then(|bytes| String::from_utf8(bytes).map_err(io::Error::other));
+    let text = read.map_err(|error| {
         let help = "a step's folder has one, as `callboard step new` makes it".to_owned();
         problems(&Source::new(&*shown, ""), crate::said(&error), None, Some(help))
     })?;

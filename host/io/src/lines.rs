@@ -1,9 +1,9 @@
 //! Lines of a text file, decompressed as they are read; none longer than the input's limits allow.
 
-use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
 
+use callboard_files::open_regular;
 use memchr::{memchr, memrchr};
 
 use crate::error::IoError;
@@ -49,7 +49,7 @@ impl Lines {
     }
 
     fn try_open(path: &Path, spec: &InputSpec) -> io::Result<Result<Lines, IoError>> {
-        let file = Stopping { inner: File::open(path)?, stop: spec.stop.clone() };
+        let file = Stopping { inner: open_regular(path)?, stop: spec.stop.clone() };
         let (_, compression) = Compression::split(path);
         let mut raw = BufReader::with_capacity(BUFFER, file);
         let head = raw.fill_buf()?;

@@ -1,8 +1,9 @@
 //! What a file is by its first bytes, where it is not what its name says.
 
-use std::fs::File;
 use std::io::Read;
 use std::path::Path;
+
+use callboard_files::open_regular;
 
 use crate::error::IoError;
 use crate::format::Format;
@@ -132,7 +133,7 @@ pub(crate) fn check(path: &Path, head: &[u8], compression: Compression) -> Resul
 /// What a file is that a reader of a binary format could make nothing of, if its first bytes say so, and it is not that format.
 pub(crate) fn instead(path: &Path, format: Format) -> Option<IoError> {
     let mut head = Vec::new();
-    File::open(path).ok()?.take(512).read_to_end(&mut head).ok()?;
+    open_regular(path).ok()?.take(512).read_to_end(&mut head).ok()?;
     let file = path.file_name().unwrap_or_default().to_string_lossy();
     let (is, help) = match kind(&head) {
         Some(Kind { fix: Fix::Format(name), .. }) if *name == format.name() => return None,

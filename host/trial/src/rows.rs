@@ -82,9 +82,18 @@ pub(crate) fn lines(put_out: &PutOut) -> Result<Vec<String>> {
     Ok(lines)
 }
 
+/// The most that a file of expected rows may have, bytes.
+const LONGEST: u64 = 256 << 20;
+
+/// The text of a file of expected rows. Nothing waits for a pipe or a device in its place.
+pub(crate) fn read(path: &Path) -> std::io::Result<String> {
+    let bytes = callboard_io::read_regular(path, LONGEST)?;
+    String::from_utf8(bytes).map_err(|error| std::io::Error::other(format!("it is not UTF-8: {error}")))
+}
+
 /// The objects of a JSON Lines file; none where the file is not there.
 pub(crate) fn objects(path: &Path) -> Result<Option<Vec<Value>>> {
-    let text = match std::fs::read_to_string(path) {
+    let text = match read(path) {
         Ok(text) => text,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(crate::unread("read", path, &error)),

@@ -2,14 +2,19 @@
 
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 use std::{fs, thread};
+
+use callboard_io::read_regular;
 
 use crate::exit::Failure;
 
 /// How often the files are looked at.
 const PAUSE: Duration = Duration::from_millis(200);
+/// The largest file that is read to see whether it changed, bytes.
+const LARGE: u64 = 64 << 20;
 /// Folders that tools fill.
 const TOOLS: [&str; 4] = ["node_modules", "target", "__pycache__", "out"];
 
@@ -56,7 +61,7 @@ fn look(folder: &Path, before: &Seen) -> Seen {
                 () => {
                     let (modified, length) = (metadata.modified().ok(), metadata.len());
                     let known = before.get(&path).filter(|file| (file.0, file.1) == (modified, length));
-                    let file = known.copied().or_else(|| Some((modified, length, hash(&fs::read(&path).ok()?))));
+                    let file = known.copied().or_else(|| Some((modified, length, content(&path))));
                     seen.extend(file.map(|file| (path, file)));
                 }
             }
@@ -65,8 +70,17 @@ fn look(folder: &Path, before: &Seen) -> Seen {
     seen
 }
 
-fn hash(bytes: &[u8]) -> u64 {
+/// A hash of what is in a file; of one that is too large to be looked at again and again, of its size and time. A pipe, a device or a
+/// link to one has no content.
+fn content(path: &Path) -> u64 {
     let mut hasher = DefaultHasher::new();
-    bytes.hash(&mut hasher);
+    match read_regular(path, LARGE) {
+        Ok(bytes) => bytes.hash(&mut hasher),
+        Err(error) if error.kind() == ErrorKind::FileTooLarge => {
+            let seen = fs::metadata(path).ok().map(|file| (file.len(), file.modified().ok()));
+            seen.hash(&mut hasher);
+        }
+        Err(_) => {}
+    }
     hasher.finish()
 }

@@ -4,7 +4,6 @@
 //! Written as a file, uncompressed so that others may map it into memory, in record batches of up to 64 Ki rows or about 1 MiB that depend on the rows
 //! alone: equal rows give equal bytes.
 
-use std::fs::File;
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
@@ -13,6 +12,7 @@ use arrow::datatypes::{Schema, SchemaRef};
 use arrow::error::ArrowError;
 use arrow::ipc::reader::{FileReader, StreamReader};
 use arrow::ipc::writer::FileWriter;
+use callboard_files::open_regular;
 
 use super::announced::{self, Announced};
 use super::unfolded::Unfolded;
@@ -67,7 +67,7 @@ fn what_it_is(file: &Path, error: IoError) -> IoError {
 /// An open file, its schema, and what it announces.
 fn open(path: &Path, stop: &Stop) -> Result<(Batches, SchemaRef, Announced), IoError> {
     let system = |error: io::Error| IoError::system("cannot open", &error).in_file(path);
-    let mut file = BufReader::new(File::open(path).map_err(system)?);
+    let mut file = BufReader::new(open_regular(path).map_err(system)?);
     let mut head = Vec::new();
     file.by_ref().take(6).read_to_end(&mut head).map_err(system)?;
     let length = file.seek(SeekFrom::End(0)).map_err(system)?;

@@ -5,6 +5,7 @@ use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::sync::Arc;
 
+use callboard_files::open_regular;
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
 use parquet::errors::ParquetError;
 use parquet::file::metadata::{ColumnChunkMetaData, ParquetMetaData, ParquetMetaDataReader};
@@ -17,7 +18,7 @@ use crate::magic;
 
 /// Opens a file and reads its footer.
 pub(super) fn open(path: &Path) -> Result<(File, ArrowReaderMetadata), IoError> {
-    let file = File::open(path).map_err(|error| IoError::system("cannot open", &error).in_file(path))?;
+    let file = open_regular(path).map_err(|error| IoError::system("cannot open", &error).in_file(path))?;
     // What has no footer, the library says.
     let found = footer(&file)
         .map_or(Some(Found::default()), |footer| thrift::look(&footer))
