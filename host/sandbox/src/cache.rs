@@ -12,12 +12,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use callboard_files::{Dir, Kind};
+use callboard_files::{Dir, Kind, Temporary};
 use sha2::{Digest, Sha256};
 use tokio_util::sync::CancellationToken;
 
 use crate::artefact::{Artefact, Unfit, trailer};
-use crate::compile::{CompileCommand, Scratch, compile};
+use crate::compile::{CompileCommand, compile};
 use crate::engine::{self, Reservation};
 use crate::error::{Class, SandboxError};
 use crate::private::{Why, private};
@@ -141,7 +141,7 @@ impl Cache {
     fn make(&self, component: &[u8], digest: &str, cancel: &CancellationToken) -> Result<Option<String>, SandboxError> {
         let folder = self.dir.path();
         let cannot = |error: &io::Error| SandboxError::system("write to the cache", folder, error);
-        let scratch = Scratch::create(folder).map_err(|error| cannot(&error))?;
+        let scratch = Temporary::create(folder, ".compile-").map_err(|error| cannot(&error))?;
         let (source, made) = (scratch.path().join("component.wasm"), scratch.path().join("component.cwasm"));
         File::create_new(&source).and_then(|mut file| file.write_all(component)).map_err(|error| cannot(&error))?;
         let lacks = compile(&self.command, &source, &made, cancel)?;

@@ -1,7 +1,6 @@
 //! Compiling is not running: components are compiled in a child process, once; [`cache`](crate::cache) keeps what it made.
 
 mod confine;
-mod scratch;
 
 use std::fs::File;
 use std::io::{self, Read, Write};
@@ -12,8 +11,6 @@ use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 use tokio_util::sync::CancellationToken;
-
-pub(crate) use scratch::Scratch;
 
 use crate::artefact::Artefact;
 use crate::engine::{self, Reservation};

@@ -6,14 +6,11 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::fs::Permissions;
 use std::io;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Component, Path, PathBuf};
 
-use callboard_files::{Dir, Kind, resolved};
+use callboard_files::{Dir, Kind, Temporary, resolved};
 use callboard_plan::{FileGrant, Grants};
-use tempfile::TempDir;
 use wasmtime_wasi::FsPerms;
 
 use crate::error::{Class, SandboxError};
@@ -30,7 +27,7 @@ pub struct Reach {
     pub(crate) clock: bool,
     pub(crate) requests: Requests,
     /// Holds the folders of single files for as long as the step may open them.
-    _private: Vec<TempDir>,
+    _private: Vec<Temporary>,
 }
 
 /// A folder of this machine, and the name under which the step opens it.
@@ -188,9 +185,8 @@ fn is_within(folder: &str, granted: &str) -> bool {
 }
 
 /// A private folder that holds these files.
-fn gather(files: &BTreeMap<String, Granted>, private: &Path) -> Result<(TempDir, Dir), SandboxError> {
-    let owners_alone = Permissions::from_mode(0o700);
-    let folder = tempfile::Builder::new().prefix(".granted-").permissions(owners_alone).tempdir_in(private);
+fn gather(files: &BTreeMap<String, Granted>, private: &Path) -> Result<(Temporary, Dir), SandboxError> {
+    let folder = Temporary::create(private, ".granted-");
     let folder = folder.map_err(|error| SandboxError::system("give the step", private, &error))?;
     let open = Dir::open(folder.path()).map_err(|error| SandboxError::system("give the step", private, &error))?;
     for (name, granted) in files {

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::process::{Command, ExitCode, Stdio};
 use std::time::Duration;
 
+use callboard_io::beneath::Temporary;
 use callboard_plan::Load;
 use callboard_runtime::{CancellationToken, Class, Report, Run};
 use rustix::process::{Pid, Signal, kill_process};
@@ -21,7 +22,8 @@ pub(crate) fn compare(arguments: &CompareArguments) -> Result<ExitCode, Failure>
         return Err(Failure::other(Class::Pipeline, message).help("write it to a file: callboard compare FILE"));
     }
     let report = arguments.report.as_deref().map(ReportFile::find).transpose()?;
-    let scratch = tempfile::tempdir().map_err(|error| Failure::system("make a temporary folder", &error))?;
+    let scratch = Temporary::create(&std::env::temp_dir(), "callboard-compare-")
+        .map_err(|error| Failure::system("make a temporary folder", &error))?;
     // Checked once here: mistakes are told in this process, and neither run has anything to compile.
     let Planned { pipeline, plan, components, base, file } = planned(&arguments.pipeline, Load::Staged)?;
     let cancel = interruptible()?;

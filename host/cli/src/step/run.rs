@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use arrow::array::RecordBatch;
+use callboard_io::beneath::Temporary;
 use callboard_plan::{Kind, scan};
 use callboard_runtime::{RemovedRow, RunError};
 use callboard_trial::Trial;
@@ -20,7 +21,8 @@ pub(crate) fn run(arguments: &StepRunArguments) -> Result<ExitCode, Failure> {
     let mut subject = super::subject(&arguments.tried)?;
     // What is not a step is told by whoever begins with it.
     let is_source = scan(&subject.bytes(BUNDLED)?).is_ok_and(|facts| facts.kind == Kind::Source);
-    let scratch = tempfile::tempdir().map_err(|error| Failure::system("make a folder for scratch", &error))?;
+    let scratch = Temporary::create(&std::env::temp_dir(), "callboard-step-")
+        .map_err(|error| Failure::system("make a folder for scratch", &error))?;
     let mut inputs: Vec<PathBuf> = Vec::new();
     if !is_source {
         inputs.push(scratch.path().join("standard input.jsonl"));

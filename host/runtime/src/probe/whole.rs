@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 
 use arrow::array::{Array, RecordBatch, StringArray, UInt32Array, UInt64Array};
 use arrow::datatypes::SchemaRef;
+use callboard_files::Temporary;
 use callboard_plan::pipeline::OnError;
 
 use super::{CallError, Opened, PutOut, RemovedRow};
@@ -31,7 +32,8 @@ impl Opened<'_> {
 
     fn try_run(&mut self, inputs: &[Vec<RecordBatch>]) -> Result<PutOut, Fault> {
         let (step, bound) = (&self.probe.step, &self.declaration.bound);
-        let scratch = tempfile::tempdir().map_err(|error| unwritten(&error))?;
+        let scratch =
+            Temporary::create(&std::env::temp_dir(), "callboard-probe-").map_err(|error| unwritten(&error))?;
         let spill = |name: &str, schema: &SchemaRef| {
             let quota = Arc::new(Quota::new(None));
             SpillWriter::create(scratch.path().join(name), schema.clone(), BTreeSet::new(), quota, None)
