@@ -91,7 +91,9 @@ mod tests {
         let others =
             ["ours", ".test-file", ".test-new", ".test-piped", ".other-left"].map(|name| parent.path().join(name));
         std::fs::write(&others[1], "").unwrap();
-        [0, 2, 3, 4].map(|nth: usize| std::fs::create_dir(&others[nth]).unwrap());
+        for nth in [0, 2, 3, 4] {
+            std::fs::create_dir(&others[nth]).unwrap();
+        }
         std::fs::write(others[4].join(LOCK), "").unwrap();
         // Nothing waits for a pipe in the place of a lock.
         let pipe = others[3].join(LOCK);
