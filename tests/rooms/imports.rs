@@ -10,8 +10,7 @@ use super::Imports;
 
 /// For each module at the top of the crate whose sources are in `source`, those that it imports, and the files that do.
 pub(crate) fn imports(source: &Path) -> Imports {
-    let mut files = Vec::new();
-    collect(source, &mut files);
+    let files = sources(source);
     let module = |file: &PathBuf| {
         let parts: Vec<String> = file
             .strip_prefix(source)
@@ -34,6 +33,13 @@ pub(crate) fn imports(source: &Path) -> Imports {
         }
     }
     imports
+}
+
+/// The Rust files in a folder and in those below it.
+pub(crate) fn sources(folder: &Path) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    collect(folder, &mut files);
+    files
 }
 
 fn collect(folder: &Path, files: &mut Vec<PathBuf>) {

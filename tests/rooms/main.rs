@@ -91,3 +91,24 @@ fn reaches(imports: &Imports, from: &str, to: &str) -> bool {
     }
     false
 }
+
+/// Where the runtime may make types into text and back: what a run reads again is in one room, under one number. The others are
+/// written for people and programs.
+const WRITTEN: &[&str] = &["store/records/", "tell/report.rs", "tell/runs.rs", "rejects.rs"];
+
+#[test]
+fn what_lies_on_the_disk_stands_in_one_room() {
+    let derives = regex::Regex::new(r"derive\([^)]*\b(De)?[Ss]erialize\b").unwrap();
+    let runtime = host("runtime");
+    let mut found = BTreeSet::new();
+    for file in imports::sources(&runtime) {
+        let name = file.strip_prefix(&runtime).unwrap().to_string_lossy().into_owned();
+        if derives.is_match(&std::fs::read_to_string(&file).unwrap()) {
+            match WRITTEN.iter().find(|room| name.starts_with(**room)) {
+                Some(room) => drop(found.insert(*room)),
+                None => panic!("a type in `{name}` is written down: it belongs into store/records, under FORMAT"),
+            }
+        }
+    }
+    assert!(found.contains("store/records/") && found.contains("tell/report.rs"), "{found:?}");
+}

@@ -339,3 +339,42 @@ fn a_folder_is_its_owners_alone() {
     let out = fs::metadata(bench.path("out.jsonl")).unwrap().permissions().mode() & 0o777;
     assert_eq!(out, 0o666, "an output is an ordinary file of its user's");
 }
+
+/// A folder that another version of Callboard has written is not guessed at.
+#[test]
+fn a_folder_of_another_format_is_not_resumed_and_its_work_is_not_taken_over() {
+    let bench = Bench::with_rows(50);
+    let folder = begun(&bench);
+    let alter = |path: &Path, format: Option<u8>| {
+        let before = fs::read_to_string(path).unwrap();
+        let mut json: serde_json::Value = serde_json::from_str(&before).unwrap();
+        let members = json.as_object_mut().unwrap();
+        assert!(members.remove("format").is_some(), "{before}");
+        members.extend(format.map(|format| ("format".to_owned(), format.into())));
+        fs::write(path, json.to_string()).unwrap();
+        before
+    };
+    for (format, word) in [(None, "format 0"), (Some(1), "format 1"), (Some(200), "format 200")] {
+        let before = alter(&folder.join("run.json"), format);
+        let error = refused(bench.resume(&folder).end());
+        assert_eq!(error.class, Class::System);
+        assert!(error.message.contains(word) && error.message.contains("another version of Callboard"), "{error}");
+        assert_eq!(state(&folder), Some(RunState::Damaged));
+        fs::write(folder.join("run.json"), before).unwrap();
+    }
+    bench.resume(&folder).report();
+
+    let text = straight(&use_step("one", "echo", ""));
+    let ended = bench.pipeline(text.clone()).overwrite().end();
+    let earlier = ended.run_folder.clone();
+    ended.report();
+    let reused = || bench.pipeline(text.clone()).overwrite().after(&earlier).report().stages[0].steps[0].rows_reused;
+    assert_eq!(reused(), 50);
+    let key = earlier.join("work/one/key.json");
+    for format in [None, Some(200)] {
+        let before = alter(&key, format);
+        assert_eq!(reused(), 0, "{format:?}");
+        fs::write(&key, before).unwrap();
+    }
+    assert_eq!(reused(), 50);
+}

@@ -245,7 +245,7 @@ fn a_forged_journal_leads_nowhere() {
             stage["ended"]["spills"][up] = spill;
         }),
         ("a base elsewhere", &|stage| {
-            stage["ended"]["spills"]["one"]["bases"] = json!([{"node": up, "checksum": "0"}]);
+            stage["ended"]["spills"]["one"]["bases"] = json!([{"feed": up, "checksum": "0"}]);
         }),
         ("a log elsewhere", &|stage| {
             stage["ended"]["spills"]["one"]["logs"] = json!([{"path": "../../precious/00000.segment", "schema": ""}]);

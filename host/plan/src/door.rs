@@ -43,6 +43,11 @@ pub struct Feed {
 }
 
 impl Feed {
+    /// The rows of an input, or those that a step puts out.
+    pub fn node(name: &str) -> Self {
+        Self { node: name.to_owned(), door: None }
+    }
+
     /// A door of a step.
     pub fn door(step: &str, door: Door) -> Self {
         Self { node: step.to_owned(), door: Some(door) }

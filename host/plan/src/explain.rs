@@ -231,7 +231,7 @@ fn notes(plan: &Plan) -> Vec<String> {
         .steps
         .iter()
         .map(|step| step.name.as_str())
-        .filter(|name| plan.edges_out_of(name).next().is_none())
+        .filter(|name| plan.edges_out_of(&crate::Feed::node(name)).next().is_none())
         .collect();
     if !unread.is_empty() {
         notes.push(format!("nothing reads what {} returns: those rows are counted but not kept", quoted(unread)));

@@ -291,8 +291,8 @@ impl Plan {
         self.edges_into(step).filter(move |edge| edge.port == port.name)
     }
 
-    /// Edges from what is written as `feed`: an input, the rows that a step puts out, or a door of a step.
-    pub fn edges_out_of<'a>(&'a self, feed: &'a str) -> impl Iterator<Item = &'a Edge> {
+    /// The edges that bring rows of a feed to whatever reads it.
+    pub fn edges_out_of<'a>(&'a self, feed: &'a Feed) -> impl Iterator<Item = &'a Edge> {
         self.edges.iter().filter(move |edge| edge.from == *feed)
     }
 

@@ -8,7 +8,7 @@ use arrow::datatypes::{DataType, Field, Schema};
 use crate::run::doubted;
 use crate::store::folder::{self, parsed};
 use crate::store::frames::{FrameFile, FrameWriter};
-use crate::store::reference::Reference;
+use crate::store::records::Reference;
 use crate::store::seal::{Begun, Key};
 use crate::store::{Past, ipc, journal, work};
 use crate::tell::runs::{RunSummary, remove_run, run_report};

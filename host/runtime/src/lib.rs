@@ -50,7 +50,7 @@ pub use prepare::needs::measured_needs;
 pub use probe::{CallError, CallTimes, Declaration, Described, Failed, Life, Opened, Page, Probe, PutOut, RemovedRow};
 pub use run::{Allowed, Run, StepReuse, Verdict};
 pub use settings::{AlsoWritten, Profile, Settings};
-pub use store::key::Change;
+pub use store::records::Change;
 pub use tell::report::{
     ErrorReport, InputReport, OutputReport, ProfileReport, RejectsReport, Report, RunFailed, StageReport, Status,
     StepReport,

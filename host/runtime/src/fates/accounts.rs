@@ -4,7 +4,7 @@ use callboard_sandbox::Fate;
 
 use crate::error::Fault;
 use crate::store::Removed;
-use crate::store::record::StepCounts;
+use crate::store::records::StepCounts;
 
 /// What happened to some rows of a step's first input, and what the step put out.
 pub(crate) struct Fates {

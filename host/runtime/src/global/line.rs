@@ -13,7 +13,7 @@ use super::beside::Beside;
 use crate::error::{Fault, RunError};
 use crate::rows::fill;
 use crate::store::View;
-use crate::store::reference::{Chosen, Column, Pick, Reference};
+use crate::store::records::{Chosen, Column, Pick, Reference};
 use callboard_sandbox::Bound;
 
 /// What is kept of a frame is cut where it alone is so many times as large as a batch.

@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex};
 
 use arrow::array::{ArrayRef, AsArray, Int64Array, RecordBatch, StringArray, UInt32Array, UInt64Array};
 use arrow::datatypes::{DataType, Field, Int64Type, Schema, SchemaRef};
-use callboard_plan::PlannedStep;
 use callboard_plan::pipeline::{BatchSize, OnError};
+use callboard_plan::{Feed, PlannedStep};
 
 use super::{GlobalWriter, Sorting, Whole, Writing};
 use crate::ports::Doors;
@@ -42,9 +42,11 @@ fn whole(folder: &Path) -> Whole {
     let schema = schema(&["id", "text"]);
     let text = |id: u64| if id.is_multiple_of(100) { "long ".repeat(500) } else { format!("row {id}") };
     let spills = [(0, ROWS / 3), (ROWS / 3, ROWS)].map(|(from, to)| {
-        let place = folder.join(format!("spill-{from}"));
+        let feed = Feed::node(&format!("spill-{from}"));
+        let place = folder.join(&feed.node);
         let mut spill =
-            SpillWriter::create(place, schema.clone(), BTreeSet::new(), Arc::new(Quota::new(None)), None).unwrap();
+            SpillWriter::create(feed, place, schema.clone(), BTreeSet::new(), Arc::new(Quota::new(None)), None)
+                .unwrap();
         for first in (from..to).step_by(37) {
             let ids = first..(first + 37).min(to);
             let numbers: ArrayRef = Arc::new(Int64Array::from_iter_values(ids.clone().map(u64::cast_signed)));
@@ -85,9 +87,15 @@ impl Trial {
         let (step, bound) = step(writes, drops);
         let quota = Arc::new(Quota::new(Some(64 << 20)));
         let spilled = Arc::new(Quota::new(None));
-        let spill =
-            SpillWriter::create(folder.path().join("out"), bound.output.clone(), BTreeSet::new(), spilled, None)
-                .unwrap();
+        let spill = SpillWriter::create(
+            Feed::node("out"),
+            folder.path().join("out"),
+            bound.output.clone(),
+            BTreeSet::new(),
+            spilled,
+            None,
+        )
+        .unwrap();
         let writer = GlobalWriter::new(Writing {
             step: Arc::from("sort"),
             whole: whole(folder.path()),

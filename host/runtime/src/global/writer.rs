@@ -19,7 +19,7 @@ use crate::ports::{Outlet, Stop};
 use crate::rejects::{Rejects, Remover};
 use crate::rows::flight::Charge;
 use crate::rows::{Batch, created, fill, join, record_batch};
-use crate::store::record::StepCounts;
+use crate::store::records::StepCounts;
 use crate::store::{Deed, Removed};
 use callboard_sandbox::BatchResult;
 use callboard_sandbox::Bound;

@@ -6,6 +6,8 @@ use arrow::array::{ArrayRef, StringArray, UInt32Array, UInt64Array};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use arrow::error::ArrowError;
 
+use callboard_plan::Feed;
+
 use super::{Outlet, Stop};
 use crate::error::{Class, RunError};
 use crate::rejects::Files;
@@ -78,8 +80,7 @@ impl Wanted {
 
 /// A door that somebody reads.
 pub(crate) struct Door {
-    /// As a `from` says it: `quality.dropped`.
-    pub(crate) name: String,
+    pub(crate) feed: Feed,
     /// The step that the rows left.
     pub(crate) step: Arc<str>,
     pub(crate) schema: SchemaRef,
@@ -107,11 +108,11 @@ impl Doors {
     }
 
     /// Ends the rows, and gives what was spilled of them.
-    pub(crate) fn end(self) -> Result<Vec<(String, Arc<Spill>)>, Stop> {
+    pub(crate) fn end(self) -> Result<Vec<(Feed, Arc<Spill>)>, Stop> {
         let doors = [self.dropped, self.rejected].into_iter().flatten();
-        let ended = doors.map(|door| Ok((door.name, door.outlet.end()?)));
+        let ended = doors.map(|door| Ok((door.feed, door.outlet.end()?)));
         let ended: Result<Vec<_>, Stop> = ended.collect();
-        Ok(ended?.into_iter().filter_map(|(name, spill)| Some((name, spill?))).collect())
+        Ok(ended?.into_iter().filter_map(|(feed, spill)| Some((feed, spill?))).collect())
     }
 }
 

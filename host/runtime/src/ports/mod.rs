@@ -43,7 +43,7 @@ impl From<SandboxError> for Stop {
 }
 
 /// One of the feeds of a port.
-pub(crate) enum Feed {
+pub(crate) enum Supply {
     /// Made by a node that runs beside this one.
     Channel(Receiver<Message>),
     /// Written by a node that runs beside this one, read when it is sealed.
@@ -76,7 +76,7 @@ impl Unread {
 /// Reads the feeds of a port, one after another.
 pub(crate) struct Inlet {
     schema: SchemaRef,
-    feeds: std::collections::VecDeque<Feed>,
+    feeds: std::collections::VecDeque<Supply>,
     /// The next frame of the feed in front, when it is a sealed spill.
     frame: usize,
     /// Who reads a spill waits while too many rows are in flight.
@@ -84,7 +84,7 @@ pub(crate) struct Inlet {
 }
 
 impl Inlet {
-    pub(crate) fn new(schema: SchemaRef, feeds: Vec<Feed>, admission: Admission) -> Inlet {
+    pub(crate) fn new(schema: SchemaRef, feeds: Vec<Supply>, admission: Admission) -> Inlet {
         Inlet { schema, feeds: feeds.into(), frame: 0, admission }
     }
 
@@ -98,24 +98,24 @@ impl Inlet {
         loop {
             let rows = match self.feeds.front_mut() {
                 None => return Ok(None),
-                Some(Feed::Channel(channel)) => match channel.recv() {
+                Some(Supply::Channel(channel)) => match channel.recv() {
                     Ok(Some(batch)) if batch.is_empty() => continue,
                     Ok(Some(batch)) => Some(Unread::Batch(conform(batch, &self.schema).map_err(|error| bug(&error))?)),
                     Ok(None) => None,
                     Err(_) => return Err(Stop::Elsewhere),
                 },
-                Some(Feed::Sealing(spill)) => {
+                Some(Supply::Sealing(spill)) => {
                     let sealed = spill.recv().map_err(|_| Stop::Elsewhere)?;
-                    self.feeds[0] = Feed::Sealed(sealed);
+                    self.feeds[0] = Supply::Sealed(sealed);
                     continue;
                 }
-                Some(Feed::Sealed(spill)) if self.frame < spill.frames() => {
+                Some(Supply::Sealed(spill)) if self.frame < spill.frames() => {
                     let ticket = self.admission.admit();
                     self.frame += 1;
                     let (spill, schema) = (spill.clone(), self.schema.clone());
                     Some(Unread::Frame { spill, frame: self.frame - 1, ticket, schema })
                 }
-                Some(Feed::Sealed(_)) => None,
+                Some(Supply::Sealed(_)) => None,
             };
             if rows.is_some() {
                 return Ok(rows);
@@ -128,9 +128,9 @@ impl Inlet {
     /// The feeds as spills, waiting for those that are not sealed yet: what a global step reads.
     pub(crate) fn into_spills(self) -> Result<Vec<Arc<Spill>>, Stop> {
         let sealed = |feed| match feed {
-            Feed::Sealed(spill) => Ok(spill),
-            Feed::Sealing(spill) => spill.recv().map_err(|_| Stop::Elsewhere),
-            Feed::Channel(_) => unreachable!("the plan spills what a global step reads"),
+            Supply::Sealed(spill) => Ok(spill),
+            Supply::Sealing(spill) => spill.recv().map_err(|_| Stop::Elsewhere),
+            Supply::Channel(_) => unreachable!("the plan spills what a global step reads"),
         };
         self.feeds.into_iter().map(sealed).collect()
     }

@@ -12,7 +12,7 @@ use arrow::datatypes::{Schema, SchemaRef};
 use callboard_io::{
     Dataset, FilePlace, Format, InputLimits, InputSpec, LARGEST_WINDOW, LONGEST_LINE, OutputSpec, Stop, check_writable,
 };
-use callboard_plan::{Edge, Kind, Plan, PlannedOutput, PlannedStep, nearest};
+use callboard_plan::{Edge, Feed, Kind, Plan, PlannedOutput, PlannedStep, nearest};
 
 use crate::error::{Class, Fault, RunError};
 use crate::events::Event;
@@ -64,7 +64,7 @@ pub(crate) struct Checked {
     pub(crate) inputs: BTreeMap<String, Input>,
     pub(crate) files: Arc<Files>,
     /// The rows that each input and step puts out.
-    pub(crate) schemas: HashMap<String, SchemaRef>,
+    pub(crate) schemas: HashMap<Feed, SchemaRef>,
     pub(crate) bounds: HashMap<String, Arc<Bound>>,
     /// By step or output.
     pub(crate) ways: HashMap<String, Vec<Way>>,
@@ -94,7 +94,7 @@ impl Checked {
                     RunError::new(Class::System, "its columns as they were cannot be read from `run.json`")
                         .in_input(&input.name)
                 })?;
-                checked.schemas.insert(input.name.clone(), Arc::new(schema));
+                checked.schemas.insert(Feed::node(&input.name), Arc::new(schema));
                 let (names, bytes) = (before.files.clone(), before.bytes);
                 let first_file = table.add(&input.name, &names);
                 let read = Input { dataset: None, files: names.clone(), names, bytes, first_file };
@@ -126,7 +126,7 @@ impl Checked {
                 let now = RecordedInput { files: files.clone(), bytes, schema: schema_text(&dataset.schema()) };
                 unchanged(before, &now).map_err(|error| error.in_input(&input.name))?;
             }
-            checked.schemas.insert(input.name.clone(), dataset.schema());
+            checked.schemas.insert(Feed::node(&input.name), dataset.schema());
             let names = before.map_or_else(|| files.clone(), |before| before.files.clone());
             let first_file = table.add(&input.name, &names);
             let opened = Input { dataset: Some(dataset), files, names, bytes, first_file };
@@ -193,7 +193,7 @@ impl Checked {
             let inputs: Vec<SchemaRef> = ways.iter().map(|way| way.schema.clone()).collect();
             let bound = declare(run, memory, step, &inputs).map_err(|error| {
                 let error = error.in_step(name);
-                let mut feeds = plan.edges_into(name).map(|edge| edge.from.to_string());
+                let mut feeds = plan.edges_into(name).map(|edge| &edge.from);
                 let rowless = feeds.find(|feed| self.knows_no_columns(feed));
                 match rowless {
                     Some(input) => error.help(format!(
@@ -207,7 +207,7 @@ impl Checked {
                 let schema = door_schema(&inputs[0]).map_err(|error| error.in_step(name))?;
                 self.schemas.insert(door, schema);
             }
-            self.schemas.insert(name.clone(), bound.output.clone());
+            self.schemas.insert(Feed::node(name), bound.output.clone());
             self.bounds.insert(name.clone(), Arc::new(bound));
             self.ways.insert(name.clone(), ways);
         }
@@ -223,15 +223,14 @@ impl Checked {
         Ok(self)
     }
 
-    fn knows_no_columns(&self, input: &str) -> bool {
-        self.inputs.contains_key(input) && self.schemas[input].fields().is_empty()
+    fn knows_no_columns(&self, feed: &Feed) -> bool {
+        self.inputs.contains_key(&feed.node) && self.schemas[feed].fields().is_empty()
     }
 
     fn way<'a>(&self, edges: impl Iterator<Item = &'a Edge>) -> Result<Way, RunError> {
         let edges: Vec<Edge> = edges.cloned().collect();
-        let feeds: Vec<String> = edges.iter().map(|edge| edge.from.to_string()).collect();
-        let schemas: Vec<(&str, SchemaRef)> =
-            feeds.iter().map(|feed| (feed.as_str(), self.schemas[feed].clone())).collect();
+        let schemas: Vec<(&Feed, SchemaRef)> =
+            edges.iter().map(|edge| (&edge.from, self.schemas[&edge.from].clone())).collect();
         Ok(Way { schema: appended(&schemas)?, edges })
     }
 }

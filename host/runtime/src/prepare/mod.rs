@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arrow::datatypes::SchemaRef;
-use callboard_plan::{Plan, PlannedStep};
+use callboard_plan::{Feed, Plan, PlannedStep};
 use callboard_sandbox::{
     Artefact, Bound, Cache, InstanceConfig, Loaded, LogLimits, Reach, Sandbox, columns_of, no_memory,
 };
@@ -135,8 +135,8 @@ impl Prepared {
         self.checked.bounds[step].clone()
     }
 
-    pub(crate) fn schema(&self, node: &str) -> &SchemaRef {
-        &self.checked.schemas[node]
+    pub(crate) fn schema(&self, feed: &Feed) -> &SchemaRef {
+        &self.checked.schemas[feed]
     }
 
     pub(crate) fn ways(&self, node: &str) -> &[Way] {
@@ -159,9 +159,9 @@ impl Prepared {
         &self.checked.files
     }
 
-    /// The doors of a step that somebody reads, by their full names.
-    pub(crate) fn doors(&self, step: &str) -> Vec<String> {
-        self.plan.doors_of(step).into_iter().map(|door| callboard_plan::Feed::door(step, door).to_string()).collect()
+    /// The doors of a step that somebody reads.
+    pub(crate) fn doors(&self, step: &str) -> Vec<Feed> {
+        self.plan.doors_of(step).into_iter().map(|door| Feed::door(step, door)).collect()
     }
 
     pub(crate) fn remover(&self, step: &str) -> Remover {
@@ -177,7 +177,7 @@ impl Prepared {
     pub(crate) fn schemas(&self) -> Vec<(String, String)> {
         let nodes = self.plan.inputs().iter().map(|input| &input.name);
         let nodes = nodes.chain(self.plan.stages().iter().flat_map(|stage| &stage.steps));
-        let of = nodes.map(|node| (node.clone(), columns_of(&self.checked.schemas[node])));
+        let of = nodes.map(|node| (node.clone(), columns_of(self.schema(&Feed::node(node)))));
         let outputs = self.checked.outputs.iter();
         of.chain(outputs.map(|(name, output)| (name.clone(), columns_of(&output.schema)))).collect()
     }

@@ -9,6 +9,7 @@ use arrow::array::{Array, RecordBatch, StringArray, UInt32Array, UInt64Array};
 use arrow::datatypes::SchemaRef;
 use callboard_files::Temporary;
 use callboard_plan::pipeline::OnError;
+use callboard_plan::{Door as Way, Feed};
 
 use super::{CallError, Opened, PutOut, RemovedRow};
 use crate::error::{Fault, RunError};
@@ -34,9 +35,9 @@ impl Opened<'_> {
         let (step, bound) = (&self.probe.step, &self.declaration.bound);
         let scratch =
             Temporary::create(&std::env::temp_dir(), "callboard-probe-").map_err(|error| unwritten(&error))?;
-        let spill = |name: &str, schema: &SchemaRef| {
-            let quota = Arc::new(Quota::new(None));
-            SpillWriter::create(scratch.path().join(name), schema.clone(), BTreeSet::new(), quota, None)
+        let spill = |feed: &Feed, schema: &SchemaRef| {
+            let (folder, quota) = (scratch.path().join(feed.to_string()), Arc::new(Quota::new(None)));
+            SpillWriter::create(feed.clone(), folder, schema.clone(), BTreeSet::new(), quota, None)
                 .map_err(|error| unwritten(&error))
         };
         let mut files = Files::default();
@@ -44,7 +45,7 @@ impl Opened<'_> {
         let files = Arc::new(files);
         let mut wholes = Vec::with_capacity(inputs.len());
         for (port, (batches, schema)) in inputs.iter().zip(&self.declaration.inputs).enumerate() {
-            let mut writer = spill(&format!("input-{port}"), schema)?;
+            let mut writer = spill(&Feed::node(&format!("input-{port}")), schema)?;
             let mut rows = 0;
             for batch in batches {
                 writer.push(&numbered(batch, rows)).map_err(|error| unwritten(&error))?;
@@ -53,13 +54,14 @@ impl Opened<'_> {
             wholes.push(Whole::new(vec![Arc::new(writer.seal())], schema.clone()));
         }
         let behind = door_schema(&self.declaration.inputs[0])?;
-        let outlet = |name: &str, schema: &SchemaRef| {
-            Ok::<_, Fault>(Outlet { spill: Some(spill(name, schema)?), ..Outlet::default() })
+        let outlet = |feed: &Feed, schema: &SchemaRef| {
+            Ok::<_, Fault>(Outlet { spill: Some(spill(feed, schema)?), ..Outlet::default() })
         };
-        let door = |name: &str| {
-            let outlet = outlet(name, &behind)?;
+        let door = |way| {
+            let feed = Feed::door("output", way);
+            let outlet = outlet(&feed, &behind)?;
             Ok::<_, Fault>(Door {
-                name: name.to_owned(),
+                feed,
                 step: Arc::from(step.name.as_str()),
                 schema: behind.clone(),
                 files: files.clone(),
@@ -73,8 +75,8 @@ impl Opened<'_> {
             cut: self.probe.cut,
             limits: step.limits,
             remover: Remover { on_error: OnError::Reject, files: files.clone() },
-            outlet: outlet("output", &bound.output)?,
-            doors: Doors { dropped: Some(door("dropped")?), rejected: Some(door("rejected")?) },
+            outlet: outlet(&Feed::node("output"), &bound.output)?,
+            doors: Doors { dropped: Some(door(Way::Dropped)?), rejected: Some(door(Way::Rejected)?) },
             sorting: Sorting {
                 folder: scratch.path().join("sorting"),
                 quota: Arc::new(Quota::new(None)),
@@ -96,9 +98,9 @@ impl Opened<'_> {
         let put_out = outlet.end().map_err(stopped)?.map_or(Ok(Vec::new()), |spill| read(&spill))?;
         let origins = put_out.iter().flat_map(|batch| origins(&batch.line)).collect();
         let mut removed = Vec::new();
-        for (name, spill) in doors.end().map_err(stopped)? {
+        for (feed, spill) in doors.end().map_err(stopped)? {
             for batch in read(&spill)? {
-                removed.extend(removed_rows(&batch, name == "rejected"));
+                removed.extend(removed_rows(&batch, feed.door == Some(Way::Rejected)));
             }
         }
         removed.sort_by_key(|removed: &RemovedRow| removed.row);

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use arrow::array::RecordBatch;
 use arrow::datatypes::{FieldRef, Schema, SchemaRef};
 use arrow::error::ArrowError;
+use callboard_plan::Feed;
 use callboard_sandbox::{Bound, Origin, display, record_batch, some_columns_of};
 
 use super::{Batch, Known, Place, places};
@@ -38,7 +39,7 @@ pub(crate) fn known(bound: &Bound, carried: &Batch, logged: Option<&dyn Fn(usize
 }
 
 /// The one schema of appended rows: the columns of the first, which the others must have as well, in any order.
-pub(crate) fn appended(feeds: &[(&str, SchemaRef)]) -> Result<SchemaRef, RunError> {
+pub(crate) fn appended(feeds: &[(&Feed, SchemaRef)]) -> Result<SchemaRef, RunError> {
     let ((first_name, first), rest) = feeds.split_first().expect("a port has a feed");
     let mut fields: Vec<FieldRef> = first.fields().iter().cloned().collect();
     for (name, schema) in rest {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use callboard_io::{Committed, Finished};
-use callboard_plan::{Load, Stage};
+use callboard_plan::{Feed, Load, Stage};
 use tokio_util::sync::CancellationToken;
 
 use super::Run;
@@ -19,8 +19,8 @@ use crate::stage::kept::Kept;
 use crate::stage::live::Live;
 use crate::stage::{self, LoadedStep};
 use crate::store::Quota;
-use crate::store::journal::{Record, StageEnded};
-use crate::store::record::{StageCost, Status};
+use crate::store::records::{Record, StageEnded};
+use crate::store::records::{StageCost, Status};
 use crate::tell::accounts::check_accounts;
 use crate::tell::report::{Clock, Measured, ProfileReport, Report, RunFailed};
 
@@ -160,13 +160,10 @@ impl Live<'_> {
         let rejects = self.rejects().end(&stage.steps);
         let rejects = rejects.map_err(|error| RunError::unwritten("write rejected rows", &error))?;
 
-        let is_here = |node: &str| {
-            let inputs = stage.inputs.iter().chain(&stage.intakes);
-            let of = self.prepared.plan.edges_out_of(node).next().map(|edge| &edge.from.node);
-            inputs.chain(&stage.steps).any(|name| Some(name) == of)
-        };
-        let spills = boundary.spills.iter().filter(|(node, _)| is_here(node));
-        let spills = spills.map(|(node, spill)| (node.clone(), spill.sealed().clone())).collect();
+        let nodes = stage.inputs.iter().chain(&stage.intakes).chain(&stage.steps);
+        let is_here = |feed: &Feed| nodes.clone().any(|name| *name == feed.node);
+        let spills = boundary.spills.iter().filter(|(feed, _)| is_here(feed));
+        let spills = spills.map(|(feed, spill)| (feed.clone(), spill.sealed().clone())).collect();
         let finished = self.finished();
         let outputs = finished.iter().filter(|(name, _)| stage.outputs.contains(name));
         let outputs = outputs.map(|(name, output)| (name.clone(), output.into())).collect();

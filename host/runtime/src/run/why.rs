@@ -8,7 +8,7 @@ use super::Run;
 use crate::error::RunError;
 use crate::stage::kept::{Earlier, key};
 use crate::store::folder::{self, recorded};
-use crate::store::key::Change;
+use crate::store::records::Change;
 use crate::store::work::count;
 
 /// Whether the work of a step is there already.

@@ -4,17 +4,18 @@ use std::collections::{BTreeMap, HashMap};
 use std::io;
 use std::sync::Arc;
 
-use callboard_plan::Plan;
+use callboard_plan::{Feed, Plan};
 
 use super::live::Live;
 use crate::error::RunError;
 use crate::store::Spill;
-use crate::store::spill::{self, Sealed};
+use crate::store::records::Sealed;
+use crate::store::spill;
 
-/// The rows between stages, by the node or door that put them out.
+/// The rows between stages.
 #[derive(Default)]
 pub(crate) struct Boundary {
-    pub(crate) spills: HashMap<String, Arc<Spill>>,
+    pub(crate) spills: HashMap<Feed, Arc<Spill>>,
 }
 
 impl Boundary {
@@ -22,14 +23,14 @@ impl Boundary {
     pub(crate) fn left_over(run: &Live<'_>) -> Result<Boundary, RunError> {
         let mut boundary = Boundary::default();
         let ended = run.prepared.past.stages.values().flat_map(|ended| &ended.spills);
-        let intakes = run.prepared.past.intakes.iter().map(|(input, (_, sealed))| (input, sealed));
-        let left: BTreeMap<&str, &Sealed> =
-            ended.chain(intakes).map(|(node, sealed)| (node.as_str(), sealed)).collect();
-        for node in left.keys() {
+        let ended = ended.map(|(feed, sealed)| (feed.clone(), sealed));
+        let intakes = run.prepared.past.intakes.iter().map(|(input, (_, sealed))| (Feed::node(input), sealed));
+        let left: BTreeMap<Feed, &Sealed> = ended.chain(intakes).collect();
+        for feed in left.keys() {
             let mut stages =
-                run.prepared.plan.edges_out_of(node).filter_map(|edge| run.prepared.plan.stage_of_reader(&edge.to));
+                run.prepared.plan.edges_out_of(feed).filter_map(|edge| run.prepared.plan.stage_of_reader(&edge.to));
             if stages.any(|stage| !run.prepared.past.stages.contains_key(&stage)) {
-                let opened = boundary.open(run, node, &left);
+                let opened = boundary.open(run, feed, &left);
                 opened.map_err(|error| RunError::unread("rows between stages", &error))?;
             }
         }
@@ -39,11 +40,11 @@ impl Boundary {
 
     /// Removes the spills that no stage after `stage` reads, unless one refers to them that is read.
     pub(crate) fn release(&mut self, plan: &Plan, stage: usize) {
-        let is_read = |node: &str| plan.edges_out_of(node).any(|edge| plan.stage_of_reader(&edge.to) > Some(stage));
-        let read = self.spills.keys().filter(|node| is_read(node)).cloned();
-        let wanted = spill::with_bases(read, |node| self.spills.get(node).map(|spill| spill.sealed()));
-        self.spills.retain(|node, spill| {
-            let wanted = wanted.contains(node);
+        let is_read = |feed: &Feed| plan.edges_out_of(feed).any(|edge| plan.stage_of_reader(&edge.to) > Some(stage));
+        let read = self.spills.keys().filter(|feed| is_read(feed)).cloned();
+        let wanted = spill::with_bases(read, |feed| self.spills.get(feed).map(|spill| spill.sealed()));
+        self.spills.retain(|feed, spill| {
+            let wanted = wanted.contains(feed);
             if !wanted {
                 spill.remove();
             }
@@ -52,19 +53,20 @@ impl Boundary {
     }
 
     /// Opens a spill that is left, and those that it refers to.
-    fn open(&mut self, run: &Live<'_>, node: &str, left: &BTreeMap<&str, &Sealed>) -> io::Result<Arc<Spill>> {
-        if let Some(spill) = self.spills.get(node) {
+    fn open(&mut self, run: &Live<'_>, feed: &Feed, left: &BTreeMap<Feed, &Sealed>) -> io::Result<Arc<Spill>> {
+        if let Some(spill) = self.spills.get(feed) {
             return Ok(spill.clone());
         }
-        let sealed = left.get(node).copied().ok_or_else(|| {
-            let words = format!("the rows of `{node}` have been removed, and others refer to them");
+        let sealed = left.get(feed).copied().ok_or_else(|| {
+            let words = format!("the rows of `{feed}` have been removed, and others refer to them");
             io::Error::new(io::ErrorKind::NotFound, words)
         })?;
-        let bases = sealed.bases.iter().map(|base| self.open(run, &base.node, left)).collect::<io::Result<_>>()?;
-        let folder = spill::folder(run.prepared.folder(), node);
-        let spill = Spill::open(folder, run.prepared.schema(node).clone(), sealed.clone(), bases, run.quota.clone())?;
+        let bases = sealed.bases.iter().map(|base| self.open(run, &base.feed, left)).collect::<io::Result<_>>()?;
+        let folder = spill::folder(run.prepared.folder(), feed);
+        let (schema, quota) = (run.prepared.schema(feed).clone(), run.quota.clone());
+        let spill = Spill::open(feed.clone(), folder, schema, sealed.clone(), bases, quota)?;
         let spill = Arc::new(spill);
-        self.spills.insert(node.to_owned(), spill.clone());
+        self.spills.insert(feed.clone(), spill.clone());
         Ok(spill)
     }
 }

@@ -5,6 +5,8 @@ use callboard_io::BatchPolicy;
 
 use super::Ended;
 use super::live::Live;
+use callboard_plan::Feed;
+
 use crate::error::{Class, RunError};
 use crate::ports::{Outlet, Stop};
 use crate::rows::Batch;
@@ -42,7 +44,7 @@ pub(super) fn read(run: &Live<'_>, name: &str, mut outlet: Outlet) -> Result<End
             }
         }
     }
-    let spills = outlet.end()?.map(|spill| (name.to_owned(), spill));
+    let spills = outlet.end()?.map(|spill| (Feed::node(name), spill));
     Ok(Ended::Input { name: name.to_owned(), rows, spills: spills.into_iter().collect() })
 }
 

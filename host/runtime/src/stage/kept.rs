@@ -8,19 +8,21 @@ use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use callboard_io::beneath::Dir;
-use callboard_plan::{Kind, Origin};
+use callboard_plan::{Feed, Kind, Origin};
 
 use crate::error::{Class, RunError};
 use crate::events::Event;
 use crate::prepare::Prepared;
-use crate::store::journal::{Journal, Record};
+use crate::store::journal::Journal;
 use crate::store::kept_component;
-use crate::store::key::StepKey;
 use crate::store::positions::Positions;
-use crate::store::record::Status;
+use crate::store::records::Record;
+use crate::store::records::Status;
+use crate::store::records::StepKey;
+use crate::store::records::{FORMAT, Header};
 use crate::store::seen::Seen;
 use crate::store::sync::{Syncer, Syncing};
-use crate::store::work::{Header, read_header};
+use crate::store::work::read_header;
 use crate::store::{
     Folder, Key, Quota, Recorded, RecordedInput, Work, folder, granted, limits_of, make_dir, schema_text,
 };
@@ -96,7 +98,7 @@ impl Kept {
         syncing.syncer.watch(journal.file());
         let mut works = HashMap::new();
         for (step, key) in steps {
-            let header = Header { key, limits: limits_of(step), seed: digest_seed };
+            let header = Header { format: FORMAT, key, limits: limits_of(step), seed: digest_seed };
             // What a step writes is not in its log: without the call it would not be written. Nor would it be sampled.
             let profiled = run.profile.as_ref().is_some_and(|profile| profile.taken.step() == step.name);
             let from =
@@ -194,10 +196,11 @@ impl Kept {
 fn recorded(run: &Prepared, digest_seed: Option<u64>) -> Recorded {
     let inputs = run.checked.inputs.iter().map(|(name, input)| {
         let (files, bytes) = (input.names.clone(), input.bytes);
-        (name.clone(), RecordedInput { files, bytes, schema: schema_text(run.schema(name)) })
+        (name.clone(), RecordedInput { files, bytes, schema: schema_text(run.schema(&Feed::node(name))) })
     });
     let absolute = |path: &Path| std::path::absolute(if path.as_os_str().is_empty() { Path::new(".") } else { path });
     Recorded {
+        format: FORMAT,
         pipeline: run.settings.pipeline.clone(),
         base: absolute(&run.settings.base).unwrap_or_else(|_| run.settings.base.clone()),
         overwrite: run.settings.overwrite,

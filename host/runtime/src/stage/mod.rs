@@ -24,7 +24,7 @@ use std::sync::Arc;
 use std::thread::{Scope, ScopedJoinHandle};
 use std::time::Instant;
 
-use callboard_plan::{Kind, Stage};
+use callboard_plan::{Feed, Kind, Stage};
 
 use live::Live;
 pub(crate) use load::{LoadedStep, load};
@@ -34,13 +34,13 @@ use crate::error::{Class, LimitExceeded, RunError};
 use crate::events::Event;
 use crate::ports::Stop;
 use crate::store::Spill;
-use crate::store::journal::Record;
-use crate::store::record::{StageCost, StepCounts};
+use crate::store::records::Record;
+use crate::store::records::{StageCost, StepCounts};
 use boundary::Boundary;
 use callboard_sandbox::{COUNTERS, caught, panicked, spawn_scoped};
 
-/// What was spilled, by the node or door that put it out.
-type Spills = Vec<(String, Arc<Spill>)>;
+/// What was spilled.
+type Spills = Vec<(Feed, Arc<Spill>)>;
 
 /// How an input or a step ended well.
 enum Ended {
@@ -84,7 +84,7 @@ pub(crate) fn run(
         let outlet = wire::intake_outlet(run, name)?;
         let ended = settle(run, input::read(run, name, outlet).map(|ended| vec![ended])).pop();
         note(&mut cost, ended.ok_or_else(|| run.take_failure())?, boundary);
-        let (rows, spill) = (cost.rows_read[name], boundary.spills[name].sealed().clone());
+        let (rows, spill) = (cost.rows_read[name], boundary.spills[&Feed::node(name)].sealed().clone());
         run.journal(&Record::Intake { input: name.clone(), rows, spill })?;
     }
     cost.intake = began.elapsed();

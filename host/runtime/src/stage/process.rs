@@ -2,7 +2,7 @@
 
 use crate::rows::{Place, join, known, only_carried};
 use crate::store::LogColumn;
-use crate::store::record::StepCounts;
+use crate::store::records::StepCounts;
 use callboard_sandbox::{Output, Returned, checked};
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use callboard_plan::{MaxRejects, Plan, PlannedStep, Stage};
 
 use crate::error::{Class, RunError};
-use crate::store::record::{StageCost, StepCounts};
+use crate::store::records::{StageCost, StepCounts};
 
 /// Of fewer rows no share is taken before the step's end: the first bad row is not half of all.
 const ENOUGH_ROWS: u64 = 1_000;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use arrow::array::{RecordBatch, UInt32Array, UInt64Array};
 use arrow::datatypes::Schema;
-use callboard_plan::PlannedStep;
+use callboard_plan::{Feed, PlannedStep};
 
 use super::live::Live;
 use super::load::LoadedStep;
@@ -109,7 +109,7 @@ pub(super) fn run_global(
     };
     run.reject_limits.check_step(&run.prepared.plan, planned, counts.tally.rejected(), &counts, true)?;
     let mut spills = doors.end()?;
-    spills.extend(outlet.end()?.map(|spill| (step.name.clone(), spill)));
+    spills.extend(outlet.end()?.map(|spill| (Feed::node(&name), spill)));
     Ok(Ended::Step { name: step.name.clone(), counts: Box::new(counts), spills })
 }
 
@@ -202,7 +202,7 @@ pub(super) fn run_source(run: &Live<'_>, step: &mut LoadedStep, outlets: Outlets
     }
     let Pages { mut counts, outlets, .. } = pages;
     counts.busy = step.workers[0].busy();
-    let spills = outlets.main.end()?.map(|spill| (step.name.clone(), spill));
+    let spills = outlets.main.end()?.map(|spill| (Feed::node(&step.name), spill));
     Ok(Ended::Step { name: step.name.clone(), counts: Box::new(counts), spills: spills.into_iter().collect() })
 }
 

@@ -7,7 +7,7 @@
 use std::sync::Arc;
 use std::sync::mpsc::sync_channel;
 
-use callboard_plan::{Kind, Transport};
+use callboard_plan::{Feed, Kind, Transport};
 
 use super::live::Live;
 use super::load::{LoadedStep, Worker};
@@ -43,7 +43,7 @@ fn follows(run: &Live<'_>, before: &LoadedStep, step: &LoadedStep) -> bool {
     only && side_by_side(before)
         && step.kind == Kind::Transform
         && step.workers.len() == before.workers.len()
-        && run.prepared.plan.edges_out_of(&before.name).count() == 1
+        && run.prepared.plan.edges_out_of(&Feed::node(&before.name)).count() == 1
 }
 
 /// Runs a chain to the end of its rows. Each step has its ways out; what the last puts out leaves the chain.
@@ -214,7 +214,7 @@ impl End<'_> {
         checked.map_err(|error| in_step(error.into()))?;
         let mut spills = doors.end().map_err(in_step)?;
         let ended = outlet.map_or(Ok(None), Outlet::end).map_err(in_step)?;
-        spills.extend(ended.map(|spill| (name.to_string(), spill)));
+        spills.extend(ended.map(|spill| (Feed::node(&name), spill)));
         Ok(Ended::Step { name: name.to_string(), counts: Box::new(counts), spills })
     }
 }

@@ -4,12 +4,12 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::mpsc::{channel, sync_channel};
 
-use callboard_plan::{Edge, Kind, Stage, Transport};
+use callboard_plan::{Edge, Feed, Kind, Stage, Transport};
 
 use super::live::Live;
 use crate::error::RunError;
 use crate::ports::{Door, Doors};
-use crate::ports::{Feed, IN_FLIGHT, Inlet, Outlet};
+use crate::ports::{IN_FLIGHT, Inlet, Outlet, Supply};
 use crate::stage::boundary::Boundary;
 use crate::store::SpillWriter;
 use crate::store::spill::folder;
@@ -18,7 +18,7 @@ use crate::store::spill::folder;
 pub(super) struct Wires {
     /// For each node that reads, its ports in order.
     pub(super) inlets: HashMap<String, Vec<Inlet>>,
-    outlets: HashMap<String, Outlet>,
+    outlets: HashMap<Feed, Outlet>,
 }
 
 /// The ways out of a step.
@@ -31,14 +31,15 @@ impl Wires {
     pub(super) fn lay(run: &Live<'_>, stage: &Stage, boundary: &Boundary) -> Result<Wires, RunError> {
         let mut outlets = HashMap::new();
         let doors = stage.steps.iter().flat_map(|step| run.prepared.doors(step));
-        for node in stage.inputs.iter().chain(&stage.steps).cloned().chain(doors) {
-            let outlet = outlet(run, &node)?;
-            outlets.insert(node, outlet);
+        let nodes = stage.inputs.iter().chain(&stage.steps).map(|node| Feed::node(node));
+        for feed in nodes.chain(doors) {
+            let outlet = outlet(run, &feed)?;
+            outlets.insert(feed, outlet);
         }
         let mut inlets: HashMap<String, Vec<Inlet>> = HashMap::new();
         for node in stage.steps.iter().chain(&stage.outputs) {
             let ports = run.prepared.ways(node).iter().map(|way| {
-                let feeds = way.edges.iter().map(|edge| feed(edge, &mut outlets, boundary)).collect();
+                let feeds = way.edges.iter().map(|edge| supply(edge, &mut outlets, boundary)).collect();
                 Inlet::new(way.schema.clone(), feeds, run.admission(node))
             });
             inlets.insert(node.clone(), ports.collect());
@@ -48,49 +49,49 @@ impl Wires {
 
     /// The way out of an input.
     pub(super) fn outlet(&mut self, input: &str) -> Outlet {
-        self.outlets.remove(input).expect("every input has an outlet")
+        self.outlets.remove(&Feed::node(input)).expect("every input has an outlet")
     }
 
     /// The ways out of a step.
     pub(super) fn outlets(&mut self, run: &Live<'_>, step: &str) -> Outlets {
         let mut doors = Doors::default();
-        for (way, name) in run.prepared.plan.doors_of(step).into_iter().zip(run.prepared.doors(step)) {
-            let outlet = self.outlets.remove(&name).expect("every door that is read has an outlet");
-            let (schema, files) = (run.prepared.schema(&name).clone(), run.prepared.files().clone());
-            let door = Door { schema, step: Arc::from(step), files, outlet, name };
+        for way in run.prepared.plan.doors_of(step) {
+            let feed = Feed::door(step, way);
+            let outlet = self.outlets.remove(&feed).expect("every door that is read has an outlet");
+            let (schema, files) = (run.prepared.schema(&feed).clone(), run.prepared.files().clone());
+            let door = Door { schema, step: Arc::from(step), files, outlet, feed };
             match way {
                 callboard_plan::Door::Dropped => doors.dropped = Some(door),
                 callboard_plan::Door::Rejected => doors.rejected = Some(door),
             }
         }
-        Outlets { main: self.outlets.remove(step).expect("every step has an outlet"), doors }
+        Outlets { main: self.outlets.remove(&Feed::node(step)).expect("every step has an outlet"), doors }
     }
 }
 
 /// The end that a node reads of an edge; the other end goes to the outlet of the node that writes it, if that runs now.
-fn feed(edge: &Edge, outlets: &mut HashMap<String, Outlet>, boundary: &Boundary) -> Feed {
-    let from = edge.from.to_string();
-    match (edge.transport, outlets.get_mut(&from)) {
+fn supply(edge: &Edge, outlets: &mut HashMap<Feed, Outlet>, boundary: &Boundary) -> Supply {
+    match (edge.transport, outlets.get_mut(&edge.from)) {
         (Transport::Channel, Some(outlet)) => {
             let (sender, receiver) = sync_channel(IN_FLIGHT);
             outlet.channels.push(sender);
-            Feed::Channel(receiver)
+            Supply::Channel(receiver)
         }
         (Transport::Channel, None) => unreachable!("a channel lies within a stage"),
         (Transport::Spill, Some(outlet)) => {
             let (sender, receiver) = channel();
             outlet.awaiting.push(sender);
-            Feed::Sealing(receiver)
+            Supply::Sealing(receiver)
         }
-        (Transport::Spill, None) => Feed::Sealed(boundary.spills[&from].clone()),
+        (Transport::Spill, None) => Supply::Sealed(boundary.spills[&edge.from].clone()),
     }
 }
 
 /// An outlet that spills if any reader of the node reads a spill; its channels come with their readers.
-fn outlet(run: &Live<'_>, node: &str) -> Result<Outlet, RunError> {
-    let spills = run.prepared.plan.edges().iter().any(|edge| edge.from == *node && edge.transport == Transport::Spill);
+fn outlet(run: &Live<'_>, feed: &Feed) -> Result<Outlet, RunError> {
+    let spills = run.prepared.plan.edges_out_of(feed).any(|edge| edge.transport == Transport::Spill);
     let spill = match spills {
-        true => Some(spill_writer(run, node)?),
+        true => Some(spill_writer(run, feed)?),
         false => None,
     };
     Ok(Outlet { spill, flight: Some(run.memory.flight.clone()), ..Outlet::default() })
@@ -98,15 +99,16 @@ fn outlet(run: &Live<'_>, node: &str) -> Result<Outlet, RunError> {
 
 /// The outlet of an input that is read before its stage is loaded.
 pub(super) fn intake_outlet(run: &Live<'_>, input: &str) -> Result<Outlet, RunError> {
-    Ok(Outlet { spill: Some(spill_writer(run, input)?), ..Outlet::default() })
+    Ok(Outlet { spill: Some(spill_writer(run, &Feed::node(input))?), ..Outlet::default() })
 }
 
-fn spill_writer(run: &Live<'_>, node: &str) -> Result<SpillWriter, RunError> {
+fn spill_writer(run: &Live<'_>, feed: &Feed) -> Result<SpillWriter, RunError> {
     let is_global = |name: &str| run.prepared.plan.step(name).is_some_and(|step| step.kind == Kind::Global);
     // What a global step did is known by the rows that it read.
-    let readers = run.prepared.plan.edges().iter().filter(|edge| edge.from == *node && is_global(&edge.to));
+    let readers = run.prepared.plan.edges_out_of(feed).filter(|edge| is_global(&edge.to));
     let seeds = readers.filter_map(|edge| run.work(&edge.to)).map(|work| work.header.seed).collect();
-    let folder = folder(run.prepared.folder(), node);
-    SpillWriter::create(folder, run.prepared.schema(node).clone(), seeds, run.quota.clone(), run.syncer())
+    let folder = folder(run.prepared.folder(), feed);
+    let (schema, quota) = (run.prepared.schema(feed).clone(), run.quota.clone());
+    SpillWriter::create(feed.clone(), folder, schema, seeds, quota, run.syncer())
         .map_err(|error| RunError::unwritten("write rows between stages", &error))
 }

@@ -3,11 +3,11 @@
 
 use std::collections::BTreeSet;
 
-use callboard_plan::{Plan, Stage};
+use callboard_plan::{Feed, Plan, Stage};
 use serde_json::Value;
 
-use super::journal::{Record, StageEnded};
-use super::spill::Sealed;
+use super::records::Sealed;
+use super::records::{Record, StageEnded};
 
 /// No figure of a run is larger, so that none of their sums leaves 64 bits.
 const LARGEST: f64 = (1_u64 << 53) as f64;
@@ -21,7 +21,7 @@ pub(super) fn fits(record: &Record, plan: &Plan) -> Result<(), String> {
             if plan.input(input).is_none() {
                 return Err(format!("names an input `{input}`, which the plan does not have"));
             }
-            spilled(input, spill, plan)
+            spilled(&Feed::node(input), spill, plan)
         }
         Record::Stage { stage, ended } => match plan.stages().iter().find(|planned| planned.index == *stage) {
             None => Err(format!("names stage {stage}, and the plan has {}", plan.stages().len())),
@@ -63,12 +63,11 @@ fn ended_as(ended: &StageEnded, stage: &Stage, plan: &Plan) -> Result<(), String
     if let Some(name) = strange {
         return Err(format!("names `{name}`, which stage {} does not have", stage.index));
     }
-    for (node, spill) in spills {
-        let of = plan.edges_out_of(node).next().map(|edge| &edge.from.node);
-        if !of.is_some_and(|of| [&stage.steps, &stage.inputs, &stage.intakes].iter().any(|names| names.contains(of))) {
-            return Err(format!("names rows of `{node}`, which stage {} does not have", stage.index));
+    for (feed, spill) in spills {
+        if ![&stage.steps, &stage.inputs, &stage.intakes].iter().any(|names| names.contains(&feed.node)) {
+            return Err(format!("names rows of `{feed}`, which stage {} does not have", stage.index));
         }
-        spilled(node, spill, plan)?;
+        spilled(feed, spill, plan)?;
     }
     Ok(())
 }
@@ -81,11 +80,11 @@ fn same<'a>(what: &str, found: impl Iterator<Item = &'a String>, planned: &'a [S
 }
 
 /// Rows that some node reads, and the rows and logs that they refer to.
-fn spilled(node: &str, sealed: &Sealed, plan: &Plan) -> Result<(), String> {
-    let is_read = |node: &str| plan.edges_out_of(node).next().is_some();
-    let mut nodes = std::iter::once(node).chain(sealed.bases.iter().map(|base| base.node.as_str()));
-    if let Some(node) = nodes.find(|node| !is_read(node)) {
-        return Err(format!("names rows of `{node}`, which nothing in the plan reads"));
+fn spilled(feed: &Feed, sealed: &Sealed, plan: &Plan) -> Result<(), String> {
+    let is_read = |feed: &Feed| plan.edges_out_of(feed).next().is_some();
+    let mut feeds = std::iter::once(feed).chain(sealed.bases.iter().map(|base| &base.feed));
+    if let Some(feed) = feeds.find(|feed| !is_read(feed)) {
+        return Err(format!("names rows of `{feed}`, which nothing in the plan reads"));
     }
     match sealed.logs.iter().find(|log| !log.is_of(plan)) {
         None => Ok(()),

@@ -17,7 +17,6 @@
 //! At every moment it is known what the folder is ([`State`]): `lock` is there first, then `seal`, `plan.json` and `run.json`, which is
 //! the last that a run needs to be resumed, and then all the rest.
 
-use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{self, ErrorKind, Read, Write};
@@ -27,54 +26,16 @@ use std::path::{Path, PathBuf};
 use callboard_io::beneath::Dir;
 use callboard_io::{Finished, file_digest};
 use callboard_plan::Plan;
-use serde::{Deserialize, Serialize};
 
 use super::frames::named;
 use super::lock::{Lock, NotTaken};
-use super::paths;
+use super::records::{Digested, FORMAT, Recorded, format_of};
 use super::seal::{Begun, Key, SEAL};
 use super::state::{Contents, REMOVING, State, WRITING};
 use crate::error::{Class, RunError};
 
 /// `plan.json` and `run.json` are no longer than this, bytes.
 const LONGEST: u64 = 64 << 20;
-
-/// How a run was begun: what resuming it needs beside the plan.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub(crate) struct Recorded {
-    /// The pipeline file, where there was one.
-    #[serde(default, with = "paths::optional")]
-    pub(crate) pipeline: Option<PathBuf>,
-    /// The folder that its paths start from, absolute.
-    #[serde(with = "paths")]
-    pub(crate) base: PathBuf,
-    pub(crate) overwrite: bool,
-    pub(crate) limit: Option<u64>,
-    pub(crate) max_spill: Option<u64>,
-    pub(crate) inputs: BTreeMap<String, RecordedInput>,
-    /// Of the digests of rows. It is nobody's to guess, so nobody can make rows that pass for others.
-    #[serde(default)]
-    pub(crate) digest_seed: Option<u64>,
-}
-
-/// An input as it was when the run began.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct RecordedInput {
-    #[serde(with = "paths::list")]
-    pub(crate) files: Vec<PathBuf>,
-    pub(crate) bytes: u64,
-    /// Arrow's own bytes, in hexadecimal digits.
-    pub(crate) schema: String,
-}
-
-/// A file and its digest.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Digested {
-    pub(crate) rows: u64,
-    pub(crate) bytes: u64,
-    /// Hexadecimal.
-    pub(crate) digest: String,
-}
 
 impl From<&Finished> for Digested {
     fn from(file: &Finished) -> Digested {
@@ -364,8 +325,18 @@ pub(crate) fn parsed(begun: &Begun, path: &Path) -> Result<(Plan, Recorded), Run
         }
     }
     let text = |name, bytes| std::str::from_utf8(bytes).map_err(|error| damaged(name, error.to_string()));
+    let run = text("run.json", &begun.run)?;
+    let format = format_of(run).map_err(|error| damaged("run.json", error.to_string()))?;
+    if format != FORMAT {
+        let message = format!(
+            "the run in `{}` was begun by another version of Callboard: its folder has format {format}, and this one reads {FORMAT}",
+            path.display()
+        );
+        let help = "resume it with the version that began it, or run the pipeline again";
+        return Err(RunError::new(Class::System, message).help(help));
+    }
     let plan = Plan::from_json(text("plan.json", &begun.plan)?);
     let plan = plan.map_err(|error| damaged("plan.json", error.to_string()))?;
-    let recorded = serde_json::from_str(text("run.json", &begun.run)?);
+    let recorded = serde_json::from_str(run);
     Ok((plan, recorded.map_err(|error| damaged("run.json", error.to_string()))?))
 }

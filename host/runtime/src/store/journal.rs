@@ -3,59 +3,21 @@
 //! A line is the XXH3-64 of its JSON in 16 hexadecimal digits, a space, and the JSON. A record counts when its whole line is
 //! there; where a line does not match its checksum, the journal ends.
 
-use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use callboard_io::beneath::Dir;
-use serde::{Deserialize, Serialize};
 use twox_hash::XxHash3_64;
 
-use super::folder::{Digested, alone};
+use super::folder::alone;
 use super::frames::named;
-use super::record::{StageCost, Status};
-use super::spill::Sealed;
+use super::records::Record;
 
 const JOURNAL: &str = "journal";
 /// No more of a journal is read, bytes.
 const LONGEST: u64 = 256 << 20;
-
-/// Something that is complete.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(tag = "what", rename_all = "kebab-case")]
-pub(crate) enum Record {
-    /// Somebody began to work, for the first time or after an interruption.
-    Begun {
-        /// Seconds since 1970.
-        at: u64,
-        /// Of callboard.
-        version: String,
-    },
-    /// An input was read into a spill, before its stage was loaded.
-    Intake { input: String, rows: u64, spill: Sealed },
-    /// A stage ended.
-    Stage { stage: usize, ended: Box<StageEnded> },
-    /// A step of this stage is another component than before: what this and later stages came to does not count any more.
-    Changed { stage: usize },
-    /// The outputs are complete, and are being put in their places.
-    Committing,
-    /// The run ended, well or badly.
-    Ended { status: Status, message: Option<String>, wall_ms: f64 },
-}
-
-/// What a stage left.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-pub(crate) struct StageEnded {
-    pub(crate) cost: StageCost,
-    /// By the node, or its door, that wrote it.
-    pub(crate) spills: BTreeMap<String, Sealed>,
-    /// Complete outputs, still in the run's folder.
-    pub(crate) outputs: BTreeMap<String, Digested>,
-    /// By step: the rows that it rejected.
-    pub(crate) rejects: BTreeMap<String, Digested>,
-}
 
 /// Writes a journal.
 pub(crate) struct Journal {

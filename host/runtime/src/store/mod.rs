@@ -4,7 +4,6 @@
 //! said and never read as data. Rows between stages are [`spill`]s; what calls into components came to is a log of [`work`],
 //! so that no call is made twice: neither by who resumes the run, nor by a later run.
 
-pub(crate) mod deed;
 pub(crate) mod fits;
 pub(crate) mod folder;
 pub(crate) mod frames;
@@ -12,13 +11,10 @@ pub(crate) mod granted;
 mod head;
 pub(crate) mod ipc;
 pub(crate) mod journal;
-pub(crate) mod key;
 mod lock;
 pub(crate) mod past;
-pub(crate) mod paths;
 pub(crate) mod positions;
-pub(crate) mod record;
-pub(crate) mod reference;
+pub(crate) mod records;
 pub(crate) mod scatter;
 pub(crate) mod seal;
 pub(crate) mod seen;
@@ -28,12 +24,12 @@ pub(crate) mod sync;
 pub(crate) mod view;
 pub(crate) mod work;
 
-pub(crate) use deed::{Deed, Limits, Outcome, Removed, limits_of};
-pub(crate) use folder::{Digested, Folder, Recorded, RecordedInput};
+pub(crate) use folder::Folder;
 pub(crate) use frames::{make_dir, named, regular};
 pub(crate) use ipc::{schema_of_text, schema_text};
 pub(crate) use lock::is_held;
 pub(crate) use past::Past;
+pub(crate) use records::{Deed, Digested, Limits, Outcome, Recorded, RecordedInput, Removed, limits_of};
 pub(crate) use seal::{Begun, Key};
 pub(crate) use spill::{Quota, Spill, SpillWriter};
 pub(crate) use state::{Contents, State};

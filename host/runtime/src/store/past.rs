@@ -4,12 +4,14 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 
 use callboard_io::beneath::Dir;
-use callboard_plan::{Plan, Transport};
+use callboard_plan::{Feed, Plan, Transport};
 
 use super::fits::fits;
-use super::journal::{self, Record, StageEnded};
-use super::record::Status;
-use super::spill::{self, Base, Sealed};
+use super::journal;
+use super::records::Status;
+use super::records::{Base, Sealed};
+use super::records::{Record, StageEnded};
+use super::spill;
 use crate::error::{Class, RunError};
 
 /// What is complete of a run; nothing of one that begins.
@@ -99,7 +101,7 @@ impl Past {
             if self.stages.contains_key(&stage) {
                 continue;
             }
-            match spill::intact(&spill::folder(folder, &input), &sealed) {
+            match spill::intact(&spill::folder(folder, &Feed::node(&input)), &sealed) {
                 Ok(_) => drop(self.intakes.insert(input, (rows, sealed))),
                 Err(error) => self.note(format!("{error}: input `{input}` is read again")),
             }
@@ -123,16 +125,16 @@ impl Past {
         if let Some(node) = self.missing(plan, stage) {
             return Some(format!("the rows of `{node}` are not there"));
         }
-        for (node, sealed) in ended.spills.iter().filter(|(node, _)| wanted.contains(*node)) {
+        for (node, sealed) in ended.spills.iter().filter(|(feed, _)| wanted.contains(*feed)) {
             let whole = once(spill::folder(folder, node), &|place| match place.exists() {
                 true => spill::intact(place, sealed).map_err(|error| error.to_string()),
                 // A stage that read them had ended, and is to run again.
                 false => Err(format!("the rows of `{node}` have been removed")),
             });
             let lost = || {
-                let is_there = |base: &&Base| self.sealed(&base.node).is_some_and(|now| now.checksum == base.checksum);
+                let is_there = |base: &&Base| self.sealed(&base.feed).is_some_and(|now| now.checksum == base.checksum);
                 let lost = sealed.bases.iter().find(|base| !is_there(base))?;
-                Some(format!("the rows of `{node}` refer to those of `{}`, which are recreated", lost.node))
+                Some(format!("the rows of `{node}` refer to those of `{}`, which are recreated", lost.feed))
             };
             if let Some(why) = whole.or_else(lost) {
                 return Some(why);
@@ -159,29 +161,30 @@ impl Past {
     }
 
     /// Rows of a stage that ended, which a stage to come reads and of which nothing was written down.
-    fn missing(&self, plan: &Plan, stage: usize) -> Option<String> {
+    fn missing<'a>(&self, plan: &'a Plan, stage: usize) -> Option<&'a Feed> {
         let planned = plan.stages().iter().find(|planned| planned.index == stage)?;
         let is_here = |node: &String| planned.steps.contains(node) || planned.inputs.contains(node);
         let is_to_come =
             |reader: &str| plan.stage_of_reader(reader).is_some_and(|reader| !self.stages.contains_key(&reader));
-        let is_there = |feed: &str| self.sealed(feed).is_some() || self.intakes.contains_key(feed);
+        let taken_in = |feed: &Feed| feed.door.is_none() && self.intakes.contains_key(&feed.node);
+        let is_there = |feed: &Feed| self.sealed(feed).is_some() || taken_in(feed);
         let edges = plan.edges().iter().filter(|edge| edge.transport == Transport::Spill && is_here(&edge.from.node));
-        edges.filter(|edge| is_to_come(&edge.to)).map(|edge| edge.from.to_string()).find(|feed| !is_there(feed))
+        edges.filter(|edge| is_to_come(&edge.to)).map(|edge| &edge.from).find(|feed| !is_there(feed))
     }
 
     /// The rows between stages that a stage to come reads, and those that they refer to.
-    fn wanted(&self, plan: &Plan) -> BTreeSet<String> {
-        let is_read = |node: &str| {
-            let mut readers = plan.edges_out_of(node).filter_map(|edge| plan.stage_of_reader(&edge.to));
+    fn wanted(&self, plan: &Plan) -> BTreeSet<Feed> {
+        let is_read = |feed: &Feed| {
+            let mut readers = plan.edges_out_of(feed).filter_map(|edge| plan.stage_of_reader(&edge.to));
             readers.any(|reader| !self.stages.contains_key(&reader))
         };
         let ended = self.stages.values().flat_map(|ended| ended.spills.keys());
-        spill::with_bases(ended.filter(|node| is_read(node)).cloned(), |node| self.sealed(node))
+        spill::with_bases(ended.filter(|feed| is_read(feed)).cloned(), |feed| self.sealed(feed))
     }
 
     /// What a spill of a stage that counts must hold.
-    fn sealed(&self, node: &str) -> Option<&Sealed> {
-        self.stages.values().find_map(|ended| ended.spills.get(node))
+    fn sealed(&self, feed: &Feed) -> Option<&Sealed> {
+        self.stages.values().find_map(|ended| ended.spills.get(feed))
     }
 
     /// Whether an input has been read for good.

@@ -9,8 +9,9 @@ use arrow::buffer::Buffer;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, UInt64Type};
 use arrow::error::ArrowError;
 
-use super::frames::{Frame, FrameFile, FrameWriter, make_dir, named};
+use super::frames::{FrameFile, FrameWriter, make_dir, named};
 use super::ipc::{self, RowEncoder};
+use super::records::Frame;
 use super::spill::{HIDDEN, Quota, stored_schema};
 use super::view;
 use crate::rows::{Batch, record_batch};

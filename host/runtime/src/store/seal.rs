@@ -11,6 +11,7 @@ use callboard_io::beneath::Dir;
 use hmac_sha256::HMAC;
 use sha2::{Digest, Sha256};
 
+use super::records::FORMAT;
 use crate::error::{Class, RunError};
 use callboard_sandbox::hex;
 
@@ -20,7 +21,7 @@ const KEY: &str = "key";
 /// A seal is no longer than this, bytes.
 const LONGEST: u64 = 4096;
 /// Keeps apart what else the key may ever be used for.
-const PURPOSE: &[u8] = b"callboard run 1\0";
+const PURPOSE: &[u8] = b"callboard run";
 
 /// How a run was begun, as its folder has it: the bytes of `plan.json` and `run.json`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,7 +39,7 @@ impl Begun {
 
     /// Both files, told apart by the length of the first.
     fn bytes(&self) -> Vec<u8> {
-        [PURPOSE, &(self.plan.len() as u64).to_le_bytes(), &self.plan, &self.run].concat()
+        [PURPOSE, &[FORMAT, 0], &(self.plan.len() as u64).to_le_bytes(), &self.plan, &self.run].concat()
     }
 }
 

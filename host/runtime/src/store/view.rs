@@ -9,7 +9,7 @@ use arrow::compute::{FilterBuilder, FilterPredicate};
 use arrow::datatypes::{DataType, Schema, SchemaRef};
 use arrow::error::ArrowError;
 
-use super::reference::{Chosen, Column, Reference};
+use super::records::{Chosen, Column, Reference};
 use super::spill::{HIDDEN, Spill};
 use crate::rows::conform;
 use crate::rows::{Batch, places, record_batch};
@@ -142,8 +142,9 @@ mod tests {
 
     use arrow::array::{Int64Array, StringArray};
     use arrow::datatypes::Field;
+    use callboard_plan::Feed;
 
-    use super::super::reference::Pick;
+    use super::super::records::Pick;
     use super::super::{Quota, SpillWriter};
     use super::*;
 
@@ -160,8 +161,15 @@ mod tests {
     }
 
     fn writer(folder: &Path, name: &str, names: &[&str]) -> SpillWriter {
-        SpillWriter::create(folder.join(name), schema(names), BTreeSet::new(), Arc::new(Quota::new(None)), None)
-            .unwrap()
+        SpillWriter::create(
+            Feed::node(name),
+            folder.join(name),
+            schema(names),
+            BTreeSet::new(),
+            Arc::new(Quota::new(None)),
+            None,
+        )
+        .unwrap()
     }
 
     /// Frames of ten rows: `id` counts on, `text` is said by it.
@@ -231,7 +239,14 @@ mod tests {
         let quota = Arc::new(Quota::new(None));
         let names = schema(&["text", "score"]);
         let open = |bases: Vec<Arc<Spill>>| {
-            Spill::open(folder.path().join("second"), names.clone(), sealed.clone(), bases, quota.clone())
+            Spill::open(
+                Feed::node("second"),
+                folder.path().join("second"),
+                names.clone(),
+                sealed.clone(),
+                bases,
+                quota.clone(),
+            )
         };
         let second = open(vec![first]).unwrap();
         assert_eq!(

@@ -17,14 +17,12 @@ use std::sync::{Arc, Mutex};
 use arrow::array::RecordBatch;
 use arrow::buffer::Buffer;
 use arrow::datatypes::SchemaRef;
-use serde::{Deserialize, Serialize};
 
-use super::deed::{Deed, Limits, Outcome};
 use super::folder::alone;
-use super::frames::{Body, Frame, FrameFile, FrameWriter, HEADER, make_dir, named, regular};
+use super::frames::{Body, FrameFile, FrameWriter, make_dir, named, regular};
 use super::head;
 use super::ipc::{self, RowEncoder};
-use super::key::StepKey;
+use super::records::{Deed, FORMAT, Frame, HEADER, Header, Outcome};
 use super::spill::Quota;
 use super::sync::Syncer;
 use crate::rows::weight;
@@ -61,15 +59,6 @@ pub(crate) struct Logged {
 pub(crate) struct LogColumn {
     pub(crate) logged: Logged,
     pub(crate) column: usize,
-}
-
-/// What `key.json` says.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Header {
-    pub(crate) key: StepKey,
-    pub(crate) limits: Limits,
-    /// Of the digests of rows, as the run had it that did the work first.
-    pub(crate) seed: u64,
 }
 
 /// The work of a step, open for more.
@@ -294,7 +283,7 @@ pub(crate) fn read_header(folder: &Path) -> Option<Header> {
     let mut json = Vec::new();
     let file = regular(&folder.join("key.json"), File::options().read(true)).ok()?;
     file.take(LONGEST_KEY).read_to_end(&mut json).ok()?;
-    serde_json::from_slice(&json).ok()
+    serde_json::from_slice(&json).ok().filter(|header: &Header| header.format == FORMAT)
 }
 
 /// Writes it. One that is cut off by a power cut is not a header, and the work beside it is nobody's.
@@ -383,7 +372,7 @@ pub(super) mod tests {
             "contract": "", "component": "", "config": null, "seed": 0, "given": [], "writes": "", "schemas": "",
             "granted": null, "found": {}
         });
-        Header { key: serde_json::from_value(key).unwrap(), limits: (0, 0), seed }
+        Header { format: FORMAT, key: serde_json::from_value(key).unwrap(), limits: (0, 0), seed }
     }
 
     /// A process that ends between any two of the writes that a log begins with leaves work that is whole, or none.

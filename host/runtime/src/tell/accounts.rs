@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use callboard_plan::Stage;
+use callboard_plan::{Door, Feed, Stage};
 
 use super::report::{StageReport, StepReport};
 use crate::error::{Class, RunError};
 use crate::prepare::Prepared;
-use crate::store::record::{StageCost, StepCounts};
+use crate::store::records::{StageCost, StepCounts};
 
 fn stage_report(run: &Prepared, stage: &Stage, cost: &StageCost) -> StageReport {
     let StageCost { intake, load, run: ran, unload, spilled, peak, held, rows, waits, steps, rows_read: _ } = cost;
@@ -105,17 +105,17 @@ pub(super) fn accounted(run: &Prepared, costs: &[(Stage, StageCost)]) -> Vec<Sta
 
 /// Holds what each step was given against what the nodes before it put out, which were counted apart.
 fn settle_accounts(run: &Prepared, stages: &mut [StageReport], read: impl Fn(&str) -> u64) {
-    let mut put_out: BTreeMap<String, u64> = BTreeMap::new();
+    let mut put_out: BTreeMap<Feed, u64> = BTreeMap::new();
     for StepReport { name, rows_out, rows_dropped, rows_rejected, .. } in stages.iter().flat_map(|stage| &stage.steps) {
-        put_out.insert(name.clone(), *rows_out);
-        put_out.insert(format!("{name}.dropped"), *rows_dropped);
-        put_out.insert(format!("{name}.rejected"), *rows_rejected);
+        put_out.insert(Feed::node(name), *rows_out);
+        put_out.insert(Feed::door(name, Door::Dropped), *rows_dropped);
+        put_out.insert(Feed::door(name, Door::Rejected), *rows_rejected);
     }
     for step in stages.iter_mut().flat_map(|stage| &mut stage.steps) {
         // The rows of its first input: what is in the others is not put out.
         let feeds = run.step(&step.name).ports.first().map(|port| run.plan.edges_into_port(&step.name, port));
-        let given = |feed: String| put_out.get(&feed).copied().unwrap_or_else(|| read(&feed));
-        let given: u64 = feeds.into_iter().flatten().map(|edge| given(edge.from.to_string())).sum();
+        let given = |feed: &Feed| put_out.get(feed).copied().unwrap_or_else(|| read(&feed.node));
+        let given: u64 = feeds.into_iter().flatten().map(|edge| given(&edge.from)).sum();
         step.adds_up &= step.rows_in == given;
     }
 }

@@ -13,8 +13,8 @@ use super::accounts::{accounted, ms};
 use crate::error::{Class, RunError};
 use crate::prepare::Prepared;
 use crate::residence::Residence;
-use crate::store::record::StageCost;
-pub use crate::store::record::Status;
+use crate::store::records::StageCost;
+pub use crate::store::records::Status;
 
 /// The report of a run.
 #[derive(Debug, Serialize, Deserialize)]

@@ -9,7 +9,8 @@ use callboard_io::beneath::Dir;
 use serde::Serialize;
 
 use crate::error::{Class, RunError};
-use crate::store::journal::{self, Record};
+use crate::store::journal;
+use crate::store::records::Record;
 use crate::store::{Contents, Folder, State, folder, is_held};
 use crate::tell::report::{Report, Status};
 
@@ -22,7 +23,7 @@ const REPORT: u64 = 64 << 20;
 #[derive(Clone, Debug, Serialize)]
 pub struct RunSummary {
     /// Its folder; in JSON its bytes, as a list of numbers, where it is not UTF-8.
-    #[serde(serialize_with = "crate::store::paths::serialize")]
+    #[serde(serialize_with = "crate::store::records::paths::serialize")]
     pub folder: PathBuf,
     /// The pipeline's name.
     pub name: String,

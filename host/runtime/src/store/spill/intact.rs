@@ -8,7 +8,7 @@ use rayon::prelude::*;
 
 use super::read::log_of;
 use super::{Frame, HOLDS, Sealed, logs, scan};
-use crate::store::reference::Reference;
+use crate::store::records::Reference;
 
 /// Reads a sealed spill, every byte of it: all that was written is there, and nothing has been altered. Nothing of the run goes on
 /// before this has ended, so all cores read.

@@ -9,7 +9,7 @@ mod quota;
 mod read;
 mod writer;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::hash::Hasher;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -17,13 +17,13 @@ use std::sync::{Arc, OnceLock};
 
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use arrow::error::ArrowError;
-use callboard_plan::Plan;
-use serde::{Deserialize, Serialize};
+use callboard_plan::{Feed, Plan};
 use twox_hash::XxHash3_64;
 
-use super::frames::{Frame, FrameFile};
+use super::frames::FrameFile;
 use super::ipc::{schema_of_text, schema_text};
-use super::reference::{Column, Reference};
+use super::records::Frame;
+use super::records::{Base, BaseLog, Column, Reference, Sealed};
 use super::work::Log;
 
 pub(crate) use intact::intact;
@@ -39,46 +39,9 @@ const HOLDS: u8 = 0;
 /// A frame that refers to rows of other spills, or to columns of logs.
 const REFERS: u8 = 1;
 
-/// What a spill holds, as the journal has it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Sealed {
-    pub(crate) segments: u32,
-    pub(crate) frames: u64,
-    pub(crate) rows: u64,
-    pub(crate) bytes: u64,
-    /// XXH3-64 over the checksums of all frames, hexadecimal.
-    pub(crate) checksum: String,
-    /// Of each column the digest of its values, by seed: those under which global steps look for their work. All hexadecimal.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub(crate) digests: BTreeMap<String, Vec<String>>,
-    /// The spills that it refers to.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub(crate) bases: Vec<Base>,
-    /// The logs that it refers to.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub(crate) logs: Vec<BaseLog>,
-}
-
-/// A log of a step's work that columns of a spill lie in.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct BaseLog {
-    /// From the run's folder.
-    path: PathBuf,
-    /// Of the log's columns.
-    schema: String,
-}
-
-/// A spill that another one refers to.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Base {
-    /// The node, or the door, that put it out.
-    pub(crate) node: String,
-    /// [`Sealed::checksum`], as it was then.
-    pub(crate) checksum: String,
-}
-
 /// A sealed spill.
 pub(crate) struct Spill {
+    feed: Feed,
     folder: PathBuf,
     schema: SchemaRef,
     stored: SchemaRef,
@@ -120,6 +83,7 @@ impl Spill {
     /// Opens a spill that was sealed before; `bases` are the spills that it refers to. Its frames are held against what they
     /// must be by their headers; rows when they are read.
     pub(crate) fn open(
+        feed: Feed,
         folder: PathBuf,
         schema: SchemaRef,
         sealed: Sealed,
@@ -132,13 +96,12 @@ impl Spill {
         let (files, frames) = scan(&folder, &sealed)?;
         let logs = logs(&folder, &sealed)?;
         quota.take(sealed.bytes)?;
-        Ok(Spill { stored: stored_schema(&schema), folder, schema, frames, files, sealed, bases, logs, quota })
+        Ok(Spill { feed, stored: stored_schema(&schema), folder, schema, frames, files, sealed, bases, logs, quota })
     }
 
     /// What a spill notes that refers to it.
     fn as_base(&self) -> Base {
-        let node = self.folder.file_name().expect("a spill has a folder of its own");
-        Base { node: node.to_string_lossy().into_owned(), checksum: self.sealed.checksum.clone() }
+        Base { feed: self.feed.clone(), checksum: self.sealed.checksum.clone() }
     }
 
     pub(crate) fn schema(&self) -> &SchemaRef {
@@ -253,23 +216,23 @@ fn broken(error: ArrowError) -> io::Error {
     io::Error::other(error)
 }
 
-/// The names of some spills, and of those that they refer to, however far.
+/// The feeds of some spills, and of those that they refer to, however far.
 pub(crate) fn with_bases<'a>(
-    spills: impl IntoIterator<Item = String>,
-    sealed: impl Fn(&str) -> Option<&'a Sealed>,
-) -> BTreeSet<String> {
+    spills: impl IntoIterator<Item = Feed>,
+    sealed: impl Fn(&Feed) -> Option<&'a Sealed>,
+) -> BTreeSet<Feed> {
     let mut all = BTreeSet::new();
-    let mut more: Vec<String> = spills.into_iter().collect();
+    let mut more: Vec<Feed> = spills.into_iter().collect();
     while let Some(spill) = more.pop() {
-        more.extend(sealed(&spill).into_iter().flat_map(|sealed| &sealed.bases).map(|base| base.node.clone()));
+        more.extend(sealed(&spill).into_iter().flat_map(|sealed| &sealed.bases).map(|base| base.feed.clone()));
         all.insert(spill);
     }
     all
 }
 
-/// The folder of a node's spill, or that of a door.
-pub(crate) fn folder(run: &Path, node: &str) -> PathBuf {
-    run.join("spill").join(node)
+/// The folder of the spill of a feed.
+pub(crate) fn folder(run: &Path, feed: &Feed) -> PathBuf {
+    run.join("spill").join(feed.to_string())
 }
 
 /// The run's folder, of that of a spill.
@@ -305,9 +268,11 @@ mod tests {
         let logged = work.done(7, 500, &Deed::Wrote, &rows).unwrap();
 
         let quota = Arc::new(Quota::new(None));
-        let folder = folder(run.path(), "tidy");
+        let feed = Feed::node("tidy");
+        let folder = folder(run.path(), &feed);
         let mut writer =
-            SpillWriter::create(folder.clone(), schema.clone(), BTreeSet::new(), quota.clone(), None).unwrap();
+            SpillWriter::create(feed.clone(), folder.clone(), schema.clone(), BTreeSet::new(), quota.clone(), None)
+                .unwrap();
         let (file, line) = (UInt32Array::from_value(0, 500), UInt64Array::from_iter_values(1..=500));
         let mut batch = Batch::new(rows.clone(), file, line);
         let places = (0..2).map(|column| Some(Place::new(LogColumn { logged: logged.clone(), column })));
@@ -316,7 +281,8 @@ mod tests {
         let spill = writer.seal();
         assert!(spill.sealed().bytes < 20_000, "the text is not in it: {} bytes", spill.sealed().bytes);
         let sealed: Sealed = serde_json::from_str(&serde_json::to_string(spill.sealed()).unwrap()).unwrap();
-        let open = || Spill::open(folder.clone(), schema.clone(), sealed.clone(), Vec::new(), quota.clone());
+        let open =
+            || Spill::open(feed.clone(), folder.clone(), schema.clone(), sealed.clone(), Vec::new(), quota.clone());
         let again = open().unwrap();
         assert_eq!(again.read(0, None).unwrap().rows, rows);
         assert_eq!(again.read(0, Some(&[1])).unwrap().rows, rows.project(&[1]).unwrap());

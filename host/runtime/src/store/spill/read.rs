@@ -13,7 +13,7 @@ use super::{HIDDEN, HOLDS, Logs, Spill, broken, damaged, own_schema, run_of};
 use crate::rows::Batch;
 use crate::store::frames::FrameFile;
 use crate::store::ipc;
-use crate::store::reference::{Column, InLog, Reference};
+use crate::store::records::{Column, InLog, Reference};
 use crate::store::view::{self, assemble};
 use crate::store::work::{self, Log};
 

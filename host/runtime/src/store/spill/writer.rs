@@ -10,15 +10,17 @@ use arrow::array::{Array, ArrayRef};
 use arrow::buffer::Buffer;
 use arrow::datatypes::SchemaRef;
 use callboard_io::{array_bits, rows_bits};
+use callboard_plan::Feed;
 use twox_hash::XxHash3_64;
 
 use super::{BaseLog, HIDDEN, HOLDS, Quota, REFERS, Sealed, Spill, broken, own_schema, segment_path, stored_schema};
 use crate::rows::digest::ColumnDigests;
 use crate::rows::{Batch, record_batch};
 use crate::store::LogColumn;
-use crate::store::frames::{Frame, FrameFile, FrameWriter, make_dir, named};
+use crate::store::frames::{FrameFile, FrameWriter, make_dir, named};
 use crate::store::ipc::RowEncoder;
-use crate::store::reference::{Column, InLog, Reference};
+use crate::store::records::Frame;
+use crate::store::records::{Column, InLog, Reference};
 use crate::store::sync::Syncer;
 use crate::store::view::View;
 use crate::store::work::{Log, Logged};
@@ -32,6 +34,7 @@ const LONG: u64 = 64 << 10;
 
 /// A spill that is being written.
 pub(crate) struct SpillWriter {
+    feed: Feed,
     folder: PathBuf,
     schema: SchemaRef,
     stored: SchemaRef,
@@ -54,6 +57,7 @@ pub(crate) struct SpillWriter {
 impl SpillWriter {
     /// Begins a spill in a folder of its own, which is emptied. Columns are digested on their way, under each of the seeds.
     pub(crate) fn create(
+        feed: Feed,
         folder: PathBuf,
         schema: SchemaRef,
         seeds: BTreeSet<u64>,
@@ -67,6 +71,7 @@ impl SpillWriter {
         let stored = stored_schema(&schema);
         let columns = schema.fields().len();
         Ok(SpillWriter {
+            feed,
             folder,
             encoder: RowEncoder::new(&stored)?,
             schema,
@@ -211,6 +216,7 @@ impl SpillWriter {
             logs: self.logs.iter().map(|log| BaseLog::of(log)).collect(),
         };
         Spill {
+            feed: self.feed,
             bases: self.bases,
             logs: self.logs.into_iter().map(|log| (log, OnceLock::new())).collect(),
             folder: self.folder,

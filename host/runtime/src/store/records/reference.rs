@@ -7,8 +7,8 @@ use std::io;
 use arrow::buffer::{BooleanBuffer, Buffer};
 use serde::{Deserialize, Serialize};
 
-use super::frames::Frame;
-use super::head;
+use super::Frame;
+use crate::store::head;
 
 /// Where the columns of a frame are, and of which frames its rows are.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

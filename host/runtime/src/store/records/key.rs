@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use twox_hash::XxHash3_64;
 
-use super::ipc::schema_text;
+use super::Limits;
+use crate::store::ipc::schema_text;
 use callboard_sandbox::{Bound, columns_of};
 
 /// All that a step's work depends on, but the rows. Work is taken over from a step with an equal key.
@@ -28,6 +29,17 @@ pub(crate) struct StepKey {
     pub(crate) granted: Value,
     /// What was there: digests of files and variables.
     pub(crate) found: BTreeMap<String, String>,
+}
+
+/// What `key.json` says.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Header {
+    /// [`FORMAT`](super::FORMAT), as it was then.
+    pub(crate) format: u8,
+    pub(crate) key: StepKey,
+    pub(crate) limits: Limits,
+    /// Of the digests of rows, as the run had it that did the work first.
+    pub(crate) seed: u64,
 }
 
 /// A part of a key that differs.

@@ -1,0 +1,57 @@
+//! How a run was begun: `run.json`.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use super::paths;
+
+/// How a run was begun: what resuming it needs beside the plan.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Recorded {
+    /// [`FORMAT`](super::FORMAT), as it was then.
+    pub(crate) format: u8,
+    /// The pipeline file, where there was one.
+    #[serde(default, with = "paths::optional")]
+    pub(crate) pipeline: Option<PathBuf>,
+    /// The folder that its paths start from, absolute.
+    #[serde(with = "paths")]
+    pub(crate) base: PathBuf,
+    pub(crate) overwrite: bool,
+    pub(crate) limit: Option<u64>,
+    pub(crate) max_spill: Option<u64>,
+    pub(crate) inputs: BTreeMap<String, RecordedInput>,
+    /// Of the digests of rows. It is nobody's to guess, so nobody can make rows that pass for others.
+    #[serde(default)]
+    pub(crate) digest_seed: Option<u64>,
+}
+
+/// An input as it was when the run began.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct RecordedInput {
+    #[serde(with = "paths::list")]
+    pub(crate) files: Vec<PathBuf>,
+    pub(crate) bytes: u64,
+    /// Arrow's own bytes, in hexadecimal digits.
+    pub(crate) schema: String,
+}
+
+/// A file and its digest.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Digested {
+    pub(crate) rows: u64,
+    pub(crate) bytes: u64,
+    /// Hexadecimal.
+    pub(crate) digest: String,
+}
+
+/// The format of a folder, as its `run.json` has it; 0 of a run that was begun before there was a number.
+pub(crate) fn format_of(run: &str) -> serde_json::Result<u8> {
+    #[derive(Deserialize)]
+    struct Formatted {
+        #[serde(default)]
+        format: u8,
+    }
+    serde_json::from_str(run).map(|Formatted { format }| format)
+}

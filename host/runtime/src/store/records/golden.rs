@@ -1,0 +1,211 @@
+//! What every type looks like on the disk, beside a text that holds it: `format.json`. Whoever changes a type gives the format its
+//! next number, and then writes the text with `BLESS=1`.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::Duration;
+
+use callboard_plan::{Door, Feed, Plan};
+use callboard_sandbox::Fate;
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use super::*;
+
+const TEXT: &str = include_str!("format.json");
+
+fn counts() -> StepCounts {
+    let mut counts = StepCounts {
+        rows_in: 1,
+        rows_out: 2,
+        kept_once: 3,
+        repeated: 4,
+        created: 5,
+        batches: 6,
+        busy: Duration::from_millis(7),
+        counters: BTreeMap::from([("seen".to_owned(), -8)]),
+        reused: 9,
+        again: 10,
+        peak: 11,
+        ..StepCounts::default()
+    };
+    counts.tally.count(Fate::Dropped, "short", 12);
+    counts.tally.count(Fate::Rejected, "broken", 13);
+    counts
+}
+
+fn sealed() -> Sealed {
+    Sealed {
+        segments: 1,
+        frames: 2,
+        rows: 3,
+        bytes: 4,
+        checksum: "00000000000000aa".to_owned(),
+        digests: BTreeMap::from([("07".to_owned(), vec!["bb".to_owned()])]),
+        bases: vec![Base { feed: Feed::door("quality", Door::Dropped), checksum: "cc".to_owned() }],
+        logs: vec![BaseLog { path: "work/quality/000.log".into(), schema: "dd".to_owned() }],
+    }
+}
+
+fn digested() -> Digested {
+    Digested { rows: 1, bytes: 2, digest: "ee".to_owned() }
+}
+
+/// One of each; a new variant does not compile without an arm here, and belongs into the list.
+fn journal() -> Vec<Record> {
+    let cost = StageCost {
+        intake: Duration::from_millis(1),
+        load: Duration::from_millis(2),
+        run: Duration::from_millis(3),
+        unload: Duration::from_millis(4),
+        spilled: 5,
+        peak: 6,
+        held: 7,
+        rows: 8,
+        waits: 9,
+        steps: BTreeMap::from([("quality".to_owned(), counts())]),
+        rows_read: BTreeMap::from([("docs".to_owned(), 10)]),
+    };
+    let ended = StageEnded {
+        cost,
+        spills: BTreeMap::from([(Feed::node("quality"), sealed()), (Feed::door("quality", Door::Rejected), sealed())]),
+        outputs: BTreeMap::from([("kept".to_owned(), digested())]),
+        rejects: BTreeMap::from([("quality".to_owned(), digested())]),
+    };
+    let ends = [Status::Finished, Status::Failed, Status::Interrupted];
+    let records = [
+        Record::Begun { at: 1, version: "0.1.0".to_owned() },
+        Record::Intake { input: "docs".to_owned(), rows: 1, spill: sealed() },
+        Record::Stage { stage: 1, ended: Box::new(ended) },
+        Record::Changed { stage: 1 },
+        Record::Committing,
+    ];
+    let ended = |status| Record::Ended { status, message: Some("the disk is full".to_owned()), wall_ms: 1.5 };
+    let records: Vec<Record> = records.into_iter().chain(ends.map(ended)).collect();
+    for record in &records {
+        match record {
+            Record::Begun { .. } | Record::Intake { .. } | Record::Stage { .. } => {}
+            Record::Changed { .. } | Record::Committing | Record::Ended { .. } => {}
+        }
+    }
+    records
+}
+
+fn recorded() -> Recorded {
+    let input = RecordedInput { files: vec!["docs.jsonl".into()], bytes: 1, schema: "ff".to_owned() };
+    Recorded {
+        format: FORMAT,
+        pipeline: Some("pipeline.toml".into()),
+        base: "/data".into(),
+        overwrite: true,
+        limit: Some(2),
+        max_spill: Some(3),
+        inputs: BTreeMap::from([("docs".to_owned(), input)]),
+        digest_seed: Some(4),
+    }
+}
+
+fn header() -> Header {
+    let key = StepKey {
+        contract: "0.1".to_owned(),
+        component: "aa".to_owned(),
+        config: json!({ "min": 1 }),
+        seed: 1,
+        given: vec!["text: string".to_owned()],
+        writes: "n: int64".to_owned(),
+        schemas: "bb".to_owned(),
+        granted: json!({}),
+        found: BTreeMap::from([("file words".to_owned(), "cc".to_owned())]),
+    };
+    Header { format: FORMAT, key, limits: (1, 2), seed: 3 }
+}
+
+fn deeds() -> Vec<Deed> {
+    let removed = || vec![Removed { row: 1, rejected: true, reason: "broken".to_owned() }];
+    let counters = || BTreeMap::from([("seen".to_owned(), 1)]);
+    let outcome = Outcome { kept: Some(vec![0, 2]), removed: removed(), counters: counters(), narrowed: Some((1, 2)) };
+    let deeds = vec![
+        Deed::Processed(outcome),
+        Deed::Page { cursor: vec![1], counters: counters() },
+        Deed::Kept { rows: vec![300] },
+        Deed::Wrote,
+        Deed::Removed { rows: removed() },
+        Deed::Ended { counters: counters() },
+    ];
+    for deed in &deeds {
+        match deed {
+            Deed::Processed(_) | Deed::Page { .. } | Deed::Kept { .. } | Deed::Wrote => {}
+            Deed::Removed { .. } | Deed::Ended { .. } => {}
+        }
+    }
+    deeds
+}
+
+fn frame() -> Frame {
+    Frame { kind: 1, rows: 2, tag: 3, length: 5, checksum: 6, offset: 48 }
+}
+
+fn reference() -> Reference {
+    let picks = [Chosen::All, Chosen::Some(vec![0b101])].map(|rows| Pick { base: 0, frame: 1, rows });
+    Reference {
+        columns: vec![Column::Own, Column::Picked, Column::Logged { frame: 2, column: 3 }],
+        picks: picks.to_vec(),
+        logged: vec![InLog { log: 4, frame: frame() }],
+    }
+}
+
+/// Of what lies in a frame: its names, and its bytes.
+fn packed(value: &impl Serialize) -> Value {
+    json!({ "shape": value, "bytes": callboard_sandbox::hex(&postcard::to_stdvec(value).unwrap()) })
+}
+
+fn now() -> Value {
+    let written: Value = serde_json::from_str(TEXT).unwrap();
+    // A plan is made by planning alone: it is read from what stands there, and must be written the same.
+    let plan = Plan::from_json(&written["plan.json"].to_string()).unwrap();
+    json!({
+        "format": FORMAT,
+        "plan.json": plan,
+        "run.json": recorded(),
+        "journal": journal(),
+        "key.json": header(),
+        "log": deeds().iter().map(packed).collect::<Vec<_>>(),
+        "segment": packed(&reference()),
+        "header of a frame": callboard_sandbox::hex(&frame().header()),
+    })
+}
+
+#[test]
+fn what_lies_on_the_disk_changes_with_the_number_of_the_format_alone() {
+    let (now, written) = (now(), serde_json::from_str::<Value>(TEXT).unwrap());
+    if now == written {
+        return;
+    }
+    let changed: Vec<&String> = now
+        .as_object()
+        .unwrap()
+        .iter()
+        .filter(|(name, value)| written[name] != **value)
+        .map(|(name, _)| name)
+        .collect();
+    assert_ne!(written["format"], FORMAT, "{changed:?} are written otherwise: give FORMAT its next number");
+    assert!(std::env::var_os("BLESS").is_some(), "the format has another number: look at {changed:?}, then BLESS=1");
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/store/records/format.json");
+    std::fs::write(path, serde_json::to_string_pretty(&now).unwrap() + "\n").unwrap();
+}
+
+#[test]
+fn what_lies_on_the_disk_is_read_as_it_was_written() {
+    let now = now();
+    let journal: Vec<Record> = serde_json::from_value(now["journal"].clone()).unwrap();
+    assert_eq!(serde_json::to_value(journal).unwrap(), now["journal"]);
+    let recorded: Recorded = serde_json::from_value(now["run.json"].clone()).unwrap();
+    assert_eq!(serde_json::to_value(recorded).unwrap(), now["run.json"]);
+    assert_eq!(format_of(&now["run.json"].to_string()).unwrap(), FORMAT);
+    assert_eq!(format_of("{}").unwrap(), 0);
+    assert_eq!(serde_json::from_value::<Header>(now["key.json"].clone()).unwrap(), header());
+    for deed in deeds() {
+        assert_eq!(postcard::from_bytes::<Deed>(&postcard::to_stdvec(&deed).unwrap()).unwrap(), deed);
+    }
+    assert_eq!(Frame::parse(&frame().header(), 0), Some(frame()));
+}

@@ -1,0 +1,43 @@
+//! What is complete of a run: the lines of its journal.
+
+use std::collections::BTreeMap;
+
+use callboard_plan::Feed;
+use serde::{Deserialize, Serialize};
+
+use super::{Digested, Sealed, StageCost, Status};
+
+/// Something that is complete.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(tag = "what", rename_all = "kebab-case")]
+pub(crate) enum Record {
+    /// Somebody began to work, for the first time or after an interruption.
+    Begun {
+        /// Seconds since 1970.
+        at: u64,
+        /// Of callboard.
+        version: String,
+    },
+    /// An input was read into a spill, before its stage was loaded.
+    Intake { input: String, rows: u64, spill: Sealed },
+    /// A stage ended.
+    Stage { stage: usize, ended: Box<StageEnded> },
+    /// A step of this stage is another component than before: what this and later stages came to does not count any more.
+    Changed { stage: usize },
+    /// The outputs are complete, and are being put in their places.
+    Committing,
+    /// The run ended, well or badly.
+    Ended { status: Status, message: Option<String>, wall_ms: f64 },
+}
+
+/// What a stage left.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(crate) struct StageEnded {
+    pub(crate) cost: StageCost,
+    /// Rows for later stages.
+    pub(crate) spills: BTreeMap<Feed, Sealed>,
+    /// Complete outputs, still in the run's folder.
+    pub(crate) outputs: BTreeMap<String, Digested>,
+    /// By step: the rows that it rejected.
+    pub(crate) rejects: BTreeMap<String, Digested>,
+}

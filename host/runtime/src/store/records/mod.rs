@@ -1,0 +1,40 @@
+//! Everything that is written into a run's folder and read back, in one room under one number.
+//!
+//! | file | type |
+//! |---|---|
+//! | `run.json` | [`Recorded`] |
+//! | `plan.json` | [`Plan`](callboard_plan::Plan) |
+//! | `journal` | [`Record`], a line each |
+//! | `work/STEP/key.json` | [`Header`] |
+//! | `work/STEP/NNN.log` | [`Frame`]s, each with a [`Deed`] and the columns that were written |
+//! | `spill/FEED/NNNNN.segment` | [`Frame`]s of rows; of rows that lie elsewhere, a [`Reference`] |
+//! | `seen/INPUT`, `positions/OUTPUT` | [`Frame`]s |
+//!
+//! `report.json` and `rejects.jsonl` are for people and programs: no run reads them, and they have no place here.
+
+mod begun;
+mod counts;
+mod deed;
+mod frame;
+#[cfg(test)]
+mod golden;
+mod journal;
+mod key;
+pub(crate) mod paths;
+mod reference;
+mod spilled;
+
+pub(crate) use begun::{Digested, Recorded, RecordedInput, format_of};
+pub use counts::Status;
+pub(crate) use counts::{StageCost, StepCounts};
+pub(crate) use deed::{Deed, Limits, Outcome, Removed, limits_of};
+pub(crate) use frame::{Frame, HEADER};
+pub(crate) use journal::{Record, StageEnded};
+pub use key::Change;
+pub(crate) use key::{Header, StepKey};
+pub(crate) use reference::{Chosen, Column, InLog, Pick, Reference};
+pub(crate) use spilled::{Base, BaseLog, Sealed};
+
+/// The number of the format of a run's folder. Whatever changes what one of these types looks like on the disk gives it the next
+/// number: a folder of another number is refused, and its work is not taken over.
+pub(crate) const FORMAT: u8 = 4;
