@@ -3,6 +3,8 @@
 //! ever after.
 #![allow(missing_docs, unreachable_pub, reason = "the targets are a library when they are fuzzed")]
 
+#[path = "../support/measured.rs"]
+mod measured;
 mod mutate;
 #[path = "src/lib.rs"]
 mod targets;
@@ -20,6 +22,8 @@ use targets::{TARGETS, Target};
 #[global_allocator]
 static ALLOCATOR: PeakAlloc = PeakAlloc;
 
+/// The target that a process is started for.
+const TARGET: &str = "CALLBOARD_TEST_TARGET";
 /// Changed inputs of a target.
 const CHANGED: usize = 3_000;
 /// The seed of the changes, unless the environment's `SEED` says another.
@@ -64,20 +68,31 @@ fn seed() -> u64 {
     }
 }
 
-/// All in one test, one after another: what is allocated is counted for the whole process.
+/// Not a test of its own: tries the target that the variable names, one input after another: what is allocated is counted for the
+/// whole process.
 #[test]
-fn every_target_holds_over_its_corpus_and_changes_to_it() {
-    for target in TARGETS {
-        let kept = kept(target);
-        for (path, bytes) in &kept {
-            try_one(target, &path.display().to_string(), bytes);
-        }
-        let seed = seed();
-        let mut mutator = Mutator::new(kept.into_iter().map(|(_, bytes)| bytes).collect(), LONGEST, seed);
-        for nth in 0..CHANGED {
-            try_one(target, &format!("change {nth} of SEED={seed}"), &mutator.next());
-        }
+fn tries_a_target_in_a_process_of_its_own() {
+    let Ok(name) = std::env::var(TARGET) else { return };
+    let target = TARGETS.iter().find(|target| target.name == name).unwrap();
+    let kept = kept(target);
+    for (path, bytes) in &kept {
+        try_one(target, &path.display().to_string(), bytes);
     }
+    let seed = seed();
+    let mut mutator = Mutator::new(kept.into_iter().map(|(_, bytes)| bytes).collect(), LONGEST, seed);
+    for nth in 0..CHANGED {
+        try_one(target, &format!("change {nth} of SEED={seed}"), &mutator.next());
+    }
+}
+
+/// Each target in a process of its own, whose memory is measured from outside, too.
+#[test]
+fn every_target_holds_over_its_corpus_and_changes_to_it_within_its_memory() {
+    measured::each(TARGETS.iter().map(|target| target.name.to_owned()).collect(), |name| {
+        let mut command = measured::measurer();
+        command.env(TARGET, name);
+        measured::judged(name, &measured::measure(command, &measured::alone("tries_a_target_in_a_process_of_its_own")))
+    });
 }
 
 /// A seed that a failure printed makes the same inputs again, and another one others.

@@ -1,5 +1,8 @@
 //! JSON Lines: what is inferred, what is refused, and the line that mends it.
 
+use std::io::Write;
+
+use arrow::array::AsArray;
 use callboard_io::{Dataset, ErrorKind, Place, is_json};
 
 use crate::bench::{Bench, POLICY, column, join, types};
@@ -339,15 +342,18 @@ fn an_empty_name_is_refused() {
 #[test]
 fn a_row_of_50_mb_goes_through() {
     let huge = "x".repeat(50 << 20);
-    let bench = Bench::with("in.jsonl", format!("{{\"a\":\"s\"}}\n{{\"a\":\"{huge}\"}}\n{{\"a\":\"s\"}}\n"));
+    let bench = Bench::new();
+    let mut file = std::fs::File::create(bench.path("in.jsonl")).unwrap();
+    write!(file, "{{\"a\":\"s\"}}\n{{\"a\":\"{huge}\"}}\n{{\"a\":\"s\"}}\n").unwrap();
     let chunks = bench.read(&["in.jsonl"]).unwrap();
     // The huge row ends its batch.
     assert_eq!(chunks.iter().map(|chunk| chunk.rows.num_rows()).collect::<Vec<_>>(), [2, 1]);
     for name in ["out.jsonl", "out.jsonl.zst", "out.csv", "out.parquet", "out.arrow"] {
         bench.write(name, &chunks.iter().map(|chunk| chunk.rows.clone()).collect::<Vec<_>>()).unwrap();
-        let back = join(&bench.read(&[name]).unwrap());
-        assert_eq!(back.num_rows(), 3, "{name}");
-        assert!(column(&back, "a")[1] == huge, "{name}");
+        let back = bench.read(&[name]).unwrap();
+        let rows = back.iter().flat_map(|chunk| chunk.rows.column(0).as_string::<i32>());
+        let same = rows.zip(["s", &huge, "s"]).map(|(found, written)| found == Some(written));
+        assert_eq!(same.collect::<Vec<_>>(), [true; 3], "{name}");
     }
 }
 

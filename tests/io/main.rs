@@ -5,6 +5,7 @@ mod bench;
 mod beneath;
 mod binary;
 mod bombs;
+mod bounds;
 mod compressed;
 mod csv;
 mod files;
@@ -25,6 +26,8 @@ mod values;
 /// Made of bytes, as the fuzz targets make them.
 #[path = "../fuzz/src/made.rs"]
 mod made;
+#[path = "../support/measured.rs"]
+mod measured;
 #[path = "../support/peak.rs"]
 mod peak;
 #[path = "../fuzz/src/writers.rs"]
