@@ -7,7 +7,7 @@ use arrow::array::*;
 use arrow::buffer::{OffsetBuffer, ScalarBuffer};
 use arrow::datatypes::*;
 use arrow::ipc::writer::FileWriter;
-use callboard_io::BatchPolicy;
+use callboard_io::{BatchPolicy, Dataset, InputLimits, InputSpec};
 use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression, Encoding, ZstdLevel};
 use parquet::data_type::Int32Type as Integers;
@@ -18,6 +18,8 @@ use parquet::schema::parser::parse_message_type;
 use crate::bench::Bench;
 
 const FILE: &str = "CALLBOARD_TEST_BOMB";
+/// `limits.batch` of the input, bytes.
+const LIMIT: &str = "CALLBOARD_TEST_LIMIT";
 /// Beside what the process has without a file.
 const ALLOWED: u64 = 192 << 20;
 
@@ -32,7 +34,9 @@ fn reads_in_a_process_of_its_own() {
     let policy = BatchPolicy { rows: 8192, bytes: 4 << 20 };
     let mut rows = 0;
     let mut largest = 0;
-    let outcome = bench.open(&[name]).and_then(|dataset| {
+    let batch = std::env::var(LIMIT).unwrap().parse().unwrap();
+    let spec = InputSpec { limits: InputLimits { batch, ..Default::default() }, ..bench.spec(&[name], &[]) };
+    let outcome = Dataset::open(&spec).and_then(|dataset| {
         for chunk in dataset.read(policy) {
             let chunk = chunk?;
             rows += chunk.rows.num_rows();
@@ -55,10 +59,15 @@ struct Outcome {
 }
 
 fn read(name: &str, bytes: &[u8]) -> Outcome {
+    read_within(name, bytes, InputLimits::default().batch)
+}
+
+fn read_within(name: &str, bytes: &[u8], limit: u64) -> Outcome {
     let bench = Bench::with(name, bytes);
     let output = Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "bombs::reads_in_a_process_of_its_own", "--nocapture"])
         .env(FILE, bench.path(name))
+        .env(LIMIT, limit.to_string())
         .output()
         .unwrap();
     let text = String::from_utf8(output.stdout).unwrap();
@@ -183,13 +192,14 @@ fn columns_of_one_value_are_read_in_few_rows() {
 #[test]
 fn a_page_that_unpacks_to_much_is_refused() {
     let zeros = one(Arc::new(Int64Array::from(vec![0; 1 << 20])));
+    // The library holds the page while it writes it, so this one is no larger than it must be.
     let properties = WriterProperties::builder()
         .set_dictionary_enabled(false)
         .set_data_page_size_limit(1 << 30)
         .set_data_page_row_count_limit(usize::MAX)
         .set_max_row_group_row_count(None);
-    let bytes = parquet_of(std::iter::repeat_n(zeros, 40), properties);
-    let outcome = read("page.parquet", &bytes);
-    assert!(outcome.error.contains("unpack to 320 MiB (column `c`); allowed are 256 MiB"), "{}", outcome.error);
+    let bytes = parquet_of(std::iter::repeat_n(zeros, 5), properties);
+    let outcome = read_within("page.parquet", &bytes, 32 << 20);
+    assert!(outcome.error.contains("unpack to 40 MiB (column `c`); allowed are 32 MiB"), "{}", outcome.error);
     assert!(outcome.peak < ALLOWED, "{} MiB", outcome.peak >> 20);
 }

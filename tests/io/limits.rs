@@ -1,8 +1,22 @@
 //! What a text file may take: each limit, the key that raises it, and that it is followed.
 
-use callboard_io::{BatchPolicy, Chunk, Dataset, ErrorKind, InputLimits, IoError, Stop};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+
+use arrow::array::{
+    ArrayRef, DictionaryArray, FixedSizeListArray, Int32Array, Int64Array, ListArray, RecordBatch, StringArray,
+};
+use arrow::buffer::OffsetBuffer;
+use arrow::datatypes::{DataType, Field};
+use arrow::ipc::CompressionType;
+use arrow::ipc::writer::{FileWriter, IpcWriteOptions};
+use callboard_io::{BatchPolicy, Chunk, Dataset, ErrorKind, InputLimits, IoError, Stop};
+use parquet::arrow::ArrowWriter;
+use parquet::basic::{Compression, ZstdLevel};
+use parquet::data_type::{Int96, Int96Type};
+use parquet::file::properties::{WriterProperties, WriterPropertiesBuilder};
+use parquet::file::writer::SerializedFileWriter;
+use parquet::schema::parser::parse_message_type;
 
 use crate::bench::{Bench, POLICY, column, gz, join};
 
@@ -18,7 +32,8 @@ fn refused(bench: &Bench, name: &str, limits: InputLimits, message: &str, help: 
     assert_eq!(bench.words(&error), (message.to_owned(), help.to_owned()));
 }
 
-const USUAL: InputLimits = InputLimits { line: 64 << 20, columns: 10_000, header: 4 << 20, window: 128 << 20 };
+const USUAL: InputLimits =
+    InputLimits { line: 64 << 20, columns: 10_000, header: 4 << 20, window: 128 << 20, batch: 256 << 20 };
 
 #[test]
 fn the_defaults_are_the_documented_ones() {
@@ -104,6 +119,117 @@ fn names_have_a_length_together() {
     assert_eq!(error.help(), Some("under `[inputs.docs]`: limits = { header = \"800B\" }"));
 }
 
+/// Rows that take little in the file, and must be in memory as a whole: each way in which there are such rows.
+#[test]
+fn rows_that_cannot_be_divided_have_a_limit() {
+    let limits = InputLimits { batch: 8 << 20, ..USUAL };
+    let split = "split the row's longest lists or texts over several rows";
+    let raised = |size: &str| format!("under `[inputs.docs]`: limits = {{ batch = \"{size}\" }}\nor ");
+    let list = |items: ArrayRef| -> ArrayRef {
+        let field = Arc::new(Field::new("item", items.data_type().clone(), true));
+        Arc::new(ListArray::new(field, OffsetBuffer::from_lengths([items.len()]), items, None))
+    };
+    let zeros: ArrayRef = Arc::new(Int64Array::from(vec![0; 2 << 20]));
+    let pages = WriterProperties::builder()
+        .set_dictionary_enabled(false)
+        .set_compression(Compression::ZSTD(ZstdLevel::default()))
+        .set_max_row_group_row_count(None)
+        .set_data_page_size_limit(1 << 30)
+        .set_data_page_row_count_limit(usize::MAX);
+    let dictionary = DictionaryArray::new(Int32Array::from(vec![0; 5 << 20]), Arc::new(StringArray::from(vec!["xy"])));
+    let fixed =
+        FixedSizeListArray::new(Arc::new(Field::new("item", DataType::Int64, true)), 2 << 20, zeros.clone(), None);
+    let (row, page) = ("`in.", "write the file with smaller pages or row groups");
+    let cases: [(&str, Vec<u8>, &str, String); 6] = [
+        (
+            "in.arrow",
+            arrow(list(Arc::new(dictionary)), None),
+            "row 1 takes 30 MiB in memory, more than the 8 MiB allowed",
+            raised("32MiB") + split,
+        ),
+        (
+            "in.arrow",
+            arrow(zeros.clone(), Some(CompressionType::ZSTD)),
+            " unfolds to 16 MiB; allowed are 8 MiB, or 16 times its bytes in the file",
+            raised("16MiB") + "write the file with fewer rows in a record batch",
+        ),
+        (
+            "in.parquet",
+            parquet(list(zeros.clone()), WriterProperties::builder()),
+            "row 1, or one soon after it, takes more than the 8 MiB allowed in memory",
+            raised("1GiB") + split,
+        ),
+        (
+            "in.parquet",
+            parquet(zeros.clone(), pages),
+            " unpack to 16 MiB (column `c`); allowed are 8 MiB, or 16 times their bytes in the file",
+            raised("16MiB") + page,
+        ),
+        (
+            "in.parquet",
+            parquet(Arc::new(fixed), WriterProperties::builder()),
+            "a row takes 16 MiB in memory, more than the 8 MiB allowed",
+            raised("1GiB") + "write the file with lists of fewer items",
+        ),
+        (
+            "in.parquet",
+            int96(2 << 20),
+            " (column `c`); allowed are 8 MiB, or 16 times their bytes in the file",
+            raised("32MiB") + page,
+        ),
+    ];
+    for (name, bytes, message, help) in cases {
+        let bench = Bench::with(name, bytes);
+        let error = read(&bench, name, limits).expect_err(message);
+        assert_eq!(error.kind(), ErrorKind::Limit, "{error}");
+        let (said, helped) = bench.words(&error);
+        assert!(said.starts_with(row) && said.contains(message), "{said}");
+        assert_eq!(helped, help, "{said}");
+        // The key that help names, set as it says.
+        let size = help.split('"').nth(1).unwrap();
+        let batch = match size.strip_suffix("MiB") {
+            Some(number) => number.parse::<u64>().unwrap() << 20,
+            None => 1 << 30,
+        };
+        let rows = read(&bench, name, InputLimits { batch, ..USUAL }).unwrap();
+        assert!(rows.iter().map(|chunk| chunk.rows.num_rows()).sum::<usize>() > 0);
+    }
+}
+
+/// One column of one record batch.
+fn arrow(column: ArrayRef, compression: Option<CompressionType>) -> Vec<u8> {
+    let rows = RecordBatch::try_from_iter([("c", column)]).unwrap();
+    let options = IpcWriteOptions::default().try_with_compression(compression).unwrap();
+    let mut writer = FileWriter::try_new_with_options(Vec::new(), &rows.schema(), options).unwrap();
+    writer.write(&rows).unwrap();
+    writer.into_inner().unwrap()
+}
+
+fn parquet(column: ArrayRef, properties: WriterPropertiesBuilder) -> Vec<u8> {
+    let rows = RecordBatch::try_from_iter([("c", column)]).unwrap();
+    let mut writer = ArrowWriter::try_new(Vec::new(), rows.schema(), Some(properties.build())).unwrap();
+    writer.write(&rows).unwrap();
+    writer.into_inner().unwrap()
+}
+
+/// A page of that many equal timestamps.
+fn int96(values: usize) -> Vec<u8> {
+    let schema = Arc::new(parse_message_type("message m { required int96 c; }").unwrap());
+    let properties = WriterProperties::builder()
+        .set_dictionary_enabled(false)
+        .set_compression(Compression::ZSTD(ZstdLevel::default()))
+        .set_data_page_size_limit(1 << 30)
+        .set_data_page_row_count_limit(usize::MAX);
+    let mut writer = SerializedFileWriter::new(Vec::new(), schema, Arc::new(properties.build())).unwrap();
+    let mut group = writer.next_row_group().unwrap();
+    let mut column = group.next_column().unwrap().unwrap();
+    let day = Int96::from(vec![0, 0, 2_440_588]);
+    column.typed::<Int96Type>().write_batch(&vec![day; values], None, None).unwrap();
+    column.close().unwrap();
+    group.close().unwrap();
+    writer.into_inner().unwrap()
+}
+
 /// Objects in lists may lack all of their members, and take room for them all the same.
 #[test]
 fn rows_that_are_wider_than_their_text_make_smaller_batches() {
@@ -119,9 +245,11 @@ fn rows_that_are_wider_than_their_text_make_smaller_batches() {
     let chunks = Bench::with("in.jsonl", sparse).read(&["in.jsonl"]).unwrap();
     assert!(chunks.len() > 20, "{} batches", chunks.len());
     // And one row alone does not take what nobody has.
-    let bomb = format!("{{\"a\":[{{{members}}}]}}\n{{\"a\":[{}{{}}]}}\n", "{},".repeat(100_000));
-    let (message, help) = Bench::with("in.jsonl", bomb).error(&["in.jsonl"], &[]);
-    assert!(message.contains("line 2") && message.ends_with("take more than 256 MiB"), "{message}");
+    let bomb = format!("{{\"a\":[{{{members}}}]}}\n{{\"a\":[{}{{}}]}}\n", "{},".repeat(10_000));
+    let bomb = Bench::with("in.jsonl", bomb);
+    let (message, help) = bomb.words(&read(&bomb, "in.jsonl", InputLimits { batch: 16 << 20, ..USUAL }).unwrap_err());
+    assert!(message.contains("line 2") && message.ends_with("take more than 16 MiB (`limits.batch`)"), "{message}");
+    assert_eq!(join(&read(&bomb, "in.jsonl", USUAL).unwrap()).num_rows(), 2);
     assert_eq!(help, "under `[inputs.docs]`: types = { a = \"json\" }");
 }
 

@@ -1,4 +1,4 @@
-//! What an input of text may take: bounds that a file cannot exceed, each with a key in the pipeline file.
+//! What an input may take: bounds that a file cannot exceed, each with a key in the pipeline file.
 
 use crate::error::{ErrorKind, IoError};
 use crate::spec::InputSpec;
@@ -7,8 +7,13 @@ use crate::spec::InputSpec;
 pub const LONGEST_LINE: u64 = 1 << 30;
 /// The largest window that `limits.window` can allow: the largest that zstd has.
 pub const LARGEST_WINDOW: u64 = 1 << 31;
+/// The most that `limits.batch` can allow: text of one row has 31-bit offsets, and more than its bytes is counted.
+pub const LARGEST_BATCH: u64 = 1 << 30;
 
-/// What a text file (JSON Lines, CSV) may take before it is refused. The defaults are the documented ones.
+/// What helps against a row that takes too much.
+pub(crate) const SPLIT: &str = "split the row's longest lists or texts over several rows";
+
+/// What a file may take before it is refused; all but `batch` are of text files (JSON Lines, CSV). The defaults are the documented ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct InputLimits {
     /// `limits.line`: bytes of one line of JSON Lines, or of one row of CSV, decompressed; at most [`LONGEST_LINE`].
@@ -19,11 +24,14 @@ pub struct InputLimits {
     pub header: u64,
     /// `limits.window`: bytes that zstd must keep to decompress (`zstd --long`); at most [`LARGEST_WINDOW`].
     pub window: u64,
+    /// `limits.batch`: bytes in memory of rows that cannot be divided: one row, a compressed record batch of Arrow, a page of each
+    /// column of a Parquet row group; in JSON Lines, of the members that one row leaves out of its objects; at most [`LARGEST_BATCH`].
+    pub batch: u64,
 }
 
 impl Default for InputLimits {
     fn default() -> InputLimits {
-        InputLimits { line: 64 << 20, columns: 10_000, header: 4 << 20, window: 128 << 20 }
+        InputLimits { line: 64 << 20, columns: 10_000, header: 4 << 20, window: 128 << 20, batch: 256 << 20 }
     }
 }
 
@@ -34,6 +42,7 @@ pub(crate) enum Limit {
     Columns,
     Header,
     Window,
+    Batch,
 }
 
 impl InputLimits {
@@ -43,6 +52,7 @@ impl InputLimits {
             Limit::Columns => &mut self.columns,
             Limit::Header => &mut self.header,
             Limit::Window => &mut self.window,
+            Limit::Batch => &mut self.batch,
         }
     }
 }
@@ -52,9 +62,14 @@ pub(crate) fn raise(spec: &InputSpec, limit: Limit, wanted: u64) -> String {
     let (mut limits, mut usual) = (spec.limits, InputLimits::default());
     *limits.of(limit) = wanted;
     let mut entries = Vec::new();
-    for (key, limit) in
-        [("line", Limit::Line), ("columns", Limit::Columns), ("header", Limit::Header), ("window", Limit::Window)]
-    {
+    let keys = [
+        ("line", Limit::Line),
+        ("columns", Limit::Columns),
+        ("header", Limit::Header),
+        ("window", Limit::Window),
+        ("batch", Limit::Batch),
+    ];
+    for (key, limit) in keys {
         let set = *limits.of(limit);
         if set != *usual.of(limit) {
             entries.push(match limit {
@@ -71,12 +86,24 @@ pub(crate) fn exceeded(spec: &InputSpec, limit: Limit, message: String, wanted: 
     let most = match limit {
         Limit::Line | Limit::Header => LONGEST_LINE,
         Limit::Window => LARGEST_WINDOW,
+        Limit::Batch => LARGEST_BATCH,
         Limit::Columns => u64::MAX,
     };
     let error = IoError::new(ErrorKind::Limit, message);
     match wanted <= most && wanted > *spec.limits.clone().of(limit) {
         true => error.with_help(raise(spec, limit, wanted)),
         false => error,
+    }
+}
+
+/// An error about rows that take more than [`InputLimits::batch`] and cannot be divided: `wanted` bytes, or null if nobody knows.
+/// `otherwise` fixes the file instead.
+pub(crate) fn indivisible(spec: &InputSpec, message: String, wanted: Option<u64>, otherwise: &str) -> IoError {
+    let wanted = wanted.map_or(LARGEST_BATCH, |bytes| bytes.checked_next_power_of_two().unwrap_or(u64::MAX));
+    let error = exceeded(spec, Limit::Batch, message, wanted);
+    match error.help().map(str::to_owned) {
+        Some(raise) => error.with_help(format!("{raise}\nor {otherwise}")),
+        None => error.with_help(otherwise),
     }
 }
 

@@ -24,6 +24,11 @@ impl Names {
         all
     }
 
+    /// All of them, in their order.
+    pub(crate) fn all(&self) -> impl Iterator<Item = &str> {
+        self.list.iter().map(|name| &**name)
+    }
+
     #[cfg(test)]
     fn len(&self) -> usize {
         self.list.len()
@@ -45,6 +50,7 @@ impl Names {
 
     /// Adds a name, which is not there yet; its index.
     pub(crate) fn push(&mut self, name: &str) -> usize {
+        count(1);
         let at = self.list.len();
         self.list.push(name.into());
         match at {

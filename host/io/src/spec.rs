@@ -23,7 +23,7 @@ pub struct InputSpec {
     pub types: BTreeMap<String, String>,
     /// What parts the fields of CSV: a byte of ASCII. By default a comma, and a tab where a file's name ends in `.tsv`.
     pub delimiter: Option<u8>,
-    /// What a text file may take.
+    /// What a file may take.
     pub limits: InputLimits,
     /// Asked while files are opened, sampled and read.
     pub stop: Stop,

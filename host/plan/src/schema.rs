@@ -70,13 +70,13 @@ struct Input {
     #[serde(default)]
     #[schemars(with = "String", length(min = 1, max = 1))]
     delimiter: Option<String>,
-    /// What a file of `jsonl` or `csv` may take before it is refused.
+    /// What a file may take before it is refused.
     #[serde(default)]
     #[schemars(with = "InputLimits")]
     limits: Option<InputLimits>,
 }
 
-/// What a text file of an input may take.
+/// What a file of an input may take: `line`, `columns`, `header` and `window` are of `jsonl` and `csv`.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct InputLimits {
@@ -96,6 +96,11 @@ struct InputLimits {
     #[serde(default)]
     #[schemars(with = "String")]
     window: Option<String>,
+    /// Rows that cannot be divided, in memory: one row, a compressed record batch of `arrow`, a page of each column of a row
+    /// group of `parquet`, members that a row of `jsonl` leaves out; "256MiB" by default, "1GiB" at most.
+    #[serde(default)]
+    #[schemars(with = "String")]
+    batch: Option<String>,
 }
 
 /// One use of a component.

@@ -17,10 +17,9 @@ use arrow::util::display::{ArrayFormatter, FormatOptions};
 use super::merge::places;
 use super::weigh::weigh;
 use crate::error::IoError;
+use crate::limits::{self, size};
+use crate::spec::InputSpec;
 use crate::types;
-
-/// What one row may take in memory: the most that a batch may be set to take.
-pub(crate) const LARGEST_ROW: u64 = 256 << 20;
 
 /// Brings rows of one file into the dataset's schema.
 pub(crate) struct Conform {
@@ -29,18 +28,21 @@ pub(crate) struct Conform {
     places: Vec<usize>,
     /// What a part may take, in bits.
     bits: u64,
+    /// With what one row may take.
+    spec: InputSpec,
 }
 
 impl Conform {
     /// Of rows of the schema `found`; a part takes about `bytes`.
-    pub(crate) fn new(found: &Schema, schema: &SchemaRef, bytes: usize) -> Result<Conform, IoError> {
+    pub(crate) fn new(found: &Schema, schema: &SchemaRef, spec: &InputSpec, bytes: usize) -> Result<Conform, IoError> {
         let there = places(found.fields().iter());
-        let place = |name: &String| match there.get(name) {
-            Some(place) => Ok(*place),
+        let place = |(expected, name): (usize, &String)| match there.find(expected, name) {
+            Some(place) => Ok(place),
             None => Err(IoError::data(format!("the column `{name}` is missing"))),
         };
-        let places: Result<Vec<usize>, IoError> = schema.fields().iter().map(|field| place(field.name())).collect();
-        Ok(Conform { schema: schema.clone(), places: places?, bits: 2 * 8 * bytes as u64 })
+        let places: Result<Vec<usize>, IoError> =
+            schema.fields().iter().map(|field| field.name()).enumerate().map(place).collect();
+        Ok(Conform { schema: schema.clone(), places: places?, bits: 2 * 8 * bytes as u64, spec: spec.clone() })
     }
 
     /// The rows in parts; `first` is the number of the first row, for messages.
@@ -70,15 +72,11 @@ impl Conformed {
         while let Some((start, end)) = self.open.pop() {
             let bits: u64 = self.folded.iter().fold(0, |sum, column| weigh(column, start, end).saturating_add(sum));
             let row = self.first + start as u64;
-            if end - start == 1 && bits / 8 > LARGEST_ROW {
-                let message = format!(
-                    "row {row} takes {} MiB in memory, more than the {} MiB allowed",
-                    bits >> 23,
-                    LARGEST_ROW >> 20
-                );
-                return Err(
-                    IoError::data(message).with_help("split the row's longest lists or texts over several rows")
-                );
+            let spec = &conform.spec;
+            if end - start == 1 && bits / 8 > spec.limits.batch {
+                let allowed = size(spec.limits.batch);
+                let message = format!("row {row} takes {} MiB in memory, more than the {allowed} allowed", bits >> 23);
+                return Err(limits::indivisible(spec, message, Some(bits / 8), limits::SPLIT));
             }
             if end - start > 1 && bits > conform.bits {
                 let middle = start + (end - start) / 2;
@@ -202,11 +200,12 @@ fn unfold(array: &ArrayRef, to: &DataType) -> Result<ArrayRef, Misfit> {
         (Struct(_), Struct(fields)) => {
             let from = array.as_struct();
             let there = places(from.fields().iter());
-            let member = |field: &Arc<arrow::datatypes::Field>| {
-                let place = there.get(field.name()).ok_or_else(|| misfit("is missing").within(field.name()))?;
-                unfold(from.column(*place), field.data_type()).map_err(|m| m.within(field.name()))
+            let member = |(expected, field): (usize, &Arc<arrow::datatypes::Field>)| {
+                let place = there.find(expected, field.name());
+                let place = place.ok_or_else(|| misfit("is missing").within(field.name()))?;
+                unfold(from.column(place), field.data_type()).map_err(|m| m.within(field.name()))
             };
-            let members = fields.iter().map(member).collect::<Result<Vec<_>, _>>()?;
+            let members = fields.iter().enumerate().map(member).collect::<Result<Vec<_>, _>>()?;
             Ok(Arc::new(struct_of(fields, members, nulls, array.len())?))
         }
         _ => cast(array, to),

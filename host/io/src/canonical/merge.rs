@@ -8,19 +8,19 @@
 //!
 //! Whatever else differs is an error: text beside numbers, a date beside a timestamp, a timestamp with a zone beside one without.
 
-use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, FieldRef, Fields, Metadata, Schema, TimeUnit};
 
 use crate::error::IoError;
+use crate::names::Names;
 use crate::types;
 
 /// The columns that the files so far share.
 pub(super) struct Merged {
     fields: Vec<FieldRef>,
-    places: HashMap<String, usize>,
+    places: Names,
 }
 
 impl Merged {
@@ -32,11 +32,11 @@ impl Merged {
     /// Adds the columns of another file; `first` is the file that messages compare it with. Linear in its columns.
     pub(super) fn add(&mut self, found: &Schema, first: &Path) -> Result<(), IoError> {
         let wrong = |message: String| IoError::data(format!("{message} in `{}`", first.display()));
-        for field in found.fields() {
-            let Some(place) = self.places.get(field.name()) else {
+        for (expected, field) in found.fields().iter().enumerate() {
+            let Some(place) = self.places.find(expected, field.name()) else {
                 return Err(wrong(format!("the column `{}` is here, but not", field.name())).with_help(SAME));
             };
-            let known = &mut self.fields[*place];
+            let known = &mut self.fields[place];
             if known != field {
                 match merge(known, field, field.name()) {
                     Ok(merged) => *known = Arc::new(merged),
@@ -46,7 +46,8 @@ impl Merged {
         }
         if found.fields().len() < self.fields.len() {
             let here = places(found.fields().iter());
-            if let Some(lacking) = self.fields.iter().find(|field| !here.contains_key(field.name())) {
+            let lacks = |(expected, field): &(usize, &FieldRef)| here.find(*expected, field.name()).is_none();
+            if let Some((_, lacking)) = self.fields.iter().enumerate().find(lacks) {
                 return Err(wrong(format!("the column `{}` is not here, but is", lacking.name())).with_help(SAME));
             }
         }
@@ -58,9 +59,9 @@ impl Merged {
     }
 }
 
-/// Places by name, the first of a name. Names are unique where a schema was checked.
-pub(super) fn places<'a>(fields: impl Iterator<Item = &'a FieldRef>) -> HashMap<String, usize> {
-    fields.enumerate().map(|(place, field)| (field.name().clone(), place)).collect()
+/// Places by name. Names are unique where a schema was checked.
+pub(super) fn places<'a>(fields: impl Iterator<Item = &'a FieldRef>) -> Names {
+    Names::of(fields.map(|field| field.name()))
 }
 
 const SAME: &str = "all files of an input have the same columns: name the others in an input of their own, or write them again with this column";
@@ -149,16 +150,16 @@ fn merge_types(known: &DataType, found: &DataType, path: &str) -> Result<DataTyp
 fn members(known: &Fields, found: &Fields, path: &str) -> Result<Fields, Differ> {
     let there = places(found.iter());
     let mut merged = Vec::with_capacity(known.len());
-    for member in known {
+    for (expected, member) in known.iter().enumerate() {
         let path = format!("{path}.{}", member.name());
-        match there.get(member.name()) {
-            Some(place) => merged.push(merge(member, &found[*place], &path)?),
+        match there.find(expected, member.name()) {
+            Some(place) => merged.push(merge(member, &found[place], &path)?),
             None => return Err(Differ { path, found: "not here".into(), known: "is".into(), members: true }),
         }
     }
     if found.len() > known.len() {
         let here = places(known.iter());
-        if let Some(extra) = found.iter().find(|member| !here.contains_key(member.name())) {
+        if let Some(extra) = found.iter().find(|member| here.find(0, member.name()).is_none()) {
             let path = format!("{path}.{}", extra.name());
             return Err(Differ { path, found: "here".into(), known: "not".into(), members: true });
         }

@@ -14,7 +14,7 @@ use arrow::datatypes::{DataType, Field, FieldRef, Fields, Metadata, Schema, Sche
 use crate::error::IoError;
 use crate::spec::InputSpec;
 
-pub(crate) use conform::{Conform, Conformed, LARGEST_ROW};
+pub(crate) use conform::{Conform, Conformed};
 use merge::Merged;
 
 /// The schema that rows of `schema` have inside: dictionaries, runs, views and 64-bit offsets unfolded, at every depth.

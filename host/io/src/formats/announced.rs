@@ -11,15 +11,14 @@ use arrow::ipc::{CompressionType, Endianness, RecordBatch, Schema, root_as_foote
 
 use super::joined;
 use crate::error::IoError;
-use crate::stop::Stop;
+use crate::limits::{self, size};
+use crate::spec::InputSpec;
 
 const CONTINUATION: [u8; 4] = [0xff; 4];
 /// The end of a stream, and how it ended before Arrow 0.15.
 const STREAM_ENDS: [&[u8]; 2] = [&[0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0], &[0; 4]];
 
-/// What a compressed record batch, or a page of Parquet, may take in memory, however small it is in the file.
-pub(super) const LARGEST_BATCH: u64 = 256 << 20;
-/// What a larger one may take of each of its bytes in the file.
+/// What a compressed record batch, or pages of Parquet, larger than `limits.batch` may take of each of their bytes in the file.
 pub(super) const LARGEST_RATIO: u64 = 16;
 
 /// What an Arrow file says of its rows.
@@ -69,8 +68,8 @@ impl From<IoError> for Fault {
 ///
 /// # Errors
 /// A block that is not there whole, a buffer that cannot hold what it says, a batch that takes too much, another byte order.
-pub(super) fn of_file(file: &mut File, stop: &Stop) -> Result<Announced, IoError> {
-    let found = whole_file(file, stop);
+pub(super) fn of_file(file: &mut File, spec: &InputSpec) -> Result<Announced, IoError> {
+    let found = whole_file(file, spec);
     let _ = file.rewind();
     match found {
         Ok(announced) => Ok(announced),
@@ -84,8 +83,8 @@ pub(super) fn of_file(file: &mut File, stop: &Stop) -> Result<Announced, IoError
 ///
 /// # Errors
 /// As of a file; a stream that has no end mark, or something behind it.
-pub(super) fn of_stream(file: &mut File, tail: &[u8], stop: &Stop) -> Result<Announced, IoError> {
-    let found = whole_stream(file, stop);
+pub(super) fn of_stream(file: &mut File, tail: &[u8], spec: &InputSpec) -> Result<Announced, IoError> {
+    let found = whole_stream(file, spec);
     let _ = file.rewind();
     match found {
         Ok(announced) => Ok(announced),
@@ -96,7 +95,7 @@ pub(super) fn of_stream(file: &mut File, tail: &[u8], stop: &Stop) -> Result<Ann
     }
 }
 
-fn whole_file(file: &mut File, stop: &Stop) -> Result<Announced, Fault> {
+fn whole_file(file: &mut File, spec: &InputSpec) -> Result<Announced, Fault> {
     let length = file.seek(SeekFrom::End(0))?;
     let end = at(file, length.saturating_sub(10), 10)?;
     let footer_length = read_footer_length(end.try_into().map_err(|_| cut())?).map_err(io::Error::other)? as u64;
@@ -123,12 +122,12 @@ fn whole_file(file: &mut File, stop: &Stop) -> Result<Announced, Fault> {
     }
     let mut announced = Announced { rows: Some(0) };
     for block in blocks() {
-        stop.check()?;
+        spec.stop.check()?;
         let (begin, head) = (size(block.offset()), size(block.metaDataLength().into()));
         let metadata = at(file, begin, head)?;
         let prefix = if metadata.starts_with(&CONTINUATION) { 8 } else { 4 };
         // The library would look for the rest of it in what stands behind.
-        match message(file, metadata.get(prefix..).unwrap_or_default(), begin + head, &mut announced) {
+        match message(file, metadata.get(prefix..).unwrap_or_default(), begin + head, spec, &mut announced) {
             Ok(_) => {}
             Err(Fault::Broken | Fault::Short) => return Err(cut_short("the metadata of a block are not whole").into()),
             Err(wrong) => return Err(wrong),
@@ -140,12 +139,12 @@ fn whole_file(file: &mut File, stop: &Stop) -> Result<Announced, Fault> {
 /// The length of the mark that a file begins with, filled up.
 const FILE_MAGIC: u64 = 8;
 
-fn whole_stream(file: &mut File, stop: &Stop) -> Result<Announced, Fault> {
+fn whole_stream(file: &mut File, spec: &InputSpec) -> Result<Announced, Fault> {
     let mut announced = Announced { rows: Some(0) };
     let length = file.seek(SeekFrom::End(0))?;
     let mut begin = 0;
     loop {
-        stop.check()?;
+        spec.stop.check()?;
         if begin > 0 && begin == length {
             return Err(unmarked().into());
         }
@@ -168,7 +167,7 @@ fn whole_stream(file: &mut File, stop: &Stop) -> Result<Announced, Fault> {
         }
         let metadata = at(file, begin, size.into())?;
         begin += u64::from(size);
-        let body = message(file, &metadata, begin, &mut announced)?;
+        let body = message(file, &metadata, begin, spec, &mut announced)?;
         begin = begin.checked_add(body).ok_or(Fault::Short)?;
     }
 }
@@ -184,7 +183,13 @@ fn byte_order(schema: Schema<'_>) -> Result<(), Fault> {
 }
 
 /// Looks at one message, whose body begins at `body`; returns the body's length.
-fn message(file: &mut File, metadata: &[u8], body: u64, announced: &mut Announced) -> Result<u64, Fault> {
+fn message(
+    file: &mut File,
+    metadata: &[u8],
+    body: u64,
+    spec: &InputSpec,
+    announced: &mut Announced,
+) -> Result<u64, Fault> {
     let message = root_as_message(metadata).map_err(|_| Fault::Broken)?;
     let dictionary = || message.header_as_dictionary_batch().and_then(|dictionary| dictionary.data());
     let length = u64::try_from(message.bodyLength()).map_err(io::Error::other)?;
@@ -197,7 +202,7 @@ fn message(file: &mut File, metadata: &[u8], body: u64, announced: &mut Announce
         announced.rows = announced.rows.map(|sum| sum.saturating_add(rows));
     }
     if let Some(batch) = rows.or_else(dictionary) {
-        buffers(file, batch, body, length)?;
+        buffers(file, batch, body, length, spec)?;
     }
     Ok(length)
 }
@@ -210,7 +215,7 @@ fn most(codec: CompressionType, compressed: u64) -> u64 {
 }
 
 /// Looks at each compressed buffer of a batch; one that is not there may be one that nobody reads.
-fn buffers(file: &mut File, batch: RecordBatch<'_>, body: u64, length: u64) -> Result<(), Fault> {
+fn buffers(file: &mut File, batch: RecordBatch<'_>, body: u64, length: u64, spec: &InputSpec) -> Result<(), Fault> {
     let Some(compression) = batch.compression() else { return Ok(()) };
     let mut whole = 0u64;
     for buffer in batch.buffers().into_iter().flatten().filter(|buffer| buffer.length() > 8) {
@@ -224,13 +229,14 @@ fn buffers(file: &mut File, batch: RecordBatch<'_>, body: u64, length: u64) -> R
         }
         whole = whole.saturating_add(said.max(0) as u64);
     }
-    if whole > LARGEST_BATCH.max(length.saturating_mul(LARGEST_RATIO)) {
+    if whole > spec.limits.batch.max(length.saturating_mul(LARGEST_RATIO)) {
         let message = format!(
-            "a record batch of {length} bytes unfolds to {} MiB; allowed are {} MiB, or {LARGEST_RATIO} times its bytes in the file",
+            "a record batch of {length} bytes unfolds to {} MiB; allowed are {}, or {LARGEST_RATIO} times its bytes in the file",
             whole >> 20,
-            LARGEST_BATCH >> 20
+            size(spec.limits.batch)
         );
-        return Err(IoError::data(message).with_help("write the file with fewer rows in a record batch").into());
+        let otherwise = "write the file with fewer rows in a record batch";
+        return Err(limits::indivisible(spec, message, Some(whole), otherwise).into());
     }
     Ok(())
 }

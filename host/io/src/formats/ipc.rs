@@ -1,5 +1,5 @@
 //! Arrow IPC: the file format (`ARROW1`), and when read the stream format too. A record batch is read whole, then unfolded and cut
-//! part by part. A compressed one may take [`LARGEST_BATCH`](announced::LARGEST_BATCH), or several times what it takes in the file.
+//! part by part. A compressed one may take what `limits.batch` allows, or several times what it takes in the file.
 //!
 //! Written as a file, uncompressed so that others may map it into memory, in record batches of up to 64 Ki rows or about 1 MiB that depend on the rows
 //! alone: equal rows give equal bytes.
@@ -31,14 +31,14 @@ pub(super) struct Ipc;
 impl FileFormat for Ipc {
     fn schema(&self, files: &[PathBuf], spec: &InputSpec) -> Result<Schema, IoError> {
         canonical::one_schema(files, spec, |file| {
-            guarded(|| Ok(open(file, &spec.stop).map_err(|error| what_it_is(file, error))?.1))
+            guarded(|| Ok(open(file, spec).map_err(|error| what_it_is(file, error))?.1))
         })
     }
 
     fn read(&self, file: &Path, schema: &SchemaRef, spec: &InputSpec, policy: BatchPolicy) -> Result<Rows, IoError> {
         guarded(|| {
-            let (batches, found, announced) = open(file, &spec.stop)?;
-            let unfolded = Unfolded::new(&found, schema, policy)?;
+            let (batches, found, announced) = open(file, spec)?;
+            let unfolded = Unfolded::new(&found, schema, spec, policy)?;
             Ok(Box::new(IpcRows { batches, announced, unfolded, batch: 0, stop: spec.stop.clone() }) as Rows)
         })
     }
@@ -65,7 +65,7 @@ fn what_it_is(file: &Path, error: IoError) -> IoError {
 }
 
 /// An open file, its schema, and what it announces.
-fn open(path: &Path, stop: &Stop) -> Result<(Batches, SchemaRef, Announced), IoError> {
+fn open(path: &Path, spec: &InputSpec) -> Result<(Batches, SchemaRef, Announced), IoError> {
     let system = |error: io::Error| IoError::system("cannot open", &error).in_file(path);
     let mut file = BufReader::new(open_regular(path).map_err(system)?);
     let mut head = Vec::new();
@@ -85,12 +85,12 @@ fn open(path: &Path, stop: &Stop) -> Result<(Batches, SchemaRef, Announced), IoE
         if !tail.ends_with(b"ARROW1") {
             return Err(announced::cut_short("the file has no footer").in_file(path));
         }
-        let announced = announced::of_file(file.get_mut(), stop).map_err(|error| error.in_file(path))?;
+        let announced = announced::of_file(file.get_mut(), spec).map_err(|error| error.in_file(path))?;
         let reader = FileReader::try_new(file, None).map_err(fault)?;
         let schema = reader.schema();
         return Ok((Box::new(reader), schema, announced));
     }
-    let announced = announced::of_stream(file.get_mut(), &tail, stop).map_err(|error| error.in_file(path))?;
+    let announced = announced::of_stream(file.get_mut(), &tail, spec).map_err(|error| error.in_file(path))?;
     let reader = StreamReader::try_new(file, None).map_err(fault)?;
     let schema = reader.schema();
     Ok((Box::new(reader), schema, announced))

@@ -6,7 +6,7 @@ use arrow::datatypes::{Schema, SchemaRef};
 use crate::canonical::{Conform, Conformed};
 use crate::cut::Cutter;
 use crate::error::IoError;
-use crate::spec::BatchPolicy;
+use crate::spec::{BatchPolicy, InputSpec};
 use crate::values::check_decimals;
 
 pub(super) struct Unfolded {
@@ -23,8 +23,13 @@ pub(super) struct Unfolded {
 
 impl Unfolded {
     /// Of rows of the schema `found`, into the dataset's.
-    pub(super) fn new(found: &Schema, schema: &SchemaRef, policy: BatchPolicy) -> Result<Unfolded, IoError> {
-        let conform = Conform::new(found, schema, policy.bytes)?;
+    pub(super) fn new(
+        found: &Schema,
+        schema: &SchemaRef,
+        spec: &InputSpec,
+        policy: BatchPolicy,
+    ) -> Result<Unfolded, IoError> {
+        let conform = Conform::new(found, schema, spec, policy.bytes)?;
         let cutter = Cutter::new(schema.clone(), policy);
         Ok(Unfolded { conform, rows: None, cutter, given: 0, row: 1, ended: false })
     }

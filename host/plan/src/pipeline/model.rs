@@ -64,7 +64,7 @@ pub struct Input {
     pub limits: InputLimits,
 }
 
-/// What a text file of an input may take, as far as the file sets it; in the plan too.
+/// What a file of an input may take, as far as the file sets it; in the plan too.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct InputLimits {
@@ -80,6 +80,9 @@ pub struct InputLimits {
     /// `limits.window`: bytes that zstd may keep to decompress.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub window: Option<u64>,
+    /// `limits.batch`: bytes of rows that cannot be divided.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub batch: Option<u64>,
 }
 
 impl InputLimits {
@@ -90,8 +93,8 @@ impl InputLimits {
 
     /// Whether each allows something.
     pub(crate) fn allow_something(&self) -> bool {
-        let InputLimits { line, columns, header, window } = *self;
-        ![line, columns, header, window].contains(&Some(0))
+        let InputLimits { line, columns, header, window, batch } = *self;
+        ![line, columns, header, window, batch].contains(&Some(0))
     }
 }
 

@@ -137,7 +137,7 @@ fn delimiter(node: &Node, findings: &mut Findings) -> Option<char> {
     }
 }
 
-/// What a text file of an input may take.
+/// What a file of an input may take.
 fn input_limits(node: &Node, findings: &mut Findings) -> Option<InputLimits> {
     let fields = Fields::of(node, "`limits` of an input", findings)?;
     let limits = InputLimits {
@@ -145,6 +145,7 @@ fn input_limits(node: &Node, findings: &mut Findings) -> Option<InputLimits> {
         columns: fields.get("columns").and_then(|node| integer(node, "`columns`", 1, 100_000_000, findings)),
         header: fields.get("header").and_then(|node| bytes_up_to(node, "`header`", 1 << 30, "1GiB", findings)),
         window: fields.get("window").and_then(|node| bytes_up_to(node, "`window`", 1 << 31, "2GiB", findings)),
+        batch: fields.get("batch").and_then(|node| bytes_up_to(node, "`batch`", 1 << 30, "1GiB", findings)),
     };
     fields.end(None, findings);
     Some(limits)

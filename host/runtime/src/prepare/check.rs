@@ -235,7 +235,7 @@ impl Checked {
     }
 }
 
-/// What the pipeline says that a text file may take, and the defaults. A plan that was kept may have been altered.
+/// What the pipeline says that a file may take, and the defaults. A plan that was kept may have been altered.
 fn limits(set: callboard_plan::pipeline::InputLimits) -> InputLimits {
     let usual = InputLimits::default();
     InputLimits {
@@ -243,6 +243,7 @@ fn limits(set: callboard_plan::pipeline::InputLimits) -> InputLimits {
         columns: set.columns.unwrap_or(usual.columns),
         header: set.header.unwrap_or(usual.header).min(LONGEST_LINE),
         window: set.window.unwrap_or(usual.window).min(LARGEST_WINDOW),
+        batch: set.batch.unwrap_or(usual.batch).min(callboard_io::LARGEST_BATCH),
     }
 }
 

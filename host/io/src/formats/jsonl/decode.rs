@@ -8,24 +8,29 @@ use serde_json::value::RawValue;
 
 use super::fault::{self, LineFault, kind};
 use crate::columns::{Column, Misfit, StructColumn, excerpt};
+use crate::limits::size;
 use crate::names::Names;
 use crate::spec::InputSpec;
 
 /// What is known of a row beside its columns, while it is taken.
-#[derive(Default)]
 pub(super) struct Row {
     misfit: Option<Misfit>,
+    /// The most that one row may fill with members that it does not have: 64 MiB of line can ask for terabytes.
+    most: u64,
     /// Bytes that its objects take whatever members they have: those that are missing are null.
     pub(super) filled: u64,
 }
 
-/// The most that one row may fill with members that it does not have: 64 MiB of line can ask for terabytes.
-const MOST_FILLED: u64 = 256 << 20;
+impl Row {
+    fn new(spec: &InputSpec) -> Row {
+        Row { misfit: None, most: spec.limits.batch, filled: 0 }
+    }
+}
 
 /// Appends the object that the line holds; the bytes that its objects take whatever members they have.
 pub(super) fn row(line: &[u8], columns: &mut StructColumn, spec: &InputSpec) -> Result<u64, LineFault> {
     let mut json = serde_json::Deserializer::from_slice(line);
-    let mut row = Row::default();
+    let mut row = Row::new(spec);
     // Anything but an object ends here, null and text too.
     let members = Members { columns, row: &mut row };
     let result = json.deserialize_map(members).and_then(|()| json.end());
@@ -37,11 +42,11 @@ pub(super) fn row(line: &[u8], columns: &mut StructColumn, spec: &InputSpec) -> 
 /// is not just one object that fits: what is wrong, [`row`] says, and the columns are of no use then.
 ///
 /// Between a `}` and a `{` no object goes on, so none reaches over the end of a line; and as many objects as lines are one each.
-pub(super) fn rows(lines: &[u8], objects: usize, columns: &mut StructColumn) -> bool {
+pub(super) fn rows(lines: &[u8], objects: usize, columns: &mut StructColumn, spec: &InputSpec) -> bool {
     // Once for all of them: text that is known to be UTF-8 is not asked again, string by string.
     let Ok(lines) = simdutf8::basic::from_utf8(lines) else { return false };
     let mut json = serde_json::Deserializer::from_str(lines);
-    let mut row = || json.deserialize_map(Members { columns: &mut *columns, row: &mut Row::default() }).is_ok();
+    let mut row = || json.deserialize_map(Members { columns: &mut *columns, row: &mut Row::new(spec) }).is_ok();
     (0..objects).all(|_| row()) && json.end().is_ok()
 }
 
@@ -169,8 +174,10 @@ impl<'de> Visitor<'de> for Members<'_> {
         let Members { columns, row } = self;
         let length = columns.len();
         row.filled += columns.width;
-        if row.filled > MOST_FILLED {
-            let message = "has too many objects that lack members: they take more than 256 MiB".to_owned();
+        if row.filled > row.most {
+            let most = size(row.most);
+            let message =
+                format!("has too many objects that lack members: they take more than {most} (`limits.batch`)");
             return Err(keep(&mut row.misfit, Misfit::new(message, "json")));
         }
         let mut expected = 0;

@@ -125,7 +125,7 @@ impl JsonRows {
             end = line_end + 1;
         }
         let there = &there[..end];
-        if !decode::rows(there, origins.len() - before, &mut self.columns) {
+        if !decode::rows(there, origins.len() - before, &mut self.columns, &self.spec) {
             return Err(first_fault(there, first, &self.schema, &self.spec));
         }
         self.lines.skip(lines, end);

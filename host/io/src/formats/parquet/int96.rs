@@ -19,6 +19,7 @@ use super::logical::leaves;
 use super::pages::{Account, Counted, Views};
 use super::words;
 use crate::error::{IoError, Place};
+use crate::names::Names;
 use crate::spec::InputSpec;
 use crate::types;
 
@@ -43,10 +44,8 @@ fn columns(schema: &Schema, file: &SchemaDescriptor) -> Vec<Column> {
     if !file.columns().iter().any(|column| column.physical_type() == Type::INT96) {
         return Vec::new();
     }
-    let mut paths = Vec::new();
-    schema.fields().iter().for_each(|field| collect_paths(field, field.name().clone(), &mut paths));
     let is_int96 = |leaf: &usize| file.columns().get(*leaf).is_some_and(|c| c.physical_type() == Type::INT96);
-    let numbered = paths.into_iter().enumerate().filter(|(leaf, _)| is_int96(leaf));
+    let numbered = paths_of(schema).into_iter().enumerate().filter(|(leaf, _)| is_int96(leaf));
     numbered.map(|(leaf, path)| Column { leaf, path }).collect()
 }
 
@@ -62,13 +61,24 @@ fn collect_paths(field: &Field, path: String, paths: &mut Vec<String>) {
     }
 }
 
-/// The schema with other units for some of its columns, by their dotted names.
-fn in_units(schema: &Schema, unit: impl Fn(&str) -> Option<TimeUnit>) -> Schema {
+/// The dotted names of a schema's leaves, in their order.
+fn paths_of(schema: &Schema) -> Vec<String> {
     let mut paths = Vec::new();
     schema.fields().iter().for_each(|field| collect_paths(field, field.name().clone(), &mut paths));
+    paths
+}
+
+/// The place of a leaf among columns, which are in its schema's order.
+fn at(columns: &[Column], leaf: usize) -> Option<usize> {
+    columns.binary_search_by_key(&leaf, |column| column.leaf).ok()
+}
+
+/// The schema with other units for some of its columns, by their numbers among all, and their dotted names.
+fn in_units(schema: &Schema, unit: impl Fn(usize, &str) -> Option<TimeUnit>) -> Schema {
+    let paths = paths_of(schema);
     let mut leaf = 0;
     let fields = schema.fields().iter().map(|field| {
-        Arc::new(leaves(field, &mut leaf, &mut |leaf, field| match (field.data_type(), unit(&paths[leaf])) {
+        Arc::new(leaves(field, &mut leaf, &mut |leaf, field| match (field.data_type(), unit(leaf, &paths[leaf])) {
             (DataType::Timestamp(_, zone), Some(unit)) => {
                 field.clone().with_data_type(DataType::Timestamp(unit, zone.clone()))
             }
@@ -81,8 +91,10 @@ fn in_units(schema: &Schema, unit: impl Fn(&str) -> Option<TimeUnit>) -> Schema 
 /// What is found of the units of an input's columns, file by file.
 #[derive(Default)]
 pub(super) struct Units {
-    /// Columns of INT96, and whether some value is finer than a microsecond.
-    found: Vec<(String, bool)>,
+    /// Columns of INT96,
+    found: Names,
+    /// and of each, whether some value is finer than a microsecond.
+    fine: Vec<bool>,
 }
 
 impl Units {
@@ -92,6 +104,7 @@ impl Units {
         file: File,
         metadata: &ArrowReaderMetadata,
         schema: Schema,
+        spec: &InputSpec,
     ) -> Result<Schema, IoError> {
         let descriptor = metadata.metadata().file_metadata().schema_descr();
         let columns = columns(&schema, descriptor);
@@ -106,32 +119,35 @@ impl Units {
                     fine = fine || values.iter().any(|value| nanos(value) % 1_000 != 0);
                     None::<IoError>
                 };
-                values(&file, metadata, 0, column.leaf, SAMPLE, look).map_err(|error| unreadable(&error))?;
+                values(&file, metadata, 0, column.leaf, SAMPLE, spec, look)?;
             }
-            match self.found.iter_mut().find(|(path, _)| *path == column.path) {
-                Some((_, known)) => *known |= fine,
-                None => self.found.push((column.path.clone(), fine)),
+            match self.found.find(column.leaf, &column.path) {
+                Some(known) => self.fine[known] |= fine,
+                None => {
+                    self.found.push(&column.path);
+                    self.fine.push(fine);
+                }
             }
         }
-        Ok(in_units(&schema, |path| columns.iter().any(|c| c.path == path).then_some(TimeUnit::Microsecond)))
+        Ok(in_units(&schema, |leaf, _| at(&columns, leaf).map(|_| TimeUnit::Microsecond)))
     }
 
     /// The schema of all files in the units that were found, or that `types` says.
     pub(super) fn settle(&self, schema: Schema, spec: &InputSpec) -> Result<Schema, IoError> {
-        if self.found.is_empty() {
+        if self.fine.is_empty() {
             return Ok(schema);
         }
-        for (path, _) in &self.found {
+        for path in self.found.all() {
             if let Some(name) = spec.types.get(path).filter(|name| ![MICROS, NANOS].contains(&name.as_str())) {
                 let message = format!("`types` says {name} for `{path}`, which is INT96 in Parquet");
                 return Err(IoError::spec(message).with_help(format!("types of INT96: {MICROS}, {NANOS}")));
             }
         }
-        Ok(in_units(&schema, |path| {
-            let (_, fine) = self.found.iter().find(|(found, _)| found == path)?;
+        Ok(in_units(&schema, |leaf, path| {
+            let fine = self.fine[self.found.find(leaf, path)?];
             Some(match spec.types.get(path).map(String::as_str) {
                 Some(NANOS) => TimeUnit::Nanosecond,
-                None if *fine => TimeUnit::Nanosecond,
+                None if fine => TimeUnit::Nanosecond,
                 _ => TimeUnit::Microsecond,
             })
         }))
@@ -140,14 +156,16 @@ impl Units {
     /// The types of an input without those of INT96, which are none of the schema's business.
     pub(super) fn others(&self, spec: &InputSpec) -> InputSpec {
         let mut spec = spec.clone();
-        spec.types.retain(|name, _| !self.found.iter().any(|(found, _)| found == name));
+        spec.types.retain(|name, _| self.found.find(0, name).is_none());
         spec
     }
 }
 
 /// How the columns of INT96 of one file are read.
 pub(super) struct Checked {
-    columns: Vec<(Column, TimeUnit)>,
+    columns: Vec<Column>,
+    /// Of each, the unit that it is read in.
+    units: Vec<TimeUnit>,
     spec: InputSpec,
 }
 
@@ -161,10 +179,9 @@ impl Checked {
         let descriptor = metadata.metadata().file_metadata().schema_descr();
         let columns = columns(metadata.schema(), descriptor);
         if columns.is_empty() {
-            return Ok((Checked { columns: Vec::new(), spec: InputSpec::default() }, metadata));
+            return Ok((Checked { columns, units: Vec::new(), spec: InputSpec::default() }, metadata));
         }
-        let mut paths = Vec::new();
-        dataset.fields().iter().for_each(|field| collect_paths(field, field.name().clone(), &mut paths));
+        let paths = Names::of(&paths_of(dataset));
         let mut wanted = Vec::new();
         let mut leaf = 0;
         for field in dataset.fields() {
@@ -176,19 +193,15 @@ impl Checked {
                 field.clone()
             });
         }
-        let unit = |path: &str| {
-            let at = paths.iter().position(|known| known == path);
-            at.map_or(TimeUnit::Microsecond, |at| wanted[at])
+        let unit = |column: &Column| {
+            let there = paths.find(column.leaf, &column.path);
+            there.map_or(TimeUnit::Microsecond, |there| wanted[there])
         };
-        let columns: Vec<_> =
-            columns.into_iter().map(|column| (unit(&column.path), column)).map(|(u, c)| (c, u)).collect();
-        let asked = in_units(metadata.schema(), |path| {
-            columns.iter().find(|(column, _)| column.path == path).map(|(_, unit)| *unit)
-        });
-        let asked: SchemaRef = Arc::new(asked);
+        let units: Vec<TimeUnit> = columns.iter().map(unit).collect();
+        let asked: SchemaRef = Arc::new(in_units(metadata.schema(), |leaf, _| Some(units[at(&columns, leaf)?])));
         let options = ArrowReaderOptions::new().with_schema(asked);
         let metadata = ArrowReaderMetadata::try_new(metadata.metadata().clone(), options)?;
-        Ok((Checked { columns, spec: spec.clone() }, metadata))
+        Ok((Checked { columns, units, spec: spec.clone() }, metadata))
     }
 
     /// Looks at every value of a row group, before which there are `before` rows.
@@ -202,7 +215,7 @@ impl Checked {
         group: usize,
         before: u64,
     ) -> Result<(), IoError> {
-        for (column, unit) in &self.columns {
+        for (column, unit) in self.columns.iter().zip(&self.units) {
             let descriptor = metadata.metadata().file_metadata().schema_descr();
             let (most, flat) = {
                 let descriptor = descriptor.column(column.leaf);
@@ -224,10 +237,8 @@ impl Checked {
                 } as u64;
                 None
             };
-            match values(file, metadata, group, column.leaf, usize::MAX, look) {
-                Err(error) => return Err(unreadable(&error)),
-                Ok(Some(misfit)) => return Err(misfit),
-                Ok(None) => {}
+            if let Some(misfit) = values(file, metadata, group, column.leaf, usize::MAX, &self.spec, look)? {
+                return Err(misfit);
             }
         }
         Ok(())
@@ -280,13 +291,28 @@ fn values<T>(
     group: usize,
     leaf: usize,
     most: usize,
+    spec: &InputSpec,
+    look: impl FnMut(&[Int96], &[i16], &[i16]) -> Option<T>,
+) -> Result<Option<T>, IoError> {
+    // As of one row: what stands in memory are a page and a dictionary.
+    let columns = metadata.parquet_schema().num_columns();
+    let account = Arc::new(Account::new(1, Views::None, 0, columns, spec.limits.batch));
+    let found = values_of(file, metadata, group, leaf, most, account.clone(), look);
+    found.map_err(|error| account.refused(spec).unwrap_or_else(|| unreadable(&error)))
+}
+
+fn values_of<T>(
+    file: &Arc<File>,
+    metadata: &ArrowReaderMetadata,
+    group: usize,
+    leaf: usize,
+    most: usize,
+    account: Arc<Account>,
     mut look: impl FnMut(&[Int96], &[i16], &[i16]) -> Option<T>,
 ) -> Result<Option<T>, ParquetError> {
     let descriptor = metadata.metadata().file_metadata().schema_descr().column(leaf);
     let (max_defined, max_repeated) = (descriptor.max_def_level(), descriptor.max_rep_level());
     let size = file.metadata()?.len();
-    // As of one row: what stands in memory are a page and a dictionary.
-    let account = Arc::new(Account::new(1, Views::None, 0, metadata.parquet_schema().num_columns()));
     let counted = Counted { file: file.clone(), size, metadata: metadata.metadata().clone(), group, account };
     let Some(pages) = counted.column_chunks(leaf)?.next().transpose()? else { return Ok(None) };
     let ColumnReader::Int96ColumnReader(mut reader) = get_column_reader(descriptor, pages) else {

@@ -38,7 +38,7 @@ impl FileFormat for Parquet {
         let units = RefCell::new(Units::default());
         // Which columns are INT96 is known when the files have been opened, so `types` is looked at after.
         let untyped = InputSpec { types: BTreeMap::new(), ..spec.clone() };
-        let schema = canonical::one_schema(files, &untyped, |file| read::schema(file, &mut units.borrow_mut()))?;
+        let schema = canonical::one_schema(files, &untyped, |file| read::schema(file, spec, &mut units.borrow_mut()))?;
         let units = units.into_inner();
         canonical::no_types(files, &units.others(spec))?;
         units.settle(schema, spec).map_err(|error| error.in_file(&files[0]))

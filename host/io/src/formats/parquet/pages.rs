@@ -8,8 +8,8 @@
 
 use std::fs::File;
 use std::os::unix::fs::FileExt;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, OnceLock};
 
 use parquet::arrow::arrow_reader::RowGroups;
 use parquet::basic::{ConvertedType, LogicalType, Type};
@@ -19,10 +19,12 @@ use parquet::file::metadata::{ColumnChunkMetaData, ParquetMetaData, RowGroupMeta
 use parquet::file::serialized_reader::SerializedPageReader;
 use parquet::schema::types::ColumnDescriptor;
 
-use super::super::announced::{LARGEST_BATCH, LARGEST_RATIO};
+use super::super::announced::LARGEST_RATIO;
 use super::footer::{self, Chunk};
 use super::{scan, thrift};
-use crate::canonical::LARGEST_ROW;
+use crate::error::IoError;
+use crate::limits::{self, size};
+use crate::spec::InputSpec;
 
 /// Which texts are decoded as views into pages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,12 +50,16 @@ pub(super) struct Account {
     windows: AtomicU64,
     behind: AtomicU64,
     exceeded: AtomicBool,
+    /// What may stand, however small it is in the file.
+    largest: u64,
+    /// Pages that may not stand: the column of the last, with bytes unpacked and in the file.
+    refused: OnceLock<(String, u64, u64)>,
 }
 
 impl Account {
-    /// Of batches of `rows` rows, which should take `bytes`.
-    pub(super) fn new(rows: u64, views: Views, bytes: usize, columns: usize) -> Account {
-        let allowed = if rows == 1 { LARGEST_ROW } else { (4 * bytes as u64).max(32 << 20) };
+    /// Of batches of `rows` rows, which should take `bytes`; one row, and what must stand, may take `largest`.
+    pub(super) fn new(rows: u64, views: Views, bytes: usize, columns: usize, largest: u64) -> Account {
+        let allowed = if rows == 1 { largest } else { (4 * bytes as u64).max(32 << 20) };
         let zero = || AtomicU64::new(0);
         Account {
             rows,
@@ -65,6 +71,8 @@ impl Account {
             windows: zero(),
             behind: zero(),
             exceeded: AtomicBool::new(false),
+            largest,
+            refused: OnceLock::new(),
         }
     }
 
@@ -86,6 +94,18 @@ impl Account {
     /// Whether a batch would have taken more than is allowed: fewer rows may not.
     pub(super) fn exceeded(&self) -> bool {
         self.exceeded.load(Relaxed)
+    }
+
+    /// What is said if pages were refused.
+    pub(super) fn refused(&self, spec: &InputSpec) -> Option<IoError> {
+        let (column, standing, packed) = self.refused.get()?;
+        let message = format!(
+            "pages of {packed} bytes unpack to {} MiB (column `{column}`); allowed are {}, or {LARGEST_RATIO} times their bytes in the file",
+            standing >> 20,
+            size(self.largest)
+        );
+        let otherwise = "write the file with smaller pages or row groups";
+        Some(limits::indivisible(spec, message, Some(*standing), otherwise))
     }
 }
 
@@ -272,13 +292,9 @@ impl Pages {
         };
         let standing = swap(&self.account.standing, before.0, header.unpacked);
         let packed = swap(&self.account.packed, before.1, header.packed);
-        if standing > LARGEST_BATCH.max(packed.saturating_mul(LARGEST_RATIO)) {
-            let message = format!(
-                "pages of {packed} bytes unpack to {} MiB (column `{name}`); allowed are {} MiB, or {LARGEST_RATIO} times their bytes in the file: write the file with smaller pages or row groups",
-                standing >> 20,
-                LARGEST_BATCH >> 20
-            );
-            return Err(fault(message));
+        if standing > self.account.largest.max(packed.saturating_mul(LARGEST_RATIO)) {
+            let _ = self.account.refused.set((name.clone(), standing, packed));
+            return Err(fault("pages take too much".into()));
         }
         if header.dictionary {
             // Of the others a dictionary of no bytes is refused when it is decoded.

@@ -18,17 +18,16 @@ use super::super::unfolded::Unfolded;
 use super::int96::{Checked, Units};
 use super::pages::{Account, Counted, Views, width};
 use super::{Rows, footer, guarded, logical, words};
-use crate::canonical::LARGEST_ROW;
 use crate::error::{IoError, Place, arrow_words};
+use crate::limits;
 use crate::spec::{BatchPolicy, InputSpec};
-use crate::stop::Stop;
 
 /// The schema of one file: as its library gives it, with what its own says beyond.
-pub(super) fn schema(file: &Path, units: &mut Units) -> Result<SchemaRef, IoError> {
+pub(super) fn schema(file: &Path, spec: &InputSpec, units: &mut Units) -> Result<SchemaRef, IoError> {
     guarded(|| {
         let (file, metadata) = footer::open(file)?;
         let noted = logical::noted(metadata.schema(), metadata.metadata().file_metadata().schema_descr());
-        units.look(file, &metadata, noted).map(Arc::new)
+        units.look(file, &metadata, noted, spec).map(Arc::new)
     })
 }
 
@@ -38,9 +37,8 @@ pub(super) fn rows(path: &Path, schema: &SchemaRef, spec: &InputSpec, policy: Ba
         let (file, metadata) = footer::open(path)?;
         let fault = |error| IoError::data(format!("cannot be read: {}", words(error))).in_file(path);
         let (int96, metadata) = Checked::of(metadata, schema, spec).map_err(fault)?;
-        let unfolded = Unfolded::new(metadata.schema(), schema, policy)?;
-        let groups =
-            Groups::new(file, metadata, int96, policy, spec.stop.clone()).map_err(|error| error.in_file(path))?;
+        let unfolded = Unfolded::new(metadata.schema(), schema, spec, policy)?;
+        let groups = Groups::new(file, metadata, int96, policy, spec).map_err(|error| error.in_file(path))?;
         Ok(Box::new(ParquetRows { groups, unfolded }) as Rows)
     })
 }
@@ -96,7 +94,7 @@ struct Groups {
     int96: Checked,
     least: u64,
     policy: BatchPolicy,
-    stop: Stop,
+    spec: InputSpec,
     next: usize,
     open: Option<Group>,
     /// Rows of the groups before.
@@ -120,7 +118,7 @@ impl Groups {
         metadata: ArrowReaderMetadata,
         int96: Checked,
         policy: BatchPolicy,
-        stop: Stop,
+        spec: &InputSpec,
     ) -> Result<Groups, IoError> {
         let size = file.metadata().map_err(|error| IoError::system("cannot open", &error))?.len();
         let levels = |views: Views| {
@@ -137,20 +135,23 @@ impl Groups {
             Err(_) => vec![levels(Views::None)?],
         };
         let least = metadata.schema().fields().iter().fold(0, |sum, f| least(f.data_type()).saturating_add(sum));
-        if least > LARGEST_ROW {
-            let message =
-                format!("a row takes {} MiB in memory, more than the {} MiB allowed", least >> 20, LARGEST_ROW >> 20);
-            return Err(IoError::data(message));
+        if least > spec.limits.batch {
+            let allowed = limits::size(spec.limits.batch);
+            let message = format!("a row takes {} MiB in memory, more than the {allowed} allowed", least >> 20);
+            let otherwise = "write the file with lists of fewer items";
+            // What lies beside the values, nobody knows yet.
+            let wanted = (least > limits::LARGEST_BATCH).then_some(least);
+            return Err(limits::indivisible(spec, message, wanted, otherwise));
         }
-        let file = Arc::new(file);
-        Ok(Groups { file, size, metadata, levels, int96, least, policy, stop, next: 0, open: None, before: 0 })
+        let (file, spec) = (Arc::new(file), spec.clone());
+        Ok(Groups { file, size, metadata, levels, int96, least, policy, spec, next: 0, open: None, before: 0 })
     }
 
     /// Rows as the library gives them, or null at the end.
     fn next(&mut self) -> Result<Option<RecordBatch>, IoError> {
         loop {
             // Rows that are read again and left out are many batches, too.
-            self.stop.check()?;
+            self.spec.stop.check()?;
             let Some(group) = &mut self.open else {
                 if self.next == self.metadata.metadata().num_row_groups() {
                     return Ok(None);
@@ -180,19 +181,21 @@ impl Groups {
                     let last = way + 1 == self.levels.len();
                     if rows == 1 && last {
                         let row = self.before + given + 1;
-                        let allowed = LARGEST_ROW >> 20;
-                        let message = format!(
-                            "row {row}, or one soon after it, takes more than the {allowed} MiB allowed in memory"
-                        );
-                        let help = "split the row's longest lists or texts over several rows";
-                        return Err(IoError::data(message).with_help(help));
+                        let allowed = limits::size(self.spec.limits.batch);
+                        let message =
+                            format!("row {row}, or one soon after it, takes more than the {allowed} allowed in memory");
+                        return Err(limits::indivisible(&self.spec, message, None, limits::SPLIT));
                     }
                     // What it holds is let go of before there is more.
                     self.open = None;
                     let (rows, way) = if last { ((rows / 8).max(1), way) } else { (rows, way + 1) };
                     self.open = Some(self.open(rows, way, given)?);
                 }
-                Some(Err(error)) => return Err(IoError::data(format!("cannot be read: {}", arrow_words(error)))),
+                Some(Err(error)) => {
+                    let refused = group.account.refused(&self.spec);
+                    let unread = || IoError::data(format!("cannot be read: {}", arrow_words(error)));
+                    return Err(refused.unwrap_or_else(unread));
+                }
                 None if group.given != announced => return Err(differs(announced, &group.given.to_string())),
                 None => {
                     self.before += group.given;
@@ -211,7 +214,8 @@ impl Groups {
     fn open(&self, rows: u64, way: usize, given: u64) -> Result<Group, IoError> {
         let metadata = self.metadata.metadata().clone();
         let columns = self.metadata.parquet_schema().num_columns();
-        let account = Arc::new(Account::new(rows, self.levels[way].0, self.policy.bytes, columns));
+        let account =
+            Arc::new(Account::new(rows, self.levels[way].0, self.policy.bytes, columns, self.spec.limits.batch));
         let counted = Counted {
             file: self.file.clone(),
             size: self.size,
@@ -248,7 +252,7 @@ impl Iterator for ParquetRows {
     fn next(&mut self) -> Option<Self::Item> {
         let ParquetRows { groups, unfolded } = self;
         let rows = guarded(|| {
-            groups.stop.check()?;
+            groups.spec.stop.check()?;
             unfolded.next(|| groups.next())
         });
         rows.map_err(|error| error.at(Place::RowGroup(self.groups.next as u64))).transpose()
