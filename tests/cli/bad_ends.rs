@@ -181,26 +181,55 @@ fn what_the_environment_lacks_ends_as_the_table_says() {
     }
 }
 
-/// A component that is too large is refused alike, whoever looks at it.
+/// A component that is too large is refused alike, whoever looks at it, and the help says what its user, not its author, sets.
 #[test]
 fn a_component_that_is_too_large_is_refused_by_the_same_exit_code_everywhere() {
     let stage = pipeline();
-    fs::File::create(stage.folder.join("large.wasm")).unwrap().set_len((64 << 20) + 1).unwrap();
+    fs::write(stage.folder.join("large.wasm"), padded()).unwrap();
     let text = fs::read_to_string(stage.folder.join("pipeline.toml")).unwrap();
-    fs::write(stage.folder.join("large.toml"), text.replace("\"text-stats\"", "\"./large.wasm\"")).unwrap();
-    for command in [
-        "run large.toml --overwrite",
-        "check large.toml",
-        "plan large.toml",
-        "compare large.toml",
-        "step inspect large.wasm",
-        "step inspect --json large.wasm",
-        "step conform large.wasm",
-        "step test large.wasm",
-        "step run large.wasm < docs.jsonl",
-    ] {
+    let large = text.replace("\"text-stats\"", "\"./large.wasm\"");
+    fs::write(stage.folder.join("large.toml"), &large).unwrap();
+    let allowed = large.replace("large.wasm\"", "large.wasm\"\nlimits.component = \"65MiB\"");
+    fs::write(stage.folder.join("allowed.toml"), allowed).unwrap();
+    for command in ["run large.toml --overwrite", "check large.toml", "plan large.toml", "compare large.toml"] {
         let said = stage.sh(&format!("callboard {command}"));
         ended(&said, &[2], command);
-        assert!(said.stderr.contains("64 MiB") || said.stderr.contains("67108864"), "{command}: {}", said.stderr);
+        assert!(said.stderr.contains("at most 64 MiB"), "{command}: {}", said.stderr);
+        assert!(said.stderr.contains("limits.component = \"65MiB\""), "{command}: {}", said.stderr);
     }
+    for command in ["inspect", "inspect --json", "conform", "test", "run < docs.jsonl"] {
+        let said = stage.sh(&format!("callboard step {command} large.wasm"));
+        ended(&said, &[2], command);
+        assert!(said.stderr.contains("at most 64 MiB"), "{command}: {}", said.stderr);
+        assert!(said.stderr.contains("--max-component 65MiB"), "{command}: {}", said.stderr);
+    }
+    for command in [
+        "check allowed.toml",
+        "run allowed.toml -q --overwrite --run-dir kept",
+        "resume kept",
+        "step inspect --max-component 65MiB large.wasm",
+        "step run --max-component 65MiB large.wasm < docs.jsonl",
+    ] {
+        ended(&stage.sh(&format!("callboard {command}")), &[0], command);
+    }
+    // What lies beside a component is its author's.
+    fs::create_dir(stage.folder.join("large")).unwrap();
+    fs::rename(stage.folder.join("large.wasm"), stage.folder.join("large/large.wasm")).unwrap();
+    let file = "name = \"large\"\nlanguage = \"rust\"\nkind = \"transform\"\nlimits = { component = \"65MiB\" }\n";
+    fs::write(stage.folder.join("large/step.toml"), file).unwrap();
+    let said = stage.sh("callboard step run large --max-component 65MiB < docs.jsonl");
+    ended(&said, &[2], "step run large");
+    assert!(said.stderr.contains("whoever made the component"), "{}", said.stderr);
+}
+
+/// A step, with a section of zeros behind it that nobody reads: a byte more than 64 MiB.
+fn padded() -> Vec<u8> {
+    let mut step = fs::read(crate::repository("target/guests/text-stats.wasm")).unwrap();
+    let zeros = (64 << 20) + 1 - step.len() - 6;
+    // A custom section: its length in five bytes, then a name of none.
+    let length = zeros as u32;
+    step.push(0);
+    step.extend((0..5).map(|nth| (length >> (7 * nth)) as u8 & 0x7f | if nth < 4 { 0x80 } else { 0 }));
+    step.resize(step.len() + zeros, 0);
+    step
 }

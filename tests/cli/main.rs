@@ -17,6 +17,7 @@ mod edges;
 mod forgeries;
 mod json;
 mod kernels;
+mod looks;
 mod promises;
 mod redact;
 mod signals;
@@ -25,6 +26,11 @@ mod steps;
 mod strangers;
 mod terminal;
 mod traps;
+
+#[path = "../support/hostile.rs"]
+mod hostile;
+#[path = "../support/measured.rs"]
+mod measured;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -41,7 +47,7 @@ pub(crate) fn repository(folder: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(folder)
 }
 
-fn cases() -> Vec<PathBuf> {
+pub(crate) fn cases() -> Vec<PathBuf> {
     let wanted = std::env::var("CASE").unwrap_or_default();
     let entries = fs::read_dir(repository("tests/cli")).unwrap().map(|entry| entry.unwrap().path());
     let is_case = |path: &PathBuf| path.is_dir() && !path.ends_with("data");

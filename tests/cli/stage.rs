@@ -12,6 +12,7 @@ use std::time::Instant;
 use rustix::process::{Pid, Signal, kill_process_group};
 use tempfile::TempDir;
 
+use crate::measured::{Measured, measure, measurer};
 use crate::{BOUND, repository};
 
 /// A folder to run commands in, gone when this is dropped.
@@ -83,15 +84,30 @@ impl Stage {
     /// `sh` with a line to run, in this folder, in a process group of its own, on one processor: what is planned and shown is the
     /// same on every machine.
     pub(crate) fn command(&self, line: &str) -> Command {
-        let scratch = Path::new(env!("CARGO_TARGET_TMPDIR"));
-        let program = Path::new(env!("CARGO_BIN_EXE_callboard"));
         let mut command = Command::new("taskset");
-        command.args(["-c", &processor(), "sh", "-c", line]).current_dir(&self.folder).process_group(0);
-        command.env_clear().env("PATH", format!("{}:/usr/bin:/bin", program.parent().unwrap().display()));
-        command.env("LC_ALL", "C.UTF-8").env("NO_COLOR", "1");
-        command.env("HOME", scratch).env("CALLBOARD_CACHE", self.cache());
+        command.args(["-c", &processor(), "sh", "-c", line]).process_group(0);
+        self.place(&mut command);
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command
+    }
+
+    /// Gives a command this folder, and an environment without anything of this machine's user.
+    fn place(&self, command: &mut Command) {
+        let scratch = Path::new(env!("CARGO_TARGET_TMPDIR"));
+        let program = Path::new(env!("CARGO_BIN_EXE_callboard"));
+        command
+            .current_dir(&self.folder)
+            .env_clear()
+            .env("PATH", format!("{}:/usr/bin:/bin", program.parent().unwrap().display()));
+        command.env("LC_ALL", "C.UTF-8").env("NO_COLOR", "1");
+        command.env("HOME", scratch).env("CALLBOARD_CACHE", self.cache());
+    }
+
+    /// Runs a line of shell to its end, and measures what its processes have in memory.
+    pub(crate) fn measure(&self, line: &str) -> Measured {
+        let mut command = measurer();
+        self.place(&mut command);
+        measure(command, line)
     }
 
     /// Runs a line of shell to its end.

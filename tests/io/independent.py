@@ -141,6 +141,7 @@ def same_field(found, value, of):
 
 
 compared, wrong = Counter(), []
+csv.field_size_limit(1 << 30)
 
 
 def compare(what, names, types, expected, found):

@@ -6,8 +6,10 @@ mod beneath;
 mod binary;
 mod bombs;
 mod bounds;
+mod checksums;
 mod compressed;
 mod csv;
+mod extremes;
 mod files;
 mod footers;
 mod held;
@@ -23,6 +25,8 @@ mod shapes;
 mod shards;
 mod values;
 
+#[path = "../support/hostile.rs"]
+mod hostile;
 /// Made of bytes, as the fuzz targets make them.
 #[path = "../fuzz/src/made.rs"]
 mod made;

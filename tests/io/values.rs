@@ -222,14 +222,7 @@ fn whatever_the_rows_each_writer_keeps_or_refuses_them() {
 
 /// pyarrow, and DuckDB if it is there, find in the files what went into them.
 #[test]
-#[expect(clippy::print_stderr, reason = "what was not tried is said")]
 fn other_readers_find_what_went_in() {
-    let python = std::env::var("PYTHON").unwrap_or_else(|_| "python3".to_owned());
-    let has_pyarrow = Command::new(&python).args(["-c", "import pyarrow"]).output();
-    if !has_pyarrow.is_ok_and(|output| output.status.success()) {
-        eprintln!("SKIPPED: {python} has no pyarrow (set PYTHON), so no other reader looked at what is written");
-        return;
-    }
     let bench = Bench::new();
     for seed in 0..150 {
         let bytes: Vec<u8> = random(seed + 10_000).take(900).collect();
@@ -245,8 +238,20 @@ fn other_readers_find_what_went_in() {
             let _ = bench.write(&format!("{seed}.{format}"), std::slice::from_ref(&rows));
         }
     }
+    other_readers_agree(&bench.path(""));
+}
+
+/// Compares `N.truth.arrow` with what other readers find in the files called `N` beside it.
+#[expect(clippy::print_stderr, reason = "what was not tried is said")]
+pub(crate) fn other_readers_agree(folder: &std::path::Path) {
+    let python = std::env::var("PYTHON").unwrap_or_else(|_| "python3".to_owned());
+    let has_pyarrow = Command::new(&python).args(["-c", "import pyarrow"]).output();
+    if !has_pyarrow.is_ok_and(|output| output.status.success()) {
+        eprintln!("SKIPPED: {python} has no pyarrow (set PYTHON), so no other reader looked at what is written");
+        return;
+    }
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/io/independent.py");
-    let output = Command::new(&python).arg(script).arg(bench.path("")).output().unwrap();
+    let output = Command::new(&python).arg(script).arg(folder).output().unwrap();
     let said = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success(), "{said}");
     for what in ["parquet by pyarrow: ", "arrow by pyarrow: ", "jsonl by Python: ", "csv by Python: "] {

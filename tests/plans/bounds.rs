@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use callboard_plan::pipeline::TextLimits;
 use callboard_plan::{Pipeline, Problems, Source};
 
 fn refused(text: &str) -> String {
@@ -33,6 +34,25 @@ fn params_are_not_put_in_without_end() {
         Pipeline::parse(Source::new("p", few), &[]).unwrap().steps[0].config["where"].as_str().unwrap().len(),
         2_000_000
     );
+}
+
+/// Whoever runs a pipeline, not the file, says that it may be larger: as its help says, and no more than that.
+#[test]
+fn a_pipeline_may_be_as_large_as_its_user_says() {
+    let remarks = "# a remark\n".repeat((5 << 20) / 11);
+    let long = "x".repeat(100_000);
+    let params = format!("[params]\na = \"{long}\"\n[[steps]]\nuse = \"filter\"\n");
+    let text = format!("callboard = 1\n{FRAME}{params}config.where = \"{}\"\n{remarks}", "${params.a}".repeat(200));
+    let within = |mib: u64| Pipeline::parse_within(Source::new("p", &*text), &[], TextLimits::of(mib << 20));
+    let help = |problems: Problems| problems.problems[0].help.clone().unwrap();
+    for problems in [problems(&text), within(4).unwrap_err()] {
+        assert!(problems.to_string().contains("the pipeline has more than 4 MiB"));
+        assert!(help(problems).ends_with("or allow it: --max-pipeline 64MiB"));
+    }
+    let problems = within(16).unwrap_err();
+    assert!(problems.to_string().contains("with its params put in, the pipeline has more than 16 MiB"));
+    assert!(help(problems).ends_with("or allow it: --max-pipeline 64MiB"));
+    assert_eq!(within(64).unwrap().steps[0].config["where"].as_str().unwrap().len(), 20_000_000);
 }
 
 #[test]

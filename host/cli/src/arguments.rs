@@ -113,6 +113,9 @@ pub(crate) struct PipelineArguments {
     /// The instances of each transform that has no `replicas` of its own [default: one per core]
     #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..=1024))]
     pub(crate) replicas: Option<u32>,
+    /// The most text that the pipeline may have, alone and with its params inserted [default: 4MiB and 16MiB]
+    #[arg(long, value_name = "SIZE", value_parser = pipeline_size)]
+    pub(crate) max_pipeline: Option<u64>,
 }
 
 /// The memory that a stage may take.
@@ -291,6 +294,19 @@ fn size(text: &str) -> Result<u64, String> {
     size.map(|size| size.as_u64()).ok_or_else(|| "expected a size with its unit, such as 20GiB".to_owned())
 }
 
+fn component_size(text: &str) -> Result<u64, String> {
+    within(text, callboard_plan::MOST_COMPONENT_BYTES, "256MiB", "512MiB")
+}
+
+fn pipeline_size(text: &str) -> Result<u64, String> {
+    within(text, 64 << 20, "32MiB", "64MiB")
+}
+
+fn within(text: &str, most: u64, example: &str, words: &str) -> Result<u64, String> {
+    let expected = || format!("expected a size with its unit, such as {example}; at most {words}");
+    size(text).ok().filter(|size| (1..=most).contains(size)).ok_or_else(expected)
+}
+
 fn budget(text: &str) -> Result<MaxRejects, String> {
     let expected = || "expected a number of rows, such as 100, or a share, such as 0.5%".to_owned();
     match text.strip_suffix('%') {
@@ -399,6 +415,9 @@ pub(crate) struct TriedArguments {
     /// The configuration, a JSON object [default: that of the step's step.toml]
     #[arg(long, value_name = "JSON")]
     pub(crate) config: Option<String>,
+    /// The most bytes that the component may have, such as 256MiB [default: 64MiB]
+    #[arg(long, value_name = "SIZE", value_parser = component_size)]
+    pub(crate) max_component: Option<u64>,
 }
 
 /// What the step may reach: the keys of a pipeline's `grant`.
@@ -486,6 +505,9 @@ pub(crate) struct InspectArguments {
     /// A component, the folder of a step, or the name of a bundled step [default: the current folder]
     #[arg(value_name = "STEP")]
     pub(crate) step: Option<PathBuf>,
+    /// The most bytes that the component may have, such as 256MiB [default: 64MiB]
+    #[arg(long, value_name = "SIZE", value_parser = component_size)]
+    pub(crate) max_component: Option<u64>,
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,

@@ -3,7 +3,7 @@
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use callboard_plan::pipeline::LONGEST_TEXT;
+use callboard_plan::pipeline::TextLimits;
 use callboard_plan::{Load, Pipeline, Plan, Source, Terms};
 use callboard_runtime::{CancellationToken, Class, CompileCommand, Components, Settings, measured_needs};
 
@@ -29,19 +29,21 @@ pub(crate) struct Planned {
 /// Reads and plans a pipeline file.
 pub(crate) fn planned(arguments: &PipelineArguments, load: Load) -> Result<Planned, Failure> {
     let file = &arguments.file;
+    let limits = arguments.max_pipeline.map_or_else(TextLimits::default, TextLimits::of);
+    let text_of = |file: &mut dyn Read| text_of(file, limits);
     let piped = file.as_os_str() == "-";
     let (name, text) = if piped {
-        let text = text_of(std::io::stdin()).map_err(|error| Failure::system("read standard input", &error))?;
+        let text = text_of(&mut std::io::stdin()).map_err(|error| Failure::system("read standard input", &error))?;
         ("<stdin>".to_owned(), text)
     } else {
-        let text = std::fs::File::open(file).and_then(text_of).map_err(|error| {
+        let text = std::fs::File::open(file).and_then(|mut file| text_of(&mut file)).map_err(|error| {
             let message = format!("cannot read the pipeline file `{}`: {}", file.display(), plain(&error));
             Failure::other(Class::Pipeline, message)
         })?;
         (file.display().to_string(), text)
     };
     let source = Source::from_bytes(name, &text).map_err(Failure::Problems)?;
-    let mut pipeline = Pipeline::parse(source, &arguments.set)?;
+    let mut pipeline = Pipeline::parse_within(source, &arguments.set, limits)?;
     if arguments.budget == Some(MemoryBudget::None) {
         pipeline.run.budget = None;
     }
@@ -66,9 +68,9 @@ pub(crate) fn planned(arguments: &PipelineArguments, load: Load) -> Result<Plann
 }
 
 /// As much of a text as a pipeline may have, and a byte more.
-fn text_of(file: impl Read) -> std::io::Result<Vec<u8>> {
+fn text_of(file: &mut dyn Read, limits: TextLimits) -> std::io::Result<Vec<u8>> {
     let mut text = Vec::new();
-    file.take(LONGEST_TEXT as u64 + 1).read_to_end(&mut text)?;
+    file.take(limits.text as u64 + 1).read_to_end(&mut text)?;
     Ok(text)
 }
 

@@ -23,6 +23,8 @@ pub(crate) fn sample_rows(files: usize) -> usize {
 pub(crate) const SAMPLE_BYTES: u64 = 64 << 20;
 
 const BUFFER: usize = 256 << 10;
+/// A line that takes more is not kept when it has been used.
+const LONG: usize = 4 << 20;
 
 /// The lines of a text file, decompressed as they are read.
 pub(crate) struct Lines {
@@ -135,6 +137,13 @@ impl Lines {
         match self.number {
             1 => line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line),
             _ => line,
+        }
+    }
+
+    /// Gives back what a long line took, which has been used.
+    pub(crate) fn let_go(&mut self) {
+        if self.line.capacity() > LONG {
+            self.line = Vec::new();
         }
     }
 

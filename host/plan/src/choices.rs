@@ -17,8 +17,10 @@ pub enum Load {
     Step,
 }
 
-/// The most instances that the steps of a stage, or of all stages with [`Load::Eager`], have together.
+/// The most instances that the steps of a stage, or of all stages with [`Load::Eager`], have together, unless `[run] instances` says it.
 pub const STAGE_INSTANCES: u64 = 1024;
+/// The most that it can say: each instance has address space of its own, of which there are 2^47 bytes.
+pub(crate) const MOST_STAGE_INSTANCES: u64 = 16_384;
 
 /// The limit of a step that has none of its own.
 pub(crate) const MEMORY_LIMIT: u64 = 1 << 30;

@@ -8,6 +8,7 @@ use crate::choices::MEMORY_LIMIT;
 use crate::draft::{Draft, End};
 use crate::memory::Predicted;
 use crate::need::Need;
+use crate::parts::COMPONENT_BYTES;
 use crate::pipeline::{Limits, Located, Pipeline};
 use crate::plan::{Edge, Plan, PlannedInput, PlannedOutput, PlannedStep, Port, Stage, StepLimits};
 use crate::problem::{Findings, Problems};
@@ -95,6 +96,7 @@ fn assemble(draft: &Draft<'_>, components: &[&Component]) -> Plan {
         batch: pipeline.run.batch,
         max_rejects: pipeline.run.max_rejects.as_ref().map(|most| most.value),
         budget: draft.budget,
+        instances: pipeline.run.instances,
         inputs: inputs.collect(),
         steps: steps.collect(),
         outputs: outputs.collect(),
@@ -162,6 +164,7 @@ impl StepLimits {
             log_lines: limits.log_lines.unwrap_or(100_000),
             log_bytes: limits.log_bytes.unwrap_or(16 << 20),
             rows_per_row: limits.rows_per_row.unwrap_or(100_000),
+            component_bytes: limits.component_bytes.unwrap_or(COMPONENT_BYTES),
         }
     }
 }

@@ -162,6 +162,7 @@ fn unusual_limits(step: &PlannedStep) -> Vec<String> {
         log_lines,
         log_bytes,
         rows_per_row,
+        component_bytes,
     } = step.limits;
     let usual = StepLimits::of(&Limits::default(), step.kind);
     let all = [
@@ -170,6 +171,7 @@ fn unusual_limits(step: &PlannedStep) -> Vec<String> {
         (log_lines != usual.log_lines, format!("{log_lines} lines of log")),
         (log_bytes != usual.log_bytes, format!("{} of log", exact(log_bytes))),
         (rows_per_row != usual.rows_per_row, format!("{rows_per_row} rows from one")),
+        (component_bytes != usual.component_bytes, format!("component of {}", exact(component_bytes))),
         (step.retries != RETRIES, format!("retries = {}", step.retries)),
     ];
     all.into_iter().filter_map(|(is_unusual, text)| is_unusual.then_some(text)).collect()

@@ -56,7 +56,7 @@ pub use imports::{ImportNeed, import_need};
 pub use memory::Predicted;
 pub use mermaid::mermaid;
 pub use need::{Need, NeedFrom};
-pub use parts::COMPONENT_BYTES;
+pub use parts::{COMPONENT_BYTES, MOST_COMPONENT_BYTES};
 pub use pipeline::Pipeline;
 pub use plan::{
     Contradiction, Edge, Plan, PlanError, PlannedInput, PlannedOutput, PlannedStep, Port, Stage, StepLimits,

@@ -14,8 +14,10 @@ use wasmparser::{
 
 use crate::scan::ScanError;
 
-/// The most bytes that a component may have.
+/// The most bytes that a component may have, unless `limits.component` of its step says it.
 pub const COMPONENT_BYTES: u64 = 64 << 20;
+/// The most that it can say: what is compiled may have no more bytes either.
+pub const MOST_COMPONENT_BYTES: u64 = 512 << 20;
 /// Core instances of a component, in all of its parts.
 pub(crate) const CORE_INSTANCES: u64 = 100;
 /// Memories that they define.

@@ -264,7 +264,11 @@ fn an_alias_of_a_component_four_billion_levels_outward_costs_nothing() {
 
 #[test]
 fn a_file_that_is_too_large_is_not_read() {
-    let bytes = vec![0; COMPONENT_BYTES as usize + 1];
+    let bytes = vec![0; MOST_COMPONENT_BYTES as usize + 1];
     let error = crate::scan(&bytes).unwrap_err();
+    assert_eq!(error.to_string(), "has 513 MiB, and a component has at most 512 MiB");
+    assert!(error.help().contains("no key raises this limit"));
+    let error = ScanError::TooLarge { size: (64 << 20) + 1, limit: COMPONENT_BYTES };
     assert_eq!(error.to_string(), "has 65 MiB, and a component has at most 64 MiB");
+    assert_eq!(error.help(), "allow it in the step: limits.component = \"65MiB\"");
 }

@@ -11,6 +11,7 @@ use crate::door::{Door, Feed};
 use crate::grants::Grants;
 use crate::memory::Predicted;
 use crate::need::Need;
+use crate::parts::COMPONENT_BYTES;
 use crate::pipeline::{BatchSize, InputLimits, OnError, OutputColumn};
 use crate::scan::Kind;
 use crate::unverified::Unverified;
@@ -25,6 +26,7 @@ pub struct Plan {
     pub(crate) batch: BatchSize,
     pub(crate) max_rejects: Option<MaxRejects>,
     pub(crate) budget: Option<u64>,
+    pub(crate) instances: Option<u64>,
     pub(crate) inputs: Vec<PlannedInput>,
     pub(crate) steps: Vec<PlannedStep>,
     pub(crate) outputs: Vec<PlannedOutput>,
@@ -47,7 +49,7 @@ pub struct PlannedInput {
     /// What parts the fields of CSV, if the pipeline says it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub delimiter: Option<char>,
-    /// What a text file may take, as far as the pipeline says it.
+    /// What a file may take, as far as the pipeline says it.
     #[serde(default, skip_serializing_if = "InputLimits::is_empty")]
     pub limits: InputLimits,
     /// The stage that reads it, once, from 1.
@@ -114,6 +116,17 @@ pub struct StepLimits {
     pub log_bytes: u64,
     /// Rows that one row of the input may become.
     pub rows_per_row: u64,
+    /// The file of the component, in bytes; [`COMPONENT_BYTES`] unless the pipeline says it.
+    #[serde(default = "component_bytes", skip_serializing_if = "is_usual_component")]
+    pub component_bytes: u64,
+}
+
+fn component_bytes() -> u64 {
+    COMPONENT_BYTES
+}
+
+fn is_usual_component(bytes: &u64) -> bool {
+    *bytes == COMPONENT_BYTES
 }
 
 /// One input of a step. What is appended to it is said by the plan's edges.

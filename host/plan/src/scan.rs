@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use wasmparser::{Chunk, ComponentExternalKind, Encoding, Parser, Payload};
 
 use crate::contract::{CONTRACT, LINE, numbers};
-use crate::parts::{self, COMPONENT_BYTES};
+use crate::parts::{self, MOST_COMPONENT_BYTES};
 use crate::spelling::quoted;
 
 /// Exports that an error names, and the bytes of such a name.
@@ -136,6 +136,9 @@ impl ScanError {
             Self::NotAStep { .. } => {
                 format!("a step exports `callboard:step/transform@{CONTRACT}`, or `…/global`, or `…/source`")
             }
+            Self::TooLarge { size, .. } if *size <= MOST_COMPONENT_BYTES => {
+                format!("allow it in the step: limits.component = \"{}\"", crate::sizes::written(*size))
+            }
             Self::TooLarge { .. } | Self::TooMany { .. } => {
                 "build it smaller: no key raises this limit (docs/sandbox.md#limits)".to_owned()
             }
@@ -156,7 +159,8 @@ pub fn scan(bytes: &[u8]) -> Result<ComponentFacts, ScanError> {
     if bytes.is_empty() {
         return Err(ScanError::Empty);
     }
-    let (size, limit) = (bytes.len() as u64, COMPONENT_BYTES);
+    // What a step's own limit is, whoever reads its file knows.
+    let (size, limit) = (bytes.len() as u64, MOST_COMPONENT_BYTES);
     if size > limit {
         return Err(ScanError::TooLarge { size, limit });
     }

@@ -202,6 +202,10 @@ struct Limits {
     #[serde(default)]
     #[schemars(with = "OrParam<Count>")]
     rows: Option<u64>,
+    /// The file of the component, such as "256MiB"; "64MiB" by default, "512MiB" at most.
+    #[serde(default)]
+    #[schemars(with = "String")]
+    component: Option<String>,
 }
 
 /// What one instance of a step takes.
@@ -320,6 +324,10 @@ struct Run {
     #[serde(default)]
     #[schemars(with = "OrParam<Replicas>")]
     replicas: Option<u32>,
+    /// The most instances that the steps of a stage have together; 1024 by default.
+    #[serde(default)]
+    #[schemars(with = "OrParam<Instances>")]
+    instances: Option<u64>,
 }
 
 /// One, or a list of at least one.
@@ -385,6 +393,9 @@ struct Columns(#[schemars(range(min = 1, max = 100_000_000))] u64);
 
 #[derive(JsonSchema)]
 struct Replicas(#[schemars(range(min = 1, max = 1024))] u32);
+
+#[derive(JsonSchema)]
+struct Instances(#[schemars(range(min = 1, max = 16_384))] u64);
 
 #[derive(JsonSchema)]
 struct BatchRows(#[schemars(range(min = 1, max = 1_048_576))] u64);

@@ -21,6 +21,8 @@ struct Written<'a> {
     max_rejects: Option<MaxRejects>,
     #[serde(skip_serializing_if = "Option::is_none")]
     budget: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    instances: Option<u64>,
     inputs: &'a [PlannedInput],
     steps: Vec<WrittenStep<'a>>,
     outputs: Vec<WrittenOutput<'a>>,
@@ -69,6 +71,7 @@ impl Serialize for Plan {
             batch: self.batch,
             max_rejects: self.max_rejects,
             budget: self.budget,
+            instances: self.instances,
             inputs: &self.inputs,
             steps: steps.collect(),
             outputs: outputs.collect(),
@@ -92,6 +95,8 @@ pub(crate) struct Unverified {
     max_rejects: Option<MaxRejects>,
     #[serde(default)]
     budget: Option<u64>,
+    #[serde(default)]
+    instances: Option<u64>,
     inputs: Vec<PlannedInput>,
     steps: Vec<PlannedStep>,
     outputs: Vec<PlannedOutput>,

@@ -150,7 +150,7 @@ fn compiled(source: &Path, made: &Path) -> Result<(), Box<dyn std::error::Error 
     let reservation = Reservation::of_this_process();
     confine::follow_parent()?;
     confine::limit()?;
-    let component = callboard_files::read_regular(source, callboard_plan::COMPONENT_BYTES)?;
+    let component = callboard_files::read_regular(source, callboard_plan::MOST_COMPONENT_BYTES)?;
     let (mut file, mut lacking) = (File::create_new(made)?, File::create_new(lacking(made))?);
     lacking.write_all(confine::confine().join(" and ").as_bytes())?;
     let artefact = threads()?.install(|| engine::compiling(reservation)?.precompile_component(&component))?;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use callboard_author::{PROJECT_FILE, StepFile};
-use callboard_plan::{Problems, is_path};
+use callboard_plan::{COMPONENT_BYTES, Problems, is_path};
 use callboard_runtime::{Bundled, Class, ComponentUnread, read_component};
 use serde_json::{Map, Value};
 
@@ -29,6 +29,8 @@ pub struct Subject {
     pub(crate) grant: Map<String, Value>,
     /// What `step.toml` asks for, likewise.
     asks: Map<String, Value>,
+    /// The most bytes that its component may have. Its `step.toml` does not say it: whoever made the component may have written that.
+    pub(crate) component_bytes: u64,
     /// Types of columns that the rows do not say.
     pub(crate) types: BTreeMap<String, String>,
 }
@@ -87,7 +89,23 @@ impl Subject {
             Some(Value::Object(asks)) => asks,
             _ => Map::new(),
         };
-        Subject { name, folder, uses, language, config, limits, grant: Map::new(), asks, types }
+        Subject {
+            name,
+            folder,
+            uses,
+            language,
+            config,
+            limits,
+            grant: Map::new(),
+            asks,
+            component_bytes: COMPONENT_BYTES,
+            types,
+        }
+    }
+
+    /// Lets its component have that many bytes; the planner refuses more than a component can have.
+    pub fn allow_component(&mut self, bytes: u64) {
+        self.component_bytes = bytes;
     }
 
     /// Grants it what the user named: a table as a pipeline's `grant`, whose paths start from the step's folder. The file that lies beside a
@@ -161,13 +179,15 @@ impl Subject {
     pub fn bytes(&self, bundled: &[Bundled]) -> Result<Cow<'static, [u8]>> {
         if is_path(&self.uses) {
             let path = Path::new(&self.uses);
-            return read_component(path).map(Cow::Owned).map_err(|unread| match unread {
+            return read_component(path, self.component_bytes).map(Cow::Owned).map_err(|unread| match unread {
                 ComponentUnread::System(said) => {
                     let message = format!("cannot read the component `{}`: {said}", path.display());
                     error(Class::System, message, None)
                 }
                 ComponentUnread::TooLarge(said) => {
-                    error(Class::Pipeline, format!("`{}` {said}", path.display()), Some(said.help()))
+                    // A pipeline has a key for it.
+                    let help = said.help().replace("it in the step: limits.component = ", "it: --max-component ");
+                    error(Class::Pipeline, format!("`{}` {said}", path.display()), Some(help.replace('"', "")))
                 }
             });
         }

@@ -1,6 +1,8 @@
 //! A pipeline of one step, planned in memory, and its probe.
 
-use callboard_plan::{Kind, Load, Pipeline, Plan, PlannedStep, ScanError, Source, component_names, scan};
+use callboard_plan::{
+    COMPONENT_BYTES, Kind, Load, Pipeline, Plan, PlannedStep, ScanError, Source, component_names, scan,
+};
 use callboard_runtime::{Bundled, Class, Components, Probe, RunError, Settings};
 use serde_json::{Map, Value, json};
 
@@ -22,6 +24,11 @@ impl Trial {
     ///
     /// A component that is not a step, or that does not compile; a grant that cannot be given.
     pub fn begin(subject: Subject, inputs: usize, bundled: &[Bundled], settings: Settings) -> Result<Trial> {
+        if subject.limits.as_ref().is_some_and(|limits| limits.get("component").is_some()) {
+            let message = "`limits.component` in `step.toml`: whoever made the component may have written it";
+            let help = "take it out, and say it on the command line: --max-component 256MiB";
+            return Err(error(Class::Pipeline, message, Some(help.to_owned())));
+        }
         let bytes = subject.bytes(bundled)?;
         let kind = scan(&bytes).map_err(|unfit| unfit_error(&subject, &unfit))?.kind;
         if kind != Kind::Global && inputs > 1 {
@@ -65,7 +72,11 @@ fn pipeline(subject: &Subject, kind: Kind, inputs: usize, refused_requests: bool
     step.insert("use".into(), json!(subject.uses));
     step.insert("name".into(), json!(step_name(&subject.name)));
     step.insert("config".into(), subject.config());
-    step.extend(subject.limits.iter().map(|limits| ("limits".into(), limits.clone())));
+    let mut limits = subject.limits.clone().unwrap_or_else(|| json!({}));
+    if let (true, Some(limits)) = (subject.component_bytes != COMPONENT_BYTES, limits.as_object_mut()) {
+        limits.insert("component".into(), json!(format!("{}B", subject.component_bytes)));
+    }
+    step.insert("limits".into(), limits);
     let mut grant = subject.grant.clone();
     if refused_requests {
         grant.insert("http".into(), json!([NO_REQUEST]));

@@ -75,7 +75,8 @@ fn writers(folder: &Path, formats: &[&str], rows: &RecordBatch) {
     marked.iter().for_each(line);
 }
 
-fn write(folder: &Path, name: &str, rows: &RecordBatch) -> Result<(), IoError> {
+/// Writes a file in a folder, in two batches.
+pub fn write(folder: &Path, name: &str, rows: &RecordBatch) -> Result<(), IoError> {
     let spec = OutputSpec { name: "out".to_owned(), path: folder.join(name), format: None };
     check_schema(&spec, &rows.schema())?;
     let staged = Staged::new(&Dir::open(folder).expect("the folder is there"), "staged");
@@ -87,7 +88,12 @@ fn write(folder: &Path, name: &str, rows: &RecordBatch) -> Result<(), IoError> {
 }
 
 fn read(base: &Path, name: &str) -> Result<RecordBatch, IoError> {
-    let spec = InputSpec { base: base.to_owned(), paths: vec![name.to_owned()], ..InputSpec::default() };
+    read_as(base, name, InputSpec::default())
+}
+
+/// Reads a file of a folder; the rest of what is said of it is in `spec`.
+pub fn read_as(base: &Path, name: &str, spec: InputSpec) -> Result<RecordBatch, IoError> {
+    let spec = InputSpec { base: base.to_owned(), paths: vec![name.to_owned()], ..spec };
     let dataset = Dataset::open(&spec)?;
     let chunks: Vec<RecordBatch> =
         dataset.read(POLICY).map(|chunk| chunk.map(|chunk| chunk.rows)).collect::<Result<_, _>>()?;
@@ -112,7 +118,7 @@ fn lines(text: &str, rows: &RecordBatch) {
 }
 
 /// What a binary format gives back is what went in, in the types that it has.
-fn again(folder: &Path, name: &str, rows: &RecordBatch) {
+pub fn again(folder: &Path, name: &str, rows: &RecordBatch) {
     let back = match read(folder, name) {
         Ok(back) => back,
         // A step may return intervals, and a decimal of too many digits is nothing that a reader takes.

@@ -63,7 +63,10 @@ fn one(
     command.args(arguments.limit.iter().flat_map(|rows| ["--limit".to_owned(), rows.to_string()]));
     command.args(arguments.pipeline.set.iter().flat_map(|set| ["--set", set]));
     command
-        .args(arguments.pipeline.replicas.iter().flat_map(|replicas| ["--replicas".to_owned(), replicas.to_string()]));
+        .args(arguments.pipeline.replicas.iter().flat_map(|replicas| ["--replicas".to_owned(), replicas.to_string()]))
+        .args(
+            arguments.pipeline.max_pipeline.iter().flat_map(|size| ["--max-pipeline".to_owned(), format!("{size}B")]),
+        );
     match (load, arguments.pipeline.budget) {
         ("staged", Some(MemoryBudget::Bytes(bytes))) => drop(command.arg("--budget").arg(format!("{bytes}B"))),
         ("staged", None) => {}

@@ -17,7 +17,10 @@ use crate::show::{inline, print, print_json, short};
 const LONGEST_NAME: usize = 200;
 
 pub(crate) fn inspect(arguments: &InspectArguments) -> Result<ExitCode, Failure> {
-    let subject = Subject::find(arguments.step.as_deref())?;
+    let mut subject = Subject::find(arguments.step.as_deref())?;
+    if let Some(bytes) = arguments.max_component {
+        subject.allow_component(bytes);
+    }
     let settings = super::settings(Progress::plain(Detail::Notes).observer())?;
     let inspection = look_at(subject, BUNDLED, settings)?;
     match arguments.json {

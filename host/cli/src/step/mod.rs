@@ -46,6 +46,9 @@ fn settings_until(cancel: CancellationToken, observer: Observer) -> Result<Setti
 /// Finds a step, and gives it another configuration where one is given.
 fn subject(tried: &TriedArguments) -> Result<Subject, Failure> {
     let mut subject = Subject::find(tried.step.as_deref())?;
+    if let Some(bytes) = tried.max_component {
+        subject.allow_component(bytes);
+    }
     if let Some(config) = &tried.config {
         subject.configure(config)?;
     }

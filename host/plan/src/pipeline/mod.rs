@@ -36,8 +36,16 @@ impl Pipeline {
     /// # Errors
     /// Everything that is wrong, with its place.
     pub fn parse(source: Source, sets: &[String]) -> Result<Self, Problems> {
+        Self::parse_within(source, sets, TextLimits::default())
+    }
+
+    /// As [`Pipeline::parse`], with other limits.
+    ///
+    /// # Errors
+    /// Everything that is wrong, with its place.
+    pub fn parse_within(source: Source, sets: &[String], limits: TextLimits) -> Result<Self, Problems> {
         let mut findings = Findings::new(source);
-        let pipeline = read(sets, &mut findings);
+        let pipeline = read(sets, limits, &mut findings);
         findings.or(pipeline)
     }
 
@@ -67,36 +75,52 @@ impl Pipeline {
 
 /// What a pipeline may take: one of any size that a person would write is far below.
 mod most {
-    /// Bytes of its text.
-    pub(super) const TEXT: usize = 4 << 20;
-    /// Bytes of its values, once params are put in.
-    pub(super) const EXPANDED: usize = 16 << 20;
     /// Inputs, steps and outputs together.
     pub(super) const NODES: usize = 10_000;
     /// Names in every `from` together.
     pub(super) const FEEDS: usize = 100_000;
 }
 
-/// The longest text of a pipeline, bytes: a reader need read no more than one byte beyond.
-pub const LONGEST_TEXT: usize = most::TEXT;
+/// What the text of a pipeline may take. Whoever runs it sets this, not the file: `--max-pipeline`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TextLimits {
+    /// Bytes of the text: a reader need read no more than one byte beyond.
+    pub text: usize,
+    /// Bytes of its values, once params are put in.
+    pub expanded: usize,
+}
 
-fn read(sets: &[String], findings: &mut Findings) -> Option<Pipeline> {
+impl Default for TextLimits {
+    fn default() -> Self {
+        Self { text: 4 << 20, expanded: 16 << 20 }
+    }
+}
+
+impl TextLimits {
+    /// That many bytes for both.
+    pub fn of(bytes: u64) -> Self {
+        let bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
+        Self { text: bytes, expanded: bytes }
+    }
+}
+
+fn read(sets: &[String], limits: TextLimits, findings: &mut Findings) -> Option<Pipeline> {
     let text = findings.source.text.clone();
     if text.trim_start_matches('\u{feff}').trim().is_empty() {
         findings.add_with_help(&Some(0..0), "the pipeline is empty", "begin it with `callboard = 1`");
         return None;
     }
-    if text.len() > most::TEXT {
-        let message = format!("the pipeline has more than {}", exact(most::TEXT as u64));
-        let help = "keep data in files that inputs, or steps by `grant.files`, read";
-        findings.add_with_help(&Some(most::TEXT..most::TEXT), message, help);
+    if text.len() > limits.text {
+        let message = format!("the pipeline has more than {}", exact(limits.text as u64));
+        let help = "keep data in files that inputs, or steps by `grant.files`, read; or allow it: --max-pipeline 64MiB";
+        findings.add_with_help(&Some(limits.text..limits.text), message, help);
         return None;
     }
     let mut root = document::parse(findings)?;
     if !read::is_of_this_format(&root, findings) {
         return None;
     }
-    params::apply(&mut root, sets, findings)?;
+    params::apply(&mut root, sets, limits.expanded, findings)?;
     let written = |key| match root.get(key).map(|node| &node.data) {
         None => 0,
         Some(Data::List(items)) if key == "steps" => items.len(),

@@ -174,6 +174,8 @@ pub struct Limits {
     pub log_bytes: Option<u64>,
     /// Rows that one row of the input may become.
     pub rows_per_row: Option<u64>,
+    /// The file of the component, in bytes.
+    pub component_bytes: Option<u64>,
 }
 
 /// What becomes of a row that a step cannot handle.
@@ -228,6 +230,8 @@ pub struct Run {
     pub budget: Option<Located<u64>>,
     /// Instances of each transform for which its step does not say it.
     pub replicas: Option<u32>,
+    /// The most instances that the steps of a stage have together.
+    pub instances: Option<u64>,
 }
 
 /// Which steps are loaded together, apart from the rest.

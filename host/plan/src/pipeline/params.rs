@@ -1,7 +1,6 @@
 //! `[params]`, `${params.x}` and `--set`.
 
 use super::document::{Data, Entry, Node, parse_toml};
-use super::most;
 use super::read::stem;
 use crate::problem::{Findings, Source};
 use crate::sizes::exact;
@@ -19,7 +18,7 @@ struct Set<'a> {
 
 /// Puts params and `--set` into the tree, so that no `${params.x}` remains outside `params` itself. `None` where they would make it too
 /// large, which is found.
-pub(crate) fn apply(root: &mut Node, sets: &[String], findings: &mut Findings) -> Option<()> {
+pub(crate) fn apply(root: &mut Node, sets: &[String], expanded: usize, findings: &mut Findings) -> Option<()> {
     let sets: Vec<Set<'_>> = sets.iter().filter_map(|text| parse_set(text, findings)).collect();
 
     let (of_params, others): (Vec<_>, Vec<_>) = sets.into_iter().partition(|set| set.path[0] == "params");
@@ -31,7 +30,7 @@ pub(crate) fn apply(root: &mut Node, sets: &[String], findings: &mut Findings) -
     if let Some(params) = &params {
         refuse_references(params, findings);
     }
-    let mut filling = Filling { params: params.as_ref(), room: most::EXPANDED };
+    let mut filling = Filling { params: params.as_ref(), expanded, room: expanded };
     if let Data::Table(entries) = &mut root.data {
         for entry in entries.iter_mut().filter(|entry| entry.key != "params") {
             filling.fill(&mut entry.value, &mut vec![entry.key.clone()], findings)?;
@@ -232,7 +231,9 @@ fn refuse_references(node: &Node, findings: &mut Findings) {
 /// What is put into the tree, and how much more of it.
 struct Filling<'a> {
     params: Option<&'a Node>,
-    /// Bytes that may still be put in.
+    /// Bytes that may be put in,
+    expanded: usize,
+    /// and those of them that still may.
     room: usize,
 }
 
@@ -250,8 +251,8 @@ impl Filling<'_> {
                 Err(Unfilled::Wrong(message, help)) => findings.push(&node.at, message, help),
                 Err(Unfilled::NoRoom) => {
                     let message =
-                        format!("with its params put in, the pipeline has more than {}", exact(most::EXPANDED as u64));
-                    let help = "use long params less often; data belongs into files";
+                        format!("with its params put in, the pipeline has more than {}", exact(self.expanded as u64));
+                    let help = "use long params less often, data belongs into files; or allow it: --max-pipeline 64MiB";
                     findings.add_with_help(&node.at, message, help);
                     return None;
                 }

@@ -14,7 +14,9 @@ use super::model::{
     BatchSize, From, Input, InputLimits, Limits, LoadGroups, Located, OnError, Output, OutputColumn, Pipeline, Run,
     Step,
 };
+use crate::choices::MOST_STAGE_INSTANCES;
 use crate::door::Feed;
+use crate::parts::MOST_COMPONENT_BYTES;
 use crate::problem::Findings;
 
 /// The format of the file that this version reads: `callboard = 1`.
@@ -248,6 +250,9 @@ fn limits(node: &Node, findings: &mut Findings) -> Option<Limits> {
     let log_lines = fields.get("log_lines").and_then(|node| integer(node, "`log_lines`", 1, u64::MAX, findings));
     let log_bytes = fields.get("log_bytes").and_then(|node| bytes(node, "`log_bytes`", findings));
     let rows = fields.get("rows").and_then(|node| integer(node, "`rows`", 1, u64::MAX, findings));
+    let component = fields.get("component");
+    let component =
+        component.and_then(|node| bytes_up_to(node, "`component`", MOST_COMPONENT_BYTES, "512MiB", findings));
     fields.end(None, findings);
     Some(Limits {
         memory_bytes: memory,
@@ -258,6 +263,7 @@ fn limits(node: &Node, findings: &mut Findings) -> Option<Limits> {
         log_lines,
         log_bytes,
         rows_per_row: rows,
+        component_bytes: component,
     })
 }
 
@@ -347,6 +353,8 @@ fn run(node: &Node, findings: &mut Findings) -> Option<Run> {
         .get("budget")
         .and_then(|node| Some(Located { value: bytes(node, "`budget`", findings)?, at: node.at.clone() }));
     let replicas = fields.get("replicas").and_then(|node| integer(node, "`replicas`", 1, MOST_INSTANCES, findings));
+    let instances = fields.get("instances");
+    let instances = instances.and_then(|node| integer(node, "`instances`", 1, MOST_STAGE_INSTANCES, findings));
     fields.end(None, findings);
     let default = default_run();
     Some(Run {
@@ -356,6 +364,7 @@ fn run(node: &Node, findings: &mut Findings) -> Option<Run> {
         max_rejects,
         budget,
         replicas: replicas.map(|replicas| replicas as u32),
+        instances,
     })
 }
 
@@ -391,6 +400,7 @@ fn default_run() -> Run {
         max_rejects: None,
         budget: None,
         replicas: None,
+        instances: None,
     }
 }
 

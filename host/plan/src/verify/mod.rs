@@ -4,7 +4,7 @@ mod parts;
 
 use std::collections::{HashMap, HashSet};
 
-use crate::choices::{Load, STAGE_INSTANCES, Transport};
+use crate::choices::{Load, MOST_STAGE_INSTANCES, STAGE_INSTANCES, Transport};
 use crate::decide::fingerprint;
 use crate::door::{Door, Feed};
 use crate::pipeline::OnError;
@@ -156,13 +156,17 @@ impl Plan {
             instances[step.stage - 1] += u64::from(step.replicas);
         }
         let all = instances.iter().sum();
+        let most = self.instances.unwrap_or(STAGE_INSTANCES);
+        if !(1..=MOST_STAGE_INSTANCES).contains(&most) {
+            return Err(format!("its stages may have {most} instances"));
+        }
         for ((stage, predicted), here) in self.stages.iter().zip(self.predict()).zip(instances) {
             if stage.predicted != predicted {
                 return Err(format!("stage {} is predicted to take what its steps do not come to", stage.index));
             }
             let instances = if self.load == Load::Eager { all } else { here };
-            if instances > STAGE_INSTANCES {
-                return Err(format!("stage {} has {instances} instances, of {STAGE_INSTANCES} allowed", stage.index));
+            if instances > most {
+                return Err(format!("stage {} has {instances} instances, of {most} allowed", stage.index));
             }
             if let Some(budget) = self.budget.filter(|budget| stage.predicted.total_bytes() > *budget)
                 && !stage.steps.is_empty()

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use crate::choices::MaxRejects;
 use crate::grants::variables;
+use crate::parts::MOST_COMPONENT_BYTES;
 use crate::pipeline::{MOST_BATCH_ROWS, MOST_INSTANCES, MOST_MEMORY, MOST_RETRIES, OnError, is_name};
 use crate::plan::{Plan, PlannedInput, PlannedOutput, PlannedStep, StepLimits};
 use crate::scan::Kind;
@@ -100,9 +101,11 @@ fn verify_limits(limits: &StepLimits) -> Result<(), String> {
         log_lines,
         log_bytes,
         rows_per_row,
+        component_bytes,
     } = *limits;
-    let least = [memory_bytes, time_ms, open_ms, returned_bytes, carried_bytes, log_lines, log_bytes, rows_per_row];
-    if memory_bytes > MOST_MEMORY || least.contains(&0) {
+    let work = [time_ms, open_ms, returned_bytes, carried_bytes, log_lines, log_bytes, rows_per_row];
+    let least = [&[memory_bytes, component_bytes], &work[..]].concat();
+    if memory_bytes > MOST_MEMORY || component_bytes > MOST_COMPONENT_BYTES || least.contains(&0) {
         return Err("has limits that no step can have".to_owned());
     }
     Ok(())

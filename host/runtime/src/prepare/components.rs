@@ -7,7 +7,9 @@ use std::io::ErrorKind;
 use std::io::Read;
 use std::path::Path;
 
-use callboard_plan::{COMPONENT_BYTES, Catalog, Component, Kind, Missing, Origin, Pipeline, ScanError, is_path, scan};
+use callboard_plan::{
+    COMPONENT_BYTES, Catalog, Component, Kind, Missing, Origin, Pipeline, PlannedStep, ScanError, is_path, scan,
+};
 use sha2::{Digest, Sha256};
 
 use callboard_sandbox::hex;
@@ -34,16 +36,16 @@ pub enum ComponentUnread {
     TooLarge(ScanError),
 }
 
-/// The bytes of a component's file: of a regular one, that is no larger than a component may be.
+/// The bytes of a component's file: of a regular one, of no more than `limit` bytes.
 ///
 /// # Errors
 ///
 /// See [`ComponentUnread`].
-pub fn read_component(path: &Path) -> Result<Vec<u8>, ComponentUnread> {
-    callboard_io::read_regular(path, COMPONENT_BYTES).map_err(|error| match error.kind() {
+pub fn read_component(path: &Path, limit: u64) -> Result<Vec<u8>, ComponentUnread> {
+    callboard_io::read_regular(path, limit).map_err(|error| match error.kind() {
         ErrorKind::FileTooLarge => {
-            let size = path.metadata().map_or(0, |file| file.len()).max(COMPONENT_BYTES + 1);
-            ComponentUnread::TooLarge(ScanError::TooLarge { size, limit: COMPONENT_BYTES })
+            let size = path.metadata().map_or(0, |file| file.len()).max(limit + 1);
+            ComponentUnread::TooLarge(ScanError::TooLarge { size, limit })
         }
         _ => ComponentUnread::System(plain(&error)),
     })
@@ -69,10 +71,16 @@ impl Components {
             },
             bytes: HashMap::new(),
         };
+        // Of steps that use the same file, what the most generous of them allows.
+        let mut limits: HashMap<&str, u64> = HashMap::new();
+        for step in &pipeline.steps {
+            let limit = step.limits.component_bytes.unwrap_or(COMPONENT_BYTES);
+            limits.entry(&step.uses.value).and_modify(|most| *most = limit.max(*most)).or_insert(limit);
+        }
         for step in &pipeline.steps {
             let uses: &str = &step.uses.value;
             if !components.catalog.components.contains_key(uses) {
-                let found = components.find(uses, bundled, base);
+                let found = components.find(uses, bundled, base, limits[uses]);
                 components.catalog.components.insert(uses.to_owned(), found);
             }
         }
@@ -82,11 +90,12 @@ impl Components {
     /// Finds what a plan used, as it is now: its digest and kind. An error is a phrase.
     pub(crate) fn find_again(
         &mut self,
-        uses: &str,
+        step: &PlannedStep,
         bundled: &[Bundled],
         base: &Path,
     ) -> Result<(String, Kind), String> {
-        match self.find(uses, bundled, base) {
+        let uses = &step.uses;
+        match self.find(uses, bundled, base, step.limits.component_bytes) {
             Ok(component) => Ok((component.digest, component.facts.kind)),
             Err(Missing::Unreadable { path, error }) => Err(format!("`{path}`: {error}")),
             Err(Missing::Unfit { path, error }) => Err(format!("`{path}` {error}")),
@@ -107,10 +116,10 @@ impl Components {
         Ok((component.digest, component.facts.kind))
     }
 
-    fn find(&mut self, uses: &str, bundled: &[Bundled], base: &Path) -> Result<Component, Missing> {
+    fn find(&mut self, uses: &str, bundled: &[Bundled], base: &Path, limit: u64) -> Result<Component, Missing> {
         if is_path(uses) {
             let path = base.join(uses).display().to_string();
-            let bytes = read_component(Path::new(&path)).map_err(|error| match error {
+            let bytes = read_component(Path::new(&path), limit).map_err(|error| match error {
                 ComponentUnread::System(error) => Missing::Unreadable { path: path.clone(), error },
                 ComponentUnread::TooLarge(error) => Missing::Unfit { path: path.clone(), error },
             })?;

@@ -106,11 +106,11 @@ fn components_now(
     let mut components = Components::default();
     for step in plan.steps().to_vec() {
         let found = match &step.origin {
-            Origin::Path(_) => components.find_again(&step.uses, bundled, base).or_else(|missing| {
+            Origin::Path(_) => components.find_again(&step, bundled, base).or_else(|missing| {
                 let kept = folder.file(kept_component(&step.digest)).map_err(|_| missing)?;
                 components.kept(kept, &step.digest)
             }),
-            Origin::Bundled => components.find_again(&step.uses, bundled, base),
+            Origin::Bundled => components.find_again(&step, bundled, base),
         };
         let (digest, kind) = found.map_err(|what| {
             RunError::new(Class::Pipeline, format!("its component was not found: {what}")).in_step(&step.name)

@@ -221,6 +221,10 @@ impl Folder {
             plan: serde_json::to_vec_pretty(plan).expect(json),
             run: serde_json::to_vec_pretty(recorded).expect(json),
         };
+        if now.plan.len() as u64 > LONGEST {
+            let words = format!("the plan has more than {} MiB: use long params less often", LONGEST >> 20);
+            return Err(named(&self.join("plan.json"), &io::Error::new(io::ErrorKind::FileTooLarge, words)));
+        }
         let half = before.map(|before| Begun { plan: now.plan.clone(), run: before.run.clone() });
         let pairs = before.into_iter().chain(&half).chain([&now]);
         let seal: String = pairs.map(|pair| key.seal(pair) + "\n").collect();

@@ -130,6 +130,10 @@ fn push(column: &mut Column, text: &str) -> Result<(), Misfit> {
             _ => return misfit(column),
         },
         Column::Float(..) if is_number(text) => column.push_float(text).map_err(as_string)?,
+        // As CSV is written.
+        Column::Float(b, _) if ["NaN", "inf", "-inf"].contains(&text) => {
+            b.append_value(text.parse().unwrap_or(f64::NAN))
+        }
         Column::Float(..) => return misfit(column),
         Column::Json(b) => match serde_json::from_str::<serde::de::IgnoredAny>(text) {
             Ok(_) if text.trim() == "null" => b.append_null(),

@@ -90,6 +90,8 @@ impl JsonRows {
             bytes += length.max(taken as usize);
             origins.push(number);
         }
+        // Whoever takes the rows has them for a while.
+        self.lines.let_go();
         if origins.is_empty() {
             return Ok(None);
         }

@@ -21,7 +21,7 @@ use parquet::schema::types::ColumnDescriptor;
 
 use super::super::announced::LARGEST_RATIO;
 use super::footer::{self, Chunk};
-use super::{scan, thrift};
+use super::{scan, thrift, words};
 use crate::error::IoError;
 use crate::limits::{self, size};
 use crate::spec::InputSpec;
@@ -389,7 +389,9 @@ impl PageReader for Pages {
         if !self.enter()? {
             return Ok(None);
         }
-        let page = self.inner.get_next_page()?;
+        let page = self.inner.get_next_page();
+        let page =
+            page.map_err(|error| fault(format!("a page of the column `{}`: {}", self.column.name, words(error))))?;
         if let Some(page) = &page {
             self.look(page)?;
         }

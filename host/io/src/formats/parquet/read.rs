@@ -193,7 +193,9 @@ impl Groups {
                 }
                 Some(Err(error)) => {
                     let refused = group.account.refused(&self.spec);
-                    let unread = || IoError::data(format!("cannot be read: {}", arrow_words(error)));
+                    let words = arrow_words(error);
+                    let words = words.strip_prefix("Parquet error: ").unwrap_or(&words);
+                    let unread = || IoError::data(format!("cannot be read: {words}"));
                     return Err(refused.unwrap_or_else(unread));
                 }
                 None if group.given != announced => return Err(differs(announced, &group.given.to_string())),
