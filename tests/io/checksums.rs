@@ -84,11 +84,8 @@ fn checksummed((bytes, metadata): &(Vec<u8>, ParquetMetaData)) -> (Vec<u8>, Vec<
             let data = column.data_page_offset() as usize;
             let begin = file.len();
             let mut offset = begin;
-            let parts = match column.dictionary_page_offset() {
-                Some(dictionary) => vec![dictionary as usize..data, data..end],
-                None => vec![data..end],
-            };
-            for part in parts {
+            let dictionary = column.dictionary_page_offset().map(|dictionary| dictionary as usize..data);
+            for part in dictionary.into_iter().chain([data..end]) {
                 let page = &bytes[part];
                 let (header, behind) = header_with_checksum(page);
                 offset = file.len();
