@@ -85,7 +85,7 @@ fn checksummed((bytes, metadata): &(Vec<u8>, ParquetMetaData)) -> (Vec<u8>, Vec<
             let begin = file.len();
             let mut offset = begin;
             let dictionary = column.dictionary_page_offset().map(|dictionary| dictionary as usize..data);
-            for part in dictionary.into_iter().chain([data..end]) {
+            for part in dictionary.into_iter().chain(std::iter::once(data..end)) {
                 let page = &bytes[part];
                 let (header, behind) = header_with_checksum(page);
                 offset = file.len();
