@@ -3,6 +3,7 @@
 //! In `host/runtime` a room imports only rooms that stand before it in [`ORDER`]. In every crate, the modules at the top form no
 //! circle of more than [`LARGEST_CIRCLE`].
 
+mod flags;
 mod imports;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -60,7 +60,7 @@ fn what_a_step_asked_for_in_vain_is_planned_with_the_next_time() {
         "{error}"
     );
     let help = error.help.unwrap();
-    assert!(help.contains("needs = { memory = \"6") && help.contains("--budget "), "{help}");
+    assert!(help.contains("needs = { memory = \"6") && help.contains("a `budget` of "), "{help}");
 
     // Who goes on can allow more; stages stay as they are.
     let error = bench.resume(&folder).cache(cache.clone()).budget(24 * MIB).error();

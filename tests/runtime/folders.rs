@@ -111,7 +111,7 @@ fn whatever_a_kill_leaves_of_a_beginning_is_begun_again_listed_and_removed() {
         assert_eq!(state(&killed), (!moment.is_empty()).then_some(RunState::Begun), "{nth}");
         let error = refused(bench.resume(&killed).end());
         let help = error.help.as_deref().unwrap_or_default();
-        assert!(help.contains("callboard run FILE --run-dir "), "{nth}: {error}, {help}");
+        assert!(help.contains("run the pipeline again: with the run's folder `"), "{nth}: {error}, {help}");
         if !moment.is_empty() {
             assert_eq!(remove_run(&killed).unwrap().left, Vec::<PathBuf>::new());
             assert!(!killed.exists());

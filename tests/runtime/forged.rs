@@ -150,7 +150,7 @@ fn elsewhere_a_run_is_resumed_when_it_is_confirmed() {
     let trust = RunSummary::of(&folder).unwrap().trust.unwrap();
     let error = refused(bench.resume(&folder).cache(cache.clone()).end());
     let help = error.help.unwrap();
-    assert!(help.ends_with(&format!("--trust {trust}")), "{help}");
+    assert!(help.ends_with(&format!("`trusted` = {trust}")), "{help}");
     assert!(help.contains("let `reach` send GET http://localhost:9/"), "{help}");
     let digest = u128::from_str_radix(&trust, 16).unwrap();
     let error = refused(bench.resume(&folder).cache(cache.clone()).trust(digest ^ 1).end());

@@ -267,6 +267,12 @@ pub(crate) fn misbehave(bench: &Bench, guest: &str, misdeed: &str) -> Ended {
     case.end()
 }
 
+fn place(change: impl FnOnce(&mut Place)) -> Place {
+    let mut place = Place::default();
+    change(&mut place);
+    place
+}
+
 fn judge(guest: &str, misdeed: &str, expected: &Expected) {
     let bench = Bench::with_rows(10);
     let ended = misbehave(&bench, guest, misdeed);
@@ -274,11 +280,11 @@ fn judge(guest: &str, misdeed: &str, expected: &Expected) {
     let second = |class, says| {
         // What WASI is asked for, it is asked in the first batch.
         let batch = Some(if guest == "hostile-wasi" { 1 } else { 2 });
-        (class, says, Place { step: Some(guest.to_owned()), stage: Some(1), batch, ..Place::default() })
+        (class, says, place(|place| (place.step, place.stage, place.batch) = (Some(guest.to_owned()), Some(1), batch)))
     };
-    let (class, says, place) = match *expected {
-        Check(class, says) => (class, says, Place { step, ..Place::default() }),
-        Stage(class, says) => (class, says, Place { step, stage: Some(1), ..Place::default() }),
+    let (class, says, mut place) = match *expected {
+        Check(class, says) => (class, says, place(|place| place.step = step)),
+        Stage(class, says) => (class, says, place(|place| (place.step, place.stage) = (step, Some(1)))),
         Batch(class, says) => second(class, says),
         Rows(rows) => {
             let report = ended.report();
@@ -293,7 +299,7 @@ fn judge(guest: &str, misdeed: &str, expected: &Expected) {
         let pointer = error.place.config.replace("/misdeed".to_owned()).unwrap();
         assert!(pointer.starts_with("/0123456789abcde/"), "{pointer}");
     }
-    let place = Place { config: (class == Pipeline).then(|| "/misdeed".to_owned()), ..place };
+    place.config = (class == Pipeline).then(|| "/misdeed".to_owned());
     assert_eq!((error.class, &error.place), (class, &place), "{shown}");
     assert!(error.message.contains(says), "{shown}");
     assert_eq!(error.help.is_some(), helped(guest, &error), "{shown}: {:?}", error.help);

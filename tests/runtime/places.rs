@@ -15,7 +15,7 @@ fn an_output_that_is_there_is_not_touched_by_a_run_that_fails() {
     bench.put("out.jsonl", precious);
     let error = bench.pipeline(straight("")).error();
     assert!(error.message.ends_with("out.jsonl` is there already"), "{error}");
-    assert_eq!(error.help.as_deref(), Some("to replace it, add --overwrite"));
+    assert_eq!(error.help.as_deref(), Some("to replace it, set `overwrite`"));
     assert_eq!(bench.bytes("out.jsonl"), precious);
 
     // It fails late: most of the rows have been written by then, and one output is complete.

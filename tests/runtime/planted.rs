@@ -84,7 +84,7 @@ fn no_step_may_write_where_a_report_or_a_profile_goes() {
         ("told/deep/report.json", None, "which holds the report (`--report`), "),
         ("way/report.json", None, "which holds the report (`--report`), "),
         ("up/report.json", None, "which holds the report (`--report`), "),
-        ("report.json", Some("told/profile.json"), "which holds the profile (`--profile-out`), "),
+        ("report.json", Some("told/profile.json"), "which holds the profile, "),
     ] {
         let bench = Bench::new();
         fs::create_dir_all(bench.path("told/deep")).unwrap();
@@ -129,7 +129,7 @@ fn a_report_and_a_profile_are_none_of_the_files_of_the_run() {
                 false => case.reporting_to(&bench.path(path)),
             };
             let (error, before) = (case.error(), lines([json!({"text": "folders"})]));
-            let option = if profiled { "the profile (`--profile-out`): " } else { "the report (`--report`): " };
+            let option = if profiled { "the profile: " } else { "the report (`--report`): " };
             assert!(error.message.starts_with(option) && error.message.contains(expected), "{path}: {error}");
             assert_eq!(error.class, Class::Pipeline);
             assert_eq!(bench.bytes("data/docs.jsonl"), before.into_bytes());
@@ -151,7 +151,7 @@ fn no_step_may_read_what_a_run_keeps() {
         let bench = Bench::new();
         let error = granted(&bench, path, false).cache(bench.path("cache")).error();
         assert!(error.message.contains(&format!("shows the step `{path}`, which {expected}")), "{error}");
-        assert!(error.help.is_some_and(|help| help.contains("--run-dir DIR")));
+        assert!(error.help.is_some_and(|help| help.contains("the run's folder")));
     }
 }
 

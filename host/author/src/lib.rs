@@ -31,6 +31,5 @@ pub use project::{FILE as PROJECT_FILE, Project, StepFile, languages_like};
 
 /// The system's words without the number that Rust appends.
 fn said(error: &std::io::Error) -> String {
-    let text = error.to_string();
-    text.split(" (os error").next().unwrap_or(&text).to_owned()
+    callboard_words::text::plain(error)
 }

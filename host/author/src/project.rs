@@ -92,7 +92,7 @@ fn source(folder: &Path) -> Result<Source, Problems> {
 }
 
 fn problems(source: &Source, message: String, at: Option<std::ops::Range<usize>>, help: Option<String>) -> Problems {
-    let problem = Problem { message, at: at.map(|at| source.span(at)), help };
+    let problem = Problem { message, at: at.map(|at| source.span(at)), help: help.map(Into::into) };
     Problems { source: source.clone(), problems: vec![problem] }
 }
 

@@ -1,5 +1,6 @@
 //! Failures of a command: what is said of them, and the exit code that says whose affair they are.
 
+use callboard_words::Help;
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -18,7 +19,7 @@ pub(crate) enum Failure {
     /// resumed.
     Run(Box<RunError>, Option<(Source, Span)>, Option<PathBuf>),
     /// Something around it did; with the mend.
-    Other(Class, String, Option<String>),
+    Other(Class, String, Option<Help>),
 }
 
 impl From<RunError> for Failure {
@@ -69,7 +70,7 @@ impl Failure {
     }
 
     /// With the mend.
-    pub(crate) fn help(self, text: impl Into<String>) -> Failure {
+    pub(crate) fn help(self, text: impl Into<Help>) -> Failure {
         match self {
             Failure::Other(class, message, _) => Failure::Other(class, message, Some(text.into())),
             other => other,
@@ -114,11 +115,7 @@ pub(crate) fn resumes(class: Class, folder: &Path) -> String {
     format!("{first}\n  callboard resume {}", quoted(folder))
 }
 
-/// The system's words without the number that Rust appends.
-pub(crate) fn plain(error: &std::io::Error) -> String {
-    let text = error.to_string();
-    text.split(" (os error").next().unwrap_or(&text).to_owned()
-}
+pub(crate) use callboard_words::text::plain;
 
 /// A path as a shell takes it, whatever its bytes are.
 pub(crate) fn quoted(path: impl AsRef<Path>) -> String {

@@ -1,5 +1,7 @@
 //! What can go wrong at the edge: where, what, and the mend.
 
+use callboard_words::Help;
+use callboard_words::text::plain;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -52,8 +54,14 @@ impl fmt::Display for Place {
 
 /// An error of reading or writing a dataset. It prints as one line, `` `file`, place: message ``; the mend stands
 /// beside it, in [`IoError::help`].
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug)]
 pub struct IoError(Box<Fault>);
+
+impl std::error::Error for IoError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.0.cause.as_ref().map(|cause| cause as _)
+    }
+}
 
 #[derive(Debug)]
 struct Fault {
@@ -62,13 +70,14 @@ struct Fault {
     place: Option<Place>,
     written: Option<String>,
     message: String,
-    help: Option<String>,
+    help: Option<Help>,
+    cause: Option<std::io::Error>,
 }
 
 impl IoError {
     pub(crate) fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
         let message = message.into();
-        IoError(Box::new(Fault { kind, path: None, place: None, written: None, message, help: None }))
+        IoError(Box::new(Fault { kind, path: None, place: None, written: None, message, help: None, cause: None }))
     }
 
     pub(crate) fn spec(message: impl Into<String>) -> Self {
@@ -85,7 +94,11 @@ impl IoError {
 
     /// The system's error, after what was being done (`cannot open`).
     pub(crate) fn system(doing: &str, error: &std::io::Error) -> Self {
-        let system = Self::new(ErrorKind::System, format!("{doing}: {}", plain(error)));
+        let mut system = Self::new(ErrorKind::System, format!("{doing}: {}", plain(error)));
+        system.0.cause = Some(match error.raw_os_error() {
+            Some(number) => std::io::Error::from_raw_os_error(number),
+            None => std::io::Error::new(error.kind(), error.to_string()),
+        });
         match error.kind() {
             std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => system.with_help("make room there"),
             _ => system,
@@ -120,7 +133,7 @@ impl IoError {
         self.at(Place::Line { line, column: None })
     }
 
-    pub(crate) fn with_help(mut self, help: impl Into<String>) -> Self {
+    pub(crate) fn with_help(mut self, help: impl Into<Help>) -> Self {
         self.0.help = Some(help.into());
         self
     }
@@ -154,6 +167,11 @@ impl IoError {
     pub fn help(&self) -> Option<&str> {
         self.0.help.as_deref()
     }
+
+    /// The same, with the settings that it names.
+    pub fn hint(&self) -> Option<&Help> {
+        self.0.help.as_ref()
+    }
 }
 
 impl fmt::Display for IoError {
@@ -167,12 +185,6 @@ impl fmt::Display for IoError {
         }
         write!(f, "{}", self.0.message)
     }
-}
-
-/// The system's words without the number that Rust appends.
-fn plain(error: &std::io::Error) -> String {
-    let text = error.to_string();
-    text.split(" (os error").next().unwrap_or(&text).to_owned()
 }
 
 /// Arrow's message without the name of its kind.

@@ -268,7 +268,7 @@ fn too_large_a_window(spec: &InputSpec, needed: Option<u64>) -> IoError {
     let error = limits::exceeded(spec, Limit::Window, message, wanted);
     match error.help() {
         Some(_) => error,
-        None => error.with_help("compress it again without `--long`"),
+        None => error.with_help("compress it again with a smaller window: zstd without `--long`"),
     }
 }
 

@@ -1,5 +1,6 @@
 //! An output: written elsewhere, and in its place whole or not at all.
 
+use callboard_words::{Help, Setting};
 use std::ffi::{OsStr, OsString};
 use std::hash::Hasher;
 use std::io;
@@ -264,7 +265,7 @@ impl Finished {
         if place.standing()? && !replace {
             return Err(IoError::spec("this is there already")
                 .in_file(&path)
-                .with_help("to replace it, add --overwrite"));
+                .with_help(Help::from("to replace it, ").set(Setting::Overwrite)));
         }
         let folder = place.made().map_err(|error| fail(&error))?;
         let put = |from: &Dir, name: &OsStr| match replace {

@@ -1,5 +1,7 @@
 //! What is wrong with a pipeline: where, what, and how to mend it.
 
+use callboard_words::Help;
+use callboard_words::text::clipped;
 use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
@@ -49,7 +51,7 @@ impl Source {
             }
         };
         let at = Some(source.span(at..at + 1));
-        Err(Box::new(Problems { source, problems: vec![Problem { message, at, help: Some(help) }] }))
+        Err(Box::new(Problems { source, problems: vec![Problem { message, at, help: Some(help.into()) }] }))
     }
 
     /// The line and column of a range of bytes; a range beyond the text is cut to it.
@@ -89,7 +91,7 @@ pub struct Problem {
     /// Where, if it is anywhere in the text.
     pub at: Option<Span>,
     /// What to do about it, with text that can be pasted.
-    pub help: Option<String>,
+    pub help: Option<Help>,
 }
 
 /// Everything that is wrong with a pipeline, in the order of the text; never empty.
@@ -131,14 +133,6 @@ impl std::error::Error for Problems {}
 /// The longest message, bytes: names and values of a pipeline are part of messages, and may be of any length.
 const LONGEST: usize = 2 << 10;
 
-fn clipped(mut text: String) -> String {
-    if text.len() > LONGEST {
-        text.truncate(text.floor_char_boundary(LONGEST));
-        text.push('…');
-    }
-    text
-}
-
 /// Problems while they are being found.
 #[derive(Debug)]
 pub(crate) struct Findings {
@@ -152,17 +146,21 @@ impl Findings {
     }
 
     pub(crate) fn add(&mut self, at: &At, message: impl Into<String>) {
-        self.push(at, message.into(), None);
+        self.push(at, message.into(), None::<Help>);
     }
 
-    pub(crate) fn add_with_help(&mut self, at: &At, message: impl Into<String>, help: impl Into<String>) {
-        self.push(at, message.into(), Some(help.into()));
+    pub(crate) fn add_with_help(&mut self, at: &At, message: impl Into<String>, help: impl Into<Help>) {
+        self.push(at, message.into(), Some(help));
     }
 
-    pub(crate) fn push(&mut self, at: &At, message: String, help: Option<String>) {
+    pub(crate) fn push(&mut self, at: &At, message: String, help: Option<impl Into<Help>>) {
         if !self.is_full() {
             let at = at.clone().map(|range| self.source.span(range));
-            self.problems.push(Problem { message: clipped(message), at, help: help.map(clipped) });
+            self.problems.push(Problem {
+                message: clipped(message, LONGEST),
+                at,
+                help: help.map(|help| help.into().clipped(LONGEST)),
+            });
         }
     }
 

@@ -1,5 +1,6 @@
 //! What can go wrong in a run: whose affair it is, where it happened, what to do.
 
+use callboard_words::{Help, Setting};
 use std::fmt;
 use std::path::Path;
 
@@ -11,6 +12,7 @@ use callboard_sandbox::{SandboxError, bytes, plain};
 
 /// Where in a run; empty before it begins.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Place {
     /// The stage, from 1.
     pub stage: Option<usize>,
@@ -47,6 +49,14 @@ impl fmt::Display for Place {
     }
 }
 
+/// The same error: the system's has no copies.
+fn copied(error: &std::io::Error) -> std::io::Error {
+    match error.raw_os_error() {
+        Some(number) => std::io::Error::from_raw_os_error(number),
+        None => std::io::Error::new(error.kind(), error.to_string()),
+    }
+}
+
 fn is_of_quota(error: &std::io::Error) -> bool {
     error.get_ref().is_some_and(|inner| inner.is::<QuotaExceeded>())
 }
@@ -59,6 +69,7 @@ fn dotted(pointer: &str) -> String {
 
 /// Why a run ended badly. Prints as one line, `place: message`; the mend stands beside it.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub struct RunError {
     /// Whose affair it is.
     pub class: Class,
@@ -67,7 +78,10 @@ pub struct RunError {
     /// A lower-case phrase.
     pub message: String,
     /// What to do about it, with text that can be pasted.
-    pub help: Option<String>,
+    pub help: Option<Help>,
+    /// What it was made of: an [`IoError`], a [`Fault`], the system's error.
+    #[source]
+    pub(crate) cause: Option<Box<dyn std::error::Error + Send + Sync>>,
 }
 
 impl fmt::Display for RunError {
@@ -81,24 +95,25 @@ impl fmt::Display for RunError {
 }
 
 impl RunError {
-    pub(crate) fn new(class: Class, message: impl Into<String>) -> RunError {
-        RunError { class, place: Place::default(), message: message.into(), help: None }
+    /// An error at no place, without help.
+    pub fn new(class: Class, message: impl Into<String>) -> RunError {
+        RunError { class, place: Place::default(), message: message.into(), help: None, cause: None }
     }
 
     /// What the system refused, and at which file.
     pub(crate) fn system(doing: &str, path: &Path, error: &std::io::Error) -> RunError {
         let message = format!("cannot {doing} `{}`: {}", path.display(), plain(error));
-        RunError::new(Class::System, message)
+        RunError::new(Class::System, message).because(copied(error))
     }
 
     /// What could not be written; the system's words name the file.
     pub(crate) fn unwritten(doing: &str, error: &std::io::Error) -> RunError {
         let full = [std::io::ErrorKind::StorageFull, std::io::ErrorKind::QuotaExceeded].contains(&error.kind());
         let quota = is_of_quota(error);
-        let written = RunError::new(Class::System, format!("cannot {doing}: {}", plain(error)));
+        let written = RunError::new(Class::System, format!("cannot {doing}: {}", plain(error))).because(copied(error));
         match (full, quota) {
             (true, _) => written.help("free some space and resume the run: no finished work is lost"),
-            (_, true) => written.help("allow more when you resume the run: --max-spill SIZE"),
+            (_, true) => written.help(Help::from("allow more when you resume the run: ").set(Setting::MaxSpill)),
             _ => written,
         }
     }
@@ -109,6 +124,7 @@ impl RunError {
             return RunError::unwritten(&format!("keep {what}"), error);
         }
         RunError::new(Class::System, format!("cannot read {what}: {}", plain(error)))
+            .because(copied(error))
             .help("resume the run: damaged parts are recreated")
     }
 
@@ -116,7 +132,14 @@ impl RunError {
         RunError::new(Class::Interrupted, "interrupted")
     }
 
-    pub(crate) fn help(mut self, help: impl Into<String>) -> RunError {
+    fn because(mut self, cause: impl std::error::Error + Send + Sync + 'static) -> RunError {
+        self.cause = Some(Box::new(cause));
+        self
+    }
+
+    /// With what fixes it.
+    #[must_use]
+    pub fn help(mut self, help: impl Into<Help>) -> RunError {
         self.help = Some(help.into());
         self
     }
@@ -161,9 +184,9 @@ impl From<IoError> for RunError {
             IoKind::Limit => Class::Limit,
             IoKind::Interrupted => return RunError::interrupted(),
         };
-        let help = error.help().map(str::to_owned);
+        let help = error.hint().cloned();
         let place = Place { path: error.written().map(str::to_owned), ..Place::default() };
-        RunError { class, place, message: error.to_string(), help }
+        RunError { class, place, message: error.to_string(), help, cause: Some(Box::new(error)) }
     }
 }
 
@@ -195,12 +218,13 @@ pub(crate) struct RowsExceed {
 }
 
 impl RowsExceed {
-    fn help(&self) -> String {
+    fn help(&self) -> Help {
         let over = self.rows.saturating_add(self.more).saturating_add(self.steps).saturating_sub(self.both);
-        format!(
-            "let the step return less at a time, or use smaller batches: run.batch_rows, run.batch_bytes\nor allow more: --budget {}MiB",
-            self.budget.saturating_add(over).div_ceil(1 << 20)
+        let budget = self.budget.saturating_add(over).div_ceil(1 << 20);
+        Help::from(
+            "let the step return less at a time, or use smaller batches: run.batch_rows, run.batch_bytes\nor allow more: ",
         )
+        .set(Setting::Budget(Some(format!("{budget}MiB"))))
     }
 }
 
@@ -212,8 +236,9 @@ impl From<RowsExceed> for RunError {
 
 impl From<SandboxError> for RunError {
     fn from(error: SandboxError) -> RunError {
-        let SandboxError { class, message, help, grant } = error;
-        RunError { class, place: Place { grant, ..Place::default() }, message, help }
+        let place = Place { grant: error.grant.clone(), ..Place::default() };
+        let (class, message, help) = (error.class, error.message.clone(), error.help.clone());
+        RunError { class, place, message, help, cause: Some(Box::new(error)) }
     }
 }
 
@@ -230,17 +255,17 @@ impl RunError {
         let (class, help) = match &fault {
             Fault::Trap { .. } => (Class::Data, None),
             Fault::Contract(_) => {
-                (Class::Data, Some("this is a fault of the step: what it returns must be what it declared".to_owned()))
+                (Class::Data, Some("this is a fault of the step: what it returns must be what it declared".into()))
             }
-            Fault::Limit(limit) => (Class::Limit, limit.help()),
+            Fault::Limit(limit) => (Class::Limit, limit.help().map(Help::from)),
             Fault::Budget(budget) => (Class::Limit, Some(budget.help())),
             Fault::Time { key, limit, .. } => {
                 let raised = limit.as_secs().max(1) * 4;
-                (Class::Limit, Some(format!("raise it in the step: {key} = \"{raised}s\"")))
+                (Class::Limit, Some(format!("raise it in the step: {key} = \"{raised}s\"").into()))
             }
             Fault::Rejected { .. } => {
                 let help = "to continue without such rows, add to the step: on_error = \"reject\"";
-                (Class::Data, Some(help.to_owned()))
+                (Class::Data, Some(help.into()))
             }
             Fault::Said { kind: SaidKind::Config, .. } => (Class::Pipeline, None),
             Fault::Said { kind: SaidKind::Transient, .. } => (Class::System, None),
@@ -253,6 +278,28 @@ impl RunError {
             Fault::Said { at, .. } => at.clone().filter(|at| at.len() > 1),
             _ => None,
         };
-        RunError { class, place: Place { config, ..Place::default() }, message: fault.to_string(), help }.in_step(step)
+        let (place, message) = (Place { config, ..Place::default() }, fault.to_string());
+        RunError { class, place, message, help, cause: Some(Box::new(fault)) }.in_step(step)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::error::Error;
+    use std::io;
+
+    use super::*;
+
+    #[test]
+    fn an_error_knows_what_it_was_made_of() {
+        let full = RunError::system("write", Path::new("out"), &io::Error::from_raw_os_error(28));
+        let cause = full.source().and_then(|cause| cause.downcast_ref::<io::Error>());
+        assert_eq!(cause.map(io::Error::kind), Some(io::ErrorKind::StorageFull));
+        let limit = LimitExceeded { what: "counters", limit: 1, present: 1, requested: 1, key: None };
+        let limited = RunError::of(Fault::Limit(limit), "echo");
+        let cause = limited.source().and_then(|cause| cause.downcast_ref::<Fault>());
+        assert!(matches!(cause, Some(Fault::Limit(_))), "{cause:?}");
+        let sandboxed = RunError::from(SandboxError::new(Class::System, "no"));
+        assert!(sandboxed.source().is_some_and(|cause| cause.is::<SandboxError>()));
     }
 }

@@ -9,7 +9,7 @@ use arrow::error::ArrowError;
 
 use crate::columns::{display, record_batch};
 use crate::error::{Class, SandboxError};
-use crate::text::in_a_line;
+use callboard_words::text::in_a_line;
 
 /// The step's names of columns and, for each, the name that the rows have.
 pub type Renamed = BTreeMap<String, String>;

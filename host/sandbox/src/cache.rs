@@ -21,7 +21,7 @@ use crate::compile::{CompileCommand, compile};
 use crate::engine::{self, Reservation};
 use crate::error::{Class, SandboxError};
 use crate::private::{Why, private};
-use crate::text::hex;
+use callboard_words::text::hex;
 
 /// Keeps apart what different versions made. Wasmtime refuses what another version of it made, and it is then compiled again.
 const VERSION: &str = concat!("callboard ", env!("CARGO_PKG_VERSION"), ", checked");

@@ -1,10 +1,11 @@
 //! What can go wrong with a component: before it runs ([`SandboxError`]), and in a call into it ([`Fault`]).
 
+use callboard_words::{Help, Setting};
 use std::fmt;
 use std::path::Path;
 use std::time::Duration;
 
-use crate::text::{bytes, plain};
+use callboard_words::text::{bytes, plain};
 
 /// Whose affair an error is; the exit code of a command says the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,13 +27,14 @@ pub enum Class {
 /// Why a component cannot be run: it does not compile, the system refuses something, what it is granted is not there.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("{message}")]
+#[non_exhaustive]
 pub struct SandboxError {
     /// Who has to act.
     pub class: Class,
     /// A lower-case phrase.
     pub message: String,
     /// What fixes it, with text that can be pasted.
-    pub help: Option<String>,
+    pub help: Option<Help>,
     /// The path of the grant of files that it is about.
     pub grant: Option<String>,
 }
@@ -52,7 +54,7 @@ impl SandboxError {
         SandboxError::new(Class::Interrupted, "interrupted")
     }
 
-    pub(crate) fn help(mut self, help: impl Into<String>) -> SandboxError {
+    pub(crate) fn help(mut self, help: impl Into<Help>) -> SandboxError {
         self.help = Some(help.into());
         self
     }
@@ -121,6 +123,7 @@ impl LimitExceeded {
     "memory: {} are in use and {} more were asked for; all steps together have {}, and a budget of {} leaves them {}",
     bytes(*present), bytes(*requested), bytes(*all), bytes(*budget), bytes(*most)
 )]
+#[non_exhaustive]
 pub struct BudgetExceeded {
     /// What the instance has.
     pub present: u64,
@@ -136,16 +139,16 @@ pub struct BudgetExceeded {
 
 impl BudgetExceeded {
     /// What fixes it.
-    pub fn help(&self) -> String {
+    pub fn help(&self) -> Help {
         let mib = |bytes: u64| bytes.div_ceil(1 << 20);
         let need = mib(self.present.saturating_add(self.requested));
         let lacking = self.all.saturating_add(self.requested).saturating_sub(self.most);
         let budget = mib(self.budget.saturating_add(lacking));
-        format!(
+        Help::from(format!(
             "run the pipeline again: it will be planned with {need} MiB for each instance of this step, and what is done is not \
-             done twice\nor say what it needs: needs = {{ memory = \"{need}MiB\" }}\nor allow more, also when you go on: \
-             --budget {budget}MiB"
-        )
+             done twice\nor say what it needs: needs = {{ memory = \"{need}MiB\" }}\nor allow more, also when you resume it: "
+        ))
+        .set(Setting::Budget(Some(format!("{budget}MiB"))))
     }
 }
 
@@ -210,7 +213,7 @@ pub enum Fault {
         /// What could not be done.
         message: String,
         /// What fixes it.
-        help: Option<String>,
+        help: Option<Help>,
     },
     /// The call was ended from outside.
     #[error("interrupted")]

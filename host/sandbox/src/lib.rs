@@ -28,7 +28,6 @@ mod reach;
 mod refused;
 mod returnable;
 mod returned;
-mod text;
 
 pub use alone::{Done, Step};
 pub use artefact::Artefact;
@@ -38,6 +37,7 @@ pub use bindings::exports::callboard::step::manifest::Manifest;
 pub use bindings::exports::callboard::step::transform::Output;
 pub use bound::{Bound, Declared, Origin, Renamed, View, columns_of, some_columns_of};
 pub use cache::{Cache, Compiled, cache_dir};
+pub use callboard_words::text::{bytes, hex, in_a_line, plain};
 #[doc(hidden)]
 pub use columns::fuzz_columns;
 pub use columns::{Flat, ORIGIN, display, lift_within, record_batch, whole_offsets};
@@ -52,4 +52,3 @@ pub use reach::Reach;
 pub use refused::no_memory;
 pub use returnable::Returnable;
 pub use returned::{Returned, checked, clipped};
-pub use text::{bytes, hex, in_a_line, plain};

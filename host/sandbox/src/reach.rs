@@ -16,7 +16,7 @@ use wasmtime_wasi::FsPerms;
 use crate::error::{Class, SandboxError};
 use crate::events::Observer;
 use crate::http::Requests;
-use crate::text::plain;
+use callboard_words::text::plain;
 
 /// What one step may reach.
 #[derive(Default)]

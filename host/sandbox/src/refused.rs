@@ -1,5 +1,6 @@
 //! What the system refuses this process as a whole: memory, address space, threads.
 
+use callboard_words::{Help, Setting};
 use std::error::Error;
 use std::io;
 
@@ -7,7 +8,7 @@ use rustix::io::Errno;
 
 use crate::engine::address_space_limit;
 use crate::error::{Class, SandboxError};
-use crate::text::{bytes, plain};
+use callboard_words::text::{bytes, plain};
 
 /// The engine did not start.
 pub(crate) fn engine(error: &wasmtime::Error) -> SandboxError {
@@ -35,18 +36,28 @@ pub(crate) fn memory() -> SandboxError {
             let message = format!(
                 "the system gave no more memory: the address space of this process is limited to {limit} (ulimit -v)"
             );
-            SandboxError::new(Class::System, message)
-                .help("raise that limit (`ulimit -v unlimited`), or run fewer instances: --replicas 1")
+            SandboxError::new(Class::System, message).help(
+                Help::from("raise that limit (`ulimit -v unlimited`), or run fewer instances: ")
+                    .set(Setting::Replicas(1)),
+            )
         }
-        None => SandboxError::new(Class::System, "the system gave no more memory")
-            .help("run fewer instances (--replicas 1), or keep the stages within a budget (--budget SIZE)"),
+        None => SandboxError::new(Class::System, "the system gave no more memory").help(
+            Help::from("run fewer instances (")
+                .set(Setting::Replicas(1))
+                .and("), or keep the stages within a budget (")
+                .set(Setting::Budget(None))
+                .and(")"),
+        ),
     }
 }
 
 /// A thread could not be started.
 pub(crate) fn thread(error: &io::Error) -> SandboxError {
     SandboxError::new(Class::System, format!("cannot start a thread: {}", plain(error))).help(
-        "this process may have no more threads or memory (ulimit -u, ulimit -v, a container's pids.max): raise that limit, or run \
-         fewer instances: --replicas 1",
+        Help::from(
+            "this process may have no more threads or memory (ulimit -u, ulimit -v, a container's pids.max): raise that limit, \
+             or run fewer instances: ",
+        )
+        .set(Setting::Replicas(1)),
     )
 }

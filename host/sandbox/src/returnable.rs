@@ -1,7 +1,8 @@
 //! What a component may hand the host in one call: as its limit says, and no more than a budget leaves.
 
 use crate::error::{Class, Fault, LimitExceeded};
-use crate::text::bytes;
+use callboard_words::text::bytes;
+use callboard_words::{Help, Setting};
 
 /// How much one call may return, or hand over.
 #[derive(Clone, Copy, Debug)]
@@ -43,11 +44,10 @@ impl Returnable {
         let what = what.strip_prefix("bytes of ").unwrap_or(what);
         let (left, all) = (bytes(self.bytes), bytes(budget));
         let message = format!("{what}: more than {left}, which is what a budget of {all} leaves for it");
-        let help = format!(
-            "let the step return less at a time, or smaller batches: run.batch_rows, run.batch_bytes\nor allow more: \
-             --budget {}MiB",
-            budget.saturating_mul(2).div_ceil(1 << 20)
-        );
+        let more = format!("{}MiB", budget.saturating_mul(2).div_ceil(1 << 20));
+        let help =
+            "let the step return less at a time, or smaller batches: run.batch_rows, run.batch_bytes\nor allow more: ";
+        let help = Help::from(help).set(Setting::Budget(Some(more)));
         Fault::Refused { class: Class::Limit, message, help: Some(help) }
     }
 }

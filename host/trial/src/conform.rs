@@ -5,6 +5,7 @@
 //! 3. Rows of every type and pattern of nulls, under every schema that it accepted.
 //! 4. Many batches, as [`drive`](crate::drive) has them.
 
+use callboard_words::{Help, Setting};
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
@@ -179,12 +180,13 @@ fn declared(trial: &Trial, candidates: &[SchemaRef]) -> Result<(Vec<Finding>, Ac
         }
         (None, some, _) => Ok(format!("{schemas}: {some} accepted, {} refused with an error", refused.len())),
     };
+    let config = Setting::Config("JSON".to_owned());
     let help = match is_configured {
-        false if probe.kind() == Kind::Source => "configure it so that it makes rows: --config JSON",
-        false => {
-            "configure it so that it works on rows: --config JSON; and the columns of a `rows.jsonl` next to it are tried too"
-        }
-        true => "return an error of kind `config` for columns that it cannot work on",
+        false if probe.kind() == Kind::Source => Help::from("configure it so that it makes rows: ").set(config),
+        false => Help::from("configure it so that it works on rows: ")
+            .set(config)
+            .and("; and the columns of a `rows.jsonl` next to it are tried too"),
+        true => Help::from("return an error of kind `config` for columns that it cannot work on"),
     };
     let what = if probe.kind() == Kind::Source { "declare" } else { "declare, for columns of every type" };
     let findings = vec![

@@ -1,9 +1,11 @@
 //! What was tried, and how it ended.
 
+use callboard_words::Help;
 use serde::Serialize;
 
 /// One thing that was tried.
 #[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
 pub struct Finding {
     /// What, as a phrase: `empty batches`.
     pub what: String,
@@ -11,7 +13,7 @@ pub struct Finding {
     #[serde(flatten)]
     pub outcome: Outcome,
     /// What to do about it.
-    pub help: Option<String>,
+    pub help: Option<Help>,
 }
 
 /// How it ended.
@@ -62,9 +64,9 @@ impl Finding {
     }
 
     /// With the mend, if it failed.
-    pub(crate) fn help(mut self, help: &str) -> Finding {
+    pub(crate) fn help(mut self, help: impl Into<Help>) -> Finding {
         if self.has_failed() {
-            self.help = Some(help.to_owned());
+            self.help = Some(help.into());
         }
         self
     }

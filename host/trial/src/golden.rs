@@ -1,5 +1,6 @@
 //! The golden test: what is written down beside a step, and what it makes of the same rows now.
 
+use callboard_words::{Help, Setting};
 use std::path::{Path, PathBuf};
 
 use arrow::array::RecordBatch;
@@ -50,7 +51,7 @@ pub fn golden(trial: &Trial) -> Result<Golden> {
     let paths = inputs(subject);
     if trial.probe.kind() != Kind::Source && paths.is_empty() {
         let message = format!("there is no `{}`", subject.file("rows.jsonl").display());
-        let help = "put rows there, one JSON object a line; then: callboard step test --bless".to_owned();
+        let help = Help::from("put rows there, one JSON object a line; then: ").set(Setting::Bless);
         return Err(error(Class::Pipeline, message, Some(help)));
     }
     let paths = if trial.probe.kind() == Kind::Source { Vec::new() } else { paths };

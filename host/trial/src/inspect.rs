@@ -1,5 +1,6 @@
 //! What a component is: from its bytes, and from what it says of itself when it is asked.
 
+use callboard_words::Help;
 use std::collections::BTreeMap;
 
 use callboard_plan::{ComponentFacts, ImportNeed, Kind, component_names, import_need, scan};
@@ -83,11 +84,12 @@ pub struct Import {
 
 /// Why a component does not fit.
 #[derive(Debug, Serialize)]
+#[non_exhaustive]
 pub struct Wrong {
     /// What is wrong.
     pub message: String,
     /// The mend.
-    pub help: Option<String>,
+    pub help: Option<Help>,
 }
 
 /// Looks at a component; asks it what it is, if it is a step.
@@ -120,16 +122,18 @@ pub fn inspect(subject: Subject, bundled: &[Bundled], settings: Settings) -> Res
                 let message = "it exports no `callboard:step/manifest`, and so cannot say what it is".to_owned();
                 let help =
                     Some(format!("export `callboard:step/manifest@{contract}`, as the worlds of the contract do"));
-                inspection.problems.push(Wrong { message, help });
+                inspection.problems.push(Wrong { message, help: help.map(Into::into) });
             }
             inspection.contract = Some(contract);
         }
-        Err(unfit) => inspection.problems.push(Wrong { message: format!("it {unfit}"), help: Some(unfit.help()) }),
+        Err(unfit) => {
+            inspection.problems.push(Wrong { message: format!("it {unfit}"), help: Some(unfit.help().into()) })
+        }
     }
     for import in inspection.imports.iter().filter(|import| !import.there) {
         let help = "build it without; nothing in a pipeline file grants it".to_owned();
         let message = format!("it imports `{}`, {}", import.name, import.what);
-        inspection.problems.push(Wrong { message, help: Some(help) });
+        inspection.problems.push(Wrong { message, help: Some(help.into()) });
     }
     if inspection.kind.is_some() && inspection.imports.iter().all(|import| import.there) {
         asked(&mut inspection, subject, bundled, settings)?;

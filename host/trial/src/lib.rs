@@ -27,18 +27,22 @@ pub use finding::{Finding, Outcome};
 pub use subject::{Subject, toml};
 pub use trial::Trial;
 
-use callboard_runtime::{Class, Place, RunError};
+use callboard_runtime::{Class, RunError};
+use callboard_words::Help;
+use callboard_words::text::plain;
 
 /// Errors are the runtime's own: with their class, and the mend beside them.
 pub type Result<T, E = RunError> = std::result::Result<T, E>;
 
-fn error(class: Class, message: impl Into<String>, help: Option<String>) -> RunError {
-    RunError { class, place: Place::default(), message: message.into(), help }
+fn error(class: Class, message: impl Into<String>, help: Option<Help>) -> RunError {
+    let error = RunError::new(class, message);
+    match help {
+        Some(help) => error.help(help),
+        None => error,
+    }
 }
 
 /// What the system says of a file.
 fn unread(doing: &str, path: &std::path::Path, said: &std::io::Error) -> RunError {
-    let text = said.to_string();
-    let plain = text.split(" (os error").next().unwrap_or(&text);
-    error(Class::System, format!("cannot {doing} `{}`: {plain}", path.display()), None)
+    error(Class::System, format!("cannot {doing} `{}`: {}", path.display(), plain(said)), None)
 }

@@ -65,7 +65,7 @@ pub(crate) fn declare(trial: &Trial, schemas: &[SchemaRef]) -> Result<Declaratio
     let declared = trial.probe.declare(&trial.subject.config(), schemas);
     declared.map_err(|CallError { mut error, .. }| {
         if error.help.is_none() && schemas.iter().any(|schema| schema.fields().is_empty()) {
-            error.help = Some("there are no rows, and so no columns: give it a row at least".to_owned());
+            error.help = Some("there are no rows, and so no columns: give it a row at least".into());
         }
         error
     })

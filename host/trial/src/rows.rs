@@ -1,5 +1,6 @@
 //! Rows: read from JSON Lines, put together, taken apart, as JSON.
 
+use callboard_words::{Help, Setting};
 use std::path::Path;
 
 use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions, UInt32Array};
@@ -102,7 +103,7 @@ pub(crate) fn objects(path: &Path) -> Result<Option<Vec<Value>>> {
     let objects = lines.map(|(at, line)| {
         serde_json::from_str(line).map_err(|wrong| {
             let message = format!("{}:{}: {wrong}", path.display(), at + 1);
-            error(Class::Data, message, Some("fix it, or rewrite it: callboard step test --bless".into()))
+            error(Class::Data, message, Some(Help::from("fix it, or rewrite it: ").set(Setting::Bless)))
         })
     });
     objects.collect::<Result<_>>().map(Some)

@@ -1,5 +1,6 @@
 //! The step that is tried: where its component is, and what it is given.
 
+use callboard_words::{Help, Setting};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -73,7 +74,7 @@ impl Subject {
         if !component.is_file() {
             let help = build.map(|folder| format!("build it: callboard step build {}", folder.display()));
             let message = format!("there is no component `{}`", component.display());
-            return Err(error(Class::Pipeline, message, help));
+            return Err(error(Class::Pipeline, message, help.map(Into::into)));
         }
         // A pipeline tells a path from a bundled step's name by its slash, or its ending.
         let uses = component.display().to_string();
@@ -151,7 +152,7 @@ impl Subject {
     /// What is not JSON object.
     pub fn configure(&mut self, json: &str) -> Result<()> {
         let refused = |why: String| {
-            let help = "for instance: --config '{\"min\": 3}'".to_owned();
+            let help = Help::from("for instance: ").set(Setting::Config("'{\"min\": 3}'".to_owned()));
             error(Class::Pipeline, format!("the configuration is not JSON object: {why}"), Some(help))
         };
         match serde_json::from_str::<Value>(json).map_err(|wrong| refused(wrong.to_string()))? {
@@ -185,9 +186,13 @@ impl Subject {
                     error(Class::System, message, None)
                 }
                 ComponentUnread::TooLarge(said) => {
-                    // A pipeline has a key for it.
-                    let help = said.help().replace("it in the step: limits.component = ", "it: --max-component ");
-                    error(Class::Pipeline, format!("`{}` {said}", path.display()), Some(help.replace('"', "")))
+                    // A pipeline has a key for it, a step alone a setting.
+                    let help = said.help();
+                    let help = match help.split('"').nth(1) {
+                        Some(size) => Help::from("raise it: ").set(Setting::MaxComponent(size.to_owned())),
+                        None => help.into(),
+                    };
+                    error(Class::Pipeline, format!("`{}` {said}", path.display()), Some(help))
                 }
             });
         }
@@ -199,7 +204,7 @@ impl Subject {
             None => {
                 let help = format!("a component is named by its path: ./{}.wasm", self.uses);
                 let message = format!("there is no file and no bundled step `{}`", self.uses);
-                Err(error(Class::Pipeline, message, Some(help)))
+                Err(error(Class::Pipeline, message, Some(help.into())))
             }
         }
     }

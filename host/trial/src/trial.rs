@@ -4,6 +4,7 @@ use callboard_plan::{
     COMPONENT_BYTES, Kind, Load, Pipeline, Plan, PlannedStep, ScanError, Source, component_names, scan,
 };
 use callboard_runtime::{Bundled, Class, Components, Probe, RunError, Settings};
+use callboard_words::{Help, Setting};
 use serde_json::{Map, Value, json};
 
 use crate::{Result, Subject, error};
@@ -26,7 +27,8 @@ impl Trial {
     pub fn begin(subject: Subject, inputs: usize, bundled: &[Bundled], settings: Settings) -> Result<Trial> {
         if subject.limits.as_ref().is_some_and(|limits| limits.get("component").is_some()) {
             let message = "`limits.component` in `step.toml`: whoever made the component may have written it";
-            let help = "take it out, and say it on the command line: --max-component 256MiB";
+            let help =
+                Help::from("take it out, and say it beside the step: ").set(Setting::MaxComponent("256MiB".to_owned()));
             return Err(error(Class::Pipeline, message, Some(help.to_owned())));
         }
         let bytes = subject.bytes(bundled)?;
@@ -60,7 +62,7 @@ impl Trial {
 
 /// What a component that is not a step is instead.
 pub(crate) fn unfit_error(subject: &Subject, unfit: &ScanError) -> RunError {
-    error(Class::Pipeline, format!("`{}` {unfit}", subject.uses), Some(unfit.help()))
+    error(Class::Pipeline, format!("`{}` {unfit}", subject.uses), Some(unfit.help().into()))
 }
 
 /// What stands for requests in the plan of a component that imports them and is granted none; taken out before anything runs.

@@ -119,7 +119,10 @@ impl<'a> Watched<'a> {
         let shown = match error {
             Some(mut error) => {
                 let mut beside = |note: String| {
-                    error.help = Some(error.help.take().map_or(note.clone(), |help| format!("{help}\n{note}")));
+                    error.help = Some(match error.help.take() {
+                        Some(help) => help.and("\n").and(note),
+                        None => note.into(),
+                    });
                 };
                 if std::fs::metadata(&done.rejects.path).is_ok_and(|file| file.len() > 0) {
                     beside(format!("the rows rejected until then are in {}", done.rejects.path));

@@ -7,6 +7,7 @@
 pub(crate) mod arguments;
 pub(crate) mod comparison;
 pub(crate) mod figures;
+pub(crate) mod flags;
 pub(crate) mod problems;
 pub(crate) mod progress;
 pub(crate) mod report;

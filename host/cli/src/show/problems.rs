@@ -1,5 +1,6 @@
 //! Errors, shown: in one style, beside the lines of the pipeline file that they are about.
 
+use super::flags::flag;
 use callboard_plan::{Problem, Problems, Source, Span};
 use miette::{
     Diagnostic, GraphicalReportHandler, GraphicalTheme, LabeledSpan, MietteError, MietteSpanContents, SourceCode,
@@ -137,7 +138,7 @@ fn shown(problem: &Problem, text: Option<&Text>, colour: bool) -> String {
     let handler = GraphicalReportHandler::new_themed(theme).with_links(false).with_wrap_lines(false);
     // What components say is part of messages.
     let message = harmless(&short(in_their_lines(&problem.message).trim_end())).into_owned();
-    let help = problem.help.as_ref().map(|help| harmless(&short(&in_their_lines(help))).into_owned());
+    let help = problem.help.as_ref().map(|help| harmless(&short(&in_their_lines(&help.said(flag)))).into_owned());
     let text = problem.at.zip(text).map(|(at, text)| (text, text.pointed(at)));
     let mut written = String::new();
     match handler.render_report(&mut written, &Shown { message: message.clone(), help, text }) {

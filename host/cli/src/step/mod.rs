@@ -10,6 +10,7 @@ mod run;
 mod test;
 pub(crate) mod watch;
 
+use crate::show::flags::flag;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -59,7 +60,7 @@ fn subject(tried: &TriedArguments) -> Result<Subject, Failure> {
 fn findings(findings: &[Finding]) -> String {
     let width = findings.iter().map(|finding| finding.what.chars().count()).max().unwrap_or(0);
     let mut text = String::new();
-    for Finding { what, outcome, help } in findings {
+    for Finding { what, outcome, help, .. } in findings {
         let (word, detail) = match outcome {
             Outcome::Passed(detail) => ("ok    ", detail),
             Outcome::Failed(detail) => ("FAILED", detail),
@@ -67,7 +68,7 @@ fn findings(findings: &[Finding]) -> String {
         };
         let detail = inline(detail);
         text.push_str(&format!("{word}  {:width$}  {detail}\n", inline(what)));
-        for line in help.iter().flat_map(|help| help.lines()) {
+        for line in help.iter().map(|help| help.said(flag)).collect::<String>().lines() {
             text.push_str(&format!("        help: {}\n", inline(line)));
         }
     }

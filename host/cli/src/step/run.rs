@@ -63,7 +63,7 @@ impl Out for Lines {
                 Err(error) => {
                     let message = format!("cannot write rows: {error}");
                     let class = callboard_runtime::Class::System;
-                    return Err(RunError { class, place: Default::default(), message, help: None });
+                    return Err(RunError::new(class, message));
                 }
             }
         }

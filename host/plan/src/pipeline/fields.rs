@@ -259,5 +259,5 @@ pub(crate) fn wrong_type<T>(node: &Node, what: &str, is: &Data, expected: &str, 
 
 /// What has no place in the file is from the command line.
 fn set(at: &At) -> &'static str {
-    if at.is_none() { "`--set`: " } else { "" }
+    if at.is_none() { "override: " } else { "" }
 }

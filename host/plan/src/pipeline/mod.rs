@@ -23,6 +23,7 @@ pub use model::{
 pub(crate) use check::is_name;
 pub(crate) use read::{MOST_BATCH_ROWS, MOST_INSTANCES, MOST_MEMORY, MOST_RETRIES, RETRIES};
 
+use callboard_words::{Help, Setting};
 use document::Data;
 
 use crate::problem::{Findings, Problems, Source, Span};
@@ -112,7 +113,8 @@ fn read(sets: &[String], limits: TextLimits, findings: &mut Findings) -> Option<
     }
     if text.len() > limits.text {
         let message = format!("the pipeline has more than {}", exact(limits.text as u64));
-        let help = "keep data in files that inputs, or steps by `grant.files`, read; or allow it: --max-pipeline 64MiB";
+        let help = Help::from("keep data in files that inputs, or steps by `grant.files`, read; or allow it: ");
+        let help = help.set(Setting::MaxPipeline("64MiB".to_owned()));
         findings.add_with_help(&Some(limits.text..limits.text), message, help);
         return None;
     }

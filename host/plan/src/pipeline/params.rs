@@ -5,9 +5,10 @@ use super::read::stem;
 use crate::problem::{Findings, Source};
 use crate::sizes::exact;
 use crate::spelling::{hint, quoted};
+use callboard_words::{Help, Setting};
 
 const SETTABLE: &str = "what can be set: keys of `params`, `run`, `inputs.NAME`, `outputs.NAME` and `steps.NAME`, such as \
-                        `--set params.KEY=VALUE`, `--set steps.NAME.config.KEY=VALUE`";
+                        `params.KEY=VALUE`, `steps.NAME.config.KEY=VALUE`";
 
 /// One `--set`.
 struct Set<'a> {
@@ -45,7 +46,7 @@ pub(crate) fn apply(root: &mut Node, sets: &[String], expanded: usize, findings:
             path.remove(1);
         }
         let filled = filling.fill(&mut set.value, &mut path, &mut of_set);
-        findings.take(of_set, &format!("`--set {}`: ", set.text));
+        findings.take(of_set, &format!("override `{}`: ", set.text));
         filled?;
         put(root, set, findings);
     }
@@ -54,7 +55,7 @@ pub(crate) fn apply(root: &mut Node, sets: &[String], expanded: usize, findings:
 
 fn parse_set<'a>(text: &'a str, findings: &mut Findings) -> Option<Set<'a>> {
     let Some((key, value)) = text.split_once('=') else {
-        findings.add_with_help(&None, format!("`--set {text}` has no `=`"), SETTABLE);
+        findings.add_with_help(&None, format!("override `{text}` has no `=`"), SETTABLE);
         return None;
     };
     let path = key_path(key.trim());
@@ -65,7 +66,7 @@ fn parse_set<'a>(text: &'a str, findings: &mut Findings) -> Option<Set<'a>> {
         _ => false,
     };
     if !settable {
-        let message = format!("`--set {text}` names nothing that can be set");
+        let message = format!("override `{text}` names nothing that can be set");
         findings.add_with_help(&None, message, SETTABLE);
         return None;
     }
@@ -144,7 +145,7 @@ fn set_param(root: &mut Node, set: Set<'_>, findings: &mut Findings) {
         Some(param) => param.data = set.value.data,
         None => findings.push(
             &None,
-            format!("`--set {}`: the pipeline has no param `{key}`", set.text),
+            format!("override `{}`: the pipeline has no param `{key}`", set.text),
             hint(key, "params", names.iter().map(String::as_str)),
         ),
     }
@@ -160,7 +161,7 @@ fn put(root: &mut Node, set: Set<'_>, findings: &mut Findings) {
             let (name, keys) = rest.split_first().expect("it has a name in its path");
             let names = root.get(section).map(names_in).unwrap_or_default();
             let Some(node) = root.get_mut(section).and_then(|section| named(section, name)) else {
-                let message = format!("`--set {}`: the pipeline has no {what} `{name}`", set.text);
+                let message = format!("override `{}`: the pipeline has no {what} `{name}`", set.text);
                 return findings.push(&None, message, hint(name, section, names.iter().map(String::as_str)));
             };
             (node, keys)
@@ -171,7 +172,7 @@ fn put(root: &mut Node, set: Set<'_>, findings: &mut Findings) {
     for key in keys {
         let (at, kind) = (node.at.clone(), node.data.kind());
         let Data::Table(entries) = &mut node.data else {
-            return findings.add(&at, format!("`--set {}` leads through {kind}", set.text));
+            return findings.add(&at, format!("override `{}` leads through {kind}", set.text));
         };
         let index = entries.iter().position(|entry| entry.key == *key).unwrap_or_else(|| {
             entries.push(Entry {
@@ -252,7 +253,8 @@ impl Filling<'_> {
                 Err(Unfilled::NoRoom) => {
                     let message =
                         format!("with its params put in, the pipeline has more than {}", exact(self.expanded as u64));
-                    let help = "use long params less often, data belongs into files; or allow it: --max-pipeline 64MiB";
+                    let help = Help::from("use long params less often, data belongs into files; or allow it: ");
+                    let help = help.set(Setting::MaxPipeline("64MiB".to_owned()));
                     findings.add_with_help(&node.at, message, help);
                     return None;
                 }
@@ -278,7 +280,7 @@ impl Filling<'_> {
 /// Why a text stays as it is.
 enum Unfilled {
     /// What is wrong with it, and the fix.
-    Wrong(String, Option<String>),
+    Wrong(String, Option<Help>),
     /// It would become too long.
     NoRoom,
 }
@@ -308,7 +310,7 @@ fn substituted(text: &str, params: Option<&Node>, secret: bool, room: usize) -> 
         out.push_str(&rest[..at]);
         let Some((reference, after)) = rest[at + 2..].split_once('}') else {
             let help = "write `$${` for a plain `${`".to_owned();
-            return Err(Unfilled::Wrong("`${` has no `}`".to_owned(), Some(help)));
+            return Err(Unfilled::Wrong("`${` has no `}`".to_owned(), Some(help.into())));
         };
         let param = lookup(reference, params).map_err(|(message, help)| Unfilled::Wrong(message, help))?;
         let alone = at == 0 && after.is_empty() && rest.len() == text.len();
@@ -325,7 +327,7 @@ fn substituted(text: &str, params: Option<&Node>, secret: bool, room: usize) -> 
             other => {
                 return Err(Unfilled::Wrong(
                     format!("`${{{reference}}}` is {}, which cannot be put into a text", other.kind()),
-                    Some(format!("use it alone, as in \"${{{reference}}}\"")),
+                    Some(format!("use it alone, as in \"${{{reference}}}\"").into()),
                 ));
             }
         }
@@ -335,14 +337,15 @@ fn substituted(text: &str, params: Option<&Node>, secret: bool, room: usize) -> 
     Ok(Data::Text(out))
 }
 
-fn lookup<'a>(reference: &str, params: Option<&'a Node>) -> Result<&'a Node, (String, Option<String>)> {
+fn lookup<'a>(reference: &str, params: Option<&'a Node>) -> Result<&'a Node, (String, Option<Help>)> {
     let Some(name) = reference.trim().strip_prefix("params.") else {
         let help = match reference.trim().strip_prefix("env.") {
-            Some(name) => format!(
+            Some(name) => Help::from(
                 "variables of the environment are for the `value` of a `grant.secret` alone; otherwise use a param, \
-                 `${{params.NAME}}`, and run with --set params.NAME=\"${name}\""
-            ),
-            None => "params are used as `${params.NAME}`; write `$${` for a plain `${`".to_owned(),
+                 `${params.NAME}`, and run with ",
+            )
+            .set(Setting::Param("NAME".to_owned(), format!("\"${name}\""))),
+            None => "params are used as `${params.NAME}`; write `$${` for a plain `${`".into(),
         };
         return Err((format!("`${{{reference}}}` is not a param"), Some(help)));
     };
@@ -354,6 +357,6 @@ fn lookup<'a>(reference: &str, params: Option<&'a Node>) -> Result<&'a Node, (St
             None if names().next().is_some() => format!("params: {}", quoted(names())),
             None => format!("give it a value:\n[params]\n{name} = \"…\""),
         };
-        (format!("unknown param `{name}`"), Some(help))
+        (format!("unknown param `{name}`"), Some(help.into()))
     })
 }

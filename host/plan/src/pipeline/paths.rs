@@ -2,6 +2,7 @@
 
 use super::model::{Located, Pipeline};
 use crate::problem::{At, Findings};
+use callboard_words::{Help, Setting};
 
 /// Finds addresses, standard streams, patterns and the like among the paths of a pipeline.
 pub(super) fn check(pipeline: &Pipeline, findings: &mut Findings) {
@@ -37,28 +38,35 @@ pub(super) fn check(pipeline: &Pipeline, findings: &mut Findings) {
 
 /// Finds what is not a path of `what`. `remote` says what to do instead of naming an address, `stream` instead of `-`.
 fn refuse(path: &Located<String>, what: &str, remote: &str, stream: &str, findings: &mut Findings) -> bool {
-    let (message, help) = match &*path.value {
-        "-" => (format!("`-` is not a path of {what}: {what} is a file"), format!("{stream}\na file of that name is `./-`")),
+    let (message, help): (String, Help) = match &*path.value {
+        "-" => (
+            format!("`-` is not a path of {what}: {what} is a file"),
+            format!("{stream}\na file of that name is `./-`").into(),
+        ),
         text => match not_here(text) {
             Some(NotHere::Scheme("file")) => {
                 let path = text.trim_start_matches("file://");
-                (format!("`{text}` is an address, and {what} is named by its path"), format!("write \"{path}\""))
+                (format!("`{text}` is an address, and {what} is named by its path"), format!("write \"{path}\"").into())
             }
-            Some(NotHere::Scheme(scheme)) => (
-                format!("`{text}` is an address (`{scheme}://`), and {what} is a file of this machine"),
-                remote.to_owned(),
-            ),
+            Some(NotHere::Scheme(scheme)) => {
+                (format!("`{text}` is an address (`{scheme}://`), and {what} is a file of this machine"), remote.into())
+            }
             Some(NotHere::Home) => (
                 format!("`{text}` is not a path of {what}: only shells expand `~`"),
-                "write the folder's own path, or hand it over: path = \"${params.home}/…\", --set params.home=\"$HOME\"".to_owned(),
+                Help::from("write the folder's own path, or hand it over: path = \"${params.home}/…\", ")
+                    .set(Setting::Param("home".to_owned(), "\"$HOME\"".to_owned())),
             ),
             Some(NotHere::Variable(name)) => (
-                format!("`{text}` is not a path of {what}: `{name}` is an environment variable, and only params are substituted"),
-                "declare a param, use it as `${params.NAME}`, and set it: --set params.NAME=\"$NAME\"".to_owned(),
+                format!(
+                    "`{text}` is not a path of {what}: `{name}` is an environment variable, and only params are substituted"
+                ),
+                Help::from("declare a param, use it as `${params.NAME}`, and set it: ")
+                    .set(Setting::Param("NAME".to_owned(), "\"$NAME\"".to_owned())),
             ),
             Some(NotHere::Control) => (
                 format!("`{}` is not a path of {what}: it has a control character", text.escape_debug()),
-                "a path is one line of text; a file of such a name is matched by a pattern, with `?` in its place".to_owned(),
+                "a path is one line of text; a file of such a name is matched by a pattern, with `?` in its place"
+                    .into(),
             ),
             None => return false,
         },

@@ -7,6 +7,7 @@ use crate::memory::PROCESS;
 use crate::need::NeedFrom;
 use crate::problem::Findings;
 use crate::sizes::{about, written};
+use callboard_words::{Help, Setting};
 
 /// No component is taken to do with less, in bytes.
 const LEAST_GUESS: u64 = 4 << 20;
@@ -16,7 +17,11 @@ pub(crate) fn apply(draft: &mut Draft<'_>, findings: &mut Findings) {
     let at = draft.pipeline.run.budget.as_ref().and_then(|budget| budget.at.clone());
     if budget < PROCESS {
         let message = format!("the budget is {}, and the process alone takes {}", about(budget), about(PROCESS));
-        return findings.add_with_help(&at, message, "allow more, such as --budget 1GiB");
+        return findings.add_with_help(
+            &at,
+            message,
+            Help::from("allow more, such as ").set(Setting::Budget(Some("1GiB".to_owned()))),
+        );
     }
     let steps = 0..draft.kinds.len();
     steps.clone().for_each(|step| lower_guesses(draft, &[step], budget));
@@ -30,10 +35,9 @@ pub(crate) fn apply(draft: &mut Draft<'_>, findings: &mut Findings) {
         let all = steps.map(|step| draft.weight(step, draft.asked(step))).fold(PROCESS, u64::saturating_add);
         if all > budget {
             let message = format!("all steps at once take {}, and the budget is {}", about(all), about(budget));
-            let help = format!(
-                "load them stage by stage: leave out --load eager; or allow as much: --budget {}",
-                written(all)
-            );
+            let help =
+                Help::from("load them stage by stage: ").set(Setting::Load("staged")).and("; or allow as much: ");
+            let help = help.set(Setting::Budget(Some(written(all))));
             findings.add_with_help(&at, message, help);
         }
     } else if !draft.one_step {
@@ -86,7 +90,11 @@ fn refuse_step(draft: &Draft<'_>, step: usize, budget: u64, findings: &mut Findi
         NeedFrom::Limit | NeedFrom::Assumed => "; or say what it needs: needs = { memory = \"…\" }",
     };
     let at = pipeline.needs.as_ref().map_or_else(|| &pipeline.uses.at, |needs| &needs.at);
-    findings.add_with_help(at, message, format!("allow as much: --budget {}{or}", written(alone)));
+    findings.add_with_help(
+        at,
+        message,
+        Help::from("allow as much: ").set(Setting::Budget(Some(written(alone)))).and(or),
+    );
 }
 
 fn refuse_group(draft: &Draft<'_>, nth: usize, budget: u64, findings: &mut Findings) {
@@ -96,7 +104,7 @@ fn refuse_group(draft: &Draft<'_>, nth: usize, budget: u64, findings: &mut Findi
         let steps = crate::spelling::quoted(group.steps.iter().map(|step| draft.step_name(*step)));
         let message =
             format!("load group {} ({steps}) takes {}, and the budget is {}", nth + 1, about(all), about(budget));
-        let help = format!("make two groups of it, or allow as much: --budget {}", written(all));
+        let help = Help::from("make two groups of it, or allow as much: ").set(Setting::Budget(Some(written(all))));
         findings.add_with_help(&group.at, message, help);
     }
 }

@@ -5,6 +5,7 @@
 use crate::choices::{Load, MOST_STAGE_INSTANCES, STAGE_INSTANCES};
 use crate::draft::Draft;
 use crate::problem::Findings;
+use callboard_words::{Help, Setting};
 
 pub(crate) fn apply(draft: &mut Draft<'_>, findings: &mut Findings) {
     let most = draft.pipeline.run.instances.unwrap_or(STAGE_INSTANCES);
@@ -31,16 +32,17 @@ fn refuse(draft: &Draft<'_>, steps: &[usize], asked: u64, allowed: u64, findings
         return;
     };
     let pipeline = &draft.pipeline.steps[most];
-    let together = if draft.load == Load::Eager { "with --load eager, all steps" } else { "the steps of a stage" };
+    let together = if draft.load == Load::Eager { "all steps at once" } else { "the steps of a stage" };
     let message = format!(
         "{together} would have {asked} instances at once, and at most {allowed} are allowed; `{}` has {} of them",
         draft.step_name(most),
         draft.asked(most)
     );
     let at = pipeline.replicas.as_ref().map_or_else(|| &pipeline.uses.at, |replicas| &replicas.at);
-    let mut help = "give steps fewer `replicas`, or load them apart: --load step, or [run] load_groups".to_owned();
+    let mut help = Help::from("give steps fewer `replicas`, or load them apart: ").set(Setting::Load("step"));
+    help = help.and(", or [run] load_groups");
     if asked <= MOST_STAGE_INSTANCES {
-        help.push_str(&format!("\nor, if the machine has the memory, under `[run]`: instances = {asked}"));
+        help = help.and(format!("\nor, if the machine has the memory, under `[run]`: instances = {asked}"));
     }
     findings.add_with_help(at, message, help);
 }

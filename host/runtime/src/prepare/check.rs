@@ -2,6 +2,7 @@
 //!
 //! Nothing is overwritten here. Components are asked what they do to rows (`declare`) in throw-away instances.
 
+use callboard_words::{Help, Setting};
 use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -155,12 +156,14 @@ impl Checked {
         for output in plan.outputs() {
             let spec = output_spec(output, &settings.base)?;
             let in_output = |error: RunError| error.in_output(&output.name);
-            let refused = |message: String, help: &str| {
-                Err(in_output(RunError::new(Class::Pipeline, message).help(help.to_owned())))
-            };
+            let refused =
+                |message: String, help: Help| Err(in_output(RunError::new(Class::Pipeline, message).help(help)));
             let shown = spec.path.display();
             if let Some(other) = taken.insert(callboard_files::resolved(&spec.path), &output.name) {
-                return refused(format!("`{shown}` is also written by output `{other}`"), "give each its own path");
+                return refused(
+                    format!("`{shown}` is also written by output `{other}`"),
+                    "give each its own path".into(),
+                );
             }
             places::check_output(&spec.path, &reserved, &inputs).map_err(in_output)?;
             let place = check_writable(&spec).map_err(|error| in_output(error.into()))?;
@@ -169,7 +172,8 @@ impl Checked {
             let ours = |file: &File| past.committing && written.clone().any(|digested| digested.is_file(file));
             let is_ours = there.as_ref().is_some_and(ours);
             if there.is_some() && !settings.overwrite && !is_ours {
-                return refused(format!("`{shown}` is there already"), "to replace it, add --overwrite");
+                let help = Help::from("to replace it, ").set(Setting::Overwrite);
+                return refused(format!("`{shown}` is there already"), help);
             }
             outputs.push(places::written(format!("the place of output `{}`", output.name), &spec.path));
             self.places.insert(output.name.clone(), (place, settings.overwrite || is_ours));

@@ -1,6 +1,7 @@
 //! Places that belong to the run or to its user. No output replaces one of them, and no step may be granted to write where one lies:
 //! what the host reads and writes there is then what nobody else put there.
 
+use callboard_words::{Help, Setting};
 use std::collections::{HashMap, HashSet};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -171,12 +172,10 @@ fn refusal(grant: &FileGrant, holds: bool, reserved: &Reserved) -> RunError {
     let (what, path) = (&reserved.what, reserved.path.display());
     let message = format!("`grant.files` {does} `{}`, {where_it_is} {what}, `{path}`", grant.path);
     let help = match grant.write {
-        true => HELP.to_owned(),
-        false => {
-            "rows of all steps lie there; grant the folders that the step needs, or run elsewhere: --run-dir DIR, \
-                  CALLBOARD_CACHE=DIR"
-                .to_owned()
-        }
+        true => Help::from(HELP),
+        false => Help::from("rows of all steps lie there; grant the folders that the step needs, or run elsewhere: ")
+            .set(Setting::RunFolder)
+            .and(", CALLBOARD_CACHE=DIR"),
     };
     RunError::new(Class::Pipeline, message).help(help)
 }

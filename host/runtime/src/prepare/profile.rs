@@ -44,7 +44,7 @@ impl ProfileTarget {
 
     /// The same, as a file that is written beside the outputs.
     pub(crate) fn also_written(&self) -> Option<AlsoWritten> {
-        let what = "the profile (`--profile-out`)".to_owned();
+        let what = "the profile".to_owned();
         self.place.clone().map(|place| AlsoWritten { what, place })
     }
 

@@ -364,7 +364,7 @@ mod tests {
         let error = crate::error::RunError::from(charge.set(6 * MIB).unwrap_err());
         assert_eq!(error.class, crate::error::Class::Limit);
         assert!(error.message.contains("a budget of 30 MiB leaves 14 MiB for both"), "{error}");
-        assert!(error.help.unwrap().contains("--budget 35MiB"));
+        assert!(error.help.unwrap().contains("a `budget` of 35MiB"));
         drop(charge);
         assert_eq!(flight.gauge.now(), 0);
         // What a call may return is half of what is left, and at least a few mebibytes.

@@ -1,5 +1,6 @@
 //! A run that was begun before, taken up where it stopped.
 
+use callboard_words::{Help, Setting};
 use std::path::Path;
 
 use callboard_io::beneath::Dir;
@@ -63,7 +64,7 @@ impl Run {
         }
         if !base.is_dir() {
             let message = format!("the folder that the pipeline's paths start from, `{}`, is not here", base.display());
-            let help = format!("say where it is: callboard resume {} --base DIR", path.display());
+            let help = Help::from("say where it is: ").set(Setting::ResumeBase(path.to_owned()));
             return Err(RunError::new(Class::Pipeline, message).help(help));
         }
         if let Some(most) = allowed.max_rejects {
@@ -165,10 +166,8 @@ pub(crate) fn doubted(doubt: &str, path: &Path, begun: &Begun, plan: &Plan, base
     }
     would.extend(plan.outputs().iter().map(|output| format!("write {}", place(&output.path))));
     let message = format!("the run in `{shown}` is not resumed: {doubt}");
-    let help = format!(
-        "resuming it would\n  {}\nif that is what you want: callboard resume {shown} --trust {:032x}",
-        would.join("\n  "),
-        begun.digest()
-    );
+    let trusted = Setting::ResumeTrusted(path.to_owned(), format!("{:032x}", begun.digest()));
+    let help = Help::from(format!("resuming it would\n  {}\nif that is what you want: ", would.join("\n  ")));
+    let help = help.set(trusted);
     RunError::new(Class::Pipeline, message).help(help)
 }

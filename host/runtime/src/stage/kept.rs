@@ -1,5 +1,6 @@
 //! What a run writes down while it goes on, so that it can be resumed and its work taken over.
 
+use callboard_words::{Help, Setting};
 use std::collections::HashMap;
 use std::hash::{BuildHasher, Hasher};
 use std::io;
@@ -53,7 +54,7 @@ impl Kept {
         let unwritten = |error: io::Error| {
             let unwritten = RunError::unwritten("write to the run's folder", &error);
             match run.past.attempts {
-                0 => unwritten.help("name another: --run-dir DIR"),
+                0 => unwritten.help(Help::from("name another: ").set(Setting::RunFolder)),
                 _ => unwritten,
             }
         };

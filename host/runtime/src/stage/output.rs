@@ -3,6 +3,7 @@
 use arrow::array::ArrayRef;
 use callboard_io::{Staged, Writer};
 use callboard_sandbox::bytes;
+use callboard_words::{Help, Setting};
 
 use super::live::Live;
 use crate::error::{Class, RowsExceed, RunError};
@@ -59,11 +60,11 @@ fn too_much(exceed: RowsExceed, written: u64) -> RunError {
         bytes(both)
     );
     let over = rows.saturating_add(steps).saturating_sub(both);
-    let help = format!(
+    let help = Help::from(
         "split long lists or texts over several rows, or write another format: of long rows, parquet takes the most\n\
-         or allow more: --budget {}MiB",
-        budget.saturating_add(over).div_ceil(1 << 20)
+         or allow more: ",
     );
+    let help = help.set(Setting::Budget(Some(format!("{}MiB", budget.saturating_add(over).div_ceil(1 << 20)))));
     RunError::new(Class::Limit, message).help(help)
 }
 

@@ -17,6 +17,7 @@
 //! At every moment it is known what the folder is ([`State`]): `lock` is there first, then `seal`, `plan.json` and `run.json`, which is
 //! the last that a run needs to be resumed, and then all the rest.
 
+use callboard_words::{Help, Setting};
 use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{self, ErrorKind, Read, Write};
@@ -87,7 +88,8 @@ impl Folder {
     /// Makes the folder, or takes one that is empty, or in which a run was only begun.
     pub(crate) fn create(path: &Path) -> Result<Folder, RunError> {
         let unwritable = |error: io::Error| {
-            RunError::system("write to the run's folder", path, &error).help("name another: --run-dir DIR")
+            RunError::system("write to the run's folder", path, &error)
+                .help(Help::from("name another: ").set(Setting::RunFolder))
         };
         let dir = match Dir::open(path) {
             Err(error) if error.kind() == ErrorKind::NotFound && path.symlink_metadata().is_err() => {
@@ -100,7 +102,7 @@ impl Folder {
         };
         let taken = || {
             let message = format!("the run's folder `{}` is not empty", path.display());
-            RunError::new(Class::Pipeline, message).help("name a new one: --run-dir DIR")
+            RunError::new(Class::Pipeline, message).help(Help::from("name a new one: ").set(Setting::RunFolder))
         };
         let usable = |state| [State::Empty, State::Begun, State::Removing].contains(&state);
         if !usable(State::of(&dir).map_err(unwritable)?) {
@@ -116,7 +118,8 @@ impl Folder {
         match left.strange.first() {
             None => Ok(folder),
             Some(strange) => {
-                Err(taken().help(format!("`{}` is not a run's; name a new folder: --run-dir DIR", strange.display())))
+                let help = Help::from(format!("`{}` is not a run's; name a new folder: ", strange.display()));
+                Err(taken().help(help.set(Setting::RunFolder)))
             }
         }
     }
@@ -269,32 +272,32 @@ fn beside(name: &OsStr) -> String {
 
 /// Opens the folder of a run that was begun.
 pub(crate) fn open(path: &Path) -> Result<Dir, RunError> {
-    let not_a_run = |help: &str| {
+    let not_a_run = |help: Help| {
         let message = format!("`{}` is not a run's folder", path.display());
         RunError::new(Class::Pipeline, message).help(help)
     };
-    let listed = "`callboard runs list` shows those that are here";
+    let listed = || Help::from("`callboard runs list` shows those that are here");
     let dir = match Dir::open(path) {
         Err(error) if [ErrorKind::NotFound, ErrorKind::NotADirectory].contains(&error.kind()) => {
-            return Err(not_a_run(listed));
+            return Err(not_a_run(listed()));
         }
         dir => dir.map_err(|error| RunError::system("open", path, &error))?,
     };
-    let again = format!("run the pipeline again: callboard run FILE --run-dir {}", path.display());
+    let again = |text: &str| Help::from(text).and("run the pipeline again: ").set(Setting::RunAgain(path.to_owned()));
     match State::of(&dir).map_err(|error| RunError::system("read", path, &error))? {
         State::Run => Ok(dir),
         State::Begun => {
             let message =
                 format!("the run in `{}` was stopped before its plan was written: nothing is done", path.display());
-            Err(RunError::new(Class::Pipeline, message).help(again))
+            Err(RunError::new(Class::Pipeline, message).help(again("")))
         }
         State::Removing => {
             let message = format!("the run in `{}` is being removed", path.display());
-            let help = format!("remove the rest: callboard runs remove {}\nor {again}", path.display());
+            let help = again(&format!("remove the rest: callboard runs remove {}\nor ", path.display()));
             Err(RunError::new(Class::Pipeline, message).help(help))
         }
-        State::Empty => Err(not_a_run(&again)),
-        State::Foreign => Err(not_a_run(listed)),
+        State::Empty => Err(not_a_run(again(""))),
+        State::Foreign => Err(not_a_run(listed())),
     }
 }
 

@@ -18,6 +18,7 @@ pub use crate::store::records::Status;
 
 /// The report of a run.
 #[derive(Debug, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Report {
     /// How it ended.
     pub status: Status,
@@ -71,8 +72,10 @@ pub struct Report {
 /// A run that failed or was interrupted: nothing is where the outputs belong.
 #[derive(Debug, thiserror::Error)]
 #[error("{error}")]
+#[non_exhaustive]
 pub struct RunFailed {
     /// Why.
+    #[source]
     pub error: RunError,
     /// What it did until then.
     pub report: Report,
@@ -80,6 +83,7 @@ pub struct RunFailed {
 
 /// What was read.
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct InputReport {
     /// Rows read.
     pub rows: u64,
@@ -89,6 +93,7 @@ pub struct InputReport {
 
 /// What was written.
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct OutputReport {
     /// Rows written.
     pub rows: u64,
@@ -100,6 +105,7 @@ pub struct OutputReport {
 
 /// Rejected rows, over all steps.
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct RejectsReport {
     /// How many.
     pub rows: u64,
@@ -109,6 +115,7 @@ pub struct RejectsReport {
 
 /// What a stage cost.
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct StageReport {
     /// From 1.
     pub index: usize,
@@ -144,6 +151,7 @@ pub struct StageReport {
 
 /// What a step did.
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct StepReport {
     /// Its name.
     pub name: String,
@@ -192,6 +200,7 @@ pub struct StepReport {
 
 /// A profile that was written.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct ProfileReport {
     /// Of which step.
     pub step: String,
@@ -207,6 +216,7 @@ pub struct ProfileReport {
 
 /// Why a run ended badly.
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct ErrorReport {
     /// The place and what happened.
     pub message: String,
@@ -309,7 +319,9 @@ impl Report {
             resumed: run.past.attempts,
             resumable: false,
             notes: run.past.notes.clone(),
-            error: failure.as_ref().map(|e| ErrorReport { message: e.to_string(), help: e.help.clone() }),
+            error: failure
+                .as_ref()
+                .map(|e| ErrorReport { message: e.to_string(), help: e.help.as_ref().map(ToString::to_string) }),
             failure,
         }
     }

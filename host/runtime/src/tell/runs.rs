@@ -21,6 +21,7 @@ const REPORT: u64 = 64 << 20;
 
 /// What became of a run.
 #[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
 pub struct RunSummary {
     /// Its folder; in JSON its bytes, as a list of numbers, where it is not UTF-8.
     #[serde(serialize_with = "crate::store::records::paths::serialize")]
@@ -225,6 +226,7 @@ fn folders(parent: &Path, with: &str) -> io::Result<Vec<(SystemTime, PathBuf)>> 
 
 /// What removing a run came to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct RemovedRun {
     /// The bytes that it freed. Work that another run has taken over is not freed by removing one of them.
     pub freed: u64,

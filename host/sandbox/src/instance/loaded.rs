@@ -17,7 +17,7 @@ use crate::bindings::exports::callboard::step::{global, manifest, source, transf
 use crate::engine::Running;
 use crate::error::{Fault, SandboxError};
 use crate::refused;
-use crate::text::plain;
+use callboard_words::text::plain;
 
 /// The engine that runs, and all that a component may import: the contract's functions, and WASI, inert but for what is granted.
 pub struct Sandbox {

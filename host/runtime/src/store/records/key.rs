@@ -44,6 +44,7 @@ pub(crate) struct Header {
 
 /// A part of a key that differs.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Change {
     /// `component`, `config`, `contract`, `seed`, `columns`, `grants`.
     pub what: String,

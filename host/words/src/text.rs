@@ -31,9 +31,24 @@ pub fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
+/// At most this many bytes of a text, and a mark where something is missing.
+pub fn clipped(mut text: String, most: usize) -> String {
+    if text.len() > most {
+        text.truncate(text.floor_char_boundary(most));
+        text.push('…');
+    }
+    text
+}
+
 #[cfg(test)]
 mod tests {
-    use super::bytes;
+    use super::{bytes, clipped};
+
+    #[test]
+    fn a_text_is_cut_between_characters() {
+        assert_eq!(clipped("café".to_owned(), 4), "caf…");
+        assert_eq!(clipped("café".to_owned(), 5), "café");
+    }
 
     #[test]
     fn sizes_read_as_people_write_them() {
