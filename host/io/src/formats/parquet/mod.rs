@@ -10,6 +10,7 @@ mod footer;
 mod groups;
 mod int96;
 mod logical;
+mod masks;
 mod pages;
 mod read;
 mod scan;

@@ -16,6 +16,7 @@ use parquet::file::metadata::RowGroupMetaData;
 
 use super::super::unfolded::Unfolded;
 use super::int96::{Checked, Units};
+use super::masks;
 use super::pages::{Account, Counted, Views, width};
 use super::{Rows, footer, guarded, logical, words};
 use crate::error::{IoError, Place, arrow_words};
@@ -255,7 +256,10 @@ impl Iterator for ParquetRows {
         let ParquetRows { groups, unfolded } = self;
         let rows = guarded(|| {
             groups.spec.stop.check()?;
-            unfolded.next(|| groups.next())
+            let rows = unfolded.next(|| groups.next())?;
+            Ok(rows.map(|(places, rows)| {
+                (places, if masks::needed(rows.schema_ref()) { masks::masked(&rows) } else { rows })
+            }))
         });
         rows.map_err(|error| error.at(Place::RowGroup(self.groups.next as u64))).transpose()
     }
