@@ -135,3 +135,60 @@ fn a_thread_that_the_system_refuses_is_an_error_of_the_system() {
         }
     }
 }
+
+/// The same with a real limit, which binds anybody but root: each number of threads that the system may stop at.
+#[test]
+#[expect(clippy::print_stderr, reason = "a test that tries nothing says so")]
+fn a_limit_on_processes_is_an_error_of_the_system_or_kept_within() {
+    // Nobody's: what another process of the same user has would count.
+    const USER: &str = "61853";
+    let stage = pipeline();
+    let is_root = rustix::process::geteuid().is_root();
+    let has = |program: &str| Command::new(program).arg("--version").output().is_ok_and(|said| said.status.success());
+    if !is_root || !has("setpriv") || !has("prlimit") {
+        eprintln!(
+            "SKIPPED: a limit on processes binds a user, and only root can be another (with `setpriv` and `prlimit`)"
+        );
+        return;
+    }
+    assert_eq!(
+        stage.sh(&format!("cp -rL ../guests/echo.wasm . && cp ../data/docs.jsonl . && chown -R {USER} .")).code,
+        Some(0)
+    );
+    let text = fs::read_to_string(stage.folder.join("pipeline.toml")).unwrap();
+    fs::write(stage.folder.join("pipeline.toml"), text.replace("../data/", "").replace("../guests/", "./")).unwrap();
+    let run = |limit: &str, command: &str| {
+        let line = format!(
+            "HOME=$PWD CALLBOARD_CACHE=$PWD/cache exec setpriv --reuid {USER} --regid {USER} --clear-groups {limit} callboard {command}"
+        );
+        stage.sh(&line)
+    };
+    let free = run("", "run pipeline.toml --quiet");
+    if free.code != Some(0) && free.stderr.contains("Permission denied") {
+        eprintln!("SKIPPED: another user cannot reach this folder: {}", free.stderr);
+        return;
+    }
+    assert_eq!(free.code, Some(0), "{}", free.stderr);
+    let (mut refused, mut done) = (0, 0);
+    for limit in (1..=8).chain([12, 16, 24]) {
+        for command in ["run pipeline.toml --overwrite --fresh", "check pipeline.toml", "step conform ./echo.wasm"] {
+            for cache in ["", "rm -rf cache; "] {
+                let said = stage.sh(&format!(
+                    "{cache}HOME=$PWD CALLBOARD_CACHE=$PWD/cache exec setpriv --reuid {USER} --regid {USER} --clear-groups \
+                     prlimit --nproc={limit} callboard {command}"
+                ));
+                let what = format!("{limit} processes, {cache}{command}: {}", said.stderr);
+                match said.code {
+                    Some(0) => done += 1,
+                    Some(5) => {
+                        refused += 1;
+                        assert!(said.stderr.contains("error: ") && said.stderr.contains("unavailable"), "{what}");
+                    }
+                    other => panic!("{other:?}: {what}"),
+                }
+                assert!(!said.stderr.contains("panic"), "{what}");
+            }
+        }
+    }
+    assert!(refused > 10 && done > 10, "{refused} were refused, {done} not");
+}

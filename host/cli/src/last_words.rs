@@ -4,7 +4,7 @@
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::any::Any;
 use std::backtrace::Backtrace;
-use std::panic::PanicHookInfo;
+use std::panic::{PanicHookInfo, UnwindSafe};
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -55,8 +55,13 @@ pub(crate) fn panic() -> Option<String> {
     PANIC.lock().unwrap_or_else(PoisonError::into_inner).clone()
 }
 
+/// Does what the command is asked; a panic of ours is said, and has an exit code of its own.
+pub(crate) fn guarded(command: impl FnOnce() -> ExitCode + UnwindSafe) -> ExitCode {
+    std::panic::catch_unwind(command).unwrap_or_else(|_| of_panic())
+}
+
 /// Says that this process panicked, and gives its exit code.
-pub(crate) fn of_panic() -> ExitCode {
+fn of_panic() -> ExitCode {
     let words = panic().unwrap_or_else(|| "without a message".to_owned());
     let failure = Failure::other(Class::Bug, format!("Callboard failed: {words}"))
         .help("this is a fault of Callboard: please report it");
@@ -66,6 +71,12 @@ pub(crate) fn of_panic() -> ExitCode {
 }
 
 /// The system's allocator, but for the end of a process that gets no memory.
+///
+/// This is the only `unsafe` that wasmtime does not demand, beside the signal above. Without it Rust ends the process by SIGABRT, with an exit
+/// code of no table, and says nothing of the run that can be resumed. Nothing safe does the same: the hook for that moment
+/// (`set_alloc_error_hook`) is not stable, a handler of SIGABRT can neither say anything nor tell memory from an overflow of our own stack,
+/// and memory that a limit of the system refuses cannot be foreseen. The calls are handed on as they are, so there is nothing to get wrong
+/// but the hand-over itself.
 struct Allocator;
 
 #[global_allocator]
@@ -106,4 +117,55 @@ fn there(memory: *mut u8) -> *mut u8 {
         std::process::exit(5);
     }
     memory
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+
+    use super::*;
+
+    const PANICS: &str = "CALLBOARD_TEST_PANICS";
+
+    /// A panic of the host itself, whatever `RUST_BACKTRACE` says: its exit code, what is kept, and no backtrace that nobody asked for.
+    #[test]
+    fn a_panic_of_ours_ends_with_70_and_says_what_is_kept() {
+        if std::env::var_os(PANICS).is_some() {
+            listen();
+            running_in(Path::new("runs/of mine"));
+            let code = guarded(|| {
+                std::thread::scope(|scope| {
+                    scope
+                        .spawn(|| panic!("told to"))
+                        .join()
+                        .map_err(std::panic::resume_unwind)
+                        .unwrap_or_else(|never| never)
+                })
+            });
+            assert_eq!(code, ExitCode::from(70));
+            return;
+        }
+        for (variable, value) in [("RUST_BACKTRACE", "0"), ("RUST_BACKTRACE", "full"), ("CALLBOARD_BACKTRACE", "1")] {
+            let itself = Command::new(std::env::current_exe().unwrap())
+                .args([
+                    "--exact",
+                    "last_words::tests::a_panic_of_ours_ends_with_70_and_says_what_is_kept",
+                    "--nocapture",
+                ])
+                .env(PANICS, "1")
+                .env(variable, value)
+                .output()
+                .unwrap();
+            let said = String::from_utf8(itself.stderr).unwrap();
+            assert!(itself.status.success(), "{said}");
+            let expected = "error: Callboard failed: told to, at host/cli/src/last_words.rs:";
+            assert!(said.contains(expected), "{said}");
+            assert!(said.contains("help: this is a fault of Callboard: please report it\n"), "{said}");
+            let kept = "what is done is kept; to resume:\n  callboard resume 'runs/of mine'\n";
+            assert!(said.ends_with(kept), "{said}");
+            let asked = variable == "CALLBOARD_BACKTRACE";
+            assert_eq!(said.contains("   0: ") || said.contains("stack backtrace"), asked, "{said}");
+            assert!(!said.contains("RUST_BACKTRACE") && !said.contains("panicked at"), "{said}");
+        }
+    }
 }

@@ -22,7 +22,7 @@ use arguments::{Arguments, Command};
 
 fn main() -> ExitCode {
     last_words::listen();
-    std::panic::catch_unwind(command).unwrap_or_else(|_| last_words::of_panic())
+    last_words::guarded(command)
 }
 
 fn command() -> ExitCode {

@@ -91,7 +91,11 @@ pub(crate) fn interruptible() -> Result<CancellationToken, Failure> {
         }
         on_signal.cancel();
     })
-    .map_err(|error| Failure::other(Class::System, format!("cannot listen for signals: {error}")))?;
+    .map_err(|error| match error {
+        // What listens is a thread.
+        ctrlc::Error::System(error) => Failure::system("listen for signals", &error),
+        other => Failure::other(Class::System, format!("cannot listen for signals: {other}")),
+    })?;
     Ok(cancel)
 }
 
