@@ -15,7 +15,7 @@ use callboard_runtime::{
 use serde_json::Value;
 
 /// Far beyond what any run here takes: what lasts so long hangs.
-const HANGS: Duration = Duration::from_secs(120);
+pub(crate) const HANGS: Duration = Duration::from_secs(120);
 
 /// A folder; the components are in it as `guests/NAME.wasm`.
 pub(crate) struct Bench {

@@ -90,6 +90,8 @@ pub enum Misdeed {
     Nothing,
     /// Puts out every row a thousand times.
     KeepMany,
+    /// Puts out every row twenty times, one by one, each with a text of a mebibyte beside it.
+    KeepBeside,
     /// Puts out the first row a million times, in one call.
     KeepMillion,
     /// Puts out every row, the last first.
@@ -116,7 +118,7 @@ impl Guest for Hostile {
             Some(Misdeed::LoopDeclare) => forever(),
             Some(Misdeed::WriteVoid) => drops = ["id", "text"].map(str::to_owned).to_vec(),
             Some(Misdeed::ReadOtherInput) => reads.push(vec!["text".to_owned()]),
-            Some(Misdeed::KeepWithoutColumns | Misdeed::KeepTooFewValues) => writes = batch(0),
+            Some(Misdeed::KeepWithoutColumns | Misdeed::KeepTooFewValues | Misdeed::KeepBeside) => writes = batch(0),
             _ => {}
         }
         Ok(Shape { reads, writes, drops })
@@ -202,6 +204,12 @@ impl Guest for Hostile {
                 output.keep(&all, None);
                 forget(inputs);
                 forget(output);
+            }
+            Some(Misdeed::KeepBeside) => {
+                let bytes = Bytes { offsets: vec![0, 1 << 20], data: vec![b'x'; 1 << 20] };
+                let mut beside = batch(1);
+                beside.arrays[0].values = Values::Utf8(bytes);
+                (0..20).for_each(|_| all.iter().for_each(|row| output.keep(&[*row], Some(&beside))));
             }
             Some(Misdeed::KeepMillion) => output.keep(&vec![0; 1_000_000], None),
             Some(Misdeed::RemoveOutOfRange) => output.remove(&[removal(rows)]),

@@ -36,6 +36,15 @@ pub(crate) fn shape(misdeed: Option<Misdeed>) -> Shape {
         Some(Misdeed::DeclareHugeReturn) => drops.push("x".repeat(200 << 20)),
         Some(Misdeed::DeclareDeepNesting) => nest(&mut writes, 100),
         Some(Misdeed::DeclareRows) => writes = batch(1, [(TEXT, texts(&["a row"]))]),
+        Some(Misdeed::ListsOfNulls) => {
+            nest(&mut writes, 1);
+            writes.arrays[0] = Array { validity: Some(vec![]), ..array(0, Values::Nulls) };
+        }
+        Some(Misdeed::ColumnsOfNulls) => {
+            crowd(&mut writes);
+            writes.columns.truncate(20_000);
+            writes.arrays.truncate(20_000);
+        }
         Some(Misdeed::UndeclaredNulls) => writes.arrays[0].validity = None,
         Some(Misdeed::ArrayNamedTwice) => writes = batch(0, [(TEXT, texts(&[])), ("twin", texts(&[]))]),
         Some(Misdeed::ArrayCycle | Misdeed::ArrayForward) => nest(&mut writes, 1),
@@ -50,6 +59,15 @@ pub(crate) fn honest(misdeed: Option<Misdeed>, input: Batch) -> Output {
     let mut columns = input;
     match misdeed {
         Some(Misdeed::DeclareManyColumns) => crowd(&mut columns),
+        Some(Misdeed::ListsOfNulls) => {
+            nest(&mut columns, 1);
+            columns.arrays[0] = array(rows, Values::Nulls);
+        }
+        Some(Misdeed::ColumnsOfNulls) => {
+            crowd(&mut columns);
+            columns.columns.truncate(20_000);
+            columns.arrays.truncate(20_000);
+        }
         Some(Misdeed::ArrayNamedTwice) => {
             columns.columns.push(Column { name: "twin".into(), values: 1 });
             columns.arrays.push(columns.arrays[0].clone());
@@ -157,6 +175,20 @@ pub(crate) fn output(misdeed: Misdeed, at_row: u32, input: Batch) -> Output {
             let mut bytes = Bytes { offsets: vec![0; rows as usize], data: vec![b'x'; 200 << 20] };
             bytes.offsets.push(bytes.data.len() as u32);
             columns.arrays[0] = array(rows, Values::Utf8(bytes));
+        }
+        Misdeed::ListsOfNulls => {
+            let nulls = 1 << 27;
+            columns.arrays[0] = array(nulls, Values::Nulls);
+            lists(columns).offsets = (0..=rows).map(|row| nulls / rows * row).collect();
+        }
+        Misdeed::ColumnsOfNulls => {
+            let many: u32 = 100_000;
+            let bytes = Bytes { offsets: vec![0; many as usize + 1], data: vec![] };
+            *columns = batch(many, [(TEXT, array(many, Values::Utf8(bytes)))]);
+            crowd(columns);
+            columns.columns.truncate(20_000);
+            columns.arrays.truncate(20_000);
+            output.origins = Some((0..many).map(|row| row % rows).collect());
         }
         Misdeed::RejectOddRows => {
             let text = values(columns);

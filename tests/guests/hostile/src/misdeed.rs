@@ -148,6 +148,10 @@ pub enum Misdeed {
     ReasonHuge,
     /// 200 MiB of text.
     HugeReturn,
+    /// Lists of 2²⁷ nulls together, which cost it nothing.
+    ListsOfNulls,
+    /// 20,000 columns of nulls, of 100,000 rows each.
+    ColumnsOfNulls,
 
     // in `process`: allowed, and at times unwelcome
     /// Works for a moment, and returns the rows as they came.
