@@ -1,8 +1,9 @@
 //! JSON Lines: what is inferred, what is refused, and the line that mends it.
 
 use std::io::Write;
+use std::sync::Arc;
 
-use arrow::array::AsArray;
+use arrow::array::{ArrayRef, AsArray, RecordBatch};
 use callboard_io::{Dataset, ErrorKind, Place, is_json};
 
 use crate::bench::{Bench, POLICY, column, join, types};
@@ -367,4 +368,21 @@ fn a_form_feed_is_no_blank_line() {
     }
     let blank = Bench::with("in.jsonl", "{\"a\":1}\n \t\r\n\r\n{\"a\":2}\r\n\n").read(&["in.jsonl"]).unwrap();
     assert_eq!(join(&blank).num_rows(), 2);
+}
+
+/// A batch of few bytes may make lines of gigabytes: a signal is heard while they are written.
+#[test]
+fn a_long_write_is_stopped() {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    let bench = Bench::new();
+    let column: ArrayRef = Arc::new(arrow::array::NullArray::new(1000));
+    let rows = RecordBatch::try_from_iter([("n".repeat(100_000), column)]).unwrap();
+    let mut writer = bench.writer(&bench.output("out.jsonl"), rows.schema()).unwrap();
+    let asked = Arc::new(AtomicUsize::new(0));
+    let counted = asked.clone();
+    writer.stop_when(callboard_io::Stop::when(move || counted.fetch_add(1, Ordering::Relaxed) > 10));
+    let error = writer.write(&rows).unwrap_err();
+    assert_eq!(error.kind(), callboard_io::ErrorKind::Interrupted, "{error}");
+    // Of a hundred megabytes, a few.
+    assert_eq!(asked.load(Ordering::Relaxed), 12);
 }

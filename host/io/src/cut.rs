@@ -23,6 +23,9 @@ pub(crate) struct Cutter {
     ready: VecDeque<RecordBatch>,
 }
 
+/// Arrays that wait to become a batch: many columns of few rows take more by themselves than their values do.
+const MOST_ARRAYS: usize = 100_000;
+
 impl Cutter {
     pub(crate) fn new(schema: SchemaRef, policy: BatchPolicy) -> Cutter {
         Cutter::weighing(schema, policy, rows_bits)
@@ -51,6 +54,10 @@ impl Cutter {
             }
             let bits = size(low);
             self.parts.push(batch.slice(start, low));
+            if self.parts.len() > 2 && self.parts.len() * self.schema.fields().len() > MOST_ARRAYS {
+                let one = concat_batches(&self.schema, &self.parts).map_err(IoError::from_arrow)?;
+                self.parts = vec![one];
+            }
             (self.rows, self.bits) = (self.rows + low, bits);
             start += low;
             if self.rows == self.policy.rows || self.bits >= budget {

@@ -56,7 +56,7 @@ pub use dataset::{Chunk, Dataset, Reader};
 pub use digest::file_digest;
 pub use error::{ErrorKind, IoError, Place};
 pub use format::Format;
-pub use formats::{json_rows, marked_rows, panics_are_caught};
+pub use formats::{json_bytes, json_rows, marked_rows, panics_are_caught};
 pub use limits::{InputLimits, LARGEST_BATCH, LARGEST_WINDOW, LONGEST_LINE};
 pub use output::{Committed, Finished, OutputSpec, Position, Staged, Writer, check_schema, check_writable};
 pub use patterns::can_match_below;

@@ -16,6 +16,7 @@ use crate::digesting::Digesting;
 use crate::format::Format;
 use crate::formats::{RowWriter, implementation};
 use crate::place::{FILE_MODE, FilePlace};
+use crate::stop::Stop;
 use crate::text::{Compression, Sink};
 use crate::values::{Rule, first_fault};
 use crate::{ErrorKind, IoError};
@@ -189,6 +190,11 @@ impl Writer {
     /// Bytes that [`write`](Writer::write) would hold at its peak with these rows, about, beside a few MiB and the rows themselves.
     pub fn takes(&self, rows: &RecordBatch) -> u64 {
         self.writer.held().saturating_add(self.writer.takes(rows))
+    }
+
+    /// Lets what takes long within one [`write`](Writer::write) end with an error of [`ErrorKind::Interrupted`] as soon as `stop` says so.
+    pub fn stop_when(&mut self, stop: Stop) {
+        self.writer.stop_when(stop);
     }
 
     /// Appends rows of the schema. How rows are cut into batches does not show in the file.

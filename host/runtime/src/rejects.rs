@@ -12,9 +12,11 @@ use arrow::array::{Array, UInt32Array};
 use callboard_plan::pipeline::OnError;
 use serde::Serialize;
 use serde_json::value::RawValue;
+use tokio_util::sync::CancellationToken;
 
-use crate::error::Fault;
+use crate::error::{Fault, RunError};
 use crate::rows::Batch;
+use crate::rows::flight::Flight;
 use crate::store::{Digested, Removed, make_dir, named, regular};
 use callboard_sandbox::{Fate, Removal};
 
@@ -45,7 +47,16 @@ impl Files {
 pub(crate) struct Remover {
     pub(crate) on_error: OnError,
     pub(crate) files: Arc<Files>,
+    /// Where the memory is counted that lines take while they are made.
+    pub(crate) flight: Option<Arc<Flight>>,
+    /// Ends what takes long.
+    pub(crate) cancel: CancellationToken,
 }
+
+/// Lines are made of rows that have about so many bytes of text, or of one row.
+const LINES: u64 = 4 << 20;
+/// A row's text is in memory so many times while its line is made.
+const COPIES: u64 = 4;
 
 /// A line of `rejects.jsonl`.
 #[derive(Serialize)]
@@ -59,22 +70,56 @@ struct Reject<'a> {
 }
 
 impl Remover {
-    /// The rejected rows among those that go no further, as lines of `rejects.jsonl`, each with its line feed.
+    /// The rejected rows among those that go no further, with their reasons.
     ///
     /// # Errors
     ///
     /// The first of them, where the pipeline lets no row be rejected.
-    pub(crate) fn lines(&self, step: &str, batch: &Batch, removed: &[Removed]) -> Result<Vec<u8>, Fault> {
-        let rejected = removed.iter().filter(|removed| removed.rejected);
-        let rejected: Vec<(u32, &str)> = rejected.map(|removed| (removed.row as u32, &*removed.reason)).collect();
-        match rejected.first() {
-            Some((row, reason)) if self.on_error == OnError::Fail => {
-                Err(Fault::Rejected { row: self.place(batch, *row as usize), reason: (*reason).to_owned() })
-            }
-            _ => self
-                .json(step, batch, &rejected)
-                .map_err(|error| Fault::Host(format!("cannot keep rejected rows: {error}"))),
+    pub(crate) fn rejected(&self, batch: &Batch, removed: &[Removed]) -> Result<Vec<(u32, String)>, Fault> {
+        let mut rejected = removed.iter().filter(|removed| removed.rejected);
+        match self.on_error {
+            OnError::Fail => rejected.next().map_or(Ok(Vec::new()), |first| {
+                let (row, reason) = (self.place(batch, first.row as usize), first.reason.clone());
+                Err(Fault::Rejected { row, reason })
+            }),
+            OnError::Reject => Ok(rejected.map(|removed| (removed.row as u32, removed.reason.clone())).collect()),
         }
+    }
+
+    /// Gives rejected rows to `put` as lines of `rejects.jsonl`, each with its line feed, a few at a time: names and values may be long.
+    ///
+    /// # Errors
+    ///
+    /// Lines that exceed the budget; what `put` says.
+    pub(crate) fn lines(
+        &self,
+        step: &str,
+        batch: &Batch,
+        rejected: &[(u32, String)],
+        mut put: impl FnMut(&[u8]) -> io::Result<()>,
+    ) -> Result<(), RunError> {
+        let unkept = |error: io::Error| RunError::unwritten("keep rejected rows", &error);
+        let mut charge = self.flight.as_ref().map(Flight::charge);
+        let text = |row: u32| callboard_io::json_bytes(&batch.rows.slice(row as usize, 1));
+        let mut done = 0;
+        while done < rejected.len() {
+            if self.cancel.is_cancelled() {
+                return Err(RunError::interrupted());
+            }
+            let mut bytes = text(rejected[done].0);
+            let mut end = done + 1;
+            while end < rejected.len() && bytes < LINES {
+                bytes = bytes.saturating_add(text(rejected[end].0));
+                end += 1;
+            }
+            if let Some(charge) = &mut charge {
+                charge.set(bytes.saturating_mul(COPIES))?;
+            }
+            let lines = self.json(step, batch, &rejected[done..end]).map_err(unkept)?;
+            put(&lines).map_err(|error| RunError::unwritten("write rejected rows", &error))?;
+            done = end;
+        }
+        Ok(())
     }
 
     /// `row 17 (docs.jsonl:21) ` for an error's message.
@@ -85,11 +130,8 @@ impl Remover {
         }
     }
 
-    fn json(&self, step: &str, batch: &Batch, rejected: &[(u32, &str)]) -> io::Result<Vec<u8>> {
+    fn json(&self, step: &str, batch: &Batch, rejected: &[(u32, String)]) -> io::Result<Vec<u8>> {
         let mut lines = Vec::new();
-        if rejected.is_empty() {
-            return Ok(lines);
-        }
         let rows = UInt32Array::from_iter_values(rejected.iter().map(|(row, _)| *row));
         let taken = batch.take(&rows).map_err(io::Error::other)?;
         // A value that JSON has no form for must not end a run that was told to go on without the row.
@@ -209,5 +251,49 @@ impl Removed {
 
     pub(crate) fn fate(&self) -> Fate {
         if self.rejected { Fate::Rejected } else { Fate::Dropped }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use arrow::array::{ArrayRef, NullArray, RecordBatch};
+    use callboard_plan::Predicted;
+
+    use super::*;
+    use crate::error::Class;
+
+    /// A thousand rows of a name of 40 kB: 40 MB of lines, of a batch that weighs next to nothing.
+    #[test]
+    fn rejected_rows_become_lines_a_few_at_a_time() {
+        let column: ArrayRef = Arc::new(NullArray::new(1000));
+        let batch = Batch::created(RecordBatch::try_from_iter([("n".repeat(40_000), column)]).unwrap());
+        let rejected: Vec<(u32, String)> = (0..1000).map(|row| (row, format!("reason {row}"))).collect();
+        let flight = Arc::new(Flight::new(Arc::default(), Arc::default()));
+        let cancel = CancellationToken::new();
+        let remover = Remover {
+            on_error: OnError::Reject,
+            files: Arc::default(),
+            flight: Some(flight.clone()),
+            cancel: cancel.clone(),
+        };
+        let (mut lines, mut largest) = (0, 0);
+        let put = |text: &[u8]| {
+            assert!(text.ends_with(b"}\n"));
+            lines += text.split(|byte| *byte == b'\n').count() - 1;
+            largest = largest.max(text.len() as u64);
+            Ok(())
+        };
+        remover.lines("step", &batch, &rejected, put).unwrap();
+        assert_eq!(lines, 1000);
+        assert!(largest <= LINES, "{largest} bytes at once");
+        assert_eq!(flight.peak() / LINES, COPIES, "what was in memory was counted");
+
+        let predicted = Predicted { steps_bytes: 0, host_bytes: 0, rows_bytes: 0, least_rows_bytes: 0 };
+        flight.begin(Some(8 << 20), &predicted, 1);
+        let error = remover.lines("step", &batch, &rejected, |_| Ok(())).unwrap_err();
+        assert_eq!(error.class, Class::Limit, "{error}");
+        cancel.cancel();
+        let error = remover.lines("step", &batch, &rejected, |_| panic!("nothing more is written")).unwrap_err();
+        assert_eq!(error.class, Class::Interrupted, "{error}");
     }
 }

@@ -128,6 +128,9 @@ impl Iterator for IpcRows {
     }
 }
 
+/// What a column takes while a record batch is written, whatever its values are, bytes, about.
+const COLUMN: u64 = 512;
+
 struct IpcWriter {
     writer: FileWriter<Sink>,
     cutter: Cutter,
@@ -145,8 +148,9 @@ impl IpcWriter {
 
 impl RowWriter for IpcWriter {
     fn takes(&self, rows: &RecordBatch) -> u64 {
-        // A copy of its own, and the bytes of the record batch.
-        3 * heaviest_row(rows, rows_bits)
+        // A copy of its own, and the bytes of the record batch; and what is said of many columns, beside what every writer has.
+        let columns = (rows.num_columns() as u64 * COLUMN).saturating_sub(4 << 20);
+        columns + 3 * heaviest_row(rows, rows_bits)
     }
 
     fn write(&mut self, rows: &RecordBatch) -> Result<(), IoError> {

@@ -8,7 +8,7 @@ mod jsonl;
 mod parquet;
 mod unfolded;
 
-pub use jsonl::{json_rows, marked_rows};
+pub use jsonl::{json_bytes, json_rows, marked_rows};
 
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -20,6 +20,7 @@ use arrow::datatypes::{Schema, SchemaRef};
 use crate::error::IoError;
 use crate::format::Format;
 use crate::spec::{BatchPolicy, InputSpec};
+use crate::stop::Stop;
 use crate::text::Sink;
 use crate::values::Rule;
 
@@ -58,6 +59,9 @@ pub(crate) trait RowWriter: Send {
     fn sink(&mut self) -> Option<&mut Sink> {
         None
     }
+
+    /// Lets a long write end as soon as `stop` says so.
+    fn stop_when(&mut self, _stop: Stop) {}
 
     /// Writes what is left and gives the sink back, complete but for its own buffers.
     fn finish(self: Box<Self>) -> Result<Sink, IoError>;

@@ -4,7 +4,7 @@ use std::sync::Mutex;
 
 use callboard_sandbox::Fate;
 
-use crate::error::{Fault, RunError};
+use crate::error::Fault;
 use crate::ports::{Doors, Stop, Wanted};
 use crate::rejects::{Rejects, Remover};
 use crate::rows::Batch;
@@ -15,8 +15,9 @@ pub(crate) struct Aside {
     batch: Batch,
     /// Those that a door puts out, dropped and rejected, with their reasons.
     by_door: [Vec<(u32, String)>; 2],
-    /// Lines for `rejects.jsonl`.
-    lines: Vec<u8>,
+    /// Those that were rejected, for `rejects.jsonl`, and who makes lines of them.
+    rejected: Vec<(u32, String)>,
+    remover: Remover,
 }
 
 impl Aside {
@@ -25,29 +26,21 @@ impl Aside {
     /// # Errors
     ///
     /// The first rejected row, where the pipeline lets none be rejected.
-    pub(crate) fn of(
-        remover: &Remover,
-        step: &str,
-        batch: Batch,
-        removed: Vec<Removed>,
-        wanted: Wanted,
-    ) -> Result<Aside, Fault> {
-        let lines = remover.lines(step, &batch, &removed)?;
+    pub(crate) fn of(remover: &Remover, batch: Batch, removed: Vec<Removed>, wanted: Wanted) -> Result<Aside, Fault> {
+        let rejected = remover.rejected(&batch, &removed)?;
         let mut by_door: [Vec<(u32, String)>; 2] = Default::default();
         for removed in removed {
             if wanted.has(removed.fate()) {
                 by_door[usize::from(removed.rejected)].push((removed.row as u32, removed.reason));
             }
         }
-        Ok(Aside { batch, by_door, lines })
+        Ok(Aside { batch, by_door, rejected, remover: remover.clone() })
     }
 
     /// Writes rejected rows down, and puts out what a door wants.
     pub(crate) fn put_out(self, step: &str, doors: &mut Doors, rejects: &Mutex<Rejects>) -> Result<(), Stop> {
-        if !self.lines.is_empty() {
-            let written = rejects.lock().expect("no holder panics").write(step, &self.lines);
-            written.map_err(|error| RunError::unwritten("write rejected rows", &error))?;
-        }
+        let write = |lines: &[u8]| rejects.lock().expect("no holder panics").write(step, lines);
+        self.remover.lines(step, &self.batch, &self.rejected, write)?;
         for (fate, rows) in [Fate::Dropped, Fate::Rejected].into_iter().zip(&self.by_door) {
             // A reason, where one was given.
             let given =

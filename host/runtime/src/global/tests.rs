@@ -102,7 +102,12 @@ impl Trial {
             bound: bound.clone(),
             cut: BatchSize { rows: 90, bytes: 2_000 },
             limits: step.limits,
-            remover: Remover { on_error: OnError::Fail, files: Arc::new(Files::default()) },
+            remover: Remover {
+                on_error: OnError::Fail,
+                files: Arc::new(Files::default()),
+                flight: None,
+                cancel: Default::default(),
+            },
             outlet: Outlet { spill: Some(spill), ..Outlet::default() },
             doors: Doors::default(),
             sorting: Sorting {

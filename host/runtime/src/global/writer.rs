@@ -357,7 +357,7 @@ impl GlobalWriter {
             let batch = self.picker.gather(&rows[done..done + count], &mut 0)?.part(0, count)?;
             let in_batch = (0..count as u64).zip(removed.by_ref()).map(|(row, removed)| Removed { row, ..removed });
             let Writing { remover, step, doors, rejects, .. } = &mut self.writing;
-            let aside = Aside::of(remover, step, batch, in_batch.collect(), doors.wanted())?;
+            let aside = Aside::of(remover, batch, in_batch.collect(), doors.wanted())?;
             aside.put_out(step, doors, rejects).map_err(stopped)?;
             done += count;
         }

@@ -19,7 +19,7 @@ use crate::error::{Class, Fault, RunError};
 use crate::events::Event;
 use crate::ports::door_schema;
 use crate::prepare::Prepared;
-use crate::prepare::places;
+use crate::prepare::{places, width};
 use crate::rejects::Files;
 use crate::rows::appended;
 use crate::rows::memory::Memory;
@@ -189,6 +189,7 @@ impl Checked {
     /// Follows the schema through `declare` from the inputs to the outputs.
     pub(crate) fn follow(mut self, run: &Prepared, memory: &Memory) -> Result<Checked, RunError> {
         let plan = &run.plan;
+        let mut columns = 0_u64;
         for name in plan.stages().iter().flat_map(|stage| &stage.steps) {
             run.go_on()?;
             let step = run.step(name);
@@ -207,6 +208,8 @@ impl Checked {
                     None => error,
                 }
             })?;
+            columns = columns.saturating_add(width::columns(bound.output.fields()));
+            width::fits(plan.budget(), columns).map_err(|error| error.in_step(name))?;
             for door in run.doors(name) {
                 let schema = door_schema(&inputs[0]).map_err(|error| error.in_step(name))?;
                 self.schemas.insert(door, schema);

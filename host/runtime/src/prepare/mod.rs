@@ -7,6 +7,7 @@ pub(crate) mod confine;
 pub(crate) mod needs;
 pub(crate) mod places;
 mod profile;
+mod width;
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
@@ -164,8 +165,13 @@ impl Prepared {
         self.plan.doors_of(step).into_iter().map(|door| Feed::door(step, door)).collect()
     }
 
-    pub(crate) fn remover(&self, step: &str) -> Remover {
-        Remover { on_error: self.step(step).on_error, files: self.files().clone() }
+    pub(crate) fn remover(&self, step: &str, memory: &Memory) -> Remover {
+        Remover {
+            on_error: self.step(step).on_error,
+            files: self.files().clone(),
+            flight: Some(memory.flight.clone()),
+            cancel: self.settings.cancel.clone(),
+        }
     }
 
     /// Whether an input was read into a spill by an earlier process, and how many rows it had.

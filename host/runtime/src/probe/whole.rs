@@ -74,7 +74,12 @@ impl Opened<'_> {
             bound: bound.clone(),
             cut: self.probe.cut,
             limits: step.limits,
-            remover: Remover { on_error: OnError::Reject, files: files.clone() },
+            remover: Remover {
+                on_error: OnError::Reject,
+                files: files.clone(),
+                flight: None,
+                cancel: Default::default(),
+            },
             outlet: outlet(&Feed::node("output"), &bound.output)?,
             doors: Doors { dropped: Some(door(Way::Dropped)?), rejected: Some(door(Way::Rejected)?) },
             sorting: Sorting {

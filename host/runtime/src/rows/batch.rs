@@ -164,9 +164,10 @@ impl Batch {
         ))
     }
 
-    /// The bytes of all its values.
+    /// The bytes of all its values, and of what holds them.
     pub(crate) fn bytes(&self) -> u64 {
-        weight(&self.rows).div_ceil(8) + ORIGIN * self.len() as u64
+        let arrays: u64 = self.rows.columns().iter().map(arrays).sum();
+        weight(&self.rows).div_ceil(8) + ORIGIN * self.len() as u64 + ARRAY * arrays
     }
 
     /// Batches of at most so many rows, and about so many bytes of values.
@@ -212,6 +213,20 @@ impl Batch {
 /// The place of each column, by its name: looked up one by one, wide rows would take the square of their columns.
 pub(crate) fn places(schema: &Schema) -> HashMap<&str, usize> {
     schema.fields().iter().enumerate().map(|(at, field)| (field.name().as_str(), at)).collect()
+}
+
+/// What an array takes beside its values, and what is known of it, bytes: it counts where there are a hundred thousand of them.
+const ARRAY: u64 = 384;
+
+/// An array, and those in it.
+fn arrays(array: &ArrayRef) -> u64 {
+    1 + match array.data_type() {
+        DataType::List(_) => arrays(array.as_list::<i32>().values()),
+        DataType::FixedSizeList(..) => arrays(array.as_fixed_size_list().values()),
+        DataType::Map(..) => array.as_map().entries().columns().iter().map(arrays).sum(),
+        DataType::Struct(_) => array.as_struct().columns().iter().map(arrays).sum(),
+        _ => 0,
+    }
 }
 
 /// A value that the layout gives no room: what carries it on needs some all the same (levels in Parquet, words in JSON), bits.

@@ -37,6 +37,8 @@ struct Room {
     steps: u64,
     /// What rows may take in any case.
     rows: u64,
+    /// How many instances may return something at the same moment.
+    instances: u64,
 }
 
 impl Room {
@@ -72,13 +74,14 @@ impl Flight {
         }
     }
 
-    /// Begins a stage that is predicted to take so much.
-    pub(crate) fn begin(&self, budget: Option<u64>, predicted: &Predicted) {
+    /// Begins a stage of so many instances that is predicted to take so much.
+    pub(crate) fn begin(&self, budget: Option<u64>, predicted: &Predicted, instances: u64) {
         *self.room.lock().expect("no holder panics") = budget.map(|budget| Room {
             budget,
             both: budget.saturating_sub(predicted.host_bytes),
             steps: predicted.steps_bytes,
             rows: predicted.least_rows_bytes,
+            instances: instances.max(1),
         });
         self.gauge.restart();
         self.waits.store(0, Ordering::Relaxed);
@@ -163,12 +166,13 @@ impl Flight {
         Writing { flight: self.clone(), bytes: 0 }
     }
 
-    /// What a step may hand the host in one call, as far as a budget says it, and the budget. The host has it twice while it is
-    /// checked and written down.
+    /// What an instance may hand the host in one call, as far as a budget says it, and the budget. The host has it twice while it is
+    /// checked and written down, and nobody knows when the other instances return something.
     pub(crate) fn returnable(&self) -> Option<(u64, u64)> {
         let room = (*self.room.lock().expect("no holder panics"))?;
         let left = room.both.saturating_sub(self.beside()).saturating_sub(self.gauge.now());
-        Some(((left / 2).max(room.rows).max(LEAST_RETURNED), room.budget))
+        let each = |bytes: u64| bytes / room.instances;
+        Some((each(left / 2).max(each(room.rows)).max(LEAST_RETURNED), room.budget))
     }
 }
 
@@ -314,7 +318,7 @@ mod tests {
         let flight = Arc::new(Flight::new(Arc::default(), Arc::default()));
         let predicted =
             Predicted { steps_bytes: 10 * MIB, host_bytes: 16 * MIB, rows_bytes: 4 * MIB, least_rows_bytes: 2 * MIB };
-        flight.begin(budget, &predicted);
+        flight.begin(budget, &predicted, 1);
         flight
     }
 

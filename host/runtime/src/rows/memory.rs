@@ -30,7 +30,7 @@ impl Memory {
         let memory = Memory { held, flight, run, stage, steps };
         if let Some(tightest) = plan.stages().iter().max_by_key(|stage| stage.predicted.least_rows_bytes) {
             memory.leave(plan, tightest);
-            memory.flight.begin(plan.budget(), &tightest.predicted);
+            memory.flight.begin(plan.budget(), &tightest.predicted, 1);
         }
         memory
     }
@@ -45,7 +45,9 @@ impl Memory {
     /// Begins a stage.
     pub(crate) fn begin(&self, plan: &Plan, stage: &Stage) {
         self.leave(plan, stage);
-        self.flight.begin(plan.budget(), &stage.predicted);
+        let instances =
+            stage.steps.iter().filter_map(|name| plan.step(name)).map(|step| u64::from(step.replicas)).sum();
+        self.flight.begin(plan.budget(), &stage.predicted, instances);
         self.stage.restart();
         self.held.restart();
     }

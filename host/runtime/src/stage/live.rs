@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 use std::time::Instant;
 
-use callboard_io::{Finished, Staged};
+use callboard_io::{Finished, Staged, Stop};
 use callboard_plan::PlannedStep;
 use callboard_sandbox::InstanceConfig;
 use tokio_util::sync::CancellationToken;
@@ -87,6 +87,12 @@ impl<'a> Live<'a> {
     /// Whether nothing more is to be begun.
     pub(crate) fn is_ending(&self) -> bool {
         self.stop.is_cancelled() || self.interrupt.is_cancelled()
+    }
+
+    /// What ends a long write to a file.
+    pub(crate) fn stop_writing(&self) -> Stop {
+        let (stop, interrupt) = (self.stop.clone(), self.interrupt.clone());
+        Stop::when(move || stop.is_cancelled() || interrupt.is_cancelled())
     }
 
     /// An error, where the run is to end.

@@ -21,6 +21,7 @@ pub(super) fn write(run: &Live<'_>, name: &str, mut inlet: Inlet) -> Result<(), 
     let mut positions = run.positions(name)?;
     let staged = run.staged(name);
     let mut writer = begin(&staged, output, positions.as_ref()).map_err(in_output)?;
+    writer.stop_when(run.stop_writing());
     let mut written = writer.rows();
     let mut held = run.memory.flight.writing();
     while let Some(batch) = inlet.next()? {

@@ -57,7 +57,7 @@ impl<'a> Task<'a> {
             name,
             step: run.prepared.step(name),
             bound: run.prepared.bound(name),
-            remover: run.prepared.remover(name),
+            remover: run.prepared.remover(name, &run.memory),
             ledger: Ledger::of(run.work(name)),
             wanted: doors.wanted(),
         }
@@ -131,12 +131,16 @@ impl<'a> Task<'a> {
                 Some(kept)
             }
         };
+        // What is copied counts before it is there.
+        let mut copies = self.run.memory.flight.charge();
         let carried = match kept {
             None => batch.clone(),
             Some(kept) => {
                 let carried = only_carried(&self.bound, &batch)?;
                 if !kept.is_sorted_by(|a, b| a < b) {
-                    bound_copies(&carried, &kept, &mut 0, self.step.limits.carried_bytes)?;
+                    let mut bytes = 0;
+                    bound_copies(&carried, &kept, &mut bytes, self.step.limits.carried_bytes)?;
+                    copies.set(bytes).map_err(RunError::from)?;
                 }
                 carried.take(&UInt32Array::from(kept))?
             }
@@ -145,10 +149,11 @@ impl<'a> Task<'a> {
             removed.extend(fates.unlisted_from(0).map(Removed::unlisted));
         }
         removed.sort_by_key(|removed| removed.row);
-        let aside = Aside::of(&self.remover, self.name, batch, removed, self.wanted)?;
+        let aside = Aside::of(&self.remover, batch, removed, self.wanted)?;
         let mut joined = join(&self.bound, &carried, &written)?;
         let place = logged.map(|logged| move |column| Place::new(LogColumn { logged: logged.clone(), column }));
         joined.known = known(&self.bound, &carried, place.as_ref().map(|place| place as &dyn Fn(usize) -> Place));
+        drop(copies);
         // Counted as soon as it is there: whoever reads waits for it to go, and what exceeds a budget ends the run.
         let joined = self.run.memory.flight.covered(&joined).map_err(RunError::from)?;
         let mut counts = StepCounts { batches: 1, ..fates.into_counts() };

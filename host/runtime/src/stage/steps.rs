@@ -57,7 +57,7 @@ pub(super) fn run_global(
         bound: bound.clone(),
         cut: run.prepared.plan.batch(),
         limits: planned.limits,
-        remover: run.prepared.remover(&name),
+        remover: run.prepared.remover(&name, &run.memory),
         outlet: outlets.main,
         doors: outlets.doors,
         sorting: Sorting {

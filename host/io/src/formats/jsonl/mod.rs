@@ -14,7 +14,7 @@ mod guess;
 mod infer;
 mod write;
 
-pub use write::{json_rows, marked_rows};
+pub use write::{json_bytes, json_rows, marked_rows};
 
 use std::path::{Path, PathBuf};
 

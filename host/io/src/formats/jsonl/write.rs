@@ -12,6 +12,7 @@ use super::encode::Words;
 use crate::cut::heaviest_row_within;
 use crate::error::IoError;
 use crate::formats::RowWriter;
+use crate::stop::Stop;
 use crate::text::Sink;
 use crate::types::is_json;
 use crate::values::{Rule, Text, double_key, first_fault};
@@ -23,6 +24,7 @@ struct JsonlWriter<W> {
     sink: W,
     options: EncoderOptions,
     lines: Vec<u8>,
+    stop: Stop,
 }
 
 pub(super) fn create(sink: Sink, schema: &SchemaRef) -> Result<Box<dyn RowWriter>, IoError> {
@@ -52,6 +54,11 @@ pub fn marked_rows(rows: &RecordBatch) -> Result<Vec<String>, IoError> {
     lines(rows, true)
 }
 
+/// About how many bytes the lines of these rows have, names included.
+pub fn json_bytes(rows: &RecordBatch) -> u64 {
+    text_bits(rows, 0, rows.num_rows()).div_ceil(8)
+}
+
 fn lines(rows: &RecordBatch, marked: bool) -> Result<Vec<String>, IoError> {
     let mut writer = JsonlWriter::to(Vec::new(), marked);
     writer.append(rows)?;
@@ -77,7 +84,7 @@ impl<W: Write> JsonlWriter<W> {
     fn to(sink: W, marked: bool) -> JsonlWriter<W> {
         let options =
             EncoderOptions::default().with_explicit_nulls(true).with_encoder_factory(Arc::new(Words { marked }));
-        JsonlWriter { sink, options, lines: Vec::new() }
+        JsonlWriter { sink, options, lines: Vec::new(), stop: Stop::default() }
     }
 
     fn append(&mut self, rows: &RecordBatch) -> Result<(), IoError> {
@@ -99,7 +106,9 @@ impl<W: Write> JsonlWriter<W> {
         self.hand_on()
     }
 
+    /// A batch of few bytes may have long names, and so many lines.
     fn hand_on(&mut self) -> Result<(), IoError> {
+        self.stop.check()?;
         let written = self.sink.write_all(&self.lines);
         self.lines.clear();
         // One long line is no reason to keep as much.
@@ -115,6 +124,10 @@ impl RowWriter for JsonlWriter<Sink> {
 
     fn write(&mut self, rows: &RecordBatch) -> Result<(), IoError> {
         self.append(rows)
+    }
+
+    fn stop_when(&mut self, stop: Stop) {
+        self.stop = stop;
     }
 
     fn sink(&mut self) -> Option<&mut Sink> {
@@ -184,7 +197,12 @@ fn text_bytes(name: &str, array: &dyn Array, start: usize, end: usize, escaped: 
     };
     // A comma, and quotes, brackets or a word; a name with a colon.
     let around = if array.data_type().is_integer() { 1 } else { 6 };
-    let named = if name.is_empty() { 0 } else { escaped(name.as_bytes()) + 3 };
+    // It is asked for row by row: what is long is not looked at.
+    let named = match name.len() {
+        0 => 0,
+        1..=64 => escaped(name.as_bytes()) + 3,
+        long => 6 * long as u64,
+    };
     values + (end - start) as u64 * (around + named)
 }
 
