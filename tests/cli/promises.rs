@@ -68,3 +68,45 @@ fn every_promise_has_tests_that_are_there() {
     assert_eq!(missing("`tests/cli/promises.rs`, `no_such_test`").len(), 1, "and one that is gone is noticed");
     assert_eq!(missing("`tests/runtime/forged.rs`"), ["no test is named"]);
 }
+
+/// The parts of a page that say something: paragraphs, items and tables, of these sections; with what stands behind each in `<!-- tested: … -->`.
+fn parts(text: &str) -> Vec<(String, Option<&str>)> {
+    let sections = text.split("\n## ").skip(1).filter(|section| !section.starts_with("What is not promised"));
+    let (mut parts, mut part): (Vec<(String, Option<&str>)>, String) = Default::default();
+    for line in sections.flat_map(|section| section.lines().skip(1).chain([""])) {
+        if let Some(tests) = line.strip_prefix("<!-- tested: ") {
+            parts.push((std::mem::take(&mut part), Some(tests)));
+            continue;
+        }
+        let begins = line.is_empty() || line.starts_with("- ") || line.as_bytes().get(1) == Some(&b'.');
+        // What ends in a colon leads to what follows.
+        if begins && !part.is_empty() && !part.trim_end().ends_with(':') {
+            parts.push((std::mem::take(&mut part), None));
+        }
+        if begins {
+            part.clear();
+        }
+        if !line.starts_with('#') && !line.is_empty() {
+            part.push_str(line);
+        }
+    }
+    parts
+}
+
+/// Each part of `docs/sandbox.md` but the last, which says what is not promised, names the tests of what it says.
+#[test]
+fn every_part_of_the_page_about_the_sandbox_has_its_tests() {
+    let text = fs::read_to_string(repository("docs/sandbox.md")).unwrap();
+    let parts = parts(&text);
+    assert!(parts.len() > 30, "{} parts", parts.len());
+    let wrong: Vec<String> = parts
+        .iter()
+        .flat_map(|(part, tests)| {
+            let missing = tests.map_or(vec!["no test is named".to_owned()], missing);
+            missing.into_iter().map(move |why| format!("{}…: {why}", part.chars().take(60).collect::<String>()))
+        })
+        .collect();
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    let parts = self::parts("# A page\n\nIt begins.\n\n## One\n\nSays this.\n<!-- tested: `a` -->\n\nAnd that.\n");
+    assert_eq!(parts, [("Says this.".to_owned(), Some("`a` -->")), ("And that.".to_owned(), None)]);
+}
