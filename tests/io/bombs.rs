@@ -121,3 +121,15 @@ fn text_that_unpacks_to_much_is_refused_or_read_part_by_part() {
     is_refused("deep.jsonl", InputLimits::default().batch, "nested more than 64 levels deep");
     takes_little("blank.jsonl.zst", 0);
 }
+
+/// A row is in memory as its line, and as values, which grow.
+#[test]
+fn a_long_row_takes_at_most_four_times_its_bytes() {
+    for name in ["text.jsonl.zst", "field.csv.zst"] {
+        let outcome = read(name, InputLimits::default().batch);
+        assert_eq!((outcome.rows, outcome.error.as_str()), (1, ""), "{name}");
+        let row = outcome.largest as u64;
+        assert!(row > 60 << 20, "{name} has {row} bytes");
+        assert!(outcome.peak < 4 * row + (16 << 20), "{name} of {row} bytes takes {} MiB", outcome.peak >> 20);
+    }
+}

@@ -249,7 +249,15 @@ fn rows_that_are_wider_than_their_text_make_smaller_batches() {
     let bomb = Bench::with("in.jsonl", bomb);
     let (message, help) = bomb.words(&read(&bomb, "in.jsonl", InputLimits { batch: 16 << 20, ..USUAL }).unwrap_err());
     assert!(message.contains("line 2") && message.ends_with("take more than 16 MiB (`limits.batch`)"), "{message}");
+    assert_eq!(help, "under `[inputs.docs]`: types = { a = \"json\" }");
     assert_eq!(join(&read(&bomb, "in.jsonl", USUAL).unwrap()).num_rows(), 2);
+    // Two bytes of text each, and eight in memory.
+    let numbers = Bench::with("in.jsonl", format!("{{\"a\":[0{}]}}\n", ",0".repeat(2 << 20)));
+    let (message, help) =
+        numbers.words(&read(&numbers, "in.jsonl", InputLimits { batch: 16 << 20, ..USUAL }).unwrap_err());
+    assert!(message.contains("line 1") && message.ends_with("take more than 16 MiB (`limits.batch`)"), "{message}");
+    assert_eq!(help, "under `[inputs.docs]`: types = { a = \"json\" }");
+    assert_eq!(read(&numbers, "in.jsonl", InputLimits { batch: 17 << 20, ..USUAL }).unwrap().len(), 1);
     assert_eq!(help, "under `[inputs.docs]`: types = { a = \"json\" }");
 }
 

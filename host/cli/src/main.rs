@@ -10,6 +10,7 @@ mod bundled;
 mod commands;
 mod exit;
 mod last_words;
+mod memory;
 mod pipeline;
 mod show;
 mod step;
@@ -21,6 +22,7 @@ use clap::Parser;
 use arguments::{Arguments, Command};
 
 fn main() -> ExitCode {
+    memory::give_back();
     last_words::listen();
     last_words::guarded(command)
 }

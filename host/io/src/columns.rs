@@ -217,6 +217,14 @@ impl Column {
         }
     }
 
+    /// Bytes that an item of a list takes; those of objects are counted as objects are.
+    pub(crate) fn item_width(&self) -> u64 {
+        match self {
+            Column::Struct(_) => 0,
+            other => other.width(),
+        }
+    }
+
     /// The widest object that lists hold, at any depth: as many as there is room for in a line may lack all members.
     pub(crate) fn widest_in_lists(&self) -> u64 {
         match self {

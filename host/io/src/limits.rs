@@ -25,7 +25,7 @@ pub struct InputLimits {
     /// `limits.window`: bytes that zstd must keep to decompress (`zstd --long`); at most [`LARGEST_WINDOW`].
     pub window: u64,
     /// `limits.batch`: bytes in memory of rows that cannot be divided: one row, a compressed record batch of Arrow, a page of each
-    /// column of a Parquet row group; in JSON Lines, of the members that one row leaves out of its objects; at most [`LARGEST_BATCH`].
+    /// column of a Parquet row group; in JSON Lines, of the members that one row leaves out of its objects, and of its lists' items; at most [`LARGEST_BATCH`].
     pub batch: u64,
 }
 

@@ -97,7 +97,7 @@ struct InputLimits {
     #[schemars(with = "String")]
     window: Option<String>,
     /// Rows that cannot be divided, in memory: one row, a compressed record batch of `arrow`, a page of each column of a row
-    /// group of `parquet`, members that a row of `jsonl` leaves out; "256MiB" by default, "1GiB" at most.
+    /// group of `parquet`, what a row of `jsonl` leaves out of objects or has in lists; "256MiB" by default, "1GiB" at most.
     #[serde(default)]
     #[schemars(with = "String")]
     batch: Option<String>,

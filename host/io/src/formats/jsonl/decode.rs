@@ -15,15 +15,18 @@ use crate::spec::InputSpec;
 /// What is known of a row beside its columns, while it is taken.
 pub(super) struct Row {
     misfit: Option<Misfit>,
-    /// The most that one row may fill with members that it does not have: 64 MiB of line can ask for terabytes.
+    /// The most that one row may fill with members that it does not have, and its lists with items: 64 MiB of line can ask for
+    /// terabytes.
     most: u64,
+    /// Bytes of its lists' items, without text and objects.
+    items: u64,
     /// Bytes that its objects take whatever members they have: those that are missing are null.
     pub(super) filled: u64,
 }
 
 impl Row {
     fn new(spec: &InputSpec) -> Row {
-        Row { misfit: None, most: spec.limits.batch, filled: 0 }
+        Row { misfit: None, most: spec.limits.batch, items: 0, filled: 0 }
     }
 }
 
@@ -135,7 +138,14 @@ impl<'de> Visitor<'de> for Value<'_> {
         let Column::List(list) = self.column else {
             return Err(keep(&mut self.row.misfit, self.column.list_misfit()));
         };
+        let width = list.items.item_width();
         loop {
+            self.row.items += width;
+            if self.row.items > self.row.most {
+                let most = size(self.row.most);
+                let message = format!("has lists that take more than {most} (`limits.batch`)");
+                return Err(keep(&mut self.row.misfit, Misfit::new(message, "json")));
+            }
             match seq.next_element_seed(Value { column: &mut list.items, row: &mut *self.row }) {
                 Ok(Some(())) => {}
                 Ok(None) => break,
