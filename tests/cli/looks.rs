@@ -100,6 +100,16 @@ fn running_over_a_small_file_that_holds_much_keeps_to_the_budget() {
     });
 }
 
+/// A gigabyte of texts of half a megabyte each, of which few are in memory at one moment: what they leave is not kept.
+#[cfg(target_env = "gnu")]
+#[test]
+fn memory_that_is_freed_goes_back_to_the_system() {
+    let stage = Stage::empty();
+    fs::write(stage.folder.join("dictionary.arrow"), crate::hostile::bytes("dictionary.arrow")).unwrap();
+    let pipeline = copying(&stage, "dictionary.arrow", "parquet");
+    look(&stage, &format!("callboard run -q --limit 2000 --no-resume {pipeline}"), &[0], 128 << 20).unwrap();
+}
+
 /// Params that are used often, up to what a pipeline may be and beyond it; the step refuses its configuration in each.
 #[test]
 fn looking_at_a_pipeline_that_grows_takes_little() {
