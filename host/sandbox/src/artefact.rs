@@ -48,8 +48,8 @@ impl From<io::Error> for Unfit {
 }
 
 impl Artefact {
-    /// Checks an open file of the cache, and copies it.
-    pub(crate) fn of(mut file: File) -> Result<Artefact, Unfit> {
+    /// Checks an open file of the cache, and copies it: what was compiled of the component with this digest, and of no other.
+    pub(crate) fn of(mut file: File, component: &str) -> Result<Artefact, Unfit> {
         let about = file.metadata()?;
         if ![rustix::process::geteuid().as_raw(), 0].contains(&about.uid()) {
             return Err(Unfit::Belongs(about.uid()));
@@ -66,7 +66,7 @@ impl Artefact {
         }
         let memory = memfd_create("callboard-component", MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING);
         let mut copy = memory.map_or_else(|_| Artefact::Bytes(Vec::new()), |memory| Artefact::Sealed(memory.into()));
-        let (mut checksum, mut part) = (XxHash3_128::new(), vec![0; PART]);
+        let (mut checksum, mut part) = (of_component(component), vec![0; PART]);
         let mut rest = (&mut file).take(length);
         loop {
             let read = rest.read(&mut part)?;
@@ -103,8 +103,17 @@ impl Artefact {
 }
 
 /// What stands behind an artefact.
-pub(crate) fn trailer(artefact: &[u8]) -> [u8; TRAILER] {
-    trailer_of(artefact.len() as u64, XxHash3_128::oneshot(artefact))
+pub(crate) fn trailer(artefact: &[u8], component: &str) -> [u8; TRAILER] {
+    let mut checksum = of_component(component);
+    checksum.write(artefact);
+    trailer_of(artefact.len() as u64, checksum.finish_128())
+}
+
+/// A checksum that begins with what was compiled: a file under another's name is not taken for it.
+fn of_component(digest: &str) -> XxHash3_128 {
+    let mut checksum = XxHash3_128::new();
+    checksum.write(digest.as_bytes());
+    checksum
 }
 
 fn trailer_of(length: u64, checksum: u128) -> [u8; TRAILER] {
@@ -130,12 +139,14 @@ mod tests {
     }
 
     fn whole(artefact: &[u8]) -> Vec<u8> {
-        [artefact, &trailer(artefact)].concat()
+        [artefact, &trailer(artefact, "digest")].concat()
     }
 
     #[test]
     fn what_was_written_is_loaded_and_cannot_be_changed() {
-        match Artefact::of(file(&whole(b"code"), 0o600)).unwrap() {
+        // Of another component, it is as good as damaged.
+        assert!(matches!(Artefact::of(file(&whole(b"code"), 0o600), "another"), Err(Unfit::Damaged)));
+        match Artefact::of(file(&whole(b"code"), 0o600), "digest").unwrap() {
             Artefact::Bytes(bytes) => assert_eq!(bytes, b"code"),
             Artefact::Sealed(mut sealed) => {
                 assert_eq!(std::fs::read(Artefact::path(&sealed)).unwrap(), b"code");
@@ -148,12 +159,12 @@ mod tests {
     fn every_cut_and_every_flipped_bit_is_noticed() {
         let whole = whole(b"code");
         for cut in 0..whole.len() {
-            assert!(matches!(Artefact::of(file(&whole[..cut], 0o600)), Err(Unfit::Damaged)), "cut at {cut}");
+            assert!(matches!(Artefact::of(file(&whole[..cut], 0o600), "digest"), Err(Unfit::Damaged)), "cut at {cut}");
         }
         for bit in 0..whole.len() * 8 {
             let mut flipped = whole.clone();
             flipped[bit / 8] ^= 1 << (bit % 8);
-            assert!(matches!(Artefact::of(file(&flipped, 0o600)), Err(Unfit::Damaged)), "bit {bit}");
+            assert!(matches!(Artefact::of(file(&flipped, 0o600), "digest"), Err(Unfit::Damaged)), "bit {bit}");
         }
     }
 
@@ -167,7 +178,7 @@ mod tests {
                 huge.as_file().write_all_at(&end, length).unwrap();
                 huge.as_file().set_permissions(Permissions::from_mode(0o600)).unwrap();
                 let file = File::open(huge.path()).unwrap();
-                assert!(matches!(Artefact::of(file.try_clone().unwrap()), Err(Unfit::Damaged)), "{length}");
+                assert!(matches!(Artefact::of(file.try_clone().unwrap(), "digest"), Err(Unfit::Damaged)), "{length}");
                 // It shares its place with the clone: what lies before the end was not read.
                 assert_eq!(std::io::Seek::stream_position(&mut &file).unwrap(), 0);
             }
@@ -178,13 +189,13 @@ mod tests {
     #[expect(clippy::print_stderr, reason = "a test that tries nothing says so")]
     fn a_file_that_somebody_else_can_write_is_not_loaded() {
         for mode in [0o620, 0o602] {
-            assert!(matches!(Artefact::of(file(&whole(b"code"), mode)), Err(Unfit::Written)), "{mode:o}");
+            assert!(matches!(Artefact::of(file(&whole(b"code"), mode), "digest"), Err(Unfit::Written)), "{mode:o}");
         }
         let theirs = file(&whole(b"code"), 0o600);
         if std::os::unix::fs::fchown(&theirs, Some(4711), None).is_err() {
             eprintln!("SKIPPED: only root can give a file to another user");
             return;
         }
-        assert!(matches!(Artefact::of(theirs), Err(Unfit::Belongs(4711))));
+        assert!(matches!(Artefact::of(theirs, "digest"), Err(Unfit::Belongs(4711))));
     }
 }

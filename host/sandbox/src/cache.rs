@@ -121,7 +121,7 @@ impl Cache {
             Err(SandboxError::new(Class::System, message).help(format!("remove it: rm {}", path.display())))
         };
         let shown = path.display();
-        match self.dir.file(&name).map_err(Unfit::from).and_then(Artefact::of) {
+        match self.dir.file(&name).map_err(Unfit::from).and_then(|file| Artefact::of(file, digest)) {
             Ok(artefact) => {
                 let artefact = Arc::new(artefact);
                 self.held().insert(digest.to_owned(), artefact.clone());
@@ -150,7 +150,7 @@ impl Cache {
             // Only this user can read and write it, whatever the umask is.
             let mut whole = tempfile::NamedTempFile::new_in(scratch.path())?;
             whole.write_all(&artefact)?;
-            whole.write_all(&trailer(&artefact))?;
+            whole.write_all(&trailer(&artefact, digest))?;
             whole.persist(folder.join(Cache::name(digest))).map_err(|error| error.error)?;
             Ok(())
         };
