@@ -23,6 +23,7 @@ mod parquet_types;
 mod round_trip;
 mod shapes;
 mod shards;
+mod typed;
 mod values;
 
 #[path = "../support/hostile.rs"]

@@ -26,9 +26,9 @@ fn a_schema_that_is_none_is_refused() {
     let members = |n: usize| Struct((0..n).map(|i| Field::new(format!("m{i}"), Int8, i > 0)).collect());
     let deep = |levels: usize| (0..levels).fold(Int8, |inner, _| List(item(inner)));
     let cases = [
-        (map(members(0)), "is a map whose entries are Struct(), not a key and a value"),
-        (map(members(1)), "is a map whose entries are Struct("),
-        (map(members(3)), "is a map whose entries are Struct("),
+        (map(members(0)), "is a map whose entries are {}, not a key and a value"),
+        (map(members(1)), "is a map whose entries are {m0: int8}, not a key and a value"),
+        (map(members(3)), "is a map whose entries are {m0: int8, m1: int8, m2: int8}"),
         (FixedSizeBinary(-1), "is of -1 bytes"),
         (FixedSizeList(item(Int8), -3), "is of lists of -3 items"),
         (Decimal128(0, 0), "is a decimal of 0 digits"),

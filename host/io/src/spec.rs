@@ -19,7 +19,7 @@ pub struct InputSpec {
     pub paths: Vec<String>,
     /// Of all files; by default the one that their extensions say.
     pub format: Option<Format>,
-    /// Types of columns, by name, for formats that carry none (JSON Lines, CSV): what the sample would say otherwise.
+    /// Types of columns, by name: of JSON Lines and CSV instead of what the sample would say, of Parquet and Arrow instead of the files' own.
     pub types: BTreeMap<String, String>,
     /// What parts the fields of CSV: a byte of ASCII. By default a comma, and a tab where a file's name ends in `.tsv`.
     pub delimiter: Option<u8>,

@@ -41,7 +41,7 @@ fn timestamp(unit: TimeUnit) -> DataType {
 }
 
 /// The column of a type as the pipeline writes it.
-fn field(column: &str, name: &str) -> Option<Field> {
+pub(crate) fn field(column: &str, name: &str) -> Option<Field> {
     let data_type = match name {
         // As messages and Arrow call it.
         "utf8" => DataType::Utf8,
@@ -125,6 +125,15 @@ pub(crate) fn name(field: &Field) -> String {
             Some((name, _)) => (*name).into(),
             None => words(other),
         },
+    }
+}
+
+/// The name in `types` for a date or a timestamp.
+pub(crate) fn time_name(data_type: &DataType) -> &'static str {
+    match data_type {
+        DataType::Timestamp(TimeUnit::Nanosecond, _) => "timestamp_ns",
+        DataType::Timestamp(..) => "timestamp",
+        _ => "date",
     }
 }
 

@@ -14,6 +14,7 @@ use arrow::datatypes::{DataType, Fields, Int16Type, Int32Type, Int64Type, RunEnd
 use arrow::error::ArrowError;
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 
+use super::declared::wider;
 use super::merge::places;
 use super::weigh::weigh;
 use crate::error::IoError;
@@ -28,7 +29,7 @@ pub(crate) struct Conform {
     places: Vec<usize>,
     /// What a part may take, in bits.
     bits: u64,
-    /// With what one row may take.
+    /// With what one row may take, and for the help of errors.
     spec: InputSpec,
 }
 
@@ -89,7 +90,15 @@ impl Conformed {
             let unfold = |(column, field): (&ArrayRef, &Arc<arrow::datatypes::Field>)| {
                 unfold(&column.slice(start, end - start), field.data_type()).map_err(|misfit| {
                     let at = misfit.row.map_or(String::new(), |at| format!("row {}: ", row + at as u64));
-                    IoError::data(format!("{at}the column `{}{}` {}", field.name(), misfit.path, misfit.message))
+                    let error = format!("{at}the column `{}{}` {}", field.name(), misfit.path, misfit.message);
+                    match misfit.is_value {
+                        true => IoError::data(error).with_help(types::mend(
+                            &conform.spec,
+                            field.name(),
+                            wider(field.data_type()),
+                        )),
+                        false => IoError::data(error),
+                    }
                 })
             };
             let columns =
@@ -120,6 +129,8 @@ struct Misfit {
     /// Of the array, if it is known.
     row: Option<usize>,
     message: String,
+    /// Whether another type would hold it.
+    is_value: bool,
 }
 
 impl Misfit {
@@ -146,6 +157,7 @@ impl From<ArrowError> for Misfit {
         Misfit {
             path: String::new(),
             row: None,
+            is_value: false,
             message: format!("is not well formed: {}", crate::error::arrow_words(error)),
         }
     }
@@ -213,7 +225,7 @@ fn unfold(array: &ArrayRef, to: &DataType) -> Result<ArrayRef, Misfit> {
 }
 
 fn misfit(message: &str) -> Misfit {
-    Misfit { path: String::new(), row: None, message: message.to_owned() }
+    Misfit { path: String::new(), row: None, message: message.to_owned(), is_value: false }
 }
 
 fn fixed(mut misfit: Misfit, width: i32) -> Misfit {
@@ -293,7 +305,7 @@ fn cast(array: &ArrayRef, to: &DataType) -> Result<ArrayRef, Misfit> {
             let exactly = if fraction { " exactly" } else { "" };
             let (is, wanted) = (types::words(array.data_type()), types::words(to));
             let message = format!("is {value} ({is}), which {wanted} cannot hold{exactly}");
-            Err(Misfit { path: String::new(), row: Some(row), message })
+            Err(Misfit { path: String::new(), row: Some(row), message, is_value: true })
         }
     }
 }

@@ -6,55 +6,122 @@
 //!   a fraction. Instants of different zones become UTC's.
 //! - Members of structs are told apart by their names, in the order of the first file. Lists of a fixed size beside others become lists.
 //!
-//! Whatever else differs is an error: text beside numbers, a date beside a timestamp, a timestamp with a zone beside one without.
+//! Whatever else differs is an error: text beside numbers, a date beside a timestamp, a timestamp with a zone beside one without. A column
+//! that `types` of the input names has that type, whatever the files say, and is null in the rows of a file without it.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, FieldRef, Fields, Metadata, Schema, TimeUnit};
 
+use super::declared::{both, convertible, own};
 use crate::error::IoError;
 use crate::names::Names;
+use crate::spec::InputSpec;
 use crate::types;
 
 /// The columns that the files so far share.
-pub(super) struct Merged {
+pub(super) struct Merged<'a> {
+    spec: &'a InputSpec,
+    /// What `types` says, by column.
+    declared: &'a BTreeMap<String, Field>,
+    /// Whether a declared column keeps a type that it has in a file, if it has the same one in all.
+    keeps: &'a dyn Fn(&str, &DataType) -> bool,
     fields: Vec<FieldRef>,
     places: Names,
+    /// The types that files have for a column that is declared.
+    found: BTreeMap<String, Vec<DataType>>,
 }
 
-impl Merged {
-    pub(super) fn new(first: Schema) -> Merged {
+impl<'a> Merged<'a> {
+    /// Of the columns of the first file.
+    ///
+    /// # Errors
+    /// As [`add`](Self::add).
+    pub(super) fn new(
+        first: Schema,
+        spec: &'a InputSpec,
+        declared: &'a BTreeMap<String, Field>,
+        keeps: &'a dyn Fn(&str, &DataType) -> bool,
+    ) -> Result<Merged<'a>, IoError> {
         let fields: Vec<FieldRef> = first.fields().iter().cloned().collect();
-        Merged { places: places(fields.iter()), fields }
+        let (places, found) = (places(fields.iter()), BTreeMap::new());
+        let mut merged = Merged { spec, declared, keeps, places, fields, found };
+        first.fields().iter().try_for_each(|field| merged.declare(field).map(drop))?;
+        Ok(merged)
+    }
+
+    /// Whether a column is declared: then what the file says of it is kept apart.
+    fn declare(&mut self, field: &Field) -> Result<bool, IoError> {
+        let Some(declared) = self.declared.get(field.name()) else { return Ok(false) };
+        if !(self.keeps)(field.name(), field.data_type()) && !convertible(field, declared) {
+            let (is, says) = (types::field_words(field), types::field_words(declared));
+            let message = format!("the column `{}` is {is}, and `types` says {says}", field.name());
+            let help = match own(field).filter(|fit| self.spec.types.get(field.name()) != Some(fit)) {
+                Some(fit) => types::mend(self.spec, field.name(), &fit),
+                None => format!("leave `{}` out of `types`; a step can create a column of another type", field.name()),
+            };
+            return Err(IoError::spec(message).with_help(help));
+        }
+        let found = self.found.entry(field.name().clone()).or_default();
+        if !found.contains(field.data_type()) {
+            found.push(field.data_type().clone());
+        }
+        Ok(true)
     }
 
     /// Adds the columns of another file; `first` is the file that messages compare it with. Linear in its columns.
     pub(super) fn add(&mut self, found: &Schema, first: &Path) -> Result<(), IoError> {
         let wrong = |message: String| IoError::data(format!("{message} in `{}`", first.display()));
+        let lacks = |spec: &InputSpec, field: &Field| match own(field) {
+            Some(name) => format!("to have null there, {}", types::mend(spec, field.name(), &name)),
+            None => SAME.to_owned(),
+        };
         for (expected, field) in found.fields().iter().enumerate() {
+            let declared = self.declare(field)?;
             let Some(place) = self.places.find(expected, field.name()) else {
-                return Err(wrong(format!("the column `{}` is here, but not", field.name())).with_help(SAME));
+                if declared {
+                    self.places.push(field.name());
+                    self.fields.push(field.clone());
+                    continue;
+                }
+                let error = wrong(format!("the column `{}` is here, but not", field.name()));
+                return Err(error.with_help(lacks(self.spec, field)));
             };
             let known = &mut self.fields[place];
-            if known != field {
+            if known != field && !declared {
                 match merge(known, field, field.name()) {
                     Ok(merged) => *known = Arc::new(merged),
-                    Err(differ) => return Err(wrong(differ.message()).with_help(differ.help())),
+                    Err(differ) => {
+                        let fix = both(known, field).map(|fit| types::mend(self.spec, field.name(), &fit));
+                        let help = fix.unwrap_or_else(|| differ.help().to_owned());
+                        return Err(wrong(differ.message()).with_help(help));
+                    }
                 }
             }
         }
         if found.fields().len() < self.fields.len() {
             let here = places(found.fields().iter());
-            let lacks = |(expected, field): &(usize, &FieldRef)| here.find(*expected, field.name()).is_none();
-            if let Some((_, lacking)) = self.fields.iter().enumerate().find(lacks) {
-                return Err(wrong(format!("the column `{}` is not here, but is", lacking.name())).with_help(SAME));
+            let is_lacking = |(expected, field): &(usize, &FieldRef)| {
+                here.find(*expected, field.name()).is_none() && !self.declared.contains_key(field.name())
+            };
+            if let Some((_, lacking)) = self.fields.iter().enumerate().find(is_lacking) {
+                let error = wrong(format!("the column `{}` is not here, but is", lacking.name()));
+                return Err(error.with_help(lacks(self.spec, lacking)));
             }
         }
         Ok(())
     }
 
-    pub(super) fn schema(self) -> Schema {
+    /// The columns of all files.
+    pub(super) fn schema(mut self) -> Schema {
+        for (name, found) in &self.found {
+            let (Some(place), Some(declared)) = (self.places.find(0, name), self.declared.get(name)) else { continue };
+            if !matches!(&found[..], [only] if (self.keeps)(name, only)) {
+                self.fields[place] = Arc::new(declared.clone());
+            }
+        }
         Schema::new(self.fields)
     }
 }

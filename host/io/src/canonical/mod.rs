@@ -1,6 +1,7 @@
 //! Canonical types: one layout for each meaning, so that nobody behind the edge has to know the others.
 
 mod conform;
+mod declared;
 mod merge;
 mod shape;
 mod weigh;
@@ -15,6 +16,7 @@ use crate::error::IoError;
 use crate::spec::InputSpec;
 
 pub(crate) use conform::{Conform, Conformed};
+pub(crate) use declared::{convertible, wider};
 use merge::Merged;
 
 /// The schema that rows of `schema` have inside: dictionaries, runs, views and 64-bit offsets unfolded, at every depth.
@@ -24,7 +26,7 @@ fn schema(schema: &Schema) -> Result<Schema, IoError> {
     Ok(Schema::new(fields?))
 }
 
-fn field(field: &Field, path: &str) -> Result<Field, IoError> {
+pub(crate) fn field(field: &Field, path: &str) -> Result<Field, IoError> {
     let data_type = data_type(field.data_type(), path)?;
     let metadata = field.metadata().iter().filter(|(key, _)| key.starts_with("ARROW:extension:"));
     let metadata = metadata.map(|(key, value)| (key.clone(), value.clone()));
@@ -72,31 +74,38 @@ fn entries(entries: &Field, path: &str) -> Result<Field, IoError> {
 }
 
 /// The canonical schema that all files share, each having its own: the same columns, by name, in the order of the first
-/// file's. A column has the smallest type that holds the values of all files ([`merge`]), and is nullable if one of them is.
+/// file's. A column has the smallest type that holds the values of all files ([`merge`]), and is nullable if one of them is; or the type
+/// that `types` names, unless all files have one that it `keeps`.
 pub(crate) fn one_schema(
     files: &[PathBuf],
     spec: &InputSpec,
     read: impl Fn(&Path) -> Result<SchemaRef, IoError>,
+    keeps: impl Fn(&str, &DataType) -> bool,
 ) -> Result<Schema, IoError> {
-    no_types(files, spec)?;
+    let declared = crate::types::declared(spec)?;
     let mut merged: Option<Merged> = None;
     for file in files {
         spec.stop.check()?;
         let found = read(file).and_then(|found| checked(&found)).map_err(|error| error.in_file(file))?;
         match &mut merged {
-            None => merged = Some(Merged::new(found)),
+            None => merged = Some(Merged::new(found, spec, &declared, &keeps).map_err(|error| error.in_file(file))?),
             Some(first) => first.add(&found, &files[0]).map_err(|error| error.in_file(file))?,
         }
     }
     Ok(merged.map_or_else(Schema::empty, Merged::schema))
 }
 
-/// Refuses `types` for files that carry theirs.
-pub(crate) fn no_types(files: &[PathBuf], spec: &InputSpec) -> Result<(), IoError> {
-    let Some(column) = spec.types.keys().next() else { return Ok(()) };
-    let message = format!("`types` names `{column}`, but only jsonl and csv need types: these files carry theirs");
-    let help = "remove `types`; a step can make other types of the columns";
-    Err(IoError::spec(message).in_file(&files[0]).with_help(help))
+/// Refuses `types` of columns that no file has.
+pub(crate) fn only_known(schema: &Schema, files: &[PathBuf], spec: &InputSpec) -> Result<(), IoError> {
+    const SHOWN: usize = 20;
+    let Some(unknown) = spec.types.keys().find(|name| schema.column_with_name(name).is_none()) else { return Ok(()) };
+    let shown: Vec<_> = schema.fields().iter().take(SHOWN).map(|field| crate::columns::excerpt(field.name())).collect();
+    let more = match schema.fields().len().saturating_sub(SHOWN) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    let message = format!("`types` names the column `{unknown}`, but the columns are {}{more}", shown.join(", "));
+    Err(IoError::spec(message).in_file(&files[0]))
 }
 
 /// The canonical schema of one file, whatever the file says of itself.

@@ -7,6 +7,7 @@ use arrow::datatypes::{
 };
 
 use crate::error::IoError;
+use crate::types::words;
 
 /// How deep columns may nest: what walks through types calls itself once for each level.
 const DEEPEST: usize = 64;
@@ -44,26 +45,26 @@ fn shape(data_type: &DataType, depth: usize) -> Result<(), Fault> {
         Decimal128(precision, scale) => decimal(*precision, *scale, DECIMAL128_MAX_PRECISION),
         Decimal256(precision, scale) => decimal(*precision, *scale, DECIMAL256_MAX_PRECISION),
         Time32(unit) if !matches!(unit, TimeUnit::Second | TimeUnit::Millisecond) => {
-            wrong(format!("is {data_type}, which is not a type"))
+            wrong(format!("is {}, which is not a type", words(data_type)))
         }
         Time64(unit) if !matches!(unit, TimeUnit::Microsecond | TimeUnit::Nanosecond) => {
-            wrong(format!("is {data_type}, which is not a type"))
+            wrong(format!("is {}, which is not a type", words(data_type)))
         }
         Dictionary(keys, values) => {
             if !keys.is_dictionary_key_type() {
-                return wrong(format!("is a dictionary with keys of {keys}"));
+                return wrong(format!("is a dictionary with keys of {}", words(keys)));
             }
             shape(values, depth + 1)
         }
         RunEndEncoded(ends, values) => {
             if !ends.data_type().is_run_ends_type() {
-                return wrong(format!("has ends of runs of {}", ends.data_type()));
+                return wrong(format!("has ends of runs of {}", words(ends.data_type())));
             }
             inner(values)
         }
         Map(entries, _) => match entries.data_type() {
             Struct(members) if members.len() == 2 => members.iter().try_for_each(|member| inner(member)),
-            other => wrong(format!("is a map whose entries are {other}, not a key and a value")),
+            other => wrong(format!("is a map whose entries are {}, not a key and a value", words(other))),
         },
         List(f) | LargeList(f) | ListView(f) | LargeListView(f) | FixedSizeList(f, _) => inner(f),
         Struct(members) => members.iter().try_for_each(|member| inner(member)),

@@ -30,9 +30,10 @@ pub(super) struct Ipc;
 
 impl FileFormat for Ipc {
     fn schema(&self, files: &[PathBuf], spec: &InputSpec) -> Result<Schema, IoError> {
-        canonical::one_schema(files, spec, |file| {
-            guarded(|| Ok(open(file, spec).map_err(|error| what_it_is(file, error))?.1))
-        })
+        let read = |file: &Path| guarded(|| Ok(open(file, spec).map_err(|error| what_it_is(file, error))?.1));
+        let schema = canonical::one_schema(files, spec, read, |_, _| false)?;
+        canonical::only_known(&schema, files, spec)?;
+        Ok(schema)
     }
 
     fn read(&self, file: &Path, schema: &SchemaRef, spec: &InputSpec, policy: BatchPolicy) -> Result<Rows, IoError> {

@@ -2,6 +2,7 @@
 
 mod announced;
 mod csv;
+mod declared;
 mod ipc;
 mod joined;
 mod jsonl;

@@ -3,6 +3,7 @@
 use arrow::array::{RecordBatch, UInt64Array};
 use arrow::datatypes::{Schema, SchemaRef};
 
+use super::declared::Declared;
 use crate::canonical::{Conform, Conformed};
 use crate::cut::Cutter;
 use crate::error::IoError;
@@ -13,6 +14,14 @@ pub(super) struct Unfolded {
     conform: Conform,
     /// What is left of the rows that the library gave last.
     rows: Option<Conformed>,
+    /// What `types` says of them.
+    declared: Option<Declared>,
+    /// Parts that are still to have these types, the next one last.
+    parts: Vec<RecordBatch>,
+    /// Rows that have them.
+    typed: u64,
+    /// What a part of them may take, in bytes.
+    bytes: u64,
     cutter: Cutter,
     /// Rows that the library gave so far.
     given: u64,
@@ -29,9 +38,12 @@ impl Unfolded {
         spec: &InputSpec,
         policy: BatchPolicy,
     ) -> Result<Unfolded, IoError> {
-        let conform = Conform::new(found, schema, spec, policy.bytes)?;
-        let cutter = Cutter::new(schema.clone(), policy);
-        Ok(Unfolded { conform, rows: None, cutter, given: 0, row: 1, ended: false })
+        let declared = Declared::new(found, schema, spec)?;
+        let before = declared.as_ref().map_or(schema, Declared::before);
+        let conform = Conform::new(found, before, spec, policy.bytes)?;
+        let (cutter, bytes) = (Cutter::new(schema.clone(), policy), 2 * policy.bytes as u64);
+        let (rows, parts) = (None, Vec::new());
+        Ok(Unfolded { conform, rows, declared, parts, typed: 0, bytes, cutter, given: 0, row: 1, ended: false })
     }
 
     /// The next batch; `more` gives rows as the library has them, or null at the end.
@@ -49,11 +61,25 @@ impl Unfolded {
             if self.ended {
                 return Ok(None);
             }
+            if let (Some(declared), Some(part)) = (&self.declared, self.parts.pop()) {
+                if part.num_rows() > 1 && declared.weight(&part) > self.bytes {
+                    let middle = part.num_rows() / 2;
+                    self.parts.extend([part.slice(middle, part.num_rows() - middle), part.slice(0, middle)]);
+                    continue;
+                }
+                self.cutter.push(&declared.rows(&part, self.typed + 1)?)?;
+                self.typed += part.num_rows() as u64;
+                continue;
+            }
             let part = match &mut self.rows {
                 Some(rows) => rows.next(&self.conform)?,
                 None => None,
             };
             if let Some(part) = part {
+                if self.declared.is_some() {
+                    self.parts.push(part);
+                    continue;
+                }
                 self.cutter.push(&part)?;
                 continue;
             }

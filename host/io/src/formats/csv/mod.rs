@@ -13,6 +13,8 @@ mod other;
 mod records;
 mod write;
 
+pub(super) use write::Words;
+
 use std::path::{Path, PathBuf};
 
 use arrow::array::{RecordBatch, RecordBatchOptions, UInt64Array};
@@ -106,7 +108,7 @@ impl Iterator for CsvRows {
 }
 
 /// A field into its column.
-fn push(column: &mut Column, text: &str) -> Result<(), Misfit> {
+pub(super) fn push(column: &mut Column, text: &str) -> Result<(), Misfit> {
     let misfit = |column: &Column| {
         let fits = match (column, infer::kind(text)) {
             (Column::Int(..) | Column::Uint64(_), infer::Kind::Float) => "float64",

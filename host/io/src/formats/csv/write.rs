@@ -38,14 +38,14 @@ fn fault(error: csv::Error) -> IoError {
 }
 
 /// A column whose values become text.
-enum Words<'a> {
+pub(in crate::formats) enum Words<'a> {
     Times(&'a dyn Array, Times<'a>),
     Uuid(&'a FixedSizeBinaryArray),
     Other(ArrayFormatter<'a>, String),
 }
 
 impl<'a> Words<'a> {
-    fn of(field: &Field, array: &'a dyn Array) -> Result<Words<'a>, IoError> {
+    pub(in crate::formats) fn of(field: &Field, array: &'a dyn Array) -> Result<Words<'a>, IoError> {
         if let Some(times) = Times::of(array) {
             return Ok(Words::Times(array, times));
         }
@@ -58,7 +58,7 @@ impl<'a> Words<'a> {
     }
 
     /// Appends a value's text: nothing for null, and for a time without text, which was refused before.
-    fn write(&mut self, row: usize, out: &mut Vec<u8>) -> Result<(), IoError> {
+    pub(in crate::formats) fn write(&mut self, row: usize, out: &mut Vec<u8>) -> Result<(), IoError> {
         match self {
             Words::Times(array, _) if array.is_null(row) => {}
             Words::Times(_, times) => {

@@ -14,6 +14,7 @@ mod guess;
 mod infer;
 mod write;
 
+pub(super) use write::{Json, most_text, values};
 pub use write::{json_bytes, json_rows, marked_rows};
 
 use std::path::{Path, PathBuf};

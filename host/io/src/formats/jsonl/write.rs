@@ -3,8 +3,8 @@
 use std::io::Write;
 use std::sync::Arc;
 
-use arrow::array::{Array, AsArray, RecordBatch, StructArray};
-use arrow::datatypes::{DataType, Field, SchemaRef};
+use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, StringArray, StringBuilder, StructArray};
+use arrow::datatypes::{DataType, Field, FieldRef, SchemaRef};
 use arrow_json::EncoderOptions;
 use arrow_json::writer::make_encoder;
 
@@ -139,6 +139,30 @@ impl RowWriter for JsonlWriter<Sink> {
     }
 }
 
+/// The JSON of each value of a column, null where it is; what JSON cannot hold was refused before.
+pub(in crate::formats) fn values(field: &FieldRef, array: &ArrayRef) -> Result<StringArray, IoError> {
+    let options =
+        EncoderOptions::default().with_explicit_nulls(true).with_encoder_factory(Arc::new(Words { marked: false }));
+    let mut encoder = make_encoder(field, array, &options).map_err(IoError::from_arrow)?;
+    let mut texts = StringBuilder::new();
+    let mut text = Vec::new();
+    for at in 0..array.len() {
+        if encoder.is_null(at) {
+            texts.append_null();
+            continue;
+        }
+        text.clear();
+        encoder.encode(at, &mut text);
+        texts.append_value(String::from_utf8_lossy(&text));
+    }
+    Ok(texts.finish())
+}
+
+/// The bytes that a column takes as JSON, about, and not less.
+pub(in crate::formats) fn most_text(array: &dyn Array) -> u64 {
+    text_bytes("", array, 0, array.len(), |text| 6 * text.len() as u64)
+}
+
 /// The text of rows from `start` to before `end`, in bits, about, and not less.
 fn text_bits(rows: &RecordBatch, start: usize, end: usize) -> u64 {
     bits_with(rows, start, end, |text| {
@@ -208,7 +232,7 @@ fn text_bytes(name: &str, array: &dyn Array, start: usize, end: usize, escaped: 
 
 /// What JSON holds: times that have text, JSON text that is JSON (it comes from files and steps, and would break the line it stands
 /// in), and objects that have each key once.
-pub(super) struct Json;
+pub(in crate::formats) struct Json;
 
 impl Rule for Json {
     fn suspects(&self, field: &Field, array: &dyn Array) -> bool {

@@ -153,6 +153,11 @@ impl Units {
         }))
     }
 
+    /// Whether a column has this type in some file.
+    pub(super) fn is_int96(&self, path: &str) -> bool {
+        self.found.find(0, path).is_some()
+    }
+
     /// The types of an input without those of INT96, which are none of the schema's business.
     pub(super) fn others(&self, spec: &InputSpec) -> InputSpec {
         let mut spec = spec.clone();

@@ -18,10 +18,9 @@ mod thrift;
 mod write;
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use arrow::datatypes::{Schema, SchemaRef};
+use arrow::datatypes::{DataType, Schema, SchemaRef};
 use parquet::errors::ParquetError;
 
 use super::{FileFormat, RowWriter, Rows, guarded};
@@ -37,11 +36,15 @@ pub(super) struct Parquet;
 impl FileFormat for Parquet {
     fn schema(&self, files: &[PathBuf], spec: &InputSpec) -> Result<Schema, IoError> {
         let units = RefCell::new(Units::default());
-        // Which columns are INT96 is known when the files have been opened, so `types` is looked at after.
-        let untyped = InputSpec { types: BTreeMap::new(), ..spec.clone() };
-        let schema = canonical::one_schema(files, &untyped, |file| read::schema(file, spec, &mut units.borrow_mut()))?;
-        let units = units.into_inner();
-        canonical::no_types(files, &units.others(spec))?;
+        let read = |file: &Path| read::schema(file, spec, &mut units.borrow_mut());
+        // Of timestamps that are INT96 in all files, `types` says the unit alone.
+        let keeps = |name: &str, found: &DataType| {
+            let may_be = matches!(found, DataType::Timestamp(_, None)) || found.is_nested();
+            may_be && units.borrow().is_int96(name)
+        };
+        let schema = canonical::one_schema(files, spec, read, keeps)?;
+        let units = units.borrow();
+        canonical::only_known(&schema, files, &units.others(spec))?;
         units.settle(schema, spec).map_err(|error| error.in_file(&files[0]))
     }
 

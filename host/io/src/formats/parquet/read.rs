@@ -38,7 +38,8 @@ pub(super) fn rows(path: &Path, schema: &SchemaRef, spec: &InputSpec, policy: Ba
         let (file, metadata) = footer::open(path)?;
         let fault = |error| IoError::data(format!("cannot be read: {}", words(error))).in_file(path);
         let (int96, metadata) = Checked::of(metadata, schema, spec).map_err(fault)?;
-        let unfolded = Unfolded::new(metadata.schema(), schema, spec, policy)?;
+        let file_schema = metadata.metadata().file_metadata().schema_descr();
+        let unfolded = Unfolded::new(&logical::noted(metadata.schema(), file_schema), schema, spec, policy)?;
         let groups = Groups::new(file, metadata, int96, policy, spec).map_err(|error| error.in_file(path))?;
         Ok(Box::new(ParquetRows { groups, unfolded }) as Rows)
     })
