@@ -56,6 +56,13 @@ impl Type {
         Type::new(Layout::List(Box::new(items)))
     }
 
+    /// Key and value of a map's entries, if this is a map.
+    fn entries(&self) -> Option<&[Field; 2]> {
+        let (Some("+m"), Layout::List(entries)) = (self.logical.as_deref(), &self.layout) else { return None };
+        let Layout::Struct(members) = &entries.layout else { return None };
+        members.as_slice().try_into().ok()
+    }
+
     /// This type without nulls.
     pub fn not_null(mut self) -> Self {
         self.nullable = false;
@@ -71,12 +78,44 @@ impl From<Layout> for Type {
 
 impl fmt::Display for Type {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.layout.fmt(f)?;
-        match &self.logical {
-            Some(logical) => write!(f, " ({logical})"),
-            None => Ok(()),
+        let Some(logical) = self.logical.as_deref() else { return self.layout.fmt(f) };
+        match (self.entries(), words(logical)) {
+            (Some([key, value]), _) => write!(f, "map<{}, {}>", key.ty, value.ty),
+            (None, Some(words)) => f.write_str(&words),
+            (None, None) => write!(f, "{} ({logical})", self.layout),
         }
     }
+}
+
+/// What the code of a logical type means, in the words of Callboard's own messages: `timestamp[us, UTC]`.
+fn words(logical: &str) -> Option<String> {
+    let unit = |letter: &str| match letter {
+        "s" => Some("s"),
+        "m" => Some("ms"),
+        "u" => Some("us"),
+        "n" => Some("ns"),
+        _ => None,
+    };
+    match logical {
+        "tdD" => return Some("date".to_owned()),
+        "tdm" => return Some("date64".to_owned()),
+        "tiM" | "tiD" | "tin" => return Some("interval".to_owned()),
+        _ => {}
+    }
+    if let Some((letter, zone)) = logical.strip_prefix("ts").and_then(|rest| rest.split_once(':')) {
+        let unit = unit(letter)?;
+        return Some(if zone.is_empty() { format!("timestamp[{unit}]") } else { format!("timestamp[{unit}, {zone}]") });
+    }
+    if let Some(letter) = logical.strip_prefix("tt") {
+        let bits = if matches!(letter, "s" | "m") { 32 } else { 64 };
+        return Some(format!("time{bits}[{}]", unit(letter)?));
+    }
+    if let Some(letter) = logical.strip_prefix("tD") {
+        return Some(format!("duration[{}]", unit(letter)?));
+    }
+    let mut parts = logical.strip_prefix("d:")?.split(',');
+    let (precision, scale) = (parts.next()?.parse::<u8>().ok()?, parts.next()?.parse::<i8>().ok()?);
+    Some(format!("decimal({precision}, {scale})"))
 }
 
 impl fmt::Display for Layout {

@@ -155,3 +155,31 @@ fn nested_values_are_reached_without_copies() {
     assert_eq!(docs.members().map(|(name, _)| name).collect::<Vec<_>>(), ["tags", "n"]);
     assert_eq!(doc.field().ty.to_string(), "struct<tags: list<utf8>, n: int64>");
 }
+
+/// As the host's own messages call them.
+#[test]
+fn types_have_the_names_that_messages_have() {
+    let of = |layout: Layout, logical: &str| Type { logical: Some(logical.into()), ..Type::new(layout) };
+    let entries = Layout::Struct(vec![
+        Field::new("key", Type::new(Layout::Utf8).not_null()),
+        Field::new("value", of(Layout::Int32, "tdD")),
+    ]);
+    let cases = [
+        (of(Layout::Int32, "tdD"), "date"),
+        (of(Layout::Int64, "tdm"), "date64"),
+        (of(Layout::Int64, "tsu:UTC"), "timestamp[us, UTC]"),
+        (of(Layout::Int64, "tsn:"), "timestamp[ns]"),
+        (of(Layout::Int32, "ttm"), "time32[ms]"),
+        (of(Layout::Int64, "ttn"), "time64[ns]"),
+        (of(Layout::Int64, "tDs"), "duration[s]"),
+        (of(Layout::Fixed(16), "d:9,2"), "decimal(9, 2)"),
+        (of(Layout::Fixed(32), "d:50,-2,256"), "decimal(50, -2)"),
+        (of(Layout::List(Box::new(Type::new(entries).not_null())), "+m"), "map<utf8, date>"),
+        (Type::list(of(Layout::Int64, "tss:+01:00")), "list<timestamp[s, +01:00]>"),
+        (of(Layout::Utf8, "somebody.else"), "utf8 (somebody.else)"),
+        (of(Layout::Int64, "tsx:"), "int64 (tsx:)"),
+    ];
+    for (ty, name) in cases {
+        assert_eq!(ty.to_string(), name);
+    }
+}
