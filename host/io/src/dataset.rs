@@ -74,6 +74,12 @@ impl Dataset {
         files::twice(&self.files)
     }
 
+    /// Files that are read and may not be whole, with what they are: an Arrow stream without an end mark.
+    pub fn doubts(&self) -> Vec<(PathBuf, &'static str)> {
+        let doubt = |file: &PathBuf| Some((file.clone(), implementation(self.format).doubt(file, &self.spec)?));
+        self.files.iter().filter_map(doubt).collect()
+    }
+
     /// The format of all files.
     pub fn format(&self) -> Format {
         self.format

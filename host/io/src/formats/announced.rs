@@ -26,13 +26,9 @@ pub(super) const LARGEST_RATIO: u64 = 16;
 pub(super) struct Announced {
     /// All of them; null if it could not be looked through.
     pub(super) rows: Option<u64>,
-}
-
-/// A stream that ends between two messages: its writer may have closed it, or it was cut there.
-fn unmarked() -> IoError {
-    let help = "if its writer just closes its streams and the file is whole, add the mark: \
-                printf '\\377\\377\\377\\377\\0\\0\\0\\0' >> FILE; otherwise write it again";
-    cut_short("the stream ends behind a whole message, without an end mark").with_help(help)
+    /// Whether it is a stream that ends behind a whole message, without an end mark: its writer may have closed it, which is allowed, or
+    /// it was cut there.
+    pub(super) is_unmarked: bool,
 }
 
 pub(super) fn cut_short(why: impl std::fmt::Display) -> IoError {
@@ -82,7 +78,7 @@ pub(super) fn of_file(file: &mut File, spec: &InputSpec) -> Result<Announced, Io
 /// Looks through a stream, whose last 8 bytes are `tail`, and leaves it at its beginning.
 ///
 /// # Errors
-/// As of a file; a stream that has no end mark, or something behind it.
+/// As of a file; a stream that ends within a message, or has something behind its end mark.
 pub(super) fn of_stream(file: &mut File, tail: &[u8], spec: &InputSpec) -> Result<Announced, IoError> {
     let found = whole_stream(file, spec);
     let _ = file.rewind();
@@ -91,7 +87,7 @@ pub(super) fn of_stream(file: &mut File, tail: &[u8], spec: &InputSpec) -> Resul
         Err(Fault::Wrong(error)) => Err(error),
         // A stream that ends between two messages looks whole but for this mark.
         Err(Fault::Broken) if STREAM_ENDS.iter().any(|end| tail.ends_with(end)) => Ok(Announced::default()),
-        Err(Fault::Broken | Fault::Short) => Err(cut_short("the stream has no end mark")),
+        Err(Fault::Broken | Fault::Short) => Err(cut_short("the stream ends within a message")),
     }
 }
 
@@ -120,7 +116,7 @@ fn whole_file(file: &mut File, spec: &InputSpec) -> Result<Announced, Fault> {
     if joined::is_second(file, last.min(footer_begin), footer_begin, 8, b"ARROW1ARROW1\0\0", 6)? {
         return Err(joined::error("Arrow").into());
     }
-    let mut announced = Announced { rows: Some(0) };
+    let mut announced = Announced { rows: Some(0), ..Default::default() };
     for block in blocks() {
         spec.stop.check()?;
         let (begin, head) = (size(block.offset()), size(block.metaDataLength().into()));
@@ -140,13 +136,14 @@ fn whole_file(file: &mut File, spec: &InputSpec) -> Result<Announced, Fault> {
 const FILE_MAGIC: u64 = 8;
 
 fn whole_stream(file: &mut File, spec: &InputSpec) -> Result<Announced, Fault> {
-    let mut announced = Announced { rows: Some(0) };
+    let mut announced = Announced { rows: Some(0), ..Default::default() };
     let length = file.seek(SeekFrom::End(0))?;
     let mut begin = 0;
     loop {
         spec.stop.check()?;
         if begin > 0 && begin == length {
-            return Err(unmarked().into());
+            announced.is_unmarked = true;
+            return Ok(announced);
         }
         let mut prefix = at(file, begin, 4)?;
         begin += 4;

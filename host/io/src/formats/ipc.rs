@@ -53,6 +53,13 @@ impl FileFormat for Ipc {
     fn rule(&self) -> &'static dyn Rule {
         &Anything
     }
+
+    fn doubt(&self, file: &Path, spec: &InputSpec) -> Option<&'static str> {
+        let (.., announced) = guarded(|| open(file, spec)).ok()?;
+        announced.is_unmarked.then_some(
+            "an Arrow stream without an end mark: all its messages are read, but it may have been cut short behind one",
+        )
+    }
 }
 
 type Batches = Box<dyn Iterator<Item = Result<RecordBatch, ArrowError>> + Send>;

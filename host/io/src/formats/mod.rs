@@ -41,6 +41,11 @@ pub(crate) trait FileFormat: Sync {
 
     /// What rows must keep to be written; [`Writer`](crate::Writer) sees that they do.
     fn rule(&self) -> &'static dyn Rule;
+
+    /// What a reader should know of a file that is read and may not be whole.
+    fn doubt(&self, _file: &Path, _spec: &InputSpec) -> Option<&'static str> {
+        None
+    }
 }
 
 /// A file being written.

@@ -122,6 +122,10 @@ impl Checked {
                 let message = format!("input `{}` reads `{}` twice{of}", input.name, again.display());
                 settings.observer.tell(Event::Note { message });
             }
+            for (file, doubt) in dataset.doubts() {
+                let message = format!("input `{}`: `{}` is {doubt}", input.name, file.display());
+                settings.observer.tell(Event::Note { message });
+            }
             let (files, bytes) = (dataset.files().to_vec(), dataset.bytes());
             if let Some(before) = before {
                 let now = RecordedInput { files: files.clone(), bytes, schema: schema_text(&dataset.schema()) };
