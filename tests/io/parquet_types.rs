@@ -3,11 +3,16 @@
 use std::fs::File;
 use std::sync::Arc;
 
-use arrow::array::AsArray;
-use arrow::datatypes::{DataType, TimeUnit, TimestampMicrosecondType, TimestampNanosecondType};
+use arrow::array::{Array, ArrayRef, AsArray, ListArray, RecordBatch, TimestampSecondArray};
+use arrow::buffer::OffsetBuffer;
+use arrow::compute::cast;
+use arrow::datatypes::{DataType, Field, Schema, TimeUnit, TimestampMicrosecondType, TimestampNanosecondType};
+use parquet::arrow::arrow_writer::ArrowWriterOptions;
+use parquet::arrow::{ARROW_SCHEMA_META_KEY, ArrowWriter, encode_arrow_schema};
 use parquet::data_type::{
     ByteArray, ByteArrayType, FixedLenByteArray, FixedLenByteArrayType, Int32Type, Int64Type, Int96, Int96Type,
 };
+use parquet::file::metadata::KeyValue;
 use parquet::file::properties::WriterProperties;
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use parquet::file::writer::{SerializedColumnWriter, SerializedFileWriter};
@@ -222,4 +227,50 @@ fn logical_types_go_from_parquet_to_parquet() {
         "\n"
     );
     assert_eq!(bench.text("out.jsonl"), expected);
+}
+
+/// A zone of timestamps in seconds is the same from Parquet as from Arrow: Parquet stores milliseconds, and only the embedded schema has it.
+#[test]
+fn seconds_keep_their_zone_in_parquet() {
+    let seconds = |zone: &str| TimestampSecondArray::from(vec![Some(1), None, Some(-1)]).with_timezone(zone);
+    let (t, inner) = (seconds("Europe/Berlin"), seconds("+05:30"));
+    let item = Arc::new(Field::new("item", inner.data_type().clone(), true));
+    let lists = ListArray::new(item, OffsetBuffer::from_lengths([1, 1, 1]), Arc::new(inner), None);
+    let naive = TimestampSecondArray::from(vec![1, 2, 3]);
+    let rows = RecordBatch::try_from_iter_with_nullable([
+        ("t", Arc::new(t) as ArrayRef, true),
+        ("l", Arc::new(lists), true),
+        ("n", Arc::new(naive), true),
+    ])
+    .unwrap();
+    // As pyarrow writes it.
+    let stored = |field: &Field| match field.data_type() {
+        DataType::List(item) => {
+            let zone = DataType::Timestamp(TimeUnit::Millisecond, Some("UTC".into()));
+            field.clone().with_data_type(DataType::List(Arc::new(item.as_ref().clone().with_data_type(zone))))
+        }
+        DataType::Timestamp(_, zone) => {
+            let zone = zone.as_ref().map(|_| "UTC".into());
+            field.clone().with_data_type(DataType::Timestamp(TimeUnit::Millisecond, zone))
+        }
+        _ => field.clone(),
+    };
+    let schema = Arc::new(Schema::new(rows.schema().fields().iter().map(|field| stored(field)).collect::<Vec<_>>()));
+    let columns = rows.columns().iter().zip(schema.fields()).map(|(column, field)| cast(column, field.data_type()));
+    let millis = RecordBatch::try_new(schema.clone(), columns.collect::<Result<_, _>>().unwrap()).unwrap();
+    let said = KeyValue::new(ARROW_SCHEMA_META_KEY.to_owned(), encode_arrow_schema(&rows.schema()));
+    let properties = WriterProperties::builder().set_key_value_metadata(Some(vec![said])).build();
+    let options = ArrowWriterOptions::new().with_properties(properties).with_skip_arrow_metadata(true);
+    let mut writer = ArrowWriter::try_new_with_options(Vec::new(), schema, options).unwrap();
+    writer.write(&millis).unwrap();
+    let bench = Bench::with("in.parquet", writer.into_inner().unwrap());
+    let read = join(&bench.read(&["in.parquet"]).unwrap());
+    assert_eq!(types(&read.schema())[0], "t: Timestamp(ms, \"Europe/Berlin\")");
+    assert_eq!(types(&read.schema())[2], "n: Timestamp(ms)");
+    let texts = callboard_io::json_rows(&read).unwrap();
+    assert_eq!(
+        texts[0],
+        r#"{"t":"1970-01-01T01:00:01+01:00","l":["1970-01-01T05:30:01+05:30"],"n":"1970-01-01T00:00:01"}"#
+    );
+    assert_eq!(texts[1], r#"{"t":null,"l":[null],"n":"1970-01-01T00:00:02"}"#);
 }

@@ -2,7 +2,10 @@
 //!
 //! A timestamp with a time zone has the offset that was the zone's at that instant, `Z` where it is 0. Where RFC 3339 has no such
 //! offset (local times before about 1930 are often off by seconds), where the local year would leave 0000 to 9999, and in a zone that
-//! nobody knows, it is written in UTC: the same instant.
+//! nobody knows, it is written in UTC: the same instant. Zones have a table up to 2099; later years are as a year of the table is whose
+//! March begins on the same weekday, for by then every zone changes its clocks by a rule of months and weekdays.
+//!
+//! A `date64` is written as the date that it is; one that is not a whole day has no text.
 
 use std::io::Write;
 
@@ -10,7 +13,7 @@ use arrow::array::timezone::Tz;
 use arrow::array::{Array, AsArray};
 use arrow::compute::kernels::cast_utils::{Parser, string_to_datetime};
 use arrow::datatypes::*;
-use chrono::{DateTime, NaiveDate, Offset, TimeZone, Timelike, Utc};
+use chrono::{DateTime, Datelike, NaiveDate, NaiveDateTime, Offset, TimeZone, Timelike, Utc};
 
 const DAY: i64 = 86_400;
 /// 0000-01-01 and 9999-12-31, in days since 1970.
@@ -34,8 +37,8 @@ enum Raw<'a> {
 /// What a number stands for; `per_second`: how many make a second.
 enum Kind {
     Date,
-    /// Milliseconds, which have a time of day too.
-    DateTime,
+    /// Whole days, in milliseconds.
+    DateInMillis,
     Time {
         per_second: i64,
     },
@@ -71,7 +74,7 @@ impl<'a> Times<'a> {
         }
         let (raw, kind) = match array.data_type() {
             DataType::Date32 => (values!(Narrow, Date32Type), Kind::Date),
-            DataType::Date64 => (values!(Wide, Date64Type), Kind::DateTime),
+            DataType::Date64 => (values!(Wide, Date64Type), Kind::DateInMillis),
             DataType::Time32(unit) => {
                 let raw = match unit {
                     Second => values!(Narrow, Time32SecondType),
@@ -125,7 +128,7 @@ impl<'a> Times<'a> {
     fn range(&self) -> (i64, i64) {
         match self.kind {
             Kind::Date => DAYS,
-            Kind::DateTime => (SECONDS.0 * 1_000, SECONDS.1 * 1_000 + 999),
+            Kind::DateInMillis => (DAYS.0 * DAY * 1_000, DAYS.1 * DAY * 1_000),
             Kind::Time { per_second } => (0, DAY * per_second - 1),
             Kind::Timestamp { per_second, .. } => (
                 SECONDS.0.saturating_mul(per_second),
@@ -138,6 +141,9 @@ impl<'a> Times<'a> {
     /// Whether every number has text, of nulls too.
     pub(crate) fn all_have_text(&self) -> bool {
         let (low, high) = self.range();
+        if let (Kind::DateInMillis, Raw::Wide(values)) = (&self.kind, &self.raw) {
+            return values.iter().all(|value| (low..=high).contains(value) && value % (DAY * 1_000) == 0);
+        }
         // Without a branch a number, so that many are compared together.
         match self.raw {
             Raw::Narrow(values) => {
@@ -161,7 +167,11 @@ impl<'a> Times<'a> {
     /// Why the number at an index has no text.
     pub(crate) fn fault(&self, at: usize) -> Option<&'static str> {
         let (low, high) = self.range();
-        let without = !(low..=high).contains(&self.number(at));
+        let number = self.number(at);
+        if matches!(self.kind, Kind::DateInMillis) && number % (DAY * 1_000) != 0 {
+            return Some("is not a whole day");
+        }
+        let without = !(low..=high).contains(&number);
         without.then_some(match self.kind {
             Kind::Time { .. } => "is not a time of day",
             _ => "is not in the years 0000 to 9999",
@@ -170,14 +180,13 @@ impl<'a> Times<'a> {
 
     /// Appends the text of the value at an index. False, and nothing is appended, if it has none.
     pub(crate) fn write(&self, at: usize, out: &mut Vec<u8>) -> bool {
-        let (low, high) = self.range();
-        let number = self.number(at);
-        if !(low..=high).contains(&number) {
+        if self.fault(at).is_some() {
             return false;
         }
+        let number = self.number(at);
         match &self.kind {
             Kind::Date => date(number, out),
-            Kind::DateTime => datetime(number.div_euclid(1_000), number.rem_euclid(1_000), 1_000, out),
+            Kind::DateInMillis => date(number / (DAY * 1_000), out),
             Kind::Time { per_second } => time(number / per_second, number % per_second, *per_second, out),
             Kind::Timestamp { per_second, zoned, zone } => {
                 let (seconds, fraction) = (number.div_euclid(*per_second), number.rem_euclid(*per_second));
@@ -257,10 +266,28 @@ pub(crate) fn name(of: &DataType) -> String {
 /// The zone's offset at an instant, seconds; 0, which is UTC, where text cannot hold it.
 fn offset(zone: &Tz, seconds: i64) -> i64 {
     let Some(instant) = DateTime::from_timestamp(seconds, 0) else { return 0 };
-    let offset = i64::from(zone.offset_from_utc_datetime(&instant.naive_utc()).fix().local_minus_utc());
+    let instant = within_table(instant.naive_utc());
+    let offset = i64::from(zone.offset_from_utc_datetime(&instant).fix().local_minus_utc());
     let local = seconds + offset;
     let has_text = offset % 60 == 0 && local >= SECONDS.0 && local <= SECONDS.1;
     if has_text { offset } else { 0 }
+}
+
+/// The last year that zones have a table for, and the first of those before it in which none has changes of its own any more.
+const TABLE: (i32, i32) = (2088, 2099);
+
+/// An instant in UTC, or, of a year without a table, one in which every zone has the same offset. Clocks change between March and
+/// December, on days that the weekday of the first of March tells.
+fn within_table(instant: NaiveDateTime) -> NaiveDateTime {
+    if instant.year() <= TABLE.1 {
+        return instant;
+    }
+    let march = |year| NaiveDate::from_ymd_opt(year, 3, 1).map(|date| date.weekday());
+    let like = (TABLE.0..=TABLE.1).find(|year| march(*year) == march(instant.year()));
+    let like = like.unwrap_or(TABLE.1);
+    // The last of February may be missing there.
+    let there = instant.with_year(like).or_else(|| instant.with_day(28)?.with_year(like));
+    there.unwrap_or(instant)
 }
 
 /// A number with zeros before it.
@@ -270,7 +297,6 @@ fn digits(number: u64, width: u32, out: &mut Vec<u8>) {
 
 fn date(days: i64, out: &mut Vec<u8>) {
     let date = i32::try_from(days).ok().and_then(NaiveDate::from_epoch_days).unwrap_or_default();
-    use chrono::Datelike;
     digits(date.year().unsigned_abs().into(), 4, out);
     out.push(b'-');
     digits(date.month().into(), 2, out);
@@ -416,7 +442,8 @@ mod tests {
         assert_eq!(one(Date32Array::from(vec![2_932_896])), "9999-12-31");
         let seconds = TimestampSecondArray::from(vec![-62_167_219_200, 253_402_300_799]);
         assert_eq!(text(seconds), [Some("0000-01-01T00:00:00".into()), Some("9999-12-31T23:59:59".into())]);
-        assert_eq!(one(Date64Array::from(vec![253_402_300_799_999])), "9999-12-31T23:59:59.999");
+        assert_eq!(one(Date64Array::from(vec![253_402_214_400_000])), "9999-12-31");
+        assert_eq!(text(Date64Array::from(vec![253_402_300_799_999, 1, -1, 86_400_000]))[..3], [const { None }; 3]);
         assert_eq!(one(TimestampNanosecondArray::from(vec![i64::MIN])), "1677-09-21T00:12:43.145224192");
         assert_eq!(one(TimestampNanosecondArray::from(vec![i64::MAX])), "2262-04-11T23:47:16.854775807");
         assert_eq!(one(Time64MicrosecondArray::from(vec![86_399_999_999])), "23:59:59.999999");
@@ -435,6 +462,24 @@ mod tests {
         // The local year would be 10000, and -1.
         assert_eq!(at(253_402_300_799, "+01:00"), "9999-12-31T23:59:59Z");
         assert_eq!(at(-62_167_219_200, "-01:00"), "0000-01-01T00:00:00Z");
+    }
+
+    /// Beside what Python's zoneinfo says.
+    #[test]
+    fn clocks_change_in_years_without_a_table_too() {
+        let at = |text: &str, zone: &str| {
+            let seconds = timestamp(text).unwrap() / 1_000_000;
+            one(TimestampSecondArray::from(vec![seconds]).with_timezone(zone))
+        };
+        assert_eq!(at("2099-07-01T00:00:00Z", "Europe/Berlin"), "2099-07-01T02:00:00+02:00");
+        assert_eq!(at("2100-07-01T00:00:00Z", "Europe/Berlin"), "2100-07-01T02:00:00+02:00");
+        assert_eq!(at("2100-03-28T00:59:59Z", "Europe/Berlin"), "2100-03-28T01:59:59+01:00");
+        assert_eq!(at("2100-03-28T01:00:00Z", "Europe/Berlin"), "2100-03-28T03:00:00+02:00");
+        assert_eq!(at("2104-11-02T05:59:59Z", "America/New_York"), "2104-11-02T01:59:59-04:00");
+        assert_eq!(at("2104-11-02T06:00:00Z", "America/New_York"), "2104-11-02T01:00:00-05:00");
+        assert_eq!(at("2400-02-29T12:00:00Z", "Australia/Sydney"), "2400-02-29T23:00:00+11:00");
+        assert_eq!(at("9999-06-30T12:00:00Z", "America/Santiago"), "9999-06-30T08:00:00-04:00");
+        assert_eq!(at("2150-07-01T00:00:00Z", "Asia/Kolkata"), "2150-07-01T05:30:00+05:30");
     }
 
     #[test]

@@ -16,6 +16,7 @@ mod read;
 mod scan;
 mod thrift;
 mod write;
+mod zones;
 
 use std::cell::RefCell;
 use std::path::{Path, PathBuf};

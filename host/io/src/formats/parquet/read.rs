@@ -18,7 +18,7 @@ use super::super::unfolded::Unfolded;
 use super::int96::{Checked, Units};
 use super::masks;
 use super::pages::{Account, Counted, Views, width};
-use super::{Rows, footer, guarded, logical, words};
+use super::{Rows, footer, guarded, logical, words, zones};
 use crate::error::{IoError, Place, arrow_words};
 use crate::limits;
 use crate::spec::{BatchPolicy, InputSpec};
@@ -27,7 +27,9 @@ use crate::spec::{BatchPolicy, InputSpec};
 pub(super) fn schema(file: &Path, spec: &InputSpec, units: &mut Units) -> Result<SchemaRef, IoError> {
     guarded(|| {
         let (file, metadata) = footer::open(file)?;
-        let noted = logical::noted(metadata.schema(), metadata.metadata().file_metadata().schema_descr());
+        let about = metadata.metadata().file_metadata();
+        let noted = logical::noted(metadata.schema(), about.schema_descr());
+        let noted = zones::zoned(&noted, about);
         units.look(file, &metadata, noted, spec).map(Arc::new)
     })
 }
