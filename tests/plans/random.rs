@@ -150,7 +150,7 @@ fn shelf() -> Shelf {
 /// What each step takes at least besides what it needs, in mebibytes, as the documentation has it: two batches, and one for
 /// each edge.
 fn rows_of(plan: &Plan) -> Vec<u64> {
-    let touches = |name: &str, edge: &Edge| edge.to == name || edge.from.node == name;
+    let touches = |name: &str, edge: &Edge| edge.to.step() == Some(name) || edge.from.node == name;
     let edges = |name: &str| plan.edges().iter().filter(|edge| touches(name, edge)).count() as u64;
     plan.steps().iter().map(|step| 2 + edges(&step.name)).collect()
 }
@@ -166,13 +166,13 @@ fn edge_is_right(edge: &Edge, plan: &Plan) {
     };
     let global = |name: &str| plan.step(name).is_some_and(|step| step.kind == Kind::Global);
     let from = edge.from.node.as_str();
-    let (before, after) = (stage(from), stage(&edge.to));
+    let (before, after) = (stage(from), stage(edge.to.name()));
     assert!(before <= after, "{edge:?}");
-    if plan.step(from).is_some() && plan.step(&edge.to).is_some() && (global(from) || global(&edge.to)) {
+    if plan.step(from).is_some() && edge.to.step().is_some() && (global(from) || global(edge.to.name())) {
         assert!(before < after, "{edge:?}");
     }
     if edge.transport == Transport::Channel {
-        assert!(before == after && edge.position == 0 && !global(&edge.to), "{edge:?}");
+        assert!(before == after && edge.position == 0 && !global(edge.to.name()), "{edge:?}");
     }
 }
 

@@ -75,6 +75,28 @@ fn a_stage_that_ended_does_not_run_again() {
     }
 }
 
+/// Nothing reads from an output: what is called as it is read, run, resumed and reported apart from it.
+#[test]
+fn an_output_may_be_called_as_a_step_or_an_input() {
+    let bench = Bench::with_rows(200);
+    let (wanted, _) = wanted(&bench);
+    let text = three_stages()
+        .replace("[outputs.early]", "[outputs.first]")
+        .replace("[outputs.gone]", "[outputs.fourth]")
+        .replace("[outputs.out]", "[outputs.docs]");
+    for stage in 1..=3 {
+        let folder = interrupted(&bench, &text, at_stage(stage));
+        let report = bench.resume(&folder).report();
+        assert_eq!(outputs(&bench), wanted, "interrupted in stage {stage}");
+        let named: Vec<_> = report.outputs.keys().collect();
+        assert_eq!(named, ["docs", "first", "fourth"]);
+        OUTPUTS.iter().for_each(|name| std::fs::remove_file(bench.path(name)).unwrap());
+    }
+    let ended = bench.pipeline(&text).end();
+    assert_eq!(outputs(&bench), wanted);
+    ended.report();
+}
+
 #[test]
 fn batches_that_were_done_are_not_done_again() {
     let bench = Bench::with_rows(1_000);

@@ -10,7 +10,7 @@ use crate::memory::Predicted;
 use crate::need::Need;
 use crate::parts::COMPONENT_BYTES;
 use crate::pipeline::{Limits, Located, Pipeline};
-use crate::plan::{Edge, Plan, PlannedInput, PlannedOutput, PlannedStep, Port, Stage, StepLimits};
+use crate::plan::{Edge, Plan, PlannedInput, PlannedOutput, PlannedStep, Port, Reader, Stage, StepLimits};
 use crate::problem::{Findings, Problems};
 use crate::scan::Kind;
 use crate::terms::Terms;
@@ -84,7 +84,10 @@ fn assemble(draft: &Draft<'_>, components: &[&Component]) -> Plan {
     });
     let edges = draft.edges.iter().map(|edge| Edge {
         from: draft.feed(edge),
-        to: draft.name(edge.to).to_owned(),
+        to: match edge.to {
+            End::Output(_) => Reader::Output(draft.name(edge.to).to_owned()),
+            End::Step(_) | End::Input(_) => Reader::Step(draft.name(edge.to).to_owned()),
+        },
         port: edge.port.clone(),
         position: edge.position,
         transport: edge.transport,

@@ -8,7 +8,7 @@ use crate::grants::{Grants, HttpGrant, SecretGrant};
 use crate::lines::{Columns, Row, sentence};
 use crate::need::{Need, NeedFrom};
 use crate::pipeline::{Limits, OnError, RETRIES};
-use crate::plan::{Plan, PlannedStep, Stage, StepLimits};
+use crate::plan::{Edge, Plan, PlannedStep, Stage, StepLimits};
 use crate::scan::Kind;
 use crate::sizes::{about, exact};
 use crate::spelling::quoted;
@@ -105,7 +105,7 @@ fn rows(stage: &Stage, plan: &Plan) -> Vec<Row> {
         mark: " ",
         name: output.name.clone(),
         what: "output".to_owned(),
-        from: from(&output.name, plan),
+        from: from(plan.edges_into_output(&output.name)),
         need: String::new(),
         limits: format!("to {}", output.path),
     });
@@ -136,7 +136,7 @@ fn step_row(step: &PlannedStep, plan: &Plan) -> Row {
         mark: if step.kind == Kind::Global { "■" } else { " " },
         name: step.name.clone(),
         what: format!("{}{uses}", step.kind.as_str()),
-        from: from(&step.name, plan),
+        from: from(plan.edges_into(&step.name)),
         need: need(step),
         limits: limits.join(", "),
     }
@@ -187,9 +187,9 @@ fn at_most(most: MaxRejects, of: &str) -> String {
 }
 
 /// "from a, then b (spill)"; "left from a (spill), right from b (spill)".
-fn from(name: &str, plan: &Plan) -> String {
+fn from<'a>(edges: impl Iterator<Item = &'a Edge>) -> String {
     let mut text = String::new();
-    for edge in plan.edges_into(name) {
+    for edge in edges {
         let spill = if edge.transport == Transport::Spill { " (spill)" } else { "" };
         let before = match (edge.position, &edge.port) {
             (0, None) => "from ".to_owned(),

@@ -59,7 +59,7 @@ pub use need::{Need, NeedFrom};
 pub use parts::{COMPONENT_BYTES, MOST_COMPONENT_BYTES};
 pub use pipeline::Pipeline;
 pub use plan::{
-    Contradiction, Edge, Plan, PlanError, PlannedInput, PlannedOutput, PlannedStep, Port, Stage, StepLimits,
+    Contradiction, Edge, Plan, PlanError, PlannedInput, PlannedOutput, PlannedStep, Port, Reader, Stage, StepLimits,
 };
 pub use problem::{At, Problem, Problems, Source, Span};
 pub use scan::{ComponentFacts, Kind, ScanError, names as component_names, scan};

@@ -65,7 +65,9 @@ impl Plan {
     pub(crate) fn predict(&self) -> Vec<Predicted> {
         let mut edges: HashMap<&str, usize> = HashMap::new();
         for edge in &self.edges {
-            *edges.entry(&edge.to).or_default() += 1;
+            if let Some(step) = edge.to.step() {
+                *edges.entry(step).or_default() += 1;
+            }
             *edges.entry(&edge.from.node).or_default() += 1;
         }
         let (mut rows, mut needs) = (vec![0_u64; self.stages.len()], vec![0_u64; self.stages.len()]);

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use crate::choices::Transport;
-use crate::plan::Plan;
+use crate::plan::{Plan, Reader};
 use crate::scan::Kind;
 
 /// The plan as a Mermaid flowchart.
@@ -25,7 +25,7 @@ pub fn mermaid(plan: &Plan) -> String {
         out.push_str("  end\n");
     }
     for output in &plan.outputs {
-        _ = writeln!(out, "  {}[\\\"{}\"\\]", id(plan, &output.name), output.name);
+        _ = writeln!(out, "  {}[\\\"{}\"\\]", id_of_output(plan, &output.name), output.name);
     }
     for edge in &plan.edges {
         let arrow = if edge.transport == Transport::Spill { "-.->" } else { "-->" };
@@ -34,17 +34,25 @@ pub fn mermaid(plan: &Plan) -> String {
             [edge.from.door.map(|door| door.as_str().to_owned()), edge.port.as_ref().map(|p| p.replace('"', "#quot;"))];
         let label = labels.into_iter().flatten().collect::<Vec<_>>().join(" → ");
         let label = if label.is_empty() { label } else { format!("|\"{label}\"|") };
-        _ = writeln!(out, "  {} {arrow}{label} {}", id(plan, &edge.from.node), id(plan, &edge.to));
+        let to = match &edge.to {
+            Reader::Step(name) => id(plan, name),
+            Reader::Output(name) => id_of_output(plan, name),
+        };
+        _ = writeln!(out, "  {} {arrow}{label} {to}", id(plan, &edge.from.node));
     }
     out
 }
 
-/// `i0`, `s0`, `o0`: by kind and place.
+/// `o0`: by place.
+fn id_of_output(plan: &Plan, name: &str) -> String {
+    plan.outputs.iter().position(|output| output.name == name).map(|place| format!("o{place}")).unwrap_or_default()
+}
+
+/// `i0`, `s0`: by kind and place.
 fn id(plan: &Plan, name: &str) -> String {
     let inputs = plan.inputs.iter().map(|input| &input.name);
     let steps = plan.steps.iter().map(|step| &step.name);
-    let outputs = plan.outputs.iter().map(|output| &output.name);
     let place = |mut names: Box<dyn Iterator<Item = &String> + '_>| names.position(|other| other == name);
-    let ends = [("i", place(Box::new(inputs))), ("s", place(Box::new(steps))), ("o", place(Box::new(outputs)))];
+    let ends = [("i", place(Box::new(inputs))), ("s", place(Box::new(steps)))];
     ends.iter().find_map(|(kind, place)| Some(format!("{kind}{}", (*place)?))).unwrap_or_default()
 }

@@ -176,13 +176,67 @@ pub struct Edge {
     /// What puts the rows out.
     pub from: Feed,
     /// A step or an output.
-    pub to: String,
+    #[serde(flatten)]
+    pub to: Reader,
     /// The port of a global step, where it has a name.
     pub port: Option<String>,
     /// The place among what is appended to that port, from 0.
     pub position: usize,
     /// How rows travel.
     pub transport: Transport,
+}
+
+/// What an edge leads to. An output may have the name of a step or an input: nothing reads from it, so a feed is never one.
+///
+/// As JSON it is `"to": "NAME"`, and `"output": true` beside it if it is an output.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(from = "WrittenReader", into = "WrittenReader")]
+pub enum Reader {
+    /// The step of this name.
+    Step(String),
+    /// The output of this name.
+    Output(String),
+}
+
+#[derive(Serialize, Deserialize)]
+struct WrittenReader {
+    to: String,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    output: bool,
+}
+
+impl From<WrittenReader> for Reader {
+    fn from(written: WrittenReader) -> Self {
+        if written.output { Reader::Output(written.to) } else { Reader::Step(written.to) }
+    }
+}
+
+impl From<Reader> for WrittenReader {
+    fn from(reader: Reader) -> Self {
+        WrittenReader { output: matches!(reader, Reader::Output(_)), to: reader.name().to_owned() }
+    }
+}
+
+impl Reader {
+    /// Its name alone.
+    pub fn name(&self) -> &str {
+        let (Reader::Step(name) | Reader::Output(name)) = self;
+        name
+    }
+
+    /// The name of the step, if it is one.
+    pub fn step(&self) -> Option<&str> {
+        match self {
+            Reader::Step(name) => Some(name),
+            Reader::Output(_) => None,
+        }
+    }
+}
+
+impl std::fmt::Display for Reader {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.name())
+    }
 }
 
 /// Why a plan that was kept as JSON is refused.
@@ -289,14 +343,22 @@ impl Plan {
         self.outputs.iter().find(|output| output.name == name)
     }
 
-    /// The stage of a step or an output of this name.
-    pub fn stage_of_reader(&self, name: &str) -> Option<usize> {
-        self.step(name).map(|step| step.stage).or_else(|| self.output(name).map(|output| output.stage))
+    /// The stage of a step or an output.
+    pub fn stage_of_reader(&self, reader: &Reader) -> Option<usize> {
+        match reader {
+            Reader::Step(name) => self.step(name).map(|step| step.stage),
+            Reader::Output(name) => self.output(name).map(|output| output.stage),
+        }
     }
 
-    /// Edges into a step or an output, by port and position.
-    pub fn edges_into<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a Edge> {
-        self.edges.iter().filter(move |edge| edge.to == name)
+    /// Edges into the step of this name, by port and position.
+    pub fn edges_into<'a>(&'a self, step: &'a str) -> impl Iterator<Item = &'a Edge> {
+        self.edges.iter().filter(move |edge| edge.to.step() == Some(step))
+    }
+
+    /// Edges into the output of this name, by position.
+    pub fn edges_into_output<'a>(&'a self, output: &'a str) -> impl Iterator<Item = &'a Edge> {
+        self.edges.iter().filter(move |edge| matches!(&edge.to, Reader::Output(name) if name == output))
     }
 
     /// Edges into one port of a step, by position.

@@ -9,7 +9,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use crate::choices::{Load, MaxRejects};
 use crate::door::Feed;
 use crate::pipeline::BatchSize;
-use crate::plan::{Edge, Plan, PlanError, PlannedInput, PlannedOutput, PlannedStep, Stage};
+use crate::plan::{Edge, Plan, PlanError, PlannedInput, PlannedOutput, PlannedStep, Reader, Stage};
 
 #[derive(Serialize)]
 struct Written<'a> {
@@ -53,17 +53,20 @@ struct WrittenOutput<'a> {
 
 impl Serialize for Plan {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut read: HashMap<(&str, Option<&str>), Vec<&Feed>> = HashMap::new();
+        let mut read: HashMap<(&Reader, Option<&str>), Vec<&Feed>> = HashMap::new();
         for edge in &self.edges {
             read.entry((&edge.to, edge.port.as_deref())).or_default().push(&edge.from);
         }
-        let feeds = |to, port| read.get(&(to, port)).cloned().unwrap_or_default();
+        let feeds = |to: Reader, port| read.get(&(&to, port)).cloned().unwrap_or_default();
         let steps = self.steps.iter().map(|step| {
             let ports = step.ports.iter().map(|port| port.name.as_deref());
-            let ports = ports.map(|name| WrittenPort { name, feeds: feeds(&step.name, name) });
+            let ports = ports.map(|name| WrittenPort { name, feeds: feeds(Reader::Step(step.name.clone()), name) });
             WrittenStep { step, ports: ports.collect() }
         });
-        let outputs = self.outputs.iter().map(|output| WrittenOutput { output, feeds: feeds(&output.name, None) });
+        let outputs = self
+            .outputs
+            .iter()
+            .map(|output| WrittenOutput { output, feeds: feeds(Reader::Output(output.name.clone()), None) });
         Written {
             name: &self.name,
             load: self.load,

@@ -47,12 +47,12 @@ pub(super) fn well_formed(name: &Located<String>, help: Option<String>, findings
 }
 
 fn names(pipeline: &Pipeline, findings: &mut Findings) {
-    // One name space: who of the same name was there first?
+    // What was there first of the same name? Outputs have a name space of their own: nothing reads from them.
     let mut taken: HashMap<&str, (&'static str, &At)> = HashMap::new();
     let inputs = pipeline.inputs.iter().map(|input| ("input", &input.name, None));
     let steps = pipeline.steps.iter().map(|step| ("step", &step.name, Some(&step.uses)));
-    let outputs = pipeline.outputs.iter().map(|output| ("output", &output.name, None));
-    for (what, name, uses) in inputs.chain(steps).chain(outputs) {
+    pipeline.outputs.iter().for_each(|output| well_formed(&output.name, None, findings));
+    for (what, name, uses) in inputs.chain(steps) {
         // A step without a name of its own is called as what it uses, at the same place.
         let unnamed = uses.is_some_and(|uses| uses.at == name.at);
         let own_name = unnamed.then(|| "give the step a name: `name = \"…\"`".to_owned());
@@ -67,8 +67,7 @@ fn names(pipeline: &Pipeline, findings: &mut Findings) {
                     uses.value, name.value
                 ),
                 _ => format!(
-                    "plans, reports and run folders call inputs, steps and outputs by their names alone, so no two share one: \
-                     rename one, such as `{}-{what}`",
+                    "`from` calls inputs and steps by their names alone, so no two share one: rename one, such as `{}-{what}`",
                     name.value
                 ),
             };

@@ -8,7 +8,7 @@ use crate::choices::{Load, MOST_STAGE_INSTANCES, STAGE_INSTANCES, Transport};
 use crate::decide::fingerprint;
 use crate::door::{Door, Feed};
 use crate::pipeline::OnError;
-use crate::plan::{Contradiction, Edge, Plan, PlannedStep, Stage};
+use crate::plan::{Contradiction, Edge, Plan, PlannedStep, Reader, Stage};
 use crate::scan::Kind;
 
 impl Plan {
@@ -36,8 +36,8 @@ impl Plan {
         Ok(())
     }
 
-    /// Every input, step and output lies in exactly one stage, which is the one that it names itself.
-    fn stage_of_each_name(&self) -> Result<HashMap<&str, usize>, String> {
+    /// Every input, step and output lies in exactly one stage, which is the one that it names itself. Names, and whether they are of outputs.
+    fn stage_of_each_name(&self) -> Result<HashMap<(&str, bool), usize>, String> {
         let mut stages = HashMap::new();
         if self.stages.is_empty() {
             return Err("it has no stage".to_owned());
@@ -46,9 +46,9 @@ impl Plan {
             if stage.index != nth + 1 {
                 return Err(format!("stage {} is in place {}", stage.index, nth + 1));
             }
-            let names = stage.intakes.iter().chain(&stage.inputs).chain(&stage.steps).chain(&stage.outputs);
-            for name in names {
-                if stages.insert(name.as_str(), stage.index).is_some() {
+            let feeds = stage.intakes.iter().chain(&stage.inputs).chain(&stage.steps).map(|name| (name, false));
+            for (name, is_output) in feeds.chain(stage.outputs.iter().map(|name| (name, true))) {
+                if stages.insert((name.as_str(), is_output), stage.index).is_some() {
                     return Err(format!("`{name}` lies in two stages"));
                 }
             }
@@ -79,10 +79,11 @@ impl Plan {
     /// The edges lead into each port and output in turn, in their order, at least one into each.
     fn verify_edges(&self) -> Result<(), String> {
         let mut edges = self.edges.iter().peekable();
-        let ports = self.steps.iter().flat_map(|step| step.ports.iter().map(|port| (&step.name, &port.name)));
-        for (to, port) in ports.chain(self.outputs.iter().map(|output| (&output.name, &None))) {
+        let to_step = |step: &PlannedStep| Reader::Step(step.name.clone());
+        let ports = self.steps.iter().flat_map(|step| step.ports.iter().map(move |port| (to_step(step), &port.name)));
+        for (to, port) in ports.chain(self.outputs.iter().map(|output| (Reader::Output(output.name.clone()), &None))) {
             let mut position = 0;
-            while edges.next_if(|edge| (&edge.to, &edge.port, edge.position) == (to, port, position)).is_some() {
+            while edges.next_if(|edge| (&edge.to, &edge.port, edge.position) == (&to, port, position)).is_some() {
                 position += 1;
             }
             if position == 0 {
@@ -98,11 +99,11 @@ impl Plan {
     fn verify_edge(&self, edge: &Edge, known: &Known<'_>) -> Result<(), String> {
         let Edge { from: Feed { node: from, door }, to, .. } = edge;
         let shown = format!("edge `{} → {to}`", edge.from);
-        let (Some(before), Some(after)) = (known.stage(from), known.stage(to)) else {
+        let (Some(before), Some(after)) = (known.stage(from), known.stage_of(to)) else {
             return Err(format!("{shown} has an end that is not there"));
         };
         let from_step = known.steps.get(from.as_str()).copied();
-        let to_step = known.steps.get(to.as_str()).copied();
+        let to_step = to.step().and_then(|name| known.steps.get(name)).copied();
         match (door, from_step) {
             (None, _) => {}
             (Some(_), None) => return Err(format!("{shown} is a door of something that is not a step")),
@@ -115,7 +116,7 @@ impl Plan {
         let is_global = |step: Option<&PlannedStep>| step.is_some_and(|step| step.kind == Kind::Global);
         let between_steps = from_step.is_some() && to_step.is_some();
         let is_input = known.reads.contains_key(from.as_str());
-        if from_step.is_none() && !is_input || known.reads.contains_key(to.as_str()) {
+        if from_step.is_none() && !is_input || to.step().is_some_and(|name| known.reads.contains_key(name)) {
             return Err(format!("{shown} goes the wrong way"));
         }
         if before > after || (between_steps && before == after && (is_global(from_step) || is_global(to_step))) {
@@ -137,8 +138,11 @@ impl Plan {
     fn verify_inputs(&self, known: &Known<'_>) -> Result<(), String> {
         for input in &self.inputs {
             let readers = known.reads.get(input.name.as_str()).map_or(&[][..], |readers| readers);
-            let here = |edge: &&&Edge| known.stage(&edge.to) == Some(input.stage);
-            let needs_all = |edge: &&Edge| known.steps.get(edge.to.as_str()).is_some_and(|to| to.kind == Kind::Global);
+            let here = |edge: &&&Edge| known.stage_of(&edge.to) == Some(input.stage);
+            let needs_all = |edge: &&Edge| {
+                let to = edge.to.step().and_then(|name| known.steps.get(name));
+                to.is_some_and(|to| to.kind == Kind::Global)
+            };
             if known.intakes.contains(input.name.as_str()) != readers.iter().filter(here).any(needs_all) {
                 return Err(format!("input `{}` is read at the wrong time", input.name));
             }
@@ -188,8 +192,9 @@ impl Plan {
             .collect();
         for edge in &self.edges {
             let from = edge.from.node.as_str();
-            let (Some(before), Some(after)) = (order.get(from), order.get(edge.to.as_str())) else { continue };
-            if before >= after && known.stage(from) == known.stage(&edge.to) {
+            let to = edge.to.step().and_then(|name| order.get(name));
+            let (Some(before), Some(after)) = (order.get(from), to) else { continue };
+            if before >= after && known.stage(from) == known.stage_of(&edge.to) {
                 return Err(format!("`{}` is listed before `{}`, which it reads", edge.to, edge.from));
             }
         }
@@ -199,7 +204,8 @@ impl Plan {
 
 /// What is asked of each edge, found once: plans may have thousands of steps.
 struct Known<'a> {
-    stages: HashMap<&'a str, usize>,
+    /// Names, and whether they are of outputs.
+    stages: HashMap<(&'a str, bool), usize>,
     steps: HashMap<&'a str, &'a PlannedStep>,
     intakes: HashSet<&'a str>,
     /// The edges out of each input.
@@ -207,7 +213,7 @@ struct Known<'a> {
 }
 
 impl<'a> Known<'a> {
-    fn of(plan: &'a Plan, stages: HashMap<&'a str, usize>) -> Self {
+    fn of(plan: &'a Plan, stages: HashMap<(&'a str, bool), usize>) -> Self {
         let mut reads: HashMap<&str, Vec<&Edge>> =
             plan.inputs.iter().map(|input| (input.name.as_str(), Vec::new())).collect();
         for edge in &plan.edges {
@@ -220,7 +226,12 @@ impl<'a> Known<'a> {
         Self { stages, steps, intakes, reads }
     }
 
+    /// Of an input or a step.
     fn stage(&self, name: &str) -> Option<usize> {
-        self.stages.get(name).copied()
+        self.stages.get(&(name, false)).copied()
+    }
+
+    fn stage_of(&self, reader: &Reader) -> Option<usize> {
+        self.stages.get(&(reader.name(), reader.step().is_none())).copied()
     }
 }

@@ -13,7 +13,7 @@ use arrow::datatypes::{Schema, SchemaRef};
 use callboard_io::{
     Dataset, FilePlace, Format, InputLimits, InputSpec, LARGEST_WINDOW, LONGEST_LINE, OutputSpec, Stop, check_writable,
 };
-use callboard_plan::{Edge, Feed, Kind, Plan, PlannedOutput, PlannedStep, nearest};
+use callboard_plan::{Edge, Feed, Kind, Plan, PlannedOutput, PlannedStep, Reader, nearest};
 
 use crate::error::{Class, Fault, RunError};
 use crate::events::Event;
@@ -68,7 +68,7 @@ pub(crate) struct Checked {
     pub(crate) schemas: HashMap<Feed, SchemaRef>,
     pub(crate) bounds: HashMap<String, Arc<Bound>>,
     /// By step or output.
-    pub(crate) ways: HashMap<String, Vec<Way>>,
+    pub(crate) ways: HashMap<Reader, Vec<Way>>,
     pub(crate) outputs: BTreeMap<String, Output>,
     /// Where each output goes, and whether a file that stands there is replaced.
     pub(crate) places: BTreeMap<String, (FilePlace, bool)>,
@@ -220,16 +220,16 @@ impl Checked {
             }
             self.schemas.insert(Feed::node(name), bound.output.clone());
             self.bounds.insert(name.clone(), Arc::new(bound));
-            self.ways.insert(name.clone(), ways);
+            self.ways.insert(Reader::Step(name.clone()), ways);
         }
         for output in plan.outputs() {
-            let way = self.way(plan.edges_into(&output.name)).map_err(|error| error.in_output(&output.name))?;
+            let way = self.way(plan.edges_into_output(&output.name)).map_err(|error| error.in_output(&output.name))?;
             let (schema, columns) = chosen(output, &way.schema)?;
             let spec = output_spec(output, &run.settings.base)?;
             callboard_io::check_schema(&spec, &schema)
                 .map_err(|error| RunError { class: Class::Pipeline, ..error.into() }.in_output(&output.name))?;
             self.outputs.insert(output.name.clone(), Output { spec, schema, columns });
-            self.ways.insert(output.name.clone(), vec![way]);
+            self.ways.insert(Reader::Output(output.name.clone()), vec![way]);
         }
         Ok(self)
     }

@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arrow::datatypes::SchemaRef;
-use callboard_plan::{Feed, Plan, PlannedStep};
+use callboard_plan::{Feed, Plan, PlannedStep, Reader};
 use callboard_sandbox::{
     Artefact, Bound, Cache, InstanceConfig, Loaded, LogLimits, Reach, Sandbox, columns_of, no_memory,
 };
@@ -140,8 +140,8 @@ impl Prepared {
         &self.checked.schemas[feed]
     }
 
-    pub(crate) fn ways(&self, node: &str) -> &[Way] {
-        &self.checked.ways[node]
+    pub(crate) fn ways(&self, reader: &Reader) -> &[Way] {
+        &self.checked.ways[reader]
     }
 
     pub(crate) fn input(&self, name: &str) -> &Input {
@@ -179,13 +179,16 @@ impl Prepared {
         self.past.intakes.get(input).map(|(rows, _)| *rows)
     }
 
-    /// The columns of what each input and step puts out, and of each output, as phrases, in the order of the plan.
+    /// The columns of what each input and step puts out, and of each output, as phrases, in the order of the plan. An output whose name
+    /// an input or a step has too is called `NAME (output)`.
     pub(crate) fn schemas(&self) -> Vec<(String, String)> {
         let nodes = self.plan.inputs().iter().map(|input| &input.name);
         let nodes = nodes.chain(self.plan.stages().iter().flat_map(|stage| &stage.steps));
         let of = nodes.map(|node| (node.clone(), columns_of(self.schema(&Feed::node(node)))));
         let outputs = self.checked.outputs.iter();
-        of.chain(outputs.map(|(name, output)| (name.clone(), columns_of(&output.schema)))).collect()
+        let shared = |name: &str| self.plan.input(name).is_some() || self.plan.step(name).is_some();
+        let called = |name: &str| if shared(name) { format!("{name} (output)") } else { name.to_owned() };
+        of.chain(outputs.map(|(name, output)| (called(name), columns_of(&output.schema)))).collect()
     }
 
     /// The step's compiled component, made now if need be.

@@ -24,7 +24,7 @@ use std::sync::Arc;
 use std::thread::{Scope, ScopedJoinHandle};
 use std::time::Instant;
 
-use callboard_plan::{Feed, Kind, Stage};
+use callboard_plan::{Feed, Kind, Reader, Stage};
 
 use live::Live;
 pub(crate) use load::{LoadedStep, load};
@@ -131,11 +131,11 @@ fn nodes(run: &Live<'_>, stage: &Stage, mut wires: Wires, loaded: &mut [LoadedSt
     std::thread::scope(|scope| {
         let mut threads: Vec<ScopedJoinHandle<'_, Vec<Ended>>> = Vec::new();
         for name in &stage.outputs {
-            let inlet = wires.inlets.remove(name).expect("an output has a port").remove(0);
+            let inlet = wires.inlets.remove(&Reader::Output(name.clone())).expect("an output has a port").remove(0);
             start(scope, &mut threads, run, move || output::write(run, name, inlet).map(|()| Vec::new()));
         }
         for chain in transform::chains(run, loaded) {
-            let mut inlets = wires.inlets.remove(&chain[0].name).unwrap_or_default();
+            let mut inlets = wires.inlets.remove(&Reader::Step(chain[0].name.clone())).unwrap_or_default();
             let outlets: Vec<_> = chain.iter().map(|step| wires.outlets(run, &step.name)).collect();
             start(scope, &mut threads, run, move || {
                 let name = chain[0].name.clone();

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::mpsc::{channel, sync_channel};
 
-use callboard_plan::{Edge, Feed, Kind, Stage, Transport};
+use callboard_plan::{Edge, Feed, Kind, Reader, Stage, Transport};
 
 use super::live::Live;
 use crate::error::RunError;
@@ -16,8 +16,8 @@ use crate::store::spill::folder;
 
 /// The ends of every edge that begins or ends in a stage, by node.
 pub(super) struct Wires {
-    /// For each node that reads, its ports in order.
-    pub(super) inlets: HashMap<String, Vec<Inlet>>,
+    /// For each step and output, its ports in order.
+    pub(super) inlets: HashMap<Reader, Vec<Inlet>>,
     outlets: HashMap<Feed, Outlet>,
 }
 
@@ -36,13 +36,15 @@ impl Wires {
             let outlet = outlet(run, &feed)?;
             outlets.insert(feed, outlet);
         }
-        let mut inlets: HashMap<String, Vec<Inlet>> = HashMap::new();
-        for node in stage.steps.iter().chain(&stage.outputs) {
-            let ports = run.prepared.ways(node).iter().map(|way| {
+        let mut inlets: HashMap<Reader, Vec<Inlet>> = HashMap::new();
+        let steps = stage.steps.iter().cloned().map(Reader::Step);
+        for reader in steps.chain(stage.outputs.iter().cloned().map(Reader::Output)) {
+            let ports = run.prepared.ways(&reader).iter().map(|way| {
                 let feeds = way.edges.iter().map(|edge| supply(edge, &mut outlets, boundary)).collect();
-                Inlet::new(way.schema.clone(), feeds, run.admission(node))
+                Inlet::new(way.schema.clone(), feeds, run.admission(reader.name()))
             });
-            inlets.insert(node.clone(), ports.collect());
+            let ports = ports.collect();
+            inlets.insert(reader, ports);
         }
         Ok(Wires { inlets, outlets })
     }
@@ -103,10 +105,10 @@ pub(super) fn intake_outlet(run: &Live<'_>, input: &str) -> Result<Outlet, RunEr
 }
 
 fn spill_writer(run: &Live<'_>, feed: &Feed) -> Result<SpillWriter, RunError> {
-    let is_global = |name: &str| run.prepared.plan.step(name).is_some_and(|step| step.kind == Kind::Global);
+    let is_global = |name: &&str| run.prepared.plan.step(name).is_some_and(|step| step.kind == Kind::Global);
     // What a global step did is known by the rows that it read.
-    let readers = run.prepared.plan.edges_out_of(feed).filter(|edge| is_global(&edge.to));
-    let seeds = readers.filter_map(|edge| run.work(&edge.to)).map(|work| work.header.seed).collect();
+    let readers = run.prepared.plan.edges_out_of(feed).filter_map(|edge| edge.to.step()).filter(is_global);
+    let seeds = readers.filter_map(|step| run.work(step)).map(|work| work.header.seed).collect();
     let folder = folder(run.prepared.folder(), feed);
     let (schema, quota) = (run.prepared.schema(feed).clone(), run.quota.clone());
     SpillWriter::create(feed.clone(), folder, schema, seeds, quota, run.syncer())

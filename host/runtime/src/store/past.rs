@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 
 use callboard_io::beneath::Dir;
-use callboard_plan::{Feed, Plan, Transport};
+use callboard_plan::{Feed, Plan, Reader, Transport};
 
 use super::fits::fits;
 use super::journal;
@@ -165,7 +165,7 @@ impl Past {
         let planned = plan.stages().iter().find(|planned| planned.index == stage)?;
         let is_here = |node: &String| planned.steps.contains(node) || planned.inputs.contains(node);
         let is_to_come =
-            |reader: &str| plan.stage_of_reader(reader).is_some_and(|reader| !self.stages.contains_key(&reader));
+            |reader: &Reader| plan.stage_of_reader(reader).is_some_and(|reader| !self.stages.contains_key(&reader));
         let taken_in = |feed: &Feed| feed.door.is_none() && self.intakes.contains_key(&feed.node);
         let is_there = |feed: &Feed| self.sealed(feed).is_some() || taken_in(feed);
         let edges = plan.edges().iter().filter(|edge| edge.transport == Transport::Spill && is_here(&edge.from.node));
