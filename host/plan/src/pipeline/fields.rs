@@ -250,7 +250,9 @@ pub(crate) fn wrong_type<T>(node: &Node, what: &str, is: &Data, expected: &str, 
         _ => None,
     };
     let help = match (is, expected) {
-        (Data::Text(text), "a list") if help.is_none() => Some(format!("write it in brackets: [{text:?}]")),
+        (Data::Text(text), expected) if help.is_none() && expected.starts_with("a list") => {
+            Some(format!("write it in brackets: [{text:?}]"))
+        }
         _ => help.map(str::to_owned),
     };
     findings.push(&node.at, format!("{}{what} is {}, expected {expected}", set(&node.at), is.kind()), help);
