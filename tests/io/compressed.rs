@@ -107,3 +107,37 @@ fn a_file_that_is_not_what_its_name_says() {
         assert!(message.ends_with("data end too early: the file was cut short"), "{message}");
     }
 }
+
+/// What a checksum says of data that can be decompressed all the same is an error, wherever it is noticed.
+#[test]
+fn a_checksum_that_does_not_match_is_an_error() {
+    let checked = |text: &str| {
+        let mut encoder = zstd::Encoder::new(Vec::new(), 3).unwrap();
+        encoder.include_checksum(true).unwrap();
+        std::io::Write::write_all(&mut encoder, text.as_bytes()).unwrap();
+        encoder.finish().unwrap()
+    };
+    for rows in [1, 1_000, 100_000] {
+        let json = (0..rows).map(|n| format!("{{\"n\":{n}}}\n")).collect::<String>();
+        let csv = "n\n".to_owned() + &(0..rows).map(|n| format!("{n}\n")).collect::<String>();
+        for (format, text) in [("jsonl", &json), ("csv", &csv)] {
+            for (extension, whole, trailer) in [("gz", gz(text), 8), ("zst", checked(text), 4)] {
+                let name = format!("in.{format}.{extension}");
+                assert!(Bench::with(&name, &whole).read(&[&name]).is_ok());
+                for at in whole.len() - trailer..whole.len() {
+                    let mut bytes = whole.clone();
+                    bytes[at] ^= 0x10;
+                    let (message, _) = Bench::with(&name, bytes).error(&[&name], &[]);
+                    assert!(message.contains("data are corrupt"), "{rows} rows of {name}, byte {at}: {message}");
+                }
+            }
+        }
+    }
+    // Of a small file every byte matters but six, which say when and where it was made.
+    let whole = gz("{\"n\":1}\n{\"n\":2}\n");
+    for at in (0..4).chain(10..whole.len()) {
+        let mut bytes = whole.clone();
+        bytes[at] ^= 0xff;
+        assert!(Bench::with("in.jsonl.gz", bytes).read(&["in.jsonl.gz"]).is_err(), "byte {at}");
+    }
+}

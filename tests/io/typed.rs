@@ -285,6 +285,15 @@ fn a_type_that_nothing_becomes_is_refused_before_rows_are_read() {
     assert!(read(&[ints(&[1])], &[("c", "int65")]).unwrap_err().0.contains("there is no type `int65`"));
 }
 
+#[test]
+fn a_decimal_of_too_many_digits_is_refused_whatever_it_is_to_become() {
+    let rows = one(Decimal128Array::from(vec![1, 12_345]).with_precision_and_scale(3, 2).unwrap());
+    for name in ["string", "json", "float64", "int64"] {
+        let (words, _) = read(std::slice::from_ref(&rows), &[("c", name)]).unwrap_err();
+        assert!(words.contains("row 2") && words.contains("digits"), "{words}");
+    }
+}
+
 /// Nulls of wide objects take little in a file and much as text: they are made so a part at a time.
 #[test]
 fn text_that_is_much_longer_than_the_values_is_cut_into_batches() {

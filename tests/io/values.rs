@@ -35,7 +35,7 @@ const TEXT_HELP: &str =
 #[test]
 fn a_time_without_text_is_refused_with_row_and_column() {
     let cases = [
-        (one(Date32Array::from(vec![0, i32::MAX])), "2147483647 as date32, which is not in the years 0000 to 9999"),
+        (one(Date32Array::from(vec![0, i32::MAX])), "2147483647 as date, which is not in the years 0000 to 9999"),
         (
             one(TimestampMicrosecondArray::from(vec![0, i64::MAX]).with_timezone("UTC")),
             "9223372036854775807 as timestamp[us, UTC], which is not in the years 0000 to 9999",
@@ -76,7 +76,7 @@ fn a_nested_value_is_found_by_its_path_and_only_if_it_is_there() {
         ListArray::new(item, OffsetBuffer::from_lengths([1, 2]), Arc::new(structs), None)
     };
     let rows = one(dates(None));
-    let what = "-2147483648 as date32, which is not in the years 0000 to 9999: it cannot be text";
+    let what = "-2147483648 as date, which is not in the years 0000 to 9999: it cannot be text";
     assert_eq!(refused("o.jsonl", &rows).0, format!("`o.jsonl`, row 2: `t[0].d` is {what}"));
     assert_eq!(text("o.jsonl", &rows.slice(0, 1)), "{\"t\":[{\"d\":\"1970-01-01\"}]}\n");
     let null = one(dates(Some(vec![true, false, true])));

@@ -38,5 +38,6 @@ mod server;
 mod staging;
 mod traps;
 mod trial;
+mod unheld;
 mod victim;
 mod weights;

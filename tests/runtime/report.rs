@@ -148,3 +148,22 @@ fn a_listener_that_panics_ends_the_run() {
         assert_eq!(error.message, "Callboard failed: told to");
     }
 }
+
+/// A run that shows only errors still says in its report what may be wrong with its inputs.
+#[test]
+fn files_that_are_read_twice_or_may_not_be_whole_are_noted() {
+    let bench = Bench::new();
+    let ids: arrow::array::ArrayRef = std::sync::Arc::new(arrow::array::Int64Array::from(vec![1, 2]));
+    let rows = arrow::array::RecordBatch::try_from_iter([("id", ids)]).unwrap();
+    let mut stream = arrow::ipc::writer::StreamWriter::try_new(Vec::new(), &rows.schema()).unwrap();
+    stream.write(&rows).unwrap();
+    let stream = stream.into_inner().unwrap();
+    let bare = stream.strip_suffix(b"\xff\xff\xff\xff\0\0\0\0").unwrap();
+    bench.put("docs.arrow", bare);
+    let text = straight(&use_step("echo", "echo", "")).replace("\"docs.jsonl\"", "[\"docs.arrow\", \"docs.arrow\"]");
+    let report = bench.pipeline(text).report();
+    assert_eq!(bench.column("out.jsonl", "id"), [1, 2, 1, 2]);
+    let [twice, bare] = &report.notes[..] else { panic!("{:?}", report.notes) };
+    assert!(twice.contains("docs.arrow` twice"), "{twice}");
+    assert!(bare.contains("docs.arrow` is an Arrow stream without an end mark"), "{bare}");
+}

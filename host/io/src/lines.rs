@@ -38,6 +38,8 @@ pub(crate) struct Lines {
     number: u64,
     /// Bytes of all lines so far.
     passed: u64,
+    /// An error of reading that is still to be reported: a decoder says only once that its data are corrupt.
+    failed: Option<io::Error>,
 }
 
 impl Lines {
@@ -74,8 +76,16 @@ impl Lines {
                 decompressed(decoder, spec)
             }
         };
-        let mut lines =
-            Lines { bytes, compression, spec: spec.clone(), line: Vec::new(), taken: 0, number: 1, passed: 0 };
+        let mut lines = Lines {
+            bytes,
+            compression,
+            spec: spec.clone(),
+            line: Vec::new(),
+            taken: 0,
+            number: 1,
+            passed: 0,
+            failed: None,
+        };
         if compression != Compression::None {
             match lines.bytes.fill_buf() {
                 Ok(head) => {
@@ -102,6 +112,9 @@ impl Lines {
         self.bytes.consume(std::mem::take(&mut self.taken));
         self.number += 1;
         let most = self.longest(limit);
+        if let Some(error) = self.failed.take() {
+            return Err(self.unreadable(&error));
+        }
         let end = match self.bytes.fill_buf() {
             Ok(there) => memchr(b'\n', there),
             Err(error) if error.kind() == io::ErrorKind::Interrupted => None,
@@ -161,15 +174,13 @@ impl Lines {
     /// Lines that have been read already and end there, perhaps none, and the number of the first. [`Lines::skip`] goes past some.
     pub(crate) fn at_hand(&mut self) -> (u64, &[u8]) {
         self.bytes.consume(std::mem::take(&mut self.taken));
-        // An error of reading is reported when the next line is asked for.
-        let there = self.bytes.fill_buf().unwrap_or_default();
+        let there = reported_later(self.bytes.fill_buf(), &mut self.failed);
         (self.number + 1, &there[..memrchr(b'\n', there).map_or(0, |end| end + 1)])
     }
 
     /// The first line, before any has been asked for, as far as it has been read.
     pub(crate) fn beginning(&mut self) -> &[u8] {
-        // An error of reading is reported when the line is asked for.
-        let there = self.bytes.fill_buf().unwrap_or_default();
+        let there = reported_later(self.bytes.fill_buf(), &mut self.failed);
         &there[..memchr(b'\n', there).unwrap_or(there.len())]
     }
 
@@ -211,6 +222,16 @@ impl Lines {
         };
         error.at_line(self.number)
     }
+}
+
+/// What has been read; an error is reported when the next line is asked for.
+fn reported_later<'a>(read: io::Result<&'a [u8]>, failed: &mut Option<io::Error>) -> &'a [u8] {
+    read.unwrap_or_else(|error| {
+        if error.kind() != io::ErrorKind::Interrupted {
+            failed.get_or_insert(error);
+        }
+        &[]
+    })
 }
 
 /// The error of a line that is longer than allowed.

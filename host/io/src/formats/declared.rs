@@ -21,7 +21,7 @@ use crate::error::{IoError, arrow_words};
 use crate::limits;
 use crate::spec::InputSpec;
 use crate::types;
-use crate::values::{Rule, Text, first_fault};
+use crate::values::{Rule, Text, check_decimals, first_fault};
 
 /// What rows of one file become.
 pub(super) struct Declared {
@@ -101,6 +101,8 @@ impl Declared {
             let message = format!("row {first} takes more than the {} allowed, as `types` has it", limits::size(batch));
             return Err(limits::indivisible(&self.spec, message, Some(self.weight(rows)), limits::SPLIT));
         }
+        // As text, or as another number, nobody would see it any more.
+        check_decimals(rows).map_err(|fault| fault.into_error(first - 1))?;
         let column = |(source, field): (&Source, &FieldRef)| match source {
             Source::Absent => Ok(new_null_array(field.data_type(), rows.num_rows())),
             Source::Same(place) => Ok(rows.column(*place).clone()),

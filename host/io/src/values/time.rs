@@ -252,7 +252,7 @@ pub(crate) fn name(of: &DataType) -> String {
         TimeUnit::Nanosecond => "ns",
     };
     match of {
-        DataType::Date32 => "date32".to_owned(),
+        DataType::Date32 => "date".to_owned(),
         DataType::Date64 => "date64".to_owned(),
         DataType::Time32(of) => format!("time32[{}]", unit(of)),
         DataType::Time64(of) => format!("time64[{}]", unit(of)),

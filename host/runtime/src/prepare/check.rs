@@ -69,6 +69,8 @@ pub(crate) struct Checked {
     pub(crate) bounds: HashMap<String, Arc<Bound>>,
     /// By step or output.
     pub(crate) ways: HashMap<Reader, Vec<Way>>,
+    /// What whoever runs it should know of the inputs' files, for the report too. Sentences.
+    pub(crate) notes: Vec<String>,
     pub(crate) outputs: BTreeMap<String, Output>,
     /// Where each output goes, and whether a file that stands there is replaced.
     pub(crate) places: BTreeMap<String, (FilePlace, bool)>,
@@ -119,12 +121,13 @@ impl Checked {
             let dataset = Dataset::open(&spec).map_err(in_input)?;
             for (first, again) in dataset.twice() {
                 let of = if first == again { String::new() } else { format!(", as `{}`", first.display()) };
-                let message = format!("input `{}` reads `{}` twice{of}", input.name, again.display());
-                settings.observer.tell(Event::Note { message });
+                checked.notes.push(format!("input `{}` reads `{}` twice{of}", input.name, again.display()));
             }
             for (file, doubt) in dataset.doubts() {
-                let message = format!("input `{}`: `{}` is {doubt}", input.name, file.display());
-                settings.observer.tell(Event::Note { message });
+                let note = format!("input `{}`: `{}` is {doubt}", input.name, file.display());
+                if !checked.notes.contains(&note) {
+                    checked.notes.push(note);
+                }
             }
             let (files, bytes) = (dataset.files().to_vec(), dataset.bytes());
             if let Some(before) = before {
@@ -141,6 +144,9 @@ impl Checked {
             checked.sources.insert(step.name.clone(), table.add(&step.name, &[PathBuf::from(&step.name)]));
         }
         checked.files = Arc::new(table);
+        for message in &checked.notes {
+            settings.observer.tell(Event::Note { message: message.clone() });
+        }
         Ok(checked)
     }
 

@@ -144,6 +144,11 @@ impl Prepared {
         &self.checked.ways[reader]
     }
 
+    /// What whoever runs it should know of the inputs' files.
+    pub(crate) fn notes(&self) -> &[String] {
+        &self.checked.notes
+    }
+
     pub(crate) fn input(&self, name: &str) -> &Input {
         &self.checked.inputs[name]
     }

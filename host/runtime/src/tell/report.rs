@@ -318,7 +318,7 @@ impl Report {
             profile: None,
             resumed: run.past.attempts,
             resumable: false,
-            notes: run.past.notes.clone(),
+            notes: run.past.notes.iter().chain(run.notes()).cloned().collect(),
             error: failure
                 .as_ref()
                 .map(|e| ErrorReport { message: e.to_string(), help: e.help.as_ref().map(ToString::to_string) }),

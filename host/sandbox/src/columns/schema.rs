@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use arrow::datatypes::{DataType, Field, Fields, Schema};
+use arrow::datatypes::{DataType, Field, Fields, Schema, TimeUnit};
 
 use super::MAX_DEPTH;
 use super::layout::{Leaf, data_type};
@@ -166,8 +166,14 @@ pub(super) fn leaf_of(values: &ValuesResult) -> Leaf {
     }
 }
 
-/// A type as users read it: `utf8`, `int64`, `list<utf8>`, `{score: float64}`.
+/// A type as users read it: `utf8`, `int64`, `list<utf8>`, `{score: float64}`, `timestamp[us, UTC]`.
 pub fn display(of: &DataType) -> String {
+    let unit = |unit: &TimeUnit| match unit {
+        TimeUnit::Second => "s",
+        TimeUnit::Millisecond => "ms",
+        TimeUnit::Microsecond => "us",
+        TimeUnit::Nanosecond => "ns",
+    };
     match of {
         DataType::List(item) => format!("list<{}>", display(item.data_type())),
         DataType::FixedSizeList(item, width) => format!("vector<{}, {width}>", display(item.data_type())),
@@ -175,7 +181,21 @@ pub fn display(of: &DataType) -> String {
             let members: Vec<_> = fields.iter().map(|f| format!("{}: {}", f.name(), display(f.data_type()))).collect();
             format!("{{{}}}", members.join(", "))
         }
-        DataType::Null => "null".to_owned(),
+        DataType::Map(entries, _) => match entries.data_type() {
+            DataType::Struct(pair) if pair.len() == 2 => {
+                format!("map<{}, {}>", display(pair[0].data_type()), display(pair[1].data_type()))
+            }
+            other => format!("map<{}>", display(other)),
+        },
+        DataType::FixedSizeBinary(width) => format!("fixed<{width}>"),
+        DataType::Date32 => "date".to_owned(),
+        DataType::Timestamp(of, Some(zone)) if !zone.is_empty() => format!("timestamp[{}, {zone}]", unit(of)),
+        DataType::Timestamp(of, _) => format!("timestamp[{}]", unit(of)),
+        DataType::Time32(of) => format!("time32[{}]", unit(of)),
+        DataType::Time64(of) => format!("time64[{}]", unit(of)),
+        DataType::Duration(of) => format!("duration[{}]", unit(of)),
+        DataType::Decimal128(precision, scale) => format!("decimal({precision}, {scale})"),
+        // One word each, or decimals of another width with it: decimal256(40, 2).
         other => other.to_string().to_lowercase(),
     }
 }
@@ -218,6 +238,32 @@ mod tests {
         ] {
             let error = schema_of(declared(columns, name, logical)).unwrap_err();
             assert!(error.contains(says) && error.len() < 500, "{error}");
+        }
+    }
+    /// As io and the SDK name them.
+    #[test]
+    fn types_have_the_names_that_messages_have() {
+        use DataType::*;
+        let entries = Field::new_struct(
+            "entries",
+            vec![Field::new("key", Utf8, false), Field::new("value", Timestamp(TimeUnit::Nanosecond, None), true)],
+            false,
+        );
+        let cases = [
+            (Date32, "date"),
+            (Date64, "date64"),
+            (Timestamp(TimeUnit::Microsecond, Some("Europe/Berlin".into())), "timestamp[us, Europe/Berlin]"),
+            (Time32(TimeUnit::Second), "time32[s]"),
+            (Time64(TimeUnit::Nanosecond), "time64[ns]"),
+            (Duration(TimeUnit::Millisecond), "duration[ms]"),
+            (Decimal128(9, 2), "decimal(9, 2)"),
+            (Decimal256(50, 2), "decimal256(50, 2)"),
+            (FixedSizeBinary(16), "fixed<16>"),
+            (Map(entries.into(), false), "map<utf8, timestamp[ns]>"),
+            (List(Field::new_list_field(Boolean, true).into()), "list<boolean>"),
+        ];
+        for (of, name) in cases {
+            assert_eq!(display(&of), name);
         }
     }
 }
