@@ -268,7 +268,7 @@ const STEPS: &[(&str, Place)] = &[
         Some("callboard step inspect its.wasm; callboard check pipeline.toml".to_owned())
     }),
     ("what a component imports", |stage, text| {
-        put(stage, "its.wasm", component(text, "callboard:step/transform@0.1.0"));
+        put(stage, "its.wasm", component(text, "callboard:step/transform@0.2.0"));
         pipeline(stage, "name = \"s\"\nuse = \"./its.wasm\"");
         Some("callboard step inspect its.wasm; callboard check pipeline.toml".to_owned())
     }),

@@ -78,7 +78,7 @@ fn missing(uses: &str, what: &str) -> Missing {
     match what {
         "not-built" => Missing::NotBuilt("run `cargo xtask guests`, then build again".to_owned()),
         "module" => Missing::Unfit { path, error: ScanError::Module },
-        "newer" => Missing::Unfit { path, error: ScanError::Contract { found: "0.2.0".to_owned(), newer: true } },
+        "newer" => Missing::Unfit { path, error: ScanError::Contract { found: "0.3.0".to_owned(), newer: true } },
         "no-step" => {
             Missing::Unfit { path, error: ScanError::NotAStep { exports: vec!["wasi:cli/run@0.2.3".to_owned()] } }
         }

@@ -477,7 +477,7 @@ fn component(instances: usize, parts: &str, start: &str) -> Vec<u8> {
     let instances = "(core instance (instantiate $m))".repeat(instances);
     let text = format!(
         "(component (core module $m {parts} (func $start {start}) (start $start)) {instances} \
-         (instance $empty) (export \"callboard:step/transform@0.1.0\" (instance $empty)))"
+         (instance $empty) (export \"callboard:step/transform@0.2.0\" (instance $empty)))"
     );
     wat::parse_str(&text).unwrap_or_else(|error| panic!("{error}\n{text}"))
 }

@@ -31,15 +31,15 @@
     REALLOC
     (i32.const 4096))
 
-  (func (export "callboard:step/manifest@0.1.0#describe") (result i32) unreachable)
-  (func (export "callboard:step/transform@0.1.0#declare") (param i32 i32 i32 i32 i32 i32 i32) (result i32)
+  (func (export "callboard:step/manifest@0.2.0#describe") (result i32) unreachable)
+  (func (export "callboard:step/transform@0.2.0#declare") (param i32 i32 i32 i32 i32 i32 i32) (result i32)
     DECLARE
     (i32.const 16))
-  (func (export "callboard:step/transform@0.1.0#open") (param i32 i32 i32 i32 i32 i32 i32) (result i32)
+  (func (export "callboard:step/transform@0.2.0#open") (param i32 i32 i32 i32 i32 i32 i32) (result i32)
     OPEN
     (i32.const 256))
-  (func (export "callboard:step/transform@0.1.0#process") (param i32 i32 i32 i32 i32) (result i32)
+  (func (export "callboard:step/transform@0.2.0#process") (param i32 i32 i32 i32 i32) (result i32)
     PROCESS
     (i32.const 256))
-  (func (export "cabi_post_callboard:step/transform@0.1.0#process") (param i32) POST)
+  (func (export "cabi_post_callboard:step/transform@0.2.0#process") (param i32) POST)
 )

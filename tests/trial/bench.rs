@@ -68,7 +68,7 @@ pub(crate) fn component(text: &str, version: &str) -> Vec<u8> {
     let other = |text: &str| text.replace(&format!("@{}", callboard_plan::CONTRACT), &format!("@{version}"));
     let mut module = wat::parse_str(other(text)).unwrap();
     let mut sources = SourceMap::default();
-    for (name, text) in callboard_author::FILES {
+    for (name, text) in callboard_author::Version::Present.files() {
         sources.push_str(name, other(text));
     }
     let mut resolve = Resolve::default();

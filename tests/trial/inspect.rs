@@ -41,14 +41,14 @@ fn what_does_not_fit_is_told_with_the_mend() {
         wat::parse_str(format!("(component (instance $i) (export \"{export}\" (instance $i)))")).unwrap()
     };
     bench.put("cli.wasm", instance("wasi:cli/run@0.2.3"));
-    bench.put("hollow.wasm", instance("callboard:step/transform@0.1.0"));
+    bench.put("hollow.wasm", instance("callboard:step/transform@0.2.0"));
     bench.put("asks.wasm", wat::parse_str(
         "(component (import \"acme:gpu/run@1.0.0\" (instance)) (instance $i) \
-         (export \"callboard:step/transform@0.1.0\" (instance $i)) (export \"callboard:step/manifest@0.1.0\" (instance $i)))",
+         (export \"callboard:step/transform@0.2.0\" (instance $i)) (export \"callboard:step/manifest@0.2.0\" (instance $i)))",
     ).unwrap());
     bench.put("later.wasm", wat::parse_str(
         "(component (import \"callboard:step/log@0.2.0\" (instance)) (instance $i) \
-         (export \"callboard:step/transform@0.1.0\" (instance $i)) (export \"callboard:step/manifest@0.1.0\" (instance $i)))",
+         (export \"callboard:step/transform@0.2.0\" (instance $i)) (export \"callboard:step/manifest@0.2.0\" (instance $i)))",
     ).unwrap());
     bench.put("rows.wasm", "{\"text\": 1}\n");
     let cut = component(&twice(), callboard_plan::CONTRACT);
@@ -58,9 +58,9 @@ fn what_does_not_fit_is_told_with_the_mend() {
         (
             "cli.wasm",
             "is a component, but no step: it exports `wasi:cli/run@0.2.3`",
-            "a step exports `callboard:step/transform@0.1.0`",
+            "a step exports `callboard:step/transform@0.2.0`",
         ),
-        ("hollow.wasm", "exports no `callboard:step/manifest`", "export `callboard:step/manifest@0.1.0`"),
+        ("hollow.wasm", "exports no `callboard:step/manifest`", "export `callboard:step/manifest@0.2.0`"),
         ("hollow.wasm", "it is not a complete step", ""),
         ("asks.wasm", "imports `acme:gpu/run@1.0.0`, which this callboard does not have", "build it without"),
         ("later.wasm", "imports `callboard:step/log@0.2.0`, which is of another version of the contract", ""),

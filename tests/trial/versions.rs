@@ -43,23 +43,23 @@ fn the_fixture_is_what_its_text_makes() {
 #[test]
 fn a_later_revision_that_changes_nothing_is_served() {
     let bench = Bench::new();
-    bench.put("later.wasm", component(&twice(), "0.1.9"));
+    bench.put("later.wasm", component(&twice(), "0.2.9"));
     let ran = bench.callboard(&["step", "run", "later.wasm"], ROWS);
     assert_eq!((ran.out.as_str(), ran.code), (TWICE, 0), "{}", ran.error);
     let inspected = bench.callboard(&["step", "inspect", "later.wasm"], "");
-    assert!(inspected.out.contains("contract   0.1.9; this callboard speaks 0.1.0"), "{}", inspected.out);
+    assert!(inspected.out.contains("contract   0.2.9; this callboard speaks 0.2.0"), "{}", inspected.out);
 }
 
 #[test]
 fn other_contracts_are_told_apart_with_both_versions() {
     for (version, help) in [
-        ("0.2.0", "use a newer callboard, or build the step for 0.1.0"),
-        ("1.0.0", "use a newer callboard, or build the step for 0.1.0"),
-        ("0.0.4", "build the step for 0.1.0"),
+        ("0.3.0", "use a newer callboard, or build the step for 0.2.0"),
+        ("1.0.0", "use a newer callboard, or build the step for 0.2.0"),
+        ("0.0.4", "build the step for 0.2.0"),
     ] {
         let bench = Bench::new();
         bench.put("other.wasm", component(&twice(), version));
-        let words = format!("is built for contract {version}, and this callboard speaks 0.1.0");
+        let words = format!("is built for contract {version}, and this callboard speaks 0.2.0");
         for command in ["run", "inspect", "conform"] {
             let said = bench.callboard(&["step", command, "other.wasm"], ROWS);
             let found = format!("{}{}", said.out, said.error);

@@ -3,7 +3,7 @@
 
 use wit_bindgen_core::{Files, WorldGenerator};
 
-use crate::contract::{self, Kind};
+use crate::contract::{self, Kind, Version};
 
 /// A language whose bindings are generated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,7 +16,7 @@ pub enum Generated {
 
 /// The generated files for a kind of step: path and content.
 pub fn generate(language: Generated, kind: Kind) -> Vec<(String, Vec<u8>)> {
-    let (mut resolve, world) = contract::resolve(kind);
+    let (mut resolve, world) = contract::resolve(kind, Version::Before);
     let mut generator: Box<dyn WorldGenerator> = match language {
         Generated::C => wit_bindgen_c::Opts { no_object_file: true, ..Default::default() }.build(),
         Generated::Go => {

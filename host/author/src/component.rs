@@ -6,7 +6,7 @@ use wasi_preview1_component_adapter_provider::{
 use wasmparser::{Parser, Payload};
 use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
 
-use crate::contract::{self, Kind};
+use crate::contract::{self, Kind, Version};
 
 /// Why something is not a step's component; a phrase for whoever builds it.
 #[derive(Debug, thiserror::Error)]
@@ -28,7 +28,7 @@ pub fn component(built: Vec<u8>, kind: Kind) -> Result<Vec<u8>, NotAComponent> {
     if !Parser::is_core_wasm(&built) {
         return Err(NotAComponent("this is not WebAssembly: neither a component nor a core module".into()));
     }
-    let (mut module, mut has_world, mut needs_adapter) = (built, false, false);
+    let (mut module, mut has_world, mut needs_adapter, mut version) = (built, false, false, Version::Present);
     for payload in Parser::new(0).parse_all(&module) {
         match payload.map_err(|error| not(&error))? {
             Payload::CustomSection(section) => has_world |= section.name().starts_with("component-type"),
@@ -41,11 +41,18 @@ pub fn component(built: Vec<u8>, kind: Kind) -> Result<Vec<u8>, NotAComponent> {
                     needs_adapter |= module == ADAPTER_NAME;
                 }
             }
+            Payload::ExportSection(exports) => {
+                for export in exports {
+                    if export.map_err(|error| not(&error))?.name.starts_with("callboard:step/manifest@0.1.") {
+                        version = Version::Before;
+                    }
+                }
+            }
             _ => {}
         }
     }
     if !has_world {
-        let (resolve, world) = contract::resolve(kind);
+        let (resolve, world) = contract::resolve(kind, version);
         embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8, false)
             .map_err(|error| not(&error))?;
     }

@@ -1,10 +1,31 @@
-//! The contract that components are made for: the one that this version carries.
+//! The contract that components are made for: the one that this version carries, and the one before it.
 
 use wit_parser::{Resolve, SourceMap, WorldId};
 
-/// The files of the contract: name and text.
-pub const FILES: [(&str, &str); 2] =
-    [("columns.wit", include_str!("../../../wit/columns.wit")), ("step.wit", include_str!("../../../wit/step.wit"))];
+/// The files of the contract: name and text. What it was in 0.1 lies in a folder of its own: SDKs of some languages are made for it.
+pub const FILES: [(&str, &str); 4] = [
+    ("columns.wit", include_str!("../../../wit/columns.wit")),
+    ("step.wit", include_str!("../../../wit/step.wit")),
+    ("0.1/columns.wit", include_str!("../../../wit/0.1/columns.wit")),
+    ("0.1/step.wit", include_str!("../../../wit/0.1/step.wit")),
+];
+
+/// A version of the contract that components are made for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Version {
+    /// That of this callboard.
+    Present,
+    /// 0.1.
+    Before,
+}
+
+impl Version {
+    /// Its files.
+    pub fn files(self) -> impl Iterator<Item = (&'static str, &'static str)> {
+        let wanted = move |name: &str| name.starts_with("0.1/") == (self == Version::Before);
+        FILES.into_iter().filter(move |(name, _)| wanted(name))
+    }
+}
 
 /// What a step is: each has a world of its own in the contract.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize, serde::Serialize)]
@@ -42,9 +63,9 @@ impl Kind {
 }
 
 /// The contract, and the world of this kind of step.
-pub(crate) fn resolve(kind: Kind) -> (Resolve, WorldId) {
+pub(crate) fn resolve(kind: Kind, version: Version) -> (Resolve, WorldId) {
     let mut sources = SourceMap::default();
-    for (name, text) in FILES {
+    for (name, text) in version.files() {
         sources.push_str(name, text);
     }
     let mut resolve = Resolve::default();

@@ -1,17 +1,23 @@
-//! The version of the contract that this host speaks. Nothing else of the host says it but the bindings, which do not compile
-//! against another one.
+//! The versions of the contract that this host speaks. Nothing else of the host says them but the bindings, which do not compile
+//! against others.
 
 /// As components and people write it.
-pub const CONTRACT: &str = "0.1.0";
+pub const CONTRACT: &str = "0.2.0";
 
-/// What is the same in all versions that this host speaks: a later revision of these two changes nothing that is there.
+/// Major and minor of it: a later revision of these two changes nothing that is there.
 pub(crate) const LINE: (u64, u64) = {
     let bytes = CONTRACT.as_bytes();
     assert!(bytes.len() == 5 && bytes[1] == b'.' && bytes[3] == b'.', "three digits");
     ((bytes[0] - b'0') as u64, (bytes[2] - b'0') as u64)
 };
 
-/// `callboard:step@0.1`: under this name, work that was done by this contract is known.
+/// Those before it whose components run as well.
+pub(crate) const EARLIER: [(u64, u64); 1] = [(0, 1)];
+
+/// The first in which a global step may be called several times, each time with some of its rows.
+pub(crate) const GROUPS_ROWS: (u64, u64) = (0, 2);
+
+/// `callboard:step@0.2`: under this name, work that was done by this contract is known.
 pub fn contract_line() -> String {
     format!("callboard:step@{}.{}", LINE.0, LINE.1)
 }
@@ -26,9 +32,9 @@ pub(crate) fn numbers(version: &str) -> Option<(u64, u64)> {
     }
 }
 
-/// Whether an interface of this version is one of this contract.
+/// Whether an interface of this version is one that the host has.
 pub(crate) fn is_spoken(version: &str) -> bool {
-    numbers(version) == Some(LINE)
+    numbers(version).is_some_and(|line| line == LINE || EARLIER.contains(&line))
 }
 
 #[cfg(test)]
@@ -61,9 +67,15 @@ mod tests {
     #[test]
     fn a_revision_is_spoken_and_another_version_is_not() {
         assert_eq!(contract_line(), format!("callboard:step@{}", CONTRACT.rsplit_once('.').unwrap().0));
-        for (version, spoken) in
-            [("0.1.0", true), ("0.1.9", true), ("0.2.0", false), ("1.1.0", false), ("0.1", false), ("", false)]
-        {
+        for (version, spoken) in [
+            ("0.2.0", true),
+            ("0.2.9", true),
+            ("0.1.0", true),
+            ("0.3.0", false),
+            ("1.1.0", false),
+            ("0.2", false),
+            ("", false),
+        ] {
             assert_eq!(is_spoken(version), spoken, "{version}");
         }
     }

@@ -23,9 +23,11 @@ pub(crate) fn decide(pipeline: &Pipeline, catalog: &Catalog, terms: &Terms, find
     let edges = wire::wire(pipeline, &kinds, findings);
     // A step whose component is missing passes for a transform, so that its cycle is found all the same.
     let known = kinds.iter().map(|kind| kind.unwrap_or(Kind::Transform)).collect();
+    let several: Vec<bool> =
+        components.iter().map(|c| c.is_none_or(|component| component.facts.may_have_replicas())).collect();
     let need = |(step, component)| Need::of(step, component, pipeline.run.batch, &terms.needs);
     let needs = pipeline.steps.iter().zip(components.iter().copied()).map(need).collect();
-    let mut draft = Draft::new(pipeline, terms, known, needs, edges, findings)?;
+    let mut draft = Draft::new(pipeline, terms, known, &several, needs, edges, findings)?;
     if findings.is_empty() {
         wire::unread(pipeline, &draft.edges, findings);
     }

@@ -78,6 +78,7 @@ impl<'a> Draft<'a> {
         pipeline: &'a Pipeline,
         terms: &Terms,
         kinds: Vec<Kind>,
+        several: &[bool],
         needs: Vec<Need>,
         edges: Vec<DraftEdge>,
         findings: &mut Findings,
@@ -88,7 +89,7 @@ impl<'a> Draft<'a> {
             load: terms.load,
             needs,
             budget: terms.budget.or(pipeline.run.budget.as_ref().map(|budget| budget.value)),
-            wanted: wanted(pipeline, terms, &kinds),
+            wanted: wanted(pipeline, terms, several),
             replicas: vec![1; pipeline.steps.len()],
             kinds,
             edges,
@@ -170,12 +171,12 @@ impl<'a> Draft<'a> {
 
 /// Who may have several instances has as many as there are cores, unless somebody says it: all but steps that write files or send
 /// requests, for whose reader or server it matters how many come at once.
-fn wanted(pipeline: &Pipeline, terms: &Terms, kinds: &[Kind]) -> Vec<u32> {
+fn wanted(pipeline: &Pipeline, terms: &Terms, several: &[bool]) -> Vec<u32> {
     let cores = terms.replicas.or(pipeline.run.replicas).unwrap_or(terms.cores).max(1);
-    let steps = pipeline.steps.iter().zip(kinds);
-    let wanted = steps.map(|(step, kind)| match &step.replicas {
+    let steps = pipeline.steps.iter().zip(several);
+    let wanted = steps.map(|(step, several)| match &step.replicas {
         Some(replicas) => replicas.value,
-        None if *kind != Kind::Transform || step.grants.writes() || !step.grants.http.is_empty() => 1,
+        None if !several || step.grants.writes() || !step.grants.http.is_empty() => 1,
         None => cores,
     });
     wanted.collect()

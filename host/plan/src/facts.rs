@@ -66,16 +66,17 @@ fn check_use(step: &Step, component: &Component, findings: &mut Findings) {
         findings.add_with_help(&step.uses.at, message, help);
     }
     let kind = component.facts.kind;
-    if kind != Kind::Transform
+    if !component.facts.may_have_replicas()
         && let Some(replicas) = step.replicas.as_ref().filter(|replicas| replicas.value > 1)
     {
         let message = format!(
-            "step `{}` is a {} step, which has one instance, and `replicas` is {}",
+            "step `{}` is a {} step{}, which has one instance, and `replicas` is {}",
             step.name.value,
             kind.as_str(),
+            if kind == Kind::Global { " of contract 0.1" } else { "" },
             replicas.value
         );
-        findings.add_with_help(&replicas.at, message, "remove `replicas`; a transform can have several");
+        findings.add_with_help(&replicas.at, message, "remove `replicas`");
     }
 }
 

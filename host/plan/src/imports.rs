@@ -72,7 +72,7 @@ mod tests {
         let refused = [
             "wasi:http/outgoing-handler@0.2.3",
             "wasi:cli/stderr@0.3.0",
-            "callboard:step/log@0.2.0",
+            "callboard:step/log@0.3.0",
             "callboard:step/secrets@0.1.0",
             "acme:foo/bar",
             "wasi:io",

@@ -78,7 +78,7 @@ pub struct PlannedStep {
     pub limits: StepLimits,
     /// What one instance is taken to need.
     pub need: Need,
-    /// Instances side by side; 1 for a source or a global step.
+    /// The most instances side by side; 1 for a source. A global step has more than one only where its rows are grouped.
     pub replicas: u32,
     /// What becomes of a row that it cannot handle.
     pub on_error: OnError,

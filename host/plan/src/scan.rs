@@ -6,7 +6,7 @@
 use serde::{Deserialize, Serialize};
 use wasmparser::{Chunk, ComponentExternalKind, Encoding, Parser, Payload};
 
-use crate::contract::{CONTRACT, LINE, numbers};
+use crate::contract::{CONTRACT, GROUPS_ROWS, LINE, is_spoken, numbers};
 use crate::parts::{self, MOST_COMPONENT_BYTES};
 use crate::spelling::quoted;
 
@@ -48,6 +48,17 @@ pub struct ComponentFacts {
     pub imports: Vec<String>,
     /// Size in bytes.
     pub size: u64,
+}
+
+impl ComponentFacts {
+    /// Whether several instances of it may work side by side: not those of a source, nor of a global step before contract 0.2.
+    pub fn may_have_replicas(&self) -> bool {
+        match self.kind {
+            Kind::Transform => true,
+            Kind::Global => numbers(&self.contract).is_some_and(|line| line >= GROUPS_ROWS),
+            Kind::Source => false,
+        }
+    }
 }
 
 /// Why these bytes are not step; the words go on from "the file …".
@@ -245,7 +256,7 @@ fn kind(mut exports: Vec<String>) -> Result<(Kind, String), ScanError> {
             let mut found = version.clone();
             shorten(&mut found);
             match numbers(version) {
-                Some(LINE) => Ok((*kind, version.clone())),
+                Some(_) if is_spoken(version) => Ok((*kind, version.clone())),
                 Some(other) => Err(ScanError::Contract { found, newer: other > LINE }),
                 None if version.is_empty() => {
                     Err(ScanError::Contract { found: "without a version".to_owned(), newer: false })

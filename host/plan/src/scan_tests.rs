@@ -16,16 +16,16 @@ fn component(imports: &[&str], exports: &[&str]) -> Vec<u8> {
 #[test]
 fn the_kind_is_the_exported_interface() {
     for (interface, kind) in [("transform", Kind::Transform), ("global", Kind::Global), ("source", Kind::Source)] {
-        let export = format!("callboard:step/{interface}@0.1.0");
+        let export = format!("callboard:step/{interface}@0.2.0");
         let bytes =
-            component(&["callboard:step/log@0.1.0", "wasi:io/poll@0.2.6"], &["callboard:step/manifest@0.1.0", &export]);
+            component(&["callboard:step/log@0.2.0", "wasi:io/poll@0.2.6"], &["callboard:step/manifest@0.2.0", &export]);
         let facts = scan(&bytes).unwrap();
         assert_eq!(
             facts,
             ComponentFacts {
                 kind,
-                contract: "0.1.0".into(),
-                imports: vec!["callboard:step/log@0.1.0".into(), "wasi:io/poll@0.2.6".into()],
+                contract: "0.2.0".into(),
+                imports: vec!["callboard:step/log@0.2.0".into(), "wasi:io/poll@0.2.6".into()],
                 size: bytes.len() as u64,
             }
         );
@@ -35,9 +35,9 @@ fn the_kind_is_the_exported_interface() {
 #[test]
 fn imports_of_what_lies_inside_are_not_the_components() {
     let text = r#"(component
-        (component (import "acme:foo/bar" (instance)) (instance $e) (export "callboard:step/source@0.1.0" (instance $e)))
+        (component (import "acme:foo/bar" (instance)) (instance $e) (export "callboard:step/source@0.2.0" (instance $e)))
         (instance $e)
-        (export "callboard:step/global@0.1.0" (instance $e)))"#;
+        (export "callboard:step/global@0.2.0" (instance $e)))"#;
     let facts = scan(&wat::parse_str(text).unwrap()).unwrap();
     assert_eq!((facts.kind, facts.imports), (Kind::Global, vec![]));
 }
@@ -56,10 +56,10 @@ fn what_is_no_step_is_named() {
         ("cli", component(&[], &["wasi:cli/run@0.2.3"]), "no step: it exports `wasi:cli/run@0.2.3`"),
         (
             "two",
-            component(&[], &["callboard:step/global@0.1.0", "callboard:step/source@0.1.0"]),
-            "is a step of several kinds: it exports `callboard:step/global@0.1.0` and `callboard:step/source@0.1.0`",
+            component(&[], &["callboard:step/global@0.2.0", "callboard:step/source@0.2.0"]),
+            "is a step of several kinds: it exports `callboard:step/global@0.2.0` and `callboard:step/source@0.2.0`",
         ),
-        ("0.2", component(&[], &["callboard:step/global@0.2.0"]), "is built for contract 0.2.0, and this callboard"),
+        ("0.3", component(&[], &["callboard:step/global@0.3.0"]), "is built for contract 0.3.0, and this callboard"),
         ("1.4", component(&[], &["callboard:step/global@1.4.2"]), "is built for contract 1.4.2, and this callboard"),
         ("none", component(&[], &["callboard:step/global"]), "is built for contract without a version"),
     ];
@@ -101,7 +101,7 @@ fn names_of_a_strangers_choice_are_not_taken_for_a_version_and_are_cut() {
 
 #[test]
 fn a_cut_file_is_never_taken_for_a_step() {
-    let bytes = component(&["wasi:io/poll@0.2.6"], &["callboard:step/transform@0.1.0"]);
+    let bytes = component(&["wasi:io/poll@0.2.6"], &["callboard:step/transform@0.2.0"]);
     for length in 0..bytes.len() {
         match scan(&bytes[..length]) {
             Err(ScanError::Truncated { size, .. }) => assert_eq!(size, length as u64),
@@ -117,7 +117,7 @@ fn a_cut_file_is_never_taken_for_a_step() {
 
 #[test]
 fn a_broken_section_is_said_with_its_place() {
-    let mut bytes = component(&[], &["callboard:step/transform@0.1.0"]);
+    let mut bytes = component(&[], &["callboard:step/transform@0.2.0"]);
     let name = bytes.windows(14).position(|window| window == b"callboard:step").unwrap();
     bytes[name] = 0xff;
     let error = scan(&bytes).unwrap_err();

@@ -18,7 +18,7 @@ use crate::error::{Fault, RunError};
 use crate::rows::Batch;
 use crate::rows::flight::Flight;
 use crate::store::{Digested, Removed, make_dir, named, regular};
-use callboard_sandbox::{Fate, Removal};
+use callboard_sandbox::{Fate, Removal, Removals};
 
 /// Where rows come from: the files of every input, in one table that [`Batch::file`] points into.
 #[derive(Debug, Default)]
@@ -75,11 +75,11 @@ impl Remover {
     /// # Errors
     ///
     /// The first of them, where the pipeline lets no row be rejected.
-    pub(crate) fn rejected(&self, batch: &Batch, removed: &[Removed]) -> Result<Vec<(u32, String)>, Fault> {
+    pub(crate) fn rejected(&self, batch: &Batch, removed: &[Removed]) -> Result<Vec<(u32, Arc<str>)>, Fault> {
         let mut rejected = removed.iter().filter(|removed| removed.rejected);
         match self.on_error {
             OnError::Fail => rejected.next().map_or(Ok(Vec::new()), |first| {
-                let (row, reason) = (self.place(batch, first.row as usize), first.reason.clone());
+                let (row, reason) = (self.place(batch, first.row as usize), first.reason.to_string());
                 Err(Fault::Rejected { row, reason })
             }),
             OnError::Reject => Ok(rejected.map(|removed| (removed.row as u32, removed.reason.clone())).collect()),
@@ -95,7 +95,7 @@ impl Remover {
         &self,
         step: &str,
         batch: &Batch,
-        rejected: &[(u32, String)],
+        rejected: &[(u32, Arc<str>)],
         mut put: impl FnMut(&[u8]) -> io::Result<()>,
     ) -> Result<(), RunError> {
         let unkept = |error: io::Error| RunError::unwritten("keep rejected rows", &error);
@@ -130,7 +130,7 @@ impl Remover {
         }
     }
 
-    fn json(&self, step: &str, batch: &Batch, rejected: &[(u32, String)]) -> io::Result<Vec<u8>> {
+    fn json(&self, step: &str, batch: &Batch, rejected: &[(u32, Arc<str>)]) -> io::Result<Vec<u8>> {
         let mut lines = Vec::new();
         let rows = UInt32Array::from_iter_values(rejected.iter().map(|(row, _)| *row));
         let taken = batch.take(&rows).map_err(io::Error::other)?;
@@ -239,14 +239,20 @@ fn created(path: &Path) -> io::Result<File> {
 
 impl From<Removal> for Removed {
     fn from(Removal { row, fate, reason }: Removal) -> Removed {
-        Removed { row, rejected: fate == Fate::Rejected, reason: clipped(reason) }
+        Removed { row, rejected: fate == Fate::Rejected, reason }
     }
+}
+
+/// What a global step removes, row by row.
+pub(crate) fn removed(Removals { rows, fate, reason }: Removals) -> impl Iterator<Item = Removed> {
+    let reason = Arc::<str>::from(clipped(reason));
+    rows.into_iter().map(move |row| Removed { row, rejected: fate == Fate::Rejected, reason: reason.clone() })
 }
 
 impl Removed {
     /// A row that the step said nothing of.
     pub(crate) fn unlisted(row: u64) -> Removed {
-        Removed { row, rejected: false, reason: String::new() }
+        Removed { row, rejected: false, reason: Arc::from("") }
     }
 
     pub(crate) fn fate(&self) -> Fate {
@@ -267,7 +273,7 @@ mod tests {
     fn rejected_rows_become_lines_a_few_at_a_time() {
         let column: ArrayRef = Arc::new(NullArray::new(1000));
         let batch = Batch::created(RecordBatch::try_from_iter([("n".repeat(40_000), column)]).unwrap());
-        let rejected: Vec<(u32, String)> = (0..1000).map(|row| (row, format!("reason {row}"))).collect();
+        let rejected: Vec<(u32, Arc<str>)> = (0..1000).map(|row| (row, Arc::from(format!("reason {row}")))).collect();
         let flight = Arc::new(Flight::new(Arc::default(), Arc::default()));
         let cancel = CancellationToken::new();
         let remover = Remover {

@@ -5,11 +5,10 @@ use arrow::compute::take_record_batch;
 use arrow::datatypes::SchemaRef;
 use callboard_plan::Kind;
 
-use crate::bindings::callboard::step::types::Removal;
 use crate::bound::{Bound, Renamed};
 use crate::error::Fault;
 use crate::instance::{Instance, InstanceConfig, Loaded, Sandbox};
-use crate::returned::checked;
+use crate::returned::{Removal, checked};
 use crate::{compile_here, no_memory};
 
 /// Rows that one row may become, unless a pipeline sets another limit.

@@ -9,6 +9,7 @@ use arrow::error::ArrowError;
 
 use crate::columns::{display, record_batch};
 use crate::error::{Class, SandboxError};
+use crate::gathering::Gathered;
 use callboard_words::text::in_a_line;
 
 /// The step's names of columns and, for each, the name that the rows have.
@@ -22,6 +23,15 @@ pub struct Declared {
     pub writes: Schema,
     /// Of the first input.
     pub drops: Vec<String>,
+    /// Of a global step: how its rows are brought together.
+    pub gathered: Gathered<String>,
+}
+
+impl Declared {
+    /// Of rows that are not brought together otherwise than they lie.
+    pub fn new(reads: Vec<Vec<String>>, writes: Schema, drops: Vec<String>) -> Declared {
+        Declared { reads, writes, drops, gathered: Gathered::plain() }
+    }
 }
 
 /// A declaration, resolved against the schemas of the inputs.
@@ -37,6 +47,8 @@ pub struct Bound {
     pub output: SchemaRef,
     /// Where each column that is put out is from.
     pub columns: Vec<Origin>,
+    /// Of a global step: how its rows are brought together.
+    pub gathered: Gathered,
 }
 
 /// Where a column that is put out is from.
@@ -75,7 +87,7 @@ impl View {
         View { schema: Schema::new(fields), index }
     }
 
-    fn find(&self, name: &str) -> Option<usize> {
+    pub(crate) fn find(&self, name: &str) -> Option<usize> {
         self.index.get(name).copied()
     }
 }
@@ -100,6 +112,7 @@ impl Bound {
             reads.push(indices);
             given.push(Arc::new(Schema::new(fields)));
         }
+        let gathered = declared.gathered.resolve(&views, inputs).map_err(fault)?;
         let (carried, view) = match (inputs.first(), views.first()) {
             (Some(input), Some(view)) => (input.clone(), Some(view)),
             _ => (Arc::new(Schema::empty()), None),
@@ -144,7 +157,8 @@ impl Bound {
             return Err(fault(message)
                 .help(format!("rename one in the step: columns = {{ {0} = \"{0}_2\" }}", in_a_line(twice.name()))));
         }
-        Ok(Bound { reads, given, writes: Arc::new(declared.writes), output: Arc::new(Schema::new(fields)), columns })
+        let (writes, output) = (Arc::new(declared.writes), Arc::new(Schema::new(fields)));
+        Ok(Bound { reads, given, writes, output, columns, gathered })
     }
 
     /// The columns of input `port` that cross, under the step's names.

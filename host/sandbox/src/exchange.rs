@@ -3,21 +3,38 @@
 use std::any::Any;
 
 use crate::bindings::callboard::step::columns::BatchResult;
-use crate::bindings::callboard::step::types::Removal;
+use crate::bindings::callboard::step::exchange::Run;
+use crate::bindings::callboard::step::types::Removal as Removals;
 use crate::error::Fault;
 
-/// All rows of one input of a global step.
+/// The rows of one input that a call of a global step is given, by their positions among them, from 0.
 pub trait RowReader: Send + 'static {
     /// How many there are.
     fn rows(&self) -> u64;
 
-    /// The columns that the step reads, of the rows from `row` on, which is below [`RowReader::rows`]; and the number of the
-    /// row behind the last of them. How many there are is the reader's choice, and at least one.
+    /// The rows from `row` on, which is below [`RowReader::rows`].
     ///
     /// # Errors
     ///
     /// Rows that cannot be read.
-    fn read(&mut self, row: u64) -> Result<(BatchResult, u64), Fault>;
+    fn read(&mut self, row: u64) -> Result<Rows, Fault>;
+
+    /// Where `count` rows from `first` on stand in the whole input. There are as many.
+    ///
+    /// # Errors
+    ///
+    /// As [`RowReader::read`].
+    fn positions(&mut self, first: u64, count: u32) -> Result<Vec<u64>, Fault>;
+}
+
+/// Rows that a global step is given at a time: as many as the reader chooses, and at least one.
+pub struct Rows {
+    /// The columns that the step reads.
+    pub columns: BatchResult,
+    /// The groups that they are of, in ascending order; none where rows are not grouped.
+    pub groups: Vec<Run>,
+    /// The row behind the last of them.
+    pub end: u64,
 }
 
 /// What a global step does with its rows. Nothing that is passed here has been checked.
@@ -29,19 +46,19 @@ pub trait RowWriter: Any + Send {
     /// What the contract or a limit does not allow, and what the host cannot do.
     fn keep(&mut self, rows: Vec<u64>, columns: Option<BatchResult>) -> Result<(), Fault>;
 
-    /// Writes rows that come from none of the input.
+    /// Writes rows that come from none of the input; where rows are grouped, each in the place of a row that `at` names.
     ///
     /// # Errors
     ///
     /// As [`RowWriter::keep`].
-    fn write(&mut self, rows: BatchResult) -> Result<(), Fault>;
+    fn write(&mut self, rows: BatchResult, at: Vec<u64>) -> Result<(), Fault>;
 
     /// Removes rows of the first input.
     ///
     /// # Errors
     ///
     /// As [`RowWriter::keep`].
-    fn remove(&mut self, rows: Vec<Removal>) -> Result<(), Fault>;
+    fn remove(&mut self, rows: Vec<Removals>) -> Result<(), Fault>;
 }
 
 /// A `reader` of the contract: a place among the rows of an input.
@@ -61,15 +78,25 @@ impl Reader {
     }
 
     /// The next rows, and how many of them were never read before.
-    pub(crate) fn next(&mut self) -> Result<Option<(BatchResult, u64)>, Fault> {
+    pub(crate) fn next(&mut self) -> Result<Option<(Rows, u64)>, Fault> {
         if self.row >= self.rows.rows() {
             return Ok(None);
         }
-        let (rows, end) = self.rows.read(self.row)?;
-        self.row = end;
-        let new = end.saturating_sub(self.furthest);
+        let rows = self.rows.read(self.row)?;
+        self.row = rows.end;
+        let new = rows.end.saturating_sub(self.furthest);
         self.furthest += new;
         Ok(Some((rows, new)))
+    }
+
+    /// Where rows stand in the whole input.
+    pub(crate) fn positions(&mut self, first: u64, count: u32) -> Result<Vec<u64>, Fault> {
+        let rows = self.rows.rows();
+        if first.checked_add(u64::from(count)).is_none_or(|end| end > rows) {
+            let what = format!("it asked where {count} rows from row {first} on stand, and there are {rows}");
+            return Err(Fault::Contract(what));
+        }
+        self.rows.positions(first, count)
     }
 
     pub(crate) fn seek(&mut self, row: u64) -> Result<(), Fault> {

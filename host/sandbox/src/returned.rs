@@ -1,8 +1,10 @@
 //! What a transform returned for a batch. All of it is hostile until it has been through [`checked`].
 
+use std::sync::Arc;
+
 use arrow::array::RecordBatch;
 
-use crate::bindings::callboard::step::types::Removal;
+use crate::bindings::callboard::step::types::{Fate, Removal as Removals};
 use crate::bindings::exports::callboard::step::transform::Output;
 use crate::bound::Bound;
 use crate::columns::lift_within;
@@ -11,6 +13,17 @@ use crate::returnable::Returnable;
 
 /// What is kept of a reason, bytes.
 const REASON: usize = 1_000;
+
+/// A row that goes no further.
+#[derive(Clone, Debug)]
+pub struct Removal {
+    /// Its number in the batch, from 0.
+    pub row: u64,
+    /// What becomes of it.
+    pub fate: Fate,
+    /// Why, in at most 1,000 bytes.
+    pub reason: Arc<str>,
+}
 
 /// The answer of a transform for a batch, checked.
 #[derive(Clone, Debug)]
@@ -80,16 +93,24 @@ fn check_origins(origins: &[u32], gone: &[bool]) -> Result<(), Fault> {
 }
 
 /// The rows and reasons of removals, checked against a batch of `rows` rows: each in range, and named once.
-fn check_removals(removals: Vec<Removal>, rows: usize) -> Result<Vec<Removal>, Fault> {
+fn check_removals(removals: Vec<Removals>, rows: usize) -> Result<Vec<Removal>, Fault> {
     let mut seen = vec![false; if removals.is_empty() { 0 } else { rows }];
-    let check = |removal: Removal| match usize::try_from(removal.row).ok().filter(|row| *row < rows) {
-        None => Err(Fault::Contract(format!("it removed row {} of a batch of {rows}, counted from 0", removal.row))),
-        Some(row) if std::mem::replace(&mut seen[row], true) => {
-            Err(Fault::Contract(format!("it removed row {row} twice, counted from 0")))
+    let mut all = Vec::new();
+    for Removals { rows: named, fate, reason } in removals {
+        let reason = Arc::<str>::from(clipped(reason));
+        for row in named {
+            match usize::try_from(row).ok().filter(|row| *row < rows) {
+                None => {
+                    return Err(Fault::Contract(format!("it removed row {row} of a batch of {rows}, counted from 0")));
+                }
+                Some(at) if std::mem::replace(&mut seen[at], true) => {
+                    return Err(Fault::Contract(format!("it removed row {row} twice, counted from 0")));
+                }
+                Some(_) => all.push(Removal { row, fate, reason: reason.clone() }),
+            }
         }
-        Some(_) => Ok(Removal { reason: clipped(removal.reason), ..removal }),
-    };
-    removals.into_iter().map(check).collect()
+    }
+    Ok(all)
 }
 
 /// A reason that is not longer than a reason may be.

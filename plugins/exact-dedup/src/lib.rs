@@ -1,18 +1,8 @@
 //! Keeps the first row of each distinct value.
 //!
-//! Rows are told apart by 128 bits of hash: among a billion distinct values, the chance that any two are taken for equal is
-//! about 1 in 10^21. Memory is bounded: when as many distinct rows are remembered as may be, the rows that are not among
-//! them wait for another pass over the input, which begins with nothing remembered.
+//! The host brings rows together that agree in the columns compared; none of these columns crosses.
 
-mod seen;
-
-use std::num::NonZero;
-
-use callboard_sdk::Keys;
 use callboard_sdk::prelude::*;
-use xxhash_rust::xxh3::xxh3_128;
-
-use seen::{Bits, Found, Seen};
 
 /// Rows named to the host in one call.
 const KEPT_AT_ONCE: usize = 8192;
@@ -24,14 +14,11 @@ pub struct Config {
     /// The columns to compare, of any type. Two nulls are equal.
     #[schemars(length(min = 1))]
     columns: Vec<String>,
-    /// The number of distinct rows to remember at a time, about 20 bytes each. If there are more, the rows are read again.
-    #[schemars(range(min = 1))]
-    at_once: NonZero<usize>,
 }
 
 impl Default for Config {
     fn default() -> Self {
-        Config { columns: vec!["text".into()], at_once: NonZero::new(900_000).expect("not 0") }
+        Config { columns: vec!["text".into()] }
     }
 }
 
@@ -41,7 +28,7 @@ pub struct ExactDedup;
 impl Global for ExactDedup {
     type Config = Config;
 
-    fn bind(config: Config, inputs: &[Schema]) -> Result<BoundGlobal> {
+    fn check(config: &Config, inputs: &[Schema]) -> Result<()> {
         let input = Schema::only(inputs)?;
         if config.columns.is_empty() {
             return Err(StepError::config("at least 1 column is needed to compare rows by").at("/columns"));
@@ -49,63 +36,28 @@ impl Global for ExactDedup {
         for (i, name) in config.columns.iter().enumerate() {
             input.field(name).at(format!("/columns/{i}"))?;
         }
-        let shape = Shape::new().reads_all(config.columns.iter().map(String::as_str));
-        Ok(shape.run(move |inputs, output| {
-            let rows = inputs[0].rows();
-            let mut seen = Seen::new(config.at_once.get().min(usize::try_from(rows)?));
-            let (mut first, mut undecided) = (Bits::new(rows, false), Bits::new(rows, true));
-            let mut waiting = rows > 0;
-            while waiting {
-                waiting = false;
-                seen.clear();
-                inputs[0].seek(0);
-                for batch in inputs[0].batches() {
-                    waiting |= pass(&config, &batch, &mut seen, &mut first, &mut undecided)?;
+        Ok(())
+    }
+
+    fn bind(config: Config, _inputs: &[Schema]) -> Result<BoundGlobal> {
+        Ok(Shape::new().gather(Gather::by_key(config.columns)).run(|inputs, output| {
+            let mut last = None;
+            let mut kept = Vec::with_capacity(KEPT_AT_ONCE);
+            for batch in inputs[0].batches() {
+                for (group, rows) in batch.groups() {
+                    let mut rows = rows.map(|i| batch.first_row() + i as u64);
+                    if last.replace(group) != Some(group) {
+                        kept.extend(rows.next());
+                    }
+                    rows.for_each(|row| output.drop(row, "duplicate"));
+                }
+                if kept.len() >= KEPT_AT_ONCE {
+                    output.keep(&std::mem::take(&mut kept))?;
                 }
             }
-            put_out(output, rows, &first)
+            output.keep(&kept)
         }))
     }
-}
-
-/// Decides the rows of a batch that are still to be; whether some have to wait for the next pass.
-fn pass(config: &Config, batch: &Batch, seen: &mut Seen, first: &mut Bits, undecided: &mut Bits) -> Result<bool> {
-    let mut waiting = false;
-    let mut scratch = vec![];
-    let arrays: Vec<_> = config.columns.iter().map(|name| batch.array(name)).collect::<Result<_>>()?;
-    let keys = Keys::new(arrays)?;
-    let rows = (0..batch.rows()).map(|i| (i, batch.first_row() + i as u64)).filter(|(_, row)| undecided.get(*row));
-    // All hashes before any is looked up: the processor waits for the table's memory for several of them at a time then.
-    let hashes: Vec<(u64, u128)> = rows.map(|(i, row)| (row, xxh3_128(keys.get(i, &mut scratch)))).collect();
-    for (row, hash) in hashes {
-        match seen.insert(hash) {
-            Found::Full => {
-                waiting = true;
-                continue;
-            }
-            Found::New => first.set(row, true),
-            Found::Known => {}
-        }
-        undecided.set(row, false);
-    }
-    Ok(waiting)
-}
-
-/// Keeps the rows that are the first of their value, in order, and drops the others.
-fn put_out(output: &mut Writer, rows: u64, first: &Bits) -> Result<()> {
-    let mut kept = Vec::with_capacity(KEPT_AT_ONCE);
-    for row in 0..rows {
-        if !first.get(row) {
-            output.drop(row, "duplicate");
-            continue;
-        }
-        kept.push(row);
-        if kept.len() == KEPT_AT_ONCE {
-            output.keep(&kept)?;
-            kept.clear();
-        }
-    }
-    output.keep(&kept)
 }
 
 callboard_sdk::global!(ExactDedup);
@@ -137,17 +89,6 @@ mod tests {
         ]);
         let outcome = testing::global::<ExactDedup>(json!({ "columns": ["a", "b"] }), [rows]).unwrap();
         assert_eq!(outcome.removed, [dropped(4, "duplicate"), dropped(7, "duplicate")]);
-    }
-
-    #[test]
-    fn any_bound_on_memory_gives_the_same_rows() {
-        let rows: Vec<_> = (0..200).map(|i| json!({ "text": (i * i % 37).to_string() })).collect();
-        let all = testing::global::<ExactDedup>(json!({}), [json!(rows)]).unwrap();
-        assert!(all.rows.len() < 37, "there are duplicates");
-        for at_once in [1, 2, 7, 19] {
-            let bounded = testing::global::<ExactDedup>(json!({ "at_once": at_once }), [json!(rows)]).unwrap();
-            assert_eq!((&bounded.rows, &bounded.removed), (&all.rows, &all.removed), "{at_once} at once");
-        }
     }
 
     #[test]

@@ -49,12 +49,14 @@ impl Global for Sample {
 
     fn bind(config: Config, inputs: &[Schema]) -> Result<BoundGlobal> {
         let input = Schema::only(inputs)?;
-        let (size, random) = (config.size()?, Random::new(config.seed));
+        let (size, seed) = (config.size()?, config.seed);
         let Some(by) = config.by else {
-            return Ok(Shape::new().run(move |inputs, output| simple(size, random, &inputs[0], output)));
+            return Ok(Shape::new().run(move |inputs, output| simple(size, Random::new(seed), &inputs[0], output)));
         };
         let by = input.any(&by).at("/by")?;
-        Ok(Shape::new().reads(&by).run(move |inputs, output| stratified(size, random, &by, &mut inputs[0], output)))
+        Ok(Shape::new()
+            .reads(&by)
+            .run(move |inputs, output| stratified(size, Random::new(seed), &by, &mut inputs[0], output)))
     }
 }
 

@@ -24,7 +24,7 @@ const DEPTH: usize = 60;
 /// All that is made for one input, so that it stays small whatever multiplies.
 const PARTS: usize = 3_000;
 
-const NAMES: [&str; 6] = ["a", "b", "c", "m", "i", "callboard:step/transform@0.1.0"];
+const NAMES: [&str; 6] = ["a", "b", "c", "m", "i", "callboard:step/transform@0.2.0"];
 
 /// Makes a component of the bytes out of small modules, and tries it.
 pub fn fuzz(bytes: &[u8]) {

@@ -75,7 +75,7 @@ fn verify_step(step: &PlannedStep) -> Result<(), String> {
     if step.digest.len() != 64 || !step.digest.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f')) {
         return Err("has a component whose digest is none".to_owned());
     }
-    if step.kind != Kind::Transform && step.replicas != 1 || !(1..=MOST_INSTANCES).contains(&u64::from(step.replicas)) {
+    if step.kind == Kind::Source && step.replicas != 1 || !(1..=MOST_INSTANCES).contains(&u64::from(step.replicas)) {
         return Err(format!("has {} instances", step.replicas));
     }
     if u64::from(step.retries) > MOST_RETRIES {

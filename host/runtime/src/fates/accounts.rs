@@ -145,7 +145,7 @@ mod tests {
     use super::*;
 
     fn removed(row: u64, rejected: bool) -> Removed {
-        Removed { row, rejected, reason: "short".to_owned() }
+        Removed { row, rejected, reason: "short".into() }
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Rows that go no further, on their way to the step's side doors and to `rejects.jsonl`.
 
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use callboard_sandbox::Fate;
 
@@ -14,9 +14,9 @@ use crate::store::Removed;
 pub(crate) struct Aside {
     batch: Batch,
     /// Those that a door puts out, dropped and rejected, with their reasons.
-    by_door: [Vec<(u32, String)>; 2],
+    by_door: [Vec<(u32, Arc<str>)>; 2],
     /// Those that were rejected, for `rejects.jsonl`, and who makes lines of them.
-    rejected: Vec<(u32, String)>,
+    rejected: Vec<(u32, Arc<str>)>,
     remover: Remover,
 }
 
@@ -28,7 +28,7 @@ impl Aside {
     /// The first rejected row, where the pipeline lets none be rejected.
     pub(crate) fn of(remover: &Remover, batch: Batch, removed: Vec<Removed>, wanted: Wanted) -> Result<Aside, Fault> {
         let rejected = remover.rejected(&batch, &removed)?;
-        let mut by_door: [Vec<(u32, String)>; 2] = Default::default();
+        let mut by_door: [Vec<(u32, Arc<str>)>; 2] = Default::default();
         for removed in removed {
             if wanted.has(removed.fate()) {
                 by_door[usize::from(removed.rejected)].push((removed.row as u32, removed.reason));
@@ -43,8 +43,7 @@ impl Aside {
         self.remover.lines(step, &self.batch, &self.rejected, write)?;
         for (fate, rows) in [Fate::Dropped, Fate::Rejected].into_iter().zip(&self.by_door) {
             // A reason, where one was given.
-            let given =
-                rows.iter().map(|(row, reason)| (*row, Some(reason.as_str()).filter(|reason| !reason.is_empty())));
+            let given = rows.iter().map(|(row, reason)| (*row, Some(&**reason).filter(|reason| !reason.is_empty())));
             doors.put_out(fate, &self.batch, &given.collect::<Vec<_>>())?;
         }
         Ok(())

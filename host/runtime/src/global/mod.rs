@@ -2,6 +2,7 @@
 
 mod ahead;
 mod beside;
+mod gather;
 mod line;
 mod pick;
 mod shuffle;
@@ -11,16 +12,20 @@ mod writer;
 
 use std::sync::Arc;
 
+use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
-use callboard_sandbox::{BatchResult, Bound, Fault, Removal, RowReader, RowWriter};
+use callboard_sandbox::{BatchResult, Bound, Fault, Removals, RowReader, RowWriter, Rows};
 
+use crate::rejects::removed;
 use crate::rows::{Batch, conform, digest, places};
-use crate::store::{Removed, Spill};
+use crate::store::Spill;
 
 use ahead::Ahead;
+pub(crate) use gather::{Caller, Gathering, MEMORY, PART, Room};
 pub(crate) use pick::bound_copies;
 pub(crate) use shuffle::{Sorting, WINDOW};
 pub(crate) use writer::{GlobalWriter, Writing};
+use writer::{beside_rows, own_rows};
 
 /// The rows of a port, in the spills of its feeds.
 #[derive(Clone)]
@@ -38,6 +43,20 @@ impl Whole {
 
     pub(crate) fn rows(&self) -> u64 {
         self.rows
+    }
+
+    fn schema(&self) -> &SchemaRef {
+        &self.schema
+    }
+
+    /// Some columns of a frame, by their places in the port's schema.
+    fn columns(&self, spill: usize, frame: usize, columns: &[usize]) -> Result<RecordBatch, Fault> {
+        let of = &self.spills[spill];
+        let rows = match of.schema() == &self.schema {
+            true => of.read(frame, Some(columns)).map_err(unreadable)?.rows,
+            false => self.frame(spill, frame)?.rows.project(columns)?,
+        };
+        Ok(rows)
     }
 
     /// Digests, under a seed, of all values in these columns; none where the spills were not digested under it.
@@ -123,12 +142,16 @@ impl RowReader for GlobalReader {
         self.whole.rows
     }
 
-    fn read(&mut self, row: u64) -> Result<(BatchResult, u64), Fault> {
+    fn read(&mut self, row: u64) -> Result<Rows, Fault> {
         let (spill, frame, first) = self.whole.locate(row);
         let skipped = (row - first) as usize;
         let end = first + self.whole.spills[spill].frame_rows(frame) as u64;
         let next = (end < self.whole.rows).then(|| self.whole.locate(end)).map(|(spill, frame, _)| (spill, frame));
-        Ok((self.ahead.read((spill, frame), skipped, next)?, end))
+        Ok(Rows { columns: self.ahead.read((spill, frame), skipped, next)?, groups: Vec::new(), end })
+    }
+
+    fn positions(&mut self, first: u64, count: u32) -> Result<Vec<u64>, Fault> {
+        Ok((first..first + u64::from(count)).collect())
     }
 }
 
@@ -138,12 +161,19 @@ impl RowWriter for GlobalWriter {
         self.keep_rows(rows, &written)
     }
 
-    fn write(&mut self, rows: BatchResult) -> Result<(), Fault> {
+    fn write(&mut self, rows: BatchResult, at: Vec<u64>) -> Result<(), Fault> {
+        if !at.is_empty() {
+            let what = "it wrote rows in the places of others, and its rows are not grouped";
+            return Err(Fault::Contract(what.to_owned()));
+        }
         let rows = self.own(rows)?;
         self.write_rows(&rows)
     }
 
-    fn remove(&mut self, rows: Vec<Removal>) -> Result<(), Fault> {
-        self.remove_rows(rows.into_iter().map(Removed::from).collect())
+    fn remove(&mut self, rows: Vec<Removals>) -> Result<(), Fault> {
+        let mut rows: Vec<_> = rows.into_iter().flat_map(removed).collect();
+        // They are listed by reason, and leave in their order.
+        rows.sort_by_key(|removed| removed.row);
+        self.remove_rows(rows)
     }
 }

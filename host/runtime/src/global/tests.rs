@@ -72,7 +72,7 @@ fn step(writes: &[&str], drops: &[&str]) -> (PlannedStep, Arc<Bound>) {
     }))
     .unwrap();
     let drops = drops.iter().map(|name| (*name).to_owned()).collect();
-    let declared = Declared { reads: vec![Vec::new()], writes: schema(writes).as_ref().clone(), drops };
+    let declared = Declared::new(vec![Vec::new()], schema(writes).as_ref().clone(), drops);
     let bound = Bound::new(&step.columns, &[schema(&["id", "text"])], declared).unwrap();
     (step, Arc::new(bound))
 }
@@ -299,7 +299,7 @@ fn rows_removed_one_by_one_are_put_aside_together() {
     let mut trial = Trial::new(1 << 20, false);
     trial.writer.writing.remover.on_error = OnError::Reject;
     for row in 0..ROWS {
-        let removed = crate::store::Removed { row, rejected: true, reason: "r".repeat(40) };
+        let removed = crate::store::Removed { row, rejected: true, reason: "r".repeat(40).into() };
         trial.writer.remove_rows(vec![removed]).unwrap();
         assert!(trial.writer.aside_bytes <= 2_000, "{} bytes wait", trial.writer.aside_bytes);
     }

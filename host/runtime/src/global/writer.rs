@@ -3,12 +3,14 @@
 use std::sync::{Arc, Mutex};
 
 use arrow::array::RecordBatch;
+use arrow::datatypes::SchemaRef;
 use callboard_plan::StepLimits;
 use callboard_plan::pipeline::{BatchSize, OnError};
 use tokio_util::sync::CancellationToken;
 
 use super::Whole;
 use super::beside::Beside;
+use super::gather::Calling;
 use super::line::{Cut, Line};
 use super::pick::Picker;
 use super::shuffle::{Shuffle, Sorting};
@@ -121,19 +123,13 @@ impl GlobalWriter {
 
     /// What was returned beside rows that are kept, checked.
     pub(super) fn beside(&self, rows: &[u64], columns: Option<BatchResult>) -> Result<RecordBatch, Fault> {
-        let writes = &self.writing.bound.writes;
-        let written = match columns {
-            Some(columns) => lift_within(columns, writes, &self.writing.returnable)?,
-            None if writes.fields().is_empty() => RecordBatch::new_empty(writes.clone()),
-            None => {
-                return Err(Fault::Contract("it kept rows without the columns that it declared to write".to_owned()));
-            }
-        };
-        if !writes.fields().is_empty() && written.num_rows() != rows.len() {
-            let (wrote, kept) = (written.num_rows(), rows.len());
-            return Err(Fault::Contract(format!("it wrote {wrote} rows with {kept} rows that it kept")));
-        }
-        Ok(written)
+        beside_rows(&self.writing.bound.writes, rows, columns, &self.writing.returnable)
+    }
+
+    /// What bounds a call.
+    pub(super) fn calling(&self) -> Calling {
+        let Writing { returnable, remover, limits, .. } = &self.writing;
+        Calling { returnable: *returnable, on_error: remover.on_error, rows_per_row: limits.rows_per_row }
     }
 
     pub(super) fn keep_rows(&mut self, rows: Vec<u64>, written: &RecordBatch) -> Result<(), Fault> {
@@ -269,11 +265,7 @@ impl GlobalWriter {
 
     /// What was returned as rows of its own, checked.
     pub(super) fn own(&self, rows: BatchResult) -> Result<RecordBatch, Fault> {
-        if self.writing.bound.carries() {
-            let why = "it wrote rows of its own, and its declaration carries columns of the input, which they lack";
-            return Err(Fault::Contract(why.to_owned()));
-        }
-        lift_within(rows, &self.writing.bound.writes, &self.writing.returnable)
+        own_rows(&self.writing.bound, rows, &self.writing.returnable)
     }
 
     pub(super) fn write_rows(&mut self, written: &RecordBatch) -> Result<(), Fault> {
@@ -363,6 +355,36 @@ impl GlobalWriter {
         }
         Ok(())
     }
+}
+
+/// What was returned beside rows that are kept, checked.
+pub(super) fn beside_rows(
+    writes: &SchemaRef,
+    rows: &[u64],
+    columns: Option<BatchResult>,
+    returnable: &Returnable,
+) -> Result<RecordBatch, Fault> {
+    let written = match columns {
+        Some(columns) => lift_within(columns, writes, returnable)?,
+        None if writes.fields().is_empty() => RecordBatch::new_empty(writes.clone()),
+        None => {
+            return Err(Fault::Contract("it kept rows without the columns that it declared to write".to_owned()));
+        }
+    };
+    if !writes.fields().is_empty() && written.num_rows() != rows.len() {
+        let (wrote, kept) = (written.num_rows(), rows.len());
+        return Err(Fault::Contract(format!("it wrote {wrote} rows with {kept} rows that it kept")));
+    }
+    Ok(written)
+}
+
+/// What was returned as rows of its own, checked.
+pub(super) fn own_rows(bound: &Bound, rows: BatchResult, returnable: &Returnable) -> Result<RecordBatch, Fault> {
+    if bound.carries() {
+        let why = "it wrote rows of its own, and its declaration carries columns of the input, which they lack";
+        return Err(Fault::Contract(why.to_owned()));
+    }
+    lift_within(rows, &bound.writes, returnable)
 }
 
 /// Why the rows of a global step do not go out.

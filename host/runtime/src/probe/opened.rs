@@ -61,7 +61,7 @@ pub struct Page {
 
 impl From<Removal> for RemovedRow {
     fn from(Removal { row, fate, reason }: Removal) -> RemovedRow {
-        RemovedRow { row, rejected: fate == Fate::Rejected, reason }
+        RemovedRow { row, rejected: fate == Fate::Rejected, reason: reason.to_string() }
     }
 }
 

@@ -13,7 +13,9 @@ use callboard_plan::{Door as Way, Feed};
 
 use super::{CallError, Opened, PutOut, RemovedRow};
 use crate::error::{Fault, RunError};
-use crate::global::{GlobalReader, GlobalWriter, Sorting, WINDOW, Whole, Writing};
+use crate::global::{
+    Caller, Gathering, GlobalReader, GlobalWriter, MEMORY, PART, Room, Sorting, WINDOW, Whole, Writing,
+};
 use crate::ports::{Door, Doors, door_schema};
 use crate::ports::{Outlet, Stop};
 use crate::rejects::{Files, Rejects, Remover};
@@ -93,13 +95,38 @@ impl Opened<'_> {
             charge: None,
             work: None,
         });
-        let ends = wholes.iter().enumerate();
-        let readers = ends
-            .map(|(port, whole)| Box::new(GlobalReader::new(whole.clone(), bound.clone(), port)) as Box<dyn RowReader>)
-            .collect();
-        let (ran, writer) = self.instance.run(readers, writer);
-        ran?;
-        let (outlet, doors, _) = writer.expect("a call that went well gives it back").finish()?;
+        let writer = match bound.gathered.is_plain() {
+            true => {
+                let ends = wholes.iter().enumerate();
+                let reader = |port, whole: &Whole| GlobalReader::new(whole.clone(), bound.clone(), port);
+                let readers = ends.map(|(port, whole)| Box::new(reader(port, whole)) as Box<dyn RowReader>).collect();
+                let (ran, writer) = self.instance.run(readers, writer);
+                ran?;
+                writer.expect("a call that went well gives it back")
+            }
+            false => {
+                let mut writer = writer;
+                let room = Room {
+                    folder: scratch.path().join("gathered"),
+                    quota: Arc::new(Quota::new(None)),
+                    part: PART,
+                    memory: MEMORY,
+                    seed: 0,
+                    threads: 1,
+                    stop: Default::default(),
+                };
+                let gathering = Gathering { wholes: &wholes, bound, room, cut: self.probe.cut, charge: None };
+                let instance = &mut self.instance;
+                let caller: Caller<'_> = Box::new(move |begin| {
+                    let (readers, writer) = begin();
+                    let (ran, writer) = instance.run(readers, writer);
+                    ran.map(|()| writer.expect("a call that went well gives it back"))
+                });
+                gathering.run(vec![caller], &mut writer)?;
+                writer
+            }
+        };
+        let (outlet, doors, _) = writer.finish()?;
         let put_out = outlet.end().map_err(stopped)?.map_or(Ok(Vec::new()), |spill| read(&spill))?;
         let origins = put_out.iter().flat_map(|batch| origins(&batch.line)).collect();
         let mut removed = Vec::new();

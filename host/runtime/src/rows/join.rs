@@ -112,7 +112,8 @@ mod tests {
         let columns = vec![Origin::Input(0), Origin::Input(2), Origin::Written(1), Origin::Written(0)];
         let output = rows(&[("a", 0), ("b", 0), ("replaced", 0), ("new", 0)]).schema();
         let (reads, given) = (vec![Vec::new()], vec![Arc::new(Schema::empty())]);
-        let bound = Bound { reads, given, writes: written.schema(), output, columns };
+        let gathered = callboard_sandbox::Gathered::default();
+        let bound = Bound { reads, given, writes: written.schema(), output, columns, gathered };
         let mut joined = join(&bound, &carried, &written).unwrap();
         joined.known = known(&bound, &carried, None);
         assert_eq!([joined.column_digest(0, 7), joined.column_digest(1, 7)], [asked[0], asked[2]]);

@@ -94,9 +94,11 @@ impl Worker {
 pub(crate) fn load(run: &Live<'_>, steps: &[String]) -> Result<Vec<LoadedStep>, RunError> {
     let mut loaded: Vec<LoadedStep> = steps.iter().map(|name| unloaded(run.prepared.step(name))).collect();
     std::thread::scope(|scope| {
-        for LoadedStep { name, workers, .. } in loaded.iter_mut().filter(|step| !run.may_reuse(&step.name)) {
+        for LoadedStep { name, kind, workers } in loaded.iter_mut().filter(|step| !run.may_reuse(&step.name)) {
             let step = run.prepared.step(name);
-            for worker in workers {
+            // A global step that is given all its rows at once has one instance, however many it might have.
+            let one = *kind == Kind::Global && !run.prepared.bound(name).gathered.is_grouped();
+            for worker in workers.iter_mut().take(if one { 1 } else { usize::MAX }) {
                 // A failure is told at once: another may work on in `open` until the run is stopped.
                 let begun = spawn_scoped(scope, move || {
                     if let Err(error) =

@@ -3,6 +3,7 @@
 use callboard_sandbox::clipped;
 use std::collections::{BTreeMap, HashSet};
 use std::ops::Range;
+use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use arrow::compute::concat_batches;
@@ -115,7 +116,7 @@ impl Parts {
     }
 
     fn reject(&mut self, rows: Range<usize>, reason: &str) {
-        let reason = clipped(reason.to_owned());
+        let reason = Arc::<str>::from(clipped(reason.to_owned()));
         self.removed.extend(rows.map(|row| Removed { row: row as u64, rejected: true, reason: reason.clone() }));
     }
 

@@ -2,6 +2,7 @@
 
 use callboard_sandbox::RowReader;
 use std::collections::BTreeMap;
+use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 
 use arrow::array::{RecordBatch, UInt32Array, UInt64Array};
@@ -9,14 +10,16 @@ use arrow::datatypes::Schema;
 use callboard_plan::{Feed, PlannedStep};
 
 use super::live::Live;
-use super::load::LoadedStep;
+use super::load::{LoadedStep, Worker};
 use super::retry::retrying;
 use super::wire::Outlets;
 use super::{Ended, StepCounts, add_counters};
 use crate::error::{Fault, RunError};
 use crate::events::Event;
 use crate::fates::{Fates, Ledger};
-use crate::global::{GlobalReader, GlobalWriter, Sorting, WINDOW, Whole, Writing};
+use crate::global::{
+    Caller, Gathering, GlobalReader, GlobalWriter, MEMORY, PART, Room, Sorting, WINDOW, Whole, Writing,
+};
 use crate::ports::{Inlet, Stop, bug};
 use crate::rows::digest;
 use crate::rows::{Batch, join, record_batch};
@@ -89,8 +92,15 @@ pub(super) fn run_global(
             if let Some(tag) = tag {
                 ledger.begin(tag, tagged_rows)?;
             }
-            let writer = call(run, step, planned, &readers, writer)?;
-            let counters = step.workers[0].take_counters();
+            let writer = match bound.gathered.is_plain() {
+                true => call(run, step, planned, &readers, writer)?,
+                false => call_parts(run, step, planned, &wholes, &bound, writer)?,
+            };
+            let mut counters = BTreeMap::new();
+            for worker in &mut step.workers {
+                add_counters(&mut counters, worker.take_counters())
+                    .map_err(|limit| RunError::of(Fault::Limit(limit), &name))?;
+            }
             if let Some(tag) = tag {
                 let none = RecordBatch::new_empty(bound.writes.clone());
                 let deed = Deed::Ended { counters: counters.clone() };
@@ -101,7 +111,7 @@ pub(super) fn run_global(
     };
     let (outlet, doors, accounts) = writer.finish().map_err(fault)?;
     let counts = StepCounts {
-        busy: step.workers[0].busy(),
+        busy: step.workers.iter_mut().map(Worker::busy).sum(),
         counters,
         reused: if reused { rows_in } else { 0 },
         again: tag.map_or(0, |_| ledger.again()),
@@ -136,12 +146,54 @@ fn call(
     Ok(writer.expect("a call that went well gives it back"))
 }
 
+/// Calls `run` with parts of the rows, in as many instances as there are.
+fn call_parts(
+    run: &Live<'_>,
+    step: &mut LoadedStep,
+    planned: &PlannedStep,
+    wholes: &[Whole],
+    bound: &Arc<Bound>,
+    mut writer: GlobalWriter,
+) -> Result<GlobalWriter, Stop> {
+    let least = run.prepared.plan.budget().map(|budget| budget / 32);
+    let room = Room {
+        folder: run.prepared.folder().join("gathered").join(&planned.name),
+        quota: run.quota.clone(),
+        part: least.map_or(PART, |least| least.clamp(1 << 20, PART)),
+        memory: least.map_or(MEMORY, |least| (least * 4).min(MEMORY)),
+        seed: RandomState::new().hash_one(&planned.name),
+        threads: step.workers.len(),
+        stop: [run.stop.clone(), run.interrupt.clone()],
+    };
+    let gathering =
+        Gathering { wholes, bound, room, cut: run.prepared.plan.batch(), charge: Some(run.memory.flight.charge()) };
+    let several = bound.gathered.is_grouped();
+    let workers = step.workers.iter_mut().take(if several { usize::MAX } else { 1 });
+    let callers = workers.map(|worker| -> Caller<'_> {
+        Box::new(move |begin| {
+            let called = retrying(run, planned, || {
+                let instance = worker.instance(run, planned).map_err(Fault::from)?;
+                let (readers, writer) = begin();
+                let (ran, writer) = instance.run(readers, writer);
+                ran.map(|()| writer.expect("a call that went well gives it back"))
+            });
+            worker.called(run, planned);
+            called
+        })
+    });
+    let ran = gathering.run(callers.collect(), &mut writer);
+    ran.map_err(|fault| RunError::of(fault, &planned.name))?;
+    Ok(writer)
+}
+
 /// What a global step's work is known by: all that it is given. None where that was not digested under its seed.
 fn tag_of(wholes: &[Whole], bound: &Bound, seed: u64) -> Option<u128> {
     let mut words = Vec::new();
-    for (whole, reads) in wholes.iter().zip(&bound.reads) {
+    for (port, (whole, reads)) in wholes.iter().zip(&bound.reads).enumerate() {
         words.push(whole.rows().to_string());
-        words.extend(whole.digests(reads, seed)?.into_iter().map(str::to_owned));
+        // What rows are brought together by decides as much as what is read.
+        let columns: Vec<usize> = reads.iter().copied().chain(bound.gathered.columns(port)).collect();
+        words.extend(whole.digests(&columns, seed)?.into_iter().map(str::to_owned));
     }
     Some(digest::of_text(&words.join(" ")))
 }

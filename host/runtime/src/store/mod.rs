@@ -29,7 +29,7 @@ pub(crate) use frames::{make_dir, named, regular};
 pub(crate) use ipc::{schema_of_text, schema_text};
 pub(crate) use lock::is_held;
 pub(crate) use past::Past;
-pub(crate) use records::{Deed, Digested, Limits, Outcome, Recorded, RecordedInput, Removed, limits_of};
+pub(crate) use records::{Deed, Digested, Frame, Limits, Outcome, Recorded, RecordedInput, Removed, limits_of};
 pub(crate) use seal::{Begun, Key};
 pub(crate) use spill::{Quota, Spill, SpillWriter};
 pub(crate) use state::{Contents, State};

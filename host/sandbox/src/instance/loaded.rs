@@ -13,7 +13,9 @@ use super::state::State;
 use super::{Exports, Instance, files, wasi};
 use crate::artefact::Artefact;
 use crate::bindings::EveryStep;
+use crate::bindings::callboard::step::types::Error as SaidError;
 use crate::bindings::exports::callboard::step::{global, manifest, source, transform};
+use crate::bindings::v0_1::exports::callboard::step as v0_1;
 use crate::engine::Running;
 use crate::error::{Fault, SandboxError};
 use crate::refused;
@@ -59,6 +61,7 @@ impl Sandbox {
         // The planner refuses a component that imports HTTP without a grant, and without one each request is refused here too.
         wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker)?;
         EveryStep::add_to_linker::<State, HasSelf<State>>(&mut linker, |state| state)?;
+        super::v0_1::add_to_linker(&mut linker)?;
         Ok(Sandbox { linker, running })
     }
 
@@ -83,6 +86,11 @@ impl Sandbox {
 }
 
 impl Loaded {
+    /// Whether it exports this interface of the contract as it was in 0.1.
+    fn is_of_0_1(&self, interface: &str) -> bool {
+        self.pre.component().get_export_index(None, format!("callboard:step/{interface}@0.1.0")).is_some()
+    }
+
     /// What the component says of itself, asked in this instance of it.
     ///
     /// # Errors
@@ -90,9 +98,16 @@ impl Loaded {
     /// A component that has no `manifest`, or whose call fails.
     pub fn describe(&self, instance: &mut Instance) -> Result<manifest::Manifest, Fault> {
         let lacks = |error: wasmtime::Error| Fault::Contract(format!("it does not describe itself: {error:#}"));
+        if self.is_of_0_1("manifest") {
+            let indices = v0_1::manifest::GuestIndices::new(&self.pre).map_err(lacks)?;
+            let guest = indices.load(&mut instance.store, &instance.linked).map_err(lacks)?;
+            return instance.call(Call::Describe, async |store, _| {
+                Ok(Ok::<_, SaidError>(guest.call_describe(store).await?.into()))
+            });
+        }
         let indices = manifest::GuestIndices::new(&self.pre).map_err(lacks)?;
         let guest = indices.load(&mut instance.store, &instance.linked).map_err(lacks)?;
-        instance.call(Call::Describe, async |store, _| Ok(Ok(guest.call_describe(store).await?)))
+        instance.call(Call::Describe, async |store, _| Ok(Ok::<_, SaidError>(guest.call_describe(store).await?)))
     }
 
     /// Makes an instance.
@@ -121,15 +136,20 @@ impl Loaded {
         let (pre, kind) = (&self.pre, self.kind);
         let made = drive(&runtime, &mut store, config, Call::Start, async |store| {
             let instance = pre.instantiate_async(&mut *store).await?;
-            let exports =
-                match kind {
-                    Kind::Transform => transform::GuestIndices::new(pre)
-                        .and_then(|at| Ok(Exports::Transform(at.load(&mut *store, &instance)?))),
-                    Kind::Global => global::GuestIndices::new(pre)
-                        .and_then(|at| Ok(Exports::Global(at.load(&mut *store, &instance)?))),
-                    Kind::Source => source::GuestIndices::new(pre)
-                        .and_then(|at| Ok(Exports::Source(at.load(&mut *store, &instance)?))),
-                };
+            macro_rules! exports {
+                ($interface:path, $exports:path) => {{
+                    use $interface as of_kind;
+                    of_kind::GuestIndices::new(pre).and_then(|at| Ok($exports(at.load(&mut *store, &instance)?)))
+                }};
+            }
+            let exports = match (kind, self.is_of_0_1(kind.as_str())) {
+                (Kind::Transform, false) => exports!(transform, Exports::Transform),
+                (Kind::Global, false) => exports!(global, Exports::Global),
+                (Kind::Source, false) => exports!(source, Exports::Source),
+                (Kind::Transform, true) => exports!(v0_1::transform, Exports::Transform01),
+                (Kind::Global, true) => exports!(v0_1::global, Exports::Global01),
+                (Kind::Source, true) => exports!(v0_1::source, Exports::Source01),
+            };
             let exports = exports.map_err(|error| Fault::Contract(format!("it is not a complete step: {error:#}")))?;
             Ok((instance, exports))
         });

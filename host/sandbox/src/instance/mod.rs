@@ -10,6 +10,7 @@ mod log;
 mod profile;
 mod state;
 mod trap;
+mod v0_1;
 mod wasi;
 
 use std::any::Any;
@@ -31,10 +32,13 @@ use state::State;
 
 use crate::bindings::callboard::step::types::Error as SaidError;
 use crate::bindings::exports::callboard::step::{global, source, transform};
+use crate::bindings::v0_1::callboard::step::types as before_types;
+use crate::bindings::v0_1::exports::callboard::step as before;
 use crate::bound::Declared;
 use crate::columns::{Flat, schema_of};
 use crate::error::Fault;
 use crate::exchange::{Reader, RowReader, RowWriter, Writer};
+use crate::gathering::Gathered;
 use crate::returnable::Returnable;
 
 /// One instance, in a store of its own. After a call that failed it is not to be called again.
@@ -52,20 +56,23 @@ enum Exports {
     Transform(transform::Guest),
     Global(global::Guest),
     Source(source::Guest),
+    Transform01(before::transform::Guest),
+    Global01(before::global::Guest),
+    Source01(before::source::Guest),
 }
 
 /// The functions of the contract. Each is the component's own; times, limits and errors are the host's.
 impl Instance {
-    fn call<R>(
+    fn call<R, E: Into<SaidError>>(
         &mut self,
         call: Call,
-        body: impl AsyncFnOnce(&mut Store<State>, Exports) -> wasmtime::Result<Result<R, SaidError>>,
+        body: impl AsyncFnOnce(&mut Store<State>, Exports) -> wasmtime::Result<Result<R, E>>,
     ) -> Result<R, Fault> {
         let began = Instant::now();
         let exports = self.exports.clone();
         let said = drive(&self.runtime, &mut self.store, &self.config, call, async |store| body(store, exports).await);
         self.busy += began.elapsed();
-        said?.map_err(Fault::from)
+        said?.map_err(|error| Fault::from(error.into()))
     }
 
     /// Asks the step what it does to rows of these schemas, which are under its names; none for a source.
@@ -86,16 +93,32 @@ impl Instance {
                 let input = self.one(&schemas)?;
                 let shape =
                     self.call(Call::Declare, async |store, _| guest.call_declare(store, config, input).await)?;
-                Declared { reads: vec![shape.reads], writes: written(shape.writes)?, drops: shape.drops }
+                Declared::new(vec![shape.reads], written(shape.writes)?, shape.drops)
             }
             Exports::Global(guest) => {
                 let shape =
                     self.call(Call::Declare, async |store, _| guest.call_declare(store, config, &schemas).await)?;
-                Declared { reads: shape.reads, writes: written(shape.writes)?, drops: shape.drops }
+                let gathered = Gathered::declared(shape.gathering, shape.sorted, shape.arrangement);
+                Declared { gathered, ..Declared::new(shape.reads, written(shape.writes)?, shape.drops) }
             }
             Exports::Source(guest) => {
                 let schema = self.call(Call::Declare, async |store, _| guest.call_declare(store, config).await)?;
-                Declared { reads: Vec::new(), writes: written(schema)?, drops: Vec::new() }
+                Declared::new(Vec::new(), written(schema)?, Vec::new())
+            }
+            Exports::Transform01(guest) => {
+                let input = self.one(&schemas)?;
+                let shape =
+                    self.call(Call::Declare, async |store, _| guest.call_declare(store, config, input).await)?;
+                Declared::new(vec![shape.reads], written(shape.writes)?, shape.drops)
+            }
+            Exports::Global01(guest) => {
+                let shape =
+                    self.call(Call::Declare, async |store, _| guest.call_declare(store, config, &schemas).await)?;
+                Declared::new(shape.reads, written(shape.writes)?, shape.drops)
+            }
+            Exports::Source01(guest) => {
+                let schema = self.call(Call::Declare, async |store, _| guest.call_declare(store, config).await)?;
+                Declared::new(Vec::new(), written(schema)?, Vec::new())
             }
         })
     }
@@ -121,6 +144,16 @@ impl Instance {
             Exports::Source(guest) => {
                 self.call(Call::Open, async |store, _| guest.call_open(store, config, cursor).await)
             }
+            Exports::Transform01(guest) => {
+                let input = self.one(&schemas)?;
+                self.call(Call::Open, async |store, _| guest.call_open(store, config, input).await)
+            }
+            Exports::Global01(guest) => {
+                self.call(Call::Open, async |store, _| guest.call_open(store, config, &schemas).await)
+            }
+            Exports::Source01(guest) => {
+                self.call(Call::Open, async |store, _| guest.call_open(store, config, cursor).await)
+            }
         }
     }
 
@@ -134,7 +167,11 @@ impl Instance {
         let lent = flat.lend();
         let arrays = lent.arrays();
         let input = lent.batch(&arrays);
-        self.call(Call::Process, async |store, exports| exports.transform().call_process(store, input).await)
+        self.call(Call::Process, async |store, exports| match exports {
+            Exports::Transform(guest) => Ok(guest.call_process(store, input).await?),
+            Exports::Transform01(guest) => Ok(now(guest.call_process(store, input).await?)),
+            _ => unreachable!("a transform is called as one"),
+        })
     }
 
     /// The next page of a source, unchecked: [`lift_within`](crate::lift_within). `None` at its end.
@@ -143,7 +180,11 @@ impl Instance {
     ///
     /// What the step says, or how its call failed.
     pub fn next_page(&mut self) -> Result<Option<source::Page>, Fault> {
-        self.call(Call::Next, async |store, exports| exports.source().call_next(store).await)
+        self.call(Call::Next, async |store, exports| match exports {
+            Exports::Source(guest) => guest.call_next(store).await,
+            Exports::Source01(guest) => Ok(now(guest.call_next(store).await?.map(|page| page.map(source::Page::from)))),
+            _ => unreachable!("a source is called as one"),
+        })
     }
 
     fn one<T: Clone>(&self, schemas: &[T]) -> Result<T, Fault> {
@@ -177,7 +218,11 @@ impl Instance {
         let output = table.push(writer).map_err(host)?;
         let kept = Resource::<Writer>::new_own(output.rep());
         let read: Vec<_> = inputs.iter().map(|reader| Resource::<Reader>::new_own(reader.rep())).collect();
-        let ran = self.call(Call::Run, async |store, exports| exports.global().call_run(store, &inputs, output).await);
+        let ran = self.call(Call::Run, async |store, exports| match exports {
+            Exports::Global(guest) => guest.call_run(store, &inputs, output).await,
+            Exports::Global01(guest) => Ok(now(guest.call_run(store, &inputs, output).await?)),
+            _ => unreachable!("a global step is called as one"),
+        });
         let table = &mut self.store.data_mut().table;
         let writer = table.delete(kept).map_err(host);
         read.into_iter().try_for_each(|reader| table.delete(reader).map(drop)).map_err(host)?;
@@ -210,25 +255,7 @@ impl Instance {
     }
 }
 
-impl Exports {
-    fn transform(&self) -> &transform::Guest {
-        match self {
-            Exports::Transform(guest) => guest,
-            _ => unreachable!("a transform is called as one"),
-        }
-    }
-
-    fn global(&self) -> &global::Guest {
-        match self {
-            Exports::Global(guest) => guest,
-            _ => unreachable!("a global step is called as one"),
-        }
-    }
-
-    fn source(&self) -> &source::Guest {
-        match self {
-            Exports::Source(guest) => guest,
-            _ => unreachable!("a source is called as one"),
-        }
-    }
+/// What a component of 0.1 answered, in terms of the contract as it is now.
+fn now<R, N: From<R>>(answer: Result<R, before_types::Error>) -> Result<N, SaidError> {
+    answer.map(N::from).map_err(SaidError::from)
 }

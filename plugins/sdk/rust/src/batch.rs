@@ -4,12 +4,14 @@ use crate::array::{Array, Kind};
 use crate::array_buf::ArrayBuf;
 use crate::error::{Result, StepError};
 use crate::raw::columns::{Batch as RawBatch, Column as RawColumn};
+use crate::raw::global::callboard::step::exchange::Run;
 use crate::types::{Column, Schema};
 
 /// Rows as columns: those that the step reads, and no others.
 pub struct Batch {
     pub(crate) raw: RawBatch,
     pub(crate) first_row: u64,
+    pub(crate) groups: Vec<Run>,
 }
 
 impl Batch {
@@ -21,6 +23,16 @@ impl Batch {
     /// The place of this batch's first row in a global step's input; 0 in a transform, which counts rows from its batch.
     pub fn first_row(&self) -> u64 {
         self.first_row
+    }
+
+    /// The groups of these rows, where the step has its rows grouped ([`Gather`](crate::Gather)): the number of each, from 0,
+    /// and its rows in this batch. The last may continue in the next batch, under the same number.
+    pub fn groups(&self) -> impl Iterator<Item = (u32, std::ops::Range<usize>)> {
+        self.groups.iter().scan(0, |end, run| {
+            let first = *end;
+            *end += run.rows as usize;
+            Some((run.group, first..*end))
+        })
     }
 
     /// The view on a column.

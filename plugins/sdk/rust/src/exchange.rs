@@ -12,7 +12,8 @@ use crate::shape::Written;
 /// Rows put out or removed in one call to the host, so that neither side holds a list of all rows.
 const CHUNK: usize = 64 * 1024;
 
-/// The rows of a whole input, kept by the host.
+/// The rows of an input that a call is given, kept by the host: all of them, or whole groups. A row is named by its place
+/// among them, from 0.
 pub struct Reader {
     rows: Rows,
     next_row: u64,
@@ -22,10 +23,16 @@ enum Rows {
     Host(exchange::Reader),
     #[cfg_attr(target_arch = "wasm32", allow(dead_code, reason = "made by `testing`, which is native"))]
     /// Natively: batches as the host would give them.
-    Memory(Vec<RawBatch>),
-    #[cfg_attr(target_arch = "wasm32", allow(dead_code, reason = "made by `testing`, which is native"))]
-    /// Natively: so many rows in batches that are handed over as they are, once.
-    Once(u64, std::vec::IntoIter<RawBatch>),
+    Memory(Given),
+}
+
+/// Rows in memory, as the host would give them.
+pub(crate) struct Given {
+    pub(crate) batches: Vec<RawBatch>,
+    /// The group of each row; none where rows are not grouped.
+    pub(crate) groups: Vec<u32>,
+    /// Where each row stands in the whole input.
+    pub(crate) positions: Vec<u64>,
 }
 
 impl Reader {
@@ -34,36 +41,44 @@ impl Reader {
     }
 
     #[cfg(not(target_arch = "wasm32"))]
-    pub(crate) fn memory(batches: Vec<RawBatch>) -> Self {
-        Reader { rows: Rows::Memory(batches), next_row: 0 }
+    pub(crate) fn memory(given: Given) -> Self {
+        Reader { rows: Rows::Memory(given), next_row: 0 }
     }
 
-    #[cfg(not(target_arch = "wasm32"))]
-    pub(crate) fn once(batches: Vec<RawBatch>) -> Self {
-        let rows = batches.iter().map(|batch| u64::from(batch.rows)).sum();
-        Reader { rows: Rows::Once(rows, batches.into_iter()), next_row: 0 }
-    }
-
-    /// How many rows the input has.
+    /// How many rows there are.
     pub fn rows(&self) -> u64 {
         match &self.rows {
             Rows::Host(reader) => reader.rows(),
-            Rows::Once(rows, _) => *rows,
-            Rows::Memory(batches) => batches.iter().map(|batch| u64::from(batch.rows)).sum(),
+            Rows::Memory(given) => given.batches.iter().map(|batch| u64::from(batch.rows)).sum(),
         }
     }
 
     /// The next rows, as many as the plan says; `None` at the end.
     #[allow(clippy::should_implement_trait, reason = "`batches` is the iterator; this is the contract's word")]
     pub fn next(&mut self) -> Option<Batch> {
-        let raw = match &mut self.rows {
-            Rows::Host(reader) => reader.next()?,
-            Rows::Memory(batches) => rest_of_batch(batches, self.next_row)?,
-            Rows::Once(_, batches) => batches.next()?,
-        };
         let first_row = self.next_row;
+        let (raw, groups) = match &mut self.rows {
+            Rows::Host(reader) => {
+                let page = reader.next()?;
+                (page.rows, page.groups)
+            }
+            Rows::Memory(given) => {
+                let raw = rest_of_batch(&given.batches, first_row)?;
+                let here = given.groups.iter().skip(first_row as usize).take(raw.rows as usize);
+                (raw, runs(here.copied()))
+            }
+        };
         self.next_row += u64::from(raw.rows);
-        Some(Batch { raw, first_row })
+        Some(Batch { raw, first_row, groups })
+    }
+
+    /// Where `count` rows, from row `first` on, stand in the whole input, from 0: what tells a row from all others,
+    /// whatever rows a call is given.
+    pub fn positions(&self, first: u64, count: u32) -> Vec<u64> {
+        match &self.rows {
+            Rows::Host(reader) => reader.positions(first, count),
+            Rows::Memory(given) => given.positions[first as usize..first as usize + count as usize].to_vec(),
+        }
     }
 
     /// The remaining batches.
@@ -76,10 +91,21 @@ impl Reader {
         match &mut self.rows {
             Rows::Host(reader) => reader.seek(row),
             Rows::Memory(_) => {}
-            Rows::Once(..) => assert_eq!(row, self.next_row, "rows that are given once are read in order"),
         }
         self.next_row = row;
     }
+}
+
+/// The groups of rows, one behind another.
+fn runs(groups: impl Iterator<Item = u32>) -> Vec<exchange::Run> {
+    let mut runs: Vec<exchange::Run> = vec![];
+    for group in groups {
+        match runs.last_mut() {
+            Some(run) if run.group == group => run.rows += 1,
+            _ => runs.push(exchange::Run { group, rows: 1 }),
+        }
+    }
+    runs
 }
 
 /// From this row to the end of the batch that it is in.
@@ -99,11 +125,12 @@ fn rest_of_batch(batches: &[RawBatch], row: u64) -> Option<RawBatch> {
     None
 }
 
-/// The way out of a global step. Rows come out in the order of the calls.
+/// The way out of a global step. Rows come out in the order of the calls; where rows are grouped, in the order of the input,
+/// unless the step's [`Gather`](crate::Gather) asks for another.
 pub struct Writer {
     sink: Sink,
     written: Written,
-    removed: Vec<Removal>,
+    removed: Removals,
 }
 
 /// Where the writer's calls go.
@@ -117,7 +144,7 @@ pub enum Sink {
 #[doc(hidden)]
 pub enum Call {
     Keep(Vec<u64>, Option<RawBatch>),
-    Write(RawBatch),
+    Write(RawBatch, Vec<u64>),
     Remove(Vec<Removal>),
 }
 
@@ -129,10 +156,10 @@ impl Sink {
         }
     }
 
-    fn write(&mut self, rows: RawBatch) {
+    fn write(&mut self, rows: RawBatch, at: &[u64]) {
         match self {
-            Sink::Host(writer) => writer.write(&rows),
-            Sink::Memory(calls) => calls.push(Call::Write(rows)),
+            Sink::Host(writer) => writer.write(&rows, at),
+            Sink::Memory(calls) => calls.push(Call::Write(rows, at.to_vec())),
         }
     }
 
@@ -146,7 +173,7 @@ impl Sink {
 
 impl Writer {
     pub(crate) fn new(sink: Sink, written: Written) -> Self {
-        Writer { sink, written, removed: vec![] }
+        Writer { sink, written, removed: Removals::default() }
     }
 
     /// Puts out these rows of the first input with all their columns, in this order and as often as they are named. For a
@@ -180,32 +207,61 @@ impl Writer {
     /// # Errors
     /// `failed`, if `columns` are not what the shape writes, or of different lengths.
     pub fn write(&mut self, columns: Vec<ArrayBuf>) -> Result<()> {
+        self.write_at(&[], columns)
+    }
+
+    /// As [`write`](Self::write), where rows are grouped: each is put out in the place of a row of the first input.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn write_at(&mut self, at: &[u64], columns: Vec<ArrayBuf>) -> Result<()> {
         let rows = self.written.batch(None, columns)?;
-        self.sink.write(rows);
+        self.sink.write(rows, at);
         Ok(())
     }
 
     /// Says that a row of the first input is left out, as this step is meant to. Each row at most once, and none that is kept.
-    pub fn drop(&mut self, row: u64, reason: impl Into<String>) {
-        self.remove(row, Fate::Dropped, reason.into());
+    pub fn drop(&mut self, row: u64, reason: impl AsRef<str>) {
+        self.remove(row, Fate::Dropped, reason.as_ref());
     }
 
     /// Says that the step cannot handle a row of the first input. Each row at most once, and none that is kept.
-    pub fn reject(&mut self, row: u64, reason: impl Into<String>) {
-        self.remove(row, Fate::Rejected, reason.into());
+    pub fn reject(&mut self, row: u64, reason: impl AsRef<str>) {
+        self.remove(row, Fate::Rejected, reason.as_ref());
     }
 
-    fn remove(&mut self, row: u64, fate: Fate, reason: String) {
-        self.removed.push(Removal { row, fate, reason });
-        if self.removed.len() == CHUNK {
-            self.sink.remove(std::mem::take(&mut self.removed));
+    fn remove(&mut self, row: u64, fate: Fate, reason: &str) {
+        self.removed.push(row, fate, reason);
+        if self.removed.rows == CHUNK {
+            self.sink.remove(std::mem::take(&mut self.removed).all);
         }
     }
 
     pub(crate) fn finish(mut self) -> Sink {
-        if !self.removed.is_empty() {
-            self.sink.remove(self.removed);
+        if self.removed.rows > 0 {
+            self.sink.remove(self.removed.all);
         }
         self.sink
+    }
+}
+
+/// Rows that go no further, by their reasons.
+#[derive(Debug, Default)]
+pub(crate) struct Removals {
+    pub(crate) all: Vec<Removal>,
+    pub(crate) rows: usize,
+}
+
+impl Removals {
+    /// Of many reasons, only the last ones are looked at for another row of the same.
+    const LAST: usize = 8;
+
+    pub(crate) fn push(&mut self, row: u64, fate: Fate, reason: &str) {
+        self.rows += 1;
+        let mut last = self.all.iter_mut().rev().take(Self::LAST);
+        match last.find(|removal| removal.fate == fate && removal.reason == reason) {
+            Some(removal) => removal.rows.push(row),
+            None => self.all.push(Removal { rows: vec![row], fate, reason: reason.into() }),
+        }
     }
 }

@@ -58,6 +58,7 @@ pub mod config;
 mod error;
 mod exchange;
 mod export;
+mod gather;
 mod host;
 mod key;
 mod output;
@@ -76,6 +77,7 @@ pub use array_buf::ArrayBuf;
 pub use batch::Batch;
 pub use error::{At, ErrorKind, Result, StepError};
 pub use exchange::{Reader, Writer};
+pub use gather::{Gather, Order};
 pub use host::{Level, count, log, report_panics};
 pub use key::Keys;
 pub use output::{Output, Page};
@@ -93,8 +95,8 @@ pub mod prelude {
     };
     pub use crate::rows::{Cell, Columns, Fate, Inputs, Row, RowGlobal, RowSource, RowTransform, RowWriter};
     pub use crate::{
-        ArrayBuf, At, Batch, BoundGlobal, BoundSource, BoundTransform, Column, Field, Global, Layout, Output, Page,
-        Reader, Result, Schema, Shape, Source, StepError, Transform, Type, Writer, count,
+        ArrayBuf, At, Batch, BoundGlobal, BoundSource, BoundTransform, Column, Field, Gather, Global, Layout, Order,
+        Output, Page, Reader, Result, Schema, Shape, Source, StepError, Transform, Type, Writer, count,
     };
     pub use schemars::{self, JsonSchema};
     pub use serde::{self, Deserialize, Serialize};

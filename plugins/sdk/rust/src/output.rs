@@ -2,8 +2,9 @@
 
 use crate::array_buf::ArrayBuf;
 use crate::error::Result;
+use crate::exchange::Removals;
 use crate::raw::transform::exports::callboard::step::transform::Output as RawOutput;
-use crate::raw::types::{Fate, Removal};
+use crate::raw::types::Fate;
 use crate::shape::Written;
 
 /// What a transform makes of a batch: the columns it writes, and which rows go on.
@@ -14,7 +15,7 @@ use crate::shape::Written;
 pub struct Output {
     origins: Option<Vec<u32>>,
     columns: Vec<ArrayBuf>,
-    removed: Vec<Removal>,
+    removed: Removals,
 }
 
 impl Output {
@@ -36,26 +37,22 @@ impl Output {
     }
 
     /// Leaves a row out, as this step is meant to. Each row at most once.
-    pub fn drop(&mut self, row: usize, reason: impl Into<String>) {
-        self.remove(row, Fate::Dropped, reason.into());
+    pub fn drop(&mut self, row: usize, reason: impl AsRef<str>) {
+        self.removed.push(row as u64, Fate::Dropped, reason.as_ref());
     }
 
     /// Leaves a row out that the step cannot handle. Each row at most once.
-    pub fn reject(&mut self, row: usize, reason: impl Into<String>) {
-        self.remove(row, Fate::Rejected, reason.into());
-    }
-
-    fn remove(&mut self, row: usize, fate: Fate, reason: String) {
-        self.removed.push(Removal { row: row as u64, fate, reason });
+    pub fn reject(&mut self, row: usize, reason: impl AsRef<str>) {
+        self.removed.push(row as u64, Fate::Rejected, reason.as_ref());
     }
 
     pub(crate) fn into_raw(self, rows: usize, written: &Written) -> Result<RawOutput> {
         let kept = match &self.origins {
             Some(origins) => origins.len(),
-            None => rows.saturating_sub(self.removed.len()),
+            None => rows.saturating_sub(self.removed.rows),
         };
         let columns = written.batch(Some(kept), self.columns)?;
-        Ok(RawOutput { origins: self.origins, columns, removed: self.removed })
+        Ok(RawOutput { origins: self.origins, columns, removed: self.removed.all })
     }
 }
 

@@ -13,7 +13,7 @@ pub use transform::callboard::step::{columns, counters, log, types};
 pub mod manifest {
     wit_bindgen::generate!({
         path: "wit",
-        inline: "package callboard:sdk-manifest; world described { export callboard:step/manifest@0.1.0; }",
+        inline: "package callboard:sdk-manifest; world described { export callboard:step/manifest@0.2.0; }",
         pub_export_macro: true,
         export_macro_name: "export_manifest",
     });
@@ -24,9 +24,9 @@ pub mod transform {
         path: "wit",
         inline: "package callboard:sdk-transform;
             world transforming {
-                import callboard:step/log@0.1.0;
-                import callboard:step/counters@0.1.0;
-                export callboard:step/transform@0.1.0;
+                import callboard:step/log@0.2.0;
+                import callboard:step/counters@0.2.0;
+                export callboard:step/transform@0.2.0;
             }",
         pub_export_macro: true,
         export_macro_name: "export_transform",
@@ -38,13 +38,13 @@ pub mod global {
     wit_bindgen::generate!({
         path: "wit",
         inline: "package callboard:sdk-global;
-            world exchanging { export callboard:step/global@0.1.0; }",
+            world exchanging { export callboard:step/global@0.2.0; }",
         pub_export_macro: true,
         export_macro_name: "export_global",
         generate_all,
         with: {
-            "callboard:step/columns@0.1.0": crate::raw::columns,
-            "callboard:step/types@0.1.0": crate::raw::types,
+            "callboard:step/columns@0.2.0": crate::raw::columns,
+            "callboard:step/types@0.2.0": crate::raw::types,
         },
     });
 }
@@ -52,13 +52,13 @@ pub mod global {
 pub mod source {
     wit_bindgen::generate!({
         path: "wit",
-        inline: "package callboard:sdk-source; world making { export callboard:step/source@0.1.0; }",
+        inline: "package callboard:sdk-source; world making { export callboard:step/source@0.2.0; }",
         pub_export_macro: true,
         export_macro_name: "export_source",
         generate_all,
         with: {
-            "callboard:step/columns@0.1.0": crate::raw::columns,
-            "callboard:step/types@0.1.0": crate::raw::types,
+            "callboard:step/columns@0.2.0": crate::raw::columns,
+            "callboard:step/types@0.2.0": crate::raw::types,
         },
     });
 }

@@ -4,6 +4,7 @@ use crate::array_buf::ArrayBuf;
 use crate::batch::{Batch, assemble};
 use crate::error::{Result, StepError};
 use crate::exchange::{Reader, Writer};
+use crate::gather::Gather;
 use crate::output::{Output, Page};
 use crate::raw::columns::Batch as RawBatch;
 use crate::raw::{global, transform};
@@ -19,6 +20,7 @@ pub struct Shape {
     reads: Vec<Vec<String>>,
     writes: Vec<Field>,
     drops: Vec<String>,
+    gather: Gather,
 }
 
 /// A column to be read, and of which input: a handle, a name (of the first input), or the input's number and a name.
@@ -97,6 +99,11 @@ impl Shape {
         columns.into_iter().fold(self, Shape::drops)
     }
 
+    /// How a global step has its rows brought together; all in one call, unless it says so.
+    pub fn gather(self, gather: Gather) -> Self {
+        Shape { gather, ..self }
+    }
+
     /// Work that must be done before the first row and not when a pipeline is only checked: loading a model, building a table.
     pub fn load<S: 'static>(self, load: impl FnOnce() -> Result<S> + 'static) -> Loaded<S> {
         Loaded { shape: self, load: Box::new(load) }
@@ -107,8 +114,9 @@ impl Shape {
         self.load(|| Ok(())).process(move |(), batch| process(batch))
     }
 
-    /// A global step's work: inputs are read as often as it likes, rows are put out through the writer.
-    pub fn run(self, run: impl FnOnce(&mut [Reader], &mut Writer) -> Result<()> + 'static) -> BoundGlobal {
+    /// A global step's work: inputs are read as often as it likes, rows are put out through the writer. Called once, or, where
+    /// rows are grouped, any number of times, each time with other groups: what becomes of a group depends on its rows alone.
+    pub fn run(self, mut run: impl FnMut(&mut [Reader], &mut Writer) -> Result<()> + 'static) -> BoundGlobal {
         self.load(|| Ok(())).run(move |(), inputs, output| run(inputs, output))
     }
 
@@ -133,7 +141,9 @@ impl Shape {
             return Err(StepError::failed(format!("the step reads from {} inputs, of {inputs}", self.reads.len())));
         }
         self.reads.resize(inputs, vec![]);
-        Ok(global::exports::callboard::step::global::Shape { reads: self.reads, writes, drops: self.drops })
+        let (gathering, sorted, arrangement) = self.gather.declared(inputs)?;
+        let (reads, drops) = (self.reads, self.drops);
+        Ok(global::exports::callboard::step::global::Shape { reads, writes, drops, gathering, sorted, arrangement })
     }
 
     pub(crate) fn into_source(self) -> Result<RawBatch> {
@@ -172,13 +182,13 @@ impl<S: 'static> Loaded<S> {
     }
 
     /// As [`Shape::run`], with what was loaded.
-    pub fn run(self, run: impl FnOnce(S, &mut [Reader], &mut Writer) -> Result<()> + 'static) -> BoundGlobal {
+    pub fn run(self, mut run: impl FnMut(&mut S, &mut [Reader], &mut Writer) -> Result<()> + 'static) -> BoundGlobal {
         let (written, load) = (self.shape.written(), self.load);
         let open = move || {
-            let state = load()?;
+            let mut state = load()?;
             let run = move |mut inputs: Vec<Reader>, output: crate::exchange::Sink| {
-                let mut writer = Writer::new(output, written);
-                run(state, &mut inputs, &mut writer)?;
+                let mut writer = Writer::new(output, written.clone());
+                run(&mut state, &mut inputs, &mut writer)?;
                 Ok(writer.finish())
             };
             Ok(Box::new(run) as Run)
@@ -210,7 +220,7 @@ impl<C: serde::Serialize + serde::de::DeserializeOwned + Default + Clone + 'stat
 
 pub(crate) type Opening<W> = Box<dyn FnOnce() -> Result<W>>;
 pub(crate) type Process = Box<dyn FnMut(Batch) -> Result<transform::exports::callboard::step::transform::Output>>;
-pub(crate) type Run = Box<dyn FnOnce(Vec<Reader>, crate::exchange::Sink) -> Result<crate::exchange::Sink>>;
+pub(crate) type Run = Box<dyn FnMut(Vec<Reader>, crate::exchange::Sink) -> Result<crate::exchange::Sink>>;
 pub(crate) type Next<C> = Box<dyn FnMut(C) -> Result<Option<(RawBatch, C)>>>;
 
 /// A transform bound to its configuration and input: its shape, and its work, not begun.

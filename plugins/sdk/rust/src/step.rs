@@ -49,6 +49,15 @@ pub trait Global {
     /// # Errors
     /// `config` for a wrong value, `input` for a column that is not there or of another type.
     fn bind(config: Self::Config, inputs: &[Schema]) -> Result<BoundGlobal>;
+
+    /// As [`Transform::check`]: columns that rows are brought together by need not be read.
+    ///
+    /// # Errors
+    /// `config` for a wrong value.
+    fn check(config: &Self::Config, inputs: &[Schema]) -> Result<()> {
+        let _ = (config, inputs);
+        Ok(())
+    }
 }
 
 /// A step that makes rows from nothing but its configuration. Exported with [`source!`](crate::source).
@@ -135,14 +144,17 @@ pub fn process(
     opened: &OpenedTransform,
     input: columns::Batch,
 ) -> Result<transform::exports::callboard::step::transform::Output, RawError> {
-    opened.with(|process| process(Batch { raw: input, first_row: 0 }))
+    opened.with(|process| process(Batch { raw: input, first_row: 0, groups: vec![] }))
 }
 
 pub fn declare_global<T: Global>(
     config: &str,
     inputs: &[columns::Batch],
 ) -> Result<global::exports::callboard::step::global::Shape, RawError> {
-    bind_global::<T>(config, inputs, Columns::All)
+    let schemas: Vec<_> = inputs.iter().enumerate().map(|(i, input)| Schema::of_input(i, input, false)).collect();
+    let checked = || T::check(&config::parse(config)?, &schemas);
+    checked()
+        .and_then(|()| bind_global::<T>(config, inputs, Columns::All))
         .and_then(|bound| bound.shape.into_global(inputs.len()))
         .map_err(StepError::into_raw)
 }
@@ -165,10 +177,7 @@ pub fn run(
 }
 
 pub(crate) fn run_over(opened: &OpenedGlobal, inputs: Vec<Reader>, output: Sink) -> Result<Sink, RawError> {
-    let Some(run) = opened.0.borrow_mut().take() else {
-        return Err(StepError::failed("the step was not opened").into_raw());
-    };
-    run(inputs, output).map_err(StepError::into_raw)
+    opened.with(|run| run(inputs, output))
 }
 
 pub fn declare_source<T: Source>(config: &str) -> Result<columns::Batch, RawError> {

@@ -451,3 +451,58 @@ fn a_step_without_description_is_summed_up_by_its_documentation() {
     assert_eq!(config::summary::<Documented>(""), "Makes squares.");
     assert_eq!(config::summary::<Documented>("Makes more."), "Makes more.");
 }
+
+/// Keeps the longest texts of each domain, and says how many it has.
+#[derive(Deserialize, JsonSchema)]
+struct Longest {
+    most: usize,
+}
+
+#[derive(Serialize, JsonSchema)]
+struct OfDomain {
+    n_in_domain: u64,
+}
+
+impl RowGlobal for Longest {
+    type Input<'a> = Text<'a>;
+    type Other<'a> = ();
+    type Output = OfDomain;
+
+    fn gather(&self) -> Gather {
+        Gather::by_key(["domain"]).sorted_by(Order::descending("n_chars"))
+    }
+
+    fn run(&mut self, inputs: &mut Inputs<'_, Self>, output: &mut RowWriter<'_, Self>) -> Result<()> {
+        inputs.each_group(
+            |rows: &mut Vec<u64>, row, _| {
+                rows.push(row);
+                Ok(())
+            },
+            |rows| {
+                let n_in_domain = rows.len() as u64;
+                let longest = rows.into_iter().take(self.most);
+                longest.into_iter().try_for_each(|row| output.keep_with(row, OfDomain { n_in_domain }))
+            },
+        )
+    }
+}
+
+#[test]
+fn a_group_is_given_whole_and_sorted() {
+    let rows = json!([
+        {"domain": "a", "text": "1", "n_chars": 1}, {"domain": null, "text": "2", "n_chars": 2},
+        {"domain": "b", "text": "3", "n_chars": 3}, {"domain": "a", "text": "4", "n_chars": 9},
+        {"domain": "a", "text": "5", "n_chars": null}, {"domain": null, "text": "6", "n_chars": 2},
+        {"domain": "a", "text": "7", "n_chars": 9}
+    ]);
+    let kept = |most: usize| {
+        let outcome = testing::global::<Longest>(json!({ "most": most }), [rows.clone()]).unwrap();
+        let of =
+            |row: &serde_json::Value| (row["text"].as_str().unwrap().to_owned(), row["n_in_domain"].as_u64().unwrap());
+        outcome.rows.iter().map(of).collect::<Vec<_>>()
+    };
+    let expected = |rows: &[(&str, u64)]| rows.iter().map(|(text, n)| ((*text).to_owned(), *n)).collect::<Vec<_>>();
+    assert_eq!(kept(1), expected(&[("2", 2), ("3", 1), ("4", 4)]));
+    assert_eq!(kept(2), expected(&[("2", 2), ("3", 1), ("4", 4), ("6", 2), ("7", 4)]));
+    assert_eq!(kept(9).len(), 7);
+}

@@ -5,5 +5,6 @@
 //! 3. [`portable`] is SHA-256 without the processor's own instructions.
 
 pub mod columns;
+pub mod distinct;
 pub mod portable;
 pub mod twin;

@@ -10,15 +10,15 @@ use arrow::ipc::writer::StreamWriter;
 use callboard_io::beneath::Dir;
 use callboard_io::{BatchPolicy, Dataset, InputSpec, OutputSpec, Staged, Writer, check_writable};
 use callboard_sdk::raw::columns::Batch;
-use callboard_sdk::testing::{Call, NativeTransform, run_natively};
+use callboard_sdk::testing::NativeTransform;
 use serde_json::{Value, json};
-use step_exact_dedup::ExactDedup;
 use step_filter::Filter;
 use step_hash::Hash;
 use step_normalise::Normalise;
 use step_text_stats::TextStats;
 
 use super::columns::{given, written};
+use super::distinct::distinct;
 use crate::Result;
 use crate::measure::{Clock, thread_time};
 
@@ -56,7 +56,7 @@ pub fn run(rows: &Path, folder: &Path, out: &Path) -> Result<Twin> {
     let mut copies = Copies::default();
     let spill = folder.join("twin.arrow");
     let schema = before(rows, &spill, &mut copies)?;
-    let first = distinct(&spill, &mut copies)?;
+    let first = distinct(&read(&spill)?.collect::<std::result::Result<Vec<_>, _>>().map_err(failed)?)?;
     after(&spill, &schema, &first, out, &mut copies)?;
     std::fs::remove_file(&spill).map_err(|error| error.to_string())?;
     let all = (thread_time() - began).as_secs_f64();
@@ -146,25 +146,6 @@ fn before(rows: &Path, spill: &Path, copies: &mut Copies) -> Result<RecordBatch>
     read(spill)?.next().ok_or("the native twin: there are no rows")?.map(|rows| rows.slice(0, 0)).map_err(failed)
 }
 
-/// The second stage: for each row whether it is the first of its text.
-fn distinct(spill: &Path, copies: &mut Copies) -> Result<Vec<bool>> {
-    let mut batches = Vec::new();
-    let mut schema = None;
-    for rows in read(spill)? {
-        let rows = rows.map_err(failed)?;
-        batches.push(copies.given(&rows, &["text"])?);
-        schema.get_or_insert(given(&rows.slice(0, 0), &["text"])?);
-    }
-    let schema = schema.ok_or("the native twin: there are no rows")?;
-    let mut first = vec![false; batches.iter().map(|batch| batch.rows as usize).sum()];
-    for call in run_natively::<ExactDedup>(&json!({}), &[schema], vec![batches]).map_err(failed)? {
-        if let Call::Keep(rows, _) = call {
-            rows.iter().for_each(|row| first[*row as usize] = true);
-        }
-    }
-    Ok(first)
-}
-
 /// The third stage: the rows that are first, filtered, digested, written.
 fn after(spill: &Path, schema: &RecordBatch, first: &[bool], out: &Path, copies: &mut Copies) -> Result<()> {
     let filter = NativeTransform::open::<Filter>(&filter_config(), &given(schema, &["n_words"])?);
@@ -182,7 +163,7 @@ fn after(spill: &Path, schema: &RecordBatch, first: &[bool], out: &Path, copies:
         let rows = filter_record_batch(&rows, &is_first).map_err(failed)?;
         let fates = filter.process(copies.given(&rows, &["n_words"])?).map_err(failed)?;
         let mut stays = vec![true; rows.num_rows()];
-        fates.removed.iter().for_each(|removal| stays[removal.row as usize] = false);
+        fates.removed.iter().flat_map(|removal| &removal.rows).for_each(|row| stays[*row as usize] = false);
         let rows = filter_record_batch(&rows, &BooleanArray::from(stays)).map_err(failed)?;
         let hashes = hash.process(copies.given(&rows, &["text"])?).map_err(failed)?;
         let rows = with(&rows, &["sha256"], written(hashes.columns)?)?;

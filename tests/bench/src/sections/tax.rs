@@ -5,15 +5,15 @@ use std::path::PathBuf;
 use arrow::array::RecordBatch;
 use callboard_io::{Dataset, InputSpec};
 use callboard_sdk::raw::columns::Batch;
-use callboard_sdk::testing::{NativeTransform, run_natively};
+use callboard_sdk::testing::NativeTransform;
 use serde_json::{Value, json};
-use step_exact_dedup::ExactDedup;
 
 use crate::Result;
 use crate::bench::Bench;
 use crate::markdown::grouped;
 use crate::measure::{Clock, Measure, Unit};
 use crate::native::columns::given;
+use crate::native::distinct::distinct;
 use crate::native::portable;
 use crate::native::twin::{self, BATCH, Prepared};
 use crate::pair::{averaged, in_turn};
@@ -22,7 +22,7 @@ use crate::report::{Section, Table};
 use crate::step::{Step, calls, said};
 
 pub(super) const ABOUT: &str = "The steps of the reference pipeline as components, by the host's own way of calling them (columns lent, copied in, copied back, checked), against the same crates compiled for this machine and called on \
-batches that lie ready. Both in one thread, by its processor time; `exact-dedup`, which asks the host for rows while it works, by the clock, without what the host does for it. The whole pipeline is `callboard run --no-resume`, by the processor time of the process with all \
+batches that lie ready. Both in one thread, by its processor time; `exact-dedup`, whose rows the host brings together, by the clock, from rows in memory to rows in memory, against a set of hashes. The whole pipeline is `callboard run --no-resume`, by the processor time of the process with all \
 its threads, against its twin in one thread: the same decoder, steps, spill and writer.";
 
 /// What is compared: a target, a row of the table, and the times of both, in ms.
@@ -118,8 +118,6 @@ fn dedup(bench: &Bench, rows: &[RecordBatch]) -> Result<Pair> {
     bench.tell("exact-dedup");
     let (moment, rounds) = (bench.sizes().moment, bench.sizes().rounds * 3);
     let step = Step::load(bench, &component(bench, "exact-dedup")?, json!({}))?;
-    let ready: Vec<Batch> = rows.iter().map(|rows| given(rows, &["text"])).collect::<Result<_>>()?;
-    let schema = given(&rows[0].slice(0, 0), &["text"])?;
     let inputs = [rows.to_vec()];
     let times = in_turn(
         rounds,
@@ -129,10 +127,8 @@ fn dedup(bench: &Bench, rows: &[RecordBatch]) -> Result<Pair> {
                 Box::new(|| {
                     let seconds = averaged(moment, || {
                         let mut opened = step.open(&rows[0].schema())?;
-                        opened.take_times();
-                        opened.run(&inputs).map_err(|error| said(error.error))?;
-                        let times = opened.take_times();
-                        Ok((times.in_calls - times.of_host).as_secs_f64())
+                        let (seconds, ran) = Clock::Wall.time(|| opened.run(&inputs));
+                        ran.map(|_| seconds).map_err(|error| said(error.error))
                     })?;
                     Ok(seconds * 1e3)
                 }),
@@ -141,10 +137,8 @@ fn dedup(bench: &Bench, rows: &[RecordBatch]) -> Result<Pair> {
                 "native",
                 Box::new(|| {
                     let seconds = averaged(moment, || {
-                        let (ready, schemas) = (vec![ready.clone()], [schema.clone()]);
-                        let (seconds, ran) =
-                            Clock::Wall.time(|| run_natively::<ExactDedup>(&json!({}), &schemas, ready));
-                        ran.map(|_| seconds).map_err(|error| error.to_string())
+                        let (seconds, first) = Clock::Wall.time(|| distinct(rows));
+                        first.map(|_| seconds)
                     })?;
                     Ok(seconds * 1e3)
                 }),

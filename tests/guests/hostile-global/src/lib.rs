@@ -8,7 +8,7 @@ use std::mem::forget;
 
 use callboard_sdk::raw::columns::{Array, Batch, Bytes, Column, Values};
 use callboard_sdk::raw::global::callboard::step::exchange::{Reader, Writer};
-use callboard_sdk::raw::global::exports::callboard::step::global::{Guest, Shape};
+use callboard_sdk::raw::global::exports::callboard::step::global::{Arrangement, Gathering, Guest, Shape};
 use callboard_sdk::raw::log;
 use callboard_sdk::raw::types::{Error, ErrorKind, Fate, Removal};
 use schemars::JsonSchema;
@@ -121,7 +121,8 @@ impl Guest for Hostile {
             Some(Misdeed::KeepWithoutColumns | Misdeed::KeepTooFewValues | Misdeed::KeepBeside) => writes = batch(0),
             _ => {}
         }
-        Ok(Shape { reads, writes, drops })
+        let (gathering, arrangement) = (Gathering::All, Arrangement::Written);
+        Ok(Shape { reads, writes, drops, gathering, sorted: vec![vec![]; inputs.len()], arrangement })
     }
 
     fn open(config: String, _inputs: Vec<Batch>) -> Result<(), Error> {
@@ -165,20 +166,20 @@ impl Guest for Hostile {
             Some(Misdeed::KeepOutOfRange) => output.keep(&[rows], None),
             Some(Misdeed::KeepUnwrittenColumns) => output.keep(&[0], Some(&batch(1))),
             Some(Misdeed::KeepTooFewValues) => output.keep(&all, Some(&batch(rows as u32 - 1))),
-            Some(Misdeed::WriteWhileCarrying) => output.write(&batch(1)),
+            Some(Misdeed::WriteWhileCarrying) => output.write(&batch(1), &[]),
             Some(Misdeed::SeekBeyond) => input.seek(rows + 1),
             Some(Misdeed::SeekFar) => input.seek(u64::MAX),
             Some(Misdeed::KeepFar) => output.keep(&[u64::MAX], None),
             Some(Misdeed::KeepHuge) => output.keep(&vec![0; 25 << 20], None),
-            Some(Misdeed::WriteVoid) => output.write(&Batch { rows: u32::MAX, columns: vec![], arrays: vec![] }),
+            Some(Misdeed::WriteVoid) => output.write(&Batch { rows: u32::MAX, columns: vec![], arrays: vec![] }, &[]),
             Some(Misdeed::KeepRemoved) => {
                 output.remove(&[removal(0)]);
                 output.keep(&all, None);
             }
-            Some(Misdeed::RemoveMany) => output.remove(&vec![removal(0); 1_000_000]),
+            Some(Misdeed::RemoveMany) => output.remove(&[Removal { rows: vec![0; 1_000_000], ..removal(0) }]),
             Some(Misdeed::ReasonHuge) => {
                 let reason = "0123456789abcdef".repeat(1 << 20);
-                output.remove(&[Removal { row: 0, fate: Fate::Rejected, reason }]);
+                output.remove(&[Removal { rows: vec![0], fate: Fate::Rejected, reason }]);
             }
             // SAFETY of those that follow: the number of a handle is nothing but a number, which the host looks up in this
             // instance's table; that it does is what is tried.
@@ -264,7 +265,7 @@ fn said(rows: u64) {
 }
 
 fn removal(row: u64) -> Removal {
-    Removal { row, fate: Fate::Dropped, reason: "told to".into() }
+    Removal { rows: vec![row], fate: Fate::Dropped, reason: "told to".into() }
 }
 
 /// A column `forged` of empty texts.

@@ -161,9 +161,8 @@ pub(crate) fn output(misdeed: Misdeed, at_row: u32, input: Batch) -> Output {
             output.removed = (0..rows).chain([at_row]).map(|row| removal(row.into(), Fate::Dropped)).collect();
         }
         Misdeed::RemovedMany => {
-            output.removed = (0..1_000_000)
-                .map(|_| Removal { row: at_row.into(), fate: Fate::Dropped, reason: String::new() })
-                .collect();
+            output.removed =
+                vec![Removal { rows: vec![at_row.into(); 1_000_000], fate: Fate::Dropped, reason: String::new() }];
         }
         Misdeed::RemovedFar => output.removed.push(removal(u64::MAX, Fate::Dropped)),
         Misdeed::ReasonHuge => {
@@ -219,7 +218,7 @@ fn values(columns: &mut Batch) -> Vec<String> {
 }
 
 fn removal(row: u64, fate: Fate) -> Removal {
-    Removal { row, fate, reason: "told to".into() }
+    Removal { rows: vec![row], fate, reason: "told to".into() }
 }
 
 fn batch<const N: usize>(rows: u32, columns: [(&str, Array); N]) -> Batch {

@@ -1,6 +1,7 @@
 //! What a call into a step came to, as its log has it.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use callboard_plan::PlannedStep;
@@ -21,6 +22,7 @@ pub(crate) enum Deed {
     },
     Wrote,
     Removed {
+        #[serde(with = "by_reason")]
         rows: Vec<Removed>,
     },
     /// A source or a global step came to its end; nothing counts of a global step without it.
@@ -45,6 +47,7 @@ impl Deed {
 pub(crate) struct Outcome {
     /// The rows of the batch that were put out; none: all that were not removed, in order.
     pub(crate) kept: Option<Vec<u32>>,
+    #[serde(with = "by_reason")]
     pub(crate) removed: Vec<Removed>,
     pub(crate) counters: BTreeMap<String, i64>,
     /// The limits under which rows were rejected because a call trapped or ran into one; none where no row was.
@@ -60,9 +63,36 @@ pub(crate) fn limits_of(step: &PlannedStep) -> Limits {
 }
 
 /// A row that went no further.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Removed {
     pub(crate) row: u64,
     pub(crate) rejected: bool,
-    pub(crate) reason: String,
+    pub(crate) reason: Arc<str>,
+}
+
+/// Rows that were removed, on the disk: neighbours of one reason name it once.
+mod by_reason {
+    use std::sync::Arc;
+
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    use super::Removed;
+
+    pub(super) fn serialize<S: Serializer>(removed: &[Removed], serializer: S) -> Result<S::Ok, S::Error> {
+        let alike = |a: &Removed, b: &Removed| a.rejected == b.rejected && a.reason == b.reason;
+        let groups = removed.chunk_by(alike).map(|group| {
+            let rows: Vec<u64> = group.iter().map(|removed| removed.row).collect();
+            (group[0].rejected, &*group[0].reason, rows)
+        });
+        groups.collect::<Vec<_>>().serialize(serializer)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Removed>, D::Error> {
+        let groups = Vec::<(bool, String, Vec<u64>)>::deserialize(deserializer)?;
+        let rows = groups.into_iter().flat_map(|(rejected, reason, rows)| {
+            let reason = Arc::<str>::from(reason);
+            rows.into_iter().map(move |row| Removed { row, rejected, reason: reason.clone() })
+        });
+        Ok(rows.collect())
+    }
 }

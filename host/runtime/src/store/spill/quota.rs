@@ -34,7 +34,7 @@ impl Quota {
         Ok(())
     }
 
-    pub(in crate::store) fn give_back(&self, bytes: u64) {
+    pub(crate) fn give_back(&self, bytes: u64) {
         self.used.fetch_sub(bytes, Ordering::Relaxed);
     }
 

@@ -11,6 +11,7 @@ use super::write::ToRow;
 use super::{Columns, Reads, fields_of};
 use crate::error::{Result, StepError};
 use crate::exchange::{Reader, Writer};
+use crate::gather::Gather;
 use crate::shape::{BoundGlobal, Shape};
 use crate::step::Global;
 use crate::types::{Field, Schema};
@@ -37,6 +38,11 @@ pub trait RowGlobal: DeserializeOwned + JsonSchema + 'static {
         Columns::new()
     }
 
+    /// How rows are brought together: all in one call, unless it says so.
+    fn gather(&self) -> Gather {
+        Gather::all()
+    }
+
     /// The columns that are written: as many, and as named, as the fields of `Output`.
     ///
     /// # Errors
@@ -46,7 +52,8 @@ pub trait RowGlobal: DeserializeOwned + JsonSchema + 'static {
         fields_of::<Self::Output>()
     }
 
-    /// Reads the inputs, as often as it likes, and puts rows out. Rows come out in the order of the calls.
+    /// Reads the inputs, as often as it likes, and puts rows out. Called once, or, where rows are grouped, any number of times,
+    /// each time with other groups: what becomes of a group depends on the configuration and its rows alone.
     ///
     /// # Errors
     /// What it likes; nothing is put out then.
@@ -80,6 +87,36 @@ impl<T: RowGlobal> Inputs<'_, T> {
     /// What `see` returns; `input` for a row that does not fit the record.
     pub fn each(&mut self, mut see: impl FnMut(u64, T::Input<'_>) -> Result<()>) -> Result<()> {
         self.scan(0, |number, row| see(number, fitting(number, T::Input::from_row(row))?))
+    }
+
+    /// Where rows of the first input are grouped: calls `see` with each row of a group and its number, and `end` behind its last row,
+    /// with what `see` made of a `G::default()`. One group comes after another, so memory holds one `G`, however many rows there are.
+    ///
+    /// # Errors
+    /// What `see` and `end` return; `input` for a row that does not fit the record.
+    pub fn each_group<G: Default>(
+        &mut self,
+        mut see: impl FnMut(&mut G, u64, T::Input<'_>) -> Result<()>,
+        mut end: impl FnMut(G) -> Result<()>,
+    ) -> Result<()> {
+        let mut group: Option<(u32, G)> = None;
+        self.readers[0].seek(0);
+        while let Some(batch) = self.readers[0].next() {
+            let views = self.reads[0].views(&batch)?;
+            for (number, rows) in batch.groups() {
+                if group.as_ref().is_some_and(|(current, _)| *current != number)
+                    && let Some((_, ended)) = group.take()
+                {
+                    end(ended)?;
+                }
+                let (_, state) = group.get_or_insert_with(|| (number, G::default()));
+                for i in rows {
+                    let row = batch.first_row() + i as u64;
+                    see(state, row, fitting(row, T::Input::from_row(Row { columns: &views, i }))?)?;
+                }
+            }
+        }
+        group.map_or(Ok(()), |(_, last)| end(last))
     }
 
     /// Calls `see` with each row of another input and its number, from 0, in order. The first of the other inputs is 1.
@@ -127,6 +164,8 @@ pub struct RowWriter<'w, T> {
     fields: &'w [Field],
     /// Rows of the first input that are kept, for those of `rows` beside which they stand.
     kept: Vec<u64>,
+    /// Or rows in whose places they stand.
+    at: Vec<u64>,
     rows: AnyBuilder,
     step: PhantomData<T>,
 }
@@ -149,7 +188,7 @@ impl<T: RowGlobal> RowWriter<'_, T> {
     /// # Errors
     /// `failed`, if the record is not what the step said it writes.
     pub fn keep_with(&mut self, row: u64, record: T::Output) -> Result<()> {
-        if self.kept.len() != self.rows.len() {
+        if self.kept.len() != self.rows.len() || !self.at.is_empty() {
             self.flush()?;
         }
         self.kept.push(row);
@@ -168,13 +207,25 @@ impl<T: RowGlobal> RowWriter<'_, T> {
         self.push(&record)
     }
 
+    /// As [`write`](Self::write), where rows are grouped: in the place of a row of the first input.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn write_at(&mut self, row: u64, record: T::Output) -> Result<()> {
+        if !self.kept.is_empty() {
+            self.flush()?;
+        }
+        self.at.push(row);
+        self.push(&record)
+    }
+
     /// Says that a row of the first input is left out, as this step is meant to. Each row at most once, and none that is kept.
-    pub fn drop(&mut self, row: u64, reason: impl Into<String>) {
+    pub fn drop(&mut self, row: u64, reason: impl AsRef<str>) {
         self.writer.drop(row, reason);
     }
 
     /// Says that the step cannot handle a row of the first input. Each row at most once, and none that is kept.
-    pub fn reject(&mut self, row: u64, reason: impl Into<String>) {
+    pub fn reject(&mut self, row: u64, reason: impl AsRef<str>) {
         self.writer.reject(row, reason);
     }
 
@@ -184,11 +235,11 @@ impl<T: RowGlobal> RowWriter<'_, T> {
     }
 
     fn flush(&mut self) -> Result<()> {
-        let kept = std::mem::take(&mut self.kept);
+        let (kept, at) = (std::mem::take(&mut self.kept), std::mem::take(&mut self.at));
         let rows = std::mem::replace(&mut self.rows, AnyBuilder::of_rows(self.fields, CHUNK));
         match (kept.is_empty(), rows.len() == 0) {
             (true, true) => Ok(()),
-            (true, false) => self.writer.write(rows.finish_rows()),
+            (true, false) => self.writer.write_at(&at, rows.finish_rows()),
             (false, true) => self.writer.keep(&kept),
             (false, false) => self.writer.keep_with(&kept, rows.finish_rows()),
         }
@@ -219,10 +270,11 @@ impl<T: RowGlobal> Global for T {
         let fields = step.writes(inputs)?;
         let wanted = reads.iter().enumerate().flat_map(|(input, reads)| reads.names().map(move |name| (input, name)));
         let shape = Shape::new().reads_all(wanted).writes_all(columns.written(&fields)).drops_all(&columns.drops);
+        let shape = shape.gather(step.gather());
         Ok(shape.run(move |readers, writer| {
             let mut inputs = Inputs { readers, reads: &reads, step: PhantomData };
             let rows = AnyBuilder::of_rows(&fields, 0);
-            let mut output = RowWriter { writer, fields: &fields, kept: vec![], rows, step: PhantomData };
+            let mut output = RowWriter { writer, fields: &fields, kept: vec![], at: vec![], rows, step: PhantomData };
             step.run(&mut inputs, &mut output)?;
             output.flush()
         }))

@@ -208,7 +208,7 @@ impl Reads {
             (wired.column.name.clone(), builder.finish_rows().swap_remove(0))
         };
         let columns: Vec<(String, ArrayBuf)> = self.0.iter().map(sample).collect();
-        let batch = Batch { raw: assemble(1, columns), first_row: 0 };
+        let batch = Batch { raw: assemble(1, columns), first_row: 0, groups: vec![] };
         let columns = self.views(&batch)?;
         match read(Row { columns: &columns, i: 0 }) {
             Some(unfit) if unfit.is_of_type() => {

@@ -26,6 +26,7 @@
 //! assert_eq!(outcome.removed, [testing::dropped(1, "short")]);
 //! ```
 
+mod gathered;
 mod json;
 mod native;
 mod table;
@@ -36,14 +37,14 @@ use crate::array::Array;
 use crate::array_buf::ArrayBuf;
 use crate::batch::{Batch, assemble};
 use crate::error::{ErrorKind, Result, StepError};
-use crate::exchange::{Reader, Sink};
+use crate::exchange::{Call, Given, Reader, Sink};
 use crate::raw::columns::Batch as RawBatch;
+use crate::raw::global::exports::callboard::step::global::{Arrangement, Gathering};
 use crate::raw::types::{Error as RawError, ErrorKind as RawErrorKind, Fate, Removal};
 use crate::step::{self, Global, Opened, Source, Transform};
 use crate::types::Schema;
 
-pub use crate::exchange::Call;
-pub use native::{NativeTransform, run_natively};
+pub use native::NativeTransform;
 pub use table::Table;
 
 /// What came of the rows.
@@ -101,7 +102,7 @@ fn transform_in_batches<T: Transform>(config: &Value, rows: &Table, batch_rows: 
     for (first, batch) in read.batches(batch_rows) {
         let count = batch.rows as usize;
         let output = step::process(&opened, batch).map_err(from_raw)?;
-        let gone = |row: u32| output.removed.iter().any(|removal| removal.row == u64::from(row));
+        let gone = |row: u32| output.removed.iter().any(|removal| removal.rows.contains(&u64::from(row)));
         let origins = match output.origins {
             Some(origins) => {
                 assert!(!origins.iter().any(|&row| gone(row)), "a row is both kept and removed");
@@ -112,10 +113,15 @@ fn transform_in_batches<T: Transform>(config: &Value, rows: &Table, batch_rows: 
         let origins: Vec<u64> = origins.iter().map(|&row| first as u64 + u64::from(row)).collect();
         outcome.rows.extend(rows.carry(&origins, &shape.drops, &shape.writes, Some(&output.columns)));
         for removal in output.removed {
-            assert!(removal.row < count as u64, "row {} of {count} is removed", removal.row);
-            outcome.removed.push(removed(removal, first as u64));
+            assert!(
+                removal.rows.iter().all(|row| *row < count as u64),
+                "rows {:?} of {count} are removed",
+                removal.rows
+            );
+            outcome.removed.extend(removed(removal, |row| first as u64 + row));
         }
     }
+    outcome.removed.sort_by_key(|removed| removed.row);
     Ok(outcome)
 }
 
@@ -125,16 +131,20 @@ fn transform_in_batches<T: Transform>(config: &Value, rows: &Table, batch_rows: 
 /// What the step returns.
 ///
 /// # Panics
-/// If the step breaks the contract: if it puts out something else when the inputs come in batches of two, say.
+/// If the step breaks the contract: if it puts out something else when the inputs come in batches of two, say, or when each
+/// group of rows is given to a call of its own.
 pub fn global<T: Global>(config: Value, inputs: impl IntoIterator<Item = impl Into<Table>>) -> Result<Outcome> {
     let inputs: Vec<Table> = inputs.into_iter().map(Into::into).collect();
-    let whole = global_in_batches::<T>(&config, &inputs, usize::MAX)?;
-    let pairs = global_in_batches::<T>(&config, &inputs, 2)?;
-    assert_eq!(whole, pairs, "what is put out must not depend on how rows are cut into batches (left: in one batch)");
+    let whole = global_in_batches::<T>(&config, &inputs, usize::MAX, false)?;
+    let pairs = global_in_batches::<T>(&config, &inputs, 2, true)?;
+    assert_eq!(
+        whole, pairs,
+        "what is put out must not depend on how rows are cut into batches, nor groups given to calls (left: all in one)"
+    );
     Ok(whole)
 }
 
-fn global_in_batches<T: Global>(config: &Value, inputs: &[Table], batch_rows: usize) -> Result<Outcome> {
+fn global_in_batches<T: Global>(config: &Value, inputs: &[Table], batch_rows: usize, each: bool) -> Result<Outcome> {
     let config = config.to_string();
     let schemas: Vec<_> = inputs.iter().map(Table::schema).collect();
     let shape = step::declare_global::<T>(&config, &schemas).map_err(from_raw)?;
@@ -142,22 +152,57 @@ fn global_in_batches<T: Global>(config: &Value, inputs: &[Table], batch_rows: us
     let schemas: Vec<_> = read.iter().map(Table::schema).collect();
     let opened = Opened::new();
     step::open_global::<T>(&opened, &config, &schemas).map_err(from_raw)?;
-    let readers = read.iter().map(|table| Reader::memory(table.batches(batch_rows).map(|(_, batch)| batch).collect()));
-    let sink = step::run_over(&opened, readers.collect(), Sink::Memory(vec![])).map_err(from_raw)?;
-    let Sink::Memory(calls) = sink else { unreachable!("the sink given was in memory") };
 
-    let mut outcome = Outcome { rows: vec![], removed: vec![] };
-    for call in calls {
-        match call {
-            Call::Keep(rows, columns) => {
-                outcome.rows.extend(inputs[0].carry(&rows, &shape.drops, &shape.writes, columns.as_ref()));
+    let grouped = !matches!(shape.gathering, Gathering::All);
+    let as_written = shape.arrangement == Arrangement::Written;
+    // Rows put out, by the rows in whose place they stand.
+    let mut put_out: Vec<(u64, Value)> = vec![];
+    let mut removals = vec![];
+    for part in gathered::calls(&shape, inputs, each) {
+        let reader = |(table, rows): (&Table, &Vec<(u32, usize)>)| {
+            let picked = table.pick(rows.iter().map(|(_, place)| *place));
+            Reader::memory(Given {
+                batches: picked.batches(batch_rows).map(|(_, batch)| batch).collect(),
+                groups: if grouped { rows.iter().map(|(group, _)| *group).collect() } else { vec![] },
+                positions: rows.iter().map(|(_, place)| *place as u64).collect(),
+            })
+        };
+        let readers = read.iter().zip(&part).map(reader).collect();
+        let sink = step::run_over(&opened, readers, Sink::Memory(vec![])).map_err(from_raw)?;
+        let Sink::Memory(calls) = sink else { unreachable!("the sink given was in memory") };
+        let place = |row: u64| part[0][row as usize].1 as u64;
+        // Where a row stands: where it stood, or, as it was put out, where the first row of its group did.
+        let stands = |row: u64| match as_written {
+            false => place(row),
+            true if !grouped => 0,
+            true => {
+                let group = part[0][row as usize].0;
+                part[0].iter().filter(|(other, _)| *other == group).map(|(_, place)| *place as u64).min().unwrap_or(0)
             }
-            Call::Write(rows) => outcome.rows.extend(table::rows_of(&rows)),
-            Call::Remove(removals) => outcome.removed.extend(removals.into_iter().map(|row| removed(row, 0))),
+        };
+        for call in calls {
+            match call {
+                Call::Keep(rows, columns) => {
+                    let places: Vec<u64> = rows.iter().map(|row| place(*row)).collect();
+                    let carried = inputs[0].carry(&places, &shape.drops, &shape.writes, columns.as_ref());
+                    put_out.extend(rows.iter().map(|row| stands(*row)).zip(carried));
+                }
+                Call::Write(rows, at) => {
+                    assert_eq!(
+                        at.len(),
+                        if grouped { rows.rows as usize } else { 0 },
+                        "rows in whose places they are written"
+                    );
+                    let places = at.iter().map(|row| stands(*row)).chain(std::iter::repeat(0));
+                    put_out.extend(places.zip(table::rows_of(&rows)));
+                }
+                Call::Remove(rows) => removals.extend(rows.into_iter().flat_map(|rows| removed(rows, place))),
+            }
         }
     }
-    outcome.removed.sort_by_key(|removed| removed.row);
-    Ok(outcome)
+    put_out.sort_by_key(|(place, _)| *place);
+    removals.sort_by_key(|removed| removed.row);
+    Ok(Outcome { rows: put_out.into_iter().map(|(_, row)| row).collect(), removed: removals })
 }
 
 /// Runs a source to its end, and gives the rows that it makes.
@@ -197,7 +242,7 @@ fn source_from<T: Source>(config: &str, cursor: Option<Vec<u8>>) -> Result<Vec<(
 pub fn batch(rows: impl Into<Table>) -> Batch {
     let rows = rows.into();
     let raw = rows.batches(usize::MAX).next().map_or_else(|| rows.schema(), |(_, batch)| batch);
-    Batch { raw, first_row: 0 }
+    Batch { raw, first_row: 0, groups: vec![] }
 }
 
 /// A batch of these columns, for values that JSON lacks, such as NaN.
@@ -208,7 +253,7 @@ pub fn columns<N: Into<String>>(columns: impl IntoIterator<Item = (N, ArrayBuf)>
     let columns: Vec<(String, ArrayBuf)> = columns.into_iter().map(|(name, column)| (name.into(), column)).collect();
     let rows = columns.first().map_or(0, |(_, column)| column.len());
     assert!(columns.iter().all(|(_, column)| column.len() == rows), "the columns of a batch must be of one length");
-    Batch { raw: assemble(rows, columns), first_row: 0 }
+    Batch { raw: assemble(rows, columns), first_row: 0, groups: vec![] }
 }
 
 /// The values of a column.
@@ -223,8 +268,10 @@ pub fn schema(rows: impl Into<Table>) -> Schema {
     Schema::new(rows.into().fields)
 }
 
-fn removed(removal: Removal, first_row: u64) -> Removed {
-    Removed { row: first_row + removal.row, rejected: removal.fate == Fate::Rejected, reason: removal.reason }
+fn removed(removal: Removal, place: impl Fn(u64) -> u64) -> Vec<Removed> {
+    let Removal { rows, fate, reason } = removal;
+    let of = |row| Removed { row: place(row), rejected: fate == Fate::Rejected, reason: reason.clone() };
+    rows.into_iter().map(of).collect()
 }
 
 fn from_raw(error: RawError) -> StepError {

@@ -41,6 +41,15 @@ impl Table {
         Table { fields, rows }
     }
 
+    pub(super) fn rows(&self) -> &[Value] {
+        &self.rows
+    }
+
+    /// These rows alone, in this order and as often as they are named.
+    pub(super) fn pick(&self, rows: impl Iterator<Item = usize>) -> Table {
+        Table { fields: self.fields.clone(), rows: rows.map(|row| self.rows[row].clone()).collect() }
+    }
+
     /// The schema as it crosses: a batch of no rows.
     pub(super) fn schema(&self) -> RawBatch {
         assemble(0, self.fields.iter().map(|field| (field.name.clone(), ArrayBuf::empty(&field.ty))))

@@ -1,0 +1,365 @@
+//! Rows of all inputs, cut into parts by their keys: rows that agree are in one part, whose size depends on the rows alone.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use arrow::array::{Array, ArrayRef, AsArray, FixedSizeBinaryArray, RecordBatch, UInt32Array, UInt64Array};
+use arrow::buffer::Buffer;
+use arrow::compute::{concat_batches, take};
+use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef, UInt32Type, UInt64Type};
+use callboard_sandbox::{Bound, Gathering, record_batch};
+use rayon::prelude::*;
+
+use super::keys::{key_columns, members};
+use super::pile::Pile;
+use super::{Room, unread, unwritten};
+use crate::error::Fault;
+use crate::global::Whole;
+use crate::store::Frame;
+
+/// Of rows that could be in one part, this many parts are made all the same, so that several instances have work.
+const LEAST_PARTS: u64 = 16;
+/// A part of fewer rows is not worth a call.
+const LEAST_ROWS: u64 = 16 << 10;
+const MOST_PARTS: u64 = 4096;
+/// What a row takes beside its columns, bytes: its place, and the digest of its key.
+const ROW: u64 = 24;
+
+/// The columns of a part of an input: where each row stands, which item of its list made it a member (only where a row may be in
+/// several groups), the digest of its key, and the columns that are read or sorted by.
+pub(super) struct Layout {
+    pub(super) schema: SchemaRef,
+    /// Of the input, the columns of keys.
+    keys: Vec<usize>,
+    /// Of the input, the columns that are carried here.
+    columns: Vec<usize>,
+    pub(super) has_items: bool,
+}
+
+impl Layout {
+    pub(super) fn of(bound: &Bound, whole: &Whole, port: usize) -> Layout {
+        let gathered = &bound.gathered;
+        let mut columns = bound.reads[port].clone();
+        for order in &gathered.sorted[port] {
+            if !columns.contains(&order.column) {
+                columns.push(order.column);
+            }
+        }
+        let has_items = matches!(gathered.gathering, Gathering::ByEach(_));
+        let mut fields: Vec<FieldRef> = vec![Arc::new(Field::new("position", DataType::UInt64, false))];
+        if has_items {
+            fields.push(Arc::new(Field::new("item", DataType::UInt32, false)));
+        }
+        fields.push(Arc::new(Field::new("key", DataType::FixedSizeBinary(16), false)));
+        let named =
+            |(at, column): (usize, &usize)| Arc::new(whole.schema().field(*column).clone().with_name(format!("{at}")));
+        fields.extend(columns.iter().enumerate().map(named));
+        Layout {
+            schema: Arc::new(Schema::new(fields)),
+            keys: key_columns(&gathered.gathering, port),
+            columns,
+            has_items,
+        }
+    }
+
+    /// Columns before those of the input.
+    pub(super) fn ahead(&self) -> usize {
+        2 + usize::from(self.has_items)
+    }
+
+    /// Where a column of the input is among those that are carried.
+    pub(super) fn place(&self, column: usize) -> Option<usize> {
+        self.columns.iter().position(|at| *at == column)
+    }
+
+    /// All columns of the input that are needed, keys first.
+    fn needed(&self) -> Vec<usize> {
+        self.keys.iter().chain(&self.columns).copied().collect()
+    }
+}
+
+/// Some rows of a part, which follow one another: in memory, or where they lie.
+pub(super) enum Piece {
+    Here(RecordBatch),
+    There(Frame),
+}
+
+/// Rows of an input that are in one part: pieces, each with its place among them.
+#[derive(Default)]
+pub(super) struct Rows {
+    pub(super) pieces: Vec<(u64, Piece)>,
+    pub(super) rows: u64,
+    pub(super) bytes: u64,
+}
+
+/// A part: rows of each input.
+pub(super) type Part = Vec<Rows>;
+
+/// Everything that is brought together.
+pub(super) struct Parts {
+    pub(super) layouts: Vec<Layout>,
+    pub(super) piles: Vec<Pile>,
+    pub(super) bound: Arc<Bound>,
+    pub(super) room: Room,
+    held: AtomicU64,
+}
+
+impl Parts {
+    /// Cuts the rows of all inputs.
+    pub(super) fn cut(wholes: &[Whole], bound: &Arc<Bound>, room: Room) -> Result<(Parts, Vec<Part>), Fault> {
+        let layouts: Vec<Layout> =
+            wholes.iter().enumerate().map(|(port, whole)| Layout::of(bound, whole, port)).collect();
+        let pile = |(port, layout): (usize, &Layout)| {
+            Pile::create(&room.folder, &format!("rows-{port}"), layout.schema.clone(), room.quota.clone())
+        };
+        let piles = layouts.iter().enumerate().map(pile).collect::<Result<_, _>>().map_err(unwritten)?;
+        let parts = Parts { layouts, piles, bound: bound.clone(), room, held: AtomicU64::new(0) };
+        let count = parts.count(wholes)?;
+        let mut all: Vec<Part> = (0..count).map(|_| wholes.iter().map(|_| Rows::default()).collect()).collect();
+        for (port, whole) in wholes.iter().enumerate() {
+            let regions = regions(whole, parts.room.part);
+            // As many at a time as there are threads: what they hold is little, whatever the input is.
+            for some in regions.chunks(parts.room.threads) {
+                parts.room.go_on()?;
+                let cut = |frames: &Vec<(usize, usize)>| parts.region(whole, port, frames, count);
+                let pieces: Vec<Vec<Option<RecordBatch>>> = match callboard_io::cores() {
+                    Some(pool) if some.len() > 1 => {
+                        pool.install(|| some.par_iter().map(cut).collect::<Result<_, _>>())?
+                    }
+                    _ => some.iter().map(cut).collect::<Result<_, _>>()?,
+                };
+                for region in pieces {
+                    for (part, rows) in all.iter_mut().zip(region) {
+                        if let Some(rows) = rows {
+                            parts.add(&mut part[port], port, rows)?;
+                        }
+                    }
+                }
+            }
+        }
+        all.retain(|part| part.iter().any(|rows| rows.rows > 0));
+        Ok((parts, all))
+    }
+
+    /// How many parts there are to be: what the first rows take says it, for all machines alike.
+    fn count(&self, wholes: &[Whole]) -> Result<u64, Fault> {
+        if self.bound.gathered.gathering == Gathering::All {
+            return Ok(1);
+        }
+        let (mut bytes, mut rows) = (0, 0);
+        for (port, whole) in wholes.iter().enumerate().filter(|(_, whole)| whole.rows() > 0) {
+            let first = self.region(whole, port, &[(first_spill(whole), 0)], 1)?;
+            let frame_rows = whole.spills[first_spill(whole)].frame_rows(0) as u64;
+            let Some(first) = first.into_iter().flatten().next() else { continue };
+            let times =
+                |of_frame: u64| (u128::from(of_frame) * u128::from(whole.rows()) / u128::from(frame_rows)) as u64;
+            rows += times(first.num_rows() as u64);
+            bytes += times(bytes_of(&first));
+        }
+        let least = LEAST_PARTS.min(rows / LEAST_ROWS).max(1);
+        Ok((bytes / self.room.part).clamp(least, MOST_PARTS))
+    }
+
+    /// The rows of some frames, by the part that they are in.
+    fn region(
+        &self,
+        whole: &Whole,
+        port: usize,
+        frames: &[(usize, usize)],
+        parts: u64,
+    ) -> Result<Vec<Option<RecordBatch>>, Fault> {
+        let layout = &self.layouts[port];
+        let mut all = Vec::with_capacity(frames.len());
+        for (spill, frame) in frames {
+            let rows = whole.columns(*spill, *frame, &layout.needed())?;
+            let (keys, columns) = rows.columns().split_at(layout.keys.len());
+            let members = members(&self.bound.gathered.gathering, keys, rows.num_rows(), self.room.seed)?;
+            let first = whole.first_row(*spill, *frame);
+            let position = |row: u32| first + u64::from(row);
+            let count = members.digests.len();
+            let positions: UInt64Array = match &members.rows {
+                None => (0..count as u32).map(position).collect(),
+                Some(rows) => rows.iter().map(|row| position(*row)).collect(),
+            };
+            let mut fields: Vec<ArrayRef> = vec![Arc::new(positions)];
+            if layout.has_items {
+                fields.push(Arc::new(UInt32Array::from(members.items)));
+            }
+            let digests =
+                Buffer::from_vec(members.digests.iter().flat_map(|digest| digest.to_le_bytes()).collect::<Vec<u8>>());
+            fields.push(Arc::new(FixedSizeBinaryArray::try_new(16, digests, None)?));
+            match &members.rows {
+                None => fields.extend(columns.iter().cloned()),
+                Some(rows) => {
+                    let rows = UInt32Array::from(rows.clone());
+                    for column in columns {
+                        fields.push(take(column, &rows, None)?);
+                    }
+                }
+            }
+            all.push(record_batch(layout.schema.clone(), fields, count)?);
+        }
+        scatter(layout, &concat_batches(&layout.schema, &all)?, parts as usize, |digest| part_of(digest, parts))
+    }
+
+    /// Adds rows of an input to a part: in memory as long as there is room.
+    fn add(&self, part: &mut Rows, port: usize, rows: RecordBatch) -> Result<(), Fault> {
+        let bytes = bytes_of(&rows);
+        part.rows += rows.num_rows() as u64;
+        part.bytes += bytes;
+        let place = part.pieces.len() as u64;
+        let here = self.held.fetch_add(bytes, Ordering::Relaxed) + bytes <= self.room.memory;
+        let piece = match here {
+            true => Piece::Here(rows),
+            false => {
+                self.held.fetch_sub(bytes, Ordering::Relaxed);
+                Piece::There(self.piles[port].push(&rows).map_err(unwritten)?)
+            }
+        };
+        part.pieces.push((place, piece));
+        Ok(())
+    }
+
+    /// Gives back what a part holds in memory.
+    pub(super) fn forget(&self, part: &Part) {
+        let pieces = part.iter().flat_map(|rows| &rows.pieces);
+        let here = pieces.filter_map(|(_, piece)| match piece {
+            Piece::Here(rows) => Some(bytes_of(rows)),
+            Piece::There(_) => None,
+        });
+        self.held.fetch_sub(here.sum(), Ordering::Relaxed);
+    }
+
+    /// What is held in memory, bytes.
+    pub(super) fn held(&self) -> u64 {
+        self.held.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn piece(&self, port: usize, piece: &Piece) -> Result<RecordBatch, Fault> {
+        match piece {
+            Piece::Here(rows) => Ok(rows.clone()),
+            Piece::There(frame) => self.piles[port].read(frame).map_err(unread),
+        }
+    }
+
+    /// All rows of an input in a part.
+    pub(super) fn rows(&self, port: usize, rows: &Rows) -> Result<RecordBatch, Fault> {
+        let pieces = rows.pieces.iter().map(|(_, piece)| self.piece(port, piece)).collect::<Result<Vec<_>, _>>()?;
+        Ok(concat_batches(&self.layouts[port].schema, &pieces)?)
+    }
+
+    /// Cuts a part that is too large to be worked on at once by more of its digests' bits; `None` if it is one group.
+    pub(super) fn split(&self, part: &Part, level: u32) -> Result<Option<Vec<Part>>, Fault> {
+        let mut cut: Vec<Part> = (0..SPLIT).map(|_| part.iter().map(|_| Rows::default()).collect()).collect();
+        let (mut first, mut alike) = (None, true);
+        for (port, rows) in part.iter().enumerate() {
+            for (_, piece) in &rows.pieces {
+                self.room.go_on()?;
+                let rows = self.piece(port, piece)?;
+                let layout = &self.layouts[port];
+                for digest in digests(layout, &rows) {
+                    alike &= *first.get_or_insert(digest) == digest;
+                }
+                let pieces = scatter(layout, &rows, SPLIT, |digest| (digest >> (level * 4)) as usize % SPLIT)?;
+                for (part, rows) in cut.iter_mut().zip(pieces) {
+                    if let Some(rows) = rows {
+                        self.add(&mut part[port], port, rows)?;
+                    }
+                }
+            }
+        }
+        if alike {
+            cut.iter().for_each(|part| self.forget(part));
+            return Ok(None);
+        }
+        cut.retain(|part| part.iter().any(|rows| rows.rows > 0));
+        Ok(Some(cut))
+    }
+}
+
+/// Into how many a part is cut at a time.
+const SPLIT: usize = 16;
+/// How often that is possible.
+pub(super) const LEVELS: u32 = 16;
+
+fn first_spill(whole: &Whole) -> usize {
+    whole.spills.iter().position(|spill| spill.frames() > 0).unwrap_or(0)
+}
+
+/// The frames of an input, about so many bytes at a time.
+fn regions(whole: &Whole, most: u64) -> Vec<Vec<(usize, usize)>> {
+    let (mut regions, mut bytes) = (Vec::<Vec<_>>::new(), most);
+    for (at, spill) in whole.spills.iter().enumerate() {
+        for frame in 0..spill.frames() {
+            if bytes >= most {
+                regions.push(Vec::new());
+                bytes = 0;
+            }
+            bytes += spill.frame_bytes(frame);
+            regions.last_mut().expect("one was just begun").push((at, frame));
+        }
+    }
+    regions
+}
+
+fn part_of(digest: u128, parts: u64) -> usize {
+    (((digest >> 64) * u128::from(parts)) >> 64) as usize
+}
+
+/// The digests of the keys of rows.
+pub(super) fn digests<'a>(layout: &Layout, rows: &'a RecordBatch) -> impl Iterator<Item = u128> + 'a {
+    let keys = rows.column(layout.ahead() - 1).as_fixed_size_binary();
+    (0..keys.len()).map(|row| u128::from_le_bytes(keys.value(row).try_into().expect("a digest has 16 bytes")))
+}
+
+/// Where rows stand in their input.
+pub(super) fn positions(rows: &RecordBatch) -> &[u64] {
+    rows.column(0).as_primitive::<UInt64Type>().values()
+}
+
+/// Which items made rows members of their groups; nothing where that is not asked.
+pub(super) fn items<'a>(layout: &Layout, rows: &'a RecordBatch) -> &'a [u32] {
+    match layout.has_items {
+        true => rows.column(1).as_primitive::<UInt32Type>().values(),
+        false => &[],
+    }
+}
+
+/// Rows by where they go, each in their order.
+fn scatter(
+    layout: &Layout,
+    rows: &RecordBatch,
+    parts: usize,
+    part_of: impl Fn(u128) -> usize,
+) -> Result<Vec<Option<RecordBatch>>, Fault> {
+    if rows.num_rows() == 0 {
+        return Ok(vec![None; parts]);
+    }
+    if parts == 1 {
+        return Ok(vec![Some(rows.clone())]);
+    }
+    let goes: Vec<u32> = digests(layout, rows).map(|digest| part_of(digest) as u32).collect();
+    let mut ends = vec![0u32; parts + 1];
+    goes.iter().for_each(|part| ends[*part as usize + 1] += 1);
+    (0..parts).for_each(|part| ends[part + 1] += ends[part]);
+    let mut next = ends.clone();
+    let mut order = vec![0u32; goes.len()];
+    for (row, part) in goes.iter().enumerate() {
+        order[next[*part as usize] as usize] = row as u32;
+        next[*part as usize] += 1;
+    }
+    let order = UInt32Array::from(order);
+    // Sorted by part at once, then cut: one pass over each column.
+    let columns = rows.columns().iter().map(|column| take(column, &order, None)).collect::<Result<_, _>>()?;
+    let sorted = record_batch(rows.schema(), columns, goes.len())?;
+    let slice = |part: usize| {
+        let (from, to) = (ends[part] as usize, ends[part + 1] as usize);
+        (to > from).then(|| sorted.slice(from, to - from))
+    };
+    Ok((0..parts).map(slice).collect())
+}
+
+/// What rows take here, bytes.
+pub(super) fn bytes_of(rows: &RecordBatch) -> u64 {
+    (crate::rows::weight(rows) / 8).max(ROW * rows.num_rows() as u64)
+}

@@ -1,0 +1,85 @@
+//! The rows that a call is given.
+
+use std::sync::Arc;
+
+use callboard_plan::pipeline::BatchSize;
+use callboard_sandbox::{Flat, RowReader, Rows, Run};
+
+use super::arrange::{Arranged, Place};
+use super::stream::Streamed;
+use crate::error::Fault;
+use crate::rows::fill;
+
+/// Rows given at a time that have no columns: only their number, and their groups.
+const BARE: u64 = 64 << 10;
+
+/// The rows of an input in a call.
+#[derive(Clone)]
+pub(super) enum Given {
+    Arranged(Arc<Arranged>),
+    /// One group, larger than what is to be in memory.
+    Streamed(Arc<Streamed>),
+}
+
+impl Given {
+    pub(super) fn rows(&self) -> u64 {
+        match self {
+            Given::Arranged(rows) => rows.rows(),
+            Given::Streamed(rows) => rows.rows(),
+        }
+    }
+
+    /// Where rows stand, as they are given.
+    pub(super) fn places(&self, rows: &[u64]) -> Result<Vec<Place>, Fault> {
+        match self {
+            Given::Arranged(given) => Ok(rows.iter().map(|row| given.places[*row as usize]).collect()),
+            Given::Streamed(given) => given.places(rows),
+        }
+    }
+
+    /// Where the groups of rows begin, in the order of the input.
+    pub(super) fn groups(&self, rows: &[u64]) -> Result<Vec<Place>, Fault> {
+        match self {
+            Given::Arranged(given) => Ok(rows.iter().map(|row| given.first_of_group(*row)).collect()),
+            Given::Streamed(given) => Ok(vec![given.first(); rows.len()]),
+        }
+    }
+}
+
+/// For the component.
+pub(super) struct PartReader {
+    pub(super) given: Given,
+    pub(super) cut: BatchSize,
+    pub(super) grouped: bool,
+}
+
+impl RowReader for PartReader {
+    fn rows(&self) -> u64 {
+        self.given.rows()
+    }
+
+    fn read(&mut self, row: u64) -> Result<Rows, Fault> {
+        let (columns, end) = match &self.given {
+            Given::Arranged(given) => {
+                let most = if given.columns.num_columns() == 0 { BARE } else { self.cut.rows };
+                let end = given.rows().min(row + most.max(1));
+                let rows = given.slice(row, end)?;
+                let (count, _) = fill(&rows, 0, rows.num_rows(), self.cut.bytes.saturating_mul(8));
+                let count = if rows.num_columns() == 0 { rows.num_rows() } else { count };
+                (rows.slice(0, count), row + count as u64)
+            }
+            Given::Streamed(given) => given.read(row)?,
+        };
+        let groups = match (&self.given, self.grouped) {
+            (_, false) => Vec::new(),
+            (Given::Arranged(given), true) => given.runs(row, end),
+            (Given::Streamed(_), true) => vec![Run { group: 0, rows: (end - row) as u32 }],
+        };
+        Ok(Rows { columns: Flat::of(&columns).to_owned_batch(), groups, end })
+    }
+
+    fn positions(&mut self, first: u64, count: u32) -> Result<Vec<u64>, Fault> {
+        let rows: Vec<u64> = (first..first + u64::from(count)).collect();
+        Ok(self.given.places(&rows)?.into_iter().map(|(position, _)| position).collect())
+    }
+}
