@@ -1,6 +1,7 @@
 //! Carries what steps begin with, and the SDKs that they are built with, into the library: every file of `plugins/templates` and `plugins/sdk`.
 //!
 //! Left out is what tools leave behind, and the SDKs' own tests. Links are followed: the contract lies in one place, and an SDK links to it.
+#![forbid(unsafe_code)]
 
 use std::path::{Path, PathBuf};
 use std::{env, fs};

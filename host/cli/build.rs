@@ -3,6 +3,7 @@
 //!
 //! A step is bundled when it is a folder under `plugins/` whose package is called `step-NAME`. Where its component is not there
 //! yet, the binary knows its name and says what to run.
+#![forbid(unsafe_code)]
 
 use std::path::{Path, PathBuf};
 use std::{env, fs};

@@ -9,6 +9,7 @@
 //!
 //! After every command that fails, the folder must be as it was before, save `.callboard/`. A command that has not ended
 //! after [`BOUND`] is killed, and fails its case.
+#![forbid(unsafe_code)]
 
 mod bad_ends;
 mod console;

@@ -2,6 +2,7 @@
 //! are the same in each run, unless `SEED` is set to another number. What libFuzzer finds goes into `corpus/NAME/`, and is tried here
 //! ever after.
 #![allow(missing_docs, unreachable_pub, reason = "the targets are a library when they are fuzzed")]
+#![forbid(unsafe_code)]
 
 #[path = "../support/measured.rs"]
 mod measured;

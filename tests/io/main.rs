@@ -1,5 +1,6 @@
 //! Datasets in and out, as a pipeline's author meets them: files on a disk, rows, and words when something is wrong.
 #![allow(missing_docs, unreachable_pub, reason = "a test's name says it; the fuzz targets are a library elsewhere")]
+#![forbid(unsafe_code)]
 
 mod bench;
 mod beneath;

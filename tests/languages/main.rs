@@ -9,6 +9,7 @@
 //! does, and reports `target/languages-skipped`, which lists the rest. `LANGUAGE=go,c` tries these alone, and writes nothing.
 #![allow(missing_docs, reason = "a test's name says it")]
 #![allow(clippy::print_stderr, reason = "building takes long, and who waits sees what for")]
+#![forbid(unsafe_code)]
 
 mod bench;
 mod built;

@@ -7,6 +7,7 @@
 //! - `plan.txt` or `error.txt`: what a user sees. `BLESS=1` writes it; look at what it wrote.
 //!
 //! A folder without an expectation fails. Those that are refused are named `refused-…`.
+#![forbid(unsafe_code)]
 
 mod bounds;
 mod random;

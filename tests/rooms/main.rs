@@ -2,6 +2,7 @@
 //!
 //! In `host/runtime` a room imports only rooms that stand before it in [`ORDER`]. In every crate, the modules at the top form no
 //! circle of more than [`LARGEST_CIRCLE`].
+#![forbid(unsafe_code)]
 
 mod flags;
 mod imports;
@@ -112,4 +113,36 @@ fn what_lies_on_the_disk_stands_in_one_room() {
         }
     }
     assert!(found.contains("store/records/") && found.contains("tell/report.rs"), "{found:?}");
+}
+
+/// Crates with `unsafe` of their own, each with its reason.
+const UNSAFE: &[(&str, &str)] = &[
+    ("host/sandbox/src/lib.rs", "maps compiled components: it denies unsafe code but there"),
+    ("host/cli/src/main.rs", "an allocator that says why memory ran out"),
+    ("tests/runtime/main.rs", "measures a hostile component's memory with an allocator of its own"),
+    ("tests/guests/hostile-global/src/lib.rs", "misbehaves"),
+    ("tests/fuzz/src/lib.rs", "a module of the tests, whose root forbids it"),
+];
+
+#[test]
+fn no_crate_has_unsafe_code_but_those_that_say_why() {
+    let repository = host("runtime").join("../../..");
+    let roots = ["host", "plugins", "plugins/sdk/rust", "tests", "tests/guests", "xtask", "."];
+    let mut seen = 0;
+    for folder in roots {
+        for entry in std::fs::read_dir(repository.join(folder)).unwrap() {
+            let entry = entry.unwrap().path();
+            for root in ["src/lib.rs", "src/main.rs", "main.rs", "lib.rs", "build.rs"].map(|root| entry.join(root)) {
+                let Ok(source) = std::fs::read_to_string(&root) else { continue };
+                seen += 1;
+                let name = root.display().to_string();
+                let excused = UNSAFE.iter().any(|(known, _)| name.ends_with(known));
+                assert!(
+                    source.contains("#![forbid(unsafe_code)]") != excused,
+                    "{name}: a crate forbids unsafe code, or UNSAFE says why it does not"
+                );
+            }
+        }
+    }
+    assert!(seen > 50, "{seen} roots are hardly all");
 }

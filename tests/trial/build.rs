@@ -1,4 +1,5 @@
 //! A language that Callboard does not know: its step brings its own commands.
+#![forbid(unsafe_code)]
 
 use crate::bench::{Bench, twice};
 

@@ -2,6 +2,7 @@
 //!
 //! The latter are the fixture of the present contract (`tests/fixtures/contract-*/twice.wat`) with a few words of it replaced.
 #![allow(missing_docs, reason = "a test's name says it")]
+#![forbid(unsafe_code)]
 
 mod bench;
 mod broken;

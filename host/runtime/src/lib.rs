@@ -24,6 +24,7 @@
 mod error;
 mod events;
 mod fates;
+#[cfg(feature = "fuzzing")]
 mod fuzz;
 mod global;
 mod ports;
@@ -38,12 +39,12 @@ mod stage;
 mod store;
 mod tell;
 
-#[doc(hidden)]
+#[cfg(feature = "fuzzing")]
 pub use callboard_sandbox::fuzz_columns;
 pub use callboard_sandbox::{CompileCommand, columns_of, compile_file, display as display_type};
 pub use error::{Class, LimitExceeded, Place, RunError};
 pub use events::{Event, Level, Observer};
-#[doc(hidden)]
+#[cfg(feature = "fuzzing")]
 pub use fuzz::{fuzz_disk, fuzz_folder};
 pub use prepare::components::{Bundled, ComponentUnread, Components, read_component};
 pub use prepare::needs::measured_needs;

@@ -40,7 +40,7 @@ pub use bindings::exports::callboard::step::transform::Output;
 pub use bound::{Bound, Declared, Origin, Renamed, View, columns_of, some_columns_of};
 pub use cache::{Cache, Compiled, cache_dir};
 pub use callboard_words::text::{bytes, hex, in_a_line, plain};
-#[doc(hidden)]
+#[cfg(feature = "fuzzing")]
 pub use columns::fuzz_columns;
 pub use columns::{Flat, ORIGIN, display, lift_within, record_batch, whole_offsets};
 pub use compile::{CompileCommand, compile_file, compile_here};

@@ -2,6 +2,8 @@
 //!
 //! The host brings rows together that agree in the columns compared; none of these columns crosses.
 
+#![forbid(unsafe_code)]
+
 use callboard_sdk::prelude::*;
 
 /// Rows named to the host in one call.

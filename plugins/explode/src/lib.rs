@@ -1,4 +1,5 @@
 //! One row for each item of a list column.
+#![forbid(unsafe_code)]
 
 mod rows;
 

@@ -6,6 +6,7 @@
 //! 4. `columnar` decides simple conditions for whole columns, with the same results.
 //!
 //! What values there are is in `value`, how they compare in `compare`, what may be called in `functions`.
+#![forbid(unsafe_code)]
 
 #[cfg(not(target_arch = "wasm32"))]
 mod agree;

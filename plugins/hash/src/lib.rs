@@ -1,4 +1,5 @@
 //! The hash of a column, in hexadecimal.
+#![forbid(unsafe_code)]
 
 mod hex;
 mod sha256;

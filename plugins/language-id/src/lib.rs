@@ -1,4 +1,5 @@
 //! The language that a text is written in.
+#![forbid(unsafe_code)]
 
 mod detect;
 

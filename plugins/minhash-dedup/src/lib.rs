@@ -8,6 +8,7 @@
 //! 3. `count`: of the pairs near the threshold the shingles themselves are counted, in another pass. So whether two rows
 //!    are near-duplicates is decided by an estimate only where it is beyond doubt.
 //! 4. `clusters`: pairs become clusters, each of which stands for its first row.
+#![forbid(unsafe_code)]
 
 mod bands;
 mod clusters;

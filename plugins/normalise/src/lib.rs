@@ -2,6 +2,7 @@
 //!
 //! 1. `Config` says which; Unicode form comes first, then case, then white space, as each may make work for the next.
 //! 2. `rewrite` does case and white space of a whole column in one pass, into one buffer.
+#![forbid(unsafe_code)]
 
 mod rewrite;
 

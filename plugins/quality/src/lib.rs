@@ -3,6 +3,7 @@
 //! 1. `config`: the thresholds, by default those of the papers.
 //! 2. A `document::Document` is a text cut into lines, paragraphs and words, once for all rules.
 //! 3. `rules::RULES` is the list of rules: a name and a function each. `repetition` has the arithmetic of the longer ones.
+#![forbid(unsafe_code)]
 
 mod config;
 mod document;

@@ -2,6 +2,7 @@
 //!
 //! How many rows there are is known before the first is looked at, so rows are chosen as they pass (see `draw`): nothing is
 //! kept of them, and without strata nothing is read.
+#![forbid(unsafe_code)]
 
 mod draw;
 

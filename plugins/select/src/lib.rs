@@ -2,6 +2,7 @@
 //!
 //! What is kept or dropped never crosses into this step: the host is told which columns go no further. A renamed column
 //! crosses once and is moved out as it came, under its new name, behind the columns that keep theirs.
+#![forbid(unsafe_code)]
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -2,6 +2,7 @@
 //!
 //! Only what rows are sorted by is read, as bytes in the order of the rows (`key`). Memory is bounded: where not all keys have
 //! room, each pass over the rows puts out those that come next (`smallest`).
+#![forbid(unsafe_code)]
 
 mod key;
 mod smallest;

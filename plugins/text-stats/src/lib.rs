@@ -1,4 +1,5 @@
 //! Counts the words and characters of a text column.
+#![forbid(unsafe_code)]
 
 mod counts;
 

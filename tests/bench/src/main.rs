@@ -1,5 +1,6 @@
 //! The program that `cargo xtask bench` builds and runs.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "it talks to whoever runs it")]
+#![forbid(unsafe_code)]
 
 use std::process::ExitCode;
 

@@ -14,6 +14,7 @@ use crate::settings::Settings;
 use crate::store::Folder;
 
 pub use resume::Allowed;
+#[cfg(feature = "fuzzing")]
 pub(crate) use resume::doubted;
 pub use why::{StepReuse, Verdict};
 

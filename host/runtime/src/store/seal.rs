@@ -48,6 +48,7 @@ pub(crate) struct Key([u8; 32]);
 
 impl Key {
     /// One that nobody has, for a fuzzer.
+    #[cfg(feature = "fuzzing")]
     pub(crate) fn nobodys() -> Key {
         Key([7; 32])
     }

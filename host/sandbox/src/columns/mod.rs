@@ -9,13 +9,16 @@ use arrow::error::ArrowError;
 
 mod decimals;
 mod flat;
+#[cfg(feature = "fuzzing")]
 mod fuzz;
 mod layout;
 mod lift;
 mod schema;
 
 pub use flat::{Flat, whole_offsets};
+#[cfg(feature = "fuzzing")]
 pub use fuzz::fuzz_columns;
+#[cfg(feature = "fuzzing")]
 pub(crate) use lift::lift;
 pub use lift::lift_within;
 pub use schema::display;

@@ -49,6 +49,7 @@
 //!    [`testing`] runs the step over rows in JSON.
 //!
 //! [`raw`] are the generated bindings underneath.
+#![forbid(unsafe_code)]
 
 pub mod array;
 mod array_buf;

@@ -1,4 +1,5 @@
 //! The global twin of `ballast`: takes memory when it is opened, and passes all rows through.
+#![forbid(unsafe_code)]
 
 use std::hint::black_box;
 

@@ -1,4 +1,5 @@
 //! Takes memory when it is opened, as a model would, and passes rows through: what staging saves becomes visible.
+#![forbid(unsafe_code)]
 
 use std::hint::black_box;
 

@@ -1,4 +1,5 @@
 //! Makes rows that count from 0, a page at a time.
+#![forbid(unsafe_code)]
 
 use callboard_sdk::prelude::*;
 

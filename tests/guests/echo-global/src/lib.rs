@@ -1,4 +1,5 @@
 //! Writes back what it reads, so that every type crosses a reader and a writer.
+#![forbid(unsafe_code)]
 
 use callboard_sdk::prelude::*;
 

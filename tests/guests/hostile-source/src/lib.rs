@@ -2,6 +2,7 @@
 //!
 //! Told nothing, it is honest: three pages of four rows that count from 0, in the column `n`. What it is told to do in `next`, it
 //! does in place of the second page and of every one behind it.
+#![forbid(unsafe_code)]
 
 use std::cell::Cell;
 use std::hint::black_box;

@@ -1,4 +1,5 @@
 //! Asks of WASI what it should not give: to be blocked for an hour, memory of the host, endless output.
+#![forbid(unsafe_code)]
 
 use std::hint::black_box;
 

@@ -1,6 +1,7 @@
 //! A transform that breaks the contract in whichever way it is told, on the raw bindings: the safe layer would not let it.
 //!
 //! Told nothing, it is honest: it reads the column `text`, and writes it back unchanged.
+#![forbid(unsafe_code)]
 
 mod lies;
 mod misdeed;

@@ -1,4 +1,5 @@
 //! Is particular about rows, in whatever way it is told: each list names texts.
+#![forbid(unsafe_code)]
 
 use std::cell::Cell;
 

@@ -1,5 +1,6 @@
 //! Tries to reach what is outside of its sandbox. Each row's `text` is one attempt, in words; the column `said` tells what came
 //! of it: what was found, or the name of WASI's error.
+#![forbid(unsafe_code)]
 
 mod files;
 mod requests;

@@ -1,4 +1,5 @@
 //! Imports what nobody grants: an interface of which no host has heard.
+#![forbid(unsafe_code)]
 
 use callboard_sdk::prelude::*;
 

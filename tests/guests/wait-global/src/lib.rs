@@ -1,5 +1,6 @@
 //! Waits for somebody to make the file `gate/open`, busily, in `run`, when half of the rows have been put out. With the file there
 //! it keeps every row.
+#![forbid(unsafe_code)]
 
 use callboard_sdk::prelude::*;
 use wasip2::filesystem::preopens;

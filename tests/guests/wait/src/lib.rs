@@ -1,5 +1,6 @@
 //! Waits for somebody to make the file `gate/open`, busily, in the call that it is told to wait in. With the file there it keeps
 //! every row.
+#![forbid(unsafe_code)]
 
 use callboard_sdk::prelude::*;
 use wasip2::filesystem::preopens;

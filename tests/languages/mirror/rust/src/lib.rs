@@ -1,3 +1,5 @@
+#![forbid(unsafe_code)]
+
 use callboard_sdk::array::Values;
 use callboard_sdk::prelude::*;
 use callboard_sdk::rows::RowBuf;
