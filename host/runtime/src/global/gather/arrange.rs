@@ -26,6 +26,8 @@ pub(super) struct Arranged {
     pub(super) places: Vec<Place>,
     /// The groups: the number, and its first row as it is given.
     pub(super) groups: Vec<(u32, u64)>,
+    /// For each of them the place of its first row, in the order of the input.
+    firsts: Vec<Place>,
 }
 
 /// Digests are spread already.
@@ -66,16 +68,20 @@ pub(super) fn arrange(parts: &Parts, part: &Part) -> Result<Vec<Arc<Arranged>>, 
         let order = order(&groups, numbers.len().max(1), &sort_keys(parts, port, &rows)?);
         let (at, items) = (positions(&rows), items(layout, &rows));
         let places = order.iter().map(|row| (at[*row as usize], items.get(*row as usize).copied().unwrap_or(0)));
-        let places = places.collect();
-        let mut firsts: Vec<(u32, u64)> = Vec::new();
+        let places: Vec<Place> = places.collect();
+        let (mut starts, mut firsts): (Vec<(u32, u64)>, Vec<Place>) = (Vec::new(), Vec::new());
         for (given, row) in order.iter().enumerate() {
             let group = groups[*row as usize];
-            if firsts.last().is_none_or(|(last, _)| *last != group) {
-                firsts.push((group, given as u64));
+            match firsts.last_mut().filter(|_| starts.last().is_some_and(|(last, _)| *last == group)) {
+                Some(first) => *first = places[given].min(*first),
+                None => {
+                    starts.push((group, given as u64));
+                    firsts.push(places[given]);
+                }
             }
         }
         let read = read(parts, port, layout, &rows)?;
-        all.push(Arc::new(Arranged { columns: read, order, places, groups: firsts }));
+        all.push(Arc::new(Arranged { columns: read, order, places, groups: starts, firsts }));
     }
     Ok(all)
 }
@@ -158,9 +164,6 @@ impl Arranged {
 
     /// The place of the first row, in the order of the input, of the group that each of these rows is in.
     pub(super) fn first_of_group(&self, row: u64) -> Place {
-        let at = self.groups.partition_point(|(_, start)| *start <= row) - 1;
-        let (from, to) = (self.groups[at].1, self.groups.get(at + 1).map_or(self.rows(), |(_, start)| *start));
-        let places = &self.places[from as usize..to as usize];
-        places.iter().min().copied().unwrap_or_default()
+        self.firsts[self.groups.partition_point(|(_, start)| *start <= row) - 1]
     }
 }

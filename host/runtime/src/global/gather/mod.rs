@@ -8,6 +8,7 @@ mod arrange;
 mod keys;
 mod merge;
 mod outcome;
+mod part;
 mod parts;
 mod pile;
 mod reader;
@@ -34,8 +35,8 @@ use parts::{LEVELS, Part, Parts};
 use reader::{Given, PartReader};
 use stream::Streamed;
 
-pub(super) use outcome::Calling;
-pub(crate) use outcome::PartWriter;
+pub(super) use part::Calling;
+pub(crate) use part::PartWriter;
 
 /// Bytes of a part, where nothing speaks against it.
 pub(crate) const PART: u64 = 16 << 20;
