@@ -127,15 +127,6 @@ pub(crate) fn in_pipelines() -> Vec<Mistake> {
         )
         .with("clean.jsonl", "cl${ean.jsonl"),
         mistake(
-            "replicas of a global step",
-            "replicas",
-            By(|stage, help| {
-                assert!(help.contains("remove `replicas`"), "{help}");
-                replace(stage, "replicas = 2\n", "");
-            }),
-        )
-        .with("text-stats\"\n", "exact-dedup\"\nreplicas = 2\n"),
-        mistake(
             "two outputs in one file",
             "clean.jsonl",
             By(|stage, help| {

@@ -1,1 +1,1 @@
-(component (instance $nothing) (export "callboard:step/transform@0.2.0" (instance $nothing)))
+(component (instance $nothing) (export "callboard:step/transform@0.3.0" (instance $nothing)))
