@@ -44,7 +44,11 @@ fn windows_are_read_up_to_the_limit() {
     }
     // More than zstd itself can: no key helps.
     let (message, help) = Bench::with("in.jsonl.zst", frame(text, 33)).error(&["in.jsonl.zst"], &[]);
-    assert!(message.contains("a window of 8 GiB") && help == "compress it again without `--long`", "{message}: {help}");
+    assert!(
+        message.contains("a window of 8 GiB")
+            && help == "compress it again with a smaller window: zstd without `--long`",
+        "{message}: {help}"
+    );
     // A later frame.
     let bench = Bench::with("in.jsonl.zst", [frame(text, 20), frame(text, 31)].concat());
     let (message, help) = bench.error(&["in.jsonl.zst"], &[]);

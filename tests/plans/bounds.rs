@@ -47,11 +47,11 @@ fn a_pipeline_may_be_as_large_as_its_user_says() {
     let help = |problems: Problems| problems.problems[0].help.clone().unwrap();
     for problems in [problems(&text), within(4).unwrap_err()] {
         assert!(problems.to_string().contains("the pipeline has more than 4 MiB"));
-        assert!(help(problems).ends_with("or allow it: --max-pipeline 64MiB"));
+        assert!(help(problems).ends_with("or allow it: `max_pipeline` = 64MiB"));
     }
     let problems = within(16).unwrap_err();
     assert!(problems.to_string().contains("with its params put in, the pipeline has more than 16 MiB"));
-    assert!(help(problems).ends_with("or allow it: --max-pipeline 64MiB"));
+    assert!(help(problems).ends_with("or allow it: `max_pipeline` = 64MiB"));
     assert_eq!(within(64).unwrap().steps[0].config["where"].as_str().unwrap().len(), 20_000_000);
 }
 

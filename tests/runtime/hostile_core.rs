@@ -93,7 +93,7 @@ pub(crate) const DEEDS: &[Deed] = &[
     ("columns-endless", &[("PROCESS", "(i32.store (i32.const 280) (i32.const -1))")], Data, 2, "out of bounds"),
     ("arrays-endless", &[("PROCESS", "(i32.store (i32.const 288) (i32.const -1))")], Data, 2, "out of bounds"),
     ("removed-endless", &[("PROCESS", "(i32.store (i32.const 296) (i32.const -1))")], Data, 2, "out of bounds"),
-    ("removed-zeroes", &[("PROCESS", "(i32.store (i32.const 292) (i32.const 8192)) (i32.store (i32.const 296) (i32.const 2000))")], Data, 2, "it removed row 0 twice"),
+    ("removed-zeroes", &[("PROCESS", "(i32.store (i32.const 292) (i32.const 8192)) (i32.store (i32.const 296) (i32.const 1)) (i32.store (i32.const 8192) (i32.const 16384)) (i32.store (i32.const 8196) (i32.const 2000))")], Data, 2, "it removed row 0 twice"),
     ("reads-no-utf8", &[("DECLARE", "(i32.store (i32.const 20) (i32.const 544))")], Data, 0, "invalid utf-8"),
     ("reads-beyond", &[("DECLARE", "(i32.store (i32.const 24) (i32.const 100000))")], Data, 0, "out of bounds"),
     ("error-neither", &[("DECLARE", "(i32.store8 (i32.const 16) (i32.const 1)) (i32.store8 (i32.const 20) (i32.const 200))")], Data, 0, "discriminant"),

@@ -9,7 +9,7 @@ fn a_step_shows_what_it_is_and_what_its_configuration_may_be() {
     let said = Bench::new().callboard(&["step", "inspect", "hash"], "");
     assert_eq!(said.code, 0, "{}", said.error);
     for words in
-        ["kind       transform", "contract   0.1.0", "language   Rust", "at the start", "\"sha256\" | \"xxh3\""]
+        ["kind       transform", "contract   0.2.0", "language   Rust", "at the start", "\"sha256\" | \"xxh3\""]
     {
         assert!(said.out.contains(words), "{words}: {}", said.out);
     }
@@ -47,7 +47,7 @@ fn what_does_not_fit_is_told_with_the_mend() {
          (export \"callboard:step/transform@0.2.0\" (instance $i)) (export \"callboard:step/manifest@0.2.0\" (instance $i)))",
     ).unwrap());
     bench.put("later.wasm", wat::parse_str(
-        "(component (import \"callboard:step/log@0.2.0\" (instance)) (instance $i) \
+        "(component (import \"callboard:step/log@0.3.0\" (instance)) (instance $i) \
          (export \"callboard:step/transform@0.2.0\" (instance $i)) (export \"callboard:step/manifest@0.2.0\" (instance $i)))",
     ).unwrap());
     bench.put("rows.wasm", "{\"text\": 1}\n");
@@ -63,7 +63,7 @@ fn what_does_not_fit_is_told_with_the_mend() {
         ("hollow.wasm", "exports no `callboard:step/manifest`", "export `callboard:step/manifest@0.2.0`"),
         ("hollow.wasm", "it is not a complete step", ""),
         ("asks.wasm", "imports `acme:gpu/run@1.0.0`, which this callboard does not have", "build it without"),
-        ("later.wasm", "imports `callboard:step/log@0.2.0`, which is of another version of the contract", ""),
+        ("later.wasm", "imports `callboard:step/log@0.3.0`, which is of another version of the contract", ""),
         ("rows.wasm", "looks like JSON", ""),
         ("cut.wasm", "is cut short", "build or copy it again"),
         ("absent.wasm", "there is no component `absent.wasm`", ""),

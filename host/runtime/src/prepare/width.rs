@@ -2,6 +2,7 @@
 
 use arrow::datatypes::{DataType, Fields};
 use callboard_sandbox::bytes;
+use callboard_words::{Help, Setting};
 
 use crate::error::{Class, RunError};
 
@@ -34,11 +35,11 @@ pub(super) fn fits(budget: Option<u64>, columns: u64) -> Result<(), RunError> {
         return Ok(());
     }
     let help = match budget.filter(|_| columns <= MOST_FIELDS) {
-        Some(_) => format!(
-            "drop columns before this step, or allow more: --budget {}MiB",
-            (columns * FIELD * OF_A_BUDGET).div_ceil(1 << 20)
-        ),
-        None => "drop columns before this step".to_owned(),
+        Some(_) => {
+            let budget = format!("{}MiB", (columns * FIELD * OF_A_BUDGET).div_ceil(1 << 20));
+            Help::from("drop columns before this step, or allow more: ").set(Setting::Budget(Some(budget)))
+        }
+        None => Help::from("drop columns before this step"),
     };
     let so = budget.map_or(String::new(), |budget| format!(" with a budget of {}", bytes(budget)));
     let message = format!(
@@ -68,6 +69,6 @@ mod tests {
         let error = fits(Some(128 << 20), 131_073).unwrap_err();
         assert!(error.message.ends_with("131072 are allowed with a budget of 128 MiB"), "{error}");
         let help = error.help.unwrap();
-        assert!(help.ends_with("--budget 129MiB") && fits(Some(129 << 20), 131_073).is_ok(), "{help}");
+        assert!(help.ends_with("a `budget` of 129MiB") && fits(Some(129 << 20), 131_073).is_ok(), "{help}");
     }
 }

@@ -47,14 +47,26 @@ pub(super) fn calls(shape: &Shape, inputs: &[Table], each: bool) -> Vec<Part> {
 fn keys(gathering: &Gathering, port: usize, row: &Value) -> Vec<String> {
     match gathering {
         Gathering::All => vec![String::new()],
-        Gathering::ByKey(keys) => vec![keys[port].iter().map(|column| format!("{},", row[column])).collect()],
+        Gathering::ByKey(keys) => {
+            vec![keys[port].iter().map(|column| canonical(&row[column]).to_string() + ",").collect()]
+        }
         Gathering::ByEach(columns) => {
             let mut items: Vec<String> =
-                row[&columns[port]].as_array().into_iter().flatten().map(ToString::to_string).collect();
+                row[&columns[port]].as_array().into_iter().flatten().map(|item| canonical(item).to_string()).collect();
             items.sort();
             items.dedup();
             items
         }
+    }
+}
+
+/// The value with one zero.
+fn canonical(value: &Value) -> Value {
+    match value {
+        Value::Number(number) if number.as_f64() == Some(0.0) => Value::from(0),
+        Value::Array(items) => items.iter().map(canonical).collect(),
+        Value::Object(members) => members.iter().map(|(name, value)| (name.clone(), canonical(value))).collect(),
+        other => other.clone(),
     }
 }
 
