@@ -72,6 +72,9 @@ pub struct Reader {
     pub(crate) furthest: u64,
 }
 
+/// The most rows whose positions are asked for in one call: what they take is the host's memory.
+const POSITIONS: u32 = 1 << 20;
+
 impl Reader {
     pub(crate) fn new(rows: Box<dyn RowReader>, is_first: bool) -> Reader {
         Reader { rows, is_first, row: 0, furthest: 0 }
@@ -91,6 +94,10 @@ impl Reader {
 
     /// Where rows stand in the whole input.
     pub(crate) fn positions(&mut self, first: u64, count: u32) -> Result<Vec<u64>, Fault> {
+        if count > POSITIONS {
+            let what = format!("it asked where {count} rows stand in one call, and may ask of {POSITIONS}");
+            return Err(Fault::Contract(what));
+        }
         let rows = self.rows.rows();
         if first.checked_add(u64::from(count)).is_none_or(|end| end > rows) {
             let what = format!("it asked where {count} rows from row {first} on stand, and there are {rows}");

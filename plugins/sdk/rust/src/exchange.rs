@@ -72,8 +72,8 @@ impl Reader {
         Some(Batch { raw, first_row, groups })
     }
 
-    /// Where `count` rows, from row `first` on, stand in the whole input, from 0: what tells a row from all others,
-    /// whatever rows a call is given.
+    /// Where `count` rows (at most 1,048,576), from row `first` on, stand in the whole input, from 0: what tells a row from all
+    /// others, whatever rows a call is given.
     pub fn positions(&self, first: u64, count: u32) -> Vec<u64> {
         match &self.rows {
             Rows::Host(reader) => reader.positions(first, count),
