@@ -39,9 +39,9 @@ pub(super) use part::Calling;
 pub(crate) use part::PartWriter;
 
 /// Bytes of a part, where nothing speaks against it.
-pub(crate) const PART: u64 = 16 << 20;
+pub(crate) const PART: u64 = 2 << 20;
 /// Bytes of parts that may stay in memory.
-pub(crate) const MEMORY: u64 = 128 << 20;
+pub(crate) const MEMORY: u64 = 32 << 20;
 /// A part that is so many times as large as it should be is cut again.
 const LARGE: u64 = 4;
 /// What an arranged part takes, in relation to its rows.
