@@ -21,7 +21,7 @@ use crate::rows::{Batch, conform, digest, places};
 use crate::store::Spill;
 
 use ahead::Ahead;
-pub(crate) use gather::{Caller, Gathering, MEMORY, PART, Room};
+pub(crate) use gather::{Caller, Gathering, LARGEST, MEMORY, PART, Room};
 pub(crate) use pick::bound_copies;
 pub(crate) use shuffle::{Sorting, WINDOW};
 pub(crate) use writer::{GlobalWriter, Writing};

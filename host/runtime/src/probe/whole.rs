@@ -14,7 +14,7 @@ use callboard_plan::{Door as Way, Feed};
 use super::{CallError, Opened, PutOut, RemovedRow};
 use crate::error::{Fault, RunError};
 use crate::global::{
-    Caller, Gathering, GlobalReader, GlobalWriter, MEMORY, PART, Room, Sorting, WINDOW, Whole, Writing,
+    Caller, Gathering, GlobalReader, GlobalWriter, LARGEST, MEMORY, PART, Room, Sorting, WINDOW, Whole, Writing,
 };
 use crate::ports::{Door, Doors, door_schema};
 use crate::ports::{Outlet, Stop};
@@ -110,6 +110,7 @@ impl Opened<'_> {
                     folder: scratch.path().join("gathered"),
                     quota: Arc::new(Quota::new(None)),
                     part: PART,
+                    largest: LARGEST,
                     memory: MEMORY,
                     seed: 0,
                     threads: 1,

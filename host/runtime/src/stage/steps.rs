@@ -18,7 +18,7 @@ use crate::error::{Fault, RunError};
 use crate::events::Event;
 use crate::fates::{Fates, Ledger};
 use crate::global::{
-    Caller, Gathering, GlobalReader, GlobalWriter, MEMORY, PART, Room, Sorting, WINDOW, Whole, Writing,
+    Caller, Gathering, GlobalReader, GlobalWriter, LARGEST, MEMORY, PART, Room, Sorting, WINDOW, Whole, Writing,
 };
 use crate::ports::{Inlet, Stop, bug};
 use crate::rows::digest;
@@ -160,6 +160,7 @@ fn call_parts(
         folder: run.prepared.folder().join("gathered").join(&planned.name),
         quota: run.quota.clone(),
         part: least.map_or(PART, |least| least.clamp(1 << 20, PART)),
+        largest: least.map_or(LARGEST, |least| least.clamp(1 << 20, LARGEST)),
         memory: least.map_or(MEMORY, |least| (least * 4).min(MEMORY)),
         seed: RandomState::new().hash_one(&planned.name),
         threads: step.workers.len(),

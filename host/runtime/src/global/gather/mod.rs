@@ -38,8 +38,9 @@ use stream::Streamed;
 pub(super) use part::Calling;
 pub(crate) use part::PartWriter;
 
-/// Bytes of a part, where nothing speaks against it.
+/// Bytes of a part, and of one among very many, where nothing speaks against it.
 pub(crate) const PART: u64 = 2 << 20;
+pub(crate) const LARGEST: u64 = 16 << 20;
 /// Bytes of parts that may stay in memory.
 pub(crate) const MEMORY: u64 = 32 << 20;
 /// A part that is so many times as large as it should be is cut again.
@@ -55,6 +56,8 @@ pub(crate) struct Room {
     pub(crate) quota: Arc<Quota>,
     /// Bytes of a part.
     pub(crate) part: u64,
+    /// Bytes of a part where there are very many.
+    pub(crate) largest: u64,
     /// Bytes of parts that may stay in memory.
     pub(crate) memory: u64,
     /// Of the digests of keys.

@@ -21,6 +21,8 @@ use crate::store::Frame;
 const LEAST_PARTS: u64 = 16;
 /// A part of fewer rows is not worth a call.
 const LEAST_ROWS: u64 = 16 << 10;
+/// Parts are made larger before there are more.
+const MANY_PARTS: u64 = 256;
 const MOST_PARTS: u64 = 4096;
 /// What a row takes beside its columns, bytes: its place, and the digest of its key.
 const ROW: u64 = 24;
@@ -113,7 +115,7 @@ impl Parts {
             Pile::create(&room.folder, &format!("rows-{port}"), layout.schema.clone(), room.quota.clone())
         };
         let piles = layouts.iter().enumerate().map(pile).collect::<Result<_, _>>().map_err(unwritten)?;
-        let parts = Parts { layouts, piles, bound: bound.clone(), room, held: AtomicU64::new(0) };
+        let mut parts = Parts { layouts, piles, bound: bound.clone(), room, held: AtomicU64::new(0) };
         let count = parts.count(wholes)?;
         let mut all: Vec<Part> = (0..count).map(|_| wholes.iter().map(|_| Rows::default()).collect()).collect();
         for (port, whole) in wholes.iter().enumerate() {
@@ -141,8 +143,8 @@ impl Parts {
         Ok((parts, all))
     }
 
-    /// How many parts there are to be: what the first rows take says it, for all machines alike.
-    fn count(&self, wholes: &[Whole]) -> Result<u64, Fault> {
+    /// How many parts there are to be, and how large: what the first rows take says it, for all machines alike.
+    fn count(&mut self, wholes: &[Whole]) -> Result<u64, Fault> {
         if self.bound.gathered.gathering == Gathering::All {
             return Ok(1);
         }
@@ -157,6 +159,9 @@ impl Parts {
             bytes += times(bytes_of(&first));
         }
         let least = LEAST_PARTS.min(rows / LEAST_ROWS).max(1);
+        // Of many small parts, what is noted of their pieces would take more than they do.
+        let larger = (bytes / MANY_PARTS).min(self.room.largest);
+        self.room.part = self.room.part.max(larger);
         Ok((bytes / self.room.part).clamp(least, MOST_PARTS))
     }
 

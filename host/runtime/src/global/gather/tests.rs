@@ -227,6 +227,7 @@ fn ran(inputs: &[Vec<Row>], case: &Case, part: u64, memory: u64, callers: usize)
         folder: folder.path().join("gathered/step"),
         quota: quota.clone(),
         part,
+        largest: part,
         memory,
         seed: part ^ memory,
         threads: callers,
