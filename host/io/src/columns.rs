@@ -82,7 +82,7 @@ impl Misfit {
             Some(fit) => Some(format!("{}{fit}{}", "list<".repeat(lists), ">".repeat(lists))),
             None => None,
         };
-        let fix = fit.filter(|fit| declared != Some(fit)).map(|fit| types::mend(spec, column, &fit));
+        let fix = fit.filter(|fit| declared != Some(fit)).map(|fit| types::fix(spec, column, &fit));
         if too_many {
             let help = [fix, help.map(|raise| format!("or, if they are wanted, {raise}"))];
             let message = format!("`{dotted}` has other members from row to row: {message}");

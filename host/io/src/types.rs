@@ -138,7 +138,7 @@ pub(crate) fn time_name(data_type: &DataType) -> &'static str {
 }
 
 /// The line of the pipeline that gives `column` the type: the input's `types`, with this one.
-pub(crate) fn mend(spec: &InputSpec, column: &str, type_name: &str) -> String {
+pub(crate) fn fix(spec: &InputSpec, column: &str, type_name: &str) -> String {
     let mut types = spec.types.clone();
     types.insert(column.into(), type_name.into());
     let bare = |key: &str| !key.is_empty() && key.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-".contains(&b));
@@ -184,7 +184,7 @@ mod tests {
 
     #[test]
     fn the_mend_keeps_what_is_declared_and_quotes_keys() {
-        let line = mend(&spec(&[("meta", "json")]), "my score", "float64");
+        let line = fix(&spec(&[("meta", "json")]), "my score", "float64");
         assert_eq!(line, "under `[inputs.docs]`: types = { meta = \"json\", \"my score\" = \"float64\" }");
     }
 }

@@ -92,7 +92,7 @@ impl Conformed {
                     let at = misfit.row.map_or(String::new(), |at| format!("row {}: ", row + at as u64));
                     let error = format!("{at}the column `{}{}` {}", field.name(), misfit.path, misfit.message);
                     match misfit.is_value {
-                        true => IoError::data(error).with_help(types::mend(
+                        true => IoError::data(error).with_help(types::fix(
                             &conform.spec,
                             field.name(),
                             wider(field.data_type()),

@@ -59,7 +59,7 @@ impl<'a> Merged<'a> {
             let (is, says) = (types::field_words(field), types::field_words(declared));
             let message = format!("the column `{}` is {is}, and `types` says {says}", field.name());
             let help = match own(field).filter(|fit| self.spec.types.get(field.name()) != Some(fit)) {
-                Some(fit) => types::mend(self.spec, field.name(), &fit),
+                Some(fit) => types::fix(self.spec, field.name(), &fit),
                 None => format!("leave `{}` out of `types`; a step can create a column of another type", field.name()),
             };
             return Err(IoError::spec(message).with_help(help));
@@ -75,7 +75,7 @@ impl<'a> Merged<'a> {
     pub(super) fn add(&mut self, found: &Schema, first: &Path) -> Result<(), IoError> {
         let wrong = |message: String| IoError::data(format!("{message} in `{}`", first.display()));
         let lacks = |spec: &InputSpec, field: &Field| match own(field) {
-            Some(name) => format!("to have null there, {}", types::mend(spec, field.name(), &name)),
+            Some(name) => format!("to have null there, {}", types::fix(spec, field.name(), &name)),
             None => SAME.to_owned(),
         };
         for (expected, field) in found.fields().iter().enumerate() {
@@ -94,7 +94,7 @@ impl<'a> Merged<'a> {
                 match merge(known, field, field.name()) {
                     Ok(merged) => *known = Arc::new(merged),
                     Err(differ) => {
-                        let fix = both(known, field).map(|fit| types::mend(self.spec, field.name(), &fit));
+                        let fix = both(known, field).map(|fit| types::fix(self.spec, field.name(), &fit));
                         let help = fix.unwrap_or_else(|| differ.help().to_owned());
                         return Err(wrong(differ.message()).with_help(help));
                     }

@@ -115,7 +115,7 @@ impl Declared {
                     misfit.message
                 ));
                 match wider(found, field) {
-                    Some(name) => error.with_help(types::mend(&self.spec, field.name(), name)),
+                    Some(name) => error.with_help(types::fix(&self.spec, field.name(), name)),
                     None => error.with_help(
                         "write such values in a form of this type, or their column with one type in all files",
                     ),

@@ -70,7 +70,7 @@ pub(super) fn schema(files: &[PathBuf], spec: &InputSpec) -> Result<Schema, IoEr
     if let Some(nested) = declared.values().find(|field| field.data_type().is_nested()) {
         let message =
             format!("`types` says {} for `{}`, but a field of CSV holds no list", types::name(nested), nested.name());
-        return Err(IoError::spec(message).in_file(&files[0]).with_help(types::mend(spec, nested.name(), "json")));
+        return Err(IoError::spec(message).in_file(&files[0]).with_help(types::fix(spec, nested.name(), "json")));
     }
     let field = |(name, kind): (String, Option<Kind>)| {
         let data_type = match kind {

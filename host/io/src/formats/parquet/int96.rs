@@ -265,7 +265,7 @@ impl Checked {
         let error = IoError::data(format!("`{}` is the INT96 timestamp {text}, {what}", column.path));
         match self.spec.types.contains_key(&column.path) || !fits(value, other_unit) {
             true => error.with_help("no unit holds all values of the column: write it with another type"),
-            false => error.with_help(types::mend(&self.spec, &column.path, other)),
+            false => error.with_help(types::fix(&self.spec, &column.path, other)),
         }
     }
 }
