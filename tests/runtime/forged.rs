@@ -313,6 +313,7 @@ fn traps_in_a_folder_are_refused() {
         "spill/reach/00000.segment",
         "work/reach/key.json",
         "sorting/all/notes",
+        "sorting/all.gathered/put-out",
         "rejects.jsonl",
     ];
     for (what, trap) in traps {

@@ -165,7 +165,7 @@ fn can_be_compared(field: &Field, ty: &DataType) -> Result<(), String> {
     }
 }
 
-/// Keys that are held against each other are of the same types.
+/// Keys that are compared have the same types.
 fn alike(first: &[(usize, &Field)], other: &[(usize, &Field)]) -> Result<(), String> {
     if first.len() != other.len() {
         return Err(format!("its keys have {} and {} columns", first.len(), other.len()));

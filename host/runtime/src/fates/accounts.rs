@@ -99,7 +99,7 @@ impl Fates {
 
     /// What the accounts take in memory, bytes.
     pub(crate) fn bytes(&self) -> u64 {
-        8 * (self.kept.0.len() + self.removed.0.len()) as u64
+        self.kept.bytes() + self.removed.bytes()
     }
 
     fn unlisted(&self) -> u64 {
@@ -121,15 +121,27 @@ impl Fates {
 
 /// One bit a row.
 #[derive(Default)]
-struct Bits(Vec<u64>);
+pub(crate) struct Bits(Vec<u64>);
 
 impl Bits {
     fn get(&self, row: u64) -> bool {
         self.0.get((row / 64) as usize).is_some_and(|word| word >> (row % 64) & 1 == 1)
     }
 
+    /// The rows whose bits are set, in order.
+    pub(crate) fn rows(&self) -> impl Iterator<Item = u64> {
+        let words = self.0.iter().enumerate().filter(|(_, word)| **word != 0);
+        words
+            .flat_map(|(at, word)| (0..64).filter(move |bit| word >> bit & 1 == 1).map(move |bit| 64 * at as u64 + bit))
+    }
+
+    /// What they take in memory.
+    pub(crate) fn bytes(&self) -> u64 {
+        8 * self.0.len() as u64
+    }
+
     /// Sets a bit; whether it was not set before.
-    fn set(&mut self, row: u64) -> bool {
+    pub(crate) fn set(&mut self, row: u64) -> bool {
         let word = (row / 64) as usize;
         if self.0.len() <= word {
             self.0.resize(word + 1, 0);

@@ -7,6 +7,6 @@ mod accounts;
 mod aside;
 mod ledger;
 
-pub(crate) use accounts::Fates;
+pub(crate) use accounts::{Bits, Fates};
 pub(crate) use aside::Aside;
 pub(crate) use ledger::{Done, Ledger};

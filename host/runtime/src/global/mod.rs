@@ -21,11 +21,14 @@ use crate::rows::{Batch, conform, digest, places};
 use crate::store::Spill;
 
 use ahead::Ahead;
-pub(crate) use gather::{Caller, Gathering, LARGEST, MEMORY, PART, Room};
+pub(crate) use gather::{Caller, Sizes, gather};
 pub(crate) use pick::bound_copies;
 pub(crate) use shuffle::{Sorting, WINDOW};
 pub(crate) use writer::{GlobalWriter, Writing};
 use writer::{beside_rows, own_rows};
+
+/// Rows that a step names in one call are worked on in pieces of at most this many.
+const AT_ONCE: usize = 64 << 10;
 
 /// The rows of a port, in the spills of its feeds.
 #[derive(Clone)]
@@ -171,9 +174,14 @@ impl RowWriter for GlobalWriter {
     }
 
     fn remove(&mut self, rows: Vec<Removals>) -> Result<(), Fault> {
-        let mut rows: Vec<_> = rows.into_iter().flat_map(removed).collect();
-        // They are listed by reason, and leave in their order.
-        rows.sort_by_key(|removed| removed.row);
-        self.remove_rows(rows)
+        // A list of numbers takes much less than what is noted of each row.
+        let mut rows = rows.into_iter().flat_map(removed).peekable();
+        while rows.peek().is_some() {
+            let mut some: Vec<_> = rows.by_ref().take(AT_ONCE).collect();
+            // They are listed by reason, and leave in their order.
+            some.sort_by_key(|removed| removed.row);
+            self.remove_rows(some)?;
+        }
+        Ok(())
     }
 }

@@ -42,6 +42,16 @@ pub(crate) struct Sorting {
     pub(crate) stop: [CancellationToken; 2],
 }
 
+impl Sorting {
+    /// An error where the run is to end: a call may name any number of rows.
+    pub(super) fn go_on(&self) -> Result<(), Fault> {
+        match self.stop.iter().any(CancellationToken::is_cancelled) {
+            true => Err(Fault::Interrupted),
+            false => Ok(()),
+        }
+    }
+}
+
 /// Batches, and where their rows go, as [`Scattered`] has it.
 type Read = (Vec<Batch>, Vec<(u64, u32, u32)>);
 
@@ -61,7 +71,7 @@ pub(super) struct Shuffle {
 
 /// What is on the disk of them.
 struct Noted {
-    scratch: Scratch,
+    scratch: Arc<Scratch>,
     /// The first row of each region.
     regions: Vec<u64>,
     notes: Notes,
@@ -123,7 +133,7 @@ impl Shuffle {
                 noted.windows.push(noted.places);
             }
             let region = noted.regions.partition_point(|first| *first <= row) - 1;
-            noted.notes.add(&mut noted.scratch, region, row, noted.places)?;
+            noted.notes.add(&noted.scratch, region, row, noted.places)?;
             noted.places += 1;
         }
         while let (Some(queue), Some(written)) = (&mut noted.beside, self.beside.first()) {
@@ -131,7 +141,7 @@ impl Shuffle {
             let mut done = 0;
             while done < written.num_rows() {
                 let (count, _) = fill(&written, done, usize::MAX, 8 * WAITING);
-                queue.push(&mut noted.scratch, &written.slice(done, count))?;
+                queue.push(&written.slice(done, count))?;
                 done += count;
             }
         }
@@ -151,19 +161,19 @@ impl Shuffle {
             let (pieces, places) = self.read(&notes)?;
             return self.put_in_order(pieces, places, &mut None, put_out);
         };
-        let Noted { mut scratch, regions, mut notes, windows, beside: mut queue, .. } = noted;
+        let Noted { scratch, regions, mut notes, windows, beside: mut queue, .. } = noted;
         let mut files = Windows::create("window", &self.whole.schema, windows).map_err(unwritten)?;
         for region in 0..regions.len() {
-            self.go_on()?;
+            self.sorting.go_on()?;
             let notes = notes.of(region).map_err(unread)?;
             let (pieces, places) = self.read(&notes)?;
-            files.add(&mut scratch, &Scattered { pieces: &pieces, places }).map_err(unwritten)?;
+            files.add(&scratch, &Scattered { pieces: &pieces, places }).map_err(unwritten)?;
         }
         drop(notes);
         for window in files.end() {
-            self.go_on()?;
+            self.sorting.go_on()?;
             let parts = match window.bytes().map_err(unread)? > self.window * LARGE {
-                true => self.scatter_again(window, &mut scratch)?,
+                true => self.scatter_again(window, &scratch)?,
                 false => vec![window],
             };
             for window in parts {
@@ -175,7 +185,7 @@ impl Shuffle {
                 }
                 places.sort_unstable();
                 self.put_in_order(pieces, places, &mut queue, put_out)?;
-                window.remove(&mut scratch).map_err(unwritten)?;
+                window.remove(&scratch).map_err(unwritten)?;
             }
         }
         Ok(())
@@ -204,7 +214,7 @@ impl Shuffle {
     }
 
     /// Rows of one window have turned out much larger than others: cuts it, by what its rows take.
-    fn scatter_again(&self, window: Window, scratch: &mut Scratch) -> Result<Vec<Window>, Fault> {
+    fn scatter_again(&self, window: Window, scratch: &Scratch) -> Result<Vec<Window>, Fault> {
         let mut sizes: Vec<(u64, u64)> = Vec::new();
         for piece in window.read().map_err(unread)? {
             let (rows, places) = piece.map_err(unread)?;
@@ -244,7 +254,7 @@ impl Shuffle {
             places.into_iter().map(|(_, piece, row)| (piece as usize, row as usize)).collect();
         let mut rest = &at[..];
         while !rest.is_empty() {
-            self.go_on()?;
+            self.sorting.go_on()?;
             let carried = |at: usize| pieces[rest[at].0].bits(rest[at].1);
             let mut more = || queue.as_mut().map_or(Ok(None), Queue::pop).map_err(unread);
             let full = self.cut.bytes.saturating_mul(8);
@@ -257,18 +267,11 @@ impl Shuffle {
         }
         Ok(())
     }
-
-    fn go_on(&self) -> Result<(), Fault> {
-        match self.sorting.stop.iter().any(CancellationToken::is_cancelled) {
-            true => Err(Fault::Interrupted),
-            false => Ok(()),
-        }
-    }
 }
 
 impl Noted {
     fn create(sorting: &Sorting, whole: &Whole, window: u64, beside: &Beside) -> std::io::Result<Noted> {
-        let scratch = Scratch::create(&sorting.folder, sorting.quota.clone())?;
+        let scratch = Arc::new(Scratch::create(&sorting.folder, sorting.quota.clone())?);
         let regions = whole.regions(window);
         let beside = match beside.is_nothing() {
             true => None,

@@ -60,9 +60,9 @@ fn whole(folder: &Path) -> Whole {
     Whole::new(spills.to_vec(), schema)
 }
 
-/// A global step that writes these columns, and carries all but those that it drops.
-fn step(writes: &[&str], drops: &[&str]) -> (PlannedStep, Arc<Bound>) {
-    let step: PlannedStep = serde_json::from_value(serde_json::json!({
+/// A global step.
+pub(super) fn planned() -> PlannedStep {
+    serde_json::from_value(serde_json::json!({
         "name": "sort", "use": "sort", "origin": "bundled", "kind": "global", "digest": "", "config": {}, "columns": {},
         "limits": {
             "memory_bytes": 0, "time_ms": 0, "open_ms": 0, "returned_bytes": 0, "carried_bytes": 1_u64 << 30,
@@ -70,11 +70,46 @@ fn step(writes: &[&str], drops: &[&str]) -> (PlannedStep, Arc<Bound>) {
         },
         "need": { "bytes": 0, "from": "assumed" }, "replicas": 1, "on_error": "fail", "retries": 0, "stage": 1, "ports": []
     }))
-    .unwrap();
+    .unwrap()
+}
+
+/// What its writer is made of, in a folder: small batches, and rows between stages that take so much at most.
+pub(super) fn writing(folder: &Path, whole: Whole, bound: &Arc<Bound>, window: u64, most: u64) -> Writing {
+    let out = folder.join("out");
+    let spilled = Arc::new(Quota::new(None));
+    let spill = SpillWriter::create(Feed::node("out"), out, bound.output.clone(), BTreeSet::new(), spilled, None);
+    Writing {
+        step: Arc::from("sort"),
+        whole,
+        bound: bound.clone(),
+        cut: BatchSize { rows: 90, bytes: 2_000 },
+        limits: planned().limits,
+        remover: Remover {
+            on_error: OnError::Fail,
+            files: Arc::new(Files::default()),
+            flight: None,
+            cancel: Default::default(),
+        },
+        outlet: Outlet { spill: Some(spill.unwrap()), ..Outlet::default() },
+        doors: Doors::default(),
+        sorting: Sorting {
+            folder: folder.join("sorting"),
+            quota: Arc::new(Quota::new(Some(most))),
+            window,
+            stop: Default::default(),
+        },
+        returnable: Returnable::of(1 << 30),
+        rejects: Arc::new(Mutex::new(Rejects::new(folder.join("rejects")))),
+        charge: None,
+        work: None,
+    }
+}
+
+/// What a step is bound to that writes these columns, and carries all but those that it drops.
+fn bound(writes: &[&str], drops: &[&str]) -> Arc<Bound> {
     let drops = drops.iter().map(|name| (*name).to_owned()).collect();
     let declared = Declared::new(vec![Vec::new()], schema(writes).as_ref().clone(), drops);
-    let bound = Bound::new(&step.columns, &[schema(&["id", "text"])], declared).unwrap();
-    (step, Arc::new(bound))
+    Arc::new(Bound::new(&planned().columns, &[schema(&["id", "text"])], declared).unwrap())
 }
 
 impl Trial {
@@ -84,43 +119,9 @@ impl Trial {
 
     fn of(window: u64, writes: &[&str], drops: &[&str]) -> Trial {
         let folder = tempfile::tempdir().unwrap();
-        let (step, bound) = step(writes, drops);
-        let quota = Arc::new(Quota::new(Some(64 << 20)));
-        let spilled = Arc::new(Quota::new(None));
-        let spill = SpillWriter::create(
-            Feed::node("out"),
-            folder.path().join("out"),
-            bound.output.clone(),
-            BTreeSet::new(),
-            spilled,
-            None,
-        )
-        .unwrap();
-        let writer = GlobalWriter::new(Writing {
-            step: Arc::from("sort"),
-            whole: whole(folder.path()),
-            bound: bound.clone(),
-            cut: BatchSize { rows: 90, bytes: 2_000 },
-            limits: step.limits,
-            remover: Remover {
-                on_error: OnError::Fail,
-                files: Arc::new(Files::default()),
-                flight: None,
-                cancel: Default::default(),
-            },
-            outlet: Outlet { spill: Some(spill), ..Outlet::default() },
-            doors: Doors::default(),
-            sorting: Sorting {
-                folder: folder.path().join("sorting"),
-                quota: quota.clone(),
-                window,
-                stop: Default::default(),
-            },
-            returnable: Returnable::of(1 << 30),
-            rejects: Arc::new(Mutex::new(Rejects::new(folder.path().join("rejects")))),
-            charge: None,
-            work: None,
-        });
+        let bound = bound(writes, drops);
+        let writing = writing(folder.path(), whole(folder.path()), &bound, window, 64 << 20);
+        let (quota, writer) = (writing.sorting.quota.clone(), GlobalWriter::new(writing));
         Trial { folder, bound, quota, writer }
     }
 

@@ -6,7 +6,6 @@ use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use callboard_plan::StepLimits;
 use callboard_plan::pipeline::{BatchSize, OnError};
-use tokio_util::sync::CancellationToken;
 
 use super::Whole;
 use super::beside::Beside;
@@ -175,7 +174,7 @@ impl GlobalWriter {
         let mut done = 0;
         let mut carried_bytes = 0;
         while done < rows.len() {
-            self.go_on()?;
+            self.writing.sorting.go_on()?;
             let batches = self.picker.batches(&rows[done..]);
             let gathered = self.picker.gather(&rows[done..done + batches.iter().sum::<usize>()], &mut carried_bytes)?;
             let mut first = 0;
@@ -192,14 +191,6 @@ impl GlobalWriter {
             }
         }
         Ok(())
-    }
-
-    /// An error where the run is to end: a call may name any number of rows.
-    fn go_on(&self) -> Result<(), Fault> {
-        match self.writing.sorting.stop.iter().any(CancellationToken::is_cancelled) {
-            true => Err(Fault::Interrupted),
-            false => Ok(()),
-        }
     }
 
     /// Puts out what is kept and waits.
@@ -226,7 +217,7 @@ impl GlobalWriter {
 
     /// Puts out rows that are in order: those that lie close together are not written again.
     fn put_in_line(&mut self, cut: Cut) -> Result<(), Fault> {
-        self.go_on()?;
+        self.writing.sorting.go_on()?;
         let reads = self.writing.outlet.reads_to_refer();
         let view = reads.and_then(|reads| Some((self.line.view(&cut)?, reads)));
         if !self.shuffle.is_empty() || (view.is_none() && cut.scattered) {
@@ -288,7 +279,7 @@ impl GlobalWriter {
             self.own_rows += count;
             done += count;
             if self.own_rows >= most || self.own.bits() >= full {
-                self.go_on()?;
+                self.writing.sorting.go_on()?;
                 self.put_out_own()?;
             }
         }
@@ -344,7 +335,7 @@ impl GlobalWriter {
         let mut removed = removed.into_iter();
         let mut done = 0;
         while done < rows.len() {
-            self.go_on()?;
+            self.writing.sorting.go_on()?;
             let count = self.picker.chunk(&rows[done..]);
             let batch = self.picker.gather(&rows[done..done + count], &mut 0)?.part(0, count)?;
             let in_batch = (0..count as u64).zip(removed.by_ref()).map(|(row, removed)| Removed { row, ..removed });

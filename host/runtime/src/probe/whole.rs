@@ -13,9 +13,7 @@ use callboard_plan::{Door as Way, Feed};
 
 use super::{CallError, Opened, PutOut, RemovedRow};
 use crate::error::{Fault, RunError};
-use crate::global::{
-    Caller, Gathering, GlobalReader, GlobalWriter, LARGEST, MEMORY, PART, Room, Sorting, WINDOW, Whole, Writing,
-};
+use crate::global::{Caller, GlobalReader, GlobalWriter, Sizes, Sorting, WINDOW, Whole, Writing, gather};
 use crate::ports::{Door, Doors, door_schema};
 use crate::ports::{Outlet, Stop};
 use crate::rejects::{Files, Rejects, Remover};
@@ -106,24 +104,13 @@ impl Opened<'_> {
             }
             false => {
                 let mut writer = writer;
-                let room = Room {
-                    folder: scratch.path().join("gathered"),
-                    quota: Arc::new(Quota::new(None)),
-                    part: PART,
-                    largest: LARGEST,
-                    memory: MEMORY,
-                    seed: 0,
-                    threads: 1,
-                    stop: Default::default(),
-                };
-                let gathering = Gathering { wholes: &wholes, bound, room, cut: self.probe.cut, charge: None };
                 let instance = &mut self.instance;
                 let caller: Caller<'_> = Box::new(move |begin| {
                     let (readers, writer) = begin();
                     let (ran, writer) = instance.run(readers, writer);
                     ran.map(|()| writer.expect("a call that went well gives it back"))
                 });
-                gathering.run(vec![caller], &mut writer)?;
+                gather(&wholes, &mut writer, Sizes::within(None), None, vec![caller])?;
                 writer
             }
         };

@@ -58,7 +58,7 @@ impl Worker {
         Ok(self.instance.as_mut().expect("it was just made"))
     }
 
-    /// To be told after a call of a transform. An instance that has taken half of what its first call left of its memory is dropped:
+    /// To be told after a call that is given some of the rows. An instance that has taken half of what its first call left of its memory is dropped:
     /// components of some languages never free what they put out, and the contract lets another be made between any two calls. With
     /// a budget so is one that has outgrown what is declared of it.
     pub(crate) fn called(&mut self, run: &Live<'_>, step: &PlannedStep) {

@@ -2,8 +2,7 @@
 
 use callboard_sandbox::RowReader;
 use std::collections::BTreeMap;
-use std::hash::{BuildHasher, RandomState};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use arrow::array::{RecordBatch, UInt32Array, UInt64Array};
 use arrow::datatypes::Schema;
@@ -17,9 +16,7 @@ use super::{Ended, StepCounts, add_counters};
 use crate::error::{Fault, RunError};
 use crate::events::Event;
 use crate::fates::{Fates, Ledger};
-use crate::global::{
-    Caller, Gathering, GlobalReader, GlobalWriter, LARGEST, MEMORY, PART, Room, Sorting, WINDOW, Whole, Writing,
-};
+use crate::global::{Caller, GlobalReader, GlobalWriter, Sizes, Sorting, WINDOW, Whole, Writing, gather};
 use crate::ports::{Inlet, Stop, bug};
 use crate::rows::digest;
 use crate::rows::{Batch, join, record_batch};
@@ -92,15 +89,10 @@ pub(super) fn run_global(
             if let Some(tag) = tag {
                 ledger.begin(tag, tagged_rows)?;
             }
-            let writer = match bound.gathered.is_plain() {
-                true => call(run, step, planned, &readers, writer)?,
-                false => call_parts(run, step, planned, &wholes, &bound, writer)?,
+            let (writer, counters) = match bound.gathered.is_plain() {
+                true => (call(run, step, planned, &readers, writer)?, step.workers[0].take_counters()),
+                false => call_parts(run, step, planned, &wholes, writer)?,
             };
-            let mut counters = BTreeMap::new();
-            for worker in &mut step.workers {
-                add_counters(&mut counters, worker.take_counters())
-                    .map_err(|limit| RunError::of(Fault::Limit(limit), &name))?;
-            }
             if let Some(tag) = tag {
                 let none = RecordBatch::new_empty(bound.writes.clone());
                 let deed = Deed::Ended { counters: counters.clone() };
@@ -146,45 +138,35 @@ fn call(
     Ok(writer.expect("a call that went well gives it back"))
 }
 
-/// Calls `run` with parts of the rows, in as many instances as there are.
+/// Calls `run` with parts of the rows, in as many instances as there are. Gives what they counted, too.
 fn call_parts(
     run: &Live<'_>,
     step: &mut LoadedStep,
     planned: &PlannedStep,
     wholes: &[Whole],
-    bound: &Arc<Bound>,
     mut writer: GlobalWriter,
-) -> Result<GlobalWriter, Stop> {
-    let least = run.prepared.plan.budget().map(|budget| budget / 32);
-    let room = Room {
-        folder: run.prepared.folder().join("gathered").join(&planned.name),
-        quota: run.quota.clone(),
-        part: least.map_or(PART, |least| least.clamp(1 << 20, PART)),
-        largest: least.map_or(LARGEST, |least| least.clamp(1 << 20, LARGEST)),
-        memory: least.map_or(MEMORY, |least| (least * 4).min(MEMORY)),
-        seed: RandomState::new().hash_one(&planned.name),
-        threads: step.workers.len(),
-        stop: [run.stop.clone(), run.interrupt.clone()],
-    };
-    let gathering =
-        Gathering { wholes, bound, room, cut: run.prepared.plan.batch(), charge: Some(run.memory.flight.charge()) };
-    let several = bound.gathered.is_grouped();
+) -> Result<(GlobalWriter, BTreeMap<String, i64>), Stop> {
+    let several = run.prepared.bound(&planned.name).gathered.is_grouped();
     let workers = step.workers.iter_mut().take(if several { usize::MAX } else { 1 });
+    let counters = Mutex::default();
     let callers = workers.map(|worker| -> Caller<'_> {
-        Box::new(move |begin| {
+        Box::new(|begin| {
             let called = retrying(run, planned, || {
                 let instance = worker.instance(run, planned).map_err(Fault::from)?;
                 let (readers, writer) = begin();
                 let (ran, writer) = instance.run(readers, writer);
                 ran.map(|()| writer.expect("a call that went well gives it back"))
-            });
+            })?;
+            // The instance may be dropped now, and what it counted with it.
+            add_counters(&mut counters.lock().expect("no holder panics"), worker.take_counters())?;
             worker.called(run, planned);
-            called
+            Ok(called)
         })
     });
-    let ran = gathering.run(callers.collect(), &mut writer);
+    let (callers, charge) = (callers.collect(), Some(run.memory.flight.charge()));
+    let ran = gather(wholes, &mut writer, Sizes::within(run.prepared.plan.budget()), charge, callers);
     ran.map_err(|fault| RunError::of(fault, &planned.name))?;
-    Ok(writer)
+    Ok((writer, counters.into_inner().expect("no holder panics")))
 }
 
 /// What a global step's work is known by: all that it is given. None where that was not digested under its seed.

@@ -8,6 +8,7 @@
 //! | `spill/NODE/` | rows between stages |
 //! | `seen/`, `positions/` | how far inputs were read and outputs written |
 //! | `sorting/STEP/` | rows that a global step puts out in another order, on their way |
+//! | `sorting/STEP.gathered/` | rows that are brought together for a global step |
 //! | `work/STEP/` | what calls came to |
 //! | `outputs/` | outputs, until all of them are complete |
 //! | `rejects.jsonl`, `report.json` | for people |

@@ -1,8 +1,10 @@
 //! Rows on their way into another order: first noted, then scattered, in files that are gone afterwards.
 
+use std::collections::VecDeque;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use arrow::array::{ArrayRef, AsArray, RecordBatch, UInt64Array};
 use arrow::buffer::Buffer;
@@ -11,6 +13,7 @@ use arrow::error::ArrowError;
 
 use super::frames::{FrameFile, FrameWriter, make_dir, named};
 use super::ipc::{self, RowEncoder};
+use super::pile::Pile;
 use super::records::Frame;
 use super::spill::{HIDDEN, Quota, stored_schema};
 use super::view;
@@ -25,7 +28,7 @@ const NOTES: usize = 1 << 20;
 pub(crate) struct Scratch {
     folder: PathBuf,
     quota: Arc<Quota>,
-    held: u64,
+    held: AtomicU64,
 }
 
 impl Scratch {
@@ -35,18 +38,23 @@ impl Scratch {
             std::fs::remove_dir_all(folder).map_err(|error| named(folder, &error))?;
         }
         make_dir(folder)?;
-        Ok(Scratch { folder: folder.to_owned(), quota, held: 0 })
+        Ok(Scratch { folder: folder.to_owned(), quota, held: AtomicU64::new(0) })
     }
 
-    fn take(&mut self, body: &[Buffer]) -> io::Result<()> {
+    pub(super) fn path(&self, name: &str) -> PathBuf {
+        self.folder.join(name)
+    }
+
+    /// Takes room for what is about to be written; how many bytes that is.
+    pub(super) fn take(&self, body: &[Buffer]) -> io::Result<u64> {
         let bytes = body.iter().map(|part| part.len() as u64).sum();
         self.quota.take(bytes)?;
-        self.held += bytes;
-        Ok(())
+        self.held.fetch_add(bytes, Ordering::Relaxed);
+        Ok(bytes)
     }
 
-    fn give_back(&mut self, bytes: u64) {
-        self.held -= bytes;
+    pub(super) fn give_back(&self, bytes: u64) {
+        self.held.fetch_sub(bytes, Ordering::Relaxed);
         self.quota.give_back(bytes);
     }
 }
@@ -54,7 +62,7 @@ impl Scratch {
 impl Drop for Scratch {
     fn drop(&mut self) {
         let _ = std::fs::remove_dir_all(&self.folder);
-        self.quota.give_back(self.held);
+        self.quota.give_back(*self.held.get_mut());
     }
 }
 
@@ -68,18 +76,18 @@ pub(crate) struct Notes {
 
 impl Notes {
     pub(crate) fn create(scratch: &Scratch, regions: usize) -> io::Result<Notes> {
-        let file = FrameWriter::create(scratch.folder.join("notes"))?;
+        let file = FrameWriter::create(scratch.path("notes"))?;
         Ok(Notes { file, frames: Vec::new(), waiting: vec![Vec::new(); regions], count: 0 })
     }
 
     /// Notes that a row of a region goes to a place.
-    pub(crate) fn add(&mut self, scratch: &mut Scratch, region: usize, row: u64, place: u64) -> io::Result<()> {
+    pub(crate) fn add(&mut self, scratch: &Scratch, region: usize, row: u64, place: u64) -> io::Result<()> {
         self.waiting[region].push((row, place));
         self.count += 1;
         if self.count == NOTES { self.write(scratch) } else { Ok(()) }
     }
 
-    fn write(&mut self, scratch: &mut Scratch) -> io::Result<()> {
+    fn write(&mut self, scratch: &Scratch) -> io::Result<()> {
         self.count = 0;
         for (region, notes) in self.waiting.iter_mut().enumerate().filter(|(_, notes)| !notes.is_empty()) {
             let numbers: Vec<u64> = notes.drain(..).flat_map(|(row, place)| [row, place]).collect();
@@ -106,28 +114,22 @@ impl Notes {
 
 /// Batches of one schema, in order, read once.
 pub(crate) struct Queue {
-    schema: SchemaRef,
-    file: FrameWriter,
-    encoder: RowEncoder,
-    frames: std::collections::VecDeque<Frame>,
+    pile: Pile,
+    frames: VecDeque<Frame>,
 }
 
 impl Queue {
-    pub(crate) fn create(scratch: &Scratch, schema: &SchemaRef) -> io::Result<Queue> {
-        let file = FrameWriter::create(scratch.folder.join("beside"))?;
-        Ok(Queue { schema: schema.clone(), file, encoder: RowEncoder::new(schema)?, frames: Default::default() })
+    pub(crate) fn create(scratch: &Arc<Scratch>, schema: &SchemaRef) -> io::Result<Queue> {
+        Ok(Queue { pile: Pile::create(scratch, "beside", schema.clone())?, frames: VecDeque::new() })
     }
 
-    pub(crate) fn push(&mut self, scratch: &mut Scratch, rows: &RecordBatch) -> io::Result<()> {
-        let body = self.encoder.encode(rows)?;
-        scratch.take(&body)?;
-        self.frames.push_back(self.file.append(0, rows.num_rows() as u32, 0, &body)?);
+    pub(crate) fn push(&mut self, rows: &RecordBatch) -> io::Result<()> {
+        self.frames.push_back(self.pile.push(rows)?);
         Ok(())
     }
 
     pub(crate) fn pop(&mut self) -> io::Result<Option<RecordBatch>> {
-        let Some(frame) = self.frames.pop_front() else { return Ok(None) };
-        ipc::decode(&self.schema, &self.file.reader().read(&frame)?, None).map(Some)
+        self.frames.pop_front().map(|frame| self.pile.read(&frame)).transpose()
     }
 }
 
@@ -159,7 +161,7 @@ impl Windows {
         })
     }
 
-    pub(crate) fn add(&mut self, scratch: &mut Scratch, rows: &Scattered<'_>) -> io::Result<()> {
+    pub(crate) fn add(&mut self, scratch: &Scratch, rows: &Scattered<'_>) -> io::Result<()> {
         let mut rest = &rows.places[..];
         while let Some((place, ..)) = rest.first() {
             let window = self.starts.partition_point(|start| start <= place) - 1;
@@ -178,7 +180,7 @@ impl Windows {
             let file = match &mut self.files[window] {
                 Some(file) => file,
                 none => {
-                    let path = scratch.folder.join(format!("{}-{window:05}", self.name));
+                    let path = scratch.path(&format!("{}-{window:05}", self.name));
                     none.insert(FrameWriter::create(path)?)
                 }
             };
@@ -224,7 +226,7 @@ impl Window {
         }))
     }
 
-    pub(crate) fn remove(self, scratch: &mut Scratch) -> io::Result<()> {
+    pub(crate) fn remove(self, scratch: &Scratch) -> io::Result<()> {
         let headers = FrameFile::open(self.path.clone())?.scan()?.0;
         std::fs::remove_file(&self.path).map_err(|error| named(&self.path, &error))?;
         scratch.give_back(headers.iter().map(|frame| frame.length).sum());

@@ -10,8 +10,9 @@ use arrow::row::{RowConverter, Rows, SortField};
 use callboard_sandbox::{Order, Run};
 
 use super::keys::canonical;
-use super::parts::{Layout, Part, Parts, digests, items, positions};
+use super::parts::{Part, Parts, digests, items, positions};
 use crate::error::Fault;
+use crate::rows::weight;
 
 /// A row's place in its input, and which item of its list made it a member.
 pub(super) type Place = (u64, u32);
@@ -20,6 +21,8 @@ pub(super) type Place = (u64, u32);
 pub(super) struct Arranged {
     /// The columns that are read, of rows as they were gathered.
     pub(super) columns: RecordBatch,
+    /// About what a row of them takes, bytes.
+    pub(super) row_bytes: u64,
     /// For each row, as it is given, which of them it is.
     pub(super) order: Vec<u32>,
     /// For each row, as it is given, where it stands.
@@ -80,14 +83,22 @@ pub(super) fn arrange(parts: &Parts, part: &Part) -> Result<Vec<Arc<Arranged>>, 
                 }
             }
         }
-        let read = read(parts, port, layout, &rows)?;
-        all.push(Arc::new(Arranged { columns: read, order, places, groups: starts, firsts }));
+        let read = read(parts, port, &rows)?;
+        all.push(Arc::new(Arranged {
+            row_bytes: weight(&read) / 8 / read.num_rows().max(1) as u64,
+            columns: read,
+            order,
+            places,
+            groups: starts,
+            firsts,
+        }));
     }
     Ok(all)
 }
 
 /// The columns that a step reads, under its names.
-pub(super) fn read(parts: &Parts, port: usize, layout: &Layout, rows: &RecordBatch) -> Result<RecordBatch, Fault> {
+pub(super) fn read(parts: &Parts, port: usize, rows: &RecordBatch) -> Result<RecordBatch, Fault> {
+    let layout = &parts.layouts[port];
     let ahead = layout.ahead();
     let columns = parts.bound.reads[port].iter().map(|at| {
         let place = layout.place(*at).expect("what is read was gathered");

@@ -1,6 +1,6 @@
 //! The keys of rows, as digests: rows whose keys agree have the same.
 //!
-//! A digest has 128 bits under a seed that nobody outside knows, so that no data can be made whose keys are taken for one.
+//! A digest has 128 bits and a random seed, so that no input can be made to collide.
 
 use arrow::array::{Array, ArrayData, ArrayRef, AsArray, Float16Array, Float32Array, Float64Array, make_array};
 use arrow::array::{GenericBinaryArray, OffsetSizeTrait};
@@ -123,7 +123,7 @@ fn by_each(column: &ArrayRef, seed: u64) -> Result<Members, ArrowError> {
     Ok(members)
 }
 
-/// The values with one NaN and one zero: those that are equal to whoever compares them have the same bytes.
+/// The values with a single NaN and a single zero, so that equal values have equal bytes.
 pub(super) fn canonical(column: &ArrayRef) -> Result<ArrayRef, ArrowError> {
     match has_floats(column.data_type()) {
         false => Ok(column.clone()),

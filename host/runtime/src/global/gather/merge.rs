@@ -2,39 +2,65 @@
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
+use std::collections::binary_heap::PeekMut;
 
 use arrow::array::RecordBatch;
 use arrow::compute::interleave_record_batch;
 
-use super::pile::Pile;
-use super::{Room, unread};
+use super::{unread, unwritten};
 use crate::error::Fault;
-use crate::store::Frame;
+use crate::global::Sorting;
+use crate::rows::weight;
+use crate::store::{Frame, Pile};
 
-/// Rows of a merged batch.
-pub(super) const MERGED: usize = 8192;
+/// Rows, and about the bytes, of a merged batch.
+const MERGED: usize = 8192;
+const MERGED_BYTES: u64 = 1 << 20;
+/// Runs that are merged at a time: a frame of each is in memory.
+const RUNS: usize = 256;
 
 /// A run that is being read.
 struct Open<'a, K> {
     frames: std::slice::Iter<'a, Frame>,
     keys: std::vec::IntoIter<K>,
-    /// The batch at hand is this one of all that are open, and this its next row.
+    /// The batch at hand is this one of all that are open, and this its next row; about what each takes, bytes.
     batch: usize,
     row: usize,
+    row_bytes: u64,
 }
 
-/// Gives the rows of all runs away, in batches, by their keys; rows of equal keys in the order of the runs.
+/// Passes the rows of all runs of a pile on in batches, ordered by their keys; equal keys keep the order of the runs.
 pub(super) fn merge<K: Ord>(
     pile: &Pile,
-    runs: &[&[Frame]],
-    room: &Room,
+    mut runs: Vec<Vec<Frame>>,
+    sorting: &Sorting,
     keys: impl Fn(&RecordBatch) -> Result<Vec<K>, Fault>,
+    to: impl FnMut(RecordBatch) -> Result<(), Fault>,
+) -> Result<(), Fault> {
+    while runs.len() > RUNS {
+        let mut fewer = Vec::new();
+        for some in runs.chunks(RUNS) {
+            let mut run = Vec::new();
+            merge_some(pile, some, sorting, &keys, |rows| {
+                let order: Vec<u32> = (0..rows.num_rows() as u32).collect();
+                run.extend(pile.push_in_order(&rows, &order).map_err(unwritten)?);
+                Ok(())
+            })?;
+            fewer.push(run);
+        }
+        runs = fewer;
+    }
+    merge_some(pile, &runs, sorting, &keys, to)
+}
+
+fn merge_some<K: Ord>(
+    pile: &Pile,
+    runs: &[Vec<Frame>],
+    sorting: &Sorting,
+    keys: &impl Fn(&RecordBatch) -> Result<Vec<K>, Fault>,
     mut to: impl FnMut(RecordBatch) -> Result<(), Fault>,
 ) -> Result<(), Fault> {
     let mut batches: Vec<RecordBatch> = Vec::new();
-    let mut open: Vec<Open<'_, K>> = Vec::with_capacity(runs.len());
-    let mut heap = BinaryHeap::new();
-    let mut picked: Vec<(usize, usize)> = Vec::with_capacity(MERGED);
     let more = |run: &mut Open<'_, K>, batches: &mut Vec<RecordBatch>| -> Result<Option<K>, Fault> {
         loop {
             if let Some(key) = run.keys.next() {
@@ -42,43 +68,52 @@ pub(super) fn merge<K: Ord>(
             }
             let Some(frame) = run.frames.next() else { return Ok(None) };
             let rows = pile.read(frame).map_err(unread)?;
+            run.row_bytes = weight(&rows) / 8 / rows.num_rows().max(1) as u64;
             (run.keys, run.batch, run.row) = (keys(&rows)?.into_iter(), batches.len(), 0);
             batches.push(rows);
         }
     };
+    let (mut open, mut heap) = (Vec::with_capacity(runs.len()), BinaryHeap::new());
     for (at, frames) in runs.iter().enumerate() {
-        let mut run = Open { frames: frames.iter(), keys: Vec::new().into_iter(), batch: 0, row: 0 };
+        let (frames, keys) = (frames.iter(), Vec::new().into_iter());
+        let mut run = Open { frames, keys, batch: 0, row: 0, row_bytes: 0 };
         if let Some(key) = more(&mut run, &mut batches)? {
             heap.push(Reverse((key, at)));
         }
         open.push(run);
     }
-    let mut give = |picked: &mut Vec<(usize, usize)>, batches: &[RecordBatch]| {
-        room.go_on()?;
-        let all: Vec<&RecordBatch> = batches.iter().collect();
-        let merged = interleave_record_batch(&all, picked)?;
-        picked.clear();
-        to(merged)
-    };
-    while let Some(Reverse((_, at))) = heap.pop() {
-        let run = &mut open[at];
+    let (mut picked, mut bytes) = (Vec::with_capacity(MERGED), 0);
+    while let Some(mut next) = heap.peek_mut() {
+        let run = &mut open[next.0.1];
         picked.push((run.batch, run.row));
+        bytes += run.row_bytes;
         run.row += 1;
-        if let Some(key) = more(run, &mut batches)? {
-            heap.push(Reverse((key, at)));
+        match more(run, &mut batches)? {
+            Some(key) => next.0.0 = key,
+            None => drop(PeekMut::pop(next)),
         }
-        if picked.len() == MERGED {
-            give(&mut picked, &batches)?;
-            // Batches that were read to their end are forgotten.
-            let mut kept = Vec::with_capacity(open.len());
-            for run in open.iter_mut() {
-                if let Some(rows) = batches.get(run.batch).filter(|rows| run.row < rows.num_rows()) {
-                    kept.push(rows.clone());
-                    run.batch = kept.len() - 1;
-                }
-            }
-            batches = kept;
+        if picked.len() == MERGED || bytes >= MERGED_BYTES {
+            sorting.go_on()?;
+            let all: Vec<&RecordBatch> = batches.iter().collect();
+            to(interleave_record_batch(&all, &picked)?)?;
+            (bytes, batches) = (0, still_open(&mut open, &batches));
+            picked.clear();
         }
     }
-    if picked.is_empty() { Ok(()) } else { give(&mut picked, &batches) }
+    if picked.is_empty() {
+        return Ok(());
+    }
+    to(interleave_record_batch(&batches.iter().collect::<Vec<_>>(), &picked)?)
+}
+
+/// The batches that are not read to their end.
+fn still_open<K>(open: &mut [Open<'_, K>], batches: &[RecordBatch]) -> Vec<RecordBatch> {
+    let mut still = Vec::with_capacity(open.len());
+    for run in open {
+        if let Some(rows) = batches.get(run.batch).filter(|rows| run.row < rows.num_rows()) {
+            still.push(rows.clone());
+            run.batch = still.len() - 1;
+        }
+    }
+    still
 }

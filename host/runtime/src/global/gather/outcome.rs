@@ -1,105 +1,87 @@
-//! What calls did with their rows, brought into one order: that of the input, or that in which rows were put out.
+//! The results of all calls, in one order: that of the input, or that in which rows were put out.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::collections::binary_heap::PeekMut;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use arrow::array::{AsArray, RecordBatch};
+use arrow::array::{ArrayRef, AsArray, BooleanArray, RecordBatch, StringArray, UInt64Array};
 use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef, UInt32Type, UInt64Type};
-use callboard_sandbox::{Bound, Fate};
+use callboard_plan::pipeline::OnError;
+use callboard_sandbox::{Bound, Fate, record_batch};
 
 use super::arrange::Place;
 use super::merge::merge;
 use super::part::PartWriter;
-use super::pile::Pile;
-use super::{Room, unwritten};
+use super::rowset::RowSet;
+use super::{lock, unwritten};
 use crate::error::Fault;
-use crate::global::GlobalWriter;
-use crate::store::Frame;
-use crate::store::Removed;
+use crate::fates::Bits;
+use crate::global::{AT_ONCE, GlobalWriter, Sorting};
+use crate::store::scatter::Scratch;
+use crate::store::{Frame, Pile, Removed};
 
-/// Rows given to the writer at a time.
-const CHUNK: usize = 64 << 10;
-/// Reasons that have a bit for each row; rows removed for more of them are noted one by one.
+/// The number of reasons that are kept as a bit for each row. Rows removed for other reasons lie on the disk.
 pub(super) const REASONS: usize = 4;
 
-/// What all calls did.
+/// The results of all calls.
 pub(super) struct Outcomes {
     pub(super) bound: Arc<Bound>,
-    pub(super) as_written: bool,
-    /// Rows that are kept as they are, a bit each, where nothing is written and they stay in the order of the input.
-    pub(super) kept: Option<Bits>,
-    /// Those of them that were kept again.
-    again: Mutex<Vec<u64>>,
-    removed: Mutex<Vec<Reason>>,
-    removed_apart: Mutex<Vec<Removed>>,
-    pub(super) pile: Pile,
-    /// A row was rejected that must not be: nothing more is worth doing.
-    pub(super) failing: AtomicBool,
-    /// Each in order.
-    runs: Mutex<Vec<Run>>,
-    rows: u64,
+    /// Rows of the first input.
+    pub(super) rows: u64,
+    /// Kept rows are passed on unchanged in the order of the input, so that a bit for each is enough.
+    pub(super) by_bits: bool,
+    /// Rows that are put out in another way.
+    pub(super) put_out: Pile,
+    /// Rows removed for reasons that have no bits.
+    pub(super) removed: Pile,
+    on_error: OnError,
+    /// A row was rejected, and the pipeline allows none: the remaining calls are not made.
+    failing: AtomicBool,
+    done: Mutex<Done>,
+}
+
+/// The results of calls that succeeded.
+#[derive(Default)]
+struct Done {
+    kept: Bits,
+    removed: Vec<(Fate, Arc<str>, Bits)>,
+    put_out: Vec<Run>,
+    removed_runs: Vec<Vec<Frame>>,
 }
 
 /// Rows that were put out by one call, in the order in which they go out.
 pub(super) struct Run {
-    /// Calls of the same rows, in order: parts are worked on in any order, and what they put out comes in that of their rows.
+    /// Orders the runs of calls, which end in any order.
     pub(super) call: (Place, u64),
     pub(super) frames: Vec<Frame>,
 }
 
-/// Rows that were removed for one reason, a bit each.
-type Reason = (Fate, Arc<str>, Arc<Bits>);
-
-/// One bit a row, set by anybody.
-pub(super) struct Bits(Vec<AtomicU64>);
-
-impl Bits {
-    fn new(rows: u64) -> Bits {
-        Bits((0..rows.div_ceil(64)).map(|_| AtomicU64::new(0)).collect())
-    }
-
-    /// Sets a bit; whether it was set before.
-    fn set(&self, row: u64) -> bool {
-        let bit = 1 << (row % 64);
-        self.0[(row / 64) as usize].fetch_or(bit, Ordering::Relaxed) & bit != 0
-    }
-
-    fn rows(&self) -> impl Iterator<Item = u64> {
-        self.0.iter().enumerate().flat_map(|(word, bits)| {
-            let mut bits = bits.load(Ordering::Relaxed);
-            std::iter::from_fn(move || {
-                let bit = bits.checked_ilog2().map(|_| bits.trailing_zeros())?;
-                bits &= bits - 1;
-                Some(word as u64 * 64 + u64::from(bit))
-            })
-        })
-    }
-}
-
 impl Outcomes {
-    pub(super) fn new(bound: &Arc<Bound>, rows: u64, room: &Room) -> Result<Outcomes, Fault> {
-        let as_written = bound.gathered.as_written;
-        let plain = !as_written && bound.writes.fields().is_empty();
-        let pile = Pile::create(&room.folder, "put-out", put_out_schema(&bound.writes), room.quota.clone());
+    pub(super) fn new(
+        bound: &Arc<Bound>,
+        rows: u64,
+        on_error: OnError,
+        scratch: &Arc<Scratch>,
+    ) -> Result<Outcomes, Fault> {
         Ok(Outcomes {
             bound: bound.clone(),
-            as_written,
-            kept: plain.then(|| Bits::new(rows)),
-            again: Mutex::default(),
-            removed: Mutex::default(),
-            removed_apart: Mutex::default(),
-            pile: pile.map_err(unwritten)?,
-            failing: AtomicBool::new(false),
-            runs: Mutex::default(),
             rows,
+            // A step that carries no column may also write rows.
+            by_bits: !bound.gathered.as_written && bound.writes.fields().is_empty() && bound.carries(),
+            put_out: Pile::create(scratch, "put-out", put_out_schema(&bound.writes)).map_err(unwritten)?,
+            removed: Pile::create(scratch, "removed", removed_schema()).map_err(unwritten)?,
+            on_error,
+            failing: AtomicBool::new(false),
+            done: Mutex::default(),
         })
     }
 
-    /// What is noted in memory, bytes.
+    /// Bytes in memory.
     pub(super) fn bytes(&self) -> u64 {
-        let bits = self.rows / 8;
-        let reasons = lock(&self.removed).len() as u64 + u64::from(self.kept.is_some());
-        bits * reasons + 8 * lock(&self.again).len() as u64 + 48 * lock(&self.removed_apart).len() as u64
+        let done = lock(&self.done);
+        done.kept.bytes() + done.removed.iter().map(|(.., bits)| bits.bytes()).sum::<u64>()
     }
 
     /// Whether the run fails already, by a row that was rejected.
@@ -107,88 +89,149 @@ impl Outcomes {
         self.failing.load(Ordering::Relaxed)
     }
 
-    /// Takes over what a call did, now that it has ended well.
-    pub(super) fn add(&self, mut part: PartWriter) -> Result<(), Fault> {
-        part.flush()?;
-        if let Some(kept) = &self.kept {
-            for row in &part.kept {
-                if kept.set(*row) {
-                    lock(&self.again).push(*row);
-                }
-            }
+    /// Takes over the results of a call that succeeded.
+    pub(super) fn add(&self, part: PartWriter) -> Result<(), Fault> {
+        let part = part.end()?;
+        if part.rejects && self.on_error == OnError::Fail {
+            self.failing.store(true, Ordering::Relaxed);
         }
-        for (fate, reason, rows) in part.removed {
-            let bits = {
-                let mut all = lock(&self.removed);
-                match all.iter().find(|(of, why, _)| (*of, why) == (fate, &reason)) {
-                    Some((_, _, bits)) => Some(bits.clone()),
-                    None if all.len() < REASONS => {
-                        let bits = Arc::new(Bits::new(self.rows));
-                        all.push((fate, reason.clone(), bits.clone()));
-                        Some(bits)
+        let mut more: Vec<(Fate, Arc<str>, RowSet)> = Vec::new();
+        {
+            let mut done = lock(&self.done);
+            part.kept.set_in(&mut done.kept);
+            for (fate, reason, rows) in part.removed {
+                match done.removed.iter().position(|(of, why, _)| (*of, why) == (fate, &reason)) {
+                    Some(at) => rows.set_in(&mut done.removed[at].2),
+                    None if done.removed.len() < REASONS => {
+                        let mut bits = Bits::default();
+                        rows.set_in(&mut bits);
+                        done.removed.push((fate, reason, bits));
                     }
-                    None => None,
-                }
-            };
-            match bits {
-                Some(bits) => rows.iter().for_each(|row| {
-                    bits.set(*row);
-                }),
-                None => {
-                    let removed = |row| Removed { row, rejected: fate == Fate::Rejected, reason: reason.clone() };
-                    lock(&self.removed_apart).extend(rows.into_iter().map(removed));
+                    None => more.push((fate, reason, rows)),
                 }
             }
+            done.put_out.extend(part.put_out);
+            done.removed_runs.extend(part.removed_runs);
         }
-        lock(&self.runs).extend(part.runs);
+        for (fate, reason, rows) in more {
+            let mut rows: Vec<u64> = rows.rows().collect();
+            rows.sort_unstable();
+            for rows in rows.chunks(AT_ONCE) {
+                let removed =
+                    |row: &u64| Removed { row: *row, rejected: fate == Fate::Rejected, reason: reason.clone() };
+                let run = self.put_removed(&rows.iter().map(removed).collect::<Vec<_>>())?;
+                lock(&self.done).removed_runs.push(run);
+            }
+        }
         Ok(())
     }
 
-    /// Gives everything to the writer of the step, in order.
-    pub(super) fn put_out(self, writer: &mut GlobalWriter, room: &Room) -> Result<(), Fault> {
-        for (fate, reason, bits) in self.removed.into_inner().unwrap_or_else(PoisonError::into_inner) {
-            let removed = |row| Removed { row, rejected: fate == Fate::Rejected, reason: reason.clone() };
-            give(bits.rows().map(removed), |rows| writer.remove_rows(rows))?;
+    /// Writes removed rows to the disk, in the order of the input.
+    pub(super) fn put_removed(&self, removed: &[Removed]) -> Result<Vec<Frame>, Fault> {
+        let columns: Vec<ArrayRef> = vec![
+            Arc::new(UInt64Array::from_iter_values(removed.iter().map(|removed| removed.row))),
+            Arc::new(BooleanArray::from_iter(removed.iter().map(|removed| Some(removed.rejected)))),
+            Arc::new(StringArray::from_iter_values(removed.iter().map(|removed| &removed.reason))),
+        ];
+        let rows = record_batch(self.removed.schema().clone(), columns, removed.len())?;
+        let mut order: Vec<u32> = (0..removed.len() as u32).collect();
+        order.sort_by_key(|at| removed[*at as usize].row);
+        self.removed.push_in_order(&rows, &order).map_err(unwritten)
+    }
+
+    /// Passes everything to the writer of the step, in order.
+    pub(super) fn put_out(self, writer: &mut GlobalWriter) -> Result<(), Fault> {
+        let Done { kept, removed, mut put_out, removed_runs } =
+            self.done.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let sorting = writer.writing.sorting.clone();
+        give_removed(&removed, &self.removed, removed_runs, &sorting, writer)?;
+        put_out.sort_by_key(|run| run.call);
+        let runs = put_out.into_iter().map(|run| run.frames).collect();
+        let keys = |rows: &RecordBatch| Ok(places(rows));
+        if !self.by_bits {
+            return merge(&self.put_out, runs, &sorting, keys, |rows| give_rows(&rows, &self.bound.writes, writer));
         }
-        let mut apart = self.removed_apart.into_inner().unwrap_or_else(PoisonError::into_inner);
-        apart.sort_by_key(|removed| removed.row);
-        give(apart.into_iter(), |rows| writer.remove_rows(rows))?;
         let none = RecordBatch::new_empty(self.bound.writes.clone());
-        if let Some(kept) = &self.kept {
-            let mut again = self.again.into_inner().unwrap_or_else(PoisonError::into_inner);
-            again.sort_unstable();
-            let mut again = again.into_iter().peekable();
-            let rows = kept.rows().flat_map(|row| {
-                let more = std::iter::from_fn(|| again.next_if_eq(&row)).count();
-                std::iter::repeat_n(row, 1 + more)
-            });
-            give(rows, |rows| {
-                room.go_on()?;
-                writer.keep_rows(rows, &none)
-            })?;
+        let mut give = Chunks::to(|rows| writer.keep_rows(rows, &none));
+        let mut kept = kept.rows().peekable();
+        // Rows that were kept more than once lie on the disk.
+        merge(&self.put_out, runs, &sorting, keys, |rows| {
+            for row in rows.column(2).as_primitive::<UInt64Type>().values() {
+                while let Some(kept) = kept.next_if(|kept| kept <= row) {
+                    give.push(kept)?;
+                }
+                give.push(*row)?;
+            }
+            Ok(())
+        })?;
+        kept.try_for_each(|row| give.push(row))?;
+        give.end()
+    }
+}
+
+/// Passes removed rows to the writer, in the order of the input.
+fn give_removed(
+    removed: &[(Fate, Arc<str>, Bits)],
+    pile: &Pile,
+    runs: Vec<Vec<Frame>>,
+    sorting: &Sorting,
+    writer: &mut GlobalWriter,
+) -> Result<(), Fault> {
+    let mut give = Chunks::to(|rows| writer.remove_rows(rows));
+    let mut by_bits: Vec<_> = removed.iter().map(|(.., bits)| bits.rows()).collect();
+    let firsts = by_bits.iter_mut().enumerate().filter_map(|(at, rows)| Some(Reverse((rows.next()?, at))));
+    let mut heap: BinaryHeap<_> = firsts.collect();
+    // Passes on rows that have bits, up to the next one from the disk.
+    let mut until = |end: u64, give: &mut Chunks<Removed, _>| {
+        while let Some(mut next) = heap.peek_mut().filter(|next| next.0.0 < end) {
+            let Reverse((row, at)) = *next;
+            match by_bits[at].next() {
+                Some(row) => next.0.0 = row,
+                None => drop(PeekMut::pop(next)),
+            }
+            let (fate, reason, _) = &removed[at];
+            give.push(Removed { row, rejected: *fate == Fate::Rejected, reason: reason.clone() })?;
         }
-        let mut runs = self.runs.into_inner().unwrap_or_else(PoisonError::into_inner);
-        runs.sort_by_key(|run| run.call);
-        let frames: Vec<&[Frame]> = runs.iter().map(|run| run.frames.as_slice()).collect();
-        merge(&self.pile, &frames, room, |rows| Ok(places(rows)), |rows| give_rows(&rows, &self.bound.writes, writer))
+        Ok::<_, Fault>(())
+    };
+    let rows_of = |rows: &RecordBatch| Ok(rows.column(0).as_primitive::<UInt64Type>().values().to_vec());
+    merge(pile, runs, sorting, rows_of, |rows| {
+        let of = rows.column(0).as_primitive::<UInt64Type>();
+        let (rejected, reasons) = (rows.column(1).as_boolean(), rows.column(2).as_string::<i32>());
+        for (at, row) in of.values().iter().enumerate() {
+            until(*row, &mut give)?;
+            let reason = Arc::from(reasons.value(at));
+            give.push(Removed { row: *row, rejected: rejected.value(at), reason })?;
+        }
+        Ok(())
+    })?;
+    until(u64::MAX, &mut give)?;
+    give.end()
+}
+
+/// Passes things on in chunks.
+struct Chunks<T, F> {
+    waiting: Vec<T>,
+    to: F,
+}
+
+impl<T, F: FnMut(Vec<T>) -> Result<(), Fault>> Chunks<T, F> {
+    fn to(to: F) -> Self {
+        Chunks { waiting: Vec::new(), to }
+    }
+
+    fn push(&mut self, thing: T) -> Result<(), Fault> {
+        self.waiting.push(thing);
+        if self.waiting.len() == AT_ONCE { (self.to)(std::mem::take(&mut self.waiting)) } else { Ok(()) }
+    }
+
+    fn end(mut self) -> Result<(), Fault> {
+        (self.to)(self.waiting)
     }
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// Gives things away some at a time.
-fn give<T>(all: impl Iterator<Item = T>, mut to: impl FnMut(Vec<T>) -> Result<(), Fault>) -> Result<(), Fault> {
-    let mut all = all.peekable();
-    while all.peek().is_some() {
-        to(all.by_ref().take(CHUNK).collect())?;
-    }
-    Ok(())
-}
-
-/// What is noted of rows that are put out: where they go, which item of a list that is (rows may be in several groups), the row of
-/// the input that is kept, or none for one that was written, and what was written.
+/// The columns of rows that are put out: their place and item, the row of the input that is kept or written in place of, whether it
+/// is kept, and the written columns.
 fn put_out_schema(writes: &Schema) -> SchemaRef {
     let mut fields: Vec<FieldRef> = vec![
         Arc::new(Field::new("place", DataType::UInt64, false)),
@@ -201,7 +244,16 @@ fn put_out_schema(writes: &Schema) -> SchemaRef {
     Arc::new(Schema::new(fields))
 }
 
+/// Columns before those that were written.
 const AHEAD: usize = 4;
+
+fn removed_schema() -> SchemaRef {
+    Arc::new(Schema::new(vec![
+        Field::new("row", DataType::UInt64, false),
+        Field::new("rejected", DataType::Boolean, false),
+        Field::new("reason", DataType::Utf8, false),
+    ]))
+}
 
 /// Where rows go.
 pub(super) fn places(rows: &RecordBatch) -> Vec<Place> {
@@ -216,7 +268,7 @@ fn give_rows(rows: &RecordBatch, writes: &SchemaRef, writer: &mut GlobalWriter) 
     while from < rows.num_rows() {
         let alike = (from..rows.num_rows()).take_while(|row| kept.value(*row) == kept.value(from)).count();
         let here = rows.slice(from, alike);
-        let written = callboard_sandbox::record_batch(writes.clone(), here.columns()[AHEAD..].to_vec(), alike)?;
+        let written = record_batch(writes.clone(), here.columns()[AHEAD..].to_vec(), alike)?;
         match kept.value(from) {
             true => writer.keep_rows(of.values()[from..from + alike].to_vec(), &written)?,
             false => writer.write_rows(&written)?,

@@ -1,45 +1,53 @@
-//! The way out of one call: what it says of its rows is hostile until it has been through here.
+//! The writer that one call is given. What the step says about its rows is hostile until it has been checked here.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use arrow::array::{ArrayRef, BooleanArray, RecordBatch, UInt32Array, UInt64Array};
-use arrow::compute::{concat_batches, take_record_batch};
+use arrow::compute::concat_batches;
 use callboard_plan::pipeline::OnError;
-use callboard_sandbox::{BatchResult, Fate, Gathering, Removals, Returnable, RowWriter, clipped};
+use callboard_sandbox::{BatchResult, Fate, Gathering, Removals, Returnable, RowWriter, clipped, record_batch};
 
 use super::arrange::Place;
 use super::outcome::{Outcomes, REASONS, Run, places};
 use super::reader::Given;
+use super::rowset::RowSet;
 use super::unwritten;
 use crate::error::{Fault, LimitExceeded};
 use crate::fates::Fates;
-use crate::store::Removed;
+use crate::global::AT_ONCE;
+use crate::rows::weight;
+use crate::store::{Frame, Removed};
 
-/// Rows of a frame of what was put out.
-const FRAME: usize = 4096;
-/// What a call put out and is not on the disk yet, bytes.
-const WAITING: u64 = 8 << 20;
+/// Above this many bytes, what a call has put out or removed is written to the disk.
+const WAITING: u64 = 2 << 20;
 /// What a row that is put out takes beside what was written, bytes.
 const ROW: u64 = 32;
+/// What a removed row takes beside its reason, bytes.
+const REMOVED: u64 = 32;
 
-/// The way out of one call.
+/// The writer of one call.
 pub(crate) struct PartWriter {
     outcomes: Arc<Outcomes>,
     given: Given,
-    /// Which call it is: where the first of its rows stands.
+    /// The place of its first row, which tells it from other calls.
     call: Place,
-    flushed: u64,
     returnable: Returnable,
-    on_error: OnError,
     /// The most rows that it may put out.
     most: u64,
     fates: Fates,
-    pub(super) kept: Vec<u64>,
-    pub(super) removed: Vec<(Fate, Arc<str>, Vec<u64>)>,
+    /// Rows that are kept as they are.
+    pub(super) kept: RowSet,
+    /// Rows that are put out in another way: in memory, the bytes of those, and on the disk.
     waiting: Vec<RecordBatch>,
     bytes: u64,
-    pub(super) runs: Vec<Run>,
+    pub(super) put_out: Vec<Run>,
+    /// Rows removed for the first few reasons; rows removed for other reasons, as above.
+    pub(super) removed: Vec<(Fate, Arc<str>, RowSet)>,
+    removed_waiting: Vec<Removed>,
+    removed_bytes: u64,
+    pub(super) removed_runs: Vec<Vec<Frame>>,
+    /// Whether a row was rejected.
+    pub(super) rejects: bool,
 }
 
 /// What a call is made with.
@@ -57,18 +65,20 @@ impl PartWriter {
             fates: Fates::of(given.rows()),
             given,
             call,
-            flushed: 0,
             returnable: calling.returnable,
-            on_error: calling.on_error,
-            kept: Vec::new(),
-            removed: Vec::new(),
+            kept: RowSet::of(outcomes.rows),
             waiting: Vec::new(),
             bytes: 0,
-            runs: Vec::new(),
+            put_out: Vec::new(),
+            removed: Vec::new(),
+            removed_waiting: Vec::new(),
+            removed_bytes: 0,
+            removed_runs: Vec::new(),
+            rejects: false,
         }
     }
 
-    /// Where a row may be in several groups, what becomes of it cannot be said in one.
+    /// Where a row may be in several groups, no single group can decide about it.
     fn may_decide(&self, doing: &str) -> Result<(), Fault> {
         match self.outcomes.bound.gathered.gathering {
             Gathering::ByEach(_) => Err(Fault::Contract(format!(
@@ -87,10 +97,14 @@ impl PartWriter {
         Ok(())
     }
 
-    /// Rows that go out, in the place of rows that were given.
+    /// Puts rows out in the place of rows that the call was given.
     fn put_out(&mut self, at: &[u64], kept: bool, written: &RecordBatch) -> Result<(), Fault> {
+        if at.is_empty() {
+            return Ok(());
+        }
         let stand = self.given.places(at)?;
-        let go = if self.outcomes.as_written { self.given.groups(at)? } else { stand.clone() };
+        let as_written = self.outcomes.bound.gathered.as_written;
+        let go = if as_written { self.given.groups(at)? } else { stand.clone() };
         let mut columns: Vec<ArrayRef> = vec![
             Arc::new(UInt64Array::from_iter_values(go.iter().map(|(place, _)| *place))),
             Arc::new(UInt32Array::from_iter_values(go.iter().map(|(_, item)| *item))),
@@ -98,30 +112,50 @@ impl PartWriter {
             Arc::new(BooleanArray::from(vec![kept; at.len()])),
         ];
         columns.extend(written.columns().iter().cloned());
-        let rows = callboard_sandbox::record_batch(self.outcomes.pile.schema().clone(), columns, at.len())?;
-        self.bytes += crate::rows::weight(written) / 8 + ROW * at.len() as u64;
+        let rows = record_batch(self.outcomes.put_out.schema().clone(), columns, at.len())?;
+        self.bytes += weight(written) / 8 + ROW * at.len() as u64;
         self.waiting.push(rows);
         if self.bytes >= WAITING { self.flush() } else { Ok(()) }
     }
 
-    /// Brings to the disk what waits, in order.
-    pub(super) fn flush(&mut self) -> Result<(), Fault> {
+    /// Writes the rows in memory to the disk, in order.
+    fn flush(&mut self) -> Result<(), Fault> {
         if self.waiting.is_empty() {
             return Ok(());
         }
         self.bytes = 0;
-        let rows = concat_batches(self.outcomes.pile.schema(), &std::mem::take(&mut self.waiting))?;
+        let pile = &self.outcomes.put_out;
+        let rows = concat_batches(pile.schema(), &std::mem::take(&mut self.waiting))?;
         let places = places(&rows);
         let mut order: Vec<u32> = (0..rows.num_rows() as u32).collect();
         order.sort_by_key(|row| places[*row as usize]);
-        let frames = order.chunks(FRAME).map(|order| {
-            let sorted = take_record_batch(&rows, &UInt32Array::from(order.to_vec()))?;
-            self.outcomes.pile.push(&sorted).map_err(unwritten)
-        });
-        let frames = frames.collect::<Result<_, Fault>>()?;
-        self.runs.push(Run { call: (self.call, self.flushed), frames });
-        self.flushed += 1;
+        let frames = pile.push_in_order(&rows, &order).map_err(unwritten)?;
+        self.put_out.push(Run { call: (self.call, self.put_out.len() as u64), frames });
         Ok(())
+    }
+
+    /// Keeps a removed row in memory, for a while.
+    fn wait(&mut self, row: u64, fate: Fate, reason: &Arc<str>) -> Result<(), Fault> {
+        self.removed_bytes += REMOVED + reason.len() as u64;
+        self.removed_waiting.push(Removed { row, rejected: fate == Fate::Rejected, reason: reason.clone() });
+        if self.removed_bytes >= WAITING { self.flush_removed() } else { Ok(()) }
+    }
+
+    /// As [`PartWriter::flush`], of removed rows.
+    fn flush_removed(&mut self) -> Result<(), Fault> {
+        let removed = std::mem::take(&mut self.removed_waiting);
+        self.removed_bytes = 0;
+        if !removed.is_empty() {
+            self.removed_runs.push(self.outcomes.put_removed(&removed)?);
+        }
+        Ok(())
+    }
+
+    /// Ends the call: nothing is left in memory.
+    pub(super) fn end(mut self) -> Result<PartWriter, Fault> {
+        self.flush()?;
+        self.flush_removed()?;
+        Ok(self)
     }
 }
 
@@ -134,15 +168,24 @@ impl RowWriter for PartWriter {
         let writes = self.outcomes.bound.writes.clone();
         let written = crate::global::beside_rows(&writes, &rows, columns, &self.returnable)?;
         self.bound_rows(rows.len() as u64)?;
-        rows.iter().try_for_each(|row| self.fates.keep(*row).map(drop))?;
-        match &self.outcomes.kept {
-            Some(_) => {
-                let places = self.given.places(&rows)?;
-                self.kept.extend(places.into_iter().map(|(place, _)| place));
-                Ok(())
+        for (at, rows) in rows.chunks(AT_ONCE).enumerate() {
+            let mut again = Vec::new();
+            for row in rows {
+                if !self.fates.keep(*row)? {
+                    again.push(*row);
+                }
             }
-            None => self.put_out(&rows, true, &written),
+            match self.outcomes.by_bits {
+                true => {
+                    self.kept.extend(self.given.places(rows)?.into_iter().map(|(position, _)| position));
+                    self.put_out(&again, true, &record_batch(writes.clone(), Vec::new(), again.len())?)?;
+                }
+                // Without columns there are no written rows.
+                false if writes.fields().is_empty() => self.put_out(rows, true, &written)?,
+                false => self.put_out(rows, true, &written.slice(at * AT_ONCE, rows.len()))?,
+            }
         }
+        Ok(())
     }
 
     fn write(&mut self, rows: BatchResult, at: Vec<u64>) -> Result<(), Fault> {
@@ -182,13 +225,18 @@ impl RowWriter for PartWriter {
                 let rejected = fate == Fate::Rejected;
                 self.fates.remove(&Removed { row: *row, rejected, reason: reason.clone() })?;
             }
-            if fate == Fate::Rejected && self.on_error == OnError::Fail {
-                self.outcomes.failing.store(true, Ordering::Relaxed);
+            self.rejects |= fate == Fate::Rejected && !rows.is_empty();
+            let is_new = self.removed.iter().all(|(of, why, _)| (*of, why) != (fate, &reason));
+            if is_new && self.removed.len() < REASONS {
+                self.removed.push((fate, reason.clone(), RowSet::of(self.outcomes.rows)));
             }
-            let places = self.given.places(&rows)?.into_iter().map(|(place, _)| place);
-            match self.removed.iter_mut().rev().take(REASONS).find(|(of, why, _)| (*of, why) == (fate, &reason)) {
-                Some((_, _, all)) => all.extend(places),
-                None => self.removed.push((fate, reason, places.collect())),
+            let known = self.removed.iter().position(|(of, why, _)| (*of, why) == (fate, &reason));
+            for rows in rows.chunks(AT_ONCE) {
+                let positions = self.given.places(rows)?.into_iter().map(|(position, _)| position);
+                match known {
+                    Some(at) => self.removed[at].2.extend(positions),
+                    None => positions.into_iter().try_for_each(|row| self.wait(row, fate, &reason))?,
+                }
             }
         }
         Ok(())

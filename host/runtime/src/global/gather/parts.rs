@@ -1,7 +1,8 @@
-//! Rows of all inputs, cut into parts by their keys: rows that agree are in one part, whose size depends on the rows alone.
+//! Rows of all inputs, cut into parts by their keys. Rows whose keys agree are in one part.
 
-use std::sync::Arc;
+use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 
 use arrow::array::{Array, ArrayRef, AsArray, FixedSizeBinaryArray, RecordBatch, UInt32Array, UInt64Array};
 use arrow::buffer::Buffer;
@@ -11,15 +12,16 @@ use callboard_sandbox::{Bound, Gathering, record_batch};
 use rayon::prelude::*;
 
 use super::keys::{key_columns, members};
-use super::pile::Pile;
-use super::{Room, unread, unwritten};
-use crate::error::Fault;
-use crate::global::Whole;
-use crate::store::Frame;
+use super::{Sizes, lock, unread, unwritten};
+use crate::error::{Fault, RunError};
+use crate::global::{Sorting, Whole};
+use crate::rows::flight::Charge;
+use crate::store::scatter::Scratch;
+use crate::store::{Frame, Pile};
 
-/// Of rows that could be in one part, this many parts are made all the same, so that several instances have work.
+/// At least this many parts are made even of few rows, so that several instances have work.
 const LEAST_PARTS: u64 = 16;
-/// A part of fewer rows is not worth a call.
+/// A part with fewer rows is not worth a call.
 const LEAST_ROWS: u64 = 16 << 10;
 /// Parts are made larger before there are more.
 const MANY_PARTS: u64 = 256;
@@ -86,44 +88,64 @@ pub(super) enum Piece {
     There(Frame),
 }
 
-/// Rows of an input that are in one part: pieces, each with its place among them.
+/// Rows of an input that are in one part, in their order.
 #[derive(Default)]
-pub(super) struct Rows {
-    pub(super) pieces: Vec<(u64, Piece)>,
+pub(super) struct Pieces {
+    pub(super) pieces: Vec<Piece>,
     pub(super) rows: u64,
     pub(super) bytes: u64,
 }
 
 /// A part: rows of each input.
-pub(super) type Part = Vec<Rows>;
+pub(super) type Part = Vec<Pieces>;
 
 /// Everything that is brought together.
 pub(super) struct Parts {
     pub(super) layouts: Vec<Layout>,
     pub(super) piles: Vec<Pile>,
     pub(super) bound: Arc<Bound>,
-    pub(super) room: Room,
+    pub(super) sizes: Sizes,
+    pub(super) scratch: Arc<Scratch>,
+    pub(super) sorting: Sorting,
+    /// The seed of the digests; it is random, so that no input can be made to collide.
+    seed: u64,
+    /// Bytes of pieces in memory.
     held: AtomicU64,
+    charge: Mutex<Option<Charge>>,
 }
 
 impl Parts {
-    /// Cuts the rows of all inputs.
-    pub(super) fn cut(wholes: &[Whole], bound: &Arc<Bound>, room: Room) -> Result<(Parts, Vec<Part>), Fault> {
+    pub(super) fn new(
+        wholes: &[Whole],
+        bound: Arc<Bound>,
+        sizes: Sizes,
+        scratch: Arc<Scratch>,
+        sorting: Sorting,
+        charge: Option<Charge>,
+    ) -> Result<Parts, Fault> {
         let layouts: Vec<Layout> =
-            wholes.iter().enumerate().map(|(port, whole)| Layout::of(bound, whole, port)).collect();
+            wholes.iter().enumerate().map(|(port, whole)| Layout::of(&bound, whole, port)).collect();
         let pile = |(port, layout): (usize, &Layout)| {
-            Pile::create(&room.folder, &format!("rows-{port}"), layout.schema.clone(), room.quota.clone())
+            Pile::create(&scratch, &format!("rows-{port}"), layout.schema.clone()).map_err(unwritten)
         };
-        let piles = layouts.iter().enumerate().map(pile).collect::<Result<_, _>>().map_err(unwritten)?;
-        let mut parts = Parts { layouts, piles, bound: bound.clone(), room, held: AtomicU64::new(0) };
-        let count = parts.count(wholes)?;
-        let mut all: Vec<Part> = (0..count).map(|_| wholes.iter().map(|_| Rows::default()).collect()).collect();
+        let piles = layouts.iter().enumerate().map(pile).collect::<Result<_, _>>()?;
+        let (seed, held, charge) = (RandomState::new().hash_one(()), AtomicU64::new(0), Mutex::new(charge));
+        Ok(Parts { layouts, piles, bound, sizes, scratch, sorting, seed, held, charge })
+    }
+
+    /// A part without rows.
+    pub(super) fn empty(&self) -> Part {
+        self.layouts.iter().map(|_| Pieces::default()).collect()
+    }
+
+    /// Cuts the rows of all inputs, on this many threads.
+    pub(super) fn cut(&mut self, wholes: &[Whole], threads: usize) -> Result<Vec<Part>, Fault> {
+        let count = self.size(wholes)?;
+        let mut all: Vec<Part> = (0..count).map(|_| self.empty()).collect();
         for (port, whole) in wholes.iter().enumerate() {
-            let regions = regions(whole, parts.room.part);
-            // As many at a time as there are threads: what they hold is little, whatever the input is.
-            for some in regions.chunks(parts.room.threads) {
-                parts.room.go_on()?;
-                let cut = |frames: &Vec<(usize, usize)>| parts.region(whole, port, frames, count);
+            for some in regions(whole, self.sizes.part).chunks(threads) {
+                self.sorting.go_on()?;
+                let cut = |frames: &Vec<(usize, usize)>| self.region(whole, port, frames, count);
                 let pieces: Vec<Vec<Option<RecordBatch>>> = match callboard_io::cores() {
                     Some(pool) if some.len() > 1 => {
                         pool.install(|| some.par_iter().map(cut).collect::<Result<_, _>>())?
@@ -131,38 +153,34 @@ impl Parts {
                     _ => some.iter().map(cut).collect::<Result<_, _>>()?,
                 };
                 for region in pieces {
-                    for (part, rows) in all.iter_mut().zip(region) {
-                        if let Some(rows) = rows {
-                            parts.add(&mut part[port], port, rows)?;
-                        }
-                    }
+                    self.add(&mut all, port, region)?;
                 }
+                self.count(0)?;
             }
         }
-        all.retain(|part| part.iter().any(|rows| rows.rows > 0));
-        Ok((parts, all))
+        all.retain(|part| part.iter().any(|pieces| pieces.rows > 0));
+        Ok(all)
     }
 
-    /// How many parts there are to be, and how large: what the first rows take says it, for all machines alike.
-    fn count(&mut self, wholes: &[Whole]) -> Result<u64, Fault> {
+    /// Chooses the number and size of parts by the first rows, so that it is the same on all machines.
+    fn size(&mut self, wholes: &[Whole]) -> Result<u64, Fault> {
         if self.bound.gathered.gathering == Gathering::All {
             return Ok(1);
         }
         let (mut bytes, mut rows) = (0, 0);
-        for (port, whole) in wholes.iter().enumerate().filter(|(_, whole)| whole.rows() > 0) {
-            let first = self.region(whole, port, &[(first_spill(whole), 0)], 1)?;
-            let frame_rows = whole.spills[first_spill(whole)].frame_rows(0) as u64;
+        for (port, whole) in wholes.iter().enumerate() {
+            let Some(spill) = whole.spills.iter().position(|spill| spill.frames() > 0) else { continue };
+            let first = self.region(whole, port, &[(spill, 0)], 1)?;
+            let frame_rows = u128::from(whole.spills[spill].frame_rows(0) as u64);
             let Some(first) = first.into_iter().flatten().next() else { continue };
-            let times =
-                |of_frame: u64| (u128::from(of_frame) * u128::from(whole.rows()) / u128::from(frame_rows)) as u64;
-            rows += times(first.num_rows() as u64);
-            bytes += times(bytes_of(&first));
+            let of_all = |of_frame: u64| (u128::from(of_frame) * u128::from(whole.rows()) / frame_rows) as u64;
+            rows += of_all(first.num_rows() as u64);
+            bytes += of_all(bytes_of(&first));
         }
         let least = LEAST_PARTS.min(rows / LEAST_ROWS).max(1);
-        // Of many small parts, what is noted of their pieces would take more than they do.
-        let larger = (bytes / MANY_PARTS).min(self.room.largest);
-        self.room.part = self.room.part.max(larger);
-        Ok((bytes / self.room.part).clamp(least, MOST_PARTS))
+        // The bookkeeping of very many small parts would take more memory than the parts.
+        self.sizes.part = self.sizes.part.max((bytes / MANY_PARTS).min(self.sizes.largest));
+        Ok((bytes / self.sizes.part).clamp(least, MOST_PARTS))
     }
 
     /// The rows of some frames, by the part that they are in.
@@ -178,7 +196,7 @@ impl Parts {
         for (spill, frame) in frames {
             let rows = whole.columns(*spill, *frame, &layout.needed())?;
             let (keys, columns) = rows.columns().split_at(layout.keys.len());
-            let members = members(&self.bound.gathered.gathering, keys, rows.num_rows(), self.room.seed)?;
+            let members = members(&self.bound.gathered.gathering, keys, rows.num_rows(), self.seed)?;
             let first = whole.first_row(*spill, *frame);
             let position = |row: u32| first + u64::from(row);
             let count = members.digests.len();
@@ -207,37 +225,46 @@ impl Parts {
         scatter(layout, &concat_batches(&layout.schema, &all)?, parts as usize, |digest| part_of(digest, parts))
     }
 
-    /// Adds rows of an input to a part: in memory as long as there is room.
-    fn add(&self, part: &mut Rows, port: usize, rows: RecordBatch) -> Result<(), Fault> {
-        let bytes = bytes_of(&rows);
-        part.rows += rows.num_rows() as u64;
-        part.bytes += bytes;
-        let place = part.pieces.len() as u64;
-        let here = self.held.fetch_add(bytes, Ordering::Relaxed) + bytes <= self.room.memory;
-        let piece = match here {
-            true => Piece::Here(rows),
-            false => {
-                self.held.fetch_sub(bytes, Ordering::Relaxed);
-                Piece::There(self.piles[port].push(&rows).map_err(unwritten)?)
-            }
-        };
-        part.pieces.push((place, piece));
+    /// Adds rows of an input, by the part that they are in: in memory as long as there is room.
+    fn add(&self, parts: &mut [Part], port: usize, rows: Vec<Option<RecordBatch>>) -> Result<(), Fault> {
+        for (part, rows) in parts.iter_mut().zip(rows) {
+            let Some(rows) = rows else { continue };
+            let (pieces, bytes) = (&mut part[port], bytes_of(&rows));
+            pieces.rows += rows.num_rows() as u64;
+            pieces.bytes += bytes;
+            let piece = match self.held.fetch_add(bytes, Ordering::Relaxed) + bytes <= self.sizes.memory {
+                true => Piece::Here(rows),
+                false => {
+                    self.forget(bytes);
+                    Piece::There(self.piles[port].push(&rows).map_err(unwritten)?)
+                }
+            };
+            pieces.pieces.push(piece);
+        }
         Ok(())
     }
 
-    /// Gives back what a part holds in memory.
-    pub(super) fn forget(&self, part: &Part) {
+    /// What a part holds in memory, bytes.
+    pub(super) fn held_by(&self, part: &Part) -> u64 {
         let pieces = part.iter().flat_map(|rows| &rows.pieces);
-        let here = pieces.filter_map(|(_, piece)| match piece {
+        let here = pieces.filter_map(|piece| match piece {
             Piece::Here(rows) => Some(bytes_of(rows)),
             Piece::There(_) => None,
         });
-        self.held.fetch_sub(here.sum(), Ordering::Relaxed);
+        here.sum()
     }
 
-    /// What is held in memory, bytes.
-    pub(super) fn held(&self) -> u64 {
-        self.held.load(Ordering::Relaxed)
+    /// This many bytes are no longer held.
+    pub(super) fn forget(&self, bytes: u64) {
+        self.held.fetch_sub(bytes, Ordering::Relaxed);
+    }
+
+    /// Charges the bytes of pieces in memory, and `beside`.
+    pub(super) fn count(&self, beside: u64) -> Result<(), Fault> {
+        match &mut *lock(&self.charge) {
+            Some(charge) => Ok(charge.set(self.held.load(Ordering::Relaxed) + beside).map_err(RunError::from)?),
+            None => Ok(()),
+        }
     }
 
     pub(super) fn piece(&self, port: usize, piece: &Piece) -> Result<RecordBatch, Fault> {
@@ -248,50 +275,49 @@ impl Parts {
     }
 
     /// All rows of an input in a part.
-    pub(super) fn rows(&self, port: usize, rows: &Rows) -> Result<RecordBatch, Fault> {
-        let pieces = rows.pieces.iter().map(|(_, piece)| self.piece(port, piece)).collect::<Result<Vec<_>, _>>()?;
+    pub(super) fn rows(&self, port: usize, rows: &Pieces) -> Result<RecordBatch, Fault> {
+        let pieces = rows.pieces.iter().map(|piece| self.piece(port, piece)).collect::<Result<Vec<_>, _>>()?;
         Ok(concat_batches(&self.layouts[port].schema, &pieces)?)
     }
 
-    /// Cuts a part that is too large to be worked on at once by more of its digests' bits; `None` if it is one group.
-    pub(super) fn split(&self, part: &Part, level: u32) -> Result<Option<Vec<Part>>, Fault> {
-        let mut cut: Vec<Part> = (0..SPLIT).map(|_| part.iter().map(|_| Rows::default()).collect()).collect();
-        let (mut first, mut alike) = (None, true);
-        for (port, rows) in part.iter().enumerate() {
-            for (_, piece) in &rows.pieces {
-                self.room.go_on()?;
+    /// Whether all rows of a part are of one group.
+    pub(super) fn is_one_group(&self, part: &Part) -> Result<bool, Fault> {
+        let mut first = None;
+        for (port, rows) in part.iter().enumerate().filter(|_| self.bound.gathered.is_grouped()) {
+            for piece in &rows.pieces {
+                self.sorting.go_on()?;
                 let rows = self.piece(port, piece)?;
-                let layout = &self.layouts[port];
-                for digest in digests(layout, &rows) {
-                    alike &= *first.get_or_insert(digest) == digest;
-                }
-                let pieces = scatter(layout, &rows, SPLIT, |digest| (digest >> (level * 4)) as usize % SPLIT)?;
-                for (part, rows) in cut.iter_mut().zip(pieces) {
-                    if let Some(rows) = rows {
-                        self.add(&mut part[port], port, rows)?;
-                    }
+                if digests(&self.layouts[port], &rows).any(|digest| *first.get_or_insert(digest) != digest) {
+                    return Ok(false);
                 }
             }
         }
-        if alike {
-            cut.iter().for_each(|part| self.forget(part));
-            return Ok(None);
+        Ok(true)
+    }
+
+    /// Cuts a part that is too large by further bits of the digests.
+    pub(super) fn split(&self, part: &Part, level: u32) -> Result<Vec<Part>, Fault> {
+        let mut cut: Vec<Part> = (0..SPLIT).map(|_| self.empty()).collect();
+        for (port, rows) in part.iter().enumerate() {
+            for piece in &rows.pieces {
+                self.sorting.go_on()?;
+                let rows = self.piece(port, piece)?;
+                // Not the bits that chose the part, and not those that the hash table of groups uses.
+                let part_of = |digest: u128| (digest >> (64 + level * 4)) as usize % SPLIT;
+                self.add(&mut cut, port, scatter(&self.layouts[port], &rows, SPLIT, part_of)?)?;
+            }
         }
-        cut.retain(|part| part.iter().any(|rows| rows.rows > 0));
-        Ok(Some(cut))
+        cut.retain(|part| part.iter().any(|pieces| pieces.rows > 0));
+        Ok(cut)
     }
 }
 
 /// Into how many a part is cut at a time.
 const SPLIT: usize = 16;
-/// How often that is possible.
-pub(super) const LEVELS: u32 = 16;
+/// How many times a part can be cut.
+pub(super) const LEVELS: u32 = 12;
 
-fn first_spill(whole: &Whole) -> usize {
-    whole.spills.iter().position(|spill| spill.frames() > 0).unwrap_or(0)
-}
-
-/// The frames of an input, about so many bytes at a time.
+/// The frames of an input, in groups of about `most` bytes.
 fn regions(whole: &Whole, most: u64) -> Vec<Vec<(usize, usize)>> {
     let (mut regions, mut bytes) = (Vec::<Vec<_>>::new(), most);
     for (at, spill) in whole.spills.iter().enumerate() {

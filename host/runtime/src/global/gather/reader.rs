@@ -8,9 +8,8 @@ use callboard_sandbox::{Flat, RowReader, Rows, Run};
 use super::arrange::{Arranged, Place};
 use super::stream::Streamed;
 use crate::error::Fault;
-use crate::rows::fill;
 
-/// Rows given at a time that have no columns: only their number, and their groups.
+/// The most rows of a page without columns.
 const BARE: u64 = 64 << 10;
 
 /// The rows of an input in a call.
@@ -61,12 +60,12 @@ impl RowReader for PartReader {
     fn read(&mut self, row: u64) -> Result<Rows, Fault> {
         let (columns, end) = match &self.given {
             Given::Arranged(given) => {
-                let most = if given.columns.num_columns() == 0 { BARE } else { self.cut.rows };
+                let most = match given.columns.num_columns() {
+                    0 => BARE,
+                    _ => self.cut.rows.min(self.cut.bytes / given.row_bytes.max(1)),
+                };
                 let end = given.rows().min(row + most.max(1));
-                let rows = given.slice(row, end)?;
-                let (count, _) = fill(&rows, 0, rows.num_rows(), self.cut.bytes.saturating_mul(8));
-                let count = if rows.num_columns() == 0 { rows.num_rows() } else { count };
-                (rows.slice(0, count), row + count as u64)
+                (given.slice(row, end)?, end)
             }
             Given::Streamed(given) => given.read(row)?,
         };

@@ -1,24 +1,24 @@
 //! A group that is larger than what is to be in memory: its rows lie on the disk, and are given from there.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
-use arrow::array::{RecordBatch, UInt32Array};
-use arrow::compute::{concat_batches, take_record_batch};
+use arrow::array::RecordBatch;
+use arrow::compute::concat_batches;
 use arrow::row::OwnedRow;
 
 use super::arrange::{Place, read, sort_keys};
-use super::merge::{MERGED, merge};
-use super::parts::{Parts, Piece, Rows, items, positions};
-use super::pile::Pile;
-use super::{unread, unwritten};
+use super::merge::merge;
+use super::parts::{Parts, Piece, Pieces, bytes_of, items, positions};
+use super::{lock, unread, unwritten};
 use crate::error::Fault;
-use crate::store::Frame;
+use crate::store::{Frame, Pile};
 
 /// The rows of an input, in the order in which they are given.
 pub(super) struct Streamed {
     /// The first row of each piece, and the piece.
     pieces: Vec<(u64, Piece)>,
     rows: u64,
+    /// Where the first of them, in the order of the input, stands.
     first: Place,
     parts: Arc<Parts>,
     port: usize,
@@ -29,47 +29,37 @@ pub(super) struct Streamed {
 }
 
 impl Streamed {
-    /// The rows of an input, all of one group.
-    pub(super) fn of(parts: &Arc<Parts>, port: usize, rows: Rows, name: &str) -> Result<Streamed, Fault> {
-        let (mut first_row, mut first) = (0, (u64::MAX, 0));
-        let mut pieces = Vec::with_capacity(rows.pieces.len());
-        let sorts = !parts.bound.gathered.sorted[port].is_empty();
-        let mut sorted = None;
-        let all = match sorts {
-            false => rows.pieces.into_iter().map(|(_, piece)| piece).collect(),
-            true => {
-                let pile = Pile::create(
-                    &parts.room.folder,
-                    &format!("sorted-{name}-{port}"),
-                    parts.layouts[port].schema.clone(),
-                    parts.room.quota.clone(),
-                )
-                .map_err(unwritten)?;
-                let frames = sort(parts, port, &rows, &pile)?;
-                sorted = Some(pile);
-                frames.into_iter().map(Piece::There).collect::<Vec<_>>()
+    /// The rows of an input, all of one group. `number` tells it from other groups.
+    pub(super) fn of(parts: &Arc<Parts>, port: usize, rows: Pieces, number: usize) -> Result<Streamed, Fault> {
+        let first = match rows.pieces.first() {
+            Some(piece) => place(parts, port, &parts.piece(port, piece)?, 0),
+            None => (u64::MAX, 0),
+        };
+        let (pieces, sorted) = match parts.bound.gathered.sorted[port].is_empty() {
+            true => (rows.pieces, None),
+            false => {
+                let (frames, pile) = sort(parts, port, &rows, number)?;
+                (frames.into_iter().map(Piece::There).collect(), Some(pile))
             }
         };
-        for piece in all {
-            let rows = match (&piece, &sorted) {
-                (Piece::There(frame), Some(pile)) => pile.read(frame).map_err(unread)?,
-                _ => parts.piece(port, &piece)?,
+        let mut row = 0;
+        let pieces = pieces.into_iter().map(|piece| {
+            let first = row;
+            row += match &piece {
+                Piece::Here(rows) => rows.num_rows() as u64,
+                Piece::There(frame) => u64::from(frame.rows),
             };
-            let items = items(&parts.layouts[port], &rows);
-            for (at, position) in positions(&rows).iter().enumerate() {
-                first = first.min((*position, items.get(at).copied().unwrap_or(0)));
-            }
-            pieces.push((first_row, piece));
-            first_row += rows.num_rows() as u64;
-        }
-        Ok(Streamed { pieces, rows: first_row, first, parts: parts.clone(), port, sorted, last: Mutex::new(None) })
+            (first, piece)
+        });
+        let pieces = pieces.collect();
+        Ok(Streamed { pieces, rows: row, first, parts: parts.clone(), port, sorted, last: Mutex::default() })
     }
 
     pub(super) fn rows(&self) -> u64 {
         self.rows
     }
 
-    /// Where its first row stands.
+    /// Where the first row of the group stands.
     pub(super) fn first(&self) -> Place {
         self.first
     }
@@ -79,7 +69,7 @@ impl Streamed {
     }
 
     fn piece(&self, at: usize) -> Result<RecordBatch, Fault> {
-        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut last = lock(&self.last);
         if let Some((_, rows)) = last.as_ref().filter(|(piece, _)| *piece == at) {
             return Ok(rows.clone());
         }
@@ -95,95 +85,60 @@ impl Streamed {
     pub(super) fn read(&self, row: u64) -> Result<(RecordBatch, u64), Fault> {
         let at = self.at(row);
         let rows = self.piece(at)?;
-        let (layout, skipped) = (&self.parts.layouts[self.port], (row - self.pieces[at].0) as usize);
+        let skipped = (row - self.pieces[at].0) as usize;
         let rows = rows.slice(skipped, rows.num_rows() - skipped);
         let end = row + rows.num_rows() as u64;
-        Ok((read(&self.parts, self.port, layout, &rows)?, end))
+        Ok((read(&self.parts, self.port, &rows)?, end))
     }
 
     /// Where rows stand.
     pub(super) fn places(&self, rows: &[u64]) -> Result<Vec<Place>, Fault> {
-        let layout = &self.parts.layouts[self.port];
         let (mut places, mut rest) = (Vec::with_capacity(rows.len()), rows);
         while let Some(row) = rest.first() {
             let at = self.at(*row);
             let (from, to) = (self.pieces[at].0, self.pieces.get(at + 1).map_or(self.rows, |(first, _)| *first));
             let here = rest.iter().take_while(|row| (from..to).contains(row)).count();
             let piece = self.piece(at)?;
-            let (positions, items) = (positions(&piece), items(layout, &piece));
-            places.extend(rest[..here].iter().map(|row| {
-                let row = (row - from) as usize;
-                (positions[row], items.get(row).copied().unwrap_or(0))
-            }));
+            places.extend(rest[..here].iter().map(|row| place(&self.parts, self.port, &piece, (row - from) as usize)));
             rest = &rest[here..];
         }
         Ok(places)
     }
 }
 
-/// Sorts rows on the disk: as many at a time as are to be in memory, then all of these together.
-fn sort(parts: &Parts, port: usize, rows: &Rows, pile: &Pile) -> Result<Vec<Frame>, Fault> {
-    let mut runs: Vec<Vec<Frame>> = Vec::new();
-    let (mut waiting, mut bytes) = (Vec::new(), 0);
-    let runs_pile = Pile::create(
-        &parts.room.folder,
-        &format!("{}-runs", pile.name()),
-        pile.schema().clone(),
-        parts.room.quota.clone(),
-    )
-    .map_err(unwritten)?;
-    for (_, piece) in &rows.pieces {
-        parts.room.go_on()?;
+/// Where a row of a piece stands.
+fn place(parts: &Parts, port: usize, piece: &RecordBatch, row: usize) -> Place {
+    (positions(piece)[row], items(&parts.layouts[port], piece).get(row).copied().unwrap_or(0))
+}
+
+/// Sorts rows on the disk: parts in memory first, then these are merged.
+fn sort(parts: &Parts, port: usize, rows: &Pieces, number: usize) -> Result<(Vec<Frame>, Pile), Fault> {
+    let schema = &parts.layouts[port].schema;
+    let pile = |what: &str| Pile::create(&parts.scratch, &format!("{what}-{number}-{port}"), schema.clone());
+    let (sorted, unmerged) = (pile("sorted").map_err(unwritten)?, pile("runs").map_err(unwritten)?);
+    let (mut runs, mut waiting, mut bytes) = (Vec::new(), Vec::new(), 0);
+    for (at, piece) in rows.pieces.iter().enumerate() {
+        parts.sorting.go_on()?;
         let piece = parts.piece(port, piece)?;
-        bytes += super::parts::bytes_of(&piece);
+        bytes += bytes_of(&piece);
         waiting.push(piece);
-        if bytes >= parts.room.part {
-            runs.push(run(parts, port, std::mem::take(&mut waiting), &runs_pile)?);
+        if bytes >= parts.sizes.part || at + 1 == rows.pieces.len() {
+            let rows = concat_batches(schema, &std::mem::take(&mut waiting))?;
+            let keys = sort_keys(parts, port, &rows)?.expect("rows that are sorted have keys");
+            let mut order: Vec<u32> = (0..rows.num_rows() as u32).collect();
+            order.sort_by(|a, b| keys.row(*a as usize).cmp(&keys.row(*b as usize)));
+            runs.push(unmerged.push_in_order(&rows, &order).map_err(unwritten)?);
             bytes = 0;
         }
     }
-    if !waiting.is_empty() {
-        runs.push(run(parts, port, waiting, &runs_pile)?);
-    }
-    // So many at a time that a batch of each is in memory.
-    while runs.len() > MERGED_RUNS {
-        let mut fewer = Vec::new();
-        for some in runs.chunks(MERGED_RUNS) {
-            fewer.push(merged(parts, port, some, &runs_pile, &runs_pile)?);
-        }
-        runs = fewer;
-    }
-    merged(parts, port, &runs, &runs_pile, pile)
-}
-
-/// Runs that are merged at a time.
-const MERGED_RUNS: usize = 64;
-
-/// Sorts rows that are in memory, and writes them.
-fn run(parts: &Parts, port: usize, rows: Vec<RecordBatch>, pile: &Pile) -> Result<Vec<Frame>, Fault> {
-    let rows = concat_batches(pile.schema(), &rows)?;
-    let keys = sort_keys(parts, port, &rows)?.expect("rows that are sorted have keys");
-    let mut order: Vec<u32> = (0..rows.num_rows() as u32).collect();
-    order.sort_by(|a, b| keys.row(*a as usize).cmp(&keys.row(*b as usize)));
-    drop(keys);
-    let frames = order.chunks(MERGED).map(|order| {
-        let sorted = take_record_batch(&rows, &UInt32Array::from(order.to_vec()))?;
-        pile.push(&sorted).map_err(unwritten)
-    });
-    frames.collect()
-}
-
-/// Merges runs, each of which is sorted; equal rows keep the order of the runs.
-fn merged(parts: &Parts, port: usize, runs: &[Vec<Frame>], from: &Pile, to: &Pile) -> Result<Vec<Frame>, Fault> {
-    let runs: Vec<&[Frame]> = runs.iter().map(Vec::as_slice).collect();
-    let mut frames = Vec::new();
     let keys = |rows: &RecordBatch| -> Result<Vec<OwnedRow>, Fault> {
         let keys = sort_keys(parts, port, rows)?.expect("rows that are sorted have keys");
         Ok(keys.iter().map(|key| key.owned()).collect())
     };
-    merge(from, &runs, &parts.room, keys, |rows| {
-        frames.push(to.push(&rows).map_err(unwritten)?);
+    let mut frames = Vec::new();
+    merge(&unmerged, runs, &parts.sorting, keys, |rows| {
+        frames.push(sorted.push(&rows).map_err(unwritten)?);
         Ok(())
     })?;
-    Ok(frames)
+    Ok((frames, sorted))
 }

@@ -1,0 +1,73 @@
+//! Batches of one schema on the disk, each read back by itself, for as long as a step works on them.
+
+use std::io;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+
+use arrow::array::{RecordBatch, UInt32Array};
+use arrow::compute::take_record_batch;
+use arrow::datatypes::SchemaRef;
+
+use super::frames::{FrameFile, FrameWriter};
+use super::ipc::{self, RowEncoder};
+use super::records::Frame;
+use super::scatter::Scratch;
+use crate::rows::weight;
+
+/// Rows, and about the bytes, of a frame of rows that are written in another order: many such frames are in memory at a time when
+/// they are merged.
+const FRAME_ROWS: usize = 4096;
+const FRAME_BYTES: u64 = 64 << 10;
+
+/// A file of batches, in a folder for a while.
+pub(crate) struct Pile {
+    schema: SchemaRef,
+    written: Mutex<(FrameWriter, RowEncoder)>,
+    file: FrameFile,
+    scratch: Arc<Scratch>,
+    held: AtomicU64,
+}
+
+impl Pile {
+    pub(crate) fn create(scratch: &Arc<Scratch>, name: &str, schema: SchemaRef) -> io::Result<Pile> {
+        let writer = FrameWriter::create(scratch.path(name))?;
+        let (file, encoder) = (writer.reader(), RowEncoder::new(&schema)?);
+        let (written, held) = (Mutex::new((writer, encoder)), AtomicU64::new(0));
+        Ok(Pile { schema, written, file, scratch: scratch.clone(), held })
+    }
+
+    pub(crate) fn schema(&self) -> &SchemaRef {
+        &self.schema
+    }
+
+    /// Appends rows; from where they can be read again.
+    pub(crate) fn push(&self, rows: &RecordBatch) -> io::Result<Frame> {
+        let mut written = self.written.lock().expect("no holder panics");
+        let (writer, encoder) = &mut *written;
+        let body = encoder.encode(rows)?;
+        self.held.fetch_add(self.scratch.take(&body)?, Ordering::Relaxed);
+        writer.append(0, rows.num_rows() as u32, 0, &body)
+    }
+
+    /// Appends rows in an order, in small frames.
+    pub(crate) fn push_in_order(&self, rows: &RecordBatch, order: &[u32]) -> io::Result<Vec<Frame>> {
+        let of_a_row = (weight(rows) / 8).div_ceil(rows.num_rows().max(1) as u64).max(1);
+        let at_once = ((FRAME_BYTES / of_a_row) as usize).clamp(1, FRAME_ROWS);
+        let frames = order.chunks(at_once).map(|order| {
+            let ordered = take_record_batch(rows, &UInt32Array::from(order.to_vec())).map_err(io::Error::other)?;
+            self.push(&ordered)
+        });
+        frames.collect()
+    }
+
+    pub(crate) fn read(&self, frame: &Frame) -> io::Result<RecordBatch> {
+        ipc::decode(&self.schema, &self.file.read(frame)?, None)
+    }
+}
+
+impl Drop for Pile {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(self.file.path());
+        self.scratch.give_back(*self.held.get_mut());
+    }
+}
