@@ -1,6 +1,6 @@
 //! `first-of-each`, the global step, in every language.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::sync::{Arc, OnceLock};
 
 use arrow::array::{Array, AsArray, RecordBatch, StringArray};
@@ -33,7 +33,7 @@ fn rows(sources: impl Iterator<Item = Option<String>>) -> RecordBatch {
 
 /// Numbers of the rows that are kept; of those that are dropped, with the reason.
 fn expected(rows: usize, known: &[Option<String>]) -> (Vec<i64>, Vec<(i64, String)>) {
-    let (mut kept, mut dropped, mut first) = (Vec::new(), Vec::new(), HashMap::new());
+    let (mut kept, mut dropped, mut seen) = (Vec::new(), Vec::new(), HashSet::new());
     let known: HashSet<&Option<String>> = known.iter().collect();
     for row in 0..rows {
         let (id, source) = (row as i64, source(row));
@@ -41,12 +41,9 @@ fn expected(rows: usize, known: &[Option<String>]) -> (Vec<i64>, Vec<(i64, Strin
             dropped.push((id, "known".to_owned()));
             continue;
         }
-        match first.get(&source) {
-            Some(first) => dropped.push((id, format!("repeats row {first}"))),
-            None => {
-                first.insert(source, row);
-                kept.push(id);
-            }
+        match seen.insert(source) {
+            true => kept.push(id),
+            false => dropped.push((id, "duplicate".to_owned())),
         }
     }
     (kept, dropped)

@@ -28,10 +28,10 @@ int main(void) {
     const char *second = "{\"source\":\"b\"}\n{\"source\":\"c\"}\n";
     cb_expect(cb_test_global("{}", &first, 1),
               "{\"id\":1,\"source\":\"a\"}\n{\"id\":2,\"source\":null}\n{\"id\":4,\"source\":\"b\"}\n{\"id\":6,\"source\":\"\"}\n"
-              "dropped 2: repeats row 0\ndropped 4: repeats row 1\n");
+              "dropped 2: duplicate\ndropped 4: duplicate\n");
     cb_expect(cb_test_global("{}", (const char *[]){first, second}, 2),
               "{\"id\":1,\"source\":\"a\"}\n{\"id\":2,\"source\":null}\n{\"id\":6,\"source\":\"\"}\n"
-              "dropped 2: repeats row 0\ndropped 3: known\ndropped 4: repeats row 1\n");
+              "dropped 2: duplicate\ndropped 3: known\ndropped 4: duplicate\n");
     cb_expect(cb_test_global("{\"column\":\"id\"}", &first, 1), "error config at /column: column `id` is no text");
 #else
     cb_expect(cb_test_source("{\"start\":-1,\"count\":2}", 0, 10), "{\"n\":-1,\"text\":\"row -1\"}\n{\"n\":0,\"text\":\"row 0\"}\n");

@@ -42,7 +42,7 @@ def test_first_of_each_takes_null_as_a_value() -> None:
     rows = [{"source": source} for source in ("a", None, "b", None, "a", "c")]
     outcome = testing.run(template("global"), rows, [{"source": "c"}])
     assert [row["source"] for row in outcome.rows] == ["a", None, "b"]
-    assert outcome.dropped == [(3, "repeats row 1"), (4, "repeats row 0"), (5, "known")]
+    assert outcome.dropped == [(3, "duplicate"), (4, "duplicate"), (5, "known")]
 
 
 def test_sequence_may_be_empty() -> None:

@@ -13,23 +13,23 @@ static cb_status declare(const Config *config, cb_shape *shape) {
 }
 
 static cb_status run(const Config *config, cb_input *const *inputs, size_t n_inputs, cb_out *out) {
-    cb_map *known = cb_map_new(), *first = cb_map_new();
+    cb_map *known = cb_map_new(), *seen = cb_map_new();
     const cb_row *row;
     while (n_inputs > 1 && (row = cb_next(inputs[1]))) cb_map_add(known, cb_text(row, VALUE), 0, NULL);
 
     while ((row = cb_next(inputs[0]))) {
         cb_str value = cb_text(row, VALUE);
         bool is_new;
-        unsigned long long number = *cb_map_add(first, value, row->number, &is_new);
+        cb_map_add(seen, value, 0, &is_new);
         if (cb_map_find(known, value)) {
             cb_drop_row(out, row->number, "known");
         } else if (is_new) {
             cb_keep_row(out, row->number);
         } else {
-            cb_drop_row(out, row->number, "repeats row %llu", number);
+            cb_drop_row(out, row->number, "duplicate");
         }
     }
-    cb_map_free(known), cb_map_free(first);
+    cb_map_free(known), cb_map_free(seen);
     return CB_OK;
 }
 

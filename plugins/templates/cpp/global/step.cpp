@@ -3,7 +3,6 @@
 
 #include <optional>
 #include <string>
-#include <unordered_map>
 #include <unordered_set>
 
 namespace {
@@ -26,20 +25,19 @@ class FirstOfEach {
     }
 
     cb::status run(std::span<cb::input> inputs, cb::out &out) {
-        std::unordered_set<Text> known;
-        std::unordered_map<Text, std::uint64_t> first;
+        std::unordered_set<Text> known, seen;
         if (inputs.size() > 1) {
             for (cb::row row : inputs[1]) known.emplace(row.get<std::string_view>(value));
         }
         for (cb::row row : inputs[0]) {
             Text text(row.get<std::string_view>(value));
-            auto [seen, is_new] = first.try_emplace(text, row.number());
+            bool is_new = seen.insert(text).second;
             if (known.contains(text)) {
                 out.drop_row(row.number(), "known");
             } else if (is_new) {
                 out.keep_row(row.number());
             } else {
-                out.drop_row(row.number(), "repeats row {}", seen->second);
+                out.drop_row(row.number(), "duplicate");
             }
         }
         return cb::ok;

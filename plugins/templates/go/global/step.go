@@ -1,7 +1,6 @@
 package main
 
 import (
-	"fmt"
 	"strings"
 
 	"callboard"
@@ -26,17 +25,16 @@ func (s *FirstOfEach) Run(inputs []*callboard.Input, output *callboard.Writer) e
 			known[s.value(row)] = true
 		}
 	}
-	first := map[callboard.Maybe[string]]uint64{}
+	seen := map[callboard.Maybe[string]]bool{}
 	for row := range inputs[0].Rows() {
 		value := s.Column.Maybe(row)
-		before, repeats := first[value]
 		switch {
 		case known[value]:
 			output.Drop(row.Number(), "known")
-		case repeats:
-			output.Drop(row.Number(), fmt.Sprintf("repeats row %d", before))
+		case seen[value]:
+			output.Drop(row.Number(), "duplicate")
 		default:
-			first[s.value(row)] = row.Number()
+			seen[s.value(row)] = true
 			output.Keep(row.Number())
 		}
 	}

@@ -19,7 +19,7 @@ func TestFirstOfEach(t *testing.T) {
 	outcome.Expect(t,
 		`{"source":"a","n":0}`,
 		`{"source":null,"n":1}`,
-		`row 2 dropped: repeats row 0`,
+		`row 2 dropped: duplicate`,
 		`row 3 dropped: known`,
-		`row 4 dropped: repeats row 1`)
+		`row 4 dropped: duplicate`)
 }

@@ -17,14 +17,14 @@ class FirstOfEach(Global):
 
     def run(self, rows: Input, known: Input | None = None, *, output: Writer) -> None:
         name = self.config.column
-        first: dict[str | None, int] = {}
+        seen: set[str | None] = set()
         old = {row[name] for row in known or ()}
         for number, row in enumerate(rows):
             value = row[name]
             if value in old:
                 output.drop(number, "known")
-            elif value in first:
-                output.drop(number, f"repeats row {first[value]}")
+            elif value in seen:
+                output.drop(number, "duplicate")
             else:
-                first[value] = number
+                seen.add(value)
                 output.keep(number)

@@ -6,7 +6,7 @@ from step import FirstOfEach
 def test_the_first_of_each_value_is_kept():
     outcome = testing.run(FirstOfEach, [{"source": "a"}, {"source": "b"}, {"source": "a"}])
     assert outcome.rows == [{"source": "a"}, {"source": "b"}]
-    assert outcome.dropped == [(2, "repeats row 0")]
+    assert outcome.dropped == [(2, "duplicate")]
 
 
 def test_what_the_second_input_has_is_known():

@@ -10,12 +10,12 @@ export default global({
     const unwanted = new Set<string | null>();
     for (const { value } of known ?? []) unwanted.add(value);
 
-    const first = new Map<string | null, number>();
+    const seen = new Set<string | null>();
     for (const [i, { value }] of rows.entries()) {
       if (unwanted.has(value)) output.drop(i, "known");
-      else if (first.has(value)) output.drop(i, `repeats row ${first.get(value)}`);
+      else if (seen.has(value)) output.drop(i, "duplicate");
       else {
-        first.set(value, i);
+        seen.add(value);
         output.keep(i);
       }
     }

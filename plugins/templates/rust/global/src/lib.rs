@@ -1,4 +1,4 @@
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::ops::RangeInclusive;
 
 use callboard_sdk::prelude::*;
@@ -40,18 +40,17 @@ impl RowGlobal for FirstOfEach {
                 Ok(())
             })?;
         }
-        let mut firsts = HashMap::new();
+        let mut seen = HashSet::new();
         inputs.each(|number, row| {
             let value = row.value.map(str::to_owned);
             if known.contains(&value) {
                 output.drop(number, "known");
                 return Ok(());
             }
-            let first = *firsts.entry(value).or_insert(number);
-            if first == number {
+            if seen.insert(value) {
                 return output.keep(number);
             }
-            output.drop(number, format!("repeats row {first}"));
+            output.drop(number, "duplicate");
             Ok(())
         })
     }

@@ -8,5 +8,5 @@ fn the_first_of_each_value_is_kept() {
     let known = json!([{ "source": "b" }]);
     let outcome = testing::global::<FirstOfEach>(json!({}), [rows, known]).unwrap();
     assert_eq!(outcome.rows, [json!({ "source": "a" }), json!({ "source": null })]);
-    assert_eq!(outcome.removed, [dropped(2, "repeats row 0"), dropped(3, "known"), dropped(4, "repeats row 1")]);
+    assert_eq!(outcome.removed, [dropped(2, "duplicate"), dropped(3, "known"), dropped(4, "duplicate")]);
 }
