@@ -12,7 +12,8 @@ from callboard.columns import (
 )  # fmt: skip
 from callboard.config import option
 from callboard.errors import ConfigError, InputError, StepError, TransientError
-from callboard.exchange import Input, Writer
+from callboard.exchange import Group, Input, Writer
+from callboard.gather import Gather, Order, ascending, by_each, by_key, descending, in_order
 from callboard.log import count
 from callboard.output import Output
 from callboard.rows import Record, Removed, Result, drop, reject
@@ -23,9 +24,9 @@ from callboard.types import (
 )  # fmt: skip
 
 __all__ = [
-    "Batch", "Binary", "Booleans", "Column", "ConfigError", "Fixed", "Global", "Input", "InputError", "Lists", "Nulls",
-    "Numbers", "Output", "Record", "Removed", "Result", "Row", "Rows", "Schema", "Shape", "Source", "StepError", "Structs",
-    "Text", "Transform", "TransientError", "Type", "Vectors", "Writer", "binary", "boolean", "count", "date",
-    "decimal", "drop", "duration", "fixed", "float32", "float64", "int8", "int16", "int32", "int64", "list_of", "map_of",
-    "null", "option", "reject", "struct", "timestamp", "uint8", "uint16", "uint32", "uint64", "utf8", "vector",
+    "Batch", "Binary", "Booleans", "Column", "ConfigError", "Fixed", "Gather", "Global", "Group", "Input", "InputError",
+    "Lists", "Nulls", "Numbers", "Order", "Output", "Record", "Removed", "Result", "Row", "Rows", "Schema", "Shape", "Source",
+    "StepError", "Structs", "Text", "Transform", "TransientError", "Type", "Vectors", "Writer", "ascending", "binary",
+    "boolean", "by_each", "by_key", "count", "date", "decimal", "descending", "drop", "duration", "fixed", "float32",
+    "float64", "in_order", "int8", "int16", "int32", "int64", "list_of", "map_of", "null", "option", "reject", "struct", "timestamp", "uint8", "uint16", "uint32", "uint64", "utf8", "vector",
 ]  # fmt: skip

@@ -6,12 +6,13 @@ from types import ModuleType
 from typing import Any, TypeVar
 
 from callboard._build import written
-from callboard._contract import Fate, Removal
+from callboard._contract import Arrangement, Gathering_All, Gathering_ByEach, Gathering_ByKey, Removal
 from callboard._contract import columns as raw
 from callboard._wire import assemble, batch_of, schema_of, schema_record
 from callboard.columns import Batch
-from callboard.errors import StepError, clean, explain
-from callboard.exchange import Input, Reader, Sink, Writer
+from callboard.errors import InputError, StepError, explain
+from callboard.exchange import Input, Reader, Removals, Sink, Writer
+from callboard.gather import Gather, Order
 from callboard.output import Output
 from callboard.rows import gather
 from callboard.step import Bound, Global, Rows, Source, Step, Transform
@@ -31,11 +32,23 @@ class Processed:
 
 @dataclass
 class ShapeRecord:
-    """The contract's `shape`; of a transform `reads` has names, of a global step lists of names."""
+    """A transform's `shape`."""
 
-    reads: Any
+    reads: list[str]
     writes: raw.Batch
     drops: list[str]
+
+
+@dataclass
+class GlobalShapeRecord:
+    """A global step's."""
+
+    reads: list[list[str]]
+    writes: raw.Batch
+    drops: list[str]
+    gathering: Gathering_All | Gathering_ByKey | Gathering_ByEach
+    sorted: list[list[Order]]
+    arrangement: Arrangement
 
 
 def step_of(module: ModuleType, kind: type[S]) -> type[S]:
@@ -95,11 +108,10 @@ def _processed(output: Output, rows: int, bound: Bound) -> Processed:
             raise StepError(f"row {row!r} was dropped or rejected, of {rows} in the batch")
     count = rows - len(output.removed) if output.origins is None else len(output.origins)
     columns = assemble(count, written(bound.writes, output.columns, count))
-    removed = [
-        Removal(row, Fate.REJECTED if rejected else Fate.DROPPED, clean(reason))
-        for row, (reason, rejected) in output.removed.items()
-    ]
-    return Processed(output.origins, columns, removed)
+    removals = Removals()
+    for row, (reason, rejected) in output.removed.items():
+        removals.add((row,), rejected, reason)
+    return Processed(output.origins, columns, removals.take())
 
 
 class GlobalCalls:
@@ -114,9 +126,21 @@ class GlobalCalls:
         made._check_inputs(len(inputs))
         return made, made._shape(made.declare(*schemas), schemas)
 
-    def declare(self, config: str, inputs: list[raw.Batch]) -> ShapeRecord:
+    def declare(self, config: str, inputs: list[raw.Batch]) -> GlobalShapeRecord:
         _, bound = self._bind(config, inputs)
-        return ShapeRecord(bound.reads, schema_record(bound.writes), bound.drops)
+        gather, count = bound.gather, len(inputs)
+        for names, schema in zip([*_named(gather, count)], map(schema_of, inputs)):
+            if absent := [name for name in names if name not in schema]:
+                raise InputError(f"there is no column `{absent[0]}`")
+        gathering: Gathering_All | Gathering_ByKey | Gathering_ByEach = Gathering_All()
+        if gather.kind == "by-key":
+            gathering = Gathering_ByKey(gather.columns_of(count))
+        elif gather.kind == "by-each":
+            gathering = Gathering_ByEach([names[0] for names in gather.columns_of(count)])
+        as_written = not gather.is_grouped if gather.written is None else gather.written
+        arrangement = Arrangement.WRITTEN if as_written else Arrangement.INPUT
+        orders = [list(orders) for orders in gather.orders_of(count)]
+        return GlobalShapeRecord(bound.reads, schema_record(bound.writes), bound.drops, gathering, orders, arrangement)
 
     def open(self, config: str, inputs: list[raw.Batch]) -> None:
         self._step = self._bind(config, inputs)
@@ -125,13 +149,20 @@ class GlobalCalls:
     def run(self, inputs: list[Reader], output: Sink) -> None:
         step, bound = _opened(self._step)
         readers = [Input(reader) for reader in inputs]
-        writer = Writer(output, bound.writes, len(readers[0]))
+        writer = Writer(output, bound.writes, len(readers[0]), bound.gather.is_grouped)
         try:
             step.run(*readers, output=writer)
         except KeyError as error:
             explain(error, dict.fromkeys(name for names in bound.reads for name in names))
             raise
         writer.finish()
+
+
+def _named(gather: Gather, inputs: int) -> Iterator[list[str]]:
+    """The columns of each input that rows are grouped or sorted by."""
+    grouped = gather.columns_of(inputs) if gather.is_grouped else [[]] * inputs
+    for names, orders in zip(grouped, gather.orders_of(inputs)):
+        yield [*names, *(order.column for order in orders)]
 
 
 class SourceCalls:

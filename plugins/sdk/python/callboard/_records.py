@@ -1,4 +1,5 @@
-"""The contract's records, for where no component is: class for class what componentize-py generates for `columns` and `types`."""
+"""The contract's records, for where no component is: class for class what componentize-py generates for `columns`, `types`,
+`exchange` and `global`."""
 
 from dataclasses import dataclass
 from enum import Enum
@@ -154,6 +155,38 @@ class Fate(Enum):
 
 @dataclass
 class Removal:
-    row: int
+    rows: list[int]
     fate: Fate
     reason: str
+
+
+@dataclass
+class Run:
+    group: int
+    rows: int
+
+
+@dataclass
+class Page:
+    rows: Batch
+    groups: list[Run]
+
+
+@dataclass
+class Gathering_All:
+    pass
+
+
+@dataclass
+class Gathering_ByKey:
+    value: list[list[str]]
+
+
+@dataclass
+class Gathering_ByEach:
+    value: list[str]
+
+
+class Arrangement(Enum):
+    INPUT = 0
+    WRITTEN = 1

@@ -33,10 +33,14 @@ _LAYOUTS = {values: layout for layout, values in _NUMBERS.items()} | {
 }
 
 
-def batch_of(crossed: raw.Batch, first: int = 0) -> Batch:
-    """A batch that the host gave."""
+def batch_of(crossed: raw.Batch, first: int = 0, runs: Iterable[tuple[int, int]] = ()) -> Batch:
+    """A batch that the host gave, with the groups of its rows: the number of each, and how many rows."""
     columns = {column.name: _column(crossed.arrays, column.values) for column in crossed.columns}
-    return Batch(crossed.rows, columns, first)
+    groups, end = [], 0
+    for group, rows in runs:
+        groups.append((group, range(end, end + rows)))
+        end += rows
+    return Batch(crossed.rows, columns, first, groups)
 
 
 def schema_of(crossed: raw.Batch) -> dict[str, Type]:

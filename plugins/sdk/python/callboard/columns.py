@@ -232,13 +232,18 @@ Row = dict[str, Any]
 class Batch(Mapping[str, Column]):
     """Some rows, column by column; a batch has at most a few thousand."""
 
-    __slots__ = ("_columns", "first", "rows")
+    __slots__ = ("_columns", "first", "groups", "rows")
 
-    def __init__(self, rows: int, columns: Mapping[str, Column], first: int = 0) -> None:
+    def __init__(
+        self, rows: int, columns: Mapping[str, Column], first: int = 0, groups: Sequence[tuple[int, range]] = ()
+    ) -> None:
         self.rows = rows
         """How many."""
         self.first = first
         """Of an input of a global step: the number of the first row, from 0."""
+        self.groups = groups
+        """Where rows are grouped: the number of each group, and its rows in this batch. The last may continue in the next batch,
+        under the same number."""
         self._columns = columns
 
     def __getitem__(self, name: str) -> Column:

@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 from callboard.columns import Batch, Row
 from callboard.config import Empty, Parser, columns_of
 from callboard.errors import ConfigError, InputError
+from callboard.gather import Gather
 from callboard.output import Output
 from callboard.rows import Record, Result, by_rows, chunks
 from callboard.types import Schema
@@ -32,6 +33,8 @@ class Shape:
     """Columns the step puts out itself; those of the class if not given."""
     drops: Sequence[str] = ()
     """Columns that go no further."""
+    gather: Gather | None = None
+    """Of a global step, how its rows are brought together; as the class says if not given."""
 
 
 class Step:
@@ -96,7 +99,8 @@ class _OfInputs(Step):
             if absent := [name for name in names if name not in schema]:
                 raise InputError(f"there is no column `{absent[0]}`")
         reads = [list(dict.fromkeys([*(name for _, name, _ in named), *names])) for names in wanted]
-        return Bound(reads, self.writes if shape.writes is None else shape.writes, list(shape.drops))
+        gather = getattr(self, "gather", Gather()) if shape.gather is None else shape.gather
+        return Bound(reads, self.writes if shape.writes is None else shape.writes, list(shape.drops), gather)
 
 
 @dataclass
@@ -106,6 +110,7 @@ class Bound:
     reads: list[list[str]]
     writes: Schema
     drops: list[str]
+    gather: Gather
 
 
 class Transform(_OfInputs):
@@ -133,7 +138,10 @@ class Transform(_OfInputs):
 
 
 class Global(_OfInputs):
-    """A step that needs every row before it puts out the first. Write `run`."""
+    """A step that needs rows of the whole input together before it puts out the first. Write `run`."""
+
+    gather: Gather = Gather()
+    """How rows are brought together: all in one call, unless it says `by_key(…)`, `by_each(…)` or `in_order(…)`."""
 
     def declare(self, *schemas: Schema) -> Shape:
         """As a transform's, with a schema for each input."""
@@ -141,7 +149,9 @@ class Global(_OfInputs):
 
     def run(self, *args: Any, **kwargs: Any) -> None:
         """Reads the inputs and puts rows out: `def run(self, rows: Input, output: Writer)`, with a parameter for each input that
-        may be connected and `output` after them (`*, output` where an input has a default)."""
+        may be connected and `output` after them (`*, output` where an input has a default). Called once, or, where rows are
+        grouped, any number of times in any number of instances, each time with other groups: what comes of a group depends on the
+        configuration and its rows alone."""
         raise NotImplementedError(f"`{type(self).__name__}` has no `run`")
 
     def _check_inputs(self, count: int) -> None:

@@ -14,15 +14,18 @@ rows come in smaller batches, say.
 
 import itertools
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
+from operator import itemgetter
 from typing import Any
 
-from callboard import log
+from callboard import _gathered, log
 from callboard._build import build
 from callboard._calls import GlobalCalls, SourceCalls, TransformCalls
-from callboard._contract import Fate, Removal
+from callboard._contract import Arrangement, Fate, Removal
 from callboard._contract import columns as raw
+from callboard._records import Page, Run
 from callboard._wire import assemble, batch_of, schema_of
 from callboard.columns import Row
 from callboard.step import Global, Source, Step, Transform
@@ -60,8 +63,9 @@ def run(step: type[Step], *inputs: Table | Sequence[Mapping[str, Any]], config: 
         whole = _transform(step, text, rows, max(len(rows.rows), 1))
         _assert_same(whole, _transform(step, text, rows, 1), "when rows come one at a time")
     elif issubclass(step, Global):
-        whole = _global(step, text, tables, max(1, *(len(each.rows) for each in tables)))
-        _assert_same(whole, _global(step, text, tables, 2), "when rows come two at a time")
+        whole = _global(step, text, tables, max(1, *(len(each.rows) for each in tables)), False)
+        when = "when rows come two at a time, and each group in a call of its own"
+        _assert_same(whole, _global(step, text, tables, 2, True), when)
     elif issubclass(step, Source):
         whole = _source(step, text)
     else:
@@ -125,20 +129,22 @@ class _Outcome:
         log.counted.clear()
 
     def keep(self, rows: Sequence[int], columns: raw.Batch | None) -> None:
+        self.made.rows += self.kept_rows(rows, columns)
+
+    def kept_rows(self, rows: Sequence[int], columns: raw.Batch | None) -> list[Row]:
         written = batch_of(columns).to_rows() if columns and columns.columns else [{} for _ in rows]
         assert len(written) == len(rows), f"{len(written)} rows are written, and {len(rows)} kept"
+        made = []
         for number, new in zip(rows, written):
             assert 0 <= number < len(self.source.rows), f"there is no row {number} to keep"
             old = self.source.rows[number]
-            self.made.rows.append({name: new[name] if name in new else old.get(name) for name in self.names})
+            made.append({name: new[name] if name in new else old.get(name) for name in self.names})
         self.kept.update(rows)
+        return made
 
-    def write(self, rows: raw.Batch) -> None:
-        self.made.rows += batch_of(rows).to_rows()
-
-    def remove(self, rows: Sequence[Removal], first: int = 0) -> None:
-        for removal in rows:
-            number = first + removal.row
+    def remove(self, removals: Sequence[Removal], place: Callable[[int], int]) -> None:
+        for removal, row in ((removal, row) for removal in removals for row in removal.rows):
+            number = place(row)
             assert number < len(self.source.rows), f"there is no row {number} to remove"
             assert number not in self.gone, f"row {number} is removed twice"
             self.gone.add(number)
@@ -160,37 +166,85 @@ def _transform(step: type[Transform], config: str, source: Table, size: int) -> 
     calls.open(config, _empty(source, shape.reads))
     for first, batch in _batches(source, shape.reads, size):
         output = calls.process(batch)
-        gone = {removal.row for removal in output.removed}
+        gone = {row for removal in output.removed for row in removal.rows}
         origins = [row for row in range(batch.rows) if row not in gone] if output.origins is None else output.origins
         outcome.keep([first + row for row in origins], output.columns)
-        outcome.remove(output.removed, first)
+        outcome.remove(output.removed, partial(int.__add__, first))
     return outcome.finish()
 
 
 class _Reader:
-    """The host's side of an input."""
+    """The host's side of an input: the rows that a call is given, each with its group."""
 
-    def __init__(self, source: Table, names: Sequence[str], size: int) -> None:
-        self._source, self._names, self._size, self._at = source, names, size, 0
+    def __init__(
+        self, source: Table, names: Sequence[str], size: int, given: Sequence[tuple[int, int]], grouped: bool
+    ) -> None:
+        self._source = Table(source.schema, [source.rows[row] for _, row in given])
+        self._names, self._size, self._at, self._given, self._grouped = names, size, 0, given, grouped
 
     def rows(self) -> int:
-        return len(self._source.rows)
+        return len(self._given)
 
-    def next(self) -> raw.Batch | None:
+    def next(self) -> Page | None:
         start, self._at = self._at, min(self._at + self._size, self.rows())
-        return _batch(self._source, self._names, start, self._at) if start < self._at else None
+        if start == self._at:
+            return None
+        groups = itertools.groupby(group for group, _ in self._given[start : self._at])
+        runs = [Run(group, len(list(rows))) for group, rows in groups] if self._grouped else []
+        return Page(_batch(self._source, self._names, start, self._at), runs)
 
     def seek(self, row: int) -> None:
         assert 0 <= row <= self.rows(), f"there is no row {row} to seek"
         self._at = row
 
+    def positions(self, first: int, count: int) -> list[int]:
+        assert first + count <= self.rows(), f"there are no {count} rows from {first} on"
+        return [row for _, row in self._given[first : first + count]]
 
-def _global(step: type[Global], config: str, tables: Sequence[Table], size: int) -> Outcome:
-    shape = GlobalCalls(step).declare(config, [_empty(each, list(each.schema)) for each in tables])
+
+class _Call:
+    """The host's side of a call's way out. A row is put out in the place of one of the input: where it stood, or, as it is written,
+    where the first row of its group did."""
+
+    def __init__(self, outcome: _Outcome, given: Sequence[tuple[int, int]], grouped: bool, as_written: bool) -> None:
+        self.outcome, self._given, self._grouped, self._as_written = outcome, given, grouped, as_written
+        self._first: dict[int, int] = {}
+        for group, row in given:
+            self._first[group] = min(row, self._first.get(group, row))
+        self.put_out: list[tuple[int, Row]] = []
+
+    def _place(self, row: int) -> int:
+        group, place = self._given[row]
+        if self._as_written:
+            return self._first[group] if self._grouped else 0
+        return place
+
+    def keep(self, rows: Sequence[int], columns: raw.Batch | None) -> None:
+        kept = self.outcome.kept_rows([self._given[row][1] for row in rows], columns)
+        self.put_out += zip(map(self._place, rows), kept)
+
+    def write(self, rows: raw.Batch, at: Sequence[int]) -> None:
+        assert len(at) == (rows.rows if self._grouped else 0), f"{rows.rows} rows are written, in the places of {len(at)}"
+        self.put_out += zip(map(self._place, at) if self._grouped else itertools.repeat(0), batch_of(rows).to_rows())
+
+    def remove(self, removals: Sequence[Removal]) -> None:
+        self.outcome.remove(removals, lambda row: self._given[row][1])
+
+
+def _global(step: type[Global], config: str, tables: Sequence[Table], size: int, each: bool) -> Outcome:
+    shape = GlobalCalls(step).declare(config, [_empty(table, list(table.schema)) for table in tables])
     outcome = _Outcome(tables[0], schema_of(shape.writes), shape.drops)
     calls = GlobalCalls(step)
-    calls.open(config, [_empty(each, names) for each, names in zip(tables, shape.reads)])
-    calls.run([_Reader(each, names, size) for each, names in zip(tables, shape.reads)], outcome)
+    calls.open(config, [_empty(table, names) for table, names in zip(tables, shape.reads)])
+    grouped, as_written = _gathered.is_grouped(shape), shape.arrangement == Arrangement.WRITTEN
+    put_out: list[tuple[int, Row]] = []
+    for part in _gathered.calls(shape, [table.rows for table in tables], each):
+        call = _Call(outcome, part[0], grouped, as_written)
+        given = zip(tables, shape.reads, part)
+        calls.run([_Reader(table, names, size, rows, grouped) for table, names, rows in given], call)
+        put_out += call.put_out
+    put_out.sort(key=itemgetter(0))
+    outcome.made.rows = [row for _, row in put_out]
     return outcome.finish()
 
 

@@ -5,7 +5,10 @@ from typing import Any
 
 import pytest
 
-from callboard import Global, Input, InputError, Record, Rows, Schema, Shape, Source, Writer, exchange, int64, step, testing, utf8
+from callboard import (
+    Global, Input, InputError, Record, Rows, Schema, Shape, Source, Writer, by_each, by_key, descending, exchange, float64,
+    in_order, int64, list_of, step, testing, utf8,
+)  # fmt: skip
 from callboard.errors import StepError
 
 ROWS = [{"k": key, "v": number} for number, key in enumerate("abcabca")]
@@ -36,13 +39,13 @@ def test_reading_twice_and_writing() -> None:
 
 def test_many_rows_cross_in_few_calls(monkeypatch: pytest.MonkeyPatch) -> None:
     calls: list[int] = []
-    keep = testing._Outcome.keep
+    keep = testing._Call.keep
 
-    def seen(to: testing._Outcome, rows: Sequence[int], columns: Any) -> None:
+    def seen(to: testing._Call, rows: Sequence[int], columns: Any) -> None:
         calls.append(len(rows))
         keep(to, rows, columns)
 
-    monkeypatch.setattr(testing._Outcome, "keep", seen)
+    monkeypatch.setattr(testing._Call, "keep", seen)
     outcome = testing.run(Ranked, [{"k": "x"}] * 2500)
     assert len(outcome.rows) == 2500
     assert calls == [exchange.RECORDS, exchange.RECORDS, 500] * 2  # The test runs the step twice.
@@ -107,6 +110,112 @@ def test_what_is_no_row_is_refused(rows: Any) -> None:
 
     with pytest.raises(StepError, match="the first input has no row .*: its rows are numbered from 0 to 6"):
         testing.run(Step, ROWS)
+
+
+class Grouped(Global):
+    """For each group its number of rows, their numbers in the input, and how many the second input has."""
+
+    gather = by_key("k").others("key").sorted_by(descending("v"))
+    writes = {"k": utf8, "rows": list_of(int64), "others": int64}
+    drops = ["k", "v"]
+
+    def declare(self, *schemas: Schema) -> Shape:
+        return Shape(reads=[["k"], []][: len(schemas)], drops=["k", "v"])
+
+    def run(self, rows: Input, others: Input | None = None, *, output: Writer) -> None:
+        counts = {group.number: sum(1 for _ in group) for group in others.groups()} if others else {}
+        for group in rows.groups():
+            members = list(group)
+            numbers = [number for number, _ in members]
+            places = [place for number in numbers for place in rows.positions(number, 1)]
+            record = {"k": members[0][1]["k"], "rows": places, "others": counts.get(group.number, 0)}
+            output.write(record, at=numbers[0])
+
+
+def test_groups_are_whole_and_sorted_and_the_same_for_every_input() -> None:
+    outcome = testing.run(Grouped, ROWS, [{"key": "b"}, {"key": "x"}, {"key": "b"}])
+    assert outcome.rows == [
+        {"k": "b", "rows": [4, 1], "others": 2},
+        {"k": "c", "rows": [5, 2], "others": 0},
+        {"k": "a", "rows": [6, 3, 0], "others": 0},
+    ]
+
+
+class Shared(Global):
+    """The rows that share an item, once for each."""
+
+    gather = by_each("tags")
+    reads = ["id"]
+    writes = {"ids": list_of(int64)}
+    drops = ["id", "tags"]
+
+    def run(self, rows: Input, output: Writer) -> None:
+        for group in rows.groups():
+            members = list(group)
+            output.write({"ids": [row["id"] for _, row in members]}, at=members[0][0])
+
+
+def test_a_row_is_in_a_group_for_each_item() -> None:
+    tags: list[Any] = [["x", "y", "x"], None, ["y"], [], ["z", "y"]]
+    outcome = testing.run(Shared, testing.table([{"id": id, "tags": items} for id, items in enumerate(tags)]))
+    assert [row["ids"] for row in outcome.rows] == [[0], [0, 2, 4], [4]]
+
+
+def test_all_rows_in_order() -> None:
+    class Sorted(Global):
+        gather = in_order(descending("v", nulls_first=True), "k")
+
+        def run(self, rows: Input, *, output: Writer) -> None:
+            output.keep(range(len(rows)))
+
+    values = [1.5, None, float("nan"), -0.0, 0.0, None]
+    rows = [{"k": key, "v": value} for key, value in zip("abdcbA", values)]
+    outcome = testing.run(Sorted, testing.table(rows, {"v": float64 | None}))
+    assert "".join(row["k"] for row in outcome.rows) == "Abdabc"
+
+
+def test_groups_in_the_order_in_which_they_are_written() -> None:
+    class Step(Global):
+        gather = by_key("k").sorted_by(descending("v")).as_written()
+
+        def run(self, rows: Input, *, output: Writer) -> None:
+            for group in rows.groups():
+                output.keep(number for number, _ in group)
+
+    assert [row["v"] for row in testing.run(Step, ROWS).rows] == [6, 3, 0, 4, 1, 5, 2]
+
+
+def test_what_a_group_comes_to_may_not_depend_on_other_groups() -> None:
+    class Step(Global):
+        gather = by_key("k")
+
+        def run(self, rows: Input, *, output: Writer) -> None:
+            output.keep(0)
+
+    with pytest.raises(AssertionError, match="each group in a call of its own"):
+        testing.run(Step, ROWS)
+
+
+def test_misuse_of_groups_is_told() -> None:
+    class Ungrouped(Global):
+        def run(self, rows: Input, *, output: Writer) -> None:
+            next(rows.groups())
+
+    with pytest.raises(StepError, match="rows are not grouped"):
+        testing.run(Ungrouped, ROWS)
+
+    class Nowhere(Grouped):
+        def run(self, rows: Input, *args: Any, output: Writer) -> None:
+            output.write({"k": "a", "rows": [], "others": 0})
+
+    with pytest.raises(StepError, match="`write\\(…, at=7\\)` names the row"):
+        testing.run(Nowhere, ROWS)
+
+    class Unknown(Global):
+        gather = by_key("nothing")
+
+    with pytest.raises(InputError, match="there is no column `nothing`"):
+        testing.run(Unknown, ROWS)
 
 
 class Counted(Source):

@@ -45,5 +45,21 @@ def test_first_of_each_takes_null_as_a_value() -> None:
     assert outcome.dropped == [(3, "duplicate"), (4, "duplicate"), (5, "known")]
 
 
+def test_the_longest_of_each_domain_are_kept() -> None:
+    (block,) = [block for block in BLOCKS if "class Longest(Global)" in block]
+    namespace: dict[str, Any] = {"__name__": "page"}
+    exec(block, namespace)
+    domains, lengths = ("a", None, "b", "a", "a", None, "a"), (1, 2, 3, 9, None, 2, 9)
+    rows = [{"id": id, "domain": domain, "n_chars": n} for id, (domain, n) in enumerate(zip(domains, lengths), 1)]
+
+    def kept(most: int) -> list[tuple[int, int]]:
+        outcome = testing.run(namespace["Longest"], rows, config={"most": most})
+        return [(row["id"], row["n_in_domain"]) for row in outcome.rows]
+
+    assert kept(1) == [(2, 2), (3, 1), (4, 4)]
+    assert kept(2) == [(2, 2), (3, 1), (4, 4), (6, 2), (7, 4)]
+    assert len(kept(9)) == 7
+
+
 def test_sequence_may_be_empty() -> None:
     assert testing.run(template("source"), config={"count": 0}).rows == []

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from callboard import Global, Input, Writer, option, utf8
+from callboard import Global, Input, Schema, Shape, Writer, by_key, option, utf8
 
 
 @dataclass
@@ -15,16 +15,16 @@ class FirstOfEach(Global):
 
     config: Config
 
+    def declare(self, *inputs: Schema) -> Shape:
+        return Shape(gather=by_key(self.config.column))
+
     def run(self, rows: Input, known: Input | None = None, *, output: Writer) -> None:
-        name = self.config.column
-        seen: set[str | None] = set()
-        old = {row[name] for row in known or ()}
-        for number, row in enumerate(rows):
-            value = row[name]
-            if value in old:
-                output.drop(number, "known")
-            elif value in seen:
-                output.drop(number, "duplicate")
-            else:
-                seen.add(value)
-                output.keep(number)
+        old = {group.number for group in known.groups()} if known else set()
+        for group in rows.groups():
+            reason = "known" if group.number in old else ""
+            for number, _ in group:
+                if reason:
+                    output.drop(number, reason)
+                else:
+                    output.keep(number)
+                    reason = "duplicate"
