@@ -47,7 +47,9 @@ step = replaced(step, "process: func(input: batch)", "process: func(input: batch
 const reader = block(step, "resource reader");
 const writer = block(step, "resource writer");
 step = replaced(replaced(step, writer, "  WRITER"), reader, writer);
-step = replaced(step, "  WRITER", replaced(reader, "next: func() -> option<batch>;", "next: func() -> option<batch-in>;"));
+step = replaced(step, "  WRITER", reader);
+const page = block(step, "record page");
+step = replaced(step, page, replaced(page, "rows: batch,", "rows: batch-in,"));
 // A schema is a batch of no rows, and comes in as well as it goes out: it stays as it is, with nothing in it to decode.
 
 mkdirSync(to, { recursive: true });

@@ -24,17 +24,33 @@ export interface RawBatch { rows: number; columns: RawColumn[]; arrays: RawArray
 
 export type Fate = "dropped" | "rejected";
 
-export interface RawRemoval { row: number; fate: Fate; reason: string }
+export interface RawRemoval { rows: BigUint64Array; fate: Fate; reason: string }
+
+export type Gathering = { tag: "all" } | { tag: "by-key"; val: string[][] } | { tag: "by-each"; val: string[] };
+
+export interface RawOrder { column: string; descending: boolean; nullsFirst: boolean }
+
+export type Arrangement = "input" | "written";
+
+export interface RawRun { group: number; rows: number }
+
+export interface RawPage { rows: RawBatch; groups: RawRun[] }
 
 export type ErrorKind = "config" | "input" | "transient" | "failed";
 
 export interface RawError { kind: ErrorKind; message: string; at: string | null }
 
-export interface RawReader { rows(): number; next(): RawBatch | null; seek(row: number): void }
+export interface RawReader {
+  rows(): number;
+  next(): RawPage | null;
+  seek(row: number): void;
+  /** Numbers come in as far as they are whole: positions are less than 2^53. */
+  positions(first: number, count: number): ArrayLike<number | bigint>;
+}
 
 export interface RawWriter {
   keep(rows: BigUint64Array, columns: RawBatch | null): void;
-  write(rows: RawBatch): void;
+  write(rows: RawBatch, at: BigUint64Array): void;
   remove(rows: RawRemoval[]): void;
 }
 

@@ -1,16 +1,40 @@
-// A step that needs every row before it puts out the first.
+// A step that needs rows of the whole input together before it puts out the first.
 
 import { buildBatch, given } from "./builder.ts";
 import { type ConfigOf, type Options, parseConfig } from "./config.ts";
-import type { RawBatch, RawReader, RawRemoval, RawWriter } from "./contract.ts";
+import type { Fate, RawBatch, RawReader, RawRun, RawWriter } from "./contract.ts";
+import { InputError } from "./errors.ts";
+import { Gather } from "./gather.ts";
 import { type About, manifestOf } from "./manifest.ts";
-import { settled } from "./outcome.ts";
+import { Removals, rowNumbers, settled } from "./outcome.ts";
 import {
-  type AnyColumns, columnNames, type ColumnsOf, rawSchema, readColumns, type Reading, readings, type Reads, type RecordOf, type Row,
+  type AnyColumns, columnNames, type ColumnsOf, present, rawSchema, readColumns, type Reading, readings, type Reads, type RecordOf, type Row,
   rowsOf, Schema, type Writes,
 } from "./schema.ts";
 
-/** The rows of an input, to be gone through as often as wanted: `for (const row of input)`. */
+/** The rows of a group, one after another, once: `for (const [i, row] of group)`. */
+export class Group<R extends Reads = Reads> implements Iterable<[number, Row<R>]> {
+  /** The number of the group in this call: the same for every input, and another in the next call. */
+  readonly number: number;
+  readonly #rows: Iterator<[number, Row<R>]>;
+
+  constructor(number: number, rows: Iterator<[number, Row<R>]>) {
+    this.number = number;
+    this.#rows = rows;
+  }
+
+  [Symbol.iterator](): Iterator<[number, Row<R>]> {
+    return this.#rows;
+  }
+}
+
+/** Rows of a batch that are of one group. */
+export interface GroupRows { readonly number: number; readonly start: number; readonly end: number }
+
+/**
+ * The rows of an input that a call is given, all of them or whole groups, to be gone through as often as wanted:
+ * `for (const row of input)`.
+ */
 export class Input<R extends Reads = Reads> implements Iterable<Row<R>> {
   /** How many rows there are. */
   readonly length: number;
@@ -38,12 +62,56 @@ export class Input<R extends Reads = Reads> implements Iterable<Row<R>> {
     }
   }
 
-  /** The rows in batches of columns; row 0 of a batch is row `first` of the input. */
-  *batches(): Generator<{ first: number; rows: number; columns: ColumnsOf<R> }> {
+  /**
+   * The rows group by group, where the step has them grouped. A group's rows are read as they are asked for: those that are not
+   * asked for before the next group are passed over.
+   */
+  *groups(): Generator<Group<R>> {
+    const members = this.#members();
+    let next = members.next();
+    const within = (number: number) => !next.done && next.value[0] === number;
+    function* rows(number: number): Generator<[number, Row<R>]> {
+      while (within(number)) {
+        const [, i, row] = next.value as [number, number, Row<R>];
+        next = members.next();
+        yield [i, row];
+      }
+    }
+    while (!next.done) {
+      const [number] = next.value;
+      yield new Group(number, rows(number));
+      while (within(number)) next = members.next();
+    }
+  }
+
+  /** The rows, each with its group and its number. */
+  *#members(): Generator<[number, number, Row<R>]> {
+    for (const { first, rows, columns, groups } of this.batches()) {
+      if (rows > 0 && groups.length === 0) throw new InputError("rows are not grouped: `gather: byKey(…)` groups them");
+      const all = rowsOf(columns as AnyColumns, rows);
+      for (const { number, start, end } of groups) {
+        for (let i = start; i < end; i++) yield [number, first + i, all.next().value as Row<R>];
+      }
+    }
+  }
+
+  /**
+   * Where `count` rows from row `first` on stand in the whole input, from 0: the same whatever rows a call is given. At most
+   * 1,048,576 at a time.
+   */
+  positions(first = 0, count = this.length - first): number[] {
+    if (!(first >= 0 && count >= 0 && first + count <= this.length)) {
+      throw new RangeError(`there are no ${count} rows from ${first} on among ${this.length}`);
+    }
+    return Array.from(this.#reader.positions(first, count), Number);
+  }
+
+  /** The rows in batches of columns; row 0 of a batch is row `first` of the input. Where rows are grouped, `groups` says which are of which. */
+  *batches(): Generator<{ first: number; rows: number; columns: ColumnsOf<R>; groups: readonly GroupRows[] }> {
     for (let at = 0; ;) {
       const batch = this.#read(at);
       if (!batch) return;
-      yield { first: at, rows: batch.rows, columns: batch.columns as ColumnsOf<R> };
+      yield { first: at, rows: batch.rows, columns: batch.columns as ColumnsOf<R>, groups: batch.groups };
       at += batch.rows;
     }
   }
@@ -59,32 +127,39 @@ export class Input<R extends Reads = Reads> implements Iterable<Row<R>> {
   }
 
   /** The batch that begins with this row. Several may be going through the rows at once: each says where it is. */
-  #read(at: number): { rows: number; columns: AnyColumns } | null {
+  #read(at: number): { rows: number; columns: AnyColumns; groups: GroupRows[] } | null {
     if (this.#next !== at) this.#reader.seek(at);
-    const raw = this.#reader.next();
-    this.#next = at + (raw?.rows ?? 0);
-    return raw && { rows: raw.rows, columns: readColumns(raw, this.#reads) };
+    const page = this.#reader.next();
+    this.#next = at + (page?.rows.rows ?? 0);
+    return page && { rows: page.rows.rows, columns: readColumns(page.rows, this.#reads), groups: groupsOf(page.groups) };
   }
+}
+
+function groupsOf(runs: readonly RawRun[]): GroupRows[] {
+  let start = 0;
+  return runs.map(({ group, rows }) => ({ number: group, start, end: (start += rows) }));
 }
 
 /** How many rows are put out by one call of the host. */
 const BATCH = 4096;
 
-/** The way out of a global step. Rows come out in the order of the calls. */
+/** The way out of a global step. Rows come out in the order of the calls; where rows are grouped, as they stand in the input. */
 export class Output<W extends Writes = Writes> {
   readonly #writer: RawWriter;
   readonly #types: [string, W[string]][];
-  #pending: { kept: number[] | null; values: unknown[][]; rows: number };
-  #removed: RawRemoval[] = [];
+  readonly #isGrouped: boolean;
+  #pending: { kept: number[] | null; at: number[]; values: unknown[][]; rows: number };
+  readonly #removed = new Removals();
 
-  constructor(writer: RawWriter, writes: W) {
+  constructor(writer: RawWriter, writes: W, isGrouped = false) {
     this.#writer = writer;
+    this.#isGrouped = isGrouped;
     this.#types = Object.entries(writes) as [string, W[string]][];
     this.#pending = this.#empty(null);
   }
 
   #empty(kept: number[] | null) {
-    return { kept, values: this.#types.map(() => [] as unknown[]), rows: 0 };
+    return { kept, at: [] as number[], values: this.#types.map(() => [] as unknown[]), rows: 0 };
   }
 
   /** Puts out a row of the first input with its other columns, and the written ones where the step writes any. */
@@ -94,26 +169,35 @@ export class Output<W extends Writes = Writes> {
     this.#put(record[0] ?? {});
   }
 
-  /** Puts out a row that comes from no one row of the input, for a step that carries no columns of its input. */
-  write(record: RecordOf<W>): void {
+  /**
+   * Puts out a row that comes from no one row of the input, for a step that carries no columns of its input. Where rows are grouped,
+   * `at` is the row of the first input in whose place it is put out.
+   */
+  write(record: RecordOf<W>, at?: number): void {
+    if (this.#isGrouped !== (at !== undefined)) {
+      throw new TypeError(this.#isGrouped
+        ? "rows are grouped: `write(record, i)` names the row of the first input in whose place it is put out"
+        : "`write(record, i)` goes with rows that are grouped, by `byKey` or `byEach`");
+    }
     if (this.#pending.kept) this.#flush(null);
+    if (at !== undefined) this.#pending.at.push(at);
     this.#put(record);
   }
 
   /** Leaves a row of the first input out, as the step is meant to. */
   drop(row: number, reason: string): void {
-    this.#remove({ row, fate: "dropped", reason });
+    this.#remove(row, "dropped", reason);
   }
 
   /** Says that the step could not handle a row of the first input. */
   reject(row: number, reason: string): void {
-    this.#remove({ row, fate: "rejected", reason });
+    this.#remove(row, "rejected", reason);
   }
 
   /** Hands over what is still here; the SDK calls it when `run` has ended. */
   end(): void {
     this.#flush(null);
-    this.#writer.remove(this.#removed.splice(0));
+    if (this.#removed.count > 0) this.#writer.remove(this.#removed.take());
   }
 
   #put(record: { readonly [name: string]: unknown }): void {
@@ -122,29 +206,20 @@ export class Output<W extends Writes = Writes> {
     if (++this.#pending.rows === BATCH) this.#flush(this.#pending.kept && []);
   }
 
-  #remove(removal: RawRemoval): void {
-    if (this.#removed.push(removal) === BATCH) this.#writer.remove(this.#removed.splice(0));
+  #remove(row: number, fate: Fate, reason: string): void {
+    this.#removed.add(row, fate, reason);
+    if (this.#removed.count === BATCH) this.#writer.remove(this.#removed.take());
   }
 
   #flush(kept: number[] | null): void {
-    const { kept: rows, values, rows: count } = this.#pending;
+    const { kept: rows, at, values, rows: count } = this.#pending;
     this.#pending = this.#empty(kept);
     if (count === 0) return;
     const index = new Map(this.#types.map(([name], k) => [name, values[k]!]));
     const columns = buildBatch(count, this.#types, (name) => index.get(name)!);
     if (rows) this.#writer.keep(rowNumbers(rows), this.#types.length > 0 ? columns : null);
-    else this.#writer.write(columns);
+    else this.#writer.write(columns, rowNumbers(at));
   }
-}
-
-function rowNumbers(rows: number[]): BigUint64Array {
-  const halves = new Uint32Array(rows.length * 2);
-  rows.forEach((row, i) => {
-    if (!Number.isSafeInteger(row) || row < 0) throw new RangeError(`${row} is no number of a row`);
-    halves[2 * i] = row;
-    halves[2 * i + 1] = row / 0x1_0000_0000;
-  });
-  return new BigUint64Array(halves.buffer);
 }
 
 /** What may depend on the configuration and the columns of the inputs. */
@@ -159,16 +234,21 @@ export interface ByInputs<O extends Options, R extends Reads, W extends Writes, 
   readonly writes?: FromAll<W, O>;
   /** The columns of the first input that go no further. */
   readonly drops?: FromAll<readonly string[], O>;
-  /** Called once, before `run`. */
+  /** How rows are brought together: all in one call, unless it says `byKey(…)`, `byEach(…)` or `inOrder(…)`. */
+  readonly gather?: FromAll<Gather, O>;
+  /** Called once in an instance, before `run`. */
   readonly open?: (config: ConfigOf<O>, ...inputs: Schema[]) => S;
-  /** Called once. The rows of `inputs[0]` are those that are kept or removed, any other input is only read. */
+  /**
+   * Called once; where rows are grouped, any number of times, each time with other groups: what comes of a group depends on the
+   * configuration and its rows alone. The rows of `inputs[0]` are those that are kept or removed, any other input is only read.
+   */
   run(inputs: [Input<R>, ...Input<Q>[]], output: Output<W>, config: ConfigOf<O>, state: S): void;
 }
 
 /** A global step, declared. */
 export type Global = { readonly kind: "global"; readonly step: ByInputs<any, any, any, any, any> };
 
-/** A step over all rows at once. */
+/** A step over rows that are brought together. */
 export function global<
   const O extends Options = {}, const R extends Reads = {}, const W extends Writes = {}, S = undefined, const Q extends Reads = R,
 >(step: ByInputs<O, R, W, S, Q>): Global {
@@ -183,7 +263,8 @@ function bind({ step }: Global, json: string, raws: RawBatch[]) {
     typeof wanted === "function" ? (wanted as (config: any, ...inputs: Schema[]) => T)(config, ...inputs) : wanted ?? otherwise;
   const first: Reads = from(step.reads, {});
   const reads = inputs.map((input, i) => readings(i === 0 ? first : from(step.others, first), input, config, options));
-  return { config, inputs, reads, writes: from<Writes>(step.writes, {}), drops: from<readonly string[]>(step.drops, []) };
+  const gather = from(step.gather, new Gather("all"));
+  return { config, inputs, reads, gather, options, writes: from<Writes>(step.writes, {}), drops: from<readonly string[]>(step.drops, []) };
 }
 
 /** What the contract's interface `global` exports. */
@@ -193,8 +274,10 @@ export function globalExports(declared: Global) {
   return {
     manifest: manifestOf(step),
     declare(config: string, inputs: RawBatch[]) {
-      const { reads, writes, drops } = bind(declared, config, inputs);
-      return { reads: reads.map(columnNames), writes: rawSchema(writes), drops: [...drops] };
+      const bound = bind(declared, config, inputs);
+      const { reads, writes, drops, gather } = bound;
+      bound.inputs.forEach((input, i) => present(gather.columnsOf(i), input, bound.config, bound.options));
+      return { reads: reads.map(columnNames), writes: rawSchema(writes), drops: [...drops], ...gather.declared(inputs.length) };
     },
     open(config: string, inputs: RawBatch[]): void {
       const opened = bind(declared, config, inputs);
@@ -203,7 +286,7 @@ export function globalExports(declared: Global) {
     run(readers: RawReader[], writer: RawWriter): void {
       if (!bound) throw new Error("the step was not opened");
       const { reads, writes, config, state } = bound;
-      const output = new Output(writer, writes);
+      const output = new Output(writer, writes, bound.gather.isGrouped);
       const inputs = readers.map((reader, i) => new Input(reader, reads[i]!));
       settled("run", step.run(inputs as [Input, ...Input[]], output as Output<any>, config, state));
       output.end();

@@ -1,7 +1,8 @@
 // Callboard's SDK for TypeScript: `import { transform, utf8, … } from "callboard"`.
 
 export { transform, type Batch, type Columns, type RowResult, type Transform } from "./transform.ts";
-export { global, type Global, type Input, type Output } from "./global.ts";
+export { global, type Global, type Group, type Input, type Output } from "./global.ts";
+export { ascending, byEach, byKey, descending, inOrder, type Gather, type Order } from "./gather.ts";
 export { source, type Page, type Source } from "./source.ts";
 export { drop, keep, reject, type Removal } from "./outcome.ts";
 export { choice, column, flag, integer, list, number, required, table, text, type ConfigOf, type Option } from "./config.ts";

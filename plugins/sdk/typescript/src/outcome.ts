@@ -11,9 +11,40 @@ export class Removal {
     this.reason = reason;
   }
 
-  of(row: number): RawRemoval {
-    return { row, fate: this.fate, reason: this.reason };
+}
+
+/** Rows that go no further, by their reasons. */
+export class Removals {
+  #rows = new Map<string, { fate: Fate; reason: string; rows: number[] }>();
+  /** How many rows there are. */
+  count = 0;
+
+  add(row: number, fate: Fate, reason: string): void {
+    const key = `${fate} ${reason}`;
+    const known = this.#rows.get(key);
+    if (known) known.rows.push(row);
+    else this.#rows.set(key, { fate, reason: String(reason), rows: [row] });
+    this.count++;
   }
+
+  /** All that were added, which are forgotten. */
+  take(): RawRemoval[] {
+    const taken = [...this.#rows.values()].map(({ fate, reason, rows }) => ({ rows: rowNumbers(rows), fate, reason }));
+    this.#rows = new Map();
+    this.count = 0;
+    return taken;
+  }
+}
+
+/** Numbers of rows, as they go out. */
+export function rowNumbers(rows: readonly number[]): BigUint64Array {
+  const halves = new Uint32Array(rows.length * 2);
+  rows.forEach((row, i) => {
+    if (!Number.isSafeInteger(row) || row < 0) throw new RangeError(`${row} is no number of a row`);
+    halves[2 * i] = row;
+    halves[2 * i + 1] = row / 0x1_0000_0000;
+  });
+  return new BigUint64Array(halves.buffer);
 }
 
 /** Leaves the row out, as the step is meant to. */

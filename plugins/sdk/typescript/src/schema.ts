@@ -48,10 +48,20 @@ export function readings(reads: Reads, input: Schema, config: { readonly [key: s
     const { column, type } = read instanceof Type ? { column: property, type: read } : read;
     const actual = input.columns.get(column);
     if (actual && type.accepts(actual)) return { property, column, type: type.layout === "numeric" ? type : actual };
-    const message = actual ? `column \`${column}\` is no ${type}` : `there is no column \`${column}\``;
-    const named = Object.keys(options).find((key) => options[key]!.isColumn && config[key] === column);
-    throw named === undefined ? new InputError(message) : new ConfigError(message, `/${named}`);
+    throw unfit(column, actual ? `column \`${column}\` is no ${type}` : `there is no column \`${column}\``, config, options);
   });
+}
+
+/** An error about a column, at the option that names it. */
+function unfit(column: string, message: string, config: { readonly [key: string]: unknown }, options: Options): Error {
+  const named = Object.keys(options).find((key) => options[key]!.isColumn && config[key] === column);
+  return named === undefined ? new InputError(message) : new ConfigError(message, `/${named}`);
+}
+
+/** Columns that must be there, whatever their types. */
+export function present(names: readonly string[], input: Schema, config: { readonly [key: string]: unknown }, options: Options): void {
+  const absent = names.find((name) => !input.columns.has(name));
+  if (absent !== undefined) throw unfit(absent, `there is no column \`${absent}\``, config, options);
 }
 
 /** The names of what is read, each once. */

@@ -2,7 +2,8 @@
 
 import { buildBatch } from "./builder.ts";
 import { Column } from "./column.ts";
-import type { Fate, Level, RawArray, RawBatch, RawReader, RawRemoval, RawWriter } from "./contract.ts";
+import type { Fate, Level, RawArray, RawBatch, RawReader, RawRemoval, RawRun, RawWriter } from "./contract.ts";
+import { calls } from "./gathered.ts";
 import { type Global, globalExports } from "./global.ts";
 import { connect, console } from "./host.ts";
 import { type Source, sourceExports } from "./source.ts";
@@ -34,7 +35,8 @@ export interface Outcome {
 }
 
 /**
- * Runs a step over rows. It is run twice, over one batch and over batches of one row, and what it puts out must be the same.
+ * Runs a step over rows. It is run twice, over one batch and over batches of one row, with each group in a call of its own, and what
+ * it puts out must be the same.
  * What it throws is thrown: `ConfigError`, `InputError`, or what went wrong.
  */
 export function run(step: Transform | Global | Source, given: Given = {}): Outcome {
@@ -42,7 +44,7 @@ export function run(step: Transform | Global | Source, given: Given = {}): Outco
   const single = runOnce(step, given, 1);
   for (const part of ["rows", "removed"] as const) {
     const [left, right] = [shown(whole[part]), shown(single[part])];
-    if (left !== right) throw new Error(`${part} depend on how rows are cut into batches: ${left} in one batch, ${right} one by one`);
+    if (left !== right) throw new Error(`${part} depend on how rows are cut into batches, or groups given to calls: ${left} in one, ${right} one by one`);
   }
   return whole;
 }
@@ -81,11 +83,11 @@ function runTransform(step: Transform, config: string, table: Table, cut: number
   for (let first = 0; first < table.rows.length || first === 0; first += cut) {
     const count = Math.min(cut, table.rows.length - first);
     const { origins, columns, removed } = process(table.batch(first, count, shape.reads));
-    const gone = new Set(removed.map(({ row }) => row));
+    const gone = new Set(removed.flatMap(({ rows }) => Array.from(rows, Number)));
     const kept = origins ? [...origins] : Array.from({ length: count }, (_, row) => row).filter((row) => !gone.has(row));
     if (kept.some((row) => gone.has(row))) throw new Error("a row is both put out and removed");
     outcome.rows.push(...table.carry(kept.map((row) => first + row), shape.drops, columns));
-    outcome.removed.push(...removed.map((removal) => ({ ...removal, row: first + removal.row })));
+    outcome.removed.push(...removed.flatMap((removal) => removedRows(removal, (row) => first + row)));
   }
 }
 
@@ -93,25 +95,59 @@ function runGlobal(step: Global, config: string, tables: Table[], cut: number, o
   const { declare, open, run } = globalExports(step);
   const shape = declare(config, tables.map((table) => table.batch(0, 0)));
   open(config, tables.map((table, i) => table.batch(0, 0, shape.reads[i])));
-  const readers = tables.map((table, i): RawReader => {
-    let at = 0;
-    return {
-      rows: () => table.rows.length,
-      seek: (row) => { at = row; },
-      next: () => {
-        const [first, count] = [at, Math.min(cut, table.rows.length - at)];
-        at += count;
-        return count > 0 ? table.batch(first, count, shape.reads[i]) : null;
-      },
+  const isGrouped = shape.gathering.tag !== "all";
+  // Rows put out, each with the row in whose place it is.
+  const out: [number, TestRow][] = [];
+  for (const part of calls(shape, tables.map(({ rows }) => rows), cut === 1)) {
+    const firsts = new Map<number, number>();
+    for (const { group, row } of part[0]!) firsts.set(group, Math.min(row, firsts.get(group) ?? row));
+    const original = (row: number | bigint) => {
+      const member = part[0]![Number(row)];
+      if (!member) throw new Error(`there is no row ${row} among ${part[0]!.length}`);
+      return member;
     };
-  });
-  const writer: RawWriter = {
-    keep: (rows, columns) => outcome.rows.push(...tables[0]!.carry([...rows].map(Number), shape.drops, columns)),
-    write: (rows) => outcome.rows.push(...rowsOf(rows)),
-    remove: (removed: RawRemoval[]) => outcome.removed.push(...removed),
-  };
-  run(readers, writer);
+    const place = (row: number | bigint) => {
+      const { group, row: at } = original(row);
+      return shape.arrangement === "input" ? at : isGrouped ? firsts.get(group)! : 0;
+    };
+    const readers = part.map((members, i): RawReader => {
+      const table = tables[i]!.of(members.map(({ row }) => row));
+      let at = 0;
+      return {
+        rows: () => members.length,
+        seek: (row) => { at = row; },
+        positions: (first, count) => members.slice(first, first + count).map(({ row }) => row),
+        next: () => {
+          const [first, count] = [at, Math.min(cut, members.length - at)];
+          at += count;
+          const groups: RawRun[] = [];
+          for (const { group } of isGrouped ? members.slice(first, at) : []) {
+            if (groups.at(-1)?.group === group) groups.at(-1)!.rows++;
+            else groups.push({ group, rows: 1 });
+          }
+          return count > 0 ? { rows: table.batch(first, count, shape.reads[i]), groups } : null;
+        },
+      };
+    });
+    const writer: RawWriter = {
+      keep: (rows, columns) => {
+        const kept = tables[0]!.carry(Array.from(rows, (row) => original(row).row), shape.drops, columns);
+        kept.forEach((row, i) => out.push([place(rows[i]!), row]));
+      },
+      write: (rows, at) => {
+        if (at.length !== (isGrouped ? rows.rows : 0)) throw new Error(`${rows.rows} rows are written in the places of ${at.length}`);
+        rowsOf(rows).forEach((row, i) => out.push([isGrouped ? place(at[i]!) : 0, row]));
+      },
+      remove: (removed) => outcome.removed.push(...removed.flatMap((removal) => removedRows(removal, (row) => original(row).row))),
+    };
+    run(readers, writer);
+  }
+  outcome.rows.push(...out.sort(([a], [b]) => a - b).map(([, row]) => row));
 }
+
+/** The rows of a removal, one by one. */
+const removedRows = ({ rows, fate, reason }: RawRemoval, place: (row: number) => number) =>
+  Array.from(rows, (row) => ({ row: place(Number(row)), fate, reason }));
 
 /** Goes on from the cursor of each page in an instance of its own, as a host does that was interrupted. */
 function runSource(step: Source, config: string, outcome: Outcome): void {
@@ -131,10 +167,19 @@ class Table {
   readonly rows: readonly TestRow[];
   readonly types: [string, Type<any, any>][];
 
-  constructor(rows: readonly TestRow[], types: { readonly [column: string]: Type<any, any> }) {
+  constructor(rows: readonly TestRow[], types: { readonly [column: string]: Type<any, any> } | [string, Type<any, any>][]) {
     this.rows = rows;
+    if (Array.isArray(types)) {
+      this.types = types;
+      return;
+    }
     const names = new Set([...rows.flatMap((row) => Object.keys(row)), ...(rows.length === 0 ? Object.keys(types) : [])]);
     this.types = [...names].map((name) => [name, types[name] ?? guessed(name, rows.map((row) => row[name]))]);
+  }
+
+  /** Some of the rows, with the same types. */
+  of(numbers: readonly number[]): Table {
+    return new Table(numbers.map((row) => this.rows[row]!), this.types);
   }
 
   batch(first: number, count: number, names?: string[]): RawBatch {

@@ -2,8 +2,8 @@
 
 import { buildBatch, given, type Written } from "./builder.ts";
 import { type ConfigOf, type Options, parseConfig } from "./config.ts";
-import type { RawBatch, RawRemoval } from "./contract.ts";
-import { Removal, settled } from "./outcome.ts";
+import type { Fate, RawBatch, RawRemoval } from "./contract.ts";
+import { Removal, Removals, settled } from "./outcome.ts";
 import {
   type AnyColumns, columnNames, type ColumnsOf, rawSchema, readColumns, readings, type Reads, type RecordOf, type Row, rowsOf, Schema,
   type Writes,
@@ -22,7 +22,7 @@ export class Batch<R extends Reads = Reads> implements Iterable<Row<R>> {
   readonly columns: ColumnsOf<R>;
   /** For each row put out, the row of the batch that it carries on; without it, all rows that are not removed, in order. */
   origins: readonly number[] | Uint32Array | null = null;
-  readonly #removed = new Map<number, RawRemoval>();
+  readonly #removed = new Map<number, { fate: Fate; reason: string }>();
 
   constructor(rows: number, columns: AnyColumns) {
     this.rows = rows;
@@ -36,20 +36,26 @@ export class Batch<R extends Reads = Reads> implements Iterable<Row<R>> {
 
   /** Leaves a row out, as the step is meant to. */
   drop(row: number, reason: string): void {
-    this.#removed.set(row, { row, fate: "dropped", reason });
+    this.#removed.set(row, { fate: "dropped", reason });
   }
 
   /** Says that the step could not handle a row. */
   reject(row: number, reason: string): void {
-    this.#removed.set(row, { row, fate: "rejected", reason });
+    this.#removed.set(row, { fate: "rejected", reason });
   }
 
   isRemoved(row: number): boolean {
     return this.#removed.has(row);
   }
 
+  get removals(): number {
+    return this.#removed.size;
+  }
+
   get removed(): RawRemoval[] {
-    return [...this.#removed.values()].sort((a, b) => a.row - b.row);
+    const removals = new Removals();
+    for (const [row, { fate, reason }] of this.#removed) removals.add(row, fate, reason);
+    return removals.take();
   }
 }
 
@@ -131,7 +137,7 @@ function byRows(step: ByRows<any, any, any, any>, { config, state, writes }: Bou
   const types = Object.entries(writes);
   const written: unknown[][] = types.map(() => []);
   const origins: number[] = [];
-  const removed: RawRemoval[] = [];
+  const removed = new Removals();
   const put = (record: { [name: string]: unknown }, row: number) => {
     for (let k = 0; k < types.length; k++) written[k]!.push(given(record, types[k]![0], types[k]![1], ""));
     origins.push(row);
@@ -139,7 +145,7 @@ function byRows(step: ByRows<any, any, any, any>, { config, state, writes }: Bou
   let i = 0;
   for (const row of rowsOf(columns, rows)) {
     const result = settled("row", step.row(row as any, config, state) as RowResult<Writes>);
-    if (result instanceof Removal) removed.push(result.of(i));
+    if (result instanceof Removal) removed.add(i, result.fate, result.reason);
     else if (typeof result === "object" && result !== null) {
       if (Symbol.iterator in result) for (const record of result as Iterable<RecordOf<Writes>>) put(record, i);
       else put(result, i);
@@ -148,7 +154,7 @@ function byRows(step: ByRows<any, any, any, any>, { config, state, writes }: Bou
   }
   const index = new Map(types.map(([name], k) => [name, written[k]!]));
   const output = buildBatch(origins.length, types, (name) => index.get(name)!);
-  return { origins: origins.length === rows ? straight(origins) : Uint32Array.from(origins), columns: output, removed };
+  return { origins: origins.length === rows ? straight(origins) : Uint32Array.from(origins), columns: output, removed: removed.take() };
 }
 
 /** `null` where every row is put out once, in order. */
@@ -157,16 +163,16 @@ const straight = (origins: number[]) => (origins.every((row, i) => row === i) ? 
 function byColumns(step: ByColumns<any, any, any, any>, { config, state, writes }: Bound, columns: AnyColumns, rows: number) {
   const batch = new Batch(rows, columns);
   const written: { [name: string]: Written } = settled("process", step.process(batch as any, config, state)) ?? {};
-  const { origins, removed } = batch;
+  const { origins } = batch;
   const types = Object.entries(writes);
   const values = (name: string) => {
     const column = written[name];
     if (column === undefined) throw new TypeError(`\`${name}\` is not given`);
-    if (origins || removed.length === 0) return column;
+    if (origins || batch.removals === 0) return column;
     if (column.length !== rows) throw new RangeError(`\`${name}\` has ${column.length} values for ${rows} rows`);
     return (Array.prototype.filter as (this: ArrayLike<unknown>, keep: (value: unknown, i: number) => boolean) => unknown[])
       .call(column, (_value, i) => !batch.isRemoved(i));
   };
-  const count = origins?.length ?? rows - removed.length;
-  return { origins: origins && Uint32Array.from(origins), columns: buildBatch(count, types, values), removed };
+  const count = origins?.length ?? rows - batch.removals;
+  return { origins: origins && Uint32Array.from(origins), columns: buildBatch(count, types, values), removed: batch.removed };
 }

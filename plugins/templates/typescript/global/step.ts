@@ -1,22 +1,24 @@
-import { column, global, utf8 } from "callboard";
+import { byKey, column, global, utf8 } from "callboard";
 
 export default global({
   name: "first-of-each",
   summary: "Keeps the first row for each value of a column",
   config: { column: column("source", "The column whose values are compared") },
   reads: (config) => ({ value: utf8.named(config.column) }),
+  gather: (config) => byKey(config.column),
 
   run([rows, known], output) {
-    const unwanted = new Set<string | null>();
-    for (const { value } of known ?? []) unwanted.add(value);
+    const old = new Set<number>();
+    for (const { number } of known?.groups() ?? []) old.add(number);
 
-    const seen = new Set<string | null>();
-    for (const [i, { value }] of rows.entries()) {
-      if (unwanted.has(value)) output.drop(i, "known");
-      else if (seen.has(value)) output.drop(i, "duplicate");
-      else {
-        seen.add(value);
-        output.keep(i);
+    for (const group of rows.groups()) {
+      let reason = old.has(group.number) ? "known" : null;
+      for (const [i] of group) {
+        if (reason) output.drop(i, reason);
+        else {
+          output.keep(i);
+          reason = "duplicate";
+        }
       }
     }
   },
