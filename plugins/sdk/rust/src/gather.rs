@@ -93,7 +93,8 @@ impl Gather {
         Gather { gathering: contract::Gathering::ByEach(vec![column.into()]), ..Gather::all() }
     }
 
-    /// What the columns of [`by_key`](Self::by_key), or the column of [`by_each`](Self::by_each), are called in the next input.
+    /// What the columns of [`by_key`](Self::by_key), or the column of [`by_each`](Self::by_each), are called in the next input;
+    /// where this is not said, as in the first.
     pub fn with<S: Into<String>>(mut self, columns: impl IntoIterator<Item = S>) -> Self {
         let mut columns = columns.into_iter().map(Into::into);
         match &mut self.gathering {
@@ -135,6 +136,11 @@ impl Gather {
             return Err(StepError::failed(format!("the step sorts {} inputs, of {inputs}", self.sorted.len())));
         }
         self.sorted.resize(inputs, vec![]);
+        match &mut self.gathering {
+            contract::Gathering::All => {}
+            contract::Gathering::ByKey(keys) => keys.resize(inputs, keys[0].clone()),
+            contract::Gathering::ByEach(lists) => lists.resize(inputs, lists[0].clone()),
+        }
         let as_written = self.as_written.unwrap_or(!self.is_grouped());
         let order = |Order { column, descending, nulls_first }| contract::Order { column, descending, nulls_first };
         let sorted = self.sorted.into_iter().map(|orders| orders.into_iter().map(order).collect()).collect();

@@ -454,17 +454,25 @@ fn a_step_without_description_is_summed_up_by_its_documentation() {
 
 /// Keeps the longest texts of each domain, and says how many it has.
 #[derive(Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
 struct Longest {
+    /// How many texts of each domain are kept.
     most: usize,
+}
+
+impl Default for Longest {
+    fn default() -> Self {
+        Longest { most: 3 }
+    }
 }
 
 #[derive(Serialize, JsonSchema)]
 struct OfDomain {
-    n_in_domain: u64,
+    n_in_domain: i64,
 }
 
 impl RowGlobal for Longest {
-    type Input<'a> = Text<'a>;
+    type Input<'a> = ();
     type Other<'a> = ();
     type Output = OfDomain;
 
@@ -474,14 +482,13 @@ impl RowGlobal for Longest {
 
     fn run(&mut self, inputs: &mut Inputs<'_, Self>, output: &mut RowWriter<'_, Self>) -> Result<()> {
         inputs.each_group(
-            |rows: &mut Vec<u64>, row, _| {
+            |rows: &mut Vec<u64>, row, ()| {
                 rows.push(row);
                 Ok(())
             },
             |rows| {
-                let n_in_domain = rows.len() as u64;
-                let longest = rows.into_iter().take(self.most);
-                longest.into_iter().try_for_each(|row| output.keep_with(row, OfDomain { n_in_domain }))
+                let n_in_domain = rows.len() as i64;
+                rows.iter().take(self.most).try_for_each(|row| output.keep_with(*row, OfDomain { n_in_domain }))
             },
         )
     }
@@ -498,11 +505,21 @@ fn a_group_is_given_whole_and_sorted() {
     let kept = |most: usize| {
         let outcome = testing::global::<Longest>(json!({ "most": most }), [rows.clone()]).unwrap();
         let of =
-            |row: &serde_json::Value| (row["text"].as_str().unwrap().to_owned(), row["n_in_domain"].as_u64().unwrap());
+            |row: &serde_json::Value| (row["text"].as_str().unwrap().to_owned(), row["n_in_domain"].as_i64().unwrap());
         outcome.rows.iter().map(of).collect::<Vec<_>>()
     };
-    let expected = |rows: &[(&str, u64)]| rows.iter().map(|(text, n)| ((*text).to_owned(), *n)).collect::<Vec<_>>();
+    let expected = |rows: &[(&str, i64)]| rows.iter().map(|(text, n)| ((*text).to_owned(), *n)).collect::<Vec<_>>();
     assert_eq!(kept(1), expected(&[("2", 2), ("3", 1), ("4", 4)]));
     assert_eq!(kept(2), expected(&[("2", 2), ("3", 1), ("4", 4), ("6", 2), ("7", 4)]));
     assert_eq!(kept(9).len(), 7);
+}
+
+#[test]
+fn the_page_has_this_step() {
+    let text = |path: &str| std::fs::read_to_string(format!("{}/{path}", env!("CARGO_MANIFEST_DIR"))).unwrap();
+    let page = text("../../../docs/sdk/rust.md").replace("pub struct", "struct");
+    let step =
+        page.split_once("/// Keeps the longest").and_then(|(_, rest)| rest.split_once("\ncallboard_sdk::global!"));
+    let (step, _) = step.expect("the page has the step `Longest`");
+    assert!(text("tests/rows.rs").contains(step), "docs/sdk/rust.md has another step `Longest` than tests/rows.rs");
 }

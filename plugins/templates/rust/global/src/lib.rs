@@ -32,6 +32,10 @@ impl RowGlobal for FirstOfEach {
         Columns::new().read("value", &self.column, "/column")
     }
 
+    fn gather(&self) -> Gather {
+        Gather::by_key([self.column.as_str()])
+    }
+
     fn run(&mut self, inputs: &mut Inputs<'_, Self>, output: &mut RowWriter<'_, Self>) -> Result<()> {
         let mut known = HashSet::new();
         if inputs.count() == 2 {
@@ -40,19 +44,19 @@ impl RowGlobal for FirstOfEach {
                 Ok(())
             })?;
         }
-        let mut seen = HashSet::new();
-        inputs.each(|number, row| {
-            let value = row.value.map(str::to_owned);
-            if known.contains(&value) {
-                output.drop(number, "known");
-                return Ok(());
-            }
-            if seen.insert(value) {
-                return output.keep(number);
-            }
-            output.drop(number, "duplicate");
-            Ok(())
-        })
+        inputs.each_group(
+            |is_seen: &mut bool, number, row| {
+                if known.contains(&row.value.map(str::to_owned)) {
+                    output.drop(number, "known");
+                } else if std::mem::replace(is_seen, true) {
+                    output.drop(number, "duplicate");
+                } else {
+                    output.keep(number)?;
+                }
+                Ok(())
+            },
+            |_| Ok(()),
+        )
     }
 }
 
