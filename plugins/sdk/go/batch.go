@@ -17,6 +17,7 @@ type Batch struct {
 	columns []*Array
 	views   []any
 	result  *result
+	groups  []BatchGroup
 }
 
 // Len is how many rows there are.
@@ -84,7 +85,7 @@ type result struct {
 	origins []uint32
 	byRows  bool
 	kept    bool
-	removed []types.Removal
+	removed removals
 	// gone has a bit for each row that was removed, of which so many without a reason.
 	gone   Bits
 	goners int
@@ -114,7 +115,7 @@ func (r *result) remove(row int, fate types.Fate, reason string) {
 		r.silent++
 		return
 	}
-	r.removed = append(r.removed, types.Removal{Row: uint64(row), Fate: fate, Reason: reason})
+	r.removed.add(uint64(row), fate, reason)
 }
 
 // settle does what a row's work came to.
@@ -160,7 +161,7 @@ func (r *result) output() transform.Output {
 			}
 		}
 	}
-	output := transform.Output{Removed: r.removed}
+	output := transform.Output{Removed: r.removed.take()}
 	if r.silent > 0 || !r.inOrder() {
 		output.Origins = wit.Some(r.origins)
 	}

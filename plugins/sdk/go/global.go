@@ -9,13 +9,14 @@ import (
 	wit "callboard/internal/wit/types"
 )
 
-// A GlobalStep needs all rows before it puts out the first. Run is called once. The rows of the first input are carried on where they
-// are kept; those of any other are only read.
+// A GlobalStep needs rows of the whole input together before it puts out the first. Run is called once, or, where rows are grouped
+// ([Shape.Gather]), any number of times in any number of instances, each time with other groups: what comes of a group depends on the
+// configuration and its rows alone. The rows of the first input are carried on where they are kept; those of any other are only read.
 type GlobalStep interface {
 	Run(inputs []*Input, output *Writer) error
 }
 
-// Global makes the program a step that needs all rows. The defaults are those of its configuration.
+// Global makes the program a step that needs rows of the whole input together. The defaults are those of its configuration.
 func Global(defaults GlobalStep) {
 	entry.Register(entry.Registration{Manifest: manifestOf(defaults), Step: globalStep{defaults}})
 }
@@ -39,7 +40,8 @@ func (g globalStep) Declare(config string, inputs []entry.Batch) (global.Shape, 
 		if err != nil {
 			return global.Shape{}, err
 		}
-		return global.Shape{Reads: shape.reads, Writes: sentSchema(shape.written()), Drops: shape.drops}, nil
+		declared := global.Shape{Reads: shape.reads, Writes: sentSchema(shape.written()), Drops: shape.drops}
+		return declared, shape.gather.declare(&declared, shape.Inputs)
 	})
 }
 
@@ -70,7 +72,7 @@ func (g globalStep) run(step GlobalStep, shape *Shape, readers []entry.Reader, o
 	return nil
 }
 
-// Input is the rows of a whole input, kept by the host: to be read as often as wanted.
+// Input is the rows of an input that a call is given, all of them or whole groups, kept by the host: to be read as often as wanted.
 type Input struct {
 	reader entry.Reader
 	number int
@@ -129,7 +131,8 @@ func (in *Input) read(at uint64) *Batch {
 			in.reader.Seek(at)
 			in.next = at
 		}
-		rows, more := in.reader.Next()
+		page, more := in.reader.Next()
+		rows := page.Rows
 		if !more {
 			return nil
 		}
@@ -138,19 +141,28 @@ func (in *Input) read(at uint64) *Batch {
 		}
 		_, columns := received(rows)
 		in.next += uint64(rows.Rows)
-		return &Batch{rows: int(rows.Rows), first: at, input: in.number, columns: columns, views: make([]any, in.slots)}
+		batch := &Batch{rows: int(rows.Rows), first: at, input: in.number, columns: columns, views: make([]any, in.slots)}
+		from := 0
+		for _, run := range page.Groups {
+			to := from + int(run.Rows)
+			batch.groups = append(batch.groups, BatchGroup{run.Group, from, to})
+			from = to
+		}
+		return batch
 	}
 }
 
-// Writer is the way out of a global step. Rows come out in the order of the calls to Keep and Write. What is given to it is gathered, and
-// crosses to the host some thousand rows at a time.
+// Writer is the way out of a global step. Rows come out in the order of the calls to Keep and Write; where they are grouped, as they stand in
+// the input. What is given to it is gathered, and crosses to the host some thousand rows at a time.
 type Writer struct {
 	output entry.Writer
 	shape  *Shape
 	// kept are rows of the first input, or made is how many rows came from none: never both.
-	kept    []uint64
-	made    int
-	removed []types.Removal
+	kept []uint64
+	made int
+	// at are rows of the first input in whose places made ones are put out, where rows are grouped.
+	at      []uint64
+	removed removals
 }
 
 // gathered is how many rows cross at once.
@@ -169,17 +181,47 @@ func (w *Writer) Keep(rows ...uint64) {
 // KeepColumns puts out rows of the first input; the step's columns were set as a whole (Out.SetValues), a value for each row.
 func (w *Writer) KeepColumns(rows []uint64) {
 	w.flush()
-	w.cross(rows, 0, true)
+	w.cross(rows, 0, nil, true)
 }
 
 // WriteColumns puts out so many rows that come from no row of the first input; the step's columns were set as a whole.
 func (w *Writer) WriteColumns(rows int) {
+	w.places(false)
 	w.flush()
-	w.cross(nil, rows, true)
+	w.cross(nil, rows, nil, true)
+}
+
+// WriteColumnsAt is [Writer.WriteColumns] where rows are grouped: each is put out in the place of a row of the first input.
+func (w *Writer) WriteColumnsAt(rows []uint64) {
+	w.places(true)
+	w.flush()
+	w.cross(nil, len(rows), rows, true)
 }
 
 // Write puts out a row that comes from no row of the first input. The step must drop all columns of that: there is nothing to carry.
 func (w *Writer) Write() {
+	w.places(false)
+	w.write()
+}
+
+// WriteAt is [Writer.Write] where rows are grouped: in the place of a row of the first input.
+func (w *Writer) WriteAt(row uint64) {
+	w.places(true)
+	w.at = append(w.at, row)
+	w.write()
+}
+
+// places checks that rows are written in the places of others if they are grouped.
+func (w *Writer) places(at bool) {
+	switch grouped := w.shape.gather.isGrouped(); {
+	case grouped && !at:
+		panic(misuse("rows are grouped: WriteAt and WriteColumnsAt name the row of the first input in whose place one is put out"))
+	case at && !grouped:
+		panic(misuse("WriteAt and WriteColumnsAt go with rows that are grouped, by ByKey or ByEach"))
+	}
+}
+
+func (w *Writer) write() {
 	if len(w.kept) > 0 {
 		w.flush()
 	}
@@ -198,10 +240,9 @@ func (w *Writer) remove(row uint64, fate types.Fate, reason string) {
 	if reason == "" && fate == types.Fate_Dropped {
 		return
 	}
-	w.removed = append(w.removed, types.Removal{Row: row, Fate: fate, Reason: reason})
-	if len(w.removed) >= gathered {
-		w.output.Remove(w.removed)
-		w.removed = w.removed[:0]
+	w.removed.add(row, fate, reason)
+	if w.removed.rows >= gathered {
+		w.output.Remove(w.removed.take())
 	}
 }
 
@@ -216,13 +257,13 @@ func (w *Writer) push(rows, waiting int) {
 
 // flush lets the rows cross that were gathered.
 func (w *Writer) flush() {
-	kept, made := w.kept, w.made
-	w.kept, w.made = nil, 0
-	w.cross(kept, made, false)
+	kept, made, at := w.kept, w.made, w.at
+	w.kept, w.made, w.at = nil, 0, nil
+	w.cross(kept, made, at, false)
 }
 
 // cross puts out rows of the first input, or made ones.
-func (w *Writer) cross(kept []uint64, made int, whole bool) {
+func (w *Writer) cross(kept []uint64, made int, at []uint64, whole bool) {
 	count := len(kept) + made
 	if count == 0 {
 		return
@@ -231,7 +272,7 @@ func (w *Writer) cross(kept []uint64, made int, whole bool) {
 	rows := sent(count, w.shape.names(), columns)
 	switch {
 	case made > 0:
-		w.output.Write(rows)
+		w.output.Write(rows, at)
 	case len(columns) > 0:
 		w.output.Keep(kept, wit.Some(rows))
 	default:
@@ -242,7 +283,33 @@ func (w *Writer) cross(kept []uint64, made int, whole bool) {
 // finish lets all cross that is left.
 func (w *Writer) finish() {
 	w.flush()
-	if len(w.removed) > 0 {
-		w.output.Remove(w.removed)
+	if w.removed.rows > 0 {
+		w.output.Remove(w.removed.take())
 	}
+}
+
+// removals are rows that go no further, by their reasons.
+type removals struct {
+	all  []types.Removal
+	rows int
+}
+
+// recent is how many of the last reasons are looked at for another row of the same.
+const recent = 8
+
+func (r *removals) add(row uint64, fate types.Fate, reason string) {
+	r.rows++
+	for i := len(r.all) - 1; i >= max(0, len(r.all)-recent); i-- {
+		if same := &r.all[i]; same.Fate == fate && same.Reason == reason {
+			same.Rows = append(same.Rows, row)
+			return
+		}
+	}
+	r.all = append(r.all, types.Removal{Rows: []uint64{row}, Fate: fate, Reason: reason})
+}
+
+func (r *removals) take() []types.Removal {
+	taken := r.all
+	r.all, r.rows = nil, 0
+	return taken
 }

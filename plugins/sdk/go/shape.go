@@ -15,6 +15,7 @@ type Shape struct {
 	writes []written
 	drops  []string
 	slots  int
+	gather Gather
 }
 
 // A Declarer is a step whose shape depends on its configuration or input. Declare is called with the configuration and the fields'
@@ -58,6 +59,9 @@ func WriteField[T any](shape *Shape, field Field) Out[T] {
 	column.bindOut(shape, field)
 	return column
 }
+
+// Gather says how the rows of a global step are brought together: by [ByKey], [ByEach] or [InOrder]. Without it, one call is given all rows.
+func (s *Shape) Gather(gather Gather) { s.gather = gather }
 
 // Drops says that columns of the first input go no further.
 func (s *Shape) Drops(names ...string) { s.drops = append(s.drops, names...) }
@@ -126,7 +130,7 @@ func bind[S any](defaults S, config string, inputs []Schema) (S, *Shape, error) 
 	if err := fields.configure(config); err != nil {
 		return step, nil, err
 	}
-	shape := &Shape{Inputs: inputs, reads: make([][]string, len(inputs))}
+	shape := &Shape{gather: all(), Inputs: inputs, reads: make([][]string, len(inputs))}
 	if err := fields.bind(shape); err != nil {
 		return step, nil, err
 	}

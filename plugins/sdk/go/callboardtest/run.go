@@ -13,11 +13,13 @@
 package callboardtest
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"log"
 	"log/slog"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -34,12 +36,14 @@ import (
 type Outcome struct {
 	// Rows are the rows put out, with all their columns: those written, and those carried.
 	Rows []Row
-	// Removed are the rows of the (first) input that were removed with a reason, as in `row 1 dropped: too short`; rows count from 0.
+	// Removed are the rows of the (first) input that were removed with a reason, in order, as in `row 1 dropped: too short`; rows count from 0.
 	Removed []string
 	// Log are the lines of the log, as in `info: a message key=value`.
 	Log []string
 	// Counters are the numbers that were counted.
 	Counters map[string]int64
+
+	removed []removedRow
 }
 
 // JSONL is the rows put out, an object on each line.
@@ -70,7 +74,7 @@ func (o *Outcome) Expect(t testing.TB, lines ...string) {
 
 // Run runs the step that the program's main registers over inputs in JSON, an object on each line: one input for a transform, one or more
 // for a global step, none for a source. An error of the step's is a *callboard.Error. A transform and a global step are
-// run twice, with the rows in one batch and in batches of one: what comes out must be the same.
+// run twice, with the rows in one batch and in batches of one, and with each group in a call of its own: what comes out must be the same.
 func Run(main func(), config string, inputs ...string) (*Outcome, error) {
 	tables := make([]Table, len(inputs))
 	for i, input := range inputs {
@@ -93,10 +97,10 @@ func RunTables(main func(), config string, inputs ...Table) (*Outcome, error) {
 	single, err := runInBatches(main, config, inputs, 1)
 	host.Said()
 	if err != nil {
-		return nil, fmt.Errorf("in batches of one row: %w", err)
+		return nil, fmt.Errorf("in batches of one row, and each group in a call of its own: %w", err)
 	}
 	if whole.JSONL() != single.JSONL() || !reflect.DeepEqual(whole.Removed, single.Removed) {
-		return nil, fmt.Errorf("what is put out must not depend on how rows are cut into batches; in one batch:\n%s\n%v\nin batches of one row:\n%s\n%v",
+		return nil, fmt.Errorf("what is put out must not depend on how rows are cut into batches, or groups given to calls; in one:\n%s\n%v\nin batches of one row:\n%s\n%v",
 			whole.JSONL(), whole.Removed, single.JSONL(), single.Removed)
 	}
 	return whole, nil
@@ -143,14 +147,30 @@ func fromHost(raw *entry.Error) error {
 	return err
 }
 
-func (o *Outcome) remove(first uint64, removed []entry.Removal) {
+func (o *Outcome) remove(removed []entry.Removal, place func(row uint64) uint64) {
 	for _, removal := range removed {
 		fate := "dropped"
 		if removal.Fate == types.Fate_Rejected {
 			fate = "rejected"
 		}
-		o.Removed = append(o.Removed, fmt.Sprintf("row %d %s: %s", first+removal.Row, fate, removal.Reason))
+		for _, row := range removal.Rows {
+			o.removed = append(o.removed, removedRow{place(row), fmt.Sprintf("row %d %s: %s", place(row), fate, removal.Reason)})
+		}
 	}
+}
+
+// sorted is the outcome with its removals in the order of the rows.
+func (o *Outcome) sorted() *Outcome {
+	slices.SortStableFunc(o.removed, func(a, b removedRow) int { return cmp.Compare(a.row, b.row) })
+	for _, removed := range o.removed {
+		o.Removed = append(o.Removed, removed.text)
+	}
+	return o
+}
+
+type removedRow struct {
+	row  uint64
+	text string
 }
 
 func schemaOf(table Table) entry.Batch { return bridge.Schema(table.Schema) }
@@ -174,7 +194,9 @@ func runTransform(step entry.Transform, config string, input Table, size int) (*
 		}
 		gone := map[uint64]bool{}
 		for _, removal := range output.Removed {
-			gone[removal.Row] = true
+			for _, row := range removal.Rows {
+				gone[row] = true
+			}
 		}
 		origins, explicit := output.Origins.Get()
 		for row := range uint32(count) {
@@ -192,9 +214,9 @@ func runTransform(step entry.Transform, config string, input Table, size int) (*
 			}
 			outcome.Rows = append(outcome.Rows, input.carried(first+int(row), shape.Drops, written, j))
 		}
-		outcome.remove(uint64(first), output.Removed)
+		outcome.remove(output.Removed, func(row uint64) uint64 { return uint64(first) + row })
 	}
-	return outcome, nil
+	return outcome.sorted(), nil
 }
 
 // batchOf is a batch even where no column is read.
@@ -247,62 +269,31 @@ func runGlobal(step entry.Global, config string, inputs []Table, size int) (*Out
 	if failure != nil {
 		return nil, fromHost(failure)
 	}
-	readers := make([]entry.Reader, len(inputs))
+	read := make([]Table, len(inputs))
 	for i, input := range inputs {
-		read := input.selected(shape.Reads[i])
-		schemas[i] = schemaOf(read)
-		readers[i] = &reader{table: read, rows: input.rows(), size: size}
+		read[i] = input.selected(shape.Reads[i])
+		schemas[i] = schemaOf(read[i])
 	}
 	run, failure := step.Open(config, schemas)
 	if failure != nil {
 		return nil, fromHost(failure)
 	}
-	writer := &writer{input: inputs[0], drops: shape.Drops}
-	if failure := run(readers, writer); failure != nil {
-		return nil, fromHost(failure)
+	outcome := &Outcome{}
+	var out []placed
+	for _, part := range gathered(shape, inputs, size == 1) {
+		readers := make([]entry.Reader, len(inputs))
+		for i, given := range part {
+			readers[i] = &reader{table: read[i].picked(given), given: given, grouped: isGrouped(shape), size: size}
+		}
+		writer := &writer{input: inputs[0], shape: shape, given: part[0], outcome: outcome}
+		if failure := run(readers, writer); failure != nil {
+			return nil, fromHost(failure)
+		}
+		out = append(out, writer.out...)
 	}
-	return &writer.outcome, nil
-}
-
-// reader gives the rows of a table, a few at a time.
-type reader struct {
-	table      Table
-	rows, size int
-	at         int
-}
-
-func (r *reader) Rows() uint64    { return uint64(r.rows) }
-func (r *reader) Seek(row uint64) { r.at = int(row) }
-
-func (r *reader) Next() (entry.Batch, bool) {
-	if r.at >= r.rows {
-		return entry.Batch{}, false
+	slices.SortStableFunc(out, func(a, b placed) int { return cmp.Compare(a.place, b.place) })
+	for _, row := range out {
+		outcome.Rows = append(outcome.Rows, row.row)
 	}
-	from, to := r.at, min(r.at+r.size, r.rows)
-	r.at = to
-	return withRows(r.table.batchOf(from, to), to-from), true
+	return outcome.sorted(), nil
 }
-
-// writer gathers what a global step puts out.
-type writer struct {
-	input   Table
-	drops   []string
-	outcome Outcome
-}
-
-func (w *writer) Keep(rows []uint64, columns wit.Option[entry.Batch]) {
-	batch, _ := columns.Get()
-	written := tableOf(batch)
-	for j, row := range rows {
-		w.outcome.Rows = append(w.outcome.Rows, w.input.carried(int(row), w.drops, written, j))
-	}
-}
-
-func (w *writer) Write(rows entry.Batch) {
-	written := tableOf(rows)
-	for j := range int(rows.Rows) {
-		w.outcome.Rows = append(w.outcome.Rows, w.input.carried(-1, w.drops, written, j))
-	}
-}
-
-func (w *writer) Remove(removed []entry.Removal) { w.outcome.remove(0, removed) }

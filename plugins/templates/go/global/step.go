@@ -1,10 +1,6 @@
 package main
 
-import (
-	"strings"
-
-	"callboard"
-)
+import "callboard"
 
 // FirstOfEach is the step: its configuration and the columns it reads.
 type FirstOfEach struct {
@@ -17,33 +13,33 @@ func main() {
 	callboard.Global(&FirstOfEach{})
 }
 
-// Run goes through all rows, of each input as often as it likes.
-func (s *FirstOfEach) Run(inputs []*callboard.Input, output *callboard.Writer) error {
-	known := map[callboard.Maybe[string]]bool{}
-	for _, input := range inputs[1:] {
-		for row := range input.Rows() {
-			known[s.value(row)] = true
-		}
-	}
-	seen := map[callboard.Maybe[string]]bool{}
-	for row := range inputs[0].Rows() {
-		value := s.Column.Maybe(row)
-		switch {
-		case known[value]:
-			output.Drop(row.Number(), "known")
-		case seen[value]:
-			output.Drop(row.Number(), "duplicate")
-		default:
-			seen[s.value(row)] = true
-			output.Keep(row.Number())
-		}
-	}
+// Declare brings the rows of each value together.
+func (s *FirstOfEach) Declare(shape *callboard.Shape) error {
+	shape.Gather(callboard.ByKey(s.Column.Name()))
 	return nil
 }
 
-// value is a copy of the row's value: what is kept of a row itself keeps all of its batch in memory.
-func (s *FirstOfEach) value(row callboard.Row) callboard.Maybe[string] {
-	value := s.Column.Maybe(row)
-	value.Value = strings.Clone(value.Value)
-	return value
+// Run is called with some of the values at a time, and all rows of these.
+func (s *FirstOfEach) Run(inputs []*callboard.Input, output *callboard.Writer) error {
+	known := map[uint32]bool{}
+	for _, input := range inputs[1:] {
+		for group := range input.Groups() {
+			known[group.Number] = true
+		}
+	}
+	for group := range inputs[0].Groups() {
+		reason := ""
+		if known[group.Number] {
+			reason = "known"
+		}
+		for row := range group.Rows() {
+			if reason != "" {
+				output.Drop(row.Number(), reason)
+				continue
+			}
+			output.Keep(row.Number())
+			reason = "duplicate"
+		}
+	}
+	return nil
 }

@@ -6,6 +6,7 @@ import (
 	"sync"
 
 	columns "callboard/internal/wit/callboard_step_columns"
+	exchange "callboard/internal/wit/callboard_step_exchange"
 	global "callboard/internal/wit/callboard_step_global"
 	manifest "callboard/internal/wit/callboard_step_manifest"
 	source "callboard/internal/wit/callboard_step_source"
@@ -21,6 +22,7 @@ type (
 	Error    = types.Error
 	Removal  = types.Removal
 	Manifest = manifest.Manifest
+	Page     = exchange.Page
 )
 
 // Transform is a step that works on one batch at a time. Open returns its work.
@@ -29,7 +31,7 @@ type Transform interface {
 	Open(config string, input Batch) (func(Batch) (transform.Output, *Error), *Error)
 }
 
-// Global is a step that needs all rows.
+// Global is a step that needs rows of the whole input together.
 type Global interface {
 	Declare(config string, inputs []Batch) (global.Shape, *Error)
 	Open(config string, inputs []Batch) (func([]Reader, Writer) *Error, *Error)
@@ -44,14 +46,15 @@ type Source interface {
 // Reader gives the rows of an input of a global step.
 type Reader interface {
 	Rows() uint64
-	Next() (Batch, bool)
+	Next() (Page, bool)
 	Seek(row uint64)
+	Positions(first uint64, count uint32) []uint64
 }
 
 // Writer takes the rows that a global step puts out.
 type Writer interface {
 	Keep(rows []uint64, columns wit.Option[Batch])
-	Write(rows Batch)
+	Write(rows Batch, at []uint64)
 	Remove(rows []Removal)
 }
 

@@ -33,7 +33,7 @@ func Open(config string, inputs []entry.Batch) wit.Result[wit.Unit, entry.Error]
 	return entry.Result(wit.Unit{}, err)
 }
 
-// Run works on all rows.
+// Run works on the rows that the call is given.
 func Run(inputs []*exchange.Reader, output *exchange.Writer) wit.Result[wit.Unit, entry.Error] {
 	runtime.Enter()
 	defer runtime.Leave()
@@ -52,8 +52,15 @@ func Run(inputs []*exchange.Reader, output *exchange.Writer) wit.Result[wit.Unit
 type reader struct{ *exchange.Reader }
 
 // Next lets the host put rows into memory.
-func (r reader) Next() (batch entry.Batch, more bool) {
-	runtime.Quietly(func() { batch, more = r.Reader.Next().Get() })
+func (r reader) Next() (page entry.Page, more bool) {
+	runtime.Quietly(func() { page, more = r.Reader.Next().Get() })
 	runtime.Unpin()
-	return batch, more
+	return page, more
+}
+
+// Positions lets the host put a list into memory.
+func (r reader) Positions(first uint64, count uint32) (positions []uint64) {
+	runtime.Quietly(func() { positions = r.Reader.Positions(first, count) })
+	runtime.Unpin()
+	return positions
 }
