@@ -23,11 +23,16 @@ const NAME: &str = "as-told";
 /// The steps of a language.
 pub(crate) struct Built {
     pub(crate) language: &'static Language,
-    /// `transform`, `global`, `source` and `mirror`: the component, or why it was not built.
+    /// `transform`, `global`, `source`, `mirror` and `longest`: the component, or why it was not built.
     steps: BTreeMap<&'static str, Result<PathBuf, String>>,
 }
 
 impl Built {
+    /// Whether the language's page has the group-by: the SDKs of contract 0.1 cannot express it.
+    pub(crate) fn has_groups(&self) -> bool {
+        longest(self.language).is_ok()
+    }
+
     /// The component of the step, as a pipeline has it.
     pub(crate) fn step(&self, what: &str) -> String {
         match &self.steps[what] {
@@ -108,8 +113,36 @@ fn built(language: &'static Language, found: &[Found]) -> Built {
         false => Err(format!("there is no {}", mirror.display())),
     };
     steps.insert("mirror", build(language, "mirror", found, "mirror", begin));
+    // The group-by of the language's page, in the place of the template's step.
+    let begin = |folder: &Path| {
+        let (file, code) = longest(language)?;
+        let mut new = callboard();
+        new.args(["step", "new", NAME, "--lang", &language.id, "--kind", "global", "--dir"]).arg(folder);
+        said(&mut new)?;
+        fs::write(folder.join(file), code).map_err(|error| error.to_string())
+    };
+    steps.insert("longest", build(language, "longest", found, NAME, begin));
     eprintln!("{}: built in {:.1} s", language.id, begun.elapsed().as_secs_f32());
     Built { language, steps }
+}
+
+/// The step `Longest` of a language's page, which is a whole file, and which file of a step's folder that is.
+fn longest(language: &Language) -> Result<(&'static str, String), String> {
+    let file = match language.id.as_str() {
+        "rust" => "src/lib.rs",
+        "c" => "step.c",
+        "cpp" => "step.cpp",
+        "go" => "step.go",
+        "python" => "step.py",
+        "typescript" => "step.ts",
+        other => return Err(format!("nobody says which file of a step in {other} is its source")),
+    };
+    let page = repository("docs/sdk").join(&language.id).with_extension("md");
+    let page = fs::read_to_string(&page).map_err(|error| format!("{}: {error}", page.display()))?;
+    let blocks = page.split("\n```").skip(1).step_by(2);
+    let code = blocks.filter_map(|block| block.split_once('\n')).map(|(_, code)| format!("{code}\n"));
+    let mut found = code.filter(|code| code.contains("Keeps the longest texts of each domain"));
+    found.next().map(|code| (file, code)).ok_or_else(|| "the page has no step `Longest`".to_owned())
 }
 
 /// The component of a step whose folder is in the repository; none where its language is not here.

@@ -15,6 +15,7 @@ mod bench;
 mod built;
 mod example;
 mod first_of_each;
+mod longest;
 mod memory;
 mod mirror;
 mod sequence;

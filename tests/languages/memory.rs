@@ -1,5 +1,9 @@
 //! A step that has worked for long takes no more memory than one that has just begun.
 
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray};
+
 use crate::bench::Bench;
 use crate::built::{Built, in_every_language};
 use crate::types;
@@ -16,6 +20,33 @@ fn peak(built: &Built, by: &str, batches: usize, limit: u64) -> u64 {
     let step = &report["stages"][0]["steps"][0];
     assert_eq!(step["batches"], batches);
     step["peak_linear_memory_bytes"].as_u64().unwrap()
+}
+
+/// The component of some languages never frees what it puts out: another instance is made between two calls.
+#[test]
+fn a_step_over_groups_takes_no_more_memory_for_more_rows() {
+    in_every_language(|built| {
+        if !built.has_groups() {
+            eprintln!("{}: skipped, its SDK is of contract 0.1", built.language.id);
+            return;
+        }
+        let rows = if built.language.leaks.is_some() { 1_000_000 } else { 200_000 };
+        let bench = Bench::new();
+        let text = |row: usize| format!("a domain among many, of which each has two rows: {}", row / 2);
+        let domains: StringArray = (0..rows).map(|row| Some(text(row))).collect();
+        let lengths: Int64Array = (0..rows as i64).collect();
+        let columns: Vec<(&str, ArrayRef)> = vec![("domain", Arc::new(domains)), ("n_chars", Arc::new(lengths))];
+        bench.put("rows", &RecordBatch::try_from_iter(columns).unwrap());
+        let report = bench.run(&format!(
+            "callboard = 1\ninputs.rows.path = \"rows.arrow\"\n[[steps]]\nname = \"step\"\nconfig = {{ most = 1 }}\nuse = \"{}\"\n\
+             [outputs.out]\npath = \"out.arrow\"\n",
+            built.step("longest")
+        ));
+        let step = &report["stages"][0]["steps"][0];
+        assert_eq!(step["rows_out"], rows / 2);
+        let peak = step["peak_linear_memory_bytes"].as_u64().unwrap() / step["instances"].as_u64().unwrap();
+        assert!(peak <= 48 << 20, "{peak} bytes in each instance");
+    });
 }
 
 #[test]
