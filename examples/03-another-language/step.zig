@@ -68,7 +68,7 @@ export fn exports_callboard_step_transform_process(input: *Batch, ret: *Output, 
     var kept: u32 = 0;
     for (0..input.rows) |row| {
         if (array.validity.is_some and array.validity.val.ptr[row / 8] >> @intCast(row % 8) & 1 == 0) {
-            removed[gone] = .{ .row = row, .fate = c.CALLBOARD_STEP_TYPES_FATE_REJECTED, .reason = own("no text") };
+            removed[gone] = .{ .rows = only(row), .fate = c.CALLBOARD_STEP_TYPES_FATE_REJECTED, .reason = own("no text") };
             gone += 1;
             continue;
         }
@@ -77,7 +77,7 @@ export fn exports_callboard_step_transform_process(input: *Batch, ret: *Output, 
         const words = count(if (from == to) "" else texts.data.ptr[from..to]);
         if (words < config.min) {
             const reason = print("{d} words, fewer than {d}", .{ words, config.min });
-            removed[gone] = .{ .row = row, .fate = c.CALLBOARD_STEP_TYPES_FATE_DROPPED, .reason = reason };
+            removed[gone] = .{ .rows = only(row), .fate = c.CALLBOARD_STEP_TYPES_FATE_DROPPED, .reason = reason };
             gone += 1;
             continue;
         }
@@ -89,6 +89,13 @@ export fn exports_callboard_step_transform_process(input: *Batch, ret: *Output, 
     written.values.val.int64.len = kept;
     ret.removed = .{ .ptr = removed, .len = gone };
     return true;
+}
+
+/// The rows of a removal: one.
+fn only(row: usize) c.transform_step_list_u64_t {
+    const rows = list(u64, 1);
+    rows[0] = row;
+    return .{ .ptr = rows, .len = 1 };
 }
 
 fn count(text: []const u8) i64 {

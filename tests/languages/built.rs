@@ -28,11 +28,6 @@ pub(crate) struct Built {
 }
 
 impl Built {
-    /// Whether the language's page has the group-by: the SDKs of contract 0.1 cannot express it.
-    pub(crate) fn has_groups(&self) -> bool {
-        longest(self.language).is_ok()
-    }
-
     /// The component of the step, as a pipeline has it.
     pub(crate) fn step(&self, what: &str) -> String {
         match &self.steps[what] {

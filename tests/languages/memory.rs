@@ -26,10 +26,6 @@ fn peak(built: &Built, by: &str, batches: usize, limit: u64) -> u64 {
 #[test]
 fn a_step_over_groups_takes_no_more_memory_for_more_rows() {
     in_every_language(|built| {
-        if !built.has_groups() {
-            eprintln!("{}: skipped, its SDK is of contract 0.1", built.language.id);
-            return;
-        }
         let rows = if built.language.leaks.is_some() { 1_000_000 } else { 200_000 };
         let bench = Bench::new();
         let text = |row: usize| format!("a domain among many, of which each has two rows: {}", row / 2);

@@ -16,13 +16,7 @@ pub enum Generated {
 
 /// The generated files for a kind of step: path and content.
 pub fn generate(language: Generated, kind: Kind) -> Vec<(String, Vec<u8>)> {
-    let (mut resolve, world) = contract::resolve(
-        kind,
-        match language {
-            Generated::C => Version::Before,
-            Generated::Go => Version::Present,
-        },
-    );
+    let (mut resolve, world) = contract::resolve(kind, Version::Present);
     let mut generator: Box<dyn WorldGenerator> = match language {
         Generated::C => wit_bindgen_c::Opts { no_object_file: true, ..Default::default() }.build(),
         Generated::Go => {

@@ -2,7 +2,7 @@
 
 use wit_parser::{Resolve, SourceMap, WorldId};
 
-/// The files of the contract: name and text. What it was in 0.1 lies in a folder of its own: SDKs of some languages are made for it.
+/// The files of the contract: name and text. What it was in 0.1 lies in a folder of its own: a step may still be made for it.
 pub const FILES: [(&str, &str); 4] = [
     ("columns.wit", include_str!("../../../wit/columns.wit")),
     ("step.wit", include_str!("../../../wit/step.wit")),

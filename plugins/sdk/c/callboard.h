@@ -171,7 +171,15 @@ typedef struct cb_batch {
     uint32_t n_columns;
     const cb_array *columns;
     uint64_t first; // the number of the first row; 0 in a transform
+    const struct cb_run *runs; // of a global step whose rows are grouped: which of the rows are of which group
+    uint32_t n_runs;
 } cb_batch;
+
+// Rows of a batch that are of one group, behind those of the run before. The last group may continue in the next batch.
+typedef struct cb_run {
+    uint32_t group;
+    uint32_t rows;
+} cb_run;
 
 cb_type cb_type_of(const cb_array *array);
 
@@ -191,6 +199,7 @@ typedef struct cb_row {
     const cb_batch *batch;
     uint32_t index;  // in the batch
     uint64_t number; // in the batch of a transform, in the input of a global step; from 0
+    uint32_t group; // of a global step whose rows are grouped: the number of its group in this call
 } cb_row;
 
 // One value, wherever it is nested.
@@ -324,10 +333,13 @@ void cb__end(cb_builder *builder, const char *file, int line);
 #define cb_reject_row(out, number, ...) cb__remove_row(out, number, true, __FILE__, __LINE__, __VA_ARGS__)
 // Of a global step that carries nothing of its first input: the record is a row of its own.
 #define cb_write(out) cb__write(out, __FILE__, __LINE__)
+// The same where rows are grouped: the record is put out in the place of the row of this number.
+#define cb_write_at(out, number) cb__write_at(out, number, __FILE__, __LINE__)
 
 cb_status cb__keep(cb_out *out, const char *file, int line);
 cb_status cb__keep_row(cb_out *out, uint64_t number, const char *file, int line);
 cb_status cb__write(cb_out *out, const char *file, int line);
+cb_status cb__write_at(cb_out *out, uint64_t number, const char *file, int line);
 CB__PRINTF(5, 6) cb_status cb__remove(cb_out *out, bool rejected, const char *file, int line, const char *format, ...);
 CB__PRINTF(6, 7)
 cb_status cb__remove_row(cb_out *out, uint64_t number, bool rejected, const char *file, int line, const char *format, ...);
@@ -372,7 +384,27 @@ uint32_t cb_writes(cb_shape *shape, const char *name, cb_type type);
 // The column `name` of the (first) input goes no further.
 void cb_drops(cb_shape *shape, const char *name);
 
-// ---- All rows of a global step ------------------------------------------------------------------------------------------------
+// How the rows of a global step are brought together, which the host does, on the disk where memory is not enough. Without any of
+// these one call is given all rows, in the order of the input.
+//
+// Rows that agree in this column, and in others that this is called for, are a group, and a group is given to one call, whole. Nulls
+// agree, and so do NaNs. The column has this name in every input, or another where `cb_by_key_of` says so.
+void cb_by_key(cb_shape *shape, const char *name);
+void cb_by_key_of(cb_shape *shape, size_t input, const char *name);
+// A row is in a group for each distinct item in the list of this column. Such a step keeps and removes no rows: it uses `cb_write_at`.
+void cb_by_each(cb_shape *shape, const char *name);
+void cb_by_each_of(cb_shape *shape, size_t input, const char *name);
+
+typedef enum cb_order { CB_ASCENDING = 0, CB_DESCENDING = 1, CB_NULLS_FIRST = 2, CB_DESCENDING_NULLS_FIRST = 3 } cb_order;
+
+// Rows are sorted by this column: all of them, or those of each group. Called again, those that are equal so far. Rows without a value come
+// last, and NaN is larger than any number.
+void cb_in_order(cb_shape *shape, const char *name, cb_order order);
+void cb_in_order_of(cb_shape *shape, size_t input, const char *name, cb_order order);
+// Grouped rows are put out in the order of the calls, group after group, and not as they stand in the input.
+void cb_as_written(cb_shape *shape);
+
+// ---- The rows of a global step ------------------------------------------------------------------------------------------------
 
 typedef struct cb_input cb_input;
 
@@ -384,6 +416,21 @@ const cb_batch *cb_next_batch(cb_input *input);
 void cb_seek(cb_input *input, uint64_t number);
 // How many rows there are.
 uint64_t cb_count_rows(const cb_input *input);
+// Where `n` rows (at most 1,048,576) from row `number` on stand in the whole input, from 0: the same whatever rows a call is given. Valid
+// until the call ends.
+const uint64_t *cb_positions(const cb_input *input, uint64_t number, uint32_t n);
+
+// The rows of one group.
+typedef struct cb_group {
+    uint32_t number; // of this call: the same for every input
+    cb_input *input;
+} cb_group;
+
+// The next group, or NULL at the end; rows of the group before that were not read are passed over. Either `cb_next` reads an input, or these
+// two do: `cb_seek` stands between them.
+const cb_group *cb_next_group(cb_input *input);
+// The next row of the group, or NULL at its end. It is valid until the next call.
+const cb_row *cb_next_of(const cb_group *group);
 
 // A table from texts to numbers, for what a step has to remember. The key is copied; a null is a key like any other.
 typedef struct cb_map cb_map;
@@ -519,7 +566,7 @@ void cb__begin_row(cb_out *out, uint64_t number);
     static cb_status cb__process(const void *config, const cb_batch *batch, cb_out *out) {                                   \
         if (cb__typed.columns) return cb__typed.columns(config, batch, out);                                                 \
         if (!cb__typed.row) return cb_fail("CB_TRANSFORM was given neither .row nor .columns");                              \
-        for (cb_row row = {batch, 0, 0}; row.index < batch->rows; row.number = ++row.index) {                                \
+        for (cb_row row = {batch, 0, 0, 0}; row.index < batch->rows; row.number = ++row.index) {                                \
             cb__begin_row(out, row.index);                                                                                   \
             cb_status status = cb__typed.row(config, &row, out);                                                             \
             if (status != CB_OK || cb__has_failed) return CB_FAILED;                                                         \
@@ -528,7 +575,8 @@ void cb__begin_row(cb_out *out, uint64_t number);
     }                                                                                                                        \
     const cb__step cb__the_step = {.about = cb__about, .declare = cb__declare, .open = cb__open, .process = cb__process}
 
-// A step that needs every row before it puts out the first.
+// A step that needs rows of the whole input together before it puts out the first. Where rows are grouped, `.run` is called any number of
+// times, each time with other groups: what comes of a group depends on the configuration and its rows alone.
 #define CB_GLOBAL(Config, ...)                                                                                               \
     CB__STEP(Config, cb_status (*run)(const Config *config, cb_input *const *inputs, size_t n_inputs, cb_out *out);, __VA_ARGS__) \
     static cb_status cb__run(const void *config, cb_input *const *inputs, size_t n_inputs, cb_out *out) {                    \

@@ -203,6 +203,8 @@ class row {
     bool is_null(std::uint32_t column, where at = where::current()) const { return this->at(column, at).is_null(); }
     // In the batch of a transform, in the input of a global step; from 0.
     std::uint64_t number() const { return raw_.number; }
+    // Where rows are grouped: the number of the row's group in this call.
+    std::uint32_t group() const { return raw_.group; }
     std::uint32_t size() const { return raw_.batch->n_columns; }
 };
 
@@ -243,10 +245,12 @@ class batch {
     std::uint32_t rows() const { return raw_->rows; }
     std::uint32_t columns() const { return raw_->n_columns; }
     std::uint64_t first() const { return raw_->first; } // the number of the first row
+    // Where rows are grouped: which of the rows are of which group. The last group may continue in the next batch.
+    std::span<const cb_run> runs() const { return {raw_->runs, raw_->n_runs}; }
     cb::column column(std::uint32_t i, where at = where::current()) const {
         return cb::column(cb__column(raw_, i, at.file_name(), static_cast<int>(at.line())));
     }
-    cb::row row(std::uint32_t i) const { return cb::row(cb_row{raw_, i, raw_->first + i}); }
+    cb::row row(std::uint32_t i) const { return cb::row(cb_row{raw_, i, raw_->first + i, 0}); }
 };
 
 // ---- Rows out -------------------------------------------------------------------------------------------------------------------
@@ -313,6 +317,10 @@ class out {
     }
     // Of a global step that carries nothing of its first input: the record is a row of its own.
     status write(where at = where::current()) { return cb__write(raw_, at.file_name(), static_cast<int>(at.line())); }
+    // The same where rows are grouped: the record is put out in the place of the row of this number.
+    status write_at(std::uint64_t number, where at = where::current()) {
+        return cb__write_at(raw_, number, at.file_name(), static_cast<int>(at.line()));
+    }
 
     // By columns: room for the numbers of a column, to be filled. As many count as rows are put out.
     template <class T> std::span<T> fill(std::uint32_t column, std::size_t room, where at = where::current()) {
@@ -337,6 +345,11 @@ class out {
 
 // ---- What a step reads and writes -----------------------------------------------------------------------------------------------
 
+// Rows without a value come last, unless it says otherwise. NaN is larger than any number.
+using order = cb_order;
+inline constexpr order ascending = CB_ASCENDING, descending = CB_DESCENDING, nulls_first = CB_NULLS_FIRST,
+                       descending_nulls_first = CB_DESCENDING_NULLS_FIRST;
+
 class shape {
     cb_shape *raw_;
 
@@ -352,11 +365,48 @@ class shape {
     }
     std::uint32_t writes(std::string_view column, type type) { return cb_writes(raw_, std::string(column).c_str(), type); }
     void drops(std::string_view column) { cb_drops(raw_, std::string(column).c_str()); }
+
+    // How the rows of a global step are brought together; without any of these one call is given all rows, in the order of the input.
+    // Rows that agree in these columns are a group, and a group is given to one call, whole. Nulls agree, and so do NaNs. The columns have
+    // these names in every input, or others where `by_key_of` says so.
+    template <class... Columns> shape &by_key(const Columns &...columns) { return by_key_of(0, columns...); }
+    template <class... Columns> shape &by_key_of(std::size_t input, const Columns &...columns) {
+        (cb_by_key_of(raw_, input, std::string(columns).c_str()), ...);
+        return *this;
+    }
+    // A row is in a group for each distinct item in the list of this column. Such a step keeps and removes no rows: it uses `write_at`.
+    shape &by_each(std::string_view column, std::size_t input = 0) { return cb_by_each_of(raw_, input, std::string(column).c_str()), *this; }
+    // Rows are sorted by this column, all of them or those of each group; called again, those that are equal so far.
+    shape &in_order(std::string_view column, order order = ascending, std::size_t input = 0) {
+        return cb_in_order_of(raw_, input, std::string(column).c_str(), order), *this;
+    }
+    // Grouped rows are put out in the order of the calls, group after group, and not as they stand in the input.
+    shape &as_written() { return cb_as_written(raw_), *this; }
 };
 
-// ---- All rows of a global step --------------------------------------------------------------------------------------------------
+// ---- The rows of a global step --------------------------------------------------------------------------------------------------
 
-// `for (cb::row row : input)` reads all rows, as often as it is written. A row is valid until the next.
+// The rows of one group, once: `for (cb::row row : group)`. A row is valid until the next.
+class group {
+    const cb_group *raw_;
+
+  public:
+    explicit group(const cb_group *raw) : raw_(raw) {}
+    // Of this call: the same for every input.
+    std::uint32_t number() const { return raw_->number; }
+    struct iterator {
+        const cb_group *of;
+        const cb_row *at;
+        row operator*() const { return row(*at); }
+        iterator &operator++() { return at = cb_next_of(of), *this; }
+        bool operator!=(std::default_sentinel_t) const { return at != nullptr; }
+    };
+    iterator begin() const { return {raw_, cb_next_of(raw_)}; }
+    std::default_sentinel_t end() const { return {}; }
+};
+
+// `for (cb::row row : input)` reads all rows that the call is given, as often as it is written; `for (cb::group group : input.groups())`
+// reads them group by group. A row is valid until the next.
 class input {
     cb_input *raw_;
 
@@ -381,6 +431,23 @@ class input {
     };
     iterator begin() { return seek(0), iterator{raw_, cb_next(raw_)}; }
     std::default_sentinel_t end() const { return {}; }
+
+    // Group by group. Rows of a group that are not read are passed over.
+    struct group_range {
+        cb_input *from;
+        struct iterator {
+            cb_input *from;
+            const cb_group *at;
+            group operator*() const { return group(at); }
+            iterator &operator++() { return at = cb_next_group(from), *this; }
+            bool operator!=(std::default_sentinel_t) const { return at != nullptr; }
+        };
+        iterator begin() const { return cb_seek(from, 0), iterator{from, cb_next_group(from)}; }
+        std::default_sentinel_t end() const { return {}; }
+    };
+    group_range groups() { return {raw_}; }
+    // Where `n` rows (at most 1,048,576) from row `number` on stand in the whole input, whatever rows a call is given. Valid until the call ends.
+    std::span<const std::uint64_t> positions(std::uint64_t number, std::uint32_t n) const { return {cb_positions(raw_, number, n), n}; }
 };
 
 // ---- Configuration --------------------------------------------------------------------------------------------------------------
@@ -530,7 +597,7 @@ template <class Step> struct bound {
         if constexpr (requires(const cb::batch &all) { step->columns(all, out); }) {
             return step->columns(cb::batch(batch), out);
         } else {
-            for (cb_row row = {batch, 0, 0}; row.index < batch->rows; row.number = ++row.index) {
+            for (cb_row row = {batch, 0, 0, 0}; row.index < batch->rows; row.number = ++row.index) {
                 cb__begin_row(raw, row.index);
                 if (step->row(cb::row(row), out) != CB_OK || cb__has_failed) return CB_FAILED;
             }

@@ -65,8 +65,8 @@ bool exports_callboard_step_transform_process(raw_batch *input, exports_callboar
     // By rows every row that goes on was named; by columns only where the step chose to.
     bool named = out.in_row || out.named;
     const uint64_t *origins = (const uint64_t *)out.origins.ptr;
-    size_t n_removed, n = out.origins.len / sizeof *origins;
-    ret->removed.ptr = raw_removals(&out, &n_removed), ret->removed.len = n_removed;
+    size_t n_removed = count_removed(&out), n = out.origins.len / sizeof *origins;
+    ret->removed.ptr = raw_removals(&out, &ret->removed.len);
     if (!named) n = n_removed <= input->rows ? input->rows - n_removed : 0;
     const cb_array *columns = cb__out_arrays(&out, (uint32_t)n);
     if (!columns) return raw_error(err);

@@ -3,39 +3,42 @@
 #include <stdlib.h>
 #include <string.h>
 
-// Imported Functions from `callboard:step/log@0.1.0`
+// Imported Functions from `callboard:step/log@0.2.0`
 
-__attribute__((__import_module__("callboard:step/log@0.1.0"), __import_name__("write")))
+__attribute__((__import_module__("callboard:step/log@0.2.0"), __import_name__("write")))
 extern void __wasm_import_callboard_step_log_write(int32_t, uint8_t *, size_t);
 
-// Imported Functions from `callboard:step/counters@0.1.0`
+// Imported Functions from `callboard:step/counters@0.2.0`
 
-__attribute__((__import_module__("callboard:step/counters@0.1.0"), __import_name__("add")))
+__attribute__((__import_module__("callboard:step/counters@0.2.0"), __import_name__("add")))
 extern void __wasm_import_callboard_step_counters_add(uint8_t *, size_t, int64_t);
 
-// Imported Functions from `callboard:step/exchange@0.1.0`
+// Imported Functions from `callboard:step/exchange@0.2.0`
 
-__attribute__((__import_module__("callboard:step/exchange@0.1.0"), __import_name__("[method]reader.rows")))
+__attribute__((__import_module__("callboard:step/exchange@0.2.0"), __import_name__("[method]reader.rows")))
 extern int64_t __wasm_import_callboard_step_exchange_method_reader_rows(int32_t);
 
-__attribute__((__import_module__("callboard:step/exchange@0.1.0"), __import_name__("[method]reader.next")))
+__attribute__((__import_module__("callboard:step/exchange@0.2.0"), __import_name__("[method]reader.next")))
 extern void __wasm_import_callboard_step_exchange_method_reader_next(int32_t, uint8_t *);
 
-__attribute__((__import_module__("callboard:step/exchange@0.1.0"), __import_name__("[method]reader.seek")))
+__attribute__((__import_module__("callboard:step/exchange@0.2.0"), __import_name__("[method]reader.seek")))
 extern void __wasm_import_callboard_step_exchange_method_reader_seek(int32_t, int64_t);
 
-__attribute__((__import_module__("callboard:step/exchange@0.1.0"), __import_name__("[method]writer.keep")))
+__attribute__((__import_module__("callboard:step/exchange@0.2.0"), __import_name__("[method]reader.positions")))
+extern void __wasm_import_callboard_step_exchange_method_reader_positions(int32_t, int64_t, int32_t, uint8_t *);
+
+__attribute__((__import_module__("callboard:step/exchange@0.2.0"), __import_name__("[method]writer.keep")))
 extern void __wasm_import_callboard_step_exchange_method_writer_keep(int32_t, uint8_t *, size_t, int32_t, int32_t, uint8_t *, size_t, uint8_t *, size_t);
 
-__attribute__((__import_module__("callboard:step/exchange@0.1.0"), __import_name__("[method]writer.write")))
-extern void __wasm_import_callboard_step_exchange_method_writer_write(int32_t, int32_t, uint8_t *, size_t, uint8_t *, size_t);
+__attribute__((__import_module__("callboard:step/exchange@0.2.0"), __import_name__("[method]writer.write")))
+extern void __wasm_import_callboard_step_exchange_method_writer_write(int32_t, int32_t, uint8_t *, size_t, uint8_t *, size_t, uint8_t *, size_t);
 
-__attribute__((__import_module__("callboard:step/exchange@0.1.0"), __import_name__("[method]writer.remove")))
+__attribute__((__import_module__("callboard:step/exchange@0.2.0"), __import_name__("[method]writer.remove")))
 extern void __wasm_import_callboard_step_exchange_method_writer_remove(int32_t, uint8_t *, size_t);
 
-// Exported Functions from `callboard:step/manifest@0.1.0`
+// Exported Functions from `callboard:step/manifest@0.2.0`
 
-__attribute__((__weak__, __export_name__("cabi_post_callboard:step/manifest@0.1.0#describe")))
+__attribute__((__weak__, __export_name__("cabi_post_callboard:step/manifest@0.2.0#describe")))
 void __wasm_export_exports_callboard_step_manifest_describe_post_return(uint8_t * arg0) {
   if ((*((size_t*) (arg0 + sizeof(void*)))) > 0) {
     free(*((uint8_t **) (arg0 + 0)));
@@ -51,9 +54,9 @@ void __wasm_export_exports_callboard_step_manifest_describe_post_return(uint8_t 
   }
 }
 
-// Exported Functions from `callboard:step/global@0.1.0`
+// Exported Functions from `callboard:step/global@0.2.0`
 
-__attribute__((__weak__, __export_name__("cabi_post_callboard:step/global@0.1.0#declare")))
+__attribute__((__weak__, __export_name__("cabi_post_callboard:step/global@0.2.0#declare")))
 void __wasm_export_exports_callboard_step_global_declare_post_return(uint8_t * arg0) {
   switch ((int32_t) (int32_t) *((uint8_t*) (arg0 + 0))) {
     case 0: {
@@ -360,6 +363,71 @@ void __wasm_export_exports_callboard_step_global_declare_post_return(uint8_t * a
         }
         free(ptr67);
       }
+      switch ((int32_t) (int32_t) *((uint8_t*) (arg0 + (10*sizeof(void*))))) {
+        case 0: {
+          break;
+        }
+        case 1: {
+          size_t len72 = *((size_t*) (arg0 + (12*sizeof(void*))));
+          if (len72 > 0) {
+            uint8_t *ptr73 = *((uint8_t **) (arg0 + (11*sizeof(void*))));
+            for (size_t i74 = 0; i74 < len72; i74++) {
+              uint8_t *base = ptr73 + i74 * (2*sizeof(void*));
+              (void) base;
+              size_t len69 = *((size_t*) (base + sizeof(void*)));
+              if (len69 > 0) {
+                uint8_t *ptr70 = *((uint8_t **) (base + 0));
+                for (size_t i71 = 0; i71 < len69; i71++) {
+                  uint8_t *base = ptr70 + i71 * (2*sizeof(void*));
+                  (void) base;
+                  if ((*((size_t*) (base + sizeof(void*)))) > 0) {
+                    free(*((uint8_t **) (base + 0)));
+                  }
+                }
+                free(ptr70);
+              }
+            }
+            free(ptr73);
+          }
+          break;
+        }
+        case 2: {
+          size_t len75 = *((size_t*) (arg0 + (12*sizeof(void*))));
+          if (len75 > 0) {
+            uint8_t *ptr76 = *((uint8_t **) (arg0 + (11*sizeof(void*))));
+            for (size_t i77 = 0; i77 < len75; i77++) {
+              uint8_t *base = ptr76 + i77 * (2*sizeof(void*));
+              (void) base;
+              if ((*((size_t*) (base + sizeof(void*)))) > 0) {
+                free(*((uint8_t **) (base + 0)));
+              }
+            }
+            free(ptr76);
+          }
+          break;
+        }
+      }
+      size_t len81 = *((size_t*) (arg0 + (14*sizeof(void*))));
+      if (len81 > 0) {
+        uint8_t *ptr82 = *((uint8_t **) (arg0 + (13*sizeof(void*))));
+        for (size_t i83 = 0; i83 < len81; i83++) {
+          uint8_t *base = ptr82 + i83 * (2*sizeof(void*));
+          (void) base;
+          size_t len78 = *((size_t*) (base + sizeof(void*)));
+          if (len78 > 0) {
+            uint8_t *ptr79 = *((uint8_t **) (base + 0));
+            for (size_t i80 = 0; i80 < len78; i80++) {
+              uint8_t *base = ptr79 + i80 * (3*sizeof(void*));
+              (void) base;
+              if ((*((size_t*) (base + sizeof(void*)))) > 0) {
+                free(*((uint8_t **) (base + 0)));
+              }
+            }
+            free(ptr79);
+          }
+        }
+        free(ptr82);
+      }
       break;
     }
     case 1: {
@@ -382,7 +450,7 @@ void __wasm_export_exports_callboard_step_global_declare_post_return(uint8_t * a
   }
 }
 
-__attribute__((__weak__, __export_name__("cabi_post_callboard:step/global@0.1.0#open")))
+__attribute__((__weak__, __export_name__("cabi_post_callboard:step/global@0.2.0#open")))
 void __wasm_export_exports_callboard_step_global_open_post_return(uint8_t * arg0) {
   switch ((int32_t) (int32_t) *((uint8_t*) (arg0 + 0))) {
     case 0: {
@@ -408,7 +476,7 @@ void __wasm_export_exports_callboard_step_global_open_post_return(uint8_t * arg0
   }
 }
 
-__attribute__((__weak__, __export_name__("cabi_post_callboard:step/global@0.1.0#run")))
+__attribute__((__weak__, __export_name__("cabi_post_callboard:step/global@0.2.0#run")))
 void __wasm_export_exports_callboard_step_global_run_post_return(uint8_t * arg0) {
   switch ((int32_t) (int32_t) *((uint8_t*) (arg0 + 0))) {
     case 0: {
@@ -446,7 +514,7 @@ void *cabi_realloc(void *ptr, size_t old_size, size_t align, size_t new_size) {
 }
 
 __attribute__((__aligned__(sizeof(void*))))
-static uint8_t RET_AREA[(10*sizeof(void*))];
+static uint8_t RET_AREA[(16*sizeof(void*))];
 
 // Helper Functions
 
@@ -698,6 +766,7 @@ void callboard_step_types_error_free(callboard_step_types_error_t *ptr) {
 }
 
 void callboard_step_types_removal_free(callboard_step_types_removal_t *ptr) {
+  global_step_list_u64_free(&ptr->rows);
   global_step_string_free(&ptr->reason);
 }
 
@@ -709,7 +778,22 @@ void callboard_step_exchange_removal_free(callboard_step_exchange_removal_t *ptr
   callboard_step_types_removal_free(ptr);
 }
 
-__attribute__((__import_module__("callboard:step/exchange@0.1.0"), __import_name__("[resource-drop]reader")))
+void callboard_step_exchange_list_run_free(callboard_step_exchange_list_run_t *ptr) {
+  size_t list_len = ptr->len;
+  if (list_len > 0) {
+    callboard_step_exchange_run_t *list_ptr = ptr->ptr;
+    for (size_t i = 0; i < list_len; i++) {
+    }
+    free(list_ptr);
+  }
+}
+
+void callboard_step_exchange_page_free(callboard_step_exchange_page_t *ptr) {
+  callboard_step_exchange_batch_free(&ptr->rows);
+  callboard_step_exchange_list_run_free(&ptr->groups);
+}
+
+__attribute__((__import_module__("callboard:step/exchange@0.2.0"), __import_name__("[resource-drop]reader")))
 extern void __wasm_import_callboard_step_exchange_reader_drop(int32_t handle);
 
 void callboard_step_exchange_reader_drop_own(callboard_step_exchange_own_reader_t handle) {
@@ -724,7 +808,7 @@ callboard_step_exchange_borrow_reader_t callboard_step_exchange_borrow_reader(ca
   return (callboard_step_exchange_borrow_reader_t) { arg.__handle };
 }
 
-__attribute__((__import_module__("callboard:step/exchange@0.1.0"), __import_name__("[resource-drop]writer")))
+__attribute__((__import_module__("callboard:step/exchange@0.2.0"), __import_name__("[resource-drop]writer")))
 extern void __wasm_import_callboard_step_exchange_writer_drop(int32_t handle);
 
 void callboard_step_exchange_writer_drop_own(callboard_step_exchange_own_writer_t handle) {
@@ -737,6 +821,12 @@ void callboard_step_exchange_writer_drop_borrow(callboard_step_exchange_borrow_w
 
 callboard_step_exchange_borrow_writer_t callboard_step_exchange_borrow_writer(callboard_step_exchange_own_writer_t arg) {
   return (callboard_step_exchange_borrow_writer_t) { arg.__handle };
+}
+
+void callboard_step_exchange_option_page_free(callboard_step_exchange_option_page_t *ptr) {
+  if (ptr->is_some) {
+    callboard_step_exchange_page_free(&ptr->val);
+  }
 }
 
 void callboard_step_exchange_option_batch_free(callboard_step_exchange_option_batch_t *ptr) {
@@ -793,10 +883,51 @@ void global_step_list_list_string_free(global_step_list_list_string_t *ptr) {
   }
 }
 
+void exports_callboard_step_global_gathering_free(exports_callboard_step_global_gathering_t *ptr) {
+  switch ((int32_t) ptr->tag) {
+    case 1: {
+      global_step_list_list_string_free(&ptr->val.by_key);
+      break;
+    }
+    case 2: {
+      global_step_list_string_free(&ptr->val.by_each);
+      break;
+    }
+  }
+}
+
+void exports_callboard_step_global_order_free(exports_callboard_step_global_order_t *ptr) {
+  global_step_string_free(&ptr->column);
+}
+
+void exports_callboard_step_global_list_order_free(exports_callboard_step_global_list_order_t *ptr) {
+  size_t list_len = ptr->len;
+  if (list_len > 0) {
+    exports_callboard_step_global_order_t *list_ptr = ptr->ptr;
+    for (size_t i = 0; i < list_len; i++) {
+      exports_callboard_step_global_order_free(&list_ptr[i]);
+    }
+    free(list_ptr);
+  }
+}
+
+void exports_callboard_step_global_list_list_order_free(exports_callboard_step_global_list_list_order_t *ptr) {
+  size_t list_len = ptr->len;
+  if (list_len > 0) {
+    exports_callboard_step_global_list_order_t *list_ptr = ptr->ptr;
+    for (size_t i = 0; i < list_len; i++) {
+      exports_callboard_step_global_list_order_free(&list_ptr[i]);
+    }
+    free(list_ptr);
+  }
+}
+
 void exports_callboard_step_global_shape_free(exports_callboard_step_global_shape_t *ptr) {
   global_step_list_list_string_free(&ptr->reads);
   exports_callboard_step_global_schema_free(&ptr->writes);
   global_step_list_string_free(&ptr->drops);
+  exports_callboard_step_global_gathering_free(&ptr->gathering);
+  exports_callboard_step_global_list_list_order_free(&ptr->sorted);
 }
 
 void exports_callboard_step_global_list_schema_free(exports_callboard_step_global_list_schema_t *ptr) {
@@ -875,12 +1006,12 @@ uint64_t callboard_step_exchange_method_reader_rows(callboard_step_exchange_borr
   return (uint64_t) (ret);
 }
 
-bool callboard_step_exchange_method_reader_next(callboard_step_exchange_borrow_reader_t self, callboard_step_exchange_batch_t *ret) {
+bool callboard_step_exchange_method_reader_next(callboard_step_exchange_borrow_reader_t self, callboard_step_exchange_page_t *ret) {
   __attribute__((__aligned__(sizeof(void*))))
-  uint8_t ret_area[(6*sizeof(void*))];
+  uint8_t ret_area[(8*sizeof(void*))];
   uint8_t *ptr = (uint8_t *) &ret_area;
   __wasm_import_callboard_step_exchange_method_reader_next((self).__handle, ptr);
-  callboard_step_exchange_option_batch_t option1;
+  callboard_step_exchange_option_page_t option1;
   switch ((int32_t) *((uint8_t*) (ptr + 0))) {
     case 0: {
       option1.is_some = false;
@@ -888,10 +1019,13 @@ bool callboard_step_exchange_method_reader_next(callboard_step_exchange_borrow_r
     }
     case 1: {
       option1.is_some = true;
-      option1.val = (callboard_step_columns_batch_t) {
-        (uint32_t) (uint32_t) (*((int32_t*) (ptr + sizeof(void*)))),
-        (callboard_step_columns_list_column_t) (callboard_step_columns_list_column_t) { (callboard_step_columns_column_t*)(*((uint8_t **) (ptr + (2*sizeof(void*))))), (*((size_t*) (ptr + (3*sizeof(void*))))) },
-        (callboard_step_columns_list_array_t) (callboard_step_columns_list_array_t) { (callboard_step_columns_array_t*)(*((uint8_t **) (ptr + (4*sizeof(void*))))), (*((size_t*) (ptr + (5*sizeof(void*))))) },
+      option1.val = (callboard_step_exchange_page_t) {
+        (callboard_step_exchange_batch_t) (callboard_step_columns_batch_t) {
+          (uint32_t) (uint32_t) (*((int32_t*) (ptr + sizeof(void*)))),
+          (callboard_step_columns_list_column_t) (callboard_step_columns_list_column_t) { (callboard_step_columns_column_t*)(*((uint8_t **) (ptr + (2*sizeof(void*))))), (*((size_t*) (ptr + (3*sizeof(void*))))) },
+          (callboard_step_columns_list_array_t) (callboard_step_columns_list_array_t) { (callboard_step_columns_array_t*)(*((uint8_t **) (ptr + (4*sizeof(void*))))), (*((size_t*) (ptr + (5*sizeof(void*))))) },
+        },
+        (callboard_step_exchange_list_run_t) (callboard_step_exchange_list_run_t) { (callboard_step_exchange_run_t*)(*((uint8_t **) (ptr + (6*sizeof(void*))))), (*((size_t*) (ptr + (7*sizeof(void*))))) },
       };
       break;
     }
@@ -902,6 +1036,14 @@ bool callboard_step_exchange_method_reader_next(callboard_step_exchange_borrow_r
 
 void callboard_step_exchange_method_reader_seek(callboard_step_exchange_borrow_reader_t self, uint64_t row) {
   __wasm_import_callboard_step_exchange_method_reader_seek((self).__handle, (int64_t) (row));
+}
+
+void callboard_step_exchange_method_reader_positions(callboard_step_exchange_borrow_reader_t self, uint64_t first, uint32_t count, global_step_list_u64_t *ret) {
+  __attribute__((__aligned__(sizeof(void*))))
+  uint8_t ret_area[(2*sizeof(void*))];
+  uint8_t *ptr = (uint8_t *) &ret_area;
+  __wasm_import_callboard_step_exchange_method_reader_positions((self).__handle, (int64_t) (first), (int32_t) (count), ptr);
+  *ret = (global_step_list_u64_t) { (uint64_t*)(*((uint8_t **) (ptr + 0))), (*((size_t*) (ptr + sizeof(void*)))) };
 }
 
 void callboard_step_exchange_method_writer_keep(callboard_step_exchange_borrow_writer_t self, global_step_list_u64_t *rows, callboard_step_exchange_batch_t *maybe_columns) {
@@ -934,15 +1076,15 @@ void callboard_step_exchange_method_writer_keep(callboard_step_exchange_borrow_w
   __wasm_import_callboard_step_exchange_method_writer_keep((self).__handle, (uint8_t *) (*rows).ptr, (*rows).len, option, option23, option24, option25, option26, option27);
 }
 
-void callboard_step_exchange_method_writer_write(callboard_step_exchange_borrow_writer_t self, callboard_step_exchange_batch_t *rows) {
-  __wasm_import_callboard_step_exchange_method_writer_write((self).__handle, (int32_t) ((*rows).rows), (uint8_t *) ((*rows).columns).ptr, ((*rows).columns).len, (uint8_t *) ((*rows).arrays).ptr, ((*rows).arrays).len);
+void callboard_step_exchange_method_writer_write(callboard_step_exchange_borrow_writer_t self, callboard_step_exchange_batch_t *rows, global_step_list_u64_t *at) {
+  __wasm_import_callboard_step_exchange_method_writer_write((self).__handle, (int32_t) ((*rows).rows), (uint8_t *) ((*rows).columns).ptr, ((*rows).columns).len, (uint8_t *) ((*rows).arrays).ptr, ((*rows).arrays).len, (uint8_t *) (*at).ptr, (*at).len);
 }
 
 void callboard_step_exchange_method_writer_remove(callboard_step_exchange_borrow_writer_t self, callboard_step_exchange_list_removal_t *rows) {
   __wasm_import_callboard_step_exchange_method_writer_remove((self).__handle, (uint8_t *) (*rows).ptr, (*rows).len);
 }
 
-__attribute__((__export_name__("callboard:step/manifest@0.1.0#describe")))
+__attribute__((__export_name__("callboard:step/manifest@0.2.0#describe")))
 uint8_t * __wasm_export_exports_callboard_step_manifest_describe(void) {
   exports_callboard_step_manifest_manifest_t ret;
   exports_callboard_step_manifest_describe(&ret);
@@ -958,7 +1100,7 @@ uint8_t * __wasm_export_exports_callboard_step_manifest_describe(void) {
   return ptr;
 }
 
-__attribute__((__export_name__("callboard:step/global@0.1.0#declare")))
+__attribute__((__export_name__("callboard:step/global@0.2.0#declare")))
 uint8_t * __wasm_export_exports_callboard_step_global_declare(uint8_t * arg, size_t arg0, uint8_t * arg1, size_t arg2) {
   global_step_string_t arg4 = (global_step_string_t) { (uint8_t*)(arg), (arg0) };
   exports_callboard_step_global_list_schema_t arg5 = (exports_callboard_step_global_list_schema_t) { (exports_callboard_step_global_schema_t*)(arg1), (arg2) };
@@ -974,15 +1116,15 @@ uint8_t * __wasm_export_exports_callboard_step_global_declare(uint8_t * arg, siz
   }
   uint8_t *ptr = (uint8_t *) &RET_AREA;
   if ((ret).is_err) {
-    const exports_callboard_step_global_error_t *payload28 = &(ret).val.err;*((int8_t*)(ptr + 0)) = 1;
-    *((int8_t*)(ptr + sizeof(void*))) = (int32_t) (*payload28).kind;
-    *((size_t*)(ptr + (3*sizeof(void*)))) = ((*payload28).message).len;
-    *((uint8_t **)(ptr + (2*sizeof(void*)))) = (uint8_t *) ((*payload28).message).ptr;
-    if (((*payload28).at).is_some) {
-      const global_step_string_t *payload30 = &((*payload28).at).val;
+    const exports_callboard_step_global_error_t *payload31 = &(ret).val.err;*((int8_t*)(ptr + 0)) = 1;
+    *((int8_t*)(ptr + sizeof(void*))) = (int32_t) (*payload31).kind;
+    *((size_t*)(ptr + (3*sizeof(void*)))) = ((*payload31).message).len;
+    *((uint8_t **)(ptr + (2*sizeof(void*)))) = (uint8_t *) ((*payload31).message).ptr;
+    if (((*payload31).at).is_some) {
+      const global_step_string_t *payload33 = &((*payload31).at).val;
       *((int8_t*)(ptr + (4*sizeof(void*)))) = 1;
-      *((size_t*)(ptr + (6*sizeof(void*)))) = (*payload30).len;
-      *((uint8_t **)(ptr + (5*sizeof(void*)))) = (uint8_t *) (*payload30).ptr;
+      *((size_t*)(ptr + (6*sizeof(void*)))) = (*payload33).len;
+      *((uint8_t **)(ptr + (5*sizeof(void*)))) = (uint8_t *) (*payload33).ptr;
     } else {
       *((int8_t*)(ptr + (4*sizeof(void*)))) = 0;
     }
@@ -997,11 +1139,34 @@ uint8_t * __wasm_export_exports_callboard_step_global_declare(uint8_t * arg, siz
     *((uint8_t **)(ptr + (6*sizeof(void*)))) = (uint8_t *) (((*payload).writes).arrays).ptr;
     *((size_t*)(ptr + (9*sizeof(void*)))) = ((*payload).drops).len;
     *((uint8_t **)(ptr + (8*sizeof(void*)))) = (uint8_t *) ((*payload).drops).ptr;
+    switch ((int32_t) ((*payload).gathering).tag) {
+      case 0: {
+        *((int8_t*)(ptr + (10*sizeof(void*)))) = 0;
+        break;
+      }
+      case 1: {
+        const global_step_list_list_string_t *payload29 = &((*payload).gathering).val.by_key;
+        *((int8_t*)(ptr + (10*sizeof(void*)))) = 1;
+        *((size_t*)(ptr + (12*sizeof(void*)))) = (*payload29).len;
+        *((uint8_t **)(ptr + (11*sizeof(void*)))) = (uint8_t *) (*payload29).ptr;
+        break;
+      }
+      case 2: {
+        const global_step_list_string_t *payload30 = &((*payload).gathering).val.by_each;
+        *((int8_t*)(ptr + (10*sizeof(void*)))) = 2;
+        *((size_t*)(ptr + (12*sizeof(void*)))) = (*payload30).len;
+        *((uint8_t **)(ptr + (11*sizeof(void*)))) = (uint8_t *) (*payload30).ptr;
+        break;
+      }
+    }
+    *((size_t*)(ptr + (14*sizeof(void*)))) = ((*payload).sorted).len;
+    *((uint8_t **)(ptr + (13*sizeof(void*)))) = (uint8_t *) ((*payload).sorted).ptr;
+    *((int8_t*)(ptr + (15*sizeof(void*)))) = (int32_t) (*payload).arrangement;
   }
   return ptr;
 }
 
-__attribute__((__export_name__("callboard:step/global@0.1.0#open")))
+__attribute__((__export_name__("callboard:step/global@0.2.0#open")))
 uint8_t * __wasm_export_exports_callboard_step_global_open(uint8_t * arg, size_t arg0, uint8_t * arg1, size_t arg2) {
   global_step_string_t arg4 = (global_step_string_t) { (uint8_t*)(arg), (arg0) };
   exports_callboard_step_global_list_schema_t arg5 = (exports_callboard_step_global_list_schema_t) { (exports_callboard_step_global_schema_t*)(arg1), (arg2) };
@@ -1031,7 +1196,7 @@ uint8_t * __wasm_export_exports_callboard_step_global_open(uint8_t * arg, size_t
   return ptr;
 }
 
-__attribute__((__export_name__("callboard:step/global@0.1.0#run")))
+__attribute__((__export_name__("callboard:step/global@0.2.0#run")))
 uint8_t * __wasm_export_exports_callboard_step_global_run(uint8_t * arg, size_t arg0, int32_t arg1) {
   exports_callboard_step_global_list_own_reader_t arg2 = (exports_callboard_step_global_list_own_reader_t) { (exports_callboard_step_global_own_reader_t*)(arg), (arg0) };
   exports_callboard_step_global_result_void_error_t ret;

@@ -216,10 +216,10 @@ typedef uint8_t callboard_step_types_fate_t;
 // The step could not handle it.
 #define CALLBOARD_STEP_TYPES_FATE_REJECTED 1
 
-// A row of the (first) input that goes no further, and why. A row that is neither put out nor listed is
-// dropped without a reason; one that is both is an error.
+// Rows of the (first) input that go no further, and why. A row that is neither put out nor listed is dropped
+// without a reason; one that is both, or is listed twice, is an error.
 typedef struct callboard_step_types_removal_t {
-  uint64_t   row;
+  global_step_list_u64_t   rows;
   callboard_step_types_fate_t   fate;
   global_step_string_t   reason;
 } callboard_step_types_removal_t;
@@ -227,6 +227,24 @@ typedef struct callboard_step_types_removal_t {
 typedef callboard_step_columns_batch_t callboard_step_exchange_batch_t;
 
 typedef callboard_step_types_removal_t callboard_step_exchange_removal_t;
+
+// Rows of one group that follow one another. Groups are numbered from 0 in each call, in the order of their first
+// rows in the first input, then in the second; the number is the same for every input.
+typedef struct callboard_step_exchange_run_t {
+  uint32_t   group;
+  uint32_t   rows;
+} callboard_step_exchange_run_t;
+
+typedef struct {
+  callboard_step_exchange_run_t *ptr;
+  size_t len;
+} callboard_step_exchange_list_run_t;
+
+typedef struct callboard_step_exchange_page_t {
+  callboard_step_exchange_batch_t   rows;
+  // The groups of these rows, in ascending order; none where rows are not grouped. A group may continue in the next page.
+  callboard_step_exchange_list_run_t   groups;
+} callboard_step_exchange_page_t;
 
 typedef struct callboard_step_exchange_own_reader_t {
   int32_t __handle;
@@ -243,6 +261,11 @@ typedef struct callboard_step_exchange_own_writer_t {
 typedef struct callboard_step_exchange_borrow_writer_t {
   int32_t __handle;
 } callboard_step_exchange_borrow_writer_t;
+
+typedef struct {
+  bool is_some;
+  callboard_step_exchange_page_t val;
+} callboard_step_exchange_option_page_t;
 
 typedef struct {
   bool is_some;
@@ -276,11 +299,60 @@ typedef struct {
   size_t len;
 } global_step_list_list_string_t;
 
+// How rows are brought together. The host does it, on the disk where memory is not enough.
+typedef struct exports_callboard_step_global_gathering_t {
+  uint8_t tag;
+  union {
+    global_step_list_list_string_t     by_key;
+    global_step_list_string_t     by_each;
+  } val;
+} exports_callboard_step_global_gathering_t;
+
+// All rows of each input, in one call of `run`.
+#define EXPORTS_CALLBOARD_STEP_GLOBAL_GATHERING_ALL 0
+// For each input its key columns: as many for each, of the same types, in the same order. Rows that agree in all of
+// them are a group, and a group is given to one call, whole. Nulls agree, NaNs agree, and 0.0 agrees with -0.0.
+#define EXPORTS_CALLBOARD_STEP_GLOBAL_GATHERING_BY_KEY 1
+// For each input a column of lists: a row is in a group for each distinct item of its list, and in none if the list is
+// null or empty. Such a step keeps and removes no rows: it writes rows.
+#define EXPORTS_CALLBOARD_STEP_GLOBAL_GATHERING_BY_EACH 2
+
+// A column that rows are sorted by.
+typedef struct exports_callboard_step_global_order_t {
+  global_step_string_t   column;
+  bool   descending;
+  bool   nulls_first;
+} exports_callboard_step_global_order_t;
+
+// In which order rows are put out.
+typedef uint8_t exports_callboard_step_global_arrangement_t;
+
+// As they stand in the first input, whatever the calls.
+#define EXPORTS_CALLBOARD_STEP_GLOBAL_ARRANGEMENT_INPUT 0
+// As they were put out: in the order of the calls to `keep` and `write`; where rows are grouped, group after group
+// in the order of the groups' first rows.
+#define EXPORTS_CALLBOARD_STEP_GLOBAL_ARRANGEMENT_WRITTEN 1
+
+typedef struct {
+  exports_callboard_step_global_order_t *ptr;
+  size_t len;
+} exports_callboard_step_global_list_order_t;
+
+typedef struct {
+  exports_callboard_step_global_list_order_t *ptr;
+  size_t len;
+} exports_callboard_step_global_list_list_order_t;
+
 // As a transform's; `reads` has a list for each input, `drops` and what is carried are the first input's.
 typedef struct exports_callboard_step_global_shape_t {
   global_step_list_list_string_t   reads;
   exports_callboard_step_global_schema_t   writes;
   global_step_list_string_t   drops;
+  exports_callboard_step_global_gathering_t   gathering;
+  // For each input, what its rows are sorted by, the most significant column first: all of them, or those of each
+  // group. The sort is stable; with no columns they are in the order of the input. Numbers come before NaN.
+  exports_callboard_step_global_list_list_order_t   sorted;
+  exports_callboard_step_global_arrangement_t   arrangement;
 } exports_callboard_step_global_shape_t;
 
 typedef struct {
@@ -312,30 +384,35 @@ typedef struct {
 
 typedef callboard_step_exchange_own_writer_t exports_callboard_step_global_own_writer_t;
 
-// Imported Functions from `callboard:step/log@0.1.0`
+// Imported Functions from `callboard:step/log@0.2.0`
 extern void callboard_step_log_write(callboard_step_log_level_t level, global_step_string_t *message);
 
-// Imported Functions from `callboard:step/counters@0.1.0`
+// Imported Functions from `callboard:step/counters@0.2.0`
 extern void callboard_step_counters_add(global_step_string_t *name, int64_t amount);
 
-// Imported Functions from `callboard:step/exchange@0.1.0`
+// Imported Functions from `callboard:step/exchange@0.2.0`
 extern uint64_t callboard_step_exchange_method_reader_rows(callboard_step_exchange_borrow_reader_t self);
-// The next rows, as many as the plan says; `none` at the end.
-extern bool callboard_step_exchange_method_reader_next(callboard_step_exchange_borrow_reader_t self, callboard_step_exchange_batch_t *ret);
+// The next rows, as many as the host chooses; `none` at the end.
+extern bool callboard_step_exchange_method_reader_next(callboard_step_exchange_borrow_reader_t self, callboard_step_exchange_page_t *ret);
 // The row that `next` begins with: 0 to read again from the start.
 extern void callboard_step_exchange_method_reader_seek(callboard_step_exchange_borrow_reader_t self, uint64_t row);
+// Where `count` rows (at most 1,048,576), from row `first` on, stand in the whole input, from 0: the same whatever
+// rows a call is given.
+extern void callboard_step_exchange_method_reader_positions(callboard_step_exchange_borrow_reader_t self, uint64_t first, uint32_t count, global_step_list_u64_t *ret);
 // Puts out these rows of the first input, in this order and as often as they are named, with all their other
-// columns, and `columns` (exactly `writes`) beside them; `none` where nothing is written.
+// columns, and `columns` (exactly `writes`) beside them; `none` where nothing is written. Not `by-each`.
 extern void callboard_step_exchange_method_writer_keep(callboard_step_exchange_borrow_writer_t self, global_step_list_u64_t *rows, callboard_step_exchange_batch_t *maybe_columns);
 // Puts out rows that come from no one row of the input: for a step whose `drops` and `writes` leave none of
-// the first input's columns to carry.
-extern void callboard_step_exchange_method_writer_write(callboard_step_exchange_borrow_writer_t self, callboard_step_exchange_batch_t *rows);
+// the first input's columns to carry. Where rows are grouped, `at` names for each of them a row of the first
+// input, in whose place it is put out; otherwise `at` is empty.
+extern void callboard_step_exchange_method_writer_write(callboard_step_exchange_borrow_writer_t self, callboard_step_exchange_batch_t *rows, global_step_list_u64_t *at);
+// Not `by-each`.
 extern void callboard_step_exchange_method_writer_remove(callboard_step_exchange_borrow_writer_t self, callboard_step_exchange_list_removal_t *rows);
 
-// Exported Functions from `callboard:step/manifest@0.1.0`
+// Exported Functions from `callboard:step/manifest@0.2.0`
 void exports_callboard_step_manifest_describe(exports_callboard_step_manifest_manifest_t *ret);
 
-// Exported Functions from `callboard:step/global@0.1.0`
+// Exported Functions from `callboard:step/global@0.2.0`
 bool exports_callboard_step_global_declare(global_step_string_t *config, exports_callboard_step_global_list_schema_t *inputs, exports_callboard_step_global_shape_t *ret, exports_callboard_step_global_error_t *err);
 bool exports_callboard_step_global_open(global_step_string_t *config, exports_callboard_step_global_list_schema_t *inputs, exports_callboard_step_global_error_t *err);
 bool exports_callboard_step_global_run(exports_callboard_step_global_list_own_reader_t *inputs, exports_callboard_step_global_own_writer_t output, exports_callboard_step_global_error_t *err);
@@ -396,6 +473,10 @@ void callboard_step_exchange_batch_free(callboard_step_exchange_batch_t *ptr);
 
 void callboard_step_exchange_removal_free(callboard_step_exchange_removal_t *ptr);
 
+void callboard_step_exchange_list_run_free(callboard_step_exchange_list_run_t *ptr);
+
+void callboard_step_exchange_page_free(callboard_step_exchange_page_t *ptr);
+
 extern void callboard_step_exchange_reader_drop_own(callboard_step_exchange_own_reader_t handle);
 
 extern void callboard_step_exchange_reader_drop_borrow(callboard_step_exchange_borrow_reader_t handle);
@@ -407,6 +488,8 @@ extern void callboard_step_exchange_writer_drop_own(callboard_step_exchange_own_
 extern void callboard_step_exchange_writer_drop_borrow(callboard_step_exchange_borrow_writer_t handle);
 
 extern callboard_step_exchange_borrow_writer_t callboard_step_exchange_borrow_writer(callboard_step_exchange_own_writer_t handle);
+
+void callboard_step_exchange_option_page_free(callboard_step_exchange_option_page_t *ptr);
 
 void callboard_step_exchange_option_batch_free(callboard_step_exchange_option_batch_t *ptr);
 
@@ -421,6 +504,14 @@ void exports_callboard_step_global_error_free(exports_callboard_step_global_erro
 void global_step_list_string_free(global_step_list_string_t *ptr);
 
 void global_step_list_list_string_free(global_step_list_list_string_t *ptr);
+
+void exports_callboard_step_global_gathering_free(exports_callboard_step_global_gathering_t *ptr);
+
+void exports_callboard_step_global_order_free(exports_callboard_step_global_order_t *ptr);
+
+void exports_callboard_step_global_list_order_free(exports_callboard_step_global_list_order_t *ptr);
+
+void exports_callboard_step_global_list_list_order_free(exports_callboard_step_global_list_list_order_t *ptr);
 
 void exports_callboard_step_global_shape_free(exports_callboard_step_global_shape_t *ptr);
 

@@ -3,19 +3,19 @@
 #include <stdlib.h>
 #include <string.h>
 
-// Imported Functions from `callboard:step/log@0.1.0`
+// Imported Functions from `callboard:step/log@0.2.0`
 
-__attribute__((__import_module__("callboard:step/log@0.1.0"), __import_name__("write")))
+__attribute__((__import_module__("callboard:step/log@0.2.0"), __import_name__("write")))
 extern void __wasm_import_callboard_step_log_write(int32_t, uint8_t *, size_t);
 
-// Imported Functions from `callboard:step/counters@0.1.0`
+// Imported Functions from `callboard:step/counters@0.2.0`
 
-__attribute__((__import_module__("callboard:step/counters@0.1.0"), __import_name__("add")))
+__attribute__((__import_module__("callboard:step/counters@0.2.0"), __import_name__("add")))
 extern void __wasm_import_callboard_step_counters_add(uint8_t *, size_t, int64_t);
 
-// Exported Functions from `callboard:step/manifest@0.1.0`
+// Exported Functions from `callboard:step/manifest@0.2.0`
 
-__attribute__((__weak__, __export_name__("cabi_post_callboard:step/manifest@0.1.0#describe")))
+__attribute__((__weak__, __export_name__("cabi_post_callboard:step/manifest@0.2.0#describe")))
 void __wasm_export_exports_callboard_step_manifest_describe_post_return(uint8_t * arg0) {
   if ((*((size_t*) (arg0 + sizeof(void*)))) > 0) {
     free(*((uint8_t **) (arg0 + 0)));
@@ -31,9 +31,9 @@ void __wasm_export_exports_callboard_step_manifest_describe_post_return(uint8_t 
   }
 }
 
-// Exported Functions from `callboard:step/source@0.1.0`
+// Exported Functions from `callboard:step/source@0.2.0`
 
-__attribute__((__weak__, __export_name__("cabi_post_callboard:step/source@0.1.0#declare")))
+__attribute__((__weak__, __export_name__("cabi_post_callboard:step/source@0.2.0#declare")))
 void __wasm_export_exports_callboard_step_source_declare_post_return(uint8_t * arg0) {
   switch ((int32_t) (int32_t) *((uint8_t*) (arg0 + 0))) {
     case 0: {
@@ -329,7 +329,7 @@ void __wasm_export_exports_callboard_step_source_declare_post_return(uint8_t * a
   }
 }
 
-__attribute__((__weak__, __export_name__("cabi_post_callboard:step/source@0.1.0#open")))
+__attribute__((__weak__, __export_name__("cabi_post_callboard:step/source@0.2.0#open")))
 void __wasm_export_exports_callboard_step_source_open_post_return(uint8_t * arg0) {
   switch ((int32_t) (int32_t) *((uint8_t*) (arg0 + 0))) {
     case 0: {
@@ -355,7 +355,7 @@ void __wasm_export_exports_callboard_step_source_open_post_return(uint8_t * arg0
   }
 }
 
-__attribute__((__weak__, __export_name__("cabi_post_callboard:step/source@0.1.0#next")))
+__attribute__((__weak__, __export_name__("cabi_post_callboard:step/source@0.2.0#next")))
 void __wasm_export_exports_callboard_step_source_next_post_return(uint8_t * arg0) {
   switch ((int32_t) (int32_t) *((uint8_t*) (arg0 + 0))) {
     case 0: {
@@ -932,6 +932,7 @@ void callboard_step_types_error_free(callboard_step_types_error_t *ptr) {
 }
 
 void callboard_step_types_removal_free(callboard_step_types_removal_t *ptr) {
+  source_step_list_u64_free(&ptr->rows);
   source_step_string_free(&ptr->reason);
 }
 
@@ -1023,7 +1024,7 @@ void callboard_step_counters_add(source_step_string_t *name, int64_t amount) {
   __wasm_import_callboard_step_counters_add((uint8_t *) (*name).ptr, (*name).len, amount);
 }
 
-__attribute__((__export_name__("callboard:step/manifest@0.1.0#describe")))
+__attribute__((__export_name__("callboard:step/manifest@0.2.0#describe")))
 uint8_t * __wasm_export_exports_callboard_step_manifest_describe(void) {
   exports_callboard_step_manifest_manifest_t ret;
   exports_callboard_step_manifest_describe(&ret);
@@ -1039,7 +1040,7 @@ uint8_t * __wasm_export_exports_callboard_step_manifest_describe(void) {
   return ptr;
 }
 
-__attribute__((__export_name__("callboard:step/source@0.1.0#declare")))
+__attribute__((__export_name__("callboard:step/source@0.2.0#declare")))
 uint8_t * __wasm_export_exports_callboard_step_source_declare(uint8_t * arg, size_t arg0) {
   source_step_string_t arg1 = (source_step_string_t) { (uint8_t*)(arg), (arg0) };
   exports_callboard_step_source_result_schema_error_t ret;
@@ -1077,7 +1078,7 @@ uint8_t * __wasm_export_exports_callboard_step_source_declare(uint8_t * arg, siz
   return ptr;
 }
 
-__attribute__((__export_name__("callboard:step/source@0.1.0#open")))
+__attribute__((__export_name__("callboard:step/source@0.2.0#open")))
 uint8_t * __wasm_export_exports_callboard_step_source_open(uint8_t * arg, size_t arg0, int32_t arg1, uint8_t * arg2, size_t arg3) {
   source_step_option_list_u8_t option;
   switch (arg1) {
@@ -1118,7 +1119,7 @@ uint8_t * __wasm_export_exports_callboard_step_source_open(uint8_t * arg, size_t
   return ptr;
 }
 
-__attribute__((__export_name__("callboard:step/source@0.1.0#next")))
+__attribute__((__export_name__("callboard:step/source@0.2.0#next")))
 uint8_t * __wasm_export_exports_callboard_step_source_next(void) {
   exports_callboard_step_source_result_option_page_error_t ret;
   exports_callboard_step_source_option_page_t ok;

@@ -216,10 +216,10 @@ typedef uint8_t callboard_step_types_fate_t;
 // The step could not handle it.
 #define CALLBOARD_STEP_TYPES_FATE_REJECTED 1
 
-// A row of the (first) input that goes no further, and why. A row that is neither put out nor listed is
-// dropped without a reason; one that is both is an error.
+// Rows of the (first) input that go no further, and why. A row that is neither put out nor listed is dropped
+// without a reason; one that is both, or is listed twice, is an error.
 typedef struct callboard_step_types_removal_t {
-  uint64_t   row;
+  source_step_list_u64_t   rows;
   callboard_step_types_fate_t   fate;
   source_step_string_t   reason;
 } callboard_step_types_removal_t;
@@ -272,16 +272,16 @@ typedef struct {
   } val;
 } exports_callboard_step_source_result_option_page_error_t;
 
-// Imported Functions from `callboard:step/log@0.1.0`
+// Imported Functions from `callboard:step/log@0.2.0`
 extern void callboard_step_log_write(callboard_step_log_level_t level, source_step_string_t *message);
 
-// Imported Functions from `callboard:step/counters@0.1.0`
+// Imported Functions from `callboard:step/counters@0.2.0`
 extern void callboard_step_counters_add(source_step_string_t *name, int64_t amount);
 
-// Exported Functions from `callboard:step/manifest@0.1.0`
+// Exported Functions from `callboard:step/manifest@0.2.0`
 void exports_callboard_step_manifest_describe(exports_callboard_step_manifest_manifest_t *ret);
 
-// Exported Functions from `callboard:step/source@0.1.0`
+// Exported Functions from `callboard:step/source@0.2.0`
 bool exports_callboard_step_source_declare(source_step_string_t *config, exports_callboard_step_source_schema_t *ret, exports_callboard_step_source_error_t *err);
 bool exports_callboard_step_source_open(source_step_string_t *config, source_step_list_u8_t *maybe_cursor, exports_callboard_step_source_error_t *err);
 bool exports_callboard_step_source_next(exports_callboard_step_source_option_page_t *ret, exports_callboard_step_source_error_t *err);

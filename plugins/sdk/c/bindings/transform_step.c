@@ -3,19 +3,19 @@
 #include <stdlib.h>
 #include <string.h>
 
-// Imported Functions from `callboard:step/log@0.1.0`
+// Imported Functions from `callboard:step/log@0.2.0`
 
-__attribute__((__import_module__("callboard:step/log@0.1.0"), __import_name__("write")))
+__attribute__((__import_module__("callboard:step/log@0.2.0"), __import_name__("write")))
 extern void __wasm_import_callboard_step_log_write(int32_t, uint8_t *, size_t);
 
-// Imported Functions from `callboard:step/counters@0.1.0`
+// Imported Functions from `callboard:step/counters@0.2.0`
 
-__attribute__((__import_module__("callboard:step/counters@0.1.0"), __import_name__("add")))
+__attribute__((__import_module__("callboard:step/counters@0.2.0"), __import_name__("add")))
 extern void __wasm_import_callboard_step_counters_add(uint8_t *, size_t, int64_t);
 
-// Exported Functions from `callboard:step/manifest@0.1.0`
+// Exported Functions from `callboard:step/manifest@0.2.0`
 
-__attribute__((__weak__, __export_name__("cabi_post_callboard:step/manifest@0.1.0#describe")))
+__attribute__((__weak__, __export_name__("cabi_post_callboard:step/manifest@0.2.0#describe")))
 void __wasm_export_exports_callboard_step_manifest_describe_post_return(uint8_t * arg0) {
   if ((*((size_t*) (arg0 + sizeof(void*)))) > 0) {
     free(*((uint8_t **) (arg0 + 0)));
@@ -31,9 +31,9 @@ void __wasm_export_exports_callboard_step_manifest_describe_post_return(uint8_t 
   }
 }
 
-// Exported Functions from `callboard:step/transform@0.1.0`
+// Exported Functions from `callboard:step/transform@0.2.0`
 
-__attribute__((__weak__, __export_name__("cabi_post_callboard:step/transform@0.1.0#declare")))
+__attribute__((__weak__, __export_name__("cabi_post_callboard:step/transform@0.2.0#declare")))
 void __wasm_export_exports_callboard_step_transform_declare_post_return(uint8_t * arg0) {
   switch ((int32_t) (int32_t) *((uint8_t*) (arg0 + 0))) {
     case 0: {
@@ -353,7 +353,7 @@ void __wasm_export_exports_callboard_step_transform_declare_post_return(uint8_t 
   }
 }
 
-__attribute__((__weak__, __export_name__("cabi_post_callboard:step/transform@0.1.0#open")))
+__attribute__((__weak__, __export_name__("cabi_post_callboard:step/transform@0.2.0#open")))
 void __wasm_export_exports_callboard_step_transform_open_post_return(uint8_t * arg0) {
   switch ((int32_t) (int32_t) *((uint8_t*) (arg0 + 0))) {
     case 0: {
@@ -379,7 +379,7 @@ void __wasm_export_exports_callboard_step_transform_open_post_return(uint8_t * a
   }
 }
 
-__attribute__((__weak__, __export_name__("cabi_post_callboard:step/transform@0.1.0#process")))
+__attribute__((__weak__, __export_name__("cabi_post_callboard:step/transform@0.2.0#process")))
 void __wasm_export_exports_callboard_step_transform_process_post_return(uint8_t * arg0) {
   switch ((int32_t) (int32_t) *((uint8_t*) (arg0 + 0))) {
     case 0: {
@@ -670,17 +670,26 @@ void __wasm_export_exports_callboard_step_transform_process_post_return(uint8_t 
         }
         free(ptr61);
       }
-      size_t len63 = *((size_t*) (arg0 + (10*sizeof(void*))));
-      if (len63 > 0) {
-        uint8_t *ptr64 = *((uint8_t **) (arg0 + (9*sizeof(void*))));
-        for (size_t i65 = 0; i65 < len63; i65++) {
-          uint8_t *base = ptr64 + i65 * (16+2*sizeof(void*));
+      size_t len66 = *((size_t*) (arg0 + (10*sizeof(void*))));
+      if (len66 > 0) {
+        uint8_t *ptr67 = *((uint8_t **) (arg0 + (9*sizeof(void*))));
+        for (size_t i68 = 0; i68 < len66; i68++) {
+          uint8_t *base = ptr67 + i68 * (5*sizeof(void*));
           (void) base;
-          if ((*((size_t*) (base + (8+2*sizeof(void*))))) > 0) {
-            free(*((uint8_t **) (base + (8+1*sizeof(void*)))));
+          size_t len63 = *((size_t*) (base + sizeof(void*)));
+          if (len63 > 0) {
+            uint8_t *ptr64 = *((uint8_t **) (base + 0));
+            for (size_t i65 = 0; i65 < len63; i65++) {
+              uint8_t *base = ptr64 + i65 * 8;
+              (void) base;
+            }
+            free(ptr64);
+          }
+          if ((*((size_t*) (base + (4*sizeof(void*))))) > 0) {
+            free(*((uint8_t **) (base + (3*sizeof(void*)))));
           }
         }
-        free(ptr64);
+        free(ptr67);
       }
       break;
     }
@@ -968,6 +977,7 @@ void callboard_step_types_error_free(callboard_step_types_error_t *ptr) {
 }
 
 void callboard_step_types_removal_free(callboard_step_types_removal_t *ptr) {
+  transform_step_list_u64_free(&ptr->rows);
   transform_step_string_free(&ptr->reason);
 }
 
@@ -1092,7 +1102,7 @@ void callboard_step_counters_add(transform_step_string_t *name, int64_t amount) 
   __wasm_import_callboard_step_counters_add((uint8_t *) (*name).ptr, (*name).len, amount);
 }
 
-__attribute__((__export_name__("callboard:step/manifest@0.1.0#describe")))
+__attribute__((__export_name__("callboard:step/manifest@0.2.0#describe")))
 uint8_t * __wasm_export_exports_callboard_step_manifest_describe(void) {
   exports_callboard_step_manifest_manifest_t ret;
   exports_callboard_step_manifest_describe(&ret);
@@ -1108,7 +1118,7 @@ uint8_t * __wasm_export_exports_callboard_step_manifest_describe(void) {
   return ptr;
 }
 
-__attribute__((__export_name__("callboard:step/transform@0.1.0#declare")))
+__attribute__((__export_name__("callboard:step/transform@0.2.0#declare")))
 uint8_t * __wasm_export_exports_callboard_step_transform_declare(uint8_t * arg, size_t arg0, int32_t arg1, uint8_t * arg2, size_t arg3, uint8_t * arg4, size_t arg5) {
   transform_step_string_t arg7 = (transform_step_string_t) { (uint8_t*)(arg), (arg0) };
   exports_callboard_step_transform_schema_t arg8 = (callboard_step_columns_batch_t) {
@@ -1155,7 +1165,7 @@ uint8_t * __wasm_export_exports_callboard_step_transform_declare(uint8_t * arg, 
   return ptr;
 }
 
-__attribute__((__export_name__("callboard:step/transform@0.1.0#open")))
+__attribute__((__export_name__("callboard:step/transform@0.2.0#open")))
 uint8_t * __wasm_export_exports_callboard_step_transform_open(uint8_t * arg, size_t arg0, int32_t arg1, uint8_t * arg2, size_t arg3, uint8_t * arg4, size_t arg5) {
   transform_step_string_t arg7 = (transform_step_string_t) { (uint8_t*)(arg), (arg0) };
   exports_callboard_step_transform_schema_t arg8 = (callboard_step_columns_batch_t) {
@@ -1189,7 +1199,7 @@ uint8_t * __wasm_export_exports_callboard_step_transform_open(uint8_t * arg, siz
   return ptr;
 }
 
-__attribute__((__export_name__("callboard:step/transform@0.1.0#process")))
+__attribute__((__export_name__("callboard:step/transform@0.2.0#process")))
 uint8_t * __wasm_export_exports_callboard_step_transform_process(int32_t arg, uint8_t * arg0, size_t arg1, uint8_t * arg2, size_t arg3) {
   exports_callboard_step_transform_batch_t arg5 = (callboard_step_columns_batch_t) {
     (uint32_t) (uint32_t) (arg),

@@ -128,7 +128,23 @@ typedef struct cb__shape {
     cb__names drops;
     cb_type *writes; // named
     size_t n_writes;
+    enum { CB__ALL, CB__BY_KEY, CB__BY_EACH } gathering;
+    cb__names *keys;        // of each input; of one that has none they are those of the first
+    struct cb__sort *sorts; // of each input
+    bool as_written;
 } cb__shape;
+
+// The columns that the rows of an input are sorted by.
+typedef struct cb__sort {
+    cb_str *names;
+    cb_order *orders;
+    size_t len;
+} cb__sort;
+
+// The columns that the rows of an input are grouped by.
+const cb__names *cb__keys(const cb__shape *shape, size_t input);
+// Whether the columns that rows are grouped and sorted by are there.
+bool cb__gathers(const cb_shape *shape);
 
 void cb__shape_init(cb_shape *shape, cb__arena *arena, const cb_batch *inputs, size_t n_inputs);
 cb_type cb__type_copy(cb__arena *arena, cb_type type);
@@ -153,8 +169,9 @@ struct cb_out {
     bool named;         // rows are named, rather than all those put out that are not removed
     bool started;       // of a global step: whether it put out a row,
     bool written;       // and whether its rows come from none of the input
+    bool grouped;       // whether its rows are grouped
     uint32_t n_put;     // records that wait
-    cb__buffer origins; // uint64_t each
+    cb__buffer origins; // uint64_t each: rows that are kept, or in whose places rows are written
     cb__buffer removals, reasons;
     void (*flush)(cb_out *out); // of a global step: hands on the records that wait,
     void (*flush_removals)(cb_out *out); // and the removals

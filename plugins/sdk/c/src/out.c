@@ -102,12 +102,26 @@ cb_status cb__keep_row(cb_out *out, uint64_t number, const char *file, int line)
     return status;
 }
 
-cb_status cb__write(cb_out *out, const char *file, int line) {
-    if (!out->flush) return cb__fail(CB_ERROR_FAILED, NULL, file, line, "`cb_write` is for global steps");
+static cb_status write_record(cb_out *out, const char *file, int line) {
     if (!one_way(out, true, file, line)) return CB_FAILED;
     cb_status status = end_record(out, file, line);
     flush_some(out);
     return status;
+}
+
+cb_status cb__write(cb_out *out, const char *file, int line) {
+    if (!out->flush) return cb__fail(CB_ERROR_FAILED, NULL, file, line, "`cb_write` is for global steps");
+    if (out->grouped) {
+        return cb__fail(CB_ERROR_FAILED, NULL, file, line, "rows are grouped: `cb_write_at` names the row in whose place the record is put out");
+    }
+    return write_record(out, file, line);
+}
+
+cb_status cb__write_at(cb_out *out, uint64_t number, const char *file, int line) {
+    if (!out->grouped) return cb__fail(CB_ERROR_FAILED, NULL, file, line, "`cb_write_at` is for global steps whose rows are grouped");
+    if (!exists(out, number, file, line)) return CB_FAILED;
+    *(uint64_t *)cb__extend(&out->origins, 8) = number;
+    return write_record(out, file, line);
 }
 
 static cb_status note(cb_out *out, uint64_t row, bool rejected, const char *format, va_list args) {

@@ -69,7 +69,7 @@ static cb_batch batch_of(cb__arena *arena, const raw_batch *raw) {
         const callboard_step_columns_column_t *column = &raw->columns.ptr[i];
         view(arena, raw, column->values, text_of(&column->name), &columns[i]);
     }
-    return (cb_batch){raw->rows, (uint32_t)raw->columns.len, columns, 0};
+    return (cb_batch){.rows = raw->rows, .n_columns = (uint32_t)raw->columns.len, .columns = columns};
 }
 
 #endif
@@ -162,15 +162,29 @@ static bool raw_error(callboard_step_types_error_t *to) {
 }
 
 #if !defined CB__SOURCE || defined CB__TESTING
+static size_t count_removed(const cb_out *out) { return out->removals.len / sizeof(cb__removal); }
+
+enum { RECENT = 8 }; // Of many reasons, only the last ones are looked at for another row of the same.
+
+// The removals by their reasons: `len` of them, of `count_removed` rows.
 static callboard_step_types_removal_t *raw_removals(const cb_out *out, size_t *len) {
     const cb__removal *removals = (const cb__removal *)out->removals.ptr;
-    *len = out->removals.len / sizeof *removals;
-    callboard_step_types_removal_t *to = cb_alloc((*len + 1) * sizeof *to);
-    for (size_t i = 0; i < *len; i++) {
-        to[i].row = removals[i].row;
-        to[i].fate = removals[i].rejected ? CALLBOARD_STEP_TYPES_FATE_REJECTED : CALLBOARD_STEP_TYPES_FATE_DROPPED;
-        to[i].reason = raw_text((cb_str){out->reasons.ptr + removals[i].at, removals[i].len});
+    size_t n = count_removed(out);
+    callboard_step_types_removal_t *to = cb_alloc((n + 1) * sizeof *to);
+    uint32_t *of = cb_alloc((n + 1) * sizeof *of); // for each row, which of the removals
+    *len = 0;
+    for (size_t i = 0; i < n; i++) {
+        uint8_t fate = removals[i].rejected ? CALLBOARD_STEP_TYPES_FATE_REJECTED : CALLBOARD_STEP_TYPES_FATE_DROPPED;
+        cb_str reason = {out->reasons.ptr + removals[i].at, removals[i].len};
+        size_t at = *len, first = *len > RECENT ? *len - RECENT : 0;
+        while (at > first && !(to[at - 1].fate == fate && cb_str_eq(text_of(&to[at - 1].reason), reason))) at--;
+        if (at == first) to[at = (*len)++] = (callboard_step_types_removal_t){.fate = fate, .reason = raw_text(reason)};
+        else at--;
+        to[at].rows.len++, of[i] = (uint32_t)at;
     }
+    uint64_t *rows = cb_alloc((n + 1) * sizeof *rows);
+    for (size_t i = 0; i < *len; i++) to[i].rows.ptr = rows, rows += to[i].rows.len, to[i].rows.len = 0;
+    for (size_t i = 0; i < n; i++) to[of[i]].rows.ptr[to[of[i]].rows.len++] = removals[i].row;
     return to;
 }
 #endif
@@ -232,7 +246,7 @@ static CB__BOUND(list_string_t) raw_names(const cb__names *names) {
 
 // What the host has taken is given back at once, in place of the bindings' walk through it.
 #define CB__AFTER(interface, function, symbol)                                                                       \
-    __attribute__((__export_name__("cabi_post_callboard:step/" interface "@0.1.0#" function))) void                  \
+    __attribute__((__export_name__("cabi_post_callboard:step/" interface "@0.2.0#" function))) void                  \
         __wasm_export_exports_callboard_step_##symbol##_post_return(uint8_t *result);                                \
     void __wasm_export_exports_callboard_step_##symbol##_post_return(uint8_t *result) {                              \
         (void)result;                                                                                                \

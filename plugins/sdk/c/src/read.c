@@ -17,7 +17,7 @@ cb_value cb__no_column(const cb_row *row, uint32_t column, const char *file, int
 
 const cb_array *cb__column(const cb_batch *batch, uint32_t column, const char *file, int line) {
     if (column < batch->n_columns) return &batch->columns[column];
-    cb__no_column(&(cb_row){batch, 0, 0}, column, file, line);
+    cb__no_column(&(cb_row){batch, 0, 0, 0}, column, file, line);
     return &nothing;
 }
 

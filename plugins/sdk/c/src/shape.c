@@ -45,6 +45,8 @@ void cb__shape_init(cb_shape *shape, cb__arena *arena, const cb_batch *inputs, s
     cb__shape *made = cb__alloc(arena, sizeof *made);
     made->arena = arena;
     made->reads = cb__alloc(arena, (n_inputs + 1) * sizeof *made->reads);
+    made->keys = cb__alloc(arena, (n_inputs + 1) * sizeof *made->keys);
+    made->sorts = cb__alloc(arena, (n_inputs + 1) * sizeof *made->sorts);
     *shape = (cb_shape){inputs, n_inputs, made};
 }
 
@@ -94,6 +96,61 @@ uint32_t cb_writes(cb_shape *shape, const char *column, cb_type type) {
     writes[made->n_writes] = cb__type_copy(made->arena, type);
     made->writes = writes;
     return (uint32_t)made->n_writes++;
+}
+
+// An input that is not connected has no rows to group or sort.
+static void group_by(cb_shape *shape, size_t input, const char *column, int gathering) {
+    cb__shape *made = shape->made;
+    if (made->gathering != CB__ALL && (int)made->gathering != gathering) {
+        cb__fail(CB_ERROR_FAILED, NULL, NULL, 0, "rows are grouped by `cb_by_key` or by `cb_by_each`, and not by both");
+    } else if (gathering == CB__BY_EACH && input < shape->n_inputs && made->keys[input].len) {
+        cb__fail(CB_ERROR_FAILED, NULL, NULL, 0, "rows are grouped by the items of one column");
+    }
+    made->gathering = gathering;
+    if (input < shape->n_inputs) name(made->arena, &made->keys[input], cb_str_of(column));
+}
+
+void cb_by_key(cb_shape *shape, const char *column) { group_by(shape, 0, column, CB__BY_KEY); }
+void cb_by_key_of(cb_shape *shape, size_t input, const char *column) { group_by(shape, input, column, CB__BY_KEY); }
+void cb_by_each(cb_shape *shape, const char *column) { group_by(shape, 0, column, CB__BY_EACH); }
+void cb_by_each_of(cb_shape *shape, size_t input, const char *column) { group_by(shape, input, column, CB__BY_EACH); }
+void cb_as_written(cb_shape *shape) { shape->made->as_written = true; }
+
+void cb_in_order_of(cb_shape *shape, size_t input, const char *column, cb_order order) {
+    if (input >= shape->n_inputs) return;
+    cb__arena *arena = shape->made->arena;
+    cb__sort *sort = &shape->made->sorts[input];
+    cb_str *names = cb__alloc(arena, (sort->len + 1) * sizeof *names);
+    cb_order *orders = cb__alloc(arena, (sort->len + 1) * sizeof *orders);
+    if (sort->len) memcpy(names, sort->names, sort->len * sizeof *names), memcpy(orders, sort->orders, sort->len * sizeof *orders);
+    names[sort->len] = keep(arena, cb_str_of(column)), orders[sort->len] = order;
+    *sort = (cb__sort){names, orders, sort->len + 1};
+}
+
+void cb_in_order(cb_shape *shape, const char *column, cb_order order) { cb_in_order_of(shape, 0, column, order); }
+
+const cb__names *cb__keys(const cb__shape *shape, size_t input) { return &shape->keys[shape->keys[input].len ? input : 0]; }
+
+static bool has(const cb_batch *schema, cb_str column) {
+    for (uint32_t i = 0; i < schema->n_columns; i++) {
+        if (cb_str_eq(schema->columns[i].name, column)) return true;
+    }
+    cb__fail(CB_ERROR_INPUT, NULL, NULL, 0, "there is no column `" CB_FMT "`", CB_ARG(column));
+    return false;
+}
+
+bool cb__gathers(const cb_shape *shape) {
+    for (size_t i = 0; i < shape->n_inputs; i++) {
+        const cb__names *keys = cb__keys(shape->made, i);
+        for (size_t j = 0; j < keys->len; j++) {
+            if (!has(&shape->inputs[i], keys->items[j])) return false;
+        }
+        const cb__sort *sort = &shape->made->sorts[i];
+        for (size_t j = 0; j < sort->len; j++) {
+            if (!has(&shape->inputs[i], sort->names[j])) return false;
+        }
+    }
+    return true;
 }
 
 bool cb__reopen(const cb__step *step, const void *config, cb_shape *shape, const cb_batch *inputs, size_t n_inputs) {

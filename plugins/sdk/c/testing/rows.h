@@ -106,7 +106,7 @@ static cb_batch rows_of(const char *lines) {
     test_memory = cb__call, cb__call = call;
     cb_array *columns = cb__alloc(&test_memory, (array.n_children + 1) * sizeof *columns);
     for (uint32_t i = 0; i < array.n_children; i++) columns[i] = array.children[i];
-    return (cb_batch){array.length, array.n_children, columns, 0};
+    return (cb_batch){.rows = array.length, .n_columns = array.n_children, .columns = columns};
 }
 
 // ---- What the host would give: memory that the step frees -------------------------------------------------------------------------
@@ -119,8 +119,8 @@ static void *copy(const void *from, size_t size) {
 }
 #define COPY(list) ((list).ptr = copy((list).ptr, (list).len * sizeof *(list).ptr))
 
-// Of rows [start, start + n), the columns of these names (all of them for NULL).
-static raw_batch given(const cb_batch *rows, uint32_t start, uint32_t n, const cb__names *names) {
+// Of `n` rows, the columns of these names (all of them for NULL). The rows are those at `places`, or without it those from `start` on.
+static raw_batch given_at(const cb_batch *rows, const uint32_t *places, uint32_t start, uint32_t n, const cb__names *names) {
     size_t n_columns = names ? names->len : rows->n_columns;
     cb_array *columns = cb_alloc((n_columns + 1) * sizeof *columns);
     for (size_t i = 0; i < n_columns; i++) {
@@ -129,7 +129,7 @@ static raw_batch given(const cb_batch *rows, uint32_t start, uint32_t n, const c
             if (cb_str_eq(rows->columns[j].name, names->items[i])) from = j;
         }
         cb_builder *builder = new_builder(cb__type_copy(&test_memory, cb_type_of(&rows->columns[from])));
-        for (uint32_t row = start; row < start + n; row++) cb_push_value(builder, ((cb_value){&rows->columns[from], row}));
+        for (uint32_t j = 0; j < n; j++) cb_push_value(builder, ((cb_value){&rows->columns[from], places ? places[j] : start + j}));
         cb__built(builder, &columns[i]);
     }
     raw_batch batch = raw_of(columns, n_columns, n, n == 0);
@@ -152,6 +152,10 @@ static raw_batch given(const cb_batch *rows, uint32_t start, uint32_t n, const c
     COPY(batch.arrays), COPY(batch.columns);
     for (size_t i = 0; i < batch.columns.len; i++) COPY(batch.columns.ptr[i].name);
     return batch;
+}
+
+static raw_batch given(const cb_batch *rows, uint32_t start, uint32_t n, const cb__names *names) {
+    return given_at(rows, NULL, start, n, names);
 }
 
 static raw_string given_text(const char *text) {
@@ -235,9 +239,42 @@ static void tell_row(const cb_batch *carried, uint32_t origin, const cb_batch *w
     cb__append(&told, "}\n");
 }
 
-static void tell_removal(const callboard_step_types_removal_t *removal) {
+// Lines that are told in an order of their own: by the row in whose place each stands.
+typedef struct told_line {
+    uint64_t place;
+    size_t at, len;
+} told_line;
+static cb__buffer put_lines, removed_lines, line_text;
+
+// What was told from here on is a line at this place, and is not told yet.
+static void set_aside(cb__buffer *lines, uint64_t place, size_t from) {
+    *(told_line *)cb__extend(lines, sizeof(told_line)) = (told_line){place, line_text.len, told.len - from};
+    memcpy(cb__extend(&line_text, told.len - from), told.ptr + from, told.len - from);
+    told.len = from;
+}
+
+static void tell_lines(cb__buffer *buffer) {
+    told_line *lines = (told_line *)buffer->ptr;
+    size_t n = buffer->len / sizeof *lines;
+    for (size_t i = 1; i < n; i++) {
+        told_line line = lines[i];
+        size_t at = i;
+        for (; at > 0 && lines[at - 1].place > line.place; at--) lines[at] = lines[at - 1];
+        lines[at] = line;
+    }
+    for (size_t i = 0; i < n; i++) memcpy(cb__extend(&told, lines[i].len), line_text.ptr + lines[i].at, lines[i].len);
+    buffer->len = 0;
+}
+
+// Removed rows, in their order: `tell_lines(&removed_lines)`. `places` are their numbers in the input, if these are others.
+static void tell_removal(const callboard_step_types_removal_t *removal, const uint32_t *places) {
     bool rejected = removal->fate == CALLBOARD_STEP_TYPES_FATE_REJECTED;
-    cb__append(&told, "%s %" PRIu64 ": " CB_FMT "\n", rejected ? "rejected" : "dropped", removal->row, CB_ARG(text_of(&removal->reason)));
+    for (size_t i = 0; i < removal->rows.len; i++) {
+        uint64_t row = places ? places[removal->rows.ptr[i]] : removal->rows.ptr[i];
+        size_t from = told.len;
+        cb__append(&told, "%s %" PRIu64 ": " CB_FMT "\n", rejected ? "rejected" : "dropped", row, CB_ARG(text_of(&removal->reason)));
+        set_aside(&removed_lines, row, from);
+    }
 }
 
 // What the step put out, of which the host takes no list of numbers that is not aligned.
@@ -267,7 +304,7 @@ static const char *tell_all(void) {
 }
 
 static void begin_test(void) {
-    told.len = logged.len = 0;
+    told.len = logged.len = put_lines.len = removed_lines.len = line_text.len = 0;
     // A test is an instance of its own, as far as it can be.
     for (uint32_t i = 0; i < out.n_columns; i++) cb__builder_free(&out.columns[i]);
     cb__buffer_free(&out.origins), cb__buffer_free(&out.removals), cb__buffer_free(&out.reasons);

@@ -5,7 +5,9 @@
 
 static bool is_removed(const exports_callboard_step_transform_output_t *ret, uint32_t row) {
     for (size_t i = 0; i < ret->removed.len; i++) {
-        if (ret->removed.ptr[i].row == row) return true;
+        for (size_t j = 0; j < ret->removed.ptr[i].rows.len; j++) {
+            if (ret->removed.ptr[i].rows.ptr[j] == row) return true;
+        }
     }
     return false;
 }
@@ -45,7 +47,8 @@ static const char *run_batches(const char *text, const cb_batch *rows, unsigned 
                 while (!ret.origins.is_some && is_removed(&ret, next)) next++;
                 tell_row(rows, start + (ret.origins.is_some ? ret.origins.val.ptr[i] : next), &written, i);
             }
-            for (size_t i = 0; i < ret.removed.len; i++) tell_removal(&ret.removed.ptr[i]);
+            for (size_t i = 0; i < ret.removed.len; i++) tell_removal(&ret.removed.ptr[i], NULL);
+            tell_lines(&removed_lines);
         } else {
             failed = tell_error(&error);
         }

@@ -6,6 +6,7 @@ cd "$(dirname "$0")/.."
 made=$(mktemp -d)
 trap 'rm -rf "$made"' EXIT
 templates=${TEMPLATES:-../../templates}
+pages=${PAGES:-../../../docs/sdk}
 
 sanitize="-fsanitize=address,undefined -fno-sanitize-recover=all"
 echo 'int main(void) { return 0; }' >"$made/probe.c"
@@ -52,10 +53,17 @@ for kind in transform global source; do
     test_of $kind "$templates/$suffix/$kind/step.$suffix" tests/templates.c
 done
 defines=""
+# The group-by of the page.
+for at in $(grep -n '^```'"$suffix"'$' "$pages/$suffix.md" | cut -d: -f1); do
+    sed "1,${at}d;/^\`\`\`\$/,\$d" "$pages/$suffix.md" >"$made/block.$suffix"
+    if grep -q 'Keeps the longest texts of each domain' "$made/block.$suffix"; then cp "$made/block.$suffix" "$made/longest.$suffix"; fi
+done
+test_of global "$made/longest.$suffix" tests/longest.c
 if [ $suffix = c ]; then
     test_of transform tests/transform.c
     test_of transform tests/columns.c
     test_of global tests/global.c
+    test_of global tests/groups.c
 else
     test_of transform tests/transform.cpp
 fi

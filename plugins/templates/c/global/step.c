@@ -5,31 +5,24 @@ typedef struct Config {
     const char *column;
 } Config;
 
-enum { VALUE }; // what is read, in the order of `cb_reads`
-
 static cb_status declare(const Config *config, cb_shape *shape) {
     for (size_t i = 0; i < shape->n_inputs; i++) cb_reads_of(shape, i, config->column, CB_UTF8, "/column");
+    cb_by_key(shape, config->column); // the host brings the rows of each value together
     return CB_OK;
 }
 
 static cb_status run(const Config *config, cb_input *const *inputs, size_t n_inputs, cb_out *out) {
-    cb_map *known = cb_map_new(), *seen = cb_map_new();
-    const cb_row *row;
-    while (n_inputs > 1 && (row = cb_next(inputs[1]))) cb_map_add(known, cb_text(row, VALUE), 0, NULL);
-
-    while ((row = cb_next(inputs[0]))) {
-        cb_str value = cb_text(row, VALUE);
-        bool is_new;
-        cb_map_add(seen, value, 0, &is_new);
-        if (cb_map_find(known, value)) {
-            cb_drop_row(out, row->number, "known");
-        } else if (is_new) {
-            cb_keep_row(out, row->number);
-        } else {
-            cb_drop_row(out, row->number, "duplicate");
+    const cb_group *known = n_inputs > 1 ? cb_next_group(inputs[1]) : NULL, *group;
+    while ((group = cb_next_group(inputs[0]))) {
+        // The groups of both inputs come in the order of their numbers.
+        while (known && known->number < group->number) known = cb_next_group(inputs[1]);
+        const char *reason = known && known->number == group->number ? "known" : NULL;
+        const cb_row *row;
+        while ((row = cb_next_of(group))) {
+            if (reason) cb_drop_row(out, row->number, "%s", reason);
+            else cb_keep_row(out, row->number), reason = "duplicate";
         }
     }
-    cb_map_free(known), cb_map_free(seen);
     return CB_OK;
 }
 

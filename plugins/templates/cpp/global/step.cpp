@@ -1,15 +1,7 @@
 // Keeps the first row for each value of a text column, and none whose value the second input has.
 #include <callboard.hpp>
 
-#include <optional>
-#include <string>
 #include <unordered_set>
-
-namespace {
-
-using Text = std::optional<std::string>; // a null is a value like any other
-
-enum { value }; // what is read, in the order of `reads`
 
 class FirstOfEach {
   public:
@@ -21,29 +13,28 @@ class FirstOfEach {
 
     static cb::status declare(const Config &config, cb::shape &shape) {
         for (std::size_t i = 0; i < shape.inputs(); i++) shape.reads_of(i, config.column, cb::utf8, "/column");
+        shape.by_key(config.column); // the host brings the rows of each value together
         return cb::ok;
     }
 
     cb::status run(std::span<cb::input> inputs, cb::out &out) {
-        std::unordered_set<Text> known, seen;
-        if (inputs.size() > 1) {
-            for (cb::row row : inputs[1]) known.emplace(row.get<std::string_view>(value));
+        std::unordered_set<std::uint32_t> known; // groups have the same number in every input
+        for (cb::input &input : inputs.subspan(1)) {
+            for (cb::group group : input.groups()) known.insert(group.number());
         }
-        for (cb::row row : inputs[0]) {
-            Text text(row.get<std::string_view>(value));
-            bool is_new = seen.insert(text).second;
-            if (known.contains(text)) {
-                out.drop_row(row.number(), "known");
-            } else if (is_new) {
-                out.keep_row(row.number());
-            } else {
-                out.drop_row(row.number(), "duplicate");
+        for (cb::group group : inputs[0].groups()) {
+            const char *reason = known.contains(group.number()) ? "known" : nullptr;
+            for (cb::row row : group) {
+                if (reason) {
+                    out.drop_row(row.number(), "{}", reason);
+                } else {
+                    out.keep_row(row.number());
+                    reason = "duplicate";
+                }
             }
         }
         return cb::ok;
     }
 };
-
-} // namespace
 
 CB_STEP(FirstOfEach, .name = "first-of-each", .version = "0.1.0", .summary = "Keeps the first row for each value of a text column");
