@@ -1,9 +1,19 @@
 //! The command line.
 
+mod step;
+mod values;
+
 use std::path::PathBuf;
 
 use callboard_plan::MaxRejects;
 use clap::{Args, Parser, Subcommand, ValueEnum};
+
+pub(crate) use step::{
+    BuildArguments, ConformArguments, GrantArguments, InspectArguments, NewArguments, StepCommand, StepRunArguments,
+    TestArguments, TriedArguments,
+};
+pub(crate) use values::MemoryBudget;
+use values::{max_rejects, memory_budget, pipeline_size, rows, size, trust};
 
 /// Runs dataset pipelines whose steps are WebAssembly components, each in its own sandbox.
 #[derive(Debug, Parser)]
@@ -118,28 +128,6 @@ pub(crate) struct PipelineArguments {
     pub(crate) max_pipeline: Option<u64>,
 }
 
-/// The memory that a stage may take.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum MemoryBudget {
-    /// No limit.
-    None,
-    /// At most this many bytes.
-    Bytes(u64),
-}
-
-fn memory_budget(text: &str) -> Result<MemoryBudget, String> {
-    match text {
-        "none" => Ok(MemoryBudget::None),
-        text => size(text)
-            .map(MemoryBudget::Bytes)
-            .map_err(|_| "expected a size with its unit, such as 1GiB, or `none`".to_owned()),
-    }
-}
-
-fn rows(text: &str) -> Result<u64, &'static str> {
-    text.parse().map_err(|_| "expected a number of rows, such as 1000")
-}
-
 /// When components are in memory.
 #[derive(Clone, Copy, Debug, Default, ValueEnum)]
 pub(crate) enum LoadArgument {
@@ -235,7 +223,7 @@ pub(crate) struct ResumeArguments {
     #[arg(long)]
     pub(crate) overwrite: bool,
     /// The most rows that all steps together may reject, such as 100 or 0.5%; overrides the pipeline
-    #[arg(long, value_name = "ROWS", value_parser = budget)]
+    #[arg(long, value_name = "ROWS", value_parser = max_rejects)]
     pub(crate) max_rejects: Option<MaxRejects>,
     /// The most memory that a stage may take, such as 2GiB; overrides the budget that the run began with
     #[arg(long, value_name = "SIZE", value_parser = size)]
@@ -280,42 +268,6 @@ Example:
         #[arg(value_name = "RUN-DIR", required = true)]
         run_dirs: Vec<PathBuf>,
     },
-}
-
-fn trust(text: &str) -> Result<u128, &'static str> {
-    let digits = text.len() == 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
-    let digest = digits.then(|| u128::from_str_radix(text, 16).ok()).flatten();
-    digest.ok_or("expected the 32 digits that `callboard resume RUN-DIR` shows")
-}
-
-fn size(text: &str) -> Result<u64, String> {
-    let unit = text.bytes().any(|byte| byte.is_ascii_alphabetic());
-    let size = text.parse::<bytesize::ByteSize>().ok().filter(|_| unit);
-    size.map(|size| size.as_u64()).ok_or_else(|| "expected a size with its unit, such as 20GiB".to_owned())
-}
-
-fn component_size(text: &str) -> Result<u64, String> {
-    within(text, callboard_plan::MOST_COMPONENT_BYTES, "256MiB", "512MiB")
-}
-
-fn pipeline_size(text: &str) -> Result<u64, String> {
-    within(text, 64 << 20, "32MiB", "64MiB")
-}
-
-fn within(text: &str, most: u64, example: &str, words: &str) -> Result<u64, String> {
-    let expected = || format!("expected a size with its unit, such as {example}; at most {words}");
-    size(text).ok().filter(|size| (1..=most).contains(size)).ok_or_else(expected)
-}
-
-fn budget(text: &str) -> Result<MaxRejects, String> {
-    let expected = || "expected a number of rows, such as 100, or a share, such as 0.5%".to_owned();
-    match text.strip_suffix('%') {
-        Some(percent) => {
-            let percent = percent.trim().parse::<f64>().ok().filter(|percent| *percent > 0.0 && *percent <= 100.0);
-            percent.map(MaxRejects::Percent).ok_or_else(expected)
-        }
-        None => text.parse().map(MaxRejects::Rows).map_err(|_| expected()),
-    }
 }
 
 #[derive(Args, Debug)]
@@ -363,214 +315,6 @@ pub(crate) struct CompareArguments {
     /// Write both reports as JSON to a file
     #[arg(long, value_name = "FILE")]
     pub(crate) report: Option<PathBuf>,
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum StepCommand {
-    /// Create a step: a folder that builds and tests as it is
-    #[command(after_help = "\
-Examples:
-  callboard step new --list                       the languages
-  callboard step new word-count --lang python
-  callboard step new top-ten --lang rust --kind global")]
-    New(NewArguments),
-    /// Build steps into components, with the toolchains of their languages
-    #[command(after_help = "\
-Examples:
-  callboard step build
-  callboard step build steps/word-count --watch")]
-    Build(BuildArguments),
-    /// Send JSON Lines through a step, from standard input to standard output
-    #[command(after_help = r#"Examples:
-  callboard step run < rows.jsonl
-  echo '{"text": "Hello  World"}' | callboard step run normalise --config '{"lowercase": true}'"#)]
-    Run(StepRunArguments),
-    /// Run a step's golden test, and drive it over hundreds of batches
-    #[command(after_help = "\
-Examples:
-  callboard step test
-  callboard step test --bless       accept the output as the expected one
-  callboard step test --watch")]
-    Test(TestArguments),
-    /// Describe a component: its kind, configuration and imports, and what is wrong with it
-    #[command(after_help = "\
-Examples:
-  callboard step inspect embed.wasm
-  callboard step inspect --json embed.wasm")]
-    Inspect(InspectArguments),
-    /// Check a component against the contract, on generated rows
-    #[command(after_help = "\
-Examples:
-  callboard step conform embed.wasm
-  callboard step conform embed.wasm --config '{\"min\": 3}'")]
-    Conform(ConformArguments),
-}
-
-/// The step to try.
-#[derive(Args, Debug)]
-pub(crate) struct TriedArguments {
-    /// A component, the folder of a step, or the name of a bundled step [default: the current folder]
-    #[arg(value_name = "STEP")]
-    pub(crate) step: Option<PathBuf>,
-    /// The configuration, a JSON object [default: that of the step's step.toml]
-    #[arg(long, value_name = "JSON")]
-    pub(crate) config: Option<String>,
-    /// The most bytes that the component may have, such as 256MiB [default: 64MiB]
-    #[arg(long, value_name = "SIZE", value_parser = component_size)]
-    pub(crate) max_component: Option<u64>,
-}
-
-/// What the step may reach: the keys of a pipeline's `grant`.
-#[derive(Args, Debug)]
-#[command(next_help_heading = "Grants")]
-pub(crate) struct GrantArguments {
-    /// Let the step read a file or folder below its own folder; can be repeated
-    #[arg(long, value_name = "PATH")]
-    pub(crate) grant_files: Vec<String>,
-    /// Let the step read and write a folder below its own folder; can be repeated
-    #[arg(long, value_name = "PATH")]
-    pub(crate) grant_write: Vec<String>,
-    /// Let the step send requests, such as `GET https://api.example.org/v1/`; can be repeated
-    #[arg(long, value_name = "REQUEST")]
-    pub(crate) grant_http: Vec<String>,
-    /// Let the step read an environment variable; can be repeated
-    #[arg(long, value_name = "NAME")]
-    pub(crate) grant_env: Vec<String>,
-    /// Add a header to the step's requests to a host: 'api.example.org Authorization: Bearer ${env.KEY}'; can be repeated
-    #[arg(long, value_name = "HOST HEADER: VALUE", value_parser = secret)]
-    pub(crate) grant_secret: Vec<SecretArgument>,
-    /// Give the step a running clock
-    #[arg(long)]
-    pub(crate) grant_clock: bool,
-    /// Grant everything that the step's step.toml asks for: only for a step that you wrote or trust
-    #[arg(long)]
-    pub(crate) grant_step_toml: bool,
-}
-
-/// A secret of the command line.
-#[derive(Clone, Debug)]
-pub(crate) struct SecretArgument {
-    pub(crate) host: String,
-    pub(crate) header: String,
-    pub(crate) value: String,
-}
-
-fn secret(text: &str) -> Result<SecretArgument, String> {
-    let parts = text.split_once(' ').and_then(|(host, rest)| {
-        let (header, value) = rest.split_once(':')?;
-        Some((host.trim(), header.trim(), value.trim()))
-    });
-    match parts {
-        Some((host, header, value)) if ![host, header, value].contains(&"") => {
-            Ok(SecretArgument { host: host.to_owned(), header: header.to_owned(), value: value.to_owned() })
-        }
-        // The text itself is not repeated: it may be the secret.
-        _ => {
-            Err("expected a host, a header and its value: 'api.example.org Authorization: Bearer ${env.KEY}'"
-                .to_owned())
-        }
-    }
-}
-
-#[derive(Args, Debug)]
-pub(crate) struct StepRunArguments {
-    #[command(flatten)]
-    pub(crate) tried: TriedArguments,
-    #[command(flatten)]
-    pub(crate) grants: GrantArguments,
-    /// A further input of a global step, after standard input; can be repeated
-    #[arg(long, value_name = "FILE")]
-    pub(crate) input: Vec<PathBuf>,
-    /// Show all that the step logs, including debug messages
-    #[arg(long, short)]
-    pub(crate) verbose: bool,
-}
-
-#[derive(Args, Debug)]
-pub(crate) struct TestArguments {
-    #[command(flatten)]
-    pub(crate) tried: TriedArguments,
-    #[command(flatten)]
-    pub(crate) grants: GrantArguments,
-    /// Accept the output as the expected one
-    #[arg(long, conflicts_with = "config")]
-    pub(crate) bless: bool,
-    /// Build and test again whenever a file in the step's folder changes
-    #[arg(long)]
-    pub(crate) watch: bool,
-}
-
-#[derive(Args, Debug)]
-pub(crate) struct InspectArguments {
-    /// A component, the folder of a step, or the name of a bundled step [default: the current folder]
-    #[arg(value_name = "STEP")]
-    pub(crate) step: Option<PathBuf>,
-    /// The most bytes that the component may have, such as 256MiB [default: 64MiB]
-    #[arg(long, value_name = "SIZE", value_parser = component_size)]
-    pub(crate) max_component: Option<u64>,
-    /// Print JSON
-    #[arg(long)]
-    pub(crate) json: bool,
-}
-
-#[derive(Args, Debug)]
-pub(crate) struct ConformArguments {
-    #[command(flatten)]
-    pub(crate) tried: TriedArguments,
-    /// Print JSON
-    #[arg(long)]
-    pub(crate) json: bool,
-}
-
-#[derive(Args, Debug)]
-pub(crate) struct NewArguments {
-    /// The name of the step, such as word-count: lower-case letters, digits and hyphens
-    #[arg(value_name = "NAME", required_unless_present = "list")]
-    pub(crate) name: Option<String>,
-    /// The language to write it in; `--list` shows all languages
-    #[arg(long, value_name = "LANGUAGE", required_unless_present = "list")]
-    pub(crate) lang: Option<String>,
-    /// The kind of step
-    #[arg(long, value_enum, default_value_t)]
-    pub(crate) kind: KindArgument,
-    /// The folder to create [default: NAME]
-    #[arg(long, value_name = "DIR")]
-    pub(crate) dir: Option<PathBuf>,
-    /// List the languages, and whether their toolchains are installed
-    #[arg(long, exclusive = true)]
-    pub(crate) list: bool,
-}
-
-/// What a step is.
-#[derive(Clone, Copy, Debug, Default, ValueEnum)]
-pub(crate) enum KindArgument {
-    /// Works on one batch of rows at a time
-    #[default]
-    Transform,
-    /// Sees every row before it returns the first
-    Global,
-    /// Makes rows from its configuration alone
-    Source,
-}
-
-impl From<KindArgument> for callboard_author::Kind {
-    fn from(kind: KindArgument) -> Self {
-        match kind {
-            KindArgument::Transform => Self::Transform,
-            KindArgument::Global => Self::Global,
-            KindArgument::Source => Self::Source,
-        }
-    }
-}
-
-#[derive(Args, Debug)]
-pub(crate) struct BuildArguments {
-    /// The steps' folders
-    #[arg(value_name = "DIR", default_value = ".")]
-    pub(crate) dirs: Vec<PathBuf>,
-    /// Build again whenever a file changes
-    #[arg(long)]
-    pub(crate) watch: bool,
 }
 
 #[derive(Args, Debug)]
