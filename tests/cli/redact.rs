@@ -15,10 +15,10 @@ static VARYING: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
         (r"\.callboard/runs/([A-Za-z0-9_-]+)-[0-9a-z]{8}\b", ".callboard/runs/$1-[id]"),
         // Progress.
         (r"(?m)^(stage \d+ ended after) .*? +\(", "$1 [time]   ("),
-        (r"\([\d.]+ (B|KiB|MiB|GiB) in memory\)", "([size] in memory)"),
+        (r"\([\d.]+ (bytes|KiB|MiB|GiB) in memory\)", "([size] in memory)"),
         // The report's table: rows per second, time, memory; its heads stand as wide as they need to.
         (
-            r"(?m)^( [ \d].*?) +([\d.]+( [kMG])?|–) +[\d.]+ m?s +[\d.]+ (B|KiB|MiB|GiB) +",
+            r"(?m)^( [ \d].*?) +([\d.]+( [kMG])?|–) +[\d.]+ m?s +[\d.]+ (bytes|KiB|MiB|GiB) +",
             "$1  [rate]  [time]  [size]  ",
         ),
         // A step that was not loaded has none.
@@ -32,9 +32,9 @@ static VARYING: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
         (r"\(\d+ samples, ", "([n] samples, "),
         // `runs`.
         (r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC", "[began]"),
-        (r"(?m)(of \d+) +[\d.]+ (B|KiB|MiB|GiB)$", "$1  [size]"),
+        (r"(?m)(of \d+) +[\d.]+ (bytes|KiB|MiB|GiB)$", "$1  [size]"),
         (r"stages +size", "stages  size"),
-        (r"(?m)(runs?|done), [\d.]+ (B|KiB|MiB|GiB)\b", "$1, [size]"),
+        (r"(?m)(runs?|done), [\d.]+ (bytes|KiB|MiB|GiB)\b", "$1, [size]"),
         // `plan --why`: components are built anew.
         (r"component: \w+ → \w+", "component: [digest] → [digest]"),
         // `compare`.

@@ -38,14 +38,14 @@ fn unpacked(bytes: &'static [u8]) -> Cow<'static, [u8]> {
 
 #[cfg(test)]
 mod tests {
+    use callboard_words::text::hex;
     use sha2::{Digest, Sha256};
 
     #[test]
     fn bundled_steps_have_their_digests() {
         let built = super::BUNDLED.iter().filter_map(|step| Some((step, step.bytes?)));
         for (step, bytes) in built {
-            let digest: String = Sha256::digest(bytes()).iter().map(|byte| format!("{byte:02x}")).collect();
-            assert_eq!(step.digest, digest, "{}", step.name);
+            assert_eq!(step.digest, hex(&Sha256::digest(bytes())), "{}", step.name);
         }
     }
 }

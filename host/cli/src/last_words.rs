@@ -2,7 +2,6 @@
 //! exit code of the table, nor without saying what is kept.
 
 use std::alloc::{GlobalAlloc, Layout, System};
-use std::any::Any;
 use std::backtrace::Backtrace;
 use std::panic::{PanicHookInfo, UnwindSafe};
 use std::path::Path;
@@ -11,13 +10,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
 use callboard_runtime::Class;
+use callboard_words::text;
 
 use crate::exit::{Failure, resumes};
 use crate::show;
 
 /// The first panic: its words, and where it was.
 static PANIC: Mutex<Option<String>> = Mutex::new(None);
-/// What is said of the run that is going on, whole: when it is wanted, there may be no memory to compose it.
+/// The message about the current run, composed in advance: when it is needed, there may be no memory left to compose it.
 static GOING_ON: OnceLock<String> = OnceLock::new();
 
 /// Notes that a run goes on in this folder, from which it can be resumed.
@@ -37,17 +37,12 @@ pub(crate) fn listen() {
             return;
         }
         let place = panic.location().map_or(String::new(), |place| format!(", at {place}"));
-        let words = format!("{}{place}", words(panic.payload()));
+        let words = format!("{}{place}", text::panic(panic.payload()).unwrap_or("without a message"));
         if std::env::var_os("CALLBOARD_BACKTRACE").is_some() {
             show::err(&format!("panic: {words}\n{}", Backtrace::force_capture()));
         }
         PANIC.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(words);
     }));
-}
-
-fn words(panic: &dyn Any) -> &str {
-    let text = panic.downcast_ref::<&str>().copied();
-    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("without a message")
 }
 
 /// The first panic of this process, if there was one.
@@ -136,7 +131,7 @@ mod tests {
             let code = guarded(|| {
                 std::thread::scope(|scope| {
                     scope
-                        .spawn(|| panic!("told to"))
+                        .spawn(|| panic!("no such row"))
                         .join()
                         .map_err(std::panic::resume_unwind)
                         .unwrap_or_else(|never| never)
@@ -158,7 +153,7 @@ mod tests {
                 .unwrap();
             let said = String::from_utf8(itself.stderr).unwrap();
             assert!(itself.status.success(), "{said}");
-            let expected = "error: Callboard failed: told to, at host/cli/src/last_words.rs:";
+            let expected = "error: Callboard failed: no such row, at host/cli/src/last_words.rs:";
             assert!(said.contains(expected), "{said}");
             assert!(said.contains("help: this is a fault of Callboard: please report it\n"), "{said}");
             let kept = "what is done is kept; to resume:\n  callboard resume 'runs/of mine'\n";

@@ -6,6 +6,7 @@ use arrow::array::*;
 use arrow::buffer::{NullBuffer, OffsetBuffer};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Field, FieldRef, Fields, TimeUnit};
+use callboard_words::text;
 
 use crate::error::{ErrorKind, IoError};
 use crate::names::Names;
@@ -99,10 +100,7 @@ impl Misfit {
 
 /// The start of a text, for messages.
 pub(crate) fn excerpt(text: &str) -> String {
-    match text.char_indices().nth(40) {
-        Some((end, _)) => format!("{}…", &text[..end]),
-        None => text.to_owned(),
-    }
+    text::excerpt(text, 40).into_owned()
 }
 
 pub(crate) enum Column {
@@ -225,7 +223,7 @@ impl Column {
         }
     }
 
-    /// The widest object that lists hold, at any depth: as many as there is room for in a line may lack all members.
+    /// The widest object that lists hold, at any depth: all that fit into a line may lack all members.
     pub(crate) fn widest_in_lists(&self) -> u64 {
         match self {
             Column::List(list) => match &list.items {

@@ -4,6 +4,7 @@ use std::io::Read;
 use std::path::Path;
 
 use callboard_files::open_regular;
+use callboard_words::text::excerpt;
 
 use crate::error::IoError;
 use crate::format::Format;
@@ -122,7 +123,8 @@ pub(crate) fn check(path: &Path, head: &[u8], compression: Compression) -> Resul
             ("zstd of a version before 0.8".to_owned(), help)
         }
         None if is_text(head) => {
-            let start: String = String::from_utf8_lossy(head).chars().take(20).collect();
+            let head = String::from_utf8_lossy(head);
+            let start = excerpt(&head, 20);
             (format!("plain text (it begins with {start:?})"), format!("rename it to `{stem}`, or compress it"))
         }
         None => ("of an unknown kind".to_owned(), format!("look at what it is: file {file}")),
@@ -245,7 +247,7 @@ mod tests {
         for text in ["PAR1,b\n1,2\n", "ORC,HUMAN\n", "BZh9,x\n", "\u{feff}a,b\n", "", "{", "é"] {
             check(Path::new("a.csv"), text.as_bytes(), Compression::None).unwrap();
         }
-        // Cut short, and skippable frames: the decoder's affair.
+        // Cut short, and skippable frames: left to the decoder.
         check(Path::new("a.gz"), b"\x1f", Compression::Gzip).unwrap();
         check(Path::new("a.zst"), b"\x5a\x2a\x4d\x18\0\0\0\0", Compression::Zstd).unwrap();
     }

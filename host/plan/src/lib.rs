@@ -7,7 +7,7 @@
 //! 3. [`Plan::new`] checks those facts (`facts`), fills in every `from` (`wire`), finds cycles (`draft`), and applies the
 //!    ordered `rules`: which stage each step runs in, in how many instances, which edges are files. What the caller wants and
 //!    knows beside the pipeline comes in as [`Terms`]: a budget of memory, the machine's cores, what steps needed before.
-//! 4. The [`Plan`] is data: kept as JSON, told by its fingerprint, shown by [`explain`] and [`mermaid`]. It cannot be made or
+//! 4. The [`Plan`] is data: kept as JSON, known by its fingerprint, shown by [`explain`] and [`mermaid`]. It cannot be made or
 //!    changed into one that [`Plan::verify`] refuses: that is asked wherever one is read or altered.
 //!
 //! Whatever is wrong on the way is a list of [`Problems`], each with its place and what to do; all that can be found at
@@ -39,7 +39,6 @@ mod problem;
 mod rules;
 mod scan;
 mod schema;
-mod sizes;
 mod spelling;
 mod terms;
 mod unverified;
@@ -53,7 +52,7 @@ pub use door::{Door, Feed};
 pub use explain::explain;
 pub use grants::{FileGrant, Grants, HttpGrant, SecretGrant};
 pub use imports::{ImportNeed, import_need};
-pub use memory::Predicted;
+pub use memory::{LARGEST_CUT, Predicted};
 pub use mermaid::mermaid;
 pub use need::{Need, NeedFrom};
 pub use parts::{COMPONENT_BYTES, MOST_COMPONENT_BYTES};
@@ -66,3 +65,8 @@ pub use scan::{ComponentFacts, Kind, ScanError, names as component_names, scan};
 pub use schema::schema;
 pub use spelling::nearest;
 pub use terms::Terms;
+
+/// The most linear memory that any component can have, bytes: its addresses have 32 bits.
+pub const MOST_MEMORY: u64 = pipeline::MOST_MEMORY;
+
+use callboard_words::sizes;

@@ -16,8 +16,8 @@ use crate::plan::{Plan, Stage};
 
 /// What the process takes without steps and rows, bytes.
 pub(crate) const PROCESS: u64 = 16 << 20;
-/// More of a batch does not count, whatever the pipeline says: readers cut there.
-const LARGEST_BATCH: u64 = 256 << 20;
+/// Where readers cut batches at the latest, whatever the pipeline says, bytes.
+pub const LARGEST_CUT: u64 = 256 << 20;
 /// How many times the least is in flight at most: a queue holds four batches.
 const MOST_ROWS: u64 = 3;
 
@@ -30,7 +30,7 @@ pub struct Predicted {
     pub host_bytes: u64,
     /// Rows in flight, with the buffers that they are read into and written from, in bytes.
     pub rows_bytes: u64,
-    /// What of that a stage cannot do with less than, in bytes: a budget leaves so much in any case.
+    /// The part of that which a stage cannot do without, in bytes: a budget always leaves this much.
     pub least_rows_bytes: u64,
 }
 
@@ -40,7 +40,7 @@ impl Predicted {
         self.steps_bytes.saturating_add(self.host_bytes).saturating_add(self.rows_bytes)
     }
 
-    /// Of steps that need so much, and rows that take so much at least.
+    /// For steps that need `steps_bytes`, and rows that take at least `least_rows_bytes`.
     fn of(steps_bytes: u64, least_rows_bytes: u64, budget: Option<u64>) -> Self {
         let most = least_rows_bytes.saturating_mul(MOST_ROWS);
         let left = budget.map(|budget| budget.saturating_sub(steps_bytes).saturating_sub(PROCESS));
@@ -52,7 +52,7 @@ impl Predicted {
 /// The least that rows of a step take, in bytes: `edges` lead into it and out of it.
 pub(crate) fn least_rows(instances: u32, edges: usize, batch: BatchSize) -> u64 {
     let batches = 2 * u64::from(instances) + edges as u64;
-    batch.bytes.min(LARGEST_BATCH).saturating_mul(batches)
+    batch.bytes.min(LARGEST_CUT).saturating_mul(batches)
 }
 
 /// What a step and its rows take at least, in bytes.

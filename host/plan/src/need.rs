@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use callboard_words::text::hex;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -20,14 +21,14 @@ const ASSUMED: u64 = 64 << 20;
 pub struct Need {
     /// Bytes.
     pub bytes: u64,
-    /// Who says so.
+    /// Where the figure is from.
     pub from: NeedFrom,
     /// What an earlier run measured, in bytes, where the file declares something else.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub measured_bytes: Option<u64>,
 }
 
-/// Who says what a step needs.
+/// Where a figure of what a step needs is from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum NeedFrom {
@@ -35,7 +36,7 @@ pub enum NeedFrom {
     Declared,
     /// The most that one instance held in an earlier run.
     Measured,
-    /// `limits.memory` of the file: it may have so much.
+    /// `limits.memory` of the file: the most that it may have.
     Limit,
     /// Nobody: nothing is known of it yet.
     Assumed,
@@ -80,7 +81,7 @@ impl Need {
 }
 
 impl Limits {
-    /// Whether a step of these limits may hold so much.
+    /// Whether a step of these limits may hold this many bytes.
     pub(crate) fn allow(&self, bytes: u64) -> bool {
         bytes <= self.memory_bytes.unwrap_or(MEMORY_LIMIT)
     }
@@ -98,5 +99,5 @@ fn key(digest: &str, config: &Value, columns: &BTreeMap<String, String>, grants:
     let mut value = json!([digest, config, columns, grants, batch]);
     value.sort_all_objects();
     let digest = Sha256::digest(value.to_string().as_bytes());
-    digest[..16].iter().map(|byte| format!("{byte:02x}")).collect()
+    hex(&digest[..16])
 }

@@ -3,6 +3,7 @@
 //! Only the names of the component's own imports and exports are read, and what it is made of is counted ([`parts`]);
 //! code and data are stepped over, so that eighteen megabytes take a few milliseconds.
 
+use callboard_words::text::{clipped, excerpt};
 use serde::{Deserialize, Serialize};
 use wasmparser::{Chunk, ComponentExternalKind, Encoding, Parser, Payload};
 
@@ -37,7 +38,7 @@ impl Kind {
     }
 }
 
-/// What a component says of itself in its top-level imports and exports.
+/// What a component's top-level imports and exports declare.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ComponentFacts {
     /// Which of the three interfaces it exports.
@@ -274,7 +275,7 @@ fn kind(mut exports: Vec<String>) -> Result<(Kind, String), ScanError> {
 
 /// Names in messages have a limit: a component may call itself anything, at any length.
 fn shorten(name: &mut String) {
-    name.truncate(name.floor_char_boundary(NAME));
+    *name = clipped(std::mem::take(name), NAME);
 }
 
 /// What the first bytes of a file that is not WebAssembly say.
@@ -311,7 +312,7 @@ fn looks_like(bytes: &[u8]) -> String {
         line if line.starts_with("<!") || line.to_lowercase().starts_with("<html") => "an HTML page".to_owned(),
         line if line.starts_with(['{', '[']) => "JSON or TOML".to_owned(),
         "" => "an empty text file".to_owned(),
-        line => format!("text that begins `{}`", line.chars().take(40).collect::<String>()),
+        line => format!("text that begins `{}`", excerpt(line, 40)),
     }
 }
 

@@ -1,10 +1,10 @@
-//! What can go wrong in a run: whose affair it is, where it happened, what to do.
+//! What can go wrong in a run: who has to act, where it happened, what to do.
 
+use callboard_words::sizes::written;
 use callboard_words::{Help, Setting};
 use std::fmt;
 use std::path::Path;
 
-use bytesize::ByteSize;
 use callboard_io::{ErrorKind as IoKind, IoError};
 pub use callboard_sandbox::{Class, LimitExceeded};
 pub(crate) use callboard_sandbox::{Fault, SaidKind};
@@ -22,7 +22,7 @@ pub struct Place {
     pub config: Option<String>,
     /// The path that the step's `grant.files` names.
     pub grant: Option<String>,
-    /// The input, where it is not a step's affair.
+    /// The input, if no step is concerned.
     pub input: Option<String>,
     /// The path or pattern of the input, as the pipeline file has it.
     pub path: Option<String>,
@@ -67,11 +67,11 @@ fn dotted(pointer: &str) -> String {
     keys.collect::<Vec<_>>().join(".")
 }
 
-/// Why a run ended badly. Prints as one line, `place: message`; the mend stands beside it.
+/// Why a run ended badly. Prints as one line, `place: message`; what fixes it stands beside it.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub struct RunError {
-    /// Whose affair it is.
+    /// Who has to act.
     pub class: Class,
     /// Where.
     pub place: Place,
@@ -192,7 +192,7 @@ impl From<IoError> for RunError {
 
 /// Rows between stages would take more of the disk than they may.
 #[derive(Debug, thiserror::Error)]
-#[error("{} are used for rows between stages and {} more are needed, of {} allowed", ByteSize(*used), ByteSize(*more), ByteSize(*most))]
+#[error("{} are used for rows between stages and {} more are needed, of {} allowed", bytes(*used), bytes(*more), bytes(*most))]
 pub(crate) struct QuotaExceeded {
     pub(crate) used: u64,
     pub(crate) more: u64,
@@ -220,11 +220,11 @@ pub(crate) struct RowsExceed {
 impl RowsExceed {
     fn help(&self) -> Help {
         let over = self.rows.saturating_add(self.more).saturating_add(self.steps).saturating_sub(self.both);
-        let budget = self.budget.saturating_add(over).div_ceil(1 << 20);
+        let budget = written(self.budget.saturating_add(over));
         Help::from(
             "let the step return less at a time, or use smaller batches: run.batch_rows, run.batch_bytes\nor allow more: ",
         )
-        .set(Setting::Budget(Some(format!("{budget}MiB"))))
+        .set(Setting::Budget(Some(budget)))
     }
 }
 

@@ -10,7 +10,7 @@ use arrow::error::ArrowError;
 use crate::columns::{display, record_batch};
 use crate::error::{Class, SandboxError};
 use crate::gathering::Gathered;
-use callboard_words::text::in_a_line;
+use callboard_words::text::{excerpt, in_a_line};
 
 /// The step's names of columns and, for each, the name that the rows have.
 pub type Renamed = BTreeMap<String, String>;
@@ -21,14 +21,14 @@ pub struct Declared {
     pub reads: Vec<Vec<String>>,
     /// The columns that it writes, under its names.
     pub writes: Schema,
-    /// Of the first input.
+    /// Columns of the first input that go no further.
     pub drops: Vec<String>,
-    /// Of a global step: how its rows are brought together.
+    /// For a global step: how its rows are brought together.
     pub gathered: Gathered<String>,
 }
 
 impl Declared {
-    /// Of rows that are not brought together otherwise than they lie.
+    /// For rows that are not brought together.
     pub fn new(reads: Vec<Vec<String>>, writes: Schema, drops: Vec<String>) -> Declared {
         Declared { reads, writes, drops, gathered: Gathered::plain() }
     }
@@ -47,7 +47,7 @@ pub struct Bound {
     pub output: SchemaRef,
     /// Where each column that is put out is from.
     pub columns: Vec<Origin>,
-    /// Of a global step: how its rows are brought together.
+    /// For a global step: how its rows are brought together.
     pub gathered: Gathered,
 }
 
@@ -207,7 +207,7 @@ impl Bound {
         record_batch(self.output.clone(), columns.collect(), carried.num_rows())
     }
 
-    /// Of each column that is put out, which of those that the step writes it is; none of one that is carried.
+    /// For each column that is put out, which of those that the step writes it is; `None` for one that is carried.
     pub fn written(&self) -> Vec<Option<usize>> {
         let written = |origin: &Origin| match origin {
             Origin::Input(_) => None,
@@ -238,7 +238,7 @@ fn resolve(names: &[String], view: &View, doing: &str) -> Result<Vec<usize>, Str
     let mut found = Vec::with_capacity(names.len());
     for name in names {
         let Some(at) = view.find(name) else {
-            let name: String = name.chars().take(200).collect();
+            let name = excerpt(name, 200);
             return Err(format!("it {doing} column `{name}`, and there are {}", some_columns_of(&view.schema)));
         };
         if !seen.insert(name.as_str()) {

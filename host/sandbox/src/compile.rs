@@ -16,7 +16,7 @@ use crate::artefact::Artefact;
 use crate::engine::{self, Reservation};
 use crate::error::{Class, SandboxError};
 use crate::refused;
-use callboard_words::text::bytes;
+use callboard_words::sizes::bytes;
 
 /// The most bytes that a compiled component may have.
 pub(crate) const ARTEFACT: u64 = 512 << 20;

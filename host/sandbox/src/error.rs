@@ -5,9 +5,11 @@ use std::fmt;
 use std::path::Path;
 use std::time::Duration;
 
-use callboard_words::text::{bytes, plain};
+use callboard_plan::MOST_MEMORY;
+use callboard_words::sizes::{bytes, written};
+use callboard_words::text::plain;
 
-/// Whose affair an error is; the exit code of a command says the same.
+/// Who has to act on an error; the exit code of a command says the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Class {
     /// The pipeline asks for what cannot be.
@@ -80,9 +82,6 @@ pub struct LimitExceeded {
     pub key: Option<&'static str>,
 }
 
-/// The most linear memory that any component can have: its addresses have 32 bits.
-const ADDRESSABLE: u64 = 4 << 30;
-
 impl fmt::Display for LimitExceeded {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let amount = |number| if self.is_of_bytes() { bytes(number) } else { number.to_string() };
@@ -106,12 +105,12 @@ impl LimitExceeded {
         let key = self.key?;
         let wanted = self.present.saturating_add(self.requested).max(self.limit.saturating_add(1));
         let raised = wanted.checked_next_power_of_two().unwrap_or(u64::MAX);
-        if key == "limits.memory" && wanted > ADDRESSABLE {
-            let most = bytes(ADDRESSABLE);
+        if key == "limits.memory" && wanted > MOST_MEMORY {
+            let most = bytes(MOST_MEMORY);
             return Some(format!("it cannot be raised: no component has more than {most}; give the step less to hold"));
         }
         Some(match self.is_of_bytes() {
-            true => format!("raise it in the step: {key} = \"{}MiB\"", raised.div_ceil(1 << 20)),
+            true => format!("raise it in the step: {key} = \"{}\"", written(raised)),
             false => format!("raise it in the step: {key} = {raised}"),
         })
     }
@@ -140,15 +139,14 @@ pub struct BudgetExceeded {
 impl BudgetExceeded {
     /// What fixes it.
     pub fn help(&self) -> Help {
-        let mib = |bytes: u64| bytes.div_ceil(1 << 20);
-        let need = mib(self.present.saturating_add(self.requested));
+        let need = written(self.present.saturating_add(self.requested));
         let lacking = self.all.saturating_add(self.requested).saturating_sub(self.most);
-        let budget = mib(self.budget.saturating_add(lacking));
+        let budget = written(self.budget.saturating_add(lacking));
         Help::from(format!(
-            "run the pipeline again: it will be planned with {need} MiB for each instance of this step, and what is done is not \
-             done twice\nor say what it needs: needs = {{ memory = \"{need}MiB\" }}\nor allow more, also when you resume it: "
+            "run the pipeline again: it will be planned with {need} for each instance of this step, and what is done is not \
+             done twice\nor say what it needs: needs = {{ memory = \"{need}\" }}\nor allow more, also when you resume it: "
         ))
-        .set(Setting::Budget(Some(format!("{budget}MiB"))))
+        .set(Setting::Budget(Some(budget)))
     }
 }
 
@@ -184,7 +182,7 @@ pub enum Fault {
     /// The component returned an error of the contract.
     #[error("{message}")]
     Said {
-        /// Of which kind.
+        /// The kind of the error.
         kind: SaidKind,
         /// Its own words.
         message: String,
@@ -220,7 +218,7 @@ pub enum Fault {
     Interrupted,
 }
 
-/// Arrow refuses what had been checked, or has no room: the host's affair.
+/// Arrow refuses what had been checked, or has no room: the host has to act.
 impl From<arrow::error::ArrowError> for Fault {
     fn from(error: arrow::error::ArrowError) -> Fault {
         Fault::Host(error.to_string())

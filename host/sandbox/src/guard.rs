@@ -4,6 +4,8 @@ use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::thread::{Builder, JoinHandle, Scope, ScopedJoinHandle};
 
+use callboard_words::text;
+
 use crate::error::{Class, SandboxError};
 use crate::refused;
 
@@ -14,8 +16,7 @@ pub fn caught<T>(work: impl FnOnce() -> T) -> Result<T, SandboxError> {
 
 /// The error of a panic.
 pub fn panicked(panic: &(dyn Any + Send)) -> SandboxError {
-    let text = panic.downcast_ref::<&str>().copied();
-    let words = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("without a message");
+    let words = text::panic(panic).unwrap_or("without a message");
     // Tokio starts threads for what blocks, and panics where the system refuses the first.
     match words.strip_prefix("OS can't spawn worker thread: ") {
         Some(why) => refused::thread(&std::io::Error::other(why.to_owned())),

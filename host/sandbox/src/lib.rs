@@ -39,7 +39,8 @@ pub use bindings::exports::callboard::step::manifest::Manifest;
 pub use bindings::exports::callboard::step::transform::Output;
 pub use bound::{Bound, Declared, Origin, Renamed, View, columns_of, some_columns_of};
 pub use cache::{Cache, Compiled, cache_dir};
-pub use callboard_words::text::{bytes, hex, in_a_line, plain};
+pub use callboard_words::sizes::bytes;
+pub use callboard_words::text::{hex, in_a_line, plain};
 #[cfg(feature = "fuzzing")]
 pub use columns::fuzz_columns;
 pub use columns::{Flat, ORIGIN, display, lift_within, record_batch, whole_offsets};

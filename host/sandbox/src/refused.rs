@@ -8,7 +8,8 @@ use rustix::io::Errno;
 
 use crate::engine::address_space_limit;
 use crate::error::{Class, SandboxError};
-use callboard_words::text::{bytes, plain};
+use callboard_words::sizes::bytes;
+use callboard_words::text::plain;
 
 /// The engine did not start.
 pub(crate) fn engine(error: &wasmtime::Error) -> SandboxError {

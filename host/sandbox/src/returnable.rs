@@ -1,7 +1,7 @@
 //! What a component may hand the host in one call: as its limit says, and no more than a budget leaves.
 
 use crate::error::{Class, Fault, LimitExceeded};
-use callboard_words::text::bytes;
+use callboard_words::sizes::{bytes, written};
 use callboard_words::{Help, Setting};
 
 /// How much one call may return, or hand over.
@@ -13,7 +13,7 @@ pub struct Returnable {
 }
 
 impl Returnable {
-    /// Of a step whose limit is so many bytes.
+    /// For a step whose limit is this many bytes.
     pub fn of(limit: u64) -> Returnable {
         Returnable { bytes: limit, budget: None }
     }
@@ -44,10 +44,9 @@ impl Returnable {
         let what = what.strip_prefix("bytes of ").unwrap_or(what);
         let (left, all) = (bytes(self.bytes), bytes(budget));
         let message = format!("{what}: more than {left}, which is what a budget of {all} leaves for it");
-        let more = format!("{}MiB", budget.saturating_mul(2).div_ceil(1 << 20));
         let help =
             "let the step return less at a time, or smaller batches: run.batch_rows, run.batch_bytes\nor allow more: ";
-        let help = Help::from(help).set(Setting::Budget(Some(more)));
+        let help = Help::from(help).set(Setting::Budget(Some(written(budget.saturating_mul(2)))));
         Fault::Refused { class: Class::Limit, message, help: Some(help) }
     }
 }

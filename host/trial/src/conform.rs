@@ -1,6 +1,6 @@
 //! The contract's checks against any component, whatever language it is from: rows are made up.
 //!
-//! 1. What it says of itself: [`describe`](callboard_runtime::Probe::describe), and its configuration's schema.
+//! 1. What it declares: [`describe`](callboard_runtime::Probe::describe), and its configuration's schema.
 //! 2. `declare`: the same twice, an answer for columns of every type, a refusal of configurations that its own schema refuses.
 //! 3. Rows of every type and pattern of nulls, under every schema that it accepted.
 //! 4. Many batches, as [`drive`](crate::drive) has them.
@@ -17,9 +17,9 @@ use serde_json::{Map, Value, json};
 use crate::drive::{answer, exercise_global, exercise_source, exercise_transform};
 use crate::finding::count;
 use crate::kinds::{Nulls, array, types};
-use crate::memory::mib;
 use crate::rows::{dataset, joined, made};
 use crate::{Finding, Result, Trial, golden};
+use callboard_words::sizes::bytes;
 
 /// Rows of a batch that is made up.
 const ROWS: [usize; 4] = [0, 1, 2, 100];
@@ -36,7 +36,7 @@ pub fn conform(trial: &Trial) -> Result<Vec<Finding>> {
     let probe = &trial.probe;
     let mut findings = Vec::new();
     let started = match probe.start() {
-        Ok((bytes, took)) => Ok(format!("{} of memory, {:.1} ms", mib(bytes), took.as_secs_f64() * 1e3)),
+        Ok((memory, took)) => Ok(format!("{} of memory, {:.1} ms", bytes(memory), took.as_secs_f64() * 1e3)),
         Err(error) => wrong(error)?,
     };
     let starts = started.is_ok();
@@ -103,7 +103,7 @@ fn described(probe: &Probe) -> Result<(Vec<Finding>, Option<Value>)> {
     Ok((findings, usable))
 }
 
-/// The keys that a schema names, each with what it says of it.
+/// The keys that a schema names, each with what the schema says about it.
 fn keys(schema: &Value) -> impl Iterator<Item = (&String, &Value)> {
     schema.get("properties").and_then(Value::as_object).into_iter().flatten()
 }
@@ -330,7 +330,7 @@ fn whole(probe: &Probe, schema: &SchemaRef, declaration: &Declaration) -> Result
     Ok(Ok(calls))
 }
 
-/// Of the schemas that were accepted, the one of most columns: what is driven over is the widest.
+/// The widest of the schemas that were accepted: what is driven over is the widest.
 fn widest(accepted: &Accepted) -> (&SchemaRef, &Declaration) {
     let (schema, declaration) =
         accepted.iter().rev().max_by_key(|(schema, _)| schema.fields().len()).expect("one was accepted");

@@ -1,5 +1,7 @@
 //! Whether linear memory stays flat over many calls.
 
+use callboard_words::sizes::bytes;
+
 /// What a component may grow by in each of the last two thirds of its calls, bytes. One that leaks grows in both; one that makes room once,
 /// as collectors of garbage do, grows in one.
 const GROWTH: u64 = 256 << 10;
@@ -20,11 +22,11 @@ impl Memory {
         let (third, two_thirds, end) = (after(calls / 3), after(calls * 2 / 3), after(calls));
         let figures = format!(
             "{} after {} calls, {} after {}, {} after {calls}",
-            mib(third),
+            bytes(third),
             calls / 3,
-            mib(two_thirds),
+            bytes(two_thirds),
             calls * 2 / 3,
-            mib(end)
+            bytes(end)
         );
         match two_thirds > third + GROWTH && end > two_thirds + GROWTH {
             true => Err(format!("it grows: {figures}; 256 KiB in each of the last two thirds are allowed")),
@@ -32,12 +34,6 @@ impl Memory {
         }
     }
 }
-
-/// Bytes as people read them.
-pub(crate) fn mib(bytes: u64) -> String {
-    format!("{:.1} MiB", bytes as f64 / (1 << 20) as f64)
-}
-
 #[cfg(test)]
 mod tests {
     use super::Memory;

@@ -1,16 +1,7 @@
-//! Text for people: sizes, the system's words, names within a line, digits.
+//! Text for people: the system's words, names within a line, digits.
 
+use std::any::Any;
 use std::borrow::Cow;
-
-/// A size as people read it: `17 bytes`, `64 MiB`, `1.5 GiB`.
-pub fn bytes(number: u64) -> String {
-    const UNITS: [&str; 4] = ["KiB", "MiB", "GiB", "TiB"];
-    let Some((at, unit)) = UNITS.iter().enumerate().rfind(|(at, _)| number >> (10 * (at + 1)) > 0) else {
-        return format!("{number} bytes");
-    };
-    let rounded = format!("{:.1}", number as f64 / (1u64 << (10 * (at + 1))) as f64);
-    format!("{} {unit}", rounded.trim_end_matches(".0"))
-}
 
 /// The system's words without the number that Rust appends.
 pub fn plain(error: &std::io::Error) -> String {
@@ -31,7 +22,7 @@ pub fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// At most this many bytes of a text, and a mark where something is missing.
+/// At most this many bytes of a text, and a mark where something is missing: for what is kept.
 pub fn clipped(mut text: String, most: usize) -> String {
     if text.len() > most {
         text.truncate(text.floor_char_boundary(most));
@@ -40,19 +31,35 @@ pub fn clipped(mut text: String, most: usize) -> String {
     text
 }
 
+/// At most this many characters of a text, and a mark where something is missing: for what is shown in a line.
+pub fn excerpt(text: &str, most: usize) -> Cow<'_, str> {
+    match text.char_indices().nth(most) {
+        Some((end, _)) => format!("{}…", &text[..end]).into(),
+        None => text.into(),
+    }
+}
+
+/// The message of a panic, if it has one.
+pub fn panic(payload: &dyn Any) -> Option<&str> {
+    payload.downcast_ref::<&str>().copied().or_else(|| payload.downcast_ref::<String>().map(String::as_str))
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{bytes, clipped};
+    use super::{clipped, excerpt, panic};
 
     #[test]
     fn a_text_is_cut_between_characters() {
         assert_eq!(clipped("café".to_owned(), 4), "caf…");
         assert_eq!(clipped("café".to_owned(), 5), "café");
+        assert_eq!([excerpt("café", 3), excerpt("café", 4), excerpt("", 0)], ["caf…", "café", ""]);
     }
 
     #[test]
-    fn sizes_read_as_people_write_them() {
-        let read = [0, 1023, 1024, 1536, 64 << 20, (1 << 30) + (1 << 29), 4 << 40].map(bytes);
-        assert_eq!(read, ["0 bytes", "1023 bytes", "1 KiB", "1.5 KiB", "64 MiB", "1.5 GiB", "4 TiB"]);
+    fn the_message_of_a_panic_is_found_whatever_it_was_made_of() {
+        let caught = |work: fn()| std::panic::catch_unwind(work).unwrap_err();
+        assert_eq!(panic(&*caught(|| panic!("no rows"))), Some("no rows"));
+        assert_eq!(panic(&*caught(|| panic!("no {}", String::from("rows")))), Some("no rows"));
+        assert_eq!(panic(&*caught(|| std::panic::panic_any(7))), None);
     }
 }

@@ -1,14 +1,15 @@
-//! `callboard runs`: the runs that are here, what became of them, and what they take of the disk.
+//! `callboard runs`: the runs in a folder, how each ended, and the disk space that they take.
 
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::{Duration, SystemTime};
 
 use callboard_runtime::{RunState, RunSummary, remove_run, run_report};
+use callboard_words::sizes::bytes;
 
 use crate::arguments::RunsCommand;
 use crate::exit::{Failure, quoted};
-use crate::show::figures::{bytes, count};
+use crate::show::figures::count;
 use crate::show::report::{aligned, table};
 use crate::show::{inline, print, print_json, with_margin};
 

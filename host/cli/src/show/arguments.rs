@@ -30,7 +30,7 @@ pub(crate) fn unread(error: clap::Error) -> clap::Error {
     if std::env::args_os().all(|argument| OsStr::new(&clean(argument.clone())) == argument) {
         return error;
     }
-    // They are not better when they are clean; if they were, nothing would be said of them.
+    // They are not better when they are clean; if they were, they would not be shown.
     match Arguments::try_parse_from(std::env::args_os().map(clean)) {
         Err(error) => error,
         Ok(_) => clap::Error::new(error.kind()),

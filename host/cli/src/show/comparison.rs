@@ -1,8 +1,9 @@
 //! Two runs of one pipeline, side by side.
 
 use callboard_runtime::{Report, StageReport};
+use callboard_words::sizes::bytes;
 
-use super::figures::{bytes, percent, time};
+use super::figures::{percent, time};
 use super::report::aligned;
 
 /// What loading late saves.

@@ -13,14 +13,16 @@ pub(crate) fn count(number: u64) -> String {
     text
 }
 
-/// `14 MiB`, `1.3 GiB`, `512 B`.
-pub(crate) fn bytes(number: u64) -> String {
-    scaled(number as f64, 1024.0, &["B", "KiB", "MiB", "GiB", "TiB"])
-}
-
 /// `310 k`, `1.1 M`, `54`.
 pub(crate) fn rate(number: f64) -> String {
-    scaled(number, 1000.0, &["", "k", "M", "G"]).trim_end().to_owned()
+    const UNITS: [&str; 4] = ["", " k", " M", " G"];
+    let (mut value, mut unit) = (number, 0);
+    while value >= 1000.0 && unit + 1 < UNITS.len() {
+        value /= 1000.0;
+        unit += 1;
+    }
+    let digits = usize::from(unit > 0 && value < 10.0);
+    format!("{value:.digits$}{}", UNITS[unit])
 }
 
 /// `302 ms`, `3.9 s`, `6m 12s`.
@@ -40,16 +42,6 @@ pub(crate) fn percent(part: f64, whole: f64) -> String {
     if whole > 0.0 { format!("{:.0} %", 100.0 * part / whole) } else { "–".to_owned() }
 }
 
-fn scaled(number: f64, base: f64, units: &[&str]) -> String {
-    let (mut value, mut unit) = (number, 0);
-    while value >= base && unit + 1 < units.len() {
-        value /= base;
-        unit += 1;
-    }
-    let digits = usize::from(unit > 0 && value < 10.0);
-    format!("{value:.digits$} {}", units[unit])
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -57,7 +49,6 @@ mod tests {
     #[test]
     fn figures_read_as_people_write_them() {
         assert_eq!([count(0), count(999), count(1_000), count(1_204_331)], ["0", "999", "1,000", "1,204,331"]);
-        assert_eq!([bytes(512), bytes(14 << 20), bytes(1_395_864_371)], ["512 B", "14 MiB", "1.3 GiB"]);
         assert_eq!([rate(54.0), rate(310_200.0), rate(1_100_000.0)], ["54", "310 k", "1.1 M"]);
         assert_eq!([time(-0.0), time(0.25), time(21.4), time(3_900.0)], ["0.00 ms", "0.25 ms", "21 ms", "3.9 s"]);
         assert_eq!(time(372_000.0), "6m 12s");

@@ -71,7 +71,7 @@ pub(crate) fn print(text: &str) -> Result<ExitCode, Failure> {
     written(&harmless(text.trim_end()))
 }
 
-/// How many characters a line on standard output may have: as many as the terminal, or 100.
+/// How many characters a line on standard output may have: the width of the terminal, or 100.
 pub(crate) fn width() -> usize {
     let window = rustix::termios::tcgetwinsize(io::stdout());
     window.ok().map(|window| usize::from(window.ws_col)).filter(|columns| *columns > 0).unwrap_or(100)

@@ -5,9 +5,10 @@ use std::io::IsTerminal;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use callboard_runtime::{Event, Level, Observer};
+use callboard_words::sizes::bytes;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
-use super::figures::{bytes, count, time};
+use super::figures::{count, time};
 use super::{err, harmless, inline, short};
 
 /// How much is shown.
@@ -58,7 +59,7 @@ impl Progress {
         Progress(Arc::new(Inner { detail, bars, steps: Mutex::default() }))
     }
 
-    /// Who is to be told of a run's events.
+    /// The observer of a run's events.
     pub(crate) fn observer(&self) -> Observer {
         let inner = self.0.clone();
         Observer::new(move |event| inner.show(event))

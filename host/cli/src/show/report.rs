@@ -5,8 +5,9 @@ use std::fmt::Write;
 
 use callboard_plan::{Kind, Load};
 use callboard_runtime::{ProfileReport, Report, StageReport, StepReport};
+use callboard_words::sizes::bytes;
 
-use super::figures::{bytes, count, percent, rate, time};
+use super::figures::{count, percent, rate, time};
 use super::inline;
 
 /// Where there is no figure.

@@ -5,11 +5,12 @@ use std::process::ExitCode;
 
 use callboard_author::{Made, MakeError, make};
 use callboard_runtime::Class;
+use callboard_words::sizes::bytes;
 
 use super::watch::watch;
 use crate::arguments::BuildArguments;
 use crate::exit::{Failure, quoted};
-use crate::show::figures::{bytes, time};
+use crate::show::figures::time;
 use crate::show::{err, print};
 
 pub(crate) fn build(arguments: &BuildArguments) -> Result<ExitCode, Failure> {

@@ -5,15 +5,16 @@ use std::process::ExitCode;
 use callboard_runtime::Class;
 use callboard_trial::Subject;
 use callboard_trial::inspect::{Inspection, Key, inspect as look_at};
+use callboard_words::sizes::bytes;
+use callboard_words::text::excerpt;
 
 use crate::arguments::InspectArguments;
 use crate::bundled::BUNDLED;
 use crate::exit::Failure;
-use crate::show::figures::bytes;
 use crate::show::progress::{Detail, Progress};
 use crate::show::{inline, print, print_json, short};
 
-/// Of the name of an import this many characters are shown.
+/// The name of an import is cut at this many characters.
 const LONGEST_NAME: usize = 200;
 
 pub(crate) fn inspect(arguments: &InspectArguments) -> Result<ExitCode, Failure> {
@@ -84,9 +85,8 @@ fn shown(inspection: &Inspection) -> String {
     }
     for import in imports {
         let needs = import.needs.as_ref().map_or(String::new(), |needs| format!(": {}", inline(needs)));
-        let cut = import.name.chars().nth(LONGEST_NAME).map_or("", |_| "…");
-        let name: String = import.name.chars().take(LONGEST_NAME).collect();
-        text.push_str(&format!("    {}{cut}  {}{needs}\n", inline(&name), inline(import.what)));
+        let name = excerpt(&import.name, LONGEST_NAME);
+        text.push_str(&format!("    {}  {}{needs}\n", inline(&name), inline(import.what)));
     }
     if !asks.is_empty() {
         text.push_str(

@@ -13,6 +13,7 @@ use arrow::compute::{CastOptions, cast_with_options, take};
 use arrow::datatypes::{DataType, Fields, Int16Type, Int32Type, Int64Type, RunEndIndexType, Schema, SchemaRef};
 use arrow::error::ArrowError;
 use arrow::util::display::{ArrayFormatter, FormatOptions};
+use callboard_words::text::excerpt;
 
 use super::declared::wider;
 use super::merge::places;
@@ -25,7 +26,7 @@ use crate::types;
 /// Brings rows of one file into the dataset's schema.
 pub(crate) struct Conform {
     schema: SchemaRef,
-    /// Of each column, its place in the file.
+    /// The place of each column in the file.
     places: Vec<usize>,
     /// What a part may take, in bits.
     bits: u64,
@@ -34,7 +35,7 @@ pub(crate) struct Conform {
 }
 
 impl Conform {
-    /// Of rows of the schema `found`; a part takes about `bytes`.
+    /// For rows of the schema `found`; a part takes about `bytes`.
     pub(crate) fn new(found: &Schema, schema: &SchemaRef, spec: &InputSpec, bytes: usize) -> Result<Conform, IoError> {
         let there = places(found.fields().iter());
         let place = |(expected, name): (usize, &String)| match there.find(expected, name) {
@@ -126,7 +127,7 @@ fn is_folded(data_type: &DataType) -> bool {
 struct Misfit {
     /// Below the column: `.a.b`.
     path: String,
-    /// Of the array, if it is known.
+    /// The array's, if it is known.
     row: Option<usize>,
     message: String,
     /// Whether another type would hold it.
@@ -301,7 +302,8 @@ fn cast(array: &ArrayRef, to: &DataType) -> Result<ArrayRef, Misfit> {
         None => Ok(values),
         Some(row) => {
             let formatter = ArrayFormatter::try_new(array, &FormatOptions::default().with_display_error(true))?;
-            let value: String = formatter.value(row).to_string().chars().take(60).collect();
+            let value = formatter.value(row).to_string();
+            let value = excerpt(&value, 60);
             let exactly = if fraction { " exactly" } else { "" };
             let (is, wanted) = (types::words(array.data_type()), types::words(to));
             let message = format!("is {value} ({is}), which {wanted} cannot hold{exactly}");

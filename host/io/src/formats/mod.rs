@@ -17,6 +17,7 @@ use std::path::{Path, PathBuf};
 
 use arrow::array::{RecordBatch, UInt64Array};
 use arrow::datatypes::{Schema, SchemaRef};
+use callboard_words::text;
 
 use crate::error::IoError;
 use crate::format::Format;
@@ -61,7 +62,7 @@ pub(crate) trait RowWriter: Send {
     /// Bytes that writing these rows takes at its peak, about, beside those that are held and a few MiB.
     fn takes(&self, rows: &RecordBatch) -> u64;
 
-    /// Where the bytes go, if a file of this format can be gone on with from wherever it stands between two rows.
+    /// Where the bytes go, if a file of this format can be continued from between any two rows.
     fn sink(&mut self) -> Option<&mut Sink> {
         None
     }
@@ -101,8 +102,7 @@ fn guarded<T>(read: impl FnOnce() -> Result<T, IoError>) -> Result<T, IoError> {
     let read = catch_unwind(AssertUnwindSafe(read));
     GUARDED.set(GUARDED.get() - 1);
     read.unwrap_or_else(|panic| {
-        let text = panic.downcast_ref::<String>().map(String::as_str);
-        let text = text.or(panic.downcast_ref::<&str>().copied()).unwrap_or("its reader gave up");
+        let text = text::panic(&*panic).unwrap_or("its reader gave up");
         Err(IoError::data(format!("is corrupt: {text}")))
     })
 }

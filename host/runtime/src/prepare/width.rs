@@ -2,6 +2,7 @@
 
 use arrow::datatypes::{DataType, Fields};
 use callboard_sandbox::bytes;
+use callboard_words::sizes::written;
 use callboard_words::{Help, Setting};
 
 use crate::error::{Class, RunError};
@@ -36,7 +37,7 @@ pub(super) fn fits(budget: Option<u64>, columns: u64) -> Result<(), RunError> {
     }
     let help = match budget.filter(|_| columns <= MOST_FIELDS) {
         Some(_) => {
-            let budget = format!("{}MiB", (columns * FIELD * OF_A_BUDGET).div_ceil(1 << 20));
+            let budget = written(columns * FIELD * OF_A_BUDGET);
             Help::from("drop columns before this step, or allow more: ").set(Setting::Budget(Some(budget)))
         }
         None => Help::from("drop columns before this step"),

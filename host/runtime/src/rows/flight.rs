@@ -8,7 +8,7 @@ use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
-use callboard_plan::{Plan, Predicted};
+use callboard_plan::{LARGEST_CUT, Plan, Predicted};
 
 use crate::error::RowsExceed;
 use crate::events::{Event, Observer};
@@ -54,7 +54,7 @@ impl Room {
     }
 }
 
-/// How far rows that are in memory already may exceed a budget at most, bytes: process memory is measured to so much as well.
+/// How far rows that are in memory already may exceed a budget at most, bytes: process memory is measured to the same precision.
 const MOST_OVER: u64 = 32 << 20;
 /// What writers of outputs may hold without being counted, bytes: what a Parquet file has of rows before they are written.
 const WRITERS: u64 = 24 << 20;
@@ -62,7 +62,7 @@ const WRITERS: u64 = 24 << 20;
 const LEAST_RETURNED: u64 = 4 << 20;
 
 impl Flight {
-    /// Of a run whose linear memory is in `steps`; counted in `gauge`.
+    /// For a run whose linear memory is in `steps`; counted in `gauge`.
     pub(crate) fn new(gauge: Arc<Gauge>, steps: Arc<Gauge>) -> Flight {
         Flight {
             gauge,
@@ -74,7 +74,7 @@ impl Flight {
         }
     }
 
-    /// Begins a stage of so many instances that is predicted to take so much.
+    /// Begins a stage of `instances` instances that is predicted to take `predicted`.
     pub(crate) fn begin(&self, budget: Option<u64>, predicted: &Predicted, instances: u64) {
         *self.room.lock().expect("no holder panics") = budget.map(|budget| Room {
             budget,
@@ -97,7 +97,7 @@ impl Flight {
         self.waits.load(Ordering::Relaxed)
     }
 
-    /// A ticket for a batch of about so many bytes that is about to be read; waits for room, and says so first.
+    /// A ticket for a batch of about this many bytes that is going to be read; waits for room, and says so first.
     fn admit(self: &Arc<Self>, bytes: u64, told: impl FnOnce()) -> Ticket {
         let mut told = Some(told);
         let mut room = self.room.lock().expect("no holder panics");
@@ -286,18 +286,15 @@ impl fmt::Debug for Ticket {
 #[derive(Clone)]
 pub(crate) struct Admission {
     flight: Arc<Flight>,
-    /// Of a batch, about.
+    /// The size of a batch, about.
     bytes: u64,
     node: Arc<str>,
     observer: Observer,
 }
 
-/// Readers cut batches there, whatever the plan says.
-const LARGEST_BATCH: u64 = 256 << 20;
-
 impl Admission {
     pub(crate) fn new(flight: Arc<Flight>, plan: &Plan, node: &str, observer: Observer) -> Admission {
-        Admission { flight, bytes: plan.batch().bytes.min(LARGEST_BATCH), node: Arc::from(node), observer }
+        Admission { flight, bytes: plan.batch().bytes.min(LARGEST_CUT), node: Arc::from(node), observer }
     }
 
     /// A ticket for the next batch, when there is room for it.

@@ -3,6 +3,7 @@
 use arrow::array::ArrayRef;
 use callboard_io::{Staged, Writer};
 use callboard_sandbox::bytes;
+use callboard_words::sizes;
 use callboard_words::{Help, Setting};
 
 use super::live::Live;
@@ -14,7 +15,7 @@ use crate::store::positions::Positions;
 
 /// Writes all rows of `inlet`, and completes the file. It appears in its place when the whole run has ended well.
 ///
-/// Where the file can be gone on with, rows that an earlier process has written are not written again.
+/// If the file can be continued, rows that an earlier process has written are not written again.
 pub(super) fn write(run: &Live<'_>, name: &str, mut inlet: Inlet) -> Result<(), Stop> {
     let output = run.prepared.output(name);
     let in_output = |error: callboard_io::IoError| RunError::from(error).in_output(name);
@@ -65,7 +66,7 @@ fn too_much(exceed: RowsExceed, written: u64) -> RunError {
         "split long lists or texts over several rows, or write another format: of long rows, parquet takes the most\n\
          or allow more: ",
     );
-    let help = help.set(Setting::Budget(Some(format!("{}MiB", budget.saturating_add(over).div_ceil(1 << 20)))));
+    let help = help.set(Setting::Budget(Some(sizes::written(budget.saturating_add(over)))));
     RunError::new(Class::Limit, message).help(help)
 }
 

@@ -9,6 +9,7 @@ use arrow::array::{
 };
 use arrow::buffer::{BooleanBuffer, Buffer, NullBuffer, OffsetBuffer, ScalarBuffer};
 use arrow::datatypes::{DataType, Field, SchemaRef};
+use callboard_words::text::excerpt;
 
 use super::ORIGIN;
 use super::decimals;
@@ -21,7 +22,7 @@ use crate::returnable::Returnable;
 /// Rows of one batch. A row costs the host 12 bytes for its origin even where it costs the guest nothing: of no columns, of nulls,
 /// of values without width. (As many row numbers are what one call may return at most.)
 const MOST_ROWS: usize = 16 << 20;
-/// Values of one array, likewise: as many as one call may return bytes.
+/// Values of one array, likewise: the number of bytes that one call may return.
 const MOST_VALUES: usize = 128 << 20;
 
 /// What a value costs the host at least, bytes, whatever it costs the guest: nulls, booleans, structs, values of no width. (What
@@ -163,7 +164,7 @@ fn leaf_array(
             return Ok(Arc::new(made.map_err(|e| {
                 let words = e.to_string();
                 let what = words.rsplit(": ").next().unwrap_or(&words);
-                format!("it is not valid UTF-8: {}", clip(what))
+                format!("it is not valid UTF-8: {}", excerpt(what, 200))
             })?));
         }
         ValuesResult::Binary(bytes) => {
@@ -233,23 +234,19 @@ fn offsets(offsets: Vec<u32>, length: usize, values: usize) -> Result<OffsetBuff
     Ok(OffsetBuffer::new(ScalarBuffer::new(Buffer::from_vec(offsets), 0, count)))
 }
 
-/// Names for an error: as many as a line takes, of a guest that may have given any number, of any length.
+/// Names for an error, up to the length of a line, of a guest that may have given any number, of any length.
 fn names<'a>(names: impl Iterator<Item = &'a str>) -> String {
     let mut shown = String::new();
     for name in names {
         if !shown.is_empty() {
             shown.push_str("`, `");
         }
-        shown.push_str(&clip(name));
+        shown.push_str(&excerpt(name, 200));
         if shown.len() > 200 {
-            return clip(&shown) + "…";
+            return excerpt(&shown, 200).into_owned();
         }
     }
     shown
-}
-
-fn clip(text: &str) -> String {
-    text.chars().take(200).collect()
 }
 
 #[cfg(test)]

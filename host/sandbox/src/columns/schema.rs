@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, Fields, Schema, TimeUnit};
+use callboard_words::text::excerpt;
 
 use super::MAX_DEPTH;
 use super::layout::{Leaf, data_type};
@@ -91,7 +92,7 @@ fn field_of(
     let logical = array.logical.as_deref();
     let nested = |data_type: DataType| match logical {
         None => Ok(data_type),
-        Some(other) => Err(format!("array {id} (`{name}`) cannot stand for `{}`", clip(other))),
+        Some(other) => Err(format!("array {id} (`{name}`) cannot stand for `{}`", excerpt(other, 60))),
     };
     let of = match &array.values {
         ValuesResult::Lists(lists) => {
@@ -112,7 +113,7 @@ fn field_of(
             let layout = leaf_of(leaf);
             let known = logical.is_none_or(|logical| logical.len() <= MAX_LOGICAL);
             known.then(|| data_type(layout, logical)).flatten().ok_or_else(|| {
-                format!("array {id} (`{name}`) cannot stand for `{}`", clip(logical.unwrap_or_default()))
+                format!("array {id} (`{name}`) cannot stand for `{}`", excerpt(logical.unwrap_or_default(), 60))
             })?
         }
     };
@@ -198,10 +199,6 @@ pub fn display(of: &DataType) -> String {
         // One word each, or decimals of another width with it: decimal256(40, 2).
         other => other.to_string().to_lowercase(),
     }
-}
-
-fn clip(text: &str) -> String {
-    text.chars().take(60).collect()
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! A request against the grants.
 
 use callboard_plan::HttpGrant;
+use callboard_words::text::clipped;
 use hyper::{Method, Request, Uri};
 
 /// As much of an address that a step asked for is shown, bytes.
@@ -27,10 +28,10 @@ pub(super) enum Refused {
 }
 
 impl Refused {
-    /// What the run's log says of it, with the line that would grant it.
+    /// The message for the run's log, with the line that would grant it.
     pub(super) fn words<B>(&self, request: &Request<B>) -> String {
         let (method, uri) = (request.method(), request.uri());
-        let asked = clipped(&format!("{method} {}{}", origin(uri), uri.path()));
+        let asked = clipped(format!("{method} {}{}", origin(uri), uri.path()), SHOWN);
         match self {
             Refused::NotGranted => {
                 format!("`{asked}` was refused; to allow it, add to the step: grant.http = [\"{asked}\"]")
@@ -45,9 +46,9 @@ impl Refused {
     }
 }
 
-/// What is told once: a method and a host.
+/// What is reported once: a method and a host.
 pub(super) fn destination<B>(request: &Request<B>) -> String {
-    clipped(&format!("{} {}", request.method(), origin(request.uri())))
+    clipped(format!("{} {}", request.method(), origin(request.uri())), SHOWN)
 }
 
 fn origin(uri: &Uri) -> String {
@@ -55,13 +56,6 @@ fn origin(uri: &Uri) -> String {
     let authority = uri.authority().map_or("", |authority| authority.as_str());
     let authority = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
     format!("{}://{authority}", uri.scheme_str().unwrap_or("https"))
-}
-
-fn clipped(text: &str) -> String {
-    match text.floor_char_boundary(SHOWN) {
-        whole if whole == text.len() => text.to_owned(),
-        end => format!("{}…", &text[..end]),
-    }
 }
 
 /// Where the request goes, if a grant allows it.

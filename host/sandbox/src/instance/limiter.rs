@@ -1,5 +1,6 @@
 //! The limit on what one instance may hold, and the count of what it holds.
 
+use callboard_plan::MOST_MEMORY;
 use wasmtime::ResourceLimiter;
 
 use crate::error::{BudgetExceeded, Fault, LimitExceeded};
@@ -7,15 +8,13 @@ use crate::meter::Held;
 
 /// What an element of a table costs the host, bytes: a reference.
 const ELEMENT: usize = size_of::<usize>();
-/// The most linear memory that a component can have, bytes.
-const ADDRESSABLE: usize = 4 << 30;
 /// Core instances, tables and memories of one component: fixed when it was built, and in a handful for what compilers make.
 /// Past them it is not instantiated.
 const INSTANCES: usize = 100;
 const TABLES: usize = 100;
 const MEMORIES: usize = 16;
 
-/// What the engine says of a component that has too many parts.
+/// The engine's error for a component that has too many parts.
 pub(super) fn too_many(words: &str) -> Option<LimitExceeded> {
     let (_, rest) = words.split_once("resource limit exceeded: ")?;
     let (part, requested) = rest.split_once(" count too high at ")?;
@@ -31,14 +30,14 @@ pub(super) fn too_many(words: &str) -> Option<LimitExceeded> {
 /// Counts every growth of a store's memories and tables, and ends the call that grows them too far.
 pub(crate) struct Limiter {
     memory: u64,
-    /// Of all steps together, rows and process included: for messages, the gauge has what is left to steps.
+    /// The budget of all steps together, rows and process included: for messages, the gauge has what is left to steps.
     budget: Option<u64>,
     held: Held,
 }
 
 impl Limiter {
     pub(crate) fn new(memory: u64, budget: Option<u64>, held: Held) -> Limiter {
-        Limiter { memory: memory.min(ADDRESSABLE as u64), budget, held }
+        Limiter { memory: memory.min(MOST_MEMORY), budget, held }
     }
 
     /// What it holds, bytes.
@@ -69,8 +68,8 @@ impl Limiter {
 impl ResourceLimiter for Limiter {
     fn memory_growing(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> wasmtime::Result<bool> {
         match maximum {
-            // A bound that the component set itself: its growth is refused as WebAssembly does it, and that is its affair.
-            Some(maximum) if desired > maximum && maximum < ADDRESSABLE => Ok(false),
+            // A bound that the component set itself: its growth is refused as WebAssembly does it, and the component has to handle that.
+            Some(maximum) if desired > maximum && (maximum as u64) < MOST_MEMORY => Ok(false),
             _ => self.grow((desired - current) as u64),
         }
     }

@@ -9,7 +9,7 @@ use crate::engine::SETTINGS;
 use crate::error::{Fault, LimitExceeded};
 use crate::refused;
 use crate::returnable::Returnable;
-use callboard_words::text::bytes;
+use callboard_words::sizes::bytes;
 
 /// Frames of one function, one upon the other, that make a recursion of it.
 const RECURSION: usize = 5;

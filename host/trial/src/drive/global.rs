@@ -6,14 +6,14 @@ use callboard_runtime::{Declaration, Opened, Probe, PutOut, RemovedRow};
 use super::mix::Mix;
 use super::{BATCHES, answer};
 use crate::columns::variants;
-use crate::memory::mib;
 use crate::rows::{joined, taken};
 use crate::{Finding, Result};
+use callboard_words::sizes::bytes;
 
 /// Rows of the golden test that are varied.
 const VARIED: usize = 64;
 
-/// All that a run came to, in a form that can be compared.
+/// The whole result of a run, in a form that can be compared.
 #[derive(PartialEq)]
 struct Whole {
     rows: RecordBatch,
@@ -35,7 +35,7 @@ impl Whole {
 /// What was tried, or what was wrong.
 type Tried<T = String> = std::result::Result<T, String>;
 
-/// A run in an instance of its own: what it came to, and the memory that the instance had at its end.
+/// A run in an instance of its own: its result, and the memory that the instance had at its end.
 fn run(probe: &Probe, declaration: &Declaration, inputs: &[Vec<RecordBatch>]) -> Result<Tried<(Whole, u64)>> {
     let ran = probe.open(declaration, None).and_then(|mut opened: Opened<'_>| {
         let put_out = opened.run(inputs)?;
@@ -126,6 +126,6 @@ fn many(probe: &Probe, declaration: &Declaration, rows: &[RecordBatch]) -> Resul
     let count: usize = inputs[0].iter().map(RecordBatch::num_rows).sum();
     let ran = run(probe, declaration, &inputs)?;
     Ok(ran.map(|(whole, memory)| {
-        format!("{count} rows in {BATCHES} batches: {}; memory {}", whole.in_words(), mib(memory))
+        format!("{count} rows in {BATCHES} batches: {}; memory {}", whole.in_words(), bytes(memory))
     }))
 }

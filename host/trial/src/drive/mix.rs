@@ -3,9 +3,9 @@
 use rand_pcg::Pcg64Mcg;
 use rand_pcg::rand_core::{Rng, SeedableRng};
 
-/// Where every mix begins, so that a failure can be had again.
+/// Where every mix begins, so that a failure can be reproduced.
 const SEED: u64 = 0x00ca_11b0_a2d0;
-/// About so many bytes make the largest batch.
+/// The largest batch has about this many bytes.
 const LARGEST: usize = 128 << 10;
 
 /// Draws batches of the rows of a pool.
@@ -17,7 +17,7 @@ pub(crate) struct Mix {
 }
 
 impl Mix {
-    /// Over so many rows, which have so many bytes together.
+    /// Over `pool` rows, which have `bytes` bytes together.
     pub(crate) fn new(pool: usize, bytes: usize) -> Mix {
         let row = (bytes / pool.max(1)).max(1);
         let large = (LARGEST / row).clamp(64, 2_000);

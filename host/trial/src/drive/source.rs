@@ -93,7 +93,7 @@ pub(crate) fn exercise(probe: &Probe, declaration: &Declaration) -> Result<Vec<F
     Ok(findings)
 }
 
-/// Goes on behind pages, as many as [`CURSORS`], spread over all: what comes is what came behind them.
+/// Continues behind up to [`CURSORS`] pages, spread over all: the rows that follow must be the same as before.
 fn from_cursors(probe: &Probe, declaration: &Declaration, read: &Pages, rows: &RecordBatch) -> Result<Tried> {
     let step = read.pages.len().div_ceil(CURSORS).max(1);
     let mut tried = 0;

@@ -1,7 +1,8 @@
-//! A transform, driven: what becomes of each row alone is what must become of it in every batch.
+//! A transform, driven: each row must have the same result in every batch that it has alone.
 
 use arrow::array::RecordBatch;
 use callboard_runtime::{Declaration, Opened, Probe, PutOut};
+use callboard_words::text::excerpt;
 
 use super::mix::Mix;
 use super::{BATCHES, answer};
@@ -23,7 +24,7 @@ struct Fate {
 }
 
 impl Fate {
-    /// Of each row of a batch.
+    /// The results of each row of a batch.
     fn of_all(rows: usize, put_out: &PutOut) -> Vec<Fate> {
         let mut fates = vec![Fate::default(); rows];
         let (batch, origins) = (&put_out.rows[0], &put_out.origins);
@@ -48,14 +49,11 @@ impl Fate {
     }
 }
 
-/// A row as JSON, as much as a line takes.
+/// A row as JSON, cut to the length of a line.
 fn json(row: &RecordBatch) -> String {
     let lines = callboard_io::marked_rows(row).unwrap_or_default();
     let line = lines.into_iter().next().unwrap_or_else(|| "a row that JSON cannot hold".to_owned());
-    match line.char_indices().nth(200) {
-        Some((end, _)) => format!("{}…", &line[..end]),
-        None => line,
-    }
+    excerpt(&line, 200).into_owned()
 }
 
 /// Nulls and foreign letters in the columns that it reads; and all rows of the pool that it can be driven over.
@@ -173,7 +171,7 @@ impl Driver<'_> {
         Ok(Ok(fates))
     }
 
-    /// A batch of named rows of the pool, held against what becomes of them alone.
+    /// A batch of named rows of the pool, compared with their results alone.
     fn holds(&mut self, pool: &RecordBatch, fates: &[Fate], which: &[u32]) -> Tried<()> {
         let rows = taken(pool, which);
         let found = match self.process(&rows)? {
