@@ -4,7 +4,7 @@ use callboard_words::{Help, Setting};
 use std::path::Path;
 
 use callboard_io::beneath::Dir;
-use callboard_plan::{MaxRejects, Origin, Plan};
+use callboard_plan::{Grants, MaxRejects, Origin, Plan};
 
 use super::Run;
 use crate::error::{Class, RunError};
@@ -32,7 +32,7 @@ impl Run {
     /// Takes up the run of a folder, [`Settings::run_folder`]. What was begun stands there: of `settings`, `base` (unless it is empty),
     /// `max_spill` (unless there is none), `overwrite` (if it is set) and what concerns this machine and this process counts, and what is `allowed`.
     ///
-    /// A component that is another one than when the run began is used as it is now, and everything behind it runs again.
+    /// A component that has changed since the run began is used as it is now, and everything behind it runs again.
     ///
     /// # Errors
     ///
@@ -149,20 +149,20 @@ pub(crate) fn doubted(doubt: &str, path: &Path, begun: &Begun, plan: &Plan, base
         if matches!(step.origin, Origin::Path(_)) {
             would.push(format!("run {} as step `{name}`", place(&step.uses)));
         }
-        let grants = &step.grants;
-        would.extend(grants.files.iter().map(|file| {
+        // All of them: a grant that is not shown would be given unseen.
+        let Grants { files, http, env, secrets, clock } = &step.grants;
+        would.extend(files.iter().map(|file| {
             let how = if file.write { "read and write" } else { "read" };
             format!("let `{name}` {how} {}", place(&file.path))
         }));
-        would.extend(grants.http.iter().map(|http| format!("let `{name}` send {http}")));
-        would.extend(grants.env.iter().map(|variable| format!("let `{name}` read ${variable}")));
+        would.extend(http.iter().map(|http| format!("let `{name}` send {http}")));
+        would.extend(env.iter().map(|variable| format!("let `{name}` read ${variable}")));
         would.extend(
-            grants
-                .secrets
+            secrets
                 .iter()
                 .map(|(host, secret)| format!("send {} to {host} for `{name}`: {}", secret.header, secret.value)),
         );
-        would.extend(grants.clock.then(|| format!("let `{name}` read the clock")));
+        would.extend(clock.then(|| format!("let `{name}` read the clock")));
     }
     would.extend(plan.outputs().iter().map(|output| format!("write {}", place(&output.path))));
     let message = format!("the run in `{shown}` is not resumed: {doubt}");

@@ -31,12 +31,14 @@ pub(crate) struct Found {
 /// Looks at what a step can read. What a step writes, and what it asks for over the network, is not compared. `stop` is asked again and
 /// again whether to give up, which is an error of the kind `Interrupted`.
 pub(crate) fn found(grants: &Grants, base: &Path, stop: &dyn Fn() -> bool) -> io::Result<Found> {
+    // All of them: what is not compared here is reused though it has changed. Secrets are not, nor what answers requests, nor the clock.
+    let Grants { files, env, http: _, secrets: _, clock: _ } = grants;
     let mut found = Found::default();
-    for grant in grants.files.iter().filter(|grant| !grant.write) {
+    for grant in files.iter().filter(|grant| !grant.write) {
         let path = callboard_files::resolved(&base.join(&grant.path));
         found.add(&path, &grant.path, stop).map_err(|error| named(&path, &error))?;
     }
-    for name in &grants.env {
+    for name in env {
         let value = std::env::var_os(name).map(|value| digest::of_text(&value.to_string_lossy()));
         found.things.insert(format!("${name}"), value.map_or("not set".to_owned(), |value| format!("{value:032x}")));
     }
@@ -104,7 +106,7 @@ impl Found {
     }
 }
 
-/// The digest of a file, and its bytes; none where it has more than `most`, whatever its size was said to be.
+/// The digest of a file, and its bytes; `None` if it has more than `most`, whatever size the system reported.
 fn contents(file: &File, most: u64, stop: &dyn Fn() -> bool) -> io::Result<Option<(u128, u64)>> {
     let (mut digest, mut bytes, mut buffer) = (XxHash3_128::new(), 0, Vec::new());
     loop {
