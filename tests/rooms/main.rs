@@ -6,6 +6,8 @@
 
 mod flags;
 mod imports;
+mod threads;
+mod words;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};

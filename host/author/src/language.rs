@@ -61,7 +61,7 @@ impl Language {
     /// Reads a `language.toml`.
     ///
     /// # Errors
-    /// Where it is not what is described here; in the parser's words, with line and column.
+    /// If it is not what is described here; in the parser's words, with line and column.
     pub fn parse(id: &str, text: &str) -> Result<Self, toml::de::Error> {
         let language: Language = toml::from_str(text)?;
         let commands = language.build.commands.iter().chain(language.tools.iter().map(|tool| &tool.run));

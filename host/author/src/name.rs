@@ -18,7 +18,7 @@ impl Name {
     /// Takes it as it is, `word-count`.
     ///
     /// # Errors
-    /// Where it does not begin with a letter `a`–`z`, has other characters than letters, digits and hyphens, ends with a hyphen, or is too long.
+    /// If it does not begin with a letter `a`–`z`, has other characters than letters, digits and hyphens, ends with a hyphen, or is too long.
     pub fn parse(name: &str) -> Result<Self, NameError> {
         let is_part = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
         let sound =

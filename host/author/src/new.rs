@@ -25,7 +25,7 @@ pub enum NewError {
 /// Writes a step of this name into `folder`, which is made; with the contract and the SDK in its `.callboard/`.
 ///
 /// # Errors
-/// Where the name is none, the folder is there and not empty, or the system refuses.
+/// If the name is none, the folder is there and not empty, or the system refuses.
 pub fn new(name: &str, language: &Language, kind: Kind, folder: &Path) -> Result<(), NewError> {
     let (name, template) = (Name::parse(name)?, Name::of_template(kind));
     if fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_some()) || folder.is_file() {

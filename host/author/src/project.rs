@@ -29,7 +29,7 @@ pub struct Project {
     pub kind: Kind,
 }
 
-/// What a `step.toml` says, key by key. Its language need not be one that this callboard knows: who tries a component does not build it.
+/// What a `step.toml` says, key by key. Its language need not be one that this callboard knows: a component is tried without building it.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct StepFile {
@@ -100,7 +100,7 @@ impl Project {
     /// Reads the `step.toml` of a folder, in a language that it can be built in.
     ///
     /// # Errors
-    /// Those of [`StepFile::read`]; a name that is none, a language that is not there.
+    /// Those of [`StepFile::read`]; an invalid name, a language that does not exist.
     pub fn read(folder: &Path) -> Result<Self, Problems> {
         Self::parse(folder, source(folder)?)
     }

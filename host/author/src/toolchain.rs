@@ -14,7 +14,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub struct Found {
     /// What it is.
     pub tool: &'static Tool,
-    /// What it says of its version; none where it is not here.
+    /// The version that it reports; `None` if it is not installed.
     pub version: Option<String>,
 }
 

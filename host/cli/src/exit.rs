@@ -1,4 +1,4 @@
-//! Failures of a command: what is said of them, and the exit code that says whose affair they are.
+//! Failures of a command: their message, and the exit code that says who has to act.
 
 use callboard_words::Help;
 use std::io::IsTerminal;
@@ -18,7 +18,7 @@ pub(crate) enum Failure {
     /// The run, or its preparation, went wrong; with the place in the pipeline file that it is about, and the run's folder where it can be
     /// resumed.
     Run(Box<RunError>, Option<(Source, Span)>, Option<PathBuf>),
-    /// Something around it did; with the mend.
+    /// Something around it did; with what fixes it.
     Other(Class, String, Option<Help>),
 }
 
@@ -35,7 +35,7 @@ impl From<Problems> for Failure {
 }
 
 impl Failure {
-    /// A failure of a run of this pipeline. Where the file can mend it, its place there is shown.
+    /// A failure of a run of this pipeline. If a line of the file can fix it, that line is shown.
     pub(crate) fn of(error: RunError, pipeline: &Pipeline) -> Failure {
         let place = &error.place;
         let node = match error.class {
@@ -69,7 +69,7 @@ impl Failure {
         Failure::other(Class::System, format!("cannot {doing}: {}", plain(error)))
     }
 
-    /// With the mend.
+    /// With what fixes it.
     pub(crate) fn help(self, text: impl Into<Help>) -> Failure {
         match self {
             Failure::Other(class, message, _) => Failure::Other(class, message, Some(text.into())),

@@ -3,7 +3,7 @@
 //! 1. [`arguments`] are read; each command is a file under [`commands`], and those about making steps under [`step`].
 //! 2. A pipeline file becomes a plan ([`pipeline`]), and a plan a run of the runtime's.
 //! 3. What happened is shown ([`show`]): results on standard output, everything else on standard error.
-//! 4. The exit code says whose affair a failure is ([`exit`]).
+//! 4. The exit code says who has to act on a failure ([`exit`]).
 
 mod arguments;
 mod bundled;

@@ -1,6 +1,6 @@
 //! Files and folders below an open folder, reached from its descriptor and never through a link.
 //!
-//! Whoever opens a path walks it anew, and a link that somebody put into it meanwhile leads wherever that one likes. A [`Dir`] is
+//! Opening a path walks it again, and a link that somebody has put into it meanwhile leads wherever they like. A [`Dir`] is
 //! opened once; every name below it is opened from its descriptor, part by part, and a link in any part is an error. So is anything
 //! that is not a regular file where one is expected: a pipe would block, and a device is not a place for data.
 
@@ -136,7 +136,7 @@ impl Dir {
         format!("/proc/self/fd/{}", self.fd.as_raw_fd()).into()
     }
 
-    /// What the system says of the folder itself.
+    /// The system's metadata of the folder itself.
     ///
     /// # Errors
     /// The system's.
@@ -217,7 +217,7 @@ impl Dir {
         found(self.parent(name.as_ref()).and_then(|(parent, last)| parent.kind_of(last)))
     }
 
-    /// What the system says of what stands under a name, a link itself among it.
+    /// The system's metadata of the entry with this name; a link is not followed.
     ///
     /// # Errors
     /// The system's.
@@ -462,7 +462,7 @@ fn no_name(name: &Path) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidInput, format!("`{}` is not a name below the folder", name.display()))
 }
 
-/// None where nothing has the name.
+/// `None` if there is no entry with the name.
 fn found<T>(result: io::Result<T>) -> io::Result<Option<T>> {
     match result {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),

@@ -30,7 +30,7 @@ impl Temporary {
     /// The system's.
     pub fn create(parent: &Path, prefix: &str) -> io::Result<Temporary> {
         sweep(parent, prefix);
-        // Absolute: other processes are told paths in it.
+        // Absolute: paths in it are passed to other processes.
         let parent = std::path::absolute(parent)?;
         let owners_alone = Permissions::from_mode(0o700);
         let folder = tempfile::Builder::new().prefix(prefix).permissions(owners_alone).tempdir_in(parent)?;

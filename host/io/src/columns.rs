@@ -301,7 +301,7 @@ impl Column {
         Ok(())
     }
 
-    /// A number with a fraction or an exponent, in a column that is none of floats.
+    /// A number with a fraction or an exponent, in a column that does not hold floats.
     pub(crate) fn float_misfit(&self, value: f64) -> Misfit {
         // It may be an integer of more digits than the parser keeps.
         if value.abs() >= i64::MAX as f64 {

@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
-/// The threads; none where the system refuses them, and then the caller does the work alone.
+/// The threads; `None` if the system refuses them: the caller then does the work alone.
 pub fn cores() -> Option<&'static ThreadPool> {
     static CORES: LazyLock<Option<ThreadPool>> = LazyLock::new(|| ThreadPoolBuilder::new().build().ok());
     CORES.as_ref()

@@ -1,4 +1,4 @@
-//! Batches cut anew, so that where they end depends on the rows and the policy alone.
+//! Cuts batches again, so that where they end depends on the rows and the policy alone.
 
 use std::collections::VecDeque;
 
@@ -113,7 +113,7 @@ pub(crate) fn batch_bits(batch: &RecordBatch) -> u64 {
 ///
 /// # Panics
 ///
-/// Where the batch has no such rows.
+/// If the batch has no such rows.
 pub fn rows_bits(batch: &RecordBatch, start: usize, end: usize) -> u64 {
     batch.columns().iter().map(|column| array_bits(column, start, end)).sum()
 }
@@ -146,11 +146,11 @@ pub(crate) fn heaviest_row_within(rows: &RecordBatch, bound: Weight, weight: Wei
 const MUCH: u64 = 1 << 20;
 
 /// The memory of the values of an array from `start` to before `end`, in bits so that parts add up exactly however they are cut.
-/// Of a list only the items of these values count, wherever they lie.
+/// Only the items of these values of a list count, wherever they lie.
 ///
 /// # Panics
 ///
-/// Where the array has no such values.
+/// If the array has no such values.
 pub fn array_bits(array: &dyn Array, start: usize, end: usize) -> u64 {
     let rows = (end - start) as u64;
     let data = |offsets: &[i32]| 8 * (offsets[end] - offsets[start]) as u64 + 32 * rows;

@@ -17,7 +17,7 @@ use crate::{IoError, canonical};
 pub struct Chunk {
     /// Index into [`Dataset::files`].
     pub file: u32,
-    /// Of each row, its line (JSON Lines, CSV) or its number (Parquet, Arrow) in the file, from 1.
+    /// The line (JSON Lines, CSV) or the number (Parquet, Arrow) of each row in the file, from 1.
     pub origin: UInt64Array,
     /// The rows, in the dataset's schema.
     pub rows: RecordBatch,

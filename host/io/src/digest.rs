@@ -24,12 +24,12 @@ pub(crate) struct FileDigest {
 }
 
 impl FileDigest {
-    /// Of no bytes.
+    /// The digest of no bytes.
     pub(crate) fn new() -> FileDigest {
         FileDigest { pieces: XxHash3_128::new(), piece: XxHash3_128::new(), in_piece: 0 }
     }
 
-    /// Of the first bytes of a file; none if it has not so many.
+    /// The digest of the first `bytes` bytes of a file; `None` if the file is shorter.
     pub(crate) fn of_first(file: &File, bytes: u64) -> io::Result<Option<FileDigest>> {
         match FileDigest::read(file, bytes) {
             Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(None),

@@ -7,7 +7,7 @@ use std::thread::JoinHandle;
 
 use crate::digest::FileDigest;
 
-/// So much of a file is written before it is brought to the disk, bytes.
+/// A file is synced whenever this many more bytes of it are written.
 const SYNCED: u64 = 16 << 20;
 
 /// A file, and the digest of what was written to it.
@@ -24,7 +24,7 @@ impl Digesting {
         Digesting { file, digest: FileDigest::new(), bytes: 0, unsynced: 0, behind: None }
     }
 
-    /// A file whose first `bytes` bytes are there; what stands behind them is cut off. None if their digest is another one.
+    /// A file whose first `bytes` bytes are there; what follows them is cut off. `None` if their digest is different.
     pub(crate) fn go_on(mut file: File, bytes: u64, digest: u128) -> io::Result<Option<Digesting>> {
         let Some(seen) = FileDigest::of_first(&file, bytes)?.filter(|seen| seen.finish() == digest) else {
             return Ok(None);
@@ -75,7 +75,7 @@ struct Behind {
 }
 
 impl Behind {
-    /// None where the system refuses the thread: all that is left to sync is synced at the end then.
+    /// `None` if the system refuses the thread: everything is then synced at the end.
     fn begin(file: &File) -> io::Result<Option<Behind>> {
         let file = file.try_clone()?;
         let (wake, woken) = sync_channel(1);
@@ -85,11 +85,11 @@ impl Behind {
 
     /// Has all that was written so far synced, soon.
     fn nudge(&self) {
-        // Who is nudged already syncs this, too; and who has failed says so in the end.
+        // A thread that is woken already syncs this, too; one that has failed reports it at the end.
         let _ = self.wake.try_send(());
     }
 
-    /// Ends it. What the disk did not take is said here, and not again by who syncs the file afterwards.
+    /// Ends it. What the disk did not take is said here, and not again when the file is synced afterwards.
     fn end(self) -> io::Result<()> {
         drop(self.wake);
         self.thread.join().unwrap_or_else(|_| Err(io::Error::other("the thread that syncs the file panicked")))

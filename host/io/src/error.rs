@@ -1,4 +1,4 @@
-//! What can go wrong at the edge: where, what, and the mend.
+//! What can go wrong at the edge: where, what, and what fixes it.
 
 use callboard_words::Help;
 use callboard_words::text::plain;
@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use arrow::error::ArrowError;
 
-/// Whose affair an error is; the CLI's exit code depends on it.
+/// Who has to act on an error; the exit code of the command depends on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ErrorKind {
     /// The pipeline asks for what cannot be: no such file, an unknown format or type.
@@ -52,7 +52,7 @@ impl fmt::Display for Place {
     }
 }
 
-/// An error of reading or writing a dataset. It prints as one line, `` `file`, place: message ``; the mend stands
+/// An error of reading or writing a dataset. It prints as one line, `` `file`, place: message ``; what fixes it stands
 /// beside it, in [`IoError::help`].
 #[derive(Debug)]
 pub struct IoError(Box<Fault>);
@@ -118,7 +118,7 @@ impl IoError {
         self
     }
 
-    /// Of an input's path, or pattern, as it is written.
+    /// An input's path or pattern, as it is written.
     pub(crate) fn of_path(mut self, written: &str) -> Self {
         self.0.written.get_or_insert_with(|| written.to_owned());
         self
@@ -138,7 +138,7 @@ impl IoError {
         self
     }
 
-    /// Whose affair it is.
+    /// Who has to act.
     pub fn kind(&self) -> ErrorKind {
         self.0.kind
     }
@@ -163,7 +163,7 @@ impl IoError {
         &self.0.message
     }
 
-    /// How to mend it: text that can be pasted into the pipeline, or a hint.
+    /// How to fix it: text that can be pasted into the pipeline, or a hint.
     pub fn help(&self) -> Option<&str> {
         self.0.help.as_deref()
     }

@@ -6,7 +6,7 @@
 //!    (Parquet, Arrow), from a sample of the rows where they do not (JSON Lines, CSV). Types are canonical
 //!    from here on: no dictionaries, no views, no 64-bit offsets.
 //! 3. [`Dataset::read`] gives a [`Reader`], an iterator of [`Chunk`]s: rows of one file, and each row's line in it.
-//!    What does not fit the schema is an [`IoError`] with file, line and the line of the pipeline that mends it;
+//!    What does not fit the schema is an [`IoError`] with file, line and the line of the pipeline that fixes it;
 //!    nothing is lost or bent in silence.
 //!
 //! And of an output:

@@ -184,7 +184,7 @@ impl Lines {
         &there[..memchr(b'\n', there).unwrap_or(there.len())]
     }
 
-    /// Of the input that the file is of.
+    /// The limits of the input that the file belongs to.
     pub(crate) fn spec(&self) -> &InputSpec {
         &self.spec
     }

@@ -10,12 +10,12 @@ const FEW: usize = 8;
 #[derive(Debug, Default, PartialEq)]
 pub(crate) struct Names {
     list: Vec<Arc<str>>,
-    /// Of all names, once there are more than a few.
+    /// An index of all names, once there are more than a few.
     index: HashMap<Arc<str>, usize>,
 }
 
 impl Names {
-    /// Of distinct names; of two equal ones, the first is found.
+    /// For distinct names; if two are equal, the first is found.
     pub(crate) fn of<'a>(names: impl IntoIterator<Item = &'a String>) -> Names {
         let mut all = Names::default();
         for name in names {

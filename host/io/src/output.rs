@@ -62,7 +62,7 @@ pub fn check_writable(spec: &OutputSpec) -> Result<FilePlace, IoError> {
 /// Asks whether the output's format can hold a schema.
 ///
 /// # Errors
-/// A column of a type that it cannot hold, with what would mend it.
+/// A column of a type that it cannot hold, with what would fix it.
 pub fn check_schema(spec: &OutputSpec, schema: &SchemaRef) -> Result<(), IoError> {
     let format = spec.check()?;
     // In memory: what is only asked needs no place on the disk.
@@ -167,7 +167,7 @@ impl Writer {
         self.rows
     }
 
-    /// How far the file is written, all of it handed to the system. None for a format that cannot be gone on with: only plain JSON Lines can.
+    /// How far the file is written, all of it handed to the system. `None` for a format that cannot be continued: only plain JSON Lines can.
     ///
     /// # Errors
     /// A full disk and its like.

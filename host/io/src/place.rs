@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use crate::IoError;
 use crate::beneath::{Dir, Kind};
 
-/// Of a file of the user's and of the folders that are made for it, less the umask.
+/// The mode of a user's file and of the folders that are made for it, less the umask.
 pub(crate) const FILE_MODE: u32 = 0o666;
 const FOLDER_MODE: u32 = 0o777;
 

@@ -17,7 +17,7 @@ pub struct InputSpec {
     /// Paths and patterns (`*`, `**`, `?`, `[a-z]`), in order; what one pattern matches is sorted. A file that is
     /// named twice is read twice.
     pub paths: Vec<String>,
-    /// Of all files; by default the one that their extensions say.
+    /// The format of all files; by default the one of their extensions.
     pub format: Option<Format>,
     /// Types of columns, by name: of JSON Lines and CSV instead of what the sample would say, of Parquet and Arrow instead of the files' own.
     pub types: BTreeMap<String, String>,
@@ -32,9 +32,9 @@ pub struct InputSpec {
 /// Where batches are cut. The same files and policy give the same batches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BatchPolicy {
-    /// At most so many rows.
+    /// At most this many rows.
     pub rows: usize,
-    /// About so many bytes: of text for text formats, of memory for binary ones; at most 256 MiB. The row that reaches it is
+    /// About this many bytes: of text for text formats, of memory for binary ones; at most 256 MiB. The row that reaches it is
     /// the batch's last, whole.
     pub bytes: usize,
 }

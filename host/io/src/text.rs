@@ -66,7 +66,7 @@ impl Sink {
         })
     }
 
-    /// What has been written so far, all of it in the file: its size and digest. None where the file is compressed, and has no such place.
+    /// What has been written so far, all of it in the file: its size and digest. `None` if the file is compressed, and has no such place.
     pub(crate) fn position(&mut self) -> io::Result<Option<(u64, u128)>> {
         let Sink::Plain(file) = self else { return Ok(None) };
         file.flush()?;

@@ -1,4 +1,4 @@
-//! The types that `types` of an input may name, and the line of the pipeline that mends a misfit.
+//! The types that `types` of an input may name, and the line of the pipeline that fixes a misfit.
 
 use std::collections::BTreeMap;
 
@@ -183,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn the_mend_keeps_what_is_declared_and_quotes_keys() {
+    fn the_fix_keeps_what_is_declared_and_quotes_keys() {
         let line = fix(&spec(&[("meta", "json")]), "my score", "float64");
         assert_eq!(line, "under `[inputs.docs]`: types = { meta = \"json\", \"my score\" = \"float64\" }");
     }

@@ -29,9 +29,9 @@ pub(crate) const MEMORY_LIMIT: u64 = 1 << 30;
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum MaxRejects {
-    /// So many.
+    /// At most this many.
     Rows(u64),
-    /// So many of a hundred: of a step's first input, or of what the whole run reads.
+    /// At most this share, in percent: of a step's first input, or of what the whole run reads.
     Percent(f64),
 }
 

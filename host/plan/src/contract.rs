@@ -22,7 +22,7 @@ pub fn contract_line() -> String {
     format!("callboard:step@{}.{}", LINE.0, LINE.1)
 }
 
-/// Major, minor and patch of a version; none where it is not written like one.
+/// Major, minor and patch of a version; `None` if it is not written like one.
 pub(crate) fn numbers(version: &str) -> Option<(u64, u64)> {
     let number = |part: &str| part.parse::<u64>().ok().filter(|number| number.to_string() == part);
     let numbers: Vec<u64> = version.split('.').map(number).collect::<Option<_>>()?;

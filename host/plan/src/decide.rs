@@ -148,7 +148,7 @@ impl Plan {
         debug_assert_eq!(contradiction, None);
         let mut findings = Findings::new(pipeline.source.clone());
         if let Some(why) = contradiction {
-            // Of a pipeline or a catalog that was made by hand.
+            // The pipeline or the catalog was made by hand.
             findings.add(&None, format!("the plan would contradict itself: {why}"));
         }
         findings.or(Some(plan))

@@ -135,12 +135,12 @@ impl<'a> Draft<'a> {
         }
     }
 
-    /// Instances that a step has in any case: as many as the file says, or one.
+    /// Instances that a step has in any case: the number in the file, or one.
     pub(crate) fn asked(&self, step: usize) -> u32 {
         self.pipeline.steps[step].replicas.as_ref().map_or(1, |replicas| replicas.value)
     }
 
-    /// What a step takes with so many instances, rows included, in bytes.
+    /// What a step takes with this many instances, rows included, in bytes.
     pub(crate) fn weight(&self, step: usize, instances: u32) -> u64 {
         let edges = self.edges.iter().filter(|edge| edge.to == End::Step(step) || edge.from == End::Step(step));
         weight(self.needs[step].bytes, instances, edges.count(), self.pipeline.run.batch)
@@ -169,7 +169,7 @@ impl<'a> Draft<'a> {
     }
 }
 
-/// Who may have several instances has as many as there are cores, unless somebody says it: all but steps that write files or send
+/// A step that may have several instances has one for each core, unless its number is given: all but steps that write files or send
 /// requests, for whose reader or server it matters how many come at once.
 fn wanted(pipeline: &Pipeline, terms: &Terms, several: &[bool]) -> Vec<u32> {
     let cores = terms.replicas.or(pipeline.run.replicas).unwrap_or(terms.cores).max(1);

@@ -220,7 +220,7 @@ fn notes(plan: &Plan) -> Vec<String> {
         notes.push("spill: rows are kept in a file of the run's folder until they are read".to_owned());
     }
     if plan.edges.iter().any(|edge| edge.from.door.is_some()) {
-        let doors = "dropped, rejected: rows that a step left out, or could not handle, as they came to it, with `_reason`, \
+        let doors = "dropped, rejected: rows that a step left out, or could not handle, as the step received them, with `_reason`, \
                      `_step`, `_input`, `_file` and `_line`";
         notes.push(doors.to_owned());
     }

@@ -1,4 +1,4 @@
-//! What the catalog says of a pipeline's steps, and whether the pipeline may use them so.
+//! The catalog's facts about a pipeline's steps, and whether the pipeline may use them so.
 
 use crate::catalog::{Catalog, Component, Missing, is_path};
 use crate::contract::{CONTRACT, LINE};

@@ -1,6 +1,6 @@
 //! Fills stages one after the other: as few as can be, none heavier than it may be.
 //!
-//! Stages are tried breadth first, from set of steps done to set of steps done. Of the sets that a stage can be, only those
+//! Stages are tried breadth first, from set of steps done to set of steps done. Among the sets that can be a stage, only those
 //! count that no step can be added to: to have done more never makes what remains longer. Likewise a set of steps done that
 //! another one contains is not followed. That is exact, and quick where a graph is narrow, as pipelines are; where it would
 //! take too long, stages are filled in the file's order, each step that fits.
@@ -46,7 +46,7 @@ impl Packing<'_> {
         }
     }
 
-    /// Of as few stages, those whose heaviest is as light as can be, to the mebibyte.
+    /// Among the plans of fewest stages, the one whose heaviest stage is lightest, to the mebibyte.
     pub(crate) fn level(&self, weights: &[u64], stages: Vec<Packed>) -> Vec<Packed> {
         let count = stages.len();
         let (mut low, mut high, mut best) = (0, heaviest(&stages, weights) / GRAIN, stages);

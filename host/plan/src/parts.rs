@@ -53,9 +53,9 @@ enum Item<'a> {
     Instantiate(u32, Vec<(&'a str, Sort, u32)>),
     Bundle(Vec<(&'a str, Sort, u32)>),
     CoreInstance(u32),
-    /// Of the instance of this index.
+    /// An export of the instance of this index.
     OfInstance(u32, &'a str, Sort),
-    /// Of the component this many levels outward.
+    /// A part of the component this many levels outward.
     Outer(u32, u32, Sort),
     /// Anything else, that many of them.
     Other(u64),
@@ -417,7 +417,7 @@ impl<'a> Made<'_, 'a> {
                     (*sort, of.unwrap_or(Def::Unknown))
                 }
                 Item::Outer(levels, index, sort) => {
-                    // The file may say four billion; there are as many as components are nested.
+                    // The file may say four billion; there are only as many levels as components are nested.
                     let frame = (0..*levels).try_fold(at, |frame, _| self.frames[frame].outer);
                     (*sort, frame.map_or(Def::Unknown, |frame| self.frames[frame].get(*sort, *index)))
                 }

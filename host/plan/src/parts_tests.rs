@@ -139,7 +139,7 @@ fn module(sections: &[Vec<u8>]) -> Vec<u8> {
 #[test]
 fn a_hundred_thousand_of_anything_are_refused() {
     const ENTRIES: &str = "500000 functions, types and other parts of core modules";
-    // What it is, its section, one of them, how many are allowed, and what is said of more.
+    // What it is, its section, one of them, how many are allowed, and the message for more.
     let of_components: &[(&str, u8, &[u8], usize, &str)] = &[
         ("imported instances", 10, b"\0\x01i\x05\0", 1_000, "1000 imports"),
         ("imported functions", 10, b"\0\x01i\x01\0", 1_000, "1000 imports"),
@@ -186,7 +186,7 @@ fn a_hundred_thousand_of_anything_are_refused() {
     ];
     for (name, id, item) in of_modules {
         let of = |count: usize| check(&component(&[module(&[section(*id, count, item)])]));
-        // Some of these modules are not valid otherwise, which is the compiler's affair.
+        // Some of these modules are not valid otherwise, which is for the compiler to find.
         assert!(!matches!(of(100_000), Err(ScanError::TooMany { .. })), "{name}");
         let error = of(500_001).map(|()| format!("500,001 {name} are allowed")).unwrap_err();
         assert!(error.to_string().contains(ENTRIES), "{name}: {error}");

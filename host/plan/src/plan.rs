@@ -80,7 +80,7 @@ pub struct PlannedStep {
     pub need: Need,
     /// The most instances side by side; 1 for a source. A global step has more than one only where its rows are grouped.
     pub replicas: u32,
-    /// What becomes of a row that it cannot handle.
+    /// What happens to a row that it cannot handle.
     pub on_error: OnError,
     /// The most rows that it may reject, if there is such a number.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -102,9 +102,9 @@ pub struct PlannedStep {
 pub struct StepLimits {
     /// Linear memory, in bytes.
     pub memory_bytes: u64,
-    /// Of one call of `process`, `next` or `run`, in milliseconds.
+    /// The limit of one call of `process`, `next` or `run`, in milliseconds.
     pub time_ms: u64,
-    /// Of `open`, in milliseconds.
+    /// The limit of `open`, in milliseconds.
     pub open_ms: u64,
     /// What one call may return, or hand the host, in bytes.
     pub returned_bytes: u64,
@@ -132,7 +132,7 @@ fn is_usual_component(bytes: &u64) -> bool {
 /// One input of a step. What is appended to it is said by the plan's edges.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Port {
-    /// None where the pipeline names none.
+    /// `None` if the pipeline names none.
     pub name: Option<String>,
 }
 
@@ -259,7 +259,7 @@ impl Plan {
     /// Reads a plan that was kept as JSON.
     ///
     /// # Errors
-    /// Where it is none, or not one that [`Plan::new`] makes.
+    /// If it is not a plan, or not one that [`Plan::new`] makes.
     pub fn from_json(json: &str) -> Result<Self, PlanError> {
         let mut json = serde_json::Deserializer::from_str(json);
         let plan = Unverified::deserialize(&mut json)?;

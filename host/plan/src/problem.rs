@@ -1,4 +1,4 @@
-//! What is wrong with a pipeline: where, what, and how to mend it.
+//! What is wrong with a pipeline: where, what, and how to fix it.
 
 use callboard_words::Help;
 use callboard_words::text::clipped;
@@ -104,7 +104,7 @@ pub struct Problems {
 }
 
 impl Problems {
-    /// Who has more problems than this is shown the first of them.
+    /// If there are more problems than this, the first of them are shown.
     pub const MOST: usize = 50;
 }
 

@@ -166,7 +166,7 @@ impl ScanError {
 /// Reads the top-level imports and exports of a component.
 ///
 /// # Errors
-/// Where the bytes are not step that this host can run: [`ScanError`] says what they are instead.
+/// If the bytes are not step that this host can run: [`ScanError`] says what they are instead.
 pub fn scan(bytes: &[u8]) -> Result<ComponentFacts, ScanError> {
     if bytes.is_empty() {
         return Err(ScanError::Empty);
@@ -188,7 +188,7 @@ pub fn scan(bytes: &[u8]) -> Result<ComponentFacts, ScanError> {
 /// Names of the imports of a component, and of its exports that are instances.
 ///
 /// # Errors
-/// Where the bytes are not component.
+/// If the bytes are not component.
 pub fn names(bytes: &[u8]) -> Result<(Vec<String>, Vec<String>), ScanError> {
     let malformed = |error: wasmparser::BinaryReaderError| ScanError::Malformed {
         at: error.offset(),

@@ -1,4 +1,4 @@
-//! Components made of text, and things that are none.
+//! Components made from text, and other files.
 
 use super::*;
 

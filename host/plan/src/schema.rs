@@ -118,7 +118,7 @@ struct Step {
     #[serde(default)]
     #[schemars(with = "StepFrom")]
     from: Option<StepFrom>,
-    /// What the step itself is told; its own schema says what that can be.
+    /// The configuration of the step, as its own schema describes it.
     #[serde(default)]
     config: Map<String, Value>,
     /// Renames columns for the step: the step's name of a column to this pipeline's name of it.
@@ -132,11 +132,11 @@ struct Step {
     #[serde(default)]
     #[schemars(with = "Needs")]
     needs: Option<Needs>,
-    /// Instances side by side, for a transform; by default as many as the machine has cores.
+    /// Instances side by side, for a transform; by default one for each core of the machine.
     #[serde(default)]
     #[schemars(with = "OrParam<Replicas>")]
     replicas: Option<u32>,
-    /// What becomes of a row that the step cannot handle: `fail` ends the run, and is the default.
+    /// What happens to a row that the step cannot handle: `fail` ends the run, and is the default.
     #[serde(default)]
     #[schemars(with = "OrParam<OnError>")]
     on_error: Option<OnError>,
@@ -173,11 +173,11 @@ struct Limits {
     #[serde(default)]
     #[schemars(with = "String")]
     memory: Option<String>,
-    /// Of one call, such as "5s"; by default "60s", for a global step "1h".
+    /// The limit of one call, such as "5s"; by default "60s", for a global step "1h".
     #[serde(default)]
     #[schemars(with = "String")]
     time: Option<String>,
-    /// Of `open`, which is called once in each instance, such as "30s"; "300s" by default.
+    /// The limit of `open`, which is called once in each instance, such as "30s"; "300s" by default.
     #[serde(default)]
     #[schemars(with = "String")]
     open: Option<String>,
@@ -320,7 +320,7 @@ struct Run {
     #[serde(default)]
     #[schemars(with = "String")]
     budget: Option<String>,
-    /// Instances of each transform whose step does not say it; by default as many as the machine has cores.
+    /// Instances of each transform that has no `replicas` of its own; by default one for each core of the machine.
     #[serde(default)]
     #[schemars(with = "OrParam<Replicas>")]
     replicas: Option<u32>,
@@ -376,9 +376,9 @@ struct Name(#[schemars(length(min = 1, max = 100), regex(pattern = r"^[A-Za-z0-9
 #[derive(Deserialize, JsonSchema)]
 #[serde(untagged)]
 enum MaxRejects {
-    /// So many.
+    /// At most this many.
     Rows(#[schemars(with = "OrParam<u64>")] u64),
-    /// So many of a hundred: of the step's first input, or of all that the run reads.
+    /// At most this share, in percent: of the step's first input, or of all that the run reads.
     Percent(#[schemars(regex(pattern = r"^[0-9]+(\.[0-9]{1,6})?\s*%$"))] String),
 }
 

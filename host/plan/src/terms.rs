@@ -1,10 +1,10 @@
-//! What planning is told beside the pipeline and its components: how it is to be carried out, and by what machine.
+//! What a plan depends on beside the pipeline and its components: how it is to be carried out, and by what machine.
 
 use std::collections::BTreeMap;
 
 use crate::choices::Load;
 
-/// What planning is told beside the pipeline and its components. A [`Load`] alone stands for the defaults of all the rest.
+/// What a plan depends on beside the pipeline and its components. A [`Load`] alone stands for the defaults of all the rest.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Terms {
     /// When components are in memory.
@@ -13,7 +13,7 @@ pub struct Terms {
     pub budget: Option<u64>,
     /// Instances of each transform for which its step does not say it; in place of `[run] replicas`.
     pub replicas: Option<u32>,
-    /// Cores of the machine: so many instances of a transform, where nobody says it. 1 by default, so that a plan depends on no
+    /// Cores of the machine: the number of instances of a transform that has no `replicas`. 1 by default, so that a plan depends on no
     /// machine unless its maker wants it to.
     pub cores: u32,
     /// What one instance of a step held in earlier runs, in bytes of linear memory, by

@@ -8,7 +8,7 @@ use crate::problem::{At, Findings};
 use crate::scan::Kind;
 use crate::spelling::quoted;
 
-/// All edges, by reader in the file's order, then by port and position. `kinds` has none where the component is missing.
+/// All edges, by reader in the file's order, then by port and position. `kinds` lacks those whose component is missing.
 pub(crate) fn wire(pipeline: &Pipeline, kinds: &[Option<Kind>], findings: &mut Findings) -> Vec<DraftEdge> {
     let mut edges = Vec::new();
     for (index, step) in pipeline.steps.iter().enumerate() {

@@ -32,7 +32,7 @@ pub enum Event {
     Loaded {
         /// The stage, from 1.
         stage: usize,
-        /// Of how many.
+        /// The number of stages.
         stages: usize,
         /// Its steps.
         steps: Vec<String>,
@@ -66,7 +66,7 @@ pub enum Event {
         /// Before it is made.
         pause: Duration,
     },
-    /// Something that whoever runs this should know of: damage that was found and mended, work that is done again.
+    /// Something that whoever runs this should know about: damage that was found and repaired, work that is done again.
     Note {
         /// A sentence without a full stop.
         message: String,

@@ -17,7 +17,7 @@ use crate::tell::runs::{RunSummary, remove_run, run_report};
 ///
 /// # Panics
 ///
-/// Where bytes that are not journal or no frames are read past their end, or more is read than is there.
+/// If bytes that are not journal or no frames are read past their end, or more is read than is there.
 pub fn fuzz_disk(bytes: &[u8]) {
     let read = journal::records(bytes);
     assert_eq!(read.length + read.torn, bytes.len() as u64);
@@ -53,7 +53,7 @@ const PARTS: &[u8] = b"\n----\n";
 ///
 /// # Panics
 ///
-/// Where a folder that holds them is not read, refused and removed without a panic, or is resumed without having been sealed.
+/// If a folder that holds them is not read, refused and removed without a panic, or is resumed without having been sealed.
 pub fn fuzz_folder(bytes: &[u8]) {
     let mut rest = bytes;
     let mut next = || match rest.windows(PARTS.len()).position(|window| window == PARTS) {

@@ -6,16 +6,16 @@
 //! 2. [`Run::prepare`] checks the plan against the world: files, outputs' places, components compiled (in a child process,
 //!    by a [`CompileCommand`], into a cache), schemas followed through every step. Nothing is overwritten yet.
 //! 3. [`Run::execute`] carries it out, a stage at a time: what a stage needs is loaded when it begins and gone when it ends.
-//!    Progress is told as [`Event`]s to an [`Observer`].
+//!    Progress is reported as [`Event`]s to an [`Observer`].
 //! 4. What is done is written down in the run's folder: [`Run::resume`] goes on where a run stopped, and later runs take over
-//!    what was done on the same rows in the same way ([`Run::reuse`] says what). [`RunSummary`] tells of the runs that are there.
+//!    what was done on the same rows in the same way ([`Run::reuse`] says what). [`RunSummary`] describes the runs that are there.
 //! 5. The [`Report`] says what happened, in figures; when it is [`Status::Finished`] every output is in its place, and
 //!    otherwise none has been touched.
 //!
 //! What an instance of each step held is kept in the cache ([`measured_needs`]), for the next [`Plan`](callboard_plan::Plan) to be made with.
 //! A plan with a budget is held to it: steps get what it leaves beside rows in flight, and readers wait rather than exceed it.
 //!
-//! A [`Probe`] is one step alone, for who tries it out: asked, opened and called on any rows, with a run's sandbox, limits and checks.
+//! A [`Probe`] is one step alone, to try it out: asked, opened and called on any rows, with a run's sandbox, limits and checks.
 //!
 //! The library prints nothing and never ends the process.
 

@@ -53,9 +53,9 @@ pub(crate) struct Remover {
     pub(crate) cancel: CancellationToken,
 }
 
-/// Lines are made of rows that have about so many bytes of text, or of one row.
+/// Lines are made of rows that have about this many bytes of text, or of one row.
 const LINES: u64 = 4 << 20;
-/// A row's text is in memory so many times while its line is made.
+/// A row's text is in memory this many times while its line is made.
 const COPIES: u64 = 4;
 
 /// A line of `rejects.jsonl`.
@@ -134,7 +134,7 @@ impl Remover {
         let mut lines = Vec::new();
         let rows = UInt32Array::from_iter_values(rejected.iter().map(|(row, _)| *row));
         let taken = batch.take(&rows).map_err(io::Error::other)?;
-        // A value that JSON has no form for must not end a run that was told to go on without the row.
+        // A value that JSON has no form for must not end a run that continues without the row.
         let json = callboard_io::marked_rows(&taken.rows).map_err(io::Error::other)?;
         for (at, (json, (_, reason))) in json.into_iter().zip(rejected).enumerate() {
             let origin = self.files.origin(&taken, at);

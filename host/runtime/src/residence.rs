@@ -13,7 +13,7 @@ pub(crate) struct Residence {
 }
 
 impl Residence {
-    /// Begins to watch; the high-water mark starts anew where the system allows it.
+    /// Begins to watch; the high-water mark starts again where the system allows it.
     pub(crate) fn watch() -> Residence {
         // "5" resets the mark (proc(5)); where that is not allowed, the mark is the process's whole life's.
         let _ = std::fs::write("/proc/self/clear_refs", "5");

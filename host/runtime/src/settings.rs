@@ -32,7 +32,7 @@ pub struct Settings {
     pub earlier: Vec<PathBuf>,
     /// The most that rows between stages may take of the disk, bytes.
     pub max_spill: Option<u64>,
-    /// A step to be profiled: all that it does is done anew, in instances that are asked every millisecond where they are.
+    /// A step to be profiled: all its work is redone, in instances that are asked every millisecond where they are.
     pub profile: Option<Profile>,
     /// Files that are written when the run has ended, beside its own: no step may write where one lies, and none replaces what the run
     /// reads.
@@ -40,7 +40,7 @@ pub struct Settings {
     /// Whether Landlock is to keep the calling thread, and all that it starts, for good, to what the run writes: from when the places of
     /// all that is known, before a component is compiled or asked anything.
     pub confined: bool,
-    /// Who is told of progress.
+    /// The observer of progress.
     pub observer: Observer,
     /// Cancelled to interrupt the run: what is being done is finished, if it takes no longer than a few seconds.
     pub cancel: CancellationToken,

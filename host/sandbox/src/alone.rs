@@ -24,7 +24,7 @@ pub struct Step {
     _sandbox: Sandbox,
 }
 
-/// What became of the rows of a batch.
+/// What happened to the rows of a batch.
 #[derive(Clone, Debug)]
 pub struct Done {
     /// The rows that are put out.

@@ -144,7 +144,7 @@ mod tests {
 
     #[test]
     fn what_was_written_is_loaded_and_cannot_be_changed() {
-        // Of another component, it is as good as damaged.
+        // If it belongs to another component, it is as good as damaged.
         assert!(matches!(Artefact::of(file(&whole(b"code"), 0o600), "another"), Err(Unfit::Damaged)));
         match Artefact::of(file(&whole(b"code"), 0o600), "digest").unwrap() {
             Artefact::Bytes(bytes) => assert_eq!(bytes, b"code"),

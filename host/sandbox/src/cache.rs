@@ -109,7 +109,7 @@ impl Cache {
         })
     }
 
-    /// What the cache has; none where it has nothing, or nothing whole.
+    /// What the cache has; `None` if it has nothing, or nothing whole.
     fn load(&self, digest: &str) -> Result<Option<Arc<Artefact>>, SandboxError> {
         let name = Cache::name(digest);
         let path = self.dir.path().join(&name);

@@ -27,11 +27,11 @@ pub trait RowReader: Send + 'static {
     fn positions(&mut self, first: u64, count: u32) -> Result<Vec<u64>, Fault>;
 }
 
-/// Rows that a global step is given at a time: as many as the reader chooses, and at least one.
+/// Rows that a global step is given at a time: at least one; the reader chooses how many.
 pub struct Rows {
     /// The columns that the step reads.
     pub columns: BatchResult,
-    /// The groups that they are of, in ascending order; none where rows are not grouped.
+    /// The groups that they are of, in ascending order; empty if rows are not grouped.
     pub groups: Vec<Run>,
     /// The row behind the last of them.
     pub end: u64,

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 pub struct Gauge {
     now: AtomicU64,
     peak: AtomicU64,
-    /// The most that may be held, for who asks before.
+    /// The most that may be held, for callers that ask first.
     most: AtomicU64,
     /// The most that one [`Held`] had.
     largest: AtomicU64,
@@ -56,7 +56,7 @@ impl Gauge {
         self.largest.store(0, Ordering::Release);
     }
 
-    /// Lets no more be held than this, by who asks before; what is held already stays.
+    /// Lets no more be held than this, by callers that ask first; what is held already stays.
     pub fn limit(&self, most: u64) {
         self.most.store(most, Ordering::Release);
     }

@@ -19,7 +19,7 @@ const REASON: usize = 1_000;
 pub struct Removal {
     /// Its number in the batch, from 0.
     pub row: u64,
-    /// What becomes of it.
+    /// What happens to it.
     pub fate: Fate,
     /// Why, in at most 1,000 bytes.
     pub reason: Arc<str>,

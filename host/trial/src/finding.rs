@@ -63,7 +63,7 @@ impl Finding {
         self
     }
 
-    /// With the mend, if it failed.
+    /// With what fixes it, if it failed.
     pub(crate) fn help(mut self, help: impl Into<Help>) -> Finding {
         if self.has_failed() {
             self.help = Some(help.into());

@@ -12,14 +12,14 @@ use serde_json::{Value, json};
 use crate::rows::{lines, objects, read};
 use crate::{Result, Subject, Trial, error, unread};
 
-/// Differences that are told; the rest is counted.
+/// Differences that are shown; the rest are counted.
 const TOLD: usize = 10;
 
-/// What a golden test came to.
+/// The result of a golden test.
 pub struct Golden {
     /// The rows of each input: what the step can be driven over.
     pub rows: Vec<RecordBatch>,
-    /// Figures, for who passed: `5 rows in, 2 out, 3 removed`.
+    /// Figures, for a test that passed: `5 rows in, 2 out, 3 removed`.
     pub figures: String,
     /// What differs, in lines; empty where nothing does.
     pub differences: Vec<String>,
@@ -41,7 +41,7 @@ fn removed_file(subject: &Subject) -> PathBuf {
     subject.file("expected-removed.jsonl")
 }
 
-/// Runs the step over its rows, and holds what comes out against what is expected. Without `expected.jsonl`, everything differs.
+/// Runs the step over its rows, and compares what comes out with what is expected. Without `expected.jsonl`, everything differs.
 ///
 /// # Errors
 ///
@@ -124,7 +124,7 @@ fn values(lines: &[String]) -> Vec<Value> {
 }
 
 /// Says in lines what differs. Rows that are the same at the beginning and at the end are passed over, so that one row more or less is
-/// told as that.
+/// reported as that.
 fn compare(what: &str, expected: &[Value], found: &[Value], differences: &mut Vec<String>) {
     let least = expected.len().min(found.len());
     let same = expected.iter().zip(found).take_while(|(a, b)| a == b).count();

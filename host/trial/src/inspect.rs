@@ -1,4 +1,4 @@
-//! What a component is: from its bytes, and from what it says of itself when it is asked.
+//! What a component is: from its bytes, and from what it declares when it is asked.
 
 use callboard_words::Help;
 use std::collections::BTreeMap;
@@ -24,7 +24,7 @@ pub struct Inspection {
     pub contract: Option<String>,
     /// The version of the contract that this host speaks.
     pub host_contract: &'static str,
-    /// What it says of itself.
+    /// What it declares.
     pub manifest: Option<Manifest>,
     /// The keys of its configuration.
     pub config: Vec<Key>,
@@ -40,7 +40,7 @@ pub struct Inspection {
     pub problems: Vec<Wrong>,
 }
 
-/// What a component says of itself.
+/// What a component declares.
 #[derive(Debug, Serialize)]
 pub struct Manifest {
     /// Its name.
@@ -59,7 +59,7 @@ pub struct Key {
     /// `string`, `integer`, `"none" | "nfc"`.
     #[serde(rename = "type")]
     pub of: String,
-    /// As JSON; none where there is none.
+    /// As JSON; `None` if there is none.
     pub default: Option<Value>,
     /// Whether it must be given.
     pub required: bool,
@@ -88,7 +88,7 @@ pub struct Import {
 pub struct Wrong {
     /// What is wrong.
     pub message: String,
-    /// The mend.
+    /// What fixes it.
     pub help: Option<Help>,
 }
 

@@ -21,7 +21,7 @@ pub(crate) enum Nulls {
 impl Nulls {
     pub(crate) const EACH: [Nulls; 3] = [Nulls::None, Nulls::Some, Nulls::All];
 
-    /// The validity of so many values, from a place of the pattern on.
+    /// The validity of `rows` values, from a place of the pattern on.
     fn buffer(self, rows: usize) -> Option<NullBuffer> {
         match self {
             Nulls::None => None,
@@ -85,7 +85,7 @@ const TEXTS: [&str; 7] = [
     "a longer text, of more than a few words, with 3 numbers: 1, 2, 3",
 ];
 
-/// So many values of a type; the same every time.
+/// `rows` values of a type; the same every time.
 pub(crate) fn array(of: &DataType, rows: usize, nulls: Nulls) -> ArrayRef {
     let validity = nulls.buffer(rows);
     let number = |row: usize| -> i64 { [0, 1, -1, i64::MAX, i64::MIN, 42].get(row % 7).copied().unwrap_or(row as i64) };

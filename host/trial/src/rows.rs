@@ -92,7 +92,7 @@ pub(crate) fn read(path: &Path) -> std::io::Result<String> {
     String::from_utf8(bytes).map_err(|error| std::io::Error::other(format!("it is not UTF-8: {error}")))
 }
 
-/// The objects of a JSON Lines file; none where the file is not there.
+/// The objects of a JSON Lines file; `None` if there is no such file.
 pub(crate) fn objects(path: &Path) -> Result<Option<Vec<Value>>> {
     let text = match read(path) {
         Ok(text) => text,

@@ -21,7 +21,7 @@ pub struct Subject {
     pub folder: PathBuf,
     /// A path, or the name of a bundled step.
     pub(crate) uses: String,
-    /// The language that it is written in, as `step.toml` calls it; none where it has no `step.toml`.
+    /// The language that it is written in, as `step.toml` calls it; `None` if it has no `step.toml`.
     pub language: Option<String>,
     config: Map<String, Value>,
     /// As a pipeline's `limits`.
@@ -176,7 +176,7 @@ impl Subject {
     ///
     /// # Errors
     ///
-    /// A file that cannot be read, a bundled step that there is not.
+    /// A file that cannot be read, a bundled step that does not exist.
     pub fn bytes(&self, bundled: &[Bundled]) -> Result<Cow<'static, [u8]>> {
         if is_path(&self.uses) {
             let path = Path::new(&self.uses);

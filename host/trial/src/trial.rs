@@ -18,8 +18,8 @@ pub struct Trial {
 }
 
 impl Trial {
-    /// Plans a pipeline of this step alone, with so many inputs (1 for a transform, which are then none for a source), and compiles the
-    /// component. Of the settings, those that [`Probe::new`] uses count.
+    /// Plans a pipeline of this step alone, with this many inputs (1 for a transform; a source has none), and compiles the
+    /// component. Only the settings that [`Probe::new`] uses count.
     ///
     /// # Errors
     ///

@@ -92,7 +92,7 @@ impl Help {
         self.settings.iter().map(|(_, setting)| setting)
     }
 
-    /// The text, each setting in the words of whoever tells it to a user.
+    /// The text, each setting in the words of the program that shows it.
     pub fn said(&self, word: impl Fn(&Setting) -> String) -> String {
         let (mut said, mut from) = (String::with_capacity(self.text.len()), 0);
         for (at, setting) in &self.settings {

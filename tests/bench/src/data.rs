@@ -5,7 +5,7 @@
 //! so that nothing has to be remembered, whatever the number of rows.
 //!
 //! [`Expected`] is the work done once more, in the plainest way: normalise, keep the first of each text, keep 20 words and more,
-//! digest. What anybody puts out is held against it.
+//! digest. Everybody's output is compared with it.
 
 use std::collections::HashSet;
 use std::fs::File;

@@ -59,7 +59,7 @@ impl Measure {
         Measure::of(unit, &[value])
     }
 
-    /// How many times `of` each value of `one` is: both were measured in turn, and each is held against its neighbour.
+    /// How many times `of` each value of `one` is: both were measured in turn, and each is compared with its neighbour.
     pub fn ratio(one: &[f64], of: &[f64]) -> Measure {
         let ratios: Vec<f64> = one.iter().zip(of).map(|(one, of)| one / of).collect();
         Measure::of(Unit::Times, &ratios)

@@ -24,7 +24,7 @@ pub(crate) fn compare(arguments: &CompareArguments) -> Result<ExitCode, Failure>
     let report = arguments.report.as_deref().map(ReportFile::find).transpose()?;
     let scratch = Temporary::create(&std::env::temp_dir(), "callboard-compare-")
         .map_err(|error| Failure::system("make a temporary folder", &error))?;
-    // Checked once here: mistakes are told in this process, and neither run has anything to compile.
+    // Checked once here: mistakes are reported by this process, and neither run has anything to compile.
     let Planned { pipeline, plan, components, base, file } = planned(&arguments.pipeline, Load::Staged)?;
     let cancel = interruptible()?;
     let mut checked = settings(base, scratch.path().join("unused"), cancel.clone())?;

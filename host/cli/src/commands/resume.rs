@@ -13,7 +13,7 @@ use crate::pipeline::{interruptible, settings};
 
 pub(crate) fn resume(arguments: &ResumeArguments) -> Result<ExitCode, Failure> {
     let watched = Watched::begin(&arguments.shown)?;
-    // Who resumes until it is done need not know how far the last process came.
+    // Whoever resumes until the run is done need not know how far the last process got.
     let summary = RunSummary::of(&arguments.run_dir).ok().filter(|run| run.state == RunState::Finished);
     if let Some(report) = summary.and_then(|run| run_report(&run.folder)) {
         return watched.end(Ok(report), &arguments.run_dir, None);

@@ -102,7 +102,7 @@ impl<'a> Watched<'a> {
         !self.arguments.no_landlock
     }
 
-    /// Shows what the run came to.
+    /// Shows the result of the run.
     pub(crate) fn end(
         self,
         done: Result<Report, Box<RunFailed>>,

@@ -78,7 +78,7 @@ fn page(name: &str) -> Result<ExitCode, Failure> {
 /// The keys of a configuration, in columns.
 fn table(keys: &[Key]) -> String {
     let heads = ["key", "type", "default", "meaning"].map(str::to_owned);
-    // Of an object whose keys are listed there is nothing more to say than its meaning.
+    // An object whose keys are listed needs no more than its meaning.
     let has_keys = |key: &Key| keys.iter().any(|other| other.key.starts_with(&format!("{}.", key.key)));
     let row = |key: &Key| {
         let default = match &key.default {

@@ -26,7 +26,7 @@ pub(crate) fn list() -> Result<ExitCode, Failure> {
     print(&aligned(&rows, 4))
 }
 
-/// What the tools say of themselves, each once.
+/// The versions that the tools report, each once.
 fn versions(found: &[Found]) -> String {
     let mut versions: Vec<&str> = found.iter().filter_map(|found| found.version.as_deref()).collect();
     versions.dedup();

@@ -19,7 +19,7 @@ use crate::show::{err, inline};
 
 pub(crate) fn run(arguments: &StepRunArguments) -> Result<ExitCode, Failure> {
     let mut subject = super::subject(&arguments.tried)?;
-    // What is not a step is told by whoever begins with it.
+    // A file that is not a step is reported by the code that opens it.
     let is_source = scan(&subject.bytes(BUNDLED)?).is_ok_and(|facts| facts.kind == Kind::Source);
     let scratch = Temporary::create(&std::env::temp_dir(), "callboard-step-")
         .map_err(|error| Failure::system("make a folder for scratch", &error))?;
@@ -51,7 +51,7 @@ fn gone(error: io::Error) -> io::Result<()> {
     if error.kind() == ErrorKind::BrokenPipe { Ok(()) } else { Err(error) }
 }
 
-/// Rows to standard output, and what is said of the others to standard error.
+/// Writes rows to standard output, and why the others are missing to standard error.
 struct Lines(BufWriter<Stdout>);
 
 impl Out for Lines {

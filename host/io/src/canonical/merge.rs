@@ -35,7 +35,7 @@ pub(super) struct Merged<'a> {
 }
 
 impl<'a> Merged<'a> {
-    /// Of the columns of the first file.
+    /// The columns of the first file.
     ///
     /// # Errors
     /// As [`add`](Self::add).
@@ -52,7 +52,7 @@ impl<'a> Merged<'a> {
         Ok(merged)
     }
 
-    /// Whether a column is declared: then what the file says of it is kept apart.
+    /// Whether a column is declared: then what the file declares is kept apart.
     fn declare(&mut self, field: &Field) -> Result<bool, IoError> {
         let Some(declared) = self.declared.get(field.name()) else { return Ok(false) };
         if !(self.keeps)(field.name(), field.data_type()) && !convertible(field, declared) {
@@ -162,7 +162,7 @@ impl Differ {
 fn merge(known: &Field, found: &Field, path: &str) -> Result<Field, Differ> {
     let data_type = merge_types(known.data_type(), found.data_type(), path)?;
     let plain = Metadata::default();
-    // What a column of nulls says of its meaning says nothing.
+    // The meaning that a column of nulls declares does not matter.
     let metadata = match (known.data_type(), found.data_type()) {
         (DataType::Null, _) => found.metadata(),
         (_, DataType::Null) => known.metadata(),

@@ -20,7 +20,7 @@ pub(crate) use declared::{convertible, wider};
 use merge::Merged;
 
 /// The schema that rows of `schema` have inside: dictionaries, runs, views and 64-bit offsets unfolded, at every depth.
-/// Of metadata only extension types stay: field numbers and notes of other libraries say nothing of what a step makes.
+/// Only the metadata of extension types is kept: field numbers and notes of other libraries do not describe what a step makes.
 fn schema(schema: &Schema) -> Result<Schema, IoError> {
     let fields: Result<Vec<_>, _> = schema.fields().iter().map(|f| field(f, f.name())).collect();
     Ok(Schema::new(fields?))
@@ -108,7 +108,7 @@ pub(crate) fn only_known(schema: &Schema, files: &[PathBuf], spec: &InputSpec) -
     Err(IoError::spec(message).in_file(&files[0]))
 }
 
-/// The canonical schema of one file, whatever the file says of itself.
+/// The canonical schema of one file, whatever schema the file declares.
 fn checked(found: &Schema) -> Result<Schema, IoError> {
     shape::check(found)?;
     let found = schema(found)?;

@@ -21,7 +21,7 @@ const STREAM_ENDS: [&[u8]; 2] = [&[0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0], &[0; 4]]
 /// What a compressed record batch, or pages of Parquet, larger than `limits.batch` may take of each of their bytes in the file.
 pub(super) const LARGEST_RATIO: u64 = 16;
 
-/// What an Arrow file says of its rows.
+/// What an Arrow file announces about its rows.
 #[derive(Debug, Default)]
 pub(super) struct Announced {
     /// All of them; null if it could not be looked through.

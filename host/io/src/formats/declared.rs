@@ -44,7 +44,7 @@ enum Source {
 }
 
 impl Declared {
-    /// Of rows of the schema `found`, into the dataset's; null if `types` changes nothing.
+    /// For rows of the schema `found`, into the dataset's; null if `types` changes nothing.
     pub(super) fn new(found: &Schema, schema: &SchemaRef, spec: &InputSpec) -> Result<Option<Declared>, IoError> {
         if spec.types.is_empty() {
             return Ok(None);

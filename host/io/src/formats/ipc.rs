@@ -156,7 +156,7 @@ impl IpcWriter {
 
 impl RowWriter for IpcWriter {
     fn takes(&self, rows: &RecordBatch) -> u64 {
-        // A copy of its own, and the bytes of the record batch; and what is said of many columns, beside what every writer has.
+        // A copy of its own, the bytes of the record batch, and the description of many columns, beside what every writer has.
         let columns = (rows.num_columns() as u64 * COLUMN).saturating_sub(4 << 20);
         columns + 3 * heaviest_row(rows, rows_bits)
     }

@@ -15,7 +15,7 @@ const BLOCK: usize = 256 << 10;
 /// Whether another file stands before the one that the footer at `footer` describes, which ends what it has at `end`, up to `slack` bytes
 /// before the footer. `mark` is the end of a file and the beginning of the next one, of which `first` bytes are the end.
 pub(super) fn is_second(file: &File, end: u64, footer: u64, slack: u64, mark: &[u8], first: u64) -> io::Result<bool> {
-    // As much as the footer is further back than it would be by itself is the length of what stands before.
+    // The distance by which the footer is further back than it would be by itself is the length of what precedes it.
     let before = footer.saturating_sub(end);
     for length in before.saturating_sub(slack)..=before {
         let mut there = vec![0; mark.len()];

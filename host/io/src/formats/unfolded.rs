@@ -14,7 +14,7 @@ pub(super) struct Unfolded {
     conform: Conform,
     /// What is left of the rows that the library gave last.
     rows: Option<Conformed>,
-    /// What `types` says of them.
+    /// What `types` declares for them.
     declared: Option<Declared>,
     /// Parts that are still to have these types, the next one last.
     parts: Vec<RecordBatch>,
@@ -31,7 +31,7 @@ pub(super) struct Unfolded {
 }
 
 impl Unfolded {
-    /// Of rows of the schema `found`, into the dataset's.
+    /// For rows of the schema `found`, into the dataset's.
     pub(super) fn new(
         found: &Schema,
         schema: &SchemaRef,

@@ -310,7 +310,7 @@ fn datetime(seconds: i64, fraction: i64, per_second: i64, out: &mut Vec<u8>) {
     time(seconds.rem_euclid(DAY), fraction, per_second, out);
 }
 
-/// A time of day, with three, six or nine digits of its fraction, as many as it needs.
+/// A time of day, with three, six or nine digits of its fraction, whichever it needs.
 fn time(seconds: i64, fraction: i64, per_second: i64, out: &mut Vec<u8>) {
     let seconds = seconds.unsigned_abs();
     digits(seconds / 3_600, 2, out);

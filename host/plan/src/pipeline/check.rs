@@ -1,4 +1,4 @@
-//! What can be said of names and paths before any component is known.
+//! Checks of names and paths that need no component.
 
 use std::collections::{HashMap, HashSet};
 

@@ -28,7 +28,7 @@ pub(crate) fn grants(node: &Node, findings: &mut Findings) -> Option<Grants> {
     let requests = fields.get("http");
     let http = items(requests, "`grant.http`", findings, http, HttpGrant::to_string);
     let env = items(fields.get("env"), "`grant.env`", findings, variable, String::clone);
-    // Of a request that could not be read, nobody knows the host.
+    // The host of a request that could not be read is not known.
     let all_read = requests.is_none_or(|node| matches!(&node.data, Data::List(items) if items.len() == http.len()));
     let reached = all_read.then_some(&http[..]);
     let secrets = fields.get("secret").map(|node| secrets(node, reached, &env, findings));
@@ -135,7 +135,7 @@ fn http(node: &Node, findings: &mut Findings) -> Option<HttpGrant> {
 /// The URL, if it says which requests are meant and nothing else.
 fn granted_url(text: &str) -> Result<Url, (String, &'static str)> {
     const EXAMPLE: &str = "write it whole, such as `https://api.example.org/v1/`: all paths that begin so are granted";
-    // What a URL parser would mend silently is refused: a grant means what a person reads in it.
+    // What a URL parser would fix silently is refused: a grant means what a person reads in it.
     let rest = text.split_once("://").map(|(_, rest)| rest);
     let authority = rest.map(|rest| rest.split(['/', '?', '#']).next().unwrap_or_default());
     let wrong = |what: &str| Err((format!("a request of `grant.http` {what}"), EXAMPLE));

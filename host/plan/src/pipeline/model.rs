@@ -119,7 +119,7 @@ pub struct Step {
     pub needs: Option<Located<u64>>,
     /// Instances side by side, at least 1, if the file says it.
     pub replicas: Option<Located<u32>>,
-    /// What becomes of a row that the step cannot handle.
+    /// What happens to a row that the step cannot handle.
     pub on_error: OnError,
     /// The most rows that it may reject; only with [`OnError::Reject`].
     pub max_rejects: Option<MaxRejects>,
@@ -160,9 +160,9 @@ impl From {
 pub struct Limits {
     /// Linear memory of one instance, in bytes.
     pub memory_bytes: Option<u64>,
-    /// Of one call that works on rows, in milliseconds.
+    /// The limit of one call that works on rows, in milliseconds.
     pub time_ms: Option<u64>,
-    /// Of `open`, in milliseconds.
+    /// The limit of `open`, in milliseconds.
     pub open_ms: Option<u64>,
     /// What one call may return, in bytes.
     pub returned_bytes: Option<u64>,
@@ -178,7 +178,7 @@ pub struct Limits {
     pub component_bytes: Option<u64>,
 }
 
-/// What becomes of a row that a step cannot handle.
+/// What happens to a row that a step cannot handle.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum OnError {

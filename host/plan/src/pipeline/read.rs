@@ -201,7 +201,7 @@ fn step(node: &Node, findings: &mut Findings) -> Option<Step> {
             findings.add_with_help(&ours.at, message, "each column of the pipeline has one name in a step");
         }
     }
-    // A step without `use` was reported; nothing else can be said of it.
+    // A step without `use` was reported; nothing else can be checked.
     let uses = uses?;
     let default_name = || Located { value: stem(&uses).to_owned(), at: uses.at.clone() };
     Some(Step {

@@ -1,4 +1,4 @@
-//! Of the feeds that are appended to one port, all but the first are spills.
+//! All but the first of the feeds that are appended to one port are spills.
 
 use crate::choices::Transport;
 use crate::draft::Draft;

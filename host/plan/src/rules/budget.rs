@@ -48,7 +48,7 @@ pub(crate) fn apply(draft: &mut Draft<'_>, findings: &mut Findings) {
     }
 }
 
-/// What is not known to be needed by steps that are in memory together is no more than they can have: each as much as the others.
+/// Steps in memory together whose needs are not known are taken to need no more than they can have, in equal shares.
 fn lower_guesses(draft: &mut Draft<'_>, steps: &[usize], budget: u64) {
     let guessed: Vec<usize> = steps.iter().copied().filter(|step| !draft.needs[*step].is_known()).collect();
     let instances: u64 = guessed.iter().map(|step| u64::from(draft.asked(*step))).sum();

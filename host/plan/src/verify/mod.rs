@@ -226,7 +226,7 @@ impl<'a> Known<'a> {
         Self { stages, steps, intakes, reads }
     }
 
-    /// Of an input or a step.
+    /// The stage of an input or a step.
     fn stage(&self, name: &str) -> Option<usize> {
         self.stages.get(&(name, false)).copied()
     }

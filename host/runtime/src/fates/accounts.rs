@@ -1,4 +1,4 @@
-//! The accounts of the rows of a step's first input. What a step says of its rows is hostile until it has been through here.
+//! The accounts of the rows of a step's first input. What a step reports about its rows is hostile until it has been through here.
 
 use callboard_sandbox::Fate;
 
@@ -12,7 +12,7 @@ pub(crate) struct Fates {
     removed: Bits,
     /// Every row that was not removed is kept: there are no bits for them.
     rest_is_kept: bool,
-    /// Of these rows alone.
+    /// The counts of these rows alone.
     counts: StepCounts,
 }
 

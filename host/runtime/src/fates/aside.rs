@@ -15,7 +15,7 @@ pub(crate) struct Aside {
     batch: Batch,
     /// Those that a door puts out, dropped and rejected, with their reasons.
     by_door: [Vec<(u32, Arc<str>)>; 2],
-    /// Those that were rejected, for `rejects.jsonl`, and who makes lines of them.
+    /// Those that were rejected, for `rejects.jsonl`, and the writer of its lines.
     rejected: Vec<(u32, Arc<str>)>,
     remover: Remover,
 }

@@ -64,7 +64,7 @@ impl Ledger {
         noted.transpose().map_err(unwritten)
     }
 
-    /// Where work under a tag came to its end, to be given to [`Ledger::replay`].
+    /// Where work under a tag ended, to be given to [`Ledger::replay`].
     pub(crate) fn ended(&self, tag: u128) -> Option<usize> {
         self.0.as_ref()?.ended(tag)
     }
@@ -85,7 +85,7 @@ impl Ledger {
         Err(Fault::Host("work that was complete is not there any more".to_owned()))
     }
 
-    /// What was done under a tag, in order, whether it came to its end or not; with `file`, what was done there alone.
+    /// What was done under a tag, in order, whether it ended or not; with `file`, what was done there alone.
     pub(crate) fn in_order(&self, tag: u128, file: Option<usize>) -> impl Iterator<Item = (Deed, RecordBatch)> {
         self.0.iter().flat_map(move |work| work.in_order(tag, file))
     }

@@ -72,7 +72,7 @@ impl Source {
         Ok(Flat::of(&rows.slice(skipped, rows.num_rows() - skipped)).to_owned_batch())
     }
 
-    /// A thread that answers until nobody asks any more; none where the system refuses it, and the step waits for its rows.
+    /// A thread that answers until nobody asks any more; `None` if the system refuses it: the step then waits for its rows.
     fn beside(self) -> Option<Beside> {
         let (frames, wanted) = sync_channel::<At>(1);
         let (answer, rows) = sync_channel(1);

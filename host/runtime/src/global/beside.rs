@@ -73,7 +73,7 @@ impl Beside {
         Some(first)
     }
 
-    /// How many of the first rows, at most so many, reach `bits` together with what `other` says that each takes besides; at
+    /// How many of the first rows, up to `most`, reach `bits` together with what `other` says that each takes besides; at
     /// least one. `more` is asked where they are not all here.
     pub(super) fn reach(
         &mut self,

@@ -16,7 +16,7 @@ use crate::store::View;
 use crate::store::records::{Chosen, Column, Pick, Reference};
 use callboard_sandbox::Bound;
 
-/// What is kept of a frame is cut where it alone is so many times as large as a batch.
+/// What is kept of a frame is cut if it alone is this many times as large as a batch.
 const LARGE: u64 = 2;
 
 /// What a run takes beside the numbers of its rows, bytes.
@@ -64,7 +64,7 @@ impl Line {
     }
 
     /// Adds rows that ascend, and what was written beside them; gives the batches that are full. Whether some of the rows had
-    /// been kept before is for who cannot put the batches out as they are.
+    /// been kept before matters to a caller that cannot put the batches out as they are.
     pub(super) fn add(&mut self, rows: &[u64], written: &RecordBatch, repeated: bool) -> Result<Vec<Cut>, Fault> {
         self.repeated |= repeated;
         let (mut cuts, mut done) = (Vec::new(), 0);
@@ -181,7 +181,7 @@ impl Line {
         cut.runs.iter().flat_map(of).collect()
     }
 
-    /// A batch as rows that lie where they are; none where whoever reads them would read much more for them.
+    /// A batch as rows that lie where they are; `None` if a reader would have to read much more for them.
     pub(super) fn view(&self, cut: &Cut) -> Option<View> {
         if !self.refers {
             return None;

@@ -62,7 +62,7 @@ impl Whole {
         Ok(rows)
     }
 
-    /// Digests, under a seed, of all values in these columns; none where the spills were not digested under it.
+    /// Digests, under a seed, of all values in these columns; `None` if the spills were not digested under it.
     pub(crate) fn digests(&self, columns: &[usize], seed: u64) -> Option<Vec<&str>> {
         let names: Vec<&str> = columns.iter().map(|column| self.schema.field(*column).name().as_str()).collect();
         let seed = digest::seed_text(seed);
@@ -101,7 +101,7 @@ impl Whole {
         self.spills.iter().flat_map(|spill| (0..spill.frames()).map(|frame| spill.frame_bytes(frame))).sum()
     }
 
-    /// The first rows of regions, one behind another, of about so many bytes each.
+    /// The first rows of regions, one behind another, of about `bytes` bytes each.
     fn regions(&self, bytes: u64) -> Vec<u64> {
         let (mut regions, mut row, mut so_far) = (Vec::new(), 0, bytes);
         for spill in &self.spills {

@@ -129,12 +129,12 @@ impl Picker {
 /// Rows that were read together.
 pub(super) struct Gathered {
     rows: Batch,
-    /// Where each of those that were named is among them; none where they are in order.
+    /// Where each of those that were named is among them; `None` if they are in order.
     places: Option<Vec<u32>>,
 }
 
 impl Gathered {
-    /// So many of the rows that were named, from the one at `first`.
+    /// `length` of the rows that were named, from the one at `first`.
     pub(super) fn part(&self, first: usize, length: usize) -> Result<Batch, Fault> {
         match &self.places {
             Some(places) => Ok(self.rows.take(&UInt32Array::from(places[first..first + length].to_vec()))?),

@@ -1,6 +1,6 @@
 //! Rows of the first input that are kept out of order, put out in the order in which they were kept.
 //!
-//! As many as fit a window wait in memory; then each frame that holds some of them is read once. Where there are more, it is
+//! Those that fit into a window wait in memory; then each frame that holds some of them is read once. Where there are more, it is
 //! noted on the disk where each of them goes, and at the end they are scattered: the input is read once, region by region, and
 //! written into windows, each of which is read once. So the work grows as the rows do, and memory does not.
 
@@ -22,13 +22,13 @@ use callboard_sandbox::Bound;
 
 /// Bytes of rows that are put in order at a time, where nothing speaks against it.
 pub(crate) const WINDOW: u64 = 32 << 20;
-/// Files that are open at a time: of more rows than so many windows have, windows are larger.
+/// Files that are open at a time: if there are more rows than that many windows hold, windows are larger.
 const WINDOWS: u64 = 512;
 /// What the host notes of a row while it puts a window in order, bytes.
 const PLACE: u64 = 56;
 /// What waits to be noted on the disk once other rows are there, bytes.
 const WAITING: u64 = 1 << 20;
-/// A window that came out so many times as large as it should be is scattered again.
+/// A window that is this many times as large as it should be is scattered again.
 const LARGE: u64 = 2;
 
 /// Where rows may lie that are put in order, and who may stop it.

@@ -73,7 +73,7 @@ pub(super) fn planned() -> PlannedStep {
     .unwrap()
 }
 
-/// What its writer is made of, in a folder: small batches, and rows between stages that take so much at most.
+/// What its writer is made of, in a folder: small batches, and a limit on rows between stages.
 pub(super) fn writing(folder: &Path, whole: Whole, bound: &Arc<Bound>, window: u64, most: u64) -> Writing {
     let out = folder.join("out");
     let spilled = Arc::new(Quota::new(None));
@@ -129,7 +129,7 @@ impl Trial {
         self.folder.path().join("sorting")
     }
 
-    /// Keeps rows in so many calls of so many; what is written says which place a row was kept at.
+    /// Keeps rows in calls of equal size; what is written says which place a row was kept at.
     fn keep(&mut self, order: &[u64], at_once: usize) {
         for (call, rows) in order.chunks(at_once).enumerate() {
             let first = (call * at_once) as i64;
@@ -174,7 +174,7 @@ fn rows_out_of_order_come_as_they_were_kept_whatever_the_room() {
         for (window, on_disk) in [(1 << 20, false), (20_000, true), (3_000, true), (500, true)] {
             let mut trial = Trial::new(window, writes);
             if on_disk {
-                // Of a process that was killed.
+                // As a process that was killed leaves it.
                 std::fs::create_dir(trial.sorting()).unwrap();
                 std::fs::write(trial.sorting().join("notes"), "torn").unwrap();
             }
@@ -224,7 +224,7 @@ fn every_way_to_keep_rows_may_follow_every_other() {
     }
 }
 
-/// Texts of so many bytes each.
+/// Texts of this many bytes each.
 fn texts(schema: &SchemaRef, rows: usize, bytes: usize) -> RecordBatch {
     batch(schema, vec![Arc::new(StringArray::from_iter_values((0..rows).map(|_| "x".repeat(bytes))))])
 }

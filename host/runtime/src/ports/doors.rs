@@ -1,4 +1,4 @@
-//! Side doors: the rows that a step drops or rejects, for who asks for them.
+//! Side doors: the rows that a step drops or rejects, for anything that reads them.
 
 use std::sync::Arc;
 

@@ -79,7 +79,7 @@ pub(crate) struct Inlet {
     feeds: std::collections::VecDeque<Supply>,
     /// The next frame of the feed in front, when it is a sealed spill.
     frame: usize,
-    /// Who reads a spill waits while too many rows are in flight.
+    /// Whatever reads a spill waits while too many rows are in flight.
     admission: Admission,
 }
 
@@ -170,7 +170,7 @@ impl Outlet {
         self.channels.iter().try_for_each(|channel| channel.send(Some(batch.clone())).map_err(|_| Stop::Elsewhere))
     }
 
-    /// Whether rows that lie in other spills are to be read for [`Outlet::refer`]; none where they cannot be put out so, since
+    /// Whether rows that lie in other spills are to be read for [`Outlet::refer`]; `None` if they cannot be put out so, since
     /// nothing is spilled.
     pub(crate) fn reads_to_refer(&self) -> Option<bool> {
         self.spill.as_ref().map(|spill| spill.digests() || !self.channels.is_empty())

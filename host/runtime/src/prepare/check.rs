@@ -32,7 +32,7 @@ use callboard_sandbox::{Bound, View, some_columns_of};
 /// An input whose files were found.
 #[derive(Debug)]
 pub(crate) struct Input {
-    /// None where it has been read, and its files may be gone.
+    /// `None` if it has been read, and its files may be gone.
     pub(crate) dataset: Option<Dataset>,
     pub(crate) files: Vec<PathBuf>,
     /// The same as they were called when the run began: rows say so of their origin, wherever it is resumed.
@@ -79,7 +79,7 @@ pub(crate) struct Checked {
 }
 
 impl Checked {
-    /// Opens the inputs: their files and schemas. Of a run that is resumed, those that have been read are as they were `recorded`,
+    /// Opens the inputs: their files and schemas. In a run that is resumed, those that have been read are as they were `recorded`,
     /// and the others must be.
     pub(crate) fn inputs(
         plan: &Plan,

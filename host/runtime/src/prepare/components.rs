@@ -71,7 +71,7 @@ impl Components {
             },
             bytes: HashMap::new(),
         };
-        // Of steps that use the same file, what the most generous of them allows.
+        // If several steps use the same file, the most generous limit counts.
         let mut limits: HashMap<&str, u64> = HashMap::new();
         for step in &pipeline.steps {
             let limit = step.limits.component_bytes.unwrap_or(COMPONENT_BYTES);

@@ -45,7 +45,7 @@ pub(crate) struct Prepared {
     pub(crate) checked: Checked,
     /// What an earlier process left of the run.
     pub(crate) past: Past,
-    /// Of the digests of rows, where the run was begun before.
+    /// The seed of the digests of rows, if the run was begun before.
     pub(crate) digest_seed: Option<u64>,
     /// How the run was begun before, proven or confirmed.
     pub(crate) begun: Option<Begun>,

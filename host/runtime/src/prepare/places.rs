@@ -180,7 +180,7 @@ fn refusal(grant: &FileGrant, holds: bool, reserved: &Reserved) -> RunError {
     RunError::new(Class::Pipeline, message).help(help)
 }
 
-/// Whether a folder holds a place, a link on the way to it among it (`true`), or lies in it (`false`); none where they lie apart. Folders
+/// Whether a folder holds a place, a link on the way to it among it (`true`), or lies in it (`false`); `None` if they lie apart. Folders
 /// are compared by what they are too, so that one which is mounted twice is one.
 fn overlap(folder: &Path, reserved: &Reserved) -> Option<bool> {
     let ids = |path: &Path| path.ancestors().filter_map(id).collect::<Vec<_>>();

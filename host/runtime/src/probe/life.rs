@@ -19,7 +19,7 @@ pub struct Life {
 }
 
 impl Probe {
-    /// Lives through what a stage does with a component, work left out: the compiled component is mapped anew, an instance made,
+    /// Lives through what a stage does with a component, work left out: the compiled component is mapped again, an instance made,
     /// opened for what it declared, and all of it dropped.
     ///
     /// # Errors

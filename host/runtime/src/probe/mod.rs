@@ -48,7 +48,7 @@ pub struct Probe {
     sandbox: Sandbox,
 }
 
-/// What a component says of itself.
+/// What a component declares.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Described {
     /// Its name.
@@ -131,7 +131,7 @@ impl From<CallError> for RunError {
 }
 
 impl Probe {
-    /// Compiles, if need be, and maps the component of a step of `plan`. Of the settings, the pipeline's folder (for what is granted),
+    /// Compiles, if need be, and maps the component of a step of `plan`. Only these settings count: the pipeline's folder (for what is granted),
     /// the cache, the compiler, the observer and the token are used.
     ///
     /// # Errors
@@ -140,7 +140,7 @@ impl Probe {
     ///
     /// # Panics
     ///
-    /// Where the plan has no step of this name.
+    /// If the plan has no step of this name.
     pub fn new(plan: &Plan, step: &str, components: &Components, settings: &Settings) -> Result<Probe, RunError> {
         let step = plan.step(step).expect("whoever names a step has planned it").clone();
         let in_step = |error: RunError| error.in_step(&step.name);

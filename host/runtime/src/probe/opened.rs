@@ -19,7 +19,7 @@ pub struct Opened<'a> {
     pub(super) instance: Instance,
 }
 
-/// What became of rows.
+/// What happened to rows.
 #[derive(Clone, Debug)]
 pub struct PutOut {
     /// The rows put out, in the columns of [`Declaration::output`].
@@ -46,7 +46,7 @@ pub struct RemovedRow {
 pub struct CallTimes {
     /// From the host's side of each call, crossing included.
     pub in_calls: Duration,
-    /// Of that, the host's own work on rows that a global step asked for: reading them, and carrying them on.
+    /// The part of it that is the host's own work on rows that a global step asked for: reading them, and carrying them on.
     pub of_host: Duration,
 }
 

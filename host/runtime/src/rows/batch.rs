@@ -28,7 +28,7 @@ pub(crate) struct Batch {
     pub(crate) line: UInt64Array,
     /// For each column, what is known of its values.
     pub(crate) known: Vec<Known>,
-    /// For the memory that it takes, inherited by what is made of it; none where nobody counts.
+    /// For the memory that it takes, inherited by what is made of it; `None` if nobody counts.
     pub(crate) ticket: Option<Arc<Ticket>>,
 }
 
@@ -71,7 +71,7 @@ impl Batch {
         Batch { rows, file, line, known, ticket: None }
     }
 
-    /// The digest of a column's values. They are read once for all who ask under one seed, as far as they are
+    /// The digest of a column's values. They are read once for all callers with one seed, as far as they are
     /// carried in memory.
     pub(crate) fn column_digest(&self, column: usize, seed: u64) -> u128 {
         let of_values = || digest::of_values(self.rows.column(column), seed);
@@ -148,7 +148,7 @@ impl Batch {
         Ok(self.with_rows(record_batch(schema.clone(), columns, self.len())?))
     }
 
-    /// The same origins beside other rows, as many as these.
+    /// The same origins beside other rows, of the same number.
     pub(crate) fn with_rows(&self, rows: RecordBatch) -> Batch {
         Batch::new(rows, self.file.clone(), self.line.clone()).of(self)
     }
@@ -170,7 +170,7 @@ impl Batch {
         weight(&self.rows).div_ceil(8) + ORIGIN * self.len() as u64 + ARRAY * arrays
     }
 
-    /// Batches of at most so many rows, and about so many bytes of values.
+    /// Batches of at most this many rows, and about this many bytes of values.
     pub(crate) fn cut(&self, size: BatchSize) -> impl Iterator<Item = Batch> + '_ {
         let most = usize::try_from(size.rows).unwrap_or(usize::MAX);
         let mut start = 0;
@@ -263,7 +263,7 @@ fn weightless(array: &dyn Array, start: usize, end: usize) -> u64 {
     }
 }
 
-/// The fewest rows from `start` that reach so many bits, or all up to `most`, at least one; and what they take.
+/// The fewest rows from `start` that reach this many bits, or all up to `most`, at least one; and what they take.
 pub(crate) fn fill(rows: &RecordBatch, start: usize, most: usize, bits: u64) -> (usize, u64) {
     let most = most.min(rows.num_rows() - start).max(1);
     let size = |count: usize| weight_of(rows, start, start + count);

@@ -15,7 +15,7 @@ pub(crate) fn of_values(column: &dyn Array, seed: u64) -> u128 {
     digest.finish_128()
 }
 
-/// The digest of so many rows: of their values, by column, not of their schema.
+/// The digest of rows: of their values, by column, not of their schema.
 pub(crate) fn of_columns(rows: usize, columns: impl Iterator<Item = u128>, seed: u64) -> u128 {
     let mut digest = XxHash3_128::with_seed(seed);
     digest.write(&(rows as u64).to_le_bytes());

@@ -1,4 +1,4 @@
-//! Rows in flight: how many bytes of batches are alive in a stage, and who reads more only when some of them are gone.
+//! Rows in flight: how many bytes of batches are alive in a stage. With a budget, readers wait until some of them are gone.
 //!
 //! Each batch that was read carries a [`Ticket`], and so does all that is made of it; the bytes are given back when the last of it
 //! is dropped. With a budget, a reader waits for its ticket while there is no room. Nobody else waits, and one batch is always let
@@ -343,7 +343,7 @@ mod tests {
         flight.steps.add(12 * MIB);
         let _held = [flight.admit(MIB, || panic!("it waited")), flight.admit(MIB, || panic!("it waited"))];
         assert!(!flight.room.lock().unwrap().unwrap().admits(MIB, 2 * MIB, flight.steps.now()));
-        // So much there is in any case, and one batch, however large.
+        // This much there is in any case, and one batch, however large.
         flight.steps.add(100 * MIB);
         assert!(flight.room.lock().unwrap().unwrap().admits(MIB, MIB, flight.steps.now()));
         assert!(flight.room.lock().unwrap().unwrap().admits(100 * MIB, 0, flight.steps.now()));

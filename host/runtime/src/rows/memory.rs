@@ -10,11 +10,11 @@ use callboard_sandbox::Gauge;
 
 /// Memory that is held: linear memory of the run and of each step, and rows in flight.
 pub(crate) struct Memory {
-    /// Linear memory and rows in flight together; its peak begins anew with each stage.
+    /// Linear memory and rows in flight together; its peak is reset with each stage.
     pub(crate) held: Arc<Gauge>,
     pub(crate) flight: Arc<Flight>,
     pub(crate) run: Arc<Gauge>,
-    /// As the run's; its peak begins anew with each stage.
+    /// As the run's; its peak is reset with each stage.
     pub(crate) stage: Arc<Gauge>,
     pub(crate) steps: HashMap<String, Arc<Gauge>>,
 }

@@ -25,9 +25,9 @@ pub struct StepReuse {
 pub enum Verdict {
     /// No earlier run has a step of this name or of this work.
     New,
-    /// It may write files, which would not be written without it: it is called anew in every run.
+    /// It may write files, which would not be written without it: it is called again in every run.
     Writes,
-    /// The step is another one than in the latest run that has it.
+    /// The step is different from that of the latest run that has it.
     Changed {
         /// That run's folder.
         run: PathBuf,
@@ -81,7 +81,7 @@ impl Run {
         Ok(steps)
     }
 
-    /// Whether an input is another one than in a run: by its files and their sizes.
+    /// Whether an input is different from that of a run: by its files and their sizes.
     fn differs(&self, input: &str, run: &Path) -> bool {
         let (Some(now), Ok((.., recorded))) =
             (self.prepared.checked.inputs.get(input), folder::open(run).and_then(|run| recorded(&run)))

@@ -33,7 +33,7 @@ pub(crate) struct Kept {
     folder: Folder,
     /// Where outputs lie until all are complete.
     outputs: Dir,
-    /// None where the run cannot be resumed.
+    /// `None` if the run cannot be resumed.
     log: Option<Log>,
 }
 

@@ -58,7 +58,7 @@ impl Worker {
         Ok(self.instance.as_mut().expect("it was just made"))
     }
 
-    /// To be told after a call that is given some of the rows. An instance that has taken half of what its first call left of its memory is dropped:
+    /// Called after each call that is given some of the rows. An instance that has taken half of what its first call left of its memory is dropped:
     /// components of some languages never free what they put out, and the contract lets another be made between any two calls. With
     /// a budget so is one that has outgrown what is declared of it.
     pub(crate) fn called(&mut self, run: &Live<'_>, step: &PlannedStep) {
@@ -99,7 +99,7 @@ pub(crate) fn load(run: &Live<'_>, steps: &[String]) -> Result<Vec<LoadedStep>, 
             // A global step that is given all its rows at once has one instance, however many it might have.
             let one = *kind == Kind::Global && !run.prepared.bound(name).gathered.is_grouped();
             for worker in workers.iter_mut().take(if one { 1 } else { usize::MAX }) {
-                // A failure is told at once: another may work on in `open` until the run is stopped.
+                // A failure is reported at once: another instance may be in `open` until the run is stopped.
                 let begun = spawn_scoped(scope, move || {
                     if let Err(error) =
                         caught(|| worker.instance(run, step).map(drop)).map_err(RunError::from).flatten()

@@ -16,12 +16,12 @@ use crate::fates::Done;
 use crate::rows::Batch;
 use crate::store::{Outcome, Removed};
 
-/// So many instances are made for one batch; when the last of them has failed, what remains of the batch is rejected.
+/// At most this many instances are made for one batch; when the last of them has failed, what remains of the batch is rejected.
 const FRESH_INSTANCES: usize = 32;
-/// So many calls that a step answers with an error are made for one batch.
+/// At most this many calls that a step answers with an error are made for one batch.
 const FAILED_CALLS: usize = 1_000;
 
-/// Whether a failure is the affair of some rows, which can be found by trying.
+/// Whether a failure is caused by some rows, which can be found by trying.
 pub(super) fn applies(fault: &Fault) -> bool {
     match fault {
         Fault::Trap { .. } | Fault::Limit(_) | Fault::Time { .. } | Fault::Contract(_) => true,
@@ -31,7 +31,7 @@ pub(super) fn applies(fault: &Fault) -> bool {
     }
 }
 
-/// Tries halves, and halves of those that fail, until rows stand alone. `fault` is what the whole batch came to.
+/// Tries halves, and halves of those that fail, until rows stand alone. `fault` is how the whole batch failed.
 pub(super) fn narrow(task: &Task<'_>, worker: &mut Worker, batch: &Batch, fault: Fault) -> Result<Done, RunError> {
     let mut parts = Parts::default();
     let mut left = Left { instances: FRESH_INSTANCES, calls: FAILED_CALLS };
@@ -90,7 +90,7 @@ fn split(range: Range<usize>, fault: &Fault, ranges: &mut Vec<Range<usize>>, par
     }
 }
 
-/// What the parts of a batch came to, in order.
+/// The results of the parts of a batch, in order.
 #[derive(Default)]
 struct Parts {
     kept: Vec<u32>,

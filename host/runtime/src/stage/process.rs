@@ -1,4 +1,4 @@
-//! What becomes of one batch in a transform: taken over from earlier work, or called for, checked, narrowed down.
+//! What happens to one batch in a transform: taken over from earlier work, or called for, checked, narrowed down.
 
 use crate::rows::{Place, join, known, only_carried};
 use crate::store::LogColumn;

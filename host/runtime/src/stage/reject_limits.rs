@@ -7,7 +7,7 @@ use callboard_plan::{MaxRejects, Plan, PlannedStep, Stage};
 use crate::error::{Class, RunError};
 use crate::store::records::{StageCost, StepCounts};
 
-/// Of fewer rows no share is taken before the step's end: the first bad row is not half of all.
+/// Below this many rows a share is checked only when the step ends: otherwise one early bad row would exceed it.
 const ENOUGH_ROWS: u64 = 1_000;
 
 /// What has been rejected in all steps so far.

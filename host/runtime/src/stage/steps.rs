@@ -49,7 +49,7 @@ pub(super) fn run_global(
     let tag = ledger.seed().and_then(|seed| tag_of(&wholes, &bound, seed));
     let ended = tag.and_then(|tag| Some((tag, ledger.ended(tag)?)));
     let reused = ended.is_some();
-    // As far as a frame can say it; only people are told.
+    // As far as a frame can hold it; only people read it.
     let tagged_rows = u32::try_from(rows_in).unwrap_or(u32::MAX);
     let writer = GlobalWriter::new(Writing {
         step: name.clone(),
@@ -169,12 +169,12 @@ fn call_parts(
     Ok((writer, counters.into_inner().expect("no holder panics")))
 }
 
-/// What a global step's work is known by: all that it is given. None where that was not digested under its seed.
+/// What a global step's work is known by: all that it is given. `None` if that was not digested under its seed.
 fn tag_of(wholes: &[Whole], bound: &Bound, seed: u64) -> Option<u128> {
     let mut words = Vec::new();
     for (port, (whole, reads)) in wholes.iter().zip(&bound.reads).enumerate() {
         words.push(whole.rows().to_string());
-        // What rows are brought together by decides as much as what is read.
+        // What rows are brought together by matters no less than what is read.
         let columns: Vec<usize> = reads.iter().copied().chain(bound.gathered.columns(port)).collect();
         words.extend(whole.digests(&columns, seed)?.into_iter().map(str::to_owned));
     }

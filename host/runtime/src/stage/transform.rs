@@ -163,7 +163,7 @@ fn side_by_side(
     })
 }
 
-/// Where what became of the batches comes together, in order.
+/// Where the results of the batches come together, in order.
 struct Ends<'a>(Vec<End<'a>>);
 
 impl Ends<'_> {
@@ -187,7 +187,7 @@ struct End<'a> {
     run: &'a Live<'a>,
     step: Arc<str>,
     counts: StepCounts,
-    /// None where the next step of the chain has been given the rows.
+    /// `None` if the next step of the chain is given the rows.
     outlet: Option<Outlet>,
     doors: Doors,
 }

@@ -9,7 +9,7 @@
 //! | `seen/`, `positions/` | how far inputs were read and outputs written |
 //! | `sorting/STEP/` | rows that a global step puts out in another order, on their way |
 //! | `sorting/STEP.gathered/` | rows that are brought together for a global step |
-//! | `work/STEP/` | what calls came to |
+//! | `work/STEP/` | the results of calls |
 //! | `outputs/` | outputs, until all of them are complete |
 //! | `rejects.jsonl`, `report.json` | for people |
 //! | `lock` | held by the process that works in it |
@@ -125,7 +125,7 @@ impl Folder {
         }
     }
 
-    /// Makes a folder that has its lock from the first moment: beside its place, renamed. None where that cannot be done.
+    /// Makes a folder that has its lock from the first moment: beside its place, renamed. `None` if that cannot be done.
     fn begin(path: &Path) -> Option<Folder> {
         let name = path.file_name()?;
         let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
@@ -321,7 +321,7 @@ pub(crate) fn begun(dir: &Dir) -> Result<Begun, RunError> {
     Ok(Begun { plan: read("plan.json")?, run: read("run.json")? })
 }
 
-/// What the bytes say of how a run was begun; `path` is for the error.
+/// How a run was begun, from the bytes of its file; `path` is for the error.
 pub(crate) fn parsed(begun: &Begun, path: &Path) -> Result<(Plan, Recorded), RunError> {
     let damaged = |name: &str, why: String| {
         RunError::new(Class::System, format!("`{}` is damaged: {why}", path.join(name).display()))

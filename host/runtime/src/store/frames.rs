@@ -18,7 +18,7 @@ use super::folder::alone;
 use super::records::{Frame, HEADER};
 use callboard_sandbox::plain;
 
-/// The longest body, bytes: what a file says of itself is not believed beyond that.
+/// The longest body, bytes: a length beyond that in a file is not believed.
 const LONGEST: u64 = 4 << 30;
 
 /// What a frame is to hold, in parts, with its length and checksum.
@@ -147,7 +147,7 @@ impl FrameFile {
         Ok((frames, size - at))
     }
 
-    /// The body of a frame, held against its checksum.
+    /// The body of a frame, checked against its checksum.
     pub(crate) fn read(&self, frame: &Frame) -> io::Result<Buffer> {
         let mut body = Vec::new();
         self.check(frame, &mut body)?;

@@ -19,7 +19,7 @@ pub(super) fn encode(value: &impl Serialize) -> io::Result<Buffer> {
     Ok(Buffer::from_vec(head))
 }
 
-/// The value that a body begins with, and what stands behind it; none where there is none.
+/// The value that a body begins with, and what follows it; `None` if there is none.
 pub(super) fn decode<T: DeserializeOwned>(body: &Buffer) -> Option<(T, Buffer)> {
     let length: [u8; 4] = body.get(..4)?.try_into().ok()?;
     let end = 4 + u32::from_le_bytes(length) as usize;

@@ -17,7 +17,7 @@ pub(crate) struct RowEncoder(StreamEncoder);
 impl RowEncoder {
     pub(crate) fn new(schema: &SchemaRef) -> io::Result<RowEncoder> {
         let mut encoder = StreamEncoder::try_new(schema).map_err(broken)?;
-        // The first time, the schema comes with it; ours is known to who reads.
+        // The first time, the schema comes with it; ours is known to the reader.
         encoder.encode(&RecordBatch::new_empty(schema.clone())).map_err(broken)?;
         Ok(RowEncoder(encoder))
     }

@@ -1,8 +1,8 @@
 //! What a run keeps on the disk, in its own folder.
 //!
 //! Everything lies in checksummed [`frames`], or as lines of a checksummed [`journal`]; what does not match its checksum is
-//! said and never read as data. Rows between stages are [`spill`]s; what calls into components came to is a log of [`work`],
-//! so that no call is made twice: neither by who resumes the run, nor by a later run.
+//! said and never read as data. Rows between stages are [`spill`]s; the results of calls into components are a log of [`work`],
+//! so that no call is made twice: neither when the run is resumed, nor by a later run.
 
 pub(crate) mod fits;
 pub(crate) mod folder;

@@ -65,7 +65,7 @@ impl Past {
         Ok(past)
     }
 
-    /// Forgets what stages from this one on came to.
+    /// Forgets the results of this stage and later ones.
     fn forget(&mut self, stage: usize) {
         self.stages.retain(|ended, _| *ended < stage);
         self.committing = false;

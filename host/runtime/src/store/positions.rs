@@ -1,4 +1,4 @@
-//! How far outputs are written: who resumes the run goes on from there.
+//! How far outputs are written: a run that is resumed continues there.
 
 use std::io;
 use std::path::PathBuf;

@@ -32,7 +32,7 @@ pub(crate) struct Scratch {
 }
 
 impl Scratch {
-    /// Makes the folder anew.
+    /// Recreates the folder.
     pub(crate) fn create(folder: &Path, quota: Arc<Quota>) -> io::Result<Scratch> {
         if folder.exists() {
             std::fs::remove_dir_all(folder).map_err(|error| named(folder, &error))?;

@@ -1,4 +1,4 @@
-//! The batches that an input has given so far, by their digests: who resumes the run sees whether it gives the same again.
+//! The batches that an input has given so far, by their digests: a run that is resumed sees whether it gives the same again.
 
 use std::io;
 use std::path::PathBuf;

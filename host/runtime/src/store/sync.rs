@@ -31,7 +31,7 @@ impl Syncer {
         self.sync_until(&AtomicBool::new(false))
     }
 
-    /// Syncs them one after another, until it is told to stop.
+    /// Syncs them one after another, until it is stopped.
     fn sync_until(&self, stop: &AtomicBool) -> io::Result<()> {
         let files = std::mem::take(&mut *self.0.lock().expect("no holder panics"));
         let (mut held, mut outcome) = (Vec::new(), Ok(()));

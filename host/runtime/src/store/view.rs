@@ -14,7 +14,7 @@ use super::spill::{HIDDEN, Spill};
 use crate::rows::conform;
 use crate::rows::{Batch, places, record_batch};
 
-/// Rows that lie in frames of which more than so many times as many would have to be read are written again.
+/// If reading the frames that rows lie in would read more than this many times the rows wanted, the rows are copied instead.
 const SPARSE: u64 = 4;
 
 /// Rows of sealed spills, beside columns of their own.
@@ -41,7 +41,7 @@ impl View {
 }
 
 /// Rows of a reference: of all columns, the hidden ones counted, those that are `wanted`, of which `own` are the frame's own,
-/// already chosen from. With `chosen`, these rows alone. None where the reference does not fit what it refers to.
+/// already chosen from. With `chosen`, these rows alone. `None` if the reference does not fit what it refers to.
 pub(super) fn assemble(
     bases: &[Arc<Spill>],
     schema: &SchemaRef,
@@ -120,7 +120,7 @@ pub(super) fn filter(chosen: &BooleanBuffer) -> FilterPredicate {
     FilterBuilder::new(&BooleanArray::new(chosen.clone(), None)).optimize().build()
 }
 
-/// Of the rows that were picked those that are chosen among them, of which there is a bit for each picked one.
+/// The rows that were picked and are chosen, too; `chosen` has a bit for each picked one.
 fn among(picked: &BooleanBuffer, chosen: &BooleanBuffer) -> BooleanBuffer {
     if chosen.count_set_bits() == chosen.len() {
         return picked.clone();
@@ -190,7 +190,7 @@ mod tests {
         )
     }
 
-    /// `own` says of each column whether it stands in the frame; its values count on from 100.
+    /// `own` says for each column whether it stands in the frame; its values count on from 100.
     fn view(bases: &[Arc<Spill>], own: &[bool], picks: &[(u32, u32, &[u32])]) -> View {
         let count = picks.iter().map(|(.., rows)| rows.len()).sum();
         let of = |own: &bool| if *own { Column::Own } else { Column::Picked };

@@ -1,8 +1,8 @@
-//! The log of a step's work: what its calls came to, so that none is made twice.
+//! The log of a step's work: the results of its calls, so that none is made twice.
 //!
 //! A step has a folder, `work/STEP`: `key.json` says what the work depends on ([`StepKey`]), and each `NNN.log` is a file of
 //! frames. A transform's work is found by the digest of the rows that it was done on; what a source or a global step did lies in order.
-//! A later run, or who resumes this one, links the files of an equal key and appends to one of its own, which is made when there is
+//! A later run, or this one when it is resumed, links the files of an equal key and appends to one of its own, which is made when there is
 //! something to append. A frame is written when the work is done, in one piece; before that, a frame without a body says that it was
 //! begun.
 
@@ -30,7 +30,7 @@ use crate::rows::weight;
 const BEGUN: u8 = 0;
 const DONE: u8 = 1;
 const ENDED: u8 = 2;
-/// Of what a global step does: it counts when the end is there.
+/// A part of a global step's work: it counts when the end is there.
 const PART: u8 = 3;
 
 /// No more of `key.json` is read, bytes.
@@ -38,12 +38,12 @@ const LONGEST_KEY: u64 = 64 << 20;
 /// What may be noted of each row beside its values, bytes.
 const OF_A_ROW: u64 = 64;
 
-/// A log of a step, for who reads single frames of it.
+/// A log of a step, to read single frames of it.
 #[derive(Debug)]
 pub(crate) struct Log {
     /// From the run's folder.
     pub(crate) path: PathBuf,
-    /// Of the columns that its frames hold.
+    /// The schema of the columns that its frames hold.
     pub(crate) schema: SchemaRef,
 }
 
@@ -79,7 +79,7 @@ pub(crate) struct Work {
     /// None until something is appended.
     own: Mutex<Option<FrameWriter>>,
     syncer: Syncer,
-    /// Of a step that decides itself how often it does something.
+    /// For a step that decides itself how often it does something.
     quota: Option<Arc<Quota>>,
     damage: Mutex<Vec<String>>,
 }
@@ -188,7 +188,7 @@ impl Work {
         frames.map_while(|(file, frame)| self.read(*file, frame))
     }
 
-    /// Where work under a tag came to its end, in one piece that is intact.
+    /// Where work under a tag ended, in one piece that is intact.
     pub(crate) fn ended(&self, tag: u128) -> Option<usize> {
         let ends = self.ordered.iter().rev().filter(|(_, frame)| frame.tag == tag && frame.kind == ENDED);
         let mut files = ends.map(|(file, _)| *file);
@@ -239,7 +239,7 @@ impl Work {
         &self.logs[self.files.len()]
     }
 
-    /// Notes what was done, on `rows` rows; a part of a global step's work on as many as it wrote, and its end on all. Says where.
+    /// Notes what was done, on `rows` rows: for a part of a global step's work the rows that it wrote, for its end all. Says where.
     pub(crate) fn done(&self, tag: u128, rows: u32, deed: &Deed, written: &RecordBatch) -> io::Result<Logged> {
         let mut body = vec![head::encode(deed)?];
         body.extend(self.encoder.lock().expect("no holder panics").encode(written)?);
@@ -304,7 +304,7 @@ pub(crate) fn count(folders: &[&Path]) -> u64 {
     let logs = folders.iter().flat_map(|folder| logs(folder).unwrap_or_default());
     let files = logs.filter_map(|path| FrameFile::open(path).ok()?.scan().ok());
     let frames: Vec<Frame> = files.flat_map(|(frames, _)| frames).collect();
-    // Of a global step the end says it; the pages of a source all have the tag 0.
+    // A global step's end says it; the pages of a source all have the tag 0.
     let is_global = frames.iter().any(|frame| frame.kind == ENDED && frame.tag != 0);
     let counted = if is_global { ENDED } else { DONE };
     let mut seen = std::collections::HashSet::new();
@@ -330,7 +330,7 @@ fn link<'a>(from: impl Iterator<Item = &'a Path>, to: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// The logs of a step, in order; none where there is no folder.
+/// The logs of a step, in order; no logs if there is no folder.
 fn logs(folder: &Path) -> io::Result<Vec<PathBuf>> {
     let entries = match std::fs::read_dir(folder) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
@@ -366,7 +366,7 @@ pub(super) mod tests {
     use crate::rows::record_batch;
     use crate::store::sync::Syncing;
 
-    /// Of a step of which nothing is known.
+    /// For a step of which nothing is known.
     pub(in crate::store) fn header(seed: u64) -> Header {
         let key = serde_json::json!({
             "contract": "", "component": "", "config": null, "seed": 0, "given": [], "writes": "", "schemas": "",

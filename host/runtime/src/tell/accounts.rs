@@ -88,7 +88,7 @@ pub(crate) fn check_accounts(run: &Prepared, costs: &[(Stage, StageCost)]) -> Re
                 true => RunError::new(Class::Bug, message),
                 // What an earlier process wrote down has no seal.
                 false => RunError::new(Class::System, message)
-                    .help("what the run's journal says of earlier stages is not right: run the pipeline again"),
+                    .help("the run's journal is wrong about earlier stages: run the pipeline again"),
             }
             .in_step(name))
         }

@@ -1,4 +1,4 @@
-//! What is said of runs: the report, the accounts that it rests on, and the runs that lie in a folder.
+//! What is reported about runs: the report, the accounts that it rests on, and the runs that lie in a folder.
 
 pub(crate) mod accounts;
 pub(crate) mod report;

@@ -32,7 +32,7 @@ pub struct Report {
     pub run_folder: String,
     /// When the first stage began, seconds since 1970.
     pub began_at: f64,
-    /// From then to the first call of a transform with rows, milliseconds; none where there was no such call.
+    /// From then to the first call of a transform with rows, milliseconds; `None` if there was no such call.
     pub first_batch_ms: Option<f64>,
     /// From the first stage's beginning to the last output's place, milliseconds; checking is before that.
     pub wall_ms: f64,
@@ -43,7 +43,7 @@ pub struct Report {
     pub peak_linear_memory_bytes: u64,
     /// The most memory of the process that was resident at one moment, as the system says, bytes.
     pub peak_resident_bytes: u64,
-    /// Of that, memory that no file backs: sampled every 20 ms, bytes.
+    /// The part of it that no file backs: sampled every 20 ms, bytes.
     pub peak_anonymous_bytes: u64,
     /// By name.
     pub inputs: BTreeMap<String, InputReport>,
@@ -60,7 +60,7 @@ pub struct Report {
     pub resumed: u32,
     /// Whether it can be taken up where it stopped.
     pub resumable: bool,
-    /// What whoever ran it should know of: damage that was found and mended, work that was done again. Sentences.
+    /// What whoever ran it should know about: damage that was found and repaired, work that was done again. Sentences.
     pub notes: Vec<String>,
     /// Why it ended badly.
     pub error: Option<ErrorReport>,
@@ -174,10 +174,10 @@ pub struct StepReport {
     pub rows_repeated: u64,
     /// Rows put out that came from no row of the input.
     pub rows_created: u64,
-    /// Of the rows of its first input (of a source: of its own), those whose work had been done before, by an earlier run or before an
+    /// The rows of its first input (for a source: its own rows) whose work had been done before, by an earlier run or before an
     /// interruption, and was taken over.
     pub rows_reused: u64,
-    /// Of the rows of its first input, those whose work was begun before an interruption, lost, and done again.
+    /// The rows of its first input whose work was begun before an interruption, lost, and done again.
     pub rows_again: u64,
     /// Batches, or pages of a source.
     pub batches: u64,
@@ -202,7 +202,7 @@ pub struct StepReport {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct ProfileReport {
-    /// Of which step.
+    /// The step that was profiled.
     pub step: String,
     /// The file, which Firefox's profiler opens.
     pub path: String,

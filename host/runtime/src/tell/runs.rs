@@ -1,4 +1,4 @@
-//! The runs that are in a folder: what became of each, and what it takes of the disk.
+//! The runs that are in a folder: how each ended, and the disk space that it takes.
 
 use std::fs::Metadata;
 use std::io::{self, ErrorKind, Read};
@@ -19,7 +19,7 @@ const LATEST: u64 = 253_402_300_799;
 /// A report is no longer than this, bytes.
 const REPORT: u64 = 64 << 20;
 
-/// What became of a run.
+/// What happened to a run.
 #[derive(Clone, Debug, Serialize)]
 #[non_exhaustive]
 pub struct RunSummary {
@@ -36,7 +36,7 @@ pub struct RunSummary {
     pub processes: u32,
     /// Stages that ended.
     pub stages_done: usize,
-    /// Of so many.
+    /// The number of stages in the plan.
     pub stages: usize,
     /// What its folder takes of the disk, bytes. Work that it took over from an earlier run lies there only once, and is counted in both.
     pub bytes: u64,
@@ -149,7 +149,7 @@ impl RunSummary {
         Ok(summary)
     }
 
-    /// Of a run of which nothing is known yet.
+    /// For a run of which nothing is known yet.
     fn empty(path: &Path, dir: &Dir, state: RunState) -> io::Result<RunSummary> {
         Ok(RunSummary {
             folder: path.to_owned(),
@@ -200,7 +200,7 @@ impl RunSummary {
 ///
 /// `parent` cannot be read; one that is not there has none.
 pub fn run_folders(parent: &Path) -> io::Result<Vec<PathBuf>> {
-    // `run.json` is written anew by every process that works on the run.
+    // `run.json` is rewritten by every process that works on the run.
     let mut folders = folders(parent, "run.json")?;
     folders.retain(|(_, path)| Dir::open(path).and_then(|dir| State::of(&dir)).is_ok_and(|state| state == State::Run));
     folders.sort_by(|a, b| b.cmp(a));
@@ -224,7 +224,7 @@ fn folders(parent: &Path, with: &str) -> io::Result<Vec<(SystemTime, PathBuf)>> 
     Ok(folders)
 }
 
-/// What removing a run came to.
+/// The result of removing a run.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RemovedRun {

@@ -23,7 +23,7 @@ const DEEPEST: usize = 40;
 ///
 /// # Panics
 ///
-/// Where a check lets something through that is not a valid record batch, or that is not the same again after it was laid out for
+/// If a check lets something through that is not a valid record batch, or that is not the same again after it was laid out for
 /// a component.
 pub fn fuzz_columns(bytes: &[u8]) {
     let mut bytes = Bytes(bytes);
@@ -36,7 +36,7 @@ pub fn fuzz_columns(bytes: &[u8]) {
     spoil(&mut declared, &mut bytes);
     let Ok(schema) = schema_of(declared) else { return };
     let laid_out = Flat::of_schema(&schema).to_owned_batch();
-    assert_eq!(schema_of(laid_out).as_ref(), Ok(&schema), "a schema is another one when it comes back");
+    assert_eq!(schema_of(laid_out).as_ref(), Ok(&schema), "a schema is different when it comes back");
 
     let schema = Arc::new(schema);
     let rows = bytes.below(20);
@@ -49,7 +49,7 @@ pub fn fuzz_columns(bytes: &[u8]) {
     spoil(&mut returned, &mut bytes);
     let Ok(batch) = lift(returned, &schema) else { return };
     valid(&batch);
-    assert_eq!(there_and_back(&batch), batch, "rows are others when they come back");
+    assert_eq!(there_and_back(&batch), batch, "rows are different when they come back");
     let begin = bytes.below(batch.num_rows() as u32 + 1) as usize;
     let slice = batch.slice(begin, bytes.below((batch.num_rows() - begin) as u32 + 1) as usize);
     let whole = there_and_back(&slice);
@@ -214,7 +214,7 @@ impl Builder {
         self.array(0, validity, logical, values)
     }
 
-    /// So many values of a field, and its children before it.
+    /// `length` values of a field, and its children before it.
     fn rows(&mut self, bytes: &mut Bytes<'_>, field: &Field, length: usize) -> u32 {
         let length = length.min(MOST);
         let validity = (field.is_nullable() && bytes.flag()).then(|| bytes.some(length.div_ceil(8)));
@@ -287,7 +287,9 @@ fn kind_of(layout: Leaf) -> u32 {
 fn values(kind: u32, bytes: &mut Bytes<'_>, length: usize) -> ValuesResult {
     macro_rules! numbers {
         ($variant:ident, $number:ty) => {{
-            let mut number = || <$number>::from_le_bytes(bytes.some(size_of::<$number>()).try_into().expect("so many"));
+            let mut number = || {
+                <$number>::from_le_bytes(bytes.some(size_of::<$number>()).try_into().expect("the bytes of a number"))
+            };
             ValuesResult::$variant((0..length).map(|_| number()).collect())
         }};
     }

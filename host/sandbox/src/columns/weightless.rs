@@ -36,7 +36,7 @@ fn array(length: usize, values: ValuesResult) -> ArrayResult {
     ArrayResult { length: length as u32, validity, values, logical: None }
 }
 
-/// A batch of `rows` rows with so many values in each, one column; no rows: its schema.
+/// A batch of `rows` rows with `items` values in each, one column; no rows: its schema.
 fn batch(rows: usize, items: usize, light: Light, within: In) -> BatchResult {
     let inner = match within {
         In::Column | In::Struct => rows,

@@ -1,6 +1,6 @@
 //! HTTP for steps that were granted it: `wasi:http`, with a check before every request.
 //!
-//! 1. [`allow`] holds the request against the grants: method, scheme, host, port and path.
+//! 1. [`allow`] checks the request against the grants: method, scheme, host, port and path.
 //! 2. [`address`] looks its host up, and refuses addresses that are not the public internet's, unless the grant names the very
 //!    host, `localhost` or an address in figures.
 //! 3. A secret that was granted for the host is added; whatever the step set under that header's name is replaced.
@@ -31,9 +31,9 @@ use self::secret::Secrets;
 use crate::error::SandboxError;
 use crate::events::{Event, Level, Observer};
 
-/// Refusals that are told of one step; the rest are refused in silence.
-const TOLD: usize = 100;
-/// A request's body is handed on in pieces of so many bytes, two of which may wait.
+/// Refusals that are reported for one step; the rest are refused in silence.
+const REPORTED: usize = 100;
+/// A request's body is handed on in pieces of this many bytes, two of which may wait.
 const PIECE: usize = 64 << 10;
 
 type Sent = Result<(Response<WasiBody>, Box<dyn Future<Output = Result<(), Error>> + Send>), Error>;
@@ -49,8 +49,8 @@ struct Granted {
     /// Made for the first request that needs it.
     tls: OnceLock<Arc<ClientConfig>>,
     observer: Observer,
-    /// What was refused and told.
-    told: Mutex<BTreeSet<String>>,
+    /// What was refused and reported.
+    reported: Mutex<BTreeSet<String>>,
 }
 
 impl Requests {
@@ -62,7 +62,7 @@ impl Requests {
             secrets: Secrets::resolve(grants)?,
             tls: OnceLock::new(),
             observer: observer.clone(),
-            told: Mutex::default(),
+            reported: Mutex::default(),
         })))
     }
 }
@@ -76,7 +76,7 @@ impl Default for Requests {
             secrets: Secrets::default(),
             tls: OnceLock::new(),
             observer: Observer::nobody(),
-            told: Mutex::default(),
+            reported: Mutex::default(),
         }))
     }
 }
@@ -96,9 +96,9 @@ impl Granted {
 
     /// Tells the run's log, once for each destination, what was refused and how to allow it.
     fn refuse(&self, request: &Request<WasiBody>, refused: &Refused) -> Error {
-        let mut told = self.told.lock().expect("no holder panics");
+        let mut reported = self.reported.lock().expect("no holder panics");
         let destination = allow::destination(request);
-        if told.len() < TOLD && told.insert(destination) {
+        if reported.len() < REPORTED && reported.insert(destination) {
             let message = refused.words(request);
             self.observer.tell(Event::Log { step: self.step.clone(), level: Level::Warn, message });
         }

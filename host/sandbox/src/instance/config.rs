@@ -35,7 +35,7 @@ pub struct InstanceConfig {
     pub log: LogLimits,
     /// What it may reach outside.
     pub reach: Arc<Reach>,
-    /// Of its random numbers.
+    /// The seed of its random numbers.
     pub seed: u64,
     /// Where its memory is counted.
     pub gauge: Arc<Gauge>,

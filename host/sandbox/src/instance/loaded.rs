@@ -72,7 +72,7 @@ impl Sandbox {
     /// What another version of wasmtime made, and memory that the system refuses ([`no_memory`](crate::no_memory)).
     pub fn load(&self, artefact: &Artefact, kind: Kind) -> wasmtime::Result<Loaded> {
         let engine = &self.running.engine;
-        // SAFETY: these are the bytes of an artefact of `compile_file`, held against their checksum, from a folder that only this user
+        // SAFETY: these are the bytes of an artefact of `compile_file`, checked against their checksum, from a folder that only this user
         // and root can write (`cache_dir`, `Artefact::of`), in a copy that nobody can change: a sealed file in memory, or memory of
         // ours. Wasmtime checks its version and settings. Whoever can write that folder can run programs as this user.
         let component = unsafe {
@@ -91,7 +91,7 @@ impl Loaded {
         self.pre.component().get_export_index(None, format!("callboard:step/{interface}@0.1.0")).is_some()
     }
 
-    /// What the component says of itself, asked in this instance of it.
+    /// What the component declares, asked in this instance of it.
     ///
     /// # Errors
     ///

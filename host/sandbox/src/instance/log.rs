@@ -14,7 +14,7 @@ use wasmtime_wasi::p2::{OutputStream, Pollable, StreamError, StreamResult};
 use crate::error::LimitExceeded;
 use crate::events::{Event, Level, Observer};
 
-/// Of what a step says, as much is kept for an error's message, bytes.
+/// The most that is kept of a step's own words for an error's message, bytes.
 pub(super) const SAID: usize = 4 << 10;
 /// What one write to a standard stream may hold, bytes.
 const WRITE: usize = 64 << 10;

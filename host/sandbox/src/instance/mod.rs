@@ -249,7 +249,7 @@ impl Instance {
         std::mem::take(&mut self.busy)
     }
 
-    /// Of that, the host's own work on rows that a global step asked for, likewise.
+    /// The part of that which is the host's own work on rows that a global step asked for, likewise.
     pub fn take_hosting(&mut self) -> Duration {
         std::mem::take(&mut self.store.data_mut().hosting)
     }

@@ -44,7 +44,7 @@ impl Profiles {
         &self.step
     }
 
-    /// What the instances that are gone by now have left; none where there was none.
+    /// What the instances that are gone by now have left; `None` if there was none.
     pub fn take(&self) -> Option<Profile> {
         let taken = std::mem::take(&mut *self.taken.lock().expect("no holder panics"));
         let instances = taken.len();

@@ -75,14 +75,14 @@ pub(crate) fn exercise(probe: &Probe, declaration: &Declaration) -> Result<Vec<F
         false => Err("other rows than the first time".to_owned()),
     });
     findings.push(Finding::of("again, in a new instance", again).help("draw nothing from clocks or chance"));
-    let mend = "the cursor of a page must contain all that is needed to continue after it, in an instance that knows nothing else";
+    let fix = "the cursor of a page must contain all that is needed to continue after it, in an instance that knows nothing else";
     findings.push(match read.pages.is_empty() {
         true => Finding::not_applicable("from its cursors", "it gave no page"),
-        false => Finding::of("from its cursors", from_cursors(probe, declaration, &read, &rows)?).help(mend),
+        false => Finding::of("from its cursors", from_cursors(probe, declaration, &read, &rows)?).help(fix),
     });
     findings.push(match read.pages.is_empty() {
         true => Finding::not_applicable("an instance for each page", "it gave no page"),
-        false => Finding::of("an instance for each page", one_by_one(probe, declaration, &read, &rows)?).help(mend),
+        false => Finding::of("an instance for each page", one_by_one(probe, declaration, &read, &rows)?).help(fix),
     });
     findings.push(match read.pages.len() >= 30 {
         true => Finding::of(super::MEMORY, read.memory.verdict()).help("free what a call has taken before it returns"),

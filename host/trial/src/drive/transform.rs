@@ -15,7 +15,7 @@ use crate::{Finding, Result};
 const VARIED: usize = 64;
 const POOL: usize = 600;
 
-/// What became of a row.
+/// What happened to a row.
 #[derive(Clone, Debug, Default, PartialEq)]
 struct Fate {
     /// The rows that it became, each a batch of one.
@@ -155,7 +155,7 @@ impl Driver<'_> {
         Ok(Ok("3 batches of no rows".to_owned()))
     }
 
-    /// What becomes of each row alone; rows that it answers with an error are left out.
+    /// What happens to each row alone; rows that it answers with an error are left out.
     fn alone(&mut self, pool: &RecordBatch) -> Tried<Vec<(u32, Fate)>> {
         let mut fates = Vec::new();
         for row in 0..pool.num_rows() {

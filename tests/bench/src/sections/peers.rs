@@ -50,7 +50,7 @@ pub(super) fn run(bench: &Bench, section: &mut Section) -> Result<()> {
     let peers: Vec<&Peer> = FAST.iter().filter(|peer| is_there(bench, section, peer)).collect();
     let work = Work::new(bench)?;
     let rows = bench.sizes().rows;
-    let columns = ["who", "time", "processor time", "peak memory", "`callboard run` is as fast"];
+    let columns = ["tool", "time", "processor time", "peak memory", "`callboard run` is faster by"];
     let mut table = Table::new(format!("Reference work, {} rows", grouped(rows)), &columns);
     if !peers.is_empty() {
         beside(&work, section, &mut table, &peers, Watch::Process)?;
@@ -239,7 +239,7 @@ fn documents(bench: &Bench, section: &mut Section) -> Result<()> {
     section.reach("peers/datatrove", faster.median);
     let mut table = Table::new(
         format!("Near-duplicates among {} documents", grouped(rows)),
-        &["who", "time", "rows kept", "`callboard run` is as fast"],
+        &["tool", "time", "rows kept", "`callboard run` is faster by"],
     );
     let count = |kept: &Cell<usize>| Measure::one(Unit::Count, kept.get() as f64);
     table.row([

@@ -15,7 +15,7 @@ use crate::report::{Section, Table};
 
 pub(super) const ABOUT: &str = "The reference pipeline with `--fresh`, which writes down what it does, against `--no-resume`, which keeps nothing: \
 nine times as many rounds as elsewhere, as the difference is smaller than what a round varies by. And `callboard resume` of a run that was killed \
-when as much had been written as when nine tenths of a whole run's time are over, of few rows and of as many as take some seconds: what a process takes to start and to put its outputs \
+when as much had been written as when nine tenths of a whole run's time are over, of few rows and of enough rows for some seconds: what a process takes to start and to put its outputs \
 in their places is a good part of a short run. Times are those of whole processes, starting included.";
 
 /// How often a run is looked at.

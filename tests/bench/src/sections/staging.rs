@@ -14,7 +14,7 @@ use crate::process;
 use crate::report::{Section, Table};
 
 pub(super) const ABOUT: &str = "Pipelines run staged, eager and one step at a time, each way in a process of its own, as `callboard compare` does it. The ballast pipelines' steps hold memory and do nothing; \
-the real one works on the reference rows. Linear memory is that of all instances alive at one moment; what is predicted is what the stages' steps need, from an earlier run. A prediction is held against the staged run.";
+the real one works on the reference rows. Linear memory is that of all instances alive at one moment; what is predicted is what the stages' steps need, from an earlier run. A prediction is compared with the staged run.";
 
 const WAYS: [&str; 3] = ["staged", "eager", "step"];
 

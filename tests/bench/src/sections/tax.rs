@@ -186,7 +186,7 @@ fn pipeline(bench: &Bench, section: &mut Section) -> Result<()> {
     section.reach("tax/pipeline", tax.median);
     let mut table = Table::new(
         format!("The reference pipeline, {} rows", grouped(rows)),
-        &["who", "processor time", "time", "tax"],
+        &["run by", "processor time", "time", "tax"],
     );
     let milliseconds = |values: &[f64]| Measure::of(Unit::Milliseconds, values);
     table.row([

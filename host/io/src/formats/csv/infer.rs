@@ -94,7 +94,7 @@ fn some(names: &[String]) -> String {
     }
 }
 
-/// Of each field of a file, the column of the first file that it belongs to.
+/// The column of the first file that each field of a file belongs to.
 fn places(names: &[String], index: &Names, header: &[String], first: &Path) -> Result<Vec<usize>, IoError> {
     let first = first.display();
     let mut found = vec![false; names.len()];

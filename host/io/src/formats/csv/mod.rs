@@ -65,7 +65,7 @@ fn delimiter(path: &Path) -> u8 {
 
 struct CsvRows {
     records: Records,
-    /// Of each field, the column that it goes to.
+    /// The column that each field goes to.
     places: Vec<usize>,
     schema: SchemaRef,
     spec: InputSpec,

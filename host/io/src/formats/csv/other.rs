@@ -1,4 +1,4 @@
-//! Files that a reader of CSV would take for one column, or for rows that are none: another delimiter, and JSON.
+//! Files that a reader of CSV would take for one column, or for rows, by mistake: other delimiters, and JSON.
 
 use crate::columns::excerpt;
 use crate::error::IoError;

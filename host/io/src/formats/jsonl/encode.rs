@@ -126,7 +126,7 @@ impl Encoder for Uuid<'_> {
 /// Lists, of any and of fixed length.
 struct Items<'a, F> {
     items: NullableEncoder<'a>,
-    /// Of a list, where its items are.
+    /// Where the items of a list are.
     range: F,
 }
 

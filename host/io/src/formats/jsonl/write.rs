@@ -17,7 +17,7 @@ use crate::text::Sink;
 use crate::types::is_json;
 use crate::values::{Rule, Text, double_key, first_fault};
 
-/// Lines are handed on when there are so many bytes of them.
+/// Lines are handed on when they reach this many bytes.
 const LINES: usize = 256 << 10;
 
 struct JsonlWriter<W> {
@@ -106,7 +106,7 @@ impl<W: Write> JsonlWriter<W> {
         self.hand_on()
     }
 
-    /// A batch of few bytes may have long names, and so many lines.
+    /// A batch of few bytes may have long names, and therefore long lines.
     fn hand_on(&mut self) -> Result<(), IoError> {
         self.stop.check()?;
         let written = self.sink.write_all(&self.lines);

@@ -28,7 +28,7 @@ const GROUP_ROWS: usize = 128 << 10;
 const GROUP_BITS: u64 = 8 * (16 << 20);
 /// What one leaf adds to that.
 const LEAF_BITS: u64 = 8 * (16 << 10);
-/// What the footer says of one leaf in one group, bytes, about: it is in memory until the end.
+/// About how many bytes the footer takes for one leaf in one group: it is in memory until the end.
 const FOOTER: u64 = 1000;
 /// From this many bits on, a batch is one long row, or nearly: a dictionary of its values, and its statistics, which are whole values,
 /// would take several times as much.
@@ -37,7 +37,7 @@ const LONG: u64 = 8 * (8 << 20);
 /// What a list's item takes while it is encoded, in bits: two levels and an index.
 const ITEM: u64 = 8 * 12;
 
-/// What a leaf takes while a group is written, whatever its values are, and what is said of it in the footer, bytes, about; and how much
+/// What a leaf takes while a group is written, whatever its values are, and its part of the footer, in bytes, about; and how much
 /// of that every writer has.
 const LEAF: u64 = 3 << 10;
 const USUAL: u64 = 4 << 20;

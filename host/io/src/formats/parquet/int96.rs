@@ -169,7 +169,7 @@ impl Units {
 /// How the columns of INT96 of one file are read.
 pub(super) struct Checked {
     columns: Vec<Column>,
-    /// Of each, the unit that it is read in.
+    /// The unit that each is read in.
     units: Vec<TimeUnit>,
     spec: InputSpec,
 }

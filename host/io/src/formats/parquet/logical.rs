@@ -1,7 +1,7 @@
 //! Parquet's logical types that Arrow has no type for: noted on a field as an extension type, and written again from that note.
 //!
 //! UUID, JSON, GEOMETRY, GEOGRAPHY and VARIANT have the extension types that Arrow's libraries agreed on; ENUM, BSON and a TIME that
-//! is adjusted to UTC have names of our own. A column that a step makes anew has none of them.
+//! is adjusted to UTC have names of our own. A new column that a step makes has none of them.
 
 use std::sync::Arc;
 
@@ -146,7 +146,7 @@ fn edges(algorithm: Option<EdgeInterpolationAlgorithm>) -> &'static str {
     EDGES.iter().find(|(known, _)| Some(*known) == algorithm).map_or("spherical", |(_, name)| name)
 }
 
-/// What GeoArrow says of a column: a CRS that is not text is JSON of its own (PROJJSON).
+/// GeoArrow's metadata of a column: a CRS that is not text is JSON of its own (PROJJSON).
 fn wkb(metadata: &str) -> LogicalType {
     let metadata: Map<String, Value> = serde_json::from_str(metadata).unwrap_or_default();
     let crs = match metadata.get("crs") {

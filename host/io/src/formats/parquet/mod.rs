@@ -38,7 +38,7 @@ impl FileFormat for Parquet {
     fn schema(&self, files: &[PathBuf], spec: &InputSpec) -> Result<Schema, IoError> {
         let units = RefCell::new(Units::default());
         let read = |file: &Path| read::schema(file, spec, &mut units.borrow_mut());
-        // Of timestamps that are INT96 in all files, `types` says the unit alone.
+        // For timestamps that are INT96 in all files, `types` only sets the unit.
         let keeps = |name: &str, found: &DataType| {
             let may_be = matches!(found, DataType::Timestamp(_, None)) || found.is_nested();
             may_be && units.borrow().is_int96(name)

@@ -42,7 +42,7 @@ pub(super) struct Account {
     pub(super) views: Views,
     /// What a batch may take beside what stands.
     allowed: u64,
-    /// Of a page that takes less there is no need to look closer.
+    /// A page that takes less is not looked at more closely.
     small: u64,
     standing: AtomicU64,
     /// What stands takes this in the file.
@@ -57,7 +57,7 @@ pub(super) struct Account {
 }
 
 impl Account {
-    /// Of batches of `rows` rows, which should take `bytes`; one row, and what must stand, may take `largest`.
+    /// For batches of `rows` rows, which should take `bytes`; one row, and what must stand, may take `largest`.
     pub(super) fn new(rows: u64, views: Views, bytes: usize, columns: usize, largest: u64) -> Account {
         let allowed = if rows == 1 { largest } else { (4 * bytes as u64).max(32 << 20) };
         let zero = || AtomicU64::new(0);
@@ -180,7 +180,7 @@ struct Column {
     rep: i16,
     def: i16,
     width: u64,
-    /// Of texts and their like: how they are decoded.
+    /// How texts and similar values are decoded.
     bytes: Option<Decoded>,
 }
 
@@ -297,7 +297,7 @@ impl Pages {
             return Err(fault("pages take too much".into()));
         }
         if header.dictionary {
-            // Of the others a dictionary of no bytes is refused when it is decoded.
+            // For the others, a dictionary of no bytes is refused when it is decoded.
             let entry = if self.column.bytes.is_some() { 4 } else { 1 };
             if header.values.saturating_mul(entry) > header.unpacked.max(1) {
                 let (values, bytes) = (header.values, header.unpacked);

@@ -1,6 +1,6 @@
 //! Reading: row group by row group, each in batches of as many rows as take about what a batch may take.
 //!
-//! How many rows that is follows from what the footer says of the group. If its pages turn out to hold more ([`Account`]), the group is
+//! How many rows that is follows from the group's entry in the footer. If its pages turn out to hold more ([`Account`]), the group is
 //! read again without the rows that were given already: first with its texts as views, so that a dictionary's entry that a million rows
 //! have is in memory once, and is unfolded a part at a time ([`Unfolded`]); then in smaller batches. Texts of lists are views at once.
 
@@ -109,7 +109,7 @@ struct Groups {
 struct Group {
     reader: ParquetRecordBatchReader,
     account: Arc<Account>,
-    /// Of [`Groups::levels`], those that it is read by.
+    /// Those of [`Groups::levels`] that it is read by.
     way: usize,
     given: u64,
     /// Rows that were given before it was opened again.

@@ -4,7 +4,7 @@
 use parquet::basic::Encoding;
 use parquet::column::page::Page;
 
-/// The most values that `records` records in a row take, of a page of a repeated column: up to twice as many as they do.
+/// The most values that `records` records in a row take, of a page of a repeated column: at most twice the real number.
 ///
 /// Null if the page is not well formed, which its reader will notice.
 pub(super) fn values_of_records(page: &Page, max_rep_level: i16, records: u64) -> Option<u64> {
@@ -33,7 +33,7 @@ pub(super) fn values_of_records(page: &Page, max_rep_level: i16, records: u64) -
 }
 
 /// The most bytes that `values` values in a row take, of a page of texts of which each is written as what differs from the one before
-/// it: up to twice as many as they do. 0 for pages of other encodings.
+/// it: at most twice the real number. 0 for pages of other encodings.
 ///
 /// Null if the page is not well formed.
 pub(super) fn bytes_of_values(page: &Page, max_rep_level: i16, max_def_level: i16, values: u64) -> Option<u64> {

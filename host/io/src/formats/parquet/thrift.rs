@@ -3,183 +3,11 @@
 //! The library reads a field of a known number as the type that it expects there, whatever type the file says it has: a vendor's own
 //! field under such a number shifts everything behind it. [`look`] leaves such fields out; other readers skip them too.
 
-/// Types on the wire.
-const TRUE: u8 = 1;
-const FALSE: u8 = 2;
-const BYTE: u8 = 3;
-const I16: u8 = 4;
-const I32: u8 = 5;
-const I64: u8 = 6;
-const DOUBLE: u8 = 7;
-const BINARY: u8 = 8;
-const LIST: u8 = 9;
-const SET: u8 = 10;
-const MAP: u8 = 11;
-const STRUCT: u8 = 12;
+mod known;
+mod wire;
 
-/// How deep values may nest; Parquet's own go to about ten.
-const DEEPEST: usize = 64;
-
-/// What a field is expected to be.
-#[derive(Clone, Copy)]
-enum Kind {
-    /// A value of this type on the wire, whatever it holds.
-    Of(u8),
-    /// True or false.
-    Bool,
-    /// An `i32` of at most this.
-    UpTo(i64),
-    Struct(&'static [(i16, Kind)]),
-    /// A structure that is there where a column is encrypted.
-    Crypto,
-    List(&'static Kind),
-}
-
-const STATISTICS: &[(i16, Kind)] = &[
-    (1, Kind::Of(BINARY)),
-    (2, Kind::Of(BINARY)),
-    (3, Kind::Of(I64)),
-    (4, Kind::Of(I64)),
-    (5, Kind::Of(BINARY)),
-    (6, Kind::Of(BINARY)),
-    (7, Kind::Bool),
-    (8, Kind::Bool),
-    (9, Kind::Of(I64)),
-];
-const KEY_VALUE: &[(i16, Kind)] = &[(1, Kind::Of(BINARY)), (2, Kind::Of(BINARY))];
-const ENCODING_STATS: &[(i16, Kind)] = &[(1, Kind::Of(I32)), (2, Kind::Of(I32)), (3, Kind::Of(I32))];
-const SIZE_STATISTICS: &[(i16, Kind)] =
-    &[(1, Kind::Of(I64)), (2, Kind::List(&Kind::Of(I64))), (3, Kind::List(&Kind::Of(I64)))];
-const COLUMN_METADATA: &[(i16, Kind)] = &[
-    (1, Kind::Of(I32)),
-    (2, Kind::List(&Kind::Of(I32))),
-    (3, Kind::List(&Kind::Of(BINARY))),
-    (4, Kind::Of(I32)),
-    (5, Kind::Of(I64)),
-    (6, Kind::Of(I64)),
-    (7, Kind::Of(I64)),
-    (8, Kind::List(&Kind::Struct(KEY_VALUE))),
-    (9, Kind::Of(I64)),
-    (10, Kind::Of(I64)),
-    (11, Kind::Of(I64)),
-    (12, Kind::Struct(STATISTICS)),
-    (13, Kind::List(&Kind::Struct(ENCODING_STATS))),
-    (14, Kind::Of(I64)),
-    (15, Kind::Of(I32)),
-    (16, Kind::Struct(SIZE_STATISTICS)),
-    (17, Kind::Struct(GEOSPATIAL_STATISTICS)),
-];
-const COLUMN_CHUNK: &[(i16, Kind)] = &[
-    (1, Kind::Of(BINARY)),
-    (2, Kind::Of(I64)),
-    (3, Kind::Struct(COLUMN_METADATA)),
-    (4, Kind::Of(I64)),
-    (5, Kind::Of(I32)),
-    (6, Kind::Of(I64)),
-    (7, Kind::Of(I32)),
-    (8, Kind::Crypto),
-    (9, Kind::Of(BINARY)),
-];
-const SORTING_COLUMN: &[(i16, Kind)] = &[(1, Kind::Of(I32)), (2, Kind::Bool), (3, Kind::Bool)];
-const ROW_GROUP: &[(i16, Kind)] = &[
-    (1, Kind::List(&Kind::Struct(COLUMN_CHUNK))),
-    (2, Kind::Of(I64)),
-    (3, Kind::Of(I64)),
-    (4, Kind::List(&Kind::Struct(SORTING_COLUMN))),
-    (5, Kind::Of(I64)),
-    (6, Kind::Of(I64)),
-    (7, Kind::Of(I16)),
-];
-const SCHEMA_ELEMENT: &[(i16, Kind)] = &[
-    (1, Kind::Of(I32)),
-    (2, Kind::Of(I32)),
-    (3, Kind::Of(I32)),
-    (4, Kind::Of(BINARY)),
-    (5, Kind::Of(I32)),
-    // The last is INTERVAL; parquet-cpp wrote 24 for columns of nulls, which the format then gave up.
-    (6, Kind::UpTo(21)),
-    (7, Kind::Of(I32)),
-    (8, Kind::Of(I32)),
-    (9, Kind::Of(I32)),
-    (10, Kind::Struct(LOGICAL_TYPE)),
-];
-const NOTHING: Kind = Kind::Struct(&[]);
-const TIME_UNIT: &[(i16, Kind)] = &[(1, NOTHING), (2, NOTHING), (3, NOTHING)];
-const TIME: &[(i16, Kind)] = &[(1, Kind::Bool), (2, Kind::Struct(TIME_UNIT))];
-const LOGICAL_TYPE: &[(i16, Kind)] = &[
-    (1, NOTHING),
-    (2, NOTHING),
-    (3, NOTHING),
-    (4, NOTHING),
-    (5, Kind::Struct(&[(1, Kind::Of(I32)), (2, Kind::Of(I32))])),
-    (6, NOTHING),
-    (7, Kind::Struct(TIME)),
-    (8, Kind::Struct(TIME)),
-    (9, NOTHING),
-    (10, Kind::Struct(&[(1, Kind::Of(BYTE)), (2, Kind::Bool)])),
-    (11, NOTHING),
-    (12, NOTHING),
-    (13, NOTHING),
-    (14, NOTHING),
-    (15, NOTHING),
-    (16, Kind::Struct(&[(1, Kind::Of(BYTE))])),
-    (17, Kind::Struct(&[(1, Kind::Of(BINARY))])),
-    (18, Kind::Struct(&[(1, Kind::Of(BINARY)), (2, Kind::Of(I32))])),
-];
-const BOUNDING_BOX: &[(i16, Kind)] = &[
-    (1, Kind::Of(DOUBLE)),
-    (2, Kind::Of(DOUBLE)),
-    (3, Kind::Of(DOUBLE)),
-    (4, Kind::Of(DOUBLE)),
-    (5, Kind::Of(DOUBLE)),
-    (6, Kind::Of(DOUBLE)),
-    (7, Kind::Of(DOUBLE)),
-    (8, Kind::Of(DOUBLE)),
-];
-const GEOSPATIAL_STATISTICS: &[(i16, Kind)] = &[(1, Kind::Struct(BOUNDING_BOX)), (2, Kind::List(&Kind::Of(I32)))];
-const AES: &[(i16, Kind)] = &[(1, Kind::Of(BINARY)), (2, Kind::Of(BINARY)), (3, Kind::Bool)];
-const FILE_METADATA: &[(i16, Kind)] = &[
-    (1, Kind::Of(I32)),
-    (2, Kind::List(&Kind::Struct(SCHEMA_ELEMENT))),
-    (3, Kind::Of(I64)),
-    (4, Kind::List(&Kind::Struct(ROW_GROUP))),
-    (5, Kind::List(&Kind::Struct(KEY_VALUE))),
-    (6, Kind::Of(BINARY)),
-    (7, Kind::List(&Kind::Struct(&[(1, NOTHING), (2, NOTHING)]))),
-    (8, Kind::Struct(&[(1, Kind::Struct(AES)), (2, Kind::Struct(AES))])),
-    (9, Kind::Of(BINARY)),
-];
-const PAGE_HEADER: &[(i16, Kind)] = &[
-    (1, Kind::Of(I32)),
-    (2, Kind::Of(I32)),
-    (3, Kind::Of(I32)),
-    (4, Kind::Of(I32)),
-    (
-        5,
-        Kind::Struct(&[
-            (1, Kind::Of(I32)),
-            (2, Kind::Of(I32)),
-            (3, Kind::Of(I32)),
-            (4, Kind::Of(I32)),
-            (5, Kind::Struct(STATISTICS)),
-        ]),
-    ),
-    (6, NOTHING),
-    (7, Kind::Struct(&[(1, Kind::Of(I32)), (2, Kind::Of(I32)), (3, Kind::Bool)])),
-    (
-        8,
-        Kind::Struct(&[
-            (1, Kind::Of(I32)),
-            (2, Kind::Of(I32)),
-            (3, Kind::Of(I32)),
-            (4, Kind::Of(I32)),
-            (5, Kind::Of(I32)),
-            (6, Kind::Of(I32)),
-            (7, Kind::Bool),
-            (8, Kind::Struct(STATISTICS)),
-        ]),
-    ),
-];
+use known::{FILE_METADATA, Kind, PAGE_HEADER};
+use wire::{Bytes, FALSE, I32, LIST, STRUCT, TRUE, varint};
 
 /// What a look through a footer finds.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -200,112 +28,6 @@ pub(super) fn look(footer: &[u8]) -> Option<Found> {
     let Walk { left_out, encrypted, .. } = walk(None)?;
     let repaired = if left_out { walk(Some(Vec::with_capacity(footer.len())))?.out } else { None };
     Some(Found { repaired, encrypted })
-}
-
-/// Bytes that are not yet read. Null wherever there are too few of them.
-struct Bytes<'a>(&'a [u8]);
-
-impl<'a> Bytes<'a> {
-    fn byte(&mut self) -> Option<u8> {
-        let (first, rest) = self.0.split_first()?;
-        self.0 = rest;
-        Some(*first)
-    }
-
-    fn take(&mut self, length: u64) -> Option<&'a [u8]> {
-        let (taken, rest) = self.0.split_at_checked(usize::try_from(length).ok()?)?;
-        self.0 = rest;
-        Some(taken)
-    }
-
-    fn varint(&mut self) -> Option<u64> {
-        let mut value = 0u64;
-        for shift in (0..64).step_by(7) {
-            let byte = self.byte()?;
-            value |= u64::from(byte & 0x7f) << shift;
-            if byte < 0x80 {
-                return Some(value);
-            }
-        }
-        None
-    }
-
-    fn integer(&mut self) -> Option<i64> {
-        self.varint().map(|value| (value >> 1) as i64 ^ -((value & 1) as i64))
-    }
-
-    /// The next field's type and number; type 0 at the end of the structure.
-    fn field(&mut self, last: i16) -> Option<(u8, i16)> {
-        let head = self.byte()?;
-        match (head & 0x0f, head >> 4) {
-            (0, _) => Some((0, 0)),
-            (of, 0) => Some((of, i16::try_from(self.integer()?).ok()?)),
-            (of, delta) => Some((of, last.checked_add(delta.into())?)),
-        }
-    }
-
-    /// The type of a list's values and how many there are.
-    fn list(&mut self) -> Option<(u8, u64)> {
-        let head = self.byte()?;
-        let length = match head >> 4 {
-            15 => self.varint()?,
-            length => length.into(),
-        };
-        // Each takes a byte at least.
-        (length <= self.0.len() as u64).then_some((head & 0x0f, length))
-    }
-
-    fn skip(&mut self, of: u8, depth: usize) -> Option<()> {
-        if depth > DEEPEST {
-            return None;
-        }
-        match of {
-            TRUE | FALSE => {}
-            BYTE => drop(self.byte()?),
-            I16 | I32 | I64 => drop(self.varint()?),
-            DOUBLE => drop(self.take(8)?),
-            BINARY => {
-                let length = self.varint()?;
-                self.take(length)?;
-            }
-            LIST | SET => {
-                let (of, length) = self.list()?;
-                for _ in 0..length {
-                    self.item(of, depth)?;
-                }
-            }
-            MAP => {
-                let length = self.varint()?;
-                let types = if length > 0 { self.byte()? } else { 0 };
-                for _ in 0..length {
-                    self.item(types >> 4, depth)?;
-                    self.item(types & 0x0f, depth)?;
-                }
-            }
-            STRUCT => {
-                let mut last = 0;
-                loop {
-                    match self.field(last)? {
-                        (0, _) => break,
-                        (of, number) => {
-                            last = number;
-                            self.skip(of, depth + 1)?;
-                        }
-                    }
-                }
-            }
-            _ => return None,
-        }
-        Some(())
-    }
-
-    /// Parquet has no lists of booleans here. They take a byte each, and the library takes them to have none.
-    fn item(&mut self, of: u8, depth: usize) -> Option<()> {
-        match of {
-            TRUE | FALSE => None,
-            of => self.skip(of, depth + 1),
-        }
-    }
 }
 
 /// Goes through a footer, and writes it again if there is `out`.
@@ -398,14 +120,6 @@ fn list_fits(mut list: Bytes<'_>, items: &Kind) -> bool {
     list.list().is_some_and(|(of, length)| of == expected || length == 0)
 }
 
-fn varint(out: &mut Vec<u8>, mut value: u64) {
-    while value >= 0x80 {
-        out.push(value as u8 | 0x80);
-        value >>= 7;
-    }
-    out.push(value as u8);
-}
-
 /// What stands before a page: its sizes and what kind it is.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct PageHeader {
@@ -413,13 +127,13 @@ pub(super) struct PageHeader {
     pub(super) length: usize,
     pub(super) unpacked: u64,
     pub(super) packed: u64,
-    /// Of a dictionary, its entries; of data, values with nulls.
+    /// The entries of a dictionary; the values of a data page, with nulls.
     pub(super) values: u64,
     pub(super) dictionary: bool,
     pub(super) data: bool,
 }
 
-/// The header at the beginning of `bytes`; null if it is none, not whole, or not what the library reads in it.
+/// The header at the beginning of `bytes`; `None` if there is no whole header, or not what the library reads in it.
 pub(super) fn page_header(bytes: &[u8]) -> Option<PageHeader> {
     let mut walk = Walk { from: Bytes(bytes), out: None, left_out: false, encrypted: false };
     walk.structure(PAGE_HEADER, 0)?;
@@ -459,6 +173,7 @@ pub(super) fn page_header(bytes: &[u8]) -> Option<PageHeader> {
 
 #[cfg(test)]
 mod tests {
+    use super::wire::{BINARY, BYTE, MAP};
     use super::*;
 
     fn repair(footer: &[u8]) -> Option<Vec<u8>> {

@@ -39,7 +39,7 @@ pub(super) fn writer(sink: Sink, schema: &SchemaRef) -> Result<Box<dyn RowWriter
     Ok(Box::new(ParquetWriter { groups, schema, cutter }))
 }
 
-/// What is said of every file.
+/// The metadata of every file.
 pub(super) fn properties() -> WriterPropertiesBuilder {
     WriterProperties::builder().set_compression(Compression::ZSTD(ZstdLevel::try_new(1).expect("a level of zstd")))
 }

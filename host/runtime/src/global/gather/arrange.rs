@@ -107,7 +107,7 @@ pub(super) fn read(parts: &Parts, port: usize, rows: &RecordBatch) -> Result<Rec
     Ok(callboard_sandbox::record_batch(parts.bound.given[port].clone(), columns.collect(), rows.num_rows())?)
 }
 
-/// What rows are sorted by, comparable; none where they stay in the order of the input.
+/// What rows are sorted by, comparable; `None` if they stay in the order of the input.
 pub(super) fn sort_keys(parts: &Parts, port: usize, rows: &RecordBatch) -> Result<Option<Rows>, Fault> {
     let (layout, orders) = (&parts.layouts[port], &parts.bound.gathered.sorted[port]);
     if orders.is_empty() {

@@ -19,7 +19,7 @@ const DIGEST: usize = 16;
 
 /// Rows and the groups that they are in.
 pub(super) struct Members {
-    /// The row of each membership, in order; none where each row is in one group.
+    /// The row of each membership, in order; `None` if each row is in one group.
     pub(super) rows: Option<Vec<u32>>,
     /// Which item of the row's list it is, likewise.
     pub(super) items: Vec<u32>,

@@ -33,9 +33,9 @@ const ROW: u64 = 24;
 /// several groups), the digest of its key, and the columns that are read or sorted by.
 pub(super) struct Layout {
     pub(super) schema: SchemaRef,
-    /// Of the input, the columns of keys.
+    /// The input's columns of keys.
     keys: Vec<usize>,
-    /// Of the input, the columns that are carried here.
+    /// The input's columns that are carried here.
     columns: Vec<usize>,
     pub(super) has_items: bool,
 }

@@ -4,7 +4,7 @@ use crate::fates::Bits;
 
 /// Rows: a list while they are few, and a bit for each row of the input once that takes less.
 pub(super) struct RowSet {
-    /// Of the input.
+    /// The rows of the input.
     rows: u64,
     list: Vec<u64>,
     bits: Bits,

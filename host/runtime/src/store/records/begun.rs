@@ -22,7 +22,7 @@ pub(crate) struct Recorded {
     pub(crate) limit: Option<u64>,
     pub(crate) max_spill: Option<u64>,
     pub(crate) inputs: BTreeMap<String, RecordedInput>,
-    /// Of the digests of rows. It is nobody's to guess, so nobody can make rows that pass for others.
+    /// The seed of the digests of rows. Nobody can guess it, so nobody can make rows that pass for others.
     #[serde(default)]
     pub(crate) digest_seed: Option<u64>,
 }

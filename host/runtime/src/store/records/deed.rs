@@ -1,4 +1,4 @@
-//! What a call into a step came to, as its log has it.
+//! The result of a call into a step, as its log has it.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -25,7 +25,7 @@ pub(crate) enum Deed {
         #[serde(with = "by_reason")]
         rows: Vec<Removed>,
     },
-    /// A source or a global step came to its end; nothing counts of a global step without it.
+    /// A source or a global step ended; without it, no work of a global step counts.
     Ended {
         counters: BTreeMap<String, i64>,
     },
@@ -42,7 +42,7 @@ impl Deed {
     }
 }
 
-/// What became of a transform's batch.
+/// What happened to a transform's batch.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Outcome {
     /// The rows of the batch that were put out; none: all that were not removed, in order.
@@ -50,7 +50,7 @@ pub(crate) struct Outcome {
     #[serde(with = "by_reason")]
     pub(crate) removed: Vec<Removed>,
     pub(crate) counters: BTreeMap<String, i64>,
-    /// The limits under which rows were rejected because a call trapped or ran into one; none where no row was.
+    /// The limits under which rows were rejected because a call trapped or ran into one; `None` if no row was.
     pub(crate) narrowed: Option<Limits>,
 }
 

@@ -23,7 +23,7 @@ const MAGIC: [u8; 4] = [b'C', b'B', b'F', FORMAT];
 /// Bytes of a frame before its body.
 pub(crate) const HEADER: usize = 48;
 
-/// Where a frame lies, and what its header says of it.
+/// Where a frame lies, and what is in its header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Frame {
     pub(crate) kind: u8,
@@ -31,7 +31,7 @@ pub(crate) struct Frame {
     pub(crate) tag: u128,
     pub(crate) length: u64,
     pub(crate) checksum: u64,
-    /// Of the body.
+    /// The offset of the body.
     pub(in crate::store) offset: u64,
 }
 

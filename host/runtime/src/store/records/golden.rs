@@ -154,7 +154,7 @@ fn reference() -> Reference {
     }
 }
 
-/// Of what lies in a frame: its names, and its bytes.
+/// What lies in a frame: its names, and its bytes.
 fn packed(value: &impl Serialize) -> Value {
     json!({ "shape": value, "bytes": callboard_sandbox::hex(&postcard::to_stdvec(value).unwrap()) })
 }

@@ -15,14 +15,14 @@ pub(crate) enum Record {
     Begun {
         /// Seconds since 1970.
         at: u64,
-        /// Of callboard.
+        /// The version of callboard.
         version: String,
     },
     /// An input was read into a spill, before its stage was loaded.
     Intake { input: String, rows: u64, spill: Sealed },
     /// A stage ended.
     Stage { stage: usize, ended: Box<StageEnded> },
-    /// A step of this stage is another component than before: what this and later stages came to does not count any more.
+    /// A step of this stage has a different component than before: the results of this and later stages no longer count.
     Changed { stage: usize },
     /// The outputs are complete, and are being put in their places.
     Committing,

@@ -38,7 +38,7 @@ pub(crate) struct Header {
     pub(crate) format: u8,
     pub(crate) key: StepKey,
     pub(crate) limits: Limits,
-    /// Of the digests of rows, as the run had it that did the work first.
+    /// The seed of the digests of rows in the run that did the work first.
     pub(crate) seed: u64,
 }
 

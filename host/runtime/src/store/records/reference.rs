@@ -1,4 +1,4 @@
-//! What a frame of a spill says of rows that it does not hold itself.
+//! How a frame of a spill refers to rows that it does not hold itself.
 //!
 //! Such a frame begins with a [`Reference`], padded to 64 bytes; behind it stand the columns that are its own, if there are any.
 
@@ -15,7 +15,7 @@ use crate::store::head;
 pub(crate) struct Reference {
     /// For each column of the spill, the two hidden ones first.
     pub(crate) columns: Vec<Column>,
-    /// The rows, one after another; none where no column is picked.
+    /// The rows, one after another; `None` if no column is picked.
     pub(crate) picks: Vec<Pick>,
     /// The frames of logs that columns are in.
     pub(crate) logged: Vec<InLog>,
@@ -58,7 +58,7 @@ pub(crate) enum Chosen {
 }
 
 impl Chosen {
-    /// These rows, which ascend, of so many.
+    /// These rows, which ascend, out of `all`.
     pub(crate) fn of(rows: &[u32], all: u32) -> Chosen {
         if rows.len() == all as usize {
             return Chosen::All;
@@ -68,7 +68,7 @@ impl Chosen {
         Chosen::Some(bits)
     }
 
-    /// A bit a row of so many; none where there are not as many bits.
+    /// A bit for each of `all` rows; `None` if the number of bits is different.
     pub(crate) fn bits(&self, all: usize) -> Option<BooleanBuffer> {
         match self {
             Chosen::All => Some(BooleanBuffer::new_set(all)),
@@ -86,7 +86,7 @@ impl Reference {
         head::encode(self)
     }
 
-    /// The reference that a body begins with, and what stands behind it; none where there is none.
+    /// The reference that a body begins with, and what follows it; `None` if there is none.
     pub(crate) fn decode(body: &Buffer) -> Option<(Reference, Buffer)> {
         head::decode(body)
     }

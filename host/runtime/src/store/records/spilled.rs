@@ -1,4 +1,4 @@
-//! What the journal says of rows between stages.
+//! What the journal records about rows between stages.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -15,7 +15,7 @@ pub(crate) struct Sealed {
     pub(crate) bytes: u64,
     /// XXH3-64 over the checksums of all frames, hexadecimal.
     pub(crate) checksum: String,
-    /// Of each column the digest of its values, by seed: those under which global steps look for their work. All hexadecimal.
+    /// The digest of each column's values, by seed: those under which global steps look for their work. All hexadecimal.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(crate) digests: BTreeMap<String, Vec<String>>,
     /// The spills that it refers to.
@@ -31,7 +31,7 @@ pub(crate) struct Sealed {
 pub(crate) struct BaseLog {
     /// From the run's folder.
     pub(in crate::store) path: PathBuf,
-    /// Of the log's columns.
+    /// The schema of the log's columns.
     pub(in crate::store) schema: String,
 }
 

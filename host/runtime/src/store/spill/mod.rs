@@ -2,7 +2,7 @@
 //!
 //! A frame holds rows, or refers to rows of other spills ([`View`](super::View)), which stay as long as this one, or to columns
 //! of logs. A spill is readable when it is sealed: then its journal's [`Sealed`] says what it must hold, and whoever opens it
-//! again holds it against that.
+//! again compares it with that.
 
 mod intact;
 mod quota;
@@ -53,7 +53,7 @@ pub(crate) struct Spill {
     quota: Arc<Quota>,
 }
 
-/// The logs that a spill refers to, and their files, opened by who first reads them.
+/// The logs that a spill refers to, and their files, opened when first read.
 type Logs = Vec<(Arc<Log>, OnceLock<FrameFile>)>;
 
 impl BaseLog {
@@ -80,7 +80,7 @@ impl BaseLog {
 }
 
 impl Spill {
-    /// Opens a spill that was sealed before; `bases` are the spills that it refers to. Its frames are held against what they
+    /// Opens a spill that was sealed before; `bases` are the spills that it refers to. Its frames are checked against what they
     /// must be by their headers; rows when they are read.
     pub(crate) fn open(
         feed: Feed,
@@ -150,7 +150,7 @@ impl Spill {
         self.frames.partition_point(|(_, frame)| frame.tag as u64 <= row) - 1
     }
 
-    /// Removes its files. What cannot be removed is left for who removes the run's folder.
+    /// Removes its files. What cannot be removed is left until the run's folder is removed.
     pub(crate) fn remove(&self) {
         let _ = std::fs::remove_dir_all(&self.folder);
         self.quota.give_back(self.sealed.bytes);

@@ -99,7 +99,7 @@ pub(super) fn log_of<'a>(folder: &Path, logs: &'a Logs, logged: &InLog) -> io::R
         return Err(damaged(folder, "it refers to a log of another step"));
     };
     if file.get().is_none() {
-        // Who comes second drops his own.
+        // The second thread drops its own.
         let _ = file.set(FrameFile::open(run_of(folder).join(&log.path))?);
     }
     Ok((log, file.get().expect("it was just opened")))

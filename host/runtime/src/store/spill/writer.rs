@@ -25,9 +25,9 @@ use crate::store::sync::Syncer;
 use crate::store::view::View;
 use crate::store::work::{Log, Logged};
 
-/// A segment is full when it has so many bytes.
+/// A segment is full when it has this many bytes.
 const SEGMENT_BYTES: u64 = 64 << 20;
-/// Of the hidden columns, a row.
+/// What the hidden columns take for each row.
 const HIDDEN_BYTES: u64 = 12;
 /// A column of fewer bytes is written, wherever it lies already: to look it up costs more.
 const LONG: u64 = 64 << 10;
@@ -39,7 +39,7 @@ pub(crate) struct SpillWriter {
     schema: SchemaRef,
     stored: SchemaRef,
     encoder: RowEncoder,
-    /// Of the columns that stand beside a reference, as the last one had them.
+    /// The encoder of the columns that stand beside a reference, as the last one had them.
     beside: Option<(SchemaRef, RowEncoder)>,
     bases: Vec<Arc<Spill>>,
     logs: Vec<Arc<Log>>,

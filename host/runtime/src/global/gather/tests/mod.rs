@@ -116,7 +116,7 @@ struct Case {
     inputs: usize,
 }
 
-/// What becomes of a row that is removed.
+/// What happens to a row that is removed.
 fn fate_of(id: i64) -> (Fate, String) {
     (if id % 3 == 0 { Fate::Rejected } else { Fate::Dropped }, format!("because of {}", id % 9))
 }
@@ -128,7 +128,7 @@ fn call(act: Act, bound: &Bound, readers: &mut [Box<dyn RowReader>], writer: &mu
         let columns = columns.iter().map(|values| Arc::new(Int64Array::from(values.clone())) as ArrayRef);
         Flat::of(&RecordBatch::try_new(bound.writes.clone(), columns.collect()).unwrap()).to_owned_batch()
     };
-    // Of each group its rows in this call, and how many the other input has.
+    // The rows of each group in this call, and how many the other input has.
     let mut groups: BTreeMap<u32, (Vec<u64>, i64)> = BTreeMap::new();
     let mut ids = Vec::new();
     for (port, reader) in readers.iter_mut().enumerate() {
