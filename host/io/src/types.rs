@@ -91,7 +91,7 @@ pub(crate) fn words(data_type: &DataType) -> String {
         Struct(fields) => {
             const SHOWN: usize = 8;
             let member = |field: &std::sync::Arc<Field>| {
-                format!("{}: {}", crate::columns::excerpt(field.name()), field_words(field))
+                format!("{}: {}", crate::misfit::excerpt(field.name()), field_words(field))
             };
             let members: Vec<_> = fields.iter().take(SHOWN).map(member).collect();
             format!("{{{}{}}}", members.join(", "), if fields.len() > SHOWN { ", …" } else { "" })

@@ -99,7 +99,7 @@ pub(crate) fn one_schema(
 pub(crate) fn only_known(schema: &Schema, files: &[PathBuf], spec: &InputSpec) -> Result<(), IoError> {
     const SHOWN: usize = 20;
     let Some(unknown) = spec.types.keys().find(|name| schema.column_with_name(name).is_none()) else { return Ok(()) };
-    let shown: Vec<_> = schema.fields().iter().take(SHOWN).map(|field| crate::columns::excerpt(field.name())).collect();
+    let shown: Vec<_> = schema.fields().iter().take(SHOWN).map(|field| crate::misfit::excerpt(field.name())).collect();
     let more = match schema.fields().len().saturating_sub(SHOWN) {
         0 => String::new(),
         more => format!(" and {more} more"),

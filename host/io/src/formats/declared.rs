@@ -16,9 +16,10 @@ use arrow::datatypes::{DataType, Field, FieldRef, Float32Type, Float64Type, Sche
 
 use super::{csv, jsonl};
 use crate::canonical;
-use crate::columns::{Column, excerpt};
+use crate::columns::Column;
 use crate::error::{IoError, arrow_words};
 use crate::limits;
+use crate::misfit::excerpt;
 use crate::spec::InputSpec;
 use crate::types;
 use crate::values::{Rule, Text, check_decimals, first_fault};

@@ -7,13 +7,18 @@
 //!
 //! A `date64` is written as the date that it is; one that is not a whole day has no text.
 
+mod iso;
+mod read;
+
 use std::io::Write;
 
 use arrow::array::timezone::Tz;
 use arrow::array::{Array, AsArray};
-use arrow::compute::kernels::cast_utils::{Parser, string_to_datetime};
 use arrow::datatypes::*;
-use chrono::{DateTime, Datelike, NaiveDate, NaiveDateTime, Offset, TimeZone, Timelike, Utc};
+use chrono::{DateTime, Datelike, NaiveDate, NaiveDateTime, Offset, TimeZone};
+
+use iso::{date, datetime, digits, duration, time};
+pub(crate) use read::{Misread, date32, timestamp, timestamp_ns};
 
 const DAY: i64 = 86_400;
 /// 0000-01-01 and 9999-12-31, in days since 1970.
@@ -288,113 +293,6 @@ fn within_table(instant: NaiveDateTime) -> NaiveDateTime {
     // The last of February may be missing there.
     let there = instant.with_year(like).or_else(|| instant.with_day(28)?.with_year(like));
     there.unwrap_or(instant)
-}
-
-/// A number with zeros before it.
-fn digits(number: u64, width: u32, out: &mut Vec<u8>) {
-    (0..width).rev().for_each(|place| out.push(b'0' + (number / 10_u64.pow(place) % 10) as u8));
-}
-
-fn date(days: i64, out: &mut Vec<u8>) {
-    let date = i32::try_from(days).ok().and_then(NaiveDate::from_epoch_days).unwrap_or_default();
-    digits(date.year().unsigned_abs().into(), 4, out);
-    out.push(b'-');
-    digits(date.month().into(), 2, out);
-    out.push(b'-');
-    digits(date.day().into(), 2, out);
-}
-
-fn datetime(seconds: i64, fraction: i64, per_second: i64, out: &mut Vec<u8>) {
-    date(seconds.div_euclid(DAY), out);
-    out.push(b'T');
-    time(seconds.rem_euclid(DAY), fraction, per_second, out);
-}
-
-/// A time of day, with three, six or nine digits of its fraction, whichever it needs.
-fn time(seconds: i64, fraction: i64, per_second: i64, out: &mut Vec<u8>) {
-    let seconds = seconds.unsigned_abs();
-    digits(seconds / 3_600, 2, out);
-    out.push(b':');
-    digits(seconds / 60 % 60, 2, out);
-    out.push(b':');
-    digits(seconds % 60, 2, out);
-    let nanos = fraction.unsigned_abs() * (1_000_000_000 / per_second.unsigned_abs());
-    let (number, width) = match nanos {
-        0 => return,
-        _ if nanos.is_multiple_of(1_000_000) => (nanos / 1_000_000, 3),
-        _ if nanos.is_multiple_of(1_000) => (nanos / 1_000, 6),
-        _ => (nanos, 9),
-    };
-    out.push(b'.');
-    digits(number, width, out);
-}
-
-/// `T5.25S`: seconds, and of their fraction no zeros at the end.
-fn duration(seconds: u64, fraction: u64, per_second: u64, out: &mut Vec<u8>) {
-    let _ = write!(out, "T{seconds}");
-    if fraction != 0 {
-        out.push(b'.');
-        digits(fraction, per_second.ilog10(), out);
-        while out.last() == Some(&b'0') {
-            out.pop();
-        }
-    }
-    out.push(b'S');
-}
-
-/// Why a text is not a timestamp, or no date.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Misread {
-    /// It is not of the form.
-    Other,
-    /// A fraction that the unit does not hold.
-    TooFine,
-    /// A year that the unit does not reach.
-    TooFar,
-    /// The sixtieth second, which no timestamp has.
-    LeapSecond,
-    /// A time of day, or a zone, where a date is wanted.
-    HasTime,
-}
-
-/// A timestamp in microseconds since 1970 in UTC, of the years 0000 to 9999: RFC 3339, also with a space for the `T`, without an
-/// offset (which means UTC) and of a date alone.
-pub(crate) fn timestamp(text: &str) -> Result<i64, Misread> {
-    instant(text, 6).map(|instant| instant.timestamp_micros())
-}
-
-/// A timestamp in nanoseconds, of the same forms.
-pub(crate) fn timestamp_ns(text: &str) -> Result<i64, Misread> {
-    instant(text, 9)?.timestamp_nanos_opt().ok_or(Misread::TooFar)
-}
-
-fn instant(text: &str, digits: usize) -> Result<DateTime<Utc>, Misread> {
-    let instant = string_to_datetime(&Utc, text).map_err(|_| Misread::Other)?;
-    if instant.nanosecond() >= 1_000_000_000 {
-        return Err(Misread::LeapSecond);
-    }
-    // The parser leaves out what is past the ninth digit.
-    let fraction = text.as_bytes().get(19..).filter(|rest| rest.starts_with(b".")).unwrap_or_default();
-    let mut beyond = fraction.iter().skip(1).take_while(|byte| byte.is_ascii_digit()).skip(digits);
-    if beyond.all(|digit| *digit == b'0') { Ok(instant) } else { Err(Misread::TooFine) }
-}
-
-/// A date in days since 1970, of the years 0000 to 9999: `2024-02-29` and what Arrow's parser takes beside it, and that date at
-/// midnight, without a zone.
-pub(crate) fn date32(text: &str) -> Result<i32, Misread> {
-    let text = text.trim_ascii();
-    let days = Date32Type::parse(text).ok_or(Misread::Other)?;
-    if text.starts_with(['+', '-']) {
-        return Err(Misread::Other);
-    }
-    let midnight = || {
-        let fraction = text.get(11..).and_then(|time| time.strip_prefix("00:00:00"));
-        fraction.is_some_and(|rest| rest.is_empty() || rest.starts_with('.') && rest[1..].bytes().all(|b| b == b'0'))
-    };
-    match text.len() <= 10 || midnight() {
-        true => Ok(days),
-        false => Err(Misread::HasTime),
-    }
 }
 
 #[cfg(test)]

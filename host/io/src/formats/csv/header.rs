@@ -2,8 +2,8 @@
 
 use std::collections::HashSet;
 
-use crate::columns::excerpt;
 use crate::error::IoError;
+use crate::misfit::excerpt;
 
 /// The names of the columns. One without a name, such as the index that pandas writes, the row names of R or what stands behind a trailing
 /// delimiter, is called `unnamed`; a second one `unnamed_2`, and so on; with as many `_` behind it as keep it apart from the names that are there.

@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use arrow::datatypes::{DataType, Field, Schema};
 
 use super::records::Records;
-use crate::columns::excerpt;
 use crate::error::IoError;
 use crate::lines::{SAMPLE_BYTES, sample_rows};
+use crate::misfit::excerpt;
 use crate::names::Names;
 use crate::spec::InputSpec;
 use crate::types;

@@ -21,8 +21,9 @@ use arrow::array::{RecordBatch, RecordBatchOptions, UInt64Array};
 use arrow::datatypes::{Schema, SchemaRef};
 
 use super::{FileFormat, RowWriter, Rows};
-use crate::columns::{Column, Misfit, StructColumn, excerpt};
+use crate::columns::{Column, StructColumn};
 use crate::error::IoError;
+use crate::misfit::{Misfit, excerpt};
 use crate::spec::{BatchPolicy, InputSpec};
 use crate::text::{Compression, Sink};
 use crate::values::{Rule, Text};

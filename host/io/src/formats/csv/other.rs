@@ -1,7 +1,7 @@
 //! Files that a reader of CSV would take for one column, or for rows, by mistake: other delimiters, and JSON.
 
-use crate::columns::excerpt;
 use crate::error::IoError;
+use crate::misfit::excerpt;
 use crate::spec::InputSpec;
 
 /// What else parts fields, what it is called, and how TOML has it. The first of those that are there equally often is meant.

@@ -7,8 +7,9 @@ use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visi
 use serde_json::value::RawValue;
 
 use super::fault::{self, LineFault, kind};
-use crate::columns::{Column, Misfit, StructColumn, excerpt};
+use crate::columns::{Column, StructColumn};
 use crate::limits::size;
+use crate::misfit::{Misfit, excerpt};
 use crate::names::Names;
 use crate::spec::InputSpec;
 

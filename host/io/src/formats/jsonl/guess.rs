@@ -6,8 +6,8 @@ use arrow::datatypes::{DataType, Field};
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 use super::decode::{Key, keep};
-use crate::columns::Misfit;
 use crate::limits::{self, Limit};
+use crate::misfit::Misfit;
 use crate::names::Names;
 use crate::spec::InputSpec;
 

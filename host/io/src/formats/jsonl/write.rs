@@ -254,7 +254,7 @@ impl Rule for Json {
             DataType::Utf8 if is_json(field) => {
                 let text = array.as_string::<i32>().value(at);
                 let error = serde_json::from_str::<serde::de::IgnoredAny>(text).err()?;
-                Some(format!("should hold JSON text, found {:?}: {error}", crate::columns::excerpt(text)))
+                Some(format!("should hold JSON text, found {:?}: {error}", crate::misfit::excerpt(text)))
             }
             DataType::Map(..) => {
                 let map = array.as_map();
@@ -262,7 +262,7 @@ impl Rule for Json {
                 if range.into_iter().any(|at| map.keys().is_null(at)) {
                     return Some("is a map with a key that is null, which an object of JSON cannot have".to_owned());
                 }
-                let key = crate::columns::excerpt(double_key(map, at)?);
+                let key = crate::misfit::excerpt(double_key(map, at)?);
                 Some(format!("is a map with the key {key:?} twice, which an object of JSON cannot have"))
             }
             _ => Text.fault(field, array, at),
