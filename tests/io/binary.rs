@@ -6,7 +6,7 @@ use arrow::array::*;
 use arrow::compute::cast;
 use arrow::datatypes::*;
 use arrow::ipc::writer::{FileWriter, StreamWriter};
-use callboard_io::{BatchPolicy, ErrorKind, Place};
+use callboard_io::{BatchPolicy, ErrorKind, InFile};
 use parquet::arrow::ArrowWriter;
 use parquet::file::properties::WriterProperties;
 
@@ -219,7 +219,7 @@ fn a_broken_row_group_or_batch_is_named() {
     let (start, length) = metadata.row_group(1).column(0).byte_range();
     bytes[start as usize..(start + length) as usize].fill(0xff);
     let error = Bench::with("p.parquet", bytes).read(&["p.parquet"]).unwrap_err();
-    assert_eq!(error.place(), Some(Place::RowGroup(2)), "{error}");
+    assert_eq!(error.place(), Some(InFile::RowGroup(2)), "{error}");
     assert_eq!(error.kind(), ErrorKind::Data);
 
     // The second message's length, which follows the mark ffffffff.
@@ -228,7 +228,7 @@ fn a_broken_row_group_or_batch_is_named() {
     let second = marks.iter().filter(|at| *at % 8 == 0).nth(2).unwrap();
     bytes[second + 8..second + 72].fill(0xfe);
     let error = Bench::with("s.arrow", bytes).read(&["s.arrow"]).unwrap_err();
-    assert_eq!(error.place(), Some(Place::Batch(2)), "{error}");
+    assert_eq!(error.place(), Some(InFile::Batch(2)), "{error}");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Paths, patterns, compression, and where batches are cut.
 
-use callboard_io::{BatchPolicy, Chunk, Dataset, ErrorKind, Format, Place};
+use callboard_io::{BatchPolicy, Chunk, Dataset, ErrorKind, Format, InFile};
 
 use crate::bench::{Bench, POLICY, column, gz, join, zst};
 
@@ -233,7 +233,7 @@ fn compressed_text_that_is_cut_or_corrupt_is_refused_about_where() {
         let bench = Bench::with(name, &bytes[..bytes.len() * 3 / 4]);
         let error = bench.read(&[name]).unwrap_err();
         assert_eq!(error.message(), format!("the {kind} data end too early: the file was cut short"));
-        let Some(Place::Line { line, .. }) = error.place() else { panic!("{error} has no line") };
+        let Some(InFile::Line { line, .. }) = error.place() else { panic!("{error} has no line") };
         assert!((5_000..20_000).contains(&line), "{name}: line {line}");
 
         let mut corrupt = bytes.clone();

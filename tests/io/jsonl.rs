@@ -4,7 +4,7 @@ use std::io::Write;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, AsArray, RecordBatch};
-use callboard_io::{Dataset, ErrorKind, Place, is_json};
+use callboard_io::{Dataset, ErrorKind, InFile, is_json};
 
 use crate::bench::{Bench, POLICY, column, join, types};
 
@@ -17,7 +17,7 @@ fn late(usual: &str, line: &str) -> Bench {
 fn refused(usual: &str, line: &str, message: &str, help: &str) {
     let bench = late(usual, line);
     let error = bench.read(&["in.jsonl"]).expect_err("the line does not fit");
-    let Some(Place::Line { line: number, .. }) = error.place() else { panic!("no line in {error}") };
+    let Some(InFile::Line { line: number, .. }) = error.place() else { panic!("no line in {error}") };
     assert_eq!(number, 1001);
     assert_eq!(error.kind(), ErrorKind::Data);
     assert_eq!((error.message(), error.help().unwrap_or_default()), (message, help));

@@ -234,8 +234,8 @@ fn an_altered_plan_is_refused_for_what_was_altered() {
             "is a door of a source",
         ),
         ("doors", |plan| plan["steps"][0]["kind"] = "source".into(), "is a source step with 1 inputs"),
-        ("doors", |plan| plan["steps"][0]["digest"] = "../../x".into(), "has a component whose digest is none"),
-        ("doors", |plan| plan["inputs"][0]["name"] = "../x".into(), "has a name that none can have"),
+        ("doors", |plan| plan["steps"][0]["digest"] = "../../x".into(), "has a component with an invalid digest"),
+        ("doors", |plan| plan["inputs"][0]["name"] = "../x".into(), "has an invalid name"),
         ("doors", |plan| plan["name"] = "a/b".into(), "has a name that no pipeline can have"),
         ("doors", |plan| plan["batch"]["rows"] = 0.into(), "its batches have 0 rows"),
         ("doors", |plan| plan["steps"][0]["limits"]["time_ms"] = 0.into(), "has limits that no step can have"),
@@ -273,7 +273,7 @@ fn an_altered_plan_is_refused_for_what_was_altered() {
         (
             "budget-splits",
             |plan| plan["budget"] = (300 << 20).into(),
-            "stage 1 is predicted to take what its steps do not",
+            "the prediction of stage 1 does not match its steps",
         ),
         (
             "budget-splits",

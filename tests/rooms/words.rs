@@ -1,5 +1,5 @@
-//! The phrases to leave, from the table of CONTRIBUTING's section "Words": none is in the documentation, in a message, in the help
-//! or in a comment of the host.
+//! The phrases to leave, from the table of CONTRIBUTING's section "Words": none is in the documentation, in a message or the help, or
+//! in a comment of the host.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -63,11 +63,15 @@ fn nothing_is_said_in_a_phrase_that_contributing_leaves() {
             look(&page, at + 1, line.trim_start_matches(['-', '#', '|', '>', '*', ' ']), &mut pages);
         }
     }
-    for file in imports::sources(&root.join("host")) {
+    let host = imports::sources(&root.join("host"));
+    let steps = fs::read_dir(root.join("plugins")).unwrap().map(|entry| entry.unwrap().path().join("src"));
+    let steps = steps.chain([root.join("xtask")]).flat_map(|folder| imports::sources(&folder));
+    for file in host.into_iter().chain(steps) {
         let source = fs::read_to_string(&file).unwrap();
         for (at, line) in source.lines().enumerate() {
             match comment(line) {
-                Some(comment) => look(&file, at + 1, comment, &mut comments),
+                Some(comment) if file.starts_with(root.join("host")) => look(&file, at + 1, comment, &mut comments),
+                Some(_) => {}
                 // The whole line of a text: code has none of the phrases.
                 None if line.contains('"') || line.ends_with('\\') => {
                     look(&file, at + 1, line.trim_start(), &mut texts)

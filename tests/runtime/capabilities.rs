@@ -566,7 +566,7 @@ fn what_an_instance_holds_of_the_host_is_bounded() {
     assert_eq!((error.class, error.message.as_str()), (Class::Limit, expected));
     let case = attempt(&bench, &["ticks"; 2_000], Grants::default());
     let error = case.revise(|plan| limited(plan, Grants::default(), |limits| limits.returned_bytes = 2 << 10)).error();
-    let expected = "data handed to the host in one call: more than 2 KiB, which is what is allowed";
+    let expected = "data handed to the host in one call: more than the 2 KiB allowed";
     assert_eq!((error.class, error.message.as_str()), (Class::Limit, expected));
     assert_eq!(error.help.as_deref(), Some("raise it in the step: limits.returned = \"1MiB\""));
 }

@@ -174,7 +174,7 @@ fn a_quota_of_rows_between_stages_is_kept_to() {
     );
     let said = trial.said();
     assert_eq!(status.code(), Some(5), "{said}");
-    assert!(said.contains("of 64.0 KiB allowed") && said.contains("--max-spill"), "{said}");
+    assert!(said.contains("of 64 KiB allowed") && said.contains("--max-spill"), "{said}");
     assert!(said.ends_with("\n  callboard resume run\n"), "{said}");
     assert!(trial.outputs().is_empty());
     // As small as before, unless it is said.

@@ -25,7 +25,7 @@ use Expected::{Batch, Check, Rows, Stage};
 const TRAP: &str = "trapped: ";
 const MEMORY: &str = "memory: ";
 
-const RETURNED: &str = "data handed to the host in one call: more than 128 MiB, which is what is allowed";
+const RETURNED: &str = "data handed to the host in one call: more than the 128 MiB allowed";
 const STACK: &str = "trapped: stack overflow: a function calls itself until the stack that the component keeps";
 const HANDLE: &str = "unknown handle index";
 
@@ -126,7 +126,7 @@ pub(crate) const HOSTILE: &[(&str, Expected)] = &[
     ("removed-many", Batch(Data, "it removed row 1 twice, counted from 0")),
     ("removed-far", Batch(Data, "it removed row 18446744073709551615 of a batch of 4, counted from 0")),
     ("reason-huge", Batch(Data, "docs.jsonl:6) rejected: 0123456789abcdef")),
-    ("huge-return", Batch(Limit, "data handed to the host in one call: more than 128 MiB, which is what is allowed")),
+    ("huge-return", Batch(Limit, "data handed to the host in one call: more than the 128 MiB allowed")),
     ("lists-of-nulls", Batch(Limit, "values returned in one call: 0 bytes are in use and 512 MiB more were asked for")),
     (
         "columns-of-nulls",

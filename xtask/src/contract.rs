@@ -7,6 +7,7 @@ use std::path::Path;
 
 use callboard_author::Kind;
 use callboard_author::component::component;
+use callboard_words::text::hex;
 use sha2::{Digest, Sha256};
 
 use crate::Result;
@@ -59,8 +60,7 @@ fn present(root: &Path) -> Result<Contract> {
         digest.update(text.as_bytes());
         digest.update([0]);
     }
-    let digest = digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
-    Ok(Contract { version: version.ok_or("wit has no .wit files")?, digest })
+    Ok(Contract { version: version.ok_or("wit has no .wit files")?, digest: hex(&digest.finalize()) })
 }
 
 /// The text without comments, all white space as single spaces.

@@ -24,7 +24,7 @@ pub enum ErrorKind {
 
 /// Where in a file; all numbers begin at 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Place {
+pub enum InFile {
     /// A line of a text file, and the byte in it where known.
     Line {
         /// The line, of the text when decompressed.
@@ -40,14 +40,14 @@ pub enum Place {
     Row(u64),
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for InFile {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Place::Line { line, column: None } => write!(f, "line {line}"),
-            Place::Line { line, column: Some(column) } => write!(f, "line {line}, column {column}"),
-            Place::RowGroup(n) => write!(f, "row group {n}"),
-            Place::Batch(n) => write!(f, "record batch {n}"),
-            Place::Row(n) => write!(f, "row {n}"),
+            InFile::Line { line, column: None } => write!(f, "line {line}"),
+            InFile::Line { line, column: Some(column) } => write!(f, "line {line}, column {column}"),
+            InFile::RowGroup(n) => write!(f, "row group {n}"),
+            InFile::Batch(n) => write!(f, "record batch {n}"),
+            InFile::Row(n) => write!(f, "row {n}"),
         }
     }
 }
@@ -67,7 +67,7 @@ impl std::error::Error for IoError {
 struct Fault {
     kind: ErrorKind,
     path: Option<PathBuf>,
-    place: Option<Place>,
+    place: Option<InFile>,
     written: Option<String>,
     message: String,
     help: Option<Help>,
@@ -124,13 +124,13 @@ impl IoError {
         self
     }
 
-    pub(crate) fn at(mut self, place: Place) -> Self {
+    pub(crate) fn at(mut self, place: InFile) -> Self {
         self.0.place.get_or_insert(place);
         self
     }
 
     pub(crate) fn at_line(self, line: u64) -> Self {
-        self.at(Place::Line { line, column: None })
+        self.at(InFile::Line { line, column: None })
     }
 
     pub(crate) fn with_help(mut self, help: impl Into<Help>) -> Self {
@@ -154,7 +154,7 @@ impl IoError {
     }
 
     /// Where in the file.
-    pub fn place(&self) -> Option<Place> {
+    pub fn place(&self) -> Option<InFile> {
         self.0.place
     }
 

@@ -110,7 +110,7 @@ fn failed(status: &ExitStatus, said: &str) -> SandboxError {
     let had_no_memory = ["memory allocation of ", "out of memory", "Cannot allocate memory", "gave no more memory"];
     if had_no_memory.iter().any(|words| said.contains(words)) {
         let limit = engine::address_space_limit().map_or(confine::MEMORY, |limit| limit.min(confine::MEMORY));
-        let message = format!("compiling the component takes more memory than {}, which it may have", bytes(limit));
+        let message = format!("compiling the component takes more than the {} of memory allowed", bytes(limit));
         return match limit < confine::MEMORY {
             true => SandboxError::new(
                 Class::System,

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use callboard_plan::MOST_MEMORY;
-use callboard_words::sizes::{bytes, written};
+use callboard_words::sizes::{about, bytes, written};
 use callboard_words::text::plain;
 
 /// Who has to act on an error; the exit code of a command says the same.
@@ -88,7 +88,7 @@ impl fmt::Display for LimitExceeded {
         let what = self.what.strip_prefix("bytes of ").unwrap_or(self.what);
         let limit = amount(self.limit);
         if self.requested == 0 {
-            return write!(f, "{what}: more than {limit}, which is what is allowed");
+            return write!(f, "{what}: more than the {limit} allowed");
         }
         let (present, requested) = (amount(self.present), amount(self.requested));
         write!(f, "{what}: {present} are in use and {requested} more were asked for, of {limit} allowed")
@@ -139,11 +139,12 @@ pub struct BudgetExceeded {
 impl BudgetExceeded {
     /// What fixes it.
     pub fn help(&self) -> Help {
-        let need = written(self.present.saturating_add(self.requested));
+        let wanted = self.present.saturating_add(self.requested);
+        let (about, need) = (about(wanted), written(wanted));
         let lacking = self.all.saturating_add(self.requested).saturating_sub(self.most);
         let budget = written(self.budget.saturating_add(lacking));
         Help::from(format!(
-            "run the pipeline again: it will be planned with {need} for each instance of this step, and what is done is not \
+            "run the pipeline again: it will be planned with {about} for each instance of this step, and what is done is not \
              done twice\nor say what it needs: needs = {{ memory = \"{need}\" }}\nor allow more, also when you resume it: "
         ))
         .set(Setting::Budget(Some(budget)))
@@ -265,7 +266,7 @@ mod tests {
         let lines = exceeded("lines of log", 100, 1, "limits.log_lines");
         assert_eq!(lines.help().unwrap(), "raise it in the step: limits.log_lines = 128");
         let returned = exceeded("bytes of data returned", 128 << 20, 0, "limits.returned");
-        assert_eq!(returned.to_string(), "data returned: more than 128 MiB, which is what is allowed");
+        assert_eq!(returned.to_string(), "data returned: more than the 128 MiB allowed");
         assert_eq!(returned.help().unwrap(), "raise it in the step: limits.returned = \"256MiB\"");
     }
 

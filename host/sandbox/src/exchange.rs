@@ -95,12 +95,12 @@ impl Reader {
     /// Where rows stand in the whole input.
     pub(crate) fn positions(&mut self, first: u64, count: u32) -> Result<Vec<u64>, Fault> {
         if count > POSITIONS {
-            let what = format!("it asked where {count} rows stand in one call, and may ask of {POSITIONS}");
+            let what = format!("it asked for the positions of {count} rows in one call, and {POSITIONS} are allowed");
             return Err(Fault::Contract(what));
         }
         let rows = self.rows.rows();
         if first.checked_add(u64::from(count)).is_none_or(|end| end > rows) {
-            let what = format!("it asked where {count} rows from row {first} on stand, and there are {rows}");
+            let what = format!("it asked for the positions of {count} rows from row {first}, and there are {rows}");
             return Err(Fault::Contract(what));
         }
         self.rows.positions(first, count)

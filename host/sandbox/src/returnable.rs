@@ -43,7 +43,7 @@ impl Returnable {
         };
         let what = what.strip_prefix("bytes of ").unwrap_or(what);
         let (left, all) = (bytes(self.bytes), bytes(budget));
-        let message = format!("{what}: more than {left}, which is what a budget of {all} leaves for it");
+        let message = format!("{what}: more than the {left} that a budget of {all} leaves for it");
         let help =
             "let the step return less at a time, or smaller batches: run.batch_rows, run.batch_bytes\nor allow more: ";
         let help = Help::from(help).set(Setting::Budget(Some(written(budget.saturating_mul(2)))));

@@ -28,7 +28,7 @@ impl Trial {
         if subject.limits.as_ref().is_some_and(|limits| limits.get("component").is_some()) {
             let message = "`limits.component` in `step.toml`: whoever made the component may have written it";
             let help =
-                Help::from("take it out, and say it beside the step: ").set(Setting::MaxComponent("256MiB".to_owned()));
+                Help::from("remove it, and set it for the step: ").set(Setting::MaxComponent("256MiB".to_owned()));
             return Err(error(Class::Pipeline, message, Some(help.to_owned())));
         }
         let bytes = subject.bytes(bundled)?;

@@ -19,7 +19,7 @@ use super::unfolded::Unfolded;
 use super::{FileFormat, Format, RowWriter, Rows, guarded};
 use crate::canonical;
 use crate::cut::{Cutter, heaviest_row, rows_bits};
-use crate::error::{ErrorKind, IoError, Place};
+use crate::error::{ErrorKind, InFile, IoError};
 use crate::magic;
 use crate::spec::{BatchPolicy, InputSpec};
 use crate::stop::Stop;
@@ -132,7 +132,7 @@ impl Iterator for IpcRows {
                 None => Ok(rows),
             }
         });
-        rows.map_err(|error| error.at(Place::Batch(self.batch))).transpose()
+        rows.map_err(|error| error.at(InFile::Batch(self.batch))).transpose()
     }
 }
 

@@ -11,7 +11,7 @@ use std::collections::HashSet;
 use arrow::array::{Array, ArrayRef, AsArray, MapArray, RecordBatch};
 use arrow::datatypes::{DataType, Field};
 
-use crate::error::{IoError, Place};
+use crate::error::{InFile, IoError};
 use time::Times;
 
 pub(crate) use decimal::Decimals;
@@ -90,7 +90,7 @@ pub(crate) struct ValueFault {
 impl ValueFault {
     /// As an error at a row; `before` rows precede the batch.
     pub(crate) fn into_error(self, before: u64) -> IoError {
-        IoError::data(format!("`{}` {}", self.column, self.message)).at(Place::Row(before + self.row as u64 + 1))
+        IoError::data(format!("`{}` {}", self.column, self.message)).at(InFile::Row(before + self.row as u64 + 1))
     }
 }
 

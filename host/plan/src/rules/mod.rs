@@ -22,9 +22,9 @@ type Rule = fn(&mut Draft<'_>, &mut Findings);
 const RULES: [(Rule, &str); 10] = [
     (
         load_groups::apply,
-        "who groups steps wants them loaded together, apart from the rest: what that forbids is refused",
+        "steps of a load group are loaded together, apart from the rest: what that forbids is refused",
     ),
-    (budget::apply, "what fits no plan is said before anything is read: who sets a budget has no more"),
+    (budget::apply, "a plan that cannot fit the budget is refused before anything is read"),
     (
         stages::apply,
         "as few stages as global steps, load groups and the budget allow: each one loads, and spills, once more",

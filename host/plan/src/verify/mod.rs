@@ -166,7 +166,7 @@ impl Plan {
         }
         for ((stage, predicted), here) in self.stages.iter().zip(self.predict()).zip(instances) {
             if stage.predicted != predicted {
-                return Err(format!("stage {} is predicted to take what its steps do not come to", stage.index));
+                return Err(format!("the prediction of stage {} does not match its steps", stage.index));
             }
             let instances = if self.load == Load::Eager { all } else { here };
             if instances > most {

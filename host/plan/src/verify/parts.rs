@@ -31,7 +31,7 @@ pub(super) fn verify(plan: &Plan) -> Result<(), String> {
 
 /// Names are folders of a run.
 fn named(name: &str) -> Result<(), String> {
-    if is_name(name) { Ok(()) } else { Err("has a name that none can have".to_owned()) }
+    if is_name(name) { Ok(()) } else { Err("has an invalid name".to_owned()) }
 }
 
 fn rejects(most: Option<MaxRejects>, some: bool) -> Result<(), String> {
@@ -73,7 +73,7 @@ fn verify_step(step: &PlannedStep) -> Result<(), String> {
     named(&step.name)?;
     // The component of a run is kept in a file of this name.
     if step.digest.len() != 64 || !step.digest.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f')) {
-        return Err("has a component whose digest is none".to_owned());
+        return Err("has a component with an invalid digest".to_owned());
     }
     if step.kind == Kind::Source && step.replicas != 1 || !(1..=MOST_INSTANCES).contains(&u64::from(step.replicas)) {
         return Err(format!("has {} instances", step.replicas));

@@ -12,7 +12,7 @@ use super::Whole;
 use super::beside::Beside;
 use crate::error::{Fault, RunError};
 use crate::rows::fill;
-use crate::store::View;
+use crate::store::SpillView;
 use crate::store::records::{Chosen, Column, Pick, Reference};
 use callboard_sandbox::Bound;
 
@@ -24,7 +24,7 @@ const RUN: u64 = 64;
 
 /// Rows of a frame, in order.
 #[derive(Debug)]
-pub(super) struct Run {
+pub(super) struct Stretch {
     pub(super) spill: usize,
     pub(super) frame: usize,
     pub(super) rows: Vec<u32>,
@@ -32,7 +32,7 @@ pub(super) struct Run {
 
 /// A batch to be.
 pub(super) struct Cut {
-    pub(super) runs: Vec<Run>,
+    pub(super) runs: Vec<Stretch>,
     pub(super) rows: usize,
     bytes: u64,
     /// What was written beside the rows.
@@ -47,10 +47,10 @@ pub(super) struct Line {
     bound: Arc<Bound>,
     cut: BatchSize,
     refers: bool,
-    runs: Vec<Run>,
+    runs: Vec<Stretch>,
     rows: usize,
     bytes: u64,
-    last: Option<Run>,
+    last: Option<Stretch>,
     beside: Beside,
     /// Whether there are rows among them that had been kept before.
     repeated: bool,
@@ -115,7 +115,7 @@ impl Line {
                 }
                 _ => {
                     self.close(cuts)?;
-                    self.last = Some(Run { spill, frame, rows: here.collect() });
+                    self.last = Some(Stretch { spill, frame, rows: here.collect() });
                 }
             }
             rest = behind;
@@ -133,7 +133,7 @@ impl Line {
 
     /// Nothing more comes of the last frame.
     fn close(&mut self, cuts: &mut Vec<Cut>) -> Result<(), Fault> {
-        let Some(Run { spill, frame, mut rows }) = self.last.take() else { return Ok(()) };
+        let Some(Stretch { spill, frame, mut rows }) = self.last.take() else { return Ok(()) };
         let row_bytes = self.whole.spills[spill].row_bytes(frame).max(1);
         let most_rows = usize::try_from(self.cut.rows).unwrap_or(usize::MAX);
         let bytes = |rows: usize| rows as u64 * row_bytes;
@@ -148,7 +148,7 @@ impl Line {
             let behind = rows.split_off(rows.len().min(most));
             self.rows += rows.len();
             self.bytes += bytes(rows.len());
-            self.runs.push(Run { spill, frame, rows });
+            self.runs.push(Stretch { spill, frame, rows });
             rows = behind;
             if !rows.is_empty() {
                 self.cut(cuts)?;
@@ -163,7 +163,7 @@ impl Line {
             let runs = std::mem::take(&mut self.runs);
             let written = self.beside.take(rows, || Ok(None))?;
             let ascend = runs.is_sorted_by(|run, next| {
-                let at = |run: &Run| (run.spill, run.frame);
+                let at = |run: &Stretch| (run.spill, run.frame);
                 at(run) < at(next) || (at(run) == at(next) && run.rows.last() < next.rows.first())
             });
             cuts.push(Cut { runs, rows, bytes, written, scattered: !ascend && !self.repeated });
@@ -174,7 +174,7 @@ impl Line {
 
     /// The numbers of the rows of a batch.
     pub(super) fn numbers(&self, cut: &Cut) -> Vec<u64> {
-        let of = |run: &Run| {
+        let of = |run: &Stretch| {
             let first = self.whole.first_row(run.spill, run.frame);
             run.rows.iter().map(move |row| first + u64::from(*row)).collect::<Vec<_>>()
         };
@@ -182,19 +182,19 @@ impl Line {
     }
 
     /// A batch as rows that lie where they are; `None` if a reader would have to read much more for them.
-    pub(super) fn view(&self, cut: &Cut) -> Option<View> {
+    pub(super) fn view(&self, cut: &Cut) -> Option<SpillView> {
         if !self.refers {
             return None;
         }
         let written = self.bound.written();
         let columns = written.iter().map(|written| if written.is_some() { Column::Own } else { Column::Picked });
         let own: Vec<ArrayRef> = written.iter().flatten().map(|at| cut.written.column(*at).clone()).collect();
-        let picks = cut.runs.iter().map(|Run { spill, frame, rows }| {
+        let picks = cut.runs.iter().map(|Stretch { spill, frame, rows }| {
             let all = self.whole.spills[*spill].frame_rows(*frame) as u32;
             Pick { base: *spill as u32, frame: *frame as u32, rows: Chosen::of(rows, all) }
         });
         let picks = picks.collect();
-        let view = View {
+        let view = SpillView {
             bases: self.whole.spills.clone(),
             reference: Reference {
                 columns: [Column::Picked; 2].into_iter().chain(columns).collect(),
@@ -205,6 +205,6 @@ impl Line {
             rows: cut.rows,
             bytes: cut.bytes,
         };
-        Some(view).filter(View::is_dense)
+        Some(view).filter(SpillView::is_dense)
     }
 }

@@ -6,7 +6,7 @@ use arrow::array::UInt32Array;
 use callboard_plan::pipeline::BatchSize;
 
 use super::Whole;
-use super::line::Run;
+use super::line::Stretch;
 use super::writer::Writing;
 use crate::error::{Fault, LimitExceeded};
 use crate::rows::{Batch, only_carried};
@@ -40,9 +40,9 @@ impl Picker {
     }
 
     /// Rows of the first input, by frame.
-    pub(super) fn take(&mut self, runs: &[Run]) -> Result<Batch, Fault> {
+    pub(super) fn take(&mut self, runs: &[Stretch]) -> Result<Batch, Fault> {
         let mut pieces = Vec::with_capacity(runs.len());
-        for Run { spill, frame, rows } in runs {
+        for Stretch { spill, frame, rows } in runs {
             let batch = self.frame(*spill, *frame)?;
             pieces.push(match rows.len() == batch.len() {
                 true => batch.clone(),

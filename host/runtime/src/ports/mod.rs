@@ -12,7 +12,7 @@ use crate::error::{Class, RunError};
 use crate::rows::Batch;
 use crate::rows::conform;
 use crate::rows::flight::{Admission, Flight, Ticket};
-use crate::store::{Spill, SpillWriter, View};
+use crate::store::{Spill, SpillView, SpillWriter};
 
 pub(crate) use doors::{Door, Doors, Wanted, schema as door_schema};
 
@@ -177,7 +177,7 @@ impl Outlet {
     }
 
     /// As [`Outlet::send`], of rows that lie in other spills: they are not written again. `rows` are the same, read.
-    pub(crate) fn refer(&mut self, view: &View, rows: Option<&Batch>) -> Result<(), Stop> {
+    pub(crate) fn refer(&mut self, view: &SpillView, rows: Option<&Batch>) -> Result<(), Stop> {
         if let Some(spill) = &mut self.spill {
             spill.refer(view, rows).map_err(|error| RunError::unwritten("write rows between stages", &error))?;
         }

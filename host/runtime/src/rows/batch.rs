@@ -34,11 +34,11 @@ pub(crate) struct Batch {
 
 /// Where the values of a column lie on the disk, for whoever put them there.
 #[derive(Clone, Debug)]
-pub(crate) struct Place(Arc<dyn Any + Send + Sync>);
+pub(crate) struct Location(Arc<dyn Any + Send + Sync>);
 
-impl Place {
-    pub(crate) fn new(place: impl Any + Send + Sync) -> Place {
-        Place(Arc::new(place))
+impl Location {
+    pub(crate) fn new(place: impl Any + Send + Sync) -> Location {
+        Location(Arc::new(place))
     }
 
     /// The place, if it is one of these.
@@ -51,14 +51,14 @@ impl Place {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Known {
     /// Where a log holds just these.
-    pub(crate) place: Option<Place>,
+    pub(crate) place: Option<Location>,
     /// Their digest and its seed, once somebody has asked.
     digest: Arc<OnceLock<(u128, u64)>>,
 }
 
 impl Known {
     /// Values that lie here, if a log has them.
-    pub(crate) fn at(place: Option<Place>) -> Known {
+    pub(crate) fn at(place: Option<Location>) -> Known {
         Known { place, digest: Arc::default() }
     }
 }

@@ -9,7 +9,7 @@ use arrow::error::ArrowError;
 use callboard_plan::Feed;
 use callboard_sandbox::{Bound, Origin, display, record_batch, some_columns_of};
 
-use super::{Batch, Known, Place, places};
+use super::{Batch, Known, Location, places};
 use crate::error::{Class, RunError};
 
 /// What is put out: columns of `carried`, rows of the first input, beside what was written for them.
@@ -30,7 +30,7 @@ pub(crate) fn only_carried(bound: &Bound, batch: &Batch) -> Result<Batch, ArrowE
 }
 
 /// What is known of each column of what [`join`] gives; `logged` says where each column that was written lies.
-pub(crate) fn known(bound: &Bound, carried: &Batch, logged: Option<&dyn Fn(usize) -> Place>) -> Vec<Known> {
+pub(crate) fn known(bound: &Bound, carried: &Batch, logged: Option<&dyn Fn(usize) -> Location>) -> Vec<Known> {
     let known = bound.columns.iter().map(|origin| match origin {
         Origin::Input(at) => carried.known[*at].clone(),
         Origin::Written(at) => Known::at(logged.map(|logged| logged(*at))),

@@ -1,6 +1,6 @@
 //! Rows in memory: batches with their origins and digests, joined, counted while they are in flight.
 //!
-//! This room knows Arrow alone: where rows lie on the disk is a [`Place`] that it passes on and cannot read.
+//! This room knows Arrow alone: where rows lie on the disk is a [`Location`] that it passes on and cannot read.
 
 mod batch;
 pub(crate) mod digest;
@@ -8,6 +8,6 @@ pub(crate) mod flight;
 mod join;
 pub(crate) mod memory;
 
-pub(crate) use batch::{Batch, Known, Place, fill, places, weight};
+pub(crate) use batch::{Batch, Known, Location, fill, places, weight};
 pub(crate) use callboard_sandbox::record_batch;
 pub(crate) use join::{appended, conform, created, join, known, only_carried};

@@ -14,7 +14,7 @@ use crate::error::RunError;
 use crate::events::Event;
 use crate::prepare::ProfileTarget;
 use crate::prepare::confine::{ABSENT, confine_further};
-use crate::stage::boundary::Boundary;
+use crate::stage::boundary::BetweenStages;
 use crate::stage::kept::Kept;
 use crate::stage::live::Live;
 use crate::stage::{self, LoadedStep};
@@ -119,7 +119,7 @@ impl Live<'_> {
     }
 
     fn stages(&self, costs: &mut Costs) -> Result<(), RunError> {
-        let mut boundary = Boundary::left_over(self)?;
+        let mut boundary = BetweenStages::left_over(self)?;
         let mut held: HashMap<usize, Vec<LoadedStep>> = HashMap::new();
         let to_do =
             || self.prepared.plan.stages().iter().filter(|stage| !self.prepared.past.stages.contains_key(&stage.index));
@@ -149,7 +149,7 @@ impl Live<'_> {
     fn stage(
         &self,
         stage: &Stage,
-        boundary: &mut Boundary,
+        boundary: &mut BetweenStages,
         held: Option<&mut Vec<LoadedStep>>,
         eager_load: Option<Duration>,
     ) -> Result<StageCost, RunError> {

@@ -123,10 +123,7 @@ fn components_now(
             return Err(RunError::new(Class::Pipeline, message).help(help).in_step(&step.name));
         }
         if digest != step.digest {
-            past.notes.push(format!(
-                "`{}` is another component than when the run began: it and what follows run again",
-                step.name
-            ));
+            past.notes.push(format!("`{}` has changed since the run began: it and what follows run again", step.name));
             past.change(step.stage);
             plan = plan.with_component(&step.name, digest);
         }

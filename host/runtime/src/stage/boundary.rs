@@ -14,14 +14,14 @@ use crate::store::spill;
 
 /// The rows between stages.
 #[derive(Default)]
-pub(crate) struct Boundary {
+pub(crate) struct BetweenStages {
     pub(crate) spills: HashMap<Feed, Arc<Spill>>,
 }
 
-impl Boundary {
+impl BetweenStages {
     /// The rows that are left of stages that ended, for those that are to run.
-    pub(crate) fn left_over(run: &Live<'_>) -> Result<Boundary, RunError> {
-        let mut boundary = Boundary::default();
+    pub(crate) fn left_over(run: &Live<'_>) -> Result<BetweenStages, RunError> {
+        let mut boundary = BetweenStages::default();
         let ended = run.prepared.past.stages.values().flat_map(|ended| &ended.spills);
         let ended = ended.map(|(feed, sealed)| (feed.clone(), sealed));
         let intakes = run.prepared.past.intakes.iter().map(|(input, (_, sealed))| (Feed::node(input), sealed));

@@ -81,7 +81,7 @@ impl<'a> Live<'a> {
     /// The first failure; where no node owned up to one, the fault is ours.
     pub(crate) fn take_failure(&self) -> RunError {
         let failure = self.failure.lock().expect("no holder panics").take();
-        failure.unwrap_or_else(|| RunError::new(Class::Bug, "a node stopped, and none said why"))
+        failure.unwrap_or_else(|| RunError::new(Class::Bug, "a node stopped without a reason"))
     }
 
     /// Whether nothing more is to be begun.

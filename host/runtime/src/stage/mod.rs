@@ -36,7 +36,7 @@ use crate::ports::Stop;
 use crate::store::Spill;
 use crate::store::records::Record;
 use crate::store::records::{StageCost, StepCounts};
-use boundary::Boundary;
+use boundary::BetweenStages;
 use callboard_sandbox::{COUNTERS, caught, panicked, spawn_scoped};
 
 /// What was spilled.
@@ -49,7 +49,7 @@ enum Ended {
 }
 
 /// Notes the result of a node, and keeps the rows that it spilled.
-fn note(cost: &mut StageCost, ended: Ended, boundary: &mut Boundary) {
+fn note(cost: &mut StageCost, ended: Ended, boundary: &mut BetweenStages) {
     let spills = match ended {
         Ended::Input { name, rows, spills } => {
             cost.rows_read.insert(name, rows);
@@ -67,7 +67,7 @@ fn note(cost: &mut StageCost, ended: Ended, boundary: &mut Boundary) {
 pub(crate) fn run(
     run: &Live<'_>,
     stage: &Stage,
-    boundary: &mut Boundary,
+    boundary: &mut BetweenStages,
     held: Option<&mut Vec<LoadedStep>>,
 ) -> Result<StageCost, RunError> {
     let mut cost = StageCost::default();

@@ -1,6 +1,6 @@
 //! What happens to one batch in a transform: taken over from earlier work, or called for, checked, narrowed down.
 
-use crate::rows::{Place, join, known, only_carried};
+use crate::rows::{Location, join, known, only_carried};
 use crate::store::LogColumn;
 use crate::store::records::StepCounts;
 use callboard_sandbox::{Output, Returned, checked};
@@ -23,7 +23,7 @@ use crate::global::bound_copies;
 use crate::ports::{Doors, Wanted};
 use crate::rejects::Remover;
 use crate::rows::Batch;
-use crate::store::{Limits, Logged, Outcome, Removed, limits_of};
+use crate::store::{CallLimits, Logged, Outcome, Removed, limits_of};
 use callboard_sandbox::Bound;
 use callboard_sandbox::Fate;
 use callboard_sandbox::Instance;
@@ -64,7 +64,7 @@ impl<'a> Task<'a> {
     }
 
     /// The limits that the step has.
-    pub(super) fn limits(&self) -> Limits {
+    pub(super) fn limits(&self) -> CallLimits {
         limits_of(self.step)
     }
 
@@ -151,8 +151,8 @@ impl<'a> Task<'a> {
         removed.sort_by_key(|removed| removed.row);
         let aside = Aside::of(&self.remover, batch, removed, self.wanted)?;
         let mut joined = join(&self.bound, &carried, &written)?;
-        let place = logged.map(|logged| move |column| Place::new(LogColumn { logged: logged.clone(), column }));
-        joined.known = known(&self.bound, &carried, place.as_ref().map(|place| place as &dyn Fn(usize) -> Place));
+        let place = logged.map(|logged| move |column| Location::new(LogColumn { logged: logged.clone(), column }));
+        joined.known = known(&self.bound, &carried, place.as_ref().map(|place| place as &dyn Fn(usize) -> Location));
         drop(copies);
         // Counted as soon as it is there: whoever reads waits for it to go, and what exceeds a budget ends the run.
         let joined = self.run.memory.flight.covered(&joined).map_err(RunError::from)?;

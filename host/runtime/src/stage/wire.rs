@@ -10,7 +10,7 @@ use super::live::Live;
 use crate::error::RunError;
 use crate::ports::{Door, Doors};
 use crate::ports::{IN_FLIGHT, Inlet, Outlet, Supply};
-use crate::stage::boundary::Boundary;
+use crate::stage::boundary::BetweenStages;
 use crate::store::SpillWriter;
 use crate::store::spill::folder;
 
@@ -28,7 +28,7 @@ pub(super) struct Outlets {
 }
 
 impl Wires {
-    pub(super) fn lay(run: &Live<'_>, stage: &Stage, boundary: &Boundary) -> Result<Wires, RunError> {
+    pub(super) fn lay(run: &Live<'_>, stage: &Stage, boundary: &BetweenStages) -> Result<Wires, RunError> {
         let mut outlets = HashMap::new();
         let doors = stage.steps.iter().flat_map(|step| run.prepared.doors(step));
         let nodes = stage.inputs.iter().chain(&stage.steps).map(|node| Feed::node(node));
@@ -72,7 +72,7 @@ impl Wires {
 }
 
 /// The end that a node reads of an edge; the other end goes to the outlet of the node that writes it, if that runs now.
-fn supply(edge: &Edge, outlets: &mut HashMap<Feed, Outlet>, boundary: &Boundary) -> Supply {
+fn supply(edge: &Edge, outlets: &mut HashMap<Feed, Outlet>, boundary: &BetweenStages) -> Supply {
     match (edge.transport, outlets.get_mut(&edge.from)) {
         (Transport::Channel, Some(outlet)) => {
             let (sender, receiver) = sync_channel(IN_FLIGHT);

@@ -31,11 +31,11 @@ pub(crate) use ipc::{schema_of_text, schema_text};
 pub(crate) use lock::is_held;
 pub(crate) use past::Past;
 pub(crate) use pile::Pile;
-pub(crate) use records::{Deed, Digested, Frame, Limits, Outcome, Recorded, RecordedInput, Removed, limits_of};
+pub(crate) use records::{CallLimits, Deed, Digested, Frame, Outcome, Recorded, RecordedInput, Removed, limits_of};
 pub(crate) use seal::{Begun, Key};
 pub(crate) use spill::{Quota, Spill, SpillWriter};
 pub(crate) use state::{Contents, State};
-pub(crate) use view::View;
+pub(crate) use view::SpillView;
 pub(crate) use work::{LogColumn, Logged, Work};
 
 /// Where a component that was a file is kept, from a run's folder.

@@ -18,7 +18,7 @@ use crate::rows::{Batch, places, record_batch};
 const SPARSE: u64 = 4;
 
 /// Rows of sealed spills, beside columns of their own.
-pub(crate) struct View {
+pub(crate) struct SpillView {
     pub(crate) bases: Vec<Arc<Spill>>,
     pub(crate) reference: Reference,
     /// The columns that do not lie in a spill.
@@ -28,7 +28,7 @@ pub(crate) struct View {
     pub(crate) bytes: u64,
 }
 
-impl View {
+impl SpillView {
     /// The rows of frames that are to be read for these.
     pub(crate) fn weight(&self) -> u64 {
         self.reference.picks.iter().map(|pick| self.bases[pick.base as usize].weight(pick.frame as usize)).sum()
@@ -105,7 +105,7 @@ pub(super) fn batch(schema: &SchemaRef, mut columns: Vec<ArrayRef>, rows: usize)
     if columns.len() < HIDDEN
         || [0, 1].map(|at| columns[at].data_type().clone()) != [DataType::UInt32, DataType::UInt64]
     {
-        return Err(io::Error::new(io::ErrorKind::InvalidData, "where the rows come from does not stand before them"));
+        return Err(io::Error::new(io::ErrorKind::InvalidData, "the rows that it refers to do not precede it"));
     }
     let visible = columns.split_off(HIDDEN);
     Ok(Batch::new(
@@ -191,7 +191,7 @@ mod tests {
     }
 
     /// `own` says for each column whether it stands in the frame; its values count on from 100.
-    fn view(bases: &[Arc<Spill>], own: &[bool], picks: &[(u32, u32, &[u32])]) -> View {
+    fn view(bases: &[Arc<Spill>], own: &[bool], picks: &[(u32, u32, &[u32])]) -> SpillView {
         let count = picks.iter().map(|(.., rows)| rows.len()).sum();
         let of = |own: &bool| if *own { Column::Own } else { Column::Picked };
         let picks = picks.iter().map(|(base, frame, rows)| {
@@ -201,7 +201,7 @@ mod tests {
         let columns = [Column::Picked; 2].into_iter().chain(own.iter().map(of)).collect();
         let reference = Reference { columns, picks: picks.collect(), logged: Vec::new() };
         let own = own.iter().filter(|own| **own).map(|_| numbers(100..100 + count as i64)).collect();
-        View { bases: bases.to_vec(), reference, own, rows: count, bytes: 0 }
+        SpillView { bases: bases.to_vec(), reference, own, rows: count, bytes: 0 }
     }
 
     fn read(spill: &Spill, column: usize) -> Vec<String> {

@@ -66,7 +66,7 @@ pub(super) fn check<B>(grants: &[HttpGrant], request: &Request<B>) -> Result<Tar
         return Err(Refused::Never("it has a user's name in its address; headers are for that"));
     }
     if [Method::CONNECT, Method::TRACE].contains(request.method()) {
-        return Err(Refused::Never("this method shows a step what it is not to see"));
+        return Err(Refused::Never("this method would show a step what it may not see"));
     }
     if has_dot_segments(uri.path()) {
         return Err(Refused::Never("its path has `.` or `..` in it"));

@@ -40,7 +40,8 @@ impl Secrets {
                 return Err(refused("would go in clear: `grant.http` grants plain http to that host").help(help));
             }
             let header = HeaderName::from_bytes(grant.header.as_bytes());
-            let header = header.map_err(|_| refused(&format!("names the header `{}`, which is none", grant.header)))?;
+            let header =
+                header.map_err(|_| refused(&format!("names the header `{}`, which is not valid", grant.header)))?;
             if header == CONTENT_LENGTH || DEFAULT_FORBIDDEN_HEADERS.contains(&header) {
                 return Err(refused(&format!("names the header `{header}`, which is HTTP's own")));
             }

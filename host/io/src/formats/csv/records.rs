@@ -8,10 +8,10 @@ use memchr::{memchr, memchr_iter, memchr2};
 use super::delimiter;
 use super::header;
 use super::other;
-use crate::columns::excerpt;
-use crate::error::{IoError, Place};
+use crate::error::{InFile, IoError};
 use crate::limits::{self, LONGEST_LINE, Limit};
 use crate::lines::Lines;
+use crate::misfit::excerpt;
 use crate::spec::InputSpec;
 
 pub(super) struct Records {
@@ -254,5 +254,5 @@ fn behind_quote(rest: &[u8], line: u64, at: usize, opened: u64) -> IoError {
         true => format!("text follows the closing quote of a field: {rest:?}"),
         false => format!("text follows the closing quote of a field that begins on line {opened}: {rest:?}"),
     };
-    IoError::data(message).at(Place::Line { line, column: Some(at as u64 + 1) }).with_help(TWICE)
+    IoError::data(message).at(InFile::Line { line, column: Some(at as u64 + 1) }).with_help(TWICE)
 }

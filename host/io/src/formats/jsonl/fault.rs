@@ -6,8 +6,8 @@ use serde::Deserialize;
 use serde::de::{Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
-use crate::columns::Misfit;
-use crate::error::{IoError, Place};
+use crate::error::{InFile, IoError};
+use crate::misfit::Misfit;
 use crate::spec::InputSpec;
 
 /// An error of one line; its number is the caller's to know.
@@ -18,7 +18,7 @@ pub(super) struct LineFault {
 
 impl LineFault {
     pub(super) fn at_line(self, line: u64) -> IoError {
-        self.error.at(Place::Line { line, column: self.column })
+        self.error.at(InFile::Line { line, column: self.column })
     }
 }
 

@@ -18,7 +18,7 @@ use parquet::schema::types::SchemaDescriptor;
 use super::logical::leaves;
 use super::pages::{Account, Counted, Views};
 use super::words;
-use crate::error::{IoError, Place};
+use crate::error::{InFile, IoError};
 use crate::names::Names;
 use crate::spec::InputSpec;
 use crate::types;
@@ -233,7 +233,7 @@ impl Checked {
                     // The level that this value has among all, with the rows that begin up to it.
                     let there = (0..defined.len()).filter(|level| defined[*level] == most).nth(at).unwrap_or(at);
                     let row = if flat { there + 1 } else { starts(&repeated[..=there]) };
-                    return Some(self.misfit(column, &values[at], *unit).at(Place::Row(rows + row as u64)));
+                    return Some(self.misfit(column, &values[at], *unit).at(InFile::Row(rows + row as u64)));
                 }
                 rows += match (flat, defined.len()) {
                     (true, 0) => values.len(),

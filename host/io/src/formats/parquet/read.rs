@@ -19,7 +19,7 @@ use super::int96::{Checked, Units};
 use super::masks;
 use super::pages::{Account, Counted, Views, width};
 use super::{Rows, footer, guarded, logical, words, zones};
-use crate::error::{IoError, Place, arrow_words};
+use crate::error::{InFile, IoError, arrow_words};
 use crate::limits;
 use crate::spec::{BatchPolicy, InputSpec};
 
@@ -264,6 +264,6 @@ impl Iterator for ParquetRows {
                 (places, if masks::needed(rows.schema_ref()) { masks::masked(&rows) } else { rows })
             }))
         });
-        rows.map_err(|error| error.at(Place::RowGroup(self.groups.next as u64))).transpose()
+        rows.map_err(|error| error.at(InFile::RowGroup(self.groups.next as u64))).transpose()
     }
 }

@@ -15,7 +15,7 @@ use crate::error::Fault;
 use crate::rows::weight;
 
 /// A row's place in its input, and which item of its list made it a member.
-pub(super) type Place = (u64, u32);
+pub(super) type Position = (u64, u32);
 
 /// The rows of an input in a call, in memory.
 pub(super) struct Arranged {
@@ -26,11 +26,11 @@ pub(super) struct Arranged {
     /// For each row, as it is given, which of them it is.
     pub(super) order: Vec<u32>,
     /// For each row, as it is given, where it stands.
-    pub(super) places: Vec<Place>,
+    pub(super) places: Vec<Position>,
     /// The groups: the number, and its first row as it is given.
     pub(super) groups: Vec<(u32, u64)>,
     /// For each of them the place of its first row, in the order of the input.
-    firsts: Vec<Place>,
+    firsts: Vec<Position>,
 }
 
 /// Digests are spread already.
@@ -71,8 +71,8 @@ pub(super) fn arrange(parts: &Parts, part: &Part) -> Result<Vec<Arc<Arranged>>, 
         let order = order(&groups, numbers.len().max(1), &sort_keys(parts, port, &rows)?);
         let (at, items) = (positions(&rows), items(layout, &rows));
         let places = order.iter().map(|row| (at[*row as usize], items.get(*row as usize).copied().unwrap_or(0)));
-        let places: Vec<Place> = places.collect();
-        let (mut starts, mut firsts): (Vec<(u32, u64)>, Vec<Place>) = (Vec::new(), Vec::new());
+        let places: Vec<Position> = places.collect();
+        let (mut starts, mut firsts): (Vec<(u32, u64)>, Vec<Position>) = (Vec::new(), Vec::new());
         for (given, row) in order.iter().enumerate() {
             let group = groups[*row as usize];
             match firsts.last_mut().filter(|_| starts.last().is_some_and(|(last, _)| *last == group)) {
@@ -174,7 +174,7 @@ impl Arranged {
     }
 
     /// The place of the first row, in the order of the input, of the group that each of these rows is in.
-    pub(super) fn first_of_group(&self, row: u64) -> Place {
+    pub(super) fn first_of_group(&self, row: u64) -> Position {
         self.firsts[self.groups.partition_point(|(_, start)| *start <= row) - 1]
     }
 }

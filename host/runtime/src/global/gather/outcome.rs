@@ -11,7 +11,7 @@ use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef, UInt32Type,
 use callboard_plan::pipeline::OnError;
 use callboard_sandbox::{Bound, Fate, record_batch};
 
-use super::arrange::Place;
+use super::arrange::Position;
 use super::merge::merge;
 use super::part::PartWriter;
 use super::rowset::RowSet;
@@ -47,14 +47,14 @@ pub(super) struct Outcomes {
 struct Done {
     kept: Bits,
     removed: Vec<(Fate, Arc<str>, Bits)>,
-    put_out: Vec<Run>,
+    put_out: Vec<PutOut>,
     removed_runs: Vec<Vec<Frame>>,
 }
 
 /// Rows that were put out by one call, in the order in which they go out.
-pub(super) struct Run {
+pub(super) struct PutOut {
     /// Orders the runs of calls, which end in any order.
-    pub(super) call: (Place, u64),
+    pub(super) call: (Position, u64),
     pub(super) frames: Vec<Frame>,
 }
 
@@ -256,7 +256,7 @@ fn removed_schema() -> SchemaRef {
 }
 
 /// Where rows go.
-pub(super) fn places(rows: &RecordBatch) -> Vec<Place> {
+pub(super) fn places(rows: &RecordBatch) -> Vec<Position> {
     let (places, items) = (rows.column(0).as_primitive::<UInt64Type>(), rows.column(1).as_primitive::<UInt32Type>());
     places.values().iter().copied().zip(items.values().iter().copied()).collect()
 }

@@ -7,8 +7,8 @@ use arrow::compute::concat_batches;
 use callboard_plan::pipeline::OnError;
 use callboard_sandbox::{BatchResult, Fate, Gathering, Removals, Returnable, RowWriter, clipped, record_batch};
 
-use super::arrange::Place;
-use super::outcome::{Outcomes, REASONS, Run, places};
+use super::arrange::Position;
+use super::outcome::{Outcomes, PutOut, REASONS, places};
 use super::reader::Given;
 use super::rowset::RowSet;
 use super::unwritten;
@@ -30,7 +30,7 @@ pub(crate) struct PartWriter {
     outcomes: Arc<Outcomes>,
     given: Given,
     /// The place of its first row, which tells it from other calls.
-    call: Place,
+    call: Position,
     returnable: Returnable,
     /// The most rows that it may put out.
     most: u64,
@@ -40,7 +40,7 @@ pub(crate) struct PartWriter {
     /// Rows that are put out in another way: in memory, the bytes of those, and on the disk.
     waiting: Vec<RecordBatch>,
     bytes: u64,
-    pub(super) put_out: Vec<Run>,
+    pub(super) put_out: Vec<PutOut>,
     /// Rows removed for the first few reasons; rows removed for other reasons, as above.
     pub(super) removed: Vec<(Fate, Arc<str>, RowSet)>,
     removed_waiting: Vec<Removed>,
@@ -58,7 +58,7 @@ pub(in crate::global) struct Calling {
 }
 
 impl PartWriter {
-    pub(super) fn new(outcomes: &Arc<Outcomes>, given: Given, call: Place, calling: &Calling) -> PartWriter {
+    pub(super) fn new(outcomes: &Arc<Outcomes>, given: Given, call: Position, calling: &Calling) -> PartWriter {
         PartWriter {
             outcomes: outcomes.clone(),
             most: calling.rows_per_row.saturating_mul(given.rows().max(1)),
@@ -130,7 +130,7 @@ impl PartWriter {
         let mut order: Vec<u32> = (0..rows.num_rows() as u32).collect();
         order.sort_by_key(|row| places[*row as usize]);
         let frames = pile.push_in_order(&rows, &order).map_err(unwritten)?;
-        self.put_out.push(Run { call: (self.call, self.put_out.len() as u64), frames });
+        self.put_out.push(PutOut { call: (self.call, self.put_out.len() as u64), frames });
         Ok(())
     }
 

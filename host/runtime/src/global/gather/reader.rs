@@ -5,7 +5,7 @@ use std::sync::Arc;
 use callboard_plan::pipeline::BatchSize;
 use callboard_sandbox::{Flat, RowReader, Rows, Run};
 
-use super::arrange::{Arranged, Place};
+use super::arrange::{Arranged, Position};
 use super::stream::Streamed;
 use crate::error::Fault;
 
@@ -29,7 +29,7 @@ impl Given {
     }
 
     /// Where rows stand, as they are given.
-    pub(super) fn places(&self, rows: &[u64]) -> Result<Vec<Place>, Fault> {
+    pub(super) fn places(&self, rows: &[u64]) -> Result<Vec<Position>, Fault> {
         match self {
             Given::Arranged(given) => Ok(rows.iter().map(|row| given.places[*row as usize]).collect()),
             Given::Streamed(given) => given.places(rows),
@@ -37,7 +37,7 @@ impl Given {
     }
 
     /// Where the groups of rows begin, in the order of the input.
-    pub(super) fn groups(&self, rows: &[u64]) -> Result<Vec<Place>, Fault> {
+    pub(super) fn groups(&self, rows: &[u64]) -> Result<Vec<Position>, Fault> {
         match self {
             Given::Arranged(given) => Ok(rows.iter().map(|row| given.first_of_group(*row)).collect()),
             Given::Streamed(given) => Ok(vec![given.first(); rows.len()]),

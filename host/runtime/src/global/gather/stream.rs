@@ -6,7 +6,7 @@ use arrow::array::RecordBatch;
 use arrow::compute::concat_batches;
 use arrow::row::OwnedRow;
 
-use super::arrange::{Place, read, sort_keys};
+use super::arrange::{Position, read, sort_keys};
 use super::merge::merge;
 use super::parts::{Parts, Piece, Pieces, bytes_of, items, positions};
 use super::{lock, unread, unwritten};
@@ -19,7 +19,7 @@ pub(super) struct Streamed {
     pieces: Vec<(u64, Piece)>,
     rows: u64,
     /// Where the first of them, in the order of the input, stands.
-    first: Place,
+    first: Position,
     parts: Arc<Parts>,
     port: usize,
     /// The pieces were sorted, and lie here.
@@ -60,7 +60,7 @@ impl Streamed {
     }
 
     /// Where the first row of the group stands.
-    pub(super) fn first(&self) -> Place {
+    pub(super) fn first(&self) -> Position {
         self.first
     }
 
@@ -92,7 +92,7 @@ impl Streamed {
     }
 
     /// Where rows stand.
-    pub(super) fn places(&self, rows: &[u64]) -> Result<Vec<Place>, Fault> {
+    pub(super) fn places(&self, rows: &[u64]) -> Result<Vec<Position>, Fault> {
         let (mut places, mut rest) = (Vec::with_capacity(rows.len()), rows);
         while let Some(row) = rest.first() {
             let at = self.at(*row);
@@ -107,7 +107,7 @@ impl Streamed {
 }
 
 /// Where a row of a piece stands.
-fn place(parts: &Parts, port: usize, piece: &RecordBatch, row: usize) -> Place {
+fn place(parts: &Parts, port: usize, piece: &RecordBatch, row: usize) -> Position {
     (positions(piece)[row], items(&parts.layouts[port], piece).get(row).copied().unwrap_or(0))
 }
 

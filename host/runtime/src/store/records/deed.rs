@@ -51,14 +51,14 @@ pub(crate) struct Outcome {
     pub(crate) removed: Vec<Removed>,
     pub(crate) counters: BTreeMap<String, i64>,
     /// The limits under which rows were rejected because a call trapped or ran into one; `None` if no row was.
-    pub(crate) narrowed: Option<Limits>,
+    pub(crate) narrowed: Option<CallLimits>,
 }
 
 /// The limits that decide of rows when they are exceeded: linear memory, bytes, and time of a call, milliseconds.
-pub(crate) type Limits = (u64, u64);
+pub(crate) type CallLimits = (u64, u64);
 
 /// Those of a step.
-pub(crate) fn limits_of(step: &PlannedStep) -> Limits {
+pub(crate) fn limits_of(step: &PlannedStep) -> CallLimits {
     (step.limits.memory_bytes, step.limits.time_ms)
 }
 

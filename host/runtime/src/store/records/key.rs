@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use twox_hash::XxHash3_64;
 
-use super::Limits;
+use super::CallLimits;
 use crate::store::ipc::schema_text;
 use callboard_sandbox::{Bound, columns_of};
 
@@ -37,7 +37,7 @@ pub(crate) struct Header {
     /// [`FORMAT`](super::FORMAT), as it was then.
     pub(crate) format: u8,
     pub(crate) key: StepKey,
-    pub(crate) limits: Limits,
+    pub(crate) limits: CallLimits,
     /// The seed of the digests of rows in the run that did the work first.
     pub(crate) seed: u64,
 }

@@ -27,7 +27,7 @@ mod spilled;
 pub(crate) use begun::{Digested, Recorded, RecordedInput, format_of};
 pub use counts::Status;
 pub(crate) use counts::{StageCost, StepCounts};
-pub(crate) use deed::{Deed, Limits, Outcome, Removed, limits_of};
+pub(crate) use deed::{CallLimits, Deed, Outcome, Removed, limits_of};
 pub(crate) use frame::{Frame, HEADER};
 pub(crate) use journal::{Record, StageEnded};
 pub use key::Change;

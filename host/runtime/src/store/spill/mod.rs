@@ -1,6 +1,6 @@
 //! Rows between stages: segments of frames in the run's folder.
 //!
-//! A frame holds rows, or refers to rows of other spills ([`View`](super::View)), which stay as long as this one, or to columns
+//! A frame holds rows, or refers to rows of other spills ([`SpillView`](super::SpillView)), which stay as long as this one, or to columns
 //! of logs. A spill is readable when it is sealed: then its journal's [`Sealed`] says what it must hold, and whoever opens it
 //! again compares it with that.
 
@@ -245,7 +245,7 @@ mod tests {
     use arrow::array::{Int64Array, StringArray, UInt32Array, UInt64Array};
 
     use super::*;
-    use crate::rows::Place;
+    use crate::rows::Location;
     use crate::rows::{Batch, record_batch};
     use crate::store::Deed;
     use crate::store::LogColumn;
@@ -275,7 +275,7 @@ mod tests {
                 .unwrap();
         let (file, line) = (UInt32Array::from_value(0, 500), UInt64Array::from_iter_values(1..=500));
         let mut batch = Batch::new(rows.clone(), file, line);
-        let places = (0..2).map(|column| Some(Place::new(LogColumn { logged: logged.clone(), column })));
+        let places = (0..2).map(|column| Some(Location::new(LogColumn { logged: logged.clone(), column })));
         batch.known.iter_mut().zip(places).for_each(|(known, place)| known.place = place);
         writer.push(&batch).unwrap();
         let spill = writer.seal();

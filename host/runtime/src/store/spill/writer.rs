@@ -22,7 +22,7 @@ use crate::store::ipc::RowEncoder;
 use crate::store::records::Frame;
 use crate::store::records::{Column, InLog, Reference};
 use crate::store::sync::Syncer;
-use crate::store::view::View;
+use crate::store::view::SpillView;
 use crate::store::work::{Log, Logged};
 
 /// A segment is full when it has this many bytes.
@@ -143,7 +143,7 @@ impl SpillWriter {
     }
 
     /// Appends rows of other spills, which are not written again. `rows` are the same rows, needed where they are digested.
-    pub(crate) fn refer(&mut self, view: &View, rows: Option<&Batch>) -> io::Result<()> {
+    pub(crate) fn refer(&mut self, view: &SpillView, rows: Option<&Batch>) -> io::Result<()> {
         if self.digests() {
             self.digest(rows.expect("rows that are digested have been read"));
         }
