@@ -15,8 +15,14 @@ use parquet::schema::parser::parse_message_type;
 use crate::names::counted;
 use crate::{BatchPolicy, Dataset, InputLimits, InputSpec};
 
-const LIMITS: InputLimits =
-    InputLimits { line: 64 << 20, columns: 1_000_000, header: 64 << 20, window: 1 << 20, batch: 256 << 20 };
+const LIMITS: InputLimits = InputLimits {
+    line: 64 << 20,
+    columns: 1_000_000,
+    header: 64 << 20,
+    window: 1 << 20,
+    batch: 256 << 20,
+    share: None,
+};
 
 /// Writes a text twice, and counts what it takes to open and to read both: two files of the same columns, which are merged.
 fn cost(name: &str, text: &str) -> u64 {

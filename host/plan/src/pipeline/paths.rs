@@ -20,6 +20,11 @@ pub(super) fn check(pipeline: &Pipeline, findings: &mut Findings) {
         if refuse(path, "an output", here, stream, findings) {
             continue;
         }
+        if path.value.ends_with('/') {
+            let message =
+                format!("`{}` is not the path of an output, which is one file: it names a folder", path.value);
+            findings.add_with_help(&path.at, message, "write the name of one file, such as \"out/rows.jsonl\"");
+        }
         if let Some(filled) = filled_in(path) {
             let message = format!(
                 "`{}` is not the path of an output, which is one file: `{filled}` is not filled in",
