@@ -195,3 +195,29 @@ pub(crate) fn fingerprint(plan: &Plan) -> String {
     let digest = Sha256::digest(value.to_string().as_bytes());
     digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The table of docs/sandbox.md.
+    #[test]
+    fn limits_are_the_documented_ones() {
+        let expected = StepLimits {
+            memory_bytes: 1 << 30,
+            time_ms: 60_000,
+            open_ms: 5 * 60_000,
+            returned_bytes: 128 << 20,
+            carried_bytes: 256 << 20,
+            log_lines: 100_000,
+            log_bytes: 16 << 20,
+            rows_per_row: 100_000,
+            component_bytes: 64 << 20,
+        };
+        for kind in [Kind::Transform, Kind::Source] {
+            assert_eq!(StepLimits::of(&Limits::default(), kind), expected);
+        }
+        let global = StepLimits { time_ms: 60 * 60_000, ..expected };
+        assert_eq!(StepLimits::of(&Limits::default(), Kind::Global), global);
+    }
+}

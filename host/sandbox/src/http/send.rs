@@ -144,3 +144,75 @@ impl Body for Answer {
         self.incoming.size_hint()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
+    use tokio_rustls::TlsAcceptor;
+    use tokio_rustls::rustls::ServerConfig;
+    use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
+
+    use super::*;
+
+    #[test]
+    fn a_step_may_shorten_what_it_waits_and_not_prolong_it() {
+        let of = |asked: Option<Duration>| {
+            let options =
+                RequestOptions { connect_timeout: asked, first_byte_timeout: asked, between_bytes_timeout: asked };
+            let waits = Waits::of(options);
+            [waits.connect, waits.first_byte, waits.between_bytes].map(|wait| wait.as_secs())
+        };
+        assert_eq!(of(None), [30, 600, 120]);
+        assert_eq!(of(Some(Duration::from_secs(1))), [1, 1, 1]);
+        assert_eq!(of(Some(Duration::MAX)), [30, 600, 120]);
+    }
+
+    /// A server of this machine with a certificate that it made itself, and what a connection to it ends with under this configuration.
+    fn connected(tls: ClientConfig) -> Result<(), Error> {
+        let certificate = CertificateDer::from(include_bytes!("self-signed.der").to_vec());
+        let key = PrivateKeyDer::Pkcs8(include_bytes!("self-signed.key").to_vec().into());
+        let server = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(vec![certificate], key)
+            .unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let address = listener.local_addr().unwrap();
+            let serving = async {
+                let (stream, _) = listener.accept().await.unwrap();
+                if let Ok(mut stream) = TlsAcceptor::from(Arc::new(server)).accept(stream).await {
+                    stream.write_all(b"hello").await.unwrap();
+                    stream.shutdown().await.unwrap();
+                }
+            };
+            let target = Target { host: "localhost".to_owned(), port: address.port(), tls: true };
+            let asking = async {
+                let mut stream = connect(&target, &[address], Some(Arc::new(tls))).await?;
+                let mut said = String::new();
+                stream.read_to_string(&mut said).await.unwrap();
+                assert_eq!(said, "hello");
+                Ok(())
+            };
+            tokio::join!(serving, asking).1
+        })
+    }
+
+    #[test]
+    fn a_certificate_is_that_of_an_authority_that_browsers_trust() {
+        let error = connected(tls()).unwrap_err();
+        assert!(matches!(&error, Error::Tls(error) if error.to_string().contains("UnknownIssuer")), "{error:?}");
+        // The same server is believed by whoever trusts its certificate.
+        let mut roots = RootCertStore::empty();
+        roots.add(CertificateDer::from(include_bytes!("self-signed.der").to_vec())).unwrap();
+        let trusting = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        connected(trusting).unwrap();
+    }
+}
