@@ -58,7 +58,7 @@ fn too_much(exceed: RowsExceed, written: u64) -> RunError {
     exceeds(exceed, &format!("what follows row {written}"), help)
 }
 
-/// So many columns alone take more than the budget leaves.
+/// The columns alone take more than the budget leaves.
 fn too_wide(exceed: RowsExceed, columns: usize) -> RunError {
     let help =
         "write fewer columns (`columns` of the output), or another format: for each of them, parquet takes the most";

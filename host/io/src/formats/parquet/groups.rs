@@ -38,7 +38,7 @@ const LONG: u64 = 8 * (8 << 20);
 const ITEM: u64 = 8 * 12;
 
 /// What a leaf takes as long as the file is written, whatever its values are: its part of the schema, what finds it in the rows, and
-/// what is said of it in the footer, bytes, about.
+/// its part of the footer, in bytes, about.
 pub(super) const LEAF: u64 = 3 << 10;
 
 /// What rows take while they are encoded, in bits.
