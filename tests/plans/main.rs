@@ -2,6 +2,7 @@
 //!
 //! - `pipeline.toml` or `pipeline.json`; both, where the two must give the same plan;
 //! - `catalog.toml`, if it uses more than the components of [`Shelf::standard`];
+//! - the files of pipelines that it uses as steps;
 //! - `args.toml`, if it has `set = ["…"]`, `load = "step"`, `budget = "1GiB"`, `replicas = 2`, `cores = 4`, or, by step, what earlier
 //!   runs measured: `measured = { embed = "300MiB" }`;
 //! - `plan.txt` or `error.txt`: what a user sees. `BLESS=1` writes it; look at what it wrote.
@@ -18,6 +19,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use callboard_plan::pipeline::is_pipeline;
 use callboard_plan::{Load, Pipeline, Plan, Problems, Source, Terms, explain, mermaid};
 use serde::Deserialize;
 use serde_json::json;
@@ -50,10 +52,26 @@ pub(crate) fn sources(case: &Path) -> Vec<Source> {
     names.filter_map(|name| Some(Source::new(name, fs::read_to_string(case.join(name)).ok()?))).collect()
 }
 
+/// With the pipelines of the case's folder that it uses in the places of their steps.
+fn expanded(mut pipeline: Pipeline, case: &Path) -> Result<Pipeline, Problems> {
+    loop {
+        let files = pipeline.uses().filter(|uses| is_pipeline(uses)).map(str::to_owned);
+        let read = |uses: String| {
+            let text = fs::read_to_string(case.join(&uses)).map_err(|_| "No such file or directory".to_owned());
+            (uses.clone(), text.map(|text| Source::new(uses, text)))
+        };
+        let texts: BTreeMap<_, _> = files.map(read).collect();
+        if texts.is_empty() {
+            return Ok(pipeline);
+        }
+        pipeline = pipeline.expanded(&texts)?;
+    }
+}
+
 pub(crate) fn plan(source: Source, case: &Path) -> Result<Plan, Problems> {
     let args: Args = fs::read_to_string(case.join("args.toml"))
         .map_or_else(|_| Args::default(), |text| toml::from_str(&text).unwrap());
-    let pipeline = Pipeline::parse(source, &args.set)?;
+    let pipeline = expanded(Pipeline::parse(source, &args.set)?, case)?;
     let catalog = Shelf::of(case).catalog(&pipeline);
     let size = |text: &String| text.parse::<bytesize::ByteSize>().unwrap().as_u64();
     let terms = Terms {

@@ -24,12 +24,13 @@ fn what_is_planned_fits_the_schema_and_an_unknown_key_does_not() {
         for source in crate::sources(&case) {
             let Some(json) = as_json(&source) else { continue };
             let errors: Vec<String> = validator.iter_errors(&json).map(|error| error.to_string()).collect();
-            match crate::plan(source, &case) {
+            match crate::plan(source.clone(), &case) {
                 Ok(_) => {
                     assert!(errors.is_empty(), "{}: {errors:?}", case.display());
                     fit += 1;
                 }
-                Err(problems) if problems.to_string().contains("unknown key") => {
+                // A pipeline that is used as a step has its own file.
+                Err(problems) if problems.source == source && problems.to_string().contains("unknown key") => {
                     assert!(!errors.is_empty(), "{}: the schema allows an unknown key", case.display());
                     unfit += 1;
                 }

@@ -10,7 +10,7 @@ use callboard_io::FilePlace;
 use callboard_plan::{Load, Pipeline, Plan, Problems, Source, Terms};
 use callboard_runtime::{
     Allowed, AlsoWritten, CancellationToken, CompileCommand, Components, Event, Observer, Profile, Report, Run,
-    RunError, Settings, Status, StepReport, measured_needs,
+    RunError, Settings, Status, StepReport, compose, measured_needs,
 };
 use serde_json::Value;
 
@@ -61,6 +61,17 @@ impl Bench {
     /// A column of a JSONL file.
     pub(crate) fn column(&self, name: &str, column: &str) -> Vec<Value> {
         self.rows(name).into_iter().map(|row| row[column].clone()).collect()
+    }
+
+    /// `NAME.toml`: the pipeline that a bundled step is, of components in `guests`.
+    pub(crate) fn put_bundled_pipeline(&self, name: &str) {
+        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../plugins").join(name).join("pipeline.toml");
+        let line = |line: &str| match line.strip_prefix("use = \"").and_then(|uses| uses.strip_suffix('"')) {
+            Some(uses) => format!("use = \"guests/{uses}.wasm\"\n"),
+            None => format!("{line}\n"),
+        };
+        let text: String = std::fs::read_to_string(file).unwrap().lines().map(line).collect();
+        self.put(&format!("{name}.toml"), text);
     }
 
     /// A pipeline of this folder, to be run in one way or another.
@@ -348,7 +359,7 @@ impl Ended {
 }
 
 fn planned(text: &str, terms: Terms, base: &Path) -> Result<(Plan, Components), Problems> {
-    let pipeline = Pipeline::parse(Source::new("pipeline.toml", text), &[])?;
+    let pipeline = compose(Pipeline::parse(Source::new("pipeline.toml", text), &[])?, &[], base)?;
     let mut components = Components::of(&pipeline, &[], base);
     // `reach` imports HTTP in every test, whatever it is granted there: what the host does is tried, not what the planner refuses.
     for component in components.catalog.components.values_mut().filter_map(|component| component.as_mut().ok()) {

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use callboard_plan::pipeline::TextLimits;
 use callboard_plan::{Load, Pipeline, Plan, Source, Terms};
-use callboard_runtime::{CancellationToken, Class, CompileCommand, Components, Settings, measured_needs};
+use callboard_runtime::{CancellationToken, Class, CompileCommand, Components, Settings, compose, measured_needs};
 
 use crate::arguments::{MemoryBudget, PipelineArguments};
 use crate::bundled::BUNDLED;
@@ -49,6 +49,7 @@ pub(crate) fn planned(arguments: &PipelineArguments, load: Load) -> Result<Plann
     }
     // An empty path is the current folder, and leaves messages without `./`.
     let base = if piped { PathBuf::new() } else { file.parent().map(Path::to_owned).unwrap_or_default() };
+    let pipeline = compose(pipeline, BUNDLED, &base)?;
     let components = Components::of(&pipeline, BUNDLED, &base);
     let terms = Terms {
         load,

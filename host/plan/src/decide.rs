@@ -9,7 +9,7 @@ use crate::draft::{Draft, End};
 use crate::memory::Predicted;
 use crate::need::Need;
 use crate::parts::COMPONENT_BYTES;
-use crate::pipeline::{Limits, Located, Pipeline};
+use crate::pipeline::{Limits, Located, Pipeline, RETRIES};
 use crate::plan::{Edge, Plan, PlannedInput, PlannedOutput, PlannedStep, Port, Reader, Stage, StepLimits};
 use crate::problem::{Findings, Problems};
 use crate::scan::Kind;
@@ -69,9 +69,9 @@ fn assemble(draft: &Draft<'_>, components: &[&Component]) -> Plan {
             limits: StepLimits::of(&step.limits, facts.kind),
             need: draft.needs[index],
             replicas: draft.replicas[index],
-            on_error: step.on_error,
+            on_error: step.on_error(),
             max_rejects: step.max_rejects,
-            retries: step.retries,
+            retries: step.retries.unwrap_or(RETRIES),
             grants: step.grants.clone(),
             stage: draft.step_stage[index],
             ports: ports(draft, End::Step(index)),
@@ -194,30 +194,4 @@ pub(crate) fn fingerprint(plan: &Plan) -> String {
     value.sort_all_objects();
     let digest = Sha256::digest(value.to_string().as_bytes());
     digest.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// The table of docs/sandbox.md.
-    #[test]
-    fn limits_are_the_documented_ones() {
-        let expected = StepLimits {
-            memory_bytes: 1 << 30,
-            time_ms: 60_000,
-            open_ms: 5 * 60_000,
-            returned_bytes: 128 << 20,
-            carried_bytes: 256 << 20,
-            log_lines: 100_000,
-            log_bytes: 16 << 20,
-            rows_per_row: 100_000,
-            component_bytes: 64 << 20,
-        };
-        for kind in [Kind::Transform, Kind::Source] {
-            assert_eq!(StepLimits::of(&Limits::default(), kind), expected);
-        }
-        let global = StepLimits { time_ms: 60 * 60_000, ..expected };
-        assert_eq!(StepLimits::of(&Limits::default(), Kind::Global), global);
-    }
 }

@@ -137,7 +137,7 @@ impl<'a> Draft<'a> {
 
     /// Instances that a step has in any case: the number in the file, or one.
     pub(crate) fn asked(&self, step: usize) -> u32 {
-        self.pipeline.steps[step].replicas.as_ref().map_or(1, |replicas| replicas.value)
+        self.pipeline.steps[step].replicas.as_ref().map_or(1, |replicas| replicas.value.min(self.wanted[step]))
     }
 
     /// What a step takes with this many instances, rows included, in bytes.
@@ -175,9 +175,9 @@ fn wanted(pipeline: &Pipeline, terms: &Terms, several: &[bool]) -> Vec<u32> {
     let cores = terms.replicas.or(pipeline.run.replicas).unwrap_or(terms.cores).max(1);
     let steps = pipeline.steps.iter().zip(several);
     let wanted = steps.map(|(step, several)| match &step.replicas {
-        Some(replicas) => replicas.value,
-        None if !several || step.grants.writes() || !step.grants.http.is_empty() => 1,
-        None => cores,
+        Some(replicas) if *several => replicas.value,
+        _ if !several || step.grants.writes() || !step.grants.http.is_empty() => 1,
+        _ => cores,
     });
     wanted.collect()
 }

@@ -3,7 +3,7 @@
 use crate::catalog::{Catalog, Component, Missing, is_path};
 use crate::contract::{CONTRACT, LINE};
 use crate::imports::{is_always_linked, is_http};
-use crate::pipeline::{Located, Pipeline, Step};
+use crate::pipeline::{Located, Pipeline, Step, WITHIN};
 use crate::problem::Findings;
 use crate::scan::Kind;
 use crate::spelling::{hint, nearest, quoted};
@@ -66,7 +66,9 @@ fn check_use(step: &Step, component: &Component, findings: &mut Findings) {
         findings.add_with_help(&step.uses.at, message, help);
     }
     let kind = component.facts.kind;
-    if !component.facts.may_have_replicas()
+    // A pipeline that is a step may have `replicas`, for those of its steps that can.
+    if !step.name.contains(WITHIN)
+        && !component.facts.may_have_replicas()
         && let Some(replicas) = step.replicas.as_ref().filter(|replicas| replicas.value > 1)
     {
         let message = format!(

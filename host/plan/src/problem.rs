@@ -181,6 +181,11 @@ impl Findings {
         self.problems.is_empty()
     }
 
+    /// Whether each is somewhere in the text.
+    pub(crate) fn all_have_places(&self) -> bool {
+        self.problems.iter().all(|problem| problem.at.is_some())
+    }
+
     /// `value` if nothing was found.
     pub(crate) fn or<T>(mut self, value: Option<T>) -> Result<T, Problems> {
         match value {

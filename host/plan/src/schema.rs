@@ -57,8 +57,10 @@ struct Pipeline {
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Input {
-    /// A path, a glob or a list of them, relative to this file's folder.
-    path: OneOrMany,
+    /// A path, a glob or a list of them, relative to this file's folder; required unless the file is used as a step.
+    #[serde(default)]
+    #[schemars(with = "OneOrMany")]
+    path: Option<OneOrMany>,
     /// Otherwise the extension says: `jsonl`, `csv`, `parquet`, `arrow`.
     #[serde(default)]
     #[schemars(with = "String")]
@@ -74,6 +76,10 @@ struct Input {
     #[serde(default)]
     #[schemars(with = "InputLimits")]
     limits: Option<InputLimits>,
+    /// Where the file is used as a step: whether the step may leave this input out.
+    #[serde(default)]
+    #[schemars(with = "OrParam<bool>")]
+    optional: bool,
 }
 
 /// What a file of an input may take: `line`, `columns`, `header` and `window` are of `jsonl` and `csv`.
@@ -275,8 +281,10 @@ struct Secret {
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Output {
-    /// A path, relative to this file's folder.
-    path: String,
+    /// A path, relative to this file's folder; required unless the file is used as a step.
+    #[serde(default)]
+    #[schemars(with = "String")]
+    path: Option<String>,
     /// Otherwise the extension says: `jsonl`, `csv`, `parquet`, `arrow`.
     #[serde(default)]
     #[schemars(with = "String")]

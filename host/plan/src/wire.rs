@@ -14,7 +14,7 @@ pub(crate) fn wire(pipeline: &Pipeline, kinds: &[Option<Kind>], findings: &mut F
     for (index, step) in pipeline.steps.iter().enumerate() {
         let to = End::Step(index);
         match (&step.from, kinds[index]) {
-            (From::Default, Some(Kind::Source)) => {}
+            (From::Default | From::Implied(_), Some(Kind::Source)) => {}
             (From::Append(feeds), Some(Kind::Source)) => {
                 let at = feeds.first().map_or(&step.at, |feed| &feed.at);
                 refuse_feeds_of_source(&step.name, at, findings);
@@ -32,7 +32,13 @@ pub(crate) fn wire(pipeline: &Pipeline, kinds: &[Option<Kind>], findings: &mut F
                 }
             }
             (From::Default, _) => edges.push(edge(End::Step(index - 1), to, None, 0, &step.at)),
-            (From::Append(feeds), _) => append((pipeline, kinds), feeds, to, None, &mut edges, findings),
+            (From::Implied(feeds), Some(_)) if feeds.is_empty() => {
+                let message = format!("step `{}` has nothing to read: there is no input", step.name.value);
+                findings.add(&step.at, message);
+            }
+            (From::Append(feeds) | From::Implied(feeds), _) => {
+                append((pipeline, kinds), feeds, to, None, &mut edges, findings)
+            }
             (From::Named(ports), kind) => {
                 if kind == Some(Kind::Transform) {
                     let at = ports.first().map_or(&step.at, |(port, _)| &port.at);
@@ -51,7 +57,9 @@ pub(crate) fn wire(pipeline: &Pipeline, kinds: &[Option<Kind>], findings: &mut F
     for (index, output) in pipeline.outputs.iter().enumerate() {
         let to = End::Output(index);
         match &output.from {
-            From::Append(feeds) => append((pipeline, kinds), feeds, to, None, &mut edges, findings),
+            From::Append(feeds) | From::Implied(feeds) => {
+                append((pipeline, kinds), feeds, to, None, &mut edges, findings)
+            }
             From::Named(_) => {}
             From::Default if pipeline.steps.is_empty() => {
                 if let Some(input) = only_input(pipeline, "output", &output.name, findings) {
@@ -104,7 +112,13 @@ fn append(
     }
 }
 
-fn only_input(pipeline: &Pipeline, what: &str, name: &Located<String>, findings: &mut Findings) -> Option<End> {
+/// The only input of a pipeline, which a step or an output without `from` reads.
+pub(crate) fn only_input(
+    pipeline: &Pipeline,
+    what: &str,
+    name: &Located<String>,
+    findings: &mut Findings,
+) -> Option<End> {
     let inputs = || pipeline.inputs.iter().map(|input| input.name.as_str());
     match &pipeline.inputs[..] {
         [_] => Some(End::Input(0)),

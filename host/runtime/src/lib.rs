@@ -1,7 +1,7 @@
 //! Runs a plan: components in stages, rows between them, and what it all cost.
 //!
 //! The journey of a pipeline:
-//! 1. [`Components::of`] finds and scans the components that a [`Pipeline`](callboard_plan::Pipeline) uses; with their
+//! 1. [`compose`] replaces steps that are pipelines by theirs, [`Components::of`] finds and scans the components that a [`Pipeline`](callboard_plan::Pipeline) uses; with their
 //!    catalog it becomes a [`Plan`](callboard_plan::Plan).
 //! 2. [`Run::prepare`] checks the plan against the world: files, outputs' places, components compiled (in a child process,
 //!    by a [`CompileCommand`], into a cache), schemas followed through every step. Nothing is overwritten yet.
@@ -46,7 +46,7 @@ pub use error::{Class, LimitExceeded, Place, RunError};
 pub use events::{Event, Level, Observer};
 #[cfg(feature = "fuzzing")]
 pub use fuzz::{fuzz_disk, fuzz_folder};
-pub use prepare::components::{Bundled, ComponentUnread, Components, read_component};
+pub use prepare::components::{Bundled, ComponentUnread, Components, compose, read_component};
 pub use prepare::needs::measured_needs;
 pub use probe::{CallError, CallTimes, Declaration, Described, Failed, Life, Opened, Page, Probe, PutOut, RemovedRow};
 pub use run::{Allowed, Run, StepReuse, Verdict};

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::model::{From, LoadGroups, Located, OnError, Pipeline, Step};
-use super::read::MOST_MEMORY;
+use super::read::{MOST_MEMORY, Role};
 use crate::choices::MEMORY_LIMIT;
 use crate::door::{Door, Feed};
 use crate::problem::{At, Findings};
@@ -12,9 +12,11 @@ use crate::spelling::{hint, nearest, quoted};
 
 /// Names are made into file names.
 pub(super) const LONGEST_NAME: usize = 100;
+/// So are names within names, with more behind them.
+pub(super) const LONGEST_PATH: usize = 200;
 
 /// `all_read`: no input or step was left out because it could not be read, so that a name that is not there is wrong.
-pub(crate) fn check(pipeline: &Pipeline, all_read: bool, findings: &mut Findings) {
+pub(crate) fn check(pipeline: &Pipeline, role: Role, all_read: bool, findings: &mut Findings) {
     let Pipeline { inputs, steps, outputs, .. } = pipeline;
     if inputs.is_empty() && steps.is_empty() && outputs.is_empty() && findings.is_empty() {
         let help = "add a step:\n[[steps]]\nuse = \"normalise\"";
@@ -23,9 +25,11 @@ pub(crate) fn check(pipeline: &Pipeline, all_read: bool, findings: &mut Findings
     names(pipeline, findings);
     needs(pipeline, findings);
     if all_read {
-        sources(pipeline, findings);
+        sources(pipeline, role, findings);
         load_groups(pipeline, findings);
-        budget(pipeline, findings);
+        if role == Role::Run {
+            budget(pipeline, findings);
+        }
     }
     output_paths(pipeline, findings);
 }
@@ -34,6 +38,14 @@ pub(crate) fn check(pipeline: &Pipeline, all_read: bool, findings: &mut Findings
 pub(crate) fn is_name(name: &str) -> bool {
     let fits = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
     !name.is_empty() && name.len() <= LONGEST_NAME && name.chars().all(fits)
+}
+
+/// Behind the name of a step that is a pipeline, before that of a step of it.
+pub(crate) const WITHIN: char = ':';
+
+/// A name, or names one within the other.
+pub(crate) fn is_step_name(name: &str) -> bool {
+    name.len() <= LONGEST_PATH && name.split(WITHIN).all(is_name)
 }
 
 /// Finds what cannot be a name.
@@ -79,7 +91,7 @@ fn names(pipeline: &Pipeline, findings: &mut Findings) {
 }
 
 /// Every `from` names an input, a step or a door of a step.
-fn sources(pipeline: &Pipeline, findings: &mut Findings) {
+fn sources(pipeline: &Pipeline, role: Role, findings: &mut Findings) {
     let inputs = pipeline.inputs.iter().map(|input| input.name.as_str());
     let readable: Vec<&str> = inputs.chain(pipeline.steps.iter().map(|step| step.name.as_str())).collect();
     let is_readable: HashSet<&str> = readable.iter().copied().collect();
@@ -89,7 +101,7 @@ fn sources(pipeline: &Pipeline, findings: &mut Findings) {
     for from in steps.chain(pipeline.outputs.iter().map(|output| &output.from)) {
         let feeds: Vec<&Located<Feed>> = match from {
             From::Default => continue,
-            From::Append(feeds) => feeds.iter().collect(),
+            From::Implied(feeds) | From::Append(feeds) => feeds.iter().collect(),
             From::Named(ports) => ports.iter().flat_map(|(_, feeds)| feeds).collect(),
         };
         for feed in feeds {
@@ -102,7 +114,7 @@ fn sources(pipeline: &Pipeline, findings: &mut Findings) {
             let written = feed.to_string();
             let (name, word) = written.split_once('.').unwrap_or((&written, ""));
             if let Some(step) = pipeline.steps.iter().find(|step| step.name.value == name) {
-                door_of_step(step, feed, findings);
+                door_of_step(step, role, feed, findings);
             } else if is_readable.contains(name) {
                 let message =
                     format!("`from` names `{written}`, and `{name}` is an input, of which no row is left out");
@@ -122,10 +134,13 @@ fn sources(pipeline: &Pipeline, findings: &mut Findings) {
 }
 
 /// A `from` with a dot behind a step's name.
-fn door_of_step(step: &Step, feed: &Located<Feed>, findings: &mut Findings) {
+fn door_of_step(step: &Step, role: Role, feed: &Located<Feed>, findings: &mut Findings) {
     let name = &step.name.value;
     match feed.door.filter(|_| feed.node == *name) {
-        Some(Door::Rejected) if step.on_error == OnError::Fail => {
+        // What a pipeline that is a step does not say, the step that uses it may say.
+        Some(Door::Rejected)
+            if step.on_error == Some(OnError::Fail) || role == Role::Run && step.on_error() == OnError::Fail =>
+        {
             let message =
                 format!("`{}` never has a row: step `{name}` fails at the first that it cannot handle", feed.value);
             findings.add_with_help(&feed.at, message, format!("add `on_error = \"reject\"` to step `{name}`"));
@@ -191,7 +206,7 @@ fn needs(pipeline: &Pipeline, findings: &mut Findings) {
 /// Where no step rejects, the run ends at the first row that one cannot handle, whatever it may reject.
 fn budget(pipeline: &Pipeline, findings: &mut Findings) {
     if let Some(max_rejects) = &pipeline.run.max_rejects
-        && !pipeline.steps.iter().any(|step| step.on_error == OnError::Reject)
+        && !pipeline.steps.iter().any(|step| step.on_error() == OnError::Reject)
     {
         let message = "`max_rejects` counts rejected rows, and no step rejects any: each fails at the first";
         let help = "add `on_error = \"reject\"` to a step";

@@ -103,6 +103,46 @@ impl Node {
         Places { at: self.at.clone(), below }
     }
 
+    /// A value with its places: what [`Node::places`] took apart.
+    pub(crate) fn of(value: &Value, places: Option<&Places>) -> Self {
+        let below = |key: &str| places.and_then(|places| places.below.get(key));
+        let at = |key: &str| below(key).and_then(|places| places.at.clone());
+        let data = match value {
+            Value::Null => Data::Null,
+            Value::Bool(bool) => Data::Bool(*bool),
+            Value::Number(number) => Data::Number(number.clone()),
+            Value::String(text) => Data::Text(text.clone()),
+            Value::Array(items) => {
+                let item = |(nth, item): (usize, &Value)| Self::of(item, below(&nth.to_string()));
+                Data::List(items.iter().enumerate().map(item).collect())
+            }
+            Value::Object(members) => {
+                let entry = |(key, value): (&String, &Value)| Entry {
+                    key: key.clone(),
+                    key_at: at(key),
+                    value: Self::of(value, below(key)),
+                };
+                Data::Table(members.iter().map(entry).collect())
+            }
+        };
+        Node { data, at: places.and_then(|places| places.at.clone()) }
+    }
+
+    /// Forgets where it stands, as what is not in the text that places point into.
+    pub(crate) fn forget_places(&mut self) {
+        self.at = None;
+        match &mut self.data {
+            Data::List(items) => items.iter_mut().for_each(Self::forget_places),
+            Data::Table(entries) => {
+                for entry in entries {
+                    entry.key_at = None;
+                    entry.value.forget_places();
+                }
+            }
+            _ => {}
+        }
+    }
+
     /// What it takes, bytes, about.
     pub(crate) fn size(&self) -> usize {
         let own = match &self.data {

@@ -4,8 +4,10 @@
 //! 2. `params` — `--set` and `${params.x}` put into the tree.
 //! 3. `fields`, `read`, `grants` — the tree as the typed [`Pipeline`]; unknown keys and wrong types are found here.
 //! 4. `check`, `paths` — names, `from`, load groups and paths that contradict each other; what is not a path.
+//! 5. `compose`, `splice` — a step that is a pipeline itself is replaced by the steps of that pipeline.
 
 mod check;
+mod compose;
 mod document;
 mod fields;
 mod grants;
@@ -13,18 +15,21 @@ mod model;
 mod params;
 mod paths;
 mod read;
+mod splice;
 
+pub use compose::is_pipeline;
 pub use document::Places;
 pub use model::{
     BatchSize, From, Input, InputLimits, Limits, LoadGroups, Located, OnError, Output, OutputColumn, Pipeline, Run,
     Step,
 };
 
-pub(crate) use check::is_name;
+pub(crate) use check::{WITHIN, is_name, is_step_name};
 pub(crate) use read::{MOST_BATCH_ROWS, MOST_INSTANCES, MOST_MEMORY, MOST_RETRIES, RETRIES};
 
 use callboard_words::{Help, Setting};
-use document::Data;
+use document::{Data, Node};
+use read::Role;
 
 use crate::problem::{Findings, Problems, Source, Span};
 use crate::sizes::exact;
@@ -46,7 +51,8 @@ impl Pipeline {
     /// Everything that is wrong, with its place.
     pub fn parse_within(source: Source, sets: &[String], limits: TextLimits) -> Result<Self, Problems> {
         let mut findings = Findings::new(source);
-        let pipeline = read(sets, limits, &mut findings);
+        let root = tree(limits, &mut findings);
+        let pipeline = root.and_then(|root| typed(root, Role::Run, sets, limits, &mut findings));
         findings.or(pipeline)
     }
 
@@ -105,7 +111,8 @@ impl TextLimits {
     }
 }
 
-fn read(sets: &[String], limits: TextLimits, findings: &mut Findings) -> Option<Pipeline> {
+/// The text as a tree, if it is one of this format.
+fn tree(limits: TextLimits, findings: &mut Findings) -> Option<Node> {
     let text = findings.source.text.clone();
     if text.trim_start_matches('\u{feff}').trim().is_empty() {
         findings.add_with_help(&Some(0..0), "the pipeline is empty", "begin it with `callboard = 1`");
@@ -118,10 +125,12 @@ fn read(sets: &[String], limits: TextLimits, findings: &mut Findings) -> Option<
         findings.add_with_help(&Some(limits.text..limits.text), message, help);
         return None;
     }
-    let mut root = document::parse(findings)?;
-    if !read::is_of_this_format(&root, findings) {
-        return None;
-    }
+    let root = document::parse(findings)?;
+    read::is_of_this_format(&root, findings).then_some(root)
+}
+
+/// The tree as a pipeline, with its params and `sets` put in.
+fn typed(mut root: Node, role: Role, sets: &[String], limits: TextLimits, findings: &mut Findings) -> Option<Pipeline> {
     params::apply(&mut root, sets, limits.expanded, findings)?;
     let written = |key| match root.get(key).map(|node| &node.data) {
         None => 0,
@@ -130,24 +139,33 @@ fn read(sets: &[String], limits: TextLimits, findings: &mut Findings) -> Option<
         Some(_) => usize::MAX,
     };
     let nodes = ["inputs", "steps", "outputs"].map(written).into_iter().filter(|count| *count < usize::MAX);
-    if nodes.sum::<usize>() > most::NODES {
+    within(nodes.sum(), 0, findings)?;
+    let pipeline = read::pipeline(&root, role, findings)?;
+    let all_read = written("inputs") == pipeline.inputs.len() && written("steps") == pipeline.steps.len();
+    within(0, feeds(&pipeline), findings)?;
+    check::check(&pipeline, role, all_read, findings);
+    paths::check(&pipeline, role, findings);
+    Some(pipeline)
+}
+
+/// How many names there are in every `from` together.
+fn feeds(pipeline: &Pipeline) -> usize {
+    let feeds = pipeline.steps.iter().map(|step| &step.from).chain(pipeline.outputs.iter().map(|output| &output.from));
+    feeds.map(From::feeds).sum()
+}
+
+/// `None`, and a finding, if a pipeline has too many nodes or names in `from`.
+fn within(nodes: usize, feeds: usize, findings: &mut Findings) -> Option<()> {
+    if nodes > most::NODES {
         let message = format!("the pipeline has more than {} inputs, steps and outputs", most::NODES);
-        findings.add_with_help(
-            &Some(0..0),
-            message,
-            "one input reads any number of files; cut the pipeline into several",
-        );
+        let help = "one input reads any number of files; cut the pipeline into several";
+        findings.add_with_help(&Some(0..0), message, help);
         return None;
     }
-    let pipeline = read::pipeline(&root, findings)?;
-    let all_read = written("inputs") == pipeline.inputs.len() && written("steps") == pipeline.steps.len();
-    let feeds = pipeline.steps.iter().map(|step| &step.from).chain(pipeline.outputs.iter().map(|output| &output.from));
-    if feeds.map(From::feeds).sum::<usize>() > most::FEEDS {
+    if feeds > most::FEEDS {
         let message = format!("every `from` together names more than {} inputs and steps", most::FEEDS);
         findings.add_with_help(&Some(0..0), message, "cut the pipeline into several");
         return None;
     }
-    check::check(&pipeline, all_read, findings);
-    paths::check(&pipeline, findings);
-    Some(pipeline)
+    Some(())
 }

@@ -62,6 +62,8 @@ pub struct Input {
     pub delimiter: Option<char>,
     /// Those that the file sets.
     pub limits: InputLimits,
+    /// Where the file is used as a step: whether the step may leave this input out.
+    pub optional: bool,
 }
 
 /// What a file of an input may take, as far as the file sets it; in the plan too.
@@ -119,12 +121,12 @@ pub struct Step {
     pub needs: Option<Located<u64>>,
     /// Instances side by side, at least 1, if the file says it.
     pub replicas: Option<Located<u32>>,
-    /// What happens to a row that the step cannot handle.
-    pub on_error: OnError,
+    /// What happens to a row that the step cannot handle, if the file says it.
+    pub on_error: Option<OnError>,
     /// The most rows that it may reject; only with [`OnError::Reject`].
     pub max_rejects: Option<MaxRejects>,
-    /// How often a call that failed with a `transient` error is tried again.
-    pub retries: u32,
+    /// How often a call that failed with a `transient` error is repeated, if the file says it.
+    pub retries: Option<u32>,
     /// `grant`: what it may reach outside of its sandbox.
     pub grants: Grants,
     /// Where the files of `grant.files` stand, by their paths.
@@ -138,10 +140,19 @@ pub struct Step {
 pub enum From {
     /// The step before; the first step: the only input; an output: the last step.
     Default,
+    /// What [`From::Default`] stands for where the step before, or the step itself, is one of a pipeline that is used as a step.
+    Implied(Vec<Located<Feed>>),
     /// One port: these, appended in this order; at least one.
     Append(Vec<Located<Feed>>),
     /// Named ports of a global step, in the file's order; the rows of the first are carried.
     Named(Vec<(Located<String>, Vec<Located<Feed>>)>),
+}
+
+impl Step {
+    /// What happens to a row that the step cannot handle.
+    pub(crate) fn on_error(&self) -> OnError {
+        self.on_error.unwrap_or_default()
+    }
 }
 
 impl From {
@@ -149,7 +160,7 @@ impl From {
     pub(crate) fn feeds(&self) -> usize {
         match self {
             From::Default => 0,
-            From::Append(feeds) => feeds.len(),
+            From::Implied(feeds) | From::Append(feeds) => feeds.len(),
             From::Named(ports) => ports.iter().map(|(_, feeds)| feeds.len()).sum(),
         }
     }

@@ -10,6 +10,9 @@ use callboard_words::{Help, Setting};
 const SETTABLE: &str = "what can be set: keys of `params`, `run`, `inputs.NAME`, `outputs.NAME` and `steps.NAME`, such as \
                         `params.KEY=VALUE`, `steps.NAME.config.KEY=VALUE`";
 
+/// All params, as a table.
+const ALL: &str = "${params}";
+
 /// One `--set`.
 struct Set<'a> {
     text: &'a str,
@@ -53,6 +56,41 @@ pub(crate) fn apply(root: &mut Node, sets: &[String], expanded: usize, findings:
     Some(())
 }
 
+/// Puts the configuration of a step that is a pipeline in the place of that pipeline's params. A key that is no param is found, unless the
+/// pipeline hands all of them on.
+pub(crate) fn give(root: &mut Node, config: &Node, findings: &mut Findings) {
+    let all = uses_all(root);
+    let Data::Table(given) = &config.data else { return };
+    let Data::Table(sections) = &mut root.data else { return };
+    let at = sections.iter().position(|section| section.key == "params").unwrap_or_else(|| {
+        let value = Node { data: Data::Table(Vec::new()), at: None };
+        sections.push(Entry { key: "params".to_owned(), key_at: None, value });
+        sections.len() - 1
+    });
+    let Data::Table(params) = &mut sections[at].value.data else { return };
+    let names: Vec<String> = params.iter().map(|param| param.key.clone()).collect();
+    for entry in given {
+        match params.iter_mut().find(|param| param.key == entry.key) {
+            Some(param) => *param = entry.clone(),
+            None if all => params.push(entry.clone()),
+            None => {
+                let help = hint(&entry.key, "params", names.iter().map(String::as_str));
+                findings.push(&entry.key_at, format!("its pipeline has no param `{}`", entry.key), help);
+            }
+        }
+    }
+}
+
+/// Whether `${params}`, all of them, is handed on somewhere.
+fn uses_all(node: &Node) -> bool {
+    match &node.data {
+        Data::Text(text) => text == ALL,
+        Data::List(items) => items.iter().any(uses_all),
+        Data::Table(entries) => entries.iter().any(|entry| uses_all(&entry.value)),
+        Data::Null | Data::Bool(_) | Data::Number(_) => false,
+    }
+}
+
 fn parse_set<'a>(text: &'a str, findings: &mut Findings) -> Option<Set<'a>> {
     let Some((key, value)) = text.split_once('=') else {
         findings.add_with_help(&None, format!("override `{text}` has no `=`"), SETTABLE);
@@ -71,7 +109,8 @@ fn parse_set<'a>(text: &'a str, findings: &mut Findings) -> Option<Set<'a>> {
         return None;
     }
     let mut value = set_value(value);
-    forget_places(&mut value);
+    // Places in the text of a `--set` are none in the file.
+    value.forget_places();
     Some(Set { text, path, value })
 }
 
@@ -100,40 +139,9 @@ fn set_value(value: &str) -> Node {
     {
         return entries.remove(0).value;
     }
-    let data = match serde_json::from_str::<serde_json::Value>(value) {
-        Ok(json) => from_json(json),
-        Err(_) => Data::Text(value.to_owned()),
-    };
-    Node { data, at: None }
-}
-
-fn from_json(json: serde_json::Value) -> Data {
-    use serde_json::Value;
-    let node = |json| Node { data: from_json(json), at: None };
-    match json {
-        Value::Null => Data::Null,
-        Value::Bool(bool) => Data::Bool(bool),
-        Value::Number(number) => Data::Number(number),
-        Value::String(text) => Data::Text(text),
-        Value::Array(items) => Data::List(items.into_iter().map(node).collect()),
-        Value::Object(map) => {
-            Data::Table(map.into_iter().map(|(key, value)| Entry { key, key_at: None, value: node(value) }).collect())
-        }
-    }
-}
-
-/// Places in the text of a `--set` are none in the file.
-fn forget_places(node: &mut Node) {
-    node.at = None;
-    match &mut node.data {
-        Data::List(items) => items.iter_mut().for_each(forget_places),
-        Data::Table(entries) => {
-            for entry in entries {
-                entry.key_at = None;
-                forget_places(&mut entry.value);
-            }
-        }
-        _ => {}
+    match serde_json::from_str(value) {
+        Ok(json) => Node::of(&json, None),
+        Err(_) => Node { data: Data::Text(value.to_owned()), at: None },
     }
 }
 
@@ -338,6 +346,9 @@ fn substituted(text: &str, params: Option<&Node>, secret: bool, room: usize) -> 
 }
 
 fn lookup<'a>(reference: &str, params: Option<&'a Node>) -> Result<&'a Node, (String, Option<Help>)> {
+    if let (true, Some(params)) = (reference.trim() == "params", params) {
+        return Ok(params);
+    }
     let Some(name) = reference.trim().strip_prefix("params.") else {
         let help = match reference.trim().strip_prefix("env.") {
             Some(name) => Help::from(

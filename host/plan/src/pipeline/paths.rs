@@ -1,11 +1,24 @@
 //! What is written where the path of a file belongs, and is none. Planning opens no file, so only what a text shows is judged here.
 
 use super::model::{Located, Pipeline};
+use super::read::Role;
 use crate::problem::{At, Findings};
 use callboard_words::{Help, Setting};
 
 /// Finds addresses, standard streams, patterns and the like among the paths of a pipeline.
-pub(super) fn check(pipeline: &Pipeline, findings: &mut Findings) {
+pub(super) fn check(pipeline: &Pipeline, role: Role, findings: &mut Findings) {
+    if role == Role::Run {
+        files(pipeline, findings);
+    }
+    for step in &pipeline.steps {
+        let uses = &step.uses;
+        let here = "download the component, and name its file: use = \"./step.wasm\"";
+        let stream = "a component is a file: use = \"./step.wasm\"";
+        refuse(uses, "a component", here, stream, findings);
+    }
+}
+
+fn files(pipeline: &Pipeline, findings: &mut Findings) {
     for input in &pipeline.inputs {
         for path in &input.paths {
             let here = "fetch the file first, and name it here";
@@ -20,11 +33,6 @@ pub(super) fn check(pipeline: &Pipeline, findings: &mut Findings) {
         if refuse(path, "an output", here, stream, findings) {
             continue;
         }
-        if path.value.ends_with('/') {
-            let message =
-                format!("`{}` is not the path of an output, which is one file: it names a folder", path.value);
-            findings.add_with_help(&path.at, message, "write the name of one file, such as \"out/rows.jsonl\"");
-        }
         if let Some(filled) = filled_in(path) {
             let message = format!(
                 "`{}` is not the path of an output, which is one file: `{filled}` is not filled in",
@@ -32,12 +40,6 @@ pub(super) fn check(pipeline: &Pipeline, findings: &mut Findings) {
             );
             findings.add_with_help(&path.at, message, "write the name of one file, such as \"out/rows.jsonl\"");
         }
-    }
-    for step in &pipeline.steps {
-        let uses = &step.uses;
-        let here = "download the component, and name its file: use = \"./step.wasm\"";
-        let stream = "a component is a file: use = \"./step.wasm\"";
-        refuse(uses, "a component", here, stream, findings);
     }
 }
 

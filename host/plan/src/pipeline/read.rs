@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use super::check::{LONGEST_NAME, well_formed};
 use super::document::{Data, Entry, Node};
 use super::fields::{
-    Fields, bytes, choice, integer, list, max_rejects, millis, table, text, text_table, texts, wrong_type,
+    Fields, boolean, bytes, choice, integer, list, max_rejects, millis, table, text, text_table, texts, wrong_type,
 };
 use super::grants::{file_places, grants};
 use super::model::{
@@ -32,6 +32,27 @@ pub(crate) const MOST_RETRIES: u64 = 100;
 /// How often a call that failed with a `transient` error is tried again, unless the file says it.
 pub(crate) const RETRIES: u32 = 3;
 
+/// What a pipeline file is read for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Role {
+    /// To be run: inputs and outputs are files.
+    Run,
+    /// As a step of another pipeline, which puts rows in and takes them out: paths are not read.
+    Step,
+}
+
+impl Role {
+    fn path<'a>(self, fields: &Fields<'a>, example: &str, findings: &mut Findings) -> Option<&'a Node> {
+        match self {
+            Role::Run => fields.need("path", example, findings),
+            Role::Step => {
+                fields.get("path");
+                None
+            }
+        }
+    }
+}
+
 /// Whether the file is of the format that this version reads; nothing else is judged where it is not.
 pub(crate) fn is_of_this_format(root: &Node, findings: &mut Findings) -> bool {
     let Some(node) = root.get("callboard") else {
@@ -55,7 +76,7 @@ pub(crate) fn is_of_this_format(root: &Node, findings: &mut Findings) -> bool {
 }
 
 /// The whole file.
-pub(crate) fn pipeline(root: &Node, findings: &mut Findings) -> Option<Pipeline> {
+pub(crate) fn pipeline(root: &Node, role: Role, findings: &mut Findings) -> Option<Pipeline> {
     let fields = Fields::of(root, "a pipeline", findings)?;
     fields.get("callboard");
     // For editors; JSON has no comments to put it in.
@@ -69,7 +90,9 @@ pub(crate) fn pipeline(root: &Node, findings: &mut Findings) -> Option<Pipeline>
     for Entry { key, key_at, .. } in params.and_then(|params| table(params, "`params`", findings)).unwrap_or_default() {
         well_formed(&Located { value: key.clone(), at: key_at.clone() }, None, findings);
     }
-    let inputs = named_tables(fields.get("inputs"), "`inputs`", findings, input);
+    let inputs = named_tables(fields.get("inputs"), "`inputs`", findings, |name, node, findings| {
+        input(name, node, role, findings)
+    });
     let steps = fields
         .get("steps")
         .and_then(|node| list(node, "`steps`", findings))
@@ -77,7 +100,9 @@ pub(crate) fn pipeline(root: &Node, findings: &mut Findings) -> Option<Pipeline>
         .iter()
         .filter_map(|node| step(node, findings))
         .collect();
-    let outputs = named_tables(fields.get("outputs"), "`outputs`", findings, output);
+    let outputs = named_tables(fields.get("outputs"), "`outputs`", findings, |name, node, findings| {
+        output(name, node, role, findings)
+    });
     let run = fields.get("run").and_then(|node| run(node, findings)).unwrap_or_else(default_run);
     fields.end(None, findings);
     Some(Pipeline {
@@ -98,7 +123,7 @@ fn named_tables<T>(
     node: Option<&Node>,
     what: &str,
     findings: &mut Findings,
-    read: fn(Located<String>, &Node, &mut Findings) -> Option<T>,
+    read: impl Fn(Located<String>, &Node, &mut Findings) -> Option<T>,
 ) -> Vec<T> {
     let entries = node.and_then(|node| table(node, what, findings)).unwrap_or_default();
     let one = |Entry { key, key_at, value }: &Entry| {
@@ -107,14 +132,15 @@ fn named_tables<T>(
     entries.iter().filter_map(one).collect()
 }
 
-fn input(name: Located<String>, node: &Node, findings: &mut Findings) -> Option<Input> {
+fn input(name: Located<String>, node: &Node, role: Role, findings: &mut Findings) -> Option<Input> {
     let fields = Fields::of(node, "an input", findings)?;
-    let paths = fields.need("path", "path = \"data/*.jsonl\"", findings);
+    let paths = role.path(&fields, "path = \"data/*.jsonl\"", findings);
     let paths = paths.and_then(|node| texts(node, "`path`", findings));
     let format = fields.get("format").and_then(|node| text(node, "`format`", findings));
     let types = fields.get("types").map(|node| text_table(node, "`types`", findings));
     let delimiter = fields.get("delimiter").and_then(|node| delimiter(node, findings));
     let limits = fields.get("limits").and_then(|node| input_limits(node, findings));
+    let optional = fields.get("optional").and_then(|node| boolean(node, "`optional`", findings));
     let aside = |key: &str| match key {
         "from" => "an input is read from files; steps and outputs have `from`".to_owned(),
         _ => "an input has files, a format, types, a delimiter and limits".to_owned(),
@@ -122,7 +148,8 @@ fn input(name: Located<String>, node: &Node, findings: &mut Findings) -> Option<
     fields.end(Some(aside), findings);
     let types = types.unwrap_or_default().into_iter().map(|(column, ty)| (column.value, ty));
     let (paths, limits) = (paths.unwrap_or_default(), limits.unwrap_or_default());
-    Some(Input { name, paths, format, types: types.collect(), delimiter, limits })
+    let optional = optional.unwrap_or_default();
+    Some(Input { name, paths, format, types: types.collect(), delimiter, limits, optional })
 }
 
 /// What parts the fields of CSV.
@@ -213,9 +240,9 @@ fn step(node: &Node, findings: &mut Findings) -> Option<Step> {
         limits: limits.unwrap_or_default(),
         needs,
         replicas,
-        on_error: on_error.unwrap_or_default(),
+        on_error,
         max_rejects,
-        retries: retries.map_or(RETRIES, |retries| retries as u32),
+        retries: retries.map(|retries| retries as u32),
         grants: grants.unwrap_or_default(),
         grant_places: granted.map(file_places).unwrap_or_default(),
         at: node.at.clone(),
@@ -301,9 +328,9 @@ fn feeds(node: &Node, what: &str, findings: &mut Findings) -> Option<Vec<Located
     Some(names.into_iter().map(|Located { value, at }| Located { value: value.into(), at }).collect())
 }
 
-fn output(name: Located<String>, node: &Node, findings: &mut Findings) -> Option<Output> {
+fn output(name: Located<String>, node: &Node, role: Role, findings: &mut Findings) -> Option<Output> {
     let fields = Fields::of(node, "an output", findings)?;
-    let path = fields.need("path", "path = \"out/rows.jsonl\"", findings);
+    let path = role.path(&fields, "path = \"out/rows.jsonl\"", findings);
     let path = path.and_then(|node| text(node, "`path`", findings));
     let format = fields.get("format").and_then(|node| text(node, "`format`", findings));
     let columns = fields.get("columns").and_then(|node| output_columns(node, findings));

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use crate::choices::MaxRejects;
 use crate::grants::variables;
 use crate::parts::MOST_COMPONENT_BYTES;
-use crate::pipeline::{MOST_BATCH_ROWS, MOST_INSTANCES, MOST_MEMORY, MOST_RETRIES, OnError, is_name};
+use crate::pipeline::{MOST_BATCH_ROWS, MOST_INSTANCES, MOST_MEMORY, MOST_RETRIES, OnError, is_name, is_step_name};
 use crate::plan::{Plan, PlannedInput, PlannedOutput, PlannedStep, StepLimits};
 use crate::scan::Kind;
 
@@ -70,7 +70,9 @@ fn verify_output(output: &PlannedOutput) -> Result<(), String> {
 }
 
 fn verify_step(step: &PlannedStep) -> Result<(), String> {
-    named(&step.name)?;
+    if !is_step_name(&step.name) {
+        return Err("has a name that none can have".to_owned());
+    }
     // The component of a run is kept in a file of this name.
     if step.digest.len() != 64 || !step.digest.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f')) {
         return Err("has a component with an invalid digest".to_owned());

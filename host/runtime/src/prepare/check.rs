@@ -11,10 +11,9 @@ use std::sync::Arc;
 
 use arrow::datatypes::{Schema, SchemaRef};
 use callboard_io::{
-    Dataset, FilePlace, Format, InputLimits, InputSpec, LARGEST_WINDOW, LONGEST_LINE, OutputSpec, Share, Stop,
-    check_writable,
+    Dataset, FilePlace, Format, InputLimits, InputSpec, LARGEST_WINDOW, LONGEST_LINE, OutputSpec, Stop, check_writable,
 };
-use callboard_plan::{Edge, Feed, Kind, Plan, PlannedOutput, PlannedStep, Reader, Stage, nearest};
+use callboard_plan::{Edge, Feed, Kind, Plan, PlannedOutput, PlannedStep, Reader, nearest};
 
 use crate::error::{Class, Fault, RunError};
 use crate::events::Event;
@@ -113,7 +112,7 @@ impl Checked {
                 types: input.types.clone(),
                 // A plan that was kept may have been altered: what is not a delimiter parts nothing.
                 delimiter: input.delimiter.and_then(|delimiter| u8::try_from(delimiter).ok()),
-                limits: limits(input.limits, share(plan, &input.name)),
+                limits: limits(input.limits),
                 stop: Stop::when({
                     let cancel = settings.cancel.clone();
                     move || cancel.is_cancelled()
@@ -123,14 +122,6 @@ impl Checked {
             for (first, again) in dataset.twice() {
                 let of = if first == again { String::new() } else { format!(", as `{}`", first.display()) };
                 checked.notes.push(format!("input `{}` reads `{}` twice{of}", input.name, again.display()));
-            }
-            for (link, folder) in dataset.left_out().iter().take(LINKS) {
-                let message = "leads to a folder that `**` has entered already, and is not entered again";
-                let note = format!("input `{}`: `{}` {message}: `{}`", input.name, link.display(), folder.display());
-                checked.notes.push(note);
-            }
-            if let Some(more) = dataset.left_out().len().checked_sub(LINKS + 1) {
-                checked.notes.push(format!("input `{}`: {} more links are not entered", input.name, more + 1));
             }
             for (file, doubt) in dataset.doubts() {
                 let note = format!("input `{}`: `{}` is {doubt}", input.name, file.display());
@@ -262,23 +253,7 @@ impl Checked {
 }
 
 /// What the pipeline says that a file may take, and the defaults. A plan that was kept may have been altered.
-/// Links of an input that are noted by their names.
-const LINKS: usize = 10;
-
-/// What a budget leaves to an input while it is read: of what its stage's steps leave, or of a part that they do not need all at once.
-fn share(plan: &Plan, input: &str) -> Option<Share> {
-    let budget = plan.budget()?;
-    let reads = |stage: &&Stage| stage.inputs.iter().chain(&stage.intakes).any(|name| name == input);
-    let of_stage = |stage: &Stage| {
-        let inputs = (stage.inputs.len() + stage.intakes.len()).max(1) as u64;
-        let all = budget.saturating_sub(stage.predicted.host_bytes);
-        let rows = all.saturating_sub(stage.predicted.steps_bytes).max(all / 5 * 2);
-        Share { budget, rows: rows / inputs, inputs }
-    };
-    plan.stages().iter().filter(reads).map(of_stage).min_by_key(|share| share.rows)
-}
-
-fn limits(set: callboard_plan::pipeline::InputLimits, share: Option<Share>) -> InputLimits {
+fn limits(set: callboard_plan::pipeline::InputLimits) -> InputLimits {
     let usual = InputLimits::default();
     InputLimits {
         line: set.line.unwrap_or(usual.line).min(LONGEST_LINE),
@@ -286,7 +261,6 @@ fn limits(set: callboard_plan::pipeline::InputLimits, share: Option<Share>) -> I
         header: set.header.unwrap_or(usual.header).min(LONGEST_LINE),
         window: set.window.unwrap_or(usual.window).min(LARGEST_WINDOW),
         batch: set.batch.unwrap_or(usual.batch).min(callboard_io::LARGEST_BATCH),
-        share,
     }
 }
 

@@ -7,8 +7,10 @@ use std::io::ErrorKind;
 use std::io::Read;
 use std::path::Path;
 
+use callboard_plan::pipeline::{TextLimits, is_pipeline};
 use callboard_plan::{
-    COMPONENT_BYTES, Catalog, Component, Kind, Missing, Origin, Pipeline, PlannedStep, ScanError, is_path, scan,
+    COMPONENT_BYTES, Catalog, Component, Kind, Missing, Origin, Pipeline, PlannedStep, Problems, ScanError, Source,
+    is_path, scan,
 };
 use sha2::{Digest, Sha256};
 
@@ -25,6 +27,36 @@ pub struct Bundled {
     pub bytes: Option<fn() -> &'static [u8]>,
     /// The SHA-256 of the component, hexadecimal: known when the binary is made, it need not be computed in each run.
     pub digest: &'static str,
+    /// The pipeline that it is, if it is one: it has no component of its own then.
+    pub pipeline: Option<&'static str>,
+    /// Whether it is only a part of such a pipeline, which lists of bundled steps leave out.
+    pub part: bool,
+}
+
+/// Replaces each step that is a pipeline by the steps of that pipeline, to the last: a bundled one, or a file relative to `base`.
+///
+/// # Errors
+///
+/// What is wrong with such a pipeline, or with how it is used, with its place.
+pub fn compose(mut pipeline: Pipeline, bundled: &[Bundled], base: &Path) -> Result<Pipeline, Problems> {
+    let limit = TextLimits::default().text as u64;
+    let file = |uses: &str| {
+        let bytes = callboard_io::read_regular(&base.join(uses), limit).map_err(|error| plain(&error))?;
+        Source::from_bytes(uses, &bytes).map_err(|problems| problems.problems[0].message.clone())
+    };
+    let text = |uses: &str| match bundled.iter().find(|step| step.name == uses) {
+        Some(Bundled { pipeline: Some(text), .. }) => Some(Ok(Source::new(uses, *text))),
+        _ if is_pipeline(uses) => Some(file(uses)),
+        _ => None,
+    };
+    loop {
+        let texts: BTreeMap<String, Result<Source, String>> =
+            pipeline.uses().filter_map(|uses| Some((uses.to_owned(), text(uses)?))).collect();
+        if texts.is_empty() {
+            return Ok(pipeline);
+        }
+        pipeline = pipeline.expanded(&texts)?;
+    }
 }
 
 /// Why the bytes of a component's file are not there.
@@ -65,7 +97,7 @@ impl Components {
     pub fn of(pipeline: &Pipeline, bundled: &[Bundled], base: &Path) -> Components {
         let mut components = Components {
             catalog: Catalog {
-                bundled: bundled.iter().map(|step| step.name.to_owned()).collect(),
+                bundled: bundled.iter().filter(|step| !step.part).map(|step| step.name.to_owned()).collect(),
                 formats: callboard_io::Format::names().map(str::to_owned).collect(),
                 components: BTreeMap::new(),
             },

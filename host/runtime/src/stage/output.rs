@@ -21,12 +21,10 @@ pub(super) fn write(run: &Live<'_>, name: &str, mut inlet: Inlet) -> Result<(), 
     let in_output = |error: callboard_io::IoError| RunError::from(error).in_output(name);
     let mut positions = run.positions(name)?;
     let staged = run.staged(name);
-    let mut held = run.memory.flight.writing();
-    let opening = Writer::opening(&output.spec, &output.schema).map_err(in_output)?;
-    held.set(opening).map_err(|exceed| too_wide(exceed, output.schema.fields().len()).in_output(name))?;
     let mut writer = begin(&staged, output, positions.as_ref()).map_err(in_output)?;
     writer.stop_when(run.stop_writing());
     let mut written = writer.rows();
+    let mut held = run.memory.flight.writing();
     while let Some(batch) = inlet.next()? {
         run.go_on()?;
         let there = usize::try_from(written).unwrap_or(usize::MAX).min(batch.len());
@@ -53,22 +51,9 @@ pub(super) fn write(run: &Live<'_>, name: &str, mut inlet: Inlet) -> Result<(), 
 
 /// Rows behind the first `written` take more to write than the budget leaves.
 fn too_much(exceed: RowsExceed, written: u64) -> RunError {
-    let help =
-        "split long lists or texts over several rows, or write another format: of long rows, parquet takes the most";
-    exceeds(exceed, &format!("what follows row {written}"), help)
-}
-
-/// The columns alone take more than the budget leaves.
-fn too_wide(exceed: RowsExceed, columns: usize) -> RunError {
-    let help =
-        "write fewer columns (`columns` of the output), or another format: for each of them, parquet takes the most";
-    exceeds(exceed, &format!("{columns} columns"), help)
-}
-
-fn exceeds(exceed: RowsExceed, what: &str, help: &str) -> RunError {
     let RowsExceed { rows, more, steps, both, budget } = exceed;
     let message = format!(
-        "to write {what} takes about {} of memory, beside {} of rows and {} of steps and outputs; a budget of {} \
+        "to write what follows row {written} takes about {} of memory, beside {} of rows and {} of steps and outputs; a budget of {} \
          leaves {} for all of them",
         bytes(more),
         bytes(rows),
@@ -77,7 +62,10 @@ fn exceeds(exceed: RowsExceed, what: &str, help: &str) -> RunError {
         bytes(both)
     );
     let over = rows.saturating_add(steps).saturating_sub(both);
-    let help = Help::from(format!("{help}\nor allow more: "));
+    let help = Help::from(
+        "split long lists or texts over several rows, or write another format: of long rows, parquet takes the most\n\
+         or allow more: ",
+    );
     let help = help.set(Setting::Budget(Some(sizes::written(budget.saturating_add(over)))));
     RunError::new(Class::Limit, message).help(help)
 }

@@ -21,21 +21,18 @@ pub(super) fn retrying<T>(
     step: &PlannedStep,
     mut call: impl FnMut() -> Result<T, Fault>,
 ) -> Result<T, Fault> {
-    for (attempt, pause) in (1..).zip(pauses()) {
+    let mut pause = FIRST_PAUSE;
+    for attempt in 1.. {
         match call() {
             Err(Fault::Said { kind: SaidKind::Transient, message, .. }) if attempt <= step.retries => {
                 run.tell(Event::Retrying { step: step.name.clone(), message, attempt, of: step.retries, pause });
                 wait(run, pause)?;
+                pause = (pause * 2).min(LONGEST_PAUSE);
             }
             outcome => return outcome,
         }
     }
     unreachable!("attempts are counted up to `retries`")
-}
-
-/// The pauses before the repetitions, without end.
-fn pauses() -> impl Iterator<Item = Duration> {
-    std::iter::successors(Some(FIRST_PAUSE), |pause| Some((*pause * 2).min(LONGEST_PAUSE)))
 }
 
 fn wait(run: &Live<'_>, pause: Duration) -> Result<(), Fault> {
@@ -47,15 +44,4 @@ fn wait(run: &Live<'_>, pause: Duration) -> Result<(), Fault> {
         std::thread::sleep(TICK.min(until - Instant::now().min(until)));
     }
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::pauses;
-
-    #[test]
-    fn each_pause_is_twice_as_long_up_to_half_a_minute() {
-        let seconds: Vec<f64> = pauses().take(9).map(|pause| pause.as_secs_f64()).collect();
-        assert_eq!(seconds, [0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0, 30.0, 30.0]);
-    }
 }

@@ -130,22 +130,3 @@ impl Tally {
         self.rejected.values().sum()
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn reasons_past_a_thousand_are_counted_together() {
-        let mut tally = Tally::default();
-        (0..1_500).for_each(|nth| tally.count(Fate::Dropped, &format!("reason {nth}"), 2));
-        // What is known stays apart.
-        tally.count(Fate::Dropped, "reason 0", 1);
-        assert_eq!((tally.dropped.len(), tally.dropped()), (1_001, 3_001));
-        assert_eq!((tally.dropped["reason 0"], tally.dropped["other reasons"]), (3, 1_000));
-        let mut sum = Tally::default();
-        sum.add(&tally);
-        sum.add(&tally);
-        assert_eq!((sum.dropped.len(), sum.dropped()), (1_000, 6_002), "the rest is one of the thousand now");
-    }
-}

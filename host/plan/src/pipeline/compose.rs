@@ -1,0 +1,182 @@
+//! Steps that are pipelines: each is replaced by the steps of its own pipeline, whose names begin with its name.
+//!
+//! The step's `from` takes the place of that pipeline's inputs, its `config` that of the params, and what the pipeline puts out is
+//! what the step puts out. An output called `dropped` or `rejected` is the step's side door of that name.
+
+use std::collections::{BTreeMap, HashMap};
+
+use super::check::{LONGEST_PATH, WITHIN, is_step_name};
+use super::document::Node;
+use super::model::{From, Located, Pipeline, Step};
+use super::read::Role;
+use super::splice::{Spliced, splice};
+use super::{TextLimits, params, tree, typed};
+use crate::door::Feed;
+use crate::draft::End;
+use crate::problem::{At, Findings, Problems, Source};
+use crate::wire::only_input;
+
+/// How deep pipelines may lie in pipelines: what is deeper uses itself.
+const DEEPEST: usize = 8;
+
+/// Whether a `use` names the file of a pipeline rather than a component.
+pub fn is_pipeline(uses: &str) -> bool {
+    uses.ends_with(".toml") || uses.ends_with(".json")
+}
+
+impl Pipeline {
+    /// Replaces each step whose `use` is among `texts` by the steps of that pipeline. These may use pipelines in turn: what
+    /// [`Pipeline::uses`] says afterwards shows which. A text that cannot be read is given as the reason.
+    ///
+    /// # Errors
+    /// What is wrong with one of the texts, or with how a step uses it, with its place.
+    pub fn expanded(mut self, texts: &BTreeMap<String, Result<Source, String>>) -> Result<Self, Problems> {
+        let mut findings = Findings::new(self.source.clone());
+        let steps = std::mem::take(&mut self.steps);
+        let mut parts: HashMap<String, Spliced> = HashMap::new();
+        let mut last: Option<Located<String>> = None;
+        let mut out = Vec::with_capacity(steps.len());
+        for mut step in steps {
+            if let (From::Default, Some(before)) = (&step.from, &last)
+                && (parts.contains_key(&before.value) || texts.contains_key(&step.uses.value))
+            {
+                let feed = Located { value: Feed::node(before), at: step.at.clone() };
+                step.from = From::Implied(vec![feed]);
+            }
+            last = Some(step.name.clone());
+            let Some(text) = texts.get(&step.uses.value) else {
+                out.push(step);
+                continue;
+            };
+            if let (From::Default, false) = (&step.from, self.inputs.is_empty())
+                && let Some(End::Input(nth)) = only_input(&self, "step", &step.name, &mut findings)
+            {
+                let feed = Located { value: Feed::node(&self.inputs[nth].name), at: step.at.clone() };
+                step.from = From::Implied(vec![feed]);
+            }
+            let Some(inner) = inner(&step, text, &mut findings)? else { continue };
+            if let Some(mut spliced) = splice(&step, inner, &mut findings) {
+                out.append(&mut spliced.steps);
+                parts.insert(step.name.value.clone(), spliced);
+                if super::within(out.len(), 0, &mut findings).is_none() {
+                    return findings.or(None);
+                }
+            }
+        }
+        if let Some(last) = last.filter(|last| parts.contains_key(&last.value)) {
+            for output in self.outputs.iter_mut().filter(|output| matches!(output.from, From::Default)) {
+                output.from = From::Implied(vec![Located { value: Feed::node(&last), at: output.at.clone() }]);
+            }
+        }
+        let outputs = self.outputs.iter_mut().map(|output| &mut output.from);
+        for from in out.iter_mut().map(|step| &mut step.from).chain(outputs) {
+            refer(from, &parts, &mut findings);
+        }
+        self.steps = out;
+        super::within(0, super::feeds(&self), &mut findings);
+        self.load_groups_hold_no(&parts, &mut findings);
+        findings.or(Some(self))
+    }
+
+    /// What the steps use: bundled steps, components and pipelines.
+    pub fn uses(&self) -> impl Iterator<Item = &str> {
+        self.steps.iter().map(|step| step.uses.as_str())
+    }
+
+    fn load_groups_hold_no(&self, parts: &HashMap<String, Spliced>, findings: &mut Findings) {
+        let super::LoadGroups::Lists(groups) = &self.run.load_groups else { return };
+        for name in groups.iter().flat_map(|group| &group.value).filter(|name| parts.contains_key(&name.value)) {
+            let message = format!("a load group names `{}`, which is a pipeline of several steps", name.value);
+            findings.add_with_help(&name.at, message, "load groups are made of single steps");
+        }
+    }
+}
+
+/// The pipeline that a step uses, with the step's configuration as its params. Its places are those of the configuration, in the text
+/// that uses it: what is wrong in its own text is an error that points there.
+fn inner(step: &Step, text: &Result<Source, String>, findings: &mut Findings) -> Result<Option<Pipeline>, Problems> {
+    let (name, uses) = (&step.name.value, &step.uses.value);
+    let source = match text {
+        Ok(source) => source,
+        Err(error) => {
+            let help = "paths are relative to the pipeline file's folder";
+            findings.add_with_help(&step.uses.at, format!("the pipeline `{uses}` cannot be read: {error}"), help);
+            return Ok(None);
+        }
+    };
+    if name.split(WITHIN).count() > DEEPEST || name.len() > LONGEST_PATH / 2 {
+        let message = format!("step `{name}`: pipelines lie in pipelines more than {DEEPEST} deep, or have long names");
+        findings.add_with_help(&step.uses.at, message, format!("does `{uses}` use itself?"));
+        return Ok(None);
+    }
+    let limits = TextLimits::default();
+    let read = |places: bool, findings: &mut Findings| {
+        let mut own = Findings::new(source.clone());
+        let root = tree(limits, &mut own);
+        let mut root = own.or(root)?;
+        let config = match places {
+            true => {
+                root.forget_places();
+                Node::of(&step.config, Some(&step.config_places))
+            }
+            false => Node::of(&step.config, None),
+        };
+        params::give(&mut root, &config, findings);
+        Ok(typed(root, Role::Step, &[], limits, findings))
+    };
+    // Once with the places of its own text, for what is wrong there.
+    let mut own = Findings::new(source.clone());
+    let mut outer = Findings::new(findings.source.clone());
+    let inner = read(true, &mut outer)?;
+    if !outer.is_empty() && !outer.all_have_places() {
+        let pipeline = read(false, &mut own)?;
+        own.or(pipeline)?;
+    }
+    let found = !outer.is_empty();
+    findings.take(outer, &format!("step `{name}`: "));
+    Ok(inner.filter(|_| !found))
+}
+
+/// Puts what a step that is a pipeline puts out in the place of its name.
+fn refer(from: &mut From, parts: &HashMap<String, Spliced>, findings: &mut Findings) {
+    let mut replace = |feeds: &mut Vec<Located<Feed>>| {
+        let feeds_of = |feed: Located<Feed>, findings: &mut Findings| match parts.get(&feed.node) {
+            None => vec![feed],
+            Some(part) => match part.feeds(feed.door) {
+                Ok(feeds) => feeds.iter().map(|value| Located { value: value.clone(), at: feed.at.clone() }).collect(),
+                Err(why) => {
+                    findings.add_with_help(&feed.at, format!("`{}` has no rows: {}", feed.value, why.0), why.1);
+                    vec![]
+                }
+            },
+        };
+        let before = std::mem::take(feeds);
+        *feeds = before.into_iter().flat_map(|feed| feeds_of(feed, findings)).collect();
+    };
+    match from {
+        From::Default => {}
+        From::Implied(feeds) | From::Append(feeds) => replace(feeds),
+        From::Named(ports) => ports.iter_mut().for_each(|(_, feeds)| replace(feeds)),
+    }
+}
+
+/// The name of a step within one that is a pipeline.
+pub(super) fn within(outer: &str, inner: &str, at: &At, findings: &mut Findings) -> String {
+    let name = format!("{outer}{WITHIN}{inner}");
+    if !is_step_name(&name) {
+        let message = format!("the name `{name}` is longer than {LONGEST_PATH} bytes");
+        findings.add_with_help(at, message, "give the steps shorter names");
+    }
+    name
+}
+
+/// `use` as the pipeline that is run must say it: paths are relative to the file that they stand in.
+pub(super) fn beside(outer: &str, inner: &str) -> String {
+    let is_path = crate::catalog::is_path(inner) || is_pipeline(inner);
+    match outer.rsplit_once('/') {
+        Some((folder, _)) if is_path && !inner.starts_with('/') => {
+            format!("{folder}/{}", inner.trim_start_matches("./"))
+        }
+        _ => inner.to_owned(),
+    }
+}

@@ -1,0 +1,306 @@
+//! The steps of a pipeline in the place of the step that uses it.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use super::compose::{beside, within};
+use super::model::{From, Limits, Located, OnError, Output, Pipeline, Step};
+use crate::door::{Door, Feed};
+use crate::problem::{At, Findings};
+use crate::spelling::{hint, quoted};
+
+/// What a step that is a pipeline becomes.
+pub(super) struct Spliced {
+    pub(super) steps: Vec<Step>,
+    uses: String,
+    out: Vec<Feed>,
+    doors: HashMap<Door, Vec<Feed>>,
+}
+
+impl Spliced {
+    /// What stands for the step, or for a door of it; or why nothing does, and the fix.
+    pub(super) fn feeds(&self, door: Option<Door>) -> Result<&[Feed], (String, String)> {
+        let Some(door) = door else { return Ok(&self.out) };
+        let (word, uses) = (door.as_str(), &self.uses);
+        match self.doors.get(&door) {
+            None => Err((
+                format!("the pipeline `{uses}` has no output `{word}`"),
+                format!("name there what its {word} rows are:\n[outputs.{word}]\nfrom = \"STEP.{word}\""),
+            )),
+            Some(feeds) if feeds.is_empty() => Err((
+                format!("no step of `{uses}` that its output `{word}` reads is there, or can have such a row"),
+                "remove this".to_owned(),
+            )),
+            Some(feeds) => Ok(feeds),
+        }
+    }
+}
+
+/// The rows that a step that is a pipeline is given, by that pipeline's inputs; none for an optional one that is left out.
+type Given<'a> = HashMap<&'a str, Vec<Located<Feed>>>;
+
+pub(super) fn splice(outer: &Step, mut inner: Pipeline, findings: &mut Findings) -> Option<Spliced> {
+    say_every_from(outer, &mut inner, findings)?;
+    let Pipeline { inputs, mut steps, mut outputs, .. } = inner;
+    let given =
+        given(outer, &inputs.iter().map(|input| (&*input.name.value, input.optional)).collect::<Vec<_>>(), findings)?;
+    leave_out(&given, &mut steps, &mut outputs);
+    let (doors, mut out): (Vec<Output>, Vec<Output>) =
+        outputs.into_iter().partition(|output| Door::ALL.iter().any(|door| door.as_str() == output.name.value));
+    if out.len() != 1 {
+        let names = quoted(out.iter().map(|output| output.name.as_str()));
+        let has = if out.is_empty() { "none".to_owned() } else { names };
+        let message = format!("a pipeline that is a step has one output, and `{}` has {has}", outer.uses.value);
+        let help =
+            "beside it, only outputs called `dropped` and `rejected` may be there: they are the step's side doors";
+        findings.add_with_help(&outer.uses.at, message, help);
+        return None;
+    }
+    let out = out.remove(0);
+    if let Some(output) = doors.iter().chain([&out]).find(|output| output.columns.is_some()) {
+        let message = format!(
+            "output `{}` of `{}`, which is used as a step, chooses columns",
+            output.name.value, outer.uses.value
+        );
+        findings.add_with_help(&outer.uses.at, message, "choose them by a step there: use = \"select\"");
+        return None;
+    }
+    let rename = |feed: &Located<Feed>| renamed(outer, feed, &given);
+    let feeds = |output: &Output| -> Vec<Feed> {
+        from_feeds(&output.from).into_iter().flat_map(rename).map(|feed| feed.value).collect()
+    };
+    let rejects =
+        |feed: &Feed| feed.door != Some(Door::Rejected) || on_error(outer, &steps, &feed.node) == OnError::Reject;
+    let door = |output: &Output| {
+        let door = Door::ALL.into_iter().find(|door| door.as_str() == output.name.value)?;
+        Some((door, feeds(output).into_iter().filter(rejects).collect()))
+    };
+    let (out, doors) = (feeds(&out), doors.iter().filter_map(door).collect());
+    if out.is_empty() {
+        let message = format!("`{}` puts nothing out without the inputs that are left out", outer.uses.value);
+        findings.add(&outer.uses.at, message);
+        return None;
+    }
+    let steps = steps.into_iter().map(|step| step_within(outer, step, &given, findings)).collect();
+    Some(Spliced { steps, uses: outer.uses.value.clone(), out, doors })
+}
+
+/// Fills in every `from` that the inner pipeline leaves out.
+fn say_every_from(outer: &Step, inner: &mut Pipeline, findings: &mut Findings) -> Option<()> {
+    let node = |name: &str| From::Implied(vec![Located { value: Feed::node(name), at: None }]);
+    let only_input = match &inner.inputs[..] {
+        [only] => Some(node(&only.name)),
+        [] => Some(From::Implied(vec![])),
+        _ => None,
+    };
+    let mut before: Option<String> = None;
+    let steps = inner.steps.iter_mut().map(|step| (Some(step.name.value.clone()), &mut step.from));
+    for (name, from) in steps.chain(inner.outputs.iter_mut().map(|output| (None, &mut output.from))) {
+        if let From::Default = from {
+            let implied = before.as_deref().map(node).or_else(|| only_input.clone());
+            let Some(implied) = implied else {
+                let message =
+                    format!("the first step of `{}` has no `from`, and there are several inputs", outer.uses.value);
+                findings.add_with_help(
+                    &outer.uses.at,
+                    message,
+                    format!("name one there: {}", inputs_of_names(&inner.inputs)),
+                );
+                return None;
+            };
+            *from = implied;
+        }
+        before = name.or(before);
+    }
+    Some(())
+}
+
+fn inputs_of_names(inputs: &[super::Input]) -> String {
+    quoted(inputs.iter().map(|input| input.name.as_str()))
+}
+
+/// Which rows each input of the inner pipeline is given. `inputs`: their names, and whether they may be left out.
+fn given<'a>(outer: &Step, inputs: &[(&'a str, bool)], findings: &mut Findings) -> Option<Given<'a>> {
+    let mut given: Given<'a> = inputs.iter().map(|(name, _)| (*name, vec![])).collect();
+    let (name, uses) = (&outer.name.value, &outer.uses.value);
+    let names = || inputs.iter().map(|(name, _)| *name);
+    let ports: Vec<(&str, &At, &[Located<Feed>])> = match &outer.from {
+        From::Default => vec![],
+        From::Implied(feeds) | From::Append(feeds) => {
+            names().take(1).map(|input| (input, &outer.at, &feeds[..])).collect()
+        }
+        // Rows of the first are carried, whatever it is called.
+        From::Named(ports) => {
+            let first = names().take(1).chain(ports.iter().skip(1).map(|(port, _)| port.value.as_str()));
+            first.zip(ports).map(|(input, (port, feeds))| (input, &port.at, &feeds[..])).collect()
+        }
+    };
+    if inputs.is_empty() && !matches!(&outer.from, From::Default | From::Implied(_)) {
+        findings.add_with_help(
+            &outer.at,
+            format!("step `{name}` reads no rows: `{uses}` has no input"),
+            "remove its `from`",
+        );
+        return None;
+    }
+    for (input, at, feeds) in ports {
+        match given.get_mut(input) {
+            Some(rows) => rows.extend_from_slice(feeds),
+            None => {
+                let message = format!("`{uses}` has no input `{input}`");
+                findings.push(at, message, hint(input, "inputs", names()));
+                return None;
+            }
+        }
+    }
+    let missing = inputs.iter().find(|(input, optional)| !optional && given[input].is_empty());
+    if let Some((input, _)) = missing {
+        let message = format!("step `{name}` is given no rows for the input `{input}` of `{uses}`");
+        let example: Vec<String> = names().map(|name| format!("{name} = \"…\"")).collect();
+        findings.add_with_help(&outer.at, message, format!("from = {{ {} }}", example.join(", ")));
+        return None;
+    }
+    Some(given)
+}
+
+/// Removes steps and outputs whose rows, or first rows, are of an input that is left out, and what reads these.
+fn leave_out(given: &Given<'_>, steps: &mut Vec<Step>, outputs: &mut [Output]) {
+    let mut gone: HashSet<String> =
+        given.iter().filter(|(_, feeds)| feeds.is_empty()).map(|(name, _)| (*name).to_owned()).collect();
+    loop {
+        let known = gone.len();
+        for from in steps.iter_mut().map(|step| &mut step.from).chain(outputs.iter_mut().map(|output| &mut output.from))
+        {
+            let stays = |feed: &Located<Feed>| !gone.contains(&feed.node);
+            match from {
+                From::Default => {}
+                From::Implied(feeds) | From::Append(feeds) => feeds.retain(stays),
+                From::Named(ports) => {
+                    ports.iter_mut().for_each(|(_, feeds)| feeds.retain(stays));
+                    if ports.first().is_some_and(|(_, feeds)| feeds.is_empty()) {
+                        ports.clear();
+                    }
+                    ports.retain(|(_, feeds)| !feeds.is_empty());
+                }
+            }
+        }
+        // A source has nothing to read from the beginning.
+        steps.retain(|step| {
+            let stays = !from_feeds(&step.from).is_empty() || given.is_empty();
+            if !stays {
+                gone.insert(step.name.value.clone());
+            }
+            stays
+        });
+        if gone.len() == known {
+            return;
+        }
+    }
+}
+
+fn from_feeds(from: &From) -> Vec<&Located<Feed>> {
+    match from {
+        From::Default => vec![],
+        From::Implied(feeds) | From::Append(feeds) => feeds.iter().collect(),
+        From::Named(ports) => ports.iter().flat_map(|(_, feeds)| feeds).collect(),
+    }
+}
+
+/// What the inner pipeline calls `feed`, as the outer one calls it.
+fn renamed(outer: &Step, feed: &Located<Feed>, given: &Given<'_>) -> Vec<Located<Feed>> {
+    match given.get(feed.node.as_str()) {
+        Some(feeds) => feeds.clone(),
+        None => {
+            let node = format!("{}{}{}", outer.name.value, super::check::WITHIN, feed.node);
+            vec![Located { value: Feed { node, door: feed.door }, at: outer.at.clone() }]
+        }
+    }
+}
+
+/// What happens to a row that a step, called as the outer pipeline calls it, cannot handle.
+fn on_error(outer: &Step, steps: &[Step], name: &str) -> OnError {
+    let own = name.rsplit(super::check::WITHIN).next().unwrap_or(name);
+    let said = steps.iter().find(|step| step.name.value == own).and_then(|step| step.on_error);
+    said.or(outer.on_error).unwrap_or_default()
+}
+
+/// A step of the inner pipeline as one of the outer. What it does not say itself, the step that uses the pipeline says.
+fn step_within(outer: &Step, step: Step, given: &Given<'_>, findings: &mut Findings) -> Step {
+    let at = outer.uses.at.clone();
+    let here = |located: Located<String>| Located { value: located.value, at: at.clone() };
+    if step.grants != Default::default() {
+        let message = format!(
+            "`{}` grants its step `{}` something, which a pipeline that is a step may not",
+            outer.uses.value, step.name.value
+        );
+        findings.add_with_help(&at, message, "grant it here, to the step that uses the pipeline");
+    }
+    let name = within(&outer.name, &step.name, &at, findings);
+    let columns = columns(&step, outer, &name, findings);
+    let from = match step.from {
+        From::Default => From::Default,
+        From::Implied(feeds) => From::Implied(feeds.iter().flat_map(|feed| renamed(outer, feed, given)).collect()),
+        From::Append(feeds) => From::Append(feeds.iter().flat_map(|feed| renamed(outer, feed, given)).collect()),
+        From::Named(ports) => {
+            let port = |(port, feeds): (Located<String>, Vec<Located<Feed>>)| {
+                (here(port), feeds.iter().flat_map(|feed| renamed(outer, feed, given)).collect())
+            };
+            From::Named(ports.into_iter().map(port).collect())
+        }
+    };
+    let on_error = step.on_error.or(outer.on_error);
+    let max_rejects = match on_error {
+        Some(OnError::Reject) => step.max_rejects.or(outer.max_rejects),
+        _ => None,
+    };
+    Step {
+        columns,
+        name: Located { value: name, at: at.clone() },
+        uses: Located { value: beside(&outer.uses, &step.uses), at: at.clone() },
+        from,
+        config: step.config,
+        config_places: step.config_places,
+        limits: limits(step.limits, &outer.limits),
+        needs: step.needs.or_else(|| outer.needs.clone()),
+        replicas: step.replicas.or_else(|| outer.replicas.clone()),
+        on_error,
+        max_rejects,
+        retries: step.retries.or(outer.retries),
+        grants: outer.grants.clone(),
+        grant_places: outer.grant_places.clone(),
+        at: outer.at.clone(),
+    }
+}
+
+/// The names of columns through both tables: those of the step, and those of the step that uses its pipeline.
+fn columns(step: &Step, outer: &Step, name: &str, findings: &mut Findings) -> BTreeMap<String, String> {
+    let through = |ours: &String| outer.columns.get(ours).unwrap_or(ours).clone();
+    let mut columns: BTreeMap<String, String> =
+        step.columns.iter().map(|(theirs, ours)| (theirs.clone(), through(ours))).collect();
+    let hidden: HashSet<&String> = step.columns.values().collect();
+    for (theirs, ours) in &outer.columns {
+        if !columns.contains_key(theirs) && !hidden.contains(theirs) {
+            columns.insert(theirs.clone(), ours.clone());
+        }
+    }
+    let mut seen = HashSet::new();
+    if let Some(twice) = columns.values().find(|ours| !seen.insert(*ours)) {
+        let message = format!("`columns` gives `{twice}` to step `{name}` twice");
+        findings.add_with_help(&outer.at, message, "each column of the pipeline has one name in a step");
+    }
+    columns
+}
+
+/// A limit of the step, or else of the step that uses its pipeline.
+fn limits(own: Limits, outer: &Limits) -> Limits {
+    Limits {
+        memory_bytes: own.memory_bytes.or(outer.memory_bytes),
+        time_ms: own.time_ms.or(outer.time_ms),
+        open_ms: own.open_ms.or(outer.open_ms),
+        returned_bytes: own.returned_bytes.or(outer.returned_bytes),
+        carried_bytes: own.carried_bytes.or(outer.carried_bytes),
+        log_lines: own.log_lines.or(outer.log_lines),
+        log_bytes: own.log_bytes.or(outer.log_bytes),
+        rows_per_row: own.rows_per_row.or(outer.rows_per_row),
+        component_bytes: own.component_bytes.or(outer.component_bytes),
+    }
+}
