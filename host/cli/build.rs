@@ -1,8 +1,9 @@
 //! Carries the bundled steps into the binary: the components that `cargo xtask guests` has put into `target/guests`, and for
 //! `callboard steps` what each does (the package's `description`) and its `example.json`.
 //!
-//! A step is bundled when it is a folder under `plugins/` whose package is called `step-NAME`. Where its component is not there
-//! yet, the binary knows its name and says what to run.
+//! A step is bundled when it is a folder under `plugins/` whose package is called `step-NAME`. One that has a `pipeline.toml` is that
+//! pipeline, and packages called `part-NAME` are steps that only such pipelines use. Where a component is not there yet, the binary
+//! knows its name and says what to run.
 #![forbid(unsafe_code)]
 
 use std::path::{Path, PathBuf};
@@ -16,37 +17,51 @@ fn main() {
     println!("cargo:rerun-if-changed={}", plugins.display());
     println!("cargo:rerun-if-changed={}", guests.display());
 
-    let mut names: Vec<String> = fs::read_dir(&plugins)
-        .expect("plugins/ is there")
-        .filter_map(|entry| step_name(&entry.expect("plugins/ can be read").path()))
-        .collect();
-    names.sort();
-    let steps: String = names.iter().map(|name| step(name, &guests.join(format!("{name}.wasm")))).collect();
+    let mut steps = Vec::new();
+    let mut parts = Vec::new();
+    for entry in fs::read_dir(&plugins).expect("plugins/ is there") {
+        let folder = entry.expect("plugins/ can be read").path();
+        let manifest = fs::read_to_string(folder.join("Cargo.toml")).unwrap_or_default();
+        steps.extend(package(&manifest, "step-").map(|name| (name, folder.clone())));
+        parts.extend(package(&manifest, "part-").map(|name| (name, folder.clone())));
+    }
+    steps.sort();
+    parts.sort();
+    let component = |name: &str| guests.join(format!("{name}.wasm"));
+    let table = steps.iter().map(|(name, folder)| match folder.join("pipeline.toml").canonicalize() {
+        Ok(pipeline) => step(name, None, Some(&pipeline), false),
+        Err(_) => step(name, Some(&component(name)), None, false),
+    });
+    let parts = parts.iter().map(|(name, _)| step(name, Some(&component(name)), None, true));
+    let pages: String = steps.iter().map(|(name, folder)| page(name, folder)).collect();
+    let steps: String = table.chain(parts).collect();
     // A static: a constant's bytes would be copied to every place that uses it.
     let table = format!("pub(crate) static BUNDLED: &[callboard_runtime::Bundled] = &[\n{steps}];\n");
-    let pages: String = names.iter().map(|name| page(name, &plugins.join(name))).collect();
     let table = format!("{table}pub(crate) static PAGES: &[Page] = &[\n{pages}];\n");
     let out = PathBuf::from(env::var("OUT_DIR").expect("cargo sets it")).join("bundled.rs");
     fs::write(out, table).expect("OUT_DIR can be written");
 }
 
-fn step_name(folder: &Path) -> Option<String> {
-    let manifest = fs::read_to_string(folder.join("Cargo.toml")).ok()?;
-    let name = manifest.lines().find_map(|line| line.strip_prefix("name = \"step-"))?;
+/// The name behind `prefix` of the package that a manifest describes.
+fn package(manifest: &str, prefix: &str) -> Option<String> {
+    let name = manifest.lines().find_map(|line| line.strip_prefix("name = \"")?.strip_prefix(prefix))?;
     Some(name.trim_end().trim_end_matches('"').to_owned())
 }
 
-fn step(name: &str, component: &Path) -> String {
-    let (bytes, digest) = match component.canonicalize() {
-        Ok(path) => {
+fn step(name: &str, component: Option<&Path>, pipeline: Option<&Path>, part: bool) -> String {
+    let (bytes, digest) = match component.and_then(|component| component.canonicalize().ok()) {
+        Some(path) => {
             println!("cargo:rerun-if-changed={}", path.display());
             let digest = Sha256::digest(fs::read(&path).expect("what is there can be read"));
             let digest: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
             (format!("Some(carried!({:?}))", compressed(&path).unwrap_or(path)), digest)
         }
-        Err(_) => ("None".to_owned(), String::new()),
+        None => ("None".to_owned(), String::new()),
     };
-    format!("    callboard_runtime::Bundled {{ name: {name:?}, bytes: {bytes}, digest: {digest:?} }},\n")
+    let pipeline = pipeline.map_or("None".to_owned(), |path| format!("Some(include_str!({path:?}))"));
+    format!(
+        "    callboard_runtime::Bundled {{ name: {name:?}, bytes: {bytes}, digest: {digest:?}, pipeline: {pipeline}, part: {part} }},\n"
+    )
 }
 
 fn page(name: &str, folder: &Path) -> String {
@@ -54,7 +69,12 @@ fn page(name: &str, folder: &Path) -> String {
     let summary = manifest.lines().find_map(|line| line.strip_prefix("description = ")).expect("a step is described");
     let example = folder.join("example.json").canonicalize().expect("a bundled step has an example.json");
     println!("cargo:rerun-if-changed={}", example.display());
-    format!("    Page {{ name: {name:?}, summary: {summary}, example: include_str!({example:?}) }},\n")
+    // The first step of a pipeline is given the whole configuration, and describes it.
+    let pipeline = fs::read_to_string(folder.join("pipeline.toml")).unwrap_or_default();
+    let first = pipeline.lines().find_map(|line| line.strip_prefix("use = \"")?.strip_suffix('"')).unwrap_or(name);
+    format!(
+        "    Page {{ name: {name:?}, summary: {summary}, described_by: {first:?}, example: include_str!({example:?}) }},\n"
+    )
 }
 
 /// The compressed copy of a component, unless it is missing or older.

@@ -69,76 +69,44 @@ fn every_promise_has_tests_that_are_there() {
     assert_eq!(missing("`tests/runtime/forged.rs`"), ["no test is named"]);
 }
 
-/// The sentences of a page, and the rows of its tables, of all sections but the last, which says what is not promised.
-fn sentences(page: &str) -> Vec<String> {
-    let (mut sentences, mut paragraph, mut in_table) = (Vec::new(), String::new(), false);
-    let sections = page.split("\n## ").skip(1).filter(|section| !section.starts_with("What is not promised"));
+/// The parts of a page that say something: paragraphs, items and tables, of these sections; with what stands behind each in `<!-- tested: … -->`.
+fn parts(text: &str) -> Vec<(String, Option<&str>)> {
+    let sections = text.split("\n## ").skip(1).filter(|section| !section.starts_with("What is not promised"));
+    let (mut parts, mut part): (Vec<(String, Option<&str>)>, String) = Default::default();
     for line in sections.flat_map(|section| section.lines().skip(1).chain([""])) {
-        let item = line
-            .strip_prefix("- ")
-            .or_else(|| line.trim_start_matches(|c: char| c.is_ascii_digit()).strip_prefix(". "));
-        if line.is_empty() || line.starts_with(['#', '|']) || item.is_some() {
-            end(&mut paragraph, &mut sentences);
+        if let Some(tests) = line.strip_prefix("<!-- tested: ") {
+            parts.push((std::mem::take(&mut part), Some(tests)));
+            continue;
         }
-        // The first row of a table says what its columns are.
-        if line.starts_with('|') && in_table && !line.starts_with("|---") {
-            sentences.push(line.to_owned());
+        let begins = line.is_empty() || line.starts_with("- ") || line.as_bytes().get(1) == Some(&b'.');
+        // What ends in a colon leads to what follows.
+        if begins && !part.is_empty() && !part.trim_end().ends_with(':') {
+            parts.push((std::mem::take(&mut part), None));
         }
-        in_table = line.starts_with('|');
-        if !line.is_empty() && !line.starts_with(['#', '|']) {
-            paragraph += item.unwrap_or(line).trim();
-            paragraph += " ";
+        if begins {
+            part.clear();
+        }
+        if !line.starts_with('#') && !line.is_empty() {
+            part.push_str(line);
         }
     }
-    sentences
+    parts
 }
 
-/// Takes a paragraph apart where a full stop stands before what begins a sentence.
-fn end(paragraph: &mut String, sentences: &mut Vec<String>) {
-    let paragraph = std::mem::take(paragraph);
-    let mut rest = paragraph.trim();
-    while !rest.is_empty() {
-        let begins = |rest: &str| rest.starts_with(|c: char| c.is_ascii_uppercase() || c == '`' || c == '*');
-        let stop = rest.match_indices(". ").map(|(at, _)| at + 1).find(|at| begins(rest[*at..].trim_start()));
-        let (sentence, behind) = rest.split_at(stop.unwrap_or(rest.len()));
-        sentences.push(sentence.to_owned());
-        rest = behind.trim_start();
-    }
-}
-
-/// Stands for the tests of a sentence that promises nothing by itself: it advises, or says what another one means.
-const EXPLAINS: &str = "(explains)";
-
-/// `tests/cli/sandbox.txt` names the tests of each sentence of `docs/sandbox.md`. With `BLESS=1` it gets the page's sentences, and those
-/// that are new are without tests there.
+/// Each part of `docs/sandbox.md` but the last, which says what is not promised, names the tests of what it says.
 #[test]
-fn every_sentence_about_the_sandbox_has_its_tests() {
-    let page = fs::read_to_string(repository("docs/sandbox.md")).unwrap();
-    let sentences = sentences(&page);
-    assert!(sentences.len() > 100, "{} sentences", sentences.len());
-    let file = repository("tests/cli/sandbox.txt");
-    let text = fs::read_to_string(&file).unwrap();
-    let lines: Vec<&str> = text.lines().collect();
-    let known: Vec<(&str, &str)> =
-        lines.chunks(2).map(|pair| (pair[0], pair.get(1).map_or("", |line| line.trim()))).collect();
-    if std::env::var_os("BLESS").is_some() {
-        let tests = |sentence: &str| known.iter().find(|(known, _)| *known == sentence).map_or("", |(_, tests)| tests);
-        let entries = sentences.iter().map(|sentence| format!("{sentence}\n    {}\n", tests(sentence)));
-        fs::write(&file, entries.collect::<String>()).unwrap();
-        return;
-    }
-    for (sentence, (listed, _)) in sentences.iter().zip(&known) {
-        assert_eq!(sentence, listed, "a sentence of the page, and the one in its place in `tests/cli/sandbox.txt`");
-    }
-    assert_eq!(sentences.len(), known.len(), "the sentences of the page, and those in `tests/cli/sandbox.txt`");
-    let wrong = known.iter().filter(|(_, tests)| *tests != EXPLAINS).flat_map(|(sentence, tests)| {
-        missing(tests).into_iter().map(move |why| format!("{}…: {why}", sentence.chars().take(60).collect::<String>()))
-    });
-    let wrong: Vec<String> = wrong.collect();
+fn every_part_of_the_page_about_the_sandbox_has_its_tests() {
+    let text = fs::read_to_string(repository("docs/sandbox.md")).unwrap();
+    let parts = parts(&text);
+    assert!(parts.len() > 30, "{} parts", parts.len());
+    let wrong: Vec<String> = parts
+        .iter()
+        .flat_map(|(part, tests)| {
+            let missing = tests.map_or(vec!["no test is named".to_owned()], missing);
+            missing.into_iter().map(move |why| format!("{}…: {why}", part.chars().take(60).collect::<String>()))
+        })
+        .collect();
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-    let explaining = known.iter().filter(|(_, tests)| *tests == EXPLAINS).count();
-    assert!(explaining <= 8, "{explaining} sentences promise nothing");
-    let page =
-        "# A page\n\nIt begins.\n\n## One\n\nSays `this`. And\nthat:\n\n- an item, 1.5 long.\n\n| a |\n|---|\n| b |\n";
-    assert_eq!(self::sentences(page), ["Says `this`.", "And that:", "an item, 1.5 long.", "| b |"]);
+    let parts = self::parts("# A page\n\nIt begins.\n\n## One\n\nSays this.\n<!-- tested: `a` -->\n\nAnd that.\n");
+    assert_eq!(parts, [("Says this.".to_owned(), Some("`a` -->")), ("And that.".to_owned(), None)]);
 }

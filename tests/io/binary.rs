@@ -106,49 +106,8 @@ fn what_no_step_can_be_given_is_refused() {
     let interval: ArrayRef = Arc::new(IntervalYearMonthArray::from(vec![1]));
     let inner = StructArray::from(vec![(Arc::new(Field::new("i", interval.data_type().clone(), true)), interval)]);
     let bench = Bench::with("in.arrow", ipc_file(&[batch(vec![("s", Arc::new(inner))])]));
-    let (message, help) = bench.error(&["in.arrow"], &[]);
+    let (message, _) = bench.error(&["in.arrow"], &[]);
     assert_eq!(message, "`in.arrow`: the column `s.i` has the type interval, which no step can be given");
-    assert_eq!(help, "write the file without it, or with the values as text or numbers");
-}
-
-#[test]
-fn an_encrypted_file_is_called_that() {
-    let mut bytes = parquet(&[batch(vec![("a", Arc::new(Int64Array::from(vec![1])) as ArrayRef)])], 100);
-    let end = bytes.len() - 4;
-    bytes[end..].copy_from_slice(b"PARE");
-    let (message, help) = Bench::with("in.parquet", bytes).error(&["in.parquet"], &[]);
-    assert_eq!(message, "`in.parquet`: is encrypted, which cannot be read");
-    assert_eq!(help, "write it again without encryption");
-}
-
-/// As in CSV: a column without a name gets one, and `types` may name it so.
-#[test]
-fn columns_without_a_name_get_one() {
-    let numbers = |first: i64| Arc::new(Int64Array::from(vec![first, first + 1])) as ArrayRef;
-    let rows = batch(vec![("", numbers(1)), ("unnamed", numbers(3)), ("a", numbers(5))]);
-    for (file, bytes) in [
-        ("f.arrow", ipc_file(std::slice::from_ref(&rows))),
-        ("s.arrow", ipc_stream(std::slice::from_ref(&rows))),
-        ("p.parquet", parquet(std::slice::from_ref(&rows), 100)),
-    ] {
-        let bench = Bench::with(file, &bytes);
-        // Another file of the input, with its columns in another order.
-        let other = batch(vec![("a", numbers(15)), ("", numbers(11)), ("unnamed", numbers(13))]);
-        let second = format!("x{file}");
-        bench.put(&second, if file.ends_with("parquet") { parquet(&[other], 100) } else { ipc_file(&[other]) });
-        let rows = join(&bench.read(&[file, &second]).unwrap());
-        assert_eq!(types(rows.schema_ref()), ["unnamed_: Int64", "unnamed: Int64", "a: Int64"], "{file}");
-        assert_eq!(column(&rows, "unnamed_"), ["1", "2", "11", "12"], "{file}");
-        assert_eq!(column(&rows, "unnamed"), ["3", "4", "13", "14"], "{file}");
-        let typed = join(&bench.read_as(&[file], &[("unnamed_", "string")]).unwrap());
-        assert_eq!(column(&typed, "unnamed_"), ["1", "2"], "{file}");
-    }
-    // Members of objects are told apart by their names alone.
-    let member = StructArray::from(vec![(Arc::new(Field::new("", DataType::Int64, true)), numbers(1))]);
-    let bench = Bench::with("in.arrow", ipc_file(&[batch(vec![("s", Arc::new(member) as ArrayRef)])]));
-    let (message, help) = bench.error(&["in.arrow"], &[]);
-    assert_eq!(message, "`in.arrow`: a member of `s` has an empty name");
-    assert!(help.starts_with("write the file with a name for it"), "{help}");
 }
 
 #[test]

@@ -16,7 +16,7 @@ fn long(text: &str, log: u32) -> Vec<u8> {
 }
 
 /// A frame of one raw block that says it needs a window of this power of two.
-pub(crate) fn frame(text: &str, log: u8) -> Vec<u8> {
+fn frame(text: &str, log: u8) -> Vec<u8> {
     let mut bytes = vec![0x28, 0xb5, 0x2f, 0xfd, 0, (log - 10) << 3];
     bytes.extend(&((text.len() as u32) << 3 | 1).to_le_bytes()[..3]);
     bytes.extend(text.as_bytes());

@@ -10,7 +10,7 @@ use arrow::buffer::OffsetBuffer;
 use arrow::datatypes::{DataType, Field};
 use arrow::ipc::CompressionType;
 use arrow::ipc::writer::{FileWriter, IpcWriteOptions};
-use callboard_io::{BatchPolicy, Chunk, Dataset, ErrorKind, InputLimits, IoError, LONGEST_LINE, Share, Stop};
+use callboard_io::{BatchPolicy, Chunk, Dataset, ErrorKind, InputLimits, IoError, Stop};
 use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::data_type::{Int96, Int96Type};
@@ -19,7 +19,6 @@ use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::parser::parse_message_type;
 
 use crate::bench::{Bench, POLICY, column, gz, join};
-use crate::compressed::frame;
 
 fn read(bench: &Bench, name: &str, limits: InputLimits) -> Result<Vec<Chunk>, IoError> {
     let spec = callboard_io::InputSpec { limits, ..bench.spec(&[name], &[]) };
@@ -34,7 +33,7 @@ fn refused(bench: &Bench, name: &str, limits: InputLimits, message: &str, help: 
 }
 
 const USUAL: InputLimits =
-    InputLimits { line: 64 << 20, columns: 10_000, header: 4 << 20, window: 128 << 20, batch: 256 << 20, share: None };
+    InputLimits { line: 64 << 20, columns: 10_000, header: 4 << 20, window: 128 << 20, batch: 256 << 20 };
 
 #[test]
 fn the_defaults_are_the_documented_ones() {
@@ -260,55 +259,6 @@ fn rows_that_are_wider_than_their_text_make_smaller_batches() {
     assert_eq!(help, "under `[inputs.docs]`: types = { a = \"json\" }");
     assert_eq!(read(&numbers, "in.jsonl", InputLimits { batch: 17 << 20, ..USUAL }).unwrap().len(), 1);
     assert_eq!(help, "under `[inputs.docs]`: types = { a = \"json\" }");
-}
-
-/// With a budget, limits are what it leaves, whatever is set; the budget that the error names is enough.
-#[test]
-fn a_budget_makes_limits_lower() {
-    let share = |budget: u64| Share { budget, rows: (budget - (16 << 20)) / 2, inputs: 2 };
-    let within = |limits: InputLimits, budget: u64| InputLimits { share: Some(share(budget)), ..limits };
-    let raised = |help: &str| -> u64 {
-        let budget = help.strip_prefix("allow more: a `budget` of ").unwrap_or_else(|| panic!("{help}"));
-        budget.lines().next().unwrap().strip_suffix("MiB").unwrap().parse::<u64>().unwrap() << 20
-    };
-    let low = 64 << 20;
-    // Of 24 MiB for rows a line may have a third, and a row three quarters.
-    let long = format!("{{\"a\":\"{}\"}}\n", "x".repeat(9 << 20));
-    let wide = format!("{{\"a\":[0{}]}}\n", ",0".repeat(3 << 20));
-    let quoted = format!("a,b\n1,\"{}\"\n", "\n".repeat(9 << 20));
-    for (name, text, says) in [
-        ("in.jsonl", &long, "line 1: the line is longer than 8 MiB, with a budget of 64 MiB"),
-        (
-            "in.csv",
-            &quoted,
-            "line 2: a quote is opened on this line, and the row continues for more than 8 MiB, with a budget of 64 MiB",
-        ),
-    ] {
-        let bench = Bench::with(name, text);
-        for limits in [USUAL, InputLimits { line: LONGEST_LINE, ..USUAL }] {
-            let error = read(&bench, name, within(limits, low)).unwrap_err();
-            let (message, help) = bench.words(&error);
-            assert!(message.ends_with(says), "{message}");
-            assert_eq!(error.kind(), ErrorKind::Limit);
-            assert_eq!(read(&bench, name, within(limits, raised(&help))).unwrap().len(), 1, "{help}");
-        }
-    }
-    let bench = Bench::with("in.jsonl", &wide);
-    let error = read(&bench, "in.jsonl", within(USUAL, low)).unwrap_err();
-    let (message, help) = bench.words(&error);
-    let says = "`a` has lists that take more than 18 MiB (`limits.batch`, with a budget of 64 MiB)";
-    assert!(message.ends_with(says) && error.kind() == ErrorKind::Limit, "{message}");
-    assert_eq!(help, "under `[inputs.docs]`: types = { a = \"json\" }");
-    // What is set lower stays lower, and its own key raises it.
-    let (message, help) =
-        bench.words(&read(&bench, "in.jsonl", within(InputLimits { line: 100, ..USUAL }, low)).unwrap_err());
-    assert!(message.ends_with("the line is longer than 100 bytes"), "{message}");
-    assert_eq!(help, "under `[inputs.docs]`: limits = { line = \"1GiB\" }");
-    // A window.
-    let bench = Bench::with("in.jsonl.zst", frame("{\"a\":1}\n", 27));
-    let (message, help) = bench.words(&read(&bench, "in.jsonl.zst", within(USUAL, low)).unwrap_err());
-    assert!(message.ends_with(", and 8 MiB are allowed, with a budget of 64 MiB"), "{message}");
-    assert_eq!(read(&bench, "in.jsonl.zst", within(USUAL, raised(&help))).unwrap().len(), 1);
 }
 
 #[test]

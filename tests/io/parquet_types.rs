@@ -9,7 +9,6 @@ use arrow::compute::cast;
 use arrow::datatypes::{DataType, Field, Schema, TimeUnit, TimestampMicrosecondType, TimestampNanosecondType};
 use parquet::arrow::arrow_writer::ArrowWriterOptions;
 use parquet::arrow::{ARROW_SCHEMA_META_KEY, ArrowWriter, encode_arrow_schema};
-use parquet::basic::{Repetition, Type as Physical};
 use parquet::data_type::{
     ByteArray, ByteArrayType, FixedLenByteArray, FixedLenByteArrayType, Int32Type, Int64Type, Int96, Int96Type,
 };
@@ -18,7 +17,6 @@ use parquet::file::properties::WriterProperties;
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use parquet::file::writer::{SerializedColumnWriter, SerializedFileWriter};
 use parquet::schema::parser::parse_message_type;
-use parquet::schema::types::Type;
 
 use crate::bench::{Bench, join, types};
 
@@ -67,24 +65,6 @@ fn moments(bench: &Bench, name: &str, groups: &[&[Int96]]) {
 
 const YEAR_9999: i64 = 253_402_300_799;
 const YEAR_1: i64 = -62_135_596_800;
-
-/// Its unit is found by the name that the column gets.
-#[test]
-fn int96_without_a_name_is_read() {
-    let column = Type::primitive_type_builder("", Physical::INT96).with_repetition(Repetition::REQUIRED);
-    let fields = vec![Arc::new(column.build().unwrap())];
-    let schema = Arc::new(Type::group_type_builder("m").with_fields(fields).build().unwrap());
-    let mut writer = SerializedFileWriter::new(Vec::new(), schema, Arc::new(WriterProperties::default())).unwrap();
-    let mut group = writer.next_row_group().unwrap();
-    let mut values = group.next_column().unwrap().unwrap();
-    values.typed::<Int96Type>().write_batch(&[int96(0, 1)], None, None).unwrap();
-    values.close().unwrap();
-    group.close().unwrap();
-    let bench = Bench::with("in.parquet", writer.into_inner().unwrap());
-    let rows = join(&bench.read(&["in.parquet"]).unwrap());
-    assert_eq!(types(rows.schema_ref()), ["unnamed: Timestamp(ns)"]);
-    assert_eq!(rows.column(0).as_primitive::<TimestampNanosecondType>().values(), &[1]);
-}
 
 #[test]
 fn int96_is_read_in_microseconds_and_finer_ones_in_nanoseconds() {

@@ -5,13 +5,12 @@ use serde_json::{Value, json};
 use crate::bench::{Bench, guests, lines, step, straight, use_step};
 
 /// Every bundled step, told to do what moves rows most: (rows out, dropped, rejected, repeated) of eight rows.
-const STEPS: [(&str, &str, [u64; 4]); 12] = [
+const STEPS: [(&str, &str, [u64; 4]); 11] = [
     ("exact-dedup", "columns = [\"text\"]", [3, 5, 0, 0]),
     ("explode", "column = \"tags\"", [11, 3, 0, 6]),
     ("filter", "where = \"n % 2 == 0\"", [4, 4, 0, 0]),
     ("hash", "as = \"digest\"", [8, 0, 0, 0]),
     ("language-id", "", [8, 0, 0, 0]),
-    ("minhash-dedup", "cluster = \"cluster\", size = \"size\"", [3, 5, 0, 0]),
     ("normalise", "lowercase = true", [8, 0, 0, 0]),
     ("quality", "", [0, 8, 0, 0]),
     ("sample", "rows = 3", [3, 5, 0, 0]),

@@ -68,15 +68,6 @@ fn a_batch_gets_so_many_instances_and_no_more() {
     assert_eq!(rows.len(), 400);
     let untried = reasons.iter().filter(|reason| reason.starts_with("not tried: ")).count();
     assert!((350..400).contains(&untried), "{untried} rows were not tried");
-    // Where no instance is lost, calls are counted.
-    let bench = Bench::with_rows(3_000);
-    let all: Vec<String> = (0..3_000).map(|row| format!("\"row {row}\"")).collect();
-    let (rows, reasons) =
-        rejects(bench.pipeline(picky(&format!("fail = [{}]", all.join(", ")), "on_error = \"reject\"")));
-    assert_eq!(rows.len(), 3_000);
-    let untried = reasons.iter().filter(|reason| reason.starts_with("not tried: ")).count();
-    // Half of the calls are about several rows.
-    assert!((2_000..2_800).contains(&untried), "{untried} rows were not tried");
 }
 
 #[test]
@@ -136,20 +127,6 @@ fn a_run_that_was_stopped_by_its_budget_goes_on_with_a_larger_one() {
     assert!(stopped.error().message.contains("2 of 100 rows were rejected"));
     let report = bench.pipeline(text(2)).after(&folder).report();
     assert_eq!(step(&report, "picky").rows_reused, 100);
-}
-
-/// Rows that it put out may be on their way already.
-#[test]
-fn a_global_step_is_called_again_only_if_it_has_put_out_nothing() {
-    let bench = Bench::with_rows(10);
-    for (misdeed, repeated) in [("error-transient", 1), ("error-transient-at-end", 0)] {
-        let rest = format!("config = {{ misdeed = \"{misdeed}\" }}\nretries = 1");
-        let ended = bench.pipeline(straight(&use_step("all", "hostile-global", &rest))).overwrite().end();
-        let again = ended.events.iter().filter(|event| matches!(event, Event::Retrying { .. })).count();
-        assert_eq!(again, repeated, "{misdeed}");
-        let error = ended.error();
-        assert_eq!((error.class, error.message.as_str()), (Class::System, "told to fail for now"));
-    }
 }
 
 #[test]

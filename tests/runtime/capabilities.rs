@@ -2,7 +2,6 @@
 //! each row, and tells what came of it.
 
 use std::collections::BTreeMap;
-use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 use std::process::Command;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -11,7 +10,7 @@ use callboard_plan::{FileGrant, Grants, HttpGrant, Plan, SecretGrant, StepLimits
 use callboard_runtime::{CancellationToken, Class, Event, Level};
 use serde_json::{Value, json};
 
-use crate::bench::{Bench, Case, Ended, alone, lines, straight, use_step};
+use crate::bench::{Bench, Case, Ended, lines, straight, use_step};
 use crate::server::Server;
 
 /// A pipeline of one step that makes these attempts.
@@ -224,23 +223,6 @@ fn a_granted_file_is_alone_in_its_folder() {
         files(&[("models/lid.bin", false), ("models/in", false), ("models/deep", false), ("docs.jsonl", false)]);
     each(&bench, &attempts, granted);
     assert_eq!(bench.bytes("models/lid.bin"), b"this is models/lid.bin");
-    // On another file system than the cache, files are copied.
-    let (elsewhere, here) = (tempfile::tempdir_in("/dev/shm"), std::fs::metadata(bench.path("models")).unwrap());
-    match elsewhere.ok().filter(|cache| cache.path().metadata().is_ok_and(|cache| cache.dev() != here.dev())) {
-        Some(cache) => {
-            std::fs::set_permissions(cache.path(), PermissionsExt::from_mode(0o700)).unwrap();
-            let attempts = ["read models lid.bin", "read models other.bin", "write models lid.bin x"];
-            let granted = files(&[("models/lid.bin", false)]);
-            let ended = attempt(&bench, &attempts, granted).cache(cache.path().to_owned()).end();
-            assert_eq!(finished(&bench, ended), ["this is models/lid.bin", "no-entry", "not-permitted"]);
-            let mut left = std::fs::read_dir(cache.path()).unwrap().map(|entry| entry.unwrap().path());
-            assert!(
-                left.all(|path| !holds(&path, "this is models/lid.bin")),
-                "a copy of a granted file is left behind"
-            );
-        }
-        None => eprintln!("SKIPPED: `/dev/shm` is no other file system"),
-    }
     // The folder that held them is gone with the run.
     let cache = Path::new(env!("CARGO_TARGET_TMPDIR")).join("compiled");
     let mut entries = std::fs::read_dir(cache).unwrap().map(|entry| entry.unwrap().path());
@@ -397,10 +379,7 @@ fn a_request_needs_a_grant_for_all_of_it() {
         (format!("request GET {} host=elsewhere", url("/v1/a")), "such headers are refused"),
     ];
     let attempts: Vec<(&str, &str)> = attempts.iter().map(|(attempt, said)| (attempt.as_str(), *said)).collect();
-    each(&bench, &attempts, granted.clone());
-    let long = format!("request GET {} x-mine={}", url("/v1/a"), "x".repeat(65 << 10));
-    let error = attempt(&bench, &[&long], granted).error();
-    assert!(error.message.ends_with("total size of fields exceeds limit"), "{error}");
+    each(&bench, &attempts, granted);
     let requests = server.requests();
     let lines: Vec<&str> = requests.iter().filter_map(|request| request.lines().next()).collect();
     assert_eq!(lines, ["GET /v1/a?b=c HTTP/1.1", "POST /chat/x HTTP/1.1"], "nothing else arrived");
@@ -461,29 +440,6 @@ fn a_redirect_is_shown_and_not_followed() {
 
 /// A wrong outcome would hang, or take half an answer for a whole one.
 #[test]
-fn requests_go_straight_to_their_server_one_by_one() {
-    // As this process would have to be told before it begins.
-    let proxy = "http://127.0.0.1:1";
-    alone(
-        "capabilities::requests_with_a_proxy_in_the_environment",
-        &["http_proxy", "HTTP_PROXY", "https_proxy", "all_proxy", "ALL_PROXY"].map(|name| (name, proxy)),
-    );
-}
-
-#[test]
-#[ignore = "started by `requests_go_straight_to_their_server_one_by_one`, in a process of its own"]
-fn requests_with_a_proxy_in_the_environment() {
-    let (bench, server) = (Bench::new(), Server::start());
-    let url = format!("request GET http://127.0.0.1:{}/v1", server.port());
-    let answers = said(&bench, &[&url, &url, &url], http(&[("GET", "127.0.0.1", server.port(), "/v1")]));
-    assert!(answers.iter().all(|said| said.starts_with("200 hello")), "{answers:?}");
-    let requests = server.requests();
-    assert_eq!((requests.len(), server.connections()), (3, 3));
-    let closes = |request: &String| request.to_lowercase().contains("\r\nconnection: close\r\n");
-    assert!(requests.iter().all(closes), "{requests:?}");
-}
-
-#[test]
 fn a_server_that_is_silent_gone_or_breaks_off_ends_in_an_error() {
     let (bench, server) = (Bench::new(), Server::start());
     let (port, url) = (server.port(), format!("http://127.0.0.1:{}", server.port()));
@@ -511,29 +467,22 @@ fn a_server_that_is_silent_gone_or_breaks_off_ends_in_an_error() {
 /// A wrong outcome would tell the secret: to the step, to another host, or to whoever reads the run's folder.
 #[test]
 fn a_secret_reaches_its_host_and_nobody_else() {
-    let (bench, server, other) = (Bench::new(), Server::start(), Server::start());
+    let (bench, server) = (Bench::new(), Server::start());
     let port = server.port();
     // Cargo sets it for every test, and it occurs nowhere else.
     let (variable, value) = ("CARGO_PKG_DESCRIPTION", std::env::var("CARGO_PKG_DESCRIPTION").unwrap());
     assert!(value.len() > 10);
     let secret = SecretGrant { header: "X-Secret".into(), value: format!("Bearer ${{env.{variable}}}!") };
-    let mut granted = http(&[
-        ("GET", "127.0.0.1", port, "/"),
-        ("GET", "localhost", port, "/"),
-        ("GET", "127.0.0.1", other.port(), "/"),
-    ]);
+    let mut granted = http(&[("GET", "127.0.0.1", port, "/"), ("GET", "localhost", port, "/")]);
     granted.secrets = BTreeMap::from([("127.0.0.1".to_owned(), secret)]);
     let attempts = [
         format!("request GET http://127.0.0.1:{port}/with x-secret=mine"),
         format!("request GET http://localhost:{port}/without x-secret=mine"),
-        format!("request GET http://127.0.0.1:{}/with", other.port()),
     ];
     let mut ended = attempt(&bench, &attempts.each_ref().map(String::as_str), granted).end();
     let (events, folder) = (format!("{:?}", ended.events), ended.run_folder.clone());
     let report = ended.outcome.as_mut().map(|report| serde_json::to_string(report).unwrap()).unwrap_or_default();
-    let told = ["200 hello headers: x-secret", "200 hello headers: x-secret", "200 hello headers: "];
-    assert_eq!(finished(&bench, ended), told);
-    assert!(other.requests()[0].contains(&format!("x-secret: Bearer {value}!\r\n")), "on every port");
+    assert_eq!(finished(&bench, ended), ["200 hello headers: x-secret", "200 hello headers: x-secret"]);
     let requests = server.requests();
     assert!(requests[0].contains(&format!("x-secret: Bearer {value}!\r\n")), "{}", requests[0]);
     assert!(!requests[0].contains("mine"), "what the step set under that name is replaced: {}", requests[0]);

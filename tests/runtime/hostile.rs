@@ -154,8 +154,6 @@ pub(crate) const HOSTILE_GLOBAL: &[(&str, Expected)] = &[
     ("log-flood", Stage(Limit, "lines of log: 100000 are in use and 1 more were asked for, of 100000 allowed")),
     ("error", Stage(Data, "told to fail")),
     ("error-at-end", Stage(Data, "told to fail at the end")),
-    ("error-transient", Stage(System, "told to fail for now")),
-    ("error-transient-at-end", Stage(System, "told to fail for now")),
     ("keep-out-of-range", Stage(Data, "it kept row 10 of 10, counted from 0")),
     ("keep-unwritten-columns", Stage(Data, "the columns returned are `forged`")),
     ("keep-without-columns", Stage(Data, "it kept rows without the columns that it declared to write")),

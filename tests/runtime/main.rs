@@ -26,6 +26,7 @@ mod hostile_core;
 mod hostile_memory;
 mod interrupt;
 mod kills;
+mod near;
 mod outside;
 mod places;
 mod planted;

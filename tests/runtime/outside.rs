@@ -136,7 +136,6 @@ fn cases(limits: &str) -> Vec<Case> {
             }
         }
     }
-    cases.extend(wide(limits));
     let bench = Bench::new();
     for (name, replaced, class, ..) in hostile_core::DEEDS {
         let pipeline = straight(&format!("[[steps]]\nuse = \"./core.wasm\"\n{limits}\n"));
@@ -155,34 +154,6 @@ fn cases(limits: &str) -> Vec<Case> {
     );
     let pipeline = straight(&reach).replace("docs.jsonl", "attempts.jsonl");
     cases.push(Case { name: "a folder of odd files".to_owned(), pipeline, component: None, codes: vec![0, 3, 4] });
-    cases
-}
-
-/// Columns without values, which are there once in each schema, writer and batch: many of them in every format, in several outputs, and
-/// with many instances.
-fn wide(limits: &str) -> Vec<Case> {
-    let of = |name: String, misdeed: &str, more: &str, run: &str, outputs: &[String]| {
-        // The deed is one of declaration: what it returns is what it declared.
-        let config = format!("config = {{ misdeed = \"{misdeed}\", at_batch = 1000 }}\n{limits}\n{more}");
-        let outputs: String =
-            (0..).zip(outputs).map(|(nth, end)| format!("[outputs.o{nth}]\npath = \"{nth}.{end}\"\n")).collect();
-        let pipeline = of_one("hostile", &config).replace("[outputs.out]\npath = \"out.jsonl\"\n", &outputs);
-        Case { name, pipeline: format!("{pipeline}[run]\n{run}\n"), component: None, codes: vec![0, 4] }
-    };
-    let mut cases = Vec::new();
-    for end in ["jsonl", "csv", "parquet", "arrow"] {
-        let (one, five) = (vec![end.to_owned()], vec![end.to_owned(); 5]);
-        cases.push(of(format!("100,000 columns to {end}"), "declare-many-columns", "", "batch_rows = 4", &one));
-        cases.push(of(format!("100,000 columns to five {end}"), "declare-many-columns", "", "batch_rows = 4", &five));
-        let many = "replicas = 24\nneeds = { memory = \"1MiB\" }";
-        cases.push(of(
-            format!("20,000 columns, 24 instances, to {end}"),
-            "columns-of-nulls",
-            many,
-            "batch_rows = 1",
-            &one,
-        ));
-    }
     cases
 }
 

@@ -2,14 +2,12 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 /// A server that lives as long as the tests do.
 pub(crate) struct Server {
     pub(crate) address: SocketAddr,
     requests: Arc<Mutex<Vec<String>>>,
-    connections: Arc<AtomicUsize>,
 }
 
 impl Server {
@@ -17,12 +15,10 @@ impl Server {
     /// `/large` has 8 MiB; everything else is `hello`.
     pub(crate) fn start() -> Server {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let server =
-            Server { address: listener.local_addr().unwrap(), requests: Arc::default(), connections: Arc::default() };
-        let (requests, connections) = (server.requests.clone(), server.connections.clone());
+        let server = Server { address: listener.local_addr().unwrap(), requests: Arc::default() };
+        let requests = server.requests.clone();
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
-                connections.fetch_add(1, Ordering::SeqCst);
                 let requests = requests.clone();
                 std::thread::spawn(move || serve(stream, &requests));
             }
@@ -32,11 +28,6 @@ impl Server {
 
     pub(crate) fn port(&self) -> u16 {
         self.address.port()
-    }
-
-    /// How many connections there were so far.
-    pub(crate) fn connections(&self) -> usize {
-        self.connections.load(Ordering::SeqCst)
     }
 
     /// The requests so far, with their headers and bodies.

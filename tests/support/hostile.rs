@@ -83,10 +83,6 @@ pub(crate) const FILES: &[File] = &[
     }),
     ("blank.jsonl.zst", || packed("", "\n", 16 << 20)),
     ("numbers.jsonl.zst", || [packed("{\"a\":[0", ",0", 30 << 20), packed("]}\n", "", 0)].concat()),
-    // As long as a line may be with a budget of 128 MiB, nearly.
-    ("shorter.jsonl.zst", || [packed("{\"a\":[0", ",0", 18 << 20), packed("]}\n", "", 0)].concat()),
-    ("escapes.jsonl.zst", || [packed("{\"a\":\"", "\\n", 18 << 20), packed("\"}\n", "", 0)].concat()),
-    ("quotes.csv.zst", || [packed("a,b\n1,\"", "\"\"", 18 << 20), packed("\"\n", "", 0)].concat()),
     ("text.jsonl.zst", || [packed("{\"a\":\"", "x", 60 << 20), packed("\"}\n", "", 0)].concat()),
     ("field.csv.zst", || [packed("a,b\n1,\"", "x", 60 << 20), packed("\"\n", "", 0)].concat()),
 ];

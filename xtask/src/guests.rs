@@ -34,6 +34,12 @@ pub(crate) enum Which {
     All,
 }
 
+/// What the package of a bundled step begins with, of a part of one that is a pipeline, and of a component for tests.
+const KINDS: [&str; 3] = [STEP, PART, TEST];
+const STEP: &str = "step-";
+const PART: &str = "part-";
+const TEST: &str = "guest-";
+
 /// How hard a bundled step is compressed: it is done once for each change, and takes seconds for all of them.
 const LEVEL: i32 = 19;
 
@@ -67,7 +73,7 @@ pub(crate) fn build(root: &Path, which: Which) -> Result<PathBuf> {
     let named = |prefix: &str| -> Vec<&str> {
         guests.iter().filter(|guest| guest.package.starts_with(prefix)).map(|guest| guest.name.as_str()).collect()
     };
-    let list = json!({ "steps": named("step-"), "tests": named("guest-") });
+    let list = json!({ "steps": named(STEP), "parts": named(PART), "tests": named(TEST) });
     write_if_changed(&folder.join("guests.json"), format!("{list:#}\n").as_bytes())?;
     let seconds = begun.elapsed().as_secs_f32();
     eprintln!("guests: {} components in target/guests, {changed} changed, {seconds:.1} s", built().count());
@@ -76,7 +82,7 @@ pub(crate) fn build(root: &Path, which: Which) -> Result<PathBuf> {
 
 impl Guest {
     fn is_step(&self) -> bool {
-        self.package.starts_with("step-")
+        !self.package.starts_with(TEST)
     }
 }
 
@@ -90,16 +96,23 @@ fn find(root: &Path) -> Result<Vec<Guest>> {
     let mut guests = Vec::new();
     for package in packages {
         let package_name = package["name"].as_str().unwrap_or_default();
-        let Some(name) = package_name.strip_prefix("step-").or(package_name.strip_prefix("guest-")) else { continue };
+        let Some((_, name)) = KINDS.iter().find_map(|kind| Some((kind, package_name.strip_prefix(kind)?))) else {
+            continue;
+        };
+        let manifest = Path::new(package["manifest_path"].as_str().unwrap_or(package_name));
+        // A bundled step that is a pipeline has no component of its own.
+        if manifest.with_file_name("pipeline.toml").exists() {
+            continue;
+        }
         let targets = package["targets"].as_array().map_or(&[][..], Vec::as_slice);
         let library = targets
             .iter()
             .find(|target| target["crate_types"].as_array().is_some_and(|types| types.iter().any(|ty| ty == "cdylib")))
             .and_then(|target| target["name"].as_str())
             .ok_or_else(|| {
-                let manifest = package["manifest_path"].as_str().unwrap_or(package_name);
                 format!(
-                    "{manifest}: a guest is linked by itself\nhelp: [lib]\n      crate-type = [\"rlib\", \"cdylib\"]"
+                    "{}: a guest is linked by itself\nhelp: [lib]\n      crate-type = [\"rlib\", \"cdylib\"]",
+                    manifest.display()
                 )
             })?;
         guests.push(Guest { package: package_name.into(), name: name.into(), library: library.replace('-', "_") });

@@ -22,6 +22,8 @@ pub(crate) struct Page {
     pub(crate) name: &'static str,
     /// What it does, in a phrase.
     pub(crate) summary: &'static str,
+    /// The bundled component whose configuration is that of the step: its own, or the first of its pipeline.
+    pub(crate) described_by: &'static str,
     /// Its `example.json`: `config`, `rows`, and what comes `out`.
     pub(crate) example: &'static str,
 }

@@ -7,7 +7,7 @@ use std::panic::{PanicHookInfo, UnwindSafe};
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use callboard_runtime::Class;
 use callboard_words::text;
@@ -29,8 +29,8 @@ pub(crate) fn running_in(folder: &Path) {
 /// gets a backtrace.
 pub(crate) fn listen() {
     // A write beyond the limit on a file's size (`ulimit -f`) is an error like that of a full disk, and not the end of the process.
-    // If the system does not allow a handler, such a write still ends the process, as it would without one.
-    let _ = signal_hook::flag::register(signal_hook::consts::SIGXFSZ, Arc::default());
+    // SAFETY: no handler is installed, and no other thread runs yet.
+    unsafe { libc::signal(libc::SIGXFSZ, libc::SIG_IGN) };
     std::panic::set_hook(Box::new(|panic: &PanicHookInfo<'_>| {
         // A library's, at a corrupt file, which is an error of that file.
         if callboard_io::panics_are_caught() {
@@ -65,10 +65,13 @@ fn of_panic() -> ExitCode {
     code
 }
 
-/// The system's allocator, with an end of its own for a process that gets no more memory.
+/// The system's allocator, but for the end of a process that gets no memory.
 ///
-/// Without it, Rust aborts: no documented exit code, and no word about the run that can be resumed. The safe hook for that moment
-/// (`set_alloc_error_hook`) is not stable. Every call is passed on unchanged.
+/// This is the only `unsafe` that wasmtime does not demand, beside the signal above. Without it Rust ends the process by SIGABRT, with an exit
+/// code of no table, and says nothing of the run that can be resumed. Nothing safe does the same: the hook for that moment
+/// (`set_alloc_error_hook`) is not stable, a handler of SIGABRT can neither say anything nor tell memory from an overflow of our own stack,
+/// and memory that a limit of the system refuses cannot be foreseen. The calls are handed on as they are, so there is nothing to get wrong
+/// but the hand-over itself.
 struct Allocator;
 
 #[global_allocator]

@@ -15,14 +15,8 @@ use parquet::schema::parser::parse_message_type;
 use crate::names::counted;
 use crate::{BatchPolicy, Dataset, InputLimits, InputSpec};
 
-const LIMITS: InputLimits = InputLimits {
-    line: 64 << 20,
-    columns: 1_000_000,
-    header: 64 << 20,
-    window: 1 << 20,
-    batch: 256 << 20,
-    share: None,
-};
+const LIMITS: InputLimits =
+    InputLimits { line: 64 << 20, columns: 1_000_000, header: 64 << 20, window: 1 << 20, batch: 256 << 20 };
 
 /// Writes a text twice, and counts what it takes to open and to read both: two files of the same columns, which are merged.
 fn cost(name: &str, text: &str) -> u64 {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use arrow::array::{RecordBatch, UInt64Array};
 use arrow::datatypes::SchemaRef;
 
-use crate::files::{self, Resolved};
+use crate::files;
 use crate::format::Format;
 use crate::formats::{Rows, implementation};
 use crate::spec::{BatchPolicy, InputSpec};
@@ -29,7 +29,6 @@ pub struct Dataset {
     spec: Arc<InputSpec>,
     format: Format,
     files: Arc<[PathBuf]>,
-    left_out: Vec<(PathBuf, PathBuf)>,
     bytes: u64,
     schema: SchemaRef,
 }
@@ -41,7 +40,7 @@ impl Dataset {
     /// A path or pattern that matches nothing, an unknown format or type, files that cannot be read, are malformed, or
     /// do not have one schema; being stopped.
     pub fn open(spec: &InputSpec) -> Result<Dataset, IoError> {
-        let Resolved { files, left_out } = files::resolve(&spec.base, &spec.paths, &|| spec.stop.check())?;
+        let files = files::resolve(&spec.base, &spec.paths, &|| spec.stop.check())?;
         let format = files::format(&files, spec.format)?;
         if spec.delimiter.is_some() && format != Format::Csv {
             let message = format!("`delimiter` is for csv only, and this is {format}");
@@ -57,14 +56,7 @@ impl Dataset {
         }
         let schema = implementation(format).schema(&files, spec)?;
         canonical::check_names(&schema).map_err(|error| error.in_file(&files[0]))?;
-        Ok(Dataset {
-            spec: Arc::new(spec.clone()),
-            format,
-            files: files.into(),
-            left_out,
-            bytes,
-            schema: Arc::new(schema),
-        })
+        Ok(Dataset { spec: Arc::new(spec.clone()), format, files: files.into(), bytes, schema: Arc::new(schema) })
     }
 
     /// The columns of every chunk, in canonical types.
@@ -80,11 +72,6 @@ impl Dataset {
     /// Files that are read more than once, since they are named twice or have two names: the first name and the other, for each.
     pub fn twice(&self) -> Vec<(PathBuf, PathBuf)> {
         files::twice(&self.files)
-    }
-
-    /// Links to folders that a `**` did not enter, since it had entered these under another name: the link and that name, for each.
-    pub fn left_out(&self) -> &[(PathBuf, PathBuf)] {
-        &self.left_out
     }
 
     /// Files that are read and may not be whole, with what they are: an Arrow stream without an end mark.

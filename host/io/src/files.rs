@@ -7,32 +7,22 @@ use std::path::{Path, PathBuf};
 
 use crate::IoError;
 use crate::format::Format;
-use crate::pattern::{Matches, Pattern, is_pattern};
+use crate::pattern::{Pattern, is_pattern};
 
-/// The files that paths name.
-pub(crate) struct Resolved {
-    /// In order. A file with two names, or named twice, is there twice.
-    pub(crate) files: Vec<PathBuf>,
-    /// Links to folders that a `**` had entered by another name, and that name.
-    pub(crate) left_out: Vec<(PathBuf, PathBuf)>,
-}
-
-/// The files that `paths` name. `go_on` is asked now and then.
+/// The files that `paths` name, in order. A file with two names, or named twice, is there twice. `go_on` is asked now and then.
 pub(crate) fn resolve(
     base: &Path,
     paths: &[String],
     go_on: &dyn Fn() -> Result<(), IoError>,
-) -> Result<Resolved, IoError> {
-    let mut resolved = Resolved { files: Vec::new(), left_out: Vec::new() };
+) -> Result<Vec<PathBuf>, IoError> {
+    let mut files = Vec::new();
     for path in paths {
         go_on()?;
-        let matched = matches(base, path, go_on).map_err(|error| error.of_path(path))?;
-        resolved.files.extend(matched.files);
-        resolved.left_out.extend(matched.left_out);
+        files.extend(matches(base, path, go_on).map_err(|error| error.of_path(path))?);
     }
-    match resolved.files.is_empty() {
+    match files.is_empty() {
         true => Err(IoError::spec("an input needs at least one path")),
-        false => Ok(resolved),
+        false => Ok(files),
     }
 }
 
@@ -50,7 +40,7 @@ pub(crate) fn twice(files: &[PathBuf]) -> Vec<(PathBuf, PathBuf)> {
     twice
 }
 
-fn matches(base: &Path, path: &str, go_on: &dyn Fn() -> Result<(), IoError>) -> Result<Matches, IoError> {
+fn matches(base: &Path, path: &str, go_on: &dyn Fn() -> Result<(), IoError>) -> Result<Vec<PathBuf>, IoError> {
     let literal = base.join(path);
     if literal.is_dir() {
         return Err(IoError::spec("this is a folder, not a file").in_file(&literal).with_help(format!(
@@ -62,16 +52,16 @@ fn matches(base: &Path, path: &str, go_on: &dyn Fn() -> Result<(), IoError>) -> 
     // A file whose name happens to look like a pattern is that file.
     if let Ok(file) = literal.metadata() {
         return match file.is_file() {
-            true => Ok(Matches { files: vec![literal], ..Matches::default() }),
+            true => Ok(vec![literal]),
             // Files are read more than once (their schema, their size); a pipe would be waited for, for ever.
             false => Err(IoError::spec("this is not a regular file: inputs are read more than once").in_file(&literal)),
         };
     }
     let (error, matched_folders) = if is_pattern(path) {
         match Pattern::new(base, path) {
-            Ok(pattern) => match pattern.matches(go_on)? {
-                found if !found.files.is_empty() => return Ok(found),
-                found => (IoError::spec("the pattern matches no file"), found.folder),
+            Ok(pattern) => match pattern.files(go_on)? {
+                (files, _) if !files.is_empty() => return Ok(files),
+                (_, folder) => (IoError::spec("the pattern matches no file"), folder),
             },
             Err(wrong) => (IoError::spec(format!("is not a pattern: {wrong}")), false),
         }
@@ -126,7 +116,7 @@ fn bracketed(base: &Path, path: &str, go_on: &dyn Fn() -> Result<(), IoError>) -
         });
         let written = written.collect::<Vec<_>>().join("/");
         let Ok(pattern) = Pattern::new(base, &written) else { continue };
-        if !pattern.matches(go_on)?.files.is_empty() {
+        if !pattern.files(go_on)?.0.is_empty() {
             return Ok(Some(format!(
                 "`[…]` stands for one of the characters in it; where it is part of a name: path = \"{written}\""
             )));

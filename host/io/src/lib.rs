@@ -48,7 +48,6 @@ mod spec;
 mod stop;
 mod text;
 mod types;
-mod unnamed;
 mod values;
 
 pub use callboard_files::{self as beneath, open_regular, read_regular};
@@ -59,7 +58,7 @@ pub use digest::file_digest;
 pub use error::{ErrorKind, InFile, IoError};
 pub use format::Format;
 pub use formats::{json_bytes, json_rows, marked_rows, panics_are_caught};
-pub use limits::{InputLimits, LARGEST_BATCH, LARGEST_WINDOW, LONGEST_LINE, Share};
+pub use limits::{InputLimits, LARGEST_BATCH, LARGEST_WINDOW, LONGEST_LINE};
 pub use output::{Committed, Finished, OutputSpec, Position, Staged, Writer, check_schema, check_writable};
 pub use patterns::can_match_below;
 pub use place::FilePlace;

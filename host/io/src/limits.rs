@@ -1,8 +1,5 @@
 //! What an input may take: bounds that a file cannot exceed, each with a key in the pipeline file.
 
-use callboard_words::sizes::{self, about};
-use callboard_words::{Help, Setting};
-
 use crate::error::{ErrorKind, IoError};
 use crate::spec::InputSpec;
 
@@ -30,31 +27,11 @@ pub struct InputLimits {
     /// `limits.batch`: bytes in memory of rows that cannot be divided: one row, a compressed record batch of Arrow, a page of each
     /// column of a Parquet row group; in JSON Lines, of the members that one row leaves out of its objects, and of its lists' items; at most [`LARGEST_BATCH`].
     pub batch: u64,
-    /// What a budget leaves to the input, if there is one: `line`, `window` and `batch` are then no more than parts of it.
-    pub share: Option<Share>,
-}
-
-/// What a budget leaves to one input.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Share {
-    /// The budget, bytes.
-    pub budget: u64,
-    /// Bytes that a row of the input may take while it is read.
-    pub rows: u64,
-    /// Inputs that are read side by side, and have as much each.
-    pub inputs: u64,
 }
 
 impl Default for InputLimits {
     fn default() -> InputLimits {
-        InputLimits {
-            line: 64 << 20,
-            columns: 10_000,
-            header: 4 << 20,
-            window: 128 << 20,
-            batch: 256 << 20,
-            share: None,
-        }
+        InputLimits { line: 64 << 20, columns: 10_000, header: 4 << 20, window: 128 << 20, batch: 256 << 20 }
     }
 }
 
@@ -68,50 +45,7 @@ pub(crate) enum Limit {
     Batch,
 }
 
-impl Limit {
-    /// The part of a [`Share`] that the limit may be, and how little that may leave. A line is there as text, while it is taken apart
-    /// and as a value; a list of short numbers takes four times its text.
-    fn part(self) -> Option<(u64, u64, u64)> {
-        match self {
-            Limit::Line => Some((1, 3, 1 << 20)),
-            Limit::Batch => Some((3, 4, 8 << 20)),
-            Limit::Window => Some((1, 4, 8 << 20)),
-            Limit::Columns | Limit::Header => None,
-        }
-    }
-}
-
 impl InputLimits {
-    /// What the limit allows: what is set, or less with a budget.
-    pub(crate) fn allows(&self, limit: Limit) -> u64 {
-        let set = *self.clone().of(limit);
-        match (self.share, limit.part()) {
-            (Some(share), Some((times, of, least))) => {
-                let part = (share.rows / of).saturating_mul(times).max(least);
-                // A whole number of MiB, as people read it.
-                set.min(part >> 20 << 20)
-            }
-            _ => set,
-        }
-    }
-
-    /// The budget with which the limit allows what is set, if this one does not.
-    fn budget_for(&self, limit: Limit) -> Option<u64> {
-        let (share, (times, of, _)) = (self.share?, limit.part()?);
-        let set = *self.clone().of(limit);
-        let rows = set.div_ceil(times).saturating_mul(of).saturating_add(1 << 20);
-        let more = rows.saturating_sub(share.rows).saturating_mul(share.inputs);
-        (self.allows(limit) < set).then(|| share.budget.saturating_add(more))
-    }
-
-    /// What is said behind a limit that a budget makes lower: `, with a budget of 128 MiB`.
-    pub(crate) fn reason(&self, limit: Limit) -> String {
-        match self.share.filter(|_| self.budget_for(limit).is_some()) {
-            Some(share) => format!(", with a budget of {}", about(share.budget)),
-            None => String::new(),
-        }
-    }
-
     fn of(&mut self, limit: Limit) -> &mut u64 {
         match limit {
             Limit::Line => &mut self.line,
@@ -147,27 +81,18 @@ pub(crate) fn raise(spec: &InputSpec, limit: Limit, wanted: u64) -> String {
     format!("under `[inputs.{}]`: limits = {{ {} }}", spec.name, entries.join(", "))
 }
 
-/// What raises a limit, as far as it can be raised: the budget that makes it lower, or the line of the pipeline.
-pub(crate) fn help(spec: &InputSpec, limit: Limit, wanted: u64) -> Option<Help> {
-    if let Some(budget) = spec.limits.budget_for(limit) {
-        let budget = sizes::written(budget);
-        return Some(Help::from("allow more: ").set(Setting::Budget(Some(budget))));
-    }
+/// An error about a limit, with the line that raises it as far as it can be raised.
+pub(crate) fn exceeded(spec: &InputSpec, limit: Limit, message: String, wanted: u64) -> IoError {
     let most = match limit {
         Limit::Line | Limit::Header => LONGEST_LINE,
         Limit::Window => LARGEST_WINDOW,
         Limit::Batch => LARGEST_BATCH,
         Limit::Columns => u64::MAX,
     };
-    (wanted <= most && wanted > spec.limits.allows(limit)).then(|| raise(spec, limit, wanted).into())
-}
-
-/// An error about a limit, with what raises it.
-pub(crate) fn exceeded(spec: &InputSpec, limit: Limit, message: String, wanted: u64) -> IoError {
-    let error = IoError::new(ErrorKind::Limit, format!("{message}{}", spec.limits.reason(limit)));
-    match help(spec, limit, wanted) {
-        Some(help) => error.with_help(help),
-        None => error,
+    let error = IoError::new(ErrorKind::Limit, message);
+    match wanted <= most && wanted > *spec.limits.clone().of(limit) {
+        true => error.with_help(raise(spec, limit, wanted)),
+        false => error,
     }
 }
 
@@ -176,8 +101,8 @@ pub(crate) fn exceeded(spec: &InputSpec, limit: Limit, message: String, wanted: 
 pub(crate) fn indivisible(spec: &InputSpec, message: String, wanted: Option<u64>, otherwise: &str) -> IoError {
     let wanted = wanted.map_or(LARGEST_BATCH, |bytes| bytes.checked_next_power_of_two().unwrap_or(u64::MAX));
     let error = exceeded(spec, Limit::Batch, message, wanted);
-    match help(spec, Limit::Batch, wanted) {
-        Some(raise) => error.with_help(raise.and(format!("\nor {otherwise}"))),
+    match error.help().map(str::to_owned) {
+        Some(raise) => error.with_help(format!("{raise}\nor {otherwise}")),
         None => error.with_help(otherwise),
     }
 }

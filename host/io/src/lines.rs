@@ -68,11 +68,11 @@ impl Lines {
             Compression::None => Box::new(raw),
             Compression::Gzip => decompressed(Members::new(raw), spec),
             Compression::Zstd => {
-                if let Some(window) = window(head).filter(|window| *window > spec.limits.allows(Limit::Window)) {
+                if let Some(window) = window(head).filter(|window| *window > spec.limits.window) {
                     return Ok(Err(too_large_a_window(spec, Some(window))));
                 }
                 let mut decoder = zstd::Decoder::with_buffer(raw)?;
-                decoder.window_log_max(window_log(spec.limits.allows(Limit::Window)))?;
+                decoder.window_log_max(window_log(spec.limits.window))?;
                 decompressed(decoder, spec)
             }
         };
@@ -163,8 +163,7 @@ impl Lines {
     /// The most bytes that a line may have.
     pub(crate) fn longest(&self, limit: Limit) -> u64 {
         let limits = &self.spec.limits;
-        let line = limits.allows(Limit::Line);
-        if limit == Limit::Header { limits.header.min(line) } else { line }
+        if limit == Limit::Header { limits.header.min(limits.line) } else { limits.line }
     }
 
     /// Bytes of all lines so far.
@@ -237,12 +236,12 @@ fn reported_later<'a>(read: io::Result<&'a [u8]>, failed: &mut Option<io::Error>
 
 /// The error of a line that is longer than allowed.
 fn too_long(spec: &InputSpec, limit: Limit, number: u64) -> IoError {
-    let (limits, line) = (&spec.limits, spec.limits.allows(Limit::Line));
-    let error = if limit == Limit::Header && limits.header < line {
+    let limits = &spec.limits;
+    let error = if limit == Limit::Header && limits.header < limits.line {
         let message = format!("the header is longer than {}", limits::size(limits.header));
-        limits::exceeded(spec, Limit::Header, message, line)
+        limits::exceeded(spec, Limit::Header, message, limits.line)
     } else {
-        let message = format!("the line is longer than {}", limits::size(line));
+        let message = format!("the line is longer than {}", limits::size(limits.line));
         limits::exceeded(spec, Limit::Line, message, LONGEST_LINE)
     };
     error.at_line(number)
@@ -275,7 +274,7 @@ fn window_log(window: u64) -> u32 {
 }
 
 fn too_large_a_window(spec: &InputSpec, needed: Option<u64>) -> IoError {
-    let allowed = limits::size(spec.limits.allows(Limit::Window));
+    let allowed = limits::size(spec.limits.window);
     let message = match needed {
         Some(needed) => {
             format!(

@@ -20,14 +20,12 @@ pub(crate) struct Misfit {
     pub(crate) help: Option<String>,
     /// Whether there are more columns than a limit allows; of all those, `path` is then the one that most are in.
     pub(crate) too_many: bool,
-    /// Whether it takes more memory than a limit allows.
-    pub(crate) too_large: bool,
 }
 
 impl Misfit {
     pub(crate) fn new(message: String, would_fit: &'static str) -> Misfit {
         let would_fit = Some(would_fit);
-        Misfit { path: Vec::new(), message, would_fit, lists: 0, help: None, too_many: false, too_large: false }
+        Misfit { path: Vec::new(), message, would_fit, lists: 0, help: None, too_many: false }
     }
 
     /// A member that occurs twice in one object: within a column of JSON text it may, in a row not.
@@ -46,11 +44,6 @@ impl Misfit {
         Misfit { help: Some(help), too_many: true, ..Misfit::new(message, "json") }
     }
 
-    /// A value that takes more than a limit allows.
-    pub(crate) fn too_large(message: String) -> Misfit {
-        Misfit { too_large: true, ..Misfit::new(message, "json") }
-    }
-
     /// The value is one of a list.
     pub(crate) fn in_list(&mut self) {
         if self.path.is_empty() {
@@ -61,12 +54,11 @@ impl Misfit {
     /// As an error of the input, with the line of `types` that fixes it; `anything` is the type that holds any value of the
     /// format.
     pub(crate) fn into_error(self, spec: &InputSpec, anything: &'static str) -> IoError {
-        let Misfit { path, message, would_fit, lists, help, too_many, too_large } = self;
-        let kind = if too_large { ErrorKind::Limit } else { ErrorKind::Data };
+        let Misfit { path, message, would_fit, lists, help, too_many } = self;
         let Some(column) = path.last() else {
             let error = match too_many {
                 true => IoError::new(ErrorKind::Limit, message),
-                false => IoError::new(kind, format!("the row {message}")),
+                false => IoError::data(format!("the row {message}")),
             };
             return match help {
                 Some(help) => error.with_help(help),
@@ -90,7 +82,7 @@ impl Misfit {
             let error = IoError::new(ErrorKind::Limit, message);
             return error.with_help(help.into_iter().flatten().collect::<Vec<_>>().join("\n"));
         }
-        let error = IoError::new(kind, format!("`{dotted}` {message}"));
+        let error = IoError::data(format!("`{dotted}` {message}"));
         match fix {
             Some(fix) => error.with_help(fix),
             None => error,

@@ -14,7 +14,7 @@ use twox_hash::XxHash3_64;
 use crate::beneath::Dir;
 use crate::digesting::Digesting;
 use crate::format::Format;
-use crate::formats::{RowWriter, implementation, opening};
+use crate::formats::{RowWriter, implementation};
 use crate::place::{FILE_MODE, FilePlace};
 use crate::stop::Stop;
 use crate::text::{Compression, Sink};
@@ -109,7 +109,6 @@ pub struct Writer {
     schema: SchemaRef,
     rows: u64,
     rule: &'static dyn Rule,
-    opening: u64,
     writer: Box<dyn RowWriter>,
 }
 
@@ -147,14 +146,6 @@ impl Writer {
         file.map(|file| Writer::to(spec, schema, staged, file, position.rows)).transpose()
     }
 
-    /// Bytes that a writer of this schema would take before it has any row, and keep, about, beside a few MiB.
-    ///
-    /// # Errors
-    /// An unknown format.
-    pub fn opening(spec: &OutputSpec, schema: &SchemaRef) -> Result<u64, IoError> {
-        Ok(opening(spec.check()?, schema))
-    }
-
     fn to(
         spec: &OutputSpec,
         schema: SchemaRef,
@@ -164,11 +155,11 @@ impl Writer {
     ) -> Result<Writer, IoError> {
         let format = spec.check()?;
         let (_, compression) = Compression::split(&spec.path);
-        let (rule, opening) = (implementation(format).rule(), opening(format, &schema));
+        let rule = implementation(format).rule();
         let writer = Sink::new(file, compression)
             .and_then(|sink| implementation(format).write(sink, &schema, &spec.path))
             .map_err(|error| error.in_file(&spec.path))?;
-        Ok(Writer { path: spec.path.clone(), staged: staged.to_owned(), schema, rows, rule, opening, writer })
+        Ok(Writer { path: spec.path.clone(), staged: staged.to_owned(), schema, rows, rule, writer })
     }
 
     /// Rows written.
@@ -191,14 +182,14 @@ impl Writer {
         self.schema.clone()
     }
 
-    /// Bytes that are held for the columns and of the rows written so far, beside a few MiB.
+    /// Bytes that are held of the rows written so far, beside a few MiB.
     pub fn held(&self) -> u64 {
-        self.opening.saturating_add(self.writer.held())
+        self.writer.held()
     }
 
     /// Bytes that [`write`](Writer::write) would hold at its peak with these rows, about, beside a few MiB and the rows themselves.
     pub fn takes(&self, rows: &RecordBatch) -> u64 {
-        self.held().saturating_add(self.writer.takes(rows))
+        self.writer.held().saturating_add(self.writer.takes(rows))
     }
 
     /// Lets what takes long within one [`write`](Writer::write) end with an error of [`ErrorKind::Interrupted`] as soon as `stop` says so.
@@ -223,7 +214,7 @@ impl Writer {
     /// # Errors
     /// A full disk and its like.
     pub fn finish(self) -> Result<Finished, IoError> {
-        let Writer { path, staged, rows, writer, .. } = self;
+        let Writer { path, staged, rows, writer, schema: _, rule: _ } = self;
         let cannot = |error: &std::io::Error| IoError::system("cannot write", error).in_file(staged.path());
         let sink = writer.finish().and_then(Sink::finish);
         let (file, digest) = sink.map_err(|error| blame(error, &path, &staged))?;

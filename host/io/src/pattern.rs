@@ -4,8 +4,7 @@
 //! link to a folder is a folder, but `**` enters each folder once, by its own name where it has one below, so that links cannot make it
 //! walk in circles.
 
-use std::collections::HashMap;
-use std::collections::hash_map::Entry;
+use std::collections::HashSet;
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, FileType, Metadata};
 use std::io;
@@ -67,25 +66,15 @@ impl Pattern {
         Ok(Pattern { from: if text.starts_with('/') { "/".into() } else { base.to_owned() }, parts })
     }
 
-    /// What it matches. `go_on` is asked now and then, and ends it.
+    /// The files that it matches, sorted by their paths, and whether it matched a folder. `go_on` is asked now and then, and ends it.
     ///
     /// # Errors
     /// A folder that cannot be read; a link to what is not there; too much to look at.
-    pub(crate) fn matches(&self, go_on: &dyn Fn() -> Result<(), IoError>) -> Result<Matches, IoError> {
-        let walk = Walk { pattern: self, go_on, looked_at: 0, entered: HashMap::new(), found: Matches::default() };
+    pub(crate) fn files(&self, go_on: &dyn Fn() -> Result<(), IoError>) -> Result<(Vec<PathBuf>, bool), IoError> {
+        let walk =
+            Walk { pattern: self, go_on, looked_at: 0, entered: HashSet::new(), files: Vec::new(), folder: false };
         walk.walk()
     }
-}
-
-/// What a pattern matches.
-#[derive(Default)]
-pub(crate) struct Matches {
-    /// Files, sorted by their paths.
-    pub(crate) files: Vec<PathBuf>,
-    /// Whether it matched a folder.
-    pub(crate) folder: bool,
-    /// Links to folders that `**` had entered by another name, and that name.
-    pub(crate) left_out: Vec<(PathBuf, PathBuf)>,
 }
 
 /// A folder that is to be looked at, from a part of the pattern on.
@@ -98,22 +87,22 @@ struct Walk<'a> {
     pattern: &'a Pattern,
     go_on: &'a dyn Fn() -> Result<(), IoError>,
     looked_at: usize,
-    /// By device and inode, the folders that a `**` has entered, and under which name.
-    entered: HashMap<(usize, u64, u64), PathBuf>,
-    found: Matches,
+    /// By device and inode, the folders that a `**` has entered.
+    entered: HashSet<(usize, u64, u64)>,
+    files: Vec<PathBuf>,
+    folder: bool,
 }
 
 impl Walk<'_> {
-    fn walk(mut self) -> Result<Matches, IoError> {
+    fn walk(mut self) -> Result<(Vec<PathBuf>, bool), IoError> {
         let mut ahead = vec![Ahead { folder: self.pattern.from.clone(), part: 0 }];
         // What links lead `**` to comes last: most of it lies below by its own name.
         let mut by_link: Vec<Ahead> = Vec::new();
         while let Some(next) = ahead.pop().or_else(|| by_link.pop()) {
             self.look(next, &mut ahead, &mut by_link)?;
         }
-        self.found.files.sort();
-        self.found.left_out.sort();
-        Ok(self.found)
+        self.files.sort();
+        Ok((self.files, self.folder))
     }
 
     fn look(
@@ -156,14 +145,8 @@ impl Walk<'_> {
                     Err(error) if is_missing(&error) => return Ok(()),
                     metadata => metadata.map_err(|error| cannot_open(&error, &folder))?,
                 };
-                match self.entered.entry((part, metadata.dev(), metadata.ino())) {
-                    Entry::Vacant(entry) => drop(entry.insert(folder.clone())),
-                    Entry::Occupied(entry) => {
-                        if *entry.get() != folder {
-                            self.found.left_out.push((folder, entry.get().clone()));
-                        }
-                        return Ok(());
-                    }
+                if !self.entered.insert((part, metadata.dev(), metadata.ino())) {
+                    return Ok(());
                 }
                 for (name, kind) in self.entries(&folder)?.into_iter().filter(|(name, _)| !is_hidden(name)) {
                     let path = folder.join(name);
@@ -181,16 +164,16 @@ impl Walk<'_> {
 
     fn matched(&mut self, path: PathBuf, metadata: &Metadata) -> Result<(), IoError> {
         match () {
-            () if metadata.is_dir() => self.found.folder = true,
+            () if metadata.is_dir() => self.folder = true,
             // Pipes, sockets and devices hold no rows, and a pipe would be waited for, for ever.
             () if !metadata.is_file() => {}
-            () if self.found.files.len() == MATCHED => {
+            () if self.files.len() == MATCHED => {
                 let message = format!("the pattern matches more than {MATCHED} files");
                 return Err(IoError::spec(message)
                     .in_file(path)
                     .with_help("split the input, or put its rows into fewer files"));
             }
-            () => self.found.files.push(path),
+            () => self.files.push(path),
         }
         Ok(())
     }

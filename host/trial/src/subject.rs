@@ -162,6 +162,11 @@ impl Subject {
         Ok(())
     }
 
+    /// What a pipeline would say it uses: a bundled step, or a file.
+    pub fn uses(&self) -> &str {
+        &self.uses
+    }
+
     /// What it is given.
     pub fn config(&self) -> Value {
         Value::Object(self.config.clone())
@@ -198,6 +203,15 @@ impl Subject {
         }
         match bundled.iter().find(|step| step.name == self.uses) {
             Some(Bundled { bytes: Some(bytes), .. }) => Ok(Cow::Borrowed(bytes())),
+            Some(Bundled { pipeline: Some(_), .. }) => {
+                let message =
+                    format!("`{}` is a pipeline of several steps, and has no component of its own", self.uses);
+                Err(error(
+                    Class::Pipeline,
+                    message,
+                    Some(format!("use it in a pipeline: use = \"{}\"", self.uses).into()),
+                ))
+            }
             Some(_) => {
                 Err(error(Class::Pipeline, format!("the bundled step `{}` is not in this build", self.uses), None))
             }

@@ -1,79 +1,88 @@
-//! Keeps the first row of each cluster of near-duplicate texts.
+//! What the parts of `minhash-dedup` share: its configuration, and how texts become signatures.
 //!
 //! Two texts are near-duplicates if the Jaccard index of their sets of shingles (runs of `ngram` words) is `threshold` or
-//! more; a cluster is what near-duplicates hold together.
+//! more; a cluster is what near-duplicates connect. The step is a pipeline, `pipeline.toml`:
 //!
-//! 1. `shingles`, `signature`: every text becomes a MinHash signature of 16 bits a permutation, in one pass over the rows.
-//! 2. `bands`: rows that agree in a band are candidates; their signatures join them, tell them apart, or leave it open.
-//! 3. `count`: of the pairs near the threshold the shingles themselves are counted, in another pass. So whether two rows
-//!    are near-duplicates is decided by an estimate only where it is beyond doubt.
-//! 4. `clusters`: pairs become clusters, each of which stands for its first row.
+//! 1. `minhash-sign` (`shingles`, `signature`): every text becomes a MinHash signature of 16 bits a permutation.
+//! 2. `minhash-pairs` brings rows together that agree in a band (`banding`): those are candidates. Their signatures are compared,
+//!    which decides, except near the threshold: there the shingles themselves are counted.
+//! 3. Pairs become clusters, of which one row is kept.
 #![forbid(unsafe_code)]
 
-mod bands;
-mod clusters;
-mod count;
+mod banding;
+pub mod columns;
 mod shingles;
 mod signature;
-#[cfg(test)]
-mod tests;
 
 use std::num::NonZero;
 
 use callboard_sdk::prelude::*;
 
-use bands::{Banding, Documents, Judge, Search};
-use clusters::Clusters;
-use count::Rows;
-use shingles::Shingler;
-use signature::Permutations;
+pub use banding::{Banding, Judge, Verdict};
+pub use shingles::Shingler;
+pub use signature::{Permutations, equal_places};
 
-/// Rows named to the host in one call.
-const KEPT_AT_ONCE: usize = 8192;
-/// Pairs near the threshold that wait, 8 bytes each; when there are more after a band, their shingles are counted at once.
-const WAITING: usize = 4 << 20;
 const PERMUTATIONS: u16 = 128;
 const THRESHOLD: f64 = 0.8;
 
 /// What makes two texts near-duplicates, and what happens to them.
-#[derive(Debug, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
     /// The text column.
-    column: String,
+    pub column: String,
     /// Words in a shingle. A shorter text is one shingle.
-    ngram: NonZero<usize>,
+    pub ngram: NonZero<usize>,
     /// Compares texts in lower case; the texts themselves are not changed.
-    lowercase: bool,
+    pub lowercase: bool,
     /// The Jaccard index at which two texts are near-duplicates, above 0 and at most 1. By default 0.8, or, if `bands` and
     /// `rows` are given, the similarity at which these begin to find pairs.
     #[schemars(range(min = 0, max = 1))]
-    threshold: Option<f64>,
+    pub threshold: Option<f64>,
     /// The length of a signature: longer ones find near-duplicates more reliably, and take 2 bytes per row each.
-    permutations: NonZero<u16>,
+    pub permutations: NonZero<u16>,
     /// Bands in a signature; requires `rows`. By default both are chosen from `threshold`, to find 99.5 % of the pairs that
     /// are exactly that similar.
     #[schemars(range(min = 1))]
-    bands: Option<NonZero<usize>>,
+    pub bands: Option<NonZero<usize>>,
     /// Rows in a band; requires `bands`.
     #[schemars(range(min = 1))]
-    rows: Option<NonZero<usize>>,
+    pub rows: Option<NonZero<usize>>,
     /// The seed of the permutations.
-    seed: u64,
-    /// Which rows to keep: the first of each cluster, or all.
-    keep: Keep,
+    pub seed: u64,
+    /// How pairs near the threshold are decided: by their shingles, or by their signatures alone, which needs no second look at
+    /// the texts.
+    pub verify: Verify,
+    /// Which rows to keep: the first or the longest of each cluster, or all.
+    pub keep: Keep,
     /// A column to write: the number of the first row of the row's cluster in this step's input, from 0.
-    cluster: Option<String>,
+    pub cluster: Option<String>,
     /// A column to write: the number of rows in the row's cluster.
-    size: Option<String>,
+    pub size: Option<String>,
 }
 
+/// Which rows of a cluster are kept.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
-enum Keep {
+pub enum Keep {
+    /// The first.
     #[default]
     First,
+    /// The one of the most bytes of text; the first of several.
+    Longest,
+    /// All of them.
     All,
+}
+
+/// How pairs near the threshold are decided.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Verify {
+    /// Their shingles are counted.
+    #[default]
+    Shingles,
+    /// The estimate of their signatures decides.
+    Signature,
 }
 
 impl Default for Config {
@@ -87,6 +96,7 @@ impl Default for Config {
             bands: None,
             rows: None,
             seed: 0,
+            verify: Verify::Shingles,
             keep: Keep::First,
             cluster: None,
             size: None,
@@ -96,7 +106,10 @@ impl Default for Config {
 
 impl Config {
     /// How candidates are found, and from which Jaccard index they are near-duplicates.
-    fn search(&self) -> Result<(Banding, f64)> {
+    ///
+    /// # Errors
+    /// A number that is out of range, or does not go with the others.
+    pub fn search(&self) -> Result<(Banding, f64)> {
         if let Some(threshold) = self.threshold.filter(|threshold| !(*threshold > 0.0 && *threshold <= 1.0)) {
             let message = format!("`threshold` is {threshold}, and a number above 0 and up to 1 is expected");
             return Err(StepError::config(message).at("/threshold"));
@@ -118,7 +131,10 @@ impl Config {
     }
 
     /// The columns to write.
-    fn written(&self) -> Result<Vec<Field>> {
+    ///
+    /// # Errors
+    /// A column without a name, or two of one name.
+    pub fn written(&self) -> Result<Vec<Field>> {
         let names = [("/cluster", &self.cluster), ("/size", &self.size)];
         for (pointer, name) in names {
             if name.as_ref().is_some_and(String::is_empty) {
@@ -128,87 +144,11 @@ impl Config {
         if self.cluster.is_some() && self.cluster == self.size {
             return Err(StepError::config("`cluster` and `size` are one column").at("/size"));
         }
-        Ok(names.into_iter().filter_map(|(_, name)| name.as_ref()).map(|name| Field::int64(name).not_null()).collect())
+        // A row that is near a known one has no cluster of its own, and is kept only with all.
+        let field = |name: &String| match self.keep {
+            Keep::All => Field::int64(name),
+            Keep::First | Keep::Longest => Field::int64(name).not_null(),
+        };
+        Ok(names.into_iter().filter_map(|(_, name)| name.as_ref()).map(field).collect())
     }
 }
-
-/// Keeps the first row of each cluster of near-duplicate texts, in order.
-pub struct MinhashDedup;
-
-impl Global for MinhashDedup {
-    type Config = Config;
-
-    fn bind(config: Config, inputs: &[Schema]) -> Result<BoundGlobal> {
-        let input = Schema::only(inputs)?;
-        let text = input.utf8(&config.column).at("/column")?;
-        let (banding, threshold) = config.search()?;
-        let shape = Shape::new().reads(&text).writes_all(config.written()?);
-        Ok(shape.run(move |inputs, output| {
-            let mut clusters = find(&config, banding, threshold, &text, &mut inputs[0])?;
-            put_out(&config, &mut clusters, u32::try_from(inputs[0].rows())?, output)
-        }))
-    }
-}
-
-fn find(config: &Config, banding: Banding, threshold: f64, text: &Column<str>, input: &mut Reader) -> Result<Clusters> {
-    let mut shingler = Shingler::new(config.ngram.get(), config.lowercase);
-    let documents = sign(config, &mut shingler, text, input)?;
-    let judge = Judge::new(threshold, documents.permutations);
-    let mut clusters = Clusters::new(u32::try_from(input.rows())?);
-    let distinct = bands::join_equal(&documents, &mut clusters);
-    let mut search = Search { documents: &documents, judge, banding, unsure: vec![] };
-    for band in 0..banding.bands {
-        search.band(band, &distinct, &mut clusters);
-        if search.unsure.len() > WAITING || band + 1 == banding.bands {
-            let mut rows = Rows { input: &mut *input, text };
-            count::join_alike(&mut search.unsure, threshold, &documents, &mut clusters, &mut shingler, &mut rows)?;
-        }
-    }
-    Ok(clusters)
-}
-
-/// The signatures of all rows. Nulls and texts without words have nothing to compare, and are like no other row.
-fn sign(config: &Config, shingler: &mut Shingler, text: &Column<str>, input: &mut Reader) -> Result<Documents> {
-    let (rows, permutations) = (usize::try_from(input.rows())?, usize::from(config.permutations.get()));
-    let permuted = Permutations::new(permutations, config.seed);
-    // Made at once: growing it would hold the old and the new.
-    let signatures = vec![0; rows.saturating_mul(permutations)];
-    let mut documents = Documents { permutations, signatures, shingles: vec![0; rows], hashes: vec![0; rows] };
-    let (mut row, mut shingles) = (0, vec![]);
-    for batch in input.batches() {
-        for text in batch.get(text)?.iter() {
-            documents.hashes[row] = shingler.shingles(text.unwrap_or_default(), &mut shingles);
-            documents.shingles[row] = shingles.len() as u32;
-            permuted.sign(&shingles, &mut documents.signatures[row * permutations..(row + 1) * permutations]);
-            row += 1;
-        }
-    }
-    Ok(documents)
-}
-
-fn put_out(config: &Config, clusters: &mut Clusters, rows: u32, output: &mut Writer) -> Result<()> {
-    let sizes = clusters.sizes();
-    let mut kept = Vec::with_capacity(KEPT_AT_ONCE);
-    let keep = |kept: &mut Vec<u64>, clusters: &mut Clusters, output: &mut Writer| {
-        let firsts: Vec<u32> = kept.iter().map(|row| clusters.first(*row as u32)).collect();
-        let cluster = config.cluster.iter().map(|_| firsts.iter().map(|first| i64::from(*first)).collect());
-        let size = config.size.iter().map(|_| firsts.iter().map(|first| i64::from(sizes[*first as usize])).collect());
-        output.keep_with(kept, cluster.chain(size).collect())?;
-        kept.clear();
-        Ok::<_, StepError>(())
-    };
-    for row in 0..rows {
-        let first = clusters.first(row);
-        if first != row && config.keep == Keep::First {
-            output.drop(u64::from(row), format!("near-duplicate of row {first}"));
-            continue;
-        }
-        kept.push(u64::from(row));
-        if kept.len() == KEPT_AT_ONCE {
-            keep(&mut kept, clusters, output)?;
-        }
-    }
-    keep(&mut kept, clusters, output)
-}
-
-callboard_sdk::global!(MinhashDedup);

@@ -8,7 +8,7 @@ use xxhash_rust::xxh3::xxh3_64;
 const BASE: u64 = 0x9e37_79b9_7f4a_7c15;
 
 /// Takes texts apart.
-pub(crate) struct Shingler {
+pub struct Shingler {
     ngram: usize,
     lowercase: bool,
     /// What the first word of a shingle has been multiplied by when the last one is added.
@@ -17,14 +17,15 @@ pub(crate) struct Shingler {
 }
 
 impl Shingler {
-    pub(crate) fn new(ngram: usize, lowercase: bool) -> Self {
+    /// Shingles of so many words, in lower case if asked.
+    pub fn new(ngram: usize, lowercase: bool) -> Self {
         let lead = (1..ngram).fold(1, |lead: u64, _| lead.wrapping_mul(BASE));
         Shingler { ngram, lowercase, lead, words: vec![] }
     }
 
     /// Puts the shingles of a text into `into`, in place of what was there, as they come; gives a hash of all its words in
     /// order. A text of fewer words than a shingle has is one shingle; one without words has none.
-    pub(crate) fn shingles(&mut self, text: &str, into: &mut Vec<u32>) -> u32 {
+    pub fn shingles(&mut self, text: &str, into: &mut Vec<u32>) -> u32 {
         into.clear();
         let text = if self.lowercase { Cow::Owned(text.to_lowercase()) } else { Cow::Borrowed(text) };
         hash_words(&text, &mut self.words);

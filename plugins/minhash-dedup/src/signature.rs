@@ -8,7 +8,7 @@ use xxhash_rust::xxh3::xxh3_64_with_seed;
 const LANES: usize = 16;
 
 /// Permutations of the numbers of 32 bits: `(shingle ^ xor) * odd`.
-pub(crate) struct Permutations {
+pub struct Permutations {
     count: usize,
     blocks: Vec<Block>,
 }
@@ -19,7 +19,8 @@ struct Block {
 }
 
 impl Permutations {
-    pub(crate) fn new(count: usize, seed: u64) -> Self {
+    /// So many of a seed.
+    pub fn new(count: usize, seed: u64) -> Self {
         let number = |which: usize| xxh3_64_with_seed(&(which as u64).to_le_bytes(), seed);
         let block = |block: usize| {
             let numbers: [u64; LANES] = std::array::from_fn(|lane| number(block * LANES + lane));
@@ -29,7 +30,7 @@ impl Permutations {
     }
 
     /// Writes the signature of a set of shingles, of which some may be named twice.
-    pub(crate) fn sign(&self, shingles: &[u32], signature: &mut [u16]) {
+    pub fn sign(&self, shingles: &[u32], signature: &mut [u16]) {
         debug_assert_eq!(signature.len(), self.count);
         for (block, places) in self.blocks.iter().zip(signature.chunks_mut(LANES)) {
             let smallest = block.smallest(shingles);
@@ -54,14 +55,19 @@ impl Block {
     }
 }
 
-/// In how many places two signatures are equal.
-pub(crate) fn equal_places(a: &[u16], b: &[u16]) -> usize {
+/// In how many places two signatures are equal, each place two bytes.
+pub fn equal_places(a: &[u8], b: &[u8]) -> usize {
+    let (a, b) = (a.as_chunks::<2>().0, b.as_chunks::<2>().0);
     usize::from(a.iter().zip(b).map(|(a, b)| u16::from(a == b)).sum::<u16>())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn bytes(places: &[u16]) -> Vec<u8> {
+        places.iter().flat_map(|place| place.to_le_bytes()).collect()
+    }
 
     /// The estimate is without bias, and strays as that of independent permutations would.
     #[test]
@@ -78,7 +84,8 @@ mod tests {
                     let mut signatures = [[0; COUNT]; 2];
                     permutations.sign(&a, &mut signatures[0]);
                     permutations.sign(&b, &mut signatures[1]);
-                    equal_places(&signatures[0], &signatures[1]) as f64 / COUNT as f64 - f64::from(shared) / 100.0
+                    equal_places(&bytes(&signatures[0]), &bytes(&signatures[1])) as f64 / COUNT as f64
+                        - f64::from(shared) / 100.0
                 })
                 .collect();
             let mean = errors.iter().sum::<f64>() / 400.0;
@@ -100,6 +107,6 @@ mod tests {
         Permutations::new(40, 7).sign(&[2, 2, 1, 3], &mut many);
         assert_eq!(few[..], many[..5]);
         Permutations::new(40, 8).sign(&[1, 2, 3], &mut many);
-        assert!(equal_places(&few, &many[..5]) < 5);
+        assert!(equal_places(&bytes(&few), &bytes(&many[..5])) < 5);
     }
 }

@@ -45,8 +45,13 @@ fn list() -> String {
 }
 
 fn kind(name: &str) -> &'static str {
-    let bytes = BUNDLED.iter().find(|step| step.name == name).and_then(|step| step.bytes);
-    bytes.and_then(|bytes| scan(bytes()).ok()).map_or("not built", |facts| facts.kind.as_str())
+    let step = BUNDLED.iter().find(|step| step.name == name);
+    if step.is_some_and(|step| step.pipeline.is_some()) {
+        return "pipeline";
+    }
+    step.and_then(|step| step.bytes)
+        .and_then(|bytes| scan(bytes()).ok())
+        .map_or("not built", |facts| facts.kind.as_str())
 }
 
 /// What one step does, how it is configured, and an example.
@@ -59,7 +64,7 @@ fn page(name: &str) -> Result<ExitCode, Failure> {
     };
     let example: Example = serde_json::from_str(page.example)
         .map_err(|error| Failure::other(Class::Bug, format!("the example of `{name}`: {error}")))?;
-    let subject = Subject::find(Some(name.as_ref()))?;
+    let subject = Subject::find(Some(page.described_by.as_ref()))?;
     let Inspection { config, problems, .. } =
         inspect(subject, BUNDLED, settings(Progress::plain(Detail::Errors).observer())?)?;
     if let Some(problem) = problems.first() {

@@ -77,7 +77,7 @@ fn steps(report: &Report) -> Vec<Vec<String>> {
                 format!("{mark}{}", step.name),
                 count(step.rows_in),
                 count(step.rows_out),
-                count(step.rows_dropped),
+                count(step.rows_dropped - consumed(step)),
                 count(step.rows_rejected),
                 if was_loaded(step) { speed(step) } else { NONE.to_owned() },
                 if was_loaded(step) { time(step.guest_ms) } else { NONE.to_owned() },
@@ -90,6 +90,12 @@ fn steps(report: &Report) -> Vec<Vec<String>> {
         }
     }
     rows
+}
+
+/// Rows of a step that puts out only rows of its own, made of what it read: those are not dropped, as a person sees it.
+fn consumed(step: &StepReport) -> u64 {
+    let makes_all = step.rows_created > 0 && step.rows_created == step.rows_out;
+    if makes_all { step.dropped.get("").copied().unwrap_or_default() } else { 0 }
 }
 
 /// Whether an instance of it was made: not where all of its work was taken over.
@@ -108,7 +114,9 @@ fn facts(report: &Report) -> Vec<(String, String)> {
     facts.push(("accounts".to_owned(), accounts(report)));
     taken_over(&mut facts, report);
     for step in report.stages.iter().flat_map(|stage| &stage.steps) {
-        reasons(&mut facts, "dropped", &step.name, &step.dropped);
+        let said = step.dropped.iter().filter(|(reason, _)| !reason.is_empty() || consumed(step) == 0);
+        let said = said.map(|(reason, rows)| (reason.clone(), *rows)).collect();
+        reasons(&mut facts, "dropped", &step.name, &said);
     }
     for step in report.stages.iter().flat_map(|stage| &stage.steps) {
         reasons(&mut facts, "rejected", &step.name, &step.rejected);
@@ -186,11 +194,19 @@ fn accounts(report: &Report) -> String {
     let read: u64 = report.inputs.values().map(|input| input.rows).sum();
     let created: u64 = all().map(|step| step.rows_created).sum();
     let repeated: u64 = all().map(|step| step.rows_repeated).sum();
-    let dropped: u64 = all().map(|step| step.rows_dropped).sum();
+    let used_up: u64 = all().map(consumed).sum();
+    let dropped: u64 = all().map(|step| step.rows_dropped - consumed(step)).sum();
     let rejected: u64 = all().map(|step| step.rows_rejected).sum();
     let written: u64 = report.outputs.values().map(|output| output.rows).sum();
     let mut text = format!("{} read", count(read));
-    for (rows, what) in [(created, "created"), (repeated, "repeated"), (dropped, "dropped"), (rejected, "rejected")] {
+    let fates = [
+        (created, "created"),
+        (repeated, "repeated"),
+        (used_up, "consumed"),
+        (dropped, "dropped"),
+        (rejected, "rejected"),
+    ];
+    for (rows, what) in fates {
         if rows > 0 {
             let _ = write!(text, ", {} {what}", count(rows));
         }

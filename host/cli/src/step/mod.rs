@@ -6,6 +6,7 @@ mod grants;
 mod inspect;
 mod list;
 mod new;
+mod pipeline;
 mod run;
 mod test;
 pub(crate) mod watch;

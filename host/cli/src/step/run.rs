@@ -19,6 +19,10 @@ use crate::show::{err, inline};
 
 pub(crate) fn run(arguments: &StepRunArguments) -> Result<ExitCode, Failure> {
     let mut subject = super::subject(&arguments.tried)?;
+    let pipeline = BUNDLED.iter().find(|step| step.name == subject.uses()).and_then(|step| step.pipeline);
+    if let (Some(text), []) = (pipeline, &arguments.input[..]) {
+        return super::pipeline::run(&subject, text, arguments.verbose);
+    }
     // A file that is not a step is reported by the code that opens it.
     let is_source = scan(&subject.bytes(BUNDLED)?).is_ok_and(|facts| facts.kind == Kind::Source);
     let scratch = Temporary::create(&std::env::temp_dir(), "callboard-step-")
@@ -47,7 +51,7 @@ pub(crate) fn run(arguments: &StepRunArguments) -> Result<ExitCode, Failure> {
 }
 
 /// A reader that has gone away (`| head`) is no failure.
-fn gone(error: io::Error) -> io::Result<()> {
+pub(super) fn gone(error: io::Error) -> io::Result<()> {
     if error.kind() == ErrorKind::BrokenPipe { Ok(()) } else { Err(error) }
 }
 

@@ -19,10 +19,9 @@ use super::declared::wider;
 use super::merge::places;
 use super::weigh::weigh;
 use crate::error::IoError;
-use crate::limits::{self, Limit, size};
+use crate::limits::{self, size};
 use crate::spec::InputSpec;
 use crate::types;
-use crate::values::time::Times;
 
 /// Brings rows of one file into the dataset's schema.
 pub(crate) struct Conform {
@@ -76,8 +75,8 @@ impl Conformed {
             let bits: u64 = self.folded.iter().fold(0, |sum, column| weigh(column, start, end).saturating_add(sum));
             let row = self.first + start as u64;
             let spec = &conform.spec;
-            if end - start == 1 && bits / 8 > spec.limits.allows(Limit::Batch) {
-                let allowed = size(spec.limits.allows(Limit::Batch));
+            if end - start == 1 && bits / 8 > spec.limits.batch {
+                let allowed = size(spec.limits.batch);
                 let message = format!("row {row} takes {} MiB in memory, more than the {allowed} allowed", bits >> 23);
                 return Err(limits::indivisible(spec, message, Some(bits / 8), limits::SPLIT));
             }
@@ -302,25 +301,13 @@ fn cast(array: &ArrayRef, to: &DataType) -> Result<ArrayRef, Misfit> {
     match bad {
         None => Ok(values),
         Some(row) => {
-            let value = shown(array, row)?;
+            let formatter = ArrayFormatter::try_new(array, &FormatOptions::default().with_display_error(true))?;
+            let value = formatter.value(row).to_string();
+            let value = excerpt(&value, 60);
             let exactly = if fraction { " exactly" } else { "" };
             let (is, wanted) = (types::words(array.data_type()), types::words(to));
             let message = format!("is {value} ({is}), which {wanted} cannot hold{exactly}");
             Err(Misfit { path: String::new(), row: Some(row), message, is_value: true })
         }
     }
-}
-
-/// A value in words, its start at least; a time that has no text is the number that it is in memory.
-fn shown(array: &ArrayRef, row: usize) -> Result<String, ArrowError> {
-    if let Some(times) = Times::of(array) {
-        let mut text = Vec::new();
-        return Ok(match times.write(row, &mut text) {
-            true => String::from_utf8_lossy(&text).into_owned(),
-            false => times.number(row).to_string(),
-        });
-    }
-    let formatter = ArrayFormatter::try_new(array, &FormatOptions::default().with_display_error(false))?;
-    let text = formatter.value(row).try_to_string()?;
-    Ok(excerpt(&text, 60).into_owned())
 }

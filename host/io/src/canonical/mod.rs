@@ -57,9 +57,7 @@ fn data_type(data_type: &DataType, path: &str) -> Result<DataType, IoError> {
                 "the column `{path}` has the type {}, which no step can be given",
                 crate::types::words(data_type)
             );
-            return Err(
-                IoError::data(message).with_help("write the file without it, or with the values as text or numbers")
-            );
+            return Err(IoError::data(message));
         }
     })
 }
@@ -128,17 +126,10 @@ fn check_fields(fields: &Fields, path: &str) -> Result<(), IoError> {
     for field in fields {
         let here = format!("{path}{}", field.name());
         if field.name().is_empty() {
-            let error = IoError::data(match path.strip_suffix('.') {
-                Some(column) => format!("a member of `{column}` has an empty name"),
-                None => "a column has an empty name".to_owned(),
-            });
-            return Err(error
-                .with_help("write the file with a name for it: steps tell columns and members apart by their names"));
+            return Err(IoError::data(format!("a column has an empty name: `{here}`")));
         }
         if !seen.insert(field.name()) {
-            let error = IoError::data(format!("two columns have the name `{here}`"));
-            return Err(error
-                .with_help("write the file with a name of its own for each: steps tell columns apart by their names"));
+            return Err(IoError::data(format!("two columns have the name `{here}`")));
         }
         check_nested(field.data_type(), &here)?;
     }

@@ -11,7 +11,7 @@ use arrow::ipc::{CompressionType, Endianness, RecordBatch, Schema, root_as_foote
 
 use super::joined;
 use crate::error::IoError;
-use crate::limits::{self, Limit, size};
+use crate::limits::{self, size};
 use crate::spec::InputSpec;
 
 const CONTINUATION: [u8; 4] = [0xff; 4];
@@ -226,11 +226,11 @@ fn buffers(file: &mut File, batch: RecordBatch<'_>, body: u64, length: u64, spec
         }
         whole = whole.saturating_add(said.max(0) as u64);
     }
-    if whole > spec.limits.allows(Limit::Batch).max(length.saturating_mul(LARGEST_RATIO)) {
+    if whole > spec.limits.batch.max(length.saturating_mul(LARGEST_RATIO)) {
         let message = format!(
             "a record batch of {length} bytes unfolds to {} MiB; allowed are {}, or {LARGEST_RATIO} times its bytes in the file",
             whole >> 20,
-            size(spec.limits.allows(Limit::Batch))
+            size(spec.limits.batch)
         );
         let otherwise = "write the file with fewer rows in a record batch";
         return Err(limits::indivisible(spec, message, Some(whole), otherwise).into());

@@ -18,11 +18,11 @@ use super::{csv, jsonl};
 use crate::canonical;
 use crate::columns::Column;
 use crate::error::{IoError, arrow_words};
-use crate::limits::{self, Limit};
+use crate::limits;
 use crate::misfit::excerpt;
 use crate::spec::InputSpec;
 use crate::types;
-use crate::values::{MORE_DIGITS, Rule, Text, check_decimals, first_fault};
+use crate::values::{Rule, Text, check_decimals, first_fault};
 
 /// What rows of one file become.
 pub(super) struct Declared {
@@ -97,13 +97,13 @@ impl Declared {
 
     /// The rows in the dataset's schema; `first` is the number of the first row, for messages.
     pub(super) fn rows(&self, rows: &RecordBatch, first: u64) -> Result<RecordBatch, IoError> {
-        let batch = self.spec.limits.allows(Limit::Batch);
+        let batch = self.spec.limits.batch;
         if rows.num_rows() == 1 && self.weight(rows) > batch {
             let message = format!("row {first} takes more than the {} allowed, as `types` has it", limits::size(batch));
             return Err(limits::indivisible(&self.spec, message, Some(self.weight(rows)), limits::SPLIT));
         }
         // As text, or as another number, nobody would see it any more.
-        check_decimals(rows).map_err(|fault| fault.into_error(first - 1).with_help(MORE_DIGITS))?;
+        check_decimals(rows).map_err(|fault| fault.into_error(first - 1))?;
         let column = |(source, field): (&Source, &FieldRef)| match source {
             Source::Absent => Ok(new_null_array(field.data_type(), rows.num_rows())),
             Source::Same(place) => Ok(rows.column(*place).clone()),

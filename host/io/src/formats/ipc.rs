@@ -6,7 +6,6 @@
 
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use arrow::array::{RecordBatch, UInt64Array};
 use arrow::datatypes::{Schema, SchemaRef};
@@ -25,7 +24,6 @@ use crate::magic;
 use crate::spec::{BatchPolicy, InputSpec};
 use crate::stop::Stop;
 use crate::text::Sink;
-use crate::unnamed::named;
 use crate::values::{Anything, Rule};
 
 pub(super) struct Ipc;
@@ -50,11 +48,6 @@ impl FileFormat for Ipc {
         let writer = FileWriter::try_new(sink, schema).map_err(IoError::from_arrow)?;
         let cutter = Cutter::new(schema.clone(), BatchPolicy { rows: 64 << 10, bytes: 1 << 20 });
         Ok(Box::new(IpcWriter { writer, cutter }))
-    }
-
-    /// Its part of the schema, and of the footer, as they are written.
-    fn column_bytes(&self) -> u64 {
-        256
     }
 
     fn rule(&self) -> &'static dyn Rule {
@@ -102,12 +95,12 @@ fn open(path: &Path, spec: &InputSpec) -> Result<(Batches, SchemaRef, Announced)
         }
         let announced = announced::of_file(file.get_mut(), spec).map_err(|error| error.in_file(path))?;
         let reader = FileReader::try_new(file, None).map_err(fault)?;
-        let schema = Arc::new(named(&reader.schema()));
+        let schema = reader.schema();
         return Ok((Box::new(reader), schema, announced));
     }
     let announced = announced::of_stream(file.get_mut(), &tail, spec).map_err(|error| error.in_file(path))?;
     let reader = StreamReader::try_new(file, None).map_err(fault)?;
-    let schema = Arc::new(named(&reader.schema()));
+    let schema = reader.schema();
     Ok((Box::new(reader), schema, announced))
 }
 

@@ -16,7 +16,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
 use arrow::array::{RecordBatch, UInt64Array};
-use arrow::datatypes::{DataType, Fields, Schema, SchemaRef};
+use arrow::datatypes::{Schema, SchemaRef};
 use callboard_words::text;
 
 use crate::error::IoError;
@@ -39,9 +39,6 @@ pub(crate) trait FileFormat: Sync {
 
     /// Writes rows of a schema to `sink`, whose name will be `path`; refuses a schema that the format cannot hold.
     fn write(&self, sink: Sink, schema: &SchemaRef, path: &Path) -> Result<Box<dyn RowWriter>, IoError>;
-
-    /// Bytes that a writer takes for each column, nested ones too, whatever the rows are.
-    fn column_bytes(&self) -> u64;
 
     /// What rows must keep to be written; [`Writer`](crate::Writer) sees that they do.
     fn rule(&self) -> &'static dyn Rule;
@@ -108,26 +105,6 @@ fn guarded<T>(read: impl FnOnce() -> Result<T, IoError>) -> Result<T, IoError> {
         let text = text::panic(&*panic).unwrap_or("its reader gave up");
         Err(IoError::data(format!("is corrupt: {text}")))
     })
-}
-
-/// What every writer may take for its columns without being counted, bytes.
-const USUAL: u64 = 4 << 20;
-
-/// Bytes that a writer takes for the columns of `schema` as soon as it is made, about, beside a few MiB.
-pub(crate) fn opening(format: Format, schema: &Schema) -> u64 {
-    implementation(format).column_bytes().saturating_mul(columns(schema.fields())).saturating_sub(USUAL)
-}
-
-/// Columns, and those in them.
-fn columns(of: &Fields) -> u64 {
-    let inner = |of: &DataType| match of {
-        DataType::Struct(members) => columns(members),
-        DataType::List(items) | DataType::FixedSizeList(items, _) | DataType::Map(items, _) => {
-            columns(&Fields::from(vec![items.clone()]))
-        }
-        _ => 0,
-    };
-    of.iter().map(|field| 1 + inner(field.data_type())).sum()
 }
 
 /// What reads and writes a format.

@@ -8,7 +8,7 @@ use crate::canonical::{Conform, Conformed};
 use crate::cut::Cutter;
 use crate::error::IoError;
 use crate::spec::{BatchPolicy, InputSpec};
-use crate::values::{MORE_DIGITS, check_decimals};
+use crate::values::check_decimals;
 
 pub(super) struct Unfolded {
     conform: Conform,
@@ -54,7 +54,7 @@ impl Unfolded {
         loop {
             if let Some(batch) = self.cutter.next() {
                 let first = self.row;
-                check_decimals(&batch).map_err(|fault| fault.into_error(first - 1).with_help(MORE_DIGITS))?;
+                check_decimals(&batch).map_err(|fault| fault.into_error(first - 1))?;
                 self.row += batch.num_rows() as u64;
                 return Ok(Some((UInt64Array::from_iter_values(first..self.row), batch)));
             }

@@ -58,10 +58,6 @@ fn precise(data_type: &DataType) -> bool {
     }
 }
 
-/// What fixes a file with such a value.
-pub(crate) const MORE_DIGITS: &str =
-    "write the file with a type of enough digits for all its values, such as decimal(38, …)";
-
 /// Looks for a decimal that has more digits than its type says.
 ///
 /// # Errors

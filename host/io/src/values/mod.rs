@@ -15,7 +15,7 @@ use crate::error::{InFile, IoError};
 use time::Times;
 
 pub(crate) use decimal::Decimals;
-pub(crate) use decimal::{MORE_DIGITS, check_decimals};
+pub(crate) use decimal::check_decimals;
 
 /// What a format, or a type, asks of single values.
 pub(crate) trait Rule {

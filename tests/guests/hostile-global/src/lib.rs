@@ -49,9 +49,6 @@ pub enum Misdeed {
     Error,
     /// Puts out all rows, and fails then.
     ErrorAtEnd,
-    ErrorTransient,
-    /// Puts out all rows, and fails for the time being then.
-    ErrorTransientAtEnd,
 
     // in `run`: calls that the contract does not allow
     KeepOutOfRange,
@@ -165,11 +162,6 @@ impl Guest for Hostile {
             Some(Misdeed::ErrorAtEnd) => {
                 output.keep(&all, None);
                 return Err(error(ErrorKind::Failed, "told to fail at the end".into()));
-            }
-            Some(Misdeed::ErrorTransient) => return Err(error(ErrorKind::Transient, "told to fail for now".into())),
-            Some(Misdeed::ErrorTransientAtEnd) => {
-                output.keep(&all, None);
-                return Err(error(ErrorKind::Transient, "told to fail for now".into()));
             }
             Some(Misdeed::KeepOutOfRange) => output.keep(&[rows], None),
             Some(Misdeed::KeepUnwrittenColumns) => output.keep(&[0], Some(&batch(1))),

@@ -4,9 +4,9 @@ use std::collections::HashSet;
 
 use crate::error::IoError;
 use crate::misfit::excerpt;
-use crate::unnamed;
 
-/// The names of the columns, made up where the header has none.
+/// The names of the columns. One without a name, such as the index that pandas writes, the row names of R or what stands behind a trailing
+/// delimiter, is called `unnamed`; a second one `unnamed_2`, and so on; with as many `_` behind it as keep it apart from the names that are there.
 ///
 /// # Errors
 /// Two columns of one name.
@@ -17,7 +17,19 @@ pub(super) fn names<'a>(fields: impl Iterator<Item = &'a str>) -> Result<Vec<Str
         let message = format!("two columns of the header have the name `{}`", excerpt(twice));
         return Err(IoError::data(message).with_help("give each column its own name in the header"));
     }
-    Ok(unnamed::names(fields.into_iter()))
+    let mut nameless = 0;
+    let name = |field: &&str| {
+        if !field.is_empty() {
+            return (*field).to_owned();
+        }
+        nameless += 1;
+        let mut name = if nameless == 1 { "unnamed".to_owned() } else { format!("unnamed_{nameless}") };
+        while seen.contains(name.as_str()) {
+            name.push('_');
+        }
+        name
+    };
+    Ok(fields.iter().map(name).collect())
 }
 
 /// A row with more or fewer fields than the header.
@@ -30,4 +42,17 @@ pub(super) fn wrong_width(fields: usize, header: usize) -> IoError {
         }
         false => "every row has as many fields as the header; quote a field that has a delimiter or a line feed",
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::names;
+
+    #[test]
+    fn a_made_up_name_is_nobody_elses() {
+        let header = ["", "unnamed", "", "unnamed_2_", "a", "", "unnamed_2"];
+        let made = ["unnamed_", "unnamed", "unnamed_2__", "unnamed_2_", "a", "unnamed_3", "unnamed_2"];
+        assert_eq!(names(header.into_iter()).unwrap(), made);
+        assert!(names(["a", "b", "a"].into_iter()).is_err());
+    }
 }

@@ -51,11 +51,6 @@ impl FileFormat for Csv {
         write::create(sink, schema, delimiter(path))
     }
 
-    /// The formatters of a batch.
-    fn column_bytes(&self) -> u64 {
-        256
-    }
-
     fn rule(&self) -> &'static dyn Rule {
         &Text
     }

@@ -229,8 +229,8 @@ impl Records {
                 None => {
                     let (spec, size) = (self.lines.spec(), limits::size(most));
                     let message = format!("a quote is opened on this line, and the row continues for more than {size}");
-                    let error = match most < spec.limits.allows(Limit::Line) {
-                        true => limits::exceeded(spec, Limit::Header, message, spec.limits.allows(Limit::Line)),
+                    let error = match most < spec.limits.line {
+                        true => limits::exceeded(spec, Limit::Header, message, spec.limits.line),
                         false => limits::exceeded(spec, Limit::Line, message, LONGEST_LINE),
                     };
                     return Err(error.at_line(opened));

@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 
 use super::fault::{self, LineFault, kind};
 use crate::columns::{Column, StructColumn};
-use crate::limits::{InputLimits, Limit, size};
+use crate::limits::size;
 use crate::misfit::{Misfit, excerpt};
 use crate::names::Names;
 use crate::spec::InputSpec;
@@ -16,7 +16,6 @@ use crate::spec::InputSpec;
 /// What is known of a row beside its columns, while it is taken.
 pub(super) struct Row {
     misfit: Option<Misfit>,
-    limits: InputLimits,
     /// The most that one row may fill with members that it does not have, and its lists with items: 64 MiB of line can ask for
     /// terabytes.
     most: u64,
@@ -27,20 +26,15 @@ pub(super) struct Row {
 }
 
 impl Row {
-    fn new(limits: InputLimits, most: u64) -> Row {
-        Row { misfit: None, limits, most, items: 0, filled: 0 }
-    }
-
-    /// What it may take, in words.
-    fn allowed(&self) -> String {
-        format!("{} (`limits.batch`{})", size(self.most), self.limits.reason(Limit::Batch))
+    fn new(spec: &InputSpec) -> Row {
+        Row { misfit: None, most: spec.limits.batch, items: 0, filled: 0 }
     }
 }
 
 /// Appends the object that the line holds; the bytes that its objects take whatever members they have.
 pub(super) fn row(line: &[u8], columns: &mut StructColumn, spec: &InputSpec) -> Result<u64, LineFault> {
     let mut json = serde_json::Deserializer::from_slice(line);
-    let mut row = Row::new(spec.limits, spec.limits.allows(Limit::Batch));
+    let mut row = Row::new(spec);
     // Anything but an object ends here, null and text too.
     let members = Members { columns, row: &mut row };
     let result = json.deserialize_map(members).and_then(|()| json.end());
@@ -56,8 +50,7 @@ pub(super) fn rows(lines: &[u8], objects: usize, columns: &mut StructColumn, spe
     // Once for all of them: text that is known to be UTF-8 is not asked again, string by string.
     let Ok(lines) = simdutf8::basic::from_utf8(lines) else { return false };
     let mut json = serde_json::Deserializer::from_str(lines);
-    let (limits, most) = (spec.limits, spec.limits.allows(Limit::Batch));
-    let mut row = || json.deserialize_map(Members { columns: &mut *columns, row: &mut Row::new(limits, most) }).is_ok();
+    let mut row = || json.deserialize_map(Members { columns: &mut *columns, row: &mut Row::new(spec) }).is_ok();
     (0..objects).all(|_| row()) && json.end().is_ok()
 }
 
@@ -150,8 +143,9 @@ impl<'de> Visitor<'de> for Value<'_> {
         loop {
             self.row.items += width;
             if self.row.items > self.row.most {
-                let message = format!("has lists that take more than {}", self.row.allowed());
-                return Err(keep(&mut self.row.misfit, Misfit::too_large(message)));
+                let most = size(self.row.most);
+                let message = format!("has lists that take more than {most} (`limits.batch`)");
+                return Err(keep(&mut self.row.misfit, Misfit::new(message, "json")));
             }
             match seq.next_element_seed(Value { column: &mut list.items, row: &mut *self.row }) {
                 Ok(Some(())) => {}
@@ -192,8 +186,10 @@ impl<'de> Visitor<'de> for Members<'_> {
         let length = columns.len();
         row.filled += columns.width;
         if row.filled > row.most {
-            let message = format!("has too many objects that lack members: they take more than {}", row.allowed());
-            return Err(keep(&mut row.misfit, Misfit::too_large(message)));
+            let most = size(row.most);
+            let message =
+                format!("has too many objects that lack members: they take more than {most} (`limits.batch`)");
+            return Err(keep(&mut row.misfit, Misfit::new(message, "json")));
         }
         let mut expected = 0;
         while let Some(key) = map.next_key_seed(Key { names: &columns.names, expected })? {

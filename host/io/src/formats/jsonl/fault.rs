@@ -96,16 +96,11 @@ fn only_as_text(line: &str, spec: &InputSpec) -> Option<Misfit> {
     let found = json.deserialize_map(FirstFault(spec)).ok()?;
     json.end().ok()?;
     let (column, fault) = found?;
-    Some(match column {
-        Some(column) => Misfit { path: vec![column], ..Misfit::new(fault.to_owned(), "json") },
-        None => {
-            let help = Some("give the column a name of whole characters in the file".to_owned());
-            Misfit {
-                help,
-                ..Misfit::new("has a key with half of a surrogate pair (`\\ud800` to `\\udfff`)".to_owned(), "json")
-            }
-        }
-    })
+    let (message, fix) = match &column {
+        Some(_) => (fault.to_owned(), Some("json")),
+        None => (format!("a key of the line {fault}"), None),
+    };
+    Some(Misfit { path: column.into_iter().collect(), would_fit: fix, ..Misfit::new(message, "json") })
 }
 
 struct FirstFault<'a>(&'a InputSpec);

@@ -26,7 +26,6 @@ use memchr::memchr_iter;
 use super::{FileFormat, RowWriter, Rows};
 use crate::columns::StructColumn;
 use crate::error::IoError;
-use crate::limits::Limit;
 use crate::lines::Lines;
 use crate::spec::{BatchPolicy, InputSpec};
 use crate::text::Sink;
@@ -54,11 +53,6 @@ impl FileFormat for Jsonl {
 
     fn write(&self, sink: Sink, schema: &SchemaRef, _: &Path) -> Result<Box<dyn RowWriter>, IoError> {
         write::create(sink, schema)
-    }
-
-    /// The encoders of a batch.
-    fn column_bytes(&self) -> u64 {
-        384
     }
 
     fn rule(&self) -> &'static dyn Rule {
@@ -117,7 +111,7 @@ impl JsonRows {
         let (first, there) = self.lines.at_hand();
         // The first line may begin with a byte-order mark.
         let there = if first == 1 || self.one_by_one { &[] } else { there };
-        let (longest, width) = (self.spec.limits.allows(Limit::Line) as usize, self.columns.width as usize);
+        let (longest, width) = (self.spec.limits.line as usize, self.columns.width as usize);
         let (mut lines, mut end, before) = (0, 0, origins.len());
         for line_end in memchr_iter(b'\n', there) {
             let line = &there[end..=line_end];

@@ -23,10 +23,8 @@ pub(super) fn open(path: &Path) -> Result<(File, ArrowReaderMetadata), IoError> 
     let found = footer(&file)
         .map_or(Some(Found::default()), |footer| thrift::look(&footer))
         .ok_or_else(|| IoError::data("is not Parquet, or was cut short: its footer cannot be read").in_file(path))?;
-    let is_sealed = ends_with(&file, b"PARE");
-    if found.encrypted || is_sealed {
-        let what = if is_sealed { "is encrypted" } else { "has encrypted columns" };
-        let error = IoError::data(format!("{what}, which cannot be read"));
+    if found.encrypted {
+        let error = IoError::data("has encrypted columns, which cannot be read");
         return Err(error.with_help("write it again without encryption").in_file(path));
     }
     let metadata = load(&file, found.repaired).map_err(|error| {
@@ -48,12 +46,6 @@ fn load(file: &File, repaired: Option<Vec<u8>>) -> Result<ArrowReaderMetadata, P
             ArrowReaderMetadata::try_new(Arc::new(metadata), ArrowReaderOptions::new())
         }
     }
-}
-
-fn ends_with(file: &File, mark: &[u8; 4]) -> bool {
-    let mut end = [0; 4];
-    let at = file.metadata().ok().and_then(|metadata| metadata.len().checked_sub(4));
-    at.is_some_and(|at| file.read_exact_at(&mut end, at).is_ok()) && end == *mark
 }
 
 /// The footer's bytes, where there is one.

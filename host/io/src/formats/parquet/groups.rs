@@ -37,9 +37,25 @@ const LONG: u64 = 8 * (8 << 20);
 /// What a list's item takes while it is encoded, in bits: two levels and an index.
 const ITEM: u64 = 8 * 12;
 
-/// What a leaf takes as long as the file is written, whatever its values are: its part of the schema, what finds it in the rows, and
-/// its part of the footer, in bytes, about.
-pub(super) const LEAF: u64 = 3 << 10;
+/// What a leaf takes while a group is written, whatever its values are, and its part of the footer, in bytes, about; and how much
+/// of that every writer has.
+const LEAF: u64 = 3 << 10;
+const USUAL: u64 = 4 << 20;
+
+/// Columns that are not made of others.
+fn leaves(of: &Fields) -> u64 {
+    of.iter().map(|field| leaves_in(field.data_type())).sum()
+}
+
+fn leaves_in(of: &DataType) -> u64 {
+    match of {
+        DataType::Struct(members) => leaves(members),
+        DataType::List(items) | DataType::FixedSizeList(items, _) | DataType::Map(items, _) => {
+            leaves_in(items.data_type())
+        }
+        _ => 1,
+    }
+}
 
 /// What rows take while they are encoded, in bits.
 pub(super) fn weight(batch: &RecordBatch, start: usize, end: usize) -> u64 {
@@ -53,7 +69,10 @@ fn items_of(batch: &RecordBatch, start: usize, end: usize) -> u64 {
 /// What the heaviest of the rows takes, in bytes, until it is written.
 pub(super) fn takes(rows: &RecordBatch) -> u64 {
     // The row, a page of it, and the page compressed; of its items, besides, vectors that grow.
-    4 * heaviest_row(rows, rows_bits) + 20 * heaviest_row(rows, |rows, start, end| 8 * items_of(rows, start, end))
+    let columns = LEAF * leaves(rows.schema_ref().fields());
+    columns.saturating_sub(USUAL)
+        + 4 * heaviest_row(rows, rows_bits)
+        + 20 * heaviest_row(rows, |rows, start, end| 8 * items_of(rows, start, end))
 }
 
 /// Items of lists and maps, in values from `start` to before `end`.

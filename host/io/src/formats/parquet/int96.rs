@@ -19,11 +19,9 @@ use super::logical::leaves;
 use super::pages::{Account, Counted, Views};
 use super::words;
 use crate::error::{InFile, IoError};
-use crate::limits::Limit;
 use crate::names::Names;
 use crate::spec::InputSpec;
 use crate::types;
-use crate::unnamed::named;
 
 /// The names that `types` may have for such a column.
 const MICROS: &str = "timestamp";
@@ -184,7 +182,7 @@ impl Checked {
         spec: &InputSpec,
     ) -> Result<(Checked, ArrowReaderMetadata), ParquetError> {
         let descriptor = metadata.metadata().file_metadata().schema_descr();
-        let columns = columns(&named(metadata.schema()), descriptor);
+        let columns = columns(metadata.schema(), descriptor);
         if columns.is_empty() {
             return Ok((Checked { columns, units: Vec::new(), spec: InputSpec::default() }, metadata));
         }
@@ -303,7 +301,7 @@ fn values<T>(
 ) -> Result<Option<T>, IoError> {
     // As of one row: what stands in memory are a page and a dictionary.
     let columns = metadata.parquet_schema().num_columns();
-    let account = Arc::new(Account::new(1, Views::None, 0, columns, spec.limits.allows(Limit::Batch)));
+    let account = Arc::new(Account::new(1, Views::None, 0, columns, spec.limits.batch));
     let found = values_of(file, metadata, group, leaf, most, account.clone(), look);
     found.map_err(|error| account.refused(spec).unwrap_or_else(|| unreadable(&error)))
 }

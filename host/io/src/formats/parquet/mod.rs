@@ -57,10 +57,6 @@ impl FileFormat for Parquet {
         write::writer(sink, schema)
     }
 
-    fn column_bytes(&self) -> u64 {
-        groups::LEAF
-    }
-
     fn rule(&self) -> &'static dyn Rule {
         &write::Stored
     }

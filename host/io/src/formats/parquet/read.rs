@@ -20,9 +20,8 @@ use super::masks;
 use super::pages::{Account, Counted, Views, width};
 use super::{Rows, footer, guarded, logical, words, zones};
 use crate::error::{InFile, IoError, arrow_words};
-use crate::limits::{self, Limit};
+use crate::limits;
 use crate::spec::{BatchPolicy, InputSpec};
-use crate::unnamed::named;
 
 /// The schema of one file: as its library gives it, with what its own says beyond.
 pub(super) fn schema(file: &Path, spec: &InputSpec, units: &mut Units) -> Result<SchemaRef, IoError> {
@@ -31,7 +30,7 @@ pub(super) fn schema(file: &Path, spec: &InputSpec, units: &mut Units) -> Result
         let about = metadata.metadata().file_metadata();
         let noted = logical::noted(metadata.schema(), about.schema_descr());
         let noted = zones::zoned(&noted, about);
-        units.look(file, &metadata, named(&noted), spec).map(Arc::new)
+        units.look(file, &metadata, noted, spec).map(Arc::new)
     })
 }
 
@@ -42,8 +41,7 @@ pub(super) fn rows(path: &Path, schema: &SchemaRef, spec: &InputSpec, policy: Ba
         let fault = |error| IoError::data(format!("cannot be read: {}", words(error))).in_file(path);
         let (int96, metadata) = Checked::of(metadata, schema, spec).map_err(fault)?;
         let file_schema = metadata.metadata().file_metadata().schema_descr();
-        let found = named(&logical::noted(metadata.schema(), file_schema));
-        let unfolded = Unfolded::new(&found, schema, spec, policy)?;
+        let unfolded = Unfolded::new(&logical::noted(metadata.schema(), file_schema), schema, spec, policy)?;
         let groups = Groups::new(file, metadata, int96, policy, spec).map_err(|error| error.in_file(path))?;
         Ok(Box::new(ParquetRows { groups, unfolded }) as Rows)
     })
@@ -141,8 +139,8 @@ impl Groups {
             Err(_) => vec![levels(Views::None)?],
         };
         let least = metadata.schema().fields().iter().fold(0, |sum, f| least(f.data_type()).saturating_add(sum));
-        if least > spec.limits.allows(Limit::Batch) {
-            let allowed = limits::size(spec.limits.allows(Limit::Batch));
+        if least > spec.limits.batch {
+            let allowed = limits::size(spec.limits.batch);
             let message = format!("a row takes {} MiB in memory, more than the {allowed} allowed", least >> 20);
             let otherwise = "write the file with lists of fewer items";
             // What lies beside the values, nobody knows yet.
@@ -187,7 +185,7 @@ impl Groups {
                     let last = way + 1 == self.levels.len();
                     if rows == 1 && last {
                         let row = self.before + given + 1;
-                        let allowed = limits::size(self.spec.limits.allows(Limit::Batch));
+                        let allowed = limits::size(self.spec.limits.batch);
                         let message =
                             format!("row {row}, or one soon after it, takes more than the {allowed} allowed in memory");
                         return Err(limits::indivisible(&self.spec, message, None, limits::SPLIT));
@@ -222,13 +220,8 @@ impl Groups {
     fn open(&self, rows: u64, way: usize, given: u64) -> Result<Group, IoError> {
         let metadata = self.metadata.metadata().clone();
         let columns = self.metadata.parquet_schema().num_columns();
-        let account = Arc::new(Account::new(
-            rows,
-            self.levels[way].0,
-            self.policy.bytes,
-            columns,
-            self.spec.limits.allows(Limit::Batch),
-        ));
+        let account =
+            Arc::new(Account::new(rows, self.levels[way].0, self.policy.bytes, columns, self.spec.limits.batch));
         let counted = Counted {
             file: self.file.clone(),
             size: self.size,

@@ -1,12 +1,13 @@
 //! Which rows belong together: a forest whose trees are clusters.
 
-/// Clusters of rows. The root of each is its first row.
-pub(crate) struct Clusters(Vec<u32>);
+/// Clusters of rows, 4 bytes a row up to the last that is in one. The root of each is its first row.
+#[derive(Default)]
+pub(crate) struct Forest(Vec<u32>);
 
-impl Clusters {
-    /// Each row alone.
-    pub(crate) fn new(rows: u32) -> Self {
-        Clusters((0..rows).collect())
+impl Forest {
+    /// Rows up to the last that was joined.
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
     }
 
     /// The first row of a row's cluster.
@@ -20,12 +21,9 @@ impl Clusters {
         row
     }
 
-    pub(crate) fn are_one(&mut self, a: u32, b: u32) -> bool {
-        self.first(a) == self.first(b)
-    }
-
     /// Makes the clusters of two rows one.
     pub(crate) fn join(&mut self, a: u32, b: u32) {
+        self.0.extend(self.0.len() as u32..=a.max(b));
         let (a, b) = (self.first(a), self.first(b));
         self.0[a.max(b) as usize] = a.min(b);
     }
@@ -44,12 +42,11 @@ mod tests {
 
     #[test]
     fn the_first_row_stands_for_its_cluster() {
-        let mut clusters = Clusters::new(6);
+        let mut clusters = Forest::default();
         for (a, b) in [(5, 3), (4, 2), (3, 4), (5, 2)] {
             clusters.join(a, b);
         }
         assert_eq!([0, 1, 2, 3, 4, 5].map(|row| clusters.first(row)), [0, 1, 2, 2, 2, 2]);
         assert_eq!(clusters.sizes(), [1, 1, 4, 0, 0, 0]);
-        assert!(clusters.are_one(3, 5) && !clusters.are_one(1, 5));
     }
 }

@@ -1,0 +1,23 @@
+//! The columns that one part hands the next.
+
+use callboard_sdk::prelude::*;
+
+use crate::Config;
+
+/// What the bands of a row hash to: rows that have one in common are candidates.
+pub const BANDS: &str = "bands";
+/// The places of a signature, little-endian.
+pub const SIGNATURE: &str = "signature";
+/// Bytes of the text.
+pub const LENGTH: &str = "length";
+
+/// What a row becomes.
+pub fn signed(config: &Config) -> [Field; 3] {
+    let bands = Field::list(BANDS, Type::new(Layout::UInt64).not_null()).not_null();
+    [bands, signature(config).not_null(), Field::uint32(LENGTH).not_null()]
+}
+
+/// The signature of a row.
+pub fn signature(config: &Config) -> Field {
+    Field::new(SIGNATURE, Layout::Fixed(u32::from(config.permutations.get()) * 2))
+}

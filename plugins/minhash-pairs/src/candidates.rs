@@ -1,0 +1,139 @@
+//! Rows that agree in a band become pairs.
+//!
+//! Not all of them: a band that many rows share would give the square of their number. Each row is paired with the first ones of
+//! its group and with the one before it, so with a few. What is near a row and not among those is found in another band, or by way of
+//! a third row.
+
+use callboard_sdk::prelude::*;
+use step_minhash_dedup::columns::BANDS;
+
+use crate::ids::ROWS;
+use crate::{AT_ONCE, writes_only};
+
+/// Rows of a group that each later one is paired with.
+const FIRSTS: usize = 2;
+/// Known rows that each row of a group is paired with.
+const KNOWN: usize = 4;
+
+/// What a pair is called: the row that comes first, and the other.
+pub(crate) fn written() -> Vec<Field> {
+    vec![Field::uint64("a").not_null(), Field::uint64("b").not_null()]
+}
+
+pub(crate) fn bind(inputs: &[Schema]) -> Result<BoundGlobal> {
+    let mut gather = Gather::by_each(BANDS);
+    if inputs.len() > 1 {
+        gather = gather.with([BANDS]);
+    }
+    // A pair comes out in the place of its second row, so pairs are in the order of those.
+    Ok(writes_only(&inputs[0], written()).gather(gather).run(|inputs, output| {
+        let (rows, known) = inputs.split_at_mut(1);
+        let mut known = known.first_mut().map(Members::new);
+        let mut pairs = Pairs::default();
+        let mut group = Group::default();
+        let mut rows = Members::new(&mut rows[0]);
+        while let Some(row) = rows.next() {
+            if group.number != Some(row.group) {
+                let known = known.as_mut().map(|known| known.of(row.group)).unwrap_or_default();
+                group = Group { number: Some(row.group), known, ..Group::default() };
+            }
+            let id = ROWS + row.position;
+            let before = group.last.filter(|last| !group.firsts.contains(last));
+            for other in group.known.iter().chain(&group.firsts).chain(&before) {
+                pairs.push(*other, id, row.index);
+            }
+            if group.firsts.len() < FIRSTS {
+                group.firsts.push(id);
+            }
+            group.last = Some(id);
+            if pairs.at.len() >= AT_ONCE {
+                pairs.put_out(output)?;
+            }
+        }
+        pairs.put_out(output)
+    }))
+}
+
+/// The group whose rows are at hand.
+#[derive(Default)]
+struct Group {
+    number: Option<u32>,
+    known: Vec<u64>,
+    firsts: Vec<u64>,
+    last: Option<u64>,
+}
+
+#[derive(Default)]
+struct Pairs {
+    a: Vec<u64>,
+    b: Vec<u64>,
+    at: Vec<u64>,
+}
+
+impl Pairs {
+    fn push(&mut self, a: u64, b: u64, at: u64) {
+        self.a.push(a);
+        self.b.push(b);
+        self.at.push(at);
+    }
+
+    fn put_out(&mut self, output: &mut Writer) -> Result<()> {
+        let Pairs { a, b, at } = std::mem::take(self);
+        output.write_at(&at, vec![a.into(), b.into()])
+    }
+}
+
+/// A row of a group.
+struct Member {
+    group: u32,
+    /// Among the rows of this call,
+    index: u64,
+    /// and in the whole input.
+    position: u64,
+}
+
+/// The rows of an input, group after group.
+struct Members<'r> {
+    reader: &'r mut Reader,
+    /// What was read, in reverse.
+    read: Vec<Member>,
+}
+
+impl<'r> Members<'r> {
+    fn new(reader: &'r mut Reader) -> Self {
+        Members { reader, read: vec![] }
+    }
+
+    fn peek(&mut self) -> Option<&Member> {
+        if self.read.is_empty() {
+            let batch = self.reader.next()?;
+            let positions = self.reader.positions(batch.first_row(), batch.rows() as u32);
+            let groups = batch.groups().flat_map(|(group, rows)| rows.map(move |row| (group, row)));
+            let member = |(group, row): (u32, usize)| Member {
+                group,
+                index: batch.first_row() + row as u64,
+                position: positions[row],
+            };
+            self.read = groups.map(member).collect();
+            self.read.reverse();
+        }
+        self.read.last()
+    }
+
+    fn next(&mut self) -> Option<Member> {
+        self.peek()?;
+        self.read.pop()
+    }
+
+    /// The first rows of a group, where it has any. Groups are asked for in their order.
+    fn of(&mut self, group: u32) -> Vec<u64> {
+        let mut found = vec![];
+        while self.peek().is_some_and(|member| member.group <= group) {
+            match self.next() {
+                Some(member) if member.group == group && found.len() < KNOWN => found.push(member.position),
+                _ => {}
+            }
+        }
+        found
+    }
+}

@@ -1,0 +1,74 @@
+//! One row of each cluster goes on.
+
+use callboard_sdk::prelude::*;
+use step_minhash_dedup::{Config as Options, Keep};
+
+use crate::AT_ONCE;
+
+/// A row of a cluster, as `clusters` puts it out.
+struct Member {
+    row: u64,
+    cluster: Option<u64>,
+    size: u64,
+    kept: bool,
+}
+
+pub(crate) fn bind(options: &Options, inputs: &[Schema]) -> Result<BoundGlobal> {
+    let (row, cluster) = (inputs[1].column::<u64>("row")?, inputs[1].column::<u64>("cluster")?);
+    let (size, kept) = (inputs[1].column::<u64>("size")?, inputs[1].column::<bool>("kept")?);
+    let shape = Shape::new().reads(&row).reads(&cluster).reads(&size).reads(&kept).writes_all(options.written()?);
+    let (writes_cluster, writes_size) = (options.cluster.is_some(), options.size.is_some());
+    let keeps_all = options.keep == Keep::All;
+    Ok(shape.run(move |inputs, output| {
+        let [rows, clusters, ..] = inputs else { return Err(StepError::failed("rows and clusters are expected")) };
+        let mut out = Kept { writes_cluster, writes_size, ..Kept::default() };
+        let count = rows.rows();
+        let mut next = 0;
+        for batch in clusters.batches() {
+            let (rows, clusters) = (batch.get(&row)?, batch.get(&cluster)?);
+            let (sizes, keeps) = (batch.get(&size)?, batch.get(&kept)?);
+            for i in 0..batch.rows() {
+                let member =
+                    Member { row: rows.value(i), cluster: clusters.get(i), size: sizes.value(i), kept: keeps.value(i) };
+                (next..member.row).try_for_each(|row| out.push(row, Some(row), Some(1), output))?;
+                next = member.row + 1;
+                match member {
+                    Member { kept: true, .. } => out.push(member.row, member.cluster, Some(member.size), output)?,
+                    Member { cluster: Some(_), .. } if keeps_all => {
+                        out.push(member.row, member.cluster, Some(member.size), output)?
+                    }
+                    Member { .. } if keeps_all => out.push(member.row, None, None, output)?,
+                    Member { cluster: Some(_), .. } => output.drop(member.row, "near-duplicate"),
+                    Member { cluster: None, .. } => output.drop(member.row, "near-duplicate of a known row"),
+                }
+            }
+        }
+        (next..count).try_for_each(|row| out.push(row, Some(row), Some(1), output))?;
+        out.put_out(output)
+    }))
+}
+
+/// Rows that go on, and what is written beside them.
+#[derive(Default)]
+struct Kept {
+    writes_cluster: bool,
+    writes_size: bool,
+    rows: Vec<u64>,
+    clusters: Vec<Option<i64>>,
+    sizes: Vec<Option<i64>>,
+}
+
+impl Kept {
+    fn push(&mut self, row: u64, cluster: Option<u64>, size: Option<u64>, output: &mut Writer) -> Result<()> {
+        self.rows.push(row);
+        self.clusters.push(cluster.map(|cluster| cluster as i64));
+        self.sizes.push(size.map(|size| size as i64));
+        if self.rows.len() == AT_ONCE { self.put_out(output) } else { Ok(()) }
+    }
+
+    fn put_out(&mut self, output: &mut Writer) -> Result<()> {
+        let (clusters, sizes) = (self.clusters.drain(..).collect(), self.sizes.drain(..).collect());
+        let columns = self.writes_cluster.then_some(clusters).into_iter().chain(self.writes_size.then_some(sizes));
+        output.keep_with(&std::mem::take(&mut self.rows), columns.collect())
+    }
+}

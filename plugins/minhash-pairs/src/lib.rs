@@ -1,0 +1,77 @@
+//! Parts of `minhash-dedup` that work on pairs of rows, each a global step: which it is, `part` says.
+//!
+//! 1. `candidates`: rows that agree in a band become pairs.
+//! 2. `compare`: of each pair, what one row has is put beside it (`signatures`), and compared with what the other has (`compared`);
+//!    both go once through the rows, in their order, whatever their number. Where signatures leave it open, the same happens to
+//!    the texts (`texts`, `counted`).
+//! 3. `clusters`: the pairs that are alike make clusters (`forest`).
+//! 4. `keep`: one row of each goes on.
+//!
+//! A row is called by its place in the input (`ids`).
+#![forbid(unsafe_code)]
+
+mod candidates;
+mod clusters;
+mod compare;
+mod forest;
+mod ids;
+mod jaccard;
+mod keep;
+
+use callboard_sdk::prelude::*;
+use step_minhash_dedup::Config as Options;
+
+/// Which part, and the configuration of the whole.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// Which part of `minhash-dedup` this is.
+    part: Part,
+    /// The configuration of `minhash-dedup`.
+    #[serde(default)]
+    options: Options,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+enum Part {
+    Candidates,
+    Signatures,
+    Compared,
+    Texts,
+    Counted,
+    Clusters,
+    Keep,
+}
+
+/// A part of `minhash-dedup`.
+pub struct Pairs;
+
+impl Global for Pairs {
+    type Config = Config;
+
+    fn bind(config: Config, inputs: &[Schema]) -> Result<BoundGlobal> {
+        let Config { part, options } = config;
+        match part {
+            Part::Candidates => candidates::bind(inputs),
+            Part::Signatures => compare::signatures(&options, inputs),
+            Part::Compared => compare::compared(&options, inputs),
+            Part::Texts => compare::texts(&options, inputs),
+            Part::Counted => compare::counted(&options, inputs),
+            Part::Clusters => clusters::bind(options.keep, inputs),
+            Part::Keep => keep::bind(&options, inputs),
+        }
+    }
+}
+
+callboard_sdk::global!(Pairs);
+
+/// Rows handed to the host in one call.
+const AT_ONCE: usize = 8192;
+
+/// A step that writes rows of its own: of the first input, nothing goes on.
+fn writes_only(input: &Schema, written: Vec<Field>) -> Shape {
+    let names = input.fields().iter().map(|field| field.name.clone());
+    let drops: Vec<String> = names.filter(|name| written.iter().all(|field| field.name != *name)).collect();
+    Shape::new().writes_all(written).drops_all(drops)
+}
