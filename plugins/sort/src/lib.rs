@@ -1,20 +1,14 @@
-//! Puts the rows in the order of some columns.
+//! Puts the rows in the order of some columns, all of them or the first few.
 //!
-//! Only what rows are sorted by is read, as bytes in the order of the rows (`key`). Memory is bounded: where not all keys have
-//! room, each pass over the rows puts out those that come next (`smallest`).
+//! The host sorts; the step names the columns, and how many rows go on. No column crosses.
 #![forbid(unsafe_code)]
 
-mod key;
-mod smallest;
 #[cfg(test)]
 mod tests;
 
 use callboard_sdk::prelude::*;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{self, Deserializer, MapAccess, Visitor};
-
-use key::{Encoding, Keys};
-use smallest::{Room, Smallest};
 
 /// Rows named to the host in one call.
 const KEPT_AT_ONCE: usize = 1 << 16;
@@ -26,15 +20,13 @@ pub struct Config {
     /// The columns to sort by, the most significant first: a name, or `{ column = "NAME", descending = true, nulls = "first" }`. The sort is stable.
     #[schemars(length(min = 1))]
     by: Vec<By>,
-    /// The bytes of keys to hold at a time: 24 per row, plus the part of a key beyond 12 bytes (a value takes 1 byte more
-    /// than its size, text 3 more). If there are more, the rows are read again.
-    #[serde(default = "memory")]
+    /// How many rows go on: the first in this order. All of them, unless this is set.
     #[schemars(range(min = 1))]
-    memory: u64,
-}
-
-fn memory() -> u64 {
-    256 << 20
+    top: Option<u64>,
+    /// The columns of any type that make groups: rows are sorted within each group, and `top` applies to each. Groups follow
+    /// one another in the order of their first rows in the input.
+    #[serde(default)]
+    per: Vec<String>,
 }
 
 /// A column to sort by: its name, or how.
@@ -66,7 +58,7 @@ enum Nulls {
     Last,
 }
 
-/// By hand, since a mistake is then told with its place.
+/// By hand, so that an error names the place of the mistake.
 impl<'de> Deserialize<'de> for By {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct NameOrOrder;
@@ -91,12 +83,23 @@ impl<'de> Deserialize<'de> for By {
     }
 }
 
-/// A column to sort by, resolved.
-struct Order {
-    column: String,
-    encoding: Encoding,
-    descending: bool,
-    nulls: Nulls,
+impl By {
+    fn column(&self) -> &str {
+        match self {
+            By::Name(column) => column,
+            By::Order(order) => &order.column,
+        }
+    }
+
+    fn order(&self) -> Order {
+        match self {
+            By::Name(column) => Order::ascending(column),
+            By::Order(Ordered { column, descending, nulls }) => {
+                let order = if *descending { Order::descending(column) } else { Order::ascending(column) };
+                if *nulls == Nulls::First { order.nulls_first() } else { order }
+            }
+        }
+    }
 }
 
 /// Puts the rows in the order of some columns.
@@ -105,58 +108,79 @@ pub struct Sort;
 impl Global for Sort {
     type Config = Config;
 
-    fn bind(config: Config, inputs: &[Schema]) -> Result<BoundGlobal> {
-        let orders = orders(config.by, Schema::only(inputs)?)?;
-        let width = orders.iter().map(|order| order.encoding.width()).sum();
-        let room = Room::new(config.memory, width);
-        let shape = Shape::new().reads_all(orders.iter().map(|order| order.column.as_str()));
-        Ok(shape.run(move |inputs, output| sort(&orders, room, &mut inputs[0], output)))
+    fn check(config: &Config, inputs: &[Schema]) -> Result<()> {
+        let input = Schema::only(inputs)?;
+        if config.by.is_empty() {
+            return Err(StepError::config("at least 1 column is needed to sort by").at("/by"));
+        }
+        for (i, by) in config.by.iter().enumerate() {
+            let pointer = match by {
+                By::Name(_) => format!("/by/{i}"),
+                By::Order(_) => format!("/by/{i}/column"),
+            };
+            let column = by.column();
+            if config.by[..i].iter().any(|other| other.column() == column) {
+                return Err(StepError::config(format!("rows are sorted by `{column}` already")).at(pointer));
+            }
+            let ordered = |field: &Field| match has_order(&field.ty) {
+                true => Ok(()),
+                false => {
+                    Err(StepError::input(format!("column `{column}` is {}, and such values have no order", field.ty)))
+                }
+            };
+            input.field(column).and_then(ordered).at(pointer)?;
+        }
+        for (i, name) in config.per.iter().enumerate() {
+            input.field(name).at(format!("/per/{i}"))?;
+        }
+        if config.top == Some(0) {
+            return Err(StepError::config("`top` is 0, and at least 1 row is expected").at("/top"));
+        }
+        Ok(())
+    }
+
+    fn bind(config: Config, _inputs: &[Schema]) -> Result<BoundGlobal> {
+        let gather = if config.per.is_empty() { Gather::all() } else { Gather::by_key(config.per).as_written() };
+        let gather = config.by.iter().fold(gather, |gather, by| gather.sorted_by(by.order()));
+        let top = config.top.unwrap_or(u64::MAX);
+        Ok(Shape::new().gather(gather).run(move |inputs, output| put_out(top, &mut inputs[0], output)))
     }
 }
 
-fn orders(by: Vec<By>, input: &Schema) -> Result<Vec<Order>> {
-    if by.is_empty() {
-        return Err(StepError::config("at least 1 column is needed to sort by").at("/by"));
-    }
-    let mut orders: Vec<Order> = vec![];
-    for (i, by) in by.into_iter().enumerate() {
-        let (pointer, Ordered { column, descending, nulls }) = match by {
-            By::Name(column) => (format!("/by/{i}"), Ordered { column, descending: false, nulls: Nulls::default() }),
-            By::Order(order) => (format!("/by/{i}/column"), order),
-        };
-        if orders.iter().any(|order| order.column == column) {
-            return Err(StepError::config(format!("rows are sorted by `{column}` already")).at(pointer));
-        }
-        let encoding = input.field(&column).and_then(|field| Encoding::of(&column, &field.ty)).at(pointer)?;
-        orders.push(Order { column, encoding, descending, nulls });
-    }
-    Ok(orders)
+/// Whether values of this type have an order.
+fn has_order(ty: &Type) -> bool {
+    let is_interval = matches!(ty.logical.as_deref(), Some("tiD" | "tin"));
+    !is_interval && !matches!(ty.layout, Layout::List(_) | Layout::Vector(..) | Layout::Struct(_))
 }
 
-fn sort(orders: &[Order], room: Room, input: &mut Reader, output: &mut Writer) -> Result<()> {
-    let rows = usize::try_from(u32::try_from(input.rows())?)?;
-    let mut smallest = Smallest::new(room, rows);
-    let (mut key, mut kept) = (vec![], Vec::with_capacity(KEPT_AT_ONCE.min(rows)));
-    loop {
-        input.seek(0);
-        for batch in input.batches() {
-            let keys = Keys::new(&batch, orders)?;
-            for i in 0..batch.rows() {
-                keys.write(i, &mut key);
-                smallest.push(&key, batch.first_row() as u32 + i as u32);
+/// Puts out the first rows of each group, or of all.
+fn put_out(top: u64, input: &mut Reader, output: &mut Writer) -> Result<()> {
+    let mut kept = Vec::with_capacity(KEPT_AT_ONCE);
+    // The group at hand, and how many of its rows were given.
+    let (mut current, mut given) = (None, 0);
+    for batch in input.batches() {
+        let all = (0, 0..batch.rows());
+        let mut groups: Vec<_> = batch.groups().collect();
+        if groups.is_empty() && batch.rows() > 0 {
+            groups.push(all);
+        }
+        for (group, rows) in groups {
+            if current.replace(group) != Some(group) {
+                given = 0;
+            }
+            for row in rows.map(|i| batch.first_row() + i as u64) {
+                match given < top {
+                    true => kept.push(row),
+                    false => output.drop(row, "not among the first"),
+                }
+                given += 1;
             }
         }
-        for row in smallest.rows() {
-            kept.push(u64::from(row));
-            if kept.len() == KEPT_AT_ONCE {
-                output.keep(&kept)?;
-                kept.clear();
-            }
-        }
-        if !smallest.go_on() {
-            return output.keep(&kept);
+        if kept.len() >= KEPT_AT_ONCE {
+            output.keep(&std::mem::take(&mut kept))?;
         }
     }
+    output.keep(&kept)
 }
 
 callboard_sdk::global!(Sort);

@@ -1,6 +1,6 @@
 //! The step as a whole.
 
-use callboard_sdk::testing::{self, Table};
+use callboard_sdk::testing::{self, Table, dropped};
 use serde_json::{Value, json};
 
 use super::*;
@@ -86,20 +86,36 @@ fn by_several_columns_and_stable() {
 }
 
 #[test]
-fn any_bound_on_memory_gives_the_same_rows() {
-    let rows: Value = (0..300usize)
-        .map(|id| {
-            let text = "lorem ipsum dolor sit amet".repeat(id * id % 3);
-            json!({ "id": id, "text": (id % 5 > 0).then(|| format!("{text}{}", id * 7 % 10)), "n": id * id % 37 })
-        })
-        .collect();
-    for by in [json!(["n"]), json!(["text", "n"]), json!([{ "column": "text", "descending": true }])] {
-        let all = sorted(json!({ "by": by }), rows.clone());
-        for memory in [1, 1000, 5000, 20_000] {
-            let bounded = sorted(json!({ "by": by, "memory": memory }), rows.clone());
-            assert!(bounded == all, "{by} in {memory} bytes");
-        }
-    }
+fn the_first_few_go_on() {
+    let rows = column(json!([3, null, 1, 2, 1]));
+    let outcome = testing::global::<Sort>(json!({ "by": ["v"], "top": 2 }), [rows.clone()]).unwrap();
+    assert_eq!(outcome.rows, [json!({ "id": 2, "v": 1 }), json!({ "id": 4, "v": 1 })]);
+    assert_eq!(outcome.removed, [0, 1, 3].map(|row| dropped(row, "not among the first")));
+    assert_eq!(ids(json!({ "by": ["v"], "top": 5 }), rows.clone()), [2, 4, 3, 0, 1]);
+    assert_eq!(ids(json!({ "by": ["v"], "top": 5 }), json!([{ "id": 7, "v": 1 }])), [7]);
+}
+
+#[test]
+fn each_group_is_sorted_by_itself() {
+    let row = |(id, (domain, v)): (usize, (Option<&str>, i64))| json!({ "id": id, "domain": domain, "v": v });
+    let rows = [(Some("b"), 1), (None, 5), (Some("a"), 2), (Some("b"), 3), (None, 9), (Some("b"), 2)];
+    let rows: Value = rows.into_iter().enumerate().map(row).collect();
+    let by = json!([{ "column": "v", "descending": true }]);
+    let run = |config| testing::global::<Sort>(config, [rows.clone()]).unwrap();
+    let of = |rows: &[Value]| rows.iter().map(|row| row["id"].as_u64().unwrap()).collect::<Vec<_>>();
+    assert_eq!(of(&run(json!({ "by": by, "per": ["domain"] })).rows), [3, 5, 0, 4, 1, 2]);
+    let outcome = run(json!({ "by": by, "per": ["domain"], "top": 1 }));
+    assert_eq!(of(&outcome.rows), [3, 4, 2]);
+    assert_eq!(outcome.removed, [0, 1, 5].map(|row| dropped(row, "not among the first")));
+}
+
+#[test]
+fn what_has_no_order_is_refused() {
+    let logical = |layout, logical: &str| Type { logical: Some(logical.into()), ..Type::new(layout) };
+    assert!(has_order(&Type::new(Layout::Fixed(16))) && has_order(&logical(Layout::Fixed(16), "d:19,10")));
+    assert!(has_order(&logical(Layout::Int32, "tdD")) && has_order(&logical(Layout::Int32, "tiM")));
+    assert!(!has_order(&logical(Layout::Fixed(16), "tin")) && !has_order(&logical(Layout::Fixed(8), "tiD")));
+    assert!(!has_order(&Type::list(Layout::Utf8.into())) && !has_order(&Type::new(Layout::Struct(vec![]))));
 }
 
 #[test]
@@ -110,6 +126,8 @@ fn mistakes_are_told_with_their_place() {
     };
     assert_eq!(wrong(json!({ "by": [] })), ("/by".into(), "at least 1 column is needed to sort by".into()));
     assert_eq!(wrong(json!({ "by": ["a", "b"] })).0, "/by/1");
+    assert_eq!(wrong(json!({ "by": ["a"], "per": ["a", "z"] })).0, "/per/1");
+    assert_eq!(wrong(json!({ "by": ["a"], "top": 0 })).0, "/top");
     assert_eq!(wrong(json!({ "by": [{ "column": "b" }] })).0, "/by/0/column");
     assert_eq!(wrong(json!({ "by": ["a", { "column": "a" }] })).1, "rows are sorted by `a` already");
     assert_eq!(wrong(json!({ "by": [{ "column": "a", "nulls": "middle" }] })).0, "/by/0/nulls");
