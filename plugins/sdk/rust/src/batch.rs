@@ -15,6 +15,18 @@ pub struct Batch {
 }
 
 impl Batch {
+    /// A batch of a step's own columns, to take rows of them.
+    ///
+    /// # Panics
+    /// If the columns are not all of one length.
+    pub fn of<N: Into<String>>(columns: impl IntoIterator<Item = (N, ArrayBuf)>) -> Self {
+        let columns: Vec<(String, ArrayBuf)> =
+            columns.into_iter().map(|(name, column)| (name.into(), column)).collect();
+        let rows = columns.first().map_or(0, |(_, column)| column.len());
+        assert!(columns.iter().all(|(_, column)| column.len() == rows), "the columns of a batch must be of one length");
+        Batch { raw: assemble(rows, columns), first_row: 0, groups: vec![] }
+    }
+
     /// How many rows.
     pub fn rows(&self) -> usize {
         self.raw.rows as usize

@@ -15,7 +15,7 @@ const LARGE: usize = 8 << 20;
 #[doc(hidden)]
 pub struct AnyBuilder {
     pub(super) len: usize,
-    ty: Type,
+    pub(super) ty: Type,
     pub(super) kind: Kind,
 }
 
@@ -109,7 +109,7 @@ impl AnyBuilder {
     }
 
     /// About how many bytes the values take.
-    fn bytes(&self) -> usize {
+    pub(super) fn bytes(&self) -> usize {
         match &self.kind {
             Kind::Nulls => 0,
             Kind::Utf8(builder) => builder.bytes(),
@@ -129,7 +129,7 @@ impl AnyBuilder {
         }
     }
 
-    fn finish(self) -> ArrayBuf {
+    pub(super) fn finish(self) -> ArrayBuf {
         let of = |values, validity: ValidityBuilder| ArrayBuf {
             length: self.len as u32,
             validity: validity.finish(),
@@ -232,7 +232,7 @@ impl AnyBuilder {
         Ok(())
     }
 
-    fn push_value(&mut self, value: &Value) -> Result<(), Unwritable> {
+    pub(super) fn push_value(&mut self, value: &Value) -> Result<(), Unwritable> {
         macro_rules! leaves_and {
             ($($kind:ident),*; $($other:tt)*) => {
                 match (&mut self.kind, value) {

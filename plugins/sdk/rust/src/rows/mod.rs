@@ -44,6 +44,7 @@
 //! so on, which each of these steps is, too), and text is borrowed from the batch.
 
 mod build;
+mod column;
 mod global;
 mod read;
 mod source;
@@ -57,6 +58,7 @@ use crate::batch::{Batch, assemble};
 use crate::error::{ErrorKind, Result, StepError};
 use crate::types::{Field, Schema};
 
+pub use column::ColumnBuilder;
 pub use global::{Inputs, RowGlobal, RowWriter};
 pub use read::{Cell, FromRow, Row};
 pub use source::RowSource;

@@ -250,10 +250,7 @@ pub fn batch(rows: impl Into<Table>) -> Batch {
 /// # Panics
 /// If the columns are not all of one length.
 pub fn columns<N: Into<String>>(columns: impl IntoIterator<Item = (N, ArrayBuf)>) -> Batch {
-    let columns: Vec<(String, ArrayBuf)> = columns.into_iter().map(|(name, column)| (name.into(), column)).collect();
-    let rows = columns.first().map_or(0, |(_, column)| column.len());
-    assert!(columns.iter().all(|(_, column)| column.len() == rows), "the columns of a batch must be of one length");
-    Batch { raw: assemble(rows, columns), first_row: 0, groups: vec![] }
+    Batch::of(columns)
 }
 
 /// The values of a column.
