@@ -3,12 +3,23 @@
 
 use rand_pcg::Pcg64Mcg;
 use rand_pcg::rand_core::Rng;
+use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 /// How many of some rows.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Size {
     Rows(u64),
     Fraction(f64),
+}
+
+impl Size {
+    /// How many of this many rows.
+    pub(crate) fn of(self, rows: u64) -> u64 {
+        match self {
+            Size::Rows(wanted) => wanted.min(rows),
+            Size::Fraction(fraction) => (fraction * rows as f64).round() as u64,
+        }
+    }
 }
 
 /// Random numbers that are the same on every machine.
@@ -21,6 +32,11 @@ impl Random {
         let mut random = Pcg64Mcg::new(spread(1) ^ spread(2).rotate_left(64));
         random.next_u64();
         Random(random)
+    }
+
+    /// Those of a stratum, which is told from others by where its first row stands.
+    pub(crate) fn of_stratum(seed: u64, position: u64) -> Self {
+        Random::new(xxh3_64_with_seed(&position.to_le_bytes(), seed))
     }
 
     /// A number below `bound`, all of them as good as equally likely.
@@ -38,11 +54,7 @@ pub(crate) struct Draw {
 
 impl Draw {
     pub(crate) fn new(size: Size, rows: u64) -> Self {
-        let wanted = match size {
-            Size::Rows(wanted) => wanted.min(rows),
-            Size::Fraction(fraction) => (fraction * rows as f64).round() as u64,
-        };
-        Draw { wanted, to_come: rows }
+        Draw { wanted: size.of(rows), to_come: rows }
     }
 
     /// Whether the next row is chosen. To be called as often as there are rows.
