@@ -104,6 +104,25 @@ impl<'a> Array<'a> {
         Validity(self.raw.validity.as_deref())
     }
 
+    /// About how many bytes value `i` takes, to bound what is copied at a time.
+    ///
+    /// # Panics
+    /// If there is no value `i`.
+    pub fn value_bytes(self, i: usize) -> usize {
+        let items = |id: u32, span: Range<usize>| -> usize {
+            let items = self.child(id);
+            span.map(|item| items.value_bytes(item)).sum()
+        };
+        match &self.raw.values {
+            RawValues::Utf8(bytes) | RawValues::Binary(bytes) => 8 + Spans::Offsets(&bytes.offsets).get(i).len(),
+            RawValues::Fixed(fixed) => fixed.width as usize,
+            RawValues::Lists(lists) => 8 + items(lists.items, Spans::Offsets(&lists.offsets).get(i)),
+            RawValues::Vectors(vectors) => items(vectors.items, Spans::Width(vectors.width as usize).get(i)),
+            RawValues::Structs(members) => members.iter().map(|m| self.child(m.values).value_bytes(i)).sum(),
+            _ => 8,
+        }
+    }
+
     /// The array's type; it allows nulls if there may be some here.
     pub fn ty(&self) -> Type {
         let items = |id| Box::new(self.child(id).ty());
