@@ -28,9 +28,14 @@ fn every_example_of_a_bundled_step_gives_what_it_says() {
 
         let file = repository("plugins").join(name).join("example.json");
         let file: Value = serde_json::from_str(&fs::read_to_string(file).unwrap()).unwrap();
-        let rows = file["rows"].as_array().unwrap().iter().map(|row| format!("{row}\n"));
-        fs::write(stage.folder.join("rows.jsonl"), rows.collect::<String>()).unwrap();
-        let around = "callboard = 1\n[inputs.rows]\npath = 'rows.jsonl'\n[outputs.out]\npath = 'out.jsonl'\n";
+        let mut inputs = String::new();
+        for (input, path) in [("rows", "rows.jsonl"), ("others", "others.jsonl")] {
+            let Some(rows) = file.get(input) else { continue };
+            let rows = rows.as_array().unwrap().iter().map(|row| format!("{row}\n"));
+            fs::write(stage.folder.join(path), rows.collect::<String>()).unwrap();
+            inputs += &format!("[inputs.{input}]\npath = '{path}'\n");
+        }
+        let around = format!("callboard = 1\n{inputs}[outputs.out]\npath = 'out.jsonl'\n");
         fs::write(stage.folder.join("pipeline.toml"), format!("{around}{step}")).unwrap();
         let said = stage.sh("callboard run pipeline.toml --quiet --overwrite");
         assert_eq!((said.code, said.stderr.as_str()), (Some(0), ""), "{name}: {step}");

@@ -21,6 +21,7 @@ mod faults;
 mod flow;
 mod folders;
 mod forged;
+mod gathered;
 mod hostile;
 mod hostile_core;
 mod hostile_memory;

@@ -26,6 +26,9 @@ const WIDEST: usize = 32;
 struct Example {
     config: Map<String, Value>,
     rows: Vec<Value>,
+    /// The rows of a second input.
+    #[serde(default)]
+    others: Vec<Value>,
     out: Vec<Value>,
 }
 
@@ -108,25 +111,34 @@ fn table(keys: &[Key]) -> String {
 
 /// The lines of a pipeline file.
 fn step(name: &str, example: &Example) -> String {
-    let config = toml(&Value::Object(example.config.clone()));
-    match example.config.is_empty() {
-        true => format!("[[steps]]\nuse = \"{name}\"\n"),
-        false => format!("[[steps]]\nuse = \"{name}\"\nconfig = {config}\n"),
-    }
+    let from = if example.others.is_empty() { "" } else { "from = { rows = \"rows\", others = \"others\" }\n" };
+    let config = match example.config.is_empty() {
+        true => String::new(),
+        false => format!("config = {}\n", toml(&Value::Object(example.config.clone()))),
+    };
+    format!("[[steps]]\nuse = \"{name}\"\n{from}{config}")
 }
 
 /// A command line for a shell, and what it prints.
 fn command(name: &str, example: &Example) -> String {
     let quoted = |text: String| format!("'{}'", text.replace('\'', r"'\''"));
-    let rows: Vec<String> = example.rows.iter().map(|row| quoted(row.to_string())).collect();
+    let printed = |rows: &[Value], to: &str| {
+        let rows: Vec<String> = rows.iter().map(|row| quoted(row.to_string())).collect();
+        let indent = if rows.len() == 1 { "" } else { "\\\n    " };
+        format!("printf '%s\\n' {indent}{} {to}", rows.join(" \\\n    "))
+    };
     let config = match example.config.is_empty() {
         true => String::new(),
         false => format!(" --config {}", quoted(Value::Object(example.config.clone()).to_string())),
     };
-    let (indent, before_config) = if rows.len() == 1 { ("", " ") } else { ("\\\n    ", "\n    ") };
+    let (others, input) = match example.others.is_empty() {
+        true => (String::new(), ""),
+        false => (printed(&example.others, "> others.jsonl &&\n  "), " --input others.jsonl"),
+    };
+    let before_config = if example.rows.len() == 1 { " " } else { "\n    " };
+    let rows = printed(&example.rows, "|");
     let out: String = example.out.iter().map(|row| format!("{row}\n")).collect();
-    let rows = rows.join(" \\\n    ");
-    format!("$ printf '%s\\n' {indent}{rows} |{before_config}callboard step run {name}{config}\n{out}")
+    format!("$ {others}{rows}{before_config}callboard step run {name}{input}{config}\n{out}")
 }
 
 fn indented(text: &str) -> String {
