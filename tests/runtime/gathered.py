@@ -43,7 +43,10 @@ def plain(value):
 def check():
     wrong = 0
     for name, got, wanted in json.load(open("cases.json")):
-        got, wanted = plain(duckdb.sql(got).fetchall()), plain(duckdb.sql(wanted).fetchall())
+        try:
+            got, wanted = plain(duckdb.sql(got).fetchall()), plain(duckdb.sql(wanted).fetchall())
+        except duckdb.Error as error:
+            got, wanted = [str(error)], []
         if got != wanted:
             wrong += 1
             at = next((i for i, pair in enumerate(zip(got, wanted)) if pair[0] != pair[1]), min(len(got), len(wanted)))

@@ -12,9 +12,10 @@ const MIB: u64 = 1 << 20;
 
 /// A pipeline with one step, whose dropped rows are an output, too.
 fn pipeline(step: &str, from: &str, rest: &str) -> String {
+    let right = if from.contains("right") { "[inputs.right]\npath = \"right.jsonl\"\n" } else { "" };
     format!(
-        "callboard = 1\n[inputs.left]\npath = \"left.jsonl\"\n[inputs.right]\npath = \"right.jsonl\"\n\
-         [[steps]]\nname = \"step\"\nuse = \"guests/{step}\nfrom = {from}\n{rest}\n\
+        "callboard = 1\n[inputs.left]\npath = \"left.jsonl\"\n{right}\
+         [[steps]]\nname = \"step\"\nuse = \"guests/{step}.wasm\"\nfrom = {from}\n{rest}\n\
          [outputs.out]\nfrom = \"step\"\npath = \"out.jsonl\"\n[outputs.dropped]\nfrom = \"step.dropped\"\npath = \"dropped.jsonl\"\n"
     )
 }
@@ -47,16 +48,16 @@ fn parts_replicas_batches_and_budgets_change_no_byte() {
     let figures = "n = \"count\", sum = { sum = \"n\" }, longest = { max = \"text\" }, mean = { mean = \"x\" }, ids = { list = \"id\" }";
     let beside = "n = \"count\", least = { min = \"x\" }, first = { first = \"id\" }";
     let cases = [
-        ("sort.wasm\"", one, "config = { by = [{ column = \"x\", descending = true }, \"text\"] }".to_owned()),
-        ("sort.wasm\"", one, "config = { by = [\"text\"], per = [\"key\"], top = 3 }".to_owned()),
-        ("exact-dedup.wasm\"", two, "config = { columns = [\"key\"], keep = \"last\" }".to_owned()),
-        ("exact-dedup.wasm\"", one, "config = { columns = [\"key\", \"x\"], keep = { max = \"text\" } }".to_owned()),
-        ("sample.wasm\"", one, "config = { fraction = 0.3, by = [\"key\"], seed = 7 }".to_owned()),
-        ("sample.wasm\"", one, "config = { rows = 50, by = \"x\", weight = \"n\" }".to_owned()),
-        ("aggregate.wasm\"", one, format!("config = {{ by = [\"key\"], figures = {{ {figures} }} }}")),
-        ("aggregate.wasm\"", one, format!("config = {{ by = [\"x\"], beside = true, figures = {{ {beside} }} }}")),
-        ("join.wasm\"", two, "config = { on = [\"key\"], how = \"left\", columns = [\"id\", \"text\"] }".to_owned()),
-        ("join.wasm\"", two, "config = { on = [\"key\"], how = \"anti\", nulls_equal = true }".to_owned()),
+        ("sort", one, "config = { by = [{ column = \"x\", descending = true }, \"text\"] }".to_owned()),
+        ("sort", one, "config = { by = [\"text\"], per = [\"key\"], top = 3 }".to_owned()),
+        ("exact-dedup", two, "config = { columns = [\"key\"], keep = \"last\" }".to_owned()),
+        ("exact-dedup", one, "config = { columns = [\"key\", \"x\"], keep = { max = \"text\" } }".to_owned()),
+        ("sample", one, "config = { fraction = 0.3, by = [\"key\"], seed = 7 }".to_owned()),
+        ("sample", one, "config = { rows = 50, by = \"x\", weight = \"n\" }".to_owned()),
+        ("aggregate", one, format!("config = {{ by = [\"key\"], figures = {{ {figures} }} }}")),
+        ("aggregate", one, format!("config = {{ by = [\"x\"], beside = true, figures = {{ {beside} }} }}")),
+        ("join", two, "config = { on = [\"key\"], how = \"left\", columns = [\"id\", \"text\"] }".to_owned()),
+        ("join", two, "config = { on = [\"key\"], how = \"anti\", nulls_equal = true }".to_owned()),
     ];
     for (step, from, config) in cases {
         let mut first: Option<(Vec<u8>, Vec<u8>)> = None;
@@ -117,10 +118,10 @@ fn groups_joins_and_distinct_rows_are_those_of_duckdb() {
             one,
             &format!(
                 "by = [{names}], figures = {{ rows = \"count\", ns = {{ count = \"n\" }}, sum = {{ sum = \"n\" }}, \
-                 least = {{ min = \"x\" }}, most = {{ max = \"x\" }}, word = {{ max = \"text\" }}, to = {{ max = \"day\" }}, \
-                 cash = {{ sum = \"money\" }}, mean = {{ mean = \"n\" }}, first = {{ first = \"n\" }}, ids = {{ list = \"id\" }} }}"
+                 least = {{ min = \"x\" }}, most = {{ max = \"x\" }}, word = {{ max = \"text\" }}, latest = {{ max = \"day\" }}, \
+                 cash = {{ sum = \"money\" }}, mean = {{ mean = \"n\" }}, one = {{ first = \"n\" }}, ids = {{ list = \"id\" }} }}"
             ),
-            "rows, ns, sum, least, most, word, to, cash, round(mean, 6), first, ids",
+            "\"rows\", ns, sum, least, most, word, latest, cash, round(mean, 6), one, ids",
             &format!(
                 "SELECT count(*), count(n), sum(n)::BIGINT, min(x), max(x), max(text), max(day), sum(money), \
                  round(avg(n), 6), first(n ORDER BY id), list(id ORDER BY id) FROM 'left.parquet' GROUP BY {key} ORDER BY min(id)"
@@ -188,7 +189,7 @@ fn groups_joins_and_distinct_rows_are_those_of_duckdb() {
             "id",
             &format!(
                 "SELECT id FROM (SELECT *, row_number() OVER (PARTITION BY {key} ORDER BY x DESC NULLS LAST, text NULLS LAST, id) \
-                 AS place, min(id) OVER (PARTITION BY {key}) AS of FROM 'left.parquet') WHERE place <= 2 ORDER BY of, place"
+                 AS place, min(id) OVER (PARTITION BY {key}) AS start FROM 'left.parquet') WHERE place <= 2 ORDER BY start, place"
             ),
         );
     }
