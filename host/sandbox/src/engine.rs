@@ -21,6 +21,7 @@ pub(crate) struct Settings {
     nan_canonicalization: bool,
     relaxed_simd_deterministic: bool,
     memory64: bool,
+    wide_arithmetic: bool,
 }
 
 /// The settings of both engines; as text, a part of the cache's key.
@@ -30,6 +31,7 @@ pub(crate) const SETTINGS: Settings = Settings {
     nan_canonicalization: true,
     relaxed_simd_deterministic: true,
     memory64: false,
+    wide_arithmetic: true,
 };
 
 /// How much of the process's address space one linear memory takes. Compiled code depends on it.
@@ -76,6 +78,7 @@ fn shared(reservation: Reservation) -> Config {
     config.async_stack_size(SETTINGS.wasm_stack + (1 << 20));
     config.relaxed_simd_deterministic(SETTINGS.relaxed_simd_deterministic);
     config.wasm_memory64(SETTINGS.memory64);
+    config.wasm_wide_arithmetic(SETTINGS.wide_arithmetic);
     config
 }
 

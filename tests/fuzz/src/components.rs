@@ -50,7 +50,7 @@ pub fn tried(component: &[u8]) {
     thread_local! {
         static ENGINE: Engine = {
             let mut config = Config::new();
-            config.cranelift_opt_level(OptLevel::None).parallel_compilation(false);
+            config.cranelift_opt_level(OptLevel::None).parallel_compilation(false).wasm_wide_arithmetic(true);
             Engine::new(&config).expect("these settings are sound")
         };
     }
