@@ -304,6 +304,8 @@ fn an_altered_plan_is_refused_for_what_was_altered() {
             "stage 1 does not fit the budget of 419430400 bytes",
         ),
         ("budget-splits", |plan| plan["steps"][0]["replicas"] = 0.into(), "has 0 instances"),
+        ("budget-splits", |plan| plan["edges"][1]["transport"] = "spill".into(), "is a spill"),
+        ("budget-splits", |plan| plan["edges"][2]["transport"] = "channel".into(), "is a channel"),
     ];
     for (case, alter, expected) in cases_of {
         let case = cases().into_iter().find(|path| path.ends_with(case)).unwrap();

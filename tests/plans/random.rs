@@ -321,10 +321,12 @@ proptest! {
     fn any_text_is_refused_in_words(text in "\\PC*", set in "\\PC*") {
         // No text without this word is a pipeline.
         prop_assume!(!text.contains("callboard"));
+        let length = text.len();
         let problems = Pipeline::parse(Source::new("any", text), &[set]).map(|_| ()).unwrap_err();
         prop_assert!((1..=callboard_plan::Problems::MOST).contains(&problems.problems.len()));
         for problem in &problems.problems {
             prop_assert!(!problem.message.is_empty() && problem.message.len() < 2_000, "{}", problem.message);
+            prop_assert!(problem.at.is_none_or(|at| at.end <= length), "{:?} of {length}", problem.at);
         }
     }
 
