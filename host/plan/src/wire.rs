@@ -3,10 +3,9 @@
 use crate::choices::Transport;
 use crate::door::{Door, Feed};
 use crate::draft::{DraftEdge, End};
-use crate::pipeline::{From, Located, Pipeline};
+use crate::pipeline::{From, Located, Pipeline, only_input};
 use crate::problem::{At, Findings};
 use crate::scan::Kind;
-use crate::spelling::quoted;
 
 /// All edges, by reader in the file's order, then by port and position. `kinds` lacks those whose component is missing.
 pub(crate) fn wire(pipeline: &Pipeline, kinds: &[Option<Kind>], findings: &mut Findings) -> Vec<DraftEdge> {
@@ -26,7 +25,7 @@ pub(crate) fn wire(pipeline: &Pipeline, kinds: &[Option<Kind>], findings: &mut F
             (From::Default, kind) if index == 0 => {
                 // A step of unknown kind may be a source.
                 if kind.is_some()
-                    && let Some(input) = only_input(pipeline, "step", &step.name, findings)
+                    && let Some(input) = only_input(pipeline, "step", &step.name, findings).map(End::Input)
                 {
                     edges.push(edge(input, to, None, 0, &step.at));
                 }
@@ -62,7 +61,7 @@ pub(crate) fn wire(pipeline: &Pipeline, kinds: &[Option<Kind>], findings: &mut F
             }
             From::Named(_) => {}
             From::Default if pipeline.steps.is_empty() => {
-                if let Some(input) = only_input(pipeline, "output", &output.name, findings) {
+                if let Some(input) = only_input(pipeline, "output", &output.name, findings).map(End::Input) {
                     edges.push(edge(input, to, None, 0, &output.at));
                 }
             }
@@ -109,40 +108,6 @@ fn append(
         }
         let edge = edge(from, to, port.map(|port| port.value.as_str()), position, &feed.at);
         edges.push(DraftEdge { door: *door, ..edge });
-    }
-}
-
-/// The only input of a pipeline, which a step or an output without `from` reads.
-pub(crate) fn only_input(
-    pipeline: &Pipeline,
-    what: &str,
-    name: &Located<String>,
-    findings: &mut Findings,
-) -> Option<End> {
-    let inputs = || pipeline.inputs.iter().map(|input| input.name.as_str());
-    match &pipeline.inputs[..] {
-        [_] => Some(End::Input(0)),
-        [] => {
-            let message = format!("{what} `{}` has nothing to read: there is no input", name.value);
-            findings.add_with_help(&name.at, message, "add one:\n[inputs.docs]\npath = \"data/*.jsonl\"");
-            None
-        }
-        [first, ..] => {
-            let message = format!(
-                "{what} `{}` has no `from`, and there are {} inputs: {}",
-                name.value,
-                pipeline.inputs.len(),
-                quoted(inputs())
-            );
-            let all: Vec<String> = inputs().map(|name| format!("\"{name}\"")).collect();
-            let help = format!(
-                "say which: `from = \"{}\"`, or all, one after the other: `from = [{}]`",
-                first.name.value,
-                all.join(", ")
-            );
-            findings.add_with_help(&name.at, message, help);
-            None
-        }
     }
 }
 

@@ -12,9 +12,8 @@ use super::read::Role;
 use super::splice::{Spliced, splice};
 use super::{TextLimits, params, tree, typed};
 use crate::door::Feed;
-use crate::draft::End;
 use crate::problem::{At, Findings, Problems, Source};
-use crate::wire::only_input;
+use crate::spelling::quoted;
 
 /// How deep pipelines may lie in pipelines: what is deeper uses itself.
 const DEEPEST: usize = 8;
@@ -49,7 +48,7 @@ impl Pipeline {
                 continue;
             };
             if let (From::Default, false) = (&step.from, self.inputs.is_empty())
-                && let Some(End::Input(nth)) = only_input(&self, "step", &step.name, &mut findings)
+                && let Some(nth) = only_input(&self, "step", &step.name, &mut findings)
             {
                 let feed = Located { value: Feed::node(&self.inputs[nth].name), at: step.at.clone() };
                 step.from = From::Implied(vec![feed]);
@@ -178,5 +177,39 @@ pub(super) fn beside(outer: &str, inner: &str) -> String {
             format!("{folder}/{}", inner.trim_start_matches("./"))
         }
         _ => inner.to_owned(),
+    }
+}
+
+/// The only input of a pipeline, which a step or an output without `from` reads, by its index.
+pub(crate) fn only_input(
+    pipeline: &Pipeline,
+    what: &str,
+    name: &Located<String>,
+    findings: &mut Findings,
+) -> Option<usize> {
+    let inputs = || pipeline.inputs.iter().map(|input| input.name.as_str());
+    match &pipeline.inputs[..] {
+        [_] => Some(0),
+        [] => {
+            let message = format!("{what} `{}` has nothing to read: there is no input", name.value);
+            findings.add_with_help(&name.at, message, "add one:\n[inputs.docs]\npath = \"data/*.jsonl\"");
+            None
+        }
+        [first, ..] => {
+            let message = format!(
+                "{what} `{}` has no `from`, and there are {} inputs: {}",
+                name.value,
+                pipeline.inputs.len(),
+                quoted(inputs())
+            );
+            let all: Vec<String> = inputs().map(|name| format!("\"{name}\"")).collect();
+            let help = format!(
+                "say which: `from = \"{}\"`, or all, one after the other: `from = [{}]`",
+                first.name.value,
+                all.join(", ")
+            );
+            findings.add_with_help(&name.at, message, help);
+            None
+        }
     }
 }

@@ -18,6 +18,7 @@ mod read;
 mod splice;
 
 pub use compose::is_pipeline;
+pub(crate) use compose::only_input;
 pub use document::Places;
 pub use model::{
     BatchSize, From, Input, InputLimits, Limits, LoadGroups, Located, OnError, Output, OutputColumn, Pipeline, Run,
