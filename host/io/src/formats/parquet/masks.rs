@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, FixedSizeListArray, ListArray, RecordBatch, StructArray};
+use arrow::array::{Array, ArrayRef, AsArray, FixedSizeListArray, ListArray, MapArray, RecordBatch, StructArray};
 use arrow::buffer::NullBuffer;
 use arrow::datatypes::{DataType, Schema};
 
@@ -21,7 +21,7 @@ fn holds(of: &DataType, within: bool) -> bool {
             };
             members.iter().any(inner)
         }
-        DataType::List(items) => holds(items.data_type(), true),
+        DataType::List(items) | DataType::Map(items, _) => holds(items.data_type(), true),
         DataType::FixedSizeList(items, _) => {
             (within || !items.is_nullable()) && matches!(items.data_type(), DataType::Struct(_))
                 || holds(items.data_type(), true)
@@ -52,6 +52,14 @@ fn of(array: &ArrayRef, above: Option<&NullBuffer>) -> ArrayRef {
             let list = array.as_list::<i32>();
             let items = of(list.values(), None);
             match ListArray::try_new(field.clone(), list.offsets().clone(), items, list.nulls().cloned()) {
+                Ok(made) => Arc::new(made),
+                Err(_) => array.clone(),
+            }
+        }
+        DataType::Map(field, sorted) => {
+            let map = array.as_map();
+            let entries = of(&(Arc::new(map.entries().clone()) as ArrayRef), None).as_struct().clone();
+            match MapArray::try_new(field.clone(), map.offsets().clone(), entries, map.nulls().cloned(), *sorted) {
                 Ok(made) => Arc::new(made),
                 Err(_) => array.clone(),
             }
