@@ -1,8 +1,8 @@
 //! Figures of groups of rows: counts, sums, means, extremes, first values, lists.
 //!
-//! 1. [`config`] is what is asked for.
-//! 2. [`figure`] resolves a figure against its column, and adds up the rows of one group after another.
-//! 3. [`order`] compares values.
+//! 1. `config` is what is asked for.
+//! 2. `figure` resolves a figure against its column, and adds up the rows of one group after another.
+//! 3. `order` compares values.
 //!
 //! The host brings the rows of a group together. They are read once, and only the group at hand is in memory.
 #![forbid(unsafe_code)]

@@ -1,7 +1,7 @@
 //! Finds texts that share runs of words with those of a second input.
 //!
-//! 1. [`words`] takes a text apart: the hashes of its words, and of each run of them.
-//! 2. [`runs`] is the set of those of the second input, which is small.
+//! 1. `words` takes a text apart: the hashes of its words, and of each run of them.
+//! 2. `runs` is the set of those of the second input, which is small.
 //!
 //! The rows themselves pass once, in order.
 #![forbid(unsafe_code)]

@@ -1,8 +1,8 @@
 //! A random sample of the rows, the same for the same seed.
 //!
 //! 1. Without weights it is known how many rows there are before the first is looked at, so rows are chosen as they pass
-//!    (see [`draw`]): nothing is kept of them, and nothing is read.
-//! 2. With weights each row gets a key, and the rows with the smallest keys are chosen (see [`weighted`]).
+//!    (see `draw`): nothing is kept of them, and nothing is read.
+//! 2. With weights each row gets a key, and the rows with the smallest keys are chosen (see `weighted`).
 //!
 //! The host brings the rows of a stratum together.
 #![forbid(unsafe_code)]
