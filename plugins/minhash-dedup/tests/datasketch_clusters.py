@@ -2,7 +2,7 @@
 """Holds the clusters of `minhash-dedup` against those of datasketch, and both against the exact Jaccard index.
 
     pip install datasketch
-    python3 datasketch_clusters.py --callboard target/release/callboard [--use target/guests/minhash-dedup.wasm]
+    python3 datasketch_clusters.py --callboard target/release/callboard
 
 The rows are made here, the same every time: texts of 30 to 200 words, a third of which are earlier ones with some words
 changed, taken out or put in, so that many pairs lie right beside the threshold. datasketch makes a MinHash of every set of
