@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use callboard_plan::pipeline::TextLimits;
+use callboard_plan::pipeline::{TextLimits, Texts};
 use callboard_plan::{Pipeline, Problems, Source};
 
 fn refused(text: &str) -> String {
@@ -66,6 +66,24 @@ fn a_pipeline_has_an_end() {
     assert!(refused(&steps).starts_with("p:1:1: the pipeline has more than 10000 inputs, steps and outputs"));
     let feeds = format!("callboard = 1\n{FRAME}from = [{}]\n", "\"i\", ".repeat(100_001));
     assert!(refused(&feeds).contains("names more than 100000 inputs and steps"));
+}
+
+/// A pipeline that is used as a step many times takes no more than it may, with its params put in.
+#[test]
+fn pipelines_that_are_steps_share_what_a_pipeline_may_take() {
+    let long = "x".repeat(100_000);
+    let step = "[[steps]]\nname = \"s\"\nuse = \"a\"\nconfig.where = [\"${params.a}\"]\n";
+    let steps: String = (0..50).map(|nth| step.replace("\"s\"", &format!("\"s{nth}\""))).collect();
+    let inner = format!("callboard = 1\n[params]\na = \"{long}\"\n[inputs.rows]\n{steps}[outputs.out]\n");
+    let texts = Texts::from([("./in.toml".to_owned(), Ok(Source::new("./in.toml", inner)))]);
+    let expanded = |times: usize| {
+        let uses = |nth: usize| format!("[[steps]]\nname = \"u{nth}\"\nuse = \"./in.toml\"\n");
+        let text = format!("callboard = 1\n{FRAME}{}", (0..times).map(uses).collect::<String>());
+        Pipeline::parse(Source::new("p", text), &[]).unwrap().expanded(&texts, TextLimits::default())
+    };
+    assert_eq!(expanded(2).unwrap().steps.len(), 100);
+    let words = expanded(100).unwrap_err().to_string();
+    assert!(words.contains("with its params put in, the pipeline has more than"), "{words}");
 }
 
 /// Names and values of any length, and nesting, are shown in part, and have their places.

@@ -19,8 +19,8 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use callboard_plan::pipeline::is_pipeline;
-use callboard_plan::{Load, Pipeline, Plan, Problems, Source, Terms, explain, mermaid};
+use callboard_plan::pipeline::{TextLimits, Texts, is_pipeline};
+use callboard_plan::{Load, Pipeline, Plan, Problem, Problems, Source, Terms, explain, mermaid};
 use serde::Deserialize;
 use serde_json::json;
 use sha2::Digest;
@@ -57,14 +57,19 @@ fn expanded(mut pipeline: Pipeline, case: &Path) -> Result<Pipeline, Problems> {
     loop {
         let files = pipeline.uses().filter(|uses| is_pipeline(uses)).map(str::to_owned);
         let read = |uses: String| {
-            let text = fs::read_to_string(case.join(&uses)).map_err(|_| "No such file or directory".to_owned());
-            (uses.clone(), text.map(|text| Source::new(uses, text)))
+            let text = fs::read_to_string(case.join(&uses)).map(|text| Source::new(&*uses, text));
+            let missing = |_| Problem {
+                message: "No such file or directory".to_owned(),
+                at: None,
+                help: Some("paths are relative to the pipeline file's folder".into()),
+            };
+            (uses, text.map_err(missing))
         };
-        let texts: BTreeMap<_, _> = files.map(read).collect();
+        let texts: Texts = files.map(read).collect();
         if texts.is_empty() {
             return Ok(pipeline);
         }
-        pipeline = pipeline.expanded(&texts)?;
+        pipeline = pipeline.expanded(&texts, TextLimits::default())?;
     }
 }
 

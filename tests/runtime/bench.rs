@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use callboard_io::FilePlace;
+use callboard_plan::pipeline::TextLimits;
 use callboard_plan::{Load, Pipeline, Plan, Problems, Source, Terms};
 use callboard_runtime::{
     Allowed, AlsoWritten, CancellationToken, CompileCommand, Components, Event, Observer, Profile, Report, Run,
@@ -359,7 +360,8 @@ impl Ended {
 }
 
 fn planned(text: &str, terms: Terms, base: &Path) -> Result<(Plan, Components), Problems> {
-    let pipeline = compose(Pipeline::parse(Source::new("pipeline.toml", text), &[])?, &[], base)?;
+    let pipeline =
+        compose(Pipeline::parse(Source::new("pipeline.toml", text), &[])?, &[], base, TextLimits::default())?;
     let mut components = Components::of(&pipeline, &[], base);
     // `reach` imports HTTP in every test, whatever it is granted there: what the host does is tried, not what the planner refuses.
     for component in components.catalog.components.values_mut().filter_map(|component| component.as_mut().ok()) {

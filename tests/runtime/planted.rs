@@ -419,3 +419,50 @@ fn a_run_is_kept_to_its_folders_before_its_first_component_is_compiled() {
         false => assert_eq!(elsewhere, Err(std::io::ErrorKind::PermissionDenied)),
     }
 }
+
+/// A step that could alter the pipeline that is another step would decide what that step is in the next run.
+#[test]
+fn the_file_of_a_pipeline_that_is_a_step_is_kept_from_steps_and_outputs() {
+    let bench = Bench::with_rows(3);
+    fs::create_dir_all(bench.path("steps")).unwrap();
+    bench.put("steps/as-it-is.toml", "callboard = 1\n[inputs.rows]\n[outputs.out]\nfrom = \"rows\"\n");
+    let pipeline = |grant: &str, out: &str| {
+        format!(
+            "callboard = 1\n[inputs.docs]\npath = \"docs.jsonl\"\n[[steps]]\nname = \"echo\"\nuse = \"guests/echo.wasm\"\n{grant}\n\
+             [[steps]]\nuse = \"./steps/as-it-is.toml\"\n[outputs.out]\npath = \"{out}\"\nformat = \"jsonl\"\n"
+        )
+    };
+    let granted = |folder: &str| format!("grant.files = [{{ path = \"{folder}\", write = true }}]");
+    let error = bench.pipeline(pipeline(&granted("steps"), "out.jsonl")).error();
+    let expected = "`grant.files` lets the step write `steps`, which holds the file of a pipeline that is a step";
+    assert!(error.message.starts_with(expected), "{error}");
+    let error = bench.pipeline(pipeline("", "steps/as-it-is.toml")).overwrite().error();
+    assert!(error.message.contains("is the file of a pipeline that is a step"), "{error}");
+    bench.pipeline(pipeline(&granted("scratch"), "out.jsonl")).report();
+    assert_eq!(bench.rows("out.jsonl").len(), 3);
+}
+
+/// What is no regular file, or is too large, is refused before it is read.
+#[test]
+fn a_pipeline_that_is_a_step_is_a_file_of_limited_size() {
+    let bench = Bench::with_rows(1);
+    let step = |uses: &str| straight(&format!("[[steps]]\nname = \"a\"\nuse = \"{uses}\"\n"));
+    assert!(Command::new("mkfifo").arg(bench.path("pipe.toml")).status().unwrap().success());
+    fs::File::create(bench.path("large.toml")).unwrap().set_len(5 << 20).unwrap();
+    for (file, expected) in
+        [("pipe.toml", "not a regular file"), ("large.toml", "it is too large"), ("no.toml", "No such file")]
+    {
+        let problems = bench.pipeline(step(file)).problems();
+        let start = format!("pipeline.toml:11:7: the pipeline `{file}` cannot be read: ");
+        assert!(problems.starts_with(&start) && problems.contains(expected), "{problems}");
+    }
+    // Many spellings of one file of 3 MiB would be many times its size.
+    bench.put(
+        "many.toml",
+        format!("callboard = 1\n# {}\n[inputs.rows]\n[outputs.out]\nfrom = \"rows\"\n", "x".repeat(3 << 20)),
+    );
+    let steps = ["./many.toml", "././many.toml"]
+        .map(|uses| format!("[[steps]]\nname = \"s{}\"\nuse = \"{uses}\"\n", uses.len()));
+    let problems = bench.pipeline(straight(&steps.concat())).problems();
+    assert!(problems.contains("it is too large, with the other pipelines that are used"), "{problems}");
+}

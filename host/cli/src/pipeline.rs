@@ -49,7 +49,7 @@ pub(crate) fn planned(arguments: &PipelineArguments, load: Load) -> Result<Plann
     }
     // An empty path is the current folder, and leaves messages without `./`.
     let base = if piped { PathBuf::new() } else { file.parent().map(Path::to_owned).unwrap_or_default() };
-    let pipeline = compose(pipeline, BUNDLED, &base)?;
+    let pipeline = compose(pipeline, BUNDLED, &base, limits)?;
     let components = Components::of(&pipeline, BUNDLED, &base);
     let terms = Terms {
         load,

@@ -4,6 +4,7 @@ use std::io::{self, BufRead, BufReader, BufWriter, Write};
 use std::process::ExitCode;
 
 use callboard_io::beneath::Temporary;
+use callboard_plan::pipeline::TextLimits;
 use callboard_plan::{Load, Pipeline, Plan, Source};
 use callboard_runtime::{Components, Run, compose};
 use callboard_trial::Subject;
@@ -25,7 +26,7 @@ pub(super) fn run(subject: &Subject, text: &str, verbose: bool) -> Result<ExitCo
         .and_then(|mut file| io::copy(&mut io::stdin().lock(), &mut file));
     copied.map_err(|error| Failure::system("read standard input", &error))?;
     let pipeline = Pipeline::parse(Source::new("<step>", around(subject, text)), &[])?;
-    let pipeline = compose(pipeline, BUNDLED, base)?;
+    let pipeline = compose(pipeline, BUNDLED, base, TextLimits::default())?;
     let components = Components::of(&pipeline, BUNDLED, base);
     let plan = Plan::new(&pipeline, &components.catalog, Load::Staged)?;
     let detail = if verbose { Detail::All } else { Detail::Warnings };

@@ -12,11 +12,14 @@ use super::read::Role;
 use super::splice::{Spliced, splice};
 use super::{TextLimits, params, tree, typed};
 use crate::door::Feed;
-use crate::problem::{At, Findings, Problems, Source};
+use crate::problem::{At, Findings, Problem, Problems, Source};
 use crate::spelling::quoted;
 
 /// How deep pipelines may lie in pipelines: what is deeper uses itself.
 const DEEPEST: usize = 8;
+
+/// The texts of pipelines that are used as steps, by `use`; or the problem with one, at no place.
+pub type Texts = BTreeMap<String, Result<Source, Problem>>;
 
 /// Whether a `use` names the file of a pipeline rather than a component.
 pub fn is_pipeline(uses: &str) -> bool {
@@ -25,35 +28,34 @@ pub fn is_pipeline(uses: &str) -> bool {
 
 impl Pipeline {
     /// Replaces each step whose `use` is among `texts` by the steps of that pipeline. These may use pipelines in turn: what
-    /// [`Pipeline::uses`] says afterwards shows which. A text that cannot be read is given as the reason.
+    /// [`Pipeline::uses`] says afterwards shows which. A text that cannot be read is given as the problem with it. With all params put
+    /// in, the texts may together take what `limits` allow one pipeline.
     ///
     /// # Errors
     /// What is wrong with one of the texts, or with how a step uses it, with its place.
-    pub fn expanded(mut self, texts: &BTreeMap<String, Result<Source, String>>) -> Result<Self, Problems> {
+    pub fn expanded(mut self, texts: &Texts, limits: TextLimits) -> Result<Self, Problems> {
         let mut findings = Findings::new(self.source.clone());
         let steps = std::mem::take(&mut self.steps);
         let mut parts: HashMap<String, Spliced> = HashMap::new();
         let mut last: Option<Located<String>> = None;
         let mut out = Vec::with_capacity(steps.len());
+        let mut room = limits.expanded;
         for mut step in steps {
             if let (From::Default, Some(before)) = (&step.from, &last)
                 && (parts.contains_key(&before.value) || texts.contains_key(&step.uses.value))
             {
-                let feed = Located { value: Feed::node(before), at: step.at.clone() };
-                step.from = From::Implied(vec![feed]);
+                step.from = implied(before, &step);
             }
             last = Some(step.name.clone());
             let Some(text) = texts.get(&step.uses.value) else {
                 out.push(step);
                 continue;
             };
-            if let (From::Default, false) = (&step.from, self.inputs.is_empty())
-                && let Some(nth) = only_input(&self, "step", &step.name, &mut findings)
-            {
-                let feed = Located { value: Feed::node(&self.inputs[nth].name), at: step.at.clone() };
-                step.from = From::Implied(vec![feed]);
+            let Some(inner) = inner(&step, text, &mut room, limits, &mut findings)? else { continue };
+            if let (From::Default, false) = (&step.from, inner.inputs.is_empty()) {
+                let Some(nth) = only_input(&self, "step", &step.name, &mut findings) else { continue };
+                step.from = implied(&self.inputs[nth].name, &step);
             }
-            let Some(inner) = inner(&step, text, &mut findings)? else { continue };
             if let Some(mut spliced) = splice(&step, inner, &mut findings) {
                 out.append(&mut spliced.steps);
                 parts.insert(step.name.value.clone(), spliced);
@@ -72,6 +74,7 @@ impl Pipeline {
             refer(from, &parts, &mut findings);
         }
         self.steps = out;
+        self.pipelines.extend(texts.keys().filter(|uses| is_pipeline(uses)).cloned());
         super::within(0, super::feeds(&self), &mut findings);
         self.load_groups_hold_no(&parts, &mut findings);
         findings.or(Some(self))
@@ -91,15 +94,25 @@ impl Pipeline {
     }
 }
 
+/// What a step reads that does not say it.
+fn implied(before: &Located<String>, step: &Step) -> From {
+    From::Implied(vec![Located { value: Feed::node(before), at: step.at.clone() }])
+}
+
 /// The pipeline that a step uses, with the step's configuration as its params. Its places are those of the configuration, in the text
-/// that uses it: what is wrong in its own text is an error that points there.
-fn inner(step: &Step, text: &Result<Source, String>, findings: &mut Findings) -> Result<Option<Pipeline>, Problems> {
+/// that uses it: what is wrong in its own text is an error that points there. `room` is what it may take with its params put in.
+fn inner(
+    step: &Step,
+    text: &Result<Source, Problem>,
+    room: &mut usize,
+    limits: TextLimits,
+    findings: &mut Findings,
+) -> Result<Option<Pipeline>, Problems> {
     let (name, uses) = (&step.name.value, &step.uses.value);
     let source = match text {
         Ok(source) => source,
-        Err(error) => {
-            let help = "paths are relative to the pipeline file's folder";
-            findings.add_with_help(&step.uses.at, format!("the pipeline `{uses}` cannot be read: {error}"), help);
+        Err(Problem { message, help, .. }) => {
+            findings.push(&step.uses.at, format!("the pipeline `{uses}` cannot be read: {message}"), help.clone());
             return Ok(None);
         }
     };
@@ -108,32 +121,32 @@ fn inner(step: &Step, text: &Result<Source, String>, findings: &mut Findings) ->
         findings.add_with_help(&step.uses.at, message, format!("does `{uses}` use itself?"));
         return Ok(None);
     }
-    let limits = TextLimits::default();
-    let read = |places: bool, findings: &mut Findings| {
+    let limits = TextLimits { expanded: *room, ..limits };
+    let read = |config: &Node, forget: bool, findings: &mut Findings| {
         let mut own = Findings::new(source.clone());
         let root = tree(limits, &mut own);
         let mut root = own.or(root)?;
-        let config = match places {
-            true => {
-                root.forget_places();
-                Node::of(&step.config, Some(&step.config_places))
-            }
-            false => Node::of(&step.config, None),
-        };
-        params::give(&mut root, &config, findings);
-        Ok(typed(root, Role::Step, &[], limits, findings))
+        if forget {
+            root.forget_places();
+        }
+        params::give(&mut root, config, findings);
+        let pipeline = typed(&mut root, Role::Step, &[], limits, findings);
+        Ok((root.size(), pipeline))
     };
-    // Once with the places of its own text, for what is wrong there.
-    let mut own = Findings::new(source.clone());
     let mut outer = Findings::new(findings.source.clone());
-    let inner = read(true, &mut outer)?;
-    if !outer.is_empty() && !outer.all_have_places() {
-        let pipeline = read(false, &mut own)?;
+    let (size, inner) = read(&Node::of(&step.config, Some(&step.config_places)), true, &mut outer)?;
+    *room = room.saturating_sub(size);
+    if outer.is_empty() {
+        return Ok(inner);
+    }
+    if !outer.all_have_places() {
+        // Something is wrong in its own text: read once more, with the places there.
+        let mut own = Findings::new(source.clone());
+        let (_, pipeline) = read(&Node::of(&step.config, None), false, &mut own)?;
         own.or(pipeline)?;
     }
-    let found = !outer.is_empty();
     findings.take(outer, &format!("step `{name}`: "));
-    Ok(inner.filter(|_| !found))
+    Ok(None)
 }
 
 /// Puts what a step that is a pipeline puts out in the place of its name.

@@ -17,8 +17,8 @@ mod paths;
 mod read;
 mod splice;
 
-pub use compose::is_pipeline;
 pub(crate) use compose::only_input;
+pub use compose::{Texts, is_pipeline};
 pub use document::Places;
 pub use model::{
     BatchSize, From, Input, InputLimits, Limits, LoadGroups, Located, OnError, Output, OutputColumn, Pipeline, Run,
@@ -53,7 +53,7 @@ impl Pipeline {
     pub fn parse_within(source: Source, sets: &[String], limits: TextLimits) -> Result<Self, Problems> {
         let mut findings = Findings::new(source);
         let root = tree(limits, &mut findings);
-        let pipeline = root.and_then(|root| typed(root, Role::Run, sets, limits, &mut findings));
+        let pipeline = root.and_then(|mut root| typed(&mut root, Role::Run, sets, limits, &mut findings));
         findings.or(pipeline)
     }
 
@@ -131,8 +131,14 @@ fn tree(limits: TextLimits, findings: &mut Findings) -> Option<Node> {
 }
 
 /// The tree as a pipeline, with its params and `sets` put in.
-fn typed(mut root: Node, role: Role, sets: &[String], limits: TextLimits, findings: &mut Findings) -> Option<Pipeline> {
-    params::apply(&mut root, sets, limits.expanded, findings)?;
+fn typed(
+    root: &mut Node,
+    role: Role,
+    sets: &[String],
+    limits: TextLimits,
+    findings: &mut Findings,
+) -> Option<Pipeline> {
+    params::apply(root, sets, limits.expanded, findings)?;
     let written = |key| match root.get(key).map(|node| &node.data) {
         None => 0,
         Some(Data::List(items)) if key == "steps" => items.len(),
@@ -141,7 +147,7 @@ fn typed(mut root: Node, role: Role, sets: &[String], limits: TextLimits, findin
     };
     let nodes = ["inputs", "steps", "outputs"].map(written).into_iter().filter(|count| *count < usize::MAX);
     within(nodes.sum(), 0, findings)?;
-    let pipeline = read::pipeline(&root, role, findings)?;
+    let pipeline = read::pipeline(root, role, findings)?;
     let all_read = written("inputs") == pipeline.inputs.len() && written("steps") == pipeline.steps.len();
     within(0, feeds(&pipeline), findings)?;
     check::check(&pipeline, role, all_read, findings);

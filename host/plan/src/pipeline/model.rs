@@ -43,6 +43,8 @@ pub struct Pipeline {
     pub outputs: Vec<Output>,
     /// `[run]`.
     pub run: Run,
+    /// Files of other pipelines whose steps are among these, as a `use` of this file would name them.
+    pub pipelines: Vec<String>,
     /// The text that all places point into.
     pub source: Source,
 }

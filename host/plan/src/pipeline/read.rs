@@ -115,6 +115,7 @@ pub(crate) fn pipeline(root: &Node, role: Role, findings: &mut Findings) -> Opti
         steps,
         outputs,
         run,
+        pipelines: Vec::new(),
         source: findings.source.clone(),
     })
 }

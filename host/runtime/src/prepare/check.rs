@@ -156,10 +156,11 @@ impl Checked {
         &mut self,
         plan: &Plan,
         settings: &Settings,
+        pipelines: &[PathBuf],
         past: &Past,
         profile: Option<AlsoWritten>,
     ) -> Result<(), RunError> {
-        let mut reserved = places::reserved(plan, settings, self.inputs.iter());
+        let mut reserved = places::reserved(plan, settings, pipelines, self.inputs.iter());
         let inputs = places::input_files(self.inputs.iter());
         let mut taken: HashMap<PathBuf, &str> = HashMap::new();
         let mut outputs = Vec::new();

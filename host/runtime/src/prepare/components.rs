@@ -5,13 +5,14 @@ use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
 use std::io::ErrorKind;
 use std::io::Read;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use callboard_plan::pipeline::{TextLimits, is_pipeline};
+use callboard_plan::pipeline::{TextLimits, Texts, is_pipeline};
 use callboard_plan::{
-    COMPONENT_BYTES, Catalog, Component, Kind, Missing, Origin, Pipeline, PlannedStep, Problems, ScanError, Source,
-    is_path, scan,
+    COMPONENT_BYTES, Catalog, Component, Kind, Missing, Origin, Pipeline, PlannedStep, Problem, Problems, ScanError,
+    Source, is_path, scan,
 };
+use callboard_words::{Help, Setting};
 use sha2::{Digest, Sha256};
 
 use callboard_sandbox::hex;
@@ -33,30 +34,53 @@ pub struct Bundled {
     pub part: bool,
 }
 
-/// Replaces each step that is a pipeline by the steps of that pipeline, to the last: a bundled one, or a file relative to `base`.
+/// Replaces each step that is a pipeline by the steps of that pipeline, to the last: a bundled one, or a file relative to `base`. All
+/// files together may take what `limits` allow one.
 ///
 /// # Errors
 ///
 /// What is wrong with such a pipeline, or with how it is used, with its place.
-pub fn compose(mut pipeline: Pipeline, bundled: &[Bundled], base: &Path) -> Result<Pipeline, Problems> {
-    let limit = TextLimits::default().text as u64;
-    let file = |uses: &str| {
-        let bytes = callboard_io::read_regular(&base.join(uses), limit).map_err(|error| plain(&error))?;
-        Source::from_bytes(uses, &bytes).map_err(|problems| problems.problems[0].message.clone())
-    };
-    let text = |uses: &str| match bundled.iter().find(|step| step.name == uses) {
-        Some(Bundled { pipeline: Some(text), .. }) => Some(Ok(Source::new(uses, *text))),
-        _ if is_pipeline(uses) => Some(file(uses)),
-        _ => None,
-    };
+pub fn compose(
+    mut pipeline: Pipeline,
+    bundled: &[Bundled],
+    base: &Path,
+    limits: TextLimits,
+) -> Result<Pipeline, Problems> {
+    let mut room = limits.text as u64;
     loop {
-        let texts: BTreeMap<String, Result<Source, String>> =
-            pipeline.uses().filter_map(|uses| Some((uses.to_owned(), text(uses)?))).collect();
+        let mut texts = Texts::new();
+        for uses in pipeline.uses() {
+            let carried = bundled.iter().find(|step| step.name == uses).and_then(|step| step.pipeline);
+            let text = match carried {
+                Some(text) => Ok(Source::new(uses, text)),
+                None if is_pipeline(uses) && !texts.contains_key(uses) => text_of(uses, base, &mut room),
+                None => continue,
+            };
+            texts.insert(uses.to_owned(), text);
+        }
         if texts.is_empty() {
             return Ok(pipeline);
         }
-        pipeline = pipeline.expanded(&texts)?;
+        pipeline = pipeline.expanded(&texts, limits)?;
     }
+}
+
+/// The text of a pipeline that is used as a step: of a regular file, of no more than `room` bytes, which it takes.
+fn text_of(uses: &str, base: &Path, room: &mut u64) -> Result<Source, Problem> {
+    let bytes = callboard_io::read_regular(&base.join(uses), *room).map_err(|error| match error.kind() {
+        ErrorKind::FileTooLarge => Problem {
+            message: "it is too large, with the other pipelines that are used".to_owned(),
+            at: None,
+            help: Some(Help::from("keep data in files; or allow it: ").set(Setting::MaxPipeline("64MiB".to_owned()))),
+        },
+        _ => Problem {
+            message: plain(&error),
+            at: None,
+            help: Some("paths are relative to the pipeline file's folder".into()),
+        },
+    })?;
+    *room -= bytes.len() as u64;
+    Source::from_bytes(uses, &bytes).map_err(|mut problems| Problem { at: None, ..problems.problems.remove(0) })
 }
 
 /// Why the bytes of a component's file are not there.
@@ -88,6 +112,8 @@ pub fn read_component(path: &Path, limit: u64) -> Result<Vec<u8>, ComponentUnrea
 pub struct Components {
     /// For planning.
     pub catalog: Catalog,
+    /// The files of pipelines that are used as steps.
+    pub(crate) pipelines: Vec<PathBuf>,
     bytes: HashMap<String, Cow<'static, [u8]>>,
 }
 
@@ -101,6 +127,7 @@ impl Components {
                 formats: callboard_io::Format::names().map(str::to_owned).collect(),
                 components: BTreeMap::new(),
             },
+            pipelines: pipeline.pipelines.iter().map(|file| base.join(file)).collect(),
             bytes: HashMap::new(),
         };
         // If several steps use the same file, the most generous limit counts.

@@ -76,7 +76,8 @@ impl Prepared {
         let mut checked = Checked::inputs(&plan, &settings, &past, inputs.as_ref())?;
         let profile = settings.profile.as_ref();
         let profile = profile.map(|profile| ProfileTarget::of(profile, &plan, &settings.run_folder)).transpose()?;
-        checked.places(&plan, &settings, &past, profile.as_ref().and_then(ProfileTarget::also_written))?;
+        let pipelines = &components.pipelines;
+        checked.places(&plan, &settings, pipelines, &past, profile.as_ref().and_then(ProfileTarget::also_written))?;
         let sandbox = if profile.is_some() { Sandbox::profiling() } else { Sandbox::new() };
         let mut prepared = Prepared {
             sandbox: sandbox?,

@@ -49,12 +49,15 @@ impl Reserved {
 pub(crate) fn reserved<'a>(
     plan: &Plan,
     settings: &Settings,
+    pipelines: &[PathBuf],
     inputs: impl Iterator<Item = (&'a String, &'a Input)>,
 ) -> Vec<Reserved> {
     let mut reserved = Vec::new();
     if let Some(pipeline) = &settings.pipeline {
         reserved.push(Reserved::new("the pipeline file", pipeline, Of::User));
     }
+    reserved
+        .extend(pipelines.iter().map(|file| Reserved::new("the file of a pipeline that is a step", file, Of::User)));
     for step in plan.steps().iter().filter(|step| matches!(step.origin, Origin::Path(_))) {
         let what = format!("the component of step `{}`", step.name);
         reserved.push(Reserved::new(what.clone(), &settings.base.join(&step.uses), Of::User));

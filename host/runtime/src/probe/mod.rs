@@ -146,7 +146,7 @@ impl Probe {
         let in_step = |error: RunError| error.in_step(&step.name);
         let sandbox = Sandbox::new()?;
         let cache = Cache::new(&settings.cache_folder, settings.compile.clone())?;
-        let reserved = places::reserved(plan, settings, std::iter::empty());
+        let reserved = places::reserved(plan, settings, &[], std::iter::empty());
         places::check_grants(plan, settings, &reserved)?;
         let mut reach = resolve(plan, &settings.base, &settings.cache_folder, &settings.observer)?;
         let compiled = || compiled(&cache, components, &step, settings).map_err(in_step);
