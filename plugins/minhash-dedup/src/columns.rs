@@ -21,3 +21,11 @@ pub fn signed(config: &Config) -> [Field; 3] {
 pub fn signature(config: &Config) -> Field {
     Field::new(SIGNATURE, Layout::Fixed(u32::from(config.permutations.get()) * 2))
 }
+
+/// A step that writes rows of its own: of its (first) input, nothing goes on.
+pub fn writes_only(input: &Schema, written: impl IntoIterator<Item = Field>) -> Shape {
+    let written: Vec<Field> = written.into_iter().collect();
+    let names = input.fields().iter().map(|field| field.name.clone());
+    let drops: Vec<String> = names.filter(|name| written.iter().all(|field| field.name != *name)).collect();
+    Shape::new().writes_all(written).drops_all(drops)
+}

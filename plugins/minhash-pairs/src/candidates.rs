@@ -5,10 +5,10 @@
 //! a third row.
 
 use callboard_sdk::prelude::*;
-use step_minhash_dedup::columns::BANDS;
+use step_minhash_dedup::columns::{BANDS, writes_only};
 
+use crate::AT_ONCE;
 use crate::ids::ROWS;
-use crate::{AT_ONCE, writes_only};
 
 /// Rows of a group that each later one is paired with.
 const FIRSTS: usize = 2;

@@ -2,11 +2,12 @@
 
 use callboard_sdk::prelude::*;
 use step_minhash_dedup::Keep;
+use step_minhash_dedup::columns::writes_only;
 
+use crate::AT_ONCE;
 use crate::compare::PairColumns;
 use crate::forest::Forest;
 use crate::ids::ROWS;
-use crate::{AT_ONCE, writes_only};
 
 /// Clusters that the log names.
 const LARGEST: usize = 5;
@@ -48,18 +49,7 @@ fn node(id: u64) -> Result<u32> {
 
 fn put_out(forest: &mut Forest, lengths: &[u32], output: &mut Writer) -> Result<()> {
     let sizes = forest.sizes();
-    let kept = |forest: &mut Forest| {
-        // By the number of its first row, the longest of each.
-        let mut longest: Vec<u32> = if lengths.is_empty() { vec![] } else { (0..forest.len() as u32).collect() };
-        for row in 0..longest.len() as u32 {
-            let best = &mut longest[forest.first(row) as usize];
-            if lengths[row as usize] > lengths[*best as usize] {
-                *best = row;
-            }
-        }
-        longest
-    };
-    let kept = kept(forest);
+    let longest = longest(forest, lengths);
     let (mut rows, mut clusters, mut of, mut keeps) = (vec![], vec![], vec![], vec![]);
     for row in 1..forest.len() as u32 {
         let first = forest.first(row);
@@ -69,7 +59,7 @@ fn put_out(forest: &mut Forest, lengths: &[u32], output: &mut Writer) -> Result<
         rows.push(u64::from(row) - 1);
         clusters.push((first > 0).then(|| u64::from(first) - 1));
         of.push(u64::from(sizes[first as usize]));
-        keeps.push(first > 0 && kept.get(first as usize).copied().unwrap_or(first) == row);
+        keeps.push(first > 0 && longest.get(first as usize).copied().unwrap_or(first) == row);
         if rows.len() == AT_ONCE {
             let [rows, of] = [&mut rows, &mut of].map(|all| std::mem::take(all).into());
             let clusters: ArrayBuf = std::mem::take(&mut clusters).into_iter().collect();
@@ -79,6 +69,18 @@ fn put_out(forest: &mut Forest, lengths: &[u32], output: &mut Writer) -> Result<
     output.write(vec![rows.into(), clusters.into_iter().collect(), of.into(), keeps.into_iter().collect()])?;
     tell(&sizes);
     Ok(())
+}
+
+/// By the number of its first row, the longest of each cluster; nothing if no lengths are known.
+fn longest(forest: &mut Forest, lengths: &[u32]) -> Vec<u32> {
+    let mut longest: Vec<u32> = (0..lengths.len() as u32).collect();
+    for row in 0..lengths.len() as u32 {
+        let best = &mut longest[forest.first(row) as usize];
+        if lengths[row as usize] > lengths[*best as usize] {
+            *best = row;
+        }
+    }
+    longest
 }
 
 /// How many clusters there are, and the largest.

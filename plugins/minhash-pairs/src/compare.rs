@@ -4,13 +4,13 @@
 //! the pairs are sorted by the other row, and the rows pass once more.
 
 use callboard_sdk::prelude::*;
-use step_minhash_dedup::columns::{LENGTH, SIGNATURE, signature};
+use step_minhash_dedup::columns::{LENGTH, SIGNATURE, signature, writes_only};
 use step_minhash_dedup::{Config as Options, Judge, Shingler, Verdict};
 
+use crate::AT_ONCE;
 use crate::candidates;
 use crate::ids::Lookup;
 use crate::jaccard::{jaccard, shingles};
-use crate::{AT_ONCE, writes_only};
 
 /// Columns of the pairs that were compared.
 const SURE: &str = "sure";
@@ -161,7 +161,7 @@ pub(crate) fn texts(options: &Options, inputs: &[Schema]) -> Result<BoundGlobal>
     let text = inputs[0].column::<Bytes>(&options.column)?;
     let pairs = PairColumns::of(&inputs[1])?;
     let written = compared_fields().into_iter().filter(|field| field.name != SURE);
-    let written = written.chain([Field::utf8(TEXT).not_null()]).collect();
+    let written = written.chain([Field::utf8(TEXT).not_null()]);
     let mut shape = writes_only(&inputs[0], written).reads(&text).reads_all(pairs.reads());
     if inputs.len() > 2 {
         shape = shape.reads((2, options.column.as_str()));

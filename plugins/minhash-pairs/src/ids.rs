@@ -5,7 +5,7 @@ use callboard_sdk::{Batch, Reader, Result, StepError};
 /// The first number of a row of the input; those before are of the known corpus.
 pub(crate) const ROWS: u64 = 1 << 40;
 
-/// Looks rows up by their numbers, which must ascend.
+/// Looks rows up by their numbers: in ascending order, each batch of rows is read once.
 pub(crate) struct Lookup<'r> {
     known: Option<&'r mut Reader>,
     rows: &'r mut Reader,

@@ -5,14 +5,6 @@ use step_minhash_dedup::{Config as Options, Keep};
 
 use crate::AT_ONCE;
 
-/// A row of a cluster, as `clusters` puts it out.
-struct Member {
-    row: u64,
-    cluster: Option<u64>,
-    size: u64,
-    kept: bool,
-}
-
 pub(crate) fn bind(options: &Options, inputs: &[Schema]) -> Result<BoundGlobal> {
     let (row, cluster) = (inputs[1].column::<u64>("row")?, inputs[1].column::<u64>("cluster")?);
     let (size, kept) = (inputs[1].column::<u64>("size")?, inputs[1].column::<bool>("kept")?);
@@ -28,18 +20,13 @@ pub(crate) fn bind(options: &Options, inputs: &[Schema]) -> Result<BoundGlobal> 
             let (rows, clusters) = (batch.get(&row)?, batch.get(&cluster)?);
             let (sizes, keeps) = (batch.get(&size)?, batch.get(&kept)?);
             for i in 0..batch.rows() {
-                let member =
-                    Member { row: rows.value(i), cluster: clusters.get(i), size: sizes.value(i), kept: keeps.value(i) };
-                (next..member.row).try_for_each(|row| out.push(row, Some(row), Some(1), output))?;
-                next = member.row + 1;
-                match member {
-                    Member { kept: true, .. } => out.push(member.row, member.cluster, Some(member.size), output)?,
-                    Member { cluster: Some(_), .. } if keeps_all => {
-                        out.push(member.row, member.cluster, Some(member.size), output)?
-                    }
-                    Member { .. } if keeps_all => out.push(member.row, None, None, output)?,
-                    Member { cluster: Some(_), .. } => output.drop(member.row, "near-duplicate"),
-                    Member { cluster: None, .. } => output.drop(member.row, "near-duplicate of a known row"),
+                let (row, cluster) = (rows.value(i), clusters.get(i));
+                (next..row).try_for_each(|row| out.push(row, Some(row), Some(1), output))?;
+                next = row + 1;
+                match (keeps.value(i) || keeps_all, cluster) {
+                    (true, _) => out.push(row, cluster, cluster.map(|_| sizes.value(i)), output)?,
+                    (false, Some(_)) => output.drop(row, "near-duplicate"),
+                    (false, None) => output.drop(row, "near-duplicate of a known row"),
                 }
             }
         }

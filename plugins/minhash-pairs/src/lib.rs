@@ -68,10 +68,3 @@ callboard_sdk::global!(Pairs);
 
 /// Rows handed to the host in one call.
 const AT_ONCE: usize = 8192;
-
-/// A step that writes rows of its own: of the first input, nothing goes on.
-fn writes_only(input: &Schema, written: Vec<Field>) -> Shape {
-    let names = input.fields().iter().map(|field| field.name.clone());
-    let drops: Vec<String> = names.filter(|name| written.iter().all(|field| field.name != *name)).collect();
-    Shape::new().writes_all(written).drops_all(drops)
-}

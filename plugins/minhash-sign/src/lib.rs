@@ -17,10 +17,7 @@ impl Transform for Sign {
         let text = input.utf8(&config.column).at("/column")?;
         let (banding, _) = config.search()?;
         config.written()?;
-        let written = columns::signed(&config);
-        let carried = input.fields().iter().map(|field| field.name.clone());
-        let drops: Vec<String> = carried.filter(|name| written.iter().all(|field| field.name != *name)).collect();
-        let shape = Shape::new().reads(&text).writes_all(written).drops_all(drops);
+        let shape = columns::writes_only(input, columns::signed(&config)).reads(&text);
         let permutations = usize::from(config.permutations.get());
         let permuted = Permutations::new(permutations, config.seed);
         let mut shingler = Shingler::new(config.ngram.get(), config.lowercase);
