@@ -49,9 +49,9 @@ pub(super) fn run(subject: &Subject, text: &str, verbose: bool) -> Result<ExitCo
 fn around(subject: &Subject, text: &str) -> String {
     let mut outputs = json!({ "out": { "path": "out.jsonl" } });
     if text.contains("[outputs.dropped]") {
-        outputs["dropped"] = json!({ "path": "dropped.jsonl", "from": "step.dropped" });
+        outputs["dropped"] = json!({ "path": "dropped.jsonl", "from": format!("{}.dropped", subject.uses()) });
     }
-    let step = json!({ "name": "step", "use": subject.uses(), "config": subject.config() });
+    let step = json!({ "use": subject.uses(), "config": subject.config() });
     json!({ "callboard": 1, "inputs": { "stdin": { "path": "stdin.jsonl" } }, "steps": [step], "outputs": outputs })
         .to_string()
 }
