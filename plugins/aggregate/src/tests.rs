@@ -73,7 +73,7 @@ fn all_rows_are_one_group_and_distinct_keys_need_no_figure() {
 fn groups_are_many_and_large() {
     let rows: Value = (0..20_000).map(|id| json!({ "id": id, "k": id % 9_000, "t": "x".repeat(id % 700) })).collect();
     let config = json!({ "by": ["k"], "figures": { "n": "count", "id": { "max": "id" }, "t": { "list": "t" } } });
-    // The native kit makes a call for each group, which takes long for so many: this is the call with all of them.
+    // The native kit makes a call for each group, too many here: this is the call with all of them.
     let out = run(config, rows);
     assert_eq!(out.len(), 9_000);
     assert!(out.iter().zip(0u64..).all(|(row, k)| row["k"] == k && row["n"] == if k < 2_000 { 3 } else { 2 }));

@@ -80,16 +80,11 @@ impl Global for Contamination {
                 return Err(StepError::config(message).at(format!("/{key}")));
             }
         }
-        match inputs.len() {
-            2 => Ok(()),
-            given => Err(StepError::config(format!(
-                "this step takes 2 inputs, and is given {given}: from = {{ rows = \"NAME\", others = \"NAME\" }}"
-            ))),
-        }
+        Schema::two(inputs).map(|_| ())
     }
 
     fn bind(config: Config, inputs: &[Schema]) -> Result<BoundGlobal> {
-        let [rows, others] = inputs else { return Err(StepError::config("this step takes 2 inputs")) };
+        let (rows, others) = Schema::two(inputs)?;
         let text = rows.utf8(&config.column).at("/column")?;
         let of_second = |mut error: StepError| {
             error.message = format!("in the second input: {}", error.message);

@@ -53,7 +53,7 @@ impl Global for Join {
     type Config = Config;
 
     fn check(config: &Config, inputs: &[Schema]) -> Result<()> {
-        let (left, right) = two(inputs)?;
+        let (left, right) = Schema::two(inputs)?;
         if config.on.is_empty() {
             return Err(StepError::config("at least 1 column is needed to join by").at("/on"));
         }
@@ -105,7 +105,7 @@ impl Global for Join {
     }
 
     fn bind(config: Config, inputs: &[Schema]) -> Result<BoundGlobal> {
-        let (left, right) = two(inputs)?;
+        let (left, right) = Schema::two(inputs)?;
         let beside = Right::resolve(&config, left, right)?;
         let gather = Gather::by_key(config.on.iter().cloned()).with(config.right_on().iter().cloned());
         let is_left = config.how == How::Left;
@@ -126,16 +126,6 @@ impl Global for Join {
             let [left, right] = inputs else { return Err(StepError::failed("the step was opened with two inputs")) };
             join(config.how, &beside, left, right, output)
         }))
-    }
-}
-
-fn two(inputs: &[Schema]) -> Result<(&Schema, &Schema)> {
-    match inputs {
-        [left, right] => Ok((left, right)),
-        _ => Err(StepError::config(format!(
-            "this step takes 2 inputs, and is given {}: from = {{ rows = \"NAME\", others = \"NAME\" }}",
-            inputs.len()
-        ))),
     }
 }
 

@@ -17,7 +17,7 @@ pub struct Shingler {
 }
 
 impl Shingler {
-    /// Shingles of so many words, in lower case if asked.
+    /// Shingles of `ngram` words, in lower case if asked.
     pub fn new(ngram: usize, lowercase: bool) -> Self {
         let lead = (1..ngram).fold(1, |lead: u64, _| lead.wrapping_mul(BASE));
         Shingler { ngram, lowercase, lead, words: vec![] }

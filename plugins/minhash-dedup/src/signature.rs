@@ -19,7 +19,7 @@ struct Block {
 }
 
 impl Permutations {
-    /// So many of a seed.
+    /// The first `count` permutations of a seed.
     pub fn new(count: usize, seed: u64) -> Self {
         let number = |which: usize| xxh3_64_with_seed(&(which as u64).to_le_bytes(), seed);
         let block = |block: usize| {

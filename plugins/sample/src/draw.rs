@@ -34,7 +34,7 @@ impl Random {
         Random(random)
     }
 
-    /// Those of a stratum, which is told from others by where its first row stands.
+    /// Those of a stratum, known by where its first row stands.
     pub(crate) fn of_stratum(seed: u64, position: u64) -> Self {
         Random::new(xxh3_64_with_seed(&position.to_le_bytes(), seed))
     }

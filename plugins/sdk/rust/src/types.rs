@@ -261,6 +261,20 @@ impl Schema {
         }
     }
 
+    /// The schemas of the inputs of a step that takes two.
+    ///
+    /// # Errors
+    /// `config`, if there is another number of them.
+    pub fn two(inputs: &[Schema]) -> Result<(&Schema, &Schema)> {
+        match inputs {
+            [first, second] => Ok((first, second)),
+            _ => Err(StepError::config(format!(
+                "this step takes 2 inputs, and is given {}: from = {{ rows = \"NAME\", others = \"NAME\" }}",
+                inputs.len()
+            ))),
+        }
+    }
+
     /// The columns, in order.
     pub fn fields(&self) -> &[Field] {
         &self.fields
