@@ -17,6 +17,17 @@ const FRAME: &str = "[inputs.i]\npath = \"i.jsonl\"\n[outputs.o]\npath = \"o.jso
 
 /// 100 KB, 20,000 times: 2 GB of text from 0.4 MB.
 #[test]
+fn blocks_are_not_merged_without_end() {
+    let word = "x".repeat(1 << 20);
+    let mut text = format!("callboard = 1\n[like.long]\nuse = \"filter\"\nconfig.where = \"{word}\"\n");
+    (0..100).for_each(|nth| text.push_str(&format!("[[steps]]\nname = \"s{nth}\"\nlike = \"long\"\n")));
+    let problems = Pipeline::parse(Source::new("p", text), &[]).unwrap_err();
+    let [problem] = &problems.problems[..] else { panic!("{problems}") };
+    assert!(problem.message.contains("has more than 16 MiB"), "{problems}");
+    assert!(problem.at.is_some_and(|at| at.line > 20), "{problems}");
+}
+
+#[test]
 fn params_are_not_put_in_without_end() {
     let long = "x".repeat(100_000);
     let head =

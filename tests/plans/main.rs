@@ -3,7 +3,7 @@
 //! - `pipeline.toml` or `pipeline.json`; both, where the two must give the same plan;
 //! - `catalog.toml`, if it uses more than the components of [`Shelf::standard`];
 //! - the files of pipelines that it uses as steps;
-//! - `args.toml`, if it has `set = ["…"]`, `load = "step"`, `budget = "1GiB"`, `replicas = 2`, `cores = 4`, or, by step, what earlier
+//! - `args.toml`, if it has `set = ["…"]`, `params = "FILE"`, `load = "step"`, `budget = "1GiB"`, `replicas = 2`, `cores = 4`, or, by step, what earlier
 //!   runs measured: `measured = { embed = "300MiB" }`;
 //! - `plan.txt` or `error.txt`: what a user sees. `BLESS=1` writes it; look at what it wrote.
 //!
@@ -31,6 +31,7 @@ use shelf::Shelf;
 #[serde(deny_unknown_fields, default)]
 struct Args {
     set: Vec<String>,
+    params: Option<String>,
     load: Load,
     budget: Option<String>,
     replicas: Option<u32>,
@@ -76,7 +77,9 @@ fn expanded(mut pipeline: Pipeline, case: &Path) -> Result<Pipeline, Problems> {
 pub(crate) fn plan(source: Source, case: &Path) -> Result<Plan, Problems> {
     let args: Args = fs::read_to_string(case.join("args.toml"))
         .map_or_else(|_| Args::default(), |text| toml::from_str(&text).unwrap());
-    let pipeline = expanded(Pipeline::parse(source, &args.set)?, case)?;
+    let params = args.params.map(|file| Source::new(&*file, fs::read_to_string(case.join(&file)).unwrap()));
+    let pipeline = Pipeline::parse_with_params(source, params, &args.set, TextLimits::default())?;
+    let pipeline = expanded(pipeline, case)?;
     let catalog = Shelf::of(case).catalog(&pipeline);
     let size = |text: &String| text.parse::<bytesize::ByteSize>().unwrap().as_u64();
     let terms = Terms {
@@ -195,6 +198,38 @@ fn a_diagram_says_by_which_door_rows_leave() {
   s2 -->|"dropped"| o4
 "#
     );
+}
+
+/// Tables are merged, the step's own keys and the last block win, and what is set of a block is set in all that is like it.
+#[test]
+fn blocks_are_merged_deeply() {
+    let case = cases().into_iter().find(|case| case.ends_with("like")).unwrap();
+    let plan = plan(sources(&case).remove(0), &case).unwrap();
+    let json = serde_json::to_value(&plan).unwrap();
+    let options =
+        |model: &str, temperature: f64| json!({ "model": model, "temperature": temperature, "max_tokens": 512 });
+    for (nth, at_once, options) in [(0, 4, options("small", 0.7)), (1, 2, options("large", 0.2))] {
+        assert_eq!(json["steps"][nth]["config"], json!({ "at_once": at_once, "options": options }));
+        assert_eq!(json["steps"][nth]["columns"], json!({ "instruction": "prompt" }));
+        assert_eq!(json["steps"][nth]["limits"]["time_ms"], 300_000);
+    }
+    assert_eq!([0, 1].map(|nth| json["steps"][nth]["on_error"].clone()), ["reject", "fail"]);
+    assert_eq!([&json["inputs"][0]["format"], &json["outputs"][0]["format"]], ["jsonl", "jsonl"]);
+}
+
+#[test]
+fn params_of_a_file_and_of_the_command_are_in_the_plan() {
+    let case = cases().into_iter().find(|case| case.ends_with("params-with-types")).unwrap();
+    let plan = plan(sources(&case).remove(0), &case).unwrap();
+    let json = serde_json::to_value(&plan).unwrap();
+    let plain = json!({ "type": "string", "of": "a value, since it has other keys" });
+    assert_eq!(
+        json["steps"][0]["config"],
+        json!({ "least": 7, "share": 0.5, "strict": true, "words": ["b", "c"], "table": { "a": 1 }, "plain": plain, "any": "text" })
+    );
+    assert_eq!(json["inputs"][0]["paths"], json!(["docs.txt"]));
+    assert_eq!([&json["inputs"][0]["format"], &json["outputs"][0]["format"]], ["jsonl", "csv"]);
+    assert_eq!(json["seed"], 7);
 }
 
 /// What nobody grants is not there; a secret is the name of a variable.

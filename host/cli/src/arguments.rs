@@ -113,6 +113,9 @@ pub(crate) struct PipelineArguments {
     /// The pipeline file, TOML or JSON; `-` reads JSON from standard input
     #[arg(value_name = "FILE")]
     pub(crate) file: PathBuf,
+    /// A file of params, TOML or JSON: `KEY = VALUE`; `--set` overrides it
+    #[arg(long, value_name = "FILE")]
+    pub(crate) params: Option<PathBuf>,
     /// Override a value of the pipeline, such as `params.KEY=VALUE`, `steps.NAME.config.KEY=VALUE` or
     /// `inputs.NAME.path=VALUE`; can be repeated
     #[arg(long, value_name = "KEY=VALUE")]

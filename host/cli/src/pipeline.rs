@@ -43,7 +43,8 @@ pub(crate) fn planned(arguments: &PipelineArguments, load: Load) -> Result<Plann
         (file.display().to_string(), text)
     };
     let source = Source::from_bytes(name, &text).map_err(Failure::Problems)?;
-    let mut pipeline = Pipeline::parse_within(source, &arguments.set, limits)?;
+    let params = arguments.params.as_deref().map(|file| params(file, limits)).transpose()?;
+    let mut pipeline = Pipeline::parse_with_params(source, params, &arguments.set, limits)?;
     if arguments.budget == Some(MemoryBudget::None) {
         pipeline.run.budget = None;
     }
@@ -66,6 +67,15 @@ pub(crate) fn planned(arguments: &PipelineArguments, load: Load) -> Result<Plann
     let plan = Plan::new(&pipeline, &components.catalog, terms)?;
     let file = Some(file).filter(|file| *file != "-").and_then(|file| std::path::absolute(file).ok());
     Ok(Planned { pipeline, plan, components, base, file })
+}
+
+/// The text of a file of params.
+fn params(file: &Path, limits: TextLimits) -> Result<Source, Failure> {
+    let text = std::fs::File::open(file).and_then(|mut file| text_of(&mut file, limits)).map_err(|error| {
+        let message = format!("cannot read the file of params `{}`: {}", file.display(), plain(&error));
+        Failure::other(Class::Pipeline, message)
+    })?;
+    Source::from_bytes(file.display().to_string(), &text).map_err(Failure::Problems)
 }
 
 /// As much of a text as a pipeline may have, and a byte more.

@@ -35,9 +35,14 @@ struct Pipeline {
     #[serde(default)]
     #[schemars(with = "String")]
     name: Option<String>,
-    /// Values that strings of this file use as `${params.NAME}`, and `--set params.NAME=VALUE` changes.
+    /// Values that strings of this file use as `${params.NAME}`, and `--set params.NAME=VALUE` or `--params FILE` changes. A table
+    /// with `type`, and perhaps `default` and `description`, says what the value is: `string`, `integer`, `number`, `boolean`,
+    /// `list` or `table`.
     #[serde(default)]
     params: Map<String, Value>,
+    /// Blocks of keys that several steps, inputs or outputs share: each takes one in with `like = "NAME"`.
+    #[serde(default)]
+    like: BTreeMap<String, Map<String, Value>>,
     /// Files to read, by name.
     #[serde(default)]
     inputs: BTreeMap<Name, Input>,
@@ -57,6 +62,10 @@ struct Pipeline {
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Input {
+    /// Blocks of `like` whose keys this table takes in; of several, the last that has a key says it, and the table itself before all.
+    #[serde(default)]
+    #[schemars(with = "OneOrMany")]
+    like: Option<OneOrMany>,
     /// A path, a glob or a list of them, relative to this file's folder; required unless the file is used as a step.
     #[serde(default)]
     #[schemars(with = "OneOrMany")]
@@ -112,10 +121,16 @@ struct InputLimits {
 /// One use of a component.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(transform = uses_or_like)]
 struct Step {
-    /// A bundled step, or the path to a component, relative to this file's folder.
-    #[serde(rename = "use")]
-    uses: String,
+    /// Blocks of `like` whose keys this table takes in; of several, the last that has a key says it, and the table itself before all.
+    #[serde(default)]
+    #[schemars(with = "OneOrMany")]
+    like: Option<OneOrMany>,
+    /// A bundled step, or the path to a component, relative to this file's folder; required unless a block of `like` says it.
+    #[serde(rename = "use", default)]
+    #[schemars(with = "String")]
+    uses: Option<String>,
     /// By default the name of what it uses, without folder and `.wasm`.
     #[serde(default)]
     #[schemars(with = "Name")]
@@ -159,6 +174,11 @@ struct Step {
     #[serde(default)]
     #[schemars(with = "Grant")]
     grant: Option<Grant>,
+}
+
+/// A step that is like nothing says itself what it uses.
+fn uses_or_like(schema: &mut Schema) {
+    schema.insert("anyOf".to_owned(), serde_json::json!([{ "required": ["use"] }, { "required": ["like"] }]));
 }
 
 /// Where a step's rows come from.
@@ -281,6 +301,10 @@ struct Secret {
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Output {
+    /// Blocks of `like` whose keys this table takes in; of several, the last that has a key says it, and the table itself before all.
+    #[serde(default)]
+    #[schemars(with = "OneOrMany")]
+    like: Option<OneOrMany>,
     /// A path, relative to this file's folder; required unless the file is used as a step.
     #[serde(default)]
     #[schemars(with = "String")]

@@ -129,8 +129,8 @@ fn inner(
         if forget {
             root.forget_places();
         }
-        params::give(&mut root, config, findings);
-        let pipeline = typed(&mut root, Role::Step, &[], limits, findings);
+        let given = params::give(&mut root, config, &step.at, findings);
+        let pipeline = given.and_then(|()| typed(&mut root, Role::Step, &[], limits, findings));
         Ok((root.size(), pipeline))
     };
     let mut outer = Findings::new(findings.source.clone());

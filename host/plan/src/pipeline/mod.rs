@@ -1,16 +1,18 @@
 //! Reads a pipeline file.
 //!
 //! 1. `document` — TOML or JSON text as one tree that knows its places.
-//! 2. `params` — `--set` and `${params.x}` put into the tree.
+//! 2. `params`, `declared`, `like` — `--set`, `--params` and `${params.x}` put into the tree, and blocks that several tables share.
 //! 3. `fields`, `read`, `grants` — the tree as the typed [`Pipeline`]; unknown keys and wrong types are found here.
 //! 4. `check`, `paths` — names, `from`, load groups and paths that contradict each other; what is not a path.
 //! 5. `compose`, `splice` — a step that is a pipeline itself is replaced by the steps of that pipeline.
 
 mod check;
 mod compose;
+mod declared;
 mod document;
 mod fields;
 mod grants;
+mod like;
 mod model;
 mod params;
 mod paths;
@@ -51,8 +53,29 @@ impl Pipeline {
     /// # Errors
     /// Everything that is wrong, with its place.
     pub fn parse_within(source: Source, sets: &[String], limits: TextLimits) -> Result<Self, Problems> {
+        Self::parse_with_params(source, None, sets, limits)
+    }
+
+    /// As [`Pipeline::parse_within`], with the text of a file of params, TOML or JSON, whose values `sets` may replace in turn.
+    ///
+    /// # Errors
+    /// Everything that is wrong, with its place; of the params, with their place in that file.
+    pub fn parse_with_params(
+        source: Source,
+        params: Option<Source>,
+        sets: &[String],
+        limits: TextLimits,
+    ) -> Result<Self, Problems> {
         let mut findings = Findings::new(source);
-        let root = tree(limits, &mut findings);
+        let mut root = tree(limits, &mut findings);
+        if let (Some(root), Some(params)) = (&mut root, params) {
+            let mut of_params = Findings::new(params);
+            let file = document(limits, "the file of params", &mut of_params);
+            if let Some(file) = &file {
+                params::give_file(root, file, &mut of_params);
+            }
+            of_params.or(file.map(drop))?;
+        }
         let pipeline = root.and_then(|mut root| typed(&mut root, Role::Run, sets, limits, &mut findings));
         findings.or(pipeline)
     }
@@ -119,15 +142,20 @@ fn tree(limits: TextLimits, findings: &mut Findings) -> Option<Node> {
         findings.add_with_help(&Some(0..0), "the pipeline is empty", "begin it with `callboard = 1`");
         return None;
     }
-    if text.len() > limits.text {
-        let message = format!("the pipeline has more than {}", exact(limits.text as u64));
+    let root = document(limits, "the pipeline", findings)?;
+    read::is_of_this_format(&root, findings).then_some(root)
+}
+
+/// A text of TOML or JSON as a tree. `what` it is, for a message that it is too long.
+fn document(limits: TextLimits, what: &str, findings: &mut Findings) -> Option<Node> {
+    if findings.source.text.len() > limits.text {
+        let message = format!("{what} has more than {}", exact(limits.text as u64));
         let help = Help::from("keep data in files that inputs, or steps by `grant.files`, read; or allow it: ");
         let help = help.set(Setting::MaxPipeline("64MiB".to_owned()));
         findings.add_with_help(&Some(limits.text..limits.text), message, help);
         return None;
     }
-    let root = document::parse(findings)?;
-    read::is_of_this_format(&root, findings).then_some(root)
+    document::parse(findings)
 }
 
 /// The tree as a pipeline, with its params and `sets` put in.

@@ -1,14 +1,16 @@
 //! `[params]`, `${params.x}` and `--set`.
 
+use super::declared;
 use super::document::{Data, Entry, Node, parse_toml};
+use super::like::{self, LIKE};
 use super::read::stem;
-use crate::problem::{Findings, Source};
+use crate::problem::{At, Findings, Source};
 use crate::sizes::exact;
 use crate::spelling::{hint, quoted};
 use callboard_words::{Help, Setting};
 
-const SETTABLE: &str = "what can be set: keys of `params`, `run`, `inputs.NAME`, `outputs.NAME` and `steps.NAME`, such as \
-                        `params.KEY=VALUE`, `steps.NAME.config.KEY=VALUE`";
+const SETTABLE: &str = "what can be set: keys of `params`, `run`, `inputs.NAME`, `outputs.NAME`, `steps.NAME` and `like.NAME`, such \
+                        as `params.KEY=VALUE`, `steps.NAME.config.KEY=VALUE`";
 
 /// All params, as a table.
 const ALL: &str = "${params}";
@@ -29,6 +31,7 @@ pub(crate) fn apply(root: &mut Node, sets: &[String], expanded: usize, findings:
     for set in of_params {
         set_param(root, set, findings);
     }
+    declared::resolve(root, findings)?;
 
     let params = root.get("params").cloned();
     if let Some(params) = &params {
@@ -41,42 +44,76 @@ pub(crate) fn apply(root: &mut Node, sets: &[String], expanded: usize, findings:
         }
     }
 
-    for mut set in others {
-        let mut of_set = Findings::new(findings.source.clone());
-        // As the file has it, where a list of steps has no names.
-        let mut path = set.path.clone();
-        if path[0] == "steps" {
-            path.remove(1);
-        }
-        let filled = filling.fill(&mut set.value, &mut path, &mut of_set);
-        findings.take(of_set, &format!("override `{}`: ", set.text));
-        filled?;
-        put(root, set, findings);
+    // Blocks are set before they are merged into what is like them, which is set afterwards.
+    let (of_blocks, others): (Vec<_>, Vec<_>) = others.into_iter().partition(|set| set.path[0] == LIKE);
+    for set in of_blocks {
+        filling.put(root, set, findings)?;
+    }
+    like::merge(root, filling.room, expanded, findings)?;
+    for set in others {
+        filling.put(root, set, findings)?;
     }
     Some(())
 }
 
+/// The finding that there is no room for what is put in.
+pub(super) fn too_large(at: &At, expanded: usize, findings: &mut Findings) {
+    let message = format!("with its params put in, the pipeline has more than {}", exact(expanded as u64));
+    let help = Help::from("use long params less often, data belongs into files; or allow it: ");
+    let help = help.set(Setting::MaxPipeline("64MiB".to_owned()));
+    findings.add_with_help(at, message, help);
+}
+
 /// Puts the configuration of a step that is a pipeline in the place of that pipeline's params. A key that is no param is found, unless the
-/// pipeline hands all of them on.
-pub(crate) fn give(root: &mut Node, config: &Node, findings: &mut Findings) {
+/// pipeline hands all of them on, and so is a param that has no value yet: `None` then, since nothing else can be judged.
+pub(crate) fn give(root: &mut Node, config: &Node, step: &At, findings: &mut Findings) -> Option<()> {
     let all = uses_all(root);
-    let Data::Table(given) = &config.data else { return };
-    let Data::Table(sections) = &mut root.data else { return };
+    let Data::Table(given) = &config.data else { return Some(()) };
+    let Data::Table(sections) = &mut root.data else { return Some(()) };
     let at = sections.iter().position(|section| section.key == "params").unwrap_or_else(|| {
         let value = Node { data: Data::Table(Vec::new()), at: None };
         sections.push(Entry { key: "params".to_owned(), key_at: None, value });
         sections.len() - 1
     });
-    let Data::Table(params) = &mut sections[at].value.data else { return };
+    let Data::Table(params) = &mut sections[at].value.data else { return Some(()) };
     let names: Vec<String> = params.iter().map(|param| param.key.clone()).collect();
     for entry in given {
         match params.iter_mut().find(|param| param.key == entry.key) {
-            Some(param) => *param = entry.clone(),
+            Some(param) => {
+                if let Some(wrong) = declared::set(&entry.key, &mut param.value, entry.value.clone()) {
+                    findings.push(&entry.key_at, wrong.0, wrong.1);
+                }
+            }
             None if all => params.push(entry.clone()),
             None => {
                 let help = hint(&entry.key, "params", names.iter().map(String::as_str));
                 findings.push(&entry.key_at, format!("its pipeline has no param `{}`", entry.key), help);
             }
+        }
+    }
+    let missing = declared::missing(&sections[at].value);
+    for name in &missing {
+        let message = format!("its pipeline needs the param `{name}`");
+        findings.add_with_help(step, message, format!("config = {{ {name} = … }}"));
+    }
+    missing.is_empty().then_some(())
+}
+
+/// Puts the params of a file in the place of those of the pipeline; what is wrong is found in that file.
+pub(crate) fn give_file(root: &mut Node, file: &Node, findings: &mut Findings) {
+    let Some(given) = super::fields::table(file, "a file of params", findings) else { return };
+    let mut params = root.get_mut("params");
+    let names = names_of(params.as_deref());
+    for Entry { key, key_at, value } in given {
+        let Some(param) = params.as_deref_mut().and_then(|params| params.get_mut(key)) else {
+            let help = hint(key, "params", names.iter().map(String::as_str));
+            findings.push(key_at, format!("the pipeline has no param `{key}`"), help);
+            continue;
+        };
+        let mut plain = value.clone();
+        plain.forget_places();
+        if let Some(wrong) = declared::set(key, param, plain) {
+            findings.push(&value.at, wrong.0, wrong.1);
         }
     }
 }
@@ -100,7 +137,8 @@ fn parse_set<'a>(text: &'a str, findings: &mut Findings) -> Option<Set<'a>> {
     let settable = match path.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["params" | "run", _] => true,
         ["steps", _, "config"] => false,
-        ["inputs" | "outputs" | "steps", _, _, ..] => true,
+        [LIKE, _, "config"] => false,
+        ["inputs" | "outputs" | "steps" | LIKE, _, _, ..] => true,
         _ => false,
     };
     if !settable {
@@ -150,7 +188,11 @@ fn set_param(root: &mut Node, set: Set<'_>, findings: &mut Findings) {
     let params = root.get_mut("params");
     let names = names_of(params.as_deref());
     match params.and_then(|params| params.get_mut(key)) {
-        Some(param) => param.data = set.value.data,
+        Some(param) => {
+            if let Some(wrong) = declared::set(key, param, set.value) {
+                findings.push(&None, format!("override `{}`: {}", set.text, wrong.0), wrong.1);
+            }
+        }
         None => findings.push(
             &None,
             format!("override `{}`: the pipeline has no param `{key}`", set.text),
@@ -165,12 +207,13 @@ fn put(root: &mut Node, set: Set<'_>, findings: &mut Findings) {
     let (start, keys) = match section.as_str() {
         "run" => (root, &set.path[..]),
         _ => {
-            let what = section.trim_end_matches('s');
+            let what = if section == LIKE { "block" } else { section.trim_end_matches('s') };
+            let sections = if section == LIKE { "blocks" } else { section.as_str() };
             let (name, keys) = rest.split_first().expect("it has a name in its path");
             let names = root.get(section).map(names_in).unwrap_or_default();
             let Some(node) = root.get_mut(section).and_then(|section| named(section, name)) else {
                 let message = format!("override `{}`: the pipeline has no {what} `{name}`", set.text);
-                return findings.push(&None, message, hint(name, section, names.iter().map(String::as_str)));
+                return findings.push(&None, message, hint(name, sections, names.iter().map(String::as_str)));
             };
             (node, keys)
         }
@@ -247,6 +290,21 @@ struct Filling<'a> {
 }
 
 impl Filling<'_> {
+    /// Puts the value of a `--set`, filled in, where its path leads.
+    fn put(&mut self, root: &mut Node, mut set: Set<'_>, findings: &mut Findings) -> Option<()> {
+        let mut of_set = Findings::new(findings.source.clone());
+        // As the file has it, where a list of steps has no names.
+        let mut path = set.path.clone();
+        if path[0] == "steps" {
+            path.remove(1);
+        }
+        let filled = self.fill(&mut set.value, &mut path, &mut of_set);
+        findings.take(of_set, &format!("override `{}`: ", set.text));
+        filled?;
+        put(root, set, findings);
+        Some(())
+    }
+
     /// Replaces `${params.x}` in every string below `node`, which stands under the keys of `path`; `$${` is a plain `${`. `None` where
     /// there is no room.
     fn fill(&mut self, node: &mut Node, path: &mut Vec<String>, findings: &mut Findings) -> Option<()> {
@@ -259,11 +317,7 @@ impl Filling<'_> {
                 }
                 Err(Unfilled::Wrong(message, help)) => findings.push(&node.at, message, help),
                 Err(Unfilled::NoRoom) => {
-                    let message =
-                        format!("with its params put in, the pipeline has more than {}", exact(self.expanded as u64));
-                    let help = Help::from("use long params less often, data belongs into files; or allow it: ");
-                    let help = help.set(Setting::MaxPipeline("64MiB".to_owned()));
-                    findings.add_with_help(&node.at, message, help);
+                    too_large(&node.at, self.expanded, findings);
                     return None;
                 }
             },
@@ -296,7 +350,7 @@ enum Unfilled {
 /// Where `${env.NAME}` stands for a variable, which is put in when the secret is sent.
 fn is_secret(path: &[String]) -> bool {
     let path: Vec<&str> = path.iter().map(String::as_str).collect();
-    matches!(path[..], ["steps", "grant", "secret", _, "value"])
+    matches!(path[..], ["steps", "grant", "secret", _, "value"] | [LIKE, _, "grant", "secret", _, "value"])
 }
 
 /// In a secret, what is not a param stays as it is. `room` is what the result may take, bytes.

@@ -104,6 +104,8 @@ pub(crate) fn pipeline(root: &Node, role: Role, findings: &mut Findings) -> Opti
         output(name, node, role, findings)
     });
     let run = fields.get("run").and_then(|node| run(node, findings)).unwrap_or_else(default_run);
+    // Blocks were merged into what is like them.
+    fields.get("like");
     fields.end(None, findings);
     Some(Pipeline {
         name,
@@ -142,6 +144,7 @@ fn input(name: Located<String>, node: &Node, role: Role, findings: &mut Findings
     let delimiter = fields.get("delimiter").and_then(|node| delimiter(node, findings));
     let limits = fields.get("limits").and_then(|node| input_limits(node, findings));
     let optional = fields.get("optional").and_then(|node| boolean(node, "`optional`", findings));
+    fields.get("like");
     let aside = |key: &str| match key {
         "from" => "an input is read from files; steps and outputs have `from`".to_owned(),
         _ => "an input has files, a format, types, a delimiter and limits".to_owned(),
@@ -213,6 +216,7 @@ fn step(node: &Node, findings: &mut Findings) -> Option<Step> {
     let retries = fields.get("retries").and_then(|node| integer(node, "`retries`", 0, MOST_RETRIES, findings));
     let granted = fields.get("grant");
     let grants = granted.and_then(|node| grants(node, findings));
+    fields.get("like");
     let aside = |key: &str| format!("the step's own keys go into `config = {{ {key} = … }}`");
     fields.end(Some(aside), findings);
 
@@ -336,6 +340,7 @@ fn output(name: Located<String>, node: &Node, role: Role, findings: &mut Finding
     let format = fields.get("format").and_then(|node| text(node, "`format`", findings));
     let columns = fields.get("columns").and_then(|node| output_columns(node, findings));
     let from = fields.get("from").and_then(|node| from(node, false, findings));
+    fields.get("like");
     fields.end(None, findings);
     Some(Output {
         name,
