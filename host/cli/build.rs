@@ -2,7 +2,8 @@
 //! `callboard steps` what each does (the package's `description`) and its `example.json`.
 //!
 //! A step is bundled when it is a folder under `plugins/` whose package is called `step-NAME`. One that has a `pipeline.toml` is that
-//! pipeline, and packages called `part-NAME` are steps that only such pipelines use. Where a component is not there yet, the binary
+//! pipeline, one that has a `with-KEY.toml` is that pipeline where its configuration has the key, and packages called `part-NAME` are
+//! steps that only such pipelines use. Where a component is not there yet, the binary
 //! knows its name and says what to run.
 #![forbid(unsafe_code)]
 
@@ -28,9 +29,9 @@ fn main() {
     steps.sort();
     parts.sort();
     let component = |name: &str| guests.join(format!("{name}.wasm"));
-    let table = steps.iter().map(|(name, folder)| match folder.join("pipeline.toml").canonicalize() {
-        Ok(pipeline) => step(name, None, Some(&pipeline), false),
-        Err(_) => step(name, Some(&component(name)), None, false),
+    let table = steps.iter().map(|(name, folder)| match pipeline(folder) {
+        Some((pipeline, None)) => step(name, None, Some((pipeline, None)), false),
+        other => step(name, Some(&component(name)), other, false),
     });
     let parts = parts.iter().map(|(name, _)| step(name, Some(&component(name)), None, true));
     let pages: String = steps.iter().map(|(name, folder)| page(name, folder)).collect();
@@ -48,7 +49,20 @@ fn package(manifest: &str, prefix: &str) -> Option<String> {
     Some(name.trim_end().trim_end_matches('"').to_owned())
 }
 
-fn step(name: &str, component: Option<&Path>, pipeline: Option<&Path>, part: bool) -> String {
+/// The pipeline in a step's folder, and the key of the configuration that asks for it, if it is not always the step.
+fn pipeline(folder: &Path) -> Option<(PathBuf, Option<String>)> {
+    fs::read_dir(folder).expect("it was read before").find_map(|entry| {
+        let path = entry.expect("it can be read").path();
+        let name = path.file_name()?.to_str()?.strip_suffix(".toml")?;
+        let key = match name {
+            "pipeline" => None,
+            _ => Some(name.strip_prefix("with-")?.to_owned()),
+        };
+        Some((path.canonicalize().ok()?, key))
+    })
+}
+
+fn step(name: &str, component: Option<&Path>, pipeline: Option<(PathBuf, Option<String>)>, part: bool) -> String {
     let (bytes, digest) = match component.and_then(|component| component.canonicalize().ok()) {
         Some(path) => {
             println!("cargo:rerun-if-changed={}", path.display());
@@ -58,7 +72,9 @@ fn step(name: &str, component: Option<&Path>, pipeline: Option<&Path>, part: boo
         }
         None => ("None".to_owned(), String::new()),
     };
-    let pipeline = pipeline.map_or("None".to_owned(), |path| format!("Some(include_str!({path:?}))"));
+    let pipeline = pipeline.map_or("None".to_owned(), |(path, key)| {
+        format!("Some(callboard_runtime::BundledPipeline {{ text: include_str!({path:?}), key: {key:?} }})")
+    });
     format!(
         "    callboard_runtime::Bundled {{ name: {name:?}, bytes: {bytes}, digest: {digest:?}, pipeline: {pipeline}, part: {part} }},\n"
     )

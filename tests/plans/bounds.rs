@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use callboard_plan::pipeline::{TextLimits, Texts};
+use callboard_plan::pipeline::TextLimits;
 use callboard_plan::{Pipeline, Problems, Source};
 
 fn refused(text: &str) -> String {
@@ -86,11 +86,13 @@ fn pipelines_that_are_steps_share_what_a_pipeline_may_take() {
     let step = "[[steps]]\nname = \"s\"\nuse = \"a\"\nconfig.where = [\"${params.a}\"]\n";
     let steps: String = (0..50).map(|nth| step.replace("\"s\"", &format!("\"s{nth}\""))).collect();
     let inner = format!("callboard = 1\n[params]\na = \"{long}\"\n[inputs.rows]\n{steps}[outputs.out]\n");
-    let texts = Texts::from([("./in.toml".to_owned(), Ok(Source::new("./in.toml", inner)))]);
+    let within = Ok(Source::new("./in.toml", inner));
     let expanded = |times: usize| {
         let uses = |nth: usize| format!("[[steps]]\nname = \"u{nth}\"\nuse = \"./in.toml\"\n");
         let text = format!("callboard = 1\n{FRAME}{}", (0..times).map(uses).collect::<String>());
-        Pipeline::parse(Source::new("p", text), &[]).unwrap().expanded(&texts, TextLimits::default())
+        Pipeline::parse(Source::new("p", text), &[])
+            .unwrap()
+            .expanded(|step| (*step.uses == "./in.toml").then_some(&within), TextLimits::default())
     };
     assert_eq!(expanded(2).unwrap().steps.len(), 100);
     let words = expanded(100).unwrap_err().to_string();

@@ -19,7 +19,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use callboard_plan::pipeline::{TextLimits, Texts, is_pipeline};
+use callboard_plan::pipeline::{Text, TextLimits, is_pipeline};
 use callboard_plan::{Load, Pipeline, Plan, Problem, Problems, Source, Terms, explain, mermaid};
 use serde::Deserialize;
 use serde_json::json;
@@ -56,7 +56,7 @@ pub(crate) fn sources(case: &Path) -> Vec<Source> {
 /// With the pipelines of the case's folder that it uses in the places of their steps.
 fn expanded(mut pipeline: Pipeline, case: &Path) -> Result<Pipeline, Problems> {
     loop {
-        let files = pipeline.uses().filter(|uses| is_pipeline(uses)).map(str::to_owned);
+        let files = pipeline.steps.iter().map(|step| step.uses.value.clone()).filter(|uses| is_pipeline(uses));
         let read = |uses: String| {
             let text = fs::read_to_string(case.join(&uses)).map(|text| Source::new(&*uses, text));
             let missing = |_| Problem {
@@ -66,11 +66,11 @@ fn expanded(mut pipeline: Pipeline, case: &Path) -> Result<Pipeline, Problems> {
             };
             (uses, text.map_err(missing))
         };
-        let texts: Texts = files.map(read).collect();
+        let texts: BTreeMap<String, Text> = files.map(read).collect();
         if texts.is_empty() {
             return Ok(pipeline);
         }
-        pipeline = pipeline.expanded(&texts, TextLimits::default())?;
+        pipeline = pipeline.expanded(|step| texts.get(&step.uses.value), TextLimits::default())?;
     }
 }
 

@@ -66,12 +66,14 @@ impl Bench {
 
     /// `NAME.toml`: the pipeline that a bundled step is, of components in `guests`.
     pub(crate) fn put_bundled_pipeline(&self, name: &str) {
-        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../plugins").join(name).join("pipeline.toml");
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../plugins").join(name);
+        let file =
+            ["pipeline.toml", "with-key.toml"].map(|file| folder.join(file)).into_iter().find(|file| file.exists());
         let line = |line: &str| match line.strip_prefix("use = \"").and_then(|uses| uses.strip_suffix('"')) {
             Some(uses) => format!("use = \"guests/{uses}.wasm\"\n"),
             None => format!("{line}\n"),
         };
-        let text: String = std::fs::read_to_string(file).unwrap().lines().map(line).collect();
+        let text: String = std::fs::read_to_string(file.unwrap()).unwrap().lines().map(line).collect();
         self.put(&format!("{name}.toml"), text);
     }
 

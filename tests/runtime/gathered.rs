@@ -6,7 +6,7 @@ use std::process::{Command, Output};
 
 use serde_json::{Value, json};
 
-use crate::bench::{Bench, lines};
+use crate::bench::{Bench, lines, wired};
 
 const MIB: u64 = 1 << 20;
 
@@ -75,6 +75,35 @@ fn parts_replicas_batches_and_budgets_change_no_byte() {
             assert!(*wanted == got, "{step} {config}: {replicas} replicas, batches of {batch_rows}, budget {budget:?}");
         }
     }
+}
+
+/// With a `key`, `exact-dedup` is a pipeline: texts are equal in what it says, and go on as they are.
+#[test]
+fn texts_are_equal_in_what_a_key_says() {
+    let bench = Bench::new();
+    bench.put_bundled_pipeline("exact-dedup");
+    let texts = [Some("Hello, World"), Some("hello   WORLD!"), Some("x"), None, Some("12"), Some("13"), None];
+    let row = |(id, text): (usize, &Option<&str>)| json!({ "id": id, "n": id % 5, "text": text });
+    bench.put("docs.jsonl", lines(texts.iter().enumerate().map(row)));
+    bench.put("known.jsonl", lines([json!({ "text": "X" }), json!({ "text": "14" })]));
+    let run = |from: &str, config: &str| {
+        let step = format!(
+            "[[steps]]\nname = \"dedup\"\nuse = \"./exact-dedup.toml\"\nfrom = {from}\nconfig = {{ {config} }}\n"
+        );
+        let outputs = [("out", ""), ("dropped", "from = \"dedup.dropped\"")];
+        bench.pipeline(wired(&["docs", "known"], &outputs, &step)).overwrite().report();
+        let kept: Vec<_> = bench.rows("out.jsonl").iter().map(|row| row["id"].as_u64().unwrap()).collect();
+        let dropped = bench.rows("dropped.jsonl");
+        (kept, dropped.iter().map(|row| (row["id"].as_u64().unwrap(), row["_reason"].clone())).collect::<Vec<_>>())
+    };
+    let known = "{ rows = \"docs\", known = \"known\" }";
+    let all = "key = { lowercase = true, letters_only = true }";
+    let (duplicate, is_known) = (json!("duplicate"), json!("known"));
+    let gone = vec![(1, duplicate.clone()), (2, is_known), (6, duplicate.clone())];
+    assert_eq!(run(known, all), (vec![0, 3, 4, 5], gone));
+    assert_eq!(bench.rows("out.jsonl")[0], json!({ "id": 0, "n": 0, "text": "Hello, World" }));
+    let (kept, gone) = run(known, &format!("keep = \"last\", {all}"));
+    assert_eq!((kept, gone.len()), (vec![1, 4, 5, 6], 3));
 }
 
 /// Python with DuckDB, if it is there.

@@ -20,11 +20,26 @@ pub struct Config {
     columns: Vec<String>,
     /// Which of equal rows stays: `"first"`, `"last"`, or `{ max = "COLUMN" }`, the one with the largest value in a column (the first of those; nulls count least).
     keep: Keep,
+    /// What makes texts equal that are not the same. They are compared so, and not changed. Columns of text alone can be compared then.
+    key: Key,
+}
+
+/// What makes texts equal that are not the same. With any of it, the bundled step is the pipeline `with-key.toml`, of which this
+/// component is a step without it.
+#[derive(Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+struct Key {
+    /// Upper and lower case are equal.
+    lowercase: bool,
+    /// Letters alone are compared: no white space, digits or punctuation. A text without letters is compared as it is.
+    letters_only: bool,
+    /// Characters that Unicode takes for the same (its form NFKC) are equal, and so is all white space; none counts at the ends.
+    normalise: bool,
 }
 
 impl Default for Config {
     fn default() -> Self {
-        Config { columns: vec!["text".into()], keep: Keep::Named(Named::First) }
+        Config { columns: vec!["text".into()], keep: Keep::Named(Named::First), key: Key::default() }
     }
 }
 
@@ -94,6 +109,10 @@ impl Global for ExactDedup {
             return Err(StepError::config(format!(
                 "this step takes 1 or 2 inputs (the rows, and rows that are known), and is given {given}"
             )));
+        }
+        if config.key != Key::default() {
+            let message = "the component alone cannot compare by a `key`: the bundled step `exact-dedup` can";
+            return Err(StepError::config(message).at("/key"));
         }
         if config.columns.is_empty() {
             return Err(StepError::config("at least 1 column is needed to compare rows by").at("/columns"));

@@ -49,7 +49,7 @@ fn list() -> String {
 
 fn kind(name: &str) -> &'static str {
     let step = BUNDLED.iter().find(|step| step.name == name);
-    if step.is_some_and(|step| step.pipeline.is_some()) {
+    if step.is_some_and(|step| step.bytes.is_none() && step.pipeline.is_some()) {
         return "pipeline";
     }
     step.and_then(|step| step.bytes)
@@ -91,7 +91,8 @@ fn table(keys: &[Key]) -> String {
     let row = |key: &Key| {
         let default = match &key.default {
             _ if key.required => "required".to_owned(),
-            None | Some(Value::Null) => if has_keys(key) { "" } else { "none" }.to_owned(),
+            _ if has_keys(key) => String::new(),
+            None | Some(Value::Null) => "none".to_owned(),
             Some(value) => value.to_string(),
         };
         let of = if key.bounds.is_empty() { key.of.clone() } else { format!("{}, {}", key.of, key.bounds) };

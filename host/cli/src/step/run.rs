@@ -19,7 +19,8 @@ use crate::show::{err, inline};
 
 pub(crate) fn run(arguments: &StepRunArguments) -> Result<ExitCode, Failure> {
     let mut subject = super::subject(&arguments.tried)?;
-    let pipeline = BUNDLED.iter().find(|step| step.name == subject.uses()).and_then(|step| step.pipeline);
+    let pipeline =
+        BUNDLED.iter().find(|step| step.name == subject.uses()).and_then(|step| step.pipeline_for(&subject.config()));
     if let (Some(text), []) = (pipeline, &arguments.input[..]) {
         return super::pipeline::run(&subject, text, arguments.verbose);
     }

@@ -3,7 +3,7 @@
 //! The step's `from` takes the place of that pipeline's inputs, its `config` that of the params, and what the pipeline puts out is
 //! what the step puts out. An output called `dropped` or `rejected` is the step's side door of that name.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
 use super::check::{LONGEST_PATH, WITHIN, is_step_name};
 use super::document::Node;
@@ -18,8 +18,8 @@ use crate::spelling::quoted;
 /// How deep pipelines may lie in pipelines: what is deeper uses itself.
 const DEEPEST: usize = 8;
 
-/// The texts of pipelines that are used as steps, by `use`; or the problem with one, at no place.
-pub type Texts = BTreeMap<String, Result<Source, Problem>>;
+/// The text of a pipeline that is used as a step; or the problem with it, at no place.
+pub type Text = Result<Source, Problem>;
 
 /// Whether a `use` names the file of a pipeline rather than a component.
 pub fn is_pipeline(uses: &str) -> bool {
@@ -27,13 +27,16 @@ pub fn is_pipeline(uses: &str) -> bool {
 }
 
 impl Pipeline {
-    /// Replaces each step whose `use` is among `texts` by the steps of that pipeline. These may use pipelines in turn: what
-    /// [`Pipeline::uses`] says afterwards shows which. A text that cannot be read is given as the problem with it. With all params put
-    /// in, the texts may together take what `limits` allow one pipeline.
+    /// Replaces each step for which there is a text by the steps of that pipeline. These may be pipelines in turn. A text that cannot be
+    /// read is given as the problem with it. With all params put in, the texts may together take what `limits` allow one pipeline.
     ///
     /// # Errors
     /// What is wrong with one of the texts, or with how a step uses it, with its place.
-    pub fn expanded(mut self, texts: &Texts, limits: TextLimits) -> Result<Self, Problems> {
+    pub fn expanded<'a>(
+        mut self,
+        text_of: impl Fn(&Step) -> Option<&'a Text>,
+        limits: TextLimits,
+    ) -> Result<Self, Problems> {
         let mut findings = Findings::new(self.source.clone());
         let steps = std::mem::take(&mut self.steps);
         let mut parts: HashMap<String, Spliced> = HashMap::new();
@@ -42,12 +45,12 @@ impl Pipeline {
         let mut room = limits.expanded;
         for mut step in steps {
             if let (From::Default, Some(before)) = (&step.from, &last)
-                && (parts.contains_key(&before.value) || texts.contains_key(&step.uses.value))
+                && (parts.contains_key(&before.value) || text_of(&step).is_some())
             {
                 step.from = implied(before, &step);
             }
             last = Some(step.name.clone());
-            let Some(text) = texts.get(&step.uses.value) else {
+            let Some(text) = text_of(&step) else {
                 out.push(step);
                 continue;
             };
@@ -58,6 +61,9 @@ impl Pipeline {
             }
             if let Some(mut spliced) = splice(&step, inner, &mut findings) {
                 out.append(&mut spliced.steps);
+                if is_pipeline(&step.uses) && !self.pipelines.contains(&step.uses.value) {
+                    self.pipelines.push(step.uses.value.clone());
+                }
                 parts.insert(step.name.value.clone(), spliced);
                 if super::within(out.len(), 0, &mut findings).is_none() {
                     return findings.or(None);
@@ -74,15 +80,9 @@ impl Pipeline {
             refer(from, &parts, &mut findings);
         }
         self.steps = out;
-        self.pipelines.extend(texts.keys().filter(|uses| is_pipeline(uses)).cloned());
         super::within(0, super::feeds(&self), &mut findings);
         self.load_groups_hold_no(&parts, &mut findings);
         findings.or(Some(self))
-    }
-
-    /// What the steps use: bundled steps, components and pipelines.
-    pub fn uses(&self) -> impl Iterator<Item = &str> {
-        self.steps.iter().map(|step| step.uses.as_str())
     }
 
     fn load_groups_hold_no(&self, parts: &HashMap<String, Spliced>, findings: &mut Findings) {
@@ -103,7 +103,7 @@ fn implied(before: &Located<String>, step: &Step) -> From {
 /// that uses it: what is wrong in its own text is an error that points there. `room` is what it may take with its params put in.
 fn inner(
     step: &Step,
-    text: &Result<Source, Problem>,
+    text: &Text,
     room: &mut usize,
     limits: TextLimits,
     findings: &mut Findings,

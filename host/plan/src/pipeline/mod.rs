@@ -20,7 +20,7 @@ mod read;
 mod splice;
 
 pub(crate) use compose::only_input;
-pub use compose::{Texts, is_pipeline};
+pub use compose::{Text, is_pipeline};
 pub use document::Places;
 pub use model::{
     BatchSize, From, Input, InputLimits, Limits, LoadGroups, Located, OnError, Output, OutputColumn, Pipeline, Run,

@@ -7,7 +7,7 @@ use std::io::ErrorKind;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use callboard_plan::pipeline::{TextLimits, Texts, is_pipeline};
+use callboard_plan::pipeline::{Step, Text, TextLimits, is_pipeline};
 use callboard_plan::{
     COMPONENT_BYTES, Catalog, Component, Kind, Missing, Origin, Pipeline, PlannedStep, Problem, Problems, ScanError,
     Source, is_path, scan,
@@ -28,10 +28,33 @@ pub struct Bundled {
     pub bytes: Option<fn() -> &'static [u8]>,
     /// The SHA-256 of the component, hexadecimal: known when the binary is made, it need not be computed in each run.
     pub digest: &'static str,
-    /// The pipeline that it is, if it is one: it has no component of its own then.
-    pub pipeline: Option<&'static str>,
+    /// The pipeline that it is, if it is one.
+    pub pipeline: Option<BundledPipeline>,
     /// Whether it is only a part of such a pipeline, which lists of bundled steps leave out.
     pub part: bool,
+}
+
+/// The pipeline that a bundled step is.
+#[derive(Clone, Copy, Debug)]
+pub struct BundledPipeline {
+    /// The text of its file.
+    pub text: &'static str,
+    /// The step is this pipeline only where its configuration holds something under this key, and its component elsewhere; without a
+    /// key it is always this pipeline, and has no component.
+    pub key: Option<&'static str>,
+}
+
+impl Bundled {
+    /// The text of the pipeline that the step is with this configuration, if it is one.
+    pub fn pipeline_for(&self, config: &serde_json::Value) -> Option<&'static str> {
+        let pipeline = self.pipeline.as_ref()?;
+        let asked_for = |key| match config.get(key) {
+            None | Some(serde_json::Value::Null) => false,
+            Some(serde_json::Value::Object(keys)) => !keys.is_empty(),
+            Some(_) => true,
+        };
+        pipeline.key.is_none_or(asked_for).then_some(pipeline.text)
+    }
 }
 
 /// Replaces each step that is a pipeline by the steps of that pipeline, to the last: a bundled one, or a file relative to `base`. All
@@ -46,22 +69,27 @@ pub fn compose(
     base: &Path,
     limits: TextLimits,
 ) -> Result<Pipeline, Problems> {
+    let carried = |step: &Step| {
+        let bundled = bundled.iter().find(|bundled| bundled.name == *step.uses)?;
+        bundled.pipeline_for(&step.config)
+    };
     let mut room = limits.text as u64;
     loop {
-        let mut texts = Texts::new();
-        for uses in pipeline.uses() {
-            let carried = bundled.iter().find(|step| step.name == uses).and_then(|step| step.pipeline);
-            let text = match carried {
-                Some(text) => Ok(Source::new(uses, text)),
+        let mut texts: BTreeMap<String, Text> = BTreeMap::new();
+        for step in &pipeline.steps {
+            let uses = &step.uses.value;
+            let text = match carried(step) {
+                Some(text) => Ok(Source::new(uses.as_str(), text)),
                 None if is_pipeline(uses) && !texts.contains_key(uses) => text_of(uses, base, &mut room),
                 None => continue,
             };
-            texts.insert(uses.to_owned(), text);
+            texts.insert(uses.clone(), text);
         }
         if texts.is_empty() {
             return Ok(pipeline);
         }
-        pipeline = pipeline.expanded(&texts, limits)?;
+        let is_one = |step: &Step| carried(step).is_some() || is_pipeline(&step.uses);
+        pipeline = pipeline.expanded(|step| texts.get(&step.uses.value).filter(|_| is_one(step)), limits)?;
     }
 }
 
