@@ -184,6 +184,24 @@ fn a_line_that_is_no_object_is_refused() {
     }
 }
 
+/// What Python's `json` writes for numbers that JSON cannot hold is no JSON, and help says so.
+#[test]
+fn what_is_no_number_has_its_own_help() {
+    for value in ["NaN", "Infinity", "-Infinity", "inf"] {
+        for within in ["X", "[1.0, X]", "{\"b\": X}"] {
+            for repeated in [1, 1000] {
+                let line = |value| format!("{{\"a\":{}}}\n", within.replace('X', value));
+                let bench = Bench::with("in.jsonl", line("1.5").repeat(repeated) + &line(value));
+                let (message, help) = bench.error(&["in.jsonl"], &[]);
+                assert!(message.contains("the line is not JSON"), "{message}");
+                assert!(help.starts_with("JSON has no NaN and no infinity"), "{message}: {help}");
+            }
+        }
+    }
+    let bench = Bench::with("in.jsonl", "{\"a\":nul}\n");
+    assert!(!bench.error(&["in.jsonl"], &[]).1.contains("infinity"));
+}
+
 /// Lines that lie in memory together are parsed together, and are one object each all the same.
 #[test]
 fn an_object_is_a_line_and_a_line_an_object_wherever_it_stands() {

@@ -47,14 +47,16 @@ pub(super) fn of_line(line: &[u8], error: &serde_json::Error, misfit: Option<Mis
     if let Some(misfit) = only_as_text(text, spec) {
         return LineFault { error: misfit.into_error(spec, "json"), column };
     }
-    let text = error.to_string();
-    let message = text.rsplit_once(" at line ").map_or(text.as_str(), |(message, _)| message);
+    let said = error.to_string();
+    let message = said.rsplit_once(" at line ").map_or(said.as_str(), |(message, _)| message);
     let mut fault = IoError::data(format!("the line is not JSON: {message}"));
     if line.trim_ascii().contains(&b'\r') {
         fault = IoError::data("a carriage return stands within the line: lines end with a line feed")
             .with_help("if it ends all of them, convert the file: tr '\\r' '\\n'");
     } else if first.is_some_and(|first| !b"{[".contains(first)) && serde_json::from_slice::<Held>(line).is_err() {
         fault = fault.with_help(CSV);
+    } else if is_no_number(text_at(line, error.column())) {
+        fault = fault.with_help(NO_NUMBER);
     } else if error.is_eof() {
         let help = match first {
             Some(b'[') => "jq -c '.[]' OLD.json > NEW.jsonl",
@@ -68,6 +70,19 @@ pub(super) fn of_line(line: &[u8], error: &serde_json::Error, misfit: Option<Mis
 }
 
 const CSV: &str = "JSON Lines has one object a line; if the file is CSV, say so: format = \"csv\"";
+
+const NO_NUMBER: &str = "JSON has no NaN and no infinity, though Python's `json` writes them: write null for them";
+
+/// What a line has where the parser stopped, which counts columns of bytes from 1.
+fn text_at(line: &[u8], column: usize) -> &[u8] {
+    line.get(column.saturating_sub(1)..).unwrap_or_default()
+}
+
+/// Whether it begins with what some programs write for numbers that JSON cannot hold.
+fn is_no_number(text: &[u8]) -> bool {
+    let text = text.strip_prefix(b"-").unwrap_or(text);
+    [b"NaN".as_slice(), b"Inf", b"nan", b"inf"].iter().any(|word| text.starts_with(word))
+}
 
 /// The error of a line that is not UTF-8, with the first byte that is not.
 pub(super) fn not_utf8(line: &[u8]) -> LineFault {
