@@ -1,6 +1,6 @@
 //! Paths, patterns, compression, and where batches are cut.
 
-use callboard_io::{BatchPolicy, Chunk, Dataset, ErrorKind, Format, InFile};
+use callboard_io::{BatchPolicy, Chunk, Dataset, ErrorKind, Format, InFile, InputSpec};
 
 use crate::bench::{Bench, POLICY, column, gz, join, zst};
 
@@ -164,7 +164,7 @@ fn brackets_and_braces_that_are_part_of_a_name_get_a_hint_that_works() {
 #[test]
 fn the_help_for_paths_fixes_them() {
     let bench = Bench::with("d/part.csv.gz", "");
-    for (folder, file) in [("a", "part.parquet"), ("b", "part.ndjson"), ("c", "notes.txt")] {
+    for (folder, file) in [("a", "part.parquet"), ("b", "part.ndjson"), ("c", "notes.doc")] {
         bench.put(&format!("{folder}/{file}"), "");
     }
     for (folder, end) in [("a", ".parquet"), ("b", ".ndjson"), ("c", ".jsonl"), ("d", ".csv.gz")] {
@@ -175,29 +175,30 @@ fn the_help_for_paths_fixes_them() {
     let (_, help) = bench.error(&["none.jsonl"], &[]);
     assert_eq!(help, "paths are relative to the pipeline file's folder");
     assert_eq!(bench.error(&["/none/none.jsonl"], &[]).1, "");
-    bench.put("list.json", "[{\"a\": 1}, {\"a\": 2}]");
-    assert!(bench.error(&["list.json"], &[]).1.ends_with("jq -c '.[]' OLD.json > NEW.jsonl"));
-    bench.put("list.jsonl", "[{\"a\": 1}, {\"a\": 2}]");
-    assert!(bench.error(&["list.jsonl"], &[]).1.ends_with("jq -c '.[]' OLD.json > NEW.jsonl"));
+    for (name, text) in [("list.jsonl", "[{\"a\": 1}, {\"a\": 2}]"), ("long-list.jsonl", "[\n{\"a\": 1}\n]\n")] {
+        bench.put(name, text);
+        assert!(bench.error(&[name], &[]).1.contains("if the file is one array of objects: format = \"json\""));
+        let spec = InputSpec { format: Some(Format::Json), ..bench.spec(&[name], &[]) };
+        assert_eq!(Dataset::open(&spec).unwrap().schema().fields().len(), 1);
+    }
     bench.put("long.jsonl", "{\n\"a\": 1\n}\n");
     assert!(bench.error(&["long.jsonl"], &[]).1.contains("jq -c . OLD.json > NEW.jsonl"));
-    bench.put("long-list.jsonl", "[\n{\"a\": 1}\n]\n");
-    assert!(bench.error(&["long-list.jsonl"], &[]).1.contains("jq -c '.[]' OLD.json > NEW.jsonl"));
 }
 
 #[test]
 fn the_extension_says_the_format_unless_the_pipeline_does() {
-    let bench = Bench::with("a.txt", "{\"a\":1}\n");
-    let (message, help) = bench.error(&["a.txt"], &[]);
-    assert_eq!(message, "`a.txt`: the extension `txt` names no format");
-    assert_eq!(help, r#"say which: format = "jsonl" or "csv" or "parquet" or "arrow""#);
-    let mut spec = bench.spec(&["a.txt"], &[]);
+    let bench = Bench::with("a.dat", "{\"a\":1}\n");
+    let (message, help) = bench.error(&["a.dat"], &[]);
+    assert_eq!(message, "`a.dat`: the extension `dat` names no format");
+    let formats = ["jsonl", "json", "csv", "text", "warc", "parquet", "arrow"];
+    assert_eq!(help, format!("say which: format = {}", formats.map(|name| format!("\"{name}\"")).join(" or ")));
+    let mut spec = bench.spec(&["a.dat"], &[]);
     spec.format = Some("jsonl".parse().unwrap());
     assert_eq!(Dataset::open(&spec).unwrap().format(), Format::Jsonl);
     let unknown = "yaml".parse::<Format>().unwrap_err();
     assert_eq!(
         (unknown.to_string().as_str(), unknown.help()),
-        ("there is no format `yaml`", Some("formats: jsonl, csv, parquet, arrow"))
+        ("there is no format `yaml`", Some("formats: jsonl, json, csv, text, warc, parquet, arrow"))
     );
 
     bench.put("b.csv", "a\n1\n");

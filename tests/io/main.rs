@@ -2,6 +2,7 @@
 #![allow(missing_docs, unreachable_pub, reason = "a test's name says it; the fuzz targets are a library elsewhere")]
 #![forbid(unsafe_code)]
 
+mod added;
 mod bench;
 mod beneath;
 mod binary;
@@ -19,6 +20,7 @@ mod joined;
 mod jsonl;
 mod limits;
 mod mistaken;
+mod more_formats;
 mod output;
 mod parquet_types;
 mod round_trip;

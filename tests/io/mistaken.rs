@@ -79,10 +79,10 @@ fn what_is_no_format_at_all_says_what_to_do() {
         ("in.parquet", b"Obj\x01\0\0".to_vec(), "the file is Avro, not Parquet", "convert it to"),
         ("in.arrow", b"version https://git-lfs.github.com/spec/v1\n".to_vec(), "Git LFS", "git lfs pull"),
         ("in.parquet", Vec::new(), "the file is empty, not Parquet", "write it again"),
-        ("in.csv", array.into(), "`in.csv`, line 1: the file is a JSON array, not CSV", "jq -c '.[]'"),
-        ("in.csv", "[\n{\"n\":0}\n]\n".into(), "the file is a JSON array, not CSV", "jq -c '.[]'"),
+        ("in.csv", array.into(), "`in.csv`, line 1: the file is a JSON array, not CSV", "format = \"json\""),
+        ("in.csv", "[\n{\"n\":0}\n]\n".into(), "the file is a JSON array, not CSV", "format = \"json\""),
         ("in.csv.gz", gz("{\n \"n\": 0\n}\n"), "the file is JSON, not CSV", "jq -c ."),
-        ("in.jsonl", array.into(), "`in.jsonl`, line 1: the line is a list, not an object", "jq -c '.[]'"),
+        ("in.jsonl", array.into(), "`in.jsonl`, line 1: the line is a list, not an object", "format = \"json\""),
         ("in.jsonl", "{\"n\":0}\r{\"n\":1}\r".into(), "line 1, column 9: a carriage return stands within", "tr '\\r'"),
         ("in.csv", "n,m\r0,1\r".into(), "line 1: a carriage return ends a row within the line", "tr '\\r' '\\n'"),
     ];

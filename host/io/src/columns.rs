@@ -5,7 +5,7 @@ use std::sync::Arc;
 use arrow::array::*;
 use arrow::buffer::{NullBuffer, OffsetBuffer};
 use arrow::compute::cast;
-use arrow::datatypes::{DataType, Field, FieldRef, Fields, TimeUnit};
+use arrow::datatypes::{DataType, Field, FieldRef, Fields, SchemaRef, TimeUnit};
 
 use crate::misfit::{Misfit, excerpt};
 use crate::names::Names;
@@ -356,9 +356,17 @@ impl StructColumn {
     }
 
     /// The members alone: for rows, which are objects that are never null.
-    pub(crate) fn finish_columns(&mut self) -> (usize, Vec<ArrayRef>) {
+    fn finish_columns(&mut self) -> (usize, Vec<ArrayRef>) {
         let (length, _) = self.finish_validity();
         (length, self.columns.iter_mut().map(Column::finish).collect())
+    }
+
+    /// The rows, of a schema whose fields these are.
+    pub(crate) fn finish_rows(&mut self, schema: &SchemaRef) -> RecordBatch {
+        let (length, columns) = self.finish_columns();
+        let options = RecordBatchOptions::new().with_row_count(Some(length));
+        let rows = RecordBatch::try_new_with_options(schema.clone(), columns, &options);
+        rows.expect("columns are built by the schema")
     }
 
     fn finish_validity(&mut self) -> (usize, Option<NullBuffer>) {

@@ -6,10 +6,11 @@ use std::sync::Arc;
 use arrow::array::{RecordBatch, UInt64Array};
 use arrow::datatypes::SchemaRef;
 
+use crate::added::Additions;
 use crate::files;
 use crate::format::Format;
 use crate::formats::{Rows, implementation};
-use crate::spec::{BatchPolicy, InputSpec};
+use crate::spec::{BatchPolicy, InputSpec, TextRow};
 use crate::{IoError, canonical};
 
 /// Some rows of one file.
@@ -30,6 +31,10 @@ pub struct Dataset {
     format: Format,
     files: Arc<[PathBuf]>,
     bytes: u64,
+    /// The schema of the files.
+    read: SchemaRef,
+    additions: Additions,
+    /// The schema of the rows: the columns of the files, and those that are added.
     schema: SchemaRef,
 }
 
@@ -42,21 +47,27 @@ impl Dataset {
     pub fn open(spec: &InputSpec) -> Result<Dataset, IoError> {
         let files = files::resolve(&spec.base, &spec.paths, &|| spec.stop.check())?;
         let format = files::format(&files, spec.format)?;
-        if spec.delimiter.is_some() && format != Format::Csv {
-            let message = format!("`delimiter` is for csv only, and this is {format}");
-            return Err(IoError::spec(message).in_file(&files[0]));
-        }
         if spec.delimiter.is_some_and(|byte| !byte.is_ascii() || b"\"\r\n".contains(&byte)) {
             return Err(IoError::spec("`delimiter` is not a character of ASCII other than a quote and a line end"));
         }
+        let only_for = |key: &str, of: Format, is_set: bool| match is_set && format != of {
+            true => Err(IoError::spec(format!("`{key}` is for {of} only, and this is {format}")).in_file(&files[0])),
+            false => Ok(()),
+        };
+        only_for("delimiter", Format::Csv, spec.delimiter.is_some())?;
+        only_for("at", Format::Json, spec.at.is_some())?;
+        only_for("row", Format::Text, spec.row != TextRow::default())?;
         let mut bytes = 0;
         for file in &files {
             spec.stop.check()?;
             bytes += files::size(file)?;
         }
-        let schema = implementation(format).schema(&files, spec)?;
+        let read = implementation(format).schema(&files, spec)?;
+        let additions = Additions::of(spec, &files)?;
+        let schema = additions.schema(&read)?;
         canonical::check_names(&schema).map_err(|error| error.in_file(&files[0]))?;
-        Ok(Dataset { spec: Arc::new(spec.clone()), format, files: files.into(), bytes, schema: Arc::new(schema) })
+        let (read, schema) = (Arc::new(read), Arc::new(schema));
+        Ok(Dataset { spec: Arc::new(spec.clone()), format, files: files.into(), bytes, read, additions, schema })
     }
 
     /// The columns of every chunk, in canonical types.
@@ -93,7 +104,8 @@ impl Dataset {
     /// Reads from the first row on.
     pub fn read(&self, policy: BatchPolicy) -> Reader {
         let policy = BatchPolicy { rows: policy.rows.max(1), bytes: policy.bytes.max(1) };
-        Reader { dataset: self.clone(), policy, next_file: 0, open: None, failed: false }
+        let left = self.spec.rows.unwrap_or(u64::MAX);
+        Reader { dataset: self.clone(), policy, next_file: 0, open: None, left, left_of_file: 0, failed: false }
     }
 }
 
@@ -103,6 +115,9 @@ pub struct Reader {
     policy: BatchPolicy,
     next_file: usize,
     open: Option<Rows>,
+    /// Rows that may still be read, and of this file.
+    left: u64,
+    left_of_file: u64,
     failed: bool,
 }
 
@@ -114,8 +129,11 @@ impl Reader {
     fn open_next(&mut self) -> Option<Result<(), IoError>> {
         let file = self.dataset.files.get(self.next_file)?;
         self.next_file += 1;
-        let format = implementation(self.dataset.format);
-        let opened = format.read(file, &self.dataset.schema, &self.dataset.spec, self.policy);
+        let Dataset { format, read, spec, .. } = &self.dataset;
+        self.left_of_file = spec.rows_per_file.unwrap_or(u64::MAX).min(self.left);
+        let most = usize::try_from(self.left_of_file).unwrap_or(usize::MAX).max(1);
+        let policy = BatchPolicy { rows: self.policy.rows.min(most), ..self.policy };
+        let opened = implementation(*format).read(file, read, spec, policy);
         Some(opened.map(|rows| self.open = Some(rows)))
     }
 }
@@ -124,9 +142,18 @@ impl Iterator for Reader {
     type Item = Result<Chunk, IoError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        while !self.failed {
+        while !self.failed && self.left > 0 {
             let result = match self.open.as_mut().map(Iterator::next) {
                 Some(Some(Ok((origin, rows)))) => {
+                    let taken = self.left_of_file.min(rows.num_rows() as u64) as usize;
+                    self.left -= taken as u64;
+                    self.left_of_file -= taken as u64;
+                    if self.left_of_file == 0 {
+                        self.open = None;
+                    }
+                    let (origin, rows) = (origin.slice(0, taken), rows.slice(0, taken));
+                    let Dataset { spec, additions, schema, .. } = &self.dataset;
+                    let rows = additions.to_rows(spec, schema, self.file(), &origin, rows);
                     return Some(Ok(Chunk { file: self.next_file as u32 - 1, origin, rows }));
                 }
                 Some(Some(Err(error))) => Err(error),

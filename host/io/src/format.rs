@@ -11,8 +11,14 @@ use crate::text::Compression;
 pub enum Format {
     /// JSON Lines: one object a line.
     Jsonl,
+    /// JSON: an array of objects, or one within an object. Read only.
+    Json,
     /// Comma-separated values with a header (tabs in a `.tsv`).
     Csv,
+    /// Plain text: a row for each line, or for each file. Read only.
+    Text,
+    /// WARC: what crawlers keep of the web. Read only.
+    Warc,
     /// Apache Parquet.
     Parquet,
     /// Arrow IPC: the file format, and the stream format when read.
@@ -26,14 +32,19 @@ struct Listed {
     extensions: &'static [&'static str],
     /// Text may be compressed as a whole; binary formats compress inside.
     text: bool,
+    /// Outputs may have it.
+    written: bool,
 }
 
 #[rustfmt::skip]
 const FORMATS: &[Listed] = &[
-    Listed { format: Format::Jsonl,   name: "jsonl",   extensions: &["jsonl", "ndjson"],         text: true },
-    Listed { format: Format::Csv,     name: "csv",     extensions: &["csv", "tsv"],              text: true },
-    Listed { format: Format::Parquet, name: "parquet", extensions: &["parquet"],                 text: false },
-    Listed { format: Format::Arrow,   name: "arrow",   extensions: &["arrow", "ipc", "feather"], text: false },
+    Listed { format: Format::Jsonl,   name: "jsonl",   extensions: &["jsonl", "ndjson"],         text: true,  written: true },
+    Listed { format: Format::Json,    name: "json",    extensions: &["json"],                    text: true,  written: false },
+    Listed { format: Format::Csv,     name: "csv",     extensions: &["csv", "tsv"],              text: true,  written: true },
+    Listed { format: Format::Text,    name: "text",    extensions: &["txt"],                     text: true,  written: false },
+    Listed { format: Format::Warc,    name: "warc",    extensions: &["warc"],                    text: true,  written: false },
+    Listed { format: Format::Parquet, name: "parquet", extensions: &["parquet"],                 text: false, written: true },
+    Listed { format: Format::Arrow,   name: "arrow",   extensions: &["arrow", "ipc", "feather"], text: false, written: true },
 ];
 
 impl Format {
@@ -41,7 +52,7 @@ impl Format {
         FORMATS.iter().find(|listed| listed.format == self).expect("every format is listed")
     }
 
-    /// As the pipeline file writes it: `jsonl`, `csv`, `parquet`, `arrow`.
+    /// As the pipeline file writes it: `jsonl`, `json`, `csv`, `text`, `warc`, `parquet`, `arrow`.
     pub fn name(self) -> &'static str {
         self.listed().name
     }
@@ -60,17 +71,11 @@ impl Format {
         let extension = Path::new(&stem).extension().unwrap_or_default().to_string_lossy().to_lowercase();
         let by_extension = || FORMATS.iter().find(|listed| listed.extensions.contains(&extension.as_str()));
         let Some(listed) = given.map(Format::listed).or_else(by_extension) else {
-            let names: Vec<_> = Format::names().map(|name| format!("\"{name}\"")).collect();
             let message = match extension.as_str() {
                 "" => "there is no extension to name the format".to_owned(),
                 extension => format!("the extension `{extension}` names no format"),
             };
-            let aside = match extension.as_str() {
-                "json" => "\na list of objects is made one object a line by: jq -c '.[]' OLD.json > NEW.jsonl",
-                _ => "",
-            };
-            let help = format!("say which: format = {}{aside}", names.join(" or "));
-            return Err(IoError::spec(message).in_file(path).with_help(help));
+            return Err(IoError::spec(message).in_file(path).with_help(say_which(|_| true)));
         };
         if compression != Compression::None && !listed.text {
             let message = format!("{} cannot be read or written as {compression}: it compresses inside", listed.name);
@@ -80,6 +85,27 @@ impl Format {
         }
         Ok(listed.format)
     }
+}
+
+impl Format {
+    /// The format that a file is written in, as [`Format::of`] has it.
+    ///
+    /// # Errors
+    /// Those of [`Format::of`], and a format that is only read.
+    pub(crate) fn of_output(path: &Path, given: Option<Format>) -> Result<Format, IoError> {
+        let format = Format::of(path, given)?;
+        if !format.listed().written {
+            let message = format!("{format} is read, and not written");
+            return Err(IoError::spec(message).in_file(path).with_help(say_which(|listed| listed.written)));
+        }
+        Ok(format)
+    }
+}
+
+/// The key of the pipeline file, with the formats that can stand there.
+fn say_which(can: impl Fn(&&Listed) -> bool) -> String {
+    let names: Vec<_> = FORMATS.iter().filter(can).map(|listed| format!("\"{}\"", listed.name)).collect();
+    format!("say which: format = {}", names.join(" or "))
 }
 
 impl fmt::Display for Format {

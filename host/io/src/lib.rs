@@ -21,6 +21,7 @@
 
 #![forbid(unsafe_code)]
 
+mod added;
 mod canonical;
 mod columns;
 mod cores;
@@ -44,6 +45,7 @@ mod output;
 mod pattern;
 mod patterns;
 mod place;
+mod plain;
 mod spec;
 mod stop;
 mod text;
@@ -62,6 +64,6 @@ pub use limits::{InputLimits, LARGEST_BATCH, LARGEST_WINDOW, LONGEST_LINE};
 pub use output::{Committed, Finished, OutputSpec, Position, Staged, Writer, check_schema, check_writable};
 pub use patterns::can_match_below;
 pub use place::FilePlace;
-pub use spec::{BatchPolicy, InputSpec};
+pub use spec::{Added, BatchPolicy, InputSpec, TextRow};
 pub use stop::Stop;
 pub use types::{is_json, json_field};

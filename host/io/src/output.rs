@@ -34,7 +34,7 @@ pub struct OutputSpec {
 
 impl OutputSpec {
     fn check(&self) -> Result<Format, IoError> {
-        Format::of(&self.path, self.format)
+        Format::of_output(&self.path, self.format)
     }
 }
 

@@ -23,10 +23,49 @@ pub struct InputSpec {
     pub types: BTreeMap<String, String>,
     /// What parts the fields of CSV: a byte of ASCII. By default a comma, and a tab where a file's name ends in `.tsv`.
     pub delimiter: Option<u8>,
+    /// Where the array of a JSON file is: a JSON pointer (RFC 6901). By default it is the whole file.
+    pub at: Option<String>,
+    /// What a row of plain text is.
+    pub row: TextRow,
+    /// At most this many rows are read, of all files together.
+    pub rows: Option<u64>,
+    /// At most this many rows are read of each file.
+    pub rows_per_file: Option<u64>,
+    /// Columns that are added behind those of the files, by name.
+    pub add: Vec<(String, Added)>,
+    /// Folders called `KEY=VALUE` are columns too, behind those of the files: text, which is null for `__HIVE_DEFAULT_PARTITION__`.
+    pub hive: bool,
     /// What a file may take.
     pub limits: InputLimits,
     /// Asked while files are opened, sampled and read.
     pub stop: Stop,
+}
+
+/// What an added column holds.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Added {
+    /// The file that the row is from, relative to the input's folder if it is below it.
+    File,
+    /// The row's line or number in its file, as [`Chunk::origin`](crate::Chunk::origin) has it.
+    Line,
+    /// The same text in every row.
+    Text(String),
+    /// The same integer.
+    Integer(i64),
+    /// The same number.
+    Float(f64),
+    /// The same boolean.
+    Boolean(bool),
+}
+
+/// What a row of plain text is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum TextRow {
+    /// A line, without its end.
+    #[default]
+    Line,
+    /// A file, whole.
+    File,
 }
 
 /// Where batches are cut. The same files and policy give the same batches.

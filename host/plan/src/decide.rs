@@ -53,6 +53,7 @@ fn assemble(draft: &Draft<'_>, components: &[&Component]) -> Plan {
         format: input.format.as_ref().map(text),
         types: input.types.iter().map(|(column, ty)| (column.clone(), text(ty))).collect(),
         delimiter: input.delimiter,
+        reading: input.reading.clone(),
         limits: input.limits,
         stage: *stage,
     });

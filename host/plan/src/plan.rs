@@ -12,7 +12,7 @@ use crate::grants::Grants;
 use crate::memory::Predicted;
 use crate::need::Need;
 use crate::parts::COMPONENT_BYTES;
-use crate::pipeline::{BatchSize, InputLimits, OnError, OutputColumn};
+use crate::pipeline::{BatchSize, InputLimits, OnError, OutputColumn, Reading};
 use crate::scan::Kind;
 use crate::unverified::Unverified;
 
@@ -49,6 +49,9 @@ pub struct PlannedInput {
     /// What parts the fields of CSV, if the pipeline says it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub delimiter: Option<char>,
+    /// Which rows are read, and what is added to them, as far as the pipeline says it.
+    #[serde(default, skip_serializing_if = "Reading::is_empty")]
+    pub reading: Reading,
     /// What a file may take, as far as the pipeline says it.
     #[serde(default, skip_serializing_if = "InputLimits::is_empty")]
     pub limits: InputLimits,

@@ -70,7 +70,7 @@ struct Input {
     #[serde(default)]
     #[schemars(with = "OneOrMany")]
     path: Option<OneOrMany>,
-    /// Otherwise the extension says: `jsonl`, `csv`, `parquet`, `arrow`.
+    /// Otherwise the extension says: `jsonl`, `json`, `csv`, `text`, `warc`, `parquet`, `arrow`.
     #[serde(default)]
     #[schemars(with = "String")]
     format: Option<String>,
@@ -81,6 +81,29 @@ struct Input {
     #[serde(default)]
     #[schemars(with = "String", length(min = 1, max = 1))]
     delimiter: Option<String>,
+    /// Where the array of rows of `json` is, by its JSON pointer, such as "/data/rows"; by default it is the whole file.
+    #[serde(default)]
+    #[schemars(with = "String")]
+    at: Option<String>,
+    /// What a row of `text` is: a "line", the default, or a "file".
+    #[serde(default)]
+    #[schemars(with = "String", regex(pattern = r"^(line|file|.*\$\{.*)$"))]
+    row: Option<String>,
+    /// At most this many rows are read, of all files together.
+    #[serde(default)]
+    #[schemars(with = "OrParam<Count>")]
+    rows: Option<u64>,
+    /// At most this many rows are read of each file.
+    #[serde(default)]
+    #[schemars(with = "OrParam<Count>")]
+    rows_per_file: Option<u64>,
+    /// Whether folders called `KEY=VALUE` are columns.
+    #[serde(default)]
+    #[schemars(with = "OrParam<bool>")]
+    hive: bool,
+    /// Columns to add: "@file", "@line", or a value that every row has.
+    #[serde(default)]
+    add: BTreeMap<String, Value>,
     /// What a file may take before it is refused.
     #[serde(default)]
     #[schemars(with = "InputLimits")]

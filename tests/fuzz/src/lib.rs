@@ -37,6 +37,8 @@ pub const TARGETS: &[Target] = &[
     // The two ways to decide a condition. A regular expression of few bytes may be compiled to 10 MiB.
     Target { name: "filter", run: step_filter::fuzz, memory: 64 },
     Target { name: "jsonl", run: |bytes| readers::fuzz("jsonl", bytes), memory: 64 },
+    Target { name: "json", run: |bytes| readers::fuzz("json", bytes), memory: 64 },
+    Target { name: "warc", run: |bytes| readers::fuzz("warc", bytes), memory: 64 },
     Target { name: "csv", run: |bytes| readers::fuzz("csv", bytes), memory: 64 },
     // A page says its size in 31 bits, and the library makes room for it before it looks at what is there: up to 2 GiB.
     Target { name: "parquet", run: |bytes| readers::fuzz("parquet", bytes), memory: 2100 },

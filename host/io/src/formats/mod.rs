@@ -5,9 +5,12 @@ mod csv;
 mod declared;
 mod ipc;
 mod joined;
+mod json;
 mod jsonl;
 mod parquet;
+mod plain_text;
 mod unfolded;
+mod warc;
 
 pub use jsonl::{json_bytes, json_rows, marked_rows};
 
@@ -24,7 +27,7 @@ use crate::format::Format;
 use crate::spec::{BatchPolicy, InputSpec};
 use crate::stop::Stop;
 use crate::text::Sink;
-use crate::values::Rule;
+use crate::values::{Anything, Rule};
 
 /// Rows of one file with the line or number of each.
 pub(crate) type Rows = Box<dyn Iterator<Item = Result<(UInt64Array, RecordBatch), IoError>> + Send>;
@@ -38,10 +41,14 @@ pub(crate) trait FileFormat: Sync {
     fn read(&self, file: &Path, schema: &SchemaRef, spec: &InputSpec, policy: BatchPolicy) -> Result<Rows, IoError>;
 
     /// Writes rows of a schema to `sink`, whose name will be `path`; refuses a schema that the format cannot hold.
-    fn write(&self, sink: Sink, schema: &SchemaRef, path: &Path) -> Result<Box<dyn RowWriter>, IoError>;
+    fn write(&self, _sink: Sink, _schema: &SchemaRef, path: &Path) -> Result<Box<dyn RowWriter>, IoError> {
+        Err(IoError::spec("a format that is only read").in_file(path))
+    }
 
     /// What rows must keep to be written; [`Writer`](crate::Writer) sees that they do.
-    fn rule(&self) -> &'static dyn Rule;
+    fn rule(&self) -> &'static dyn Rule {
+        &Anything
+    }
 
     /// What a reader should know of a file that is read and may not be whole.
     fn doubt(&self, _file: &Path, _spec: &InputSpec) -> Option<&'static str> {
@@ -111,7 +118,10 @@ fn guarded<T>(read: impl FnOnce() -> Result<T, IoError>) -> Result<T, IoError> {
 pub(crate) fn implementation(format: Format) -> &'static dyn FileFormat {
     match format {
         Format::Jsonl => &jsonl::Jsonl,
+        Format::Json => &json::Json,
         Format::Csv => &csv::Csv,
+        Format::Text => &plain_text::PlainText,
+        Format::Warc => &warc::Warc,
         Format::Parquet => &parquet::Parquet,
         Format::Arrow => &ipc::Ipc,
     }

@@ -62,10 +62,67 @@ pub struct Input {
     pub types: BTreeMap<String, Located<String>>,
     /// What parts the fields of CSV, if the file says it: a character of ASCII.
     pub delimiter: Option<char>,
+    /// Which rows are read, and what is added to them.
+    pub reading: Reading,
     /// Those that the file sets.
     pub limits: InputLimits,
     /// Where the file is used as a step: whether the step may leave this input out.
     pub optional: bool,
+}
+
+/// Which rows of an input's files are read, and what is added to them, as far as the file says it; in the plan too.
+#[derive(Clone, Debug, Default, PartialEq, serde::Serialize, serde::Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Reading {
+    /// `at`: where the array of a JSON file is, a JSON pointer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub at: Option<String>,
+    /// `row = "file"`: a row of plain text is a file, not a line.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub whole_files: bool,
+    /// `rows`: the most rows of all files.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rows: Option<u64>,
+    /// `rows_per_file`: the most rows of each.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rows_per_file: Option<u64>,
+    /// `hive`: folders called `KEY=VALUE` are columns.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub hive: bool,
+    /// `add`: columns to add, in the file's order.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub add: Vec<(String, Added)>,
+}
+
+impl Reading {
+    /// Whether the file says nothing.
+    pub fn is_empty(&self) -> bool {
+        *self == Reading::default()
+    }
+
+    /// Whether it says only what can be done.
+    pub(crate) fn is_sound(&self) -> bool {
+        let numbers = self.add.iter().all(|(_, added)| !matches!(added, Added::Float(number) if !number.is_finite()));
+        numbers && self.rows != Some(0) && self.rows_per_file != Some(0)
+    }
+}
+
+/// What a column that is added to an input's rows holds.
+#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Added {
+    /// `"@file"`: the file that the row is from.
+    File,
+    /// `"@line"`: its line or number there.
+    Line,
+    /// A text, the same for every row.
+    Text(String),
+    /// An integer.
+    Integer(i64),
+    /// A number.
+    Float(f64),
+    /// A boolean.
+    Boolean(bool),
 }
 
 /// What a file of an input may take, as far as the file sets it; in the plan too.

@@ -14,6 +14,7 @@ use super::model::{
     BatchSize, From, Input, InputLimits, Limits, LoadGroups, Located, OnError, Output, OutputColumn, Pipeline, Run,
     Step,
 };
+use super::reading::reading;
 use crate::choices::MOST_STAGE_INSTANCES;
 use crate::door::Feed;
 use crate::parts::MOST_COMPONENT_BYTES;
@@ -142,18 +143,19 @@ fn input(name: Located<String>, node: &Node, role: Role, findings: &mut Findings
     let format = fields.get("format").and_then(|node| text(node, "`format`", findings));
     let types = fields.get("types").map(|node| text_table(node, "`types`", findings));
     let delimiter = fields.get("delimiter").and_then(|node| delimiter(node, findings));
+    let reading = reading(&fields, findings);
     let limits = fields.get("limits").and_then(|node| input_limits(node, findings));
     let optional = fields.get("optional").and_then(|node| boolean(node, "`optional`", findings));
     fields.get("like");
     let aside = |key: &str| match key {
         "from" => "an input is read from files; steps and outputs have `from`".to_owned(),
-        _ => "an input has files, a format, types, a delimiter and limits".to_owned(),
+        _ => "an input has files, and keys that say how they are read".to_owned(),
     };
     fields.end(Some(aside), findings);
     let types = types.unwrap_or_default().into_iter().map(|(column, ty)| (column.value, ty));
     let (paths, limits) = (paths.unwrap_or_default(), limits.unwrap_or_default());
     let optional = optional.unwrap_or_default();
-    Some(Input { name, paths, format, types: types.collect(), delimiter, limits, optional })
+    Some(Input { name, paths, format, types: types.collect(), delimiter, reading, limits, optional })
 }
 
 /// What parts the fields of CSV.

@@ -52,6 +52,9 @@ fn verify_input(input: &PlannedInput) -> Result<(), String> {
     if !input.limits.allow_something() {
         return Err("has limits that no input can have".to_owned());
     }
+    if !input.reading.is_sound() {
+        return Err("is read as no input can be".to_owned());
+    }
     Ok(())
 }
 

@@ -10,15 +10,14 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use arrow::datatypes::{Schema, SchemaRef};
-use callboard_io::{
-    Dataset, FilePlace, Format, InputLimits, InputSpec, LARGEST_WINDOW, LONGEST_LINE, OutputSpec, Stop, check_writable,
-};
+use callboard_io::{Dataset, FilePlace, Format, OutputSpec, check_writable};
 use callboard_plan::{Edge, Feed, Kind, Plan, PlannedOutput, PlannedStep, Reader, nearest};
 
 use crate::error::{Class, Fault, RunError};
 use crate::events::Event;
 use crate::ports::door_schema;
 use crate::prepare::Prepared;
+use crate::prepare::input::input_spec;
 use crate::prepare::{places, width};
 use crate::rejects::Files;
 use crate::rows::appended;
@@ -104,20 +103,7 @@ impl Checked {
                 checked.inputs.insert(input.name.clone(), read);
                 continue;
             }
-            let spec = InputSpec {
-                name: input.name.clone(),
-                base: settings.base.clone(),
-                paths: input.paths.clone(),
-                format: input.format.as_deref().map(Format::from_str).transpose().map_err(in_input)?,
-                types: input.types.clone(),
-                // A plan that was kept may have been altered: what is not a delimiter parts nothing.
-                delimiter: input.delimiter.and_then(|delimiter| u8::try_from(delimiter).ok()),
-                limits: limits(input.limits),
-                stop: Stop::when({
-                    let cancel = settings.cancel.clone();
-                    move || cancel.is_cancelled()
-                }),
-            };
+            let spec = input_spec(input, settings).map_err(in_input)?;
             let dataset = Dataset::open(&spec).map_err(in_input)?;
             for (first, again) in dataset.twice() {
                 let of = if first == again { String::new() } else { format!(", as `{}`", first.display()) };
@@ -250,18 +236,6 @@ impl Checked {
         let schemas: Vec<(&Feed, SchemaRef)> =
             edges.iter().map(|edge| (&edge.from, self.schemas[&edge.from].clone())).collect();
         Ok(Way { schema: appended(&schemas)?, edges })
-    }
-}
-
-/// What the pipeline says that a file may take, and the defaults. A plan that was kept may have been altered.
-fn limits(set: callboard_plan::pipeline::InputLimits) -> InputLimits {
-    let usual = InputLimits::default();
-    InputLimits {
-        line: set.line.unwrap_or(usual.line).min(LONGEST_LINE),
-        columns: set.columns.unwrap_or(usual.columns),
-        header: set.header.unwrap_or(usual.header).min(LONGEST_LINE),
-        window: set.window.unwrap_or(usual.window).min(LARGEST_WINDOW),
-        batch: set.batch.unwrap_or(usual.batch).min(callboard_io::LARGEST_BATCH),
     }
 }
 

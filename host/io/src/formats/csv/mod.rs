@@ -17,7 +17,7 @@ pub(super) use write::Words;
 
 use std::path::{Path, PathBuf};
 
-use arrow::array::{RecordBatch, RecordBatchOptions, UInt64Array};
+use arrow::array::{RecordBatch, UInt64Array};
 use arrow::datatypes::{Schema, SchemaRef};
 
 use super::{FileFormat, RowWriter, Rows};
@@ -93,10 +93,7 @@ impl CsvRows {
         if origins.is_empty() {
             return Ok(None);
         }
-        let (length, columns) = self.columns.finish_columns();
-        let options = RecordBatchOptions::new().with_row_count(Some(length));
-        let rows = RecordBatch::try_new_with_options(self.schema.clone(), columns, &options);
-        Ok(Some((UInt64Array::from(origins), rows.expect("columns are built by the schema"))))
+        Ok(Some((UInt64Array::from(origins), self.columns.finish_rows(&self.schema))))
     }
 }
 

@@ -44,4 +44,4 @@ pub(super) fn json(line: &[u8]) -> Option<IoError> {
     Some(IoError::data(format!("the file is {is}, not CSV")).with_help(help))
 }
 
-const ARRAY: &str = "make JSON Lines of it: jq -c '.[]' FILE > NAME.jsonl";
+const ARRAY: &str = "if it is one array of objects, say so: format = \"json\"";

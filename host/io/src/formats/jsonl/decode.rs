@@ -33,13 +33,23 @@ impl Row {
 
 /// Appends the object that the line holds; the bytes that its objects take whatever members they have.
 pub(super) fn row(line: &[u8], columns: &mut StructColumn, spec: &InputSpec) -> Result<u64, LineFault> {
-    let mut json = serde_json::Deserializer::from_slice(line);
+    object(line, columns, spec).map_err(|(error, misfit)| fault::of_line(line, &error, misfit, spec))
+}
+
+/// Appends an object; the bytes that its objects take whatever members they have. Or what the parser says, and what did not fit.
+pub(in crate::formats) fn object(
+    text: &[u8],
+    columns: &mut StructColumn,
+    spec: &InputSpec,
+) -> Result<u64, (serde_json::Error, Option<Misfit>)> {
+    let mut json = serde_json::Deserializer::from_slice(text);
     let mut row = Row::new(spec);
     // Anything but an object ends here, null and text too.
     let members = Members { columns, row: &mut row };
-    let result = json.deserialize_map(members).and_then(|()| json.end());
-    result.map_err(|error| fault::of_line(line, &error, row.misfit.take(), spec))?;
-    Ok(row.filled)
+    match json.deserialize_map(members).and_then(|()| json.end()) {
+        Ok(()) => Ok(row.filled),
+        Err(error) => Err((error, row.misfit.take())),
+    }
 }
 
 /// Appends the objects that lines hold, one each; all lines begin with `{` and end with `}`, but for white space. False where some line

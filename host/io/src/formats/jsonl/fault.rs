@@ -22,6 +22,8 @@ impl LineFault {
     }
 }
 
+const ARRAY: &str = "if the file is one array of objects: format = \"json\"";
+
 const ONE_A_LINE: &str = "JSON Lines has one object a line";
 
 /// Why a line is not a row: what did not fit, or what the parser says.
@@ -35,9 +37,7 @@ pub(super) fn of_line(line: &[u8], error: &serde_json::Error, misfit: Option<Mis
     if error.is_data() && first != Some(&b'{') {
         let kind = first.map_or("nothing", |byte| kind(*byte));
         let help = match first {
-            Some(b'[') => {
-                format!("{ONE_A_LINE}; a list of objects is made such lines by: jq -c '.[]' OLD.json > NEW.jsonl")
-            }
+            Some(b'[') => format!("{ONE_A_LINE}; {ARRAY}"),
             Some(first) if !b"{\"-0123456789tfn".contains(first) => CSV.to_owned(),
             _ => ONE_A_LINE.to_owned(),
         };
@@ -59,12 +59,10 @@ pub(super) fn of_line(line: &[u8], error: &serde_json::Error, misfit: Option<Mis
         fault = fault.with_help(NO_NUMBER);
     } else if error.is_eof() {
         let help = match first {
-            Some(b'[') => "jq -c '.[]' OLD.json > NEW.jsonl",
-            _ => "jq -c . OLD.json > NEW.jsonl",
+            Some(b'[') => ARRAY,
+            _ => "if the file has objects over several lines: jq -c . OLD.json > NEW.jsonl",
         };
-        fault = fault.with_help(format!(
-            "{ONE_A_LINE}: if the file has objects over several lines, {help}; otherwise it was cut short"
-        ));
+        fault = fault.with_help(format!("{ONE_A_LINE}; {help}; otherwise it was cut short"));
     }
     LineFault { error: fault, column }
 }
@@ -92,7 +90,7 @@ pub(super) fn not_utf8(line: &[u8]) -> LineFault {
 }
 
 /// What a JSON text is, by its first byte.
-pub(super) fn kind(first: u8) -> &'static str {
+pub(in crate::formats) fn kind(first: u8) -> &'static str {
     match first {
         b'{' => "an object",
         b'[' => "a list",
@@ -106,7 +104,7 @@ pub(super) fn kind(first: u8) -> &'static str {
 
 /// The column of a line that is JSON by its grammar, whose value no column can hold but one of JSON text: a number out of every
 /// range, half of a character, lists in lists in lists.
-fn only_as_text(line: &str, spec: &InputSpec) -> Option<Misfit> {
+pub(in crate::formats) fn only_as_text(line: &str, spec: &InputSpec) -> Option<Misfit> {
     let mut json = serde_json::Deserializer::from_str(line);
     let found = json.deserialize_map(FirstFault(spec)).ok()?;
     json.end().ok()?;

@@ -9,14 +9,56 @@ use super::fault;
 use super::guess::{Guess, Sample};
 use crate::error::IoError;
 use crate::lines::{Lines, SAMPLE_BYTES, sample_rows};
+use crate::misfit::Misfit;
 use crate::spec::InputSpec;
 use crate::types;
 
-pub(super) fn schema(files: &[PathBuf], spec: &InputSpec) -> Result<Schema, IoError> {
+/// The objects of a file, one after the other.
+pub(in crate::formats) trait Objects {
+    /// The next one, with white space around it, perhaps nothing else; none after the last.
+    fn next(&mut self) -> Result<Option<&[u8]>, IoError>;
+
+    /// Bytes so far.
+    fn passed(&self) -> u64;
+
+    /// What is wrong with the last one, with its place: why it is no object that fits.
+    fn fault(&mut self, error: &serde_json::Error, misfit: Option<Misfit>, spec: &InputSpec) -> IoError;
+
+    /// The last one is not UTF-8.
+    fn not_utf8(&mut self) -> IoError;
+}
+
+impl Objects for Lines {
+    fn next(&mut self) -> Result<Option<&[u8]>, IoError> {
+        Ok(self.next_line()?.map(|(_, line)| line))
+    }
+
+    fn passed(&self) -> u64 {
+        Lines::passed(self)
+    }
+
+    fn fault(&mut self, error: &serde_json::Error, misfit: Option<Misfit>, spec: &InputSpec) -> IoError {
+        let number = self.number();
+        fault::of_line(self.current(), error, misfit, spec).at_line(number)
+    }
+
+    fn not_utf8(&mut self) -> IoError {
+        let number = self.number();
+        fault::not_utf8(self.current()).at_line(number)
+    }
+}
+
+/// The one schema of all files, whose objects `open` gives.
+pub(in crate::formats) fn schema<O: Objects>(
+    files: &[PathBuf],
+    spec: &InputSpec,
+    open: impl Fn(&Path) -> Result<O, IoError>,
+) -> Result<Schema, IoError> {
     let mut declared = types::declared(spec)?;
     let mut sampled = Sample::new(spec);
     for file in files {
-        sample(file, sample_rows(files.len()), spec, &mut sampled).map_err(|error| error.in_file(file))?;
+        let mut objects = open(file)?;
+        sample(&mut objects, sample_rows(files.len()), spec, &mut sampled).map_err(|error| error.in_file(file))?;
     }
     let seen = sampled.columns().into_iter().map(|(name, guess): (String, Guess)| {
         declared.remove(&name).unwrap_or_else(|| Field::new(name, guess.data_type(), true))
@@ -26,26 +68,22 @@ pub(super) fn schema(files: &[PathBuf], spec: &InputSpec) -> Result<Schema, IoEr
     Ok(Schema::new(fields))
 }
 
-fn sample(file: &Path, rows: usize, spec: &InputSpec, sampled: &mut Sample<'_>) -> Result<(), IoError> {
-    let mut lines = Lines::open(file, spec)?;
+fn sample(objects: &mut impl Objects, rows: usize, spec: &InputSpec, sampled: &mut Sample<'_>) -> Result<(), IoError> {
     let mut seen = 0;
-    while seen < rows && lines.passed() < SAMPLE_BYTES {
-        let Some((number, line)) = lines.next_line()? else { break };
-        if super::trimmed(line).is_empty() {
+    while seen < rows && objects.passed() < SAMPLE_BYTES {
+        let Some(object) = objects.next()? else { break };
+        if super::trimmed(object).is_empty() {
             continue;
         }
         spec.stop.check()?;
         seen += 1;
         // Values of declared columns are not looked at, so nothing else would find it.
-        let Ok(text) = simdutf8::basic::from_utf8(line) else {
-            return Err(fault::not_utf8(line).at_line(number));
-        };
+        let Ok(text) = simdutf8::basic::from_utf8(object) else { return Err(objects.not_utf8()) };
         let mut json = Deserializer::from_str(text);
-        let observed = sampled.observe(&mut json).and_then(|()| json.end());
-        if observed.is_err() {
+        if let Err(error) = sampled.observe(&mut json).and_then(|()| json.end()) {
             spec.stop.check()?;
+            return Err(objects.fault(&error, sampled.take_misfit(), spec));
         }
-        observed.map_err(|error| fault::of_line(line, &error, sampled.take_misfit(), spec).at_line(number))?;
     }
     Ok(())
 }

@@ -14,12 +14,15 @@ mod guess;
 mod infer;
 mod write;
 
+pub(super) use decode::object;
+pub(super) use fault::{kind, only_as_text};
+pub(super) use infer::{Objects, schema};
 pub(super) use write::{Json, most_text, values};
 pub use write::{json_bytes, json_rows, marked_rows};
 
 use std::path::{Path, PathBuf};
 
-use arrow::array::{RecordBatch, RecordBatchOptions, UInt64Array};
+use arrow::array::{RecordBatch, UInt64Array};
 use arrow::datatypes::{Schema, SchemaRef};
 use memchr::memchr_iter;
 
@@ -35,7 +38,7 @@ pub(super) struct Jsonl;
 
 impl FileFormat for Jsonl {
     fn schema(&self, files: &[PathBuf], spec: &InputSpec) -> Result<Schema, IoError> {
-        infer::schema(files, spec)
+        infer::schema(files, spec, |file| Lines::open(file, spec))
     }
 
     fn read(&self, file: &Path, schema: &SchemaRef, spec: &InputSpec, policy: BatchPolicy) -> Result<Rows, IoError> {
@@ -61,7 +64,7 @@ impl FileFormat for Jsonl {
 }
 
 /// Objects in lists that take more bytes than this when they have no member: three bytes of text each.
-const WIDE: u64 = 256;
+pub(super) const WIDE: u64 = 256;
 
 struct JsonRows {
     /// Whether what a line takes is known only when it has been taken.
@@ -96,11 +99,7 @@ impl JsonRows {
         if origins.is_empty() {
             return Ok(None);
         }
-        let (length, columns) = self.columns.finish_columns();
-        let options = RecordBatchOptions::new().with_row_count(Some(length));
-        let rows = RecordBatch::try_new_with_options(self.schema.clone(), columns, &options);
-        let rows = rows.expect("columns are built by the schema");
-        Ok(Some((UInt64Array::from(origins), rows)))
+        Ok(Some((UInt64Array::from(origins), self.columns.finish_rows(&self.schema))))
     }
 }
 

@@ -1,0 +1,100 @@
+//! Plain text: a row for each line, without its end, or for each file; in one column, `text`.
+//!
+//! Every line is a row, blank ones too, so that rows are numbered as an editor numbers them.
+
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use arrow::array::{RecordBatch, StringArray, StringBuilder, UInt64Array};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+
+use super::{FileFormat, Rows};
+use crate::canonical;
+use crate::error::IoError;
+use crate::limits::{self, LONGEST_LINE, Limit};
+use crate::lines::Lines;
+use crate::plain::Plain;
+use crate::spec::{BatchPolicy, InputSpec, TextRow};
+
+pub(super) struct PlainText;
+
+impl FileFormat for PlainText {
+    fn schema(&self, files: &[PathBuf], spec: &InputSpec) -> Result<Schema, IoError> {
+        let schema = Schema::new(vec![Field::new("text", DataType::Utf8, false)]);
+        canonical::only_known(&schema, files, spec)?;
+        if let Some(other) = spec.types.values().find(|name| !["string", "utf8"].contains(&name.as_str())) {
+            let message = format!("`text` is a string, and cannot be {other}");
+            return Err(IoError::spec(message).with_help("a step reads other values from it"));
+        }
+        Ok(schema)
+    }
+
+    fn read(&self, file: &Path, schema: &SchemaRef, spec: &InputSpec, policy: BatchPolicy) -> Result<Rows, IoError> {
+        match spec.row {
+            TextRow::Line => {
+                let lines = Lines::open(file, spec)?;
+                Ok(Box::new(LineRows { lines, schema: schema.clone(), policy }))
+            }
+            TextRow::File => Ok(Box::new(std::iter::once(whole(file, schema, spec)))),
+        }
+    }
+}
+
+struct LineRows {
+    lines: Lines,
+    schema: SchemaRef,
+    policy: BatchPolicy,
+}
+
+impl LineRows {
+    fn batch(&mut self) -> Result<Option<(UInt64Array, RecordBatch)>, IoError> {
+        let (mut origins, mut texts, mut bytes) = (Vec::new(), StringBuilder::new(), 0);
+        while origins.len() < self.policy.rows && bytes < self.policy.bytes {
+            let Some((number, line)) = self.lines.next_line()? else { break };
+            let line = line.strip_suffix(b"\n").unwrap_or(line);
+            let line = line.strip_suffix(b"\r").unwrap_or(line);
+            texts.append_value(utf8(line).map_err(|error| error.at_line(number))?);
+            bytes += line.len() + size_of::<i32>();
+            origins.push(number);
+        }
+        self.lines.let_go();
+        if origins.is_empty() {
+            return Ok(None);
+        }
+        Ok(Some((UInt64Array::from(origins), rows(&self.schema, texts.finish()))))
+    }
+}
+
+impl Iterator for LineRows {
+    type Item = Result<(UInt64Array, RecordBatch), IoError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.batch().transpose()
+    }
+}
+
+/// A file as one row, without its byte-order mark.
+fn whole(file: &Path, schema: &SchemaRef, spec: &InputSpec) -> Result<(UInt64Array, RecordBatch), IoError> {
+    let mut plain = Plain::open(file, spec)?;
+    let mut bytes = Vec::new();
+    let read = (&mut plain.bytes).take(spec.limits.line + 1).read_to_end(&mut bytes);
+    read.map_err(|error| plain.unreadable(&error))?;
+    if bytes.len() as u64 > spec.limits.line {
+        let message = format!("the file is longer than {}", limits::size(spec.limits.line));
+        return Err(limits::exceeded(spec, Limit::Line, message, LONGEST_LINE));
+    }
+    let text = utf8(bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes))?;
+    Ok((UInt64Array::from(vec![1]), rows(schema, StringArray::from(vec![text]))))
+}
+
+fn utf8(bytes: &[u8]) -> Result<&str, IoError> {
+    simdutf8::basic::from_utf8(bytes).map_err(|_| {
+        let help = "convert the file to UTF-8: iconv -f LATIN1 -t UTF-8, if that is what it is in";
+        IoError::data("the text is not UTF-8").with_help(help)
+    })
+}
+
+fn rows(schema: &SchemaRef, texts: StringArray) -> RecordBatch {
+    RecordBatch::try_new(schema.clone(), vec![Arc::new(texts)]).expect("one column of text")
+}

@@ -1,0 +1,165 @@
+//! The bytes of a text file, decompressed as they are read.
+
+use std::io::{self, BufRead, BufReader, Read};
+use std::path::Path;
+
+use callboard_files::open_regular;
+
+use crate::error::IoError;
+use crate::gzip::{Members, is_trailing};
+use crate::limits::{self, Limit};
+use crate::magic;
+use crate::spec::InputSpec;
+use crate::stop::{Stopping, was_stopped};
+use crate::text::Compression;
+
+const BUFFER: usize = 256 << 10;
+
+/// The bytes of a text file, decompressed as they are read.
+pub(crate) struct Plain {
+    pub(crate) bytes: Box<dyn BufRead + Send>,
+    compression: Compression,
+    pub(crate) spec: InputSpec,
+}
+
+impl Plain {
+    pub(crate) fn open(path: &Path, spec: &InputSpec) -> Result<Plain, IoError> {
+        let opened = Self::try_open(path, spec);
+        let opened = opened.map_err(|error| match was_stopped(&error) {
+            true => IoError::interrupted(),
+            false => IoError::system("cannot open", &error),
+        });
+        opened.and_then(|plain| plain).map_err(|error| error.in_file(path))
+    }
+
+    fn try_open(path: &Path, spec: &InputSpec) -> io::Result<Result<Plain, IoError>> {
+        let file = Stopping { inner: open_regular(path)?, stop: spec.stop.clone() };
+        let (_, compression) = Compression::split(path);
+        let mut raw = BufReader::with_capacity(BUFFER, file);
+        let head = raw.fill_buf()?;
+        // A decoder takes no bytes for no rows: a file cut to nothing would pass unseen.
+        if compression != Compression::None && head.is_empty() {
+            return Ok(Err(IoError::data(format!("the file is empty, not {compression}"))));
+        }
+        if let Err(error) = magic::check(path, head, compression) {
+            return Ok(Err(error));
+        }
+        let bytes: Box<dyn BufRead + Send> = match compression {
+            Compression::None => Box::new(raw),
+            Compression::Gzip => decompressed(Members::new(raw), spec),
+            Compression::Zstd => {
+                if let Some(window) = window(head).filter(|window| *window > spec.limits.window) {
+                    return Ok(Err(too_large_a_window(spec, Some(window))));
+                }
+                let mut decoder = zstd::Decoder::with_buffer(raw)?;
+                decoder.window_log_max(window_log(spec.limits.window))?;
+                decompressed(decoder, spec)
+            }
+        };
+        let mut plain = Plain { bytes, compression, spec: spec.clone() };
+        if compression != Compression::None {
+            match plain.bytes.fill_buf() {
+                Ok(head) => {
+                    if let Err(error) = magic::check_inside(path, head, compression) {
+                        return Ok(Err(error));
+                    }
+                }
+                Err(error) => return Ok(Err(plain.unreadable(&error).at_line(1))),
+            }
+        }
+        Ok(Ok(plain))
+    }
+
+    /// Why the bytes cannot be read.
+    pub(crate) fn unreadable(&self, error: &io::Error) -> IoError {
+        if was_stopped(error) {
+            return IoError::interrupted();
+        }
+        match (self.compression, error.kind()) {
+            (Compression::None, _) => IoError::system("cannot read", error),
+            (compression, io::ErrorKind::UnexpectedEof) => {
+                IoError::data(format!("the {compression} data end too early: the file was cut short"))
+            }
+            // The name of zstd's error 16, `frameParameter_windowTooLarge`.
+            (Compression::Zstd, _) if error.to_string().contains("too much memory") => {
+                too_large_a_window(&self.spec, None)
+            }
+            (Compression::Gzip, _) if is_trailing(error) => {
+                let help = "gzip data are followed by more of them, or by zeros: cut off what is appended, \
+                            or decompress the file (`gzip -dc` leaves out what follows) and check it";
+                IoError::data("bytes that are not gzip follow the gzip data").with_help(help)
+            }
+            // Decoders report what they do not understand without the system's number.
+            (compression, _) if error.raw_os_error().is_none() => {
+                IoError::data(format!("the {compression} data are corrupt: {error}"))
+            }
+            _ => IoError::system("cannot read", error),
+        }
+    }
+}
+
+fn decompressed(decoder: impl Read + Send + 'static, spec: &InputSpec) -> Box<dyn BufRead + Send> {
+    Box::new(BufReader::with_capacity(BUFFER, Stopping { inner: decoder, stop: spec.stop.clone() }))
+}
+
+/// The window that the first frame of zstd needs, in bytes, if it says so: RFC 8878, 3.1.1.1.
+fn window(head: &[u8]) -> Option<u64> {
+    let (&descriptor, rest) = head.strip_prefix(b"\x28\xb5\x2f\xfd")?.split_first()?;
+    if descriptor & 0x20 == 0 {
+        let window = *rest.first()?;
+        let base = 1u64 << (10 + u32::from(window >> 3));
+        return Some(base + base / 8 * u64::from(window & 7));
+    }
+    // One segment: all that it holds.
+    let dictionary = [0, 1, 2, 4][usize::from(descriptor & 3)];
+    let (length, more) = [(1, 0), (2, 256), (4, 0), (8, 0)][usize::from(descriptor >> 6)];
+    let size = rest.get(dictionary..dictionary + length)?;
+    let mut bytes = [0; 8];
+    bytes[..length].copy_from_slice(size);
+    Some(u64::from_le_bytes(bytes).saturating_add(more))
+}
+
+/// The least power of two that a window of this size fits in, as zstd wants it.
+fn window_log(window: u64) -> u32 {
+    window.max(1).next_power_of_two().trailing_zeros().clamp(10, 31)
+}
+
+fn too_large_a_window(spec: &InputSpec, needed: Option<u64>) -> IoError {
+    let allowed = limits::size(spec.limits.window);
+    let message = match needed {
+        Some(needed) => {
+            format!(
+                "the zstd data need a window of {} (`zstd --long`), and {allowed} are allowed",
+                limits::size(needed)
+            )
+        }
+        None => format!("the zstd data need a window (`zstd --long`) of more than the {allowed} allowed"),
+    };
+    // As far as a power of two, so that it can be read.
+    let wanted = needed.map_or(limits::LARGEST_WINDOW, |needed| needed.checked_next_power_of_two().unwrap_or(u64::MAX));
+    let error = limits::exceeded(spec, Limit::Window, message, wanted);
+    match error.help() {
+        Some(_) => error,
+        None => error.with_help("compress it again with a smaller window: zstd without `--long`"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_window_is_read_as_zstd_does() {
+        assert_eq!(window(b"\x28\xb5\x2f\xfd\x00\xa8"), Some(1 << 31));
+        assert_eq!(window(b"\x28\xb5\x2f\xfd\x00\x01"), Some(1024 + 128));
+        // One segment, its size in one, two, four and eight bytes, without and with a dictionary's number.
+        assert_eq!(window(b"\x28\xb5\x2f\xfd\x20\x05"), Some(5));
+        assert_eq!(window(b"\x28\xb5\x2f\xfd\x63\0\0\0\0\x01\0"), Some(257));
+        assert_eq!(window(b"\x28\xb5\x2f\xfd\xa0\0\0\0\x40"), Some(1 << 30));
+        assert_eq!(window(b"\x28\xb5\x2f\xfd\xe0\0\0\0\0\x01\0\0\0"), Some(1 << 32));
+        for cut in [&b""[..], b"\x28\xb5\x2f\xfd", b"\x28\xb5\x2f\xfd\xe0\0", b"\x50\x2a\x4d\x18\0"] {
+            assert_eq!(window(cut), None);
+        }
+        assert_eq!([1, 1024, 1025, 128 << 20, u64::MAX >> 1].map(window_log), [10, 10, 11, 27, 31]);
+    }
+}

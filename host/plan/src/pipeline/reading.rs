@@ -1,0 +1,68 @@
+//! Which rows an input reads, and which columns it adds: `at`, `row`, `rows`, `rows_per_file`, `hive` and `add`.
+
+use super::document::{Data, Entry, Node};
+use super::fields::{Fields, boolean, choice, integer, table, text, wrong_type};
+use super::model::{Added, Reading};
+use crate::problem::Findings;
+
+/// The keys of an input that say so.
+pub(super) fn reading(fields: &Fields<'_>, findings: &mut Findings) -> Reading {
+    Reading {
+        at: fields.get("at").and_then(|node| pointer(node, findings)),
+        whole_files: fields
+            .get("row")
+            .and_then(|node| choice(node, "`row`", &[("line", false), ("file", true)], findings))
+            .unwrap_or_default(),
+        rows: fields.get("rows").and_then(|node| integer(node, "`rows`", 1, u64::MAX, findings)),
+        rows_per_file: fields
+            .get("rows_per_file")
+            .and_then(|node| integer(node, "`rows_per_file`", 1, u64::MAX, findings)),
+        hive: fields.get("hive").and_then(|node| boolean(node, "`hive`", findings)).unwrap_or_default(),
+        add: fields.get("add").map(|node| added(node, findings)).unwrap_or_default(),
+    }
+}
+
+fn pointer(node: &Node, findings: &mut Findings) -> Option<String> {
+    let pointer = text(node, "`at`", findings)?;
+    if !pointer.starts_with('/') {
+        let message = format!("`at` is {:?}, and a JSON pointer begins with `/`", pointer.value);
+        findings.add_with_help(&node.at, message, format!("at = \"/{}\"", pointer.value.replace('.', "/")));
+        return None;
+    }
+    Some(pointer.value)
+}
+
+fn added(node: &Node, findings: &mut Findings) -> Vec<(String, Added)> {
+    let entries = table(node, "`add`", findings).unwrap_or_default();
+    entries.iter().filter_map(|entry| Some((entry.key.clone(), value(entry, findings)?))).collect()
+}
+
+fn value(Entry { key, value, .. }: &Entry, findings: &mut Findings) -> Option<Added> {
+    const EXPECTED: &str = "a string, a number or a boolean";
+    match &value.data {
+        Data::Text(text) => match text.strip_prefix('@') {
+            None => Some(Added::Text(text.clone())),
+            Some("file") => Some(Added::File),
+            Some("line") => Some(Added::Line),
+            // As `@@file`: a text that begins with an `@`.
+            Some(text) if text.starts_with('@') => Some(Added::Text(text.to_owned())),
+            Some(_) => {
+                let message = format!("`{key}` in `add` is `{text}`, which stands for nothing");
+                let help = "`@file` is the file of a row, `@line` its line or number there; a text that begins with `@` begins with `@@`";
+                findings.add_with_help(&value.at, message, help);
+                None
+            }
+        },
+        Data::Number(number) => match (number.as_i64(), number.as_f64()) {
+            (Some(integer), _) => Some(Added::Integer(integer)),
+            (None, Some(float)) if number.is_f64() && float.is_finite() => Some(Added::Float(float)),
+            _ => {
+                let message = format!("`{key}` in `add` is {number}, which 64 bits do not hold");
+                findings.add_with_help(&value.at, message, "write it as a string");
+                None
+            }
+        },
+        Data::Bool(boolean) => Some(Added::Boolean(*boolean)),
+        other => wrong_type(value, &format!("`{key}` in `add`"), other, EXPECTED, findings),
+    }
+}
