@@ -11,8 +11,11 @@ const TYPE: &str = "type";
 const DEFAULT: &str = "default";
 const DESCRIPTION: &str = "description";
 
+/// A type's name, and whether a value is of it.
+type Type = (&'static str, fn(&Data) -> bool);
+
 /// What a value may be.
-const TYPES: [(&str, fn(&Data) -> bool); 6] = [
+const TYPES: [Type; 6] = [
     ("string", |data| matches!(data, Data::Text(_))),
     ("integer", |data| matches!(data, Data::Number(number) if !number.is_f64())),
     ("number", |data| matches!(data, Data::Number(_))),
