@@ -1,5 +1,8 @@
 //! Rows that an input leaves out, and columns that it adds.
 
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, BooleanArray, Float64Array, Int32Array, RecordBatch, StringArray};
 use callboard_io::{Added, BatchPolicy, Dataset, InputSpec, IoError};
 
 use crate::bench::{Bench, column, join};
@@ -106,4 +109,47 @@ fn keys_of_one_format_are_refused_elsewhere() {
     for (spec, message) in specs {
         assert_eq!(bench.words(&Dataset::open(&spec).unwrap_err()).0, format!("`a.jsonl`: {message}"));
     }
+}
+
+#[test]
+fn files_of_a_union_may_lack_columns() {
+    let bench = Bench::new();
+    bench.put("a.csv", "n,t\n1,x\n2,\n");
+    bench.put("b.csv", "u,n\ntrue,3.5\n");
+    bench.put("c.csv", "n\n4\n");
+    let int = |name: &str, values: Vec<i32>| (name.to_owned(), Arc::new(Int32Array::from(values)) as ArrayRef);
+    let batches = [
+        RecordBatch::try_from_iter([
+            int("n", vec![1, 2]),
+            ("t".to_owned(), Arc::new(StringArray::from(vec![Some("x"), None])) as ArrayRef),
+        ]),
+        RecordBatch::try_from_iter([
+            ("u".to_owned(), Arc::new(BooleanArray::from(vec![true])) as ArrayRef),
+            ("n".to_owned(), Arc::new(Float64Array::from(vec![3.5])) as ArrayRef),
+        ]),
+        RecordBatch::try_from_iter([int("n", vec![4])]),
+    ];
+    for (name, batch) in ["a", "b", "c"].iter().zip(batches) {
+        let batch = batch.unwrap();
+        bench.write(&format!("{name}.parquet"), std::slice::from_ref(&batch)).unwrap();
+        bench.write(&format!("{name}.arrow"), &[batch]).unwrap();
+    }
+    for end in ["csv", "parquet", "arrow"] {
+        let names = ["a", "b", "c"].map(|name| format!("{name}.{end}"));
+        let spec = bench.spec(&names.each_ref().map(String::as_str), &[]);
+        let (message, help) = bench.words(&Dataset::open(&spec).unwrap_err());
+        assert!(help.contains("union = true"), "{message}: {help}");
+        let spec = InputSpec { union: true, ..spec };
+        for batch in [1, 100] {
+            let rows = join(&chunks(&spec, batch).unwrap());
+            let fields: Vec<_> = rows.schema().fields().iter().map(|field| field.name().clone()).collect();
+            assert_eq!(fields, ["n", "t", "u"], "{end}");
+            assert_eq!(column(&rows, "n"), ["1.0", "2.0", "3.5", "4.0"], "{end}");
+            assert_eq!(column(&rows, "t"), ["x", "∅", "∅", "∅"], "{end}");
+            assert_eq!(column(&rows, "u"), ["∅", "∅", "true", "∅"], "{end}");
+        }
+    }
+    let mut few = InputSpec { union: true, ..bench.spec(&["a.csv", "b.csv"], &[]) };
+    few.limits.columns = 2;
+    assert_eq!(Dataset::open(&few).unwrap_err().kind(), callboard_io::ErrorKind::Limit);
 }

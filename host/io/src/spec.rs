@@ -33,6 +33,8 @@ pub struct InputSpec {
     pub rows_per_file: Option<u64>,
     /// Columns that are added behind those of the files, by name.
     pub add: Vec<(String, Added)>,
+    /// Whether a column that a file lacks is null in its rows; otherwise all files have the same columns. (In JSON they need not.)
+    pub union: bool,
     /// Folders called `KEY=VALUE` are columns too, behind those of the files: text, which is null for `__HIVE_DEFAULT_PARTITION__`.
     pub hive: bool,
     /// What a file may take.

@@ -97,6 +97,10 @@ struct Input {
     #[serde(default)]
     #[schemars(with = "OrParam<Count>")]
     rows_per_file: Option<u64>,
+    /// Whether a column that a file lacks is null in its rows; otherwise it is an error.
+    #[serde(default)]
+    #[schemars(with = "OrParam<bool>")]
+    union: bool,
     /// Whether folders called `KEY=VALUE` are columns.
     #[serde(default)]
     #[schemars(with = "OrParam<bool>")]

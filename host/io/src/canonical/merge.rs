@@ -7,7 +7,7 @@
 //! - Members of structs are told apart by their names, in the order of the first file. Lists of a fixed size beside others become lists.
 //!
 //! Whatever else differs is an error: text beside numbers, a date beside a timestamp, a timestamp with a zone beside one without. A column
-//! that `types` of the input names has that type, whatever the files say, and is null in the rows of a file without it.
+//! that a file lacks is an error, unless the input is a `union`: then it is null in the file's rows. One that `types` names has that type, whatever the files say, and is null in the rows of a file without it.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -75,15 +75,18 @@ impl<'a> Merged<'a> {
     pub(super) fn add(&mut self, found: &Schema, first: &Path) -> Result<(), IoError> {
         let wrong = |message: String| IoError::data(format!("{message} in `{}`", first.display()));
         let lacks = |spec: &InputSpec, field: &Field| match own(field) {
-            Some(name) => format!("to have null there, {}", types::fix(spec, field.name(), &name)),
-            None => SAME.to_owned(),
+            Some(name) => format!(
+                "to have null there: union = true; or, for this column, {}",
+                types::fix(spec, field.name(), &name)
+            ),
+            None => format!("to have null there: union = true; or {SAME}"),
         };
         for (expected, field) in found.fields().iter().enumerate() {
             let declared = self.declare(field)?;
             let Some(place) = self.places.find(expected, field.name()) else {
-                if declared {
+                if declared || self.spec.union {
                     self.places.push(field.name());
-                    self.fields.push(field.clone());
+                    self.fields.push(Arc::new(field.as_ref().clone().with_nullable(true)));
                     continue;
                 }
                 let error = wrong(format!("the column `{}` is here, but not", field.name()));
@@ -103,12 +106,15 @@ impl<'a> Merged<'a> {
         }
         if found.fields().len() < self.fields.len() {
             let here = places(found.fields().iter());
-            let is_lacking = |(expected, field): &(usize, &FieldRef)| {
-                here.find(*expected, field.name()).is_none() && !self.declared.contains_key(field.name())
-            };
-            if let Some((_, lacking)) = self.fields.iter().enumerate().find(is_lacking) {
-                let error = wrong(format!("the column `{}` is not here, but is", lacking.name()));
-                return Err(error.with_help(lacks(self.spec, lacking)));
+            for (expected, field) in self.fields.iter_mut().enumerate() {
+                if here.find(expected, field.name()).is_some() || self.declared.contains_key(field.name()) {
+                    continue;
+                }
+                if !self.spec.union {
+                    let error = wrong(format!("the column `{}` is not here, but is", field.name()));
+                    return Err(error.with_help(lacks(self.spec, field)));
+                }
+                *field = Arc::new(field.as_ref().clone().with_nullable(true));
             }
         }
         Ok(())
@@ -131,7 +137,7 @@ pub(super) fn places<'a>(fields: impl Iterator<Item = &'a FieldRef>) -> Names {
     Names::of(fields.map(|field| field.name()))
 }
 
-const SAME: &str = "all files of an input have the same columns: name the others in an input of their own, or write them again with this column";
+const SAME: &str = "name the others in an input of their own, or write them again with this column";
 
 /// Two columns that have no common type.
 struct Differ {

@@ -45,9 +45,9 @@ enum Source {
 }
 
 impl Declared {
-    /// For rows of the schema `found`, into the dataset's; null if `types` changes nothing.
+    /// For rows of the schema `found`, into the dataset's; null if neither `types` nor `union` changes anything.
     pub(super) fn new(found: &Schema, schema: &SchemaRef, spec: &InputSpec) -> Result<Option<Declared>, IoError> {
-        if spec.types.is_empty() {
+        if spec.types.is_empty() && !spec.union {
             return Ok(None);
         }
         let there: HashMap<&str, &FieldRef> =
@@ -67,7 +67,7 @@ impl Declared {
                         Source::Other(before.len() - 1, found)
                     });
                 }
-                None if is_declared => columns.push(Source::Absent),
+                None if is_declared || spec.union => columns.push(Source::Absent),
                 _ => {
                     before.push(field.clone());
                     columns.push(Source::Same(before.len() - 1));

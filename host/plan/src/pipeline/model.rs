@@ -86,6 +86,9 @@ pub struct Reading {
     /// `rows_per_file`: the most rows of each.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rows_per_file: Option<u64>,
+    /// `union`: a column that a file lacks is null in its rows.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub union: bool,
     /// `hive`: folders called `KEY=VALUE` are columns.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub hive: bool,

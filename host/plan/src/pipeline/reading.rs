@@ -1,4 +1,4 @@
-//! Which rows an input reads, and which columns it adds: `at`, `row`, `rows`, `rows_per_file`, `hive` and `add`.
+//! Which rows an input reads, and which columns it adds: `at`, `row`, `rows`, `rows_per_file`, `union`, `hive` and `add`.
 
 use super::document::{Data, Entry, Node};
 use super::fields::{Fields, boolean, choice, integer, table, text, wrong_type};
@@ -17,6 +17,7 @@ pub(super) fn reading(fields: &Fields<'_>, findings: &mut Findings) -> Reading {
         rows_per_file: fields
             .get("rows_per_file")
             .and_then(|node| integer(node, "`rows_per_file`", 1, u64::MAX, findings)),
+        union: fields.get("union").and_then(|node| boolean(node, "`union`", findings)).unwrap_or_default(),
         hive: fields.get("hive").and_then(|node| boolean(node, "`hive`", findings)).unwrap_or_default(),
         add: fields.get("add").map(|node| added(node, findings)).unwrap_or_default(),
     }

@@ -25,6 +25,7 @@ pub(super) fn input_spec(input: &PlannedInput, settings: &Settings) -> Result<In
         rows: reading.rows,
         rows_per_file: reading.rows_per_file,
         add: reading.add.iter().map(|(name, value)| (name.clone(), added(value))).collect(),
+        union: reading.union,
         hive: reading.hive,
         limits: limits(input.limits),
         stop: Stop::when({

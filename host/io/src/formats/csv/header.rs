@@ -3,7 +3,9 @@
 use std::collections::HashSet;
 
 use crate::error::IoError;
+use crate::limits::{self, Limit};
 use crate::misfit::excerpt;
+use crate::spec::InputSpec;
 
 /// The names of the columns. One without a name, such as the index that pandas writes, the row names of R or what stands behind a trailing
 /// delimiter, is called `unnamed`; a second one `unnamed_2`, and so on; with as many `_` behind it as keep it apart from the names that are there.
@@ -30,6 +32,16 @@ pub(super) fn names<'a>(fields: impl Iterator<Item = &'a str>) -> Result<Vec<Str
         name
     };
     Ok(fields.iter().map(name).collect())
+}
+
+/// Refuses more columns of all files together than a limit allows.
+pub(super) fn few_enough(columns: usize, spec: &InputSpec) -> Result<(), IoError> {
+    let (columns, most) = (columns as u64, spec.limits.columns);
+    if columns > most {
+        let message = format!("the files so far have {columns} columns, and {most} are allowed");
+        return Err(limits::exceeded(spec, Limit::Columns, message, columns));
+    }
+    Ok(())
 }
 
 /// A row with more or fewer fields than the header.

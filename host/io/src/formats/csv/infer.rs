@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use arrow::datatypes::{DataType, Field, Schema};
 
+use super::header;
 use super::records::Records;
 use crate::error::IoError;
 use crate::lines::{SAMPLE_BYTES, sample_rows};
@@ -48,8 +49,8 @@ pub(super) fn is_integer(text: &str) -> bool {
 
 pub(super) fn schema(files: &[PathBuf], spec: &InputSpec) -> Result<Schema, IoError> {
     let mut declared = types::declared(spec)?;
-    let (mut records, names) = Records::open(&files[0], spec)?;
-    let index = Names::of(&names);
+    let (mut records, mut names) = Records::open(&files[0], spec)?;
+    let mut index = Names::of(&names);
     let mut kinds = vec![None; names.len()];
     let rows = sample_rows(files.len());
     for (number, file) in files.iter().enumerate() {
@@ -57,9 +58,19 @@ pub(super) fn schema(files: &[PathBuf], spec: &InputSpec) -> Result<Schema, IoEr
         let places = if number == 0 {
             (0..names.len()).collect()
         } else {
-            let header;
-            (records, header) = Records::open(file, spec)?;
-            places(&names, &index, &header, &files[0]).map_err(in_file)?
+            let names_here;
+            (records, names_here) = Records::open(file, spec)?;
+            if spec.union {
+                for name in &names_here {
+                    if index.find(0, name).is_none() {
+                        index.push(name);
+                        kinds.push(None);
+                        names.push(name.clone());
+                    }
+                }
+                header::few_enough(names.len(), spec).map_err(in_file)?;
+            }
+            places(&names, &index, &names_here, spec.union, &files[0]).map_err(in_file)?
         };
         sample(&mut records, rows, spec, &places, &mut kinds).map_err(in_file)?;
     }
@@ -95,7 +106,13 @@ fn some(names: &[String]) -> String {
 }
 
 /// The column of the first file that each field of a file belongs to.
-fn places(names: &[String], index: &Names, header: &[String], first: &Path) -> Result<Vec<usize>, IoError> {
+fn places(
+    names: &[String],
+    index: &Names,
+    header: &[String],
+    union: bool,
+    first: &Path,
+) -> Result<Vec<usize>, IoError> {
     let first = first.display();
     let mut found = vec![false; names.len()];
     let mut places = Vec::with_capacity(header.len());
@@ -109,11 +126,13 @@ fn places(names: &[String], index: &Names, header: &[String], first: &Path) -> R
             None => extra = extra.or(Some(name)),
         }
     }
-    if let Some(missing) = found.iter().position(|found| !found) {
-        return Err(IoError::data(format!("the header lacks `{}`, which `{first}` has", excerpt(&names[missing]))));
+    let differ =
+        |message: String| Err(IoError::data(message).with_help("to have null for what a file lacks: union = true"));
+    if let Some(missing) = found.iter().position(|found| !found).filter(|_| !union) {
+        return differ(format!("the header lacks `{}`, which `{first}` has", excerpt(&names[missing])));
     }
     match extra {
-        Some(name) => Err(IoError::data(format!("the header has `{}`, which `{first}` lacks", excerpt(name)))),
+        Some(name) => differ(format!("the header has `{}`, which `{first}` lacks", excerpt(name))),
         None => Ok(places),
     }
 }

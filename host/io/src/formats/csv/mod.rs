@@ -15,6 +15,7 @@ mod write;
 
 pub(super) use write::Words;
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use arrow::array::{RecordBatch, UInt64Array};
@@ -43,8 +44,10 @@ impl FileFormat for Csv {
             let found = columns.names.find(at, name);
             found.ok_or_else(|| IoError::data(format!("`{}` is a new column", excerpt(name))))
         };
-        let places = header.iter().enumerate().map(position).collect::<Result<_, _>>()?;
-        Ok(Box::new(CsvRows { records, places, schema: schema.clone(), spec: spec.clone(), policy, columns }))
+        let places: Vec<usize> = header.iter().enumerate().map(position).collect::<Result<_, _>>()?;
+        let there: BTreeSet<usize> = places.iter().copied().collect();
+        let absent = (0..columns.columns.len()).filter(|place| !there.contains(place)).collect();
+        Ok(Box::new(CsvRows { records, places, absent, schema: schema.clone(), spec: spec.clone(), policy, columns }))
     }
 
     fn write(&self, sink: Sink, schema: &SchemaRef, path: &Path) -> Result<Box<dyn RowWriter>, IoError> {
@@ -68,6 +71,8 @@ struct CsvRows {
     records: Records,
     /// The column that each field goes to.
     places: Vec<usize>,
+    /// The columns that the file lacks.
+    absent: Vec<usize>,
     schema: SchemaRef,
     spec: InputSpec,
     policy: BatchPolicy,
@@ -86,6 +91,7 @@ impl CsvRows {
                     misfit.into_error(&self.spec, "string").at_line(record.line)
                 })?;
             }
+            self.absent.iter().for_each(|place| self.columns.columns[*place].push_null());
             self.columns.end(true);
             bytes += record.bytes;
             origins.push(record.line);
