@@ -6,7 +6,6 @@
 //! 4. The exit code says who has to act on a failure ([`exit`]).
 
 mod arguments;
-mod bundled;
 mod commands;
 mod exit;
 mod last_words;

@@ -5,11 +5,13 @@ use std::path::{Path, PathBuf};
 
 use callboard_plan::pipeline::TextLimits;
 use callboard_plan::{Load, Pipeline, Plan, Source, Terms};
-use callboard_runtime::{CancellationToken, Class, CompileCommand, Components, Settings, compose, measured_needs};
+use callboard_runtime::{
+    CancellationToken, Class, CompileCommand, Components, Settings, compose, default_cache_folder, measured_needs,
+};
 
 use crate::arguments::{MemoryBudget, PipelineArguments};
-use crate::bundled::BUNDLED;
 use crate::exit::{Failure, plain};
+use callboard_bundled::BUNDLED;
 
 /// A pipeline can ask for no more instances of a step.
 const MOST_CORES: u32 = 1024;
@@ -62,7 +64,7 @@ pub(crate) fn planned(arguments: &PipelineArguments, load: Load) -> Result<Plann
         cores: std::thread::available_parallelism()
             .map_or(1, |cores| u32::try_from(cores.get()).unwrap_or(u32::MAX))
             .min(MOST_CORES),
-        needs: measured_needs(&cache_folder()),
+        needs: measured_needs(&default_cache_folder()),
     };
     let plan = Plan::new(&pipeline, &components.catalog, terms)?;
     let file = Some(file).filter(|file| *file != "-").and_then(|file| std::path::absolute(file).ok());
@@ -89,7 +91,7 @@ fn text_of(file: &mut dyn Read, limits: TextLimits) -> std::io::Result<Vec<u8>> 
 pub(crate) fn settings(base: PathBuf, run_folder: PathBuf, cancel: CancellationToken) -> Result<Settings, Failure> {
     let program = std::env::current_exe().map_err(|error| Failure::system("find this program", &error))?;
     let compile = CompileCommand { program, arguments: vec!["compile".to_owned()] };
-    Ok(Settings::new(base, run_folder, cache_folder(), compile).resumable(false).cancel(cancel))
+    Ok(Settings::new(base, run_folder, default_cache_folder(), compile).resumable(false).cancel(cancel))
 }
 
 /// A token that the first interrupt or termination cancels; the second ends the process at once.
@@ -108,13 +110,4 @@ pub(crate) fn interruptible() -> Result<CancellationToken, Failure> {
         other => Failure::other(Class::System, format!("cannot listen for signals: {other}")),
     })?;
     Ok(cancel)
-}
-
-/// Where compiled components are kept: `$CALLBOARD_CACHE`, or `callboard` in the user's cache folder.
-fn cache_folder() -> PathBuf {
-    let of = |variable: &str| std::env::var_os(variable).filter(|value| !value.is_empty()).map(PathBuf::from);
-    of("CALLBOARD_CACHE")
-        .or_else(|| of("XDG_CACHE_HOME").map(|folder| folder.join("callboard")))
-        .or_else(|| of("HOME").map(|folder| folder.join(".cache/callboard")))
-        .unwrap_or_else(|| PathBuf::from(".callboard/cache"))
 }

@@ -50,7 +50,7 @@ pub use prepare::components::{Bundled, BundledPipeline, ComponentUnread, Compone
 pub use prepare::needs::measured_needs;
 pub use probe::{CallError, CallTimes, Declaration, Described, Failed, Life, Opened, Page, Probe, PutOut, RemovedRow};
 pub use run::{Allowed, Run, StepReuse, Verdict};
-pub use settings::{AlsoWritten, Profile, Settings};
+pub use settings::{AlsoWritten, Profile, Settings, default_cache_folder};
 pub use store::records::Change;
 pub use tell::report::{
     ErrorReport, InputReport, OutputReport, ProfileReport, RejectsReport, Report, RunFailed, StageReport, Status,

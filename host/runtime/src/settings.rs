@@ -153,3 +153,12 @@ pub struct Profile {
     /// The file that is written when the run ends, however that may be; `None`: `profile-STEP.json` in the run's folder.
     pub path: Option<PathBuf>,
 }
+
+/// Where the command keeps compiled components: `$CALLBOARD_CACHE`, or `callboard` in the user's cache folder.
+pub fn default_cache_folder() -> PathBuf {
+    let of = |variable: &str| std::env::var_os(variable).filter(|value| !value.is_empty()).map(PathBuf::from);
+    of("CALLBOARD_CACHE")
+        .or_else(|| of("XDG_CACHE_HOME").map(|folder| folder.join("callboard")))
+        .or_else(|| of("HOME").map(|folder| folder.join(".cache/callboard")))
+        .unwrap_or_else(|| PathBuf::from(".callboard/cache"))
+}

@@ -6,10 +6,10 @@ use callboard_runtime::{Allowed, Run, RunState, RunSummary, run_report};
 
 use super::run::Watched;
 use crate::arguments::ResumeArguments;
-use crate::bundled::BUNDLED;
 use crate::exit::Failure;
 use crate::last_words;
 use crate::pipeline::{interruptible, settings};
+use callboard_bundled::BUNDLED;
 
 pub(crate) fn resume(arguments: &ResumeArguments) -> Result<ExitCode, Failure> {
     let watched = Watched::begin(&arguments.shown)?;

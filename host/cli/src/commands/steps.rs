@@ -10,12 +10,12 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use crate::arguments::StepsArguments;
-use crate::bundled::{BUNDLED, PAGES, Page};
 use crate::exit::Failure;
 use crate::show::print;
 use crate::show::progress::{Detail, Progress};
 use crate::show::report::aligned;
 use crate::step::settings;
+use callboard_bundled::{BUNDLED, PAGES, Page};
 
 /// A cell that is longer does not widen its column.
 const WIDEST: usize = 32;

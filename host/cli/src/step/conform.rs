@@ -5,10 +5,10 @@ use std::process::ExitCode;
 use callboard_trial::Trial;
 
 use crate::arguments::ConformArguments;
-use crate::bundled::BUNDLED;
 use crate::exit::Failure;
 use crate::show::progress::{Detail, Progress};
 use crate::show::{print, print_json};
+use callboard_bundled::BUNDLED;
 
 pub(crate) fn conform(arguments: &ConformArguments) -> Result<ExitCode, Failure> {
     let subject = super::subject(&arguments.tried)?;

@@ -9,10 +9,10 @@ use callboard_words::sizes::bytes;
 use callboard_words::text::excerpt;
 
 use crate::arguments::InspectArguments;
-use crate::bundled::BUNDLED;
 use crate::exit::Failure;
 use crate::show::progress::{Detail, Progress};
 use crate::show::{inline, print, print_json, short};
+use callboard_bundled::BUNDLED;
 
 /// The name of an import is cut at this many characters.
 const LONGEST_NAME: usize = 200;

@@ -11,11 +11,11 @@ use callboard_trial::Subject;
 use serde_json::{Value, json};
 
 use super::run::gone;
-use crate::bundled::BUNDLED;
 use crate::exit::Failure;
 use crate::pipeline::interruptible;
 use crate::show::progress::{Detail, Progress};
 use crate::show::{err, inline};
+use callboard_bundled::BUNDLED;
 
 /// Sends standard input through the step: `text` is its pipeline.
 pub(super) fn run(subject: &Subject, text: &str, verbose: bool) -> Result<ExitCode, Failure> {

@@ -12,10 +12,10 @@ use callboard_trial::Trial;
 use callboard_trial::pipe::{Out, pipe};
 
 use crate::arguments::StepRunArguments;
-use crate::bundled::BUNDLED;
 use crate::exit::Failure;
 use crate::show::progress::{Detail, Progress};
 use crate::show::{err, inline};
+use callboard_bundled::BUNDLED;
 
 pub(crate) fn run(arguments: &StepRunArguments) -> Result<ExitCode, Failure> {
     let mut subject = super::subject(&arguments.tried)?;

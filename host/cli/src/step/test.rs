@@ -11,10 +11,10 @@ use callboard_trial::{Finding, Subject, Trial};
 
 use super::watch::watch;
 use crate::arguments::TestArguments;
-use crate::bundled::BUNDLED;
 use crate::exit::{Failure, quoted};
 use crate::show::progress::{Detail, Progress};
 use crate::show::{inline, print};
+use callboard_bundled::BUNDLED;
 
 pub(crate) fn test(arguments: &TestArguments) -> Result<ExitCode, Failure> {
     if !arguments.watch {

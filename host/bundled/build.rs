@@ -1,4 +1,4 @@
-//! Carries the bundled steps into the binary: the components that `cargo xtask guests` has put into `target/guests`, and for
+//! Carries the bundled steps into whatever links this crate: the components that `cargo xtask guests` has put into `target/guests`, and for
 //! `callboard steps` what each does (the package's `description`) and its `example.json`.
 //!
 //! A step is bundled when it is a folder under `plugins/` whose package is called `step-NAME`. One that has a `pipeline.toml` is that
@@ -37,8 +37,9 @@ fn main() {
     let pages: String = steps.iter().map(|(name, folder)| page(name, folder)).collect();
     let steps: String = table.chain(parts).collect();
     // A static: a constant's bytes would be copied to every place that uses it.
-    let table = format!("pub(crate) static BUNDLED: &[callboard_runtime::Bundled] = &[\n{steps}];\n");
-    let table = format!("{table}pub(crate) static PAGES: &[Page] = &[\n{pages}];\n");
+    let table =
+        format!("/// Generated: see `build.rs`.\npub static BUNDLED: &[callboard_runtime::Bundled] = &[\n{steps}];\n");
+    let table = format!("{table}/// Generated: see `build.rs`.\npub static PAGES: &[Page] = &[\n{pages}];\n");
     let out = PathBuf::from(env::var("OUT_DIR").expect("cargo sets it")).join("bundled.rs");
     fs::write(out, table).expect("OUT_DIR can be written");
 }

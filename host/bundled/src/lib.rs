@@ -1,4 +1,6 @@
-//! The steps that this binary carries: compressed, and each decompressed when it is first used.
+//! The steps that come with Callboard: compressed, and each decompressed when it is first used. The command and the Python module carry them.
+
+#![forbid(unsafe_code)]
 
 use std::borrow::Cow;
 
@@ -17,15 +19,16 @@ macro_rules! carried {
 }
 
 /// What `callboard steps` shows of a bundled step.
-pub(crate) struct Page {
+#[derive(Clone, Copy, Debug)]
+pub struct Page {
     /// What a pipeline calls it.
-    pub(crate) name: &'static str,
+    pub name: &'static str,
     /// What it does, in a phrase.
-    pub(crate) summary: &'static str,
+    pub summary: &'static str,
     /// The bundled component whose configuration is that of the step: its own, or the first of its pipeline.
-    pub(crate) described_by: &'static str,
+    pub described_by: &'static str,
     /// Its `example.json`: `config`, `rows`, and what comes `out`.
-    pub(crate) example: &'static str,
+    pub example: &'static str,
 }
 
 include!(concat!(env!("OUT_DIR"), "/bundled.rs"));
