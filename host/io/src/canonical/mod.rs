@@ -109,7 +109,7 @@ pub(crate) fn only_known(schema: &Schema, files: &[PathBuf], spec: &InputSpec) -
 }
 
 /// The canonical schema of one file, whatever schema the file declares.
-fn checked(found: &Schema) -> Result<Schema, IoError> {
+pub(crate) fn checked(found: &Schema) -> Result<Schema, IoError> {
     shape::check(found)?;
     let found = schema(found)?;
     check_names(&found)?;

@@ -31,6 +31,7 @@ use callboard_sandbox::{Bound, View};
 use callboard_sandbox::{Instance, Loaded, Sandbox};
 
 pub use life::Life;
+use opened::Held;
 pub use opened::{CallTimes, Opened, Page, PutOut, RemovedRow};
 
 /// The longest of the texts in which a component describes itself, bytes: JSON takes many times as much once it is read.
@@ -215,11 +216,30 @@ impl Probe {
     ///
     /// What `open` says.
     pub fn open(&self, declaration: &Declaration, cursor: Option<&[u8]>) -> Result<Opened<'_>, CallError> {
+        let instance = self.opened(declaration, cursor)?;
+        Ok(Opened { probe: Held::Borrowed(self), declaration: declaration.clone(), instance })
+    }
+
+    /// As [`Probe::open`]; the instance keeps the probe.
+    ///
+    /// # Errors
+    ///
+    /// What `open` says.
+    pub fn open_shared(self: &Arc<Self>, declaration: &Declaration) -> Result<Opened<'static>, CallError> {
+        let instance = self.opened(declaration, None)?;
+        Ok(Opened { probe: Held::Shared(self.clone()), declaration: declaration.clone(), instance })
+    }
+
+    fn opened(&self, declaration: &Declaration, cursor: Option<&[u8]>) -> Result<Instance, CallError> {
         let Declaration { config, bound, .. } = declaration;
         let mut instance = self.instance()?;
-        let opened = instance.open(config, &bound.given, cursor);
-        opened.map_err(|fault| self.error(fault))?;
-        Ok(Opened { probe: self, declaration: declaration.clone(), instance })
+        instance.open(config, &bound.given, cursor).map_err(|fault| self.error(fault))?;
+        Ok(instance)
+    }
+
+    /// How its rows are cut in the plan.
+    pub fn batch(&self) -> BatchSize {
+        self.cut
     }
 
     /// The kind of the step.

@@ -11,12 +11,32 @@ use crate::error::Fault;
 use crate::global::bound_copies;
 use crate::rows::Batch;
 use callboard_sandbox::Instance;
+use std::ops::Deref;
+use std::sync::Arc;
 
 /// An instance that is open. After a call that failed in any way but by an error of the contract it is not to be called again.
 pub struct Opened<'a> {
-    pub(super) probe: &'a Probe,
-    pub(super) declaration: Declaration,
     pub(super) instance: Instance,
+    pub(super) declaration: Declaration,
+    // After the instance, whose code it may be the last to hold.
+    pub(super) probe: Held<'a>,
+}
+
+/// The probe of an instance.
+pub(super) enum Held<'a> {
+    Borrowed(&'a Probe),
+    Shared(Arc<Probe>),
+}
+
+impl Deref for Held<'_> {
+    type Target = Probe;
+
+    fn deref(&self) -> &Probe {
+        match self {
+            Held::Borrowed(probe) => probe,
+            Held::Shared(probe) => probe,
+        }
+    }
 }
 
 /// What happened to rows.
@@ -104,16 +124,20 @@ impl Opened<'_> {
     }
 
     fn try_process(&mut self, rows: &RecordBatch) -> Result<PutOut, Fault> {
-        let (bound, step) = (self.declaration.bound.clone(), &self.probe.step);
-        let batch = Batch::created(rows.clone());
+        let (bound, limits) = (self.declaration.bound.clone(), self.probe.step.limits);
         let Returned { kept, removed, written } = self.try_call(rows)?;
+        if kept.is_none() && removed.is_empty() {
+            let origins = (0..rows.num_rows() as u64).map(Some).collect();
+            return Ok(PutOut { rows: vec![bound.join(rows, &written)?], origins, removed: Vec::new() });
+        }
+        let batch = Batch::created(rows.clone());
         let count = batch.len() as u32;
         let mut fates = vec![false; batch.len()];
         removed.iter().for_each(|removed| fates[removed.row as usize] = true);
         let kept = kept.unwrap_or_else(|| (0..count).filter(|row| !fates[*row as usize]).collect());
         let batch = only_carried(&bound, &batch)?;
         if !kept.is_sorted_by(|a, b| a < b) {
-            bound_copies(&batch, &kept, &mut 0, step.limits.carried_bytes)?;
+            bound_copies(&batch, &kept, &mut 0, limits.carried_bytes)?;
         }
         kept.iter().for_each(|row| fates[*row as usize] = true);
         let origins = kept.iter().map(|row| Some(u64::from(*row))).collect();
