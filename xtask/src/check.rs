@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 use std::time::Instant;
 
-use crate::{Result, command, dependencies, guests, languages};
+use crate::{Result, command, dependencies, guests, languages, python};
 
 /// What is said of a check, and the check.
 type Check = (&'static str, fn(&Path) -> End);
@@ -22,7 +22,7 @@ const CHECKS: &str = "tests/checks.toml";
 
 /// Runs all checks, and sums them up.
 pub(crate) fn run(root: &Path) -> Result<ExitCode> {
-    let checks: [Check; 9] = [
+    let checks: [Check; 10] = [
         ("format", |root| cargo_check(root, &["fmt", "--all", "--check"], &[])),
         ("contract", |root| crate::contract::check(root).map_or_else(End::Failed, |()| End::Passed)),
         ("guests", |root| guests::build(root, guests::Which::All).map_or_else(End::Failed, |_| End::Passed)),
@@ -30,6 +30,7 @@ pub(crate) fn run(root: &Path) -> Result<ExitCode> {
             cargo_check(root, &["clippy", "--release", "--workspace", "--all-targets", "--", "--deny", "warnings"], &[])
         }),
         ("languages", |root| languages::check(root).map_or_else(End::Failed, |()| End::Passed)),
+        ("python", |root| python::environment(root).map_or_else(End::Skipped, |()| End::Passed)),
         ("tests", |root| {
             let arguments = ["test", "--release", "--config", CHECKS, "--workspace", "--no-fail-fast"];
             // A language that is not here is reported at the end.

@@ -18,6 +18,7 @@ mod demo;
 mod dependencies;
 mod guests;
 mod languages;
+mod python;
 mod suites;
 mod toolchain;
 
@@ -33,6 +34,7 @@ usage: cargo xtask COMMAND
   bindings      generate what the SDKs in C and Go carry of the contract
   fixture       make the component under tests/fixtures that keeps the present contract
   languages     get the toolchains of all languages, and run the SDKs' own tests
+  python        build the Python package to target/python, and get what its tests use
   suites ARGS   build the host, and run other people's test suites through it: --at FOLDER, --python PATH, --only PART
   test          run every check: format, clippy, languages, tests, documentation, licences
 ";
@@ -62,6 +64,7 @@ fn try_main() -> Result<ExitCode> {
         Some((command, arguments)) if command == "suites" => suites::run(root, arguments),
         Some((command, arguments)) if command == "bench" => bench::run(root, arguments),
         Some((command, [])) if command == "bindings" => bindings::write(root).map(|()| ExitCode::SUCCESS),
+        Some((command, [])) if command == "python" => python::run(root).map(|()| ExitCode::SUCCESS),
         Some((command, [])) if command == "languages" => languages::check(root).map(|()| ExitCode::SUCCESS),
         _ => {
             eprint!("{USAGE}");

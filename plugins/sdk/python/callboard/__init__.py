@@ -17,7 +17,7 @@ from callboard.gather import Gather, Order, ascending, by_each, by_key, descendi
 from callboard.log import count
 from callboard.output import Output
 from callboard.rows import Record, Removed, Result, drop, reject
-from callboard.step import Global, Rows, Shape, Source, Transform
+from callboard._step import Global, Rows, Shape, Source, Transform
 from callboard.types import (
     Schema, Type, binary, boolean, date, decimal, duration, fixed, float32, float64, int8, int16, int32, int64, list_of,
     map_of, null, struct, timestamp, uint8, uint16, uint32, uint64, utf8, vector,

@@ -15,7 +15,7 @@ from callboard.exchange import Input, Reader, Removals, Sink, Writer
 from callboard.gather import Gather, Order
 from callboard.output import Output
 from callboard.rows import gather
-from callboard.step import Bound, Global, Rows, Source, Step, Transform
+from callboard._step import Bound, Global, Rows, Source, Step, Transform
 from callboard.types import Schema
 
 S = TypeVar("S", bound=Step)

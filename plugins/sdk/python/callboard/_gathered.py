@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from functools import cmp_to_key
+from functools import cmp_to_key, partial
 from typing import Any
 
 from callboard._calls import GlobalShapeRecord
@@ -20,8 +20,7 @@ def calls(shape: GlobalShapeRecord, inputs: Sequence[Rows], each: bool) -> list[
     whole: Part = []
     for port, rows in enumerate(inputs):
         given = [(numbers.setdefault(key, len(numbers)), row) for row in range(len(rows)) for key in _keys(shape, port, rows[row])]
-        orders = shape.sorted[port]
-        given.sort(key=cmp_to_key(lambda a, b: a[0] - b[0] or _compare(orders, rows[a[1]], rows[b[1]])))
+        given.sort(key=cmp_to_key(partial(_order, shape.sorted[port], rows)))
         whole.append(given)
     if not each or not is_grouped(shape):
         return [whole]
@@ -67,10 +66,14 @@ def _compare(orders: Sequence[Order], a: Mapping[str, Any], b: Mapping[str, Any]
     return 0
 
 
+def _order(orders: Sequence[Order], rows: Rows, a: tuple[int, int], b: tuple[int, int]) -> int:
+    return a[0] - b[0] or _compare(orders, rows[a[1]], rows[b[1]])
+
+
 def _values(a: Any, b: Any) -> int:
     """NaN is larger than any number."""
     if isinstance(a, float) and isinstance(b, float) and (math.isnan(a) or math.isnan(b)):
         return math.isnan(a) - math.isnan(b)
     if isinstance(a, str):
         a, b = a.encode(), b.encode()
-    return (a > b) - (a < b)
+    return int(a > b) - int(a < b)

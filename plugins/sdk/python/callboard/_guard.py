@@ -12,7 +12,7 @@ from wit_world.exports.manifest import Manifest
 from wit_world.imports.types import Error, ErrorKind
 
 from callboard import _ahead, errors, log  # noqa: F401
-from callboard.step import Step
+from callboard._step import Step
 
 P = ParamSpec("P")
 R = TypeVar("R")

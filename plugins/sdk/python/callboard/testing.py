@@ -28,7 +28,7 @@ from callboard._contract import columns as raw
 from callboard._records import Page, Run
 from callboard._wire import assemble, batch_of, schema_of
 from callboard.columns import Row
-from callboard.step import Global, Source, Step, Transform
+from callboard._step import Global, Source, Step, Transform
 from callboard.types import Schema, Type, binary, boolean, float64, int64, list_of, null, struct, utf8
 
 

@@ -1,0 +1,727 @@
+"""The functions of `callboard` that name a step, with the configurations of the bundled ones.
+
+Written from the steps' JSON Schemas by `python -m callboard._host.stubs`; do not edit.
+"""
+
+from collections.abc import Mapping, Sequence
+from os import PathLike
+from typing import Any, Literal, TypedDict, overload
+
+from callboard._host.builder import StepSpec, WrongConfiguration
+from callboard._host.step import Step as _Step
+
+class _AggregateFunctionRequired(TypedDict):
+    count: str
+
+class AggregateFunction(_AggregateFunctionRequired, total=False):
+    """The number of values that are not null."""
+
+class _AggregateFunction1Required(TypedDict):
+    sum: str
+
+class AggregateFunction1(_AggregateFunction1Required, total=False):
+    """The sum."""
+
+class _AggregateFunction2Required(TypedDict):
+    mean: str
+
+class AggregateFunction2(_AggregateFunction2Required, total=False):
+    """The mean."""
+
+class _AggregateFunction3Required(TypedDict):
+    min: str
+
+class AggregateFunction3(_AggregateFunction3Required, total=False):
+    """The smallest value."""
+
+class _AggregateFunction4Required(TypedDict):
+    max: str
+
+class AggregateFunction4(_AggregateFunction4Required, total=False):
+    """The largest value."""
+
+class _AggregateFunction5Required(TypedDict):
+    first: str
+
+class AggregateFunction5(_AggregateFunction5Required, total=False):
+    """The value of the first row."""
+
+class _AggregateFunction6Required(TypedDict):
+    list: str
+
+class AggregateFunction6(_AggregateFunction6Required, total=False):
+    """All values."""
+
+class AggregateConfig(TypedDict, total=False):
+    """The groups, and their figures."""
+
+    by: Sequence[str]
+    """The columns, of any type, that rows of a group agree in. Two nulls agree. Without columns, all rows are one group. By default []."""
+    figures: Mapping[
+        str,
+        Literal["count"]
+        | AggregateFunction
+        | AggregateFunction1
+        | AggregateFunction2
+        | AggregateFunction3
+        | AggregateFunction4
+        | AggregateFunction5
+        | AggregateFunction6,
+    ]
+    """The columns to write, in this order: for each its name, and `"count"` or `{ FUNCTION = "COLUMN" }`. The functions are `count`, `sum`, `mean`, `min`, `max`, `first` and `list`. By default {}."""
+    beside: bool
+    """Keeps all rows, with the figures of their group beside their columns. Otherwise one row for each group goes on. By default False."""
+
+class _ExactDedupExtremeRequired(TypedDict):
+    max: str
+    """The column with the value."""
+
+class ExactDedupExtreme(_ExactDedupExtremeRequired, total=False):
+    """By a value."""
+
+class ExactDedupConfig(TypedDict, total=False):
+    """What makes two rows equal, and which of them stays."""
+
+    columns: Sequence[str]
+    """The columns to compare, of any type. Two nulls are equal. By default ['text']."""
+    keep: Literal["first", "last"] | ExactDedupExtreme
+    """Which of equal rows stays: `"first"`, `"last"`, or `{ max = "COLUMN" }`, the one with the largest value in a column (the first of those; nulls count least). By default 'first'."""
+
+class _FilterConfigRequired(TypedDict):
+    where: str
+    """The condition, in CEL syntax, that is true for the rows to keep: `n_words >= 20 && language == "en"`."""
+
+class FilterConfig(_FilterConfigRequired, total=False):
+    """Which rows are kept."""
+
+class _JoinConfigRequired(TypedDict):
+    on: Sequence[str]
+    """The columns of the first input to join by, of any type."""
+
+class JoinConfig(_JoinConfigRequired, total=False):
+    """What is joined, and how."""
+
+    right_on: Sequence[str] | None
+    """What they are called in the second input, if not the same."""
+    how: Literal["inner", "left", "semi", "anti"]
+    """`inner` and `left` put matching rows of the second input beside those of the first, and `left` keeps rows without a match; `semi` keeps the rows with a match, `anti` those without. By default 'inner'."""
+    columns: Sequence[str] | None
+    """The columns of the second input to take. All but its keys, unless this is set."""
+    prefix: str
+    """Stands before the name of a column that the first input has, too. By default ''."""
+    suffix: str
+    """Stands behind such a name. By default '_right'."""
+    nulls_equal: bool
+    """Lets null match null. By default False."""
+
+class LanguageIdConfig(TypedDict, total=False):
+    """Which text, and which languages it may be in."""
+
+    column: str
+    """The text column. By default 'text'."""
+    languages: Sequence[str]
+    """The codes of the languages to choose from, such as `["en", "de"]`; if empty, all known languages. By default []."""
+
+class MinhashDedupConfig(TypedDict, total=False):
+    """What makes two texts near-duplicates, and what happens to them."""
+
+    column: str
+    """The text column. By default 'text'."""
+    ngram: int
+    """Words in a shingle. A shorter text is one shingle. By default 5."""
+    lowercase: bool
+    """Compares texts in lower case; the texts themselves are not changed. By default False."""
+    threshold: float | None
+    """The Jaccard index at which two texts are near-duplicates, above 0 and at most 1. By default 0.8, or, if `bands` and `rows` are given, the similarity at which these begin to find pairs."""
+    permutations: int
+    """The length of a signature: longer ones find near-duplicates more reliably, and take 2 bytes per row each. By default 128."""
+    bands: int | None
+    """Bands in a signature; requires `rows`. By default both are chosen from `threshold`, to find 99.5 % of the pairs that are exactly that similar."""
+    rows: int | None
+    """Rows in a band; requires `bands`."""
+    seed: int
+    """The seed of the permutations. By default 0."""
+    verify: Literal["shingles", "signature"]
+    """How pairs near the threshold are decided: by their shingles, or by their signatures alone, which needs no second look at the texts. By default 'shingles'."""
+    keep: Literal["first", "longest", "all"]
+    """Which rows to keep: the first or the longest of each cluster, or all. By default 'first'."""
+    cluster: str | None
+    """A column to write: the number of the first row of the row's cluster in this step's input, from 0."""
+    size: str | None
+    """A column to write: the number of rows in the row's cluster."""
+
+class NormaliseConfig(TypedDict, total=False):
+    """What is made equal."""
+
+    column: str
+    """The text column to rewrite. By default 'text'."""
+    unicode: Literal["none", "nfc", "nfkc"]
+    """The Unicode normalization form: `nfc` composes characters, `nfkc` also replaces compatibility characters (ligatures, full-width letters). By default 'none'."""
+    lowercase: bool
+    """Converts letters to lower case. By default False."""
+    whitespace: Literal["keep", "collapse"]
+    """`collapse` replaces each run of Unicode white space with one space and trims both ends. By default 'keep'."""
+
+class SampleConfig(TypedDict, total=False):
+    """How large a sample, and of what."""
+
+    rows: int | None
+    """The number of rows, or all if there are fewer. Either this or `fraction`."""
+    fraction: float | None
+    """The share of the rows, from 0 to 1, rounded to a whole row. Either this or `rows`."""
+    seed: int
+    """The seed: the same seed gives the same sample. By default 0."""
+    by: str | Sequence[str] | None
+    """A column to stratify by, or a list of columns: `rows` or `fraction` then applies to each of their values (null is one of them)."""
+    weight: str | None
+    """A column of numbers, 0 or more: a row of twice the weight is twice as likely to be chosen next. Rows of weight 0 are not chosen."""
+
+class SelectConfig(TypedDict, total=False):
+    """Which columns go on, and under which names. All names are those of the input."""
+
+    keep: Sequence[str] | None
+    """The columns to keep besides the renamed ones; by default all."""
+    drop: Sequence[str]
+    """The columns to drop. By default []."""
+    rename: Mapping[str, str]
+    """Columns to rename: `{ old = "new" }`. By default {}."""
+
+class _SortOrderedRequired(TypedDict):
+    column: str
+    """The column's name."""
+
+class SortOrdered(_SortOrderedRequired, total=False):
+    descending: bool
+    """Sorts the largest value first. By default False."""
+    nulls: Literal["first", "last"]
+    """Where rows without a value stand, in either direction."""
+
+class _SortConfigRequired(TypedDict):
+    by: Sequence[str | SortOrdered]
+    """The columns to sort by, the most significant first: a name, or `{ column = "NAME", descending = true, nulls = "first" }`. The sort is stable."""
+
+class SortConfig(_SortConfigRequired, total=False):
+    """What the rows are sorted by."""
+
+    top: int | None
+    """How many rows go on: the first in this order. All of them, unless this is set."""
+    per: Sequence[str]
+    """The columns of any type that make groups: rows are sorted within each group, and `top` applies to each. Groups follow one another in the order of their first rows in the input. By default []."""
+
+class TextStatsConfig(TypedDict, total=False):
+    """Which text is counted."""
+
+    column: str
+    """The text column. By default 'text'."""
+
+@overload
+def step(
+    use: Literal["aggregate"],
+    config: AggregateConfig | None = ...,
+    *,
+    name: str | None = ...,
+    limits: Mapping[str, Any] | None = ...,
+    grants: Mapping[str, Any] | None = ...,
+    columns: Mapping[str, str] | None = ...,
+    on_error: str | None = ...,
+    retries: int | None = ...,
+    replicas: int | None = ...,
+    needs: Mapping[str, Any] | None = ...,
+    max_rejects: int | str | None = ...,
+) -> StepSpec:
+    """Counts, sums, extremes, means and lists of the rows of each group."""
+
+@overload
+def step(
+    use: Literal["contamination"],
+    config: Mapping[str, Any] | None = ...,
+    *,
+    name: str | None = ...,
+    limits: Mapping[str, Any] | None = ...,
+    grants: Mapping[str, Any] | None = ...,
+    columns: Mapping[str, str] | None = ...,
+    on_error: str | None = ...,
+    retries: int | None = ...,
+    replicas: int | None = ...,
+    needs: Mapping[str, Any] | None = ...,
+    max_rejects: int | str | None = ...,
+) -> StepSpec:
+    """Drops or flags texts that share runs of words with a second input, such as evaluation sets."""
+
+@overload
+def step(
+    use: Literal["exact-dedup"],
+    config: ExactDedupConfig | None = ...,
+    *,
+    name: str | None = ...,
+    limits: Mapping[str, Any] | None = ...,
+    grants: Mapping[str, Any] | None = ...,
+    columns: Mapping[str, str] | None = ...,
+    on_error: str | None = ...,
+    retries: int | None = ...,
+    replicas: int | None = ...,
+    needs: Mapping[str, Any] | None = ...,
+    max_rejects: int | str | None = ...,
+) -> StepSpec:
+    """Keeps one row of each distinct value of one or more columns."""
+
+@overload
+def step(
+    use: Literal["explode"],
+    config: Mapping[str, Any],
+    *,
+    name: str | None = ...,
+    limits: Mapping[str, Any] | None = ...,
+    grants: Mapping[str, Any] | None = ...,
+    columns: Mapping[str, str] | None = ...,
+    on_error: str | None = ...,
+    retries: int | None = ...,
+    replicas: int | None = ...,
+    needs: Mapping[str, Any] | None = ...,
+    max_rejects: int | str | None = ...,
+) -> StepSpec:
+    """Makes a row of each item of a list column."""
+
+@overload
+def step(
+    use: Literal["filter"],
+    config: FilterConfig,
+    *,
+    name: str | None = ...,
+    limits: Mapping[str, Any] | None = ...,
+    grants: Mapping[str, Any] | None = ...,
+    columns: Mapping[str, str] | None = ...,
+    on_error: str | None = ...,
+    retries: int | None = ...,
+    replicas: int | None = ...,
+    needs: Mapping[str, Any] | None = ...,
+    max_rejects: int | str | None = ...,
+) -> StepSpec:
+    """Keeps the rows for which a condition is true."""
+
+@overload
+def step(
+    use: Literal["hash"],
+    config: Mapping[str, Any] | None = ...,
+    *,
+    name: str | None = ...,
+    limits: Mapping[str, Any] | None = ...,
+    grants: Mapping[str, Any] | None = ...,
+    columns: Mapping[str, str] | None = ...,
+    on_error: str | None = ...,
+    retries: int | None = ...,
+    replicas: int | None = ...,
+    needs: Mapping[str, Any] | None = ...,
+    max_rejects: int | str | None = ...,
+) -> StepSpec:
+    """Adds the hash of a column, in hexadecimal."""
+
+@overload
+def step(
+    use: Literal["join"],
+    config: JoinConfig,
+    *,
+    name: str | None = ...,
+    limits: Mapping[str, Any] | None = ...,
+    grants: Mapping[str, Any] | None = ...,
+    columns: Mapping[str, str] | None = ...,
+    on_error: str | None = ...,
+    retries: int | None = ...,
+    replicas: int | None = ...,
+    needs: Mapping[str, Any] | None = ...,
+    max_rejects: int | str | None = ...,
+) -> StepSpec:
+    """Joins the rows with those of a second input by key: inner, left, semi or anti."""
+
+@overload
+def step(
+    use: Literal["language-id"],
+    config: LanguageIdConfig | None = ...,
+    *,
+    name: str | None = ...,
+    limits: Mapping[str, Any] | None = ...,
+    grants: Mapping[str, Any] | None = ...,
+    columns: Mapping[str, str] | None = ...,
+    on_error: str | None = ...,
+    retries: int | None = ...,
+    replicas: int | None = ...,
+    needs: Mapping[str, Any] | None = ...,
+    max_rejects: int | str | None = ...,
+) -> StepSpec:
+    """Adds the language that a text is written in."""
+
+@overload
+def step(
+    use: Literal["minhash-dedup"],
+    config: MinhashDedupConfig | None = ...,
+    *,
+    name: str | None = ...,
+    limits: Mapping[str, Any] | None = ...,
+    grants: Mapping[str, Any] | None = ...,
+    columns: Mapping[str, str] | None = ...,
+    on_error: str | None = ...,
+    retries: int | None = ...,
+    replicas: int | None = ...,
+    needs: Mapping[str, Any] | None = ...,
+    max_rejects: int | str | None = ...,
+) -> StepSpec:
+    """Keeps the first row of each cluster of near-duplicate texts."""
+
+@overload
+def step(
+    use: Literal["normalise"],
+    config: NormaliseConfig | None = ...,
+    *,
+    name: str | None = ...,
+    limits: Mapping[str, Any] | None = ...,
+    grants: Mapping[str, Any] | None = ...,
+    columns: Mapping[str, str] | None = ...,
+    on_error: str | None = ...,
+    retries: int | None = ...,
+    replicas: int | None = ...,
+    needs: Mapping[str, Any] | None = ...,
+    max_rejects: int | str | None = ...,
+) -> StepSpec:
+    """Normalises the Unicode form, case and white space of a text column."""
+
+@overload
+def step(
+    use: Literal["quality"],
+    config: Mapping[str, Any] | None = ...,
+    *,
+    name: str | None = ...,
+    limits: Mapping[str, Any] | None = ...,
+    grants: Mapping[str, Any] | None = ...,
+    columns: Mapping[str, str] | None = ...,
+    on_error: str | None = ...,
+    retries: int | None = ...,
+    replicas: int | None = ...,
+    needs: Mapping[str, Any] | None = ...,
+    max_rejects: int | str | None = ...,
+) -> StepSpec:
+    """Drops or flags texts that fail the heuristics of Gopher and C4."""
+
+@overload
+def step(
+    use: Literal["sample"],
+    config: SampleConfig | None = ...,
+    *,
+    name: str | None = ...,
+    limits: Mapping[str, Any] | None = ...,
+    grants: Mapping[str, Any] | None = ...,
+    columns: Mapping[str, str] | None = ...,
+    on_error: str | None = ...,
+    retries: int | None = ...,
+    replicas: int | None = ...,
+    needs: Mapping[str, Any] | None = ...,
+    max_rejects: int | str | None = ...,
+) -> StepSpec:
+    """Keeps a random sample of the rows, the same for the same seed."""
+
+@overload
+def step(
+    use: Literal["select"],
+    config: SelectConfig | None = ...,
+    *,
+    name: str | None = ...,
+    limits: Mapping[str, Any] | None = ...,
+    grants: Mapping[str, Any] | None = ...,
+    columns: Mapping[str, str] | None = ...,
+    on_error: str | None = ...,
+    retries: int | None = ...,
+    replicas: int | None = ...,
+    needs: Mapping[str, Any] | None = ...,
+    max_rejects: int | str | None = ...,
+) -> StepSpec:
+    """Keeps, drops and renames columns."""
+
+@overload
+def step(
+    use: Literal["sort"],
+    config: SortConfig,
+    *,
+    name: str | None = ...,
+    limits: Mapping[str, Any] | None = ...,
+    grants: Mapping[str, Any] | None = ...,
+    columns: Mapping[str, str] | None = ...,
+    on_error: str | None = ...,
+    retries: int | None = ...,
+    replicas: int | None = ...,
+    needs: Mapping[str, Any] | None = ...,
+    max_rejects: int | str | None = ...,
+) -> StepSpec:
+    """Sorts the rows by one or more columns."""
+
+@overload
+def step(
+    use: Literal["text-stats"],
+    config: TextStatsConfig | None = ...,
+    *,
+    name: str | None = ...,
+    limits: Mapping[str, Any] | None = ...,
+    grants: Mapping[str, Any] | None = ...,
+    columns: Mapping[str, str] | None = ...,
+    on_error: str | None = ...,
+    retries: int | None = ...,
+    replicas: int | None = ...,
+    needs: Mapping[str, Any] | None = ...,
+    max_rejects: int | str | None = ...,
+) -> StepSpec:
+    """Adds the number of words and characters of a text column."""
+
+@overload
+def step(  # type: ignore[overload-overlap]
+    use: Literal[
+        "aggregate",
+        "contamination",
+        "exact-dedup",
+        "explode",
+        "filter",
+        "hash",
+        "join",
+        "language-id",
+        "minhash-dedup",
+        "normalise",
+        "quality",
+        "sample",
+        "select",
+        "sort",
+        "text-stats",
+    ],
+    config: object = ...,
+    *,
+    name: str | None = ...,
+    limits: Mapping[str, Any] | None = ...,
+    grants: Mapping[str, Any] | None = ...,
+    columns: Mapping[str, str] | None = ...,
+    on_error: str | None = ...,
+    retries: int | None = ...,
+    replicas: int | None = ...,
+    needs: Mapping[str, Any] | None = ...,
+    max_rejects: int | str | None = ...,
+) -> WrongConfiguration: ...
+@overload
+def step(
+    use: str | PathLike[str],
+    config: Mapping[str, Any] | None = ...,
+    *,
+    name: str | None = ...,
+    limits: Mapping[str, Any] | None = ...,
+    grants: Mapping[str, Any] | None = ...,
+    columns: Mapping[str, str] | None = ...,
+    on_error: str | None = ...,
+    retries: int | None = ...,
+    replicas: int | None = ...,
+    needs: Mapping[str, Any] | None = ...,
+    max_rejects: int | str | None = ...,
+) -> StepSpec: ...
+
+class Step(_Step):
+    @overload
+    def __init__(
+        self,
+        use: Literal["aggregate"],
+        config: AggregateConfig | None = ...,
+        *,
+        name: str | None = ...,
+        limits: Mapping[str, Any] | None = ...,
+        grants: Mapping[str, Any] | None = ...,
+        columns: Mapping[str, str] | None = ...,
+        on_error: str = ...,
+        retries: int | None = ...,
+    ) -> None: ...
+    @overload
+    def __init__(
+        self,
+        use: Literal["contamination"],
+        config: Mapping[str, Any] | None = ...,
+        *,
+        name: str | None = ...,
+        limits: Mapping[str, Any] | None = ...,
+        grants: Mapping[str, Any] | None = ...,
+        columns: Mapping[str, str] | None = ...,
+        on_error: str = ...,
+        retries: int | None = ...,
+    ) -> None: ...
+    @overload
+    def __init__(
+        self,
+        use: Literal["exact-dedup"],
+        config: ExactDedupConfig | None = ...,
+        *,
+        name: str | None = ...,
+        limits: Mapping[str, Any] | None = ...,
+        grants: Mapping[str, Any] | None = ...,
+        columns: Mapping[str, str] | None = ...,
+        on_error: str = ...,
+        retries: int | None = ...,
+    ) -> None: ...
+    @overload
+    def __init__(
+        self,
+        use: Literal["explode"],
+        config: Mapping[str, Any],
+        *,
+        name: str | None = ...,
+        limits: Mapping[str, Any] | None = ...,
+        grants: Mapping[str, Any] | None = ...,
+        columns: Mapping[str, str] | None = ...,
+        on_error: str = ...,
+        retries: int | None = ...,
+    ) -> None: ...
+    @overload
+    def __init__(
+        self,
+        use: Literal["filter"],
+        config: FilterConfig,
+        *,
+        name: str | None = ...,
+        limits: Mapping[str, Any] | None = ...,
+        grants: Mapping[str, Any] | None = ...,
+        columns: Mapping[str, str] | None = ...,
+        on_error: str = ...,
+        retries: int | None = ...,
+    ) -> None: ...
+    @overload
+    def __init__(
+        self,
+        use: Literal["hash"],
+        config: Mapping[str, Any] | None = ...,
+        *,
+        name: str | None = ...,
+        limits: Mapping[str, Any] | None = ...,
+        grants: Mapping[str, Any] | None = ...,
+        columns: Mapping[str, str] | None = ...,
+        on_error: str = ...,
+        retries: int | None = ...,
+    ) -> None: ...
+    @overload
+    def __init__(
+        self,
+        use: Literal["join"],
+        config: JoinConfig,
+        *,
+        name: str | None = ...,
+        limits: Mapping[str, Any] | None = ...,
+        grants: Mapping[str, Any] | None = ...,
+        columns: Mapping[str, str] | None = ...,
+        on_error: str = ...,
+        retries: int | None = ...,
+    ) -> None: ...
+    @overload
+    def __init__(
+        self,
+        use: Literal["language-id"],
+        config: LanguageIdConfig | None = ...,
+        *,
+        name: str | None = ...,
+        limits: Mapping[str, Any] | None = ...,
+        grants: Mapping[str, Any] | None = ...,
+        columns: Mapping[str, str] | None = ...,
+        on_error: str = ...,
+        retries: int | None = ...,
+    ) -> None: ...
+    @overload
+    def __init__(
+        self,
+        use: Literal["minhash-dedup"],
+        config: MinhashDedupConfig | None = ...,
+        *,
+        name: str | None = ...,
+        limits: Mapping[str, Any] | None = ...,
+        grants: Mapping[str, Any] | None = ...,
+        columns: Mapping[str, str] | None = ...,
+        on_error: str = ...,
+        retries: int | None = ...,
+    ) -> None: ...
+    @overload
+    def __init__(
+        self,
+        use: Literal["normalise"],
+        config: NormaliseConfig | None = ...,
+        *,
+        name: str | None = ...,
+        limits: Mapping[str, Any] | None = ...,
+        grants: Mapping[str, Any] | None = ...,
+        columns: Mapping[str, str] | None = ...,
+        on_error: str = ...,
+        retries: int | None = ...,
+    ) -> None: ...
+    @overload
+    def __init__(
+        self,
+        use: Literal["quality"],
+        config: Mapping[str, Any] | None = ...,
+        *,
+        name: str | None = ...,
+        limits: Mapping[str, Any] | None = ...,
+        grants: Mapping[str, Any] | None = ...,
+        columns: Mapping[str, str] | None = ...,
+        on_error: str = ...,
+        retries: int | None = ...,
+    ) -> None: ...
+    @overload
+    def __init__(
+        self,
+        use: Literal["sample"],
+        config: SampleConfig | None = ...,
+        *,
+        name: str | None = ...,
+        limits: Mapping[str, Any] | None = ...,
+        grants: Mapping[str, Any] | None = ...,
+        columns: Mapping[str, str] | None = ...,
+        on_error: str = ...,
+        retries: int | None = ...,
+    ) -> None: ...
+    @overload
+    def __init__(
+        self,
+        use: Literal["select"],
+        config: SelectConfig | None = ...,
+        *,
+        name: str | None = ...,
+        limits: Mapping[str, Any] | None = ...,
+        grants: Mapping[str, Any] | None = ...,
+        columns: Mapping[str, str] | None = ...,
+        on_error: str = ...,
+        retries: int | None = ...,
+    ) -> None: ...
+    @overload
+    def __init__(
+        self,
+        use: Literal["sort"],
+        config: SortConfig,
+        *,
+        name: str | None = ...,
+        limits: Mapping[str, Any] | None = ...,
+        grants: Mapping[str, Any] | None = ...,
+        columns: Mapping[str, str] | None = ...,
+        on_error: str = ...,
+        retries: int | None = ...,
+    ) -> None: ...
+    @overload
+    def __init__(
+        self,
+        use: Literal["text-stats"],
+        config: TextStatsConfig | None = ...,
+        *,
+        name: str | None = ...,
+        limits: Mapping[str, Any] | None = ...,
+        grants: Mapping[str, Any] | None = ...,
+        columns: Mapping[str, str] | None = ...,
+        on_error: str = ...,
+        retries: int | None = ...,
+    ) -> None: ...
+    @overload
+    def __init__(
+        self,
+        use: str | PathLike[str],
+        config: Mapping[str, Any] | None = ...,
+        *,
+        name: str | None = ...,
+        limits: Mapping[str, Any] | None = ...,
+        grants: Mapping[str, Any] | None = ...,
+        columns: Mapping[str, str] | None = ...,
+        on_error: str = ...,
+        retries: int | None = ...,
+    ) -> None: ...
