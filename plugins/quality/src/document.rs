@@ -1,20 +1,26 @@
 //! A text, cut once for all rules.
 
-use crate::repetition::Word;
+use std::cell::{Cell, OnceCell};
+
+use crate::repetition::{Ngrams, Word};
 
 /// A text and its parts.
 pub(crate) struct Document<'a> {
     pub(crate) text: &'a str,
     /// What white space separates.
     pub(crate) words: Vec<&'a str>,
-    /// The words, to be compared.
-    pub(crate) hashed: Vec<Word>,
     /// Lines with something in them, trimmed.
     pub(crate) lines: Vec<&'a str>,
     /// What empty lines separate, trimmed.
     pub(crate) paragraphs: Vec<&'a str>,
     /// The bytes of all words together.
     pub(crate) word_bytes: usize,
+    /// The text in lower case, once a rule asks for it.
+    lowercase: OnceCell<String>,
+    /// The words to be compared, once a rule asks for runs of them.
+    compared: OnceCell<Vec<Word>>,
+    /// Runs of this many words are known to be distinct, and so are longer ones.
+    distinct: Cell<usize>,
 }
 
 impl<'a> Document<'a> {
@@ -24,11 +30,31 @@ impl<'a> Document<'a> {
         Document {
             text,
             word_bytes: words.iter().map(|word| word.len()).sum(),
-            hashed: words.iter().map(|word| Word::new(word)).collect(),
             words,
             lines: text.lines().map(str::trim).filter(not_empty).collect(),
             paragraphs: text.split("\n\n").map(str::trim).filter(not_empty).collect(),
+            lowercase: OnceCell::new(),
+            compared: OnceCell::new(),
+            distinct: Cell::new(usize::MAX),
         }
+    }
+
+    pub(crate) fn lowercase(&self) -> &str {
+        self.lowercase.get_or_init(|| self.text.to_lowercase())
+    }
+
+    /// The runs of `n` words, unless all of them are distinct.
+    pub(crate) fn repeated(&self, n: usize) -> Option<Ngrams<'_>> {
+        if n >= self.distinct.get() {
+            return None;
+        }
+        let words = self.compared.get_or_init(|| self.words.iter().map(|word| Word::new(word)).collect());
+        let ngrams = Ngrams::new(words, n);
+        if ngrams.are_distinct() {
+            self.distinct.set(n);
+            return None;
+        }
+        Some(ngrams)
     }
 
     /// The share of words for which this holds; 0 if there are none.

@@ -27,16 +27,12 @@ impl Transform for Quality {
         let text = input.utf8(&config.column).at("/column")?;
         let rules = rules::chosen(&config.rules, &config.skip)?;
         let shape = Shape::new().reads(&text);
-        let failed = move |config: &Config, text: &str| {
-            let document = Document::new(text);
-            let failed = |rule: &&rules::Rule| (rule.fails)(&document, config);
-            rules.iter().copied().filter(failed).map(|rule| rule.name).collect::<Vec<_>>()
-        };
         Ok(match config.mode {
             Mode::Drop => shape.process(move |batch| {
                 let mut output = Output::new();
                 for (row, text) in batch.get(&text)?.iter().enumerate() {
-                    if let Some(rule) = text.map_or(Some("null"), |text| failed(&config, text).first().copied()) {
+                    let first = text.map_or(Some("null"), |text| failed(&rules, &config, &Document::new(text)).next());
+                    if let Some(rule) = first {
                         output.drop(row, rule);
                     }
                 }
@@ -50,13 +46,22 @@ impl Transform for Quality {
                         flags.push_null();
                         continue;
                     };
-                    failed(&config, text).into_iter().for_each(|rule| flags.items.push(rule));
+                    failed(&rules, &config, &Document::new(text)).for_each(|rule| flags.items.push(rule));
                     flags.close();
                 }
                 Ok(Output::new().column(flags.finish()))
             }),
         })
     }
+}
+
+/// The names of the rules that a text fails, each found when it is asked for.
+fn failed(
+    rules: &[&'static rules::Rule],
+    config: &Config,
+    document: &Document<'_>,
+) -> impl Iterator<Item = &'static str> {
+    rules.iter().filter(|rule| (rule.fails)(document, config)).map(|rule| rule.name)
 }
 
 callboard_sdk::transform!(Quality);

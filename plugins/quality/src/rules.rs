@@ -4,7 +4,7 @@ use callboard_sdk::{Result, StepError};
 
 use crate::config::Config;
 use crate::document::{Document, share};
-use crate::repetition::{Ngrams, duplicates};
+use crate::repetition::duplicates;
 
 /// A rule that texts may fail.
 #[derive(Debug)]
@@ -119,7 +119,7 @@ fn sentences(document: &Document<'_>, config: &Config) -> bool {
 }
 
 fn lorem_ipsum(document: &Document<'_>, _: &Config) -> bool {
-    document.text.to_lowercase().contains("lorem ipsum")
+    document.lowercase().contains("lorem ipsum")
 }
 
 fn curly_bracket(document: &Document<'_>, _: &Config) -> bool {
@@ -127,15 +127,20 @@ fn curly_bracket(document: &Document<'_>, _: &Config) -> bool {
 }
 
 fn policy_lines(document: &Document<'_>, config: &Config) -> bool {
-    let is_policy = |line: &str| {
-        let line = line.to_lowercase();
-        config.c4.policy_phrases.iter().any(|phrase| line.contains(phrase))
-    };
-    document.share_of_lines(is_policy) > config.c4.policy_lines
+    let has_phrase = |text: &str| config.c4.policy_phrases.iter().any(|phrase| text.contains(phrase));
+    share_of_lowercase_lines(document, has_phrase) > config.c4.policy_lines
 }
 
 fn javascript_lines(document: &Document<'_>, config: &Config) -> bool {
-    document.share_of_lines(|line| line.to_lowercase().contains("javascript")) > config.c4.javascript_lines
+    share_of_lowercase_lines(document, |text| text.contains("javascript")) > config.c4.javascript_lines
+}
+
+/// The share of lines that have something in lower case. Most texts have it nowhere, and are looked at once.
+fn share_of_lowercase_lines(document: &Document<'_>, has: impl Fn(&str) -> bool) -> f64 {
+    match has(document.lowercase()) {
+        true => document.share_of_lines(|line| has(&line.to_lowercase())),
+        false => 0.0,
+    }
 }
 
 fn longest_word(document: &Document<'_>, config: &Config) -> bool {
@@ -159,12 +164,13 @@ fn duplicate_paragraph_chars(document: &Document<'_>, config: &Config) -> bool {
 }
 
 fn top_gram<const N: usize>(document: &Document<'_>, config: &Config) -> bool {
-    share(Ngrams::new(&document.hashed, N).top_bytes(), document.word_bytes) > config.gopher.top_ngram[N - 2]
+    let bytes = document.repeated(N).map_or(0, |ngrams| ngrams.top_bytes());
+    share(bytes, document.word_bytes) > config.gopher.top_ngram[N - 2]
 }
 
 fn duplicate_grams<const N: usize>(document: &Document<'_>, config: &Config) -> bool {
-    share(Ngrams::new(&document.hashed, N).duplicate_bytes(), document.word_bytes)
-        > config.gopher.duplicate_ngrams[N - 5]
+    let bytes = document.repeated(N).map_or(0, |ngrams| ngrams.duplicate_bytes());
+    share(bytes, document.word_bytes) > config.gopher.duplicate_ngrams[N - 5]
 }
 
 #[cfg(test)]
