@@ -90,7 +90,7 @@ impl Bench {
     }
 
     pub(crate) fn output(&self, name: &str) -> OutputSpec {
-        OutputSpec { name: "out".into(), path: self.path(name), format: None }
+        OutputSpec { name: "out".into(), path: self.path(name), format: None, compression: None, level: None }
     }
 
     /// A file that is in another folder.

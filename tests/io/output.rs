@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use arrow::array::*;
 use arrow::datatypes::*;
-use callboard_io::{ErrorKind, Writer, check_schema, check_writable, json_field, json_rows};
+use callboard_io::{ErrorKind, OutputSpec, Writer, check_schema, check_writable, json_field, json_rows};
 
-use crate::bench::{Bench, POLICY, types};
+use crate::bench::{Bench, POLICY, join, types};
 
 const NAMES: [&str; 8] =
     ["o.jsonl", "o.jsonl.gz", "o.jsonl.zst", "o.csv", "o.tsv.gz", "o.csv.zst", "o.parquet", "o.arrow"];
@@ -239,4 +239,65 @@ fn a_large_file_is_whole_and_can_be_gone_on_with() {
         assert_eq!(writer.finish().unwrap(), whole);
         assert!(std::fs::read(staged.path()).unwrap() == bytes, "gone on with after {} batches", done + 1);
     }
+}
+
+/// What a file says of how it is compressed.
+fn codecs(bench: &Bench, name: &str) -> Vec<String> {
+    let file = std::fs::File::open(bench.path(name)).unwrap();
+    let reader = parquet::file::serialized_reader::SerializedFileReader::new(file).unwrap();
+    let groups = parquet::file::reader::FileReader::metadata(&reader).row_groups();
+    groups.iter().flat_map(|group| group.columns()).map(|column| format!("{:?}", column.compression())).collect()
+}
+
+#[test]
+fn outputs_are_compressed_as_they_are_asked_to_be() {
+    let bench = Bench::new();
+    let text = (0..3000).map(|n| format!("{{\"n\":{n},\"t\":\"some words, and {}\"}}\n", n % 97)).collect::<String>();
+    bench.put("in.jsonl", text);
+    let rows = join(&bench.read(&["in.jsonl"]).unwrap());
+    let write = |name: &str, compression: Option<&str>, level: Option<u32>| {
+        let compression = compression.map(|name| name.parse().unwrap());
+        let output = OutputSpec { compression, level, ..bench.output(name) };
+        let mut writer = bench.writer(&output, rows.schema())?;
+        writer.write(&rows)?;
+        writer.finish()?.commit(&check_writable(&output)?, true)?;
+        assert_eq!(join(&bench.read(&[name]).unwrap()), rows, "{name} {compression:?} {level:?}");
+        Ok::<u64, callboard_io::IoError>(bench.bytes(name).len() as u64)
+    };
+    for (name, level, is) in [
+        ("none", None, "UNCOMPRESSED"),
+        ("snappy", None, "SNAPPY"),
+        ("lz4", None, "LZ4_RAW"),
+        ("gzip", Some(9), "GZIP"),
+        ("brotli", Some(3), "BROTLI"),
+        ("zstd", Some(19), "ZSTD"),
+    ] {
+        write("o.parquet", Some(name), level).unwrap();
+        let found = codecs(&bench, "o.parquet");
+        assert!(found.iter().all(|codec| codec.starts_with(is)), "{name}: {found:?}");
+    }
+    let plain = write("o.arrow", None, None).unwrap();
+    for name in ["lz4", "zstd"] {
+        assert!(write("o.arrow", Some(name), None).unwrap() < plain);
+    }
+    for (name, most) in [("o.jsonl.gz", 9), ("o.csv.zst", 19)] {
+        assert!(write(name, None, Some(most)).unwrap() < write(name, None, Some(1)).unwrap(), "{name}");
+    }
+    assert!(write("o.jsonl.zst", Some("zstd"), Some(3)).is_ok());
+    let cases = [
+        ("o.arrow", Some("snappy"), None, "`compression` is snappy, which arrow does not have"),
+        ("o.arrow", Some("zstd"), Some(3), "`level` is set, and arrow compressed as zstd has no levels"),
+        ("o.jsonl", Some("gzip"), None, "`compression` is gzip, and the name of a text file says how it is compressed"),
+        ("o.jsonl", None, Some(3), "`level` is set, and jsonl compressed as none has no levels"),
+        ("o.jsonl.gz", None, Some(10), "`level` is 10"),
+        ("o.parquet", Some("zstd"), Some(0), "`level` is 0"),
+        ("o.parquet", Some("snappy"), Some(1), "`level` is set, and parquet compressed as snappy has no levels"),
+    ];
+    for (name, compression, level, message) in cases {
+        let error = write(name, compression, level).unwrap_err();
+        assert_eq!(bench.words(&error).0, format!("`{name}`: {message}"));
+        assert!(error.help().is_some());
+    }
+    let error = "deflate".parse::<callboard_io::Codec>().unwrap_err();
+    assert_eq!(error.to_string(), "there is no compression `deflate`");
 }

@@ -120,7 +120,10 @@ fn what_lies_on_the_disk_stands_in_one_room() {
 /// Crates with `unsafe` of their own, each with its reason.
 const UNSAFE: &[(&str, &str)] = &[
     ("host/sandbox/src/lib.rs", "maps compiled components: it denies unsafe code but there"),
-    ("host/python/src/lib.rs", "takes rows of Python's libraries by the Arrow C data interface: it denies unsafe code but there"),
+    (
+        "host/python/src/lib.rs",
+        "takes rows of Python's libraries by the Arrow C data interface: it denies unsafe code but there",
+    ),
     ("host/cli/src/main.rs", "an allocator that says why memory ran out"),
     ("tests/runtime/main.rs", "measures a hostile component's memory with an allocator of its own"),
     ("tests/guests/hostile-global/src/lib.rs", "misbehaves"),

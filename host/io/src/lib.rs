@@ -23,6 +23,7 @@
 
 mod added;
 mod canonical;
+mod codec;
 mod columns;
 mod cores;
 #[cfg(test)]
@@ -54,6 +55,7 @@ mod types;
 mod values;
 
 pub use callboard_files::{self as beneath, open_regular, read_regular};
+pub use codec::Codec;
 pub use cores::cores;
 pub use cut::{array_bits, compact, rows_bits};
 pub use dataset::{Chunk, Dataset, Reader};

@@ -12,6 +12,7 @@ use arrow::datatypes::SchemaRef;
 use twox_hash::XxHash3_64;
 
 use crate::beneath::Dir;
+use crate::codec::{Codec, Packing};
 use crate::digesting::Digesting;
 use crate::format::Format;
 use crate::formats::{RowWriter, implementation};
@@ -30,11 +31,17 @@ pub struct OutputSpec {
     pub path: PathBuf,
     /// By default what the extension says.
     pub format: Option<Format>,
+    /// How it is compressed: of Parquet (by default zstd) and Arrow (by default not at all). The name of a text file says it.
+    pub compression: Option<Codec>,
+    /// How hard it is compressed: by default as usual for the codec, and level 1 for zstd in Parquet.
+    pub level: Option<u32>,
 }
 
 impl OutputSpec {
-    fn check(&self) -> Result<Format, IoError> {
-        Format::of_output(&self.path, self.format)
+    fn check(&self) -> Result<(Format, Packing), IoError> {
+        let format = Format::of_output(&self.path, self.format)?;
+        let packing = Packing::of(&self.path, format, self.compression, self.level)?;
+        Ok((format, packing))
     }
 }
 
@@ -64,12 +71,12 @@ pub fn check_writable(spec: &OutputSpec) -> Result<FilePlace, IoError> {
 /// # Errors
 /// A column of a type that it cannot hold, with what would fix it.
 pub fn check_schema(spec: &OutputSpec, schema: &SchemaRef) -> Result<(), IoError> {
-    let format = spec.check()?;
+    let (format, packing) = spec.check()?;
     // In memory: what is only asked needs no place on the disk.
     let scratch = rustix::fs::memfd_create("schema", rustix::fs::MemfdFlags::CLOEXEC);
     let scratch = scratch.map_err(|error| IoError::system("cannot make a file in memory", &error.into()))?;
-    let sink = Sink::new(Digesting::new(scratch.into()), Compression::None)?;
-    let writer = implementation(format).write(sink, schema, &spec.path);
+    let sink = Sink::new(Digesting::new(scratch.into()), Compression::None, None)?;
+    let writer = implementation(format).write(sink, schema, &spec.path, packing);
     writer.map(drop).map_err(|error| error.in_file(&spec.path))
 }
 
@@ -153,11 +160,11 @@ impl Writer {
         file: Digesting,
         rows: u64,
     ) -> Result<Writer, IoError> {
-        let format = spec.check()?;
+        let (format, packing) = spec.check()?;
         let (_, compression) = Compression::split(&spec.path);
         let rule = implementation(format).rule();
-        let writer = Sink::new(file, compression)
-            .and_then(|sink| implementation(format).write(sink, &schema, &spec.path))
+        let writer = Sink::new(file, compression, packing.level)
+            .and_then(|sink| implementation(format).write(sink, &schema, &spec.path, packing))
             .map_err(|error| error.in_file(&spec.path))?;
         Ok(Writer { path: spec.path.clone(), staged: staged.to_owned(), schema, rows, rule, writer })
     }

@@ -52,15 +52,19 @@ pub(crate) enum Sink {
 }
 
 impl Sink {
-    pub(crate) fn new(file: Digesting, compression: Compression) -> Result<Sink, IoError> {
+    pub(crate) fn new(file: Digesting, compression: Compression, level: Option<u32>) -> Result<Sink, IoError> {
         // What is longer is written as it is, without being copied here first.
         let file = BufWriter::with_capacity(BUFFER / 4, file);
         Ok(match compression {
             Compression::None => Sink::Plain(file),
             // The header holds neither name nor time.
-            Compression::Gzip => Sink::Gzip(Blocks::new(GzEncoder::new(file, flate2::Compression::default()))),
+            Compression::Gzip => {
+                let level = level.map_or_else(flate2::Compression::default, flate2::Compression::new);
+                Sink::Gzip(Blocks::new(GzEncoder::new(file, level)))
+            }
             Compression::Zstd => {
-                let encoder = zstd::Encoder::new(file, zstd::DEFAULT_COMPRESSION_LEVEL);
+                let level = level.map_or(zstd::DEFAULT_COMPRESSION_LEVEL, |level| level as i32);
+                let encoder = zstd::Encoder::new(file, level);
                 Sink::Zstd(Blocks::new(encoder.map_err(|error| IoError::system("cannot write", &error))?))
             }
         })

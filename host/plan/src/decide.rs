@@ -82,6 +82,8 @@ fn assemble(draft: &Draft<'_>, components: &[&Component]) -> Plan {
         name: text(&output.name),
         path: text(&output.path),
         format: output.format.as_ref().map(text),
+        compression: output.compression.as_ref().map(text),
+        level: output.level,
         columns: output.columns.clone(),
         stage: draft.output_stage[index],
     });

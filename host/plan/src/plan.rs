@@ -148,6 +148,12 @@ pub struct PlannedOutput {
     pub path: String,
     /// Otherwise the extension says.
     pub format: Option<String>,
+    /// How it is compressed, if the pipeline says it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub compression: Option<String>,
+    /// How hard, if the pipeline says it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub level: Option<u32>,
     /// Columns to write, in this order; all of them when `None`.
     pub columns: Option<Vec<OutputColumn>>,
     /// The stage that writes it, from 1: the latest of its feeds.

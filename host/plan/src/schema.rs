@@ -340,6 +340,14 @@ struct Output {
     #[serde(default)]
     #[schemars(with = "String")]
     format: Option<String>,
+    /// How `parquet` (by default zstd) and `arrow` (by default not at all) are compressed; the name of a text file says it.
+    #[serde(default)]
+    #[schemars(with = "OrParam<Compression>")]
+    compression: Option<String>,
+    /// How hard it is compressed: `zstd` 1 to 22, `gzip` 0 to 9, `brotli` 0 to 11.
+    #[serde(default)]
+    #[schemars(with = "OrParam<Level>")]
+    level: Option<u32>,
     /// Where rows come from: by default the last step. Several are appended, in this order.
     #[serde(default)]
     #[schemars(with = "OneOrMany")]
@@ -446,6 +454,20 @@ struct Retries(#[schemars(range(min = 0, max = 100))] u32);
 
 #[derive(JsonSchema)]
 struct Count(#[schemars(range(min = 1))] u64);
+
+#[derive(JsonSchema)]
+#[serde(rename_all = "lowercase")]
+enum Compression {
+    None,
+    Snappy,
+    Gzip,
+    Lz4,
+    Zstd,
+    Brotli,
+}
+
+#[derive(JsonSchema)]
+struct Level(#[schemars(range(min = 0, max = 22))] u32);
 
 #[derive(JsonSchema)]
 struct Columns(#[schemars(range(min = 1, max = 100_000_000))] u64);

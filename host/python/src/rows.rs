@@ -122,7 +122,8 @@ impl Files {
         format: Option<&str>,
         delimiter: Option<u8>,
     ) -> PyResult<Files> {
-        let formats = [Format::Jsonl, Format::Json, Format::Csv, Format::Text, Format::Warc, Format::Parquet, Format::Arrow];
+        let formats =
+            [Format::Jsonl, Format::Json, Format::Csv, Format::Text, Format::Warc, Format::Parquet, Format::Arrow];
         let format = format.and_then(|name| formats.into_iter().find(|format| format.name() == name));
         let spec = InputSpec { name: "rows".to_owned(), base, paths, format, delimiter, ..InputSpec::default() };
         let opened = py.detach(|| Dataset::open(&spec));

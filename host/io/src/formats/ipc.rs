@@ -1,7 +1,7 @@
 //! Arrow IPC: the file format (`ARROW1`), and when read the stream format too. A record batch is read whole, then unfolded and cut
 //! part by part. A compressed one may take what `limits.batch` allows, or several times what it takes in the file.
 //!
-//! Written as a file, uncompressed so that others may map it into memory, in record batches of up to 64 Ki rows or about 1 MiB that depend on the rows
+//! Written as a file, by default uncompressed so that others may map it into memory, in record batches of up to 64 Ki rows or about 1 MiB that depend on the rows
 //! alone: equal rows give equal bytes.
 
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
@@ -10,14 +10,16 @@ use std::path::{Path, PathBuf};
 use arrow::array::{RecordBatch, UInt64Array};
 use arrow::datatypes::{Schema, SchemaRef};
 use arrow::error::ArrowError;
+use arrow::ipc::CompressionType;
 use arrow::ipc::reader::{FileReader, StreamReader};
-use arrow::ipc::writer::FileWriter;
+use arrow::ipc::writer::{FileWriter, IpcWriteOptions};
 use callboard_files::open_regular;
 
 use super::announced::{self, Announced};
 use super::unfolded::Unfolded;
 use super::{FileFormat, Format, RowWriter, Rows, guarded};
 use crate::canonical;
+use crate::codec::{Codec, Packing};
 use crate::cut::{Cutter, heaviest_row, rows_bits};
 use crate::error::{ErrorKind, InFile, IoError};
 use crate::magic;
@@ -44,8 +46,14 @@ impl FileFormat for Ipc {
         })
     }
 
-    fn write(&self, sink: Sink, schema: &SchemaRef, _: &Path) -> Result<Box<dyn RowWriter>, IoError> {
-        let writer = FileWriter::try_new(sink, schema).map_err(IoError::from_arrow)?;
+    fn write(&self, sink: Sink, schema: &SchemaRef, _: &Path, packing: Packing) -> Result<Box<dyn RowWriter>, IoError> {
+        let compression = match packing.codec {
+            Codec::Lz4 => Some(CompressionType::LZ4_FRAME),
+            Codec::Zstd => Some(CompressionType::ZSTD),
+            _ => None,
+        };
+        let options = IpcWriteOptions::default().try_with_compression(compression).map_err(IoError::from_arrow)?;
+        let writer = FileWriter::try_new_with_options(sink, schema, options).map_err(IoError::from_arrow)?;
         let cutter = Cutter::new(schema.clone(), BatchPolicy { rows: 64 << 10, bytes: 1 << 20 });
         Ok(Box::new(IpcWriter { writer, cutter }))
     }

@@ -22,6 +22,7 @@ use arrow::array::{RecordBatch, UInt64Array};
 use arrow::datatypes::{Schema, SchemaRef};
 use callboard_words::text;
 
+use crate::codec::Packing;
 use crate::error::IoError;
 use crate::format::Format;
 use crate::spec::{BatchPolicy, InputSpec};
@@ -41,7 +42,13 @@ pub(crate) trait FileFormat: Sync {
     fn read(&self, file: &Path, schema: &SchemaRef, spec: &InputSpec, policy: BatchPolicy) -> Result<Rows, IoError>;
 
     /// Writes rows of a schema to `sink`, whose name will be `path`; refuses a schema that the format cannot hold.
-    fn write(&self, _sink: Sink, _schema: &SchemaRef, path: &Path) -> Result<Box<dyn RowWriter>, IoError> {
+    fn write(
+        &self,
+        _sink: Sink,
+        _schema: &SchemaRef,
+        path: &Path,
+        _packing: Packing,
+    ) -> Result<Box<dyn RowWriter>, IoError> {
         Err(IoError::spec("a format that is only read").in_file(path))
     }
 

@@ -271,6 +271,10 @@ pub struct Output {
     pub path: Located<String>,
     /// Otherwise the extension says.
     pub format: Option<Located<String>>,
+    /// How it is compressed, if the file says it.
+    pub compression: Option<Located<String>>,
+    /// How hard, if the file says it.
+    pub level: Option<u32>,
     /// Columns to write, in this order; all of them when absent.
     pub columns: Option<Vec<OutputColumn>>,
     /// Where rows come from; never [`From::Named`].

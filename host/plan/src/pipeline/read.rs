@@ -33,6 +33,9 @@ pub(crate) const MOST_RETRIES: u64 = 100;
 /// How often a call that failed with a `transient` error is tried again, unless the file says it.
 pub(crate) const RETRIES: u32 = 3;
 
+/// The highest level that any way of compressing has.
+const MOST_LEVEL: u64 = 22;
+
 /// What a pipeline file is read for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Role {
@@ -340,6 +343,8 @@ fn output(name: Located<String>, node: &Node, role: Role, findings: &mut Finding
     let path = role.path(&fields, "path = \"out/rows.jsonl\"", findings);
     let path = path.and_then(|node| text(node, "`path`", findings));
     let format = fields.get("format").and_then(|node| text(node, "`format`", findings));
+    let compression = fields.get("compression").and_then(|node| text(node, "`compression`", findings));
+    let level = fields.get("level").and_then(|node| integer(node, "`level`", 0, MOST_LEVEL, findings));
     let columns = fields.get("columns").and_then(|node| output_columns(node, findings));
     let from = fields.get("from").and_then(|node| from(node, false, findings));
     fields.get("like");
@@ -348,6 +353,8 @@ fn output(name: Located<String>, node: &Node, role: Role, findings: &mut Finding
         name,
         path: path.unwrap_or(Located { value: String::new(), at: None }),
         format,
+        compression,
+        level: level.map(|level| level as u32),
         columns,
         from: from.unwrap_or(From::Default),
         at: node.at.clone(),

@@ -10,7 +10,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use arrow::datatypes::{Schema, SchemaRef};
-use callboard_io::{Dataset, FilePlace, Format, OutputSpec, check_writable};
+use callboard_io::{Codec, Dataset, FilePlace, Format, OutputSpec, check_writable};
 use callboard_plan::{Edge, Feed, Kind, Plan, PlannedOutput, PlannedStep, Reader, nearest};
 
 use crate::error::{Class, Fault, RunError};
@@ -287,9 +287,11 @@ fn chosen(output: &PlannedOutput, schema: &SchemaRef) -> Result<(SchemaRef, Vec<
 }
 
 fn output_spec(output: &PlannedOutput, base: &Path) -> Result<OutputSpec, RunError> {
-    let format = output.format.as_deref().map(Format::from_str).transpose();
-    let format = format.map_err(|error| RunError::from(error).in_output(&output.name))?;
-    Ok(OutputSpec { name: output.name.clone(), path: base.join(&output.path), format })
+    let in_output = |error: callboard_io::IoError| RunError::from(error).in_output(&output.name);
+    let format = output.format.as_deref().map(Format::from_str).transpose().map_err(in_output)?;
+    let compression = output.compression.as_deref().map(Codec::from_str).transpose().map_err(in_output)?;
+    let path = base.join(&output.path);
+    Ok(OutputSpec { name: output.name.clone(), path, format, compression, level: output.level })
 }
 
 /// Refuses an input that is not what it was when the run began.

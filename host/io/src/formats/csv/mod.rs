@@ -22,6 +22,7 @@ use arrow::array::{RecordBatch, UInt64Array};
 use arrow::datatypes::{Schema, SchemaRef};
 
 use super::{FileFormat, RowWriter, Rows};
+use crate::codec::Packing;
 use crate::columns::{Column, StructColumn};
 use crate::error::IoError;
 use crate::misfit::{Misfit, excerpt};
@@ -50,7 +51,7 @@ impl FileFormat for Csv {
         Ok(Box::new(CsvRows { records, places, absent, schema: schema.clone(), spec: spec.clone(), policy, columns }))
     }
 
-    fn write(&self, sink: Sink, schema: &SchemaRef, path: &Path) -> Result<Box<dyn RowWriter>, IoError> {
+    fn write(&self, sink: Sink, schema: &SchemaRef, path: &Path, _: Packing) -> Result<Box<dyn RowWriter>, IoError> {
         write::create(sink, schema, delimiter(path))
     }
 

@@ -27,6 +27,7 @@ use arrow::datatypes::{Schema, SchemaRef};
 use memchr::memchr_iter;
 
 use super::{FileFormat, RowWriter, Rows};
+use crate::codec::Packing;
 use crate::columns::StructColumn;
 use crate::error::IoError;
 use crate::lines::Lines;
@@ -54,7 +55,7 @@ impl FileFormat for Jsonl {
         }))
     }
 
-    fn write(&self, sink: Sink, schema: &SchemaRef, _: &Path) -> Result<Box<dyn RowWriter>, IoError> {
+    fn write(&self, sink: Sink, schema: &SchemaRef, _: &Path, _: Packing) -> Result<Box<dyn RowWriter>, IoError> {
         write::create(sink, schema)
     }
 

@@ -18,6 +18,7 @@ use parquet::file::writer::SerializedFileWriter;
 
 use super::logical;
 use super::write::{properties, write_fault};
+use crate::codec::Packing;
 use crate::cut::{batch_bits, compact, heaviest_row, rows_bits};
 use crate::error::IoError;
 use crate::text::Sink;
@@ -98,6 +99,7 @@ fn items(array: &dyn Array, start: usize, end: usize) -> u64 {
 /// Writes row groups to a file.
 pub(super) struct Groups {
     file: SerializedFileWriter<Sink>,
+    packing: Packing,
     leaves: Vec<Leaf>,
     /// By column, the rows of the group that is being filled.
     columns: Vec<Vec<ArrayRef>>,
@@ -119,14 +121,14 @@ struct Leaf {
 }
 
 impl Groups {
-    pub(super) fn new(file: SerializedFileWriter<Sink>, schema: &SchemaRef) -> Groups {
+    pub(super) fn new(file: SerializedFileWriter<Sink>, schema: &SchemaRef, packing: Packing) -> Groups {
         let mut leaves = Vec::new();
         for (column, field) in schema.fields().iter().enumerate() {
             let to_leaf = |(members, field)| Leaf { column, members, field };
             leaves.extend(leaves_of(field).into_iter().map(to_leaf));
         }
         let columns = vec![Vec::new(); schema.fields().len()];
-        Groups { file, leaves, columns, rows: 0, bits: 0, long: false, groups: 0 }
+        Groups { file, packing, leaves, columns, rows: 0, bits: 0, long: false, groups: 0 }
     }
 
     /// Bytes that are held until a group ends, or the file.
@@ -154,7 +156,7 @@ impl Groups {
         if self.rows == 0 {
             return Ok(());
         }
-        let properties = properties().set_dictionary_enabled(!self.long);
+        let properties = properties(self.packing).set_dictionary_enabled(!self.long);
         // The index of pages would be larger than what it finds.
         let properties = match self.leaves.len() > 1000 {
             _ if self.long => properties.set_statistics_enabled(EnabledStatistics::None),

@@ -1,7 +1,7 @@
 //! Apache Parquet. Read row group by row group, in batches whose size follows the group's average row, so that memory
 //! stays flat.
 //!
-//! Written with zstd at level 1 (of text it leaves about half of what snappy does, for little more time) and the Arrow schema
+//! Written by default with zstd at level 1 (of text it leaves about half of what snappy does, for little more time) and the Arrow schema
 //! embedded, so that types come back as they went. A row group ends at 128 Ki rows or 16 MiB of memory ([`groups`]), whichever is first, and its
 //! pages where the rows say: equal rows give equal bytes. What Parquet counts no seconds for is written in milliseconds, and a date in
 //! days; logical types that Arrow lacks are kept ([`logical`]).
@@ -26,6 +26,7 @@ use parquet::errors::ParquetError;
 
 use super::{FileFormat, RowWriter, Rows, guarded};
 use crate::canonical;
+use crate::codec::Packing;
 use crate::error::IoError;
 use crate::spec::{BatchPolicy, InputSpec};
 use crate::text::Sink;
@@ -53,8 +54,8 @@ impl FileFormat for Parquet {
         read::rows(file, schema, spec, policy)
     }
 
-    fn write(&self, sink: Sink, schema: &SchemaRef, _: &Path) -> Result<Box<dyn RowWriter>, IoError> {
-        write::writer(sink, schema)
+    fn write(&self, sink: Sink, schema: &SchemaRef, _: &Path, packing: Packing) -> Result<Box<dyn RowWriter>, IoError> {
+        write::writer(sink, schema, packing)
     }
 
     fn rule(&self) -> &'static dyn Rule {

@@ -10,12 +10,13 @@ use arrow::datatypes::{
 };
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_writer::ArrowWriterOptions;
-use parquet::basic::{Compression, ZstdLevel};
+use parquet::basic::{BrotliLevel, Compression, GzipLevel, ZstdLevel};
 use parquet::errors::ParquetError;
 use parquet::file::properties::{WriterProperties, WriterPropertiesBuilder};
 
 use super::groups::{self, Groups};
 use super::{RowWriter, words};
+use crate::codec::{Codec, Packing};
 use crate::cut::Cutter;
 use crate::error::IoError;
 use crate::spec::BatchPolicy;
@@ -24,24 +25,42 @@ use crate::values::time::{self, Times};
 use crate::values::{Decimals, Rule};
 
 /// Writes rows of a schema to `sink`; refuses a schema that the format cannot hold.
-pub(super) fn writer(sink: Sink, schema: &SchemaRef) -> Result<Box<dyn RowWriter>, IoError> {
+pub(super) fn writer(sink: Sink, schema: &SchemaRef, packing: Packing) -> Result<Box<dyn RowWriter>, IoError> {
     schema.fields().iter().try_for_each(|field| check(field, field.name()))?;
     if schema.fields().is_empty() {
         return Err(IoError::data("there are no columns, and parquet cannot hold rows without"));
     }
     let schema = stored_schema(schema);
-    let options = ArrowWriterOptions::new().with_properties(properties().build());
+    let options = ArrowWriterOptions::new().with_properties(properties(packing).build());
     let options = options.with_parquet_schema(groups::file_schema(&schema).map_err(write_fault)?);
     let made = ArrowWriter::try_new_with_options(sink, schema.clone(), options);
     let (file, _) = made.and_then(ArrowWriter::into_serialized_writer).map_err(write_fault)?;
-    let groups = Groups::new(file, &schema);
+    let groups = Groups::new(file, &schema, packing);
     let cutter = Cutter::weighing(schema.clone(), BatchPolicy { rows: 8 << 10, bytes: 4 << 20 }, groups::weight);
     Ok(Box::new(ParquetWriter { groups, schema, cutter }))
 }
 
 /// The metadata of every file.
-pub(super) fn properties() -> WriterPropertiesBuilder {
-    WriterProperties::builder().set_compression(Compression::ZSTD(ZstdLevel::try_new(1).expect("a level of zstd")))
+pub(super) fn properties(Packing { codec, level }: Packing) -> WriterPropertiesBuilder {
+    // A level is one that the codec has.
+    let compression = match codec {
+        Codec::None => Compression::UNCOMPRESSED,
+        Codec::Snappy => Compression::SNAPPY,
+        Codec::Lz4 => Compression::LZ4_RAW,
+        Codec::Gzip => {
+            let level = level.and_then(|level| GzipLevel::try_new(level).ok());
+            Compression::GZIP(level.unwrap_or_default())
+        }
+        Codec::Brotli => {
+            let level = level.and_then(|level| BrotliLevel::try_new(level).ok());
+            Compression::BROTLI(level.unwrap_or_default())
+        }
+        Codec::Zstd => {
+            let level = level.and_then(|level| ZstdLevel::try_new(level as i32).ok());
+            Compression::ZSTD(level.unwrap_or_default())
+        }
+    };
+    WriterProperties::builder().set_compression(compression)
 }
 
 /// The schema as it is stored: Parquet's times have no seconds, and its dates no milliseconds, so other readers would find numbers.
