@@ -1,6 +1,7 @@
 //! Rows that Python holds: in memory, or in files that are read when they are asked for.
 
 use std::path::PathBuf;
+use std::str::FromStr;
 
 use arrow::array::{RecordBatch, RecordBatchIterator, RecordBatchReader};
 use arrow::compute::concat_batches;
@@ -122,12 +123,11 @@ impl Files {
         format: Option<&str>,
         delimiter: Option<u8>,
     ) -> PyResult<Files> {
-        let formats =
-            [Format::Jsonl, Format::Json, Format::Csv, Format::Text, Format::Warc, Format::Parquet, Format::Arrow];
-        let format = format.and_then(|name| formats.into_iter().find(|format| format.name() == name));
+        let raised = |error| Failure::from(RunError::from(error)).raised(py);
+        let format = format.map(Format::from_str).transpose().map_err(raised)?;
         let spec = InputSpec { name: "rows".to_owned(), base, paths, format, delimiter, ..InputSpec::default() };
         let opened = py.detach(|| Dataset::open(&spec));
-        let dataset = opened.map_err(|error| Failure::from(RunError::from(error)).raised(py))?;
+        let dataset = opened.map_err(raised)?;
         Ok(Files { dataset })
     }
 

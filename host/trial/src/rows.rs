@@ -18,7 +18,7 @@ const CUT: BatchPolicy = BatchPolicy { rows: 8192, bytes: 1 << 20 };
 /// The rows of a file: JSON Lines, unless its name says otherwise.
 pub(crate) fn dataset(subject: &Subject, path: &Path) -> Result<Dataset> {
     let format = Format::of(path, None).unwrap_or(Format::Jsonl);
-    let text = matches!(format, Format::Jsonl | Format::Csv);
+    let text = matches!(format, Format::Jsonl | Format::Json | Format::Csv);
     Ok(Dataset::open(&InputSpec {
         name: subject.name.clone(),
         base: "".into(),
