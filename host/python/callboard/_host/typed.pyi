@@ -79,6 +79,16 @@ class _ExactDedupExtremeRequired(TypedDict):
 class ExactDedupExtreme(_ExactDedupExtremeRequired, total=False):
     """By a value."""
 
+class ExactDedupKey(TypedDict, total=False):
+    """What makes texts equal that are not the same. With any of it, the bundled step is the pipeline `with-key.toml`, of which this component is a step without it."""
+
+    lowercase: bool
+    """Upper and lower case are equal. By default False."""
+    letters_only: bool
+    """Letters alone are compared: no white space, digits or punctuation. A text without letters is compared as it is. By default False."""
+    normalise: bool
+    """Characters that Unicode takes for the same (its form NFKC) are equal, and so is all white space; none counts at the ends. By default False."""
+
 class ExactDedupConfig(TypedDict, total=False):
     """What makes two rows equal, and which of them stays."""
 
@@ -86,6 +96,8 @@ class ExactDedupConfig(TypedDict, total=False):
     """The columns to compare, of any type. Two nulls are equal. By default ['text']."""
     keep: Literal["first", "last"] | ExactDedupExtreme
     """Which of equal rows stays: `"first"`, `"last"`, or `{ max = "COLUMN" }`, the one with the largest value in a column (the first of those; nulls count least). By default 'first'."""
+    key: ExactDedupKey
+    """What makes texts equal that are not the same. They are compared so, and not changed. Columns of text alone can be compared then. By default {'lowercase': False, 'letters_only': False, 'normalise': False}."""
 
 class _FilterConfigRequired(TypedDict):
     where: str
