@@ -32,10 +32,10 @@ from callboard._host.run import Report, Run, StepReport, open_run, resume, runs
 from callboard._host.step import Called, RemovedRow
 from callboard._host.stubs import write_types
 from callboard._host.typed import Step, step
-from callboard._host.written import Unfit, transform
 from callboard._native import VERSION as __version__
 
 if TYPE_CHECKING:
+    from callboard._host.written import Unfit, transform
     from callboard._sdk import (
         Batch,
         Binary,
@@ -103,14 +103,16 @@ if TYPE_CHECKING:
         vector,
     )  # fmt: skip
 else:
-    # What steps are written with is imported when it is used.
+    # What steps are written with is imported when it is used: not every program does.
 
     def __getattr__(name: str) -> Any:
         if name not in __all__:
             raise AttributeError(f"module 'callboard' has no attribute {name!r}")
-        from callboard import _sdk
-
-        return getattr(_sdk, name)
+        if name in ("Unfit", "transform"):
+            from callboard._host import written as module
+        else:
+            from callboard import _sdk as module
+        return getattr(module, name)
 
 
 __all__ = [
