@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use crate::{Result, command, dependencies, guests, languages, python};
 
-/// What is said of a check, and the check.
+/// The name of a check, and the check.
 type Check = (&'static str, fn(&Path) -> End);
 
 /// How a check ended.

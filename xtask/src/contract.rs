@@ -15,7 +15,7 @@ use crate::Result;
 /// Where the digests are.
 const VERSIONS: &str = "wit/versions.toml";
 
-/// Holds the contract against the digest of its version.
+/// Compares the contract with the digest of its version.
 pub(crate) fn check(root: &Path) -> Result<()> {
     let found = present(root)?;
     let text = fs::read_to_string(root.join(VERSIONS)).map_err(|error| format!("{VERSIONS}: {error}"))?;

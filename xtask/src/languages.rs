@@ -1,7 +1,7 @@
 //! The languages that steps can be written in: gets their toolchains, checks what their SDKs carry, runs their SDKs' own tests.
 //!
 //! What can be installed goes to `target/toolchains`: its `.venv` and `node_modules` are shared by all steps that tests build.
-//! A language whose toolchain cannot be had is skipped, and that is said at the end of all checks.
+//! A language whose toolchain was not found is skipped, which is reported at the end of all checks.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -51,7 +51,7 @@ pub(crate) fn check(root: &Path) -> Result<()> {
     if failed.is_empty() { Ok(()) } else { Err(failed.join("\n")) }
 }
 
-/// What the test `languages` says of the languages, as one line, and whether that is as it should be.
+/// The result of the test `languages` as one line, and whether it is as it should be.
 pub(crate) fn summary(root: &Path) -> Result<String> {
     let list = fs::read_to_string(skipped(root)).map_err(|_| "the test `languages` has not run")?;
     let (all, missing) = (templates::languages().len(), list.lines().collect::<Vec<_>>());
@@ -93,7 +93,7 @@ fn sdk_tests(root: &Path, language: &Language) -> Result<()> {
     Ok(())
 }
 
-/// Where rustup's target is not to be had, steps in Rust are built as the bundled ones are: `cargo` becomes a script that sets what that
+/// Where rustup's target is not available, steps in Rust are built as the bundled ones are: `cargo` becomes a script that sets what that
 /// takes.
 fn wrap_cargo(root: &Path) -> Result<()> {
     let script = toolchains(root).join("bin/cargo");

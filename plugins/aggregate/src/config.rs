@@ -31,7 +31,7 @@ pub(crate) struct Figures(pub(crate) Vec<(String, Of)>);
 pub(crate) enum Of {
     /// The number of rows.
     Rows(Rows),
-    /// Of the values of a column.
+    /// The values of a column.
     Column(Function),
 }
 

@@ -7,13 +7,13 @@ use std::ops::Range;
 pub(crate) struct Rows {
     /// For each row put out, the list that it comes from.
     pub(crate) origins: Vec<u32>,
-    /// For each row put out, its item; none where a list without items is kept.
+    /// For each row put out, its item, or null for a list without items that is kept.
     pub(crate) items: Vec<Option<u32>>,
     /// The lists that no row comes of.
     pub(crate) without: Vec<usize>,
 }
 
-/// Each list is the places of its items, or none where it is null.
+/// Each list is the places of its items; `None` is a null.
 pub(crate) fn explode(lists: impl Iterator<Item = Option<Range<usize>>>, keep_empty: bool) -> Rows {
     let mut rows = Rows::default();
     for (list, items) in lists.enumerate() {

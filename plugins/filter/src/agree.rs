@@ -89,7 +89,7 @@ fn verdicts_of(condition: &str, schema: &Schema, batch: &Batch, simple: bool) ->
     verdicts(&expression, batch).unwrap_or_else(|why| panic!("{condition}: {why}"))
 }
 
-/// What the interpreter says of each row; and whole columns the same, if the condition is simple.
+/// The interpreter's verdict on each row; whole columns must agree if the condition is simple.
 ///
 /// # Errors
 /// Where they do not agree, and where text is not UTF-8.

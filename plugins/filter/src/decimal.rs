@@ -17,7 +17,7 @@ pub(crate) struct Decimal {
 const LONGEST: usize = 400;
 
 impl Decimal {
-    /// Of a column: a number in two's complement, the least significant byte first.
+    /// From a column: a number in two's complement, the least significant byte first.
     pub(crate) fn of_bytes(bytes: &[u8], scale: i32) -> Self {
         Decimal { digits: BigInt::from_signed_bytes_le(bytes), scale }
     }

@@ -19,7 +19,7 @@ pub(crate) struct Expression {
     simple: Option<Condition>,
 }
 
-/// What an expression says of a row.
+/// The verdict of an expression on a row.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
     True,
@@ -72,7 +72,7 @@ impl Expression {
         self.simple.as_ref()
     }
 
-    /// What is said of a row.
+    /// The verdict on a row.
     pub(crate) fn evaluate(&self, columns: &[Reader<'_>], row: usize) -> Verdict {
         match self.node.truth(&mut Row::new(columns, row)) {
             Ok(Some(true)) => Verdict::True,

@@ -30,7 +30,7 @@ fn kept<N: Into<String>>(condition: &str, columns: impl IntoIterator<Item = (N, 
     (0..batch.rows()).filter(|row| verdicts[*row] == Verdict::True).collect()
 }
 
-/// What the interpreter says of each row; and the whole columns the same, if the condition is simple.
+/// The interpreter's verdict on each row; whole columns must agree if the condition is simple.
 fn verdicts(condition: &str, batch: &Batch) -> Vec<Verdict> {
     let expression = Expression::new(condition, &batch.schema()).unwrap_or_else(|error| panic!("{condition}: {error}"));
     crate::agree::verdicts(&expression, batch).unwrap_or_else(|error| panic!("{condition}: {error}"))

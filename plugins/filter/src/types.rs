@@ -35,7 +35,7 @@ pub(crate) enum Meaning {
     Plain,
     /// Days, or with `false` milliseconds of whole days.
     Date(bool),
-    /// Counts of so many nanoseconds.
+    /// Counts of units of that many nanoseconds.
     Time(i64),
     Timestamp(i64),
     Duration(i64),

@@ -1,6 +1,6 @@
 //! Joins two inputs by key.
 //!
-//! The host brings rows with the same key together. Of the first input a call needs to know only how many rows each group has;
+//! The host brings rows with the same key together. A call needs to know only how many rows of the first input each group has;
 //! the second is read once, in batches, so that memory does not grow with the number of matches.
 #![forbid(unsafe_code)]
 

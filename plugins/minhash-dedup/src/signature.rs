@@ -4,7 +4,7 @@
 
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
-/// Permutations worked on together: as many as keep their smallest values in registers, four to each of 128 bits.
+/// Permutations worked on together: their smallest values fit the registers, four to each of 128 bits.
 const LANES: usize = 16;
 
 /// Permutations of the numbers of 32 bits: `(shingle ^ xor) * odd`.

@@ -97,10 +97,10 @@ def main():
             seconds["datatrove"].append(timed(theirs))
         kept = {"minhash-dedup": lines(folder / "out.jsonl"), "datatrove": lines(*(folder / "kept").iterdir())}
         print(f"{len(rows)} rows, {cores} cores, medians of {args.times}\n| | seconds | rows kept |\n|---|---|---|")
-        for who in seconds:
-            print(f"| {who} | {statistics.median(seconds[who]):.2f} | {kept[who]} |")
+        for tool in seconds:
+            print(f"| {tool} | {statistics.median(seconds[tool]):.2f} | {kept[tool]} |")
         ratios = [theirs / ours for ours, theirs in zip(seconds["minhash-dedup"], seconds["datatrove"])]
-        print(f"\nminhash-dedup is {statistics.median(ratios):.0f} times as fast")
+        print(f"\nminhash-dedup is faster by {statistics.median(ratios):.0f}×")
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ use crate::ids::ROWS;
 /// Clusters that the log names.
 const LARGEST: usize = 5;
 
-/// A row that is in a cluster with others: the number of the cluster's first row (none where the cluster holds a known row), how many
+/// A row that is in a cluster with others: the number of the cluster's first row (null if the cluster holds a known row), how many
 /// rows the cluster has, and whether it is the one that is kept.
 pub(crate) fn written() -> Vec<Field> {
     let cluster = Field::uint64("cluster");

@@ -248,7 +248,7 @@ pub(crate) fn counted(options: &Options, inputs: &[Schema]) -> Result<BoundGloba
 pub(crate) struct PairColumns {
     pub(crate) a: Column<u64>,
     pub(crate) b: Column<u64>,
-    /// None where all of them are open.
+    /// `None` if all of them are open.
     sure: Option<Column<bool>>,
     length_a: Column<u32>,
     length_b: Column<u32>,

@@ -5,7 +5,7 @@
 
 use std::ops::Range;
 
-/// Bytes that are looked at together: four SIMD registers of WebAssembly, as going round costs about as much as one of them.
+/// Bytes that are looked at together: four SIMD registers of WebAssembly, since one turn of the loop costs about what one of them does.
 const BLOCK: usize = 64;
 /// Bytes that are then gone through one by one.
 const FEW: usize = 16;
@@ -23,8 +23,8 @@ impl Rewriter {
         Rewriter { lowercase, collapse, text: Text { bytes: vec![0; bytes + BLOCK], len: 0 } }
     }
 
-    /// Appends one value, a part of `text`. What stands around it there is looked at, so that 64 bytes can be had at its ends
-    /// too, and comes to nothing.
+    /// Appends one value, a part of `text`. The text around it is loaded too, so that there are 64 bytes at its ends,
+    /// and ignored.
     pub(crate) fn push(&mut self, text: &str, value: Range<usize>) {
         match (self.lowercase, self.collapse) {
             (false, false) => self.text.push(&text.as_bytes()[value]),
@@ -108,7 +108,7 @@ impl Text {
         }
     }
 
-    /// Appends these bytes as long as they, and the one before them, are ASCII, and `bytes` has as many as are looked at. Where
+    /// Appends these bytes as long as they, and the one before them, are ASCII, and `bytes` has a whole block. Returns where
     /// the next one begins.
     fn push_ascii<const LOWERCASE: bool, const COLLAPSE: bool>(&mut self, bytes: &[u8], value: Range<usize>) -> usize {
         let Range { start: mut at, end } = value;
@@ -117,7 +117,7 @@ impl Text {
         while at < end
             && let Some(window) = bytes[at - 1..].first_chunk::<{ BLOCK + 1 }>()
         {
-            // Of each byte: what it becomes; whether it is not ASCII, the top bit, or a space behind another, the lowest.
+            // For each byte: its replacement; the top bit if it is not ASCII, the lowest bit if it is a space behind another.
             let (mut new, mut odd) = ([0; BLOCK], [0; BLOCK]);
             for i in 0..BLOCK {
                 let (before, byte) = (window[i], window[i + 1]);

@@ -1,4 +1,4 @@
-//! The heuristics by which Gopher (Rae et al. 2021) and C4 (Raffel et al. 2020) told prose from the rest of the web.
+//! The heuristics by which Gopher (Rae et al. 2021) and C4 (Raffel et al. 2020) separated prose from the rest of the web.
 //!
 //! 1. `config`: the thresholds, by default those of the papers.
 //! 2. A `document::Document` is a text cut into lines, paragraphs and words, once for all rules.

@@ -133,7 +133,7 @@ mod tests {
     #[test]
     fn the_top_ngram_counts_in_every_place() {
         assert_eq!(top_ngram("to be or not to be", 2), 8);
-        // Of two equally frequent, the longer one.
+        // The longer one of two that are equally frequent.
         assert_eq!(top_ngram("a b ccc d a b ccc d", 2), 8);
         assert_eq!(top_ngram("all of these differ", 2), 0);
         assert_eq!(top_ngram("one", 2), 0);

@@ -63,7 +63,7 @@ fn key(seed: u64, position: u64, weight: f64) -> Option<u64> {
     // From 2^-53 to 1.
     let uniform = ((xxh3_64_with_seed(&position.to_le_bytes(), seed) >> 11) + 1) as f64 / (1u64 << 53) as f64;
     let key = -libm::log(uniform) / weight;
-    // Of numbers that are not negative, the bits have the same order. Adding 0 makes -0 one.
+    // The bits of numbers that are not negative have the same order. Adding 0 makes -0 one.
     Some((key + 0.0).to_bits())
 }
 

@@ -214,7 +214,7 @@ typedef struct cb_list {
     uint32_t start, len;
 } cb_list;
 
-// Of a column, by its place among the columns that are read: the order of `cb_reads`.
+// The value of a column, by its place among the columns that are read: the order of `cb_reads`.
 #define cb_get(row, column) cb__get(row, column, __FILE__, __LINE__)
 #define cb_is_null(row, column) cb_value_is_null(cb_get(row, column))
 #define cb_text(row, column) cb_value_text(cb_get(row, column))    // cb_str; ptr is NULL for a null
@@ -261,7 +261,7 @@ cb_value cb__member(cb_value value, const char *name, const char *file, int line
 #define cb_column(batch, column) cb__column(batch, column, __FILE__, __LINE__)
 const cb_array *cb__column(const cb_batch *batch, uint32_t column, const char *file, int line);
 
-// `const int64_t *n = cb_int64s(cb_column(batch, N))`: `length` numbers. Of another layout, the call fails and the pointer is NULL.
+// `const int64_t *n = cb_int64s(cb_column(batch, N))`: `length` numbers. If the layout is different, the call fails and the pointer is NULL.
 #define cb_int8s(array) ((const int8_t *)cb__values(array, CB_LAYOUT_INT8, __FILE__, __LINE__))
 #define cb_int16s(array) ((const int16_t *)cb__values(array, CB_LAYOUT_INT16, __FILE__, __LINE__))
 #define cb_int32s(array) ((const int32_t *)cb__values(array, CB_LAYOUT_INT32, __FILE__, __LINE__))
@@ -321,17 +321,17 @@ CB__PRINTF(4, 5) void cb__push_textf(cb_builder *builder, const char *file, int 
 void cb__push_value(cb_builder *builder, cb_value value, const char *file, int line);
 void cb__end(cb_builder *builder, const char *file, int line);
 
-// Of a transform by rows, and of a source: the record is made, and goes out with the row's other columns. May be called again for a
+// In a transform by rows and in a source: the record is made, and goes out with the row's other columns. May be called again for a
 // second record of the same row, or not at all: then the row is dropped without a reason. A column that got no value is null.
 #define cb_keep(out) cb__keep(out, __FILE__, __LINE__)
-// Of a transform by rows: the row goes no further, and why.
+// In a transform by rows: the row goes no further, and why.
 #define cb_drop(out, ...) cb__remove(out, false, __FILE__, __LINE__, __VA_ARGS__)   // as the step is meant to
 #define cb_reject(out, ...) cb__remove(out, true, __FILE__, __LINE__, __VA_ARGS__)  // the step could not handle it
-// Of a transform by columns, and of a global step: the same for the row of this number.
+// In a transform by columns and in a global step: the same for the row of this number.
 #define cb_keep_row(out, number) cb__keep_row(out, number, __FILE__, __LINE__)
 #define cb_drop_row(out, number, ...) cb__remove_row(out, number, false, __FILE__, __LINE__, __VA_ARGS__)
 #define cb_reject_row(out, number, ...) cb__remove_row(out, number, true, __FILE__, __LINE__, __VA_ARGS__)
-// Of a global step that carries nothing of its first input: the record is a row of its own.
+// In a global step that carries nothing of its first input: the record is a row of its own.
 #define cb_write(out) cb__write(out, __FILE__, __LINE__)
 // The same where rows are grouped: the record is put out in the place of the row of this number.
 #define cb_write_at(out, number) cb__write_at(out, number, __FILE__, __LINE__)

@@ -165,7 +165,7 @@ class value {
             return cb__bool(raw_, file, line);
         }
     }
-    // Of a struct.
+    // A member of a struct.
     value member(const char *name, where at = where::current()) const {
         return value(cb__member(raw_, name, at.file_name(), static_cast<int>(at.line())));
     }
@@ -221,7 +221,7 @@ class column {
     cb_layout layout() const { return raw_->layout; }
     cb::type type() const { return cb_type_of(raw_); }
     bool is_null(std::uint32_t i) const { return cb_null_at(raw_, i); }
-    // A column of numbers. Of another layout: empty, and the call fails.
+    // A column of numbers. If the layout is different: empty, and the call fails.
     template <class T> std::span<const T> values(where at = where::current()) const {
         auto numbers = static_cast<const T *>(cb__values(raw_, detail::layout_of<T>(), at.file_name(), static_cast<int>(at.line())));
         return {numbers, numbers ? size() : 0};
@@ -315,7 +315,7 @@ class out {
     template <class... Args> status reject_row(std::uint64_t number, format<Args...> why, Args &&...args) {
         return remove_row(number, true, why, std::forward<Args>(args)...);
     }
-    // Of a global step that carries nothing of its first input: the record is a row of its own.
+    // In a global step that carries nothing of its first input: the record is a row of its own.
     status write(where at = where::current()) { return cb__write(raw_, at.file_name(), static_cast<int>(at.line())); }
     // The same where rows are grouped: the record is put out in the place of the row of this number.
     status write_at(std::uint64_t number, where at = where::current()) {
@@ -392,7 +392,7 @@ class group {
 
   public:
     explicit group(const cb_group *raw) : raw_(raw) {}
-    // Of this call: the same for every input.
+    // Within this call: the same for every input.
     std::uint32_t number() const { return raw_->number; }
     struct iterator {
         const cb_group *of;

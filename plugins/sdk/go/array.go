@@ -6,7 +6,7 @@ type Array struct {
 	Type Type
 	// Len is how many values there are, nulls included.
 	Len int
-	// Valid has a bit for each value: none where there is no null. What lies under a null is anything.
+	// Valid has a bit for each value, and is empty if there is no null. What lies under a null is anything.
 	Valid Bits
 	// Values are, according to Type.Kind: nil for Null, Bits for Bool, a slice such as []int64 for a number, Strings for Utf8 and
 	// Binary, []byte for Fixed (Type.Width bytes a value), Lists, *Array for Vector (Type.Width items a value), and []*Array

@@ -77,7 +77,7 @@ func (b *Batch) working() *result {
 	return b.result
 }
 
-// result is what becomes of the rows of a transform's batch.
+// result holds the fates of the rows of a transform's batch.
 type result struct {
 	shape *Shape
 	rows  int
@@ -86,7 +86,7 @@ type result struct {
 	byRows  bool
 	kept    bool
 	removed removals
-	// gone has a bit for each row that was removed, of which so many without a reason.
+	// gone has a bit for each row that was removed, goners is their number, and silent that of those without a reason.
 	gone   Bits
 	goners int
 	silent int
@@ -118,7 +118,7 @@ func (r *result) remove(row int, fate types.Fate, reason string) {
 	r.removed.add(uint64(row), fate, reason)
 }
 
-// settle does what a row's work came to.
+// settle records the result of a row's work.
 func (r *result) settle(row int, emitted bool, err error) error {
 	if err == nil {
 		if emitted {

@@ -237,7 +237,7 @@ func kindOf(t reflect.Type) string {
 	}
 }
 
-// check holds a value against the tags minimum, maximum and enum of its field, and the fields below it.
+// check compares a value with the tags minimum, maximum and enum of its field, and the fields below it.
 func check(value reflect.Value, field reflect.StructField, at string) error {
 	for value.Kind() == reflect.Pointer {
 		if value.IsNil() {

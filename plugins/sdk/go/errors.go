@@ -26,7 +26,7 @@ const (
 	Failed = ErrorKind(types.ErrorKind_Failed)
 )
 
-// Error is an error whose kind the host is told. Wrapped errors are found: fmt.Errorf("…: %w", err) keeps the kind.
+// Error is an error with a kind, which is passed on to the host. Wrapped errors are found: fmt.Errorf("…: %w", err) keeps the kind.
 type Error struct {
 	Kind ErrorKind
 	// At is the place in the configuration, for BadConfig: a JSON pointer such as /min.
@@ -52,7 +52,7 @@ func TransientError(format string, args ...any) error {
 	return &Error{Kind: Transient, Err: fmt.Errorf(format, args...)}
 }
 
-// removal is what becomes of a row that is not put out. It is an error so that a step can return it; no run fails by it.
+// removal is the fate of a row that is not put out. It is an error so that a step can return it; no run fails by it.
 type removal struct {
 	fate   types.Fate
 	reason string

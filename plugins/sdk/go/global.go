@@ -77,7 +77,7 @@ type Input struct {
 	reader entry.Reader
 	number int
 	slots  int
-	// next is the row that the reader goes on with.
+	// next is the row that the reader reads next.
 	next uint64
 	// last is the batch that was read last, for Row.
 	last *Batch
@@ -86,7 +86,7 @@ type Input struct {
 // Len is how many rows there are.
 func (in *Input) Len() uint64 { return in.reader.Rows() }
 
-// Rows are all rows from the first, or from the row of this number. Each range over it reads anew.
+// Rows are all rows from the first, or from the row of this number. Each range over it starts reading again.
 func (in *Input) Rows(from ...uint64) iter.Seq[Row] {
 	return func(yield func(Row) bool) {
 		for batch := range in.Batches(from...) {
@@ -184,7 +184,7 @@ func (w *Writer) KeepColumns(rows []uint64) {
 	w.cross(rows, 0, nil, true)
 }
 
-// WriteColumns puts out so many rows that come from no row of the first input; the step's columns were set as a whole.
+// WriteColumns puts out that many rows that come from no row of the first input; the step's columns were set as a whole.
 func (w *Writer) WriteColumns(rows int) {
 	w.places(false)
 	w.flush()

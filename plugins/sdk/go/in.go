@@ -75,7 +75,7 @@ type Maybe[T any] struct {
 }
 
 // Values returns the column of a batch, a value for each row; under nulls lies anything. Numbers are the host's memory without a copy,
-// and so are the bytes of texts. Nothing in it may be changed. Of an optional column that is missing it is nil.
+// and so are the bytes of texts. Nothing in it may be changed. It is nil for an optional column that is missing.
 func (c In[T]) Values(batch *Batch) []T {
 	view := c.view(batch)
 	if view == nil {

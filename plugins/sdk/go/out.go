@@ -99,13 +99,13 @@ func (o *Out[T]) bindOut(shape *Shape, field Field) {
 // written is a column that is being written.
 type written interface {
 	declared() Field
-	// push puts out what is pending, times so many rows.
+	// push puts out what is pending, for that many rows.
 	push(rows int) error
 	// forget leaves out what is pending.
 	forget()
 	// reset leaves out all that was put out and not taken.
 	reset()
-	// take makes the column of what was put out, row by row or as a whole, and begins anew.
+	// take makes the column of what was put out, row by row or as a whole, and starts an empty one.
 	take(whole bool) *Array
 }
 

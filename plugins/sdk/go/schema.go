@@ -16,7 +16,7 @@ import (
 // The name is the type's, in lower case with hyphens, unless there is a tag name.
 type About struct{}
 
-// manifestOf is what a step says of itself.
+// manifestOf is a step's description of itself.
 func manifestOf(defaults any) entry.Manifest {
 	step := structOf(defaults).Type()
 	manifest := entry.Manifest{Name: spelled(step.Name(), '-'), Version: "0.0.0"}

@@ -111,7 +111,7 @@ func (s *Shape) reset() {
 	}
 }
 
-// take makes the columns of what was put out, row by row or as a whole: so many rows.
+// take makes the columns of what was put out, row by row or as a whole: that many rows.
 func (s *Shape) take(rows int, whole bool) []*Array {
 	arrays := make([]*Array, len(s.writes))
 	for i, column := range s.writes {

@@ -6,7 +6,7 @@ import (
 )
 
 // A RowStep works on one row at a time. It returns nil for a row that is put out, with what the step's columns were [Out.Set] to; [Drop] or
-// [Reject] for one that is not; and any other error to end the run. What becomes of a row depends on the configuration and that row
+// [Reject] for one that is not; and any other error to end the run. The fate of a row depends on the configuration and that row
 // alone: the host runs several instances, and cuts batches where it likes.
 type RowStep interface {
 	Row(row Row) error

@@ -1,6 +1,6 @@
 //! Keeps, drops and renames columns.
 //!
-//! What is kept or dropped never crosses into this step: the host is told which columns go no further. A renamed column
+//! What is kept or dropped never crosses into this step: the step tells the host which columns go no further. A renamed column
 //! crosses once and is moved out as it came, under its new name, behind the columns that keep theirs.
 #![forbid(unsafe_code)]
 

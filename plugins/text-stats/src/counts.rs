@@ -1,6 +1,6 @@
 //! Words and characters, counted over bytes where the text is ASCII.
 
-/// Bytes that are looked at together: as many as fit one SIMD register of WebAssembly.
+/// Bytes that are looked at together: one SIMD register of WebAssembly.
 const LANES: usize = 16;
 
 /// How many words, as `split_whitespace` finds them, and how many Unicode scalar values.
@@ -20,7 +20,7 @@ fn words_of_ascii(text: &[u8]) -> Option<usize> {
         return text.is_ascii().then_some(usize::from(!is_space(*first)) + starts);
     }
     let mut words = usize::from(!is_space(*first));
-    // Each time as many as a lane can count.
+    // Each time the largest number that a lane can count.
     let (mut at, mut any) = (0, [*first; LANES]);
     while at + LANES < text.len() {
         let stop = (at + 200 * LANES).min(text.len() - LANES);

@@ -1,4 +1,4 @@
-//! What is said of an expression that cannot work: what the values are, and what to write.
+//! Messages for an expression that cannot work: what the values are, and what to write.
 
 use crate::compare::Is;
 use crate::functions::Function;

@@ -34,7 +34,7 @@ fn int<'a>(of: &Value<'a>) -> Result<Value<'a>, String> {
     let value = match of {
         Value::Int(value) => Some(*value),
         Value::Bool(value) => Some(i128::from(*value)),
-        // Of what is larger, the last integer there is, which is out of range.
+        // A larger value becomes the last integer there is, which is out of range.
         Value::Float(value) => (!value.is_nan()).then_some(*value as i128),
         Value::Decimal(value) => {
             let (below, exact) = value.floor(0);

@@ -121,7 +121,7 @@ fn second(of: Of) -> i128 {
     of.units(SECOND, 60 * SECOND)
 }
 
-/// Of a duration what is beyond its seconds, as CEL has it.
+/// For a duration, the part beyond its whole seconds, as in CEL.
 fn millisecond(of: Of) -> i128 {
     match of {
         Of::Clock(at) => at.rem_euclid(SECOND) / 1_000_000,

@@ -68,7 +68,7 @@ fn part_of<'a>(text: &Cow<'a, str>, part: &str) -> Value<'a> {
     }
 }
 
-/// At most so many pieces, the last being the rest; between nothing, each is a character.
+/// At most `most` pieces, the last being the rest; with an empty separator, each is a character.
 fn pieces<'a>(text: &Cow<'a, str>, between: &str, most: usize) -> Vec<Value<'a>> {
     if !between.is_empty() {
         return text.splitn(most, between).map(|piece| part_of(text, piece)).collect();

@@ -165,7 +165,7 @@ typedef struct {
 typedef struct callboard_step_columns_array_t {
   // How many values, nulls included.
   uint32_t   length;
-  // Bits as in `booleans`: 1 where there is a value; none where there is no null. What lies under a null is anything valid.
+  // Bits as in `booleans`: 1 where there is a value; absent if there is no null. What lies under a null is anything valid.
   global_step_option_list_u8_t   validity;
   callboard_step_columns_values_t   values;
   // What the values stand for where the layout does not say it, as Arrow's C data interface writes it: "tdD"
@@ -242,7 +242,7 @@ typedef struct {
 
 typedef struct callboard_step_exchange_page_t {
   callboard_step_exchange_batch_t   rows;
-  // The groups of these rows, in ascending order; none where rows are not grouped. A group may continue in the next page.
+  // The groups of these rows, in ascending order; empty if rows are not grouped. A group may continue in the next page.
   callboard_step_exchange_list_run_t   groups;
 } callboard_step_exchange_page_t;
 
@@ -392,7 +392,7 @@ extern void callboard_step_counters_add(global_step_string_t *name, int64_t amou
 
 // Imported Functions from `callboard:step/exchange@0.2.0`
 extern uint64_t callboard_step_exchange_method_reader_rows(callboard_step_exchange_borrow_reader_t self);
-// The next rows, as many as the host chooses; `none` at the end.
+// The next rows, in a number that the host chooses; `none` at the end.
 extern bool callboard_step_exchange_method_reader_next(callboard_step_exchange_borrow_reader_t self, callboard_step_exchange_page_t *ret);
 // The row that `next` begins with: 0 to read again from the start.
 extern void callboard_step_exchange_method_reader_seek(callboard_step_exchange_borrow_reader_t self, uint64_t row);

@@ -165,7 +165,7 @@ typedef struct {
 typedef struct callboard_step_columns_array_t {
   // How many values, nulls included.
   uint32_t   length;
-  // Bits as in `booleans`: 1 where there is a value; none where there is no null. What lies under a null is anything valid.
+  // Bits as in `booleans`: 1 where there is a value; absent if there is no null. What lies under a null is anything valid.
   transform_step_option_list_u8_t   validity;
   callboard_step_columns_values_t   values;
   // What the values stand for where the layout does not say it, as Arrow's C data interface writes it: "tdD"

@@ -165,7 +165,7 @@ struct cb_out {
     uint64_t n_rows;    // of the input
     uint64_t current;   // the row that is worked on
     bool in_row;        // whether there is one
-    bool kept, removed; // what became of it
+    bool kept, removed; // its fate
     bool named;         // rows are named, rather than all those put out that are not removed
     bool started;       // of a global step: whether it put out a row,
     bool written;       // and whether its rows come from none of the input

@@ -164,7 +164,7 @@ static bool raw_error(callboard_step_types_error_t *to) {
 #if !defined CB__SOURCE || defined CB__TESTING
 static size_t count_removed(const cb_out *out) { return out->removals.len / sizeof(cb__removal); }
 
-enum { RECENT = 8 }; // Of many reasons, only the last ones are looked at for another row of the same.
+enum { RECENT = 8 }; // Only the last reasons are looked at for another row with the same one.
 
 // The removals by their reasons: `len` of them, of `count_removed` rows.
 static callboard_step_types_removal_t *raw_removals(const cb_out *out, size_t *len) {

@@ -21,13 +21,13 @@
 extern "C" {
 #endif
 
-// Of each: the result is valid until the next call.
+// The result of each is valid until the next call.
 const char *cb_test_transform(const char *config, const char *rows);
-// The same, of batches of so many rows at most, as the host may cut them. The numbers of removed rows are of their batch.
+// The same, in batches of at most `batch_rows` rows, as the host may cut them. The numbers of removed rows count within their batch.
 const char *cb_test_transform_in_batches(const char *config, const char *rows, unsigned batch_rows);
 // Twice: with all groups in one call, and with each in one of its own, which must put out the same.
 const char *cb_test_global(const char *config, const char *const *inputs, unsigned n_inputs);
-// At most so many pages, and going on behind so many rows: 0 to begin.
+// At most `pages` pages, continuing after `skip` rows: 0 to begin.
 const char *cb_test_source(const char *config, unsigned long long skip, unsigned pages);
 // The step's name, version, summary and JSON Schema, a line each.
 const char *cb_test_describe(void);

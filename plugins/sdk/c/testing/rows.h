@@ -239,14 +239,14 @@ static void tell_row(const cb_batch *carried, uint32_t origin, const cb_batch *w
     cb__append(&told, "}\n");
 }
 
-// Lines that are told in an order of their own: by the row in whose place each stands.
+// Lines that are put out in an order of their own: by the row in whose place each stands.
 typedef struct told_line {
     uint64_t place;
     size_t at, len;
 } told_line;
 static cb__buffer put_lines, removed_lines, line_text;
 
-// What was told from here on is a line at this place, and is not told yet.
+// What was written from here on is a line at this place, and is kept back for now.
 static void set_aside(cb__buffer *lines, uint64_t place, size_t from) {
     *(told_line *)cb__extend(lines, sizeof(told_line)) = (told_line){place, line_text.len, told.len - from};
     memcpy(cb__extend(&line_text, told.len - from), told.ptr + from, told.len - from);
@@ -266,7 +266,7 @@ static void tell_lines(cb__buffer *buffer) {
     buffer->len = 0;
 }
 
-// Removed rows, in their order: `tell_lines(&removed_lines)`. `places` are their numbers in the input, if these are others.
+// Removed rows, in their order: `tell_lines(&removed_lines)`. `places` are their numbers in the input, if these are different.
 static void tell_removal(const callboard_step_types_removal_t *removal, const uint32_t *places) {
     bool rejected = removal->fate == CALLBOARD_STEP_TYPES_FATE_REJECTED;
     for (size_t i = 0; i < removal->rows.len; i++) {

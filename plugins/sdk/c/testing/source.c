@@ -1,4 +1,4 @@
-// A host for a source: opens it where it is told to, and asks for pages. See callboard_test.h.
+// A host for a source: opens it at a given row, and asks for pages. See callboard_test.h.
 
 #define CB__TESTING
 #include "../source.c"

@@ -103,7 +103,7 @@ int main(void) {
     const struct { const char *how, *why; } wrong[] = {{"both", "and not by both"}, {"nowhere", "`cb_write_at` names the row"},
         {"ungrouped", "rows are not grouped"}, {"far", "there are no 100 rows from 1 on, of 7"}};
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
-        cb_expect(strstr(with(wrong[i].how, rows, NULL), wrong[i].why) ? "told" : with(wrong[i].how, rows, NULL), "told");
+        cb_expect(strstr(with(wrong[i].how, rows, NULL), wrong[i].why) ? "refused" : with(wrong[i].how, rows, NULL), "refused");
     }
     return cb_test_ended();
 }

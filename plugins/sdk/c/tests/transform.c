@@ -1,4 +1,4 @@
-// What a transform may do, and what becomes of what it may not: one step whose configuration chooses.
+// What a transform may do, and what happens when it does more: one step whose configuration chooses.
 #include <callboard.h>
 #include <callboard_test.h>
 #include <stdio.h>

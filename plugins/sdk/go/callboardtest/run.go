@@ -106,12 +106,12 @@ func RunTables(main func(), config string, inputs ...Table) (*Outcome, error) {
 	return whole, nil
 }
 
-// Manifest is what a step says of itself.
+// Manifest is a step's description of itself.
 type Manifest struct {
 	Name, Version, Summary, ConfigSchema string
 }
 
-// Describe returns what the step that main registers says of itself.
+// Describe returns the manifest of the step that main registers.
 func Describe(main func()) Manifest { return Manifest(entry.Of(main).Manifest) }
 
 func runInBatches(main func(), config string, inputs []Table, rows int) (*Outcome, error) {
@@ -253,7 +253,7 @@ func runSource(step entry.Source, config string, size int) (*Outcome, error) {
 			outcome.Rows = append(outcome.Rows, Table{}.carried(-1, nil, table, j))
 		}
 		if size == 1 {
-			// As if the run were interrupted here, and gone on with.
+			// As if the run were interrupted here and resumed.
 			next, failure = step.Open(config, wit.Some(made.Cursor))
 		}
 	}

@@ -67,7 +67,7 @@ func everyType(nullable bool) callboardtest.Table {
 	return table
 }
 
-// Copying writes every column anew: as values, or as it is laid out.
+// Copying writes a copy of every column: as values, or as it is laid out.
 type Copying struct {
 	Laid bool `json:"laid"`
 	in   []callboard.In[any]

@@ -13,7 +13,7 @@ type Limits struct {
 }
 
 type Configured struct {
-	_ callboard.About `version:"1.2.3" doc:"Says what it was told."`
+	_ callboard.About `version:"1.2.3" doc:"Says what it was given."`
 
 	Column callboard.In[string]  `json:"column" column:"text" doc:"The column of text."`
 	Others []callboard.In[int64] `json:"others"`
@@ -99,7 +99,7 @@ func TestRequiredKeysMustBeGiven(t *testing.T) {
 
 func TestManifestComesFromTheStruct(t *testing.T) {
 	manifest := callboardtest.Describe(configured)
-	if manifest.Name != "configured" || manifest.Version != "1.2.3" || manifest.Summary != "Says what it was told." {
+	if manifest.Name != "configured" || manifest.Version != "1.2.3" || manifest.Summary != "Says what it was given." {
 		t.Errorf("got %+v", manifest)
 	}
 	want := `{"$schema":"https://json-schema.org/draft/2020-12/schema","type":"object","properties":{` +

@@ -131,7 +131,7 @@ func TestAllRowsInOrder(t *testing.T) {
 	expect(t, global(&Gathered{}), `{"do": "all"}`, one(rows...), want...)
 }
 
-// First keeps the first row of each call, which is not what a group comes to.
+// First keeps the first row of each call, which depends on more than a group.
 type First struct{}
 
 func (f *First) Declare(shape *callboard.Shape) error {

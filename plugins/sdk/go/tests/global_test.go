@@ -9,7 +9,7 @@ import (
 	"callboard/callboardtest"
 )
 
-// Ranked is told by its configuration what it does.
+// Ranked does what its configuration says.
 type Ranked struct {
 	Do    string                `json:"do"`
 	N     callboard.In[int64]   `column:"n,all"`

@@ -52,7 +52,7 @@ func TestASourceMakesRows(t *testing.T) {
 	expectError(t, main, `{"count": 20, "fail": 13}`, nil, callboard.Failed, "", "panic: thirteen", "source_test.go:", "(*Counting).Rows")
 }
 
-// The fake host opens the source anew at each cursor, and expects the same rows.
+// The fake host opens the source again at each cursor, and expects the same rows.
 func TestASourceGoesOnAtItsCursor(t *testing.T) {
 	main := func() { callboard.SourceOrError(&Counting{}) }
 	var want strings.Builder

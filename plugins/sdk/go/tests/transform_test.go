@@ -141,7 +141,7 @@ func TestColumnsAreDroppedAndReplaced(t *testing.T) {
 	expect(t, transform(&Replacing{}), ``, one(`{"text": "x", "n": 3, "z": 1}`, `{"n": null}`), `{"n":1.5,"z":1}`, `{"n":-0.5,"z":null}`)
 }
 
-// Columnar is told by its configuration what it does with the rows of a batch.
+// Columnar does with the rows of a batch what its configuration says.
 type Columnar struct {
 	Do     string                `json:"do"`
 	N      callboard.In[int64]   `column:"n"`

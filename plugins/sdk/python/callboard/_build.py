@@ -26,7 +26,7 @@ class Misfit(Exception):
 
 
 def written(schema: Schema, columns: Mapping[str, Any], rows: int) -> dict[str, Column]:
-    """The columns that a step has written, held against what it said that it writes."""
+    """The columns that a step has written, checked against its declaration."""
     if unknown := [name for name in columns if name not in schema]:
         raise StepError(f"column `{unknown[0]}` was written, and is not in `writes`")
     made = {}

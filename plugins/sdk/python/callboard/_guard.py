@@ -26,7 +26,7 @@ _KINDS = {
 
 
 def guarded(call: Callable[P, R]) -> Callable[P, R]:
-    """The call, with every exception told as the contract's error: one that is not is a trap."""
+    """The call, with every exception turned into the contract's error: any other would be a trap."""
 
     @functools.wraps(call)
     def within(*args: P.args, **kwargs: P.kwargs) -> R:

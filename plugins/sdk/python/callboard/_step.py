@@ -28,13 +28,13 @@ class Shape:
     """
 
     reads: Sequence[str] | Sequence[Sequence[str]] = ()
-    """Columns the step is given. Of a global step with several inputs: the same of each, or a list for each."""
+    """Columns the step is given. For a global step with several inputs: the same from each, or a list for each."""
     writes: Schema | None = None
     """Columns the step puts out itself; those of the class if not given."""
     drops: Sequence[str] = ()
     """Columns that go no further."""
     gather: Gather | None = None
-    """Of a global step, how its rows are brought together; as the class says if not given."""
+    """For a global step, how its rows are brought together; as the class says if not given."""
 
 
 class Step:

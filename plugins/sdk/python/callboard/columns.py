@@ -240,7 +240,7 @@ class Batch(Mapping[str, Column]):
         self.rows = rows
         """How many."""
         self.first = first
-        """Of an input of a global step: the number of the first row, from 0."""
+        """For an input of a global step: the number of the first row, from 0."""
         self.groups = groups
         """Where rows are grouped: the number of each group, and its rows in this batch. The last may continue in the next batch,
         under the same number."""

@@ -180,7 +180,7 @@ class Parser:
         values = {key: self._value(hints[key], value, _join(at, key), fields[key].metadata) for key, value in given.items()}
         try:
             return of(**values)
-        except ValueError as error:  # Of the author's own `__post_init__`.
+        except ValueError as error:  # From the author's own `__post_init__`.
             raise ConfigError(str(error), at) from error
 
 

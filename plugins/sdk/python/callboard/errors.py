@@ -1,4 +1,4 @@
-"""The errors of a step: those that an author raises, and how any other one is told to the host."""
+"""The errors of a step: those that an author raises, and how any other one is reported to the host."""
 
 import linecache
 import os

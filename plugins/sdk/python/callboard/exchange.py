@@ -15,7 +15,7 @@ from callboard.rows import Record, gather
 from callboard.types import Schema
 
 CHUNK = 4096
-"""Rows that are kept here before they are told to the host."""
+"""Rows that are kept here before they are passed to the host."""
 RECORDS = 1000
 """The same of rows with columns."""
 

@@ -32,7 +32,7 @@ def drop(reason: str = "") -> Removed:
 
 
 def reject(reason: str) -> Removed:
-    """Says that the step cannot handle the row; the pipeline decides what becomes of it."""
+    """Says that the step cannot handle the row; the pipeline decides what happens to it."""
     return Removed(reason, rejected=True)
 
 

@@ -1,4 +1,4 @@
-"""A configuration is a dataclass: its schema, its values, and what is said of a wrong one."""
+"""A configuration is a dataclass: its schema, its values, and the error for a wrong one."""
 
 from dataclasses import dataclass, field
 from enum import Enum

@@ -13,7 +13,7 @@ ROWS: list[dict[str, Any]] = [{"text": "a b", "id": 1}, {"text": None, "id": 2},
 
 
 def by_rows(row: Callable[[Row], Any], writes: Schema | None = None) -> Outcome:
-    """What a step comes to that treats each row of `ROWS` so."""
+    """The outcome of a step that treats each row of `ROWS` like this."""
 
     class Step(Transform):
         reads = ["text"]

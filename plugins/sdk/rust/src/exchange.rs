@@ -29,7 +29,7 @@ enum Rows {
 /// Rows in memory, as the host would give them.
 pub(crate) struct Given {
     pub(crate) batches: Vec<RawBatch>,
-    /// The group of each row; none where rows are not grouped.
+    /// The group of each row; empty if rows are not grouped.
     pub(crate) groups: Vec<u32>,
     /// Where each row stands in the whole input.
     pub(crate) positions: Vec<u64>,
@@ -53,7 +53,7 @@ impl Reader {
         }
     }
 
-    /// The next rows, as many as the plan says; `None` at the end.
+    /// The next rows, in the plan's batch size; `None` at the end.
     #[allow(clippy::should_implement_trait, reason = "`batches` is the iterator; this is the contract's word")]
     pub fn next(&mut self) -> Option<Batch> {
         let first_row = self.next_row;
@@ -253,7 +253,7 @@ pub(crate) struct Removals {
 }
 
 impl Removals {
-    /// Of many reasons, only the last ones are looked at for another row of the same.
+    /// Only the last reasons are looked at for another row with the same one.
     const LAST: usize = 8;
 
     pub(crate) fn push(&mut self, row: u64, fate: Fate, reason: &str) {

@@ -1,6 +1,6 @@
 //! The macros that make a component's exports of a step. Natively they make nothing: a step is then an ordinary library.
 
-/// What a step says of itself: `CARGO_PKG_NAME` (without `step-` or `guest-`), `_VERSION` and `_DESCRIPTION` of its crate, or
+/// A step's description of itself: `CARGO_PKG_NAME` (without `step-` or `guest-`), `_VERSION` and `_DESCRIPTION` of its crate, or
 /// what its configuration's documentation begins with.
 #[doc(hidden)]
 #[macro_export]

@@ -115,7 +115,7 @@ impl Shape {
     }
 
     /// A global step's work: inputs are read as often as it likes, rows are put out through the writer. Called once, or, where
-    /// rows are grouped, any number of times, each time with other groups: what becomes of a group depends on its rows alone.
+    /// rows are grouped, any number of times, each time with other groups: the result for a group depends on its rows alone.
     pub fn run(self, mut run: impl FnMut(&mut [Reader], &mut Writer) -> Result<()> + 'static) -> BoundGlobal {
         self.load(|| Ok(())).run(move |(), inputs, output| run(inputs, output))
     }

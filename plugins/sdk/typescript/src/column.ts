@@ -66,8 +66,8 @@ export class Column<T = unknown> implements Iterable<T | null> {
   }
 
   /**
-   * A column of text as one string: value `i` is `data.slice(offsets[i], offsets[i + 1])`. Of binary data, `data` is bytes;
-   * of lists, `items` is what the offsets count.
+   * A column of text as one string: value `i` is `data.slice(offsets[i], offsets[i + 1])`. For binary data, `data` is bytes;
+   * for lists, `items` is what the offsets count.
    */
   get offsets(): ArrayLike<number> {
     const { tag, val } = this.#raw.values;

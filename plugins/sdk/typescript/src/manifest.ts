@@ -1,4 +1,4 @@
-// What a step says of itself.
+// A step's description of itself.
 
 import { objectSchema, type Options } from "./config.ts";
 import type { RawManifest } from "./contract.ts";

@@ -1,4 +1,4 @@
-// What a step says of a row.
+// A step's verdict on a row.
 
 import type { Fate, RawRemoval } from "./contract.ts";
 

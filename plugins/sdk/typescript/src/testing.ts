@@ -21,7 +21,7 @@ export interface Given {
   readonly rows?: readonly TestRow[];
   /** The rows of a global step's other inputs. */
   readonly others?: readonly (readonly TestRow[])[];
-  /** The types of columns. Of others they are guessed: text, true or false, 64-bit integers, floats, lists, structs; all with nulls. */
+  /** The types of columns. All other types are guessed: text, true or false, 64-bit integers, floats, lists, structs; all with nulls. */
   readonly types?: { readonly [column: string]: Type<any, any> };
 }
 

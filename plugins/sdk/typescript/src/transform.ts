@@ -13,7 +13,7 @@ import { type About, manifestOf } from "./manifest.ts";
 /** What may depend on the configuration and the input's columns. */
 export type From<T, O extends Options> = T | ((config: ConfigOf<O>, input: Schema) => T);
 
-/** What becomes of a row: its written columns, many rows, a removal with a reason, or nothing: dropped without one. */
+/** The fate of a row: its written columns, many rows, a removal with a reason, or nothing: dropped without one. */
 export type RowResult<W extends Writes> = RecordOf<W> | Iterable<RecordOf<W>> | Removal | null | undefined | void;
 
 /** A batch as a step by columns sees it. */

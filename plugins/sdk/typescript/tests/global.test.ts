@@ -138,7 +138,7 @@ test("all rows in order, with nulls and NaN in their places, and groups passed o
   assert.deepEqual(run(counted, { rows: [..."aab"].map((k) => ({ k })) }).rows, [{ first: 0 }, { first: 2 }]);
 });
 
-test("misuse of groups is told", () => {
+test("misuse of groups is reported", () => {
   const rows = [{ k: "a" }, { k: "b" }];
   const step = (gather: Parameters<typeof global>[0]["gather"], act: (rows: any, output: any) => void) =>
     global({ name: "wrong", gather: gather!, drops: ["k"], writes: { n: int64 }, run: ([rows], output) => act(rows, output) });

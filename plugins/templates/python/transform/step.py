@@ -21,7 +21,7 @@ class WordCount(Transform):
         text = row[self.config.column]
         if text is None:
             return reject("no text")
-        words = len(text.encode().split())  # Of bytes: at ASCII white space alone.
+        words = len(text.encode().split())  # As bytes: at ASCII white space alone.
         if words < self.config.min:
             return drop(f"{words} words, fewer than {self.config.min}")
         return {"n_words": words}

@@ -63,7 +63,7 @@ macro_rules! leaves {
 }
 
 impl AnyBuilder {
-    /// A builder of a column of this type, with room for so many values.
+    /// A builder of a column of this type, with room for that many values.
     pub(super) fn new(ty: &Type, rows: usize) -> Self {
         let none = ValidityBuilder::default;
         let kind = match &ty.layout {
@@ -103,7 +103,7 @@ impl AnyBuilder {
         self.len
     }
 
-    /// Whether these are enough rows to be put out: so many, or fewer that are large.
+    /// Whether these are enough rows to be put out: a full page, or fewer that are large.
     pub(super) fn is_full(&self, rows: usize) -> bool {
         self.len >= rows || self.len.is_multiple_of(16) && self.bytes() >= LARGE
     }

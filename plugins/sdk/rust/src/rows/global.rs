@@ -53,7 +53,7 @@ pub trait RowGlobal: DeserializeOwned + JsonSchema + 'static {
     }
 
     /// Reads the inputs, as often as it likes, and puts rows out. Called once, or, where rows are grouped, any number of times,
-    /// each time with other groups: what becomes of a group depends on the configuration and its rows alone.
+    /// each time with other groups: the result for a group depends on the configuration and its rows alone.
     ///
     /// # Errors
     /// What it likes; nothing is put out then.
@@ -130,7 +130,7 @@ impl<T: RowGlobal> Inputs<'_, T> {
         self.scan(input, |number, row| see(number, fitting(number, T::Other::from_row(row))?))
     }
 
-    /// Calls `see` with one row of the first input. It costs as much as reading a batch: to read many rows, use
+    /// Calls `see` with one row of the first input. It costs what reading a batch costs: to read many rows, use
     /// [`each`](Self::each).
     ///
     /// # Errors

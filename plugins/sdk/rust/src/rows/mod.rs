@@ -70,7 +70,7 @@ pub use write::{Bytes, ToRow};
 use build::AnyBuilder;
 use read::{Nested, ReadColumn, Unfit, Wanted};
 
-/// What becomes of a row. The functions that make one return it in `Ok`, so that they can end [`RowTransform::row`].
+/// The fate of a row. The functions that make one return it in `Ok`, so that they can end [`RowTransform::row`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fate<O> {
     /// It goes on, with these columns written.
@@ -202,7 +202,7 @@ struct Wired {
 }
 
 impl Reads {
-    /// Reads a row of the columns' types as the record, so that a wrong type is told when the pipeline is checked.
+    /// Reads a row of the columns' types as the record, so that a wrong type is reported when the pipeline is checked.
     fn check(&self, read: impl FnOnce(Row<'_>) -> Option<Unfit>) -> Result<()> {
         let sample = |wired: &Wired| {
             let mut builder = AnyBuilder::of_rows(std::slice::from_ref(&wired.column), 1);

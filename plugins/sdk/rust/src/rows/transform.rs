@@ -44,7 +44,7 @@ pub trait RowTransform: DeserializeOwned + JsonSchema + 'static {
         Ok(())
     }
 
-    /// What becomes of a row. It has to depend on the configuration and the row alone.
+    /// The fate of a row. It has to depend on the configuration and the row alone.
     ///
     /// # Errors
     /// What it likes: the run ends, unless the pipeline says otherwise. For a bad row there is [`Fate::reject`].

@@ -24,9 +24,9 @@ pub enum Value {
     Float32(f32),
     Float64(f64),
     Utf8(String),
-    /// Of a `binary` or `fixed`.
+    /// A value of type `binary` or `fixed`.
     Binary(Vec<u8>),
-    /// Of a `list` or `vector`.
+    /// A value of type `list` or `vector`.
     List(Vec<Value>),
     /// The members, in order.
     Struct(Vec<(String, Value)>),

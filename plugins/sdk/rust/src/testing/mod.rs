@@ -67,12 +67,12 @@ pub struct Removed {
     pub reason: String,
 }
 
-/// What [`Outcome::removed`] says of a row that was dropped.
+/// The entry of [`Outcome::removed`] for a row that was dropped.
 pub fn dropped(row: u64, reason: &str) -> Removed {
     Removed { row, rejected: false, reason: reason.into() }
 }
 
-/// What [`Outcome::removed`] says of a row that was rejected.
+/// The entry of [`Outcome::removed`] for a row that was rejected.
 pub fn rejected(row: u64, reason: &str) -> Removed {
     Removed { row, rejected: true, reason: reason.into() }
 }

@@ -64,7 +64,7 @@ impl Table {
         Table { fields: names.iter().map(field).collect(), rows: self.rows.clone() }
     }
 
-    /// Batches of so many rows, each with the number of its first row.
+    /// Batches of that many rows, each with the number of its first row.
     pub(super) fn batches(&self, rows: usize) -> impl Iterator<Item = (usize, RawBatch)> {
         let starts = (0..self.rows.len()).step_by(rows.clamp(1, self.rows.len().max(1)));
         starts.map(move |first| {

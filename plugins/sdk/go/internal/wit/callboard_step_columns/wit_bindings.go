@@ -252,7 +252,7 @@ func MakeValuesStructs(value []Column) Values {
 type Array struct {
         // How many values, nulls included.
 Length uint32
-// Bits as in `booleans`: 1 where there is a value; none where there is no null. What lies under a null is anything valid.
+// Bits as in `booleans`: 1 where there is a value; absent if there is no null. What lies under a null is anything valid.
 Validity witTypes.Option[[]uint8]
 Values Values
 // What the values stand for where the layout does not say it, as Arrow's C data interface writes it: "tdD"

@@ -26,7 +26,7 @@ Rows uint32
 
 type Page struct {
         Rows callboard_step_columns.Batch
-// The groups of these rows, in ascending order; none where rows are not grouped. A group may continue in the next page.
+// The groups of these rows, in ascending order; empty if rows are not grouped. A group may continue in the next page.
 Groups []Run
 }
 
