@@ -10,7 +10,12 @@
 use std::path::{Path, PathBuf};
 use std::{env, fs};
 
+use hex::hex;
 use sha2::{Digest, Sha256};
+
+#[allow(unreachable_pub, reason = "it is public in callboard-words")]
+#[path = "../words/src/text/hex.rs"]
+mod hex;
 
 fn main() {
     let root = Path::new(&env::var("CARGO_MANIFEST_DIR").expect("cargo sets it")).join("../..");
@@ -67,8 +72,7 @@ fn step(name: &str, component: Option<&Path>, pipeline: Option<(PathBuf, Option<
     let (bytes, digest) = match component.and_then(|component| component.canonicalize().ok()) {
         Some(path) => {
             println!("cargo:rerun-if-changed={}", path.display());
-            let digest = Sha256::digest(fs::read(&path).expect("what is there can be read"));
-            let digest: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+            let digest = hex(&Sha256::digest(fs::read(&path).expect("what is there can be read")));
             (format!("Some(carried!({:?}))", compressed(&path).unwrap_or(path)), digest)
         }
         None => ("None".to_owned(), String::new()),

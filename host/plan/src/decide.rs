@@ -1,5 +1,6 @@
 //! From a pipeline and its catalog to a plan.
 
+use callboard_words::text::hex;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
@@ -196,5 +197,5 @@ pub(crate) fn fingerprint(plan: &Plan) -> String {
     // Keys in one order, whatever the order in which a pipeline writes its `config`.
     value.sort_all_objects();
     let digest = Sha256::digest(value.to_string().as_bytes());
-    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+    hex(&digest)
 }

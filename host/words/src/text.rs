@@ -1,7 +1,11 @@
 //! Text for people: the system's words, names within a line, digits.
 
+mod hex;
+
 use std::any::Any;
 use std::borrow::Cow;
+
+pub use hex::hex;
 
 /// The system's words without the number that Rust appends.
 pub fn plain(error: &std::io::Error) -> String {
@@ -15,11 +19,6 @@ pub fn in_a_line(name: &str) -> Cow<'_, str> {
         true => name.escape_debug().to_string().into(),
         false => name.into(),
     }
-}
-
-/// Lower-case hexadecimal digits.
-pub fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// At most this many bytes of a text, and a mark where something is missing: for what is kept.
