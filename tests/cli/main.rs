@@ -24,6 +24,7 @@ mod mistakes;
 mod mistakes_around;
 mod promises;
 mod redact;
+mod shell;
 mod signals;
 mod stage;
 mod steps;

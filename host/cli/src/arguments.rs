@@ -95,6 +95,21 @@ Examples:
 Example:
   callboard schema > pipeline.schema.json")]
     Schema,
+    /// Print a script that completes commands in your shell
+    #[command(after_help = "\
+Examples:
+  callboard completions bash > ~/.local/share/bash-completion/completions/callboard
+  callboard completions zsh > ~/.zfunc/_callboard
+  callboard completions fish > ~/.config/fish/completions/callboard.fish")]
+    Completions(CompletionsArguments),
+    /// Check this installation, and print what a bug report needs
+    #[command(after_help = "\
+Example:
+  callboard doctor")]
+    Doctor,
+    /// Write the manual pages: for packages
+    #[command(hide = true)]
+    Man(ManArguments),
     /// Compile a component: what `run` does in a process of its own
     #[command(hide = true)]
     Compile(CompileArguments),
@@ -318,6 +333,27 @@ pub(crate) struct CompareArguments {
     /// Write both reports as JSON to a file
     #[arg(long, value_name = "FILE")]
     pub(crate) report: Option<PathBuf>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct CompletionsArguments {
+    /// The shell
+    #[arg(value_enum, value_name = "SHELL")]
+    pub(crate) shell: Shell,
+}
+
+/// A shell that commands can be completed in.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum Shell {
+    Bash,
+    Zsh,
+    Fish,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct ManArguments {
+    /// The folder to write them to
+    pub(crate) folder: PathBuf,
 }
 
 #[derive(Args, Debug)]

@@ -38,6 +38,9 @@ fn command() -> ExitCode {
         Command::Step(command) => step::step(&command),
         Command::Steps(arguments) => commands::steps::steps(&arguments),
         Command::Schema => commands::schema::schema(),
+        Command::Completions(arguments) => commands::shell::completions(arguments.shell),
+        Command::Doctor => commands::doctor::doctor(),
+        Command::Man(arguments) => commands::shell::man(&arguments.folder),
         Command::Compile(arguments) => commands::compile::compile(&arguments),
     };
     outcome.unwrap_or_else(|failure| failure.report())

@@ -47,6 +47,7 @@ pub use events::{Event, Level, Observer};
 #[cfg(feature = "fuzzing")]
 pub use fuzz::{fuzz_disk, fuzz_folder};
 pub use prepare::components::{Bundled, BundledPipeline, ComponentUnread, Components, compose, read_component};
+pub use prepare::confine::has_landlock;
 pub use prepare::needs::measured_needs;
 pub use probe::{CallError, CallTimes, Declaration, Described, Failed, Life, Opened, Page, Probe, PutOut, RemovedRow};
 pub use run::{Allowed, Run, StepReuse, Verdict};

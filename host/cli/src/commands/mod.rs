@@ -3,9 +3,11 @@
 pub(crate) mod check;
 pub(crate) mod compare;
 pub(crate) mod compile;
+pub(crate) mod doctor;
 pub(crate) mod plan;
 pub(crate) mod resume;
 pub(crate) mod run;
 pub(crate) mod runs;
 pub(crate) mod schema;
+pub(crate) mod shell;
 pub(crate) mod steps;

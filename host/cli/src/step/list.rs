@@ -11,6 +11,11 @@ use crate::show::print;
 use crate::show::report::aligned;
 
 pub(crate) fn list() -> Result<ExitCode, Failure> {
+    print(&toolchains())
+}
+
+/// A line for each language: whether its toolchain is here, and the versions or what installs it.
+pub(crate) fn toolchains() -> String {
     let row = |language: &'static Language| {
         let found = find(language, Path::new("."), &path(Path::new(".")));
         let (is_here, what) = match install_lines(&found).as_slice() {
@@ -23,7 +28,7 @@ pub(crate) fn list() -> Result<ExitCode, Failure> {
         .map(str::to_owned)
         .to_vec();
     let rows: Vec<Vec<String>> = std::iter::once(heads).chain(templates::languages().iter().map(row)).collect();
-    print(&aligned(&rows, 4))
+    aligned(&rows, 4)
 }
 
 /// The versions that the tools report, each once.

@@ -4,7 +4,7 @@ mod build;
 mod conform;
 mod grants;
 mod inspect;
-mod list;
+pub(crate) mod list;
 mod new;
 mod pipeline;
 mod run;

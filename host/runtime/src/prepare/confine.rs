@@ -9,8 +9,8 @@ use std::os::fd::AsFd;
 
 use callboard_io::beneath::Dir;
 use landlock::{
-    ABI, AccessFs, BitFlags, PathBeneath, Ruleset, RulesetAttr, RulesetCreated, RulesetCreatedAttr, RulesetError,
-    RulesetStatus,
+    ABI, AccessFs, BitFlags, CompatLevel, Compatible, PathBeneath, Ruleset, RulesetAttr, RulesetCreated,
+    RulesetCreatedAttr, RulesetError, RulesetStatus,
 };
 
 use crate::error::{Class, RunError};
@@ -23,6 +23,13 @@ const KNOWN: ABI = ABI::V3;
 /// Said where nothing keeps the host to its folders.
 pub(crate) const ABSENT: &str =
     "this kernel has no Landlock: beyond its own checks, nothing keeps the run from writing elsewhere";
+
+/// Whether this kernel has Landlock, and so can keep a run to the folders that it writes.
+pub fn has_landlock() -> bool {
+    let wanted = AccessFs::from_write(ABI::V1);
+    let required = Ruleset::default().set_compatibility(CompatLevel::HardRequirement);
+    required.handle_access(wanted).and_then(Ruleset::create).is_ok()
+}
 
 /// Confines the calling thread, and all that it starts from now on, for good: the run's folder, the cache, the folders of outputs and of what
 /// is written beside them, and those that steps may write may be written, and nothing else. Where the run's folder is still to be made, that
