@@ -1,5 +1,7 @@
 //! What a shell and its user get beside the command: completions, manual pages, `callboard doctor`.
 
+#![allow(clippy::print_stderr, reason = "what is left out is said")]
+
 use std::collections::BTreeSet;
 use std::fs;
 
