@@ -1,7 +1,7 @@
 //! Makes keys of texts: the first part of `exact-dedup` where it has a `key`, a transform, so that it works beside what makes the rows,
 //! on every core.
 //!
-//! Rows go on with one more column: a digest of what is compared of their texts. The texts themselves are not changed.
+//! Rows get one more column: a digest of what is compared of their texts. The texts themselves are not changed.
 #![forbid(unsafe_code)]
 
 use callboard_sdk::prelude::*;
