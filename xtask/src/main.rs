@@ -4,6 +4,7 @@
 //! 2. [`guests`] builds the bundled steps and the test guests with it, to `target/guests/NAME.wasm`.
 //! 3. [`languages`] gets the toolchains of the other languages, and tests their SDKs; [`mod@bindings`] generates what some of these carry.
 //! 4. [`demo`] runs the first example with them, [`mod@bench`] measures what is claimed, [`suites`] runs other people's tests; [`check`] runs every check there is.
+//! 5. [`mod@dist`] makes what people install.
 
 #![forbid(unsafe_code)]
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "it talks to whoever runs it")]
@@ -16,6 +17,7 @@ mod components;
 mod contract;
 mod demo;
 mod dependencies;
+mod dist;
 mod guests;
 mod languages;
 mod python;
@@ -33,6 +35,7 @@ usage: cargo xtask COMMAND
   bench [ARGS]  build all, and measure it: sections by their names, --quick, --full, --python PATH (--help says more)
   bindings      generate what the SDKs in C and Go carry of the contract
   fixture       make the component under tests/fixtures that keeps the present contract
+  dist [ARGS]   build the packages that people install, to target/packages (--to FOLDER, --program FILE, --fast)
   languages     get the toolchains of all languages, and run the SDKs' own tests
   python        build the Python package to target/python, and get what its tests use
   suites ARGS   build the host, and run other people's test suites through it: --at FOLDER, --python PATH, --only PART
@@ -63,6 +66,7 @@ fn try_main() -> Result<ExitCode> {
         Some((command, arguments)) if command == "demo" => demo::run(root, arguments),
         Some((command, arguments)) if command == "suites" => suites::run(root, arguments),
         Some((command, arguments)) if command == "bench" => bench::run(root, arguments),
+        Some((command, arguments)) if command == "dist" => dist::run(root, arguments),
         Some((command, [])) if command == "bindings" => bindings::write(root).map(|()| ExitCode::SUCCESS),
         Some((command, [])) if command == "python" => python::run(root).map(|()| ExitCode::SUCCESS),
         Some((command, [])) if command == "languages" => languages::check(root).map(|()| ExitCode::SUCCESS),

@@ -1,0 +1,174 @@
+//! Each package, installed where there is no Rust: its command runs the first example, and takes a step in Python from `step new` to
+//! `step test`.
+//!
+//! What is packaged is the command that the tests built, so that no test waits for an optimised one: `cargo xtask dist` makes the same
+//! packages of that. A tool that is missing is reported, and what needs it left out.
+#![forbid(unsafe_code)]
+#![allow(clippy::print_stderr, reason = "what is left out is said")]
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::LazyLock;
+
+use tempfile::TempDir;
+
+/// The packages of the command that is here, made twice.
+struct Packages {
+    folder: TempDir,
+    names: Vec<String>,
+}
+
+static PACKAGES: LazyLock<Packages> = LazyLock::new(|| {
+    let command = target().join("release/callboard");
+    assert!(command.exists(), "there is no {}\nhelp: cargo build --release", command.display());
+    let folder = TempDir::new_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let stripped = folder.path().join("callboard");
+    ran(Command::new("strip").arg("-o").arg(&stripped).arg(&command));
+    let make = |to: &str| {
+        let to = folder.path().join(to);
+        let mut dist = Command::new(env!("CARGO_BIN_EXE_xtask"));
+        ran(dist.arg("dist").arg("--to").arg(&to).arg("--program").arg(&stripped).arg("--fast"));
+        let files = fs::read_dir(&to).unwrap().map(|file| file.unwrap().path());
+        files.map(|file| (name(&file), fs::read(&file).unwrap())).collect::<BTreeMap<_, _>>()
+    };
+    let (first, second) = (make("first"), make("second"));
+    assert!(first == second, "the same contents give the same bytes: {:?}", first.keys());
+    Packages { folder, names: first.into_keys().collect() }
+});
+
+fn target() -> PathBuf {
+    Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap().to_owned()
+}
+
+fn name(path: &Path) -> String {
+    path.file_name().unwrap().to_str().unwrap().to_owned()
+}
+
+fn package(end: &str) -> PathBuf {
+    let name = PACKAGES.names.iter().find(|name| name.ends_with(end));
+    PACKAGES.folder.path().join("first").join(name.unwrap_or_else(|| panic!("no {end}: {:?}", PACKAGES.names)))
+}
+
+/// Runs a program to its end, which is success, and returns what it printed.
+fn ran(command: &mut Command) -> String {
+    let output = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(output.status.success(), "{command:?}\n{said}{}", String::from_utf8_lossy(&output.stderr));
+    said
+}
+
+/// A place where a package is installed.
+struct Place {
+    folder: TempDir,
+}
+
+impl Place {
+    fn new() -> Place {
+        Place { folder: TempDir::new_in(env!("CARGO_TARGET_TMPDIR")).unwrap() }
+    }
+
+    fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// A program without anything of this user's, and nothing on the path but the system's own and what `path` names.
+    fn command(&self, program: impl AsRef<Path>, path: &[PathBuf]) -> Command {
+        let mut command = Command::new(program.as_ref());
+        let path = path.iter().cloned().chain(["/usr/bin".into(), "/bin".into()]);
+        command.env_clear().env("PATH", std::env::join_paths(path).unwrap()).env("LC_ALL", "C.UTF-8");
+        command.env("HOME", self.path()).env("CALLBOARD_CACHE", target().join("tmp/dist-cache"));
+        command.current_dir(self.path());
+        command
+    }
+
+    /// Runs the first example, and takes a step in Python from `step new` to `step test`.
+    fn serves(&self, callboard: &Path) {
+        assert_eq!(ran(self.command(callboard, &[]).arg("--version")), "callboard 0.1.0\n");
+        let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/01-curate");
+        ran(Command::new("cp").arg("-r").arg(example).arg(self.path().join("curate")));
+        let report =
+            ran(self.command(callboard, &[]).args(["run", "curate/curate.toml", "--overwrite", "--no-resume"]));
+        assert!(report.contains("adds up at every step"), "{report}");
+
+        let tools = target().join("toolchains/.venv/bin");
+        if !tools.join("componentize-py").exists() {
+            eprintln!(
+                "SKIPPED: componentize-py is not in {}: no step was made (`cargo xtask languages`)",
+                tools.display()
+            );
+            return;
+        }
+        let path = [tools];
+        ran(self.command(callboard, &path).args(["step", "new", "word-count", "--lang", "python"]));
+        ran(self.command(callboard, &path).args(["step", "build", "word-count"]));
+        let tested = ran(self.command(callboard, &path).args(["step", "test", "word-count"]));
+        assert!(tested.contains("ok") && !tested.contains("FAILED"), "{tested}");
+    }
+}
+
+#[test]
+fn the_tar_is_unpacked_and_runs() {
+    let place = Place::new();
+    ran(Command::new("tar").arg("-xzf").arg(package(".tar.gz")).arg("-C").arg(place.path()));
+    let folder = place.path().join("callboard-0.1.0-x86_64-unknown-linux-gnu");
+    for file in ["README.md", "LICENSE", "man/callboard-run.1", "completions/callboard.bash", "completions/_callboard"]
+    {
+        assert!(folder.join(file).exists(), "{file}");
+    }
+    let licences = fs::read_to_string(folder.join("LICENCES.txt")).unwrap();
+    for used in ["\nwasmtime 48.", "\nparquet 60.", "\nzstd-sys ", "\nwhatlang "] {
+        assert!(licences.contains(used), "{used}");
+    }
+    assert!(
+        licences.matches("Permission is hereby granted, free of charge").count() > 5,
+        "texts of licences are missing"
+    );
+    assert!(!licences.contains("\nproptest "), "what only tests use is not in the packages");
+    place.serves(&folder.join("callboard"));
+}
+
+#[test]
+fn the_debian_package_is_unpacked_and_runs() {
+    let package = package(".deb");
+    let fields = ran(Command::new("dpkg-deb").arg("--field").arg(&package));
+    assert!(fields.contains("Package: callboard\nVersion: 0.1.0\n") && fields.contains("Depends: libc6"), "{fields}");
+    let place = Place::new();
+    ran(Command::new("dpkg-deb").arg("-x").arg(&package).arg(place.path()));
+    let shared = place.path().join("usr/share");
+    for file in ["man/man1/callboard-run.1.gz", "bash-completion/completions/callboard", "doc/callboard/copyright"] {
+        assert!(shared.join(file).exists(), "{file}");
+    }
+    place.serves(&place.path().join("usr/bin/callboard"));
+}
+
+#[test]
+fn the_wheel_is_installed_in_an_empty_environment_and_runs() {
+    let place = Place::new();
+    let environment = place.path().join("venv");
+    if !Command::new("python3").args(["-m", "venv"]).arg(&environment).output().is_ok_and(|made| made.status.success())
+    {
+        eprintln!("SKIPPED: python3 cannot make an environment: the wheel was not installed");
+        return;
+    }
+    let python = environment.join("bin/python");
+    let mut pip = place.command(&python, &[]);
+    ran(pip
+        .args(["-m", "pip", "install", "--quiet", "--no-index", "--disable-pip-version-check"])
+        .arg(package(".whl")));
+    assert_eq!(ran(place.command(&python, &[]).args(["-m", "callboard", "--version"])), "callboard 0.1.0\n");
+    let found = ran(place.command(&python, &[]).args(["-c", "import callboard; print(callboard.command())"]));
+    assert_eq!(Path::new(found.trim()), environment.join("bin/callboard"));
+    ran(place.command(&python, &[]).args(["-m", "pip", "check"]));
+    place.serves(&environment.join("bin/callboard"));
+}
+
+#[test]
+fn each_package_has_its_sum() {
+    let sums = fs::read_to_string(package("SHA256SUMS")).unwrap();
+    assert_eq!(sums.lines().count(), 3, "{sums}");
+    ran(Command::new("sha256sum")
+        .args(["--check", "--strict", "SHA256SUMS"])
+        .current_dir(PACKAGES.folder.path().join("first")));
+}

@@ -1,0 +1,92 @@
+//! What people install: a wheel, a `tar.gz` and a Debian package, each with the command, and the SHA-256 of each.
+//!
+//! 1. [`program`] builds the command, optimised and for an old glibc.
+//! 2. [`Contents`] is what goes into every package beside it: completions, manual pages, licences.
+//! 3. [`tarball`], [`debian`] and [`wheel`] put it into archives. The same contents give the same bytes.
+//!
+//! A package of another program is for tests, which do not wait for an optimised build.
+
+mod contents;
+mod debian;
+mod licences;
+mod program;
+mod tarball;
+mod wheel;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use callboard_words::text::hex;
+use contents::Contents;
+use sha2::{Digest, Sha256};
+
+use crate::Result;
+
+/// The architecture that is built for, as Rust names it.
+const TARGET: &str = "x86_64-unknown-linux-gnu";
+/// The oldest glibc that the command runs with: that of Debian 10, RHEL 8 and Ubuntu 18.10.
+const GLIBC: &str = "2.28";
+/// The time of every file in every archive: 1 January 2026. What is built from one commit is the same whenever that is.
+const EPOCH: &str = "1767225600";
+
+const USAGE: &str = "usage: cargo xtask dist [--to FOLDER] [--program FILE [--fast]]";
+
+/// What is packaged.
+struct Options {
+    /// The folder of the packages.
+    to: PathBuf,
+    /// A command that is there, instead of one built for it.
+    program: Option<PathBuf>,
+    /// Compresses little.
+    fast: bool,
+}
+
+/// Builds and packages as `arguments` say.
+pub(crate) fn run(root: &Path, arguments: &[String]) -> Result<ExitCode> {
+    let options = options(root, arguments)?;
+    let built = match &options.program {
+        Some(file) => program::Program { file: file.clone(), glibc: None },
+        None => program::build(root)?,
+    };
+    let scratch = options.to.join("contents");
+    let contents = Contents::gather(root, &built, &scratch)?;
+    let files = [
+        tarball::make(&contents, &options)?,
+        debian::make(&contents, &options)?,
+        wheel::make(root, &contents, &options)?,
+    ];
+    fs::remove_dir_all(&scratch).map_err(|error| format!("{}: {error}", scratch.display()))?;
+    let mut sums = String::new();
+    for file in &files {
+        let bytes = fs::read(file).map_err(|error| format!("{}: {error}", file.display()))?;
+        let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let digest = hex(&Sha256::digest(&bytes));
+        eprintln!("{:>6.1} MB  {name}", bytes.len() as f64 / 1e6);
+        sums += &format!("{digest}  {name}\n");
+    }
+    let to = options.to.join("SHA256SUMS");
+    fs::write(&to, &sums).map_err(|error| format!("{}: {error}", to.display()))?;
+    print!("{sums}");
+    Ok(ExitCode::SUCCESS)
+}
+
+fn options(root: &Path, arguments: &[String]) -> Result<Options> {
+    let mut options = Options { to: root.join("target/packages"), program: None, fast: false };
+    let mut arguments = arguments.iter();
+    while let Some(argument) = arguments.next() {
+        let mut value = || arguments.next().map(PathBuf::from).ok_or(format!("`{argument}` needs a value\n{USAGE}"));
+        match argument.as_str() {
+            "--to" => options.to = value()?,
+            "--program" => options.program = Some(value()?),
+            "--fast" => options.fast = true,
+            _ => return Err(format!("`{argument}` is not an option\n{USAGE}")),
+        }
+    }
+    fs::create_dir_all(&options.to).map_err(|error| format!("{}: {error}", options.to.display()))?;
+    // Programs are run in other folders.
+    for path in [Some(&mut options.to), options.program.as_mut()].into_iter().flatten() {
+        *path = path.canonicalize().map_err(|error| format!("{}: {error}", path.display()))?;
+    }
+    Ok(options)
+}

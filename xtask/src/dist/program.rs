@@ -1,0 +1,79 @@
+//! The command for distribution: the profile `dist`, linked for an old glibc by cargo-zigbuild.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use super::{EPOCH, GLIBC, TARGET};
+use crate::{Result, check, command, guests};
+
+/// The tools that are installed into an environment of their own; PyPI has them all, Zig's compiler too.
+const TOOLS: [&str; 3] = ["cargo-zigbuild==0.24.1", "ziglang==0.17.1", "auditwheel==6.8.2"];
+/// The longest that installing them may take.
+const PATIENCE: Duration = Duration::from_secs(600);
+
+/// A command to package.
+pub(super) struct Program {
+    pub(super) file: PathBuf,
+    /// The glibc that it was linked for, if it was built for distribution.
+    pub(super) glibc: Option<&'static str>,
+}
+
+/// Builds it, with the bundled steps.
+pub(super) fn build(root: &Path) -> Result<Program> {
+    let tools = tools(root)?;
+    guests::build(root, guests::Which::Steps)?;
+    let mut cargo = Command::new(tools.join("cargo-zigbuild"));
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let path = std::iter::once(tools).chain(std::env::split_paths(&path));
+    let path = std::env::join_paths(path).map_err(|error| error.to_string())?;
+    cargo
+        .current_dir(root)
+        .env("PATH", path)
+        .env("CARGO_ENCODED_RUSTFLAGS", flags(root))
+        .env("SOURCE_DATE_EPOCH", EPOCH);
+    cargo.args(["zigbuild", "--locked", "--profile", "dist", "--package", "callboard", "--bin", "callboard"]);
+    cargo.args(["--target", &format!("{TARGET}.{GLIBC}")]);
+    eprintln!("dist: the command, with the profile `dist` for glibc {GLIBC}: about 20 minutes of processor time");
+    command::run(&mut cargo)?;
+    let file = check::target_dir(root).join(TARGET).join("dist/callboard");
+    Ok(Program { file, glibc: Some(GLIBC) })
+}
+
+/// Paths of this machine stay out of what panics say, so that the same source gives the same bytes elsewhere.
+fn flags(root: &Path) -> OsString {
+    let home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
+    let home = home.or(std::env::home_dir().map(|home| home.join(".cargo"))).unwrap_or_default();
+    let flags = [(root.to_owned(), ""), (home.join("registry/src"), "registry")];
+    let flags = flags.map(|(from, to)| format!("--remap-path-prefix={}=/{to}", from.display()));
+    flags.join("\u{1f}").into()
+}
+
+/// Installs the tools, unless they are there; returns the folder of their programs.
+fn tools(root: &Path) -> Result<PathBuf> {
+    let folder = check::target_dir(root).join("tools/dist");
+    let bin = folder.join("bin");
+    let listed = folder.join("installed.txt");
+    let wanted = TOOLS.join("\n");
+    if std::fs::read_to_string(&listed).is_ok_and(|installed| installed == wanted) {
+        return Ok(bin);
+    }
+    eprintln!("dist: installing {}", TOOLS.join(", "));
+    command::run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&folder))?;
+    let mut pip = Command::new(bin.join("python"));
+    pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]).args(TOOLS);
+    match command::run_at_most(&mut pip, PATIENCE)? {
+        Some(status) if status.success() => {}
+        Some(status) => return Err(format!("pip could not install {} ({status})", TOOLS.join(", "))),
+        None => return Err(format!("pip had not installed {} after {PATIENCE:?}", TOOLS.join(", "))),
+    }
+    std::fs::write(&listed, wanted).map_err(|error| format!("{}: {error}", listed.display()))?;
+    Ok(bin)
+}
+
+/// What auditwheel says of a wheel, if its tools are here.
+pub(super) fn audit(root: &Path, wheel: &Path) -> Option<String> {
+    let auditwheel = check::target_dir(root).join("tools/dist/bin/auditwheel");
+    command::output(Command::new(auditwheel).arg("show").arg(wheel))
+}
