@@ -6,6 +6,7 @@
 
 mod flags;
 mod imports;
+mod packages;
 mod prose;
 mod threads;
 mod words;

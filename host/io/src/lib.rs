@@ -18,6 +18,22 @@
 //! Paths that somebody else could alter are opened [`beneath`] a folder that is open already, and no link is followed.
 //!
 //! A format is one file under `formats/` and a line in its list.
+//!
+//! ```
+//! use callboard_io::{BatchPolicy, Dataset, InputSpec};
+//!
+//! let folder = tempfile::tempdir()?;
+//! std::fs::write(folder.path().join("docs.jsonl"), "{\"text\": \"one\"}\n{\"text\": \"two\"}\n")?;
+//! let spec = InputSpec { base: folder.path().into(), paths: vec!["*.jsonl".into()], ..InputSpec::default() };
+//! let dataset = Dataset::open(&spec)?;
+//! assert_eq!(dataset.schema().field(0).name(), "text");
+//! let mut rows = 0;
+//! for chunk in dataset.read(BatchPolicy { rows: 1000, bytes: 1 << 20 }) {
+//!     rows += chunk?.rows.num_rows();
+//! }
+//! assert_eq!(rows, 2);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 #![forbid(unsafe_code)]
 

@@ -12,6 +12,27 @@
 //!
 //! Whatever is wrong on the way is a list of [`Problems`], each with its place and what to do; all that can be found at
 //! once is. [`schema`] describes the file for editors.
+//!
+//! ```
+//! use callboard_plan::{Pipeline, Source};
+//!
+//! let text = "callboard = 1
+//! [inputs.docs]
+//! path = 'docs.jsonl'
+//! [[steps]]
+//! use = 'normalise'
+//! [outputs.clean]
+//! path = 'clean.parquet'
+//! ";
+//! let pipeline = Pipeline::parse(Source::new("curate.toml", text), &[])?;
+//! assert_eq!(pipeline.steps.len(), 1);
+//!
+//! // What is wrong has its place, and what fixes it.
+//! let text = text.replace("path = 'docs.jsonl'", "paht = 'docs.jsonl'");
+//! let problems = Pipeline::parse(Source::new("curate.toml", text), &[]).unwrap_err();
+//! assert!(problems.to_string().contains("unknown key `paht`"), "{problems}");
+//! # Ok::<(), Box<callboard_plan::Problems>>(())
+//! ```
 
 #![forbid(unsafe_code)]
 

@@ -18,6 +18,22 @@
 //! A [`Probe`] is one step alone, to try it out: asked, opened and called on any rows, with a run's sandbox, limits and checks.
 //!
 //! The library prints nothing and never ends the process.
+//!
+//! ```no_run
+//! use callboard_plan::{Load, Pipeline, Plan, Source};
+//! use callboard_runtime::{CompileCommand, Components, Report, Run, Settings};
+//! use std::path::Path;
+//!
+//! /// Runs a pipeline whose paths are relative to `folder`; components are compiled by the command `callboard`.
+//! fn run(toml: &str, folder: &Path, callboard: &Path) -> Result<Report, Box<dyn std::error::Error>> {
+//!     let pipeline = Pipeline::parse(Source::new("inline.toml", toml), &[])?;
+//!     let components = Components::of(&pipeline, &[], folder);
+//!     let plan = Plan::new(&pipeline, &components.catalog, Load::Staged)?;
+//!     let compile = CompileCommand { program: callboard.into(), arguments: vec!["compile".into()] };
+//!     let settings = Settings::new(folder, folder.join("runs/1"), folder.join("cache"), compile);
+//!     Ok(Run::prepare(plan, components, settings)?.execute()?)
+//! }
+//! ```
 
 #![forbid(unsafe_code)]
 

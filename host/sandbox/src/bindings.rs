@@ -3,7 +3,7 @@
 #![allow(missing_docs, unreachable_pub)]
 
 wasmtime::component::bindgen!({
-    path: "../../wit",
+    path: "wit",
     inline: "
         package callboard:host;
         world every-step {
@@ -29,7 +29,7 @@ wasmtime::component::bindgen!({
 /// As it was in 0.1, whose rows are laid out in the same way.
 pub mod v0_1 {
     wasmtime::component::bindgen!({
-        path: "../../wit/0.1",
+        path: "wit/0.1",
         inline: "
             package callboard:host;
             world every-step {

@@ -7,6 +7,22 @@
 //!    then it is opened and called. What it returns has been through [`checked`] or [`lift_within`] before anybody uses it.
 //!
 //! [`Step`] does all of that for batches in memory. Pipelines, stages, spills and runs are unknown here.
+//!
+//! ```
+//! use arrow::array::RecordBatch;
+//! use callboard_sandbox::{Fault, InstanceConfig, Step};
+//! use std::time::Duration;
+//!
+//! /// Runs a component that is a transform on a batch, with 64 MiB and five seconds a call.
+//! fn transform(component: &[u8], settings: &str, batch: &RecordBatch) -> Result<RecordBatch, Fault> {
+//!     let config = InstanceConfig::new("step").memory(64 << 20).time(Duration::from_secs(5));
+//!     Ok(Step::open(component, settings, &batch.schema(), config)?.process(batch)?.rows)
+//! }
+//!
+//! // Whatever is not a component is an error.
+//! let batch = RecordBatch::new_empty(std::sync::Arc::new(arrow::datatypes::Schema::empty()));
+//! assert!(transform(b"no component", "{}", &batch).is_err());
+//! ```
 
 mod alone;
 mod artefact;

@@ -3,6 +3,13 @@
 //!
 //! A library does not know how its caller's users change a setting. So its help names the [`Setting`], as data, and the
 //! command line turns that into its own words with [`Help::said`].
+//!
+//! ```
+//! use callboard_words::{sizes, text};
+//!
+//! assert_eq!(sizes::bytes(64 << 20), "64 MiB");
+//! assert_eq!(text::excerpt("a long name", 6), "a long…");
+//! ```
 #![forbid(unsafe_code)]
 
 mod help;

@@ -5,15 +5,14 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::time::Instant;
 
+use callboard_bundled::{BUNDLED, PAGES};
 use callboard_plan::CONTRACT;
-use callboard_runtime::{Class, has_landlock};
+use callboard_runtime::{Class, default_cache_folder, has_landlock};
 use callboard_trial::Subject;
 use callboard_trial::inspect::inspect;
 use callboard_words::sizes::bytes;
 
-use crate::bundled::{BUNDLED, PAGES};
 use crate::exit::{Failure, plain};
-use crate::pipeline::cache_folder;
 use crate::show::progress::{Detail, Progress};
 use crate::show::{inline, print};
 use crate::step::{list, settings};
@@ -36,7 +35,7 @@ pub(crate) fn doctor() -> Result<ExitCode, Failure> {
         ("system", system()),
         ("machine", machine()),
         ("landlock", landlock().to_owned()),
-        ("cache", cache(&cache_folder())),
+        ("cache", cache(&default_cache_folder())),
         ("sandbox", works),
     ];
     let mut text = String::new();
