@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use regex::Regex;
 
 /// Folders that tools make beside sources.
-const MADE: &[&str] = &["target", "node_modules", "build", "dist", "__pycache__"];
+const MADE: &[&str] = &["target", "node_modules", "__pycache__"];
 const LANGUAGES: &[&str] = &["rs", "py", "ts", "mjs", "go", "c", "h", "cpp", "hpp", "wit", "toml"];
 
 /// The sources below a folder, in every language.

@@ -72,7 +72,7 @@ fn tools(root: &Path) -> Result<PathBuf> {
     Ok(bin)
 }
 
-/// What auditwheel says of a wheel, if its tools are here.
+/// The report of auditwheel on a wheel, if the tools are here.
 pub(super) fn audit(root: &Path, wheel: &Path) -> Option<String> {
     let auditwheel = check::target_dir(root).join("tools/dist/bin/auditwheel");
     command::output(Command::new(auditwheel).arg("show").arg(wheel))
