@@ -4,7 +4,7 @@
 //! 2. [`Contents`] is what goes into every package beside it: completions, manual pages, licences.
 //! 3. [`tarball`], [`debian`] and [`wheel`] put it into archives. The same contents give the same bytes.
 //!
-//! A package of another program is for tests, which do not wait for an optimised build.
+//! Packages of another program and module are for tests, which do not wait for optimised builds.
 
 mod contents;
 mod debian;
@@ -30,7 +30,7 @@ const GLIBC: &str = "2.28";
 /// The time of every file in every archive: 1 January 2026. What is built from one commit is the same whenever that is.
 const EPOCH: &str = "1767225600";
 
-const USAGE: &str = "usage: cargo xtask dist [--to FOLDER] [--program FILE [--fast]]";
+const USAGE: &str = "usage: cargo xtask dist [--to FOLDER] [--program FILE [--native FILE] [--fast]]";
 
 /// What is packaged.
 struct Options {
@@ -38,6 +38,8 @@ struct Options {
     to: PathBuf,
     /// A command that is there, instead of one built for it.
     program: Option<PathBuf>,
+    /// The native module of the Python package that goes with it; without one, there is no wheel.
+    native: Option<PathBuf>,
     /// Compresses little.
     fast: bool,
 }
@@ -46,16 +48,16 @@ struct Options {
 pub(crate) fn run(root: &Path, arguments: &[String]) -> Result<ExitCode> {
     let options = options(root, arguments)?;
     let built = match &options.program {
-        Some(file) => program::Program { file: file.clone(), glibc: None },
+        Some(file) => program::Program { file: file.clone(), native: options.native.clone(), glibc: None },
         None => program::build(root)?,
     };
     let scratch = options.to.join("contents");
     let contents = Contents::gather(root, &built, &scratch)?;
-    let files = [
-        tarball::make(&contents, &options)?,
-        debian::make(&contents, &options)?,
-        wheel::make(root, &contents, &options)?,
-    ];
+    let mut files = vec![tarball::make(&contents, &options)?, debian::make(&contents, &options)?];
+    match &built.native {
+        Some(native) => files.push(wheel::make(root, native, &contents, &options)?),
+        None => eprintln!("dist: no wheel: `--native` names the module that goes into it"),
+    }
     fs::remove_dir_all(&scratch).map_err(|error| format!("{}: {error}", scratch.display()))?;
     let mut sums = String::new();
     for file in &files {
@@ -72,20 +74,21 @@ pub(crate) fn run(root: &Path, arguments: &[String]) -> Result<ExitCode> {
 }
 
 fn options(root: &Path, arguments: &[String]) -> Result<Options> {
-    let mut options = Options { to: root.join("target/packages"), program: None, fast: false };
+    let mut options = Options { to: root.join("target/packages"), program: None, native: None, fast: false };
     let mut arguments = arguments.iter();
     while let Some(argument) = arguments.next() {
         let mut value = || arguments.next().map(PathBuf::from).ok_or(format!("`{argument}` needs a value\n{USAGE}"));
         match argument.as_str() {
             "--to" => options.to = value()?,
             "--program" => options.program = Some(value()?),
+            "--native" => options.native = Some(value()?),
             "--fast" => options.fast = true,
             _ => return Err(format!("`{argument}` is not an option\n{USAGE}")),
         }
     }
     fs::create_dir_all(&options.to).map_err(|error| format!("{}: {error}", options.to.display()))?;
     // Programs are run in other folders.
-    for path in [Some(&mut options.to), options.program.as_mut()].into_iter().flatten() {
+    for path in [Some(&mut options.to), options.program.as_mut(), options.native.as_mut()].into_iter().flatten() {
         *path = path.canonicalize().map_err(|error| format!("{}: {error}", path.display()))?;
     }
     Ok(options)

@@ -35,7 +35,7 @@ usage: cargo xtask COMMAND
   bench [ARGS]  build all, and measure it: sections by their names, --quick, --full, --python PATH (--help says more)
   bindings      generate what the SDKs in C and Go carry of the contract
   fixture       make the component under tests/fixtures that keeps the present contract
-  dist [ARGS]   build the packages that people install, to target/packages (--to FOLDER, --program FILE, --fast)
+  dist [ARGS]   build the packages that people install, to target/packages (--to FOLDER)
   languages     get the toolchains of all languages, and run the SDKs' own tests
   python        build the Python package to target/python, and get what its tests use
   suites ARGS   build the host, and run other people's test suites through it: --at FOLDER, --python PATH, --only PART

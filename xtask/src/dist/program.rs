@@ -1,4 +1,4 @@
-//! The command for distribution: the profile `dist`, linked for an old glibc by cargo-zigbuild.
+//! The command and the Python module for distribution: the profile `dist`, linked for an old glibc by cargo-zigbuild.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -16,11 +16,13 @@ const PATIENCE: Duration = Duration::from_secs(600);
 /// A command to package.
 pub(super) struct Program {
     pub(super) file: PathBuf,
+    /// The native module of the Python package.
+    pub(super) native: Option<PathBuf>,
     /// The glibc that it was linked for, if it was built for distribution.
     pub(super) glibc: Option<&'static str>,
 }
 
-/// Builds it, with the bundled steps.
+/// Builds it and the native module, with the bundled steps.
 pub(super) fn build(root: &Path) -> Result<Program> {
     let tools = tools(root)?;
     guests::build(root, guests::Which::Steps)?;
@@ -34,11 +36,14 @@ pub(super) fn build(root: &Path) -> Result<Program> {
         .env("CARGO_ENCODED_RUSTFLAGS", flags(root))
         .env("SOURCE_DATE_EPOCH", EPOCH);
     cargo.args(["zigbuild", "--locked", "--profile", "dist", "--package", "callboard", "--bin", "callboard"]);
+    cargo.args(["--package", "callboard-python", "--lib"]);
     cargo.args(["--target", &format!("{TARGET}.{GLIBC}")]);
-    eprintln!("dist: the command, with the profile `dist` for glibc {GLIBC}: about 20 minutes of processor time");
+    eprintln!(
+        "dist: the command and the Python module, with the profile `dist` for glibc {GLIBC}: about 20 minutes of processor time"
+    );
     command::run(&mut cargo)?;
-    let file = check::target_dir(root).join(TARGET).join("dist/callboard");
-    Ok(Program { file, glibc: Some(GLIBC) })
+    let folder = check::target_dir(root).join(TARGET).join("dist");
+    Ok(Program { file: folder.join("callboard"), native: Some(folder.join("lib_native.so")), glibc: Some(GLIBC) })
 }
 
 /// Paths of this machine stay out of what panics say, so that the same source gives the same bytes elsewhere.
