@@ -1,38 +1,13 @@
-//! Keeps the rows for which a condition is true, written in CEL's syntax, with SQL's three-valued logic.
-//!
-//! 1. `syntax` parses `where` into a tree.
-//! 2. `check` finds the columns that it names, whose types are known: a wrong name or type is an error before any row is read.
-//! 3. `evaluate` gives the value of what was checked for a row; `reader` reads the columns as what they stand for.
-//! 4. `columnar` decides simple conditions for whole columns, with the same results.
-//!
-//! What values there are is in `value`, how they compare in `compare`, what may be called in `functions`.
+//! Keeps the rows for which a condition is true, written in CEL's syntax, with SQL's three-valued logic. The language is the crate
+//! `callboard-cel`.
 #![forbid(unsafe_code)]
 
-#[cfg(not(target_arch = "wasm32"))]
-mod agree;
-mod arithmetic;
-mod calendar;
-mod check;
-mod columnar;
-mod compare;
-mod decimal;
-mod evaluate;
-mod expression;
-mod functions;
-mod node;
-mod reader;
-mod syntax;
-mod types;
-mod value;
-
+use callboard_cel::{Expression, Truth};
 use callboard_sdk::prelude::*;
-
-use columnar::Truth;
-use expression::{Expression, Verdict};
 
 #[cfg(not(target_arch = "wasm32"))]
 #[doc(hidden)]
-pub use agree::fuzz;
+pub use callboard_cel::fuzz;
 
 #[cfg(test)]
 mod tests;
@@ -57,24 +32,14 @@ impl Transform for Filter {
         let reason = expression.shortened();
         let shape = Shape::new().reads_all(expression.columns());
         Ok(shape.process(move |batch| {
-            let (columns, rows) = (expression.read(&batch)?, batch.rows());
+            let decided = expression.decide(&batch)?;
             let mut output = Output::new();
-            match expression.simple() {
-                Some(simple) => {
-                    for (i, truth) in simple.decide(&columns, rows).into_iter().enumerate() {
-                        if truth != Truth::TRUE {
-                            output.drop(i, &*reason);
-                        }
-                    }
-                }
-                None => {
-                    for i in 0..rows {
-                        match expression.evaluate(&columns, i) {
-                            Verdict::True => {}
-                            Verdict::False | Verdict::Unknown => output.drop(i, &*reason),
-                            Verdict::Failed(why) => output.reject(i, why),
-                        }
-                    }
+            let mut failed = decided.failed.into_iter().peekable();
+            for (i, truth) in decided.truths.into_iter().enumerate() {
+                match failed.next_if(|(row, _)| *row == i) {
+                    Some((_, why)) => output.reject(i, why),
+                    None if truth == Truth::TRUE => {}
+                    None => output.drop(i, &*reason),
                 }
             }
             Ok(output)

@@ -9,8 +9,9 @@ use callboard_sdk::testing::{self, Outcome, dropped};
 use callboard_sdk::{ArrayBuf, Batch, ErrorKind};
 use serde_json::{Value, json};
 
+use callboard_cel::{Expression, Verdict};
+
 use crate::Filter;
-use crate::expression::{Expression, Verdict};
 
 fn run(condition: &str, rows: Value) -> Outcome {
     testing::transform::<Filter>(json!({ "where": condition }), rows).unwrap()
@@ -33,7 +34,7 @@ fn kept<N: Into<String>>(condition: &str, columns: impl IntoIterator<Item = (N, 
 /// The interpreter's verdict on each row; whole columns must agree if the condition is simple.
 fn verdicts(condition: &str, batch: &Batch) -> Vec<Verdict> {
     let expression = Expression::new(condition, &batch.schema()).unwrap_or_else(|error| panic!("{condition}: {error}"));
-    crate::agree::verdicts(&expression, batch).unwrap_or_else(|error| panic!("{condition}: {error}"))
+    callboard_cel::verdicts(&expression, batch).unwrap_or_else(|error| panic!("{condition}: {error}"))
 }
 
 /// What is wrong with a condition on these columns.
@@ -237,4 +238,21 @@ fn a_long_expression_is_cut_short_as_a_reason() {
     let condition = format!("n == 1 {}", "|| n == 2 ".repeat(30));
     let outcome = run(&condition, json!([{ "n": 3 }]));
     assert_eq!(outcome.removed[0].reason.chars().count(), 81);
+}
+
+/// What a condition may do for one row has an end, in a route as in a step.
+#[test]
+fn a_condition_that_grows_fails_on_the_row() {
+    let long = "ab".repeat(20_000);
+    let rows = json!([{ "text": long }]);
+    let nested = "text.split(\"\").exists(a, text.split(\"\").exists(b, text.split(\"\").exists(c, c == \"x\")))";
+    for (condition, why) in
+        [(nested, "too much work"), ("size(text.replace(\"a\", text).replace(\"b\", text)) > 0", "more than 256 MiB")]
+    {
+        let outcome = run(condition, rows.clone());
+        assert!(outcome.rows.is_empty());
+        assert!(outcome.removed[0].reason.contains(why), "{:?}", outcome.removed);
+    }
+    let error = error("size(\"\".replace(\"\", \"abc\")) == 1 / 0");
+    assert!(error.contains("division"), "{error}");
 }

@@ -182,7 +182,7 @@ fn what_is_nested_is_a_moment_too() {
     let batch = testing::batch(testing::Table::new(fields, rows));
     let kept = |condition: &str| {
         let verdicts = super::verdicts(condition, &batch);
-        (0..3).filter(|row| verdicts[*row] == crate::expression::Verdict::True).collect::<Vec<_>>()
+        (0..3).filter(|row| verdicts[*row] == callboard_cel::Verdict::True).collect::<Vec<_>>()
     };
     for (condition, rows) in [
         ("list.exists(t, t == date(\"2024-01-01\"))", vec![0]),

@@ -6,8 +6,7 @@ use callboard_sdk::builders::{Builder, ListBuilder, Push, StringBuilder};
 use callboard_sdk::{ArrayBuf, Batch, Field, Layout, Type, testing};
 use serde_json::json;
 
-use crate::expression::Verdict;
-use crate::functions;
+use callboard_cel::Verdict;
 
 const README: &str = include_str!("../../README.md");
 
@@ -113,7 +112,7 @@ fn every_function_has_an_example_that_is_true_and_names_it() {
             documented.insert(name.to_owned());
         }
     }
-    let there_are = functions::all().map(|function| function.name).chain(functions::SPECIAL).map(str::to_owned);
+    let there_are = callboard_cel::functions().map(str::to_owned);
     assert_eq!(documented, there_are.collect::<BTreeSet<_>>());
 }
 

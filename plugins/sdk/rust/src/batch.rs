@@ -27,6 +27,12 @@ impl Batch {
         Batch { raw: assemble(rows, columns), first_row: 0, groups: vec![] }
     }
 
+    /// A batch as the bindings have it, for a host that calls what steps are made of.
+    #[doc(hidden)]
+    pub fn of_raw(raw: RawBatch) -> Self {
+        Batch { raw, first_row: 0, groups: vec![] }
+    }
+
     /// How many rows.
     pub fn rows(&self) -> usize {
         self.raw.rows as usize

@@ -1,7 +1,7 @@
 //! Values, as an expression sees them.
 
 use std::borrow::Cow;
-use std::rc::Rc;
+use std::sync::Arc;
 
 use crate::compare::{Fold, is_equal};
 use crate::decimal::Decimal;
@@ -38,7 +38,7 @@ pub(crate) enum Value<'a> {
 pub(crate) enum List<'a> {
     /// Values `start..end` of what is in the lists of a column.
     Column(&'a Reader<'a>, usize, usize),
-    Made(Rc<[Value<'a>]>),
+    Made(Arc<[Value<'a>]>),
 }
 
 /// Entries `start..end` of a column of maps.

@@ -93,7 +93,7 @@ fn verdicts_of(condition: &str, schema: &Schema, batch: &Batch, simple: bool) ->
 ///
 /// # Errors
 /// Where they do not agree, and where text is not UTF-8.
-pub(crate) fn verdicts(expression: &Expression, batch: &Batch) -> Result<Vec<Verdict>, String> {
+pub fn verdicts(expression: &Expression, batch: &Batch) -> Result<Vec<Verdict>, String> {
     let columns = expression.read(batch).map_err(|error| error.message)?;
     let verdicts: Vec<Verdict> = (0..batch.rows()).map(|row| expression.evaluate(&columns, row)).collect();
     if let Some(simple) = expression.simple() {

@@ -33,16 +33,20 @@ pub(super) const FUNCTIONS: &[Function] = &[
     text!("upper", Text => Text, |text: Text| Ok(Value::text(text.to_uppercase()))),
     text!("trim", Text => Text, |text: Text| Ok(part_of(text, text.trim()))),
     text!("replace", Text, Text, Text => Text, |text: Text, from: Text, to: Text| {
+        let longer = to.len().saturating_sub(from.len());
+        // What is between nothing is each character, and the ends.
+        let most = if longer == 0 { 0 } else { text.matches(&**from).count().saturating_mul(longer) };
+        within("replace", text.len().saturating_add(most))?;
         Ok(Value::text(text.replace(&**from, to)))
     }),
     text!("split", Text, Text => Texts, |text: Text, between: Text| {
-        Ok(Value::list(pieces(text, between, usize::MAX)))
+        pieces(text, between, usize::MAX)
     }),
     text!("split", Text, Text, Int => Texts, |text: Text, between: Text, most: Int| {
-        Ok(Value::list(pieces(text, between, usize::try_from(*most).unwrap_or(usize::MAX))))
+        pieces(text, between, usize::try_from(*most).unwrap_or(usize::MAX))
     }),
-    text!("join", Texts => Text, |list: List| Ok(join(list, ""))),
-    text!("join", Texts, Text => Text, |list: List, between: Text| Ok(join(list, between))),
+    text!("join", Texts => Text, |list: List| join(list, "")),
+    text!("join", Texts, Text => Text, |list: List, between: Text| join(list, between)),
     text!("substring", Text, Int => Text, |text: Text, start: Int| substring(text, *start, None)),
     text!("substring", Text, Int, Int => Text, |text: Text, start: Int, end: Int| {
         substring(text, *start, Some(*end))
@@ -68,25 +72,44 @@ fn part_of<'a>(text: &Cow<'a, str>, part: &str) -> Value<'a> {
     }
 }
 
-/// At most `most` pieces, the last being the rest; with an empty separator, each is a character.
-fn pieces<'a>(text: &Cow<'a, str>, between: &str, most: usize) -> Vec<Value<'a>> {
-    if !between.is_empty() {
-        return text.splitn(most, between).map(|piece| part_of(text, piece)).collect();
+/// The longest text that a function makes, bytes, and the most pieces that a text is divided into.
+const LONGEST: usize = 256 << 20;
+const MOST_PIECES: usize = 1 << 22;
+
+fn within(function: &str, bytes: usize) -> Result<(), String> {
+    match bytes <= LONGEST {
+        true => Ok(()),
+        false => Err(format!("`{function}` makes a text of more than 256 MiB")),
     }
-    let mut ends: Vec<usize> = text.char_indices().map(|(at, _)| at).take(most).collect();
-    ends.push(text.len());
-    ends.windows(2).map(|ends| part_of(text, &text[ends[0]..ends[1]])).collect()
+}
+
+/// At most `most` pieces, the last being the rest; with an empty separator, each is a character.
+fn pieces<'a>(text: &Cow<'a, str>, between: &str, most: usize) -> Result<Value<'a>, String> {
+    let bounded = most.min(MOST_PIECES + 1);
+    let pieces: Vec<Value<'a>> = match between.is_empty() {
+        false => text.splitn(bounded, between).map(|piece| part_of(text, piece)).collect(),
+        true => {
+            let mut ends: Vec<usize> = text.char_indices().map(|(at, _)| at).take(bounded).collect();
+            ends.push(text.len());
+            ends.windows(2).map(|ends| part_of(text, &text[ends[0]..ends[1]])).collect()
+        }
+    };
+    match pieces.len() > MOST_PIECES {
+        true => Err(format!("`split` makes more than {MOST_PIECES} pieces")),
+        false => Ok(Value::list(pieces)),
+    }
 }
 
 /// Null where an item is null.
-fn join<'a>(list: &List<'a>, between: &str) -> Value<'a> {
+fn join<'a>(list: &List<'a>, between: &str) -> Result<Value<'a>, String> {
     let mut joined = String::new();
     for (i, item) in list.iter().enumerate() {
-        let Value::Text(item) = item else { return Value::Null };
+        let Value::Text(item) = item else { return Ok(Value::Null) };
+        within("join", joined.len().saturating_add(between.len()).saturating_add(item.len()))?;
         joined += if i == 0 { "" } else { between };
         joined += &item;
     }
-    Value::text(joined)
+    Ok(Value::text(joined))
 }
 
 /// Characters from `start` up to `end`, or to the end of the text.

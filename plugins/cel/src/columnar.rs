@@ -39,12 +39,15 @@ pub(crate) enum Condition {
 
 /// False, unknown or true: in that order, so that `&&` is the smaller and `||` the larger.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Truth(u8);
+pub struct Truth(u8);
 
 impl Truth {
-    pub(crate) const FALSE: Truth = Truth(0);
-    pub(crate) const UNKNOWN: Truth = Truth(1);
-    pub(crate) const TRUE: Truth = Truth(2);
+    /// The row is not meant.
+    pub const FALSE: Truth = Truth(0);
+    /// Something that it depends on is null.
+    pub const UNKNOWN: Truth = Truth(1);
+    /// The row is meant.
+    pub const TRUE: Truth = Truth(2);
 
     fn of(holds: bool) -> Self {
         Truth(u8::from(holds) * 2)

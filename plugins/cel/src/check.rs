@@ -3,6 +3,8 @@
 mod calls;
 mod words;
 
+use std::cell::Cell;
+
 use callboard_sdk::array::Any;
 use callboard_sdk::{Column, Schema};
 
@@ -288,6 +290,7 @@ fn folded(node: Node, at: usize) -> Result<Node, Fault> {
     if !fold {
         return Ok(node);
     }
-    let value = node.evaluate(&mut Row::new(&[], 0)).map_err(|why| Fault::new(at, why))?;
+    let left = Cell::new(0);
+    let value = node.evaluate(&mut Row::new(&[], 0, &left)).map_err(|why| Fault::new(at, why))?;
     Ok(value.to_static().map_or(node, Node::Constant))
 }

@@ -1,5 +1,8 @@
 //! The value of an expression for a row. What a row is, one value after another; `columnar` does the same for whole columns.
 
+use std::borrow::Cow;
+use std::cell::Cell;
+
 use crate::arithmetic::{arithmetic, negate};
 use crate::compare::{Fold, is_equal};
 use crate::node::{Each, Node, What};
@@ -11,11 +14,42 @@ pub(crate) struct Row<'r> {
     columns: &'r [Reader<'r>],
     row: usize,
     locals: Vec<Value<'r>>,
+    /// What may still be done for this row.
+    left: &'r Cell<u64>,
 }
 
+/// What may be done for one row: a part of an expression that is evaluated counts as one, and so do so many bytes of a text that is
+/// made. A condition of a route runs in the host, without the limits of a sandbox.
+pub(crate) const ROW: u64 = 20_000_000;
+const BYTES: u64 = 16;
+
 impl<'r> Row<'r> {
-    pub(crate) fn new(columns: &'r [Reader<'r>], row: usize) -> Self {
-        Row { columns, row, locals: vec![] }
+    /// `left` is set to what may be done for this row.
+    pub(crate) fn new(columns: &'r [Reader<'r>], row: usize, left: &'r Cell<u64>) -> Self {
+        left.set(ROW);
+        Row { columns, row, locals: vec![], left }
+    }
+
+    fn spend(&self, work: u64) -> Result<(), String> {
+        let left = self.left.get().checked_sub(work);
+        // What is joined by `||` goes on after a failure: nothing may be left then.
+        self.left.set(left.unwrap_or(0));
+        match left {
+            Some(_) => Ok(()),
+            None => Err("the expression takes too much work on this row".to_owned()),
+        }
+    }
+
+    /// Counts what was made.
+    fn made(&self, value: Value<'r>) -> Outcome<'r> {
+        let bytes = match &value {
+            Value::Text(Cow::Owned(text)) => text.len(),
+            Value::Bytes(Cow::Owned(bytes)) => bytes.len(),
+            Value::List(List::Made(items)) => items.len() * size_of::<Value<'_>>(),
+            _ => 0,
+        };
+        self.spend(bytes as u64 / BYTES)?;
+        Ok(value)
     }
 }
 
@@ -25,6 +59,7 @@ impl Node {
     /// # Errors
     /// Why there is no value: a division by zero, a text that is not a date.
     pub(crate) fn evaluate<'r>(&'r self, row: &mut Row<'r>) -> Outcome<'r> {
+        row.spend(1)?;
         Ok(match self {
             Node::Constant(value) => value.borrowed(),
             Node::Written(value, _) => Value::Float(*value),
@@ -59,7 +94,7 @@ impl Node {
             },
             Node::Arithmetic(sign, sides) => {
                 let [left, right] = both(sides, row)?;
-                arithmetic(*sign, left, right)?
+                row.made(arithmetic(*sign, left, right)?)?
             }
             Node::If(parts) => {
                 let [condition, then, otherwise] = &**parts;
@@ -83,7 +118,7 @@ impl Node {
                 if arguments.iter().any(Value::is_null) {
                     return Ok(Value::Null);
                 }
-                (function.run)(&arguments)?
+                row.made((function.run)(&arguments)?)?
             }
             Node::Each(each) => each.evaluate(row)?,
         })
@@ -137,6 +172,7 @@ impl Each {
             Value::Map(map) => map.keys().collect(),
             _ => return Ok(Value::Null),
         };
+        row.spend((items.len() * (1 + row.locals.len())) as u64)?;
         let truths = items.iter().map(|item| self.body.truth(&mut row.within(item)));
         Ok(match self.what {
             What::All => fold(false, truths)?,
@@ -172,6 +208,6 @@ impl<'r> Row<'r> {
     fn within(&self, item: &Value<'r>) -> Row<'r> {
         let mut locals = self.locals.clone();
         locals.push(item.clone());
-        Row { columns: self.columns, row: self.row, locals }
+        Row { columns: self.columns, row: self.row, locals, left: self.left }
     }
 }
