@@ -36,6 +36,7 @@ mod references;
 mod rejects;
 mod report;
 mod resume;
+mod routes;
 mod server;
 mod staging;
 mod traps;

@@ -46,7 +46,8 @@ impl Failure {
         let within = place.config.as_deref().or(place.path.as_deref());
         let granted = place.step.as_ref().zip(place.grant.as_ref());
         let granted = granted.and_then(|(step, path)| pipeline.place_of_grant(step, path));
-        let at = granted.or_else(|| node.and_then(|node| pipeline.place_of(node, within)));
+        let routed = place.route.filter(|_| error.class != Class::Bug).and_then(|route| pipeline.place_of_route(route));
+        let at = routed.or(granted).or_else(|| node.and_then(|node| pipeline.place_of(node, within)));
         let at = at.map(|at| (pipeline.source.clone(), at));
         Failure::Run(Box::new(error), at, None)
     }

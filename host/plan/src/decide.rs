@@ -88,8 +88,9 @@ fn assemble(draft: &Draft<'_>, components: &[&Component]) -> Plan {
         columns: output.columns.clone(),
         stage: draft.output_stage[index],
     });
-    let edges = draft.edges.iter().map(|edge| Edge {
+    let edges = draft.edges.iter().zip(&draft.routes).map(|(edge, route)| Edge {
         from: draft.feed(edge),
+        route: route.clone(),
         to: match edge.to {
             End::Output(_) => Reader::Output(draft.name(edge.to).to_owned()),
             End::Step(_) | End::Input(_) => Reader::Step(draft.name(edge.to).to_owned()),

@@ -12,6 +12,8 @@ use crate::memory::weight;
 use crate::need::Need;
 use crate::pipeline::Pipeline;
 use crate::problem::{At, Findings};
+use crate::route::Route;
+use crate::routes::routes;
 use crate::scan::Kind;
 use crate::terms::Terms;
 
@@ -29,6 +31,8 @@ pub(crate) struct DraftEdge {
     pub(crate) from: End,
     /// Which door of the step at `from`, where it is not the rows that it puts out.
     pub(crate) door: Option<Door>,
+    /// Which of the pipeline's routes leads along it, from 1.
+    pub(crate) branch: Option<u32>,
     pub(crate) to: End,
     pub(crate) port: Option<String>,
     pub(crate) position: usize,
@@ -58,6 +62,8 @@ pub(crate) struct Draft<'a> {
     /// Instances that it has.
     pub(crate) replicas: Vec<u32>,
     pub(crate) edges: Vec<DraftEdge>,
+    /// Which rows each edge takes, if not all.
+    pub(crate) routes: Vec<Option<Route>>,
     /// Steps such that each comes after what it reads; where that leaves a choice, in the file's order.
     pub(crate) order: Vec<usize>,
     pub(crate) groups: Vec<Group>,
@@ -83,6 +89,7 @@ impl<'a> Draft<'a> {
         edges: Vec<DraftEdge>,
         findings: &mut Findings,
     ) -> Option<Self> {
+        let routes = routes(pipeline, &edges, findings);
         let order = order(pipeline, &edges, findings)?;
         Some(Self {
             order,
@@ -93,6 +100,7 @@ impl<'a> Draft<'a> {
             replicas: vec![1; pipeline.steps.len()],
             kinds,
             edges,
+            routes,
             groups: Vec::new(),
             one_step: false,
             group_of_stage: Vec::new(),
@@ -118,7 +126,7 @@ impl<'a> Draft<'a> {
 
     /// What an edge is from.
     pub(crate) fn feed(&self, edge: &DraftEdge) -> Feed {
-        Feed { node: self.name(edge.from).to_owned(), door: edge.door }
+        Feed { node: self.name(edge.from).to_owned(), door: edge.door, branch: edge.branch }
     }
 
     /// The first edge from one step to another, as a person reads it: `quality.dropped → label`.
@@ -192,7 +200,8 @@ fn step_edges(edges: &[DraftEdge]) -> impl Iterator<Item = (usize, usize)> {
 /// What the first edge from one step to another is from.
 fn hop_from(pipeline: &Pipeline, edges: &[DraftEdge], from: usize, to: usize) -> Feed {
     let edge = edges.iter().find(|edge| edge.from == End::Step(from) && edge.to == End::Step(to));
-    Feed { node: pipeline.steps[from].name.value.clone(), door: edge.and_then(|edge| edge.door) }
+    let (name, door) = (&pipeline.steps[from].name.value, edge.and_then(|edge| edge.door));
+    Feed { door, ..Feed::node(name) }
 }
 
 /// Finds cycles, or an order in which each step comes after what it reads.

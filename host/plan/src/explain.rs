@@ -197,7 +197,8 @@ fn from<'a>(edges: impl Iterator<Item = &'a Edge>) -> String {
             (0, Some(port)) => format!(", {port} from "),
             _ => ", then ".to_owned(),
         };
-        _ = write!(text, "{before}{}{spill}", edge.from);
+        let route = edge.route.as_ref().map_or_else(String::new, |route| format!(" {route}"));
+        _ = write!(text, "{before}{}{route}{spill}", edge.from.whole());
     }
     text
 }
@@ -229,12 +230,10 @@ fn notes(plan: &Plan) -> Vec<String> {
         let most = at_most(most, "the rows read");
         notes.push(format!("all steps together reject {most}; one more, and the run stops"));
     }
-    let unread: Vec<&str> = plan
-        .steps
-        .iter()
-        .map(|step| step.name.as_str())
-        .filter(|name| plan.edges_out_of(&crate::Feed::node(name)).next().is_none())
-        .collect();
+    let read: std::collections::HashSet<&str> =
+        plan.edges.iter().filter(|edge| edge.from.door.is_none()).map(|edge| edge.from.node.as_str()).collect();
+    let unread: Vec<&str> =
+        plan.steps.iter().map(|step| step.name.as_str()).filter(|name| !read.contains(name)).collect();
     if !unread.is_empty() {
         notes.push(format!("nothing reads what {} returns: those rows are counted but not kept", quoted(unread)));
     }

@@ -57,6 +57,8 @@ mod parts;
 pub mod pipeline;
 mod plan;
 mod problem;
+mod route;
+mod routes;
 mod rules;
 mod scan;
 mod schema;
@@ -82,6 +84,7 @@ pub use plan::{
     Contradiction, Edge, Plan, PlanError, PlannedInput, PlannedOutput, PlannedStep, Port, Reader, Stage, StepLimits,
 };
 pub use problem::{At, Problem, Problems, Source, Span};
+pub use route::{Else, Route, Share};
 pub use scan::{ComponentFacts, Kind, ScanError, names as component_names, scan};
 pub use schema::schema;
 pub use spelling::nearest;

@@ -30,8 +30,12 @@ pub fn mermaid(plan: &Plan) -> String {
     for edge in &plan.edges {
         let arrow = if edge.transport == Transport::Spill { "-.->" } else { "-->" };
         // "dropped", "left", "dropped → left"
-        let labels =
-            [edge.from.door.map(|door| door.as_str().to_owned()), edge.port.as_ref().map(|p| p.replace('"', "#quot;"))];
+        let route = edge.route.as_ref().map(|route| quoted(&route.to_string()));
+        let labels = [
+            edge.from.door.map(|door| door.as_str().to_owned()),
+            route,
+            edge.port.as_ref().map(|p| p.replace('"', "#quot;")),
+        ];
         let label = labels.into_iter().flatten().collect::<Vec<_>>().join(" → ");
         let label = if label.is_empty() { label } else { format!("|\"{label}\"|") };
         let to = match &edge.to {
@@ -41,6 +45,11 @@ pub fn mermaid(plan: &Plan) -> String {
         _ = writeln!(out, "  {} {arrow}{label} {to}", id(plan, &edge.from.node));
     }
     out
+}
+
+/// A label within quotes: what Mermaid would read as its own is written otherwise.
+fn quoted(text: &str) -> String {
+    text.replace('#', "#35;").replace('"', "#quot;").replace('<', "#lt;").replace('>', "#gt;").replace('|', "#124;")
 }
 
 /// `o0`: by place.

@@ -13,6 +13,7 @@ use crate::memory::Predicted;
 use crate::need::Need;
 use crate::parts::COMPONENT_BYTES;
 use crate::pipeline::{BatchSize, InputLimits, OnError, OutputColumn, Reading};
+use crate::route::Route;
 use crate::scan::Kind;
 use crate::unverified::Unverified;
 
@@ -184,6 +185,9 @@ pub struct Stage {
 pub struct Edge {
     /// What puts the rows out.
     pub from: Feed,
+    /// Which of these rows, if not all; equal for equal feeds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub route: Option<Route>,
     /// A step or an output.
     #[serde(flatten)]
     pub to: Reader,
@@ -378,6 +382,19 @@ impl Plan {
     /// The edges that bring rows of a feed to whatever reads it.
     pub fn edges_out_of<'a>(&'a self, feed: &'a Feed) -> impl Iterator<Item = &'a Edge> {
         self.edges.iter().filter(move |edge| edge.from == *feed)
+    }
+
+    /// The routes by which rows of a feed go, each once, in the order of its edges: [`Route::Else`] refers to the others.
+    pub fn routes_of<'a>(&'a self, whole: &Feed) -> Vec<(&'a Feed, &'a Route)> {
+        let mut routes: Vec<(&Feed, &Route)> = Vec::new();
+        for edge in self.edges.iter().filter(|edge| edge.from.node == whole.node && edge.from.door == whole.door) {
+            if let Some(route) = &edge.route
+                && !routes.iter().any(|(feed, _)| **feed == edge.from)
+            {
+                routes.push((&edge.from, route));
+            }
+        }
+        routes
     }
 
     /// The doors of this step that somebody reads, in the order of [`Door::ALL`]: of others, nothing need be kept.

@@ -212,11 +212,84 @@ fn uses_or_like(schema: &mut Schema) {
 #[derive(Deserialize, JsonSchema)]
 #[serde(untagged)]
 enum StepFrom {
-    /// Inputs or steps; several are appended, in this order.
-    Rows(OneOrMany),
+    /// Inputs, steps or some of their rows; several are appended, in this order.
+    Rows(Rows),
     /// Several inputs of a global step, by name; the rows of the first are carried.
-    Named(BTreeMap<String, OneOrMany>),
+    Named(BTreeMap<String, Rows>),
 }
+
+/// Where rows come from.
+#[derive(Deserialize, JsonSchema)]
+#[serde(untagged)]
+enum Rows {
+    /// One.
+    One(Feed),
+    /// Several, in this order.
+    Many(#[schemars(length(min = 1))] Vec<Feed>),
+}
+
+/// An input, a step or a side door of a step; or some of its rows.
+#[derive(Deserialize, JsonSchema)]
+#[serde(untagged)]
+enum Feed {
+    /// All rows.
+    All(String),
+    /// Those for which a condition is true.
+    Where(Where),
+    /// Those that are shared out to this branch.
+    Share(Share),
+    /// Those that no other route takes.
+    Else(Else),
+}
+
+/// Rows for which a condition is true.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Where {
+    /// The input, the step or the side door of a step.
+    step: String,
+    /// The condition, in the language of `filter`.
+    #[serde(rename = "where")]
+    condition: String,
+}
+
+/// Rows that are shared out by chance to several branches, each of which is such a table.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Share {
+    /// The input, the step or the side door of a step.
+    step: String,
+    /// How many branches there are.
+    #[schemars(with = "OrParam<Branches>")]
+    one_of: u32,
+    /// How many of them each row takes; 1 by default.
+    #[serde(default)]
+    #[schemars(with = "OrParam<Branches>")]
+    pick: Option<u32>,
+    /// What the choice depends on beside the row; 0 by default.
+    #[serde(default)]
+    #[schemars(with = "OrParam<u64>")]
+    seed: Option<u64>,
+    /// Columns whose values decide; by default the file and line that a row is from.
+    #[serde(default)]
+    #[schemars(with = "OneOrMany")]
+    by: Option<OneOrMany>,
+}
+
+/// Rows that no other route of the same rows takes.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Else {
+    /// The input, the step or the side door of a step.
+    step: String,
+    /// `true`.
+    #[serde(rename = "else")]
+    #[schemars(with = "OrParam<bool>")]
+    rest: bool,
+}
+
+#[derive(JsonSchema)]
+struct Branches(#[schemars(range(min = 1, max = 1024))] u32);
 
 /// What one instance of a step may use.
 #[derive(Deserialize, JsonSchema)]
@@ -350,8 +423,8 @@ struct Output {
     level: Option<u32>,
     /// Where rows come from: by default the last step. Several are appended, in this order.
     #[serde(default)]
-    #[schemars(with = "OneOrMany")]
-    from: Option<OneOrMany>,
+    #[schemars(with = "Rows")]
+    from: Option<Rows>,
     /// Columns to write, in this order: a list, or a table of the file's name to this pipeline's name. All by default.
     #[serde(default)]
     #[schemars(with = "OutputColumns")]

@@ -84,7 +84,7 @@ pub(crate) fn unread(pipeline: &Pipeline, edges: &[DraftEdge], findings: &mut Fi
 
 fn edge(from: End, to: End, port: Option<&str>, position: usize, at: &At) -> DraftEdge {
     let port = port.map(str::to_owned);
-    DraftEdge { from, door: None, to, port, position, at: at.clone(), transport: Transport::Channel }
+    DraftEdge { from, door: None, branch: None, to, port, position, at: at.clone(), transport: Transport::Channel }
 }
 
 fn append(
@@ -96,7 +96,7 @@ fn append(
     findings: &mut Findings,
 ) {
     for (position, feed) in feeds.iter().enumerate() {
-        let Feed { node, door } = &feed.value;
+        let Feed { node, door, branch } = &feed.value;
         let input = pipeline.inputs.iter().position(|input| input.name.value == *node).map(End::Input);
         let step = || pipeline.steps.iter().position(|step| step.name.value == *node).map(End::Step);
         // A pipeline that has been read names nothing that is not there.
@@ -107,7 +107,7 @@ fn append(
             refuse_door_of_source(node, *door, &feed.at, findings);
         }
         let edge = edge(from, to, port.map(|port| port.value.as_str()), position, &feed.at);
-        edges.push(DraftEdge { door: *door, ..edge });
+        edges.push(DraftEdge { door: *door, branch: *branch, ..edge });
     }
 }
 

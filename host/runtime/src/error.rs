@@ -20,6 +20,8 @@ pub struct Place {
     pub step: Option<String>,
     /// The key of the step's configuration, as a JSON pointer.
     pub config: Option<String>,
+    /// The route of a `from`, by its place among the routes of the pipeline, from 1.
+    pub route: Option<u32>,
     /// The path that the step's `grant.files` names.
     pub grant: Option<String>,
     /// The input, if no step is concerned.
@@ -40,6 +42,7 @@ impl fmt::Display for Place {
             self.stage.map(|stage| format!("stage {stage}")),
             self.step.as_ref().map(|step| format!("step `{step}`")),
             self.config.as_ref().map(|config| format!("config `{}`", dotted(config))),
+            self.route.map(|_| "`from`".to_owned()),
             self.input.as_ref().map(|input| format!("input `{input}`")),
             self.output.as_ref().map(|output| format!("output `{output}`")),
             self.batch.map(|batch| format!("batch {batch}")),

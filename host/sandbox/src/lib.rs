@@ -59,7 +59,7 @@ pub use callboard_words::sizes::bytes;
 pub use callboard_words::text::{hex, in_a_line, plain};
 #[cfg(feature = "fuzzing")]
 pub use columns::fuzz_columns;
-pub use columns::{Flat, ORIGIN, display, lift_within, record_batch, whole_offsets};
+pub use columns::{Flat, ORIGIN, display, lift_within, native, native_schema, record_batch, whole_offsets};
 pub use compile::{CompileCommand, compile_file, compile_here};
 pub use error::{BudgetExceeded, Class, Fault, LimitExceeded, SaidKind, SandboxError};
 pub use events::{Event, Level, Observer};

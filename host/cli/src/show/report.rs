@@ -121,6 +121,12 @@ fn facts(report: &Report) -> Vec<(String, String)> {
     for step in report.stages.iter().flat_map(|stage| &stage.steps) {
         reasons(&mut facts, "rejected", &step.name, &step.rejected);
     }
+    let elsewhere = report.stages.iter().flat_map(|stage| &stage.steps).filter(|step| step.rows_elsewhere > 0);
+    let elsewhere: Vec<_> =
+        elsewhere.map(|step| format!("{} left {}", step.name, count(step.rows_elsewhere))).collect();
+    if !elsewhere.is_empty() {
+        facts.push(("elsewhere".to_owned(), elsewhere.join(", ")));
+    }
     if report.rejects.rows > 0 {
         facts.push((String::new(), format!("the rows are in {}", report.rejects.path)));
     }

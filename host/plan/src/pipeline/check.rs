@@ -111,7 +111,7 @@ fn sources(pipeline: &Pipeline, role: Role, findings: &mut Findings) {
             if findings.is_full() {
                 return;
             }
-            let written = feed.to_string();
+            let written = feed.whole().to_string();
             let (name, word) = written.split_once('.').unwrap_or((&written, ""));
             if let Some(step) = pipeline.steps.iter().find(|step| step.name.value == name) {
                 door_of_step(step, role, feed, findings);
@@ -142,18 +142,22 @@ fn door_of_step(step: &Step, role: Role, feed: &Located<Feed>, findings: &mut Fi
             if step.on_error == Some(OnError::Fail) || role == Role::Run && step.on_error() == OnError::Fail =>
         {
             let message =
-                format!("`{}` never has a row: step `{name}` fails at the first that it cannot handle", feed.value);
+                format!("`{}` never has a row: step `{name}` fails at the first that it cannot handle", feed.whole());
             findings.add_with_help(&feed.at, message, format!("add `on_error = \"reject\"` to step `{name}`"));
         }
         Some(_) => {}
         None => {
             let doors = Door::ALL.map(|door| Feed::door(name, door).to_string());
             let help = hint(
-                &feed.to_string(),
+                &feed.whole().to_string(),
                 &format!("besides its output, step `{name}` has"),
                 doors.iter().map(String::as_str),
             );
-            findings.push(&feed.at, format!("`from` names `{}`, which step `{name}` does not have", feed.value), help);
+            findings.push(
+                &feed.at,
+                format!("`from` names `{}`, which step `{name}` does not have", feed.whole()),
+                help,
+            );
         }
     }
 }

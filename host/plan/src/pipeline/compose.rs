@@ -9,10 +9,11 @@ use super::check::{LONGEST_PATH, WITHIN, is_step_name};
 use super::document::Node;
 use super::model::{From, Located, Pipeline, Step};
 use super::read::Role;
-use super::splice::{Spliced, splice};
+use super::splice::{ONE_ROUTE, Spliced, splice};
 use super::{TextLimits, params, tree, typed};
 use crate::door::Feed;
 use crate::problem::{At, Findings, Problem, Problems, Source};
+use crate::route::Route;
 use crate::spelling::quoted;
 
 /// How deep pipelines may lie in pipelines: what is deeper uses itself.
@@ -55,6 +56,8 @@ impl Pipeline {
                 continue;
             };
             let Some(inner) = inner(&step, text, &mut room, limits, &mut findings)? else { continue };
+            let mut inner = inner;
+            take_routes(&mut self.routes, &mut inner, &step.at);
             if let (From::Default, false) = (&step.from, inner.inputs.is_empty()) {
                 let Some(nth) = only_input(&self, "step", &step.name, &mut findings) else { continue };
                 step.from = implied(&self.inputs[nth].name, &step);
@@ -92,6 +95,23 @@ impl Pipeline {
             findings.add_with_help(&name.at, message, "load groups are made of single steps");
         }
     }
+}
+
+/// Adds the routes of an inner pipeline, by their new places.
+fn take_routes(routes: &mut Vec<Located<Route>>, inner: &mut Pipeline, at: &At) {
+    let before = u32::try_from(routes.len()).unwrap_or(u32::MAX);
+    let moved = |feed: &mut Located<Feed>| {
+        feed.value.branch = feed.branch.map(|branch| branch.saturating_add(before));
+    };
+    let outputs = inner.outputs.iter_mut().map(|output| &mut output.from);
+    for from in inner.steps.iter_mut().map(|step| &mut step.from).chain(outputs) {
+        match from {
+            From::Default => {}
+            From::Implied(feeds) | From::Append(feeds) => feeds.iter_mut().for_each(moved),
+            From::Named(ports) => ports.iter_mut().flat_map(|(_, feeds)| feeds).for_each(moved),
+        }
+    }
+    routes.extend(inner.routes.drain(..).map(|route| Located { value: route.value, at: at.clone() }));
 }
 
 /// What a step reads that does not say it.
@@ -155,9 +175,16 @@ fn refer(from: &mut From, parts: &HashMap<String, Spliced>, findings: &mut Findi
         let feeds_of = |feed: Located<Feed>, findings: &mut Findings| match parts.get(&feed.node) {
             None => vec![feed],
             Some(part) => match part.feeds(feed.door) {
-                Ok(feeds) => feeds.iter().map(|value| Located { value: value.clone(), at: feed.at.clone() }).collect(),
+                Ok(feeds) => {
+                    if feed.branch.is_some() && feeds.iter().any(|feed| feed.branch.is_some()) {
+                        let message = format!("`{}` puts out rows that a route takes some of already", feed.node);
+                        findings.add_with_help(&feed.at, message, ONE_ROUTE);
+                    }
+                    let branch = |value: &Feed| Feed { branch: feed.branch.or(value.branch), ..value.clone() };
+                    feeds.iter().map(|value| Located { value: branch(value), at: feed.at.clone() }).collect()
+                }
                 Err(why) => {
-                    findings.add_with_help(&feed.at, format!("`{}` has no rows: {}", feed.value, why.0), why.1);
+                    findings.add_with_help(&feed.at, format!("`{}` has no rows: {}", feed.whole(), why.0), why.1);
                     vec![]
                 }
             },

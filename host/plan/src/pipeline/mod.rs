@@ -2,7 +2,7 @@
 //!
 //! 1. `document` — TOML or JSON text as one tree that knows its places.
 //! 2. `params`, `declared`, `like` — `--set`, `--params` and `${params.x}` put into the tree, and blocks that several tables share.
-//! 3. `fields`, `read`, `reading`, `grants` — the tree as the typed [`Pipeline`]; unknown keys and wrong types are found here.
+//! 3. `fields`, `read`, `reading`, `sources`, `grants` — the tree as the typed [`Pipeline`]; unknown keys and wrong types are found here.
 //! 4. `check`, `paths` — names, `from`, load groups and paths that contradict each other; what is not a path.
 //! 5. `compose`, `splice` — a step that is a pipeline itself is replaced by the steps of that pipeline.
 
@@ -18,6 +18,7 @@ mod params;
 mod paths;
 mod read;
 mod reading;
+mod sources;
 mod splice;
 
 pub(crate) use compose::only_input;
@@ -98,6 +99,12 @@ impl Pipeline {
 }
 
 impl Pipeline {
+    /// Where the text says which rows take a route, which is named by its place among [`Pipeline::routes`], from 1.
+    pub fn place_of_route(&self, route: u32) -> Option<Span> {
+        let route = self.routes.get(usize::try_from(route).ok()?.checked_sub(1)?)?;
+        route.at.clone().map(|at| self.source.span(at))
+    }
+
     /// Where the text grants a step a file or folder of this path.
     pub fn place_of_grant(&self, step: &str, path: &str) -> Option<Span> {
         let step = self.steps.iter().find(|named| *named.name == *step)?;

@@ -10,6 +10,7 @@ use crate::choices::MaxRejects;
 use crate::door::Feed;
 use crate::grants::Grants;
 use crate::problem::{At, Source};
+use crate::route::Route;
 
 /// A value and its place in the file.
 #[derive(Clone, Debug)]
@@ -43,6 +44,8 @@ pub struct Pipeline {
     pub outputs: Vec<Output>,
     /// `[run]`.
     pub run: Run,
+    /// What `from` says of the rows that it takes, in the order of the text; a [`Feed`] names one by its place, from 1.
+    pub routes: Vec<Located<Route>>,
     /// Files of other pipelines whose steps are among these, as a `use` of this file would name them.
     pub pipelines: Vec<String>,
     /// The text that all places point into.

@@ -15,8 +15,8 @@ use super::model::{
     Step,
 };
 use super::reading::reading;
+use super::sources::{Routes, from};
 use crate::choices::MOST_STAGE_INSTANCES;
-use crate::door::Feed;
 use crate::parts::MOST_COMPONENT_BYTES;
 use crate::problem::Findings;
 
@@ -97,15 +97,16 @@ pub(crate) fn pipeline(root: &Node, role: Role, findings: &mut Findings) -> Opti
     let inputs = named_tables(fields.get("inputs"), "`inputs`", findings, |name, node, findings| {
         input(name, node, role, findings)
     });
+    let routes = Routes::default();
     let steps = fields
         .get("steps")
         .and_then(|node| list(node, "`steps`", findings))
         .unwrap_or_default()
         .iter()
-        .filter_map(|node| step(node, findings))
+        .filter_map(|node| step(node, &routes, findings))
         .collect();
     let outputs = named_tables(fields.get("outputs"), "`outputs`", findings, |name, node, findings| {
-        output(name, node, role, findings)
+        output(name, node, role, &routes, findings)
     });
     let run = fields.get("run").and_then(|node| run(node, findings)).unwrap_or_else(default_run);
     // Blocks were merged into what is like them.
@@ -121,6 +122,7 @@ pub(crate) fn pipeline(root: &Node, role: Role, findings: &mut Findings) -> Opti
         steps,
         outputs,
         run,
+        routes: routes.into_inner(),
         pipelines: Vec::new(),
         source: findings.source.clone(),
     })
@@ -198,12 +200,12 @@ fn bytes_up_to(node: &Node, what: &str, most: u64, most_in_words: &str, findings
     Some(bytes)
 }
 
-fn step(node: &Node, findings: &mut Findings) -> Option<Step> {
+fn step(node: &Node, routes: &Routes, findings: &mut Findings) -> Option<Step> {
     let fields = Fields::of(node, "a step", findings)?;
     let uses = fields.need("use", "use = \"normalise\"", findings);
     let uses = uses.and_then(|node| text(node, "`use`", findings));
     let name = fields.get("name").and_then(|node| text(node, "`name`", findings));
-    let from = fields.get("from").and_then(|node| from(node, true, findings));
+    let from = fields.get("from").and_then(|node| from(node, true, routes, findings));
     let config = fields.get("config").filter(|node| table(node, "`config`", findings).is_some());
     let columns = fields.get("columns").map(|node| text_table(node, "`columns`", findings));
     let limits = fields.get("limits").and_then(|node| limits(node, findings));
@@ -304,41 +306,7 @@ fn limits(node: &Node, findings: &mut Findings) -> Option<Limits> {
     })
 }
 
-fn from(node: &Node, named: bool, findings: &mut Findings) -> Option<From> {
-    match &node.data {
-        Data::Table(_) if !named => {
-            let message = "an output has one input";
-            findings.add_with_help(&node.at, message, "append with `from = [\"a\", \"b\"]`");
-            None
-        }
-        Data::Table(entries) if entries.is_empty() => {
-            findings.add(&node.at, "`from` is an empty table");
-            None
-        }
-        Data::Table(entries) => {
-            let port = |entry: &Entry| {
-                let port = Located { value: entry.key.clone(), at: entry.key_at.clone() };
-                let feeds = feeds(&entry.value, &format!("`{}` in `from`", entry.key), findings)?;
-                Some((port, feeds))
-            };
-            Some(From::Named(entries.iter().filter_map(port).collect()))
-        }
-        Data::Text(_) | Data::List(_) => feeds(node, "`from`", findings).map(From::Append),
-        other => {
-            let expected =
-                if named { "a name, a list of names or a table of them" } else { "a name or a list of names" };
-            wrong_type(node, "`from`", other, expected, findings)
-        }
-    }
-}
-
-/// What rows come from, by name. That there is such a thing is checked when all names are known.
-fn feeds(node: &Node, what: &str, findings: &mut Findings) -> Option<Vec<Located<Feed>>> {
-    let names = texts(node, what, findings)?;
-    Some(names.into_iter().map(|Located { value, at }| Located { value: value.into(), at }).collect())
-}
-
-fn output(name: Located<String>, node: &Node, role: Role, findings: &mut Findings) -> Option<Output> {
+fn output(name: Located<String>, node: &Node, role: Role, routes: &Routes, findings: &mut Findings) -> Option<Output> {
     let fields = Fields::of(node, "an output", findings)?;
     let path = role.path(&fields, "path = \"out/rows.jsonl\"", findings);
     let path = path.and_then(|node| text(node, "`path`", findings));
@@ -346,7 +314,7 @@ fn output(name: Located<String>, node: &Node, role: Role, findings: &mut Finding
     let compression = fields.get("compression").and_then(|node| text(node, "`compression`", findings));
     let level = fields.get("level").and_then(|node| integer(node, "`level`", 0, MOST_LEVEL, findings));
     let columns = fields.get("columns").and_then(|node| output_columns(node, findings));
-    let from = fields.get("from").and_then(|node| from(node, false, findings));
+    let from = fields.get("from").and_then(|node| from(node, false, routes, findings));
     fields.get("like");
     fields.end(None, findings);
     Some(Output {

@@ -44,6 +44,7 @@ pub(super) fn splice(outer: &Step, mut inner: Pipeline, findings: &mut Findings)
     let given =
         given(outer, &inputs.iter().map(|input| (&*input.name.value, input.optional)).collect::<Vec<_>>(), findings)?;
     leave_out(&given, &mut steps, &mut outputs);
+    refuse_two_routes(outer, &given, &steps, &outputs, findings)?;
     let (doors, mut out): (Vec<Output>, Vec<Output>) =
         outputs.into_iter().partition(|output| Door::ALL.iter().any(|door| door.as_str() == output.name.value));
     if out.len() != 1 {
@@ -83,6 +84,27 @@ pub(super) fn splice(outer: &Step, mut inner: Pipeline, findings: &mut Findings)
     let steps = steps.into_iter().map(|step| step_within(outer, step, &given, findings)).collect();
     Some(Spliced { steps, uses: outer.uses.value.clone(), out, doors })
 }
+
+/// A route takes some rows of an input or a step, and not of what a route takes.
+fn refuse_two_routes(
+    outer: &Step,
+    given: &Given<'_>,
+    steps: &[Step],
+    outputs: &[Output],
+    findings: &mut Findings,
+) -> Option<()> {
+    let sources = steps.iter().map(|step| &step.from).chain(outputs.iter().map(|output| &output.from));
+    let mut routed = sources.flat_map(from_feeds).filter(|feed| feed.branch.is_some());
+    let twice = routed.find_map(|feed| given.get(feed.node.as_str())?.iter().find(|given| given.branch.is_some()));
+    let Some(twice) = twice else { return Some(()) };
+    let message = format!("`{}` takes some of rows of which a route takes some already", outer.uses.value);
+    findings.add_with_help(&twice.at, message, ONE_ROUTE);
+    None
+}
+
+/// What fixes a route of a route.
+pub(super) const ONE_ROUTE: &str =
+    "write both conditions in one `where`, or put a step between them: its rows may be routed again";
 
 /// Fills in every `from` that the inner pipeline leaves out.
 fn say_every_from(outer: &Step, inner: &mut Pipeline, findings: &mut Findings) -> Option<()> {
@@ -208,10 +230,17 @@ fn from_feeds(from: &From) -> Vec<&Located<Feed>> {
 /// What the inner pipeline calls `feed`, as the outer one calls it.
 fn renamed(outer: &Step, feed: &Located<Feed>, given: &Given<'_>) -> Vec<Located<Feed>> {
     match given.get(feed.node.as_str()) {
-        Some(feeds) => feeds.clone(),
+        Some(feeds) => {
+            // Rows of the outer pipeline, of which a route of the inner one may take some.
+            let given = |given: &Located<Feed>| {
+                let branch = feed.branch.or(given.branch);
+                Located { value: Feed { branch, ..given.value.clone() }, at: given.at.clone() }
+            };
+            feeds.iter().map(given).collect()
+        }
         None => {
             let node = format!("{}{}{}", outer.name.value, super::check::WITHIN, feed.node);
-            vec![Located { value: Feed { node, door: feed.door }, at: outer.at.clone() }]
+            vec![Located { value: Feed { node, ..feed.value.clone() }, at: outer.at.clone() }]
         }
     }
 }

@@ -24,6 +24,7 @@ impl Plan {
         parts::verify(self)?;
         let known = Known::of(self, self.stage_of_each_name()?);
         self.verify_edges()?;
+        parts::verify_routes(&self.edges)?;
         for edge in &self.edges {
             self.verify_edge(edge, &known)?;
         }
@@ -97,7 +98,7 @@ impl Plan {
     }
 
     fn verify_edge(&self, edge: &Edge, known: &Known<'_>) -> Result<(), String> {
-        let Edge { from: Feed { node: from, door }, to, .. } = edge;
+        let Edge { from: Feed { node: from, door, .. }, to, .. } = edge;
         let shown = format!("edge `{} → {to}`", edge.from);
         let (Some(before), Some(after)) = (known.stage(from), known.stage_of(to)) else {
             return Err(format!("{shown} has an end that is not there"));

@@ -1,12 +1,14 @@
 //! Inputs, steps and outputs, each by itself: what a pipeline file cannot say, no plan has.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use crate::choices::MaxRejects;
+use crate::door::Feed;
 use crate::grants::variables;
 use crate::parts::MOST_COMPONENT_BYTES;
 use crate::pipeline::{MOST_BATCH_ROWS, MOST_INSTANCES, MOST_MEMORY, MOST_RETRIES, OnError, is_name, is_step_name};
-use crate::plan::{Plan, PlannedInput, PlannedOutput, PlannedStep, StepLimits};
+use crate::plan::{Edge, Plan, PlannedInput, PlannedOutput, PlannedStep, StepLimits};
+use crate::route::{MOST_BRANCHES, Route, Share};
 use crate::scan::Kind;
 
 pub(super) fn verify(plan: &Plan) -> Result<(), String> {
@@ -27,6 +29,48 @@ pub(super) fn verify(plan: &Plan) -> Result<(), String> {
         verify_output(output).map_err(|error| format!("output `{}` {error}", output.name))?;
     }
     Ok(())
+}
+
+/// A branch has one route, and rows are shared out to all branches that there are.
+pub(super) fn verify_routes(edges: &[Edge]) -> Result<(), String> {
+    let mut routes: HashMap<&Feed, &Route> = HashMap::new();
+    for edge in edges {
+        let shown = || format!("edge `{} → {}`", edge.from, edge.to);
+        let Some(route) = &edge.route else {
+            match edge.from.branch {
+                None => continue,
+                Some(_) => return Err(format!("{} is a branch without a route", shown())),
+            }
+        };
+        if edge.from.branch.is_none_or(|branch| branch == 0) {
+            return Err(format!("{} has a route and is no branch", shown()));
+        }
+        if *routes.entry(&edge.from).or_insert(route) != route {
+            return Err(format!("{} has another route than an edge beside it", shown()));
+        }
+    }
+    let mut choices: HashMap<(Feed, Share), BTreeSet<u32>> = HashMap::new();
+    for (feed, route) in &routes {
+        let Route::Share(share) = route else { continue };
+        let allowed = 2..=MOST_BRANCHES;
+        if !allowed.contains(&u64::from(share.one_of))
+            || share.nth >= share.one_of
+            || share.pick == 0
+            || share.pick > share.one_of
+        {
+            return Err(format!("`{feed}` is branch {} of {}, {} for each row", share.nth, share.one_of, share.pick));
+        }
+        let choice = Share { nth: 0, ..share.clone() };
+        if !choices.entry((feed.whole(), choice)).or_default().insert(share.nth) {
+            return Err(format!("`{feed}` is a branch that another is"));
+        }
+    }
+    match choices.iter().find(|((_, share), branches)| branches.len() != share.one_of as usize) {
+        None => Ok(()),
+        Some(((feed, share), _)) => {
+            Err(format!("`{feed}` is shared out to {} branches, and some are missing", share.one_of))
+        }
+    }
 }
 
 /// Names are folders of a run.

@@ -147,7 +147,7 @@ impl Trial {
         let sorting = self.sorting();
         let (outlet, ..) = self.writer.finish().unwrap();
         assert!(!sorting.exists() && self.quota.take(64 << 20).is_ok(), "nothing is left, and no room is taken");
-        let spill = outlet.end().ok().unwrap().unwrap();
+        let spill = outlet.end(callboard_plan::Feed::node("out")).ok().unwrap().spills.pop().unwrap().1;
         let mut place = 0;
         for frame in 0..spill.frames() {
             let batch = spill.read(frame, None).unwrap();
@@ -232,7 +232,7 @@ fn texts(schema: &SchemaRef, rows: usize, bytes: usize) -> RecordBatch {
 /// The rows of each batch that came out.
 fn lengths(trial: Trial) -> Vec<usize> {
     let (outlet, ..) = trial.writer.finish().unwrap();
-    let spill = outlet.end().ok().unwrap().unwrap();
+    let spill = outlet.end(callboard_plan::Feed::node("out")).ok().unwrap().spills.pop().unwrap().1;
     (0..spill.frames()).map(|frame| spill.frame_rows(frame)).collect()
 }
 

@@ -8,11 +8,10 @@ use arrow::error::ArrowError;
 
 use callboard_plan::Feed;
 
-use super::{Outlet, Stop};
+use super::{Left, Outlet, Stop};
 use crate::error::{Class, RunError};
 use crate::rejects::Files;
 use crate::rows::Batch;
-use crate::store::Spill;
 use callboard_sandbox::Fate;
 
 /// The columns that stand behind those of the step's first input.
@@ -108,11 +107,12 @@ impl Doors {
     }
 
     /// Ends the rows, and gives what was spilled of them.
-    pub(crate) fn end(self) -> Result<Vec<(Feed, Arc<Spill>)>, Stop> {
-        let doors = [self.dropped, self.rejected].into_iter().flatten();
-        let ended = doors.map(|door| Ok((door.feed, door.outlet.end()?)));
-        let ended: Result<Vec<_>, Stop> = ended.collect();
-        Ok(ended?.into_iter().filter_map(|(feed, spill)| Some((feed, spill?))).collect())
+    pub(crate) fn end(self) -> Result<Left, Stop> {
+        let mut left = Left::default();
+        for door in [self.dropped, self.rejected].into_iter().flatten() {
+            left.extend(door.outlet.end(door.feed)?);
+        }
+        Ok(left)
     }
 }
 

@@ -1,12 +1,15 @@
 //! How rows get into a node of a running stage, and out of it.
 
 mod doors;
+mod fork;
+mod routes;
 
 use callboard_sandbox::SandboxError;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, SyncSender};
 
 use arrow::datatypes::SchemaRef;
+use callboard_plan::Feed;
 
 use crate::error::{Class, RunError};
 use crate::rows::Batch;
@@ -15,6 +18,8 @@ use crate::rows::flight::{Admission, Flight, Ticket};
 use crate::store::{Spill, SpillView, SpillWriter};
 
 pub(crate) use doors::{Door, Doors, Wanted, schema as door_schema};
+pub(crate) use fork::{Fork, Left};
+pub(crate) use routes::Routes;
 
 /// Batches on their way between two nodes.
 pub(crate) const IN_FLIGHT: usize = 4;
@@ -149,6 +154,8 @@ pub(crate) struct Outlet {
     pub(crate) awaiting: Vec<Sender<Arc<Spill>>>,
     /// Where what waits in channels is counted.
     pub(crate) flight: Option<Arc<Flight>>,
+    /// Where some of the rows go.
+    pub(crate) fork: Option<Fork>,
 }
 
 impl Outlet {
@@ -159,6 +166,9 @@ impl Outlet {
         }
         if let Some(spill) = &mut self.spill {
             spill.push(batch).map_err(|error| RunError::unwritten("write rows between stages", &error))?;
+        }
+        if let Some(fork) = &mut self.fork {
+            fork.send(batch, self.flight.as_ref())?;
         }
         if self.channels.is_empty() {
             return Ok(());
@@ -173,7 +183,7 @@ impl Outlet {
     /// Whether rows that lie in other spills are to be read for [`Outlet::refer`]; `None` if they cannot be put out so, since
     /// nothing is spilled.
     pub(crate) fn reads_to_refer(&self) -> Option<bool> {
-        self.spill.as_ref().map(|spill| spill.digests() || !self.channels.is_empty())
+        self.spill.as_ref().map(|spill| spill.digests() || !self.channels.is_empty() || self.fork.is_some())
     }
 
     /// As [`Outlet::send`], of rows that lie in other spills: they are not written again. `rows` are the same, read.
@@ -182,11 +192,15 @@ impl Outlet {
             spill.refer(view, rows).map_err(|error| RunError::unwritten("write rows between stages", &error))?;
         }
         let Some(rows) = rows else { return Ok(()) };
+        if let Some(fork) = &mut self.fork {
+            fork.send(rows, self.flight.as_ref())?;
+        }
         self.channels.iter().try_for_each(|channel| channel.send(Some(rows.clone())).map_err(|_| Stop::Elsewhere))
     }
 
-    /// Ends the rows; the spill, if there is one, is sealed.
-    pub(crate) fn end(self) -> Result<Option<Arc<Spill>>, Stop> {
+    /// Ends the rows of a feed; spills are sealed.
+    pub(crate) fn end(self, feed: Feed) -> Result<Left, Stop> {
+        let mut left = self.fork.map_or_else(|| Ok(Left::default()), Fork::end)?;
         let spill = self.spill.map(SpillWriter::seal).map(Arc::new);
         for reader in &self.awaiting {
             let spill = spill.clone().expect("only a spill is awaited");
@@ -195,7 +209,8 @@ impl Outlet {
         for channel in &self.channels {
             channel.send(None).map_err(|_| Stop::Elsewhere)?;
         }
-        Ok(spill)
+        left.spills.extend(spill.map(|spill| (feed, spill)));
+        Ok(left)
     }
 }
 

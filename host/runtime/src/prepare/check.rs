@@ -15,7 +15,7 @@ use callboard_plan::{Edge, Feed, Kind, Plan, PlannedOutput, PlannedStep, Reader,
 
 use crate::error::{Class, Fault, RunError};
 use crate::events::Event;
-use crate::ports::door_schema;
+use crate::ports::{Routes, door_schema};
 use crate::prepare::Prepared;
 use crate::prepare::input::input_spec;
 use crate::prepare::{places, width};
@@ -66,6 +66,8 @@ pub(crate) struct Checked {
     /// The rows that each input and step puts out.
     pub(crate) schemas: HashMap<Feed, SchemaRef>,
     pub(crate) bounds: HashMap<String, Arc<Bound>>,
+    /// The routes of each feed that has some.
+    pub(crate) routes: HashMap<Feed, Arc<Routes>>,
     /// By step or output.
     pub(crate) ways: HashMap<Reader, Vec<Way>>,
     /// What whoever runs it should know of the inputs' files, for the report too. Sentences.
@@ -187,6 +189,9 @@ impl Checked {
     pub(crate) fn follow(mut self, run: &Prepared, memory: &Memory) -> Result<Checked, RunError> {
         let plan = &run.plan;
         let mut columns = 0_u64;
+        for input in plan.inputs() {
+            self.part_ways(run, &Feed::node(&input.name))?;
+        }
         for name in plan.stages().iter().flat_map(|stage| &stage.steps) {
             run.go_on()?;
             let step = run.step(name);
@@ -209,9 +214,11 @@ impl Checked {
             width::fits(plan.budget(), columns).map_err(|error| error.in_step(name))?;
             for door in run.doors(name) {
                 let schema = door_schema(&inputs[0]).map_err(|error| error.in_step(name))?;
-                self.schemas.insert(door, schema);
+                self.schemas.insert(door.clone(), schema);
+                self.part_ways(run, &door)?;
             }
             self.schemas.insert(Feed::node(name), bound.output.clone());
+            self.part_ways(run, &Feed::node(name))?;
             self.bounds.insert(name.clone(), Arc::new(bound));
             self.ways.insert(Reader::Step(name.clone()), ways);
         }
@@ -225,6 +232,29 @@ impl Checked {
             self.ways.insert(Reader::Output(output.name.clone()), vec![way]);
         }
         Ok(self)
+    }
+
+    /// Checks the routes of a feed against its columns.
+    fn part_ways(&mut self, run: &Prepared, whole: &Feed) -> Result<(), RunError> {
+        let plan = &run.plan;
+        let routes = plan.routes_of(whole);
+        if routes.is_empty() {
+            return Ok(());
+        }
+        let schema = self.schemas[whole].clone();
+        let checked =
+            Routes::new(&schema, &routes, self.files.clone(), run.settings.cancel.clone()).map_err(|error| {
+                let reader =
+                    plan.edges().iter().find(|edge| edge.from.branch == error.place.route).map(|edge| &edge.to);
+                match reader {
+                    Some(Reader::Step(name)) => error.in_step(name),
+                    Some(Reader::Output(name)) => error.in_output(name),
+                    None => error,
+                }
+            })?;
+        routes.iter().for_each(|(feed, _)| drop(self.schemas.insert((*feed).clone(), schema.clone())));
+        self.routes.insert(whole.clone(), Arc::new(checked));
+        Ok(())
     }
 
     fn knows_no_columns(&self, feed: &Feed) -> bool {

@@ -23,9 +23,11 @@ use callboard_sandbox::{
 
 use crate::error::{Class, RunError};
 use crate::events::{Event, Observer, of_components};
+use crate::ports::Routes;
 use crate::rejects::{Files, Remover};
 use crate::rows::memory::Memory;
 use crate::settings::Settings;
+use crate::store::records::Intake;
 use crate::store::{Begun, Folder, Past, RecordedInput};
 use check::{Checked, Input, Output, Way};
 use components::Components;
@@ -181,9 +183,14 @@ impl Prepared {
         }
     }
 
-    /// Whether an input was read into a spill by an earlier process, and how many rows it had.
-    pub(crate) fn has_taken_in(&self, input: &str) -> Option<u64> {
-        self.past.intakes.get(input).map(|(rows, _)| *rows)
+    /// What an earlier process read of an input into spills, if it did.
+    pub(crate) fn has_taken_in(&self, input: &str) -> Option<&Intake> {
+        self.past.intakes.get(input)
+    }
+
+    /// The routes of a feed, if it has any.
+    pub(crate) fn routes(&self, whole: &Feed) -> Option<&Arc<Routes>> {
+        self.checked.routes.get(whole)
     }
 
     /// The columns of what each input and step puts out, and of each output, as phrases, in the order of the plan. An output whose name

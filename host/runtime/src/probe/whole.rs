@@ -115,10 +115,11 @@ impl Opened<'_> {
             }
         };
         let (outlet, doors, _) = writer.finish()?;
-        let put_out = outlet.end().map_err(stopped)?.map_or(Ok(Vec::new()), |spill| read(&spill))?;
+        let put_out = outlet.end(Feed::node("output")).map_err(stopped)?.spills.pop();
+        let put_out = put_out.map_or(Ok(Vec::new()), |(_, spill)| read(&spill))?;
         let origins = put_out.iter().flat_map(|batch| origins(&batch.line)).collect();
         let mut removed = Vec::new();
-        for (feed, spill) in doors.end().map_err(stopped)? {
+        for (feed, spill) in doors.end().map_err(stopped)?.spills {
             for batch in read(&spill)? {
                 removed.extend(removed_rows(&batch, feed.door == Some(Way::Rejected)));
             }

@@ -24,7 +24,8 @@ impl BetweenStages {
         let mut boundary = BetweenStages::default();
         let ended = run.prepared.past.stages.values().flat_map(|ended| &ended.spills);
         let ended = ended.map(|(feed, sealed)| (feed.clone(), sealed));
-        let intakes = run.prepared.past.intakes.iter().map(|(input, (_, sealed))| (Feed::node(input), sealed));
+        let intakes = run.prepared.past.intakes.values().flat_map(|taken| &taken.spills);
+        let intakes = intakes.map(|(feed, sealed)| (feed.clone(), sealed));
         let left: BTreeMap<Feed, &Sealed> = ended.chain(intakes).collect();
         for feed in left.keys() {
             let mut stages =

@@ -44,8 +44,7 @@ pub(super) fn read(run: &Live<'_>, name: &str, mut outlet: Outlet) -> Result<End
             }
         }
     }
-    let spills = outlet.end()?.map(|spill| (Feed::node(name), spill));
-    Ok(Ended::Input { name: name.to_owned(), rows, spills: spills.into_iter().collect() })
+    Ok(Ended::Input { name: name.to_owned(), rows, left: outlet.end(Feed::node(name))? })
 }
 
 fn changed(input: &str, file: &std::path::Path, line: u64) -> RunError {

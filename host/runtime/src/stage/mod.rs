@@ -20,7 +20,6 @@ mod transform;
 mod wire;
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::thread::{Scope, ScopedJoinHandle};
 use std::time::Instant;
 
@@ -32,35 +31,32 @@ use wire::Wires;
 
 use crate::error::{Class, LimitExceeded, RunError};
 use crate::events::Event;
-use crate::ports::Stop;
-use crate::store::Spill;
-use crate::store::records::Record;
+use crate::ports::{Left, Stop};
+use crate::store::records::{Intake, Record};
 use crate::store::records::{StageCost, StepCounts};
 use boundary::BetweenStages;
 use callboard_sandbox::{COUNTERS, caught, panicked, spawn_scoped};
 
-/// What was spilled.
-type Spills = Vec<(Feed, Arc<Spill>)>;
-
 /// How an input or a step ended well.
 enum Ended {
-    Input { name: String, rows: u64, spills: Spills },
-    Step { name: String, counts: Box<StepCounts>, spills: Spills },
+    Input { name: String, rows: u64, left: Left },
+    Step { name: String, counts: Box<StepCounts>, left: Left },
 }
 
 /// Notes the result of a node, and keeps the rows that it spilled.
 fn note(cost: &mut StageCost, ended: Ended, boundary: &mut BetweenStages) {
-    let spills = match ended {
-        Ended::Input { name, rows, spills } => {
+    let left = match ended {
+        Ended::Input { name, rows, left } => {
             cost.rows_read.insert(name, rows);
-            spills
+            left
         }
-        Ended::Step { name, counts, spills } => {
+        Ended::Step { name, counts, left } => {
             cost.steps.insert(name, *counts);
-            spills
+            left
         }
     };
-    boundary.spills.extend(spills);
+    cost.routed.extend(left.routed);
+    boundary.spills.extend(left.spills);
 }
 
 /// Runs a stage. Its components are loaded now and gone at the end, unless they are `held`, loaded before and kept.
@@ -76,16 +72,21 @@ pub(crate) fn run(
 
     let began = Instant::now();
     for name in &stage.intakes {
-        if let Some(rows) = run.prepared.has_taken_in(name) {
-            cost.rows_read.insert(name.clone(), rows);
+        if let Some(taken) = run.prepared.has_taken_in(name) {
+            cost.rows_read.insert(name.clone(), taken.rows);
+            cost.routed.extend(taken.routed.clone());
             continue;
         }
         run.tell(Event::Intake { stage: stage.index, input: name.clone() });
         let outlet = wire::intake_outlet(run, name)?;
         let ended = settle(run, input::read(run, name, outlet).map(|ended| vec![ended])).pop();
         note(&mut cost, ended.ok_or_else(|| run.take_failure())?, boundary);
-        let (rows, spill) = (cost.rows_read[name], boundary.spills[&Feed::node(name)].sealed().clone());
-        run.journal(&Record::Intake { input: name.clone(), rows, spill })?;
+        let spills = boundary.spills.iter().filter(|(feed, _)| feed.node == *name && feed.door.is_none());
+        let spills = spills.map(|(feed, spill)| (feed.clone(), spill.sealed().clone())).collect();
+        let routed =
+            cost.routed.iter().filter(|(feed, _)| feed.node == *name).map(|(feed, routed)| (feed.clone(), *routed));
+        let taken = Intake { rows: cost.rows_read[name], spills, routed: routed.collect() };
+        run.journal(&Record::Intake { input: name.clone(), taken })?;
     }
     cost.intake = began.elapsed();
 
@@ -150,7 +151,7 @@ fn nodes(run: &Live<'_>, stage: &Stage, mut wires: Wires, loaded: &mut [LoadedSt
             });
         }
         for name in &stage.inputs {
-            let outlet = wires.outlet(name);
+            let outlet = wires.outlet(run, &Feed::node(name));
             start(scope, &mut threads, run, move || input::read(run, name, outlet).map(|ended| vec![ended]));
         }
         // Where a node could not be started, its neighbours would wait for ever for the ends that are left.

@@ -110,9 +110,9 @@ pub(super) fn run_global(
         ..accounts
     };
     run.reject_limits.check_step(&run.prepared.plan, planned, counts.tally.rejected(), &counts, true)?;
-    let mut spills = doors.end()?;
-    spills.extend(outlet.end()?.map(|spill| (Feed::node(&name), spill)));
-    Ok(Ended::Step { name: step.name.clone(), counts: Box::new(counts), spills })
+    let mut left = doors.end()?;
+    left.extend(outlet.end(Feed::node(&name))?);
+    Ok(Ended::Step { name: step.name.clone(), counts: Box::new(counts), left })
 }
 
 /// Calls `run`; again, if it failed for the time being and had put nothing out.
@@ -237,8 +237,8 @@ pub(super) fn run_source(run: &Live<'_>, step: &mut LoadedStep, outlets: Outlets
     }
     let Pages { mut counts, outlets, .. } = pages;
     counts.busy = step.workers[0].busy();
-    let spills = outlets.main.end()?.map(|spill| (Feed::node(&step.name), spill));
-    Ok(Ended::Step { name: step.name.clone(), counts: Box::new(counts), spills: spills.into_iter().collect() })
+    let left = outlets.main.end(Feed::node(&step.name))?;
+    Ok(Ended::Step { name: step.name.clone(), counts: Box::new(counts), left })
 }
 
 /// The rows of a source, on their way.

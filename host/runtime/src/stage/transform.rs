@@ -44,6 +44,7 @@ fn follows(run: &Live<'_>, before: &LoadedStep, step: &LoadedStep) -> bool {
         && step.kind == Kind::Transform
         && step.workers.len() == before.workers.len()
         && run.prepared.plan.edges_out_of(&Feed::node(&before.name)).count() == 1
+        && run.prepared.routes(&Feed::node(&before.name)).is_none()
 }
 
 /// Runs a chain to the end of its rows. Each step has its ways out; what the last puts out leaves the chain.
@@ -212,9 +213,10 @@ impl End<'_> {
         counts.again = run.work(&name).map_or(0, |work| work.again());
         let checked = run.reject_limits.check_step(&run.prepared.plan, run.prepared.step(&name), 0, &counts, true);
         checked.map_err(|error| in_step(error.into()))?;
-        let mut spills = doors.end().map_err(in_step)?;
-        let ended = outlet.map_or(Ok(None), Outlet::end).map_err(in_step)?;
-        spills.extend(ended.map(|spill| (Feed::node(&name), spill)));
-        Ok(Ended::Step { name: name.to_string(), counts: Box::new(counts), spills })
+        let mut left = doors.end().map_err(in_step)?;
+        if let Some(outlet) = outlet {
+            left.extend(outlet.end(Feed::node(&name)).map_err(in_step)?);
+        }
+        Ok(Ended::Step { name: name.to_string(), counts: Box::new(counts), left })
     }
 }

@@ -8,7 +8,7 @@ use callboard_plan::{Edge, Feed, Kind, Reader, Stage, Transport};
 
 use super::live::Live;
 use crate::error::RunError;
-use crate::ports::{Door, Doors};
+use crate::ports::{Door, Doors, Fork};
 use crate::ports::{IN_FLIGHT, Inlet, Outlet, Supply};
 use crate::stage::boundary::BetweenStages;
 use crate::store::SpillWriter;
@@ -33,6 +33,9 @@ impl Wires {
         let doors = stage.steps.iter().flat_map(|step| run.prepared.doors(step));
         let nodes = stage.inputs.iter().chain(&stage.steps).map(|node| Feed::node(node));
         for feed in nodes.chain(doors) {
+            for branch in run.prepared.routes(&feed).iter().flat_map(|routes| routes.feeds()) {
+                outlets.insert(branch.clone(), outlet(run, branch)?);
+            }
             let outlet = outlet(run, &feed)?;
             outlets.insert(feed, outlet);
         }
@@ -49,9 +52,13 @@ impl Wires {
         Ok(Wires { inlets, outlets })
     }
 
-    /// The way out of an input.
-    pub(super) fn outlet(&mut self, input: &str) -> Outlet {
-        self.outlets.remove(&Feed::node(input)).expect("every input has an outlet")
+    /// The way out for a feed, with all that leads on from it.
+    pub(super) fn outlet(&mut self, run: &Live<'_>, feed: &Feed) -> Outlet {
+        let fork = run.prepared.routes(feed).map(|routes| {
+            let branch = |branch: &Feed| self.outlets.remove(branch).expect("every route has an outlet");
+            Fork::new(routes.clone(), branch)
+        });
+        Outlet { fork, ..self.outlets.remove(feed).expect("every feed of the stage has an outlet") }
     }
 
     /// The ways out of a step.
@@ -59,7 +66,7 @@ impl Wires {
         let mut doors = Doors::default();
         for way in run.prepared.plan.doors_of(step) {
             let feed = Feed::door(step, way);
-            let outlet = self.outlets.remove(&feed).expect("every door that is read has an outlet");
+            let outlet = self.outlet(run, &feed);
             let (schema, files) = (run.prepared.schema(&feed).clone(), run.prepared.files().clone());
             let door = Door { schema, step: Arc::from(step), files, outlet, feed };
             match way {
@@ -67,7 +74,7 @@ impl Wires {
                 callboard_plan::Door::Rejected => doors.rejected = Some(door),
             }
         }
-        Outlets { main: self.outlets.remove(&Feed::node(step)).expect("every step has an outlet"), doors }
+        Outlets { main: self.outlet(run, &Feed::node(step)), doors }
     }
 }
 
@@ -99,9 +106,16 @@ fn outlet(run: &Live<'_>, feed: &Feed) -> Result<Outlet, RunError> {
     Ok(Outlet { spill, flight: Some(run.memory.flight.clone()), ..Outlet::default() })
 }
 
-/// The outlet of an input that is read before its stage is loaded.
+/// The outlet of an input that is read before its stage is loaded: what reads it, reads spills.
 pub(super) fn intake_outlet(run: &Live<'_>, input: &str) -> Result<Outlet, RunError> {
-    Ok(Outlet { spill: Some(spill_writer(run, &Feed::node(input))?), ..Outlet::default() })
+    let feed = Feed::node(input);
+    let mut branches = HashMap::new();
+    for branch in run.prepared.routes(&feed).iter().flat_map(|routes| routes.feeds()) {
+        branches.insert(branch.clone(), outlet(run, branch)?);
+    }
+    let branch = |branch: &Feed| branches.remove(branch).expect("every route has an outlet");
+    let fork = run.prepared.routes(&feed).map(|routes| Fork::new(routes.clone(), branch));
+    Ok(Outlet { fork, ..outlet(run, &feed)? })
 }
 
 fn spill_writer(run: &Live<'_>, feed: &Feed) -> Result<SpillWriter, RunError> {

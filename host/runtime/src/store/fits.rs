@@ -7,7 +7,7 @@ use callboard_plan::{Feed, Plan, Stage};
 use serde_json::Value;
 
 use super::records::Sealed;
-use super::records::{Record, StageEnded};
+use super::records::{Intake, Record, StageEnded};
 
 /// No figure of a run is larger, so that none of their sums leaves 64 bits.
 const LARGEST: f64 = (1_u64 << 53) as f64;
@@ -17,11 +17,16 @@ pub(super) fn fits(record: &Record, plan: &Plan) -> Result<(), String> {
     figures(record)?;
     match record {
         Record::Begun { .. } | Record::Changed { .. } | Record::Committing | Record::Ended { .. } => Ok(()),
-        Record::Intake { input, rows: _, spill } => {
+        Record::Intake { input, taken: Intake { rows: _, spills, routed } } => {
             if plan.input(input).is_none() {
                 return Err(format!("names an input `{input}`, which the plan does not have"));
             }
-            spilled(&Feed::node(input), spill, plan)
+            let strange = spills.keys().chain(routed.keys()).find(|feed| feed.node != *input || feed.door.is_some());
+            if let Some(feed) = strange {
+                return Err(format!("names rows of `{feed}`, which input `{input}` does not have"));
+            }
+            routes(routed.keys(), plan)?;
+            spills.iter().try_for_each(|(feed, spill)| spilled(feed, spill, plan))
         }
         Record::Stage { stage, ended } => match plan.stages().iter().find(|planned| planned.index == *stage) {
             None => Err(format!("names stage {stage}, and the plan has {}", plan.stages().len())),
@@ -63,13 +68,27 @@ fn ended_as(ended: &StageEnded, stage: &Stage, plan: &Plan) -> Result<(), String
     if let Some(name) = strange {
         return Err(format!("names `{name}`, which stage {} does not have", stage.index));
     }
+    let here =
+        |feed: &Feed| [&stage.steps, &stage.inputs, &stage.intakes].iter().any(|names| names.contains(&feed.node));
+    if let Some(feed) = cost.routed.keys().find(|feed| !here(feed)) {
+        return Err(format!("names rows of `{feed}`, which stage {} does not have", stage.index));
+    }
+    routes(cost.routed.keys(), plan)?;
     for (feed, spill) in spills {
-        if ![&stage.steps, &stage.inputs, &stage.intakes].iter().any(|names| names.contains(&feed.node)) {
+        if !here(feed) {
             return Err(format!("names rows of `{feed}`, which stage {} does not have", stage.index));
         }
         spilled(feed, spill, plan)?;
     }
     Ok(())
+}
+
+/// Routes that the plan has.
+fn routes<'a>(mut routed: impl Iterator<Item = &'a Feed>, plan: &Plan) -> Result<(), String> {
+    match routed.find(|feed| !plan.edges_out_of(feed).any(|edge| edge.route.is_some())) {
+        None => Ok(()),
+        Some(feed) => Err(format!("counts rows of `{feed}`, which is no route of the plan")),
+    }
 }
 
 fn same<'a>(what: &str, found: impl Iterator<Item = &'a String>, planned: &'a [String]) -> Result<(), String> {

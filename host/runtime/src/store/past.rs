@@ -10,7 +10,7 @@ use super::fits::fits;
 use super::journal;
 use super::records::Status;
 use super::records::{Base, Sealed};
-use super::records::{Record, StageEnded};
+use super::records::{Intake, Record, StageEnded};
 use super::spill;
 use crate::error::{Class, RunError};
 
@@ -22,7 +22,7 @@ pub(crate) struct Past {
     /// Stages that need not run again.
     pub(crate) stages: BTreeMap<usize, StageEnded>,
     /// Inputs that were read before the stage that needs them, which did not end: rows, and where they are.
-    pub(crate) intakes: HashMap<String, (u64, Sealed)>,
+    pub(crate) intakes: HashMap<String, Intake>,
     /// Whether outputs were being put in their places.
     pub(crate) committing: bool,
     /// The first stage of a step that is another component now.
@@ -48,7 +48,7 @@ impl Past {
             })?;
             match record {
                 Record::Begun { .. } => past.attempts += 1,
-                Record::Intake { input, rows, spill } => drop(past.intakes.insert(input, (rows, spill))),
+                Record::Intake { input, taken } => drop(past.intakes.insert(input, taken)),
                 Record::Stage { stage, ended } => drop(past.stages.insert(stage, *ended)),
                 Record::Changed { stage } => past.forget(stage),
                 Record::Committing => past.committing = true,
@@ -96,13 +96,14 @@ impl Past {
             self.note(format!("{why}: stage {stage} runs again"));
         }
         let intakes = std::mem::take(&mut self.intakes);
-        for (input, (rows, sealed)) in intakes {
+        for (input, taken) in intakes {
             let stage = plan.input(&input).map_or(0, |input| input.stage);
             if self.stages.contains_key(&stage) {
                 continue;
             }
-            match spill::intact(&spill::folder(folder, &Feed::node(&input)), &sealed) {
-                Ok(_) => drop(self.intakes.insert(input, (rows, sealed))),
+            let mut spills = taken.spills.iter();
+            match spills.try_for_each(|(feed, sealed)| spill::intact(&spill::folder(folder, feed), sealed)) {
+                Ok(()) => drop(self.intakes.insert(input, taken)),
                 Err(error) => self.note(format!("{error}: input `{input}` is read again")),
             }
         }
@@ -166,7 +167,9 @@ impl Past {
         let is_here = |node: &String| planned.steps.contains(node) || planned.inputs.contains(node);
         let is_to_come =
             |reader: &Reader| plan.stage_of_reader(reader).is_some_and(|reader| !self.stages.contains_key(&reader));
-        let taken_in = |feed: &Feed| feed.door.is_none() && self.intakes.contains_key(&feed.node);
+        let taken_in = |feed: &Feed| {
+            feed.door.is_none() && self.intakes.get(&feed.node).is_some_and(|taken| taken.spills.contains_key(feed))
+        };
         let is_there = |feed: &Feed| self.sealed(feed).is_some() || taken_in(feed);
         let edges = plan.edges().iter().filter(|edge| edge.transport == Transport::Spill && is_here(&edge.from.node));
         edges.filter(|edge| is_to_come(&edge.to)).map(|edge| &edge.from).find(|feed| !is_there(feed))

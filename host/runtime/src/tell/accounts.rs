@@ -8,10 +8,11 @@ use callboard_plan::{Door, Feed, Stage};
 use super::report::{StageReport, StepReport};
 use crate::error::{Class, RunError};
 use crate::prepare::Prepared;
-use crate::store::records::{StageCost, StepCounts};
+use crate::store::records::{Routed, StageCost, StepCounts};
 
 fn stage_report(run: &Prepared, stage: &Stage, cost: &StageCost) -> StageReport {
-    let StageCost { intake, load, run: ran, unload, spilled, peak, held, rows, waits, steps, rows_read: _ } = cost;
+    let StageCost { intake, load, run: ran, unload, spilled, peak, held, rows, waits, steps, rows_read: _, routed: _ } =
+        cost;
     StageReport {
         index: stage.index,
         before: run.past.stages.contains_key(&stage.index),
@@ -55,6 +56,7 @@ fn step_report(run: &Prepared, name: &str, counts: &StepCounts) -> StepReport {
         rows_out: *rows_out,
         rows_dropped: dropped,
         rows_rejected: rejected,
+        rows_elsewhere: 0,
         rows_repeated: *repeated,
         rows_created: *created,
         batches: *batches,
@@ -99,12 +101,18 @@ pub(crate) fn check_accounts(run: &Prepared, costs: &[(Stage, StageCost)]) -> Re
 pub(super) fn accounted(run: &Prepared, costs: &[(Stage, StageCost)]) -> Vec<StageReport> {
     let read = |name: &str| costs.iter().find_map(|(_, cost)| cost.rows_read.get(name)).copied().unwrap_or(0);
     let mut stages: Vec<StageReport> = costs.iter().map(|(stage, cost)| stage_report(run, stage, cost)).collect();
-    settle_accounts(run, &mut stages, read);
+    let routed = costs.iter().flat_map(|(_, cost)| cost.routed.clone()).collect();
+    settle_accounts(run, &mut stages, read, &routed);
     stages
 }
 
 /// Holds what each step was given against what the nodes before it put out, which were counted apart.
-fn settle_accounts(run: &Prepared, stages: &mut [StageReport], read: impl Fn(&str) -> u64) {
+fn settle_accounts(
+    run: &Prepared,
+    stages: &mut [StageReport],
+    read: impl Fn(&str) -> u64,
+    routed: &BTreeMap<Feed, Routed>,
+) {
     let mut put_out: BTreeMap<Feed, u64> = BTreeMap::new();
     for StepReport { name, rows_out, rows_dropped, rows_rejected, .. } in stages.iter().flat_map(|stage| &stage.steps) {
         put_out.insert(Feed::node(name), *rows_out);
@@ -115,8 +123,16 @@ fn settle_accounts(run: &Prepared, stages: &mut [StageReport], read: impl Fn(&st
         // The rows of its first input: what is in the others is not put out.
         let feeds = run.step(&step.name).ports.first().map(|port| run.plan.edges_into_port(&step.name, port));
         let given = |feed: &Feed| put_out.get(feed).copied().unwrap_or_else(|| read(&feed.node));
-        let given: u64 = feeds.into_iter().flatten().map(|edge| given(&edge.from)).sum();
-        step.adds_up &= step.rows_in == given;
+        let feeds: Vec<&Feed> = feeds.into_iter().flatten().map(|edge| &edge.from).collect();
+        let routed = feeds.iter().filter(|feed| feed.branch.is_some()).map(|feed| (*feed, routed.get(feed).copied()));
+        for (feed, routed) in routed {
+            // Of all rows that there were, each took this way or went elsewhere.
+            let Routed { taken, elsewhere } = routed.unwrap_or_default();
+            step.rows_elsewhere += elsewhere;
+            step.adds_up &= taken.checked_add(elsewhere) == Some(given(&feed.whole()));
+        }
+        let given: u64 = feeds.iter().map(|feed| given(&feed.whole())).fold(0, u64::saturating_add);
+        step.adds_up &= step.rows_in.checked_add(step.rows_elsewhere) == Some(given);
     }
 }
 

@@ -170,6 +170,9 @@ pub struct StepReport {
     pub rows_dropped: u64,
     /// Rows of its first input that it could not handle.
     pub rows_rejected: u64,
+    /// Rows of what it reads that a route of its `from` left to others.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub rows_elsewhere: u64,
     /// Rows put out again, beyond the first time.
     pub rows_repeated: u64,
     /// Rows put out that came from no row of the input.
@@ -325,4 +328,8 @@ impl Report {
             failure,
         }
     }
+}
+
+fn is_zero(rows: &u64) -> bool {
+    *rows == 0
 }

@@ -13,6 +13,7 @@ mod flat;
 mod fuzz;
 mod layout;
 mod lift;
+mod native;
 mod schema;
 
 pub use flat::{Flat, whole_offsets};
@@ -21,6 +22,7 @@ pub use fuzz::fuzz_columns;
 #[cfg(feature = "fuzzing")]
 pub(crate) use lift::lift;
 pub use lift::lift_within;
+pub use native::{native, native_schema};
 pub use schema::display;
 pub(crate) use schema::schema_of;
 

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use callboard_plan::Feed;
 use callboard_sandbox::Fate;
 use serde::{Deserialize, Serialize};
 
@@ -95,6 +96,17 @@ pub(crate) struct StageCost {
     pub(crate) waits: u64,
     pub(crate) steps: BTreeMap<String, StepCounts>,
     pub(crate) rows_read: BTreeMap<String, u64>,
+    /// For each route of what the stage puts out, how many rows took it.
+    pub(crate) routed: BTreeMap<Feed, Routed>,
+}
+
+/// What happened to rows at a route.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Routed {
+    /// Rows that took it.
+    pub(crate) taken: u64,
+    /// Rows that went elsewhere.
+    pub(crate) elsewhere: u64,
 }
 
 /// How many rows went no further, by fate and reason.

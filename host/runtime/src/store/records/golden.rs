@@ -47,6 +47,10 @@ fn sealed() -> Sealed {
     }
 }
 
+fn branch() -> Feed {
+    Feed { branch: Some(2), ..Feed::node("docs") }
+}
+
 fn digested() -> Digested {
     Digested { rows: 1, bytes: 2, digest: "ee".to_owned() }
 }
@@ -65,6 +69,7 @@ fn journal() -> Vec<Record> {
         waits: 9,
         steps: BTreeMap::from([("quality".to_owned(), counts())]),
         rows_read: BTreeMap::from([("docs".to_owned(), 10)]),
+        routed: BTreeMap::from([(branch(), Routed { taken: 11, elsewhere: 12 })]),
     };
     let ended = StageEnded {
         cost,
@@ -72,10 +77,15 @@ fn journal() -> Vec<Record> {
         outputs: BTreeMap::from([("kept".to_owned(), digested())]),
         rejects: BTreeMap::from([("quality".to_owned(), digested())]),
     };
+    let intake = Intake {
+        rows: 1,
+        spills: BTreeMap::from([(Feed::node("docs"), sealed())]),
+        routed: BTreeMap::from([(branch(), Routed { taken: 1, elsewhere: 2 })]),
+    };
     let ends = [Status::Finished, Status::Failed, Status::Interrupted];
     let records = [
         Record::Begun { at: 1, version: "0.1.0".to_owned() },
-        Record::Intake { input: "docs".to_owned(), rows: 1, spill: sealed() },
+        Record::Intake { input: "docs".to_owned(), taken: intake },
         Record::Stage { stage: 1, ended: Box::new(ended) },
         Record::Changed { stage: 1 },
         Record::Committing,

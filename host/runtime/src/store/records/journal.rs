@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use callboard_plan::Feed;
 use serde::{Deserialize, Serialize};
 
-use super::{Digested, Sealed, StageCost, Status};
+use super::{Digested, Routed, Sealed, StageCost, Status};
 
 /// Something that is complete.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -18,8 +18,8 @@ pub(crate) enum Record {
         /// The version of callboard.
         version: String,
     },
-    /// An input was read into a spill, before its stage was loaded.
-    Intake { input: String, rows: u64, spill: Sealed },
+    /// An input was read into spills, one of all rows and one for each route that is spilled, before its stage was loaded.
+    Intake { input: String, taken: Intake },
     /// A stage ended.
     Stage { stage: usize, ended: Box<StageEnded> },
     /// A step of this stage has a different component than before: the results of this and later stages no longer count.
@@ -28,6 +28,14 @@ pub(crate) enum Record {
     Committing,
     /// The run ended, well or badly.
     Ended { status: Status, message: Option<String>, wall_ms: f64 },
+}
+
+/// An input that was read before its stage was loaded.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Intake {
+    pub(crate) rows: u64,
+    pub(crate) spills: BTreeMap<Feed, Sealed>,
+    pub(crate) routed: BTreeMap<Feed, Routed>,
 }
 
 /// What a stage left.

@@ -26,10 +26,10 @@ mod spilled;
 
 pub(crate) use begun::{Digested, Recorded, RecordedInput, format_of};
 pub use counts::Status;
-pub(crate) use counts::{StageCost, StepCounts};
+pub(crate) use counts::{Routed, StageCost, StepCounts};
 pub(crate) use deed::{CallLimits, Deed, Outcome, Removed, limits_of};
 pub(crate) use frame::{Frame, HEADER};
-pub(crate) use journal::{Record, StageEnded};
+pub(crate) use journal::{Intake, Record, StageEnded};
 pub use key::Change;
 pub(crate) use key::{Header, StepKey};
 pub(crate) use reference::{Chosen, Column, InLog, Pick, Reference};
@@ -37,4 +37,4 @@ pub(crate) use spilled::{Base, BaseLog, Sealed};
 
 /// The number of the format of a run's folder. Whatever changes what one of these types looks like on the disk gives it the next
 /// number: a folder of another number is refused, and its work is not taken over.
-pub(crate) const FORMAT: u8 = 5;
+pub(crate) const FORMAT: u8 = 6;

@@ -266,14 +266,14 @@ impl Trial {
         ran?;
         assert!(quota.take(most).is_ok(), "no room is taken");
         let (outlet, doors, accounts) = writer.finish()?;
-        let spill = outlet.end().ok().unwrap().unwrap();
+        let spill = outlet.end(callboard_plan::Feed::node("out")).ok().unwrap().spills.pop().unwrap().1;
         let read = |spill: &Spill| (0..spill.frames()).map(|at| spill.read(at, None).unwrap().rows).collect::<Vec<_>>();
         let mut rows = Vec::new();
         for batch in read(&spill) {
             let columns: Vec<&Int64Array> = batch.columns().iter().filter_map(|of| of.as_primitive_opt()).collect();
             rows.extend((0..batch.num_rows()).map(|row| columns.iter().map(|of| of.value(row)).collect::<Vec<_>>()));
         }
-        let left = doors.end().ok().unwrap().into_iter().map(|(_, spill)| {
+        let left = doors.end().ok().unwrap().spills.into_iter().map(|(_, spill)| {
             let of = |batch: RecordBatch| {
                 let ids = batch.column(0).as_primitive::<Int64Type>().values().to_vec();
                 let reasons = batch.column_by_name("_reason").unwrap().as_string::<i32>().clone();
