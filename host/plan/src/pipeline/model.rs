@@ -44,7 +44,7 @@ pub struct Pipeline {
     pub outputs: Vec<Output>,
     /// `[run]`.
     pub run: Run,
-    /// What `from` says of the rows that it takes, in the order of the text; a [`Feed`] names one by its place, from 1.
+    /// Which rows each route of a `from` takes, in the order of the text; a [`Feed`] names one by its place, from 1.
     pub routes: Vec<Located<Route>>,
     /// Files of other pipelines whose steps are among these, as a `use` of this file would name them.
     pub pipelines: Vec<String>,

@@ -126,7 +126,7 @@ fn settle_accounts(
         let feeds: Vec<&Feed> = feeds.into_iter().flatten().map(|edge| &edge.from).collect();
         let routed = feeds.iter().filter(|feed| feed.branch.is_some()).map(|feed| (*feed, routed.get(feed).copied()));
         for (feed, routed) in routed {
-            // Of all rows that there were, each took this way or went elsewhere.
+            // Every row that was there took this way or went elsewhere.
             let Routed { taken, elsewhere } = routed.unwrap_or_default();
             step.rows_elsewhere += elsewhere;
             step.adds_up &= taken.checked_add(elsewhere) == Some(given(&feed.whole()));
