@@ -108,13 +108,18 @@ impl From<Feed> for String {
 /// Whether it is written as this text.
 impl PartialEq<str> for Feed {
     fn eq(&self, text: &str) -> bool {
-        if self.branch.is_some() {
-            return self.to_string() == text;
-        }
         let rest = text.strip_prefix(self.node.as_str());
-        match self.door {
+        let rest = match self.door {
+            None => rest,
+            Some(door) => rest.and_then(|rest| rest.strip_prefix('.')?.strip_prefix(door.as_str())),
+        };
+        match self.branch {
             None => rest == Some(""),
-            Some(door) => rest.and_then(|rest| rest.strip_prefix('.')) == Some(door.as_str()),
+            Some(branch) => {
+                let digits =
+                    rest.and_then(|rest| rest.strip_prefix('@')).filter(|digits| !digits.starts_with(['0', '+']));
+                digits.and_then(|digits| digits.parse().ok()) == Some(branch)
+            }
         }
     }
 }

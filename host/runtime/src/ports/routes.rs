@@ -207,7 +207,7 @@ fn pick(hash: u64, one_of: u32, pick: u32, out: &mut Vec<u32>) {
     let start = out.len();
     let mut state = hash;
     for last in one_of - pick..one_of {
-        let number = (u128::from(next(&mut state)) * u128::from(last + 1) >> 64) as u32;
+        let number = ((u128::from(next(&mut state)) * u128::from(last + 1)) >> 64) as u32;
         let number = if out[start..].contains(&number) { last } else { number };
         out.push(number);
     }
