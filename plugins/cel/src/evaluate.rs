@@ -18,7 +18,7 @@ pub(crate) struct Row<'r> {
     left: &'r Cell<u64>,
 }
 
-/// What may be done for one row: a part of an expression that is evaluated counts as one, and so do so many bytes of a text that is
+/// What may be done for one row: a part of an expression that is evaluated counts as one, and so do [`BYTES`] of a text that is
 /// made. A condition of a route runs in the host, without the limits of a sandbox.
 pub(crate) const ROW: u64 = 20_000_000;
 const BYTES: u64 = 16;
