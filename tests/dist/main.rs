@@ -37,7 +37,9 @@ static PACKAGES: LazyLock<Packages> = LazyLock::new(|| {
         let to = folder.path().join(to);
         let mut dist = Command::new(env!("CARGO_BIN_EXE_xtask"));
         dist.arg("dist").arg("--to").arg(&to).arg("--program").arg(&stripped).arg("--fast");
-        native.iter().for_each(|native| drop(dist.arg("--native").arg(native)));
+        if let Some(native) = &native {
+            dist.arg("--native").arg(native);
+        }
         ran(&mut dist);
         let files = fs::read_dir(&to).unwrap().map(|file| file.unwrap().path());
         files.map(|file| (name(&file), fs::read(&file).unwrap())).collect::<BTreeMap<_, _>>()
