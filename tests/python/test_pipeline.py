@@ -145,6 +145,21 @@ def test_errors_of_steps_have_their_places(docs: Path) -> None:
     assert not Path("out.jsonl").exists()
 
 
+def test_rejected_rows_are_rows(docs: Path) -> None:
+    picky = cb.step(GUESTS / "picky.wasm", {"mark": "m", "reject": ["word"]}, on_error="reject")
+    run = (cb.read("docs.jsonl") | picky | cb.write("out.jsonl")).run()
+    rejects = run.rejects().to_list()
+    assert len(rejects) == run.report.rejected == sum(number % 7 == 1 for number in range(1000))
+    assert rejects[0]["step"] == "picky" and rejects[0]["line"] == 2
+
+
+@pytest.mark.parametrize("format", ["jsonl", "csv", "parquet", "arrow"])
+def test_outputs_of_every_format_are_read_also_where_the_name_does_not_say_it(docs: Path, format: str) -> None:
+    run = (cb.read("docs.jsonl") | cb.write("out.data", format=format)).run()
+    assert run.output("out").to_arrow()["id"].to_pylist() == list(range(1000))
+    assert len(cb.open_run(run.folder).output()) == len(cb.resume(run.folder).output()) == 1000
+
+
 def test_events_are_told_while_it_runs_and_what_listens_may_end_it(curate: Path) -> None:
     events: list[dict[str, object]] = []
     cb.Pipeline.load("curate.toml").run(progress=events.extend)

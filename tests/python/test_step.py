@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import json
+import logging
 import multiprocessing
 import os
 import pickle
@@ -266,6 +267,19 @@ def test_in_ray_data(stats: cb.Step) -> None:
     ray = pytest.importorskip("ray.data", reason="Ray is not installed")
     rows = ray.from_arrow(pa.table({"text": ["a", "b c"] * 10}))
     assert rows.map_batches(stats, batch_format="pyarrow").sum("n_words") == 30
+
+
+def test_what_a_step_logs_goes_to_logging_also_where_it_fails(caplog: pytest.LogCaptureFixture) -> None:
+    hostile = cb.Step(GUESTS / "hostile.wasm", {"misdeed": "panic"})
+    with caplog.at_level(logging.DEBUG, "callboard.step"), pytest.raises(cb.DataError):
+        hostile(pa.table({"text": ["a"]}))
+    assert caplog.records and caplog.records[0].name == "callboard.step" and "panicked" in caplog.text
+
+
+def test_what_a_step_says_moves_no_cursor() -> None:
+    with pytest.raises(cb.DataError) as caught:
+        picky({"reject": ["\x1b[2J"]})(pa.table({"text": ["\x1b[2J"]}))
+    assert "\x1b" not in str(caught.value)
 
 
 def test_a_step_describes_itself(stats: cb.Step) -> None:

@@ -104,6 +104,33 @@ def test_types_are_written_for_steps_of_ones_own() -> None:
     assert "proces" in checked(sys.executable, "-m", "mypy", "--strict", "--cache-dir", CACHE, "used.py")
 
 
+def test_a_schema_of_a_stranger_is_no_code() -> None:
+    from callboard._host import stubs
+
+    words = '"""\nraise SystemExit("code of a stranger") #'
+    schema = {
+        "description": words,
+        "properties": {
+            "a": {"description": words, "default": words},
+            words: {},
+            "b": {"$ref": f"#/$defs/{words}"},
+            "c": {"enum": [words]},
+        },
+        "$defs": {words: {"description": words, "properties": {"d": {"type": words}}}},
+    }
+    for one in (
+        schema,
+        {
+            **schema,
+            "properties": {"a": schema["properties"]["a"], "b": schema["properties"]["b"], "c": schema["properties"]["c"]},
+        },
+    ):  # type: ignore[index]
+        text = "\n\n".join(stubs._written(words, "step", words, one))
+        names = {"TypedDict": dict, "callboard": cb, "Any": object, "Sequence": list, "Mapping": dict, "Literal": object}
+        exec(compile("from __future__ import annotations\n" + text.replace("total=False", ""), "mine.py", "exec"), names)
+        assert callable(names["step"])
+
+
 def test_importing_it_imports_no_large_library() -> None:
     code = (
         "import sys, callboard; print(sorted({'pyarrow', 'polars', 'pandas', 'numpy', 'IPython', 'datasets'} & set(sys.modules)))"

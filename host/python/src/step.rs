@@ -24,8 +24,8 @@ use crate::rows::Batches;
 
 /// A row that was left out: its number, whether it was rejected, and why.
 type Removed = (u64, bool, String);
-/// The rows put out, those left out, and what the step logged: pairs of a level and a line.
-type Called = (Batches, Vec<Removed>, Vec<(String, String)>);
+/// The rows put out, and those left out.
+type Called = (Batches, Vec<Removed>);
 
 /// Before the first repetition of a call that failed for now; each pause after it is twice as long.
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
@@ -113,7 +113,7 @@ impl Step {
         let (schema, batches) = capsules::rows(rows)?;
         let probe = inner.probe(py)?;
         let called = py.detach(|| inner.transform(&probe, &schema, &batches));
-        inner.called(py, called)
+        called.map_err(|failure| failure.raised(py))
     }
 
     /// Calls a global step on whole inputs.
@@ -122,7 +122,7 @@ impl Step {
         let inputs = inputs.iter().map(capsules::rows).collect::<PyResult<Vec<_>>>()?;
         let probe = inner.probe(py)?;
         let called = py.detach(|| inner.whole(&probe, &inputs));
-        inner.called(py, called)
+        called.map_err(|failure| failure.raised(py))
     }
 
     /// Reads rows of a source, at most this many.
@@ -130,7 +130,12 @@ impl Step {
         let inner = self.inner(py)?;
         let probe = inner.probe(py)?;
         let called = py.detach(|| inner.source(&probe, most.unwrap_or(usize::MAX)));
-        inner.called(py, called)
+        called.map_err(|failure| failure.raised(py))
+    }
+
+    /// What the step has logged since this was last asked: pairs of a level and a line.
+    fn logged(&self, py: Python<'_>) -> PyResult<Vec<(String, String)>> {
+        Ok(std::mem::take(&mut *self.inner(py)?.logs.lock().unwrap_or_else(PoisonError::into_inner)))
     }
 }
 
@@ -179,12 +184,6 @@ impl Inner {
     fn probe(&self, py: Python<'_>) -> PyResult<Arc<Probe>> {
         let several = || refused("this step is a pipeline of several").raised(py);
         self.probe.clone().ok_or_else(several)
-    }
-
-    fn called(&self, py: Python<'_>, called: Result<(Batches, Vec<Removed>), Failure>) -> PyResult<Called> {
-        let logs = std::mem::take(&mut *self.logs.lock().unwrap_or_else(PoisonError::into_inner));
-        let (batches, removed) = called.map_err(|failure| failure.raised(py))?;
-        Ok((batches, removed, logs))
     }
 
     fn failure(&self, error: RunError, batch: Option<u64>, row: Option<u64>) -> Failure {

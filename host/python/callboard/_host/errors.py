@@ -31,7 +31,7 @@ class Problem:
 
     def __str__(self) -> str:
         place = f"{self.place}: " if self.place else ""
-        return f"{place}{self.message}{_helped(self.help)}"
+        return harmless(f"{place}{self.message}{_helped(self.help)}")
 
     def __repr__(self) -> str:
         return f"Problem({self.place!r}, {self.message!r})"
@@ -86,6 +86,9 @@ class Failure(BaseException):
             setattr(self, name, fields.get(name))
 
     def __str__(self) -> str:
+        return harmless(self._text())
+
+    def _text(self) -> str:
         if len(self.problems) > 1:
             return "\n".join(str(problem) for problem in self.problems)
         file = ":".join(str(part) for part in (self.file, self.line, self.column) if part is not None)
@@ -158,6 +161,11 @@ def made(kind: str, fields: dict[str, Any]) -> BaseException:
 
 def _again(kind: type[Failure], message: str, fields: dict[str, Any]) -> Failure:
     return kind(message, **fields)
+
+
+def harmless(text: str) -> str:
+    """Text for a terminal: what steps say may hold characters that would move its cursor."""
+    return text if text.isprintable() else "".join(letter if letter.isprintable() or letter == "\n" else "·" for letter in text)
 
 
 def _helped(help: str | None) -> str:

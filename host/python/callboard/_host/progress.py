@@ -8,6 +8,8 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from callboard._host.errors import harmless
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
@@ -85,11 +87,11 @@ def shown() -> Iterator[Callable[[list[dict[str, Any]]], object]]:
         nonlocal drawn
         state.take(events)
         for line in state.lines:
-            print(("\r\x1b[K" if moving else "") + _harmless(line), file=sys.stderr, flush=True)
+            print(("\r\x1b[K" if moving else "") + harmless(line), file=sys.stderr, flush=True)
         state.lines.clear()
         if moving and time.monotonic() - drawn > REDRAWN:
             drawn = time.monotonic()
-            print("\r\x1b[K" + _harmless(state.line)[: _width()], end="", file=sys.stderr, flush=True)
+            print("\r\x1b[K" + harmless(state.line)[: _width()], end="", file=sys.stderr, flush=True)
 
     try:
         yield in_terminal
@@ -123,8 +125,3 @@ def _width() -> int:
     import shutil
 
     return max(shutil.get_terminal_size().columns - 1, 20)
-
-
-def _harmless(text: str) -> str:
-    """Without what would move a terminal's cursor: names and messages are from strangers."""
-    return "".join(letter if letter.isprintable() else "·" for letter in text)

@@ -84,7 +84,7 @@ class Run:
         """The run's own folder."""
         self.report = Report(report)
         """What happened, in figures."""
-        self._formats = {name: format for name, (_, format) in (outputs or {}).items()}
+        self._formats = {name: format for name, (_, format) in outputs.items()} if outputs else _formats(folder)
         self._cwd = os.getcwd()
         self._base = self._cwd if base is None else os.fspath(base)
 
@@ -118,6 +118,17 @@ class Run:
         from callboard._host import html
 
         return html.report(self.report)
+
+
+def _formats(folder: Path) -> dict[str, str | None]:
+    """The formats that a run's plan gives its outputs, where their names do not say them."""
+    import json
+
+    try:
+        plan = json.loads((folder / "plan.json").read_bytes())
+        return {output["name"]: output.get("format") for output in plan["outputs"]}
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}
 
 
 def _escaped(path: str) -> str:

@@ -153,20 +153,22 @@ class Step:
         """
         step = self._of(1 + len(others))
         kind = step.kind
-        if kind == "source":
-            if rows is not None or others:
-                raise TypeError("a source makes rows, and is called with none")
-            made, removed, logs = step.source(limit)
-        elif rows is None:
+        if kind == "source" and (rows is not None or others):
+            raise TypeError("a source makes rows, and is called with none")
+        if kind != "source" and rows is None:
             raise TypeError(f"this step is a {kind}, and is called with rows")
-        elif kind == "transform":
-            made, removed, logs = step.transform(rows_of(rows))
-        elif kind == "global":
-            made, removed, logs = step.whole([rows_of(rows), *map(rows_of, others)])
-        else:
+        if kind == "pipeline":
             return Called(like(rows, self._as_pipeline([rows, *others])), [])
-        for level, line in logs:
-            _log(self._table, level, line)
+        try:
+            if kind == "source":
+                made, removed = step.source(limit)
+            elif kind == "transform":
+                made, removed = step.transform(rows_of(rows))
+            else:
+                made, removed = step.whole([rows_of(rows), *map(rows_of, others)])
+        finally:
+            for level, line in step.logged():
+                _log(self._table, level, line)
         return Called(like(rows, Frame(made)), [RemovedRow(*row) for row in removed])
 
     def _as_pipeline(self, inputs: Sequence[Any]) -> Frame:

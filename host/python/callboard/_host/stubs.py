@@ -86,7 +86,7 @@ class _Types:
     def _class(self, name: str, bases: str, words: str, keys: Mapping[str, Any], prefix: str) -> str:
         lines = [f"class {name}({bases}):"]
         if words:
-            lines.append(f'    """{words}"""')
+            lines.append(f'    """{_quoted(words)}"""')
         for key, schema in keys.items():
             lines.append(f"    {key}: {self.of(schema, prefix + _class(key))}")
             meaning = _words(schema.get("description", "")) if isinstance(schema, dict) else ""
