@@ -92,9 +92,30 @@ fn folders_that_are_called_as_hive_does_are_columns() {
     bench.put("data/lang=fr/x.jsonl", "{\"n\":1}\n");
     let (message, _) = bench.words(&Dataset::open(&spec).unwrap_err());
     assert!(message.contains("its folders have `lang=…`, and those of `"), "{message}");
+    // Folders that a path leaves again are none of the file's; what is no text is no value.
+    let spec = InputSpec { hive: true, ..bench.spec(&["data/lang=en/day=2024-01-01/../../lang=fr/x.jsonl"], &[]) };
+    let fr = join(&chunks(&spec, 10).unwrap());
+    assert_eq!((column(&fr, "lang"), fr.num_columns()), (vec!["fr".into()], 2));
+    bench.put("odd/k=%FF/x.jsonl", "{\"n\":1}\n");
+    let spec = InputSpec { hive: true, ..bench.spec(&["odd/*/x.jsonl"], &[]) };
+    assert!(Dataset::open(&spec).unwrap_err().to_string().contains("is not UTF-8, and `hive`"));
     let none = two_files();
     let spec = InputSpec { hive: true, ..none.spec(&["a.jsonl"], &[]) };
     assert!(Dataset::open(&spec).unwrap_err().to_string().contains("there are none in the paths"));
+}
+
+/// What is added counts where batches are cut.
+#[test]
+fn long_values_that_are_added_make_batches_small() {
+    let bench = Bench::with("a.jsonl", "{\"n\":1}\n".repeat(100));
+    let add = vec![("long".to_owned(), Added::Text("x".repeat(100_000)))];
+    let spec = InputSpec { add, ..bench.spec(&["a.jsonl"], &[]) };
+    let chunks = chunks(&spec, 8192).unwrap();
+    assert!(chunks.iter().all(|chunk| chunk.rows.num_rows() <= 10), "1 MiB has room for ten");
+    assert_eq!(chunks.iter().map(|chunk| chunk.rows.num_rows()).sum::<usize>(), 100);
+    let types = [("long".to_owned(), "string".to_owned())].into();
+    let error = Dataset::open(&InputSpec { types, ..spec }).unwrap_err();
+    assert!(error.to_string().contains("`long`"), "{error}");
 }
 
 #[test]

@@ -59,7 +59,9 @@ fn the_array_may_be_anywhere() {
     for (at, message) in [
         (None, "the file is an object, not an array"),
         (Some("/v/0"), "`/v/0` is a number, not an array"),
-        (Some("/none"), "there is nothing at `/none`"),
+        (Some("/none"), "there is nothing at `/none`; there is `v`, `a/b`, `end`"),
+        (Some("/v/01"), "there is nothing at `/v/01`"),
+        (Some("/v/+1"), "there is nothing at `/v/+1`"),
         (Some("/v/2"), "there is nothing at `/v/2`"),
         (Some("/v/x"), "there is nothing at `/v/x`"),
         (Some("/v/0/x"), "there is nothing at `/v/0/x`, but a number before it"),
@@ -102,10 +104,29 @@ fn what_is_no_array_of_objects_has_its_place() {
     let (bench, spec) = json(b"[{\"n\":\"\xff\"}]", None);
     assert_eq!(bench.words(&rows(&spec).unwrap_err()).0, "`in.json`, line 1, column 8: the element is not UTF-8");
     // Around an array that is pointed to, too.
-    for text in ["{\"a\":[]", "{\"a\":[]}}", "{\"a\":[],\"b\":[1}", "{\"a\":[]} x"] {
+    for text in [
+        "{\"a\":[]",
+        "{\"a\":[]}}",
+        "{\"a\":[],\"b\":[1}",
+        "{\"a\":[]} x",
+        "{\"a\":[] 7 }",
+        "{\"a\":[],}",
+        "{\"a\":[],\"b\" 7}",
+        "{\"a\":[],\"b\":,\"c\":1}",
+        "{\"a\":[],\"a\":[{}]}",
+    ] {
         let (_bench, spec) = json(text, Some("/a"));
         assert_eq!(rows(&spec).unwrap_err().kind(), ErrorKind::Data, "{text}");
     }
+    let (bench, spec) = json("[{\"n\":1}]\n[{\"n\":2}]", None);
+    assert!(bench.words(&rows(&spec).unwrap_err()).1.contains("jq -s 'add'"));
+    let (bench, spec) = json("[{\"n\":1.5},\n{\"n\": NaN}]", None);
+    assert!(bench.words(&rows(&spec).unwrap_err()).1.starts_with("JSON has no NaN"));
+    // The sample begins with the array.
+    let far = format!("{{\"meta\":\"{}\",\"rows\":[{{\"a\":{{\"b\":1}}}}]}}", "x".repeat(70 << 20));
+    let (_bench, mut spec) = json(far, Some("/rows"));
+    spec.limits.line = 80 << 20;
+    assert_eq!(column(&rows(&spec).unwrap(), "a"), ["{b: 1}"]);
     let (_bench, mut spec) = json("[{\"n\":\"0123456789\"}]", None);
     spec.limits.line = 10;
     let error = rows(&spec).unwrap_err();
@@ -126,6 +147,17 @@ fn plain_text_has_a_row_for_each_line_or_file() {
     assert_eq!(chunks[0].origin.values().to_vec(), [1, 2, 3, 4]);
     let whole = InputSpec { row: TextRow::File, ..spec };
     assert_eq!(column(&rows(&whole).unwrap(), "text"), ["one\r\n\ntwo \"x\",\tüß\nlast", "\n"]);
+
+    // A byte-order mark alone is no line; a carriage return within a line is part of it, and none ends all of them.
+    let bench = Bench::with("mark.txt", "\u{feff}");
+    assert_eq!(rows(&bench.spec(&["mark.txt"], &[])).unwrap().num_rows(), 0);
+    bench.put("bar.txt", "1%\r2%\n<html>\n");
+    assert_eq!(column(&rows(&bench.spec(&["bar.txt"], &[])).unwrap(), "text"), ["1%\r2%", "<html>"]);
+    bench.put("mac.txt", "one\rtwo\r");
+    assert!(bench.error(&["mac.txt"], &[]).1.contains("tr '\\r' '\\n'"));
+    bench.put("page.html", "<!DOCTYPE html>\n<p>x");
+    let page = InputSpec { format: Some(Format::Text), row: TextRow::File, ..bench.spec(&["page.html"], &[]) };
+    assert_eq!(column(&rows(&page).unwrap(), "text"), ["<!DOCTYPE html>\n<p>x"]);
 
     let bench = Bench::with("a.txt", b"ok\n\xff\n");
     let (message, help) = bench.error(&["a.txt"], &[]);
@@ -181,10 +213,28 @@ fn what_is_no_warc_has_its_place() {
         ("WORC/1.0\r\n", "row 1: `WARC/1.0` or `WARC/1.1` is expected, and \"WORC/1.0\" found"),
         (&RECORDS[..40], "row 1: the file ends within the record: it was cut short"),
         (&RECORDS[..RECORDS.len() - 10], "row 2: the file ends within the record: it was cut short"),
-        (&RECORDS.replace("Content-Length: 12", "Content-Length: x"), "row 1: `Content-Length` is \"x\""),
+        (
+            &RECORDS.replace("Content-Length: 12", "Content-Length: x"),
+            "row 1: `Content-Length` is \"x\", and a number of bytes is expected",
+        ),
         (&RECORDS.replace("Content-Length: 12\r\n", ""), "row 1: the record has no `Content-Length`"),
         (&RECORDS.replace("WARC-Type: w", "WARC-Type= w"), "row 1: a header has no `:`: \"WARC-Type= warcinfo\""),
-        (&RECORDS.replace("12:00:01.5", "later"), "row 2: `WARC-Date` is \"2024-02-29TlaterZ\""),
+        (
+            &RECORDS.replace("12:00:01.5", "later"),
+            "row 2: `WARC-Date` is \"2024-02-29TlaterZ\", and a date such as 2024-02-29T12:00:00Z is expected",
+        ),
+        (
+            &RECORDS.replace("Content-Length: 12", "Content-Length: +12"),
+            "row 1: `Content-Length` is \"+12\", and a number of bytes is expected",
+        ),
+        (
+            &"no WARC at all, ".repeat(90),
+            "row 1: `WARC/1.0` or `WARC/1.1` is expected, and \"no WARC at all, no WARC at all, no WARC …\" found",
+        ),
+        (
+            &RECORDS.replace("Content-Length: 12", "Content-Length: 9223372036854775809"),
+            "row 1: the record is longer than 64 MiB",
+        ),
         (
             &latin.replace("Content-Length: 73", "Content-Length: 7300000000000"),
             "row 2: the record is longer than 64 MiB",
@@ -200,6 +250,17 @@ fn what_is_no_warc_has_its_place() {
     let (message, help) = bench.error(&["in.warc"], &[("body", "string")]);
     assert_eq!(message, "`in.warc`, row 2: `body` should be a string, and is not UTF-8");
     assert!(help.starts_with("leave it as bytes"));
+    // Many headers take a time that grows with them, and a head of HTTP has a limit too.
+    let many: String = (0..100_000).map(|n| format!("h{n}: x\r\n")).collect();
+    let head = format!("HTTP/1.1 200 OK\r\n{many}\r\nbody");
+    let record = RECORDS.split_once("WARC/1.1").unwrap().1.split_once("Content-Length").unwrap().0;
+    let text = format!("WARC/1.1{record}{many}Content-Length: {}\r\n\r\n{head}\r\n\r\n", head.len());
+    let bench = Bench::with("in.warc", text);
+    let all = rows(&bench.spec(&["in.warc"], &[])).unwrap();
+    assert_eq!(all.column_by_name("http_headers").unwrap().as_map().value_length(0), 100_000);
+    let mut short = bench.spec(&["in.warc"], &[]);
+    short.limits.header = 1000;
+    assert_eq!(rows(&short).unwrap_err().kind(), ErrorKind::Limit);
     // A head without end, which is not kept.
     let bench = Bench::with("in.warc", [b"WARC/1.0\r\n".to_vec(), vec![b'x'; 9 << 20]].concat());
     let error = bench.read(&["in.warc"]).unwrap_err();

@@ -1,6 +1,7 @@
 //! Columns that are not in the files: where a row is from, what a folder's name says, and constants.
 
-use std::path::{Path, PathBuf};
+use std::ffi::OsStr;
+use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
 use arrow::array::{
@@ -30,8 +31,17 @@ impl Additions {
     /// Files whose folders have not the same keys.
     pub(crate) fn of(spec: &InputSpec, files: &[PathBuf]) -> Result<Additions, IoError> {
         let mut folders: Option<Vec<String>> = None;
+        let names_files = spec.add.iter().any(|(_, added)| *added == Added::File);
+        if let Some(file) = files.iter().find(|file| names_files && file.to_str().is_none()) {
+            let message = "its name is not UTF-8, and `add` puts it into a column";
+            return Err(IoError::spec(message).in_file(file).with_help("rename it, or remove `@file`"));
+        }
         for file in files.iter().filter(|_| spec.hive) {
-            let keys: Vec<String> = folders_of(spec, file).into_iter().map(|(key, _)| key).collect();
+            let Some(pairs) = folders_of(spec, file) else {
+                let message = "a folder in its path is not UTF-8, and `hive` makes a column of it";
+                return Err(IoError::spec(message).in_file(file).with_help("rename it, or remove `hive`"));
+            };
+            let keys: Vec<String> = pairs.into_iter().map(|(key, _)| key).collect();
             match &folders {
                 Some(first) if *first != keys => {
                     let (has, first_has) = (words(&keys), words(first));
@@ -48,7 +58,25 @@ impl Additions {
             let message = "`hive` reads columns from folders called `KEY=VALUE`, and there are none in the paths";
             return Err(IoError::spec(message).with_help("remove `hive`"));
         }
+        let made = spec.add.iter().map(|(name, _)| name).chain(&folders);
+        if let Some(name) = made.into_iter().find(|name| spec.types.contains_key(*name)) {
+            let message = format!("`types` names the column `{name}`, which is added and has its type");
+            return Err(IoError::spec(message).with_help(format!("remove `{name}` from `types`")));
+        }
         Ok(Additions { folders, columns: spec.add.clone() })
+    }
+
+    /// About the bytes that the added columns of one row take.
+    pub(crate) fn width(&self, spec: &InputSpec, file: &Path) -> usize {
+        let folders = folders_of(spec, file).unwrap_or_default();
+        let folders: usize = folders.iter().map(|(_, value)| value.as_ref().map_or(0, String::len) + 4).sum();
+        let column = |(_, added): &(String, Added)| match added {
+            Added::File => name(spec, file).len() + 4,
+            Added::Text(text) => text.len() + 4,
+            Added::Line | Added::Integer(_) | Added::Float(_) => 8,
+            Added::Boolean(_) => 1,
+        };
+        folders + self.columns.iter().map(column).sum::<usize>()
     }
 
     /// The schema of rows with these columns.
@@ -84,7 +112,8 @@ impl Additions {
         }
         let count = rows.num_rows();
         let text = |value: &str| Arc::new(StringArray::from_iter_values(std::iter::repeat_n(value, count))) as ArrayRef;
-        let folders = folders_of(spec, file).into_iter().map(|(_, value)| match value {
+        let folders = folders_of(spec, file).unwrap_or_default();
+        let folders = folders.into_iter().map(|(_, value)| match value {
             Some(value) => text(&value),
             None => new_null_array(&DataType::Utf8, count),
         });
@@ -116,16 +145,27 @@ fn name(spec: &InputSpec, file: &Path) -> String {
     file.strip_prefix(&spec.base).unwrap_or(file).to_string_lossy().into_owned()
 }
 
-/// The keys and values that the names of a file's folders have.
-fn folders_of(spec: &InputSpec, file: &Path) -> Vec<(String, Option<String>)> {
+/// The keys and values that the names of a file's folders have; none where one of these is no text.
+fn folders_of(spec: &InputSpec, file: &Path) -> Option<Vec<(String, Option<String>)>> {
     let folder = file.strip_prefix(&spec.base).unwrap_or(file).parent();
-    let names = folder.into_iter().flat_map(Path::components).map(|part| part.as_os_str().to_string_lossy());
-    let decoded = |text: &str| percent_decode_str(text).decode_utf8_lossy().into_owned();
-    let pair = |name: std::borrow::Cow<'_, str>| {
-        let (key, value) = name.split_once('=').filter(|(key, _)| !key.is_empty())?;
-        Some((decoded(key), (value != NULL).then(|| decoded(value))))
-    };
-    names.filter_map(pair).collect()
+    let mut names: Vec<&OsStr> = Vec::new();
+    for part in folder.into_iter().flat_map(Path::components) {
+        match part {
+            Component::ParentDir => drop(names.pop()),
+            part => names.push(part.as_os_str()),
+        }
+    }
+    let decoded = |text: &str| percent_decode_str(text).decode_utf8().ok().map(|text| text.into_owned());
+    let mut pairs = Vec::new();
+    for name in names.into_iter().filter(|name| name.as_encoded_bytes().contains(&b'=')) {
+        let (key, value) = name.to_str()?.split_once('=')?;
+        if key.is_empty() {
+            continue;
+        }
+        let value = if value == NULL { None } else { Some(decoded(value)?) };
+        pairs.push((decoded(key)?, value));
+    }
+    Some(pairs)
 }
 
 fn words(keys: &[String]) -> String {

@@ -97,14 +97,15 @@ impl Packing {
             (_, None) => by_name,
             (_, Some(codec)) if codec == by_name => codec,
             (_, Some(codec)) => {
-                let end = match codec {
-                    Codec::Gzip => ".gz",
-                    Codec::Zstd => ".zst",
-                    _ => "",
+                let help = match codec {
+                    Codec::Gzip => format!("call the output {:?}", format!("{stem}.gz")),
+                    Codec::Zstd => format!("call the output {:?}", format!("{stem}.zst")),
+                    Codec::None => format!("call the output {stem:?}"),
+                    _ => "remove `compression`: text is compressed as gzip (`.gz`) or zstd (`.zst`)".to_owned(),
                 };
                 let message =
                     format!("`compression` is {}, and the name of a text file says how it is compressed", codec.name());
-                return cannot(message, format!("call the output {:?}", format!("{stem}{end}")));
+                return cannot(message, help);
             }
         };
         let levels = if format == Format::Arrow { None } else { chosen.levels() };

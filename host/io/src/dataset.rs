@@ -129,9 +129,11 @@ impl Reader {
     fn open_next(&mut self) -> Option<Result<(), IoError>> {
         let file = self.dataset.files.get(self.next_file)?;
         self.next_file += 1;
-        let Dataset { format, read, spec, .. } = &self.dataset;
+        let Dataset { format, read, spec, additions, .. } = &self.dataset;
         self.left_of_file = spec.rows_per_file.unwrap_or(u64::MAX).min(self.left);
         let most = usize::try_from(self.left_of_file).unwrap_or(usize::MAX).max(1);
+        // What is added takes its part of a batch.
+        let most = most.min((self.policy.bytes / additions.width(spec, file).max(1)).max(1));
         let policy = BatchPolicy { rows: self.policy.rows.min(most), ..self.policy };
         let opened = implementation(*format).read(file, read, spec, policy);
         Some(opened.map(|rows| self.open = Some(rows)))

@@ -37,8 +37,11 @@ pub(crate) struct Lines {
 
 impl Lines {
     pub(crate) fn open(path: &Path, spec: &InputSpec) -> Result<Lines, IoError> {
-        let plain = Plain::open(path, spec)?;
-        Ok(Lines { plain, line: Vec::new(), taken: 0, number: 0, passed: 0, failed: None })
+        Plain::open(path, spec).map(Lines::of)
+    }
+
+    pub(crate) fn of(plain: Plain) -> Lines {
+        Lines { plain, line: Vec::new(), taken: 0, number: 0, passed: 0, failed: None }
     }
 
     /// The next line with its end, if it has one, and its number from 1; none after the last. A byte-order mark before the

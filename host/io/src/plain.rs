@@ -23,8 +23,19 @@ pub(crate) struct Plain {
 }
 
 impl Plain {
+    /// # Errors
+    /// The system's; a file that is not text, as its first bytes show.
     pub(crate) fn open(path: &Path, spec: &InputSpec) -> Result<Plain, IoError> {
-        let opened = Self::try_open(path, spec);
+        Self::opened(path, spec, false)
+    }
+
+    /// As [`Plain::open`], of a text that may begin with anything.
+    pub(crate) fn open_any(path: &Path, spec: &InputSpec) -> Result<Plain, IoError> {
+        Self::opened(path, spec, true)
+    }
+
+    fn opened(path: &Path, spec: &InputSpec, any: bool) -> Result<Plain, IoError> {
+        let opened = Self::try_open(path, spec, any);
         let opened = opened.map_err(|error| match was_stopped(&error) {
             true => IoError::interrupted(),
             false => IoError::system("cannot open", &error),
@@ -32,7 +43,7 @@ impl Plain {
         opened.and_then(|plain| plain).map_err(|error| error.in_file(path))
     }
 
-    fn try_open(path: &Path, spec: &InputSpec) -> io::Result<Result<Plain, IoError>> {
+    fn try_open(path: &Path, spec: &InputSpec, any: bool) -> io::Result<Result<Plain, IoError>> {
         let file = Stopping { inner: open_regular(path)?, stop: spec.stop.clone() };
         let (_, compression) = Compression::split(path);
         let mut raw = BufReader::with_capacity(BUFFER, file);
@@ -41,7 +52,7 @@ impl Plain {
         if compression != Compression::None && head.is_empty() {
             return Ok(Err(IoError::data(format!("the file is empty, not {compression}"))));
         }
-        if let Err(error) = magic::check(path, head, compression) {
+        if let (Err(error), false) = (magic::check(path, head, compression), any && compression == Compression::None) {
             return Ok(Err(error));
         }
         let bytes: Box<dyn BufRead + Send> = match compression {
@@ -60,7 +71,7 @@ impl Plain {
         if compression != Compression::None {
             match plain.bytes.fill_buf() {
                 Ok(head) => {
-                    if let Err(error) = magic::check_inside(path, head, compression) {
+                    if let (Err(error), false) = (magic::check_inside(path, head, compression), any) {
                         return Ok(Err(error));
                     }
                 }
@@ -68,6 +79,17 @@ impl Plain {
             }
         }
         Ok(Ok(plain))
+    }
+
+    /// Goes past a byte-order mark at the beginning.
+    pub(crate) fn skip_mark(&mut self) {
+        // What cannot be read is reported when it is read.
+        for byte in b"\xef\xbb\xbf" {
+            match self.bytes.fill_buf() {
+                Ok(there) if there.first() == Some(byte) => self.bytes.consume(1),
+                _ => return,
+            }
+        }
     }
 
     /// Why the bytes cannot be read.

@@ -118,7 +118,8 @@ impl Key {
             }
             match self.lowercase {
                 true if char.is_ascii() => compared.push(char.to_ascii_lowercase()),
-                true => compared.extend(char.to_lowercase()),
+                // By way of upper case, so that ς and σ, and ß and ss, are equal.
+                true => compared.extend(char.to_uppercase().flat_map(char::to_lowercase)),
                 false => compared.push(char),
             }
         }
@@ -156,6 +157,7 @@ mod tests {
     fn texts_are_equal_in_what_is_asked_for() {
         let all = || json!({ "lowercase": true, "letters_only": true, "normalise": true });
         assert!(same(json!({ "lowercase": true }), "ÀB c", "àb C") && !same(json!({}), "ÀB c", "àb C"));
+        assert!(same(json!({ "lowercase": true }), "ΟΔΟΣ STRASSE ÉTÉ", "οδος straße été"));
         assert!(same(json!({ "letters_only": true }), "a, b — 2c", "ab c!") && !same(json!({}), "a b", "ab"));
         let spaces = " a\u{a0}\tb ﬁ ";
         assert!(same(json!({ "normalise": true }), spaces, "a b fi") && !same(json!({}), spaces, "a b fi"));

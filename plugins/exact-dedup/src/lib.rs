@@ -29,7 +29,7 @@ pub struct Config {
 #[derive(Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 struct Key {
-    /// Upper and lower case are equal.
+    /// Upper and lower case are equal, by way of upper case: ς is σ, and ß is ss.
     lowercase: bool,
     /// Letters alone are compared: no white space, digits or punctuation. A text without letters is compared as it is.
     letters_only: bool,

@@ -1,6 +1,7 @@
 //! Plain text: a row for each line, without its end, or for each file; in one column, `text`.
 //!
-//! Every line is a row, blank ones too, so that rows are numbered as an editor numbers them.
+//! Every line is a row, blank ones too, so that rows are numbered as an editor numbers them. A carriage return within a line is part of it,
+//! unless lines end with nothing else. Whatever a file begins with, it is text if it is UTF-8: web pages are read here too.
 
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -33,7 +34,7 @@ impl FileFormat for PlainText {
     fn read(&self, file: &Path, schema: &SchemaRef, spec: &InputSpec, policy: BatchPolicy) -> Result<Rows, IoError> {
         match spec.row {
             TextRow::Line => {
-                let lines = Lines::open(file, spec)?;
+                let lines = Lines::of(Plain::open_any(file, spec)?);
                 Ok(Box::new(LineRows { lines, schema: schema.clone(), policy }))
             }
             TextRow::File => Ok(Box::new(std::iter::once(whole(file, schema, spec)))),
@@ -52,8 +53,18 @@ impl LineRows {
         let (mut origins, mut texts, mut bytes) = (Vec::new(), StringBuilder::new(), 0);
         while origins.len() < self.policy.rows && bytes < self.policy.bytes {
             let Some((number, line)) = self.lines.next_line()? else { break };
-            let line = line.strip_suffix(b"\n").unwrap_or(line);
+            let (line, is_ended) = line.strip_suffix(b"\n").map_or((line, false), |line| (line, true));
             let line = line.strip_suffix(b"\r").unwrap_or(line);
+            if number == 1 && !is_ended {
+                if line.is_empty() {
+                    // A byte-order mark, and nothing else.
+                    break;
+                }
+                if line.contains(&b'\r') {
+                    let error = IoError::data("lines end with a carriage return alone, and a line feed is expected");
+                    return Err(error.with_help("convert the file: tr '\\r' '\\n'").at_line(1));
+                }
+            }
             texts.append_value(utf8(line).map_err(|error| error.at_line(number))?);
             bytes += line.len() + size_of::<i32>();
             origins.push(number);
@@ -76,7 +87,7 @@ impl Iterator for LineRows {
 
 /// A file as one row, without its byte-order mark.
 fn whole(file: &Path, schema: &SchemaRef, spec: &InputSpec) -> Result<(UInt64Array, RecordBatch), IoError> {
-    let mut plain = Plain::open(file, spec)?;
+    let mut plain = Plain::open_any(file, spec)?;
     let mut bytes = Vec::new();
     let read = (&mut plain.bytes).take(spec.limits.line + 1).read_to_end(&mut bytes);
     read.map_err(|error| plain.unreadable(&error))?;

@@ -30,12 +30,25 @@ fn pointer(node: &Node, findings: &mut Findings) -> Option<String> {
         findings.add_with_help(&node.at, message, format!("at = \"/{}\"", pointer.value.replace('.', "/")));
         return None;
     }
+    let escapes = pointer.split('~').skip(1).all(|rest| rest.starts_with(['0', '1']));
+    if !escapes {
+        let message = format!("`at` is {:?}: in a JSON pointer, `~` is followed by `0` or `1`", pointer.value);
+        findings.add_with_help(&node.at, message, "write `~0` for `~`, and `~1` for `/` in a key");
+        return None;
+    }
     Some(pointer.value)
 }
 
 fn added(node: &Node, findings: &mut Findings) -> Vec<(String, Added)> {
     let entries = table(node, "`add`", findings).unwrap_or_default();
-    entries.iter().filter_map(|entry| Some((entry.key.clone(), value(entry, findings)?))).collect()
+    let one = |entry: &Entry| {
+        if entry.key.is_empty() {
+            findings.add(&entry.key_at, "`add` has a column without a name");
+            return None;
+        }
+        Some((entry.key.clone(), value(entry, findings)?))
+    };
+    entries.iter().filter_map(one).collect()
 }
 
 fn value(Entry { key, value, .. }: &Entry, findings: &mut Findings) -> Option<Added> {

@@ -4,10 +4,10 @@
 use std::io::{self, BufRead};
 use std::path::Path;
 
-use callboard_words::text::excerpt;
-
+use super::pointer::Around;
+use super::scan::Scan;
 use crate::error::{InFile, IoError};
-use crate::formats::jsonl::{Objects, kind, only_as_text};
+use crate::formats::jsonl::{NO_NUMBER, Objects, is_no_number, kind, only_as_text, text_at};
 use crate::limits::{self, LONGEST_LINE, Limit};
 use crate::misfit::Misfit;
 use crate::plain::Plain;
@@ -18,7 +18,7 @@ const LONG: usize = 4 << 20;
 
 /// Lines and bytes from 1.
 #[derive(Clone, Copy, Debug)]
-struct Place {
+pub(super) struct Place {
     line: u64,
     column: u64,
 }
@@ -34,26 +34,26 @@ impl Place {
         }
     }
 
-    fn of(self, error: IoError) -> IoError {
+    pub(super) fn of(self, error: IoError) -> IoError {
         error.at(InFile::Line { line: self.line, column: Some(self.column) })
     }
 }
 
 /// The elements of an array, one after the other.
 pub(super) struct Elements {
-    plain: Plain,
+    pub(super) plain: Plain,
     /// Where the next byte is.
-    place: Place,
+    pub(super) place: Place,
     /// Bytes so far.
-    passed: u64,
-    element: Vec<u8>,
+    pub(super) passed: u64,
+    pub(super) element: Vec<u8>,
     /// Where `element` begins.
-    begun: Place,
+    pub(super) begun: Place,
     /// Whether no element has been taken yet.
     is_first: bool,
     is_ended: bool,
-    /// Objects and arrays around the array.
-    around: Vec<u8>,
+    /// What is around the array, the innermost last.
+    pub(super) around: Vec<Around>,
 }
 
 impl Elements {
@@ -80,126 +80,7 @@ impl Elements {
         }
     }
 
-    /// Goes to the first element of the array that a JSON pointer names.
-    fn go_to(&mut self, pointer: &str) -> Result<(), IoError> {
-        if self.plain.bytes.fill_buf().is_ok_and(|there| there.starts_with(b"\xef\xbb\xbf")) {
-            self.plain.bytes.consume(3);
-        }
-        let keys: Vec<String> =
-            pointer.split('/').skip(1).map(|key| key.replace("~1", "/").replace("~0", "~")).collect();
-        for (depth, key) in keys.iter().enumerate() {
-            let so_far = pointer.split('/').take(depth + 2).collect::<Vec<_>>().join("/");
-            match self.after_space()? {
-                Some(b'{') => self.go_to_member(key, &so_far)?,
-                Some(b'[') => self.go_to_item(key, &so_far)?,
-                other => {
-                    let what = other.map_or("nothing", kind);
-                    let error = IoError::data(format!("there is nothing at `{so_far}`, but {what} before it"));
-                    return Err(self.place.of(error.with_help(AT)));
-                }
-            }
-        }
-        match self.after_space()? {
-            Some(b'[') => self.take(),
-            None => Err(self.place.of(IoError::data("the file is empty, and an array is expected"))),
-            Some(other) => {
-                let what = kind(other);
-                let message = match pointer {
-                    "" => format!("the file is {what}, not an array"),
-                    pointer => format!("`{pointer}` is {what}, not an array"),
-                };
-                let help = match other {
-                    b'{' if pointer.is_empty() => {
-                        format!("{AT}; if there is an object a line: format = \"jsonl\"")
-                    }
-                    _ => AT.to_owned(),
-                };
-                Err(self.place.of(IoError::data(message).with_help(help)))
-            }
-        }
-    }
-
-    /// Goes into an object, to the value of a member.
-    fn go_to_member(&mut self, wanted: &str, pointer: &str) -> Result<(), IoError> {
-        let begun = self.place;
-        self.take()?;
-        self.around.push(b'{');
-        let mut is_first = true;
-        loop {
-            match self.after_space()? {
-                Some(b'}') if is_first => return Err(begun.of(missing(pointer))),
-                Some(b'"') => {}
-                other => return Err(self.unexpected(other, "a key")),
-            }
-            self.value()?;
-            let key = serde_json::from_slice::<String>(&self.element);
-            let key = key.map_err(|error| self.begun.of(IoError::data(format!("a key is not JSON: {error}"))))?;
-            match self.after_space()? {
-                Some(b':') => self.take()?,
-                other => return Err(self.unexpected(other, "`:`")),
-            }
-            if key == wanted {
-                return Ok(());
-            }
-            self.skip_value()?;
-            is_first = false;
-            match self.after_space()? {
-                Some(b',') => self.take()?,
-                Some(b'}') => return Err(begun.of(missing(pointer))),
-                other => return Err(self.unexpected(other, "`,` or `}`")),
-            }
-        }
-    }
-
-    /// Goes into an array, to one of its items.
-    fn go_to_item(&mut self, wanted: &str, pointer: &str) -> Result<(), IoError> {
-        let begun = self.place;
-        let Ok(wanted) = wanted.parse::<u64>() else { return Err(begun.of(missing(pointer))) };
-        self.take()?;
-        self.around.push(b'[');
-        for _ in 0..wanted {
-            if self.after_space()? == Some(b']') {
-                return Err(begun.of(missing(pointer)));
-            }
-            self.skip_value()?;
-            match self.after_space()? {
-                Some(b',') => self.take()?,
-                Some(b']') => return Err(begun.of(missing(pointer))),
-                other => return Err(self.unexpected(other, "`,` or `]`")),
-            }
-        }
-        match self.after_space()? {
-            Some(b']') => Err(begun.of(missing(pointer))),
-            _ => Ok(()),
-        }
-    }
-
-    /// What stands behind the array: the rest of what is around it, so that a file that was cut short is noticed.
-    fn end(&mut self) -> Result<(), IoError> {
-        while let Some(around) = self.around.pop() {
-            let close = if around == b'{' { b'}' } else { b']' };
-            loop {
-                match self.after_space()? {
-                    Some(byte) if byte == close => {
-                        self.take()?;
-                        break;
-                    }
-                    Some(b',' | b':') => self.take()?,
-                    Some(b'}' | b']') | None => {
-                        let next = self.peek()?;
-                        return Err(self.unexpected(next, if close == b'}' { "`}`" } else { "`]`" }));
-                    }
-                    Some(_) => self.skip_value()?,
-                }
-            }
-        }
-        match self.after_space()? {
-            None => Ok(()),
-            next => Err(self.unexpected(next, "the end of the file")),
-        }
-    }
-
-    fn unexpected(&self, found: Option<u8>, expected: &str) -> IoError {
+    pub(super) fn unexpected(&self, found: Option<u8>, expected: &str) -> IoError {
         let error = match found {
             None => IoError::data(format!("the file ends where {expected} is expected: it was cut short")),
             Some(byte) => {
@@ -211,7 +92,7 @@ impl Elements {
         self.place.of(error)
     }
 
-    fn peek(&mut self) -> Result<Option<u8>, IoError> {
+    pub(super) fn peek(&mut self) -> Result<Option<u8>, IoError> {
         fill(&mut self.plain, self.place).map(|there| there.first().copied())
     }
 
@@ -221,7 +102,7 @@ impl Elements {
     }
 
     /// Goes past the next byte.
-    fn take(&mut self) -> Result<(), IoError> {
+    pub(super) fn take(&mut self) -> Result<(), IoError> {
         let there = fill(&mut self.plain, self.place)?;
         let taken = there.len().min(1);
         self.place = self.place.after(&there[..taken]);
@@ -230,10 +111,11 @@ impl Elements {
     }
 
     /// The next byte that is no white space.
-    fn after_space(&mut self) -> Result<Option<u8>, IoError> {
+    pub(super) fn after_space(&mut self) -> Result<Option<u8>, IoError> {
         loop {
             let there = fill(&mut self.plain, self.place)?;
-            let spaces = there.iter().take_while(|byte| b" \t\r\n".contains(byte)).count();
+            let is_space = |byte: &u8| matches!(byte, b' ' | b'\t' | b'\r' | b'\n');
+            let spaces = there.iter().position(|byte| !is_space(byte)).unwrap_or(there.len());
             let (next, is_over) = (there.get(spaces).copied(), there.is_empty());
             self.place = self.place.after(&there[..spaces]);
             self.consume(spaces);
@@ -244,7 +126,7 @@ impl Elements {
     }
 
     /// Takes the value that begins with the next byte.
-    fn value(&mut self) -> Result<(), IoError> {
+    pub(super) fn value(&mut self) -> Result<(), IoError> {
         self.element.clear();
         self.begun = self.place;
         let mut scan = Scan::default();
@@ -273,7 +155,14 @@ impl Elements {
     }
 
     /// Goes past the value that begins with the next byte, of any length.
-    fn skip_value(&mut self) -> Result<(), IoError> {
+    pub(super) fn skip_value(&mut self) -> Result<(), IoError> {
+        match self.after_space()? {
+            Some(b',' | b':' | b'}' | b']') | None => {
+                let next = self.peek()?;
+                return Err(self.unexpected(next, "a value"));
+            }
+            Some(_) => {}
+        }
         let mut scan = Scan::default();
         loop {
             let there = fill(&mut self.plain, self.place)?;
@@ -303,67 +192,10 @@ fn fill(plain: &mut Plain, place: Place) -> Result<&[u8], IoError> {
     Ok(plain.bytes.fill_buf().unwrap_or_default())
 }
 
-const AT: &str = "say where the array of rows is, by its JSON pointer: at = \"/KEY\"";
-
-fn missing(pointer: &str) -> IoError {
-    IoError::data(format!("there is nothing at `{}`", excerpt(pointer, 60))).with_help(AT)
-}
-
-/// Where a value ends.
-#[derive(Default)]
-struct Scan {
-    depth: u64,
-    in_text: bool,
-    is_escaped: bool,
-    /// Neither an object nor an array nor a text, which ends before what follows it.
-    in_word: bool,
-}
-
-impl Scan {
-    /// How many of these bytes are of the value, and whether it ends with them.
-    fn over(&mut self, bytes: &[u8]) -> (usize, bool) {
-        let mut at = 0;
-        while let Some(&byte) = bytes.get(at) {
-            if self.in_text {
-                let rest = &bytes[at..];
-                if self.is_escaped {
-                    self.is_escaped = false;
-                    at += 1;
-                    continue;
-                }
-                let Some(end) = memchr::memchr2(b'"', b'\\', rest) else { return (bytes.len(), false) };
-                self.is_escaped = rest[end] == b'\\';
-                self.in_text = self.is_escaped;
-                at += end + 1;
-                if !self.in_text && self.depth == 0 {
-                    return (at, true);
-                }
-                continue;
-            }
-            match byte {
-                b',' | b':' | b'}' | b']' | b' ' | b'\t' | b'\r' | b'\n' if self.depth == 0 && self.in_word => {
-                    return (at, true);
-                }
-                b'"' => self.in_text = true,
-                b'{' | b'[' => self.depth += 1,
-                b'}' | b']' => {
-                    self.depth = self.depth.saturating_sub(1);
-                    if self.depth == 0 {
-                        return (at + 1, true);
-                    }
-                }
-                _ if self.depth == 0 => self.in_word = true,
-                _ => {}
-            }
-            at += 1;
-        }
-        (bytes.len(), false)
-    }
-
-    /// Whether the value may end where the file does.
-    fn is_number(&self) -> bool {
-        self.in_word && self.depth == 0
-    }
+/// What the parser says, without its own place.
+pub(super) fn said(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    text.rsplit_once(" at line ").map_or(text.as_str(), |(message, _)| message).to_owned()
 }
 
 impl Objects for Elements {
@@ -408,7 +240,7 @@ impl Objects for Elements {
         if let Some(misfit) = misfit {
             return place.of(misfit.into_error(spec, "json"));
         }
-        let Ok(text) = std::str::from_utf8(&self.element) else { return self.not_utf8() };
+        let Ok(text) = std::str::from_utf8(&self.element) else { return self.is_not_utf8() };
         let first = self.element.first();
         if error.is_data() && first != Some(&b'{') {
             let what = first.map_or("nothing", |byte| kind(*byte));
@@ -417,12 +249,22 @@ impl Objects for Elements {
         if let Some(misfit) = only_as_text(text, spec) {
             return place.of(misfit.into_error(spec, "json"));
         }
-        let said = error.to_string();
-        let message = said.rsplit_once(" at line ").map_or(said.as_str(), |(message, _)| message);
-        place.of(IoError::data(format!("the element is not JSON: {message}")))
+        let fault = IoError::data(format!("the element is not JSON: {}", said(error)));
+        let line = self.element.split(|byte| *byte == b'\n').nth(error.line().saturating_sub(1));
+        place.of(match line.is_some_and(|line| is_no_number(text_at(line, error.column()))) {
+            true => fault.with_help(NO_NUMBER),
+            false => fault,
+        })
     }
 
     fn not_utf8(&mut self) -> IoError {
+        self.is_not_utf8()
+    }
+}
+
+impl Elements {
+    /// Where the element is no UTF-8.
+    pub(super) fn is_not_utf8(&self) -> IoError {
         let before = std::str::from_utf8(&self.element).err().map_or(0, |error| error.valid_up_to());
         let help = "convert the file to UTF-8: iconv -f LATIN1 -t UTF-8, if that is what it is in";
         let place = self.begun.after(&self.element[..before]);

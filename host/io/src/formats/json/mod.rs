@@ -1,9 +1,11 @@
 //! JSON: an array of objects, each a row. The array is the whole file, or where the input's `at` points to.
 //!
-//! Elements are taken apart as they are read ([`elements`]), so a file of any size takes the memory of one of them; each is then read as
+//! Elements are taken apart as they are read ([`elements`], [`scan`]), from where the pointer leads ([`pointer`]), so a file of any size takes the memory of one of them; each is then read as
 //! a line of JSON Lines is.
 
 mod elements;
+mod pointer;
+mod scan;
 
 use std::path::{Path, PathBuf};
 

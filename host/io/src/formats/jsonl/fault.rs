@@ -69,15 +69,16 @@ pub(super) fn of_line(line: &[u8], error: &serde_json::Error, misfit: Option<Mis
 
 const CSV: &str = "JSON Lines has one object a line; if the file is CSV, say so: format = \"csv\"";
 
-const NO_NUMBER: &str = "JSON has no NaN and no infinity, though Python's `json` writes them: write null for them";
+pub(in crate::formats) const NO_NUMBER: &str =
+    "JSON has no NaN and no infinity, though Python's `json` writes them: write null for them";
 
 /// What a line has where the parser stopped, which counts columns of bytes from 1.
-fn text_at(line: &[u8], column: usize) -> &[u8] {
+pub(in crate::formats) fn text_at(line: &[u8], column: usize) -> &[u8] {
     line.get(column.saturating_sub(1)..).unwrap_or_default()
 }
 
 /// Whether it begins with what some programs write for numbers that JSON cannot hold.
-fn is_no_number(text: &[u8]) -> bool {
+pub(in crate::formats) fn is_no_number(text: &[u8]) -> bool {
     let text = text.strip_prefix(b"-").unwrap_or(text);
     [b"NaN".as_slice(), b"Inf", b"nan", b"inf"].iter().any(|word| text.starts_with(word))
 }

@@ -15,7 +15,7 @@ mod infer;
 mod write;
 
 pub(super) use decode::object;
-pub(super) use fault::{kind, only_as_text};
+pub(super) use fault::{NO_NUMBER, is_no_number, kind, only_as_text, text_at};
 pub(super) use infer::{Objects, schema};
 pub(super) use write::{Json, most_text, values};
 pub use write::{json_bytes, json_rows, marked_rows};

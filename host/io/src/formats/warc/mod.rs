@@ -4,6 +4,8 @@
 //! `http_headers`, and `body` is what follows it; otherwise `body` is the whole block. Its bytes are as they are in the file: what a server
 //! has compressed stays compressed.
 
+mod head;
+
 use std::io::{BufRead, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -18,10 +20,11 @@ use callboard_words::text::excerpt;
 use super::{FileFormat, Rows};
 use crate::canonical;
 use crate::error::{InFile, IoError};
-use crate::limits::{self, LONGEST_LINE, Limit};
+use crate::limits::{self, Limit};
 use crate::plain::Plain;
 use crate::spec::{BatchPolicy, InputSpec};
-use crate::values::time;
+
+use head::{Headers, Http};
 
 pub(super) struct Warc;
 
@@ -42,7 +45,8 @@ impl FileFormat for Warc {
     }
 
     fn read(&self, file: &Path, schema: &SchemaRef, spec: &InputSpec, policy: BatchPolicy) -> Result<Rows, IoError> {
-        let plain = Plain::open(file, spec)?;
+        let mut plain = Plain::open(file, spec)?;
+        plain.skip_mark();
         Ok(Box::new(Records { plain, schema: schema.clone(), policy, read: 0, is_ended: false }))
     }
 }
@@ -67,9 +71,6 @@ fn columns(text: bool) -> Schema {
     ])
 }
 
-/// Names and values, in their order; of those with one name, the values are joined by commas, as HTTP has it.
-type Headers = Vec<(String, String)>;
-
 struct Record {
     headers: Headers,
     block: Vec<u8>,
@@ -77,7 +78,7 @@ struct Record {
 
 impl Record {
     fn header(&self, name: &str) -> Option<&str> {
-        self.headers.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
+        self.headers.get(name)
     }
 
     fn needed(&self, name: &str) -> Result<&str, IoError> {
@@ -99,39 +100,42 @@ impl Records {
     fn next_record(&mut self) -> Result<Option<Record>, IoError> {
         // Records are parted by two line ends, which some writers double or leave out.
         let version = loop {
-            match self.line(16)? {
-                None => return Ok(None),
-                Some(line) if line.is_empty() => {}
-                Some(line) => break line,
+            match self.line(VERSION)? {
+                Line::None => return Ok(None),
+                Line::Whole(line) if line.is_empty() => {}
+                Line::Whole(line) | Line::TooLong(line) | Line::CutShort(line) => break line,
             }
         };
         if !["WARC/1.0", "WARC/1.1", "WARC/0.18", "WARC/0.17"].contains(&&*version) {
             let message = format!("`WARC/1.0` or `WARC/1.1` is expected, and {:?} found", excerpt(&version, 40));
             return Err(IoError::data(message));
         }
-        let mut headers = Headers::new();
+        let mut headers = Headers::default();
         let mut room = self.plain.spec.limits.header;
         loop {
-            let Some(line) = self.line(room)? else { return Err(cut_short()) };
-            if line.is_empty() {
-                break;
+            self.plain.spec.stop.check()?;
+            match self.line(room)? {
+                Line::Whole(line) if line.is_empty() => break,
+                Line::Whole(line) => {
+                    room = room.saturating_sub(line.len() as u64 + 2);
+                    headers.add(&line).map_err(IoError::data)?;
+                }
+                Line::None | Line::CutShort(_) => return Err(cut_short()),
+                Line::TooLong(_) => return Err(head::too_long(&self.plain.spec)),
             }
-            room = room.saturating_sub(line.len() as u64);
-            add(&mut headers, &line).map_err(IoError::data)?;
         }
         let record = Record { headers, block: Vec::new() };
         let length = record.needed("Content-Length")?;
-        let length: u64 =
-            length.parse().map_err(|_| IoError::data(format!("`Content-Length` is {:?}", excerpt(length, 40))))?;
+        let digits = length.bytes().all(|byte| byte.is_ascii_digit());
+        let Some(length) = length.parse::<u64>().ok().filter(|_| digits) else {
+            let message = format!("`Content-Length` is {:?}, and a number of bytes is expected", excerpt(length, 40));
+            return Err(IoError::data(message));
+        };
         let longest = self.plain.spec.limits.line;
         if length > longest {
             let message = format!("the record is longer than {}", limits::size(longest));
-            return Err(limits::exceeded(
-                &self.plain.spec,
-                Limit::Line,
-                message,
-                length.next_power_of_two().min(LONGEST_LINE),
-            ));
+            let wanted = length.checked_next_power_of_two().unwrap_or(u64::MAX);
+            return Err(limits::exceeded(&self.plain.spec, Limit::Line, message, wanted));
         }
         let mut block = Vec::new();
         let read = (&mut self.plain.bytes).take(length).read_to_end(&mut block);
@@ -142,27 +146,19 @@ impl Records {
         Ok(Some(Record { block, ..record }))
     }
 
-    /// The next line, without its end; none at the end of the file.
-    fn line(&mut self, longest: u64) -> Result<Option<String>, IoError> {
+    /// The next line, without its end.
+    fn line(&mut self, longest: u64) -> Result<Line, IoError> {
         let mut line = Vec::new();
         let read = (&mut self.plain.bytes).take(longest.saturating_add(2)).read_until(b'\n', &mut line);
         read.map_err(|error| self.plain.unreadable(&error))?;
-        if line.is_empty() {
-            return Ok(None);
-        }
-        let Some(text) = line.strip_suffix(b"\n") else {
-            return Err(match line.len() as u64 > longest {
-                true => limits::exceeded(
-                    &self.plain.spec,
-                    Limit::Header,
-                    "the head of the record is longer than it may be, or the file is not WARC".to_owned(),
-                    LONGEST_LINE,
-                ),
-                false => cut_short(),
-            });
-        };
-        let text = text.strip_suffix(b"\r").unwrap_or(text);
-        Ok(Some(String::from_utf8_lossy(text).into_owned()))
+        let text = line.strip_suffix(b"\n").unwrap_or(&line);
+        let words = String::from_utf8_lossy(text.strip_suffix(b"\r").unwrap_or(text)).into_owned();
+        Ok(match line.ends_with(b"\n") {
+            true => Line::Whole(words),
+            false if line.is_empty() => Line::None,
+            false if line.len() as u64 > longest => Line::TooLong(words),
+            false => Line::CutShort(words),
+        })
     }
 
     fn batch(&mut self) -> Result<Option<(UInt64Array, RecordBatch)>, IoError> {
@@ -176,9 +172,8 @@ impl Records {
             match self.next_record().map_err(|error| error.at(place))? {
                 None => self.is_ended = true,
                 Some(record) => {
-                    bytes += record.block.len()
-                        + record.headers.iter().map(|(key, value)| key.len() + value.len()).sum::<usize>();
-                    built.push(record).map_err(|error| error.at(place))?;
+                    bytes += record.block.len() + record.headers.bytes();
+                    built.push(record, &self.plain.spec).map_err(|error| error.at(place))?;
                     self.read += 1;
                 }
             }
@@ -204,53 +199,19 @@ fn cut_short() -> IoError {
     IoError::data("the file ends within the record: it was cut short")
 }
 
-/// Adds a line of a head; what begins with white space continues the line before.
-fn add(headers: &mut Headers, line: &str) -> Result<(), String> {
-    if line.starts_with([' ', '\t'])
-        && let Some((_, value)) = headers.last_mut()
-    {
-        value.push(' ');
-        value.push_str(line.trim());
-        return Ok(());
-    }
-    let (name, value) = line.split_once(':').ok_or_else(|| format!("a header has no `:`: {:?}", excerpt(line, 40)))?;
-    let (name, value) = (name.trim(), value.trim());
-    match headers.iter_mut().find(|(key, _)| key.eq_ignore_ascii_case(name)) {
-        Some((_, all)) => {
-            all.push_str(", ");
-            all.push_str(value);
-        }
-        None => headers.push((name.to_owned(), value.to_owned())),
-    }
-    Ok(())
+/// The next line of a file.
+enum Line {
+    /// The file has ended.
+    None,
+    Whole(String),
+    /// The file ends within it.
+    CutShort(String),
+    /// As much of it as was asked for.
+    TooLong(String),
 }
 
-/// A message of HTTP: its status, if it is a response, its headers, and where its body begins. None if the block is none.
-fn http(block: &[u8]) -> Option<(Option<i32>, Headers, usize)> {
-    let mut headers = Headers::new();
-    let mut lines = memchr::memchr_iter(b'\n', block);
-    let mut begin = 0;
-    let mut next = || {
-        let end = lines.next()?;
-        let line = &block[begin..end];
-        begin = end + 1;
-        Some((String::from_utf8_lossy(line.strip_suffix(b"\r").unwrap_or(line)).into_owned(), begin))
-    };
-    let (first, _) = next()?;
-    let status = match first.strip_prefix("HTTP/") {
-        Some(rest) => rest.split_ascii_whitespace().nth(1).and_then(|status| status.parse().ok()),
-        None if first.contains(" HTTP/") => None,
-        None => return None,
-    };
-    loop {
-        let (line, after) = next()?;
-        if line.is_empty() {
-            return Some((status, headers, after));
-        }
-        // Servers send lines that are no headers; browsers leave them out, and so does this.
-        let _ = add(&mut headers, &line);
-    }
-}
+/// A first line is read so far, to be shown.
+const VERSION: u64 = 60;
 
 enum Bodies {
     Text(StringBuilder),
@@ -279,14 +240,16 @@ impl Built {
         }
     }
 
-    fn push(&mut self, record: Record) -> Result<(), IoError> {
-        let date = record.needed("WARC-Date")?;
-        let date =
-            time::timestamp(date).map_err(|_| IoError::data(format!("`WARC-Date` is {:?}", excerpt(date, 40))))?;
+    fn push(&mut self, record: Record, spec: &InputSpec) -> Result<(), IoError> {
+        let said = record.needed("WARC-Date")?;
+        let Some(date) = head::date(said) else {
+            let expected = "a date such as 2024-02-29T12:00:00Z is expected";
+            return Err(IoError::data(format!("`WARC-Date` is {:?}, and {expected}", excerpt(said, 40))));
+        };
         let content_type = record.header("Content-Type");
         let is_http = content_type.is_some_and(|of| of.to_ascii_lowercase().starts_with("application/http"));
-        let http = if is_http { http(&record.block) } else { None };
-        let body = &record.block[http.as_ref().map_or(0, |(.., begin)| *begin)..];
+        let http = if is_http { Http::of(&record.block, spec)? } else { None };
+        let body = &record.block[http.as_ref().map_or(0, |http| http.body)..];
         match &mut self.body {
             Bodies::Bytes(bodies) => bodies.append_value(body),
             Bodies::Text(bodies) => bodies.append_value(simdutf8::basic::from_utf8(body).map_err(|_| {
@@ -294,13 +257,13 @@ impl Built {
                 IoError::data("`body` should be a string, and is not UTF-8").with_help(help)
             })?),
         }
-        let url = record.header("WARC-Target-URI").map(|url| url.trim_start_matches('<').trim_end_matches('>'));
+        let url = record.header("WARC-Target-URI").map(head::bare);
         let texts = [Some(record.needed("WARC-Type")?), Some(record.needed("WARC-Record-ID")?), url, content_type];
         self.texts.iter_mut().zip(texts).for_each(|(column, text)| column.append_option(text));
         self.date.append_value(date);
         append(&mut self.headers, Some(&record.headers));
-        self.status.append_option(http.as_ref().and_then(|(status, ..)| *status));
-        append(&mut self.http_headers, http.as_ref().map(|(_, headers, _)| headers));
+        self.status.append_option(http.as_ref().and_then(|http| http.status));
+        append(&mut self.http_headers, http.as_ref().map(|http| &http.headers));
         Ok(())
     }
 
@@ -326,7 +289,7 @@ impl Built {
 }
 
 fn append(map: &mut MapBuilder<StringBuilder, StringBuilder>, headers: Option<&Headers>) {
-    for (key, value) in headers.into_iter().flatten() {
+    for (key, value) in headers.iter().flat_map(|headers| headers.all()) {
         map.keys().append_value(key);
         map.values().append_value(value);
     }
