@@ -5,8 +5,9 @@ use serde_json::{Value, json};
 use crate::bench::{Bench, guests, lines, step, straight, use_step};
 
 /// Every bundled step, told to do what moves rows most: (rows out, dropped, rejected, repeated) of eight rows.
-const STEPS: [(&str, &str, [u64; 4]); 14] = [
+const STEPS: [(&str, &str, [u64; 4]); 15] = [
     ("aggregate", "by = [\"text\"], figures = { n = \"count\" }", [3, 5, 0, 0]),
+    ("compute", "set = { part = \"n * 2\" }", [8, 0, 0, 0]),
     ("contamination", "ngram = 2", [1, 7, 0, 0]),
     ("exact-dedup", "columns = [\"text\"]", [3, 5, 0, 0]),
     ("explode", "column = \"tags\"", [11, 3, 0, 6]),

@@ -12,7 +12,7 @@ use crate::arithmetic;
 use crate::compare::Is;
 use crate::decimal::Decimal;
 use crate::evaluate::Row;
-use crate::node::Node;
+use crate::node::{Node, Step};
 use crate::syntax::{Fault, Kind, Part, Sign};
 use crate::types::Type;
 use crate::value::Value;
@@ -32,6 +32,24 @@ pub(crate) fn check(part: &Part, input: &Schema) -> Result<Checked, Fault> {
     let mut checker = Checker { input, columns: vec![], locals: vec![] };
     let node = checker.condition(part)?;
     Ok(Checked { node, columns: checker.columns })
+}
+
+/// As [`check`], of an expression that may give anything, and the type of what it gives.
+pub(crate) fn check_value(part: &Part, input: &Schema) -> Result<(Checked, Type), Fault> {
+    let mut checker = Checker { input, columns: vec![], locals: vec![] };
+    let (node, ty) = checker.part(part)?;
+    Ok((Checked { node, columns: checker.columns }, ty))
+}
+
+/// A step further into JSON.
+fn within_json(node: Node, step: Step) -> Node {
+    match node {
+        Node::Json(of, mut path) => {
+            path.push(step);
+            Node::Json(of, path)
+        }
+        node => Node::Json(Box::new(node), vec![step]),
+    }
 }
 
 struct Checker<'s> {
@@ -155,6 +173,7 @@ impl Checker<'_> {
                 let key = Node::Constant(Value::text(name.to_owned()));
                 Ok((Node::Index(Box::new([node, key])), (**value).clone()))
             }
+            Type::Json => Ok((within_json(node, Step::Member(name.to_owned())), Type::Json)),
             Type::Null => Ok((Node::Constant(Value::Null), Type::Null)),
             _ => Err(Fault::new(at, format!("{}, and has no members", words::shown(of, &ty)))),
         }
@@ -172,6 +191,15 @@ impl Checker<'_> {
         let (node, ty) = self.part(of)?;
         if let (Type::Struct(_), Kind::Text(name)) = (&ty, &index.kind) {
             return self.member(of, name, at);
+        }
+        if ty == Type::Json {
+            let step = match &index.kind {
+                Kind::Text(name) => Some(Step::Member(name.clone())),
+                Kind::Int(place) => usize::try_from(*place).ok().map(Step::Item),
+                _ => None,
+            };
+            let step = step.ok_or_else(|| Fault::new(index.at, "a place in JSON is written as a text or a number"))?;
+            return Ok((within_json(node, step), Type::Json));
         }
         let (place, place_ty) = self.part(index)?;
         let (value, fits) = match &ty {

@@ -2,10 +2,13 @@
 
 use std::borrow::Cow;
 use std::cell::Cell;
+use std::sync::Arc;
+
+use callboard_sdk::serde_json;
 
 use crate::arithmetic::{arithmetic, negate};
 use crate::compare::{Fold, is_equal};
-use crate::node::{Each, Node, What};
+use crate::node::{Each, Node, Step, What};
 use crate::reader::Reader;
 use crate::value::{List, Value};
 
@@ -113,6 +116,27 @@ impl Node {
                 Value::Text(text) => Value::Bool(pattern.is_match(&text)),
                 _ => Value::Null,
             },
+            Node::Extract(of, pattern) => match of.evaluate(row)? {
+                Value::Text(text) => match pattern.captures(&text) {
+                    Some(found) => {
+                        let part = found.get(1).or_else(|| found.get(0).filter(|_| found.len() == 1));
+                        row.made(part.map_or(Value::Null, |part| Value::text(part.as_str().to_owned())))?
+                    }
+                    None => Value::Null,
+                },
+                _ => Value::Null,
+            },
+            Node::Json(of, path) => match of.evaluate(row)? {
+                Value::Text(text) => {
+                    // What is read takes many times the memory of the text.
+                    row.spend(text.len() as u64 / 2)?;
+                    let json: serde_json::Value = serde_json::from_str(&text)
+                        .map_err(|error| format!("`json` is given text that is not JSON: {error}"))?;
+                    at_path(&json, path)
+                }
+                Value::Json(json) => at_path(&json, path),
+                _ => Value::Null,
+            },
             Node::Call(function, arguments) => {
                 let arguments = all(arguments, row)?;
                 if arguments.iter().any(Value::is_null) {
@@ -162,6 +186,15 @@ fn at<'r>(of: Value<'r>, index: Value<'r>) -> Outcome<'r> {
         (Value::Map(map), key) if !key.is_null() => Ok(map.get(&key)),
         _ => Ok(Value::Null),
     }
+}
+
+/// Null where there is nothing, or null.
+fn at_path<'r>(json: &serde_json::Value, path: &[Step]) -> Value<'r> {
+    let found = path.iter().try_fold(json, |json, step| match step {
+        Step::Member(name) => json.get(name),
+        Step::Item(place) => json.get(place),
+    });
+    found.filter(|json| !json.is_null()).map_or(Value::Null, |json| Value::Json(Arc::new(json.clone())))
 }
 
 impl Each {

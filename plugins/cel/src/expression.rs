@@ -10,7 +10,7 @@ use crate::columnar::{Condition, Truth};
 use crate::evaluate::Row;
 use crate::node::Node;
 use crate::reader::Reader;
-use crate::syntax::{Fault, parse};
+use crate::syntax::{Fault, Part, parse};
 
 /// A condition on the rows of an input.
 pub struct Expression {
@@ -55,11 +55,7 @@ impl Expression {
     /// # Errors
     /// `config`: what does not parse or cannot work on these columns, and where.
     pub fn new(source: &str, input: &Schema) -> Result<Self> {
-        let part = parse(source).map_err(|fault| {
-            let (line, column) = fault.place(source);
-            let what = fault.what;
-            StepError::config(format!("the expression does not parse at line {line}, column {column}: {what}"))
-        })?;
+        let part = parsed(source)?;
         let Checked { node, columns } = check(&part, input).map_err(|fault| unfit(source, &fault))?;
         let simple = Condition::of(&node, &columns);
         Ok(Expression { source: source.trim().to_owned(), node, columns, simple })
@@ -138,7 +134,16 @@ impl Expression {
     }
 }
 
-fn unfit(source: &str, fault: &Fault) -> StepError {
+/// An expression as it is written.
+pub(crate) fn parsed(source: &str) -> Result<Part> {
+    parse(source).map_err(|fault| {
+        let (line, column) = fault.place(source);
+        let what = fault.what;
+        StepError::config(format!("the expression does not parse at line {line}, column {column}: {what}"))
+    })
+}
+
+pub(crate) fn unfit(source: &str, fault: &Fault) -> StepError {
     let (line, column) = fault.place(source);
     StepError::config(format!("{} (line {line}, column {column} of the expression)", fault.what))
 }

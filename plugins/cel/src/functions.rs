@@ -3,6 +3,7 @@
 //! A function is given values and no null: where an argument is null, so is the result.
 
 mod convert;
+mod hashes;
 mod moments;
 mod numbers;
 mod text;
@@ -41,6 +42,7 @@ pub(crate) enum Takes {
     List,
     Texts,
     Map,
+    Json,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,7 +74,8 @@ impl Takes {
             | (Takes::Time, Type::Time)
             | (Takes::Duration, Type::Duration)
             | (Takes::List, Type::List(_))
-            | (Takes::Map, Type::Map(..)) => true,
+            | (Takes::Map, Type::Map(..))
+            | (Takes::Json, Type::Json) => true,
             (Takes::Number, ty) => ty.is_number(),
             (Takes::Instant, ty) => ty.is_instant(),
             (Takes::Texts, Type::List(items)) => matches!(**items, Type::Text | Type::Null),
@@ -94,6 +97,7 @@ impl Takes {
             Takes::List => "a list",
             Takes::Texts => "a list of text",
             Takes::Map => "a map",
+            Takes::Json => "JSON",
         }
     }
 }
@@ -119,12 +123,14 @@ impl Gives {
 
 /// All there are.
 pub(crate) fn all() -> impl Iterator<Item = &'static Function> {
-    [text::FUNCTIONS, numbers::FUNCTIONS, moments::FUNCTIONS, convert::FUNCTIONS].into_iter().flatten()
+    [text::FUNCTIONS, hashes::FUNCTIONS, numbers::FUNCTIONS, moments::FUNCTIONS, convert::FUNCTIONS]
+        .into_iter()
+        .flatten()
 }
 
 /// What is not in the table, since it is given what is not a value: names, patterns, nulls.
-pub(crate) const SPECIAL: [&str; 9] =
-    ["has", "coalesce", "matches", "all", "exists", "exists_one", "existsOne", "filter", "map"];
+pub(crate) const SPECIAL: [&str; 11] =
+    ["has", "coalesce", "matches", "extract", "json", "all", "exists", "exists_one", "existsOne", "filter", "map"];
 
 /// What to write instead of a function that there is not.
 pub(crate) fn instead_of(name: &str) -> String {

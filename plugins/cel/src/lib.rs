@@ -18,6 +18,7 @@ mod compare;
 mod decimal;
 mod evaluate;
 mod expression;
+mod formula;
 mod functions;
 mod node;
 mod reader;
@@ -27,6 +28,7 @@ mod value;
 
 pub use columnar::Truth;
 pub use expression::{Decided, Expression, Verdict};
+pub use formula::Formula;
 
 /// The names of all functions.
 pub fn functions() -> impl Iterator<Item = &'static str> {

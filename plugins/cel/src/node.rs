@@ -36,8 +36,19 @@ pub(crate) enum Node {
     /// The first that is not null.
     Coalesce(Vec<Node>),
     Matches(Box<Node>, Regex),
+    /// The first group, or the whole, of what a pattern matches first.
+    Extract(Box<Node>, Regex),
+    /// What lies at a path of JSON, which is text or a value of JSON.
+    Json(Box<Node>, Vec<Step>),
     Call(&'static Function, Vec<Node>),
     Each(Box<Each>),
+}
+
+/// A step of a path into JSON.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Step {
+    Member(String),
+    Item(usize),
 }
 
 /// `of.all(x, body)` and its like.

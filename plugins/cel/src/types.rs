@@ -24,6 +24,8 @@ pub(crate) enum Type {
     List(Box<Type>),
     Map(Box<Type>, Box<Type>),
     Struct(Vec<(String, Type)>),
+    /// A value of JSON, whose type is known for each row alone.
+    Json,
     /// What can only be asked whether it is null: intervals of months and days.
     Opaque,
 }
@@ -126,7 +128,7 @@ impl Type {
     pub(crate) fn goes_with(&self, other: &Type, ordered: bool) -> bool {
         match (self, other) {
             (Type::Null, _) | (_, Type::Null) => true,
-            (Type::Opaque, _) | (_, Type::Opaque) => false,
+            (Type::Opaque | Type::Json, _) | (_, Type::Opaque | Type::Json) => false,
             (Type::List(left), Type::List(right)) => !ordered && left.goes_with(right, false),
             (Type::Map(key, value), Type::Map(other_key, other_value)) => {
                 !ordered && key.goes_with(other_key, false) && value.goes_with(other_value, false)
@@ -175,6 +177,7 @@ impl fmt::Display for Type {
             Type::List(items) => return write!(f, "a list (an item is {items})"),
             Type::Map(key, value) => return write!(f, "a map (a key is {key}, a value {value})"),
             Type::Struct(_) => "a struct",
+            Type::Json => "JSON (write `string(…)`, `int(…)`, `double(…)` or `bool(…)` around it)",
             Type::Opaque => "an interval",
         })
     }

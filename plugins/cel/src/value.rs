@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use callboard_sdk::serde_json;
+
 use crate::compare::{Fold, is_equal};
 use crate::decimal::Decimal;
 use crate::reader::Reader;
@@ -30,6 +32,8 @@ pub(crate) enum Value<'a> {
     List(List<'a>),
     Map(Map<'a>),
     Struct(Struct<'a>),
+    /// A value of JSON that is not null.
+    Json(Arc<serde_json::Value>),
     /// What can only be asked whether it is null.
     Opaque,
 }
@@ -95,6 +99,7 @@ impl<'a> Value<'a> {
             Value::List(List::Made(items)) => {
                 Value::List(List::Made(items.iter().map(Value::to_static).collect::<Option<_>>()?))
             }
+            Value::Json(json) => Value::Json(json.clone()),
             Value::List(List::Column(..)) | Value::Map(_) | Value::Struct(_) | Value::Opaque => return None,
         })
     }

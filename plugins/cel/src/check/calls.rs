@@ -20,7 +20,18 @@ impl Checker<'_> {
                 _ => Err(Fault::new(at, "`has` is given a column or a member of one: `has(meta.score)`")),
             },
             ("coalesce", [_, ..]) => self.coalesce(arguments, at),
-            ("matches", [of, pattern]) => self.matches(of, pattern),
+            ("matches", [of, pattern]) => {
+                let (node, regex) = self.pattern("matches", of, pattern)?;
+                Ok((Node::Matches(Box::new(node), regex), Type::Bool))
+            }
+            ("extract", [of, pattern]) => {
+                let (node, regex) = self.pattern("extract", of, pattern)?;
+                Ok((Node::Extract(Box::new(node), regex), Type::Text))
+            }
+            ("json", [of]) => match self.part(of)? {
+                (node, Type::Text | Type::Null) => Ok((Node::Json(Box::new(node), vec![]), Type::Json)),
+                (_, ty) => Err(Fault::new(of.at, format!("{}, and `json` reads text", words::shown(of, &ty)))),
+            },
             ("contains", [of, item]) => {
                 let (node, ty) = self.part(of)?;
                 match ty {
@@ -61,25 +72,25 @@ impl Checker<'_> {
         Ok((Node::Coalesce(nodes), ty))
     }
 
-    fn matches(&mut self, of: &Part, pattern: &Part) -> Result<Typed, Fault> {
+    fn pattern(&mut self, name: &str, of: &Part, pattern: &Part) -> Result<(Node, Regex), Fault> {
         let (node, ty) = self.part(of)?;
         if !matches!(ty, Type::Text | Type::Null) {
-            return Err(Fault::new(of.at, format!("{}, and `matches` looks into text", words::shown(of, &ty))));
+            return Err(Fault::new(of.at, format!("{}, and `{name}` looks into text", words::shown(of, &ty))));
         }
         let (pattern_node, _) = self.part(pattern)?;
         let Some(Value::Text(text)) = pattern_node.constant() else {
             return Err(Fault::new(
                 pattern.at,
-                "the pattern of `matches` is written as a text: matches(text, r'^\\d+$')",
+                format!("the pattern of `{name}` is written as a text: {name}(text, r'^\\d+$')"),
             ));
         };
         let regex = Regex::new(&text).map_err(|error| {
             // The last line says what; those before it draw the pattern.
             let what = error.to_string();
             let what = what.lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned();
-            Fault::new(pattern.at, format!("the pattern of `matches` is not a regular expression: {what}"))
+            Fault::new(pattern.at, format!("the pattern of `{name}` is not a regular expression: {what}"))
         })?;
-        Ok((Node::Matches(Box::new(node), regex), Type::Bool))
+        Ok((node, regex))
     }
 
     fn each(&mut self, what: What, of: &Part, item: &Part, body: &[Part], at: usize) -> Result<Typed, Fault> {

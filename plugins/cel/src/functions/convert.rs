@@ -15,11 +15,11 @@ macro_rules! convert {
 }
 
 pub(super) const FUNCTIONS: &[Function] = convert! {
-    "int" => Int, [Number, Text, Bool, Instant], int;
-    "double" => Float, [Number, Text], double;
+    "int" => Int, [Number, Text, Bool, Instant, Json], int;
+    "double" => Float, [Number, Text, Json], double;
     "decimal" => Decimal, [Number, Text], decimal;
-    "string" => Text, [Text, Number, Bool, Bytes, Instant, Time, Duration], string;
-    "bool" => Bool, [Bool, Text], bool;
+    "string" => Text, [Text, Number, Bool, Bytes, Instant, Time, Duration, Json], string;
+    "bool" => Bool, [Bool, Text, Json], bool;
     "bytes" => Bytes, [Text, Bytes], bytes;
     "timestamp" => Timestamp, [Text, Int, Instant], timestamp;
     "date" => Date, [Text, Instant], date;
@@ -30,7 +30,26 @@ pub(super) const FUNCTIONS: &[Function] = convert! {
 const SECOND: i128 = 1_000_000_000;
 const DAY: i128 = 86_400 * SECOND;
 
+/// What a value of JSON is otherwise; lists and objects are their text.
+fn plain<'a>(of: &Value<'a>) -> Value<'a> {
+    use callboard_sdk::serde_json::Value as Json;
+
+    let Value::Json(json) = of else { return of.clone() };
+    match &**json {
+        Json::Null => Value::Null,
+        Json::Bool(value) => Value::Bool(*value),
+        Json::String(text) => Value::text(text.clone()),
+        Json::Number(number) => match (number.as_i64(), number.as_u64(), number.as_f64()) {
+            (Some(int), ..) => Value::Int(int.into()),
+            (_, Some(int), _) => Value::Int(int.into()),
+            (.., float) => float.map_or(Value::Null, Value::Float),
+        },
+        other => Value::text(other.to_string()),
+    }
+}
+
 fn int<'a>(of: &Value<'a>) -> Result<Value<'a>, String> {
+    let of = &plain(of);
     let value = match of {
         Value::Int(value) => Some(*value),
         Value::Bool(value) => Some(i128::from(*value)),
@@ -51,6 +70,7 @@ fn int<'a>(of: &Value<'a>) -> Result<Value<'a>, String> {
 }
 
 fn double<'a>(of: &Value<'a>) -> Result<Value<'a>, String> {
+    let of = &plain(of);
     let value = match of {
         Value::Text(text) => text.parse().ok(),
         number => float(number),
@@ -70,6 +90,7 @@ fn decimal<'a>(of: &Value<'a>) -> Result<Value<'a>, String> {
 }
 
 fn string<'a>(of: &Value<'a>) -> Result<Value<'a>, String> {
+    let of = &plain(of);
     Ok(Value::text(match of {
         Value::Text(_) => return Ok(of.clone()),
         Value::Bool(value) => value.to_string(),
@@ -89,6 +110,7 @@ fn string<'a>(of: &Value<'a>) -> Result<Value<'a>, String> {
 }
 
 fn bool<'a>(of: &Value<'a>) -> Result<Value<'a>, String> {
+    let of = &plain(of);
     Ok(match of {
         Value::Text(text) => match &**text {
             "true" => Value::Bool(true),
