@@ -102,6 +102,14 @@ impl Lines {
         self.number
     }
 
+    /// The line that [`Lines::advance`] went to, to keep: a long one is not copied.
+    pub(crate) fn take_line(&mut self) -> Vec<u8> {
+        match self.taken == 0 && self.number > 1 {
+            true => std::mem::take(&mut self.line),
+            false => self.current().to_vec(),
+        }
+    }
+
     /// Gives back what a long line took, which has been used.
     pub(crate) fn let_go(&mut self) {
         if self.line.capacity() > LONG {

@@ -1,0 +1,235 @@
+//! Lines, cut into batches in one thread and turned into columns by all cores. A batch is known by its text alone, so where batches
+//! end does not depend on who decodes them.
+
+use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::mpsc::{Receiver, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use arrow::array::{RecordBatch, UInt64Array};
+use arrow::datatypes::SchemaRef;
+use memchr::memchr_iter;
+
+use super::{decode, trimmed};
+use crate::columns::StructColumn;
+use crate::cores::cores;
+use crate::error::IoError;
+use crate::lines::Lines;
+use crate::spec::{BatchPolicy, InputSpec};
+
+/// Batches that are decoded ahead, at most.
+const AHEAD: usize = 8;
+
+/// The lines of a batch, and what makes rows of them.
+struct Job {
+    parts: Vec<Part>,
+    /// Of their text.
+    bytes: usize,
+    origins: Vec<u64>,
+    /// What ended the lines too early: an error behind them.
+    failed: Option<IoError>,
+}
+
+/// Lines that follow one another.
+struct Part {
+    text: Vec<u8>,
+    /// The number of the first.
+    first: u64,
+    /// The objects in it, if the lines can be parsed together.
+    together: Option<usize>,
+}
+
+impl Job {
+    fn add(&mut self, part: Part) {
+        self.bytes += part.text.len();
+        self.parts.push(part);
+    }
+}
+
+type Decoded = Result<(UInt64Array, RecordBatch), IoError>;
+
+/// A batch on its way.
+enum Pending {
+    /// It is still to be decoded: there are no threads for it, or it ends with an error.
+    Job(Job),
+    Elsewhere {
+        decoded: Receiver<std::thread::Result<Decoded>>,
+        bytes: usize,
+    },
+}
+
+/// The rows of a file.
+pub(super) struct Batches {
+    lines: Lines,
+    policy: BatchPolicy,
+    decoder: Arc<Decoder>,
+    pending: VecDeque<Pending>,
+    /// Nothing follows the pending batches.
+    ended: bool,
+}
+
+/// What all batches of a file are decoded by.
+struct Decoder {
+    schema: SchemaRef,
+    spec: InputSpec,
+    /// What a row takes at least.
+    width: usize,
+    /// Builders that are not in use.
+    columns: Mutex<Vec<StructColumn>>,
+}
+
+impl Batches {
+    pub(super) fn new(
+        lines: Lines,
+        schema: &SchemaRef,
+        spec: &InputSpec,
+        policy: BatchPolicy,
+        columns: StructColumn,
+    ) -> Batches {
+        let (schema, spec, width) = (schema.clone(), spec.clone(), columns.width as usize);
+        let decoder = Arc::new(Decoder { schema, spec, width, columns: Mutex::new(vec![columns]) });
+        Batches { lines, policy, decoder, pending: VecDeque::new(), ended: false }
+    }
+
+    /// The lines of the next batch; `None` behind the last.
+    fn job(&mut self) -> Option<Job> {
+        let mut job = Job { parts: Vec::new(), bytes: 0, origins: Vec::new(), failed: None };
+        let mut bytes = 0;
+        while job.origins.len() < self.policy.rows && bytes < self.policy.bytes {
+            if self.together(&mut job, &mut bytes) {
+                continue;
+            }
+            match self.lines.next_line() {
+                Ok(Some((number, line))) => {
+                    if !trimmed(line).is_empty() {
+                        bytes += line.len().max(self.decoder.width);
+                        job.add(Part { text: self.lines.take_line(), first: number, together: None });
+                        job.origins.push(number);
+                    }
+                }
+                Ok(None) => {
+                    self.ended = true;
+                    break;
+                }
+                Err(error) => {
+                    (self.ended, job.failed) = (true, Some(error));
+                    break;
+                }
+            }
+        }
+        // Whoever takes the rows has them for a while.
+        self.lines.let_go();
+        (job.failed.is_some() || !job.origins.is_empty()).then_some(job)
+    }
+
+    /// Takes lines that are at hand, as far as there is room for them in the batch and they look like objects; whether there were any.
+    /// Parsed together, they share what a parser sets up.
+    fn together(&mut self, job: &mut Job, bytes: &mut usize) -> bool {
+        let (first, there) = self.lines.at_hand();
+        // The first line may begin with a byte-order mark.
+        let there = if first == 1 { &[] } else { there };
+        let (longest, width) = (self.decoder.spec.limits.line as usize, self.decoder.width);
+        let (mut lines, mut end, before) = (0, 0, job.origins.len());
+        for line_end in memchr_iter(b'\n', there) {
+            let line = &there[end..=line_end];
+            let text = trimmed(line);
+            if !text.is_empty() {
+                let is_full = job.origins.len() == self.policy.rows || *bytes >= self.policy.bytes;
+                if is_full || !text.starts_with(b"{") || !text.ends_with(b"}") || line.len() > longest {
+                    break;
+                }
+                job.origins.push(first + lines);
+                *bytes += line.len().max(width);
+            }
+            lines += 1;
+            end = line_end + 1;
+        }
+        if end > 0 {
+            job.add(Part { text: there[..end].to_vec(), first, together: Some(job.origins.len() - before) });
+        }
+        self.lines.skip(lines, end);
+        end > 0
+    }
+
+    /// Hands batches to other threads, a few ahead: no more than these have to do, and one at a time of those that are large.
+    fn look_ahead(&mut self) {
+        let pool = cores().filter(|pool| pool.current_num_threads() > 1);
+        let most = pool.map_or(1, |pool| (pool.current_num_threads() + 1).min(AHEAD));
+        let mut held: usize = self.pending.iter().map(Pending::bytes).sum();
+        while !self.ended && self.pending.len() < most && held < most.saturating_mul(self.policy.bytes) {
+            let Some(job) = self.job() else { continue };
+            let bytes = job.bytes;
+            held += bytes;
+            // Nothing is to be gained for a batch that is waited for and the last.
+            let alone = self.ended && self.pending.is_empty();
+            self.pending.push_back(match pool.filter(|_| !alone) {
+                None => Pending::Job(job),
+                Some(pool) => {
+                    let (decoder, (send, decoded)) = (self.decoder.clone(), sync_channel(1));
+                    pool.spawn(move || {
+                        // Nobody may be waiting any more.
+                        let _ = send.send(catch_unwind(AssertUnwindSafe(|| decoder.decode(job))));
+                    });
+                    Pending::Elsewhere { decoded, bytes }
+                }
+            });
+        }
+    }
+}
+
+impl Pending {
+    fn bytes(&self) -> usize {
+        match self {
+            Pending::Job(job) => job.bytes,
+            Pending::Elsewhere { bytes, .. } => *bytes,
+        }
+    }
+}
+
+impl Decoder {
+    fn decode(&self, job: Job) -> Decoded {
+        let kept = self.columns.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let mut columns = kept.unwrap_or_else(|| StructColumn::new(self.schema.fields()));
+        for Part { text, first, together } in job.parts {
+            match together {
+                None => {
+                    decode::row(&text, &mut columns, &self.spec).map_err(|fault| fault.at_line(first))?;
+                }
+                Some(objects) if decode::rows(&text, objects, &mut columns, &self.spec) => {}
+                Some(_) => return Err(self.first_fault(&text, first)),
+            }
+        }
+        if let Some(error) = job.failed {
+            return Err(error);
+        }
+        let rows = columns.finish_rows(&self.schema);
+        self.columns.lock().unwrap_or_else(PoisonError::into_inner).push(columns);
+        Ok((UInt64Array::from(job.origins), rows))
+    }
+
+    /// What is wrong with the first line that something is wrong with.
+    fn first_fault(&self, lines: &[u8], first: u64) -> IoError {
+        let mut columns = StructColumn::new(self.schema.fields());
+        let numbered = (first..).zip(lines.split_inclusive(|byte| *byte == b'\n'));
+        let mut objects = numbered.filter(|(_, line)| !trimmed(line).is_empty());
+        let found =
+            objects.find_map(|(number, line)| Some(decode::row(line, &mut columns, &self.spec).err()?.at_line(number)));
+        found.unwrap_or_else(|| IoError::data("lines that are objects one by one are none together").at_line(first))
+    }
+}
+
+impl Iterator for Batches {
+    type Item = Decoded;
+
+    fn next(&mut self) -> Option<Decoded> {
+        self.look_ahead();
+        match self.pending.pop_front()? {
+            Pending::Job(job) => Some(self.decoder.decode(job)),
+            Pending::Elsewhere { decoded, .. } => match decoded.recv() {
+                Ok(Ok(decoded)) => Some(decoded),
+                Ok(Err(panic)) => resume_unwind(panic),
+                Err(_) => Some(Err(IoError::data("a thread that decodes lines has ended"))),
+            },
+        }
+    }
+}
