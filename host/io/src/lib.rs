@@ -72,7 +72,7 @@ mod values;
 
 pub use callboard_files::{self as beneath, open_regular, read_regular};
 pub use codec::Codec;
-pub use cores::cores;
+pub use cores::{Task, cores, threads};
 pub use cut::{array_bits, compact, rows_bits};
 pub use dataset::{Chunk, Dataset, Reader};
 pub use digest::file_digest;

@@ -2,6 +2,7 @@
 
 mod ahead;
 mod beside;
+mod cores;
 mod gather;
 mod line;
 mod pick;
@@ -21,6 +22,7 @@ use crate::rows::{Batch, conform, digest, places};
 use crate::store::Spill;
 
 use ahead::Ahead;
+use cores::{on_all_cores, threads};
 pub(crate) use gather::{Caller, Sizes, gather};
 pub(crate) use pick::bound_copies;
 pub(crate) use shuffle::{Sorting, WINDOW};

@@ -4,30 +4,34 @@
 //! noted on the disk where each of them goes, and at the end they are scattered: the input is read once, region by region, and
 //! written into windows, each of which is read once. So the work grows as the rows do, and memory does not.
 
+use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
+use callboard_io::Task;
 use callboard_plan::pipeline::BatchSize;
 use tokio_util::sync::CancellationToken;
 
-use super::Whole;
 use super::beside::Beside;
 use super::writer::Writing;
+use super::{Whole, on_all_cores, threads};
 use crate::error::{Fault, RunError};
-use crate::rows::{Batch, fill, join};
+use crate::rows::{Batch, fill, join, weight};
 use crate::store::Quota;
 use crate::store::scatter::{Notes, Queue, Scattered, Scratch, Window, Windows};
 use callboard_sandbox::Bound;
 
 /// Bytes of rows that are put in order at a time, where nothing speaks against it.
-pub(crate) const WINDOW: u64 = 32 << 20;
+pub(crate) const WINDOW: u64 = 16 << 20;
 /// Files that are open at a time: if there are more rows than that many windows hold, windows are larger.
 const WINDOWS: u64 = 512;
 /// What the host notes of a row while it puts a window in order, bytes.
 const PLACE: u64 = 56;
 /// What waits to be noted on the disk once other rows are there, bytes.
 const WAITING: u64 = 1 << 20;
+/// Rows that are copied into one batch when they are put in order, bytes.
+const TOGETHER: u64 = 256 << 20;
 /// A window that is this many times as large as it should be is scattered again.
 const LARGE: u64 = 2;
 
@@ -54,6 +58,14 @@ impl Sorting {
 
 /// Batches, and where their rows go, as [`Scattered`] has it.
 type Read = (Vec<Batch>, Vec<(u64, u32, u32)>);
+
+/// Rows in the order in which they go out.
+enum Ordered {
+    /// As they are.
+    One(Batch),
+    /// Which row of which of these each is: they would be too large together.
+    Of(Vec<Batch>, Vec<(usize, usize)>),
+}
 
 /// Rows that are not put out yet.
 pub(super) struct Shuffle {
@@ -158,40 +170,44 @@ impl Shuffle {
             let mut notes: Vec<(u64, u64)> =
                 rows.into_iter().enumerate().map(|(place, row)| (row, place as u64)).collect();
             notes.sort_unstable();
-            let (pieces, places) = self.read(&notes)?;
-            return self.put_in_order(pieces, places, &mut None, put_out);
+            let rows = ordered(self.read(&notes)?, 0)?;
+            return self.put_in_order(rows, &mut None, put_out);
         };
-        let Noted { scratch, regions, mut notes, windows, beside: mut queue, .. } = noted;
-        let mut files = Windows::create("window", &self.whole.schema, windows).map_err(unwritten)?;
-        for region in 0..regions.len() {
+        let Noted { scratch, regions, notes, windows, beside: mut queue, .. } = noted;
+        let files = Windows::create("window", &self.whole.schema, windows);
+        let ends: Vec<u64> = regions.iter().skip(1).copied().chain([self.whole.rows()]).collect();
+        for from in (0..regions.len()).step_by(threads()) {
             self.sorting.go_on()?;
-            let notes = notes.of(region).map_err(unread)?;
-            let (pieces, places) = self.read(&notes)?;
-            files.add(&scratch, &Scattered { pieces: &pieces, places }).map_err(unwritten)?;
+            on_all_cores(threads().min(regions.len() - from), |at| {
+                let region = from + at;
+                let notes = notes.of(region, regions[region], ends[region]).map_err(unread)?;
+                let (pieces, places) = self.read(&notes)?;
+                files.add(&scratch, &Scattered { pieces: &pieces, places }).map_err(unwritten)
+            })?;
         }
         drop(notes);
-        for window in files.end() {
-            self.sorting.go_on()?;
-            let parts = match window.bytes().map_err(unread)? > self.window * LARGE {
-                true => self.scatter_again(window, &scratch)?,
-                false => vec![window],
-            };
-            for window in parts {
-                let (mut pieces, mut places) = (Vec::new(), Vec::new());
-                for (at, piece) in window.read().map_err(unread)?.enumerate() {
-                    let (rows, of) = piece.map_err(unread)?;
-                    places.extend(of.iter().enumerate().map(|(row, place)| (*place, at as u32, row as u32)));
-                    pieces.push(rows);
+        let (mut windows, mut coming) = (files.end().into_iter(), VecDeque::new());
+        loop {
+            // The next ones are put in order beside the output.
+            while coming.len() < threads()
+                && let Some(window) = windows.next()
+            {
+                match window.bytes().map_err(unread)? > self.window * LARGE {
+                    true => coming.extend(self.scatter_again(window, &scratch)?.into_iter().map(Coming::Window)),
+                    false => coming.push_back(Coming::begin(window, &scratch)),
                 }
-                places.sort_unstable();
-                self.put_in_order(pieces, places, &mut queue, put_out)?;
-                window.remove(&scratch).map_err(unwritten)?;
             }
+            let Some(next) = coming.pop_front() else { return Ok(()) };
+            self.sorting.go_on()?;
+            let rows = match next {
+                Coming::Window(window) => read_window(&window, &scratch)?,
+                Coming::Task(task) => task.wait()?,
+            };
+            self.put_in_order(rows, &mut queue, put_out)?;
         }
-        Ok(())
     }
 
-    /// Reads rows of the input, which ascend, and says where each of them goes, in the order of places.
+    /// Reads rows of the input, which ascend, and says where each of them goes.
     fn read(&self, notes: &[(u64, u64)]) -> Result<Read, Fault> {
         let (mut pieces, mut places) = (Vec::new(), Vec::with_capacity(notes.len()));
         let mut rest = notes;
@@ -209,7 +225,6 @@ impl Shuffle {
                 false => batch.take(&local.into())?,
             });
         }
-        places.sort_unstable();
         Ok((pieces, places))
     }
 
@@ -229,43 +244,104 @@ impl Shuffle {
             }
             bytes += size;
         }
-        let mut files = Windows::create("part", &self.whole.schema, starts).map_err(unwritten)?;
+        let files = Windows::create(&format!("part-{}", window.first), &self.whole.schema, starts);
         for piece in window.read().map_err(unread)? {
             let (rows, places) = piece.map_err(unread)?;
-            let mut places: Vec<_> =
-                places.into_iter().enumerate().map(|(row, place)| (place, 0, row as u32)).collect();
-            places.sort_unstable();
+            let places: Vec<_> = places.into_iter().enumerate().map(|(row, place)| (place, 0, row as u32)).collect();
             files.add(scratch, &Scattered { pieces: &[rows], places }).map_err(unwritten)?;
         }
         window.remove(scratch).map_err(unwritten)?;
         Ok(files.end())
     }
 
-    /// Puts out rows in the order of their places, in batches as the plan has them.
+    /// Puts out rows, in batches as the plan has them.
     fn put_in_order(
         &mut self,
-        pieces: Vec<Batch>,
-        places: Vec<(u64, u32, u32)>,
+        rows: Ordered,
         queue: &mut Option<Queue>,
         put_out: &mut dyn FnMut(&Batch) -> Result<(), Fault>,
     ) -> Result<(), Fault> {
         let most = usize::try_from(self.cut.rows).unwrap_or(usize::MAX);
-        let at: Vec<(usize, usize)> =
-            places.into_iter().map(|(_, piece, row)| (piece as usize, row as usize)).collect();
-        let mut rest = &at[..];
-        while !rest.is_empty() {
+        let (mut done, all) = (0, rows.len());
+        while done < all {
             self.sorting.go_on()?;
-            let carried = |at: usize| pieces[rest[at].0].bits(rest[at].1);
             let mut more = || queue.as_mut().map_or(Ok(None), Queue::pop).map_err(unread);
             let full = self.cut.bytes.saturating_mul(8);
-            let count = self.beside.reach(rest.len().min(most), full, carried, &mut more)?;
-            let (here, behind) = rest.split_at(count);
-            rest = behind;
-            let carried = Batch::interleave(&pieces, here)?;
+            let count = self.beside.reach((all - done).min(most), full, |at| rows.bits(done + at), &mut more)?;
+            let carried = rows.slice(done, count)?;
             let written = self.beside.take(count, more)?;
             put_out(&join(&self.bound, &carried, &written)?)?;
+            done += count;
         }
         Ok(())
+    }
+}
+
+/// A window that is to be put out.
+enum Coming {
+    Window(Window),
+    Task(Task<Result<Ordered, Fault>>),
+}
+
+impl Coming {
+    fn begin(window: Window, scratch: &Arc<Scratch>) -> Coming {
+        let scratch = scratch.clone();
+        Coming::Task(Task::begin(move || read_window(&window, &scratch)))
+    }
+}
+
+/// The rows of a window, which is removed.
+fn read_window(window: &Window, scratch: &Scratch) -> Result<Ordered, Fault> {
+    let (mut pieces, mut places) = (Vec::new(), Vec::new());
+    for (at, piece) in window.read().map_err(unread)?.enumerate() {
+        let (rows, of) = piece.map_err(unread)?;
+        places.extend(of.iter().enumerate().map(|(row, place)| (*place, at as u32, row as u32)));
+        pieces.push(rows);
+    }
+    window.remove(scratch).map_err(unwritten)?;
+    ordered((pieces, places), window.first)
+}
+
+/// Rows in the order of their places: these are all numbers from `first` on.
+fn ordered((pieces, places): Read, first: u64) -> Result<Ordered, Fault> {
+    let mut at = vec![None; places.len()];
+    for (place, piece, row) in places {
+        let there = place.checked_sub(first).and_then(|place| at.get_mut(place as usize));
+        *there.ok_or_else(out_of_place)? = Some((piece as usize, row as usize));
+    }
+    let at = at.into_iter().collect::<Option<Vec<_>>>().ok_or_else(out_of_place)?;
+    let bytes: u64 = pieces.iter().map(|rows| weight(&rows.rows) / 8).sum();
+    match bytes <= TOGETHER && !at.is_empty() {
+        true => Ok(Ordered::One(Batch::interleave(&pieces, &at)?)),
+        false => Ok(Ordered::Of(pieces, at)),
+    }
+}
+
+fn out_of_place() -> Fault {
+    unread(std::io::Error::new(std::io::ErrorKind::InvalidData, "rows are missing where they were noted"))
+}
+
+impl Ordered {
+    fn len(&self) -> usize {
+        match self {
+            Ordered::One(rows) => rows.len(),
+            Ordered::Of(_, at) => at.len(),
+        }
+    }
+
+    /// What a row takes, bits.
+    fn bits(&self, row: usize) -> u64 {
+        match self {
+            Ordered::One(rows) => rows.bits(row),
+            Ordered::Of(pieces, at) => pieces[at[row].0].bits(at[row].1),
+        }
+    }
+
+    fn slice(&self, from: usize, rows: usize) -> Result<Batch, Fault> {
+        match self {
+            Ordered::One(all) => Ok(all.slice(from..from + rows)),
+            Ordered::Of(pieces, at) => Ok(Batch::interleave(pieces, &at[from..from + rows])?),
+        }
     }
 }
 

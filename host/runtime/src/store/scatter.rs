@@ -3,8 +3,8 @@
 use std::collections::VecDeque;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow::array::{ArrayRef, AsArray, RecordBatch, UInt64Array};
 use arrow::buffer::Buffer;
@@ -21,6 +21,8 @@ use crate::rows::{Batch, record_batch};
 
 /// Bytes that a note takes: a row and its place.
 const NOTE: usize = 16;
+/// The place of a row that goes nowhere.
+const NOWHERE: u64 = u64::MAX;
 /// Notes that are held in memory.
 const NOTES: usize = 1 << 20;
 
@@ -98,17 +100,25 @@ impl Notes {
         Ok(())
     }
 
-    /// The rows of a region, in order, and their places.
-    pub(crate) fn of(&mut self, region: usize) -> io::Result<Vec<(u64, u64)>> {
-        let mut notes = std::mem::take(&mut self.waiting[region]);
+    /// The rows of a region, in order, and their places. The region has rows from `first` to before `end`, and each is noted once.
+    pub(crate) fn of(&self, region: usize, first: u64, end: u64) -> io::Result<Vec<(u64, u64)>> {
+        let mut places = vec![NOWHERE; (end - first) as usize];
+        let mut note = |row: u64, place: u64| match row.checked_sub(first).and_then(|at| places.get_mut(at as usize)) {
+            Some(at) => {
+                *at = place;
+                Ok(())
+            }
+            None => Err(io::Error::new(io::ErrorKind::InvalidData, "a row is noted that is not in its region")),
+        };
+        self.waiting[region].iter().try_for_each(|(row, place)| note(*row, *place))?;
         let file = self.file.reader();
         for frame in self.frames.iter().filter(|frame| frame.tag == region as u128) {
             let body = file.read(frame)?;
             let number = |bytes: &[u8]| u64::from_le_bytes(bytes.try_into().expect("8 bytes are a number"));
-            notes.extend(body.chunks_exact(NOTE).map(|note| (number(&note[..8]), number(&note[8..]))));
+            body.chunks_exact(NOTE).try_for_each(|of| note(number(&of[..8]), number(&of[8..])))?;
         }
-        notes.sort_unstable();
-        Ok(notes)
+        let noted = (first..).zip(places).filter(|(_, place)| *place != NOWHERE);
+        Ok(noted.collect())
     }
 }
 
@@ -133,7 +143,7 @@ impl Queue {
     }
 }
 
-/// Rows that were read together, and where some of them go: place, which of the batches, row of it, in the order of places.
+/// Rows that were read together, and where they go: place, which of the batches, row of it.
 pub(crate) struct Scattered<'a> {
     pub(crate) pieces: &'a [Batch],
     pub(crate) places: Vec<(u64, u32, u32)>,
@@ -144,40 +154,34 @@ pub(crate) struct Windows {
     name: String,
     starts: Vec<u64>,
     schema: SchemaRef,
-    encoder: RowEncoder,
-    files: Vec<Option<FrameWriter>>,
+    files: Vec<Mutex<Option<FrameWriter>>>,
 }
 
 impl Windows {
     /// `starts` ascend.
-    pub(crate) fn create(name: &str, schema: &SchemaRef, starts: Vec<u64>) -> io::Result<Windows> {
-        let files = starts.iter().map(|_| None).collect();
-        Ok(Windows {
-            name: name.to_owned(),
-            encoder: RowEncoder::new(&placed(schema))?,
-            schema: schema.clone(),
-            starts,
-            files,
-        })
+    pub(crate) fn create(name: &str, schema: &SchemaRef, starts: Vec<u64>) -> Windows {
+        let files = starts.iter().map(|_| Mutex::default()).collect();
+        Windows { name: name.to_owned(), schema: schema.clone(), starts, files }
     }
 
-    pub(crate) fn add(&mut self, scratch: &Scratch, rows: &Scattered<'_>) -> io::Result<()> {
-        let mut rest = &rows.places[..];
-        while let Some((place, ..)) = rest.first() {
-            let window = self.starts.partition_point(|start| start <= place) - 1;
-            let end = self.starts.get(window + 1).copied().unwrap_or(u64::MAX);
-            let (here, behind) = rest.split_at(rest.partition_point(|(place, ..)| *place < end));
-            rest = behind;
+    /// Adds rows; several threads may do so.
+    pub(crate) fn add(&self, scratch: &Scratch, rows: &Scattered<'_>) -> io::Result<()> {
+        let mut encoder = RowEncoder::new(&placed(&self.schema))?;
+        let mut by_window: Vec<Vec<(u64, u32, u32)>> = vec![Vec::new(); self.starts.len()];
+        for row in &rows.places {
+            by_window[self.starts.partition_point(|start| *start <= row.0) - 1].push(*row);
+        }
+        for (window, here) in by_window.into_iter().enumerate().filter(|(_, here)| !here.is_empty()) {
             let at: Vec<_> = here.iter().map(|(_, piece, row)| (*piece as usize, *row as usize)).collect();
             let batch = Batch::interleave(rows.pieces, &at).map_err(broken)?;
             let places = UInt64Array::from_iter_values(here.iter().map(|(place, ..)| *place));
             let mut columns: Vec<ArrayRef> = vec![Arc::new(batch.file), Arc::new(batch.line)];
             columns.extend(batch.rows.columns().iter().cloned());
             columns.push(Arc::new(places));
-            let body =
-                self.encoder.encode(&record_batch(placed(&self.schema), columns, here.len()).map_err(broken)?)?;
+            let body = encoder.encode(&record_batch(placed(&self.schema), columns, here.len()).map_err(broken)?)?;
             scratch.take(&body)?;
-            let file = match &mut self.files[window] {
+            let file = &mut *self.files[window].lock().unwrap_or_else(PoisonError::into_inner);
+            let file = match file {
                 Some(file) => file,
                 none => {
                     let path = scratch.path(&format!("{}-{window:05}", self.name));
@@ -191,14 +195,19 @@ impl Windows {
 
     /// The files, in order; they are closed until they are read.
     pub(crate) fn end(self) -> Vec<Window> {
-        let files = self.files.into_iter().flatten();
-        files.map(|file| Window { path: file.reader().path().to_owned(), schema: self.schema.clone() }).collect()
+        let files = self.files.into_iter().map(|file| file.into_inner().unwrap_or_else(PoisonError::into_inner));
+        let window = |(file, first): (Option<FrameWriter>, u64)| {
+            Some(Window { path: file?.reader().path().to_owned(), first, schema: self.schema.clone() })
+        };
+        files.zip(self.starts).filter_map(window).collect()
     }
 }
 
 /// Rows that go to places beside each other.
 pub(crate) struct Window {
     path: PathBuf,
+    /// The place that the first of them goes to.
+    pub(crate) first: u64,
     schema: SchemaRef,
 }
 
@@ -226,7 +235,7 @@ impl Window {
         }))
     }
 
-    pub(crate) fn remove(self, scratch: &Scratch) -> io::Result<()> {
+    pub(crate) fn remove(&self, scratch: &Scratch) -> io::Result<()> {
         let headers = FrameFile::open(self.path.clone())?.scan()?.0;
         std::fs::remove_file(&self.path).map_err(|error| named(&self.path, &error))?;
         scratch.give_back(headers.iter().map(|frame| frame.length).sum());

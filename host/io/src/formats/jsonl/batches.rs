@@ -2,8 +2,6 @@
 //! end does not depend on who decodes them.
 
 use std::collections::VecDeque;
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::sync::mpsc::{Receiver, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow::array::{RecordBatch, UInt64Array};
@@ -12,7 +10,7 @@ use memchr::memchr_iter;
 
 use super::{decode, trimmed};
 use crate::columns::StructColumn;
-use crate::cores::cores;
+use crate::cores::{Task, threads};
 use crate::error::IoError;
 use crate::lines::Lines;
 use crate::spec::{BatchPolicy, InputSpec};
@@ -48,22 +46,13 @@ impl Job {
 
 type Decoded = Result<(UInt64Array, RecordBatch), IoError>;
 
-/// A batch on its way.
-enum Pending {
-    /// It is still to be decoded: there are no threads for it, or it ends with an error.
-    Job(Job),
-    Elsewhere {
-        decoded: Receiver<std::thread::Result<Decoded>>,
-        bytes: usize,
-    },
-}
-
 /// The rows of a file.
 pub(super) struct Batches {
     lines: Lines,
     policy: BatchPolicy,
     decoder: Arc<Decoder>,
-    pending: VecDeque<Pending>,
+    /// Batches on their way, and the bytes of their text.
+    pending: VecDeque<(usize, Task<Decoded>)>,
     /// Nothing follows the pending batches.
     ended: bool,
 }
@@ -153,35 +142,13 @@ impl Batches {
 
     /// Hands batches to other threads, a few ahead: no more than these have to do, and one at a time of those that are large.
     fn look_ahead(&mut self) {
-        let pool = cores().filter(|pool| pool.current_num_threads() > 1);
-        let most = pool.map_or(1, |pool| (pool.current_num_threads() + 1).min(AHEAD));
-        let mut held: usize = self.pending.iter().map(Pending::bytes).sum();
+        let most = if threads() > 1 { (threads() + 1).min(AHEAD) } else { 1 };
+        let mut held: usize = self.pending.iter().map(|(bytes, _)| bytes).sum();
         while !self.ended && self.pending.len() < most && held < most.saturating_mul(self.policy.bytes) {
             let Some(job) = self.job() else { continue };
-            let bytes = job.bytes;
-            held += bytes;
-            // Nothing is to be gained for a batch that is waited for and the last.
-            let alone = self.ended && self.pending.is_empty();
-            self.pending.push_back(match pool.filter(|_| !alone) {
-                None => Pending::Job(job),
-                Some(pool) => {
-                    let (decoder, (send, decoded)) = (self.decoder.clone(), sync_channel(1));
-                    pool.spawn(move || {
-                        // Nobody may be waiting any more.
-                        let _ = send.send(catch_unwind(AssertUnwindSafe(|| decoder.decode(job))));
-                    });
-                    Pending::Elsewhere { decoded, bytes }
-                }
-            });
-        }
-    }
-}
-
-impl Pending {
-    fn bytes(&self) -> usize {
-        match self {
-            Pending::Job(job) => job.bytes,
-            Pending::Elsewhere { bytes, .. } => *bytes,
+            held += job.bytes;
+            let decoder = self.decoder.clone();
+            self.pending.push_back((job.bytes, Task::begin(move || decoder.decode(job))));
         }
     }
 }
@@ -223,13 +190,6 @@ impl Iterator for Batches {
 
     fn next(&mut self) -> Option<Decoded> {
         self.look_ahead();
-        match self.pending.pop_front()? {
-            Pending::Job(job) => Some(self.decoder.decode(job)),
-            Pending::Elsewhere { decoded, .. } => match decoded.recv() {
-                Ok(Ok(decoded)) => Some(decoded),
-                Ok(Err(panic)) => resume_unwind(panic),
-                Err(_) => Some(Err(IoError::data("a thread that decodes lines has ended"))),
-            },
-        }
+        self.pending.pop_front().map(|(_, decoded)| decoded.wait())
     }
 }

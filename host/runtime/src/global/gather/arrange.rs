@@ -35,7 +35,7 @@ pub(super) struct Arranged {
 
 /// Digests are spread already.
 #[derive(Default)]
-struct AsIs(u64);
+pub(super) struct AsIs(u64);
 
 impl Hasher for AsIs {
     fn finish(&self) -> u64 {
@@ -59,6 +59,7 @@ pub(super) fn arrange(parts: &Parts, part: &Part) -> Result<Vec<Arc<Arranged>>, 
     for (port, rows) in part.iter().enumerate() {
         let layout = &parts.layouts[port];
         let rows = parts.rows(port, rows)?;
+        numbers.reserve(rows.num_rows().saturating_sub(numbers.len()));
         let groups: Vec<u32> = match grouped {
             false => vec![0; rows.num_rows()],
             true => digests(layout, &rows)

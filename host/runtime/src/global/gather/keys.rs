@@ -2,6 +2,9 @@
 //!
 //! A digest has 128 bits and a random seed, so that no input can be made to collide.
 
+use std::collections::HashSet;
+use std::hash::BuildHasherDefault;
+
 use arrow::array::{Array, ArrayData, ArrayRef, AsArray, Float16Array, Float32Array, Float64Array, make_array};
 use arrow::array::{GenericBinaryArray, OffsetSizeTrait};
 use arrow::compute::unary;
@@ -11,8 +14,13 @@ use arrow::row::{RowConverter, SortField};
 use callboard_sandbox::Gathering;
 use twox_hash::XxHash3_128;
 
+use super::arrange::AsIs;
+
 /// What stands for a row without a value.
 const NULL: u128 = 0x6e75_6c6c_6e75_6c6c_6e75_6c6c_6e75_6c6c;
+
+/// Items of a list that are compared with each other, where more are hashed.
+const FEW: usize = 48;
 
 /// Bytes of a digest.
 const DIGEST: usize = 16;
@@ -107,13 +115,19 @@ fn by_each(column: &ArrayRef, seed: u64) -> Result<Members, ArrowError> {
     let digests = of_values(lists.values(), seed)?;
     let mut members = Members { rows: Some(Vec::new()), items: Vec::new(), digests: Vec::new() };
     let rows = members.rows.get_or_insert_default();
+    let mut many: HashSet<u128, BuildHasherDefault<AsIs>> = HashSet::default();
     for (row, ends) in lists.value_offsets().windows(2).enumerate() {
         if lists.is_null(row) {
             continue;
         }
-        let mut seen = std::collections::HashSet::new();
-        for (item, digest) in digests[ends[0] as usize..ends[1] as usize].iter().enumerate() {
-            if seen.insert(*digest) {
+        let items = &digests[ends[0] as usize..ends[1] as usize];
+        many.clear();
+        for (item, digest) in items.iter().enumerate() {
+            let is_new = match items.len() <= FEW {
+                true => !items[..item].contains(digest),
+                false => many.insert(*digest),
+            };
+            if is_new {
                 rows.push(row as u32);
                 members.items.push(item as u32);
                 members.digests.push(*digest);

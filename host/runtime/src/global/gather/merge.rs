@@ -16,21 +16,24 @@ use crate::store::{Frame, Pile};
 /// Rows, and about the bytes, of a merged batch.
 const MERGED: usize = 8192;
 const MERGED_BYTES: u64 = 1 << 20;
+/// Rows of one batch that are passed on before another is begun.
+const ENOUGH: usize = 1024;
 /// Runs that are merged at a time: a frame of each is in memory.
 const RUNS: usize = 256;
 
 /// A run that is being read.
 struct Open<'a, K> {
     frames: std::slice::Iter<'a, Frame>,
-    keys: std::vec::IntoIter<K>,
-    /// The batch at hand is this one of all that are open, and this its next row; about what each takes, bytes.
+    /// Those of the batch at hand.
+    keys: Vec<K>,
+    /// That batch is this one of all that are open, and this its next row; about what each takes, bytes.
     batch: usize,
     row: usize,
     row_bytes: u64,
 }
 
 /// Passes the rows of all runs of a pile on in batches, ordered by their keys; equal keys keep the order of the runs.
-pub(super) fn merge<K: Ord>(
+pub(super) fn merge<K: Ord + Copy>(
     pile: &Pile,
     mut runs: Vec<Vec<Frame>>,
     sorting: &Sorting,
@@ -53,7 +56,7 @@ pub(super) fn merge<K: Ord>(
     merge_some(pile, &runs, sorting, &keys, to)
 }
 
-fn merge_some<K: Ord>(
+fn merge_some<K: Ord + Copy>(
     pile: &Pile,
     runs: &[Vec<Frame>],
     sorting: &Sorting,
@@ -63,47 +66,70 @@ fn merge_some<K: Ord>(
     let mut batches: Vec<RecordBatch> = Vec::new();
     let more = |run: &mut Open<'_, K>, batches: &mut Vec<RecordBatch>| -> Result<Option<K>, Fault> {
         loop {
-            if let Some(key) = run.keys.next() {
-                return Ok(Some(key));
+            if let Some(key) = run.keys.get(run.row) {
+                return Ok(Some(*key));
             }
             let Some(frame) = run.frames.next() else { return Ok(None) };
             let rows = pile.read(frame).map_err(unread)?;
             run.row_bytes = weight(&rows) / 8 / rows.num_rows().max(1) as u64;
-            (run.keys, run.batch, run.row) = (keys(&rows)?.into_iter(), batches.len(), 0);
+            (run.keys, run.batch, run.row) = (keys(&rows)?, batches.len(), 0);
             batches.push(rows);
         }
     };
     let (mut open, mut heap) = (Vec::with_capacity(runs.len()), BinaryHeap::new());
     for (at, frames) in runs.iter().enumerate() {
-        let (frames, keys) = (frames.iter(), Vec::new().into_iter());
-        let mut run = Open { frames, keys, batch: 0, row: 0, row_bytes: 0 };
+        let mut run = Open { frames: frames.iter(), keys: Vec::new(), batch: 0, row: 0, row_bytes: 0 };
         if let Some(key) = more(&mut run, &mut batches)? {
             heap.push(Reverse((key, at)));
         }
         open.push(run);
     }
-    let (mut picked, mut bytes) = (Vec::with_capacity(MERGED), 0);
-    while let Some(mut next) = heap.peek_mut() {
-        let run = &mut open[next.0.1];
-        picked.push((run.batch, run.row));
-        bytes += run.row_bytes;
+    let (mut picked, mut bytes, mut last) = (Vec::with_capacity(MERGED), 0, None);
+    while let Some(Reverse((_, at))) = heap.peek().copied() {
+        let run = &mut open[at];
+        let from = run.row;
         run.row += 1;
-        match more(run, &mut batches)? {
-            Some(key) => next.0.0 = key,
-            None => drop(PeekMut::pop(next)),
+        // Where a run has the next row again and again, as many as stand before those of all others are taken at once.
+        if last.replace(at) == Some(at) {
+            heap.pop();
+            let before = |key: &K| heap.peek().is_none_or(|Reverse(other)| (*key, at) < *other);
+            let most = (MERGED - picked.len()).min(((MERGED_BYTES - bytes) / run.row_bytes.max(1)) as usize);
+            let more_rows = run.keys[run.row..].iter().take(most.saturating_sub(1)).take_while(|key| before(key));
+            run.row += more_rows.count();
+            bytes += run.row_bytes * (run.row - from) as u64;
+            picked.extend((from..run.row).map(|row| (run.batch, row)));
+            if let Some(key) = more(run, &mut batches)? {
+                heap.push(Reverse((key, at)));
+            }
+        } else {
+            bytes += run.row_bytes;
+            picked.push((run.batch, from));
+            let more = more(run, &mut batches)?;
+            if let Some(mut next) = heap.peek_mut() {
+                match more {
+                    Some(key) => next.0.0 = key,
+                    None => drop(PeekMut::pop(next)),
+                }
+            }
         }
-        if picked.len() == MERGED || bytes >= MERGED_BYTES {
+        let is_all = picked.len() >= ENOUGH && open[at].row == 0;
+        if is_all || picked.len() >= MERGED || bytes >= MERGED_BYTES {
             sorting.go_on()?;
-            let all: Vec<&RecordBatch> = batches.iter().collect();
-            to(interleave_record_batch(&all, &picked)?)?;
+            to(taken(&batches, &picked)?)?;
             (bytes, batches) = (0, still_open(&mut open, &batches));
             picked.clear();
         }
     }
-    if picked.is_empty() {
-        return Ok(());
+    if picked.is_empty() { Ok(()) } else { to(taken(&batches, &picked)?) }
+}
+
+/// These rows of batches; not copied if they lie side by side.
+fn taken(batches: &[RecordBatch], picked: &[(usize, usize)]) -> Result<RecordBatch, Fault> {
+    let (batch, first) = picked[0];
+    match picked.iter().enumerate().all(|(at, of)| *of == (batch, first + at)) {
+        true => Ok(batches[batch].slice(first, picked.len())),
+        false => Ok(interleave_record_batch(&batches.iter().collect::<Vec<_>>(), picked)?),
     }
-    to(interleave_record_batch(&batches.iter().collect::<Vec<_>>(), &picked)?)
 }
 
 /// The batches that are not read to their end.

@@ -1,8 +1,8 @@
 //! Rows of a global step, brought together: by key, by each of many keys, in order.
 //!
 //! Rows are cut into [`parts`] by their keys' digests; those that do not fit the memory lie on the disk. A part is [arranged](arrange)
-//! in memory and given to a call by a [`reader`], one part an instance at a time; a group that is larger than that is [streamed](stream).
-//! Each call has a [writer](part), and the [`outcome`] brings the results of all calls into one order. No byte of it depends on the
+//! in memory and given to a call by a [`reader`], one part an instance at a time; a group that is larger than that is
+//! [streamed](stream), and sorted by [ranges] of its order. Each call has a [writer](part), and the [`outcome`] brings the results of all calls into one order. No byte of it depends on the
 //! number of parts or instances.
 
 mod arrange;
@@ -11,13 +11,14 @@ mod merge;
 mod outcome;
 mod part;
 mod parts;
+mod ranges;
 mod reader;
 mod rowset;
 mod stream;
 #[cfg(test)]
 mod tests;
 
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use callboard_plan::pipeline::BatchSize;
@@ -51,6 +52,11 @@ impl Sizes {
         let of = |most: u64, share: u64| budget.map_or(most, |budget| (budget / share).clamp(1 << 20, most));
         Sizes { part: of(2 << 20, 32), largest: of(16 << 20, 32), memory: of(32 << 20, 8) }
     }
+
+    /// Bytes of a range of rows that are sorted: a few of them are in memory at a time.
+    fn range(&self) -> u64 {
+        self.largest.min(self.part * LARGE)
+    }
 }
 
 /// A part that is more than this many times too large is cut again.
@@ -76,15 +82,15 @@ pub(crate) fn gather(
     let scratch = Arc::new(Scratch::create(&folder, sorting.quota.clone()).map_err(unwritten)?);
     let calling = writer.calling();
     let outcomes = Arc::new(Outcomes::new(&bound, wholes[0].rows(), calling.on_error, &scratch)?);
-    let mut parts = Parts::new(wholes, bound, sizes, scratch, sorting, charge)?;
-    let mut all = parts.cut(wholes, callers.len())?;
+    let mut parts = Parts::new(wholes, bound, sizes, &scratch, sorting, charge)?;
+    let mut all = parts.cut(wholes)?;
     if all.is_empty() {
         // The step is called once even if there are no rows.
         all.push(parts.empty());
     }
     let cut = writer.writing.cut;
-    let (calls_hold, streamed) = (AtomicU64::new(0), AtomicUsize::new(0));
-    let calls = Calls { parts: Arc::new(parts), outcomes, calling, cut, calls_hold, streamed };
+    let calls_hold = AtomicU64::new(0);
+    let calls = Calls { parts: Arc::new(parts), outcomes, calling, cut, calls_hold };
     let queue = Mutex::new(all.into_iter());
     let failure = Mutex::new(None);
     std::thread::scope(|scope| {
@@ -127,8 +133,6 @@ struct Calls {
     cut: BatchSize,
     /// Bytes held for the calls in progress.
     calls_hold: AtomicU64,
-    /// Groups streamed so far: each has its own files.
-    streamed: AtomicUsize,
 }
 
 impl Calls {
@@ -139,8 +143,7 @@ impl Calls {
         let (bytes, here) = (part.iter().map(|rows| rows.bytes).sum::<u64>(), parts.held_by(&part));
         let is_large = bytes > parts.sizes.part * LARGE;
         if is_large && parts.is_one_group(&part)? {
-            let name = self.streamed.fetch_add(1, Ordering::Relaxed);
-            let stream = |(port, rows)| Ok(Given::Streamed(Arc::new(Streamed::of(parts, port, rows, name)?)));
+            let stream = |(port, rows)| Ok(Given::Streamed(Arc::new(Streamed::of(parts, port, rows)?)));
             self.give(part.into_iter().enumerate().map(stream).collect::<Result<Vec<_>, Fault>>()?, caller)?;
             parts.forget(here);
             return Ok(());

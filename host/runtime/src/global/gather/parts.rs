@@ -9,12 +9,12 @@ use arrow::buffer::Buffer;
 use arrow::compute::{concat_batches, take};
 use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef, UInt32Type, UInt64Type};
 use callboard_sandbox::{Bound, Gathering, record_batch};
-use rayon::prelude::*;
 
 use super::keys::{key_columns, members};
-use super::{Sizes, lock, unread, unwritten};
+use super::ranges::Splitters;
+use super::{LARGE, Sizes, lock, unread, unwritten};
 use crate::error::{Fault, RunError};
-use crate::global::{Sorting, Whole};
+use crate::global::{Sorting, Whole, on_all_cores, threads};
 use crate::rows::flight::Charge;
 use crate::store::scatter::Scratch;
 use crate::store::{Frame, Pile};
@@ -26,6 +26,8 @@ const LEAST_ROWS: u64 = 16 << 10;
 /// Parts are made larger before there are more.
 const MANY_PARTS: u64 = 256;
 const MOST_PARTS: u64 = 4096;
+/// What goes to a range from a region should not be less than this, bytes.
+const LEAST_FRAME: u64 = 32 << 10;
 /// What a row takes beside its columns, bytes: its place, and the digest of its key.
 const ROW: u64 = 24;
 
@@ -94,6 +96,28 @@ pub(super) struct Pieces {
     pub(super) pieces: Vec<Piece>,
     pub(super) rows: u64,
     pub(super) bytes: u64,
+    /// The pieces of these rows, where they were cut into ranges of their order already.
+    pub(super) ranges: Vec<Pieces>,
+}
+
+impl Pieces {
+    /// The rows of one piece.
+    pub(super) fn of(piece: Piece) -> Pieces {
+        let (rows, bytes) = match &piece {
+            Piece::Here(rows) => (rows.num_rows() as u64, bytes_of(rows)),
+            Piece::There(frame) => (u64::from(frame.rows), frame.length),
+        };
+        Pieces { pieces: vec![piece], rows, bytes, ranges: Vec::new() }
+    }
+
+    /// What is in memory of them, bytes.
+    pub(super) fn held(&self) -> u64 {
+        let here = self.pieces.iter().filter_map(|piece| match piece {
+            Piece::Here(rows) => Some(bytes_of(rows)),
+            Piece::There(_) => None,
+        });
+        here.chain(self.ranges.iter().map(Pieces::held)).sum()
+    }
 }
 
 /// A part: rows of each input.
@@ -105,7 +129,6 @@ pub(super) struct Parts {
     pub(super) piles: Vec<Pile>,
     pub(super) bound: Arc<Bound>,
     pub(super) sizes: Sizes,
-    pub(super) scratch: Arc<Scratch>,
     pub(super) sorting: Sorting,
     /// The seed of the digests; it is random, so that no input can be made to collide.
     seed: u64,
@@ -119,18 +142,18 @@ impl Parts {
         wholes: &[Whole],
         bound: Arc<Bound>,
         sizes: Sizes,
-        scratch: Arc<Scratch>,
+        scratch: &Arc<Scratch>,
         sorting: Sorting,
         charge: Option<Charge>,
     ) -> Result<Parts, Fault> {
         let layouts: Vec<Layout> =
             wholes.iter().enumerate().map(|(port, whole)| Layout::of(&bound, whole, port)).collect();
         let pile = |(port, layout): (usize, &Layout)| {
-            Pile::create(&scratch, &format!("rows-{port}"), layout.schema.clone()).map_err(unwritten)
+            Pile::create(scratch, &format!("rows-{port}"), layout.schema.clone()).map_err(unwritten)
         };
         let piles = layouts.iter().enumerate().map(pile).collect::<Result<_, _>>()?;
         let (seed, held, charge) = (RandomState::new().hash_one(()), AtomicU64::new(0), Mutex::new(charge));
-        Ok(Parts { layouts, piles, bound, sizes, scratch, sorting, seed, held, charge })
+        Ok(Parts { layouts, piles, bound, sizes, sorting, seed, held, charge })
     }
 
     /// A part without rows.
@@ -138,28 +161,69 @@ impl Parts {
         self.layouts.iter().map(|_| Pieces::default()).collect()
     }
 
-    /// Cuts the rows of all inputs, on this many threads.
-    pub(super) fn cut(&mut self, wholes: &[Whole], threads: usize) -> Result<Vec<Part>, Fault> {
+    /// Cuts the rows of all inputs.
+    pub(super) fn cut(&mut self, wholes: &[Whole]) -> Result<Vec<Part>, Fault> {
         let count = self.size(wholes)?;
         let mut all: Vec<Part> = (0..count).map(|_| self.empty()).collect();
         for (port, whole) in wholes.iter().enumerate() {
-            for some in regions(whole, self.sizes.part).chunks(threads) {
-                self.sorting.go_on()?;
-                let cut = |frames: &Vec<(usize, usize)>| self.region(whole, port, frames, count);
-                let pieces: Vec<Vec<Option<RecordBatch>>> = match callboard_io::cores() {
-                    Some(pool) if some.len() > 1 => {
-                        pool.install(|| some.par_iter().map(cut).collect::<Result<_, _>>())?
-                    }
-                    _ => some.iter().map(cut).collect::<Result<_, _>>()?,
-                };
-                for region in pieces {
-                    self.add(&mut all, port, region)?;
-                }
-                self.count(0)?;
+            if let Some(ranges) = self.ranges(whole, port)? {
+                let (rows, bytes) = ranges.iter().fold((0, 0), |(rows, bytes), of| (rows + of.rows, bytes + of.bytes));
+                all[0][port] = Pieces { pieces: Vec::new(), rows, bytes, ranges };
+                continue;
             }
+            let part_of = |rows: &RecordBatch| {
+                scatter(&self.layouts[port], rows, count as usize, |digest| part_of(digest, count))
+            };
+            self.each_region(whole, port, self.sizes.part, part_of, |rows| {
+                let of_port = all.iter_mut().map(|part| &mut part[port]);
+                self.add(of_port, port, rows)
+            })?;
         }
         all.retain(|part| part.iter().any(|pieces| pieces.rows > 0));
         Ok(all)
+    }
+
+    /// All rows of an input that are given sorted to one call, cut into ranges of their order at once; `None` if they are not, or few.
+    fn ranges(&self, whole: &Whole, port: usize) -> Result<Option<Vec<Pieces>>, Fault> {
+        if self.bound.gathered.is_grouped() || self.bound.gathered.sorted[port].is_empty() {
+            return Ok(None);
+        }
+        let frames = regions(whole, 1).concat();
+        let Some(first) = frames.first() else { return Ok(None) };
+        let sample = |at: usize| self.rows_of(whole, port, &[frames[at]]);
+        let first = (sample(0)?, whole.spills[first.0].frame_rows(first.1) as u64);
+        let bytes = (u128::from(bytes_of(&first.0)) * u128::from(whole.rows()) / u128::from(first.1.max(1))) as u64;
+        if bytes <= self.sizes.part * LARGE {
+            return Ok(None);
+        }
+        let splitters = Splitters::of(self, port, bytes, self.sizes.range(), frames.len(), sample)?;
+        let mut ranges: Vec<Pieces> = (0..splitters.ranges()).map(|_| Pieces::default()).collect();
+        // So many that what goes to a range is worth writing.
+        let region =
+            (splitters.ranges() as u64 * LEAST_FRAME).clamp(self.sizes.part, self.sizes.largest.max(self.sizes.part));
+        let cut = |rows: &RecordBatch| splitters.scatter(self, rows);
+        self.each_region(whole, port, region, cut, |rows| self.add(ranges.iter_mut(), port, rows))?;
+        Ok(Some(ranges))
+    }
+
+    /// Cuts the rows of an input, about `bytes` at a time, with `cut`, by as many threads as there are cores, and passes them to
+    /// `to` in their order.
+    fn each_region(
+        &self,
+        whole: &Whole,
+        port: usize,
+        bytes: u64,
+        cut: impl Fn(&RecordBatch) -> Result<Vec<Option<RecordBatch>>, Fault> + Sync,
+        mut to: impl FnMut(Vec<Option<RecordBatch>>) -> Result<(), Fault>,
+    ) -> Result<(), Fault> {
+        for some in regions(whole, bytes).chunks(threads()) {
+            self.sorting.go_on()?;
+            for region in on_all_cores(some.len(), |at| cut(&self.rows_of(whole, port, &some[at])?))? {
+                to(region)?;
+            }
+            self.count(0)?;
+        }
+        Ok(())
     }
 
     /// Chooses the number and size of parts by the first rows, so that it is the same on all machines.
@@ -170,9 +234,11 @@ impl Parts {
         let (mut bytes, mut rows) = (0, 0);
         for (port, whole) in wholes.iter().enumerate() {
             let Some(spill) = whole.spills.iter().position(|spill| spill.frames() > 0) else { continue };
-            let first = self.region(whole, port, &[(spill, 0)], 1)?;
+            let first = self.rows_of(whole, port, &[(spill, 0)])?;
             let frame_rows = u128::from(whole.spills[spill].frame_rows(0) as u64);
-            let Some(first) = first.into_iter().flatten().next() else { continue };
+            if first.num_rows() == 0 {
+                continue;
+            }
             let of_all = |of_frame: u64| (u128::from(of_frame) * u128::from(whole.rows()) / frame_rows) as u64;
             rows += of_all(first.num_rows() as u64);
             bytes += of_all(bytes_of(&first));
@@ -183,14 +249,8 @@ impl Parts {
         Ok((bytes / self.sizes.part).clamp(least, MOST_PARTS))
     }
 
-    /// The rows of some frames, by the part that they are in.
-    fn region(
-        &self,
-        whole: &Whole,
-        port: usize,
-        frames: &[(usize, usize)],
-        parts: u64,
-    ) -> Result<Vec<Option<RecordBatch>>, Fault> {
+    /// The rows of some frames.
+    fn rows_of(&self, whole: &Whole, port: usize, frames: &[(usize, usize)]) -> Result<RecordBatch, Fault> {
         let layout = &self.layouts[port];
         let mut all = Vec::with_capacity(frames.len());
         for (spill, frame) in frames {
@@ -222,14 +282,19 @@ impl Parts {
             }
             all.push(record_batch(layout.schema.clone(), fields, count)?);
         }
-        scatter(layout, &concat_batches(&layout.schema, &all)?, parts as usize, |digest| part_of(digest, parts))
+        Ok(concat_batches(&layout.schema, &all)?)
     }
 
-    /// Adds rows of an input, by the part that they are in: in memory as long as there is room.
-    fn add(&self, parts: &mut [Part], port: usize, rows: Vec<Option<RecordBatch>>) -> Result<(), Fault> {
-        for (part, rows) in parts.iter_mut().zip(rows) {
+    /// Adds rows of an input, by where they go: in memory as long as there is room.
+    pub(super) fn add<'a>(
+        &self,
+        to: impl Iterator<Item = &'a mut Pieces>,
+        port: usize,
+        rows: Vec<Option<RecordBatch>>,
+    ) -> Result<(), Fault> {
+        for (pieces, rows) in to.zip(rows) {
             let Some(rows) = rows else { continue };
-            let (pieces, bytes) = (&mut part[port], bytes_of(&rows));
+            let bytes = bytes_of(&rows);
             pieces.rows += rows.num_rows() as u64;
             pieces.bytes += bytes;
             let piece = match self.held.fetch_add(bytes, Ordering::Relaxed) + bytes <= self.sizes.memory {
@@ -246,12 +311,7 @@ impl Parts {
 
     /// What a part holds in memory, bytes.
     pub(super) fn held_by(&self, part: &Part) -> u64 {
-        let pieces = part.iter().flat_map(|rows| &rows.pieces);
-        let here = pieces.filter_map(|piece| match piece {
-            Piece::Here(rows) => Some(bytes_of(rows)),
-            Piece::There(_) => None,
-        });
-        here.sum()
+        part.iter().map(Pieces::held).sum()
     }
 
     /// This many bytes are no longer held.
@@ -304,7 +364,8 @@ impl Parts {
                 let rows = self.piece(port, piece)?;
                 // Not the bits that chose the part, and not those that the hash table of groups uses.
                 let part_of = |digest: u128| (digest >> (64 + level * 4)) as usize % SPLIT;
-                self.add(&mut cut, port, scatter(&self.layouts[port], &rows, SPLIT, part_of)?)?;
+                let rows = scatter(&self.layouts[port], &rows, SPLIT, part_of)?;
+                self.add(cut.iter_mut().map(|part| &mut part[port]), port, rows)?;
             }
         }
         cut.retain(|part| part.iter().any(|pieces| pieces.rows > 0));
@@ -363,13 +424,17 @@ fn scatter(
     parts: usize,
     part_of: impl Fn(u128) -> usize,
 ) -> Result<Vec<Option<RecordBatch>>, Fault> {
+    match parts {
+        1 => Ok(vec![(rows.num_rows() > 0).then(|| rows.clone())]),
+        _ => scatter_to(rows, parts, digests(layout, rows).map(|digest| part_of(digest) as u32).collect()),
+    }
+}
+
+/// Rows by where each of them goes, each in their order.
+pub(super) fn scatter_to(rows: &RecordBatch, parts: usize, goes: Vec<u32>) -> Result<Vec<Option<RecordBatch>>, Fault> {
     if rows.num_rows() == 0 {
         return Ok(vec![None; parts]);
     }
-    if parts == 1 {
-        return Ok(vec![Some(rows.clone())]);
-    }
-    let goes: Vec<u32> = digests(layout, rows).map(|digest| part_of(digest) as u32).collect();
     let mut ends = vec![0u32; parts + 1];
     goes.iter().for_each(|part| ends[*part as usize + 1] += 1);
     (0..parts).for_each(|part| ends[part + 1] += ends[part]);

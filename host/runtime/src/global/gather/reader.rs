@@ -58,16 +58,17 @@ impl RowReader for PartReader {
     }
 
     fn read(&mut self, row: u64) -> Result<Rows, Fault> {
+        let most = |columns: usize, row_bytes: u64| match columns {
+            0 => BARE,
+            _ => self.cut.rows.min(self.cut.bytes / row_bytes.max(1)),
+        };
         let (columns, end) = match &self.given {
             Given::Arranged(given) => {
-                let most = match given.columns.num_columns() {
-                    0 => BARE,
-                    _ => self.cut.rows.min(self.cut.bytes / given.row_bytes.max(1)),
-                };
+                let most = most(given.columns.num_columns(), given.row_bytes);
                 let end = given.rows().min(row + most.max(1));
                 (given.slice(row, end)?, end)
             }
-            Given::Streamed(given) => given.read(row)?,
+            Given::Streamed(given) => given.read(row, most)?,
         };
         let groups = match (&self.given, self.grouped) {
             (_, false) => Vec::new(),

@@ -1,58 +1,76 @@
-//! A group that is larger than what is to be in memory: its rows lie on the disk, and are given from there.
+//! A group that is larger than what is to be in memory: its rows are given piece by piece. Where it is sorted, a piece is a range of
+//! its order, which other threads put in order while the step works on the ones before.
 
+use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 
 use arrow::array::RecordBatch;
-use arrow::compute::concat_batches;
-use arrow::row::OwnedRow;
 
-use super::arrange::{Position, read, sort_keys};
-use super::merge::merge;
-use super::parts::{Parts, Piece, Pieces, bytes_of, items, positions};
-use super::{lock, unread, unwritten};
+use super::arrange::{Position, read};
+use super::lock;
+use super::parts::{Parts, Pieces, items, positions};
+use super::ranges::{self, place};
+use callboard_io::Task;
+
 use crate::error::Fault;
-use crate::store::{Frame, Pile};
+use crate::global::threads;
+use crate::rows::weight;
+
+/// Pieces that are kept once they have been read: what a step keeps or removes was read a moment ago.
+const KEPT: usize = 2;
+/// Pieces that are put in order ahead, at most.
+const AHEAD: usize = 4;
 
 /// The rows of an input, in the order in which they are given.
 pub(super) struct Streamed {
-    /// The first row of each piece, and the piece.
-    pieces: Vec<(u64, Piece)>,
+    source: Arc<Source>,
     rows: u64,
     /// Where the first of them, in the order of the input, stands.
     first: Position,
+    open: Mutex<Open>,
+}
+
+/// The pieces.
+struct Source {
+    /// The first row of each, and what it is made of.
+    pieces: Vec<(u64, Pieces)>,
     parts: Arc<Parts>,
     port: usize,
-    /// The pieces were sorted, and lie here.
-    sorted: Option<Pile>,
-    /// The piece that was read last.
-    last: Mutex<Option<(usize, RecordBatch)>>,
+    sorted: bool,
+}
+
+/// Pieces in memory, or on their way.
+#[derive(Default)]
+struct Open {
+    kept: VecDeque<(usize, RecordBatch)>,
+    coming: VecDeque<(usize, Task<Result<RecordBatch, Fault>>)>,
 }
 
 impl Streamed {
-    /// The rows of an input, all of one group. `number` tells it from other groups.
-    pub(super) fn of(parts: &Arc<Parts>, port: usize, rows: Pieces, number: usize) -> Result<Streamed, Fault> {
+    /// The rows of an input, all of one group.
+    pub(super) fn of(parts: &Arc<Parts>, port: usize, mut rows: Pieces) -> Result<Streamed, Fault> {
+        let sorted = !parts.bound.gathered.sorted[port].is_empty();
         let first = match rows.pieces.first() {
             Some(piece) => place(parts, port, &parts.piece(port, piece)?, 0),
+            // They are all rows of the input, unless there are none.
+            None if rows.rows > 0 => (0, 0),
             None => (u64::MAX, 0),
         };
-        let (pieces, sorted) = match parts.bound.gathered.sorted[port].is_empty() {
-            true => (rows.pieces, None),
-            false => {
-                let (frames, pile) = sort(parts, port, &rows, number)?;
-                (frames.into_iter().map(Piece::There).collect(), Some(pile))
-            }
+        let ranges = std::mem::take(&mut rows.ranges);
+        let pieces = match (sorted, ranges.is_empty()) {
+            (false, _) => rows.pieces.into_iter().map(Pieces::of).collect(),
+            (true, false) => ranges::cut_again(parts, port, ranges, parts.sizes.range())?,
+            (true, true) => ranges::cut_again(parts, port, vec![rows], parts.sizes.range())?,
         };
         let mut row = 0;
         let pieces = pieces.into_iter().map(|piece| {
             let first = row;
-            row += match &piece {
-                Piece::Here(rows) => rows.num_rows() as u64,
-                Piece::There(frame) => u64::from(frame.rows),
-            };
+            row += piece.rows;
             (first, piece)
         });
         let pieces = pieces.collect();
-        Ok(Streamed { pieces, rows: row, first, parts: parts.clone(), port, sorted, last: Mutex::default() })
+        let source = Arc::new(Source { pieces, parts: parts.clone(), port, sorted });
+        Ok(Streamed { source, rows: row, first, open: Mutex::default() })
     }
 
     pub(super) fn rows(&self) -> u64 {
@@ -64,81 +82,75 @@ impl Streamed {
         self.first
     }
 
-    fn at(&self, row: u64) -> usize {
-        self.pieces.partition_point(|(first, _)| *first <= row) - 1
-    }
-
     fn piece(&self, at: usize) -> Result<RecordBatch, Fault> {
-        let mut last = lock(&self.last);
-        if let Some((_, rows)) = last.as_ref().filter(|(piece, _)| *piece == at) {
+        let open = &mut *lock(&self.open);
+        if let Some((_, rows)) = open.kept.iter().find(|(piece, _)| *piece == at) {
             return Ok(rows.clone());
         }
-        let rows = match (&self.pieces[at].1, &self.sorted) {
-            (Piece::There(frame), Some(pile)) => pile.read(frame).map_err(unread)?,
-            (piece, _) => self.parts.piece(self.port, piece)?,
+        // Whoever goes on from piece to piece finds the next ones put in order; those that were passed over are of no use.
+        while open.coming.pop_front_if(|(piece, _)| *piece != at).is_some() {}
+        let rows = match open.coming.pop_front() {
+            Some((_, rows)) => rows.wait()?,
+            None => self.source.piece(at)?,
         };
-        *last = Some((at, rows.clone()));
+        if open.kept.len() == KEPT {
+            open.kept.pop_front();
+        }
+        open.kept.push_back((at, rows.clone()));
+        self.source.look_ahead(at + 1, &mut open.coming);
         Ok(rows)
     }
 
-    /// The rows from `row` to the end of the piece that it is in.
-    pub(super) fn read(&self, row: u64) -> Result<(RecordBatch, u64), Fault> {
-        let at = self.at(row);
-        let rows = self.piece(at)?;
-        let skipped = (row - self.pieces[at].0) as usize;
-        let rows = rows.slice(skipped, rows.num_rows() - skipped);
+    /// Rows from `row` on, in the piece that it is in; `most` says how many at most, by the number of columns and the bytes of a row.
+    pub(super) fn read(&self, row: u64, most: impl Fn(usize, u64) -> u64) -> Result<(RecordBatch, u64), Fault> {
+        let at = self.source.at(row);
+        let rows = read(&self.source.parts, self.source.port, &self.piece(at)?)?;
+        let skipped = (row - self.source.pieces[at].0) as usize;
+        let row_bytes = weight(&rows) / 8 / rows.num_rows().max(1) as u64;
+        let most = usize::try_from(most(rows.num_columns(), row_bytes)).unwrap_or(usize::MAX).max(1);
+        let rows = rows.slice(skipped, most.min(rows.num_rows() - skipped));
         let end = row + rows.num_rows() as u64;
-        Ok((read(&self.parts, self.port, &rows)?, end))
+        Ok((rows, end))
     }
 
     /// Where rows stand.
     pub(super) fn places(&self, rows: &[u64]) -> Result<Vec<Position>, Fault> {
+        let Source { pieces, parts, port, .. } = &*self.source;
         let (mut places, mut rest) = (Vec::with_capacity(rows.len()), rows);
         while let Some(row) = rest.first() {
-            let at = self.at(*row);
-            let (from, to) = (self.pieces[at].0, self.pieces.get(at + 1).map_or(self.rows, |(first, _)| *first));
+            let at = self.source.at(*row);
+            let (from, to) = (pieces[at].0, pieces.get(at + 1).map_or(self.rows, |(first, _)| *first));
             let here = rest.iter().take_while(|row| (from..to).contains(row)).count();
             let piece = self.piece(at)?;
-            places.extend(rest[..here].iter().map(|row| place(&self.parts, self.port, &piece, (row - from) as usize)));
+            let (positions, items) = (positions(&piece), items(&parts.layouts[*port], &piece));
+            let place = |row: usize| (positions[row], items.get(row).copied().unwrap_or(0));
+            places.extend(rest[..here].iter().map(|row| place((row - from) as usize)));
             rest = &rest[here..];
         }
         Ok(places)
     }
 }
 
-/// Where a row of a piece stands.
-fn place(parts: &Parts, port: usize, piece: &RecordBatch, row: usize) -> Position {
-    (positions(piece)[row], items(&parts.layouts[port], piece).get(row).copied().unwrap_or(0))
-}
+impl Source {
+    fn at(&self, row: u64) -> usize {
+        self.pieces.partition_point(|(first, _)| *first <= row) - 1
+    }
 
-/// Sorts rows on the disk: parts in memory first, then these are merged.
-fn sort(parts: &Parts, port: usize, rows: &Pieces, number: usize) -> Result<(Vec<Frame>, Pile), Fault> {
-    let schema = &parts.layouts[port].schema;
-    let pile = |what: &str| Pile::create(&parts.scratch, &format!("{what}-{number}-{port}"), schema.clone());
-    let (sorted, unmerged) = (pile("sorted").map_err(unwritten)?, pile("runs").map_err(unwritten)?);
-    let (mut runs, mut waiting, mut bytes) = (Vec::new(), Vec::new(), 0);
-    for (at, piece) in rows.pieces.iter().enumerate() {
-        parts.sorting.go_on()?;
-        let piece = parts.piece(port, piece)?;
-        bytes += bytes_of(&piece);
-        waiting.push(piece);
-        if bytes >= parts.sizes.part || at + 1 == rows.pieces.len() {
-            let rows = concat_batches(schema, &std::mem::take(&mut waiting))?;
-            let keys = sort_keys(parts, port, &rows)?.expect("rows that are sorted have keys");
-            let mut order: Vec<u32> = (0..rows.num_rows() as u32).collect();
-            order.sort_by(|a, b| keys.row(*a as usize).cmp(&keys.row(*b as usize)));
-            runs.push(unmerged.push_in_order(&rows, &order).map_err(unwritten)?);
-            bytes = 0;
+    fn piece(&self, at: usize) -> Result<RecordBatch, Fault> {
+        self.parts.sorting.go_on()?;
+        let piece = &self.pieces[at].1;
+        if self.sorted { ranges::sorted(&self.parts, self.port, piece) } else { self.parts.rows(self.port, piece) }
+    }
+
+    /// Has pieces from `next` on put in order by other threads.
+    fn look_ahead(self: &Arc<Self>, next: usize, coming: &mut VecDeque<(usize, Task<Result<RecordBatch, Fault>>)>) {
+        if !self.sorted || threads() == 1 {
+            return;
+        }
+        let first = coming.back().map_or(next, |(last, _)| last + 1);
+        for at in first..self.pieces.len().min(next + threads().min(AHEAD)) {
+            let source = self.clone();
+            coming.push_back((at, Task::begin(move || source.piece(at))));
         }
     }
-    let keys = |rows: &RecordBatch| -> Result<Vec<OwnedRow>, Fault> {
-        let keys = sort_keys(parts, port, rows)?.expect("rows that are sorted have keys");
-        Ok(keys.iter().map(|key| key.owned()).collect())
-    };
-    let mut frames = Vec::new();
-    merge(&unmerged, runs, &parts.sorting, keys, |rows| {
-        frames.push(sorted.push(&rows).map_err(unwritten)?);
-        Ok(())
-    })?;
-    Ok((frames, sorted))
 }
