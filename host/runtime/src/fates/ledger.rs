@@ -77,7 +77,7 @@ impl Ledger {
         mut again: impl FnMut(Deed, &RecordBatch) -> Result<(), Fault>,
     ) -> Result<BTreeMap<String, i64>, Fault> {
         for (deed, written) in self.in_order(tag, Some(file)) {
-            if let Deed::Ended { counters } = deed {
+            if let Deed::Ended { counters } | Deed::Called { counters } = deed {
                 return Ok(counters);
             }
             again(deed, &written)?;

@@ -108,7 +108,8 @@ impl GlobalWriter {
             Deed::Kept { rows } => self.keep_rows(rows, written),
             Deed::Wrote => self.write_rows(written),
             Deed::Removed { rows } => self.remove_rows(rows),
-            Deed::Processed(_) | Deed::Page { .. } | Deed::Ended { .. } => Ok(()),
+            Deed::Processed(_) | Deed::Page { .. } | Deed::Placed { .. } => Ok(()),
+            Deed::Called { .. } | Deed::Ended { .. } => Ok(()),
         }
     }
 

@@ -13,7 +13,7 @@ use callboard_plan::{Door as Way, Feed};
 
 use super::{CallError, Opened, PutOut, RemovedRow};
 use crate::error::{Fault, RunError};
-use crate::global::{Caller, GlobalReader, GlobalWriter, Sizes, Sorting, WINDOW, Whole, Writing, gather};
+use crate::global::{Caller, Counters, GlobalReader, GlobalWriter, Sizes, Sorting, WINDOW, Whole, Writing, gather};
 use crate::ports::{Door, Doors, door_schema};
 use crate::ports::{Outlet, Stop};
 use crate::rejects::{Files, Rejects, Remover};
@@ -108,9 +108,9 @@ impl Opened<'_> {
                 let caller: Caller<'_> = Box::new(move |begin| {
                     let (readers, writer) = begin();
                     let (ran, writer) = instance.run(readers, writer);
-                    ran.map(|()| writer.expect("a call that went well gives it back"))
+                    ran.map(|()| (writer.expect("a call that went well gives it back"), Counters::new()))
                 });
-                gather(&wholes, &mut writer, Sizes::within(None), None, vec![caller])?;
+                gather(&wholes, &mut writer, Sizes::within(None), None, vec![caller], &|_| Ok(()))?;
                 writer
             }
         };

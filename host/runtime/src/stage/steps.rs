@@ -16,7 +16,7 @@ use super::{Ended, StepCounts, add_counters};
 use crate::error::{Fault, RunError};
 use crate::events::Event;
 use crate::fates::{Fates, Ledger};
-use crate::global::{Caller, GlobalReader, GlobalWriter, Sizes, Sorting, WINDOW, Whole, Writing, gather};
+use crate::global::{Caller, Counters, GlobalReader, GlobalWriter, Sizes, Sorting, WINDOW, Whole, Writing, gather};
 use crate::ports::{Inlet, Stop, bug};
 use crate::rows::digest;
 use crate::rows::{Batch, join, record_batch};
@@ -74,11 +74,11 @@ pub(super) fn run_global(
     });
 
     let fault = |fault: Fault| Stop::Failed(RunError::of(fault, &name));
-    let (writer, counters) = match ended {
+    let (writer, counters, rows_reused) = match ended {
         Some((tag, file)) => {
             let mut writer = writer;
             let counters = ledger.replay(tag, file, |deed, written| writer.again(deed, written)).map_err(fault)?;
-            (writer, counters)
+            (writer, counters, rows_in)
         }
         None => {
             let readers = || {
@@ -89,8 +89,8 @@ pub(super) fn run_global(
             if let Some(tag) = tag {
                 ledger.begin(tag, tagged_rows)?;
             }
-            let (writer, counters) = match bound.gathered.is_plain() {
-                true => (call(run, step, planned, &readers, writer)?, step.workers[0].take_counters()),
+            let (writer, counters, rows_reused) = match bound.gathered.is_plain() {
+                true => (call(run, step, planned, &readers, writer)?, step.workers[0].take_counters(), 0),
                 false => call_parts(run, step, planned, &wholes, writer)?,
             };
             if let Some(tag) = tag {
@@ -98,15 +98,15 @@ pub(super) fn run_global(
                 let deed = Deed::Ended { counters: counters.clone() };
                 ledger.note(tag, tagged_rows, &deed, &none)?;
             }
-            (writer, counters)
+            (writer, counters, rows_reused)
         }
     };
     let (outlet, doors, accounts) = writer.finish().map_err(fault)?;
     let counts = StepCounts {
         busy: step.workers.iter_mut().map(Worker::busy).sum(),
         counters,
-        reused: if reused { rows_in } else { 0 },
-        again: tag.map_or(0, |_| ledger.again()),
+        reused: rows_reused,
+        again: tag.map_or(0, |_| ledger.again().saturating_sub(rows_reused)),
         ..accounts
     };
     run.reject_limits.check_step(&run.prepared.plan, planned, counts.tally.rejected(), &counts, true)?;
@@ -138,17 +138,18 @@ fn call(
     Ok(writer.expect("a call that went well gives it back"))
 }
 
-/// Calls `run` with parts of the rows, in as many instances as there are. Gives what they counted, too.
+/// Calls `run` with parts of the rows, in as many instances as there are. Gives what they counted, too, and the rows whose calls
+/// had been made before.
 fn call_parts(
     run: &Live<'_>,
     step: &mut LoadedStep,
     planned: &PlannedStep,
     wholes: &[Whole],
     mut writer: GlobalWriter,
-) -> Result<(GlobalWriter, BTreeMap<String, i64>), Stop> {
+) -> Result<(GlobalWriter, Counters, u64), Stop> {
     let several = run.prepared.bound(&planned.name).gathered.is_grouped();
     let workers = step.workers.iter_mut().take(if several { usize::MAX } else { 1 });
-    let counters = Mutex::default();
+    let counters = Mutex::<Counters>::default();
     let callers = workers.map(|worker| -> Caller<'_> {
         Box::new(|begin| {
             let called = retrying(run, planned, || {
@@ -158,15 +159,16 @@ fn call_parts(
                 ran.map(|()| writer.expect("a call that went well gives it back"))
             })?;
             // The instance may be dropped now, and what it counted with it.
-            add_counters(&mut counters.lock().expect("no holder panics"), worker.take_counters())?;
+            let counted = worker.take_counters();
             worker.called(run, planned);
-            Ok(called)
+            Ok((called, counted))
         })
     });
     let (callers, charge) = (callers.collect(), Some(run.memory.flight.charge()));
-    let ran = gather(wholes, &mut writer, Sizes::within(run.prepared.plan.budget()), charge, callers);
-    ran.map_err(|fault| RunError::of(fault, &planned.name))?;
-    Ok((writer, counters.into_inner().expect("no holder panics")))
+    let count = |more| Ok(add_counters(&mut counters.lock().expect("no holder panics"), more)?);
+    let ran = gather(wholes, &mut writer, Sizes::within(run.prepared.plan.budget()), charge, callers, &count);
+    let reused = ran.map_err(|fault| RunError::of(fault, &planned.name))?;
+    Ok((writer, counters.into_inner().expect("no holder panics"), reused))
 }
 
 /// What a global step's work is known by: all that it is given. `None` if that was not digested under its seed.

@@ -36,6 +36,8 @@ pub(crate) use seal::{Begun, Key};
 pub(crate) use spill::{Quota, Spill, SpillWriter};
 pub(crate) use state::{Contents, State};
 pub(crate) use view::SpillView;
+#[cfg(test)]
+pub(crate) use work::tests::header;
 pub(crate) use work::{LogColumn, Logged, Work};
 
 /// Where a component that was a file is kept, from a run's folder.

@@ -32,6 +32,8 @@ const DONE: u8 = 1;
 const ENDED: u8 = 2;
 /// A part of a global step's work: it counts when the end is there.
 const PART: u8 = 3;
+/// The end of one of its calls.
+const CALLED: u8 = 4;
 
 /// No more of `key.json` is read, bytes.
 const LONGEST_KEY: u64 = 64 << 20;
@@ -190,9 +192,12 @@ impl Work {
 
     /// Where work under a tag ended, in one piece that is intact.
     pub(crate) fn ended(&self, tag: u128) -> Option<usize> {
-        let ends = self.ordered.iter().rev().filter(|(_, frame)| frame.tag == tag && frame.kind == ENDED);
-        let mut files = ends.map(|(file, _)| *file);
-        files.find(|file| matches!(self.in_order(tag, Some(*file)).last(), Some((Deed::Ended { .. }, _))))
+        // Most work of many calls is asked for in vain.
+        self.found.get(&tag)?;
+        let is_end = |frame: &Frame| frame.tag == tag && matches!(frame.kind, ENDED | CALLED);
+        let mut files = self.ordered.iter().rev().filter(|(_, frame)| is_end(frame)).map(|(file, _)| *file);
+        let last = |file| self.in_order(tag, Some(file)).last();
+        files.find(|file| matches!(last(*file), Some((Deed::Ended { .. } | Deed::Called { .. }, _))))
     }
 
     fn read(&self, file: usize, frame: &Frame) -> Option<(Deed, RecordBatch)> {
@@ -245,7 +250,8 @@ impl Work {
         body.extend(self.encoder.lock().expect("no holder panics").encode(written)?);
         let kind = match deed {
             Deed::Processed(_) | Deed::Page { .. } => DONE,
-            Deed::Kept { .. } | Deed::Wrote | Deed::Removed { .. } => PART,
+            Deed::Kept { .. } | Deed::Wrote | Deed::Removed { .. } | Deed::Placed { .. } => PART,
+            Deed::Called { .. } => CALLED,
             Deed::Ended { .. } => ENDED,
         };
         let body = Body::of(&body);
@@ -356,7 +362,7 @@ pub(crate) fn decode(schema: &SchemaRef, body: &Buffer) -> io::Result<(Deed, Rec
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+pub(crate) mod tests {
     use std::collections::BTreeMap;
 
     use arrow::array::Int64Array;
@@ -367,7 +373,7 @@ pub(super) mod tests {
     use crate::store::sync::Syncing;
 
     /// For a step of which nothing is known.
-    pub(in crate::store) fn header(seed: u64) -> Header {
+    pub(crate) fn header(seed: u64) -> Header {
         let key = serde_json::json!({
             "contract": "", "component": "", "config": null, "seed": 0, "given": [], "writes": "", "schemas": "",
             "granted": null, "found": {}

@@ -18,14 +18,17 @@ mod stream;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use callboard_plan::pipeline::BatchSize;
 use callboard_sandbox::{RowReader, caught, spawn_scoped};
+use twox_hash::XxHash3_128;
 
 use super::{GlobalWriter, Whole};
 use crate::error::{Fault, RunError};
+use crate::fates::Ledger;
 use crate::rows::flight::Charge;
 use crate::store::scatter::Scratch;
 
@@ -64,33 +67,45 @@ const LARGE: u64 = 4;
 /// Memory of an arranged part, as a multiple of its rows.
 const TIMES: u64 = 3;
 
-/// Makes one call with some of the rows. Returns the writer if the call succeeded.
-pub(crate) type Caller<'a> =
-    Box<dyn FnMut(&dyn Fn() -> (Vec<Box<dyn RowReader>>, PartWriter)) -> Result<PartWriter, Fault> + Send + 'a>;
+/// Makes one call with some of the rows. Returns the writer if the call succeeded, and what it counted.
+pub(crate) type Caller<'a> = Box<
+    dyn FnMut(&dyn Fn() -> (Vec<Box<dyn RowReader>>, PartWriter)) -> Result<(PartWriter, Counters), Fault> + Send + 'a,
+>;
+
+/// What a call counted, by name.
+pub(crate) type Counters = BTreeMap<String, i64>;
+
+/// Adds what one call counted.
+pub(crate) type Count<'a> = dyn Fn(Counters) -> Result<(), Fault> + Sync + 'a;
 
 /// Calls the step of `writer` with all parts of its inputs, and passes the results to `writer`. The callers work side by side;
-/// `charge` counts the memory held for them.
+/// `charge` counts the memory held for them, `count` what they counted. Calls that an earlier process made are not made again: gives
+/// the rows that they were made with.
 pub(crate) fn gather(
     wholes: &[Whole],
     writer: &mut GlobalWriter,
     sizes: Sizes,
     charge: Option<Charge>,
     callers: Vec<Caller<'_>>,
-) -> Result<(), Fault> {
+    count: &Count<'_>,
+) -> Result<u64, Fault> {
     let (bound, sorting) = (writer.writing.bound.clone(), writer.writing.sorting.clone());
     let folder = sorting.folder.with_added_extension("gathered");
     let scratch = Arc::new(Scratch::create(&folder, sorting.quota.clone()).map_err(unwritten)?);
     let calling = writer.calling();
     let outcomes = Arc::new(Outcomes::new(&bound, wholes[0].rows(), calling.on_error, &scratch)?);
-    let mut parts = Parts::new(wholes, bound, sizes, &scratch, sorting, charge)?;
+    let log = writer.writing.work.clone();
+    // Parts are the same in a later process.
+    let seed = log.as_ref().and_then(|(log, _)| log.seed());
+    let mut parts = Parts::new(wholes, bound, sizes, &scratch, sorting, charge, seed)?;
     let mut all = parts.cut(wholes)?;
     if all.is_empty() {
         // The step is called once even if there are no rows.
         all.push(parts.empty());
     }
     let cut = writer.writing.cut;
-    let calls_hold = AtomicU64::new(0);
-    let calls = Calls { parts: Arc::new(parts), outcomes, calling, cut, calls_hold };
+    let (calls_hold, reused) = (AtomicU64::new(0), AtomicU64::new(0));
+    let calls = Calls { parts: Arc::new(parts), outcomes, calling, cut, log, count, calls_hold, reused };
     let queue = Mutex::new(all.into_iter());
     let failure = Mutex::new(None);
     std::thread::scope(|scope| {
@@ -122,20 +137,26 @@ pub(crate) fn gather(
         return Err(fault);
     }
     let outcomes = Arc::into_inner(calls.outcomes).ok_or_else(|| Fault::Host("a call outlived its step".to_owned()))?;
-    outcomes.put_out(writer)
+    outcomes.put_out(writer)?;
+    Ok(calls.reused.into_inner())
 }
 
 /// The calls of a step.
-struct Calls {
+struct Calls<'a> {
     parts: Arc<Parts>,
     outcomes: Arc<Outcomes>,
     calling: Calling,
     cut: BatchSize,
+    /// Where what calls did is noted, and the tag of all that the step is given.
+    log: Option<(Ledger, u128)>,
+    count: &'a Count<'a>,
     /// Bytes held for the calls in progress.
     calls_hold: AtomicU64,
+    /// Rows of the first input whose calls were made by an earlier process.
+    reused: AtomicU64,
 }
 
-impl Calls {
+impl Calls<'_> {
     /// Calls the step with a part, or with the parts that it is cut into.
     fn call(&self, part: Part, level: u32, caller: &mut Caller<'_>) -> Result<(), Fault> {
         let parts = &self.parts;
@@ -171,20 +192,53 @@ impl Calls {
             _ => given[0].groups(&[0])?[0],
         };
         let grouped = self.parts.bound.gathered.is_grouped();
+        // A call that is made again is another one, since what the first one did does not count.
+        let tag = self.log.as_ref().map(|(log, tag)| (log, tag_of(*tag, &given)));
+        let attempts = AtomicU64::new(0);
+        let writer = |attempt: u64| {
+            let log = tag.map(|(log, tag)| (log.clone(), tag.wrapping_add(u128::from(attempt))));
+            PartWriter::new(&self.outcomes, given[0].clone(), first, &self.calling, log)
+        };
+        if let Some((log, tag)) = tag
+            && let Some((tag, file)) = (0..ATTEMPTS)
+                .map(|attempt| tag.wrapping_add(u128::from(attempt)))
+                .find_map(|tag| Some((tag, log.ended(tag)?)))
+        {
+            let mut writer = PartWriter::new(&self.outcomes, given[0].clone(), first, &self.calling, None);
+            let counters = log.replay(tag, file, |deed, written| writer.again(deed, written))?;
+            (self.count)(counters)?;
+            self.reused.fetch_add(given[0].rows(), Ordering::Relaxed);
+            return self.outcomes.add(writer);
+        }
         let begin = || {
             let reader = |given: &Given| {
                 Box::new(PartReader { given: given.clone(), cut: self.cut, grouped }) as Box<dyn RowReader>
             };
-            let writer = PartWriter::new(&self.outcomes, given[0].clone(), first, &self.calling);
-            (given.iter().map(reader).collect(), writer)
+            let attempt = attempts.fetch_add(1, Ordering::Relaxed);
+            (given.iter().map(reader).collect(), writer(attempt))
         };
-        let writer = caller(&begin)?;
+        let (writer, counters) = caller(&begin)?;
+        writer.note_end(&counters)?;
+        (self.count)(counters)?;
         self.outcomes.add(writer)
     }
 
     fn count(&self) -> Result<(), Fault> {
         self.parts.count(self.calls_hold.load(Ordering::Relaxed) + self.outcomes.bytes())
     }
+}
+
+/// As often as a call is made at most, and a result looked for.
+const ATTEMPTS: u64 = 16;
+
+/// What a call is known by: which rows it is given, in which order and groups. `tag` says what the rows of the inputs are.
+fn tag_of(tag: u128, given: &[Given]) -> u128 {
+    let mut digest = XxHash3_128::with_seed(tag as u64);
+    digest.write(&tag.to_le_bytes());
+    for given in given {
+        given.digest(&mut digest);
+    }
+    digest.finish_128()
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -11,12 +11,12 @@ use super::arrange::Position;
 use super::outcome::{Outcomes, PutOut, REASONS, places};
 use super::reader::Given;
 use super::rowset::RowSet;
-use super::unwritten;
+use super::{Counters, unwritten};
 use crate::error::{Fault, LimitExceeded};
-use crate::fates::Fates;
+use crate::fates::{Fates, Ledger};
 use crate::global::AT_ONCE;
 use crate::rows::weight;
-use crate::store::{Frame, Removed};
+use crate::store::{Deed, Frame, Removed};
 
 /// Above this many bytes, what a call has put out or removed is written to the disk.
 const WAITING: u64 = 2 << 20;
@@ -48,6 +48,8 @@ pub(crate) struct PartWriter {
     pub(super) removed_runs: Vec<Vec<Frame>>,
     /// Whether a row was rejected.
     pub(super) rejects: bool,
+    /// Where what the call does is noted, and under which tag.
+    log: Option<(Ledger, u128)>,
 }
 
 /// What a call is made with.
@@ -58,7 +60,13 @@ pub(in crate::global) struct Calling {
 }
 
 impl PartWriter {
-    pub(super) fn new(outcomes: &Arc<Outcomes>, given: Given, call: Position, calling: &Calling) -> PartWriter {
+    pub(super) fn new(
+        outcomes: &Arc<Outcomes>,
+        given: Given,
+        call: Position,
+        calling: &Calling,
+        log: Option<(Ledger, u128)>,
+    ) -> PartWriter {
         PartWriter {
             outcomes: outcomes.clone(),
             most: calling.rows_per_row.saturating_mul(given.rows().max(1)),
@@ -75,6 +83,7 @@ impl PartWriter {
             removed_bytes: 0,
             removed_runs: Vec::new(),
             rejects: false,
+            log,
         }
     }
 
@@ -167,7 +176,58 @@ impl RowWriter for PartWriter {
         self.may_decide("keeps")?;
         let writes = self.outcomes.bound.writes.clone();
         let written = crate::global::beside_rows(&writes, &rows, columns, &self.returnable)?;
+        self.keep_rows(rows, &written)
+    }
+
+    fn write(&mut self, rows: BatchResult, at: Vec<u64>) -> Result<(), Fault> {
+        let written = crate::global::own_rows(&self.outcomes.bound.clone(), rows, &self.returnable)?;
+        self.write_rows(at, &written)
+    }
+
+    fn remove(&mut self, rows: Vec<Removals>) -> Result<(), Fault> {
+        for removals in rows {
+            self.may_decide("removes")?;
+            self.remove_rows(Removals { reason: clipped(removals.reason), ..removals })?;
+        }
+        Ok(())
+    }
+}
+
+impl PartWriter {
+    /// Does again what the call did before.
+    pub(super) fn again(&mut self, deed: Deed, written: &RecordBatch) -> Result<(), Fault> {
+        match deed {
+            Deed::Kept { rows } => self.keep_rows(rows, written),
+            Deed::Placed { rows } => self.write_rows(rows, written),
+            Deed::Removed { rows } => {
+                let alike = |a: &Removed, b: &Removed| (a.rejected, &a.reason) == (b.rejected, &b.reason);
+                rows.chunk_by(alike).try_for_each(|rows| {
+                    let (fate, reason) = (rows[0].fate(), rows[0].reason.to_string());
+                    self.remove_rows(Removals { rows: rows.iter().map(|removed| removed.row).collect(), fate, reason })
+                })
+            }
+            Deed::Processed(_) | Deed::Page { .. } | Deed::Wrote => Ok(()),
+            Deed::Called { .. } | Deed::Ended { .. } => Ok(()),
+        }
+    }
+
+    fn note(&self, deed: impl FnOnce() -> Deed, written: &RecordBatch) -> Result<(), Fault> {
+        if let Some((log, tag)) = &self.log {
+            log.note(*tag, written.num_rows() as u32, &deed(), written)?;
+        }
+        Ok(())
+    }
+
+    /// Notes that the call ended well.
+    pub(super) fn note_end(&self, counters: &Counters) -> Result<(), Fault> {
+        let none = RecordBatch::new_empty(self.outcomes.bound.writes.clone());
+        self.note(|| Deed::Called { counters: counters.clone() }, &none)
+    }
+
+    fn keep_rows(&mut self, rows: Vec<u64>, written: &RecordBatch) -> Result<(), Fault> {
+        let writes = self.outcomes.bound.writes.clone();
         self.bound_rows(rows.len() as u64)?;
+        self.note(|| Deed::Kept { rows: rows.clone() }, written)?;
         for (at, rows) in rows.chunks(AT_ONCE).enumerate() {
             let mut again = Vec::new();
             for row in rows {
@@ -181,17 +241,15 @@ impl RowWriter for PartWriter {
                     self.put_out(&again, true, &record_batch(writes.clone(), Vec::new(), again.len())?)?;
                 }
                 // Without columns there are no written rows.
-                false if writes.fields().is_empty() => self.put_out(rows, true, &written)?,
+                false if writes.fields().is_empty() => self.put_out(rows, true, written)?,
                 false => self.put_out(rows, true, &written.slice(at * AT_ONCE, rows.len()))?,
             }
         }
         Ok(())
     }
 
-    fn write(&mut self, rows: BatchResult, at: Vec<u64>) -> Result<(), Fault> {
-        let bound = self.outcomes.bound.clone();
-        let grouped = bound.gathered.is_grouped();
-        let written = crate::global::own_rows(&bound, rows, &self.returnable)?;
+    fn write_rows(&mut self, at: Vec<u64>, written: &RecordBatch) -> Result<(), Fault> {
+        let grouped = self.outcomes.bound.gathered.is_grouped();
         let count = written.num_rows();
         if grouped && at.len() != count {
             let what =
@@ -208,35 +266,33 @@ impl RowWriter for PartWriter {
             return Err(Fault::Contract(format!("it wrote in the place of row {row} of {given}, counted from 0")));
         }
         self.bound_rows(count as u64)?;
+        self.note(|| Deed::Placed { rows: at.clone() }, written)?;
         self.fates.create(count as u64);
         match grouped || count == 0 {
-            true => self.put_out(&at, false, &written),
+            true => self.put_out(&at, false, written),
             // Behind what was put out before.
-            false if self.given.rows() > 0 => self.put_out(&vec![0; count], false, &written),
+            false if self.given.rows() > 0 => self.put_out(&vec![0; count], false, written),
             false => Err(Fault::Contract("it wrote rows, and was given none".to_owned())),
         }
     }
 
-    fn remove(&mut self, rows: Vec<Removals>) -> Result<(), Fault> {
-        for Removals { rows, fate, reason } in rows {
-            self.may_decide("removes")?;
-            let reason = Arc::<str>::from(clipped(reason));
-            for row in &rows {
-                let rejected = fate == Fate::Rejected;
-                self.fates.remove(&Removed { row: *row, rejected, reason: reason.clone() })?;
-            }
-            self.rejects |= fate == Fate::Rejected && !rows.is_empty();
-            let is_new = self.removed.iter().all(|(of, why, _)| (*of, why) != (fate, &reason));
-            if is_new && self.removed.len() < REASONS {
-                self.removed.push((fate, reason.clone(), RowSet::of(self.outcomes.rows)));
-            }
-            let known = self.removed.iter().position(|(of, why, _)| (*of, why) == (fate, &reason));
-            for rows in rows.chunks(AT_ONCE) {
-                let positions = self.given.places(rows)?.into_iter().map(|(position, _)| position);
-                match known {
-                    Some(at) => self.removed[at].2.extend(positions),
-                    None => positions.into_iter().try_for_each(|row| self.wait(row, fate, &reason))?,
-                }
+    fn remove_rows(&mut self, Removals { rows, fate, reason }: Removals) -> Result<(), Fault> {
+        let (reason, rejected) = (Arc::<str>::from(reason), fate == Fate::Rejected);
+        let removed = |row: &u64| Removed { row: *row, rejected, reason: reason.clone() };
+        rows.iter().try_for_each(|row| self.fates.remove(&removed(row)))?;
+        let none = || RecordBatch::new_empty(self.outcomes.bound.writes.clone());
+        self.note(|| Deed::Removed { rows: rows.iter().map(removed).collect() }, &none())?;
+        self.rejects |= rejected && !rows.is_empty();
+        let is_new = self.removed.iter().all(|(of, why, _)| (*of, why) != (fate, &reason));
+        if is_new && self.removed.len() < REASONS {
+            self.removed.push((fate, reason.clone(), RowSet::of(self.outcomes.rows)));
+        }
+        let known = self.removed.iter().position(|(of, why, _)| (*of, why) == (fate, &reason));
+        for rows in rows.chunks(AT_ONCE) {
+            let positions = self.given.places(rows)?.into_iter().map(|(position, _)| position);
+            match known {
+                Some(at) => self.removed[at].2.extend(positions),
+                None => positions.into_iter().try_for_each(|row| self.wait(row, fate, &reason))?,
             }
         }
         Ok(())

@@ -130,7 +130,7 @@ pub(super) struct Parts {
     pub(super) bound: Arc<Bound>,
     pub(super) sizes: Sizes,
     pub(super) sorting: Sorting,
-    /// The seed of the digests; it is random, so that no input can be made to collide.
+    /// The seed of the digests; it is random, so that no input can be made to collide. That of a log, if there is one.
     seed: u64,
     /// Bytes of pieces in memory.
     held: AtomicU64,
@@ -145,6 +145,7 @@ impl Parts {
         scratch: &Arc<Scratch>,
         sorting: Sorting,
         charge: Option<Charge>,
+        seed: Option<u64>,
     ) -> Result<Parts, Fault> {
         let layouts: Vec<Layout> =
             wholes.iter().enumerate().map(|(port, whole)| Layout::of(&bound, whole, port)).collect();
@@ -152,7 +153,8 @@ impl Parts {
             Pile::create(scratch, &format!("rows-{port}"), layout.schema.clone()).map_err(unwritten)
         };
         let piles = layouts.iter().enumerate().map(pile).collect::<Result<_, _>>()?;
-        let (seed, held, charge) = (RandomState::new().hash_one(()), AtomicU64::new(0), Mutex::new(charge));
+        let seed = seed.unwrap_or_else(|| RandomState::new().hash_one(()));
+        let (held, charge) = (AtomicU64::new(0), Mutex::new(charge));
         Ok(Parts { layouts, piles, bound, sizes, sorting, seed, held, charge })
     }
 

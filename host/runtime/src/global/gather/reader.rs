@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use callboard_plan::pipeline::BatchSize;
 use callboard_sandbox::{Flat, RowReader, Rows, Run};
+use twox_hash::XxHash3_128;
 
 use super::arrange::{Arranged, Position};
 use super::stream::Streamed;
@@ -34,6 +35,28 @@ impl Given {
             Given::Arranged(given) => Ok(rows.iter().map(|row| given.places[*row as usize]).collect()),
             Given::Streamed(given) => given.places(rows),
         }
+    }
+
+    /// What tells them from other rows of the same inputs.
+    pub(super) fn digest(&self, digest: &mut XxHash3_128) {
+        match self {
+            Given::Arranged(given) => {
+                for (place, item) in &given.places {
+                    digest.write(&place.to_le_bytes());
+                    digest.write(&item.to_le_bytes());
+                }
+                for (group, first) in &given.groups {
+                    digest.write(&group.to_le_bytes());
+                    digest.write(&first.to_le_bytes());
+                }
+            }
+            // A group is known by its first row.
+            Given::Streamed(given) => {
+                digest.write(&given.first().0.to_le_bytes());
+                digest.write(&given.first().1.to_le_bytes());
+            }
+        }
+        digest.write(&self.rows().to_le_bytes());
     }
 
     /// Where the groups of rows begin, in the order of the input.

@@ -25,6 +25,14 @@ pub(crate) enum Deed {
         #[serde(with = "by_reason")]
         rows: Vec<Removed>,
     },
+    /// In one call of a global step: it wrote rows in the places of rows that it was given.
+    Placed {
+        rows: Vec<u64>,
+    },
+    /// One call of a global step ended; what it did is noted by the rows that it was given.
+    Called {
+        counters: BTreeMap<String, i64>,
+    },
     /// A source or a global step ended; without it, no work of a global step counts.
     Ended {
         counters: BTreeMap<String, i64>,
@@ -37,7 +45,8 @@ impl Deed {
         match self {
             Deed::Kept { rows } => rows.len() as u64,
             Deed::Removed { rows } => rows.len() as u64,
-            Deed::Processed(_) | Deed::Page { .. } | Deed::Wrote | Deed::Ended { .. } => written.num_rows() as u64,
+            Deed::Processed(_) | Deed::Page { .. } | Deed::Wrote | Deed::Placed { .. } => written.num_rows() as u64,
+            Deed::Called { .. } | Deed::Ended { .. } => written.num_rows() as u64,
         }
     }
 }

@@ -140,12 +140,14 @@ fn deeds() -> Vec<Deed> {
         Deed::Kept { rows: vec![300] },
         Deed::Wrote,
         Deed::Removed { rows: removed() },
+        Deed::Placed { rows: vec![5] },
+        Deed::Called { counters: counters() },
         Deed::Ended { counters: counters() },
     ];
     for deed in &deeds {
         match deed {
             Deed::Processed(_) | Deed::Page { .. } | Deed::Kept { .. } | Deed::Wrote => {}
-            Deed::Removed { .. } | Deed::Ended { .. } => {}
+            Deed::Removed { .. } | Deed::Placed { .. } | Deed::Called { .. } | Deed::Ended { .. } => {}
         }
     }
     deeds

@@ -1,12 +1,16 @@
 //! Calls that are repeated, wrong, or ended early.
 
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use callboard_plan::Predicted;
 use rand::SeedableRng;
 
 use super::*;
+use crate::fates::Ledger;
 use crate::rows::flight::Flight;
+use crate::store::sync::Syncing;
+use crate::store::{Work, header};
 
 /// A case by its key, for what is not about the order.
 fn by_text(act: Act) -> Case {
@@ -42,6 +46,43 @@ fn a_row_that_must_not_be_rejected_ends_it_with_its_reason() {
         let ran = trial.run(sizes, callers, None, |bound, readers, writer| call(Act::Reasons, bound, readers, writer));
         let fault = ran.unwrap_err();
         assert!(matches!(&fault, Fault::Rejected { reason, .. } if reason.starts_with("because of")), "{fault:?}");
+    }
+}
+
+/// A process ends in the middle of a step. The next one makes the calls that had not ended, and puts out the same.
+#[test]
+fn calls_that_an_earlier_process_made_are_not_made_again() {
+    let inputs = vec![rows(&mut StdRng::seed_from_u64(12))];
+    let each = callboard_sandbox::Gathering::ByEach(vec!["items".to_owned()]);
+    let each = Case { gathered: Gathered { gathering: each, ..Gathered::default() }, ..by_text(Act::Pairs) };
+    for case in [by_text(Act::Keep), by_text(Act::Count), by_text(Act::Reasons), each] {
+        for (sizes, callers) in SIZES.into_iter().skip(1).take(3) {
+            let (folder, syncing) = (tempfile::tempdir().unwrap(), Syncing::begin().unwrap());
+            // Makes calls up to one that fails; how many were made.
+            let run = |run: &str, fails: usize| {
+                let mut trial = Trial::of(&inputs, &case, 64 << 20);
+                let open = || {
+                    let (folder, schema) = (folder.path().join(run).join("work/step"), trial.bound.writes.clone());
+                    Arc::new(Work::open(folder, header(3), schema, &[], &syncing.syncer, None).unwrap())
+                };
+                trial.writing.work = Some((Ledger::of(Some(&open())), 7));
+                let made = AtomicUsize::new(0);
+                let out = trial.run(sizes, callers, None, |bound, readers, writer| {
+                    let at = made.fetch_add(1, Ordering::Relaxed);
+                    call(case.act, bound, readers, writer)?;
+                    if at == fails { Err(Fault::Host("the process ends".to_owned())) } else { Ok(()) }
+                });
+                (out, made.into_inner())
+            };
+            let (right, all) = run("whole", usize::MAX);
+            let half = all / 2;
+            run("ended early", half).0.unwrap_err();
+            let (out, made) = run("ended early", usize::MAX);
+            assert_eq!(out.unwrap(), right.unwrap(), "{:?}, {sizes:?}", case.act);
+            assert!(made <= all - half, "{made} of {all} calls were made after {half}");
+            let (_, made) = run("ended early", usize::MAX);
+            assert_eq!(made, 0, "all of them had been made");
+        }
     }
 }
 

@@ -19,7 +19,7 @@ use callboard_sandbox::{
 use rand::RngExt;
 use rand::rngs::StdRng;
 
-use super::{Caller, PartWriter, Sizes, gather};
+use super::{Caller, Counters, PartWriter, Sizes, gather};
 use crate::error::Fault;
 use crate::global::tests::{planned, writing};
 use crate::global::{GlobalWriter, Whole, Writing};
@@ -253,7 +253,7 @@ impl Trial {
                     let (mut readers, mut writer) = begin();
                     attempts += 1;
                     match call(&bound, &mut readers, &mut writer) {
-                        Ok(()) => return Ok(writer),
+                        Ok(()) => return Ok((writer, Counters::new())),
                         // As an error is that may not come again.
                         Err(Fault::Said { kind: SaidKind::Transient, .. }) if attempts == 1 => {}
                         Err(fault) => return Err(fault),
@@ -261,7 +261,7 @@ impl Trial {
                 }
             })
         };
-        let ran = gather(&wholes, &mut writer, sizes, charge, (0..callers).map(caller).collect());
+        let ran = gather(&wholes, &mut writer, sizes, charge, (0..callers).map(caller).collect(), &|_| Ok(()));
         assert!(!folder.path().join("sorting.gathered").exists(), "nothing is left");
         ran?;
         assert!(quota.take(most).is_ok(), "no room is taken");
