@@ -24,6 +24,8 @@ pub struct Bench {
     documents: Documents,
     made: RefCell<HashMap<u64, (PathBuf, Expected)>>,
     runs: Cell<usize>,
+    /// Whether the command is to have a single core.
+    one_core: Cell<bool>,
     peers: RefCell<Vec<(String, String)>>,
 }
 
@@ -54,6 +56,7 @@ impl Bench {
             documents: Documents::new(),
             made: RefCell::default(),
             runs: Cell::new(0),
+            one_core: Cell::new(false),
             peers: RefCell::default(),
         })
     }
@@ -148,9 +151,28 @@ impl Bench {
 
     /// The command, with a cache of its own.
     pub fn callboard(&self) -> Command {
-        let mut command = Command::new(&self.options.program);
+        let mut command = match self.one_core.get() {
+            true => Command::new("taskset"),
+            false => Command::new(&self.options.program),
+        };
+        if self.one_core.get() {
+            command.args(["-c", "0"]).arg(&self.options.program);
+        }
         command.env("CALLBOARD_CACHE", &self.options.cache).current_dir(self.scratch.path());
         command
+    }
+
+    /// Does something with commands that have one core.
+    pub fn on_one_core<T>(&self, work: impl FnOnce() -> T) -> T {
+        self.one_core.set(true);
+        let done = work();
+        self.one_core.set(false);
+        done
+    }
+
+    /// Whether commands can be given one core.
+    pub fn can_pin() -> bool {
+        Command::new("taskset").args(["-c", "0", "true"]).status().is_ok_and(|status| status.success())
     }
 
     /// A folder for a run, that has no run beside it.

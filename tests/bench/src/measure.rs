@@ -59,6 +59,13 @@ impl Measure {
         Measure::of(unit, &[value])
     }
 
+    /// The same, this many times as large.
+    #[must_use]
+    pub fn scaled(self, times: f64) -> Measure {
+        let [low, median, high] = [self.low, self.median, self.high].map(|value| value * times);
+        Measure { low, median, high, ..self }
+    }
+
     /// How many times `of` each value of `one` is: both were measured in turn, and each is compared with its neighbour.
     pub fn ratio(one: &[f64], of: &[f64]) -> Measure {
         let ratios: Vec<f64> = one.iter().zip(of).map(|(one, of)| one / of).collect();

@@ -11,7 +11,7 @@ use crate::sections::SECTIONS;
 #[derive(Debug, Parser)]
 #[command(name = "cargo xtask bench")]
 pub struct Arguments {
-    /// The sections to run: tax, boundary, lifecycle, staging, scale, peers, resume [default: all of them]
+    /// The sections to run: tax, boundary, lifecycle, staging, scale, global, peers, resume [default: all of them]
     #[arg(value_name = "NAME")]
     pub sections: Vec<String>,
     /// Use sizes that show only that everything works
@@ -60,6 +60,8 @@ pub struct Sizes {
     pub resumed: u64,
     /// Rows of the reference pipeline, from small to large.
     pub scale: Vec<u64>,
+    /// Few and many rows of global steps; a tenth of them where they are documents.
+    pub global: [u64; 2],
     /// Rows that a step is measured on.
     pub step_rows: u64,
     /// What one value of a short call is averaged over, seconds.
@@ -79,6 +81,7 @@ impl Sizes {
                 rows: 10_000,
                 resumed: 20_000,
                 scale: vec![1000, 10_000],
+                global: [10_000, 20_000],
                 step_rows: 1000,
                 moment: 0.001,
                 documents: 1000,
@@ -93,6 +96,7 @@ impl Sizes {
             rows: 200_000,
             resumed: 2_000_000,
             scale,
+            global: if full { [1_000_000, 10_000_000] } else { [200_000, 2_000_000] },
             step_rows: 20_000,
             moment: 0.05,
             documents: 100_000,

@@ -13,6 +13,16 @@ pub fn bottleneck(rows: &Path, out: &Path, replicas: usize) -> String {
     filled(&text, &[("ROWS", rows), ("OUT", out)])
 }
 
+/// The first row of each text.
+pub fn distinct(rows: &Path, out: &Path) -> String {
+    filled(include_str!("../pipelines/distinct.toml"), &[("ROWS", rows), ("OUT", out)])
+}
+
+/// Rows in the order of their texts.
+pub fn sorted(rows: &Path, out: &Path) -> String {
+    filled(include_str!("../pipelines/sorted.toml"), &[("ROWS", rows), ("OUT", out)])
+}
+
 /// Near-duplicates, as datatrove's defaults find them.
 pub fn near_duplicates(rows: &Path, out: &Path) -> String {
     filled(include_str!("../pipelines/near-duplicates.toml"), &[("ROWS", rows), ("OUT", out)])

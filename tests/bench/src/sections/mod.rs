@@ -1,6 +1,7 @@
 //! The sections of the benchmark: what each measures.
 
 mod boundary;
+mod global;
 mod lifecycle;
 mod peers;
 mod resume;
@@ -28,6 +29,7 @@ pub const SECTIONS: &[Entry] = &[
     Entry { name: "lifecycle", title: "Lifecycle", about: lifecycle::ABOUT, run: lifecycle::run },
     Entry { name: "staging", title: "Staging", about: staging::ABOUT, run: staging::run },
     Entry { name: "scale", title: "Scale", about: scale::ABOUT, run: scale::run },
+    Entry { name: "global", title: "Global steps", about: global::ABOUT, run: global::run },
     Entry { name: "peers", title: "Peers", about: peers::ABOUT, run: peers::run },
     Entry { name: "resume", title: "Resume and journal", about: resume::ABOUT, run: resume::run },
 ];

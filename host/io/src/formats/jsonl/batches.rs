@@ -21,7 +21,7 @@ const AHEAD: usize = 8;
 /// The lines of a batch, and what makes rows of them.
 struct Job {
     parts: Vec<Part>,
-    /// Of their text.
+    /// The bytes of their text.
     bytes: usize,
     origins: Vec<u64>,
     /// What ended the lines too early: an error behind them.

@@ -89,7 +89,7 @@ fn merge_some<K: Ord + Copy>(
         let run = &mut open[at];
         let from = run.row;
         run.row += 1;
-        // Where a run has the next row again and again, as many as stand before those of all others are taken at once.
+        // Where a run has the next row again and again, all of its rows before those of the others are taken at once.
         if last.replace(at) == Some(at) {
             heap.pop();
             let before = |key: &K| heap.peek().is_none_or(|Reverse(other)| (*key, at) < *other);

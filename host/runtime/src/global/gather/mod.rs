@@ -192,7 +192,7 @@ impl Calls<'_> {
             _ => given[0].groups(&[0])?[0],
         };
         let grouped = self.parts.bound.gathered.is_grouped();
-        // A call that is made again is another one, since what the first one did does not count.
+        // A call that is made again has a tag of its own: the deeds of the first one do not count.
         let tag = self.log.as_ref().map(|(log, tag)| (log, tag_of(*tag, &given)));
         let attempts = AtomicU64::new(0);
         let writer = |attempt: u64| {

@@ -200,7 +200,7 @@ impl Parts {
         }
         let splitters = Splitters::of(self, port, bytes, self.sizes.range(), frames.len(), sample)?;
         let mut ranges: Vec<Pieces> = (0..splitters.ranges()).map(|_| Pieces::default()).collect();
-        // So many that what goes to a range is worth writing.
+        // Large enough that what goes to a range is worth writing.
         let region =
             (splitters.ranges() as u64 * LEAST_FRAME).clamp(self.sizes.part, self.sizes.largest.max(self.sizes.part));
         let cut = |rows: &RecordBatch| splitters.scatter(self, rows);
