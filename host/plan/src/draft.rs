@@ -62,6 +62,8 @@ pub(crate) struct Draft<'a> {
     /// Instances that it has.
     pub(crate) replicas: Vec<u32>,
     pub(crate) edges: Vec<DraftEdge>,
+    /// How many edges lead to or from each step.
+    pub(crate) touching: Vec<usize>,
     /// Which rows each edge takes, if not all.
     pub(crate) routes: Vec<Option<Route>>,
     /// Steps such that each comes after what it reads; where that leaves a choice, in the file's order.
@@ -99,6 +101,7 @@ impl<'a> Draft<'a> {
             wanted: wanted(pipeline, terms, several),
             replicas: vec![1; pipeline.steps.len()],
             kinds,
+            touching: touching(pipeline.steps.len(), &edges),
             edges,
             routes,
             groups: Vec::new(),
@@ -150,8 +153,7 @@ impl<'a> Draft<'a> {
 
     /// What a step takes with this many instances, rows included, in bytes.
     pub(crate) fn weight(&self, step: usize, instances: u32) -> u64 {
-        let edges = self.edges.iter().filter(|edge| edge.to == End::Step(step) || edge.from == End::Step(step));
-        weight(self.needs[step].bytes, instances, edges.count(), self.pipeline.run.batch)
+        weight(self.needs[step].bytes, instances, self.touching[step], self.pipeline.run.batch)
     }
 
     pub(crate) fn is_global(&self, step: usize) -> bool {
@@ -188,6 +190,17 @@ fn wanted(pipeline: &Pipeline, terms: &Terms, several: &[bool]) -> Vec<u32> {
         _ => cores,
     });
     wanted.collect()
+}
+
+/// How many edges lead to or from each step; no edge leads from a step to itself.
+fn touching(steps: usize, edges: &[DraftEdge]) -> Vec<usize> {
+    let mut touching = vec![0; steps];
+    for end in edges.iter().flat_map(|edge| [edge.from, edge.to]) {
+        if let End::Step(step) = end {
+            touching[step] += 1;
+        }
+    }
+    touching
 }
 
 fn step_edges(edges: &[DraftEdge]) -> impl Iterator<Item = (usize, usize)> {

@@ -1,5 +1,7 @@
 //! From names to edges: fills in every `from` that the file leaves out.
 
+use std::collections::HashMap;
+
 use crate::choices::Transport;
 use crate::door::{Door, Feed};
 use crate::draft::{DraftEdge, End};
@@ -10,6 +12,10 @@ use crate::scan::Kind;
 /// All edges, by reader in the file's order, then by port and position. `kinds` lacks those whose component is missing.
 pub(crate) fn wire(pipeline: &Pipeline, kinds: &[Option<Kind>], findings: &mut Findings) -> Vec<DraftEdge> {
     let mut edges = Vec::new();
+    // Looked up one by one, names would take the square of the steps.
+    let inputs = pipeline.inputs.iter().enumerate().map(|(nth, input)| (input.name.as_str(), End::Input(nth)));
+    let steps = pipeline.steps.iter().enumerate().map(|(nth, step)| (step.name.as_str(), End::Step(nth)));
+    let ends: HashMap<&str, End> = steps.chain(inputs).collect();
     for (index, step) in pipeline.steps.iter().enumerate() {
         let to = End::Step(index);
         match (&step.from, kinds[index]) {
@@ -36,7 +42,7 @@ pub(crate) fn wire(pipeline: &Pipeline, kinds: &[Option<Kind>], findings: &mut F
                 findings.add(&step.at, message);
             }
             (From::Append(feeds) | From::Implied(feeds), _) => {
-                append((pipeline, kinds), feeds, to, None, &mut edges, findings)
+                append((&ends, kinds), feeds, to, None, &mut edges, findings)
             }
             (From::Named(ports), kind) => {
                 if kind == Some(Kind::Transform) {
@@ -48,7 +54,7 @@ pub(crate) fn wire(pipeline: &Pipeline, kinds: &[Option<Kind>], findings: &mut F
                     findings.add_with_help(at, message, "append with `from = [\"a\", \"b\"]`");
                 }
                 for (port, feeds) in ports {
-                    append((pipeline, kinds), feeds, to, Some(port), &mut edges, findings);
+                    append((&ends, kinds), feeds, to, Some(port), &mut edges, findings);
                 }
             }
         }
@@ -56,9 +62,7 @@ pub(crate) fn wire(pipeline: &Pipeline, kinds: &[Option<Kind>], findings: &mut F
     for (index, output) in pipeline.outputs.iter().enumerate() {
         let to = End::Output(index);
         match &output.from {
-            From::Append(feeds) | From::Implied(feeds) => {
-                append((pipeline, kinds), feeds, to, None, &mut edges, findings)
-            }
+            From::Append(feeds) | From::Implied(feeds) => append((&ends, kinds), feeds, to, None, &mut edges, findings),
             From::Named(_) => {}
             From::Default if pipeline.steps.is_empty() => {
                 if let Some(input) = only_input(pipeline, "output", &output.name, findings).map(End::Input) {
@@ -88,7 +92,7 @@ fn edge(from: End, to: End, port: Option<&str>, position: usize, at: &At) -> Dra
 }
 
 fn append(
-    (pipeline, kinds): (&Pipeline, &[Option<Kind>]),
+    (ends, kinds): (&HashMap<&str, End>, &[Option<Kind>]),
     feeds: &[Located<Feed>],
     to: End,
     port: Option<&Located<String>>,
@@ -97,10 +101,8 @@ fn append(
 ) {
     for (position, feed) in feeds.iter().enumerate() {
         let Feed { node, door, branch } = &feed.value;
-        let input = pipeline.inputs.iter().position(|input| input.name.value == *node).map(End::Input);
-        let step = || pipeline.steps.iter().position(|step| step.name.value == *node).map(End::Step);
         // A pipeline that has been read names nothing that is not there.
-        let Some(from) = input.or_else(step) else { continue };
+        let Some(from) = ends.get(node.as_str()).copied() else { continue };
         if let (End::Step(step), Some(door)) = (from, door)
             && kinds[step] == Some(Kind::Source)
         {
