@@ -1,5 +1,6 @@
 //! The plan in words: stages, why each begins, and how rows get from one to the next.
 
+use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::time::Duration;
 
@@ -15,8 +16,9 @@ use crate::spelling::quoted;
 
 /// The plan for a person: plain text, no colours, in lines of at most `width` characters where names and paths are not longer.
 pub fn explain(plan: &Plan, width: usize) -> String {
+    let known = Known::of(plan);
     let stages: Vec<(String, Vec<Row>)> =
-        plan.stages.iter().map(|stage| (title(stage, plan), rows(stage, plan))).collect();
+        plan.stages.iter().map(|stage| (title(stage, plan), rows(stage, plan, &known))).collect();
     let columns = Columns::of(&stages.iter().flat_map(|(_, rows)| rows).collect::<Vec<_>>(), width);
     let mut out = String::new();
     // Writing to a string does not fail.
@@ -33,6 +35,27 @@ pub fn explain(plan: &Plan, width: usize) -> String {
         let _ = write!(out, "\n{}\n", sentence(&note, width));
     }
     out
+}
+
+/// Steps by name, and edges by what they lead to: searched for one by one, they would take the square of the steps.
+struct Known<'a> {
+    steps: HashMap<&'a str, &'a PlannedStep>,
+    edges: HashMap<(&'a str, bool), Vec<&'a Edge>>,
+}
+
+impl<'a> Known<'a> {
+    fn of(plan: &'a Plan) -> Self {
+        let steps = plan.steps.iter().map(|step| (step.name.as_str(), step)).collect();
+        let mut edges: HashMap<(&str, bool), Vec<&Edge>> = HashMap::new();
+        for edge in &plan.edges {
+            edges.entry((edge.to.name(), edge.to.step().is_some())).or_default().push(edge);
+        }
+        Known { steps, edges }
+    }
+
+    fn edges_into(&self, name: &str, is_step: bool) -> std::vec::IntoIter<&'a Edge> {
+        self.edges.get(&(name, is_step)).cloned().unwrap_or_default().into_iter()
+    }
 }
 
 fn count(count: usize, what: &str) -> String {
@@ -86,7 +109,7 @@ fn title(stage: &Stage, plan: &Plan) -> String {
     title
 }
 
-fn rows(stage: &Stage, plan: &Plan) -> Vec<Row> {
+fn rows(stage: &Stage, plan: &Plan, known: &Known<'_>) -> Vec<Row> {
     let input = |name: &String, when: &str| {
         let paths = plan.input(name).map(|input| input.paths.join(", ")).unwrap_or_default();
         Row {
@@ -100,19 +123,20 @@ fn rows(stage: &Stage, plan: &Plan) -> Vec<Row> {
     };
     let intakes = stage.intakes.iter().map(|name| input(name, " (before anything is loaded)"));
     let inputs = stage.inputs.iter().map(|name| input(name, ""));
-    let steps = stage.steps.iter().filter_map(|name| plan.step(name)).map(|step| step_row(step, plan));
+    let steps = stage.steps.iter().filter_map(|name| known.steps.get(name.as_str()));
+    let steps = steps.map(|step| step_row(step, known));
     let outputs = stage.outputs.iter().filter_map(|name| plan.output(name)).map(|output| Row {
         mark: " ",
         name: output.name.clone(),
         what: "output".to_owned(),
-        from: from(plan.edges_into_output(&output.name)),
+        from: from(known.edges_into(&output.name, false)),
         need: String::new(),
         limits: format!("to {}", output.path),
     });
     intakes.chain(inputs).chain(steps).chain(outputs).collect()
 }
 
-fn step_row(step: &PlannedStep, plan: &Plan) -> Row {
+fn step_row(step: &PlannedStep, known: &Known<'_>) -> Row {
     let uses = if step.uses == step.name { String::new() } else { format!(" {}", step.uses) };
     let mut limits = vec![
         exact(step.limits.memory_bytes),
@@ -136,7 +160,7 @@ fn step_row(step: &PlannedStep, plan: &Plan) -> Row {
         mark: if step.kind == Kind::Global { "■" } else { " " },
         name: step.name.clone(),
         what: format!("{}{uses}", step.kind.as_str()),
-        from: from(plan.edges_into(&step.name)),
+        from: from(known.edges_into(&step.name, true)),
         need: need(step),
         limits: limits.join(", "),
     }
