@@ -58,6 +58,12 @@ fn assemble(draft: &Draft<'_>, components: &[&Component]) -> Plan {
         limits: input.limits,
         stage: *stage,
     });
+    let mut ports: Vec<Vec<Port>> = vec![Vec::new(); pipeline.steps.len()];
+    for edge in draft.edges.iter().filter(|edge| edge.position == 0) {
+        if let End::Step(step) = edge.to {
+            ports[step].push(Port { name: edge.port.clone() });
+        }
+    }
     let steps = pipeline.steps.iter().enumerate().map(|(index, step)| {
         let Component { facts, digest, origin } = components[index];
         PlannedStep {
@@ -76,7 +82,7 @@ fn assemble(draft: &Draft<'_>, components: &[&Component]) -> Plan {
             retries: step.retries.unwrap_or(RETRIES),
             grants: step.grants.clone(),
             stage: draft.step_stage[index],
-            ports: ports(draft, End::Step(index)),
+            ports: std::mem::take(&mut ports[index]),
         }
     });
     let outputs = pipeline.outputs.iter().enumerate().map(|(index, output)| PlannedOutput {
@@ -133,11 +139,6 @@ fn stage(draft: &Draft<'_>, index: usize) -> Stage {
         // When the whole plan is there.
         predicted: Predicted::default(),
     }
-}
-
-fn ports(draft: &Draft<'_>, to: End) -> Vec<Port> {
-    let first = draft.edges.iter().filter(|edge| edge.to == to && edge.position == 0);
-    first.map(|edge| Port { name: edge.port.clone() }).collect()
 }
 
 impl Plan {
