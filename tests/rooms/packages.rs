@@ -1,4 +1,5 @@
-//! What embedders use can be packaged: `cargo package` takes what lies in a crate's folder, and nothing around it.
+//! What embedders use can be packaged: `cargo package` takes what lies in a crate's folder, and nothing around it. And what is built
+//! without optimisation here is not given to people so.
 
 use std::fs;
 
@@ -39,4 +40,19 @@ fn what_embedders_use_needs_nothing_outside_its_folder() {
         let map = fs::read_to_string(source.join("lib.rs")).unwrap();
         assert!(map.contains("//! ```") || name == "cel", "{name}: its documentation has no example");
     }
+}
+
+#[test]
+fn what_is_not_optimised_here_is_in_what_people_receive() {
+    let manifest = fs::read_to_string(host("runtime").join("../../../Cargo.toml")).unwrap();
+    let listed = |profile: &str, level: &str| -> Vec<String> {
+        let (_, list) =
+            manifest.split_once(&format!("\n[profile.{profile}.package]\n")).expect("the profile has a list");
+        let lines = list.lines().take_while(|line| !line.is_empty()).filter(|line| !line.starts_with("\"*\""));
+        let end = format!(" = {{ opt-level = {level} }}");
+        lines.map(|line| line.strip_suffix(&end).unwrap_or_else(|| panic!("{profile}: {line}")).to_owned()).collect()
+    };
+    let left_out = listed("release", "0");
+    assert!(left_out.len() > 20, "{left_out:?}");
+    assert_eq!(left_out, listed("dist", "\"s\""), "left: release, right: dist");
 }
