@@ -145,7 +145,7 @@ fn name(spec: &InputSpec, file: &Path) -> String {
     file.strip_prefix(&spec.base).unwrap_or(file).to_string_lossy().into_owned()
 }
 
-/// The keys and values that the names of a file's folders have; none where one of these is no text.
+/// The keys and values that the names of a file's folders have; null if one of these is no text.
 fn folders_of(spec: &InputSpec, file: &Path) -> Option<Vec<(String, Option<String>)>> {
     let folder = file.strip_prefix(&spec.base).unwrap_or(file).parent();
     let mut names: Vec<&OsStr> = Vec::new();

@@ -34,7 +34,7 @@ impl Elements {
         }
         match self.after_space()? {
             Some(b'[') => {
-                // A sample ends within so many bytes of elements.
+                // Samples count the bytes of elements alone.
                 self.passed = 0;
                 self.take()
             }

@@ -61,7 +61,7 @@ impl Headers {
 
 /// A message of HTTP.
 pub(super) struct Http {
-    /// Of a response.
+    /// The status, if it is a response.
     pub(super) status: Option<i32>,
     pub(super) headers: Headers,
     /// Where its body begins.
