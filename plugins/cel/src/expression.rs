@@ -82,6 +82,7 @@ impl Expression {
         self.columns.iter().map(|column| Reader::new(batch.get(column)?)).collect()
     }
 
+    #[cfg(not(target_arch = "wasm32"))]
     /// What can be decided for whole columns, if it is that simple.
     pub(crate) fn simple(&self) -> Option<&Condition> {
         self.simple.as_ref()
