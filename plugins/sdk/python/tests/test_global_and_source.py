@@ -7,8 +7,9 @@ import pytest
 
 from callboard import (
     Global, Input, InputError, Record, Rows, Schema, Shape, Source, Writer, by_each, by_key, descending, exchange, float64,
-    in_order, int64, list_of, step, testing, utf8,
+    in_order, int64, list_of, testing, utf8,
 )  # fmt: skip
+from callboard import _step
 from callboard.errors import StepError
 
 ROWS = [{"k": key, "v": number} for number, key in enumerate("abcabca")]
@@ -231,7 +232,7 @@ class Counted(Source):
 def test_a_source_is_cut_into_pages_and_goes_on_behind_each() -> None:
     assert testing.run(Counted).rows == [{"n": number} for number in range(2500)]
     pages = list(Counted().pages(None))
-    assert [len(rows) for rows, _ in pages] == [step.PAGE, step.PAGE, 500]
+    assert [len(rows) for rows, _ in pages] == [_step.PAGE, _step.PAGE, 500]
     assert [int.from_bytes(cursor, "little") for _, cursor in pages] == [1000, 2000, 2500]
 
 
