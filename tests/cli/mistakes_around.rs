@@ -56,17 +56,17 @@ pub(crate) fn in_files() -> Vec<Mistake> {
             "format",
             By(|stage, help| {
                 let line = help[help.find("format = ").unwrap()..].split(" or ").next().unwrap().to_owned();
-                replace(stage, "docs.txt\"\n", &format!("docs.txt\"\n{line}\n"));
+                replace(stage, "docs.dat\"\n", &format!("docs.dat\"\n{line}\n"));
             }),
         )
-        .with("docs.jsonl", "docs.txt")
-        .file("docs.txt", ROWS),
+        .with("docs.jsonl", "docs.dat")
+        .file("docs.dat", ROWS),
         mistake(
             "a format of no name",
-            "unknown format `json`",
-            By(|stage, help| replace(stage, "\"json\"", &format!("{:?}", backticked(help).unwrap()))),
+            "unknown format `jsnol`",
+            By(|stage, help| replace(stage, "\"jsnol\"", &format!("{:?}", backticked(help).unwrap()))),
         )
-        .with("docs.jsonl\"\n", "docs.jsonl\"\nformat = \"json\"\n"),
+        .with("docs.jsonl\"\n", "docs.jsonl\"\nformat = \"jsnol\"\n"),
         mistake("gzip without its extension", "the file is gzip", By(rename))
             .before("gzip docs.jsonl && mv docs.jsonl.gz docs.jsonl"),
         mistake("text with gzip's extension", "not gzip", By(rename))
