@@ -29,7 +29,8 @@ fn versions_are_those_of_the_workspace() {
     same("lints.rust", "workspace.lints.rust");
     same("lints.clippy", "workspace.lints.clippy");
     let package = table(&own, "package");
-    for row in table(&workspace, "workspace.package") {
+    // The workspace publishes nothing of itself; what its crates for embedders are made of is published with them.
+    for row in table(&workspace, "workspace.package").into_iter().filter(|(key, _)| key != "publish") {
         assert!(package.contains(&row), "the workspace has {row:?}, and the SDK has not: {package:?}");
     }
     assert!(!own.contains("workspace = true") && !own.contains("path ="), "it depends on where it lies");
