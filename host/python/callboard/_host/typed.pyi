@@ -72,6 +72,13 @@ class AggregateConfig(TypedDict, total=False):
     beside: bool
     """Keeps all rows, with the figures of their group beside their columns. Otherwise one row for each group goes on. By default False."""
 
+class _ComputeConfigRequired(TypedDict):
+    set: Mapping[str, str]
+    """Column to expression, in CEL syntax: `{ key = "lower(text)", score = "a * b", dump = "'CC-23'" }`. An expression reads the columns as they come in; a column that is there already is replaced."""
+
+class ComputeConfig(_ComputeConfigRequired, total=False):
+    """What is computed."""
+
 class _ExactDedupExtremeRequired(TypedDict):
     max: str
     """The column with the value."""
@@ -83,7 +90,7 @@ class ExactDedupKey(TypedDict, total=False):
     """What makes texts equal that are not the same. With any of it, the bundled step is the pipeline `with-key.toml`, of which this component is a step without it."""
 
     lowercase: bool
-    """Upper and lower case are equal. By default False."""
+    """Upper and lower case are equal, by way of upper case: ς is σ, and ß is ss. By default False."""
     letters_only: bool
     """Letters alone are compared: no white space, digits or punctuation. A text without letters is compared as it is. By default False."""
     normalise: bool
@@ -242,6 +249,23 @@ def step(
     max_rejects: int | str | None = ...,
 ) -> StepSpec:
     """Counts, sums, extremes, means and lists of the rows of each group."""
+
+@overload
+def step(
+    use: Literal["compute"],
+    config: ComputeConfig,
+    *,
+    name: str | None = ...,
+    limits: Mapping[str, Any] | None = ...,
+    grants: Mapping[str, Any] | None = ...,
+    columns: Mapping[str, str] | None = ...,
+    on_error: str | None = ...,
+    retries: int | None = ...,
+    replicas: int | None = ...,
+    needs: Mapping[str, Any] | None = ...,
+    max_rejects: int | str | None = ...,
+) -> StepSpec:
+    """Sets columns to the values of expressions."""
 
 @overload
 def step(
@@ -485,6 +509,7 @@ def step(
 def step(  # type: ignore[overload-overlap]
     use: Literal[
         "aggregate",
+        "compute",
         "contamination",
         "exact-dedup",
         "explode",
@@ -534,6 +559,19 @@ class Step(_Step):
         self,
         use: Literal["aggregate"],
         config: AggregateConfig | None = ...,
+        *,
+        name: str | None = ...,
+        limits: Mapping[str, Any] | None = ...,
+        grants: Mapping[str, Any] | None = ...,
+        columns: Mapping[str, str] | None = ...,
+        on_error: str = ...,
+        retries: int | None = ...,
+    ) -> None: ...
+    @overload
+    def __init__(
+        self,
+        use: Literal["compute"],
+        config: ComputeConfig,
         *,
         name: str | None = ...,
         limits: Mapping[str, Any] | None = ...,
