@@ -1,11 +1,11 @@
 //! The native module of the Python package `callboard`, `callboard._native`: plans and runs pipelines, and calls single steps, in
 //! Python's own process.
 //!
-//! 1. A pipeline's text comes in as a [`pipeline::Source`]; what is planned and run goes out as plain objects ([`convert`]).
-//! 2. [`running`] carries a run out in a thread of its own, so that Ctrl-C and progress are Python's.
-//! 3. [`step::Step`] is one component that is called on rows.
-//! 4. Rows come and go by the Arrow C data interface ([`capsules`]), as [`rows::Batches`].
-//! 5. What goes wrong becomes an exception of `callboard._host.errors`, with its fields ([`failure`]).
+//! 1. A pipeline's text comes in as a `pipeline::Source`; what is planned and run goes out as plain objects (`convert`).
+//! 2. `running` carries a run out in a thread of its own, so that Ctrl-C and progress are Python's.
+//! 3. `step::Step` is one component that is called on rows.
+//! 4. Rows come and go by the Arrow C data interface (`capsules`), as `rows::Batches`.
+//! 5. What goes wrong becomes an exception of `callboard._host.errors`, with its fields (`failure`).
 //!
 //! Whatever has a default, or words for people, is in the Python files beside this crate.
 
