@@ -37,18 +37,7 @@ impl From<Problems> for Failure {
 impl Failure {
     /// A failure of a run of this pipeline. If a line of the file can fix it, that line is shown.
     pub(crate) fn of(error: RunError, pipeline: &Pipeline) -> Failure {
-        let place = &error.place;
-        let node = match error.class {
-            Class::Pipeline => place.step.as_ref().or(place.input.as_ref()).or(place.output.as_ref()),
-            Class::Data | Class::Limit => place.step.as_ref(),
-            Class::System | Class::Interrupted | Class::Bug => None,
-        };
-        let within = place.config.as_deref().or(place.path.as_deref());
-        let granted = place.step.as_ref().zip(place.grant.as_ref());
-        let granted = granted.and_then(|(step, path)| pipeline.place_of_grant(step, path));
-        let routed = place.route.filter(|_| error.class != Class::Bug).and_then(|route| pipeline.place_of_route(route));
-        let at = routed.or(granted).or_else(|| node.and_then(|node| pipeline.place_of(node, within)));
-        let at = at.map(|at| (pipeline.source.clone(), at));
+        let at = error.span_in(pipeline).map(|at| (pipeline.source.clone(), at));
         Failure::Run(Box::new(error), at, None)
     }
 

@@ -54,7 +54,7 @@ impl From<RunError> for Failure {
 impl Failure {
     /// A failure of a run of this pipeline, with the line of its text that can fix it.
     pub(crate) fn of(error: RunError, pipeline: &Pipeline) -> Failure {
-        let at = place(&error, pipeline);
+        let at = error.span_in(pipeline).map(|at| (pipeline.source.clone(), at));
         Failure::Run(Box::new(Failed { error, at, row: None, report: None }))
     }
 
@@ -124,21 +124,6 @@ impl Failure {
 /// A fault of Callboard's own.
 pub(crate) fn bug(py: Python<'_>, message: &str) -> PyErr {
     Failure::Other(Class::Bug, message.to_owned(), None).raised(py)
-}
-
-/// The line of a pipeline that can fix an error, if one can.
-fn place(error: &RunError, pipeline: &Pipeline) -> Option<(Source, Span)> {
-    let place = &error.place;
-    let node = match error.class {
-        Class::Pipeline => place.step.as_ref().or(place.input.as_ref()).or(place.output.as_ref()),
-        Class::Data | Class::Limit => place.step.as_ref(),
-        Class::System | Class::Interrupted | Class::Bug => None,
-    };
-    let within = place.config.as_deref().or(place.path.as_deref());
-    let granted = place.step.as_ref().zip(place.grant.as_ref());
-    let granted = granted.and_then(|(step, path)| pipeline.place_of_grant(step, path));
-    let at = granted.or_else(|| node.and_then(|node| pipeline.place_of(node, within)))?;
-    Some((pipeline.source.clone(), at))
 }
 
 fn set_place(fields: &Bound<'_, PyDict>, source: &Source, at: Option<Span>) -> PyResult<()> {

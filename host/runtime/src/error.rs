@@ -6,6 +6,7 @@ use std::fmt;
 use std::path::Path;
 
 use callboard_io::{ErrorKind as IoKind, IoError};
+use callboard_plan::{Pipeline, Span};
 pub use callboard_sandbox::{Class, LimitExceeded};
 pub(crate) use callboard_sandbox::{Fault, SaidKind};
 use callboard_sandbox::{SandboxError, bytes, plain};
@@ -101,6 +102,21 @@ impl RunError {
     /// An error at no place, without help.
     pub fn new(class: Class, message: impl Into<String>) -> RunError {
         RunError { class, place: Place::default(), message: message.into(), help: None, cause: None }
+    }
+
+    /// Where the pipeline's text says what fixes it, if a line of it can.
+    pub fn span_in(&self, pipeline: &Pipeline) -> Option<Span> {
+        let place = &self.place;
+        let node = match self.class {
+            Class::Pipeline => place.step.as_ref().or(place.input.as_ref()).or(place.output.as_ref()),
+            Class::Data | Class::Limit => place.step.as_ref(),
+            Class::System | Class::Interrupted | Class::Bug => None,
+        };
+        let within = place.config.as_deref().or(place.path.as_deref());
+        let granted = place.step.as_ref().zip(place.grant.as_ref());
+        let granted = granted.and_then(|(step, path)| pipeline.place_of_grant(step, path));
+        let routed = place.route.filter(|_| self.class != Class::Bug).and_then(|route| pipeline.place_of_route(route));
+        routed.or(granted).or_else(|| node.and_then(|node| pipeline.place_of(node, within)))
     }
 
     /// What the system refused, and at which file.
