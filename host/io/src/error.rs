@@ -88,6 +88,12 @@ impl IoError {
         Self::new(ErrorKind::Data, message)
     }
 
+    /// Text that is not UTF-8; `what` is the part of the file that is said to be it.
+    pub(crate) fn not_utf8(what: &str) -> Self {
+        let help = "convert the file to UTF-8: iconv -f LATIN1 -t UTF-8, if that is what it is in";
+        Self::data(format!("{what} is not UTF-8")).with_help(help)
+    }
+
     pub(crate) fn interrupted() -> Self {
         Self::new(ErrorKind::Interrupted, "interrupted")
     }

@@ -100,10 +100,7 @@ fn whole(file: &Path, schema: &SchemaRef, spec: &InputSpec) -> Result<(UInt64Arr
 }
 
 fn utf8(bytes: &[u8]) -> Result<&str, IoError> {
-    simdutf8::basic::from_utf8(bytes).map_err(|_| {
-        let help = "convert the file to UTF-8: iconv -f LATIN1 -t UTF-8, if that is what it is in";
-        IoError::data("the text is not UTF-8").with_help(help)
-    })
+    simdutf8::basic::from_utf8(bytes).map_err(|_| IoError::not_utf8("the text"))
 }
 
 fn rows(schema: &SchemaRef, texts: StringArray) -> RecordBatch {

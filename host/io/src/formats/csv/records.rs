@@ -121,10 +121,8 @@ impl Records {
             Some(length) => &self.lines.current()[..length],
             None => &self.text[..],
         };
-        let text = simdutf8::basic::from_utf8(text).map_err(|_| {
-            let help = "convert the file to UTF-8: iconv -f LATIN1 -t UTF-8, if that is what it is in";
-            IoError::data("the row is not UTF-8").at_line(parsed.line).with_help(help)
-        })?;
+        let text = simdutf8::basic::from_utf8(text);
+        let text = text.map_err(|_| IoError::not_utf8("the row").at_line(parsed.line))?;
         Ok(Record { text, ends: &self.ends, line: parsed.line, bytes: parsed.bytes })
     }
 

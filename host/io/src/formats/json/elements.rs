@@ -266,8 +266,7 @@ impl Elements {
     /// Where the element is no UTF-8.
     pub(super) fn is_not_utf8(&self) -> IoError {
         let before = std::str::from_utf8(&self.element).err().map_or(0, |error| error.valid_up_to());
-        let help = "convert the file to UTF-8: iconv -f LATIN1 -t UTF-8, if that is what it is in";
         let place = self.begun.after(&self.element[..before]);
-        place.of(IoError::data("the element is not UTF-8").with_help(help))
+        place.of(IoError::not_utf8("the element"))
     }
 }

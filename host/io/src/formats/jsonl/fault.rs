@@ -85,9 +85,8 @@ pub(in crate::formats) fn is_no_number(text: &[u8]) -> bool {
 
 /// The error of a line that is not UTF-8, with the first byte that is not.
 pub(super) fn not_utf8(line: &[u8]) -> LineFault {
-    let help = "convert the file to UTF-8: iconv -f LATIN1 -t UTF-8, if that is what it is in";
     let column = std::str::from_utf8(line).err().map(|error| error.valid_up_to() as u64 + 1);
-    LineFault { error: IoError::data("the line is not UTF-8").with_help(help), column }
+    LineFault { error: IoError::not_utf8("the line"), column }
 }
 
 /// What a JSON text is, by its first byte.
