@@ -1,5 +1,6 @@
 //! Columns that are not in the files: where a row is from, what a folder's name says, and constants.
 
+use std::collections::HashSet;
 use std::ffi::OsStr;
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
@@ -85,10 +86,11 @@ impl Additions {
     /// A column that is there already.
     pub(crate) fn schema(&self, files: &Schema) -> Result<Schema, IoError> {
         let mut fields: Vec<_> = files.fields().iter().cloned().collect();
+        let mut names: HashSet<String> = fields.iter().map(|field| field.name().clone()).collect();
         let folders = self.folders.iter().map(|key| Field::new(key, DataType::Utf8, true));
         let columns = self.columns.iter().map(|(name, added)| Field::new(name, data_type(added), false));
         for field in folders.chain(columns) {
-            if fields.iter().any(|other| other.name() == field.name()) {
+            if !names.insert(field.name().clone()) {
                 let message = format!("the column `{}` is there already", field.name());
                 let help = "a column that is added has another name than those of the files; for folders' columns, remove `hive`";
                 return Err(IoError::spec(message).with_help(help));

@@ -20,11 +20,13 @@ impl Elements {
         self.plain.skip_mark();
         let keys: Vec<String> =
             pointer.split('/').skip(1).map(|key| key.replace("~1", "/").replace("~0", "~")).collect();
-        for (depth, key) in keys.iter().enumerate() {
-            let so_far = pointer.split('/').take(depth + 2).collect::<Vec<_>>().join("/");
+        let mut length = 0;
+        for (key, written) in keys.iter().zip(pointer.split('/').skip(1)) {
+            length += "/".len() + written.len();
+            let so_far = &pointer[..length];
             match self.after_space()? {
-                Some(b'{') => self.go_to_member(key, &so_far)?,
-                Some(b'[') => self.go_to_item(key, &so_far)?,
+                Some(b'{') => self.go_to_member(key, so_far)?,
+                Some(b'[') => self.go_to_item(key, so_far)?,
                 other => {
                     let what = other.map_or("nothing", kind);
                     let error = IoError::data(format!("there is nothing at `{so_far}`, but {what} before it"));
