@@ -32,13 +32,14 @@ static PACKAGES: LazyLock<Packages> = LazyLock::new(|| {
     let stripped = strip(&command);
     // The tests of the Python package bring it.
     let native = target().join("release/deps/lib_native.so");
-    let native = native.exists().then(|| strip(&native));
+    let launcher = target().join("release/callboard-launcher");
+    let wheel = (native.exists() && launcher.exists()).then(|| (strip(&native), strip(&launcher)));
     let make = |to: &str| {
         let to = folder.path().join(to);
         let mut dist = Command::new(env!("CARGO_BIN_EXE_xtask"));
         dist.arg("dist").arg("--to").arg(&to).arg("--program").arg(&stripped).arg("--fast");
-        if let Some(native) = &native {
-            dist.arg("--native").arg(native);
+        if let Some((native, launcher)) = &wheel {
+            dist.arg("--native").arg(native).arg("--launcher").arg(launcher);
         }
         ran(&mut dist);
         let files = fs::read_dir(&to).unwrap().map(|file| file.unwrap().path());

@@ -7,7 +7,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 /// What Python loads the native module as, in every version from 3.10 on.
-const NATIVE: &str = "_native.abi3.so";
+pub(crate) const NATIVE: &str = "_native.abi3.so";
 
 /// The files of the package, each with its path below the folder `callboard`. `native` is the library that cargo made.
 pub(crate) fn files(root: &Path, native: &Path) -> io::Result<Vec<(PathBuf, PathBuf)>> {

@@ -124,9 +124,9 @@ const UNSAFE: &[(&str, &str)] = &[
     ("host/sandbox/src/lib.rs", "maps compiled components: it denies unsafe code but there"),
     (
         "host/python/src/lib.rs",
-        "takes rows of Python's libraries by the Arrow C data interface: it denies unsafe code but there",
+        "takes rows of Python's libraries by the Arrow C data interface, and exports the command: it denies unsafe code but there",
     ),
-    ("host/cli/src/main.rs", "an allocator that says why memory ran out"),
+    ("host/cli/src/lib.rs", "an allocator that says why memory ran out"),
     ("tests/runtime/main.rs", "measures a hostile component's memory with an allocator of its own"),
     ("tests/guests/hostile-global/src/lib.rs", "misbehaves"),
     ("tests/fuzz/src/lib.rs", "a module of the tests, whose root forbids it"),

@@ -11,6 +11,7 @@ mod debian;
 mod licences;
 mod program;
 mod tarball;
+mod weak;
 mod wheel;
 
 use std::fs;
@@ -30,7 +31,7 @@ const GLIBC: &str = "2.28";
 /// The time of every file in every archive: 1 January 2026. What is built from one commit is the same whenever that is.
 const EPOCH: &str = "1767225600";
 
-const USAGE: &str = "usage: cargo xtask dist [--to FOLDER] [--program FILE [--native FILE] [--fast]]";
+const USAGE: &str = "usage: cargo xtask dist [--to FOLDER] [--program FILE [--native FILE --launcher FILE] [--fast]]";
 
 /// What is packaged.
 struct Options {
@@ -40,6 +41,8 @@ struct Options {
     program: Option<PathBuf>,
     /// The native module of the Python package that goes with it; without one, there is no wheel.
     native: Option<PathBuf>,
+    /// The program that calls the command in that module.
+    launcher: Option<PathBuf>,
     /// Compresses little.
     fast: bool,
 }
@@ -48,15 +51,18 @@ struct Options {
 pub(crate) fn run(root: &Path, arguments: &[String]) -> Result<ExitCode> {
     let options = options(root, arguments)?;
     let built = match &options.program {
-        Some(file) => program::Program { file: file.clone(), native: options.native.clone(), glibc: None },
+        Some(file) => {
+            let wheel = options.native.clone().zip(options.launcher.clone());
+            program::Program { file: file.clone(), wheel, glibc: None }
+        }
         None => program::build(root)?,
     };
     let scratch = options.to.join("contents");
     let contents = Contents::gather(root, &built, &scratch)?;
     let mut files = vec![tarball::make(&contents, &options)?, debian::make(&contents, &options)?];
-    match &built.native {
-        Some(native) => files.push(wheel::make(root, native, &contents, &options)?),
-        None => eprintln!("dist: no wheel: `--native` names the module that goes into it"),
+    match &built.wheel {
+        Some((native, launcher)) => files.push(wheel::make(root, native, launcher, &contents, &options)?),
+        None => eprintln!("dist: no wheel: `--native` and `--launcher` name what goes into it"),
     }
     fs::remove_dir_all(&scratch).map_err(|error| format!("{}: {error}", scratch.display()))?;
     let mut sums = String::new();
@@ -74,7 +80,8 @@ pub(crate) fn run(root: &Path, arguments: &[String]) -> Result<ExitCode> {
 }
 
 fn options(root: &Path, arguments: &[String]) -> Result<Options> {
-    let mut options = Options { to: root.join("target/packages"), program: None, native: None, fast: false };
+    let mut options =
+        Options { to: root.join("target/packages"), program: None, native: None, launcher: None, fast: false };
     let mut arguments = arguments.iter();
     while let Some(argument) = arguments.next() {
         let mut value = || arguments.next().map(PathBuf::from).ok_or(format!("`{argument}` needs a value\n{USAGE}"));
@@ -82,13 +89,15 @@ fn options(root: &Path, arguments: &[String]) -> Result<Options> {
             "--to" => options.to = value()?,
             "--program" => options.program = Some(value()?),
             "--native" => options.native = Some(value()?),
+            "--launcher" => options.launcher = Some(value()?),
             "--fast" => options.fast = true,
             _ => return Err(format!("`{argument}` is not an option\n{USAGE}")),
         }
     }
     fs::create_dir_all(&options.to).map_err(|error| format!("{}: {error}", options.to.display()))?;
     // Programs are run in other folders.
-    for path in [Some(&mut options.to), options.program.as_mut(), options.native.as_mut()].into_iter().flatten() {
+    let files = [&mut options.program, &mut options.native, &mut options.launcher];
+    for path in files.into_iter().flatten().chain([&mut options.to]) {
         *path = path.canonicalize().map_err(|error| format!("{}: {error}", path.display()))?;
     }
     Ok(options)

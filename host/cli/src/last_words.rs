@@ -17,6 +17,8 @@ use crate::show;
 
 /// The first panic: its words, and where it was.
 static PANIC: Mutex<Option<String>> = Mutex::new(None);
+/// Whether this process is the command: the library is also in the native module of the Python package, where memory is Python's to speak of.
+static LISTENS: AtomicBool = AtomicBool::new(false);
 /// The message about the current run, composed in advance: when it is needed, there may be no memory left to compose it.
 static GOING_ON: OnceLock<String> = OnceLock::new();
 
@@ -28,6 +30,7 @@ pub(crate) fn running_in(folder: &Path) {
 /// Takes the place of the words that Rust prints at each panic: what caught it says what it means, and nobody who did not ask for it
 /// gets a backtrace.
 pub(crate) fn listen() {
+    LISTENS.store(true, Ordering::Relaxed);
     // A write beyond the limit on a file's size (`ulimit -f`) is an error like that of a full disk, and not the end of the process.
     // SAFETY: no handler is installed, and no other thread runs yet.
     unsafe { libc::signal(libc::SIGXFSZ, libc::SIG_IGN) };
@@ -103,7 +106,7 @@ unsafe impl GlobalAlloc for Allocator {
 /// Memory that is there; otherwise the process ends, by our own exit code instead of a signal.
 fn there(memory: *mut u8) -> *mut u8 {
     static ENDING: AtomicBool = AtomicBool::new(false);
-    if memory.is_null() && !ENDING.swap(true, Ordering::Relaxed) {
+    if memory.is_null() && LISTENS.load(Ordering::Relaxed) && !ENDING.swap(true, Ordering::Relaxed) {
         show::err("error: the system gave no more memory");
         show::err(
             "  help: raise the limit on this process's address space (`ulimit -v`), if there is one, or run fewer instances: --replicas 1",

@@ -1,47 +1,8 @@
-//! `callboard`: dataset pipelines whose steps are WebAssembly components.
-//!
-//! 1. [`arguments`] are read; each command is a file under [`commands`], and those about making steps under [`step`].
-//! 2. A pipeline file becomes a plan ([`pipeline`]), and a plan a run of the runtime's.
-//! 3. What happened is shown ([`show`]): results on standard output, everything else on standard error.
-//! 4. The exit code says who has to act on a failure ([`exit`]).
-
-mod arguments;
-mod commands;
-mod exit;
-mod last_words;
-mod memory;
-mod pipeline;
-mod show;
-mod step;
+//! The program `callboard`: everything of it is in the library beside this file.
+#![forbid(unsafe_code)]
 
 use std::process::ExitCode;
 
-use clap::Parser;
-
-use arguments::{Arguments, Command};
-
 fn main() -> ExitCode {
-    memory::give_back();
-    last_words::listen();
-    last_words::guarded(command)
-}
-
-fn command() -> ExitCode {
-    let arguments = Arguments::try_parse().unwrap_or_else(|error| show::arguments::unread(error).exit());
-    let outcome = match arguments.command {
-        Command::Run(arguments) => commands::run::run(&arguments),
-        Command::Resume(arguments) => commands::resume::resume(&arguments),
-        Command::Runs(command) => commands::runs::runs(&command),
-        Command::Plan(arguments) => commands::plan::plan(&arguments),
-        Command::Check(arguments) => commands::check::check(&arguments),
-        Command::Compare(arguments) => commands::compare::compare(&arguments),
-        Command::Step(command) => step::step(&command),
-        Command::Steps(arguments) => commands::steps::steps(&arguments),
-        Command::Schema => commands::schema::schema(),
-        Command::Completions(arguments) => commands::shell::completions(arguments.shell),
-        Command::Doctor => commands::doctor::doctor(),
-        Command::Man(arguments) => commands::shell::man(&arguments.folder),
-        Command::Compile(arguments) => commands::compile::compile(&arguments),
-    };
-    outcome.unwrap_or_else(|failure| failure.report())
+    callboard_cli::main()
 }

@@ -6,6 +6,7 @@
 //! 3. `step::Step` is one component that is called on rows.
 //! 4. Rows come and go by the Arrow C data interface (`capsules`), as `rows::Batches`.
 //! 5. What goes wrong becomes an exception of `callboard._host.errors`, with its fields (`failure`).
+//! 6. The command is in it too (`command`), for the small program `callboard` of a wheel (`launcher.rs`).
 //!
 //! Whatever has a default, or words for people, is in the Python files beside this crate.
 
@@ -13,6 +14,8 @@
 
 #[allow(unsafe_code)]
 mod capsules;
+#[allow(unsafe_code)]
+mod command;
 mod convert;
 mod failure;
 mod pipeline;

@@ -16,8 +16,8 @@ const PATIENCE: Duration = Duration::from_secs(600);
 /// A command to package.
 pub(super) struct Program {
     pub(super) file: PathBuf,
-    /// The native module of the Python package.
-    pub(super) native: Option<PathBuf>,
+    /// The native module of the Python package, which has the command too, and the program that calls that.
+    pub(super) wheel: Option<(PathBuf, PathBuf)>,
     /// The glibc that it was linked for, if it was built for distribution.
     pub(super) glibc: Option<&'static str>,
 }
@@ -36,14 +36,15 @@ pub(super) fn build(root: &Path) -> Result<Program> {
         .env("CARGO_ENCODED_RUSTFLAGS", flags(root))
         .env("SOURCE_DATE_EPOCH", EPOCH);
     cargo.args(["zigbuild", "--locked", "--profile", "dist", "--package", "callboard", "--bin", "callboard"]);
-    cargo.args(["--package", "callboard-python", "--lib"]);
+    cargo.args(["--package", "callboard-python", "--lib", "--bin", "callboard-launcher"]);
     cargo.args(["--target", &format!("{TARGET}.{GLIBC}")]);
     eprintln!(
         "dist: the command and the Python module, with the profile `dist` for glibc {GLIBC}: about 20 minutes of processor time"
     );
     command::run(&mut cargo)?;
     let folder = check::target_dir(root).join(TARGET).join("dist");
-    Ok(Program { file: folder.join("callboard"), native: Some(folder.join("lib_native.so")), glibc: Some(GLIBC) })
+    let wheel = (folder.join("lib_native.so"), folder.join("callboard-launcher"));
+    Ok(Program { file: folder.join("callboard"), wheel: Some(wheel), glibc: Some(GLIBC) })
 }
 
 /// Paths of this machine stay out of what panics say, so that the same source gives the same bytes elsewhere.

@@ -1,4 +1,4 @@
-"""Packs a wheel: wheel.py WHEEL CONTENTS PACKAGE LEVEL. Files are in the order of their names, and of one time."""
+"""Packs a wheel: wheel.py WHEEL CONTENTS PACKAGE LAUNCHER LEVEL. Files are in the order of their names, and of one time."""
 
 import base64
 import hashlib
@@ -8,7 +8,8 @@ import time
 import zipfile
 from pathlib import Path
 
-wheel, contents, package, level = Path(sys.argv[1]), Path(sys.argv[2]), Path(sys.argv[3]), int(sys.argv[4])
+wheel, contents, package, launcher = (Path(argument) for argument in sys.argv[1:5])
+level = int(sys.argv[5])
 name, version, interpreter, abi, platform = wheel.name.removesuffix(".whl").split("-")
 moment = time.gmtime(int(os.environ["SOURCE_DATE_EPOCH"]))[:6]
 info, scripts = f"{name}-{version}.dist-info", f"{name}-{version}.data/scripts"
@@ -36,7 +37,7 @@ files: dict[str, tuple[bytes, int]] = {}
 for path in sorted(package.rglob("*")):
     if path.is_file() and "__pycache__" not in path.parts:
         files[f"{package.name}/{path.relative_to(package).as_posix()}"] = (path.read_bytes(), 0o644)
-files[f"{scripts}/callboard"] = ((contents / "callboard").read_bytes(), 0o755)
+files[f"{scripts}/callboard"] = (launcher.read_bytes(), 0o755)
 files[f"{info}/METADATA"] = (METADATA.encode() + (contents / "README.md").read_bytes(), 0o644)
 files[f"{info}/WHEEL"] = (WHEEL.encode(), 0o644)
 for text in ["LICENSE", "LICENCES.txt"]:

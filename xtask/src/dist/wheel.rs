@@ -1,9 +1,12 @@
-//! The wheel: the command in the environment's `bin`, and the Python package `callboard` with its native module.
+//! The wheel: the Python package `callboard` with its native module, which has the command too, and a small program in the environment's `bin`
+//! that calls it. The host is in it once.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::contents::Contents;
+use super::weak::weaken;
 use super::{EPOCH, Options, program};
 use crate::python::package;
 use crate::{Result, command};
@@ -12,9 +15,22 @@ use crate::{Result, command};
 const INTERPRETER: &str = "cp310-abi3";
 
 /// Makes it, and has auditwheel look at one that was built for distribution.
-pub(super) fn make(root: &Path, native: &Path, contents: &Contents, options: &Options) -> Result<PathBuf> {
+pub(super) fn make(
+    root: &Path,
+    native: &Path,
+    launcher: &Path,
+    contents: &Contents,
+    options: &Options,
+) -> Result<PathBuf> {
     let folder = contents.folder.join("python");
-    package::assemble(root, native, &folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+    let failed = |error: std::io::Error| format!("{}: {error}", folder.display());
+    package::assemble(root, native, &folder).map_err(failed)?;
+    let module = folder.join("callboard").join(package::NATIVE);
+    let mut bytes = fs::read(&module).map_err(failed)?;
+    if weaken(&mut bytes)? == 0 {
+        return Err(format!("{}: it uses no name of Python's", native.display()));
+    }
+    fs::write(&module, bytes).map_err(failed)?;
     let platform = match contents.glibc {
         Some(version) => format!("manylinux_{}_x86_64", version.replace('.', "_")),
         None => "linux_x86_64".to_owned(),
@@ -26,6 +42,7 @@ pub(super) fn make(root: &Path, native: &Path, contents: &Contents, options: &Op
         .arg(&wheel)
         .arg(&contents.folder)
         .arg(folder.join("callboard"))
+        .arg(launcher)
         .env("SOURCE_DATE_EPOCH", EPOCH);
     command::run(python.arg(if options.fast { "1" } else { "9" }))?;
     if contents.glibc.is_some() {
