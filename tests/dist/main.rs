@@ -8,10 +8,12 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::sync::LazyLock;
 
+use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
 /// The packages of the command that is here, made twice.
@@ -177,7 +179,76 @@ fn the_wheel_is_installed_in_an_empty_environment_and_runs() {
     let found = ran(place.command(&python, &[]).args(["-c", "import callboard; print(callboard.command())"]));
     assert_eq!(Path::new(found.trim()), environment.join("bin/callboard"));
     ran(place.command(&python, &[]).args(["-m", "pip", "check"]));
-    place.serves(&environment.join("bin/callboard"));
+    let callboard = environment.join("bin/callboard");
+    let program = fs::metadata(&callboard).unwrap().len();
+    assert!(program < 2_000_000, "the host is in the wheel twice: the program beside its module has {program} bytes");
+    place.serves(&callboard);
+    is_a_program(&place, &callboard);
+    is_found_from_anywhere(&place, &environment);
+}
+
+/// The command of the wheel ends as the one that is a program of its own: a mistake, a Ctrl-C, a module that is gone.
+fn is_a_program(place: &Place, callboard: &Path) {
+    let wrong = place.command(callboard, &[]).args(["run", "missing.toml"]).output().unwrap();
+    assert_eq!(wrong.status.code(), Some(2), "{wrong:?}");
+
+    let hostile = target().join("guests/hostile.wasm");
+    let pipeline = format!(
+        "callboard = 1\n[inputs.docs]\npath = \"one.jsonl\"\n[[steps]]\nuse = {hostile:?}\nconfig.misdeed = \"loop-process\"\n\
+         limits.time = \"1h\"\n[outputs.out]\npath = \"out.jsonl\"\n"
+    );
+    fs::write(place.path().join("loops.toml"), pipeline).unwrap();
+    fs::write(place.path().join("one.jsonl"), "{\"text\": \"a\"}\n").unwrap();
+    let mut running = place.command(callboard, &[]);
+    let mut running = running.args(["run", "loops.toml"]).stderr(Stdio::piped()).spawn().unwrap();
+    let (mut said, mut lines) = (String::new(), BufReader::new(running.stderr.take().unwrap()));
+    while !said.contains("stage 1 of 1") {
+        assert!(lines.read_line(&mut said).unwrap() > 0, "{said}");
+    }
+    // One process, and it is this file: what compiles components is started as it.
+    let program = fs::read_link(format!("/proc/{}/exe", running.id())).unwrap();
+    assert_eq!(program, callboard.canonicalize().unwrap());
+    kill_process(Pid::from_child(&running), Signal::INT).unwrap();
+    lines.read_to_string(&mut said).unwrap();
+    assert_eq!(running.wait().unwrap().code(), Some(130), "{said}");
+    assert!(said.contains("what is done is kept; to resume:\n  callboard resume "), "{said}");
+}
+
+/// The command of the wheel finds its module by a link, after `pip install --target`, and among other versions; without one it says so.
+fn is_found_from_anywhere(place: &Place, environment: &Path) {
+    let version = |program: &Path| place.command(program, &[]).arg("--version").output().unwrap();
+    let link = place.path().join("linked");
+    std::os::unix::fs::symlink(environment.join("bin/callboard"), &link).unwrap();
+    assert_eq!(version(&link).stdout, b"callboard 0.1.0\n");
+
+    let packages = fs::read_dir(environment.join("lib")).unwrap().map(|entry| entry.unwrap().path());
+    let packages = packages.map(|python| python.join("site-packages")).find(|folder| folder.exists()).unwrap();
+    let folder = place.path().join("target");
+    fs::create_dir_all(folder.join("bin")).unwrap();
+    fs::create_dir_all(folder.join("callboard")).unwrap();
+    let module = "callboard/_native.abi3.so";
+    fs::hard_link(packages.join(module), folder.join(module)).unwrap();
+    let program = folder.join("bin/callboard");
+    fs::copy(environment.join("bin/callboard"), &program).unwrap();
+    assert_eq!(version(&program).stdout, b"callboard 0.1.0\n");
+
+    // An older Python has another version, which is no library at all.
+    let other = folder.join("lib/python3.10/site-packages").join(module);
+    fs::create_dir_all(other.parent().unwrap()).unwrap();
+    fs::write(&other, "another").unwrap();
+    fs::create_dir_all(folder.join("callboard-0.1.0.dist-info")).unwrap();
+    assert_eq!(version(&program).stdout, b"callboard 0.1.0\n");
+
+    fs::remove_file(folder.join(module)).unwrap();
+    for (words, missing) in [("cannot start: ", false), ("cannot start: its Python package was not found", true)] {
+        if missing {
+            fs::remove_file(&other).unwrap();
+        }
+        let said = version(&program);
+        let error = String::from_utf8(said.stderr).unwrap();
+        assert_eq!(said.status.code(), Some(5), "{error}");
+        assert!(error.contains(words) && error.contains("pip install --force-reinstall callboard"), "{error}");
+    }
 }
 
 #[test]
