@@ -23,6 +23,7 @@ mod mistaken;
 mod more_formats;
 mod output;
 mod parquet_types;
+mod remote;
 mod round_trip;
 mod shapes;
 mod shards;
@@ -38,5 +39,7 @@ mod made;
 mod measured;
 #[path = "../support/peak.rs"]
 mod peak;
+#[path = "../support/s3.rs"]
+mod s3;
 #[path = "../fuzz/src/writers.rs"]
 mod writers;

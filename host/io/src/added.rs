@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 use std::ffi::OsStr;
-use std::path::{Component, Path, PathBuf};
+use std::path::{Component, Path};
 use std::sync::Arc;
 
 use arrow::array::{
@@ -12,6 +12,7 @@ use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use percent_encoding::percent_decode_str;
 
 use crate::error::IoError;
+use crate::places::Source;
 use crate::spec::{Added, InputSpec};
 
 /// What Hive calls the folder of rows whose column is null.
@@ -30,15 +31,15 @@ impl Additions {
     ///
     /// # Errors
     /// Files whose folders have not the same keys.
-    pub(crate) fn of(spec: &InputSpec, files: &[PathBuf]) -> Result<Additions, IoError> {
+    pub(crate) fn of(spec: &InputSpec, files: &[Source]) -> Result<Additions, IoError> {
         let mut folders: Option<Vec<String>> = None;
         let names_files = spec.add.iter().any(|(_, added)| *added == Added::File);
-        if let Some(file) = files.iter().find(|file| names_files && file.to_str().is_none()) {
+        if let Some(file) = files.iter().find(|file| names_files && file.path().to_str().is_none()) {
             let message = "its name is not UTF-8, and `add` puts it into a column";
             return Err(IoError::spec(message).in_file(file).with_help("rename it, or remove `@file`"));
         }
         for file in files.iter().filter(|_| spec.hive) {
-            let Some(pairs) = folders_of(spec, file) else {
+            let Some(pairs) = folders_of(spec, file.path()) else {
                 let message = "a folder in its path is not UTF-8, and `hive` makes a column of it";
                 return Err(IoError::spec(message).in_file(file).with_help("rename it, or remove `hive`"));
             };
@@ -46,8 +47,10 @@ impl Additions {
             match &folders {
                 Some(first) if *first != keys => {
                     let (has, first_has) = (words(&keys), words(first));
-                    let message =
-                        format!("its folders have {has}, and those of `{}` have {first_has}", files[0].display());
+                    let message = format!(
+                        "its folders have {has}, and those of `{}` have {first_has}",
+                        files[0].path().display()
+                    );
                     return Err(IoError::spec(message).in_file(file).with_help("make two inputs of them"));
                 }
                 Some(_) => {}

@@ -10,6 +10,7 @@ use crate::added::Additions;
 use crate::files;
 use crate::format::Format;
 use crate::formats::{Rows, implementation};
+use crate::places::{Source, fetch_ahead, in_order};
 use crate::spec::{BatchPolicy, InputSpec, TextRow};
 use crate::{IoError, canonical};
 
@@ -29,7 +30,9 @@ pub struct Chunk {
 pub struct Dataset {
     spec: Arc<InputSpec>,
     format: Format,
-    files: Arc<[PathBuf]>,
+    files: Arc<[Source]>,
+    /// What they are called.
+    names: Arc<[PathBuf]>,
     bytes: u64,
     /// The schema of the files.
     read: SchemaRef,
@@ -45,7 +48,7 @@ impl Dataset {
     /// A path or pattern that matches nothing, an unknown format or type, files that cannot be read, are malformed, or
     /// do not have one schema; being stopped.
     pub fn open(spec: &InputSpec) -> Result<Dataset, IoError> {
-        let files = files::resolve(&spec.base, &spec.paths, &|| spec.stop.check())?;
+        let files = files::resolve(spec)?;
         let format = files::format(&files, spec.format)?;
         if spec.delimiter.is_some_and(|byte| !byte.is_ascii() || b"\"\r\n".contains(&byte)) {
             return Err(IoError::spec("`delimiter` is not a character of ASCII other than a quote and a line end"));
@@ -60,14 +63,15 @@ impl Dataset {
         let mut bytes = 0;
         for file in &files {
             spec.stop.check()?;
-            bytes += files::size(file)?;
+            bytes += file.size()?;
         }
         let read = implementation(format).schema(&files, spec)?;
         let additions = Additions::of(spec, &files)?;
         let schema = additions.schema(&read)?;
         canonical::check_names(&schema).map_err(|error| error.in_file(&files[0]))?;
         let (read, schema) = (Arc::new(read), Arc::new(schema));
-        Ok(Dataset { spec: Arc::new(spec.clone()), format, files: files.into(), bytes, read, additions, schema })
+        let names = files.iter().map(|file| file.path().to_owned()).collect();
+        Ok(Dataset { spec: Arc::new(spec.clone()), format, files: files.into(), names, bytes, read, additions, schema })
     }
 
     /// The columns of every chunk, in canonical types.
@@ -77,7 +81,20 @@ impl Dataset {
 
     /// The files, in the order they are read.
     pub fn files(&self) -> &[PathBuf] {
-        &self.files
+        &self.names
+    }
+
+    /// For each file, what changes when its bytes do, if its place says so: an ETag. Empty if all are on the disk, which says nothing.
+    pub fn versions(&self) -> Vec<Option<String>> {
+        match self.files.iter().all(Source::is_on_disk) {
+            true => Vec::new(),
+            false => self.files.iter().map(|file| file.version().map(str::to_owned)).collect(),
+        }
+    }
+
+    /// The files that are on this machine's disk.
+    pub fn on_disk(&self) -> impl Iterator<Item = &Path> {
+        self.files.iter().filter(|file| file.is_on_disk()).map(Source::path)
     }
 
     /// Files that are read more than once, since they are named twice or have two names: the first name and the other, for each.
@@ -87,8 +104,9 @@ impl Dataset {
 
     /// Files that are read and may not be whole, with what they are: an Arrow stream without an end mark.
     pub fn doubts(&self) -> Vec<(PathBuf, &'static str)> {
-        let doubt = |file: &PathBuf| Some((file.clone(), implementation(self.format).doubt(file, &self.spec)?));
-        self.files.iter().filter_map(doubt).collect()
+        let doubt =
+            |file: &Source| Some((file.path().to_owned(), implementation(self.format).doubt(file, &self.spec)?));
+        in_order(&self.files).filter_map(doubt).collect()
     }
 
     /// The format of all files.
@@ -96,7 +114,7 @@ impl Dataset {
         self.format
     }
 
-    /// The size of the files on the disk, in bytes.
+    /// The size of the files, in bytes.
     pub fn bytes(&self) -> u64 {
         self.bytes
     }
@@ -105,7 +123,16 @@ impl Dataset {
     pub fn read(&self, policy: BatchPolicy) -> Reader {
         let policy = BatchPolicy { rows: policy.rows.max(1), bytes: policy.bytes.max(1) };
         let left = self.spec.rows.unwrap_or(u64::MAX);
-        Reader { dataset: self.clone(), policy, next_file: 0, open: None, left, left_of_file: 0, failed: false }
+        Reader {
+            dataset: self.clone(),
+            policy,
+            next_file: 0,
+            ahead: 0,
+            open: None,
+            left,
+            left_of_file: 0,
+            failed: false,
+        }
     }
 }
 
@@ -114,6 +141,8 @@ pub struct Reader {
     dataset: Dataset,
     policy: BatchPolicy,
     next_file: usize,
+    /// The first file that is not yet fetched ahead of its turn.
+    ahead: usize,
     open: Option<Rows>,
     /// Rows that may still be read, and of this file.
     left: u64,
@@ -123,17 +152,18 @@ pub struct Reader {
 
 impl Reader {
     fn file(&self) -> &Path {
-        &self.dataset.files[self.next_file - 1]
+        &self.dataset.names[self.next_file - 1]
     }
 
     fn open_next(&mut self) -> Option<Result<(), IoError>> {
         let file = self.dataset.files.get(self.next_file)?;
+        fetch_ahead(&self.dataset.files, self.next_file, &mut self.ahead);
         self.next_file += 1;
         let Dataset { format, read, spec, additions, .. } = &self.dataset;
         self.left_of_file = spec.rows_per_file.unwrap_or(u64::MAX).min(self.left);
         let most = usize::try_from(self.left_of_file).unwrap_or(usize::MAX).max(1);
         // What is added takes its part of a batch.
-        let most = most.min((self.policy.bytes / additions.width(spec, file).max(1)).max(1));
+        let most = most.min((self.policy.bytes / additions.width(spec, file.path()).max(1)).max(1));
         let policy = BatchPolicy { rows: self.policy.rows.min(most), ..self.policy };
         let opened = implementation(*format).read(file, read, spec, policy);
         Some(opened.map(|rows| self.open = Some(rows)))

@@ -7,6 +7,9 @@ use std::path::{Path, PathBuf};
 
 use arrow::error::ArrowError;
 
+use crate::places;
+use crate::stop::was_stopped;
+
 /// Who has to act on an error; the exit code of the command depends on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ErrorKind {
@@ -100,6 +103,12 @@ impl IoError {
 
     /// The system's error, after what was being done (`cannot open`).
     pub(crate) fn system(doing: &str, error: &std::io::Error) -> Self {
+        if was_stopped(error) {
+            return Self::interrupted();
+        }
+        if let Some(fault) = places::Fault::of(error) {
+            return fault.to_error(doing);
+        }
         let mut system = Self::new(ErrorKind::System, format!("{doing}: {}", plain(error)));
         system.0.cause = Some(match error.raw_os_error() {
             Some(number) => std::io::Error::from_raw_os_error(number),

@@ -8,17 +8,26 @@ use std::path::{Path, PathBuf};
 use crate::IoError;
 use crate::format::Format;
 use crate::pattern::{Pattern, is_pattern};
+use crate::places::{self, Found, Source};
+use crate::spec::InputSpec;
 
-/// The files that `paths` name, in order. A file with two names, or named twice, is there twice. `go_on` is asked now and then.
-pub(crate) fn resolve(
-    base: &Path,
-    paths: &[String],
-    go_on: &dyn Fn() -> Result<(), IoError>,
-) -> Result<Vec<PathBuf>, IoError> {
+/// The files that an input's paths name, in order. A file with two names, or named twice, is there twice.
+pub(crate) fn resolve(spec: &InputSpec) -> Result<Vec<Source>, IoError> {
+    let go_on = || spec.stop.check();
+    // Places that are far are asked side by side.
+    let mut begun = Vec::new();
+    for path in &spec.paths {
+        let found = places::address(path).map(|address| Found::begin(address?, &spec.access)).transpose();
+        begun.push(found.map_err(|error| error.of_path(path))?);
+    }
     let mut files = Vec::new();
-    for path in paths {
+    for (path, found) in spec.paths.iter().zip(begun) {
         go_on()?;
-        files.extend(matches(base, path, go_on).map_err(|error| error.of_path(path))?);
+        let found = match found {
+            Some(found) => found.wait(path, &spec.stop),
+            None => matches(&spec.base, path, &go_on).map(|files| files.into_iter().map(Source::disk).collect()),
+        };
+        files.extend(found.map_err(|error| error.of_path(path))?);
     }
     match files.is_empty() {
         true => Err(IoError::spec("an input needs at least one path")),
@@ -27,14 +36,25 @@ pub(crate) fn resolve(
 }
 
 /// Pairs of files that are one, under two names or named twice: each with the first of its names.
-pub(crate) fn twice(files: &[PathBuf]) -> Vec<(PathBuf, PathBuf)> {
-    let mut first: HashMap<(u64, u64), &PathBuf> = HashMap::new();
+pub(crate) fn twice(files: &[Source]) -> Vec<(PathBuf, PathBuf)> {
+    #[derive(PartialEq, Eq, Hash)]
+    enum Is<'a> {
+        OnDisk(u64, u64),
+        Named(&'a Path),
+    }
+    let mut first: HashMap<Is<'_>, &Path> = HashMap::new();
     let mut twice = Vec::new();
     for file in files {
-        let Ok(metadata) = file.metadata() else { continue };
-        match first.entry((metadata.dev(), metadata.ino())) {
-            Entry::Vacant(entry) => drop(entry.insert(file)),
-            Entry::Occupied(entry) => twice.push(((*entry.get()).clone(), file.clone())),
+        let is = match file.is_on_disk() {
+            false => Is::Named(file.path()),
+            true => {
+                let Ok(metadata) = file.path().metadata() else { continue };
+                Is::OnDisk(metadata.dev(), metadata.ino())
+            }
+        };
+        match first.entry(is) {
+            Entry::Vacant(entry) => drop(entry.insert(file.path())),
+            Entry::Occupied(entry) => twice.push(((*entry.get()).to_owned(), file.path().to_owned())),
         }
     }
     twice
@@ -140,23 +160,17 @@ fn braces(path: &str) -> Option<String> {
 }
 
 /// The one format of the files: the given, or the one that every file's extension says.
-pub(crate) fn format(files: &[PathBuf], given: Option<Format>) -> Result<Format, IoError> {
+pub(crate) fn format(files: &[Source], given: Option<Format>) -> Result<Format, IoError> {
     let mut format: Option<(Format, &Path)> = None;
     for file in files {
-        let this = Format::of(file, given)?;
+        let this = Format::of(file.path(), given)?;
         match format {
             Some((first, path)) if first != this => {
                 let message = format!("is {this}, but `{}` is {first}: an input has one format", path.display());
                 return Err(IoError::spec(message).in_file(file));
             }
-            _ => format = format.or(Some((this, file))),
+            _ => format = format.or(Some((this, file.path()))),
         }
     }
     format.map(|(format, _)| format).ok_or_else(|| IoError::spec("an input needs at least one path"))
-}
-
-/// The file's size in bytes.
-pub(crate) fn size(file: &Path) -> Result<u64, IoError> {
-    let metadata = file.metadata().map_err(|error| IoError::system("cannot open", &error).in_file(file))?;
-    Ok(metadata.len())
 }

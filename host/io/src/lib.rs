@@ -1,7 +1,7 @@
 //! Reads and writes datasets as Arrow: the host's edge.
 //!
 //! The journey of an input:
-//! 1. An [`InputSpec`] names files, by path or pattern, as the pipeline does.
+//! 1. An [`InputSpec`] names files, by path, address or pattern, as the pipeline does.
 //! 2. [`Dataset::open`] resolves them and learns their one schema: from the files' own where they carry it
 //!    (Parquet, Arrow), from a sample of the rows where they do not (JSON Lines, CSV). Types are canonical
 //!    from here on: no dictionaries, no views, no 64-bit offsets.
@@ -63,6 +63,7 @@ mod output;
 mod pattern;
 mod patterns;
 mod place;
+mod places;
 mod plain;
 mod spec;
 mod stop;
@@ -84,6 +85,7 @@ pub use memory::Foreign;
 pub use output::{Committed, Finished, OutputSpec, Position, Staged, Writer, check_schema, check_writable};
 pub use patterns::can_match_below;
 pub use place::FilePlace;
+pub use places::{Access, waited_for};
 pub use spec::{Added, BatchPolicy, InputSpec, TextRow};
 pub use stop::Stop;
 pub use types::{is_json, json_field};

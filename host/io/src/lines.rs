@@ -1,12 +1,12 @@
 //! Lines of a text file; none longer than the input's limits allow.
 
 use std::io::{self, BufRead, Read};
-use std::path::Path;
 
 use memchr::{memchr, memrchr};
 
 use crate::error::IoError;
 use crate::limits::{self, LONGEST_LINE, Limit};
+use crate::places::Source;
 use crate::plain::Plain;
 use crate::spec::InputSpec;
 
@@ -36,8 +36,8 @@ pub(crate) struct Lines {
 }
 
 impl Lines {
-    pub(crate) fn open(path: &Path, spec: &InputSpec) -> Result<Lines, IoError> {
-        Plain::open(path, spec).map(Lines::of)
+    pub(crate) fn open(file: &Source, spec: &InputSpec) -> Result<Lines, IoError> {
+        Plain::open(file, spec).map(Lines::of)
     }
 
     pub(crate) fn of(plain: Plain) -> Lines {

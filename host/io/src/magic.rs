@@ -3,11 +3,12 @@
 use std::io::Read;
 use std::path::Path;
 
-use callboard_files::open_regular;
 use callboard_words::text::excerpt;
 
 use crate::error::IoError;
 use crate::format::Format;
+use crate::places::Source;
+use crate::stop::Stop;
 use crate::text::Compression;
 
 /// A kind of file that is not plain text in UTF-8.
@@ -133,9 +134,10 @@ pub(crate) fn check(path: &Path, head: &[u8], compression: Compression) -> Resul
 }
 
 /// What a file is that a reader of a binary format could make nothing of, if its first bytes say so, and it is not that format.
-pub(crate) fn instead(path: &Path, format: Format) -> Option<IoError> {
+pub(crate) fn instead(source: &Source, format: Format, stop: &Stop) -> Option<IoError> {
     let mut head = Vec::new();
-    open_regular(path).ok()?.take(512).read_to_end(&mut head).ok()?;
+    let path = source.path();
+    source.open(stop).ok()?.take(512).read_to_end(&mut head).ok()?;
     let file = path.file_name().unwrap_or_default().to_string_lossy();
     let (is, help) = match kind(&head) {
         Some(Kind { fix: Fix::Format(name), .. }) if *name == format.name() => return None,

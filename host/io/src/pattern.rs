@@ -29,6 +29,7 @@ pub(crate) fn is_pattern(path: &str) -> bool {
 }
 
 /// A part of a pattern, between two slashes.
+#[derive(Debug)]
 enum Part {
     /// A name as it stands.
     Literal(String),
@@ -44,26 +45,90 @@ pub(crate) struct Pattern {
     parts: Vec<Part>,
 }
 
+/// The parts of a pattern.
+fn parts(text: &str) -> Result<Vec<Part>, &'static str> {
+    let mut parts = Vec::new();
+    for part in text.split('/').filter(|part| !part.is_empty() && *part != ".") {
+        match part {
+            "**" if matches!(parts.last(), Some(Part::Folders)) => {}
+            "**" => parts.push(Part::Folders),
+            part if is_pattern(part) => parts.push(Part::Names(Name::new(part).map_err(|error| error.msg)?)),
+            part => parts.push(Part::Literal(part.to_owned())),
+        }
+    }
+    // Files below, not folders.
+    if matches!(parts.last(), Some(Part::Folders)) {
+        parts.push(Part::Names(Name::new("*").map_err(|error| error.msg)?));
+    }
+    Ok(parts)
+}
+
+/// A pattern of keys, which are names with slashes in them: there are no folders to look into, only names that begin alike.
+#[derive(Debug)]
+pub(crate) struct KeyPattern {
+    prefix: String,
+    parts: Vec<Part>,
+}
+
+impl KeyPattern {
+    /// Reads a pattern.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub(crate) fn new(text: &str) -> Result<KeyPattern, &'static str> {
+        let literal = text.find(['*', '?', '[']).unwrap_or(text.len());
+        // `a/**` matches below `a`, and what begins like it.
+        Ok(KeyPattern { prefix: text[..literal].to_owned(), parts: parts(text)? })
+    }
+
+    /// What all names that it matches begin with.
+    pub(crate) fn prefix(&self) -> &str {
+        &self.prefix
+    }
+
+    /// Whether what it matches lies in the folder of its prefix, and not below.
+    pub(crate) fn is_of_one_folder(&self) -> bool {
+        let above = self.parts.len().saturating_sub(1);
+        self.parts[..above].iter().all(|part| matches!(part, Part::Literal(_)))
+    }
+
+    /// Whether it matches a name.
+    pub(crate) fn matches(&self, key: &str) -> bool {
+        let names: Vec<&str> = key.split('/').collect();
+        // The parts that the names so far lead up to.
+        let mut at = vec![false; self.parts.len() + 1];
+        at[0] = true;
+        self.skip(&mut at);
+        for (number, name) in names.iter().enumerate() {
+            let mut next = vec![false; at.len()];
+            for (part, _) in self.parts.iter().enumerate().filter(|(part, _)| at[*part]) {
+                match &self.parts[part] {
+                    Part::Literal(text) => next[part + 1] |= text == name,
+                    Part::Names(names) => next[part + 1] |= names.matches_with(name, OPTIONS),
+                    Part::Folders => next[part] |= number + 1 < names.len() && !name.starts_with('.'),
+                }
+            }
+            self.skip(&mut next);
+            at = next;
+        }
+        at[self.parts.len()]
+    }
+
+    /// `**` may stand for no folder.
+    fn skip(&self, at: &mut [bool]) {
+        for (part, kind) in self.parts.iter().enumerate() {
+            at[part + 1] |= at[part] && matches!(kind, Part::Folders);
+        }
+    }
+}
+
 impl Pattern {
     /// Reads a pattern whose relative paths start at `base`.
     ///
     /// # Errors
     /// What is wrong with it.
     pub(crate) fn new(base: &Path, text: &str) -> Result<Pattern, &'static str> {
-        let mut parts = Vec::new();
-        for part in text.split('/').filter(|part| !part.is_empty() && *part != ".") {
-            match part {
-                "**" if matches!(parts.last(), Some(Part::Folders)) => {}
-                "**" => parts.push(Part::Folders),
-                part if is_pattern(part) => parts.push(Part::Names(Name::new(part).map_err(|error| error.msg)?)),
-                part => parts.push(Part::Literal(part.to_owned())),
-            }
-        }
-        // Files below, not folders.
-        if matches!(parts.last(), Some(Part::Folders)) {
-            parts.push(Part::Names(Name::new("*").map_err(|error| error.msg)?));
-        }
-        Ok(Pattern { from: if text.starts_with('/') { "/".into() } else { base.to_owned() }, parts })
+        Ok(Pattern { from: if text.starts_with('/') { "/".into() } else { base.to_owned() }, parts: parts(text)? })
     }
 
     /// The files that it matches, sorted by their paths, and whether it matched a folder. `go_on` is asked now and then, and ends it.
@@ -226,4 +291,45 @@ fn cannot_open(error: &io::Error, path: &Path) -> IoError {
         _ => IoError::system("cannot open", error),
     }
     .in_file(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::KeyPattern;
+
+    #[test]
+    fn keys_are_matched_as_files_are() {
+        let matches = |pattern: &str, key: &str| KeyPattern::new(pattern).unwrap().matches(key);
+        for (pattern, key) in [
+            ("a/*.jsonl", "a/x.jsonl"),
+            ("a/part-?[0-3].jsonl", "a/part-a2.jsonl"),
+            ("a/**/x", "a/x"),
+            ("a/**/x", "a/b/c/x"),
+            ("**", "a/b/c"),
+            ("a/**", "a/b"),
+            ("d=*/x", "d=2024/x"),
+            ("[[]a]*", "[a]b"),
+            (".hidden/*", ".hidden/x"),
+        ] {
+            assert!(matches(pattern, key), "{pattern} {key}");
+        }
+        for (pattern, key) in [
+            ("a/*.jsonl", "a/b/x.jsonl"),
+            ("a/*.jsonl", "a/.x.jsonl"),
+            ("a/**/x", "a/.b/x"),
+            ("a/**/x", "b/x"),
+            ("a/*", "a"),
+            ("**", "a/.b"),
+            ("a*", "A"),
+        ] {
+            assert!(!matches(pattern, key), "{pattern} {key}");
+        }
+        let of_one_folder = |pattern: &str| {
+            let pattern = KeyPattern::new(pattern).unwrap();
+            (pattern.prefix().to_owned(), pattern.is_of_one_folder())
+        };
+        assert_eq!(of_one_folder("a/b/part-*.x"), ("a/b/part-".to_owned(), true));
+        assert_eq!(of_one_folder("a/*/x"), ("a/".to_owned(), false));
+        assert_eq!(of_one_folder("a/**"), ("a/".to_owned(), false));
+    }
 }

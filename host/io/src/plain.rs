@@ -1,14 +1,12 @@
 //! The bytes of a text file, decompressed as they are read.
 
 use std::io::{self, BufRead, BufReader, Read};
-use std::path::Path;
-
-use callboard_files::open_regular;
 
 use crate::error::IoError;
 use crate::gzip::{Members, is_trailing};
 use crate::limits::{self, Limit};
 use crate::magic;
+use crate::places::{Fault, Source};
 use crate::spec::InputSpec;
 use crate::stop::{Stopping, was_stopped};
 use crate::text::Compression;
@@ -25,26 +23,24 @@ pub(crate) struct Plain {
 impl Plain {
     /// # Errors
     /// The system's; a file that is not text, as its first bytes show.
-    pub(crate) fn open(path: &Path, spec: &InputSpec) -> Result<Plain, IoError> {
-        Self::opened(path, spec, false)
+    pub(crate) fn open(file: &Source, spec: &InputSpec) -> Result<Plain, IoError> {
+        Self::opened(file, spec, false)
     }
 
     /// As [`Plain::open`], of a text that may begin with anything.
-    pub(crate) fn open_any(path: &Path, spec: &InputSpec) -> Result<Plain, IoError> {
-        Self::opened(path, spec, true)
+    pub(crate) fn open_any(file: &Source, spec: &InputSpec) -> Result<Plain, IoError> {
+        Self::opened(file, spec, true)
     }
 
-    fn opened(path: &Path, spec: &InputSpec, any: bool) -> Result<Plain, IoError> {
-        let opened = Self::try_open(path, spec, any);
-        let opened = opened.map_err(|error| match was_stopped(&error) {
-            true => IoError::interrupted(),
-            false => IoError::system("cannot open", &error),
-        });
-        opened.and_then(|plain| plain).map_err(|error| error.in_file(path))
+    fn opened(file: &Source, spec: &InputSpec, any: bool) -> Result<Plain, IoError> {
+        let opened = Self::try_open(file, spec, any);
+        let opened = opened.map_err(|error| IoError::system("cannot open", &error));
+        opened.and_then(|plain| plain).map_err(|error| error.in_file(file))
     }
 
-    fn try_open(path: &Path, spec: &InputSpec, any: bool) -> io::Result<Result<Plain, IoError>> {
-        let file = Stopping { inner: open_regular(path)?, stop: spec.stop.clone() };
+    fn try_open(source: &Source, spec: &InputSpec, any: bool) -> io::Result<Result<Plain, IoError>> {
+        let path = source.path();
+        let file = Stopping { inner: source.open(&spec.stop)?, stop: spec.stop.clone() };
         let (_, compression) = Compression::split(path);
         let mut raw = BufReader::with_capacity(BUFFER, file);
         let head = raw.fill_buf()?;
@@ -94,8 +90,8 @@ impl Plain {
 
     /// Why the bytes cannot be read.
     pub(crate) fn unreadable(&self, error: &io::Error) -> IoError {
-        if was_stopped(error) {
-            return IoError::interrupted();
+        if was_stopped(error) || Fault::of(error).is_some() {
+            return IoError::system("cannot read", error);
         }
         match (self.compression, error.kind()) {
             (Compression::None, _) => IoError::system("cannot read", error),

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use crate::format::Format;
 use crate::limits::InputLimits;
+use crate::places::Access;
 use crate::stop::Stop;
 
 /// An input as the pipeline names it.
@@ -14,7 +15,7 @@ pub struct InputSpec {
     pub name: String,
     /// The folder that relative paths start from.
     pub base: PathBuf,
-    /// Paths and patterns (`*`, `**`, `?`, `[a-z]`), in order; what one pattern matches is sorted. A file that is
+    /// Paths, addresses (`s3://bucket/key`) and patterns of both (`*`, `**`, `?`, `[a-z]`), in order; what one pattern matches is sorted. A file that is
     /// named twice is read twice.
     pub paths: Vec<String>,
     /// The format of all files; by default the one of their extensions.
@@ -37,6 +38,8 @@ pub struct InputSpec {
     pub union: bool,
     /// Folders called `KEY=VALUE` are columns too, behind those of the files: text, which is null for `__HIVE_DEFAULT_PARTITION__`.
     pub hive: bool,
+    /// How places that are not this machine's disk are reached.
+    pub access: Access,
     /// What a file may take.
     pub limits: InputLimits,
     /// Asked while files are opened, sampled and read.

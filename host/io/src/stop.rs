@@ -16,7 +16,7 @@ impl Stop {
         Stop(Some(Arc::new(wanted)))
     }
 
-    fn is_wanted(&self) -> bool {
+    pub(crate) fn is_wanted(&self) -> bool {
         self.0.as_ref().is_some_and(|wanted| wanted())
     }
 
@@ -55,4 +55,4 @@ pub(crate) fn was_stopped(error: &io::Error) -> bool {
 
 #[derive(Debug, thiserror::Error)]
 #[error("stopped")]
-struct Stopped;
+pub(crate) struct Stopped;

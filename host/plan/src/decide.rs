@@ -55,6 +55,7 @@ fn assemble(draft: &Draft<'_>, components: &[&Component]) -> Plan {
         types: input.types.iter().map(|(column, ty)| (column.clone(), text(ty))).collect(),
         delimiter: input.delimiter,
         reading: input.reading.clone(),
+        access: input.access.clone(),
         limits: input.limits,
         stage: *stage,
     });
@@ -88,6 +89,7 @@ fn assemble(draft: &Draft<'_>, components: &[&Component]) -> Plan {
     let outputs = pipeline.outputs.iter().enumerate().map(|(index, output)| PlannedOutput {
         name: text(&output.name),
         path: text(&output.path),
+        access: output.access.clone(),
         format: output.format.as_ref().map(text),
         compression: output.compression.as_ref().map(text),
         level: output.level,

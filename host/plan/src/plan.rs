@@ -12,7 +12,7 @@ use crate::grants::Grants;
 use crate::memory::Predicted;
 use crate::need::Need;
 use crate::parts::COMPONENT_BYTES;
-use crate::pipeline::{BatchSize, InputLimits, OnError, OutputColumn, Reading};
+use crate::pipeline::{Access, BatchSize, InputLimits, OnError, OutputColumn, Reading};
 use crate::route::Route;
 use crate::scan::Kind;
 use crate::unverified::Unverified;
@@ -53,6 +53,9 @@ pub struct PlannedInput {
     /// Which rows are read, and what is added to them, as far as the pipeline says it.
     #[serde(default, skip_serializing_if = "Reading::is_empty")]
     pub reading: Reading,
+    /// How the places of its files are reached, as far as the pipeline says it.
+    #[serde(default, skip_serializing_if = "Access::is_empty")]
+    pub access: Access,
     /// What a file may take, as far as the pipeline says it.
     #[serde(default, skip_serializing_if = "InputLimits::is_empty")]
     pub limits: InputLimits,
@@ -147,6 +150,9 @@ pub struct PlannedOutput {
     pub name: String,
     /// Relative to the pipeline file's folder.
     pub path: String,
+    /// How its place is reached, as far as the pipeline says it.
+    #[serde(default, skip_serializing_if = "Access::is_empty")]
+    pub access: Access,
     /// Otherwise the extension says.
     pub format: Option<String>,
     /// How it is compressed, if the pipeline says it.

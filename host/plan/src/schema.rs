@@ -66,7 +66,7 @@ struct Input {
     #[serde(default)]
     #[schemars(with = "OneOrMany")]
     like: Option<OneOrMany>,
-    /// A path, a glob or a list of them, relative to this file's folder; required unless the file is used as a step.
+    /// A path, an address (`s3://bucket/key`, `gs://`, `az://`, `https://`), a pattern or a list of them; paths are relative to this file's folder; required unless the file is used as a step.
     #[serde(default)]
     #[schemars(with = "OneOrMany")]
     path: Option<OneOrMany>,
@@ -108,6 +108,10 @@ struct Input {
     /// Columns to add: "@file", "@line", or a value that every row has.
     #[serde(default)]
     add: BTreeMap<String, Value>,
+    /// How places that are not this machine's disk are reached.
+    #[serde(default)]
+    #[schemars(with = "Access")]
+    access: Option<Access>,
     /// What a file may take before it is refused.
     #[serde(default)]
     #[schemars(with = "InputLimits")]
@@ -116,6 +120,24 @@ struct Input {
     #[serde(default)]
     #[schemars(with = "OrParam<bool>")]
     optional: bool,
+}
+
+/// How a place that is not this machine's disk is reached. Keys are read from the environment.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Access {
+    /// Whether it is asked without credentials, as anybody can.
+    #[serde(default)]
+    #[schemars(with = "OrParam<bool>")]
+    anonymous: bool,
+    /// Where the service is, instead of where its maker has it, such as "https://s3.example.com".
+    #[serde(default)]
+    #[schemars(with = "String")]
+    endpoint: Option<String>,
+    /// Where a bucket of S3 is, such as "eu-west-1".
+    #[serde(default)]
+    #[schemars(with = "String")]
+    region: Option<String>,
 }
 
 /// What a file of an input may take: `line`, `columns`, `header` and `window` are of `jsonl` and `csv`.
@@ -409,6 +431,10 @@ struct Output {
     #[serde(default)]
     #[schemars(with = "String")]
     path: Option<String>,
+    /// How its place is reached, if that is not this machine's disk.
+    #[serde(default)]
+    #[schemars(with = "Access")]
+    access: Option<Access>,
     /// Otherwise the extension says: `jsonl`, `csv`, `parquet`, `arrow`.
     #[serde(default)]
     #[schemars(with = "String")]

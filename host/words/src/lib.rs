@@ -1,5 +1,5 @@
-//! Words that every crate of the host uses: [`sizes`], texts of the system and of others ([`text`]), and what fixes an error
-//! ([`Help`]).
+//! Words that every crate of the host uses: [`sizes`], the [`address`] of data that are elsewhere, texts of the system and of others
+//! ([`text`]), and what fixes an error ([`Help`]).
 //!
 //! A library does not know how its caller's users change a setting. So its help names the [`Setting`], as data, and the
 //! command line turns that into its own words with [`Help::said`].
@@ -12,6 +12,7 @@
 //! ```
 #![forbid(unsafe_code)]
 
+pub mod address;
 mod help;
 pub mod sizes;
 pub mod text;

@@ -6,13 +6,13 @@ mod merge;
 mod shape;
 mod weigh;
 
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow::array::timezone::Tz;
 use arrow::datatypes::{DataType, Field, FieldRef, Fields, Metadata, Schema, SchemaRef};
 
 use crate::error::IoError;
+use crate::places::{Source, in_order};
 use crate::spec::InputSpec;
 
 pub(crate) use conform::{Conform, Conformed};
@@ -77,26 +77,26 @@ fn entries(entries: &Field, path: &str) -> Result<Field, IoError> {
 /// file's. A column has the smallest type that holds the values of all files ([`merge`]), and is nullable if one of them is; or the type
 /// that `types` names, unless all files have one that it `keeps`.
 pub(crate) fn one_schema(
-    files: &[PathBuf],
+    files: &[Source],
     spec: &InputSpec,
-    read: impl Fn(&Path) -> Result<SchemaRef, IoError>,
+    read: impl Fn(&Source) -> Result<SchemaRef, IoError>,
     keeps: impl Fn(&str, &DataType) -> bool,
 ) -> Result<Schema, IoError> {
     let declared = crate::types::declared(spec)?;
     let mut merged: Option<Merged> = None;
-    for file in files {
+    for file in in_order(files) {
         spec.stop.check()?;
         let found = read(file).and_then(|found| checked(&found)).map_err(|error| error.in_file(file))?;
         match &mut merged {
             None => merged = Some(Merged::new(found, spec, &declared, &keeps).map_err(|error| error.in_file(file))?),
-            Some(first) => first.add(&found, &files[0]).map_err(|error| error.in_file(file))?,
+            Some(first) => first.add(&found, files[0].path()).map_err(|error| error.in_file(file))?,
         }
     }
     Ok(merged.map_or_else(Schema::empty, Merged::schema))
 }
 
 /// Refuses `types` of columns that no file has.
-pub(crate) fn only_known(schema: &Schema, files: &[PathBuf], spec: &InputSpec) -> Result<(), IoError> {
+pub(crate) fn only_known(schema: &Schema, files: &[Source], spec: &InputSpec) -> Result<(), IoError> {
     const SHOWN: usize = 20;
     let Some(unknown) = spec.types.keys().find(|name| schema.column_with_name(name).is_none()) else { return Ok(()) };
     let shown: Vec<_> = schema.fields().iter().take(SHOWN).map(|field| crate::misfit::excerpt(field.name())).collect();

@@ -3,7 +3,6 @@
 //!
 //! Whatever else is wrong with a file is the library's to say.
 
-use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 
 use arrow::ipc::reader::read_footer_length;
@@ -12,6 +11,7 @@ use arrow::ipc::{CompressionType, Endianness, RecordBatch, Schema, root_as_foote
 use super::joined;
 use crate::error::IoError;
 use crate::limits::{self, size};
+use crate::places::Opened;
 use crate::spec::InputSpec;
 
 const CONTINUATION: [u8; 4] = [0xff; 4];
@@ -64,7 +64,7 @@ impl From<IoError> for Fault {
 ///
 /// # Errors
 /// A block that is not there whole, a buffer that cannot hold what it says, a batch that takes too much, another byte order.
-pub(super) fn of_file(file: &mut File, spec: &InputSpec) -> Result<Announced, IoError> {
+pub(super) fn of_file(file: &mut Opened, spec: &InputSpec) -> Result<Announced, IoError> {
     let found = whole_file(file, spec);
     let _ = file.rewind();
     match found {
@@ -79,7 +79,7 @@ pub(super) fn of_file(file: &mut File, spec: &InputSpec) -> Result<Announced, Io
 ///
 /// # Errors
 /// As of a file; a stream that ends within a message, or has something behind its end mark.
-pub(super) fn of_stream(file: &mut File, tail: &[u8], spec: &InputSpec) -> Result<Announced, IoError> {
+pub(super) fn of_stream(file: &mut Opened, tail: &[u8], spec: &InputSpec) -> Result<Announced, IoError> {
     let found = whole_stream(file, spec);
     let _ = file.rewind();
     match found {
@@ -91,7 +91,7 @@ pub(super) fn of_stream(file: &mut File, tail: &[u8], spec: &InputSpec) -> Resul
     }
 }
 
-fn whole_file(file: &mut File, spec: &InputSpec) -> Result<Announced, Fault> {
+fn whole_file(file: &mut Opened, spec: &InputSpec) -> Result<Announced, Fault> {
     let length = file.seek(SeekFrom::End(0))?;
     let end = at(file, length.saturating_sub(10), 10)?;
     let footer_length = read_footer_length(end.try_into().map_err(|_| cut())?).map_err(io::Error::other)? as u64;
@@ -135,7 +135,7 @@ fn whole_file(file: &mut File, spec: &InputSpec) -> Result<Announced, Fault> {
 /// The length of the mark that a file begins with, filled up.
 const FILE_MAGIC: u64 = 8;
 
-fn whole_stream(file: &mut File, spec: &InputSpec) -> Result<Announced, Fault> {
+fn whole_stream(file: &mut Opened, spec: &InputSpec) -> Result<Announced, Fault> {
     let mut announced = Announced { rows: Some(0), ..Default::default() };
     let length = file.seek(SeekFrom::End(0))?;
     let mut begin = 0;
@@ -181,7 +181,7 @@ fn byte_order(schema: Schema<'_>) -> Result<(), Fault> {
 
 /// Looks at one message, whose body begins at `body`; returns the body's length.
 fn message(
-    file: &mut File,
+    file: &mut Opened,
     metadata: &[u8],
     body: u64,
     spec: &InputSpec,
@@ -212,7 +212,7 @@ fn most(codec: CompressionType, compressed: u64) -> u64 {
 }
 
 /// Looks at each compressed buffer of a batch; one that is not there may be one that nobody reads.
-fn buffers(file: &mut File, batch: RecordBatch<'_>, body: u64, length: u64, spec: &InputSpec) -> Result<(), Fault> {
+fn buffers(file: &mut Opened, batch: RecordBatch<'_>, body: u64, length: u64, spec: &InputSpec) -> Result<(), Fault> {
     let Some(compression) = batch.compression() else { return Ok(()) };
     let mut whole = 0u64;
     for buffer in batch.buffers().into_iter().flatten().filter(|buffer| buffer.length() > 8) {
@@ -239,7 +239,7 @@ fn buffers(file: &mut File, batch: RecordBatch<'_>, body: u64, length: u64, spec
 }
 
 /// That many bytes at a place of the file, or an error; never room for more than there are.
-fn at(file: &mut File, begin: u64, length: u64) -> io::Result<Vec<u8>> {
+fn at(file: &mut Opened, begin: u64, length: u64) -> io::Result<Vec<u8>> {
     file.seek(SeekFrom::Start(begin))?;
     let mut bytes = Vec::new();
     file.take(length).read_to_end(&mut bytes)?;

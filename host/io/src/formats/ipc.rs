@@ -5,7 +5,7 @@
 //! alone: equal rows give equal bytes.
 
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use arrow::array::{RecordBatch, UInt64Array};
 use arrow::datatypes::{Schema, SchemaRef};
@@ -13,7 +13,6 @@ use arrow::error::ArrowError;
 use arrow::ipc::CompressionType;
 use arrow::ipc::reader::{FileReader, StreamReader};
 use arrow::ipc::writer::{FileWriter, IpcWriteOptions};
-use callboard_files::open_regular;
 
 use super::announced::{self, Announced};
 use super::unfolded::Unfolded;
@@ -23,6 +22,7 @@ use crate::codec::{Codec, Packing};
 use crate::cut::{Cutter, heaviest_row, rows_bits};
 use crate::error::{ErrorKind, InFile, IoError};
 use crate::magic;
+use crate::places::{Opened, Source, Witness};
 use crate::spec::{BatchPolicy, InputSpec};
 use crate::stop::Stop;
 use crate::text::Sink;
@@ -31,18 +31,18 @@ use crate::values::{Anything, Rule};
 pub(super) struct Ipc;
 
 impl FileFormat for Ipc {
-    fn schema(&self, files: &[PathBuf], spec: &InputSpec) -> Result<Schema, IoError> {
-        let read = |file: &Path| guarded(|| Ok(open(file, spec).map_err(|error| what_it_is(file, error))?.1));
+    fn schema(&self, files: &[Source], spec: &InputSpec) -> Result<Schema, IoError> {
+        let read = |file: &Source| guarded(|| Ok(open(file, spec).map_err(|error| what_it_is(file, error, spec))?.1));
         let schema = canonical::one_schema(files, spec, read, |_, _| false)?;
         canonical::only_known(&schema, files, spec)?;
         Ok(schema)
     }
 
-    fn read(&self, file: &Path, schema: &SchemaRef, spec: &InputSpec, policy: BatchPolicy) -> Result<Rows, IoError> {
+    fn read(&self, file: &Source, schema: &SchemaRef, spec: &InputSpec, policy: BatchPolicy) -> Result<Rows, IoError> {
         guarded(|| {
-            let (batches, found, announced) = open(file, spec)?;
+            let (batches, found, announced, witness) = open(file, spec)?;
             let unfolded = Unfolded::new(&found, schema, spec, policy)?;
-            Ok(Box::new(IpcRows { batches, announced, unfolded, batch: 0, stop: spec.stop.clone() }) as Rows)
+            Ok(Box::new(IpcRows { batches, announced, unfolded, batch: 0, stop: spec.stop.clone(), witness }) as Rows)
         })
     }
 
@@ -62,8 +62,8 @@ impl FileFormat for Ipc {
         &Anything
     }
 
-    fn doubt(&self, file: &Path, spec: &InputSpec) -> Option<&'static str> {
-        let (.., announced) = guarded(|| open(file, spec)).ok()?;
+    fn doubt(&self, file: &Source, spec: &InputSpec) -> Option<&'static str> {
+        let (_, _, announced, _) = guarded(|| open(file, spec)).ok()?;
         announced.is_unmarked.then_some(
             "an Arrow stream without an end mark: all its messages are read, but it may have been cut short behind one",
         )
@@ -73,17 +73,25 @@ impl FileFormat for Ipc {
 type Batches = Box<dyn Iterator<Item = Result<RecordBatch, ArrowError>> + Send>;
 
 /// The error, unless the file is something else altogether.
-fn what_it_is(file: &Path, error: IoError) -> IoError {
+fn what_it_is(file: &Source, error: IoError, spec: &InputSpec) -> IoError {
     match error.kind() {
-        ErrorKind::Data => magic::instead(file, Format::Arrow).unwrap_or(error),
+        ErrorKind::Data => magic::instead(file, Format::Arrow, &spec.stop).unwrap_or(error),
         _ => error,
     }
 }
 
 /// An open file, its schema, and what it announces.
-fn open(path: &Path, spec: &InputSpec) -> Result<(Batches, SchemaRef, Announced), IoError> {
+fn open(source: &Source, spec: &InputSpec) -> Result<(Batches, SchemaRef, Announced, Witness), IoError> {
+    let path = source.path();
+    let file = source.open(&spec.stop).map_err(|error| IoError::system("cannot open", &error).in_file(path))?;
+    let witness = file.witness();
+    let read = read(file, path, spec).map_err(|error| witness.instead_of(error).in_file(path));
+    read.map(|(batches, schema, announced)| (batches, schema, announced, witness))
+}
+
+fn read(file: Opened, path: &Path, spec: &InputSpec) -> Result<(Batches, SchemaRef, Announced), IoError> {
     let system = |error: io::Error| IoError::system("cannot open", &error).in_file(path);
-    let mut file = BufReader::new(open_regular(path).map_err(system)?);
+    let mut file = BufReader::new(file);
     let mut head = Vec::new();
     file.by_ref().take(6).read_to_end(&mut head).map_err(system)?;
     let length = file.seek(SeekFrom::End(0)).map_err(system)?;
@@ -118,13 +126,14 @@ struct IpcRows {
     unfolded: Unfolded,
     batch: u64,
     stop: Stop,
+    witness: Witness,
 }
 
 impl Iterator for IpcRows {
     type Item = Result<(UInt64Array, RecordBatch), IoError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let IpcRows { batches, announced, unfolded, batch, stop } = self;
+        let IpcRows { batches, announced, unfolded, batch, stop, .. } = self;
         let more = || {
             stop.check()?;
             *batch += 1;
@@ -140,7 +149,7 @@ impl Iterator for IpcRows {
                 None => Ok(rows),
             }
         });
-        rows.map_err(|error| error.at(InFile::Batch(self.batch))).transpose()
+        rows.map_err(|error| self.witness.instead_of(error).at(InFile::Batch(self.batch))).transpose()
     }
 }
 

@@ -1,20 +1,19 @@
 //! Files that were put one behind the other (`cat a b`): a reader that begins at the end sees the last one alone, and loses the rows of
 //! those before.
 
-use std::fs::File;
 use std::io;
-use std::os::unix::fs::FileExt;
 
 use memchr::memmem;
 
 use crate::error::IoError;
+use crate::places::Opened;
 
 /// Bytes that are looked at together.
 const BLOCK: usize = 256 << 10;
 
 /// Whether another file stands before the one that the footer at `footer` describes, which ends what it has at `end`, up to `slack` bytes
 /// before the footer. `mark` is the end of a file and the beginning of the next one, of which `first` bytes are the end.
-pub(super) fn is_second(file: &File, end: u64, footer: u64, slack: u64, mark: &[u8], first: u64) -> io::Result<bool> {
+pub(super) fn is_second(file: &Opened, end: u64, footer: u64, slack: u64, mark: &[u8], first: u64) -> io::Result<bool> {
     // The distance by which the footer is further back than it would be by itself is the length of what precedes it.
     let before = footer.saturating_sub(end);
     for length in before.saturating_sub(slack)..=before {
@@ -28,7 +27,7 @@ pub(super) fn is_second(file: &File, end: u64, footer: u64, slack: u64, mark: &[
 }
 
 /// Whether the bytes from `begin` to before `end` hold `mark`.
-fn holds(file: &File, begin: u64, end: u64, mark: &[u8]) -> io::Result<bool> {
+fn holds(file: &Opened, begin: u64, end: u64, mark: &[u8]) -> io::Result<bool> {
     let mut block = vec![0; BLOCK];
     let mut at = begin;
     while at + mark.len() as u64 <= end {

@@ -16,7 +16,7 @@ pub use jsonl::{json_bytes, json_rows, marked_rows};
 
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use arrow::array::{RecordBatch, UInt64Array};
 use arrow::datatypes::{Schema, SchemaRef};
@@ -25,6 +25,7 @@ use callboard_words::text;
 use crate::codec::Packing;
 use crate::error::IoError;
 use crate::format::Format;
+use crate::places::Source;
 use crate::spec::{BatchPolicy, InputSpec};
 use crate::stop::Stop;
 use crate::text::Sink;
@@ -36,10 +37,10 @@ pub(crate) type Rows = Box<dyn Iterator<Item = Result<(UInt64Array, RecordBatch)
 /// What a format must do.
 pub(crate) trait FileFormat: Sync {
     /// The one schema of all files, in canonical types.
-    fn schema(&self, files: &[PathBuf], spec: &InputSpec) -> Result<Schema, IoError>;
+    fn schema(&self, files: &[Source], spec: &InputSpec) -> Result<Schema, IoError>;
 
     /// The rows of one file, in the dataset's schema.
-    fn read(&self, file: &Path, schema: &SchemaRef, spec: &InputSpec, policy: BatchPolicy) -> Result<Rows, IoError>;
+    fn read(&self, file: &Source, schema: &SchemaRef, spec: &InputSpec, policy: BatchPolicy) -> Result<Rows, IoError>;
 
     /// Writes rows of a schema to `sink`, whose name will be `path`; refuses a schema that the format cannot hold.
     fn write(
@@ -58,7 +59,7 @@ pub(crate) trait FileFormat: Sync {
     }
 
     /// What a reader should know of a file that is read and may not be whole.
-    fn doubt(&self, _file: &Path, _spec: &InputSpec) -> Option<&'static str> {
+    fn doubt(&self, _file: &Source, _spec: &InputSpec) -> Option<&'static str> {
         None
     }
 }

@@ -4,7 +4,6 @@
 //! unless lines end with nothing else. Whatever a file begins with, it is text if it is UTF-8: web pages are read here too.
 
 use std::io::Read;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow::array::{RecordBatch, StringArray, StringBuilder, UInt64Array};
@@ -15,13 +14,14 @@ use crate::canonical;
 use crate::error::IoError;
 use crate::limits::{self, LONGEST_LINE, Limit};
 use crate::lines::Lines;
+use crate::places::Source;
 use crate::plain::Plain;
 use crate::spec::{BatchPolicy, InputSpec, TextRow};
 
 pub(super) struct PlainText;
 
 impl FileFormat for PlainText {
-    fn schema(&self, files: &[PathBuf], spec: &InputSpec) -> Result<Schema, IoError> {
+    fn schema(&self, files: &[Source], spec: &InputSpec) -> Result<Schema, IoError> {
         let schema = Schema::new(vec![Field::new("text", DataType::Utf8, false)]);
         canonical::only_known(&schema, files, spec)?;
         if let Some(other) = spec.types.values().find(|name| !["string", "utf8"].contains(&name.as_str())) {
@@ -31,7 +31,7 @@ impl FileFormat for PlainText {
         Ok(schema)
     }
 
-    fn read(&self, file: &Path, schema: &SchemaRef, spec: &InputSpec, policy: BatchPolicy) -> Result<Rows, IoError> {
+    fn read(&self, file: &Source, schema: &SchemaRef, spec: &InputSpec, policy: BatchPolicy) -> Result<Rows, IoError> {
         match spec.row {
             TextRow::Line => {
                 let lines = Lines::of(Plain::open_any(file, spec)?);
@@ -86,7 +86,7 @@ impl Iterator for LineRows {
 }
 
 /// A file as one row, without its byte-order mark.
-fn whole(file: &Path, schema: &SchemaRef, spec: &InputSpec) -> Result<(UInt64Array, RecordBatch), IoError> {
+fn whole(file: &Source, schema: &SchemaRef, spec: &InputSpec) -> Result<(UInt64Array, RecordBatch), IoError> {
     let mut plain = Plain::open_any(file, spec)?;
     let mut bytes = Vec::new();
     let read = (&mut plain.bytes).take(spec.limits.line + 1).read_to_end(&mut bytes);

@@ -2,10 +2,11 @@
 //!
 //! 1. `document` — TOML or JSON text as one tree that knows its places.
 //! 2. `params`, `declared`, `like` — `--set`, `--params` and `${params.x}` put into the tree, and blocks that several tables share.
-//! 3. `fields`, `read`, `reading`, `sources`, `grants` — the tree as the typed [`Pipeline`]; unknown keys and wrong types are found here.
+//! 3. `fields`, `read`, `reading`, `access`, `sources`, `grants` — the tree as the typed [`Pipeline`]; unknown keys and wrong types are found here.
 //! 4. `check`, `paths` — names, `from`, load groups and paths that contradict each other; what is not a path.
 //! 5. `compose`, `splice` — a step that is a pipeline itself is replaced by the steps of that pipeline.
 
+mod access;
 mod check;
 mod compose;
 mod declared;
@@ -25,8 +26,8 @@ pub(crate) use compose::only_input;
 pub use compose::{Text, is_pipeline};
 pub use document::Places;
 pub use model::{
-    Added, BatchSize, From, Input, InputLimits, Limits, LoadGroups, Located, OnError, Output, OutputColumn, Pipeline,
-    Reading, Run, Step,
+    Access, Added, BatchSize, From, Input, InputLimits, Limits, LoadGroups, Located, OnError, Output, OutputColumn,
+    Pipeline, Reading, Run, Step,
 };
 
 pub(crate) use check::{WITHIN, is_name, is_step_name};

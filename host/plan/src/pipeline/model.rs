@@ -67,10 +67,34 @@ pub struct Input {
     pub delimiter: Option<char>,
     /// Which rows are read, and what is added to them.
     pub reading: Reading,
+    /// How the places of its files are reached.
+    pub access: Access,
     /// Those that the file sets.
     pub limits: InputLimits,
     /// Where the file is used as a step: whether the step may leave this input out.
     pub optional: bool,
+}
+
+/// How a place that is not this machine's disk is reached, as far as the file says it; in the plan too. No secret is part of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Access {
+    /// `anonymous`: without credentials.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub anonymous: bool,
+    /// `endpoint`: where the service is, instead of where its maker has it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub endpoint: Option<String>,
+    /// `region`: where a bucket is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub region: Option<String>,
+}
+
+impl Access {
+    /// Whether the file says nothing.
+    pub fn is_empty(&self) -> bool {
+        *self == Access::default()
+    }
 }
 
 /// Which rows of an input's files are read, and what is added to them, as far as the file says it; in the plan too.
@@ -272,6 +296,8 @@ pub struct Output {
     pub name: Located<String>,
     /// As written.
     pub path: Located<String>,
+    /// How its place is reached.
+    pub access: Access,
     /// Otherwise the extension says.
     pub format: Option<Located<String>>,
     /// How it is compressed, if the file says it.

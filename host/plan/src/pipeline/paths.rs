@@ -3,6 +3,7 @@
 use super::model::{Located, Pipeline};
 use super::read::Role;
 use crate::problem::{At, Findings};
+use callboard_words::address::{self, Address, Scheme, shown};
 use callboard_words::{Help, Setting};
 
 /// Finds addresses, standard streams, patterns and the like among the paths of a pipeline.
@@ -21,16 +22,18 @@ pub(super) fn check(pipeline: &Pipeline, role: Role, findings: &mut Findings) {
 fn files(pipeline: &Pipeline, findings: &mut Findings) {
     for input in &pipeline.inputs {
         for path in &input.paths {
-            let here = "fetch the file first, and name it here";
             let stream = "an input is read more than once, so it is a file: write standard input to one first";
-            refuse(path, "an input", here, stream, findings);
+            if !remote(path, "an input", Scheme::is_read, findings) {
+                refuse(path, "an input", "fetch the file first, and name it here", stream, findings);
+            }
         }
     }
     for output in &pipeline.outputs {
         let path = &output.path;
         let here = "write to a file here, and copy it there when the run has finished";
         let stream = "an output appears whole, when the run has finished: write to a file, and print that";
-        if refuse(path, "an output", here, stream, findings) {
+        let is_remote = remote(path, "an output", Scheme::is_written, findings);
+        if !is_remote && refuse(path, "an output", here, stream, findings) {
             continue;
         }
         if let Some(filled) = filled_in(path) {
@@ -40,6 +43,21 @@ fn files(pipeline: &Pipeline, findings: &mut Findings) {
             );
             findings.add_with_help(&path.at, message, "write the name of one file, such as \"out/rows.jsonl\"");
         }
+    }
+}
+
+/// Whether a path is an address of a place that `what` can be in; what is wrong with it is found.
+fn remote(path: &Located<String>, what: &str, can: fn(Scheme) -> bool, findings: &mut Findings) -> bool {
+    let Some(address) = Address::of(&path.value) else { return false };
+    match address {
+        Ok(address) if can(address.scheme) => true,
+        Err(flaw) if !flaw.is_unknown => {
+            let message = format!("`{}` is not the address of {what}: {}", shown(&path.value), flaw.message);
+            findings.add_with_help(&path.at, message, flaw.help);
+            true
+        }
+        // As what it is not.
+        _ => false,
     }
 }
 
@@ -56,7 +74,7 @@ fn refuse(path: &Located<String>, what: &str, remote: &str, stream: &str, findin
                 (format!("`{text}` is an address, and {what} is named by its path"), format!("write \"{path}\"").into())
             }
             Some(NotHere::Scheme(scheme)) => {
-                (format!("`{text}` is an address (`{scheme}://`), and {what} is a file of this machine"), remote.into())
+                (format!("`{}` is an address (`{scheme}://`), where {what} cannot be", shown(text)), remote.into())
             }
             Some(NotHere::Home) => (
                 format!("`{text}` is not a path of {what}: only shells expand `~`"),
@@ -94,12 +112,8 @@ fn not_here(text: &str) -> Option<NotHere<'_>> {
     if text.contains(char::is_control) {
         return Some(NotHere::Control);
     }
-    if let Some((scheme, _)) = text.split_once("://") {
-        let mut letters = scheme.bytes();
-        let first = letters.next().is_some_and(|byte| byte.is_ascii_alphabetic());
-        if first && letters.all(|byte| byte.is_ascii_alphanumeric() || b"+.-".contains(&byte)) {
-            return Some(NotHere::Scheme(scheme));
-        }
+    if let Some((scheme, _)) = address::split(text) {
+        return Some(NotHere::Scheme(scheme));
     }
     if text == "~" || text.starts_with("~/") {
         return Some(NotHere::Home);

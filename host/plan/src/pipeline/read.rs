@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use serde_json::{Map, Value};
 
+use super::access::access;
 use super::check::{LONGEST_NAME, well_formed};
 use super::document::{Data, Entry, Node};
 use super::fields::{
@@ -149,6 +150,7 @@ fn input(name: Located<String>, node: &Node, role: Role, findings: &mut Findings
     let types = fields.get("types").map(|node| text_table(node, "`types`", findings));
     let delimiter = fields.get("delimiter").and_then(|node| delimiter(node, findings));
     let reading = reading(&fields, findings);
+    let access = fields.get("access").and_then(|node| access(node, findings)).unwrap_or_default();
     let limits = fields.get("limits").and_then(|node| input_limits(node, findings));
     let optional = fields.get("optional").and_then(|node| boolean(node, "`optional`", findings));
     fields.get("like");
@@ -160,7 +162,7 @@ fn input(name: Located<String>, node: &Node, role: Role, findings: &mut Findings
     let types = types.unwrap_or_default().into_iter().map(|(column, ty)| (column.value, ty));
     let (paths, limits) = (paths.unwrap_or_default(), limits.unwrap_or_default());
     let optional = optional.unwrap_or_default();
-    Some(Input { name, paths, format, types: types.collect(), delimiter, reading, limits, optional })
+    Some(Input { name, paths, format, types: types.collect(), delimiter, reading, access, limits, optional })
 }
 
 /// What parts the fields of CSV.
@@ -314,12 +316,14 @@ fn output(name: Located<String>, node: &Node, role: Role, routes: &Routes, findi
     let compression = fields.get("compression").and_then(|node| text(node, "`compression`", findings));
     let level = fields.get("level").and_then(|node| integer(node, "`level`", 0, MOST_LEVEL, findings));
     let columns = fields.get("columns").and_then(|node| output_columns(node, findings));
+    let access = fields.get("access").and_then(|node| access(node, findings)).unwrap_or_default();
     let from = fields.get("from").and_then(|node| from(node, false, routes, findings));
     fields.get("like");
     fields.end(None, findings);
     Some(Output {
         name,
         path: path.unwrap_or(Located { value: String::new(), at: None }),
+        access,
         format,
         compression,
         level: level.map(|level| level as u32),

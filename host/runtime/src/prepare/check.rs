@@ -2,7 +2,7 @@
 //!
 //! Nothing is overwritten here. Components are asked what they do to rows (`declare`) in throw-away instances.
 
-use callboard_words::{Help, Setting};
+use callboard_words::{Help, Setting, address};
 use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -34,6 +34,10 @@ pub(crate) struct Input {
     /// `None` if it has been read, and its files may be gone.
     pub(crate) dataset: Option<Dataset>,
     pub(crate) files: Vec<PathBuf>,
+    /// Those that are on this machine's disk.
+    pub(crate) on_disk: Vec<PathBuf>,
+    /// For each, what changes when its bytes do, if its place says so; empty if all are on the disk.
+    pub(crate) versions: Vec<Option<String>>,
     /// The same as they were called when the run began: rows say so of their origin, wherever it is resumed.
     pub(crate) names: Vec<PathBuf>,
     /// The size of its files on the disk.
@@ -99,9 +103,11 @@ impl Checked {
                         .in_input(&input.name)
                 })?;
                 checked.schemas.insert(Feed::node(&input.name), Arc::new(schema));
-                let (names, bytes) = (before.files.clone(), before.bytes);
+                let RecordedInput { files: names, bytes, versions, .. } = before.clone();
                 let first_file = table.add(&input.name, &names);
-                let read = Input { dataset: None, files: names.clone(), names, bytes, first_file };
+                let on_disk = names.iter().filter(|name| !is_address(name)).cloned().collect();
+                let files = names.clone();
+                let read = Input { dataset: None, files, on_disk, versions, names, bytes, first_file };
                 checked.inputs.insert(input.name.clone(), read);
                 continue;
             }
@@ -117,15 +123,17 @@ impl Checked {
                     checked.notes.push(note);
                 }
             }
-            let (files, bytes) = (dataset.files().to_vec(), dataset.bytes());
+            let (files, versions, bytes) = (dataset.files().to_vec(), dataset.versions(), dataset.bytes());
             if let Some(before) = before {
-                let now = RecordedInput { files: files.clone(), bytes, schema: schema_text(&dataset.schema()) };
+                let schema = schema_text(&dataset.schema());
+                let now = RecordedInput { files: files.clone(), versions: versions.clone(), bytes, schema };
                 unchanged(before, &now).map_err(|error| error.in_input(&input.name))?;
             }
             checked.schemas.insert(Feed::node(&input.name), dataset.schema());
             let names = before.map_or_else(|| files.clone(), |before| before.files.clone());
             let first_file = table.add(&input.name, &names);
-            let opened = Input { dataset: Some(dataset), files, names, bytes, first_file };
+            let on_disk = dataset.on_disk().map(Path::to_owned).collect();
+            let opened = Input { dataset: Some(dataset), files, on_disk, versions, names, bytes, first_file };
             checked.inputs.insert(input.name.clone(), opened);
         }
         for step in plan.steps().iter().filter(|step| step.kind == Kind::Source) {
@@ -292,6 +300,11 @@ fn unmapped(step: &PlannedStep, inputs: &[SchemaRef]) -> Option<String> {
     Some(format!("`columns` says that its `{theirs}` is `{ours}`, and there is no column `{ours}` here"))
 }
 
+/// Whether a file's name is an address, of data that are not on this machine's disk.
+fn is_address(name: &Path) -> bool {
+    name.to_str().is_some_and(|name| address::split(name).is_some())
+}
+
 fn chosen(output: &PlannedOutput, schema: &SchemaRef) -> Result<(SchemaRef, Vec<usize>), RunError> {
     let Some(columns) = &output.columns else {
         return Ok((schema.clone(), (0..schema.fields().len()).collect()));
@@ -334,6 +347,8 @@ fn unchanged(before: &RecordedInput, now: &RecordedInput) -> Result<(), RunError
         format!("its files were {}, and are {}", list(&before.files), list(&now.files))
     } else if before.bytes != now.bytes {
         format!("its files had {} bytes, and have {}", before.bytes, now.bytes)
+    } else if let Some(at) = (0..now.files.len()).find(|at| before.versions.get(*at) != now.versions.get(*at)) {
+        format!("`{}` is another version", now.files[at].display())
     } else if before.schema != now.schema {
         "its columns are different".to_owned()
     } else {

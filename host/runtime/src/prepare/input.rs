@@ -3,7 +3,7 @@
 use std::str::FromStr;
 
 use callboard_io::{
-    Added, Format, InputLimits, InputSpec, IoError, LARGEST_BATCH, LARGEST_WINDOW, LONGEST_LINE, Stop, TextRow,
+    Access, Added, Format, InputLimits, InputSpec, IoError, LARGEST_BATCH, LARGEST_WINDOW, LONGEST_LINE, Stop, TextRow,
 };
 use callboard_plan::PlannedInput;
 use callboard_plan::pipeline;
@@ -27,12 +27,19 @@ pub(super) fn input_spec(input: &PlannedInput, settings: &Settings) -> Result<In
         add: reading.add.iter().map(|(name, value)| (name.clone(), added(value))).collect(),
         union: reading.union,
         hive: reading.hive,
+        access: access(&input.access),
         limits: limits(input.limits),
         stop: Stop::when({
             let cancel = settings.cancel.clone();
             move || cancel.is_cancelled()
         }),
     })
+}
+
+/// How places are reached, as the edge has it.
+pub(super) fn access(access: &pipeline::Access) -> Access {
+    let pipeline::Access { anonymous, endpoint, region } = access.clone();
+    Access { anonymous, endpoint, region }
 }
 
 fn added(value: &pipeline::Added) -> Added {

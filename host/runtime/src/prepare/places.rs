@@ -1,7 +1,7 @@
 //! Places that belong to the run or to its user. No output replaces one of them, and no step may be granted to write where one lies:
 //! what the host reads and writes there is then what nobody else put there.
 
-use callboard_words::{Help, Setting};
+use callboard_words::{Help, Setting, address};
 use std::collections::{HashMap, HashSet};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -68,7 +68,7 @@ pub(crate) fn reserved<'a>(
     // Files that lie together are held by the same folders: of thousands one stands for all.
     let mut seen = HashSet::new();
     for (name, input) in inputs {
-        for file in &input.files {
+        for file in &input.on_disk {
             let is_link = file.symlink_metadata().is_ok_and(|found| found.is_symlink());
             if seen.insert(file.parent()) || is_link {
                 reserved.push(Reserved::new(format!("a file of input `{name}`"), file, Of::User));
@@ -87,7 +87,7 @@ pub(crate) fn reserved<'a>(
 
 /// The files of all inputs by what they are, each with its input.
 pub(crate) fn input_files<'a>(inputs: impl Iterator<Item = (&'a String, &'a Input)>) -> HashMap<(u64, u64), &'a str> {
-    let files = inputs.flat_map(|(name, input)| input.files.iter().map(move |file| (file, name.as_str())));
+    let files = inputs.flat_map(|(name, input)| input.on_disk.iter().map(move |file| (file, name.as_str())));
     files.filter_map(|(file, name)| Some((id(file)?, name))).collect()
 }
 
@@ -156,7 +156,8 @@ pub(crate) fn check_grants(plan: &Plan, settings: &Settings, reserved: &[Reserve
 fn check_patterns(plan: &Plan, settings: &Settings, grant: &FileGrant, folder: &Path) -> Result<(), RunError> {
     let base = resolved(&settings.base);
     for input in plan.inputs() {
-        if let Some(pattern) = input.paths.iter().find(|path| can_match_below(&base.join(path), folder)) {
+        let mut here = input.paths.iter().filter(|path| address::split(path).is_none());
+        if let Some(pattern) = here.find(|path| can_match_below(&base.join(path), folder)) {
             let message = format!(
                 "`grant.files` lets the step write `{}`, where input `{}` looks for `{pattern}`",
                 grant.path, input.name

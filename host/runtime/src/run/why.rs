@@ -81,15 +81,15 @@ impl Run {
         Ok(steps)
     }
 
-    /// Whether an input is different from that of a run: by its files and their sizes.
+    /// Whether an input is different from that of a run: by its files, their versions and their sizes.
     fn differs(&self, input: &str, run: &Path) -> bool {
         let (Some(now), Ok((.., recorded))) =
             (self.prepared.checked.inputs.get(input), folder::open(run).and_then(|run| recorded(&run)))
         else {
             return false;
         };
-        let then = recorded.inputs.get(input).map(|then| (&then.files, then.bytes));
-        then != Some((&now.files, now.bytes))
+        let then = recorded.inputs.get(input).map(|then| (&then.files, &then.versions, then.bytes));
+        then != Some((&now.files, &now.versions, now.bytes))
     }
 }
 

@@ -1,6 +1,6 @@
 //! The schema of CSV files: names from the headers, types from `types` or a sample of the rows.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use arrow::datatypes::{DataType, Field, Schema};
 
@@ -10,6 +10,7 @@ use crate::error::IoError;
 use crate::lines::{SAMPLE_BYTES, sample_rows};
 use crate::misfit::excerpt;
 use crate::names::Names;
+use crate::places::{Source, in_order};
 use crate::spec::InputSpec;
 use crate::types;
 
@@ -47,13 +48,13 @@ pub(super) fn is_integer(text: &str) -> bool {
     }
 }
 
-pub(super) fn schema(files: &[PathBuf], spec: &InputSpec) -> Result<Schema, IoError> {
+pub(super) fn schema(files: &[Source], spec: &InputSpec) -> Result<Schema, IoError> {
     let mut declared = types::declared(spec)?;
     let (mut records, mut names) = Records::open(&files[0], spec)?;
     let mut index = Names::of(&names);
     let mut kinds = vec![None; names.len()];
     let rows = sample_rows(files.len());
-    for (number, file) in files.iter().enumerate() {
+    for (number, file) in in_order(files).enumerate() {
         let in_file = |error: IoError| error.in_file(file);
         let places = if number == 0 {
             (0..names.len()).collect()
@@ -70,7 +71,7 @@ pub(super) fn schema(files: &[PathBuf], spec: &InputSpec) -> Result<Schema, IoEr
                 }
                 header::few_enough(names.len(), spec).map_err(in_file)?;
             }
-            places(&names, &index, &names_here, spec.union, &files[0]).map_err(in_file)?
+            places(&names, &index, &names_here, spec.union, files[0].path()).map_err(in_file)?
         };
         sample(&mut records, rows, spec, &places, &mut kinds).map_err(in_file)?;
     }

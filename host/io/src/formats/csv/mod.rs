@@ -16,7 +16,7 @@ mod write;
 pub(super) use write::Words;
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use arrow::array::{RecordBatch, UInt64Array};
 use arrow::datatypes::{Schema, SchemaRef};
@@ -26,6 +26,7 @@ use crate::codec::Packing;
 use crate::columns::{Column, StructColumn};
 use crate::error::IoError;
 use crate::misfit::{Misfit, excerpt};
+use crate::places::Source;
 use crate::spec::{BatchPolicy, InputSpec};
 use crate::text::{Compression, Sink};
 use crate::values::{Rule, Text};
@@ -34,11 +35,11 @@ use records::Records;
 pub(super) struct Csv;
 
 impl FileFormat for Csv {
-    fn schema(&self, files: &[PathBuf], spec: &InputSpec) -> Result<Schema, IoError> {
+    fn schema(&self, files: &[Source], spec: &InputSpec) -> Result<Schema, IoError> {
         infer::schema(files, spec)
     }
 
-    fn read(&self, file: &Path, schema: &SchemaRef, spec: &InputSpec, policy: BatchPolicy) -> Result<Rows, IoError> {
+    fn read(&self, file: &Source, schema: &SchemaRef, spec: &InputSpec, policy: BatchPolicy) -> Result<Rows, IoError> {
         let (records, header) = Records::open(file, spec)?;
         let columns = StructColumn::new(schema.fields());
         let position = |(at, name): (usize, &String)| {

@@ -1,8 +1,6 @@
 //! The records of a CSV file, each with its line. As RFC 4180 has them, and strict where it matters: what a parser makes of text behind a
 //! closing quote is a guess, and a wrong one takes other rows with it.
 
-use std::path::Path;
-
 use memchr::{memchr, memchr_iter, memchr2};
 
 use super::delimiter;
@@ -12,6 +10,7 @@ use crate::error::{InFile, IoError};
 use crate::limits::{self, LONGEST_LINE, Limit};
 use crate::lines::Lines;
 use crate::misfit::excerpt;
+use crate::places::Source;
 use crate::spec::InputSpec;
 
 pub(super) struct Records {
@@ -65,18 +64,18 @@ struct Parsed {
 
 impl Records {
     /// Opens a file and reads its header.
-    pub(super) fn open(path: &Path, spec: &InputSpec) -> Result<(Records, Vec<String>), IoError> {
-        let lines = Lines::open(path, spec)?;
+    pub(super) fn open(file: &Source, spec: &InputSpec) -> Result<(Records, Vec<String>), IoError> {
+        let lines = Lines::open(file, spec)?;
         let most = usize::try_from(spec.limits.columns).unwrap_or(usize::MAX);
         let mut records = Records {
             lines,
-            delimiter: spec.delimiter.unwrap_or_else(|| delimiter(path)),
+            delimiter: spec.delimiter.unwrap_or_else(|| delimiter(file.path())),
             width: most,
             until: u64::MAX,
             text: Vec::new(),
             ends: Vec::new(),
         };
-        let header = records.header().map_err(|error| error.in_file(path))?;
+        let header = records.header().map_err(|error| error.in_file(file))?;
         records.width = header.len();
         Ok((records, header))
     }

@@ -2,7 +2,6 @@
 //! What an element holds is for its parser to judge.
 
 use std::io::{self, BufRead};
-use std::path::Path;
 
 use super::pointer::Around;
 use super::scan::Scan;
@@ -10,6 +9,7 @@ use crate::error::{InFile, IoError};
 use crate::formats::jsonl::{NO_NUMBER, Objects, is_no_number, kind, only_as_text, text_at};
 use crate::limits::{self, LONGEST_LINE, Limit};
 use crate::misfit::Misfit;
+use crate::places::Source;
 use crate::plain::Plain;
 use crate::spec::InputSpec;
 
@@ -57,10 +57,10 @@ pub(super) struct Elements {
 }
 
 impl Elements {
-    pub(super) fn open(path: &Path, spec: &InputSpec) -> Result<Elements, IoError> {
+    pub(super) fn open(file: &Source, spec: &InputSpec) -> Result<Elements, IoError> {
         let place = Place { line: 1, column: 1 };
         let mut elements = Elements {
-            plain: Plain::open(path, spec)?,
+            plain: Plain::open(file, spec)?,
             place,
             passed: 0,
             element: Vec::new(),
@@ -69,7 +69,7 @@ impl Elements {
             is_ended: false,
             around: Vec::new(),
         };
-        elements.go_to(spec.at.as_deref().unwrap_or_default()).map_err(|error| error.in_file(path))?;
+        elements.go_to(spec.at.as_deref().unwrap_or_default()).map_err(|error| error.in_file(file))?;
         Ok(elements)
     }
 

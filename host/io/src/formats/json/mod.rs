@@ -7,8 +7,6 @@ mod elements;
 mod pointer;
 mod scan;
 
-use std::path::{Path, PathBuf};
-
 use arrow::array::{RecordBatch, UInt64Array};
 use arrow::datatypes::{Schema, SchemaRef};
 
@@ -16,17 +14,18 @@ use super::jsonl::{self, Objects as _, WIDE};
 use super::{FileFormat, Rows};
 use crate::columns::StructColumn;
 use crate::error::IoError;
+use crate::places::Source;
 use crate::spec::{BatchPolicy, InputSpec};
 use elements::Elements;
 
 pub(super) struct Json;
 
 impl FileFormat for Json {
-    fn schema(&self, files: &[PathBuf], spec: &InputSpec) -> Result<Schema, IoError> {
+    fn schema(&self, files: &[Source], spec: &InputSpec) -> Result<Schema, IoError> {
         jsonl::schema(files, spec, |file| Elements::open(file, spec))
     }
 
-    fn read(&self, file: &Path, schema: &SchemaRef, spec: &InputSpec, policy: BatchPolicy) -> Result<Rows, IoError> {
+    fn read(&self, file: &Source, schema: &SchemaRef, spec: &InputSpec, policy: BatchPolicy) -> Result<Rows, IoError> {
         let columns = StructColumn::new(schema.fields());
         let elements = Elements::open(file, spec)?;
         Ok(Box::new(ElementRows { elements, schema: schema.clone(), spec: spec.clone(), policy, columns, read: 0 }))

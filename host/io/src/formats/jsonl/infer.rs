@@ -1,7 +1,5 @@
 //! The schema of JSON Lines, from a sample of their rows and what `types` declares.
 
-use std::path::{Path, PathBuf};
-
 use arrow::datatypes::{Field, Schema};
 use serde_json::Deserializer;
 
@@ -10,6 +8,7 @@ use super::guess::{Guess, Sample};
 use crate::error::IoError;
 use crate::lines::{Lines, SAMPLE_BYTES, sample_rows};
 use crate::misfit::Misfit;
+use crate::places::{Source, in_order};
 use crate::spec::InputSpec;
 use crate::types;
 
@@ -50,13 +49,13 @@ impl Objects for Lines {
 
 /// The one schema of all files, whose objects `open` gives.
 pub(in crate::formats) fn schema<O: Objects>(
-    files: &[PathBuf],
+    files: &[Source],
     spec: &InputSpec,
-    open: impl Fn(&Path) -> Result<O, IoError>,
+    open: impl Fn(&Source) -> Result<O, IoError>,
 ) -> Result<Schema, IoError> {
     let mut declared = types::declared(spec)?;
     let mut sampled = Sample::new(spec);
-    for file in files {
+    for file in in_order(files) {
         let mut objects = open(file)?;
         sample(&mut objects, sample_rows(files.len()), spec, &mut sampled).map_err(|error| error.in_file(file))?;
     }

@@ -21,7 +21,7 @@ pub(super) use infer::{Objects, schema};
 pub(super) use write::{Json, most_text, values};
 pub use write::{json_bytes, json_rows, marked_rows};
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use arrow::array::{RecordBatch, UInt64Array};
 use arrow::datatypes::{Schema, SchemaRef};
@@ -33,6 +33,7 @@ use crate::codec::Packing;
 use crate::columns::StructColumn;
 use crate::error::IoError;
 use crate::lines::Lines;
+use crate::places::Source;
 use crate::spec::{BatchPolicy, InputSpec};
 use crate::text::Sink;
 use crate::values::Rule;
@@ -40,11 +41,11 @@ use crate::values::Rule;
 pub(super) struct Jsonl;
 
 impl FileFormat for Jsonl {
-    fn schema(&self, files: &[PathBuf], spec: &InputSpec) -> Result<Schema, IoError> {
+    fn schema(&self, files: &[Source], spec: &InputSpec) -> Result<Schema, IoError> {
         infer::schema(files, spec, |file| Lines::open(file, spec))
     }
 
-    fn read(&self, file: &Path, schema: &SchemaRef, spec: &InputSpec, policy: BatchPolicy) -> Result<Rows, IoError> {
+    fn read(&self, file: &Source, schema: &SchemaRef, spec: &InputSpec, policy: BatchPolicy) -> Result<Rows, IoError> {
         let columns = StructColumn::new(schema.fields());
         let lines = Lines::open(file, spec)?;
         if columns.widest_in_lists() <= WIDE {

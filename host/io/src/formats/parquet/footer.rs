@@ -1,11 +1,7 @@
 //! A file's footer, with what writers of old got wrong put right.
 
-use std::fs::File;
-use std::os::unix::fs::FileExt;
-use std::path::Path;
 use std::sync::Arc;
 
-use callboard_files::open_regular;
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
 use parquet::errors::ParquetError;
 use parquet::file::metadata::{ColumnChunkMetaData, ParquetMetaData, ParquetMetaDataReader};
@@ -15,30 +11,38 @@ use super::thrift::{self, Found};
 use super::words;
 use crate::error::IoError;
 use crate::magic;
+use crate::places::{Opened, Source};
+use crate::spec::InputSpec;
 
 /// Opens a file and reads its footer.
-pub(super) fn open(path: &Path) -> Result<(File, ArrowReaderMetadata), IoError> {
-    let file = open_regular(path).map_err(|error| IoError::system("cannot open", &error).in_file(path))?;
+pub(super) fn open(path: &Source, spec: &InputSpec) -> Result<(Opened, ArrowReaderMetadata), IoError> {
+    let file = path.open(&spec.stop).map_err(|error| IoError::system("cannot open", &error).in_file(path))?;
+    let witness = file.witness();
+    let metadata = read(&file, path, spec).map_err(|error| witness.instead_of(error).in_file(path))?;
+    Ok((file, metadata))
+}
+
+fn read(file: &Opened, path: &Source, spec: &InputSpec) -> Result<ArrowReaderMetadata, IoError> {
     // What has no footer, the library says.
-    let found = footer(&file)
+    let found = footer(file)
         .map_or(Some(Found::default()), |footer| thrift::look(&footer))
         .ok_or_else(|| IoError::data("is not Parquet, or was cut short: its footer cannot be read").in_file(path))?;
     if found.encrypted {
         let error = IoError::data("has encrypted columns, which cannot be read");
         return Err(error.with_help("write it again without encryption").in_file(path));
     }
-    let metadata = load(&file, found.repaired).map_err(|error| {
+    let metadata = load(file, found.repaired).map_err(|error| {
         let broken = || IoError::data(format!("is not Parquet, or was cut short: {}", words(error)));
-        magic::instead(path, Format::Parquet).unwrap_or_else(broken).in_file(path)
+        magic::instead(path, Format::Parquet, &spec.stop).unwrap_or_else(broken).in_file(path)
     })?;
     rows(metadata.metadata()).map_err(|error| error.in_file(path))?;
-    if is_second(&file, metadata.metadata()).map_err(|error| IoError::system("cannot read", &error).in_file(path))? {
+    if is_second(file, metadata.metadata()).map_err(|error| IoError::system("cannot read", &error).in_file(path))? {
         return Err(joined::error("Parquet").in_file(path));
     }
-    Ok((file, metadata))
+    Ok(metadata)
 }
 
-fn load(file: &File, repaired: Option<Vec<u8>>) -> Result<ArrowReaderMetadata, ParquetError> {
+fn load(file: &Opened, repaired: Option<Vec<u8>>) -> Result<ArrowReaderMetadata, ParquetError> {
     match repaired {
         None => ArrowReaderMetadata::load(file, ArrowReaderOptions::new()),
         Some(footer) => {
@@ -49,7 +53,7 @@ fn load(file: &File, repaired: Option<Vec<u8>>) -> Result<ArrowReaderMetadata, P
 }
 
 /// The footer's bytes, where there is one.
-fn footer(file: &File) -> Option<Vec<u8>> {
+fn footer(file: &Opened) -> Option<Vec<u8>> {
     let (begin, length) = place(file)?;
     let mut footer = vec![0; length as usize];
     file.read_exact_at(&mut footer, begin).ok()?;
@@ -57,8 +61,8 @@ fn footer(file: &File) -> Option<Vec<u8>> {
 }
 
 /// Where the footer begins, and its length.
-fn place(file: &File) -> Option<(u64, u32)> {
-    let size = file.metadata().ok()?.len();
+fn place(file: &Opened) -> Option<(u64, u32)> {
+    let size = file.size().ok()?;
     let mut end = [0; 8];
     file.read_exact_at(&mut end, size.checked_sub(8)?).ok()?;
     let length = u32::from_le_bytes(end[..4].try_into().ok()?);
@@ -67,7 +71,7 @@ fn place(file: &File) -> Option<(u64, u32)> {
 }
 
 /// Whether another file stands before this one.
-fn is_second(file: &File, metadata: &ParquetMetaData) -> std::io::Result<bool> {
+fn is_second(file: &Opened, metadata: &ParquetMetaData) -> std::io::Result<bool> {
     let Some((footer, _)) = place(file) else { return Ok(false) };
     let ends = metadata.row_groups().iter().flat_map(|group| group.columns()).flat_map(|column| {
         let start = column.dictionary_page_offset().filter(|at| *at > 0).unwrap_or(column.data_page_offset());

@@ -3,7 +3,6 @@
 //! A column of them is read in microseconds, or in nanoseconds where the first values of a file have finer ones, or as `types` of the
 //! input says. Arrow's reader wraps around where the unit does not reach, and cuts what is finer: so each value is looked at before.
 
-use std::fs::File;
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, Fields, Schema, SchemaRef, TimeUnit};
@@ -20,6 +19,7 @@ use super::pages::{Account, Counted, Views};
 use super::words;
 use crate::error::{InFile, IoError};
 use crate::names::Names;
+use crate::places::Opened;
 use crate::spec::InputSpec;
 use crate::types;
 
@@ -101,7 +101,7 @@ impl Units {
     /// Looks at the first values of a file. Its schema, in microseconds for now.
     pub(super) fn look(
         &mut self,
-        file: File,
+        file: Opened,
         metadata: &ArrowReaderMetadata,
         schema: Schema,
         spec: &InputSpec,
@@ -215,7 +215,7 @@ impl Checked {
     /// The first that the unit of its column does not hold, with its row.
     pub(super) fn look(
         &self,
-        file: &Arc<File>,
+        file: &Arc<Opened>,
         metadata: &ArrowReaderMetadata,
         group: usize,
         before: u64,
@@ -291,7 +291,7 @@ fn fits(value: &Int96, unit: TimeUnit) -> bool {
 
 /// Gives the values of a column in a row group to `look`, with the levels that they lie at, some at a time, until it returns something.
 fn values<T>(
-    file: &Arc<File>,
+    file: &Arc<Opened>,
     metadata: &ArrowReaderMetadata,
     group: usize,
     leaf: usize,
@@ -307,7 +307,7 @@ fn values<T>(
 }
 
 fn values_of<T>(
-    file: &Arc<File>,
+    file: &Arc<Opened>,
     metadata: &ArrowReaderMetadata,
     group: usize,
     leaf: usize,
@@ -317,7 +317,7 @@ fn values_of<T>(
 ) -> Result<Option<T>, ParquetError> {
     let descriptor = metadata.metadata().file_metadata().schema_descr().column(leaf);
     let (max_defined, max_repeated) = (descriptor.max_def_level(), descriptor.max_rep_level());
-    let size = file.metadata()?.len();
+    let size = file.size()?;
     let counted = Counted { file: file.clone(), size, metadata: metadata.metadata().clone(), group, account };
     let Some(pages) = counted.column_chunks(leaf)?.next().transpose()? else { return Ok(None) };
     let ColumnReader::Int96ColumnReader(mut reader) = get_column_reader(descriptor, pages) else {

@@ -19,7 +19,7 @@ mod write;
 mod zones;
 
 use std::cell::RefCell;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use arrow::datatypes::{DataType, Schema, SchemaRef};
 use parquet::errors::ParquetError;
@@ -28,6 +28,7 @@ use super::{FileFormat, RowWriter, Rows, guarded};
 use crate::canonical;
 use crate::codec::Packing;
 use crate::error::IoError;
+use crate::places::Source;
 use crate::spec::{BatchPolicy, InputSpec};
 use crate::text::Sink;
 use crate::values::Rule;
@@ -36,9 +37,9 @@ use int96::Units;
 pub(super) struct Parquet;
 
 impl FileFormat for Parquet {
-    fn schema(&self, files: &[PathBuf], spec: &InputSpec) -> Result<Schema, IoError> {
+    fn schema(&self, files: &[Source], spec: &InputSpec) -> Result<Schema, IoError> {
         let units = RefCell::new(Units::default());
-        let read = |file: &Path| read::schema(file, spec, &mut units.borrow_mut());
+        let read = |file: &Source| read::schema(file, spec, &mut units.borrow_mut());
         // For timestamps that are INT96 in all files, `types` only sets the unit.
         let keeps = |name: &str, found: &DataType| {
             let may_be = matches!(found, DataType::Timestamp(_, None)) || found.is_nested();
@@ -50,7 +51,7 @@ impl FileFormat for Parquet {
         units.settle(schema, spec).map_err(|error| error.in_file(&files[0]))
     }
 
-    fn read(&self, file: &Path, schema: &SchemaRef, spec: &InputSpec, policy: BatchPolicy) -> Result<Rows, IoError> {
+    fn read(&self, file: &Source, schema: &SchemaRef, spec: &InputSpec, policy: BatchPolicy) -> Result<Rows, IoError> {
         read::rows(file, schema, spec, policy)
     }
 

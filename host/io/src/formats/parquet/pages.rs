@@ -6,8 +6,6 @@
 //! - *windows*: what the rows of a batch take of pages that say less than they hold: lists as runs of levels, texts as differences;
 //! - *behind*: pages that the batch has gone through, which its texts still point into.
 
-use std::fs::File;
-use std::os::unix::fs::FileExt;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, OnceLock};
 
@@ -24,6 +22,7 @@ use super::footer::{self, Chunk};
 use super::{scan, thrift, words};
 use crate::error::IoError;
 use crate::limits::{self, size};
+use crate::places::Opened;
 use crate::spec::InputSpec;
 
 /// Which texts are decoded as views into pages.
@@ -111,7 +110,7 @@ impl Account {
 
 /// A row group whose pages are counted.
 pub(super) struct Counted {
-    pub(super) file: Arc<File>,
+    pub(super) file: Arc<Opened>,
     pub(super) size: u64,
     pub(super) metadata: Arc<ParquetMetaData>,
     pub(super) group: usize,
@@ -226,8 +225,8 @@ pub(super) fn width(column: &ColumnDescriptor) -> u64 {
 
 /// The pages of a column chunk.
 struct Pages {
-    inner: SerializedPageReader<File>,
-    file: Arc<File>,
+    inner: SerializedPageReader<Opened>,
+    file: Arc<Opened>,
     account: Arc<Account>,
     column: Column,
     /// Where the next page's header is, and where the chunk ends.

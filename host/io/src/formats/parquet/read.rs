@@ -4,8 +4,6 @@
 //! read again without the rows that were given already: first with its texts as views, so that a dictionary's entry that a million rows
 //! have is in memory once, and is unfolded a part at a time ([`Unfolded`]); then in smaller batches. Texts of lists are views at once.
 
-use std::fs::File;
-use std::path::Path;
 use std::sync::Arc;
 
 use arrow::array::{RecordBatch, UInt64Array};
@@ -21,29 +19,33 @@ use super::pages::{Account, Counted, Views, width};
 use super::{Rows, footer, guarded, logical, words, zones};
 use crate::error::{InFile, IoError, arrow_words};
 use crate::limits;
+use crate::places::{Opened, Source, Witness};
 use crate::spec::{BatchPolicy, InputSpec};
 
 /// The schema of one file: as its library gives it, with what its own says beyond.
-pub(super) fn schema(file: &Path, spec: &InputSpec, units: &mut Units) -> Result<SchemaRef, IoError> {
+pub(super) fn schema(file: &Source, spec: &InputSpec, units: &mut Units) -> Result<SchemaRef, IoError> {
     guarded(|| {
-        let (file, metadata) = footer::open(file)?;
+        let (file, metadata) = footer::open(file, spec)?;
+        let witness = file.witness();
         let about = metadata.metadata().file_metadata();
         let noted = logical::noted(metadata.schema(), about.schema_descr());
         let noted = zones::zoned(&noted, about);
-        units.look(file, &metadata, noted, spec).map(Arc::new)
+        let looked = units.look(file, &metadata, noted, spec);
+        looked.map(Arc::new).map_err(|error| witness.instead_of(error))
     })
 }
 
 /// The rows of one file, in the dataset's schema.
-pub(super) fn rows(path: &Path, schema: &SchemaRef, spec: &InputSpec, policy: BatchPolicy) -> Result<Rows, IoError> {
+pub(super) fn rows(path: &Source, schema: &SchemaRef, spec: &InputSpec, policy: BatchPolicy) -> Result<Rows, IoError> {
     guarded(|| {
-        let (file, metadata) = footer::open(path)?;
+        let (file, metadata) = footer::open(path, spec)?;
         let fault = |error| IoError::data(format!("cannot be read: {}", words(error))).in_file(path);
         let (int96, metadata) = Checked::of(metadata, schema, spec).map_err(fault)?;
         let file_schema = metadata.metadata().file_metadata().schema_descr();
         let unfolded = Unfolded::new(&logical::noted(metadata.schema(), file_schema), schema, spec, policy)?;
         let groups = Groups::new(file, metadata, int96, policy, spec).map_err(|error| error.in_file(path))?;
-        Ok(Box::new(ParquetRows { groups, unfolded }) as Rows)
+        let witness = groups.file.witness();
+        Ok(Box::new(ParquetRows { groups, unfolded, witness }) as Rows)
     })
 }
 
@@ -86,11 +88,12 @@ fn least(data_type: &DataType) -> u64 {
 struct ParquetRows {
     groups: Groups,
     unfolded: Unfolded,
+    witness: Witness,
 }
 
 /// The row groups of a file, one after another.
 struct Groups {
-    file: Arc<File>,
+    file: Arc<Opened>,
     size: u64,
     metadata: ArrowReaderMetadata,
     /// With texts as views in lists alone, and everywhere; or, where the library takes no such wish, as it decodes them.
@@ -100,6 +103,8 @@ struct Groups {
     policy: BatchPolicy,
     spec: InputSpec,
     next: usize,
+    /// Groups whose place in the file is announced to it.
+    announced: usize,
     open: Option<Group>,
     /// Rows of the groups before.
     before: u64,
@@ -118,13 +123,13 @@ struct Group {
 
 impl Groups {
     fn new(
-        file: File,
+        file: Opened,
         metadata: ArrowReaderMetadata,
         int96: Checked,
         policy: BatchPolicy,
         spec: &InputSpec,
     ) -> Result<Groups, IoError> {
-        let size = file.metadata().map_err(|error| IoError::system("cannot open", &error))?.len();
+        let size = file.size().map_err(|error| IoError::system("cannot open", &error))?;
         let levels = |views: Views| {
             let hint: Fields =
                 metadata.schema().fields().iter().map(|field| as_views(field, views == Views::All)).collect();
@@ -148,7 +153,20 @@ impl Groups {
             return Err(limits::indivisible(spec, message, wanted, otherwise));
         }
         let (file, spec) = (Arc::new(file), spec.clone());
-        Ok(Groups { file, size, metadata, levels, int96, least, policy, spec, next: 0, open: None, before: 0 })
+        Ok(Groups {
+            file,
+            size,
+            metadata,
+            levels,
+            int96,
+            least,
+            policy,
+            spec,
+            next: 0,
+            announced: 0,
+            open: None,
+            before: 0,
+        })
     }
 
     /// Rows as the library gives them, or null at the end.
@@ -160,6 +178,7 @@ impl Groups {
                 if self.next == self.metadata.metadata().num_row_groups() {
                     return Ok(None);
                 }
+                self.announce(self.next)?;
                 self.int96.look(&self.file, &self.metadata, self.next, self.before)?;
                 self.next += 1;
                 self.open = Some(self.open(self.rows_of_batch(), 0, 0)?);
@@ -211,6 +230,27 @@ impl Groups {
         }
     }
 
+    /// Says where a group is in the file, and the one behind it if that is little.
+    fn announce(&mut self, group: usize) -> Result<(), IoError> {
+        for (ahead, group) in [(false, group), (true, group + 1)] {
+            let metadata = self.metadata.metadata();
+            if group < self.announced || group >= metadata.num_row_groups() {
+                continue;
+            }
+            let range = |column| {
+                let chunk = footer::chunk(metadata, column, self.size).ok()?;
+                Some(chunk.start..chunk.start + chunk.length)
+            };
+            let ranges = || metadata.row_group(group).columns().iter().filter_map(range).collect();
+            let announced = self.file.will_read(ranges, ahead);
+            if !announced.map_err(|error| IoError::system("cannot read", &error))? {
+                break;
+            }
+            self.announced = group + 1;
+        }
+        Ok(())
+    }
+
     fn rows_of_batch(&self) -> u64 {
         let group = self.metadata.metadata().row_group(self.next - 1);
         (self.policy.bytes as u64 / row_bytes(group).max(self.least)).clamp(1, self.policy.rows as u64)
@@ -256,7 +296,7 @@ impl Iterator for ParquetRows {
     type Item = Result<(UInt64Array, RecordBatch), IoError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let ParquetRows { groups, unfolded } = self;
+        let ParquetRows { groups, unfolded, .. } = self;
         let rows = guarded(|| {
             groups.spec.stop.check()?;
             let rows = unfolded.next(|| groups.next())?;
@@ -264,6 +304,7 @@ impl Iterator for ParquetRows {
                 (places, if masks::needed(rows.schema_ref()) { masks::masked(&rows) } else { rows })
             }))
         });
-        rows.map_err(|error| error.at(InFile::RowGroup(self.groups.next as u64))).transpose()
+        let at = InFile::RowGroup(self.groups.next as u64);
+        rows.map_err(|error| self.witness.instead_of(error).at(at)).transpose()
     }
 }

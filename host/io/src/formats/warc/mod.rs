@@ -7,7 +7,6 @@
 mod head;
 
 use std::io::{BufRead, Read};
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow::array::{
@@ -21,6 +20,7 @@ use super::{FileFormat, Rows};
 use crate::canonical;
 use crate::error::{InFile, IoError};
 use crate::limits::{self, Limit};
+use crate::places::Source;
 use crate::plain::Plain;
 use crate::spec::{BatchPolicy, InputSpec};
 
@@ -29,7 +29,7 @@ use head::{Headers, Http};
 pub(super) struct Warc;
 
 impl FileFormat for Warc {
-    fn schema(&self, files: &[PathBuf], spec: &InputSpec) -> Result<Schema, IoError> {
+    fn schema(&self, files: &[Source], spec: &InputSpec) -> Result<Schema, IoError> {
         let mut schema = columns(false);
         canonical::only_known(&schema, files, spec)?;
         for (column, name) in &spec.types {
@@ -44,7 +44,7 @@ impl FileFormat for Warc {
         Ok(schema)
     }
 
-    fn read(&self, file: &Path, schema: &SchemaRef, spec: &InputSpec, policy: BatchPolicy) -> Result<Rows, IoError> {
+    fn read(&self, file: &Source, schema: &SchemaRef, spec: &InputSpec, policy: BatchPolicy) -> Result<Rows, IoError> {
         let mut plain = Plain::open(file, spec)?;
         plain.skip_mark();
         Ok(Box::new(Records { plain, schema: schema.clone(), policy, read: 0, is_ended: false }))

@@ -32,6 +32,9 @@ pub(crate) struct Recorded {
 pub(crate) struct RecordedInput {
     #[serde(with = "paths::list")]
     pub(crate) files: Vec<PathBuf>,
+    /// For each file, what changes when its bytes do, if its place says so; empty if all are on the disk.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) versions: Vec<Option<String>>,
     pub(crate) bytes: u64,
     /// Arrow's own bytes, in hexadecimal digits.
     pub(crate) schema: String,

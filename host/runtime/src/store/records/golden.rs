@@ -102,7 +102,12 @@ fn journal() -> Vec<Record> {
 }
 
 fn recorded() -> Recorded {
-    let input = RecordedInput { files: vec!["docs.jsonl".into()], bytes: 1, schema: "ff".to_owned() };
+    let input = RecordedInput {
+        files: vec!["docs.jsonl".into()],
+        versions: vec![Some("\"e\"".to_owned())],
+        bytes: 1,
+        schema: "ff".to_owned(),
+    };
     Recorded {
         format: FORMAT,
         pipeline: Some("pipeline.toml".into()),

@@ -1,0 +1,339 @@
+//! An object that is open: its bytes in blocks, of which some are fetched before they are wanted.
+//!
+//! What is read from beginning to end comes in blocks that grow, several at a time. Whoever reads here and there says where
+//! ([`RemoteFile::will_read`]), and has blocks of these ranges ahead; anything else is fetched when it is wanted.
+
+use std::collections::VecDeque;
+use std::io::{self, Read, Seek, SeekFrom};
+use std::ops::Range;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use bytes::Bytes;
+
+use super::fault::Fault;
+use super::net::Pending;
+use super::object::{Object, SMALL};
+use crate::stop::{Stop, Stopped, was_stopped};
+
+/// The first block of what is read from the beginning on, and the largest, bytes.
+const FIRST: u64 = 256 << 10;
+const LARGEST: u64 = 4 << 20;
+/// How many blocks are on their way, beside the one that is read.
+const AHEAD: usize = 3;
+/// What is fetched for a read at any other place, at least; and at the end, where footers are.
+const LOOSE: u64 = 64 << 10;
+const TAIL: u64 = 256 << 10;
+/// How many of those are kept.
+const KEPT: usize = 4;
+/// What ranges that are announced may hold together, before and while they are read, bytes.
+const ANNOUNCED: u64 = 24 << 20;
+/// Ranges that lie closer than this are fetched as one.
+const GAP: u64 = 64 << 10;
+
+/// An open object. Clones share its blocks, and not the place where they read.
+#[derive(Clone)]
+pub(crate) struct RemoteFile {
+    object: Arc<Object>,
+    stop: Stop,
+    at: u64,
+    shared: Arc<Mutex<Shared>>,
+}
+
+#[derive(Default)]
+struct Shared {
+    /// All of it, if it is fetched as one.
+    whole: Option<Region>,
+    /// Ranges that were announced, the older ones first.
+    announced: VecDeque<Vec<Region>>,
+    /// What is read from one place on.
+    stream: Option<Region>,
+    /// Blocks of other places, the oldest first.
+    loose: VecDeque<(u64, Bytes)>,
+    /// Where the last read ended.
+    end: u64,
+    failed: Option<Failed>,
+}
+
+/// Why a read failed.
+enum Failed {
+    Stopped,
+    Fault(Fault),
+}
+
+/// A range that is read from its beginning to its end, in blocks.
+struct Region {
+    range: Range<u64>,
+    /// Where the next block begins.
+    next: u64,
+    size: u64,
+    ahead: Ahead,
+    /// Blocks without gaps, up to `next`.
+    blocks: VecDeque<Block>,
+}
+
+/// How many blocks are fetched before they are read.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Ahead {
+    /// All of them, and none is dropped: several parts of the range are read side by side.
+    All,
+    One,
+    /// None before the second block is read, and then some; and blocks grow.
+    Grows,
+}
+
+struct Block {
+    range: Range<u64>,
+    bytes: Content,
+}
+
+enum Content {
+    Coming(Pending<Bytes>),
+    Here(Bytes),
+}
+
+impl Region {
+    fn new(range: Range<u64>, size: u64, ahead: Ahead) -> Region {
+        Region { next: range.start, range, size: size.max(1), ahead, blocks: VecDeque::new() }
+    }
+
+    /// Begins to fetch the block with this index, and those ahead of it.
+    fn begin(&mut self, object: &Arc<Object>, index: usize) -> io::Result<()> {
+        let ahead = match self.ahead {
+            Ahead::All => usize::MAX / 2,
+            Ahead::One => 1,
+            Ahead::Grows if index == 0 => 0,
+            Ahead::Grows => AHEAD,
+        };
+        while self.blocks.len() <= index + ahead && self.next < self.range.end {
+            let range = self.next..self.range.end.min(self.next + self.size);
+            self.next = range.end;
+            self.blocks.push_back(Block { bytes: Content::Coming(object.fetch(range.clone())?), range });
+            if self.ahead == Ahead::Grows {
+                self.size = (self.size * 2).min(LARGEST);
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether a place is in one of its blocks, or where the next begins.
+    fn is_near(&self, at: u64) -> bool {
+        let first = self.blocks.front().map_or(self.next, |block| block.range.start);
+        (first..=self.next).contains(&at)
+    }
+
+    /// Bytes from a place in the range on, at least one.
+    fn read(&mut self, at: u64, object: &Arc<Object>, stop: &Stop) -> io::Result<Bytes> {
+        if self.ahead == Ahead::All {
+            self.begin(object, 0)?;
+        }
+        if !self.is_near(at) {
+            // It is read once more, or from its middle on.
+            self.blocks.clear();
+            self.next = at;
+        }
+        let found = self.blocks.iter().position(|block| block.range.contains(&at));
+        let mut index = found.unwrap_or(self.blocks.len());
+        if self.ahead != Ahead::All {
+            // One block that was read is kept: headers are looked at twice.
+            let behind = index.saturating_sub(1);
+            self.blocks.drain(..behind);
+            index -= behind;
+        }
+        self.begin(object, index)?;
+        let Some(Block { range, bytes }) = self.blocks.get_mut(index) else {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        };
+        let here = match bytes {
+            Content::Here(here) => here.clone(),
+            Content::Coming(pending) => {
+                let here = pending.wait(stop)?;
+                *bytes = Content::Here(here.clone());
+                here
+            }
+        };
+        Ok(here.slice((at - range.start) as usize..))
+    }
+}
+
+impl RemoteFile {
+    pub(super) fn open(object: &Arc<Object>, stop: &Stop) -> RemoteFile {
+        let mut shared = Shared::default();
+        let range = 0..object.size;
+        if let Some(whole) = object.take_ahead() {
+            let mut region = Region::new(range.clone(), object.size, Ahead::All);
+            region.blocks.push_back(Block { range, bytes: Content::Coming(whole) });
+            region.next = object.size;
+            shared.whole = Some(region);
+        } else if !object.has_ranges() || object.size <= SMALL {
+            shared.whole = Some(Region::new(range, object.size, Ahead::All));
+        }
+        RemoteFile { object: object.clone(), stop: stop.clone(), at: 0, shared: Arc::new(Mutex::new(shared)) }
+    }
+
+    fn shared(&self) -> MutexGuard<'_, Shared> {
+        self.shared.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn size(&self) -> u64 {
+        self.object.size
+    }
+
+    /// Why it could not be read, if that was so: libraries keep the words of an error, and not what it is.
+    pub(super) fn failed(&self) -> Option<io::Error> {
+        self.shared().failed.as_ref().map(|failed| match failed {
+            Failed::Stopped => io::Error::other(Stopped),
+            Failed::Fault(fault) => fault.clone().into(),
+        })
+    }
+
+    /// The same file, read from a place on.
+    pub(super) fn from(&self, at: u64) -> RemoteFile {
+        RemoteFile { at, ..self.clone() }
+    }
+
+    /// Announces ranges that will be read, each from its beginning to its end, and begins to fetch them. Those that were announced
+    /// before the last ones are forgotten. False, and nothing is fetched, if they are many bytes and `ahead` of their time.
+    pub(super) fn will_read(&self, mut ranges: Vec<Range<u64>>, ahead: bool) -> io::Result<bool> {
+        let whole = |range: &Range<u64>| range.end.saturating_sub(range.start);
+        if self.shared().whole.is_some() {
+            return Ok(true);
+        }
+        ranges.retain(|range| range.start < range.end && range.end <= self.object.size);
+        ranges.sort_by_key(|range| range.start);
+        let sum = ranges.iter().fold(0, |sum: u64, range| sum.saturating_add(whole(range)));
+        let mut regions: Vec<Region> = Vec::new();
+        if sum <= ANNOUNCED / 2 {
+            for range in ranges {
+                match regions.last_mut() {
+                    Some(last) if range.start <= last.range.end.saturating_add(GAP) => {
+                        last.range.end = last.range.end.max(range.end);
+                    }
+                    _ => regions.push(Region::new(range, LARGEST, Ahead::All)),
+                }
+            }
+        } else if ahead {
+            return Ok(false);
+        } else {
+            let block = (ANNOUNCED / (2 * ranges.len().max(1) as u64)).clamp(16 << 10, LARGEST);
+            regions.extend(ranges.into_iter().map(|range| Region::new(range, block, Ahead::One)));
+        }
+        let mut shared = self.shared();
+        while shared.announced.len() > 1 {
+            shared.announced.pop_front();
+        }
+        for region in &mut regions {
+            region.begin(&self.object, 0)?;
+        }
+        shared.announced.push_back(regions);
+        Ok(true)
+    }
+
+    /// Bytes from a place on, at least one and at most `most`; none at the end.
+    pub(super) fn some_at(&self, at: u64, most: usize) -> io::Result<Bytes> {
+        let size = self.object.size;
+        if at >= size || most == 0 {
+            return Ok(Bytes::new());
+        }
+        let mut shared = self.shared();
+        let found = shared.find(at, most as u64, &self.object, &self.stop);
+        match found {
+            Ok(mut bytes) => {
+                bytes.truncate(most);
+                shared.end = at + bytes.len() as u64;
+                Ok(bytes)
+            }
+            Err(error) => {
+                let failed = match was_stopped(&error) {
+                    true => Some(Failed::Stopped),
+                    false => Fault::of(&error).cloned().map(Failed::Fault),
+                };
+                shared.failed = shared.failed.take().or(failed);
+                Err(error)
+            }
+        }
+    }
+
+    pub(super) fn read_exact_at(&self, mut buffer: &mut [u8], mut at: u64) -> io::Result<()> {
+        while !buffer.is_empty() {
+            let bytes = self.some_at(at, buffer.len())?;
+            if bytes.is_empty() {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+            let (now, rest) = buffer.split_at_mut(bytes.len());
+            now.copy_from_slice(&bytes);
+            (buffer, at) = (rest, at + bytes.len() as u64);
+        }
+        Ok(())
+    }
+
+    /// That many bytes from a place on, which are there.
+    pub(super) fn bytes_at(&self, at: u64, length: usize) -> io::Result<Bytes> {
+        if at.checked_add(length as u64).is_none_or(|end| end > self.object.size) {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        let bytes = self.some_at(at, length)?;
+        if bytes.len() == length {
+            return Ok(bytes);
+        }
+        let mut all = vec![0; length];
+        all[..bytes.len()].copy_from_slice(&bytes);
+        self.read_exact_at(&mut all[bytes.len()..], at + bytes.len() as u64)?;
+        Ok(all.into())
+    }
+}
+
+impl Shared {
+    fn find(&mut self, at: u64, most: u64, object: &Arc<Object>, stop: &Stop) -> io::Result<Bytes> {
+        if let Some(whole) = &mut self.whole {
+            return whole.read(at, object, stop);
+        }
+        let regions = self.announced.iter_mut().flatten();
+        if let Some(region) = regions.rev().find(|region| region.range.contains(&at)) {
+            return region.read(at, object, stop);
+        }
+        let held = |(start, bytes): &&(u64, Bytes)| *start <= at && at - *start < bytes.len() as u64;
+        if let Some((start, bytes)) = self.loose.iter().find(held) {
+            return Ok(bytes.slice((at - start) as usize..));
+        }
+        if let Some(stream) = self.stream.as_mut().filter(|stream| stream.is_near(at)) {
+            return stream.read(at, object, stop);
+        }
+        let size = object.size;
+        // From the beginning, or from where the last read ended: it will go on like this.
+        if at == 0 || at == self.end {
+            let stream = self.stream.insert(Region::new(at..size, FIRST, Ahead::Grows));
+            return stream.read(at, object, stop);
+        }
+        let (from, end) = match size - at <= TAIL {
+            true => (size.saturating_sub(TAIL), size),
+            false => (at, size.min(at + most.clamp(LOOSE, LARGEST))),
+        };
+        let bytes = object.fetch(from..end)?.wait(stop)?;
+        self.loose.push_back((from, bytes.clone()));
+        if self.loose.len() > KEPT {
+            self.loose.pop_front();
+        }
+        Ok(bytes.slice((at - from) as usize..))
+    }
+}
+
+impl Read for RemoteFile {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let bytes = self.some_at(self.at, buffer.len())?;
+        buffer[..bytes.len()].copy_from_slice(&bytes);
+        self.at += bytes.len() as u64;
+        Ok(bytes.len())
+    }
+}
+
+impl Seek for RemoteFile {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        let to = match to {
+            SeekFrom::Start(at) => Some(at),
+            SeekFrom::End(by) => self.object.size.checked_add_signed(by),
+            SeekFrom::Current(by) => self.at.checked_add_signed(by),
+        };
+        self.at = to.ok_or(io::ErrorKind::InvalidInput)?;
+        Ok(self.at)
+    }
+}

@@ -1,0 +1,276 @@
+//! Places: where data are read from and written to. This machine's disk is one of them; S3, Google's and Azure's stores and web servers
+//! are the others. No format and no stage knows which one it has.
+//!
+//! - [`callboard_words::address`] — what `s3://bucket/key` and its like say; [`access`] — how a place is reached.
+//! - [`store`], [`profiles`] — the service of an address, and whose credentials it is asked with; they stay in memory.
+//! - [`client`] — requests, sent again while a server is busy; [`net`] — the thread that sends them; [`waiting`] — what is waited for.
+//! - [`list`], [`web`] — which objects there are; [`object`] — one of them, and ranges of its bytes.
+//! - [`file`](self::file) — one that is open, with blocks ahead; [`fault`] — what a server says, and what fixes it.
+//!
+//! A [`Source`] is a file of an input, whose size and version are known; [`Opened`] reads it.
+
+mod access;
+mod client;
+mod fault;
+mod file;
+mod list;
+mod net;
+mod object;
+mod profiles;
+mod store;
+mod waiting;
+mod web;
+
+use std::fs::File;
+use std::io::{self, BufReader, Read, Seek, SeekFrom};
+use std::ops::Range;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use callboard_files::open_regular;
+use callboard_words::address::{Flaw, shown};
+use parquet::errors::ParquetError;
+use parquet::file::reader::{ChunkReader, Length};
+
+pub use access::Access;
+pub(crate) use callboard_words::address::Address;
+pub(crate) use fault::Fault;
+use file::RemoteFile;
+use object::Object;
+pub use waiting::waited_for;
+
+use crate::error::IoError;
+use crate::stop::{Stop, was_stopped};
+
+/// A file of an input: what it is called, and where it is.
+#[derive(Debug, Clone)]
+pub(crate) struct Source {
+    path: PathBuf,
+    /// None of a file on the disk.
+    object: Option<Arc<Object>>,
+}
+
+impl AsRef<Path> for Source {
+    fn as_ref(&self) -> &Path {
+        &self.path
+    }
+}
+
+impl Source {
+    /// A file on the disk.
+    pub(crate) fn disk(path: PathBuf) -> Source {
+        Source { path, object: None }
+    }
+
+    fn remote(object: Object) -> Source {
+        // What follows a `?` is no part of a file's name.
+        let address = object.address.to_string();
+        let name = match object.address.is_web() {
+            true => address.split(['?', '#']).next().unwrap_or_default(),
+            false => &address,
+        };
+        Source { path: name.into(), object: Some(Arc::new(object)) }
+    }
+
+    /// What it is called: its path, or its address.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Whether it is a file on the disk.
+    pub(crate) fn is_on_disk(&self) -> bool {
+        self.object.is_none()
+    }
+
+    /// What changes when its bytes do, if its place says so.
+    pub(crate) fn version(&self) -> Option<&str> {
+        self.object.as_ref()?.version.as_deref()
+    }
+
+    /// Its size in bytes.
+    pub(crate) fn size(&self) -> Result<u64, IoError> {
+        match &self.object {
+            Some(object) => Ok(object.size),
+            None => {
+                let metadata = self.path.metadata();
+                Ok(metadata.map_err(|error| IoError::system("cannot open", &error).in_file(&self.path))?.len())
+            }
+        }
+    }
+
+    /// Opens it. What is waited for meanwhile, and while it is read, ends when `stop` says so.
+    pub(crate) fn open(&self, stop: &Stop) -> io::Result<Opened> {
+        Ok(match &self.object {
+            None => Opened::Disk(open_regular(&self.path)?),
+            Some(object) => Opened::Remote(RemoteFile::open(object, stop)),
+        })
+    }
+}
+
+/// Files that will be opened one after another: small ones are fetched some time before they are.
+pub(crate) fn in_order(files: &[Source]) -> impl Iterator<Item = &Source> {
+    let mut next = 0;
+    files.iter().enumerate().inspect(move |(at, _)| fetch_ahead(files, *at, &mut next)).map(|(_, file)| file)
+}
+
+/// How many files, and bytes, are fetched before they are opened.
+const FILES_AHEAD: usize = 256;
+const BYTES_AHEAD: u64 = 16 << 20;
+
+/// Begins to fetch small files behind the one at `at`; `next` is the first that was not looked at.
+pub(crate) fn fetch_ahead(files: &[Source], at: usize, next: &mut usize) {
+    let size = |file: &Source| {
+        file.object.as_ref().map_or(0, |object| if object.size <= object::SMALL { object.size } else { 0 })
+    };
+    let behind = files.get(at..*next).unwrap_or_default();
+    let mut bytes: u64 = behind.iter().map(size).sum();
+    *next = (*next).max(at);
+    while *next < files.len() && *next - at < FILES_AHEAD && bytes < BYTES_AHEAD {
+        let Some(object) = &files[*next].object else { return };
+        bytes += object.fetch_ahead();
+        *next += 1;
+    }
+}
+
+/// The address that a path is; `None` if it is a path of this machine.
+pub(crate) fn address(path: &str) -> Option<Result<Address, IoError>> {
+    let flawed = |flaw: Flaw| IoError::spec(flaw.message).with_help(flaw.help).in_file(shown(path));
+    Some(Address::of(path)?.map_err(flawed))
+}
+
+/// What addresses name, asked for side by side.
+pub(crate) struct Found(net::Pending<Vec<Object>>);
+
+impl Found {
+    /// Begins to look for the objects of an address.
+    pub(crate) fn begin(address: Address, access: &Access) -> Result<Found, IoError> {
+        let looked = (!address.is_web()).then(|| store::Store::open(&address, access)).transpose();
+        let found = looked.and_then(|store| net::begin(format!("`{address}`"), list::find(address.clone(), store)));
+        found.map(Found).map_err(|fault| fault.to_error("cannot open").in_file(address.to_string()))
+    }
+
+    /// The objects, in the order of their names.
+    pub(crate) fn wait(self, path: &str, stop: &Stop) -> Result<Vec<Source>, IoError> {
+        let objects = self.0.wait(stop).map_err(|error| match was_stopped(&error) {
+            true => IoError::interrupted(),
+            false => IoError::system("cannot open", &error).in_file(path),
+        })?;
+        Ok(objects.into_iter().map(Source::remote).collect())
+    }
+}
+
+/// An open file, wherever it is.
+pub(crate) enum Opened {
+    Disk(File),
+    Remote(RemoteFile),
+}
+
+impl Opened {
+    /// Its size in bytes.
+    pub(crate) fn size(&self) -> io::Result<u64> {
+        match self {
+            Opened::Disk(file) => Ok(file.metadata()?.len()),
+            Opened::Remote(file) => Ok(file.size()),
+        }
+    }
+
+    /// Fills the buffer from a place in the file.
+    pub(crate) fn read_exact_at(&self, buffer: &mut [u8], at: u64) -> io::Result<()> {
+        match self {
+            Opened::Disk(file) => file.read_exact_at(buffer, at),
+            Opened::Remote(file) => file.read_exact_at(buffer, at),
+        }
+    }
+
+    /// Announces ranges that are read next, side by side, each from its beginning to its end. False if they are too much to be
+    /// fetched `ahead` of their time; they can be announced again.
+    pub(crate) fn will_read(&self, ranges: impl FnOnce() -> Vec<Range<u64>>, ahead: bool) -> io::Result<bool> {
+        match self {
+            Opened::Disk(_) => Ok(true),
+            Opened::Remote(file) => file.will_read(ranges(), ahead),
+        }
+    }
+
+    /// What still knows why it could not be read when a library has it.
+    pub(crate) fn witness(&self) -> Witness {
+        Witness(match self {
+            Opened::Disk(_) => None,
+            Opened::Remote(file) => Some(file.clone()),
+        })
+    }
+}
+
+/// What knows why a file could not be read.
+pub(crate) struct Witness(Option<RemoteFile>);
+
+impl Witness {
+    /// Why its place gave no bytes, if that was so, instead of what a library makes of it.
+    pub(crate) fn instead_of(&self, error: IoError) -> IoError {
+        match self.0.as_ref().and_then(RemoteFile::failed) {
+            Some(failed) => IoError::system("cannot read", &failed),
+            None => error,
+        }
+    }
+}
+
+impl Read for Opened {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Opened::Disk(file) => file.read(buffer),
+            Opened::Remote(file) => file.read(buffer),
+        }
+    }
+}
+
+impl Seek for Opened {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        match self {
+            Opened::Disk(file) => file.seek(to),
+            Opened::Remote(file) => file.seek(to),
+        }
+    }
+}
+
+impl Length for Opened {
+    fn len(&self) -> u64 {
+        match self {
+            Opened::Disk(file) => file.len(),
+            Opened::Remote(file) => file.size(),
+        }
+    }
+}
+
+/// A file that is read from some place on.
+pub(crate) enum Rest {
+    Disk(BufReader<File>),
+    Remote(BufReader<RemoteFile>),
+}
+
+impl Read for Rest {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Rest::Disk(file) => file.read(buffer),
+            Rest::Remote(file) => file.read(buffer),
+        }
+    }
+}
+
+impl ChunkReader for Opened {
+    type T = Rest;
+
+    fn get_read(&self, start: u64) -> Result<Rest, ParquetError> {
+        Ok(match self {
+            Opened::Disk(file) => Rest::Disk(file.get_read(start)?),
+            Opened::Remote(file) => Rest::Remote(BufReader::with_capacity(1 << 10, file.from(start))),
+        })
+    }
+
+    fn get_bytes(&self, start: u64, length: usize) -> Result<Bytes, ParquetError> {
+        match self {
+            Opened::Disk(file) => file.get_bytes(start, length),
+            Opened::Remote(file) => Ok(file.bytes_at(start, length)?),
+        }
+    }
+}

@@ -1,0 +1,164 @@
+//! The stores of addresses: which service, where it is, and with whose credentials.
+
+use std::fs;
+use std::sync::Arc;
+
+use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey};
+use object_store::azure::MicrosoftAzureBuilder;
+use object_store::gcp::GoogleCloudStorageBuilder;
+use object_store::list::PaginatedListStore;
+use object_store::multipart::MultipartStore;
+use object_store::{ClientOptions, ObjectStore};
+
+use super::access::Access;
+use super::client::{Connector, Redirects, once};
+use super::fault::Fault;
+use super::profiles::Profile;
+use crate::error::ErrorKind;
+use callboard_words::address::{Address, Scheme, is_loopback};
+
+/// A bucket or container, and what its service can do.
+#[derive(Clone)]
+pub(crate) struct Store {
+    pub(super) objects: Arc<dyn ObjectStore>,
+    pub(super) listing: Arc<dyn PaginatedListStore>,
+    pub(super) uploads: Arc<dyn MultipartStore>,
+}
+
+impl Store {
+    fn of<S: ObjectStore + PaginatedListStore + MultipartStore>(store: S) -> Store {
+        let store = Arc::new(store);
+        Store { objects: store.clone(), listing: store.clone(), uploads: store }
+    }
+
+    /// The store that an address lies in. Nothing is sent.
+    ///
+    /// # Errors
+    /// Credentials that are not there, or are half there; an endpoint that is not one.
+    pub(crate) fn open(address: &Address, access: &Access) -> Result<Store, Fault> {
+        match address.scheme {
+            Scheme::S3 => s3(&address.bucket, access),
+            Scheme::Google => google(&address.bucket, access),
+            Scheme::Azure => azure(&address.bucket, access),
+            Scheme::Web { .. } => Err(Fault::new(ErrorKind::Spec, "a web server is no store of objects")),
+        }
+    }
+}
+
+fn s3(bucket: &str, access: &Access) -> Result<Store, Fault> {
+    let mut builder = AmazonS3Builder::from_env().with_bucket_name(bucket);
+    let profile = Profile::read();
+    let said = |builder: &AmazonS3Builder, key| builder.get_config_value(&key);
+    if let Some(region) = &access.region {
+        builder = builder.with_region(region);
+    } else if said(&builder, AmazonS3ConfigKey::Region).is_none()
+        && let Some(region) = profile.get("region")
+    {
+        builder = builder.with_region(region);
+    }
+    if let Some(endpoint) = &access.endpoint {
+        builder = builder.with_endpoint(endpoint).with_config(AmazonS3ConfigKey::S3Endpoint, endpoint);
+    }
+    let mut endpoint =
+        said(&builder, AmazonS3ConfigKey::S3Endpoint).or_else(|| said(&builder, AmazonS3ConfigKey::Endpoint));
+    if endpoint.is_none()
+        && let Some(there) = profile.get("endpoint_url")
+    {
+        builder = builder.with_endpoint(there);
+        endpoint = Some(there.to_owned());
+    }
+    if let Some(endpoint) = &endpoint {
+        check_endpoint(endpoint)?;
+    }
+    let is_set = |key| said(&builder, key).is_some_and(|value| !value.is_empty());
+    let skips = said(&builder, AmazonS3ConfigKey::SkipSignature).is_some_and(|value| value == "true");
+    let (key, secret) = (is_set(AmazonS3ConfigKey::AccessKeyId), is_set(AmazonS3ConfigKey::SecretAccessKey));
+    let by_service = is_set(AmazonS3ConfigKey::ContainerCredentialsRelativeUri)
+        || is_set(AmazonS3ConfigKey::ContainerCredentialsFullUri)
+        || (is_set(AmazonS3ConfigKey::WebIdentityTokenFile) && is_set(AmazonS3ConfigKey::RoleArn));
+    if access.anonymous || skips {
+        builder = builder.with_skip_signature(true);
+    } else if key != secret {
+        let (is, is_not) = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY");
+        let (is, is_not) = if key { (is, is_not) } else { (is_not, is) };
+        return Err(Fault::new(ErrorKind::System, format!("{is} is set, and {is_not} is not")).help("set both"));
+    } else if !key
+        && !by_service
+        && let Some(keys) = profile.credentials()?
+    {
+        builder = builder.with_credentials(Arc::new(keys));
+    } else if !key && !by_service && !is_in_amazon() {
+        let help = "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE; \
+                    for a public bucket: access = { anonymous = true }";
+        return Err(Fault::new(ErrorKind::System, "there are no credentials for S3").help(help));
+    }
+    let builder = builder.with_retry(once()).with_http_connector(Connector(Redirects::Refuse));
+    builder.build().map(Store::of).map_err(|error| unusable(&error))
+}
+
+/// Whether this machine is one of Amazon's, and so may have credentials of its own.
+fn is_in_amazon() -> bool {
+    std::env::var_os("AWS_EC2_METADATA_SERVICE_ENDPOINT").is_some()
+        || fs::read_to_string("/sys/class/dmi/id/sys_vendor").is_ok_and(|vendor| vendor.contains("Amazon EC2"))
+}
+
+fn google(bucket: &str, access: &Access) -> Result<Store, Fault> {
+    let mut builder = GoogleCloudStorageBuilder::from_env().with_bucket_name(bucket);
+    if let Some(endpoint) = &access.endpoint {
+        check_endpoint(endpoint)?;
+        builder = builder.with_base_url(endpoint);
+    }
+    if access.anonymous {
+        builder = builder.with_skip_signature(true);
+    }
+    let builder = builder.with_retry(once()).with_http_connector(Connector(Redirects::Refuse));
+    builder.build().map(Store::of).map_err(|error| unusable(&error))
+}
+
+fn azure(container: &str, access: &Access) -> Result<Store, Fault> {
+    let mut builder = MicrosoftAzureBuilder::from_env().with_container_name(container);
+    if let Some(endpoint) = &access.endpoint {
+        check_endpoint(endpoint)?;
+        builder = builder.with_endpoint(endpoint.clone());
+    }
+    if access.anonymous {
+        builder = builder.with_skip_signature(true);
+    }
+    let options = ClientOptions::new().with_allow_http(true);
+    let builder = builder.with_client_options(options).with_retry(once());
+    let builder = builder.with_http_connector(Connector(Redirects::Refuse));
+    builder.build().map(Store::of).map_err(|error| {
+        let fault = unusable(&error);
+        match std::env::var_os("AZURE_STORAGE_ACCOUNT_NAME") {
+            None => fault.help("set AZURE_STORAGE_ACCOUNT_NAME and AZURE_STORAGE_ACCOUNT_KEY"),
+            Some(_) => fault,
+        }
+    })
+}
+
+fn unusable(error: &object_store::Error) -> Fault {
+    Fault::new(ErrorKind::System, super::fault::one_line(&error.to_string()))
+}
+
+/// Refuses an endpoint that is no address, has a secret in it, or would have everything sent in the clear over a network.
+pub(super) fn check_endpoint(endpoint: &str) -> Result<(), Fault> {
+    let wrong = |message: &str, help: &str| Err(Fault::new(ErrorKind::Spec, message).help(help));
+    const EXAMPLE: &str = "endpoint = \"https://s3.example.com\"";
+    let Some((scheme, rest)) = endpoint.split_once("://") else {
+        return wrong("the endpoint is not an address", EXAMPLE);
+    };
+    let host = rest.split(['/', '?']).next().unwrap_or_default();
+    if host.contains('@') {
+        return wrong("the endpoint has a user name or a password in it", "credentials are read from the environment");
+    }
+    let allowed = || std::env::var("AWS_ALLOW_HTTP").is_ok_and(|value| value.eq_ignore_ascii_case("true"));
+    match scheme {
+        "https" => Ok(()),
+        "http" if is_loopback(host) || allowed() => Ok(()),
+        "http" => wrong(
+            "the endpoint is not encrypted, and is not on this machine: keys and data could be read on the way",
+            "use `https://`; or, in a network that you trust, set AWS_ALLOW_HTTP=true",
+        ),
+        _ => wrong("the endpoint is not an address of a web server", EXAMPLE),
+    }
+}

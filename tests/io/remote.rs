@@ -1,0 +1,305 @@
+//! Inputs that are not on this machine's disk: the same rows, whatever goes wrong on the way, or words that say what it was.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray};
+use arrow::compute::concat_batches;
+use callboard_io::{Access, BatchPolicy, Dataset, ErrorKind, InputSpec, IoError, OutputSpec, Stop, check_writable};
+use callboard_io::{Staged, Writer, beneath::Dir};
+
+use crate::s3::{Fault, Request, S3};
+
+fn spec(server: &S3, paths: &[&str]) -> InputSpec {
+    let access = Access { anonymous: true, endpoint: Some(server.endpoint.clone()), region: None };
+    InputSpec {
+        name: "docs".into(),
+        paths: paths.iter().map(|path| (*path).to_owned()).collect(),
+        access,
+        ..InputSpec::default()
+    }
+}
+
+fn rows_of(spec: &InputSpec) -> Result<RecordBatch, IoError> {
+    let dataset = Dataset::open(spec)?;
+    let chunks: Result<Vec<_>, _> = dataset.read(BatchPolicy { rows: 1000, bytes: 1 << 20 }).collect();
+    let rows: Vec<RecordBatch> = chunks?.into_iter().map(|chunk| chunk.rows).collect();
+    Ok(concat_batches(&dataset.schema(), &rows).unwrap())
+}
+
+/// Rows of several columns, whose texts compress badly.
+fn some_rows(count: usize) -> RecordBatch {
+    let mut state = 7_u64;
+    let mut word = || {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        format!("{state:016x}")
+    };
+    let mut columns: Vec<(String, ArrayRef)> =
+        vec![("id".to_owned(), Arc::new(Int64Array::from_iter_values(0..count as i64)))];
+    for name in ["a", "b", "c"] {
+        let texts = (0..count).map(|_| (0..20).map(|_| word()).collect::<String>());
+        columns.push((name.to_owned(), Arc::new(StringArray::from_iter_values(texts))));
+    }
+    RecordBatch::try_from_iter(columns).unwrap()
+}
+
+/// The bytes of a file of these rows.
+fn written(name: &str, rows: &RecordBatch) -> Vec<u8> {
+    let folder = tempfile::tempdir().unwrap();
+    let spec =
+        OutputSpec { name: "out".into(), path: folder.path().join(name), format: None, compression: None, level: None };
+    let place = check_writable(&spec).unwrap();
+    let staged = Staged::new(&Dir::open(folder.path()).unwrap(), "staged");
+    let mut writer = Writer::create(&spec, rows.schema(), &staged).unwrap();
+    writer.write(rows).unwrap();
+    writer.finish().unwrap().commit(&place, false).unwrap();
+    std::fs::read(&spec.path).unwrap()
+}
+
+fn on_disk(name: &str, bytes: &[u8]) -> RecordBatch {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join(name), bytes).unwrap();
+    rows_of(&InputSpec { base: folder.path().into(), paths: vec![name.into()], ..InputSpec::default() }).unwrap()
+}
+
+#[test]
+fn every_format_has_the_rows_that_it_has_on_the_disk() {
+    let (server, rows) = (S3::start(), some_rows(20_000));
+    for name in ["x.jsonl", "x.jsonl.gz", "x.jsonl.zst", "x.csv", "x.parquet", "x.arrow"] {
+        let bytes = written(name, &rows);
+        server.put(name, &bytes);
+        let there = rows_of(&spec(&server, &[&format!("s3://b/{name}")])).unwrap();
+        assert_eq!(there, on_disk(name, &bytes), "{name}");
+        assert_eq!(there.num_rows(), 20_000);
+    }
+}
+
+#[test]
+fn a_pattern_lists_only_what_begins_like_it() {
+    let server = S3::start();
+    server.state().page = 3;
+    for at in 0..10 {
+        server.put(&format!("docs/part-{at}.jsonl"), format!("{{\"id\": {at}}}\n"));
+        server.put(&format!("docs/below/part-{at}.jsonl"), "{\"id\": -1}\n");
+        server.put(&format!("docz/part-{at}.jsonl"), "{\"id\": -1}\n");
+    }
+    server.put("docs/.hidden.jsonl", "no JSON");
+    let dataset = Dataset::open(&spec(&server, &["s3://b/docs/part-*.jsonl"])).unwrap();
+    let names: Vec<String> = dataset.files().iter().map(|file| file.display().to_string()).collect();
+    assert_eq!(names.len(), 10);
+    assert_eq!(names[3], "s3://b/docs/part-3.jsonl");
+    assert!(dataset.versions().iter().all(Option::is_some));
+    let lists: Vec<String> = server.requests().into_iter().filter(|line| line.contains("list-type")).collect();
+    assert_eq!(lists.len(), 4, "{lists:?}");
+    assert!(lists.iter().all(|list| list.contains("prefix=docs/part-") && list.contains("delimiter=/")), "{lists:?}");
+
+    let all = rows_of(&spec(&server, &["s3://b/docs/**/*.jsonl"])).unwrap();
+    assert_eq!(all.num_rows(), 20);
+    let listed = rows_of(&spec(&server, &["s3://b/docs/part-[0-2].jsonl", "s3://b/docs/part-9.jsonl"])).unwrap();
+    let ids = listed.column(0).as_any().downcast_ref::<Int64Array>().unwrap();
+    assert_eq!(ids.values().to_vec(), [0, 1, 2, 9]);
+}
+
+#[test]
+fn a_mixed_list_keeps_its_order() {
+    let (server, folder) = (S3::start(), tempfile::tempdir().unwrap());
+    server.put("x.jsonl", "{\"id\": 2}\n");
+    std::fs::write(folder.path().join("x.jsonl"), "{\"id\": 1}\n").unwrap();
+    let web = format!("{}/b/x.jsonl", server.endpoint);
+    let spec = InputSpec { base: folder.path().into(), ..spec(&server, &["x.jsonl", "s3://b/x.jsonl", &web]) };
+    let rows = rows_of(&spec).unwrap();
+    let ids = rows.column(0).as_any().downcast_ref::<Int64Array>().unwrap();
+    assert_eq!(ids.values().to_vec(), [1, 2, 2]);
+    let dataset = Dataset::open(&spec).unwrap();
+    assert_eq!(dataset.on_disk().collect::<Vec<_>>(), [folder.path().join("x.jsonl")]);
+    assert_eq!(dataset.versions()[0], None);
+    assert_eq!(dataset.versions()[1], dataset.versions()[2]);
+}
+
+/// Faults that end, each at some of the requests.
+#[test]
+fn what_goes_wrong_on_the_way_changes_no_row() {
+    let (server, rows) = (S3::start(), some_rows(30_000));
+    // Of a server of the web, an answer need not have a length.
+    let faults: [(&str, fn(&Request) -> Option<Fault>); 6] = [
+        ("broken in the middle", |request| (request.number % 2 == 0).then_some(Fault::Cut(1000))),
+        ("broken at once", |request| (request.number % 3 != 0).then_some(Fault::Cut(0))),
+        ("too short", |request| (request.number % 2 == 1).then_some(Fault::Short(70_000))),
+        ("busy", |request| (request.number % 3 == 1).then_some(Fault::Status(503, "SlowDown", None))),
+        ("too many", |request| (request.number % 3 == 1).then_some(Fault::Status(429, "TooManyRequests", Some(0)))),
+        ("failing", |request| (request.number % 2 == 1).then_some(Fault::Status(500, "InternalError", None))),
+    ];
+    for name in ["x.jsonl.gz", "x.parquet"] {
+        let bytes = written(name, &rows);
+        server.put(name, &bytes);
+        let right = on_disk(name, &bytes);
+        for (what, fault) in faults {
+            server.fault(fault);
+            let path = match what {
+                "too short" => format!("{}/b/{name}", server.endpoint),
+                _ => format!("s3://b/{name}"),
+            };
+            let there = rows_of(&spec(&server, &[&path]));
+            assert_eq!(there.unwrap_or_else(|error| panic!("{name}, {what}: {error}")), right, "{name}, {what}");
+        }
+    }
+}
+
+/// Faults that do not end, and what is said.
+#[test]
+fn what_stays_wrong_is_said() {
+    let server = S3::start();
+    server.put("x.jsonl", "{\"id\": 1}\n".repeat(300_000));
+    server.put("x.parquet", written("x.parquet", &some_rows(10_000)));
+    let said = |path: &str| {
+        let error = rows_of(&spec(&server, &[path])).unwrap_err();
+        (error.kind(), format!("{error}\n{}", error.help().unwrap_or_default()))
+    };
+    for (path, message) in [
+        (
+            "s3://b/none.jsonl",
+            "`s3://b/none.jsonl`: cannot open: S3 answers 404 NoSuchKey: The specified key does not exist.",
+        ),
+        (
+            "s3://no/x.jsonl",
+            "cannot open: S3 answers 404 NoSuchBucket: The specified bucket does not exist\ncheck the name `no`",
+        ),
+        ("s3://b/none-*.jsonl", "the pattern matches no object: there are none whose names begin with `none-`"),
+        ("s3://b/x*.csv", "the pattern matches none of the 2 objects whose names begin with `x`"),
+        ("s3://b/a//x.jsonl", "the key has an empty part"),
+        ("s3://b/x.jsonl/", "it names no object, but all of a bucket or a folder"),
+    ] {
+        let (kind, text) = said(path);
+        assert!(text.contains(message), "{text}");
+        assert_eq!(kind, ErrorKind::Spec, "{text}");
+    }
+    server.state().unlisted = true;
+    let (kind, text) = said("s3://b/*.jsonl");
+    assert!(
+        text.contains("403 AccessDenied: no identity-based policy allows s3:ListBucket\nlisting may be forbidden"),
+        "{text}"
+    );
+    assert_eq!(kind, ErrorKind::System);
+
+    let read = |request: &Request| request.method == "GET" && request.range() != Some((0, 0));
+    for path in ["s3://b/x.jsonl", "s3://b/x.parquet"] {
+        server.fault(move |request| read(request).then_some(Fault::Long(5)));
+        let (kind, text) = said(&path.replace("s3:/", &server.endpoint));
+        assert!(text.contains("the server sends more than it was asked for"), "{text}");
+        assert_eq!(kind, ErrorKind::System, "{text}");
+        server.fault(move |request| read(request).then_some(Fault::Shifted(3)));
+        let (kind, text) = said(path);
+        assert!(text.contains("S3 gave no usable answer"), "{text}");
+        assert_eq!(kind, ErrorKind::System, "{text}");
+        server.fault(move |request| read(request).then_some(Fault::Status(400, "ExpiredToken", None)));
+        let (_, text) = said(path);
+        assert!(text.contains("S3 answers 400 ExpiredToken") && text.contains("get new credentials"), "{text}");
+        server.fault(|request| (request.method == "GET").then_some(Fault::Status(403, "RequestTimeTooSkewed", None)));
+        let (_, text) = said(path);
+        assert!(text.contains("set this machine's clock"), "{text}");
+        server.right();
+    }
+}
+
+#[test]
+fn an_object_that_changes_while_it_is_read_is_noticed() {
+    let server = Arc::new(S3::start());
+    let line = "{\"id\": 1}\n";
+    server.put("x.jsonl", line.repeat(800_000));
+    let (state, seen) = (server.state.clone(), AtomicUsize::new(0));
+    server.fault(move |request| {
+        if request.range().is_some() && seen.fetch_add(1, Ordering::Relaxed) == 3 {
+            state.lock().unwrap().objects.insert("b/x.jsonl".to_owned(), (line.repeat(800_000).into_bytes(), 99));
+        }
+        None
+    });
+    let error = rows_of(&spec(&server, &["s3://b/x.jsonl"])).unwrap_err();
+    assert!(error.to_string().contains("S3 answers 412 PreconditionFailed"), "{error}");
+    assert_eq!(
+        (error.kind(), error.help()),
+        (ErrorKind::Data, Some("it changed while it was being read: run the pipeline again"))
+    );
+}
+
+#[test]
+fn a_busy_server_is_left_alone_for_as_long_as_it_says() {
+    let server = S3::start();
+    server.put("x.jsonl", "{\"id\": 1}\n");
+    server.fault(|request| (request.number == 0).then_some(Fault::Status(503, "SlowDown", Some(1))));
+    let began = std::time::Instant::now();
+    rows_of(&spec(&server, &["s3://b/x.jsonl"])).unwrap();
+    // At least: nothing depends on how fast this machine is.
+    assert!(began.elapsed() >= Duration::from_secs(1));
+}
+
+#[test]
+fn waiting_ends_when_it_is_stopped() {
+    let server = S3::start();
+    server.put("x.jsonl", "{\"id\": 1}\n".repeat(300_000));
+    let (stopped, asked) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+    let seen = stopped.clone();
+    server.fault(move |request| {
+        request.range().map(|_| {
+            seen.store(1, Ordering::Relaxed);
+            Fault::Late(Duration::from_secs(3600))
+        })
+    });
+    let stop = Stop::when(move || {
+        asked.fetch_add(1, Ordering::Relaxed);
+        stopped.load(Ordering::Relaxed) == 1
+    });
+    let error = rows_of(&InputSpec { stop, ..spec(&server, &["s3://b/x.jsonl"]) }).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Interrupted);
+}
+
+/// What is not announced is fetched when it is wanted, what is announced once.
+#[test]
+fn parquet_is_fetched_once_in_few_requests() {
+    let server = S3::start();
+    let bytes = written("x.parquet", &some_rows(60_000));
+    server.put("x.parquet", &bytes);
+    let dataset = Dataset::open(&spec(&server, &["s3://b/x.parquet"])).unwrap();
+    let footer = server.state().sent;
+    assert!(footer <= 256 << 10, "{footer} bytes for the schema of {}", bytes.len());
+    server.requests();
+    let rows: usize =
+        dataset.read(BatchPolicy { rows: 1000, bytes: 1 << 20 }).map(|chunk| chunk.unwrap().rows.num_rows()).sum();
+    assert_eq!(rows, 60_000);
+    let sent = server.state().sent - footer;
+    let requests = server.requests();
+    assert!(sent <= bytes.len() as u64 + (512 << 10), "{sent} bytes of {}", bytes.len());
+    assert!(requests.len() <= 2 + bytes.len().div_ceil(2 << 20), "{requests:?}");
+}
+
+#[test]
+fn web_servers_need_not_know_ranges() {
+    let (server, rows) = (S3::start(), some_rows(5_000));
+    for name in ["x.jsonl", "x.parquet"] {
+        let bytes = written(name, &rows);
+        server.put(name, &bytes);
+        let right = on_disk(name, &bytes);
+        let path = format!("{}/b/{name}?page=1", server.endpoint);
+        assert_eq!(rows_of(&spec(&server, &[&path])).unwrap(), right, "{name}");
+        server.fault(|_| Some(Fault::NoRanges));
+        assert_eq!(rows_of(&spec(&server, &[&path])).unwrap(), right, "{name}");
+        server.right();
+    }
+    let dataset = Dataset::open(&spec(&server, &[&format!("{}/b/x.jsonl?page=1", server.endpoint)])).unwrap();
+    assert_eq!(dataset.files()[0], Path::new(&format!("{}/b/x.jsonl", server.endpoint)));
+}
+
+#[test]
+fn ten_thousand_small_objects_take_few_requests_each() {
+    let server = S3::start();
+    for at in 0..10_000 {
+        server.put(&format!("many/{at:05}.jsonl"), format!("{{\"id\": {at}}}\n"));
+    }
+    let rows = rows_of(&spec(&server, &["s3://b/many/*.jsonl"])).unwrap();
+    assert_eq!(rows.num_rows(), 10_000);
+    let ids = rows.column(0).as_any().downcast_ref::<Int64Array>().unwrap();
+    assert!(ids.values().iter().enumerate().all(|(at, id)| at as i64 == *id));
+    let requests = server.requests();
+    assert!(requests.len() <= 2 * 10_000 + 20, "{}", requests.len());
+}

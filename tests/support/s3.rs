@@ -1,0 +1,473 @@
+//! A server of buckets in memory, as S3 is asked for them, with the faults that a test wants and a log of all requests.
+//!
+//! It does what this project's requests need, and checks no signature. `moto` and others, where they are installed, show that real servers
+//! take the same requests.
+#![allow(dead_code, reason = "each of the tests uses a part of it")]
+
+use std::collections::{BTreeMap, HashMap};
+use std::hash::{DefaultHasher, Hasher};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::thread;
+use std::time::Duration;
+
+/// What goes wrong with a request.
+#[derive(Clone, Debug)]
+pub enum Fault {
+    /// The server answers this status instead, with a code, and perhaps a time to wait, in seconds.
+    Status(u16, &'static str, Option<u64>),
+    /// The connection breaks after this many bytes of the body.
+    Cut(usize),
+    /// Other bytes than those that were asked for, so many further on.
+    Shifted(u64),
+    /// A body without a length, which ends after this many bytes.
+    Short(usize),
+    /// A body without a length, which has this many bytes too many.
+    Long(usize),
+    /// The whole object, whatever range was asked for.
+    NoRanges,
+    /// It takes that long.
+    Late(Duration),
+    /// It is done, and nobody hears of it.
+    Mute,
+}
+
+/// A request, as a fault is chosen by it.
+#[derive(Clone, Debug)]
+pub struct Request {
+    pub method: String,
+    /// The bucket and the key, decoded.
+    pub path: String,
+    pub query: HashMap<String, String>,
+    pub headers: HashMap<String, String>,
+    /// How many there were before it, of all.
+    pub number: usize,
+    pub body: Vec<u8>,
+}
+
+impl Request {
+    pub fn range(&self) -> Option<(u64, u64)> {
+        let (from, to) = self.headers.get("range")?.strip_prefix("bytes=")?.split_once('-')?;
+        Some((from.parse().ok()?, to.parse().ok()?))
+    }
+
+    /// `GET bucket/key`.
+    pub fn line(&self) -> String {
+        let mut query: Vec<String> = self.query.iter().map(|(key, value)| format!("{key}={value}")).collect();
+        query.sort();
+        let query = if query.is_empty() { String::new() } else { format!("?{}", query.join("&")) };
+        format!("{} {}{query}", self.method, self.path)
+    }
+}
+
+type Choose = Arc<dyn Fn(&Request) -> Option<Fault> + Send + Sync>;
+
+#[derive(Default)]
+pub struct State {
+    /// By bucket and key: what is there, and how often it was written.
+    pub objects: BTreeMap<String, (Vec<u8>, u64)>,
+    /// By identifier: where it goes, and its parts.
+    pub uploads: BTreeMap<String, (String, BTreeMap<u32, Vec<u8>>)>,
+    pub requests: Vec<Request>,
+    /// Bytes of objects that were sent.
+    pub sent: u64,
+    /// Objects on a page of a list.
+    pub page: usize,
+    /// Whether requests without credentials are refused.
+    pub closed: bool,
+    /// Whether lists are refused.
+    pub unlisted: bool,
+    /// Whether a request is late, or was done without an answer.
+    pub held: bool,
+    made: u64,
+    faults: Option<Choose>,
+}
+
+/// A running server.
+pub struct S3 {
+    pub state: Arc<Mutex<State>>,
+    pub endpoint: String,
+}
+
+impl S3 {
+    /// Starts one with an empty bucket `b`; it ends with the process.
+    pub fn start() -> S3 {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let endpoint = format!("http://{}", listener.local_addr().unwrap());
+        let state = Arc::new(Mutex::new(State { page: 1000, ..State::default() }));
+        let of_server = state.clone();
+        thread::spawn(move || {
+            for stream in listener.incoming().map_while(Result::ok) {
+                let state = of_server.clone();
+                thread::spawn(move || serve(stream, &state));
+            }
+        });
+        S3 { state, endpoint }
+    }
+
+    pub fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap()
+    }
+
+    /// Puts an object into the bucket `b`.
+    pub fn put(&self, key: &str, bytes: impl AsRef<[u8]>) {
+        let mut state = self.state();
+        state.made += 1;
+        let made = state.made;
+        state.objects.insert(format!("b/{key}"), (bytes.as_ref().to_vec(), made));
+    }
+
+    pub fn get(&self, key: &str) -> Option<Vec<u8>> {
+        self.state().objects.get(&format!("b/{key}")).map(|(bytes, _)| bytes.clone())
+    }
+
+    /// From now on, what `choose` says goes wrong.
+    pub fn fault(&self, choose: impl Fn(&Request) -> Option<Fault> + Send + Sync + 'static) {
+        self.state().faults = Some(Arc::new(choose));
+    }
+
+    /// Whether a request is held since this was last asked for.
+    pub fn is_held(&self) -> bool {
+        std::mem::take(&mut self.state().held)
+    }
+
+    pub fn right(&self) {
+        self.state().faults = None;
+    }
+
+    /// The requests so far, each as a line; they are forgotten.
+    pub fn requests(&self) -> Vec<String> {
+        std::mem::take(&mut self.state().requests).iter().map(Request::line).collect()
+    }
+}
+
+fn serve(stream: TcpStream, state: &Mutex<State>) {
+    let mut reader = BufReader::new(stream.try_clone().unwrap());
+    let mut stream = stream;
+    while let Some(mut request) = read(&mut reader) {
+        let fault = {
+            let mut state = state.lock().unwrap();
+            request.number = state.requests.len();
+            state.requests.push(request.clone());
+            let choose = state.faults.clone();
+            drop(state);
+            choose.and_then(|choose| choose(&request))
+        };
+        if let Some(Fault::Late(by)) = fault {
+            state.lock().unwrap().held = true;
+            thread::sleep(by);
+        }
+        let answer = match fault {
+            Some(Fault::Status(status, code, after)) => {
+                let answer = error(status, code, "a fault of the test");
+                match after {
+                    Some(after) => answer.header("retry-after", &after.to_string()),
+                    None => answer,
+                }
+            }
+            _ => answer(&mut request, state, fault.as_ref()),
+        };
+        if matches!(fault, Some(Fault::Mute)) {
+            state.lock().unwrap().held = true;
+            thread::sleep(Duration::from_secs(3600));
+        }
+        if answer.write(&mut stream, request.method == "HEAD", fault.as_ref(), state).is_none() {
+            return;
+        }
+    }
+}
+
+fn read(reader: &mut BufReader<TcpStream>) -> Option<Request> {
+    let mut line = String::new();
+    reader.read_line(&mut line).ok()?;
+    let mut words = line.split_whitespace();
+    let (method, target) = (words.next()?.to_owned(), words.next()?.to_owned());
+    let mut headers = HashMap::new();
+    loop {
+        let mut line = String::new();
+        reader.read_line(&mut line).ok()?;
+        let Some((name, value)) = line.trim_end().split_once(':') else { break };
+        headers.insert(name.to_ascii_lowercase(), value.trim().to_owned());
+    }
+    let length = headers.get("content-length").and_then(|length| length.parse().ok()).unwrap_or(0);
+    let mut body = vec![0; length];
+    reader.read_exact(&mut body).ok()?;
+    let (path, query) = target.split_once('?').unwrap_or((&target, ""));
+    let pairs = query.split('&').filter(|pair| !pair.is_empty()).map(|pair| {
+        let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
+        (decoded(key), decoded(value))
+    });
+    let path = decoded(path.trim_start_matches('/'));
+    Some(Request { method, path, query: pairs.collect(), headers, number: 0, body })
+}
+
+fn decoded(text: &str) -> String {
+    let (mut bytes, mut rest) = (Vec::new(), text.as_bytes());
+    while let Some((byte, after)) = rest.split_first() {
+        let hex = after.get(..2).and_then(|digits| u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok());
+        match (byte, hex) {
+            (b'%', Some(byte)) => {
+                bytes.push(byte);
+                rest = &after[2..];
+                continue;
+            }
+            (b'+', _) => bytes.push(b' '),
+            (byte, _) => bytes.push(*byte),
+        }
+        rest = after;
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+struct Answer {
+    status: u16,
+    headers: Vec<(String, String)>,
+    body: Vec<u8>,
+}
+
+impl Answer {
+    fn new(status: u16, body: impl Into<Vec<u8>>) -> Answer {
+        Answer { status, headers: Vec::new(), body: body.into() }
+    }
+
+    fn header(mut self, name: &str, value: &str) -> Answer {
+        self.headers.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    fn write(self, stream: &mut TcpStream, head: bool, fault: Option<&Fault>, state: &Mutex<State>) -> Option<()> {
+        let chunked = match fault {
+            Some(Fault::Short(most)) if self.status < 300 => Some(self.body[..self.body.len().min(*most)].to_vec()),
+            Some(Fault::Long(more)) if self.status < 300 => Some([&self.body[..], &vec![b'x'; *more]].concat()),
+            _ => None,
+        };
+        let mut text = format!("HTTP/1.1 {} Said\r\n", self.status);
+        for (name, value) in &self.headers {
+            text += &format!("{name}: {value}\r\n");
+        }
+        if self.status != 204 {
+            match chunked {
+                Some(_) => text += "transfer-encoding: chunked\r\n",
+                None if !self.headers.iter().any(|(name, _)| name == "content-length") => {
+                    text += &format!("content-length: {}\r\n", self.body.len());
+                }
+                None => {}
+            }
+        }
+        stream.write_all((text + "\r\n").as_bytes()).ok()?;
+        if head {
+            return Some(());
+        }
+        if let Some(body) = chunked {
+            stream.write_all(format!("{:x}\r\n", body.len()).as_bytes()).ok()?;
+            stream.write_all(&body).ok()?;
+            let end: &[u8] = if body.is_empty() { b"\r\n" } else { b"\r\n0\r\n\r\n" };
+            return stream.write_all(end).ok();
+        }
+        if let Some(Fault::Cut(most)) = fault
+            && *most < self.body.len()
+        {
+            let _ = stream.write_all(&self.body[..*most]);
+            return None;
+        }
+        stream.write_all(&self.body).ok()?;
+        if self.status == 206 || self.headers.iter().any(|(name, _)| name == "etag") {
+            state.lock().unwrap().sent += self.body.len() as u64;
+        }
+        Some(())
+    }
+}
+
+fn error(status: u16, code: &str, message: &str) -> Answer {
+    Answer::new(
+        status,
+        format!("<?xml version=\"1.0\"?><Error><Code>{code}</Code><Message>{message}</Message></Error>"),
+    )
+}
+
+fn etag(bytes: &[u8], made: u64) -> String {
+    let mut hash = DefaultHasher::new();
+    hash.write(bytes);
+    format!("\"{:016x}{made:016x}\"", hash.finish())
+}
+
+fn answer(request: &mut Request, state: &Mutex<State>, fault: Option<&Fault>) -> Answer {
+    let mut state = state.lock().unwrap();
+    if state.closed && !request.headers.contains_key("authorization") {
+        return error(403, "AccessDenied", "Access Denied");
+    }
+    let path = request.path.clone();
+    let (bucket, key) = path.split_once('/').unwrap_or((&path, ""));
+    if bucket != "b" {
+        return error(404, "NoSuchBucket", "The specified bucket does not exist");
+    }
+    let upload = request.query.get("uploadId").cloned();
+    match (request.method.as_str(), key) {
+        ("GET", "") if request.query.contains_key("uploads") => uploads(&state, &request.query),
+        ("GET", "") if state.unlisted => error(403, "AccessDenied", "no identity-based policy allows s3:ListBucket"),
+        ("GET", "") => list(&state, &request.query),
+        ("GET" | "HEAD", _) => object(request, &state, &path, fault),
+        ("PUT", _) => match (upload, request.query.get("partNumber")) {
+            (Some(upload), Some(number)) => {
+                let number = number.parse().unwrap();
+                let body = std::mem::take(&mut request.body);
+                let tag = etag(&body, 0);
+                match state.uploads.get_mut(&upload) {
+                    Some((_, parts)) => drop(parts.insert(number, body)),
+                    None => return error(404, "NoSuchUpload", "The specified upload does not exist."),
+                }
+                Answer::new(200, "").header("etag", &tag)
+            }
+            _ => put(&mut state, request, &path),
+        },
+        ("POST", _) if request.query.contains_key("uploads") => {
+            state.made += 1;
+            let id = format!("upload{}", state.made);
+            state.uploads.insert(id.clone(), (path.clone(), BTreeMap::new()));
+            let (bucket, key) = path.split_once('/').unwrap();
+            Answer::new(
+                200,
+                format!(
+                    "<InitiateMultipartUploadResult><Bucket>{bucket}</Bucket><Key>{key}</Key><UploadId>{id}</UploadId></InitiateMultipartUploadResult>"
+                ),
+            )
+        }
+        ("POST", _) => complete(&mut state, request, &upload.unwrap_or_default()),
+        ("DELETE", _) if upload.is_some() => match state.uploads.remove(&upload.unwrap_or_default()) {
+            Some(_) => Answer::new(204, ""),
+            None => error(404, "NoSuchUpload", "The specified upload does not exist."),
+        },
+        ("DELETE", _) => {
+            state.objects.remove(&path);
+            Answer::new(204, "")
+        }
+        _ => error(405, "MethodNotAllowed", "what is this"),
+    }
+}
+
+fn object(request: &Request, state: &State, path: &str, fault: Option<&Fault>) -> Answer {
+    let Some((bytes, made)) = state.objects.get(path) else {
+        return error(404, "NoSuchKey", "The specified key does not exist.");
+    };
+    let tag = etag(bytes, *made);
+    if request.headers.get("if-match").is_some_and(|wanted| *wanted != tag) {
+        return error(412, "PreconditionFailed", "At least one of the pre-conditions you specified did not hold");
+    }
+    let with_tag =
+        |answer: Answer| answer.header("etag", &tag).header("last-modified", "Sun, 29 Nov 2026 12:00:00 GMT");
+    if request.method == "HEAD" {
+        return with_tag(Answer::new(200, "")).header("content-length", &bytes.len().to_string());
+    }
+    let size = bytes.len() as u64;
+    match request.range().filter(|_| !matches!(fault, Some(Fault::NoRanges))) {
+        None => with_tag(Answer::new(200, bytes.clone())),
+        Some((from, _)) if from >= size => error(416, "InvalidRange", "The requested range is not satisfiable"),
+        Some((from, to)) => {
+            let by = if let Some(Fault::Shifted(by)) = fault { *by } else { 0 };
+            let (from, to) = ((from + by).min(size - 1), (to + by).min(size - 1));
+            let body = bytes[from as usize..=to as usize].to_vec();
+            with_tag(Answer::new(206, body)).header("content-range", &format!("bytes {from}-{to}/{size}"))
+        }
+    }
+}
+
+fn put(state: &mut State, request: &mut Request, path: &str) -> Answer {
+    if request.headers.get("if-none-match").is_some() && state.objects.contains_key(path) {
+        return error(412, "PreconditionFailed", "At least one of the pre-conditions you specified did not hold");
+    }
+    state.made += 1;
+    let (body, made) = (std::mem::take(&mut request.body), state.made);
+    let tag = etag(&body, made);
+    state.objects.insert(path.to_owned(), (body, made));
+    Answer::new(200, "").header("etag", &tag)
+}
+
+fn complete(state: &mut State, request: &Request, upload: &str) -> Answer {
+    let Some((path, parts)) = state.uploads.get(upload).cloned() else {
+        return error(404, "NoSuchUpload", "The specified upload does not exist.");
+    };
+    let text = String::from_utf8_lossy(&request.body).into_owned();
+    let mut bytes = Vec::new();
+    for part in text.split("<Part>").skip(1) {
+        let of = |name: &str| {
+            let (_, rest) = part.split_once(&format!("<{name}>"))?;
+            Some(rest.split_once("</")?.0.replace("&quot;", "\""))
+        };
+        let number: u32 = of("PartNumber").unwrap().parse().unwrap();
+        match parts.get(&number).filter(|bytes| Some(etag(bytes, 0)) == of("ETag")) {
+            Some(part) => bytes.extend_from_slice(part),
+            None => return error(400, "InvalidPart", "One or more of the specified parts could not be found."),
+        }
+    }
+    state.made += 1;
+    let (made, tag) = (state.made, etag(&bytes, state.made));
+    state.objects.insert(path.clone(), (bytes, made));
+    state.uploads.remove(upload);
+    let (bucket, key) = path.split_once('/').unwrap();
+    let tag = tag.replace('"', "&quot;");
+    Answer::new(
+        200,
+        format!(
+            "<CompleteMultipartUploadResult><Bucket>{bucket}</Bucket><Key>{key}</Key><ETag>{tag}</ETag></CompleteMultipartUploadResult>"
+        ),
+    )
+}
+
+fn uploads(state: &State, query: &HashMap<String, String>) -> Answer {
+    let prefix = format!("b/{}", query.get("prefix").map_or("", String::as_str));
+    let found = state.uploads.iter().filter(|(_, (path, _))| path.starts_with(&prefix));
+    let found: String = found
+        .map(|(id, (path, _))| format!("<Upload><Key>{}</Key><UploadId>{id}</UploadId></Upload>", &path[2..]))
+        .collect();
+    Answer::new(
+        200,
+        format!("<ListMultipartUploadsResult><IsTruncated>false</IsTruncated>{found}</ListMultipartUploadsResult>"),
+    )
+}
+
+fn list(state: &State, query: &HashMap<String, String>) -> Answer {
+    let of = |name: &str| query.get(name).cloned().unwrap_or_default();
+    let (prefix, delimiter, token) = (of("prefix"), of("delimiter"), of("continuation-token"));
+    let most = query.get("max-keys").and_then(|most| most.parse().ok()).unwrap_or(1000).min(state.page);
+    let (mut xml, mut count, mut folders, mut last, mut more) = (String::new(), 0, Vec::new(), String::new(), false);
+    for (path, (bytes, made)) in &state.objects {
+        let key = &path[2..];
+        if !key.starts_with(&prefix) || (!token.is_empty() && *key <= *token) {
+            continue;
+        }
+        let below = (!delimiter.is_empty()).then(|| key[prefix.len()..].find(&delimiter)).flatten();
+        if let Some(at) = below {
+            let folder = format!("<CommonPrefixes><Prefix>{}</Prefix></CommonPrefixes>", &key[..=prefix.len() + at]);
+            if !folders.contains(&folder) {
+                folders.push(folder);
+            }
+            continue;
+        }
+        if count == most {
+            more = true;
+            break;
+        }
+        (count, last) = (count + 1, key.to_owned());
+        let tag = etag(bytes, *made).replace('"', "&quot;");
+        let (key, size) = (escaped(key), bytes.len());
+        xml += &format!(
+            "<Contents><Key>{key}</Key><LastModified>2026-11-29T12:00:00.000Z</LastModified><ETag>{tag}</ETag><Size>{size}</Size></Contents>"
+        );
+    }
+    if more {
+        xml += &format!("<NextContinuationToken>{}</NextContinuationToken>", escaped(&last));
+    }
+    let folders = folders.concat();
+    Answer::new(
+        200,
+        format!(
+            "<?xml version=\"1.0\"?><ListBucketResult><Name>b</Name><Prefix>{}</Prefix><KeyCount>{count}</KeyCount><IsTruncated>{more}</IsTruncated>{xml}{folders}</ListBucketResult>",
+            escaped(&prefix)
+        ),
+    )
+}
+
+fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;")
+}
