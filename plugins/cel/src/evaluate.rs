@@ -5,9 +5,11 @@ use std::cell::Cell;
 use std::sync::Arc;
 
 use callboard_sdk::serde_json;
+use regex::Captures;
 
 use crate::arithmetic::{arithmetic, negate};
 use crate::compare::{Fold, is_equal};
+use crate::functions::text::within;
 use crate::node::{Each, Node, Step, What};
 use crate::reader::Reader;
 use crate::value::{List, Value};
@@ -118,12 +120,37 @@ impl Node {
             },
             Node::Extract(of, pattern) => match of.evaluate(row)? {
                 Value::Text(text) => match pattern.captures(&text) {
-                    Some(found) => {
-                        let part = found.get(1).or_else(|| found.get(0).filter(|_| found.len() == 1));
-                        row.made(part.map_or(Value::Null, |part| Value::text(part.as_str().to_owned())))?
-                    }
+                    Some(found) => row.made(first_group(&found))?,
                     None => Value::Null,
                 },
+                _ => Value::Null,
+            },
+            Node::ExtractAll(of, pattern) => match of.evaluate(row)? {
+                Value::Text(text) => {
+                    let mut found = vec![];
+                    for part in pattern.captures_iter(&text) {
+                        row.spend(2)?;
+                        found.push(row.made(first_group(&part))?);
+                    }
+                    row.made(Value::list(found))?
+                }
+                _ => Value::Null,
+            },
+            Node::Replace(of, pattern, template) => match of.evaluate(row)? {
+                Value::Text(text) => {
+                    let (mut made, mut end) = (String::new(), 0);
+                    for found in pattern.captures_iter(&text) {
+                        let whole = found.get_match();
+                        made += &text[end..whole.start()];
+                        let before = made.len();
+                        template.expand(&found, &mut made);
+                        end = whole.end();
+                        row.spend(1 + (made.len() - before) as u64 / BYTES)?;
+                        within("regexReplace", made.len())?;
+                    }
+                    made += &text[end..];
+                    row.made(Value::text(made))?
+                }
                 _ => Value::Null,
             },
             Node::Json(of, path) => match of.evaluate(row)? {
@@ -175,6 +202,12 @@ fn fold<'r>(decides: bool, parts: impl Iterator<Item = Result<Option<bool>, Stri
         }
     }
     Ok(fold.end()?.into())
+}
+
+/// The first group, or all that matches where the pattern has none.
+fn first_group(found: &Captures<'_>) -> Value<'static> {
+    let part = found.get(1).or_else(|| found.get(0).filter(|_| found.len() == 1));
+    part.map_or(Value::Null, |part| Value::text(part.as_str().to_owned()))
 }
 
 fn at<'r>(of: Value<'r>, index: Value<'r>) -> Outcome<'r> {

@@ -1,12 +1,13 @@
-//! The functions that an expression may call, as `f(x)` or `x.f()`. The README's table says what each does.
+//! The functions that an expression may call, as `f(x)` or `x.f()`. The table of `docs/expressions.md` says what each does.
 //!
 //! A function is given values and no null: where an argument is null, so is the result.
 
 mod convert;
 mod hashes;
+mod lists;
 mod moments;
 mod numbers;
-mod text;
+pub(crate) mod text;
 
 use crate::types::Type;
 use crate::value::Value;
@@ -41,6 +42,10 @@ pub(crate) enum Takes {
     Duration,
     List,
     Texts,
+    /// A list of integers or floats, or of numbers of both kinds.
+    Numbers,
+    /// A list of values that have an order.
+    Ordered,
     Map,
     Json,
 }
@@ -60,6 +65,8 @@ pub(crate) enum Gives {
     Duration,
     /// What the first argument is.
     Same,
+    /// What an item of the first argument is.
+    Item,
 }
 
 impl Takes {
@@ -78,6 +85,10 @@ impl Takes {
             | (Takes::Json, Type::Json) => true,
             (Takes::Number, ty) => ty.is_number(),
             (Takes::Instant, ty) => ty.is_instant(),
+            (Takes::Numbers, Type::List(items)) => {
+                items.is_number() && **items != Type::Decimal || **items == Type::Null
+            }
+            (Takes::Ordered, Type::List(items)) => items.goes_with(items, true),
             (Takes::Texts, Type::List(items)) => matches!(**items, Type::Text | Type::Null),
             _ => false,
         }
@@ -96,6 +107,8 @@ impl Takes {
             Takes::Duration => "a duration",
             Takes::List => "a list",
             Takes::Texts => "a list of text",
+            Takes::Numbers => "a list of integers or floats",
+            Takes::Ordered => "a list of values that have an order",
             Takes::Map => "a map",
             Takes::Json => "JSON",
         }
@@ -117,20 +130,45 @@ impl Gives {
             Gives::Timestamp => Type::Timestamp,
             Gives::Duration => Type::Duration,
             Gives::Same => first.cloned().unwrap_or(Type::Null),
+            Gives::Item => match first {
+                Some(Type::List(items)) => (**items).clone(),
+                _ => Type::Null,
+            },
         }
     }
 }
 
 /// All there are.
 pub(crate) fn all() -> impl Iterator<Item = &'static Function> {
-    [text::FUNCTIONS, hashes::FUNCTIONS, numbers::FUNCTIONS, moments::FUNCTIONS, convert::FUNCTIONS]
-        .into_iter()
-        .flatten()
+    [
+        text::FUNCTIONS,
+        hashes::FUNCTIONS,
+        lists::FUNCTIONS,
+        numbers::FUNCTIONS,
+        moments::FUNCTIONS,
+        moments::PARTS,
+        convert::FUNCTIONS,
+    ]
+    .into_iter()
+    .flatten()
 }
 
 /// What is not in the table, since it is given what is not a value: names, patterns, nulls.
-pub(crate) const SPECIAL: [&str; 11] =
-    ["has", "coalesce", "matches", "extract", "json", "all", "exists", "exists_one", "existsOne", "filter", "map"];
+pub(crate) const SPECIAL: [&str; 13] = [
+    "has",
+    "coalesce",
+    "matches",
+    "extract",
+    "extractAll",
+    "regexReplace",
+    "json",
+    "all",
+    "exists",
+    "exists_one",
+    "existsOne",
+    "filter",
+    "map",
+];
 
 /// What to write instead of a function that there is not.
 pub(crate) fn instead_of(name: &str) -> String {
@@ -145,6 +183,17 @@ pub(crate) fn instead_of(name: &str) -> String {
         "toupper" | "to_upper" | "uppercase" => "`upper(text)`",
         "strip" => "`trim(text)`",
         "like" | "regex" | "regexp_matches" | "match" => "`matches(text, pattern)`",
+        "regexp_replace" | "regex_replace" | "replaceregex" | "replaceall" | "sub" | "gsub" => {
+            "`regexReplace(text, pattern, to)`"
+        }
+        "regexp_extract" | "regex_extract" => "`extract(text, pattern)`",
+        "findall" | "find_all" | "regexp_extract_all" | "extract_all" => "`extractAll(text, pattern)`",
+        "find" | "index" | "strpos" => "`indexOf(text, part)`",
+        "unique" => "`distinct(list)`",
+        "date_format" | "format_date" | "to_char" => "`strftime(x, format)`",
+        "md5" | "sha1" | "hash" => "`xxh3(x)` or `sha256(x)`",
+        "concat" => "`x + y`",
+        "if" | "iff" => "`condition ? then : otherwise`",
         "includes" => "`contains(x, part)`",
         "isnull" | "is_null" => "`x == null`",
         "notnull" | "isnotnull" | "is_not_null" => "`x != null`",
@@ -155,7 +204,7 @@ pub(crate) fn instead_of(name: &str) -> String {
         "any" => "`list.exists(x, …)`",
         "now" | "today" => return "; a step has no clock, so that the same rows always give the same result".into(),
         "type" => return "; a column's type is always the same, and `callboard plan` shows it".into(),
-        _ => return "; the README of the step `filter` lists all that there are".into(),
+        _ => return "; `docs/expressions.md` lists all that there are".into(),
     };
     format!("; write {known}")
 }

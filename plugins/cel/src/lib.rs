@@ -22,7 +22,9 @@ mod formula;
 mod functions;
 mod node;
 mod reader;
+mod show;
 mod syntax;
+mod template;
 mod types;
 mod value;
 

@@ -6,6 +6,7 @@ use crate::compare::Is;
 use crate::decimal::Decimal;
 use crate::functions::Function;
 use crate::syntax::Sign;
+use crate::template::Template;
 use crate::value::Value;
 
 #[derive(Debug)]
@@ -38,6 +39,10 @@ pub(crate) enum Node {
     Matches(Box<Node>, Regex),
     /// The first group, or the whole, of what a pattern matches first.
     Extract(Box<Node>, Regex),
+    /// The same of all that a pattern matches.
+    ExtractAll(Box<Node>, Regex),
+    /// A text with something else for all that a pattern matches.
+    Replace(Box<Node>, Regex, Template),
     /// What lies at a path of JSON, which is text or a value of JSON.
     Json(Box<Node>, Vec<Step>),
     Call(&'static Function, Vec<Node>),

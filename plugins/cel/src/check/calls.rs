@@ -6,6 +6,7 @@ use super::{Checker, Typed, exactly, words};
 use crate::functions::{self, Function};
 use crate::node::{Each, Node, What};
 use crate::syntax::{Fault, Kind, Part};
+use crate::template::Template;
 use crate::types::Type;
 use crate::value::Value;
 
@@ -27,6 +28,21 @@ impl Checker<'_> {
             ("extract", [of, pattern]) => {
                 let (node, regex) = self.pattern("extract", of, pattern)?;
                 Ok((Node::Extract(Box::new(node), regex), Type::Text))
+            }
+            ("extractAll", [of, pattern]) => {
+                let (node, regex) = self.pattern("extractAll", of, pattern)?;
+                Ok((Node::ExtractAll(Box::new(node), regex), Type::List(Box::new(Type::Text))))
+            }
+            ("regexReplace", [of, pattern, to]) => {
+                let (node, regex) = self.pattern("regexReplace", of, pattern)?;
+                let (to_node, _) = self.part(to)?;
+                let Some(Value::Text(text)) = to_node.constant() else {
+                    let what =
+                        "what `regexReplace` puts in is written as a text: regexReplace(text, r'(\\d+)', '<$1>')";
+                    return Err(Fault::new(to.at, what));
+                };
+                let template = Template::new(&text, &regex).map_err(|what| Fault::new(to.at, what))?;
+                Ok((Node::Replace(Box::new(node), regex, template), Type::Text))
             }
             ("json", [of]) => match self.part(of)? {
                 (node, Type::Text | Type::Null) => Ok((Node::Json(Box::new(node), vec![]), Type::Json)),

@@ -19,7 +19,45 @@ macro_rules! parts {
     };
 }
 
-pub(super) const FUNCTIONS: &[Function] = parts! {
+pub(super) const FUNCTIONS: &[Function] = &[Function {
+    name: "strftime",
+    takes: &[Takes::Instant, Takes::Text],
+    gives: Gives::Text,
+    run: |arguments| match arguments {
+        [moment, Value::Text(format)] => strftime(instant(moment).unwrap_or_default(), format).map(Value::text),
+        _ => Ok(Value::Null),
+    },
+}];
+
+/// `%Y-%m-%dT%H:%M:%S` and `%j`, the day of the year from 1: what all languages have in common.
+fn strftime(at: i128, format: &str) -> Result<String, String> {
+    let of = Of::Clock(at);
+    let mut made = String::new();
+    let mut rest = format.chars();
+    while let Some(c) = rest.next() {
+        if c != '%' {
+            made.push(c);
+            continue;
+        }
+        made += &match rest.next() {
+            Some('Y') => format!("{:04}", year(of)),
+            Some('m') => format!("{:02}", month(of)),
+            Some('d') => format!("{:02}", day(of)),
+            Some('H') => format!("{:02}", hour(of)),
+            Some('M') => format!("{:02}", minute(of)),
+            Some('S') => format!("{:02}", second(of)),
+            Some('j') => format!("{:03}", day_of_year(of) + 1),
+            Some('%') => "%".to_owned(),
+            other => {
+                let other = other.map_or(String::new(), String::from);
+                return Err(format!("`strftime` has no `%{other}`: it has %Y %m %d %H %M %S %j and %%"));
+            }
+        };
+    }
+    Ok(made)
+}
+
+pub(super) const PARTS: &[Function] = parts! {
     "year", [] => year;
     "month", [] => month;
     "day", [] => day;

@@ -51,6 +51,10 @@ pub(super) const FUNCTIONS: &[Function] = &[
     text!("substring", Text, Int, Int => Text, |text: Text, start: Int, end: Int| {
         substring(text, *start, Some(*end))
     }),
+    text!("lastIndexOf", Text, Text => Int, |text: Text, part: Text| Ok(match text.rfind(&**part) {
+        Some(at) => int(text[..at].chars().count()),
+        None => Value::Int(-1),
+    })),
     text!("indexOf", Text, Text => Int, |text: Text, part: Text| Ok(match text.find(&**part) {
         Some(at) => int(text[..at].chars().count()),
         None => Value::Int(-1),
@@ -74,9 +78,9 @@ fn part_of<'a>(text: &Cow<'a, str>, part: &str) -> Value<'a> {
 
 /// The longest text that a function makes, bytes, and the most pieces that a text is divided into.
 const LONGEST: usize = 256 << 20;
-const MOST_PIECES: usize = 1 << 22;
+pub(crate) const MOST_PIECES: usize = 1 << 22;
 
-fn within(function: &str, bytes: usize) -> Result<(), String> {
+pub(crate) fn within(function: &str, bytes: usize) -> Result<(), String> {
     match bytes <= LONGEST {
         true => Ok(()),
         false => Err(format!("`{function}` makes a text of more than 256 MiB")),

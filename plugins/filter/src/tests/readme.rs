@@ -1,4 +1,4 @@
-//! What the README says, on the row that it describes.
+//! What the page of expressions says, on the row that it describes.
 
 use std::collections::BTreeSet;
 
@@ -8,7 +8,7 @@ use serde_json::json;
 
 use callboard_cel::Verdict;
 
-const README: &str = include_str!("../../README.md");
+const PAGE: &str = include_str!("../../../../docs/expressions.md");
 
 fn row() -> Batch {
     let list = |items: &[Option<&str>]| {
@@ -57,7 +57,7 @@ fn row() -> Batch {
 fn tables(head: &str) -> Vec<Vec<String>> {
     let mut rows = vec![];
     let mut within = false;
-    for line in README.lines() {
+    for line in PAGE.lines() {
         match line.strip_prefix('|') {
             Some(_) if line.starts_with(head) => within = true,
             Some(cells) if within && !line.starts_with("|---") => {
@@ -116,7 +116,7 @@ fn every_function_has_an_example_that_is_true_and_names_it() {
     assert_eq!(documented, there_are.collect::<BTreeSet<_>>());
 }
 
-/// The row of the examples is the one that the README describes: its columns, in order.
+/// The row of the examples is the one that the page describes: its columns, in order.
 #[test]
 fn the_row_is_the_one_described() {
     let named: Vec<String> = tables("| column |").iter().map(|cells| code(&cells[0]).to_owned()).collect();
