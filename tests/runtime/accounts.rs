@@ -5,8 +5,9 @@ use serde_json::{Value, json};
 use crate::bench::{Bench, guests, lines, step, straight, use_step};
 
 /// Every bundled step, told to do what moves rows most: (rows out, dropped, rejected, repeated) of eight rows.
-const STEPS: [(&str, &str, [u64; 4]); 15] = [
+const STEPS: [(&str, &str, [u64; 4]); 17] = [
     ("aggregate", "by = [\"text\"], figures = { n = \"count\" }", [3, 5, 0, 0]),
+    ("assert", "rules = { known = \"size(text) > 0\" }, broken = \"report\"", [8, 0, 0, 0]),
     ("compute", "set = { part = \"n * 2\" }", [8, 0, 0, 0]),
     ("contamination", "ngram = 2", [1, 7, 0, 0]),
     ("exact-dedup", "columns = [\"text\"]", [3, 5, 0, 0]),
@@ -20,6 +21,7 @@ const STEPS: [(&str, &str, [u64; 4]); 15] = [
     ("sample", "rows = 3", [3, 5, 0, 0]),
     ("select", "drop = [\"n\"]", [8, 0, 0, 0]),
     ("sort", "by = [{ column = \"text\", descending = true }, \"n\"]", [8, 0, 0, 0]),
+    ("split", "by = \"n\"", [8, 0, 0, 0]),
     ("text-stats", "", [8, 0, 0, 0]),
 ];
 

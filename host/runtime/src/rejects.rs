@@ -55,6 +55,8 @@ pub(crate) struct Remover {
 
 /// Lines are made of rows that have about this many bytes of text, or of one row.
 const LINES: u64 = 4 << 20;
+/// Rows that an error names beside the first.
+const NAMED: usize = 3;
 /// A row's text is in memory this many times while its line is made.
 const COPIES: u64 = 4;
 
@@ -80,7 +82,9 @@ impl Remover {
         match self.on_error {
             OnError::Fail => rejected.next().map_or(Ok(Vec::new()), |first| {
                 let (row, reason) = (self.place(batch, first.row as usize), first.reason.to_string());
-                Err(Fault::Rejected { row, reason })
+                let more: Vec<usize> = rejected.map(|removed| removed.row as usize).collect();
+                let more = if more.is_empty() { String::new() } else { self.more(batch, &more) };
+                Err(Fault::Rejected { row, reason: reason + &more })
             }),
             OnError::Reject => Ok(rejected.map(|removed| (removed.row as u32, removed.reason.clone())).collect()),
         }
@@ -128,6 +132,18 @@ impl Remover {
             Some((_, file, line)) => format!("row {} ({}:{line}) ", row + 1, file.display()),
             None => format!("row {} ", row + 1),
         }
+    }
+
+    /// `; 3 more rows of its batch are rejected too: docs.jsonl:22, docs.jsonl:25 …`
+    fn more(&self, batch: &Batch, rows: &[usize]) -> String {
+        let place = |row: &usize| match self.files.origin(batch, *row) {
+            Some((_, file, line)) => format!("{}:{line}", file.display()),
+            None => format!("row {}", row + 1),
+        };
+        let named: Vec<String> = rows.iter().take(NAMED).map(place).collect();
+        let (are, others) =
+            (if rows.len() == 1 { "row of its batch is" } else { "rows of its batch are" }, rows.len() > NAMED);
+        format!("; {} more {are} rejected too: {}{}", rows.len(), named.join(", "), if others { " …" } else { "" })
     }
 
     fn json(&self, step: &str, batch: &Batch, rejected: &[(u32, Arc<str>)]) -> io::Result<Vec<u8>> {

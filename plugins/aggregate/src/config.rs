@@ -1,6 +1,7 @@
 //! What is asked for.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 use std::fmt;
 
 use callboard_sdk::prelude::*;
@@ -17,8 +18,42 @@ pub struct Config {
     /// The columns to write, in this order: for each its name, and `"count"` or `{ FUNCTION = "COLUMN" }`. The functions are
     /// `count`, `sum`, `mean`, `min`, `max`, `first` and `list`.
     pub(crate) figures: Figures,
+    /// Columns to gather into lists under their own names, beside `figures`: their names, or `true` for all that are neither in `by` nor
+    /// names of figures. A group of rows becomes one row of lists.
+    pub(crate) lists: Lists,
     /// Keeps all rows, with the figures of their group beside their columns. Otherwise one row for each group goes on.
     pub(crate) beside: bool,
+}
+
+/// Which columns are gathered into lists.
+#[derive(Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(untagged)]
+pub(crate) enum Lists {
+    /// All that are left, or none.
+    Rest(bool),
+    /// These.
+    Columns(Vec<String>),
+}
+
+impl Default for Lists {
+    fn default() -> Self {
+        Lists::Rest(false)
+    }
+}
+
+impl Config {
+    /// The names of the columns that are gathered into lists.
+    pub(crate) fn lists(&self, input: &Schema) -> Vec<String> {
+        let taken: HashSet<&String> = self.by.iter().chain(self.figures.0.iter().map(|(name, _)| name)).collect();
+        match &self.lists {
+            Lists::Rest(false) => Vec::new(),
+            Lists::Rest(true) => {
+                let names = input.fields().iter().map(|field| &field.name);
+                names.filter(|name| !taken.contains(name)).cloned().collect()
+            }
+            Lists::Columns(names) => names.clone(),
+        }
+    }
 }
 
 /// Figures by their names, in order.

@@ -18,6 +18,7 @@ use std::collections::HashSet;
 use callboard_sdk::prelude::*;
 
 pub use config::Config;
+use config::{Function, Lists, Of};
 use figure::{Figure, Wanted, escaped};
 
 /// Rows put out in one call, and the bytes of their figures.
@@ -45,7 +46,19 @@ impl Global for Aggregate {
                 return Err(StepError::config(format!("`{name}` is a column of `by`")).at(pointer()));
             }
         }
-        match config.by.is_empty() && config.figures.0.is_empty() {
+        let mut names: HashSet<&String> =
+            by.iter().copied().chain(config.figures.0.iter().map(|(name, _)| name)).collect();
+        if let Lists::Columns(lists) = &config.lists {
+            for (i, name) in lists.iter().enumerate() {
+                input.field(name).at(format!("/lists/{i}"))?;
+                if !names.insert(name) {
+                    let what = if by.contains(name) { "a column of `by`" } else { "there already" };
+                    return Err(StepError::config(format!("`{name}` is {what}"))).at(format!("/lists/{i}"));
+                }
+            }
+        }
+        let nothing = config.figures.0.is_empty() && config.lists(input).is_empty();
+        match config.by.is_empty() && nothing {
             true => Err(StepError::config("at least 1 figure is needed where `by` has no columns").at("/figures")),
             false => Ok(()),
         }
@@ -53,11 +66,15 @@ impl Global for Aggregate {
 
     fn bind(config: Config, inputs: &[Schema]) -> Result<BoundGlobal> {
         let input = Schema::only(inputs)?;
-        let wanted = config.figures.0.iter().map(|(name, of)| Wanted::resolve(name, of, input));
+        let lists = config.lists(input).into_iter().map(|name| (name.clone(), Of::Column(Function::List(name))));
+        let lists: Vec<(String, Of)> = lists.collect();
+        let wanted = config.figures.0.iter().chain(&lists).map(|(name, of)| Wanted::resolve(name, of, input));
         let wanted = wanted.collect::<Result<Vec<_>>>()?;
         let gather = if config.by.is_empty() { Gather::all() } else { Gather::by_key(config.by.iter().cloned()) };
         let by: HashSet<&String> = config.by.iter().collect();
-        let dropped = input.fields().iter().map(|field| &field.name).filter(|name| !by.contains(name));
+        let written: HashSet<&str> = wanted.iter().map(|wanted| wanted.field().name.as_str()).collect();
+        let names = input.fields().iter().map(|field| &field.name);
+        let dropped = names.filter(|name| !by.contains(name) && !written.contains(name.as_str()));
         let shape = Shape::new()
             .gather(gather)
             .reads_all(wanted.iter().filter_map(Wanted::column))

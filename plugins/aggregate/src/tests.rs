@@ -44,6 +44,32 @@ fn every_figure_of_each_group() {
     assert_eq!(names[..3], ["lang", "rows", "values"], "figures are written in the order of the configuration");
 }
 
+/// Rows of a key as one row of lists.
+#[test]
+fn columns_are_gathered_into_lists() {
+    let rows =
+        || json!([{ "q": "x", "a": 1, "m": "p" }, { "q": "y", "a": 2, "m": "q" }, { "q": "x", "a": 3, "m": null }]);
+    let all = [json!({ "q": "x", "a": [1, 3], "m": ["p", null] }), json!({ "q": "y", "a": [2], "m": ["q"] })];
+    assert_eq!(run(json!({ "by": ["q"], "lists": true }), rows()), all);
+    assert_eq!(run(json!({ "by": ["q"], "lists": ["a", "m"] }), rows()), all);
+    let some = run(json!({ "by": ["q"], "figures": { "n": "count" }, "lists": ["m"] }), rows());
+    assert_eq!(some[0], json!({ "q": "x", "n": 2, "m": ["p", null] }));
+    assert_eq!(
+        run(json!({ "lists": true, "figures": { "a": { "sum": "a" } } }), rows()),
+        [json!({ "a": 6, "q": ["x", "y", "x"], "m": ["p", "q", null] })]
+    );
+    for (config, at, what) in [
+        (json!({ "by": ["q"], "lists": ["nope"] }), "/lists/0", "nope"),
+        (json!({ "by": ["q"], "lists": ["a", "q"] }), "/lists/1", "`q` is a column of `by`"),
+        (json!({ "by": ["q"], "lists": ["a", "a"] }), "/lists/1", "`a` is there already"),
+        (json!({ "lists": [] }), "/figures", "at least 1 figure"),
+    ] {
+        let error = testing::global::<Aggregate>(config.clone(), [rows()]).unwrap_err();
+        assert_eq!(error.at.as_deref(), Some(at), "{config}: {error}");
+        assert!(error.message.contains(what), "{config}: {error}");
+    }
+}
+
 #[test]
 fn figures_beside_each_row() {
     let config = json!({ "by": ["lang"], "beside": true, "figures": { "n": { "max": "n" }, "ids": { "list": "id" } } });
