@@ -42,17 +42,22 @@ pub struct Feed {
     pub door: Option<Door>,
     /// Which route leads there, if it is not all of these rows: its place in [`Pipeline::routes`](crate::Pipeline), from 1.
     pub branch: Option<u32>,
+    /// In a pipeline alone: one of those that `*.dropped` or `*.rejected` stands for, which is left out where the step can have no such row.
+    pub every: bool,
 }
+
+/// In the place of a step's name, before a door: all steps.
+pub(crate) const EVERY: &str = "*";
 
 impl Feed {
     /// The rows of an input, or those that a step puts out.
     pub fn node(name: &str) -> Self {
-        Self { node: name.to_owned(), door: None, branch: None }
+        Self { node: name.to_owned(), door: None, branch: None, every: false }
     }
 
     /// A door of a step.
     pub fn door(step: &str, door: Door) -> Self {
-        Self { node: step.to_owned(), door: Some(door), branch: None }
+        Self { node: step.to_owned(), door: Some(door), branch: None, every: false }
     }
 
     /// All rows of which a route takes some.
@@ -92,7 +97,7 @@ impl From<String> for Feed {
         if let Some((length, _)) = found {
             text.truncate(length);
         }
-        Self { node: text, door: found.map(|(_, door)| door), branch: branch.map(|(_, branch)| branch) }
+        Self { node: text, door: found.map(|(_, door)| door), branch: branch.map(|(_, branch)| branch), every: false }
     }
 }
 

@@ -250,7 +250,7 @@ enum Rows {
     Many(#[schemars(length(min = 1))] Vec<Feed>),
 }
 
-/// An input, a step or a side door of a step; or some of its rows.
+/// An input, a step or a side door of a step (`STEP.dropped`, `STEP.rejected`; `*.dropped` of all steps); or some of its rows.
 #[derive(Deserialize, JsonSchema)]
 #[serde(untagged)]
 enum Feed {

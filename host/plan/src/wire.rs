@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use crate::choices::Transport;
 use crate::door::{Door, Feed};
 use crate::draft::{DraftEdge, End};
-use crate::pipeline::{From, Located, Pipeline, only_input};
+use crate::pipeline::{From, Located, OnError, Pipeline, REJECT, no_rows, only_input};
 use crate::problem::{At, Findings};
 use crate::scan::Kind;
 
@@ -42,7 +42,7 @@ pub(crate) fn wire(pipeline: &Pipeline, kinds: &[Option<Kind>], findings: &mut F
                 findings.add(&step.at, message);
             }
             (From::Append(feeds) | From::Implied(feeds), _) => {
-                append((&ends, kinds), feeds, to, None, &mut edges, findings)
+                append((pipeline, &ends, kinds), feeds, to, None, &mut edges, findings)
             }
             (From::Named(ports), kind) => {
                 if kind == Some(Kind::Transform) {
@@ -54,7 +54,7 @@ pub(crate) fn wire(pipeline: &Pipeline, kinds: &[Option<Kind>], findings: &mut F
                     findings.add_with_help(at, message, "append with `from = [\"a\", \"b\"]`");
                 }
                 for (port, feeds) in ports {
-                    append((&ends, kinds), feeds, to, Some(port), &mut edges, findings);
+                    append((pipeline, &ends, kinds), feeds, to, Some(port), &mut edges, findings);
                 }
             }
         }
@@ -62,7 +62,9 @@ pub(crate) fn wire(pipeline: &Pipeline, kinds: &[Option<Kind>], findings: &mut F
     for (index, output) in pipeline.outputs.iter().enumerate() {
         let to = End::Output(index);
         match &output.from {
-            From::Append(feeds) | From::Implied(feeds) => append((&ends, kinds), feeds, to, None, &mut edges, findings),
+            From::Append(feeds) | From::Implied(feeds) => {
+                append((pipeline, &ends, kinds), feeds, to, None, &mut edges, findings)
+            }
             From::Named(_) => {}
             From::Default if pipeline.steps.is_empty() => {
                 if let Some(input) = only_input(pipeline, "output", &output.name, findings).map(End::Input) {
@@ -91,25 +93,36 @@ fn edge(from: End, to: End, port: Option<&str>, position: usize, at: &At) -> Dra
     DraftEdge { from, door: None, branch: None, to, port, position, at: at.clone(), transport: Transport::Channel }
 }
 
+/// Which rows an input is made of; `*.dropped` leaves out steps that have no such rows.
 fn append(
-    (ends, kinds): (&HashMap<&str, End>, &[Option<Kind>]),
+    (pipeline, ends, kinds): (&Pipeline, &HashMap<&str, End>, &[Option<Kind>]),
     feeds: &[Located<Feed>],
     to: End,
     port: Option<&Located<String>>,
     edges: &mut Vec<DraftEdge>,
     findings: &mut Findings,
 ) {
-    for (position, feed) in feeds.iter().enumerate() {
-        let Feed { node, door, branch } = &feed.value;
+    let mut position = 0;
+    for feed in feeds {
+        let Feed { node, door, branch, every } = &feed.value;
         // A pipeline that has been read names nothing that is not there.
         let Some(from) = ends.get(node.as_str()).copied() else { continue };
-        if let (End::Step(step), Some(door)) = (from, door)
-            && kinds[step] == Some(Kind::Source)
-        {
-            refuse_door_of_source(node, *door, &feed.at, findings);
+        if let (End::Step(step), Some(door)) = (from, door) {
+            let is_source = kinds[step] == Some(Kind::Source);
+            let rejects = *door == Door::Dropped || pipeline.steps[step].on_error() == OnError::Reject;
+            if *every && (is_source || !rejects) {
+                continue;
+            }
+            if is_source {
+                refuse_door_of_source(node, *door, &feed.at, findings);
+            }
         }
         let edge = edge(from, to, port.map(|port| port.value.as_str()), position, &feed.at);
         edges.push(DraftEdge { door: *door, branch: *branch, ..edge });
+        position += 1;
+    }
+    if let (0, Some(feed)) = (position, feeds.iter().find(|feed| feed.every)) {
+        findings.add_with_help(&feed.at, no_rows(feed), REJECT);
     }
 }
 

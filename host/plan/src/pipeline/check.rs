@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use super::model::{From, LoadGroups, Located, OnError, Pipeline, Step};
 use super::read::{MOST_MEMORY, Role};
 use crate::choices::MEMORY_LIMIT;
-use crate::door::{Door, Feed};
+use crate::door::{Door, EVERY, Feed};
 use crate::problem::{At, Findings};
 use crate::sizes::{exact, written};
 use crate::spelling::{hint, nearest, quoted};
@@ -110,6 +110,13 @@ fn sources(pipeline: &Pipeline, role: Role, findings: &mut Findings) {
             }
             if findings.is_full() {
                 return;
+            }
+            if feed.node == EVERY {
+                if feed.door.is_none() {
+                    let help = "the side doors of all steps are `*.dropped` and `*.rejected`; several names are a list: from = [\"a\", \"b\"]";
+                    findings.add_with_help(&feed.at, "`from` names `*`, which is nothing without a side door", help);
+                }
+                continue;
             }
             let written = feed.whole().to_string();
             let (name, word) = written.split_once('.').unwrap_or((&written, ""));

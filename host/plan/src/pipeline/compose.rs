@@ -180,8 +180,17 @@ fn refer(from: &mut From, parts: &HashMap<String, Spliced>, findings: &mut Findi
                         let message = format!("`{}` puts out rows that a route takes some of already", feed.node);
                         findings.add_with_help(&feed.at, message, ONE_ROUTE);
                     }
-                    let branch = |value: &Feed| Feed { branch: feed.branch.or(value.branch), ..value.clone() };
+                    let branch = |value: &Feed| Feed {
+                        branch: feed.branch.or(value.branch),
+                        every: value.every || feed.every,
+                        ..value.clone()
+                    };
                     feeds.iter().map(|value| Located { value: branch(value), at: feed.at.clone() }).collect()
+                }
+                Err(_) if feed.every => {
+                    let every = feed.door.map(|door| part.every(door)).unwrap_or_default();
+                    let branch = |value: Feed| Feed { branch: feed.branch, ..value };
+                    every.into_iter().map(|value| Located { value: branch(value), at: feed.at.clone() }).collect()
                 }
                 Err(why) => {
                     findings.add_with_help(&feed.at, format!("`{}` has no rows: {}", feed.whole(), why.0), why.1);

@@ -3,7 +3,8 @@
 //! 1. `document` — TOML or JSON text as one tree that knows its places.
 //! 2. `params`, `declared`, `like` — `--set`, `--params` and `${params.x}` put into the tree, and blocks that several tables share.
 //! 3. `fields`, `read`, `reading`, `access`, `sources`, `grants` — the tree as the typed [`Pipeline`]; unknown keys and wrong types are found here.
-//! 4. `check`, `paths` — names, `from`, load groups and paths that contradict each other; what is not a path.
+//! 4. `every` — `*.dropped` as the side doors of all steps.
+//!    `check`, `paths` — names, `from`, load groups and paths that contradict each other; what is not a path.
 //! 5. `compose`, `splice` — a step that is a pipeline itself is replaced by the steps of that pipeline.
 
 mod access;
@@ -11,6 +12,7 @@ mod check;
 mod compose;
 mod declared;
 mod document;
+mod every;
 mod fields;
 mod grants;
 mod like;
@@ -25,6 +27,7 @@ mod splice;
 pub(crate) use compose::only_input;
 pub use compose::{Text, is_pipeline};
 pub use document::Places;
+pub(crate) use every::{REJECT, no_rows};
 pub use model::{
     Access, Added, BatchSize, From, Input, InputLimits, Limits, LoadGroups, Located, OnError, Output, OutputColumn,
     Pipeline, Reading, Run, Step,
@@ -184,10 +187,14 @@ fn typed(
     };
     let nodes = ["inputs", "steps", "outputs"].map(written).into_iter().filter(|count| *count < usize::MAX);
     within(nodes.sum(), 0, findings)?;
-    let pipeline = read::pipeline(root, role, findings)?;
+    let mut pipeline = read::pipeline(root, role, findings)?;
     let all_read = written("inputs") == pipeline.inputs.len() && written("steps") == pipeline.steps.len();
     within(0, feeds(&pipeline), findings)?;
     check::check(&pipeline, role, all_read, findings);
+    if all_read {
+        every::spread(&mut pipeline, findings);
+        within(0, feeds(&pipeline), findings)?;
+    }
     paths::check(&pipeline, role, findings);
     Some(pipeline)
 }

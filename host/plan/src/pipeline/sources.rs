@@ -64,8 +64,8 @@ fn feeds(node: &Node, what: &str, routes: &Routes, findings: &mut Findings) -> O
 /// What a text names; no text names a branch.
 fn name(Located { value, at }: Located<String>) -> Located<Feed> {
     let value = match Feed::from(value) {
-        Feed { branch: None, node, door } => Feed { branch: None, node, door },
-        branch => Feed::node(&branch.to_string()),
+        branch @ Feed { branch: Some(_), .. } => Feed::node(&branch.to_string()),
+        whole => whole,
     };
     Located { value, at }
 }

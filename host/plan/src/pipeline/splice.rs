@@ -11,12 +11,19 @@ use crate::spelling::{hint, quoted};
 /// What a step that is a pipeline becomes.
 pub(super) struct Spliced {
     pub(super) steps: Vec<Step>,
+    /// Their names.
+    inside: Vec<String>,
     uses: String,
     out: Vec<Feed>,
     doors: HashMap<Door, Vec<Feed>>,
 }
 
 impl Spliced {
+    /// The doors of all of its steps, for a pipeline that does not say what its own are.
+    pub(super) fn every(&self, door: Door) -> Vec<Feed> {
+        self.inside.iter().map(|step| Feed { every: true, ..Feed::door(step, door) }).collect()
+    }
+
     /// What stands for the step, or for a door of it; or why nothing does, and the fix.
     pub(super) fn feeds(&self, door: Option<Door>) -> Result<&[Feed], (String, String)> {
         let Some(door) = door else { return Ok(&self.out) };
@@ -81,8 +88,9 @@ pub(super) fn splice(outer: &Step, mut inner: Pipeline, findings: &mut Findings)
         findings.add(&outer.uses.at, message);
         return None;
     }
-    let steps = steps.into_iter().map(|step| step_within(outer, step, &given, findings)).collect();
-    Some(Spliced { steps, uses: outer.uses.value.clone(), out, doors })
+    let steps: Vec<Step> = steps.into_iter().map(|step| step_within(outer, step, &given, findings)).collect();
+    let inside = steps.iter().map(|step| step.name.value.clone()).collect();
+    Some(Spliced { steps, inside, uses: outer.uses.value.clone(), out, doors })
 }
 
 /// A route takes some rows of an input or a step, and not of what a route takes.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, StringArray, UInt32Array, UInt64Array};
-use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use arrow::datatypes::{Field, Schema, SchemaRef};
 use arrow::error::ArrowError;
 
 use callboard_plan::Feed;
@@ -11,17 +11,8 @@ use callboard_plan::Feed;
 use super::{Left, Outlet, Stop};
 use crate::error::{Class, RunError};
 use crate::rejects::Files;
-use crate::rows::Batch;
+use crate::rows::{Batch, DOOR_COLUMNS as COLUMNS};
 use callboard_sandbox::Fate;
-
-/// The columns that stand behind those of the step's first input.
-const COLUMNS: [(&str, DataType); 5] = [
-    ("_reason", DataType::Utf8),
-    ("_step", DataType::Utf8),
-    ("_input", DataType::Utf8),
-    ("_file", DataType::Utf8),
-    ("_line", DataType::UInt64),
-];
 
 /// The rows behind a door, for a step whose first input has these columns.
 pub(crate) fn schema(input: &Schema) -> Result<SchemaRef, RunError> {

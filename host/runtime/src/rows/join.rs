@@ -3,14 +3,23 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use arrow::array::RecordBatch;
-use arrow::datatypes::{FieldRef, Schema, SchemaRef};
+use arrow::array::{RecordBatch, new_null_array};
+use arrow::datatypes::{DataType, FieldRef, Schema, SchemaRef};
 use arrow::error::ArrowError;
 use callboard_plan::Feed;
 use callboard_sandbox::{Bound, Origin, display, record_batch, some_columns_of};
 
 use super::{Batch, Known, Location, places};
 use crate::error::{Class, RunError};
+
+/// The columns that rows of a side door have behind those of the step's first input.
+pub(crate) const DOOR_COLUMNS: [(&str, DataType); 5] = [
+    ("_reason", DataType::Utf8),
+    ("_step", DataType::Utf8),
+    ("_input", DataType::Utf8),
+    ("_file", DataType::Utf8),
+    ("_line", DataType::UInt64),
+];
 
 /// What is put out: columns of `carried`, rows of the first input, beside what was written for them.
 pub(crate) fn join(bound: &Bound, carried: &Batch, written: &RecordBatch) -> Result<Batch, ArrowError> {
@@ -38,9 +47,13 @@ pub(crate) fn known(bound: &Bound, carried: &Batch, logged: Option<&dyn Fn(usize
     known.collect()
 }
 
-/// The one schema of appended rows: the columns of the first, which the others must have as well, in any order.
+/// The one schema of appended rows: the columns of the first, which the others must have as well, in any order. Rows of side doors alone
+/// have all columns that one of them has: they left the pipeline at different places.
 pub(crate) fn appended(feeds: &[(&Feed, SchemaRef)]) -> Result<SchemaRef, RunError> {
     let ((first_name, first), rest) = feeds.split_first().expect("a port has a feed");
+    if feeds.iter().all(|(feed, _)| feed.door.is_some()) && !rest.is_empty() {
+        return of_doors(feeds);
+    }
     let mut fields: Vec<FieldRef> = first.fields().iter().cloned().collect();
     for (name, schema) in rest {
         let differ = |what: String| {
@@ -72,6 +85,39 @@ pub(crate) fn appended(feeds: &[(&Feed, SchemaRef)]) -> Result<SchemaRef, RunErr
     Ok(Arc::new(Schema::new(fields)))
 }
 
+/// All columns of the rows behind several doors, those that every door adds behind the others. One that a door lacks is null in its rows.
+fn of_doors(feeds: &[(&Feed, SchemaRef)]) -> Result<SchemaRef, RunError> {
+    let mut fields: Vec<(FieldRef, &Feed, usize)> = Vec::new();
+    let mut at: HashMap<String, usize> = HashMap::new();
+    for (feed, schema) in feeds {
+        for field in schema.fields() {
+            let Some(known) = at.get(field.name()) else {
+                at.insert(field.name().clone(), fields.len());
+                fields.push((field.clone(), feed, 1));
+                continue;
+            };
+            let (known, of, count) = &mut fields[*known];
+            *count += 1;
+            if !known.data_type().equals_datatype(field.data_type()) {
+                let (ours, theirs) = (display(known.data_type()), display(field.data_type()));
+                let message = format!("column `{}` is {ours} in `{of}` and {theirs} in `{feed}`", field.name());
+                let help = format!("write these rows to two outputs: one without `{of}`, one without `{feed}`");
+                return Err(RunError::new(Class::Pipeline, message).help(help));
+            }
+            if field.is_nullable() && !known.is_nullable() {
+                *known = Arc::new(known.as_ref().clone().with_nullable(true));
+            }
+        }
+    }
+    let whole = |(field, _, count): (FieldRef, &Feed, usize)| match count == feeds.len() {
+        true => field,
+        false => Arc::new(field.as_ref().clone().with_nullable(true)),
+    };
+    let (own, columns): (Vec<FieldRef>, Vec<FieldRef>) =
+        fields.into_iter().map(whole).partition(|field| DOOR_COLUMNS.iter().any(|(name, _)| name == field.name()));
+    Ok(Arc::new(Schema::new(columns.into_iter().chain(own).collect::<Vec<_>>())))
+}
+
 /// A batch of a feed under the schema of the port that it is appended to.
 pub(crate) fn conform(batch: Batch, schema: &SchemaRef) -> Result<Batch, ArrowError> {
     if batch.rows.schema_ref() == schema {
@@ -80,7 +126,10 @@ pub(crate) fn conform(batch: Batch, schema: &SchemaRef) -> Result<Batch, ArrowEr
     let theirs = batch.rows.schema();
     let at = places(&theirs);
     let columns = schema.fields().iter().map(|field| {
-        let column = batch.rows.column(at[field.name().as_str()]);
+        let Some(place) = at.get(field.name().as_str()) else {
+            return Ok(new_null_array(field.data_type(), batch.len()));
+        };
+        let column = batch.rows.column(*place);
         match column.data_type() == field.data_type() {
             true => Ok(column.clone()),
             // Types that differ in nothing but the names or nullability of what is nested.
@@ -93,7 +142,7 @@ pub(crate) fn conform(batch: Batch, schema: &SchemaRef) -> Result<Batch, ArrowEr
 #[cfg(test)]
 mod tests {
     use arrow::array::{ArrayRef, Int64Array};
-    use arrow::datatypes::{DataType, Field};
+    use arrow::datatypes::Field;
 
     use super::*;
     use crate::rows::digest;
@@ -102,6 +151,34 @@ mod tests {
         let fields: Vec<_> = columns.iter().map(|(name, _)| Field::new(*name, DataType::Int64, true)).collect();
         let values = columns.iter().map(|(_, value)| Arc::new(Int64Array::from(vec![*value])) as ArrayRef);
         record_batch(Arc::new(Schema::new(fields)), values.collect(), 1).unwrap()
+    }
+
+    fn schema(columns: &[(&str, DataType)]) -> SchemaRef {
+        let fields = columns.iter().map(|(name, data_type)| Field::new(*name, data_type.clone(), false));
+        Arc::new(Schema::new(fields.collect::<Vec<_>>()))
+    }
+
+    #[test]
+    fn rows_of_doors_have_all_columns_and_their_own_behind_them() {
+        use callboard_plan::Door::Dropped;
+
+        let text = || DataType::Utf8;
+        let (a, b) = (Feed::door("a", Dropped), Feed::door("b", Dropped));
+        let first = schema(&[("id", DataType::Int64), ("_reason", text())]);
+        let second = schema(&[("lang", text()), ("id", DataType::Int64), ("_reason", text())]);
+        let both = appended(&[(&a, first.clone()), (&b, second.clone())]).unwrap();
+        let found: Vec<_> = both.fields().iter().map(|field| (field.name().as_str(), field.is_nullable())).collect();
+        assert_eq!(found, [("id", false), ("lang", true), ("_reason", false)]);
+        let batch = Batch::created(rows(&[("id", 7)]));
+        let batch = conform(batch, &schema(&[("id", DataType::Int64)])).unwrap();
+        let conformed = conform(batch, &Arc::new(both.project(&[0, 1]).unwrap())).unwrap();
+        assert!(conformed.rows.column(0).is_valid(0) && conformed.rows.column(1).is_null(0));
+
+        // Rows that a step puts out have the columns of the first, as ever; and a column has one type.
+        assert!(appended(&[(&Feed::node("a"), first.clone()), (&b, second)]).is_err());
+        let other = schema(&[("id", text())]);
+        let error = appended(&[(&a, first), (&b, other)]).unwrap_err();
+        assert_eq!(error.message, "column `id` is int64 in `a.dropped` and string in `b.dropped`");
     }
 
     #[test]

@@ -10,4 +10,4 @@ pub(crate) mod memory;
 
 pub(crate) use batch::{Batch, Known, Location, fill, places, weight};
 pub(crate) use callboard_sandbox::record_batch;
-pub(crate) use join::{appended, conform, created, join, known, only_carried};
+pub(crate) use join::{DOOR_COLUMNS, appended, conform, created, join, known, only_carried};

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use arrow::array::{Array, ArrayRef, BooleanArray, UInt32Array, UInt64Array};
 use arrow::buffer::BooleanBuffer;
 use arrow::compute::{FilterBuilder, FilterPredicate};
-use arrow::datatypes::{DataType, Schema, SchemaRef};
+use arrow::datatypes::{DataType, FieldRef, Schema, SchemaRef};
 use arrow::error::ArrowError;
 
 use super::records::{Chosen, Column, Reference};
@@ -70,9 +70,13 @@ pub(super) fn assemble(
         before += count;
         if picked.count_set_bits() > 0 {
             let at = places(base.schema());
-            let columns: Option<Vec<usize>> =
-                carried.fields().iter().map(|field| at.get(field.name().as_str()).copied()).collect();
-            let Some(columns) = columns else { return Ok(None) };
+            // Rows of side doors that were appended may lack a column, which is null then.
+            let is_there = |field: &FieldRef| at.contains_key(field.name().as_str()) || field.is_nullable();
+            if !carried.fields().iter().all(is_there) {
+                return Ok(None);
+            }
+            let columns: Vec<usize> =
+                carried.fields().iter().filter_map(|field| at.get(field.name().as_str()).copied()).collect();
             let rows = base.read_some(frame, Some(&columns), Some(&picked))?;
             pieces.push(conform(rows, &carried).map_err(broken)?);
         }
