@@ -11,6 +11,7 @@
 #![forbid(unsafe_code)]
 
 mod bounds;
+mod drawings;
 mod random;
 mod schema;
 mod shelf;

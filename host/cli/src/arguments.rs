@@ -59,8 +59,9 @@ Examples:
     #[command(after_help = "\
 Examples:
   callboard plan curate.toml
-  callboard plan curate.toml --why                what a run would take over from earlier runs
-  callboard plan curate.toml --format mermaid     a diagram")]
+  callboard plan curate.toml --why                why it is so, and what a run would take over from earlier runs
+  callboard plan curate.toml --svg plan.svg       a drawing
+  callboard plan curate.toml --format mermaid     a diagram for Markdown")]
     Plan(PlanArguments),
     /// Check a pipeline against its data and components without running it
     #[command(after_help = "\
@@ -298,7 +299,11 @@ pub(crate) struct PlanArguments {
     /// The output format
     #[arg(long, value_enum, default_value_t)]
     pub(crate) format: PlanFormat,
-    /// Show for each step what a run would take over from earlier runs, and why not the rest; opens data and components
+    /// Write a drawing to a file, as SVG
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["format", "why"])]
+    pub(crate) svg: Option<PathBuf>,
+    /// Show why each stage begins, how each edge carries its rows, and for each step what a run would take over from earlier runs, and why
+    /// not the rest; opens data and components
     #[arg(long, conflicts_with = "format")]
     pub(crate) why: bool,
     /// The folder that holds earlier runs
@@ -315,6 +320,8 @@ pub(crate) enum PlanFormat {
     Json,
     /// A Mermaid diagram
     Mermaid,
+    /// A drawing, as SVG
+    Svg,
 }
 
 #[derive(Args, Debug)]

@@ -129,7 +129,7 @@ impl<'a> Draft<'a> {
 
     /// What an edge is from.
     pub(crate) fn feed(&self, edge: &DraftEdge) -> Feed {
-        Feed { node: self.name(edge.from).to_owned(), door: edge.door, branch: edge.branch }
+        Feed { door: edge.door, branch: edge.branch, ..Feed::node(self.name(edge.from)) }
     }
 
     /// The first edge from one step to another, as a person reads it: `quality.dropped → label`.
@@ -241,7 +241,7 @@ fn order(pipeline: &Pipeline, edges: &[DraftEdge], findings: &mut Findings) -> O
             });
             let at = closing.map_or(&pipeline.steps[first].at, |edge| &edge.at);
             let message = format!("the steps go in a circle: `{}`", names.join(" → "));
-            findings.add_with_help(at, message, "a step reads what comes before it: change one `from` of these");
+            findings.add_with_help(at, message, "a step reads only what comes before it: change one `from` of these; to feed rows back, write them to an output, and read that in the next run");
         }
     }
     if !acyclic {

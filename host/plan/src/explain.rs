@@ -62,8 +62,14 @@ fn count(count: usize, what: &str) -> String {
     format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }
 
-fn title(stage: &Stage, plan: &Plan) -> String {
-    let mut title = format!("stage {}, about {}", stage.index, about(stage.predicted.total_bytes()));
+/// `stage 2, about 92 MiB: …`, and why it begins.
+pub(crate) fn title(stage: &Stage, plan: &Plan) -> String {
+    format!("stage {}, about {}{}", stage.index, about(stage.predicted.total_bytes()), cause(stage, plan))
+}
+
+/// Why a stage begins, behind a colon; nothing for the first.
+pub(crate) fn cause(stage: &Stage, plan: &Plan) -> String {
+    let mut title = String::new();
     match &stage.reason {
         Boundary::Start => {}
         Boundary::OneStep => title.push_str(": each step is loaded alone"),

@@ -7,7 +7,7 @@
 //! 3. [`Plan::new`] checks those facts (`facts`), fills in every `from` (`wire`), finds cycles (`draft`), and applies the
 //!    ordered `rules`: which stage each step runs in, in how many instances, which edges are files. What the caller wants and
 //!    knows beside the pipeline comes in as [`Terms`]: a budget of memory, the machine's cores, what steps needed before.
-//! 4. The [`Plan`] is data: kept as JSON, known by its fingerprint, shown by [`explain`] and [`mermaid`]. It cannot be made or
+//! 4. The [`Plan`] is data: kept as JSON, known by its fingerprint, shown by [`explain`], [`reasons`], [`mermaid`] and [`svg`]. It cannot be made or
 //!    changed into one that [`Plan::verify`] refuses: that is asked wherever one is read or altered.
 //!
 //! Whatever is wrong on the way is a list of [`Problems`], each with its place and what to do; all that can be found at
@@ -57,12 +57,14 @@ mod parts;
 pub mod pipeline;
 mod plan;
 mod problem;
+mod reasons;
 mod route;
 mod routes;
 mod rules;
 mod scan;
 mod schema;
 mod spelling;
+mod svg;
 mod terms;
 mod unverified;
 mod verify;
@@ -84,10 +86,12 @@ pub use plan::{
     Contradiction, Edge, Plan, PlanError, PlannedInput, PlannedOutput, PlannedStep, Port, Reader, Stage, StepLimits,
 };
 pub use problem::{At, Problem, Problems, Source, Span};
+pub use reasons::reasons;
 pub use route::{Else, Route, Share};
 pub use scan::{ComponentFacts, Kind, ScanError, names as component_names, scan};
 pub use schema::schema;
 pub use spelling::nearest;
+pub use svg::svg;
 pub use terms::Terms;
 
 /// The most linear memory that any component can have, bytes: its addresses have 32 bits.

@@ -89,9 +89,20 @@ pub(crate) fn sentence(text: &str, width: usize) -> String {
     lines.collect::<Vec<_>>().join("\n")
 }
 
-/// A list in lines, broken after its commas.
+/// A line that stands `indent` to the right, and is broken at spaces; those behind its first stand further right.
+pub(crate) fn hanging(text: &str, indent: usize, width: usize) -> String {
+    let lines = broken(text, " ", width.saturating_sub(indent + 2)).into_iter().enumerate();
+    let indented = lines.map(|(nth, line)| format!("{:1$}{line}", "", indent + if nth == 0 { 0 } else { 2 }));
+    indented.collect::<Vec<_>>().join("\n")
+}
+
+/// A list in lines, broken after its commas; a part that is too long for a line, such as a condition, at its spaces.
 fn list(text: &str, width: usize) -> Vec<String> {
-    broken(text, ", ", width)
+    let too_long = |line: String| match length(&line) > width {
+        true => broken(&line, " ", width),
+        false => vec![line],
+    };
+    broken(text, ", ", width).into_iter().flat_map(too_long).collect()
 }
 
 /// Greedy; a part that is longer than a line stands alone in one that is too long, so that it can be copied.

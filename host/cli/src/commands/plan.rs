@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use callboard_runtime::{Change, Run, StepReuse, Verdict};
+use callboard_io::FilePlace;
+use callboard_runtime::{Change, Run, RunError, StepReuse, Verdict};
 
 use crate::arguments::{PlanArguments, PlanFormat};
 use crate::exit::Failure;
@@ -18,16 +19,34 @@ pub(crate) fn plan(arguments: &PlanArguments) -> Result<ExitCode, Failure> {
         return why(arguments, planned);
     }
     let plan = planned.plan;
+    if let Some(file) = &arguments.svg {
+        if let Some(folder) = file.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+            let doing = format!("open the drawing's folder `{}`", folder.display());
+            folder.read_dir().map_err(|error| Failure::system(&doing, &error))?;
+        }
+        let place = FilePlace::find(file).map_err(RunError::from)?;
+        place.write(callboard_plan::svg(&plan).as_bytes()).map_err(RunError::from)?;
+        return print(&format!("drawn: {}", inline(&file.display().to_string())));
+    }
     match arguments.format {
-        PlanFormat::Text => print(&callboard_plan::explain(&plan, width())),
+        PlanFormat::Text => print(&callboard_plan::explain(&plan, columns())),
         PlanFormat::Json => print_json(&plan),
         PlanFormat::Mermaid => print(&callboard_plan::mermaid(&plan)),
+        PlanFormat::Svg => print(&callboard_plan::svg(&plan)),
     }
 }
 
-/// For each step, what would be taken over from earlier runs, and why not the rest.
+/// Lines that are longer than this are hard to read, however wide the terminal is.
+const WIDEST: usize = 120;
+
+fn columns() -> usize {
+    width().min(WIDEST)
+}
+
+/// Why the plan is as it is; then for each step, what would be taken over from earlier runs, and why not the rest.
 fn why(arguments: &PlanArguments, planned: Planned) -> Result<ExitCode, Failure> {
     let Planned { pipeline, plan, components, base, file } = planned;
+    print(&callboard_plan::reasons(&plan, columns()))?;
     let doing = format!("read the folder of runs `{}`", arguments.runs.display());
     let earlier = callboard_runtime::run_folders(&arguments.runs).map_err(|error| Failure::system(&doing, &error))?;
     let observer = Progress::plain(Detail::Warnings).observer();
@@ -37,7 +56,11 @@ fn why(arguments: &PlanArguments, planned: Planned) -> Result<ExitCode, Failure>
     let steps = run.reuse().map_err(|error| Failure::of(error, &pipeline))?;
     let width = steps.iter().map(|step| step.step.chars().count()).max().unwrap_or(0);
     let lines = steps.iter().map(|StepReuse { step, verdict }| format!(" {step:width$}  {}\n", words(verdict, width)));
-    print(&lines.collect::<String>())
+    print(&format!(
+        "\nworked out before, in runs of `{}`:\n{}",
+        inline(&arguments.runs.display().to_string()),
+        lines.collect::<String>()
+    ))
 }
 
 fn words(verdict: &Verdict, width: usize) -> String {

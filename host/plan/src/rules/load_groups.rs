@@ -41,7 +41,7 @@ fn refuse_global_edges(draft: &Draft<'_>, findings: &mut Findings) {
                     draft.hop_name(from, to)
                 );
                 let (from, to) = (draft.step_name(from), draft.step_name(to));
-                findings.add_with_help(&group.at, message, format!("put `{from}` and `{to}` into different groups"));
+                findings.add_with_help(&group.at, message, format!("a global step needs every row before it begins, and its stage ends with it: put `{from}` and `{to}` into different groups"));
             }
         }
     }
@@ -83,7 +83,14 @@ fn refuse_rings(draft: &Draft<'_>, findings: &mut Findings) {
                 title(draft, *other),
                 quoted(by.iter().map(String::as_str))
             );
-            findings.add_with_help(at, message, "make two groups of one of them");
+            let parted: Vec<String> =
+                draft.groups[first].steps.iter().map(|step| format!("[\"{}\"]", draft.step_name(*step))).collect();
+            let help = format!(
+                "the steps of a group run side by side, and so after all that any of them reads: give those of {} groups of their own: {}",
+                title(draft, first),
+                parted.join(", ")
+            );
+            findings.add_with_help(at, message, help);
         } else {
             let path = hops.first().map(|(from, _)| *from).into_iter().chain(hops.iter().map(|(_, to)| *to));
             let path: Vec<&str> = path.map(|step| draft.step_name(step)).collect();
@@ -92,9 +99,11 @@ fn refuse_rings(draft: &Draft<'_>, findings: &mut Findings) {
                 format!("{} cannot be run: `{}` leaves it and comes back", title(draft, first), path.join(" → "));
             let has_global = hops.iter().any(|(from, to)| draft.is_global(*from) || draft.is_global(*to));
             let help = if has_global {
-                format!("split it into two groups, before and after {between}")
+                format!(
+                    "a group runs in one stage, and {between} in another: split it into two groups, before and after"
+                )
             } else {
-                format!("put {between} into the group, or make two groups of it")
+                format!("a group shares its stage with nothing else: put {between} into it, or make two groups of it")
             };
             findings.add_with_help(at, message, help);
         }

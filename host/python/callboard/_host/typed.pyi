@@ -69,8 +69,20 @@ class AggregateConfig(TypedDict, total=False):
         | AggregateFunction6,
     ]
     """The columns to write, in this order: for each its name, and `"count"` or `{ FUNCTION = "COLUMN" }`. The functions are `count`, `sum`, `mean`, `min`, `max`, `first` and `list`. By default {}."""
+    lists: bool | Sequence[str]
+    """Columns to gather into lists under their own names, beside `figures`: their names, or `true` for all that are neither in `by` nor names of figures. A group of rows becomes one row of lists. By default False."""
     beside: bool
     """Keeps all rows, with the figures of their group beside their columns. Otherwise one row for each group goes on. By default False."""
+
+class _AssertConfigRequired(TypedDict):
+    rules: Mapping[str, str]
+    """Name to condition, in CEL syntax, that must be true of every row: `{ has_text = "size(text) > 0", known = "lang in ['en', 'no']" }`."""
+
+class AssertConfig(_AssertConfigRequired, total=False):
+    """The rules, and what happens to rows that break one."""
+
+    broken: Literal["reject", "report"]
+    """What to do with a row that breaks a rule: `reject` it, which ends the run unless the step has `on_error = "reject"`; or `report` it, and let it go on. By default 'reject'."""
 
 class _ComputeConfigRequired(TypedDict):
     set: Mapping[str, str]
@@ -252,6 +264,23 @@ def step(
 
 @overload
 def step(
+    use: Literal["assert"],
+    config: AssertConfig,
+    *,
+    name: str | None = ...,
+    limits: Mapping[str, Any] | None = ...,
+    grants: Mapping[str, Any] | None = ...,
+    columns: Mapping[str, str] | None = ...,
+    on_error: str | None = ...,
+    retries: int | None = ...,
+    replicas: int | None = ...,
+    needs: Mapping[str, Any] | None = ...,
+    max_rejects: int | str | None = ...,
+) -> StepSpec:
+    """Checks rules that every row must obey."""
+
+@overload
+def step(
     use: Literal["compute"],
     config: ComputeConfig,
     *,
@@ -304,7 +333,7 @@ def step(
 @overload
 def step(
     use: Literal["explode"],
-    config: Mapping[str, Any],
+    config: Mapping[str, Any] | None = ...,
     *,
     name: str | None = ...,
     limits: Mapping[str, Any] | None = ...,
@@ -490,6 +519,23 @@ def step(
 
 @overload
 def step(
+    use: Literal["split"],
+    config: Mapping[str, Any],
+    *,
+    name: str | None = ...,
+    limits: Mapping[str, Any] | None = ...,
+    grants: Mapping[str, Any] | None = ...,
+    columns: Mapping[str, str] | None = ...,
+    on_error: str | None = ...,
+    retries: int | None = ...,
+    replicas: int | None = ...,
+    needs: Mapping[str, Any] | None = ...,
+    max_rejects: int | str | None = ...,
+) -> StepSpec:
+    """Divides rows into named parts, such as train, validation and test, by the hash of a key."""
+
+@overload
+def step(
     use: Literal["text-stats"],
     config: TextStatsConfig | None = ...,
     *,
@@ -509,6 +555,7 @@ def step(
 def step(  # type: ignore[overload-overlap]
     use: Literal[
         "aggregate",
+        "assert",
         "compute",
         "contamination",
         "exact-dedup",
@@ -523,6 +570,7 @@ def step(  # type: ignore[overload-overlap]
         "sample",
         "select",
         "sort",
+        "split",
         "text-stats",
     ],
     config: object = ...,
@@ -559,6 +607,19 @@ class Step(_Step):
         self,
         use: Literal["aggregate"],
         config: AggregateConfig | None = ...,
+        *,
+        name: str | None = ...,
+        limits: Mapping[str, Any] | None = ...,
+        grants: Mapping[str, Any] | None = ...,
+        columns: Mapping[str, str] | None = ...,
+        on_error: str = ...,
+        retries: int | None = ...,
+    ) -> None: ...
+    @overload
+    def __init__(
+        self,
+        use: Literal["assert"],
+        config: AssertConfig,
         *,
         name: str | None = ...,
         limits: Mapping[str, Any] | None = ...,
@@ -610,7 +671,7 @@ class Step(_Step):
     def __init__(
         self,
         use: Literal["explode"],
-        config: Mapping[str, Any],
+        config: Mapping[str, Any] | None = ...,
         *,
         name: str | None = ...,
         limits: Mapping[str, Any] | None = ...,
@@ -741,6 +802,19 @@ class Step(_Step):
         self,
         use: Literal["sort"],
         config: SortConfig,
+        *,
+        name: str | None = ...,
+        limits: Mapping[str, Any] | None = ...,
+        grants: Mapping[str, Any] | None = ...,
+        columns: Mapping[str, str] | None = ...,
+        on_error: str = ...,
+        retries: int | None = ...,
+    ) -> None: ...
+    @overload
+    def __init__(
+        self,
+        use: Literal["split"],
+        config: Mapping[str, Any],
         *,
         name: str | None = ...,
         limits: Mapping[str, Any] | None = ...,

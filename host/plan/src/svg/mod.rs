@@ -1,0 +1,286 @@
+//! The plan as a drawing: SVG without scripts, styles from elsewhere or fonts of its own, so that it opens anywhere and can lie beside a page.
+//!
+//! Stages are bands from top to bottom, steps are boxes in them, and edges lead down. What is too long for its box is cut, and whole in
+//! the title that a browser shows over it.
+
+mod layout;
+
+use std::collections::HashMap;
+use std::fmt::Write as _;
+
+use crate::choices::Transport;
+use crate::explain::title;
+use crate::plan::{Edge, Plan, Reader};
+use crate::scan::Kind;
+use layout::{Layout, layout};
+
+/// A line of text is about this high, and a character about this wide.
+const LINE: f64 = 15.0;
+const CHARACTER: f64 = 6.7;
+/// One of a name, which is bold.
+const BOLD: f64 = 7.6;
+/// A box.
+const HEIGHT: f64 = 40.0;
+const LEAST: f64 = 72.0;
+/// Between two ranks, and around what is in a stage.
+const BETWEEN: f64 = 44.0;
+const MARGIN: f64 = 20.0;
+/// The title of a stage.
+const HEAD: f64 = 26.0;
+/// The most characters of a name, of a second line, of a label and of a stage's title.
+const NAME: usize = 32;
+const DETAIL: usize = 30;
+const LABEL: usize = 24;
+
+/// A box and what is in it.
+struct Node<'a> {
+    name: &'a str,
+    detail: String,
+    look: Look,
+    /// From 0.
+    stage: usize,
+}
+
+#[derive(Clone, Copy)]
+enum Look {
+    Input,
+    Step,
+    Global,
+    Output,
+}
+
+/// The plan as an SVG drawing.
+pub fn svg(plan: &Plan) -> String {
+    let nodes = nodes(plan);
+    let mut places: HashMap<(&str, bool), usize> = HashMap::new();
+    for (nth, node) in nodes.iter().enumerate() {
+        places.insert((node.name, matches!(node.look, Look::Output)), nth);
+    }
+    let place = |edge: &Edge| {
+        let to = (edge.to.name(), matches!(edge.to, Reader::Output(_)));
+        // A verified plan has both.
+        Some((*places.get(&(edge.from.node.as_str(), false))?, *places.get(&to)?))
+    };
+    let edges: Vec<(&Edge, (usize, usize))> = plan.edges.iter().filter_map(|edge| Some((edge, place(edge)?))).collect();
+    let widths: Vec<(f64, usize)> = nodes.iter().map(|node| (node.width(), node.stage)).collect();
+    let ends: Vec<(usize, usize)> = edges.iter().map(|(_, ends)| *ends).collect();
+    let drawing = Drawing { plan, nodes: &nodes, layout: layout(&widths, &ends, plan.stages.len()) };
+    drawing.draw(&edges)
+}
+
+/// In an order in which each comes after what it reads.
+fn nodes(plan: &Plan) -> Vec<Node<'_>> {
+    let stage = |stage: usize| stage.saturating_sub(1);
+    let inputs = plan.inputs.iter().map(|input| Node {
+        name: &input.name,
+        detail: input.paths.join(", "),
+        look: Look::Input,
+        stage: stage(input.stage),
+    });
+    let by_name: HashMap<&str, &crate::plan::PlannedStep> =
+        plan.steps.iter().map(|step| (step.name.as_str(), step)).collect();
+    let order =
+        plan.stages.iter().flat_map(|stage| &stage.steps).filter_map(|name| by_name.get(name.as_str()).copied());
+    let steps = order.map(|step| {
+        let many = if step.replicas > 1 { format!(" × {}", step.replicas) } else { String::new() };
+        let uses = if step.uses == step.name { step.kind.as_str() } else { step.uses.as_str() };
+        let look = if step.kind == Kind::Global { Look::Global } else { Look::Step };
+        Node { name: &step.name, detail: format!("{uses}{many}"), look, stage: stage(step.stage) }
+    });
+    let outputs = plan.outputs.iter().map(|output| Node {
+        name: &output.name,
+        detail: output.path.clone(),
+        look: Look::Output,
+        stage: stage(output.stage),
+    });
+    inputs.chain(steps).chain(outputs).collect()
+}
+
+impl Node<'_> {
+    fn width(&self) -> f64 {
+        let (name, detail) = (self.name.chars().count().min(NAME), self.detail.chars().count().min(DETAIL));
+        ((name as f64 * BOLD).max(detail as f64 * CHARACTER) + 24.0).max(LEAST)
+    }
+}
+
+struct Drawing<'a> {
+    plan: &'a Plan,
+    nodes: &'a [Node<'a>],
+    layout: Layout,
+}
+
+impl Drawing<'_> {
+    fn draw(&self, edges: &[(&Edge, (usize, usize))]) -> String {
+        let titles: Vec<String> = self.plan.stages.iter().map(|stage| title(stage, self.plan)).collect();
+        let longest = titles.iter().map(|title| title.chars().count()).max().unwrap_or_default().min(110);
+        let room = (longest as f64 * CHARACTER).max(self.layout.width);
+        let (width, height) = (room + 4.0 * MARGIN, self.bottom() + MARGIN);
+        let mut out = String::new();
+        // Writing to a string does not fail.
+        _ = writeln!(
+            out,
+            "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width:.0}\" height=\"{height:.0}\" viewBox=\"0 0 {width:.0} {height:.0}\" \
+             role=\"img\" font-family=\"ui-sans-serif, system-ui, Helvetica, Arial, sans-serif\" font-size=\"12\" fill=\"#1f2328\">"
+        );
+        _ = writeln!(out, "<title>{}</title>", escaped(&self.plan.name));
+        out.push_str(
+            "<defs><marker id=\"arrow\" viewBox=\"0 0 8 8\" refX=\"7\" refY=\"4\" markerWidth=\"7\" markerHeight=\"7\" orient=\"auto\">\
+             <path d=\"M0 0 L8 4 L0 8 z\" fill=\"#57606a\"/></marker></defs>\n",
+        );
+        _ = writeln!(out, "<rect width=\"{width:.0}\" height=\"{height:.0}\" fill=\"#ffffff\"/>");
+        for nth in 0..titles.len() {
+            let (top, bottom) = self.band(nth);
+            _ = writeln!(
+                out,
+                "<rect x=\"{MARGIN}\" y=\"{top:.0}\" width=\"{:.0}\" height=\"{:.0}\" rx=\"8\" fill=\"#f6f8fa\" stroke=\"#d0d7de\"/>",
+                width - 2.0 * MARGIN,
+                bottom - top
+            );
+        }
+        let shift = (width - self.layout.width) / 2.0;
+        let (mut out_of, mut into) = (vec![0; self.nodes.len()], vec![0; self.nodes.len()]);
+        for (_, (from, to)) in edges {
+            out_of[*from] += 1;
+            into[*to] += 1;
+        }
+        for ((edge, (from, to)), path) in edges.iter().zip(&self.layout.paths) {
+            // A label stands where fewer others do.
+            self.edge(&mut out, edge, path, shift, out_of[*from] >= into[*to]);
+        }
+        for (nth, title) in titles.iter().enumerate() {
+            let of = format!(" fill=\"#57606a\"{HALO}");
+            _ = writeln!(out, "{}", text(2.0 * MARGIN, self.band(nth).0 + 18.0, "start", title, 110, &of));
+        }
+        for (nth, node) in self.nodes.iter().enumerate() {
+            self.node(&mut out, node, nth, shift);
+        }
+        out.push_str("</svg>\n");
+        out
+    }
+
+    /// The top and the bottom of a stage's band.
+    fn band(&self, stage: usize) -> (f64, f64) {
+        let ranks = &self.layout.stages[stage];
+        let top = self.top_of_rank(ranks.start) - HEAD - 6.0;
+        (top, self.top_of_rank(ranks.end.max(1) - 1) + HEIGHT + 12.0)
+    }
+
+    fn bottom(&self) -> f64 {
+        self.band(self.layout.stages.len().saturating_sub(1)).1
+    }
+
+    /// Where the boxes of a rank begin.
+    fn top_of_rank(&self, rank: usize) -> f64 {
+        let stage = self.layout.stages.partition_point(|ranks| ranks.end <= rank);
+        MARGIN + HEAD + 6.0 + rank as f64 * (HEIGHT + BETWEEN) + stage as f64 * 10.0
+    }
+
+    fn node(&self, out: &mut String, node: &Node<'_>, nth: usize, shift: f64) {
+        let spot = &self.layout.spots[nth];
+        let (x, y, width) = (spot.x - spot.width / 2.0 + shift, self.top_of_rank(spot.rank), spot.width);
+        let (fill, stroke, radius) = match node.look {
+            Look::Input => ("#ddf4ff", "#54aeff", 18),
+            Look::Step => ("#ffffff", "#8c959f", 5),
+            Look::Global => ("#fff8c5", "#bf8700", 0),
+            Look::Output => ("#dafbe1", "#4ac26b", 18),
+        };
+        _ = writeln!(
+            out,
+            "<g><title>{}: {}</title><rect x=\"{x:.1}\" y=\"{y:.1}\" width=\"{width:.1}\" height=\"{HEIGHT}\" rx=\"{radius}\" fill=\"{fill}\" \
+             stroke=\"{stroke}\" stroke-width=\"{}\"/>",
+            escaped(node.name),
+            escaped(&node.detail),
+            if matches!(node.look, Look::Global) { 2 } else { 1 }
+        );
+        let middle = spot.x + shift;
+        _ = writeln!(out, "{}", text(middle, y + 17.0, "middle", node.name, NAME, " font-weight=\"600\""));
+        let detail =
+            text(middle, y + 17.0 + LINE, "middle", &node.detail, DETAIL, " font-size=\"11\" fill=\"#57606a\"");
+        _ = writeln!(out, "{detail}</g>");
+    }
+
+    fn edge(&self, out: &mut String, edge: &Edge, path: &[usize], shift: f64, at_end: bool) {
+        let x = |spot: usize| self.layout.spots[spot].x + shift;
+        let top = |spot: usize| self.top_of_rank(self.layout.spots[spot].rank);
+        let mut line = String::new();
+        for (nth, hop) in path.windows(2).enumerate() {
+            // From below one box, or from the end of a bend, to above the next, or to the beginning of a bend.
+            let (from, to) = ((x(hop[0]), top(hop[0]) + HEIGHT), (x(hop[1]), top(hop[1])));
+            let middle = (from.1 + to.1) / 2.0;
+            let begin = if nth == 0 {
+                format!("M{:.1} {:.1}", from.0, from.1)
+            } else {
+                format!(" L{:.1} {:.1}", from.0, from.1)
+            };
+            _ = write!(line, "{begin} C{:.1} {middle:.1} {:.1} {middle:.1} {:.1} {:.1}", from.0, to.0, to.0, to.1);
+        }
+        let dashes = if edge.transport == Transport::Spill { " stroke-dasharray=\"5 4\"" } else { "" };
+        let spill = if edge.transport == Transport::Spill { ", in a file" } else { "" };
+        let label = label(edge);
+        let shown = if label.is_empty() { String::new() } else { format!(" ({label})") };
+        let whole = format!("{} → {}{shown}{spill}", edge.from.whole(), edge.to);
+        _ = writeln!(
+            out,
+            "<path d=\"{line}\" fill=\"none\" stroke=\"#57606a\"{dashes} marker-end=\"url(#arrow)\"><title>{}</title></path>",
+            escaped(&whole)
+        );
+        let hop = if at_end { path.windows(2).last() } else { path.windows(2).next() };
+        if let (Some(&[from, to]), false) = (hop, label.is_empty()) {
+            let (from, to) = ((x(from), top(from) + HEIGHT), (x(to), top(to)));
+            // A point of the curve.
+            let (along, down) = if at_end { (0.84, 0.7) } else { (0.16, 0.3) };
+            let (x, y) = (from.0 + (to.0 - from.0) * along, from.1 + (to.1 - from.1) * down + 3.0);
+            _ = writeln!(out, "{}", text(x, y, "middle", &label, LABEL, &format!(" font-size=\"11\"{HALO}")));
+        }
+    }
+}
+
+/// Around a text that stands on lines.
+const HALO: &str = " stroke=\"#f6f8fa\" stroke-width=\"3\" paint-order=\"stroke\"";
+
+/// By which door, by which route, and into which port.
+fn label(edge: &Edge) -> String {
+    let door = edge.from.door.map(|door| door.as_str().to_owned());
+    let route = edge.route.as_ref().map(ToString::to_string);
+    let nth = (edge.position > 0).then(|| format!("{}.", edge.position + 1));
+    [nth, door, route, edge.port.clone()].into_iter().flatten().collect::<Vec<_>>().join(" ")
+}
+
+/// A line of text, cut to so many characters.
+fn text(x: f64, y: f64, anchor: &str, of: &str, most: usize, more: &str) -> String {
+    let cut = match of.char_indices().nth(most) {
+        Some(_) => {
+            let end = of.char_indices().nth(most - 1).map_or(of.len(), |(end, _)| end);
+            format!("{}…", &of[..end])
+        }
+        None => of.to_owned(),
+    };
+    format!("<text x=\"{x:.1}\" y=\"{y:.1}\" text-anchor=\"{anchor}\"{more}>{}</text>", escaped(&cut))
+}
+
+/// As text of XML: what is markup is written otherwise, and what XML has no place for, or turns a text around, is replaced.
+fn escaped(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '"' => out.push_str("&quot;"),
+            '\'' => out.push_str("&#39;"),
+            '\t' | '\n' | '\r' => out.push(' '),
+            '\u{200b}'
+            | '\u{200e}'
+            | '\u{200f}'
+            | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}'
+            | '\u{fffe}'
+            | '\u{ffff}' => {
+                out.push(char::REPLACEMENT_CHARACTER);
+            }
+            c if c.is_control() => out.push(char::REPLACEMENT_CHARACTER),
+            c => out.push(c),
+        }
+    }
+    out
+}
