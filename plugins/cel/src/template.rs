@@ -25,9 +25,9 @@ impl Template {
             plain += &rest[..at];
             let behind = &rest[at + 1..];
             let digits = behind.len() - behind.trim_start_matches(|c: char| c.is_ascii_digit()).len();
-            let (name, length) = if behind.starts_with('$') {
+            let (name, length) = if let Some(behind) = behind.strip_prefix('$') {
                 plain.push('$');
-                rest = &behind[1..];
+                rest = behind;
                 continue;
             } else if let Some((name, _)) = behind.strip_prefix('{').and_then(|named| named.split_once('}')) {
                 (name, name.len() + 2)
