@@ -22,6 +22,7 @@ mod kernels;
 mod looks;
 mod mistakes;
 mod mistakes_around;
+mod peers;
 mod promises;
 mod redact;
 mod shell;
