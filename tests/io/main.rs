@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 mod added;
+mod bad_rows;
 mod bench;
 mod beneath;
 mod binary;

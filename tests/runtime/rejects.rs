@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use arrow::array::{ArrayRef, RecordBatch, StringArray, TimestampMicrosecondArray};
 use arrow::ipc::writer::FileWriter;
-use callboard_runtime::Class;
+use callboard_runtime::{CancellationToken, Class, Event};
 use serde_json::{Value, json};
 
-use crate::bench::{Bench, lines, step, straight};
+use crate::bench::{Bench, lines, step, straight, use_step};
 
 /// Every second row of a batch of four is rejected, by a step that sees `text` alone.
 fn odd(rest: &str) -> String {
@@ -181,6 +181,88 @@ fn rejects_of_rows_that_no_file_has() {
     let kept = rejected(&ended.run_folder);
     ended.report();
     assert_eq!((kept.len(), &kept[0]["input"], &kept[0]["line"]), (1, &json!("count"), &json!(21)), "{kept:?}");
+}
+
+/// Eight lines of which three are no rows, and the steps that read them.
+fn unreadable(bench: &Bench, input: &str, steps: &str, run: &str) -> String {
+    let text = "{\"n\":1,\"text\":\"a\"}\nno\n{\"n\":2,\"text\":\"b\"}\n\n{\"n\":\"x\"}\n{\"n\":\"y\"}\n{\"n\":3,\"text\":\"a\"}\n{\"n\":4,\"text\":\"c\"}\n";
+    bench.put("docs.jsonl", text);
+    let steps = straight(&format!("{steps}{run}"));
+    steps.replace("[inputs.docs]\n", &format!("[inputs.docs]\ntypes = {{ n = \"int64\" }}\n{input}\n"))
+}
+
+const REJECT: &str = "on_bad_row = \"reject\"";
+
+#[test]
+fn rows_that_cannot_be_read_are_rejected_where_the_input_says_so() {
+    let bench = Bench::new();
+    let echo = use_step("echo", "echo", "");
+    let error = bench.pipeline(unreadable(&bench, "", &echo, "")).error();
+    assert_eq!(error.class, Class::Data);
+    assert!(error.to_string().contains("docs.jsonl`, line 2"), "{error}");
+    assert!(!bench.path("out.jsonl").exists());
+
+    let ended = bench.pipeline(unreadable(&bench, REJECT, &echo, "")).end();
+    let kept = rejected(&ended.run_folder);
+    let report = ended.report();
+    let docs = bench.path("docs.jsonl");
+    let line = |line: u64, reason: &str, text: &str| json!({"step": null, "reason": reason, "input": "docs", "file": docs, "line": line, "row": null, "text": text});
+    let misfit = |value: &str| format!("`n` should be int64, found the string {value:?} (column 8)");
+    let expected = [
+        line(2, "the line is not JSON: expected ident (column 2)", "no"),
+        line(5, &misfit("x"), "{\"n\":\"x\"}"),
+        line(6, &misfit("y"), "{\"n\":\"y\"}"),
+    ];
+    assert_eq!(kept, expected);
+    assert_eq!(json!(bench.column("out.jsonl", "n")), json!([1, 2, 3, 4]));
+    let input = &report.inputs["docs"];
+    assert_eq!((input.rows, input.rows_rejected, report.rejects.rows), (4, 3, 3));
+    assert_eq!(json!(input.rejected), json!({"`n` should be int64": 2, "the line is not JSON: expected ident": 1}));
+
+    for (budget, passes) in [("2", false), ("3", true), ("\"42%\"", false), ("\"43%\"", true)] {
+        let run = format!("[run]\nbatch_rows = 1\nmax_rejects = {budget}\n");
+        let case = bench.pipeline(unreadable(&bench, REJECT, &echo, &run)).overwrite();
+        match passes {
+            true => drop(case.report()),
+            false => {
+                assert!(case.error().to_string().contains("rows were rejected in all inputs and steps"), "{budget}")
+            }
+        }
+    }
+}
+
+/// Read before its stage, by its stage, and again by a run that is resumed: each row is counted once.
+#[test]
+fn rows_that_cannot_be_read_are_counted_once_however_often_a_run_stops() {
+    let bench = Bench::new();
+    let steps = [use_step("first", "exact-dedup", "config = { columns = [\"text\"] }"), use_step("second", "echo", "")];
+    for steps in [steps.concat(), steps.iter().rev().cloned().collect()] {
+        let text = unreadable(&bench, REJECT, &steps, "");
+        let ended = bench.pipeline(&text).overwrite().end();
+        let (wanted, out) = (rejected(&ended.run_folder), bench.bytes("out.jsonl"));
+        assert_eq!((ended.report().inputs["docs"].rows_rejected, wanted.len()), (3, 3));
+        for stage in [1, 2] {
+            std::fs::remove_file(bench.path("out.jsonl")).unwrap();
+            let cancel = CancellationToken::new();
+            let on_event = cancel.clone();
+            let listen = move |event: &Event| {
+                if matches!(event, Event::Loaded { stage: loaded, .. } if *loaded == stage) {
+                    on_event.cancel();
+                }
+            };
+            let ended = bench.pipeline(&text).cancel(cancel).listen(listen).end();
+            let folder = ended.run_folder.clone();
+            if ended.error().class != Class::Interrupted {
+                panic!("stage {stage} was not reached");
+            }
+            let report = bench.resume(&folder).report();
+            assert_eq!(
+                (report.inputs["docs"].rows, report.inputs["docs"].rows_rejected, report.rejects.rows),
+                (4, 3, 3)
+            );
+            assert_eq!((rejected(&folder), bench.bytes("out.jsonl")), (wanted.clone(), out.clone()), "stage {stage}");
+        }
+    }
 }
 
 /// The rows that were rejected before a failure are there to be looked at.

@@ -160,6 +160,20 @@ impl Column {
         }
     }
 
+    /// Ends a value that was begun and went wrong, as a null.
+    fn abandon(&mut self) {
+        match self {
+            Column::List(list) => {
+                list.items.abandon();
+                if list.items.len() > list.ends.last().map_or(0, |end| *end as usize) {
+                    list.end(false);
+                }
+            }
+            Column::Struct(members) => members.abandon(),
+            _ => {}
+        }
+    }
+
     fn misfit(&self, found: &str, would_fit: &'static str) -> Misfit {
         Misfit::new(format!("should be {}, found {found}", self.type_name()), would_fit)
     }
@@ -353,6 +367,22 @@ impl StructColumn {
             }
         }
         self.valid.append(valid);
+    }
+
+    /// Ends an object that was begun and went wrong, as a null: what follows has nothing of it.
+    pub(crate) fn abandon(&mut self) {
+        self.columns.iter_mut().for_each(Column::abandon);
+        if self.columns.iter().any(|column| column.len() > self.len()) {
+            self.end(false);
+        }
+    }
+
+    /// Ends a row that was begun and went wrong. It stays among the rows, to be left out of them when they are finished.
+    pub(crate) fn abandon_row(&mut self, before: usize) {
+        self.abandon();
+        if self.len() == before {
+            self.end(false);
+        }
     }
 
     /// The members alone: for rows, which are objects that are never null.

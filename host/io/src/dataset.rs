@@ -7,11 +7,12 @@ use arrow::array::{RecordBatch, UInt64Array};
 use arrow::datatypes::SchemaRef;
 
 use crate::added::Additions;
+use crate::bad_row::BadRow;
 use crate::files;
 use crate::format::Format;
-use crate::formats::{Rows, implementation};
+use crate::formats::{Rows, Taken, implementation};
 use crate::places::{Source, fetch_ahead, in_order};
-use crate::spec::{BatchPolicy, InputSpec, TextRow};
+use crate::spec::{BatchPolicy, InputSpec, OnBadRow, TextRow};
 use crate::{IoError, canonical};
 
 /// Some rows of one file.
@@ -23,6 +24,9 @@ pub struct Chunk {
     pub origin: UInt64Array,
     /// The rows, in the dataset's schema.
     pub rows: RecordBatch,
+    /// Rows of the file that lie between these and cannot be read, where the input [rejects](crate::OnBadRow::Reject) them. There may be
+    /// no others.
+    pub bad: Vec<BadRow>,
 }
 
 /// The files of an input, and what they hold.
@@ -60,6 +64,12 @@ impl Dataset {
         only_for("delimiter", Format::Csv, spec.delimiter.is_some())?;
         only_for("at", Format::Json, spec.at.is_some())?;
         only_for("row", Format::Text, spec.row != TextRow::default())?;
+        if spec.on_bad_row == OnBadRow::Reject
+            && !matches!(format, Format::Jsonl | Format::Json | Format::Csv | Format::Text)
+        {
+            let message = format!("`on_bad_row` is for JSON, CSV and text, and this is {format}");
+            return Err(IoError::spec(message).in_file(&files[0]).with_help("remove `on_bad_row`"));
+        }
         let mut bytes = 0;
         for file in &files {
             spec.stop.check()?;
@@ -176,17 +186,19 @@ impl Iterator for Reader {
     fn next(&mut self) -> Option<Self::Item> {
         while !self.failed && self.left > 0 {
             let result = match self.open.as_mut().map(Iterator::next) {
-                Some(Some(Ok((origin, rows)))) => {
+                Some(Some(Ok(Taken { origin, rows, mut bad }))) => {
                     let taken = self.left_of_file.min(rows.num_rows() as u64) as usize;
                     self.left -= taken as u64;
                     self.left_of_file -= taken as u64;
                     if self.left_of_file == 0 {
                         self.open = None;
+                        // Behind the last row that is wanted nothing was read.
+                        bad.retain(|row| row.origin < origin.value(taken - 1));
                     }
                     let (origin, rows) = (origin.slice(0, taken), rows.slice(0, taken));
                     let Dataset { spec, additions, schema, .. } = &self.dataset;
                     let rows = additions.to_rows(spec, schema, self.file(), &origin, rows);
-                    return Some(Ok(Chunk { file: self.next_file as u32 - 1, origin, rows }));
+                    return Some(Ok(Chunk { file: self.next_file as u32 - 1, origin, rows, bad }));
                 }
                 Some(Some(Err(error))) => Err(error),
                 Some(None) => {

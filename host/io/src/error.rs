@@ -97,6 +97,15 @@ impl IoError {
         Self::data(format!("{what} is not UTF-8")).with_help(help)
     }
 
+    /// The first of many errors of a sample.
+    pub(crate) fn of_many(mut self, bad: u64, rows: u64) -> Self {
+        self.0.message = format!(
+            "{} ({bad} of the {rows} rows of the sample cannot be read, and only a few may be)",
+            self.0.message
+        );
+        self
+    }
+
     pub(crate) fn interrupted() -> Self {
         Self::new(ErrorKind::Interrupted, "interrupted")
     }

@@ -38,6 +38,7 @@
 #![forbid(unsafe_code)]
 
 mod added;
+mod bad_row;
 mod canonical;
 mod codec;
 mod columns;
@@ -71,6 +72,7 @@ mod text;
 mod types;
 mod values;
 
+pub use bad_row::BadRow;
 pub use callboard_files::{self as beneath, open_regular, read_regular};
 pub use codec::Codec;
 pub use cores::{Task, cores, threads};
@@ -86,6 +88,6 @@ pub use output::{Committed, Finished, OutputSpec, Position, Staged, Writer, chec
 pub use patterns::can_match_below;
 pub use place::FilePlace;
 pub use places::{Access, waited_for};
-pub use spec::{Added, BatchPolicy, InputSpec, TextRow};
+pub use spec::{Added, BatchPolicy, InputSpec, OnBadRow, TextRow};
 pub use stop::Stop;
 pub use types::{is_json, json_field};

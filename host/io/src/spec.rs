@@ -36,6 +36,8 @@ pub struct InputSpec {
     pub add: Vec<(String, Added)>,
     /// Whether a column that a file lacks is null in its rows; otherwise all files have the same columns. (In JSON they need not.)
     pub union: bool,
+    /// What happens to a row that cannot be read.
+    pub on_bad_row: OnBadRow,
     /// Folders called `KEY=VALUE` are columns too, behind those of the files: text, which is null for `__HIVE_DEFAULT_PARTITION__`.
     pub hive: bool,
     /// How places that are not this machine's disk are reached.
@@ -44,6 +46,17 @@ pub struct InputSpec {
     pub limits: InputLimits,
     /// Asked while files are opened, sampled and read.
     pub stop: Stop,
+}
+
+/// What happens to a row that cannot be read: text that is not of its format, or a value that its column cannot hold. What is wrong with
+/// a file (it is corrupt, a quote is never closed, a line is longer than its limit) ends the reading either way.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum OnBadRow {
+    /// Reading ends with an error at the row.
+    #[default]
+    Fail,
+    /// The row is left out, and is in [`Chunk::bad`](crate::Chunk::bad). For formats of text.
+    Reject,
 }
 
 /// What an added column holds.

@@ -101,6 +101,10 @@ struct Input {
     #[serde(default)]
     #[schemars(with = "OrParam<bool>")]
     union: bool,
+    /// What happens to a row that cannot be read: the run ends ("fail", the default), or the row is put among the rejects ("reject").
+    #[serde(default)]
+    #[schemars(with = "OrParam<OnError>")]
+    on_bad_row: Option<OnError>,
     /// Whether folders called `KEY=VALUE` are columns.
     #[serde(default)]
     #[schemars(with = "OrParam<bool>")]

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow::array::{Array, UInt32Array};
+use callboard_io::BadRow;
 use callboard_plan::pipeline::OnError;
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -63,12 +64,16 @@ const COPIES: u64 = 4;
 /// A line of `rejects.jsonl`.
 #[derive(Serialize)]
 struct Reject<'a> {
-    step: &'a str,
+    /// None of a row that its input could not read.
+    step: Option<&'a str>,
     reason: &'a str,
     input: Option<&'a str>,
     file: Option<String>,
     line: Option<u64>,
-    row: Box<RawValue>,
+    row: Option<Box<RawValue>>,
+    /// What there is of a row that could not be read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    text: Option<&'a str>,
 }
 
 impl Remover {
@@ -155,12 +160,13 @@ impl Remover {
         for (at, (json, (_, reason))) in json.into_iter().zip(rejected).enumerate() {
             let origin = self.files.origin(&taken, at);
             let reject = Reject {
-                step,
+                step: Some(step),
                 reason,
+                text: None,
                 input: origin.map(|(input, ..)| input),
                 file: origin.map(|(_, file, _)| file.display().to_string()),
                 line: origin.map(|(.., line)| line),
-                row: RawValue::from_string(json)?,
+                row: Some(RawValue::from_string(json)?),
             };
             serde_json::to_writer(&mut lines, &reject)?;
             lines.push(b'\n');
@@ -169,8 +175,24 @@ impl Remover {
     }
 }
 
-/// The rejected rows of a run, `rejects.jsonl` in its folder: each step has a file of its own, and at the end they stand in
-/// the order of the steps.
+/// A row of a file that its input could not read, as a line of `rejects.jsonl`.
+pub(crate) fn unread(input: &str, file: &Path, bad: &BadRow) -> io::Result<Vec<u8>> {
+    let reject = Reject {
+        step: None,
+        reason: &bad.message,
+        input: Some(input),
+        file: Some(file.display().to_string()),
+        line: Some(bad.origin),
+        row: None,
+        text: Some(&bad.text),
+    };
+    let mut line = serde_json::to_vec(&reject)?;
+    line.push(b'\n');
+    Ok(line)
+}
+
+/// The rejected rows of a run, `rejects.jsonl` in its folder: each input and step has a file of its own, and at the end they
+/// stand in the order of these.
 pub(crate) struct Rejects {
     folder: PathBuf,
     open: HashMap<String, BufWriter<File>>,
@@ -186,7 +208,7 @@ impl Rejects {
         self.folder.join(format!("{step}.jsonl"))
     }
 
-    /// Forgets what these steps rejected when they ran before.
+    /// Forgets what these inputs and steps rejected when they ran before.
     pub(crate) fn begin(&mut self, steps: &[String]) -> io::Result<()> {
         for step in steps {
             match std::fs::remove_file(self.file(step)) {
@@ -212,7 +234,7 @@ impl Rejects {
         write().map_err(|error| named(&path, &error))
     }
 
-    /// Closes the files of these steps, and says what is in them.
+    /// Closes the files of these inputs and steps, and says what is in them.
     pub(crate) fn end(&mut self, steps: &[String]) -> io::Result<BTreeMap<String, Digested>> {
         let mut ended = BTreeMap::new();
         for step in steps {

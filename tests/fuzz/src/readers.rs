@@ -5,7 +5,7 @@ use std::path::Path;
 
 use arrow::array::{Array, RecordBatch};
 use arrow::compute::concat_batches;
-use callboard_io::{BatchPolicy, Dataset, Format, InputSpec, IoError};
+use callboard_io::{BadRow, BatchPolicy, Dataset, Format, InputSpec, IoError, OnBadRow};
 
 thread_local! {
     static FOLDER: tempfile::TempDir = tempfile::tempdir().expect("there is a folder for temporary files");
@@ -16,18 +16,21 @@ pub fn fuzz(extension: &str, bytes: &[u8]) {
     FOLDER.with(|folder| {
         let name = format!("rows.{extension}");
         fs::write(folder.path().join(&name), bytes).expect("the folder can be written");
-        read(folder.path(), name);
+        read(folder.path(), name.clone(), OnBadRow::Fail);
+        read(folder.path(), name, OnBadRow::Reject);
     });
 }
 
-fn read(base: &Path, name: String) {
-    let spec = InputSpec { name: "docs".to_owned(), base: base.to_owned(), paths: vec![name], ..InputSpec::default() };
+fn read(base: &Path, name: String, on_bad_row: OnBadRow) {
+    let (paths, base) = (vec![name], base.to_owned());
+    let spec = InputSpec { name: "docs".to_owned(), base, paths, on_bad_row, ..InputSpec::default() };
     let dataset = match Dataset::open(&spec) {
         Ok(dataset) => dataset,
         Err(error) => return said(&error),
     };
     let of_library = matches!(dataset.format(), Format::Parquet | Format::Arrow);
     let numbered = of_library || matches!(dataset.format(), Format::Json | Format::Warc);
+    let numbered = numbered && on_bad_row == OnBadRow::Fail;
     let small = rows(&dataset, BatchPolicy { rows: 3, bytes: 64 }, numbered);
     let large = rows(&dataset, BatchPolicy { rows: 8192, bytes: 1 << 20 }, numbered);
     match (small, large) {
@@ -45,13 +48,14 @@ fn read(base: &Path, name: String) {
     }
 }
 
-fn rows(dataset: &Dataset, policy: BatchPolicy, numbered: bool) -> Result<RecordBatch, IoError> {
+fn rows(dataset: &Dataset, policy: BatchPolicy, numbered: bool) -> Result<(RecordBatch, Vec<BadRow>), IoError> {
     let mut chunks = Vec::new();
-    let (mut last, mut count) = (0, 0);
+    let (mut last, mut count, mut bad) = (0, 0, Vec::new());
     for chunk in dataset.read(policy) {
         let chunk = chunk?;
         assert_eq!(chunk.rows.schema(), dataset.schema());
-        assert!((1..=policy.rows).contains(&chunk.rows.num_rows()), "a batch of {} rows", chunk.rows.num_rows());
+        let all = chunk.rows.num_rows() + chunk.bad.len();
+        assert!((1..=policy.rows).contains(&all), "a batch of {all} rows");
         assert_eq!((chunk.origin.len(), chunk.origin.null_count()), (chunk.rows.num_rows(), 0));
         for column in chunk.rows.columns() {
             column.to_data().validate_full().expect("what was read is valid");
@@ -61,13 +65,14 @@ fn rows(dataset: &Dataset, policy: BatchPolicy, numbered: bool) -> Result<Record
             last = *origin;
         }
         // Rows without columns cost nothing, and a file can have 2^63 of them.
-        count += chunk.rows.num_rows();
+        count += all;
+        bad.extend(chunk.bad);
         if count > 100_000 {
             break;
         }
         chunks.push(chunk.rows);
     }
-    Ok(concat_batches(&dataset.schema(), &chunks).expect("chunks of one schema"))
+    Ok((concat_batches(&dataset.schema(), &chunks).expect("chunks of one schema"), bad))
 }
 
 /// Whatever is wrong is said, in words of a bounded length.

@@ -118,6 +118,9 @@ fn facts(report: &Report) -> Vec<(String, String)> {
         let said = said.map(|(reason, rows)| (reason.clone(), *rows)).collect();
         reasons(&mut facts, "dropped", &step.name, &said);
     }
+    for (name, input) in &report.inputs {
+        reasons(&mut facts, "rejected", name, &input.rejected);
+    }
     for step in report.stages.iter().flat_map(|stage| &stage.steps) {
         reasons(&mut facts, "rejected", &step.name, &step.rejected);
     }
@@ -197,12 +200,13 @@ fn first_of_each_key(facts: Vec<(String, String)>) -> Vec<(String, String)> {
 
 fn accounts(report: &Report) -> String {
     let all = || report.stages.iter().flat_map(|stage| &stage.steps);
-    let read: u64 = report.inputs.values().map(|input| input.rows).sum();
+    let unread: u64 = report.inputs.values().map(|input| input.rows_rejected).sum();
+    let read = unread + report.inputs.values().map(|input| input.rows).sum::<u64>();
     let created: u64 = all().map(|step| step.rows_created).sum();
     let repeated: u64 = all().map(|step| step.rows_repeated).sum();
     let used_up: u64 = all().map(consumed).sum();
     let dropped: u64 = all().map(|step| step.rows_dropped - consumed(step)).sum();
-    let rejected: u64 = all().map(|step| step.rows_rejected).sum();
+    let rejected = unread + all().map(|step| step.rows_rejected).sum::<u64>();
     let written: u64 = report.outputs.values().map(|output| output.rows).sum();
     let mut text = format!("{} read", count(read));
     let fates = [

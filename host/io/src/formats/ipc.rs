@@ -7,7 +7,7 @@
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
 use std::path::Path;
 
-use arrow::array::{RecordBatch, UInt64Array};
+use arrow::array::RecordBatch;
 use arrow::datatypes::{Schema, SchemaRef};
 use arrow::error::ArrowError;
 use arrow::ipc::CompressionType;
@@ -16,7 +16,7 @@ use arrow::ipc::writer::{FileWriter, IpcWriteOptions};
 
 use super::announced::{self, Announced};
 use super::unfolded::Unfolded;
-use super::{FileFormat, Format, RowWriter, Rows, guarded};
+use super::{FileFormat, Format, RowWriter, Rows, Taken, guarded};
 use crate::canonical;
 use crate::codec::{Codec, Packing};
 use crate::cut::{Cutter, heaviest_row, rows_bits};
@@ -130,7 +130,7 @@ struct IpcRows {
 }
 
 impl Iterator for IpcRows {
-    type Item = Result<(UInt64Array, RecordBatch), IoError>;
+    type Item = Result<Taken, IoError>;
 
     fn next(&mut self) -> Option<Self::Item> {
         let IpcRows { batches, announced, unfolded, batch, stop, .. } = self;
@@ -149,6 +149,7 @@ impl Iterator for IpcRows {
                 None => Ok(rows),
             }
         });
+        let rows = rows.map(|rows| rows.map(Taken::from));
         rows.map_err(|error| self.witness.instead_of(error).at(InFile::Batch(self.batch))).transpose()
     }
 }

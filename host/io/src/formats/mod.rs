@@ -22,6 +22,7 @@ use arrow::array::{RecordBatch, UInt64Array};
 use arrow::datatypes::{Schema, SchemaRef};
 use callboard_words::text;
 
+use crate::bad_row::BadRow;
 use crate::codec::Packing;
 use crate::error::IoError;
 use crate::format::Format;
@@ -31,8 +32,23 @@ use crate::stop::Stop;
 use crate::text::Sink;
 use crate::values::{Anything, Rule};
 
-/// Rows of one file with the line or number of each.
-pub(crate) type Rows = Box<dyn Iterator<Item = Result<(UInt64Array, RecordBatch), IoError>> + Send>;
+/// Rows of one file, batch by batch.
+pub(crate) type Rows = Box<dyn Iterator<Item = Result<Taken, IoError>> + Send>;
+
+/// A batch of rows of one file.
+pub(crate) struct Taken {
+    /// The line or number of each.
+    pub(crate) origin: UInt64Array,
+    pub(crate) rows: RecordBatch,
+    /// The rows that cannot be read, which lie between these.
+    pub(crate) bad: Vec<BadRow>,
+}
+
+impl From<(UInt64Array, RecordBatch)> for Taken {
+    fn from((origin, rows): (UInt64Array, RecordBatch)) -> Taken {
+        Taken { origin, rows, bad: Vec::new() }
+    }
+}
 
 /// What a format must do.
 pub(crate) trait FileFormat: Sync {

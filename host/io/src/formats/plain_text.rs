@@ -9,7 +9,8 @@ use std::sync::Arc;
 use arrow::array::{RecordBatch, StringArray, StringBuilder, UInt64Array};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 
-use super::{FileFormat, Rows};
+use super::{FileFormat, Rows, Taken};
+use crate::bad_row::BadRow;
 use crate::canonical;
 use crate::error::IoError;
 use crate::limits::{self, LONGEST_LINE, Limit};
@@ -35,7 +36,7 @@ impl FileFormat for PlainText {
         match spec.row {
             TextRow::Line => {
                 let lines = Lines::of(Plain::open_any(file, spec)?);
-                Ok(Box::new(LineRows { lines, schema: schema.clone(), policy }))
+                Ok(Box::new(LineRows { lines, schema: schema.clone(), spec: spec.clone(), policy }))
             }
             TextRow::File => Ok(Box::new(std::iter::once(whole(file, schema, spec)))),
         }
@@ -45,13 +46,15 @@ impl FileFormat for PlainText {
 struct LineRows {
     lines: Lines,
     schema: SchemaRef,
+    spec: InputSpec,
     policy: BatchPolicy,
 }
 
 impl LineRows {
-    fn batch(&mut self) -> Result<Option<(UInt64Array, RecordBatch)>, IoError> {
+    fn batch(&mut self) -> Result<Option<Taken>, IoError> {
         let (mut origins, mut texts, mut bytes) = (Vec::new(), StringBuilder::new(), 0);
-        while origins.len() < self.policy.rows && bytes < self.policy.bytes {
+        let mut bad = Vec::new();
+        while origins.len() + bad.len() < self.policy.rows && bytes < self.policy.bytes {
             let Some((number, line)) = self.lines.next_line()? else { break };
             let (line, is_ended) = line.strip_suffix(b"\n").map_or((line, false), |line| (line, true));
             let line = line.strip_suffix(b"\r").unwrap_or(line);
@@ -65,20 +68,25 @@ impl LineRows {
                     return Err(error.with_help("convert the file: tr '\\r' '\\n'").at_line(1));
                 }
             }
-            texts.append_value(utf8(line).map_err(|error| error.at_line(number))?);
             bytes += line.len() + size_of::<i32>();
-            origins.push(number);
+            match utf8(line) {
+                Ok(text) => {
+                    texts.append_value(text);
+                    origins.push(number);
+                }
+                Err(error) => bad.push(BadRow::of(error.at_line(number), &self.spec, number, line)?),
+            }
         }
         self.lines.let_go();
-        if origins.is_empty() {
+        if origins.is_empty() && bad.is_empty() {
             return Ok(None);
         }
-        Ok(Some((UInt64Array::from(origins), rows(&self.schema, texts.finish()))))
+        Ok(Some(Taken { origin: origins.into(), rows: rows(&self.schema, texts.finish()), bad }))
     }
 }
 
 impl Iterator for LineRows {
-    type Item = Result<(UInt64Array, RecordBatch), IoError>;
+    type Item = Result<Taken, IoError>;
 
     fn next(&mut self) -> Option<Self::Item> {
         self.batch().transpose()
@@ -86,7 +94,7 @@ impl Iterator for LineRows {
 }
 
 /// A file as one row, without its byte-order mark.
-fn whole(file: &Source, schema: &SchemaRef, spec: &InputSpec) -> Result<(UInt64Array, RecordBatch), IoError> {
+fn whole(file: &Source, schema: &SchemaRef, spec: &InputSpec) -> Result<Taken, IoError> {
     let mut plain = Plain::open_any(file, spec)?;
     let mut bytes = Vec::new();
     let read = (&mut plain.bytes).take(spec.limits.line + 1).read_to_end(&mut bytes);
@@ -95,8 +103,15 @@ fn whole(file: &Source, schema: &SchemaRef, spec: &InputSpec) -> Result<(UInt64A
         let message = format!("the file is longer than {}", limits::size(spec.limits.line));
         return Err(limits::exceeded(spec, Limit::Line, message, LONGEST_LINE));
     }
-    let text = utf8(bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes))?;
-    Ok((UInt64Array::from(vec![1]), rows(schema, StringArray::from(vec![text]))))
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
+    match utf8(bytes) {
+        Ok(text) => Ok((UInt64Array::from(vec![1]), rows(schema, StringArray::from(vec![text]))).into()),
+        Err(error) => {
+            let bad = vec![BadRow::of(error, spec, 1, bytes)?];
+            let (origin, rows) = (UInt64Array::new_null(0), rows(schema, StringArray::new_null(0)));
+            Ok(Taken { origin, rows, bad })
+        }
+    }
 }
 
 fn utf8(bytes: &[u8]) -> Result<&str, IoError> {

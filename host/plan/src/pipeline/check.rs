@@ -214,10 +214,11 @@ fn needs(pipeline: &Pipeline, findings: &mut Findings) {
     }
 }
 
-/// Where no step rejects, the run ends at the first row that one cannot handle, whatever it may reject.
+/// Where nothing rejects, the run ends at the first row that cannot be read or handled, whatever it may reject.
 fn budget(pipeline: &Pipeline, findings: &mut Findings) {
     if let Some(max_rejects) = &pipeline.run.max_rejects
         && !pipeline.steps.iter().any(|step| step.on_error() == OnError::Reject)
+        && !pipeline.inputs.iter().any(|input| input.reading.on_bad_row == OnError::Reject)
     {
         let message = "`max_rejects` counts rejected rows, and no step rejects any: each fails at the first";
         let help = "add `on_error = \"reject\"` to a step";

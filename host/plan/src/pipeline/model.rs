@@ -116,6 +116,9 @@ pub struct Reading {
     /// `union`: a column that a file lacks is null in its rows.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub union: bool,
+    /// `on_bad_row`: what happens to a row that cannot be read.
+    #[serde(skip_serializing_if = "fails")]
+    pub on_bad_row: OnError,
     /// `hive`: folders called `KEY=VALUE` are columns.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub hive: bool,
@@ -278,7 +281,11 @@ pub struct Limits {
     pub component_bytes: Option<u64>,
 }
 
-/// What happens to a row that a step cannot handle.
+fn fails(on_bad_row: &OnError) -> bool {
+    *on_bad_row == OnError::Fail
+}
+
+/// What happens to a row that a step cannot handle, or that an input cannot read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum OnError {
@@ -330,7 +337,7 @@ pub struct Run {
     pub seed: u64,
     /// Where batches are cut.
     pub batch: BatchSize,
-    /// The most rows that all steps together may reject; only where a step has [`OnError::Reject`].
+    /// The most rows that all steps together may reject; only where a step or an input has [`OnError::Reject`].
     pub max_rejects: Option<Located<MaxRejects>>,
     /// The most memory that a stage may take, in bytes.
     pub budget: Option<Located<u64>>,

@@ -1,8 +1,9 @@
-//! Which rows an input reads, and which columns it adds: `at`, `row`, `rows`, `rows_per_file`, `union`, `hive` and `add`.
+//! Which rows an input reads, and which columns it adds: `at`, `row`, `rows`, `rows_per_file`, `union`, `on_bad_row`, `hive`
+//! and `add`.
 
 use super::document::{Data, Entry, Node};
 use super::fields::{Fields, boolean, choice, integer, table, text, wrong_type};
-use super::model::{Added, Reading};
+use super::model::{Added, OnError, Reading};
 use crate::problem::Findings;
 
 /// The keys of an input that say so.
@@ -18,6 +19,12 @@ pub(super) fn reading(fields: &Fields<'_>, findings: &mut Findings) -> Reading {
             .get("rows_per_file")
             .and_then(|node| integer(node, "`rows_per_file`", 1, u64::MAX, findings)),
         union: fields.get("union").and_then(|node| boolean(node, "`union`", findings)).unwrap_or_default(),
+        on_bad_row: fields
+            .get("on_bad_row")
+            .and_then(|node| {
+                choice(node, "`on_bad_row`", &[("fail", OnError::Fail), ("reject", OnError::Reject)], findings)
+            })
+            .unwrap_or_default(),
         hive: fields.get("hive").and_then(|node| boolean(node, "`hive`", findings)).unwrap_or_default(),
         add: fields.get("add").map(|node| added(node, findings)).unwrap_or_default(),
     }

@@ -18,7 +18,9 @@ pub(super) fn verify(plan: &Plan) -> Result<(), String> {
     if !(1..=MOST_BATCH_ROWS).contains(&plan.batch.rows) || plan.batch.bytes == 0 {
         return Err(format!("its batches have {} rows or {} bytes", plan.batch.rows, plan.batch.bytes));
     }
-    rejects(plan.max_rejects, plan.steps.iter().any(|step| step.on_error == OnError::Reject))?;
+    let some = plan.steps.iter().any(|step| step.on_error == OnError::Reject)
+        || plan.inputs.iter().any(|input| input.reading.on_bad_row == OnError::Reject);
+    rejects(plan.max_rejects, some)?;
     for input in &plan.inputs {
         verify_input(input).map_err(|error| format!("input `{}` {error}", input.name))?;
     }

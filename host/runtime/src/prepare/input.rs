@@ -3,10 +3,11 @@
 use std::str::FromStr;
 
 use callboard_io::{
-    Access, Added, Format, InputLimits, InputSpec, IoError, LARGEST_BATCH, LARGEST_WINDOW, LONGEST_LINE, Stop, TextRow,
+    Access, Added, Format, InputLimits, InputSpec, IoError, LARGEST_BATCH, LARGEST_WINDOW, LONGEST_LINE, OnBadRow,
+    Stop, TextRow,
 };
 use callboard_plan::PlannedInput;
-use callboard_plan::pipeline;
+use callboard_plan::pipeline::{self, OnError};
 
 use crate::settings::Settings;
 
@@ -26,6 +27,10 @@ pub(super) fn input_spec(input: &PlannedInput, settings: &Settings) -> Result<In
         rows_per_file: reading.rows_per_file,
         add: reading.add.iter().map(|(name, value)| (name.clone(), added(value))).collect(),
         union: reading.union,
+        on_bad_row: match reading.on_bad_row {
+            OnError::Fail => OnBadRow::Fail,
+            OnError::Reject => OnBadRow::Reject,
+        },
         hive: reading.hive,
         access: access(&input.access),
         limits: limits(input.limits),

@@ -92,8 +92,9 @@ fn carry_out(
     }
     let ran = live.stages(costs);
     // Rows that were rejected before a failure are worth having.
-    let steps = prepared.plan.steps().iter().map(|step| step.name.as_str());
-    let gathered = live.rejects().gather(&prepared.folder().join("rejects.jsonl"), steps);
+    let inputs = prepared.plan.inputs().iter().map(|input| input.name.as_str());
+    let nodes = inputs.chain(prepared.plan.steps().iter().map(|step| step.name.as_str()));
+    let gathered = live.rejects().gather(&prepared.folder().join("rejects.jsonl"), nodes);
     // So is the profile, all the more of a step that takes too long.
     let profiled = prepared.profile.as_ref().map_or(Ok(None), ProfileTarget::write);
     if let (Some(target), Ok(Some((taken, path)))) = (&prepared.profile, &profiled) {
@@ -153,15 +154,15 @@ impl Live<'_> {
         held: Option<&mut Vec<LoadedStep>>,
         eager_load: Option<Duration>,
     ) -> Result<StageCost, RunError> {
-        let begun = self.rejects().begin(&stage.steps);
+        let nodes: Vec<String> = stage.inputs.iter().chain(&stage.steps).cloned().collect();
+        let begun = self.rejects().begin(&nodes);
         begun.map_err(|error| RunError::unwritten("write rejected rows", &error))?;
         let mut cost = stage::run(self, stage, boundary, held)?;
         cost.load += eager_load.unwrap_or_default();
-        let rejects = self.rejects().end(&stage.steps);
+        let rejects = self.rejects().end(&nodes);
         let rejects = rejects.map_err(|error| RunError::unwritten("write rejected rows", &error))?;
 
-        let nodes = stage.inputs.iter().chain(&stage.intakes).chain(&stage.steps);
-        let is_here = |feed: &Feed| nodes.clone().any(|name| *name == feed.node);
+        let is_here = |feed: &Feed| nodes.iter().chain(&stage.intakes).any(|name| *name == feed.node);
         let spills = boundary.spills.iter().filter(|(feed, _)| is_here(feed));
         let spills = spills.map(|(feed, spill)| (feed.clone(), spill.sealed().clone())).collect();
         let finished = self.finished();

@@ -1,7 +1,10 @@
 //! The node that reads an input.
 
+use std::path::Path;
+
 use arrow::array::UInt32Array;
-use callboard_io::BatchPolicy;
+use callboard_io::{BadRow, BatchPolicy};
+use callboard_sandbox::Fate;
 
 use super::Ended;
 use super::live::Live;
@@ -9,7 +12,9 @@ use callboard_plan::Feed;
 
 use crate::error::{Class, RunError};
 use crate::ports::{Outlet, Stop};
+use crate::rejects;
 use crate::rows::Batch;
+use crate::store::records::Tally;
 
 /// Reads an input to its end, or to the run's limit of rows.
 pub(super) fn read(run: &Live<'_>, name: &str, mut outlet: Outlet) -> Result<Ended, Stop> {
@@ -17,7 +22,7 @@ pub(super) fn read(run: &Live<'_>, name: &str, mut outlet: Outlet) -> Result<End
     let policy =
         BatchPolicy { rows: run.prepared.plan.batch().rows as usize, bytes: run.prepared.plan.batch().bytes as usize };
     let mut seen = run.seen(name)?;
-    let mut rows = 0;
+    let (mut rows, mut unread) = (0, Tally::default());
     let limit = run.prepared.settings.limit.unwrap_or(u64::MAX);
     if limit > 0 {
         let dataset = input.dataset.as_ref().expect("an input that is still to be read was opened");
@@ -29,12 +34,19 @@ pub(super) fn read(run: &Live<'_>, name: &str, mut outlet: Outlet) -> Result<End
             let Some(chunk) = chunks.next() else { break };
             let chunk = chunk.map_err(|error| RunError::from(error).in_input(name))?;
             let count = chunk.rows.num_rows().min(usize::try_from(limit - rows).unwrap_or(usize::MAX));
+            // Behind the last row that is wanted nothing was read.
+            let end = if rows + count as u64 == limit { chunk.origin.value(count - 1) } else { u64::MAX };
+            let bad = chunk.bad.iter().filter(|bad| bad.origin < end);
+            leave_out(run, name, &dataset.files()[chunk.file as usize], bad, &mut unread)?;
+            if count == 0 {
+                continue;
+            }
             let file = UInt32Array::from_value(input.first_file + chunk.file, count);
             let batch = Batch::new(chunk.rows.slice(0, count), file, chunk.origin.slice(0, count));
             if let Some(seen) = &mut seen
                 && !seen.is_same(&batch).map_err(|error| RunError::unwritten("write to the run's folder", &error))?
             {
-                let last = chunk.origin.value(count.max(1) - 1);
+                let last = chunk.origin.value(count - 1);
                 return Err(Stop::Failed(changed(name, &dataset.files()[chunk.file as usize], last)));
             }
             rows += count as u64;
@@ -44,10 +56,32 @@ pub(super) fn read(run: &Live<'_>, name: &str, mut outlet: Outlet) -> Result<End
             }
         }
     }
-    Ok(Ended::Input { name: name.to_owned(), rows, left: outlet.end(Feed::node(name))? })
+    Ok(Ended::Input { name: name.to_owned(), rows, unread, left: outlet.end(Feed::node(name))? })
 }
 
-fn changed(input: &str, file: &std::path::Path, line: u64) -> RunError {
+/// Puts rows that cannot be read among the rejects.
+fn leave_out<'a>(
+    run: &Live<'_>,
+    name: &str,
+    file: &Path,
+    bad: impl Iterator<Item = &'a BadRow>,
+    unread: &mut Tally,
+) -> Result<(), RunError> {
+    let mut count = 0;
+    for row in bad {
+        unread.count(Fate::Rejected, &row.reason, 1);
+        let line = rejects::unread(name, file, row);
+        let written = line.and_then(|line| run.rejects().write(name, &line));
+        written.map_err(|error| RunError::unwritten("write rejected rows", &error))?;
+        count += 1;
+    }
+    match count {
+        0 => Ok(()),
+        count => run.reject_limits.check_input(&run.prepared.plan, count).map_err(|error| error.in_input(name)),
+    }
+}
+
+fn changed(input: &str, file: &Path, line: u64) -> RunError {
     let message = format!("`{}` has changed since the run began, at line {line} or before", file.display());
     RunError::new(Class::Data, message)
         .in_input(input)

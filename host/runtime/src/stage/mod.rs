@@ -20,6 +20,7 @@ mod transform;
 mod wire;
 
 use std::collections::BTreeMap;
+use std::io;
 use std::thread::{Scope, ScopedJoinHandle};
 use std::time::Instant;
 
@@ -33,21 +34,24 @@ use crate::error::{Class, LimitExceeded, RunError};
 use crate::events::Event;
 use crate::ports::{Left, Stop};
 use crate::store::records::{Intake, Record};
-use crate::store::records::{StageCost, StepCounts};
+use crate::store::records::{StageCost, StepCounts, Tally};
 use boundary::BetweenStages;
 use callboard_sandbox::{COUNTERS, caught, panicked, spawn_scoped};
 
 /// How an input or a step ended well.
 enum Ended {
-    Input { name: String, rows: u64, left: Left },
+    Input { name: String, rows: u64, unread: Tally, left: Left },
     Step { name: String, counts: Box<StepCounts>, left: Left },
 }
 
 /// Notes the result of a node, and keeps the rows that it spilled.
 fn note(cost: &mut StageCost, ended: Ended, boundary: &mut BetweenStages) {
     let left = match ended {
-        Ended::Input { name, rows, left } => {
-            cost.rows_read.insert(name, rows);
+        Ended::Input { name, rows, unread, left } => {
+            cost.rows_read.insert(name.clone(), rows);
+            if unread.rejected() > 0 {
+                cost.unread.insert(name, unread);
+            }
             left
         }
         Ended::Step { name, counts, left } => {
@@ -75,9 +79,15 @@ pub(crate) fn run(
         if let Some(taken) = run.prepared.has_taken_in(name) {
             cost.rows_read.insert(name.clone(), taken.rows);
             cost.routed.extend(taken.routed.clone());
+            if taken.unread.rejected() > 0 {
+                run.reject_limits.check_input(&run.prepared.plan, taken.unread.rejected())?;
+                cost.unread.insert(name.clone(), taken.unread.clone());
+            }
             continue;
         }
         run.tell(Event::Intake { stage: stage.index, input: name.clone() });
+        let unkept = |error: io::Error| RunError::unwritten("write rejected rows", &error);
+        run.rejects().begin(std::slice::from_ref(name)).map_err(unkept)?;
         let outlet = wire::intake_outlet(run, name)?;
         let ended = settle(run, input::read(run, name, outlet).map(|ended| vec![ended])).pop();
         note(&mut cost, ended.ok_or_else(|| run.take_failure())?, boundary);
@@ -85,7 +95,9 @@ pub(crate) fn run(
         let spills = spills.map(|(feed, spill)| (feed.clone(), spill.sealed().clone())).collect();
         let routed =
             cost.routed.iter().filter(|(feed, _)| feed.node == *name).map(|(feed, routed)| (feed.clone(), *routed));
-        let taken = Intake { rows: cost.rows_read[name], spills, routed: routed.collect() };
+        let rejects = run.rejects().end(std::slice::from_ref(name)).map_err(unkept)?.remove(name);
+        let unread = cost.unread.get(name).cloned().unwrap_or_default();
+        let taken = Intake { rows: cost.rows_read[name], spills, routed: routed.collect(), unread, rejects };
         run.journal(&Record::Intake { input: name.clone(), taken })?;
     }
     cost.intake = began.elapsed();

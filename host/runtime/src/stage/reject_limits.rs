@@ -5,12 +5,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use callboard_plan::{MaxRejects, Plan, PlannedStep, Stage};
 
 use crate::error::{Class, RunError};
-use crate::store::records::{StageCost, StepCounts};
+use crate::store::records::{StageCost, StepCounts, Tally};
 
 /// Below this many rows a share is checked only when the step ends: otherwise one early bad row would exceed it.
 const ENOUGH_ROWS: u64 = 1_000;
 
-/// What has been rejected in all steps so far.
+/// What has been rejected in all inputs and steps so far.
 pub(crate) struct RejectLimits(AtomicU64);
 
 impl RejectLimits {
@@ -37,9 +37,18 @@ impl RejectLimits {
         {
             return Err(too_many(&format!("{rejected} of {rows} rows were rejected"), budget));
         }
+        self.check_all(plan, all)
+    }
+
+    /// Holds rows that an input could not read against the run's budget: this many since the last time.
+    pub(crate) fn check_input(&self, plan: &Plan, more: u64) -> Result<(), RunError> {
+        self.check_all(plan, self.0.fetch_add(more, Ordering::Relaxed) + more)
+    }
+
+    fn check_all(&self, plan: &Plan, rejected: u64) -> Result<(), RunError> {
         match plan.max_rejects() {
-            Some(budget @ MaxRejects::Rows(_)) if exceeds(budget, all, 0) => {
-                Err(too_many(&format!("{all} rows were rejected in all steps"), budget))
+            Some(budget @ MaxRejects::Rows(_)) if exceeds(budget, rejected, 0) => {
+                Err(too_many(&format!("{rejected} rows were rejected in all inputs and steps"), budget))
             }
             _ => Ok(()),
         }
@@ -48,13 +57,15 @@ impl RejectLimits {
     /// Holds all rejected rows against the run's budget, when a stage has ended: a share is one of the rows that were read until then.
     pub(crate) fn check_run(&self, plan: &Plan, costs: &[(Stage, StageCost)]) -> Result<(), RunError> {
         let rejected: u64 = costs.iter().map(|(_, cost)| rejected(cost)).sum();
-        let read = costs.iter().flat_map(|(_, cost)| cost.rows_read.values()).sum::<u64>();
+        let unread = costs.iter().flat_map(|(_, cost)| cost.unread.values()).map(Tally::rejected).sum::<u64>();
+        let read = unread + costs.iter().flat_map(|(_, cost)| cost.rows_read.values()).sum::<u64>();
         let made = costs.iter().flat_map(|(_, cost)| cost.steps.iter());
         let sources = made.filter(|(name, _)| plan.step(name).is_some_and(|step| step.ports.is_empty()));
         let read = read + sources.map(|(_, counts)| counts.rows_out).sum::<u64>();
         match plan.max_rejects() {
             Some(budget) if exceeds(budget, rejected, read) => {
-                Err(too_many(&format!("{rejected} rows were rejected in all steps, of {read} that were read"), budget))
+                let what = format!("{rejected} rows were rejected in all inputs and steps, of {read} that were read");
+                Err(too_many(&what, budget))
             }
             _ => Ok(()),
         }
@@ -62,7 +73,8 @@ impl RejectLimits {
 }
 
 fn rejected(cost: &StageCost) -> u64 {
-    cost.steps.values().map(|counts| counts.tally.rejected()).sum()
+    let unread = cost.unread.values().map(Tally::rejected).sum::<u64>();
+    unread + cost.steps.values().map(|counts| counts.tally.rejected()).sum::<u64>()
 }
 
 fn exceeds(budget: MaxRejects, rejected: u64, rows: u64) -> bool {

@@ -17,7 +17,7 @@ pub(super) fn fits(record: &Record, plan: &Plan) -> Result<(), String> {
     figures(record)?;
     match record {
         Record::Begun { .. } | Record::Changed { .. } | Record::Committing | Record::Ended { .. } => Ok(()),
-        Record::Intake { input, taken: Intake { rows: _, spills, routed } } => {
+        Record::Intake { input, taken: Intake { rows: _, spills, routed, unread: _, rejects: _ } } => {
             if plan.input(input).is_none() {
                 return Err(format!("names an input `{input}`, which the plan does not have"));
             }
@@ -63,8 +63,9 @@ fn ended_as(ended: &StageEnded, stage: &Stage, plan: &Plan) -> Result<(), String
     let StageEnded { cost, spills, outputs, rejects } = ended;
     same("steps", cost.steps.keys(), &stage.steps)?;
     same("outputs", outputs.keys(), &stage.outputs)?;
-    let strange = rejects.keys().find(|step| !stage.steps.contains(step));
-    let strange = strange.or_else(|| cost.rows_read.keys().find(|input| plan.input(input).is_none()));
+    let strange = rejects.keys().find(|name| !stage.steps.contains(name) && !stage.inputs.contains(name));
+    let mut read = cost.rows_read.keys().chain(cost.unread.keys());
+    let strange = strange.or_else(|| read.find(|input| plan.input(input).is_none()));
     if let Some(name) = strange {
         return Err(format!("names `{name}`, which stage {} does not have", stage.index));
     }

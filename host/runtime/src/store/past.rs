@@ -103,6 +103,12 @@ impl Past {
             }
             let mut spills = taken.spills.iter();
             match spills.try_for_each(|(feed, sealed)| spill::intact(&spill::folder(folder, feed), sealed)) {
+                Ok(()) if taken.rejects.as_ref().is_some_and(|file| !file.is(&rejected(folder, &input))) => {
+                    self.note(format!(
+                        "`{}` is not what was written: input `{input}` is read again",
+                        rejected(folder, &input).display()
+                    ));
+                }
                 Ok(()) => drop(self.intakes.insert(input, taken)),
                 Err(error) => self.note(format!("{error}: input `{input}` is read again")),
             }
@@ -153,7 +159,10 @@ impl Past {
                 return why;
             }
         }
-        ended.rejects.iter().find_map(|(step, file)| {
+        let is_here = |input: &str| plan.input(input).is_some_and(|input| input.stage == stage);
+        let intakes = self.intakes.iter().filter(|(input, _)| is_here(input));
+        let intakes = intakes.filter_map(|(input, taken)| Some((input, taken.rejects.as_ref()?)));
+        ended.rejects.iter().chain(intakes).find_map(|(step, file)| {
             once(rejected(folder, step), &|place| match file.is(place) {
                 true => Ok(()),
                 false => Err(format!("`{}` is not what was written", place.display())),

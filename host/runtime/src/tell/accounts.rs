@@ -11,8 +11,21 @@ use crate::prepare::Prepared;
 use crate::store::records::{Routed, StageCost, StepCounts};
 
 fn stage_report(run: &Prepared, stage: &Stage, cost: &StageCost) -> StageReport {
-    let StageCost { intake, load, run: ran, unload, spilled, peak, held, rows, waits, steps, rows_read: _, routed: _ } =
-        cost;
+    let StageCost {
+        intake,
+        load,
+        run: ran,
+        unload,
+        spilled,
+        peak,
+        held,
+        rows,
+        waits,
+        steps,
+        rows_read: _,
+        unread: _,
+        routed: _,
+    } = cost;
     StageReport {
         index: stage.index,
         before: run.past.stages.contains_key(&stage.index),

@@ -13,8 +13,8 @@ use super::accounts::{accounted, ms};
 use crate::error::{Class, RunError};
 use crate::prepare::Prepared;
 use crate::residence::Residence;
-use crate::store::records::StageCost;
 pub use crate::store::records::Status;
+use crate::store::records::{StageCost, Tally};
 
 /// The report of a run.
 #[derive(Debug, Serialize, Deserialize)]
@@ -49,7 +49,7 @@ pub struct Report {
     pub inputs: BTreeMap<String, InputReport>,
     /// By name.
     pub outputs: BTreeMap<String, OutputReport>,
-    /// Rows that steps could not handle.
+    /// Rows that inputs could not read, and steps could not handle.
     pub rejects: RejectsReport,
     /// The stages that ended, in order.
     pub stages: Vec<StageReport>,
@@ -87,6 +87,12 @@ pub struct RunFailed {
 pub struct InputReport {
     /// Rows read.
     pub rows: u64,
+    /// Rows that could not be read, and were left out.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub rows_rejected: u64,
+    /// Of these: reason to rows.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub rejected: BTreeMap<String, u64>,
     /// Bytes of the files on the disk.
     pub bytes: u64,
 }
@@ -103,7 +109,7 @@ pub struct OutputReport {
     pub path: String,
 }
 
-/// Rejected rows, over all steps.
+/// Rejected rows, over all inputs and steps.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct RejectsReport {
@@ -285,11 +291,16 @@ impl Report {
         let Measured { began, wall, first_call, .. } = *measured;
         let began_at = (SystemTime::now() - wall).duration_since(SystemTime::UNIX_EPOCH);
         let read = |name: &str| costs.iter().find_map(|(_, cost)| cost.rows_read.get(name)).copied().unwrap_or(0);
+        let unread = |name: &str| costs.iter().find_map(|(_, cost)| cost.unread.get(name)).cloned().unwrap_or_default();
         let inputs = run.plan.inputs().iter().map(|input| {
-            (input.name.clone(), InputReport { rows: read(&input.name), bytes: run.input(&input.name).bytes })
+            let Tally { rejected, .. } = unread(&input.name);
+            let (rows, bytes) = (read(&input.name), run.input(&input.name).bytes);
+            (input.name.clone(), InputReport { rows, rows_rejected: rejected.values().sum(), rejected, bytes })
         });
+        let inputs: BTreeMap<_, _> = inputs.collect();
         let stages = accounted(run, costs);
-        let rejected = stages.iter().flat_map(|stage| &stage.steps).map(|step| step.rows_rejected).sum();
+        let rejected = stages.iter().flat_map(|stage| &stage.steps).map(|step| step.rows_rejected);
+        let rejected = rejected.chain(inputs.values().map(|input| input.rows_rejected)).sum();
         let (outputs, failure) = match outcome {
             Ok(outputs) => (outputs, None),
             Err(failure) => (BTreeMap::new(), Some(failure)),
@@ -314,7 +325,7 @@ impl Report {
             peak_linear_memory_bytes: measured.peak_linear_memory,
             peak_resident_bytes: measured.peak_resident,
             peak_anonymous_bytes: measured.peak_anonymous,
-            inputs: inputs.collect(),
+            inputs,
             outputs: outputs.collect(),
             rejects: RejectsReport { rows: rejected, path: run.folder().join("rejects.jsonl").display().to_string() },
             stages,

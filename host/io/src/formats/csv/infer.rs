@@ -6,6 +6,7 @@ use arrow::datatypes::{DataType, Field, Schema};
 
 use super::header;
 use super::records::Records;
+use crate::bad_row::BadSample;
 use crate::error::IoError;
 use crate::lines::{SAMPLE_BYTES, sample_rows};
 use crate::misfit::excerpt;
@@ -53,7 +54,7 @@ pub(super) fn schema(files: &[Source], spec: &InputSpec) -> Result<Schema, IoErr
     let (mut records, mut names) = Records::open(&files[0], spec)?;
     let mut index = Names::of(&names);
     let mut kinds = vec![None; names.len()];
-    let rows = sample_rows(files.len());
+    let (rows, mut bad) = (sample_rows(files.len()), BadSample::default());
     for (number, file) in in_order(files).enumerate() {
         let in_file = |error: IoError| error.in_file(file);
         let places = if number == 0 {
@@ -73,8 +74,10 @@ pub(super) fn schema(files: &[Source], spec: &InputSpec) -> Result<Schema, IoErr
             }
             places(&names, &index, &names_here, spec.union, files[0].path()).map_err(in_file)?
         };
-        sample(&mut records, rows, spec, &places, &mut kinds).map_err(in_file)?;
+        sample(&mut records, rows, spec, &places, &mut kinds, &mut bad).map_err(in_file)?;
+        bad.in_file(file);
     }
+    bad.check()?;
     if let Some(missing) = declared.keys().find(|name| index.find(0, name).is_none()) {
         let message = format!("`types` names the column `{missing}`, but the header has {}", some(&names));
         return Err(IoError::spec(message).in_file(&files[0]));
@@ -144,6 +147,7 @@ fn sample(
     spec: &InputSpec,
     places: &[usize],
     kinds: &mut [Option<Kind>],
+    bad: &mut BadSample,
 ) -> Result<(), IoError> {
     records.up_to(SAMPLE_BYTES);
     let mut seen = 0;
@@ -151,6 +155,14 @@ fn sample(
         spec.stop.check()?;
         let Some(record) = records.next_record()? else { break };
         seen += 1;
+        let record = match record {
+            Ok(record) => record,
+            Err(row) => {
+                bad.add(Err(row.error), spec)?;
+                continue;
+            }
+        };
+        bad.add(Ok(()), spec)?;
         for (field, place) in record.fields().zip(places).filter(|(field, _)| !field.is_empty()) {
             let known = &mut kinds[*place];
             // Text stays text.

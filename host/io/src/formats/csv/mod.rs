@@ -18,10 +18,11 @@ pub(super) use write::Words;
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use arrow::array::{RecordBatch, UInt64Array};
+use arrow::array::UInt64Array;
 use arrow::datatypes::{Schema, SchemaRef};
 
-use super::{FileFormat, RowWriter, Rows};
+use super::{FileFormat, RowWriter, Rows, Taken};
+use crate::bad_row::{BadRow, Sieve};
 use crate::codec::Packing;
 use crate::columns::{Column, StructColumn};
 use crate::error::IoError;
@@ -30,7 +31,7 @@ use crate::places::Source;
 use crate::spec::{BatchPolicy, InputSpec};
 use crate::text::{Compression, Sink};
 use crate::values::{Rule, Text};
-use records::Records;
+use records::{BadRecord, Records};
 
 pub(super) struct Csv;
 
@@ -82,31 +83,49 @@ struct CsvRows {
 }
 
 impl CsvRows {
-    fn batch(&mut self) -> Result<Option<(UInt64Array, RecordBatch)>, IoError> {
-        let mut origins = Vec::new();
+    fn batch(&mut self) -> Result<Option<Taken>, IoError> {
+        let (mut origins, mut sieve) = (Vec::new(), Sieve::default());
         let mut bytes = 0;
         while origins.len() < self.policy.rows && bytes < self.policy.bytes {
-            let Some(record) = self.records.next_record()? else { break };
-            for (field, place) in record.fields().zip(&self.places) {
-                push(&mut self.columns.columns[*place], field).map_err(|mut misfit| {
-                    misfit.path.push(self.schema.field(*place).name().clone());
-                    misfit.into_error(&self.spec, "string").at_line(record.line)
-                })?;
-            }
-            self.absent.iter().for_each(|place| self.columns.columns[*place].push_null());
-            self.columns.end(true);
-            bytes += record.bytes;
-            origins.push(record.line);
+            let before = self.columns.len();
+            let (error, line, text) = match self.records.next_record()? {
+                None => break,
+                Some(Ok(record)) => {
+                    bytes += record.bytes;
+                    let mut fields = record.fields().zip(&self.places);
+                    let misfit = fields.find_map(|(field, place)| {
+                        let misfit = push(&mut self.columns.columns[*place], field).err()?;
+                        Some(Misfit { path: vec![self.schema.field(*place).name().clone()], ..misfit })
+                    });
+                    match misfit {
+                        None => {
+                            self.absent.iter().for_each(|place| self.columns.columns[*place].push_null());
+                            self.columns.end(true);
+                            origins.push(record.line);
+                            sieve.keep();
+                            continue;
+                        }
+                        Some(misfit) => {
+                            let error = misfit.into_error(&self.spec, "string").at_line(record.line);
+                            (error, record.line, record.text.as_bytes().to_owned())
+                        }
+                    }
+                }
+                Some(Err(BadRecord { error, line, text })) => (error, line, text),
+            };
+            sieve.leave_out(BadRow::of(error, &self.spec, line, &text)?);
+            self.columns.abandon_row(before);
+            origins.push(line);
         }
         if origins.is_empty() {
             return Ok(None);
         }
-        Ok(Some((UInt64Array::from(origins), self.columns.finish_rows(&self.schema))))
+        Ok(Some(sieve.sift(UInt64Array::from(origins), self.columns.finish_rows(&self.schema))))
     }
 }
 
 impl Iterator for CsvRows {
-    type Item = Result<(UInt64Array, RecordBatch), IoError>;
+    type Item = Result<Taken, IoError>;
 
     fn next(&mut self) -> Option<Self::Item> {
         self.batch().transpose()

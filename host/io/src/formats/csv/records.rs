@@ -28,7 +28,7 @@ pub(super) struct Records {
 
 /// One row.
 pub(super) struct Record<'a> {
-    text: &'a str,
+    pub(super) text: &'a str,
     ends: &'a [usize],
     /// The line it begins on.
     pub(super) line: u64,
@@ -41,6 +41,13 @@ impl<'a> Record<'a> {
         let (text, mut start) = (self.text, 0);
         self.ends.iter().map(move |end| &text[std::mem::replace(&mut start, end + 1)..*end])
     }
+}
+
+/// A row that is none: why, and what it is.
+pub(super) struct BadRecord {
+    pub(super) error: IoError,
+    pub(super) line: u64,
+    pub(super) text: Vec<u8>,
 }
 
 /// Where in a field the parser stands.
@@ -92,7 +99,7 @@ impl Records {
             let message = format!("the header has {count} columns, and {most} are allowed");
             return Err(limits::exceeded(self.lines.spec(), Limit::Columns, message, count as u64).at_line(line));
         }
-        let record = self.record(&found)?;
+        let record = self.record(&found).map_err(|bad| bad.error)?;
         let names = header::names(record.fields()).map_err(|error| error.at_line(line));
         let [alone] = record.ends else { return names };
         let alone = record.text[..*alone].to_owned();
@@ -102,12 +109,18 @@ impl Records {
         }
     }
 
-    pub(super) fn next_record(&mut self) -> Result<Option<Record<'_>>, IoError> {
+    /// The next record, or what is wrong with it; none behind the last.
+    ///
+    /// # Errors
+    /// What leaves it open where the record ends, and the next one begins.
+    pub(super) fn next_record(&mut self) -> Result<Option<Result<Record<'_>, BadRecord>>, IoError> {
         let Some(found) = self.parse(Limit::Line)? else { return Ok(None) };
-        match found.count == self.width {
-            true => self.record(&found).map(Some),
-            false => Err(header::wrong_width(found.count, self.width).at_line(found.line)),
+        if found.count != self.width {
+            let error = header::wrong_width(found.count, self.width).at_line(found.line);
+            let text = text_of(&mut self.lines, &self.text, &found).to_owned();
+            return Ok(Some(Err(BadRecord { error, line: found.line, text })));
         }
+        Ok(Some(self.record(&found)))
     }
 
     /// The records that begin within the first bytes of the file alone, blank lines counted too.
@@ -115,14 +128,15 @@ impl Records {
         self.until = bytes;
     }
 
-    fn record(&mut self, parsed: &Parsed) -> Result<Record<'_>, IoError> {
-        let text = match parsed.plain {
-            Some(length) => &self.lines.current()[..length],
-            None => &self.text[..],
-        };
-        let text = simdutf8::basic::from_utf8(text);
-        let text = text.map_err(|_| IoError::not_utf8("the row").at_line(parsed.line))?;
-        Ok(Record { text, ends: &self.ends, line: parsed.line, bytes: parsed.bytes })
+    fn record(&mut self, parsed: &Parsed) -> Result<Record<'_>, BadRecord> {
+        let text = text_of(&mut self.lines, &self.text, parsed);
+        match simdutf8::basic::from_utf8(text) {
+            Ok(text) => Ok(Record { text, ends: &self.ends, line: parsed.line, bytes: parsed.bytes }),
+            Err(_) => {
+                let error = IoError::not_utf8("the row").at_line(parsed.line);
+                Err(BadRecord { error, line: parsed.line, text: text.to_owned() })
+            }
+        }
     }
 
     /// Takes the next record apart, past blank lines.
@@ -234,6 +248,14 @@ impl Records {
                 }
             };
         }
+    }
+}
+
+/// The text of a record: where it lies in its line, or without its quotes.
+fn text_of<'a>(lines: &'a mut Lines, unquoted: &'a [u8], parsed: &Parsed) -> &'a [u8] {
+    match parsed.plain {
+        Some(length) => &lines.current()[..length],
+        None => unquoted,
     }
 }
 

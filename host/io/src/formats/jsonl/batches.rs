@@ -4,16 +4,18 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use arrow::array::{RecordBatch, UInt64Array};
+use arrow::array::UInt64Array;
 use arrow::datatypes::SchemaRef;
 use memchr::memchr_iter;
 
 use super::{decode, trimmed};
+use crate::bad_row::{BadRow, Sieve};
 use crate::columns::StructColumn;
 use crate::cores::{Task, threads};
 use crate::error::IoError;
+use crate::formats::Taken;
 use crate::lines::Lines;
-use crate::spec::{BatchPolicy, InputSpec};
+use crate::spec::{BatchPolicy, InputSpec, OnBadRow};
 
 /// Batches that are decoded ahead, at most.
 const AHEAD: usize = 8;
@@ -44,7 +46,7 @@ impl Job {
     }
 }
 
-type Decoded = Result<(UInt64Array, RecordBatch), IoError>;
+type Decoded = Result<Taken, IoError>;
 
 /// The rows of a file.
 pub(super) struct Batches {
@@ -157,21 +159,50 @@ impl Decoder {
     fn decode(&self, job: Job) -> Decoded {
         let kept = self.columns.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let mut columns = kept.unwrap_or_else(|| StructColumn::new(self.schema.fields()));
-        for Part { text, first, together } in job.parts {
-            match together {
-                None => {
-                    decode::row(&text, &mut columns, &self.spec).map_err(|fault| fault.at_line(first))?;
+        let mut sieve = Sieve::default();
+        let are_rows = |Part { text, first, together }: &Part, columns: &mut StructColumn| match *together {
+            None => decode::row(text, columns, &self.spec).map(|_| ()).map_err(|fault| fault.at_line(*first)),
+            Some(objects) if decode::rows(text, objects, columns, &self.spec) => Ok(()),
+            Some(_) => Err(self.first_fault(text, *first)),
+        };
+        match job.parts.iter().try_for_each(|part| are_rows(part, &mut columns)) {
+            Ok(()) => {}
+            Err(_) if self.spec.on_bad_row == OnBadRow::Reject => {
+                columns = StructColumn::new(self.schema.fields());
+                for Part { text, first, .. } in &job.parts {
+                    self.one_by_one(text, *first, &mut columns, &mut sieve)?;
                 }
-                Some(objects) if decode::rows(&text, objects, &mut columns, &self.spec) => {}
-                Some(_) => return Err(self.first_fault(&text, first)),
             }
+            Err(error) => return Err(error),
         }
         if let Some(error) = job.failed {
             return Err(error);
         }
         let rows = columns.finish_rows(&self.schema);
         self.columns.lock().unwrap_or_else(PoisonError::into_inner).push(columns);
-        Ok((UInt64Array::from(job.origins), rows))
+        Ok(sieve.sift(UInt64Array::from(job.origins), rows))
+    }
+
+    /// The rows of lines of which some are none.
+    fn one_by_one(
+        &self,
+        lines: &[u8],
+        first: u64,
+        columns: &mut StructColumn,
+        sieve: &mut Sieve,
+    ) -> Result<(), IoError> {
+        let numbered = (first..).zip(lines.split_inclusive(|byte| *byte == b'\n'));
+        for (number, line) in numbered.filter(|(_, line)| !trimmed(line).is_empty()) {
+            let before = columns.len();
+            match decode::row(line, columns, &self.spec) {
+                Ok(_) => sieve.keep(),
+                Err(fault) => {
+                    sieve.leave_out(BadRow::of(fault.at_line(number), &self.spec, number, line)?);
+                    columns.abandon_row(before);
+                }
+            }
+        }
+        Ok(())
     }
 
     /// What is wrong with the first line that something is wrong with.

@@ -1,15 +1,17 @@
 //! The schema of JSON Lines, from a sample of their rows and what `types` declares.
 
 use arrow::datatypes::{Field, Schema};
+use serde::de::IgnoredAny;
 use serde_json::Deserializer;
 
 use super::fault;
 use super::guess::{Guess, Sample};
+use crate::bad_row::BadSample;
 use crate::error::IoError;
 use crate::lines::{Lines, SAMPLE_BYTES, sample_rows};
 use crate::misfit::Misfit;
 use crate::places::{Source, in_order};
-use crate::spec::InputSpec;
+use crate::spec::{InputSpec, OnBadRow};
 use crate::types;
 
 /// The objects of a file, one after the other.
@@ -54,11 +56,14 @@ pub(in crate::formats) fn schema<O: Objects>(
     open: impl Fn(&Source) -> Result<O, IoError>,
 ) -> Result<Schema, IoError> {
     let mut declared = types::declared(spec)?;
-    let mut sampled = Sample::new(spec);
+    let (mut sampled, mut bad) = (Sample::new(spec), BadSample::default());
     for file in in_order(files) {
         let mut objects = open(file)?;
-        sample(&mut objects, sample_rows(files.len()), spec, &mut sampled).map_err(|error| error.in_file(file))?;
+        let rows = sample_rows(files.len());
+        sample(&mut objects, rows, spec, &mut sampled, &mut bad).map_err(|error| error.in_file(file))?;
+        bad.in_file(file);
     }
+    bad.check()?;
     let seen = sampled.columns().into_iter().map(|(name, guess): (String, Guess)| {
         declared.remove(&name).unwrap_or_else(|| Field::new(name, guess.data_type(), true))
     });
@@ -67,7 +72,13 @@ pub(in crate::formats) fn schema<O: Objects>(
     Ok(Schema::new(fields))
 }
 
-fn sample(objects: &mut impl Objects, rows: usize, spec: &InputSpec, sampled: &mut Sample<'_>) -> Result<(), IoError> {
+fn sample(
+    objects: &mut impl Objects,
+    rows: usize,
+    spec: &InputSpec,
+    sampled: &mut Sample<'_>,
+    bad: &mut BadSample,
+) -> Result<(), IoError> {
     let mut seen = 0;
     while seen < rows && objects.passed() < SAMPLE_BYTES {
         let Some(object) = objects.next()? else { break };
@@ -77,12 +88,23 @@ fn sample(objects: &mut impl Objects, rows: usize, spec: &InputSpec, sampled: &m
         spec.stop.check()?;
         seen += 1;
         // Values of declared columns are not looked at, so nothing else would find it.
-        let Ok(text) = simdutf8::basic::from_utf8(object) else { return Err(objects.not_utf8()) };
-        let mut json = Deserializer::from_str(text);
-        if let Err(error) = sampled.observe(&mut json).and_then(|()| json.end()) {
+        let observed = match simdutf8::basic::from_utf8(object) {
+            Ok(text) => {
+                let mut json = Deserializer::from_str(text);
+                // What is no JSON and left out says nothing of columns.
+                let whole = match spec.on_bad_row {
+                    OnBadRow::Fail => Ok(()),
+                    OnBadRow::Reject => serde_json::from_str(text).map(|IgnoredAny| ()),
+                };
+                let observed = whole.and_then(|()| sampled.observe(&mut json)).and_then(|()| json.end());
+                observed.map_err(|error| objects.fault(&error, sampled.take_misfit(), spec))
+            }
+            Err(_) => Err(objects.not_utf8()),
+        };
+        if observed.is_err() {
             spec.stop.check()?;
-            return Err(objects.fault(&error, sampled.take_misfit(), spec));
         }
+        bad.add(observed, spec)?;
     }
     Ok(())
 }

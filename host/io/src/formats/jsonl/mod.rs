@@ -23,12 +23,13 @@ pub use write::{json_bytes, json_rows, marked_rows};
 
 use std::path::Path;
 
-use arrow::array::{RecordBatch, UInt64Array};
+use arrow::array::UInt64Array;
 use arrow::datatypes::{Schema, SchemaRef};
 
 use batches::Batches;
 
-use super::{FileFormat, RowWriter, Rows};
+use super::{FileFormat, RowWriter, Rows, Taken};
+use crate::bad_row::{BadRow, Sieve};
 use crate::codec::Packing;
 use crate::columns::StructColumn;
 use crate::error::IoError;
@@ -77,25 +78,34 @@ struct JsonRows {
 }
 
 impl JsonRows {
-    fn batch(&mut self) -> Result<Option<(UInt64Array, RecordBatch)>, IoError> {
-        let mut origins = Vec::new();
+    fn batch(&mut self) -> Result<Option<Taken>, IoError> {
+        let (mut origins, mut sieve) = (Vec::new(), Sieve::default());
         let mut bytes = 0;
         while origins.len() < self.policy.rows && bytes < self.policy.bytes {
             let Some((number, line)) = self.lines.next_line()? else { break };
             if trimmed(line).is_empty() {
                 continue;
             }
-            let length = line.len();
-            let filled = decode::row(line, &mut self.columns, &self.spec).map_err(|fault| fault.at_line(number))?;
-            bytes += length.max(filled as usize);
+            let before = self.columns.len();
             origins.push(number);
+            bytes += line.len();
+            match decode::row(line, &mut self.columns, &self.spec) {
+                Ok(filled) => {
+                    bytes += (filled as usize).saturating_sub(line.len());
+                    sieve.keep();
+                }
+                Err(fault) => {
+                    sieve.leave_out(BadRow::of(fault.at_line(number), &self.spec, number, line)?);
+                    self.columns.abandon_row(before);
+                }
+            }
         }
         // Whoever takes the rows has them for a while.
         self.lines.let_go();
         if origins.is_empty() {
             return Ok(None);
         }
-        Ok(Some((UInt64Array::from(origins), self.columns.finish_rows(&self.schema))))
+        Ok(Some(sieve.sift(UInt64Array::from(origins), self.columns.finish_rows(&self.schema))))
     }
 }
 
@@ -108,7 +118,7 @@ fn trimmed(line: &[u8]) -> &[u8] {
 }
 
 impl Iterator for JsonRows {
-    type Item = Result<(UInt64Array, RecordBatch), IoError>;
+    type Item = Result<Taken, IoError>;
 
     fn next(&mut self) -> Option<Self::Item> {
         self.batch().transpose()

@@ -6,12 +6,13 @@
 
 use std::sync::Arc;
 
-use arrow::array::{RecordBatch, UInt64Array};
+use arrow::array::RecordBatch;
 use arrow::datatypes::{DataType, Field, FieldRef, Fields, SchemaRef};
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ParquetRecordBatchReader};
 use parquet::arrow::{FieldLevels, ProjectionMask, parquet_to_arrow_field_levels};
 use parquet::file::metadata::RowGroupMetaData;
 
+use super::super::Taken;
 use super::super::unfolded::Unfolded;
 use super::int96::{Checked, Units};
 use super::masks;
@@ -293,7 +294,7 @@ fn row_bytes(group: &RowGroupMetaData) -> u64 {
 }
 
 impl Iterator for ParquetRows {
-    type Item = Result<(UInt64Array, RecordBatch), IoError>;
+    type Item = Result<Taken, IoError>;
 
     fn next(&mut self) -> Option<Self::Item> {
         let ParquetRows { groups, unfolded, .. } = self;
@@ -301,7 +302,8 @@ impl Iterator for ParquetRows {
             groups.spec.stop.check()?;
             let rows = unfolded.next(|| groups.next())?;
             Ok(rows.map(|(places, rows)| {
-                (places, if masks::needed(rows.schema_ref()) { masks::masked(&rows) } else { rows })
+                let rows = if masks::needed(rows.schema_ref()) { masks::masked(&rows) } else { rows };
+                Taken::from((places, rows))
             }))
         });
         let at = InFile::RowGroup(self.groups.next as u64);

@@ -16,7 +16,7 @@ use arrow::array::{
 use arrow::datatypes::{DataType, Field, Fields, Schema, SchemaRef, TimeUnit};
 use callboard_words::text::excerpt;
 
-use super::{FileFormat, Rows};
+use super::{FileFormat, Rows, Taken};
 use crate::canonical;
 use crate::error::{InFile, IoError};
 use crate::limits::{self, Limit};
@@ -161,7 +161,7 @@ impl Records {
         })
     }
 
-    fn batch(&mut self) -> Result<Option<(UInt64Array, RecordBatch)>, IoError> {
+    fn batch(&mut self) -> Result<Option<Taken>, IoError> {
         let before = self.read;
         let mut built =
             Built::new(self.schema.field_with_name("body").is_ok_and(|body| body.data_type() == &DataType::Utf8));
@@ -183,12 +183,12 @@ impl Records {
         }
         let rows = RecordBatch::try_new(self.schema.clone(), built.finish());
         let numbers = UInt64Array::from_iter_values(before + 1..=self.read);
-        Ok(Some((numbers, rows.expect("columns are built by the schema"))))
+        Ok(Some((numbers, rows.expect("columns are built by the schema")).into()))
     }
 }
 
 impl Iterator for Records {
-    type Item = Result<(UInt64Array, RecordBatch), IoError>;
+    type Item = Result<Taken, IoError>;
 
     fn next(&mut self) -> Option<Self::Item> {
         self.batch().transpose()

@@ -96,6 +96,9 @@ pub(crate) struct StageCost {
     pub(crate) waits: u64,
     pub(crate) steps: BTreeMap<String, StepCounts>,
     pub(crate) rows_read: BTreeMap<String, u64>,
+    /// By input: the rows that could not be read.
+    #[serde(default)]
+    pub(crate) unread: BTreeMap<String, Tally>,
     /// For each route of what the stage puts out, how many rows took it.
     pub(crate) routed: BTreeMap<Feed, Routed>,
 }

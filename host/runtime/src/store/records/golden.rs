@@ -69,18 +69,21 @@ fn journal() -> Vec<Record> {
         waits: 9,
         steps: BTreeMap::from([("quality".to_owned(), counts())]),
         rows_read: BTreeMap::from([("docs".to_owned(), 10)]),
+        unread: BTreeMap::from([("docs".to_owned(), unread())]),
         routed: BTreeMap::from([(branch(), Routed { taken: 11, elsewhere: 12 })]),
     };
     let ended = StageEnded {
         cost,
         spills: BTreeMap::from([(Feed::node("quality"), sealed()), (Feed::door("quality", Door::Rejected), sealed())]),
         outputs: BTreeMap::from([("kept".to_owned(), digested())]),
-        rejects: BTreeMap::from([("quality".to_owned(), digested())]),
+        rejects: BTreeMap::from([("quality".to_owned(), digested()), ("docs".to_owned(), digested())]),
     };
     let intake = Intake {
         rows: 1,
         spills: BTreeMap::from([(Feed::node("docs"), sealed())]),
         routed: BTreeMap::from([(branch(), Routed { taken: 1, elsewhere: 2 })]),
+        unread: unread(),
+        rejects: Some(digested()),
     };
     let ends = [Status::Finished, Status::Failed, Status::Interrupted];
     let records = [
@@ -99,6 +102,10 @@ fn journal() -> Vec<Record> {
         }
     }
     records
+}
+
+fn unread() -> Tally {
+    Tally { dropped: BTreeMap::new(), rejected: BTreeMap::from([("`n` should be int64".to_owned(), 2)]) }
 }
 
 fn recorded() -> Recorded {

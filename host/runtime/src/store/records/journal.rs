@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use callboard_plan::Feed;
 use serde::{Deserialize, Serialize};
 
-use super::{Digested, Routed, Sealed, StageCost, Status};
+use super::{Digested, Routed, Sealed, StageCost, Status, Tally};
 
 /// Something that is complete.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -36,6 +36,10 @@ pub(crate) struct Intake {
     pub(crate) rows: u64,
     pub(crate) spills: BTreeMap<Feed, Sealed>,
     pub(crate) routed: BTreeMap<Feed, Routed>,
+    /// The rows that could not be read.
+    pub(crate) unread: Tally,
+    /// Where these are kept, if there are any.
+    pub(crate) rejects: Option<Digested>,
 }
 
 /// What a stage left.
@@ -46,6 +50,6 @@ pub(crate) struct StageEnded {
     pub(crate) spills: BTreeMap<Feed, Sealed>,
     /// Complete outputs, still in the run's folder.
     pub(crate) outputs: BTreeMap<String, Digested>,
-    /// By step: the rows that it rejected.
+    /// By step or input: the rows that it rejected. Those of an input that was read before are in its [`Intake`].
     pub(crate) rejects: BTreeMap<String, Digested>,
 }
