@@ -173,7 +173,7 @@ fn a_file_that_is_wrong_is_an_error_all_the_same() {
     let error = error.unwrap_err();
     assert_eq!(
         (error.kind(), error.message()),
-        (ErrorKind::Spec, "`on_bad_row` is for JSON, CSV and text, and this is parquet")
+        (ErrorKind::Spec, "`on_bad_row` is for JSON, CSV, text and tar, and this is parquet")
     );
 }
 

@@ -190,7 +190,7 @@ fn the_extension_says_the_format_unless_the_pipeline_does() {
     let bench = Bench::with("a.dat", "{\"a\":1}\n");
     let (message, help) = bench.error(&["a.dat"], &[]);
     assert_eq!(message, "`a.dat`: the extension `dat` names no format");
-    let formats = ["jsonl", "json", "csv", "text", "warc", "parquet", "arrow"];
+    let formats = ["jsonl", "json", "csv", "text", "warc", "tar", "parquet", "arrow"];
     assert_eq!(help, format!("say which: format = {}", formats.map(|name| format!("\"{name}\"")).join(" or ")));
     let mut spec = bench.spec(&["a.dat"], &[]);
     spec.format = Some("jsonl".parse().unwrap());
@@ -198,7 +198,7 @@ fn the_extension_says_the_format_unless_the_pipeline_does() {
     let unknown = "yaml".parse::<Format>().unwrap_err();
     assert_eq!(
         (unknown.to_string().as_str(), unknown.help()),
-        ("there is no format `yaml`", Some("formats: jsonl, json, csv, text, warc, parquet, arrow"))
+        ("there is no format `yaml`", Some("formats: jsonl, json, csv, text, warc, tar, parquet, arrow"))
     );
 
     bench.put("b.csv", "a\n1\n");

@@ -28,6 +28,7 @@ mod remote;
 mod round_trip;
 mod shapes;
 mod shards;
+mod tar;
 mod typed;
 mod values;
 

@@ -277,3 +277,28 @@ fn what_is_only_read_is_not_written() {
         assert_eq!(help, "say which: format = \"jsonl\" or \"csv\" or \"parquet\" or \"arrow\"");
     }
 }
+
+/// As datatrove and dolma write their documents, and many others: the name says an array, and there is an object on each line.
+#[test]
+fn a_json_file_of_lines_is_read_as_lines() {
+    let dolma = "{\"id\":\"1\",\"text\":\"a\",\"source\":\"cc\",\"added\":\"2023-04-11T09:57:03.044571+00:00\",\"metadata\":{\"url\":\"u\"}}\n\n{\"id\":\"2\",\"text\":\"b\",\"metadata\":{\"length\":2}}\n";
+    let bench = Bench::with("documents.json.gz", gz(dolma));
+    bench.put("documents.json", dolma);
+    for name in ["documents.json", "documents.json.gz"] {
+        let rows = join(&bench.read(&[name]).unwrap());
+        assert_eq!(
+            (column(&rows, "id").concat(), column(&rows, "metadata")),
+            ("12".to_owned(), vec!["{url: u, length: ∅}".to_owned(), "{url: ∅, length: 2}".to_owned()])
+        );
+        assert_eq!(bench.open(&[name]).unwrap().format().name(), "jsonl");
+    }
+    // One object may be what an array is in, and so is asked for; an array is one.
+    for (text, is_read) in
+        [("{\"data\":[{\"n\":1}]}\n", false), ("[{\"n\":1},\n{\"n\":2}]\n", true), ("{\n\"n\":1}\n", false)]
+    {
+        bench.put("other.json", text);
+        assert_eq!(bench.read(&["other.json"]).is_ok(), is_read, "{text}");
+    }
+    let given = InputSpec { format: Some(Format::Json), ..bench.spec(&["documents.json"], &[]) };
+    assert!(Dataset::open(&given).is_err());
+}

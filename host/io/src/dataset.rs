@@ -11,6 +11,7 @@ use crate::bad_row::BadRow;
 use crate::files;
 use crate::format::Format;
 use crate::formats::{Rows, Taken, implementation};
+use crate::lines::Lines;
 use crate::places::{Source, fetch_ahead, in_order};
 use crate::spec::{BatchPolicy, InputSpec, OnBadRow, TextRow};
 use crate::{IoError, canonical};
@@ -53,7 +54,10 @@ impl Dataset {
     /// do not have one schema; being stopped.
     pub fn open(spec: &InputSpec) -> Result<Dataset, IoError> {
         let files = files::resolve(spec)?;
-        let format = files::format(&files, spec.format)?;
+        let format = match files::format(&files, spec.format)? {
+            Format::Json if spec.format.is_none() && spec.at.is_none() && are_lines(&files[0], spec) => Format::Jsonl,
+            format => format,
+        };
         if spec.delimiter.is_some_and(|byte| !byte.is_ascii() || b"\"\r\n".contains(&byte)) {
             return Err(IoError::spec("`delimiter` is not a character of ASCII other than a quote and a line end"));
         }
@@ -63,11 +67,12 @@ impl Dataset {
         };
         only_for("delimiter", Format::Csv, spec.delimiter.is_some())?;
         only_for("at", Format::Json, spec.at.is_some())?;
+        only_for("members", Format::Tar, spec.members.is_some())?;
         only_for("row", Format::Text, spec.row != TextRow::default())?;
         if spec.on_bad_row == OnBadRow::Reject
-            && !matches!(format, Format::Jsonl | Format::Json | Format::Csv | Format::Text)
+            && !matches!(format, Format::Jsonl | Format::Json | Format::Csv | Format::Text | Format::Tar)
         {
-            let message = format!("`on_bad_row` is for JSON, CSV and text, and this is {format}");
+            let message = format!("`on_bad_row` is for JSON, CSV, text and tar, and this is {format}");
             return Err(IoError::spec(message).in_file(&files[0]).with_help("remove `on_bad_row`"));
         }
         let mut bytes = 0;
@@ -144,6 +149,22 @@ impl Dataset {
             failed: false,
         }
     }
+}
+
+/// Whether a `.json` file has an object on each line, as many tools write them, by its first two.
+fn are_lines(file: &Source, spec: &InputSpec) -> bool {
+    // What cannot be read is reported when it is read.
+    let Ok(mut lines) = Lines::open(file, spec) else { return false };
+    let mut objects = 0;
+    while objects < 2 {
+        let Ok(Some((_, line))) = lines.next_line() else { return false };
+        match line.trim_ascii() {
+            b"" => {}
+            [b'{', .., b'}'] => objects += 1,
+            _ => return false,
+        }
+    }
+    true
 }
 
 /// The rows of a [`Dataset`], file by file, in order. Ends after the first error.

@@ -19,6 +19,8 @@ pub enum Format {
     Text,
     /// WARC: what crawlers keep of the web. Read only.
     Warc,
+    /// A tar archive of samples of JSON and text. Read only.
+    Tar,
     /// Apache Parquet.
     Parquet,
     /// Arrow IPC: the file format, and the stream format when read.
@@ -43,6 +45,7 @@ const FORMATS: &[Listed] = &[
     Listed { format: Format::Csv,     name: "csv",     extensions: &["csv", "tsv"],              text: true,  written: true },
     Listed { format: Format::Text,    name: "text",    extensions: &["txt"],                     text: true,  written: false },
     Listed { format: Format::Warc,    name: "warc",    extensions: &["warc"],                    text: true,  written: false },
+    Listed { format: Format::Tar,     name: "tar",     extensions: &["tar"],                     text: true,  written: false },
     Listed { format: Format::Parquet, name: "parquet", extensions: &["parquet"],                 text: false, written: true },
     Listed { format: Format::Arrow,   name: "arrow",   extensions: &["arrow", "ipc", "feather"], text: false, written: true },
 ];
@@ -52,7 +55,7 @@ impl Format {
         FORMATS.iter().find(|listed| listed.format == self).expect("every format is listed")
     }
 
-    /// As the pipeline file writes it: `jsonl`, `json`, `csv`, `text`, `warc`, `parquet`, `arrow`.
+    /// As the pipeline file writes it: `jsonl`, `json`, `csv`, `text`, `warc`, `tar`, `parquet`, `arrow`.
     pub fn name(self) -> &'static str {
         self.listed().name
     }

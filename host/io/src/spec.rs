@@ -28,6 +28,9 @@ pub struct InputSpec {
     pub at: Option<String>,
     /// What a row of plain text is.
     pub row: TextRow,
+    /// Which members of a tar archive are read, by what stands behind the first dot of their names, in lower case; all others are left out. By default
+    /// all are read, and one that is neither JSON nor text is an error.
+    pub members: Option<Vec<String>>,
     /// At most this many rows are read, of all files together.
     pub rows: Option<u64>,
     /// At most this many rows are read of each file.

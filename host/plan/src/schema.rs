@@ -70,7 +70,7 @@ struct Input {
     #[serde(default)]
     #[schemars(with = "OneOrMany")]
     path: Option<OneOrMany>,
-    /// Otherwise the extension says: `jsonl`, `json`, `csv`, `text`, `warc`, `parquet`, `arrow`.
+    /// Otherwise the extension says: `jsonl`, `json`, `csv`, `text`, `warc`, `tar`, `parquet`, `arrow`.
     #[serde(default)]
     #[schemars(with = "String")]
     format: Option<String>,
@@ -89,6 +89,11 @@ struct Input {
     #[serde(default)]
     #[schemars(with = "String", regex(pattern = r"^(line|file|.*\$\{.*)$"))]
     row: Option<String>,
+    /// The members of a `tar` that are read, by what stands behind the first dot of their names, such as ["json", "txt"]; all others are left
+    /// out. By default all are read, and there may be JSON and text alone.
+    #[serde(default)]
+    #[schemars(with = "Vec<String>", length(min = 1))]
+    members: Option<Vec<String>>,
     /// At most this many rows are read, of all files together.
     #[serde(default)]
     #[schemars(with = "OrParam<Count>")]

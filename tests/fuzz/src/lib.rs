@@ -39,6 +39,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "jsonl", run: |bytes| readers::fuzz("jsonl", bytes), memory: 64 },
     Target { name: "json", run: |bytes| readers::fuzz("json", bytes), memory: 64 },
     Target { name: "warc", run: |bytes| readers::fuzz("warc", bytes), memory: 64 },
+    Target { name: "tar", run: |bytes| readers::fuzz("tar", bytes), memory: 64 },
     Target { name: "csv", run: |bytes| readers::fuzz("csv", bytes), memory: 64 },
     // A page says its size in 31 bits, and the library makes room for it before it looks at what is there: up to 2 GiB.
     Target { name: "parquet", run: |bytes| readers::fuzz("parquet", bytes), memory: 2100 },

@@ -29,7 +29,7 @@ fn read(base: &Path, name: String, on_bad_row: OnBadRow) {
         Err(error) => return said(&error),
     };
     let of_library = matches!(dataset.format(), Format::Parquet | Format::Arrow);
-    let numbered = of_library || matches!(dataset.format(), Format::Json | Format::Warc);
+    let numbered = of_library || matches!(dataset.format(), Format::Json | Format::Warc | Format::Tar);
     let numbered = numbered && on_bad_row == OnBadRow::Fail;
     let small = rows(&dataset, BatchPolicy { rows: 3, bytes: 64 }, numbered);
     let large = rows(&dataset, BatchPolicy { rows: 8192, bytes: 1 << 20 }, numbered);

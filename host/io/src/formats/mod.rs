@@ -7,8 +7,10 @@ mod ipc;
 mod joined;
 mod json;
 mod jsonl;
+mod objects;
 mod parquet;
 mod plain_text;
+mod tar;
 mod unfolded;
 mod warc;
 
@@ -146,6 +148,7 @@ pub(crate) fn implementation(format: Format) -> &'static dyn FileFormat {
         Format::Csv => &csv::Csv,
         Format::Text => &plain_text::PlainText,
         Format::Warc => &warc::Warc,
+        Format::Tar => &tar::Tar,
         Format::Parquet => &parquet::Parquet,
         Format::Arrow => &ipc::Ipc,
     }

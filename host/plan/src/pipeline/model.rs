@@ -107,6 +107,9 @@ pub struct Reading {
     /// `row = "file"`: a row of plain text is a file, not a line.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub whole_files: bool,
+    /// `members`: which members of a tar archive are read, by the end of their names.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub members: Option<Vec<String>>,
     /// `rows`: the most rows of all files.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rows: Option<u64>,

@@ -1,8 +1,8 @@
-//! Which rows an input reads, and which columns it adds: `at`, `row`, `rows`, `rows_per_file`, `union`, `on_bad_row`, `hive`
+//! Which rows an input reads, and which columns it adds: `at`, `row`, `members`, `rows`, `rows_per_file`, `union`, `on_bad_row`, `hive`
 //! and `add`.
 
 use super::document::{Data, Entry, Node};
-use super::fields::{Fields, boolean, choice, integer, table, text, wrong_type};
+use super::fields::{Fields, boolean, choice, integer, list, table, text, wrong_type};
 use super::model::{Added, OnError, Reading};
 use crate::problem::Findings;
 
@@ -14,6 +14,7 @@ pub(super) fn reading(fields: &Fields<'_>, findings: &mut Findings) -> Reading {
             .get("row")
             .and_then(|node| choice(node, "`row`", &[("line", false), ("file", true)], findings))
             .unwrap_or_default(),
+        members: fields.get("members").and_then(|node| members(node, findings)),
         rows: fields.get("rows").and_then(|node| integer(node, "`rows`", 1, u64::MAX, findings)),
         rows_per_file: fields
             .get("rows_per_file")
@@ -44,6 +45,25 @@ fn pointer(node: &Node, findings: &mut Findings) -> Option<String> {
         return None;
     }
     Some(pointer.value)
+}
+
+fn members(node: &Node, findings: &mut Findings) -> Option<Vec<String>> {
+    let listed = list(node, "`members`", findings)?;
+    if listed.is_empty() {
+        findings.add_with_help(&node.at, "`members` names none", "members = [\"json\", \"txt\"]");
+        return None;
+    }
+    let mut extensions = Vec::new();
+    for node in listed {
+        let extension = text(node, "a member", findings)?.value;
+        if extension.is_empty() || extension.starts_with('.') || extension.contains('/') {
+            let message = format!("{extension:?} is not what stands behind the first dot of a name");
+            findings.add_with_help(&node.at, message, "such as `json`, `txt` or `seg.json`");
+            return None;
+        }
+        extensions.push(extension.to_lowercase());
+    }
+    Some(extensions)
 }
 
 fn added(node: &Node, findings: &mut Findings) -> Vec<(String, Added)> {

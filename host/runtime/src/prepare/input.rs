@@ -23,6 +23,7 @@ pub(super) fn input_spec(input: &PlannedInput, settings: &Settings) -> Result<In
         delimiter: input.delimiter.and_then(|delimiter| u8::try_from(delimiter).ok()),
         at: reading.at.clone(),
         row: if reading.whole_files { TextRow::File } else { TextRow::Line },
+        members: reading.members.clone(),
         rows: reading.rows,
         rows_per_file: reading.rows_per_file,
         add: reading.add.iter().map(|(name, value)| (name.clone(), added(value))).collect(),

@@ -6,7 +6,8 @@ use std::io::{self, BufRead};
 use super::pointer::Around;
 use super::scan::Scan;
 use crate::error::{InFile, IoError};
-use crate::formats::jsonl::{NO_NUMBER, Objects, is_no_number, kind, only_as_text, text_at};
+use crate::formats::jsonl::{NO_NUMBER, is_no_number, kind, only_as_text, text_at};
+use crate::formats::objects::Objects;
 use crate::limits::{self, LONGEST_LINE, Limit};
 use crate::misfit::Misfit;
 use crate::places::Source;
@@ -49,8 +50,8 @@ pub(super) struct Elements {
     pub(super) element: Vec<u8>,
     /// Where `element` begins.
     pub(super) begun: Place,
-    /// Whether no element has been taken yet.
-    is_first: bool,
+    /// Elements so far.
+    taken: u64,
     is_ended: bool,
     /// What is around the array, the innermost last.
     pub(super) around: Vec<Around>,
@@ -65,19 +66,12 @@ impl Elements {
             passed: 0,
             element: Vec::new(),
             begun: place,
-            is_first: true,
+            taken: 0,
             is_ended: false,
             around: Vec::new(),
         };
         elements.go_to(spec.at.as_deref().unwrap_or_default()).map_err(|error| error.in_file(file))?;
         Ok(elements)
-    }
-
-    /// Gives back what a long element took, which has been used.
-    pub(super) fn let_go(&mut self) {
-        if self.element.capacity() > LONG {
-            self.element = Vec::new();
-        }
     }
 
     pub(super) fn unexpected(&self, found: Option<u8>, expected: &str) -> IoError {
@@ -204,7 +198,7 @@ impl Objects for Elements {
             return Ok(None);
         }
         let next = self.after_space()?;
-        match (next, std::mem::take(&mut self.is_first)) {
+        match (next, self.taken == 0) {
             (Some(b']'), _) => {
                 self.take()?;
                 self.is_ended = true;
@@ -225,11 +219,26 @@ impl Objects for Elements {
             Some(byte @ (b',' | b':' | b'}')) => return Err(self.unexpected(Some(byte), "an element")),
             Some(_) => self.value()?,
         }
+        self.taken += 1;
         Ok(Some(&self.element))
     }
 
     fn passed(&self) -> u64 {
         self.passed
+    }
+
+    fn number(&self) -> u64 {
+        self.taken
+    }
+
+    fn text(&mut self) -> &[u8] {
+        &self.element
+    }
+
+    fn let_go(&mut self) {
+        if self.element.capacity() > LONG {
+            self.element = Vec::new();
+        }
     }
 
     fn fault(&mut self, error: &serde_json::Error, misfit: Option<Misfit>, spec: &InputSpec) -> IoError {

@@ -4,50 +4,14 @@ use arrow::datatypes::{Field, Schema};
 use serde::de::IgnoredAny;
 use serde_json::Deserializer;
 
-use super::fault;
 use super::guess::{Guess, Sample};
 use crate::bad_row::BadSample;
 use crate::error::IoError;
-use crate::lines::{Lines, SAMPLE_BYTES, sample_rows};
-use crate::misfit::Misfit;
+use crate::formats::objects::Objects;
+use crate::lines::{SAMPLE_BYTES, sample_rows};
 use crate::places::{Source, in_order};
 use crate::spec::{InputSpec, OnBadRow};
 use crate::types;
-
-/// The objects of a file, one after the other.
-pub(in crate::formats) trait Objects {
-    /// The next one, with white space around it, perhaps nothing else; none after the last.
-    fn next(&mut self) -> Result<Option<&[u8]>, IoError>;
-
-    /// Bytes so far.
-    fn passed(&self) -> u64;
-
-    /// What is wrong with the last one, with its place: why it is no object that fits.
-    fn fault(&mut self, error: &serde_json::Error, misfit: Option<Misfit>, spec: &InputSpec) -> IoError;
-
-    /// The last one is not UTF-8.
-    fn not_utf8(&mut self) -> IoError;
-}
-
-impl Objects for Lines {
-    fn next(&mut self) -> Result<Option<&[u8]>, IoError> {
-        Ok(self.next_line()?.map(|(_, line)| line))
-    }
-
-    fn passed(&self) -> u64 {
-        Lines::passed(self)
-    }
-
-    fn fault(&mut self, error: &serde_json::Error, misfit: Option<Misfit>, spec: &InputSpec) -> IoError {
-        let number = self.number();
-        fault::of_line(self.current(), error, misfit, spec).at_line(number)
-    }
-
-    fn not_utf8(&mut self) -> IoError {
-        let number = self.number();
-        fault::not_utf8(self.current()).at_line(number)
-    }
-}
 
 /// The one schema of all files, whose objects `open` gives.
 pub(in crate::formats) fn schema<O: Objects>(
