@@ -69,6 +69,13 @@ Examples:
   callboard check curate.toml
   callboard check curate.toml --set inputs.docs.path=sample.jsonl")]
     Check(CheckArguments),
+    /// Show rows of data files
+    #[command(after_help = "\
+Examples:
+  callboard peek docs.jsonl
+  callboard peek 'shards/*.parquet' -n 50 --seed 1 --where 'n_words < 20' --columns text,n_words
+  callboard peek docs.jsonl.zst --format text")]
+    Peek(PeekArguments),
     /// Run a pipeline staged and eager, and show the memory that staging saves
     #[command(after_help = "\
 Examples:
@@ -114,6 +121,39 @@ Example:
     /// Compile a component: what `run` does in a process of its own
     #[command(hide = true)]
     Compile(CompileArguments),
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct PeekArguments {
+    /// Files and patterns, as an input's `path` has them
+    #[arg(value_name = "FILE", required = true)]
+    pub(crate) files: Vec<String>,
+    /// Show at most N rows
+    #[arg(short = 'n', long = "rows", value_name = "N", default_value = "20", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub(crate) rows: u32,
+    /// Show rows for which a condition holds, in the language of `filter`
+    #[arg(long = "where", value_name = "CONDITION")]
+    pub(crate) condition: Option<String>,
+    /// Show rows drawn from all of them, the same for the same N; by default the first
+    #[arg(long, value_name = "N")]
+    pub(crate) seed: Option<u64>,
+    /// Show these columns, in this order
+    #[arg(long, value_name = "COLUMN", value_delimiter = ',')]
+    pub(crate) columns: Vec<String>,
+    /// How rows are shown
+    #[arg(long, value_enum, default_value_t = RowFormat::Table)]
+    pub(crate) format: RowFormat,
+}
+
+/// How rows are shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum RowFormat {
+    /// As wide as the terminal; long values are cut
+    Table,
+    /// JSON Lines, whole
+    Jsonl,
+    /// Each row by itself, with more of its text
+    Text,
 }
 
 #[derive(Args, Debug)]

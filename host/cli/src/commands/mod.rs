@@ -4,6 +4,7 @@ pub(crate) mod check;
 pub(crate) mod compare;
 pub(crate) mod compile;
 pub(crate) mod doctor;
+pub(crate) mod peek;
 pub(crate) mod plan;
 pub(crate) mod resume;
 pub(crate) mod run;

@@ -11,10 +11,11 @@ pub(crate) mod flags;
 pub(crate) mod problems;
 pub(crate) mod progress;
 pub(crate) mod report;
+pub(crate) mod rows;
 
 use std::borrow::Cow;
-use std::io::{self, Write};
-use std::process::ExitCode;
+use std::io::{self, IsTerminal, Write};
+use std::process::{Command, ExitCode, Stdio};
 
 use serde::Serialize;
 
@@ -81,6 +82,18 @@ pub(crate) fn width() -> usize {
 pub(crate) fn print_json(value: &impl Serialize) -> Result<ExitCode, Failure> {
     let json = serde_json::to_string_pretty(value)
         .map_err(|error| Failure::other(callboard_runtime::Class::Bug, format!("cannot write JSON: {error}")))?;
+    written(&escaped(&json))
+}
+
+/// Prints rows, each an object of JSON, as JSON Lines; escaped as [`print_json`] does it.
+pub(crate) fn print_rows(rows: &[String]) -> Result<ExitCode, Failure> {
+    match rows {
+        [] => Ok(ExitCode::SUCCESS),
+        rows => written(&rows.iter().map(|row| escaped(row)).collect::<Vec<_>>().join("\n")),
+    }
+}
+
+fn escaped(json: &str) -> String {
     let mut text = String::with_capacity(json.len());
     for c in json.chars() {
         match acts(c) && c != '\n' {
@@ -88,7 +101,29 @@ pub(crate) fn print_json(value: &impl Serialize) -> Result<ExitCode, Failure> {
             false => text.push(c),
         }
     }
-    written(&text)
+    text
+}
+
+/// As [`print()`]; on a terminal that it is too long for, page by page: by what `PAGER` says, or `less`.
+pub(crate) fn print_paged(text: &str) -> Result<ExitCode, Failure> {
+    let text = harmless(text.trim_end());
+    let window = rustix::termios::tcgetwinsize(io::stdout()).ok();
+    let lines = window.map_or(usize::MAX, |window| usize::from(window.ws_row));
+    if !io::stdout().is_terminal() || text.lines().count() < lines {
+        return written(&text);
+    }
+    let pager = std::env::var("PAGER").unwrap_or_else(|_| "less -FX".to_owned());
+    let mut words = pager.split_whitespace();
+    let started = words.next().and_then(|program| Command::new(program).args(words).stdin(Stdio::piped()).spawn().ok());
+    let Some(mut pager) = started else { return written(&text) };
+    if let Some(mut input) = pager.stdin.take() {
+        // Who has read enough ends the pager.
+        let _ = input.write_all(text.as_bytes()).and_then(|()| input.write_all(b"\n"));
+    }
+    match pager.wait() {
+        Ok(_) => Ok(ExitCode::SUCCESS),
+        Err(error) => Err(Failure::system("wait for the pager", &error)),
+    }
 }
 
 fn written(text: &str) -> Result<ExitCode, Failure> {
