@@ -8,7 +8,7 @@ use crate::formats::Taken;
 use crate::places::Source;
 use crate::spec::{InputSpec, OnBadRow};
 
-/// Of a longer row only the beginning is kept: its line says where all of it is.
+/// Only the beginning of a longer row is kept: its line says where all of it is.
 const KEPT: usize = 64 << 10;
 
 /// A row that cannot be read.

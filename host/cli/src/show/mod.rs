@@ -117,7 +117,7 @@ pub(crate) fn print_paged(text: &str) -> Result<ExitCode, Failure> {
     let started = words.next().and_then(|program| Command::new(program).args(words).stdin(Stdio::piped()).spawn().ok());
     let Some(mut pager) = started else { return written(&text) };
     if let Some(mut input) = pager.stdin.take() {
-        // Who has read enough ends the pager.
+        // A reader who has seen enough ends the pager.
         let _ = input.write_all(text.as_bytes()).and_then(|()| input.write_all(b"\n"));
     }
     match pager.wait() {

@@ -8,7 +8,7 @@ use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 use super::figures::count;
 use super::{harmless, inline, width};
 
-/// A column of a table is at least this wide, if it has so much to show.
+/// A column of a table is at least this wide, if what it shows is as wide.
 const NARROW: usize = 8;
 /// A text of a row that is shown by itself has at most this many characters.
 const LONG: usize = 2_000;
