@@ -15,29 +15,68 @@ fn verbs(stage: &Stage) -> BTreeSet<String> {
     verbs.map(|line| line.split_whitespace().next().unwrap().to_owned()).filter(|verb| verb != "help").collect()
 }
 
+/// What bash offers for words, by its script in `script`.
+const BASH: &str = r#". ./script; COMP_WORDS=(@words); COMP_CWORD=@count
+_callboard callboard "@last" "@before"; printf '%s\n' "${COMPREPLY[@]}""#;
+/// What fish does.
+const FISH: &str = "source script; complete --do-complete '@words'";
+/// What zsh does: its completions are widgets of its line editor, so it sits at a terminal of its own, with `ZSH_INSIDE`.
+const ZSH: &str = r#"zmodload zsh/zpty
+zpty shell zsh -f -i
+zpty -w shell '. ./inside.zsh'
+zpty -w -n shell "@words"$'\t'
+while zpty -r shell line; do [[ $line == offers\ * ]] && print -r -- ${${line#offers }%$'\r\n'}; done
+exit 0"#;
+const ZSH_INSIDE: &str = r#"PROMPT=
+fpath=($PWD $fpath)
+autoload -Uz compinit && compinit -u -D
+bindkey '^I' complete-word
+compadd() {
+    # What the functions of completion ask for themselves is not offered.
+    if [[ ${@[1,(i)(-|--)]} != *-(O|A|D)\ * ]]; then
+        local -a hits
+        builtin compadd -A hits "$@"
+        print -rl -- "" ${hits/#/offers }
+    fi
+    builtin compadd "$@"
+}
+comppostfuncs=(exit)
+"#;
+
 #[test]
-fn bash_completes_commands_options_and_values() {
-    let stage = Stage::empty();
-    let completed = |words: &str| -> BTreeSet<String> {
-        let count = words.split(' ').count() - 1;
-        let mut backwards = words.rsplit(' ');
-        let (last, before) = (backwards.next().unwrap(), backwards.next().unwrap());
-        let line = format!(
-            "callboard completions bash > c.sh && bash -uc '. ./c.sh; COMP_WORDS=({words}); COMP_CWORD={count}; \
-             _callboard callboard \"{last}\" \"{before}\"; printf \"%s\\n\" \"${{COMPREPLY[@]}}\"'"
-        );
-        let said = stage.sh(&line);
-        assert_eq!((said.code, said.stderr.as_str()), (Some(0), ""), "{words}");
-        said.stdout.lines().map(str::to_owned).collect()
-    };
-    let of = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<BTreeSet<_>>();
-    assert_eq!(completed("callboard ru"), of(&["run", "runs"]));
-    assert_eq!(completed("callboard step b"), of(&["build"]));
-    assert_eq!(completed("callboard run --bu"), of(&["--budget"]));
-    assert_eq!(completed("callboard run --load "), of(&["staged", "eager", "step"]));
-    // Commands for other programs are not offered.
-    assert_eq!(completed("callboard comp"), of(&["compare", "completions"]));
-    assert_eq!(completed("callboard run --end"), of(&[""]));
+fn shells_complete_commands_options_and_values() {
+    let offers: [(&str, &[&str]); 6] = [
+        ("callboard ru", &["run", "runs"]),
+        ("callboard step b", &["build"]),
+        ("callboard run --bu", &["--budget"]),
+        ("callboard run --load ", &["staged", "eager", "step"]),
+        // Commands for other programs are not offered.
+        ("callboard comp", &["compare", "completions"]),
+        ("callboard run --end", &[]),
+    ];
+    for (shell, code) in [("bash", BASH), ("zsh", ZSH), ("fish", FISH)] {
+        let stage = Stage::empty();
+        if stage.sh(&format!("command -v {shell}")).code != Some(0) {
+            eprintln!("SKIPPED: {shell} is not installed, so it has not completed anything");
+            continue;
+        }
+        let made = stage.sh(&format!("callboard completions {shell} > script && cp script _callboard"));
+        assert_eq!(made.code, Some(0), "{}", made.stderr);
+        fs::write(stage.folder.join("inside.zsh"), ZSH_INSIDE).unwrap();
+        for (words, expected) in offers {
+            let count = (words.split(' ').count() - 1).to_string();
+            let mut backwards = words.rsplit(' ');
+            let (last, before) = (backwards.next().unwrap(), backwards.next().unwrap());
+            let code = code.replace("@words", words).replace("@count", &count);
+            fs::write(stage.folder.join("code"), code.replace("@last", last).replace("@before", before)).unwrap();
+            let said = stage.sh(&format!("HOME=$PWD {shell} code"));
+            assert_eq!((said.code, said.stderr.as_str()), (Some(0), ""), "{shell}: {words}");
+            // fish says beside each what it means.
+            let offered = said.stdout.lines().map(|line| line.split('\t').next().unwrap_or_default());
+            let offered: BTreeSet<&str> = offered.filter(|word| !word.is_empty()).collect();
+            assert_eq!(offered, expected.iter().copied().collect(), "{shell}: {words}");
+        }
+    }
 }
 
 #[test]
