@@ -1,0 +1,73 @@
+"""Steps in Ray Data, in processes of Ray's own.
+
+Ray is 400 MB with what it needs, and starting it takes longer than all other tests: it is not among the requirements. `CALLBOARD_TEST_RAY=1`
+says that it has to be here; otherwise the tests run where it is.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterator
+from typing import Any
+
+import callboard as cb
+import pyarrow as pa
+import pytest
+
+WANTED = os.environ.get("CALLBOARD_TEST_RAY") == "1"
+try:
+    import ray
+    import ray.data
+except ImportError as error:
+    if WANTED:
+        raise
+    pytest.skip(f"Ray is not here (pip install 'ray[data]==2.60.0'): {error}", allow_module_level=True)
+
+
+@pytest.fixture(scope="module")
+def rows() -> Iterator[Any]:
+    ray.init(num_cpus=2, include_dashboard=False, logging_level=logging.ERROR, object_store_memory=128 << 20)
+    ray.data.DataContext.get_current().enable_progress_bars = False
+    try:
+        yield ray.data.from_arrow(pa.table({"text": ["a", "b c"] * 10, "id": range(20)})).repartition(2)
+    finally:
+        ray.shutdown()
+
+
+def taken(data: Any, column: str) -> list[Any]:
+    return sorted(row[column] for row in data.take_all())
+
+
+@pytest.mark.parametrize("format", ["pyarrow", "pandas", "numpy"])
+def test_a_step_is_a_function_of_map_batches(rows: Any, format: str) -> None:
+    made = rows.map_batches(cb.Step("text-stats"), batch_format=format)
+    assert taken(made, "n_words") == [1] * 10 + [2] * 10
+    assert taken(made, "id") == list(range(20))
+
+
+def test_a_step_that_drops_rows_follows_another(rows: Any) -> None:
+    counted = rows.map_batches(cb.Step("text-stats"), batch_format="pyarrow")
+    kept = counted.map_batches(cb.Step("filter", {"where": "n_words >= 2"}), batch_format="pyarrow")
+    assert taken(kept, "id") == list(range(1, 20, 2))
+
+
+class Stats:
+    """Makes its step once in each actor."""
+
+    def __init__(self) -> None:
+        self.step = cb.Step("text-stats")
+
+    def __call__(self, batch: pa.Table) -> pa.Table:
+        return self.step(batch)
+
+
+def test_a_step_in_an_actor_is_made_once(rows: Any) -> None:
+    made = rows.map_batches(Stats, batch_format="pyarrow", compute=ray.data.ActorPoolStrategy(size=1))
+    assert taken(made, "n_words") == [1] * 10 + [2] * 10
+
+
+def test_what_a_step_fails_on_is_said(rows: Any) -> None:
+    failing = rows.map_batches(cb.Step("compute", {"set": {"n": "id / 0"}}), batch_format="pyarrow")
+    with pytest.raises(Exception, match="compute"):
+        failing.take_all()
