@@ -8,6 +8,7 @@ import logging
 import multiprocessing
 import os
 import pickle
+import signal
 import threading
 from pathlib import Path
 from typing import Any
@@ -113,6 +114,40 @@ def test_a_step_that_is_a_pipeline_runs_as_one() -> None:
     text = "the quick brown fox jumps over the lazy dog and runs far away into the dark forest"
     made = dedup(pa.table({"text": [text, text, "something else entirely that has no words in common with it"]}))
     assert made.num_rows == 2
+
+
+def test_a_step_that_is_a_pipeline_lists_the_rows_that_it_leaves_out(tmp_path: Path) -> None:
+    rows = pa.table({"id": range(6), "text": ["A b", "c", "a  b!", "C", "d", "A, B"]})
+    dedup = cb.Step("exact-dedup", {"key": {"lowercase": True, "letters_only": True}})
+    called = dedup.call(rows)
+    assert called.rows["id"].to_pylist() == [0, 1, 4]
+    assert [(row.row, row.rejected) for row in called.removed] == [(2, False), (3, False), (5, False)]
+    assert all(row.reason for row in called.removed)
+    # One of one's own, which rejects rows too; and one that says nothing of what it leaves out.
+    picky = f"""callboard = 1
+[inputs.rows]
+[[steps]]
+name = "first"
+use = "{GUESTS / "picky.wasm"}"
+config = {{ mark = "m", reject = ["c"], drop = ["d"] }}
+on_error = "reject"
+[[steps]]
+name = "second"
+use = "text-stats"
+[outputs.kept]
+from = "second"
+"""
+    doors = '[outputs.dropped]\nfrom = "first.dropped"\n[outputs.rejected]\nfrom = "first.rejected"\n'
+    for name, text, removed in [("both", picky + doors, [(1, True), (4, False)]), ("none", picky, [])]:
+        (tmp_path / f"{name}.toml").write_text(text)
+        called = cb.Step(f"./{name}.toml", on_error="reject").call(rows)
+        assert [(row.row, row.rejected) for row in called.removed] == removed
+        assert called.rows["id"].to_pylist() == [0, 2, 3, 5]
+    # What would stand in the way of their numbers is said only where they are wanted.
+    taken = rows.append_column("_line", pa.array([0] * 6))
+    assert dedup(taken).num_rows == 3
+    with pytest.raises(cb.PipelineError, match="_line"):
+        dedup.call(taken)
 
 
 def picky(config: dict[str, Any], **options: Any) -> cb.Step:
@@ -230,6 +265,73 @@ def test_the_lock_of_the_interpreter_is_free_while_a_step_works(tmp_path: Path) 
     assert not called.is_alive()
 
 
+@pytest.mark.parametrize(("guest", "config"), [("wait", {"at": "process"}), ("wait-global", {})], ids=["transform", "global"])
+def test_ctrl_c_ends_a_call_and_the_step_is_called_again(tmp_path: Path, guest: str, config: dict[str, str]) -> None:
+    (tmp_path / "gate").mkdir()
+    step = cb.Step(GUESTS / f"{guest}.wasm", config, grants={"files": ["gate"]}, limits={"time": "1h"}, retries=0)
+    rows = pa.table({"text": ["a"]})
+    ended = threading.Event()
+
+    def interrupt() -> None:
+        # Once is enough where it comes during the call: nothing tells from outside when that begins.
+        while not ended.wait(0.5):
+            signal.raise_signal(signal.SIGINT)
+
+    ringing = threading.Thread(target=interrupt)
+    ringing.start()
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            step(rows)
+    finally:
+        ended.set()
+        ringing.join()
+    (tmp_path / "gate" / "open").touch()
+    assert step(rows).num_rows == 1
+
+
+def test_a_handler_of_a_signal_ends_a_call_with_what_it_raises(tmp_path: Path) -> None:
+    (tmp_path / "gate").mkdir()
+    step = cb.Step(GUESTS / "wait.wasm", {"at": "process"}, grants={"files": ["gate"]}, limits={"time": "1h"})
+    heard: list[str] = []
+
+    def handler(*_: object) -> None:
+        try:
+            step(pa.table({"text": ["a"]}))
+        except cb.PipelineError as error:
+            heard.append(str(error))
+        if len(heard) == 2:
+            raise TimeoutError("of this test")
+
+    before = signal.signal(signal.SIGALRM, handler)
+    signal.setitimer(signal.ITIMER_REAL, 0.2, 0.2)
+    try:
+        with pytest.raises(TimeoutError, match="of this test"):
+            step(pa.table({"text": ["a"]}))
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    assert "a handler of a signal cannot call a step" in heard[0]
+
+
+def test_handlers_run_also_during_a_call_of_many_short_ones(stats: cb.Step) -> None:
+    heard: list[int] = []
+    before = signal.signal(signal.SIGALRM, lambda *_: heard.append(1))
+    signal.setitimer(signal.ITIMER_REAL, 0.05, 0.05)
+    try:
+        for batches in (200, 2_000, 20_000):
+            rows = cb.Frame(pa.Table.from_batches([pa.record_batch({"text": ["a"] * 1_000})] * batches))
+            heard.clear()
+            stats.call(rows)
+            # If only the interpreter ran them, it would be once, at the end.
+            if len(heard) > 2:
+                break
+        else:
+            pytest.fail("no handler ran during a call")
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
 def test_what_is_exported_outlives_its_step() -> None:
     made = cb.Step("text-stats").call(cb.Frame(pa.table({"text": ["a b", "c"]}))).rows
     frame = polars.DataFrame(made)
@@ -261,12 +363,6 @@ def test_in_a_function_of_duckdb(stats: cb.Step) -> None:
     connection.create_function("n_words", n_words, ["VARCHAR"], "BIGINT", type="arrow")
     found = connection.sql("select sum(n_words(repeat('w ', (i % 3)::int))) from range(6000) t(i)").fetchall()
     assert found == [(6000,)]
-
-
-def test_in_ray_data(stats: cb.Step) -> None:
-    ray = pytest.importorskip("ray.data", reason="Ray is not installed")
-    rows = ray.from_arrow(pa.table({"text": ["a", "b c"] * 10}))
-    assert rows.map_batches(stats, batch_format="pyarrow").sum("n_words") == 30
 
 
 def test_what_a_step_logs_goes_to_logging_also_where_it_fails(caplog: pytest.LogCaptureFixture) -> None:

@@ -3,7 +3,7 @@
 //!
 //! 1. A pipeline's text comes in as a `pipeline::Source`; what is planned and run goes out as plain objects (`convert`).
 //! 2. `running` carries a run out in a thread of its own, so that Ctrl-C and progress are Python's.
-//! 3. `step::Step` is one component that is called on rows.
+//! 3. `step::Step` is one component that is called on rows; `signals` lets Ctrl-C end a call.
 //! 4. Rows come and go by the Arrow C data interface (`capsules`), as `rows::Batches`.
 //! 5. What goes wrong becomes an exception of `callboard._host.errors`, with its fields (`failure`).
 //! 6. The command is in it too (`command`), for the small program `callboard` of a wheel (`launcher.rs`).
@@ -21,6 +21,7 @@ mod failure;
 mod pipeline;
 mod rows;
 mod running;
+mod signals;
 mod step;
 
 use pyo3::prelude::*;

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
@@ -21,6 +21,7 @@ use crate::capsules;
 use crate::failure::{Failed, Failure};
 use crate::pipeline::{refused, settings};
 use crate::rows::Batches;
+use crate::signals;
 
 /// A row that was left out: its number, whether it was rejected, and why.
 type Removed = (u64, bool, String);
@@ -98,7 +99,7 @@ impl Step {
     fn describe<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         let inner = self.inner(py)?;
         let probe = inner.probe(py)?;
-        let described = py.detach(|| probe.describe()).map_err(|error| Failure::from(error.error).raised(py))?;
+        let described = py.detach(|| probe.describe()).map_err(|error| raised(py, error.error.into()))?;
         let fields = PyDict::new(py);
         fields.set_item("name", described.name)?;
         fields.set_item("version", described.version)?;
@@ -113,7 +114,7 @@ impl Step {
         let (schema, batches) = capsules::rows(rows)?;
         let probe = inner.probe(py)?;
         let called = py.detach(|| inner.transform(&probe, &schema, &batches));
-        called.map_err(|failure| failure.raised(py))
+        called.map_err(|failure| raised(py, failure))
     }
 
     /// Calls a global step on whole inputs.
@@ -122,7 +123,7 @@ impl Step {
         let inputs = inputs.iter().map(capsules::rows).collect::<PyResult<Vec<_>>>()?;
         let probe = inner.probe(py)?;
         let called = py.detach(|| inner.whole(&probe, &inputs));
-        called.map_err(|failure| failure.raised(py))
+        called.map_err(|failure| raised(py, failure))
     }
 
     /// Reads rows of a source, at most this many.
@@ -130,7 +131,7 @@ impl Step {
         let inner = self.inner(py)?;
         let probe = inner.probe(py)?;
         let called = py.detach(|| inner.source(&probe, most.unwrap_or(usize::MAX)));
-        called.map_err(|failure| failure.raised(py))
+        called.map_err(|failure| raised(py, failure))
     }
 
     /// What the step has logged since this was last asked: pairs of a level and a line.
@@ -143,6 +144,9 @@ impl Step {
     fn inner(&self, py: Python<'_>) -> PyResult<&Arc<Inner>> {
         let here = self.inner.as_ref().filter(|_| self.process == std::process::id());
         let elsewhere = || Failure::Other(Class::Bug, "a step of another process was called".to_owned(), None);
+        if signals::is_looking() {
+            return Err(refused("a handler of a signal cannot call a step while a step works").raised(py));
+        }
         here.ok_or_else(|| elsewhere().raised(py))
     }
 }
@@ -175,7 +179,8 @@ impl Inner {
             false => {
                 let settings = settings(base, PathBuf::new(), compiler).observer(observer(&logs));
                 let probe = Probe::new(&plan, &one.name, &components, &settings);
-                Some(Arc::new(probe.map_err(|error| Failure::of(error, &pipeline)).map_err(placeless)?))
+                let probe = probe.map_err(|error| Failure::of(error, &pipeline)).map_err(placeless)?;
+                Some(Arc::new(probe.watched(signals::look())))
             }
         };
         Ok(Inner { pipeline, kind: one.kind, probe, logs, open: Mutex::new(None) })
@@ -208,6 +213,9 @@ impl Inner {
         for rows in batches {
             let cut = open.foreign.batches(rows, first + 1).map_err(|error| self.failure(error.into(), None, None))?;
             for batch in cut {
+                if signals::has_raised_between() {
+                    return Err(self.failure(RunError::interrupted(), None, None));
+                }
                 number += 1;
                 let mut left = FAILED_CALLS;
                 let mut at = first;
@@ -330,12 +338,20 @@ impl Inner {
         while rows < most
             && let Some(page) = opened.next_page().map_err(fault)?
         {
+            if signals::has_raised_between() {
+                return Err(self.failure(RunError::interrupted(), None, None));
+            }
             let taken = page.rows.num_rows().min(most - rows);
             rows += taken;
             batches.push(page.rows.slice(0, taken));
         }
         Ok((Batches { schema: declaration.output.clone(), batches }, Vec::new()))
     }
+}
+
+/// What a call ended with: what a handler of a signal raised in the meantime, or its own failure.
+fn raised(py: Python<'_>, failure: Failure) -> PyErr {
+    signals::raised().unwrap_or_else(|| failure.raised(py))
 }
 
 /// Calls an instance, which is made if there is none, and gives up one that is not to be called again.
@@ -367,7 +383,13 @@ fn repeated<T>(probe: &Probe, mut call: impl FnMut() -> Result<T, CallError>) ->
     for _ in 0..probe.step().retries {
         match call() {
             Err(error) if error.how == How::Transient => {
-                std::thread::sleep(pause);
+                let until = Instant::now() + pause;
+                while let Some(left) = until.checked_duration_since(Instant::now()) {
+                    std::thread::sleep(left.min(signals::BETWEEN));
+                    if signals::has_raised_between() {
+                        return Err(error);
+                    }
+                }
                 pause = (pause * 2).min(LONGEST_PAUSE);
             }
             outcome => return outcome,

@@ -147,7 +147,8 @@ impl RunError {
             .help("resume the run: damaged parts are recreated")
     }
 
-    pub(crate) fn interrupted() -> RunError {
+    /// What its caller has ended.
+    pub fn interrupted() -> RunError {
         RunError::new(Class::Interrupted, "interrupted")
     }
 

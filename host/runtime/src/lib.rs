@@ -57,7 +57,7 @@ mod tell;
 
 #[cfg(feature = "fuzzing")]
 pub use callboard_sandbox::fuzz_columns;
-pub use callboard_sandbox::{CompileCommand, columns_of, compile_file, display as display_type};
+pub use callboard_sandbox::{CompileCommand, Look, columns_of, compile_file, display as display_type};
 pub use error::{Class, LimitExceeded, Place, RunError};
 pub use events::{Event, Level, Observer};
 #[cfg(feature = "fuzzing")]

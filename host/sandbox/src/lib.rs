@@ -66,7 +66,9 @@ pub use events::{Event, Level, Observer};
 pub use exchange::{RowReader, RowWriter, Rows};
 pub use gathering::{Gathered, Gathering, Order};
 pub use guard::{caught, panicked, spawn, spawn_scoped};
-pub use instance::{Allowance, COUNTERS, Instance, InstanceConfig, Loaded, LogLimits, Profile, Profiles, Sandbox};
+pub use instance::{
+    Allowance, COUNTERS, Instance, InstanceConfig, Loaded, LogLimits, Look, Profile, Profiles, Sandbox,
+};
 pub use meter::{Full, Gauge, Held};
 pub use reach::Reach;
 pub use refused::no_memory;

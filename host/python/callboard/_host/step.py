@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from callboard import _native
 from callboard._host.command import command
+from callboard._host.errors import PipelineError
 from callboard._host.frames import Frame, like, rows_of
 
 if TYPE_CHECKING:
@@ -144,13 +145,17 @@ class Step:
 
     def __call__(self, rows: Rows = None, *others: Any) -> Rows:  # type: ignore[assignment]
         """Calls the step on rows: those that it puts out, in the same kind of object."""
-        return self.call(rows, *others).rows
+        return self._called(rows, others, None, listed=False).rows
 
     def call(self, rows: Rows = None, *others: Any, limit: int | None = None) -> Called[Rows]:  # type: ignore[assignment]
         """Calls the step on rows: those that it puts out, and those that it left out.
 
         A source is called without rows, and at most `limit` of its rows are read.
         """
+        return self._called(rows, others, limit, listed=True)
+
+    def _called(self, rows: Rows, others: Sequence[Any], limit: int | None, *, listed: bool) -> Called[Rows]:
+        """Calls the step; the rows that a step of several leaves out are listed only where they are wanted."""
         step = self._of(1 + len(others))
         kind = step.kind
         if kind == "source" and (rows is not None or others):
@@ -158,7 +163,8 @@ class Step:
         if kind != "source" and rows is None:
             raise TypeError(f"this step is a {kind}, and is called with rows")
         if kind == "pipeline":
-            return Called(like(rows, self._as_pipeline([rows, *others])), [])
+            frame, removed_rows = self._as_pipeline([rows, *others], listed)
+            return Called(like(rows, frame), removed_rows)
         try:
             if kind == "source":
                 made, removed = step.source(limit)
@@ -171,7 +177,7 @@ class Step:
                 _log(self._table, level, line)
         return Called(like(rows, Frame(made)), [RemovedRow(*row) for row in removed])
 
-    def _as_pipeline(self, inputs: Sequence[Any]) -> Frame:
+    def _as_pipeline(self, inputs: Sequence[Any], listed: bool) -> tuple[Frame, list[RemovedRow]]:
         """Calls a step that is a pipeline of several, as a run in a folder of its own."""
         import tempfile
 
@@ -182,22 +188,57 @@ class Step:
             for name, rows in zip(names, inputs, strict=True):
                 _native.Batches(rows_of(rows)).write(os.path.join(folder, f"{name}.arrow"))
             table = {**self._table, "from": names[0] if len(names) == 1 else {name: name for name in names}}
-            text = {
+            text: dict[str, Any] = {
                 "callboard": 1,
                 "name": "step",
                 "inputs": {name: {"path": os.path.join(folder, f"{name}.arrow")} for name in names},
                 "steps": [table],
                 "outputs": {"rows": {"path": os.path.join(folder, "rows.arrow")}},
             }
+            doors = self._doors(text) if listed else []
+            for door in doors:
+                _read(text, door, os.path.join(folder, f"{door}.jsonl"))
             pipeline = Pipeline(json.dumps(text), name="step", base=self._base)
             run = pipeline.run(folder=os.path.join(folder, "run"), resumable=False, fresh=True)
-            return Frame(_native.Batches(run.output("rows")))
+            removed = [row for door in doors for row in _removed(os.path.join(folder, f"{door}.jsonl"), door)]
+            return Frame(_native.Batches(run.output("rows"))), sorted(removed, key=lambda row: row.row)
+
+    def _doors(self, text: Mapping[str, Any]) -> list[str]:
+        """By which side doors rows leave this step of several: those that it gives."""
+        from callboard._host.pipeline import Pipeline
+
+        found = []
+        for door in ("dropped", "rejected"):
+            tried: dict[str, Any] = json.loads(json.dumps(text))
+            _read(tried, door, f"{door}.jsonl")
+            try:
+                Pipeline(json.dumps(tried), name="step", base=self._base).plan()
+            except PipelineError:
+                continue
+            found.append(door)
+        return found
 
     def __reduce__(self) -> tuple[Any, ...]:
         return (_again, (self._table, self._base))
 
     def __repr__(self) -> str:
         return f"Step({self._table['use']!r}, config={self._table.get('config', {})!r})"
+
+
+def _read(text: dict[str, Any], door: str, path: str) -> None:
+    """Writes why rows leave the first step by a side door, and their numbers, to a file."""
+    step = text["steps"][0]
+    name = step.setdefault("name", "step")
+    why = {"name": f"_{door}", "use": "select", "from": f"{name}.{door}", "config": {"keep": ["_line", "_reason"]}}
+    text["steps"].append(why)
+    text["outputs"][door] = {"path": path, "from": why["name"]}
+    text["outputs"]["rows"]["from"] = name
+
+
+def _removed(path: str, door: str) -> list[RemovedRow]:
+    with open(path, encoding="utf-8") as file:
+        rows = [json.loads(line) for line in file]
+    return [RemovedRow(row["_line"] - 1, door == "rejected", row["_reason"] or "") for row in rows]
 
 
 def _again(table: dict[str, Any], base: str) -> Step:

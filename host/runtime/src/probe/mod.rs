@@ -28,7 +28,7 @@ use crate::settings::Settings;
 use callboard_sandbox::Artefact;
 use callboard_sandbox::Cache;
 use callboard_sandbox::{Bound, View};
-use callboard_sandbox::{Instance, Loaded, Sandbox};
+use callboard_sandbox::{Instance, Loaded, Look, Sandbox};
 
 pub use life::Life;
 use opened::Held;
@@ -157,6 +157,12 @@ impl Probe {
         let mut config = instance_config(&step, reach, plan.seed(), &settings.observer);
         config.cancel = settings.cancel.clone();
         Ok(Probe { cut: plan.batch(), config, loaded, compiled, sandbox, step })
+    }
+
+    /// With calls that end when `look` says so: it is asked now and then, by the thread that makes the call.
+    pub fn watched(mut self, look: Look) -> Probe {
+        self.config.look = Some(look);
+        self
     }
 
     /// The step as it was planned.

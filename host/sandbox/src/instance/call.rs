@@ -2,16 +2,20 @@
 
 use std::os::unix::net::UnixStream;
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use wasmtime::Store;
 
-use super::InstanceConfig;
 use super::log::SAID;
 use super::state::State;
 use super::trap;
+use super::{InstanceConfig, Look};
 use crate::bindings::callboard::step::types::{Error as SaidError, ErrorKind};
 use crate::error::{Fault, SaidKind};
 use crate::guard::caught;
+
+/// Between two looks of a call's caller.
+const BETWEEN_LOOKS: Duration = Duration::from_millis(50);
 
 /// What drives calls into one instance.
 pub(super) struct Runtime(Option<tokio::runtime::Runtime>);
@@ -97,6 +101,7 @@ pub(super) fn drive<R>(
                 () = config.cancel.cancelled() => Err(Fault::Interrupted),
                 () = config.interrupt.cancelled(), if !call.is_short() => Err(Fault::Interrupted),
                 outcome = tokio::time::timeout(limit, body(store)) => Ok(outcome),
+                () = looked(config.look.as_ref()) => Err(Fault::Interrupted),
             }
         })
     });
@@ -107,6 +112,17 @@ pub(super) fn drive<R>(
         Err(_elapsed) => Err(Fault::Time { call: call.name(), limit, key }),
         Ok(Ok(value)) => Ok(value),
         Ok(Err(error)) => Err(trap::fault_of(error, call.name(), &returnable, log.last_words())),
+    }
+}
+
+/// Ends when a look says so; never, if nobody looks.
+async fn looked(look: Option<&Look>) {
+    let Some(look) = look else { return std::future::pending().await };
+    loop {
+        tokio::time::sleep(BETWEEN_LOOKS).await;
+        if look() {
+            return;
+        }
     }
 }
 

@@ -15,6 +15,9 @@ use crate::returnable::Returnable;
 /// What a budget of many instances leaves for the data of one call, and that budget, both bytes.
 pub type Allowance = Arc<dyn Fn() -> Option<(u64, u64)> + Send + Sync>;
 
+/// Asked now and then while a call goes on, by the thread that makes it: true ends the call.
+pub type Look = Arc<dyn Fn() -> bool + Send + Sync>;
+
 /// What an instance is made with.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -45,6 +48,8 @@ pub struct InstanceConfig {
     pub allowance: Option<Allowance>,
     /// Where its profile is gathered, if it is profiled.
     pub profiles: Option<Arc<Profiles>>,
+    /// Whether to end a call, if nothing but its caller's thread can tell.
+    pub look: Option<Look>,
     /// Ends every call at once.
     pub cancel: CancellationToken,
     /// Ends calls that may take long; a batch that is being processed is finished.
@@ -68,6 +73,7 @@ impl InstanceConfig {
             observer: Observer::nobody(),
             allowance: None,
             profiles: None,
+            look: None,
             cancel: CancellationToken::new(),
             interrupt: CancellationToken::new(),
         }

@@ -23,7 +23,7 @@ use wasmtime::Store;
 use wasmtime::component::{Instance as Linked, Resource};
 
 use call::{Call, Runtime, drive};
-pub use config::{Allowance, InstanceConfig};
+pub use config::{Allowance, InstanceConfig, Look};
 pub use loaded::{Loaded, Sandbox};
 pub use log::LogLimits;
 pub use profile::{Profile, Profiles};
