@@ -3,13 +3,8 @@
 //! Two documents of similarity `s` agree in a band of `r` places with probability `s^r`, and in at least one of `b` bands with
 //! `1 - (1 - s^r)^b`: a curve that rises steeply, the later the more rows a band has.
 
-use crate::Verify;
-use crate::signature::equal_places;
-
 /// A pair that is as similar as it must be is to become a candidate with this probability.
 const RECALL: f64 = 0.995;
-/// How far, in standard deviations, an estimate may stray before it is believed.
-const DEVIATIONS: f64 = 3.0;
 /// Odd, and without a pattern.
 const ODD: u64 = 0x9e37_79b9_7f4a_7c15;
 
@@ -50,51 +45,6 @@ impl Banding {
     /// The similarity at which the curve rises.
     pub fn threshold(self) -> f64 {
         (1.0 / self.bands as f64).powf(1.0 / self.rows as f64)
-    }
-}
-
-/// What the signatures of two rows say.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verdict {
-    /// The estimate is above the threshold, beyond doubt.
-    Alike,
-    /// It is too near the threshold.
-    Unsure,
-    /// It is below, beyond doubt.
-    Unlike,
-}
-
-/// Judges pairs by their signatures.
-pub struct Judge {
-    /// Equal places from which two rows are alike, and below which they are not.
-    alike: f64,
-    unlike: f64,
-    /// Equal places that are expected of two rows right at the threshold.
-    threshold: f64,
-    /// Whether that decides.
-    estimate: bool,
-}
-
-impl Judge {
-    /// Judges by a threshold; with `verify = "signature"` the estimate decides, however near it is.
-    pub fn new(threshold: f64, permutations: usize, verify: Verify) -> Self {
-        let permutations = permutations as f64;
-        let stray = DEVIATIONS * (threshold * (1.0 - threshold) * permutations).sqrt();
-        let expected = threshold * permutations;
-        // Near a threshold of 1 even equal signatures are not proof.
-        let alike = if threshold < 1.0 { expected + stray } else { f64::INFINITY };
-        Judge { alike, unlike: expected - stray, threshold: expected, estimate: verify == Verify::Signature }
-    }
-
-    /// What two signatures say.
-    pub fn verdict(&self, a: &[u8], b: &[u8]) -> Verdict {
-        match equal_places(a, b) as f64 {
-            equal if self.estimate && equal >= self.threshold => Verdict::Alike,
-            _ if self.estimate => Verdict::Unlike,
-            equal if equal >= self.alike => Verdict::Alike,
-            equal if equal < self.unlike => Verdict::Unlike,
-            _ => Verdict::Unsure,
-        }
     }
 }
 

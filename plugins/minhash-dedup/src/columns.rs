@@ -2,24 +2,17 @@
 
 use callboard_sdk::prelude::*;
 
-use crate::Config;
-
 /// What the bands of a row hash to: rows that have one in common are candidates.
 pub const BANDS: &str = "bands";
-/// The places of a signature, little-endian.
-pub const SIGNATURE: &str = "signature";
+/// What it is compared by, little-endian: its shingles, each once and in order, or the places of its signature.
+pub const COMPARED: &str = "compared";
 /// Bytes of the text.
 pub const LENGTH: &str = "length";
 
 /// What a row becomes.
-pub fn signed(config: &Config) -> [Field; 3] {
+pub fn signed() -> [Field; 3] {
     let bands = Field::list(BANDS, Type::new(Layout::UInt64).not_null()).not_null();
-    [bands, signature(config).not_null(), Field::uint32(LENGTH).not_null()]
-}
-
-/// The signature of a row.
-pub fn signature(config: &Config) -> Field {
-    Field::new(SIGNATURE, Layout::Fixed(u32::from(config.permutations.get()) * 2))
+    [bands, Field::binary(COMPARED).not_null(), Field::uint32(LENGTH).not_null()]
 }
 
 /// A step that writes rows of its own: of its (first) input, nothing goes on.

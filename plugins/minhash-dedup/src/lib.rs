@@ -4,13 +4,14 @@
 //! more; a cluster is what near-duplicates connect. The step is a pipeline, `pipeline.toml`:
 //!
 //! 1. `minhash-sign` (`shingles`, `signature`): every text becomes a MinHash signature of 16 bits a permutation.
-//! 2. `minhash-pairs` brings rows together that agree in a band (`banding`): those are candidates. Their signatures are compared,
-//!    which decides, except near the threshold: there the shingles themselves are counted.
+//! 2. `minhash-pairs` brings rows together that agree in a band of it (`banding`): those are candidates. Their shingles are
+//!    compared, or, if asked, their signatures (`likeness`).
 //! 3. Pairs become clusters, of which one row is kept.
 #![forbid(unsafe_code)]
 
 mod banding;
 pub mod columns;
+mod likeness;
 mod shingles;
 mod signature;
 
@@ -18,7 +19,8 @@ use std::num::NonZero;
 
 use callboard_sdk::prelude::*;
 
-pub use banding::{Banding, Judge, Verdict};
+pub use banding::Banding;
+pub use likeness::{Judge, distinct};
 pub use shingles::Shingler;
 pub use signature::{Permutations, equal_places};
 
@@ -50,8 +52,7 @@ pub struct Config {
     pub rows: Option<NonZero<usize>>,
     /// The seed of the permutations.
     pub seed: u64,
-    /// How pairs near the threshold are decided: by their shingles, or by their signatures alone, which needs no second look at
-    /// the texts.
+    /// How candidates are compared: by their shingles, or by their signatures, which take less room for long texts.
     pub verify: Verify,
     /// Which rows to keep: the first or the longest of each cluster, or all.
     pub keep: Keep,
@@ -74,11 +75,11 @@ pub enum Keep {
     All,
 }
 
-/// How pairs near the threshold are decided.
+/// How candidates are compared.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Verify {
-    /// Their shingles are counted.
+    /// The Jaccard index of their shingles is counted.
     #[default]
     Shingles,
     /// The estimate of their signatures decides.

@@ -31,21 +31,21 @@ pub(crate) fn bind(inputs: &[Schema]) -> Result<BoundGlobal> {
         let mut known = known.first_mut().map(Members::new);
         let mut pairs = Pairs::default();
         let mut group = Group::default();
-        let mut rows = Members::new(&mut rows[0]);
-        while let Some(row) = rows.next() {
-            if group.number != Some(row.group) {
-                let known = known.as_mut().map(|known| known.of(row.group)).unwrap_or_default();
-                group = Group { number: Some(row.group), known, ..Group::default() };
+        while let Some(batch) = rows[0].next() {
+            let positions = rows[0].positions(batch.first_row(), batch.rows() as u32);
+            for (number, members) in batch.groups() {
+                if group.number != Some(number) {
+                    // Most rows are alone in their group, and there is nothing that they could be paired with.
+                    if known.is_none() && members.len() == 1 && members.end < batch.rows() {
+                        continue;
+                    }
+                    let known = known.as_mut().map(|known| known.of(number)).unwrap_or_default();
+                    group = Group { number: Some(number), known, ..Group::default() };
+                }
+                for row in members {
+                    group.pair(ROWS + positions[row], batch.first_row() + row as u64, &mut pairs);
+                }
             }
-            let id = ROWS + row.position;
-            let before = group.last.filter(|last| !group.firsts.contains(last));
-            for other in group.known.iter().chain(&group.firsts).chain(&before) {
-                pairs.push(*other, id, row.index);
-            }
-            if group.firsts.len() < FIRSTS {
-                group.firsts.push(id);
-            }
-            group.last = Some(id);
             if pairs.at.len() >= AT_ONCE {
                 pairs.put_out(output)?;
             }
@@ -61,6 +61,20 @@ struct Group {
     known: Vec<u64>,
     firsts: Vec<u64>,
     last: Option<u64>,
+}
+
+impl Group {
+    /// Pairs a row, which is `index` among the rows of this call, with rows before it.
+    fn pair(&mut self, id: u64, index: u64, pairs: &mut Pairs) {
+        let before = self.last.filter(|last| !self.firsts.contains(last));
+        for other in self.known.iter().chain(&self.firsts).chain(&before) {
+            pairs.push(*other, id, index);
+        }
+        if self.firsts.len() < FIRSTS {
+            self.firsts.push(id);
+        }
+        self.last = Some(id);
+    }
 }
 
 #[derive(Default)]
@@ -83,16 +97,14 @@ impl Pairs {
     }
 }
 
-/// A row of a group.
+/// A known row of a group.
 struct Member {
     group: u32,
-    /// Among the rows of this call,
-    index: u64,
-    /// and in the whole input.
+    /// In the whole input.
     position: u64,
 }
 
-/// The rows of an input, group after group.
+/// The known rows, group after group.
 struct Members<'r> {
     reader: &'r mut Reader,
     /// What was read, in reverse.
@@ -109,11 +121,7 @@ impl<'r> Members<'r> {
             let batch = self.reader.next()?;
             let positions = self.reader.positions(batch.first_row(), batch.rows() as u32);
             let groups = batch.groups().flat_map(|(group, rows)| rows.map(move |row| (group, row)));
-            let member = |(group, row): (u32, usize)| Member {
-                group,
-                index: batch.first_row() + row as u64,
-                position: positions[row],
-            };
+            let member = |(group, row): (u32, usize)| Member { group, position: positions[row] };
             self.read = groups.map(member).collect();
             self.read.reverse();
         }

@@ -1,9 +1,8 @@
 //! Parts of `minhash-dedup` that work on pairs of rows, each a global step: which it is, `part` says.
 //!
 //! 1. `candidates`: rows that agree in a band become pairs.
-//! 2. `compare`: of each pair, what one row has is put beside it (`signatures`), and compared with what the other has (`compared`);
-//!    both go once through the rows, in their order, whatever their number. Where signatures leave it open, the same happens to
-//!    the texts (`texts`, `counted`).
+//! 2. `compare`: of each pair, what one row is compared by is put beside it (`beside`), and compared with that of the other
+//!    (`compared`); both go once through the rows, in their order, whatever their number.
 //! 3. `clusters`: the pairs that are alike make clusters (`forest`).
 //! 4. `keep`: one row of each goes on.
 //!
@@ -15,7 +14,6 @@ mod clusters;
 mod compare;
 mod forest;
 mod ids;
-mod jaccard;
 mod keep;
 
 use callboard_sdk::prelude::*;
@@ -36,10 +34,8 @@ pub struct Config {
 #[serde(rename_all = "lowercase")]
 enum Part {
     Candidates,
-    Signatures,
+    Beside,
     Compared,
-    Texts,
-    Counted,
     Clusters,
     Keep,
 }
@@ -54,10 +50,8 @@ impl Global for Pairs {
         let Config { part, options } = config;
         match part {
             Part::Candidates => candidates::bind(inputs),
-            Part::Signatures => compare::signatures(&options, inputs),
+            Part::Beside => compare::beside(inputs),
             Part::Compared => compare::compared(&options, inputs),
-            Part::Texts => compare::texts(&options, inputs),
-            Part::Counted => compare::counted(&options, inputs),
             Part::Clusters => clusters::bind(options.keep, inputs),
             Part::Keep => keep::bind(&options, inputs),
         }

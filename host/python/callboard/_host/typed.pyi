@@ -173,7 +173,7 @@ class MinhashDedupConfig(TypedDict, total=False):
     seed: int
     """The seed of the permutations. By default 0."""
     verify: Literal["shingles", "signature"]
-    """How pairs near the threshold are decided: by their shingles, or by their signatures alone, which needs no second look at the texts. By default 'shingles'."""
+    """How candidates are compared: by their shingles, or by their signatures, which take less room for long texts. By default 'shingles'."""
     keep: Literal["first", "longest", "all"]
     """Which rows to keep: the first or the longest of each cluster, or all. By default 'first'."""
     cluster: str | None
