@@ -23,7 +23,7 @@ use crate::store::scatter::{Notes, Queue, Scattered, Scratch, Window, Windows};
 use callboard_sandbox::Bound;
 
 /// Bytes of rows that are put in order at a time, where nothing speaks against it.
-pub(crate) const WINDOW: u64 = 16 << 20;
+pub(crate) const WINDOW: u64 = 8 << 20;
 /// Files that are open at a time: if there are more rows than that many windows hold, windows are larger.
 const WINDOWS: u64 = 512;
 /// What the host notes of a row while it puts a window in order, bytes.

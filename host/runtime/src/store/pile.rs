@@ -29,10 +29,13 @@ pub(crate) struct Pile {
 }
 
 impl Pile {
-    pub(crate) fn create(scratch: &Arc<Scratch>, name: &str, schema: SchemaRef) -> io::Result<Pile> {
-        let writer = FrameWriter::create(scratch.path(name))?;
+    /// Makes the file, or opens the one that an earlier process left in the folder.
+    pub(crate) fn open(scratch: &Arc<Scratch>, name: &str, schema: SchemaRef) -> io::Result<Pile> {
+        let (writer, _) = FrameWriter::reopen(scratch.path(name))?;
+        scratch.take_bytes(writer.len())?;
+        let held = AtomicU64::new(writer.len());
         let (file, encoder) = (writer.reader(), RowEncoder::new(&schema)?);
-        let (written, held) = (Mutex::new((writer, encoder)), AtomicU64::new(0));
+        let written = Mutex::new((writer, encoder));
         Ok(Pile { schema, written, file, scratch: scratch.clone(), held })
     }
 
@@ -60,6 +63,11 @@ impl Pile {
         frames.collect()
     }
 
+    /// Whether a frame that an earlier process wrote is there, intact.
+    pub(crate) fn is_intact(&self, frame: &Frame, body: &mut Vec<u8>) -> bool {
+        self.file.check(frame, body).is_ok()
+    }
+
     pub(crate) fn read(&self, frame: &Frame) -> io::Result<RecordBatch> {
         ipc::decode(&self.schema, &self.file.read(frame)?, None)
     }
@@ -67,7 +75,9 @@ impl Pile {
 
 impl Drop for Pile {
     fn drop(&mut self) {
-        let _ = std::fs::remove_file(self.file.path());
+        if !self.scratch.stays() {
+            let _ = std::fs::remove_file(self.file.path());
+        }
         self.scratch.give_back(*self.held.get_mut());
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow::array::{ArrayRef, AsArray, RecordBatch, UInt64Array};
@@ -31,6 +31,8 @@ pub(crate) struct Scratch {
     folder: PathBuf,
     quota: Arc<Quota>,
     held: AtomicU64,
+    /// Whether it stays when it is dropped, for a process that resumes the run.
+    stays: AtomicBool,
 }
 
 impl Scratch {
@@ -40,7 +42,21 @@ impl Scratch {
             std::fs::remove_dir_all(folder).map_err(|error| named(folder, &error))?;
         }
         make_dir(folder)?;
-        Ok(Scratch { folder: folder.to_owned(), quota, held: AtomicU64::new(0) })
+        Ok(Scratch::open(folder, quota))
+    }
+
+    /// The folder as an earlier process left it.
+    pub(crate) fn open(folder: &Path, quota: Arc<Quota>) -> Scratch {
+        Scratch { folder: folder.to_owned(), quota, held: AtomicU64::new(0), stays: AtomicBool::new(false) }
+    }
+
+    /// Says whether the folder and what is in it are left there in the end.
+    pub(crate) fn leave(&self, stays: bool) {
+        self.stays.store(stays, Ordering::Relaxed);
+    }
+
+    pub(super) fn stays(&self) -> bool {
+        self.stays.load(Ordering::Relaxed)
     }
 
     pub(super) fn path(&self, name: &str) -> PathBuf {
@@ -50,9 +66,15 @@ impl Scratch {
     /// Takes room for what is about to be written; how many bytes that is.
     pub(super) fn take(&self, body: &[Buffer]) -> io::Result<u64> {
         let bytes = body.iter().map(|part| part.len() as u64).sum();
+        self.take_bytes(bytes)?;
+        Ok(bytes)
+    }
+
+    /// Takes room for bytes that are there, or about to be.
+    pub(super) fn take_bytes(&self, bytes: u64) -> io::Result<()> {
         self.quota.take(bytes)?;
         self.held.fetch_add(bytes, Ordering::Relaxed);
-        Ok(bytes)
+        Ok(())
     }
 
     pub(super) fn give_back(&self, bytes: u64) {
@@ -63,7 +85,9 @@ impl Scratch {
 
 impl Drop for Scratch {
     fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.folder);
+        if !self.stays() {
+            let _ = std::fs::remove_dir_all(&self.folder);
+        }
         self.quota.give_back(*self.held.get_mut());
     }
 }
@@ -130,7 +154,7 @@ pub(crate) struct Queue {
 
 impl Queue {
     pub(crate) fn create(scratch: &Arc<Scratch>, schema: &SchemaRef) -> io::Result<Queue> {
-        Ok(Queue { pile: Pile::create(scratch, "beside", schema.clone())?, frames: VecDeque::new() })
+        Ok(Queue { pile: Pile::open(scratch, "beside", schema.clone())?, frames: VecDeque::new() })
     }
 
     pub(crate) fn push(&mut self, rows: &RecordBatch) -> io::Result<()> {

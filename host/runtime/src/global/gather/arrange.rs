@@ -11,6 +11,7 @@ use callboard_sandbox::{Order, Run};
 
 use super::keys::canonical;
 use super::parts::{Part, Parts, digests, items, positions};
+use super::reader::Given;
 use crate::error::Fault;
 use crate::rows::weight;
 
@@ -52,11 +53,15 @@ impl Hasher for AsIs {
 }
 
 /// Arranges all rows of a part, for each input.
-pub(super) fn arrange(parts: &Parts, part: &Part) -> Result<Vec<Arc<Arranged>>, Fault> {
+pub(super) fn arrange(parts: &Parts, part: &Part) -> Result<Vec<Given>, Fault> {
     let grouped = parts.bound.gathered.is_grouped();
     let mut numbers: HashMap<u128, u32, BuildHasherDefault<AsIs>> = HashMap::default();
     let mut all = Vec::with_capacity(part.len());
     for (port, rows) in part.iter().enumerate() {
+        if parts.is_whole(port) {
+            all.push(Given::Whole(rows.rows));
+            continue;
+        }
         let layout = &parts.layouts[port];
         let rows = parts.rows(port, rows)?;
         numbers.reserve(rows.num_rows().saturating_sub(numbers.len()));
@@ -85,14 +90,14 @@ pub(super) fn arrange(parts: &Parts, part: &Part) -> Result<Vec<Arc<Arranged>>, 
             }
         }
         let read = read(parts, port, &rows)?;
-        all.push(Arc::new(Arranged {
+        all.push(Given::Arranged(Arc::new(Arranged {
             row_bytes: weight(&read) / 8 / read.num_rows().max(1) as u64,
             columns: read,
             order,
             places,
             groups: starts,
             firsts,
-        }));
+        })));
     }
     Ok(all)
 }

@@ -11,6 +11,7 @@ mod merge;
 mod outcome;
 mod part;
 mod parts;
+mod progress;
 mod ranges;
 mod reader;
 mod rowset;
@@ -26,15 +27,17 @@ use callboard_plan::pipeline::BatchSize;
 use callboard_sandbox::{RowReader, caught, spawn_scoped};
 use twox_hash::XxHash3_128;
 
-use super::{GlobalWriter, Whole};
+use super::{GlobalReader, GlobalWriter, Whole};
 use crate::error::{Fault, RunError};
 use crate::fates::Ledger;
 use crate::rows::flight::Charge;
+use crate::store::Progress;
+use crate::store::records::{Called, Gathered};
 use crate::store::scatter::Scratch;
 
 use arrange::arrange;
 use outcome::Outcomes;
-use parts::{LEVELS, Part, Parts};
+use parts::{LEVELS, Part, Parts, Pieces};
 use reader::{Given, PartReader};
 use stream::Streamed;
 
@@ -56,12 +59,20 @@ impl Sizes {
         Sizes { part: of(2 << 20, 32), largest: of(16 << 20, 32), memory: of(32 << 20, 8) }
     }
 
+    /// What tells rows that were cut with other sizes.
+    fn tag(&self) -> u128 {
+        let numbers = [self.part, self.largest, self.memory].map(u64::to_le_bytes);
+        XxHash3_128::oneshot(&numbers.concat())
+    }
+
     /// Bytes of a range of rows that are sorted: a few of them are in memory at a time.
     fn range(&self) -> u64 {
-        self.largest.min(self.part * LARGE)
+        self.largest.min(self.part * RANGE)
     }
 }
 
+/// A range is this many times as large as a part.
+const RANGE: u64 = 2;
 /// A part that is more than this many times too large is cut again.
 const LARGE: u64 = 4;
 /// Memory of an arranged part, as a multiple of its rows.
@@ -89,66 +100,103 @@ pub(crate) fn gather(
     callers: Vec<Caller<'_>>,
     count: &Count<'_>,
 ) -> Result<u64, Fault> {
-    let (bound, sorting) = (writer.writing.bound.clone(), writer.writing.sorting.clone());
-    let folder = sorting.folder.with_added_extension("gathered");
-    let scratch = Arc::new(Scratch::create(&folder, sorting.quota.clone()).map_err(unwritten)?);
-    let calling = writer.calling();
-    let outcomes = Arc::new(Outcomes::new(&bound, wholes[0].rows(), calling.on_error, &scratch)?);
     let log = writer.writing.work.clone();
-    // Parts are the same in a later process.
-    let seed = log.as_ref().and_then(|(log, _)| log.seed());
-    let mut parts = Parts::new(wholes, bound, sizes, &scratch, sorting, charge, seed)?;
-    let mut all = parts.cut(wholes)?;
-    if all.is_empty() {
-        // The step is called once even if there are no rows.
-        all.push(parts.empty());
-    }
-    let cut = writer.writing.cut;
-    let (calls_hold, reused) = (AtomicU64::new(0), AtomicU64::new(0));
-    let calls = Calls { parts: Arc::new(parts), outcomes, calling, cut, log, count, calls_hold, reused };
-    let queue = Mutex::new(all.into_iter());
-    let failure = Mutex::new(None);
-    std::thread::scope(|scope| {
-        let (calls, queue, failure) = (&calls, &queue, &failure);
-        let work = move |mut caller: Caller<'_>| {
-            let worked = caught(|| {
-                while lock(failure).is_none()
-                    && !calls.outcomes.is_failing()
-                    && let Some(part) = { lock(queue).next() }
-                {
-                    calls.call(part, 0, &mut caller)?;
-                }
-                Ok(())
-            });
-            if let Err(fault) = worked.unwrap_or_else(|error| Err(error.into())) {
-                lock(failure).get_or_insert(fault);
-            }
-        };
-        let mut callers = callers.into_iter();
-        let here = callers.next();
-        for caller in callers {
-            if let Err(error) = spawn_scoped(scope, move || work(caller)) {
-                lock(failure).get_or_insert(error.into());
-            }
-        }
-        here.into_iter().for_each(work);
+    let Begun { scratch, parts, outcomes, queue, progress, calls: before } =
+        Begun::of(wholes, writer, sizes, charge, log.as_ref())?;
+    let calls = Calls {
+        wholes,
+        parts: Arc::new(parts),
+        outcomes: Arc::new(outcomes),
+        calling: writer.calling(),
+        cut: writer.writing.cut,
+        log,
+        progress,
+        count,
+        calls_hold: AtomicU64::new(0),
+        reused: AtomicU64::new(0),
+    };
+    let resumable = calls.progress.is_some();
+    scratch.leave(resumable);
+    let ran = before.into_iter().try_for_each(|called| calls.again(called)).and_then(|()| calls.make(queue, callers));
+    let put_out = ran.and_then(|()| {
+        let Calls { outcomes, reused, .. } = calls;
+        let outcomes = Arc::into_inner(outcomes).ok_or_else(|| Fault::Host("a call outlived its step".to_owned()))?;
+        outcomes.put_out(writer).map(|()| reused.into_inner())
     });
-    if let Some(fault) = failure.into_inner().unwrap_or_else(PoisonError::into_inner) {
-        return Err(fault);
-    }
-    let outcomes = Arc::into_inner(calls.outcomes).ok_or_else(|| Fault::Host("a call outlived its step".to_owned()))?;
-    outcomes.put_out(writer)?;
-    Ok(calls.reused.into_inner())
+    scratch.leave(resumable && matches!(put_out, Err(Fault::Interrupted)));
+    put_out
 }
 
+/// A step whose rows are cut, or were cut by an earlier process.
+struct Begun {
+    scratch: Arc<Scratch>,
+    parts: Parts,
+    outcomes: Outcomes,
+    /// The parts that are to be worked on, with their numbers.
+    queue: Vec<(u32, Part)>,
+    /// Where what is done is noted.
+    progress: Option<Progress>,
+    /// The calls that an earlier process made.
+    calls: Vec<Called>,
+}
+
+impl Begun {
+    fn of(
+        wholes: &[Whole],
+        writer: &GlobalWriter,
+        sizes: Sizes,
+        charge: Option<Charge>,
+        log: Option<&(Ledger, u128)>,
+    ) -> Result<Begun, Fault> {
+        let (bound, sorting) = (&writer.writing.bound, &writer.writing.sorting);
+        let folder = sorting.folder.with_added_extension("gathered");
+        // Parts are the same in a later process.
+        let seed = log.and_then(|(log, _)| log.seed());
+        let tag = log.map(|(_, tag)| tag.wrapping_add(sizes.tag()));
+        let make = |scratch: &Arc<Scratch>| -> Result<(Parts, Outcomes), Fault> {
+            let outcomes = Outcomes::new(bound, wholes[0].rows(), writer.calling().on_error, scratch)?;
+            Ok((Parts::new(wholes, bound.clone(), sizes, scratch, sorting.clone(), seed)?, outcomes))
+        };
+        if let Some(before) = tag.and_then(|tag| Progress::before(&folder, tag)) {
+            let scratch = Arc::new(Scratch::open(&folder, sorting.quota.clone()));
+            let (mut parts, outcomes) = make(&scratch)?;
+            if progress::is_intact(&before, &parts, &outcomes) {
+                (parts.sizes.part, parts.charge) = (before.cut.size, Mutex::new(charge));
+                let queue = progress::remaining(&before);
+                let progress = Some(Progress::open(&scratch).map_err(unwritten)?);
+                return Ok(Begun { scratch, parts, outcomes, queue, progress, calls: before.calls });
+            }
+        }
+        let scratch = Arc::new(Scratch::create(&folder, sorting.quota.clone()).map_err(unwritten)?);
+        let (mut parts, outcomes) = make(&scratch)?;
+        parts.charge = Mutex::new(charge);
+        let mut all = parts.cut(wholes)?;
+        if all.is_empty() {
+            // The step is called once even if there are no rows.
+            all.push(parts.empty());
+        }
+        let mut progress = None;
+        if let Some(tag) = tag
+            && let Some(cut) = progress::noted(&parts, &mut all, tag)?
+        {
+            let file = Progress::open(&scratch).map_err(unwritten)?;
+            file.note(&Gathered::Cut(cut)).map_err(unwritten)?;
+            progress = Some(file);
+        }
+        Ok(Begun { scratch, parts, outcomes, queue: (0..).zip(all).collect(), progress, calls: Vec::new() })
+    }
+}
 /// The calls of a step.
 struct Calls<'a> {
+    wholes: &'a [Whole],
     parts: Arc<Parts>,
     outcomes: Arc<Outcomes>,
     calling: Calling,
     cut: BatchSize,
     /// Where what calls did is noted, and the tag of all that the step is given.
     log: Option<(Ledger, u128)>,
+    /// Where what is done is noted for a process that resumes the run.
+    progress: Option<Progress>,
     count: &'a Count<'a>,
     /// Bytes held for the calls in progress.
     calls_hold: AtomicU64,
@@ -157,15 +205,63 @@ struct Calls<'a> {
 }
 
 impl Calls<'_> {
-    /// Calls the step with a part, or with the parts that it is cut into.
-    fn call(&self, part: Part, level: u32, caller: &mut Caller<'_>) -> Result<(), Fault> {
+    /// Makes the calls with all parts of a queue. The callers work side by side.
+    fn make(&self, queue: Vec<(u32, Part)>, callers: Vec<Caller<'_>>) -> Result<(), Fault> {
+        let queue = Mutex::new(queue.into_iter());
+        let failure = Mutex::new(None);
+        std::thread::scope(|scope| {
+            let (queue, failure) = (&queue, &failure);
+            let work = move |mut caller: Caller<'_>| {
+                let worked = caught(|| {
+                    while lock(failure).is_none()
+                        && !self.outcomes.is_failing()
+                        && let Some((number, part)) = { lock(queue).next() }
+                    {
+                        self.call(part, (number, 0), &mut caller)?;
+                        self.note(|| Gathered::Ended { part: number })?;
+                    }
+                    Ok(())
+                });
+                if let Err(fault) = worked.unwrap_or_else(|error| Err(error.into())) {
+                    lock(failure).get_or_insert(fault);
+                }
+            };
+            let mut callers = callers.into_iter();
+            let here = callers.next();
+            for caller in callers {
+                if let Err(error) = spawn_scoped(scope, move || work(caller)) {
+                    lock(failure).get_or_insert(error.into());
+                }
+            }
+            here.into_iter().for_each(work);
+        });
+        failure.into_inner().unwrap_or_else(PoisonError::into_inner).map_or(Ok(()), Err)
+    }
+
+    /// Takes over a call that an earlier process made.
+    fn again(&self, called: Called) -> Result<(), Fault> {
+        (self.count)(called.counters.clone())?;
+        self.reused.fetch_add(called.rows, Ordering::Relaxed);
+        self.outcomes.add(progress::results(called, &self.outcomes))
+    }
+
+    fn note(&self, done: impl FnOnce() -> Gathered) -> Result<(), Fault> {
+        self.progress.as_ref().map_or(Ok(()), |progress| progress.note(&done()).map_err(unwritten))
+    }
+
+    /// Calls the step with a part, of this number, or with the parts that it is cut into, as often as `level` says.
+    fn call(&self, part: Part, (number, level): (u32, u32), caller: &mut Caller<'_>) -> Result<(), Fault> {
         let parts = &self.parts;
         parts.sorting.go_on()?;
         let (bytes, here) = (part.iter().map(|rows| rows.bytes).sum::<u64>(), parts.held_by(&part));
         let is_large = bytes > parts.sizes.part * LARGE;
         if is_large && parts.is_one_group(&part)? {
-            let stream = |(port, rows)| Ok(Given::Streamed(Arc::new(Streamed::of(parts, port, rows)?)));
-            self.give(part.into_iter().enumerate().map(stream).collect::<Result<Vec<_>, Fault>>()?, caller)?;
+            let stream = |(port, rows): (usize, Pieces)| match parts.is_whole(port) {
+                true => Ok(Given::Whole(rows.rows)),
+                false => Ok(Given::Streamed(Arc::new(Streamed::of(parts, port, rows)?))),
+            };
+            let given = part.into_iter().enumerate().map(stream).collect::<Result<Vec<_>, Fault>>()?;
+            self.give(given, number, caller)?;
             parts.forget(here);
             return Ok(());
         }
@@ -173,20 +269,20 @@ impl Calls<'_> {
             let cut = parts.split(&part, level)?;
             drop(part);
             parts.forget(here);
-            return cut.into_iter().try_for_each(|part| self.call(part, level + 1, caller));
+            return cut.into_iter().try_for_each(|part| self.call(part, (number, level + 1), caller));
         }
         self.calls_hold.fetch_add(bytes * TIMES, Ordering::Relaxed);
         self.count()?;
         let arranged = arrange(parts, &part)?;
         drop(part);
         parts.forget(here);
-        self.give(arranged.into_iter().map(Given::Arranged).collect(), caller)?;
+        self.give(arranged, number, caller)?;
         self.calls_hold.fetch_sub(bytes * TIMES, Ordering::Relaxed);
         self.count()
     }
 
     /// Makes a call with these rows of each input.
-    fn give(&self, given: Vec<Given>, caller: &mut Caller<'_>) -> Result<(), Fault> {
+    fn give(&self, given: Vec<Given>, part: u32, caller: &mut Caller<'_>) -> Result<(), Fault> {
         let first = match given[0].rows() {
             0 => (u64::MAX, 0),
             _ => given[0].groups(&[0])?[0],
@@ -206,21 +302,35 @@ impl Calls<'_> {
         {
             let mut writer = PartWriter::new(&self.outcomes, given[0].clone(), first, &self.calling, None);
             let counters = log.replay(tag, file, |deed, written| writer.again(deed, written))?;
-            (self.count)(counters)?;
             self.reused.fetch_add(given[0].rows(), Ordering::Relaxed);
-            return self.outcomes.add(writer);
+            return self.end(part, given[0].rows(), counters, writer);
         }
         let begin = || {
-            let reader = |given: &Given| {
-                Box::new(PartReader { given: given.clone(), cut: self.cut, grouped }) as Box<dyn RowReader>
+            let reader = |(port, given): (usize, &Given)| match given {
+                Given::Whole(_) => {
+                    let (whole, bound) = (self.wholes[port].clone(), self.parts.bound.clone());
+                    Box::new(GlobalReader::new(whole, bound, port)) as Box<dyn RowReader>
+                }
+                given => Box::new(PartReader { given: given.clone(), cut: self.cut, grouped }) as Box<dyn RowReader>,
             };
             let attempt = attempts.fetch_add(1, Ordering::Relaxed);
-            (given.iter().map(reader).collect(), writer(attempt))
+            (given.iter().enumerate().map(reader).collect(), writer(attempt))
         };
         let (writer, counters) = caller(&begin)?;
         writer.note_end(&counters)?;
+        self.end(part, given[0].rows(), counters, writer)
+    }
+
+    /// Takes over the result of a call with `rows` rows of the first input.
+    fn end(&self, part: u32, rows: u64, counters: Counters, writer: PartWriter) -> Result<(), Fault> {
+        let results = writer.end()?;
+        if let Some(progress) = &self.progress
+            && let Some(called) = progress::called(part, rows, &counters, &results)
+        {
+            progress.note(&Gathered::Called(called)).map_err(unwritten)?;
+        }
         (self.count)(counters)?;
-        self.outcomes.add(writer)
+        self.outcomes.add(results)
     }
 
     fn count(&self) -> Result<(), Fault> {

@@ -13,7 +13,7 @@ use callboard_sandbox::{Bound, Fate, record_batch};
 
 use super::arrange::Position;
 use super::merge::merge;
-use super::part::PartWriter;
+use super::part::Results;
 use super::rowset::RowSet;
 use super::{lock, unwritten};
 use crate::error::Fault;
@@ -68,10 +68,9 @@ impl Outcomes {
         Ok(Outcomes {
             bound: bound.clone(),
             rows,
-            // A step that carries no column may also write rows.
-            by_bits: !bound.gathered.as_written && bound.writes.fields().is_empty() && bound.carries(),
-            put_out: Pile::create(scratch, "put-out", put_out_schema(&bound.writes)).map_err(unwritten)?,
-            removed: Pile::create(scratch, "removed", removed_schema()).map_err(unwritten)?,
+            by_bits: by_bits(bound),
+            put_out: Pile::open(scratch, "put-out", put_out_schema(&bound.writes)).map_err(unwritten)?,
+            removed: Pile::open(scratch, "removed", removed_schema()).map_err(unwritten)?,
             on_error,
             failing: AtomicBool::new(false),
             done: Mutex::default(),
@@ -90,8 +89,7 @@ impl Outcomes {
     }
 
     /// Takes over the results of a call that succeeded.
-    pub(super) fn add(&self, part: PartWriter) -> Result<(), Fault> {
-        let part = part.end()?;
+    pub(super) fn add(&self, part: Results) -> Result<(), Fault> {
         if part.rejects && self.on_error == OnError::Fail {
             self.failing.store(true, Ordering::Relaxed);
         }
@@ -145,6 +143,7 @@ impl Outcomes {
             self.done.into_inner().unwrap_or_else(PoisonError::into_inner);
         let sorting = writer.writing.sorting.clone();
         give_removed(&removed, &self.removed, removed_runs, &sorting, writer)?;
+        drop(removed);
         put_out.sort_by_key(|run| run.call);
         let runs = put_out.into_iter().map(|run| run.frames).collect();
         let keys = |rows: &RecordBatch| Ok(places(rows));
@@ -167,6 +166,12 @@ impl Outcomes {
         kept.try_for_each(|row| give.push(row))?;
         give.end()
     }
+}
+
+/// Whether kept rows are passed on unchanged in the order of the input.
+pub(super) fn by_bits(bound: &Bound) -> bool {
+    // A step that carries no column may also write rows.
+    !bound.gathered.as_written && bound.writes.fields().is_empty() && bound.carries()
 }
 
 /// Passes removed rows to the writer, in the order of the input.

@@ -25,6 +25,19 @@ const ROW: u64 = 32;
 /// What a removed row takes beside its reason, bytes.
 const REMOVED: u64 = 32;
 
+/// The result of a call.
+pub(super) struct Results {
+    /// Rows that are kept as they are.
+    pub(super) kept: RowSet,
+    /// Rows that are put out in another way.
+    pub(super) put_out: Vec<PutOut>,
+    /// Rows removed for the first few reasons, and for others.
+    pub(super) removed: Vec<(Fate, Arc<str>, RowSet)>,
+    pub(super) removed_runs: Vec<Vec<Frame>>,
+    /// Whether a row was rejected.
+    pub(super) rejects: bool,
+}
+
 /// The writer of one call.
 pub(crate) struct PartWriter {
     outcomes: Arc<Outcomes>,
@@ -36,18 +49,18 @@ pub(crate) struct PartWriter {
     most: u64,
     fates: Fates,
     /// Rows that are kept as they are.
-    pub(super) kept: RowSet,
+    kept: RowSet,
     /// Rows that are put out in another way: in memory, the bytes of those, and on the disk.
     waiting: Vec<RecordBatch>,
     bytes: u64,
-    pub(super) put_out: Vec<PutOut>,
+    put_out: Vec<PutOut>,
     /// Rows removed for the first few reasons; rows removed for other reasons, as above.
-    pub(super) removed: Vec<(Fate, Arc<str>, RowSet)>,
+    removed: Vec<(Fate, Arc<str>, RowSet)>,
     removed_waiting: Vec<Removed>,
     removed_bytes: u64,
-    pub(super) removed_runs: Vec<Vec<Frame>>,
+    removed_runs: Vec<Vec<Frame>>,
     /// Whether a row was rejected.
-    pub(super) rejects: bool,
+    rejects: bool,
     /// Where what the call does is noted, and under which tag.
     log: Option<(Ledger, u128)>,
 }
@@ -160,11 +173,12 @@ impl PartWriter {
         Ok(())
     }
 
-    /// Ends the call: nothing is left in memory.
-    pub(super) fn end(mut self) -> Result<PartWriter, Fault> {
+    /// Ends the call: rows that were put out are on the disk.
+    pub(super) fn end(mut self) -> Result<Results, Fault> {
         self.flush()?;
         self.flush_removed()?;
-        Ok(self)
+        let PartWriter { kept, put_out, removed, removed_runs, rejects, .. } = self;
+        Ok(Results { kept, put_out, removed, removed_runs, rejects })
     }
 }
 

@@ -11,6 +11,7 @@ use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef, UInt32Type,
 use callboard_sandbox::{Bound, Gathering, record_batch};
 
 use super::keys::{key_columns, members};
+use super::outcome::by_bits;
 use super::ranges::Splitters;
 use super::{LARGE, Sizes, lock, unread, unwritten};
 use crate::error::{Fault, RunError};
@@ -23,16 +24,16 @@ use crate::store::{Frame, Pile};
 const LEAST_PARTS: u64 = 16;
 /// A part with fewer rows is not worth a call.
 const LEAST_ROWS: u64 = 16 << 10;
-/// Parts are made larger before there are more.
-const MANY_PARTS: u64 = 256;
+/// Parts are made larger before there are more: what is written to one at a time would be too little.
+const MANY_PARTS: u64 = 1024;
+/// The same where what each call puts out is merged with that of the others.
+const MANY_MERGED: u64 = 256;
 const MOST_PARTS: u64 = 4096;
-/// What goes to a range from a region should not be less than this, bytes.
-const LEAST_FRAME: u64 = 32 << 10;
-/// What a row takes beside its columns, bytes: its place, and the digest of its key.
-const ROW: u64 = 24;
+/// The least that a row takes, bytes: its place.
+const ROW: u64 = 8;
 
 /// The columns of a part of an input: where each row stands, which item of its list made it a member (only where a row may be in
-/// several groups), the digest of its key, and the columns that are read or sorted by.
+/// several groups), the digest of its key (only where rows are grouped), and the columns that are read or sorted by.
 pub(super) struct Layout {
     pub(super) schema: SchemaRef,
     /// The input's columns of keys.
@@ -40,6 +41,7 @@ pub(super) struct Layout {
     /// The input's columns that are carried here.
     columns: Vec<usize>,
     pub(super) has_items: bool,
+    has_digests: bool,
 }
 
 impl Layout {
@@ -56,7 +58,10 @@ impl Layout {
         if has_items {
             fields.push(Arc::new(Field::new("item", DataType::UInt32, false)));
         }
-        fields.push(Arc::new(Field::new("key", DataType::FixedSizeBinary(16), false)));
+        let has_digests = gathered.is_grouped();
+        if has_digests {
+            fields.push(Arc::new(Field::new("key", DataType::FixedSizeBinary(16), false)));
+        }
         let named =
             |(at, column): (usize, &usize)| Arc::new(whole.schema().field(*column).clone().with_name(format!("{at}")));
         fields.extend(columns.iter().enumerate().map(named));
@@ -65,12 +70,13 @@ impl Layout {
             keys: key_columns(&gathered.gathering, port),
             columns,
             has_items,
+            has_digests,
         }
     }
 
     /// Columns before those of the input.
     pub(super) fn ahead(&self) -> usize {
-        2 + usize::from(self.has_items)
+        1 + usize::from(self.has_items) + usize::from(self.has_digests)
     }
 
     /// Where a column of the input is among those that are carried.
@@ -134,7 +140,7 @@ pub(super) struct Parts {
     seed: u64,
     /// Bytes of pieces in memory.
     held: AtomicU64,
-    charge: Mutex<Option<Charge>>,
+    pub(super) charge: Mutex<Option<Charge>>,
 }
 
 impl Parts {
@@ -144,17 +150,16 @@ impl Parts {
         sizes: Sizes,
         scratch: &Arc<Scratch>,
         sorting: Sorting,
-        charge: Option<Charge>,
         seed: Option<u64>,
     ) -> Result<Parts, Fault> {
         let layouts: Vec<Layout> =
             wholes.iter().enumerate().map(|(port, whole)| Layout::of(&bound, whole, port)).collect();
         let pile = |(port, layout): (usize, &Layout)| {
-            Pile::create(scratch, &format!("rows-{port}"), layout.schema.clone()).map_err(unwritten)
+            Pile::open(scratch, &format!("rows-{port}"), layout.schema.clone()).map_err(unwritten)
         };
         let piles = layouts.iter().enumerate().map(pile).collect::<Result<_, _>>()?;
         let seed = seed.unwrap_or_else(|| RandomState::new().hash_one(()));
-        let (held, charge) = (AtomicU64::new(0), Mutex::new(charge));
+        let (held, charge) = (AtomicU64::new(0), Mutex::default());
         Ok(Parts { layouts, piles, bound, sizes, sorting, seed, held, charge })
     }
 
@@ -168,6 +173,10 @@ impl Parts {
         let count = self.size(wholes)?;
         let mut all: Vec<Part> = (0..count).map(|_| self.empty()).collect();
         for (port, whole) in wholes.iter().enumerate() {
+            if self.is_whole(port) {
+                all[0][port].rows = whole.rows();
+                continue;
+            }
             if let Some(ranges) = self.ranges(whole, port)? {
                 let (rows, bytes) = ranges.iter().fold((0, 0), |(rows, bytes), of| (rows + of.rows, bytes + of.bytes));
                 all[0][port] = Pieces { pieces: Vec::new(), rows, bytes, ranges };
@@ -185,6 +194,11 @@ impl Parts {
         Ok(all)
     }
 
+    /// Whether an input is given to the only call as it stands: nothing of it is brought together.
+    pub(super) fn is_whole(&self, port: usize) -> bool {
+        self.bound.gathered.gathering == Gathering::All && self.bound.gathered.sorted[port].is_empty()
+    }
+
     /// All rows of an input that are given sorted to one call, cut into ranges of their order at once; `None` if they are not, or few.
     fn ranges(&self, whole: &Whole, port: usize) -> Result<Option<Vec<Pieces>>, Fault> {
         if self.bound.gathered.is_grouped() || self.bound.gathered.sorted[port].is_empty() {
@@ -200,11 +214,8 @@ impl Parts {
         }
         let splitters = Splitters::of(self, port, bytes, self.sizes.range(), frames.len(), sample)?;
         let mut ranges: Vec<Pieces> = (0..splitters.ranges()).map(|_| Pieces::default()).collect();
-        // Large enough that what goes to a range is worth writing.
-        let region =
-            (splitters.ranges() as u64 * LEAST_FRAME).clamp(self.sizes.part, self.sizes.largest.max(self.sizes.part));
         let cut = |rows: &RecordBatch| splitters.scatter(self, rows);
-        self.each_region(whole, port, region, cut, |rows| self.add(ranges.iter_mut(), port, rows))?;
+        self.each_region(whole, port, self.sizes.part, cut, |rows| self.add(ranges.iter_mut(), port, rows))?;
         Ok(Some(ranges))
     }
 
@@ -247,7 +258,8 @@ impl Parts {
         }
         let least = LEAST_PARTS.min(rows / LEAST_ROWS).max(1);
         // The bookkeeping of very many small parts would take more memory than the parts.
-        self.sizes.part = self.sizes.part.max((bytes / MANY_PARTS).min(self.sizes.largest));
+        let many = if by_bits(&self.bound) { MANY_PARTS } else { MANY_MERGED };
+        self.sizes.part = self.sizes.part.max((bytes / many).min(self.sizes.largest));
         Ok((bytes / self.sizes.part).clamp(least, MOST_PARTS))
     }
 
@@ -270,9 +282,10 @@ impl Parts {
             if layout.has_items {
                 fields.push(Arc::new(UInt32Array::from(members.items)));
             }
-            let digests =
-                Buffer::from_vec(members.digests.iter().flat_map(|digest| digest.to_le_bytes()).collect::<Vec<u8>>());
-            fields.push(Arc::new(FixedSizeBinaryArray::try_new(16, digests, None)?));
+            if layout.has_digests {
+                let digests = members.digests.iter().flat_map(|digest| digest.to_le_bytes()).collect::<Vec<u8>>();
+                fields.push(Arc::new(FixedSizeBinaryArray::try_new(16, Buffer::from_vec(digests), None)?));
+            }
             match &members.rows {
                 None => fields.extend(columns.iter().cloned()),
                 Some(rows) => {
@@ -287,27 +300,54 @@ impl Parts {
         Ok(concat_batches(&layout.schema, &all)?)
     }
 
-    /// Adds rows of an input, by where they go: in memory as long as there is room.
+    /// Adds rows of an input, by where they go. They stay in memory as long as there is room; then all that is in memory goes to the
+    /// disk, so that what is written for one place is not little.
     pub(super) fn add<'a>(
         &self,
         to: impl Iterator<Item = &'a mut Pieces>,
         port: usize,
         rows: Vec<Option<RecordBatch>>,
     ) -> Result<(), Fault> {
-        for (pieces, rows) in to.zip(rows) {
+        let mut all: Vec<&mut Pieces> = to.collect();
+        let mut added = 0;
+        for (pieces, rows) in all.iter_mut().zip(rows) {
             let Some(rows) = rows else { continue };
             let bytes = bytes_of(&rows);
+            added += bytes;
             pieces.rows += rows.num_rows() as u64;
             pieces.bytes += bytes;
-            let piece = match self.held.fetch_add(bytes, Ordering::Relaxed) + bytes <= self.sizes.memory {
-                true => Piece::Here(rows),
-                false => {
-                    self.forget(bytes);
-                    Piece::There(self.piles[port].push(&rows).map_err(unwritten)?)
-                }
-            };
-            pieces.pieces.push(piece);
+            pieces.pieces.push(Piece::Here(rows));
         }
+        if self.held.fetch_add(added, Ordering::Relaxed) + added > self.sizes.memory {
+            all.into_iter().try_for_each(|pieces| self.write(pieces, port))?;
+        }
+        Ok(())
+    }
+
+    /// Brings to the disk what is in memory of some rows.
+    pub(super) fn write(&self, pieces: &mut Pieces, port: usize) -> Result<(), Fault> {
+        let there = pieces.pieces.iter().rposition(|piece| matches!(piece, Piece::There(_))).map_or(0, |last| last + 1);
+        let (mut together, mut bytes) = (Vec::new(), 0);
+        for piece in pieces.pieces.split_off(there) {
+            let rows = self.piece(port, &piece)?;
+            bytes += bytes_of(&rows);
+            together.push(rows);
+            // Each is read as a whole.
+            if bytes >= self.sizes.part {
+                self.write_piece(pieces, port, &std::mem::take(&mut together))?;
+                self.forget(std::mem::take(&mut bytes));
+            }
+        }
+        if !together.is_empty() {
+            self.write_piece(pieces, port, &together)?;
+            self.forget(bytes);
+        }
+        Ok(())
+    }
+
+    fn write_piece(&self, to: &mut Pieces, port: usize, rows: &[RecordBatch]) -> Result<(), Fault> {
+        let rows = concat_batches(&self.layouts[port].schema, rows)?;
+        to.pieces.push(Piece::There(self.piles[port].push(&rows).map_err(unwritten)?));
         Ok(())
     }
 
@@ -400,7 +440,7 @@ fn part_of(digest: u128, parts: u64) -> usize {
     (((digest >> 64) * u128::from(parts)) >> 64) as usize
 }
 
-/// The digests of the keys of rows.
+/// The digests of the keys of rows, where these are grouped.
 pub(super) fn digests<'a>(layout: &Layout, rows: &'a RecordBatch) -> impl Iterator<Item = u128> + 'a {
     let keys = rows.column(layout.ahead() - 1).as_fixed_size_binary();
     (0..keys.len()).map(|row| u128::from_le_bytes(keys.value(row).try_into().expect("a digest has 16 bytes")))

@@ -12,6 +12,8 @@ use crate::error::Fault;
 
 /// The most rows of a page without columns.
 const BARE: u64 = 64 << 10;
+/// Places that are digested at a time.
+const DIGESTED: usize = 1024;
 
 /// The rows of an input in a call.
 #[derive(Clone)]
@@ -19,6 +21,8 @@ pub(super) enum Given {
     Arranged(Arc<Arranged>),
     /// One group, larger than what is to be in memory.
     Streamed(Arc<Streamed>),
+    /// All rows of an input as they stand, this many.
+    Whole(u64),
 }
 
 impl Given {
@@ -26,6 +30,7 @@ impl Given {
         match self {
             Given::Arranged(rows) => rows.rows(),
             Given::Streamed(rows) => rows.rows(),
+            Given::Whole(rows) => *rows,
         }
     }
 
@@ -34,6 +39,7 @@ impl Given {
         match self {
             Given::Arranged(given) => Ok(rows.iter().map(|row| given.places[*row as usize]).collect()),
             Given::Streamed(given) => given.places(rows),
+            Given::Whole(_) => Ok(rows.iter().map(|row| (*row, 0)).collect()),
         }
     }
 
@@ -41,13 +47,23 @@ impl Given {
     pub(super) fn digest(&self, digest: &mut XxHash3_128) {
         match self {
             Given::Arranged(given) => {
-                for (place, item) in &given.places {
-                    digest.write(&place.to_le_bytes());
-                    digest.write(&item.to_le_bytes());
+                // Many at a time: they are few bytes each.
+                let mut bytes = Vec::with_capacity(16 * DIGESTED);
+                for places in given.places.chunks(DIGESTED) {
+                    bytes.clear();
+                    for (place, item) in places {
+                        bytes.extend_from_slice(&place.to_le_bytes());
+                        bytes.extend_from_slice(&item.to_le_bytes());
+                    }
+                    digest.write(&bytes);
                 }
-                for (group, first) in &given.groups {
-                    digest.write(&group.to_le_bytes());
-                    digest.write(&first.to_le_bytes());
+                for groups in given.groups.chunks(DIGESTED) {
+                    bytes.clear();
+                    for (group, first) in groups {
+                        bytes.extend_from_slice(&group.to_le_bytes());
+                        bytes.extend_from_slice(&first.to_le_bytes());
+                    }
+                    digest.write(&bytes);
                 }
             }
             // A group is known by its first row.
@@ -55,6 +71,7 @@ impl Given {
                 digest.write(&given.first().0.to_le_bytes());
                 digest.write(&given.first().1.to_le_bytes());
             }
+            Given::Whole(_) => {}
         }
         digest.write(&self.rows().to_le_bytes());
     }
@@ -64,6 +81,7 @@ impl Given {
         match self {
             Given::Arranged(given) => Ok(rows.iter().map(|row| given.first_of_group(*row)).collect()),
             Given::Streamed(given) => Ok(vec![given.first(); rows.len()]),
+            Given::Whole(_) => Ok(vec![(0, 0); rows.len()]),
         }
     }
 }
@@ -92,11 +110,12 @@ impl RowReader for PartReader {
                 (given.slice(row, end)?, end)
             }
             Given::Streamed(given) => given.read(row, most)?,
+            Given::Whole(_) => return Err(Fault::Host("an input is read as it stands".to_owned())),
         };
         let groups = match (&self.given, self.grouped) {
             (_, false) => Vec::new(),
             (Given::Arranged(given), true) => given.runs(row, end),
-            (Given::Streamed(_), true) => vec![Run { group: 0, rows: (end - row) as u32 }],
+            (Given::Streamed(_) | Given::Whole(_), true) => vec![Run { group: 0, rows: (end - row) as u32 }],
         };
         Ok(Rows { columns: Flat::of(&columns).to_owned_batch(), groups, end })
     }

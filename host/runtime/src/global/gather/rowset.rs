@@ -25,6 +25,11 @@ impl RowSet {
         }
     }
 
+    /// Whether there may be more of them than `most`.
+    pub(super) fn exceeds(&self, most: usize) -> bool {
+        self.list.len() > most || self.bits.bytes() > most as u64
+    }
+
     /// Sets the bits of all of them.
     pub(super) fn set_in(&self, bits: &mut Bits) {
         for row in self.rows() {

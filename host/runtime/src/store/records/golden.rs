@@ -178,6 +178,28 @@ fn reference() -> Reference {
     }
 }
 
+fn gathered() -> Vec<Gathered> {
+    let laid = Laid { rows: 1, bytes: 2, frames: vec![frame()], ranges: vec![Laid::default()] };
+    let called = Called {
+        part: 1,
+        rows: 2,
+        counters: BTreeMap::from([("seen".to_owned(), 1)]),
+        rejects: true,
+        kept: vec![300, 1],
+        removed: vec![(true, "broken".to_owned(), vec![4])],
+        put_out: vec![((5, 6), 7, vec![frame()])],
+        removed_runs: vec![vec![frame()]],
+    };
+    let cut = Cut { tag: 1, size: 2, parts: vec![vec![laid]] };
+    let gathered = vec![Gathered::Cut(cut), Gathered::Called(called), Gathered::Ended { part: 3 }];
+    for done in &gathered {
+        match done {
+            Gathered::Cut(_) | Gathered::Called(_) | Gathered::Ended { .. } => {}
+        }
+    }
+    gathered
+}
+
 /// What lies in a frame: its names, and its bytes.
 fn packed(value: &impl Serialize) -> Value {
     json!({ "shape": value, "bytes": callboard_sandbox::hex(&postcard::to_stdvec(value).unwrap()) })
@@ -194,6 +216,7 @@ fn now() -> Value {
         "journal": journal(),
         "key.json": header(),
         "log": deeds().iter().map(packed).collect::<Vec<_>>(),
+        "done": gathered().iter().map(packed).collect::<Vec<_>>(),
         "segment": packed(&reference()),
         "header of a frame": callboard_sandbox::hex(&frame().header()),
     })
@@ -230,6 +253,9 @@ fn what_lies_on_the_disk_is_read_as_it_was_written() {
     assert_eq!(serde_json::from_value::<Header>(now["key.json"].clone()).unwrap(), header());
     for deed in deeds() {
         assert_eq!(postcard::from_bytes::<Deed>(&postcard::to_stdvec(&deed).unwrap()).unwrap(), deed);
+    }
+    for done in gathered() {
+        assert_eq!(postcard::from_bytes::<Gathered>(&postcard::to_stdvec(&done).unwrap()).unwrap(), done);
     }
     assert_eq!(Frame::parse(&frame().header(), 0), Some(frame()));
 }

@@ -8,6 +8,7 @@
 //! | `work/STEP/key.json` | [`Header`] |
 //! | `work/STEP/NNN.log` | [`Frame`]s, each with a [`Deed`] and the columns that were written |
 //! | `spill/FEED/NNNNN.segment` | [`Frame`]s of rows; of rows that lie elsewhere, a [`Reference`] |
+//! | `sorting/STEP.gathered/done` | [`Frame`]s, each with a [`Gathered`]; beside it, rows that are brought together |
 //! | `seen/INPUT`, `positions/OUTPUT` | [`Frame`]s |
 //!
 //! `report.json` and `rejects.jsonl` are for people and programs: no run reads them, and they have no place here.
@@ -16,6 +17,7 @@ mod begun;
 mod counts;
 mod deed;
 mod frame;
+mod gathered;
 #[cfg(test)]
 mod golden;
 mod journal;
@@ -29,6 +31,7 @@ pub use counts::Status;
 pub(crate) use counts::{Routed, StageCost, StepCounts, Tally};
 pub(crate) use deed::{CallLimits, Deed, Outcome, Removed, limits_of};
 pub(crate) use frame::{Frame, HEADER};
+pub(crate) use gathered::{Called, Cut, Gathered, Laid};
 pub(crate) use journal::{Intake, Record, StageEnded};
 pub use key::Change;
 pub(crate) use key::{Header, StepKey};

@@ -1,6 +1,7 @@
 //! A step whose rows are brought together, natively: its rows, its calls, and what comes out.
 
 mod ends;
+mod resumed;
 mod right;
 
 use std::collections::{BTreeMap, BTreeSet};
