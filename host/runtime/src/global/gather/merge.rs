@@ -3,13 +3,15 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::collections::binary_heap::PeekMut;
+use std::sync::mpsc::sync_channel;
 
 use arrow::array::RecordBatch;
 use arrow::compute::interleave_record_batch;
+use callboard_sandbox::{caught, spawn_scoped};
 
 use super::{unread, unwritten};
 use crate::error::Fault;
-use crate::global::Sorting;
+use crate::global::{Sorting, threads};
 use crate::rows::weight;
 use crate::store::{Frame, Pile};
 
@@ -19,7 +21,10 @@ const MERGED_BYTES: u64 = 1 << 20;
 /// Rows of one batch that are passed on before another is begun.
 const ENOUGH: usize = 1024;
 /// Runs that are merged at a time: a frame of each is in memory.
-const RUNS: usize = 256;
+const RUNS: usize = 512;
+
+/// Merged batches that wait until those before them are passed on.
+const WAITING: usize = 2;
 
 /// A run that is being read.
 struct Open<'a, K> {
@@ -32,12 +37,13 @@ struct Open<'a, K> {
     row_bytes: u64,
 }
 
-/// Passes the rows of all runs of a pile on in batches, ordered by their keys; equal keys keep the order of the runs.
+/// Passes the rows of all runs of a pile on in batches, ordered by their keys; equal keys keep the order of the runs. They are merged
+/// beside what is done with them.
 pub(super) fn merge<K: Ord + Copy>(
     pile: &Pile,
     mut runs: Vec<Vec<Frame>>,
     sorting: &Sorting,
-    keys: impl Fn(&RecordBatch) -> Result<Vec<K>, Fault>,
+    keys: impl Fn(&RecordBatch) -> Result<Vec<K>, Fault> + Sync,
     to: impl FnMut(RecordBatch) -> Result<(), Fault>,
 ) -> Result<(), Fault> {
     while runs.len() > RUNS {
@@ -53,7 +59,20 @@ pub(super) fn merge<K: Ord + Copy>(
         }
         runs = fewer;
     }
-    merge_some(pile, &runs, sorting, &keys, to)
+    if runs.len() < 2 || threads() == 1 {
+        return merge_some(pile, &runs, sorting, &keys, to);
+    }
+    std::thread::scope(|scope| {
+        let (send, merged) = sync_channel(WAITING);
+        let (runs, keys) = (&runs, &keys);
+        let merging = spawn_scoped(scope, move || {
+            // Whoever takes no more of them has an error of its own.
+            let send = |rows| send.send(rows).map_err(|_| Fault::Interrupted);
+            caught(|| merge_some(pile, runs, sorting, keys, send))
+        })?;
+        merged.into_iter().try_for_each(to)?;
+        merging.join().map_err(|_| Fault::Host("rows were not merged to their end".to_owned()))??
+    })
 }
 
 fn merge_some<K: Ord + Copy>(
