@@ -29,6 +29,7 @@ static VARYING: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
         (r"(?m)^ memory .*(\n {11}(stage \d+ with rows|all steps at once).*)*$", " memory    [memory]"),
         (r"(?m)^ time .*$", " time      [time]"),
         (r"(?m)^ disk +[\d.]+ \S+ ", " disk      [size] "),
+        (r"(?m)^( in all .* out); [\d.]+ m?s in (\d+ steps), peak .*$", "$1; [time] in $2, peak [size]"),
         (r"\(\d+ samples, ", "([n] samples, "),
         // `runs`.
         (r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC", "[began]"),

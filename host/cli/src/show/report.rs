@@ -112,6 +112,7 @@ fn speed(step: &StepReport) -> String {
 fn facts(report: &Report) -> Vec<(String, String)> {
     let mut facts = Vec::new();
     facts.push(("accounts".to_owned(), accounts(report)));
+    facts.extend(composites(report).into_iter().map(|said| ("in all".to_owned(), said)));
     taken_over(&mut facts, report);
     for step in report.stages.iter().flat_map(|stage| &stage.steps) {
         let said = step.dropped.iter().filter(|(reason, _)| !reason.is_empty() || consumed(step) == 0);
@@ -155,6 +156,26 @@ fn facts(report: &Report) -> Vec<(String, String)> {
     }
     facts.push(("run".to_owned(), report.run_folder.clone()));
     first_of_each_key(facts)
+}
+
+/// A line for each step that is a pipeline of its own: the rows that its first step read and its last one put out, and what they took.
+fn composites(report: &Report) -> Vec<String> {
+    let mut composites: Vec<(&str, Vec<&StepReport>)> = Vec::new();
+    for step in report.stages.iter().flat_map(|stage| &stage.steps) {
+        let Some((composite, _)) = step.name.split_once(':') else { continue };
+        match composites.iter_mut().find(|(name, _)| *name == composite) {
+            Some((_, steps)) => steps.push(step),
+            None => composites.push((composite, vec![step])),
+        }
+    }
+    let total = |(name, steps): (&str, Vec<&StepReport>)| {
+        let (first, last) = (steps.first()?, steps.last()?);
+        let took = time(steps.iter().map(|step| step.guest_ms).sum());
+        let peak = bytes(steps.iter().map(|step| step.peak_linear_memory_bytes).max()?);
+        let (read, out, parts) = (count(first.rows_in), count(last.rows_out), count(steps.len() as u64));
+        Some(format!("{name}: {read} rows in, {out} out; {took} in {parts} steps, peak {peak}"))
+    };
+    composites.into_iter().filter_map(total).collect()
 }
 
 /// What was not done now: by an earlier process of this run, or by an earlier run; and what had to be done twice.
