@@ -13,11 +13,13 @@ use crate::pipelines::{distinct, near_duplicates, sorted};
 use crate::report::{Section, Table};
 
 pub(super) const ABOUT: &str = "`callboard run --no-resume`, JSON Lines in and out, the whole process. `exact-dedup` and `sort` have rows with a text of 16 characters, \
-a twentieth of which another row has; `minhash-dedup` has the documents of the reference pipeline. Few rows, many rows and many rows on one core (`taskset`) are measured in turn.";
+a twentieth of which another row has, and `sort` a tenth of the rows with texts of 400 characters, too; `minhash-dedup` has the documents of the reference pipeline. Few rows, many rows and many rows on one core (`taskset`) are measured in turn.";
 
 /// A step.
 struct Case {
     step: &'static str,
+    /// What its rows are, where it has several cases.
+    of: &'static str,
     pipeline: fn(&Path, &Path) -> String,
     /// Makes a file of this many rows.
     rows: fn(&Bench, u64) -> Result<PathBuf>,
@@ -25,16 +27,25 @@ struct Case {
     targets: [&'static str; 2],
 }
 
-const CASES: [Case; 3] = [
+const CASES: [Case; 4] = [
     Case {
         step: "exact-dedup",
+        of: "",
         pipeline: distinct,
         rows: short_rows,
         targets: ["global/exact-dedup", "global/exact-dedup-cores"],
     },
-    Case { step: "sort", pipeline: sorted, rows: short_rows, targets: ["global/sort", "global/sort-cores"] },
+    Case { step: "sort", of: "", pipeline: sorted, rows: short_rows, targets: ["global/sort", "global/sort-cores"] },
+    Case {
+        step: "sort",
+        of: ", long texts",
+        pipeline: sorted,
+        rows: long_rows,
+        targets: ["global/sort-long", "global/sort-long-cores"],
+    },
     Case {
         step: "minhash-dedup",
+        of: "",
         pipeline: near_duplicates,
         rows: documents,
         targets: ["global/minhash-dedup", "global/minhash-dedup-cores"],
@@ -53,11 +64,12 @@ pub(super) fn run(bench: &Bench, section: &mut Section) -> Result<()> {
 }
 
 fn measured(bench: &Bench, section: &mut Section, table: &mut Table, case: &Case) -> Result<()> {
-    let (sizes, Case { step, targets: [of_a_row, of_cores], .. }) = (bench.sizes().global, case);
+    let (sizes, Case { step, of, targets: [of_a_row, of_cores], .. }) = (bench.sizes().global, case);
     let out = bench.path("out.jsonl");
     let mut pipelines = Vec::new();
     for size in sizes {
-        pipelines.push(bench.pipeline(&format!("{step}-{size}"), &(case.pipeline)(&(case.rows)(bench, size)?, &out))?);
+        let name = format!("{step}-{size}{}", if of.is_empty() { "" } else { "-long" });
+        pipelines.push(bench.pipeline(&name, &(case.pipeline)(&(case.rows)(bench, size)?, &out))?);
     }
     let resident: RefCell<[Vec<f64>; 2]> = RefCell::default();
     let time = |at: usize| {
@@ -89,7 +101,7 @@ fn measured(bench: &Bench, section: &mut Section, table: &mut Table, case: &Case
     for (at, size) in sizes.into_iter().enumerate() {
         let is_many = at == 1;
         table.row([
-            format!("`{step}`").into(),
+            format!("`{step}`{of}").into(),
             Measure::one(Unit::Count, size as f64).into(),
             Measure::of(Unit::Milliseconds, &times[at]).into(),
             if is_many { per_row.clone().into() } else { "".into() },
@@ -104,9 +116,19 @@ fn documents(bench: &Bench, rows: u64) -> Result<PathBuf> {
     Ok(bench.rows(rows / 10)?.0)
 }
 
-/// Rows of a number and a short text.
+/// Rows of a number and a text of 16 characters.
 fn short_rows(bench: &Bench, rows: u64) -> Result<PathBuf> {
-    let path = bench.path(&format!("short-{rows}.jsonl"));
+    text_rows(bench, rows, 1)
+}
+
+/// A tenth of the rows, with texts of 400 characters.
+fn long_rows(bench: &Bench, rows: u64) -> Result<PathBuf> {
+    text_rows(bench, rows / 10, 25)
+}
+
+/// Rows of a number and a text, of this many times 16 characters.
+fn text_rows(bench: &Bench, rows: u64, times: usize) -> Result<PathBuf> {
+    let path = bench.path(&format!("texts-{rows}-{times}.jsonl"));
     if path.exists() {
         return Ok(path);
     }
@@ -116,7 +138,8 @@ fn short_rows(bench: &Bench, rows: u64) -> Result<PathBuf> {
             let of = if row % 20 == 19 { row / 2 } else { row };
             // Spread over all texts, each number its own.
             let text = of.wrapping_mul(0x9e37_79b9_7f4a_7c15);
-            writeln!(file, "{{\"id\":{row},\"text\":\"{text:016x}\"}}")?;
+            let text = format!("{text:016x}").repeat(times);
+            writeln!(file, "{{\"id\":{row},\"text\":\"{text}\"}}")?;
         }
         file.flush()
     };
