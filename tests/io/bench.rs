@@ -90,7 +90,14 @@ impl Bench {
     }
 
     pub(crate) fn output(&self, name: &str) -> OutputSpec {
-        OutputSpec { name: "out".into(), path: self.path(name), format: None, compression: None, level: None }
+        OutputSpec {
+            name: "out".into(),
+            path: self.path(name),
+            access: Default::default(),
+            format: None,
+            compression: None,
+            level: None,
+        }
     }
 
     /// A file that is in another folder.

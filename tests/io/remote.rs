@@ -48,8 +48,14 @@ fn some_rows(count: usize) -> RecordBatch {
 /// The bytes of a file of these rows.
 fn written(name: &str, rows: &RecordBatch) -> Vec<u8> {
     let folder = tempfile::tempdir().unwrap();
-    let spec =
-        OutputSpec { name: "out".into(), path: folder.path().join(name), format: None, compression: None, level: None };
+    let spec = OutputSpec {
+        name: "out".into(),
+        path: folder.path().join(name),
+        access: Default::default(),
+        format: None,
+        compression: None,
+        level: None,
+    };
     let place = check_writable(&spec).unwrap();
     let staged = Staged::new(&Dir::open(folder.path()).unwrap(), "staged");
     let mut writer = Writer::create(&spec, rows.schema(), &staged).unwrap();
@@ -66,13 +72,13 @@ fn on_disk(name: &str, bytes: &[u8]) -> RecordBatch {
 
 #[test]
 fn every_format_has_the_rows_that_it_has_on_the_disk() {
-    let (server, rows) = (S3::start(), some_rows(20_000));
+    let (server, rows) = (S3::start(), some_rows(8_000));
     for name in ["x.jsonl", "x.jsonl.gz", "x.jsonl.zst", "x.csv", "x.parquet", "x.arrow"] {
         let bytes = written(name, &rows);
         server.put(name, &bytes);
         let there = rows_of(&spec(&server, &[&format!("s3://b/{name}")])).unwrap();
         assert_eq!(there, on_disk(name, &bytes), "{name}");
-        assert_eq!(there.num_rows(), 20_000);
+        assert_eq!(there.num_rows(), 8_000);
     }
 }
 
@@ -121,7 +127,7 @@ fn a_mixed_list_keeps_its_order() {
 /// Faults that end, each at some of the requests.
 #[test]
 fn what_goes_wrong_on_the_way_changes_no_row() {
-    let (server, rows) = (S3::start(), some_rows(30_000));
+    let (server, rows) = (S3::start(), some_rows(12_000));
     // Of a server of the web, an answer need not have a length.
     let faults: [(&str, fn(&Request) -> Option<Fault>); 6] = [
         ("broken in the middle", |request| (request.number % 2 == 0).then_some(Fault::Cut(1000))),
@@ -151,7 +157,7 @@ fn what_goes_wrong_on_the_way_changes_no_row() {
 #[test]
 fn what_stays_wrong_is_said() {
     let server = S3::start();
-    server.put("x.jsonl", "{\"id\": 1}\n".repeat(300_000));
+    server.put("x.jsonl", "{\"id\": 1}\n".repeat(200_000));
     server.put("x.parquet", written("x.parquet", &some_rows(10_000)));
     let said = |path: &str| {
         let error = rows_of(&spec(&server, &[path])).unwrap_err();
@@ -207,11 +213,11 @@ fn what_stays_wrong_is_said() {
 fn an_object_that_changes_while_it_is_read_is_noticed() {
     let server = Arc::new(S3::start());
     let line = "{\"id\": 1}\n";
-    server.put("x.jsonl", line.repeat(800_000));
+    server.put("x.jsonl", line.repeat(400_000));
     let (state, seen) = (server.state.clone(), AtomicUsize::new(0));
     server.fault(move |request| {
         if request.range().is_some() && seen.fetch_add(1, Ordering::Relaxed) == 3 {
-            state.lock().unwrap().objects.insert("b/x.jsonl".to_owned(), (line.repeat(800_000).into_bytes(), 99));
+            state.lock().unwrap().objects.insert("b/x.jsonl".to_owned(), (line.repeat(400_000).into_bytes(), 99));
         }
         None
     });
@@ -237,7 +243,7 @@ fn a_busy_server_is_left_alone_for_as_long_as_it_says() {
 #[test]
 fn waiting_ends_when_it_is_stopped() {
     let server = S3::start();
-    server.put("x.jsonl", "{\"id\": 1}\n".repeat(300_000));
+    server.put("x.jsonl", "{\"id\": 1}\n".repeat(200_000));
     let (stopped, asked) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
     let seen = stopped.clone();
     server.fault(move |request| {
@@ -258,7 +264,7 @@ fn waiting_ends_when_it_is_stopped() {
 #[test]
 fn parquet_is_fetched_once_in_few_requests() {
     let server = S3::start();
-    let bytes = written("x.parquet", &some_rows(60_000));
+    let bytes = written("x.parquet", &some_rows(24_000));
     server.put("x.parquet", &bytes);
     let dataset = Dataset::open(&spec(&server, &["s3://b/x.parquet"])).unwrap();
     let footer = server.state().sent;
@@ -266,7 +272,7 @@ fn parquet_is_fetched_once_in_few_requests() {
     server.requests();
     let rows: usize =
         dataset.read(BatchPolicy { rows: 1000, bytes: 1 << 20 }).map(|chunk| chunk.unwrap().rows.num_rows()).sum();
-    assert_eq!(rows, 60_000);
+    assert_eq!(rows, 24_000);
     let sent = server.state().sent - footer;
     let requests = server.requests();
     assert!(sent <= bytes.len() as u64 + (512 << 10), "{sent} bytes of {}", bytes.len());

@@ -39,8 +39,12 @@ mod resume;
 mod routes;
 mod server;
 mod staging;
+mod stores;
 mod traps;
 mod trial;
 mod unheld;
 mod victim;
 mod weights;
+
+#[path = "../support/s3.rs"]
+mod s3;

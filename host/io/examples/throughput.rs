@@ -32,7 +32,14 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     for name in ["out.jsonl", "out.jsonl.zst", "out.jsonl.gz", "out.csv", "out.parquet", "out.arrow"] {
         let path = folder.path().join(name);
         let start = processor_seconds();
-        let output = OutputSpec { name: "out".into(), path, format: None, compression: None, level: None };
+        let output = OutputSpec {
+            name: "out".into(),
+            path,
+            access: Default::default(),
+            format: None,
+            compression: None,
+            level: None,
+        };
         let place = check_writable(&output)?;
         let staged = Staged::new(&Dir::open(folder.path())?, "staged");
         let mut writer = Writer::create(&output, dataset.schema(), &staged)?;

@@ -6,6 +6,7 @@ use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread::JoinHandle;
 
 use crate::digest::FileDigest;
+use crate::places::{Follower, Upload};
 
 /// A file is synced whenever this many more bytes of it are written.
 const SYNCED: u64 = 16 << 20;
@@ -17,11 +18,12 @@ pub(crate) struct Digesting {
     bytes: u64,
     unsynced: u64,
     behind: Option<Behind>,
+    follower: Option<Follower>,
 }
 
 impl Digesting {
     pub(crate) fn new(file: File) -> Digesting {
-        Digesting { file, digest: FileDigest::new(), bytes: 0, unsynced: 0, behind: None }
+        Digesting { file, digest: FileDigest::new(), bytes: 0, unsynced: 0, behind: None, follower: None }
     }
 
     /// A file whose first `bytes` bytes are there; what follows them is cut off. `None` if their digest is different.
@@ -34,6 +36,12 @@ impl Digesting {
         Ok(Some(Digesting { digest: seen, bytes, ..Digesting::new(file) }))
     }
 
+    /// Has what is written sent to a store as well.
+    pub(crate) fn followed_by(self, upload: &Upload) -> io::Result<Digesting> {
+        let follower = upload.follow(&self.file, self.bytes, false)?;
+        Ok(Digesting { follower: Some(follower), ..self })
+    }
+
     /// How many bytes have been written, and their digest.
     pub(crate) fn position(&self) -> (u64, u128) {
         (self.bytes, self.digest.finish())
@@ -43,6 +51,9 @@ impl Digesting {
     pub(crate) fn finish(self) -> io::Result<(File, u128)> {
         self.behind.map_or(Ok(()), Behind::end)?;
         self.file.sync_all()?;
+        if let Some(follower) = &self.follower {
+            follower.reached(self.bytes, true)?;
+        }
         Ok((self.file, self.digest.finish()))
     }
 }
@@ -53,6 +64,9 @@ impl Write for Digesting {
         self.digest.write(&bytes[..written]);
         self.bytes += written as u64;
         self.unsynced += written as u64;
+        if let Some(follower) = &self.follower {
+            follower.reached(self.bytes, false)?;
+        }
         if self.unsynced >= SYNCED {
             self.unsynced = 0;
             if self.behind.is_none() {

@@ -12,7 +12,8 @@
 //! And of an output:
 //! 1. An [`OutputSpec`] names the file; [`check_writable`] asks early whether it can be written, and holds its folder open.
 //! 2. [`Writer::create`] makes a file elsewhere and [`Writer::write`] takes batches.
-//! 3. [`Writer::finish`] completes the file as [`Finished`]; [`Finished::commit`] makes it appear, whole, by rename.
+//! 3. [`Writer::finish`] completes the file as [`Finished`]; [`Finished::commit`] makes it appear, whole: on the disk by rename, in a
+//!    store by completing the [`Upload`] that followed it.
 //!    Whatever is dropped before that leaves nothing behind.
 //!
 //! Paths that somebody else could alter are opened [`beneath`] a folder that is open already, and no link is followed.
@@ -47,6 +48,7 @@ mod cores;
 mod cost;
 mod cut;
 mod dataset;
+mod destination;
 mod digest;
 mod digesting;
 mod error;
@@ -78,6 +80,7 @@ pub use codec::Codec;
 pub use cores::{Task, cores, threads};
 pub use cut::{array_bits, compact, rows_bits};
 pub use dataset::{Chunk, Dataset, Reader};
+pub use destination::OutputPlace;
 pub use digest::file_digest;
 pub use error::{ErrorKind, InFile, IoError};
 pub use format::Format;
@@ -87,7 +90,7 @@ pub use memory::Foreign;
 pub use output::{Committed, Finished, OutputSpec, Position, Staged, Writer, check_schema, check_writable};
 pub use patterns::can_match_below;
 pub use place::FilePlace;
-pub use places::{Access, waited_for};
+pub use places::{Access, Keep, Upload, waited_for};
 pub use spec::{Added, BatchPolicy, InputSpec, OnBadRow, TextRow};
 pub use stop::Stop;
 pub use types::{is_json, json_field};

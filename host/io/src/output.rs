@@ -6,6 +6,7 @@ use std::hash::Hasher;
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
@@ -13,10 +14,12 @@ use twox_hash::XxHash3_64;
 
 use crate::beneath::Dir;
 use crate::codec::{Codec, Packing};
+use crate::destination::{Destination, OutputPlace};
 use crate::digesting::Digesting;
 use crate::format::Format;
 use crate::formats::{RowWriter, implementation};
 use crate::place::{FILE_MODE, FilePlace};
+use crate::places::{Access, Upload};
 use crate::stop::Stop;
 use crate::text::{Compression, Sink};
 use crate::values::{Rule, first_fault};
@@ -27,8 +30,10 @@ use crate::{ErrorKind, IoError};
 pub struct OutputSpec {
     /// The output's name, for errors.
     pub name: String,
-    /// The file, absolute or relative to the current folder.
+    /// The file, absolute or relative to the current folder, or the address of an object.
     pub path: PathBuf,
+    /// How its place is reached, if that is not this machine's disk.
+    pub access: Access,
     /// By default what the extension says.
     pub format: Option<Format>,
     /// How it is compressed: of Parquet (by default zstd) and Arrow (by default not at all). The name of a text file says it.
@@ -55,14 +60,15 @@ fn copy_beside(name: &OsStr, staged: &Staged) -> io::Result<String> {
     Ok(format!(".{}.partial-{:016x}", name.to_string_lossy(), whose.finish()))
 }
 
-/// Finds where the output goes, and asks whether it can be written there. Nothing is left behind: folders that are missing are not made.
+/// Finds where the output goes, and asks whether it can be written there: on this machine's disk. Nothing is left behind: folders that
+/// are missing are not made.
 ///
 /// # Errors
 /// An unknown format; a folder that cannot be written; anything but a regular file in the output's place.
-pub fn check_writable(spec: &OutputSpec) -> Result<FilePlace, IoError> {
-    let place = FilePlace::find(&spec.path)?;
+pub fn check_writable(spec: &OutputSpec) -> Result<OutputPlace, IoError> {
+    let place = OutputPlace::find(&spec.path, &spec.access)?;
     spec.check()?;
-    place.check_writable()?;
+    place.on_disk().map_or(Ok(()), FilePlace::check_writable)?;
     Ok(place)
 }
 
@@ -87,12 +93,29 @@ pub struct Staged {
     pub folder: Dir,
     /// The file's name in it.
     pub name: OsString,
+    /// What sends it to a store meanwhile.
+    pub upload: Option<Arc<Upload>>,
 }
 
 impl Staged {
     /// A name in a folder.
     pub fn new(folder: &Dir, name: impl Into<OsString>) -> Staged {
-        Staged { folder: folder.clone(), name: name.into() }
+        Staged { folder: folder.clone(), name: name.into(), upload: None }
+    }
+
+    /// The same, sent to a store while it is written.
+    #[must_use]
+    pub fn sent_by(self, upload: Option<Arc<Upload>>) -> Staged {
+        Staged { upload, ..self }
+    }
+
+    /// The file, digested while it is written and followed by what sends it.
+    fn followed(&self, file: Digesting) -> Result<Digesting, IoError> {
+        let followed = match &self.upload {
+            None => Ok(file),
+            Some(upload) => file.followed_by(upload),
+        };
+        followed.map_err(|error| IoError::system("cannot write", &error).in_file(self.path()))
     }
 
     /// Its path, for messages.
@@ -127,7 +150,7 @@ impl Writer {
     pub fn create(spec: &OutputSpec, schema: SchemaRef, staged: &Staged) -> Result<Writer, IoError> {
         let made = staged.folder.create(&staged.name, FILE_MODE);
         let file = made.map_err(|error| IoError::system("cannot write", &error).in_file(staged.path()))?;
-        Writer::to(spec, schema, staged, Digesting::new(file), 0)
+        Writer::to(spec, schema, staged, staged.followed(Digesting::new(file))?, 0)
     }
 
     /// Goes on with a file that was written as far as [`Writer::position`] said. None if it is not there, or is not what was written then.
@@ -150,7 +173,7 @@ impl Writer {
             return Ok(None);
         }
         let file = Digesting::go_on(file, position.bytes, position.digest).map_err(|error| cannot(&error))?;
-        file.map(|file| Writer::to(spec, schema, staged, file, position.rows)).transpose()
+        file.map(|file| Writer::to(spec, schema, staged, staged.followed(file)?, position.rows)).transpose()
     }
 
     fn to(
@@ -265,13 +288,17 @@ pub struct Finished {
 }
 
 impl Finished {
-    /// Makes the file appear in its place; folders that are missing are made. With `replace` a regular file that stands there is replaced;
+    /// Makes the file appear in its place. On the disk, folders that are missing are made. With `replace` a regular file that stands there is replaced;
     /// without, and whatever else stands there, it is an error. It is durable when this returns. A place on another file system gets a
     /// copy, written beside it and renamed.
     ///
     /// # Errors
     /// The system's; what stands in the place and is not replaced. The file is still where it was staged then.
-    pub fn commit(self, place: &FilePlace, replace: bool) -> Result<Committed, IoError> {
+    pub fn commit(self, place: &OutputPlace, replace: bool) -> Result<Committed, IoError> {
+        let place = match &place.0 {
+            Destination::Disk(place) => place,
+            Destination::Store(_) => return self.complete(replace),
+        };
         let Finished { rows, bytes, digest: _, path, staged } = self;
         let fail = |error: &io::Error| IoError::system("cannot put the file in its place", error).in_file(&path);
         // As when the run was checked: a link, a pipe or a device may have appeared there since.
@@ -304,6 +331,19 @@ impl Finished {
             renamed => renamed.map_err(|error| fail(&error))?,
         }
         folder.sync().map_err(|error| fail(&error))?;
+        Ok(Committed { rows, bytes, path })
+    }
+
+    /// The same in a store.
+    fn complete(self, replace: bool) -> Result<Committed, IoError> {
+        let Finished { rows, bytes, digest, path, staged } = self;
+        let Some(upload) = &staged.upload else {
+            return Err(IoError::spec("nothing was sent there").in_file(path));
+        };
+        upload.send_rest(&staged, bytes)?;
+        upload.complete(bytes, digest, replace)?;
+        // It is where it belongs.
+        let _ = staged.folder.remove_file(&staged.name);
         Ok(Committed { rows, bytes, path })
     }
 }

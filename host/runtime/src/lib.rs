@@ -66,7 +66,7 @@ pub use prepare::components::{Bundled, BundledPipeline, ComponentUnread, Compone
 pub use prepare::confine::has_landlock;
 pub use prepare::needs::measured_needs;
 pub use probe::{CallError, CallTimes, Declaration, Described, Failed, Life, Opened, Page, Probe, PutOut, RemovedRow};
-pub use run::{Allowed, Run, StepReuse, Verdict};
+pub use run::{Allowed, Run, StepReuse, Verdict, end_uploads};
 pub use settings::{AlsoWritten, Profile, Settings, default_cache_folder};
 pub use store::records::Change;
 pub use tell::report::{

@@ -38,7 +38,7 @@ impl Scheme {
 
     /// Whether outputs are written there.
     pub fn is_written(self) -> bool {
-        false
+        !matches!(self, Scheme::Web { .. })
     }
 
     /// As people call it.

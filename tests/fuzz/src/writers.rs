@@ -77,8 +77,14 @@ fn writers(folder: &Path, formats: &[&str], rows: &RecordBatch) {
 
 /// Writes a file in a folder, in two batches.
 pub fn write(folder: &Path, name: &str, rows: &RecordBatch) -> Result<(), IoError> {
-    let spec =
-        OutputSpec { name: "out".to_owned(), path: folder.join(name), format: None, compression: None, level: None };
+    let spec = OutputSpec {
+        name: "out".to_owned(),
+        path: folder.join(name),
+        access: Default::default(),
+        format: None,
+        compression: None,
+        level: None,
+    };
     check_schema(&spec, &rows.schema())?;
     let staged = Staged::new(&Dir::open(folder).expect("the folder is there"), "staged");
     let mut writer = Writer::create(&spec, rows.schema(), &staged)?;

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::time::{Duration, SystemTime};
 
-use callboard_runtime::{RunState, RunSummary, remove_run, run_report};
+use callboard_runtime::{RunState, RunSummary, default_cache_folder, end_uploads, remove_run, run_report};
 use callboard_words::sizes::bytes;
 
 use crate::arguments::RunsCommand;
@@ -20,6 +20,7 @@ pub(crate) fn runs(command: &RunsCommand) -> Result<ExitCode, Failure> {
         RunsCommand::Remove { run_dirs } => {
             let (mut freed, mut left) = (0, String::new());
             for run in run_dirs {
+                end_uploads(run, &default_cache_folder())?;
                 let removed = remove_run(run)?;
                 freed += removed.freed;
                 let strange = removed.left.iter().map(|strange| inline(&run.join(strange).display().to_string()));

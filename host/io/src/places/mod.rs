@@ -7,6 +7,8 @@
 //! - [`list`], [`web`] — which objects there are; [`object`] — one of them, and ranges of its bytes.
 //! - [`file`](self::file) — one that is open, with blocks ahead; [`fault`] — what a server says, and what fixes it.
 //!
+//! - [`upload`] — an output on its way into a store.
+//!
 //! A [`Source`] is a file of an input, whose size and version are known; [`Opened`] reads it.
 
 mod access;
@@ -18,6 +20,7 @@ mod net;
 mod object;
 mod profiles;
 mod store;
+mod upload;
 mod waiting;
 mod web;
 
@@ -39,6 +42,8 @@ pub(crate) use callboard_words::address::Address;
 pub(crate) use fault::Fault;
 use file::RemoteFile;
 use object::Object;
+pub(crate) use upload::{Follower, StorePlace};
+pub use upload::{Keep, Upload};
 pub use waiting::waited_for;
 
 use crate::error::IoError;

@@ -2,17 +2,21 @@
 
 use std::fs;
 use std::sync::Arc;
+use std::time::Duration;
 
 use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey};
 use object_store::azure::MicrosoftAzureBuilder;
+use object_store::client::{HttpConnector, HttpRequest, HttpRequestBody};
 use object_store::gcp::GoogleCloudStorageBuilder;
 use object_store::list::PaginatedListStore;
 use object_store::multipart::MultipartStore;
+use object_store::path::Path;
+use object_store::signer::{SignedUrlOptions, Signer};
 use object_store::{ClientOptions, ObjectStore};
 
 use super::access::Access;
 use super::client::{Connector, Redirects, once};
-use super::fault::Fault;
+use super::fault::{Doing, Fault};
 use super::profiles::Profile;
 use crate::error::ErrorKind;
 use callboard_words::address::{Address, Scheme, is_loopback};
@@ -23,12 +27,14 @@ pub(crate) struct Store {
     pub(super) objects: Arc<dyn ObjectStore>,
     pub(super) listing: Arc<dyn PaginatedListStore>,
     pub(super) uploads: Arc<dyn MultipartStore>,
+    /// What lists uploads that have begun, where there is such a thing.
+    pub(super) lists_uploads: Option<Arc<Uploads>>,
 }
 
 impl Store {
     fn of<S: ObjectStore + PaginatedListStore + MultipartStore>(store: S) -> Store {
         let store = Arc::new(store);
-        Store { objects: store.clone(), listing: store.clone(), uploads: store }
+        Store { objects: store.clone(), listing: store.clone(), uploads: store, lists_uploads: None }
     }
 
     /// The store that an address lies in. Nothing is sent.
@@ -92,9 +98,59 @@ fn s3(bucket: &str, access: &Access) -> Result<Store, Fault> {
                     for a public bucket: access = { anonymous = true }";
         return Err(Fault::new(ErrorKind::System, "there are no credentials for S3").help(help));
     }
+    let is_anonymous = access.anonymous || skips;
     let builder = builder.with_retry(once()).with_http_connector(Connector(Redirects::Refuse));
-    builder.build().map(Store::of).map_err(|error| unusable(&error))
+    let store = builder.build().map_err(|error| unusable(&error))?;
+    let by = if is_anonymous { By::Nobody(endpoint.unwrap_or_default()) } else { By::Signer(Arc::new(store.clone())) };
+    Ok(Store { lists_uploads: Some(Arc::new(Uploads(by))), ..Store::of(store) })
 }
+
+/// Lists uploads to S3 that have begun, which the library does not.
+pub(super) struct Uploads(By);
+
+enum By {
+    Signer(Arc<dyn Signer>),
+    /// At this endpoint.
+    Nobody(String),
+}
+
+impl Uploads {
+    /// The identifiers of the uploads to a key.
+    pub(super) async fn uploads(&self, address: &Address) -> Result<Vec<String>, Fault> {
+        let query = [("uploads", ""), ("prefix", address.key.as_str())];
+        let failed = |error: object_store::Error| Fault::of_store(&error, address, Doing::Write);
+        let url = match &self.0 {
+            By::Signer(signer) => {
+                let options = SignedUrlOptions::default().with_query(query);
+                let url = signer.signed_url_opts(reqwest::Method::GET, &Path::default(), SIGNED, &options).await;
+                url.map_err(failed)?
+            }
+            By::Nobody(endpoint) => {
+                let at = format!("{}/{}/", endpoint.trim_end_matches('/'), address.bucket);
+                let url = reqwest::Url::parse_with_params(&at, query);
+                url.map_err(|error| Fault::new(ErrorKind::Spec, error.to_string()))?
+            }
+        };
+        let client = Connector(Redirects::Refuse).connect(&ClientOptions::new()).map_err(failed)?;
+        let mut request = HttpRequest::new(HttpRequestBody::empty());
+        let not_one = |_| Fault::new(ErrorKind::System, "the store has no usable address");
+        *request.uri_mut() = url.as_str().parse().map_err(not_one)?;
+        let generic = |error| failed(object_store::Error::Generic { store: "S3", source: Box::new(error) });
+        let body = client.execute(request).await.map_err(generic)?.into_body();
+        let text = super::client::start(body).await;
+        let of = |upload: &str, name: &str| {
+            let (_, rest) = upload.split_once(&format!("<{name}>"))?;
+            let text = rest.split_once("</")?.0;
+            Some(text.replace("&quot;", "\"").replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&"))
+        };
+        let uploads = text.split("<Upload>").skip(1);
+        let of_key = uploads.filter(|upload| of(upload, "Key").as_deref() == Some(&address.key));
+        Ok(of_key.filter_map(|upload| of(upload, "UploadId")).collect())
+    }
+}
+
+/// How long such a request is valid.
+const SIGNED: Duration = Duration::from_secs(300);
 
 /// Whether this machine is one of Amazon's, and so may have credentials of its own.
 fn is_in_amazon() -> bool {

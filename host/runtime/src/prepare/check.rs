@@ -4,20 +4,19 @@
 
 use callboard_words::{Help, Setting, address};
 use std::collections::{BTreeMap, HashMap};
-use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::Arc;
 
 use arrow::datatypes::{Schema, SchemaRef};
-use callboard_io::{Codec, Dataset, FilePlace, Format, OutputSpec, check_writable};
+use callboard_io::{Codec, Dataset, Format, OutputPlace, OutputSpec, Stop, check_writable};
 use callboard_plan::{Edge, Feed, Kind, Plan, PlannedOutput, PlannedStep, Reader, nearest};
 
 use crate::error::{Class, Fault, RunError};
 use crate::events::Event;
 use crate::ports::{Routes, door_schema};
 use crate::prepare::Prepared;
-use crate::prepare::input::input_spec;
+use crate::prepare::input::{access, input_spec};
 use crate::prepare::{places, width};
 use crate::rejects::Files;
 use crate::rows::appended;
@@ -78,7 +77,7 @@ pub(crate) struct Checked {
     pub(crate) notes: Vec<String>,
     pub(crate) outputs: BTreeMap<String, Output>,
     /// Where each output goes, and whether a file that stands there is replaced.
-    pub(crate) places: BTreeMap<String, (FilePlace, bool)>,
+    pub(crate) places: BTreeMap<String, (OutputPlace, bool)>,
     /// For each source, its place in the table of files.
     pub(crate) sources: HashMap<String, u32>,
 }
@@ -166,23 +165,34 @@ impl Checked {
             let refused =
                 |message: String, help: Help| Err(in_output(RunError::new(Class::Pipeline, message).help(help)));
             let shown = spec.path.display();
-            if let Some(other) = taken.insert(callboard_files::resolved(&spec.path), &output.name) {
+            let resolved =
+                if is_address(&spec.path) { spec.path.clone() } else { callboard_files::resolved(&spec.path) };
+            if let Some(other) = taken.insert(resolved, &output.name) {
                 return refused(
                     format!("`{shown}` is also written by output `{other}`"),
                     "give each its own path".into(),
                 );
             }
-            places::check_output(&spec.path, &reserved, &inputs).map_err(in_output)?;
+            let is_remote = is_address(&spec.path);
+            match is_remote {
+                true => places::check_remote(&spec.path, self.inputs.iter()).map_err(in_output)?,
+                false => places::check_output(&spec.path, &reserved, &inputs).map_err(in_output)?,
+            }
             let place = check_writable(&spec).map_err(|error| in_output(error.into()))?;
-            let there = place.file().map_err(|error| in_output(RunError::system("open", &spec.path, &error)))?;
-            let written = past.stages.values().filter_map(|ended| ended.outputs.get(&output.name));
-            let ours = |file: &File| past.committing && written.clone().any(|digested| digested.is_file(file));
-            let is_ours = there.as_ref().is_some_and(ours);
-            if there.is_some() && !settings.overwrite && !is_ours {
+            let stop = Stop::when({
+                let cancel = settings.cancel.clone();
+                move || cancel.is_cancelled()
+            });
+            let there = place.standing(&stop).map_err(|error| in_output(error.into()))?;
+            let mut written = past.stages.values().filter_map(|ended| ended.outputs.get(&output.name));
+            let is_ours = there && past.committing && written.any(|digested| digested.is_in(&place, &stop));
+            if there && !settings.overwrite && !is_ours {
                 let help = Help::from("to replace it, ").set(Setting::Overwrite);
                 return refused(format!("`{shown}` is there already"), help);
             }
-            outputs.push(places::written(format!("the place of output `{}`", output.name), &spec.path));
+            if !is_remote {
+                outputs.push(places::written(format!("the place of output `{}`", output.name), &spec.path));
+            }
             self.places.insert(output.name.clone(), (place, settings.overwrite || is_ours));
         }
         reserved.append(&mut outputs);
@@ -329,12 +339,21 @@ fn chosen(output: &PlannedOutput, schema: &SchemaRef) -> Result<(SchemaRef, Vec<
     Ok((Arc::new(Schema::new(fields)), indices))
 }
 
+/// The path of an output, or its address.
+pub(crate) fn output_path(output: &PlannedOutput, base: &Path) -> PathBuf {
+    match address::split(&output.path) {
+        Some(_) => PathBuf::from(&output.path),
+        None => base.join(&output.path),
+    }
+}
+
 fn output_spec(output: &PlannedOutput, base: &Path) -> Result<OutputSpec, RunError> {
     let in_output = |error: callboard_io::IoError| RunError::from(error).in_output(&output.name);
     let format = output.format.as_deref().map(Format::from_str).transpose().map_err(in_output)?;
     let compression = output.compression.as_deref().map(Codec::from_str).transpose().map_err(in_output)?;
-    let path = base.join(&output.path);
-    Ok(OutputSpec { name: output.name.clone(), path, format, compression, level: output.level })
+    let path = output_path(output, base);
+    let access = access(&output.access);
+    Ok(OutputSpec { name: output.name.clone(), path, access, format, compression, level: output.level })
 }
 
 /// Refuses an input that is not what it was when the run began.

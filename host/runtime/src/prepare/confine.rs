@@ -52,7 +52,7 @@ pub(crate) fn confine_further(run: &Prepared) -> Result<bool, RunError> {
 }
 
 fn places(run: &Prepared, run_folder: Dir) -> Vec<Dir> {
-    let outputs = run.checked.places.values().map(|(place, _)| place);
+    let outputs = run.checked.places.values().filter_map(|(place, _)| place.on_disk());
     let also = run
         .settings
         .also_written

@@ -43,7 +43,7 @@ pub(super) fn input_spec(input: &PlannedInput, settings: &Settings) -> Result<In
 }
 
 /// How places are reached, as the edge has it.
-pub(super) fn access(access: &pipeline::Access) -> Access {
+pub(crate) fn access(access: &pipeline::Access) -> Access {
     let pipeline::Access { anonymous, endpoint, region } = access.clone();
     Access { anonymous, endpoint, region }
 }

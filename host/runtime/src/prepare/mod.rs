@@ -4,7 +4,7 @@
 pub(crate) mod check;
 pub(crate) mod components;
 pub(crate) mod confine;
-mod input;
+pub(crate) mod input;
 pub(crate) mod needs;
 pub(crate) mod places;
 mod profile;

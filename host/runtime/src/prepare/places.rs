@@ -117,6 +117,16 @@ pub(crate) fn check_output(
     Ok(())
 }
 
+/// Refuses an output in a store that is an object of an input.
+pub(crate) fn check_remote<'a>(
+    path: &Path,
+    mut inputs: impl Iterator<Item = (&'a String, &'a Input)>,
+) -> Result<(), RunError> {
+    let Some((name, _)) = inputs.find(|(_, input)| input.files.iter().any(|file| file == path)) else { return Ok(()) };
+    let message = format!("`{}` is a file of input `{name}`", path.display());
+    Err(RunError::new(Class::Pipeline, message).help("write to another path: a run never alters what it reads"))
+}
+
 /// Refuses a file that is written beside the outputs where it is an output, or one of these places or files.
 pub(crate) fn check_also_written(
     file: &AlsoWritten,

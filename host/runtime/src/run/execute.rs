@@ -66,6 +66,9 @@ impl Run {
         let mut measured = Measured::of(&clock);
         measured.first_call = live.first_call.get().copied();
         measured.peak_linear_memory = live.memory.run.peak();
+        if outcome.is_err() && !live.can_be_resumed() {
+            notes.extend(live.abort_uploads());
+        }
         let mut report = Report { profile, ..Report::of(&prepared, &costs, outcome, &measured) };
         let kept = live.into_kept();
         report.notes.extend(notes);
@@ -90,6 +93,7 @@ fn carry_out(
     if prepared.settings.confined {
         confine_further(prepared)?;
     }
+    live.begin_uploads()?;
     let ran = live.stages(costs);
     // Rows that were rejected before a failure are worth having.
     let inputs = prepared.plan.inputs().iter().map(|input| input.name.as_str());
@@ -185,14 +189,21 @@ impl Live<'_> {
         for (name, file) in self.prepared.past.stages.values().flat_map(|ended| &ended.outputs) {
             let path = self.prepared.output(name).spec.path.clone();
             let staged = self.staged(name);
+            let digest = file.number().unwrap_or_default();
             let there = staged.folder.kind(&staged.name);
             match there.map_err(|error| RunError::system("open", &staged.path(), &error))?.is_some() {
                 true => drop(
                     finished
-                        .insert(name.clone(), Finished { rows: file.rows, bytes: file.bytes, digest: 0, path, staged }),
+                        .insert(name.clone(), Finished { rows: file.rows, bytes: file.bytes, digest, path, staged }),
                 ),
                 false => drop(committed.insert(name.clone(), Committed { rows: file.rows, bytes: file.bytes, path })),
             }
+        }
+        // All of them first: then little is left to do between the first that appears and the last.
+        for (name, output) in &finished {
+            let Some(upload) = &output.staged.upload else { continue };
+            let sent = upload.send_rest(&output.staged, output.bytes).and_then(|()| upload.wait());
+            sent.map_err(|error| RunError::from(error).in_output(name))?;
         }
         for (name, output) in finished {
             let (place, replace) = &self.prepared.checked.places[&name];

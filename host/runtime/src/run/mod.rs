@@ -2,6 +2,7 @@
 
 mod execute;
 mod resume;
+mod uploads;
 mod watch;
 mod why;
 
@@ -16,6 +17,7 @@ use crate::store::Folder;
 pub use resume::Allowed;
 #[cfg(feature = "fuzzing")]
 pub(crate) use resume::doubted;
+pub use uploads::end_uploads;
 pub use why::{StepReuse, Verdict};
 
 /// A plan that has been checked against its files and components, ready to run.

@@ -4,16 +4,19 @@ use callboard_words::{Help, Setting};
 use std::path::Path;
 
 use callboard_io::beneath::Dir;
+use callboard_io::{OutputPlace, Stop};
 use callboard_plan::{Grants, MaxRejects, Origin, Plan};
 
 use super::Run;
 use crate::error::{Class, RunError};
 use crate::events::Event;
+use crate::prepare::check::output_path;
 use crate::prepare::components::{Bundled, Components};
+use crate::prepare::input::access;
 use crate::prepare::{Before, Prepared};
 use crate::settings::Settings;
 use crate::store::kept_component;
-use crate::store::{Begun, Folder, Key, Past, Recorded, folder};
+use crate::store::{Begun, Digested, Folder, Key, Past, Recorded, folder};
 use callboard_sandbox::cache_dir;
 
 /// What may be allowed a run that is taken up, in place of what it was begun with.
@@ -77,7 +80,12 @@ impl Run {
             })?;
         }
         let (plan, components) = components_now(plan, bundled, &base, locked.dir(), &mut past)?;
-        past.settle(&plan, locked.path(), &base);
+        let is_in_place = |name: &str, file: &Digested| {
+            let Some(output) = plan.output(name) else { return false };
+            let place = OutputPlace::find(&output_path(output, &base), &access(&output.access));
+            place.is_ok_and(|place| file.is_in(&place, &Stop::default()))
+        };
+        past.settle(&plan, locked.path(), &is_in_place);
         past.notes.iter().for_each(|note| settings.observer.tell(Event::Note { message: note.clone() }));
         let settings = Settings {
             base,

@@ -33,6 +33,8 @@ pub(crate) struct Kept {
     folder: Folder,
     /// Where outputs lie until all are complete.
     outputs: Dir,
+    /// What has been sent of those that go to a store.
+    uploads: Dir,
     /// `None` if the run cannot be resumed.
     log: Option<Log>,
 }
@@ -63,10 +65,11 @@ impl Kept {
         let record =
             |recorded: &Recorded| folder.record(&run.plan, recorded, begun, &sealing).map(drop).map_err(unwritten);
         let outputs = || folder.dir().make_dir("outputs", 0o700).map_err(unwritten);
+        let uploads = || folder.dir().make_dir("uploads", 0o700).map_err(unwritten);
         if !run.settings.resumable {
             record(&recorded(run, None))?;
-            let outputs = outputs()?;
-            return Ok(Kept { folder, outputs, log: None });
+            let (outputs, uploads) = (outputs()?, uploads()?);
+            return Ok(Kept { folder, outputs, uploads, log: None });
         }
         let earlier = Earlier::of(run);
         // What is done needs no log of its work to be opened.
@@ -90,7 +93,7 @@ impl Kept {
         if begun.is_some() {
             record(&recorded)?;
         }
-        let outputs = outputs()?;
+        let (outputs, uploads) = (outputs()?, uploads()?);
         keep_components(run, &folder).map_err(unwritten)?;
         let at = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
         let version = env!("CARGO_PKG_VERSION").to_owned();
@@ -113,12 +116,17 @@ impl Kept {
             work.take_damage().into_iter().for_each(|message| run.observer().tell(Event::Note { message }));
             works.insert(step.name.clone(), Arc::new(work));
         }
-        Ok(Kept { folder, outputs, log: Some(Log { journal, works, digest_seed, syncing }) })
+        Ok(Kept { folder, outputs, uploads, log: Some(Log { journal, works, digest_seed, syncing }) })
     }
 
     /// Where outputs lie until all are complete.
     pub(crate) fn outputs(&self) -> &Dir {
         &self.outputs
+    }
+
+    /// What has been sent of outputs that go to a store.
+    pub(crate) fn uploads(&self) -> &Dir {
+        &self.uploads
     }
 
     pub(crate) fn journal(&self, record: &Record) -> Result<(), RunError> {
@@ -186,7 +194,7 @@ impl Kept {
         }
         // Last: until the journal has the end, whoever resumes a killed run needs it.
         if finished || unlogged {
-            for scratch in ["spill", "sorting", "outputs", "positions", "rejects", "seen"] {
+            for scratch in ["spill", "sorting", "outputs", "uploads", "positions", "rejects", "seen"] {
                 let _ = self.folder.dir().remove_all(scratch);
             }
         }

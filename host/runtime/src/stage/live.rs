@@ -1,10 +1,12 @@
 //! What lives as long as a run goes on: memory that is counted, the folder that is written, the first failure.
 
 use std::collections::BTreeMap;
+use std::io::{self, Read};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 use std::time::Instant;
 
-use callboard_io::{Finished, Staged, Stop};
+use callboard_io::beneath::Dir;
+use callboard_io::{Finished, Staged, Stop, Upload};
 use callboard_plan::PlannedStep;
 use callboard_sandbox::InstanceConfig;
 use tokio_util::sync::CancellationToken;
@@ -39,6 +41,8 @@ pub(crate) struct Live<'a> {
     kept: Kept,
     failure: Mutex<Option<RunError>>,
     finished: Mutex<BTreeMap<String, Finished>>,
+    /// What sends outputs to stores, by output.
+    uploads: OnceLock<BTreeMap<String, Arc<Upload>>>,
 }
 
 impl<'a> Live<'a> {
@@ -55,6 +59,7 @@ impl<'a> Live<'a> {
             kept,
             failure: Mutex::default(),
             finished: Mutex::default(),
+            uploads: OnceLock::new(),
             prepared,
         }
     }
@@ -131,9 +136,47 @@ impl<'a> Live<'a> {
         self.finished.lock().expect("no holder panics")
     }
 
+    /// Begins to send the outputs that go to stores, or continues to. Before any work, so that a store which refuses ends the run at once.
+    pub(crate) fn begin_uploads(&self) -> Result<(), RunError> {
+        let mut uploads = BTreeMap::new();
+        for (name, (place, _)) in &self.prepared.checked.places {
+            let staged = self.staged(name);
+            let unread = |error: io::Error| RunError::system("open", &staged.path(), &error);
+            let ended = self.prepared.past.stages.values().any(|ended| ended.outputs.contains_key(name));
+            if place.on_disk().is_some() || (ended && staged.folder.kind(&staged.name).map_err(unread)?.is_none()) {
+                // It goes to the disk, or is in its place already.
+                continue;
+            }
+            let folder = self.kept.uploads().clone();
+            let kept =
+                read_kept(&folder, name).map_err(|error| RunError::unwritten("read the run's folder", &error))?;
+            let keep = {
+                let name = name.clone();
+                Box::new(move |bytes: &[u8]| folder.write_whole(&name, bytes, 0o600))
+            };
+            let begun = place.begin(kept.as_deref(), keep, &self.stop_writing());
+            let begun = begun.map_err(|error| RunError::from(error).in_output(name))?;
+            uploads.extend(begun.map(|upload| (name.clone(), Arc::new(upload))));
+        }
+        let _ = self.uploads.set(uploads);
+        Ok(())
+    }
+
+    /// Whether the run can be resumed if it does not finish.
+    pub(crate) fn can_be_resumed(&self) -> bool {
+        self.kept.is_logged()
+    }
+
+    /// Ends the uploads of a run that cannot be resumed. What went wrong with that, in words.
+    pub(crate) fn abort_uploads(&self) -> Vec<String> {
+        let uploads = self.uploads.get().into_iter().flat_map(BTreeMap::values);
+        uploads.filter_map(|upload| upload.abort().err()).map(|error| format!("an upload is left: {error}")).collect()
+    }
+
     /// Where an output lies until all are complete.
     pub(crate) fn staged(&self, output: &str) -> Staged {
-        Staged::new(self.kept.outputs(), output)
+        let upload = self.uploads.get().and_then(|uploads| uploads.get(output)).cloned();
+        Staged::new(self.kept.outputs(), output).sent_by(upload)
     }
 
     pub(crate) fn journal(&self, record: &Record) -> Result<(), RunError> {
@@ -176,3 +219,15 @@ impl<'a> Live<'a> {
         self.kept
     }
 }
+
+/// What is kept of an upload, if anything is.
+pub(crate) fn read_kept(folder: &Dir, name: &str) -> io::Result<Option<Vec<u8>>> {
+    let mut bytes = Vec::new();
+    match folder.file(name) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        file => file?.take(LONGEST_RECORD).read_to_end(&mut bytes).map(|_| Some(bytes)),
+    }
+}
+
+/// What is kept of an upload of the most parts takes less.
+const LONGEST_RECORD: u64 = 4 << 20;

@@ -11,6 +11,7 @@
 //! | `sorting/STEP.gathered/` | rows that are brought together for a global step |
 //! | `work/STEP/` | the results of calls |
 //! | `outputs/` | outputs, until all of them are complete |
+//! | `uploads/` | what has been sent of those that go to a store |
 //! | `rejects.jsonl`, `report.json` | for people |
 //! | `lock` | held by the process that works in it |
 //! | `seal` | proves who began it |
@@ -26,7 +27,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use callboard_io::beneath::Dir;
-use callboard_io::{Finished, file_digest};
+use callboard_io::{Finished, OutputPlace, Stop, file_digest};
 use callboard_plan::Plan;
 
 use super::frames::named;
@@ -56,10 +57,14 @@ impl Digested {
         Ok(Digested { rows, bytes, digest: format!("{digest:032x}") })
     }
 
-    /// Whether an open file is what it was.
-    pub(crate) fn is_file(&self, file: &File) -> bool {
-        file.metadata().is_ok_and(|file| file.len() == self.bytes)
-            && Digested::of_file(file, self.rows).is_ok_and(|now| now == *self)
+    /// The digest as a number.
+    pub(crate) fn number(&self) -> Option<u128> {
+        u128::from_str_radix(&self.digest, 16).ok()
+    }
+
+    /// Whether it is what is in the place of an output.
+    pub(crate) fn is_in(&self, place: &OutputPlace, stop: &Stop) -> bool {
+        self.number().is_some_and(|digest| place.holds(self.bytes, digest, stop).unwrap_or(false))
     }
 
     /// Whether a file is what it was.

@@ -8,8 +8,8 @@ use callboard_plan::{Feed, Plan, Reader, Transport};
 
 use super::fits::fits;
 use super::journal;
-use super::records::Status;
 use super::records::{Base, Sealed};
+use super::records::{Digested, Status};
 use super::records::{Intake, Record, StageEnded};
 use super::spill;
 use crate::error::{Class, RunError};
@@ -82,15 +82,16 @@ impl Past {
     }
 
     /// Forgets what is not whole any more. A stage counts when everything that is still wanted of it is intact: rows that
-    /// a stage to come reads, or that such rows lie in, outputs, rejected rows. Every byte of that is read here.
-    pub(crate) fn settle(&mut self, plan: &Plan, folder: &Path, base: &Path) {
+    /// a stage to come reads, or that such rows lie in, outputs, rejected rows. Every byte of that is read here. Outputs may be where they
+    /// belong, if they were being put there: `is_in_place` knows.
+    pub(crate) fn settle(&mut self, plan: &Plan, folder: &Path, is_in_place: &dyn Fn(&str, &Digested) -> bool) {
         let mut looked_at = HashMap::new();
         // The last one first: of what is to run again, more is wanted of those before it, and less counts behind it.
         while let Some((stage, why)) = self
             .stages
             .keys()
             .rev()
-            .find_map(|stage| Some((*stage, self.broken(plan, folder, base, *stage, &mut looked_at)?)))
+            .find_map(|stage| Some((*stage, self.broken(plan, folder, is_in_place, *stage, &mut looked_at)?)))
         {
             self.stages.remove(&stage);
             self.note(format!("{why}: stage {stage} runs again"));
@@ -120,7 +121,7 @@ impl Past {
         &self,
         plan: &Plan,
         folder: &Path,
-        base: &Path,
+        is_in_place: &dyn Fn(&str, &Digested) -> bool,
         stage: usize,
         looked_at: &mut HashMap<PathBuf, Result<(), String>>,
     ) -> Option<String> {
@@ -148,10 +149,8 @@ impl Past {
             }
         }
         for (name, file) in &ended.outputs {
-            let place = plan.output(name).map(|output| base.join(&output.path));
-            let why = once(staged(folder, name), &|staged| match file.is(staged)
-                || (self.committing && place.as_ref().is_some_and(|place| file.is(place)))
-            {
+            let is_whole = |staged: &Path| file.is(staged) || (self.committing && is_in_place(name, file));
+            let why = once(staged(folder, name), &|staged| match is_whole(staged) {
                 true => Ok(()),
                 false => Err(format!("output `{name}` is not what was written")),
             });

@@ -151,7 +151,14 @@ fn after(spill: &Path, schema: &RecordBatch, first: &[bool], out: &Path, copies:
     let filter = NativeTransform::open::<Filter>(&filter_config(), &given(schema, &["n_words"])?);
     let filter = filter.map_err(failed)?;
     let hash = NativeTransform::open::<Hash>(&hash_config(), &given(schema, &["text"])?).map_err(failed)?;
-    let spec = OutputSpec { name: "out".into(), path: out.to_owned(), format: None, compression: None, level: None };
+    let spec = OutputSpec {
+        name: "out".into(),
+        path: out.to_owned(),
+        access: Default::default(),
+        format: None,
+        compression: None,
+        level: None,
+    };
     let place = check_writable(&spec).map_err(failed)?;
     let folder = Dir::open(out.parent().unwrap_or(Path::new(""))).map_err(failed)?;
     let staged = Staged::new(&folder, "native.staged");

@@ -1,0 +1,94 @@
+//! The place of an output: on this machine's disk, or in a store.
+
+use std::io;
+use std::path::Path;
+
+use crate::error::IoError;
+use crate::place::FilePlace;
+use crate::places::{self, Access, Keep, StorePlace, Upload};
+use crate::stop::Stop;
+
+/// Where an output goes, found before anything is written.
+#[derive(Debug, Clone)]
+pub struct OutputPlace(pub(crate) Destination);
+
+#[derive(Debug, Clone)]
+pub(crate) enum Destination {
+    Disk(FilePlace),
+    Store(StorePlace),
+}
+
+impl OutputPlace {
+    /// Finds the place that a path or an address names. Nothing is made, and nothing sent.
+    ///
+    /// # Errors
+    /// As [`FilePlace::find`]; an address that nothing is written to; credentials that are not there.
+    pub fn find(path: &Path, access: &Access) -> Result<OutputPlace, IoError> {
+        let Some(address) = path.to_str().and_then(places::address) else {
+            return FilePlace::find(path).map(Destination::Disk).map(OutputPlace);
+        };
+        let address = address?;
+        if !address.scheme.is_written() {
+            let message = format!("nothing is written to {}", address.scheme.words());
+            let help = "write to a file, or to a store: path = \"s3://BUCKET/KEY\"";
+            return Err(IoError::spec(message).in_file(path).with_help(help));
+        }
+        StorePlace::find(address, access).map(Destination::Store).map(OutputPlace)
+    }
+
+    /// The place, if it is on this machine's disk.
+    pub fn on_disk(&self) -> Option<&FilePlace> {
+        match &self.0 {
+            Destination::Disk(place) => Some(place),
+            Destination::Store(_) => None,
+        }
+    }
+
+    /// Whether something is in the place that an output would replace.
+    ///
+    /// # Errors
+    /// What stands there and is never replaced; the system's; the store cannot be asked.
+    pub fn standing(&self, stop: &Stop) -> Result<bool, IoError> {
+        match &self.0 {
+            Destination::Disk(place) => place.standing(),
+            Destination::Store(place) => place.standing(stop),
+        }
+    }
+
+    /// Whether what is in the place has this size and [digest](crate::file_digest): it is read whole if it has the size.
+    ///
+    /// # Errors
+    /// The system's; the store cannot be asked.
+    pub fn holds(&self, bytes: u64, digest: u128, stop: &Stop) -> io::Result<bool> {
+        match &self.0 {
+            Destination::Store(place) => place.holds(bytes, digest, stop),
+            Destination::Disk(place) => match place.file()? {
+                Some(file) if file.metadata()?.len() == bytes => Ok(crate::file_digest(&file)? == (digest, bytes)),
+                _ => Ok(false),
+            },
+        }
+    }
+
+    /// Ends what was begun to be sent there, as a record that was kept has it, for good.
+    ///
+    /// # Errors
+    /// The store cannot be asked, or refuses.
+    pub fn abort(&self, kept: &[u8], stop: &Stop) -> Result<(), IoError> {
+        match &self.0 {
+            Destination::Disk(_) => Ok(()),
+            Destination::Store(place) => place.abort_kept(kept, stop),
+        }
+    }
+
+    /// Begins to send an output to the place, or continues to, if a record of that was `kept`; `None` on the disk. `keep` writes such a
+    /// record down.
+    ///
+    /// # Errors
+    /// The store cannot be asked, or refuses.
+    pub fn begin(&self, kept: Option<&[u8]>, keep: Keep, stop: &Stop) -> Result<Option<Upload>, IoError> {
+        match &self.0 {
+            Destination::Disk(_) => Ok(None),
+            Destination::Store(place) => place.begin(kept, keep, stop).map(Some),
+        }
+    }
+}

@@ -1,0 +1,511 @@
+//! An output on its way into a store: sent in parts while it is written, invisible until the run commits.
+//!
+//! The file that is staged on the disk is what counts; parts are copies of its beginning. What has been sent is written down after each
+//! part ([`Record`]), so that a run that is resumed continues there, and a run that is removed leaves nothing behind. An upload is written
+//! down as begun before it begins: one whose identifier nobody has read is found by its key.
+
+use std::fs::File;
+use std::future::Future;
+use std::io::{self, Read};
+use std::ops::Range;
+use std::os::unix::fs::FileExt;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, JoinHandle};
+
+use bytes::Bytes;
+use callboard_words::address::Address;
+use callboard_words::{Help, Setting};
+use object_store::multipart::PartId;
+use object_store::path::Path;
+use object_store::{ObjectStoreExt, PutMode, PutOptions, PutPayload};
+use serde::{Deserialize, Serialize};
+
+use super::access::Access;
+use super::client::pause;
+use super::fault::{Doing, Fault};
+use super::list;
+use super::net;
+use super::store::Store;
+use crate::digest::FileDigest;
+use crate::error::{ErrorKind, IoError};
+use crate::output::Staged;
+use crate::stop::{Stop, Stopped, was_stopped};
+
+/// The first thousand parts have this size; the next thousand twice as much, and so on up to the largest.
+const PART: u64 = 8 << 20;
+const LARGEST: u64 = 64 << 20;
+/// The most parts that an upload has.
+const PARTS: usize = 10_000;
+/// How often what may be made twice is tried.
+const TRIES: u32 = 5;
+
+/// The size of a part, by its number from 0.
+fn size(part: usize) -> u64 {
+    (PART << (part / 1000).min(8)).min(LARGEST)
+}
+
+/// Where a part begins.
+fn start(part: usize) -> u64 {
+    (0..part / 1000).map(|thousand| 1000 * size(1000 * thousand)).sum::<u64>() + (part % 1000) as u64 * size(part)
+}
+
+/// What is written down of an upload.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Record {
+    address: String,
+    anonymous: bool,
+    endpoint: Option<String>,
+    region: Option<String>,
+    /// `None` until the store has given one.
+    id: Option<String>,
+    /// What the store calls each part that it has.
+    parts: Vec<String>,
+}
+
+impl Record {
+    fn of(place: &StorePlace) -> Record {
+        let Access { anonymous, endpoint, region } = place.access.clone();
+        Record { address: place.address.to_string(), anonymous, endpoint, region, id: None, parts: Vec::new() }
+    }
+
+    /// Whether it is about the same place, reached in the same way.
+    fn is_of(&self, place: &StorePlace) -> bool {
+        Record { id: None, parts: Vec::new(), ..self.clone() } == Record::of(place)
+    }
+}
+
+/// What writes a record down, whole, before it returns.
+pub type Keep = Box<dyn Fn(&[u8]) -> io::Result<()> + Send + Sync>;
+
+/// The place of an output in a store.
+#[derive(Clone)]
+pub(crate) struct StorePlace {
+    address: Address,
+    access: Access,
+    store: Store,
+    key: Path,
+}
+
+impl std::fmt::Debug for StorePlace {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}", self.address)
+    }
+}
+
+impl StorePlace {
+    /// The place that an address names. Nothing is sent.
+    pub(crate) fn find(address: Address, access: &Access) -> Result<StorePlace, IoError> {
+        let found = Store::open(&address, access).and_then(|store| Ok((store, list::key(&address)?)));
+        let (store, key) = found.map_err(|fault| fault.to_error("cannot write").in_file(address.to_string()))?;
+        Ok(StorePlace { address, access: access.clone(), store, key })
+    }
+
+    /// The path that names it.
+    pub(crate) fn path(&self) -> String {
+        self.address.to_string()
+    }
+
+    fn failed(&self, error: &io::Error) -> IoError {
+        IoError::system("cannot write", error).in_file(self.path())
+    }
+
+    fn fault(&self, error: &object_store::Error) -> Fault {
+        Fault::of_store(error, &self.address, Doing::Write)
+    }
+
+    /// Does something with the place, and waits for it.
+    fn ask<T: Send + 'static, F: Future<Output = Result<T, Fault>> + Send + 'static>(
+        &self,
+        stop: &Stop,
+        work: impl FnOnce(StorePlace) -> F,
+    ) -> io::Result<T> {
+        net::run(format!("`{}`", self.address), stop, work(self.clone()))
+    }
+
+    /// Whether an object is in the place.
+    pub(crate) fn standing(&self, stop: &Stop) -> Result<bool, IoError> {
+        Ok(self.size(stop).map_err(|error| self.failed(&error))?.is_some())
+    }
+
+    /// The size of the object in the place.
+    fn size(&self, stop: &Stop) -> io::Result<Option<u64>> {
+        self.ask(stop, |place| async move {
+            match place.store.objects.head(&place.key).await.map_err(|error| place.fault(&error)) {
+                Ok(found) => Ok(Some(found.size)),
+                // The bucket may be missing, too: that is reported when the upload begins.
+                Err(fault) if fault.status == Some(404) => Ok(None),
+                Err(fault) => Err(fault),
+            }
+        })
+    }
+
+    /// Whether the object in the place is the one of this size and digest. It is read whole if it has the size.
+    pub(crate) fn holds(&self, bytes: u64, digest: u128, stop: &Stop) -> io::Result<bool> {
+        if self.size(stop)? != Some(bytes) {
+            return Ok(false);
+        }
+        let object = self.ask(stop, |place| async move { list::one(place.address.clone(), &place.store).await })?;
+        let mut file = super::Source::remote(object).open(stop)?;
+        let (mut seen, mut buffer) = (FileDigest::new(), vec![0; 256 << 10]);
+        loop {
+            match file.read(&mut buffer)? {
+                0 => return Ok(seen.finish() == digest),
+                read => seen.write(&buffer[..read]),
+            }
+        }
+    }
+
+    /// Begins the upload, or continues the one of a record that was kept.
+    pub(crate) fn begin(&self, kept: Option<&[u8]>, keep: Keep, stop: &Stop) -> Result<Upload, IoError> {
+        let record = match kept.and_then(|kept| self.record(kept)) {
+            Some(kept) if kept.id.is_some() => kept,
+            kept => {
+                kept.map_or(Ok(()), |kept| self.abort(&kept, stop))?;
+                Record::of(self)
+            }
+        };
+        let state = State { record, file: None, reached: 0, ended: false, closed: false, failed: None };
+        let shared =
+            Shared { place: self.clone(), keep, stop: stop.clone(), state: Mutex::new(state), changed: Condvar::new() };
+        if shared.state().record.id.is_none() {
+            shared.renew().map_err(|error| self.failed(&error))?;
+        }
+        Ok(Upload { shared: Arc::new(shared), sender: Mutex::default() })
+    }
+
+    /// The record that was kept, if it is about this place.
+    fn record(&self, kept: &[u8]) -> Option<Record> {
+        serde_json::from_slice::<Record>(kept).ok().filter(|kept| kept.is_of(self))
+    }
+
+    /// Ends the upload of a record that was kept.
+    pub(crate) fn abort_kept(&self, kept: &[u8], stop: &Stop) -> Result<(), IoError> {
+        self.record(kept).map_or(Ok(()), |record| self.abort(&record, stop))
+    }
+
+    /// Ends an upload, whose parts are removed; one that is not there has ended.
+    fn abort(&self, record: &Record, stop: &Stop) -> Result<(), IoError> {
+        let id = record.id.clone();
+        let aborted = self.ask(stop, |place| async move {
+            let ids = match id {
+                Some(id) => vec![id],
+                None => place.unknown().await?,
+            };
+            for id in ids {
+                match place.store.uploads.abort_multipart(&place.key, &id).await.map_err(|error| place.fault(&error)) {
+                    Err(fault) if fault.status != Some(404) => return Err(fault),
+                    _ => {}
+                }
+            }
+            Ok(())
+        });
+        aborted.map_err(|error| self.failed(&error))
+    }
+
+    /// Uploads to this key that have begun, as far as the store lists them.
+    async fn unknown(&self) -> Result<Vec<String>, Fault> {
+        let Some(listing) = &self.store.lists_uploads else { return Ok(Vec::new()) };
+        match listing.uploads(&self.address).await {
+            // It cannot tell.
+            Err(fault) if matches!(fault.status, Some(400 | 404 | 405 | 501)) => Ok(Vec::new()),
+            found => found,
+        }
+    }
+}
+
+/// An output on its way into a store. When it is dropped, it can be continued from its record.
+pub struct Upload {
+    shared: Arc<Shared>,
+    sender: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl std::fmt::Debug for Upload {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Upload({})", self.shared.place.address)
+    }
+}
+
+struct Shared {
+    place: StorePlace,
+    keep: Keep,
+    stop: Stop,
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+struct State {
+    record: Record,
+    /// What is staged.
+    file: Option<Arc<File>>,
+    /// How far it is written.
+    reached: u64,
+    /// Whether nothing more is written.
+    ended: bool,
+    /// Whether nobody sends it any more.
+    closed: bool,
+    failed: Option<io::Error>,
+}
+
+impl State {
+    /// The next part to send, if the file has it: its number and range.
+    fn next(&self) -> Option<(usize, Range<u64>)> {
+        let part = self.record.parts.len();
+        let begin = start(part);
+        let end = begin + size(part);
+        match self.reached >= end {
+            true => Some((part, begin..end)),
+            false => (self.ended && begin < self.reached).then_some((part, begin..self.reached)),
+        }
+    }
+}
+
+impl Shared {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Writes the record down as it is.
+    fn keep(&self, record: &Record) -> io::Result<()> {
+        (self.keep)(&serde_json::to_vec(record)?)
+    }
+
+    /// Begins an upload in place of the one that is written down, which has ended.
+    fn renew(&self) -> io::Result<()> {
+        let mut record = Record::of(&self.place);
+        self.keep(&record)?;
+        let id = self.place.ask(&self.stop, |place| async move {
+            place.store.uploads.create_multipart(&place.key).await.map_err(|error| place.fault(&error))
+        })?;
+        record.id = Some(id);
+        self.keep(&record)?;
+        self.state().record = record;
+        Ok(())
+    }
+
+    /// Sends parts until all are sent and the upload is closed.
+    fn send(&self) {
+        let mut state = self.state();
+        while !state.closed {
+            let next = state.next().filter(|_| state.failed.is_none());
+            let (Some((part, range)), Some(file)) = (next, state.file.clone()) else {
+                state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+                continue;
+            };
+            let id = state.record.id.clone().unwrap_or_default();
+            drop(state);
+            let sent = self.send_part(&file, part, range, id.clone());
+            state = self.state();
+            match sent {
+                // It has not been begun again meanwhile.
+                Ok(Some(name)) if state.record.parts.len() == part && state.record.id.as_ref() == Some(&id) => {
+                    state.record.parts.push(name);
+                    if let Err(error) = self.keep(&state.record) {
+                        state.failed = Some(error);
+                    }
+                }
+                Ok(_) => {}
+                Err(error) => state.failed = Some(error),
+            }
+            self.changed.notify_all();
+        }
+    }
+
+    /// What the store calls the part; `None` if the upload had ended, and has begun again.
+    fn send_part(&self, file: &File, part: usize, range: Range<u64>, id: String) -> io::Result<Option<String>> {
+        if part >= PARTS {
+            let message =
+                format!("the output has more than {} GiB, the most that is uploaded as one", start(PARTS) >> 30);
+            return Err(Fault::new(ErrorKind::Limit, message).help("write it to several outputs").into());
+        }
+        let mut bytes = vec![0; (range.end - range.start) as usize];
+        file.read_exact_at(&mut bytes, range.start)?;
+        let bytes = Bytes::from(bytes);
+        let sent = self.place.ask(&self.stop, |place| async move {
+            let payload = PutPayload::from_bytes(bytes);
+            let sent = place.store.uploads.put_part(&place.key, &id, part, payload).await;
+            sent.map_err(|error| place.fault(&error))
+        });
+        match sent {
+            Ok(PartId { content_id }) => Ok(Some(content_id)),
+            Err(error) if Fault::of(&error).is_some_and(|fault| fault.status == Some(404)) => {
+                // Somebody has removed it, or the store has, since it was old.
+                self.renew()?;
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// What an upload is told of the file that it follows.
+pub(crate) struct Follower(Arc<Shared>);
+
+impl Follower {
+    /// The file is written as far as this.
+    ///
+    /// # Errors
+    /// What went wrong while parts were sent.
+    pub(crate) fn reached(&self, bytes: u64, ended: bool) -> io::Result<()> {
+        let mut state = self.0.state();
+        if let Some(error) = &state.failed {
+            return Err(same(error));
+        }
+        let had = state.next().is_some();
+        (state.reached, state.ended) = (bytes, ended);
+        if !had && state.next().is_some() {
+            self.0.changed.notify_all();
+        }
+        Ok(())
+    }
+}
+
+/// An error that is reported more than once.
+fn same(error: &io::Error) -> io::Error {
+    match (Fault::of(error), was_stopped(error)) {
+        (Some(fault), _) => fault.clone().into(),
+        (_, true) => io::Error::other(Stopped),
+        _ => match error.raw_os_error() {
+            Some(number) => io::Error::from_raw_os_error(number),
+            None => io::Error::new(error.kind(), error.to_string()),
+        },
+    }
+}
+
+impl Upload {
+    /// Follows a file that is staged, and holds `bytes` bytes of what was written before. Parts of more than that are sent again.
+    pub(crate) fn follow(&self, file: &File, bytes: u64, ended: bool) -> io::Result<Follower> {
+        let shared = &self.shared;
+        let mut state = shared.state();
+        let there = state.record.parts.len();
+        let whole = (0..there).take_while(|part| ended && start(*part) < bytes || start(part + 1) <= bytes).count();
+        if whole < there {
+            state.record.parts.truncate(whole);
+            shared.keep(&state.record)?;
+        }
+        state.file = Some(Arc::new(file.try_clone()?));
+        (state.reached, state.ended) = (bytes, ended);
+        drop(state);
+        shared.changed.notify_all();
+        let mut sender = self.sender.lock().unwrap_or_else(PoisonError::into_inner);
+        if sender.is_none() {
+            let sending = shared.clone();
+            *sender = Some(thread::Builder::new().name("upload".to_owned()).spawn(move || sending.send())?);
+        }
+        Ok(Follower(shared.clone()))
+    }
+
+    /// Begins to send what is left of a file that is complete, unless that has begun.
+    ///
+    /// # Errors
+    /// The file cannot be opened.
+    pub fn send_rest(&self, staged: &Staged, bytes: u64) -> Result<(), IoError> {
+        if self.shared.state().file.is_some() {
+            return Ok(());
+        }
+        let file = staged.folder.file(&staged.name).and_then(|file| self.follow(&file, bytes, true));
+        file.map(drop).map_err(|error| IoError::system("cannot read", &error).in_file(staged.path()))
+    }
+
+    /// Waits until the store has all of the file.
+    ///
+    /// # Errors
+    /// What went wrong while parts were sent.
+    pub fn wait(&self) -> Result<(), IoError> {
+        let mut state = self.shared.state();
+        loop {
+            if let Some(error) = &state.failed {
+                return Err(self.shared.place.failed(error));
+            }
+            if state.ended && state.next().is_none() {
+                return Ok(());
+            }
+            state = self.shared.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    /// Makes the object appear, whole. One that appeared already, and is this, is right, too.
+    pub(crate) fn complete(&self, bytes: u64, digest: u128, replace: bool) -> Result<(), IoError> {
+        let Shared { place, stop, .. } = &*self.shared;
+        self.wait()?;
+        let completed = || -> io::Result<bool> {
+            if !replace && place.size(stop)?.is_some() {
+                return place.holds(bytes, digest, stop);
+            }
+            let record = self.shared.state().record.clone();
+            if bytes == 0 {
+                place.ask(stop, |place| async move {
+                    let mode = if replace { PutMode::Overwrite } else { PutMode::Create };
+                    let options = PutOptions { mode, ..PutOptions::default() };
+                    let put = place.store.objects.put_opts(&place.key, PutPayload::new(), options).await;
+                    put.map_err(|error| place.fault(&error))
+                })?;
+                return Ok(true);
+            }
+            let sent = place.ask(stop, |place| async move {
+                let parts = || record.parts.iter().map(|name| PartId { content_id: name.clone() }).collect();
+                let id = record.id.clone().unwrap_or_default();
+                let mut tries = 0;
+                loop {
+                    tries += 1;
+                    let done = place.store.uploads.complete_multipart(&place.key, &id, parts()).await;
+                    match done.map_err(|error| place.fault(&error)) {
+                        Ok(_) => return Ok(()),
+                        Err(fault) if fault.is_answer || tries == TRIES => return Err(fault),
+                        Err(_) => tokio::time::sleep(pause(tries)).await,
+                    }
+                }
+            });
+            match sent {
+                // It had been completed before, and nobody heard of it.
+                Err(error) if Fault::of(&error).is_some_and(|fault| fault.status == Some(404)) => {
+                    if place.holds(bytes, digest, stop)? { Ok(true) } else { Err(error) }
+                }
+                sent => sent.map(|()| true),
+            }
+        };
+        match completed().map_err(|error| place.failed(&error))? {
+            true => Ok(()),
+            false => Err(IoError::spec("this is there already")
+                .in_file(place.path())
+                .with_help(Help::from("to replace it, ").set(Setting::Overwrite))),
+        }?;
+        if bytes == 0 {
+            self.abort()?;
+        }
+        Ok(())
+    }
+
+    /// Ends the upload for good.
+    ///
+    /// # Errors
+    /// The store cannot be asked, or refuses.
+    pub fn abort(&self) -> Result<(), IoError> {
+        let record = self.shared.state().record.clone();
+        // What was stopped is still to be cleared away.
+        self.shared.place.abort(&record, &Stop::default())
+    }
+}
+
+impl Drop for Upload {
+    fn drop(&mut self) {
+        self.shared.state().closed = true;
+        self.shared.changed.notify_all();
+        if let Some(sender) = self.sender.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            let _ = sender.join();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_follow_one_another_and_hold_much() {
+        for part in [0, 1, 999, 1000, 1001, 1999, 2000, 5000, 9999] {
+            assert_eq!(start(part + 1), start(part) + size(part), "{part}");
+        }
+        assert_eq!((start(1), size(9999)), (PART, LARGEST));
+        assert!(start(PARTS) > 500 << 30);
+    }
+}
