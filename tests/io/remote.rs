@@ -309,3 +309,39 @@ fn ten_thousand_small_objects_take_few_requests_each() {
     let requests = server.requests();
     assert!(requests.len() <= 2 * 10_000 + 20, "{}", requests.len());
 }
+
+/// Datasets of the hub, listed by pages and read at one commit.
+#[test]
+fn datasets_of_the_hub_are_listed_and_read_at_one_commit() {
+    let (server, rows) = (S3::start(), some_rows(2_000));
+    server.state().page = 2;
+    for at in 0..5 {
+        server.put(&format!("hub/data/train-{at}.jsonl"), format!("{{\"id\": {at}}}\n"));
+    }
+    server.put("hub/data/below/train-9.jsonl", "{\"id\": 9}\n");
+    server.put("hub/a b.parquet", written("x.parquet", &rows));
+    let ids = |path: &str| {
+        let rows = rows_of(&spec(&server, &[path])).unwrap_or_else(|error| panic!("{path}: {error}"));
+        rows.column(0).as_any().downcast_ref::<Int64Array>().unwrap().values().to_vec()
+    };
+    assert_eq!(ids("hf://datasets/o/n/data/train-*.jsonl"), [0, 1, 2, 3, 4]);
+    assert_eq!(ids("hf://datasets/o/n@v1/data/train-[13].jsonl"), [1, 3]);
+    assert_eq!(ids("hf://datasets/o/n@~parquet/**/train-?.jsonl"), [9, 0, 1, 2, 3, 4]);
+    assert_eq!(ids("hf://datasets/o/n@refs%2Fconvert%2Fparquet/data/train-2.jsonl"), [2]);
+    let parquet = rows_of(&spec(&server, &["hf://datasets/o/n/*.parquet"])).unwrap();
+    assert_eq!(parquet, rows);
+    let dataset = Dataset::open(&spec(&server, &["hf://datasets/o/n/data/*.jsonl"])).unwrap();
+    assert_eq!(dataset.files()[0], Path::new("hf://datasets/o/n/data/train-0.jsonl"));
+    assert!(dataset.versions().iter().all(Option::is_some));
+    for (path, said) in [
+        ("hf://datasets/o/none/x.jsonl", "the hub answers 404 RepoNotFound: Repository not found"),
+        ("hf://datasets/o/n@none/x.jsonl", "the hub answers 404 RevisionNotFound: Invalid rev id"),
+        ("hf://datasets/o/n/*.csv", "the pattern matches none of the 1 files of the dataset"),
+        ("hf://datasets/o/n/none.jsonl", "the hub answers 404 NoSuchKey"),
+        ("hf://datasets/o/n", "it names no file, but a dataset or a folder"),
+    ] {
+        let error = rows_of(&spec(&server, &[path])).unwrap_err();
+        assert!(error.to_string().contains(said), "{error}");
+        assert_eq!(error.kind(), ErrorKind::Spec, "{error}");
+    }
+}

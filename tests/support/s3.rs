@@ -14,7 +14,7 @@ use std::time::Duration;
 
 /// What goes wrong with a request.
 #[derive(Clone, Debug)]
-pub enum Fault {
+pub(crate) enum Fault {
     /// The server answers this status instead, with a code, and perhaps a time to wait, in seconds.
     Status(u16, &'static str, Option<u64>),
     /// The connection breaks after this many bytes of the body.
@@ -35,25 +35,25 @@ pub enum Fault {
 
 /// A request, as a fault is chosen by it.
 #[derive(Clone, Debug)]
-pub struct Request {
-    pub method: String,
+pub(crate) struct Request {
+    pub(crate) method: String,
     /// The bucket and the key, decoded.
-    pub path: String,
-    pub query: HashMap<String, String>,
-    pub headers: HashMap<String, String>,
+    pub(crate) path: String,
+    pub(crate) query: HashMap<String, String>,
+    pub(crate) headers: HashMap<String, String>,
     /// How many there were before it, of all.
-    pub number: usize,
-    pub body: Vec<u8>,
+    pub(crate) number: usize,
+    pub(crate) body: Vec<u8>,
 }
 
 impl Request {
-    pub fn range(&self) -> Option<(u64, u64)> {
+    pub(crate) fn range(&self) -> Option<(u64, u64)> {
         let (from, to) = self.headers.get("range")?.strip_prefix("bytes=")?.split_once('-')?;
         Some((from.parse().ok()?, to.parse().ok()?))
     }
 
     /// `GET bucket/key`.
-    pub fn line(&self) -> String {
+    pub(crate) fn line(&self) -> String {
         let mut query: Vec<String> = self.query.iter().map(|(key, value)| format!("{key}={value}")).collect();
         query.sort();
         let query = if query.is_empty() { String::new() } else { format!("?{}", query.join("&")) };
@@ -64,35 +64,35 @@ impl Request {
 type Choose = Arc<dyn Fn(&Request) -> Option<Fault> + Send + Sync>;
 
 #[derive(Default)]
-pub struct State {
+pub(crate) struct State {
     /// By bucket and key: what is there, and how often it was written.
-    pub objects: BTreeMap<String, (Vec<u8>, u64)>,
+    pub(crate) objects: BTreeMap<String, (Vec<u8>, u64)>,
     /// By identifier: where it goes, and its parts.
-    pub uploads: BTreeMap<String, (String, BTreeMap<u32, Vec<u8>>)>,
-    pub requests: Vec<Request>,
+    pub(crate) uploads: BTreeMap<String, (String, BTreeMap<u32, Vec<u8>>)>,
+    pub(crate) requests: Vec<Request>,
     /// Bytes of objects that were sent.
-    pub sent: u64,
+    pub(crate) sent: u64,
     /// Objects on a page of a list.
-    pub page: usize,
+    pub(crate) page: usize,
     /// Whether requests without credentials are refused.
-    pub closed: bool,
+    pub(crate) closed: bool,
     /// Whether lists are refused.
-    pub unlisted: bool,
+    pub(crate) unlisted: bool,
     /// Whether a request is late, or was done without an answer.
-    pub held: bool,
+    pub(crate) held: bool,
     made: u64,
     faults: Option<Choose>,
 }
 
 /// A running server.
-pub struct S3 {
-    pub state: Arc<Mutex<State>>,
-    pub endpoint: String,
+pub(crate) struct S3 {
+    pub(crate) state: Arc<Mutex<State>>,
+    pub(crate) endpoint: String,
 }
 
 impl S3 {
     /// Starts one with an empty bucket `b`; it ends with the process.
-    pub fn start() -> S3 {
+    pub(crate) fn start() -> S3 {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let endpoint = format!("http://{}", listener.local_addr().unwrap());
         let state = Arc::new(Mutex::new(State { page: 1000, ..State::default() }));
@@ -106,38 +106,38 @@ impl S3 {
         S3 { state, endpoint }
     }
 
-    pub fn state(&self) -> MutexGuard<'_, State> {
+    pub(crate) fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap()
     }
 
     /// Puts an object into the bucket `b`.
-    pub fn put(&self, key: &str, bytes: impl AsRef<[u8]>) {
+    pub(crate) fn put(&self, key: &str, bytes: impl AsRef<[u8]>) {
         let mut state = self.state();
         state.made += 1;
         let made = state.made;
         state.objects.insert(format!("b/{key}"), (bytes.as_ref().to_vec(), made));
     }
 
-    pub fn get(&self, key: &str) -> Option<Vec<u8>> {
+    pub(crate) fn get(&self, key: &str) -> Option<Vec<u8>> {
         self.state().objects.get(&format!("b/{key}")).map(|(bytes, _)| bytes.clone())
     }
 
     /// From now on, what `choose` says goes wrong.
-    pub fn fault(&self, choose: impl Fn(&Request) -> Option<Fault> + Send + Sync + 'static) {
+    pub(crate) fn fault(&self, choose: impl Fn(&Request) -> Option<Fault> + Send + Sync + 'static) {
         self.state().faults = Some(Arc::new(choose));
     }
 
     /// Whether a request is held since this was last asked for.
-    pub fn is_held(&self) -> bool {
+    pub(crate) fn is_held(&self) -> bool {
         std::mem::take(&mut self.state().held)
     }
 
-    pub fn right(&self) {
+    pub(crate) fn right(&self) {
         self.state().faults = None;
     }
 
     /// The requests so far, each as a line; they are forgotten.
-    pub fn requests(&self) -> Vec<String> {
+    pub(crate) fn requests(&self) -> Vec<String> {
         std::mem::take(&mut self.state().requests).iter().map(Request::line).collect()
     }
 }
@@ -300,6 +300,9 @@ fn answer(request: &mut Request, state: &Mutex<State>, fault: Option<&Fault>) ->
     }
     let path = request.path.clone();
     let (bucket, key) = path.split_once('/').unwrap_or((&path, ""));
+    if ["api", "datasets"].contains(&bucket) {
+        return hub(request, &state, key);
+    }
     if bucket != "b" {
         return error(404, "NoSuchBucket", "The specified bucket does not exist");
     }
@@ -344,6 +347,51 @@ fn answer(request: &mut Request, state: &Mutex<State>, fault: Option<&Fault>) ->
             Answer::new(204, "")
         }
         _ => error(405, "MethodNotAllowed", "what is this"),
+    }
+}
+
+/// The commit of all revisions that the hub has: `main`, `v1` and the converted branch.
+pub(crate) const COMMIT: &str = "0123456789abcdef0123456789abcdef01234567";
+
+/// The hub's part: the dataset `o/n`, whose files are the objects below `hub/`.
+fn hub(request: &Request, state: &State, key: &str) -> Answer {
+    let parts: Vec<&str> = key.splitn(5, '/').collect();
+    let missing =
+        |code: &str, words: &str| Answer::new(404, format!("{{\"error\":\"{words}\"}}")).header("x-error-code", code);
+    match parts.as_slice() {
+        ["datasets", "o", "n", "revision", revision] => match ["main", "v1", "refs/convert/parquet"].contains(revision)
+        {
+            true => Answer::new(200, format!("{{\"sha\":\"{COMMIT}\"}}")),
+            false => missing("RevisionNotFound", "Invalid rev id"),
+        },
+        ["datasets", "o", "n", "tree", rest] => {
+            let folder = rest.split_once('/').map_or(String::new(), |(_, folder)| format!("{folder}/"));
+            let recursive = request.query.get("recursive").is_some_and(|recursive| recursive == "true");
+            let from: usize = request.query.get("cursor").map_or(0, |cursor| cursor.parse().unwrap());
+            let files = state.objects.iter().filter_map(|(path, (bytes, made))| {
+                let path = path.strip_prefix("b/hub/")?;
+                let below = path.strip_prefix(&folder)?;
+                let oid = etag(bytes, *made).replace('"', "");
+                let file =
+                    format!("{{\"type\":\"file\",\"oid\":\"{oid}\",\"size\":{},\"path\":\"{path}\"}}", bytes.len());
+                (recursive || !below.contains('/')).then_some(file)
+            });
+            let files: Vec<String> = files.collect();
+            let page = files[from.min(files.len())..].iter().take(state.page).cloned().collect::<Vec<_>>();
+            let answer = Answer::new(200, format!("[{}]", page.join(",")));
+            match from + page.len() < files.len() {
+                true => {
+                    let (host, at) = (&request.headers["host"], &request.path);
+                    let next = format!("http://{host}/{at}?recursive={recursive}&cursor={}", from + page.len());
+                    answer.header("link", &format!("<{next}>; rel=\"next\""))
+                }
+                false => answer,
+            }
+        }
+        ["o", "n", "resolve", COMMIT, path] => {
+            Answer::new(302, "").header("location", &format!("/b/hub/{}", path.replace(' ', "%20")))
+        }
+        _ => missing("RepoNotFound", "Repository not found"),
     }
 }
 

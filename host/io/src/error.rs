@@ -7,7 +7,6 @@ use std::path::{Path, PathBuf};
 
 use arrow::error::ArrowError;
 
-use crate::places;
 use crate::stop::was_stopped;
 
 /// Who has to act on an error; the exit code of the command depends on it.
@@ -58,7 +57,7 @@ impl fmt::Display for InFile {
 /// An error of reading or writing a dataset. It prints as one line, `` `file`, place: message ``; what fixes it stands
 /// beside it, in [`IoError::help`].
 #[derive(Debug)]
-pub struct IoError(Box<Fault>);
+pub struct IoError(Box<Inner>);
 
 impl std::error::Error for IoError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
@@ -67,7 +66,7 @@ impl std::error::Error for IoError {
 }
 
 #[derive(Debug)]
-struct Fault {
+struct Inner {
     kind: ErrorKind,
     path: Option<PathBuf>,
     place: Option<InFile>,
@@ -80,7 +79,7 @@ struct Fault {
 impl IoError {
     pub(crate) fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
         let message = message.into();
-        IoError(Box::new(Fault { kind, path: None, place: None, written: None, message, help: None, cause: None }))
+        IoError(Box::new(Inner { kind, path: None, place: None, written: None, message, help: None, cause: None }))
     }
 
     pub(crate) fn spec(message: impl Into<String>) -> Self {
@@ -115,7 +114,7 @@ impl IoError {
         if was_stopped(error) {
             return Self::interrupted();
         }
-        if let Some(fault) = places::Fault::of(error) {
+        if let Some(fault) = Fault::of(error) {
             return fault.to_error(doing);
         }
         let mut system = Self::new(ErrorKind::System, format!("{doing}: {}", plain(error)));
@@ -218,5 +217,48 @@ pub(crate) fn arrow_words(error: ArrowError) -> String {
         ArrowError::InvalidArgumentError(message) | ArrowError::CastError(message) => message,
         ArrowError::ParseError(message) | ArrowError::JsonError(message) | ArrowError::SchemaError(message) => message,
         other => other.to_string(),
+    }
+}
+
+/// An error of a place that is not the disk. It travels in an [`std::io::Error`], since formats read through [`std::io::Read`].
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("{message}")]
+pub(crate) struct Fault {
+    pub(crate) kind: ErrorKind,
+    pub(crate) message: String,
+    pub(crate) help: Option<String>,
+    /// The status of the answer, if there was one.
+    pub(crate) status: Option<u16>,
+    /// Whether it is a server's refusal, or that nobody listens: what is final.
+    pub(crate) is_answer: bool,
+}
+
+impl Fault {
+    pub(crate) fn new(kind: ErrorKind, message: impl Into<String>) -> Fault {
+        Fault { kind, message: message.into(), help: None, status: None, is_answer: false }
+    }
+
+    pub(crate) fn help(self, help: impl Into<String>) -> Fault {
+        Fault { help: Some(help.into()), ..self }
+    }
+
+    /// The one that an error of a reader carries, if it is from a place.
+    pub(crate) fn of(error: &std::io::Error) -> Option<&Fault> {
+        error.get_ref()?.downcast_ref()
+    }
+
+    /// The error, behind what was being done (`cannot open`).
+    pub(crate) fn to_error(&self, doing: &str) -> IoError {
+        let error = IoError::new(self.kind, format!("{doing}: {}", self.message));
+        match &self.help {
+            Some(help) => error.with_help(help.clone()),
+            None => error,
+        }
+    }
+}
+
+impl From<Fault> for std::io::Error {
+    fn from(fault: Fault) -> std::io::Error {
+        std::io::Error::other(fault)
     }
 }

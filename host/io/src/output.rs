@@ -334,13 +334,27 @@ impl Finished {
         Ok(Committed { rows, bytes, path })
     }
 
+    /// Has what is left of it sent to its store, and waits for that; on the disk there is nothing to do.
+    ///
+    /// # Errors
+    /// The file cannot be read; the store cannot be asked, or refuses.
+    pub fn send(&self) -> Result<(), IoError> {
+        let Some(upload) = &self.staged.upload else { return Ok(()) };
+        if !upload.follows() {
+            let file = self.staged.folder.file(&self.staged.name);
+            let followed = file.and_then(|file| upload.follow(&file, self.bytes, true));
+            followed.map_err(|error| IoError::system("cannot read", &error).in_file(self.staged.path()))?;
+        }
+        upload.wait()
+    }
+
     /// The same in a store.
     fn complete(self, replace: bool) -> Result<Committed, IoError> {
+        self.send()?;
         let Finished { rows, bytes, digest, path, staged } = self;
         let Some(upload) = &staged.upload else {
             return Err(IoError::spec("nothing was sent there").in_file(path));
         };
-        upload.send_rest(&staged, bytes)?;
         upload.complete(bytes, digest, replace)?;
         // It is where it belongs.
         let _ = staged.folder.remove_file(&staged.name);

@@ -2,11 +2,11 @@
 
 use std::io::{self, BufRead, BufReader, Read};
 
-use crate::error::IoError;
+use crate::error::{Fault, IoError};
 use crate::gzip::{Members, is_trailing};
 use crate::limits::{self, Limit};
 use crate::magic;
-use crate::places::{Fault, Source};
+use crate::places::Source;
 use crate::spec::InputSpec;
 use crate::stop::{Stopping, was_stopped};
 use crate::text::Compression;

@@ -66,7 +66,7 @@ struct Input {
     #[serde(default)]
     #[schemars(with = "OneOrMany")]
     like: Option<OneOrMany>,
-    /// A path, an address (`s3://bucket/key`, `gs://`, `az://`, `https://`), a pattern or a list of them; paths are relative to this file's folder; required unless the file is used as a step.
+    /// A path, an address (`s3://bucket/key`, `gs://`, `az://`, `hf://`, `https://`), a pattern or a list of them; paths are relative to this file's folder; required unless the file is used as a step.
     #[serde(default)]
     #[schemars(with = "OneOrMany")]
     path: Option<OneOrMany>,

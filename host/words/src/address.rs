@@ -11,6 +11,8 @@ pub enum Scheme {
     Google,
     /// A container of Azure's.
     Azure,
+    /// A dataset of the Hugging Face hub.
+    Hub,
     /// A web server, over TLS or not.
     Web {
         /// Whether it is asked over TLS.
@@ -18,10 +20,11 @@ pub enum Scheme {
     },
 }
 
-const SCHEMES: [(&str, Scheme); 5] = [
+const SCHEMES: [(&str, Scheme); 6] = [
     ("s3", Scheme::S3),
     ("gs", Scheme::Google),
     ("az", Scheme::Azure),
+    ("hf", Scheme::Hub),
     ("https", Scheme::Web { tls: true }),
     ("http", Scheme::Web { tls: false }),
 ];
@@ -38,7 +41,7 @@ impl Scheme {
 
     /// Whether outputs are written there.
     pub fn is_written(self) -> bool {
-        !matches!(self, Scheme::Web { .. })
+        !matches!(self, Scheme::Web { .. } | Scheme::Hub)
     }
 
     /// As people call it.
@@ -47,6 +50,7 @@ impl Scheme {
             Scheme::S3 => "S3",
             Scheme::Google => "Google Cloud Storage",
             Scheme::Azure => "Azure",
+            Scheme::Hub => "the hub",
             Scheme::Web { .. } => "the server",
         }
     }
@@ -57,7 +61,7 @@ impl Scheme {
 pub struct Address {
     /// The kind of place.
     pub scheme: Scheme,
-    /// The bucket or container; of a web server its host, and its port if it is said.
+    /// The bucket or container; of a web server its host, and its port if it is said; of the hub `datasets/OWNER/NAME@REVISION`.
     pub bucket: String,
     /// The object's key, or the pattern of keys; of a web server the path and the query.
     pub key: String,
@@ -111,6 +115,9 @@ impl Address {
             let flaw = Flaw::new(format!("`{name}://` is not a kind of place that is known"), help);
             return Err(Flaw { is_unknown: true, ..flaw });
         };
+        if *scheme == Scheme::Hub {
+            return Address::of_hub(text, rest);
+        }
         let (bucket, key) = rest.split_once('/').unwrap_or((rest, ""));
         if bucket.contains('@') {
             let help = format!("leave out what is before the `@`; {SECRETS}");
@@ -140,6 +147,30 @@ impl Address {
             return Err(Flaw::new(message, "use `https://`"));
         }
         Ok(Address { scheme: *scheme, bucket: bucket.to_owned(), key: key.to_owned() })
+    }
+
+    fn of_hub(text: &str, rest: &str) -> Result<Address, Flaw> {
+        let mut parts = rest.splitn(4, '/');
+        let mut part = || parts.next().filter(|part| !part.is_empty());
+        let (datasets, owner, name, key) = (part(), part(), part(), part());
+        let (Some("datasets"), Some(owner), Some(name)) = (datasets, owner, name) else {
+            let help = "path = \"hf://datasets/OWNER/NAME/data/*.parquet\"; a revision: NAME@v1.0; converted to Parquet: NAME@~parquet";
+            return Err(Flaw::new("it names no dataset", help));
+        };
+        let named = |text: &str| text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte));
+        let (of, revision) = name.split_once('@').unwrap_or((name, "main"));
+        if !named(owner) || !named(of) || of.is_empty() || revision.is_empty() {
+            return Err(Flaw::new("it names no dataset", "a name has letters, digits, `-`, `_` and `.`"));
+        }
+        let Some(key) = key.filter(|key| !key.ends_with('/')) else {
+            let example = format!("{}/**/*.parquet", text.trim_end_matches('/'));
+            return Err(Flaw::new(
+                "it names no file, but a dataset or a folder",
+                format!("name its files: path = {example:?}"),
+            ));
+        };
+        let bucket = format!("datasets/{owner}/{name}");
+        Ok(Address { scheme: Scheme::Hub, bucket, key: key.to_owned() })
     }
 
     /// The same place with another key.
@@ -195,6 +226,7 @@ mod tests {
             ("s3://b/k", Scheme::S3, "b", "k"),
             ("gs://b/a/*.jsonl", Scheme::Google, "b", "a/*.jsonl"),
             ("https://example.com:8080/a?b=c", Scheme::Web { tls: true }, "example.com:8080", "a?b=c"),
+            ("hf://datasets/o/n@~parquet/a/*.parquet", Scheme::Hub, "datasets/o/n@~parquet", "a/*.parquet"),
             ("http://localhost:80/x", Scheme::Web { tls: false }, "localhost:80", "x"),
         ] {
             let address = Address::of(text).unwrap().unwrap();
@@ -217,6 +249,10 @@ mod tests {
             ("https://h/f?X-Amz-Signature=SECRET&a=b", "is signed"),
             ("https://h/*.jsonl", "no patterns"),
             ("http://example.com/a", "not encrypted"),
+            ("hf://datasets/o", "names no dataset"),
+            ("hf://o/n/x.parquet", "names no dataset"),
+            ("hf://datasets/o/n", "names no file"),
+            ("hf://datasets/o/n%2f..@x/y", "names no dataset"),
         ] {
             let flaw = Address::of(text).unwrap().unwrap_err();
             assert!(flaw.message.contains(message), "{flaw:?}");

@@ -2,7 +2,9 @@
 
 use std::collections::HashMap;
 use std::io::IsTerminal;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::thread;
+use std::time::Duration;
 
 use callboard_runtime::{Event, Level, Observer};
 use callboard_words::sizes::bytes;
@@ -56,7 +58,13 @@ impl Progress {
     }
 
     fn with(detail: Detail, bars: Option<MultiProgress>) -> Progress {
-        Progress(Arc::new(Inner { detail, bars, steps: Mutex::default() }))
+        let inner = Arc::new(Inner { detail, bars, steps: Mutex::default() });
+        if detail >= Detail::Warnings {
+            let of_thread = Arc::downgrade(&inner);
+            // Without it, slow places are not named.
+            let _ = thread::Builder::new().name("waiting".to_owned()).spawn(move || say_what_is_waited_for(&of_thread));
+        }
+        Progress(inner)
     }
 
     /// The observer of a run's events.
@@ -75,6 +83,23 @@ impl Progress {
             .for_each(|(_, line)| line.bar.finish_and_clear());
     }
 }
+
+/// Says which place is waited for, and why, when that is another than before.
+fn say_what_is_waited_for(inner: &Weak<Inner>) {
+    let mut said = None;
+    loop {
+        thread::sleep(LOOK);
+        let Some(inner) = inner.upgrade() else { return };
+        let now = callboard_io::waited_for();
+        if let Some(what) = now.as_ref().filter(|_| now != said) {
+            inner.line(Detail::Warnings, &format!("waiting for {}", inline(what)));
+            said = now;
+        }
+    }
+}
+
+/// How often that is looked at.
+const LOOK: Duration = Duration::from_secs(1);
 
 impl Inner {
     fn line(&self, from: Detail, text: &str) {

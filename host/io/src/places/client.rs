@@ -166,7 +166,7 @@ impl Asking {
                     (format!("{host} does not answer"), pause(tries))
                 }
             };
-            let _waiting = waiting::Waiting::begin(format!("{why}, asked again after {:.1} s", wait.as_secs_f32()));
+            let _waiting = waiting::Waiting::begin(format!("{why}: asked again after {:.1} s", wait.as_secs_f32()));
             tokio::time::sleep(wait).await;
         }
     }
@@ -182,8 +182,10 @@ fn asked(response: &HttpResponse) -> Duration {
 async fn refusal(response: HttpResponse, tries: u32) -> HttpError {
     let status = response.status().as_u16();
     let header = |name: &str| Some(response.headers().get(name)?.to_str().ok()?.to_owned());
-    let (region, azure) = (header("x-amz-bucket-region"), header("x-ms-error-code"));
-    let body = start(response.into_body()).await;
+    let region = header("x-amz-bucket-region");
+    // As Azure has it, and the hub.
+    let in_header = header("x-ms-error-code").or_else(|| header("x-error-code"));
+    let body = start_of(response.into_body(), WORDS).await;
     let element = |name: &str| {
         let (_, rest) = body.split_once(&format!("<{name}>"))?;
         let (text, _) = rest.split_once(&format!("</{name}>"))?;
@@ -194,7 +196,7 @@ async fn refusal(response: HttpResponse, tries: u32) -> HttpError {
         let error = json.get("error")?;
         Some(one_line(error.as_str().or_else(|| error.get("message")?.as_str())?))
     };
-    let code = element("Code").or(azure);
+    let code = element("Code").or(in_header);
     let words = element("Message").or_else(|| json().and_then(said)).unwrap_or_else(|| {
         match body.trim_start().starts_with('<') {
             // A page for people.
@@ -206,12 +208,12 @@ async fn refusal(response: HttpResponse, tries: u32) -> HttpError {
     HttpError::new(HttpErrorKind::Unknown, Answered { status, code, words, region, tries })
 }
 
-/// The beginning of a body, as text.
-pub(super) async fn start(body: HttpResponseBody) -> String {
+/// The beginning of a body, as text: at most that many bytes.
+pub(super) async fn start_of(body: HttpResponseBody, most: usize) -> String {
     let (mut stream, mut bytes) = (body.bytes_stream(), Vec::new());
     while let Some(Ok(more)) = stream.next().await {
-        bytes.extend_from_slice(&more[..more.len().min(WORDS - bytes.len())]);
-        if bytes.len() >= WORDS {
+        bytes.extend_from_slice(&more[..more.len().min(most - bytes.len())]);
+        if bytes.len() >= most {
             break;
         }
     }

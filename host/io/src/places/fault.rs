@@ -1,10 +1,10 @@
 //! Why a place did not do what it was asked: its own words, and what fixes it.
 
 use std::error::Error;
-use std::io;
 
 use super::client::{Answered, Unreachable};
-use crate::error::{ErrorKind, IoError};
+use crate::error::ErrorKind;
+pub(crate) use crate::error::Fault;
 use callboard_words::address::{Address, Scheme};
 
 /// What was being done.
@@ -15,42 +15,7 @@ pub(crate) enum Doing {
     Write,
 }
 
-/// An error of a place. It travels in an [`io::Error`], since formats read through [`io::Read`].
-#[derive(Debug, Clone, thiserror::Error)]
-#[error("{message}")]
-pub(crate) struct Fault {
-    kind: ErrorKind,
-    message: String,
-    help: Option<String>,
-    /// The status of the answer, if there was one.
-    pub(super) status: Option<u16>,
-    /// Whether it is a server's refusal, or that nobody listens: what is final.
-    pub(super) is_answer: bool,
-}
-
 impl Fault {
-    pub(super) fn new(kind: ErrorKind, message: impl Into<String>) -> Fault {
-        Fault { kind, message: message.into(), help: None, status: None, is_answer: false }
-    }
-
-    pub(super) fn help(self, help: impl Into<String>) -> Fault {
-        Fault { help: Some(help.into()), ..self }
-    }
-
-    /// The fault that an error of a reader carries, if it is from a place.
-    pub(crate) fn of(error: &io::Error) -> Option<&Fault> {
-        error.get_ref()?.downcast_ref()
-    }
-
-    /// The error, behind what was being done (`cannot open`).
-    pub(crate) fn to_error(&self, doing: &str) -> IoError {
-        let error = IoError::new(self.kind, format!("{doing}: {}", self.message));
-        match &self.help {
-            Some(help) => error.with_help(help.clone()),
-            None => error,
-        }
-    }
-
     /// What a store says about the object of an address.
     pub(super) fn of_store(error: &object_store::Error, address: &Address, doing: Doing) -> Fault {
         let mut source: Option<&(dyn Error + 'static)> = Some(error);
@@ -98,12 +63,6 @@ impl Fault {
     }
 }
 
-impl From<Fault> for io::Error {
-    fn from(fault: Fault) -> io::Error {
-        io::Error::other(fault)
-    }
-}
-
 fn is_wrong_region(answered: &Answered) -> bool {
     let code = answered.code.as_deref().unwrap_or_default();
     matches!(answered.status, 301 | 307 | 308)
@@ -128,6 +87,11 @@ fn fix(answered: &Answered, address: &Address, doing: Doing) -> (ErrorKind, Opti
         (_, "NoSuchBucket" | "ContainerNotFound", _) => {
             let place = if *scheme == Scheme::S3 { ", and `access.endpoint` or AWS_ENDPOINT_URL" } else { "" };
             return (ErrorKind::Spec, Some(format!("check the name `{bucket}`{place}")));
+        }
+        (_, "GatedRepo", _) => "ask for access on the dataset's page, and set HF_TOKEN",
+        (_, "RepoNotFound", _) => {
+            let help = "check the name; if the dataset is private, set HF_TOKEN";
+            return (ErrorKind::Spec, Some(help.to_owned()));
         }
         (404, ..) => return (ErrorKind::Spec, None),
         (412, ..) => {

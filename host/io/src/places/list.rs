@@ -18,8 +18,8 @@ use crate::pattern::{KeyPattern, is_pattern};
 use callboard_words::address::{Address, Scheme};
 
 /// Objects that one pattern may look at, and match.
-const LOOKED_AT: usize = 10_000_000;
-const MATCHED: usize = 1_000_000;
+pub(super) const LOOKED_AT: usize = 10_000_000;
+pub(super) const MATCHED: usize = 1_000_000;
 /// How often a page of a list is asked for.
 const TRIES: u32 = 5;
 

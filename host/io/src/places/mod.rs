@@ -4,7 +4,7 @@
 //! - [`callboard_words::address`] — what `s3://bucket/key` and its like say; [`access`] — how a place is reached.
 //! - [`store`], [`profiles`] — the service of an address, and whose credentials it is asked with; they stay in memory.
 //! - [`client`] — requests, sent again while a server is busy; [`net`] — the thread that sends them; [`waiting`] — what is waited for.
-//! - [`list`], [`web`] — which objects there are; [`object`] — one of them, and ranges of its bytes.
+//! - [`list`], [`web`], [`hub`] — which objects there are; [`object`] — one of them, and ranges of its bytes.
 //! - [`file`](self::file) — one that is open, with blocks ahead; [`fault`] — what a server says, and what fixes it.
 //!
 //! - [`upload`] — an output on its way into a store.
@@ -15,6 +15,7 @@ mod access;
 mod client;
 mod fault;
 mod file;
+mod hub;
 mod list;
 mod net;
 mod object;
@@ -33,13 +34,13 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use callboard_files::open_regular;
-use callboard_words::address::{Flaw, shown};
+use callboard_words::address::{Flaw, Scheme, shown};
 use parquet::errors::ParquetError;
 use parquet::file::reader::{ChunkReader, Length};
 
 pub use access::Access;
 pub(crate) use callboard_words::address::Address;
-pub(crate) use fault::Fault;
+
 use file::RemoteFile;
 use object::Object;
 pub(crate) use upload::{Follower, StorePlace};
@@ -151,8 +152,13 @@ pub(crate) struct Found(net::Pending<Vec<Object>>);
 impl Found {
     /// Begins to look for the objects of an address.
     pub(crate) fn begin(address: Address, access: &Access) -> Result<Found, IoError> {
-        let looked = (!address.is_web()).then(|| store::Store::open(&address, access)).transpose();
-        let found = looked.and_then(|store| net::begin(format!("`{address}`"), list::find(address.clone(), store)));
+        let what = format!("`{address}`");
+        let found = match address.scheme {
+            Scheme::Hub => net::begin(what, hub::find(address.clone(), access.clone())),
+            Scheme::Web { .. } => net::begin(what, list::find(address.clone(), None)),
+            _ => store::Store::open(&address, access)
+                .and_then(|store| net::begin(what, list::find(address.clone(), Some(store)))),
+        };
         found.map(Found).map_err(|fault| fault.to_error("cannot open").in_file(address.to_string()))
     }
 

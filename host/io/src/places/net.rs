@@ -16,7 +16,7 @@ use crate::stop::{Stop, Stopped};
 
 /// How often a wait asks whether to stop.
 const ASKED: Duration = Duration::from_millis(50);
-/// After this long a wait is one that people are told about.
+/// A wait that lasts this many times as long is named.
 const SLOW: u32 = 20;
 
 /// The thread, which lives as long as the process; `None` if the system refuses it.

@@ -66,8 +66,8 @@ impl Profile {
         let others = ["sso_session", "sso_start_url", "credential_process", "role_arn", "login_session"];
         if let Some(other) = others.into_iter().find(|key| self.get(key).is_some()) {
             let message = format!("the profile `{name}` gets its keys by `{other}`, which is not known here");
-            let export = format!("eval \"$(aws configure export-credentials --profile {name} --format env)\"");
-            return Err(Fault::new(ErrorKind::System, message).help(format!("put them into the environment: {export}")));
+            let help = "put them into the environment: `aws configure export-credentials` prints them";
+            return Err(Fault::new(ErrorKind::System, message).help(help));
         }
         if self.asked {
             let message = format!("AWS_PROFILE is `{name}`, and there are no keys of that profile in `~/.aws`");

@@ -46,7 +46,7 @@ impl Store {
             Scheme::S3 => s3(&address.bucket, access),
             Scheme::Google => google(&address.bucket, access),
             Scheme::Azure => azure(&address.bucket, access),
-            Scheme::Web { .. } => Err(Fault::new(ErrorKind::Spec, "a web server is no store of objects")),
+            Scheme::Web { .. } | Scheme::Hub => Err(Fault::new(ErrorKind::Spec, "this is no store of objects")),
         }
     }
 }
@@ -137,7 +137,7 @@ impl Uploads {
         *request.uri_mut() = url.as_str().parse().map_err(not_one)?;
         let generic = |error| failed(object_store::Error::Generic { store: "S3", source: Box::new(error) });
         let body = client.execute(request).await.map_err(generic)?.into_body();
-        let text = super::client::start(body).await;
+        let text = super::client::start_of(body, LISTED).await;
         let of = |upload: &str, name: &str| {
             let (_, rest) = upload.split_once(&format!("<{name}>"))?;
             let text = rest.split_once("</")?.0;
@@ -149,6 +149,8 @@ impl Uploads {
     }
 }
 
+/// A list of uploads is read as far as this, bytes.
+const LISTED: usize = 8 << 20;
 /// How long such a request is valid.
 const SIGNED: Duration = Duration::from_secs(300);
 

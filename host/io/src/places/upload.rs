@@ -28,7 +28,6 @@ use super::net;
 use super::store::Store;
 use crate::digest::FileDigest;
 use crate::error::{ErrorKind, IoError};
-use crate::output::Staged;
 use crate::stop::{Stop, Stopped, was_stopped};
 
 /// The first thousand parts have this size; the next thousand twice as much, and so on up to the largest.
@@ -394,16 +393,9 @@ impl Upload {
         Ok(Follower(shared.clone()))
     }
 
-    /// Begins to send what is left of a file that is complete, unless that has begun.
-    ///
-    /// # Errors
-    /// The file cannot be opened.
-    pub fn send_rest(&self, staged: &Staged, bytes: u64) -> Result<(), IoError> {
-        if self.shared.state().file.is_some() {
-            return Ok(());
-        }
-        let file = staged.folder.file(&staged.name).and_then(|file| self.follow(&file, bytes, true));
-        file.map(drop).map_err(|error| IoError::system("cannot read", &error).in_file(staged.path()))
+    /// Whether it follows a file.
+    pub(crate) fn follows(&self) -> bool {
+        self.shared.state().file.is_some()
     }
 
     /// Waits until the store has all of the file.

@@ -35,9 +35,7 @@ pub(super) async fn find(address: Address) -> Result<Object, Fault> {
 
 /// The file at a URL, which people know by an address.
 pub(super) async fn find_at(url: String, address: Address, bearer: Option<String>) -> Result<Object, Fault> {
-    let client = Connector(Redirects::Follow).connect(&ClientOptions::new());
-    let client = client.map_err(|error| Fault::of_store(&error, &address, Doing::Read))?;
-    let mut page = Page { client, url, ranges: true, bearer, version: None };
+    let mut page = Page::new(url, bearer, &address)?;
     // The first byte: of HEAD, many servers know nothing.
     let found = match page.ask(&address, Some(0..1)).await {
         // Of a file without bytes there is no first one.
@@ -66,7 +64,14 @@ pub(super) async fn find_at(url: String, address: Address, bearer: Option<String
 }
 
 impl Page {
-    async fn ask(&self, address: &Address, range: Option<Range<u64>>) -> Result<HttpResponse, Fault> {
+    /// A page that knows ranges.
+    pub(super) fn new(url: String, bearer: Option<String>, address: &Address) -> Result<Page, Fault> {
+        let client = Connector(Redirects::Follow).connect(&ClientOptions::new());
+        let client = client.map_err(|error| Fault::of_store(&error, address, Doing::Read))?;
+        Ok(Page { client, url, ranges: true, bearer, version: None })
+    }
+
+    pub(super) async fn ask(&self, address: &Address, range: Option<Range<u64>>) -> Result<HttpResponse, Fault> {
         let mut request = HttpRequest::new(HttpRequestBody::empty());
         let not_one = || Fault::new(ErrorKind::Spec, "this is not the address of a web page");
         *request.uri_mut() = self.url.parse().map_err(|_| not_one())?;

@@ -201,9 +201,7 @@ impl Live<'_> {
         }
         // All of them first: then little is left to do between the first that appears and the last.
         for (name, output) in &finished {
-            let Some(upload) = &output.staged.upload else { continue };
-            let sent = upload.send_rest(&output.staged, output.bytes).and_then(|()| upload.wait());
-            sent.map_err(|error| RunError::from(error).in_output(name))?;
+            output.send().map_err(|error| RunError::from(error).in_output(name))?;
         }
         for (name, output) in finished {
             let (place, replace) = &self.prepared.checked.places[&name];
