@@ -15,7 +15,7 @@ use crate::error::ErrorKind;
 /// Files of profiles are not longer than this, bytes.
 const LONGEST: usize = 4 << 20;
 
-/// A profile: what both files say of it, in small letters.
+/// A profile: its keys in both files, in small letters.
 #[derive(Default)]
 pub(super) struct Profile {
     name: String,

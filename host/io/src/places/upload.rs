@@ -336,7 +336,7 @@ impl Shared {
     }
 }
 
-/// What an upload is told of the file that it follows.
+/// Tells an upload how far the file that it follows is written.
 pub(crate) struct Follower(Arc<Shared>);
 
 impl Follower {

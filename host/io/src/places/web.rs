@@ -22,7 +22,7 @@ pub(super) struct Page {
     url: String,
     /// Whether the server knows ranges.
     pub(super) ranges: bool,
-    /// What requests carry, if the server has to know who asks.
+    /// The token that requests carry, if the server needs one.
     bearer: Option<String>,
     /// An ETag that stands for the same bytes.
     version: Option<String>,
@@ -38,7 +38,7 @@ pub(super) async fn find_at(url: String, address: Address, bearer: Option<String
     let mut page = Page::new(url, bearer, &address)?;
     // The first byte: of HEAD, many servers know nothing.
     let found = match page.ask(&address, Some(0..1)).await {
-        // Of a file without bytes there is no first one.
+        // A file without bytes has no first one.
         Err(fault) if fault.status == Some(416) => page.ask(&address, None).await?,
         found => found?,
     };
