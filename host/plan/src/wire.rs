@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use crate::choices::Transport;
 use crate::door::{Door, Feed};
 use crate::draft::{DraftEdge, End};
-use crate::pipeline::{From, Located, OnError, Pipeline, REJECT, no_rows, only_input};
+use crate::pipeline::{From, Located, OnError, Pipeline, instead, no_rows, only_input};
 use crate::problem::{At, Findings};
 use crate::scan::Kind;
 
@@ -16,6 +16,7 @@ pub(crate) fn wire(pipeline: &Pipeline, kinds: &[Option<Kind>], findings: &mut F
     let inputs = pipeline.inputs.iter().enumerate().map(|(nth, input)| (input.name.as_str(), End::Input(nth)));
     let steps = pipeline.steps.iter().enumerate().map(|(nth, step)| (step.name.as_str(), End::Step(nth)));
     let ends: HashMap<&str, End> = steps.chain(inputs).collect();
+    let aside = aside(pipeline, &ends, kinds);
     for (index, step) in pipeline.steps.iter().enumerate() {
         let to = End::Step(index);
         match (&step.from, kinds[index]) {
@@ -42,7 +43,7 @@ pub(crate) fn wire(pipeline: &Pipeline, kinds: &[Option<Kind>], findings: &mut F
                 findings.add(&step.at, message);
             }
             (From::Append(feeds) | From::Implied(feeds), _) => {
-                append((pipeline, &ends, kinds), feeds, to, None, &mut edges, findings)
+                append((pipeline, &ends, kinds, &aside), feeds, to, None, &mut edges, findings)
             }
             (From::Named(ports), kind) => {
                 if kind == Some(Kind::Transform) {
@@ -54,7 +55,7 @@ pub(crate) fn wire(pipeline: &Pipeline, kinds: &[Option<Kind>], findings: &mut F
                     findings.add_with_help(at, message, "append with `from = [\"a\", \"b\"]`");
                 }
                 for (port, feeds) in ports {
-                    append((pipeline, &ends, kinds), feeds, to, Some(port), &mut edges, findings);
+                    append((pipeline, &ends, kinds, &aside), feeds, to, Some(port), &mut edges, findings);
                 }
             }
         }
@@ -63,7 +64,7 @@ pub(crate) fn wire(pipeline: &Pipeline, kinds: &[Option<Kind>], findings: &mut F
         let to = End::Output(index);
         match &output.from {
             From::Append(feeds) | From::Implied(feeds) => {
-                append((pipeline, &ends, kinds), feeds, to, None, &mut edges, findings)
+                append((pipeline, &ends, kinds, &aside), feeds, to, None, &mut edges, findings)
             }
             From::Named(_) => {}
             From::Default if pipeline.steps.is_empty() => {
@@ -93,9 +94,43 @@ fn edge(from: End, to: End, port: Option<&str>, position: usize, at: &At) -> Dra
     DraftEdge { from, door: None, branch: None, to, port, position, at: at.clone(), transport: Transport::Channel }
 }
 
+/// Steps that nothing but rows of side doors comes to, on whatever way: those rows left the pipeline already, so that what such a step
+/// leaves out is no more of `*.dropped`.
+fn aside(pipeline: &Pipeline, ends: &HashMap<&str, End>, kinds: &[Option<Kind>]) -> Vec<bool> {
+    let mut readers: Vec<Vec<usize>> = vec![Vec::new(); pipeline.steps.len()];
+    let mut reached = Vec::new();
+    for (index, step) in pipeline.steps.iter().enumerate() {
+        let first: &[Located<Feed>] = match &step.from {
+            From::Implied(feeds) | From::Append(feeds) => feeds,
+            From::Named(ports) => ports.first().map_or(&[], |(_, feeds)| feeds),
+            From::Default if index > 0 && kinds[index] != Some(Kind::Source) => {
+                readers[index - 1].push(index);
+                continue;
+            }
+            From::Default => &[],
+        };
+        for feed in first.iter().filter(|feed| feed.door.is_none()) {
+            match ends.get(feed.node.as_str()) {
+                Some(End::Step(from)) => readers[*from].push(index),
+                _ => reached.push(index),
+            }
+        }
+        if first.is_empty() {
+            reached.push(index);
+        }
+    }
+    let mut aside = vec![true; pipeline.steps.len()];
+    while let Some(step) = reached.pop() {
+        if std::mem::replace(&mut aside[step], false) {
+            reached.extend(&readers[step]);
+        }
+    }
+    aside
+}
+
 /// Which rows an input is made of; `*.dropped` leaves out steps that have no such rows.
 fn append(
-    (pipeline, ends, kinds): (&Pipeline, &HashMap<&str, End>, &[Option<Kind>]),
+    (pipeline, ends, kinds, aside): (&Pipeline, &HashMap<&str, End>, &[Option<Kind>], &[bool]),
     feeds: &[Located<Feed>],
     to: End,
     port: Option<&Located<String>>,
@@ -110,7 +145,7 @@ fn append(
         if let (End::Step(step), Some(door)) = (from, door) {
             let is_source = kinds[step] == Some(Kind::Source);
             let rejects = *door == Door::Dropped || pipeline.steps[step].on_error() == OnError::Reject;
-            if *every && (is_source || !rejects) {
+            if *every && (is_source || !rejects || aside[step]) {
                 continue;
             }
             if is_source {
@@ -122,7 +157,7 @@ fn append(
         position += 1;
     }
     if let (0, Some(feed)) = (position, feeds.iter().find(|feed| feed.every)) {
-        findings.add_with_help(&feed.at, no_rows(feed), REJECT);
+        findings.add_with_help(&feed.at, no_rows(feed), instead(feed));
     }
 }
 

@@ -108,7 +108,7 @@ impl RunError {
     pub fn span_in(&self, pipeline: &Pipeline) -> Option<Span> {
         let place = &self.place;
         let node = match self.class {
-            Class::Pipeline => place.step.as_ref().or(place.input.as_ref()).or(place.output.as_ref()),
+            Class::Pipeline => place.step.as_ref().or(place.input.as_ref()),
             Class::Data | Class::Limit => place.step.as_ref(),
             Class::System | Class::Interrupted | Class::Bug => None,
         };
@@ -116,7 +116,9 @@ impl RunError {
         let granted = place.step.as_ref().zip(place.grant.as_ref());
         let granted = granted.and_then(|(step, path)| pipeline.place_of_grant(step, path));
         let routed = place.route.filter(|_| self.class != Class::Bug).and_then(|route| pipeline.place_of_route(route));
-        routed.or(granted).or_else(|| node.and_then(|node| pipeline.place_of(node, within)))
+        let output = place.output.as_ref().filter(|_| self.class == Class::Pipeline && node.is_none());
+        let output = || output.and_then(|output| pipeline.place_of_output(output));
+        routed.or(granted).or_else(|| node.and_then(|node| pipeline.place_of(node, within))).or_else(output)
     }
 
     /// What the system refused, and at which file.

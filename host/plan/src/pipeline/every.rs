@@ -52,7 +52,7 @@ fn of_one(from: &mut From, steps: &[(String, bool)], none: &str, findings: &mut 
             };
             let doors: Vec<_> = steps.iter().filter_map(has).collect();
             if doors.is_empty() && !steps.is_empty() {
-                findings.add_with_help(&feed.at, no_rows(&feed), REJECT);
+                findings.add_with_help(&feed.at, no_rows(&feed), instead(&feed));
             }
             feeds.extend(doors);
         }
@@ -71,4 +71,9 @@ pub(crate) fn no_rows(feed: &Feed) -> String {
 }
 
 /// The fix.
-pub(crate) const REJECT: &str = "add `on_error = \"reject\"` to a step that reads rows, or remove this";
+pub(crate) fn instead(feed: &Feed) -> &'static str {
+    match feed.door {
+        Some(Door::Rejected) => "add `on_error = \"reject\"` to a step that reads rows, or remove this",
+        _ => "inputs and sources leave out no row; remove this",
+    }
+}

@@ -27,7 +27,7 @@ mod splice;
 pub(crate) use compose::only_input;
 pub use compose::{Text, is_pipeline};
 pub use document::Places;
-pub(crate) use every::{REJECT, no_rows};
+pub(crate) use every::{instead, no_rows};
 pub use model::{
     Access, Added, BatchSize, From, Input, InputLimits, Limits, LoadGroups, Located, OnError, Output, OutputColumn,
     Pipeline, Reading, Run, Step,
@@ -86,7 +86,7 @@ impl Pipeline {
         findings.or(pipeline)
     }
 
-    /// Where the text speaks of an input's or output's files, or of a step. `within` is the path of the input that is meant, or a
+    /// Where the text speaks of an input's files, or of a step. `within` is the path of the input that is meant, or a
     /// JSON pointer to a key of the step's configuration; otherwise it is the first path, or what the step uses.
     pub fn place_of(&self, name: &str, within: Option<&str>) -> Option<Span> {
         let step = self.steps.iter().find(|step| *step.name == *name).and_then(|step| {
@@ -97,8 +97,13 @@ impl Pipeline {
             let input = self.inputs.iter().find(|input| *input.name == *name)?;
             paths::place(&input.paths, within)?.clone()
         };
-        let output = || self.outputs.iter().find(|output| *output.name == *name)?.path.at.clone();
-        step.or_else(input).or_else(output).map(|at| self.source.span(at))
+        step.or_else(input).map(|at| self.source.span(at))
+    }
+
+    /// Where the text speaks of an output's file; an output may be called as an input or a step is.
+    pub fn place_of_output(&self, name: &str) -> Option<Span> {
+        let at = self.outputs.iter().find(|output| *output.name == *name)?.path.at.clone();
+        at.map(|at| self.source.span(at))
     }
 }
 
