@@ -29,8 +29,11 @@ fn a_rejected_row_ends_the_run_unless_the_pipeline_keeps_it() {
     for on_error in ["", "on_error = \"fail\""] {
         let error = bench.pipeline(straight(&format!("{}{FOUR}", odd(on_error)))).error();
         assert_eq!(error.class, Class::Data);
-        let place = format!("row 2 ({}:2)", bench.path("docs.jsonl").display());
-        assert_eq!(error.to_string(), format!("stage 1, step `odd`, batch 1: {place} rejected: told to"));
+        let file = bench.path("docs.jsonl").display().to_string();
+        let expected = format!(
+            "stage 1, step `odd`, batch 1: row 2 ({file}:2) rejected: told to; 1 more row of its batch is rejected too: {file}:4"
+        );
+        assert_eq!(error.to_string(), expected);
         let help = error.help.unwrap();
         assert!(help.contains("on_error = \"reject\""), "{help}");
         assert!(!bench.path("out.jsonl").exists());
