@@ -45,7 +45,7 @@ pub(super) fn weaken(module: &mut [u8]) -> Result<usize> {
     Ok(pythons.len())
 }
 
-/// A little-endian number of so many bytes.
+/// A little-endian number of `size` bytes.
 fn number(bytes: &[u8], at: usize, size: usize) -> Option<usize> {
     let bytes = bytes.get(at..at.checked_add(size)?)?;
     Some(bytes.iter().rev().fold(0, |number, byte| number << 8 | usize::from(*byte)))

@@ -310,7 +310,7 @@ struct Entry {
 }
 
 enum Content {
-    /// A folder, or what is said of all members.
+    /// A folder, or what holds for all members.
     None,
     Link,
     Sparse,

@@ -246,7 +246,7 @@ fn label(edge: &Edge) -> String {
     [nth, door, route, edge.port.clone()].into_iter().flatten().collect::<Vec<_>>().join(" ")
 }
 
-/// A line of text, cut to so many characters.
+/// A line of text, cut to a number of characters.
 fn text(x: f64, y: f64, anchor: &str, of: &str, most: usize, more: &str) -> String {
     let cut = match of.char_indices().nth(most) {
         Some(_) => {

@@ -90,7 +90,7 @@ pub struct InputReport {
     /// Rows that could not be read, and were left out.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub rows_rejected: u64,
-    /// Of these: reason to rows.
+    /// How many of these, by reason.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub rejected: BTreeMap<String, u64>,
     /// Bytes of the files on the disk.
