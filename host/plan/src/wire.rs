@@ -17,6 +17,7 @@ pub(crate) fn wire(pipeline: &Pipeline, kinds: &[Option<Kind>], findings: &mut F
     let steps = pipeline.steps.iter().enumerate().map(|(nth, step)| (step.name.as_str(), End::Step(nth)));
     let ends: HashMap<&str, End> = steps.chain(inputs).collect();
     let aside = aside(pipeline, &ends, kinds);
+    let known = Known { pipeline, ends: &ends, kinds, aside: &aside };
     for (index, step) in pipeline.steps.iter().enumerate() {
         let to = End::Step(index);
         match (&step.from, kinds[index]) {
@@ -42,9 +43,7 @@ pub(crate) fn wire(pipeline: &Pipeline, kinds: &[Option<Kind>], findings: &mut F
                 let message = format!("step `{}` has nothing to read: there is no input", step.name.value);
                 findings.add(&step.at, message);
             }
-            (From::Append(feeds) | From::Implied(feeds), _) => {
-                append((pipeline, &ends, kinds, &aside), feeds, to, None, &mut edges, findings)
-            }
+            (From::Append(feeds) | From::Implied(feeds), _) => append(known, feeds, to, None, &mut edges, findings),
             (From::Named(ports), kind) => {
                 if kind == Some(Kind::Transform) {
                     let at = ports.first().map_or(&step.at, |(port, _)| &port.at);
@@ -55,7 +54,7 @@ pub(crate) fn wire(pipeline: &Pipeline, kinds: &[Option<Kind>], findings: &mut F
                     findings.add_with_help(at, message, "append with `from = [\"a\", \"b\"]`");
                 }
                 for (port, feeds) in ports {
-                    append((pipeline, &ends, kinds, &aside), feeds, to, Some(port), &mut edges, findings);
+                    append(known, feeds, to, Some(port), &mut edges, findings);
                 }
             }
         }
@@ -63,9 +62,7 @@ pub(crate) fn wire(pipeline: &Pipeline, kinds: &[Option<Kind>], findings: &mut F
     for (index, output) in pipeline.outputs.iter().enumerate() {
         let to = End::Output(index);
         match &output.from {
-            From::Append(feeds) | From::Implied(feeds) => {
-                append((pipeline, &ends, kinds, &aside), feeds, to, None, &mut edges, findings)
-            }
+            From::Append(feeds) | From::Implied(feeds) => append(known, feeds, to, None, &mut edges, findings),
             From::Named(_) => {}
             From::Default if pipeline.steps.is_empty() => {
                 if let Some(input) = only_input(pipeline, "output", &output.name, findings).map(End::Input) {
@@ -128,9 +125,19 @@ fn aside(pipeline: &Pipeline, ends: &HashMap<&str, End>, kinds: &[Option<Kind>])
     aside
 }
 
+/// What is known when names become edges.
+#[derive(Clone, Copy)]
+struct Known<'a> {
+    pipeline: &'a Pipeline,
+    ends: &'a HashMap<&'a str, End>,
+    /// Those of missing components lack.
+    kinds: &'a [Option<Kind>],
+    aside: &'a [bool],
+}
+
 /// Which rows an input is made of; `*.dropped` leaves out steps that have no such rows.
 fn append(
-    (pipeline, ends, kinds, aside): (&Pipeline, &HashMap<&str, End>, &[Option<Kind>], &[bool]),
+    Known { pipeline, ends, kinds, aside }: Known<'_>,
     feeds: &[Located<Feed>],
     to: End,
     port: Option<&Located<String>>,
