@@ -4,7 +4,11 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-static WAITED_FOR: Mutex<(u64, BTreeMap<u64, (Instant, String)>)> = Mutex::new((0, BTreeMap::new()));
+/// By number, the oldest first: since when, and what it is.
+type Waits = BTreeMap<u64, (Instant, String)>;
+
+/// How many there have been, and those that go on.
+static WAITED_FOR: Mutex<(u64, Waits)> = Mutex::new((0, BTreeMap::new()));
 
 /// What is waited for longer than this is worth a word.
 const LONG: Duration = Duration::from_secs(1);
