@@ -129,7 +129,8 @@ fn a_mixed_list_keeps_its_order() {
 fn what_goes_wrong_on_the_way_changes_no_row() {
     let (server, rows) = (S3::start(), some_rows(12_000));
     // Of a server of the web, an answer need not have a length.
-    let faults: [(&str, fn(&Request) -> Option<Fault>); 6] = [
+    type Choose = fn(&Request) -> Option<Fault>;
+    let faults: [(&str, Choose); 6] = [
         ("broken in the middle", |request| (request.number % 2 == 0).then_some(Fault::Cut(1000))),
         ("broken at once", |request| (request.number % 3 != 0).then_some(Fault::Cut(0))),
         ("too short", |request| (request.number % 2 == 1).then_some(Fault::Short(70_000))),

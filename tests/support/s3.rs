@@ -422,7 +422,7 @@ fn object(request: &Request, state: &State, path: &str, fault: Option<&Fault>) -
 }
 
 fn put(state: &mut State, request: &mut Request, path: &str) -> Answer {
-    if request.headers.get("if-none-match").is_some() && state.objects.contains_key(path) {
+    if request.headers.contains_key("if-none-match") && state.objects.contains_key(path) {
         return error(412, "PreconditionFailed", "At least one of the pre-conditions you specified did not hold");
     }
     state.made += 1;
