@@ -308,6 +308,7 @@ fn credentials_come_from_the_environment_and_from_profiles() {
 
 /// A real server, where it is installed: `cargo xtask python` gets it.
 #[test]
+#[allow(clippy::print_stderr, reason = "what is skipped is said")]
 fn a_real_server_takes_the_same_requests() {
     let installed = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/toolchains/python/bin/python");
     let python = std::env::var_os("PYTHON").map_or(installed, PathBuf::from);
