@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use callboard_plan::{FileGrant, Grants, HttpGrant, Plan, SecretGrant, StepLimits};
+use callboard_plan::{CallLimits, FileGrant, Grants, HttpGrant, Plan, SecretGrant, StepLimits};
 use callboard_runtime::{CancellationToken, Class, Event, Level};
 use serde_json::{Value, json};
 
@@ -17,7 +17,13 @@ use crate::server::Server;
 fn attempt<'a>(bench: &'a Bench, attempts: &[&str], grants: Grants) -> Case<'a> {
     bench.put("docs.jsonl", lines(attempts.iter().map(|attempt| json!({"text": attempt}))));
     let case = bench.pipeline(straight(&use_step("reach", "reach", "limits = { time = \"20s\" }")));
-    case.revise(move |plan| plan.with_grants("reach", grants.clone()).unwrap())
+    case.revise(move |plan| once(plan.with_grants("reach", grants.clone()).unwrap()))
+}
+
+/// With requests that are sent once each: what is attempted is counted here.
+fn once(plan: Plan) -> Plan {
+    let limits = CallLimits { retry: 0, journal: false, ..CallLimits::default() };
+    plan.with_calls(["127.0.0.1", "localhost"].map(|host| (host.to_owned(), limits.clone())).into())
 }
 
 /// What came of each attempt, in a run that must finish.

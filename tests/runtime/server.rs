@@ -67,12 +67,10 @@ fn read(stream: &TcpStream) -> Option<String> {
         }
     }
     if request.starts_with("POST") {
-        // In chunks: the last one is empty.
-        while !request.ends_with("\r\n0\r\n\r\n") {
-            if reader.read_line(&mut request).ok()? == 0 {
-                return None;
-            }
-        }
+        let length = request.lines().find_map(|line| line.strip_prefix("content-length: ")?.parse().ok());
+        let mut body = vec![0; length.unwrap_or(0)];
+        reader.read_exact(&mut body).ok()?;
+        request.push_str(&String::from_utf8_lossy(&body));
     }
     Some(request)
 }

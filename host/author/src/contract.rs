@@ -3,8 +3,9 @@
 use wit_parser::{Resolve, SourceMap, WorldId};
 
 /// The files of the contract: name and text. What it was in 0.1 lies in a folder of its own: a step may still be made for it.
-pub const FILES: [(&str, &str); 4] = [
+pub const FILES: [(&str, &str); 5] = [
     ("columns.wit", include_str!("../../../wit/columns.wit")),
+    ("http.wit", include_str!("../../../wit/http.wit")),
     ("step.wit", include_str!("../../../wit/step.wit")),
     ("0.1/columns.wit", include_str!("../../../wit/0.1/columns.wit")),
     ("0.1/step.wit", include_str!("../../../wit/0.1/step.wit")),

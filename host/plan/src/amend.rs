@@ -3,6 +3,7 @@
 
 use std::path::Path;
 
+use crate::calls::Calls;
 use crate::choices::MaxRejects;
 use crate::decide::fingerprint;
 use crate::grants::Grants;
@@ -20,6 +21,12 @@ impl Plan {
     /// Grants that no pipeline file can give, such as a path that leads out of its folder.
     pub fn with_grants(self, step: &str, grants: Grants) -> Result<Self, Contradiction> {
         self.with_step(step, |step| step.grants.clone_from(&grants)).verified()
+    }
+
+    /// The plan with these limits of requests, by server.
+    pub fn with_calls(mut self, calls: Calls) -> Self {
+        self.calls = calls;
+        self.fingerprinted()
     }
 
     /// The plan with these limits for a step.

@@ -115,6 +115,7 @@ fn assemble(draft: &Draft<'_>, components: &[&Component]) -> Plan {
         max_rejects: pipeline.run.max_rejects.as_ref().map(|most| most.value),
         budget: draft.budget,
         instances: pipeline.run.instances,
+        calls: pipeline.calls.clone(),
         inputs: inputs.collect(),
         steps: steps.collect(),
         outputs: outputs.collect(),

@@ -4,6 +4,8 @@ use crate::contract::is_spoken;
 
 /// Interfaces of the contract that the host implements, in every version that it speaks.
 const OURS: [&str; 5] = ["types", "columns", "log", "counters", "exchange"];
+/// Its interface by which the host sends requests, which 0.1 does not have.
+const CALLS: &str = "http";
 /// Packages of WASI 0.2 that components of most languages import: always linked, and inert.
 const INERT: [&str; 6] = ["io", "clocks", "random", "filesystem", "sockets", "cli"];
 /// Interfaces of WASI 0.2 by which requests are sent.
@@ -13,7 +15,8 @@ const HTTP: [&str; 2] = ["wasi:http/types", "wasi:http/outgoing-handler"];
 pub(crate) fn is_always_linked(import: &str) -> bool {
     let Some((path, version)) = import.split_once('@') else { return false };
     if let Some(interface) = path.strip_prefix("callboard:step/") {
-        return OURS.contains(&interface) && is_spoken(version);
+        return (OURS.contains(&interface) || (interface == CALLS && !version.starts_with("0.1.")))
+            && is_spoken(version);
     }
     let package = path.strip_prefix("wasi:").and_then(|path| path.split_once('/'));
     package.is_some_and(|(package, _)| INERT.contains(&package)) && version.starts_with("0.2.")
@@ -66,7 +69,12 @@ mod tests {
 
     #[test]
     fn the_contract_and_inert_wasi_are_linked_and_nothing_else() {
-        for linked in ["callboard:step/log@0.1.0", "callboard:step/exchange@0.1.7", "wasi:cli/stderr@0.2.6"] {
+        for linked in [
+            "callboard:step/log@0.1.0",
+            "callboard:step/exchange@0.1.7",
+            "wasi:cli/stderr@0.2.6",
+            "callboard:step/http@0.2.0",
+        ] {
             assert!(is_always_linked(linked), "{linked}");
         }
         let refused = [
@@ -74,6 +82,7 @@ mod tests {
             "wasi:cli/stderr@0.3.0",
             "callboard:step/log@0.3.0",
             "callboard:step/secrets@0.1.0",
+            "callboard:step/http@0.1.0",
             "acme:foo/bar",
             "wasi:io",
             "log",

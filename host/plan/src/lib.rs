@@ -38,6 +38,7 @@
 
 mod amend;
 mod boundary;
+mod calls;
 mod catalog;
 mod choices;
 mod contract;
@@ -70,6 +71,7 @@ mod unverified;
 mod verify;
 mod wire;
 
+pub use calls::{CallLimits, Calls, PARTS, Price, Rate, Usage, limits_of as call_limits};
 pub use catalog::{Catalog, Component, Missing, Origin, is_path};
 pub use choices::{Boundary, GlobalEdge, Load, MaxRejects, STAGE_INSTANCES, Transport};
 pub use contract::{CONTRACT, contract_line};

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::calls::Calls;
 use crate::catalog::Origin;
 use crate::choices::{Boundary, Load, MaxRejects, Transport};
 use crate::door::{Door, Feed};
@@ -28,6 +29,7 @@ pub struct Plan {
     pub(crate) max_rejects: Option<MaxRejects>,
     pub(crate) budget: Option<u64>,
     pub(crate) instances: Option<u64>,
+    pub(crate) calls: Calls,
     pub(crate) inputs: Vec<PlannedInput>,
     pub(crate) steps: Vec<PlannedStep>,
     pub(crate) outputs: Vec<PlannedOutput>,
@@ -315,6 +317,11 @@ impl Plan {
     /// The most memory that a stage may take, in bytes, if there is such a number.
     pub fn budget(&self) -> Option<u64> {
         self.budget
+    }
+
+    /// Limits of requests, by server.
+    pub fn calls(&self) -> &Calls {
+        &self.calls
     }
 
     /// In the file's order.

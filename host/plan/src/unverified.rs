@@ -1,11 +1,12 @@
 //! A plan as JSON has it. Each port and output names what it reads there, for people and programs that look at one step; in a
 //! [`Plan`] the edges alone say it.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::calls::Calls;
 use crate::choices::{Load, MaxRejects};
 use crate::door::Feed;
 use crate::pipeline::BatchSize;
@@ -23,6 +24,8 @@ struct Written<'a> {
     budget: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     instances: Option<u64>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    calls: &'a Calls,
     inputs: &'a [PlannedInput],
     steps: Vec<WrittenStep<'a>>,
     outputs: Vec<WrittenOutput<'a>>,
@@ -75,6 +78,7 @@ impl Serialize for Plan {
             max_rejects: self.max_rejects,
             budget: self.budget,
             instances: self.instances,
+            calls: &self.calls,
             inputs: &self.inputs,
             steps: steps.collect(),
             outputs: outputs.collect(),
@@ -100,6 +104,8 @@ pub(crate) struct Unverified {
     budget: Option<u64>,
     #[serde(default)]
     instances: Option<u64>,
+    #[serde(default)]
+    calls: Calls,
     inputs: Vec<PlannedInput>,
     steps: Vec<PlannedStep>,
     outputs: Vec<PlannedOutput>,

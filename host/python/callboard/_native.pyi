@@ -69,6 +69,7 @@ def run(
     limit: int | None,
     resumable: bool,
     earlier: str | PathLike[str] | None,
+    fresh: bool,
     max_spill: int | None,
     confined: bool,
     tick: Callable[[list[dict[str, Any]]], object] | None,

@@ -29,7 +29,7 @@ type Done = (Report, Vec<(String, String, Option<String>)>);
 
 /// Runs a pipeline. `tick` is called with a list of events, from time to time; whatever it raises ends the run, and is raised again.
 #[pyfunction]
-#[pyo3(signature = (source, compiler, folder, overwrite, limit, resumable, earlier, max_spill, confined, tick))]
+#[pyo3(signature = (source, compiler, folder, overwrite, limit, resumable, earlier, fresh, max_spill, confined, tick))]
 #[allow(clippy::too_many_arguments, reason = "the Python file beside it is the only caller")]
 pub(crate) fn run<'py>(
     py: Python<'py>,
@@ -40,6 +40,7 @@ pub(crate) fn run<'py>(
     limit: Option<u64>,
     resumable: bool,
     earlier: Option<PathBuf>,
+    fresh: bool,
     max_spill: Option<u64>,
     confined: bool,
     tick: Option<Bound<'py, PyAny>>,
@@ -58,6 +59,7 @@ pub(crate) fn run<'py>(
             .limit(limit)
             .resumable(resumable)
             .earlier(earlier.into_iter().filter(|other| *other != folder).collect())
+            .fresh_replies(fresh)
             .max_spill(max_spill)
             .confined(confined)
             .observer(observer)

@@ -57,7 +57,9 @@ mod tell;
 
 #[cfg(feature = "fuzzing")]
 pub use callboard_sandbox::fuzz_columns;
-pub use callboard_sandbox::{CompileCommand, Look, columns_of, compile_file, display as display_type};
+pub use callboard_sandbox::{
+    CallKey, Calls, CompileCommand, Journal, Look, Question, Reply, columns_of, compile_file, display as display_type,
+};
 pub use error::{Class, LimitExceeded, Place, RunError};
 pub use events::{Event, Level, Observer};
 #[cfg(feature = "fuzzing")]
@@ -69,9 +71,10 @@ pub use probe::{CallError, CallTimes, Declaration, Described, Failed, Life, Open
 pub use run::{Allowed, Run, StepReuse, Verdict, end_uploads};
 pub use settings::{AlsoWritten, Profile, Settings, default_cache_folder};
 pub use store::records::Change;
+pub use store::replies::replies_size;
 pub use tell::report::{
-    ErrorReport, InputReport, OutputReport, ProfileReport, RejectsReport, Report, RunFailed, StageReport, Status,
-    StepReport,
+    CallsReport, ErrorReport, InputReport, OutputReport, ProfileReport, RejectsReport, Report, RunFailed, StageReport,
+    Status, StepCallsReport, StepReport,
 };
 pub use tell::runs::{RemovedRun, RunState, RunSummary, remove_run, run_folders, run_report};
 pub use tokio_util::sync::CancellationToken;

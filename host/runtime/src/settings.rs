@@ -6,7 +6,7 @@ use callboard_io::FilePlace;
 use tokio_util::sync::CancellationToken;
 
 use crate::events::Observer;
-use callboard_sandbox::CompileCommand;
+use callboard_sandbox::{Calls, CompileCommand};
 
 /// How a plan is carried out, beside what the plan says: [`Settings::new`], and what differs from its defaults.
 #[derive(Clone, Debug)]
@@ -30,6 +30,10 @@ pub struct Settings {
     pub resumable: bool,
     /// Folders of earlier runs, the latest first: work that they did on the same rows in the same way is not done again.
     pub earlier: Vec<PathBuf>,
+    /// The requests of a step that is tried; a run has its own.
+    pub calls: Option<Calls>,
+    /// Whether servers are asked again for replies that earlier runs keep.
+    pub fresh_replies: bool,
     /// The most that rows between stages may take of the disk, bytes.
     pub max_spill: Option<u64>,
     /// A step to be profiled: all its work is redone, in instances that are asked every millisecond where they are.
@@ -66,6 +70,8 @@ impl Settings {
             limit: None,
             resumable: true,
             earlier: Vec::new(),
+            calls: None,
+            fresh_replies: false,
             max_spill: None,
             profile: None,
             also_written: Vec::new(),
@@ -103,6 +109,16 @@ impl Settings {
     /// These settings with another `earlier`.
     pub fn earlier(self, earlier: Vec<PathBuf>) -> Self {
         Self { earlier, ..self }
+    }
+
+    /// These settings with other `calls`.
+    pub fn calls(self, calls: Option<Calls>) -> Self {
+        Self { calls, ..self }
+    }
+
+    /// These settings with another `fresh_replies`.
+    pub fn fresh_replies(self, fresh_replies: bool) -> Self {
+        Self { fresh_replies, ..self }
     }
 
     /// These settings with another `max_spill`.

@@ -9,6 +9,7 @@ wasmtime::component::bindgen!({
         world every-step {
             import callboard:step/log@0.2.0;
             import callboard:step/counters@0.2.0;
+            import callboard:step/http@0.2.0;
             import callboard:step/exchange@0.2.0;
             export callboard:step/manifest@0.2.0;
             export callboard:step/transform@0.2.0;
@@ -17,7 +18,7 @@ wasmtime::component::bindgen!({
         }
     ",
     world: "callboard:host/every-step",
-    imports: { default: trappable },
+    imports: { "callboard:step/http.send": async | trappable, default: trappable },
     exports: { default: async },
     ownership: Borrowing { duplicate_if_necessary: true },
     with: {

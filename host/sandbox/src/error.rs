@@ -229,7 +229,10 @@ impl From<arrow::error::ArrowError> for Fault {
 /// What the system refused the host while it worked for a component.
 impl From<SandboxError> for Fault {
     fn from(error: SandboxError) -> Fault {
-        Fault::Refused { class: error.class, message: error.message, help: error.help }
+        match error.class {
+            Class::Interrupted => Fault::Interrupted,
+            class => Fault::Refused { class, message: error.message, help: error.help },
+        }
     }
 }
 

@@ -66,6 +66,7 @@ pub use events::{Event, Level, Observer};
 pub use exchange::{RowReader, RowWriter, Rows};
 pub use gathering::{Gathered, Gathering, Order};
 pub use guard::{caught, panicked, spawn, spawn_scoped};
+pub use http::{CallKey, Calls, Journal, Question, Reply, ServerCalls, StepCalls};
 pub use instance::{
     Allowance, COUNTERS, Instance, InstanceConfig, Loaded, LogLimits, Look, Profile, Profiles, Sandbox,
 };

@@ -15,7 +15,7 @@ use wasmtime_wasi::FsPerms;
 
 use crate::error::{Class, SandboxError};
 use crate::events::Observer;
-use crate::http::Requests;
+use crate::http::{Calls, Requests};
 use callboard_words::text::plain;
 
 /// What one step may reach.
@@ -52,6 +52,7 @@ impl Reach {
     }
 
     /// What a step is granted. `base` is the pipeline's folder, `private` one that only this user can write.
+    /// Its requests are among `calls`.
     ///
     /// # Errors
     ///
@@ -61,6 +62,7 @@ impl Reach {
         grants: &Grants,
         base: &Path,
         private: &Path,
+        calls: &Calls,
         observer: &Observer,
     ) -> Result<Reach, SandboxError> {
         let (mut folders, mut files) = (Vec::new(), BTreeMap::new());
@@ -85,7 +87,7 @@ impl Reach {
             folders,
             variables: grants.env.iter().map(variable).collect::<Result<_, SandboxError>>()?,
             clock: grants.clock,
-            requests: Requests::granted(step, grants, observer)?,
+            requests: Requests::granted(step, grants, calls, observer)?,
             _private: held,
         })
     }

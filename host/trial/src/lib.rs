@@ -19,11 +19,13 @@ pub mod inspect;
 mod kinds;
 mod memory;
 pub mod pipe;
+mod replies;
 mod rows;
 mod subject;
 mod trial;
 
 pub use finding::{Finding, Outcome};
+pub use replies::Replies;
 pub use subject::{Subject, toml};
 pub use trial::Trial;
 

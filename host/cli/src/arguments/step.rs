@@ -111,6 +111,9 @@ pub(crate) struct TestArguments {
     /// Accept the output as the expected one
     #[arg(long, conflicts_with = "config")]
     pub(crate) bless: bool,
+    /// Send the requests that no reply is recorded for, and record their replies in the step's folder
+    #[arg(long)]
+    pub(crate) record: bool,
     /// Build and test again whenever a file in the step's folder changes
     #[arg(long)]
     pub(crate) watch: bool,

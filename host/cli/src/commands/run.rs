@@ -40,6 +40,7 @@ pub(crate) fn run(arguments: &RunArguments) -> Result<ExitCode, Failure> {
         .limit(arguments.limit)
         .resumable(!arguments.no_resume)
         .earlier(earlier)
+        .fresh_replies(arguments.fresh)
         .max_spill(arguments.max_spill)
         .profile(arguments.profile.clone().map(|step| Profile { step, path: arguments.profile_out.clone() }))
         .also_written(watched.report_place())

@@ -37,8 +37,16 @@ fn list(dir: &Path, json: bool) -> Result<ExitCode, Failure> {
     if json {
         return print_json(&runs);
     }
+    let replies = callboard_runtime::replies_size(dir).map_err(|error| Failure::system(&doing, &error))?;
+    let replies = replies.map_or_else(String::new, |size| {
+        format!(
+            "\n replies of servers, for all runs here: {} in {}",
+            bytes(size),
+            inline(&dir.join(".replies").display().to_string())
+        )
+    });
     if runs.is_empty() {
-        return print(&format!("no runs in {}", inline(&dir.display().to_string())));
+        return print(&format!("no runs in {}{replies}", inline(&dir.display().to_string())));
     }
     let heads = ["run", "state", "began", "stages", "size"].map(str::to_owned).to_vec();
     let rows = runs.iter().map(|run| {
@@ -53,7 +61,7 @@ fn list(dir: &Path, json: bool) -> Result<ExitCode, Failure> {
     });
     let rows: Vec<Vec<String>> = std::iter::once(heads).chain(rows).collect();
     let total = runs.iter().map(|run| run.bytes).sum();
-    print(&format!("{}\n {}, {} in all", aligned(&rows, 3), number_of_runs(runs.len()), bytes(total)))
+    print(&format!("{}\n {}, {} in all{replies}", aligned(&rows, 3), number_of_runs(runs.len()), bytes(total)))
 }
 
 fn number_of_runs(runs: usize) -> String {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use callboard_plan::{Kind, Load};
-use callboard_runtime::{ProfileReport, Report, StageReport, StepReport};
+use callboard_runtime::{ProfileReport, Report, StageReport, StepCallsReport, StepReport};
 use callboard_words::sizes::bytes;
 
 use super::figures::{count, percent, rate, time};
@@ -138,6 +138,7 @@ fn facts(report: &Report) -> Vec<(String, String)> {
         let counters: Vec<_> = step.counters.iter().map(|(name, amount)| format!("{name} {amount}")).collect();
         facts.push(("counters".to_owned(), format!("{}: {}", step.name, counters.join(", "))));
     }
+    calls(&mut facts, report);
     facts.extend(
         report.profile.as_ref().map(|taken| ("profile".to_owned(), format!("{}: {}", taken.step, profile(taken)))),
     );
@@ -201,6 +202,46 @@ fn taken_over(facts: &mut Vec<(String, String)>, report: &Report) {
     }
     if !again.is_empty() {
         facts.push(("redone".to_owned(), format!("{again}: rows that were being done when the run was cut off")));
+    }
+}
+
+/// What requests to each server came to.
+fn calls(facts: &mut Vec<(String, String)>, report: &Report) {
+    for (server, calls) in &report.calls {
+        let sum = |of: fn(&StepCallsReport) -> u64| calls.steps.values().map(of).sum::<u64>();
+        let money = |of: fn(&StepCallsReport) -> f64| calls.steps.values().map(of).sum::<f64>();
+        let (replies, known, failed) = (sum(|step| step.replies), sum(|step| step.known), sum(|step| step.failed));
+        let mut said = vec![format!("{} sent, {} replies", count(calls.sent), count(replies))];
+        if known > 0 {
+            said.push(format!("{} from the journal", count(known)));
+        }
+        if failed > 0 {
+            said.push(format!("{} failed", count(failed)));
+        }
+        if !calls.retried.is_empty() {
+            let reasons = calls.retried.iter().map(|(reason, times)| format!("{} {reason}", count(*times)));
+            said.push(format!("repeated: {}", reasons.collect::<Vec<_>>().join(", ")));
+        }
+        facts.push(("calls".to_owned(), format!("{server}  {}", said.join(", "))));
+        let mut more = Vec::new();
+        if replies > 0 {
+            let (half, most) = (time(calls.median_ms), time(calls.slowest_ms));
+            more.push(format!(
+                "replies took {half} (half of them) to {most} (99 %), at most {} at once",
+                calls.most_in_flight
+            ));
+        }
+        let (input, output) = (sum(|step| step.input_tokens), sum(|step| step.output_tokens));
+        if input + output > 0 {
+            more.push(format!("{} tokens in, {} out", count(input), count(output)));
+        }
+        let (cost, saved) = (money(|step| step.cost), money(|step| step.known_cost));
+        if cost + saved > 0.0 {
+            more.push(format!("cost {cost:.4}, not paid again {saved:.4}"));
+        } else if sum(|step| step.known_tokens) > 0 {
+            more.push(format!("{} tokens not asked for again", count(sum(|step| step.known_tokens))));
+        }
+        facts.extend(more.into_iter().map(|text| (String::new(), text)));
     }
 }
 

@@ -7,7 +7,7 @@ use callboard_plan::{Kind, scan};
 use callboard_runtime::{CancellationToken, Class};
 use callboard_trial::drive::{MEMORY, drive};
 use callboard_trial::golden::{Golden, golden, inputs};
-use callboard_trial::{Finding, Subject, Trial};
+use callboard_trial::{Finding, Replies, Subject, Trial};
 
 use super::watch::watch;
 use crate::arguments::TestArguments;
@@ -50,7 +50,18 @@ fn tested(arguments: &TestArguments, settings: &callboard_runtime::Settings) -> 
     }
     let source = scan(&subject.bytes(BUNDLED)?).is_ok_and(|facts| facts.kind == Kind::Source);
     let count = if source { 1 } else { inputs(&subject).len().max(1) };
-    let trial = Trial::begin(subject, count, BUNDLED, settings.clone())?;
+    // Requests are never sent but to be recorded: once, for the rows that lie beside the step.
+    let replies = Replies::of(&subject)?;
+    if arguments.record {
+        let mut recorded = super::subject(&arguments.tried)?;
+        super::grants::grant(&mut recorded, &arguments.grants, &settings.observer);
+        let trial = Trial::begin(recorded, count, BUNDLED, settings.clone().calls(Some(replies.calls(true))))?;
+        golden(&trial)?;
+        let written = replies.write()?;
+        print(&format!("recorded {written} {} in replies.jsonl", if written == 1 { "reply" } else { "replies" }))?;
+    }
+    let settings = settings.clone().calls(Some(replies.calls(false)));
+    let trial = Trial::begin(subject, count, BUNDLED, settings)?;
     let golden = golden(&trial)?;
     let figures = golden.figures.clone();
     match golden.differences.is_empty() {

@@ -8,6 +8,7 @@
 //! 5. `compose`, `splice` — a step that is a pipeline itself is replaced by the steps of that pipeline.
 
 mod access;
+mod calls;
 mod check;
 mod compose;
 mod declared;

@@ -6,6 +6,7 @@ use std::ops::Deref;
 use serde_json::{Map, Value};
 
 use super::document::Places;
+use crate::calls::Calls;
 use crate::choices::MaxRejects;
 use crate::door::Feed;
 use crate::grants::Grants;
@@ -44,6 +45,8 @@ pub struct Pipeline {
     pub outputs: Vec<Output>,
     /// `[run]`.
     pub run: Run,
+    /// `[calls]`: limits of requests, by server.
+    pub calls: Calls,
     /// Which rows each route of a `from` takes, in the order of the text; a [`Feed`] names one by its place, from 1.
     pub routes: Vec<Located<Route>>,
     /// Files of other pipelines whose steps are among these, as a `use` of this file would name them.

@@ -5,6 +5,7 @@ use std::collections::{HashMap, HashSet};
 use serde_json::{Map, Value};
 
 use super::access::access;
+use super::calls;
 use super::check::{LONGEST_NAME, well_formed};
 use super::document::{Data, Entry, Node};
 use super::fields::{
@@ -99,7 +100,7 @@ pub(crate) fn pipeline(root: &Node, role: Role, findings: &mut Findings) -> Opti
         input(name, node, role, findings)
     });
     let routes = Routes::default();
-    let steps = fields
+    let steps: Vec<Step> = fields
         .get("steps")
         .and_then(|node| list(node, "`steps`", findings))
         .unwrap_or_default()
@@ -110,6 +111,9 @@ pub(crate) fn pipeline(root: &Node, role: Role, findings: &mut Findings) -> Opti
         output(name, node, role, &routes, findings)
     });
     let run = fields.get("run").and_then(|node| run(node, findings)).unwrap_or_else(default_run);
+    // Of a file that is used as a step, those of the pipeline that is run count.
+    let calls = fields.get("calls").filter(|_| role == Role::Run);
+    let calls = calls.map(|node| calls::calls(node, &steps, findings)).unwrap_or_default();
     // Blocks were merged into what is like them.
     fields.get("like");
     fields.end(None, findings);
@@ -123,6 +127,7 @@ pub(crate) fn pipeline(root: &Node, role: Role, findings: &mut Findings) -> Opti
         steps,
         outputs,
         run,
+        calls,
         routes: routes.into_inner(),
         pipelines: Vec::new(),
         source: findings.source.clone(),

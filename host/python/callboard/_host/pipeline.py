@@ -244,7 +244,7 @@ class Pipeline:
           number of instances of each transform, `load` when components are in memory: `"staged"`, `"eager"` or `"step"`.
         - `folder` is the run's own folder, new or empty; by default one in `.callboard/runs`.
         - `overwrite` lets outputs replace files; `limit` is the most rows of each input.
-        - `resumable=False` keeps nothing to resume the run from. `fresh` takes nothing over from earlier runs.
+        - `resumable=False` keeps nothing to resume the run from. `fresh` takes nothing over from earlier runs, and asks servers again.
         - `progress=True` shows a bar, in a terminal or a notebook; a function is called with a list of events, each a dict.
         - `landlock=False` does without the second wall around what the run may write.
 
@@ -258,7 +258,7 @@ class Pipeline:
         earlier = None if fresh or not resumable else os.path.dirname(path)
         with followed(progress) as tick:
             try:
-                done = _native.run(source, command(), path, overwrite, limit, resumable, earlier, max_spill, landlock, tick)
+                done = _native.run(source, command(), path, overwrite, limit, resumable, earlier, fresh, max_spill, landlock, tick)
             except Failure as error:
                 error.folder = path
                 raise self._placed(error) from None

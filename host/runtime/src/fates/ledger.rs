@@ -41,6 +41,9 @@ impl Ledger {
         }
         self.begin(tag, rows)?;
         let (outcome, written) = make()?;
+        if outcome.passing {
+            return Ok(((outcome, written), None, false));
+        }
         let deed = Deed::Processed(outcome);
         let logged = self.note(tag, rows, &deed, &written)?;
         let Deed::Processed(outcome) = deed else { unreachable!("it was just made") };

@@ -16,6 +16,7 @@ use landlock::{
 use crate::error::{Class, RunError};
 use crate::prepare::Prepared;
 use crate::store::Folder;
+use crate::store::replies::replies_folder;
 
 /// What newer kernels know besides is of no use to whoever writes files.
 const KNOWN: ABI = ABI::V3;
@@ -61,7 +62,8 @@ fn places(run: &Prepared, run_folder: Dir) -> Vec<Dir> {
         .chain(run.profile.as_ref().and_then(|profile| profile.place()));
     let files = outputs.chain(also).map(|place| place.nearest_folder());
     let steps = run.reach.values().flat_map(|reach| reach.writable());
-    [&run_folder, run.cache.dir()].into_iter().chain(files).chain(steps).cloned().collect()
+    let replies = Dir::open(&replies_folder(run.folder())).ok().filter(|_| run.sends_requests());
+    [&run_folder, run.cache.dir()].into_iter().chain(files).chain(steps).cloned().chain(replies).collect()
 }
 
 fn rules(folders: &[Dir]) -> Result<bool, RunError> {

@@ -16,9 +16,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arrow::datatypes::SchemaRef;
+use callboard_io::beneath::Dir;
 use callboard_plan::{Feed, Plan, PlannedStep, Reader};
 use callboard_sandbox::{
-    Artefact, Bound, Cache, InstanceConfig, Loaded, LogLimits, Reach, Sandbox, columns_of, no_memory,
+    Artefact, Bound, Cache, Calls, InstanceConfig, Loaded, LogLimits, Reach, Sandbox, columns_of, no_memory,
 };
 
 use crate::error::{Class, RunError};
@@ -28,6 +29,7 @@ use crate::rejects::{Files, Remover};
 use crate::rows::memory::Memory;
 use crate::settings::Settings;
 use crate::store::records::Intake;
+use crate::store::replies::replies_folder;
 use crate::store::{Begun, Folder, Past, RecordedInput};
 use check::{Checked, Input, Output, Way};
 use components::Components;
@@ -42,6 +44,8 @@ pub(crate) struct Prepared {
     pub(crate) cache: Cache,
     /// Where the profile of a step goes, if one is wanted.
     pub(crate) profile: Option<ProfileTarget>,
+    /// The requests of all steps.
+    pub(crate) calls: Calls,
     /// What each step may reach outside of its sandbox.
     pub(crate) reach: HashMap<String, Arc<Reach>>,
     pub(crate) components: Components,
@@ -86,6 +90,7 @@ impl Prepared {
             sandbox: sandbox?,
             profile,
             cache: Cache::new(&settings.cache_folder, settings.compile.clone())?,
+            calls: Calls::new(plan.calls()),
             reach: HashMap::new(),
             components,
             checked,
@@ -97,7 +102,12 @@ impl Prepared {
             plan,
         };
         let Settings { base, cache_folder, observer, .. } = &prepared.settings;
-        prepared.reach = resolve(&prepared.plan, base, cache_folder, observer)?;
+        prepared.reach = resolve(&prepared.plan, base, cache_folder, &prepared.calls, observer)?;
+        if locked.is_some() && prepared.sends_requests() {
+            // The run is confined next; of one that begins, the folder can be made later.
+            let path = replies_folder(prepared.folder());
+            Dir::make(&path, 0o700).map_err(|error| RunError::system("keep replies of servers in", &path, &error))?;
+        }
         if prepared.settings.confined && !confine(&prepared, locked)? {
             prepared.unconfined = true;
             prepared.observer().tell(Event::Note { message: ABSENT.to_owned() });
@@ -116,6 +126,11 @@ impl Prepared {
             }
         }
         Ok(prepared)
+    }
+
+    /// Whether a step may send requests.
+    pub(crate) fn sends_requests(&self) -> bool {
+        self.plan.steps().iter().any(|step| !step.grants.http.is_empty())
     }
 
     /// An error, where the run is to end before it begins.
@@ -245,10 +260,11 @@ pub(crate) fn resolve(
     plan: &Plan,
     base: &Path,
     private: &Path,
+    calls: &Calls,
     observer: &Observer,
 ) -> Result<HashMap<String, Arc<Reach>>, RunError> {
     let of_step = |step: &PlannedStep| {
-        let reach = Reach::of(&step.name, &step.grants, base, private, &of_components(observer));
+        let reach = Reach::of(&step.name, &step.grants, base, private, calls, &of_components(observer));
         let reach = reach.map_err(|error| RunError::from(error).in_step(&step.name))?;
         Ok((step.name.clone(), Arc::new(reach)))
     };

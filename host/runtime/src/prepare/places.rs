@@ -13,6 +13,7 @@ use callboard_plan::{FileGrant, Origin, Plan};
 use crate::error::{Class, RunError};
 use crate::prepare::check::Input;
 use crate::settings::{AlsoWritten, Settings};
+use crate::store::replies::replies_folder;
 
 /// A place, and what it is.
 pub(crate) struct Reserved {
@@ -81,6 +82,10 @@ pub(crate) fn reserved<'a>(
     reserved.extend(
         settings.earlier.iter().map(|earlier| Reserved::new("the folder of an earlier run", earlier, Of::Host)),
     );
+    if !settings.run_folder.as_os_str().is_empty() && plan.steps().iter().any(|step| !step.grants.http.is_empty()) {
+        let replies = replies_folder(&settings.run_folder);
+        reserved.push(Reserved::new("the folder of replies", &replies, Of::Host));
+    }
     reserved.push(Reserved::new("the cache of compiled components", &settings.cache_folder, Of::Host));
     reserved
 }

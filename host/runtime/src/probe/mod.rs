@@ -27,6 +27,7 @@ use crate::prepare::places;
 use crate::settings::Settings;
 use callboard_sandbox::Artefact;
 use callboard_sandbox::Cache;
+use callboard_sandbox::Calls;
 use callboard_sandbox::{Bound, View};
 use callboard_sandbox::{Instance, Loaded, Look, Sandbox};
 
@@ -149,7 +150,8 @@ impl Probe {
         let cache = Cache::new(&settings.cache_folder, settings.compile.clone())?;
         let reserved = places::reserved(plan, settings, &[], std::iter::empty());
         places::check_grants(plan, settings, &reserved)?;
-        let mut reach = resolve(plan, &settings.base, &settings.cache_folder, &settings.observer)?;
+        let calls = settings.calls.clone().unwrap_or_else(|| Calls::new(plan.calls()));
+        let mut reach = resolve(plan, &settings.base, &settings.cache_folder, &calls, &settings.observer)?;
         let compiled = || compiled(&cache, components, &step, settings).map_err(in_step);
         let loaded = map(&sandbox, &cache, &step, compiled)?;
         let compiled = compiled()?;

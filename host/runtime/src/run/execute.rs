@@ -12,17 +12,22 @@ use super::Run;
 use super::watch::Watch;
 use crate::error::RunError;
 use crate::events::Event;
+use crate::prepare::Prepared;
 use crate::prepare::ProfileTarget;
 use crate::prepare::confine::{ABSENT, confine_further};
 use crate::stage::boundary::BetweenStages;
 use crate::stage::kept::Kept;
 use crate::stage::live::Live;
 use crate::stage::{self, LoadedStep};
-use crate::store::Quota;
 use crate::store::records::{Record, StageEnded};
 use crate::store::records::{StageCost, Status};
+use crate::store::replies::{Opened, Replies};
+use crate::store::{Key, Quota};
 use crate::tell::accounts::check_accounts;
 use crate::tell::report::{Clock, Measured, ProfileReport, Report, RunFailed};
+
+/// How long replies to what was sent are waited for when a run has ended early.
+const SETTLING: Duration = Duration::from_secs(2);
 
 impl Run {
     /// Carries the plan out.
@@ -54,12 +59,18 @@ impl Run {
                 return Report { resumable, ..Report::of(&prepared, &[], Err(error), &Measured::of(&clock)) };
             }
         };
+        let opened = open_replies(&prepared);
         let live = Live::new(&prepared, stop, quota, kept);
         let mut costs = Vec::new();
         let mut notes: Vec<String> = prepared.unconfined.then(|| ABSENT.to_owned()).into_iter().collect();
         let mut profile = None;
-        let outcome = carry_out(&live, &mut costs, &mut profile);
+        let outcome = opened.and_then(|noted| {
+            notes.extend(noted);
+            carry_out(&live, &mut costs, &mut profile)
+        });
         drop(watch);
+        // What was sent is paid for.
+        prepared.calls.settle(SETTLING);
         if let Err(error) = live.keep_needs(&costs) {
             notes.push(format!("what the steps needed could not be kept: {error}"));
         }
@@ -81,6 +92,18 @@ impl Run {
         }
         report
     }
+}
+
+/// Opens the replies that are kept beside the run, if a step may send requests.
+fn open_replies(run: &Prepared) -> Result<Vec<String>, RunError> {
+    if !run.sends_requests() {
+        return Ok(Vec::new());
+    }
+    let key = Key::read_or_make(run.cache.dir())?;
+    let first = run.past.attempts == 0;
+    let Opened { replies, spent, notes } = Replies::open(run.folder(), key, first, run.settings.fresh_replies)?;
+    run.calls.keep(Arc::new(replies), spent);
+    Ok(notes)
 }
 
 /// All stages, and then the outputs into their places.

@@ -42,6 +42,7 @@ pub(super) fn narrow(task: &Task<'_>, worker: &mut Worker, batch: &Batch, fault:
     while let Some(range) = ranges.pop() {
         if left.none() {
             let words = format!("not tried: the step had failed too often on this batch, the last time because {last}");
+            parts.passing |= matches!(last, Fault::Time { .. });
             parts.reject(range, &words);
             continue;
         }
@@ -82,7 +83,10 @@ impl Left {
 fn split(range: Range<usize>, fault: &Fault, ranges: &mut Vec<Range<usize>>, parts: &mut Parts) {
     match range.len() {
         0 => {}
-        1 => parts.reject(range, &fault.to_string()),
+        1 => {
+            parts.passing |= matches!(fault, Fault::Time { .. });
+            parts.reject(range, &fault.to_string());
+        }
         rows => {
             let middle = range.start + rows / 2;
             ranges.extend([middle..range.end, range.start..middle]);
@@ -97,11 +101,14 @@ struct Parts {
     removed: Vec<Removed>,
     counters: BTreeMap<String, i64>,
     written: Vec<RecordBatch>,
+    /// Whether a row was rejected for a reason that passes.
+    passing: bool,
 }
 
 impl Parts {
     fn add(&mut self, start: usize, rows: usize, done: Done) -> Result<(), LimitExceeded> {
-        let (Outcome { kept, removed, counters, narrowed: _ }, written) = done;
+        let (Outcome { kept, removed, counters, narrowed: _, passing }, written) = done;
+        self.passing |= passing;
         match kept {
             Some(kept) => self.kept.extend(kept.iter().map(|row| row + start as u32)),
             None => {
@@ -126,7 +133,7 @@ impl Parts {
             true => crate::rows::record_batch(schema.clone(), Vec::new(), self.kept.len())?,
             false => concat_batches(schema, &self.written)?,
         };
-        let Parts { kept, removed, counters, .. } = self;
-        Ok((Outcome { kept: Some(kept), removed, counters, narrowed: Some(task.limits()) }, written))
+        let Parts { kept, removed, counters, passing, .. } = self;
+        Ok((Outcome { kept: Some(kept), removed, counters, narrowed: Some(task.limits()), passing }, written))
     }
 }

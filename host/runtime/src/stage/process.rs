@@ -121,7 +121,7 @@ impl<'a> Task<'a> {
 
     /// Carries out on the batch what a call on it returned.
     fn apply(&self, batch: Batch, done: Done, logged: Option<&Logged>, reused: bool) -> Result<Processed, Fault> {
-        let (Outcome { kept, mut removed, counters, narrowed: _ }, written) = done;
+        let (Outcome { kept, mut removed, counters, narrowed: _, passing: _ }, written) = done;
         let mut fates = Fates::of(batch.len() as u64);
         removed.iter().try_for_each(|removed| fates.remove(removed))?;
         let kept = match kept {
@@ -165,6 +165,7 @@ impl<'a> Task<'a> {
 /// What a call returned, as it is written down.
 pub(crate) fn done_of(returned: Returned, counters: BTreeMap<String, i64>) -> Done {
     let Returned { kept, removed, written } = returned;
+    let passing = removed.iter().any(|removed| removed.fate == Fate::Postponed);
     let removed = removed.into_iter().map(Removed::from).collect();
-    (Outcome { kept, removed, counters, narrowed: None }, written)
+    (Outcome { kept, removed, counters, narrowed: None, passing }, written)
 }

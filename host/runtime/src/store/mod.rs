@@ -17,6 +17,7 @@ mod pile;
 pub(crate) mod positions;
 mod progress;
 pub(crate) mod records;
+pub(crate) mod replies;
 pub(crate) mod scatter;
 pub(crate) mod seal;
 pub(crate) mod seen;

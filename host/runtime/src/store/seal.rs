@@ -110,6 +110,22 @@ impl Key {
         Key::read(cache)?.ok_or_else(missing)
     }
 
+    /// A key of a test's own.
+    #[cfg(test)]
+    pub(crate) fn of(key: [u8; 32]) -> Key {
+        Key(key)
+    }
+
+    /// The HMAC-SHA256 of these parts, told apart by their lengths; `purpose` keeps apart what the key is used for.
+    pub(super) fn mac(&self, purpose: &[&[u8]], parts: &[&[u8]]) -> [u8; 32] {
+        let mut hmac = hmac_sha256::HMAC::new(self.0);
+        for part in purpose.iter().chain(parts) {
+            hmac.update((part.len() as u64).to_le_bytes());
+            hmac.update(part);
+        }
+        hmac.finalize()
+    }
+
     /// The line that seals how a run was begun.
     pub(super) fn seal(&self, begun: &Begun) -> String {
         hex(&HMAC::mac(begun.bytes(), self.0))

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use callboard_io::Committed;
 use callboard_plan::{Kind, Load, Stage};
-use callboard_sandbox::Profile;
+use callboard_sandbox::{Profile, ServerCalls, StepCalls};
 use serde::{Deserialize, Serialize};
 
 use super::accounts::{accounted, ms};
@@ -51,6 +51,9 @@ pub struct Report {
     pub outputs: BTreeMap<String, OutputReport>,
     /// Rows that inputs could not read, and steps could not handle.
     pub rejects: RejectsReport,
+    /// What requests to each server came to, in this process.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub calls: BTreeMap<String, CallsReport>,
     /// The stages that ended, in order.
     pub stages: Vec<StageReport>,
     /// The profile of a step, where one was asked for.
@@ -207,6 +210,79 @@ pub struct StepReport {
     pub adds_up: bool,
 }
 
+/// What requests to one server came to.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct CallsReport {
+    /// Requests that were sent, repetitions among them.
+    pub sent: u64,
+    /// Repetitions, by reason: a status, or how the connection failed.
+    pub retried: BTreeMap<String, u64>,
+    /// Time that requests waited before they were sent, by cause, summed over all of them, milliseconds: `at_once`, `rate`, `tokens` and
+    /// `cost` are limits of the pipeline, `server` is one that the server reported, `retry` the pause before a repetition.
+    pub waited_ms: BTreeMap<String, f64>,
+    /// Half of the replies took no longer than this, milliseconds, to one part in twenty.
+    pub median_ms: f64,
+    /// 99 of 100 replies took no longer than this, milliseconds.
+    pub slowest_ms: f64,
+    /// The most requests in flight at one moment.
+    pub most_in_flight: u32,
+    /// By step.
+    pub steps: BTreeMap<String, StepCallsReport>,
+}
+
+/// What a step's requests to one server came to.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct StepCallsReport {
+    /// Replies that the server sent, of the status of a success.
+    pub replies: u64,
+    /// Replies from the journal: not asked for, and not paid again.
+    pub known: u64,
+    /// Requests that failed after all repetitions.
+    pub failed: u64,
+    /// Tokens of the requests that were replied to.
+    pub input_tokens: u64,
+    /// Tokens of these replies.
+    pub output_tokens: u64,
+    /// Tokens of the replies from the journal, in and out.
+    pub known_tokens: u64,
+    /// What the replies cost, in the unit of `price`.
+    pub cost: f64,
+    /// What the replies from the journal would have cost.
+    pub known_cost: f64,
+}
+
+fn calls_of(run: &Prepared) -> BTreeMap<String, CallsReport> {
+    let money = |parts: u64| parts as f64 / callboard_plan::PARTS as f64;
+    let step = |(name, calls): (String, StepCalls)| {
+        let report = StepCallsReport {
+            replies: calls.replies,
+            known: calls.known,
+            failed: calls.failed,
+            input_tokens: calls.input_tokens,
+            output_tokens: calls.output_tokens,
+            known_tokens: calls.known_tokens,
+            cost: money(calls.cost),
+            known_cost: money(calls.known_cost),
+        };
+        (name, report)
+    };
+    let server = |(name, calls): (String, ServerCalls)| {
+        let report = CallsReport {
+            sent: calls.sent,
+            retried: calls.retried,
+            waited_ms: calls.waited.into_iter().map(|(cause, time)| (cause.to_owned(), ms(time))).collect(),
+            median_ms: ms(calls.median),
+            slowest_ms: ms(calls.slowest),
+            most_in_flight: calls.most_in_flight,
+            steps: calls.steps.into_iter().map(step).collect(),
+        };
+        (name, report)
+    };
+    run.calls.figures().into_iter().map(server).collect()
+}
+
 /// A profile that was written.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
@@ -328,6 +404,7 @@ impl Report {
             inputs,
             outputs: outputs.collect(),
             rejects: RejectsReport { rows: rejected, path: run.folder().join("rejects.jsonl").display().to_string() },
+            calls: calls_of(run),
             stages,
             profile: None,
             resumed: run.past.attempts,

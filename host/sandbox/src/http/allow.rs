@@ -2,7 +2,7 @@
 
 use callboard_plan::HttpGrant;
 use callboard_words::text::clipped;
-use hyper::{Method, Request, Uri};
+use hyper::{Method, Uri};
 
 /// As much of an address that a step asked for is shown, bytes.
 const SHOWN: usize = 200;
@@ -14,6 +14,13 @@ pub(super) struct Target {
     pub(super) host: String,
     pub(super) port: u16,
     pub(super) tls: bool,
+}
+
+impl Target {
+    /// What tells connections apart.
+    pub(super) fn key(&self) -> (String, u16, bool) {
+        (self.host.clone(), self.port, self.tls)
+    }
 }
 
 /// Why a request is not sent.
@@ -29,8 +36,7 @@ pub(super) enum Refused {
 
 impl Refused {
     /// The message for the run's log, with the line that would grant it.
-    pub(super) fn words<B>(&self, request: &Request<B>) -> String {
-        let (method, uri) = (request.method(), request.uri());
+    pub(super) fn words(&self, method: &Method, uri: &Uri) -> String {
         let asked = clipped(format!("{method} {}{}", origin(uri), uri.path()), SHOWN);
         match self {
             Refused::NotGranted => {
@@ -47,8 +53,8 @@ impl Refused {
 }
 
 /// What is reported once: a method and a host.
-pub(super) fn destination<B>(request: &Request<B>) -> String {
-    clipped(format!("{} {}", request.method(), origin(request.uri())), SHOWN)
+pub(super) fn destination(method: &Method, uri: &Uri) -> String {
+    clipped(format!("{method} {}", origin(uri)), SHOWN)
 }
 
 fn origin(uri: &Uri) -> String {
@@ -58,14 +64,13 @@ fn origin(uri: &Uri) -> String {
     format!("{}://{authority}", uri.scheme_str().unwrap_or("https"))
 }
 
-/// Where the request goes, if a grant allows it.
-pub(super) fn check<B>(grants: &[HttpGrant], request: &Request<B>) -> Result<Target, Refused> {
-    let uri = request.uri();
+/// Where the request goes, if it is one that a grant could allow.
+pub(super) fn target(method: &Method, uri: &Uri) -> Result<Target, Refused> {
     let authority = uri.authority().ok_or(Refused::Never("it names no host"))?;
     if authority.as_str().contains('@') {
         return Err(Refused::Never("it has a user's name in its address; headers are for that"));
     }
-    if [Method::CONNECT, Method::TRACE].contains(request.method()) {
+    if [Method::CONNECT, Method::TRACE].contains(method) {
         return Err(Refused::Never("this method would show a step what it may not see"));
     }
     if has_dot_segments(uri.path()) {
@@ -81,16 +86,23 @@ pub(super) fn check<B>(grants: &[HttpGrant], request: &Request<B>) -> Result<Tar
         None => default_port(tls),
         Some(_) => authority.port_u16().ok_or(Refused::Never("its port is not a port"))?,
     };
+    Ok(Target { host, port, tls })
+}
+
+/// Where the request goes, if a grant allows it.
+pub(super) fn check(grants: &[HttpGrant], method: &Method, uri: &Uri) -> Result<Target, Refused> {
+    let target = target(method, uri)?;
+    let Target { host, port, tls } = &target;
     let granted = grants.iter().any(|grant| {
         let grant_tls = grant.scheme == "https";
-        grant.method == request.method().as_str()
-            && grant_tls == tls
-            && bare(&grant.host) == bare(&host)
-            && grant.port.unwrap_or(default_port(grant_tls)) == port
+        grant.method == method.as_str()
+            && grant_tls == *tls
+            && bare(&grant.host) == bare(host)
+            && grant.port.unwrap_or(default_port(grant_tls)) == *port
             && is_below(uri.path(), &grant.path)
     });
     match granted {
-        true => Ok(Target { host, port, tls }),
+        true => Ok(target),
         false => Err(Refused::NotGranted),
     }
 }
@@ -150,7 +162,7 @@ fn decoded(path: &[u8]) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use callboard_plan::HttpGrant;
-    use hyper::Request;
+    use hyper::Method;
 
     use super::{Refused, Target, check};
 
@@ -159,7 +171,7 @@ mod tests {
     }
 
     fn ask(grants: &[HttpGrant], method: &str, uri: &str) -> Result<Target, Refused> {
-        check(grants, &Request::builder().method(method).uri(uri).body(()).unwrap())
+        check(grants, &Method::from_bytes(method.as_bytes()).unwrap(), &uri.parse().unwrap())
     }
 
     #[test]
@@ -217,8 +229,8 @@ mod tests {
             "https://a.com:99999/",
         ];
         for uri in tricks {
-            let Ok(request) = Request::builder().method("GET").uri(uri).body(()) else { continue };
-            assert!(matches!(check(&all, &request), Err(Refused::Never(_))), "{uri}");
+            let Ok(parsed) = uri.parse() else { continue };
+            assert!(matches!(check(&all, &Method::GET, &parsed), Err(Refused::Never(_))), "{uri}");
         }
         assert!(matches!(ask(&all, "TRACE", "https://a.com/"), Err(Refused::Never(_))));
         for uri in [
@@ -234,8 +246,8 @@ mod tests {
 
     #[test]
     fn a_refusal_says_the_line_that_would_allow_it_and_no_password() {
-        let request = Request::builder().method("GET").uri("https://me:secret@a.com/x?q=1").body(()).unwrap();
-        let words = Refused::NotGranted.words(&request);
+        let uri = "https://me:secret@a.com/x?q=1".parse().unwrap();
+        let words = Refused::NotGranted.words(&Method::GET, &uri);
         assert_eq!(
             words,
             "`GET https://a.com/x` was refused; to allow it, add to the step: grant.http = [\"GET https://a.com/x\"]"

@@ -1,53 +1,86 @@
-//! HTTP for steps that were granted it: `wasi:http`, with a check before every request.
+//! HTTP for steps that were granted it: by the contract's `http`, many requests at once, and by `wasi:http`.
 //!
 //! 1. [`allow`] checks the request against the grants: method, scheme, host, port and path.
-//! 2. [`address`] looks its host up, and refuses addresses that are not the public internet's, unless the grant names the very
-//!    host, `localhost` or an address in figures.
-//! 3. A secret that was granted for the host is added; whatever the step set under that header's name is replaced.
-//! 4. [`send`] connects to an address that was checked: the name is not looked up again.
+//! 2. A secret that was granted for the host is added; whatever the step set under that header's name is replaced.
+//! 3. [`calls`] looks for its reply among those that are known ([`journal`]), else waits for the limits of its server ([`server`])
+//!    and sends it, again where it failed for a passing reason, and keeps the reply.
+//! 4. For a new connection [`address`] looks the host up, and refuses addresses that are not the public internet's, unless the grant
+//!    names the very host, `localhost` or an address in figures; [`send`] connects to an address that was checked: the name is not
+//!    looked up again.
 //!
 //! The host follows no redirect. The step sees the `3xx`, and if it asks for the new place, that request is checked as any other.
-//! Every request has a connection of its own, with a certificate that browsers' authorities signed; variables of the environment
-//! such as `https_proxy` are ignored. Waiting is bounded here, and by the time limit of the call in any case.
+//! Connections are kept for the same step's next requests, with certificates that browsers' authorities signed; variables of the
+//! environment such as `https_proxy` are ignored. Waiting is bounded here.
 //!
 //! A secret is in the host's memory and in the request, and nowhere else. What the server answers is the step's to read: a server
 //! that sends a request's headers back sends the secret with them.
 
 mod address;
 mod allow;
+mod calls;
+mod figures;
+mod journal;
+mod reply;
+mod said;
 mod secret;
 mod send;
+mod server;
+mod usage;
 
-use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex, OnceLock};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use callboard_plan::{Grants, HttpGrant};
-use hyper::{Request, Response};
-use tokio_rustls::rustls::ClientConfig;
-use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
+use callboard_plan::{Grants, HttpGrant, SecretGrant};
+use hyper::body::Bytes;
+use hyper::header::{CONTENT_LENGTH, HOST, HeaderName, HeaderValue, USER_AGENT};
+use hyper::http::request::Parts;
+use hyper::{Method, Request, Response, Uri};
+use tokio_util::sync::CancellationToken;
+use wasmtime_wasi_http::{DEFAULT_FORBIDDEN_HEADERS, Error, RequestOptions, WasiBody, WasiHttpHooks};
+
+pub use self::calls::Calls;
+pub(crate) use self::calls::Waiting;
+pub use self::figures::{ServerCalls, StepCalls};
+pub use self::journal::{CallKey, Journal, Question};
+pub use self::reply::Reply;
+pub(crate) use self::reply::{Failed, FailedKind};
 
 use self::allow::Refused;
+use self::calls::Asked;
 use self::secret::Secrets;
-use crate::error::SandboxError;
+use self::send::{Connections, Waits, Whole};
+use crate::bindings::callboard::step::http as contract;
+use crate::error::{Class, Fault, SandboxError};
 use crate::events::{Event, Level, Observer};
 
 /// Refusals that are reported for one step; the rest are refused in silence.
 const REPORTED: usize = 100;
 /// A request's body is handed on in pieces of this many bytes, two of which may wait.
 const PIECE: usize = 64 << 10;
+/// The most bytes of a request's body that comes in pieces.
+const LARGEST_REQUEST: usize = 64 << 20;
+/// The bytes of one request's headers.
+const HEADERS: usize = 64 << 10;
 
 type Sent = Result<(Response<WasiBody>, Box<dyn Future<Output = Result<(), Error>> + Send>), Error>;
 
-/// The requests of one step, in all its instances.
+/// The requests of one instance of a step.
 #[derive(Clone)]
-pub(crate) struct Requests(Arc<Granted>);
+pub(crate) struct Requests {
+    granted: Arc<Granted>,
+    /// By `wasi:http`, in this call: how often the same was asked for. A step that looks again is to see what is new.
+    seen: Arc<Mutex<HashMap<CallKey, u32>>>,
+}
 
-struct Granted {
+/// What a step is granted, in all its instances.
+pub(crate) struct Granted {
     step: Arc<str>,
     grants: Vec<HttpGrant>,
     secrets: Secrets,
-    /// Made for the first request that needs it.
-    tls: OnceLock<Arc<ClientConfig>>,
+    /// As the plan has them, by host.
+    secret_grants: BTreeMap<String, SecretGrant>,
+    calls: Calls,
+    connections: Connections,
     observer: Observer,
     /// What was refused and reported.
     reported: Mutex<BTreeSet<String>>,
@@ -55,55 +88,258 @@ struct Granted {
 
 impl Requests {
     /// What a step was granted. Secrets are taken from the environment now.
-    pub(crate) fn granted(step: &str, grants: &Grants, observer: &Observer) -> Result<Requests, SandboxError> {
-        Ok(Requests(Arc::new(Granted {
+    pub(crate) fn granted(
+        step: &str,
+        grants: &Grants,
+        calls: &Calls,
+        observer: &Observer,
+    ) -> Result<Requests, SandboxError> {
+        let granted = Granted {
             step: Arc::from(step),
             grants: grants.http.clone(),
             secrets: Secrets::resolve(grants)?,
-            tls: OnceLock::new(),
+            secret_grants: grants.secrets.clone(),
+            calls: calls.clone(),
+            connections: Connections::default(),
             observer: observer.clone(),
             reported: Mutex::default(),
-        })))
+        };
+        Ok(Requests { granted: Arc::new(granted), seen: Arc::default() })
+    }
+
+    /// Those of another instance.
+    pub(crate) fn of_instance(&self) -> Requests {
+        Requests { granted: self.granted.clone(), seen: Arc::default() }
+    }
+
+    /// Forgets what was asked for in the call before.
+    pub(crate) fn begin_call(&self) {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
+    /// Sends requests of the contract's own, as many at once as their servers' limits allow. All replies together have at most `most`
+    /// bytes; those beyond are failures.
+    pub(crate) async fn send(
+        &self,
+        requests: Vec<contract::Request>,
+        most: u64,
+        gone: &CancellationToken,
+    ) -> Result<Vec<Result<contract::Reply, contract::Failure>>, Fault> {
+        let gone = gone.child_token();
+        // Whoever drops this future waits for nothing: what is not sent yet is not sent.
+        let _ends = gone.clone().drop_guard();
+        let calls = &self.granted.calls;
+        let mut outcomes: Vec<Option<Result<Reply, Failed>>> = vec![None; requests.len()];
+        let (done, mut coming) = tokio::sync::mpsc::unbounded_channel();
+        for (at, request) in requests.into_iter().enumerate() {
+            match self.granted.prepare(request) {
+                Err(failed) => outcomes[at] = Some(Err(failed)),
+                Ok(asked) => {
+                    let done = done.clone();
+                    let done = move |outcome| drop(done.send((at, outcome)));
+                    calls.begin(self.granted.clone(), asked, gone.clone(), done)?;
+                }
+            }
+        }
+        drop(done);
+        while let Some((at, outcome)) = coming.recv().await {
+            outcomes[at] = Some(outcome?);
+        }
+        // None where the run ends while they are under way.
+        let outcomes: Option<Vec<_>> = outcomes.into_iter().collect();
+        let outcomes = outcomes.ok_or_else(calls::ends)?;
+        calls.sync()?;
+        let mut left = most;
+        let outcomes = outcomes.into_iter().map(|outcome| {
+            outcome.and_then(|reply| match left.checked_sub(reply.bytes()) {
+                Some(rest) => {
+                    left = rest;
+                    Ok(reply)
+                }
+                None => Err(Failed::too_large(most)),
+            })
+        });
+        Ok(outcomes.map(|outcome| outcome.map(of_contract).map_err(failure)).collect())
     }
 }
 
 impl Default for Requests {
     /// None at all.
     fn default() -> Requests {
-        Requests(Arc::new(Granted {
-            step: Arc::from(""),
-            grants: Vec::new(),
-            secrets: Secrets::default(),
-            tls: OnceLock::new(),
-            observer: Observer::nobody(),
-            reported: Mutex::default(),
-        }))
+        let nothing = Requests::granted("", &Grants::default(), &Calls::default(), &Observer::nobody());
+        nothing.expect("no secret is granted")
     }
 }
 
 impl Granted {
-    async fn send(&self, mut request: Request<WasiBody>, options: RequestOptions) -> Sent {
-        let target = allow::check(&self.grants, &request).map_err(|refused| self.refuse(&request, &refused))?;
-        let waits = send::Waits::of(options);
-        let addresses = match address::look_up(&target.host, target.port, waits.connect).await? {
-            Ok(addresses) => addresses,
-            Err(why) => return Err(self.refuse(&request, &Refused::Address(why))),
+    /// A secret's grant for a host.
+    fn secret_for(&self, host: &str) -> Option<&SecretGrant> {
+        let found =
+            self.secret_grants.iter().find(|(named, _)| allow::bare(named).eq_ignore_ascii_case(allow::bare(host)));
+        found.map(|(_, secret)| secret)
+    }
+
+    /// Where a request goes, if a grant is for it. Where nothing is sent there is nothing to grant.
+    fn target(&self, head: &Parts) -> Result<allow::Target, Failed> {
+        let target = match self.calls.only_known() {
+            true => allow::target(&head.method, &head.uri),
+            false => allow::check(&self.grants, &head.method, &head.uri),
         };
-        self.secrets.add_to(&mut request, &target.host);
-        let tls = target.tls.then(|| self.tls.get_or_init(|| Arc::new(send::tls())).clone());
-        send::send(request, &target, &addresses, tls, &waits).await
+        target.map_err(|refused| self.refuse(head, &refused))
+    }
+
+    /// A request of the contract's own, ready to be sent.
+    fn prepare(&self, request: contract::Request) -> Result<Asked, Failed> {
+        let contract::Request { method, url, headers, body, attempt } = request;
+        let cannot = |what: &str| Failed::refused(format!("the request cannot be sent: {what}"));
+        let mut head = Request::new(()).into_parts().0;
+        head.method = Method::from_bytes(method.as_bytes()).map_err(|_| cannot("its method is not one"))?;
+        // What follows a `#` is for whoever asks.
+        let url = url.split('#').next().unwrap_or_default();
+        head.uri = url.parse::<Uri>().map_err(|_| cannot("its URL is not one"))?;
+        let mut bytes = 0;
+        for contract::Header { name, value } in headers {
+            bytes += name.len() + value.len();
+            let name =
+                HeaderName::from_bytes(name.as_bytes()).map_err(|_| cannot("the name of a header is not one"))?;
+            if name == CONTENT_LENGTH || DEFAULT_FORBIDDEN_HEADERS.contains(&name) {
+                return Err(cannot(&format!("the header `{name}` is HTTP's own")));
+            }
+            let value = HeaderValue::from_str(&value);
+            head.headers
+                .append(name, value.map_err(|_| cannot("the value of a header has a line's end, or the like"))?);
+        }
+        if bytes > HEADERS {
+            return Err(cannot("its headers have more than 64 KiB"));
+        }
+        self.ready(head, body.into(), RequestOptions::default(), attempt)
+    }
+
+    /// A request that a grant is for, with the host's name and the secret.
+    fn ready(&self, mut head: Parts, body: Bytes, options: RequestOptions, attempt: u32) -> Result<Asked, Failed> {
+        let target = self.target(&head)?;
+        let authority = head.uri.authority().map(|authority| authority.as_str().to_owned()).unwrap_or_default();
+        let host = HeaderValue::from_str(&authority).map_err(|_| Failed::from(Error::HttpRequestUriInvalid))?;
+        head.headers.insert(HOST, host);
+        head.headers.remove(CONTENT_LENGTH);
+        let key = Calls::key(&target, &head, &body, self, attempt);
+        if !head.headers.contains_key(USER_AGENT) {
+            head.headers.insert(USER_AGENT, HeaderValue::from_static(concat!("callboard/", env!("CARGO_PKG_VERSION"))));
+        }
+        self.secrets.add_to(&mut head.headers, &target.host);
+        Ok(Asked { target, head, body, waits: Waits::of(options), key, attempt })
     }
 
     /// Tells the run's log, once for each destination, what was refused and how to allow it.
-    fn refuse(&self, request: &Request<WasiBody>, refused: &Refused) -> Error {
-        let mut reported = self.reported.lock().expect("no holder panics");
-        let destination = allow::destination(request);
+    fn refuse(&self, head: &Parts, refused: &Refused) -> Failed {
+        let mut reported = self.reported.lock().unwrap_or_else(PoisonError::into_inner);
+        let destination = allow::destination(&head.method, &head.uri);
+        let message = refused.words(&head.method, &head.uri);
         if reported.len() < REPORTED && reported.insert(destination) {
-            let message = refused.words(request);
-            self.observer.tell(Event::Log { step: self.step.clone(), level: Level::Warn, message });
+            let (step, level) = (self.step.clone(), Level::Warn);
+            self.observer.tell(Event::Log { step, level, message: message.clone() });
         }
-        Error::HttpRequestDenied
+        Failed::refused(message)
     }
+
+    /// Sends a request of `wasi:http`.
+    async fn send(
+        self: Arc<Granted>,
+        seen: Arc<Mutex<HashMap<CallKey, u32>>>,
+        request: Request<WasiBody>,
+        options: RequestOptions,
+    ) -> Sent {
+        let (head, mut body) = request.into_parts();
+        // Before any of its body is there.
+        self.target(&head).map_err(Failed::into_error)?;
+        let mut whole = Vec::new();
+        while let Some(frame) = send::next(&mut body).await {
+            if let Some(piece) = frame?.data_ref() {
+                if whole.len() + piece.len() > LARGEST_REQUEST {
+                    return Err(Error::HttpRequestBodySize(Some(LARGEST_REQUEST as u64)));
+                }
+                whole.extend_from_slice(piece);
+            }
+        }
+        let body = Bytes::from(whole);
+        let asked = self.ready(head.clone(), body.clone(), options, 0).map_err(Failed::into_error)?;
+        let times = {
+            let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
+            let times = seen.entry(asked.key).or_default();
+            *times += 1;
+            *times - 1
+        };
+        let asked =
+            if times == 0 { asked } else { self.ready(head, body, options, times).map_err(Failed::into_error)? };
+        let gone = CancellationToken::new();
+        let _ends = gone.clone().drop_guard();
+        let outcome = self.calls.clone().ask(self.clone(), asked, gone).await;
+        let synced = outcome.and_then(|outcome| self.calls.sync().map(|()| outcome));
+        // What ends the run cannot be said in `wasi:http`; the log has the words.
+        let reply = synced.map_err(|error| self.ends(&error))?.map_err(Failed::into_error)?;
+        let mut response = Response::new(WasiBody::new(Told(Whole::of(reply.body))));
+        *response.status_mut() = hyper::StatusCode::from_u16(reply.status).map_err(|_| Error::HttpProtocolError)?;
+        for (name, value) in reply.headers {
+            let header = (HeaderName::from_bytes(name.as_bytes()), HeaderValue::from_bytes(&value));
+            if let (Ok(name), Ok(value)) = header {
+                response.headers_mut().append(name, value);
+            }
+        }
+        Ok((response, Box::new(async { Ok(()) })))
+    }
+
+    fn ends(&self, error: &SandboxError) -> Error {
+        if error.class != Class::Interrupted {
+            let (step, level, message) = (self.step.clone(), Level::Error, error.to_string());
+            self.observer.tell(Event::Log { step, level, message });
+        }
+        Error::InternalError(Some(error.to_string()))
+    }
+}
+
+/// A body as `wasi:http` has it.
+struct Told(Whole);
+
+impl hyper::body::Body for Told {
+    type Data = Bytes;
+    type Error = Error;
+
+    fn poll_frame(
+        mut self: std::pin::Pin<&mut Self>,
+        cx: &mut std::task::Context<'_>,
+    ) -> std::task::Poll<Option<Result<hyper::body::Frame<Bytes>, Error>>> {
+        std::pin::Pin::new(&mut self.0).poll_frame(cx).map_err(|never| match never {})
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.0.is_end_stream()
+    }
+
+    fn size_hint(&self) -> hyper::body::SizeHint {
+        self.0.size_hint()
+    }
+}
+
+fn of_contract(reply: Reply) -> contract::Reply {
+    let header = |(name, value): (String, Vec<u8>)| contract::Header {
+        name,
+        value: String::from_utf8_lossy(&value).into_owned(),
+    };
+    contract::Reply {
+        status: reply.status,
+        headers: reply.headers.into_iter().map(header).collect(),
+        body: reply.body.into(),
+    }
+}
+
+fn failure(failed: Failed) -> contract::Failure {
+    let kind = match failed.kind {
+        FailedKind::Refused => contract::FailureKind::Refused,
+        FailedKind::Unreachable => contract::FailureKind::Unreachable,
+        FailedKind::Timeout => contract::FailureKind::Timeout,
+        FailedKind::TooLarge => contract::FailureKind::TooLarge,
+    };
+    contract::Failure { kind, message: failed.message }
 }
 
 impl WasiHttpHooks for Requests {
@@ -113,8 +349,8 @@ impl WasiHttpHooks for Requests {
         options: Option<RequestOptions>,
         _processed: Box<dyn Future<Output = Result<(), Error>> + Send>,
     ) -> Box<dyn Future<Output = Sent> + Send> {
-        let granted = self.0.clone();
-        Box::new(async move { granted.send(request, options.unwrap_or_default()).await })
+        let (granted, seen) = (self.granted.clone(), self.seen.clone());
+        Box::new(async move { granted.send(seen, request, options.unwrap_or_default()).await })
     }
 
     fn p2_outgoing_body_chunk_size(&mut self) -> usize {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use callboard_plan::{Grants, SecretGrant};
-use hyper::Request;
+use hyper::HeaderMap;
 use hyper::header::{CONTENT_LENGTH, HeaderName, HeaderValue};
 use wasmtime_wasi_http::DEFAULT_FORBIDDEN_HEADERS;
 
@@ -55,9 +55,9 @@ impl Secrets {
     }
 
     /// Adds what is granted for `host`, in place of whatever the step set under that name.
-    pub(super) fn add_to<B>(&self, request: &mut Request<B>, host: &str) {
+    pub(super) fn add_to(&self, headers: &mut HeaderMap, host: &str) {
         if let Some(Secret { header, value }) = self.0.get(bare(host)) {
-            request.headers_mut().insert(header, value.clone());
+            headers.insert(header, value.clone());
         }
     }
 }

@@ -13,6 +13,7 @@ use super::{InstanceConfig, Look};
 use crate::bindings::callboard::step::types::{Error as SaidError, ErrorKind};
 use crate::error::{Fault, SaidKind};
 use crate::guard::caught;
+use crate::http::Waiting;
 
 /// Between two looks of a call's caller.
 const BETWEEN_LOOKS: Duration = Duration::from_millis(50);
@@ -93,6 +94,10 @@ pub(super) fn drive<R>(
     let returnable = config.returnable();
     store.set_hostcall_fuel(returnable.bytes());
     store.data_mut().log.begin_call();
+    store.data_mut().requests.begin_call();
+    store.data_mut().may_ask = !matches!(call, Call::Start | Call::Describe | Call::Declare);
+    let waiting = store.data().waiting.clone();
+    waiting.reset();
     // What panics beneath a component has gone through its frames by here, and wasmtime with it.
     let outcome = caught(|| {
         runtime.block_on(async {
@@ -100,7 +105,7 @@ pub(super) fn drive<R>(
                 biased;
                 () = config.cancel.cancelled() => Err(Fault::Interrupted),
                 () = config.interrupt.cancelled(), if !call.is_short() => Err(Fault::Interrupted),
-                outcome = tokio::time::timeout(limit, body(store)) => Ok(outcome),
+                outcome = within(limit, &waiting, body(store)) => Ok(outcome),
                 () = looked(config.look.as_ref()) => Err(Fault::Interrupted),
             }
         })
@@ -109,9 +114,24 @@ pub(super) fn drive<R>(
     let log = &store.data().log;
     log.end_call();
     match outcome? {
-        Err(_elapsed) => Err(Fault::Time { call: call.name(), limit, key }),
-        Ok(Ok(value)) => Ok(value),
-        Ok(Err(error)) => Err(trap::fault_of(error, call.name(), &returnable, log.last_words())),
+        None => Err(Fault::Time { call: call.name(), limit, key }),
+        Some(Ok(value)) => Ok(value),
+        Some(Err(error)) => Err(trap::fault_of(error, call.name(), &returnable, log.last_words())),
+    }
+}
+
+/// What comes of a call within its limit, to which the time that the host needs to send requests does not count.
+async fn within<R>(limit: Duration, waiting: &Waiting, body: impl Future<Output = R>) -> Option<R> {
+    let began = tokio::time::Instant::now();
+    let mut body = std::pin::pin!(body);
+    loop {
+        let left = (limit + waiting.so_far()).saturating_sub(began.elapsed());
+        match tokio::time::timeout(left, &mut body).await {
+            Ok(outcome) => return Some(outcome),
+            // Time that was waited meanwhile is added.
+            Err(_) if began.elapsed() < limit + waiting.so_far() => {}
+            Err(_) => return None,
+        }
     }
 }
 

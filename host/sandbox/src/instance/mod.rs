@@ -4,6 +4,7 @@ mod call;
 mod config;
 mod exchange;
 mod files;
+mod http;
 mod limiter;
 mod loaded;
 mod log;

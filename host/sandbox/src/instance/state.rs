@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use tokio_util::sync::CancellationToken;
 use wasmtime::component::ResourceTable;
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
@@ -15,7 +16,7 @@ use super::{InstanceConfig, wasi};
 use crate::bindings::callboard::step::{columns, counters, log, types};
 use crate::error::LimitExceeded;
 use crate::events::{Event, Level, Observer};
-use crate::http::Requests;
+use crate::http::{Requests, Waiting};
 use crate::meter::Held;
 
 /// Different counters of one instance, and the bytes of a counter's name.
@@ -35,7 +36,15 @@ pub(crate) struct State {
     pub(super) hosting: Duration,
     wasi: WasiCtx,
     http: WasiHttpCtx,
-    requests: Requests,
+    pub(super) requests: Requests,
+    /// How long this call waited for requests that the host sends.
+    pub(super) waiting: Waiting,
+    /// Whether this call may send requests.
+    pub(super) may_ask: bool,
+    /// The most bytes that it may be handed in one call.
+    pub(super) returned: u64,
+    /// Cancelled when nothing more is to be sent.
+    pub(super) interrupt: CancellationToken,
     step: Arc<str>,
     observer: Observer,
     counters: BTreeMap<String, i64>,
@@ -56,7 +65,11 @@ impl State {
             log,
             hosting: Duration::ZERO,
             http,
-            requests: config.reach.requests.clone(),
+            requests: config.reach.requests.of_instance(),
+            waiting: Waiting::default(),
+            may_ask: false,
+            returned: config.returned,
+            interrupt: config.interrupt.clone(),
             step: config.step.clone(),
             observer: config.observer.clone(),
             counters: BTreeMap::new(),

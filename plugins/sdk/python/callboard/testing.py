@@ -21,6 +21,7 @@ from operator import itemgetter
 from typing import Any
 
 from callboard import _gathered, log
+from callboard._replies import play as replies
 from callboard._build import build
 from callboard._calls import GlobalCalls, SourceCalls, TransformCalls
 from callboard._contract import Arrangement, Fate, Removal

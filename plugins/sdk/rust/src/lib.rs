@@ -44,7 +44,7 @@
 //! 3. A [`Batch`] holds what is read; [`Batch::get`] gives a typed view ([`mod@array`]) on a column, without copying it.
 //! 4. Columns put out are [`ArrayBuf`]s: collected from an iterator, built ([`builders`]), or taken from others
 //!    ([`array::Array::take`]). A transform returns an [`Output`], a global step calls a [`Writer`], a source makes a [`Page`].
-//! 5. What goes wrong is a [`StepError`]; what should be known besides is logged ([`info!`]) or counted ([`count`]).
+//! 5. What a server has to be asked goes out by [`http`], many requests at once. What goes wrong is a [`StepError`]; what should be known besides is logged ([`info!`]) or counted ([`count`]).
 //! 6. [`transform!`], [`global!`] and [`source!`] export the step from a component; natively they do nothing, and
 //!    [`testing`] runs the step over rows in JSON.
 //!
@@ -61,6 +61,7 @@ mod exchange;
 mod export;
 mod gather;
 mod host;
+pub mod http;
 mod key;
 mod output;
 #[doc(hidden)]

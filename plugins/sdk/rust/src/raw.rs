@@ -8,7 +8,7 @@
 #![allow(missing_docs, unreachable_pub)]
 
 pub use manifest::exports::callboard::step::manifest::{Guest as ManifestGuest, Manifest};
-pub use transform::callboard::step::{columns, counters, log, types};
+pub use transform::callboard::step::{columns, counters, http, log, types};
 
 pub mod manifest {
     wit_bindgen::generate!({
@@ -26,6 +26,7 @@ pub mod transform {
             world transforming {
                 import callboard:step/log@0.2.0;
                 import callboard:step/counters@0.2.0;
+                import callboard:step/http@0.2.0;
                 export callboard:step/transform@0.2.0;
             }",
         pub_export_macro: true,

@@ -61,6 +61,9 @@ pub(crate) struct Outcome {
     pub(crate) counters: BTreeMap<String, i64>,
     /// The limits under which rows were rejected because a call trapped or ran into one; `None` if no row was.
     pub(crate) narrowed: Option<CallLimits>,
+    /// Whether rows were rejected for a reason that passes: the call is made again by the next run, and so it is not written down.
+    #[serde(skip)]
+    pub(crate) passing: bool,
 }
 
 /// The limits that decide of rows when they are exceeded: linear memory, bytes, and time of a call, milliseconds.

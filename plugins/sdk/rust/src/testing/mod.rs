@@ -29,6 +29,7 @@
 mod gathered;
 mod json;
 mod native;
+pub mod replies;
 mod table;
 
 use serde_json::Value;
@@ -267,7 +268,7 @@ pub fn schema(rows: impl Into<Table>) -> Schema {
 
 fn removed(removal: Removal, place: impl Fn(u64) -> u64) -> Vec<Removed> {
     let Removal { rows, fate, reason } = removal;
-    let of = |row| Removed { row: place(row), rejected: fate == Fate::Rejected, reason: reason.clone() };
+    let of = |row| Removed { row: place(row), rejected: fate != Fate::Dropped, reason: reason.clone() };
     rows.into_iter().map(of).collect()
 }
 

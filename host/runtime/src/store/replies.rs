@@ -1,0 +1,477 @@
+//! Replies of servers, kept beside the runs of a folder for all of them: what was paid for is not asked for again.
+//!
+//! A process appends to a file of its own, `NAME.replies`, in a folder that is private to the user. A record is a head with all but the
+//! body, and the body, each under an HMAC with a key of the user's own: what somebody else put there, and what is damaged, is not
+//! a reply. The last record of a killed process may be torn, and ends its file.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fs::File;
+use std::io::{self, BufReader, ErrorKind, Read, Write};
+use std::os::unix::fs::{FileExt, MetadataExt};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError, RwLock};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use callboard_io::beneath::Dir;
+use callboard_sandbox::{CallKey, Journal, Question, Reply, hex};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use super::frames::named;
+use super::seal::Key;
+use crate::error::{Class, RunError};
+
+/// The folder, beside those of runs.
+const FOLDER: &str = ".replies";
+const EXTENSION: &str = ".replies";
+/// The first bytes of each file, with the number of its format.
+const MAGIC: [u8; 8] = *b"cbreply1";
+/// An HMAC, cut.
+const MAC: usize = 16;
+/// The lengths of a record's head and body, and the HMAC of both lengths and the head.
+const LENGTHS: usize = 8 + MAC;
+/// No head and no body is longer than this, bytes.
+const LONGEST_HEAD: usize = 1 << 20;
+const LONGEST_BODY: usize = 65 << 20;
+
+/// Where the replies of runs that lie beside this one are kept.
+pub(crate) fn replies_folder(run_folder: &Path) -> PathBuf {
+    run_folder.parent().unwrap_or(Path::new("")).join(FOLDER)
+}
+
+/// What a file begins with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct FileHead {
+    /// Which run it is of.
+    run: u64,
+    /// When the process began, milliseconds since 1970.
+    at: u64,
+    /// Whether it was the first of its run.
+    first: bool,
+    /// Whether the run is to ask for everything itself.
+    fresh: bool,
+}
+
+/// All of a reply but its body.
+#[derive(Debug, Serialize, Deserialize)]
+struct Head {
+    key: CallKey,
+    /// When it came, milliseconds since 1970.
+    at: u64,
+    /// What it cost.
+    cost: u64,
+    server: String,
+    status: u16,
+    headers: Vec<(String, Vec<u8>)>,
+    body: [u8; MAC],
+}
+
+/// Where a reply lies.
+#[derive(Clone, Copy)]
+struct Place {
+    file: u32,
+    at: u64,
+    offset: u64,
+    head: u32,
+    body: u32,
+}
+
+/// The replies that a run knows and keeps.
+pub(crate) struct Replies {
+    key: Key,
+    known: RwLock<HashMap<CallKey, Place>>,
+    /// Those of earlier processes, then this one's.
+    files: Vec<File>,
+    own: Mutex<u64>,
+    dir: Dir,
+    name: String,
+    has_new: AtomicBool,
+    written: AtomicU64,
+    is_fresh: bool,
+}
+
+/// What was found when the replies were opened.
+pub(crate) struct Opened {
+    pub(crate) replies: Replies,
+    /// What this run paid before, by server.
+    pub(crate) spent: BTreeMap<String, u64>,
+    /// What whoever runs it should know.
+    pub(crate) notes: Vec<String>,
+}
+
+impl Replies {
+    /// Opens the replies beside a run. `first`: whether this process begins the run; `fresh`: whether it is to ask for everything again,
+    /// which a process that resumes it then does, too.
+    pub(crate) fn open(run_folder: &Path, key: Key, first: bool, fresh: bool) -> Result<Opened, RunError> {
+        let path = replies_folder(run_folder);
+        let unusable = |error: io::Error| RunError::system("keep replies of servers in", &path, &error);
+        let dir = Dir::make(&path, 0o700).map_err(unusable)?;
+        let own = dir.own_metadata().map_err(unusable)?;
+        if own.uid() != rustix::process::geteuid().as_raw() || own.mode() & 0o077 != 0 {
+            let message =
+                format!("`{}` is not private: replies of servers would be for others to read", path.display());
+            let help = format!("make it yours alone: chmod 700 {}; or use another folder for runs", path.display());
+            return Err(RunError::new(Class::System, message).help(help));
+        }
+        let run = run_id(run_folder);
+        let mut scanned = scan(&dir, &key).map_err(unusable)?;
+        let ours = |file: &Scanned| file.head.run == run;
+        let began = match first {
+            true => u64::MAX,
+            false => {
+                let first = |file: &&Scanned| ours(file) && file.head.first;
+                scanned.files.iter().filter(first).map(|file| file.head.at).max().unwrap_or(0)
+            }
+        };
+        let of_this_run = |file: &Scanned| ours(file) && file.head.at >= began;
+        let is_fresh =
+            if first { fresh } else { scanned.files.iter().any(|file| of_this_run(file) && file.head.fresh) };
+        let mut spent: BTreeMap<String, u64> = BTreeMap::new();
+        for file in scanned.files.iter().filter(|file| of_this_run(file)) {
+            for (server, cost) in &file.paid {
+                let sum = spent.entry(server.clone()).or_default();
+                *sum = sum.saturating_add(*cost);
+            }
+        }
+        if is_fresh {
+            let kept: Vec<bool> = scanned.files.iter().map(of_this_run).collect();
+            scanned.known.retain(|_, place| kept[place.file as usize]);
+        }
+        let head = FileHead { run, at: now(), first, fresh: is_fresh };
+        let name = format!("{:016x}-{}{EXTENSION}", head.at, hex(&random().map_err(unusable)?));
+        let file = dir.create_new(&name, 0o600).map_err(unusable)?;
+        let bytes = file_head(&head, &key);
+        (&file).write_all(&bytes).map_err(unusable)?;
+        let mut files: Vec<File> = scanned.files.into_iter().map(|scanned| scanned.file).collect();
+        files.push(file);
+        let replies = Replies {
+            key,
+            known: RwLock::new(scanned.known),
+            files,
+            own: Mutex::new(bytes.len() as u64),
+            dir,
+            name,
+            has_new: AtomicBool::new(false),
+            written: AtomicU64::new(0),
+            is_fresh,
+        };
+        Ok(Opened { replies, spent, notes: scanned.notes })
+    }
+
+    fn own(&self) -> MutexGuard<'_, u64> {
+        self.own.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn file(&self) -> &File {
+        self.files.last().expect("its own is there")
+    }
+
+    fn read(&self, key: &CallKey, place: Place) -> io::Result<Option<Reply>> {
+        let mut bytes = vec![0; LENGTHS + place.head as usize + place.body as usize];
+        self.files[place.file as usize].read_exact_at(&mut bytes, place.offset)?;
+        let (lengths, rest) = bytes.split_at(LENGTHS);
+        let (head, body) = rest.split_at(place.head as usize);
+        let Some(head) = head_of(lengths, head, &self.key).filter(|head| head.key == *key) else { return Ok(None) };
+        let is_whole = head.body == mac(&self.key, b"body", &[&head.key, body]);
+        Ok(is_whole.then(|| Reply { status: head.status, headers: head.headers, body: body.to_vec().into() }))
+    }
+}
+
+impl Journal for Replies {
+    fn known(&self, key: &CallKey, _asked: &Question<'_>) -> Option<Reply> {
+        let place = *self.known.read().unwrap_or_else(PoisonError::into_inner).get(key)?;
+        self.read(key, place).ok().flatten()
+    }
+
+    fn keep(&self, key: &CallKey, asked: &Question<'_>, reply: &Reply, cost: u64) -> io::Result<()> {
+        let body = mac(&self.key, b"body", &[key, &reply.body]);
+        let (server, headers) = (asked.server.to_owned(), reply.headers.clone());
+        let head = Head { key: *key, at: now(), cost, server, status: reply.status, headers, body };
+        let head = postcard::to_allocvec(&head).map_err(io::Error::other)?;
+        if head.len() > LONGEST_HEAD || reply.body.len() > LONGEST_BODY {
+            // The host reads no reply as large as that.
+            return Err(io::Error::other("the reply is too large to be kept"));
+        }
+        let (head_length, body_length) = (head.len() as u32, reply.body.len() as u32);
+        let lengths = [head_length.to_le_bytes(), body_length.to_le_bytes()].concat();
+        let sealed = mac(&self.key, b"head", &[&lengths, &head]);
+        let record = [&lengths, &sealed[..], &head, &reply.body].concat();
+        let mut end = self.own();
+        let offset = *end;
+        if let Err(error) = self.file().write_all_at(&record, offset) {
+            // Half a record would hide what comes after it.
+            let _ = self.file().set_len(offset);
+            return Err(error);
+        }
+        *end += record.len() as u64;
+        drop(end);
+        self.written.fetch_add(1, Ordering::Relaxed);
+        self.has_new.store(true, Ordering::Release);
+        let file = (self.files.len() - 1) as u32;
+        let place = Place { file, at: now(), offset, head: head_length, body: body_length };
+        self.known.write().unwrap_or_else(PoisonError::into_inner).insert(*key, place);
+        Ok(())
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        match self.has_new.swap(false, Ordering::AcqRel) {
+            true => self.file().sync_data(),
+            false => Ok(()),
+        }
+    }
+}
+
+impl Drop for Replies {
+    /// A file without a reply says nothing to anybody, but that its run is to ask for everything itself.
+    fn drop(&mut self) {
+        if self.written.load(Ordering::Relaxed) == 0 && !self.is_fresh {
+            let _ = self.dir.remove_file(&self.name);
+        }
+    }
+}
+
+/// A file of replies.
+struct Scanned {
+    file: File,
+    head: FileHead,
+    /// What its replies cost, by server.
+    paid: BTreeMap<String, u64>,
+}
+
+#[derive(Default)]
+struct Scan {
+    files: Vec<Scanned>,
+    known: HashMap<CallKey, Place>,
+    notes: Vec<String>,
+}
+
+/// The heads of all replies. Of several to one request, the latest counts.
+fn scan(dir: &Dir, key: &Key) -> io::Result<Scan> {
+    let mut scan = Scan::default();
+    let mut names: Vec<_> = dir.entries()?.into_iter().map(|(name, _)| name).collect();
+    names.retain(|name| name.to_str().is_some_and(|name| name.ends_with(EXTENSION)));
+    names.sort();
+    for name in names {
+        let file = match dir.file(&name) {
+            // Another process has just removed it: it was empty.
+            Err(error) if error.kind() == ErrorKind::NotFound => continue,
+            file => file.map_err(|error| named(Path::new(&name), &error))?,
+        };
+        let index = scan.files.len() as u32;
+        let length = file.metadata()?.len();
+        let mut reader = BufReader::with_capacity(64 << 10, &file);
+        let Some(head) = read_file_head(&mut reader, key) else {
+            let note = format!("`{}` is not of this user's key, or damaged: its replies are not used", name.display());
+            scan.notes.push(note);
+            continue;
+        };
+        let mut paid = BTreeMap::new();
+        let mut offset = (MAGIC.len() + 4 + MAC) as u64 + head.1;
+        while let Some((record, place)) = next_record(&mut reader, key, index, offset, length) {
+            offset = place.offset + LENGTHS as u64 + u64::from(place.head) + u64::from(place.body);
+            let sum: &mut u64 = paid.entry(record.server).or_default();
+            *sum = sum.saturating_add(record.cost);
+            let known = scan.known.entry(record.key).or_insert(place);
+            if place.at >= known.at {
+                *known = place;
+            }
+        }
+        scan.files.push(Scanned { file, head: head.0, paid });
+    }
+    Ok(scan)
+}
+
+/// The next whole record of a file; none at its end, or where a process was killed while it wrote.
+fn next_record(reader: &mut BufReader<&File>, key: &Key, file: u32, offset: u64, length: u64) -> Option<(Head, Place)> {
+    let mut lengths = [0; LENGTHS];
+    reader.read_exact(&mut lengths).ok()?;
+    let number = |at: usize| u32::from_le_bytes(lengths[at..at + 4].try_into().expect("four bytes"));
+    let (head, body) = (number(0), number(4));
+    let end = offset + LENGTHS as u64 + u64::from(head) + u64::from(body);
+    if head as usize > LONGEST_HEAD || body as usize > LONGEST_BODY || end > length {
+        return None;
+    }
+    let mut bytes = vec![0; head as usize];
+    reader.read_exact(&mut bytes).ok()?;
+    let record = head_of(&lengths, &bytes, key)?;
+    reader.seek_relative(i64::from(body)).ok()?;
+    let at = record.at;
+    Some((record, Place { file, at, offset, head, body }))
+}
+
+fn head_of(lengths: &[u8], head: &[u8], key: &Key) -> Option<Head> {
+    let (numbers, sealed) = lengths.split_at(8);
+    let is_ours = mac(key, b"head", &[numbers, head]) == *sealed;
+    is_ours.then(|| postcard::from_bytes(head).ok()).flatten()
+}
+
+fn file_head(head: &FileHead, key: &Key) -> Vec<u8> {
+    let head = postcard::to_allocvec(head).expect("numbers are written");
+    let length = (head.len() as u32).to_le_bytes();
+    [&MAGIC[..], &length, &mac(key, b"file", &[&head]), &head].concat()
+}
+
+/// What a file begins with, and how many bytes that is.
+fn read_file_head(reader: &mut impl Read, key: &Key) -> Option<(FileHead, u64)> {
+    let mut begin = [0; MAGIC.len() + 4 + MAC];
+    reader.read_exact(&mut begin).ok()?;
+    let (magic, rest) = begin.split_at(MAGIC.len());
+    let (length, sealed) = rest.split_at(4);
+    let length = u32::from_le_bytes(length.try_into().ok()?);
+    if magic != MAGIC || length > 100 {
+        return None;
+    }
+    let mut head = vec![0; length as usize];
+    reader.read_exact(&mut head).ok()?;
+    let is_ours = mac(key, b"file", &[&head]) == *sealed;
+    is_ours.then(|| postcard::from_bytes(&head).ok()).flatten().map(|head| (head, u64::from(length)))
+}
+
+fn mac(key: &Key, of: &[u8], parts: &[&[u8]]) -> [u8; MAC] {
+    let mac = key.mac(&[b"callboard replies ", of], parts);
+    mac[..MAC].try_into().expect("it is longer")
+}
+
+fn run_id(run_folder: &Path) -> u64 {
+    let whole = std::path::absolute(run_folder).unwrap_or_else(|_| run_folder.to_owned());
+    let digest = Sha256::digest(whole.as_os_str().as_encoded_bytes());
+    u64::from_le_bytes(digest[..8].try_into().expect("it is longer"))
+}
+
+fn random() -> io::Result<[u8; 8]> {
+    let mut bytes = [0; 8];
+    File::open("/dev/urandom")?.read_exact(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// Milliseconds since 1970.
+fn now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_millis() as u64)
+}
+
+/// What the replies beside the runs in `parent` take of the disk, bytes; none if there are none.
+///
+/// # Errors
+///
+/// Their folder cannot be read.
+pub fn replies_size(parent: &Path) -> io::Result<Option<u64>> {
+    let dir = match Dir::open(&parent.join(FOLDER)) {
+        Err(error) if [ErrorKind::NotFound, ErrorKind::NotADirectory].contains(&error.kind()) => return Ok(None),
+        dir => dir?,
+    };
+    let sizes = dir.entries()?.into_iter().map(|(name, _)| Ok(dir.metadata(name)?.map_or(0, |found| found.len())));
+    sizes.sum::<io::Result<u64>>().map(Some)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key() -> Key {
+        Key::of([7; 32])
+    }
+
+    fn reply(body: &str) -> Reply {
+        let headers = vec![("content-type".to_owned(), b"text/plain".to_vec())];
+        Reply { status: 200, headers, body: body.to_owned().into() }
+    }
+
+    fn asked() -> Question<'static> {
+        Question { method: "POST", url: "http://s/", body: b"", attempt: 0, server: "s" }
+    }
+
+    fn open(folder: &Path, run: &str, first: bool, fresh: bool) -> Opened {
+        Replies::open(&folder.join(run), key(), first, fresh).unwrap()
+    }
+
+    /// A wrong outcome would pay again, or take half a reply for a whole one.
+    #[test]
+    fn a_reply_is_known_to_later_runs_and_a_torn_one_to_none() {
+        let folder = tempfile::tempdir().unwrap();
+        let opened = open(folder.path(), "a", true, false);
+        for (at, body) in ["one", "two", ""].iter().enumerate() {
+            opened.replies.keep(&[at as u8; 32], &asked(), &reply(body), 5).unwrap();
+        }
+        assert_eq!(opened.replies.known(&[1; 32], &asked()), Some(reply("two")));
+        opened.replies.sync().unwrap();
+        let file = folder.path().join(FOLDER).join(&opened.replies.name);
+        drop(opened);
+        let whole = std::fs::read(&file).unwrap();
+        let mut lost = 0;
+        for end in (0..=whole.len()).rev() {
+            std::fs::write(&file, &whole[..end]).unwrap();
+            let again = open(folder.path(), "b", true, false).replies;
+            let there: Vec<bool> = (0..3).map(|at| again.known(&[at; 32], &asked()).is_some()).collect();
+            // Those that are there are the first ones, whole.
+            assert!(there.is_sorted_by(|a, b| a >= b), "{there:?}");
+            assert!(
+                (0..3).all(|at| again
+                    .known(&[at; 32], &asked())
+                    .is_none_or(|known| known == reply(["one", "two", ""][at as usize])))
+            );
+            lost = lost.max(there.iter().filter(|there| !**there).count());
+            drop(again);
+        }
+        assert_eq!(lost, 3);
+    }
+
+    /// A wrong outcome would let somebody else's folder say what a server replied.
+    #[test]
+    fn a_changed_byte_is_never_read_as_a_reply() {
+        let folder = tempfile::tempdir().unwrap();
+        let opened = open(folder.path(), "a", true, false);
+        opened.replies.keep(&[1; 32], &asked(), &reply("what was said"), 0).unwrap();
+        let file = folder.path().join(FOLDER).join(&opened.replies.name);
+        drop(opened);
+        let whole = std::fs::read(&file).unwrap();
+        for at in 0..whole.len() {
+            let mut changed = whole.clone();
+            changed[at] ^= 1;
+            std::fs::write(&file, &changed).unwrap();
+            assert_eq!(open(folder.path(), "b", true, false).replies.known(&[1; 32], &asked()), None, "byte {at}");
+        }
+        std::fs::write(&file, &whole).unwrap();
+        let other = Replies::open(&folder.path().join("b"), Key::of([8; 32]), true, false).unwrap();
+        assert_eq!((other.replies.known(&[1; 32], &asked()), other.notes.len()), (None, 1));
+    }
+
+    #[test]
+    fn a_fresh_run_asks_again_and_so_does_whoever_resumes_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let old = open(folder.path(), "a", true, false).replies;
+        old.keep(&[1; 32], &asked(), &reply("old"), 3).unwrap();
+        old.keep(&[2; 32], &asked(), &reply("old"), 3).unwrap();
+        drop(old);
+        let fresh = open(folder.path(), "b", true, true);
+        assert!(fresh.spent.is_empty());
+        assert_eq!(fresh.replies.known(&[1; 32], &asked()), None);
+        fresh.replies.keep(&[1; 32], &asked(), &reply("new"), 4).unwrap();
+        drop(fresh);
+        let resumed = open(folder.path(), "b", false, false);
+        assert_eq!(resumed.spent, BTreeMap::from([("s".to_owned(), 4)]));
+        assert_eq!(resumed.replies.known(&[1; 32], &asked()), Some(reply("new")));
+        assert_eq!(resumed.replies.known(&[2; 32], &asked()), None, "it was not asked for in this run");
+        drop(resumed);
+        // A later run has the latest of all.
+        let later = open(folder.path(), "c", true, false);
+        assert!(later.spent.is_empty());
+        assert_eq!(later.replies.known(&[1; 32], &asked()), Some(reply("new")));
+        assert_eq!(later.replies.known(&[2; 32], &asked()), Some(reply("old")));
+    }
+
+    #[test]
+    fn replies_are_for_their_user_alone() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().unwrap();
+        let opened = open(folder.path(), "a", true, false);
+        opened.replies.keep(&[1; 32], &asked(), &reply("x"), 0).unwrap();
+        let (dir, name) = (folder.path().join(FOLDER), opened.replies.name.clone());
+        let mode = |path: &Path| path.metadata().unwrap().permissions().mode() & 0o777;
+        assert_eq!((mode(&dir), mode(&dir.join(name))), (0o700, 0o600));
+        drop(opened);
+        std::fs::set_permissions(&dir, std::fs::Permissions::from_mode(0o755)).unwrap();
+        let refused = Replies::open(&folder.path().join("b"), key(), true, false).err().unwrap();
+        assert!(refused.message.contains("is not private"), "{refused}");
+    }
+}

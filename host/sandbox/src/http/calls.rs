@@ -1,0 +1,439 @@
+//! The requests of a run: those of all its steps, to all its servers, sent by one thread.
+//!
+//! A request that may be sent ([`allow`](super::allow)) is looked for among the replies that are known ([`Journal`]). If it is not
+//! there, it waits until its server's limits let it through ([`Server`]), is sent, and again where it failed for a passing
+//! reason. A reply is kept before anybody sees it. What was sent goes on if whoever asked is gone, since it is paid for; what
+//! was not sent is forgotten.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
+
+use callboard_plan::call_limits;
+use chrono::Utc;
+use hyper::body::Bytes;
+use hyper::http::request::Parts;
+use tokio::sync::Mutex as Turn;
+use tokio::time::Instant;
+use tokio_rustls::rustls::ClientConfig;
+use tokio_util::sync::CancellationToken;
+
+use super::Granted;
+use super::address;
+use super::allow::{Refused, Target};
+use super::figures::ServerCalls;
+use super::journal::{CallKey, Journal, Question, key};
+use super::reply::{Failed, Reply};
+use super::said::{exhausted, is_bearable, retry_after};
+use super::send::{Sending, Waits, tls};
+use super::server::{Server, Turned};
+use super::usage::{Need, Tokens};
+use crate::error::{Class, SandboxError};
+use crate::guard::spawn;
+
+/// Before the first repetition; each pause after it is twice as long, up to the longest.
+const FIRST_PAUSE: Duration = Duration::from_millis(500);
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+/// The most bytes of a reply's body.
+const LARGEST_REPLY: u64 = 64 << 20;
+
+/// The requests of a run.
+#[derive(Clone, Default)]
+pub struct Calls(Arc<Shared>);
+
+#[derive(Default)]
+struct Shared {
+    limits: callboard_plan::Calls,
+    /// Whether nothing is sent, and only what is known is there.
+    only_known: bool,
+    servers: Mutex<BTreeMap<String, Arc<Server>>>,
+    /// Replies that are known, once the run keeps them.
+    journal: OnceLock<Arc<dyn Journal>>,
+    /// What this run paid before this process, by server.
+    spent: Mutex<BTreeMap<String, u64>>,
+    /// Requests under way: who asks for the same waits for their outcome.
+    under_way: Mutex<HashMap<CallKey, Arc<Turn<Option<Outcome>>>>>,
+    sender: Mutex<Option<Sender>>,
+    tls: OnceLock<Arc<ClientConfig>>,
+    /// Requests that were sent, and what they have not brought yet.
+    sent: tokio_util::task::TaskTracker,
+}
+
+/// The thread that sends.
+struct Sender {
+    handle: tokio::runtime::Handle,
+    ends: CancellationToken,
+}
+
+impl Drop for Sender {
+    fn drop(&mut self) {
+        self.ends.cancel();
+    }
+}
+
+/// What came of a request: for a step, or a reason to end the run.
+pub(super) type Outcome = Result<Result<Reply, Failed>, SandboxError>;
+
+/// A request that may be sent.
+pub(super) struct Asked {
+    pub(super) target: Target,
+    /// With the secret, and with the name of the host.
+    pub(super) head: Parts,
+    pub(super) body: Bytes,
+    pub(super) waits: Waits,
+    pub(super) key: CallKey,
+    pub(super) attempt: u32,
+}
+
+impl Asked {
+    fn url(&self) -> String {
+        self.head.uri.to_string()
+    }
+}
+
+fn question<'a>(asked: &'a Asked, url: &'a str, server: &'a Server) -> Question<'a> {
+    let method = asked.head.method.as_str();
+    Question { method, url, body: &asked.body, attempt: asked.attempt, server: &server.name }
+}
+
+impl std::fmt::Debug for Calls {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Calls")
+    }
+}
+
+impl Calls {
+    /// Those of a run with these limits.
+    pub fn new(limits: &callboard_plan::Calls) -> Calls {
+        Calls(Arc::new(Shared { limits: limits.clone(), ..Shared::default() }))
+    }
+
+    /// Those of a step that is tried: replies are taken from `journal`, and kept there if they are to be asked for; otherwise nothing is
+    /// sent, and what is not known is refused.
+    pub fn tried(journal: Arc<dyn Journal>, asks: bool) -> Calls {
+        let calls = Calls(Arc::new(Shared { only_known: !asks, ..Shared::default() }));
+        let _ = calls.0.journal.set(journal);
+        calls
+    }
+
+    /// Whether nothing is sent.
+    pub(super) fn only_known(&self) -> bool {
+        self.0.only_known
+    }
+
+    /// Keeps replies from now on, and takes those that are known from there. `spent` is what the run paid before, by server. Once.
+    pub fn keep(&self, journal: Arc<dyn Journal>, spent: BTreeMap<String, u64>) {
+        *self.0.spent() = spent;
+        let _ = self.0.journal.set(journal);
+    }
+
+    /// What came of requests so far, by server.
+    pub fn figures(&self) -> BTreeMap<String, ServerCalls> {
+        self.0.servers().iter().map(|(name, server)| (name.clone(), server.calls())).collect()
+    }
+
+    /// Waits for the replies to what was sent, for this long at most: they are paid for. Nothing is sent afterwards.
+    pub fn settle(&self, longest: Duration) {
+        let Some(sender) = self.0.sender().take() else { return };
+        let (done, wait) = std::sync::mpsc::channel();
+        let shared = self.0.clone();
+        shared.sent.close();
+        sender.handle.spawn(async move {
+            shared.sent.wait().await;
+            let _ = done.send(());
+        });
+        let _ = wait.recv_timeout(longest);
+        if let Some(journal) = self.0.journal.get() {
+            // What is not there yet is in the system's hands.
+            let _ = journal.sync();
+        }
+    }
+
+    /// Asks, for a step, and gives the outcome to `done`. Where `gone` is cancelled nobody waits any more, and what is not sent yet
+    /// is not sent.
+    pub(super) fn begin(
+        &self,
+        step: Arc<Granted>,
+        asked: Asked,
+        gone: CancellationToken,
+        done: impl FnOnce(Outcome) + Send + 'static,
+    ) -> Result<(), SandboxError> {
+        let shared = self.0.clone();
+        let tracked = self.0.sent.track_future(async move { done(shared.ask(&step, asked, &gone).await) });
+        self.0.handle()?.spawn(tracked);
+        Ok(())
+    }
+
+    /// As [`Calls::begin`], and waits for the outcome.
+    pub(super) async fn ask(&self, step: Arc<Granted>, asked: Asked, gone: CancellationToken) -> Outcome {
+        let (done, wait) = tokio::sync::oneshot::channel();
+        self.begin(step, asked, gone, |outcome| drop(done.send(outcome)))?;
+        wait.await.unwrap_or_else(|_| Err(ends()))
+    }
+
+    /// Waits until the disk has the replies that were kept.
+    pub(super) fn sync(&self) -> Result<(), SandboxError> {
+        let Some(journal) = self.0.journal.get() else { return Ok(()) };
+        journal.sync().map_err(|error| unkept(&error))
+    }
+
+    /// The key of a request.
+    pub(super) fn key(target: &Target, head: &Parts, body: &Bytes, step: &Granted, attempt: u32) -> CallKey {
+        key(target, head, body, step.secret_for(&target.host), attempt)
+    }
+}
+
+/// The error of a request whose run ends before it is sent.
+pub(super) fn ends() -> SandboxError {
+    SandboxError::new(Class::Interrupted, "the request was not sent: the run ends")
+}
+
+fn unkept(error: &std::io::Error) -> SandboxError {
+    let words = callboard_words::text::plain(error);
+    SandboxError::new(Class::System, format!("cannot keep the reply of a server: {words}"))
+}
+
+impl Shared {
+    fn servers(&self) -> MutexGuard<'_, BTreeMap<String, Arc<Server>>> {
+        self.servers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn spent(&self) -> MutexGuard<'_, BTreeMap<String, u64>> {
+        self.spent.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn under_way(&self) -> MutexGuard<'_, HashMap<CallKey, Arc<Turn<Option<Outcome>>>>> {
+        self.under_way.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn sender(&self) -> MutexGuard<'_, Option<Sender>> {
+        self.sender.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The thread that sends, started by the first who needs it.
+    fn handle(&self) -> Result<tokio::runtime::Handle, SandboxError> {
+        let mut sender = self.sender();
+        if let Some(sender) = &*sender {
+            return Ok(sender.handle.clone());
+        }
+        if self.sent.is_closed() {
+            return Err(ends());
+        }
+        let at_once: u64 = self.limits.values().map(|limits| u64::from(limits.at_once)).sum();
+        more_descriptors(at_once);
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let runtime = runtime.map_err(|error| crate::refused::thread(&error))?;
+        let (handle, ends) = (runtime.handle().clone(), CancellationToken::new());
+        let ended = ends.clone();
+        spawn(move || {
+            runtime.block_on(ended.cancelled());
+            runtime.shutdown_background();
+        })?;
+        *sender = Some(Sender { handle: handle.clone(), ends });
+        Ok(handle)
+    }
+
+    fn server(&self, target: &Target) -> Arc<Server> {
+        let (name, limits) = call_limits(&self.limits, &target.host, target.port);
+        let mut servers = self.servers();
+        if let Some(server) = servers.get(&name) {
+            return server.clone();
+        }
+        let spent = self.spent().get(&name).copied().unwrap_or(0);
+        let server = Server::new(name.clone(), limits.into_owned(), spent);
+        servers.insert(name, server.clone());
+        server
+    }
+
+    async fn ask(&self, step: &Granted, asked: Asked, gone: &CancellationToken) -> Outcome {
+        let server = self.server(&asked.target);
+        let Some(journal) = self.journal.get().filter(|_| server.limits.journal) else {
+            return self.asked(step, &server, &asked, gone, None).await;
+        };
+        let url = asked.url();
+        if let Some(reply) = known(&**journal, &server, step, &asked, &url) {
+            return Ok(Ok(reply));
+        }
+        if self.only_known {
+            let message = format!("no reply is recorded for {} {url}", asked.head.method);
+            return Ok(Err(Failed::refused(message)));
+        }
+        let turn = self.under_way().entry(asked.key).or_default().clone();
+        let outcome = {
+            let mut turn = turn.lock().await;
+            match &*turn {
+                // Whoever was first has the outcome.
+                Some(Ok(Ok(_))) if let Some(reply) = known(&**journal, &server, step, &asked, &url) => Ok(Ok(reply)),
+                Some(outcome) => outcome.clone(),
+                None => {
+                    let outcome = self.asked(step, &server, &asked, gone, Some(&**journal)).await;
+                    let is_interrupted =
+                        outcome.as_ref().is_err_and(|error: &SandboxError| error.class == Class::Interrupted);
+                    *turn = (!is_interrupted).then(|| outcome.clone());
+                    outcome
+                }
+            }
+        };
+        let mut under_way = self.under_way();
+        // Two: this one and the map's. Nobody else waits for it.
+        if Arc::strong_count(&turn) <= 2 {
+            under_way.remove(&asked.key);
+        }
+        outcome
+    }
+
+    /// Sends it, as often as need be.
+    async fn asked(
+        &self,
+        step: &Granted,
+        server: &Arc<Server>,
+        asked: &Asked,
+        gone: &CancellationToken,
+        journal: Option<&dyn Journal>,
+    ) -> Outcome {
+        let need = Need::of(asked.head.uri.path(), &asked.body, &server.limits);
+        let mut pause = FIRST_PAUSE;
+        for attempt in 0.. {
+            let mut pass = match server.enter(&need, gone).await {
+                Ok(pass) => pass,
+                Err(turned) => return Err(turned_away(server, &turned)),
+            };
+            let outcome = self.sent_once(step, asked).await;
+            let took = pass.began.elapsed();
+            let tokens = match &outcome {
+                Ok(reply) if reply.is_success() => Tokens::of(reply, server.limits.usage.as_ref()),
+                _ => None,
+            };
+            let cost = server.cost(tokens.unwrap_or_default());
+            pass.settle(&need, tokens, cost);
+            if let (Ok(reply), Some(journal)) = (&outcome, journal)
+                && reply.is_success()
+            {
+                let url = asked.url();
+                let kept = journal.keep(&asked.key, &question(asked, &url, server), reply, cost);
+                kept.map_err(|error| unkept(&error))?;
+            }
+            drop(pass);
+            let now = Utc::now();
+            let is_refused = matches!(&outcome, Ok(reply) if reply.status == 429);
+            let wanted = outcome.as_ref().ok().and_then(|reply| retry_after(reply, now));
+            server.refused(is_refused, wanted.filter(|wanted| is_bearable(*wanted)).unwrap_or(pause));
+            if let Some(wait) = outcome.as_ref().ok().and_then(|reply| exhausted(reply, now)) {
+                server.pause(wait);
+            }
+            let again = reason_to_repeat(&outcome).filter(|_| attempt < server.limits.retry);
+            let Some(reason) = again.filter(|_| wanted.is_none_or(is_bearable)) else {
+                server.figures(|figures| match &outcome {
+                    Ok(reply) if reply.is_success() => {
+                        figures.replied(&step.step, took, tokens.unwrap_or_default(), cost);
+                    }
+                    _ => figures.step(&step.step).failed += 1,
+                });
+                return Ok(outcome);
+            };
+            server.figures(|figures| *figures.calls.retried.entry(reason).or_default() += 1);
+            // Not all at the same moment.
+            let wait = wanted.unwrap_or_else(|| pause.mul_f64(0.75 + f64::from(asked.key[0]) / 512.0));
+            if let Err(turned) = server.rest(wait, gone).await {
+                return Err(turned_away(server, &turned));
+            }
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
+        unreachable!("attempts are counted up to `retry`")
+    }
+
+    async fn sent_once(&self, step: &Granted, asked: &Asked) -> Result<Reply, Failed> {
+        let Asked { target, head, body, waits, .. } = asked;
+        let sending = Sending { target, head, body, waits: *waits, most: LARGEST_REPLY };
+        let tls = target.tls.then(|| self.tls.get_or_init(|| Arc::new(tls())).clone());
+        let addresses = async || match address::look_up(&target.host, target.port, waits.connect).await? {
+            Ok(addresses) => Ok(addresses),
+            Err(why) => Err(step.refuse(head, &Refused::Address(why))),
+        };
+        sending.send(&step.connections, tls, addresses).await
+    }
+}
+
+/// A reply that is known, counted as such.
+fn known(journal: &dyn Journal, server: &Server, step: &Granted, asked: &Asked, url: &str) -> Option<Reply> {
+    let reply = journal.known(&asked.key, &question(asked, url, server))?;
+    let tokens = Tokens::of(&reply, server.limits.usage.as_ref()).unwrap_or_default();
+    server.figures(|figures| figures.known(&step.step, tokens, server.cost(tokens)));
+    Some(reply)
+}
+
+fn turned_away(server: &Server, turned: &Turned) -> SandboxError {
+    match turned {
+        Turned::Gone => SandboxError::new(Class::Interrupted, "the request was not sent: nobody waits for its reply"),
+        Turned::Cost(spent, most) => {
+            let money = |parts: u64| {
+                let text = format!("{:.6}", parts as f64 / callboard_plan::PARTS as f64);
+                text.trim_end_matches('0').trim_end_matches('.').to_owned()
+            };
+            let message = format!(
+                "`calls.\"{}\".max_cost` is {}, and {} of it are spent: the next request might exceed it",
+                server.name,
+                money(*most),
+                money(*spent)
+            );
+            let help = "raise it, and run the pipeline again: replies that have come are not asked for again";
+            SandboxError::new(Class::Limit, message).help(help)
+        }
+    }
+}
+
+/// Why a request is to be sent again, if it is.
+fn reason_to_repeat(outcome: &Result<Reply, Failed>) -> Option<String> {
+    match outcome {
+        Ok(reply) => {
+            let is_passing = matches!(reply.status, 408 | 429 | 500..=599) && ![501, 505].contains(&reply.status);
+            is_passing.then(|| reply.status.to_string())
+        }
+        Err(failed) if failed.is_passing() => Some(failed.message.clone()),
+        Err(_) => None,
+    }
+}
+
+/// Every connection is a descriptor, of which a process has 1,024 where nobody asked for more.
+fn more_descriptors(connections: u64) {
+    use rustix::process::{Resource, getrlimit, setrlimit};
+    let limit = getrlimit(Resource::Nofile);
+    let wanted = limit.current.map(|current| current.max(connections.saturating_add(512)));
+    let wanted = wanted.map(|wanted| limit.maximum.map_or(wanted, |most| wanted.min(most)));
+    if wanted != limit.current {
+        // Where it is refused, connections are, one by one.
+        let _ = setrlimit(Resource::Nofile, rustix::process::Rlimit { current: wanted, ..limit });
+    }
+}
+
+/// How long a step's call has waited for the host to send its requests.
+#[derive(Clone, Default)]
+pub(crate) struct Waiting(Arc<Mutex<(Duration, Option<Instant>)>>);
+
+impl Waiting {
+    fn lock(&self) -> MutexGuard<'_, (Duration, Option<Instant>)> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Forgets what was before the call that begins.
+    pub(crate) fn reset(&self) {
+        *self.lock() = (Duration::ZERO, None);
+    }
+
+    pub(crate) fn begin(&self) {
+        self.lock().1 = Some(Instant::now());
+    }
+
+    pub(crate) fn end(&self) {
+        let mut waiting = self.lock();
+        if let Some(since) = waiting.1.take() {
+            waiting.0 += since.elapsed();
+        }
+    }
+
+    /// All of it, until now.
+    pub(crate) fn so_far(&self) -> Duration {
+        let waiting = self.lock();
+        waiting.0 + waiting.1.map_or(Duration::ZERO, |since| since.elapsed())
+    }
+}

@@ -1,0 +1,248 @@
+//! One server, as all steps of a run ask it: how many requests at once, how many over a time, what they may cost.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use callboard_plan::CallLimits;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::{Instant, sleep_until};
+use tokio_util::sync::CancellationToken;
+
+use super::figures::{Figures, ServerCalls};
+use super::usage::{Need, Tokens};
+
+/// Requests may begin this much before their time, so that a moment's delay of ours is made up for.
+const AHEAD: Duration = Duration::from_millis(100);
+/// What may be taken at once of tokens over a time, as a part of a minute's.
+const BURST: f64 = 10.0;
+/// The latest outcomes, by which it is known whether a server refuses all or only some.
+const RECENT: usize = 16;
+
+pub(super) struct Server {
+    pub(super) name: String,
+    pub(super) limits: CallLimits,
+    slots: Arc<Semaphore>,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    /// When the next request may begin, for `rate`.
+    next: Option<Instant>,
+    /// Nothing is sent until then: the server said so.
+    paused: Option<Instant>,
+    /// What is left of `tokens`, and when that was.
+    tokens: Option<(f64, Instant)>,
+    /// What was paid, and what requests in flight may cost.
+    spent: u64,
+    reserved: u64,
+    /// The most output that any reply had, and what requests took of what they were likely to take.
+    largest_output: u64,
+    likely: (u64, u64),
+    /// Whether the latest outcomes were refusals.
+    recent: VecDeque<bool>,
+    figures: Figures,
+}
+
+/// A request that may be sent. When it is dropped, the next one may be.
+pub(super) struct Pass {
+    server: Arc<Server>,
+    likely: f64,
+    reserved: u64,
+    pub(super) began: Instant,
+    _slot: OwnedSemaphorePermit,
+}
+
+/// Why a request is not sent.
+pub(super) enum Turned {
+    /// Nobody waits for it any more.
+    Gone,
+    /// The run would cost too much: what was spent, and the most.
+    Cost(u64, u64),
+}
+
+impl Server {
+    pub(super) fn new(name: String, limits: CallLimits, spent: u64) -> Arc<Server> {
+        let slots = Arc::new(Semaphore::new(limits.at_once as usize));
+        Arc::new(Server { name, limits, slots, state: Mutex::new(State { spent, ..State::default() }) })
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn figures<R>(&self, change: impl FnOnce(&mut Figures) -> R) -> R {
+        change(&mut self.state().figures)
+    }
+
+    pub(super) fn calls(&self) -> ServerCalls {
+        self.state().figures.now()
+    }
+
+    /// What tokens cost.
+    pub(super) fn cost(&self, tokens: Tokens) -> u64 {
+        self.limits.price.map_or(0, |price| price.of(tokens.input, tokens.output))
+    }
+
+    /// Waits until a request may be sent.
+    pub(super) async fn enter(self: &Arc<Server>, need: &Need, gone: &CancellationToken) -> Result<Pass, Turned> {
+        let began = Instant::now();
+        let slot = tokio::select! {
+            biased;
+            () = gone.cancelled() => return Err(Turned::Gone),
+            slot = self.slots.clone().acquire_owned() => slot.map_err(|_| Turned::Gone)?,
+        };
+        self.waited("at_once", began);
+        let slot_at = self.state().slot(&self.limits, Instant::now());
+        if let Some(at) = slot_at {
+            self.until(at, "rate", gone).await?;
+        }
+        loop {
+            let admitted = self.state().admit(&self.limits, need, Instant::now());
+            match admitted {
+                Ok((likely, reserved)) => {
+                    let server = self.clone();
+                    return Ok(Pass { server, likely, reserved, began: Instant::now(), _slot: slot });
+                }
+                Err(Wait::Until(at, cause)) => self.until(at, cause, gone).await?,
+                Err(Wait::Cost(spent, most)) => return Err(Turned::Cost(spent, most)),
+            }
+        }
+    }
+
+    fn waited(&self, cause: &'static str, since: Instant) {
+        let time = since.elapsed();
+        if time >= Duration::from_millis(1) {
+            self.figures(|figures| figures.waited(cause, time));
+        }
+    }
+
+    async fn until(&self, at: Instant, cause: &'static str, gone: &CancellationToken) -> Result<(), Turned> {
+        let began = Instant::now();
+        tokio::select! {
+            biased;
+            () = gone.cancelled() => return Err(Turned::Gone),
+            () = sleep_until(at) => {}
+        }
+        self.waited(cause, began);
+        Ok(())
+    }
+
+    /// A request waits by itself before it is sent again.
+    pub(super) async fn rest(&self, pause: Duration, gone: &CancellationToken) -> Result<(), Turned> {
+        self.until(Instant::now() + pause, "retry", gone).await
+    }
+
+    /// Sends nothing for a time: the server has nothing left.
+    pub(super) fn pause(&self, pause: Duration) {
+        let until = Instant::now() + pause;
+        let mut state = self.state();
+        state.paused = state.paused.max(Some(until));
+    }
+
+    /// Notes that a request was refused, or was not. A server that refuses most of them is left alone by all for `pause`.
+    pub(super) fn refused(&self, refused: bool, pause: Duration) {
+        let mut state = self.state();
+        state.recent.push_back(refused);
+        if state.recent.len() > RECENT {
+            state.recent.pop_front();
+        }
+        let refusals = state.recent.iter().filter(|refused| **refused).count();
+        if refused && state.recent.len() == RECENT && 2 * refusals > RECENT {
+            state.recent.clear();
+            let until = Instant::now() + pause;
+            state.paused = state.paused.max(Some(until));
+        }
+    }
+}
+
+enum Wait {
+    Until(Instant, &'static str),
+    Cost(u64, u64),
+}
+
+impl State {
+    /// The moment of the next request, where there is a rate.
+    fn slot(&mut self, limits: &CallLimits, now: Instant) -> Option<Instant> {
+        let rate = limits.rate?;
+        let interval = Duration::from_secs_f64(1.0 / rate.a_second());
+        let earliest = now.checked_sub(AHEAD).unwrap_or(now);
+        let at = self.next.map_or(now, |next| next.max(earliest));
+        self.next = Some(at + interval);
+        (at > now).then_some(at)
+    }
+
+    /// Reserves what a request is likely to take of tokens, and the most that it may cost.
+    fn admit(&mut self, limits: &CallLimits, need: &Need, now: Instant) -> Result<(f64, u64), Wait> {
+        if let Some(until) = self.paused.filter(|until| *until > now) {
+            return Err(Wait::Until(until, "server"));
+        }
+        let cost = match (limits.max_cost, limits.price) {
+            (Some(most), Some(price)) => {
+                let output = match need.is_bounded {
+                    true => need.most.output,
+                    false => need.most.output.max(self.largest_output.saturating_mul(2)),
+                };
+                let cost = price.of(need.most.input, output);
+                let spent = self.spent.saturating_add(self.reserved);
+                if spent.saturating_add(cost) > most {
+                    // What is in flight may turn out to cost less.
+                    return Err(match self.reserved {
+                        0 => Wait::Cost(self.spent, most),
+                        _ => Wait::Until(now + Duration::from_millis(20), "cost"),
+                    });
+                }
+                cost
+            }
+            _ => 0,
+        };
+        let mut likely = 0.0;
+        if let Some(rate) = limits.tokens {
+            let a_second = rate.a_second();
+            let most = (a_second * 60.0 / BURST).max(1.0);
+            let (left, then) = self.tokens.unwrap_or((most, now));
+            let left = (left + a_second * (now - then).as_secs_f64()).min(most);
+            self.tokens = Some((left, now));
+            // What requests took so far, of what they were likely to.
+            let (took, thought) = self.likely;
+            let scale = if thought > 0 { took as f64 / thought as f64 } else { 1.0 };
+            likely = need.likely.all() as f64 * scale;
+            let wanted = likely.min(most);
+            if left < wanted {
+                let wait = Duration::try_from_secs_f64((wanted - left) / a_second).unwrap_or(Duration::from_secs(60));
+                return Err(Wait::Until(now + wait.max(Duration::from_millis(1)), "tokens"));
+            }
+            self.tokens = Some((left - likely, now));
+        }
+        self.reserved = self.reserved.saturating_add(cost);
+        self.figures.begins();
+        Ok((likely, cost))
+    }
+}
+
+impl Pass {
+    /// Settles what the request took.
+    pub(super) fn settle(&mut self, need: &Need, tokens: Option<Tokens>, cost: u64) {
+        let mut state = self.server.state();
+        state.spent = state.spent.saturating_add(cost);
+        state.reserved = state.reserved.saturating_sub(std::mem::take(&mut self.reserved));
+        let took = tokens.map_or(0.0, |tokens| tokens.all() as f64);
+        if let Some((left, _)) = &mut state.tokens {
+            *left += std::mem::take(&mut self.likely) - took;
+        }
+        if let Some(tokens) = tokens {
+            state.largest_output = state.largest_output.max(tokens.output);
+            state.likely.0 = state.likely.0.saturating_add(tokens.all());
+            state.likely.1 = state.likely.1.saturating_add(need.likely.all());
+        }
+    }
+}
+
+impl Drop for Pass {
+    fn drop(&mut self) {
+        let mut state = self.server.state();
+        state.reserved = state.reserved.saturating_sub(self.reserved);
+        state.figures.in_flight = state.figures.in_flight.saturating_sub(1);
+    }
+}

@@ -1,0 +1,149 @@
+//! A server of a model, as tests have it: it replies to each text, fails as it is told to, and counts what it was asked.
+
+use std::collections::HashMap;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::sync::{Arc, Condvar, Mutex};
+use std::time::Duration;
+
+use crate::bench::HANGS;
+
+/// What the server does with a request.
+pub(crate) enum Act {
+    /// It replies to the text, as a model would.
+    Reply,
+    /// This status, with these headers.
+    Status(u16, &'static str),
+    /// A head that promises more than comes.
+    Cut,
+    /// It closes the connection without a word.
+    Reset,
+    /// A reply of this many bytes, of which a few come.
+    Large(u64),
+    /// It keeps whoever asks waiting, until they are gone.
+    Hang,
+}
+
+type Script = dyn Fn(&str, usize) -> Act + Send + Sync;
+
+/// The server, as long as the tests live.
+pub(crate) struct Model {
+    pub(crate) port: u16,
+    seen: Arc<(Mutex<Seen>, Condvar)>,
+}
+
+#[derive(Default)]
+pub(crate) struct Seen {
+    /// How often each text was asked for.
+    pub(crate) asked: HashMap<String, usize>,
+    /// How often it was replied to, to the last byte.
+    pub(crate) replied: HashMap<String, usize>,
+    pub(crate) in_flight: usize,
+    pub(crate) most_in_flight: usize,
+    pub(crate) connections: usize,
+    /// The heads of all requests.
+    pub(crate) heads: Vec<String>,
+}
+
+impl Model {
+    /// Does what the script says to a text, and to how often it was asked for before.
+    pub(crate) fn start(script: impl Fn(&str, usize) -> Act + Send + Sync + 'static) -> Model {
+        Model::together(1, script)
+    }
+
+    /// As [`Model::start`], and replies to nothing before this many requests are there at once, or were once.
+    pub(crate) fn together(many: usize, script: impl Fn(&str, usize) -> Act + Send + Sync + 'static) -> Model {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let model = Model { port: listener.local_addr().unwrap().port(), seen: Arc::default() };
+        let (seen, script): (_, Arc<Script>) = (model.seen.clone(), Arc::new(script));
+        std::thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                let (seen, script) = (seen.clone(), script.clone());
+                std::thread::spawn(move || serve(stream, &seen, many, &*script));
+            }
+        });
+        model
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("http://127.0.0.1:{}/v1/chat", self.port)
+    }
+
+    pub(crate) fn look<R>(&self, look: impl FnOnce(&Seen) -> R) -> R {
+        look(&self.seen.0.lock().unwrap())
+    }
+
+    /// Requests so far.
+    pub(crate) fn requests(&self) -> usize {
+        self.look(|seen| seen.asked.values().sum())
+    }
+
+    /// Replies that were given to what had been replied to before.
+    pub(crate) fn paid_twice(&self) -> usize {
+        self.look(|seen| seen.replied.values().map(|times| times - 1).sum())
+    }
+}
+
+fn serve(stream: TcpStream, seen: &(Mutex<Seen>, Condvar), many: usize, script: &Script) {
+    seen.0.lock().unwrap().connections += 1;
+    let mut reader = BufReader::new(&stream);
+    while let Some((head, body)) = read(&mut reader) {
+        let parsed: serde_json::Value = serde_json::from_slice(&body).unwrap_or_default();
+        let text = parsed["text"].as_str().unwrap_or_default().to_owned();
+        let mut now = seen.0.lock().unwrap();
+        now.heads.push(head);
+        let times = now.asked.entry(text.clone()).or_default();
+        *times += 1;
+        let before = *times - 1;
+        now.in_flight += 1;
+        now.most_in_flight = now.most_in_flight.max(now.in_flight);
+        seen.1.notify_all();
+        let is_enough = |now: &mut Seen| now.most_in_flight < many;
+        drop(seen.1.wait_timeout_while(now, HANGS, is_enough).unwrap());
+        let act = script(&text, before);
+        let bytes = match act {
+            Act::Reply => {
+                let body = format!("reply {before} to {text}");
+                let body = serde_json::json!({"said": body, "usage": {"prompt_tokens": 3, "completion_tokens": 7}});
+                answer(200, "content-type: application/json\r\n", body.to_string().as_bytes())
+            }
+            Act::Status(status, headers) => answer(status, headers, b"no"),
+            Act::Cut => b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{\"sai".to_vec(),
+            Act::Large(bytes) => format!("HTTP/1.1 200 OK\r\ncontent-length: {bytes}\r\n\r\nxxx").into_bytes(),
+            Act::Reset | Act::Hang => Vec::new(),
+        };
+        if matches!(act, Act::Hang) {
+            let _ = stream.set_read_timeout(Some(HANGS + Duration::from_secs(60)));
+            let _ = (&stream).read(&mut [0]);
+        }
+        let written = (&stream).write_all(&bytes).is_ok();
+        let mut now = seen.0.lock().unwrap();
+        now.in_flight -= 1;
+        if written && matches!(act, Act::Reply) {
+            *now.replied.entry(text).or_default() += 1;
+        }
+        drop(now);
+        if !matches!(act, Act::Reply | Act::Status(..)) {
+            return;
+        }
+    }
+}
+
+fn answer(status: u16, headers: &str, body: &[u8]) -> Vec<u8> {
+    let head = format!("HTTP/1.1 {status} X\r\ncontent-length: {}\r\n{headers}\r\n", body.len());
+    [head.as_bytes(), body].concat()
+}
+
+/// The head and the body of the next request.
+fn read(reader: &mut impl BufRead) -> Option<(String, Vec<u8>)> {
+    let mut head = String::new();
+    while !head.ends_with("\r\n\r\n") {
+        if reader.read_line(&mut head).ok()? == 0 {
+            return None;
+        }
+    }
+    let length = head.lines().find_map(|line| line.to_ascii_lowercase().strip_prefix("content-length: ")?.parse().ok());
+    let mut body = vec![0; length.unwrap_or(0)];
+    reader.read_exact(&mut body).ok()?;
+    Some((head, body))
+}
