@@ -33,7 +33,7 @@ pub(super) fn applies(fault: &Fault) -> bool {
 
 /// Tries halves, and halves of those that fail, until rows stand alone. `fault` is how the whole batch failed.
 pub(super) fn narrow(task: &Task<'_>, worker: &mut Worker, batch: &Batch, fault: Fault) -> Result<Done, RunError> {
-    let mut parts = Parts::default();
+    let mut parts = Parts { asks: !task.step.grants.http.is_empty(), ..Parts::default() };
     let mut left = Left { instances: FRESH_INSTANCES, calls: FAILED_CALLS };
     // The next range is the last of these.
     let mut ranges = Vec::new();
@@ -42,7 +42,7 @@ pub(super) fn narrow(task: &Task<'_>, worker: &mut Worker, batch: &Batch, fault:
     while let Some(range) = ranges.pop() {
         if left.none() {
             let words = format!("not tried: the step had failed too often on this batch, the last time because {last}");
-            parts.passing |= matches!(last, Fault::Time { .. });
+            parts.passing |= matches!(last, Fault::Time { .. }) && parts.asks;
             parts.reject(range, &words);
             continue;
         }
@@ -84,7 +84,7 @@ fn split(range: Range<usize>, fault: &Fault, ranges: &mut Vec<Range<usize>>, par
     match range.len() {
         0 => {}
         1 => {
-            parts.passing |= matches!(fault, Fault::Time { .. });
+            parts.passing |= matches!(fault, Fault::Time { .. }) && parts.asks;
             parts.reject(range, &fault.to_string());
         }
         rows => {
@@ -101,6 +101,8 @@ struct Parts {
     removed: Vec<Removed>,
     counters: BTreeMap<String, i64>,
     written: Vec<RecordBatch>,
+    /// Whether the step may ask servers: then a call that took too long may not do so the next time.
+    asks: bool,
     /// Whether a row was rejected for a reason that passes.
     passing: bool,
 }
