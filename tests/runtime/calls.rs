@@ -365,7 +365,11 @@ fn what_a_step_asks_by_wasi_http_is_kept_as_well() {
         let case = bench.pipeline(straight(&use_step("reach", "reach", ""))).overwrite();
         let report = case.revise(move |plan| plan.with_grants("reach", granted.clone()).unwrap()).report();
         assert_eq!(bench.column("out.jsonl", "said"), vec![json!("200 hello headers: "); 3]);
-        assert_eq!(server.requests().len(), 3, "the same twice in one call is two requests; run {run} asks for nothing new");
+        assert_eq!(
+            server.requests().len(),
+            3,
+            "the same twice in one call is two requests; run {run} asks for nothing new"
+        );
         let known: u64 = report.calls.values().flat_map(|server| server.steps.values()).map(|step| step.known).sum();
         assert_eq!(known, 3 * run);
     }

@@ -225,7 +225,7 @@ pub(crate) struct RunArguments {
     /// Replace existing outputs
     #[arg(long)]
     pub(crate) overwrite: bool,
-    /// Take nothing over from earlier runs
+    /// Take nothing over from earlier runs, and ask servers again
     #[arg(long)]
     pub(crate) fresh: bool,
     /// Keep nothing for resuming or for later runs, and take nothing over from earlier ones

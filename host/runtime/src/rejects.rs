@@ -277,14 +277,14 @@ fn created(path: &Path) -> io::Result<File> {
 
 impl From<Removal> for Removed {
     fn from(Removal { row, fate, reason }: Removal) -> Removed {
-        Removed { row, rejected: fate != Fate::Dropped, reason }
+        Removed { row, rejected: fate == Fate::Rejected, reason }
     }
 }
 
 /// What a global step removes, row by row.
 pub(crate) fn removed(Removals { rows, fate, reason }: Removals) -> impl Iterator<Item = Removed> {
     let reason = Arc::<str>::from(clipped(reason));
-    rows.into_iter().map(move |row| Removed { row, rejected: fate != Fate::Dropped, reason: reason.clone() })
+    rows.into_iter().map(move |row| Removed { row, rejected: fate == Fate::Rejected, reason: reason.clone() })
 }
 
 impl Removed {

@@ -72,10 +72,6 @@ func Reject(reason string) error { return &removal{types.Fate_Rejected, reason} 
 // Rejectf is [Reject], with a reason in fmt's format.
 func Rejectf(format string, args ...any) error { return Reject(fmt.Sprintf(format, args...)) }
 
-// Postpone says that the step could not handle the row now, for a reason that passes: it counts as rejected, and the next run gives
-// it to the step again.
-func Postpone(reason string) error { return &removal{types.Fate_Postponed, reason} }
-
 // asRemoval returns the removal that this error is or wraps.
 func asRemoval(err error) (*removal, bool) {
 	if removed, ok := err.(*removal); ok {

@@ -205,7 +205,7 @@ fn taken_over(facts: &mut Vec<(String, String)>, report: &Report) {
     }
 }
 
-/// What requests to each server came to.
+/// The requests to each server, in figures.
 fn calls(facts: &mut Vec<(String, String)>, report: &Report) {
     for (server, calls) in &report.calls {
         let sum = |of: fn(&StepCallsReport) -> u64| calls.steps.values().map(of).sum::<u64>();

@@ -111,7 +111,7 @@ pub(crate) fn pipeline(root: &Node, role: Role, findings: &mut Findings) -> Opti
         output(name, node, role, &routes, findings)
     });
     let run = fields.get("run").and_then(|node| run(node, findings)).unwrap_or_else(default_run);
-    // Of a file that is used as a step, those of the pipeline that is run count.
+    // Where the file is used as a step, those of the pipeline that is run count.
     let calls = fields.get("calls").filter(|_| role == Role::Run);
     let calls = calls.map(|node| calls::calls(node, &steps, findings)).unwrap_or_default();
     // Blocks were merged into what is like them.

@@ -63,7 +63,7 @@ impl Wanted {
     pub(crate) fn has(self, fate: Fate) -> bool {
         match fate {
             Fate::Dropped => self.dropped,
-            Fate::Rejected | Fate::Postponed => self.rejected,
+            Fate::Rejected => self.rejected,
         }
     }
 }
@@ -82,7 +82,7 @@ impl Doors {
     fn of(&mut self, fate: Fate) -> Option<&mut Door> {
         match fate {
             Fate::Dropped => self.dropped.as_mut(),
-            Fate::Rejected | Fate::Postponed => self.rejected.as_mut(),
+            Fate::Rejected => self.rejected.as_mut(),
         }
     }
 

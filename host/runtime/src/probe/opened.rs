@@ -81,7 +81,7 @@ pub struct Page {
 
 impl From<Removal> for RemovedRow {
     fn from(Removal { row, fate, reason }: Removal) -> RemovedRow {
-        RemovedRow { row, rejected: fate != Fate::Dropped, reason: reason.to_string() }
+        RemovedRow { row, rejected: fate == Fate::Rejected, reason: reason.to_string() }
     }
 }
 

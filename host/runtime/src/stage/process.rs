@@ -103,11 +103,16 @@ impl<'a> Task<'a> {
         let instance = worker.instance(self.run, self.step)?;
         self.run.first_call.get_or_init(Instant::now);
         let output = retrying(self.run, self.step, || self.call(instance, batch));
-        let counters = instance.take_counters();
+        let (counters, passing) = (instance.take_counters(), instance.take_tries_again());
         let returnable = instance.returnable();
         let rows_per_row = self.step.limits.rows_per_row;
         let done = output.and_then(|output| checked(output, &self.bound, batch.len(), rows_per_row, &returnable));
         let done = done.map(|returned| done_of(returned, counters));
+        // Where nothing is rejected there is nothing to try again.
+        let done = done.map(|(outcome, written)| {
+            let passing = passing && outcome.removed.iter().any(|removed| removed.rejected);
+            (Outcome { passing, ..outcome }, written)
+        });
         if done.as_ref().is_err_and(|fault| !matches!(fault, Fault::Said { .. })) {
             worker.spoil();
         }
@@ -165,7 +170,6 @@ impl<'a> Task<'a> {
 /// What a call returned, as it is written down.
 pub(crate) fn done_of(returned: Returned, counters: BTreeMap<String, i64>) -> Done {
     let Returned { kept, removed, written } = returned;
-    let passing = removed.iter().any(|removed| removed.fate == Fate::Postponed);
     let removed = removed.into_iter().map(Removed::from).collect();
-    (Outcome { kept, removed, counters, narrowed: None, passing }, written)
+    (Outcome { kept, removed, counters, narrowed: None, passing: false }, written)
 }

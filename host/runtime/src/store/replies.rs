@@ -246,7 +246,7 @@ struct Scan {
     notes: Vec<String>,
 }
 
-/// The heads of all replies. Of several to one request, the latest counts.
+/// The heads of all replies. If there are several to one request, the latest counts.
 fn scan(dir: &Dir, key: &Key) -> io::Result<Scan> {
     let mut scan = Scan::default();
     let mut names: Vec<_> = dir.entries()?.into_iter().map(|(name, _)| name).collect();
@@ -405,11 +405,9 @@ mod tests {
             let there: Vec<bool> = (0..3).map(|at| again.known(&[at; 32], &asked()).is_some()).collect();
             // Those that are there are the first ones, whole.
             assert!(there.is_sorted_by(|a, b| a >= b), "{there:?}");
-            assert!(
-                (0..3).all(|at| again
-                    .known(&[at; 32], &asked())
-                    .is_none_or(|known| known == reply(["one", "two", ""][at as usize])))
-            );
+            assert!((0..3).all(|at| {
+                again.known(&[at; 32], &asked()).is_none_or(|known| known == reply(["one", "two", ""][at as usize]))
+            }));
             lost = lost.max(there.iter().filter(|there| !**there).count());
             drop(again);
         }

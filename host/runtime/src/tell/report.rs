@@ -51,7 +51,7 @@ pub struct Report {
     pub outputs: BTreeMap<String, OutputReport>,
     /// Rows that inputs could not read, and steps could not handle.
     pub rejects: RejectsReport,
-    /// What requests to each server came to, in this process.
+    /// The requests to each server in this process, in figures.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub calls: BTreeMap<String, CallsReport>,
     /// The stages that ended, in order.
@@ -210,7 +210,7 @@ pub struct StepReport {
     pub adds_up: bool,
 }
 
-/// What requests to one server came to.
+/// The requests to one server, in figures.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct CallsReport {
@@ -231,7 +231,7 @@ pub struct CallsReport {
     pub steps: BTreeMap<String, StepCallsReport>,
 }
 
-/// What a step's requests to one server came to.
+/// A step's requests to one server, in figures.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct StepCallsReport {

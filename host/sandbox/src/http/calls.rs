@@ -51,7 +51,7 @@ struct Shared {
     journal: OnceLock<Arc<dyn Journal>>,
     /// What this run paid before this process, by server.
     spent: Mutex<BTreeMap<String, u64>>,
-    /// Requests under way: who asks for the same waits for their outcome.
+    /// Requests under way: an equal one waits for their outcome.
     under_way: Mutex<HashMap<CallKey, Arc<Turn<Option<Outcome>>>>>,
     sender: Mutex<Option<Sender>>,
     tls: OnceLock<Arc<ClientConfig>>,

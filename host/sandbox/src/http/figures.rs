@@ -1,11 +1,11 @@
-//! What requests to a server came to: numbers for the report.
+//! The requests to a server in figures, for the report.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::usage::Tokens;
 
-/// What requests to one server came to.
+/// The requests to one server, in figures.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct ServerCalls {
@@ -25,7 +25,7 @@ pub struct ServerCalls {
     pub steps: BTreeMap<String, StepCalls>,
 }
 
-/// What a step's requests to one server came to.
+/// A step's requests to one server, in figures.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct StepCalls {

@@ -58,8 +58,8 @@ fn is_aside(name: &HeaderName) -> bool {
         || OTHERS.contains(&name.as_str())
 }
 
-/// What the reply to a request is known by. Of a secret it has the grant, which names variables, and never a value: who is not
-/// granted the secret does not find the replies to it.
+/// What the reply to a request is known by. The grant of a secret is part of it, which names variables and never a value: a step
+/// that is not granted the secret does not find the replies to it.
 pub(super) fn key(target: &Target, head: &Parts, body: &Bytes, secret: Option<&SecretGrant>, attempt: u32) -> CallKey {
     let mut digest = Sha256::new();
     let mut add = |part: &[u8]| {

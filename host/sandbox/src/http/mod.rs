@@ -145,7 +145,7 @@ impl Requests {
         while let Some((at, outcome)) = coming.recv().await {
             outcomes[at] = Some(outcome?);
         }
-        // None where the run ends while they are under way.
+        // One is missing if the run ends while they are under way.
         let outcomes: Option<Vec<_>> = outcomes.into_iter().collect();
         let outcomes = outcomes.ok_or_else(calls::ends)?;
         calls.sync()?;

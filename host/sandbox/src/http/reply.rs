@@ -62,7 +62,7 @@ impl Failed {
         Failed { kind, error: Arc::new(error), message: message.into() }
     }
 
-    /// Of a request that was not sent.
+    /// For a request that was not sent.
     pub(super) fn refused(message: impl Into<String>) -> Failed {
         Failed::new(FailedKind::Refused, Error::HttpRequestDenied, message)
     }

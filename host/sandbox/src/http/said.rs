@@ -1,4 +1,4 @@
-//! What a server says of when it may be asked again.
+//! When a server may be asked again, as it reports it.
 
 use std::time::Duration;
 

@@ -197,7 +197,7 @@ impl Sending<'_> {
         self.over(connected?, connections).await.map_err(|(failed, _)| failed)
     }
 
-    /// Sends it over this connection. Of a failure, whether anything of the request may have been sent.
+    /// Sends it over this connection. A failure comes with whether anything of the request may have been sent.
     async fn over(&self, mut connection: Connection, kept: &Connections) -> Result<Reply, (Failed, bool)> {
         let request = self.request().map_err(|error| (error.into(), true))?;
         let late =

@@ -246,3 +246,67 @@ impl Drop for Pass {
         state.figures.in_flight = state.figures.in_flight.saturating_sub(1);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use callboard_plan::{PARTS, Price, Rate};
+
+    use super::*;
+
+    fn limits(rate: Option<&str>, tokens: Option<&str>) -> CallLimits {
+        let read = |text: Option<&str>| text.map(|text| Rate::read(text).unwrap());
+        CallLimits { rate: read(rate), tokens: read(tokens), ..CallLimits::default() }
+    }
+
+    #[test]
+    fn requests_begin_no_faster_than_their_rate() {
+        let (limits, now) = (limits(Some("50/s"), None), Instant::now());
+        let mut state = State::default();
+        let began: Vec<Duration> =
+            (0..100).map(|_| state.slot(&limits, now).map_or(Duration::ZERO, |at| at - now)).collect();
+        assert_eq!(began[0], Duration::ZERO);
+        assert_eq!(began[99], Duration::from_millis(20 * 99));
+        // Time in which nothing was asked gives no more than a moment's credit.
+        let later = now + Duration::from_secs(60);
+        let began = (0..50).filter(|_| state.slot(&limits, later).is_none()).count();
+        assert!((1..=6).contains(&began), "{began} at once");
+    }
+
+    #[test]
+    fn tokens_are_reserved_and_what_was_not_taken_is_given_back() {
+        let (limits, now) = (limits(None, Some("6k/min")), Instant::now());
+        let need = Need { likely: Tokens { input: 100, output: 200 }, ..Need::default() };
+        let mut state = State::default();
+        // A tenth of a minute's at once: two requests.
+        assert!(state.admit(&limits, &need, now).is_ok() && state.admit(&limits, &need, now).is_ok());
+        let Err(Wait::Until(until, "tokens")) = state.admit(&limits, &need, now) else { panic!("it has to wait") };
+        assert_eq!(until - now, Duration::from_secs(3), "300 tokens at 100 a second");
+        assert!(state.admit(&limits, &need, until).is_ok());
+        // One that is larger than all that there can be is let through when all is there.
+        let huge = Need { likely: Tokens { input: 1_000_000, output: 0 }, ..Need::default() };
+        assert!(state.admit(&limits, &huge, until + Duration::from_secs(60)).is_ok());
+    }
+
+    #[test]
+    fn a_cost_is_reserved_before_it_is_spent() {
+        let price = Price { input: PARTS / 1000, output: PARTS / 100 };
+        let limits = CallLimits { price: Some(price), max_cost: Some(price.of(100, 100)), ..CallLimits::default() };
+        let need = Need { most: Tokens { input: 40, output: 40 }, is_bounded: true, ..Need::default() };
+        let (mut state, now) = (State::default(), Instant::now());
+        assert!(state.admit(&limits, &need, now).is_ok() && state.admit(&limits, &need, now).is_ok());
+        assert!(matches!(state.admit(&limits, &need, now), Err(Wait::Until(_, "cost"))), "two may still cost less");
+        (state.spent, state.reserved) = (price.of(80, 80), 0);
+        assert!(matches!(state.admit(&limits, &need, now), Err(Wait::Cost(..))));
+    }
+
+    #[test]
+    fn a_server_that_refuses_most_is_left_alone_and_one_that_refuses_some_is_not() {
+        let server = Server::new("s".into(), CallLimits::default(), 0);
+        let refused = |shares: usize| {
+            (0..64).for_each(|at| server.refused(at % shares == 0, Duration::from_secs(5)));
+            server.state().paused.is_some()
+        };
+        assert!(!refused(10) && !refused(2));
+        assert!(refused(1));
+    }
+}

@@ -30,7 +30,7 @@ impl Tokens {
         }
         let body: Value = match usage {
             Some(_) => serde_json::from_slice(&reply.body).ok()?,
-            // Of a large reply, such as embeddings, only this part is made.
+            // Only this part of a large reply, such as embeddings, is parsed.
             None => {
                 let parts: std::collections::HashMap<&str, &serde_json::value::RawValue> =
                     serde_json::from_slice(&reply.body).ok()?;

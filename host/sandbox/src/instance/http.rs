@@ -14,6 +14,11 @@ impl Drop for Ends {
 }
 
 impl Host for State {
+    fn try_again(&mut self) -> wasmtime::Result<()> {
+        self.tries_again = true;
+        Ok(())
+    }
+
     async fn send(&mut self, requests: Vec<Request>) -> wasmtime::Result<Vec<Result<Reply, Failure>>> {
         if !self.may_ask {
             let message = "`declare` and `describe` send no requests; `open` and what works on rows do".to_owned();

@@ -245,6 +245,11 @@ impl Instance {
         self.store.data_mut().take_counters()
     }
 
+    /// Whether a call rejected rows for a reason that passes, since the last time this was taken.
+    pub fn take_tries_again(&mut self) -> bool {
+        std::mem::take(&mut self.store.data_mut().tries_again)
+    }
+
     /// Time spent in calls, crossing included, since the last time it was taken.
     pub fn take_busy(&mut self) -> Duration {
         std::mem::take(&mut self.busy)

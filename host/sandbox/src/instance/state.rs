@@ -39,6 +39,8 @@ pub(crate) struct State {
     pub(super) requests: Requests,
     /// How long this call waited for requests that the host sends.
     pub(super) waiting: Waiting,
+    /// Whether a call since this was last asked rejected rows for a reason that passes.
+    pub(super) tries_again: bool,
     /// Whether this call may send requests.
     pub(super) may_ask: bool,
     /// The most bytes that it may be handed in one call.
@@ -68,6 +70,7 @@ impl State {
             requests: config.reach.requests.of_instance(),
             waiting: Waiting::default(),
             may_ask: false,
+            tries_again: false,
             returned: config.returned,
             interrupt: config.interrupt.clone(),
             step: config.step.clone(),

@@ -109,8 +109,8 @@ def _processed(output: Output, rows: int, bound: Bound) -> Processed:
     count = rows - len(output.removed) if output.origins is None else len(output.origins)
     columns = assemble(count, written(bound.writes, output.columns, count))
     removals = Removals()
-    for row, (reason, fate) in output.removed.items():
-        removals.add((row,), fate, reason)
+    for row, (reason, rejected) in output.removed.items():
+        removals.add((row,), rejected, reason)
     return Processed(output.origins, columns, removals.take())
 
 

@@ -151,7 +151,6 @@ class Batch:
 class Fate(Enum):
     DROPPED = 0
     REJECTED = 1
-    POSTPONED = 2
 
 
 @dataclass

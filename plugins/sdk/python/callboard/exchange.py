@@ -146,12 +146,12 @@ class Removals:
     """Rows that go no further, by their reasons."""
 
     def __init__(self) -> None:
-        self._rows: dict[tuple[Fate, str], list[int]] = {}
+        self._rows: dict[tuple[bool, str], list[int]] = {}
         self.count = 0
 
-    def add(self, rows: Iterable[int], fate: Fate, reason: object) -> None:
+    def add(self, rows: Iterable[int], rejected: bool, reason: object) -> None:
         """Adds rows of one reason."""
-        of = self._rows.setdefault((fate, clean(reason)), [])
+        of = self._rows.setdefault((rejected, clean(reason)), [])
         before = len(of)
         of += rows
         self.count += len(of) - before
@@ -160,8 +160,8 @@ class Removals:
         """All that were added, and forgets them."""
         taken, self._rows, self.count = self._rows, {}, 0
         return [
-            Removal(rows, fate, reason)
-            for (fate, reason), rows in taken.items()
+            Removal(rows, Fate.REJECTED if rejected else Fate.DROPPED, reason)
+            for (rejected, reason), rows in taken.items()
             if rows
         ]
 
@@ -225,14 +225,14 @@ class Writer:
 
     def drop(self, rows: int | Iterable[int], reason: str = "") -> None:
         """Leaves out a row, or several, of the first input. One that is neither kept nor removed is dropped without a reason."""
-        self._remove(rows, Fate.DROPPED, reason)
+        self._remove(rows, False, reason)
 
     def reject(self, rows: int | Iterable[int], reason: str) -> None:
         """Says that the step cannot handle a row, or several, of the first input."""
-        self._remove(rows, Fate.REJECTED, reason)
+        self._remove(rows, True, reason)
 
-    def _remove(self, rows: int | Iterable[int], fate: Fate, reason: str) -> None:
-        self._removed.add((rows,) if isinstance(rows, int) else rows, fate, reason)
+    def _remove(self, rows: int | Iterable[int], rejected: bool, reason: str) -> None:
+        self._removed.add((rows,) if isinstance(rows, int) else rows, rejected, reason)
         if self._removed.count >= CHUNK:
             self._flush_removed()
 

@@ -3,7 +3,7 @@ fails for a passing reason, and never sent again once their reply has come.
 
     from callboard import http
 
-    def batch(self, batch):
+    def process(self, batch):
         output = Output()
         requests = [http.Request.post(self.url, {"messages": [{"role": "user", "content": text}]}) for text in batch["text"]]
         replies = []
@@ -130,6 +130,12 @@ def get(url: str, headers: Mapping[str, str] | None = None) -> Reply:
 def post(url: str, json: Any, headers: Mapping[str, str] | None = None) -> Reply:
     """Posts a value as JSON. Raises `Failure`."""
     return send(Request.post(url, json, headers))
+
+
+def try_again() -> None:
+    """Says that this call rejects rows for a reason that passes: `Output.postpone` does so."""
+    if _host is not None:
+        _host.try_again()
 
 
 def _judged(outcome: Outcome) -> Outcome:

@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from callboard._contract import Fate
 from callboard.columns import Batch, Row
 from callboard.errors import ConfigError, InputError, StepError, TransientError, explain
 from callboard.output import Output
@@ -16,7 +15,7 @@ class Removed:
     """A row that goes no further, and why."""
 
     reason: str
-    fate: Fate
+    rejected: bool
 
 
 Record = Mapping[str, Any]
@@ -29,18 +28,12 @@ Result = Record | Removed | None | Iterable[Record | Removed]
 
 def drop(reason: str = "") -> Removed:
     """Leaves the row out, as the step is meant to; rows are counted by reason in the report."""
-    return Removed(reason, Fate.DROPPED)
+    return Removed(reason, rejected=False)
 
 
 def reject(reason: str) -> Removed:
     """Says that the step cannot handle the row; the pipeline decides what happens to it."""
-    return Removed(reason, Fate.REJECTED)
-
-
-def postpone(reason: str) -> Removed:
-    """Says that the step cannot handle the row now, for a reason that passes: it counts as rejected, and the next run gives it to
-    the step again."""
-    return Removed(reason, Fate.POSTPONED)
+    return Removed(reason, rejected=True)
 
 
 def by_rows(row: Callable[[Row], Result], batch: Batch, writes: Schema) -> Output:

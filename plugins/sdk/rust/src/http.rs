@@ -194,6 +194,14 @@ pub fn post(url: impl Into<String>, json: &(impl Serialize + ?Sized)) -> Outcome
     send(Request::post(url, json))
 }
 
+/// Says that this call rejects rows for a reason that passes: [`Output::postpone`](crate::Output::postpone) does so. Natively, does
+/// nothing.
+pub(crate) fn try_again() {
+    if cfg!(target_arch = "wasm32") {
+        raw::try_again();
+    }
+}
+
 /// What is not a success is a failure.
 fn judged(outcome: Outcome) -> Outcome {
     let reply = outcome?;

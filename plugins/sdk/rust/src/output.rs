@@ -46,10 +46,11 @@ impl Output {
         self.removed.push(row as u64, Fate::Rejected, reason.as_ref());
     }
 
-    /// Leaves a row out that the step cannot handle now, for a reason that passes: it counts as rejected, and the next run
-    /// gives it to the step again. Each row at most once.
+    /// Leaves a row out that the step cannot handle now, for a reason that passes, such as a server that is down: it counts as
+    /// rejected, and the next run gives it to the step again. Each row at most once.
     pub fn postpone(&mut self, row: usize, reason: impl AsRef<str>) {
-        self.removed.push(row as u64, Fate::Postponed, reason.as_ref());
+        crate::http::try_again();
+        self.reject(row, reason);
     }
 
     pub(crate) fn into_raw(self, rows: usize, written: &Written) -> Result<RawOutput> {

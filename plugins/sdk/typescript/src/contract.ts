@@ -22,7 +22,7 @@ export interface RawColumn { name: string; values: number }
 
 export interface RawBatch { rows: number; columns: RawColumn[]; arrays: RawArray[] }
 
-export type Fate = "dropped" | "rejected" | "postponed";
+export type Fate = "dropped" | "rejected";
 
 export interface RawRemoval { rows: BigUint64Array; fate: Fate; reason: string }
 

@@ -51,8 +51,6 @@ export function rowNumbers(rows: readonly number[]): BigUint64Array {
 export const drop = (reason: string) => new Removal("dropped", reason);
 /** Says that the step could not handle the row. */
 export const reject = (reason: string) => new Removal("rejected", reason);
-/** Says that the step could not handle the row now, for a reason that passes: it counts as rejected, and the next run tries it again. */
-export const postpone = (reason: string) => new Removal("postponed", reason);
 /** Lets the row through, for a step that writes nothing. */
 export const keep = Object.freeze({});
 

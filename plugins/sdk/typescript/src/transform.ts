@@ -44,11 +44,6 @@ export class Batch<R extends Reads = Reads> implements Iterable<Row<R>> {
     this.#removed.set(row, { fate: "rejected", reason });
   }
 
-  /** Says that the step could not handle a row now, for a reason that passes: it counts as rejected, and the next run tries it again. */
-  postpone(row: number, reason: string): void {
-    this.#removed.set(row, { fate: "postponed", reason });
-  }
-
   isRemoved(row: number): boolean {
     return this.#removed.has(row);
   }

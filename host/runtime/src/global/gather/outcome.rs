@@ -116,7 +116,7 @@ impl Outcomes {
             rows.sort_unstable();
             for rows in rows.chunks(AT_ONCE) {
                 let removed =
-                    |row: &u64| Removed { row: *row, rejected: fate != Fate::Dropped, reason: reason.clone() };
+                    |row: &u64| Removed { row: *row, rejected: fate == Fate::Rejected, reason: reason.clone() };
                 let run = self.put_removed(&rows.iter().map(removed).collect::<Vec<_>>())?;
                 lock(&self.done).removed_runs.push(run);
             }
@@ -195,7 +195,7 @@ fn give_removed(
                 None => drop(PeekMut::pop(next)),
             }
             let (fate, reason, _) = &removed[at];
-            give.push(Removed { row, rejected: *fate != Fate::Dropped, reason: reason.clone() })?;
+            give.push(Removed { row, rejected: *fate == Fate::Rejected, reason: reason.clone() })?;
         }
         Ok::<_, Fault>(())
     };

@@ -159,7 +159,7 @@ impl PartWriter {
     /// Keeps a removed row in memory, for a while.
     fn wait(&mut self, row: u64, fate: Fate, reason: &Arc<str>) -> Result<(), Fault> {
         self.removed_bytes += REMOVED + reason.len() as u64;
-        self.removed_waiting.push(Removed { row, rejected: fate != Fate::Dropped, reason: reason.clone() });
+        self.removed_waiting.push(Removed { row, rejected: fate == Fate::Rejected, reason: reason.clone() });
         if self.removed_bytes >= WAITING { self.flush_removed() } else { Ok(()) }
     }
 
@@ -291,7 +291,7 @@ impl PartWriter {
     }
 
     fn remove_rows(&mut self, Removals { rows, fate, reason }: Removals) -> Result<(), Fault> {
-        let (reason, rejected) = (Arc::<str>::from(reason), fate != Fate::Dropped);
+        let (reason, rejected) = (Arc::<str>::from(reason), fate == Fate::Rejected);
         let removed = |row: &u64| Removed { row: *row, rejected, reason: reason.clone() };
         rows.iter().try_for_each(|row| self.fates.remove(&removed(row)))?;
         let none = || RecordBatch::new_empty(self.outcomes.bound.writes.clone());

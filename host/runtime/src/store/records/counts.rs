@@ -123,7 +123,7 @@ impl Tally {
     pub(crate) fn count(&mut self, fate: Fate, reason: &str, rows: u64) {
         let of = match fate {
             Fate::Dropped => &mut self.dropped,
-            Fate::Rejected | Fate::Postponed => &mut self.rejected,
+            Fate::Rejected => &mut self.rejected,
         };
         let reason = if of.contains_key(reason) || of.len() < REASONS { reason } else { OTHERS };
         match of.get_mut(reason) {

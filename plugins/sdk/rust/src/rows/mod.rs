@@ -81,8 +81,6 @@ pub enum Fate<O> {
     Drop(String),
     /// The step cannot handle it.
     Reject(String),
-    /// The step cannot handle it now, for a reason that passes: it counts as rejected, and the next run gives it to the step again.
-    Postpone(String),
 }
 
 impl<O> Fate<O> {
@@ -109,11 +107,6 @@ impl<O> Fate<O> {
     /// Says that the step cannot handle the row.
     pub fn reject(reason: impl Into<String>) -> Result<Self> {
         Ok(Fate::Reject(reason.into()))
-    }
-
-    /// Says that the step cannot handle the row now, for a reason that passes.
-    pub fn postpone(reason: impl Into<String>) -> Result<Self> {
-        Ok(Fate::Postpone(reason.into()))
     }
 }
 

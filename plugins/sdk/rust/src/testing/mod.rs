@@ -268,7 +268,7 @@ pub fn schema(rows: impl Into<Table>) -> Schema {
 
 fn removed(removal: Removal, place: impl Fn(u64) -> u64) -> Vec<Removed> {
     let Removal { rows, fate, reason } = removal;
-    let of = |row| Removed { row: place(row), rejected: fate != Fate::Dropped, reason: reason.clone() };
+    let of = |row| Removed { row: place(row), rejected: fate == Fate::Rejected, reason: reason.clone() };
     rows.into_iter().map(of).collect()
 }
 
