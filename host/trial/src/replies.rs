@@ -65,9 +65,12 @@ impl Replies {
             let text = read(&path).map_err(|said| crate::unread("read", &path, &said))?;
             for (at, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
                 let line = serde_json::from_str(line).map_err(|why| {
-                    let message =
-                        format!("line {} of `{}` is not a request and its reply: {why}", at + 1, path.display());
-                    error(Class::Pipeline, message, Some("record it again: callboard step test --record".into()))
+                    let message = format!(
+                        "line {} of `{}` is not a request and its reply, and is to be recorded again: {why}",
+                        at + 1,
+                        path.display()
+                    );
+                    error(Class::Pipeline, message, None)
                 })?;
                 lines.all.push(line);
             }

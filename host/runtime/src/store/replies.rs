@@ -15,10 +15,10 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use callboard_io::beneath::Dir;
 use callboard_sandbox::{CallKey, Journal, Question, Reply, hex};
-use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::frames::named;
+use super::records::{MAC, ReplyFile, ReplyHead};
 use super::seal::Key;
 use crate::error::{Class, RunError};
 
@@ -27,8 +27,6 @@ const FOLDER: &str = ".replies";
 const EXTENSION: &str = ".replies";
 /// The first bytes of each file, with the number of its format.
 const MAGIC: [u8; 8] = *b"cbreply1";
-/// An HMAC, cut.
-const MAC: usize = 16;
 /// The lengths of a record's head and body, and the HMAC of both lengths and the head.
 const LENGTHS: usize = 8 + MAC;
 /// No head and no body is longer than this, bytes.
@@ -38,33 +36,6 @@ const LONGEST_BODY: usize = 65 << 20;
 /// Where the replies of runs that lie beside this one are kept.
 pub(crate) fn replies_folder(run_folder: &Path) -> PathBuf {
     run_folder.parent().unwrap_or(Path::new("")).join(FOLDER)
-}
-
-/// What a file begins with.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct FileHead {
-    /// Which run it is of.
-    run: u64,
-    /// When the process began, milliseconds since 1970.
-    at: u64,
-    /// Whether it was the first of its run.
-    first: bool,
-    /// Whether the run is to ask for everything itself.
-    fresh: bool,
-}
-
-/// All of a reply but its body.
-#[derive(Debug, Serialize, Deserialize)]
-struct Head {
-    key: CallKey,
-    /// When it came, milliseconds since 1970.
-    at: u64,
-    /// What it cost.
-    cost: u64,
-    server: String,
-    status: u16,
-    headers: Vec<(String, Vec<u8>)>,
-    body: [u8; MAC],
 }
 
 /// Where a reply lies.
@@ -138,7 +109,7 @@ impl Replies {
             let kept: Vec<bool> = scanned.files.iter().map(of_this_run).collect();
             scanned.known.retain(|_, place| kept[place.file as usize]);
         }
-        let head = FileHead { run, at: now(), first, fresh: is_fresh };
+        let head = ReplyFile { run, at: now(), first, fresh: is_fresh };
         let name = format!("{:016x}-{}{EXTENSION}", head.at, hex(&random().map_err(unusable)?));
         let file = dir.create_new(&name, 0o600).map_err(unusable)?;
         let bytes = file_head(&head, &key);
@@ -187,7 +158,7 @@ impl Journal for Replies {
     fn keep(&self, key: &CallKey, asked: &Question<'_>, reply: &Reply, cost: u64) -> io::Result<()> {
         let body = mac(&self.key, b"body", &[key, &reply.body]);
         let (server, headers) = (asked.server.to_owned(), reply.headers.clone());
-        let head = Head { key: *key, at: now(), cost, server, status: reply.status, headers, body };
+        let head = ReplyHead { key: *key, at: now(), cost, server, status: reply.status, headers, body };
         let head = postcard::to_allocvec(&head).map_err(io::Error::other)?;
         if head.len() > LONGEST_HEAD || reply.body.len() > LONGEST_BODY {
             // The host reads no reply as large as that.
@@ -234,7 +205,7 @@ impl Drop for Replies {
 /// A file of replies.
 struct Scanned {
     file: File,
-    head: FileHead,
+    head: ReplyFile,
     /// What its replies cost, by server.
     paid: BTreeMap<String, u64>,
 }
@@ -283,7 +254,13 @@ fn scan(dir: &Dir, key: &Key) -> io::Result<Scan> {
 }
 
 /// The next whole record of a file; none at its end, or where a process was killed while it wrote.
-fn next_record(reader: &mut BufReader<&File>, key: &Key, file: u32, offset: u64, length: u64) -> Option<(Head, Place)> {
+fn next_record(
+    reader: &mut BufReader<&File>,
+    key: &Key,
+    file: u32,
+    offset: u64,
+    length: u64,
+) -> Option<(ReplyHead, Place)> {
     let mut lengths = [0; LENGTHS];
     reader.read_exact(&mut lengths).ok()?;
     let number = |at: usize| u32::from_le_bytes(lengths[at..at + 4].try_into().expect("four bytes"));
@@ -300,20 +277,20 @@ fn next_record(reader: &mut BufReader<&File>, key: &Key, file: u32, offset: u64,
     Some((record, Place { file, at, offset, head, body }))
 }
 
-fn head_of(lengths: &[u8], head: &[u8], key: &Key) -> Option<Head> {
+fn head_of(lengths: &[u8], head: &[u8], key: &Key) -> Option<ReplyHead> {
     let (numbers, sealed) = lengths.split_at(8);
     let is_ours = mac(key, b"head", &[numbers, head]) == *sealed;
     is_ours.then(|| postcard::from_bytes(head).ok()).flatten()
 }
 
-fn file_head(head: &FileHead, key: &Key) -> Vec<u8> {
+fn file_head(head: &ReplyFile, key: &Key) -> Vec<u8> {
     let head = postcard::to_allocvec(head).expect("numbers are written");
     let length = (head.len() as u32).to_le_bytes();
     [&MAGIC[..], &length, &mac(key, b"file", &[&head]), &head].concat()
 }
 
 /// What a file begins with, and how many bytes that is.
-fn read_file_head(reader: &mut impl Read, key: &Key) -> Option<(FileHead, u64)> {
+fn read_file_head(reader: &mut impl Read, key: &Key) -> Option<(ReplyFile, u64)> {
     let mut begin = [0; MAGIC.len() + 4 + MAC];
     reader.read_exact(&mut begin).ok()?;
     let (magic, rest) = begin.split_at(MAGIC.len());

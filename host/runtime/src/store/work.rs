@@ -391,7 +391,13 @@ pub(crate) mod tests {
         let syncing = Syncing::begin().unwrap();
         let open = |seed| Work::open(folder.clone(), header(seed), schema.clone(), &[], &syncing.syncer, None).unwrap();
         let found = |work: &Work| work.find(7).map(|(deed, rows, _)| (deed, rows));
-        let deed = Deed::Processed(Outcome { kept: None, removed: vec![], counters: BTreeMap::new(), narrowed: None, passing: false });
+        let deed = Deed::Processed(Outcome {
+            kept: None,
+            removed: vec![],
+            counters: BTreeMap::new(),
+            narrowed: None,
+            passing: false,
+        });
 
         open(1);
         assert!(!folder.exists(), "a step that was never called leaves nothing");

@@ -145,7 +145,13 @@ fn header() -> Header {
 fn deeds() -> Vec<Deed> {
     let removed = || vec![Removed { row: 1, rejected: true, reason: "broken".into() }];
     let counters = || BTreeMap::from([("seen".to_owned(), 1)]);
-    let outcome = Outcome { kept: Some(vec![0, 2]), removed: removed(), counters: counters(), narrowed: Some((1, 2)), passing: false };
+    let outcome = Outcome {
+        kept: Some(vec![0, 2]),
+        removed: removed(),
+        counters: counters(),
+        narrowed: Some((1, 2)),
+        passing: false,
+    };
     let deeds = vec![
         Deed::Processed(outcome),
         Deed::Page { cursor: vec![1], counters: counters() },
