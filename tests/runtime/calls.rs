@@ -141,7 +141,7 @@ fn a_reply_that_is_known_is_not_asked_for_again() {
     let mut rows = bench.rows("docs.jsonl");
     rows.insert(0, json!({"id": 200, "text": "row 200"}));
     rows.extend((201..211).map(|id| json!({"id": id, "text": format!("row {id}")})));
-    bench.put("docs.jsonl", lines(rows.into_iter()));
+    bench.put("docs.jsonl", lines(rows));
     let text = format!("config = {{ url = \"{}\" }}", model.url());
     let text = straight(&use_step("ask", "asker", &text)) + "[run]\nbatch_rows = 7\n";
     let port = model.port;
