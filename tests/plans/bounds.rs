@@ -73,10 +73,10 @@ fn a_pipeline_has_an_end() {
         text.push_str("# a remark that is of no use to anybody\n");
     }
     assert!(refused(&text).contains("the pipeline has more than 4 MiB"));
-    let steps = format!("callboard = 1\n{FRAME}{}", "[[steps]]\nuse = \"a\"\n".repeat(10_000));
-    assert!(refused(&steps).starts_with("p:1:1: the pipeline has more than 10000 inputs, steps and outputs"));
-    let feeds = format!("callboard = 1\n{FRAME}from = [{}]\n", "\"i\", ".repeat(100_001));
-    assert!(refused(&feeds).contains("names more than 100000 inputs and steps"));
+    let steps = format!("callboard = 1\n{FRAME}{}", "[[steps]]\nuse = \"a\"\n".repeat(100_000));
+    assert!(refused(&steps).starts_with("p:1:1: the pipeline has more than 100000 inputs, steps and outputs"));
+    let feeds = format!("callboard = 1\n{FRAME}from = [{}]\n", "\"i\", ".repeat(400_001));
+    assert!(refused(&feeds).contains("names more than 400000 inputs and steps"));
 }
 
 /// A pipeline that is used as a step many times takes no more than it may, with its params put in.

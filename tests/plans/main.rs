@@ -12,6 +12,8 @@
 
 mod bounds;
 mod drawings;
+mod effort;
+mod model;
 mod random;
 mod schema;
 mod shelf;

@@ -47,6 +47,7 @@ mod trial;
 mod unheld;
 mod victim;
 mod weights;
+mod zips;
 
 #[path = "../support/s3.rs"]
 mod s3;

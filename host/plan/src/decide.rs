@@ -1,20 +1,25 @@
 //! From a pipeline and its catalog to a plan.
 
+use std::collections::HashMap;
+
 use callboard_words::text::hex;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use crate::catalog::{Catalog, Component};
 use crate::choices::MEMORY_LIMIT;
+use crate::door::Feed;
 use crate::draft::{Draft, End};
+use crate::forks::DraftZip;
 use crate::memory::Predicted;
 use crate::need::Need;
 use crate::parts::COMPONENT_BYTES;
-use crate::pipeline::{Limits, Located, Pipeline, RETRIES};
+use crate::pipeline::{BatchSize, Limits, Located, Pipeline, RETRIES, Step};
 use crate::plan::{Edge, Plan, PlannedInput, PlannedOutput, PlannedStep, Port, Reader, Stage, StepLimits};
 use crate::problem::{Findings, Problems};
 use crate::scan::Kind;
 use crate::terms::Terms;
+use crate::zip::Zip;
 use crate::{boundary, facts, rules, wire};
 
 /// Facts, then the graph, then the rules, then the plan.
@@ -26,7 +31,9 @@ pub(crate) fn decide(pipeline: &Pipeline, catalog: &Catalog, terms: &Terms, find
     let known = kinds.iter().map(|kind| kind.unwrap_or(Kind::Transform)).collect();
     let several: Vec<bool> =
         components.iter().map(|c| c.is_none_or(|component| component.facts.may_have_replicas())).collect();
-    let need = |(step, component)| Need::of(step, component, pipeline.run.batch, &terms.needs);
+    let need = |(step, component): (&Step, _)| {
+        Need::of(step, component, batch_of(step, component, pipeline.run.batch), &terms.needs)
+    };
     let needs = pipeline.steps.iter().zip(components.iter().copied()).map(need).collect();
     let mut draft = Draft::new(pipeline, terms, known, &several, needs, edges, findings)?;
     if findings.is_empty() {
@@ -43,6 +50,12 @@ pub(crate) fn decide(pipeline: &Pipeline, catalog: &Catalog, terms: &Terms, find
     let mut plan = assemble(&draft, &components).predicted();
     plan.fingerprint = fingerprint(&plan);
     Some(plan)
+}
+
+/// What one call of a step is given at most.
+fn batch_of(step: &Step, component: Option<&Component>, run: BatchSize) -> BatchSize {
+    let is_transform = component.is_none_or(|component| component.facts.kind == Kind::Transform);
+    step.batch.as_ref().filter(|_| is_transform).map_or(run, |batch| batch.value.within(run))
 }
 
 fn assemble(draft: &Draft<'_>, components: &[&Component]) -> Plan {
@@ -62,7 +75,13 @@ fn assemble(draft: &Draft<'_>, components: &[&Component]) -> Plan {
     let mut ports: Vec<Vec<Port>> = vec![Vec::new(); pipeline.steps.len()];
     for edge in draft.edges.iter().filter(|edge| edge.position == 0) {
         if let End::Step(step) = edge.to {
-            ports[step].push(Port { name: edge.port.clone() });
+            ports[step].push(Port { name: edge.port.clone(), zip: None });
+        }
+    }
+    let mut zips = zips(draft);
+    for (end, zip) in &zips {
+        if let End::Step(step) = end {
+            ports[*step].iter_mut().take(1).for_each(|first| first.zip = Some(zip.clone()));
         }
     }
     let steps = pipeline.steps.iter().enumerate().map(|(index, step)| {
@@ -78,6 +97,7 @@ fn assemble(draft: &Draft<'_>, components: &[&Component]) -> Plan {
             limits: StepLimits::of(&step.limits, facts.kind),
             need: draft.needs[index],
             replicas: draft.replicas[index],
+            batch: Some(draft.batch(index)).filter(|batch| *batch != pipeline.run.batch),
             on_error: step.on_error(),
             max_rejects: step.max_rejects,
             retries: step.retries.unwrap_or(RETRIES),
@@ -94,6 +114,7 @@ fn assemble(draft: &Draft<'_>, components: &[&Component]) -> Plan {
         compression: output.compression.as_ref().map(text),
         level: output.level,
         columns: output.columns.clone(),
+        zip: zips.remove(&End::Output(index)),
         stage: draft.output_stage[index],
     });
     let edges = draft.edges.iter().zip(&draft.routes).map(|(edge, route)| Edge {
@@ -119,29 +140,47 @@ fn assemble(draft: &Draft<'_>, components: &[&Component]) -> Plan {
         inputs: inputs.collect(),
         steps: steps.collect(),
         outputs: outputs.collect(),
-        stages: (1..=draft.group_of_stage.len()).map(|index| stage(draft, index)).collect(),
+        stages: stages(draft),
         edges: edges.collect(),
         fingerprint: String::new(),
     }
 }
 
-fn stage(draft: &Draft<'_>, index: usize) -> Stage {
-    let pipeline = draft.pipeline;
-    let names = |range: std::ops::Range<usize>, end: fn(usize) -> End, wanted: &dyn Fn(usize) -> bool| {
-        let here = range.filter(|nth| draft.stage(end(*nth)) == index && wanted(*nth));
-        here.map(|nth| draft.name(end(nth)).to_owned()).collect::<Vec<_>>()
+/// How the feeds of each zip are joined, by what reads them.
+fn zips(draft: &Draft<'_>) -> HashMap<End, Zip> {
+    let zip = |zip: &DraftZip| {
+        let (from, door) = zip.fork;
+        (zip.to, Zip { fork: Feed { door, ..Feed::node(draft.name(from)) }, how: zip.how.clone() })
     };
-    let steps = draft.order.iter().filter(|step| draft.step_stage[**step] == index);
-    Stage {
-        index,
-        steps: steps.map(|step| draft.step_name(*step).to_owned()).collect(),
-        intakes: names(0..pipeline.inputs.len(), End::Input, &|input| draft.intake[input]),
-        inputs: names(0..pipeline.inputs.len(), End::Input, &|input| !draft.intake[input]),
-        outputs: names(0..pipeline.outputs.len(), End::Output, &|_| true),
-        reason: boundary::reason(draft, index),
-        // When the whole plan is there.
-        predicted: Predicted::default(),
+    draft.zips.iter().map(zip).collect()
+}
+
+fn stages(draft: &Draft<'_>) -> Vec<Stage> {
+    let steps = draft.steps_of_stages();
+    let reasons = boundary::reasons(draft, &steps);
+    let mut stages: Vec<Stage> = (1..)
+        .zip(steps)
+        .zip(reasons)
+        .map(|((index, steps), reason)| Stage {
+            index,
+            steps: steps.iter().map(|step| draft.step_name(*step).to_owned()).collect(),
+            intakes: Vec::new(),
+            inputs: Vec::new(),
+            outputs: Vec::new(),
+            reason,
+            // When the whole plan is there.
+            predicted: Predicted::default(),
+        })
+        .collect();
+    let mut put = |end: End, list: fn(&mut Stage) -> &mut Vec<String>| {
+        let stage = draft.stage(end).checked_sub(1).and_then(|nth| stages.get_mut(nth));
+        stage.into_iter().for_each(|stage| list(stage).push(draft.name(end).to_owned()));
+    };
+    for (input, is_intake) in draft.intake.iter().enumerate() {
+        put(End::Input(input), if *is_intake { |stage| &mut stage.intakes } else { |stage| &mut stage.inputs });
     }
+    (0..draft.output_stage.len()).for_each(|output| put(End::Output(output), |stage| &mut stage.outputs));
+    stages
 }
 
 impl Plan {

@@ -1,16 +1,18 @@
 //! A plan in the making: the step graph, and what the rules have decided of it so far.
 
 use petgraph::Direction::Incoming;
-use petgraph::algo::tarjan_scc;
+use petgraph::algo::kosaraju_scc;
 use petgraph::graph::{DiGraph, NodeIndex};
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
 use crate::choices::{Load, Transport};
 use crate::door::{Door, Feed};
-use crate::memory::weight;
+use crate::effort::counted;
+use crate::forks::{DraftZip, zips};
+use crate::memory::{larger, weight};
 use crate::need::Need;
-use crate::pipeline::Pipeline;
+use crate::pipeline::{BatchSize, Pipeline};
 use crate::problem::{At, Findings};
 use crate::route::Route;
 use crate::routes::routes;
@@ -18,7 +20,7 @@ use crate::scan::Kind;
 use crate::terms::Terms;
 
 /// An end of an edge: an index into the pipeline's inputs, steps or outputs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum End {
     Input(usize),
     Step(usize),
@@ -66,6 +68,8 @@ pub(crate) struct Draft<'a> {
     pub(crate) touching: Vec<usize>,
     /// Which rows each edge takes, if not all.
     pub(crate) routes: Vec<Option<Route>>,
+    /// Ports whose feeds are zipped, each behind those that its branches go through.
+    pub(crate) zips: Vec<DraftZip>,
     /// Steps such that each comes after what it reads; where that leaves a choice, in the file's order.
     pub(crate) order: Vec<usize>,
     pub(crate) groups: Vec<Group>,
@@ -93,6 +97,7 @@ impl<'a> Draft<'a> {
     ) -> Option<Self> {
         let routes = routes(pipeline, &edges, findings);
         let order = order(pipeline, &edges, findings)?;
+        let zips = zips(pipeline, &edges, &order, findings);
         Some(Self {
             order,
             load: terms.load,
@@ -104,6 +109,7 @@ impl<'a> Draft<'a> {
             touching: touching(pipeline.steps.len(), &edges),
             edges,
             routes,
+            zips,
             groups: Vec::new(),
             one_step: false,
             group_of_stage: Vec::new(),
@@ -153,7 +159,19 @@ impl<'a> Draft<'a> {
 
     /// What a step takes with this many instances, rows included, in bytes.
     pub(crate) fn weight(&self, step: usize, instances: u32) -> u64 {
-        weight(self.needs[step].bytes, instances, self.touching[step], self.pipeline.run.batch)
+        weight(
+            self.needs[step].bytes,
+            instances,
+            self.touching[step],
+            larger(self.batch(step), self.pipeline.run.batch),
+        )
+    }
+
+    /// What one call of a step is given at most.
+    pub(crate) fn batch(&self, step: usize) -> BatchSize {
+        let run = self.pipeline.run.batch;
+        let own = self.pipeline.steps[step].batch.as_ref().filter(|_| self.kinds[step] == Kind::Transform);
+        own.map_or(run, |batch| batch.value.within(run))
     }
 
     pub(crate) fn is_global(&self, step: usize) -> bool {
@@ -166,7 +184,28 @@ impl<'a> Draft<'a> {
 
     /// Edges between steps.
     pub(crate) fn step_edges(&self) -> impl Iterator<Item = (usize, usize)> {
+        counted(self.edges.len());
         step_edges(&self.edges)
+    }
+
+    /// The steps of each stage, in order; of all stages together if all are loaded at once.
+    pub(crate) fn loaded_together(&self) -> Vec<Vec<usize>> {
+        if self.load == Load::Eager {
+            return vec![self.order.clone()];
+        }
+        self.steps_of_stages()
+    }
+
+    /// The steps of each stage, in order.
+    pub(crate) fn steps_of_stages(&self) -> Vec<Vec<usize>> {
+        counted(self.order.len());
+        let mut stages = vec![Vec::new(); self.group_of_stage.len()];
+        for step in &self.order {
+            if let Some(stage) = self.step_stage[*step].checked_sub(1).and_then(|stage| stages.get_mut(stage)) {
+                stage.push(*step);
+            }
+        }
+        stages
     }
 
     /// For each step, the steps that it reads.
@@ -229,7 +268,7 @@ fn order(pipeline: &Pipeline, edges: &[DraftEdge], findings: &mut Findings) -> O
     }
 
     let mut acyclic = true;
-    for ring in tarjan_scc(&graph) {
+    for ring in kosaraju_scc(&graph) {
         let first = ring.iter().map(|node| node.index()).min().unwrap_or_default();
         let cycle = cycle_from(&graph, first);
         if !cycle.is_empty() {

@@ -1,6 +1,6 @@
 //! The plan in words: stages, why each begins, and how rows get from one to the next.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt::Write as _;
 use std::time::Duration;
 
@@ -9,16 +9,17 @@ use crate::grants::{Grants, HttpGrant, SecretGrant};
 use crate::lines::{Columns, Row, sentence};
 use crate::need::{Need, NeedFrom};
 use crate::pipeline::{Limits, OnError, RETRIES};
-use crate::plan::{Edge, Plan, PlannedStep, Stage, StepLimits};
+use crate::plan::{Edge, Plan, PlannedInput, PlannedOutput, PlannedStep, Stage, StepLimits};
 use crate::scan::Kind;
 use crate::sizes::{about, exact};
 use crate::spelling::quoted;
+use crate::zip::Zip;
 
 /// The plan for a person: plain text, no colours, in lines of at most `width` characters where names and paths are not longer.
 pub fn explain(plan: &Plan, width: usize) -> String {
     let known = Known::of(plan);
     let stages: Vec<(String, Vec<Row>)> =
-        plan.stages.iter().map(|stage| (title(stage, plan), rows(stage, plan, &known))).collect();
+        plan.stages.iter().map(|stage| (title(stage, plan), rows(stage, &known))).collect();
     let columns = Columns::of(&stages.iter().flat_map(|(_, rows)| rows).collect::<Vec<_>>(), width);
     let mut out = String::new();
     // Writing to a string does not fail.
@@ -40,6 +41,8 @@ pub fn explain(plan: &Plan, width: usize) -> String {
 /// Steps by name, and edges by what they lead to: searched for one by one, they would take the square of the steps.
 struct Known<'a> {
     steps: HashMap<&'a str, &'a PlannedStep>,
+    inputs: HashMap<&'a str, &'a PlannedInput>,
+    outputs: HashMap<&'a str, &'a PlannedOutput>,
     edges: HashMap<(&'a str, bool), Vec<&'a Edge>>,
 }
 
@@ -50,7 +53,9 @@ impl<'a> Known<'a> {
         for edge in &plan.edges {
             edges.entry((edge.to.name(), edge.to.step().is_some())).or_default().push(edge);
         }
-        Known { steps, edges }
+        let inputs = plan.inputs.iter().map(|input| (input.name.as_str(), input)).collect();
+        let outputs = plan.outputs.iter().map(|output| (output.name.as_str(), output)).collect();
+        Known { steps, inputs, outputs, edges }
     }
 
     fn edges_into(&self, name: &str, is_step: bool) -> std::vec::IntoIter<&'a Edge> {
@@ -84,13 +89,8 @@ pub(crate) fn cause(stage: &Stage, plan: &Plan) -> String {
         Boundary::Global { edges } => {
             let is_global = |name: &str| plan.step(name).is_some_and(|step| step.kind == Kind::Global);
             let distinct = |names: Vec<&str>| {
-                let mut distinct: Vec<String> = Vec::new();
-                for name in names {
-                    if !distinct.iter().any(|other| other == name) {
-                        distinct.push(name.to_owned());
-                    }
-                }
-                distinct
+                let mut seen = HashSet::new();
+                names.into_iter().filter(|name| seen.insert(*name)).map(str::to_owned).collect::<Vec<_>>()
             };
             let starts = edges.iter().map(|edge| edge.to.as_str()).filter(|name| is_global(name)).collect();
             let starts = distinct(starts);
@@ -115,9 +115,9 @@ pub(crate) fn cause(stage: &Stage, plan: &Plan) -> String {
     title
 }
 
-fn rows(stage: &Stage, plan: &Plan, known: &Known<'_>) -> Vec<Row> {
+fn rows(stage: &Stage, known: &Known<'_>) -> Vec<Row> {
     let input = |name: &String, when: &str| {
-        let paths = plan.input(name).map(|input| input.paths.join(", ")).unwrap_or_default();
+        let paths = known.inputs.get(name.as_str()).map(|input| input.paths.join(", ")).unwrap_or_default();
         Row {
             mark: " ",
             name: name.clone(),
@@ -131,11 +131,11 @@ fn rows(stage: &Stage, plan: &Plan, known: &Known<'_>) -> Vec<Row> {
     let inputs = stage.inputs.iter().map(|name| input(name, ""));
     let steps = stage.steps.iter().filter_map(|name| known.steps.get(name.as_str()));
     let steps = steps.map(|step| step_row(step, known));
-    let outputs = stage.outputs.iter().filter_map(|name| plan.output(name)).map(|output| Row {
+    let outputs = stage.outputs.iter().filter_map(|name| known.outputs.get(name.as_str())).map(|output| Row {
         mark: " ",
         name: output.name.clone(),
         what: "output".to_owned(),
-        from: from(known.edges_into(&output.name, false)),
+        from: from(known.edges_into(&output.name, false), output.zip.as_ref()),
         need: String::new(),
         limits: format!("to {}", output.path),
     });
@@ -157,6 +157,9 @@ fn step_row(step: &PlannedStep, known: &Known<'_>) -> Row {
     }
     limits[usize::from(step.replicas > 1)].insert_str(0, "at most ");
     limits.extend(unusual_limits(step));
+    if let Some(batch) = step.batch {
+        limits.push(format!("batches of {} rows or {}", batch.rows, exact(batch.bytes)));
+    }
     match (step.on_error, step.max_rejects) {
         (OnError::Fail, _) => {}
         (OnError::Reject, None) => limits.push("rejects rows".to_owned()),
@@ -166,7 +169,7 @@ fn step_row(step: &PlannedStep, known: &Known<'_>) -> Row {
         mark: if step.kind == Kind::Global { "■" } else { " " },
         name: step.name.clone(),
         what: format!("{}{uses}", step.kind.as_str()),
-        from: from(known.edges_into(&step.name, true)),
+        from: from(known.edges_into(&step.name, true), step.ports.first().and_then(|port| port.zip.as_ref())),
         need: need(step),
         limits: limits.join(", "),
     }
@@ -216,19 +219,24 @@ fn at_most(most: MaxRejects, of: &str) -> String {
     }
 }
 
-/// "from a, then b (spill)"; "left from a (spill), right from b (spill)".
-fn from<'a>(edges: impl Iterator<Item = &'a Edge>) -> String {
+/// "from a, then b (spill)"; "left from a (spill), right from b (spill)"; "zip of a, b, by rows of c".
+fn from<'a>(edges: impl Iterator<Item = &'a Edge>, zip: Option<&Zip>) -> String {
     let mut text = String::new();
     for edge in edges {
         let spill = if edge.transport == Transport::Spill { " (spill)" } else { "" };
         let before = match (edge.position, &edge.port) {
+            (0, None) if zip.is_some() => "zip of ".to_owned(),
             (0, None) => "from ".to_owned(),
             (0, Some(port)) if text.is_empty() => format!("{port} from "),
             (0, Some(port)) => format!(", {port} from "),
+            _ if zip.is_some() => ", ".to_owned(),
             _ => ", then ".to_owned(),
         };
         let route = edge.route.as_ref().map_or_else(String::new, |route| format!(" {route}"));
         _ = write!(text, "{before}{}{route}{spill}", edge.from.whole());
+    }
+    if let Some(zip) = zip {
+        _ = write!(text, ", by rows of {}", zip.fork);
     }
     text
 }
@@ -260,7 +268,7 @@ fn notes(plan: &Plan) -> Vec<String> {
         let most = at_most(most, "the rows read");
         notes.push(format!("all steps together reject {most}; one more, and the run stops"));
     }
-    let read: std::collections::HashSet<&str> =
+    let read: HashSet<&str> =
         plan.edges.iter().filter(|edge| edge.from.door.is_none()).map(|edge| edge.from.node.as_str()).collect();
     let unread: Vec<&str> =
         plan.steps.iter().map(|step| step.name.as_str()).filter(|name| !read.contains(name)).collect();

@@ -66,6 +66,18 @@ fn check_use(step: &Step, component: &Component, findings: &mut Findings) {
         findings.add_with_help(&step.uses.at, message, help);
     }
     let kind = component.facts.kind;
+    if !step.name.contains(WITHIN)
+        && kind != Kind::Transform
+        && let Some(batch) = &step.batch
+    {
+        let message = format!(
+            "step `{}` is a {} step, which {}, and `batch` is what one call of a transform is given",
+            step.name.value,
+            kind.as_str(),
+            if kind == Kind::Source { "is given no rows" } else { "reads its rows as it needs them" },
+        );
+        findings.add_with_help(&batch.at, message, "remove `batch`");
+    }
     // A pipeline that is a step may have `replicas`, for those of its steps that can.
     if !step.name.contains(WITHIN)
         && !component.facts.may_have_replicas()

@@ -45,8 +45,11 @@ mod contract;
 mod decide;
 mod door;
 mod draft;
+#[doc(hidden)]
+pub mod effort;
 mod explain;
 mod facts;
+mod forks;
 mod grants;
 mod imports;
 mod lines;
@@ -70,6 +73,7 @@ mod terms;
 mod unverified;
 mod verify;
 mod wire;
+mod zip;
 
 pub use calls::{CallLimits, Calls, PARTS, Price, Rate, Usage, limits_of as call_limits};
 pub use catalog::{Catalog, Component, Missing, Origin, is_path};
@@ -95,6 +99,7 @@ pub use schema::schema;
 pub use spelling::nearest;
 pub use svg::svg;
 pub use terms::Terms;
+pub use zip::{Absent, Same, Zip, Zipping};
 
 /// The most linear memory that any component can have, bytes: its addresses have 32 bits.
 pub const MOST_MEMORY: u64 = pipeline::MOST_MEMORY;

@@ -55,6 +55,11 @@ pub(crate) fn least_rows(instances: u32, edges: usize, batch: BatchSize) -> u64 
     batch.bytes.min(LARGEST_CUT).saturating_mul(batches)
 }
 
+/// What counts where a step has batches of its own size: what it is given, or what they are cut from and put together to.
+pub(crate) fn larger(own: BatchSize, run: BatchSize) -> BatchSize {
+    BatchSize { bytes: own.bytes.max(run.bytes), ..run }
+}
+
 /// What a step and its rows take at least, in bytes.
 pub(crate) fn weight(need: u64, instances: u32, edges: usize, batch: BatchSize) -> u64 {
     need.saturating_mul(u64::from(instances)).saturating_add(least_rows(instances, edges, batch))
@@ -75,7 +80,11 @@ impl Plan {
             let edges = edges.get(step.name.as_str()).copied().unwrap_or_default();
             let here = step.stage.wrapping_sub(1);
             if let (Some(rows), Some(needs)) = (rows.get_mut(here), needs.get_mut(here)) {
-                *rows = rows.saturating_add(least_rows(step.replicas, edges, self.batch));
+                *rows = rows.saturating_add(least_rows(
+                    step.replicas,
+                    edges,
+                    larger(step.batch.unwrap_or(self.batch), self.batch),
+                ));
                 *needs = needs.saturating_add(step.need.bytes.saturating_mul(u64::from(step.replicas)));
             }
         }

@@ -91,7 +91,7 @@ impl PlannedStep {
     /// What the memory that an instance takes depends on, as far as a plan has it, in 32 hexadecimal digits: its component, its
     /// configuration, its columns' names, what it is granted, and the size of batches. How many rows there are is not in it.
     pub fn need_key(&self, batch: BatchSize) -> String {
-        key(&self.digest, &self.config, &self.columns, &self.grants, batch)
+        key(&self.digest, &self.config, &self.columns, &self.grants, self.batch.unwrap_or(batch))
     }
 }
 

@@ -5,7 +5,10 @@
 //! another one contains is not followed. That is exact, and quick where a graph is narrow, as pipelines are; where it would
 //! take too long, stages are filled in the file's order, each step that fits.
 
-use std::collections::HashSet;
+use std::cmp::Reverse;
+use std::collections::{BTreeSet, BinaryHeap, HashSet};
+
+use crate::effort::counted;
 
 /// More sets than this are not tried.
 const EFFORT: usize = 50_000;
@@ -37,6 +40,102 @@ pub(crate) struct Packed {
 /// Trying takes too long.
 struct TooMany;
 
+/// Stages being filled in the file's order.
+struct Filling<'a> {
+    packing: &'a Packing<'a>,
+    /// Where each step stands in the order.
+    place: Vec<usize>,
+    readers: Vec<Vec<usize>>,
+    group_of: Vec<Option<usize>>,
+    /// How many reads of each step, and of each group from outside of it, are not done.
+    waits: Vec<usize>,
+    group_waits: Vec<usize>,
+    ready_groups: BTreeSet<usize>,
+    /// Steps in no group whose reads are done.
+    ready: Vec<usize>,
+    /// The first stage that each step may be in, as far as its reads are done.
+    earliest: Vec<usize>,
+    left: usize,
+}
+
+impl<'a> Filling<'a> {
+    fn of(packing: &'a Packing<'a>) -> Self {
+        let steps = packing.reads.len();
+        let (mut place, mut readers, mut group_of) = (vec![0; steps], vec![Vec::new(); steps], vec![None; steps]);
+        packing.order.iter().enumerate().for_each(|(nth, step)| place[*step] = nth);
+        for (nth, group) in packing.groups.iter().enumerate() {
+            group.iter().for_each(|step| group_of[*step] = Some(nth));
+        }
+        let (mut waits, mut group_waits) = (vec![0; steps], vec![0; packing.groups.len()]);
+        for (step, reads) in packing.reads.iter().enumerate() {
+            for read in reads {
+                readers[*read].push(step);
+                match group_of[step] {
+                    Some(group) if group_of[*read] == Some(group) => {}
+                    Some(group) => group_waits[group] += 1,
+                    None => waits[step] += 1,
+                }
+            }
+        }
+        let ready =
+            packing.order.iter().copied().filter(|step| group_of[*step].is_none() && waits[*step] == 0).collect();
+        let ready_groups = (0..group_waits.len()).filter(|group| group_waits[*group] == 0).collect();
+        let earliest = vec![1; steps];
+        Filling { packing, place, readers, group_of, waits, group_waits, ready_groups, ready, earliest, left: steps }
+    }
+
+    /// A step is in this stage.
+    fn done(&mut self, step: usize, stage: usize) {
+        counted(1 + self.readers[step].len());
+        self.left -= 1;
+        for reader in std::mem::take(&mut self.readers[step]) {
+            let apart = self.packing.global[step] || self.packing.global[reader];
+            self.earliest[reader] = self.earliest[reader].max(stage + usize::from(apart));
+            match self.group_of[reader] {
+                Some(group) if self.group_of[step] == Some(group) => {}
+                Some(group) => {
+                    self.group_waits[group] -= 1;
+                    if self.group_waits[group] == 0 {
+                        self.ready_groups.insert(group);
+                    }
+                }
+                None => {
+                    self.waits[reader] -= 1;
+                    if self.waits[reader] == 0 {
+                        self.ready.push(reader);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Every step, in order, that can be in this stage and is not too heavy.
+    fn fill(&mut self, stage: usize, weights: &[u64], most: u64) -> Vec<usize> {
+        let (mut steps, mut later, mut weight) = (Vec::new(), Vec::new(), 0_u64);
+        let mut here = BinaryHeap::new();
+        loop {
+            for step in std::mem::take(&mut self.ready) {
+                counted(1);
+                match self.earliest[step] <= stage {
+                    true => here.push(Reverse((self.place[step], step))),
+                    false => later.push(step),
+                }
+            }
+            let Some(Reverse((_, step))) = here.pop() else { break };
+            let heavier = weight.saturating_add(weights[step]);
+            if heavier > most {
+                later.push(step);
+                continue;
+            }
+            weight = heavier;
+            steps.push(step);
+            self.done(step, stage);
+        }
+        self.ready = later;
+        steps
+    }
+}
+
 impl Packing<'_> {
     /// As few stages as can be, of which none but a group weighs more than `most`; `None` where there are none such.
     pub(crate) fn fewest(&self, weights: &[u64], most: u64) -> Option<Vec<Packed>> {
@@ -64,48 +163,25 @@ impl Packing<'_> {
         best
     }
 
-    fn group_of(&self, step: usize) -> Option<usize> {
-        self.groups.iter().position(|group| group.contains(&step))
-    }
-
-    /// Stages filled in the file's order.
+    /// Stages filled in the file's order. Each step and edge is looked at once, and once more for each stage that a step waits for.
     pub(crate) fn in_order(&self, weights: &[u64], most: u64) -> Option<Vec<Packed>> {
-        let grouped: Vec<Option<usize>> = (0..self.reads.len()).map(|step| self.group_of(step)).collect();
-        let mut stage_of = vec![0; self.reads.len()];
+        let mut filling = Filling::of(self);
         let mut stages: Vec<Packed> = Vec::new();
-        while stage_of.contains(&0) {
+        while filling.left > 0 {
             let stage = stages.len() + 1;
-            let ready = (0..self.groups.len()).find(|nth| {
-                let has_all =
-                    |step: &usize| self.reads[*step].iter().all(|u| stage_of[*u] > 0 || grouped[*u] == Some(*nth));
-                let group = &self.groups[*nth];
-                group.iter().all(|step| stage_of[*step] == 0) && group.iter().all(has_all)
-            });
-            let mut steps = Vec::new();
-            if let Some(nth) = ready {
-                steps.clone_from(&self.groups[nth]);
-                steps.iter().for_each(|step| stage_of[*step] = stage);
-            } else {
-                let mut weight = 0_u64;
-                for step in self.order {
-                    let follows = |u: &usize| match stage_of[*u] {
-                        0 => false,
-                        before if before == stage => !self.global[*u] && !self.global[*step],
-                        _ => true,
-                    };
-                    let heavier = weight.saturating_add(weights[*step]);
-                    let is_free = stage_of[*step] == 0 && grouped[*step].is_none();
-                    if is_free && heavier <= most && self.reads[*step].iter().all(follows) {
-                        stage_of[*step] = stage;
-                        steps.push(*step);
-                        weight = heavier;
-                    }
+            let group = filling.ready_groups.pop_first();
+            let steps = match group {
+                Some(nth) => {
+                    let steps = self.groups[nth].clone();
+                    steps.iter().for_each(|step| filling.done(*step, stage));
+                    steps
                 }
-            }
+                None => filling.fill(stage, weights, most),
+            };
             if steps.is_empty() {
                 return None;
             }
-            stages.push(Packed { steps, group: ready });
+            stages.push(Packed { steps, group });
         }
         Some(stages)
     }

@@ -17,6 +17,7 @@ use crate::pipeline::{Access, BatchSize, InputLimits, OnError, OutputColumn, Rea
 use crate::route::Route;
 use crate::scan::Kind;
 use crate::unverified::Unverified;
+use crate::zip::Zip;
 
 /// A pipeline that can be run, decided to the last edge, and always valid: it is made by [`Plan::new`], or read from JSON,
 /// which verifies it, and nobody can alter one. What may change afterwards (`with_…`) is verified again.
@@ -89,6 +90,9 @@ pub struct PlannedStep {
     pub need: Need,
     /// The most instances side by side; 1 for a source. A global step has more than one only where its rows are grouped.
     pub replicas: u32,
+    /// What one call is given at most, where it differs from [`Plan::batch`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub batch: Option<BatchSize>,
     /// What happens to a row that it cannot handle.
     pub on_error: OnError,
     /// The most rows that it may reject, if there is such a number.
@@ -143,6 +147,9 @@ fn is_usual_component(bytes: &u64) -> bool {
 pub struct Port {
     /// `None` if the pipeline names none.
     pub name: Option<String>,
+    /// How its feeds are joined row by row, if they are not appended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub zip: Option<Zip>,
 }
 
 /// A file to write.
@@ -165,6 +172,9 @@ pub struct PlannedOutput {
     pub level: Option<u32>,
     /// Columns to write, in this order; all of them when `None`.
     pub columns: Option<Vec<OutputColumn>>,
+    /// How its feeds are joined row by row, if they are not appended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub zip: Option<Zip>,
     /// The stage that writes it, from 1: the latest of its feeds.
     pub stage: usize,
 }
@@ -390,6 +400,24 @@ impl Plan {
     /// Edges into one port of a step, by position.
     pub fn edges_into_port<'a>(&'a self, step: &'a str, port: &'a Port) -> impl Iterator<Item = &'a Edge> {
         self.edges_into(step).filter(move |edge| edge.port == port.name)
+    }
+
+    /// How the feeds of a reader's first input are joined row by row, if they are.
+    pub fn zip_of(&self, reader: &Reader) -> Option<&Zip> {
+        match reader {
+            Reader::Step(name) => self.step(name)?.ports.first()?.zip.as_ref(),
+            Reader::Output(name) => self.output(name)?.zip.as_ref(),
+        }
+    }
+
+    /// All readers whose feeds are joined row by row, and how.
+    pub fn zips(&self) -> impl Iterator<Item = (Reader, &Zip)> {
+        let steps = self
+            .steps
+            .iter()
+            .filter_map(|step| Some((Reader::Step(step.name.clone()), step.ports.first()?.zip.as_ref()?)));
+        let of_output = |output: &PlannedOutput| Reader::Output(output.name.clone());
+        steps.chain(self.outputs.iter().filter_map(move |output| Some((of_output(output), output.zip.as_ref()?))))
     }
 
     /// The edges that bring rows of a feed to whatever reads it.

@@ -14,6 +14,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use crate::pipeline::OnError;
+use crate::zip::{Absent, Same};
 
 /// The JSON Schema (draft 2020-12) of a pipeline file; TOML is the same model.
 pub fn schema() -> Value {
@@ -218,6 +219,10 @@ struct Step {
     #[serde(default)]
     #[schemars(with = "OrParam<Replicas>")]
     replicas: Option<u32>,
+    /// What one call is given at most, for a transform; by default what `run` says of all batches.
+    #[serde(default)]
+    #[schemars(with = "StepBatch")]
+    batch: Option<StepBatch>,
     /// What happens to a row that the step cannot handle: `fail` ends the run, and is the default.
     #[serde(default)]
     #[schemars(with = "OrParam<OnError>")]
@@ -237,6 +242,20 @@ struct Step {
     grant: Option<Grant>,
 }
 
+/// What one call of a step is given at most, whichever is reached first.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct StepBatch {
+    /// Rows.
+    #[serde(default)]
+    #[schemars(with = "OrParam<BatchRows>")]
+    rows: Option<u64>,
+    /// Bytes, about, such as "256KiB".
+    #[serde(default)]
+    #[schemars(with = "String")]
+    bytes: Option<String>,
+}
+
 /// A step that is like nothing says itself what it uses.
 fn uses_or_like(schema: &mut Schema) {
     schema.insert("anyOf".to_owned(), serde_json::json!([{ "required": ["use"] }, { "required": ["like"] }]));
@@ -248,8 +267,20 @@ fn uses_or_like(schema: &mut Schema) {
 enum StepFrom {
     /// Inputs, steps or some of their rows; several are appended, in this order.
     Rows(Rows),
+    /// Branches, joined row by row.
+    Zip(Zip),
     /// Several inputs of a global step, by name; the rows of the first are carried.
     Named(BTreeMap<String, Rows>),
+}
+
+/// Where an output's rows come from.
+#[derive(Deserialize, JsonSchema)]
+#[serde(untagged)]
+enum OutputFrom {
+    /// Inputs, steps or some of their rows; several are appended, in this order.
+    Rows(Rows),
+    /// Branches, joined row by row.
+    Zip(Zip),
 }
 
 /// Where rows come from.
@@ -260,6 +291,33 @@ enum Rows {
     One(Feed),
     /// Several, in this order.
     Many(#[schemars(length(min = 1))] Vec<Feed>),
+}
+
+/// Branches of one input or step, joined by the row that their rows come from.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Zip {
+    /// The branches, at least two; a table gives them names.
+    zip: Branched,
+    /// What happens to columns that several branches write: one column of lists with an item for each branch, or a column for each branch,
+    /// with its name behind the column's.
+    #[serde(default)]
+    #[schemars(with = "OrParam<Same>")]
+    same: Option<Same>,
+    /// What stands in a list for a branch that has no such row: `null`, the default, or nothing.
+    #[serde(default)]
+    #[schemars(with = "OrParam<Absent>")]
+    absent: Option<Absent>,
+}
+
+/// The branches of a zip.
+#[derive(Deserialize, JsonSchema)]
+#[serde(untagged)]
+enum Branched {
+    /// In this order.
+    Listed(#[schemars(length(min = 2))] Vec<Feed>),
+    /// By names of their own.
+    Named(BTreeMap<String, Feed>),
 }
 
 /// An input, a step or a side door of a step (`STEP.dropped`, `STEP.rejected`; `*.dropped` of all steps); or some of its rows.
@@ -461,8 +519,8 @@ struct Output {
     level: Option<u32>,
     /// Where rows come from: by default the last step. Several are appended, in this order.
     #[serde(default)]
-    #[schemars(with = "Rows")]
-    from: Option<Rows>,
+    #[schemars(with = "OutputFrom")]
+    from: Option<OutputFrom>,
     /// Columns to write, in this order: a list, or a table of the file's name to this pipeline's name. All by default.
     #[serde(default)]
     #[schemars(with = "OutputColumns")]

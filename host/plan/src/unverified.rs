@@ -11,6 +11,7 @@ use crate::choices::{Load, MaxRejects};
 use crate::door::Feed;
 use crate::pipeline::BatchSize;
 use crate::plan::{Edge, Plan, PlanError, PlannedInput, PlannedOutput, PlannedStep, Reader, Stage};
+use crate::zip::Zip;
 
 #[derive(Serialize)]
 struct Written<'a> {
@@ -44,6 +45,8 @@ struct WrittenStep<'a> {
 #[derive(Serialize)]
 struct WrittenPort<'a> {
     name: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    zip: Option<&'a Zip>,
     feeds: Vec<&'a Feed>,
 }
 
@@ -62,8 +65,10 @@ impl Serialize for Plan {
         }
         let feeds = |to: Reader, port| read.get(&(&to, port)).cloned().unwrap_or_default();
         let steps = self.steps.iter().map(|step| {
-            let ports = step.ports.iter().map(|port| port.name.as_deref());
-            let ports = ports.map(|name| WrittenPort { name, feeds: feeds(Reader::Step(step.name.clone()), name) });
+            let ports = step.ports.iter().map(|port| {
+                let name = port.name.as_deref();
+                WrittenPort { name, zip: port.zip.as_ref(), feeds: feeds(Reader::Step(step.name.clone()), name) }
+            });
             WrittenStep { step, ports: ports.collect() }
         });
         let outputs = self

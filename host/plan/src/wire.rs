@@ -1,6 +1,6 @@
 //! From names to edges: fills in every `from` that the file leaves out.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use crate::choices::Transport;
 use crate::door::{Door, Feed};
@@ -22,7 +22,7 @@ pub(crate) fn wire(pipeline: &Pipeline, kinds: &[Option<Kind>], findings: &mut F
         let to = End::Step(index);
         match (&step.from, kinds[index]) {
             (From::Default | From::Implied(_), Some(Kind::Source)) => {}
-            (From::Append(feeds), Some(Kind::Source)) => {
+            (From::Append(feeds) | From::Zip(feeds, _), Some(Kind::Source)) => {
                 let at = feeds.first().map_or(&step.at, |feed| &feed.at);
                 refuse_feeds_of_source(&step.name, at, findings);
             }
@@ -44,6 +44,17 @@ pub(crate) fn wire(pipeline: &Pipeline, kinds: &[Option<Kind>], findings: &mut F
                 findings.add(&step.at, message);
             }
             (From::Append(feeds) | From::Implied(feeds), _) => append(known, feeds, to, None, &mut edges, findings),
+            (From::Zip(feeds, zip), kind) => {
+                if kind == Some(Kind::Global) {
+                    let message = format!(
+                        "step `{}` is a global step, which reads rows that lie in files, and a zip joins rows as they come",
+                        step.name.value
+                    );
+                    let help = "put a step between, which reads the zip and which this one reads:\n[[steps]]\nuse = \"select\"";
+                    findings.add_with_help(&zip.at, message, help);
+                }
+                append(known, feeds, to, None, &mut edges, findings)
+            }
             (From::Named(ports), kind) => {
                 if kind == Some(Kind::Transform) {
                     let at = ports.first().map_or(&step.at, |(port, _)| &port.at);
@@ -62,7 +73,9 @@ pub(crate) fn wire(pipeline: &Pipeline, kinds: &[Option<Kind>], findings: &mut F
     for (index, output) in pipeline.outputs.iter().enumerate() {
         let to = End::Output(index);
         match &output.from {
-            From::Append(feeds) | From::Implied(feeds) => append(known, feeds, to, None, &mut edges, findings),
+            From::Append(feeds) | From::Implied(feeds) | From::Zip(feeds, _) => {
+                append(known, feeds, to, None, &mut edges, findings)
+            }
             From::Named(_) => {}
             From::Default if pipeline.steps.is_empty() => {
                 if let Some(input) = only_input(pipeline, "output", &output.name, findings).map(End::Input) {
@@ -77,8 +90,9 @@ pub(crate) fn wire(pipeline: &Pipeline, kinds: &[Option<Kind>], findings: &mut F
 
 /// Inputs that nothing reads. In a pipeline with another fault that may be a consequence of it: of a cycle, for one.
 pub(crate) fn unread(pipeline: &Pipeline, edges: &[DraftEdge], findings: &mut Findings) {
+    let read: HashSet<End> = edges.iter().map(|edge| edge.from).collect();
     for (index, input) in pipeline.inputs.iter().enumerate() {
-        if !edges.iter().any(|edge| edge.from == End::Input(index)) {
+        if !read.contains(&End::Input(index)) {
             let message = format!("nothing reads input `{}`", input.name.value);
             let help = format!("read it with `from = \"{}\"`, or remove it", input.name.value);
             findings.add_with_help(&input.name.at, message, help);
@@ -98,7 +112,7 @@ fn aside(pipeline: &Pipeline, ends: &HashMap<&str, End>, kinds: &[Option<Kind>])
     let mut reached = Vec::new();
     for (index, step) in pipeline.steps.iter().enumerate() {
         let first: &[Located<Feed>] = match &step.from {
-            From::Implied(feeds) | From::Append(feeds) => feeds,
+            From::Implied(feeds) | From::Append(feeds) | From::Zip(feeds, _) => feeds,
             From::Named(ports) => ports.first().map_or(&[], |(_, feeds)| feeds),
             From::Default if index > 0 && kinds[index] != Some(Kind::Source) => {
                 readers[index - 1].push(index);

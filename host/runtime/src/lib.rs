@@ -74,7 +74,7 @@ pub use store::records::Change;
 pub use store::replies::replies_size;
 pub use tell::report::{
     CallsReport, ErrorReport, InputReport, OutputReport, ProfileReport, RejectsReport, Report, RunFailed, StageReport,
-    Status, StepCallsReport, StepReport,
+    Status, StepCallsReport, StepReport, ZippedReport,
 };
 pub use tell::runs::{RemovedRun, RunState, RunSummary, remove_run, run_folders, run_report};
 pub use tokio_util::sync::CancellationToken;

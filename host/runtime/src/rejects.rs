@@ -109,7 +109,8 @@ impl Remover {
     ) -> Result<(), RunError> {
         let unkept = |error: io::Error| RunError::unwritten("keep rejected rows", &error);
         let mut charge = self.flight.as_ref().map(Flight::charge);
-        let text = |row: u32| callboard_io::json_bytes(&batch.rows.slice(row as usize, 1));
+        let seen = batch.seen();
+        let text = |row: u32| callboard_io::json_bytes(&seen.slice(row as usize, 1));
         let mut done = 0;
         while done < rejected.len() {
             if self.cancel.is_cancelled() {
@@ -156,7 +157,7 @@ impl Remover {
         let rows = UInt32Array::from_iter_values(rejected.iter().map(|(row, _)| *row));
         let taken = batch.take(&rows).map_err(io::Error::other)?;
         // A value that JSON has no form for must not end a run that continues without the row.
-        let json = callboard_io::marked_rows(&taken.rows).map_err(io::Error::other)?;
+        let json = callboard_io::marked_rows(&taken.seen()).map_err(io::Error::other)?;
         for (at, (json, (_, reason))) in json.into_iter().zip(rejected).enumerate() {
             let origin = self.files.origin(&taken, at);
             let reject = Reject {

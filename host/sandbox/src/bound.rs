@@ -68,6 +68,19 @@ pub struct View {
     index: HashMap<String, usize>,
 }
 
+/// How the names of columns begin that say from which row of a fork a row comes. No step sees them, and they go wherever the row goes.
+const STAMP: &str = "\0row of ";
+
+/// What the column is called that says from which row of a fork a row comes.
+pub fn stamp_name(fork: &str) -> String {
+    format!("{STAMP}{fork}")
+}
+
+/// Whether no step and no file sees the column of this name.
+pub fn is_hidden(column: &str) -> bool {
+    column.starts_with(STAMP)
+}
+
 impl View {
     /// What `schema` looks like under the names that `columns` gives.
     pub fn of(schema: &Schema, columns: &Renamed) -> View {
@@ -75,7 +88,7 @@ impl View {
             columns.iter().map(|(theirs, ours)| (ours.as_str(), theirs.as_str())).collect();
         let mut fields = Vec::new();
         let mut index = HashMap::with_capacity(schema.fields().len());
-        for (at, field) in schema.fields().iter().enumerate() {
+        for (at, field) in schema.fields().iter().enumerate().filter(|(_, field)| !is_hidden(field.name())) {
             let name = match renamed.get(field.name().as_str()) {
                 Some(theirs) => *theirs,
                 None if columns.contains_key(field.name()) => continue,
@@ -159,6 +172,22 @@ impl Bound {
         }
         let (writes, output) = (Arc::new(declared.writes), Arc::new(Schema::new(fields)));
         Ok(Bound { reads, given, writes, output, columns, gathered })
+    }
+
+    /// As it is for a global step, whose rows name a row of the input only if they carry a column of it: without one, nothing says where
+    /// they come from.
+    #[must_use]
+    pub fn of_global(mut self) -> Bound {
+        let is_hidden_at = |at: &usize| is_hidden(self.output.field(*at).name());
+        let all = 0..self.columns.len();
+        let carries = all.clone().any(|at| matches!(self.columns[at], Origin::Input(_)) && !is_hidden_at(&at));
+        if !carries {
+            let kept: Vec<usize> = all.filter(|at| !is_hidden_at(at)).collect();
+            self.output =
+                Arc::new(Schema::new(kept.iter().map(|at| self.output.fields()[*at].clone()).collect::<Vec<_>>()));
+            self.columns = kept.into_iter().map(|at| self.columns[at]).collect();
+        }
+        self
     }
 
     /// The columns of input `port` that cross, under the step's names.
@@ -263,16 +292,14 @@ pub fn some_columns_of(schema: &Schema) -> String {
 }
 
 fn columns_up_to(schema: &Schema, most: usize) -> String {
-    if schema.fields().is_empty() {
+    let seen = || schema.fields().iter().filter(|field| !is_hidden(field.name()));
+    let count = seen().count();
+    if count == 0 {
         return "no columns".to_owned();
     }
-    let mut columns: Vec<_> = schema
-        .fields()
-        .iter()
-        .take(most)
-        .map(|f| format!("`{}` {}", in_a_line(f.name()), display(f.data_type())))
-        .collect();
-    if let Some(more @ 1..) = schema.fields().len().checked_sub(most) {
+    let mut columns: Vec<_> =
+        seen().take(most).map(|f| format!("`{}` {}", in_a_line(f.name()), display(f.data_type()))).collect();
+    if let Some(more @ 1..) = count.checked_sub(most) {
         columns.push(format!("and {more} more"));
     }
     columns.join(", ")

@@ -53,7 +53,7 @@ pub use bindings::callboard::step::exchange::Run;
 pub use bindings::callboard::step::types::{Fate, Removal as Removals};
 pub use bindings::exports::callboard::step::manifest::Manifest;
 pub use bindings::exports::callboard::step::transform::Output;
-pub use bound::{Bound, Declared, Origin, Renamed, View, columns_of, some_columns_of};
+pub use bound::{Bound, Declared, Origin, Renamed, View, columns_of, is_hidden, some_columns_of, stamp_name};
 pub use cache::{Cache, Compiled, cache_dir};
 pub use callboard_words::sizes::bytes;
 pub use callboard_words::text::{hex, in_a_line, plain};

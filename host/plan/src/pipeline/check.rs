@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::model::{From, LoadGroups, Located, OnError, Pipeline, Step};
+use super::model::{LoadGroups, Located, OnError, Pipeline, Step};
 use super::read::{MOST_MEMORY, Role};
 use crate::choices::MEMORY_LIMIT;
 use crate::door::{Door, EVERY, Feed};
@@ -95,16 +95,12 @@ fn sources(pipeline: &Pipeline, role: Role, findings: &mut Findings) {
     let inputs = pipeline.inputs.iter().map(|input| input.name.as_str());
     let readable: Vec<&str> = inputs.chain(pipeline.steps.iter().map(|step| step.name.as_str())).collect();
     let is_readable: HashSet<&str> = readable.iter().copied().collect();
+    let by_name: HashMap<&str, &Step> = pipeline.steps.iter().map(|step| (step.name.as_str(), step)).collect();
     let steps_only = || pipeline.steps.iter().map(|step| step.name.as_str());
     let is_output = |name: &str| pipeline.outputs.iter().any(|output| output.name.value == name);
     let steps = pipeline.steps.iter().map(|step| &step.from);
     for from in steps.chain(pipeline.outputs.iter().map(|output| &output.from)) {
-        let feeds: Vec<&Located<Feed>> = match from {
-            From::Default => continue,
-            From::Implied(feeds) | From::Append(feeds) => feeds.iter().collect(),
-            From::Named(ports) => ports.iter().flat_map(|(_, feeds)| feeds).collect(),
-        };
-        for feed in feeds {
+        for feed in from.feeds() {
             if feed.door.is_none() && is_readable.contains(feed.node.as_str()) {
                 continue;
             }
@@ -120,7 +116,7 @@ fn sources(pipeline: &Pipeline, role: Role, findings: &mut Findings) {
             }
             let written = feed.whole().to_string();
             let (name, word) = written.split_once('.').unwrap_or((&written, ""));
-            if let Some(step) = pipeline.steps.iter().find(|step| step.name.value == name) {
+            if let Some(step) = by_name.get(name) {
                 door_of_step(step, role, feed, findings);
             } else if is_readable.contains(name) {
                 let message =

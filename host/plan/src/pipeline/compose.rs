@@ -80,6 +80,7 @@ impl Pipeline {
         }
         let outputs = self.outputs.iter_mut().map(|output| &mut output.from);
         for from in out.iter_mut().map(|step| &mut step.from).chain(outputs) {
+            refer_to_zips(from, &parts, &mut findings);
             refer(from, &parts, &mut findings);
         }
         self.steps = out;
@@ -105,11 +106,7 @@ fn take_routes(routes: &mut Vec<Located<Route>>, inner: &mut Pipeline, at: &At) 
     };
     let outputs = inner.outputs.iter_mut().map(|output| &mut output.from);
     for from in inner.steps.iter_mut().map(|step| &mut step.from).chain(outputs) {
-        match from {
-            From::Default => {}
-            From::Implied(feeds) | From::Append(feeds) => feeds.iter_mut().for_each(moved),
-            From::Named(ports) => ports.iter_mut().flat_map(|(_, feeds)| feeds).for_each(moved),
-        }
+        from.lists_mut().into_iter().flatten().for_each(moved);
     }
     routes.extend(inner.routes.drain(..).map(|route| Located { value: route.value, at: at.clone() }));
 }
@@ -171,7 +168,7 @@ fn inner(
 
 /// Puts what a step that is a pipeline puts out in the place of its name.
 fn refer(from: &mut From, parts: &HashMap<String, Spliced>, findings: &mut Findings) {
-    let mut replace = |feeds: &mut Vec<Located<Feed>>| {
+    let replace = |feeds: &mut Vec<Located<Feed>>| {
         let feeds_of = |feed: Located<Feed>, findings: &mut Findings| match parts.get(&feed.node) {
             None => vec![feed],
             Some(part) => match part.feeds(feed.door) {
@@ -201,10 +198,35 @@ fn refer(from: &mut From, parts: &HashMap<String, Spliced>, findings: &mut Findi
         let before = std::mem::take(feeds);
         *feeds = before.into_iter().flat_map(|feed| feeds_of(feed, findings)).collect();
     };
-    match from {
-        From::Default => {}
-        From::Implied(feeds) | From::Append(feeds) => replace(feeds),
-        From::Named(ports) => ports.iter_mut().for_each(|(_, feeds)| replace(feeds)),
+    from.lists_mut().into_iter().for_each(replace);
+}
+
+/// What is behind a name that stands for a zip must be all that a step reads; and a branch of a zip is one feed.
+fn refer_to_zips(from: &mut From, parts: &HashMap<String, Spliced>, findings: &mut Findings) {
+    let part = |feed: &Located<Feed>| parts.get(&feed.node).map(|part| (part, part.zip(feed.door)));
+    if let From::Zip(feeds, _) = from {
+        for feed in feeds {
+            let Some((part, zip)) = part(feed) else { continue };
+            let feeds = part.feeds(feed.door).map_or(1, <[Feed]>::len);
+            if zip.is_some() || feeds != 1 {
+                let joins = if zip.is_some() { "zips" } else { "appends" };
+                let message =
+                    format!("`{}` is no branch of a zip: its pipeline {joins} several in its output", feed.whole());
+                findings.add_with_help(&feed.at, message, "let a step read it, and name that step here");
+            }
+        }
+        return;
+    }
+    let of_zip = |feed: &&Located<Feed>| matches!(part(feed), Some((_, Some(_))));
+    let Some(zipped) = from.feeds().into_iter().find(of_zip).cloned() else { return };
+    let alone = matches!(from, From::Implied(feeds) | From::Append(feeds) if feeds.len() == 1);
+    if !alone || zipped.branch.is_some() {
+        let message = format!("`{}` is a zip, which can only be read alone and whole", zipped.whole());
+        findings.add_with_help(&zipped.at, message, "let a step read it, and name that step here");
+        return;
+    }
+    if let Some((_, Some(how))) = part(&zipped) {
+        *from = From::Zip(vec![zipped.clone()], Located { value: how.value.clone(), at: zipped.at });
     }
 }
 

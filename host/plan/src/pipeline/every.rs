@@ -27,15 +27,11 @@ fn may_reject(step: &Step) -> bool {
 }
 
 fn feeds(from: &From) -> Box<dyn Iterator<Item = &Located<Feed>> + '_> {
-    match from {
-        From::Default => Box::new(std::iter::empty()),
-        From::Implied(feeds) | From::Append(feeds) => Box::new(feeds.iter()),
-        From::Named(ports) => Box::new(ports.iter().flat_map(|(_, feeds)| feeds)),
-    }
+    Box::new(from.feeds().into_iter())
 }
 
 fn of_one(from: &mut From, steps: &[(String, bool)], none: &str, findings: &mut Findings) {
-    let mut spread = |feeds: &mut Vec<Located<Feed>>| {
+    let spread = |feeds: &mut Vec<Located<Feed>>| {
         let before = std::mem::take(feeds);
         for feed in before {
             let Some(door) = feed.door.filter(|_| feed.node == EVERY) else {
@@ -57,11 +53,14 @@ fn of_one(from: &mut From, steps: &[(String, bool)], none: &str, findings: &mut 
             feeds.extend(doors);
         }
     };
-    match from {
-        From::Default => {}
-        From::Implied(feeds) | From::Append(feeds) => spread(feeds),
-        From::Named(ports) => ports.iter_mut().for_each(|(_, feeds)| spread(feeds)),
+    if let From::Zip(feeds, _) = from {
+        for feed in feeds.iter().filter(|feed| feed.door.is_some() && feed.node == EVERY) {
+            let message = format!("`{}` is no branch of a zip: it stands for doors of several steps", feed.whole());
+            findings.add_with_help(&feed.at, message, "name the door of one step");
+        }
+        return;
     }
+    from.lists_mut().into_iter().for_each(spread);
 }
 
 /// What is wrong where no step of those that `*` stands for can have such a row.

@@ -31,7 +31,7 @@ pub use document::Places;
 pub(crate) use every::{instead, no_rows};
 pub use model::{
     Access, Added, BatchSize, From, Input, InputLimits, Limits, LoadGroups, Located, OnError, Output, OutputColumn,
-    Pipeline, Reading, Run, Step,
+    Pipeline, Reading, Run, Step, StepBatch,
 };
 
 pub(crate) use check::{WITHIN, is_name, is_step_name};
@@ -125,9 +125,9 @@ impl Pipeline {
 /// What a pipeline may take: one of any size that a person would write is far below.
 mod most {
     /// Inputs, steps and outputs together.
-    pub(super) const NODES: usize = 10_000;
+    pub(super) const NODES: usize = 100_000;
     /// Names in every `from` together.
-    pub(super) const FEEDS: usize = 100_000;
+    pub(super) const FEEDS: usize = 400_000;
 }
 
 /// What the text of a pipeline may take. Whoever runs it sets this, not the file: `--max-pipeline`.
@@ -208,7 +208,7 @@ fn typed(
 /// How many names there are in every `from` together.
 fn feeds(pipeline: &Pipeline) -> usize {
     let feeds = pipeline.steps.iter().map(|step| &step.from).chain(pipeline.outputs.iter().map(|output| &output.from));
-    feeds.map(From::feeds).sum()
+    feeds.map(|from| from.feeds().len()).sum()
 }
 
 /// `None`, and a finding, if a pipeline has too many nodes or names in `from`.

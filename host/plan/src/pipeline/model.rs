@@ -12,6 +12,7 @@ use crate::door::Feed;
 use crate::grants::Grants;
 use crate::problem::{At, Source};
 use crate::route::Route;
+use crate::zip::Zipping;
 
 /// A value and its place in the file.
 #[derive(Clone, Debug)]
@@ -219,6 +220,8 @@ pub struct Step {
     pub needs: Option<Located<u64>>,
     /// Instances side by side, at least 1, if the file says it.
     pub replicas: Option<Located<u32>>,
+    /// `batch`: how many rows, or bytes, one call is given at most, if the file says it.
+    pub batch: Option<Located<StepBatch>>,
     /// What happens to a row that the step cannot handle, if the file says it.
     pub on_error: Option<OnError>,
     /// The most rows that it may reject; only with [`OnError::Reject`].
@@ -242,6 +245,8 @@ pub enum From {
     Implied(Vec<Located<Feed>>),
     /// One port: these, appended in this order; at least one.
     Append(Vec<Located<Feed>>),
+    /// One port: these, at least two, joined row by row.
+    Zip(Vec<Located<Feed>>, Located<Zipping>),
     /// Named ports of a global step, in the file's order; the rows of the first are carried.
     Named(Vec<(Located<String>, Vec<Located<Feed>>)>),
 }
@@ -254,12 +259,21 @@ impl Step {
 }
 
 impl From {
-    /// How many names there are.
-    pub(crate) fn feeds(&self) -> usize {
+    /// The names, each with its place.
+    pub(crate) fn feeds(&self) -> Vec<&Located<Feed>> {
         match self {
-            From::Default => 0,
-            From::Implied(feeds) | From::Append(feeds) => feeds.len(),
-            From::Named(ports) => ports.iter().map(|(_, feeds)| feeds.len()).sum(),
+            From::Default => Vec::new(),
+            From::Implied(feeds) | From::Append(feeds) | From::Zip(feeds, _) => feeds.iter().collect(),
+            From::Named(ports) => ports.iter().flat_map(|(_, feeds)| feeds).collect(),
+        }
+    }
+
+    /// As [`From::feeds`], by port.
+    pub(crate) fn lists_mut(&mut self) -> Vec<&mut Vec<Located<Feed>>> {
+        match self {
+            From::Default => Vec::new(),
+            From::Implied(feeds) | From::Append(feeds) | From::Zip(feeds, _) => vec![feeds],
+            From::Named(ports) => ports.iter_mut().map(|(_, feeds)| feeds).collect(),
         }
     }
 }
@@ -360,6 +374,22 @@ pub enum LoadGroups {
     Lists(Vec<Located<Vec<Located<String>>>>),
     /// Each step is a stage of its own.
     Step,
+}
+
+/// What a call of one step is given at most, as far as the file says it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct StepBatch {
+    /// Rows.
+    pub rows: Option<u64>,
+    /// About this many bytes of columns.
+    pub bytes: Option<u64>,
+}
+
+impl StepBatch {
+    /// What the file does not say is as in the run.
+    pub(crate) fn within(self, run: BatchSize) -> BatchSize {
+        BatchSize { rows: self.rows.unwrap_or(run.rows), bytes: self.bytes.unwrap_or(run.bytes) }
+    }
 }
 
 /// A batch is cut at whichever is reached first.

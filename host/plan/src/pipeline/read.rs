@@ -14,7 +14,7 @@ use super::fields::{
 use super::grants::{file_places, grants};
 use super::model::{
     BatchSize, From, Input, InputLimits, Limits, LoadGroups, Located, OnError, Output, OutputColumn, Pipeline, Run,
-    Step,
+    Step, StepBatch,
 };
 use super::reading::reading;
 use super::sources::{Routes, from};
@@ -221,6 +221,7 @@ fn step(node: &Node, routes: &Routes, findings: &mut Findings) -> Option<Step> {
         value: integer(node, "`replicas`", 1, MOST_INSTANCES, findings).unwrap_or(1) as u32,
         at: node.at.clone(),
     });
+    let batch = fields.get("batch").and_then(|node| step_batch(node, findings));
     let on_error = fields.get("on_error").and_then(|node| {
         let choices = [("fail", OnError::Fail), ("reject", OnError::Reject)];
         choice(node, "`on_error`", &choices, findings)
@@ -259,6 +260,7 @@ fn step(node: &Node, routes: &Routes, findings: &mut Findings) -> Option<Step> {
         limits: limits.unwrap_or_default(),
         needs,
         replicas,
+        batch,
         on_error,
         max_rejects,
         retries: retries.map(|retries| retries as u32),
@@ -267,6 +269,20 @@ fn step(node: &Node, routes: &Routes, findings: &mut Findings) -> Option<Step> {
         at: node.at.clone(),
         uses,
     })
+}
+
+/// What one call is given at most.
+fn step_batch(node: &Node, findings: &mut Findings) -> Option<Located<StepBatch>> {
+    let fields = Fields::of(node, "`batch`", findings)?;
+    let rows = fields.get("rows").and_then(|node| integer(node, "`rows`", 1, MOST_BATCH_ROWS, findings));
+    let size = fields.get("bytes").and_then(|node| bytes(node, "`bytes`", findings));
+    let says_nothing = fields.get("rows").is_none() && fields.get("bytes").is_none();
+    fields.end(None, findings);
+    if says_nothing {
+        let message = "`batch` says neither `rows` nor `bytes`";
+        findings.add_with_help(&node.at, message, "such as: batch = { rows = 64 }");
+    }
+    Some(Located { value: StepBatch { rows, bytes: size }, at: node.at.clone() })
 }
 
 /// What one instance takes: of memory alone.

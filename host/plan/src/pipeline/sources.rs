@@ -1,14 +1,18 @@
 //! `from`: the names of what rows come from, and which of its rows.
 
 use std::cell::RefCell;
+use std::collections::HashSet;
 
 use super::document::{Data, Entry, Node};
-use super::fields::{Fields, boolean, integer, text, texts, wrong_type};
+use super::fields::{Fields, boolean, choice, integer, text, texts, wrong_type};
 use super::model::{From, Located};
 use crate::door::Feed;
-use crate::problem::Findings;
+use crate::problem::{At, Findings};
 use crate::route::{Else, MOST_BRANCHES, Route, Share};
+use crate::zip::{Absent, Same, Zipping};
 
+/// What a zip may say.
+const ZIP: [&str; 3] = ["zip", "same", "absent"];
 /// What a table of `from` has beside `step`, if it says which rows of that step it takes.
 const ROUTING: [&str; 6] = ["where", "one_of", "pick", "seed", "by", "else"];
 
@@ -18,6 +22,7 @@ pub(super) type Routes = RefCell<Vec<Located<Route>>>;
 /// Where the rows of a step or, unless several inputs may be `named`, of an output come from.
 pub(super) fn from(node: &Node, named: bool, routes: &Routes, findings: &mut Findings) -> Option<From> {
     match &node.data {
+        Data::Table(_) if is_zip(node) => zip(node, routes, findings),
         Data::Table(_) if is_route(node) => feeds(node, "`from`", routes, findings).map(From::Append),
         Data::Table(_) if !named => {
             let message = "an output has one input";
@@ -49,6 +54,14 @@ pub(super) fn from(node: &Node, named: bool, routes: &Routes, findings: &mut Fin
 fn feeds(node: &Node, what: &str, routes: &Routes, findings: &mut Findings) -> Option<Vec<Located<Feed>>> {
     match &node.data {
         Data::Table(_) if is_route(node) => Some(vec![route(node, routes, findings)?]),
+        Data::Table(_) if is_zip(node) => {
+            refuse_zip(node, findings);
+            None
+        }
+        Data::List(items) if items.iter().any(is_zip) => {
+            items.iter().filter(|item| is_zip(item)).for_each(|zip| refuse_zip(zip, findings));
+            None
+        }
         Data::List(items) if items.iter().any(is_route) => {
             let what = format!("a member of {what}");
             let feed = |item: &Node| match is_route(item) {
@@ -59,6 +72,97 @@ fn feeds(node: &Node, what: &str, routes: &Routes, findings: &mut Findings) -> O
         }
         _ => Some(texts(node, what, findings)?.into_iter().map(name).collect()),
     }
+}
+
+/// Whether it is a zip, and not a table of named inputs of which one is called so.
+fn is_zip(node: &Node) -> bool {
+    let Data::Table(entries) = &node.data else { return false };
+    match node.get("zip").map(|zip| &zip.data) {
+        None => false,
+        Some(Data::List(_) | Data::Table(_)) => true,
+        Some(_) => entries.iter().all(|entry| ZIP.contains(&entry.key.as_str())),
+    }
+}
+
+fn refuse_zip(node: &Node, findings: &mut Findings) {
+    let message =
+        "a zip is all that a step or an output reads: it cannot be appended, zipped again or be one of several inputs";
+    let help = "let a step read the zip, and name that step here:\n[[steps]]\nname = \"zipped\"\nuse = \"select\"\nfrom = { zip = [\"a\", \"b\"] }";
+    findings.add_with_help(&node.at, message, help);
+}
+
+/// `{ zip = ["notus", "gemma"], same = "list" }`, `{ zip = { left = "a", right = { step = "b", where = "…" } }, same = "suffix" }`.
+fn zip(node: &Node, routes: &Routes, findings: &mut Findings) -> Option<From> {
+    let fields = Fields::of(node, "a zip", findings)?;
+    let branches = fields.get("zip");
+    let same = fields.get("same").map(|node| {
+        let choices = [("list", Same::List), ("suffix", Same::Suffix)];
+        (node, choice(node, "`same`", &choices, findings))
+    });
+    let absent = fields.get("absent").map(|node| {
+        let choices = [("null", Absent::Null), ("skip", Absent::Skip)];
+        (node, choice(node, "`absent`", &choices, findings))
+    });
+    fields.end(Some(|key| format!("`{key}` belongs into a table of its own: zip = {{ {key} = \"STEP\" }}")), findings);
+    let branches = branches?;
+    let branch = |node: &Node, what: &str, findings: &mut Findings| match &node.data {
+        Data::Table(_) if is_zip(node) => {
+            refuse_zip(node, findings);
+            None
+        }
+        Data::Table(_) => route(node, routes, findings),
+        _ => text(node, what, findings).map(name),
+    };
+    let mut feeds: Vec<Located<Feed>> = Vec::new();
+    let mut names: Vec<(String, At)> = Vec::new();
+    match &branches.data {
+        Data::List(items) => {
+            for item in items {
+                let feed = branch(item, "a member of `zip`", findings)?;
+                names.push((feed.whole().to_string().replace('.', "_"), item.at.clone()));
+                feeds.push(feed);
+            }
+        }
+        Data::Table(entries) => {
+            for Entry { key, key_at, value } in entries {
+                feeds.push(branch(value, &format!("`{key}` in `zip`"), findings)?);
+                names.push((key.clone(), key_at.clone()));
+            }
+        }
+        other => return wrong_type(branches, "`zip`", other, "a list of names, or a table of them", findings),
+    }
+    if feeds.len() < 2 {
+        let message = format!("a zip joins rows of several branches, and names {}", feeds.len());
+        findings.add_with_help(&branches.at, message, "such as: from = { zip = [\"a\", \"b\"] }");
+    }
+    let mut seen: HashSet<&str> = HashSet::new();
+    for (name, at) in &names {
+        if !seen.insert(name) {
+            let message = format!("two branches of a zip are called `{name}`");
+            findings.add_with_help(
+                at,
+                message,
+                "call them by names of your own: zip = { first = \"…\", second = \"…\" }",
+            );
+        }
+    }
+    let mut all: HashSet<&Feed> = HashSet::new();
+    for feed in &feeds {
+        if !all.insert(&feed.value) {
+            let message = format!("a zip names `{}` twice", feed.whole());
+            findings.add_with_help(&feed.at, message, "a branch is joined with itself already: name it once");
+        }
+    }
+    if let (Some((node, Some(Absent::Skip))), false) = (&absent, matches!(same, Some((_, Some(Same::List))))) {
+        let message = "`absent` says what stands in a list for a branch without the row, and there is no list";
+        findings.add_with_help(&node.at, message, "write `same = \"list\"` as well, or remove `absent`");
+    }
+    let zipping = Zipping {
+        names: names.into_iter().map(|(name, _)| name).collect(),
+        same: same.and_then(|(_, same)| same),
+        absent: absent.and_then(|(_, absent)| absent).unwrap_or_default(),
+    };
+    Some(From::Zip(feeds, Located { value: zipping, at: node.at.clone() }))
 }
 
 /// What a text names; no text names a branch.

@@ -7,6 +7,7 @@ use super::model::{From, Limits, Located, OnError, Output, Pipeline, Step};
 use crate::door::{Door, Feed};
 use crate::problem::{At, Findings};
 use crate::spelling::{hint, quoted};
+use crate::zip::Zipping;
 
 /// What a step that is a pipeline becomes.
 pub(super) struct Spliced {
@@ -15,6 +16,8 @@ pub(super) struct Spliced {
     inside: Vec<String>,
     uses: String,
     out: Vec<Feed>,
+    /// How these are joined, if they are not appended.
+    zip: Option<Located<Zipping>>,
     doors: HashMap<Door, Vec<Feed>>,
 }
 
@@ -22,6 +25,11 @@ impl Spliced {
     /// The doors of all of its steps, for a pipeline that does not say what its own are.
     pub(super) fn every(&self, door: Door) -> Vec<Feed> {
         self.inside.iter().map(|step| Feed { every: true, ..Feed::door(step, door) }).collect()
+    }
+
+    /// How what stands for the step is joined row by row, if it is.
+    pub(super) fn zip(&self, door: Option<Door>) -> Option<&Located<Zipping>> {
+        self.zip.as_ref().filter(|_| door.is_none())
     }
 
     /// What stands for the step, or for a door of it; or why nothing does, and the fix.
@@ -45,12 +53,22 @@ impl Spliced {
 /// The rows that a step that is a pipeline is given, by that pipeline's inputs; none for an optional one that is left out.
 type Given<'a> = HashMap<&'a str, Vec<Located<Feed>>>;
 
+/// What an input of the inner pipeline is given, if it is a zip: it must be all that a step reads.
+struct Zipped<'a> {
+    input: &'a str,
+    how: Located<Zipping>,
+}
+
 pub(super) fn splice(outer: &Step, mut inner: Pipeline, findings: &mut Findings) -> Option<Spliced> {
     say_every_from(outer, &mut inner, findings)?;
     let Pipeline { inputs, mut steps, mut outputs, .. } = inner;
     let given =
         given(outer, &inputs.iter().map(|input| (&*input.name.value, input.optional)).collect::<Vec<_>>(), findings)?;
     leave_out(&given, &mut steps, &mut outputs);
+    let zipped = match (&outer.from, inputs.first()) {
+        (From::Zip(_, how), Some(input)) => Some(Zipped { input: &input.name, how: how.clone() }),
+        _ => None,
+    };
     refuse_two_routes(outer, &given, &steps, &outputs, findings)?;
     let (doors, mut out): (Vec<Output>, Vec<Output>) =
         outputs.into_iter().partition(|output| Door::ALL.iter().any(|door| door.as_str() == output.name.value));
@@ -72,25 +90,37 @@ pub(super) fn splice(outer: &Step, mut inner: Pipeline, findings: &mut Findings)
         findings.add_with_help(&outer.uses.at, message, "choose them by a step there: use = \"select\"");
         return None;
     }
-    let rename = |feed: &Located<Feed>| renamed(outer, feed, &given);
-    let feeds = |output: &Output| -> Vec<Feed> {
-        from_feeds(&output.from).into_iter().flat_map(rename).map(|feed| feed.value).collect()
+    let mut through = |output: &Output| {
+        let from = renamed_from(outer, output.from.clone(), &given, zipped.as_ref(), findings);
+        let feeds: Vec<Feed> = from.feeds().into_iter().map(|feed| feed.value.clone()).collect();
+        (feeds, if let From::Zip(_, how) = from { Some(how) } else { None })
     };
+    let mut zipped_doors: Vec<String> = Vec::new();
     let rejects =
         |feed: &Feed| feed.door != Some(Door::Rejected) || on_error(outer, &steps, &feed.node) == OnError::Reject;
     let door = |output: &Output| {
         let door = Door::ALL.into_iter().find(|door| door.as_str() == output.name.value)?;
-        Some((door, feeds(output).into_iter().filter(rejects).collect()))
+        let (feeds, zip) = through(output);
+        if zip.is_some() {
+            zipped_doors.push(output.name.value.clone());
+        }
+        Some((door, feeds.into_iter().filter(rejects).collect()))
     };
-    let (out, doors) = (feeds(&out), doors.iter().filter_map(door).collect());
+    let doors = doors.iter().filter_map(door).collect();
+    let (out, zip) = through(&out);
+    if let Some(door) = zipped_doors.first() {
+        let message = format!("output `{door}` of `{}`, which is used as a step, is a zip", outer.uses.value);
+        findings.add_with_help(&outer.uses.at, message, "let a step read the zip there, and name that step");
+    }
     if out.is_empty() {
         let message = format!("`{}` puts nothing out without the inputs that are left out", outer.uses.value);
         findings.add(&outer.uses.at, message);
         return None;
     }
-    let steps: Vec<Step> = steps.into_iter().map(|step| step_within(outer, step, &given, findings)).collect();
+    let zipped = zipped.as_ref();
+    let steps: Vec<Step> = steps.into_iter().map(|step| step_within(outer, step, &given, zipped, findings)).collect();
     let inside = steps.iter().map(|step| step.name.value.clone()).collect();
-    Some(Spliced { steps, inside, uses: outer.uses.value.clone(), out, doors })
+    Some(Spliced { steps, inside, uses: outer.uses.value.clone(), out, zip, doors })
 }
 
 /// A route takes some rows of an input or a step, and not of what a route takes.
@@ -155,7 +185,7 @@ fn given<'a>(outer: &Step, inputs: &[(&'a str, bool)], findings: &mut Findings) 
     let names = || inputs.iter().map(|(name, _)| *name);
     let ports: Vec<(&str, &At, &[Located<Feed>])> = match &outer.from {
         From::Default => vec![],
-        From::Implied(feeds) | From::Append(feeds) => {
+        From::Implied(feeds) | From::Append(feeds) | From::Zip(feeds, _) => {
             names().take(1).map(|input| (input, &outer.at, &feeds[..])).collect()
         }
         // Rows of the first are carried, whatever it is called.
@@ -204,6 +234,9 @@ fn leave_out(given: &Given<'_>, steps: &mut Vec<Step>, outputs: &mut [Output]) {
             match from {
                 From::Default => {}
                 From::Implied(feeds) | From::Append(feeds) => feeds.retain(stays),
+                // Without one of its branches it is no zip.
+                From::Zip(feeds, _) if !feeds.iter().all(stays) => feeds.clear(),
+                From::Zip(..) => {}
                 From::Named(ports) => {
                     ports.iter_mut().for_each(|(_, feeds)| feeds.retain(stays));
                     if ports.first().is_some_and(|(_, feeds)| feeds.is_empty()) {
@@ -228,10 +261,60 @@ fn leave_out(given: &Given<'_>, steps: &mut Vec<Step>, outputs: &mut [Output]) {
 }
 
 fn from_feeds(from: &From) -> Vec<&Located<Feed>> {
+    from.feeds()
+}
+
+/// What the inner pipeline says of where rows come from, as the outer one says it.
+fn renamed_from(
+    outer: &Step,
+    from: From,
+    given: &Given<'_>,
+    zipped: Option<&Zipped<'_>>,
+    findings: &mut Findings,
+) -> From {
+    let at = &outer.uses.at;
+    let rename = |feeds: &[Located<Feed>]| feeds.iter().flat_map(|feed| renamed(outer, feed, given)).collect();
+    let of_zip = |feed: &Located<Feed>| zipped.filter(|zipped| feed.node == zipped.input);
+    if let (From::Implied(feeds) | From::Append(feeds), Some(zipped)) =
+        (&from, from.feeds().into_iter().find_map(of_zip))
+    {
+        if let [Located { value: Feed { branch: None, .. }, .. }] = &feeds[..] {
+            return From::Zip(rename(feeds), zipped.how.clone());
+        }
+    }
+    if let Some(zipped) = from.feeds().into_iter().find_map(of_zip) {
+        let message = format!(
+            "step `{}` is given a zip, and a step of `{}` reads only some of the rows of its input `{}`, or others as well",
+            outer.name.value, outer.uses.value, zipped.input
+        );
+        findings.add_with_help(
+            &zipped.how.at,
+            message,
+            "let a step read the zip, such as use = \"select\", and give its rows",
+        );
+    }
     match from {
-        From::Default => vec![],
-        From::Implied(feeds) | From::Append(feeds) => feeds.iter().collect(),
-        From::Named(ports) => ports.iter().flat_map(|(_, feeds)| feeds).collect(),
+        From::Default => From::Default,
+        From::Implied(feeds) => From::Implied(rename(&feeds)),
+        From::Append(feeds) => From::Append(rename(&feeds)),
+        From::Zip(feeds, how) => {
+            if let Some(several) = feeds.iter().find(|feed| renamed(outer, feed, given).len() != 1) {
+                let message = format!(
+                    "`{}` zips `{}`, and step `{}` appends several to make it",
+                    outer.uses.value,
+                    several.whole(),
+                    outer.name.value
+                );
+                findings.add_with_help(at, message, "let a step append them, and give its rows");
+            }
+            From::Zip(rename(&feeds), Located { value: how.value, at: at.clone() })
+        }
+        From::Named(ports) => {
+            let port = |(port, feeds): (Located<String>, Vec<Located<Feed>>)| {
+                (Located { value: port.value, at: at.clone() }, rename(&feeds))
+            };
+            From::Named(ports.into_iter().map(port).collect())
+        }
     }
 }
 
@@ -261,9 +344,14 @@ fn on_error(outer: &Step, steps: &[Step], name: &str) -> OnError {
 }
 
 /// A step of the inner pipeline as one of the outer. What it does not say itself, the step that uses the pipeline says.
-fn step_within(outer: &Step, step: Step, given: &Given<'_>, findings: &mut Findings) -> Step {
+fn step_within(
+    outer: &Step,
+    step: Step,
+    given: &Given<'_>,
+    zipped: Option<&Zipped<'_>>,
+    findings: &mut Findings,
+) -> Step {
     let at = outer.uses.at.clone();
-    let here = |located: Located<String>| Located { value: located.value, at: at.clone() };
     if step.grants != Default::default() {
         let message = format!(
             "`{}` grants its step `{}` something, which a pipeline that is a step may not",
@@ -273,17 +361,7 @@ fn step_within(outer: &Step, step: Step, given: &Given<'_>, findings: &mut Findi
     }
     let name = within(&outer.name, &step.name, &at, findings);
     let columns = columns(&step, outer, &name, findings);
-    let from = match step.from {
-        From::Default => From::Default,
-        From::Implied(feeds) => From::Implied(feeds.iter().flat_map(|feed| renamed(outer, feed, given)).collect()),
-        From::Append(feeds) => From::Append(feeds.iter().flat_map(|feed| renamed(outer, feed, given)).collect()),
-        From::Named(ports) => {
-            let port = |(port, feeds): (Located<String>, Vec<Located<Feed>>)| {
-                (here(port), feeds.iter().flat_map(|feed| renamed(outer, feed, given)).collect())
-            };
-            From::Named(ports.into_iter().map(port).collect())
-        }
-    };
+    let from = renamed_from(outer, step.from, given, zipped, findings);
     let on_error = step.on_error.or(outer.on_error);
     let max_rejects = match on_error {
         Some(OnError::Reject) => step.max_rejects.or(outer.max_rejects),
@@ -299,6 +377,7 @@ fn step_within(outer: &Step, step: Step, given: &Given<'_>, findings: &mut Findi
         limits: limits(step.limits, &outer.limits),
         needs: step.needs.or_else(|| outer.needs.clone()),
         replicas: step.replicas.or_else(|| outer.replicas.clone()),
+        batch: step.batch.or_else(|| outer.batch.clone()),
         on_error,
         max_rejects,
         retries: step.retries.or(outer.retries),

@@ -53,7 +53,7 @@ fn lower_guesses(draft: &mut Draft<'_>, steps: &[usize], budget: u64) {
     let guessed: Vec<usize> = steps.iter().copied().filter(|step| !draft.needs[*step].is_known()).collect();
     let instances: u64 = guessed.iter().map(|step| u64::from(draft.asked(*step))).sum();
     let taken = steps.iter().map(|step| {
-        let guess = if guessed.contains(step) { draft.needs[*step].bytes } else { 0 };
+        let guess = if draft.needs[*step].is_known() { 0 } else { draft.needs[*step].bytes };
         let asked = draft.asked(*step);
         draft.weight(*step, asked).saturating_sub(guess.saturating_mul(u64::from(asked)))
     });

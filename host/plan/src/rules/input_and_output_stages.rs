@@ -1,6 +1,7 @@
 //! An input is read once, in the first stage that needs it; an output is written in the latest stage that feeds it.
 
 use crate::draft::{Draft, DraftEdge, End};
+use crate::effort::counted;
 use crate::problem::Findings;
 
 pub(crate) fn apply(draft: &mut Draft<'_>, _: &mut Findings) {
@@ -34,10 +35,14 @@ pub(crate) fn apply(draft: &mut Draft<'_>, _: &mut Findings) {
     for (i, o) in &to_outputs {
         latest(&mut draft.output_stage[*o], draft.input_stage[*i]);
     }
+    counted(2 * draft.edges.len() + 2 * to_outputs.len());
+    let mut needs = vec![0; read_by_steps.len()];
+    for (i, o) in &to_outputs {
+        earliest(&mut needs[*i], draft.output_stage[*o]);
+    }
     for (i, was) in read_by_steps.iter().enumerate() {
-        let needs = to_outputs.iter().filter(|(input, _)| *input == i).map(|(_, o)| draft.output_stage[*o]).min();
-        if let (false, Some(first)) = (was, needs) {
-            draft.input_stage[i] = first;
+        if !was && needs[i] > 0 {
+            draft.input_stage[i] = needs[i];
         }
     }
 }

@@ -9,10 +9,7 @@ use callboard_words::{Help, Setting};
 
 pub(crate) fn apply(draft: &mut Draft<'_>, findings: &mut Findings) {
     let most = draft.pipeline.run.instances.unwrap_or(STAGE_INSTANCES);
-    let stages = if draft.load == Load::Eager { 1 } else { draft.group_of_stage.len() };
-    for stage in 1..=stages {
-        let is_loaded = |step: &usize| draft.load == Load::Eager || draft.step_stage[*step] == stage;
-        let steps: Vec<usize> = draft.order.iter().copied().filter(is_loaded).collect();
+    for steps in draft.loaded_together() {
         let asked: u64 = steps.iter().map(|step| u64::from(draft.asked(*step))).sum();
         if asked > most {
             refuse(draft, &steps, asked, most, findings);

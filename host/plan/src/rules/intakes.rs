@@ -3,17 +3,23 @@
 
 use crate::choices::Transport;
 use crate::draft::{Draft, End};
+use crate::effort::counted;
 use crate::problem::Findings;
 
 pub(crate) fn apply(draft: &mut Draft<'_>, _: &mut Findings) {
-    for input in 0..draft.intake.len() {
-        let from = End::Input(input);
-        let needs = |to: End| draft.is_global_end(to) && draft.stage(to) == draft.input_stage[input];
-        draft.intake[input] = draft.edges.iter().any(|edge| edge.from == from && needs(edge.to));
-        if draft.intake[input] {
-            for edge in draft.edges.iter_mut().filter(|edge| edge.from == from) {
-                edge.transport = Transport::Spill;
-            }
+    counted(2 * draft.edges.len());
+    for nth in 0..draft.edges.len() {
+        let (from, to) = (draft.edges[nth].from, draft.edges[nth].to);
+        if let End::Input(input) = from
+            && draft.is_global_end(to)
+            && draft.stage(to) == draft.input_stage[input]
+        {
+            draft.intake[input] = true;
+        }
+    }
+    for edge in &mut draft.edges {
+        if matches!(edge.from, End::Input(input) if draft.intake[input]) {
+            edge.transport = Transport::Spill;
         }
     }
 }

@@ -1,10 +1,13 @@
 //! Which steps are loaded together, apart from the rest; what cannot be run is refused with the edge that forbids it.
 
-use petgraph::algo::tarjan_scc;
+use std::collections::HashMap;
+
+use petgraph::algo::kosaraju_scc;
 use petgraph::graph::{DiGraph, NodeIndex};
 
 use crate::choices::Load;
 use crate::draft::{Draft, Group, cycle_from};
+use crate::effort::counted;
 use crate::pipeline::LoadGroups;
 use crate::problem::Findings;
 use crate::spelling::quoted;
@@ -12,7 +15,9 @@ use crate::spelling::quoted;
 pub(crate) fn apply(draft: &mut Draft<'_>, findings: &mut Findings) {
     draft.groups = match &draft.pipeline.run.load_groups {
         LoadGroups::Lists(lists) if draft.load != Load::Step => {
-            let index = |name: &str| draft.pipeline.steps.iter().position(|step| step.name.value == name);
+            let steps = draft.pipeline.steps.iter().enumerate();
+            let places: HashMap<&str, usize> = steps.map(|(nth, step)| (step.name.as_str(), nth)).collect();
+            let index = |name: &str| places.get(name).copied();
             let group = |list: &crate::pipeline::Located<Vec<_>>| Group {
                 steps: list.value.iter().filter_map(|name: &crate::pipeline::Located<String>| index(name)).collect(),
                 at: list.at.clone(),
@@ -30,29 +35,41 @@ pub(crate) fn apply(draft: &mut Draft<'_>, findings: &mut Findings) {
 
 /// An edge of a global step cannot lie within a stage, and so not within a group.
 fn refuse_global_edges(draft: &Draft<'_>, findings: &mut Findings) {
-    for (nth, group) in draft.groups.iter().enumerate() {
-        for (from, to) in draft.step_edges() {
-            let within = group.steps.contains(&from) && group.steps.contains(&to);
-            if within && let Some(global) = [to, from].into_iter().find(|step| draft.is_global(*step)) {
-                let message = format!(
-                    "{} cannot be run: `{}` is a global step, so `{}` cannot be in one stage",
-                    title(draft, nth),
-                    draft.step_name(global),
-                    draft.hop_name(from, to)
-                );
-                let (from, to) = (draft.step_name(from), draft.step_name(to));
-                findings.add_with_help(&group.at, message, format!("a global step needs every row before it begins, and its stage ends with it: put `{from}` and `{to}` into different groups"));
-            }
+    let groups = groups(draft);
+    for (from, to) in draft.step_edges() {
+        let Some(nth) = groups[from].filter(|group| groups[to] == Some(*group)) else { continue };
+        if let Some(global) = [to, from].into_iter().find(|step| draft.is_global(*step)) {
+            let message = format!(
+                "{} cannot be run: `{}` is a global step, so `{}` cannot be in one stage",
+                title(draft, nth),
+                draft.step_name(global),
+                draft.hop_name(from, to)
+            );
+            let (from, to) = (draft.step_name(from), draft.step_name(to));
+            let help = format!(
+                "a global step needs every row before it begins, and its stage ends with it: put `{from}` and `{to}` into different groups"
+            );
+            findings.add_with_help(&draft.groups[nth].at, message, help);
         }
     }
+}
+
+/// The group of each step that is in one.
+fn groups(draft: &Draft<'_>) -> Vec<Option<usize>> {
+    let mut groups = vec![None; draft.kinds.len()];
+    for (nth, group) in draft.groups.iter().enumerate() {
+        counted(group.steps.len());
+        group.steps.iter().for_each(|step| groups[*step] = groups[*step].or(Some(nth)));
+    }
+    groups
 }
 
 /// With each group taken as one, there must be an order still.
 fn refuse_rings(draft: &Draft<'_>, findings: &mut Findings) {
     // Nodes: the groups, in their order, then all steps (those in a group stay alone).
+    let of_steps = self::groups(draft);
     let groups = draft.groups.len();
-    let unit = |step: usize| draft.groups.iter().position(|group| group.steps.contains(&step)).unwrap_or(groups + step);
-    let units: Vec<usize> = (0..draft.kinds.len()).map(unit).collect();
+    let units: Vec<usize> = of_steps.iter().enumerate().map(|(step, group)| group.unwrap_or(groups + step)).collect();
     let mut graph = DiGraph::<(), ()>::new();
     for _ in 0..groups + units.len() {
         graph.add_node(());
@@ -62,7 +79,7 @@ fn refuse_rings(draft: &Draft<'_>, findings: &mut Findings) {
         graph.update_edge(NodeIndex::new(units[*from]), NodeIndex::new(units[*to]), ());
     }
 
-    let mut rings = tarjan_scc(&graph);
+    let mut rings = kosaraju_scc(&graph);
     rings.retain(|ring| ring.len() > 1);
     for ring in rings {
         // Steps alone are in no ring, so that each ring has a group.

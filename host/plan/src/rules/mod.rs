@@ -12,6 +12,7 @@ mod load_groups;
 mod replicas;
 mod stage_boundaries_spill;
 mod stages;
+mod zips_in_step;
 
 use crate::draft::Draft;
 use crate::problem::Findings;
@@ -19,7 +20,7 @@ use crate::problem::Findings;
 type Rule = fn(&mut Draft<'_>, &mut Findings);
 
 /// A rule and its reason.
-const RULES: [(Rule, &str); 10] = [
+const RULES: [(Rule, &str); 11] = [
     (
         load_groups::apply,
         "steps of a load group are loaded together, apart from the rest: what that forbids is refused",
@@ -41,6 +42,10 @@ const RULES: [(Rule, &str); 10] = [
     (
         appended_feeds_spill::apply,
         "a second branch would wait in a full channel while the first is read: a diamond would never end",
+    ),
+    (
+        zips_in_step::apply,
+        "branches of one stage that part and meet again advance together; others would wait for each other in full channels",
     ),
 ];
 

@@ -1,6 +1,5 @@
 //! A transform has as many instances as there are cores, where nobody says how many and as far as the budget leaves room.
 
-use crate::choices::Load;
 use crate::draft::Draft;
 use crate::memory::PROCESS;
 use crate::problem::Findings;
@@ -11,10 +10,7 @@ pub(crate) fn apply(draft: &mut Draft<'_>, _: &mut Findings) {
         return;
     };
     draft.replicas = (0..draft.kinds.len()).map(|step| draft.asked(step)).collect();
-    let stages = if draft.load == Load::Eager { 1 } else { draft.group_of_stage.len() };
-    for stage in 1..=stages {
-        let is_loaded = |step: &usize| draft.load == Load::Eager || draft.step_stage[*step] == stage;
-        let steps: Vec<usize> = draft.order.iter().copied().filter(is_loaded).collect();
+    for steps in draft.loaded_together() {
         let weight = |step: &usize| draft.weight(*step, draft.replicas[*step]);
         let mut room = budget.saturating_sub(steps.iter().map(weight).fold(PROCESS, u64::saturating_add));
         // One more each while all have room: neighbours of equal numbers hand rows on without a queue. One step that would take more

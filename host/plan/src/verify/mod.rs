@@ -1,6 +1,7 @@
 //! Whether a plan keeps the rules, found from the plan alone: a second opinion on what [`Plan::new`](crate::Plan::new) decides.
 
 mod parts;
+mod zips;
 
 use std::collections::{HashMap, HashSet};
 
@@ -22,8 +23,9 @@ impl Plan {
 
     fn check(&self) -> Result<(), String> {
         parts::verify(self)?;
-        let known = Known::of(self, self.stage_of_each_name()?);
+        let mut known = Known::of(self, self.stage_of_each_name()?);
         self.verify_edges()?;
+        known.in_step = zips::verify(self)?;
         parts::verify_routes(&self.edges)?;
         for edge in &self.edges {
             self.verify_edge(edge, &known)?;
@@ -124,11 +126,16 @@ impl Plan {
             return Err(format!("{shown} goes from stage {before} to stage {after}"));
         }
         let is_intake = known.intakes.contains(from.as_str());
-        let spills = before < after
-            || is_global(to_step)
-            || (is_global(from_step) && to_step.is_some())
-            || is_intake
-            || edge.position > 0;
+        let spills = match known.in_step.get(to) {
+            Some(in_step) => !in_step,
+            None => {
+                before < after
+                    || is_global(to_step)
+                    || (is_global(from_step) && to_step.is_some())
+                    || is_intake
+                    || edge.position > 0
+            }
+        };
         if spills != (edge.transport == Transport::Spill) {
             return Err(format!("{shown} is a {:?}", edge.transport).to_lowercase());
         }
@@ -211,6 +218,8 @@ struct Known<'a> {
     intakes: HashSet<&'a str>,
     /// The edges out of each input.
     reads: HashMap<&'a str, Vec<&'a Edge>>,
+    /// Whether the branches of each zip arrive in step, by what reads them.
+    in_step: HashMap<Reader, bool>,
 }
 
 impl<'a> Known<'a> {
@@ -224,7 +233,7 @@ impl<'a> Known<'a> {
         }
         let steps = plan.steps.iter().map(|step| (step.name.as_str(), step)).collect();
         let intakes = plan.stages.iter().flat_map(|stage| &stage.intakes).map(String::as_str).collect();
-        Self { stages, steps, intakes, reads }
+        Self { stages, steps, intakes, reads, in_step: HashMap::new() }
     }
 
     /// The stage of an input or a step.

@@ -129,6 +129,11 @@ fn verify_step(step: &PlannedStep) -> Result<(), String> {
     if step.kind == Kind::Source && step.replicas != 1 || !(1..=MOST_INSTANCES).contains(&u64::from(step.replicas)) {
         return Err(format!("has {} instances", step.replicas));
     }
+    if let Some(batch) = step.batch
+        && (step.kind != Kind::Transform || !(1..=MOST_BATCH_ROWS).contains(&batch.rows) || batch.bytes == 0)
+    {
+        return Err(format!("is given {} rows or {} bytes at a time", batch.rows, batch.bytes));
+    }
     if u64::from(step.retries) > MOST_RETRIES {
         return Err(format!("is called {} times again", step.retries));
     }

@@ -94,7 +94,17 @@ impl Doors {
     pub(crate) fn put_out(&mut self, fate: Fate, batch: &Batch, rows: &[(u32, Option<&str>)]) -> Result<(), Stop> {
         let Some(door) = self.of(fate).filter(|_| !rows.is_empty()) else { return Ok(()) };
         let behind = door.behind(batch, rows).map_err(|error| super::bug(&error))?;
-        door.outlet.send(&behind)
+        let more = door.outlet.in_step;
+        door.outlet.send(&Batch { more, ..behind })
+    }
+
+    /// Says that all rows of a batch that leave by a door have left, unless `more` of it follow.
+    pub(crate) fn batch_done(&mut self, more: bool) -> Result<(), Stop> {
+        let doors = [&mut self.dropped, &mut self.rejected].into_iter().flatten();
+        doors
+            .map(|door| &mut door.outlet)
+            .filter(|outlet| outlet.in_step)
+            .try_for_each(|outlet| outlet.send(&Batch { more, ..Batch::nothing() }))
     }
 
     /// Ends the rows, and gives what was spilled of them.

@@ -47,6 +47,9 @@ impl Fork {
 
     /// Hands each route its rows of a batch.
     pub(super) fn send(&mut self, batch: &Batch, flight: Option<&Arc<Flight>>) -> Result<(), Stop> {
+        if batch.is_empty() {
+            return self.branches.iter_mut().try_for_each(|(_, outlet, _)| outlet.send(batch));
+        }
         let rows = batch.len() as u64;
         let taken = {
             let mut copies = flight.map(|flight| flight.charge());
@@ -63,6 +66,8 @@ impl Fork {
                 outlet.send(batch)?;
             } else if took > 0 {
                 outlet.send(&batch.take(&UInt32Array::from(taken)).map_err(|error| bug(&error))?)?;
+            } else {
+                outlet.send(&Batch { more: batch.more, ..Batch::nothing() })?;
             }
         }
         Ok(())

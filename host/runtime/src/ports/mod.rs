@@ -2,12 +2,16 @@
 
 mod doors;
 mod fork;
+mod recut;
 mod routes;
+mod zip;
+mod zipped;
 
 use callboard_sandbox::SandboxError;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, SyncSender};
 
+use arrow::array::UInt64Array;
 use arrow::datatypes::SchemaRef;
 use callboard_plan::Feed;
 
@@ -19,13 +23,33 @@ use crate::store::{Spill, SpillView, SpillWriter};
 
 pub(crate) use doors::{Door, Doors, Wanted, schema as door_schema};
 pub(crate) use fork::{Fork, Left};
+pub(crate) use recut::Recut;
 pub(crate) use routes::Routes;
+pub(crate) use zip::{Note, ZipInlet};
+pub(crate) use zipped::{Branch, Zipped};
 
 /// Batches on their way between two nodes.
 pub(crate) const IN_FLIGHT: usize = 4;
 
 /// What travels in a channel: rows, then `None`. A channel that closes without it belongs to a node that failed.
 pub(crate) type Message = Option<Batch>;
+
+/// The way from a node to another one that runs beside it.
+pub(crate) enum Channel {
+    /// What is sent is all that is received there.
+    One(SyncSender<Message>),
+    /// A branch of a zip, by its place: all of them are received in one channel, so that none waits while another is read.
+    Branch(usize, SyncSender<(usize, Message)>),
+}
+
+impl Channel {
+    fn send(&self, message: Message) -> Result<(), Stop> {
+        match self {
+            Channel::One(sender) => sender.send(message).map_err(|_| Stop::Elsewhere),
+            Channel::Branch(branch, sender) => sender.send((*branch, message)).map_err(|_| Stop::Elsewhere),
+        }
+    }
+}
 
 /// Why a node stops before its end.
 pub(crate) enum Stop {
@@ -78,8 +102,72 @@ impl Unread {
     }
 }
 
-/// Reads the feeds of a port, one after another.
+/// Reads the feeds of a port: one after another, or joined row by row.
 pub(crate) struct Inlet {
+    rows: Rows,
+    /// Cuts batches to another size, if its reader wants one.
+    recut: Option<Recut>,
+}
+
+pub(crate) enum Rows {
+    Appended(Appended),
+    Zipped(ZipInlet),
+}
+
+impl Rows {
+    fn next_unread(&mut self) -> Result<Option<Unread>, Stop> {
+        match self {
+            Rows::Appended(appended) => appended.next_unread(),
+            Rows::Zipped(zipped) => Ok(zipped.next()?.map(Unread::Batch)),
+        }
+    }
+}
+
+impl Inlet {
+    pub(crate) fn new(rows: Rows, recut: Option<Recut>) -> Inlet {
+        Inlet { rows, recut }
+    }
+
+    /// The next batch, which has no rows if those that are zipped later must arrive in step; `None` at the end.
+    pub(crate) fn next(&mut self) -> Result<Option<Batch>, Stop> {
+        self.next_unread()?.map(|batch| batch.read().map_err(Stop::from)).transpose()
+    }
+
+    /// As [`Inlet::next`], for somebody else to read.
+    pub(crate) fn next_unread(&mut self) -> Result<Option<Unread>, Stop> {
+        let Some(recut) = &mut self.recut else { return self.rows.next_unread() };
+        loop {
+            if let Some(batch) = recut.next_ready() {
+                return Ok(Some(Unread::Batch(batch)));
+            }
+            match self.rows.next_unread()? {
+                Some(batch) => recut.add(batch.read()?)?,
+                None => {
+                    recut.end()?;
+                    return Ok(recut.next_ready().map(Unread::Batch));
+                }
+            }
+        }
+    }
+
+    /// The feeds as spills, waiting for those that are not sealed yet: what a global step reads.
+    pub(crate) fn into_spills(self) -> Result<Vec<Arc<Spill>>, Stop> {
+        match self.rows {
+            Rows::Appended(appended) => appended.into_spills(),
+            Rows::Zipped(_) => unreachable!("no plan lets a global step read a zip"),
+        }
+    }
+
+    pub(crate) fn schema(&self) -> &SchemaRef {
+        match &self.rows {
+            Rows::Appended(appended) => &appended.schema,
+            Rows::Zipped(zipped) => zipped.schema(),
+        }
+    }
+}
+
+/// Reads feeds one after another.
+pub(crate) struct Appended {
     schema: SchemaRef,
     feeds: std::collections::VecDeque<Supply>,
     /// The next frame of the feed in front, when it is a sealed spill.
@@ -88,23 +176,18 @@ pub(crate) struct Inlet {
     admission: Admission,
 }
 
-impl Inlet {
-    pub(crate) fn new(schema: SchemaRef, feeds: Vec<Supply>, admission: Admission) -> Inlet {
-        Inlet { schema, feeds: feeds.into(), frame: 0, admission }
+impl Appended {
+    pub(crate) fn new(schema: SchemaRef, feeds: Vec<Supply>, admission: Admission) -> Appended {
+        Appended { schema, feeds: feeds.into(), frame: 0, admission }
     }
 
-    /// The next batch that has rows; `None` at the end.
-    pub(crate) fn next(&mut self) -> Result<Option<Batch>, Stop> {
-        self.next_unread()?.map(|batch| batch.read().map_err(Stop::from)).transpose()
-    }
-
-    /// As [`Inlet::next`], for somebody else to read.
-    pub(crate) fn next_unread(&mut self) -> Result<Option<Unread>, Stop> {
+    fn next_unread(&mut self) -> Result<Option<Unread>, Stop> {
         loop {
             let rows = match self.feeds.front_mut() {
                 None => return Ok(None),
                 Some(Supply::Channel(channel)) => match channel.recv() {
-                    Ok(Some(batch)) if batch.is_empty() => continue,
+                    // Whoever reads it hands it on.
+                    Ok(Some(batch)) if batch.is_empty() => Some(Unread::Batch(batch)),
                     Ok(Some(batch)) => Some(Unread::Batch(conform(batch, &self.schema).map_err(|error| bug(&error))?)),
                     Ok(None) => None,
                     Err(_) => return Err(Stop::Elsewhere),
@@ -130,8 +213,7 @@ impl Inlet {
         }
     }
 
-    /// The feeds as spills, waiting for those that are not sealed yet: what a global step reads.
-    pub(crate) fn into_spills(self) -> Result<Vec<Arc<Spill>>, Stop> {
+    fn into_spills(self) -> Result<Vec<Arc<Spill>>, Stop> {
         let sealed = |feed| match feed {
             Supply::Sealed(spill) => Ok(spill),
             Supply::Sealing(spill) => spill.recv().map_err(|_| Stop::Elsewhere),
@@ -139,16 +221,12 @@ impl Inlet {
         };
         self.feeds.into_iter().map(sealed).collect()
     }
-
-    pub(crate) fn schema(&self) -> &SchemaRef {
-        &self.schema
-    }
 }
 
 /// Where a node puts its rows: any number of channels, and at most one spill, which all later readers share.
 #[derive(Default)]
 pub(crate) struct Outlet {
-    pub(crate) channels: Vec<SyncSender<Message>>,
+    pub(crate) channels: Vec<Channel>,
     pub(crate) spill: Option<SpillWriter>,
     /// Nodes of this stage that read the spill when it is sealed.
     pub(crate) awaiting: Vec<Sender<Arc<Spill>>>,
@@ -156,17 +234,49 @@ pub(crate) struct Outlet {
     pub(crate) flight: Option<Arc<Flight>>,
     /// Where some of the rows go.
     pub(crate) fork: Option<Fork>,
+    /// Numbers rows, if branches that part here are zipped.
+    pub(crate) stamps: Option<Stamps>,
+    /// Whether something waits to hear of each batch, though none of its rows are left.
+    pub(crate) in_step: bool,
+}
+
+/// Numbers rows from 0 on, in a hidden column behind the others.
+pub(crate) struct Stamps {
+    schema: SchemaRef,
+    next: u64,
+}
+
+impl Stamps {
+    /// For rows with these columns, of which the last is that of the numbers.
+    pub(crate) fn new(schema: SchemaRef) -> Stamps {
+        Stamps { schema, next: 0 }
+    }
+
+    fn stamped(&mut self, batch: &Batch) -> Result<Batch, Stop> {
+        let first = self.next;
+        self.next += batch.len() as u64;
+        let numbers = Arc::new(UInt64Array::from_iter_values(first..self.next));
+        batch.with_column(&self.schema, numbers).map_err(|error| bug(&error).into())
+    }
 }
 
 impl Outlet {
     /// Hands a batch to everyone who reads it; waits while one of them is behind.
     pub(crate) fn send(&mut self, batch: &Batch) -> Result<(), Stop> {
         if batch.is_empty() {
-            return Ok(());
+            return if self.in_step && !batch.more { self.send_on(batch) } else { Ok(()) };
         }
+        let stamped = self.stamps.as_mut().map(|stamps| stamps.stamped(batch)).transpose()?;
+        // Where branches part, each batch is a whole one, unless it is a part of what parted before.
+        let stamped = stamped.map(|batch| Batch { more: batch.more && self.in_step, ..batch });
+        let batch = stamped.as_ref().unwrap_or(batch);
         if let Some(spill) = &mut self.spill {
             spill.push(batch).map_err(|error| RunError::unwritten("write rows between stages", &error))?;
         }
+        self.send_on(batch)
+    }
+
+    fn send_on(&mut self, batch: &Batch) -> Result<(), Stop> {
         if let Some(fork) = &mut self.fork {
             fork.send(batch, self.flight.as_ref())?;
         }
@@ -177,13 +287,15 @@ impl Outlet {
             Some(flight) => flight.covered(batch).map_err(RunError::from)?,
             None => batch.clone(),
         };
-        self.channels.iter().try_for_each(|channel| channel.send(Some(batch.clone())).map_err(|_| Stop::Elsewhere))
+        self.channels.iter().try_for_each(|channel| channel.send(Some(batch.clone())))
     }
 
     /// Whether rows that lie in other spills are to be read for [`Outlet::refer`]; `None` if they cannot be put out so, since
     /// nothing is spilled.
     pub(crate) fn reads_to_refer(&self) -> Option<bool> {
-        self.spill.as_ref().map(|spill| spill.digests() || !self.channels.is_empty() || self.fork.is_some())
+        // Numbers of rows lie nowhere else.
+        let spill = self.spill.as_ref().filter(|_| self.stamps.is_none());
+        spill.map(|spill| spill.digests() || !self.channels.is_empty() || self.fork.is_some())
     }
 
     /// As [`Outlet::send`], of rows that lie in other spills: they are not written again. `rows` are the same, read.
@@ -195,7 +307,7 @@ impl Outlet {
         if let Some(fork) = &mut self.fork {
             fork.send(rows, self.flight.as_ref())?;
         }
-        self.channels.iter().try_for_each(|channel| channel.send(Some(rows.clone())).map_err(|_| Stop::Elsewhere))
+        self.channels.iter().try_for_each(|channel| channel.send(Some(rows.clone())))
     }
 
     /// Ends the rows of a feed; spills are sealed.
@@ -207,7 +319,7 @@ impl Outlet {
             reader.send(spill).map_err(|_| Stop::Elsewhere)?;
         }
         for channel in &self.channels {
-            channel.send(None).map_err(|_| Stop::Elsewhere)?;
+            channel.send(None)?;
         }
         left.spills.extend(spill.map(|spill| (feed, spill)));
         Ok(left)

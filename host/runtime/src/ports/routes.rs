@@ -156,7 +156,7 @@ impl Routes {
         let arrays: Vec<_> = read.columns().map(|(_, array)| array).collect();
         let keys = Keys::new(by.iter().map(|at| arrays[*at])).map_err(|error| unread(&error, feed))?;
         // What is from no file is known by what it holds.
-        let whole = if by.is_empty() && batch.file.null_count() > 0 { Some(native(&batch.rows)) } else { None };
+        let whole = if by.is_empty() && batch.file.null_count() > 0 { Some(native(&batch.seen())) } else { None };
         let whole = whole.as_ref().map(|whole| Keys::new(whole.columns().map(|(_, array)| array))).transpose();
         let whole = whole.map_err(|error| unread(&error, feed))?;
         let mut branches = Vec::with_capacity(batch.len() * share.pick as usize);

@@ -3,18 +3,18 @@
 //! Nothing is overwritten here. Components are asked what they do to rows (`declare`) in throw-away instances.
 
 use callboard_words::{Help, Setting, address};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::Arc;
 
-use arrow::datatypes::{Schema, SchemaRef};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use callboard_io::{Codec, Dataset, Format, OutputPlace, OutputSpec, Stop, check_writable};
-use callboard_plan::{Edge, Feed, Kind, Plan, PlannedOutput, PlannedStep, Reader, nearest};
+use callboard_plan::{Edge, Feed, Kind, Plan, PlannedOutput, PlannedStep, Reader, Zip, nearest};
 
 use crate::error::{Class, Fault, RunError};
 use crate::events::Event;
-use crate::ports::{Routes, door_schema};
+use crate::ports::{Branch, Routes, Zipped, door_schema};
 use crate::prepare::Prepared;
 use crate::prepare::input::{access, input_spec};
 use crate::prepare::{places, width};
@@ -25,7 +25,7 @@ use crate::rows::places;
 use crate::settings::{AlsoWritten, Settings};
 use crate::store::{Past, RecordedInput, schema_of_text, schema_text};
 use callboard_sandbox::in_a_line;
-use callboard_sandbox::{Bound, View, some_columns_of};
+use callboard_sandbox::{Bound, Origin, View, is_hidden, some_columns_of, stamp_name};
 
 /// An input whose files were found.
 #[derive(Debug)]
@@ -59,6 +59,10 @@ pub(crate) struct Output {
 pub(crate) struct Way {
     pub(crate) schema: SchemaRef,
     pub(crate) edges: Vec<Edge>,
+    /// How their rows are joined, if they are not appended.
+    pub(crate) zip: Option<Arc<Zipped>>,
+    /// What each column holds, as [`Checked::holds`].
+    holds: Arc<[u32]>,
 }
 
 /// All that is known of a pipeline before it runs.
@@ -80,6 +84,13 @@ pub(crate) struct Checked {
     pub(crate) places: BTreeMap<String, (OutputPlace, bool)>,
     /// For each source, its place in the table of files.
     pub(crate) sources: HashMap<String, u32>,
+    /// Feeds of which branches are zipped.
+    pub(crate) forks: HashSet<Feed>,
+    /// Feeds on the way to a zip whose branches advance together.
+    pub(crate) in_step: HashSet<Feed>,
+    /// For each feed, what its columns hold: columns of one number have the same values, as far as their rows come from the same row.
+    holds: HashMap<Feed, Arc<[u32]>>,
+    held: u32,
 }
 
 impl Checked {
@@ -207,13 +218,20 @@ impl Checked {
     pub(crate) fn follow(mut self, run: &Prepared, memory: &Memory) -> Result<Checked, RunError> {
         let plan = &run.plan;
         let mut columns = 0_u64;
+        self.forks = plan.zips().map(|(_, zip)| zip.fork.clone()).collect();
+        self.in_step = plan.arriving_in_step();
         for input in plan.inputs() {
-            self.part_ways(run, &Feed::node(&input.name))?;
+            let feed = Feed::node(&input.name);
+            let schema = self.schemas[&feed].clone();
+            unreserved(&schema).map_err(|error| error.in_input(&input.name))?;
+            let holds = schema.fields().iter().map(|_| self.fresh()).collect();
+            self.put(feed.clone(), schema, holds);
+            self.part_ways(run, &feed)?;
         }
         for name in plan.stages().iter().flat_map(|stage| &stage.steps) {
             run.go_on()?;
             let step = run.step(name);
-            let ways = step.ports.iter().map(|port| self.way(plan.edges_into_port(name, port)));
+            let ways = step.ports.iter().map(|port| self.way(plan.edges_into_port(name, port), port.zip.as_ref()));
             let ways = ways.collect::<Result<Vec<_>, _>>().map_err(|error| error.in_step(name))?;
             let inputs: Vec<SchemaRef> = ways.iter().map(|way| way.schema.clone()).collect();
             let bound = declare(run, memory, step, &inputs).map_err(|error| {
@@ -232,16 +250,26 @@ impl Checked {
             width::fits(plan.budget(), columns).map_err(|error| error.in_step(name))?;
             for door in run.doors(name) {
                 let schema = door_schema(&inputs[0]).map_err(|error| error.in_step(name))?;
-                self.schemas.insert(door.clone(), schema);
+                let own = schema.fields().len() - inputs[0].fields().len();
+                let own: Vec<u32> = (0..own).map(|_| self.fresh()).collect();
+                self.put(door.clone(), schema, ways[0].holds.iter().copied().chain(own).collect());
                 self.part_ways(run, &door)?;
             }
-            self.schemas.insert(Feed::node(name), bound.output.clone());
+            unreserved(&bound.writes).map_err(|error| error.in_step(name))?;
+            let holds = bound.columns.iter().map(|origin| match origin {
+                Origin::Input(at) => ways[0].holds[*at],
+                Origin::Written(_) => self.fresh(),
+            });
+            let holds = holds.collect();
+            self.put(Feed::node(name), bound.output.clone(), holds);
             self.part_ways(run, &Feed::node(name))?;
             self.bounds.insert(name.clone(), Arc::new(bound));
             self.ways.insert(Reader::Step(name.clone()), ways);
         }
         for output in plan.outputs() {
-            let way = self.way(plan.edges_into_output(&output.name)).map_err(|error| error.in_output(&output.name))?;
+            let way = self
+                .way(plan.edges_into_output(&output.name), output.zip.as_ref())
+                .map_err(|error| error.in_output(&output.name))?;
             let (schema, columns) = chosen(output, &way.schema)?;
             let spec = output_spec(output, &run.settings.base)?;
             callboard_io::check_schema(&spec, &schema)
@@ -270,20 +298,69 @@ impl Checked {
                     None => error,
                 }
             })?;
-        routes.iter().for_each(|(feed, _)| drop(self.schemas.insert((*feed).clone(), schema.clone())));
+        let holds = self.holds[whole].clone();
+        for (feed, _) in &routes {
+            self.schemas.insert((*feed).clone(), schema.clone());
+            self.holds.insert((*feed).clone(), holds.clone());
+        }
         self.routes.insert(whole.clone(), Arc::new(checked));
         Ok(())
     }
 
     fn knows_no_columns(&self, feed: &Feed) -> bool {
-        self.inputs.contains_key(&feed.node) && self.schemas[feed].fields().is_empty()
+        self.inputs.contains_key(&feed.node) && self.schemas[feed].fields().iter().all(|field| is_hidden(field.name()))
     }
 
-    fn way<'a>(&self, edges: impl Iterator<Item = &'a Edge>) -> Result<Way, RunError> {
+    /// A number that stands for what no other column holds.
+    fn fresh(&mut self) -> u32 {
+        self.held += 1;
+        self.held
+    }
+
+    /// Notes the columns of a feed; rows that branches part from are numbered in one more, which is hidden.
+    fn put(&mut self, feed: Feed, schema: SchemaRef, holds: Vec<u32>) {
+        let (mut schema, mut holds) = (schema, holds);
+        if self.forks.contains(&feed) {
+            let stamp = Field::new(stamp_name(&feed.to_string()), DataType::UInt64, false);
+            schema =
+                Arc::new(Schema::new(schema.fields().iter().cloned().chain([Arc::new(stamp)]).collect::<Vec<_>>()));
+            holds.push(self.fresh());
+        }
+        self.schemas.insert(feed.clone(), schema);
+        self.holds.insert(feed, holds.into());
+    }
+
+    fn way<'a>(&mut self, edges: impl Iterator<Item = &'a Edge>, zip: Option<&Zip>) -> Result<Way, RunError> {
         let edges: Vec<Edge> = edges.cloned().collect();
+        if let Some(zip) = zip {
+            let branch = |edge: &'_ Edge| (self.schemas[&edge.from].clone(), self.holds[&edge.from].clone());
+            let known: Vec<_> = edges.iter().map(branch).collect();
+            let branches =
+                edges.iter().zip(known).map(|(edge, (schema, holds))| Branch { feed: &edge.from, schema, holds });
+            let branches: Vec<Branch<'_>> = branches.collect();
+            let (zipped, holds) = Zipped::new(zip, &branches, &mut || self.fresh())?;
+            return Ok(Way { schema: zipped.schema.clone(), zip: Some(Arc::new(zipped)), holds, edges });
+        }
         let schemas: Vec<(&Feed, SchemaRef)> =
             edges.iter().map(|edge| (&edge.from, self.schemas[&edge.from].clone())).collect();
-        Ok(Way { schema: appended(&schemas)?, edges })
+        let schema = appended(&schemas)?;
+        let holds = match &edges[..] {
+            [edge] => self.holds[&edge.from].clone(),
+            _ => schema.fields().iter().map(|_| self.fresh()).collect(),
+        };
+        Ok(Way { schema, edges, zip: None, holds })
+    }
+}
+
+/// Refuses a name of columns that the host keeps for itself.
+fn unreserved(schema: &Schema) -> Result<(), RunError> {
+    match schema.fields().iter().find(|field| is_hidden(field.name())) {
+        None => Ok(()),
+        Some(field) => {
+            let message =
+                format!("no column may be called `{}`: the host keeps such names for itself", in_a_line(field.name()));
+            Err(RunError::new(Class::Data, message))
+        }
     }
 }
 
@@ -297,6 +374,7 @@ fn declare(run: &Prepared, memory: &Memory, step: &PlannedStep, inputs: &[Schema
     let seen: Vec<Schema> = inputs.iter().map(|schema| View::of(schema, &step.columns).schema).collect();
     let declared = instance.declare(&step.config.to_string(), &seen).map_err(fault);
     let bound = declared.and_then(|declared| Ok(Bound::new(&step.columns, inputs, declared)?));
+    let bound = bound.map(|bound| if step.kind == Kind::Global { bound.of_global() } else { bound });
     bound.map_err(|error| match unmapped(step, inputs) {
         Some(help) if error.help.is_none() => error.help(help),
         _ => error,
@@ -317,7 +395,10 @@ fn is_address(name: &Path) -> bool {
 
 fn chosen(output: &PlannedOutput, schema: &SchemaRef) -> Result<(SchemaRef, Vec<usize>), RunError> {
     let Some(columns) = &output.columns else {
-        return Ok((schema.clone(), (0..schema.fields().len()).collect()));
+        let seen: Vec<usize> = (0..schema.fields().len()).filter(|at| !is_hidden(schema.field(*at).name())).collect();
+        let fields: Vec<_> = seen.iter().map(|at| schema.fields()[*at].clone()).collect();
+        let schema = if seen.len() == schema.fields().len() { schema.clone() } else { Arc::new(Schema::new(fields)) };
+        return Ok((schema, seen));
     };
     let mut fields = Vec::new();
     let mut indices = Vec::new();

@@ -15,9 +15,10 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use arrow::datatypes::SchemaRef;
+use arrow::datatypes::{Schema, SchemaRef};
 use callboard_io::beneath::Dir;
-use callboard_plan::{Feed, Plan, PlannedStep, Reader};
+use callboard_plan::pipeline::BatchSize;
+use callboard_plan::{Door, Edge, Feed, Kind, Plan, PlannedStep, Reader};
 use callboard_sandbox::{
     Artefact, Bound, Cache, Calls, InstanceConfig, Loaded, LogLimits, Reach, Sandbox, columns_of, no_memory,
 };
@@ -159,6 +160,15 @@ impl Prepared {
         &self.checked.schemas[feed]
     }
 
+    /// The columns of a feed before its rows are numbered for a zip.
+    pub(crate) fn unstamped(&self, feed: &Feed) -> SchemaRef {
+        let schema = self.schema(feed);
+        match self.is_fork(feed).then(|| schema.fields().split_last()).flatten() {
+            Some((_, fields)) => Arc::new(Schema::new(fields.to_vec())),
+            None => schema.clone(),
+        }
+    }
+
     pub(crate) fn ways(&self, reader: &Reader) -> &[Way] {
         &self.checked.ways[reader]
     }
@@ -201,6 +211,28 @@ impl Prepared {
     /// What an earlier process read of an input into spills, if it did.
     pub(crate) fn has_taken_in(&self, input: &str) -> Option<&Intake> {
         self.past.intakes.get(input)
+    }
+
+    /// Whether branches that part from these rows are zipped, so that they are numbered.
+    pub(crate) fn is_fork(&self, feed: &Feed) -> bool {
+        self.checked.forks.contains(feed)
+    }
+
+    /// Whether these rows go to a zip whose branches advance together.
+    pub(crate) fn is_in_step(&self, feed: &Feed) -> bool {
+        self.checked.in_step.contains(feed)
+    }
+
+    /// The size of batches that a reader's are cut to, if they come in another one; and whether those of a fork's batch are cut by themselves.
+    pub(crate) fn recuts(&self, reader: &Reader) -> Option<(BatchSize, bool)> {
+        let step = reader.step().and_then(|name| self.plan.step(name)).filter(|step| step.kind == Kind::Transform)?;
+        let odd = |edge: &Edge| self.plan.step(&edge.from.node).is_some_and(|step| step.batch.is_some());
+        let comes_odd = step.ports.iter().all(|port| port.zip.is_none()) && self.plan.edges_into(&step.name).any(odd);
+        if step.batch.is_none() && !comes_odd {
+            return None;
+        }
+        let mut own = Door::ALL.map(|door| Feed::door(&step.name, door)).into_iter().chain([Feed::node(&step.name)]);
+        Some((step.batch.unwrap_or(self.plan.batch()), own.any(|feed| self.is_in_step(&feed))))
     }
 
     /// The routes of a feed, if it has any.

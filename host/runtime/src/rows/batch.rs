@@ -12,7 +12,7 @@ use arrow::datatypes::{DataType, Schema, SchemaRef};
 use arrow::error::ArrowError;
 use callboard_io::rows_bits;
 use callboard_plan::pipeline::BatchSize;
-use callboard_sandbox::{ORIGIN, record_batch};
+use callboard_sandbox::{ORIGIN, is_hidden, record_batch};
 
 use super::digest;
 use super::flight::Ticket;
@@ -30,6 +30,8 @@ pub(crate) struct Batch {
     pub(crate) known: Vec<Known>,
     /// For the memory that it takes, inherited by what is made of it; `None` if nobody counts.
     pub(crate) ticket: Option<Arc<Ticket>>,
+    /// Whether more rows of the same batch follow: of one that was put out in several parts.
+    pub(crate) more: bool,
 }
 
 /// Where the values of a column lie on the disk, for whoever put them there.
@@ -68,7 +70,7 @@ impl Batch {
     pub(crate) fn new(rows: RecordBatch, file: UInt32Array, line: UInt64Array) -> Batch {
         // One by one: a clone would share its digest.
         let known = (0..rows.num_columns()).map(|_| Known::default()).collect();
-        Batch { rows, file, line, known, ticket: None }
+        Batch { rows, file, line, known, ticket: None, more: false }
     }
 
     /// The digest of a column's values. They are read once for all callers with one seed, as far as they are
@@ -88,7 +90,7 @@ impl Batch {
 
     /// Made of another batch.
     fn of(self, other: &Batch) -> Batch {
-        Batch { ticket: other.ticket.clone(), ..self }
+        Batch { ticket: other.ticket.clone(), more: other.more, ..self }
     }
 
     /// Rows that came from nowhere: a step made them.
@@ -97,6 +99,28 @@ impl Batch {
         let file = new_null_array(&DataType::UInt32, count);
         let line = new_null_array(&DataType::UInt64, count);
         Batch::new(rows, UInt32Array::from(file.to_data()), UInt64Array::from(line.to_data()))
+    }
+
+    /// No rows: what is sent where none of a batch are left, and something waits to hear of it.
+    pub(crate) fn nothing() -> Batch {
+        Batch::created(RecordBatch::new_empty(Arc::new(Schema::empty())))
+    }
+
+    /// The same rows with one more column behind theirs; what is known of the others stays known.
+    pub(crate) fn with_column(&self, schema: &SchemaRef, column: ArrayRef) -> Result<Batch, ArrowError> {
+        let columns = self.rows.columns().iter().cloned().chain([column]).collect();
+        let known = self.known.iter().cloned().chain([Known::default()]).collect();
+        Ok(Batch { rows: record_batch(schema.clone(), columns, self.len())?, known, ..self.clone() })
+    }
+
+    /// The rows as anything outside of the host sees them.
+    pub(crate) fn seen(&self) -> RecordBatch {
+        let fields = self.rows.schema_ref().fields();
+        let seen: Vec<usize> = (0..fields.len()).filter(|at| !is_hidden(fields[*at].name())).collect();
+        match seen.len() == fields.len() {
+            true => self.rows.clone(),
+            false => self.rows.project(&seen).unwrap_or_else(|_| self.rows.clone()),
+        }
     }
 
     pub(crate) fn len(&self) -> usize {

@@ -7,7 +7,7 @@ use arrow::array::{RecordBatch, new_null_array};
 use arrow::datatypes::{DataType, FieldRef, Schema, SchemaRef};
 use arrow::error::ArrowError;
 use callboard_plan::Feed;
-use callboard_sandbox::{Bound, Origin, display, record_batch, some_columns_of};
+use callboard_sandbox::{Bound, Origin, display, is_hidden, record_batch, some_columns_of};
 
 use super::{Batch, Known, Location, places};
 use crate::error::{Class, RunError};
@@ -51,10 +51,15 @@ pub(crate) fn known(bound: &Bound, carried: &Batch, logged: Option<&dyn Fn(usize
 /// have all columns that one of them has: they left the pipeline at different places.
 pub(crate) fn appended(feeds: &[(&Feed, SchemaRef)]) -> Result<SchemaRef, RunError> {
     let ((first_name, first), rest) = feeds.split_first().expect("a port has a feed");
-    if feeds.iter().all(|(feed, _)| feed.door.is_some()) && !rest.is_empty() {
+    if rest.is_empty() {
+        return Ok(first.clone());
+    }
+    if feeds.iter().all(|(feed, _)| feed.door.is_some()) {
         return of_doors(feeds);
     }
-    let mut fields: Vec<FieldRef> = first.fields().iter().cloned().collect();
+    // From which rows of a fork they come says nothing of rows that are appended.
+    let seen = |field: &&FieldRef| !is_hidden(field.name());
+    let mut fields: Vec<FieldRef> = first.fields().iter().filter(seen).cloned().collect();
     for (name, schema) in rest {
         let differ = |what: String| {
             let message = format!("`{name}` cannot be appended to `{first_name}`: {what}");
@@ -65,7 +70,7 @@ pub(crate) fn appended(feeds: &[(&Feed, SchemaRef)]) -> Result<SchemaRef, RunErr
             ))
         };
         let mut theirs: HashMap<&str, &FieldRef> =
-            schema.fields().iter().map(|field| (field.name().as_str(), field)).collect();
+            schema.fields().iter().filter(seen).map(|field| (field.name().as_str(), field)).collect();
         for field in &mut fields {
             let Some(other) = theirs.remove(field.name().as_str()) else {
                 return Err(differ(format!("column `{}` is in `{first_name}` only", field.name())));
@@ -90,7 +95,7 @@ fn of_doors(feeds: &[(&Feed, SchemaRef)]) -> Result<SchemaRef, RunError> {
     let mut fields: Vec<(FieldRef, &Feed, usize)> = Vec::new();
     let mut at: HashMap<String, usize> = HashMap::new();
     for (feed, schema) in feeds {
-        for field in schema.fields() {
+        for field in schema.fields().iter().filter(|field| !is_hidden(field.name())) {
             let Some(known) = at.get(field.name()) else {
                 at.insert(field.name().clone(), fields.len());
                 fields.push((field.clone(), feed, 1));

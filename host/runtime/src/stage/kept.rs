@@ -205,7 +205,7 @@ impl Kept {
 fn recorded(run: &Prepared, digest_seed: Option<u64>) -> Recorded {
     let inputs = run.checked.inputs.iter().map(|(name, input)| {
         let (files, versions, bytes) = (input.names.clone(), input.versions.clone(), input.bytes);
-        let schema = schema_text(run.schema(&Feed::node(name)));
+        let schema = schema_text(&run.unstamped(&Feed::node(name)));
         (name.clone(), RecordedInput { files, versions, bytes, schema })
     });
     let absolute = |path: &Path| std::path::absolute(if path.as_os_str().is_empty() { Path::new(".") } else { path });

@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use callboard_io::beneath::Dir;
 use callboard_io::{Finished, Staged, Stop, Upload};
-use callboard_plan::PlannedStep;
+use callboard_plan::{PlannedStep, Reader};
 use callboard_sandbox::InstanceConfig;
 use tokio_util::sync::CancellationToken;
 
@@ -15,11 +15,13 @@ use super::kept::Kept;
 use super::reject_limits::RejectLimits;
 use crate::error::{Class, RunError};
 use crate::events::Event;
+use crate::ports::Note;
 use crate::prepare::Prepared;
 use crate::rejects::Rejects;
 use crate::rows::flight::Admission;
 use crate::rows::memory::Memory;
 use crate::store::positions::Positions;
+use crate::store::records::Joined;
 use crate::store::records::Record;
 use crate::store::seen::Seen;
 use crate::store::sync::Syncer;
@@ -43,6 +45,8 @@ pub(crate) struct Live<'a> {
     finished: Mutex<BTreeMap<String, Finished>>,
     /// What sends outputs to stores, by output.
     uploads: OnceLock<BTreeMap<String, Arc<Upload>>>,
+    /// What was read of the branches of each zip of the stage.
+    zipped: Arc<Mutex<BTreeMap<Reader, Vec<Joined>>>>,
 }
 
 impl<'a> Live<'a> {
@@ -60,6 +64,7 @@ impl<'a> Live<'a> {
             failure: Mutex::default(),
             finished: Mutex::default(),
             uploads: OnceLock::new(),
+            zipped: Arc::default(),
             prepared,
         }
     }
@@ -121,6 +126,17 @@ impl<'a> Live<'a> {
     /// Where a node that reads waits for room.
     pub(crate) fn admission(&self, node: &str) -> Admission {
         Admission::new(self.memory.flight.clone(), &self.prepared.plan, node, self.prepared.observer().clone())
+    }
+
+    /// Notes what was read of the branches of a zip, when they have ended.
+    pub(crate) fn note_zip(&self, reader: &Reader) -> Note {
+        let (zipped, reader) = (self.zipped.clone(), reader.clone());
+        Box::new(move |joined| drop(zipped.lock().expect("no holder panics").insert(reader.clone(), joined)))
+    }
+
+    /// What was noted of zips.
+    pub(crate) fn take_zipped(&self) -> BTreeMap<Reader, Vec<Joined>> {
+        std::mem::take(&mut *self.zipped.lock().expect("no holder panics"))
     }
 
     pub(crate) fn rejects(&self) -> MutexGuard<'_, Rejects> {

@@ -124,6 +124,12 @@ pub(crate) fn run(
     for ended in nodes(run, stage, wires, loaded)? {
         note(&mut cost, ended, boundary);
     }
+    for (reader, joined) in run.take_zipped() {
+        match reader {
+            Reader::Step(step) => cost.zipped_for_steps.insert(step, joined),
+            Reader::Output(output) => cost.zipped_for_outputs.insert(output, joined),
+        };
+    }
     cost.run = began.elapsed();
     cost.peak = run.memory.stage.peak();
     cost.held = run.memory.held.peak();

@@ -7,7 +7,7 @@
 use std::sync::Arc;
 use std::sync::mpsc::sync_channel;
 
-use callboard_plan::{Feed, Kind, Transport};
+use callboard_plan::{Feed, Kind, Reader, Transport};
 
 use super::live::Live;
 use super::load::{LoadedStep, Worker};
@@ -40,7 +40,8 @@ fn follows(run: &Live<'_>, before: &LoadedStep, step: &LoadedStep) -> bool {
         [edge] => edge.from == *before.name && edge.transport == Transport::Channel,
         _ => false,
     };
-    only && side_by_side(before)
+    only && run.prepared.recuts(&Reader::Step(step.name.clone())).is_none()
+        && side_by_side(before)
         && step.kind == Kind::Transform
         && step.workers.len() == before.workers.len()
         && run.prepared.plan.edges_out_of(&Feed::node(&before.name)).count() == 1
@@ -82,24 +83,28 @@ pub(super) fn run(
 struct Answer {
     done: Vec<Processed>,
     failed: Option<RunError>,
+    /// Whether more rows of the same batch follow.
+    more: bool,
 }
 
 /// Takes a batch through all steps.
 fn drive(tasks: &[Task<'_>], lane: &mut [&mut Worker], mut batch: Batch) -> Answer {
     let mut done: Vec<Processed> = Vec::with_capacity(tasks.len());
+    let more = batch.more;
     for (task, worker) in tasks.iter().zip(lane) {
-        match task.run.go_on().and_then(|()| task.process(worker, batch)) {
-            Ok(processed) => {
-                batch = processed.batch.clone();
-                done.push(processed);
-            }
-            Err(error) => return Answer { done, failed: Some(error) },
-        }
         if batch.is_empty() {
             break;
         }
+        match task.run.go_on().and_then(|()| task.process(worker, batch)) {
+            Ok(mut processed) => {
+                processed.batch.more = more;
+                batch = processed.batch.clone();
+                done.push(processed);
+            }
+            Err(error) => return Answer { done, failed: Some(error), more },
+        }
     }
-    Answer { done, failed: None }
+    Answer { done, failed: None, more }
 }
 
 fn alone(tasks: &[Task<'_>], lane: &mut [&mut Worker], mut inlet: Inlet, ends: &mut Ends<'_>) -> Result<(), Stop> {
@@ -124,7 +129,7 @@ fn side_by_side(
             spawn_scoped(scope, move || {
                 for batch in batches {
                     let driven = caught(|| batch.read().map(|batch| drive(tasks, lane, batch)));
-                    let failed = |error| Answer { done: Vec::new(), failed: Some(error) };
+                    let failed = |error| Answer { done: Vec::new(), failed: Some(error), more: false };
                     let answer = driven.map_err(RunError::from).flatten().unwrap_or_else(failed);
                     let failed = answer.failed.is_some();
                     if answers.send(answer).is_err() || failed {
@@ -169,12 +174,13 @@ struct Ends<'a>(Vec<End<'a>>);
 
 impl Ends<'_> {
     fn put_out(&mut self, answer: Answer) -> Result<(), Stop> {
-        let failed_at = answer.done.len();
+        let (failed_at, more) = (answer.done.len(), answer.more);
         for (end, done) in self.0.iter_mut().zip(answer.done) {
-            end.put_out(done).map_err(|stop| super::in_step(stop, &end.step))?;
+            end.put_out(done, more).map_err(|stop| super::in_step(stop, &end.step))?;
         }
         match answer.failed {
-            None => Ok(()),
+            // Steps that no row of it reached.
+            None => self.0[failed_at..].iter_mut().try_for_each(|end| end.pass_on(more)),
             Some(error) => {
                 let End { step, counts, .. } = &self.0[failed_at];
                 Err(Stop::Failed(error.in_batch(counts.batches + 1).in_step(step)))
@@ -194,12 +200,19 @@ struct End<'a> {
 }
 
 impl End<'_> {
-    fn put_out(&mut self, done: Processed) -> Result<(), Stop> {
+    /// Hands on that a batch has been here, of which no row was left.
+    fn pass_on(&mut self, more: bool) -> Result<(), Stop> {
+        self.doors.batch_done(more)?;
+        self.outlet.as_mut().map_or(Ok(()), |outlet| outlet.send(&Batch { more, ..Batch::nothing() }))
+    }
+
+    fn put_out(&mut self, done: Processed, more: bool) -> Result<(), Stop> {
         let (rows_in, rows_out) = (done.counts.rows_in, done.counts.rows_out);
         self.counts.add_rows(&done.counts);
         let added = add_counters(&mut self.counts.counters, done.counters);
         added.map_err(|limit| RunError::of(Fault::Limit(limit), &self.step))?;
         done.aside.put_out(&self.step, &mut self.doors, &self.run.rejects)?;
+        self.doors.batch_done(more)?;
         let (run, step) = (self.run, self.run.prepared.step(&self.step));
         run.reject_limits.check_step(&run.prepared.plan, step, done.counts.tally.rejected(), &self.counts, false)?;
         self.run.tell(Event::Rows { step: self.step.clone(), rows_in, rows_out });

@@ -2,14 +2,15 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::mpsc::{channel, sync_channel};
+use std::sync::mpsc::{Receiver, channel, sync_channel};
 
 use callboard_plan::{Edge, Feed, Kind, Reader, Stage, Transport};
 
 use super::live::Live;
 use crate::error::RunError;
+use crate::ports::{Appended, Channel, IN_FLIGHT, Inlet, Message, Outlet, Recut, Rows, Stamps, Supply, ZipInlet};
 use crate::ports::{Door, Doors, Fork};
-use crate::ports::{IN_FLIGHT, Inlet, Outlet, Supply};
+use crate::prepare::check::Way;
 use crate::stage::boundary::BetweenStages;
 use crate::store::SpillWriter;
 use crate::store::spill::folder;
@@ -43,8 +44,26 @@ impl Wires {
         let steps = stage.steps.iter().cloned().map(Reader::Step);
         for reader in steps.chain(stage.outputs.iter().cloned().map(Reader::Output)) {
             let ports = run.prepared.ways(&reader).iter().map(|way| {
-                let feeds = way.edges.iter().map(|edge| supply(edge, &mut outlets, boundary)).collect();
-                Inlet::new(way.schema.clone(), feeds, run.admission(reader.name()))
+                let flight = || run.memory.flight.clone();
+                let mut feeds = || way.edges.iter().map(|edge| supply(edge, &mut outlets, boundary)).collect();
+                let (size, admission) = (run.prepared.plan.batch(), run.admission(reader.name()));
+                let rows = match &way.zip {
+                    None => Rows::Appended(Appended::new(way.schema.clone(), feeds(), admission)),
+                    Some(zipped) if way.edges.iter().any(|edge| edge.transport == Transport::Spill) => {
+                        let note = run.note_zip(&reader);
+                        Rows::Zipped(ZipInlet::merged(zipped.clone(), size, feeds(), admission, flight(), note))
+                    }
+                    Some(zipped) => {
+                        let note = run.note_zip(&reader);
+                        let channel = branches(way, &mut outlets);
+                        Rows::Zipped(ZipInlet::in_step(zipped.clone(), size, channel, flight(), note))
+                    }
+                };
+                let recut = run
+                    .prepared
+                    .recuts(&reader)
+                    .map(|(size, in_step)| Recut::new(way.schema.clone(), size, in_step, flight()));
+                Inlet::new(rows, recut)
             });
             let ports = ports.collect();
             inlets.insert(reader, ports);
@@ -67,7 +86,7 @@ impl Wires {
         for way in run.prepared.plan.doors_of(step) {
             let feed = Feed::door(step, way);
             let outlet = self.outlet(run, &feed);
-            let (schema, files) = (run.prepared.schema(&feed).clone(), run.prepared.files().clone());
+            let (schema, files) = (run.prepared.unstamped(&feed), run.prepared.files().clone());
             let door = Door { schema, step: Arc::from(step), files, outlet, feed };
             match way {
                 callboard_plan::Door::Dropped => doors.dropped = Some(door),
@@ -78,12 +97,22 @@ impl Wires {
     }
 }
 
+/// The end that a node reads of branches that advance together; the other ends go to the outlets of what writes them.
+fn branches(way: &Way, outlets: &mut HashMap<Feed, Outlet>) -> Receiver<(usize, Message)> {
+    let (sender, receiver) = sync_channel(IN_FLIGHT * way.edges.len());
+    for (branch, edge) in way.edges.iter().enumerate() {
+        let outlet = outlets.get_mut(&edge.from).expect("a channel lies within a stage");
+        outlet.channels.push(Channel::Branch(branch, sender.clone()));
+    }
+    receiver
+}
+
 /// The end that a node reads of an edge; the other end goes to the outlet of the node that writes it, if that runs now.
 fn supply(edge: &Edge, outlets: &mut HashMap<Feed, Outlet>, boundary: &BetweenStages) -> Supply {
     match (edge.transport, outlets.get_mut(&edge.from)) {
         (Transport::Channel, Some(outlet)) => {
             let (sender, receiver) = sync_channel(IN_FLIGHT);
-            outlet.channels.push(sender);
+            outlet.channels.push(Channel::One(sender));
             Supply::Channel(receiver)
         }
         (Transport::Channel, None) => unreachable!("a channel lies within a stage"),
@@ -103,7 +132,13 @@ fn outlet(run: &Live<'_>, feed: &Feed) -> Result<Outlet, RunError> {
         true => Some(spill_writer(run, feed)?),
         false => None,
     };
-    Ok(Outlet { spill, flight: Some(run.memory.flight.clone()), ..Outlet::default() })
+    Ok(Outlet {
+        spill,
+        flight: Some(run.memory.flight.clone()),
+        stamps: run.prepared.is_fork(feed).then(|| Stamps::new(run.prepared.schema(feed).clone())),
+        in_step: run.prepared.is_in_step(feed),
+        ..Outlet::default()
+    })
 }
 
 /// The outlet of an input that is read before its stage is loaded: what reads it, reads spills.

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use callboard_plan::{Feed, Plan, Stage};
+use callboard_plan::{Feed, Plan, Reader, Stage};
 use serde_json::Value;
 
 use super::records::Sealed;
@@ -75,6 +75,14 @@ fn ended_as(ended: &StageEnded, stage: &Stage, plan: &Plan) -> Result<(), String
         return Err(format!("names rows of `{feed}`, which stage {} does not have", stage.index));
     }
     routes(cost.routed.keys(), plan)?;
+    let steps = cost.zipped_for_steps.iter().map(|(step, joined)| (Reader::Step(step.clone()), joined.len()));
+    let outputs = cost.zipped_for_outputs.iter().map(|(output, joined)| (Reader::Output(output.clone()), joined.len()));
+    for (reader, branches) in steps.chain(outputs) {
+        let zip = plan.zip_of(&reader).filter(|zip| zip.how.names.len() == branches);
+        if zip.is_none() || plan.stage_of_reader(&reader) != Some(stage.index) {
+            return Err(format!("counts rows of {branches} branches for `{reader}`, which reads no such zip"));
+        }
+    }
     for (feed, spill) in spills {
         if !here(feed) {
             return Err(format!("names rows of `{feed}`, which stage {} does not have", stage.index));

@@ -182,6 +182,9 @@ pub struct StepReport {
     /// Rows of what it reads that a route of its `from` left to others.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub rows_elsewhere: u64,
+    /// For each branch of a zip that it reads, by the branch's name, what was joined.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub zipped: BTreeMap<String, ZippedReport>,
     /// Rows put out again, beyond the first time.
     pub rows_repeated: u64,
     /// Rows put out that came from no row of the input.
@@ -208,6 +211,16 @@ pub struct StepReport {
     /// Whether rows in = what its feeds put out = rows put out at least once + dropped + rejected, and rows out = those
     /// put out at least once + repeated + created.
     pub adds_up: bool,
+}
+
+/// What was joined of a branch of a zip.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct ZippedReport {
+    /// Rows of the branch.
+    pub rows: u64,
+    /// Zipped rows that have none of it.
+    pub absent: u64,
 }
 
 /// The requests to one server, in figures.

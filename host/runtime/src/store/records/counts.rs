@@ -101,6 +101,10 @@ pub(crate) struct StageCost {
     pub(crate) unread: BTreeMap<String, Tally>,
     /// For each route of what the stage puts out, how many rows took it.
     pub(crate) routed: BTreeMap<Feed, Routed>,
+    /// For each step of the stage that reads a zip, what was read of its branches.
+    pub(crate) zipped_for_steps: BTreeMap<String, Vec<Joined>>,
+    /// The same for outputs.
+    pub(crate) zipped_for_outputs: BTreeMap<String, Vec<Joined>>,
 }
 
 /// What happened to rows at a route.
@@ -110,6 +114,24 @@ pub(crate) struct Routed {
     pub(crate) taken: u64,
     /// Rows that went elsewhere.
     pub(crate) elsewhere: u64,
+}
+
+/// What was read of a branch of a zip. Each zipped row has a row of it, or lacks one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Joined {
+    /// Rows of the branch.
+    pub(crate) rows: u64,
+    /// Zipped rows that have a row of it again.
+    pub(crate) again: u64,
+    /// Zipped rows that have none.
+    pub(crate) absent: u64,
+}
+
+impl Joined {
+    /// How many rows were zipped; `None` for figures that cannot be.
+    pub(crate) fn zipped(&self) -> Option<u64> {
+        self.rows.checked_add(self.again)?.checked_add(self.absent)
+    }
 }
 
 /// How many rows went no further, by fate and reason.

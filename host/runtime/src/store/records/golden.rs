@@ -71,6 +71,8 @@ fn journal() -> Vec<Record> {
         rows_read: BTreeMap::from([("docs".to_owned(), 10)]),
         unread: BTreeMap::from([("docs".to_owned(), unread())]),
         routed: BTreeMap::from([(branch(), Routed { taken: 11, elsewhere: 12 })]),
+        zipped_for_steps: BTreeMap::from([("rate".to_owned(), vec![Joined { rows: 13, again: 14, absent: 15 }])]),
+        zipped_for_outputs: BTreeMap::from([("kept".to_owned(), vec![Joined { rows: 16, again: 17, absent: 18 }])]),
     };
     let ended = StageEnded {
         cost,

@@ -29,7 +29,7 @@ mod spilled;
 
 pub(crate) use begun::{Digested, Recorded, RecordedInput, format_of};
 pub use counts::Status;
-pub(crate) use counts::{Routed, StageCost, StepCounts, Tally};
+pub(crate) use counts::{Joined, Routed, StageCost, StepCounts, Tally};
 pub(crate) use deed::{CallLimits, Deed, Outcome, Removed, limits_of};
 pub(crate) use frame::{Frame, HEADER};
 pub(crate) use gathered::{Called, Cut, Gathered, Laid};

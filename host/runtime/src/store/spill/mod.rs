@@ -108,6 +108,11 @@ impl Spill {
         &self.schema
     }
 
+    /// Whose rows it holds.
+    pub(crate) fn feed(&self) -> &Feed {
+        &self.feed
+    }
+
     pub(crate) fn sealed(&self) -> &Sealed {
         &self.sealed
     }
