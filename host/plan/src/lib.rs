@@ -37,6 +37,7 @@
 #![forbid(unsafe_code)]
 
 mod amend;
+mod arriving;
 mod boundary;
 mod calls;
 mod catalog;

@@ -264,7 +264,7 @@ fn from_feeds(from: &From) -> Vec<&Located<Feed>> {
     from.feeds()
 }
 
-/// What the inner pipeline says of where rows come from, as the outer one says it.
+/// Where rows of the inner pipeline come from, in the names of the outer one.
 fn renamed_from(
     outer: &Step,
     from: From,
