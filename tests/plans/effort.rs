@@ -38,7 +38,7 @@ fn planning_takes_time_in_proportion_to_the_steps() {
     let budget = || Terms { budget: Some(1 << 30), ..Terms::default() };
     let chain = |nth: usize| ("transform", before(nth));
     let globals = |nth: usize| ("global", before(nth));
-    let wide = |nth: usize| (if nth % 2 == 0 { "transform" } else { "global" }, "\"docs\"".to_owned());
+    let wide = |nth: usize| (if nth.is_multiple_of(2) { "transform" } else { "global" }, "\"docs\"".to_owned());
     // A fork, two branches, a zip, and again.
     let zips = |nth: usize| match nth % 3 {
         0 => ("transform", before(nth)),

@@ -277,10 +277,9 @@ fn renamed_from(
     let of_zip = |feed: &Located<Feed>| zipped.filter(|zipped| feed.node == zipped.input);
     if let (From::Implied(feeds) | From::Append(feeds), Some(zipped)) =
         (&from, from.feeds().into_iter().find_map(of_zip))
+        && let [Located { value: Feed { branch: None, .. }, .. }] = &feeds[..]
     {
-        if let [Located { value: Feed { branch: None, .. }, .. }] = &feeds[..] {
-            return From::Zip(rename(feeds), zipped.how.clone());
-        }
+        return From::Zip(rename(feeds), zipped.how.clone());
     }
     if let Some(zipped) = from.feeds().into_iter().find_map(of_zip) {
         let message = format!(
