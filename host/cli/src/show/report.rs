@@ -176,7 +176,8 @@ fn composites(report: &Report) -> Vec<String> {
         let (read, out, parts) = (count(first.rows_in), count(last.rows_out), count(steps.len() as u64));
         Some(format!("{name}: {read} rows in, {out} out; {took} in {parts} steps, peak {peak}"))
     };
-    composites.into_iter().filter_map(total).collect()
+    // A line of one step stands in the table already.
+    composites.into_iter().filter(|(_, steps)| steps.len() > 1).filter_map(total).collect()
 }
 
 /// What was not done now: by an earlier process of this run, or by an earlier run; and what had to be done twice.
