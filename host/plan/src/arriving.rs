@@ -8,7 +8,7 @@ use crate::plan::{Edge, Plan, Reader};
 use crate::zip::Zip;
 
 impl Plan {
-    /// The feeds between forks and zips whose branches advance together: whatever puts their rows out says of each batch that it has been
+    /// The feeds between forks and zips whose branches advance together: whatever puts their rows out passes on that each batch has been
     /// there, though none of its rows are left.
     pub fn arriving_in_step(&self) -> HashSet<Feed> {
         let mut found = HashSet::new();

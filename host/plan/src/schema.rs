@@ -219,7 +219,7 @@ struct Step {
     #[serde(default)]
     #[schemars(with = "OrParam<Replicas>")]
     replicas: Option<u32>,
-    /// What one call is given at most, for a transform; by default what `run` says of all batches.
+    /// What one call is given at most, for a transform; by default the size that `run` gives all batches.
     #[serde(default)]
     #[schemars(with = "StepBatch")]
     batch: Option<StepBatch>,
