@@ -1,4 +1,4 @@
-//! Batches cut anew, to the size that a step asks for: the same cuts wherever those before were.
+//! Batches cut again, to the size that a step asks for: the same cuts wherever those before were.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -20,7 +20,7 @@ pub(crate) struct Recut {
     in_step: bool,
     parts: Vec<Batch>,
     rows: usize,
-    /// Of the rows that wait, in bits.
+    /// What the rows that wait take, in bits.
     bits: u64,
     ready: VecDeque<Batch>,
     flight: Arc<Flight>,

@@ -450,7 +450,7 @@ fn unstamped(zip: &Zip, feed: &Feed) -> RunError {
 fn unsaid(zip: &Zip, column: &str, of: &[(usize, usize)]) -> RunError {
     let names: Vec<String> = of.iter().map(|(branch, _)| format!("`{}`", zip.how.names[*branch])).collect();
     let message = format!("the zip has a column `{}` of its own in each of {}", in_a_line(column), names.join(", "));
-    let help = "say what becomes of columns of one name: same = \"list\" (one list) or same = \"suffix\" (one column for each, \
+    let help = "say how columns of one name are put together: same = \"list\" (one list) or same = \"suffix\" (one column for each, \
                 with its branch's name behind); or drop or rename them in the branches: use = \"select\"";
     RunError::new(Class::Pipeline, message).help(help)
 }
