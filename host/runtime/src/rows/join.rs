@@ -183,7 +183,7 @@ mod tests {
         assert!(appended(&[(&Feed::node("a"), first.clone()), (&b, second)]).is_err());
         let other = schema(&[("id", text())]);
         let error = appended(&[(&a, first), (&b, other)]).unwrap_err();
-        assert_eq!(error.message, "column `id` is int64 in `a.dropped` and string in `b.dropped`");
+        assert_eq!(error.message, "column `id` is int64 in `a.dropped` and utf8 in `b.dropped`");
     }
 
     #[test]
