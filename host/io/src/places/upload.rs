@@ -498,6 +498,6 @@ mod tests {
             assert_eq!(start(part + 1), start(part) + size(part), "{part}");
         }
         assert_eq!((start(1), size(9999)), (PART, LARGEST));
-        assert!(start(PARTS) > 500 << 30);
+        assert!(start(PARTS) > 500_000_000_000);
     }
 }
