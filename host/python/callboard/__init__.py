@@ -83,6 +83,7 @@ if TYPE_CHECKING:
         fixed,
         float32,
         float64,
+        http,
         in_order,
         int8,
         int16,
@@ -123,7 +124,7 @@ __all__ = [
     "RemovedRow", "Report", "Result", "Row", "Rows", "Run", "RunInterrupted", "Schema", "Shape", "Source", "Step",
     "StepError", "StepReport", "StepSpec", "Structs", "Text", "Transform", "TransientError", "Type", "Unfit", "Vectors",
     "Writer", "Writing", "ascending", "binary", "boolean", "by_each", "by_key", "command", "count", "date", "decimal",
-    "descending", "drop", "duration", "fixed", "float32", "float64", "in_order", "int16", "int32", "int64", "int8", "list_of",
+    "descending", "drop", "duration", "fixed", "float32", "float64", "http", "in_order", "int16", "int32", "int64", "int8", "list_of",
     "map_of", "null", "open_run", "option", "pipeline", "read", "reject", "resume", "runs", "step", "struct", "timestamp",
     "transform", "uint16", "uint32", "uint64", "uint8", "utf8", "vector", "write", "write_types",
 ]  # fmt: skip

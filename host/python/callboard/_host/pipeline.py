@@ -258,7 +258,9 @@ class Pipeline:
         earlier = None if fresh or not resumable else os.path.dirname(path)
         with followed(progress) as tick:
             try:
-                done = _native.run(source, command(), path, overwrite, limit, resumable, earlier, fresh, max_spill, landlock, tick)
+                done = _native.run(
+                    source, command(), path, overwrite, limit, resumable, earlier, fresh, max_spill, landlock, tick
+                )
             except Failure as error:
                 error.folder = path
                 raise self._placed(error) from None
