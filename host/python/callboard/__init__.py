@@ -35,6 +35,7 @@ from callboard._host.typed import Step, step
 from callboard._native import VERSION as __version__
 
 if TYPE_CHECKING:
+    from callboard import http
     from callboard._host.written import Unfit, transform
     from callboard._sdk import (
         Batch,
@@ -83,7 +84,6 @@ if TYPE_CHECKING:
         fixed,
         float32,
         float64,
-        http,
         in_order,
         int8,
         int16,

@@ -322,9 +322,9 @@ fn random() -> io::Result<[u8; 8]> {
     Ok(bytes)
 }
 
-/// Milliseconds since 1970.
+/// Nanoseconds since 1970: of two replies in one millisecond, it is known which is the later.
 fn now() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_millis() as u64)
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_nanos() as u64)
 }
 
 /// What the replies beside the runs in `parent` take of the disk, bytes; none if there are none.

@@ -11,7 +11,7 @@ pub(crate) const MAC: usize = 16;
 pub(crate) struct ReplyFile {
     /// Which run it is of.
     pub(crate) run: u64,
-    /// When the process began, milliseconds since 1970.
+    /// When the process began, nanoseconds since 1970.
     pub(crate) at: u64,
     /// Whether it was the first of its run.
     pub(crate) first: bool,
@@ -23,7 +23,7 @@ pub(crate) struct ReplyFile {
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct ReplyHead {
     pub(crate) key: CallKey,
-    /// When it came, milliseconds since 1970.
+    /// When it came, nanoseconds since 1970.
     pub(crate) at: u64,
     /// What it cost.
     pub(crate) cost: u64,
