@@ -1,9 +1,9 @@
 //! `callboard`: dataset pipelines whose steps are WebAssembly components.
 //!
-//! 1. [`arguments`] are read; each command is a file under [`commands`], and those about making steps under [`step`].
-//! 2. A pipeline file becomes a plan ([`pipeline`]), and a plan a run of the runtime's.
-//! 3. What happened is shown ([`show`]): results on standard output, everything else on standard error.
-//! 4. The exit code says who has to act on a failure ([`exit`]).
+//! 1. `arguments` are read; each command is a file under `commands`, and those about making steps under `step`.
+//! 2. A pipeline file becomes a plan (`pipeline`), and a plan a run of the runtime's.
+//! 3. What happened is shown (`show`): results on standard output, everything else on standard error.
+//! 4. The exit code says who has to act on a failure (`exit`).
 //!
 //! It is a library because two programs are made of it: `callboard` (`main.rs`), and the one in a wheel, which shares the native module of the
 //! Python package (`host/python/src/command.rs`).
