@@ -32,7 +32,7 @@ fn at_once(at_once: u32) -> CallLimits {
     CallLimits { at_once, ..CallLimits::default() }
 }
 
-/// What the model said first to each of so many rows.
+/// What the model said first to each of this many rows.
 fn all_said(bench: &Bench, rows: usize) {
     let said = bench.column("out.jsonl", "said");
     assert_eq!(said.len(), rows);

@@ -44,7 +44,7 @@ struct Stage {
 }
 
 impl Stage {
-    /// A store with `in/`: documents of about so many bytes.
+    /// A store with `in/`: documents of about this many bytes.
     fn new(documents: u64, bytes: usize) -> Stage {
         let server = S3::start();
         server.state().closed = true;

@@ -19,7 +19,7 @@ pub(crate) enum Fault {
     Status(u16, &'static str, Option<u64>),
     /// The connection breaks after this many bytes of the body.
     Cut(usize),
-    /// Other bytes than those that were asked for, so many further on.
+    /// Bytes that lie this far behind those that were asked for.
     Shifted(u64),
     /// A body without a length, which ends after this many bytes.
     Short(usize),

@@ -6,7 +6,7 @@ use crate::problem::Findings;
 
 /// Puts the doors of steps in the place of `*`: of an output those of all steps, of a step those of the steps above it.
 pub(super) fn spread(pipeline: &mut Pipeline, findings: &mut Findings) {
-    let is_wanted = |from: &From| feeds(from).any(|feed| feed.node == EVERY);
+    let is_wanted = |from: &From| from.feeds().iter().any(|feed| feed.node == EVERY);
     let mut sources = pipeline.steps.iter().map(|step| &step.from).chain(pipeline.outputs.iter().map(|out| &out.from));
     if !sources.any(is_wanted) {
         return;
@@ -24,10 +24,6 @@ pub(super) fn spread(pipeline: &mut Pipeline, findings: &mut Findings) {
 /// Whether the file leaves it open that a step, or one within it, rejects rows.
 fn may_reject(step: &Step) -> bool {
     step.on_error != Some(OnError::Fail)
-}
-
-fn feeds(from: &From) -> Box<dyn Iterator<Item = &Located<Feed>> + '_> {
-    Box::new(from.feeds().into_iter())
 }
 
 fn of_one(from: &mut From, steps: &[(String, bool)], none: &str, findings: &mut Findings) {

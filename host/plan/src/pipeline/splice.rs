@@ -132,7 +132,7 @@ fn refuse_two_routes(
     findings: &mut Findings,
 ) -> Option<()> {
     let sources = steps.iter().map(|step| &step.from).chain(outputs.iter().map(|output| &output.from));
-    let mut routed = sources.flat_map(from_feeds).filter(|feed| feed.branch.is_some());
+    let mut routed = sources.flat_map(From::feeds).filter(|feed| feed.branch.is_some());
     let twice = routed.find_map(|feed| given.get(feed.node.as_str())?.iter().find(|given| given.branch.is_some()));
     let Some(twice) = twice else { return Some(()) };
     let message = format!("`{}` takes some of rows of which a route takes some already", outer.uses.value);
@@ -248,7 +248,7 @@ fn leave_out(given: &Given<'_>, steps: &mut Vec<Step>, outputs: &mut [Output]) {
         }
         // A source has nothing to read from the beginning.
         steps.retain(|step| {
-            let stays = !from_feeds(&step.from).is_empty() || given.is_empty();
+            let stays = !step.from.feeds().is_empty() || given.is_empty();
             if !stays {
                 gone.insert(step.name.value.clone());
             }
@@ -258,10 +258,6 @@ fn leave_out(given: &Given<'_>, steps: &mut Vec<Step>, outputs: &mut [Output]) {
             return;
         }
     }
-}
-
-fn from_feeds(from: &From) -> Vec<&Located<Feed>> {
-    from.feeds()
 }
 
 /// Where rows of the inner pipeline come from, in the names of the outer one.
