@@ -17,6 +17,9 @@ use sha2::{Digest, Sha256};
 #[path = "../words/src/text/hex.rs"]
 mod hex;
 
+/// The bundled step that the others are compressed against; the same name is in `xtask/src/guests.rs`.
+const BASE: &str = "filter";
+
 fn main() {
     let root = Path::new(&env::var("CARGO_MANIFEST_DIR").expect("cargo sets it")).join("../..");
     let (plugins, guests) = (root.join("plugins"), root.join("target/guests"));
@@ -73,7 +76,8 @@ fn step(name: &str, component: Option<&Path>, pipeline: Option<(PathBuf, Option<
         Some(path) => {
             println!("cargo:rerun-if-changed={}", path.display());
             let digest = hex(&Sha256::digest(fs::read(&path).expect("what is there can be read")));
-            (format!("Some(carried!({:?}))", compressed(&path).unwrap_or(path)), digest)
+            let base = (name != BASE).then_some(BASE);
+            (format!("Some(carried!({:?}, {base:?}))", compressed(&path, base).unwrap_or(path)), digest)
         }
         None => ("None".to_owned(), String::new()),
     };
@@ -98,10 +102,13 @@ fn page(name: &str, folder: &Path) -> String {
     )
 }
 
-/// The compressed copy of a component, unless it is missing or older.
-fn compressed(component: &Path) -> Option<PathBuf> {
+/// The compressed copy of a component, unless it is missing, or older than that or than what it is compressed against.
+fn compressed(component: &Path, base: Option<&str>) -> Option<PathBuf> {
     let copy = component.with_extension("wasm.zst");
     println!("cargo:rerun-if-changed={}", copy.display());
     let modified = |path: &Path| fs::metadata(path).and_then(|file| file.modified()).ok();
-    (modified(&copy)? > modified(component)?).then_some(copy)
+    let made = modified(&copy)?;
+    let is_older = |than: PathBuf| modified(&than).is_some_and(|than| than < made);
+    let base = base.map(|base| component.with_file_name(base).with_extension("wasm"));
+    (is_older(component.to_owned()) && base.is_none_or(is_older)).then_some(copy)
 }

@@ -6,6 +6,7 @@
 //! bundles the first, and a test fails for each of the second that no test names.
 
 use std::fs;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Instant;
@@ -40,8 +41,13 @@ const STEP: &str = "step-";
 const PART: &str = "part-";
 const TEST: &str = "guest-";
 
-/// How hard a bundled step is compressed: it is done once for each change, and takes seconds for all of them.
-const LEVEL: i32 = 19;
+/// How hard a bundled step is compressed: higher levels take a minute for all of them, and gain a tenth.
+const LEVEL: i32 = 12;
+/// How far back a match may lie, as a power of two: across the base and the component.
+const WINDOW_LOG: u32 = 23;
+/// The bundled step that the others are compressed against, since they share the SDK and half of the standard library; the same name is
+/// in `host/bundled/build.rs`.
+const BASE: &str = "filter";
 
 /// Builds guests, and returns the folder that they are in.
 pub(crate) fn build(root: &Path, which: Which) -> Result<PathBuf> {
@@ -61,13 +67,14 @@ pub(crate) fn build(root: &Path, which: Which) -> Result<PathBuf> {
     let modules = target.join(TARGET).join("guest");
     fs::create_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
     let mut changed = 0;
+    let file = |name: &str, extension: &str| folder.join(name).with_extension(extension);
     for guest in built() {
         let module = modules.join(&guest.library).with_extension("wasm");
-        let component = folder.join(&guest.name).with_extension("wasm");
-        changed += usize::from(componentize(&module, &component)?);
-        if guest.is_step() {
-            compress(&component, &folder.join(&guest.name).with_extension("wasm.zst"))?;
-        }
+        changed += usize::from(componentize(&module, &file(&guest.name, "wasm"))?);
+    }
+    for guest in built().filter(|guest| guest.is_step()) {
+        let base = (guest.name != BASE).then(|| file(BASE, "wasm"));
+        compress(&file(&guest.name, "wasm"), base.as_deref(), &file(&guest.name, "wasm.zst"))?;
     }
     remove_strangers(&folder, &guests)?;
     let named = |prefix: &str| -> Vec<&str> {
@@ -136,16 +143,25 @@ fn componentize(module: &Path, to: &Path) -> Result<bool> {
     write_if_changed(to, &bytes)
 }
 
-/// Writes a component compressed. One that is newer than the component is left alone.
-fn compress(component: &Path, to: &Path) -> Result<()> {
-    if is_newer(to, component) {
+/// Writes a component compressed, against `base` if there is one. A copy that is newer than both is left alone.
+fn compress(component: &Path, base: Option<&Path>, to: &Path) -> Result<()> {
+    if is_newer(to, component) && base.is_none_or(|base| is_newer(to, base)) {
         return Ok(());
     }
-    let failed = |error| format!("{}: {error}", component.display());
-    let bytes = fs::read(component).map_err(failed)?;
-    let packed = zstd::bulk::compress(&bytes, LEVEL).map_err(failed)?;
+    let packed = compressed(component, base).map_err(|error| format!("{}: {error}", component.display()))?;
     // Even where nothing changed, so that it is newer than the component.
     fs::write(to, packed).map_err(|error| format!("{}: {error}", to.display()))
+}
+
+fn compressed(component: &Path, base: Option<&Path>) -> std::io::Result<Vec<u8>> {
+    let bytes = fs::read(component)?;
+    let base = base.map_or(Ok(Vec::new()), fs::read)?;
+    let mut encoder = zstd::Encoder::with_ref_prefix(Vec::new(), LEVEL, &base)?;
+    encoder.set_pledged_src_size(Some(bytes.len() as u64))?;
+    encoder.long_distance_matching(true)?;
+    encoder.window_log(WINDOW_LOG)?;
+    encoder.write_all(&bytes)?;
+    encoder.finish()
 }
 
 fn is_newer(file: &Path, than: &Path) -> bool {

@@ -3,16 +3,17 @@
 #![forbid(unsafe_code)]
 
 use std::borrow::Cow;
+use std::io::{self, Read};
 
 /// What zstd's frames begin with; a component begins with `\0asm`.
 const ZSTD: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
 
-/// A function that gives the component in a file, decompressed once.
+/// A function that gives the component in a file, decompressed once: with the bundled step that it was compressed against, if any.
 macro_rules! carried {
-    ($file:literal) => {
+    ($file:literal, $base:expr) => {
         || {
             static BYTES: std::sync::LazyLock<std::borrow::Cow<'static, [u8]>> =
-                std::sync::LazyLock::new(|| unpacked(include_bytes!($file)));
+                std::sync::LazyLock::new(|| unpacked(include_bytes!($file), $base));
             &BYTES
         }
     };
@@ -34,11 +35,18 @@ pub struct Page {
 include!(concat!(env!("OUT_DIR"), "/bundled.rs"));
 
 /// A component, decompressed if it is compressed. A damaged binary gives no bytes, which no one takes for a component.
-fn unpacked(bytes: &'static [u8]) -> Cow<'static, [u8]> {
+fn unpacked(bytes: &'static [u8], base: Option<&str>) -> Cow<'static, [u8]> {
     match bytes.starts_with(&ZSTD) {
-        true => Cow::Owned(zstd::decode_all(bytes).unwrap_or_default()),
+        true => Cow::Owned(decompressed(bytes, base).unwrap_or_default()),
         false => Cow::Borrowed(bytes),
     }
+}
+
+fn decompressed(bytes: &[u8], base: Option<&str>) -> io::Result<Vec<u8>> {
+    let base = base.and_then(|base| BUNDLED.iter().find(|step| step.name == base)?.bytes);
+    let mut component = Vec::new();
+    zstd::Decoder::with_ref_prefix(bytes, base.map_or(&[][..], |base| base()))?.read_to_end(&mut component)?;
+    Ok(component)
 }
 
 #[cfg(test)]
