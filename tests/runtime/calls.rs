@@ -18,8 +18,15 @@ fn granted(port: u16) -> Grants {
 
 /// A pipeline of one step that asks the model about each row.
 fn asks<'a>(bench: &'a Bench, model: &Model, more: &str, limits: CallLimits) -> Case<'a> {
-    let config = format!("config = {{ url = \"{}\" }}\n{more}", model.url());
-    let (port, text) = (model.port, straight(&use_step("ask", "asker", &config)));
+    asks_in_batches(bench, model, more, limits, "")
+}
+
+/// As [`asks`], with these settings of the run.
+fn asks_in_batches<'a>(bench: &'a Bench, model: &Model, more: &str, limits: CallLimits, run: &str) -> Case<'a> {
+    let (port, url) = (model.port, model.url());
+    let config =
+        format!("config = {{ url = \"{url}\" }}\ngrant.http = [\"POST http://127.0.0.1:{port}/v1/\"]\n{more}\n{run}");
+    let text = straight(&use_step("ask", "asker", &config));
     bench.pipeline(text).revise(move |plan| with(plan, port, &limits)).overwrite()
 }
 
@@ -66,6 +73,56 @@ fn requests_are_sent_together_and_no_more_at_once_than_allowed() {
     assert_eq!((calls.sent, calls.most_in_flight, calls.retried.len()), (300, 40, 0));
     let step = &calls.steps["ask"];
     assert_eq!((step.replies, step.input_tokens, step.output_tokens), (300, 900, 2100));
+}
+
+/// A wrong outcome would leave a server idle because batches are small: it replies to nothing before 60 requests are there.
+#[test]
+fn small_batches_are_asked_about_together_and_stay_in_order() {
+    for (rows, batch_rows, together) in [(600, 7, 60), (90, 1, 60), (600, 64, 60)] {
+        let bench = Bench::with_rows(rows);
+        let model = Model::together(together, |_, _| Act::Reply);
+        let run = format!("[run]\nbatch_rows = {batch_rows}\n");
+        let report = asks_in_batches(&bench, &model, "", at_once(60), &run).report();
+        all_said(&bench, rows);
+        let ids: Vec<_> = (0..rows).map(|id| json!(id)).collect();
+        assert_eq!(bench.column("out.jsonl", "id"), ids);
+        assert_eq!((model.requests(), model.look(|seen| seen.most_in_flight)), (rows, 60), "{batch_rows} rows a batch");
+        assert_eq!(step_calls(&report), (rows as u64, 0, 0));
+    }
+}
+
+/// A wrong outcome would let all rows wait for the slowest: its reply comes when those to seven other batches are there.
+#[test]
+fn a_slow_reply_holds_up_no_other_batch() {
+    let bench = Bench::with_rows(400);
+    let replies = Arc::new((Mutex::new(0), std::sync::Condvar::new()));
+    let model = Model::start(move |text, _| {
+        let mut replied = replies.0.lock().unwrap();
+        match text {
+            "row 3" => {
+                let all = replies.1.wait_timeout_while(replied, crate::bench::HANGS, |replied| *replied < 399).unwrap();
+                assert!(!all.1.timed_out(), "{} replies while one was awaited", *all.0);
+            }
+            _ => {
+                *replied += 1;
+                replies.1.notify_all();
+            }
+        }
+        Act::Reply
+    });
+    asks_in_batches(&bench, &model, "", at_once(20), "[run]\nbatch_rows = 50\n").report();
+    all_said(&bench, 400);
+    assert_eq!(model.requests(), 400, "none is sent again");
+}
+
+/// A wrong outcome would open instances that have nothing to do: as many as there are, where one call fills the server.
+#[test]
+fn a_step_with_a_number_of_instances_has_that_many() {
+    let bench = Bench::with_rows(120);
+    let model = Model::start(|_, _| Act::Reply);
+    asks_in_batches(&bench, &model, "replicas = 1", at_once(40), "[run]\nbatch_rows = 10\n").report();
+    all_said(&bench, 120);
+    assert!(model.look(|seen| seen.most_in_flight) <= 10);
 }
 
 /// A wrong outcome would lose rows to what passes.

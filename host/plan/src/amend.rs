@@ -20,7 +20,13 @@ impl Plan {
     /// # Errors
     /// Grants that no pipeline file can give, such as a path that leads out of its folder.
     pub fn with_grants(self, step: &str, grants: Grants) -> Result<Self, Contradiction> {
-        self.with_step(step, |step| step.grants.clone_from(&grants)).verified()
+        self.with_step(step, |step| {
+            step.grants.clone_from(&grants);
+            if grants.http.is_empty() {
+                step.spare = 0;
+            }
+        })
+        .verified()
     }
 
     /// The plan with these limits of requests, by server.

@@ -19,6 +19,8 @@ pub enum Load {
 
 /// The most instances that the steps of a stage, or of all stages with [`Load::Eager`], have together, unless `[run] instances` says it.
 pub const STAGE_INSTANCES: u64 = 1024;
+/// Spare instances of a step that waits for servers, at most.
+pub(crate) const MOST_SPARE: u32 = 127;
 /// The most that it can say: each instance has address space of its own, of which there are 2^47 bytes.
 pub(crate) const MOST_STAGE_INSTANCES: u64 = 16_384;
 

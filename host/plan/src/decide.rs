@@ -97,6 +97,7 @@ fn assemble(draft: &Draft<'_>, components: &[&Component]) -> Plan {
             limits: StepLimits::of(&step.limits, facts.kind),
             need: draft.needs[index],
             replicas: draft.replicas[index],
+            spare: draft.spare[index],
             batch: Some(draft.batch(index)).filter(|batch| *batch != pipeline.run.batch),
             on_error: step.on_error(),
             max_rejects: step.max_rejects,

@@ -63,6 +63,8 @@ pub(crate) struct Draft<'a> {
     pub(crate) wanted: Vec<u32>,
     /// Instances that it has.
     pub(crate) replicas: Vec<u32>,
+    /// Further instances of steps that wait for servers.
+    pub(crate) spare: Vec<u32>,
     pub(crate) edges: Vec<DraftEdge>,
     /// How many edges lead to or from each step.
     pub(crate) touching: Vec<usize>,
@@ -105,6 +107,7 @@ impl<'a> Draft<'a> {
             budget: terms.budget.or(pipeline.run.budget.as_ref().map(|budget| budget.value)),
             wanted: wanted(pipeline, terms, several),
             replicas: vec![1; pipeline.steps.len()],
+            spare: vec![0; pipeline.steps.len()],
             kinds,
             touching: touching(pipeline.steps.len(), &edges),
             edges,
@@ -218,8 +221,8 @@ impl<'a> Draft<'a> {
     }
 }
 
-/// A step that may have several instances has one for each core, unless its number is given: all but steps that write files or send
-/// requests, for whose reader or server it matters how many come at once.
+/// A step that may have several instances has one for each core, unless its number is given: all but steps that write files, for whose
+/// reader it matters how many write at once, and steps that send requests, which have spare instances.
 fn wanted(pipeline: &Pipeline, terms: &Terms, several: &[bool]) -> Vec<u32> {
     let cores = terms.replicas.or(pipeline.run.replicas).unwrap_or(terms.cores).max(1);
     let steps = pipeline.steps.iter().zip(several);

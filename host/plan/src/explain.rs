@@ -152,10 +152,12 @@ fn step_row(step: &PlannedStep, known: &Known<'_>) -> Row {
     if step.kind == Kind::Global {
         limits[1] = format!("{} to run", duration(step.limits.time_ms));
     }
-    if step.replicas > 1 {
-        limits.insert(0, format!("{} replicas", step.replicas));
+    let has_several = step.replicas > 1 || step.spare > 0;
+    if has_several {
+        let up_to = if step.spare > 0 { "up to " } else { "" };
+        limits.insert(0, format!("{up_to}{} replicas", step.replicas + step.spare));
     }
-    limits[usize::from(step.replicas > 1)].insert_str(0, "at most ");
+    limits[usize::from(has_several)].insert_str(0, "at most ");
     limits.extend(unusual_limits(step));
     if let Some(batch) = step.batch {
         limits.push(format!("batches of {} rows or {}", batch.rows, exact(batch.bytes)));

@@ -1,6 +1,6 @@
 //! What a stage is predicted to take: the needs of its steps, the process itself, and rows in flight.
 //!
-//! - *steps*: for each step of the stage, what one instance needs × its instances;
+//! - *steps*: for each step of the stage, what one instance needs × its instances; with a budget, spare ones too;
 //! - *host*: 16 MiB for the process, its code, threads and tables;
 //! - *rows*: at least two batches for each instance (what it is given and what it puts out) and one for each edge into and out of
 //!   a step (a queue, or a buffer to decode or encode in); at most three times as much. With a budget it is what the budget
@@ -85,7 +85,9 @@ impl Plan {
                     edges,
                     larger(step.batch.unwrap_or(self.batch), self.batch),
                 ));
-                *needs = needs.saturating_add(step.need.bytes.saturating_mul(u64::from(step.replicas)));
+                let spare = if self.budget.is_some() { step.spare } else { 0 };
+                let instances = u64::from(step.replicas) + u64::from(spare);
+                *needs = needs.saturating_add(step.need.bytes.saturating_mul(instances));
             }
         }
         let all = needs.iter().copied().fold(0, u64::saturating_add);

@@ -90,6 +90,9 @@ pub struct PlannedStep {
     pub need: Need,
     /// The most instances side by side; 1 for a source. A global step has more than one only where its rows are grouped.
     pub replicas: u32,
+    /// Further instances, opened while all others wait for replies and the servers that they ask have room.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub spare: u32,
     /// What one call is given at most, where it differs from [`Plan::batch`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub batch: Option<BatchSize>,
@@ -108,6 +111,10 @@ pub struct PlannedStep {
     /// None for a source, one (without a name) for a transform, at least one for a global step.
     #[serde(skip_serializing)]
     pub ports: Vec<Port>,
+}
+
+fn is_zero(number: &u32) -> bool {
+    *number == 0
 }
 
 /// What one instance of a step may use.

@@ -236,6 +236,11 @@ fn observer(wanted: bool, waiting: &Arc<Mutex<Waiting>>) -> Observer {
                 Some(rows) => (rows.1, rows.2) = (rows.1 + rows_in, rows.2 + rows_out),
                 None => waiting.rows.push((step, rows_in, rows_out)),
             },
+            Event::Calls { .. } => {
+                // The latest has it all.
+                waiting.others.retain(|event| !matches!(event, Event::Calls { .. }));
+                waiting.others.push(event);
+            }
             Event::Log { .. } if waiting.others.len() >= LINES => waiting.omitted += 1,
             event => waiting.others.push(event),
         }
@@ -309,6 +314,25 @@ fn fields(py: Python<'_>, event: Event) -> PyResult<Bound<'_, PyDict>> {
         Event::Note { message } => {
             fields.set_item("message", message)?;
             "note"
+        }
+        Event::Calls { servers, left } => {
+            let all = PyDict::new(py);
+            for calls in servers {
+                let one = PyDict::new(py);
+                one.set_item("sent", calls.sent)?;
+                one.set_item("replies", calls.replies)?;
+                one.set_item("known", calls.known)?;
+                one.set_item("failed", calls.failed)?;
+                one.set_item("in_flight", calls.in_flight)?;
+                one.set_item("waiting", calls.waiting)?;
+                one.set_item("input_tokens", calls.input_tokens)?;
+                one.set_item("output_tokens", calls.output_tokens)?;
+                one.set_item("cost", calls.cost)?;
+                all.set_item(calls.server, one)?;
+            }
+            fields.set_item("servers", all)?;
+            fields.set_item("left", left.map(|left| left.as_secs_f64()))?;
+            "calls"
         }
         Event::Ended { stage, took, linear_memory } => {
             fields.set_item("stage", stage)?;

@@ -1,9 +1,11 @@
 //! What a run tells while it goes on: for progress lines and logs, never for the result.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 pub use callboard_sandbox::Level;
+use callboard_sandbox::{ServerCalls, StepCalls};
 
 /// Something that happened in a run.
 #[derive(Clone, Debug)]
@@ -71,6 +73,13 @@ pub enum Event {
         /// A sentence without a full stop.
         message: String,
     },
+    /// How far the requests to servers are: twice a second, while that changes.
+    Calls {
+        /// Each server that was asked.
+        servers: Vec<CallsNow>,
+        /// How long the rest is going to take, if it is known how many rows that is.
+        left: Option<Duration>,
+    },
     /// A stage has ended, and its components are gone.
     Ended {
         /// The stage, from 1.
@@ -89,6 +98,51 @@ pub enum Event {
         /// What it wrote.
         message: String,
     },
+}
+
+/// The requests to a server, so far and now.
+#[derive(Clone, Debug, Default, PartialEq)]
+#[non_exhaustive]
+pub struct CallsNow {
+    /// The server, as `[calls]` names it.
+    pub server: String,
+    /// Requests that were sent, repetitions among them.
+    pub sent: u64,
+    /// Replies that came.
+    pub replies: u64,
+    /// Replies from the journal: nothing was sent.
+    pub known: u64,
+    /// Requests that failed after all repetitions.
+    pub failed: u64,
+    /// Requests that were sent and have no reply yet.
+    pub in_flight: u32,
+    /// Requests that wait, by what they wait for: `at_once`, `rate`, `tokens` or `cost`, a pause that the `server` asked for, or that
+    /// before a repetition (`retry`).
+    pub waiting: BTreeMap<&'static str, u32>,
+    /// Tokens of the requests that were replied to.
+    pub input_tokens: u64,
+    /// Tokens of the replies.
+    pub output_tokens: u64,
+    /// What the replies cost, in the unit of `price`.
+    pub cost: f64,
+}
+
+impl CallsNow {
+    pub(crate) fn of((server, calls): (String, ServerCalls)) -> CallsNow {
+        let sum = |of: fn(&StepCalls) -> u64| calls.steps.values().map(of).fold(0, u64::saturating_add);
+        CallsNow {
+            server,
+            sent: calls.sent,
+            replies: sum(|step| step.replies),
+            known: sum(|step| step.known),
+            failed: sum(|step| step.failed),
+            in_flight: calls.in_flight,
+            input_tokens: sum(|step| step.input_tokens),
+            output_tokens: sum(|step| step.output_tokens),
+            cost: sum(|step| step.cost) as f64 / callboard_plan::PARTS as f64,
+            waiting: calls.waiting,
+        }
+    }
 }
 
 /// Receives the events of a run.

@@ -61,7 +61,7 @@ pub use callboard_sandbox::{
     CallKey, Calls, CompileCommand, Journal, Look, Question, Reply, columns_of, compile_file, display as display_type,
 };
 pub use error::{Class, LimitExceeded, Place, RunError};
-pub use events::{Event, Level, Observer};
+pub use events::{CallsNow, Event, Level, Observer};
 #[cfg(feature = "fuzzing")]
 pub use fuzz::{fuzz_disk, fuzz_folder};
 pub use prepare::components::{Bundled, BundledPipeline, ComponentUnread, Components, compose, read_component};

@@ -46,6 +46,16 @@ impl Folder {
 }
 
 impl Reach {
+    /// The instances of the step that wait for replies of servers; one that sends several requests by `wasi:http` counts for each.
+    pub fn waiting(&self) -> u32 {
+        self.requests.waiting()
+    }
+
+    /// Whether more requests of the step would be sent at once, or soon, if there were any.
+    pub fn servers_have_room(&self) -> bool {
+        self.requests.have_room()
+    }
+
     /// The folders that the step may write.
     pub fn writable(&self) -> impl Iterator<Item = &Dir> {
         self.folders.iter().filter(|folder| folder.permissions == FsPerms::ReadWrite).map(|folder| &folder.open)

@@ -1,16 +1,17 @@
 //! Progress, on standard error: a line per step on a terminal, plain lines otherwise.
 
 use std::collections::HashMap;
+use std::fmt::Write;
 use std::io::IsTerminal;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use callboard_runtime::{Event, Level, Observer};
+use callboard_runtime::{CallsNow, Event, Level, Observer};
 use callboard_words::sizes::bytes;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
-use super::figures::{count, time};
+use super::figures::{count, rate, time};
 use super::{err, harmless, inline, short};
 
 /// How much is shown.
@@ -37,6 +38,15 @@ struct Inner {
     /// `None` where standard error is not a terminal.
     bars: Option<MultiProgress>,
     steps: Mutex<HashMap<String, Line>>,
+    calls: Mutex<Calls>,
+}
+
+/// What is shown of requests to servers.
+#[derive(Default)]
+struct Calls {
+    bars: HashMap<String, ProgressBar>,
+    /// When a plain line was written.
+    said: Option<Instant>,
 }
 
 struct Line {
@@ -58,7 +68,7 @@ impl Progress {
     }
 
     fn with(detail: Detail, bars: Option<MultiProgress>) -> Progress {
-        let inner = Arc::new(Inner { detail, bars, steps: Mutex::default() });
+        let inner = Arc::new(Inner { detail, bars, steps: Mutex::default(), calls: Mutex::default() });
         if detail >= Detail::Warnings {
             let of_thread = Arc::downgrade(&inner);
             // Without it, slow places are not named.
@@ -81,6 +91,7 @@ impl Progress {
             .unwrap_or_else(PoisonError::into_inner)
             .drain()
             .for_each(|(_, line)| line.bar.finish_and_clear());
+        self.0.end_calls();
     }
 }
 
@@ -96,6 +107,39 @@ fn say_what_is_waited_for(inner: &Weak<Inner>) {
             said = now;
         }
     }
+}
+
+/// Between two plain lines about requests.
+const CALLS_SAID: Duration = Duration::from_secs(10);
+
+/// `1,204 replies, 64 in flight, 130 wait (at_once 100, rate 30), 402 k tokens, cost 0.1312, 2m 05s left`.
+fn calls_text(calls: &CallsNow, left: Option<Duration>) -> String {
+    let mut text = format!("{} replies", count(calls.replies));
+    let mut say = |said: std::fmt::Arguments<'_>| drop(text.write_fmt(said));
+    if calls.known > 0 {
+        say(format_args!(", {} from the journal", count(calls.known)));
+    }
+    if calls.failed > 0 {
+        say(format_args!(", {} failed", count(calls.failed)));
+    }
+    say(format_args!(", {} in flight", count(calls.in_flight.into())));
+    let waiting: u64 = calls.waiting.values().map(|requests| u64::from(*requests)).sum();
+    if waiting > 0 {
+        let causes: Vec<String> =
+            calls.waiting.iter().map(|(cause, requests)| format!("{cause} {}", count((*requests).into()))).collect();
+        say(format_args!(", {} wait ({})", count(waiting), causes.join(", ")));
+    }
+    let tokens = calls.input_tokens.saturating_add(calls.output_tokens);
+    if tokens > 0 {
+        say(format_args!(", {} tokens", rate(tokens as f64)));
+    }
+    if calls.cost > 0.0 {
+        say(format_args!(", cost {:.4}", calls.cost));
+    }
+    if let Some(left) = left {
+        say(format_args!(", {} left", time(left.as_secs_f64() * 1e3)));
+    }
+    text
 }
 
 /// How often that is looked at.
@@ -130,6 +174,7 @@ impl Inner {
                 self.begin(&steps);
             }
             Event::Rows { step, rows_in, rows_out } => self.moved(&step, rows_in, rows_out),
+            Event::Calls { servers, left } => self.called(&servers, left),
             Event::Ended { stage, took, linear_memory } => {
                 let (took, memory) = (time(took.as_secs_f64() * 1e3), bytes(linear_memory));
                 self.end();
@@ -180,9 +225,63 @@ impl Inner {
         }
     }
 
+    /// Shows how far the requests to servers are. The time that is left is behind the last of them.
+    fn called(&self, servers: &[CallsNow], left: Option<Duration>) {
+        if self.detail < Detail::Progress {
+            return;
+        }
+        let mut calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_due = calls.said.is_none_or(|said| said.elapsed() >= CALLS_SAID);
+        for (at, server) in servers.iter().enumerate() {
+            let text = calls_text(server, left.filter(|_| at + 1 == servers.len()));
+            let name = inline(&server.server);
+            match &self.bars {
+                Some(bars) => {
+                    let style =
+                        || ProgressStyle::with_template("  {spinner} {wide_msg}").expect("the template is right");
+                    let new = || bars.add(ProgressBar::new_spinner().with_style(style()));
+                    let bar = calls.bars.entry(server.server.clone()).or_insert_with(new);
+                    bar.set_message(harmless(&format!("{name}   {text}")));
+                    bar.tick();
+                }
+                None if is_due => err(&format!("{name}: {text}")),
+                None => {}
+            }
+        }
+        if is_due {
+            calls.said = Some(Instant::now());
+        }
+    }
+
+    fn end_calls(&self) {
+        let mut calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
+        calls.bars.drain().for_each(|(_, bar)| bar.finish_and_clear());
+    }
+
     /// Takes the lines of the stage away.
     fn end(&self) {
         let lines: Vec<(String, Line)> = self.steps.lock().unwrap_or_else(PoisonError::into_inner).drain().collect();
         lines.into_iter().for_each(|(_, line)| line.bar.finish_and_clear());
+        self.end_calls();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    #[test]
+    fn a_line_about_requests_says_what_they_wait_for_and_what_is_left() {
+        let mut calls = CallsNow::default();
+        (calls.replies, calls.known, calls.failed, calls.in_flight) = (1_204, 10, 2, 64);
+        (calls.input_tokens, calls.output_tokens, calls.cost) = (300_000, 102_000, 0.13125);
+        calls.waiting = BTreeMap::from([("at_once", 1_200), ("rate", 30)]);
+        assert_eq!(
+            calls_text(&calls, Some(Duration::from_secs(125))),
+            "1,204 replies, 10 from the journal, 2 failed, 64 in flight, 1,230 wait (at_once 1,200, rate 30), 402 k tokens, cost 0.1313, 2m 05s left"
+        );
+        assert_eq!(calls_text(&CallsNow::default(), None), "0 replies, 0 in flight");
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
-use crate::choices::MaxRejects;
+use crate::choices::{MOST_SPARE, MaxRejects};
 use crate::door::Feed;
 use crate::grants::variables;
 use crate::parts::MOST_COMPONENT_BYTES;
@@ -128,6 +128,9 @@ fn verify_step(step: &PlannedStep) -> Result<(), String> {
     }
     if step.kind == Kind::Source && step.replicas != 1 || !(1..=MOST_INSTANCES).contains(&u64::from(step.replicas)) {
         return Err(format!("has {} instances", step.replicas));
+    }
+    if step.spare > MOST_SPARE || (step.spare > 0 && (step.kind != Kind::Transform || step.grants.http.is_empty())) {
+        return Err(format!("has {} spare instances", step.spare));
     }
     if let Some(batch) = step.batch
         && (step.kind != Kind::Transform || !(1..=MOST_BATCH_ROWS).contains(&batch.rows) || batch.bytes == 0)

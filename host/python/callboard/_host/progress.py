@@ -25,6 +25,8 @@ class Shown:
         self.stages = 0
         self.doing = "checking"
         self.rows: dict[str, tuple[int, int]] = {}
+        self.calls: dict[str, dict[str, Any]] = {}
+        self.left: float | None = None
         self.lines: list[str] = []
 
     def take(self, events: list[dict[str, Any]]) -> None:
@@ -41,7 +43,10 @@ class Shown:
             elif kind == "rows":
                 rows_in, rows_out = self.rows.get(event["step"], (0, 0))
                 self.rows[event["step"]] = (rows_in + event["rows_in"], rows_out + event["rows_out"])
+            elif kind == "calls":
+                self.calls, self.left = event["servers"], event["left"]
             elif kind == "ended":
+                self.calls, self.left = {}, None
                 self.lines.append(f"stage {event['stage']} of {self.stages} done in {event['seconds']:.2f} s")
             elif kind == "note":
                 self.lines.append(event["message"])
@@ -54,13 +59,25 @@ class Shown:
     def line(self) -> str:
         """All of it on one line."""
         rows = "  ".join(f"{step} {rows_in:,} → {rows_out:,}" for step, (rows_in, rows_out) in list(self.rows.items())[-3:])
-        return f"{self.doing}  {rows}".rstrip()
+        calls = "".join(f"  {server} {_calls(now)}" for server, now in self.calls.items())
+        left = "" if self.left is None else f", {self.left:.0f} s left"
+        return f"{self.doing}  {rows}{calls}{left}".rstrip()
 
     @property
     def html(self) -> str:
         """All of it as a bar."""
         text = html.escape(self.line)
         return f'<progress value="{max(self.stage - 1, 0)}" max="{max(self.stages, 1)}"></progress> <code>{text}</code>'
+
+
+def _calls(now: dict[str, Any]) -> str:
+    """How far the requests to a server are."""
+    said = [f"{now['replies'] + now['known']:,} replies", f"{now['in_flight']:,} in flight"]
+    if now["waiting"]:
+        said.append(f"{sum(now['waiting'].values()):,} wait ({', '.join(now['waiting'])})")
+    if now["cost"]:
+        said.append(f"cost {now['cost']:.4f}")
+    return ", ".join(said)
 
 
 @contextmanager

@@ -9,6 +9,7 @@ use callboard_plan::{Feed, Load, Stage};
 use tokio_util::sync::CancellationToken;
 
 use super::Run;
+use super::calling::Calling;
 use super::watch::Watch;
 use crate::error::RunError;
 use crate::events::Event;
@@ -66,6 +67,9 @@ impl Run {
         let mut profile = None;
         let outcome = opened.and_then(|noted| {
             notes.extend(noted);
+            let asked = || (prepared.calls.clone(), live.asked.clone(), prepared.observer().clone());
+            let asks = prepared.sends_requests().then(asked);
+            let _calling = asks.map(|(calls, asked, observer)| Calling::begin(calls, asked, observer)).transpose()?;
             carry_out(&live, &mut costs, &mut profile)
         });
         drop(watch);

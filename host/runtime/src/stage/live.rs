@@ -11,6 +11,7 @@ use callboard_plan::{PlannedStep, Reader};
 use callboard_sandbox::InstanceConfig;
 use tokio_util::sync::CancellationToken;
 
+use super::asked::Asked;
 use super::kept::Kept;
 use super::reject_limits::RejectLimits;
 use crate::error::{Class, RunError};
@@ -40,6 +41,8 @@ pub(crate) struct Live<'a> {
     pub(crate) interrupt: CancellationToken,
     /// When a transform was first called with rows.
     pub(crate) first_call: OnceLock<Instant>,
+    /// Rows that servers are asked about.
+    pub(crate) asked: Arc<Asked>,
     kept: Kept,
     failure: Mutex<Option<RunError>>,
     finished: Mutex<BTreeMap<String, Finished>>,
@@ -60,6 +63,7 @@ impl<'a> Live<'a> {
             stop,
             interrupt: prepared.settings.cancel.clone(),
             first_call: OnceLock::new(),
+            asked: Arc::default(),
             kept,
             failure: Mutex::default(),
             finished: Mutex::default(),

@@ -22,6 +22,20 @@ pub(crate) struct LoadedStep {
     pub(crate) workers: Vec<Worker>,
 }
 
+impl LoadedStep {
+    /// Makes places for this many further instances. Nothing is loaded for them yet.
+    pub(crate) fn spare(&mut self, places: u32) {
+        let Some(code) = self.workers.first().map(|worker| worker.code.clone()) else { return };
+        self.workers.extend((0..places).map(|_| Worker::place(&code)));
+    }
+
+    /// Drops all but the first `places` instances; the time that they were busy is added to the first one's.
+    pub(crate) fn keep(&mut self, places: usize) {
+        let gone: Duration = self.workers.drain(places..).map(|mut worker| worker.busy()).sum();
+        self.workers.first_mut().into_iter().for_each(|first| first.busy += gone);
+    }
+}
+
 /// The place of an instance. One that failed is dropped, and another is made when it is needed.
 pub(crate) struct Worker {
     instance: Option<Instance>,
@@ -47,6 +61,10 @@ impl Code {
 }
 
 impl Worker {
+    fn place(code: &Arc<Code>) -> Worker {
+        Worker { instance: None, first: None, code: code.clone(), busy: Duration::ZERO }
+    }
+
     /// The instance, made and opened if there is none.
     pub(crate) fn instance(&mut self, run: &Live<'_>, step: &PlannedStep) -> Result<&mut Instance, RunError> {
         if self.instance.is_none() {
@@ -121,8 +139,8 @@ pub(crate) fn load(run: &Live<'_>, steps: &[String]) -> Result<Vec<LoadedStep>, 
 
 fn unloaded(step: &PlannedStep) -> LoadedStep {
     let code = Arc::new(Code::default());
-    let worker = |_| Worker { instance: None, first: None, code: code.clone(), busy: Duration::ZERO };
-    LoadedStep { name: step.name.clone(), kind: step.kind, workers: (0..step.replicas).map(worker).collect() }
+    let workers = (0..step.replicas).map(|_| Worker::place(&code)).collect();
+    LoadedStep { name: step.name.clone(), kind: step.kind, workers }
 }
 
 fn open(run: &Live<'_>, step: &PlannedStep, loaded: &Loaded, config: &InstanceConfig) -> Result<Instance, Fault> {

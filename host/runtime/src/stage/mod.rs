@@ -5,6 +5,8 @@
 //! 3. *Run*: a thread for each node; batches flow through bounded channels ([`wire`]) until every node has ended, or one failed.
 //! 4. *End*: instances are dropped, their memory and code given back. What the stage left is noted in the journal by the run.
 
+mod asked;
+mod asking;
 pub(crate) mod boundary;
 mod input;
 pub(crate) mod kept;
@@ -26,6 +28,7 @@ use std::time::Instant;
 
 use callboard_plan::{Feed, Kind, Reader, Stage};
 
+pub(crate) use asked::Asked;
 use live::Live;
 pub(crate) use load::{LoadedStep, load};
 use wire::Wires;

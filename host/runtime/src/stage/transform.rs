@@ -2,13 +2,14 @@
 //!
 //! With one instance each, a transform is a node of its own, and works beside its neighbours. With more, neighbours of equal numbers are one
 //! node: a *lane* is a thread with an instance of each of them, and takes a batch through all, so nothing waits between them. It reads the
-//! batch, too, where that lies in a spill.
+//! batch, too, where that lies in a spill. A step that asks servers has more lanes while it waits for them ([`asking`]).
 
 use std::sync::Arc;
 use std::sync::mpsc::sync_channel;
 
 use callboard_plan::{Feed, Kind, Reader, Transport};
 
+use super::asking;
 use super::live::Live;
 use super::load::{LoadedStep, Worker};
 use super::process::{Processed, Task};
@@ -40,7 +41,10 @@ fn follows(run: &Live<'_>, before: &LoadedStep, step: &LoadedStep) -> bool {
         [edge] => edge.from == *before.name && edge.transport == Transport::Channel,
         _ => false,
     };
-    only && run.prepared.recuts(&Reader::Step(step.name.clone())).is_none()
+    let asks = |step: &LoadedStep| run.prepared.step(&step.name).spare > 0;
+    only && !asks(before)
+        && !asks(step)
+        && run.prepared.recuts(&Reader::Step(step.name.clone())).is_none()
         && side_by_side(before)
         && step.kind == Kind::Transform
         && step.workers.len() == before.workers.len()
@@ -59,6 +63,7 @@ pub(super) fn run(
     let tasks: Vec<Task<'_>> =
         names.iter().zip(&outlets).map(|(name, outlets)| Task::of(run, name, &outlets.doors)).collect();
     let last = steps.len() - 1;
+    let spare = tasks[0].step.spare;
     let ends = names.iter().zip(outlets).enumerate().map(|(at, (name, Outlets { main, doors }))| End {
         run,
         step: Arc::from(name.as_str()),
@@ -67,6 +72,15 @@ pub(super) fn run(
         doors,
     });
     let mut ends = Ends(ends.collect());
+    if spare > 0 {
+        let step = &mut *steps[0];
+        let places = step.workers.len();
+        step.spare(spare);
+        let asked = asking::run(&tasks[0], &mut step.workers, places, inlet, &mut ends);
+        step.keep(places);
+        asked?;
+        return ends.0.into_iter().zip(steps).map(|(end, step)| end.end(step)).collect();
+    }
     let mut lanes: Vec<Vec<&mut Worker>> = Vec::new();
     for step in &mut steps {
         lanes.resize_with(step.workers.len(), Vec::new);
@@ -80,15 +94,21 @@ pub(super) fn run(
 }
 
 /// What a batch became in each step; fewer than there are where no row was left, or where one failed.
-struct Answer {
+pub(super) struct Answer {
     done: Vec<Processed>,
-    failed: Option<RunError>,
+    pub(super) failed: Option<RunError>,
     /// Whether more rows of the same batch follow.
     more: bool,
 }
 
+impl Answer {
+    pub(super) fn failed(error: RunError) -> Answer {
+        Answer { done: Vec::new(), failed: Some(error), more: false }
+    }
+}
+
 /// Takes a batch through all steps.
-fn drive(tasks: &[Task<'_>], lane: &mut [&mut Worker], mut batch: Batch) -> Answer {
+pub(super) fn drive(tasks: &[Task<'_>], lane: &mut [&mut Worker], mut batch: Batch) -> Answer {
     let mut done: Vec<Processed> = Vec::with_capacity(tasks.len());
     let more = batch.more;
     for (task, worker) in tasks.iter().zip(lane) {
@@ -129,8 +149,7 @@ fn side_by_side(
             spawn_scoped(scope, move || {
                 for batch in batches {
                     let driven = caught(|| batch.read().map(|batch| drive(tasks, lane, batch)));
-                    let failed = |error| Answer { done: Vec::new(), failed: Some(error), more: false };
-                    let answer = driven.map_err(RunError::from).flatten().unwrap_or_else(failed);
+                    let answer = driven.map_err(RunError::from).flatten().unwrap_or_else(Answer::failed);
                     let failed = answer.failed.is_some();
                     if answers.send(answer).is_err() || failed {
                         return;
@@ -170,10 +189,10 @@ fn side_by_side(
 }
 
 /// Where the results of the batches come together, in order.
-struct Ends<'a>(Vec<End<'a>>);
+pub(super) struct Ends<'a>(Vec<End<'a>>);
 
 impl Ends<'_> {
-    fn put_out(&mut self, answer: Answer) -> Result<(), Stop> {
+    pub(super) fn put_out(&mut self, answer: Answer) -> Result<(), Stop> {
         let (failed_at, more) = (answer.done.len(), answer.more);
         for (end, done) in self.0.iter_mut().zip(answer.done) {
             end.put_out(done, more).map_err(|stop| super::in_step(stop, &end.step))?;

@@ -159,7 +159,13 @@ impl Calls {
         done: impl FnOnce(Outcome) + Send + 'static,
     ) -> Result<(), SandboxError> {
         let shared = self.0.clone();
-        let tracked = self.0.sent.track_future(async move { done(shared.ask(&step, asked, &gone).await) });
+        let server = shared.server(&asked.target);
+        let under_way = step.awaits(&server);
+        let tracked = self.0.sent.track_future(async move {
+            let outcome = shared.ask(&step, &server, asked, &gone).await;
+            drop(under_way);
+            done(outcome);
+        });
         self.0.handle()?.spawn(tracked);
         Ok(())
     }
@@ -245,13 +251,12 @@ impl Shared {
         server
     }
 
-    async fn ask(&self, step: &Granted, asked: Asked, gone: &CancellationToken) -> Outcome {
-        let server = self.server(&asked.target);
+    async fn ask(&self, step: &Granted, server: &Arc<Server>, asked: Asked, gone: &CancellationToken) -> Outcome {
         let Some(journal) = self.journal.get().filter(|_| server.limits.journal) else {
-            return self.asked(step, &server, &asked, gone, None).await;
+            return self.asked(step, server, &asked, gone, None).await;
         };
         let url = asked.url();
-        if let Some(reply) = known(&**journal, &server, step, &asked, &url) {
+        if let Some(reply) = known(&**journal, server, step, &asked, &url) {
             return Ok(Ok(reply));
         }
         if self.only_known {
@@ -263,10 +268,10 @@ impl Shared {
             let mut turn = turn.lock().await;
             match &*turn {
                 // Whoever was first has the outcome.
-                Some(Ok(Ok(_))) if let Some(reply) = known(&**journal, &server, step, &asked, &url) => Ok(Ok(reply)),
+                Some(Ok(Ok(_))) if let Some(reply) = known(&**journal, server, step, &asked, &url) => Ok(Ok(reply)),
                 Some(outcome) => outcome.clone(),
                 None => {
-                    let outcome = self.asked(step, &server, &asked, gone, Some(&**journal)).await;
+                    let outcome = self.asked(step, server, &asked, gone, Some(&**journal)).await;
                     let is_interrupted =
                         outcome.as_ref().is_err_and(|error: &SandboxError| error.class == Class::Interrupted);
                     *turn = (!is_interrupted).then(|| outcome.clone());

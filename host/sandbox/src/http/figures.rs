@@ -19,6 +19,10 @@ pub struct ServerCalls {
     pub median: Duration,
     /// 99 of 100 replies took no longer than this.
     pub slowest: Duration,
+    /// Requests in flight now.
+    pub in_flight: u32,
+    /// Requests that wait now, by cause.
+    pub waiting: BTreeMap<&'static str, u32>,
     /// The most requests that were in flight at one moment.
     pub most_in_flight: u32,
     /// By step.
@@ -51,7 +55,6 @@ pub struct StepCalls {
 #[derive(Default)]
 pub(super) struct Figures {
     pub(super) calls: ServerCalls,
-    pub(super) in_flight: u32,
     times: Times,
 }
 
@@ -65,8 +68,8 @@ impl Figures {
 
     pub(super) fn begins(&mut self) {
         self.calls.sent += 1;
-        self.in_flight += 1;
-        self.calls.most_in_flight = self.calls.most_in_flight.max(self.in_flight);
+        self.calls.in_flight += 1;
+        self.calls.most_in_flight = self.calls.most_in_flight.max(self.calls.in_flight);
     }
 
     pub(super) fn waited(&mut self, cause: &'static str, time: Duration) {

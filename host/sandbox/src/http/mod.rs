@@ -28,7 +28,8 @@ mod server;
 mod usage;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use callboard_plan::{Grants, HttpGrant, SecretGrant};
 use hyper::body::Bytes;
@@ -48,7 +49,8 @@ pub(crate) use self::reply::{Failed, FailedKind};
 use self::allow::Refused;
 use self::calls::Asked;
 use self::secret::Secrets;
-use self::send::{Connections, Waits, Whole};
+use self::send::{Connections, Waits as Patience, Whole};
+use self::server::{Server, UnderWay};
 use crate::bindings::callboard::step::http as contract;
 use crate::error::{Class, Fault, SandboxError};
 use crate::events::{Event, Level, Observer};
@@ -84,6 +86,19 @@ pub(crate) struct Granted {
     observer: Observer,
     /// What was refused and reported.
     reported: Mutex<BTreeSet<String>>,
+    /// The servers that were asked.
+    asked: Mutex<BTreeMap<String, Arc<Server>>>,
+    /// Instances that wait for replies.
+    waiting: AtomicU32,
+}
+
+/// Counts an instance as waiting for replies, until it is dropped.
+struct Waits(Arc<Granted>);
+
+impl Drop for Waits {
+    fn drop(&mut self) {
+        self.0.waiting.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 impl Requests {
@@ -103,6 +118,8 @@ impl Requests {
             connections: Connections::default(),
             observer: observer.clone(),
             reported: Mutex::default(),
+            asked: Mutex::default(),
+            waiting: AtomicU32::new(0),
         };
         Ok(Requests { granted: Arc::new(granted), seen: Arc::default() })
     }
@@ -110,6 +127,18 @@ impl Requests {
     /// Those of another instance.
     pub(crate) fn of_instance(&self) -> Requests {
         Requests { granted: self.granted.clone(), seen: Arc::default() }
+    }
+
+    /// The instances of the step that wait for replies.
+    pub(crate) fn waiting(&self) -> u32 {
+        self.granted.waiting.load(Ordering::Relaxed)
+    }
+
+    /// Whether more requests of the step would be sent at once, or soon, if there were any: one of the servers that it asked has
+    /// room, and none has a long queue.
+    pub(crate) fn have_room(&self) -> bool {
+        let asked = self.granted.asked();
+        asked.values().any(|server| server.has_room()) && !asked.values().any(|server| server.is_crowded())
     }
 
     /// Forgets what was asked for in the call before.
@@ -126,6 +155,7 @@ impl Requests {
         gone: &CancellationToken,
     ) -> Result<Vec<Result<contract::Reply, contract::Failure>>, Fault> {
         let gone = gone.child_token();
+        let _waits = self.granted.waits();
         // Whoever drops this future waits for nothing: what is not sent yet is not sent.
         let _ends = gone.clone().drop_guard();
         let calls = &self.granted.calls;
@@ -172,6 +202,24 @@ impl Default for Requests {
 }
 
 impl Granted {
+    fn asked(&self) -> MutexGuard<'_, BTreeMap<String, Arc<Server>>> {
+        self.asked.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Counts a request to a server as handed over.
+    fn awaits(&self, server: &Arc<Server>) -> UnderWay {
+        let mut asked = self.asked();
+        if !asked.contains_key(&server.name) {
+            asked.insert(server.name.clone(), server.clone());
+        }
+        server.under_way()
+    }
+
+    fn waits(self: &Arc<Self>) -> Waits {
+        self.waiting.fetch_add(1, Ordering::Relaxed);
+        Waits(self.clone())
+    }
+
     /// A secret's grant for a host.
     fn secret_for(&self, host: &str) -> Option<&SecretGrant> {
         let found =
@@ -227,7 +275,7 @@ impl Granted {
             head.headers.insert(USER_AGENT, HeaderValue::from_static(concat!("callboard/", env!("CARGO_PKG_VERSION"))));
         }
         self.secrets.add_to(&mut head.headers, &target.host);
-        Ok(Asked { target, head, body, waits: Waits::of(options), key, attempt })
+        Ok(Asked { target, head, body, waits: Patience::of(options), key, attempt })
     }
 
     /// Tells the run's log, once for each destination, what was refused and how to allow it.
@@ -273,6 +321,7 @@ impl Granted {
             if times == 0 { asked } else { self.ready(head, body, options, times).map_err(Failed::into_error)? };
         let gone = CancellationToken::new();
         let _ends = gone.clone().drop_guard();
+        let _waits = self.waits();
         let outcome = self.calls.clone().ask(self.clone(), asked, gone).await;
         let synced = outcome.and_then(|outcome| self.calls.sync().map(|()| outcome));
         // What ends the run cannot be said in `wasi:http`; the log has the words.

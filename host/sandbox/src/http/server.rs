@@ -1,6 +1,6 @@
 //! One server, as all steps of a run ask it: how many requests at once, how many over a time, what they may cost.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -42,7 +42,34 @@ struct State {
     likely: (u64, u64),
     /// Whether the latest outcomes were refusals.
     recent: VecDeque<bool>,
+    /// Requests that steps have handed over and have no outcome of yet, and those of them that wait, by cause.
+    under_way: u32,
+    waiting: BTreeMap<&'static str, u32>,
     figures: Figures,
+}
+
+/// Counts a request as under way, until it is dropped.
+pub(super) struct UnderWay(Arc<Server>);
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        self.0.state().under_way -= 1;
+    }
+}
+
+/// Counts a request as waiting, until it is dropped.
+struct Waits<'a>(&'a Server, &'static str, Instant);
+
+impl Drop for Waits<'_> {
+    fn drop(&mut self) {
+        let Waits(server, cause, since) = self;
+        let (time, mut state) = (since.elapsed(), server.state());
+        let waiting = state.waiting.entry(*cause).or_default();
+        *waiting = waiting.saturating_sub(1);
+        if time >= Duration::from_millis(1) {
+            state.figures.waited(*cause, time);
+        }
+    }
 }
 
 /// A request that may be sent. When it is dropped, the next one may be.
@@ -77,7 +104,29 @@ impl Server {
     }
 
     pub(super) fn calls(&self) -> ServerCalls {
-        self.state().figures.now()
+        let state = self.state();
+        let waiting = state.waiting.iter().filter(|(_, requests)| **requests > 0).map(|(cause, now)| (*cause, *now));
+        ServerCalls { waiting: waiting.collect(), ..state.figures.now() }
+    }
+
+    /// Counts a request that a step has handed over.
+    pub(super) fn under_way(self: &Arc<Server>) -> UnderWay {
+        self.state().under_way += 1;
+        UnderWay(self.clone())
+    }
+
+    /// Whether more requests would be sent at once, or soon, if there were any.
+    pub(super) fn has_room(&self) -> bool {
+        let state = self.state();
+        let waiting = |cause: &str| state.waiting.get(cause).copied().unwrap_or(0);
+        let held_up = ["rate", "tokens", "cost", "server"].iter().any(|cause| waiting(cause) > 0);
+        let ready = state.under_way.saturating_sub(waiting("retry"));
+        !held_up && ready < self.limits.at_once.saturating_add(self.limits.at_once / 4)
+    }
+
+    /// Whether so many requests are under way that those of another call would not be sent for long.
+    pub(super) fn is_crowded(&self) -> bool {
+        self.state().under_way >= self.limits.at_once.saturating_mul(4)
     }
 
     /// What tokens cost.
@@ -87,13 +136,13 @@ impl Server {
 
     /// Waits until a request may be sent.
     pub(super) async fn enter(self: &Arc<Server>, need: &Need, gone: &CancellationToken) -> Result<Pass, Turned> {
-        let began = Instant::now();
+        let waits = self.waits("at_once");
         let slot = tokio::select! {
             biased;
             () = gone.cancelled() => return Err(Turned::Gone),
             slot = self.slots.clone().acquire_owned() => slot.map_err(|_| Turned::Gone)?,
         };
-        self.waited("at_once", began);
+        drop(waits);
         let slot_at = self.state().slot(&self.limits, Instant::now());
         if let Some(at) = slot_at {
             self.until(at, "rate", gone).await?;
@@ -111,22 +160,18 @@ impl Server {
         }
     }
 
-    fn waited(&self, cause: &'static str, since: Instant) {
-        let time = since.elapsed();
-        if time >= Duration::from_millis(1) {
-            self.figures(|figures| figures.waited(cause, time));
-        }
+    fn waits(&self, cause: &'static str) -> Waits<'_> {
+        *self.state().waiting.entry(cause).or_default() += 1;
+        Waits(self, cause, Instant::now())
     }
 
     async fn until(&self, at: Instant, cause: &'static str, gone: &CancellationToken) -> Result<(), Turned> {
-        let began = Instant::now();
+        let _waits = self.waits(cause);
         tokio::select! {
             biased;
-            () = gone.cancelled() => return Err(Turned::Gone),
-            () = sleep_until(at) => {}
+            () = gone.cancelled() => Err(Turned::Gone),
+            () = sleep_until(at) => Ok(()),
         }
-        self.waited(cause, began);
-        Ok(())
     }
 
     /// A request waits by itself before it is sent again.
@@ -243,7 +288,8 @@ impl Drop for Pass {
     fn drop(&mut self) {
         let mut state = self.server.state();
         state.reserved = state.reserved.saturating_sub(self.reserved);
-        state.figures.in_flight = state.figures.in_flight.saturating_sub(1);
+        let in_flight = &mut state.figures.calls.in_flight;
+        *in_flight = in_flight.saturating_sub(1);
     }
 }
 
