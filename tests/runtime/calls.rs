@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use callboard_plan::{CallLimits, Grants, HttpGrant, PARTS, Plan, Price};
-use callboard_runtime::{CancellationToken, Class, Report};
+use callboard_runtime::{CancellationToken, Class, Event, Report};
 use serde_json::json;
 
 use crate::bench::{Bench, Case, lines, straight, use_step};
@@ -73,6 +73,64 @@ fn requests_are_sent_together_and_no_more_at_once_than_allowed() {
     assert_eq!((calls.sent, calls.most_in_flight, calls.retried.len()), (300, 40, 0));
     let step = &calls.steps["ask"];
     assert_eq!((step.replies, step.input_tokens, step.output_tokens), (300, 900, 2100));
+}
+
+/// A wrong outcome would leave people in the dark: the last reply comes when the run has said what it waits for.
+#[test]
+fn a_run_says_how_far_the_requests_are() {
+    let bench = Bench::with_rows(40);
+    let said = Arc::new((Mutex::new(None), std::sync::Condvar::new()));
+    let heard = said.clone();
+    let model = Model::start(move |text, _| {
+        if text == "row 7" {
+            let said = heard.0.lock().unwrap();
+            drop(heard.1.wait_timeout_while(said, crate::bench::HANGS, |said| said.is_none()).unwrap());
+        }
+        Act::Reply
+    });
+    let price = Price { input: PARTS / 1000, output: PARTS / 100 };
+    let limits = CallLimits { price: Some(price), ..at_once(4) };
+    let told = said.clone();
+    let case = asks(&bench, &model, "", limits).listen(move |event| {
+        if let Event::Calls { servers, left } = event
+            && servers[0].replies == 39
+        {
+            told.0.lock().unwrap().get_or_insert((servers[0].clone(), *left));
+            told.1.notify_all();
+        }
+    });
+    case.report();
+    let (now, left) = said.0.lock().unwrap().clone().expect("it is said twice a second");
+    assert_eq!(now.server, format!("127.0.0.1:{}", model.port));
+    assert_eq!((now.sent, now.in_flight, now.failed, now.known), (40, 1, 0, 0));
+    assert_eq!((now.input_tokens, now.output_tokens), (39 * 3, 39 * 7));
+    assert!((now.cost - 39.0 * 0.073).abs() < 1e-9, "{}", now.cost);
+    assert!(now.waiting.is_empty(), "{:?}", now.waiting);
+    assert_eq!(now.under_way, 1);
+    assert!(left.is_some(), "all rows are read, so it is known what is left");
+}
+
+/// A wrong outcome would end as if the row were bad, and not say that what was paid for is kept.
+#[test]
+fn a_postponed_row_ends_a_run_that_rejects_none_and_the_next_run_asks_for_it_alone() {
+    let bench = Bench::with_rows(20);
+    let up = Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let is_up = up.clone();
+    let model = Model::start(move |text, _| match text {
+        "row 17" if !is_up.load(Ordering::SeqCst) => Act::Status(503, ""),
+        _ => Act::Reply,
+    });
+    let limits = CallLimits { retry: 0, ..at_once(8) };
+    let ended = asks(&bench, &model, "", limits).end();
+    let folder = ended.run_folder.clone();
+    let error = ended.error();
+    assert_eq!(error.class, Class::System, "nobody has to change a row: {error}");
+    assert!(error.message.contains("rejected for the time being: the server replied 503: no"), "{error}");
+    assert!(error.help.as_ref().unwrap().to_string().contains("run it again"), "{error}");
+    up.store(true, Ordering::SeqCst);
+    let report = bench.resume(&folder).report();
+    all_said(&bench, 20);
+    assert_eq!((model.requests(), step_calls(&report)), (21, (1, 19, 0)));
 }
 
 /// A wrong outcome would leave a server idle because batches are small: it replies to nothing before 60 requests are there.

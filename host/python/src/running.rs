@@ -323,6 +323,7 @@ fn fields(py: Python<'_>, event: Event) -> PyResult<Bound<'_, PyDict>> {
                 one.set_item("replies", calls.replies)?;
                 one.set_item("known", calls.known)?;
                 one.set_item("failed", calls.failed)?;
+                one.set_item("under_way", calls.under_way)?;
                 one.set_item("in_flight", calls.in_flight)?;
                 one.set_item("waiting", calls.waiting)?;
                 one.set_item("input_tokens", calls.input_tokens)?;

@@ -114,6 +114,8 @@ pub struct CallsNow {
     pub known: u64,
     /// Requests that failed after all repetitions.
     pub failed: u64,
+    /// Requests that steps have handed over and have no outcome of yet: in flight, or waiting.
+    pub under_way: u32,
     /// Requests that were sent and have no reply yet.
     pub in_flight: u32,
     /// Requests that wait, by what they wait for: `at_once`, `rate`, `tokens` or `cost`, a pause that the `server` asked for, or that
@@ -136,6 +138,7 @@ impl CallsNow {
             replies: sum(|step| step.replies),
             known: sum(|step| step.known),
             failed: sum(|step| step.failed),
+            under_way: calls.under_way,
             in_flight: calls.in_flight,
             input_tokens: sum(|step| step.input_tokens),
             output_tokens: sum(|step| step.output_tokens),

@@ -1,7 +1,6 @@
 //! Progress, on standard error: a line per step on a terminal, plain lines otherwise.
 
 use std::collections::HashMap;
-use std::fmt::Write;
 use std::io::IsTerminal;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::thread;
@@ -114,32 +113,29 @@ const CALLS_SAID: Duration = Duration::from_secs(10);
 
 /// `1,204 replies, 64 in flight, 130 wait (at_once 100, rate 30), 402 k tokens, cost 0.1312, 2m 05s left`.
 fn calls_text(calls: &CallsNow, left: Option<Duration>) -> String {
-    let mut text = format!("{} replies", count(calls.replies));
-    let mut say = |said: std::fmt::Arguments<'_>| drop(text.write_fmt(said));
+    let mut said = vec![format!("{} replies", count(calls.replies))];
     if calls.known > 0 {
-        say(format_args!(", {} from the journal", count(calls.known)));
+        said.push(format!("{} from the journal", count(calls.known)));
     }
     if calls.failed > 0 {
-        say(format_args!(", {} failed", count(calls.failed)));
+        said.push(format!("{} failed", count(calls.failed)));
     }
-    say(format_args!(", {} in flight", count(calls.in_flight.into())));
+    said.push(format!("{} in flight", count(calls.in_flight.into())));
     let waiting: u64 = calls.waiting.values().map(|requests| u64::from(*requests)).sum();
     if waiting > 0 {
-        let causes: Vec<String> =
-            calls.waiting.iter().map(|(cause, requests)| format!("{cause} {}", count((*requests).into()))).collect();
-        say(format_args!(", {} wait ({})", count(waiting), causes.join(", ")));
+        let of = |(cause, requests): (&&str, &u32)| format!("{cause} {}", count((*requests).into()));
+        let causes: Vec<String> = calls.waiting.iter().map(of).collect();
+        said.push(format!("{} wait ({})", count(waiting), causes.join(", ")));
     }
     let tokens = calls.input_tokens.saturating_add(calls.output_tokens);
     if tokens > 0 {
-        say(format_args!(", {} tokens", rate(tokens as f64)));
+        said.push(format!("{} tokens", rate(tokens as f64)));
     }
     if calls.cost > 0.0 {
-        say(format_args!(", cost {:.4}", calls.cost));
+        said.push(format!("cost {:.4}", calls.cost));
     }
-    if let Some(left) = left {
-        say(format_args!(", {} left", time(left.as_secs_f64() * 1e3)));
-    }
-    text
+    said.extend(left.map(|left| format!("{} left", time(left.as_secs_f64() * 1e3))));
+    said.join(", ")
 }
 
 /// How often that is looked at.
@@ -241,7 +237,7 @@ impl Inner {
                         || ProgressStyle::with_template("  {spinner} {wide_msg}").expect("the template is right");
                     let new = || bars.add(ProgressBar::new_spinner().with_style(style()));
                     let bar = calls.bars.entry(server.server.clone()).or_insert_with(new);
-                    bar.set_message(harmless(&format!("{name}   {text}")));
+                    bar.set_message(harmless(&format!("{name}   {text}")).into_owned());
                     bar.tick();
                 }
                 None if is_due => err(&format!("{name}: {text}")),

@@ -71,6 +71,7 @@ pub(super) fn run(
     ends: &mut Ends<'_>,
 ) -> Result<(), Stop> {
     let shared = Shared::default();
+    task.run.asked.begins(task.name);
     std::thread::scope(|scope| {
         let (order, in_order) = std::sync::mpsc::channel();
         let shared = &shared;
@@ -124,7 +125,6 @@ fn feed(
     let mut may_begin = true;
     while let Some(batch) = inlet.next()? {
         let (rows, bytes) = (batch.len(), batch.bytes());
-        task.run.asked.read(task.name, rows);
         let lane = loop {
             let mut state = shared.state();
             if state.is_over {
@@ -150,7 +150,7 @@ fn feed(
             return Err(Stop::Elsewhere);
         }
     }
-    task.run.asked.are_all(task.name);
+    task.run.asked.has_read(task.name);
     Ok(())
 }
 
@@ -177,7 +177,6 @@ fn put_out(
             super::settle(task.run, Err(stop));
             return Err(Stop::Elsewhere);
         }
-        task.run.asked.done(task.name, rows);
         shared.change(|state| {
             state.batches -= 1;
             state.rows -= rows;

@@ -41,7 +41,7 @@ pub(crate) struct Live<'a> {
     pub(crate) interrupt: CancellationToken,
     /// When a transform was first called with rows.
     pub(crate) first_call: OnceLock<Instant>,
-    /// Rows that servers are asked about.
+    /// Whether the steps that ask servers have read all their rows.
     pub(crate) asked: Arc<Asked>,
     kept: Kept,
     failure: Mutex<Option<RunError>>,

@@ -17,7 +17,7 @@ use super::live::Live;
 use super::load::Worker;
 use super::narrow;
 use super::retry::retrying;
-use crate::error::{Fault, RunError};
+use crate::error::{Class, Fault, RunError};
 use crate::fates::{Aside, Done, Fates, Ledger};
 use crate::global::bound_copies;
 use crate::ports::{Doors, Wanted};
@@ -126,7 +126,7 @@ impl<'a> Task<'a> {
 
     /// Carries out on the batch what a call on it returned.
     fn apply(&self, batch: Batch, done: Done, logged: Option<&Logged>, reused: bool) -> Result<Processed, Fault> {
-        let (Outcome { kept, mut removed, counters, narrowed: _, passing: _ }, written) = done;
+        let (Outcome { kept, mut removed, counters, narrowed: _, passing }, written) = done;
         let mut fates = Fates::of(batch.len() as u64);
         removed.iter().try_for_each(|removed| fates.remove(removed))?;
         let kept = match kept {
@@ -154,7 +154,8 @@ impl<'a> Task<'a> {
             removed.extend(fates.unlisted_from(0).map(Removed::unlisted));
         }
         removed.sort_by_key(|removed| removed.row);
-        let aside = Aside::of(&self.remover, batch, removed, self.wanted)?;
+        let aside = Aside::of(&self.remover, batch, removed, self.wanted);
+        let aside = aside.map_err(|fault| if passing { later(fault) } else { fault })?;
         let mut joined = join(&self.bound, &carried, &written)?;
         let place = logged.map(|logged| move |column| Location::new(LogColumn { logged: logged.clone(), column }));
         joined.known = known(&self.bound, &carried, place.as_ref().map(|place| place as &dyn Fn(usize) -> Location));
@@ -164,6 +165,22 @@ impl<'a> Task<'a> {
         let mut counts = StepCounts { batches: 1, ..fates.into_counts() };
         counts.reused = if reused { counts.rows_in } else { 0 };
         Ok(Processed { counts, batch: joined, aside, counters })
+    }
+}
+
+/// The fault of a step that rejected a row for a reason that passes, where the pipeline lets no row be rejected.
+fn later(fault: Fault) -> Fault {
+    match fault {
+        Fault::Rejected { row, reason } => Fault::Refused {
+            class: Class::System,
+            message: format!("{row}rejected for the time being: {reason}"),
+            help: Some(
+                "run it again when that has passed: replies that have come are not asked for again; to continue without such rows, \
+                 add to the step: on_error = \"reject\""
+                    .into(),
+            ),
+        },
+        other => other,
     }
 }
 

@@ -19,6 +19,8 @@ pub struct ServerCalls {
     pub median: Duration,
     /// 99 of 100 replies took no longer than this.
     pub slowest: Duration,
+    /// Requests that steps have handed over, and have no outcome of now.
+    pub under_way: u32,
     /// Requests in flight now.
     pub in_flight: u32,
     /// Requests that wait now, by cause.

@@ -17,7 +17,7 @@ from callboard.exchange import Group, Input, Writer
 from callboard.gather import Gather, Order, ascending, by_each, by_key, descending, in_order
 from callboard.log import count
 from callboard.output import Output
-from callboard.rows import Record, Removed, Result, drop, reject
+from callboard.rows import Record, Removed, Result, drop, postpone, reject
 from callboard._step import Global, Rows, Shape, Source, Transform
 from callboard.types import (
     Schema, Type, binary, boolean, date, decimal, duration, fixed, float32, float64, int8, int16, int32, int64, list_of,
@@ -29,5 +29,5 @@ __all__ = [
     "Lists", "Nulls", "Numbers", "Order", "Output", "Record", "Removed", "Result", "Row", "Rows", "Schema", "Shape", "Source",
     "StepError", "Structs", "Text", "Transform", "TransientError", "Type", "Vectors", "Writer", "ascending", "binary",
     "boolean", "by_each", "by_key", "count", "date", "decimal", "descending", "drop", "duration", "fixed", "float32",
-    "float64", "http", "in_order", "int8", "int16", "int32", "int64", "list_of", "map_of", "null", "option", "reject", "struct", "timestamp", "uint8", "uint16", "uint32", "uint64", "utf8", "vector",
+    "float64", "http", "in_order", "int8", "int16", "int32", "int64", "list_of", "map_of", "null", "option", "postpone", "reject", "struct", "timestamp", "uint8", "uint16", "uint32", "uint64", "utf8", "vector",
 ]  # fmt: skip

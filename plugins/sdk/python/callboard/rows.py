@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from callboard import http
 from callboard.columns import Batch, Row
 from callboard.errors import ConfigError, InputError, StepError, TransientError, explain
 from callboard.output import Output
@@ -34,6 +35,13 @@ def drop(reason: str = "") -> Removed:
 def reject(reason: str) -> Removed:
     """Says that the step cannot handle the row; the pipeline decides what happens to it."""
     return Removed(reason, rejected=True)
+
+
+def postpone(reason: str) -> Removed:
+    """Says that the step cannot handle the row now, for a reason that passes, such as a server that is down: it counts as
+    rejected, and the next run gives it to the step again."""
+    http.try_again()
+    return reject(reason)
 
 
 def by_rows(row: Callable[[Row], Result], batch: Batch, writes: Schema) -> Output:

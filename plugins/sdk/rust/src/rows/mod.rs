@@ -81,6 +81,9 @@ pub enum Fate<O> {
     Drop(String),
     /// The step cannot handle it.
     Reject(String),
+    /// The step cannot handle it now, for a reason that passes, such as a server that is down: it counts as rejected, and the next run
+    /// gives it to the step again.
+    Postpone(String),
 }
 
 impl<O> Fate<O> {
@@ -107,6 +110,11 @@ impl<O> Fate<O> {
     /// Says that the step cannot handle the row.
     pub fn reject(reason: impl Into<String>) -> Result<Self> {
         Ok(Fate::Reject(reason.into()))
+    }
+
+    /// Says that the step cannot handle the row now, for a reason that passes.
+    pub fn postpone(reason: impl Into<String>) -> Result<Self> {
+        Ok(Fate::Postpone(reason.into()))
     }
 }
 

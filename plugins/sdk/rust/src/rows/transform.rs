@@ -90,6 +90,7 @@ impl<T: RowTransform> Transform for T {
                     }
                     Fate::Drop(reason) => output.drop(i, reason),
                     Fate::Reject(reason) => output.reject(i, reason),
+                    Fate::Postpone(reason) => output.postpone(i, reason),
                 }
             }
             let output = if implied { output } else { output.keep(origins) };
