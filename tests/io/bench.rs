@@ -97,6 +97,7 @@ impl Bench {
             format: None,
             compression: None,
             level: None,
+            parts: callboard_io::Parts::default(),
         }
     }
 

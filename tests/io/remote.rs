@@ -55,6 +55,7 @@ fn written(name: &str, rows: &RecordBatch) -> Vec<u8> {
         format: None,
         compression: None,
         level: None,
+        parts: callboard_io::Parts::default(),
     };
     let place = check_writable(&spec).unwrap();
     let staged = Staged::new(&Dir::open(folder.path()).unwrap(), "staged");

@@ -31,6 +31,7 @@ mod kills;
 mod model;
 mod near;
 mod outside;
+mod parts;
 mod places;
 mod planted;
 mod profile;

@@ -37,15 +37,15 @@ path = "out/here.csv"
 const KEY: &str = "KEYOFTHETEST";
 const SECRET: &str = "SECRETOFTHETEST";
 
-struct Stage {
-    server: S3,
+pub(crate) struct Stage {
+    pub(crate) server: S3,
     folder: tempfile::TempDir,
     trials: AtomicUsize,
 }
 
 impl Stage {
     /// A store with `in/`: documents of about this many bytes.
-    fn new(documents: u64, bytes: usize) -> Stage {
+    pub(crate) fn new(documents: u64, bytes: usize) -> Stage {
         let server = S3::start();
         server.state().closed = true;
         for file in 0..3 {
@@ -56,30 +56,30 @@ impl Stage {
         Stage { server, folder: tempfile::tempdir().unwrap(), trials: AtomicUsize::new(0) }
     }
 
-    fn trial(&self, pipeline: &str) -> Trial {
+    pub(crate) fn trial(&self, pipeline: &str) -> Trial {
         let number = self.trials.fetch_add(1, Ordering::Relaxed);
         Trial::new(self.folder.path().join(number.to_string()), pipeline, self.folder.path())
     }
 
-    fn with_keys<'a>(&self, command: &'a mut Command) -> &'a mut Command {
+    pub(crate) fn with_keys<'a>(&self, command: &'a mut Command) -> &'a mut Command {
         let home = self.folder.path();
         command.env("AWS_ACCESS_KEY_ID", KEY).env("AWS_SECRET_ACCESS_KEY", SECRET).env("HOME", home);
         command.env("AWS_ENDPOINT_URL", &self.server.endpoint).env_remove("AWS_PROFILE")
     }
 
-    fn go_on(&self, trial: &Trial) -> Command {
+    pub(crate) fn go_on(&self, trial: &Trial) -> Command {
         let mut command = trial.go_on();
         self.with_keys(&mut command);
         command
     }
 
-    fn finish(&self, trial: &Trial) {
+    pub(crate) fn finish(&self, trial: &Trial) {
         let status = ended(self.go_on(trial).spawn().unwrap());
         assert!(status.success(), "{status}: {}", trial.said());
     }
 
     /// What was written, here and there; it is removed.
-    fn take(&self, trial: &Trial) -> Vec<(String, Vec<u8>)> {
+    pub(crate) fn take(&self, trial: &Trial) -> Vec<(String, Vec<u8>)> {
         let mut state = self.server.state();
         let written: Vec<String> = state.objects.keys().filter(|key| !key.starts_with("b/in/")).cloned().collect();
         let mut taken: Vec<_> =
@@ -90,7 +90,7 @@ impl Stage {
     }
 
     /// Kills a run when the request of this number, of those that write, was received, or was answered but for the answer's way.
-    fn kill_at(&self, trial: &Trial, number: usize, done: bool) -> bool {
+    pub(crate) fn kill_at(&self, trial: &Trial, number: usize, done: bool) -> bool {
         let seen = AtomicUsize::new(0);
         self.server.is_held();
         self.server.fault(move |request| {

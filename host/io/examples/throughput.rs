@@ -39,6 +39,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             format: None,
             compression: None,
             level: None,
+            parts: callboard_io::Parts::default(),
         };
         let place = check_writable(&output)?;
         let staged = Staged::new(&Dir::open(folder.path())?, "staged");

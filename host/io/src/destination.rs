@@ -8,6 +8,9 @@ use crate::place::FilePlace;
 use crate::places::{self, Access, Keep, StorePlace, Upload};
 use crate::stop::Stop;
 
+/// The path of standard output.
+const STREAM: &str = "-";
+
 /// Where an output goes, found before anything is written.
 #[derive(Debug, Clone)]
 pub struct OutputPlace(pub(crate) Destination);
@@ -16,14 +19,19 @@ pub struct OutputPlace(pub(crate) Destination);
 pub(crate) enum Destination {
     Disk(FilePlace),
     Store(StorePlace),
+    /// Standard output, as whoever runs this has it.
+    Stream,
 }
 
 impl OutputPlace {
-    /// Finds the place that a path or an address names. Nothing is made, and nothing sent.
+    /// Finds the place that a path or an address names; `-` is standard output. Nothing is made, and nothing sent.
     ///
     /// # Errors
     /// As [`FilePlace::find`]; an address that nothing is written to; credentials that are not there.
     pub fn find(path: &Path, access: &Access) -> Result<OutputPlace, IoError> {
+        if path == Path::new(STREAM) {
+            return Ok(OutputPlace(Destination::Stream));
+        }
         let Some(address) = path.to_str().and_then(places::address) else {
             return FilePlace::find(path).map(Destination::Disk).map(OutputPlace);
         };
@@ -40,8 +48,13 @@ impl OutputPlace {
     pub fn on_disk(&self) -> Option<&FilePlace> {
         match &self.0 {
             Destination::Disk(place) => Some(place),
-            Destination::Store(_) => None,
+            Destination::Store(_) | Destination::Stream => None,
         }
+    }
+
+    /// Whether it is standard output, to which [`Finished::copy_to`](crate::Finished::copy_to) writes.
+    pub fn is_stream(&self) -> bool {
+        matches!(self.0, Destination::Stream)
     }
 
     /// Whether something is in the place that an output would replace.
@@ -52,6 +65,7 @@ impl OutputPlace {
         match &self.0 {
             Destination::Disk(place) => place.standing(),
             Destination::Store(place) => place.standing(stop),
+            Destination::Stream => Ok(false),
         }
     }
 
@@ -62,6 +76,7 @@ impl OutputPlace {
     pub fn holds(&self, bytes: u64, digest: u128, stop: &Stop) -> io::Result<bool> {
         match &self.0 {
             Destination::Store(place) => place.holds(bytes, digest, stop),
+            Destination::Stream => Ok(false),
             Destination::Disk(place) => match place.file()? {
                 Some(file) if file.metadata()?.len() == bytes => Ok(crate::file_digest(&file)? == (digest, bytes)),
                 _ => Ok(false),
@@ -75,7 +90,7 @@ impl OutputPlace {
     /// The store cannot be asked, or refuses.
     pub fn abort(&self, kept: &[u8], stop: &Stop) -> Result<(), IoError> {
         match &self.0 {
-            Destination::Disk(_) => Ok(()),
+            Destination::Disk(_) | Destination::Stream => Ok(()),
             Destination::Store(place) => place.abort_kept(kept, stop),
         }
     }
@@ -87,7 +102,7 @@ impl OutputPlace {
     /// The store cannot be asked, or refuses.
     pub fn begin(&self, kept: Option<&[u8]>, keep: Keep, stop: &Stop) -> Result<Option<Upload>, IoError> {
         match &self.0 {
-            Destination::Disk(_) => Ok(None),
+            Destination::Disk(_) | Destination::Stream => Ok(None),
             Destination::Store(place) => place.begin(kept, keep, stop).map(Some),
         }
     }

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use crate::IoError;
 use crate::format::Format;
+use crate::parted::listed;
 use crate::pattern::{Pattern, is_pattern};
 use crate::places::{self, Found, Source};
 use crate::spec::InputSpec;
@@ -31,7 +32,7 @@ pub(crate) fn resolve(spec: &InputSpec) -> Result<Vec<Source>, IoError> {
     }
     match files.is_empty() {
         true => Err(IoError::spec("an input needs at least one path")),
-        false => Ok(files),
+        false => listed(files, spec),
     }
 }
 

@@ -91,11 +91,18 @@ impl Format {
 }
 
 impl Format {
+    /// Whether it is text, which people can read.
+    pub fn is_text(self) -> bool {
+        self.listed().text
+    }
+
     /// The format that a file is written in, as [`Format::of`] has it.
     ///
     /// # Errors
     /// Those of [`Format::of`], and a format that is only read.
-    pub(crate) fn of_output(path: &Path, given: Option<Format>) -> Result<Format, IoError> {
+    pub fn of_output(path: &Path, given: Option<Format>) -> Result<Format, IoError> {
+        // Standard output has no name.
+        let given = given.or_else(|| (path == Path::new("-")).then_some(Format::Jsonl));
         let format = Format::of(path, given)?;
         if !format.listed().written {
             let message = format!("{format} is read, and not written");

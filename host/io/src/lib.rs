@@ -16,6 +16,9 @@
 //!    store by completing the [`Upload`] that followed it.
 //!    Whatever is dropped before that leaves nothing behind.
 //!
+//! Where the path of an output is a template (`out/{language}/part-{n}.parquet`), a [`Parted`] writes its files, and a [`Commit`] puts them in
+//! their places, the [`Manifest`] that names them last.
+//!
 //! Paths that somebody else could alter are opened [`beneath`] a folder that is open already, and no link is followed.
 //!
 //! A format is one file under `formats/` and a line in its list.
@@ -63,6 +66,7 @@ mod memory;
 mod misfit;
 mod names;
 mod output;
+mod parted;
 mod pattern;
 mod patterns;
 mod place;
@@ -88,6 +92,7 @@ pub use formats::{json_bytes, json_rows, marked_rows, panics_are_caught};
 pub use limits::{InputLimits, LARGEST_BATCH, LARGEST_WINDOW, LONGEST_LINE};
 pub use memory::Foreign;
 pub use output::{Committed, Finished, OutputSpec, Position, Staged, Writer, check_schema, check_writable};
+pub use parted::{Commit, Manifest, PARTITIONS, Part, Parted, Parts, Placed, schema_of_parts};
 pub use patterns::can_match_below;
 pub use place::FilePlace;
 pub use places::{Access, Keep, Upload, waited_for};

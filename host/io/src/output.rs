@@ -1,15 +1,18 @@
 //! An output: written elsewhere, and in its place whole or not at all.
 
+use callboard_words::template::Template;
 use callboard_words::{Help, Setting};
 use std::ffi::{OsStr, OsString};
+use std::fs::File;
 use std::hash::Hasher;
-use std::io;
+use std::io::{self, Read, Write};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use twox_hash::XxHash3_64;
 
 use crate::beneath::Dir;
@@ -18,6 +21,7 @@ use crate::destination::{Destination, OutputPlace};
 use crate::digesting::Digesting;
 use crate::format::Format;
 use crate::formats::{RowWriter, implementation};
+use crate::parted::Parts;
 use crate::place::{FILE_MODE, FilePlace};
 use crate::places::{Access, Upload};
 use crate::stop::Stop;
@@ -40,9 +44,25 @@ pub struct OutputSpec {
     pub compression: Option<Codec>,
     /// How hard it is compressed: by default as usual for the codec, and level 1 for zstd in Parquet.
     pub level: Option<u32>,
+    /// How it is made of several files, if its path is a template: `out/{language}/part-{n}.parquet`.
+    pub parts: Parts,
 }
 
 impl OutputSpec {
+    /// The template that its path is, if it is one.
+    pub(crate) fn template(&self) -> Result<Option<Template>, IoError> {
+        let template = self.path.to_str().and_then(Template::of).transpose();
+        template.map_err(|flaw| IoError::spec(flaw.message).with_help(flaw.help).in_file(&self.path))
+    }
+
+    /// Where it goes: its path, or that of its manifest.
+    ///
+    /// # Errors
+    /// A template that is none.
+    pub fn place(&self) -> Result<PathBuf, IoError> {
+        Ok(self.template()?.map_or_else(|| self.path.clone(), |template| template.manifest().into()))
+    }
+
     fn check(&self) -> Result<(Format, Packing), IoError> {
         let format = Format::of_output(&self.path, self.format)?;
         let packing = Packing::of(&self.path, format, self.compression, self.level)?;
@@ -66,7 +86,7 @@ fn copy_beside(name: &OsStr, staged: &Staged) -> io::Result<String> {
 /// # Errors
 /// An unknown format; a folder that cannot be written; anything but a regular file in the output's place.
 pub fn check_writable(spec: &OutputSpec) -> Result<OutputPlace, IoError> {
-    let place = OutputPlace::find(&spec.path, &spec.access)?;
+    let place = OutputPlace::find(&spec.place()?, &spec.access)?;
     spec.check()?;
     place.on_disk().map_or(Ok(()), FilePlace::check_writable)?;
     Ok(place)
@@ -110,7 +130,7 @@ impl Staged {
     }
 
     /// The file, digested while it is written and followed by what sends it.
-    fn followed(&self, file: Digesting) -> Result<Digesting, IoError> {
+    pub(crate) fn followed(&self, file: Digesting) -> Result<Digesting, IoError> {
         let followed = match &self.upload {
             None => Ok(file),
             Some(upload) => file.followed_by(upload),
@@ -298,8 +318,23 @@ impl Finished {
         let place = match &place.0 {
             Destination::Disk(place) => place,
             Destination::Store(_) => return self.complete(replace),
+            Destination::Stream => {
+                return Err(IoError::spec("standard output is no place of a file").in_file(self.path));
+            }
         };
-        let Finished { rows, bytes, digest: _, path, staged } = self;
+        let (rows, bytes, path) = (self.rows, self.bytes, self.path.clone());
+        let folder = self.move_into(place, replace)?;
+        folder.sync().map_err(|error| IoError::system("cannot put the file in its place", &error).in_file(&path))?;
+        Ok(Committed { rows, bytes, path, files: None })
+    }
+
+    /// The same on the disk, but that nothing waits for the disk.
+    pub(crate) fn move_to(self, place: &OutputPlace, replace: bool) -> Result<(), IoError> {
+        place.on_disk().map_or(Ok(()), |place| self.move_into(place, replace).map(drop))
+    }
+
+    fn move_into(self, place: &FilePlace, replace: bool) -> Result<Dir, IoError> {
+        let Finished { path, staged, .. } = self;
         let fail = |error: &io::Error| IoError::system("cannot put the file in its place", error).in_file(&path);
         // As when the run was checked: a link, a pipe or a device may have appeared there since.
         if place.standing()? && !replace {
@@ -330,8 +365,30 @@ impl Finished {
             }
             renamed => renamed.map_err(|error| fail(&error))?,
         }
-        folder.sync().map_err(|error| fail(&error))?;
-        Ok(Committed { rows, bytes, path })
+        Ok(folder)
+    }
+
+    /// Copies it to a stream, such as standard output; it stays where it is staged. A reader that has gone away (`| head`) has had enough.
+    ///
+    /// # Errors
+    /// The system's; an error of [`ErrorKind::Interrupted`] as soon as `stop` says so.
+    pub fn copy_to(self, stream: &File, stop: &Stop) -> Result<Committed, IoError> {
+        let Finished { rows, bytes, digest: _, path, staged } = self;
+        let read = |error: &io::Error| IoError::system("cannot read", error).in_file(staged.path());
+        let mut file = staged.folder.file(&staged.name).map_err(|error| read(&error))?;
+        let mut buffer = vec![0; 64 << 10];
+        loop {
+            let length = file.read(&mut buffer).map_err(|error| read(&error))?;
+            if length == 0 {
+                break;
+            }
+            match streamed(stream, &buffer[..length], stop) {
+                Err(error) if error.kind() == io::ErrorKind::BrokenPipe => break,
+                Err(error) if crate::stop::was_stopped(&error) => return Err(IoError::interrupted()),
+                written => written.map_err(|error| IoError::system("cannot write to standard output", &error))?,
+            }
+        }
+        Ok(Committed { rows, bytes, path, files: None })
     }
 
     /// Has what is left of it sent to its store, and waits for that; on the disk there is nothing to do.
@@ -358,8 +415,30 @@ impl Finished {
         upload.complete(bytes, digest, replace)?;
         // It is where it belongs.
         let _ = staged.folder.remove_file(&staged.name);
-        Ok(Committed { rows, bytes, path })
+        Ok(Committed { rows, bytes, path, files: None })
     }
+}
+
+/// Writes to a stream as far as its reader takes it, and asks meanwhile whether to stop.
+fn streamed(mut stream: &File, mut bytes: &[u8], stop: &Stop) -> io::Result<()> {
+    // What a pipe that can be written takes without waiting.
+    const AT_ONCE: usize = 4096;
+    const ASKED: Timespec = Timespec { tv_sec: 0, tv_nsec: 50_000_000 };
+    while !bytes.is_empty() {
+        if stop.is_wanted() {
+            return Err(io::Error::other(crate::stop::Stopped));
+        }
+        let mut ready = [PollFd::new(stream, PollFlags::OUT)];
+        match poll(&mut ready, Some(&ASKED)) {
+            Ok(0) | Err(rustix::io::Errno::INTR) => continue,
+            polled => drop(polled?),
+        }
+        match stream.write(&bytes[..bytes.len().min(AT_ONCE)]) {
+            Err(error) if matches!(error.kind(), io::ErrorKind::Interrupted | io::ErrorKind::WouldBlock) => {}
+            written => bytes = &bytes[written?..],
+        }
+    }
+    Ok(())
 }
 
 /// A file in its place.
@@ -369,6 +448,8 @@ pub struct Committed {
     pub rows: u64,
     /// Size of the file.
     pub bytes: u64,
-    /// Where it is.
+    /// Where it is; of several files, where their manifest is.
     pub path: PathBuf,
+    /// How many files there are, if it is made of several.
+    pub files: Option<u64>,
 }

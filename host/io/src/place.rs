@@ -77,8 +77,33 @@ impl FilePlace {
         })
     }
 
+    /// The place of a file by its path from the folder of this one. Folders on the way are made when the file appears, and no link among
+    /// them is followed.
+    pub(crate) fn below(&self, path: &str) -> FilePlace {
+        let whole = self.path.parent().unwrap_or(Path::new("")).join(path);
+        let path = Path::new(path);
+        let missing = self.missing.join(path.parent().unwrap_or(Path::new("")));
+        let name = path.file_name().unwrap_or_default().to_owned();
+        FilePlace { there: self.there.clone(), missing, name, path: whole }
+    }
+
+    /// Removes the file, and the folders that were made for it and are empty then.
+    pub(crate) fn remove(&self) -> io::Result<()> {
+        let Some(folder) = self.folder()? else { return Ok(()) };
+        folder.remove_file(&self.name)?;
+        for folder in self.missing.ancestors() {
+            let (Some(name), Some(parent)) = (folder.file_name(), folder.parent()) else { break };
+            let parent = if parent.as_os_str().is_empty() { self.there.clone() } else { self.there.dir(parent)? };
+            if parent.remove_dir(name).is_err() {
+                // It holds something else.
+                break;
+            }
+        }
+        Ok(())
+    }
+
     /// The file's folder, if it is there.
-    fn folder(&self) -> io::Result<Option<Dir>> {
+    pub(crate) fn folder(&self) -> io::Result<Option<Dir>> {
         match self.missing.as_os_str().is_empty() {
             true => Ok(Some(self.there.clone())),
             false => match self.there.dir(&self.missing) {

@@ -3,6 +3,8 @@
 
 use std::path::Path;
 
+use callboard_words::template::Template;
+
 use crate::calls::Calls;
 use crate::choices::MaxRejects;
 use crate::decide::fingerprint;
@@ -63,7 +65,13 @@ impl Plan {
     /// `FOLDER/kept/all.jsonl`.
     pub fn with_outputs_in(mut self, folder: &str) -> Self {
         for output in &mut self.outputs {
-            let file = Path::new(&output.path).file_name().and_then(|name| name.to_str()).unwrap_or_default();
+            let file = match Template::of(&output.path) {
+                Some(Ok(template)) => output.path[template.folder.len()..].to_owned(),
+                _ => Path::new(&output.path).file_name().and_then(|name| name.to_str()).unwrap_or_default().to_owned(),
+            };
+            if output.is_standard_output() {
+                output.format.get_or_insert_with(|| "jsonl".to_owned());
+            }
             output.path = format!("{}/{}/{file}", folder.trim_end_matches('/'), output.name);
         }
         self.fingerprinted()

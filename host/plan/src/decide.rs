@@ -115,6 +115,7 @@ fn assemble(draft: &Draft<'_>, components: &[&Component]) -> Plan {
         compression: output.compression.as_ref().map(text),
         level: output.level,
         columns: output.columns.clone(),
+        parts: output.parts,
         zip: zips.remove(&End::Output(index)),
         stage: draft.output_stage[index],
     });

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use callboard_words::template::Template;
+
 use crate::calls::Calls;
 use crate::catalog::Origin;
 use crate::choices::{Boundary, Load, MaxRejects, Transport};
@@ -13,7 +15,7 @@ use crate::grants::Grants;
 use crate::memory::Predicted;
 use crate::need::Need;
 use crate::parts::COMPONENT_BYTES;
-use crate::pipeline::{Access, BatchSize, InputLimits, OnError, OutputColumn, Reading};
+use crate::pipeline::{Access, BatchSize, InputLimits, OnError, OutputColumn, Parts, Reading};
 use crate::route::Route;
 use crate::scan::Kind;
 use crate::unverified::Unverified;
@@ -179,11 +181,26 @@ pub struct PlannedOutput {
     pub level: Option<u32>,
     /// Columns to write, in this order; all of them when `None`.
     pub columns: Option<Vec<OutputColumn>>,
+    /// How it is made of several files, as far as the pipeline says it.
+    #[serde(default, skip_serializing_if = "Parts::is_empty")]
+    pub parts: Parts,
     /// How its feeds are joined row by row, if they are not appended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub zip: Option<Zip>,
     /// The stage that writes it, from 1: the latest of its feeds.
     pub stage: usize,
+}
+
+impl PlannedOutput {
+    /// Whether it goes to standard output.
+    pub fn is_standard_output(&self) -> bool {
+        self.path == "-"
+    }
+
+    /// Whether its path is a template, and it is made of several files.
+    pub fn is_parted(&self) -> bool {
+        Template::of(&self.path).is_some()
+    }
 }
 
 /// Steps that are in memory together.

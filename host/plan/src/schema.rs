@@ -497,10 +497,27 @@ struct Output {
     #[serde(default)]
     #[schemars(with = "OneOrMany")]
     like: Option<OneOrMany>,
-    /// A path, relative to this file's folder; required unless the file is used as a step.
+    /// A path, relative to this file's folder; required unless the file is used as a step. `{COLUMN}` and `{n}` are filled in: of several
+    /// files, such as "out/{language}/part-{n}.parquet".
     #[serde(default)]
     #[schemars(with = "String")]
     path: Option<String>,
+    /// The most rows of a file whose path has `{n}`.
+    #[serde(default)]
+    #[schemars(with = "OrParam<Count>")]
+    max_rows: Option<u64>,
+    /// The most bytes of rows, as they are in memory, of a file whose path has `{n}`, such as "256MiB".
+    #[serde(default)]
+    #[schemars(with = "String")]
+    max_bytes: Option<String>,
+    /// The most different values of the columns that the path names; 1,000 by default.
+    #[serde(default)]
+    #[schemars(with = "OrParam<Partitions>")]
+    max_partitions: Option<u64>,
+    /// Whether files are added to those of the folder, which stay as they are; the path has `{n}`.
+    #[serde(default)]
+    #[schemars(with = "OrParam<bool>")]
+    append: Option<bool>,
     /// How its place is reached, if that is not this machine's disk.
     #[serde(default)]
     #[schemars(with = "Access")]
@@ -685,6 +702,9 @@ struct Retries(#[schemars(range(min = 0, max = 100))] u32);
 
 #[derive(JsonSchema)]
 struct Count(#[schemars(range(min = 1))] u64);
+
+#[derive(Deserialize, JsonSchema)]
+struct Partitions(#[schemars(range(min = 1, max = 100_000))] u64);
 
 #[derive(JsonSchema)]
 #[serde(rename_all = "lowercase")]

@@ -10,7 +10,7 @@ use crate::store::folder::{self, parsed};
 use crate::store::frames::{FrameFile, FrameWriter};
 use crate::store::records::Reference;
 use crate::store::seal::{Begun, Key};
-use crate::store::{Past, ipc, journal, work};
+use crate::store::{InPlace, Past, ipc, journal, work};
 use crate::tell::runs::{RunSummary, remove_run, run_report};
 
 /// Takes bytes for a journal, for a file of frames, and for the body of a frame, of rows and of work.
@@ -95,7 +95,7 @@ pub fn fuzz_folder(bytes: &[u8]) {
         let said = doubted("", &path, &begun, &plan, &recorded.base);
         assert!(said.help.is_some_and(|help| help.ends_with(&format!("{:032x}", begun.digest()))));
         if let Ok(mut past) = Past::read(&dir, &plan) {
-            past.settle(&plan, &path, &|_, _| false);
+            past.settle(&plan, &path, &InPlace { is_in_place: &|_, _| false, missing: &|_| None });
             let here = |name: &String| plan.output(name).is_some();
             assert!(past.stages.values().all(|ended| ended.outputs.keys().all(here)), "an output of no plan");
             assert!(past.stages.keys().all(|stage| (1..=plan.stages().len()).contains(stage)), "a stage of no plan");

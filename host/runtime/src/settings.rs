@@ -1,6 +1,8 @@
 //! How a plan is carried out, beside what the plan says.
 
+use std::fs::File;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use callboard_io::FilePlace;
 use tokio_util::sync::CancellationToken;
@@ -41,6 +43,8 @@ pub struct Settings {
     /// Files that are written when the run has ended, beside its own: no step may write where one lies, and none replaces what the run
     /// reads.
     pub also_written: Vec<AlsoWritten>,
+    /// Where an output goes whose path is `-`; without it, such an output is refused.
+    pub standard_output: Option<Arc<File>>,
     /// Whether Landlock is to keep the calling thread, and all that it starts, for good, to what the run writes: from when the places of
     /// all that is known, before a component is compiled or asked anything.
     pub confined: bool,
@@ -75,6 +79,7 @@ impl Settings {
             max_spill: None,
             profile: None,
             also_written: Vec::new(),
+            standard_output: None,
             confined: false,
             observer: Observer::nobody(),
             cancel: CancellationToken::new(),
@@ -129,6 +134,11 @@ impl Settings {
     /// These settings with another `profile`.
     pub fn profile(self, profile: Option<Profile>) -> Self {
         Self { profile, ..self }
+    }
+
+    /// These settings with another `standard_output`.
+    pub fn standard_output(self, standard_output: Option<Arc<File>>) -> Self {
+        Self { standard_output, ..self }
     }
 
     /// These settings with another `also_written`.

@@ -1,4 +1,5 @@
-//! Words that every crate of the host uses: [`sizes`], the [`address`] of data that are elsewhere, texts of the system and of others
+//! Words that every crate of the host uses: [`sizes`], the [`address`] of data that are elsewhere, the [`template`] of
+//! files' names, texts of the system and of others
 //! ([`text`]), and what fixes an error ([`Help`]).
 //!
 //! A library does not know how its caller's users change a setting. So its help names the [`Setting`], as data, and the
@@ -15,6 +16,7 @@
 pub mod address;
 mod help;
 pub mod sizes;
+pub mod template;
 pub mod text;
 
 pub use help::{Help, Setting};

@@ -84,6 +84,7 @@ pub fn write(folder: &Path, name: &str, rows: &RecordBatch) -> Result<(), IoErro
         format: None,
         compression: None,
         level: None,
+        parts: callboard_io::Parts::default(),
     };
     check_schema(&spec, &rows.schema())?;
     let staged = Staged::new(&Dir::open(folder).expect("the folder is there"), "staged");

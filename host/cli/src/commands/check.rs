@@ -1,6 +1,8 @@
 //! `callboard check`: a pipeline against its files and components, without running it.
 
+use std::fs::File;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use callboard_plan::Load;
 use callboard_runtime::Run;
@@ -18,6 +20,8 @@ pub(crate) fn check(arguments: &CheckArguments) -> Result<ExitCode, Failure> {
     let observer = progress::Progress::plain(progress::Detail::Warnings).observer();
     // Outputs that are there already are a matter of `run --overwrite`, not of the pipeline.
     let settings = settings.pipeline(file).overwrite(true).observer(observer);
+    // Nothing is written there.
+    let settings = settings.standard_output(File::open("/dev/null").ok().map(Arc::new));
     let run = Run::prepare(plan, components, settings).map_err(|error| Failure::of(error, &pipeline))?;
     let schemas = run.schemas();
     let width = schemas.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0);

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use callboard_runtime::{Allowed, Run, RunState, RunSummary, run_report};
 
-use super::run::Watched;
+use super::run::{Watched, standard_output};
 use crate::arguments::ResumeArguments;
 use crate::exit::Failure;
 use crate::last_words;
@@ -23,6 +23,7 @@ pub(crate) fn resume(arguments: &ResumeArguments) -> Result<ExitCode, Failure> {
         .max_spill(arguments.max_spill)
         .overwrite(arguments.overwrite)
         .also_written(watched.report_place())
+        .standard_output(standard_output())
         .confined(watched.is_confined())
         .observer(watched.progress.observer());
     let (max_rejects, budget, trusted) = (arguments.max_rejects, arguments.budget, arguments.trust);

@@ -1,8 +1,11 @@
 //! `callboard run`: a pipeline from its inputs to its outputs, and the report.
 
+use std::fs::File;
 use std::io::Write;
+use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use callboard_io::FilePlace;
@@ -14,7 +17,7 @@ use crate::exit::Failure;
 use crate::last_words;
 use crate::pipeline::{Planned, interruptible, planned, settings};
 use crate::show::progress::{Detail, Progress};
-use crate::show::{print, report};
+use crate::show::{err, print, report};
 
 pub(crate) fn run(arguments: &RunArguments) -> Result<ExitCode, Failure> {
     if let Some(parent) = arguments.end_with {
@@ -44,6 +47,7 @@ pub(crate) fn run(arguments: &RunArguments) -> Result<ExitCode, Failure> {
         .max_spill(arguments.max_spill)
         .profile(arguments.profile.clone().map(|step| Profile { step, path: arguments.profile_out.clone() }))
         .also_written(watched.report_place())
+        .standard_output(standard_output())
         .confined(watched.is_confined())
         .observer(watched.progress.observer());
     let folder = settings.run_folder.clone();
@@ -52,6 +56,11 @@ pub(crate) fn run(arguments: &RunArguments) -> Result<ExitCode, Failure> {
         last_words::running_in(&folder);
     }
     watched.end(prepared.execute(), &folder, Some(&pipeline))
+}
+
+/// Standard output, for an output whose path is `-`.
+pub(crate) fn standard_output() -> Option<Arc<File>> {
+    std::io::stdout().as_fd().try_clone_to_owned().ok().map(|stream| Arc::new(File::from(stream)))
 }
 
 /// Dies when its parent does, also where that is killed and can hand nothing on.
@@ -138,6 +147,11 @@ impl<'a> Watched<'a> {
                 return Err(if resumable { failure.resumable(folder) } else { failure });
             }
             None if self.arguments.quiet => Ok(ExitCode::SUCCESS),
+            // Rows are on standard output.
+            None if done.outputs.values().any(|output| output.path == "-") => {
+                err(&report::table(&done));
+                Ok(ExitCode::SUCCESS)
+            }
             None => print(&report::table(&done)),
         };
         written.and(shown)

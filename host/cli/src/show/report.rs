@@ -152,7 +152,8 @@ fn facts(report: &Report) -> Vec<(String, String)> {
     }
     for (name, output) in &report.outputs {
         let key = if facts.iter().any(|(key, _)| key == "outputs") { "" } else { "outputs" };
-        let said = format!("{name}  {} rows  {}  {}", count(output.rows), bytes(output.bytes), output.path);
+        let files = output.files.map_or(String::new(), |files| format!("in {} files  ", count(files)));
+        let said = format!("{name}  {} rows  {}  {files}{}", count(output.rows), bytes(output.bytes), output.path);
         facts.push((key.to_owned(), said));
     }
     facts.push(("run".to_owned(), report.run_folder.clone()));

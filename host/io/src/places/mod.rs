@@ -7,7 +7,7 @@
 //! - [`list`], [`web`], [`hub`] — which objects there are; [`object`] — one of them, and ranges of its bytes.
 //! - [`file`](self::file) — one that is open, with blocks ahead; [`fault`] — what a server says, and what fixes it.
 //!
-//! - [`upload`] — an output on its way into a store.
+//! - [`written`] — the place of an output in a store; [`upload`] — one on its way there.
 //!
 //! A [`Source`] is a file of an input, whose size and version are known; [`Opened`] reads it.
 
@@ -24,6 +24,7 @@ mod store;
 mod upload;
 mod waiting;
 mod web;
+mod written;
 
 use std::fs::File;
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
@@ -43,9 +44,10 @@ pub(crate) use callboard_words::address::Address;
 
 use file::RemoteFile;
 use object::Object;
-pub(crate) use upload::{Follower, StorePlace};
+pub(crate) use upload::Follower;
 pub use upload::{Keep, Upload};
 pub use waiting::waited_for;
+pub(crate) use written::{LARGE, StorePlace};
 
 use crate::error::IoError;
 use crate::stop::{Stop, was_stopped};

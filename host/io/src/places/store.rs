@@ -99,6 +99,8 @@ fn s3(bucket: &str, access: &Access) -> Result<Store, Fault> {
         return Err(Fault::new(ErrorKind::System, "there are no credentials for S3").help(help));
     }
     let is_anonymous = access.anonymous || skips;
+    // A request for each object is what every service knows.
+    let builder = builder.with_config(AmazonS3ConfigKey::DisableBulkDelete, "true");
     let builder = builder.with_retry(once()).with_http_connector(Connector(Redirects::Refuse));
     let store = builder.build().map_err(|error| unusable(&error))?;
     let by = if is_anonymous { By::Nobody(endpoint.unwrap_or_default()) } else { By::Signer(Arc::new(store.clone())) };

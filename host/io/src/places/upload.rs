@@ -5,28 +5,22 @@
 //! down as begun before it begins: one whose identifier nobody has read is found by its key.
 
 use std::fs::File;
-use std::future::Future;
-use std::io::{self, Read};
+use std::io;
 use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 
 use bytes::Bytes;
-use callboard_words::address::Address;
 use callboard_words::{Help, Setting};
 use object_store::multipart::PartId;
-use object_store::path::Path;
-use object_store::{ObjectStoreExt, PutMode, PutOptions, PutPayload};
+use object_store::{PutMode, PutOptions, PutPayload};
 use serde::{Deserialize, Serialize};
 
 use super::access::Access;
 use super::client::pause;
-use super::fault::{Doing, Fault};
-use super::list;
-use super::net;
-use super::store::Store;
-use crate::digest::FileDigest;
+use super::fault::Fault;
+use super::written::StorePlace;
 use crate::error::{ErrorKind, IoError};
 use crate::stop::{Stop, Stopped, was_stopped};
 
@@ -50,13 +44,13 @@ fn start(part: usize) -> u64 {
 
 /// What is written down of an upload.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-struct Record {
+pub(super) struct Record {
     address: String,
     anonymous: bool,
     endpoint: Option<String>,
     region: Option<String>,
     /// `None` until the store has given one.
-    id: Option<String>,
+    pub(super) id: Option<String>,
     /// What the store calls each part that it has.
     parts: Vec<String>,
 }
@@ -68,7 +62,7 @@ impl Record {
     }
 
     /// Whether it is about the same place, reached in the same way.
-    fn is_of(&self, place: &StorePlace) -> bool {
+    pub(super) fn is_of(&self, place: &StorePlace) -> bool {
         Record { id: None, parts: Vec::new(), ..self.clone() } == Record::of(place)
     }
 }
@@ -76,84 +70,7 @@ impl Record {
 /// What writes a record down, whole, before it returns.
 pub type Keep = Box<dyn Fn(&[u8]) -> io::Result<()> + Send + Sync>;
 
-/// The place of an output in a store.
-#[derive(Clone)]
-pub(crate) struct StorePlace {
-    address: Address,
-    access: Access,
-    store: Store,
-    key: Path,
-}
-
-impl std::fmt::Debug for StorePlace {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}", self.address)
-    }
-}
-
 impl StorePlace {
-    /// The place that an address names. Nothing is sent.
-    pub(crate) fn find(address: Address, access: &Access) -> Result<StorePlace, IoError> {
-        let found = Store::open(&address, access).and_then(|store| Ok((store, list::key(&address)?)));
-        let (store, key) = found.map_err(|fault| fault.to_error("cannot write").in_file(address.to_string()))?;
-        Ok(StorePlace { address, access: access.clone(), store, key })
-    }
-
-    /// The path that names it.
-    pub(crate) fn path(&self) -> String {
-        self.address.to_string()
-    }
-
-    fn failed(&self, error: &io::Error) -> IoError {
-        IoError::system("cannot write", error).in_file(self.path())
-    }
-
-    fn fault(&self, error: &object_store::Error) -> Fault {
-        Fault::of_store(error, &self.address, Doing::Write)
-    }
-
-    /// Does something with the place, and waits for it.
-    fn ask<T: Send + 'static, F: Future<Output = Result<T, Fault>> + Send + 'static>(
-        &self,
-        stop: &Stop,
-        work: impl FnOnce(StorePlace) -> F,
-    ) -> io::Result<T> {
-        net::run(format!("`{}`", self.address), stop, work(self.clone()))
-    }
-
-    /// Whether an object is in the place.
-    pub(crate) fn standing(&self, stop: &Stop) -> Result<bool, IoError> {
-        Ok(self.size(stop).map_err(|error| self.failed(&error))?.is_some())
-    }
-
-    /// The size of the object in the place.
-    fn size(&self, stop: &Stop) -> io::Result<Option<u64>> {
-        self.ask(stop, |place| async move {
-            match place.store.objects.head(&place.key).await.map_err(|error| place.fault(&error)) {
-                Ok(found) => Ok(Some(found.size)),
-                // The bucket may be missing, too: that is reported when the upload begins.
-                Err(fault) if fault.status == Some(404) => Ok(None),
-                Err(fault) => Err(fault),
-            }
-        })
-    }
-
-    /// Whether the object in the place is the one of this size and digest. It is read whole if it has the size.
-    pub(crate) fn holds(&self, bytes: u64, digest: u128, stop: &Stop) -> io::Result<bool> {
-        if self.size(stop)? != Some(bytes) {
-            return Ok(false);
-        }
-        let object = self.ask(stop, |place| async move { list::one(place.address.clone(), &place.store).await })?;
-        let mut file = super::Source::remote(object).open(stop)?;
-        let (mut seen, mut buffer) = (FileDigest::new(), vec![0; 256 << 10]);
-        loop {
-            match file.read(&mut buffer)? {
-                0 => return Ok(seen.finish() == digest),
-                read => seen.write(&buffer[..read]),
-            }
-        }
-    }
-
     /// Begins the upload, or continues the one of a record that was kept.
     pub(crate) fn begin(&self, kept: Option<&[u8]>, keep: Keep, stop: &Stop) -> Result<Upload, IoError> {
         let record = match kept.and_then(|kept| self.record(kept)) {
@@ -170,45 +87,6 @@ impl StorePlace {
             shared.renew().map_err(|error| self.failed(&error))?;
         }
         Ok(Upload { shared: Arc::new(shared), sender: Mutex::default() })
-    }
-
-    /// The record that was kept, if it is about this place.
-    fn record(&self, kept: &[u8]) -> Option<Record> {
-        serde_json::from_slice::<Record>(kept).ok().filter(|kept| kept.is_of(self))
-    }
-
-    /// Ends the upload of a record that was kept.
-    pub(crate) fn abort_kept(&self, kept: &[u8], stop: &Stop) -> Result<(), IoError> {
-        self.record(kept).map_or(Ok(()), |record| self.abort(&record, stop))
-    }
-
-    /// Ends an upload, whose parts are removed; one that is not there has ended.
-    fn abort(&self, record: &Record, stop: &Stop) -> Result<(), IoError> {
-        let id = record.id.clone();
-        let aborted = self.ask(stop, |place| async move {
-            let ids = match id {
-                Some(id) => vec![id],
-                None => place.unknown().await?,
-            };
-            for id in ids {
-                match place.store.uploads.abort_multipart(&place.key, &id).await.map_err(|error| place.fault(&error)) {
-                    Err(fault) if fault.status != Some(404) => return Err(fault),
-                    _ => {}
-                }
-            }
-            Ok(())
-        });
-        aborted.map_err(|error| self.failed(&error))
-    }
-
-    /// Uploads to this key that have begun, as far as the store lists them.
-    async fn unknown(&self) -> Result<Vec<String>, Fault> {
-        let Some(listing) = &self.store.lists_uploads else { return Ok(Vec::new()) };
-        match listing.uploads(&self.address).await {
-            // It cannot tell.
-            Err(fault) if matches!(fault.status, Some(400 | 404 | 405 | 501)) => Ok(Vec::new()),
-            found => found,
-        }
     }
 }
 

@@ -2,6 +2,8 @@
 
 use std::collections::{HashMap, HashSet};
 
+use callboard_words::template::Template;
+
 use super::model::{LoadGroups, Located, OnError, Pipeline, Step};
 use super::read::{MOST_MEMORY, Role};
 use crate::choices::MEMORY_LIMIT;
@@ -241,6 +243,12 @@ fn output_paths(pipeline: &Pipeline, findings: &mut Findings) {
         }
         if !path.is_empty() {
             written.insert(path, name);
+        }
+        let Some(Ok(template)) = Template::of(&output.path) else { continue };
+        if let Some(other) = written.insert(plain(&template.manifest()), name) {
+            let message =
+                format!("outputs {} have their files in one folder, and so one manifest", quoted([other, name]));
+            findings.add_with_help(&output.path.at, message, "give each output a folder of its own");
         }
     }
 }

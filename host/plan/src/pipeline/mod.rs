@@ -18,6 +18,7 @@ mod fields;
 mod grants;
 mod like;
 mod model;
+mod outputs;
 mod params;
 mod paths;
 mod read;
@@ -31,7 +32,7 @@ pub use document::Places;
 pub(crate) use every::{instead, no_rows};
 pub use model::{
     Access, Added, BatchSize, From, Input, InputLimits, Limits, LoadGroups, Located, OnError, Output, OutputColumn,
-    Pipeline, Reading, Run, Step, StepBatch,
+    Parts, Pipeline, Reading, Run, Step, StepBatch,
 };
 
 pub(crate) use check::{WITHIN, is_name, is_step_name};

@@ -333,10 +333,42 @@ pub struct Output {
     pub level: Option<u32>,
     /// Columns to write, in this order; all of them when absent.
     pub columns: Option<Vec<OutputColumn>>,
+    /// How it is made of several files, if its path says that it is.
+    pub parts: Parts,
     /// Where rows come from; never [`From::Named`].
     pub from: From,
     /// The output's own table.
     pub at: At,
+}
+
+/// How an output is made of several files, as far as the file says it; in the plan too.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Parts {
+    /// `max_rows`: the most rows of a file.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_rows: Option<u64>,
+    /// `max_bytes`: the most bytes of rows in a file, as they are in memory.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_bytes: Option<u64>,
+    /// `max_partitions`: the most different values of the columns that the path names.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_partitions: Option<u64>,
+    /// `append`: what is there already stays.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub append: bool,
+}
+
+impl Parts {
+    /// Whether the file says nothing.
+    pub fn is_empty(&self) -> bool {
+        *self == Parts::default()
+    }
+
+    /// Whether each allows something.
+    pub(crate) fn allow_something(&self) -> bool {
+        ![self.max_rows, self.max_bytes, self.max_partitions].contains(&Some(0))
+    }
 }
 
 /// A column of an output.

@@ -1,5 +1,7 @@
 //! What is written where the path of a file belongs, and is none. Planning opens no file, so only what a text shows is judged here.
 
+use callboard_words::template::Template;
+
 use super::model::{Located, Pipeline};
 use super::read::Role;
 use crate::problem::{At, Findings};
@@ -31,20 +33,46 @@ fn files(pipeline: &Pipeline, findings: &mut Findings) {
     for output in &pipeline.outputs {
         let path = &output.path;
         let here = "write to a file here, and copy it there when the run has finished";
-        let stream = "an output appears whole, when the run has finished: write to a file, and print that";
+        if path.value == STANDARD_OUTPUT {
+            continue;
+        }
+        let stream = "";
         let is_remote = remote(path, "an output", Scheme::is_written, findings);
         if !is_remote && refuse(path, "an output", here, stream, findings) {
             continue;
         }
-        if let Some(filled) = filled_in(path) {
+        match Template::of(path) {
+            Some(Err(flaw)) => {
+                findings.add_with_help(
+                    &path.at,
+                    format!("`{}` is not the path of an output: {}", path.value, flaw.message),
+                    flaw.help,
+                );
+            }
+            Some(Ok(template)) if is_remote && template.folder.ends_with("//") => {
+                let message = format!("`{}` is not the path of an output: its bucket is filled in", path.value);
+                findings.add_with_help(
+                    &path.at,
+                    message,
+                    "a bucket is one, and its keys are filled in: \"s3://BUCKET/{language}.jsonl\"",
+                );
+            }
+            _ => {}
+        }
+        if let Some(at) = path.find(['*', '?']) {
             let message = format!(
-                "`{}` is not the path of an output, which is one file: `{filled}` is not filled in",
-                path.value
+                "`{}` is not the path of an output: `{}` is a pattern, and names no column",
+                path.value,
+                &path[at..=at]
             );
-            findings.add_with_help(&path.at, message, "write the name of one file, such as \"out/rows.jsonl\"");
+            let help = "write the name of one file, such as \"out/rows.jsonl\", or of several: \"out/{language}/part-{n}.jsonl\"";
+            findings.add_with_help(&path.at, message, help);
         }
     }
 }
+
+/// The path of an output that is standard output.
+const STANDARD_OUTPUT: &str = "-";
 
 /// Whether a path is an address of a place that `what` can be in; what is wrong with it is found.
 fn remote(path: &Located<String>, what: &str, can: fn(Scheme) -> bool, findings: &mut Findings) -> bool {
@@ -123,16 +151,6 @@ fn not_here(text: &str) -> Option<NotHere<'_>> {
     let capital = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_';
     let name = name.filter(|name| !name.is_empty() && name.bytes().all(capital));
     name.map(|name| NotHere::Variable(&text[..=name.len()]))
-}
-
-/// The part of an output's path that looks as if files were named by it: `*`, `?`, or `{…}`.
-fn filled_in(path: &str) -> Option<&str> {
-    if let Some(at) = path.find(['*', '?']) {
-        return path.get(at..=at);
-    }
-    let from = path.find('{')?;
-    let to = from + path[from..].find('}')?;
-    path.get(from..=to)
 }
 
 /// Whether a grant's path is an address.

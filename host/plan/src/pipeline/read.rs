@@ -1,6 +1,6 @@
 //! From the tree to the model, table by table.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use serde_json::{Map, Value};
 
@@ -13,9 +13,9 @@ use super::fields::{
 };
 use super::grants::{file_places, grants};
 use super::model::{
-    BatchSize, From, Input, InputLimits, Limits, LoadGroups, Located, OnError, Output, OutputColumn, Pipeline, Run,
-    Step, StepBatch,
+    BatchSize, From, Input, InputLimits, Limits, LoadGroups, Located, OnError, Pipeline, Run, Step, StepBatch,
 };
+use super::outputs::output;
 use super::reading::reading;
 use super::sources::{Routes, from};
 use crate::choices::MOST_STAGE_INSTANCES;
@@ -35,9 +35,6 @@ pub(crate) const MOST_RETRIES: u64 = 100;
 /// How often a call that failed with a `transient` error is tried again, unless the file says it.
 pub(crate) const RETRIES: u32 = 3;
 
-/// The highest level that any way of compressing has.
-const MOST_LEVEL: u64 = 22;
-
 /// What a pipeline file is read for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Role {
@@ -48,7 +45,7 @@ pub(crate) enum Role {
 }
 
 impl Role {
-    fn path<'a>(self, fields: &Fields<'a>, example: &str, findings: &mut Findings) -> Option<&'a Node> {
+    pub(super) fn path<'a>(self, fields: &Fields<'a>, example: &str, findings: &mut Findings) -> Option<&'a Node> {
         match self {
             Role::Run => fields.need("path", example, findings),
             Role::Step => {
@@ -327,51 +324,6 @@ fn limits(node: &Node, findings: &mut Findings) -> Option<Limits> {
         rows_per_row: rows,
         component_bytes: component,
     })
-}
-
-fn output(name: Located<String>, node: &Node, role: Role, routes: &Routes, findings: &mut Findings) -> Option<Output> {
-    let fields = Fields::of(node, "an output", findings)?;
-    let path = role.path(&fields, "path = \"out/rows.jsonl\"", findings);
-    let path = path.and_then(|node| text(node, "`path`", findings));
-    let format = fields.get("format").and_then(|node| text(node, "`format`", findings));
-    let compression = fields.get("compression").and_then(|node| text(node, "`compression`", findings));
-    let level = fields.get("level").and_then(|node| integer(node, "`level`", 0, MOST_LEVEL, findings));
-    let columns = fields.get("columns").and_then(|node| output_columns(node, findings));
-    let access = fields.get("access").and_then(|node| access(node, findings)).unwrap_or_default();
-    let from = fields.get("from").and_then(|node| from(node, false, routes, findings));
-    fields.get("like");
-    fields.end(None, findings);
-    Some(Output {
-        name,
-        path: path.unwrap_or(Located { value: String::new(), at: None }),
-        access,
-        format,
-        compression,
-        level: level.map(|level| level as u32),
-        columns,
-        from: from.unwrap_or(From::Default),
-        at: node.at.clone(),
-    })
-}
-
-fn output_columns(node: &Node, findings: &mut Findings) -> Option<Vec<OutputColumn>> {
-    let columns = match &node.data {
-        Data::Table(_) => text_table(node, "`columns`", findings),
-        Data::List(_) => texts(node, "`columns`", findings)?.into_iter().map(|name| (name.clone(), name)).collect(),
-        other => return wrong_type(node, "`columns`", other, "a list or a table", findings),
-    };
-    if columns.is_empty() && findings.is_empty() {
-        findings.add(&node.at, "`columns` is empty");
-    }
-    let mut named = HashSet::new();
-    for (name, _) in &columns {
-        if !named.insert(&name.value) {
-            findings.add(&name.at, format!("`columns` names `{}` twice", name.value));
-        }
-    }
-    let column =
-        |(name, column): (Located<String>, Located<String>)| OutputColumn { name: name.value, column: column.value };
-    Some(columns.into_iter().map(column).collect())
 }
 
 fn run(node: &Node, findings: &mut Findings) -> Option<Run> {

@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
+use callboard_words::template::Template;
+
 use crate::choices::{MOST_SPARE, MaxRejects};
 use crate::door::Feed;
 use crate::grants::variables;
@@ -108,6 +110,10 @@ fn verify_output(output: &PlannedOutput) -> Result<(), String> {
     named(&output.name)?;
     if output.path.is_empty() {
         return Err("has no path".to_owned());
+    }
+    let template = Template::of(&output.path).transpose();
+    if template.is_err() || !output.parts.allow_something() || (template == Ok(None) && !output.parts.is_empty()) {
+        return Err("has parts that no output can have".to_owned());
     }
     let mut seen = HashSet::new();
     match &output.columns {

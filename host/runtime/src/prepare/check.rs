@@ -2,14 +2,16 @@
 //!
 //! Nothing is overwritten here. Components are asked what they do to rows (`declare`) in throw-away instances.
 
+use callboard_words::template::Template;
 use callboard_words::{Help, Setting, address};
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
-use callboard_io::{Codec, Dataset, Format, OutputPlace, OutputSpec, Stop, check_writable};
+use callboard_io::{Codec, Dataset, Format, OutputPlace, OutputSpec, PARTITIONS, Parts, Stop, check_writable};
 use callboard_plan::{Edge, Feed, Kind, Plan, PlannedOutput, PlannedStep, Reader, Zip, nearest};
 
 use crate::error::{Class, Fault, RunError};
@@ -52,6 +54,15 @@ pub(crate) struct Output {
     pub(crate) schema: SchemaRef,
     /// Indices of its columns in the rows it is given.
     pub(crate) columns: Vec<usize>,
+    /// How many of them, from the first on, are the output's; the others are for its path alone.
+    pub(crate) chosen: usize,
+}
+
+impl Output {
+    /// Whether it is made of several files.
+    pub(crate) fn is_parted(&self) -> bool {
+        self.spec.path.to_str().is_some_and(|path| Template::of(path).is_some())
+    }
 }
 
 /// One way into a node: its schema, and the edges whose rows are appended to make it.
@@ -175,26 +186,42 @@ impl Checked {
             let in_output = |error: RunError| error.in_output(&output.name);
             let refused =
                 |message: String, help: Help| Err(in_output(RunError::new(Class::Pipeline, message).help(help)));
-            let shown = spec.path.display();
-            let resolved =
-                if is_address(&spec.path) { spec.path.clone() } else { callboard_files::resolved(&spec.path) };
+            if output.is_standard_output() {
+                check_stream(&spec, settings).map_err(in_output)?;
+                let place = check_writable(&spec).map_err(|error| in_output(error.into()))?;
+                self.places.insert(output.name.clone(), (place, false));
+                continue;
+            }
+            // Where it is made of several files, this is their manifest.
+            let path = spec.place().map_err(|error| in_output(error.into()))?;
+            let shown = path.display();
+            let resolved = if is_address(&path) { path.clone() } else { callboard_files::resolved(&path) };
             if let Some(other) = taken.insert(resolved, &output.name) {
                 return refused(
                     format!("`{shown}` is also written by output `{other}`"),
                     "give each its own path".into(),
                 );
             }
-            let is_remote = is_address(&spec.path);
+            let is_remote = is_address(&path);
             match is_remote {
-                true => places::check_remote(&spec.path, self.inputs.iter()).map_err(in_output)?,
-                false => places::check_output(&spec.path, &reserved, &inputs).map_err(in_output)?,
+                true => places::check_remote(&path, self.inputs.iter()).map_err(in_output)?,
+                false => places::check_output(&path, &reserved, &inputs).map_err(in_output)?,
+            }
+            let template = Template::of(&output.path).and_then(Result::ok);
+            if let Some(template) = &template {
+                places::check_parts(&path, template, &reserved, self.inputs.iter()).map_err(in_output)?;
             }
             let place = check_writable(&spec).map_err(|error| in_output(error.into()))?;
             let stop = Stop::when({
                 let cancel = settings.cancel.clone();
                 move || cancel.is_cancelled()
             });
-            let there = place.standing(&stop).map_err(|error| in_output(error.into()))?;
+            let there = match &template {
+                None => place.standing(&stop).map_err(|error| in_output(error.into()))?,
+                // What is added stands beside what is there.
+                Some(_) if output.parts.append => false,
+                Some(_) => !place.manifests(&stop).map_err(|error| in_output(error.into()))?.is_empty(),
+            };
             let mut written = past.stages.values().filter_map(|ended| ended.outputs.get(&output.name));
             let is_ours = there && past.committing && written.any(|digested| digested.is_in(&place, &stop));
             if there && !settings.overwrite && !is_ours {
@@ -202,7 +229,7 @@ impl Checked {
                 return refused(format!("`{shown}` is there already"), help);
             }
             if !is_remote {
-                outputs.push(places::written(format!("the place of output `{}`", output.name), &spec.path));
+                outputs.push(places::written(format!("the place of output `{}`", output.name), &path));
             }
             self.places.insert(output.name.clone(), (place, settings.overwrite || is_ours));
         }
@@ -272,9 +299,13 @@ impl Checked {
                 .map_err(|error| error.in_output(&output.name))?;
             let (schema, columns) = chosen(output, &way.schema)?;
             let spec = output_spec(output, &run.settings.base)?;
-            callboard_io::check_schema(&spec, &schema)
-                .map_err(|error| RunError { class: Class::Pipeline, ..error.into() }.in_output(&output.name))?;
-            self.outputs.insert(output.name.clone(), Output { spec, schema, columns });
+            let (chosen, refused) = (columns.len(), |error: callboard_io::IoError| {
+                RunError { class: Class::Pipeline, ..error.into() }.in_output(&output.name)
+            });
+            let (schema, columns) = with_named(output, &way.schema, schema, columns)?;
+            let of_files = callboard_io::schema_of_parts(&spec, &schema, chosen).map_err(refused)?;
+            callboard_io::check_schema(&spec, &of_files).map_err(refused)?;
+            self.outputs.insert(output.name.clone(), Output { spec, schema, columns, chosen });
             self.ways.insert(Reader::Output(output.name.clone()), vec![way]);
         }
         Ok(self)
@@ -420,12 +451,70 @@ fn chosen(output: &PlannedOutput, schema: &SchemaRef) -> Result<(SchemaRef, Vec<
     Ok((Arc::new(Schema::new(fields)), indices))
 }
 
+/// The columns of an output, and behind them those that its path alone names.
+fn with_named(
+    output: &PlannedOutput,
+    rows: &SchemaRef,
+    schema: SchemaRef,
+    mut columns: Vec<usize>,
+) -> Result<(SchemaRef, Vec<usize>), RunError> {
+    let Some(Ok(template)) = Template::of(&output.path) else { return Ok((schema, columns)) };
+    let mut fields: Vec<_> = schema.fields().iter().cloned().collect();
+    for column in template.columns() {
+        if schema.index_of(column).is_ok() {
+            continue;
+        }
+        let Some(at) = places(rows).get(column).copied().filter(|at| !is_hidden(rows.field(*at).name())) else {
+            let message = format!(
+                "its path names the column `{}`, which is not there; the columns are {}",
+                in_a_line(column),
+                some_columns_of(rows)
+            );
+            let near = nearest(column, rows.fields().iter().map(|field| field.name().as_str()));
+            let error = RunError::new(Class::Pipeline, message).in_output(&output.name);
+            return Err(match near {
+                Some(near) => error.help(format!("did you mean `{{{}}}`?", in_a_line(near))),
+                None => error.help("`{…}` is the value of a column, and `{n}` the number of a part"),
+            });
+        };
+        fields.push(rows.fields()[at].clone());
+        columns.push(at);
+    }
+    Ok((Arc::new(Schema::new(fields)), columns))
+}
+
+/// Refuses standard output where there is none, and what is no text on a terminal.
+fn check_stream(spec: &OutputSpec, settings: &Settings) -> Result<(), RunError> {
+    let refused = |message: String, help: &str| Err(RunError::new(Class::Pipeline, message).help(help));
+    let Some(stream) = &settings.standard_output else {
+        return refused(
+            "`-` is standard output, and there is none here".to_owned(),
+            "write to a file: path = \"out/rows.jsonl\"",
+        );
+    };
+    match Format::of_output(&spec.path, spec.format)? {
+        format if !format.is_text() && stream.is_terminal() => refused(
+            format!("{format} is not for a terminal"),
+            "write it to a file, or into a pipe: callboard run … > rows.parquet",
+        ),
+        _ => Ok(()),
+    }
+}
+
 /// The path of an output, or its address.
 pub(crate) fn output_path(output: &PlannedOutput, base: &Path) -> PathBuf {
     match address::split(&output.path) {
+        _ if output.is_standard_output() => PathBuf::from(&output.path),
         Some(_) => PathBuf::from(&output.path),
         None => base.join(&output.path),
     }
+}
+
+/// The path or address where an output goes: of several files, that of their manifest.
+pub(crate) fn output_place(output: &PlannedOutput, base: &Path) -> PathBuf {
+    let path = output_path(output, base);
+    let template = path.to_str().and_then(Template::of).and_then(Result::ok);
+    template.map_or(path, |template| template.manifest().into())
 }
 
 fn output_spec(output: &PlannedOutput, base: &Path) -> Result<OutputSpec, RunError> {
@@ -434,7 +523,13 @@ fn output_spec(output: &PlannedOutput, base: &Path) -> Result<OutputSpec, RunErr
     let compression = output.compression.as_deref().map(Codec::from_str).transpose().map_err(in_output)?;
     let path = output_path(output, base);
     let access = access(&output.access);
-    Ok(OutputSpec { name: output.name.clone(), path, access, format, compression, level: output.level })
+    let parts = Parts {
+        max_rows: output.parts.max_rows,
+        max_bytes: output.parts.max_bytes,
+        max_partitions: output.parts.max_partitions.unwrap_or(PARTITIONS),
+        append: output.parts.append,
+    };
+    Ok(OutputSpec { name: output.name.clone(), path, access, format, compression, level: output.level, parts })
 }
 
 /// Refuses an input that is not what it was when the run began.

@@ -17,6 +17,7 @@ use std::time::Duration;
 
 use arrow::datatypes::{Schema, SchemaRef};
 use callboard_io::beneath::Dir;
+use callboard_io::{Committed, OutputPlace, Stop};
 use callboard_plan::pipeline::BatchSize;
 use callboard_plan::{Door, Edge, Feed, Kind, Plan, PlannedStep, Reader};
 use callboard_sandbox::{
@@ -184,6 +185,33 @@ impl Prepared {
 
     pub(crate) fn output(&self, name: &str) -> &Output {
         &self.checked.outputs[name]
+    }
+
+    /// What an output is that is in its place, as far as its place says it.
+    pub(crate) fn in_place(&self, name: &str, place: &OutputPlace, output: Committed) -> Committed {
+        let parted = self.output(name).is_parted();
+        let manifests = || place.manifests(&Stop::default()).unwrap_or_default();
+        let is_ours = |manifest: &&String| {
+            place
+                .below(manifest)
+                .is_ok_and(|place| place.holds(output.bytes, self.digest_of(name), &Stop::default()).unwrap_or(false))
+        };
+        let found = if parted { manifests().iter().find(is_ours).cloned() } else { None };
+        let found =
+            found.and_then(|name| Some((place.below(&name).ok()?, place.read_manifest(&name, &Stop::default()).ok()?)));
+        match found {
+            None => output,
+            Some((place, manifest)) => {
+                let files = Some(manifest.files.len() as u64);
+                Committed { rows: manifest.rows, bytes: manifest.bytes, path: place.path(), files }
+            }
+        }
+    }
+
+    /// The digest of an output that an earlier process wrote.
+    fn digest_of(&self, output: &str) -> u128 {
+        let ended = self.past.stages.values().find_map(|ended| ended.outputs.get(output));
+        ended.and_then(|digested| digested.number()).unwrap_or_default()
     }
 
     pub(crate) fn source_file(&self, step: &str) -> u32 {

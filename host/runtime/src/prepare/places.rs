@@ -1,6 +1,7 @@
 //! Places that belong to the run or to its user. No output replaces one of them, and no step may be granted to write where one lies:
 //! what the host reads and writes there is then what nobody else put there.
 
+use callboard_words::template::{MANIFEST, Template};
 use callboard_words::{Help, Setting, address};
 use std::collections::{HashMap, HashSet};
 use std::os::unix::fs::MetadataExt;
@@ -130,6 +131,48 @@ pub(crate) fn check_remote<'a>(
     let Some((name, _)) = inputs.find(|(_, input)| input.files.iter().any(|file| file == path)) else { return Ok(()) };
     let message = format!("`{}` is a file of input `{name}`", path.display());
     Err(RunError::new(Class::Pipeline, message).help("write to another path: a run never alters what it reads"))
+}
+
+/// Refuses an output of several files, whose manifest is at `manifest`, where one of them may be a file of an input, or one of these places.
+pub(crate) fn check_parts<'a>(
+    manifest: &Path,
+    template: &Template,
+    reserved: &[Reserved],
+    inputs: impl Iterator<Item = (&'a String, &'a Input)>,
+) -> Result<(), RunError> {
+    let folder = manifest.parent().unwrap_or(Path::new(""));
+    let is_remote = address::split(&manifest.to_string_lossy()).is_some();
+    let resolved_folder = if is_remote { folder.to_owned() } else { resolved(folder) };
+    let may_be = |file: &Path| {
+        let below = file.strip_prefix(&resolved_folder).ok().and_then(Path::to_str);
+        below.is_some_and(|below| template.may_be(below) || below == MANIFEST)
+    };
+    let refused = |file: &Path, what: &str| {
+        let message = format!("one of its files may be `{}`, {what}", file.display());
+        let help = "write to a folder of its own: a run never alters what it reads";
+        Err(RunError::new(Class::Pipeline, message).help(help))
+    };
+    for (name, input) in inputs {
+        let files = if is_remote { &input.files } else { &input.on_disk };
+        let mut folders: HashMap<&Path, PathBuf> = HashMap::new();
+        for file in files {
+            let parent = file.parent().unwrap_or(Path::new(""));
+            let found = match is_remote {
+                true => file.clone(),
+                // Many files have few folders.
+                false => {
+                    folders.entry(parent).or_insert_with(|| resolved(parent)).join(file.file_name().unwrap_or_default())
+                }
+            };
+            if may_be(&found) {
+                return refused(file, &format!("a file of input `{name}`"));
+            }
+        }
+    }
+    match reserved.iter().find(|reserved| !is_remote && may_be(reserved.resolved())) {
+        Some(reserved) => refused(&reserved.path, &reserved.what),
+        None => Ok(()),
+    }
 }
 
 /// Refuses a file that is written beside the outputs where it is an output, or one of these places or files.

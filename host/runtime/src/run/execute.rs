@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use callboard_io::{Committed, Finished};
+use callboard_io::{Commit, Committed, Finished};
 use callboard_plan::{Feed, Load, Stage};
 use tokio_util::sync::CancellationToken;
 
@@ -18,7 +18,7 @@ use crate::prepare::ProfileTarget;
 use crate::prepare::confine::{ABSENT, confine_further};
 use crate::stage::boundary::BetweenStages;
 use crate::stage::kept::Kept;
-use crate::stage::live::Live;
+use crate::stage::live::{Live, keeping, read_kept};
 use crate::stage::{self, LoadedStep};
 use crate::store::records::{Record, StageEnded};
 use crate::store::records::{StageCost, Status};
@@ -223,16 +223,29 @@ impl Live<'_> {
                     finished
                         .insert(name.clone(), Finished { rows: file.rows, bytes: file.bytes, digest, path, staged }),
                 ),
-                false => drop(committed.insert(name.clone(), Committed { rows: file.rows, bytes: file.bytes, path })),
+                false => {
+                    let (place, _) = &self.prepared.checked.places[name];
+                    let there = Committed { rows: file.rows, bytes: file.bytes, path, files: None };
+                    drop(committed.insert(name.clone(), self.prepared.in_place(name, place, there)));
+                }
             }
         }
         // All of them first: then little is left to do between the first that appears and the last.
         for (name, output) in &finished {
             output.send().map_err(|error| RunError::from(error).in_output(name))?;
         }
-        for (name, output) in finished {
+        // Last of all: a stream cannot be taken back.
+        let is_stream = |name: &str| self.prepared.checked.places[name].0.is_stream();
+        let (streams, files): (Vec<_>, Vec<_>) = finished.into_iter().partition(|(name, _)| is_stream(name));
+        for (name, output) in files.into_iter().chain(streams) {
             let (place, replace) = &self.prepared.checked.places[&name];
-            let output = output.commit(place, *replace).map_err(|error| {
+            let stream = self.prepared.settings.standard_output.as_ref().filter(|_| place.is_stream());
+            let put = match (stream, self.prepared.output(&name).is_parted()) {
+                (Some(stream), _) => output.copy_to(stream, &self.stop_writing()),
+                (None, false) => output.commit(place, *replace),
+                (None, true) => self.commit_parts(&name, output),
+            };
+            let output = put.map_err(|error| {
                 let error = RunError::from(error).in_output(&name);
                 match committed.is_empty() {
                     true => error,
@@ -242,6 +255,30 @@ impl Live<'_> {
             committed.insert(name, output);
         }
         Ok(committed)
+    }
+}
+
+impl Live<'_> {
+    /// Puts the files of an output in their places, and then their manifest.
+    fn commit_parts(&self, name: &str, output: Finished) -> Result<Committed, callboard_io::IoError> {
+        let staged = self.staged(name);
+        let (place, replace) = &self.prepared.checked.places[name];
+        let uploads = self.uploads_folder().clone();
+        let commit = Commit {
+            folder: &staged.folder,
+            name,
+            place,
+            replace: *replace,
+            keep: &|file: &str| keeping(&uploads, file),
+            kept: &|file: &str| read_kept(&uploads, file),
+            stop: &self.stop_writing(),
+        };
+        let put = commit.files().and_then(|placed| commit.manifest(output, &placed));
+        if put.is_err() && !self.can_be_resumed() {
+            // What the error says is what matters.
+            let _ = commit.undo();
+        }
+        put
     }
 }
 

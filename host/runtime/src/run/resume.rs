@@ -4,19 +4,20 @@ use callboard_words::{Help, Setting};
 use std::path::Path;
 
 use callboard_io::beneath::Dir;
-use callboard_io::{OutputPlace, Stop};
+use callboard_io::{Commit, OutputPlace, Stop};
 use callboard_plan::{Grants, MaxRejects, Origin, Plan};
 
 use super::Run;
 use crate::error::{Class, RunError};
 use crate::events::Event;
-use crate::prepare::check::output_path;
+use crate::prepare::check::output_place;
 use crate::prepare::components::{Bundled, Components};
 use crate::prepare::input::access;
 use crate::prepare::{Before, Prepared};
 use crate::settings::Settings;
+use crate::stage::live::keeping;
 use crate::store::kept_component;
-use crate::store::{Begun, Digested, Folder, Key, Past, Recorded, folder};
+use crate::store::{Begun, Digested, Folder, InPlace, Key, Past, Recorded, folder};
 use callboard_sandbox::cache_dir;
 
 /// What may be allowed a run that is taken up, in place of what it was begun with.
@@ -82,10 +83,25 @@ impl Run {
         let (plan, components) = components_now(plan, bundled, &base, locked.dir(), &mut past)?;
         let is_in_place = |name: &str, file: &Digested| {
             let Some(output) = plan.output(name) else { return false };
-            let place = OutputPlace::find(&output_path(output, &base), &access(&output.access));
-            place.is_ok_and(|place| file.is_in(&place, &Stop::default()))
+            let place = OutputPlace::find(&output_place(output, &base), &access(&output.access));
+            let digest = file.number().filter(|_| output.is_parted());
+            place.is_ok_and(|place| match digest {
+                Some(digest) => place.has_manifest(file.bytes, digest, &Stop::default()),
+                None => file.is_in(&place, &Stop::default()),
+            })
         };
-        past.settle(&plan, locked.path(), &is_in_place);
+        let outputs = locked.dir().dir("outputs");
+        let committing = past.committing;
+        let missing = |name: &str| {
+            let output = plan.output(name).filter(|output| output.is_parted())?;
+            let place = OutputPlace::find(&output_place(output, &base), &access(&output.access));
+            let (Ok(folder), Ok(place)) = (&outputs, place) else { return Some("its folder".to_owned()) };
+            let (keep, kept) = (|name: &str| keeping(folder, name), |_: &str| Ok(None));
+            let stop = Stop::default();
+            let commit = Commit { folder, name, place: &place, replace: false, keep: &keep, kept: &kept, stop: &stop };
+            commit.missing(committing).unwrap_or_else(|error| Some(error.to_string()))
+        };
+        past.settle(&plan, locked.path(), &InPlace { is_in_place: &is_in_place, missing: &missing });
         past.notes.iter().for_each(|note| settings.observer.tell(Event::Note { message: note.clone() }));
         let settings = Settings {
             base,

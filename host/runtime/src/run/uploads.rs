@@ -3,30 +3,38 @@
 use std::io;
 use std::path::Path;
 
-use callboard_io::{OutputPlace, Stop};
+use callboard_io::{Commit, OutputPlace, Stop};
 use callboard_sandbox::cache_dir;
 
 use crate::error::{Class, RunError};
-use crate::prepare::check::output_path;
+use crate::prepare::check::output_place;
 use crate::prepare::input::access;
-use crate::stage::live::read_kept;
-use crate::store::{Folder, Key, folder};
+use crate::stage::live::{keeping, read_kept};
+use crate::store::{Folder, Key, Past, folder};
 
-/// Ends what a run has begun to send to stores, so that removing its folder leaves nothing there. `cache` has the key that proves who
-/// began the run: nobody else's run says which store is asked with this user's credentials. A folder without a run is left alone.
+/// Ends what a run has begun to send to stores, and removes the files that it put in their places without a manifest, so that removing its
+/// folder leaves nothing there. `cache` has the key that proves who began the run: nobody else's run says which store is asked with this
+/// user's credentials, and which files go. A folder without a run is left alone.
 ///
 /// # Errors
 ///
 /// Something holds the folder; it is not proven to be this user's; a store cannot be asked, or refuses.
 pub fn end_uploads(path: &Path, cache: &Path) -> Result<(), RunError> {
-    let Ok(Ok(uploads)) = folder::open(path).map(|dir| dir.dir("uploads")) else { return Ok(()) };
+    let Ok(run) = folder::open(path) else { return Ok(()) };
+    let (Ok(uploads), Ok(outputs)) = (run.dir("uploads"), run.dir("outputs")) else { return Ok(()) };
     let unread = |error: io::Error| RunError::system("read", uploads.path(), &error);
-    let names = uploads.entries().map_err(unread)?;
-    if names.is_empty() {
+    let sent = !uploads.entries().map_err(unread)?.is_empty();
+    let staged = !outputs.entries().map_err(unread)?.is_empty();
+    if !sent && !staged {
         return Ok(());
     }
     let locked = Folder::lock(path)?;
     let (begun, plan, recorded) = folder::recorded(locked.dir())?;
+    let committing = Past::read(locked.dir(), &plan).is_ok_and(|past| past.committing && !past.finished);
+    let parted = plan.outputs().iter().any(|output| output.is_parted());
+    if !sent && !(committing && parted) {
+        return Ok(());
+    }
     let left = |message: String, help: Option<String>| {
         let all_the_same = format!("to leave it in the store: rm -r {}", uploads.path().display());
         let help = help.map_or(all_the_same.clone(), |help| format!("{help}\n{all_the_same}"));
@@ -37,14 +45,29 @@ pub fn end_uploads(path: &Path, cache: &Path) -> Result<(), RunError> {
         return left(message.to_owned(), None);
     }
     for output in plan.outputs() {
-        let Some(kept) = read_kept(&uploads, &output.name).map_err(unread)? else { continue };
-        let place = OutputPlace::find(&output_path(output, &recorded.base), &access(&output.access));
-        if let Err(error) = place.and_then(|place| place.abort(&kept, &Stop::default())) {
+        let name = &output.name;
+        let place = || OutputPlace::find(&output_place(output, &recorded.base), &access(&output.access));
+        if output.is_parted() && committing {
+            let keep = |file: &str| keeping(&uploads, file);
+            let kept = |file: &str| read_kept(&uploads, file);
+            let undone = place().and_then(|place| {
+                let stop = Stop::default();
+                let (folder, keep, kept) = (&outputs, &keep, &kept);
+                Commit { folder, name, place: &place, replace: false, keep, kept, stop: &stop }.undo()
+            });
+            if let Err(error) = undone {
+                let error = RunError::from(error);
+                let message = format!("files of output `{name}` cannot be removed: {}", error.message);
+                return left(message, error.help.map(|help| help.to_string()));
+            }
+        }
+        let Some(kept) = read_kept(&uploads, name).map_err(unread)? else { continue };
+        if let Err(error) = place().and_then(|place| place.abort(&kept, &Stop::default())) {
             let error = RunError::from(error);
-            let message = format!("the upload of output `{}` cannot be ended: {}", output.name, error.message);
+            let message = format!("the upload of output `{name}` cannot be ended: {}", error.message);
             return left(message, error.help.map(|help| help.to_string()));
         }
-        uploads.remove_file(&output.name).map_err(unread)?;
+        uploads.remove_file(name).map_err(unread)?;
     }
     Ok(())
 }

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 use std::time::Instant;
 
 use callboard_io::beneath::Dir;
-use callboard_io::{Finished, Staged, Stop, Upload};
+use callboard_io::{Finished, Keep, Staged, Stop, Upload};
 use callboard_plan::{PlannedStep, Reader};
 use callboard_sandbox::InstanceConfig;
 use tokio_util::sync::CancellationToken;
@@ -170,10 +170,7 @@ impl<'a> Live<'a> {
             let folder = self.kept.uploads().clone();
             let kept =
                 read_kept(&folder, name).map_err(|error| RunError::unwritten("read the run's folder", &error))?;
-            let keep = {
-                let name = name.clone();
-                Box::new(move |bytes: &[u8]| folder.write_whole(&name, bytes, 0o600))
-            };
+            let keep = keeping(&folder, name);
             let begun = place.begin(kept.as_deref(), keep, &self.stop_writing());
             let begun = begun.map_err(|error| RunError::from(error).in_output(name))?;
             uploads.extend(begun.map(|upload| (name.clone(), Arc::new(upload))));
@@ -197,6 +194,11 @@ impl<'a> Live<'a> {
     pub(crate) fn staged(&self, output: &str) -> Staged {
         let upload = self.uploads.get().and_then(|uploads| uploads.get(output)).cloned();
         Staged::new(self.kept.outputs(), output).sent_by(upload)
+    }
+
+    /// Where it is written down what has been sent of outputs.
+    pub(crate) fn uploads_folder(&self) -> &Dir {
+        self.kept.uploads()
     }
 
     pub(crate) fn journal(&self, record: &Record) -> Result<(), RunError> {
@@ -238,6 +240,12 @@ impl<'a> Live<'a> {
     pub(crate) fn into_kept(self) -> Kept {
         self.kept
     }
+}
+
+/// What writes down what is kept of an upload.
+pub(crate) fn keeping(folder: &Dir, name: &str) -> Keep {
+    let (folder, name) = (folder.clone(), name.to_owned());
+    Box::new(move |bytes: &[u8]| folder.write_whole(&name, bytes, 0o600))
 }
 
 /// What is kept of an upload, if anything is.

@@ -1,7 +1,7 @@
 //! The node that writes an output, still in the run's folder.
 
 use arrow::array::ArrayRef;
-use callboard_io::{Staged, Writer};
+use callboard_io::{Parted, Staged, Writer};
 use callboard_sandbox::bytes;
 use callboard_words::sizes;
 use callboard_words::{Help, Setting};
@@ -18,6 +18,9 @@ use crate::store::positions::Positions;
 /// If the file can be continued, rows that an earlier process has written are not written again.
 pub(super) fn write(run: &Live<'_>, name: &str, mut inlet: Inlet) -> Result<(), Stop> {
     let output = run.prepared.output(name);
+    if output.is_parted() {
+        return write_parts(run, name, inlet);
+    }
     let in_output = |error: callboard_io::IoError| RunError::from(error).in_output(name);
     let mut positions = run.positions(name)?;
     let staged = run.staged(name);
@@ -45,6 +48,28 @@ pub(super) fn write(run: &Live<'_>, name: &str, mut inlet: Inlet) -> Result<(), 
         }
     }
     let finished = writer.finish().map_err(in_output)?;
+    run.finish_output(name, finished);
+    Ok(())
+}
+
+/// Writes all rows into several files, from the beginning.
+fn write_parts(run: &Live<'_>, name: &str, mut inlet: Inlet) -> Result<(), Stop> {
+    let output = run.prepared.output(name);
+    let in_output = |error: callboard_io::IoError| RunError::from(error).in_output(name);
+    let staged = run.staged(name);
+    let created = Parted::create(&output.spec, &output.schema, output.chosen, &staged.folder, name);
+    let mut parted = created.map_err(in_output)?;
+    parted.stop_when(run.stop_writing());
+    let mut held = run.memory.flight.writing();
+    while let Some(batch) = inlet.next()? {
+        run.go_on()?;
+        let columns: Vec<ArrayRef> = output.columns.iter().map(|at| batch.rows.column(*at).clone()).collect();
+        let rows = record_batch(output.schema.clone(), columns, batch.len()).map_err(|error| bug(&error))?;
+        held.set(parted.takes(&rows)).map_err(|exceed| too_much(exceed, parted.rows()).in_output(name))?;
+        parted.write(&rows).map_err(in_output)?;
+        held.set(parted.held()).map_err(|exceed| too_much(exceed, parted.rows()).in_output(name))?;
+    }
+    let finished = parted.finish(&staged).map_err(in_output)?;
     run.finish_output(name, finished);
     Ok(())
 }

@@ -31,7 +31,7 @@ pub(crate) use folder::Folder;
 pub(crate) use frames::{make_dir, named, regular};
 pub(crate) use ipc::{schema_of_text, schema_text};
 pub(crate) use lock::is_held;
-pub(crate) use past::Past;
+pub(crate) use past::{InPlace, Past};
 pub(crate) use pile::Pile;
 pub(crate) use progress::{Before, Progress};
 pub(crate) use records::{CallLimits, Deed, Digested, Frame, Outcome, Recorded, RecordedInput, Removed, limits_of};

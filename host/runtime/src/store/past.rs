@@ -35,6 +35,14 @@ pub(crate) struct Past {
     pub(crate) notes: Vec<String>,
 }
 
+/// What is known of outputs that may be in their places.
+pub(crate) struct InPlace<'a> {
+    /// Whether an output is there.
+    pub(crate) is_in_place: &'a dyn Fn(&str, &Digested) -> bool,
+    /// Of an output of several files, one that is neither staged nor in its place.
+    pub(crate) missing: &'a dyn Fn(&str) -> Option<String>,
+}
+
 impl Past {
     /// Reads the journal of the folder of a run of this plan.
     pub(crate) fn read(folder: &Dir, plan: &Plan) -> Result<Past, RunError> {
@@ -83,15 +91,15 @@ impl Past {
 
     /// Forgets what is not whole any more. A stage counts when everything that is still wanted of it is intact: rows that
     /// a stage to come reads, or that such rows lie in, outputs, rejected rows. Every byte of that is read here. Outputs may be where they
-    /// belong, if they were being put there: `is_in_place` knows.
-    pub(crate) fn settle(&mut self, plan: &Plan, folder: &Path, is_in_place: &dyn Fn(&str, &Digested) -> bool) {
+    /// belong, if they were being put there: `places` knows.
+    pub(crate) fn settle(&mut self, plan: &Plan, folder: &Path, places: &InPlace<'_>) {
         let mut looked_at = HashMap::new();
         // The last one first: of what is to run again, more is wanted of those before it, and less counts behind it.
         while let Some((stage, why)) = self
             .stages
             .keys()
             .rev()
-            .find_map(|stage| Some((*stage, self.broken(plan, folder, is_in_place, *stage, &mut looked_at)?)))
+            .find_map(|stage| Some((*stage, self.broken(plan, folder, places, *stage, &mut looked_at)?)))
         {
             self.stages.remove(&stage);
             self.note(format!("{why}: stage {stage} runs again"));
@@ -121,7 +129,7 @@ impl Past {
         &self,
         plan: &Plan,
         folder: &Path,
-        is_in_place: &dyn Fn(&str, &Digested) -> bool,
+        places: &InPlace<'_>,
         stage: usize,
         looked_at: &mut HashMap<PathBuf, Result<(), String>>,
     ) -> Option<String> {
@@ -149,10 +157,11 @@ impl Past {
             }
         }
         for (name, file) in &ended.outputs {
-            let is_whole = |staged: &Path| file.is(staged) || (self.committing && is_in_place(name, file));
-            let why = once(staged(folder, name), &|staged| match is_whole(staged) {
-                true => Ok(()),
-                false => Err(format!("output `{name}` is not what was written")),
+            let is_whole = |staged: &Path| file.is(staged) || (self.committing && (places.is_in_place)(name, file));
+            let why = once(staged(folder, name), &|staged| match (is_whole(staged), (places.missing)(name)) {
+                (true, None) => Ok(()),
+                (true, Some(file)) => Err(format!("`{file}` of output `{name}` is not what was written")),
+                (false, _) => Err(format!("output `{name}` is not what was written")),
             });
             if why.is_some() {
                 return why;

@@ -110,6 +110,9 @@ pub struct OutputReport {
     pub bytes: u64,
     /// Where it is.
     pub path: String,
+    /// How many files there are, if it is made of several; `path` is that of their manifest then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub files: Option<u64>,
 }
 
 /// Rejected rows, over all inputs and steps.
@@ -394,8 +397,8 @@ impl Report {
             Ok(outputs) => (outputs, None),
             Err(failure) => (BTreeMap::new(), Some(failure)),
         };
-        let outputs = outputs.into_iter().map(|(name, Committed { rows, bytes, path })| {
-            (name, OutputReport { rows, bytes, path: path.display().to_string() })
+        let outputs = outputs.into_iter().map(|(name, Committed { rows, bytes, path, files })| {
+            (name, OutputReport { rows, bytes, path: path.display().to_string(), files })
         });
         Report {
             status: match &failure {

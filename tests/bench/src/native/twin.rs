@@ -158,6 +158,7 @@ fn after(spill: &Path, schema: &RecordBatch, first: &[bool], out: &Path, copies:
         format: None,
         compression: None,
         level: None,
+        parts: callboard_io::Parts::default(),
     };
     let place = check_writable(&spec).map_err(failed)?;
     let folder = Dir::open(out.parent().unwrap_or(Path::new(""))).map_err(failed)?;

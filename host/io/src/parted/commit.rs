@@ -1,0 +1,410 @@
+//! The files of an output into their places. The old manifest goes first and the new one last, so that at no moment there is a manifest
+//! that names what is not there.
+//!
+//! What is staged is moved, so a process that resumes sees what is left to do. The names of files that are replaced by none of the new ones are
+//! kept beside what is staged until they are removed.
+
+use std::collections::BTreeSet;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use callboard_words::template::MANIFEST;
+use callboard_words::{Help, Setting};
+
+use super::manifest::{LONGEST, Manifest, Part, is_manifest, sha256_of};
+use super::staged_name;
+use crate::beneath::Dir;
+use crate::destination::{Destination, OutputPlace};
+use crate::error::IoError;
+use crate::output::{Committed, Finished, Staged};
+use crate::places::{Keep, LARGE, StorePlace};
+use crate::stop::Stop;
+
+/// How many files are sent to a store at once.
+const AT_ONCE: usize = 8;
+
+/// An output whose files are complete and staged, and go to their places.
+pub struct Commit<'a> {
+    /// Where they are staged, beside the manifest, which is called `name`.
+    pub folder: &'a Dir,
+    /// The output's name.
+    pub name: &'a str,
+    /// The place of the manifest of a whole output.
+    pub place: &'a OutputPlace,
+    /// Whether what is there is replaced. Where files are added, nothing is.
+    pub replace: bool,
+    /// What writes down what has been sent of a file that is so called.
+    pub keep: &'a (dyn Fn(&str) -> Keep + Sync),
+    /// What was written down.
+    pub kept: &'a (dyn Fn(&str) -> io::Result<Option<Vec<u8>>> + Sync),
+    /// Ends what takes long.
+    pub stop: &'a Stop,
+}
+
+/// Files in their places.
+pub struct Placed {
+    /// What they are.
+    pub manifest: Manifest,
+    /// Whether they were there already: the same had been added before.
+    pub again: bool,
+    /// Where the manifest belongs.
+    pub place: OutputPlace,
+}
+
+impl Manifest {
+    /// The manifest that is staged as `name`, if it is there.
+    ///
+    /// # Errors
+    /// The system's; what is no manifest.
+    pub fn staged(folder: &Dir, name: &str) -> Result<Option<Manifest>, IoError> {
+        let path = folder.path().join(name);
+        let mut text = Vec::new();
+        let read = folder.file(name).and_then(|file| file.take(LONGEST + 1).read_to_end(&mut text));
+        match read {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(IoError::system("cannot read", &error).in_file(path)),
+            Ok(_) => Manifest::read(&text).map(Some).map_err(|error| error.in_file(path)),
+        }
+    }
+}
+
+impl Commit<'_> {
+    /// Puts the files in their places, but for the manifest. They are durable when this returns.
+    ///
+    /// # Errors
+    /// What stands in a place and is not replaced: nothing was altered then; the system's; a store cannot be asked, or refuses.
+    pub fn files(&self) -> Result<Placed, IoError> {
+        let Some(manifest) = Manifest::staged(self.folder, self.name)? else {
+            return Err(IoError::data("its manifest is not there").in_file(self.folder.path().join(self.name)));
+        };
+        let place = self.place.below(&manifest.name())?;
+        let adds = manifest.added.is_some();
+        if adds && place.standing(self.stop)? {
+            return Ok(Placed { manifest, again: true, place });
+        }
+        let left: Vec<(usize, &Part)> =
+            manifest.files.iter().enumerate().filter(|(nth, _)| self.is_staged(*nth)).collect();
+        let replace = self.replace && !adds;
+        for (nth, part) in &left {
+            let there = self.place.below(&part.path)?;
+            if there.on_disk().is_some() && there.standing(self.stop)? && !replace {
+                return Err(refused(&there.path()));
+            }
+            let _ = nth;
+        }
+        if !adds {
+            self.clear_away(&manifest)?;
+        }
+        match &self.place.0 {
+            Destination::Disk(_) => self.move_files(&left, replace)?,
+            Destination::Store(store) => self.send_files(store, &left, replace)?,
+            Destination::Stream => {}
+        }
+        Ok(Placed { manifest, again: false, place })
+    }
+
+    /// Puts the manifest in its place, last.
+    ///
+    /// # Errors
+    /// As [`Commit::files`].
+    pub fn manifest(&self, finished: Finished, placed: &Placed) -> Result<Committed, IoError> {
+        let Placed { manifest, again, place } = placed;
+        let path = place.path();
+        let (rows, bytes) = if *again { (0, 0) } else { (manifest.rows, manifest.bytes) };
+        let files = if *again { 0 } else { manifest.files.len() as u64 };
+        let committed = |path: PathBuf| Committed { rows, bytes, path, files: Some(files) };
+        match (&place.0, again) {
+            (_, true) => self.end_upload(&finished.staged)?,
+            (Destination::Store(store), false) if manifest.added.is_some() => {
+                let text = self.folder.read(&finished.staged.name);
+                let text =
+                    text.map_err(|error| IoError::system("cannot read", &error).in_file(finished.staged.path()))?;
+                store.put(text.into(), false, self.stop).map_err(|error| store.failed(&error))?;
+                self.end_upload(&finished.staged)?;
+            }
+            _ => drop(finished.commit(place, self.replace && manifest.added.is_none())?),
+        }
+        Ok(committed(path))
+    }
+
+    /// Ends what was begun to be sent as the manifest of a whole output.
+    fn end_upload(&self, staged: &Staged) -> Result<(), IoError> {
+        staged.upload.as_ref().map_or(Ok(()), |upload| upload.abort())?;
+        // It is of no use any more.
+        let _ = self.folder.remove_file(&staged.name);
+        Ok(())
+    }
+
+    fn is_staged(&self, nth: usize) -> bool {
+        self.folder.kind(staged_name(self.name, nth)).is_ok_and(|kind| kind.is_some())
+    }
+
+    /// Removes the manifests that are there, and the files that they name and the new one does not.
+    fn clear_away(&self, new: &Manifest) -> Result<(), IoError> {
+        let noted = format!("{}.old", self.name);
+        let unwritten =
+            |error: io::Error| IoError::system("cannot write", &error).in_file(self.folder.path().join(&noted));
+        let manifests = self.place.manifests(self.stop)?;
+        if !manifests.is_empty() && !self.replace {
+            return Err(refused(&self.place.path()));
+        }
+        let mut old: BTreeSet<String> = match self.folder.read(&noted) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => BTreeSet::new(),
+            names => names
+                .map(|names| String::from_utf8_lossy(&names).lines().map(str::to_owned).collect())
+                .map_err(unwritten)?,
+        };
+        for name in &manifests {
+            old.extend(self.place.read_manifest(name, self.stop)?.files.into_iter().map(|part| part.path));
+        }
+        let is_new: BTreeSet<&str> = new.files.iter().map(|part| part.path.as_str()).collect();
+        old.retain(|path| !is_new.contains(path.as_str()));
+        if old.is_empty() && manifests.is_empty() {
+            return Ok(());
+        }
+        let names = old.iter().map(|path| format!("{path}\n")).collect::<String>();
+        self.folder.write_whole(&noted, names.as_bytes(), 0o600).map_err(unwritten)?;
+        for name in &manifests {
+            self.place.below(name)?.remove(self.stop)?;
+        }
+        for path in &old {
+            self.place.below(path)?.remove(self.stop)?;
+        }
+        self.folder.remove_file(&noted).map_err(unwritten)
+    }
+
+    /// On the disk: by rename.
+    fn move_files(&self, left: &[(usize, &Part)], replace: bool) -> Result<(), IoError> {
+        let mut folders: BTreeSet<&Path> = BTreeSet::new();
+        for (nth, part) in left {
+            self.stop.check()?;
+            let staged = Staged::new(self.folder, staged_name(self.name, *nth));
+            let place = self.place.below(&part.path)?;
+            let finished = Finished { rows: part.rows, bytes: part.bytes, digest: 0, path: place.path(), staged };
+            finished.move_to(&place, replace)?;
+            folders.extend(Path::new(&part.path).parent().into_iter().flat_map(Path::ancestors));
+        }
+        // The folders of all files, and those that they were made in, once each.
+        folders.into_iter().try_for_each(|folder| self.place.sync(folder))
+    }
+
+    /// In a store: a request for each, several at a time; large ones in parts.
+    fn send_files(&self, store: &StorePlace, left: &[(usize, &Part)], replace: bool) -> Result<(), IoError> {
+        let (next, failed) = (AtomicUsize::new(0), Mutex::new(None));
+        let send = || {
+            while let Some((nth, part)) = left.get(next.fetch_add(1, Ordering::Relaxed)) {
+                let is_over = || failed.lock().is_ok_and(|failed| failed.is_some());
+                if is_over() {
+                    return;
+                }
+                if let Err(error) = self.stop.check().and_then(|()| self.send_file(store, *nth, part, replace))
+                    && let Ok(mut failed) = failed.lock()
+                {
+                    failed.get_or_insert(error);
+                }
+            }
+        };
+        std::thread::scope(|scope| {
+            for _ in 1..AT_ONCE.min(left.len()) {
+                // Where the system refuses a thread, the others do its work.
+                let _ = std::thread::Builder::new().name("upload".to_owned()).spawn_scoped(scope, send);
+            }
+            send();
+        });
+        failed.into_inner().ok().flatten().map_or(Ok(()), Err)
+    }
+
+    fn send_file(&self, store: &StorePlace, nth: usize, part: &Part, replace: bool) -> Result<(), IoError> {
+        let name = staged_name(self.name, nth);
+        let place = store.below(&part.path)?;
+        let unread = |error: &io::Error| IoError::system("cannot read", error).in_file(self.folder.path().join(&name));
+        let file = self.folder.file(&name).map_err(|error| unread(&error))?;
+        let standing = || place.is(part.bytes, &part.sha256, self.stop).map_err(|error| place.failed(&error));
+        if part.bytes <= LARGE {
+            let mut bytes = Vec::new();
+            file.take(LARGE + 1).read_to_end(&mut bytes).map_err(|error| unread(&error))?;
+            match place.put(bytes.into(), replace, self.stop) {
+                // Another process put it there, and was stopped before it could note that.
+                Err(error)
+                    if crate::error::Fault::of(&error).is_some_and(|fault| matches!(fault.status, Some(409 | 412)))
+                        && !replace =>
+                {
+                    if !standing()? {
+                        return Err(refused(Path::new(&place.path())));
+                    }
+                }
+                put => put.map_err(|error| place.failed(&error))?,
+            }
+        } else if !place.standing(self.stop)? || replace || !standing()? {
+            let kept = (self.kept)(&name).map_err(|error| unread(&error))?;
+            let upload = place.begin(kept.as_deref(), (self.keep)(&name), self.stop)?;
+            upload.follow(&file, part.bytes, true).map_err(|error| unread(&error))?;
+            let (digest, _) = crate::digest::file_digest(&file).map_err(|error| unread(&error))?;
+            upload.complete(part.bytes, digest, replace)?;
+        }
+        self.folder.remove_file(&name).map_err(|error| unread(&error))
+    }
+
+    /// Removes the files that were put in their places, if the manifest was not: of a run that is removed, or that fails and cannot be resumed.
+    /// A file that is not what was put there stays.
+    ///
+    /// # Errors
+    /// The system's; a store cannot be asked, or refuses.
+    pub fn undo(&self) -> Result<(), IoError> {
+        let Some(manifest) = Manifest::staged(self.folder, self.name)? else { return Ok(()) };
+        let place = self.place.below(&manifest.name())?;
+        if place.standing(self.stop)? {
+            return Ok(());
+        }
+        for (nth, part) in manifest.files.iter().enumerate() {
+            let there = self.place.below(&part.path)?;
+            let name = staged_name(self.name, nth);
+            if let (Destination::Store(store), Ok(Some(kept))) = (&there.0, (self.kept)(&name)) {
+                store.abort_kept(&kept, self.stop)?;
+            }
+            let put = !self.is_staged(nth) || there.on_disk().is_none();
+            if put
+                && there
+                    .is(part, self.stop)
+                    .map_err(|error| IoError::system("cannot read", &error).in_file(there.path()))?
+            {
+                there.remove(self.stop)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether each file is staged, or in its place, as the manifest has it; the first that is not.
+    ///
+    /// # Errors
+    /// As [`Manifest::staged`].
+    pub fn missing(&self, in_place: bool) -> Result<Option<String>, IoError> {
+        let Some(manifest) = Manifest::staged(self.folder, self.name)? else { return Ok(None) };
+        for (nth, part) in manifest.files.iter().enumerate() {
+            let file = self.folder.file(staged_name(self.name, nth)).and_then(sha256_of);
+            let is_staged = file.is_ok_and(|(sha256, bytes)| (sha256, bytes) == (part.sha256.clone(), part.bytes));
+            let is_there = || {
+                in_place && self.place.below(&part.path).is_ok_and(|there| there.is(part, self.stop).unwrap_or(false))
+            };
+            if !is_staged && !is_there() {
+                return Ok(Some(part.path.clone()));
+            }
+        }
+        Ok(None)
+    }
+}
+
+fn refused(path: &Path) -> IoError {
+    IoError::spec("this is there already")
+        .in_file(path)
+        .with_help(Help::from("to replace it, ").set(Setting::Overwrite))
+}
+
+/// What an output of several files has in its folder; a place is here that of its manifest.
+impl OutputPlace {
+    /// Its path, or its address.
+    pub fn path(&self) -> PathBuf {
+        match &self.0 {
+            Destination::Disk(place) => place.path().to_owned(),
+            Destination::Store(place) => place.path().into(),
+            Destination::Stream => "-".into(),
+        }
+    }
+
+    /// A file by its path from the folder of this one.
+    ///
+    /// # Errors
+    /// A key that no store has.
+    pub fn below(&self, path: &str) -> Result<OutputPlace, IoError> {
+        Ok(OutputPlace(match &self.0 {
+            Destination::Disk(place) => Destination::Disk(place.below(path)),
+            Destination::Store(place) => Destination::Store(place.below(path)?),
+            Destination::Stream => Destination::Stream,
+        }))
+    }
+
+    /// The names of the manifests in the folder.
+    ///
+    /// # Errors
+    /// The system's; the store cannot be asked.
+    pub fn manifests(&self, stop: &Stop) -> Result<Vec<String>, IoError> {
+        match &self.0 {
+            Destination::Disk(place) => {
+                let cannot =
+                    |error: io::Error| IoError::system("cannot look at what is there", &error).in_file(place.path());
+                let Some(folder) = place.folder().map_err(cannot)? else { return Ok(Vec::new()) };
+                let names =
+                    folder.entries().map_err(cannot)?.into_iter().filter_map(|(name, _)| name.into_string().ok());
+                Ok(names.filter(|name| is_manifest(name)).collect())
+            }
+            Destination::Store(place) => {
+                let names = place.listed("_manifest*.json", stop).map_err(|error| place.failed(&error))?;
+                Ok(names.into_iter().filter(|name| is_manifest(name)).collect())
+            }
+            Destination::Stream => Ok(Vec::new()),
+        }
+    }
+
+    /// Whether one of the manifests is this one: that of the output, or what was added.
+    pub fn has_manifest(&self, bytes: u64, digest: u128, stop: &Stop) -> bool {
+        let names = self.manifests(stop).unwrap_or_default();
+        names.iter().any(|name| self.below(name).is_ok_and(|place| place.holds(bytes, digest, stop).unwrap_or(false)))
+    }
+
+    /// One of the manifests.
+    ///
+    /// # Errors
+    /// The system's; the store cannot be asked; what is no manifest.
+    pub fn read_manifest(&self, name: &str, stop: &Stop) -> Result<Manifest, IoError> {
+        let place = self.below(name)?;
+        let text = match &place.0 {
+            Destination::Disk(file) => file.file().and_then(|file| {
+                let mut text = Vec::new();
+                file.ok_or(io::ErrorKind::NotFound)?.take(LONGEST + 1).read_to_end(&mut text).map(|_| text)
+            }),
+            Destination::Store(object) => object.read(LONGEST, stop),
+            Destination::Stream => Err(io::ErrorKind::NotFound.into()),
+        };
+        let text = text.map_err(|error| IoError::system("cannot read", &error).in_file(place.path()))?;
+        Manifest::read(&text).map_err(|error| {
+            error
+                .in_file(place.path())
+                .with_help("it says what belongs to the output; remove it, and what it names, by hand")
+        })
+    }
+
+    /// Whether the file in the place is one that a manifest names.
+    fn is(&self, part: &Part, stop: &Stop) -> io::Result<bool> {
+        match &self.0 {
+            Destination::Store(place) => place.is(part.bytes, &part.sha256, stop),
+            Destination::Stream => Ok(false),
+            Destination::Disk(place) => match place.file()? {
+                Some(file) if file.metadata()?.len() == part.bytes => Ok(sha256_of(file)?.0 == part.sha256),
+                _ => Ok(false),
+            },
+        }
+    }
+
+    /// Removes the file, if there is one, and on the disk the folders that are empty then, up to the first one.
+    fn remove(&self, stop: &Stop) -> Result<(), IoError> {
+        let removed = match &self.0 {
+            Destination::Disk(place) => place.remove(),
+            Destination::Store(place) => place.remove(stop),
+            Destination::Stream => Ok(()),
+        };
+        removed.map_err(|error| IoError::system("cannot remove", &error).in_file(self.path()))
+    }
+
+    /// Waits until the names in a folder below are on the disk.
+    fn sync(&self, folder: &Path) -> Result<(), IoError> {
+        let Destination::Disk(place) = &self.0 else { return Ok(()) };
+        let below = if folder.as_os_str().is_empty() { PathBuf::from(MANIFEST) } else { folder.join(MANIFEST) };
+        let synced = place
+            .below(&below.to_string_lossy())
+            .folder()
+            .and_then(|folder| folder.map_or(Ok(()), |folder| folder.sync()));
+        synced.map_err(|error| IoError::system("cannot sync", &error).in_file(self.path()))
+    }
+}

@@ -1,0 +1,365 @@
+//! Outputs of several files: parted by columns, cut by rows and bytes, whole or absent by their manifest, added to a folder.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use crate::bench::lines;
+use crate::stores::Stage;
+use crate::trial::{Trial, ended, killed_when, was_killed};
+
+const HEAD: &str = "callboard = 1\n[inputs.docs]\npath = \"data/docs.jsonl\"\ntypes = { lang = \"string\" }\n[[steps]]\nuse = \"text-stats\"\n";
+
+/// Rows whose language is one of these, in turn.
+fn rows(count: u64, languages: &[Value]) -> String {
+    lines((0..count).map(|id| {
+        let lang = &languages[(id % languages.len() as u64) as usize];
+        json!({"id": id, "lang": lang, "w": 0.5, "text": format!("text {id} ").repeat((id % 7) as usize)})
+    }))
+}
+
+fn folder(docs: &str) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("docs.jsonl"), docs).unwrap();
+    folder
+}
+
+fn trial(folder: &Path, name: &str, output: &str) -> Trial {
+    Trial::new(folder.join(name), &format!("{HEAD}[outputs.clean]\n{output}\n"), folder)
+}
+
+/// All files below `out/`.
+fn tree(trial: &Trial) -> BTreeMap<String, Vec<u8>> {
+    let mut files = BTreeMap::new();
+    let mut folders = vec![trial.path("out")];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).into_iter().flatten().map(Result::unwrap) {
+            match entry.file_type().unwrap().is_dir() {
+                true => folders.push(entry.path()),
+                false => {
+                    let path = entry.path();
+                    let name = path.strip_prefix(trial.path("out")).unwrap().to_str().unwrap().to_owned();
+                    files.insert(name, fs::read(entry.path()).unwrap());
+                }
+            }
+        }
+    }
+    files
+}
+
+fn manifest(files: &BTreeMap<String, Vec<u8>>) -> Value {
+    serde_json::from_slice(&files["_manifest.json"]).unwrap()
+}
+
+fn run(trial: &Trial, more: &[&str]) -> (Option<i32>, String) {
+    let mut arguments = vec!["run", "pipeline.toml", "--quiet"];
+    arguments.extend(more);
+    let code = ended(trial.command(&arguments).spawn().unwrap()).code();
+    (code, trial.said())
+}
+
+fn ids(bytes: &[u8]) -> Vec<u64> {
+    let rows = String::from_utf8(bytes.to_vec()).unwrap();
+    rows.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()["id"].as_u64().unwrap()).collect()
+}
+
+#[test]
+fn rows_are_parted_by_a_column_and_cut_into_parts_in_order() {
+    let folder = folder(&rows(1000, &[json!("en"), json!("de"), json!(null), json!("../x"), json!("EN"), json!("")]));
+    let trial = trial(folder.path(), "a", "path = \"out/{lang}/part-{n}.jsonl\"\nmax_rows = 60");
+    assert_eq!(run(&trial, &[]), (Some(0), String::new()));
+    let files = tree(&trial);
+    let folders: std::collections::BTreeSet<&str> =
+        files.keys().filter_map(|name| Some(name.split_once('/')?.0)).collect();
+    let wanted = ["%2E.%2Fx", "%45%4E", "__EMPTY__", "__HIVE_DEFAULT_PARTITION__", "de", "en"];
+    assert_eq!(folders.into_iter().collect::<Vec<_>>(), wanted);
+    for (nth, folder) in
+        ["en", "de", "__HIVE_DEFAULT_PARTITION__", "%2E.%2Fx", "%45%4E", "__EMPTY__"].iter().enumerate()
+    {
+        let of: Vec<_> = files.iter().filter(|(name, _)| name.starts_with(&format!("{folder}/"))).collect();
+        let counts: Vec<usize> = of.iter().map(|(_, bytes)| ids(bytes).len()).collect();
+        assert_eq!(counts, if nth < 4 { [60, 60, 47] } else { [60, 60, 46] });
+        let all: Vec<u64> = of.iter().flat_map(|(_, bytes)| ids(bytes)).collect();
+        assert_eq!(all, (nth as u64..1000).step_by(6).collect::<Vec<_>>(), "{folder}");
+        assert_eq!(of[1].0, &format!("{folder}/part-00001.jsonl"));
+    }
+    let manifest = manifest(&files);
+    let listed = manifest["files"].as_array().unwrap();
+    assert_eq!((manifest["rows"].as_u64(), listed.len() + 1), (Some(1000), files.len()));
+    for part in listed {
+        let bytes = &files[part["path"].as_str().unwrap()];
+        assert_eq!(part["bytes"].as_u64(), Some(bytes.len() as u64));
+        assert_eq!(part["rows"].as_u64(), Some(ids(bytes).len() as u64));
+        assert!(part["partition"].as_object().unwrap().contains_key("lang"));
+    }
+    assert!(listed.iter().any(|part| part["partition"]["lang"].is_null()));
+}
+
+/// However many cores there are, however rows come in batches, and whether they had to wait: files are cut by rows alone.
+#[test]
+fn batches_do_not_show_in_files() {
+    let languages: Vec<Value> = (0..40).map(|n| json!(format!("l{n}"))).collect();
+    let folder = folder(&rows(20_000, &languages));
+    for (format, part) in [
+        ("jsonl", "max_bytes = \"6KiB\""),
+        ("parquet", "max_bytes = \"20KiB\""),
+        ("csv.gz", "max_rows = 100"),
+        ("arrow", ""),
+    ] {
+        let mut seen = Vec::new();
+        for (nth, batch) in [1000, 77].iter().enumerate() {
+            let output = format!(
+                "path = \"out/{{lang}}/part-{{n}}.{format}\"\n{part}\n[run]\nbatch_rows = {batch}\nreplicas = {}",
+                nth + 1
+            );
+            let trial = trial(folder.path(), &format!("{format}-{batch}"), &output);
+            assert_eq!(run(&trial, &[]), (Some(0), String::new()));
+            seen.push(tree(&trial));
+        }
+        assert!(seen[0] == seen[1], "{format}");
+        assert!(seen[0].len() > if part.is_empty() { 40 } else { 80 }, "{format}: {}", seen[0].len());
+    }
+}
+
+#[test]
+fn what_cannot_be_parted_is_refused_with_its_place() {
+    let folder = folder(&rows(100, &[json!("en"), json!("de"), json!("fr")]));
+    for (nth, (output, code, said)) in [
+        (
+            "path = \"out/{language}.jsonl\"",
+            2,
+            "its path names the column `language`, which is not there; the columns are",
+        ),
+        ("path = \"out/{Lang}.jsonl\"", 2, "did you mean `{lang}`?"),
+        ("path = \"out/{}.jsonl\"", 2, "`{}` names no column"),
+        (
+            "path = \"out/{lang}.jsonl\"\nmax_rows = 1",
+            2,
+            "`max_rows` makes numbered parts, and the path has no place for the number",
+        ),
+        ("path = \"out/{lang}.jsonl\"\nmax_partitions = 2", 4, "allow more: max_partitions = 20"),
+        ("path = \"out/{w}.jsonl\"", 2, "names are made of strings, integers, booleans and dates"),
+        ("path = \"data/{lang}.jsonl\"", 2, "one of its files may be"),
+        ("path = \"out/{lang}.jsonl\"\n[outputs.b]\npath = \"out/x-{n}.jsonl\"", 2, "have their files in one folder"),
+        ("path = \"s3://{lang}/x.jsonl\"", 2, "its bucket is filled in"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let trial = trial(folder.path(), &nth.to_string(), output);
+        let (found, words) = run(&trial, &[]);
+        assert!(found == Some(code) && words.contains(said), "{output}: {found:?} {words}");
+        assert!(tree(&trial).is_empty());
+    }
+}
+
+#[test]
+fn folders_of_hive_come_back() {
+    let folder = folder(&rows(300, &[json!("en"), json!("de/x"), json!(null), json!("")]));
+    let trial = trial(folder.path(), "a", "path = \"out/lang={lang}/part-{n}.parquet\"\ncolumns = [\"id\", \"lang\"]");
+    assert_eq!(run(&trial, &[]), (Some(0), String::new()));
+    let back = "callboard = 1\n[inputs.parts]\npath = \"../a/out/lang=*/*.parquet\"\nhive = true\n[outputs.back]\npath = \"out/back.jsonl\"\n";
+    let back = Trial::new(folder.path().join("b"), back, folder.path());
+    assert_eq!(run(&back, &[]), (Some(0), String::new()));
+    let rows = String::from_utf8(tree(&back).remove("back.jsonl").unwrap()).unwrap();
+    let mut rows: Vec<Value> = rows.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    rows.sort_by_key(|row| row["id"].as_u64());
+    let langs = [json!("en"), json!("de/x"), json!(null), json!("")];
+    assert_eq!(rows.len(), 300);
+    for (id, row) in rows.iter().enumerate() {
+        assert_eq!(*row, json!({"id": id, "lang": langs[id % 4]}));
+    }
+}
+
+#[test]
+fn an_input_reads_what_a_manifest_names_and_nothing_else() {
+    let folder = folder(&rows(90, &[json!("en"), json!("de")]));
+    let parts = trial(folder.path(), "a", "path = \"out/lang={lang}/part-{n}.jsonl\"\nmax_rows = 20\nappend = true");
+    assert_eq!(run(&parts, &[]), (Some(0), String::new()));
+    fs::write(folder.path().join("docs.jsonl"), rows(10, &[json!("en")])).unwrap();
+    assert_eq!(run(&parts, &[]), (Some(0), String::new()));
+    fs::write(parts.path("out/lang=en/stray.jsonl"), "{\"id\": 7}\n").unwrap();
+    let back = "callboard = 1\n[inputs.parts]\npath = \"../a/out/_manifest*.json\"\nhive = true\n[outputs.back]\npath = \"out/back.jsonl\"\n";
+    let back = Trial::new(folder.path().join("b"), back, folder.path());
+    assert_eq!(run(&back, &[]), (Some(0), String::new()));
+    let rows = tree(&back).remove("back.jsonl").unwrap();
+    let mut all = ids(&rows);
+    all.sort_unstable();
+    let mut wanted: Vec<u64> = (0..90).chain(0..10).collect();
+    wanted.sort_unstable();
+    assert_eq!(all, wanted);
+    assert!(String::from_utf8(rows).unwrap().lines().all(|line| line.contains("\"lang\":\"")));
+
+    let some = fs::read_dir(parts.path("out/lang=de")).unwrap().next().unwrap().unwrap().path();
+    fs::write(&some, "{}\n").unwrap();
+    let (code, said) = run(&back, &["--overwrite"]);
+    assert!(code == Some(3) && said.contains("it has 3 bytes, and"), "{said}");
+    fs::remove_file(&some).unwrap();
+    let (code, said) = run(&back, &["--overwrite"]);
+    assert!(code == Some(3) && said.contains("names it, and it is not there"), "{said}");
+}
+
+#[test]
+fn what_is_there_is_replaced_whole_or_not_at_all() {
+    let folder = folder(&rows(100, &[json!("en"), json!("de"), json!("fr")]));
+    let trial = trial(folder.path(), "a", "path = \"out/{lang}/part-{n}.jsonl\"\nmax_rows = 10");
+    assert_eq!(run(&trial, &[]), (Some(0), String::new()));
+    let before = tree(&trial);
+    let (code, said) = run(&trial, &[]);
+    assert!(code == Some(2) && said.contains("`out/_manifest.json` is there already"), "{said}");
+    assert!(tree(&trial) == before);
+    fs::write(trial.path("out/mine.txt"), "mine").unwrap();
+    fs::write(folder.path().join("docs.jsonl"), rows(15, &[json!("en"), json!("it")])).unwrap();
+    assert_eq!(run(&trial, &["--overwrite"]), (Some(0), String::new()));
+    let after = tree(&trial);
+    let names: Vec<&str> = after.keys().map(String::as_str).collect();
+    assert_eq!(names, ["_manifest.json", "en/part-00000.jsonl", "it/part-00000.jsonl", "mine.txt"]);
+    assert!(!trial.path("out/fr").exists());
+
+    // A file in the way that no manifest names is refused before anything is altered.
+    fs::remove_file(trial.path("out/_manifest.json")).unwrap();
+    let (code, said) = run(&trial, &[]);
+    assert!(code == Some(2) && said.contains("this is there already"), "{code:?} {said}");
+    assert_eq!(tree(&trial).len(), 3);
+}
+
+#[test]
+fn a_run_that_is_killed_between_two_files_ends_as_one_that_nobody_touched_or_leaves_nothing() {
+    let languages: Vec<Value> = (0..300).map(|n| json!(format!("l{n}"))).collect();
+    let folder = folder(&rows(600, &languages));
+    let output = "path = \"out/{lang}/part-{n}.jsonl\"\nmax_rows = 1";
+    let whole = trial(folder.path(), "whole", output);
+    whole.finish();
+    let right = tree(&whole);
+    assert_eq!(right.len(), 601);
+    let mut between = 0;
+    for (nth, most) in [1, 50, 150, 290].into_iter().enumerate() {
+        let trial = trial(folder.path(), &nth.to_string(), output);
+        let there = || fs::read_dir(trial.path("out")).is_ok_and(|entries| entries.count() >= most);
+        let killed = was_killed(killed_when(trial.go_on().spawn().unwrap(), there));
+        between += usize::from(killed && !trial.path("out/_manifest.json").exists());
+        assert!(!killed || trial.path("out/_manifest.json").exists() == (tree(&trial).len() == 601));
+        if nth % 2 == 0 || !killed {
+            trial.finish();
+            assert!(tree(&trial) == right);
+            assert!(!trial.path("run/outputs").exists());
+        } else {
+            let is_whole = trial.path("out/_manifest.json").exists();
+            assert!(ended(trial.command(&["runs", "remove", "run"]).spawn().unwrap()).success(), "{}", trial.said());
+            assert_eq!(tree(&trial).len(), if is_whole { 601 } else { 0 });
+            assert!(!trial.path("run").exists());
+        }
+    }
+    assert!(between > 0, "none was killed between two files");
+}
+
+const STORED: &str = r#"
+callboard = 1
+[inputs.docs]
+path = "s3://b/in/*.jsonl"
+[[steps]]
+use = "text-stats"
+[[steps]]
+use = "compute"
+config = { set = { kind = "id % 3 == 0 ? 'x/y' : 'z'" } }
+[outputs.parts]
+path = "s3://b/out/{kind}/part-{n}.jsonl"
+max_rows = 70
+"#;
+
+#[test]
+fn a_store_has_all_of_it_or_no_manifest() {
+    let stage = Stage::new(100, 200);
+    let trial = stage.trial(STORED);
+    stage.finish(&trial);
+    let right = stage.take(&trial);
+    let names: Vec<&str> = right.iter().map(|(name, _)| name.as_str()).collect();
+    assert_eq!(names[..2], ["b/out/_manifest.json", "b/out/x%2Fy/part-00000.jsonl"]);
+    assert_eq!(names.len(), 1 + 2 + 3);
+    for (name, bytes) in &right {
+        stage.server.put(name.trim_start_matches("b/"), bytes);
+    }
+    let back = "callboard = 1\n[inputs.parts]\npath = \"s3://b/out/_manifest.json\"\n[outputs.back]\npath = \"out/back.jsonl\"\n";
+    let back = stage.trial(back);
+    stage.finish(&back);
+    assert_eq!(stage.take(&back).pop().unwrap().1.iter().filter(|byte| **byte == b'\n').count(), 300);
+    let requests =
+        stage.server.requests().iter().filter(|line| !line.starts_with("GET") && !line.starts_with("HEAD")).count();
+    for number in 0..requests {
+        for done in [false, true] {
+            let trial = stage.trial(STORED);
+            assert!(stage.kill_at(&trial, number, done), "request {number}: {}", trial.said());
+            let there = stage.server.state().objects.keys().filter(|key| key.starts_with("b/out/")).count();
+            let has_manifest = stage.server.get("out/_manifest.json").is_some();
+            assert!(!has_manifest || there == 6, "{there} objects beside a manifest");
+            if number % 2 == 0 {
+                stage.finish(&trial);
+                assert!(stage.take(&trial) == right, "killed at request {number}, done: {done}");
+            } else {
+                let mut remove = trial.command(&["runs", "remove", "run"]);
+                let status = ended(stage.with_keys(&mut remove).spawn().unwrap());
+                assert!(status.success(), "{}", trial.said());
+                let left = stage.take(&trial);
+                assert!(left.is_empty() || has_manifest, "{number}, done: {done}: {:?}", left.len());
+            }
+        }
+    }
+}
+
+#[test]
+fn a_store_is_replaced_whole() {
+    let stage = Stage::new(100, 200);
+    let trial = stage.trial(STORED);
+    stage.finish(&trial);
+    let again = stage.trial(&STORED.replace("% 3", "% 2").replace("max_rows = 70", "max_rows = 500"));
+    let status = ended(stage.go_on(&again).spawn().unwrap());
+    assert!(status.code() == Some(2) && again.said().contains("is there already"), "{}", again.said());
+    let mut run = again.command(&["run", "pipeline.toml", "--overwrite", "--quiet"]);
+    assert!(ended(stage.with_keys(&mut run).spawn().unwrap()).success(), "{}", again.said());
+    let names: Vec<String> = stage.take(&again).into_iter().map(|(name, _)| name).collect();
+    assert_eq!(names, ["b/out/_manifest.json", "b/out/x%2Fy/part-00000.jsonl", "b/out/z/part-00000.jsonl"]);
+}
+
+#[test]
+fn files_are_added_once_and_what_is_there_stays() {
+    let folder = folder(&rows(100, &[json!("en"), json!("de")]));
+    let trial = trial(folder.path(), "a", "path = \"out/{lang}/part-{n}.jsonl\"\nmax_rows = 20\nappend = true");
+    assert_eq!(run(&trial, &[]), (Some(0), String::new()));
+    let first = tree(&trial);
+    assert_eq!(first.len(), 2 * 3 + 1);
+    assert_eq!(run(&trial, &["--fresh"]), (Some(0), String::new()));
+    assert!(tree(&trial) == first, "the same is added once");
+    assert_eq!(run(&trial, &["--overwrite"]), (Some(0), String::new()));
+    assert!(tree(&trial) == first);
+    fs::write(folder.path().join("docs.jsonl"), rows(50, &[json!("en"), json!("it")])).unwrap();
+    assert_eq!(run(&trial, &["--run-dir", "second"]), (Some(0), String::new()));
+    let second = tree(&trial);
+    assert_eq!(second.len(), first.len() + 2 * 2 + 1);
+    assert!(first.iter().all(|(name, bytes)| second.get(name) == Some(bytes)));
+    let report: Value = serde_json::from_slice(&fs::read(trial.path("second/report.json")).unwrap()).unwrap();
+    assert_eq!(report["outputs"]["clean"]["files"], 4);
+}
+
+#[test]
+fn what_is_added_to_a_store_is_added_once_wherever_the_run_was_killed() {
+    let stage = Stage::new(60, 100);
+    let pipeline = format!("{STORED}append = true\n");
+    let trial = stage.trial(&pipeline);
+    stage.finish(&trial);
+    let right = stage.take(&trial);
+    assert_eq!(right.len(), 1 + 1 + 2);
+    let requests =
+        stage.server.requests().iter().filter(|line| !line.starts_with("GET") && !line.starts_with("HEAD")).count();
+    for number in 0..requests {
+        let trial = stage.trial(&pipeline);
+        stage.server.put("out/z/part-00000.jsonl", "somebody's");
+        assert!(stage.kill_at(&trial, number, true), "request {number}: {}", trial.said());
+        stage.finish(&trial);
+        let mut there = stage.take(&trial);
+        let mine = there.iter().position(|(name, _)| name == "b/out/z/part-00000.jsonl").unwrap();
+        assert_eq!(there.remove(mine).1, b"somebody's");
+        assert!(there == right, "killed at request {number}");
+    }
+}
