@@ -363,3 +363,27 @@ fn what_is_added_to_a_store_is_added_once_wherever_the_run_was_killed() {
         assert!(there == right, "killed at request {number}");
     }
 }
+
+const PRINTED: &str = "path = \"-\"\ncolumns = [\"id\"]";
+
+#[test]
+fn rows_go_to_standard_output_and_the_report_does_not() {
+    let folder = folder(&rows(50_000, &[json!("en")]));
+    let trial = trial(folder.path(), "a", PRINTED);
+    let said = trial.output(&[], &["run", "pipeline.toml"]);
+    assert!(said.status.success(), "{}", String::from_utf8_lossy(&said.stderr));
+    assert_eq!(ids(&said.stdout), (0..50_000).collect::<Vec<_>>());
+    assert!(String::from_utf8_lossy(&said.stderr).contains("accounts"));
+    for (format, begins) in [("csv", &b"id\n0\n"[..]), ("parquet", b"PAR1"), ("arrow", b"ARROW1")] {
+        let trial = self::trial(folder.path(), format, &format!("{PRINTED}\nformat = \"{format}\""));
+        let said = trial.output(&[], &["run", "pipeline.toml", "--quiet"]);
+        assert!(said.status.success() && said.stdout.starts_with(begins) && said.stderr.is_empty(), "{format}");
+    }
+    // A reader that has had enough.
+    let head = trial.output(&["sh", "-c", "\"$0\" run pipeline.toml --quiet | head -n 3; exit 0"], &[]);
+    assert_eq!(ids(&head.stdout), [0, 1, 2]);
+    assert!(head.stderr.is_empty(), "{}", String::from_utf8_lossy(&head.stderr));
+    let two = self::trial(folder.path(), "two", &format!("{PRINTED}\n[outputs.b]\npath = \"-\""));
+    let (code, said) = run(&two, &[]);
+    assert!(code == Some(2) && said.contains("are written to one file"), "{said}");
+}
