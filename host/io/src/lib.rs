@@ -72,6 +72,7 @@ mod patterns;
 mod place;
 mod places;
 mod plain;
+mod sha256;
 mod spec;
 mod stop;
 mod text;
@@ -91,8 +92,10 @@ pub use format::Format;
 pub use formats::{json_bytes, json_rows, marked_rows, panics_are_caught};
 pub use limits::{InputLimits, LARGEST_BATCH, LARGEST_WINDOW, LONGEST_LINE};
 pub use memory::Foreign;
-pub use output::{Committed, Finished, OutputSpec, Position, Staged, Writer, check_schema, check_writable};
-pub use parted::{Commit, Manifest, PARTITIONS, Part, Parted, Parts, Placed, schema_of_parts};
+pub use output::{
+    Committed, Finished, OutputSpec, PARTITIONS, Parts, Position, Staged, Writer, check_schema, check_writable,
+};
+pub use parted::{Commit, Manifest, Part, Parted, Placed, schema_of_parts};
 pub use patterns::can_match_below;
 pub use place::FilePlace;
 pub use places::{Access, Keep, Upload, waited_for};

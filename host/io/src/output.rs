@@ -21,7 +21,6 @@ use crate::destination::{Destination, OutputPlace};
 use crate::digesting::Digesting;
 use crate::format::Format;
 use crate::formats::{RowWriter, implementation};
-use crate::parted::Parts;
 use crate::place::{FILE_MODE, FilePlace};
 use crate::places::{Access, Upload};
 use crate::stop::Stop;
@@ -46,6 +45,27 @@ pub struct OutputSpec {
     pub level: Option<u32>,
     /// How it is made of several files, if its path is a template: `out/{language}/part-{n}.parquet`.
     pub parts: Parts,
+}
+
+/// How an output is made of several files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Parts {
+    /// The most rows of a file.
+    pub max_rows: Option<u64>,
+    /// The most bytes of rows of a file, as they are in memory. A row that has more is a file of its own.
+    pub max_bytes: Option<u64>,
+    /// The most different values of the columns that the path names.
+    pub max_partitions: u64,
+    /// Whether files are added to those that are there, which stay.
+    pub append: bool,
+}
+
+/// Partitions that an output may have, unless it says it.
+pub const PARTITIONS: u64 = 1000;
+impl Default for Parts {
+    fn default() -> Parts {
+        Parts { max_rows: None, max_bytes: None, max_partitions: PARTITIONS, append: false }
+    }
 }
 
 impl OutputSpec {

@@ -13,13 +13,14 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use callboard_words::template::MANIFEST;
 use callboard_words::{Help, Setting};
 
-use super::manifest::{LONGEST, Manifest, Part, is_manifest, sha256_of};
+use super::manifest::{LONGEST, Manifest, Part, is_manifest};
 use super::staged_name;
 use crate::beneath::Dir;
 use crate::destination::{Destination, OutputPlace};
 use crate::error::IoError;
 use crate::output::{Committed, Finished, Staged};
 use crate::places::{Keep, LARGE, StorePlace};
+use crate::sha256::sha256_of;
 use crate::stop::Stop;
 
 /// How many files are sent to a store at once.

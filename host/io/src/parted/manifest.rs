@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use callboard_words::template::MANIFEST;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
 use crate::error::IoError;
+use crate::sha256::sha256;
 
 /// The version of the manifest's format.
 const VERSION: u32 = 1;
@@ -46,7 +46,7 @@ pub struct Part {
 }
 
 impl Manifest {
-    /// Of these files.
+    /// The manifest of these files.
     pub(crate) fn of(mut files: Vec<Part>) -> Manifest {
         files.sort_by(|a, b| a.path.cmp(&b.path));
         let rows = files.iter().map(|file| file.rows).sum();
@@ -118,31 +118,6 @@ pub(crate) fn is_manifest(name: &str) -> bool {
 /// The name of the manifest of what was added.
 fn added_name(key: &str) -> String {
     format!("_manifest-{key}.json")
-}
-
-/// The SHA-256 of bytes, in hexadecimal.
-pub(crate) fn sha256(bytes: &[u8]) -> String {
-    hex(&Sha256::digest(bytes))
-}
-
-/// The SHA-256 of what is read, in hexadecimal, and how much it is.
-pub(crate) fn sha256_of(mut from: impl std::io::Read) -> std::io::Result<(String, u64)> {
-    let (mut digest, mut bytes, mut buffer) = (Sha256::new(), 0, vec![0; 256 << 10]);
-    loop {
-        match from.read(&mut buffer) {
-            Ok(0) => return Ok((hex(&digest.finalize()), bytes)),
-            Ok(read) => {
-                digest.update(&buffer[..read]);
-                bytes += read as u64;
-            }
-            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]

@@ -24,7 +24,6 @@ use callboard_words::template::Template;
 
 pub use commit::{Commit, Placed};
 pub(crate) use listed::listed;
-pub(crate) use manifest::sha256_of;
 pub use manifest::{Manifest, Part};
 
 use crate::beneath::Dir;
@@ -32,35 +31,15 @@ use crate::cut::rows_bits;
 use crate::digesting::Digesting;
 use crate::error::{ErrorKind, IoError};
 use crate::format::Format;
-use crate::output::{Finished, OutputSpec, Staged, Writer};
+use crate::output::{Finished, OutputSpec, Parts, Staged, Writer};
 use crate::place::FILE_MODE;
+use crate::sha256::sha256_of;
 use crate::stop::Stop;
 use names::{Name, Namer};
 use waiting::Waiting;
 
-/// How an output is made of several files.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Parts {
-    /// The most rows of a file.
-    pub max_rows: Option<u64>,
-    /// The most bytes of rows of a file, as they are in memory. A row that has more is a file of its own.
-    pub max_bytes: Option<u64>,
-    /// The most different values of the columns that the path names.
-    pub max_partitions: u64,
-    /// Whether files are added to those that are there, which stay.
-    pub append: bool,
-}
-
-/// Partitions that an output may have, unless it says it.
-pub const PARTITIONS: u64 = 1000;
 /// The most files of an output.
 const MOST_FILES: usize = 1_000_000;
-
-impl Default for Parts {
-    fn default() -> Parts {
-        Parts { max_rows: None, max_bytes: None, max_partitions: PARTITIONS, append: false }
-    }
-}
 
 /// How many partitions are written at once: a Parquet file has up to 16 MiB of rows in memory.
 fn at_once(format: Format) -> usize {
@@ -116,7 +95,7 @@ pub struct Parted {
     name: String,
     /// Where the files will be, as the path names it.
     prefix: String,
-    /// Of the columns in the path.
+    /// The columns that the path names.
     columns: Vec<String>,
     keys: Vec<usize>,
     written: Vec<usize>,
@@ -156,7 +135,7 @@ struct Done {
 }
 
 impl Parted {
-    /// Begins to write files called `NAME.…` into a folder, in place of all that are called so. Of the rows' columns, the first `chosen` are
+    /// Begins to write files called `NAME.…` into a folder, in place of all that are called so. The first `chosen` of the rows' columns are
     /// the output's, the others are there for its path.
     ///
     /// # Errors

@@ -19,7 +19,7 @@ use super::store::Store;
 use super::upload::Record;
 use crate::digest::FileDigest;
 use crate::error::{ErrorKind, IoError};
-use crate::parted::sha256_of;
+use crate::sha256::sha256_of;
 use crate::stop::Stop;
 
 /// An object up to this size is put there in one request.

@@ -39,7 +39,7 @@ pub(crate) struct Past {
 pub(crate) struct InPlace<'a> {
     /// Whether an output is there.
     pub(crate) is_in_place: &'a dyn Fn(&str, &Digested) -> bool,
-    /// Of an output of several files, one that is neither staged nor in its place.
+    /// A file of an output of several that is neither staged nor in its place.
     pub(crate) missing: &'a dyn Fn(&str) -> Option<String>,
 }
 
