@@ -387,3 +387,105 @@ fn rows_go_to_standard_output_and_the_report_does_not() {
     let (code, said) = run(&two, &[]);
     assert!(code == Some(2) && said.contains("are written to one file"), "{said}");
 }
+
+const ON_THE_HUB: &str = r#"
+callboard = 1
+[inputs.docs]
+path = "s3://b/in/*.jsonl"
+[[steps]]
+use = "compute"
+config = { set = { kind = "id % 3 == 0 ? 'x/y' : 'z'" } }
+[outputs.parts]
+path = "hf://datasets/o/n/data/{kind}/part-{n}.jsonl"
+max_rows = 70
+[outputs.one]
+path = "hf://datasets/o/n/all.parquet"
+"#;
+
+fn on_hub(stage: &Stage, trial: &Trial, more: &[&str]) -> std::process::Command {
+    let mut command = match more {
+        [] => stage.go_on(trial),
+        more => {
+            let mut command = trial.command(more);
+            stage.with_keys(&mut command);
+            command
+        }
+    };
+    command.env("HF_ENDPOINT", &stage.server.endpoint).env("HF_TOKEN", "TOKENOFTHETEST");
+    command
+}
+
+/// What lies on the hub, which is emptied.
+fn taken(stage: &Stage) -> Vec<(String, Vec<u8>)> {
+    let mut state = stage.server.state();
+    let there: Vec<String> = state.objects.keys().filter(|key| key.starts_with("b/hub/")).cloned().collect();
+    there.into_iter().map(|key| (key.clone(), state.objects.remove(&key).unwrap().0)).collect()
+}
+
+#[test]
+fn the_hub_has_all_files_of_an_output_by_one_commit_wherever_the_run_was_killed() {
+    let stage = Stage::new(100, 1500);
+    let trial = stage.trial(ON_THE_HUB);
+    assert!(ended(on_hub(&stage, &trial, &[]).spawn().unwrap()).success(), "{}", trial.said());
+    let right = taken(&stage);
+    let names: Vec<&str> = right.iter().map(|(name, _)| name.as_str()).collect();
+    assert_eq!(names[..3], ["b/hub/all.parquet", "b/hub/data/_manifest.json", "b/hub/data/x%2Fy/part-00000.jsonl"]);
+    assert_eq!(names.len(), 2 + 2 + 3);
+    let commits = std::mem::take(&mut stage.server.state().commits);
+    assert_eq!(commits.iter().map(Vec::len).collect::<Vec<_>>(), [1, 6]);
+    let sent = |line: &&String| line.starts_with("PUT lfs/");
+    let all = stage.server.requests().iter().filter(sent).count();
+    assert!(all > 10, "{all}");
+    let writing =
+        stage.server.requests().iter().filter(|line| !line.starts_with("GET") && !line.starts_with("HEAD")).count();
+    for number in (0..writing).step_by(3) {
+        {
+            let mut state = stage.server.state();
+            (state.large, state.large_parts) = Default::default();
+            state.commits.clear();
+        }
+        let trial = stage.trial(ON_THE_HUB);
+        let seen = std::sync::atomic::AtomicUsize::new(0);
+        stage.server.is_held();
+        stage.server.fault(move |request| {
+            let writes = !["GET", "HEAD"].contains(&request.method.as_str());
+            let is_it = writes && seen.fetch_add(1, std::sync::atomic::Ordering::Relaxed) == number;
+            is_it.then_some(crate::s3::Fault::Mute)
+        });
+        let killed = killed_when(on_hub(&stage, &trial, &[]).spawn().unwrap(), || stage.server.is_held());
+        stage.server.right();
+        assert!(was_killed(killed), "request {number}: {}", trial.said());
+        let has: Vec<String> = stage.server.state().large.keys().cloned().collect();
+        let before = stage.server.requests().len();
+        assert!(ended(on_hub(&stage, &trial, &[]).spawn().unwrap()).success(), "{}", trial.said());
+        assert!(taken(&stage) == right, "killed at request {number}");
+        assert_eq!(stage.server.state().commits.len(), 2);
+        let again = stage.server.requests()[before..]
+            .iter()
+            .filter(sent)
+            .filter(|line| has.iter().any(|oid| line.contains(oid)))
+            .count();
+        assert_eq!(again, 0, "what the store has is not sent again");
+    }
+}
+
+#[test]
+fn the_hub_is_replaced_by_one_commit_and_refuses_before_any_work() {
+    let stage = Stage::new(20, 100);
+    let trial = stage.trial(ON_THE_HUB);
+    let mut refused = on_hub(&stage, &trial, &[]);
+    refused.env("HF_TOKEN", "ANOTHER");
+    let status = ended(refused.spawn().unwrap());
+    assert!(!status.success() && trial.said().contains("this token may not write"), "{}", trial.said());
+    assert!(!trial.said().contains("ANOTHER"));
+    assert_eq!(trial.count("stage"), 0);
+    assert!(ended(on_hub(&stage, &trial, &[]).spawn().unwrap()).success(), "{}", trial.said());
+    let again = stage.trial(&ON_THE_HUB.replace("% 3", "% 1"));
+    let status = ended(on_hub(&stage, &again, &[]).spawn().unwrap());
+    assert!(status.code() == Some(2) && again.said().contains("is there already"), "{}", again.said());
+    let run = ["run", "pipeline.toml", "--quiet", "--overwrite"];
+    assert!(ended(on_hub(&stage, &again, &run).spawn().unwrap()).success(), "{}", again.said());
+    let names: Vec<String> = taken(&stage).into_iter().map(|(name, _)| name).collect();
+    assert_eq!(names, ["b/hub/all.parquet", "b/hub/data/_manifest.json", "b/hub/data/x%2Fy/part-00000.jsonl"]);
+    assert_eq!(stage.server.state().commits.len(), 4);
+}

@@ -12,6 +12,8 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread;
 use std::time::Duration;
 
+use serde_json::{Value, json};
+
 /// What goes wrong with a request.
 #[derive(Clone, Debug)]
 pub(crate) enum Fault {
@@ -69,6 +71,11 @@ pub(crate) struct State {
     pub(crate) objects: BTreeMap<String, (Vec<u8>, u64)>,
     /// By identifier: where it goes, and its parts.
     pub(crate) uploads: BTreeMap<String, (String, BTreeMap<u32, Vec<u8>>)>,
+    /// What the hub's store of large files has, and parts of what it will have.
+    pub(crate) large: BTreeMap<String, Vec<u8>>,
+    pub(crate) large_parts: BTreeMap<(String, u32), Vec<u8>>,
+    /// For each commit, the paths that it is about.
+    pub(crate) commits: Vec<Vec<String>>,
     pub(crate) requests: Vec<Request>,
     /// Bytes of objects that were sent.
     pub(crate) sent: u64,
@@ -295,11 +302,14 @@ fn etag(bytes: &[u8], made: u64) -> String {
 fn answer(request: &mut Request, state: &Mutex<State>, fault: Option<&Fault>) -> Answer {
     let mut state = state.lock().unwrap();
     let signed = request.headers.contains_key("authorization") || request.query.contains_key("X-Amz-Signature");
-    if state.closed && !signed {
+    if state.closed && !signed && !request.path.starts_with("lfs/") {
         return error(403, "AccessDenied", "Access Denied");
     }
     let path = request.path.clone();
     let (bucket, key) = path.split_once('/').unwrap_or((&path, ""));
+    if bucket == "lfs" || ["api", "datasets"].contains(&bucket) && request.method == "POST" {
+        return to_hub(request, &mut state, &path);
+    }
     if ["api", "datasets"].contains(&bucket) {
         return hub(request, &state, key);
     }
@@ -353,6 +363,138 @@ fn answer(request: &mut Request, state: &Mutex<State>, fault: Option<&Fault>) ->
 /// The commit of all revisions that the hub has: `main`, `v1` and the converted branch.
 pub(crate) const COMMIT: &str = "0123456789abcdef0123456789abcdef01234567";
 
+/// The commit that `main` stands for: another after each commit.
+fn head(state: &State) -> String {
+    format!("{}{:04x}", &COMMIT[..36], u64::from_str_radix(&COMMIT[36..], 16).unwrap() + state.commits.len() as u64)
+}
+
+/// What is written to the hub: its store of large files, and commits.
+fn to_hub(request: &mut Request, state: &mut State, path: &str) -> Answer {
+    let token = request.headers.get("authorization").cloned();
+    let refused = |status, words: &str| Answer::new(status, format!("{{\"error\":\"{words}\"}}"));
+    let json = || serde_json::from_slice::<Value>(&request.body).unwrap_or_default();
+    let parts: Vec<&str> = path.split('/').collect();
+    if parts[0] != "lfs" && token.as_deref() != Some("Bearer TOKENOFTHETEST") {
+        return refused(403, "this token may not write");
+    }
+    let is_large = |path: &str, size: u64| path.ends_with(".parquet") || size > 1000;
+    match parts.as_slice() {
+        ["api", "datasets", "o", "n", "preupload", "main"] => {
+            let files = json()["files"].as_array().unwrap().clone();
+            let files: Vec<Value> = files
+                .iter()
+                .map(|file| {
+                    let mode = if is_large(file["path"].as_str().unwrap(), file["size"].as_u64().unwrap()) {
+                        "lfs"
+                    } else {
+                        "regular"
+                    };
+                    json!({ "path": file["path"], "uploadMode": mode, "shouldIgnore": false })
+                })
+                .collect();
+            Answer::new(200, json!({ "files": files }).to_string())
+        }
+        ["api", "datasets", "o", "n", "paths-info", "main"] => {
+            let paths = json()["paths"].as_array().unwrap().clone();
+            let there =
+                paths.iter().filter(|path| state.objects.contains_key(&format!("b/hub/{}", path.as_str().unwrap())));
+            Answer::new(
+                200,
+                Value::Array(there.map(|path| json!({ "type": "file", "path": path })).collect()).to_string(),
+            )
+        }
+        ["datasets", "o", "n.git", "info", "lfs", "objects", "batch"] => {
+            let host = format!("http://{}", request.headers["host"]);
+            let objects = json()["objects"].as_array().unwrap().clone();
+            let objects: Vec<Value> = objects.iter().map(|object| {
+                let (oid, size) = (object["oid"].as_str().unwrap(), object["size"].as_u64().unwrap());
+                if state.large.contains_key(oid) {
+                    return object.clone();
+                }
+                let upload = match size > 20_000 {
+                    false => json!({ "href": format!("{host}/lfs/{oid}") }),
+                    true => {
+                        let mut header = json!({ "chunk_size": "8192" });
+                        for part in 1..=size.div_ceil(8192) {
+                            header[format!("{part:05}")] = json!(format!("{host}/lfs/{oid}/{part}"));
+                        }
+                        json!({ "href": format!("{host}/lfs/{oid}/done"), "header": header })
+                    }
+                };
+                json!({ "oid": oid, "size": size, "actions": { "upload": upload, "verify": { "href": format!("{host}/lfs/{oid}/verify") } } })
+            }).collect();
+            Answer::new(200, json!({ "transfer": "basic", "objects": objects }).to_string())
+        }
+        ["lfs", oid] => {
+            state.large.insert((*oid).to_owned(), std::mem::take(&mut request.body));
+            Answer::new(200, "")
+        }
+        ["lfs", oid, "verify"] => {
+            match state.large.get(*oid).map(|bytes| bytes.len() as u64) == json()["size"].as_u64() {
+                true => Answer::new(200, "{}"),
+                false => refused(404, "it is not there"),
+            }
+        }
+        ["lfs", oid, "done"] => {
+            let parts = json()["parts"].as_array().unwrap().len() as u32;
+            let bytes: Option<Vec<Vec<u8>>> =
+                (1..=parts).map(|part| state.large_parts.remove(&((*oid).to_owned(), part))).collect();
+            let Some(bytes) = bytes else { return refused(400, "a part is missing") };
+            state.large.insert((*oid).to_owned(), bytes.concat());
+            Answer::new(200, "{}")
+        }
+        ["lfs", oid, part] => {
+            state.large_parts.insert(((*oid).to_owned(), part.parse().unwrap()), std::mem::take(&mut request.body));
+            Answer::new(200, "").header("etag", &format!("\"{part}\""))
+        }
+        ["api", "datasets", "o", "n", "commit", "main"] => {
+            let text = String::from_utf8(request.body.clone()).unwrap();
+            let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+            if lines[0]["value"]["parentCommit"] != head(state).as_str() {
+                return refused(412, "the branch has another commit by now");
+            }
+            let mut files = Vec::new();
+            for line in &lines[1..] {
+                let (path, value) = (line["value"]["path"].as_str().unwrap(), &line["value"]);
+                let bytes = match line["key"].as_str().unwrap() {
+                    "lfsFile" => match state.large.get(value["oid"].as_str().unwrap()) {
+                        Some(bytes) => Some(bytes.clone()),
+                        None => return refused(400, "a large file is not there"),
+                    },
+                    "file" => Some(base64(value["content"].as_str().unwrap())),
+                    _ => None,
+                };
+                files.push((path.to_owned(), bytes));
+            }
+            state.commits.push(files.iter().map(|(path, _)| path.clone()).collect());
+            for (path, bytes) in files {
+                state.made += 1;
+                let made = state.made;
+                match bytes {
+                    Some(bytes) => drop(state.objects.insert(format!("b/hub/{path}"), (bytes, made))),
+                    None => drop(state.objects.remove(&format!("b/hub/{path}"))),
+                }
+            }
+            Answer::new(200, json!({ "commitOid": head(state), "commitUrl": "", "success": true }).to_string())
+        }
+        _ => refused(404, "Repository not found").header("x-error-code", "RepoNotFound"),
+    }
+}
+
+fn base64(text: &str) -> Vec<u8> {
+    const LETTERS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let (mut bytes, mut bits, mut held) = (Vec::new(), 0_u32, 0);
+    for letter in text.bytes().filter(|letter| *letter != b'=') {
+        bits = bits << 6 | LETTERS.iter().position(|known| *known == letter).unwrap() as u32;
+        held += 6;
+        if held >= 8 {
+            held -= 8;
+            bytes.push((bits >> held) as u8);
+        }
+    }
+    bytes
+}
+
 /// The hub's part: the dataset `o/n`, whose files are the objects below `hub/`.
 fn hub(request: &Request, state: &State, key: &str) -> Answer {
     let parts: Vec<&str> = key.splitn(5, '/').collect();
@@ -361,7 +503,7 @@ fn hub(request: &Request, state: &State, key: &str) -> Answer {
     match parts.as_slice() {
         ["datasets", "o", "n", "revision", revision] => match ["main", "v1", "refs/convert/parquet"].contains(revision)
         {
-            true => Answer::new(200, format!("{{\"sha\":\"{COMMIT}\"}}")),
+            true => Answer::new(200, format!("{{\"sha\":\"{}\"}}", head(state))),
             false => missing("RevisionNotFound", "Invalid rev id"),
         },
         ["datasets", "o", "n", "tree", rest] => {
@@ -388,7 +530,7 @@ fn hub(request: &Request, state: &State, key: &str) -> Answer {
                 false => answer,
             }
         }
-        ["o", "n", "resolve", COMMIT, path] => {
+        ["o", "n", "resolve", commit, path] if commit.len() == 40 => {
             Answer::new(302, "").header("location", &format!("/b/hub/{}", path.replace(' ', "%20")))
         }
         _ => missing("RepoNotFound", "Repository not found"),

@@ -3,9 +3,11 @@
 use std::io;
 use std::path::Path;
 
+use callboard_words::address::Scheme;
+
 use crate::error::IoError;
 use crate::place::FilePlace;
-use crate::places::{self, Access, Keep, StorePlace, Upload};
+use crate::places::{self, Access, HubPlace, Keep, StorePlace, Upload};
 use crate::stop::Stop;
 
 /// The path of standard output.
@@ -19,6 +21,7 @@ pub struct OutputPlace(pub(crate) Destination);
 pub(crate) enum Destination {
     Disk(FilePlace),
     Store(StorePlace),
+    Hub(HubPlace),
     /// Standard output, as whoever runs this has it.
     Stream,
 }
@@ -41,6 +44,9 @@ impl OutputPlace {
             let help = "write to a file, or to a store: path = \"s3://BUCKET/KEY\"";
             return Err(IoError::spec(message).in_file(path).with_help(help));
         }
+        if address.scheme == Scheme::Hub {
+            return HubPlace::find(address, access).map(Destination::Hub).map(OutputPlace);
+        }
         StorePlace::find(address, access).map(Destination::Store).map(OutputPlace)
     }
 
@@ -48,7 +54,7 @@ impl OutputPlace {
     pub fn on_disk(&self) -> Option<&FilePlace> {
         match &self.0 {
             Destination::Disk(place) => Some(place),
-            Destination::Store(_) | Destination::Stream => None,
+            Destination::Store(_) | Destination::Hub(_) | Destination::Stream => None,
         }
     }
 
@@ -65,6 +71,7 @@ impl OutputPlace {
         match &self.0 {
             Destination::Disk(place) => place.standing(),
             Destination::Store(place) => place.standing(stop),
+            Destination::Hub(place) => place.standing(stop).map_err(|error| place.failed(&error)),
             Destination::Stream => Ok(false),
         }
     }
@@ -76,6 +83,10 @@ impl OutputPlace {
     pub fn holds(&self, bytes: u64, digest: u128, stop: &Stop) -> io::Result<bool> {
         match &self.0 {
             Destination::Store(place) => place.holds(bytes, digest, stop),
+            Destination::Hub(place) => match place.open(Some(bytes), stop)? {
+                Some(file) => Ok(crate::digest::digest_of(file)? == digest),
+                None => Ok(false),
+            },
             Destination::Stream => Ok(false),
             Destination::Disk(place) => match place.file()? {
                 Some(file) if file.metadata()?.len() == bytes => Ok(crate::file_digest(&file)? == (digest, bytes)),
@@ -90,7 +101,8 @@ impl OutputPlace {
     /// The store cannot be asked, or refuses.
     pub fn abort(&self, kept: &[u8], stop: &Stop) -> Result<(), IoError> {
         match &self.0 {
-            Destination::Disk(_) | Destination::Stream => Ok(()),
+            // What was sent to the hub and not committed is nowhere to be seen.
+            Destination::Disk(_) | Destination::Hub(_) | Destination::Stream => Ok(()),
             Destination::Store(place) => place.abort_kept(kept, stop),
         }
     }
@@ -103,6 +115,8 @@ impl OutputPlace {
     pub fn begin(&self, kept: Option<&[u8]>, keep: Keep, stop: &Stop) -> Result<Option<Upload>, IoError> {
         match &self.0 {
             Destination::Disk(_) | Destination::Stream => Ok(None),
+            // All of it is sent when the run commits; whether that is allowed is known before.
+            Destination::Hub(place) => place.check(stop).map(|()| None),
             Destination::Store(place) => place.begin(kept, keep, stop).map(Some),
         }
     }

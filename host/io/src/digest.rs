@@ -23,6 +23,17 @@ pub(crate) struct FileDigest {
     in_piece: u64,
 }
 
+/// The digest of all that is read.
+pub(crate) fn digest_of(mut from: impl io::Read) -> io::Result<u128> {
+    let (mut digest, mut buffer) = (FileDigest::new(), vec![0; READ]);
+    loop {
+        match from.read(&mut buffer)? {
+            0 => return Ok(digest.finish()),
+            read => digest.write(&buffer[..read]),
+        }
+    }
+}
+
 impl FileDigest {
     /// The digest of no bytes.
     pub(crate) fn new() -> FileDigest {

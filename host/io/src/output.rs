@@ -22,7 +22,8 @@ use crate::digesting::Digesting;
 use crate::format::Format;
 use crate::formats::{RowWriter, implementation};
 use crate::place::{FILE_MODE, FilePlace};
-use crate::places::{Access, Upload};
+use crate::places::{Access, HubPlace, ToCommit, Upload};
+use crate::sha256::sha256_of;
 use crate::stop::Stop;
 use crate::text::{Compression, Sink};
 use crate::values::{Rule, first_fault};
@@ -335,9 +336,18 @@ impl Finished {
     /// # Errors
     /// The system's; what stands in the place and is not replaced. The file is still where it was staged then.
     pub fn commit(self, place: &OutputPlace, replace: bool) -> Result<Committed, IoError> {
+        self.commit_unless(place, replace, &Stop::default())
+    }
+
+    /// As [`Finished::commit`]; what is sent to the hub ends as soon as `stop` says so.
+    ///
+    /// # Errors
+    /// As [`Finished::commit`].
+    pub fn commit_unless(self, place: &OutputPlace, replace: bool, stop: &Stop) -> Result<Committed, IoError> {
         let place = match &place.0 {
             Destination::Disk(place) => place,
             Destination::Store(_) => return self.complete(replace),
+            Destination::Hub(place) => return self.commit_to(place, replace, stop),
             Destination::Stream => {
                 return Err(IoError::spec("standard output is no place of a file").in_file(self.path));
             }
@@ -423,6 +433,33 @@ impl Finished {
             followed.map_err(|error| IoError::system("cannot read", &error).in_file(self.staged.path()))?;
         }
         upload.wait()
+    }
+
+    /// The same on the hub.
+    fn commit_to(self, place: &HubPlace, replace: bool, stop: &Stop) -> Result<Committed, IoError> {
+        let Finished { rows, bytes, digest: _, path, staged } = self;
+        let read = |error: &io::Error| IoError::system("cannot read", error).in_file(staged.path());
+        let file = staged.folder.file(&staged.name).map_err(|error| read(&error))?;
+        let (sha256, _) = sha256_of(&file).map_err(|error| read(&error))?;
+        let failed = |error: &io::Error| place.failed(error);
+        // An earlier process may have committed it, and not have heard of it.
+        if !place.is(bytes, &sha256, stop).map_err(|error| failed(&error))? {
+            let file = ToCommit { path: place.key().to_owned(), file: Arc::new(file), bytes, sha256: sha256.clone() };
+            match place.commit(vec![file], Vec::new(), replace, stop) {
+                Ok(Ok(())) => {}
+                Ok(Err(_)) => {
+                    return Err(IoError::spec("this is there already")
+                        .in_file(&path)
+                        .with_help(Help::from("to replace it, ").set(Setting::Overwrite)));
+                }
+                // The answer may have been lost, and the same was asked again.
+                Err(_) if place.is(bytes, &sha256, stop).unwrap_or(false) => {}
+                Err(error) => return Err(failed(&error)),
+            }
+        }
+        // It is where it belongs.
+        let _ = staged.folder.remove_file(&staged.name);
+        Ok(Committed { rows, bytes, path, files: None })
     }
 
     /// The same in a store.

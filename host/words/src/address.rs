@@ -41,7 +41,7 @@ impl Scheme {
 
     /// Whether outputs are written there.
     pub fn is_written(self) -> bool {
-        !matches!(self, Scheme::Web { .. } | Scheme::Hub)
+        !matches!(self, Scheme::Web { .. })
     }
 
     /// As people call it.

@@ -7,8 +7,8 @@
 use std::collections::BTreeSet;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
 use callboard_words::template::MANIFEST;
 use callboard_words::{Help, Setting};
@@ -19,8 +19,8 @@ use crate::beneath::Dir;
 use crate::destination::{Destination, OutputPlace};
 use crate::error::IoError;
 use crate::output::{Committed, Finished, Staged};
-use crate::places::{Keep, LARGE, StorePlace};
-use crate::sha256::sha256_of;
+use crate::places::{HubPlace, Keep, LARGE, StorePlace, ToCommit};
+use crate::sha256::{sha256, sha256_of};
 use crate::stop::Stop;
 
 /// How many files are sent to a store at once.
@@ -82,6 +82,9 @@ impl Commit<'_> {
         };
         let place = self.place.below(&manifest.name())?;
         let adds = manifest.added.is_some();
+        if let Destination::Hub(hub) = &self.place.0 {
+            return self.commit_to_hub(hub, manifest, place);
+        }
         if adds && place.standing(self.stop)? {
             return Ok(Placed { manifest, again: true, place });
         }
@@ -101,7 +104,7 @@ impl Commit<'_> {
         match &self.place.0 {
             Destination::Disk(_) => self.move_files(&left, replace)?,
             Destination::Store(store) => self.send_files(store, &left, replace)?,
-            Destination::Stream => {}
+            Destination::Hub(_) | Destination::Stream => {}
         }
         Ok(Placed { manifest, again: false, place })
     }
@@ -117,7 +120,11 @@ impl Commit<'_> {
         let files = if *again { 0 } else { manifest.files.len() as u64 };
         let committed = |path: PathBuf| Committed { rows, bytes, path, files: Some(files) };
         match (&place.0, again) {
-            (_, true) => self.end_upload(&finished.staged)?,
+            (Destination::Disk(_) | Destination::Store(_) | Destination::Stream, true) => {
+                self.end_upload(&finished.staged)?
+            }
+            // It is there since the commit.
+            (Destination::Hub(_), _) => drop(self.folder.remove_file(&finished.staged.name)),
             (Destination::Store(store), false) if manifest.added.is_some() => {
                 let text = self.folder.read(&finished.staged.name);
                 let text =
@@ -128,6 +135,51 @@ impl Commit<'_> {
             _ => drop(finished.commit(place, self.replace && manifest.added.is_none())?),
         }
         Ok(committed(path))
+    }
+
+    /// On the hub: all files, and their manifest, in one commit.
+    fn commit_to_hub(&self, hub: &HubPlace, manifest: Manifest, place: OutputPlace) -> Result<Placed, IoError> {
+        let failed = |error: &io::Error| hub.failed(error);
+        let unread = |name: &str, error: &io::Error| {
+            IoError::system("cannot read", error).in_file(self.folder.path().join(name))
+        };
+        let open = |name: &str| self.folder.file(name).map(Arc::new).map_err(|error| unread(name, &error));
+        let text = manifest.to_text();
+        let (sha256, bytes) = (sha256(text.as_bytes()), text.len() as u64);
+        let Destination::Hub(at) = &place.0 else { return Err(refused(&place.path())) };
+        let is_there = || at.is(bytes, &sha256, self.stop);
+        if is_there().map_err(|error| failed(&error))? {
+            // The same was added before; or this was committed, and nobody heard of it.
+            let again = manifest.added.is_some();
+            return Ok(Placed { manifest, again, place });
+        }
+        let adds = manifest.added.is_some();
+        let manifests = if adds { Vec::new() } else { self.place.manifests(self.stop)? };
+        if !manifests.is_empty() && !self.replace {
+            return Err(refused(&self.place.path()));
+        }
+        let mut gone: BTreeSet<String> = BTreeSet::new();
+        for name in &manifests {
+            gone.insert(hub.below(name).key().to_owned());
+            let old = self.place.read_manifest(name, self.stop)?;
+            gone.extend(old.files.iter().map(|part| hub.below(&part.path).key().to_owned()));
+        }
+        let mut files =
+            vec![ToCommit { path: at.key().to_owned(), file: open(self.name)?, bytes, sha256: sha256.clone() }];
+        for (nth, part) in manifest.files.iter().enumerate() {
+            let (path, file) = (hub.below(&part.path).key().to_owned(), open(&staged_name(self.name, nth))?);
+            files.push(ToCommit { path, file, bytes: part.bytes, sha256: part.sha256.clone() });
+        }
+        let is_new: BTreeSet<&str> = files.iter().map(|file| file.path.as_str()).collect();
+        gone.retain(|path| !is_new.contains(path.as_str()));
+        match hub.commit(files, gone.into_iter().collect(), self.replace && !adds, self.stop) {
+            Ok(Ok(())) => {}
+            Ok(Err(taken)) => return Err(refused(Path::new(&taken))),
+            // The answer may have been lost, and the same was asked again.
+            Err(_) if is_there().unwrap_or(false) => {}
+            Err(error) => return Err(failed(&error)),
+        }
+        Ok(Placed { manifest, again: false, place })
     }
 
     /// Ends what was begun to be sent as the manifest of a whole output.
@@ -256,7 +308,7 @@ impl Commit<'_> {
     pub fn undo(&self) -> Result<(), IoError> {
         let Some(manifest) = Manifest::staged(self.folder, self.name)? else { return Ok(()) };
         let place = self.place.below(&manifest.name())?;
-        if place.standing(self.stop)? {
+        if matches!(place.0, Destination::Hub(_)) || place.standing(self.stop)? {
             return Ok(());
         }
         for (nth, part) in manifest.files.iter().enumerate() {
@@ -310,6 +362,7 @@ impl OutputPlace {
         match &self.0 {
             Destination::Disk(place) => place.path().to_owned(),
             Destination::Store(place) => place.path().into(),
+            Destination::Hub(place) => place.path().into(),
             Destination::Stream => "-".into(),
         }
     }
@@ -322,6 +375,7 @@ impl OutputPlace {
         Ok(OutputPlace(match &self.0 {
             Destination::Disk(place) => Destination::Disk(place.below(path)),
             Destination::Store(place) => Destination::Store(place.below(path)?),
+            Destination::Hub(place) => Destination::Hub(place.below(path)),
             Destination::Stream => Destination::Stream,
         }))
     }
@@ -344,6 +398,7 @@ impl OutputPlace {
                 let names = place.listed("_manifest*.json", stop).map_err(|error| place.failed(&error))?;
                 Ok(names.into_iter().filter(|name| is_manifest(name)).collect())
             }
+            Destination::Hub(place) => place.listed(is_manifest, stop).map_err(|error| place.failed(&error)),
             Destination::Stream => Ok(Vec::new()),
         }
     }
@@ -366,6 +421,10 @@ impl OutputPlace {
                 file.ok_or(io::ErrorKind::NotFound)?.take(LONGEST + 1).read_to_end(&mut text).map(|_| text)
             }),
             Destination::Store(object) => object.read(LONGEST, stop),
+            Destination::Hub(file) => file.open(None, stop).and_then(|file| {
+                let mut text = Vec::new();
+                file.ok_or(io::ErrorKind::NotFound)?.take(LONGEST + 1).read_to_end(&mut text).map(|_| text)
+            }),
             Destination::Stream => Err(io::ErrorKind::NotFound.into()),
         };
         let text = text.map_err(|error| IoError::system("cannot read", &error).in_file(place.path()))?;
@@ -380,6 +439,7 @@ impl OutputPlace {
     fn is(&self, part: &Part, stop: &Stop) -> io::Result<bool> {
         match &self.0 {
             Destination::Store(place) => place.is(part.bytes, &part.sha256, stop),
+            Destination::Hub(place) => place.is(part.bytes, &part.sha256, stop),
             Destination::Stream => Ok(false),
             Destination::Disk(place) => match place.file()? {
                 Some(file) if file.metadata()?.len() == part.bytes => Ok(sha256_of(file)?.0 == part.sha256),
@@ -393,7 +453,8 @@ impl OutputPlace {
         let removed = match &self.0 {
             Destination::Disk(place) => place.remove(),
             Destination::Store(place) => place.remove(stop),
-            Destination::Stream => Ok(()),
+            // Files come and go in commits.
+            Destination::Hub(_) | Destination::Stream => Ok(()),
         };
         removed.map_err(|error| IoError::system("cannot remove", &error).in_file(self.path()))
     }

@@ -4,11 +4,15 @@
 
 use std::error::Error;
 use std::fmt;
+use std::fs::File;
 use std::future::Future;
+use std::os::unix::fs::FileExt;
 use std::pin::Pin;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
+use bytes::Bytes;
+use callboard_words::address::Address;
 use futures_util::StreamExt;
 use object_store::client::{
     HttpClient, HttpConnector, HttpError, HttpErrorKind, HttpRequest, HttpResponse, HttpResponseBody, HttpService,
@@ -19,8 +23,9 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, RootCertStore};
 
-use super::fault::one_line;
+use super::fault::{Doing, Fault, one_line};
 use super::waiting;
+use crate::error::ErrorKind;
 
 /// How often a request is sent at most, and how often if nobody listens at the address.
 const TRIES: u32 = 10;
@@ -169,6 +174,53 @@ impl Asking {
             let _waiting = waiting::Waiting::begin(format!("{why}: asked again after {:.1} s", wait.as_secs_f32()));
             tokio::time::sleep(wait).await;
         }
+    }
+}
+
+/// Sends a file whole, without holding it in memory, to a URL that says by itself who may do that.
+pub(super) async fn put_file(url: &str, file: &Arc<File>, bytes: u64, address: &Address) -> Result<(), Fault> {
+    const BLOCK: u64 = 256 << 10;
+    let unusable = |error: String| Fault::new(ErrorKind::System, error);
+    let client = PLAIN.as_ref().map_err(|error| unusable(error.clone()))?;
+    let mut tries = 0;
+    loop {
+        tries += 1;
+        let file = file.clone();
+        let blocks = futures_util::stream::unfold(0, move |at| {
+            let file = file.clone();
+            async move {
+                let mut block = vec![0; BLOCK.min(bytes - at) as usize];
+                if block.is_empty() {
+                    return None;
+                }
+                let end = at + block.len() as u64;
+                Some((file.read_exact_at(&mut block, at).map(|()| Bytes::from(block)), end))
+            }
+        });
+        let body = reqwest::Body::wrap_stream(blocks);
+        let sent = client.put(url).header("content-length", bytes).body(body).send().await;
+        let (fault, again) = match sent {
+            Ok(response) if response.status().is_success() => return Ok(()),
+            Ok(response) => {
+                let status = response.status().as_u16();
+                let words = response.text().await.unwrap_or_default();
+                let words = one_line(&words[..words.floor_char_boundary(WORDS)]);
+                let answered = Answered { status, code: None, words, region: None, tries };
+                let error = object_store::Error::Generic { store: "http", source: Box::new(answered) };
+                (Fault::of_store(&error, address, Doing::Write), matches!(status, 408 | 429 | 500..))
+            }
+            Err(error) => {
+                let unreachable = Unreachable { words: words_of(&error.without_url()), tries };
+                let error = object_store::Error::Generic { store: "http", source: Box::new(unreachable) };
+                (Fault::of_store(&error, address, Doing::Write), true)
+            }
+        };
+        if !again || tries >= TRIES {
+            return Err(fault);
+        }
+        let wait = pause(tries);
+        let _waiting = waiting::Waiting::begin(format!("a file is sent again after {:.1} s", wait.as_secs_f32()));
+        tokio::time::sleep(wait).await;
     }
 }
 

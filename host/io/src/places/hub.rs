@@ -20,23 +20,23 @@ use crate::pattern::{KeyPattern, is_pattern};
 /// Where the hub is.
 const HUB: &str = "https://huggingface.co";
 /// A page of a list is no longer than this, bytes, and a token.
-const PAGE: usize = 64 << 20;
+pub(super) const PAGE: usize = 64 << 20;
 const TOKEN: u64 = 4 << 10;
 /// The branch of a dataset that the hub has converted to Parquet.
 const PARQUET: (&str, &str) = ("~parquet", "refs/convert/parquet");
 
-const PATH: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~').remove(b'/');
-const PART: &AsciiSet = &PATH.add(b'/');
+pub(super) const PATH: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~').remove(b'/');
+pub(super) const PART: &AsciiSet = &PATH.add(b'/');
 
 /// A dataset, and whoever asks for it.
-struct Dataset {
-    address: Address,
+pub(super) struct Dataset {
+    pub(super) address: Address,
     /// `https://huggingface.co`.
-    hub: String,
+    pub(super) hub: String,
     /// `OWNER/NAME`.
-    name: String,
-    revision: String,
-    token: Option<String>,
+    pub(super) name: String,
+    pub(super) revision: String,
+    pub(super) token: Option<String>,
 }
 
 /// The files of an address, in the order of their names.
@@ -87,7 +87,7 @@ pub(super) async fn find(address: Address, access: Access) -> Result<Vec<Object>
 }
 
 impl Dataset {
-    fn of(address: Address, access: &Access) -> Result<Dataset, Fault> {
+    pub(super) fn of(address: Address, access: &Access) -> Result<Dataset, Fault> {
         let set = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
         let hub = access.endpoint.clone().or_else(|| set("HF_ENDPOINT")).unwrap_or_else(|| HUB.to_owned());
         super::store::check_endpoint(&hub)?;
@@ -106,7 +106,7 @@ impl Dataset {
     }
 
     /// The commit that the revision stands for now.
-    async fn commit(&self) -> Result<String, Fault> {
+    pub(super) async fn commit(&self) -> Result<String, Fault> {
         let revision = utf8_percent_encode(&self.revision, PART);
         let (about, _) = self.json(format!("{}/api/datasets/{}/revision/{revision}", self.hub, self.name)).await?;
         let commit = about["sha"].as_str().ok_or_else(unusable)?;
@@ -117,7 +117,7 @@ impl Dataset {
     }
 
     /// What the hub answers, and where the next page is.
-    async fn json(&self, url: String) -> Result<(Value, Option<String>), Fault> {
+    pub(super) async fn json(&self, url: String) -> Result<(Value, Option<String>), Fault> {
         let page = Page::new(url, self.token.clone(), &self.address)?;
         let response = page.ask(&self.address, None).await?;
         let link = response.headers().get("link").and_then(|link| link.to_str().ok()).and_then(next_of);
@@ -133,7 +133,7 @@ fn next_of(link: &str) -> Option<String> {
     Some(url.strip_suffix('>')?.to_owned())
 }
 
-fn unusable() -> Fault {
+pub(super) fn unusable() -> Fault {
     Fault::new(ErrorKind::System, "the hub gave no usable answer").help("check HF_ENDPOINT, if it is set")
 }
 

@@ -7,12 +7,13 @@
 //! - [`list`], [`web`], [`hub`] — which objects there are; [`object`] — one of them, and ranges of its bytes.
 //! - [`file`](self::file) — one that is open, with blocks ahead; [`fault`] — what a server says, and what fixes it.
 //!
-//! - [`written`] — the place of an output in a store; [`upload`] — one on its way there.
+//! - [`written`] — the place of an output in a store; [`upload`] — one on its way there; [`committing`] — one that goes to the hub.
 //!
 //! A [`Source`] is a file of an input, whose size and version are known; [`Opened`] reads it.
 
 mod access;
 mod client;
+mod committing;
 mod fault;
 mod file;
 mod hub;
@@ -41,6 +42,7 @@ use parquet::file::reader::{ChunkReader, Length};
 
 pub use access::Access;
 pub(crate) use callboard_words::address::Address;
+pub(crate) use committing::{HubPlace, ToCommit};
 
 use file::RemoteFile;
 use object::Object;

@@ -242,7 +242,7 @@ impl Live<'_> {
             let stream = self.prepared.settings.standard_output.as_ref().filter(|_| place.is_stream());
             let put = match (stream, self.prepared.output(&name).is_parted()) {
                 (Some(stream), _) => output.copy_to(stream, &self.stop_writing()),
-                (None, false) => output.commit(place, *replace),
+                (None, false) => output.commit_unless(place, *replace, &self.stop_writing()),
                 (None, true) => self.commit_parts(&name, output),
             };
             let output = put.map_err(|error| {
