@@ -13,7 +13,7 @@ use std::time::Instant;
 use std::{env, fs};
 
 use callboard_author::toolchain::{Found, find, install_lines, path};
-use callboard_author::{Kind, Language, Project, templates};
+use callboard_author::{Language, Project, Template, templates};
 
 use crate::bench::said;
 
@@ -23,7 +23,7 @@ const NAME: &str = "as-told";
 /// The steps of a language.
 pub(crate) struct Built {
     pub(crate) language: &'static Language,
-    /// `transform`, `global`, `source`, `mirror` and `longest`: the component, or why it was not built.
+    /// `transform`, `global`, `source`, `model`, `mirror` and `longest`: the component, or why it was not built.
     steps: BTreeMap<&'static str, Result<PathBuf, String>>,
 }
 
@@ -85,7 +85,7 @@ fn search_path() -> Vec<PathBuf> {
 }
 
 /// `callboard`, with all toolchains on its path.
-fn callboard() -> Command {
+pub(crate) fn callboard() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_callboard"));
     command.env("PATH", env::join_paths(search_path()).unwrap());
     command
@@ -93,15 +93,15 @@ fn callboard() -> Command {
 
 fn built(language: &'static Language, found: &[Found]) -> Built {
     let begun = Instant::now();
-    let new = |kind: Kind| {
+    let new = |template: Template| {
         let begin = move |folder: &Path| {
             let mut new = callboard();
-            new.args(["step", "new", NAME, "--lang", &language.id, "--kind", kind.name(), "--dir"]).arg(folder);
+            new.args(["step", "new", NAME, "--lang", &language.id, "--kind", template.name(), "--dir"]).arg(folder);
             said(&mut new).map(|_| ())
         };
-        (kind.name(), build(language, kind.name(), found, NAME, begin))
+        (template.name(), build(language, template.name(), found, NAME, begin))
     };
-    let mut steps: BTreeMap<_, _> = Kind::ALL.into_iter().map(new).collect();
+    let mut steps: BTreeMap<_, _> = Template::ALL.into_iter().map(new).collect();
     let mirror = repository("tests/languages/mirror").join(&language.id);
     let begin = |folder: &Path| match mirror.is_dir() {
         true => copy(&mirror, folder).map_err(|error| error.to_string()),

@@ -18,6 +18,7 @@ mod first_of_each;
 mod longest;
 mod memory;
 mod mirror;
+mod model;
 mod sequence;
 mod types;
 mod word_count;

@@ -363,7 +363,10 @@ fn an_interrupted_run_keeps_the_replies_that_came() {
 #[test]
 fn a_killed_run_asks_again_for_no_more_than_was_in_flight() {
     const AT_ONCE: usize = 8;
-    let (bench, rows) = (Bench::with_rows(600), 600);
+    // `CALLBOARD_KILLS=200` kills that often; nobody has the time each time.
+    let wanted: usize = std::env::var("CALLBOARD_KILLS").map_or(5, |kills| kills.parse().unwrap());
+    let rows = 120 * wanted;
+    let bench = Bench::with_rows(rows);
     let process: Arc<Mutex<Option<u32>>> = Arc::default();
     let deadly: Arc<Mutex<Vec<usize>>> = Arc::default();
     let (victim, at, count) = (process.clone(), deadly.clone(), AtomicUsize::new(0));
@@ -383,8 +386,8 @@ fn a_killed_run_asks_again_for_no_more_than_was_in_flight() {
     );
     bench.put("ask.toml", straight(&use_step("ask", "asker", &step)));
     let mut numbers = crate::victim::random(20);
-    let moments = [1, 40, 200, 350, 590].map(|near| near + (numbers.next().unwrap() % 9) as usize);
-    *deadly.lock().unwrap() = moments.to_vec();
+    let moments: Vec<usize> = (0..wanted).map(|nth| 120 * nth + 1 + (numbers.next().unwrap() % 100) as usize).collect();
+    deadly.lock().unwrap().clone_from(&moments);
     let mut kills = 0;
     loop {
         let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_callboard"));
@@ -404,6 +407,41 @@ fn a_killed_run_asks_again_for_no_more_than_was_in_flight() {
     let again = model.requests() - rows;
     assert!(again <= kills * AT_ONCE, "{again} requests were sent again after {kills} kills");
     assert!(model.paid_twice() <= again);
+}
+
+/// A wrong outcome would ask a server in each test of a step, or leave a row without its reply.
+#[test]
+fn replies_are_recorded_once_and_played_by_every_test_of_a_step() {
+    let bench = Bench::with_rows(3);
+    std::fs::rename(bench.path("docs.jsonl"), bench.path("rows.jsonl")).unwrap();
+    std::fs::copy(crate::bench::guests().join("asker.wasm"), bench.path("ask.wasm")).unwrap();
+    let model = Model::start(|text, before| match (text, before) {
+        ("row 1", _) => Act::Status(400, ""),
+        ("row 2", 0) => Act::Status(503, "retry-after: 0\r\n"),
+        _ => Act::Reply,
+    });
+    bench.put(
+        "step.toml",
+        format!("name = \"ask\"\nlanguage = \"rust\"\nkind = \"transform\"\n[config]\nurl = \"{}\"\n", model.url()),
+    );
+    let test = |more: &[&str]| {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_callboard"));
+        command.args(["step", "test", "./ask.wasm"]).args(more).current_dir(bench.path(""));
+        command.env("CALLBOARD_CACHE", std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("compiled"));
+        let output = command.output().unwrap();
+        (output.status.success(), String::from_utf8_lossy(&output.stderr).into_owned())
+    };
+    assert!(!test(&[]).0 && model.requests() == 0, "without `--record` nothing is sent");
+    let grant = format!("POST http://127.0.0.1:{}/v1/", model.port);
+    let (recorded, said) = test(&["--record", "--grant-http", &grant, "--bless"]);
+    assert!(recorded, "{said}");
+    assert_eq!(model.requests(), 4, "the golden rows alone, one of them twice");
+    assert_eq!(bench.rows("replies.jsonl").len(), 3);
+    let (passes, said) = test(&[]);
+    assert!(passes, "{said}");
+    assert_eq!(model.requests(), 4);
+    assert_eq!(bench.column("expected.jsonl", "id"), [json!(0), json!(2)]);
+    assert_eq!(bench.rows("expected-removed.jsonl")[0]["reason"], json!("the server replied 400: no"));
 }
 
 /// A wrong outcome would put a secret on the disk.

@@ -17,6 +17,8 @@ pub enum Generated {
 /// The generated files for a kind of step: path and content.
 pub fn generate(language: Generated, kind: Kind) -> Vec<(String, Vec<u8>)> {
     let (mut resolve, world) = contract::resolve(kind, Version::Present);
+    // Names are made of the world's.
+    kind.world().clone_into(&mut resolve.worlds[world].name);
     let mut generator: Box<dyn WorldGenerator> = match language {
         Generated::C => wit_bindgen_c::Opts { no_object_file: true, ..Default::default() }.build(),
         Generated::Go => {

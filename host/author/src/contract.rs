@@ -63,6 +63,29 @@ impl Kind {
     }
 }
 
+/// What a step begins with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Template {
+    /// A step of this kind.
+    Of(Kind),
+    /// A transform that asks a model.
+    Model,
+}
+
+impl Template {
+    /// All of them.
+    pub const ALL: [Template; 4] =
+        [Template::Of(Kind::Transform), Template::Of(Kind::Global), Template::Of(Kind::Source), Template::Model];
+
+    /// As it is written: `transform`, `global`, `source`, `model`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Template::Of(kind) => kind.name(),
+            Template::Model => "model",
+        }
+    }
+}
+
 /// The contract, and the world of this kind of step.
 pub(crate) fn resolve(kind: Kind, version: Version) -> (Resolve, WorldId) {
     let mut sources = SourceMap::default();
@@ -72,6 +95,9 @@ pub(crate) fn resolve(kind: Kind, version: Version) -> (Resolve, WorldId) {
     let mut resolve = Resolve::default();
     let group = sources.parse().map_err(|(_, error)| error).expect("the contract is checked by every build");
     let package = resolve.push_group(group).expect("the contract is checked by every build");
-    let world = resolve.select_world(&[package], Some(kind.world())).expect("each kind has its world");
+    // With requests, where the contract has them: what a step does not use, its component does not import.
+    let asking = format!("asking-{}", kind.name());
+    let name = if version == Version::Present { asking.as_str() } else { kind.world() };
+    let world = resolve.select_world(&[package], Some(name)).expect("each kind has its world");
     (resolve, world)
 }

@@ -22,7 +22,7 @@ mod project;
 pub mod templates;
 pub mod toolchain;
 
-pub use contract::{FILES, Kind, Version};
+pub use contract::{FILES, Kind, Template, Version};
 pub use language::Language;
 pub use make::{Made, MakeError, make};
 pub use name::{Name, NameError};

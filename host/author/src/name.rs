@@ -1,6 +1,6 @@
 //! A step's name in its three spellings, and how a template's is replaced by it.
 
-use crate::contract::Kind;
+use crate::contract::{Kind, Template};
 
 /// The name of a step: lower-case letters, digits and hyphens.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,13 +29,14 @@ impl Name {
         }
     }
 
-    /// What the templates of this kind are called.
-    pub(crate) fn of_template(kind: Kind) -> Self {
+    /// What the step of a template is called.
+    pub(crate) fn of_template(template: Template) -> Self {
         Name(
-            match kind {
-                Kind::Transform => "word-count",
-                Kind::Global => "first-of-each",
-                Kind::Source => "sequence",
+            match template {
+                Template::Of(Kind::Transform) => "word-count",
+                Template::Of(Kind::Global) => "first-of-each",
+                Template::Of(Kind::Source) => "sequence",
+                Template::Model => "ask-model",
             }
             .to_owned(),
         )
@@ -121,7 +122,7 @@ mod tests {
 
     #[test]
     fn every_spelling_of_a_templates_name_is_replaced() {
-        let (template, name) = (Name::of_template(Kind::Transform), Name::parse("long-lines").unwrap());
+        let (template, name) = (Name::of_template(Template::Of(Kind::Transform)), Name::parse("long-lines").unwrap());
         let text = "class WordCountConfig: ... # word-count, word_count, n_words; test_word_count(word_count_free)";
         let replaced = "class LongLinesConfig: ... # long-lines, long_lines, n_words; test_long_lines(long_lines_free)";
         assert_eq!(template.replaced(text, &name), replaced);
@@ -130,7 +131,7 @@ mod tests {
 
     #[test]
     fn in_a_name_of_one_word_the_place_says_which_spelling_it_is() {
-        let (template, name) = (Name::of_template(Kind::Source), Name::parse("all-dates").unwrap());
+        let (template, name) = (Name::of_template(Template::Of(Kind::Source)), Name::parse("all-dates").unwrap());
         let text = "name = \"sequence\"; use = './sequence.wasm'; fn sequence(Sequence) { sequence_next(sequences, consequence) }";
         let replaced = "name = \"all-dates\"; use = './all-dates.wasm'; fn all_dates(AllDates) { all_dates_next(sequences, consequence) }";
         assert_eq!(template.replaced(text, &name), replaced);

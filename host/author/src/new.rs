@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::contract::Kind;
+use crate::contract::Template;
 use crate::language::Language;
 use crate::name::{Name, NameError};
 use crate::{carry, project, templates};
@@ -26,12 +26,12 @@ pub enum NewError {
 ///
 /// # Errors
 /// If the name is none, the folder is there and not empty, or the system refuses.
-pub fn new(name: &str, language: &Language, kind: Kind, folder: &Path) -> Result<(), NewError> {
-    let (name, template) = (Name::parse(name)?, Name::of_template(kind));
+pub fn new(name: &str, language: &Language, begins: Template, folder: &Path) -> Result<(), NewError> {
+    let (name, template) = (Name::parse(name)?, Name::of_template(begins));
     if fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_some()) || folder.is_file() {
         return Err(NewError::Exists(folder.to_owned()));
     }
-    for (path, bytes) in templates::template(language, kind) {
+    for (path, bytes) in templates::template(language, begins) {
         let path = folder.join(template.replaced_in_path(path, &name));
         let bytes = match std::str::from_utf8(bytes) {
             Ok(text) if path.ends_with(project::FILE) => {

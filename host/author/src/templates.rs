@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use crate::contract::Kind;
+use crate::contract::Template;
 use crate::language::Language;
 
 include!(concat!(env!("OUT_DIR"), "/carried.rs"));
@@ -31,11 +31,11 @@ pub fn language(id: &str) -> Option<&'static Language> {
     languages().iter().find(|language| language.id == id)
 }
 
-/// The files that a step of this kind begins with: those that are alike in all languages, then the language's own, which stand
+/// The files that a step begins with: those that are alike in all languages, then the language's own, which stand
 /// in their place where both have a file of one name.
-pub(crate) fn template(language: &Language, kind: Kind) -> impl Iterator<Item = File> {
-    let own = within(TEMPLATES, format!("{}/{}/", language.id, kind.name()));
-    within(TEMPLATES, format!("common/{}/", kind.name())).chain(own)
+pub(crate) fn template(language: &Language, template: Template) -> impl Iterator<Item = File> {
+    let own = within(TEMPLATES, format!("{}/{}/", language.id, template.name()));
+    within(TEMPLATES, format!("common/{}/", template.name())).chain(own)
 }
 
 /// The files of a language's SDK.
@@ -62,9 +62,9 @@ mod tests {
         assert!(lacking.is_empty(), "no language.toml in {lacking:?}");
         for language in super::languages() {
             assert!(sdk(language).next().is_some(), "{}: there is no plugins/sdk/{}", language.id, language.sdk);
-            for kind in Kind::ALL {
-                let own = within(TEMPLATES, format!("{}/{}/", language.id, kind.name())).count();
-                assert!(own > 0, "plugins/templates/{}/{} has no files", language.id, kind.name());
+            for template in Template::ALL {
+                let own = within(TEMPLATES, format!("{}/{}/", language.id, template.name())).count();
+                assert!(own > 0, "plugins/templates/{}/{} has no files", language.id, template.name());
             }
         }
     }

@@ -327,6 +327,19 @@ Example:
         #[arg(value_name = "RUN-DIR", required = true)]
         run_dirs: Vec<PathBuf>,
     },
+    /// Forget replies of servers, which later runs then ask for again
+    #[command(after_help = "\
+Examples:
+  callboard runs forget                     all of them
+  callboard runs forget --older-than 30d")]
+    Forget {
+        /// The folder that holds the runs
+        #[arg(value_name = "DIR", default_value = ".callboard/runs")]
+        dir: PathBuf,
+        /// Only those of processes whose last reply came longer ago than this, such as 30d or 12h
+        #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
+        older_than: Option<std::time::Duration>,
+    },
 }
 
 #[derive(Args, Debug)]

@@ -71,7 +71,7 @@ pub use probe::{CallError, CallTimes, Declaration, Described, Failed, Life, Open
 pub use run::{Allowed, Run, StepReuse, Verdict, end_uploads};
 pub use settings::{AlsoWritten, Profile, Settings, default_cache_folder};
 pub use store::records::Change;
-pub use store::replies::replies_size;
+pub use store::replies::{Forgotten, forget_replies, replies_size};
 pub use tell::report::{
     CallsReport, ErrorReport, InputReport, OutputReport, ProfileReport, RejectsReport, Report, RunFailed, StageReport,
     Status, StepCallsReport, StepReport, ZippedReport,

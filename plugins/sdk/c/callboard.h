@@ -88,6 +88,60 @@ void *cb_alloc(size_t size);
 // Formatted text, in such memory; ended by a zero byte too.
 CB__PRINTF(1, 2) cb_str cb_textf(const char *format, ...);
 
+// ---- Requests -----------------------------------------------------------------------------------------------------------------
+
+// The host sends them, many at once: within the step's `grant.http` and the limits of `[calls]`, again where a server fails for a passing
+// reason, and never once their reply has come. All that is given back lives until the call ends.
+
+typedef struct cb_header {
+    cb_str name, value;
+} cb_header;
+
+// A secret is not among its headers: the host adds it.
+typedef struct cb_request {
+    cb_str method, url;
+    const cb_header *headers;
+    size_t n_headers;
+    cb_str body;
+    uint32_t attempt; // tells apart requests that are otherwise equal, for several replies to one prompt: 0, 1, 2 …
+} cb_request;
+
+typedef enum cb_problem {
+    CB_REPLIED,     // none: there is a reply, of a status of 2xx
+    CB_REFUSED,     // no grant is for the request, or it cannot be sent
+    CB_UNREACHABLE, // the server was not reached, or broke off, each time that it was asked
+    CB_TIMEOUT,     // it took too long, each time that it was asked
+    CB_TOO_LARGE,   // the reply is larger than the host or the step's limits allow
+    CB_STATUS,      // the server replied with another status than 2xx
+} cb_problem;
+
+// What came of a request.
+typedef struct cb_reply {
+    cb_problem problem;
+    bool passing;    // whether the same request may succeed later: not reached, late, or 408, 429 or 5xx
+    uint16_t status; // 0 where there is no reply
+    const cb_header *headers;
+    size_t n_headers;
+    cb_str body;
+    cb_str message;  // what went wrong, for people
+} cb_reply;
+
+// A request to get something, and one to post JSON. The URL is not copied.
+cb_request cb_get_request(const char *url);
+cb_request cb_post_request(const char *url, cb_str json);
+// Sends requests, as many at once as the limits allow; there is a reply for each, in order.
+const cb_reply *cb_send_all(const cb_request *requests, size_t n);
+// Sends one request; several are better sent together.
+cb_reply cb_send(cb_request request);
+// Says that this call rejects rows for a reason that passes: `cb_postpone` does so.
+void cb_try_again(void);
+
+// A text as JSON has it, with its quotes: `cb_textf("{\"prompt\":" CB_FMT "}", CB_ARG(cb_json_quoted(text)))`.
+cb_str cb_json_quoted(cb_str text);
+// A text in JSON, by a pointer such as "/choices/0/message/content"; `ptr` is NULL if it is not there, or no text.
+cb_str cb_json_text(cb_str json, const char *pointer);
+double cb_json_number(cb_str json, const char *pointer, double otherwise);
+
 // ---- Types and columns --------------------------------------------------------------------------------------------------------
 
 typedef enum cb_layout {
@@ -327,10 +381,15 @@ void cb__end(cb_builder *builder, const char *file, int line);
 // In a transform by rows: the row goes no further, and why.
 #define cb_drop(out, ...) cb__remove(out, false, __FILE__, __LINE__, __VA_ARGS__)   // as the step is meant to
 #define cb_reject(out, ...) cb__remove(out, true, __FILE__, __LINE__, __VA_ARGS__)  // the step could not handle it
+// The step could not handle it now, for a reason that passes, such as a server that is down: it counts as rejected, and the next run gives
+// it to the step again.
+#define cb_postpone(out, ...) (cb_try_again(), cb__remove(out, true, __FILE__, __LINE__, __VA_ARGS__))
 // In a transform by columns and in a global step: the same for the row of this number.
 #define cb_keep_row(out, number) cb__keep_row(out, number, __FILE__, __LINE__)
 #define cb_drop_row(out, number, ...) cb__remove_row(out, number, false, __FILE__, __LINE__, __VA_ARGS__)
 #define cb_reject_row(out, number, ...) cb__remove_row(out, number, true, __FILE__, __LINE__, __VA_ARGS__)
+// In a transform by columns alone.
+#define cb_postpone_row(out, number, ...) (cb_try_again(), cb__remove_row(out, number, true, __FILE__, __LINE__, __VA_ARGS__))
 // In a global step that carries nothing of its first input: the record is a row of its own.
 #define cb_write(out) cb__write(out, __FILE__, __LINE__)
 // The same where rows are grouped: the record is put out in the place of the row of this number.

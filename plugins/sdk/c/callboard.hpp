@@ -305,6 +305,10 @@ class out {
     template <class... Args> status drop(format<Args...> why, Args &&...args) { return remove(false, why, std::forward<Args>(args)...); }
     template <class... Args> status reject(format<Args...> why, Args &&...args) { return remove(true, why, std::forward<Args>(args)...); }
 
+    // The step could not handle it now, for a reason that passes: it counts as rejected, and the next run gives it to the step again.
+    template <class... Args> status postpone(format<Args...> why, Args &&...args) {
+        return cb_try_again(), remove(true, why, std::forward<Args>(args)...);
+    }
     // By columns, and of a global step: the same for the row of this number.
     status keep_row(std::uint64_t number, where at = where::current()) {
         return cb__keep_row(raw_, number, at.file_name(), static_cast<int>(at.line()));
@@ -314,6 +318,10 @@ class out {
     }
     template <class... Args> status reject_row(std::uint64_t number, format<Args...> why, Args &&...args) {
         return remove_row(number, true, why, std::forward<Args>(args)...);
+    }
+    // By columns alone.
+    template <class... Args> status postpone_row(std::uint64_t number, format<Args...> why, Args &&...args) {
+        return cb_try_again(), remove_row(number, true, why, std::forward<Args>(args)...);
     }
     // In a global step that carries nothing of its first input: the record is a row of its own.
     status write(where at = where::current()) { return cb__write(raw_, at.file_name(), static_cast<int>(at.line())); }

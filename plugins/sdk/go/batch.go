@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"iter"
 
+	"callboard/internal/host"
 	transform "callboard/internal/wit/callboard_step_transform"
 	types "callboard/internal/wit/callboard_step_types"
 	wit "callboard/internal/wit/types"
@@ -62,6 +63,13 @@ func (b *Batch) Drop(i int, reason string) { b.working().remove(i, types.Fate_Dr
 
 // Reject says that the step could not handle row i, and why.
 func (b *Batch) Reject(i int, reason string) { b.working().remove(i, types.Fate_Rejected, reason) }
+
+// Postpone says that the step could not handle row i now, for a reason that passes, such as a server that is down: it counts as rejected,
+// and the next run gives it to the step again.
+func (b *Batch) Postpone(i int, reason string) {
+	host.TryAgain()
+	b.Reject(i, reason)
+}
 
 // Keep says which rows are put out, in which order and how often: a row of the batch for each row that is put out. Without it, and
 // without Emit, all are that were not dropped or rejected.

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"callboard/internal/entry"
+	"callboard/internal/host"
 	types "callboard/internal/wit/callboard_step_types"
 	wit "callboard/internal/wit/types"
 )
@@ -71,6 +72,16 @@ func Reject(reason string) error { return &removal{types.Fate_Rejected, reason} 
 
 // Rejectf is [Reject], with a reason in fmt's format.
 func Rejectf(format string, args ...any) error { return Reject(fmt.Sprintf(format, args...)) }
+
+// Postpone says that the step could not handle the row now, for a reason that passes, such as a server that is down: it counts as rejected,
+// and the next run gives it to the step again.
+func Postpone(reason string) error {
+	host.TryAgain()
+	return Reject(reason)
+}
+
+// Postponef is [Postpone], with a reason in fmt's format.
+func Postponef(format string, args ...any) error { return Postpone(fmt.Sprintf(format, args...)) }
 
 // asRemoval returns the removal that this error is or wraps.
 func asRemoval(err error) (*removal, bool) {

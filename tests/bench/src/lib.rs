@@ -24,6 +24,7 @@ pub mod process;
 pub mod report;
 pub mod sections;
 pub mod step;
+pub mod stub;
 pub mod targets;
 
 use std::path::{Path, PathBuf};

@@ -99,6 +99,11 @@ pub const TARGETS: &[Target] = &[
     at_least("peers/distilabel", "reference pipeline, as fast as distilabel", 400.0, "×"),
     at_most("peers/memory", "resident memory of the reference pipeline, of distilabel's", 0.1, "×"),
     at_least("peers/datatrove", "`minhash-dedup`, as fast as datatrove", 10.0, "×"),
+    at_least("models/ideal", "64 requests in flight, of the ideal, at any batch size", 0.95, "×"),
+    at_most("models/refusals", "5 % of 429 with `Retry-After: 1`, of the ideal time", 1.3, "×"),
+    at_most("models/memory", "2,000 requests in flight", 200.0, "MiB"),
+    at_least("models/rate", "two steps that share a server of 50/s, of that", 0.95, "×"),
+    at_most("models/refused", "their requests that it refuses", 1.0, "%"),
     at_most("resume/journal", "a run that can be resumed, of one that cannot", 1.05, "×"),
     at_most("resume/killed", "resuming after a kill at 90 %, of a whole run", 0.2, "×"),
 ];

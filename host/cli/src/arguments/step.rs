@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use callboard_author::Kind;
 use clap::{Args, Subcommand, ValueEnum};
 
 use super::values::{SecretArgument, component_size, secret};
@@ -170,14 +171,17 @@ pub(crate) enum KindArgument {
     Global,
     /// Makes rows from its configuration alone
     Source,
+    /// A transform that asks a model on a server
+    Model,
 }
 
-impl From<KindArgument> for callboard_author::Kind {
+impl From<KindArgument> for callboard_author::Template {
     fn from(kind: KindArgument) -> Self {
         match kind {
-            KindArgument::Transform => Self::Transform,
-            KindArgument::Global => Self::Global,
-            KindArgument::Source => Self::Source,
+            KindArgument::Transform => Self::Of(Kind::Transform),
+            KindArgument::Global => Self::Of(Kind::Global),
+            KindArgument::Source => Self::Of(Kind::Source),
+            KindArgument::Model => Self::Model,
         }
     }
 }

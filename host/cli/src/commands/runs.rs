@@ -4,7 +4,9 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::time::{Duration, SystemTime};
 
-use callboard_runtime::{RunState, RunSummary, default_cache_folder, end_uploads, remove_run, run_report};
+use callboard_runtime::{
+    RunState, RunSummary, default_cache_folder, end_uploads, forget_replies, remove_run, run_report,
+};
 use callboard_words::sizes::bytes;
 
 use crate::arguments::RunsCommand;
@@ -28,6 +30,7 @@ pub(crate) fn runs(command: &RunsCommand) -> Result<ExitCode, Failure> {
             }
             print(&format!("removed {}, {}{left}", number_of_runs(run_dirs.len()), bytes(freed)))
         }
+        RunsCommand::Forget { dir, older_than } => forget(dir, *older_than),
     }
 }
 
@@ -62,6 +65,16 @@ fn list(dir: &Path, json: bool) -> Result<ExitCode, Failure> {
     let rows: Vec<Vec<String>> = std::iter::once(heads).chain(rows).collect();
     let total = runs.iter().map(|run| run.bytes).sum();
     print(&format!("{}\n {}, {} in all{replies}", aligned(&rows, 3), number_of_runs(runs.len()), bytes(total)))
+}
+
+fn forget(dir: &Path, older_than: Option<Duration>) -> Result<ExitCode, Failure> {
+    let doing = format!("forget the replies in `{}`", dir.join(".replies").display());
+    let forgotten = forget_replies(dir, older_than).map_err(|error| Failure::system(&doing, &error))?;
+    let left = match forgotten.in_use {
+        0 => "",
+        _ => "\nleft, since a run still writes them: replies of runs that go on",
+    };
+    print(&format!("forgot replies of servers, {}{left}", bytes(forgotten.freed)))
 }
 
 fn number_of_runs(runs: usize) -> String {

@@ -23,7 +23,7 @@ pub(crate) fn new(arguments: &NewArguments) -> Result<ExitCode, Failure> {
 
     let shown = folder.display().to_string();
     let mut text =
-        format!("{shown}: a {} step in {}\n\n", callboard_author::Kind::from(arguments.kind).name(), language.name);
+        format!("{shown}: a {} step in {}\n\n", callboard_author::Template::from(arguments.kind).name(), language.name);
     let mut command = |line: &str, what: &str| text.push_str(&format!("  {line:<39}  {what}\n"));
     if folder != Path::new(".") {
         command(&format!("cd {}", quoted(&folder)), "");

@@ -46,6 +46,8 @@ struct Shared {
     limits: callboard_plan::Calls,
     /// Whether nothing is sent, and only what is known is there.
     only_known: bool,
+    /// Whether replies that refuse for good are kept, too: a test plays them.
+    keeps_refusals: bool,
     servers: Mutex<BTreeMap<String, Arc<Server>>>,
     /// Replies that are known, once the run keeps them.
     journal: OnceLock<Arc<dyn Journal>>,
@@ -111,7 +113,7 @@ impl Calls {
     /// Those of a step that is tried: replies are taken from `journal`, and kept there if they are to be asked for; otherwise nothing is
     /// sent, and what is not known is refused.
     pub fn tried(journal: Arc<dyn Journal>, asks: bool) -> Calls {
-        let calls = Calls(Arc::new(Shared { only_known: !asks, ..Shared::default() }));
+        let calls = Calls(Arc::new(Shared { only_known: !asks, keeps_refusals: true, ..Shared::default() }));
         let _ = calls.0.journal.set(journal);
         calls
     }
@@ -312,7 +314,7 @@ impl Shared {
             let cost = server.cost(tokens.unwrap_or_default());
             pass.settle(&need, tokens, cost);
             if let (Ok(reply), Some(journal)) = (&outcome, journal)
-                && reply.is_success()
+                && (reply.is_success() || (self.keeps_refusals && reason_to_repeat(&outcome).is_none()))
             {
                 let url = asked.url();
                 let kept = journal.keep(&asked.key, &question(asked, &url, server), reply, cost);

@@ -3,6 +3,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+// Imported Functions from `callboard:step/http@0.2.0`
+
+__attribute__((__import_module__("callboard:step/http@0.2.0"), __import_name__("send")))
+extern void __wasm_import_callboard_step_http_send(uint8_t *, size_t, uint8_t *);
+
+__attribute__((__import_module__("callboard:step/http@0.2.0"), __import_name__("try-again")))
+extern void __wasm_import_callboard_step_http_try_again(void);
+
 // Imported Functions from `callboard:step/log@0.2.0`
 
 __attribute__((__import_module__("callboard:step/log@0.2.0"), __import_name__("write")))
@@ -518,11 +526,17 @@ static uint8_t RET_AREA[(16*sizeof(void*))];
 
 // Helper Functions
 
-void global_step_list_u32_free(global_step_list_u32_t *ptr) {
+void callboard_step_http_header_free(callboard_step_http_header_t *ptr) {
+  global_step_string_free(&ptr->name);
+  global_step_string_free(&ptr->value);
+}
+
+void callboard_step_http_list_header_free(callboard_step_http_list_header_t *ptr) {
   size_t list_len = ptr->len;
   if (list_len > 0) {
-    uint32_t *list_ptr = ptr->ptr;
+    callboard_step_http_header_t *list_ptr = ptr->ptr;
     for (size_t i = 0; i < list_len; i++) {
+      callboard_step_http_header_free(&list_ptr[i]);
     }
     free(list_ptr);
   }
@@ -532,6 +546,62 @@ void global_step_list_u8_free(global_step_list_u8_t *ptr) {
   size_t list_len = ptr->len;
   if (list_len > 0) {
     uint8_t *list_ptr = ptr->ptr;
+    for (size_t i = 0; i < list_len; i++) {
+    }
+    free(list_ptr);
+  }
+}
+
+void callboard_step_http_request_free(callboard_step_http_request_t *ptr) {
+  global_step_string_free(&ptr->method);
+  global_step_string_free(&ptr->url);
+  callboard_step_http_list_header_free(&ptr->headers);
+  global_step_list_u8_free(&ptr->body);
+}
+
+void callboard_step_http_reply_free(callboard_step_http_reply_t *ptr) {
+  callboard_step_http_list_header_free(&ptr->headers);
+  global_step_list_u8_free(&ptr->body);
+}
+
+void callboard_step_http_failure_free(callboard_step_http_failure_t *ptr) {
+  global_step_string_free(&ptr->message);
+}
+
+void callboard_step_http_list_request_free(callboard_step_http_list_request_t *ptr) {
+  size_t list_len = ptr->len;
+  if (list_len > 0) {
+    callboard_step_http_request_t *list_ptr = ptr->ptr;
+    for (size_t i = 0; i < list_len; i++) {
+      callboard_step_http_request_free(&list_ptr[i]);
+    }
+    free(list_ptr);
+  }
+}
+
+void callboard_step_http_result_reply_failure_free(callboard_step_http_result_reply_failure_t *ptr) {
+  if (!ptr->is_err) {
+    callboard_step_http_reply_free(&ptr->val.ok);
+  } else {
+    callboard_step_http_failure_free(&ptr->val.err);
+  }
+}
+
+void callboard_step_http_list_result_reply_failure_free(callboard_step_http_list_result_reply_failure_t *ptr) {
+  size_t list_len = ptr->len;
+  if (list_len > 0) {
+    callboard_step_http_result_reply_failure_t *list_ptr = ptr->ptr;
+    for (size_t i = 0; i < list_len; i++) {
+      callboard_step_http_result_reply_failure_free(&list_ptr[i]);
+    }
+    free(list_ptr);
+  }
+}
+
+void global_step_list_u32_free(global_step_list_u32_t *ptr) {
+  size_t list_len = ptr->len;
+  if (list_len > 0) {
+    uint32_t *list_ptr = ptr->ptr;
     for (size_t i = 0; i < list_len; i++) {
     }
     free(list_ptr);
@@ -992,6 +1062,18 @@ void global_step_string_free(global_step_string_t *ret) {
 }
 
 // Component Adapters
+
+void callboard_step_http_send(callboard_step_http_list_request_t *requests, callboard_step_http_list_result_reply_failure_t *ret) {
+  __attribute__((__aligned__(sizeof(void*))))
+  uint8_t ret_area[(2*sizeof(void*))];
+  uint8_t *ptr = (uint8_t *) &ret_area;
+  __wasm_import_callboard_step_http_send((uint8_t *) (*requests).ptr, (*requests).len, ptr);
+  *ret = (callboard_step_http_list_result_reply_failure_t) { (callboard_step_http_result_reply_failure_t*)(*((uint8_t **) (ptr + 0))), (*((size_t*) (ptr + sizeof(void*)))) };
+}
+
+void callboard_step_http_try_again(void) {
+  __wasm_import_callboard_step_http_try_again();
+}
 
 void callboard_step_log_write(callboard_step_log_level_t level, global_step_string_t *message) {
   __wasm_import_callboard_step_log_write((int32_t) level, (uint8_t *) (*message).ptr, (*message).len);

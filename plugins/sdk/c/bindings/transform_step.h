@@ -14,6 +14,73 @@ typedef struct transform_step_string_t {
   size_t len;
 } transform_step_string_t;
 
+typedef struct callboard_step_http_header_t {
+  transform_step_string_t   name;
+  transform_step_string_t   value;
+} callboard_step_http_header_t;
+
+typedef struct {
+  callboard_step_http_header_t *ptr;
+  size_t len;
+} callboard_step_http_list_header_t;
+
+typedef struct {
+  uint8_t *ptr;
+  size_t len;
+} transform_step_list_u8_t;
+
+typedef struct callboard_step_http_request_t {
+  // `GET`, `POST` …
+  transform_step_string_t   method;
+  // Whole: `https://api.example.org/v1/chat`.
+  transform_step_string_t   url;
+  callboard_step_http_list_header_t   headers;
+  transform_step_list_u8_t   body;
+  // Tells apart requests that are otherwise equal, for several replies to one prompt: 0, 1, 2 … Equal requests with the
+  // same number are sent once, and have the same reply.
+  uint32_t   attempt;
+} callboard_step_http_request_t;
+
+typedef struct callboard_step_http_reply_t {
+  uint16_t   status;
+  callboard_step_http_list_header_t   headers;
+  transform_step_list_u8_t   body;
+} callboard_step_http_reply_t;
+
+typedef uint8_t callboard_step_http_failure_kind_t;
+
+// No grant is for it, or it is not a request that can be sent.
+#define CALLBOARD_STEP_HTTP_FAILURE_KIND_REFUSED 0
+// The server was not reached, or broke off, each time that it was asked.
+#define CALLBOARD_STEP_HTTP_FAILURE_KIND_UNREACHABLE 1
+// It took too long, each time that it was asked.
+#define CALLBOARD_STEP_HTTP_FAILURE_KIND_TIMEOUT 2
+// The reply is larger than the host or the step's limits allow.
+#define CALLBOARD_STEP_HTTP_FAILURE_KIND_TOO_LARGE 3
+
+typedef struct callboard_step_http_failure_t {
+  callboard_step_http_failure_kind_t   kind;
+  transform_step_string_t   message;
+} callboard_step_http_failure_t;
+
+typedef struct {
+  callboard_step_http_request_t *ptr;
+  size_t len;
+} callboard_step_http_list_request_t;
+
+typedef struct {
+  bool is_err;
+  union {
+    callboard_step_http_reply_t ok;
+    callboard_step_http_failure_t err;
+  } val;
+} callboard_step_http_result_reply_failure_t;
+
+typedef struct {
+  callboard_step_http_result_reply_failure_t *ptr;
+  size_t len;
+} callboard_step_http_list_result_reply_failure_t;
+
 typedef uint8_t callboard_step_log_level_t;
 
 #define CALLBOARD_STEP_LOG_LEVEL_TRACE 0
@@ -30,11 +97,6 @@ typedef struct {
   uint32_t *ptr;
   size_t len;
 } transform_step_list_u32_t;
-
-typedef struct {
-  uint8_t *ptr;
-  size_t len;
-} transform_step_list_u8_t;
 
 // Value `i` is `data[offsets[i]..offsets[i + 1]]`: one offset more than there are values, the first is 0,
 // none is smaller than the one before, the last is the length of `data`. (So a slice is made whole before it crosses.)
@@ -298,6 +360,15 @@ typedef struct {
   } val;
 } exports_callboard_step_transform_result_output_error_t;
 
+// Imported Functions from `callboard:step/http@0.2.0`
+// Sends these, as many at once as the limits of their servers allow, and returns an outcome for each, in order. A reply of
+// any status is a reply: 429 and 5xx are returned when they remain after all repetitions. The time that this takes does
+// not count towards the limit of the step's call. Not in `declare` and `describe`.
+extern void callboard_step_http_send(callboard_step_http_list_request_t *requests, callboard_step_http_list_result_reply_failure_t *ret);
+// Says that this call rejects rows for a reason that passes, such as a server that is down. They count as rejected, and the
+// next run gives the rows of this call to the step again: replies that have come by then are known. Of `process` alone.
+extern void callboard_step_http_try_again(void);
+
 // Imported Functions from `callboard:step/log@0.2.0`
 extern void callboard_step_log_write(callboard_step_log_level_t level, transform_step_string_t *message);
 
@@ -314,9 +385,25 @@ bool exports_callboard_step_transform_process(exports_callboard_step_transform_b
 
 // Helper Functions
 
-void transform_step_list_u32_free(transform_step_list_u32_t *ptr);
+void callboard_step_http_header_free(callboard_step_http_header_t *ptr);
+
+void callboard_step_http_list_header_free(callboard_step_http_list_header_t *ptr);
 
 void transform_step_list_u8_free(transform_step_list_u8_t *ptr);
+
+void callboard_step_http_request_free(callboard_step_http_request_t *ptr);
+
+void callboard_step_http_reply_free(callboard_step_http_reply_t *ptr);
+
+void callboard_step_http_failure_free(callboard_step_http_failure_t *ptr);
+
+void callboard_step_http_list_request_free(callboard_step_http_list_request_t *ptr);
+
+void callboard_step_http_result_reply_failure_free(callboard_step_http_result_reply_failure_t *ptr);
+
+void callboard_step_http_list_result_reply_failure_free(callboard_step_http_list_result_reply_failure_t *ptr);
+
+void transform_step_list_u32_free(transform_step_list_u32_t *ptr);
 
 void callboard_step_columns_bytes_free(callboard_step_columns_bytes_t *ptr);
 

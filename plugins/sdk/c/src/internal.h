@@ -64,6 +64,9 @@ void cb__end_call(void);
 
 void cb__host_log(cb_level level, const char *message, size_t len);
 void cb__host_count(const char *name, int64_t amount);
+// Sets all of each reply but `passing`; `problem` is CB_REPLIED whatever the status.
+void cb__host_send(const cb_request *requests, size_t n, cb_reply *replies);
+void cb__host_try_again(void);
 
 // ---- json.c -------------------------------------------------------------------------------------------------------------------
 

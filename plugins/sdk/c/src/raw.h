@@ -24,6 +24,45 @@ void cb__host_count(const char *name, int64_t amount) {
     callboard_step_counters_add(&text, amount);
 }
 
+#ifndef CB__PLAYED
+void cb__host_send(const cb_request *requests, size_t n, cb_reply *replies) {
+    callboard_step_http_request_t *raw = cb_alloc(n * sizeof *raw);
+    for (size_t i = 0; i < n; i++) {
+        const cb_request *from = &requests[i];
+        callboard_step_http_header_t *headers = cb_alloc((from->n_headers + 1) * sizeof *headers);
+        for (size_t j = 0; j < from->n_headers; j++) {
+            headers[j] = (callboard_step_http_header_t){raw_text(from->headers[j].name), raw_text(from->headers[j].value)};
+        }
+        raw[i].method = raw_text(from->method), raw[i].url = raw_text(from->url), raw[i].attempt = from->attempt;
+        raw[i].headers.ptr = headers, raw[i].headers.len = from->n_headers;
+        raw[i].body.ptr = (uint8_t *)from->body.ptr, raw[i].body.len = from->body.len;
+    }
+    callboard_step_http_list_request_t all = {raw, n};
+    callboard_step_http_list_result_reply_failure_t outcomes;
+    callboard_step_http_send(&all, &outcomes);
+    for (size_t i = 0; i < n; i++) {
+        const callboard_step_http_result_reply_failure_t *outcome = &outcomes.ptr[i];
+        if (outcome->is_err) {
+            cb_str message = text_of(&outcome->val.err.message);
+            replies[i].problem = (cb_problem)(outcome->val.err.kind + CB_REFUSED);
+            replies[i].message = (cb_str){cb__copy(&cb__call, message.ptr, message.len), message.len};
+            continue;
+        }
+        const callboard_step_http_reply_t *reply = &outcome->val.ok;
+        cb_header *headers = cb_alloc((reply->headers.len + 1) * sizeof *headers);
+        for (size_t j = 0; j < reply->headers.len; j++) {
+            cb_str name = text_of(&reply->headers.ptr[j].name), value = text_of(&reply->headers.ptr[j].value);
+            headers[j] = (cb_header){{cb__copy(&cb__call, name.ptr, name.len), name.len}, {cb__copy(&cb__call, value.ptr, value.len), value.len}};
+        }
+        cb_str body = {cb__copy(&cb__call, (const char *)reply->body.ptr, reply->body.len), reply->body.len};
+        replies[i] = (cb_reply){.status = reply->status, .headers = headers, .n_headers = reply->headers.len, .body = body};
+    }
+    callboard_step_http_list_result_reply_failure_free(&outcomes);
+}
+
+void cb__host_try_again(void) { callboard_step_http_try_again(); }
+#endif
+
 #if !defined CB__SOURCE || defined CB__TESTING
 
 // ---- In -----------------------------------------------------------------------------------------------------------------------

@@ -8,3 +8,4 @@
 #include "shape.c"
 #include "out.c"
 #include "map.c"
+#include "http.c"

@@ -29,6 +29,9 @@ const char *cb_test_transform_in_batches(const char *config, const char *rows, u
 const char *cb_test_global(const char *config, const char *const *inputs, unsigned n_inputs);
 // At most `pages` pages, continuing after `skip` rows: 0 to begin.
 const char *cb_test_source(const char *config, unsigned long long skip, unsigned pages);
+// Plays these replies to the requests of the tests that follow: lines as `callboard step test --record` writes them into replies.jsonl. A
+// request that is not among them is refused.
+void cb_test_replies(const char *lines);
 // The step's name, version, summary and JSON Schema, a line each.
 const char *cb_test_describe(void);
 

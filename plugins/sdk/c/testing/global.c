@@ -1,7 +1,9 @@
 // A host for a global step: keeps the rows, brings them together and gives them in batches of two. See callboard_test.h.
 
+#define CB__PLAYED
 #include "../global.c"
 #include "rows.h"
+#include "replies.h"
 
 #include "gathered.h"
 

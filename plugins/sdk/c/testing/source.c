@@ -1,8 +1,10 @@
 // A host for a source: opens it at a given row, and asks for pages. See callboard_test.h.
 
 #define CB__TESTING
+#define CB__PLAYED
 #include "../source.c"
 #include "rows.h"
+#include "replies.h"
 
 const char *cb_test_source(const char *text, unsigned long long skip, unsigned pages) {
     callboard_step_types_error_t error = {0};

@@ -1,7 +1,9 @@
 // A host for a transform: declares, opens and feeds it. See callboard_test.h.
 
+#define CB__PLAYED
 #include "../transform.c"
 #include "rows.h"
+#include "replies.h"
 
 static bool is_removed(const exports_callboard_step_transform_output_t *ret, uint32_t row) {
     for (size_t i = 0; i < ret->removed.len; i++) {

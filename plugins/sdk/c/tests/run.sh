@@ -62,6 +62,7 @@ test_of global "$made/longest.$suffix" tests/longest.c
 if [ $suffix = c ]; then
     test_of transform tests/transform.c
     test_of transform tests/columns.c
+    test_of transform tests/http.c
     test_of global tests/global.c
     test_of global tests/groups.c
 else

@@ -55,3 +55,4 @@ step = replaced(step, page, replaced(page, "rows: batch,", "rows: batch-in,"));
 mkdirSync(to, { recursive: true });
 writeFileSync(join(to, "columns.wit"), columns);
 writeFileSync(join(to, "step.wit"), step);
+writeFileSync(join(to, "http.wit"), readFileSync(join(from, "http.wit")));

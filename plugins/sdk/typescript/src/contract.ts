@@ -58,6 +58,22 @@ export interface RawManifest { name: string; version: string; summary: string; c
 
 export type Level = "trace" | "debug" | "info" | "warn" | "error";
 
+export interface RawHeader { name: string; value: string }
+
+export interface RawRequest { method: string; url: string; headers: RawHeader[]; body: Uint8Array; attempt: number }
+
+export interface RawReply { status: number; headers: RawHeader[]; body: ArrayLike<number> }
+
+export type RawOutcome =
+  | { tag: "ok"; val: RawReply }
+  | { tag: "err"; val: { kind: "refused" | "unreachable" | "timeout" | "too-large"; message: string } };
+
+/** What sends requests. */
+export interface RawHttp {
+  send(requests: RawRequest[]): RawOutcome[];
+  tryAgain(): void;
+}
+
 /** What the host offers a step. */
 export interface Host {
   log(level: Level, message: string): void;

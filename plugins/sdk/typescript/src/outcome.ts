@@ -1,6 +1,7 @@
 // A step's verdict on a row.
 
 import type { Fate, RawRemoval } from "./contract.ts";
+import { tryAgain } from "./http.ts";
 
 /** A row that goes no further, and why. */
 export class Removal {
@@ -51,6 +52,9 @@ export function rowNumbers(rows: readonly number[]): BigUint64Array {
 export const drop = (reason: string) => new Removal("dropped", reason);
 /** Says that the step could not handle the row. */
 export const reject = (reason: string) => new Removal("rejected", reason);
+/** Says that the step could not handle the row now, for a reason that passes, such as a server that is down: it counts as rejected, and
+ * the next run gives it to the step again. */
+export const postpone = (reason: string) => (tryAgain(), reject(reason));
 /** Lets the row through, for a step that writes nothing. */
 export const keep = Object.freeze({});
 

@@ -5,12 +5,23 @@ import { Column } from "./column.ts";
 import type { Fate, Level, RawArray, RawBatch, RawReader, RawRemoval, RawRun, RawWriter } from "./contract.ts";
 import { calls } from "./gathered.ts";
 import { type Global, globalExports } from "./global.ts";
+import { readFileSync } from "node:fs";
 import { connect, console } from "./host.ts";
+import { sendBy } from "./http.ts";
+import { player } from "./replies.ts";
 import { type Source, sourceExports } from "./source.ts";
 import { type Transform, transformExports } from "./transform.ts";
 import { boolean, float64, int64, lists, nullable, structs, type Type, utf8 } from "./types.ts";
 
 declare const TextDecoder: new () => { decode(bytes: Uint8Array): string };
+
+// Outside a component nothing is sent.
+sendBy(player(""));
+
+/** Plays the replies of a file, in place of those that were played before; what is not among them is refused. */
+export function replies(path: string): void {
+  sendBy(player(readFileSync(path, "utf8")));
+}
 
 export interface TestRow { readonly [column: string]: unknown }
 

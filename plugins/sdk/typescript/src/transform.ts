@@ -3,6 +3,7 @@
 import { buildBatch, given, type Written } from "./builder.ts";
 import { type ConfigOf, type Options, parseConfig } from "./config.ts";
 import type { Fate, RawBatch, RawRemoval } from "./contract.ts";
+import { tryAgain } from "./http.ts";
 import { Removal, Removals, settled } from "./outcome.ts";
 import {
   type AnyColumns, columnNames, type ColumnsOf, rawSchema, readColumns, readings, type Reads, type RecordOf, type Row, rowsOf, Schema,
@@ -42,6 +43,13 @@ export class Batch<R extends Reads = Reads> implements Iterable<Row<R>> {
   /** Says that the step could not handle a row. */
   reject(row: number, reason: string): void {
     this.#removed.set(row, { fate: "rejected", reason });
+  }
+
+  /** Says that the step could not handle a row now, for a reason that passes, such as a server that is down: it counts as rejected, and
+   * the next run gives it to the step again. */
+  postpone(row: number, reason: string): void {
+    tryAgain();
+    this.reject(row, reason);
   }
 
   isRemoved(row: number): boolean {

@@ -69,3 +69,43 @@ export function unitOffsets(offsets: ArrayLike<number>, data: string): ArrayLike
   for (; next <= last; next++) units[next] = offsets[next]! - surplus;
   return units;
 }
+
+declare const TextDecoder: (new () => { decode(bytes: Uint8Array): string }) | undefined;
+declare function escape(text: string): string;
+
+/** The text of UTF-8; what is none becomes U+FFFD. */
+export const decode: (bytes: Uint8Array) => string = typeof TextDecoder === "undefined"
+  ? (bytes) => {
+    let text = "";
+    for (let at = 0; at < bytes.length; at += 8192) text += String.fromCharCode(...bytes.subarray(at, at + 8192));
+    try {
+      return decodeURIComponent(escape(text));
+    } catch {
+      return lenient(bytes);
+    }
+  }
+  : (bytes) => new TextDecoder!().decode(bytes);
+
+/** The text of bytes of which some are no UTF-8. */
+export function lenient(bytes: Uint8Array): string {
+  const text: string[] = [];
+  for (let at = 0; at < bytes.length;) {
+    const first = bytes[at++]!;
+    const more = first < 0x80 ? 0 : first >= 0xc2 && first < 0xe0 ? 1 : first >= 0xe0 && first < 0xf0 ? 2 : first >= 0xf0 && first < 0xf5 ? 3 : -1;
+    let code = more < 0 ? 0xfffd : more === 0 ? first : first & (0x3f >> more);
+    for (let i = 0; i < more; i++) {
+      const next = bytes[at];
+      // The second byte says what is too long, a surrogate, or past the last character.
+      const low = i > 0 ? 0x80 : first === 0xe0 ? 0xa0 : first === 0xf0 ? 0x90 : 0x80;
+      const high = i > 0 ? 0xbf : first === 0xed ? 0x9f : first === 0xf4 ? 0x8f : 0xbf;
+      if (next === undefined || next < low || next > high) {
+        code = 0xfffd;
+        break;
+      }
+      code = (code << 6) | (next & 0x3f);
+      at++;
+    }
+    text.push(String.fromCodePoint(code));
+  }
+  return text.join("");
+}

@@ -13,6 +13,7 @@ const templates = resolve("../../templates/typescript");
 function withStep(kind: string, body: (folder: string) => void): void {
   const folder = mkdtempSync(join(tmpdir(), "callboard-"));
   try {
+    cpSync(join(templates, "../common", kind), folder, { recursive: true });
     cpSync(join(templates, kind), folder, { recursive: true });
     mkdirSync(join(folder, ".callboard/build"), { recursive: true });
     symlinkSync(resolve("."), join(folder, ".callboard/sdk"));
@@ -29,7 +30,7 @@ function runs(folder: string, command: string, ...args: string[]): { status: num
   return { status, output: stdout + stderr };
 }
 
-for (const kind of ["transform", "global", "source"]) {
+for (const kind of ["transform", "global", "source", "model"]) {
   test(`the ${kind} template has no error of types, and passes its tests`, () => withStep(kind, (folder) => {
     const { status, output } = runs(folder, "tsc", "--project", ".");
     assert.equal(status, 0, output);

@@ -5,6 +5,9 @@ declare module "node:test" {
   export function afterEach(body: () => void): void;
   export default test;
 }
+declare module "node:fs" {
+  export function readFileSync(path: string, encoding: "utf8"): string;
+}
 declare module "node:assert/strict" {
   interface Assert {
     (value: unknown, message?: string): asserts value;

@@ -3,6 +3,7 @@
 mod boundary;
 mod global;
 mod lifecycle;
+mod models;
 mod peers;
 mod resume;
 mod scale;
@@ -30,6 +31,7 @@ pub const SECTIONS: &[Entry] = &[
     Entry { name: "staging", title: "Staging", about: staging::ABOUT, run: staging::run },
     Entry { name: "scale", title: "Scale", about: scale::ABOUT, run: scale::run },
     Entry { name: "global", title: "Global steps", about: global::ABOUT, run: global::run },
+    Entry { name: "models", title: "Models", about: models::ABOUT, run: models::run },
     Entry { name: "peers", title: "Peers", about: peers::ABOUT, run: peers::run },
     Entry { name: "resume", title: "Resume and journal", about: resume::ABOUT, run: resume::run },
 ];

@@ -4,9 +4,12 @@
 //! body, and the body, each under an HMAC with a key of the user's own: what somebody else put there, and what is damaged, is not
 //! a reply. The last record of a killed process may be torn, and ends its file.
 
+mod forget;
+mod scan;
+
 use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
-use std::io::{self, BufReader, ErrorKind, Read, Write};
+use std::io::{self, Read, Write};
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -17,7 +20,9 @@ use callboard_io::beneath::Dir;
 use callboard_sandbox::{CallKey, Journal, Question, Reply, hex};
 use sha2::{Digest, Sha256};
 
-use super::frames::named;
+pub use forget::{Forgotten, forget_replies, replies_size};
+use scan::{Scanned, file_head, head_of, scan};
+
 use super::records::{MAC, ReplyFile, ReplyHead};
 use super::seal::Key;
 use crate::error::{Class, RunError};
@@ -112,6 +117,8 @@ impl Replies {
         let head = ReplyFile { run, at: now(), first, fresh: is_fresh };
         let name = format!("{:016x}-{}{EXTENSION}", head.at, hex(&random().map_err(unusable)?));
         let file = dir.create_new(&name, 0o600).map_err(unusable)?;
+        // Whoever forgets replies leaves those alone that a process still writes.
+        let _ = file.try_lock();
         let bytes = file_head(&head, &key);
         (&file).write_all(&bytes).map_err(unusable)?;
         let mut files: Vec<File> = scanned.files.into_iter().map(|scanned| scanned.file).collect();
@@ -202,109 +209,6 @@ impl Drop for Replies {
     }
 }
 
-/// A file of replies.
-struct Scanned {
-    file: File,
-    head: ReplyFile,
-    /// What its replies cost, by server.
-    paid: BTreeMap<String, u64>,
-}
-
-#[derive(Default)]
-struct Scan {
-    files: Vec<Scanned>,
-    known: HashMap<CallKey, Place>,
-    notes: Vec<String>,
-}
-
-/// The heads of all replies. If there are several to one request, the latest counts.
-fn scan(dir: &Dir, key: &Key) -> io::Result<Scan> {
-    let mut scan = Scan::default();
-    let mut names: Vec<_> = dir.entries()?.into_iter().map(|(name, _)| name).collect();
-    names.retain(|name| name.to_str().is_some_and(|name| name.ends_with(EXTENSION)));
-    names.sort();
-    for name in names {
-        let file = match dir.file(&name) {
-            // Another process has just removed it: it was empty.
-            Err(error) if error.kind() == ErrorKind::NotFound => continue,
-            file => file.map_err(|error| named(Path::new(&name), &error))?,
-        };
-        let index = scan.files.len() as u32;
-        let length = file.metadata()?.len();
-        let mut reader = BufReader::with_capacity(64 << 10, &file);
-        let Some(head) = read_file_head(&mut reader, key) else {
-            let note = format!("`{}` is not of this user's key, or damaged: its replies are not used", name.display());
-            scan.notes.push(note);
-            continue;
-        };
-        let mut paid = BTreeMap::new();
-        let mut offset = (MAGIC.len() + 4 + MAC) as u64 + head.1;
-        while let Some((record, place)) = next_record(&mut reader, key, index, offset, length) {
-            offset = place.offset + LENGTHS as u64 + u64::from(place.head) + u64::from(place.body);
-            let sum: &mut u64 = paid.entry(record.server).or_default();
-            *sum = sum.saturating_add(record.cost);
-            let known = scan.known.entry(record.key).or_insert(place);
-            if place.at >= known.at {
-                *known = place;
-            }
-        }
-        scan.files.push(Scanned { file, head: head.0, paid });
-    }
-    Ok(scan)
-}
-
-/// The next whole record of a file; none at its end, or where a process was killed while it wrote.
-fn next_record(
-    reader: &mut BufReader<&File>,
-    key: &Key,
-    file: u32,
-    offset: u64,
-    length: u64,
-) -> Option<(ReplyHead, Place)> {
-    let mut lengths = [0; LENGTHS];
-    reader.read_exact(&mut lengths).ok()?;
-    let number = |at: usize| u32::from_le_bytes(lengths[at..at + 4].try_into().expect("four bytes"));
-    let (head, body) = (number(0), number(4));
-    let end = offset + LENGTHS as u64 + u64::from(head) + u64::from(body);
-    if head as usize > LONGEST_HEAD || body as usize > LONGEST_BODY || end > length {
-        return None;
-    }
-    let mut bytes = vec![0; head as usize];
-    reader.read_exact(&mut bytes).ok()?;
-    let record = head_of(&lengths, &bytes, key)?;
-    reader.seek_relative(i64::from(body)).ok()?;
-    let at = record.at;
-    Some((record, Place { file, at, offset, head, body }))
-}
-
-fn head_of(lengths: &[u8], head: &[u8], key: &Key) -> Option<ReplyHead> {
-    let (numbers, sealed) = lengths.split_at(8);
-    let is_ours = mac(key, b"head", &[numbers, head]) == *sealed;
-    is_ours.then(|| postcard::from_bytes(head).ok()).flatten()
-}
-
-fn file_head(head: &ReplyFile, key: &Key) -> Vec<u8> {
-    let head = postcard::to_allocvec(head).expect("numbers are written");
-    let length = (head.len() as u32).to_le_bytes();
-    [&MAGIC[..], &length, &mac(key, b"file", &[&head]), &head].concat()
-}
-
-/// What a file begins with, and how many bytes that is.
-fn read_file_head(reader: &mut impl Read, key: &Key) -> Option<(ReplyFile, u64)> {
-    let mut begin = [0; MAGIC.len() + 4 + MAC];
-    reader.read_exact(&mut begin).ok()?;
-    let (magic, rest) = begin.split_at(MAGIC.len());
-    let (length, sealed) = rest.split_at(4);
-    let length = u32::from_le_bytes(length.try_into().ok()?);
-    if magic != MAGIC || length > 100 {
-        return None;
-    }
-    let mut head = vec![0; length as usize];
-    reader.read_exact(&mut head).ok()?;
-    let is_ours = mac(key, b"file", &[&head]) == *sealed;
-    is_ours.then(|| postcard::from_bytes(&head).ok()).flatten().map(|head| (head, u64::from(length)))
-}
-
 fn mac(key: &Key, of: &[u8], parts: &[&[u8]]) -> [u8; MAC] {
     let mac = key.mac(&[b"callboard replies ", of], parts);
     mac[..MAC].try_into().expect("it is longer")
@@ -325,20 +229,6 @@ fn random() -> io::Result<[u8; 8]> {
 /// Nanoseconds since 1970: of two replies in one millisecond, it is known which is the later.
 fn now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_nanos() as u64)
-}
-
-/// What the replies beside the runs in `parent` take of the disk, bytes; none if there are none.
-///
-/// # Errors
-///
-/// Their folder cannot be read.
-pub fn replies_size(parent: &Path) -> io::Result<Option<u64>> {
-    let dir = match Dir::open(&parent.join(FOLDER)) {
-        Err(error) if [ErrorKind::NotFound, ErrorKind::NotADirectory].contains(&error.kind()) => return Ok(None),
-        dir => dir?,
-    };
-    let sizes = dir.entries()?.into_iter().map(|(name, _)| Ok(dir.metadata(name)?.map_or(0, |found| found.len())));
-    sizes.sum::<io::Result<u64>>().map(Some)
 }
 
 #[cfg(test)]
@@ -448,5 +338,28 @@ mod tests {
         std::fs::set_permissions(&dir, std::fs::Permissions::from_mode(0o755)).unwrap();
         let refused = Replies::open(&folder.path().join("b"), key(), true, false).err().unwrap();
         assert!(refused.message.contains("is not private"), "{refused}");
+    }
+
+    /// A wrong outcome would lose what a run that goes on is given, or keep what was to go.
+    #[test]
+    fn replies_are_forgotten_but_not_those_of_a_process_that_goes_on() {
+        let folder = tempfile::tempdir().unwrap();
+        assert_eq!(forget_replies(folder.path(), None).unwrap(), Forgotten::default());
+        for run in ["a", "b"] {
+            open(folder.path(), run, true, false).replies.keep(&[1; 32], &asked(), &reply(run), 0).unwrap();
+        }
+        let running = open(folder.path(), "c", true, false).replies;
+        running.keep(&[2; 32], &asked(), &reply("c"), 0).unwrap();
+        let size = replies_size(folder.path()).unwrap().unwrap();
+        let recent = forget_replies(folder.path(), Some(std::time::Duration::from_secs(3600))).unwrap();
+        assert_eq!(recent, Forgotten::default());
+        let all = forget_replies(folder.path(), None).unwrap();
+        assert_eq!((all.files, all.in_use), (2, 1));
+        assert_eq!(replies_size(folder.path()).unwrap().unwrap(), size - all.freed);
+        assert_eq!(running.known(&[1; 32], &asked()), Some(reply("b")), "it has read them");
+        drop(running);
+        let later = open(folder.path(), "d", true, false).replies;
+        assert_eq!(later.known(&[1; 32], &asked()), None);
+        assert_eq!(later.known(&[2; 32], &asked()), Some(reply("c")));
     }
 }
