@@ -14,7 +14,6 @@ use chrono::Utc;
 use hyper::body::Bytes;
 use hyper::http::request::Parts;
 use tokio::sync::Mutex as Turn;
-use tokio::time::Instant;
 use tokio_rustls::rustls::ClientConfig;
 use tokio_util::sync::CancellationToken;
 
@@ -410,37 +409,5 @@ fn more_descriptors(connections: u64) {
     if wanted != limit.current {
         // Where it is refused, connections are, one by one.
         let _ = setrlimit(Resource::Nofile, rustix::process::Rlimit { current: wanted, ..limit });
-    }
-}
-
-/// How long a step's call has waited for the host to send its requests.
-#[derive(Clone, Default)]
-pub(crate) struct Waiting(Arc<Mutex<(Duration, Option<Instant>)>>);
-
-impl Waiting {
-    fn lock(&self) -> MutexGuard<'_, (Duration, Option<Instant>)> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Forgets what was before the call that begins.
-    pub(crate) fn reset(&self) {
-        *self.lock() = (Duration::ZERO, None);
-    }
-
-    pub(crate) fn begin(&self) {
-        self.lock().1 = Some(Instant::now());
-    }
-
-    pub(crate) fn end(&self) {
-        let mut waiting = self.lock();
-        if let Some(since) = waiting.1.take() {
-            waiting.0 += since.elapsed();
-        }
-    }
-
-    /// All of it, until now.
-    pub(crate) fn so_far(&self) -> Duration {
-        let waiting = self.lock();
-        waiting.0 + waiting.1.map_or(Duration::ZERO, |since| since.elapsed())
     }
 }

@@ -26,6 +26,7 @@ mod secret;
 mod send;
 mod server;
 mod usage;
+mod waiting;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -40,11 +41,11 @@ use tokio_util::sync::CancellationToken;
 use wasmtime_wasi_http::{DEFAULT_FORBIDDEN_HEADERS, Error, RequestOptions, WasiBody, WasiHttpHooks};
 
 pub use self::calls::Calls;
-pub(crate) use self::calls::Waiting;
 pub use self::figures::{ServerCalls, StepCalls};
 pub use self::journal::{CallKey, Journal, Question};
 pub use self::reply::Reply;
 pub(crate) use self::reply::{Failed, FailedKind};
+pub(crate) use self::waiting::Waiting;
 
 use self::allow::Refused;
 use self::calls::Asked;
