@@ -33,6 +33,7 @@ const ORDER: &[&str] = &[
     "tell",
     "run",
     "probe",
+    "see",
     "fuzz",
 ];
 /// Modules that may import each other in a circle.

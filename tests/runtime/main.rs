@@ -40,6 +40,7 @@ mod rejects;
 mod report;
 mod resume;
 mod routes;
+mod see;
 mod server;
 mod staging;
 mod stores;

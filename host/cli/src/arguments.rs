@@ -69,13 +69,20 @@ Examples:
   callboard check curate.toml
   callboard check curate.toml --set inputs.docs.path=sample.jsonl")]
     Check(CheckArguments),
-    /// Show rows of data files
+    /// Show rows of data files, or of a run at any of its nodes
     #[command(after_help = "\
 Examples:
   callboard peek docs.jsonl
+  callboard peek .callboard/runs/curate-mwuqt4bp quality.dropped       the rows that a step dropped, and why
   callboard peek 'shards/*.parquet' -n 50 --seed 1 --where 'n_words < 20' --columns text,n_words
   callboard peek docs.jsonl.zst --format text")]
     Peek(PeekArguments),
+    /// Follow one row through a run: what each step did to it, and why it is gone
+    #[command(after_help = "\
+Examples:
+  callboard trace .callboard/runs/curate-mwuqt4bp --row docs.jsonl:12
+  callboard trace .callboard/runs/curate-mwuqt4bp --where 'id == \"de/README#2\"'")]
+    Trace(TraceArguments),
     /// Run a pipeline staged and eager, and show the memory that staging saves
     #[command(after_help = "\
 Examples:
@@ -125,9 +132,10 @@ Example:
 
 #[derive(Args, Debug)]
 pub(crate) struct PeekArguments {
-    /// Files and patterns, as an input's `path` has them
+    /// Files and patterns, as an input's `path` has them; or the folder of a run, and an input or a step of it: `quality`,
+    /// `quality.dropped`, `quality.rejected`
     #[arg(value_name = "FILE", required = true)]
-    pub(crate) files: Vec<String>,
+    pub(crate) places: Vec<String>,
     /// Show at most N rows
     #[arg(short = 'n', long = "rows", value_name = "N", default_value = "20", value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub(crate) rows: u32,
@@ -143,6 +151,29 @@ pub(crate) struct PeekArguments {
     /// How rows are shown
     #[arg(long, value_enum, default_value_t = RowFormat::Table)]
     pub(crate) format: RowFormat,
+    /// Read the inputs of a run that nothing proves to be yours, if its digest is this
+    #[arg(long, value_name = "DIGEST", value_parser = trust)]
+    pub(crate) trust: Option<u128>,
+}
+
+#[derive(Args, Debug)]
+#[command(group = clap::ArgGroup::new("followed").required(true))]
+pub(crate) struct TraceArguments {
+    /// The run's folder
+    #[arg(value_name = "RUN-DIR")]
+    pub(crate) run_dir: PathBuf,
+    /// The row's file, or the end of its path, and its line
+    #[arg(long, value_name = "FILE:LINE", group = "followed")]
+    pub(crate) row: Option<String>,
+    /// The first row of an input for which a condition holds, in the language of `filter`
+    #[arg(long = "where", value_name = "CONDITION", group = "followed")]
+    pub(crate) condition: Option<String>,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Read the inputs of a run that nothing proves to be yours, if its digest is this
+    #[arg(long, value_name = "DIGEST", value_parser = trust)]
+    pub(crate) trust: Option<u128>,
 }
 
 /// How rows are shown.

@@ -33,6 +33,23 @@ impl Files {
         base
     }
 
+    /// The files that a path names: a whole one, or the end of one.
+    pub(crate) fn named(&self, path: &str) -> Vec<u32> {
+        let at = |wanted: &dyn Fn(&Path) -> bool| -> Vec<u32> {
+            let files = self.0.iter().enumerate().filter(|(_, (_, file))| wanted(file));
+            files.map(|(at, _)| at as u32).collect()
+        };
+        let exact = at(&|file| file == Path::new(path));
+        if exact.is_empty() { at(&|file| file.ends_with(path)) } else { exact }
+    }
+
+    /// Some of the files, as they are shown.
+    pub(crate) fn shown(&self, most: usize) -> Vec<String> {
+        let shown = self.0.iter().take(most).map(|(_, file)| format!("`{}`", file.display()));
+        let more = self.0.len().checked_sub(most + 1).map(|more| format!("and {} more", more + 1));
+        shown.chain(more).collect()
+    }
+
     /// The input, file and line that a row came from.
     pub(crate) fn origin(&self, batch: &Batch, row: usize) -> Option<(&str, &Path, u64)> {
         if batch.file.is_null(row) || batch.line.is_null(row) {

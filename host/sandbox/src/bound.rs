@@ -16,6 +16,7 @@ use callboard_words::text::{excerpt, in_a_line};
 pub type Renamed = BTreeMap<String, String>;
 
 /// What a component declared, its schema already checked.
+#[derive(Clone, Debug)]
 pub struct Declared {
     /// For each input, the columns to be given.
     pub reads: Vec<Vec<String>>,

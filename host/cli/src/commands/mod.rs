@@ -12,3 +12,4 @@ pub(crate) mod runs;
 pub(crate) mod schema;
 pub(crate) mod shell;
 pub(crate) mod steps;
+pub(crate) mod trace;

@@ -6,8 +6,10 @@
 
 pub(crate) mod arguments;
 pub(crate) mod comparison;
+pub(crate) mod difference;
 pub(crate) mod figures;
 pub(crate) mod flags;
+mod next;
 pub(crate) mod problems;
 pub(crate) mod progress;
 pub(crate) mod report;

@@ -37,6 +37,9 @@ pub(crate) fn table(report: &Report) -> String {
     for note in &report.notes {
         let _ = writeln!(text, " ! {}", inline(note));
     }
+    for (at, line) in super::next::next(report).iter().enumerate() {
+        let _ = writeln!(text, " {:<9} {}", if at == 0 { "next" } else { "" }, inline(line));
+    }
     text
 }
 

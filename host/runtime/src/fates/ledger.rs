@@ -50,6 +50,15 @@ impl Ledger {
         Ok(((outcome, written), logged, false))
     }
 
+    /// The result of a call on rows, if the log has it.
+    pub(crate) fn known(&self, digest: impl FnOnce(u64) -> u128) -> Option<Done> {
+        let work = self.0.as_ref()?;
+        match work.find(digest(work.header.seed))? {
+            (Deed::Processed(outcome), written, _) => Some((outcome, written)),
+            _ => None,
+        }
+    }
+
     /// Notes that work on rows is begun.
     pub(crate) fn begin(&self, tag: u128, rows: u32) -> Result<(), RunError> {
         self.0.as_ref().map_or(Ok(()), |work| work.begin(tag, rows).map_err(unwritten))

@@ -11,7 +11,7 @@ use callboard_plan::Feed;
 use super::{Left, Outlet, Stop};
 use crate::error::{Class, RunError};
 use crate::rejects::Files;
-use crate::rows::{Batch, DOOR_COLUMNS as COLUMNS};
+use crate::rows::{Batch, DOOR_COLUMNS as COLUMNS, Tapped};
 use callboard_sandbox::Fate;
 
 /// The rows behind a door, for a step whose first input has these columns.
@@ -50,6 +50,8 @@ fn collision(input: &Schema, taken: &[&str]) -> RunError {
 pub(crate) struct Doors {
     pub(crate) dropped: Option<Door>,
     pub(crate) rejected: Option<Door>,
+    /// What looks on at each of them.
+    pub(crate) taps: [Option<Tapped>; 2],
 }
 
 /// Which doors of a step somebody reads.
@@ -87,11 +89,19 @@ impl Doors {
     }
 
     pub(crate) fn wanted(&self) -> Wanted {
-        Wanted { dropped: self.dropped.is_some(), rejected: self.rejected.is_some() }
+        let tapped = |at: usize| self.taps[at].as_ref().is_some_and(Tapped::wants);
+        Wanted { dropped: self.dropped.is_some() || tapped(0), rejected: self.rejected.is_some() || tapped(1) }
     }
 
     /// Puts out rows of a batch of the first input, each with its reason.
     pub(crate) fn put_out(&mut self, fate: Fate, batch: &Batch, rows: &[(u32, Option<&str>)]) -> Result<(), Stop> {
+        let tap = match fate {
+            Fate::Dropped => &self.taps[0],
+            Fate::Rejected => &self.taps[1],
+        };
+        if let Some(tap) = tap.as_ref().filter(|tap| !rows.is_empty() && tap.wants()) {
+            tap.tap.removed(&tap.feed, batch, rows)?;
+        }
         let Some(door) = self.of(fate).filter(|_| !rows.is_empty()) else { return Ok(()) };
         let behind = door.behind(batch, rows).map_err(|error| super::bug(&error))?;
         let more = door.outlet.in_step;

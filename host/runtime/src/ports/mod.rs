@@ -16,9 +16,9 @@ use arrow::datatypes::SchemaRef;
 use callboard_plan::Feed;
 
 use crate::error::{Class, RunError};
-use crate::rows::Batch;
 use crate::rows::conform;
 use crate::rows::flight::{Admission, Flight, Ticket};
+use crate::rows::{Batch, Tapped};
 use crate::store::{Spill, SpillView, SpillWriter};
 
 pub(crate) use doors::{Door, Doors, Wanted, schema as door_schema};
@@ -238,6 +238,8 @@ pub(crate) struct Outlet {
     pub(crate) stamps: Option<Stamps>,
     /// Whether something waits to hear of each batch, though none of its rows are left.
     pub(crate) in_step: bool,
+    /// What looks on, if anything does.
+    pub(crate) tap: Option<Tapped>,
 }
 
 /// Numbers rows from 0 on, in a hidden column behind the others.
@@ -266,6 +268,7 @@ impl Outlet {
         if batch.is_empty() {
             return if self.in_step && !batch.more { self.send_on(batch) } else { Ok(()) };
         }
+        self.show(batch)?;
         let stamped = self.stamps.as_mut().map(|stamps| stamps.stamped(batch)).transpose()?;
         // Where branches part, each batch is a whole one, unless it is a part of what parted before.
         let stamped = stamped.map(|batch| Batch { more: batch.more && self.in_step, ..batch });
@@ -274,6 +277,10 @@ impl Outlet {
             spill.push(batch).map_err(|error| RunError::unwritten("write rows between stages", &error))?;
         }
         self.send_on(batch)
+    }
+
+    fn show(&self, batch: &Batch) -> Result<(), Stop> {
+        Ok(self.tap.as_ref().map_or(Ok(()), |tap| tap.put_out(batch))?)
     }
 
     fn send_on(&mut self, batch: &Batch) -> Result<(), Stop> {
@@ -295,7 +302,8 @@ impl Outlet {
     pub(crate) fn reads_to_refer(&self) -> Option<bool> {
         // Numbers of rows lie nowhere else.
         let spill = self.spill.as_ref().filter(|_| self.stamps.is_none());
-        spill.map(|spill| spill.digests() || !self.channels.is_empty() || self.fork.is_some())
+        let tapped = self.tap.as_ref().is_some_and(Tapped::wants);
+        spill.map(|spill| spill.digests() || !self.channels.is_empty() || self.fork.is_some() || tapped)
     }
 
     /// As [`Outlet::send`], of rows that lie in other spills: they are not written again. `rows` are the same, read.
@@ -304,6 +312,7 @@ impl Outlet {
             spill.refer(view, rows).map_err(|error| RunError::unwritten("write rows between stages", &error))?;
         }
         let Some(rows) = rows else { return Ok(()) };
+        self.show(rows)?;
         if let Some(fork) = &mut self.fork {
             fork.send(rows, self.flight.as_ref())?;
         }

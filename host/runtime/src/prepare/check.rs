@@ -27,7 +27,7 @@ use crate::rows::places;
 use crate::settings::{AlsoWritten, Settings};
 use crate::store::{Past, RecordedInput, schema_of_text, schema_text};
 use callboard_sandbox::in_a_line;
-use callboard_sandbox::{Bound, Origin, View, is_hidden, some_columns_of, stamp_name};
+use callboard_sandbox::{Bound, Declared, Origin, View, is_hidden, some_columns_of, stamp_name};
 
 /// An input whose files were found.
 #[derive(Debug)]
@@ -84,6 +84,8 @@ pub(crate) struct Checked {
     /// The rows that each input and step puts out.
     pub(crate) schemas: HashMap<Feed, SchemaRef>,
     pub(crate) bounds: HashMap<String, Arc<Bound>>,
+    /// What each step declared, in this process or, in a replay, in the run's.
+    pub(crate) declared: BTreeMap<String, Declared>,
     /// The routes of each feed that has some.
     pub(crate) routes: HashMap<Feed, Arc<Routes>>,
     /// By step or output.
@@ -261,7 +263,12 @@ impl Checked {
             let ways = step.ports.iter().map(|port| self.way(plan.edges_into_port(name, port), port.zip.as_ref()));
             let ways = ways.collect::<Result<Vec<_>, _>>().map_err(|error| error.in_step(name))?;
             let inputs: Vec<SchemaRef> = ways.iter().map(|way| way.schema.clone()).collect();
-            let bound = declare(run, memory, step, &inputs).map_err(|error| {
+            let asked = match run.replays {
+                true => self.declared.remove(name).ok_or_else(undeclared),
+                false => ask(run, memory, step, &inputs),
+            };
+            let bound = asked.and_then(|declared| bind(step, &inputs, declared, &mut self.declared));
+            let bound = bound.map_err(|error| {
                 let error = error.in_step(name);
                 let mut feeds = plan.edges_into(name).map(|edge| &edge.from);
                 let rowless = feeds.find(|feed| self.knows_no_columns(feed));
@@ -396,20 +403,39 @@ fn unreserved(schema: &Schema) -> Result<(), RunError> {
 }
 
 /// Asks a step, in an instance that is dropped at once, what it does to rows of these schemas.
-fn declare(run: &Prepared, memory: &Memory, step: &PlannedStep, inputs: &[SchemaRef]) -> Result<Bound, RunError> {
+fn ask(run: &Prepared, memory: &Memory, step: &PlannedStep, inputs: &[SchemaRef]) -> Result<Declared, RunError> {
     let loaded = run.map(step)?;
     let fault = |fault: Fault| RunError::of(fault, &step.name);
     let mut config = run.instance_config(step, memory);
     config.interrupt = run.settings.cancel.clone();
     let mut instance = loaded.instantiate(&config).map_err(fault)?;
     let seen: Vec<Schema> = inputs.iter().map(|schema| View::of(schema, &step.columns).schema).collect();
-    let declared = instance.declare(&step.config.to_string(), &seen).map_err(fault);
-    let bound = declared.and_then(|declared| Ok(Bound::new(&step.columns, inputs, declared)?));
-    let bound = bound.map(|bound| if step.kind == Kind::Global { bound.of_global() } else { bound });
-    bound.map_err(|error| match unmapped(step, inputs) {
+    instance.declare(&step.config.to_string(), &seen).map_err(fault).map_err(|error| or_unmapped(error, step, inputs))
+}
+
+/// Binds what a step declared to the rows that it is given, and keeps the declaration.
+fn bind(
+    step: &PlannedStep,
+    inputs: &[SchemaRef],
+    declared: Declared,
+    all: &mut BTreeMap<String, Declared>,
+) -> Result<Bound, RunError> {
+    let bound = Bound::new(&step.columns, inputs, declared.clone()).map_err(RunError::from);
+    let bound = bound.map_err(|error| or_unmapped(error, step, inputs))?;
+    all.insert(step.name.clone(), declared);
+    Ok(if step.kind == Kind::Global { bound.of_global() } else { bound })
+}
+
+fn or_unmapped(error: RunError, step: &PlannedStep, inputs: &[SchemaRef]) -> RunError {
+    match unmapped(step, inputs) {
         Some(help) if error.help.is_none() => error.help(help),
         _ => error,
-    })
+    }
+}
+
+/// Of a step whose columns are not written down.
+fn undeclared() -> RunError {
+    RunError::new(Class::System, "`columns.json` in the run's folder lacks its columns").help("run the pipeline again")
 }
 
 /// A renaming whose column is not there: the likely reason why a step misses one.

@@ -18,10 +18,10 @@ use std::time::Duration;
 use arrow::datatypes::{Schema, SchemaRef};
 use callboard_io::beneath::Dir;
 use callboard_io::{Committed, OutputPlace, Stop};
-use callboard_plan::pipeline::BatchSize;
+use callboard_plan::pipeline::{BatchSize, OnError};
 use callboard_plan::{Door, Edge, Feed, Kind, Plan, PlannedStep, Reader};
 use callboard_sandbox::{
-    Artefact, Bound, Cache, Calls, InstanceConfig, Loaded, LogLimits, Reach, Sandbox, columns_of, no_memory,
+    Artefact, Bound, Cache, Calls, Declared, InstanceConfig, Loaded, LogLimits, Reach, Sandbox, columns_of, no_memory,
 };
 
 use crate::error::{Class, RunError};
@@ -58,6 +58,8 @@ pub(crate) struct Prepared {
     pub(crate) digest_seed: Option<u64>,
     /// How the run was begun before, proven or confirmed.
     pub(crate) begun: Option<Begun>,
+    /// Whether what a run did is read from what it kept: no component is called, nothing written but rows between stages.
+    pub(crate) replays: bool,
     /// Whether the kernel has no Landlock, where it was to keep the run to its folders.
     pub(crate) unconfined: bool,
 }
@@ -69,6 +71,8 @@ pub(crate) struct Before {
     pub(crate) inputs: Option<BTreeMap<String, RecordedInput>>,
     pub(crate) digest_seed: Option<u64>,
     pub(crate) begun: Option<Begun>,
+    /// What the steps declared then, for a replay.
+    pub(crate) declared: Option<BTreeMap<String, Declared>>,
 }
 
 impl Prepared {
@@ -81,12 +85,22 @@ impl Prepared {
         locked: Option<&Folder>,
     ) -> Result<Prepared, RunError> {
         plan.verify().map_err(|why| RunError::new(Class::Bug, format!("the plan contradicts itself: {why}")))?;
-        let Before { past, inputs, digest_seed, begun } = before;
+        let Before { past, inputs, digest_seed, begun, declared } = before;
+        let replays = declared.is_some();
         let mut checked = Checked::inputs(&plan, &settings, &past, inputs.as_ref())?;
+        checked.declared = declared.unwrap_or_default();
         let profile = settings.profile.as_ref();
         let profile = profile.map(|profile| ProfileTarget::of(profile, &plan, &settings.run_folder)).transpose()?;
         let pipelines = &components.pipelines;
-        checked.places(&plan, &settings, pipelines, &past, profile.as_ref().and_then(ProfileTarget::also_written))?;
+        if !replays {
+            checked.places(
+                &plan,
+                &settings,
+                pipelines,
+                &past,
+                profile.as_ref().and_then(ProfileTarget::also_written),
+            )?;
+        }
         let sandbox = if profile.is_some() { Sandbox::profiling() } else { Sandbox::new() };
         let mut prepared = Prepared {
             sandbox: sandbox?,
@@ -97,6 +111,7 @@ impl Prepared {
             components,
             checked,
             unconfined: false,
+            replays,
             past,
             digest_seed,
             begun,
@@ -104,6 +119,14 @@ impl Prepared {
             plan,
         };
         let Settings { base, cache_folder, observer, .. } = &prepared.settings;
+        if replays {
+            // No step is called, and so none reaches anything.
+            let none = |step: &PlannedStep| (step.name.clone(), Arc::default());
+            prepared.reach = prepared.plan.steps().iter().map(none).collect();
+            let memory = Memory::of(&prepared.plan);
+            prepared.checked = std::mem::take(&mut prepared.checked).follow(&prepared, &memory)?;
+            return Ok(prepared);
+        }
         prepared.reach = resolve(&prepared.plan, base, cache_folder, &prepared.calls, observer)?;
         if locked.is_some() && prepared.sends_requests() {
             // The run is confined next; of one that begins, the folder can be made later.
@@ -229,7 +252,8 @@ impl Prepared {
 
     pub(crate) fn remover(&self, step: &str, memory: &Memory) -> Remover {
         Remover {
-            on_error: self.step(step).on_error,
+            // What a step rejected is shown, whatever it did to the run.
+            on_error: if self.replays { OnError::Reject } else { self.step(step).on_error },
             files: self.files().clone(),
             flight: Some(memory.flight.clone()),
             cancel: self.settings.cancel.clone(),

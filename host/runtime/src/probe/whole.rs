@@ -81,7 +81,11 @@ impl Opened<'_> {
                 cancel: Default::default(),
             },
             outlet: outlet(&Feed::node("output"), &bound.output)?,
-            doors: Doors { dropped: Some(door(Way::Dropped)?), rejected: Some(door(Way::Rejected)?) },
+            doors: Doors {
+                dropped: Some(door(Way::Dropped)?),
+                rejected: Some(door(Way::Rejected)?),
+                taps: [None, None],
+            },
             sorting: Sorting {
                 folder: scratch.path().join("sorting"),
                 quota: Arc::new(Quota::new(None)),

@@ -7,7 +7,9 @@ pub(crate) mod digest;
 pub(crate) mod flight;
 mod join;
 pub(crate) mod memory;
+mod tap;
 
 pub(crate) use batch::{Batch, Known, Location, fill, places, weight};
 pub(crate) use callboard_sandbox::record_batch;
 pub(crate) use join::{DOOR_COLUMNS, appended, conform, created, join, known, only_carried};
+pub(crate) use tap::{Tap, Tapped};

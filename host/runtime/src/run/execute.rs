@@ -150,7 +150,7 @@ impl Live<'_> {
         })
     }
 
-    fn stages(&self, costs: &mut Costs) -> Result<(), RunError> {
+    pub(crate) fn stages(&self, costs: &mut Costs) -> Result<(), RunError> {
         let mut boundary = BetweenStages::left_over(self)?;
         let mut held: HashMap<usize, Vec<LoadedStep>> = HashMap::new();
         let to_do =
@@ -173,6 +173,9 @@ impl Live<'_> {
             costs.push((stage.clone(), cost.map_err(|error| error.in_stage(stage.index))?));
             self.reject_limits.check_run(&self.prepared.plan, costs).map_err(|error| error.in_stage(stage.index))?;
             self.tell(Event::Ended { stage: stage.index, took: began.elapsed(), linear_memory: self.memory.run.now() });
+            if self.until == Some(stage.index) {
+                return Ok(());
+            }
         }
         // Where the last stage ended before, nobody has asked yet.
         self.reject_limits.check_run(&self.prepared.plan, costs)

@@ -113,7 +113,7 @@ impl Run {
             ..settings
         };
         let Recorded { inputs, digest_seed, .. } = recorded;
-        let before = Before { past, inputs: Some(inputs), digest_seed, begun: Some(begun) };
+        let before = Before { past, inputs: Some(inputs), digest_seed, begun: Some(begun), declared: None };
         let prepared = Prepared::new(plan, components, settings, before, Some(&locked))?;
         Ok(Run { prepared, locked: Some(locked) })
     }

@@ -26,6 +26,7 @@ pub(super) fn read(run: &Live<'_>, name: &str, mut outlet: Outlet) -> Result<End
     let limit = run.prepared.settings.limit.unwrap_or(u64::MAX);
     if limit > 0 {
         let dataset = input.dataset.as_ref().expect("an input that is still to be read was opened");
+        let tap = run.tapped(&Feed::node(name));
         let admission = run.admission(name);
         let mut chunks = dataset.read(policy);
         loop {
@@ -50,6 +51,7 @@ pub(super) fn read(run: &Live<'_>, name: &str, mut outlet: Outlet) -> Result<End
                 return Err(Stop::Failed(changed(name, &dataset.files()[chunk.file as usize], last)));
             }
             rows += count as u64;
+            tap.as_ref().map_or(Ok(()), |tap| tap.put_out(&batch))?;
             outlet.send(&ticket.carried_by(batch))?;
             if rows >= limit {
                 break;

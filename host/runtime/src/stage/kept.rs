@@ -14,13 +14,14 @@ use callboard_plan::{Feed, Kind, Origin};
 use crate::error::{Class, RunError};
 use crate::events::Event;
 use crate::prepare::Prepared;
+use crate::store::folder::{COLUMNS, LONGEST};
 use crate::store::journal::Journal;
 use crate::store::kept_component;
 use crate::store::positions::Positions;
 use crate::store::records::Record;
 use crate::store::records::Status;
 use crate::store::records::StepKey;
-use crate::store::records::{FORMAT, Header};
+use crate::store::records::{Declarations, FORMAT, Header};
 use crate::store::seen::Seen;
 use crate::store::sync::{Syncer, Syncing};
 use crate::store::work::read_header;
@@ -37,11 +38,11 @@ pub(crate) struct Kept {
     uploads: Dir,
     /// `None` if the run cannot be resumed.
     log: Option<Log>,
+    works: HashMap<String, Arc<Work>>,
 }
 
 struct Log {
     journal: Journal,
-    works: HashMap<String, Arc<Work>>,
     digest_seed: u64,
     syncing: Syncing,
 }
@@ -69,7 +70,7 @@ impl Kept {
         if !run.settings.resumable {
             record(&recorded(run, None))?;
             let (outputs, uploads) = (outputs()?, uploads()?);
-            return Ok(Kept { folder, outputs, uploads, log: None });
+            return Ok(Kept { folder, outputs, uploads, log: None, works: HashMap::new() });
         }
         let earlier = Earlier::of(run);
         // What is done needs no log of its work to be opened.
@@ -95,6 +96,7 @@ impl Kept {
         }
         let (outputs, uploads) = (outputs()?, uploads()?);
         keep_components(run, &folder).map_err(unwritten)?;
+        keep_columns(run, &folder).map_err(unwritten)?;
         let at = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
         let version = env!("CARGO_PKG_VERSION").to_owned();
         journal.append(&Record::Begun { at, version }).map_err(unwritten)?;
@@ -116,7 +118,25 @@ impl Kept {
             work.take_damage().into_iter().for_each(|message| run.observer().tell(Event::Note { message }));
             works.insert(step.name.clone(), Arc::new(work));
         }
-        Ok(Kept { folder, outputs, uploads, log: Some(Log { journal, works, digest_seed, syncing }) })
+        let log = Some(Log { journal, digest_seed, syncing });
+        Ok(Kept { folder, outputs, uploads, log, works })
+    }
+
+    /// For a replay of the run in the folder `from`: its work, to be read, and a folder for what lies between stages.
+    pub(crate) fn replay(run: &Prepared, from: &Path) -> Result<Kept, RunError> {
+        let folder = Folder::create(run.folder())?;
+        let unwritten = |error: io::Error| RunError::unwritten("write to a folder for rows between stages", &error);
+        let outputs = folder.dir().make_dir("outputs", 0o700).map_err(unwritten)?;
+        let uploads = folder.dir().make_dir("uploads", 0o700).map_err(unwritten)?;
+        let mut works = HashMap::new();
+        for step in run.plan.steps() {
+            let work = Work::kept(from.join("work").join(&step.name), run.bound(&step.name).writes.clone());
+            let work = work.map_err(|error| RunError::unread("the work of a step", &error).in_step(&step.name))?;
+            // Of a component that the step had before, it says nothing of these rows.
+            let work = work.filter(|work| work.header.key.component == step.digest);
+            works.extend(work.map(|work| (step.name.clone(), Arc::new(work))));
+        }
+        Ok(Kept { folder, outputs, uploads, log: None, works })
     }
 
     /// Where outputs lie until all are complete.
@@ -139,7 +159,7 @@ impl Kept {
     }
 
     pub(crate) fn work(&self, step: &str) -> Option<&Arc<Work>> {
-        self.log.as_ref()?.works.get(step)
+        self.works.get(step)
     }
 
     /// The batches of an input as they were seen before.
@@ -170,7 +190,7 @@ impl Kept {
 
     /// What was found damaged of earlier work since this was last asked.
     pub(crate) fn take_damage(&self) -> Vec<String> {
-        self.log.iter().flat_map(|log| log.works.values()).flat_map(|work| work.take_damage()).collect()
+        self.works.values().flat_map(|work| work.take_damage()).collect()
     }
 
     /// Seals the folder: what ended well leaves its report and its work, what did not leaves all that resuming needs. `report` is a
@@ -187,7 +207,7 @@ impl Kept {
         let mut sealed = Ok(());
         if let Some(log) = self.log {
             if finished {
-                log.works.values().for_each(|work| work.tidy());
+                self.works.values().for_each(|work| work.tidy());
             }
             let ended = log.journal.append(&Record::Ended { status, message, wall_ms });
             sealed = ended.and_then(|()| if finished { Ok(()) } else { log.syncing.syncer.sync() });
@@ -230,6 +250,14 @@ fn keep_components(run: &Prepared, folder: &Folder) -> io::Result<()> {
         }
     }
     Ok(())
+}
+
+/// Writes down what steps declared: with it, what they did can be read without them.
+fn keep_columns(run: &Prepared, folder: &Folder) -> io::Result<()> {
+    let declarations = Declarations::of(run.checked.declared.iter());
+    let json = serde_json::to_vec(&declarations).expect("declarations are JSON");
+    // Of so many columns, nothing is shown of a run.
+    if json.len() as u64 > LONGEST { Ok(()) } else { folder.put(COLUMNS, &json) }
 }
 
 /// A seed that nobody can guess, so that nobody can make rows that pass for others: the standard library's own randomness.

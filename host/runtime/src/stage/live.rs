@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use callboard_io::beneath::Dir;
 use callboard_io::{Finished, Keep, Staged, Stop, Upload};
-use callboard_plan::{PlannedStep, Reader};
+use callboard_plan::{Feed, PlannedStep, Reader};
 use callboard_sandbox::InstanceConfig;
 use tokio_util::sync::CancellationToken;
 
@@ -21,6 +21,7 @@ use crate::prepare::Prepared;
 use crate::rejects::Rejects;
 use crate::rows::flight::Admission;
 use crate::rows::memory::Memory;
+use crate::rows::{Tap, Tapped};
 use crate::store::positions::Positions;
 use crate::store::records::Joined;
 use crate::store::records::Record;
@@ -46,6 +47,12 @@ pub(crate) struct Live<'a> {
     kept: Kept,
     failure: Mutex<Option<RunError>>,
     finished: Mutex<BTreeMap<String, Finished>>,
+    /// What looks on at rows.
+    tap: Option<Arc<dyn Tap>>,
+    /// The last stage that is run, if it is not the plan's.
+    pub(crate) until: Option<usize>,
+    /// In a replay, by step: rows of which nothing is kept.
+    lost: Mutex<BTreeMap<String, u64>>,
     /// What sends outputs to stores, by output.
     uploads: OnceLock<BTreeMap<String, Arc<Upload>>>,
     /// What was read of the branches of each zip of the stage.
@@ -58,7 +65,7 @@ impl<'a> Live<'a> {
         Live {
             memory: Memory::of(&prepared.plan),
             quota,
-            reject_limits: RejectLimits::new(prepared.past.stages.values().map(|ended| &ended.cost)),
+            reject_limits: RejectLimits::new(prepared.past.stages.values().map(|ended| &ended.cost), prepared.replays),
             rejects: Arc::new(Mutex::new(Rejects::new(prepared.folder().join("rejects")))),
             stop,
             interrupt: prepared.settings.cancel.clone(),
@@ -67,10 +74,34 @@ impl<'a> Live<'a> {
             kept,
             failure: Mutex::default(),
             finished: Mutex::default(),
+            tap: None,
+            until: None,
+            lost: Mutex::default(),
             uploads: OnceLock::new(),
             zipped: Arc::default(),
             prepared,
         }
+    }
+
+    /// The same with something that looks on, until a stage has ended.
+    pub(crate) fn tapped_by(self, tap: Arc<dyn Tap>, until: Option<usize>) -> Live<'a> {
+        Live { tap: Some(tap), until, ..self }
+    }
+
+    /// What looks on at a feed, if anything does.
+    pub(crate) fn tapped(&self, feed: &Feed) -> Option<Tapped> {
+        let tap = self.tap.as_ref().filter(|tap| tap.wants(feed))?;
+        Some(Tapped { feed: feed.clone(), tap: tap.clone() })
+    }
+
+    /// Notes rows that a step was given and of which nothing is kept.
+    pub(crate) fn lose(&self, step: &str, rows: u64) {
+        *self.lost.lock().expect("no holder panics").entry(step.to_owned()).or_default() += rows;
+    }
+
+    /// By step, the rows of which nothing is kept.
+    pub(crate) fn take_lost(&self) -> BTreeMap<String, u64> {
+        std::mem::take(&mut self.lost.lock().expect("no holder panics"))
     }
 
     pub(crate) fn tell(&self, event: Event) {

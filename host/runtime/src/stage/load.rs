@@ -111,6 +111,9 @@ impl Worker {
 /// Loads the named steps; their instances are made and opened side by side.
 pub(crate) fn load(run: &Live<'_>, steps: &[String]) -> Result<Vec<LoadedStep>, RunError> {
     let mut loaded: Vec<LoadedStep> = steps.iter().map(|name| unloaded(run.prepared.step(name))).collect();
+    if run.prepared.replays {
+        return Ok(loaded);
+    }
     std::thread::scope(|scope| {
         for LoadedStep { name, kind, workers } in loaded.iter_mut().filter(|step| !run.may_reuse(&step.name)) {
             let step = run.prepared.step(name);

@@ -76,8 +76,22 @@ impl<'a> Task<'a> {
     /// Processes a batch, unless it was processed before.
     pub(super) fn process(&self, worker: &mut Worker, batch: Batch) -> Result<Processed, RunError> {
         let digest = |seed| batch.digest(self.bound.reads[0].iter().copied(), seed);
+        if self.run.prepared.replays {
+            return match self.ledger.known(digest) {
+                Some(done) => self.apply(batch, done, None, true).map_err(|fault| RunError::of(fault, self.name)),
+                None => self.lost(batch),
+            };
+        }
         let (done, logged, reused) = self.ledger.once(batch.len() as u32, digest, || self.work_on(worker, &batch))?;
         self.apply(batch, done, logged.as_ref(), reused).map_err(|fault| RunError::of(fault, self.name))
+    }
+
+    /// In a replay: nothing is kept of what happened to the rows, and they end here.
+    fn lost(&self, batch: Batch) -> Result<Processed, RunError> {
+        self.run.lose(self.name, batch.len() as u64);
+        let aside = Aside::of(&self.remover, batch, Vec::new(), self.wanted);
+        let aside = aside.map_err(|fault| RunError::of(fault, self.name))?;
+        Ok(Processed { counts: StepCounts::default(), batch: Batch::nothing(), aside, counters: BTreeMap::new() })
     }
 
     fn work_on(&self, worker: &mut Worker, batch: &Batch) -> Result<Done, RunError> {

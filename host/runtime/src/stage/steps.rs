@@ -13,7 +13,7 @@ use super::load::{LoadedStep, Worker};
 use super::retry::retrying;
 use super::wire::Outlets;
 use super::{Ended, StepCounts, add_counters};
-use crate::error::{Fault, RunError};
+use crate::error::{Class, Fault, RunError};
 use crate::events::Event;
 use crate::fates::{Fates, Ledger};
 use crate::global::{Caller, Counters, GlobalReader, GlobalWriter, Sizes, Sorting, WINDOW, Whole, Writing, gather};
@@ -80,6 +80,7 @@ pub(super) fn run_global(
             let counters = ledger.replay(tag, file, |deed, written| writer.again(deed, written)).map_err(fault)?;
             (writer, counters, rows_in)
         }
+        None if run.prepared.replays => return Err(not_kept(&name).into()),
         None => {
             let readers = || {
                 let ends = wholes.iter().enumerate();
@@ -113,6 +114,13 @@ pub(super) fn run_global(
     let mut left = doors.end()?;
     left.extend(outlet.end(Feed::node(&name))?);
     Ok(Ended::Step { name: step.name.clone(), counts: Box::new(counts), left })
+}
+
+/// A replay ends where nothing is kept.
+fn not_kept(step: &str) -> RunError {
+    let message = format!("the run keeps nothing of what `{step}` did to these rows");
+    let help = "it did not end, was begun with --no-resume, or rows that were to pass before it are not kept either";
+    RunError::new(Class::Pipeline, message).help(help)
 }
 
 /// Calls `run`; again, if it failed for the time being and had put nothing out.
@@ -209,7 +217,7 @@ pub(super) fn run_source(run: &Live<'_>, step: &mut LoadedStep, outlets: Outlets
             _ => {}
         }
     }
-    while !ended && pages.counts.rows_out < pages.limit {
+    while !ended && !run.prepared.replays && pages.counts.rows_out < pages.limit {
         run.go_on()?;
         let number = pages.counts.batches + 1;
         let in_page = |fault: Fault| RunError::of(fault, &pages.name).in_batch(number);

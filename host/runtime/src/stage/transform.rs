@@ -19,7 +19,7 @@ use crate::error::{Fault, RunError};
 use crate::events::Event;
 use crate::ports::Doors;
 use crate::ports::{IN_FLIGHT, Inlet, Outlet, Stop, Unread};
-use crate::rows::Batch;
+use crate::rows::{Batch, Tapped};
 use callboard_sandbox::{caught, panicked, spawn_scoped};
 
 /// The loaded steps as nodes: transforms that lanes take batches through are one.
@@ -70,6 +70,7 @@ pub(super) fn run(
         counts: StepCounts::default(),
         outlet: (at == last).then_some(main),
         doors,
+        tap: run.tapped(&Feed::node(name)),
     });
     let mut ends = Ends(ends.collect());
     if spare > 0 {
@@ -216,6 +217,8 @@ struct End<'a> {
     /// `None` if the next step of the chain is given the rows.
     outlet: Option<Outlet>,
     doors: Doors,
+    /// What looks on at the rows that it puts out.
+    tap: Option<Tapped>,
 }
 
 impl End<'_> {
@@ -235,11 +238,12 @@ impl End<'_> {
         let (run, step) = (self.run, self.run.prepared.step(&self.step));
         run.reject_limits.check_step(&run.prepared.plan, step, done.counts.tally.rejected(), &self.counts, false)?;
         self.run.tell(Event::Rows { step: self.step.clone(), rows_in, rows_out });
+        self.tap.as_ref().map_or(Ok(()), |tap| tap.put_out(&done.batch))?;
         self.outlet.as_mut().map_or(Ok(()), |outlet| outlet.send(&done.batch))
     }
 
     fn end(self, step: &mut LoadedStep) -> Result<Ended, Stop> {
-        let End { run, step: name, mut counts, outlet, doors } = self;
+        let End { run, step: name, mut counts, outlet, doors, tap: _ } = self;
         let in_step = |stop: Stop| super::in_step(stop, &name);
         counts.busy = step.workers.iter_mut().map(Worker::busy).sum();
         counts.again = run.work(&name).map_or(0, |work| work.again());

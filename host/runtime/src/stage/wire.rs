@@ -93,7 +93,14 @@ impl Wires {
                 callboard_plan::Door::Rejected => doors.rejected = Some(door),
             }
         }
-        Outlets { main: self.outlet(run, &Feed::node(step)), doors }
+        doors.taps = callboard_plan::Door::ALL.map(|door| run.tapped(&Feed::door(step, door)));
+        let feed = Feed::node(step);
+        let mut main = self.outlet(run, &feed);
+        // Rows of transforms need not come to their outlet.
+        if run.prepared.step(step).kind != Kind::Transform {
+            main.tap = run.tapped(&feed);
+        }
+        Outlets { main, doors }
     }
 }
 

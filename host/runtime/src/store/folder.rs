@@ -3,6 +3,7 @@
 //! | | |
 //! |---|---|
 //! | `run.json`, `plan.json` | how it was begun, what it does |
+//! | `columns.json` | what steps declared of their columns |
 //! | `components/` | the components that were files |
 //! | `journal` | what is complete |
 //! | `spill/NODE/` | rows between stages |
@@ -32,13 +33,15 @@ use callboard_plan::Plan;
 
 use super::frames::named;
 use super::lock::{Lock, NotTaken};
-use super::records::{Digested, FORMAT, Recorded, format_of};
+use super::records::{Declarations, Digested, FORMAT, Recorded, format_of};
 use super::seal::{Begun, Key, SEAL};
 use super::state::{Contents, REMOVING, State, WRITING};
 use crate::error::{Class, RunError};
 
-/// `plan.json` and `run.json` are no longer than this, bytes.
-const LONGEST: u64 = 64 << 20;
+/// `plan.json`, `run.json` and `columns.json` are no longer than this, bytes.
+pub(crate) const LONGEST: u64 = 64 << 20;
+/// What steps declared of their columns.
+pub(crate) const COLUMNS: &str = "columns.json";
 
 impl From<&Finished> for Digested {
     fn from(file: &Finished) -> Digested {
@@ -324,6 +327,25 @@ pub(crate) fn begun(dir: &Dir) -> Result<Begun, RunError> {
         Ok(bytes)
     };
     Ok(Begun { plan: read("plan.json")?, run: read("run.json")? })
+}
+
+/// What the steps of a run declared, if it is written down.
+pub(crate) fn declarations(dir: &Dir) -> Result<Option<Declarations>, RunError> {
+    let path = dir.path().join(COLUMNS);
+    let mut json = Vec::new();
+    let read = dir.file(COLUMNS).and_then(|file| file.take(LONGEST + 1).read_to_end(&mut json));
+    match read {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        read => read.map_err(|error| RunError::system("read", &path, &error))?,
+    };
+    let damaged = |why: String| {
+        RunError::new(Class::System, format!("`{}` is damaged: {why}", path.display())).help("run the pipeline again")
+    };
+    if json.len() as u64 > LONGEST {
+        return Err(damaged(format!("it has more than {} MiB", LONGEST >> 20)));
+    }
+    let read: Declarations = serde_json::from_slice(&json).map_err(|error| damaged(error.to_string()))?;
+    Ok(Some(read).filter(|read| read.format == FORMAT))
 }
 
 /// How a run was begun, from the bytes of its file; `path` is for the error.

@@ -70,7 +70,10 @@ fn is_made(name: &Path) -> bool {
     let ends = |extension: &str| Path::new(last).extension().is_some_and(|found| found == extension);
     let parts: Vec<&str> = name.iter().map(|part| part.to_str().unwrap_or("")).collect();
     match parts.as_slice() {
-        [LOCK | REMOVING | "run.json" | "plan.json" | "seal" | "journal" | "report.json" | ".report.json"] => true,
+        [
+            LOCK | REMOVING | "run.json" | "plan.json" | "columns.json" | "seal" | "journal" | "report.json"
+            | ".report.json",
+        ] => true,
         ["rejects.jsonl"] => true,
         [one] => (one.starts_with("profile-") && ends("json")) || is_being_written(last),
         ["components", _] => ends("wasm") || is_being_written(last),

@@ -80,7 +80,8 @@ pub(crate) struct Work {
     encoder: Mutex<RowEncoder>,
     /// None until something is appended.
     own: Mutex<Option<FrameWriter>>,
-    syncer: Syncer,
+    /// `None` of work that is only read.
+    syncer: Option<Syncer>,
     /// For a step that decides itself how often it does something.
     quota: Option<Arc<Quota>>,
     damage: Mutex<Vec<String>>,
@@ -115,7 +116,23 @@ impl Work {
         if folder.exists() {
             write_header(&folder, &header)?;
         }
+        Work::found(folder, header, schema, Some(syncer.clone()), quota)
+    }
 
+    /// The work of a step in the folder of a run, to be read and nothing else; `None` if there is none.
+    pub(crate) fn kept(folder: PathBuf, schema: SchemaRef) -> io::Result<Option<Work>> {
+        let header = read_header(&folder);
+        header.map(|header| Work::found(folder, header, schema, None, None)).transpose()
+    }
+
+    /// What is in the logs of a folder.
+    fn found(
+        folder: PathBuf,
+        header: Header,
+        schema: SchemaRef,
+        syncer: Option<Syncer>,
+        quota: Option<Arc<Quota>>,
+    ) -> io::Result<Work> {
         let mut damage = Vec::new();
         let (mut files, mut ordered, mut found, mut begun) = (Vec::new(), Vec::new(), HashMap::new(), HashMap::new());
         let paths = logs(&folder)?;
@@ -160,7 +177,7 @@ impl Work {
             again: AtomicU64::new(0),
             encoder: Mutex::new(RowEncoder::new(&schema)?),
             own: Mutex::new(None),
-            syncer: syncer.clone(),
+            syncer,
             quota,
             schema,
             damage: Mutex::new(damage),
@@ -233,7 +250,7 @@ impl Work {
                 write_header(&self.folder, &self.header)?;
                 let name = self.own_log().path.file_name().unwrap_or_default();
                 let writer = FrameWriter::create(self.folder.join(name))?;
-                self.syncer.watch(writer.file());
+                self.syncer.iter().for_each(|syncer| syncer.watch(writer.file()));
                 writer
             }
         };

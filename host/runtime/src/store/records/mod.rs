@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `run.json` | [`Recorded`] |
 //! | `plan.json` | [`Plan`](callboard_plan::Plan) |
+//! | `columns.json` | [`Declarations`] |
 //! | `journal` | [`Record`], a line each |
 //! | `work/STEP/key.json` | [`Header`] |
 //! | `work/STEP/NNN.log` | [`Frame`]s, each with a [`Deed`] and the columns that were written |
@@ -15,6 +16,7 @@
 
 mod begun;
 mod counts;
+mod declared;
 mod deed;
 mod frame;
 mod gathered;
@@ -30,6 +32,7 @@ mod spilled;
 pub(crate) use begun::{Digested, Recorded, RecordedInput, format_of};
 pub use counts::Status;
 pub(crate) use counts::{Joined, Routed, StageCost, StepCounts, Tally};
+pub(crate) use declared::Declarations;
 pub(crate) use deed::{CallLimits, Deed, Outcome, Removed, limits_of};
 pub(crate) use frame::{Frame, HEADER};
 pub(crate) use gathered::{Called, Cut, Gathered, Laid};

@@ -1,0 +1,160 @@
+//! Rows at a node of a run, or of data files.
+
+use std::sync::{Arc, Mutex};
+
+use arrow::datatypes::{Schema, SchemaRef};
+use callboard_io::{BatchPolicy, Dataset, InputSpec};
+use callboard_plan::{Door, Feed, Plan, Reader, nearest};
+use callboard_sandbox::is_hidden;
+use tokio_util::sync::CancellationToken;
+
+use super::Looking;
+use super::look::{Looker, RowsWanted, Shown, with_reason, with_reasons};
+use super::replay::{Opened, Seen};
+use crate::error::{Class, RunError};
+use crate::prepare::Prepared;
+use crate::rejects::Files;
+use crate::rows::{Batch, Tap};
+
+/// Files are read in batches of this many rows.
+const POLICY: BatchPolicy = BatchPolicy { rows: 1024, bytes: 4 << 20 };
+
+/// Rows of data files, as an input of a pipeline has them.
+///
+/// # Errors
+///
+/// Files that cannot be read; a condition or columns that do not fit them.
+pub fn peek_files(paths: &[String], look: &RowsWanted) -> Result<Shown, RunError> {
+    let spec = InputSpec { name: "peek".to_owned(), paths: paths.to_vec(), ..InputSpec::default() };
+    let dataset = Dataset::open(&spec)?;
+    let mut looker = Looker::new(look, &dataset.schema())?;
+    let files: Vec<String> = dataset.files().iter().map(|file| file.display().to_string()).collect();
+    for chunk in dataset.read(POLICY) {
+        let chunk = chunk?;
+        let file = &files[chunk.file as usize];
+        looker.look(&chunk.rows, |row| format!("{file}:{}", chunk.origin.value(row)))?;
+        if looker.is_done() {
+            break;
+        }
+    }
+    looker.found()
+}
+
+/// Rows that a node of a run puts out (`NODE`), or that leave it by a side door (`NODE.dropped`, `NODE.rejected`), from what the run
+/// kept: nothing is called.
+///
+/// # Errors
+///
+/// No such run or node; inputs that have changed since; a run that keeps nothing of these rows.
+pub fn peek_run(looking: &Looking, node: &str, look: &RowsWanted) -> Result<Shown, RunError> {
+    let opened = Opened::of(looking)?;
+    let feed = feed(&opened.plan, node)?;
+    let node = feed.node.clone();
+    let (peek, replayed) = opened.replay(Some(&node), |seen| Peek::of(seen, feed, look))?;
+    let notes = replayed.notes();
+    let peek = Arc::into_inner(peek).expect("the replay has ended");
+    let shown = peek.looker.into_inner().expect("no holder panics").found()?;
+    match replayed.ended {
+        Some(error) if shown.rows.num_rows() == 0 => Err(error),
+        Some(error) => Ok(Shown { notes: notes.into_iter().chain([error.to_string()]).collect(), ..shown }),
+        None => Ok(Shown { notes, ..shown }),
+    }
+}
+
+/// What looks for rows of a feed.
+struct Peek {
+    feed: Feed,
+    files: Arc<Files>,
+    looker: Mutex<Looker>,
+    enough: CancellationToken,
+}
+
+impl Peek {
+    fn of(seen: &Seen<'_>, feed: Feed, look: &RowsWanted) -> Result<Peek, RunError> {
+        let looker = Looker::new(look, &columns(seen.prepared, &feed))?;
+        Ok(Peek { feed, files: seen.files(), looker: Mutex::new(looker), enough: seen.enough.clone() })
+    }
+
+    fn look(&self, batch: &Batch, rows: &arrow::array::RecordBatch) -> Result<(), RunError> {
+        let mut looker = self.looker.lock().expect("no holder panics");
+        looker.look(rows, |row| place(&self.files, batch, row))?;
+        if looker.is_done() {
+            self.enough.cancel();
+        }
+        Ok(())
+    }
+}
+
+impl Tap for Peek {
+    fn wants(&self, feed: &Feed) -> bool {
+        *feed == self.feed
+    }
+
+    fn put_out(&self, _: &Feed, batch: &Batch) -> Result<(), RunError> {
+        self.look(batch, &batch.seen())
+    }
+
+    fn removed(&self, _: &Feed, batch: &Batch, rows: &[(u32, Option<&str>)]) -> Result<(), RunError> {
+        let (taken, reasons) = taken(batch, rows)?;
+        self.look(&taken, &with_reasons(&taken.seen(), &reasons)?)
+    }
+}
+
+/// Rows of a batch that leave by a door, and why.
+pub(super) fn taken<'a>(
+    batch: &Batch,
+    rows: &[(u32, Option<&'a str>)],
+) -> Result<(Batch, Vec<Option<&'a str>>), RunError> {
+    let numbers = arrow::array::UInt32Array::from_iter_values(rows.iter().map(|(row, _)| *row));
+    let taken = batch.take(&numbers).map_err(super::look::bug)?;
+    Ok((taken, rows.iter().map(|(_, reason)| *reason).collect()))
+}
+
+/// Where a row of a batch is from.
+pub(super) fn place(files: &Files, batch: &Batch, row: usize) -> String {
+    files.origin(batch, row).map_or_else(String::new, |(_, file, line)| format!("{}:{line}", file.display()))
+}
+
+/// The columns that rows of a feed are shown with.
+pub(super) fn columns(prepared: &Prepared, feed: &Feed) -> SchemaRef {
+    match feed.door {
+        None => seen(prepared.schema(feed)),
+        Some(_) => {
+            let ways = prepared.ways(&Reader::Step(feed.node.clone()));
+            with_reason(&ways.first().map_or_else(|| Arc::new(Schema::empty()), |way| seen(&way.schema)))
+        }
+    }
+}
+
+fn seen(schema: &SchemaRef) -> SchemaRef {
+    let fields = schema.fields().iter().filter(|field| !is_hidden(field.name())).cloned();
+    Arc::new(Schema::new(fields.collect::<Vec<_>>()))
+}
+
+/// The feed of a plan that a text names.
+pub(super) fn feed(plan: &Plan, text: &str) -> Result<Feed, RunError> {
+    let feed = Feed::from(text.to_owned());
+    let is_step = plan.step(&feed.node).is_some();
+    let refused = |message: String, help: String| Err(RunError::new(Class::Pipeline, message).help(help));
+    let shown = callboard_sandbox::in_a_line(text);
+    match (feed.door, feed.branch) {
+        (_, None) if is_step => return Ok(feed),
+        (None, None) if plan.input(&feed.node).is_some() => return Ok(feed),
+        (Some(Door::Rejected), None) if plan.input(&feed.node).is_some() => {
+            let message = format!("the rows that input `{}` could not read are not among what is shown", feed.node);
+            return refused(message, "they are in `rejects.jsonl` of the run's folder, with their text".to_owned());
+        }
+        _ => {}
+    }
+    let nodes = || plan.inputs().iter().map(|input| &input.name).chain(plan.steps().iter().map(|step| &step.name));
+    let list = nodes().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+    if plan.output(&feed.node).is_some() {
+        let from: Vec<String> = plan.edges_into_output(&feed.node).map(|edge| edge.from.whole().to_string()).collect();
+        let message = format!("`{shown}` is an output, and rows are shown at inputs and steps");
+        return refused(message, format!("its rows come from: {}", from.join(", ")));
+    }
+    let near = nearest(&feed.node, nodes().map(String::as_str));
+    let near = near.map_or_else(String::new, |near| format!("did you mean `{near}`? "));
+    let message = format!("the run has no input and no step `{shown}`");
+    refused(message, format!("{near}there are {list}; behind a step's name, .dropped and .rejected"))
+}

@@ -1,0 +1,230 @@
+//! A run that is there, looked at: at each node its rows are those that readers of the node were given.
+
+use callboard_runtime::{
+    Class, Followed, Looking, RowsWanted, RunSummary, Shown, Traced, TracedFate, peek_run, trace_run,
+};
+use serde_json::{Value, json};
+
+use crate::bench::{Bench, lines, use_step, wired};
+
+const ROWS: u64 = 300;
+
+fn bench() -> Bench {
+    let bench = Bench::new();
+    let row = |id: u64| json!({ "id": id, "text": format!("row {}", id % 120), "n": id % 7 });
+    bench.put("docs.jsonl", lines((0..ROWS).map(row)));
+    bench
+}
+
+fn cache() -> std::path::PathBuf {
+    std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("compiled")
+}
+
+fn all(columns: &[&str]) -> RowsWanted {
+    let columns = columns.iter().map(|column| (*column).to_owned()).collect();
+    RowsWanted { rows: 10_000, columns, ..RowsWanted::default() }
+}
+
+fn rows(shown: &Shown) -> Vec<Value> {
+    shown.json().unwrap().iter().map(|row| serde_json::from_str(row).unwrap()).collect()
+}
+
+/// Transforms side by side, a step that reorders, one that drops, a zip, a route; every node and door is an output, too.
+fn pipeline() -> String {
+    let odd = "replicas = 2\non_error = \"reject\"\nconfig = { drop = [\"row 1\"], omit = [\"row 2\"], reject = [\"row 5\"] }";
+    let steps = [
+        use_step("odd", "picky", odd),
+        use_step("more", "compute", "replicas = 2\nconfig = { set = { twice = \"id * 2\" } }"),
+        use_step("mixed", "sort", "config = { by = [\"text\"] }"),
+        use_step("dedup", "exact-dedup", "config = { columns = [\"text\"] }"),
+        use_step("small", "filter", "from = { step = \"dedup\", where = \"n < 4\" }\nconfig = { where = \"n != 1\" }"),
+        use_step("a", "compute", "from = \"dedup\"\nconfig = { set = { left = \"id + 1\" } }"),
+        use_step("b", "filter", "from = \"dedup\"\nconfig = { where = \"n > 2\" }"),
+        use_step("both", "echo", "from = { zip = [\"a\", \"b\"] }"),
+    ];
+    let nodes = NODES.iter().map(|node| (format!("at-{}", node.replace('.', "-")), format!("from = \"{node}\"")));
+    let nodes: Vec<(String, String)> = nodes.collect();
+    let outputs: Vec<(&str, &str)> = nodes.iter().map(|(name, from)| (name.as_str(), from.as_str())).collect();
+    wired(&["docs"], &outputs, &steps.concat()) + "[run]\nbatch_rows = 16\n"
+}
+
+const NODES: &[&str] = &[
+    "docs",
+    "odd",
+    "odd.dropped",
+    "odd.rejected",
+    "more",
+    "mixed",
+    "dedup",
+    "dedup.dropped",
+    "small",
+    "small.dropped",
+    "a",
+    "b",
+    "b.dropped",
+    "both",
+];
+
+#[test]
+fn at_each_node_the_rows_are_those_that_its_readers_got() {
+    let bench = bench();
+    let ended = bench.pipeline(pipeline()).end();
+    let run = ended.run_folder.clone();
+    ended.report();
+    let before = bench.names();
+    let looking = Looking::at(&run, cache());
+    for node in NODES {
+        let shown = peek_run(&looking, node, &all(&[])).unwrap_or_else(|error| panic!("{node}: {error}"));
+        let written = bench.rows(&format!("at-{}.jsonl", node.replace('.', "-")));
+        let bare = |row: &Value| {
+            let members =
+                row.as_object().unwrap().iter().filter(|(name, _)| !name.starts_with('_') || *name == "_reason");
+            members.map(|(name, value)| (name.clone(), value.clone())).collect::<serde_json::Map<_, _>>()
+        };
+        let expected: Vec<_> = written.iter().map(bare).collect();
+        assert!(!expected.is_empty(), "{node}");
+        assert_eq!(rows(&shown).iter().map(bare).collect::<Vec<_>>(), expected, "{node}");
+        assert_eq!(shown.notes, [] as [&str; 0]);
+        for (place, row) in shown.places.iter().zip(&expected) {
+            assert!(place.ends_with(&format!("docs.jsonl:{}", row["id"].as_u64().unwrap() + 1)), "{node}: {place}");
+        }
+    }
+    assert_eq!(bench.names(), before, "nothing is left behind");
+}
+
+#[test]
+fn a_condition_a_draw_and_columns_choose_among_rows_of_a_door() {
+    let bench = bench();
+    let ended = bench.pipeline(pipeline()).end();
+    let looking = Looking::at(&ended.run_folder, cache());
+    let wanted =
+        RowsWanted { condition: Some("_reason == \"duplicate\" && n == 3".to_owned()), ..all(&["n", "_reason"]) };
+    let found = rows(&peek_run(&looking, "dedup.dropped", &wanted).unwrap());
+    let duplicates = bench.column("at-dedup-dropped.jsonl", "n").iter().filter(|n| **n == 3).count();
+    assert!(duplicates > 2);
+    assert_eq!(found, vec![json!({ "n": 3, "_reason": "duplicate" }); duplicates]);
+    let drawn = |seed| {
+        let wanted = RowsWanted { rows: 5, seed: Some(seed), ..all(&["id"]) };
+        rows(&peek_run(&looking, "mixed", &wanted).unwrap())
+    };
+    assert_eq!(drawn(1), drawn(1));
+    assert!(drawn(1) != drawn(2) && drawn(1).len() == 5);
+    let wrong = peek_run(&looking, "dedup", &all(&["txt"])).unwrap_err();
+    assert_eq!(wrong.help.unwrap().to_string(), "did you mean `text`?");
+    let wrong = peek_run(&looking, "dedop.dropped", &all(&[])).unwrap_err();
+    assert!(wrong.help.unwrap().to_string().starts_with("did you mean `dedup`?"));
+}
+
+#[test]
+fn of_a_run_that_failed_all_that_it_did_is_shown() {
+    let bench = bench();
+    let steps = use_step("first", "filter", "config = { where = \"n != 1\" }")
+        + &use_step("odd", "picky", "config = { drop = [\"row 2\"], trap = [\"row 100\"] }");
+    let ended =
+        bench.pipeline(wired(&["docs"], &[("out", "from = \"odd\"")], &steps) + "[run]\nbatch_rows = 16\n").end();
+    assert!(ended.failure.is_some());
+    let looking = Looking::at(&ended.run_folder, cache());
+    let shown = peek_run(&looking, "odd.dropped", &all(&["text"])).unwrap();
+    assert_eq!(rows(&shown), [json!({ "text": "row 2" })]);
+    let note = shown.notes.iter().find(|note| note.contains("reached `odd` are not shown")).unwrap();
+    let lost: u64 = note.split(' ').next().unwrap().parse().unwrap();
+    assert!(lost > 100, "{note}");
+    let first = peek_run(&looking, "first", &all(&[])).unwrap();
+    assert!(first.rows.num_rows() as u64 > lost);
+}
+
+/// What is shown is what the run read: not other rows that are there by now, and nothing that somebody else's folder names.
+#[test]
+fn inputs_that_changed_and_runs_of_others_are_refused() {
+    let bench = bench();
+    let ended = bench.pipeline(pipeline()).end();
+    let run = ended.run_folder.clone();
+    let looking = Looking::at(&run, cache());
+    let other = tempfile::tempdir().unwrap();
+    let theirs = Looking::at(&run, other.path().to_owned());
+    let refused = peek_run(&theirs, "odd", &all(&[])).unwrap_err();
+    assert!(refused.message.contains("nothing proves that you began the run"), "{}", refused.message);
+    let digest = RunSummary::of(&run).unwrap().trust.unwrap();
+    assert!(refused.help.unwrap().to_string().ends_with(&digest));
+    let trusting = theirs.trusted(u128::from_str_radix(&digest, 16).ok());
+    assert!(peek_run(&trusting, "odd", &all(&[])).unwrap().rows.num_rows() > 0);
+
+    // As many bytes, and other values: known by the digests of what was read.
+    let text = String::from_utf8(bench.bytes("docs.jsonl")).unwrap().replace("row 7\"", "ROW 7\"");
+    bench.put("docs.jsonl", text);
+    let shown = peek_run(&looking, "odd", &all(&["text"])).unwrap();
+    assert!(!shown.notes.is_empty() && rows(&shown).iter().all(|row| row["text"] != "ROW 7"), "{:?}", shown.notes);
+    bench.put("docs.jsonl", "{}\n");
+    let changed = peek_run(&looking, "odd", &all(&[])).unwrap_err();
+    assert_eq!(changed.class, Class::Data, "{changed}");
+}
+
+/// Whatever byte of `columns.json` is another one: an error, or the rows as they were.
+#[test]
+fn no_damage_to_what_was_declared_is_a_panic() {
+    let bench = bench();
+    let steps = use_step("odd", "picky", "config = { drop = [\"row 1\"] }");
+    let ended = bench.pipeline(wired(&["docs"], &[("out", "from = \"odd\"")], &steps)).end();
+    let looking = Looking::at(&ended.run_folder, cache());
+    let path = ended.run_folder.join("columns.json");
+    let whole = std::fs::read(&path).unwrap();
+    let expected = rows(&peek_run(&looking, "odd", &all(&[])).unwrap());
+    let (mut refused, mut shown) = (0, 0);
+    for at in (0..whole.len()).step_by(23) {
+        let mut flipped = whole.clone();
+        flipped[at] ^= 1 << (at % 7);
+        std::fs::write(&path, flipped).unwrap();
+        match peek_run(&looking, "odd", &all(&[])) {
+            Err(_) => refused += 1,
+            Ok(found) if found.notes.is_empty() && found.columns() == ["id", "n", "text"] => {
+                assert_eq!(rows(&found), expected);
+                shown += 1;
+            }
+            Ok(_) => {}
+        }
+    }
+    assert!(refused > 5, "{refused} refused, {shown} shown");
+    std::fs::remove_file(&path).unwrap();
+    let error = peek_run(&looking, "odd", &all(&[])).unwrap_err();
+    assert!(error.message.contains("keeps nothing that could be shown"), "{error}");
+}
+
+#[test]
+fn a_row_is_followed_through_every_step_to_where_it_ends() {
+    let bench = bench();
+    let ended = bench.pipeline(pipeline()).end();
+    let looking = Looking::at(&ended.run_folder, cache());
+    let at = |line: u64| trace_run(&looking, &Followed::At(format!("docs.jsonl:{line}"))).unwrap();
+    let steps = |traced: &Traced| -> Vec<(String, TracedFate)> {
+        traced.steps.iter().map(|step| (step.name.clone(), step.fate.clone())).collect()
+    };
+    let out = |name: &str| (name.to_owned(), TracedFate::PutOut(1));
+    let dropped = |name: &str, reason: &str| (name.to_owned(), TracedFate::Dropped(reason.to_owned()));
+    // `row 1`, `row 2` and `row 5` go in the first step, the second `row 7` as a duplicate.
+    assert_eq!(steps(&at(2)), [dropped("odd", "dropped")]);
+    assert_eq!(steps(&at(3)), [dropped("odd", "")]);
+    assert_eq!(steps(&at(6)), [("odd".to_owned(), TracedFate::Rejected("it is `row 5`".to_owned()))]);
+    assert_eq!(steps(&at(128)), [out("odd"), out("more"), out("mixed"), dropped("dedup", "duplicate")]);
+    // 10 % 7 is 3: it goes through all of them.
+    let traced = at(11);
+    let names = ["odd", "more", "mixed", "dedup", "small", "a", "b", "both"];
+    assert_eq!(steps(&traced), names.map(out));
+    assert_eq!(traced.row["text"], "row 10");
+    let more = &traced.steps[1].changes;
+    assert_eq!((more[0].column.as_str(), &more[0].from, &more[0].to), ("twice", &None, &Some(json!(20))));
+    let outputs: Vec<&str> = traced.outputs.iter().map(|(name, _)| name.as_str()).collect();
+    assert!(outputs.contains(&"at-both") && outputs.contains(&"at-docs"), "{outputs:?}");
+    // The same row by its values; one that a route does not take.
+    let found = trace_run(&looking, &Followed::Where("id == 10".to_owned())).unwrap();
+    assert_eq!((found.place, steps(&found)), (traced.place, names.map(out).to_vec()));
+    let traced = at(13);
+    assert_eq!(traced.steps[4].name, "small");
+    assert_eq!(traced.steps[4].fate, TracedFate::Unknown, "12 % 7 is 5");
+
+    let wrong = |followed| trace_run(&looking, &followed).unwrap_err();
+    assert!(wrong(Followed::At("docs.jsonl:301".to_owned())).message.contains("read no row at"));
+    assert!(wrong(Followed::At("other.jsonl:1".to_owned())).message.contains("read no file"));
+    assert!(wrong(Followed::At("docs.jsonl".to_owned())).message.contains("is not a row's place"));
+    assert!(wrong(Followed::Where("id == 1000".to_owned())).message.contains("read no row for which"));
+    assert!(wrong(Followed::Where("ident == 1".to_owned())).message.contains("ident"));
+}
