@@ -216,7 +216,7 @@ fn a_row_is_followed_through_every_step_to_where_it_ends() {
     assert!(outputs.contains(&"at-both") && outputs.contains(&"at-docs"), "{outputs:?}");
     // The same row by its values; one that a route does not take.
     let found = trace_run(&looking, &Followed::Where("id == 10".to_owned())).unwrap();
-    assert_eq!((found.place, steps(&found)), (traced.place, names.map(out).to_vec()));
+    assert_eq!((&found.place, steps(&found)), (&traced.place, names.map(out).to_vec()));
     let traced = at(13);
     assert_eq!(traced.steps[4].name, "small");
     assert_eq!(traced.steps[4].fate, TracedFate::Unknown, "12 % 7 is 5");
