@@ -24,6 +24,8 @@ pub enum Setting {
     ResumeBase(PathBuf),
     /// The run in this folder is resumed, with 32 hexadecimal digits that say what is trusted.
     ResumeTrusted(PathBuf, String),
+    /// A run is looked at, with 32 hexadecimal digits that say what is trusted.
+    LookTrusted(String),
     /// When steps are loaded: `step`, `staged`.
     Load(&'static str),
     /// The instances of each transform.
@@ -51,6 +53,7 @@ impl fmt::Display for Setting {
             Setting::RunAgain(folder) => write!(f, "with the run's folder `{}`", folder.display()),
             Setting::ResumeBase(_) => f.write_str("`base`"),
             Setting::ResumeTrusted(_, digits) => write!(f, "`trusted` = {digits}"),
+            Setting::LookTrusted(digits) => write!(f, "`trusted` = {digits}"),
             Setting::Load(when) => write!(f, "`load` = {when}"),
             Setting::Replicas(number) => write!(f, "`replicas` = {number}"),
             Setting::Param(name, value) => write!(f, "the param `{name}` = {value}"),

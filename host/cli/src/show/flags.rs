@@ -14,6 +14,7 @@ pub(crate) fn flag(setting: &Setting) -> String {
         Setting::RunAgain(folder) => format!("callboard run FILE --run-dir {}", quoted(folder)),
         Setting::ResumeBase(folder) => format!("callboard resume {} --base DIR", quoted(folder)),
         Setting::ResumeTrusted(folder, digits) => format!("callboard resume {} --trust {digits}", quoted(folder)),
+        Setting::LookTrusted(digits) => format!("--trust {digits}"),
         Setting::Load(when) => format!("--load {when}"),
         Setting::Replicas(number) => format!("--replicas {number}"),
         Setting::Param(name, value) => format!("--set params.{name}={value}"),

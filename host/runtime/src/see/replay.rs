@@ -7,6 +7,7 @@ use std::sync::Arc;
 use callboard_io::beneath::Dir;
 use callboard_plan::Plan;
 use callboard_sandbox::{CompileCommand, Declared, cache_dir};
+use callboard_words::{Help, Setting};
 use tokio_util::sync::CancellationToken;
 
 use super::Looking;
@@ -64,7 +65,8 @@ impl<'a> Opened<'a> {
         let declared = folder::declarations(&dir)?;
         let declared = declared.ok_or_else(|| {
             let message = format!("the run in `{}` keeps nothing that could be shown", path.display());
-            let help = "it was begun with --no-resume, or by another version of Callboard: run the pipeline again";
+            let help =
+                "it was begun so that it cannot be resumed, or by another version of Callboard: run the pipeline again";
             RunError::new(Class::Pipeline, message).help(help)
         })?;
         let declared = declared.declared().ok_or_else(|| {
@@ -141,10 +143,7 @@ fn proven(looking: &Looking, dir: &Dir, begun: &Begun, plan: &Plan, recorded: &R
     let inputs = plan.inputs().iter().flat_map(|input| &input.paths);
     let read: Vec<String> = inputs.map(|path| format!("read {}", recorded.base.join(path).display())).collect();
     let message = format!("nothing proves that you began the run in `{}`", looking.run.display());
-    let help = format!(
-        "to look at it would\n  {}\nif that is what you want, add: --trust {:032x}",
-        read.join("\n  "),
-        begun.digest()
-    );
+    let help = Help::from(format!("to look at it would\n  {}\nif that is what you want, add: ", read.join("\n  ")));
+    let help = help.set(Setting::LookTrusted(format!("{:032x}", begun.digest())));
     Err(RunError::new(Class::Pipeline, message).help(help))
 }

@@ -270,10 +270,7 @@ fn target(files: &Files, at: &str) -> Result<(u32, u64), RunError> {
     let shown = in_a_line(at);
     let Some((file, line)) = at.rsplit_once(':').and_then(|(file, line)| Some((file, line.parse::<u64>().ok()?)))
     else {
-        return refused(
-            format!("`{shown}` is not a row's place"),
-            "write FILE:LINE, as in --row docs.jsonl:12".to_owned(),
-        );
+        return refused(format!("`{shown}` is not a row's place"), "write FILE:LINE, such as docs.jsonl:12".to_owned());
     };
     let matching = files.named(file);
     match &matching[..] {

@@ -119,7 +119,7 @@ pub(super) fn run_global(
 /// A replay ends where nothing is kept.
 fn not_kept(step: &str) -> RunError {
     let message = format!("the run keeps nothing of what `{step}` did to these rows");
-    let help = "it did not end, was begun with --no-resume, or rows that were to pass before it are not kept either";
+    let help = "the step did not end, or what happened to rows before it is not kept either";
     RunError::new(Class::Pipeline, message).help(help)
 }
 
