@@ -69,6 +69,13 @@ Examples:
   callboard check curate.toml
   callboard check curate.toml --set inputs.docs.path=sample.jsonl")]
     Check(CheckArguments),
+    /// Try a pipeline on a few rows: what each step does to them, with examples; outputs are not written
+    #[command(after_help = "\
+Examples:
+  callboard try curate.toml
+  callboard try curate.toml --rows 1000 --step quality --set steps.quality.config.min=5
+  callboard try curate.toml --watch               again whenever the file is saved")]
+    Try(TryArguments),
     /// Show rows of data files, or of a run at any of its nodes
     #[command(after_help = "\
 Examples:
@@ -154,6 +161,24 @@ pub(crate) struct PeekArguments {
     /// Read the inputs of a run that nothing proves to be yours, if its digest is this
     #[arg(long, value_name = "DIGEST", value_parser = trust)]
     pub(crate) trust: Option<u128>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct TryArguments {
+    #[command(flatten)]
+    pub(crate) pipeline: PipelineArguments,
+    /// Read the first ROWS rows of each input
+    #[arg(long, value_name = "ROWS", default_value = "200", value_parser = rows)]
+    pub(crate) rows: u64,
+    /// Show this step alone
+    #[arg(long, value_name = "NAME")]
+    pub(crate) step: Option<String>,
+    /// Try again whenever the pipeline file is saved
+    #[arg(long)]
+    pub(crate) watch: bool,
+    /// Do not keep it to the places that it writes, in addition to the sandbox
+    #[arg(long)]
+    pub(crate) no_landlock: bool,
 }
 
 #[derive(Args, Debug)]

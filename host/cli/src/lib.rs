@@ -39,6 +39,7 @@ fn command() -> ExitCode {
         Command::Plan(arguments) => commands::plan::plan(&arguments),
         Command::Check(arguments) => commands::check::check(&arguments),
         Command::Peek(arguments) => commands::peek::peek(&arguments),
+        Command::Try(arguments) => commands::try_out::try_out(&arguments),
         Command::Trace(arguments) => commands::trace::trace(&arguments),
         Command::Compare(arguments) => commands::compare::compare(&arguments),
         Command::Step(command) => step::step(&command),

@@ -15,7 +15,8 @@
 //! What an instance of each step held is kept in the cache ([`measured_needs`]), for the next [`Plan`](callboard_plan::Plan) to be made with.
 //! A plan with a budget is held to it: steps get what it leaves beside rows in flight, and readers wait rather than exceed it.
 //!
-//! [`peek_run`] shows rows of a run that is there, from what it kept.
+//! [`peek_run`] shows rows of a run that is there, from what it kept. [`Run::try_out`] carries a plan out without its outputs, and gives
+//! examples of what each step did.
 //!
 //! A [`Probe`] is one step alone, to try it out: asked, opened and called on any rows, with a run's sandbox, limits and checks.
 //!
@@ -73,7 +74,8 @@ pub use prepare::needs::measured_needs;
 pub use probe::{CallError, CallTimes, Declaration, Described, Failed, Life, Opened, Page, Probe, PutOut, RemovedRow};
 pub use run::{Allowed, Run, StepReuse, Verdict, end_uploads};
 pub use see::{
-    Changed, Followed, Looking, RowsWanted, Shown, Traced, TracedFate, TracedStep, peek_files, peek_run, trace_run,
+    Changed, Followed, Gone, Looking, RowsWanted, Shown, Traced, TracedFate, TracedStep, TriedStep, peek_files,
+    peek_run, trace_run,
 };
 pub use settings::{AlsoWritten, Profile, Settings, default_cache_folder};
 pub use store::records::Change;

@@ -13,3 +13,4 @@ pub(crate) mod schema;
 pub(crate) mod shell;
 pub(crate) mod steps;
 pub(crate) mod trace;
+pub(crate) mod try_out;

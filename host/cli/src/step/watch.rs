@@ -46,6 +46,20 @@ pub(crate) fn watch(
     }
 }
 
+/// Calls `work`, and again whenever the content of a file has changed, until it is to `stop`.
+pub(crate) fn watch_file(file: &Path, stop: &dyn Fn() -> bool, mut work: impl FnMut()) {
+    loop {
+        let seen = content(file);
+        work();
+        while content(file) == seen {
+            if stop() {
+                return;
+            }
+            thread::sleep(PAUSE);
+        }
+    }
+}
+
 /// The files of a folder; those that look untouched are not read again. A file that goes away meanwhile is not there.
 fn look(folder: &Path, before: &Seen) -> Seen {
     let (mut seen, mut folders) = (Seen::new(), vec![folder.to_owned()]);

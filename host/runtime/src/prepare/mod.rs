@@ -60,6 +60,8 @@ pub(crate) struct Prepared {
     pub(crate) begun: Option<Begun>,
     /// Whether what a run did is read from what it kept: no component is called, nothing written but rows between stages.
     pub(crate) replays: bool,
+    /// Whether outputs are not written, since rows are only tried.
+    pub(crate) tries: bool,
     /// Whether the kernel has no Landlock, where it was to keep the run to its folders.
     pub(crate) unconfined: bool,
 }
@@ -112,6 +114,7 @@ impl Prepared {
             checked,
             unconfined: false,
             replays,
+            tries: false,
             past,
             digest_seed,
             begun,

@@ -16,6 +16,7 @@ use crate::events::Event;
 use crate::prepare::Prepared;
 use crate::prepare::ProfileTarget;
 use crate::prepare::confine::{ABSENT, confine_further};
+use crate::rows::Tap;
 use crate::stage::boundary::BetweenStages;
 use crate::stage::kept::Kept;
 use crate::stage::live::{Live, keeping, read_kept};
@@ -38,14 +39,19 @@ impl Run {
     /// Why it failed or was interrupted, with the report of what it did until then. No output was touched, unless putting a complete
     /// one in its place is what failed; the error names those that are there by then.
     pub fn execute(self) -> Result<Report, Box<RunFailed>> {
-        let mut report = self.reported();
+        self.execute_with(None)
+    }
+
+    /// The same, with something that looks on.
+    pub(crate) fn execute_with(self, tap: Option<Arc<dyn Tap>>) -> Result<Report, Box<RunFailed>> {
+        let mut report = self.reported(tap);
         match report.failure.take() {
             None => Ok(report),
             Some(error) => Err(Box::new(RunFailed { error, report })),
         }
     }
 
-    fn reported(self) -> Report {
+    fn reported(self, tap: Option<Arc<dyn Tap>>) -> Report {
         let Run { prepared, locked } = self;
         let clock = Clock::begin();
         let stop = CancellationToken::new();
@@ -62,6 +68,10 @@ impl Run {
         };
         let opened = open_replies(&prepared);
         let live = Live::new(&prepared, stop, quota, kept);
+        let live = match tap {
+            Some(tap) => live.tapped_by(tap, None),
+            None => live,
+        };
         let mut costs = Vec::new();
         let mut notes: Vec<String> = prepared.unconfined.then(|| ABSENT.to_owned()).into_iter().collect();
         let mut profile = None;
@@ -120,7 +130,9 @@ fn carry_out(
     if prepared.settings.confined {
         confine_further(prepared)?;
     }
-    live.begin_uploads()?;
+    if !prepared.tries {
+        live.begin_uploads()?;
+    }
     let ran = live.stages(costs);
     // Rows that were rejected before a failure are worth having.
     let inputs = prepared.plan.inputs().iter().map(|input| input.name.as_str());
@@ -135,7 +147,7 @@ fn carry_out(
     gathered.map_err(|error| RunError::unwritten("write rejected rows", &error))?;
     profiled?;
     check_accounts(prepared, costs)?;
-    live.commit()
+    if prepared.tries { Ok(BTreeMap::new()) } else { live.commit() }
 }
 
 /// The stages that ended, and what each cost.

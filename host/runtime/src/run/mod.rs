@@ -7,11 +7,14 @@ mod uploads;
 mod watch;
 mod why;
 
+use std::sync::Arc;
+
 use callboard_plan::Plan;
 
 use crate::error::RunError;
 use crate::prepare::components::Components;
 use crate::prepare::{Before, Prepared};
+use crate::rejects::Files;
 use crate::settings::Settings;
 use crate::store::Folder;
 
@@ -43,6 +46,16 @@ impl Run {
     /// The columns of what each input and step puts out, and of each output, as phrases, in the order of the plan.
     pub fn schemas(&self) -> Vec<(String, String)> {
         self.prepared.schemas()
+    }
+
+    /// Outputs are read to their ends, and not written.
+    pub(crate) fn write_nothing(&mut self) {
+        self.prepared.tries = true;
+    }
+
+    /// Where rows come from.
+    pub(crate) fn files(&self) -> Arc<Files> {
+        self.prepared.files().clone()
     }
 
     /// The plan.

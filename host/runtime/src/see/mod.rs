@@ -8,6 +8,7 @@ mod peek;
 mod pick;
 mod replay;
 mod trace;
+mod tried;
 
 use std::path::{Path, PathBuf};
 
@@ -16,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 pub use look::{RowsWanted, Shown};
 pub use peek::{peek_files, peek_run};
 pub use trace::{Changed, Followed, Traced, TracedFate, TracedStep, trace_run};
+pub use tried::{Gone, TriedStep};
 
 /// A run to be looked at.
 #[derive(Clone, Debug)]

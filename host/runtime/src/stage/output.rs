@@ -17,7 +17,7 @@ use crate::store::positions::Positions;
 ///
 /// If the file can be continued, rows that an earlier process has written are not written again.
 pub(super) fn write(run: &Live<'_>, name: &str, mut inlet: Inlet) -> Result<(), Stop> {
-    if run.prepared.replays {
+    if run.prepared.replays || run.prepared.tries {
         while inlet.next()?.is_some() {}
         return Ok(());
     }

@@ -1,0 +1,160 @@
+//! A pipeline tried on a few rows: what each step did to them, with examples. Outputs are not written.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+
+use arrow::array::{Array, RecordBatch};
+use callboard_io::compact;
+use callboard_plan::{Door, Feed, Plan};
+use serde_json::{Map, Value};
+
+use super::peek::{place, taken};
+use super::trace::{Changed, changes, object};
+use crate::error::RunError;
+use crate::rejects::Files;
+use crate::rows::{Batch, Tap};
+use crate::run::Run;
+use crate::tell::report::{Report, RunFailed};
+
+/// No more rows of a feed are kept to find examples among, and no more bytes.
+const ROWS: usize = 2_000;
+const BYTES: usize = 16 << 20;
+
+/// What a step did to some rows.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct TriedStep {
+    /// The step.
+    pub name: String,
+    /// A row that it changed: where it is from, and the columns that it changed.
+    pub changed: Option<(String, Vec<Changed>)>,
+    /// A row that it dropped.
+    pub dropped: Option<Gone>,
+    /// A row that it rejected.
+    pub rejected: Option<Gone>,
+}
+
+/// A row that went no further.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Gone {
+    /// Where it is from.
+    pub place: String,
+    /// Why.
+    pub reason: String,
+    /// The row as the step was given it.
+    pub row: Map<String, Value>,
+}
+
+impl Run {
+    /// Carries the plan out without writing outputs, and gives examples of what each step did: for runs of a few rows
+    /// ([`Settings::limit`](crate::Settings::limit)). The run keeps nothing.
+    ///
+    /// # Errors
+    ///
+    /// As [`Run::execute`]; what the steps did until then is there all the same.
+    pub fn try_out(mut self) -> (Result<Report, Box<RunFailed>>, Vec<TriedStep>) {
+        self.write_nothing();
+        let tap = Arc::new(Examples { files: self.files(), feeds: Mutex::default() });
+        let plan = self.plan().clone();
+        let done = self.execute_with(Some(tap.clone()));
+        let feeds = std::mem::take(&mut *tap.feeds.lock().expect("no holder panics"));
+        (done, steps(&plan, &feeds))
+    }
+}
+
+/// The rows of all feeds, as far as there is room.
+struct Examples {
+    files: Arc<Files>,
+    feeds: Mutex<BTreeMap<Feed, Seen>>,
+}
+
+#[derive(Default)]
+struct Seen {
+    /// Rows, with where each is from, and why it left.
+    rows: Vec<(RecordBatch, Origin, String)>,
+    bytes: usize,
+}
+
+/// Where a row is from, for people, and to find it at another feed.
+#[derive(Clone)]
+struct Origin {
+    place: String,
+    at: Option<(u32, u64)>,
+}
+
+impl Seen {
+    fn is_full(&self) -> bool {
+        self.rows.len() >= ROWS || self.bytes >= BYTES
+    }
+}
+
+impl Examples {
+    fn note(&self, feed: &Feed, batch: &Batch, reason: impl Fn(usize) -> String, most: usize) -> Result<(), RunError> {
+        let mut feeds = self.feeds.lock().expect("no holder panics");
+        let seen = feeds.entry(feed.clone()).or_default();
+        let rows = batch.seen();
+        for row in 0..batch.len() {
+            if seen.is_full() || seen.rows.len() >= most {
+                break;
+            }
+            let one = compact(&rows.slice(row, 1))?;
+            seen.bytes += one.get_array_memory_size();
+            let from_a_file = !batch.file.is_null(row) && !batch.line.is_null(row);
+            let at = from_a_file.then(|| (batch.file.value(row), batch.line.value(row)));
+            let origin = Origin { place: place(&self.files, batch, row), at };
+            seen.rows.push((one, origin, reason(row)));
+        }
+        Ok(())
+    }
+}
+
+impl Tap for Examples {
+    fn wants(&self, feed: &Feed) -> bool {
+        let feeds = self.feeds.lock().expect("no holder panics");
+        feeds.get(feed).is_none_or(|seen| if feed.door.is_some() { seen.rows.is_empty() } else { !seen.is_full() })
+    }
+
+    fn put_out(&self, feed: &Feed, batch: &Batch) -> Result<(), RunError> {
+        self.note(feed, batch, |_| String::new(), ROWS)
+    }
+
+    fn removed(&self, door: &Feed, batch: &Batch, rows: &[(u32, Option<&str>)]) -> Result<(), RunError> {
+        let (taken, reasons) = taken(batch, &rows[..1.min(rows.len())])?;
+        self.note(door, &taken, |row| reasons[row].unwrap_or_default().to_owned(), 1)
+    }
+}
+
+/// An example of each kind, for each step.
+fn steps(plan: &Plan, feeds: &BTreeMap<Feed, Seen>) -> Vec<TriedStep> {
+    let gone = |name: &str, door| {
+        let (row, origin, reason) = feeds.get(&Feed::door(name, door))?.rows.first()?;
+        Some(Gone { place: origin.place.clone(), reason: reason.clone(), row: object(row).ok()? })
+    };
+    let of = |name: &String| TriedStep {
+        name: name.clone(),
+        changed: changed(plan, feeds, name),
+        dropped: gone(name, Door::Dropped),
+        rejected: gone(name, Door::Rejected),
+    };
+    plan.stages().iter().flat_map(|stage| &stage.steps).map(of).collect()
+}
+
+/// The first row whose values a step changed; else the first to which it added some.
+fn changed(plan: &Plan, feeds: &BTreeMap<Feed, Seen>, name: &str) -> Option<(String, Vec<Changed>)> {
+    let given = plan.edges_into(name).filter_map(|edge| feeds.get(&edge.from.whole())).flat_map(|seen| &seen.rows);
+    let given: BTreeMap<(u32, u64), &RecordBatch> =
+        given.filter_map(|(row, origin, _)| Some((origin.at?, row))).collect();
+    let mut added = None;
+    for (row, origin, _) in &feeds.get(&Feed::node(name))?.rows {
+        let Some(before) = origin.at.and_then(|at| given.get(&at)) else { continue };
+        let changes = changes(&object(before).ok()?, &object(row).ok()?);
+        if changes.iter().any(|change| change.from.is_some() && change.to.is_some()) {
+            return Some((origin.place.clone(), changes));
+        }
+        if added.is_none() && !changes.is_empty() {
+            added = Some((origin.place.clone(), changes));
+        }
+    }
+    added
+}
