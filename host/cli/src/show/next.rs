@@ -8,7 +8,7 @@ use callboard_runtime::{Report, StepReport};
 use super::figures::count;
 use crate::exit::quoted;
 
-/// Commands to go on with, each beside what it is for; none if the run's folder keeps nothing to be shown.
+/// Commands that show what the run did, each beside what it is for; none if the run's folder keeps nothing to be shown.
 pub(super) fn next(report: &Report) -> Vec<String> {
     let folder = Path::new(&report.run_folder);
     let steps = || report.stages.iter().flat_map(|stage| &stage.steps);

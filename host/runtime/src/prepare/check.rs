@@ -433,7 +433,7 @@ fn or_unmapped(error: RunError, step: &PlannedStep, inputs: &[SchemaRef]) -> Run
     }
 }
 
-/// Of a step whose columns are not written down.
+/// The error for a step whose columns are not written down.
 fn undeclared() -> RunError {
     RunError::new(Class::System, "`columns.json` in the run's folder lacks its columns").help("run the pipeline again")
 }

@@ -132,7 +132,7 @@ impl Kept {
         for step in run.plan.steps() {
             let work = Work::kept(from.join("work").join(&step.name), run.bound(&step.name).writes.clone());
             let work = work.map_err(|error| RunError::unread("the work of a step", &error).in_step(&step.name))?;
-            // Of a component that the step had before, it says nothing of these rows.
+            // The work of a component that the step had before says nothing about these rows.
             let work = work.filter(|work| work.header.key.component == step.digest);
             works.extend(work.map(|work| (step.name.clone(), Arc::new(work))));
         }
@@ -256,7 +256,7 @@ fn keep_components(run: &Prepared, folder: &Folder) -> io::Result<()> {
 fn keep_columns(run: &Prepared, folder: &Folder) -> io::Result<()> {
     let declarations = Declarations::of(run.checked.declared.iter());
     let json = serde_json::to_vec(&declarations).expect("declarations are JSON");
-    // Of so many columns, nothing is shown of a run.
+    // A run with more columns than that is not shown.
     if json.len() as u64 > LONGEST { Ok(()) } else { folder.put(COLUMNS, &json) }
 }
 
