@@ -231,8 +231,7 @@ impl Trial {
             let outlet = Outlet { spill: Some(spill.unwrap()), ..Outlet::default() };
             Some(Door { feed, step: Arc::from("step"), schema: behind.clone(), files: Arc::default(), outlet })
         };
-        writing.doors =
-            Doors { dropped: door(Way::Dropped), rejected: door(Way::Rejected), taps: [None, None] };
+        writing.doors = Doors { dropped: door(Way::Dropped), rejected: door(Way::Rejected), taps: [None, None] };
         writing.remover.on_error = OnError::Reject;
         Trial { folder, wholes, bound, writing, most }
     }
