@@ -192,6 +192,13 @@ fn an_input_reads_what_a_manifest_names_and_nothing_else() {
     assert_eq!(all, wanted);
     assert!(String::from_utf8(rows).unwrap().lines().all(|line| line.contains("\"lang\":\"")));
 
+    // What is there may be read by a run that adds to it.
+    let more = "callboard = 1\n[inputs.parts]\npath = \"../a/out/_manifest*.json\"\nhive = true\nrows = 5\n[outputs.more]\npath = \"../a/out/lang={lang}/part-{n}.jsonl\"\nappend = true\n";
+    let more = Trial::new(folder.path().join("c"), more, folder.path());
+    assert_eq!(run(&more, &[]), (Some(0), String::new()));
+    assert_eq!(run(&back, &["--overwrite"]), (Some(0), String::new()));
+    assert_eq!(ids(&tree(&back)["back.jsonl"]).len(), 105);
+
     let some = fs::read_dir(parts.path("out/lang=de")).unwrap().next().unwrap().unwrap().path();
     fs::write(&some, "{}\n").unwrap();
     let (code, said) = run(&back, &["--overwrite"]);

@@ -75,10 +75,10 @@ impl Waiting {
         }
         self.bytes += rows.get_array_memory_size() as u64 + 16 * partitions.len() as u64;
         self.batches.push(rows);
-        if self.bytes > IN_MEMORY { self.to_disk(file) } else { Ok(()) }
+        if self.bytes > IN_MEMORY { self.spill(file) } else { Ok(()) }
     }
 
-    fn to_disk(&mut self, file: impl FnOnce() -> io::Result<File>) -> io::Result<()> {
+    fn spill(&mut self, file: impl FnOnce() -> io::Result<File>) -> io::Result<()> {
         if self.disk.is_none() {
             let mut encoder = StreamEncoder::try_new(&self.schema).map_err(broken)?;
             // The first time, the schema comes with it; it is known here.

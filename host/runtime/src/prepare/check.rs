@@ -210,7 +210,8 @@ impl Checked {
                 false => places::check_output(&path, &reserved, &inputs).map_err(in_output)?,
             }
             let template = Template::of(&output.path).and_then(Result::ok);
-            if let Some(template) = &template {
+            // What is added has names of its own.
+            if let Some(template) = template.as_ref().filter(|_| !output.parts.append) {
                 places::check_parts(&path, template, &reserved, self.inputs.iter()).map_err(in_output)?;
             }
             let place = check_writable(&spec).map_err(|error| in_output(error.into()))?;

@@ -32,7 +32,7 @@ pub fn end_uploads(path: &Path, cache: &Path) -> Result<(), RunError> {
     let (begun, plan, recorded) = folder::recorded(locked.dir())?;
     let committing = Past::read(locked.dir(), &plan).is_ok_and(|past| past.committing && !past.finished);
     let parted = plan.outputs().iter().any(|output| output.is_parted());
-    if !sent && !(committing && parted) {
+    if !(sent || committing && parted) {
         return Ok(());
     }
     let left = |message: String, help: Option<String>| {
