@@ -7,6 +7,12 @@ use serde_json::Value;
 use crate::repository;
 use crate::stage::Stage;
 
+#[path = "../support/plays.rs"]
+mod plays;
+
+/// Where examples of steps that ask models find one.
+const SERVER: &str = "localhost:8080";
+
 #[test]
 fn every_example_of_a_bundled_step_gives_what_it_says() {
     let stage = Stage::empty();
@@ -23,20 +29,27 @@ fn every_example_of_a_bundled_step_gives_what_it_says() {
         let behind = example.iter().skip(1).position(|line| !line.starts_with(' ')).unwrap() + 1;
         let command = example[..behind].join("\n");
         let expected: String = example[behind..].iter().map(|line| format!("{line}\n")).collect();
-        let said = stage.sh(command.strip_prefix("$ ").unwrap());
+        // What a model would reply stands beside the example.
+        let replies = repository("plugins").join(name).join("replies.jsonl");
+        let server = replies.exists().then(|| plays::serve(&fs::read_to_string(&replies).unwrap()));
+        let here = |text: &str| match &server {
+            Some(server) => text.replace(SERVER, &server.to_string()),
+            None => text.to_owned(),
+        };
+        let said = stage.sh(&here(command.strip_prefix("$ ").unwrap()));
         assert_eq!((said.code, said.stdout), (Some(0), expected.clone()), "{command}\n{}", said.stderr);
 
         let file = repository("plugins").join(name).join("example.json");
         let file: Value = serde_json::from_str(&fs::read_to_string(file).unwrap()).unwrap();
         let mut inputs = String::new();
         for (input, path) in [("rows", "rows.jsonl"), ("others", "others.jsonl")] {
-            let Some(rows) = file.get(input) else { continue };
-            let rows = rows.as_array().unwrap().iter().map(|row| format!("{row}\n"));
+            let Some(rows) = file.get(input).and_then(Value::as_array).filter(|rows| !rows.is_empty()) else { continue };
+            let rows = rows.iter().map(|row| format!("{row}\n"));
             fs::write(stage.folder.join(path), rows.collect::<String>()).unwrap();
             inputs += &format!("[inputs.{input}]\npath = '{path}'\n");
         }
         let around = format!("callboard = 1\n{inputs}[outputs.out]\npath = 'out.jsonl'\n");
-        fs::write(stage.folder.join("pipeline.toml"), format!("{around}{step}")).unwrap();
+        fs::write(stage.folder.join("pipeline.toml"), format!("{around}{}", here(step))).unwrap();
         let said = stage.sh("callboard run pipeline.toml --quiet --overwrite");
         assert_eq!((said.code, said.stderr.as_str()), (Some(0), ""), "{name}: {step}");
         assert_eq!(fs::read_to_string(stage.folder.join("out.jsonl")).unwrap(), expected, "{name}: {step}");

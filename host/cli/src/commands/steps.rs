@@ -25,6 +25,10 @@ const WIDEST: usize = 32;
 #[serde(deny_unknown_fields)]
 struct Example {
     config: Map<String, Value>,
+    /// What it is granted.
+    #[serde(default)]
+    grant: Map<String, Value>,
+    /// Of a source, none.
     rows: Vec<Value>,
     /// The rows of a second input.
     #[serde(default)]
@@ -117,7 +121,8 @@ fn step(name: &str, example: &Example) -> String {
         true => String::new(),
         false => format!("config = {}\n", toml(&Value::Object(example.config.clone()))),
     };
-    format!("[[steps]]\nuse = \"{name}\"\n{from}{config}")
+    let grant: String = example.grant.iter().map(|(key, value)| format!("grant.{key} = {}\n", toml(value))).collect();
+    format!("[[steps]]\nuse = \"{name}\"\n{from}{config}{grant}")
 }
 
 /// A command line for a shell, and what it prints.
@@ -136,10 +141,15 @@ fn command(name: &str, example: &Example) -> String {
         true => (String::new(), ""),
         false => (printed(&example.others, "> others.jsonl &&\n  "), " --input others.jsonl"),
     };
-    let before_config = if example.rows.len() == 1 { " " } else { "\n    " };
-    let rows = printed(&example.rows, "|");
+    let requests = example.grant.get("http").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
+    let grant: String = requests.map(|request| format!(" --grant-http {}", quoted(request.into()))).collect();
+    let rows = match example.rows.len() {
+        0 => String::new(),
+        1 => printed(&example.rows, "|") + " ",
+        _ => printed(&example.rows, "|") + "\n    ",
+    };
     let out: String = example.out.iter().map(|row| format!("{row}\n")).collect();
-    format!("$ {others}{rows}{before_config}callboard step run {name}{input}{config}\n{out}")
+    format!("$ {others}{rows}callboard step run {name}{input}{config}{grant}\n{out}")
 }
 
 fn indented(text: &str) -> String {
