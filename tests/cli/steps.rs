@@ -43,7 +43,9 @@ fn every_example_of_a_bundled_step_gives_what_it_says() {
         let file: Value = serde_json::from_str(&fs::read_to_string(file).unwrap()).unwrap();
         let mut inputs = String::new();
         for (input, path) in [("rows", "rows.jsonl"), ("others", "others.jsonl")] {
-            let Some(rows) = file.get(input).and_then(Value::as_array).filter(|rows| !rows.is_empty()) else { continue };
+            let Some(rows) = file.get(input).and_then(Value::as_array).filter(|rows| !rows.is_empty()) else {
+                continue;
+            };
             let rows = rows.iter().map(|row| format!("{row}\n"));
             fs::write(stage.folder.join(path), rows.collect::<String>()).unwrap();
             inputs += &format!("[inputs.{input}]\npath = '{path}'\n");

@@ -4,6 +4,7 @@
 mod accounts;
 mod again;
 mod alone;
+mod asking;
 mod bad_rows;
 mod bench;
 mod bounds;

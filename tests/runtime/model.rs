@@ -6,12 +6,16 @@ use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
+use serde_json::{Value, json};
+
 use crate::bench::HANGS;
 
 /// What the server does with a request.
 pub(crate) enum Act {
     /// It replies to the text, as a model would.
     Reply,
+    /// It says this.
+    Say(String),
     /// This status, with these headers.
     Status(u16, &'static str),
     /// A head that promises more than comes.
@@ -88,9 +92,10 @@ fn serve(stream: TcpStream, seen: &(Mutex<Seen>, Condvar), many: usize, script: 
     seen.0.lock().unwrap().connections += 1;
     let mut reader = BufReader::new(&stream);
     while let Some((head, body)) = read(&mut reader) {
-        let parsed: serde_json::Value = serde_json::from_slice(&body).unwrap_or_default();
-        let text = parsed["text"].as_str().unwrap_or_default().to_owned();
+        let parsed: Value = serde_json::from_slice(&body).unwrap_or_default();
+        let text = asked_for(&parsed).to_owned();
         let mut now = seen.0.lock().unwrap();
+        let path = head.split(' ').nth(1).unwrap_or_default().to_owned();
         now.heads.push(head);
         let times = now.asked.entry(text.clone()).or_default();
         *times += 1;
@@ -102,11 +107,8 @@ fn serve(stream: TcpStream, seen: &(Mutex<Seen>, Condvar), many: usize, script: 
         drop(seen.1.wait_timeout_while(now, HANGS, is_enough).unwrap());
         let act = script(&text, before);
         let bytes = match act {
-            Act::Reply => {
-                let body = format!("reply {before} to {text}");
-                let body = serde_json::json!({"said": body, "usage": {"prompt_tokens": 3, "completion_tokens": 7}});
-                answer(200, "content-type: application/json\r\n", body.to_string().as_bytes())
-            }
+            Act::Reply => said(&path, &format!("reply {before} to {text}")),
+            Act::Say(ref words) => said(&path, words),
             Act::Status(status, headers) => answer(status, headers, b"no"),
             Act::Cut => b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{\"sai".to_vec(),
             Act::Large(bytes) => format!("HTTP/1.1 200 OK\r\ncontent-length: {bytes}\r\n\r\nxxx").into_bytes(),
@@ -119,14 +121,49 @@ fn serve(stream: TcpStream, seen: &(Mutex<Seen>, Condvar), many: usize, script: 
         let written = (&stream).write_all(&bytes).is_ok();
         let mut now = seen.0.lock().unwrap();
         now.in_flight -= 1;
-        if written && matches!(act, Act::Reply) {
+        if written && matches!(act, Act::Reply | Act::Say(_)) {
             *now.replied.entry(text).or_default() += 1;
         }
         drop(now);
-        if !matches!(act, Act::Reply | Act::Status(..)) {
+        if !matches!(act, Act::Reply | Act::Say(_) | Act::Status(..)) {
             return;
         }
     }
+}
+
+/// What is asked, in each of the protocols: the last message.
+fn asked_for(body: &Value) -> &str {
+    let content = body["messages"]
+        .as_array()
+        .or(body["input"].as_array())
+        .and_then(|messages| Some(&messages.last()?["content"]));
+    match content {
+        Some(Value::String(text)) => text,
+        Some(parts) => parts[0]["text"].as_str().unwrap_or_default(),
+        None => body["text"].as_str().unwrap_or_default(),
+    }
+}
+
+/// A reply in the words of the protocol.
+fn said(path: &str, words: &str) -> Vec<u8> {
+    let chat = json!({"prompt_tokens": 3, "completion_tokens": 7});
+    let tokens = json!({"input_tokens": 3, "output_tokens": 7});
+    let body = match path {
+        "/v1/chat/completions" => {
+            let choice = json!({"message": {"role": "assistant", "content": words}, "finish_reason": "stop"});
+            json!({"model": "tiny", "choices": [choice], "usage": chat})
+        }
+        "/v1/responses" => {
+            let message = json!({"type": "message", "content": [{"type": "output_text", "text": words}]});
+            json!({"model": "tiny", "status": "completed", "output": [message], "usage": tokens})
+        }
+        "/v1/messages" => {
+            let content = json!([{"type": "text", "text": words}]);
+            json!({"model": "tiny", "stop_reason": "end_turn", "content": content, "usage": tokens})
+        }
+        _ => json!({"said": words, "usage": chat}),
+    };
+    answer(200, "content-type: application/json\r\n", body.to_string().as_bytes())
 }
 
 fn answer(status: u16, headers: &str, body: &[u8]) -> Vec<u8> {

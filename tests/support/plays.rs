@@ -24,12 +24,14 @@ fn converse(stream: &TcpStream, replies: &[Value]) {
     let mut reader = BufReader::new(stream);
     while let Some((path, body)) = read(&mut reader) {
         let body: Value = serde_json::from_slice(&body).unwrap_or_default();
-        let is_it = |line: &&Value| line["body"] == body && line["url"].as_str().is_some_and(|url| url.ends_with(&path));
+        let is_it =
+            |line: &&Value| line["body"] == body && line["url"].as_str().is_some_and(|url| url.ends_with(&path));
         let (status, reply) = match replies.iter().find(is_it) {
             Some(line) => (line["reply"]["status"].clone(), line["reply"]["body"].to_string()),
             None => (400.into(), format!("nothing is known of {path} {body}")),
         };
-        let head = format!("HTTP/1.1 {status} X\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n", reply.len());
+        let head =
+            format!("HTTP/1.1 {status} X\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n", reply.len());
         if { stream }.write_all((head + &reply).as_bytes()).is_err() {
             return;
         }

@@ -6,6 +6,8 @@ mod question;
 #[cfg(test)]
 mod tests;
 
+use std::rc::Rc;
+
 use callboard_models::{Answer, Ask, Server, Structure, ask_all, column};
 use callboard_sdk::Type;
 use callboard_sdk::prelude::*;
@@ -29,11 +31,11 @@ impl Transform for Llm {
         }
         let server = Server::new(config.options())?;
         let structure = match &config.schema {
-            Some(schema) => Some(Structure::new(Value::Object(schema.clone()), "/schema")?),
+            Some(schema) => Some(Rc::new(Structure::new(Value::Object(schema.clone()), "/schema")?)),
             None => None,
         };
         let question = Question::new(&config, input)?;
-        let fields = fields(&config, structure.as_ref())?;
+        let fields = fields(&config, structure.as_deref())?;
         let shape = Shape::new().reads_all(question.columns()).writes_all(&fields);
         Ok(shape.process(move |batch| {
             let mut output = Output::new();
@@ -43,12 +45,13 @@ impl Transform for Llm {
                 match question.of(&batch, row)? {
                     Ok(messages) => {
                         asked.push(row);
-                        asks.extend((0..config.samples).map(|sample| Ask { messages: messages.clone(), sample }));
+                        let ask = |sample| Ask { messages: messages.clone(), sample, structure: structure.clone() };
+                        asks.extend((0..config.samples).map(ask));
                     }
                     Err(why) => output.reject(row, why),
                 }
             }
-            let mut answers = ask_all(&server, structure.as_ref(), config.repairs, asks).into_iter();
+            let mut answers = ask_all(&server, config.repairs, asks).into_iter();
             let mut kept: Vec<Vec<Answer>> = Vec::with_capacity(asked.len());
             for row in asked {
                 let samples: Vec<_> = answers.by_ref().take(config.samples as usize).collect();

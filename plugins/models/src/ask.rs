@@ -1,5 +1,7 @@
 //! Asking about many rows at once, and again where a reply does not fit its schema.
 
+use std::rc::Rc;
+
 use callboard_sdk::http;
 use serde_json::Value;
 
@@ -14,6 +16,8 @@ pub struct Ask {
     pub messages: Conversation,
     /// Which of several replies to the same messages.
     pub sample: u32,
+    /// What the reply has to fit.
+    pub structure: Option<Rc<Structure>>,
 }
 
 /// A reply that can be used.
@@ -37,34 +41,25 @@ pub struct Refusal {
 /// What an ask that is not answered yet has cost so far.
 struct Open {
     at: usize,
-    messages: Conversation,
-    sample: u32,
+    ask: Ask,
     tokens: (Option<i64>, Option<i64>),
 }
 
 /// Asks for all of these together. A reply that does not fit the schema is shown to the model with what is wrong, at most
 /// `repairs` times. The answers are in the order of what was asked.
-pub fn ask_all(
-    server: &Server,
-    structure: Option<&Structure>,
-    repairs: u32,
-    asks: Vec<Ask>,
-) -> Vec<Result<Answer, Refusal>> {
+pub fn ask_all(server: &Server, repairs: u32, asks: Vec<Ask>) -> Vec<Result<Answer, Refusal>> {
     let mut answers: Vec<Option<Result<Answer, Refusal>>> = vec![None; asks.len()];
-    let mut open: Vec<Open> = asks
-        .into_iter()
-        .enumerate()
-        .map(|(at, ask)| Open { at, messages: ask.messages, sample: ask.sample, tokens: (None, None) })
-        .collect();
+    let mut open: Vec<Open> =
+        asks.into_iter().enumerate().map(|(at, ask)| Open { at, ask, tokens: (None, None) }).collect();
     for round in 0..=repairs {
         if open.is_empty() {
             break;
         }
-        let outcomes = http::all(open.iter().map(|ask| server.request(&ask.messages, structure, ask.sample)));
+        let outcomes = http::all(open.iter().map(|open| server.request(&open.ask)));
         let mut again = Vec::new();
-        for (mut ask, outcome) in open.into_iter().zip(outcomes) {
-            let at = ask.at;
-            answers[at] = match judged(server, structure, outcome, &mut ask.tokens) {
+        for (mut one, outcome) in open.into_iter().zip(outcomes) {
+            let at = one.at;
+            answers[at] = match judged(server, one.ask.structure.as_deref(), outcome, &mut one.tokens) {
                 Ok(answer) => Some(Ok(answer)),
                 Err(Fault::Refused(refusal)) => Some(Err(refusal)),
                 Err(Fault::Unfit { text, why }) if round == repairs => {
@@ -79,14 +74,14 @@ pub fn ask_all(
                 Err(Fault::Unfit { text, why }) => {
                     // Some servers refuse a message without text.
                     let text = if text.trim().is_empty() { "(nothing)".into() } else { text };
-                    ask.messages.push(Message::text(Role::Assistant, text));
-                    ask.messages.push(Message::text(
+                    one.ask.messages.push(Message::text(Role::Assistant, text));
+                    one.ask.messages.push(Message::text(
                         Role::User,
                         format!(
                             "This reply does not fit the JSON Schema: {why}. Reply again with the corrected JSON alone."
                         ),
                     ));
-                    again.push(ask);
+                    again.push(one);
                     None
                 }
             };

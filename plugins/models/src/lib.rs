@@ -21,6 +21,7 @@ mod wire;
 pub use ask::{Answer, Ask, Refusal, ask_all};
 pub use conversation::{Conversation, Message, Part, Role, messages_of, messages_unfit};
 pub use image::Image;
+pub use minijinja::Value as TemplateValue;
 pub use schema::Structure;
 pub use server::{Api, Options, Said, Server, refusal_of};
 pub use template::{Row, Template};

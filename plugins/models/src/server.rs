@@ -8,8 +8,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use crate::conversation::Message;
-use crate::schema::Structure;
+use crate::ask::Ask;
 use crate::wire::{self, anthropic, chat, responses};
 
 /// A protocol.
@@ -131,7 +130,9 @@ impl Server {
     }
 
     /// The request for a conversation.
-    pub fn request(&self, messages: &[Message], structure: Option<&Structure>, sample: u32) -> Request {
+    pub fn request(&self, ask: &Ask) -> Request {
+        let Ask { messages, sample, structure } = ask;
+        let structure = structure.as_deref();
         let mut body = match self.options.api {
             Api::OpenaiChat => chat::body(&self.options, messages, structure),
             Api::OpenaiResponses => responses::body(&self.options, messages, structure),
@@ -139,10 +140,10 @@ impl Server {
         };
         // A server that is given the same seed for the same prompt gives the same reply.
         if let Some(seed) = self.options.seed {
-            body.insert("seed".into(), seed.wrapping_add(i64::from(sample)).into());
+            body.insert("seed".into(), seed.wrapping_add(i64::from(*sample)).into());
         }
         body.extend(self.options.parameters.clone());
-        self.with_headers(Request::post(&self.url, &Value::Object(body)).attempt(sample))
+        self.with_headers(Request::post(&self.url, &Value::Object(body)).attempt(*sample))
     }
 
     /// What a reply says.
