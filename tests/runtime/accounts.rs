@@ -9,11 +9,12 @@ use crate::model::{Act, Model};
 const SOURCES: [&str; 1] = ["sampler"];
 
 /// Every bundled step, told to do what moves rows most: (rows out, dropped, rejected, repeated) of eight rows.
-const STEPS: [(&str, &str, [u64; 4]); 19] = [
+const STEPS: [(&str, &str, [u64; 4]); 20] = [
     ("aggregate", "by = [\"text\"], figures = { n = \"count\" }", [3, 5, 0, 0]),
     ("assert", "rules = { known = \"size(text) > 0\" }, broken = \"report\"", [8, 0, 0, 0]),
     ("compute", "set = { part = \"n * 2\" }", [8, 0, 0, 0]),
     ("contamination", "ngram = 2", [1, 7, 0, 0]),
+    ("embed", "model = \"tiny\", dimensions = 2", [8, 0, 0, 0]),
     ("exact-dedup", "columns = [\"text\"]", [3, 5, 0, 0]),
     ("explode", "column = \"tags\"", [11, 3, 0, 6]),
     ("filter", "where = \"n % 2 == 0\"", [4, 4, 0, 0]),
@@ -54,7 +55,7 @@ fn every_bundled_step_accounts_for_every_row() {
         };
         // What asks a model has one here.
         let (config, grant) = match name {
-            "judge" | "llm" => {
+            "embed" | "judge" | "llm" => {
                 let at = format!("http://127.0.0.1:{}/v1", model.port);
                 let grant = format!("\non_error = \"reject\"\ngrant.http = [\"POST {at}/\"]");
                 (format!("{config}, url = \"{at}\""), grant)

@@ -93,3 +93,24 @@ fn a_data_set_is_made_of_nothing_in_one_file() {
     bench.pipeline(text).overwrite().report();
     assert_eq!((model.requests(), bench.bytes("out.jsonl") == bytes), (9, true));
 }
+
+/// A wrong outcome would give a text the vector of another, or pay for all of them again because of one row.
+#[test]
+fn embed_gives_each_text_its_vector_and_asks_again_for_what_is_new() {
+    let bench = Bench::with_rows(1000);
+    let model = Model::start(|_, _| Act::Reply);
+    let text = straight(&asks(&model, "embed", "dimensions = 2", "")) + "[run]\nbatch_rows = 500\n";
+    bench.pipeline(text.clone()).report();
+    let expected = |ids: &[Value]| ids.iter().map(|id| json!([format!("row {id}").len() as f64, 1.0])).collect::<Vec<_>>();
+    assert_eq!(bench.column("out.jsonl", "embedding"), expected(&bench.column("out.jsonl", "id")));
+    let first = model.requests();
+    assert!((2..60).contains(&first), "{first} requests for 1,000 texts");
+    let mut rows = bench.rows("docs.jsonl");
+    rows.insert(0, json!({"id": 1000, "text": "row 1000"}));
+    bench.put("docs.jsonl", crate::bench::lines(rows));
+    bench.pipeline(text).overwrite().report();
+    assert_eq!(bench.column("out.jsonl", "embedding"), expected(&bench.column("out.jsonl", "id")));
+    let more = model.requests() - first;
+    // The group that it falls into, and those at the end of each batch, which is cut elsewhere.
+    assert!((1..=6).contains(&more), "{more} requests for one row more");
+}

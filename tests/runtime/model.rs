@@ -107,6 +107,7 @@ fn serve(stream: TcpStream, seen: &(Mutex<Seen>, Condvar), many: usize, script: 
         drop(seen.1.wait_timeout_while(now, HANGS, is_enough).unwrap());
         let act = script(&text, before);
         let bytes = match act {
+            Act::Reply if path == "/v1/embeddings" => embedded(&parsed),
             Act::Reply => said(&path, &format!("reply {before} to {text}")),
             Act::Say(ref words) => said(&path, words),
             Act::Status(status, headers) => answer(status, headers, b"no"),
@@ -142,6 +143,14 @@ fn asked_for(body: &Value) -> &str {
         Some(parts) => parts[0]["text"].as_str().unwrap_or_default(),
         None => body["text"].as_str().unwrap_or_default(),
     }
+}
+
+/// Vectors of two numbers: how long each text is, and 1.
+fn embedded(body: &Value) -> Vec<u8> {
+    let texts = body["input"].as_array().into_iter().flatten().filter_map(Value::as_str).enumerate();
+    let data: Vec<Value> = texts.map(|(index, text)| json!({"index": index, "embedding": [text.len(), 1]})).collect();
+    let body = json!({"data": data, "usage": {"prompt_tokens": 3, "total_tokens": 3}});
+    answer(200, "content-type: application/json\r\n", body.to_string().as_bytes())
 }
 
 /// A reply in the words of the protocol.

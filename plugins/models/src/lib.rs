@@ -23,7 +23,7 @@ pub use conversation::{Conversation, Message, Part, Role, messages_of, messages_
 pub use image::Image;
 pub use minijinja::Value as TemplateValue;
 pub use schema::Structure;
-pub use server::{Api, Options, Said, Server, refusal_of};
+pub use server::{Api, Options, Said, Server, check_headers, endpoint, refusal_of};
 pub use template::{Row, Template};
 pub use typed::column;
 pub use value::value;

@@ -118,14 +118,7 @@ impl Server {
                 return Err(StepError::config(why)).at(format!("/parameters/{name}"));
             }
         }
-        for name in options.headers.keys() {
-            if SECRET.iter().any(|secret| name.eq_ignore_ascii_case(secret)) {
-                let why = format!(
-                    "`{name}` is a secret, and a configuration is no place for one: grant.secret.\"HOST\" = {{ header = \"{name}\", value = \"${{env.NAME}}\" }}"
-                );
-                return Err(StepError::config(why)).at(format!("/headers/{name}"));
-            }
-        }
+        check_headers(&options.headers)?;
         Ok(Server { options, url })
     }
 
@@ -171,6 +164,22 @@ impl Server {
     }
 }
 
+/// Whether these headers are ones that a configuration may set.
+///
+/// # Errors
+/// `config`, for a secret.
+pub fn check_headers(headers: &BTreeMap<String, String>) -> Result<()> {
+    for name in headers.keys() {
+        if SECRET.iter().any(|secret| name.eq_ignore_ascii_case(secret)) {
+            let why = format!(
+                "`{name}` is a secret, and a configuration is no place for one: grant.secret.\"HOST\" = {{ header = \"{name}\", value = \"${{env.NAME}}\" }}"
+            );
+            return Err(StepError::config(why)).at(format!("/headers/{name}"));
+        }
+    }
+    Ok(())
+}
+
 fn path(api: Api) -> &'static str {
     match api {
         Api::OpenaiChat => "/chat/completions",
@@ -180,7 +189,10 @@ fn path(api: Api) -> &'static str {
 }
 
 /// Where a path of a server is: its base is as its makers write it, with or without the path.
-pub(crate) fn endpoint(base: &str, path: &str) -> Result<String> {
+///
+/// # Errors
+/// `config`, if it is no address.
+pub fn endpoint(base: &str, path: &str) -> Result<String> {
     if !base.starts_with("https://") && !base.starts_with("http://") {
         return Err(StepError::config(format!(
             "a server is an address such as http://localhost:8080/v1, found {base:?}"

@@ -64,6 +64,18 @@ impl ArrayBuf {
         ArrayBuf::leaf(present.len(), validity, RawValues::Fixed(FixedBytes { width, data }))
     }
 
+    /// A column of lists of one length, from the items of all of them: `width` for each list, also for one that is null, which is not
+    /// `present`.
+    ///
+    /// # Panics
+    /// If there is another number of items.
+    pub fn vectors(width: u32, items: ArrayBuf, present: &[bool]) -> Self {
+        assert_eq!(items.len(), present.len() * width as usize, "a vector has as many items as it is wide");
+        let validity = present.contains(&false).then(|| Bits::pack(present.iter().copied()));
+        let values = ValuesBuf::Vectors(width, Box::new(items));
+        ArrayBuf { length: present.len() as u32, validity, values, logical: None }
+    }
+
     /// A column of structs without null structs, from its members.
     ///
     /// # Panics
