@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::repository;
 use crate::stage::Stage;
@@ -55,5 +55,39 @@ fn every_example_of_a_bundled_step_gives_what_it_says() {
         let said = stage.sh("callboard run pipeline.toml --quiet --overwrite");
         assert_eq!((said.code, said.stderr.as_str()), (Some(0), ""), "{name}: {step}");
         assert_eq!(fs::read_to_string(stage.folder.join("out.jsonl")).unwrap(), expected, "{name}: {step}");
+    }
+}
+
+/// A wrong outcome would leave an example that does not run, or pairs whose worse answer is the chosen one.
+#[test]
+fn the_example_of_preferences_makes_pairs_of_answers() {
+    let stage = Stage::empty();
+    fs::copy(repository("examples/05-preference/preference.toml"), stage.folder.join("preference.toml")).unwrap();
+    // The assistants repeat what they are asked, and the judge goes by lengths.
+    let server = plays::serve_by(|_, body| {
+        let messages = body["messages"].as_array()?;
+        let (first, prompt) = (messages[0]["content"].as_str()?, messages.last()?["content"].as_str()?);
+        let said = match &body["response_format"] {
+            Value::Null => format!("{first} {prompt}"),
+            _ => {
+                let answers = prompt.split("\nAnswer ").skip(1).map(|answer| answer.split("\nFor each").next());
+                let rating = |answer: Option<&str>| json!({"reason": "", "rating": 1 + answer.unwrap_or("").len() % 5});
+                json!({"ratings": answers.map(rating).collect::<Vec<_>>()}).to_string()
+            }
+        };
+        let choice = json!({"message": {"role": "assistant", "content": said}, "finish_reason": "stop"});
+        Some(json!({"status": 200, "body": {"model": "judge-1", "choices": [choice]}}))
+    });
+    let said = stage.sh(&format!("callboard run preference.toml --quiet --set params.url=http://{server}/v1"));
+    assert_eq!((said.code, said.stderr.as_str()), (Some(0), ""));
+    let pairs = fs::read_to_string(stage.folder.join("out/pairs.jsonl")).unwrap();
+    let pairs: Vec<Value> = pairs.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert!(pairs.len() > 5, "{} pairs of 24 requests", pairs.len());
+    for pair in pairs {
+        let ratings: Vec<i64> = serde_json::from_value(pair["ratings"].clone()).unwrap();
+        assert!(ratings.len() == 2 && ratings[0] != ratings[1] && pair["judge"] == "judge-1", "{pair}");
+        let rated = |answer: &str| format!("1:\n{}\n", pair[answer].as_str().unwrap()).len() as i64 % 5 + 1;
+        assert_eq!(rated("chosen"), *ratings.iter().max().unwrap(), "{pair}");
+        assert_eq!(rated("rejected"), *ratings.iter().min().unwrap(), "{pair}");
     }
 }

@@ -101,7 +101,8 @@ fn embed_gives_each_text_its_vector_and_asks_again_for_what_is_new() {
     let model = Model::start(|_, _| Act::Reply);
     let text = straight(&asks(&model, "embed", "dimensions = 2", "")) + "[run]\nbatch_rows = 500\n";
     bench.pipeline(text.clone()).report();
-    let expected = |ids: &[Value]| ids.iter().map(|id| json!([format!("row {id}").len() as f64, 1.0])).collect::<Vec<_>>();
+    let expected =
+        |ids: &[Value]| ids.iter().map(|id| json!([format!("row {id}").len() as f64, 1.0])).collect::<Vec<_>>();
     assert_eq!(bench.column("out.jsonl", "embedding"), expected(&bench.column("out.jsonl", "id")));
     let first = model.requests();
     assert!((2..60).contains(&first), "{first} requests for 1,000 texts");

@@ -6,33 +6,42 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
+type Reply = dyn Fn(&str, &Value) -> Option<Value> + Send + Sync;
+
 /// Serves as long as the process lives. What no line is for is replied to with 400, and says so.
 pub(crate) fn serve(lines: &str) -> SocketAddr {
-    let replies: Arc<Vec<Value>> = Arc::new(lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect());
+    let replies: Vec<Value> = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    serve_by(move |path, body| {
+        let is_path = |line: &Value| line["url"].as_str().is_some_and(|url| url.ends_with(path));
+        Some(replies.iter().find(|line| line["body"] == *body && is_path(line))?["reply"].clone())
+    })
+}
+
+/// Serves what a function makes of a path and a body: `{"status": 200, "body": …}`.
+pub(crate) fn serve_by(reply: impl Fn(&str, &Value) -> Option<Value> + Send + Sync + 'static) -> SocketAddr {
+    let reply: Arc<Reply> = Arc::new(reply);
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     std::thread::spawn(move || {
         for stream in listener.incoming().flatten() {
-            let replies = replies.clone();
-            std::thread::spawn(move || converse(&stream, &replies));
+            let reply = reply.clone();
+            std::thread::spawn(move || converse(&stream, &*reply));
         }
     });
     address
 }
 
-fn converse(stream: &TcpStream, replies: &[Value]) {
+fn converse(mut stream: &TcpStream, reply: &Reply) {
     let mut reader = BufReader::new(stream);
     while let Some((path, body)) = read(&mut reader) {
         let body: Value = serde_json::from_slice(&body).unwrap_or_default();
-        let is_it =
-            |line: &&Value| line["body"] == body && line["url"].as_str().is_some_and(|url| url.ends_with(&path));
-        let (status, reply) = match replies.iter().find(is_it) {
-            Some(line) => (line["reply"]["status"].clone(), line["reply"]["body"].to_string()),
+        let (status, reply) = match reply(&path, &body) {
+            Some(reply) => (reply["status"].clone(), reply["body"].to_string()),
             None => (400.into(), format!("nothing is known of {path} {body}")),
         };
-        let head =
-            format!("HTTP/1.1 {status} X\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n", reply.len());
-        if { stream }.write_all((head + &reply).as_bytes()).is_err() {
+        let length = reply.len();
+        let head = format!("HTTP/1.1 {status} X\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n\r\n");
+        if stream.write_all((head + &reply).as_bytes()).is_err() {
             return;
         }
     }

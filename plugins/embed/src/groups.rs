@@ -2,7 +2,7 @@
 
 use xxhash_rust::xxh3::xxh3_64;
 
-/// Of this many texts one ends its group, whatever is before it.
+/// About one text in this many ends its group, whatever is before it.
 const ENDS: u64 = 32;
 
 /// Rows with a text, in groups that are neither too many nor too long.
@@ -56,7 +56,10 @@ mod tests {
     #[test]
     fn a_row_that_is_inserted_changes_one_group() {
         let known = |texts: &[Option<String>]| -> Vec<Vec<Option<String>>> {
-            of(texts, 64, 1 << 20).into_iter().map(|group| group.into_iter().map(|row| texts[row].clone()).collect()).collect()
+            of(texts, 64, 1 << 20)
+                .into_iter()
+                .map(|group| group.into_iter().map(|row| texts[row].clone()).collect())
+                .collect()
         };
         let before = known(&texts(0, 2000));
         let mut more = texts(0, 2000);

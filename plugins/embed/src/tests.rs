@@ -1,7 +1,7 @@
 //! Which requests are sent, and the vectors of what comes.
 
-use callboard_sdk::testing::{rejected, replies};
 use callboard_sdk::testing;
+use callboard_sdk::testing::{rejected, replies};
 use serde_json::json;
 
 use super::*;
@@ -19,7 +19,8 @@ fn data(vectors: &[(usize, [f64; 2])]) -> Value {
 }
 
 fn config(more: Value) -> Value {
-    let mut config = json!({"model": "tiny", "url": URL, "dimensions": 2, "parameters": {"dimensions": 2}, "request_texts": 1});
+    let mut config =
+        json!({"model": "tiny", "url": URL, "dimensions": 2, "parameters": {"dimensions": 2}, "request_texts": 1});
     config.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
     config
 }

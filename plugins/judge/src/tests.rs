@@ -1,4 +1,4 @@
-//! What a judge is asked, and what becomes of its judgement.
+//! What a judge is asked, and the columns that its judgement becomes.
 
 use callboard_sdk::testing;
 use callboard_sdk::testing::{rejected, replies};

@@ -26,7 +26,7 @@ pub(crate) struct Judged {
     reference: TemplateValue,
     criteria: TemplateValue,
     pub(crate) texts: Vec<String>,
-    /// For each text of the row, which of `texts` it is; none where there is a null.
+    /// For each text of the row, which of `texts` it is; a null has no place.
     pub(crate) places: Vec<Option<usize>>,
 }
 

@@ -56,7 +56,7 @@ pub struct Config {
     #[serde(default = "repairs")]
     #[schemars(range(max = 10))]
     pub(crate) repairs: u32,
-    /// Replies for each row. Of more than one, all columns are lists.
+    /// Replies for each row; with more than one, all columns are lists.
     #[serde(default = "samples")]
     #[schemars(range(min = 1, max = 100))]
     pub(crate) samples: u32,

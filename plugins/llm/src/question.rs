@@ -105,7 +105,7 @@ impl Question {
     }
 }
 
-/// The images of a value: none where it is null.
+/// The images of a value; a null has no images.
 fn images_of(array: Array<'_>, i: usize) -> Result<Result<Vec<Image>, String>> {
     if array.is_null(i) {
         return Ok(Ok(vec![]));

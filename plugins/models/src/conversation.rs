@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use crate::image::Image;
 
-/// Who speaks.
+/// The speaker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Role {
@@ -50,7 +50,7 @@ pub enum Part {
 /// A message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Message {
-    /// Who speaks.
+    /// The speaker.
     pub role: Role,
     /// What is said, in order.
     pub parts: Vec<Part>,

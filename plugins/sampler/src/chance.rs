@@ -28,7 +28,7 @@ impl Chance {
     /// An integer below a bound above 0, all of them as good as equally likely.
     pub(crate) fn below(self, row: u64, draw: u32, bound: u128) -> u128 {
         let bits = u128::from(self.bits(row, draw));
-        // Of a bound of 2^64 every one is below.
+        // With a bound of 2^64 every number is below it.
         (bits * bound) >> 64
     }
 

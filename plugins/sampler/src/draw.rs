@@ -260,7 +260,7 @@ impl Drawn {
 
 fn rounded(value: f64, decimals: Option<u32>) -> f64 {
     match decimals {
-        // As it is written with so many digits: dividing would leave 0.30000000000000004.
+        // Through text with that number of digits: dividing would leave 0.30000000000000004.
         Some(decimals) => format!("{value:.*}", decimals.min(17) as usize).parse().unwrap_or(value),
         None => value,
     }
