@@ -75,10 +75,12 @@ pub fn ask_all(server: &Server, repairs: u32, asks: Vec<Ask>) -> Vec<Result<Answ
                     // Some servers refuse a message without text.
                     let text = if text.trim().is_empty() { "(nothing)".into() } else { text };
                     one.ask.messages.push(Message::text(Role::Assistant, text));
+                    // Not every server tells its model what the schema is.
+                    let schema = one.ask.structure.as_ref().map_or(String::new(), |form| form.schema().to_string());
                     one.ask.messages.push(Message::text(
                         Role::User,
                         format!(
-                            "This reply does not fit the JSON Schema: {why}. Reply again with the corrected JSON alone."
+                            "This reply does not fit: {why}. Reply again, with nothing but JSON that fits this JSON Schema:\n{schema}"
                         ),
                     ));
                     again.push(one);
