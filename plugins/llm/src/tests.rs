@@ -161,7 +161,9 @@ fn a_reply_that_does_not_fit_is_asked_for_again_with_what_is_wrong() {
         json!({"model": "tiny", "messages": messages, "response_format": format})
     };
     let wrong = |what: &str| {
-        format!("This reply does not fit: {what}. Reply again, with nothing but JSON that fits this JSON Schema:\n{schema}")
+        format!(
+            "This reply does not fit: {what}. Reply again, with nothing but JSON that fits this JSON Schema:\n{schema}"
+        )
     };
     let high = wrong("/score should be at most 5, found 9");
     let none = wrong("it is no JSON: expected value at line 1 column 1");
