@@ -1,6 +1,6 @@
 //! A server of models that replies with what a file of replies has: lines as `callboard step test --record` writes them.
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 
