@@ -127,7 +127,7 @@ impl Server {
         !held_up && ready < self.limits.at_once.saturating_add(self.limits.at_once / 4)
     }
 
-    /// Whether so many requests are under way that those of another call would not be sent for long.
+    /// Whether the requests under way are enough that those of another call would not be sent for long.
     pub(super) fn is_crowded(&self) -> bool {
         self.state().under_way >= self.limits.at_once.saturating_mul(4)
     }
