@@ -9,6 +9,8 @@ use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray};
 use arrow::compute::concat_batches;
 use callboard_io::{Access, BatchPolicy, Dataset, ErrorKind, InputSpec, IoError, OutputSpec, Stop, check_writable};
 use callboard_io::{Staged, Writer, beneath::Dir};
+use parquet::arrow::ArrowWriter;
+use parquet::file::properties::WriterProperties;
 
 use crate::s3::{Fault, Request, S3};
 
@@ -346,4 +348,78 @@ fn datasets_of_the_hub_are_listed_and_read_at_one_commit() {
         assert!(error.to_string().contains(said), "{error}");
         assert_eq!(error.kind(), ErrorKind::Spec, "{error}");
     }
+}
+
+/// Fifty columns of texts that compress badly, and row groups as small as their writer made them.
+fn fifty_columns(rows: usize, group: usize) -> (RecordBatch, Vec<u8>) {
+    let mut state = 7_u64;
+    let mut word = || {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        format!("{state:016x}{:016x}", state.rotate_left(17))
+    };
+    let mut columns: Vec<(String, ArrayRef)> = Vec::new();
+    for at in 0..50 {
+        let texts = (0..rows).map(|_| word());
+        columns.push((format!("c{at}"), Arc::new(StringArray::from_iter_values(texts))));
+    }
+    let rows = RecordBatch::try_from_iter(columns).unwrap();
+    let properties = WriterProperties::builder().set_max_row_group_row_count(Some(group)).build();
+    let mut writer = ArrowWriter::try_new(Vec::new(), rows.schema(), Some(properties)).unwrap();
+    writer.write(&rows).unwrap();
+    (rows, writer.into_inner().unwrap())
+}
+
+/// What a reader of one of fifty columns fetches, of files of several sizes.
+#[test]
+fn columns_that_nobody_reads_are_not_fetched() {
+    for (count, group) in [(600, 600), (6_000, 1_000), (30_000, 30_000)] {
+        let server = S3::start();
+        let (rows, bytes) = fifty_columns(count, group);
+        server.put("x.parquet", &bytes);
+        let dataset = Dataset::open(&spec(&server, &["s3://b/x.parquet"])).unwrap();
+        let some = dataset.only(&[3]).unwrap();
+        assert_eq!(some.schema().fields().len(), 1);
+        let read: Vec<_> = some.read(BatchPolicy { rows: 1000, bytes: 1 << 20 }).map(|chunk| chunk.unwrap()).collect();
+        let read = concat_batches(&some.schema(), read.iter().map(|chunk| &chunk.rows)).unwrap();
+        assert_eq!(read, rows.project(&[3]).unwrap());
+        let sent = server.state().sent;
+        assert!(sent <= bytes.len() as u64 / 10, "{sent} bytes of {}", bytes.len());
+    }
+}
+
+/// Batches end where they end whichever columns are read, and rows keep their numbers.
+#[test]
+fn where_batches_end_does_not_depend_on_the_columns_that_are_read() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("x.parquet"), fifty_columns(2_000, 700).1).unwrap();
+    let paths = vec!["x.parquet".into()];
+    let dataset = Dataset::open(&InputSpec { base: folder.path().into(), paths, ..InputSpec::default() }).unwrap();
+    let ends = |columns: &[usize]| {
+        let chunks = dataset.only(columns).unwrap().read(BatchPolicy { rows: 1000, bytes: 200_000 });
+        let last = |chunk: callboard_io::Chunk| chunk.origin.value(chunk.origin.len() - 1);
+        chunks.map(|chunk| last(chunk.unwrap())).collect::<Vec<_>>()
+    };
+    let one = ends(&[0]);
+    assert!(one.len() > 10 && one.last() == Some(&2_000), "{one:?}");
+    for columns in [&[1, 2][..], &[49], &(0..49).collect::<Vec<_>>()] {
+        assert_eq!(ends(columns), one, "{columns:?}");
+    }
+}
+
+/// What is wrong with a column is found where the column is read.
+#[test]
+fn a_corrupt_column_is_an_error_for_whoever_reads_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let (_, mut bytes) = fifty_columns(2_000, 2_000);
+    // The pages of the 26th column.
+    let middle = bytes.len() / 2;
+    bytes[middle..middle + 200].fill(0xff);
+    std::fs::write(folder.path().join("x.parquet"), &bytes).unwrap();
+    let paths = vec!["x.parquet".into()];
+    let dataset = Dataset::open(&InputSpec { base: folder.path().into(), paths, ..InputSpec::default() }).unwrap();
+    let read =
+        |dataset: &Dataset| dataset.read(BatchPolicy { rows: 1000, bytes: 1 << 20 }).collect::<Result<Vec<_>, _>>();
+    assert!(read(&dataset).is_err());
+    let chunks = read(&dataset.only(&[0, 49]).unwrap()).unwrap();
+    assert_eq!(chunks.iter().map(|chunk| chunk.rows.num_rows()).sum::<usize>(), 2_000);
 }

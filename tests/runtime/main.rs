@@ -49,6 +49,7 @@ mod traps;
 mod trial;
 mod unheld;
 mod victim;
+mod wanted;
 mod weights;
 mod zips;
 

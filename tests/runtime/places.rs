@@ -148,8 +148,10 @@ fn spills_of_several_segments_are_read_in_order() {
     let (seen, folder) = (segments.clone(), bench.path("run-0/spill/docs"));
     let steps = use_step("a", "exact-dedup", "")
         + &use_step("b", "hostile-global", "config = { misdeed = \"keep-backwards\" }");
-    let case = bench.pipeline(wired(&["docs"], &[("out", "columns = [\"id\", \"text\"]")], &steps));
-    let case = case.listen(move |event| {
+    // What no output has is not carried.
+    let outputs = [("out", "columns = [\"id\", \"text\"]"), ("bodies", "columns = [\"body\"]")];
+    let text = wired(&["docs"], &outputs, &steps).replace("bodies.jsonl", "bodies.parquet");
+    let case = bench.pipeline(text).listen(move |event| {
         if let Event::Loaded { stage: 1, .. } = event {
             *seen.lock().unwrap() = std::fs::read_dir(&folder).unwrap().count();
         }

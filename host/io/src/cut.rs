@@ -16,12 +16,16 @@ pub(crate) struct Cutter {
     policy: BatchPolicy,
     /// What rows take, in bits that add up: [`rows_bits`], or more.
     weight: fn(&RecordBatch, usize, usize) -> u64,
-    /// What is not yet a batch, and its size.
+    /// What is not yet a batch, and its size: as rows are weighed, and in memory.
     parts: Vec<RecordBatch>,
     rows: usize,
     bits: u64,
+    in_memory: u64,
     ready: VecDeque<RecordBatch>,
 }
+
+/// Rows whose weight is announced end a batch where they take this many times what it may, whatever was announced.
+const BEYOND: u64 = 4;
 
 /// Arrays that wait to become a batch: many columns of few rows take more by themselves than their values do.
 const MOST_ARRAYS: usize = 100_000;
@@ -37,30 +41,43 @@ impl Cutter {
         policy: BatchPolicy,
         weight: fn(&RecordBatch, usize, usize) -> u64,
     ) -> Cutter {
-        Cutter { schema, policy, weight, parts: Vec::new(), rows: 0, bits: 0, ready: VecDeque::new() }
+        let (parts, ready) = (Vec::new(), VecDeque::new());
+        Cutter { schema, policy, weight, parts, rows: 0, bits: 0, in_memory: 0, ready }
     }
 
     pub(crate) fn push(&mut self, batch: &RecordBatch) -> Result<(), IoError> {
+        self.push_weighing(batch, None)
+    }
+
+    /// As [`push`](Self::push), of rows that weigh this many bits each, whatever they hold.
+    pub(crate) fn push_weighing(&mut self, batch: &RecordBatch, each: Option<u64>) -> Result<(), IoError> {
         let budget = self.policy.bytes as u64 * 8;
+        let beyond = if each.is_some() { budget.saturating_mul(BEYOND) } else { u64::MAX };
         let mut start = 0;
         while start < batch.num_rows() {
             let most = (batch.num_rows() - start).min(self.policy.rows - self.rows);
-            let size = |rows: usize| self.bits + (self.weight)(batch, start, start + rows);
+            let size = |rows: usize| {
+                let in_memory = (self.weight)(batch, start, start + rows);
+                let bits = each.map_or(in_memory, |each| each.saturating_mul(rows as u64));
+                (self.bits.saturating_add(bits), self.in_memory.saturating_add(in_memory))
+            };
+            let is_full = |(bits, in_memory): (u64, u64)| bits >= budget || in_memory >= beyond;
             // The fewest rows that reach the budget: sizes grow with rows, so halving finds them.
             let (mut low, mut high) = (1, most);
             while low < high {
                 let middle = (low + high) / 2;
-                if size(middle) >= budget { high = middle } else { low = middle + 1 }
+                if is_full(size(middle)) { high = middle } else { low = middle + 1 }
             }
-            let bits = size(low);
+            let all = size(low);
             self.parts.push(batch.slice(start, low));
             if self.parts.len() > 2 && self.parts.len() * self.schema.fields().len() > MOST_ARRAYS {
                 let one = concat_batches(&self.schema, &self.parts).map_err(IoError::from_arrow)?;
                 self.parts = vec![one];
             }
-            (self.rows, self.bits) = (self.rows + low, bits);
+            self.rows += low;
+            (self.bits, self.in_memory) = all;
             start += low;
-            if self.rows == self.policy.rows || self.bits >= budget {
+            if self.rows == self.policy.rows || is_full(all) {
                 self.end()?;
             }
         }
@@ -75,7 +92,7 @@ impl Cutter {
             parts => concat_batches(&self.schema, parts).map_err(IoError::from_arrow)?,
         };
         self.parts.clear();
-        (self.rows, self.bits) = (0, 0);
+        (self.rows, self.bits, self.in_memory) = (0, 0, 0);
         self.ready.push_back(batch);
         Ok(())
     }

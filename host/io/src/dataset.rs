@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use arrow::array::{RecordBatch, UInt64Array};
+use arrow::array::{RecordBatch, RecordBatchOptions, UInt64Array};
 use arrow::datatypes::SchemaRef;
 
 use crate::added::Additions;
@@ -12,7 +12,7 @@ use crate::files;
 use crate::format::Format;
 use crate::formats::{Rows, Taken, implementation};
 use crate::lines::Lines;
-use crate::places::{Source, fetch_ahead, in_order};
+use crate::places::{First, Source, fetch_ahead, in_order};
 use crate::spec::{BatchPolicy, InputSpec, OnBadRow, TextRow};
 use crate::{IoError, canonical};
 
@@ -39,10 +39,16 @@ pub struct Dataset {
     /// What they are called.
     names: Arc<[PathBuf]>,
     bytes: u64,
-    /// The schema of the files.
+    /// The schema of the files, as far as they are read.
     read: SchemaRef,
+    /// Whether they have other columns.
+    is_part: bool,
     additions: Additions,
-    /// The schema of the rows: the columns of the files, and those that are added.
+    /// The columns that are read, and those that are added.
+    whole: SchemaRef,
+    /// Which of these are wanted, if not all.
+    only: Option<Arc<[usize]>>,
+    /// The schema of the rows.
     schema: SchemaRef,
 }
 
@@ -86,7 +92,36 @@ impl Dataset {
         canonical::check_names(&schema).map_err(|error| error.in_file(&files[0]))?;
         let (read, schema) = (Arc::new(read), Arc::new(schema));
         let names = files.iter().map(|file| file.path().to_owned()).collect();
-        Ok(Dataset { spec: Arc::new(spec.clone()), format, files: files.into(), names, bytes, read, additions, schema })
+        let (spec, files, whole, only) = (Arc::new(spec.clone()), files.into(), schema.clone(), None);
+        Ok(Dataset { spec, format, files, names, bytes, read, is_part: false, additions, whole, only, schema })
+    }
+
+    /// The same rows with some of their columns alone, by their places in [`schema`](Self::schema), in ascending order. Where batches end does not
+    /// depend on them. Of Parquet the others are not read: what is wrong with them is nobody's concern.
+    ///
+    /// # Errors
+    /// Columns that are not there, or are not in order.
+    pub fn only(&self, columns: &[usize]) -> Result<Dataset, IoError> {
+        if !columns.is_sorted_by(|a, b| a < b) || columns.last().is_some_and(|at| *at >= self.schema.fields().len()) {
+            return Err(IoError::spec("columns of an input are chosen by places that it does not have"));
+        }
+        if columns.len() == self.schema.fields().len() {
+            return Ok(self.clone());
+        }
+        let at = |column: &usize| self.only.as_ref().map_or(*column, |only| only[*column]);
+        let mut places: Vec<usize> = columns.iter().map(at).collect();
+        let (mut read, mut whole) = (self.read.clone(), self.whole.clone());
+        if implementation(self.format).skips_columns() {
+            let of_files = places.iter().copied().filter(|at| *at < self.read.fields().len()).collect::<Vec<_>>();
+            read = Arc::new(self.read.project(&of_files).map_err(IoError::from_arrow)?);
+            whole = Arc::new(self.additions.schema(&read)?);
+            let left_out = self.read.fields().len() - of_files.len();
+            places = (0..of_files.len()).chain(places[of_files.len()..].iter().map(|at| at - left_out)).collect();
+        }
+        let schema = Arc::new(whole.project(&places).map_err(IoError::from_arrow)?);
+        let only = (places.len() < whole.fields().len()).then(|| places.into());
+        let is_part = self.is_part || read.fields().len() < self.read.fields().len();
+        Ok(Dataset { read, is_part, whole, only, schema, ..self.clone() })
     }
 
     /// The columns of every chunk, in canonical types.
@@ -119,6 +154,9 @@ impl Dataset {
 
     /// Files that are read and may not be whole, with what they are: an Arrow stream without an end mark.
     pub fn doubts(&self) -> Vec<(PathBuf, &'static str)> {
+        if self.format != Format::Arrow {
+            return Vec::new();
+        }
         let doubt =
             |file: &Source| Some((file.path().to_owned(), implementation(self.format).doubt(file, &self.spec)?));
         in_order(&self.files).filter_map(doubt).collect()
@@ -148,6 +186,22 @@ impl Dataset {
             left_of_file: 0,
             failed: false,
         }
+    }
+}
+
+impl Dataset {
+    /// What of each file is fetched ahead of its turn: of one of which all is read, all.
+    fn first(&self) -> First {
+        if self.is_part { First::Tail } else { First::Whole }
+    }
+
+    /// Of rows of all columns those that are wanted.
+    fn wanted(&self, rows: RecordBatch) -> RecordBatch {
+        let Some(only) = &self.only else { return rows };
+        let columns = only.iter().map(|at| rows.column(*at).clone()).collect();
+        let options = RecordBatchOptions::new().with_row_count(Some(rows.num_rows()));
+        let wanted = RecordBatch::try_new_with_options(self.schema.clone(), columns, &options);
+        wanted.expect("the schema is that of these columns")
     }
 }
 
@@ -188,7 +242,7 @@ impl Reader {
 
     fn open_next(&mut self) -> Option<Result<(), IoError>> {
         let file = self.dataset.files.get(self.next_file)?;
-        fetch_ahead(&self.dataset.files, self.next_file, &mut self.ahead);
+        fetch_ahead(self.dataset.first(), &self.dataset.files, self.next_file, &mut self.ahead);
         self.next_file += 1;
         let Dataset { format, read, spec, additions, .. } = &self.dataset;
         self.left_of_file = spec.rows_per_file.unwrap_or(u64::MAX).min(self.left);
@@ -217,8 +271,9 @@ impl Iterator for Reader {
                         bad.retain(|row| row.origin < origin.value(taken - 1));
                     }
                     let (origin, rows) = (origin.slice(0, taken), rows.slice(0, taken));
-                    let Dataset { spec, additions, schema, .. } = &self.dataset;
-                    let rows = additions.to_rows(spec, schema, self.file(), &origin, rows);
+                    let Dataset { spec, additions, whole, .. } = &self.dataset;
+                    let rows = additions.to_rows(spec, whole, self.file(), &origin, rows);
+                    let rows = self.dataset.wanted(rows);
                     return Some(Ok(Chunk { file: self.next_file as u32 - 1, origin, rows, bad }));
                 }
                 Some(Some(Err(error))) => Err(error),

@@ -59,6 +59,21 @@ impl Gathered {
         keys.iter().copied().chain(sorted.map(|order| order.column))
     }
 
+    /// Other places of these columns, of each input.
+    pub fn moved(&mut self, places: &[Vec<Option<usize>>]) {
+        let to = |port: usize, at: &mut usize| *at = places[port][*at].unwrap_or(*at);
+        match &mut self.gathering {
+            Gathering::All => {}
+            Gathering::ByKey(keys) => {
+                keys.iter_mut().enumerate().for_each(|(port, keys)| keys.iter_mut().for_each(|at| to(port, at)));
+            }
+            Gathering::ByEach(columns) => columns.iter_mut().enumerate().for_each(|(port, at)| to(port, at)),
+        }
+        for (port, orders) in self.sorted.iter_mut().enumerate() {
+            orders.iter_mut().for_each(|order| to(port, &mut order.column));
+        }
+    }
+
     /// Whether there may be several calls.
     pub fn is_grouped(&self) -> bool {
         self.gathering != Gathering::All

@@ -12,7 +12,7 @@ use arrow::array::timezone::Tz;
 use arrow::datatypes::{DataType, Field, FieldRef, Fields, Metadata, Schema, SchemaRef};
 
 use crate::error::IoError;
-use crate::places::{Source, in_order};
+use crate::places::{First, Source, in_order_for};
 use crate::spec::InputSpec;
 
 pub(crate) use conform::{Conform, Conformed};
@@ -75,16 +75,17 @@ fn entries(entries: &Field, path: &str) -> Result<Field, IoError> {
 
 /// The canonical schema that all files share, each having its own: the same columns, by name, in the order of the first
 /// file's. A column has the smallest type that holds the values of all files ([`merge`]), and is nullable if one of them is; or the type
-/// that `types` names, unless all files have one that it `keeps`.
+/// that `types` names, unless all files have one that it `keeps`. `first` is what `read` looks at.
 pub(crate) fn one_schema(
     files: &[Source],
+    first: First,
     spec: &InputSpec,
     read: impl Fn(&Source) -> Result<SchemaRef, IoError>,
     keeps: impl Fn(&str, &DataType) -> bool,
 ) -> Result<Schema, IoError> {
     let declared = crate::types::declared(spec)?;
     let mut merged: Option<Merged> = None;
-    for file in in_order(files) {
+    for file in in_order_for(first, files) {
         spec.stop.check()?;
         let found = read(file).and_then(|found| checked(&found)).map_err(|error| error.in_file(file))?;
         match &mut merged {

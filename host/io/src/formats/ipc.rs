@@ -22,7 +22,7 @@ use crate::codec::{Codec, Packing};
 use crate::cut::{Cutter, heaviest_row, rows_bits};
 use crate::error::{ErrorKind, InFile, IoError};
 use crate::magic;
-use crate::places::{Opened, Source, Witness};
+use crate::places::{First, Opened, Source, Witness};
 use crate::spec::{BatchPolicy, InputSpec};
 use crate::stop::Stop;
 use crate::text::Sink;
@@ -33,7 +33,7 @@ pub(super) struct Ipc;
 impl FileFormat for Ipc {
     fn schema(&self, files: &[Source], spec: &InputSpec) -> Result<Schema, IoError> {
         let read = |file: &Source| guarded(|| Ok(open(file, spec).map_err(|error| what_it_is(file, error, spec))?.1));
-        let schema = canonical::one_schema(files, spec, read, |_, _| false)?;
+        let schema = canonical::one_schema(files, First::Whole, spec, read, |_, _| false)?;
         canonical::only_known(&schema, files, spec)?;
         Ok(schema)
     }
@@ -138,7 +138,7 @@ impl Iterator for IpcRows {
             stop.check()?;
             *batch += 1;
             let fault = |error| IoError::data(format!("cannot be read: {}", crate::error::arrow_words(error)));
-            batches.next().transpose().map_err(fault)
+            Ok(batches.next().transpose().map_err(fault)?.map(|rows| (rows, None)))
         };
         let rows = guarded(|| {
             stop.check()?;

@@ -57,8 +57,13 @@ pub(crate) trait FileFormat: Sync {
     /// The one schema of all files, in canonical types.
     fn schema(&self, files: &[Source], spec: &InputSpec) -> Result<Schema, IoError>;
 
-    /// The rows of one file, in the dataset's schema.
+    /// The rows of one file, in the dataset's schema; of a format that [skips columns](Self::skips_columns), some of its columns.
     fn read(&self, file: &Source, schema: &SchemaRef, spec: &InputSpec, policy: BatchPolicy) -> Result<Rows, IoError>;
+
+    /// Whether columns that are not asked for are not read.
+    fn skips_columns(&self) -> bool {
+        false
+    }
 
     /// Writes rows of a schema to `sink`, whose name will be `path`; refuses a schema that the format cannot hold.
     fn write(

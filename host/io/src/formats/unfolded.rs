@@ -23,6 +23,8 @@ pub(super) struct Unfolded {
     /// What a part of them may take, in bytes.
     bytes: u64,
     cutter: Cutter,
+    /// What each of the rows weighs where batches are cut, if the file says so: in bits.
+    weight: Option<u64>,
     /// Rows that the library gave so far.
     given: u64,
     /// The number of the next row.
@@ -43,13 +45,14 @@ impl Unfolded {
         let conform = Conform::new(found, before, spec, policy.bytes)?;
         let (cutter, bytes) = (Cutter::new(schema.clone(), policy), 2 * policy.bytes as u64);
         let (rows, parts) = (None, Vec::new());
-        Ok(Unfolded { conform, rows, declared, parts, typed: 0, bytes, cutter, given: 0, row: 1, ended: false })
+        let weight = None;
+        Ok(Unfolded { conform, rows, declared, parts, typed: 0, bytes, cutter, weight, given: 0, row: 1, ended: false })
     }
 
-    /// The next batch; `more` gives rows as the library has them, or null at the end.
+    /// The next batch; `more` gives rows as the library has them, or null at the end; and what each of them weighs, if that is known.
     pub(super) fn next(
         &mut self,
-        mut more: impl FnMut() -> Result<Option<RecordBatch>, IoError>,
+        mut more: impl FnMut() -> Result<Option<(RecordBatch, Option<u64>)>, IoError>,
     ) -> Result<Option<(UInt64Array, RecordBatch)>, IoError> {
         loop {
             if let Some(batch) = self.cutter.next() {
@@ -67,7 +70,7 @@ impl Unfolded {
                     self.parts.extend([part.slice(middle, part.num_rows() - middle), part.slice(0, middle)]);
                     continue;
                 }
-                self.cutter.push(&declared.rows(&part, self.typed + 1)?)?;
+                self.cutter.push_weighing(&declared.rows(&part, self.typed + 1)?, self.weight)?;
                 self.typed += part.num_rows() as u64;
                 continue;
             }
@@ -80,13 +83,14 @@ impl Unfolded {
                     self.parts.push(part);
                     continue;
                 }
-                self.cutter.push(&part)?;
+                self.cutter.push_weighing(&part, self.weight)?;
                 continue;
             }
             // What was given is let go of before there is more.
             self.rows = None;
             match more()? {
-                Some(rows) => {
+                Some((rows, weight)) => {
+                    self.weight = weight;
                     self.rows = Some(self.conform.rows(&rows, self.given + 1)?);
                     self.given += rows.num_rows() as u64;
                 }

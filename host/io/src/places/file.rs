@@ -12,7 +12,7 @@ use bytes::Bytes;
 
 use super::fault::Fault;
 use super::net::Pending;
-use super::object::{Object, SMALL};
+use super::object::{First, Object, SMALL};
 use crate::stop::{Stop, Stopped, was_stopped};
 
 /// The first block of what is read from the beginning on, and the largest, bytes.
@@ -20,9 +20,8 @@ const FIRST: u64 = 256 << 10;
 const LARGEST: u64 = 4 << 20;
 /// How many blocks are on their way, beside the one that is read.
 const AHEAD: usize = 3;
-/// What is fetched for a read at any other place, at least; and at the end, where footers are.
+/// What is fetched for a read at any other place, at least.
 const LOOSE: u64 = 64 << 10;
-const TAIL: u64 = 256 << 10;
 /// How many of those are kept.
 const KEPT: usize = 4;
 /// What ranges that are announced may hold together, before and while they are read, bytes.
@@ -156,7 +155,7 @@ impl Region {
 }
 
 impl RemoteFile {
-    pub(super) fn open(object: &Arc<Object>, stop: &Stop) -> RemoteFile {
+    pub(super) fn open(object: &Arc<Object>, first: First, stop: &Stop) -> RemoteFile {
         let mut shared = Shared::default();
         let range = 0..object.size;
         if let Some(whole) = object.take_ahead() {
@@ -164,7 +163,7 @@ impl RemoteFile {
             region.blocks.push_back(Block { range, bytes: Content::Coming(whole) });
             region.next = object.size;
             shared.whole = Some(region);
-        } else if !object.has_ranges() || object.size <= SMALL {
+        } else if !object.has_ranges() || (first == First::Whole && object.size <= SMALL) {
             shared.whole = Some(Region::new(range, object.size, Ahead::All));
         }
         RemoteFile { object: object.clone(), stop: stop.clone(), at: 0, shared: Arc::new(Mutex::new(shared)) }
@@ -191,8 +190,8 @@ impl RemoteFile {
         RemoteFile { at, ..self.clone() }
     }
 
-    /// Announces ranges that will be read, each from its beginning to its end, and begins to fetch them. Those that were announced
-    /// before the last ones are forgotten. False, and nothing is fetched, if they are many bytes and `ahead` of their time.
+    /// Announces ranges that will be read, each from its beginning to its end, and begins to fetch them. False, and nothing is fetched, if
+    /// they are many bytes and `ahead` of their time.
     pub(super) fn will_read(&self, mut ranges: Vec<Range<u64>>, ahead: bool) -> io::Result<bool> {
         let whole = |range: &Range<u64>| range.end.saturating_sub(range.start);
         if self.shared().whole.is_some() {
@@ -201,6 +200,10 @@ impl RemoteFile {
         ranges.retain(|range| range.start < range.end && range.end <= self.object.size);
         ranges.sort_by_key(|range| range.start);
         let sum = ranges.iter().fold(0, |sum: u64, range| sum.saturating_add(whole(range)));
+        let held: u64 = self.shared().announced.iter().flatten().map(|region| whole(&region.range)).sum();
+        if ahead && held.saturating_add(sum) > ANNOUNCED {
+            return Ok(false);
+        }
         let mut regions: Vec<Region> = Vec::new();
         if sum <= ANNOUNCED / 2 {
             for range in ranges {
@@ -218,14 +221,18 @@ impl RemoteFile {
             regions.extend(ranges.into_iter().map(|range| Region::new(range, block, Ahead::One)));
         }
         let mut shared = self.shared();
-        while shared.announced.len() > 1 {
-            shared.announced.pop_front();
-        }
         for region in &mut regions {
             region.begin(&self.object, 0)?;
         }
         shared.announced.push_back(regions);
         Ok(true)
+    }
+
+    /// Forgets that many of the oldest announcements.
+    pub(super) fn will_not_read_again(&self, announcements: usize) {
+        let mut shared = self.shared();
+        let count = announcements.min(shared.announced.len());
+        shared.announced.drain(..count);
     }
 
     /// Bytes from a place on, at least one and at most `most`; none at the end.
@@ -304,11 +311,10 @@ impl Shared {
             let stream = self.stream.insert(Region::new(at..size, FIRST, Ahead::Grows));
             return stream.read(at, object, stop);
         }
-        let (from, end) = match size - at <= TAIL {
-            true => (size.saturating_sub(TAIL), size),
-            false => (at, size.min(at + most.clamp(LOOSE, LARGEST))),
+        let (from, bytes) = match at >= object.tail_at() {
+            true => (object.tail_at(), object.read_tail(stop)?),
+            false => (at, object.fetch(at..size.min(at + most.clamp(LOOSE, LARGEST)))?.wait(stop)?),
         };
-        let bytes = object.fetch(from..end)?.wait(stop)?;
         self.loose.push_back((from, bytes.clone()));
         if self.loose.len() > KEPT {
             self.loose.pop_front();

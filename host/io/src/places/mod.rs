@@ -45,6 +45,7 @@ pub(crate) use callboard_words::address::Address;
 pub(crate) use committing::{HubPlace, ToCommit};
 
 use file::RemoteFile;
+pub(crate) use object::First;
 use object::Object;
 pub(crate) use upload::Follower;
 pub use upload::{Keep, Upload};
@@ -110,36 +111,44 @@ impl Source {
         }
     }
 
-    /// Opens it. What is waited for meanwhile, and while it is read, ends when `stop` says so.
+    /// Opens it, to be read from its beginning on. What is waited for meanwhile, and while it is read, ends when `stop` says so.
     pub(crate) fn open(&self, stop: &Stop) -> io::Result<Opened> {
+        self.open_for(First::Whole, stop)
+    }
+
+    /// As [`open`](Self::open), to be read from where `first` says.
+    pub(crate) fn open_for(&self, first: First, stop: &Stop) -> io::Result<Opened> {
         Ok(match &self.object {
             None => Opened::Disk(open_regular(&self.path)?),
-            Some(object) => Opened::Remote(RemoteFile::open(object, stop)),
+            Some(object) => Opened::Remote(RemoteFile::open(object, first, stop)),
         })
     }
 }
 
 /// Files that will be opened one after another: small ones are fetched some time before they are.
 pub(crate) fn in_order(files: &[Source]) -> impl Iterator<Item = &Source> {
+    in_order_for(First::Whole, files)
+}
+
+/// As [`in_order`], of files of which this part is read first.
+pub(crate) fn in_order_for(first: First, files: &[Source]) -> impl Iterator<Item = &Source> {
     let mut next = 0;
-    files.iter().enumerate().inspect(move |(at, _)| fetch_ahead(files, *at, &mut next)).map(|(_, file)| file)
+    files.iter().enumerate().inspect(move |(at, _)| fetch_ahead(first, files, *at, &mut next)).map(|(_, file)| file)
 }
 
 /// How many files, and bytes, are fetched before they are opened.
 const FILES_AHEAD: usize = 256;
 const BYTES_AHEAD: u64 = 16 << 20;
 
-/// Begins to fetch small files behind the one at `at`; `next` is the first that was not looked at.
-pub(crate) fn fetch_ahead(files: &[Source], at: usize, next: &mut usize) {
-    let size = |file: &Source| {
-        file.object.as_ref().map_or(0, |object| if object.size <= object::SMALL { object.size } else { 0 })
-    };
+/// Begins to fetch small files behind the one at `at`, or the ends of files; `next` is the first that was not looked at.
+pub(crate) fn fetch_ahead(first: First, files: &[Source], at: usize, next: &mut usize) {
+    let size = |file: &Source| file.object.as_ref().map_or(0, |object| object.ahead(first));
     let behind = files.get(at..*next).unwrap_or_default();
     let mut bytes: u64 = behind.iter().map(size).sum();
     *next = (*next).max(at);
     while *next < files.len() && *next - at < FILES_AHEAD && bytes < BYTES_AHEAD {
         let Some(object) = &files[*next].object else { return };
-        bytes += object.fetch_ahead();
+        bytes += object.fetch_ahead(first);
         *next += 1;
     }
 }
@@ -205,6 +214,13 @@ impl Opened {
         match self {
             Opened::Disk(_) => Ok(true),
             Opened::Remote(file) => file.will_read(ranges(), ahead),
+        }
+    }
+
+    /// Forgets that many of the oldest announcements.
+    pub(crate) fn will_not_read_again(&self, announcements: usize) {
+        if let Opened::Remote(file) = self {
+            file.will_not_read_again(announcements);
         }
     }
 

@@ -1,7 +1,9 @@
 //! An object of a place: its size and version, and ranges of its bytes.
 
 use std::fmt;
+use std::io;
 use std::ops::Range;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 use bytes::Bytes;
@@ -16,10 +18,11 @@ use super::fault::{Doing, Fault};
 use super::net::{self, Pending};
 use super::web;
 use crate::error::ErrorKind;
+use crate::stop::Stop;
 use callboard_words::address::Address;
 
 /// How many ranges are fetched at the same time, of all objects together.
-const AT_ONCE: usize = 64;
+const AT_ONCE: usize = 256;
 static TURNS: LazyLock<Semaphore> = LazyLock::new(|| Semaphore::new(AT_ONCE));
 
 /// How often a range is continued without a byte having come.
@@ -27,6 +30,29 @@ const TRIES: u32 = 6;
 
 /// What is fetched whole, and ahead of its turn: objects of up to this many bytes.
 pub(super) const SMALL: u64 = 1 << 20;
+/// What is fetched of an object's end, where footers are, bytes.
+pub(super) const TAIL: u64 = 64 << 10;
+/// What of these is kept for whoever reads them again, bytes, of all objects together.
+const KEPT: u64 = 16 << 20;
+static TAILS: AtomicU64 = AtomicU64::new(0);
+
+/// What of an object is fetched before it is opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum First {
+    /// All of it, if it is small.
+    Whole,
+    /// Its end, for a format that has a footer and is read here and there.
+    Tail,
+}
+
+/// The end of an object.
+#[derive(Default)]
+enum Tail {
+    #[default]
+    Unknown,
+    Coming(Pending<Bytes>),
+    Kept(Bytes),
+}
 
 /// How an object is reached.
 #[derive(Clone)]
@@ -44,6 +70,15 @@ pub(crate) struct Object {
     pub(super) version: Option<String>,
     /// All of it, if it was asked for ahead.
     whole: Mutex<Option<Pending<Bytes>>>,
+    tail: Mutex<Tail>,
+}
+
+impl Drop for Object {
+    fn drop(&mut self) {
+        if let Tail::Kept(bytes) = self.tail.get_mut().unwrap_or_else(PoisonError::into_inner) {
+            TAILS.fetch_sub(bytes.len() as u64, Ordering::Relaxed);
+        }
+    }
 }
 
 impl fmt::Debug for Object {
@@ -54,7 +89,7 @@ impl fmt::Debug for Object {
 
 impl Object {
     pub(super) fn new(address: Address, via: Via, size: u64, version: Option<String>) -> Object {
-        Object { address, via, size, version, whole: Mutex::new(None) }
+        Object { address, via, size, version, whole: Mutex::default(), tail: Mutex::default() }
     }
 
     /// As a store lists it.
@@ -71,8 +106,25 @@ impl Object {
         }
     }
 
-    /// Begins to fetch all of an object that is small, if that has not begun. What it takes is said; 0 if nothing is fetched.
-    pub(super) fn fetch_ahead(self: &Arc<Object>) -> u64 {
+    /// What is fetched ahead of it, bytes.
+    pub(super) fn ahead(&self, first: First) -> u64 {
+        match first {
+            First::Whole if self.size <= SMALL => self.size,
+            First::Whole => 0,
+            First::Tail if self.has_ranges() => self.size.min(TAIL),
+            First::Tail => 0,
+        }
+    }
+
+    /// Begins to fetch the first part of an object, if that has not begun. What it takes is said; 0 if nothing is fetched.
+    pub(super) fn fetch_ahead(self: &Arc<Object>, first: First) -> u64 {
+        if first == First::Tail {
+            let mut tail = self.tail.lock().unwrap_or_else(PoisonError::into_inner);
+            if self.ahead(first) > 0 && matches!(*tail, Tail::Unknown) {
+                *tail = self.fetch(self.tail_at()..self.size).map_or(Tail::Unknown, Tail::Coming);
+            }
+            return self.ahead(first);
+        }
         let mut whole = self.whole.lock().unwrap_or_else(PoisonError::into_inner);
         if self.size > SMALL || self.size == 0 {
             return 0;
@@ -82,6 +134,37 @@ impl Object {
             *whole = self.fetch(0..self.size).ok();
         }
         self.size
+    }
+
+    /// Where its end begins.
+    pub(super) fn tail_at(&self) -> u64 {
+        self.size.saturating_sub(TAIL)
+    }
+
+    /// Its end.
+    pub(super) fn read_tail(self: &Arc<Object>, stop: &Stop) -> io::Result<Bytes> {
+        let known = std::mem::take(&mut *self.tail.lock().unwrap_or_else(PoisonError::into_inner));
+        let bytes = match known {
+            Tail::Kept(bytes) => {
+                TAILS.fetch_sub(bytes.len() as u64, Ordering::Relaxed);
+                bytes
+            }
+            Tail::Coming(pending) => pending.wait(stop)?,
+            Tail::Unknown => self.fetch(self.tail_at()..self.size)?.wait(stop)?,
+        };
+        let length = bytes.len() as u64;
+        if TAILS.fetch_add(length, Ordering::Relaxed) + length > KEPT {
+            TAILS.fetch_sub(length, Ordering::Relaxed);
+        } else {
+            let before = std::mem::replace(
+                &mut *self.tail.lock().unwrap_or_else(PoisonError::into_inner),
+                Tail::Kept(bytes.clone()),
+            );
+            if let Tail::Kept(before) = before {
+                TAILS.fetch_sub(before.len() as u64, Ordering::Relaxed);
+            }
+        }
+        Ok(bytes)
     }
 
     /// All of it, as far as it was asked for.

@@ -85,6 +85,16 @@ impl Routes {
         Ok(Routes { columns, schema: Arc::new(Schema::new(fields)), routes: ways, files, cancel })
     }
 
+    /// The columns that decide, by their places.
+    pub(crate) fn columns(&self) -> &[usize] {
+        &self.columns
+    }
+
+    /// Other places of the columns that decide, of which none is left out.
+    pub(crate) fn moved(&mut self, places: &[Option<usize>]) {
+        self.columns = self.columns.iter().filter_map(|at| places[*at]).collect();
+    }
+
     /// Where the routes lead, in their order.
     pub(crate) fn feeds(&self) -> impl Iterator<Item = &Feed> {
         self.routes.iter().map(|(feed, _)| feed)

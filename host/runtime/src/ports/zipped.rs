@@ -134,6 +134,28 @@ impl Zipped {
         Ok((zipped, holds.into()))
     }
 
+    /// Columns of branches that some of the zipped columns are made of, each by its branch and its place there.
+    pub(crate) fn made_of(&self, wanted: &[bool]) -> Vec<(usize, usize)> {
+        let columns = self.columns.iter().zip(wanted).filter(|(_, wanted)| **wanted);
+        let columns = columns.flat_map(|(From::First(of) | From::List(of, ..), _)| of.iter().copied());
+        columns.chain(self.stamps.iter().copied().enumerate()).collect()
+    }
+
+    /// Leaves out columns that are not wanted. The branches have other columns now, to which theirs have moved.
+    pub(crate) fn leave_out(&mut self, wanted: &[bool], branches: &[(SchemaRef, Vec<Option<usize>>)]) {
+        let mut keep = wanted.iter();
+        self.columns.retain(|_| keep.next().is_some_and(|wanted| *wanted));
+        let moved = |(branch, at): (usize, usize)| Some((branch, branches[branch].1[at]?));
+        for From::First(of) | From::List(of, ..) in &mut self.columns {
+            *of = of.iter().copied().filter_map(moved).collect();
+        }
+        let stamps = self.stamps.iter().copied().enumerate().filter_map(moved);
+        self.stamps = stamps.map(|(_, at)| at).collect();
+        let fields = self.schema.fields().iter().zip(wanted).filter(|(_, wanted)| **wanted);
+        self.schema = Arc::new(Schema::new(fields.map(|(field, _)| field.clone()).collect::<Vec<_>>()));
+        self.branches = branches.iter().map(|(schema, _)| schema.clone()).collect();
+    }
+
     /// How many branches there are.
     pub(crate) fn branches(&self) -> usize {
         self.branches.len()

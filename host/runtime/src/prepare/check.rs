@@ -72,7 +72,7 @@ pub(crate) struct Way {
     pub(crate) edges: Vec<Edge>,
     /// How their rows are joined, if they are not appended.
     pub(crate) zip: Option<Arc<Zipped>>,
-    /// What each column holds, as [`Checked::holds`].
+    /// What each column of them all holds, as [`Checked::holds`].
     holds: Arc<[u32]>,
 }
 
@@ -81,8 +81,10 @@ pub(crate) struct Way {
 pub(crate) struct Checked {
     pub(crate) inputs: BTreeMap<String, Input>,
     pub(crate) files: Arc<Files>,
-    /// The rows that each input and step puts out.
+    /// The rows that each input and step puts out, as far as they are carried.
     pub(crate) schemas: HashMap<Feed, SchemaRef>,
+    /// The same with all columns.
+    pub(crate) all: HashMap<Feed, SchemaRef>,
     pub(crate) bounds: HashMap<String, Arc<Bound>>,
     /// What each step declared, in this process or, in a replay, in the run's.
     pub(crate) declared: BTreeMap<String, Declared>,
@@ -244,7 +246,7 @@ impl Checked {
         places::check_grants(plan, settings, &reserved)
     }
 
-    /// Follows the schema through `declare` from the inputs to the outputs.
+    /// Follows the schema through `declare` from the inputs to the outputs, and leaves out what is wanted nowhere.
     pub(crate) fn follow(mut self, run: &Prepared, memory: &Memory) -> Result<Checked, RunError> {
         let plan = &run.plan;
         let mut columns = 0_u64;
@@ -316,7 +318,7 @@ impl Checked {
             self.outputs.insert(output.name.clone(), Output { spec, schema, columns, chosen });
             self.ways.insert(Reader::Output(output.name.clone()), vec![way]);
         }
-        Ok(self)
+        self.with_what_is_wanted(plan)
     }
 
     /// Checks the routes of a feed against its columns.

@@ -8,6 +8,7 @@ pub(crate) mod input;
 pub(crate) mod needs;
 pub(crate) mod places;
 mod profile;
+mod wanted;
 mod width;
 
 use std::collections::{BTreeMap, HashMap};
@@ -189,7 +190,16 @@ impl Prepared {
 
     /// The columns of a feed before its rows are numbered for a zip.
     pub(crate) fn unstamped(&self, feed: &Feed) -> SchemaRef {
-        let schema = self.schema(feed);
+        self.without_stamp(feed, self.schema(feed))
+    }
+
+    /// All columns of an input's files, whichever are read.
+    pub(crate) fn columns_of_files(&self, input: &str) -> SchemaRef {
+        let feed = Feed::node(input);
+        self.without_stamp(&feed, &self.checked.all[&feed])
+    }
+
+    fn without_stamp(&self, feed: &Feed, schema: &SchemaRef) -> SchemaRef {
         match self.is_fork(feed).then(|| schema.fields().split_last()).flatten() {
             Some((_, fields)) => Arc::new(Schema::new(fields.to_vec())),
             None => schema.clone(),
@@ -295,12 +305,12 @@ impl Prepared {
         self.checked.routes.get(whole)
     }
 
-    /// The columns of what each input and step puts out, and of each output, as phrases, in the order of the plan. An output whose name
+    /// All columns of what each input and step puts out, and those of each output, as phrases, in the order of the plan. An output whose name
     /// an input or a step has too is called `NAME (output)`.
     pub(crate) fn schemas(&self) -> Vec<(String, String)> {
         let nodes = self.plan.inputs().iter().map(|input| &input.name);
         let nodes = nodes.chain(self.plan.stages().iter().flat_map(|stage| &stage.steps));
-        let of = nodes.map(|node| (node.clone(), columns_of(self.schema(&Feed::node(node)))));
+        let of = nodes.map(|node| (node.clone(), columns_of(&self.checked.all[&Feed::node(node)])));
         let outputs = self.checked.outputs.iter();
         let shared = |name: &str| self.plan.input(name).is_some() || self.plan.step(name).is_some();
         let called = |name: &str| if shared(name) { format!("{name} (output)") } else { name.to_owned() };

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use callboard_plan::{Feed, Plan};
 
 use super::live::Live;
-use crate::error::RunError;
+use crate::error::{Class, RunError};
 use crate::store::Spill;
 use crate::store::records::Sealed;
 use crate::store::spill;
@@ -32,7 +32,12 @@ impl BetweenStages {
                 run.prepared.plan.edges_out_of(feed).filter_map(|edge| run.prepared.plan.stage_of_reader(&edge.to));
             if stages.any(|stage| !run.prepared.past.stages.contains_key(&stage)) {
                 let opened = boundary.open(run, feed, &left);
-                opened.map_err(|error| RunError::unread("rows between stages", &error))?;
+                opened.map_err(|error| match error.kind() {
+                    // Of a run in which a step is another component now, which reads other columns.
+                    io::ErrorKind::Unsupported => RunError::new(Class::Pipeline, error.to_string())
+                        .help("run the pipeline again: work on rows that did not change is not done twice"),
+                    _ => RunError::unread("rows between stages", &error),
+                })?;
             }
         }
         run.quota.take_written();

@@ -8,8 +8,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use arrow::datatypes::Schema;
 use callboard_io::beneath::Dir;
-use callboard_plan::{Feed, Kind, Origin};
+use callboard_plan::{Kind, Origin};
 
 use crate::error::{Class, RunError};
 use crate::events::Event;
@@ -26,7 +27,7 @@ use crate::store::seen::Seen;
 use crate::store::sync::{Syncer, Syncing};
 use crate::store::work::read_header;
 use crate::store::{
-    Folder, Key, Quota, Recorded, RecordedInput, Work, folder, granted, limits_of, make_dir, schema_text,
+    Folder, Key, Quota, Recorded, RecordedInput, Work, folder, granted, limits_of, make_dir, schema_digest, schema_text,
 };
 
 /// The folder of a run that is going on.
@@ -162,12 +163,13 @@ impl Kept {
         self.works.get(step)
     }
 
-    /// The batches of an input as they were seen before.
-    pub(crate) fn seen(&self, input: &str) -> io::Result<Option<Seen>> {
+    /// The batches of an input, of these columns, as they were seen before.
+    pub(crate) fn seen(&self, input: &str, columns: &Schema) -> io::Result<Option<Seen>> {
         let Some(log) = &self.log else { return Ok(None) };
         let folder = self.folder.join("seen");
         make_dir(&folder)?;
-        Seen::open(folder.join(input), log.digest_seed, &log.syncing.syncer).map(Some)
+        let name = format!("{input}.{}", schema_digest(columns));
+        Seen::open(folder.join(name), log.digest_seed, &log.syncing.syncer).map(Some)
     }
 
     /// How far an output has been written.
@@ -225,7 +227,7 @@ impl Kept {
 fn recorded(run: &Prepared, digest_seed: Option<u64>) -> Recorded {
     let inputs = run.checked.inputs.iter().map(|(name, input)| {
         let (files, versions, bytes) = (input.names.clone(), input.versions.clone(), input.bytes);
-        let schema = schema_text(&run.unstamped(&Feed::node(name)));
+        let schema = schema_text(&run.columns_of_files(name));
         (name.clone(), RecordedInput { files, versions, bytes, schema })
     });
     let absolute = |path: &Path| std::path::absolute(if path.as_os_str().is_empty() { Path::new(".") } else { path });

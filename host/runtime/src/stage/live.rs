@@ -241,7 +241,8 @@ impl<'a> Live<'a> {
     }
 
     pub(crate) fn seen(&self, input: &str) -> Result<Option<Seen>, RunError> {
-        self.kept.seen(input).map_err(|error| RunError::unwritten("write to the run's folder", &error))
+        let columns = self.prepared.schema(&Feed::node(input));
+        self.kept.seen(input, columns).map_err(|error| RunError::unwritten("write to the run's folder", &error))
     }
 
     pub(crate) fn positions(&self, output: &str) -> Result<Option<Positions>, RunError> {

@@ -10,6 +10,7 @@ use arrow::ipc::convert::try_schema_from_ipc_buffer;
 use arrow::ipc::reader::FileDecoder;
 use arrow::ipc::writer::StreamEncoder;
 use arrow::ipc::{Block, MetadataVersion};
+use twox_hash::XxHash3_64;
 
 /// Makes bytes of the batches of a schema.
 pub(crate) struct RowEncoder(StreamEncoder);
@@ -53,6 +54,11 @@ pub(crate) fn schema_text(schema: &Schema) -> String {
         .and_then(|mut encoder| encoder.encode(&RecordBatch::new_empty(schema.clone().into())));
     let bytes = bytes.expect("schemas that run can be written");
     callboard_sandbox::hex(&bytes.iter().flat_map(|part| part.iter().copied()).collect::<Vec<u8>>())
+}
+
+/// A digest of a schema, to the last detail.
+pub(crate) fn schema_digest(schema: &Schema) -> String {
+    format!("{:016x}", XxHash3_64::oneshot(schema_text(schema).as_bytes()))
 }
 
 /// The schema of [`schema_text`].

@@ -29,7 +29,7 @@ pub(crate) mod work;
 
 pub(crate) use folder::Folder;
 pub(crate) use frames::{make_dir, named, regular};
-pub(crate) use ipc::{schema_of_text, schema_text};
+pub(crate) use ipc::{schema_digest, schema_of_text, schema_text};
 pub(crate) use lock::is_held;
 pub(crate) use past::{InPlace, Past};
 pub(crate) use pile::Pile;

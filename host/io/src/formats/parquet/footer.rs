@@ -11,12 +11,13 @@ use super::thrift::{self, Found};
 use super::words;
 use crate::error::IoError;
 use crate::magic;
-use crate::places::{Opened, Source};
+use crate::places::{First, Opened, Source};
 use crate::spec::InputSpec;
 
 /// Opens a file and reads its footer.
 pub(super) fn open(path: &Source, spec: &InputSpec) -> Result<(Opened, ArrowReaderMetadata), IoError> {
-    let file = path.open(&spec.stop).map_err(|error| IoError::system("cannot open", &error).in_file(path))?;
+    let file =
+        path.open_for(First::Tail, &spec.stop).map_err(|error| IoError::system("cannot open", &error).in_file(path))?;
     let witness = file.witness();
     let metadata = read(&file, path, spec).map_err(|error| witness.instead_of(error).in_file(path))?;
     Ok((file, metadata))

@@ -209,6 +209,12 @@ impl Checked {
         Ok((Checked { columns, units, spec: spec.clone() }, metadata))
     }
 
+    /// Leaves out columns that are not read, by their numbers among the file's columns.
+    pub(super) fn keep(&mut self, is_read: impl Fn(usize) -> bool) {
+        let kept = std::mem::take(&mut self.columns).into_iter().zip(std::mem::take(&mut self.units));
+        (self.columns, self.units) = kept.filter(|(column, _)| is_read(column.leaf)).unzip();
+    }
+
     /// Looks at every value of a row group, before which there are `before` rows.
     ///
     /// # Errors

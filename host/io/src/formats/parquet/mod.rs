@@ -1,5 +1,5 @@
-//! Apache Parquet. Read row group by row group, in batches whose size follows the group's average row, so that memory
-//! stays flat.
+//! Apache Parquet. Read row group by row group, the columns that are asked for, in batches whose size follows the group's average row, so that
+//! memory stays flat.
 //!
 //! Written by default with zstd at level 1 (of text it leaves about half of what snappy does, for little more time) and the Arrow schema
 //! embedded, so that types come back as they went. A row group ends at 128 Ki rows or 16 MiB of memory ([`groups`]), whichever is first, and its
@@ -28,7 +28,7 @@ use super::{FileFormat, RowWriter, Rows, guarded};
 use crate::canonical;
 use crate::codec::Packing;
 use crate::error::IoError;
-use crate::places::Source;
+use crate::places::{First, Source};
 use crate::spec::{BatchPolicy, InputSpec};
 use crate::text::Sink;
 use crate::values::Rule;
@@ -45,7 +45,7 @@ impl FileFormat for Parquet {
             let may_be = matches!(found, DataType::Timestamp(_, None)) || found.is_nested();
             may_be && units.borrow().is_int96(name)
         };
-        let schema = canonical::one_schema(files, spec, read, keeps)?;
+        let schema = canonical::one_schema(files, First::Tail, spec, read, keeps)?;
         let units = units.borrow();
         canonical::only_known(&schema, files, &units.others(spec))?;
         units.settle(schema, spec).map_err(|error| error.in_file(&files[0]))
@@ -53,6 +53,10 @@ impl FileFormat for Parquet {
 
     fn read(&self, file: &Source, schema: &SchemaRef, spec: &InputSpec, policy: BatchPolicy) -> Result<Rows, IoError> {
         read::rows(file, schema, spec, policy)
+    }
+
+    fn skips_columns(&self) -> bool {
+        true
     }
 
     fn write(&self, sink: Sink, schema: &SchemaRef, _: &Path, packing: Packing) -> Result<Box<dyn RowWriter>, IoError> {

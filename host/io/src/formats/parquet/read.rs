@@ -4,13 +4,14 @@
 //! read again without the rows that were given already: first with its texts as views, so that a dictionary's entry that a million rows
 //! have is in memory once, and is unfolded a part at a time ([`Unfolded`]); then in smaller batches. Texts of lists are views at once.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::{DataType, Field, FieldRef, Fields, SchemaRef};
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ParquetRecordBatchReader};
 use parquet::arrow::{FieldLevels, ProjectionMask, parquet_to_arrow_field_levels};
-use parquet::file::metadata::RowGroupMetaData;
+use parquet::file::metadata::{ColumnChunkMetaData, RowGroupMetaData};
 
 use super::super::Taken;
 use super::super::unfolded::Unfolded;
@@ -41,13 +42,59 @@ pub(super) fn rows(path: &Source, schema: &SchemaRef, spec: &InputSpec, policy: 
     guarded(|| {
         let (file, metadata) = footer::open(path, spec)?;
         let fault = |error| IoError::data(format!("cannot be read: {}", words(error))).in_file(path);
-        let (int96, metadata) = Checked::of(metadata, schema, spec).map_err(fault)?;
+        let (mut int96, metadata) = Checked::of(metadata, schema, spec).map_err(fault)?;
         let file_schema = metadata.metadata().file_metadata().schema_descr();
-        let unfolded = Unfolded::new(&logical::noted(metadata.schema(), file_schema), schema, spec, policy)?;
-        let groups = Groups::new(file, metadata, int96, policy, spec).map_err(|error| error.in_file(path))?;
+        let noted = logical::noted(metadata.schema(), file_schema);
+        let read = Wanted::of(schema, &metadata);
+        int96.keep(|leaf| read.mask.leaf_included(leaf));
+        let found = noted.project(&read.fields).map_err(|error| IoError::from_arrow(error).in_file(path))?;
+        let unfolded = Unfolded::new(&found, schema, spec, policy)?;
+        let groups = Groups::new(file, metadata, read, int96, policy, spec).map_err(|error| error.in_file(path))?;
         let witness = groups.file.witness();
         Ok(Box::new(ParquetRows { groups, unfolded, witness }) as Rows)
     })
+}
+
+/// How many row groups are fetched at the same time, at most.
+const GROUPS_AHEAD: usize = 32;
+
+/// Which columns of a file are read.
+struct Wanted {
+    /// Their places among the columns of the file.
+    fields: Vec<usize>,
+    mask: ProjectionMask,
+    /// How many columns without members these are.
+    leaves: usize,
+    /// Whether there are others.
+    is_part: bool,
+}
+
+impl Wanted {
+    /// Those of a schema. If the file has none of them, its narrowest column tells how many rows there are.
+    fn of(schema: &SchemaRef, metadata: &ArrowReaderMetadata) -> Wanted {
+        let file = metadata.parquet_schema();
+        let wanted: HashSet<&str> = schema.fields().iter().map(|field| field.name().as_str()).collect();
+        let all = metadata.schema().fields();
+        let mut fields: Vec<usize> = (0..all.len()).filter(|at| wanted.contains(all[*at].name().as_str())).collect();
+        if fields.is_empty() {
+            fields.extend(
+                (0..all.len()).min_by_key(|at| (all[*at].data_type().is_nested(), least(all[*at].data_type()))),
+            );
+        }
+        let names: HashSet<&str> = fields.iter().map(|at| all[*at].name().as_str()).collect();
+        let roots = file.root_schema().get_fields().iter().enumerate();
+        let roots = roots.filter(|(_, root)| names.contains(root.name())).map(|(at, _)| at);
+        let mask = ProjectionMask::roots(file, roots);
+        let leaves = (0..file.num_columns()).filter(|leaf| mask.leaf_included(*leaf)).count();
+        let is_part = leaves < file.num_columns();
+        Wanted { fields, mask, leaves, is_part }
+    }
+
+    /// The chunks of a row group that are read.
+    fn chunks<'a>(&'a self, group: &'a RowGroupMetaData) -> impl Iterator<Item = &'a ColumnChunkMetaData> {
+        let columns = group.columns().iter().enumerate();
+        columns.filter(|(leaf, _)| self.mask.leaf_included(*leaf)).map(|(_, column)| column)
+    }
 }
 
 /// The same column with its texts as views, or those of its lists alone.
@@ -97,6 +144,7 @@ struct Groups {
     file: Arc<Opened>,
     size: u64,
     metadata: ArrowReaderMetadata,
+    read: Wanted,
     /// With texts as views in lists alone, and everywhere; or, where the library takes no such wish, as it decodes them.
     levels: Vec<(Views, FieldLevels)>,
     int96: Checked,
@@ -104,8 +152,9 @@ struct Groups {
     policy: BatchPolicy,
     spec: InputSpec,
     next: usize,
-    /// Groups whose place in the file is announced to it.
+    /// Groups whose place in the file is announced to it, and those of them that have been read.
     announced: usize,
+    forgotten: usize,
     open: Option<Group>,
     /// Rows of the groups before.
     before: u64,
@@ -126,6 +175,7 @@ impl Groups {
     fn new(
         file: Opened,
         metadata: ArrowReaderMetadata,
+        read: Wanted,
         int96: Checked,
         policy: BatchPolicy,
         spec: &InputSpec,
@@ -135,7 +185,7 @@ impl Groups {
             let hint: Fields =
                 metadata.schema().fields().iter().map(|field| as_views(field, views == Views::All)).collect();
             let hint = (views != Views::None).then_some(&hint);
-            parquet_to_arrow_field_levels(metadata.parquet_schema(), ProjectionMask::all(), hint)
+            parquet_to_arrow_field_levels(metadata.parquet_schema(), read.mask.clone(), hint)
                 .map(|levels| (views, levels))
                 .map_err(|error| IoError::data(format!("cannot be read: {}", words(error))))
         };
@@ -144,7 +194,8 @@ impl Groups {
             Ok(levels) => levels,
             Err(_) => vec![levels(Views::None)?],
         };
-        let least = metadata.schema().fields().iter().fold(0, |sum, f| least(f.data_type()).saturating_add(sum));
+        let fields = metadata.schema().fields();
+        let least = read.fields.iter().fold(0, |sum: u64, at| least(fields[*at].data_type()).saturating_add(sum));
         if least > spec.limits.batch {
             let allowed = limits::size(spec.limits.batch);
             let message = format!("a row takes {} MiB in memory, more than the {allowed} allowed", least >> 20);
@@ -158,6 +209,7 @@ impl Groups {
             file,
             size,
             metadata,
+            read,
             levels,
             int96,
             least,
@@ -165,13 +217,15 @@ impl Groups {
             spec,
             next: 0,
             announced: 0,
+            forgotten: 0,
             open: None,
             before: 0,
         })
     }
 
-    /// Rows as the library gives them, or null at the end.
-    fn next(&mut self) -> Result<Option<RecordBatch>, IoError> {
+    /// Rows as the library gives them, or null at the end; and what each weighs where batches are cut, in bits, if not all columns are read.
+    /// That is of all columns of the file, so batches do not end elsewhere because some other column is read.
+    fn next(&mut self) -> Result<Option<(RecordBatch, Option<u64>)>, IoError> {
         loop {
             // Rows that are read again and left out are many batches, too.
             self.spec.stop.check()?;
@@ -197,7 +251,9 @@ impl Groups {
                         return Err(differs(announced, &format!("{} or more", group.given)));
                     }
                     if rows.num_rows() > 0 {
-                        return Ok(Some(rows));
+                        let group = self.metadata.metadata().row_group(self.next - 1);
+                        let all = || row_bytes(group, group.columns().iter()).saturating_mul(8);
+                        return Ok(Some((rows, self.read.is_part.then(all))));
                     }
                 }
                 Some(Err(_)) if group.account.exceeded() => {
@@ -231,18 +287,18 @@ impl Groups {
         }
     }
 
-    /// Says where a group is in the file, and the one behind it if that is little.
+    /// Says where a group is in the file, and those behind it as far as they are little.
     fn announce(&mut self, group: usize) -> Result<(), IoError> {
-        for (ahead, group) in [(false, group), (true, group + 1)] {
-            let metadata = self.metadata.metadata();
-            if group < self.announced || group >= metadata.num_row_groups() {
-                continue;
-            }
+        self.file.will_not_read_again(group.saturating_sub(self.forgotten));
+        self.forgotten = group;
+        let end = self.metadata.metadata().num_row_groups().min(group + GROUPS_AHEAD);
+        for group in group.max(self.announced)..end {
+            let (metadata, ahead) = (self.metadata.metadata(), group > self.forgotten);
             let range = |column| {
                 let chunk = footer::chunk(metadata, column, self.size).ok()?;
                 Some(chunk.start..chunk.start + chunk.length)
             };
-            let ranges = || metadata.row_group(group).columns().iter().filter_map(range).collect();
+            let ranges = || self.read.chunks(metadata.row_group(group)).filter_map(range).collect();
             let announced = self.file.will_read(ranges, ahead);
             if !announced.map_err(|error| IoError::system("cannot read", &error))? {
                 break;
@@ -254,15 +310,15 @@ impl Groups {
 
     fn rows_of_batch(&self) -> u64 {
         let group = self.metadata.metadata().row_group(self.next - 1);
-        (self.policy.bytes as u64 / row_bytes(group).max(self.least)).clamp(1, self.policy.rows as u64)
+        let bytes = row_bytes(group, self.read.chunks(group));
+        (self.policy.bytes as u64 / bytes.max(self.least)).clamp(1, self.policy.rows as u64)
     }
 
     /// Opens the row group before the next, of which some rows were given already.
     fn open(&self, rows: u64, way: usize, given: u64) -> Result<Group, IoError> {
         let metadata = self.metadata.metadata().clone();
-        let columns = self.metadata.parquet_schema().num_columns();
-        let account =
-            Arc::new(Account::new(rows, self.levels[way].0, self.policy.bytes, columns, self.spec.limits.batch));
+        let (views, bytes) = (self.levels[way].0, self.policy.bytes);
+        let account = Arc::new(Account::new(rows, views, bytes, self.read.leaves, self.spec.limits.batch));
         let counted = Counted {
             file: self.file.clone(),
             size: self.size,
@@ -281,15 +337,15 @@ fn differs(announced: u64, found: &str) -> IoError {
     IoError::data(format!("is corrupt: it announces {announced} rows, and its pages hold {found}"))
 }
 
-/// What a row of the group takes in memory, on average and at least 1: what pages hold, or where text repeats and a page's
+/// What these columns of a row of the group take in memory, on average and at least 1: what pages hold, or where text repeats and a page's
 /// dictionary holds it once, what the writer noted; and no less than its values take when they are decoded.
-fn row_bytes(group: &RowGroupMetaData) -> u64 {
-    let column = |column: &parquet::file::metadata::ColumnChunkMetaData| {
+fn row_bytes<'a>(group: &RowGroupMetaData, chunks: impl Iterator<Item = &'a ColumnChunkMetaData>) -> u64 {
+    let column = |column: &ColumnChunkMetaData| {
         let text = column.unencoded_byte_array_data_bytes().unwrap_or(0);
         let pages = column.uncompressed_size().max(text).max(0) as u64;
         pages.max((column.num_values().max(0) as u64).saturating_mul(width(column.column_descr())))
     };
-    let bytes = group.columns().iter().fold(0u64, |sum, chunk| sum.saturating_add(column(chunk)));
+    let bytes = chunks.fold(0u64, |sum, chunk| sum.saturating_add(column(chunk)));
     (bytes / group.num_rows().max(1) as u64).max(1)
 }
 

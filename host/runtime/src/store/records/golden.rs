@@ -41,6 +41,7 @@ fn sealed() -> Sealed {
         rows: 3,
         bytes: 4,
         checksum: "00000000000000aa".to_owned(),
+        columns: "ff".to_owned(),
         digests: BTreeMap::from([("07".to_owned(), vec!["bb".to_owned()])]),
         bases: vec![Base { feed: Feed::door("quality", Door::Dropped), checksum: "cc".to_owned() }],
         logs: vec![BaseLog { path: "work/quality/000.log".into(), schema: "dd".to_owned() }],

@@ -15,6 +15,8 @@ pub(crate) struct Sealed {
     pub(crate) bytes: u64,
     /// XXH3-64 over the checksums of all frames, hexadecimal.
     pub(crate) checksum: String,
+    /// A digest of its columns, which depend on what reads them: hexadecimal.
+    pub(crate) columns: String,
     /// The digest of each column's values, by seed: those under which global steps look for their work. All hexadecimal.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(crate) digests: BTreeMap<String, Vec<String>>,

@@ -21,7 +21,7 @@ use callboard_plan::{Feed, Plan};
 use twox_hash::XxHash3_64;
 
 use super::frames::FrameFile;
-use super::ipc::{schema_of_text, schema_text};
+use super::ipc::{schema_digest, schema_of_text, schema_text};
 use super::records::Frame;
 use super::records::{Base, BaseLog, Column, Reference, Sealed};
 use super::work::Log;
@@ -90,6 +90,10 @@ impl Spill {
         bases: Vec<Arc<Spill>>,
         quota: Arc<Quota>,
     ) -> io::Result<Spill> {
+        if sealed.columns != schema_digest(&schema) {
+            let words = format!("the rows of `{feed}` were kept without columns that are needed now");
+            return Err(io::Error::new(io::ErrorKind::Unsupported, words));
+        }
         if !bases.iter().map(|base| base.as_base()).eq(sealed.bases.iter().cloned()) {
             return Err(damaged(&folder, "the rows that it refers to are not those that were there"));
         }

@@ -18,7 +18,7 @@ use crate::rows::digest::ColumnDigests;
 use crate::rows::{Batch, record_batch};
 use crate::store::LogColumn;
 use crate::store::frames::{FrameFile, FrameWriter, make_dir, named};
-use crate::store::ipc::RowEncoder;
+use crate::store::ipc::{RowEncoder, schema_digest};
 use crate::store::records::Frame;
 use crate::store::records::{Column, InLog, Reference};
 use crate::store::sync::Syncer;
@@ -211,6 +211,7 @@ impl SpillWriter {
             rows: self.rows,
             bytes: self.bytes,
             checksum: format!("{:016x}", self.checksum.finish()),
+            columns: schema_digest(&self.schema),
             digests: self.digests.iter().map(ColumnDigests::finish).collect(),
             bases: self.bases.iter().map(|base| base.as_base()).collect(),
             logs: self.logs.iter().map(|log| BaseLog::of(log)).collect(),
