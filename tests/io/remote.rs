@@ -208,7 +208,13 @@ fn what_stays_wrong_is_said() {
         assert!(text.contains("S3 answers 400 ExpiredToken") && text.contains("get new credentials"), "{text}");
         server.fault(|request| (request.method == "GET").then_some(Fault::Status(403, "RequestTimeTooSkewed", None)));
         let (_, text) = said(path);
-        assert!(text.contains("set this machine's clock"), "{text}");
+        assert!(text.contains("clock is wrong") && text.contains("set this machine's clock"), "{text}");
+        server.fault(|_| Some(Fault::Elsewhere("eu-west-3")));
+        let (kind, text) = said(path);
+        assert!(text.contains("S3 answers 301 PermanentRedirect: The bucket you are attempting"), "{text}");
+        assert!(text.contains("; the bucket is in `eu-west-3`"), "{text}");
+        assert!(text.ends_with("access = { region = \"eu-west-3\" }"), "{text}");
+        assert_eq!(kind, ErrorKind::Spec, "{text}");
         server.right();
     }
 }

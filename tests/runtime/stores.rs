@@ -5,9 +5,14 @@ use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use rustls::crypto::ring;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use serde_json::json;
 
 use crate::bench::lines;
@@ -304,6 +309,61 @@ fn credentials_come_from_the_environment_and_from_profiles() {
         assert_eq!(code, Some(5).filter(|_| !words.starts_with("the endpoint")).or(Some(2)), "{said}");
         assert!(said.contains(words), "{said}");
     }
+}
+
+/// A connection that is encrypted, as `localhost`. The certificates were made for these tests with openssl and end in 2126; the key of their
+/// authority is nowhere.
+fn encrypted(stream: TcpStream) -> Option<StreamOwned<ServerConnection, TcpStream>> {
+    let chain = CertificateDer::pem_slice_iter(include_bytes!("../fixtures/tls/server.pem"));
+    let chain = chain.collect::<Result<Vec<_>, _>>().unwrap();
+    let key = PrivateKeyDer::from_pem_slice(include_bytes!("../fixtures/tls/server.key")).unwrap();
+    let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()));
+    let config = config.with_safe_default_protocol_versions().unwrap().with_no_client_auth();
+    let connection = ServerConnection::new(Arc::new(config.with_single_cert(chain, key).unwrap())).ok()?;
+    Some(StreamOwned::new(connection, stream))
+}
+
+#[test]
+fn an_encrypted_store_is_trusted_if_its_authority_is() {
+    let stage = Stage { server: S3::start_behind(encrypted), ..Stage::new(50, 200) };
+    let rows = lines((0..100).map(|id| json!({"id": id, "text": "x"})));
+    stage.server.put("in/0.jsonl", &rows);
+    let endpoint = stage.server.endpoint.replace("http://127.0.0.1", "https://localhost");
+    let authority = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures/tls/ca.pem");
+    let run = |variable: Option<&str>| {
+        let trial = stage.trial(PIPELINE);
+        let mut command = stage.go_on(&trial);
+        command.env("AWS_ENDPOINT_URL", &endpoint).env_remove("SSL_CERT_FILE");
+        if let Some(variable) = variable {
+            command.env(variable, &authority);
+        }
+        (ended(command.spawn().unwrap()).code(), trial.said(), stage.take(&trial).len())
+    };
+    let (code, said, written) = run(None);
+    assert_eq!((code, written), (Some(5), 0), "{said}");
+    assert!(said.contains("UnknownIssuer") && said.contains("SSL_CERT_FILE"), "{said}");
+    for variable in ["SSL_CERT_FILE", "AWS_CA_BUNDLE"] {
+        let (code, said, written) = run(Some(variable));
+        assert_eq!((code, written), (Some(0), 3), "{said}");
+    }
+}
+
+/// The interface of Google's store that S3's is like.
+#[test]
+fn googles_store_is_read_and_written() {
+    let stage = Stage::new(300, 400);
+    stage.server.state().closed = false;
+    let at_s3 = stage.trial(PIPELINE);
+    stage.finish(&at_s3);
+    let right = stage.take(&at_s3);
+    let account = json!({"private_key": "none", "private_key_id": "none", "client_email": "none", "disable_oauth": true,
+        "gcs_base_url": stage.server.endpoint});
+    let key = stage.folder.path().join("account.json");
+    fs::write(&key, account.to_string()).unwrap();
+    let trial = stage.trial(&PIPELINE.replace("s3://", "gs://"));
+    let status = ended(stage.go_on(&trial).env("GOOGLE_SERVICE_ACCOUNT", &key).spawn().unwrap());
+    assert!(status.success(), "{}", trial.said());
+    assert!(stage.take(&trial) == right);
 }
 
 /// A real server, where it is installed: `cargo xtask python` gets it.

@@ -19,6 +19,8 @@ use serde_json::{Value, json};
 pub(crate) enum Fault {
     /// The server answers this status instead, with a code, and perhaps a time to wait, in seconds.
     Status(u16, &'static str, Option<u64>),
+    /// The bucket is in this region, and nowhere else.
+    Elsewhere(&'static str),
     /// The connection breaks after this many bytes of the body.
     Cut(usize),
     /// Bytes that lie this far behind those that were asked for.
@@ -100,6 +102,11 @@ pub(crate) struct S3 {
 impl S3 {
     /// Starts one with an empty bucket `b`; it ends with the process.
     pub(crate) fn start() -> S3 {
+        S3::start_behind(Some)
+    }
+
+    /// As [`start`](S3::start), behind what `wrap` makes of each connection, such as one that is encrypted.
+    pub(crate) fn start_behind<C: Read + Write + 'static>(wrap: fn(TcpStream) -> Option<C>) -> S3 {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let endpoint = format!("http://{}", listener.local_addr().unwrap());
         let state = Arc::new(Mutex::new(State { page: 1000, ..State::default() }));
@@ -107,7 +114,11 @@ impl S3 {
         thread::spawn(move || {
             for stream in listener.incoming().map_while(Result::ok) {
                 let state = of_server.clone();
-                thread::spawn(move || serve(stream, &state));
+                thread::spawn(move || {
+                    if let Some(stream) = wrap(stream) {
+                        serve(stream, &state);
+                    }
+                });
             }
         });
         S3 { state, endpoint }
@@ -149,9 +160,8 @@ impl S3 {
     }
 }
 
-fn serve(stream: TcpStream, state: &Mutex<State>) {
-    let mut reader = BufReader::new(stream.try_clone().unwrap());
-    let mut stream = stream;
+fn serve<C: Read + Write>(stream: C, state: &Mutex<State>) {
+    let mut reader = BufReader::new(stream);
     while let Some(mut request) = read(&mut reader) {
         let fault = {
             let mut state = state.lock().unwrap();
@@ -173,19 +183,23 @@ fn serve(stream: TcpStream, state: &Mutex<State>) {
                     None => answer,
                 }
             }
+            Some(Fault::Elsewhere(region)) => {
+                let words = "The bucket you are attempting to access must be addressed using the specified endpoint.";
+                error(301, "PermanentRedirect", words).header("x-amz-bucket-region", region)
+            }
             _ => answer(&mut request, state, fault.as_ref()),
         };
         if matches!(fault, Some(Fault::Mute)) {
             state.lock().unwrap().held = true;
             thread::sleep(Duration::from_secs(3600));
         }
-        if answer.write(&mut stream, request.method == "HEAD", fault.as_ref(), state).is_none() {
+        if answer.write(reader.get_mut(), request.method == "HEAD", fault.as_ref(), state).is_none() {
             return;
         }
     }
 }
 
-fn read(reader: &mut BufReader<TcpStream>) -> Option<Request> {
+fn read(reader: &mut impl BufRead) -> Option<Request> {
     let mut line = String::new();
     reader.read_line(&mut line).ok()?;
     let mut words = line.split_whitespace();
@@ -243,7 +257,7 @@ impl Answer {
         self
     }
 
-    fn write(self, stream: &mut TcpStream, head: bool, fault: Option<&Fault>, state: &Mutex<State>) -> Option<()> {
+    fn write(self, stream: &mut impl Write, head: bool, fault: Option<&Fault>, state: &Mutex<State>) -> Option<()> {
         let chunked = match fault {
             Some(Fault::Short(most)) if self.status < 300 => Some(self.body[..self.body.len().min(*most)].to_vec()),
             Some(Fault::Long(more)) if self.status < 300 => Some([&self.body[..], &vec![b'x'; *more]].concat()),
@@ -264,13 +278,14 @@ impl Answer {
         }
         stream.write_all((text + "\r\n").as_bytes()).ok()?;
         if head {
-            return Some(());
+            return stream.flush().ok();
         }
         if let Some(body) = chunked {
             stream.write_all(format!("{:x}\r\n", body.len()).as_bytes()).ok()?;
             stream.write_all(&body).ok()?;
             let end: &[u8] = if body.is_empty() { b"\r\n" } else { b"\r\n0\r\n\r\n" };
-            return stream.write_all(end).ok();
+            stream.write_all(end).ok()?;
+            return stream.flush().ok();
         }
         if let Some(Fault::Cut(most)) = fault
             && *most < self.body.len()
@@ -279,6 +294,7 @@ impl Answer {
             return None;
         }
         stream.write_all(&self.body).ok()?;
+        stream.flush().ok()?;
         if self.status == 206 || self.headers.iter().any(|(name, _)| name == "etag") {
             state.lock().unwrap().sent += self.body.len() as u64;
         }

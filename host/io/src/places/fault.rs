@@ -30,6 +30,9 @@ impl Fault {
                 let times = if *tries > 1 { format!(" ({tries} attempts)") } else { String::new() };
                 let message = format!("{words}{times}");
                 let fault = Fault::new(ErrorKind::System, message).help(match address.scheme {
+                    _ if words.contains("certificate") => {
+                        "if the server has a certificate of an authority of your own, name that authority's file: SSL_CERT_FILE=ca.pem"
+                    }
                     Scheme::S3 => "check the network, and `access.endpoint` or AWS_ENDPOINT_URL if one is set",
                     _ => "check the address and the network",
                 });
@@ -103,7 +106,9 @@ fn fix(answered: &Answered, address: &Address, doing: Doing) -> (ErrorKind, Opti
         (_, "ExpiredToken" | "TokenRefreshRequired" | "InvalidToken", _) => {
             "get new credentials (such as `aws sso login`), and run again"
         }
-        (_, "RequestTimeTooSkewed" | "RequestExpired", _) => "set this machine's clock: the server's is different",
+        (_, "RequestTimeTooSkewed" | "RequestExpired", _) => {
+            "this machine's clock is wrong, or the server's is: set this machine's clock"
+        }
         (403, _, Doing::List) => {
             "listing may be forbidden where reading is allowed: name the objects instead of a pattern; \
              for a public bucket: access = { anonymous = true }"

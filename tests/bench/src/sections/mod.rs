@@ -5,6 +5,7 @@ mod global;
 mod lifecycle;
 mod models;
 mod peers;
+mod remote;
 mod resume;
 mod scale;
 mod staging;
@@ -34,6 +35,7 @@ pub const SECTIONS: &[Entry] = &[
     Entry { name: "models", title: "Models", about: models::ABOUT, run: models::run },
     Entry { name: "peers", title: "Peers", about: peers::ABOUT, run: peers::run },
     Entry { name: "resume", title: "Resume and journal", about: resume::ABOUT, run: resume::run },
+    Entry { name: "remote", title: "Data in a store", about: remote::ABOUT, run: remote::run },
 ];
 
 /// Runs a section.
