@@ -97,7 +97,7 @@ impl Dataset {
     }
 
     /// The same rows with some of their columns alone, by their places in [`schema`](Self::schema), in ascending order. Where batches end does not
-    /// depend on them. Of Parquet the others are not read: what is wrong with them is nobody's concern.
+    /// depend on them. The others are not read if the format is Parquet, so what is wrong with their data is no error.
     ///
     /// # Errors
     /// Columns that are not there, or are not in order.
@@ -195,7 +195,7 @@ impl Dataset {
         if self.is_part { First::Tail } else { First::Whole }
     }
 
-    /// Of rows of all columns those that are wanted.
+    /// The wanted columns of rows that have all.
     fn wanted(&self, rows: RecordBatch) -> RecordBatch {
         let Some(only) = &self.only else { return rows };
         let columns = only.iter().map(|at| rows.column(*at).clone()).collect();

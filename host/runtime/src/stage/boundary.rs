@@ -33,7 +33,7 @@ impl BetweenStages {
             if stages.any(|stage| !run.prepared.past.stages.contains_key(&stage)) {
                 let opened = boundary.open(run, feed, &left);
                 opened.map_err(|error| match error.kind() {
-                    // Of a run in which a step is another component now, which reads other columns.
+                    // A step has another component now, which reads more columns.
                     io::ErrorKind::Unsupported => RunError::new(Class::Pipeline, error.to_string())
                         .help("run the pipeline again: work on rows that did not change is not done twice"),
                     _ => RunError::unread("rows between stages", &error),

@@ -65,7 +65,7 @@ struct Wanted {
     mask: ProjectionMask,
     /// How many columns without members these are.
     leaves: usize,
-    /// Whether there are others.
+    /// Whether the file has more columns.
     is_part: bool,
 }
 
