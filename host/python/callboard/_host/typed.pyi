@@ -145,6 +145,46 @@ class JoinConfig(_JoinConfigRequired, total=False):
     nulls_equal: bool
     """Lets null match null. By default False."""
 
+class _JudgeConfigRequired(TypedDict):
+    model: str
+    """The model, by the server's name for it."""
+    rubric: str
+    """`helpfulness`, `honesty`, `instruction-following`, `truthfulness` and `overall` (UltraFeedback), `complexity` and `quality` (DEITA), `absolute` and `relative` (Prometheus)."""
+
+class JudgeConfig(_JudgeConfigRequired, total=False):
+    """What is judged, by which rubric, and who judges."""
+
+    criteria: str | None
+    """What is graded by, for `absolute` and `relative`: what each grade means, say."""
+    prompt: str | None
+    """Another prompt for the rubric: a template over `instruction`, `texts` (or `text`), `criteria`, `reference` and columns."""
+    system: str | None
+    """What the model is to be: a template over columns."""
+    instruction: str
+    """The column of what was asked. By default 'instruction'."""
+    texts: str | None
+    """The column of the text that is judged (`absolute`), or of a list of them (all others)."""
+    reference: str | None
+    """A column of very good answers, for `absolute` and `relative`."""
+    api: Literal["openai-chat", "openai-responses", "anthropic"]
+    """The protocol that the server speaks."""
+    url: str | None
+    """The server, without the protocol's path: `http://localhost:8080/v1`. By default the one whose protocol it is."""
+    temperature: float | None
+    """How much chance there is in a judgement: 0 to 2."""
+    top_p: float | None
+    """The share of likely tokens that a judgement is drawn from: 0 to 1."""
+    max_tokens: int | None
+    """The most tokens of a judgement; `anthropic` wants a limit, which is 1024 by default."""
+    seed: int | None
+    """Makes judgements the same again where a server can (`openai-chat`)."""
+    parameters: Mapping[str, Any]
+    """What else the server is given, as it is. By default {}."""
+    headers: Mapping[str, str]
+    """Headers of each request. Keys belong to `grant.secret`. By default {}."""
+    repairs: int
+    """How often a model is shown what is wrong with the form of its judgement, and asked again. By default 2."""
+
 class LanguageIdConfig(TypedDict, total=False):
     """Which text, and which languages it may be in."""
 
@@ -206,6 +246,124 @@ class SampleConfig(TypedDict, total=False):
     """A column to stratify by, or a list of columns: `rows` or `fraction` then applies to each of their values (null is one of them)."""
     weight: str | None
     """A column of numbers, 0 or more: a row of twice the weight is twice as likely to be chosen next. Rows of weight 0 are not chosen."""
+
+class _SamplerConfigRequired(TypedDict):
+    rows: int
+    """How many rows."""
+
+class _SamplerSamplerCategoryRequired(TypedDict):
+    values: Sequence[Any]
+    """The values."""
+
+class SamplerSamplerCategory(_SamplerSamplerCategoryRequired, total=False):
+    weights: Sequence[float] | None
+    """How likely each is, relative to the others; by default they are equally likely."""
+
+class _SamplerSamplerRequired(TypedDict):
+    category: SamplerSamplerCategory
+
+class SamplerSampler(_SamplerSamplerRequired, total=False):
+    """One of several values: all of them text, integers, numbers or booleans."""
+
+class _SamplerChoicesRequired(TypedDict):
+    values: Sequence[Any]
+    """The values."""
+
+class SamplerChoices(_SamplerChoicesRequired, total=False):
+    """The choices for a value of another column."""
+
+    weights: Sequence[float] | None
+    """How likely each is, relative to the others."""
+
+class _SamplerSampler1SubcategoryRequired(TypedDict):
+    of: str
+    """The other column: a category or subcategory."""
+    choices: Mapping[str, SamplerChoices]
+    """The choices for each value of that column."""
+
+class SamplerSampler1Subcategory(_SamplerSampler1SubcategoryRequired, total=False):
+    pass
+
+class _SamplerSampler1Required(TypedDict):
+    subcategory: SamplerSampler1Subcategory
+
+class SamplerSampler1(_SamplerSampler1Required, total=False):
+    """One of several values that depend on another column."""
+
+class _SamplerSampler2Required(TypedDict):
+    integer: Mapping[str, Any]
+
+class SamplerSampler2(_SamplerSampler2Required, total=False):
+    """An integer, each as likely as the others."""
+
+class _SamplerSampler3Required(TypedDict):
+    uniform: Mapping[str, Any]
+
+class SamplerSampler3(_SamplerSampler3Required, total=False):
+    """A number, each as likely as the others."""
+
+class _SamplerSampler4NormalRequired(TypedDict):
+    mean: float
+    """The mean."""
+    deviation: float
+    """The standard deviation."""
+
+class SamplerSampler4Normal(_SamplerSampler4NormalRequired, total=False):
+    min: float | None
+    """Smaller ones become this one."""
+    max: float | None
+    """Larger ones become this one."""
+    decimals: int | None
+    """Digits behind the point that it is rounded to."""
+
+class _SamplerSampler4Required(TypedDict):
+    normal: SamplerSampler4Normal
+
+class SamplerSampler4(_SamplerSampler4Required, total=False):
+    """A number of the normal distribution."""
+
+class _SamplerSampler5Required(TypedDict):
+    date: Mapping[str, Any]
+
+class SamplerSampler5(_SamplerSampler5Required, total=False):
+    """A date, each as likely as the others."""
+
+class _SamplerSampler6Required(TypedDict):
+    uuid: Mapping[str, Any]
+
+class SamplerSampler6(_SamplerSampler6Required, total=False):
+    """A random UUID, as text."""
+
+class _SamplerSeedRowsRequired(TypedDict):
+    path: str
+    """A file of JSON lines that `grant.files` names."""
+    columns: Sequence[str]
+    """The columns that are taken, as text: what is not a string becomes JSON text, what is not there null."""
+
+class SamplerSeedRows(_SamplerSeedRowsRequired, total=False):
+    """A file of seed rows."""
+
+    order: Literal["in-turn", "random"]
+    """`in-turn` takes one row after another, and begins again behind the last; `random` draws each."""
+
+class SamplerConfig(_SamplerConfigRequired, total=False):
+    """Which rows are made."""
+
+    seed: int
+    """Other rows for another number; the same ones for the same. By default 0."""
+    columns: Mapping[
+        str,
+        SamplerSampler
+        | SamplerSampler1
+        | SamplerSampler2
+        | SamplerSampler3
+        | SamplerSampler4
+        | SamplerSampler5
+        | SamplerSampler6,
+    ]
+    """Columns by name, each with what its values are drawn from: `{ topic = { category = { values = ["law", "art"] } } }`."""
+    seed_rows: SamplerSeedRows | None
+    """Columns of a file of seed rows."""
 
 class SelectConfig(TypedDict, total=False):
     """Which columns go on, and under which names. All names are those of the input."""
@@ -315,6 +473,23 @@ def step(
 
 @overload
 def step(
+    use: Literal["embed"],
+    config: Mapping[str, Any],
+    *,
+    name: str | None = ...,
+    limits: Mapping[str, Any] | None = ...,
+    grants: Mapping[str, Any] | None = ...,
+    columns: Mapping[str, str] | None = ...,
+    on_error: str | None = ...,
+    retries: int | None = ...,
+    replicas: int | None = ...,
+    needs: Mapping[str, Any] | None = ...,
+    max_rejects: int | str | None = ...,
+) -> StepSpec:
+    """Adds vectors of texts: embeddings from a server."""
+
+@overload
+def step(
     use: Literal["exact-dedup"],
     config: ExactDedupConfig | None = ...,
     *,
@@ -400,6 +575,23 @@ def step(
 
 @overload
 def step(
+    use: Literal["judge"],
+    config: JudgeConfig,
+    *,
+    name: str | None = ...,
+    limits: Mapping[str, Any] | None = ...,
+    grants: Mapping[str, Any] | None = ...,
+    columns: Mapping[str, str] | None = ...,
+    on_error: str | None = ...,
+    retries: int | None = ...,
+    replicas: int | None = ...,
+    needs: Mapping[str, Any] | None = ...,
+    max_rejects: int | str | None = ...,
+) -> StepSpec:
+    """Has a model rate texts by a rubric, or choose the better of two."""
+
+@overload
+def step(
     use: Literal["language-id"],
     config: LanguageIdConfig | None = ...,
     *,
@@ -414,6 +606,23 @@ def step(
     max_rejects: int | str | None = ...,
 ) -> StepSpec:
     """Adds the language that a text is written in."""
+
+@overload
+def step(
+    use: Literal["llm"],
+    config: Mapping[str, Any],
+    *,
+    name: str | None = ...,
+    limits: Mapping[str, Any] | None = ...,
+    grants: Mapping[str, Any] | None = ...,
+    columns: Mapping[str, str] | None = ...,
+    on_error: str | None = ...,
+    retries: int | None = ...,
+    replicas: int | None = ...,
+    needs: Mapping[str, Any] | None = ...,
+    max_rejects: int | str | None = ...,
+) -> StepSpec:
+    """Asks a model about each row."""
 
 @overload
 def step(
@@ -482,6 +691,23 @@ def step(
     max_rejects: int | str | None = ...,
 ) -> StepSpec:
     """Keeps a random sample of the rows, the same for the same seed."""
+
+@overload
+def step(
+    use: Literal["sampler"],
+    config: SamplerConfig,
+    *,
+    name: str | None = ...,
+    limits: Mapping[str, Any] | None = ...,
+    grants: Mapping[str, Any] | None = ...,
+    columns: Mapping[str, str] | None = ...,
+    on_error: str | None = ...,
+    retries: int | None = ...,
+    replicas: int | None = ...,
+    needs: Mapping[str, Any] | None = ...,
+    max_rejects: int | str | None = ...,
+) -> StepSpec:
+    """Makes rows by chance: categories, numbers, dates, rows of a seed file."""
 
 @overload
 def step(
@@ -558,16 +784,20 @@ def step(  # type: ignore[overload-overlap]
         "assert",
         "compute",
         "contamination",
+        "embed",
         "exact-dedup",
         "explode",
         "filter",
         "hash",
         "join",
+        "judge",
         "language-id",
+        "llm",
         "minhash-dedup",
         "normalise",
         "quality",
         "sample",
+        "sampler",
         "select",
         "sort",
         "split",
@@ -657,6 +887,19 @@ class Step(_Step):
     @overload
     def __init__(
         self,
+        use: Literal["embed"],
+        config: Mapping[str, Any],
+        *,
+        name: str | None = ...,
+        limits: Mapping[str, Any] | None = ...,
+        grants: Mapping[str, Any] | None = ...,
+        columns: Mapping[str, str] | None = ...,
+        on_error: str = ...,
+        retries: int | None = ...,
+    ) -> None: ...
+    @overload
+    def __init__(
+        self,
         use: Literal["exact-dedup"],
         config: ExactDedupConfig | None = ...,
         *,
@@ -722,8 +965,34 @@ class Step(_Step):
     @overload
     def __init__(
         self,
+        use: Literal["judge"],
+        config: JudgeConfig,
+        *,
+        name: str | None = ...,
+        limits: Mapping[str, Any] | None = ...,
+        grants: Mapping[str, Any] | None = ...,
+        columns: Mapping[str, str] | None = ...,
+        on_error: str = ...,
+        retries: int | None = ...,
+    ) -> None: ...
+    @overload
+    def __init__(
+        self,
         use: Literal["language-id"],
         config: LanguageIdConfig | None = ...,
+        *,
+        name: str | None = ...,
+        limits: Mapping[str, Any] | None = ...,
+        grants: Mapping[str, Any] | None = ...,
+        columns: Mapping[str, str] | None = ...,
+        on_error: str = ...,
+        retries: int | None = ...,
+    ) -> None: ...
+    @overload
+    def __init__(
+        self,
+        use: Literal["llm"],
+        config: Mapping[str, Any],
         *,
         name: str | None = ...,
         limits: Mapping[str, Any] | None = ...,
@@ -776,6 +1045,19 @@ class Step(_Step):
         self,
         use: Literal["sample"],
         config: SampleConfig | None = ...,
+        *,
+        name: str | None = ...,
+        limits: Mapping[str, Any] | None = ...,
+        grants: Mapping[str, Any] | None = ...,
+        columns: Mapping[str, str] | None = ...,
+        on_error: str = ...,
+        retries: int | None = ...,
+    ) -> None: ...
+    @overload
+    def __init__(
+        self,
+        use: Literal["sampler"],
+        config: SamplerConfig,
         *,
         name: str | None = ...,
         limits: Mapping[str, Any] | None = ...,
