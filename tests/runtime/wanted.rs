@@ -29,6 +29,9 @@ fn only(rows: &[Value], columns: &[&str]) -> Vec<Value> {
     rows.iter().map(|whole| Value::Object(row(whole))).collect()
 }
 
+/// A name, the steps, and the outputs: name and `from`.
+type Case<'a> = (&'a str, String, &'a [(&'a str, &'a str)]);
+
 /// Transforms, global steps that reorder, doors, routes, appended rows and zips: each with all columns, and with some at its outputs.
 #[test]
 fn what_is_written_does_not_depend_on_what_is_left_out() {
@@ -38,7 +41,7 @@ fn what_is_written_does_not_depend_on_what_is_left_out() {
         use_step(name, "filter", &format!("config = {{ where = \"{expr}\" }}\n{rest}"))
     };
     let stats = use_step("stats", "text-stats", "");
-    let cases: [(&str, String, &[(&str, &str)]); 6] = [
+    let cases: [Case<'_>; 6] = [
         ("a filter", filter("some", "id % 3 == 0", ""), &[("out", "")]),
         ("written columns", stats.clone(), &[("out", "")]),
         (
