@@ -91,12 +91,11 @@ impl Commit<'_> {
         let left: Vec<(usize, &Part)> =
             manifest.files.iter().enumerate().filter(|(nth, _)| self.is_staged(*nth)).collect();
         let replace = self.replace && !adds;
-        for (nth, part) in &left {
+        for (_, part) in &left {
             let there = self.place.below(&part.path)?;
             if there.on_disk().is_some() && there.standing(self.stop)? && !replace {
                 return Err(refused(&there.path()));
             }
-            let _ = nth;
         }
         if !adds {
             self.clear_away(&manifest)?;
