@@ -147,7 +147,8 @@ fn copy(from: &Path, to: &Path) {
 
 /// Every command ended by itself, with a code of the table, and an error if it failed.
 fn sound(said: &Said) -> Result<(), String> {
-    let codes: Vec<&str> = said.stdout.lines().filter(|line| line.ends_with(|c: char| c.is_ascii_digit())).collect();
+    let is_code = |line: &&str| line.rsplit_once(' ').is_some_and(|(_, code)| code.parse::<u8>().is_ok());
+    let codes: Vec<&str> = said.stdout.lines().filter(is_code).collect();
     let bad = |line: &&&str| !(0..=5).any(|code| line.ends_with(&format!(" {code}")));
     match codes.iter().find(bad) {
         _ if said.code != Some(0) => Err(format!("ended with {:?}: {}", said.code, said.stderr)),

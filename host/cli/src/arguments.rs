@@ -69,7 +69,7 @@ Examples:
   callboard check curate.toml
   callboard check curate.toml --set inputs.docs.path=sample.jsonl")]
     Check(CheckArguments),
-    /// Try a pipeline on a few rows: what each step does to them, with examples; outputs are not written
+    /// Show what each step does to a few rows, with examples, without writing outputs
     #[command(after_help = "\
 Examples:
   callboard try curate.toml
