@@ -1,7 +1,7 @@
 //! `callboard try`: a pipeline on a few rows, and what each step did to them.
 
 use std::fmt::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::thread;
 
@@ -39,7 +39,9 @@ pub(crate) fn try_out(arguments: &TryArguments) -> Result<ExitCode, Failure> {
 
 fn once(arguments: &TryArguments, cancel: &CancellationToken) -> Result<ExitCode, Failure> {
     // In a thread of its own: what Landlock takes from it, it never gets back, and the next one reads other files.
-    let tried = thread::scope(|scope| scope.spawn(|| tried(arguments, cancel)).join());
+    let mut folder = Removed::default();
+    let tried = thread::scope(|scope| scope.spawn(|| tried(arguments, cancel, &mut folder)).join());
+    drop(folder);
     let tried = tried.unwrap_or_else(|_| Err(Failure::other(Class::Bug, "the thread that tried it panicked")))?;
     let shown = print_paged(&text(&tried, arguments.step.as_deref()));
     match tried.failed {
@@ -54,7 +56,7 @@ struct Tried {
     failed: Option<Failure>,
 }
 
-fn tried(arguments: &TryArguments, cancel: &CancellationToken) -> Result<Tried, Failure> {
+fn tried(arguments: &TryArguments, cancel: &CancellationToken, removed: &mut Removed) -> Result<Tried, Failure> {
     let Planned { pipeline, plan, components, base, file } =
         planned(&arguments.pipeline, callboard_plan::Load::default())?;
     if let Some(step) = arguments.step.as_ref().filter(|step| plan.step(step).is_none()) {
@@ -70,23 +72,23 @@ fn tried(arguments: &TryArguments, cancel: &CancellationToken) -> Result<Tried, 
         .limit(Some(arguments.rows))
         .confined(!arguments.no_landlock)
         .observer(progress.observer());
-    let removed = Removed(folder);
+    removed.0 = Some(folder);
     let run = Run::prepare(plan, components, settings).map_err(|error| Failure::of(error, &pipeline))?;
     let (done, steps) = run.try_out();
-    drop(removed);
     Ok(match done {
         Ok(report) => Tried { report, steps, failed: None },
         Err(failed) => Tried { report: failed.report, steps, failed: Some(Failure::of(failed.error, &pipeline)) },
     })
 }
 
-/// The folder of what was tried, which goes with it.
-struct Removed(PathBuf);
+/// The folder of what was tried, which goes with it. It lies where the thread that tries may write no more.
+#[derive(Default)]
+struct Removed(Option<PathBuf>);
 
 impl Drop for Removed {
     fn drop(&mut self) {
-        if Path::new(&self.0).exists() {
-            let _ = remove_run(&self.0);
+        if let Some(folder) = self.0.take().filter(|folder| folder.exists()) {
+            let _ = remove_run(&folder);
         }
     }
 }

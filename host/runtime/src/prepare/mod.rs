@@ -11,7 +11,7 @@ mod profile;
 mod wanted;
 mod width;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -197,6 +197,14 @@ impl Prepared {
     pub(crate) fn columns_of_files(&self, input: &str) -> SchemaRef {
         let feed = Feed::node(input);
         self.without_stamp(&feed, &self.checked.all[&feed])
+    }
+
+    /// The columns that a feed has and that are not carried, since nothing wants them.
+    pub(crate) fn left_out(&self, feed: &Feed) -> BTreeSet<String> {
+        let names = |schema: &SchemaRef| schema.fields().iter().map(|field| field.name().clone()).collect();
+        let (all, carried): (BTreeSet<String>, BTreeSet<String>) =
+            (names(&self.checked.all[feed]), names(self.schema(feed)));
+        all.difference(&carried).cloned().collect()
     }
 
     fn without_stamp(&self, feed: &Feed, schema: &SchemaRef) -> SchemaRef {

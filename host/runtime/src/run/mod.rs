@@ -7,14 +7,11 @@ mod uploads;
 mod watch;
 mod why;
 
-use std::sync::Arc;
-
 use callboard_plan::Plan;
 
 use crate::error::RunError;
 use crate::prepare::components::Components;
 use crate::prepare::{Before, Prepared};
-use crate::rejects::Files;
 use crate::settings::Settings;
 use crate::store::Folder;
 
@@ -53,9 +50,8 @@ impl Run {
         self.prepared.tries = true;
     }
 
-    /// Where rows come from.
-    pub(crate) fn files(&self) -> Arc<Files> {
-        self.prepared.files().clone()
+    pub(crate) fn prepared(&self) -> &Prepared {
+        &self.prepared
     }
 
     /// The plan.

@@ -1,13 +1,13 @@
 //! One row on its way through a run: what each step did to it, and where it ended.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 
 use arrow::array::{Array, RecordBatch};
 use arrow::datatypes::SchemaRef;
 use callboard_cel::{Expression, Truth};
 use callboard_io::compact;
-use callboard_plan::{Door, Feed, Plan};
+use callboard_plan::{Door, Feed, Plan, PlannedStep};
 use callboard_sandbox::{in_a_line, native, native_schema};
 use serde_json::{Map, Value};
 
@@ -15,6 +15,7 @@ use super::Looking;
 use super::peek::{columns, place};
 use super::replay::{Opened, Seen};
 use crate::error::{Class, RunError};
+use crate::prepare::Prepared;
 use crate::rejects::Files;
 use crate::rows::{Batch, Tap};
 
@@ -89,8 +90,8 @@ pub fn trace_run(looking: &Looking, followed: &Followed) -> Result<Traced, RunEr
     let opened = Opened::of(looking)?;
     let plan = opened.plan.clone();
     let (trace, replayed) = opened.replay(None, |seen| Trace::of(seen, followed))?;
-    let trace = Arc::into_inner(trace).expect("the replay has ended");
-    let found = trace.state.into_inner().expect("no holder panics");
+    let Trace { state, left_out, .. } = Arc::into_inner(trace).expect("the replay has ended");
+    let found = state.into_inner().expect("no holder panics");
     if found.target.is_none() || found.events.is_empty() {
         let what = match followed {
             Followed::At(place) => format!("the run read no row at `{}`", in_a_line(place)),
@@ -100,7 +101,7 @@ pub fn trace_run(looking: &Looking, followed: &Followed) -> Result<Traced, RunEr
     }
     let mut notes = replayed.notes();
     notes.extend(replayed.ended.map(|error| error.to_string()));
-    found.told(&plan, notes)
+    found.told(&plan, &left_out, notes)
 }
 
 /// What looks for the row.
@@ -108,6 +109,7 @@ struct Trace {
     files: Arc<Files>,
     /// What finds it in each input.
     conditions: BTreeMap<String, Expression>,
+    left_out: LeftOut,
     state: Mutex<Found>,
 }
 
@@ -150,7 +152,7 @@ impl Trace {
                 }
             }
         }
-        Ok(Trace { files, conditions, state: Mutex::new(state) })
+        Ok(Trace { files, conditions, left_out: left_out(seen.prepared), state: Mutex::new(state) })
     }
 
     /// The rows of a batch that come from the row that is followed.
@@ -214,7 +216,7 @@ impl Found {
         Ok(())
     }
 
-    fn told(self, plan: &Plan, notes: Vec<String>) -> Result<Traced, RunError> {
+    fn told(self, plan: &Plan, left_out: &LeftOut, notes: Vec<String>) -> Result<Traced, RunError> {
         let mut first = None;
         for input in plan.inputs() {
             if let Some(event) = self.events.get(&Feed::node(&input.name)) {
@@ -229,7 +231,7 @@ impl Found {
                 (Some(out), ..) => {
                     let before = given.map(|given| object(&given.rows[0])).transpose()?;
                     let after = object(&out.rows[0])?;
-                    let changes = before.map(|before| changes(&before, &after)).unwrap_or_default();
+                    let changes = before.map(|before| changes(&before, &after, &left_out[name])).unwrap_or_default();
                     first = first.or(Some(after));
                     (TracedFate::PutOut(out.rows.len()), changes)
                 }
@@ -248,11 +250,24 @@ impl Found {
     }
 }
 
-/// The columns of two rows that differ.
-pub(super) fn changes(before: &Map<String, Value>, after: &Map<String, Value>) -> Vec<Changed> {
+/// By step, the columns that it passes on and the run does not carry any further.
+pub(super) type LeftOut = BTreeMap<String, BTreeSet<String>>;
+
+pub(super) fn left_out(prepared: &Prepared) -> LeftOut {
+    let of = |step: &PlannedStep| (step.name.clone(), prepared.left_out(&Feed::node(&step.name)));
+    prepared.plan.steps().iter().map(of).collect()
+}
+
+/// The columns of two rows that differ, but for those that are not carried any further.
+pub(super) fn changes(
+    before: &Map<String, Value>,
+    after: &Map<String, Value>,
+    left_out: &BTreeSet<String>,
+) -> Vec<Changed> {
     let of = |column: &String| {
         let (from, to) = (before.get(column), after.get(column));
-        (from != to).then(|| Changed { column: column.clone(), from: from.cloned(), to: to.cloned() })
+        let is_left_out = to.is_none() && left_out.contains(column);
+        (from != to && !is_left_out).then(|| Changed { column: column.clone(), from: from.cloned(), to: to.cloned() })
     };
     let added = after.keys().filter(|column| !before.contains_key(*column));
     before.keys().chain(added).filter_map(of).collect()

@@ -1,6 +1,6 @@
 //! A pipeline tried on a few rows: what each step did to them, with examples. Outputs are not written.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 
 use arrow::array::{Array, RecordBatch};
@@ -9,7 +9,7 @@ use callboard_plan::{Door, Feed, Plan};
 use serde_json::{Map, Value};
 
 use super::peek::{place, taken};
-use super::trace::{Changed, changes, object};
+use super::trace::{Changed, LeftOut, changes, left_out, object};
 use crate::error::RunError;
 use crate::rejects::Files;
 use crate::rows::{Batch, Tap};
@@ -55,11 +55,11 @@ impl Run {
     /// As [`Run::execute`]; what the steps did until then is there all the same.
     pub fn try_out(mut self) -> (Result<Report, Box<RunFailed>>, Vec<TriedStep>) {
         self.write_nothing();
-        let tap = Arc::new(Examples { files: self.files(), feeds: Mutex::default() });
-        let plan = self.plan().clone();
+        let tap = Arc::new(Examples { files: self.prepared().files().clone(), feeds: Mutex::default() });
+        let (plan, left_out) = (self.plan().clone(), left_out(self.prepared()));
         let done = self.execute_with(Some(tap.clone()));
         let feeds = std::mem::take(&mut *tap.feeds.lock().expect("no holder panics"));
-        (done, steps(&plan, &feeds))
+        (done, steps(&plan, &left_out, &feeds))
     }
 }
 
@@ -126,14 +126,14 @@ impl Tap for Examples {
 }
 
 /// An example of each kind, for each step.
-fn steps(plan: &Plan, feeds: &BTreeMap<Feed, Seen>) -> Vec<TriedStep> {
+fn steps(plan: &Plan, left_out: &LeftOut, feeds: &BTreeMap<Feed, Seen>) -> Vec<TriedStep> {
     let gone = |name: &str, door| {
         let (row, origin, reason) = feeds.get(&Feed::door(name, door))?.rows.first()?;
         Some(Gone { place: origin.place.clone(), reason: reason.clone(), row: object(row).ok()? })
     };
     let of = |name: &String| TriedStep {
         name: name.clone(),
-        changed: changed(plan, feeds, name),
+        changed: changed(plan, &left_out[name], feeds, name),
         dropped: gone(name, Door::Dropped),
         rejected: gone(name, Door::Rejected),
     };
@@ -141,14 +141,19 @@ fn steps(plan: &Plan, feeds: &BTreeMap<Feed, Seen>) -> Vec<TriedStep> {
 }
 
 /// The first row whose values a step changed; else the first to which it added some.
-fn changed(plan: &Plan, feeds: &BTreeMap<Feed, Seen>, name: &str) -> Option<(String, Vec<Changed>)> {
+fn changed(
+    plan: &Plan,
+    left_out: &BTreeSet<String>,
+    feeds: &BTreeMap<Feed, Seen>,
+    name: &str,
+) -> Option<(String, Vec<Changed>)> {
     let given = plan.edges_into(name).filter_map(|edge| feeds.get(&edge.from.whole())).flat_map(|seen| &seen.rows);
     let given: BTreeMap<(u32, u64), &RecordBatch> =
         given.filter_map(|(row, origin, _)| Some((origin.at?, row))).collect();
     let mut added = None;
     for (row, origin, _) in &feeds.get(&Feed::node(name))?.rows {
         let Some(before) = origin.at.and_then(|at| given.get(&at)) else { continue };
-        let changes = changes(&object(before).ok()?, &object(row).ok()?);
+        let changes = changes(&object(before).ok()?, &object(row).ok()?, left_out);
         if changes.iter().any(|change| change.from.is_some() && change.to.is_some()) {
             return Some((origin.place.clone(), changes));
         }
