@@ -1,4 +1,5 @@
 //! Lists the rubrics: every file of `rubrics/`, so that adding one adds a file.
+#![forbid(unsafe_code)]
 
 use std::path::Path;
 use std::{env, fs};

@@ -28,7 +28,7 @@ struct Example {
     /// What it is granted.
     #[serde(default)]
     grant: Map<String, Value>,
-    /// Of a source, none.
+    /// What it is given; a source is given none.
     rows: Vec<Value>,
     /// The rows of a second input.
     #[serde(default)]
