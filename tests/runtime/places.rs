@@ -44,7 +44,17 @@ fn a_run_leaves_what_tells_of_it_and_the_work_that_others_may_take_over() {
     let names = bench.names();
     let left = names.iter().filter_map(|name| name.strip_prefix("run-0/"));
     let left: Vec<&str> = left.filter(|name| !name.starts_with("components/")).collect();
-    let tell = ["components", "journal", "lock", "plan.json", "rejects.jsonl", "report.json", "run.json", "seal"];
+    let tell = [
+        "columns.json",
+        "components",
+        "journal",
+        "lock",
+        "plan.json",
+        "rejects.jsonl",
+        "report.json",
+        "run.json",
+        "seal",
+    ];
     let work = ["work", "work/dedup", "work/dedup/000.log", "work/dedup/key.json"];
     assert_eq!(left, [tell.as_slice(), &work].concat());
     assert_eq!(std::fs::read(folder.join("rejects.jsonl")).unwrap(), b"");

@@ -14,7 +14,7 @@ use crate::error::IoError;
 
 /// What Hive calls the folder of rows whose column is null.
 pub(crate) const NULL: &str = "__HIVE_DEFAULT_PARTITION__";
-/// The name of an empty text, where nothing else is in the name.
+/// The name of an empty text, where a name begins with it.
 const EMPTY: &str = "__EMPTY__";
 /// A value takes no more bytes of a name than this.
 const LONGEST_VALUE: usize = 100;
@@ -99,7 +99,8 @@ impl Namer {
                     }
                     Piece::Column(column) => {
                         let value = columns.iter().position(|name| name == column).and_then(|at| values.get(at));
-                        let text = escaped(value.and_then(Option::as_deref), whole, pieces.len() > 1);
+                        let begun = length > 0 || !name.trim_start_matches('/').is_empty();
+                        let text = escaped(value.and_then(Option::as_deref), whole, begun);
                         if text.contains('~') && in_folders.contains(&column.as_str()) {
                             let shown = self.shown(values);
                             let message =
@@ -128,11 +129,11 @@ impl Namer {
     }
 }
 
-/// A value as a part of a name. `beside`: there is something else in the name, so that it is not empty.
-fn escaped(value: Option<&str>, whole: bool, beside: bool) -> String {
+/// A value as a part of a name. `begun`: something of the name stands before it, so that the name is neither empty nor hidden.
+fn escaped(value: Option<&str>, whole: bool, begun: bool) -> String {
     let Some(value) = value else { return NULL.to_owned() };
     if value.is_empty() {
-        return if beside && !whole { String::new() } else { EMPTY.to_owned() };
+        return if begun && !whole { String::new() } else { EMPTY.to_owned() };
     }
     let whole = whole || [NULL, EMPTY].contains(&value);
     let last = value.len() - 1;
