@@ -22,6 +22,7 @@ mod kernels;
 mod looks;
 mod mistakes;
 mod mistakes_around;
+mod page;
 mod peers;
 mod promises;
 mod redact;

@@ -312,6 +312,9 @@ pub(crate) struct ShownArguments {
     /// Write the report as JSON to a file
     #[arg(long, value_name = "FILE")]
     pub(crate) report: Option<PathBuf>,
+    /// Write the report as a page for a browser to a file
+    #[arg(long, value_name = "FILE")]
+    pub(crate) html: Option<PathBuf>,
     /// Show only errors
     #[arg(long, short, conflicts_with = "verbose")]
     pub(crate) quiet: bool,
@@ -367,12 +370,19 @@ Examples:
     },
     /// Show the report or the state of a run
     #[command(after_help = "\
-Example:
-  callboard runs show .callboard/runs/curate-mwuqt4bp")]
+Examples:
+  callboard runs show .callboard/runs/curate-mwuqt4bp
+  callboard runs show .callboard/runs/curate-mwuqt4bp --html report.html --examples 5")]
     Show {
         /// The run's folder
         #[arg(value_name = "RUN-DIR")]
         run_dir: PathBuf,
+        /// Write the report as a page for a browser to a file
+        #[arg(long, value_name = "FILE")]
+        html: Option<PathBuf>,
+        /// Put this many rejected rows on the page
+        #[arg(long, value_name = "ROWS", requires = "html", default_value_t = 0)]
+        examples: u32,
     },
     /// Remove runs, with everything that they keep
     #[command(after_help = "\

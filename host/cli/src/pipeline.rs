@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use callboard_plan::pipeline::TextLimits;
 use callboard_plan::{Load, Pipeline, Plan, Source, Terms};
 use callboard_runtime::{
-    CancellationToken, Class, CompileCommand, Components, Settings, compose, default_cache_folder, measured_needs,
+    CancellationToken, Class, CompileCommand, Components, Report, Settings, compose, default_cache_folder,
+    measured_needs,
 };
 
 use crate::arguments::{MemoryBudget, PipelineArguments};
@@ -91,7 +92,15 @@ fn text_of(file: &mut dyn Read, limits: TextLimits) -> std::io::Result<Vec<u8>> 
 pub(crate) fn settings(base: PathBuf, run_folder: PathBuf, cancel: CancellationToken) -> Result<Settings, Failure> {
     let program = std::env::current_exe().map_err(|error| Failure::system("find this program", &error))?;
     let compile = CompileCommand { program, arguments: vec!["compile".to_owned()] };
-    Ok(Settings::new(base, run_folder, default_cache_folder(), compile).resumable(false).cancel(cancel))
+    Ok(Settings::new(base, run_folder, default_cache_folder(), compile)
+        .resumable(false)
+        .cancel(cancel)
+        .page(Some(page)))
+}
+
+/// The page that lies beside each report.
+fn page(report: &Report, plan: &Plan) -> String {
+    callboard_page::page(report, Some(plan), &[])
 }
 
 /// A token that the first interrupt or termination cancels; the second ends the process at once.

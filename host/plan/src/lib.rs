@@ -98,7 +98,7 @@ pub use route::{Else, Route, Share};
 pub use scan::{ComponentFacts, Kind, ScanError, names as component_names, scan};
 pub use schema::schema;
 pub use spelling::nearest;
-pub use svg::svg;
+pub use svg::{svg, svg_with};
 pub use terms::Terms;
 pub use zip::{Absent, Same, Zip, Zipping};
 

@@ -6,7 +6,7 @@ use callboard_bundled::BUNDLED;
 use callboard_plan::pipeline::TextLimits;
 use callboard_plan::{Load, Pipeline, Plan, Terms, explain, mermaid};
 use callboard_runtime::{
-    Class, CompileCommand, Components, Run, Settings, compose, default_cache_folder, measured_needs,
+    Class, CompileCommand, Components, Report, Run, Settings, compose, default_cache_folder, measured_needs,
 };
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
@@ -156,7 +156,8 @@ impl Source {
 /// The settings that everything shares. `compiler` is the command `callboard`.
 pub(crate) fn settings(base: PathBuf, run_folder: PathBuf, compiler: PathBuf) -> Settings {
     let compile = CompileCommand { program: compiler, arguments: vec!["compile".to_owned()] };
-    Settings::new(base, run_folder, default_cache_folder(), compile).resumable(false)
+    let page = |report: &Report, plan: &Plan| callboard_page::page(report, Some(plan), &[]);
+    Settings::new(base, run_folder, default_cache_folder(), compile).resumable(false).page(Some(page))
 }
 
 /// What the caller has to change.

@@ -5,6 +5,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use crate::tell::progress::Seen;
+
 /// Resident memory of this process over a run: the system's own high-water mark, and anonymous memory, sampled.
 pub(crate) struct Residence {
     anonymous: Arc<AtomicU64>,
@@ -13,8 +15,8 @@ pub(crate) struct Residence {
 }
 
 impl Residence {
-    /// Begins to watch; the high-water mark starts again where the system allows it.
-    pub(crate) fn watch() -> Residence {
+    /// Begins to watch, and to sample for `seen`; the high-water mark starts again where the system allows it.
+    pub(crate) fn watch(seen: Arc<Seen>) -> Residence {
         // "5" resets the mark (proc(5)); where that is not allowed, the mark is the process's whole life's.
         let _ = std::fs::write("/proc/self/clear_refs", "5");
         let (anonymous, stop) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicBool::new(false)));
@@ -23,7 +25,9 @@ impl Residence {
             let (anonymous, stop) = (anonymous.clone(), stop.clone());
             move || {
                 while !stop.load(Ordering::Relaxed) {
-                    anonymous.fetch_max(status("RssAnon:"), Ordering::Relaxed);
+                    let now = status("RssAnon:");
+                    anonymous.fetch_max(now, Ordering::Relaxed);
+                    seen.sample(Some(now));
                     std::thread::park_timeout(Duration::from_millis(20));
                 }
             }

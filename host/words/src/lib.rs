@@ -1,5 +1,5 @@
-//! Words that every crate of the host uses: [`sizes`], the [`address`] of data that are elsewhere, the [`template`] of
-//! files' names, texts of the system and of others
+//! Words that every crate of the host uses: [`sizes`] and [`figures`], the [`address`] of data that are elsewhere, the
+//! [`template`] of files' names, texts of the system and of others
 //! ([`text`]), and what fixes an error ([`Help`]).
 //!
 //! A library does not know how its caller's users change a setting. So its help names the [`Setting`], as data, and the
@@ -14,6 +14,7 @@
 #![forbid(unsafe_code)]
 
 pub mod address;
+pub mod figures;
 mod help;
 pub mod sizes;
 pub mod template;

@@ -30,7 +30,7 @@ pub(crate) fn compare(arguments: &CompareArguments) -> Result<ExitCode, Failure>
     let mut checked = settings(base, scratch.path().join("unused"), cancel.clone())?;
     checked.overwrite = true;
     checked.pipeline = file;
-    checked.also_written = report.iter().filter_map(ReportFile::also_written).collect();
+    checked.also_written = report.iter().filter_map(|file| file.also_written("the report (`--report`)")).collect();
     drop(Run::prepare(plan, components, checked).map_err(|error| Failure::of(error, &pipeline))?);
 
     let staged = one(arguments, "staged", scratch.path(), &cancel)?;

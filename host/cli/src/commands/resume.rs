@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use callboard_runtime::{Allowed, Run, RunState, RunSummary, run_report};
+use callboard_runtime::{Allowed, Run, RunState, RunSummary, run_plan, run_report};
 
 use super::run::{Watched, standard_output};
 use crate::arguments::ResumeArguments;
@@ -16,7 +16,8 @@ pub(crate) fn resume(arguments: &ResumeArguments) -> Result<ExitCode, Failure> {
     // Whoever resumes until the run is done need not know how far the last process got.
     let summary = RunSummary::of(&arguments.run_dir).ok().filter(|run| run.state == RunState::Finished);
     if let Some(report) = summary.and_then(|run| run_report(&run.folder)) {
-        return watched.end(Ok(report), &arguments.run_dir, None);
+        let plan = run_plan(&arguments.run_dir);
+        return watched.end(Ok(report), &arguments.run_dir, None, plan.as_ref());
     }
     let base = arguments.base.clone().unwrap_or_default();
     let settings = settings(base, arguments.run_dir.clone(), interruptible()?)?
@@ -30,5 +31,6 @@ pub(crate) fn resume(arguments: &ResumeArguments) -> Result<ExitCode, Failure> {
     let allowed = Allowed { max_rejects, budget, trusted };
     let prepared = Run::resume(BUNDLED, settings, allowed)?;
     last_words::running_in(&arguments.run_dir);
-    watched.end(prepared.execute(), &arguments.run_dir, None)
+    let plan = prepared.plan().clone();
+    watched.end(prepared.execute(), &arguments.run_dir, None, Some(&plan))
 }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use callboard_io::FilePlace;
-use callboard_plan::Pipeline;
+use callboard_plan::{Pipeline, Plan};
 use callboard_runtime::{AlsoWritten, Class, Profile, Report, Run, RunError, RunFailed};
 
 use crate::arguments::{RunArguments, ShownArguments};
@@ -55,7 +55,8 @@ pub(crate) fn run(arguments: &RunArguments) -> Result<ExitCode, Failure> {
     if !arguments.no_resume {
         last_words::running_in(&folder);
     }
-    watched.end(prepared.execute(), &folder, Some(&pipeline))
+    let plan = prepared.plan().clone();
+    watched.end(prepared.execute(), &folder, Some(&pipeline), Some(&plan))
 }
 
 /// Standard output, for an output whose path is `-`.
@@ -87,6 +88,7 @@ fn earlier(run_folder: &Path) -> Result<Vec<PathBuf>, Failure> {
 pub(crate) struct Watched<'a> {
     arguments: &'a ShownArguments,
     report: Option<ReportFile>,
+    html: Option<ReportFile>,
     pub(crate) progress: Progress,
 }
 
@@ -94,17 +96,19 @@ impl<'a> Watched<'a> {
     pub(crate) fn begin(arguments: &'a ShownArguments) -> Result<Watched<'a>, Failure> {
         // Sooner than at the end of a long run.
         let report = arguments.report.as_deref().map(ReportFile::find).transpose()?;
+        let html = arguments.html.as_deref().map(ReportFile::find).transpose()?;
         let detail = match (arguments.quiet, arguments.verbose) {
             (true, _) => Detail::Errors,
             (_, true) => Detail::All,
             _ => Detail::Progress,
         };
-        Ok(Watched { arguments, report, progress: Progress::new(detail) })
+        Ok(Watched { arguments, report, html, progress: Progress::new(detail) })
     }
 
     /// Where the report goes, if it is a file.
     pub(crate) fn report_place(&self) -> Vec<AlsoWritten> {
-        self.report.iter().filter_map(ReportFile::also_written).collect()
+        let report = self.report.iter().filter_map(|file| file.also_written("the report (`--report`)"));
+        report.chain(self.html.iter().filter_map(|file| file.also_written("the page (`--html`)"))).collect()
     }
 
     /// Whether Landlock is to keep the run to the places that it writes.
@@ -118,6 +122,7 @@ impl<'a> Watched<'a> {
         done: Result<Report, Box<RunFailed>>,
         folder: &Path,
         pipeline: Option<&Pipeline>,
+        plan: Option<&Plan>,
     ) -> Result<ExitCode, Failure> {
         self.progress.finish();
         let (done, error) = match done {
@@ -125,6 +130,8 @@ impl<'a> Watched<'a> {
             Err(failed) => (failed.report, Some(failed.error)),
         };
         let written = self.report.as_ref().map_or(Ok(()), |report| report.write(serde_json::to_string_pretty(&done)));
+        let page = |file: &ReportFile| file.write_text(&callboard_page::page(&done, plan, &[]));
+        let written = written.and(self.html.as_ref().map_or(Ok(()), page));
         let resumable = done.resumable;
         let shown = match error {
             Some(mut error) => {
@@ -195,22 +202,24 @@ impl ReportFile {
     }
 
     /// The file, as one that no step may write.
-    pub(crate) fn also_written(&self) -> Option<AlsoWritten> {
+    pub(crate) fn also_written(&self, what: &str) -> Option<AlsoWritten> {
         match self {
-            ReportFile::Place(place) => {
-                Some(AlsoWritten { what: "the report (`--report`)".to_owned(), place: place.clone() })
-            }
+            ReportFile::Place(place) => Some(AlsoWritten { what: what.to_owned(), place: place.clone() }),
             ReportFile::Stream(_) => None,
         }
     }
 
     /// Writes a report, or several, as JSON.
     pub(crate) fn write(&self, report: serde_json::Result<String>) -> Result<(), Failure> {
-        let json = report.expect("a report is JSON") + "\n";
+        self.write_text(&(report.expect("a report is JSON") + "\n"))
+    }
+
+    /// Writes a report of any form.
+    pub(crate) fn write_text(&self, text: &str) -> Result<(), Failure> {
         match self {
-            ReportFile::Place(place) => Ok(place.write(json.as_bytes()).map_err(RunError::from)?),
+            ReportFile::Place(place) => Ok(place.write(text.as_bytes()).map_err(RunError::from)?),
             ReportFile::Stream(stream) => {
-                (&*stream).write_all(json.as_bytes()).map_err(|error| Failure::system("write the report", &error))
+                (&*stream).write_all(text.as_bytes()).map_err(|error| Failure::system("write the report", &error))
             }
         }
     }

@@ -1,13 +1,21 @@
 //! `callboard runs`: the runs in a folder, how each ended, and the disk space that they take.
 
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::{Duration, SystemTime};
 
+use callboard_page::Example;
 use callboard_runtime::{
-    RunState, RunSummary, default_cache_folder, end_uploads, forget_replies, remove_run, run_report,
+    Class, RunError, RunState, RunSummary, default_cache_folder, end_uploads, forget_replies, remove_run, run_plan,
+    run_report,
 };
 use callboard_words::sizes::bytes;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::run::ReportFile;
 
 use crate::arguments::RunsCommand;
 use crate::exit::{Failure, quoted};
@@ -18,7 +26,8 @@ use crate::show::{inline, print, print_json, with_margin};
 pub(crate) fn runs(command: &RunsCommand) -> Result<ExitCode, Failure> {
     match command {
         RunsCommand::List { dir, json } => list(dir, *json),
-        RunsCommand::Show { run_dir } => show(run_dir),
+        RunsCommand::Show { run_dir, html: None, examples: _ } => show(run_dir),
+        RunsCommand::Show { run_dir, html: Some(html), examples } => page(run_dir, html, *examples),
         RunsCommand::Remove { run_dirs } => {
             let (mut freed, mut left) = (0, String::new());
             for run in run_dirs {
@@ -115,6 +124,53 @@ fn show(run_dir: &Path) -> Result<ExitCode, Failure> {
         }
     }
     print(&text)
+}
+
+/// Examples are no longer than this, bytes.
+const EXAMPLES: u64 = 64 << 20;
+
+/// Writes the report as a page, with the first of the rejected rows where these are asked for.
+fn page(run_dir: &Path, html: &Path, examples: u32) -> Result<ExitCode, Failure> {
+    let run = RunSummary::of(run_dir)?;
+    let Some(report) = run_report(run_dir) else {
+        let message = format!("run `{}` has no report yet: it is {}", run_dir.display(), run.state.as_str());
+        let help = "a report is written when a run ends";
+        return Err(RunError::new(Class::Pipeline, message).help(help).into());
+    };
+    let file = ReportFile::find(html)?;
+    let rejects = run_dir.join("rejects.jsonl");
+    let examples = match examples {
+        0 => Vec::new(),
+        rows => rejected(&rejects, rows)
+            .map_err(|error| Failure::system(&format!("read `{}`", rejects.display()), &error))?,
+    };
+    file.write_text(&callboard_page::page(&report, run_plan(run_dir).as_ref(), &examples))?;
+    print(&format!("wrote {}", inline(&html.display().to_string())))
+}
+
+/// The first rejected rows of a run.
+fn rejected(path: &Path, rows: u32) -> io::Result<Vec<Example>> {
+    #[derive(Deserialize)]
+    struct Reject {
+        step: Option<String>,
+        input: Option<String>,
+        #[serde(default)]
+        reason: String,
+        row: Option<Box<RawValue>>,
+        text: Option<String>,
+    }
+    let file = match File::open(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        file => file?.take(EXAMPLES),
+    };
+    let lines = BufReader::new(file).lines().take(rows as usize);
+    let example = |line: io::Result<String>| -> io::Result<Option<Example>> {
+        // The last line may be cut off.
+        let Ok(reject) = serde_json::from_str::<Reject>(&line?) else { return Ok(None) };
+        let row = reject.row.map(|row| row.get().to_owned()).or(reject.text).unwrap_or_default();
+        Ok(Some(Example { node: reject.step.or(reject.input).unwrap_or_default(), reason: reject.reason, row }))
+    };
+    lines.map(example).filter_map(Result::transpose).collect()
 }
 
 fn began(run: &RunSummary) -> String {

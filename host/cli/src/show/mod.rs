@@ -7,7 +7,7 @@
 pub(crate) mod arguments;
 pub(crate) mod comparison;
 pub(crate) mod difference;
-pub(crate) mod figures;
+pub(crate) use callboard_words::figures;
 pub(crate) mod flags;
 mod next;
 pub(crate) mod problems;
@@ -19,18 +19,10 @@ use std::borrow::Cow;
 use std::io::{self, IsTerminal, Write};
 use std::process::{Command, ExitCode, Stdio};
 
+use callboard_words::text::acts;
 use serde::Serialize;
 
 use crate::exit::Failure;
-
-/// Whether a terminal would obey this character, or show what stands around it in another order or not at all: controls, marks of
-/// direction, ends of lines and paragraphs that are not line feed, and letters that nobody sees.
-fn acts(c: char) -> bool {
-    c.is_control()
-        || matches!(c,
-            '\u{61c}' | '\u{180e}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
-            | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
-}
 
 /// Text from elsewhere, without the characters by which it could move the cursor, colour what follows or turn it around. Its lines stay.
 pub(crate) fn harmless(text: &str) -> Cow<'_, str> {

@@ -12,6 +12,7 @@ use crate::choices::Transport;
 use crate::explain::title;
 use crate::plan::{Edge, Plan, Reader};
 use crate::scan::Kind;
+use callboard_words::text::acts;
 use layout::{Layout, layout};
 
 /// A line of text is about this high, and a character about this wide.
@@ -51,6 +52,11 @@ enum Look {
 
 /// The plan as an SVG drawing.
 pub fn svg(plan: &Plan) -> String {
+    svg_with(plan, |_| None)
+}
+
+/// The plan as an SVG drawing, with something to say about edges: it stands on them, before what they say themselves.
+pub fn svg_with(plan: &Plan, said: impl Fn(&Edge) -> Option<String>) -> String {
     let nodes = nodes(plan);
     let mut places: HashMap<(&str, bool), usize> = HashMap::new();
     for (nth, node) in nodes.iter().enumerate() {
@@ -65,7 +71,7 @@ pub fn svg(plan: &Plan) -> String {
     let widths: Vec<(f64, usize)> = nodes.iter().map(|node| (node.width(), node.stage)).collect();
     let ends: Vec<(usize, usize)> = edges.iter().map(|(_, ends)| *ends).collect();
     let drawing = Drawing { plan, nodes: &nodes, layout: layout(&widths, &ends, plan.stages.len()) };
-    drawing.draw(&edges)
+    drawing.draw(&edges, &said)
 }
 
 /// In an order in which each comes after what it reads.
@@ -110,7 +116,7 @@ struct Drawing<'a> {
 }
 
 impl Drawing<'_> {
-    fn draw(&self, edges: &[(&Edge, (usize, usize))]) -> String {
+    fn draw(&self, edges: &[(&Edge, (usize, usize))], said: &dyn Fn(&Edge) -> Option<String>) -> String {
         let titles: Vec<String> = self.plan.stages.iter().map(|stage| title(stage, self.plan)).collect();
         let longest = titles.iter().map(|title| title.chars().count()).max().unwrap_or_default().min(110);
         let room = (longest as f64 * CHARACTER).max(self.layout.width);
@@ -125,14 +131,14 @@ impl Drawing<'_> {
         _ = writeln!(out, "<title>{}</title>", escaped(&self.plan.name));
         out.push_str(
             "<defs><marker id=\"arrow\" viewBox=\"0 0 8 8\" refX=\"7\" refY=\"4\" markerWidth=\"7\" markerHeight=\"7\" orient=\"auto\">\
-             <path d=\"M0 0 L8 4 L0 8 z\" fill=\"#57606a\"/></marker></defs>\n",
+             <path class=\"head\" d=\"M0 0 L8 4 L0 8 z\" fill=\"#57606a\"/></marker></defs>\n",
         );
-        _ = writeln!(out, "<rect width=\"{width:.0}\" height=\"{height:.0}\" fill=\"#ffffff\"/>");
+        _ = writeln!(out, "<rect class=\"ground\" width=\"{width:.0}\" height=\"{height:.0}\" fill=\"#ffffff\"/>");
         for nth in 0..titles.len() {
             let (top, bottom) = self.band(nth);
             _ = writeln!(
                 out,
-                "<rect x=\"{MARGIN}\" y=\"{top:.0}\" width=\"{:.0}\" height=\"{:.0}\" rx=\"8\" fill=\"#f6f8fa\" stroke=\"#d0d7de\"/>",
+                "<rect class=\"stage\" x=\"{MARGIN}\" y=\"{top:.0}\" width=\"{:.0}\" height=\"{:.0}\" rx=\"8\" fill=\"#f6f8fa\" stroke=\"#d0d7de\"/>",
                 width - 2.0 * MARGIN,
                 bottom - top
             );
@@ -145,10 +151,11 @@ impl Drawing<'_> {
         }
         for ((edge, (from, to)), path) in edges.iter().zip(&self.layout.paths) {
             // A label stands where fewer others do.
-            self.edge(&mut out, edge, path, shift, out_of[*from] >= into[*to]);
+            let label = label(edge, said(edge));
+            self.edge(&mut out, edge, &label, path, shift, out_of[*from] >= into[*to]);
         }
         for (nth, title) in titles.iter().enumerate() {
-            let of = format!(" fill=\"#57606a\"{HALO}");
+            let of = format!(" class=\"quiet halo\" fill=\"#57606a\"{HALO}");
             _ = writeln!(out, "{}", text(2.0 * MARGIN, self.band(nth).0 + 18.0, "start", title, 110, &of));
         }
         for (nth, node) in self.nodes.iter().enumerate() {
@@ -178,15 +185,15 @@ impl Drawing<'_> {
     fn node(&self, out: &mut String, node: &Node<'_>, nth: usize, shift: f64) {
         let spot = &self.layout.spots[nth];
         let (x, y, width) = (spot.x - spot.width / 2.0 + shift, self.top_of_rank(spot.rank), spot.width);
-        let (fill, stroke, radius) = match node.look {
-            Look::Input => ("#ddf4ff", "#54aeff", 18),
-            Look::Step => ("#ffffff", "#8c959f", 5),
-            Look::Global => ("#fff8c5", "#bf8700", 0),
-            Look::Output => ("#dafbe1", "#4ac26b", 18),
+        let (class, fill, stroke, radius) = match node.look {
+            Look::Input => ("input", "#ddf4ff", "#54aeff", 18),
+            Look::Step => ("step", "#ffffff", "#8c959f", 5),
+            Look::Global => ("global", "#fff8c5", "#bf8700", 0),
+            Look::Output => ("output", "#dafbe1", "#4ac26b", 18),
         };
         _ = writeln!(
             out,
-            "<g><title>{}: {}</title><rect x=\"{x:.1}\" y=\"{y:.1}\" width=\"{width:.1}\" height=\"{HEIGHT}\" rx=\"{radius}\" fill=\"{fill}\" \
+            "<g><title>{}: {}</title><rect class=\"{class}\" x=\"{x:.1}\" y=\"{y:.1}\" width=\"{width:.1}\" height=\"{HEIGHT}\" rx=\"{radius}\" fill=\"{fill}\" \
              stroke=\"{stroke}\" stroke-width=\"{}\"/>",
             escaped(node.name),
             escaped(&node.detail),
@@ -194,12 +201,18 @@ impl Drawing<'_> {
         );
         let middle = spot.x + shift;
         _ = writeln!(out, "{}", text(middle, y + 17.0, "middle", node.name, NAME, " font-weight=\"600\""));
-        let detail =
-            text(middle, y + 17.0 + LINE, "middle", &node.detail, DETAIL, " font-size=\"11\" fill=\"#57606a\"");
+        let detail = text(
+            middle,
+            y + 17.0 + LINE,
+            "middle",
+            &node.detail,
+            DETAIL,
+            " class=\"quiet\" font-size=\"11\" fill=\"#57606a\"",
+        );
         _ = writeln!(out, "{detail}</g>");
     }
 
-    fn edge(&self, out: &mut String, edge: &Edge, path: &[usize], shift: f64, at_end: bool) {
+    fn edge(&self, out: &mut String, edge: &Edge, label: &str, path: &[usize], shift: f64, at_end: bool) {
         let x = |spot: usize| self.layout.spots[spot].x + shift;
         let top = |spot: usize| self.top_of_rank(self.layout.spots[spot].rank);
         let mut line = String::new();
@@ -216,12 +229,11 @@ impl Drawing<'_> {
         }
         let dashes = if edge.transport == Transport::Spill { " stroke-dasharray=\"5 4\"" } else { "" };
         let spill = if edge.transport == Transport::Spill { ", in a file" } else { "" };
-        let label = label(edge);
         let shown = if label.is_empty() { String::new() } else { format!(" ({label})") };
         let whole = format!("{} → {}{shown}{spill}", edge.from.whole(), edge.to);
         _ = writeln!(
             out,
-            "<path d=\"{line}\" fill=\"none\" stroke=\"#57606a\"{dashes} marker-end=\"url(#arrow)\"><title>{}</title></path>",
+            "<path class=\"edge\" d=\"{line}\" fill=\"none\" stroke=\"#57606a\"{dashes} marker-end=\"url(#arrow)\"><title>{}</title></path>",
             escaped(&whole)
         );
         let hop = if at_end { path.windows(2).last() } else { path.windows(2).next() };
@@ -230,7 +242,11 @@ impl Drawing<'_> {
             // A point of the curve.
             let (along, down) = if at_end { (0.84, 0.7) } else { (0.16, 0.3) };
             let (x, y) = (from.0 + (to.0 - from.0) * along, from.1 + (to.1 - from.1) * down + 3.0);
-            _ = writeln!(out, "{}", text(x, y, "middle", &label, LABEL, &format!(" font-size=\"11\"{HALO}")));
+            _ = writeln!(
+                out,
+                "{}",
+                text(x, y, "middle", label, LABEL, &format!(" class=\"halo\" font-size=\"11\"{HALO}"))
+            );
         }
     }
 }
@@ -239,11 +255,11 @@ impl Drawing<'_> {
 const HALO: &str = " stroke=\"#f6f8fa\" stroke-width=\"3\" paint-order=\"stroke\"";
 
 /// By which door, by which route, and into which port.
-fn label(edge: &Edge) -> String {
+fn label(edge: &Edge, said: Option<String>) -> String {
     let door = edge.from.door.map(|door| door.as_str().to_owned());
     let route = edge.route.as_ref().map(ToString::to_string);
     let nth = (edge.position > 0).then(|| format!("{}.", edge.position + 1));
-    [nth, door, route, edge.port.clone()].into_iter().flatten().collect::<Vec<_>>().join(" ")
+    [said, nth, door, route, edge.port.clone()].into_iter().flatten().collect::<Vec<_>>().join(" ")
 }
 
 /// A line of text, cut to a number of characters.
@@ -269,16 +285,8 @@ fn escaped(text: &str) -> String {
             '"' => out.push_str("&quot;"),
             '\'' => out.push_str("&#39;"),
             '\t' | '\n' | '\r' => out.push(' '),
-            '\u{200b}'
-            | '\u{200e}'
-            | '\u{200f}'
-            | '\u{2028}'..='\u{202e}'
-            | '\u{2060}'..='\u{206f}'
-            | '\u{fffe}'
-            | '\u{ffff}' => {
-                out.push(char::REPLACEMENT_CHARACTER);
-            }
-            c if c.is_control() => out.push(char::REPLACEMENT_CHARACTER),
+            '\u{fffe}' | '\u{ffff}' => out.push(char::REPLACEMENT_CHARACTER),
+            c if acts(c) => out.push(char::REPLACEMENT_CHARACTER),
             c => out.push(c),
         }
     }

@@ -34,6 +34,7 @@ use crate::settings::Settings;
 use crate::store::records::Intake;
 use crate::store::replies::replies_folder;
 use crate::store::{Begun, Folder, Past, RecordedInput};
+use crate::tell::progress::Seen;
 use check::{Checked, Input, Output, Way};
 use components::Components;
 use confine::{ABSENT, confine};
@@ -63,6 +64,8 @@ pub(crate) struct Prepared {
     pub(crate) replays: bool,
     /// Whether outputs are not written, since rows are only tried.
     pub(crate) tries: bool,
+    /// What is seen of its stages.
+    pub(crate) seen: Arc<Seen>,
     /// Whether the kernel has no Landlock, where it was to keep the run to its folders.
     pub(crate) unconfined: bool,
 }
@@ -90,6 +93,9 @@ impl Prepared {
         plan.verify().map_err(|why| RunError::new(Class::Bug, format!("the plan contradicts itself: {why}")))?;
         let Before { past, inputs, digest_seed, begun, declared } = before;
         let replays = declared.is_some();
+        let seen = Arc::new(Seen::default());
+        let observer = seen.over(settings.observer.clone());
+        let settings = settings.observer(observer);
         let mut checked = Checked::inputs(&plan, &settings, &past, inputs.as_ref())?;
         checked.declared = declared.unwrap_or_default();
         let profile = settings.profile.as_ref();
@@ -119,6 +125,7 @@ impl Prepared {
             past,
             digest_seed,
             begun,
+            seen,
             settings,
             plan,
         };

@@ -53,7 +53,8 @@ impl Run {
 
     fn reported(self, tap: Option<Arc<dyn Tap>>) -> Report {
         let Run { prepared, locked } = self;
-        let clock = Clock::begin();
+        let seen = prepared.seen.clone();
+        let clock = Clock::begin(&seen);
         let stop = CancellationToken::new();
         let quota = Arc::new(Quota::new(prepared.settings.max_spill));
         let watch = Watch::begin(prepared.settings.cancel.clone(), stop.clone());
@@ -72,6 +73,7 @@ impl Run {
             Some(tap) => live.tapped_by(tap, None),
             None => live,
         };
+        seen.watch(&live.memory.run, &live.memory.held);
         let mut costs = Vec::new();
         let mut notes: Vec<String> = prepared.unconfined.then(|| ABSENT.to_owned()).into_iter().collect();
         let mut profile = None;
@@ -94,14 +96,16 @@ impl Run {
         if outcome.is_err() && !live.can_be_resumed() {
             notes.extend(live.abort_uploads());
         }
-        let mut report = Report { profile, ..Report::of(&prepared, &costs, outcome, &measured) };
+        let unfinished = seen.unfinished();
+        let mut report = Report { profile, unfinished, ..Report::of(&prepared, &costs, outcome, &measured) };
         let kept = live.into_kept();
         report.notes.extend(notes);
         report.notes.extend(kept.take_damage());
         report.resumable = kept.is_logged() && report.status != Status::Finished;
         let message = report.error.as_ref().map(|error| error.message.clone());
         let json = serde_json::to_vec_pretty(&report).expect("a report is JSON");
-        if let Err(error) = kept.close(report.status, message, report.wall_ms, &json) {
+        let page = prepared.settings.page.map(|page| page(&report, &prepared.plan));
+        if let Err(error) = kept.close(report.status, message, report.wall_ms, &json, page.as_deref()) {
             report.notes.push(format!("the run's folder could not be sealed: {error}"));
         }
         report
@@ -203,7 +207,10 @@ impl Live<'_> {
         let nodes: Vec<String> = stage.inputs.iter().chain(&stage.steps).cloned().collect();
         let begun = self.rejects().begin(&nodes);
         begun.map_err(|error| RunError::unwritten("write rejected rows", &error))?;
+        let seen = &self.prepared.seen;
+        seen.begin(stage.index, self.prepared.plan.stages().len());
         let mut cost = stage::run(self, stage, boundary, held)?;
+        cost.curve = seen.end();
         cost.load += eager_load.unwrap_or_default();
         let rejects = self.rejects().end(&nodes);
         let rejects = rejects.map_err(|error| RunError::unwritten("write rejected rows", &error))?;

@@ -201,10 +201,20 @@ impl Kept {
     /// # Errors
     ///
     /// The journal could not be ended.
-    pub(crate) fn close(self, status: Status, message: Option<String>, wall_ms: f64, report: &[u8]) -> io::Result<()> {
+    pub(crate) fn close(
+        self,
+        status: Status,
+        message: Option<String>,
+        wall_ms: f64,
+        report: &[u8],
+        page: Option<&str>,
+    ) -> io::Result<()> {
         let finished = status == Status::Finished;
         // It is there once the journal says that the run has ended.
         let _ = self.folder.put("report.json", report);
+        if let Some(page) = page {
+            let _ = self.folder.put("report.html", page.as_bytes());
+        }
         let unlogged = self.log.is_none();
         let mut sealed = Ok(());
         if let Some(log) = self.log {

@@ -13,7 +13,7 @@
 //! | `work/STEP/` | the results of calls |
 //! | `outputs/` | outputs, until all of them are complete |
 //! | `uploads/` | what has been sent of those that go to a store |
-//! | `rejects.jsonl`, `report.json` | for people |
+//! | `rejects.jsonl`, `report.json`, `report.html` | for people |
 //! | `lock` | held by the process that works in it |
 //! | `seal` | proves who began it |
 //!

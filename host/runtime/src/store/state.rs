@@ -72,7 +72,7 @@ fn is_made(name: &Path) -> bool {
     match parts.as_slice() {
         [
             LOCK | REMOVING | "run.json" | "plan.json" | "columns.json" | "seal" | "journal" | "report.json"
-            | ".report.json",
+            | ".report.json" | "report.html" | ".report.html",
         ] => true,
         ["rejects.jsonl"] => true,
         [one] => (one.starts_with("profile-") && ends("json")) || is_being_written(last),

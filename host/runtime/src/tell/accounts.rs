@@ -21,6 +21,7 @@ fn stage_report(run: &Prepared, stage: &Stage, cost: &StageCost) -> StageReport 
         held,
         rows,
         waits,
+        curve,
         steps,
         rows_read: _,
         unread: _,
@@ -40,6 +41,7 @@ fn stage_report(run: &Prepared, stage: &Stage, cost: &StageCost) -> StageReport 
         peak_rows_bytes: *rows,
         reader_waits: *waits,
         spilled_bytes: *spilled,
+        curve: curve.clone(),
         steps: stage.steps.iter().map(|name| step_report(run, name, &steps[name])).collect(),
     }
 }

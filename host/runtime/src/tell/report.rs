@@ -2,18 +2,20 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use callboard_io::Committed;
 use callboard_plan::{Kind, Load, Stage};
-use callboard_sandbox::{Profile, ServerCalls, StepCalls};
+use callboard_sandbox::{Calls, Profile, ServerCalls, StepCalls};
 use serde::{Deserialize, Serialize};
 
 use super::accounts::{accounted, ms};
+use super::progress::Seen;
 use crate::error::{Class, RunError};
 use crate::prepare::Prepared;
 use crate::residence::Residence;
-pub use crate::store::records::Status;
+pub use crate::store::records::{Moment, Status};
 use crate::store::records::{StageCost, Tally};
 
 /// The report of a run.
@@ -56,6 +58,9 @@ pub struct Report {
     pub calls: BTreeMap<String, CallsReport>,
     /// The stages that ended, in order.
     pub stages: Vec<StageReport>,
+    /// The stage that was being carried out when the run failed or was interrupted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unfinished: Option<UnfinishedReport>,
     /// The profile of a step, where one was asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub profile: Option<ProfileReport>,
@@ -157,8 +162,35 @@ pub struct StageReport {
     pub reader_waits: u64,
     /// Written to the run's folder for later stages, bytes.
     pub spilled_bytes: u64,
+    /// Memory and rows over time; at most 600 moments of all stages together, or eight of each.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub curve: Vec<Moment>,
     /// In the order in which rows reach them.
     pub steps: Vec<StepReport>,
+}
+
+/// What a stage did that has not ended.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct UnfinishedReport {
+    /// From 1.
+    pub stage: usize,
+    /// Since it began, milliseconds.
+    pub took_ms: f64,
+    /// For each of its steps that was reached, by name, the rows that went through it. No accounts: rows may have been on their way.
+    pub steps: BTreeMap<String, MovedReport>,
+    /// Memory and rows over time.
+    pub curve: Vec<Moment>,
+}
+
+/// Rows that went through a step until a moment.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct MovedReport {
+    /// Rows that it was given.
+    pub rows_in: u64,
+    /// Rows that it put out.
+    pub rows_out: u64,
 }
 
 /// What a step did.
@@ -269,7 +301,7 @@ pub struct StepCallsReport {
     pub known_cost: f64,
 }
 
-fn calls_of(run: &Prepared) -> BTreeMap<String, CallsReport> {
+fn calls_of(calls: &Calls) -> BTreeMap<String, CallsReport> {
     let money = |parts: u64| parts as f64 / callboard_plan::PARTS as f64;
     let step = |(name, calls): (String, StepCalls)| {
         let report = StepCallsReport {
@@ -296,7 +328,7 @@ fn calls_of(run: &Prepared) -> BTreeMap<String, CallsReport> {
         };
         (name, report)
     };
-    run.calls.figures().into_iter().map(server).collect()
+    calls.figures().into_iter().map(server).collect()
 }
 
 /// A profile that was written.
@@ -332,8 +364,8 @@ pub(crate) struct Clock {
 }
 
 impl Clock {
-    pub(crate) fn begin() -> Clock {
-        Clock { began: Instant::now(), residence: Residence::watch() }
+    pub(crate) fn begin(seen: &Arc<Seen>) -> Clock {
+        Clock { began: Instant::now(), residence: Residence::watch(seen.clone()) }
     }
 }
 
@@ -420,8 +452,9 @@ impl Report {
             inputs,
             outputs: outputs.collect(),
             rejects: RejectsReport { rows: rejected, path: run.folder().join("rejects.jsonl").display().to_string() },
-            calls: calls_of(run),
+            calls: calls_of(&run.calls),
             stages,
+            unfinished: None,
             profile: None,
             resumed: run.past.attempts,
             resumable: false,

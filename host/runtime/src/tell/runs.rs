@@ -6,6 +6,7 @@ use std::path::{Component, Path, PathBuf};
 use std::time::SystemTime;
 
 use callboard_io::beneath::Dir;
+use callboard_plan::Plan;
 use serde::Serialize;
 
 use crate::error::{Class, RunError};
@@ -16,8 +17,9 @@ use crate::tell::report::{Report, Status};
 
 /// The last second of the year 9999: nothing later is shown as a date.
 const LATEST: u64 = 253_402_300_799;
-/// A report is no longer than this, bytes.
+/// A report and a plan are no longer than this, bytes.
 const REPORT: u64 = 64 << 20;
+const PLAN: u64 = 64 << 20;
 
 /// What happened to a run.
 #[derive(Clone, Debug, Serialize)]
@@ -275,6 +277,13 @@ pub fn remove_run(path: &Path) -> Result<RemovedRun, RunError> {
 /// The report of a run that has ended, if one can be read.
 pub fn run_report(path: &Path) -> Option<Report> {
     report(&folder::open(path).ok()?)
+}
+
+/// The plan of a run, if one can be read.
+pub fn run_plan(path: &Path) -> Option<Plan> {
+    let mut json = String::new();
+    folder::open(path).ok()?.file("plan.json").ok()?.take(PLAN).read_to_string(&mut json).ok()?;
+    Plan::from_json(&json).ok()
 }
 
 fn report(dir: &Dir) -> Option<Report> {

@@ -94,6 +94,9 @@ pub(crate) struct StageCost {
     /// How often a reader waited for room.
     #[serde(default)]
     pub(crate) waits: u64,
+    /// Memory and rows over time.
+    #[serde(default)]
+    pub(crate) curve: Vec<Moment>,
     pub(crate) steps: BTreeMap<String, StepCounts>,
     pub(crate) rows_read: BTreeMap<String, u64>,
     /// By input: the rows that could not be read.
@@ -105,6 +108,47 @@ pub(crate) struct StageCost {
     pub(crate) zipped_for_steps: BTreeMap<String, Vec<Joined>>,
     /// The same for outputs.
     pub(crate) zipped_for_outputs: BTreeMap<String, Vec<Joined>>,
+}
+
+/// A moment of a stage: what was held, and how many rows had been through its steps. In JSON a list of the five figures.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "[u64; 5]", into = "[u64; 5]")]
+#[non_exhaustive]
+pub struct Moment {
+    /// Since the stage began, milliseconds.
+    pub at_ms: u64,
+    /// Linear memory of the run's instances, bytes.
+    pub linear: u64,
+    /// Rows in flight, bytes.
+    pub in_flight: u64,
+    /// Anonymous memory of the whole process, bytes.
+    pub resident: u64,
+    /// Rows that the steps of the stage were given, or made, until then, summed over the steps.
+    pub rows: u64,
+}
+
+impl Moment {
+    /// This moment and a later one as one: the most memory of both.
+    pub(crate) fn and(self, later: Moment) -> Moment {
+        Moment {
+            linear: self.linear.max(later.linear),
+            in_flight: self.in_flight.max(later.in_flight),
+            resident: self.resident.max(later.resident),
+            ..later
+        }
+    }
+}
+
+impl From<[u64; 5]> for Moment {
+    fn from([at_ms, linear, in_flight, resident, rows]: [u64; 5]) -> Moment {
+        Moment { at_ms, linear, in_flight, resident, rows }
+    }
+}
+
+impl From<Moment> for [u64; 5] {
+    fn from(Moment { at_ms, linear, in_flight, resident, rows }: Moment) -> [u64; 5] {
+        [at_ms, linear, in_flight, resident, rows]
+    }
 }
 
 /// What happened to rows at a route.

@@ -68,6 +68,7 @@ fn journal() -> Vec<Record> {
         held: 7,
         rows: 8,
         waits: 9,
+        curve: vec![Moment { at_ms: 10, linear: 11, in_flight: 12, resident: 13, rows: 14 }],
         steps: BTreeMap::from([("quality".to_owned(), counts())]),
         rows_read: BTreeMap::from([("docs".to_owned(), 10)]),
         unread: BTreeMap::from([("docs".to_owned(), unread())]),

@@ -12,7 +12,7 @@
 //! | `sorting/STEP.gathered/done` | [`Frame`]s, each with a [`Gathered`]; beside it, rows that are brought together |
 //! | `seen/INPUT`, `positions/OUTPUT` | [`Frame`]s |
 //!
-//! `report.json` and `rejects.jsonl` are for people and programs: no run reads them, and they have no place here.
+//! `report.json`, `report.html` and `rejects.jsonl` are for people and programs: no run reads them, and they have no place here.
 
 mod begun;
 mod counts;
@@ -30,8 +30,8 @@ mod replies;
 mod spilled;
 
 pub(crate) use begun::{Digested, Recorded, RecordedInput, format_of};
-pub use counts::Status;
 pub(crate) use counts::{Joined, Routed, StageCost, StepCounts, Tally};
+pub use counts::{Moment, Status};
 pub(crate) use declared::Declarations;
 pub(crate) use deed::{CallLimits, Deed, Outcome, Removed, limits_of};
 pub(crate) use frame::{Frame, HEADER};

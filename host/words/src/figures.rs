@@ -1,7 +1,7 @@
 //! Figures as people read them.
 
 /// `1,204,331`.
-pub(crate) fn count(number: u64) -> String {
+pub fn count(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::with_capacity(digits.len() * 4 / 3);
     for (at, digit) in digits.chars().enumerate() {
@@ -14,7 +14,7 @@ pub(crate) fn count(number: u64) -> String {
 }
 
 /// `310 k`, `1.1 M`, `54`.
-pub(crate) fn rate(number: f64) -> String {
+pub fn rate(number: f64) -> String {
     const UNITS: [&str; 4] = ["", " k", " M", " G"];
     let (mut value, mut unit) = (number, 0);
     while value >= 1000.0 && unit + 1 < UNITS.len() {
@@ -26,7 +26,7 @@ pub(crate) fn rate(number: f64) -> String {
 }
 
 /// `302 ms`, `3.9 s`, `6m 12s`.
-pub(crate) fn time(milliseconds: f64) -> String {
+pub fn time(milliseconds: f64) -> String {
     // The sum of no times is -0.
     match milliseconds + 0.0 {
         ms if ms < 1.0 => format!("{ms:.2} ms"),
@@ -38,7 +38,7 @@ pub(crate) fn time(milliseconds: f64) -> String {
 }
 
 /// `56 %`; a dash where there is no whole.
-pub(crate) fn percent(part: f64, whole: f64) -> String {
+pub fn percent(part: f64, whole: f64) -> String {
     if whole > 0.0 { format!("{:.0} %", 100.0 * part / whole) } else { "–".to_owned() }
 }
 

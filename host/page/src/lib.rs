@@ -1,0 +1,118 @@
+//! The report of a run as a page: one file, with nothing from outside and without scripts.
+//!
+//! 1. [`page`] takes a report, its plan and examples of rows.
+//! 2. Each section is a file: the head (`head`), the graph of the plan with rows on its edges (`graph`), time and memory (`curves`,
+//!    `stages`), steps and where rows went (`steps`, `rows`), calls of servers (`calls`).
+//! 3. maud escapes all text. Much of it is a stranger's, so it goes through `text` before that: what would turn a line around is replaced,
+//!    and what is long is cut.
+//!
+//! Colours follow the reader's preference; all figures of the drawings stand in tables too.
+
+#![forbid(unsafe_code)]
+
+mod calls;
+mod curves;
+mod graph;
+mod head;
+mod rows;
+mod stages;
+mod steps;
+mod text;
+
+use std::collections::BTreeMap;
+
+use callboard_plan::Plan;
+use callboard_runtime::{CallsReport, Report, StepReport, UnfinishedReport};
+use maud::{DOCTYPE, Markup, PreEscaped, html};
+
+use text::short;
+
+const STYLE: &str = include_str!("style.css");
+
+/// A rejected row, to be shown: only where somebody asked for it, since rows may be private.
+#[derive(Clone, Debug)]
+pub struct Example {
+    /// The step or input.
+    pub node: String,
+    /// Why it was rejected.
+    pub reason: String,
+    /// The row.
+    pub row: String,
+}
+
+/// What a page shows.
+struct Shown<'a> {
+    report: &'a Report,
+    plan: Option<&'a Plan>,
+    unfinished: Option<&'a UnfinishedReport>,
+    calls: &'a BTreeMap<String, CallsReport>,
+    wall_ms: f64,
+    examples: &'a [Example],
+}
+
+/// The page of a run that ended; without a plan, it has no graph.
+pub fn page(report: &Report, plan: Option<&Plan>, examples: &[Example]) -> String {
+    let unfinished = report.unfinished.as_ref();
+    let (calls, wall_ms) = (&report.calls, report.wall_ms);
+    Shown { report, plan, unfinished, calls, wall_ms, examples }.page().into_string()
+}
+
+impl Shown<'_> {
+    /// Steps of the stages that ended, in the order in which rows reach them.
+    fn steps(&self) -> impl Iterator<Item = &StepReport> {
+        self.report.stages.iter().flat_map(|stage| &stage.steps)
+    }
+
+    fn page(&self) -> Markup {
+        let sections = [
+            ("graph", "Pipeline", graph::section(self)),
+            ("time", "Time and memory", curves::section(self)),
+            ("stages", "Stages", stages::section(self)),
+            ("steps", "Steps", steps::section(self)),
+            ("rows", "Where rows went", rows::section(self)),
+            ("files", "Inputs and outputs", rows::files(self)),
+            ("calls", "Calls of servers", calls::section(self)),
+            ("notes", "Notes", head::notes(self)),
+        ];
+        let sections: Vec<_> =
+            sections.into_iter().filter_map(|(id, title, section)| Some((id, title, section?))).collect();
+        html! {
+            (DOCTYPE)
+            html lang="en" {
+                head {
+                    meta charset="utf-8";
+                    meta name="viewport" content="width=device-width, initial-scale=1";
+                    meta name="color-scheme" content="light dark";
+                    // Whatever got past the escaping could load and run nothing.
+                    meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'";
+                    meta name="referrer" content="no-referrer";
+                    title { (short(&self.report.name, 80)) " – " (head::status(self)) }
+                    style { (PreEscaped(STYLE)) }
+                }
+                body {
+                    a.skip href="#main" { "Skip to the figures" }
+                    (head::header(self))
+                    nav aria-label="Sections" {
+                        ul { @for (id, title, _) in &sections { li { a href={ "#" (id) } { (title) } } } }
+                    }
+                    main #main {
+                        (head::error(self))
+                        (head::figures(self))
+                        @for (id, title, section) in &sections {
+                            section id=(id) aria-labelledby={ (id) "-title" } {
+                                h2 id={ (id) "-title" } { (title) }
+                                (section)
+                            }
+                        }
+                    }
+                    (head::footer(self))
+                }
+            }
+        }
+    }
+}
+
+/// What is wider than a narrow window, and is moved within it: by the keyboard too.
+fn wide(label: &str, content: &Markup) -> Markup {
+    html! { div.wide tabindex="0" role="group" aria-label=(label) { (content) } }
+}
