@@ -93,6 +93,7 @@ if TYPE_CHECKING:
         map_of,
         null,
         option,
+        postpone,
         reject,
         struct,
         timestamp,
@@ -125,6 +126,6 @@ __all__ = [
     "StepError", "StepReport", "StepSpec", "Structs", "Text", "Transform", "TransientError", "Type", "Unfit", "Vectors",
     "Writer", "Writing", "ascending", "binary", "boolean", "by_each", "by_key", "command", "count", "date", "decimal",
     "descending", "drop", "duration", "fixed", "float32", "float64", "http", "in_order", "int16", "int32", "int64", "int8", "list_of",
-    "map_of", "null", "open_run", "option", "pipeline", "read", "reject", "resume", "runs", "step", "struct", "timestamp",
-    "transform", "uint16", "uint32", "uint64", "uint8", "utf8", "vector", "write", "write_types",
+    "map_of", "null", "open_run", "option", "pipeline", "postpone", "read", "reject", "resume", "runs", "step", "struct",
+    "timestamp", "transform", "uint16", "uint32", "uint64", "uint8", "utf8", "vector", "write", "write_types",
 ]  # fmt: skip
