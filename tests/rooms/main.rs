@@ -20,10 +20,11 @@ use imports::imports;
 const ORDER: &[&str] = &[
     "error",
     "events",
-    "residence",
     "settings",
     "rows",
     "store",
+    "curves",
+    "residence",
     "rejects",
     "ports",
     "fates",

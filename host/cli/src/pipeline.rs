@@ -92,14 +92,11 @@ fn text_of(file: &mut dyn Read, limits: TextLimits) -> std::io::Result<Vec<u8>> 
 pub(crate) fn settings(base: PathBuf, run_folder: PathBuf, cancel: CancellationToken) -> Result<Settings, Failure> {
     let program = std::env::current_exe().map_err(|error| Failure::system("find this program", &error))?;
     let compile = CompileCommand { program, arguments: vec!["compile".to_owned()] };
-    Ok(Settings::new(base, run_folder, default_cache_folder(), compile)
-        .resumable(false)
-        .cancel(cancel)
-        .page(Some(page)))
+    Ok(Settings::new(base, run_folder, default_cache_folder(), compile).resumable(false).cancel(cancel))
 }
 
 /// The page that lies beside each report.
-fn page(report: &Report, plan: &Plan) -> String {
+pub(crate) fn page(report: &Report, plan: &Plan) -> String {
     callboard_page::page(report, Some(plan), &[])
 }
 

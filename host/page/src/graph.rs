@@ -9,14 +9,14 @@ use maud::{Markup, PreEscaped, html};
 
 use crate::{Shown, wide};
 
-/// A graph of more edges is drawn by `callboard plan --svg`, and looked at elsewhere.
+/// A graph of more edges is drawn by the command `plan`, and looked at elsewhere.
 const MOST: usize = 600;
 
 pub(crate) fn section(shown: &Shown<'_>) -> Option<Markup> {
     let plan = shown.plan?;
     if plan.edges().len() > MOST {
         return Some(
-            html! { p.quiet { "A graph of " (count(plan.edges().len() as u64)) " edges is too large for a page: " code { "callboard plan --svg" } " draws it." } },
+            html! { p.quiet { "A graph of " (count(plan.edges().len() as u64)) " edges is too large for a page: the command " code { "plan" } " draws it." } },
         );
     }
     let counted = Counted::of(shown, plan);

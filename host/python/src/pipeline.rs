@@ -156,8 +156,12 @@ impl Source {
 /// The settings that everything shares. `compiler` is the command `callboard`.
 pub(crate) fn settings(base: PathBuf, run_folder: PathBuf, compiler: PathBuf) -> Settings {
     let compile = CompileCommand { program: compiler, arguments: vec!["compile".to_owned()] };
-    let page = |report: &Report, plan: &Plan| callboard_page::page(report, Some(plan), &[]);
-    Settings::new(base, run_folder, default_cache_folder(), compile).resumable(false).page(Some(page))
+    Settings::new(base, run_folder, default_cache_folder(), compile).resumable(false)
+}
+
+/// The page that lies beside each report.
+pub(crate) fn page(report: &Report, plan: &Plan) -> String {
+    callboard_page::page(report, Some(plan), &[])
 }
 
 /// What the caller has to change.

@@ -64,7 +64,9 @@ pub(crate) fn run<'py>(
             .confined(confined)
             .observer(observer)
             .cancel(cancel);
-        let run = Run::prepare(plan, components, settings).map_err(|error| Failure::of(error, &pipeline))?;
+        let run = Run::prepare(plan, components, settings)
+            .map_err(|error| Failure::of(error, &pipeline))?
+            .with_page(crate::pipeline::page);
         ended(run, |error| Failure::of(error, &pipeline))
     })
 }
@@ -99,7 +101,7 @@ pub(crate) fn resume<'py>(
             .observer(observer)
             .cancel(cancel);
         let allowed = Allowed { budget, trusted, ..Allowed::default() };
-        ended(Run::resume(BUNDLED, settings, allowed)?, Failure::from)
+        ended(Run::resume(BUNDLED, settings, allowed)?.with_page(crate::pipeline::page), Failure::from)
     })
 }
 

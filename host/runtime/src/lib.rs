@@ -40,6 +40,7 @@
 
 #![forbid(unsafe_code)]
 
+mod curves;
 mod error;
 mod events;
 mod fates;

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use crate::tell::progress::Seen;
+use crate::curves::Seen;
 
 /// Resident memory of this process over a run: the system's own high-water mark, and anonymous memory, sampled.
 pub(crate) struct Residence {

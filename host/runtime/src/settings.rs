@@ -5,12 +5,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use callboard_io::FilePlace;
-use callboard_plan::Plan;
+use callboard_sandbox::{Calls, CompileCommand};
 use tokio_util::sync::CancellationToken;
 
 use crate::events::Observer;
-use crate::tell::report::Report;
-use callboard_sandbox::{Calls, CompileCommand};
 
 /// How a plan is carried out, beside what the plan says: [`Settings::new`], and what differs from its defaults.
 #[derive(Clone, Debug)]
@@ -52,8 +50,6 @@ pub struct Settings {
     pub confined: bool,
     /// The observer of progress.
     pub observer: Observer,
-    /// Makes the page that is kept beside the report, as `report.html`: of a report and its plan.
-    pub page: Option<fn(&Report, &Plan) -> String>,
     /// Cancelled to interrupt the run: what is being done is finished, if it takes no longer than a few seconds.
     pub cancel: CancellationToken,
 }
@@ -86,7 +82,6 @@ impl Settings {
             standard_output: None,
             confined: false,
             observer: Observer::nobody(),
-            page: None,
             cancel: CancellationToken::new(),
         }
     }
@@ -159,11 +154,6 @@ impl Settings {
     /// These settings with another `observer`.
     pub fn observer(self, observer: Observer) -> Self {
         Self { observer, ..self }
-    }
-
-    /// These settings with another `page`.
-    pub fn page(self, page: Option<fn(&Report, &Plan) -> String>) -> Self {
-        Self { page, ..self }
     }
 
     /// These settings with another `cancel`.

@@ -29,7 +29,7 @@ pub(crate) fn resume(arguments: &ResumeArguments) -> Result<ExitCode, Failure> {
         .observer(watched.progress.observer());
     let (max_rejects, budget, trusted) = (arguments.max_rejects, arguments.budget, arguments.trust);
     let allowed = Allowed { max_rejects, budget, trusted };
-    let prepared = Run::resume(BUNDLED, settings, allowed)?;
+    let prepared = Run::resume(BUNDLED, settings, allowed)?.with_page(crate::pipeline::page);
     last_words::running_in(&arguments.run_dir);
     let plan = prepared.plan().clone();
     watched.end(prepared.execute(), &arguments.run_dir, None, Some(&plan))

@@ -51,7 +51,9 @@ pub(crate) fn run(arguments: &RunArguments) -> Result<ExitCode, Failure> {
         .confined(watched.is_confined())
         .observer(watched.progress.observer());
     let folder = settings.run_folder.clone();
-    let prepared = Run::prepare(plan, components, settings).map_err(|error| Failure::of(error, &pipeline))?;
+    let prepared = Run::prepare(plan, components, settings)
+        .map_err(|error| Failure::of(error, &pipeline))?
+        .with_page(crate::pipeline::page);
     if !arguments.no_resume {
         last_words::running_in(&folder);
     }

@@ -25,6 +25,7 @@ use callboard_sandbox::{
     Artefact, Bound, Cache, Calls, Declared, InstanceConfig, Loaded, LogLimits, Reach, Sandbox, columns_of, no_memory,
 };
 
+use crate::curves::Seen;
 use crate::error::{Class, RunError};
 use crate::events::{Event, Observer, of_components};
 use crate::ports::Routes;
@@ -34,7 +35,6 @@ use crate::settings::Settings;
 use crate::store::records::Intake;
 use crate::store::replies::replies_folder;
 use crate::store::{Begun, Folder, Past, RecordedInput};
-use crate::tell::progress::Seen;
 use check::{Checked, Input, Output, Way};
 use components::Components;
 use confine::{ABSENT, confine};

@@ -52,7 +52,7 @@ impl Run {
     }
 
     fn reported(self, tap: Option<Arc<dyn Tap>>) -> Report {
-        let Run { prepared, locked } = self;
+        let Run { prepared, locked, page } = self;
         let seen = prepared.seen.clone();
         let clock = Clock::begin(&seen);
         let stop = CancellationToken::new();
@@ -104,7 +104,7 @@ impl Run {
         report.resumable = kept.is_logged() && report.status != Status::Finished;
         let message = report.error.as_ref().map(|error| error.message.clone());
         let json = serde_json::to_vec_pretty(&report).expect("a report is JSON");
-        let page = prepared.settings.page.map(|page| page(&report, &prepared.plan));
+        let page = page.map(|page| page(&report, &prepared.plan));
         if let Err(error) = kept.close(report.status, message, report.wall_ms, &json, page.as_deref()) {
             report.notes.push(format!("the run's folder could not be sealed: {error}"));
         }

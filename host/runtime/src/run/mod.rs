@@ -14,6 +14,7 @@ use crate::prepare::components::Components;
 use crate::prepare::{Before, Prepared};
 use crate::settings::Settings;
 use crate::store::Folder;
+use crate::tell::report::Report;
 
 pub use resume::Allowed;
 #[cfg(feature = "fuzzing")]
@@ -26,6 +27,8 @@ pub struct Run {
     prepared: Prepared,
     /// The run's folder, locked from the beginning where a run is resumed.
     locked: Option<Folder>,
+    /// What makes the page beside the report.
+    page: Option<fn(&Report, &Plan) -> String>,
 }
 
 impl Run {
@@ -37,7 +40,13 @@ impl Run {
     /// is not there.
     pub fn prepare(plan: Plan, components: Components, settings: Settings) -> Result<Run, RunError> {
         let prepared = Prepared::new(plan, components, settings, Before::default(), None)?;
-        Ok(Run { prepared, locked: None })
+        Ok(Run { prepared, locked: None, page: None })
+    }
+
+    /// The same with what makes the page that is kept beside the report, as `report.html`: of a report and its plan.
+    #[must_use]
+    pub fn with_page(self, page: fn(&Report, &Plan) -> String) -> Run {
+        Run { page: Some(page), ..self }
     }
 
     /// The columns of what each input and step puts out, and of each output, as phrases, in the order of the plan.

@@ -115,7 +115,7 @@ impl Run {
         let Recorded { inputs, digest_seed, .. } = recorded;
         let before = Before { past, inputs: Some(inputs), digest_seed, begun: Some(begun), declared: None };
         let prepared = Prepared::new(plan, components, settings, before, Some(&locked))?;
-        Ok(Run { prepared, locked: Some(locked) })
+        Ok(Run { prepared, locked: Some(locked), page: None })
     }
 }
 

@@ -7,15 +7,38 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Instant;
 
 use callboard_sandbox::Gauge;
+use serde::{Deserialize, Serialize};
 
-use super::accounts::ms;
-use super::report::{MovedReport, UnfinishedReport};
 use crate::events::{Event, Observer};
 use crate::store::records::Moment;
 
 /// Moments of all stages together; of a plan with very many stages, each still has [`LEAST`].
 const MOST: usize = 600;
 const LEAST: usize = 8;
+
+/// What a stage did that has not ended.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct UnfinishedReport {
+    /// From 1.
+    pub stage: usize,
+    /// Since it began, milliseconds.
+    pub took_ms: f64,
+    /// For each of its steps that was reached, by name, the rows that went through it. No accounts: rows may have been on their way.
+    pub steps: BTreeMap<String, MovedReport>,
+    /// Memory and rows over time.
+    pub curve: Vec<Moment>,
+}
+
+/// Rows that went through a step until a moment.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct MovedReport {
+    /// Rows that it was given.
+    pub rows_in: u64,
+    /// Rows that it put out.
+    pub rows_out: u64,
+}
 
 /// What is seen of a run.
 #[derive(Debug, Default)]
@@ -148,7 +171,7 @@ impl Seen {
         let current = state.stage.as_ref()?;
         Some(UnfinishedReport {
             stage: current.index,
-            took_ms: ms(current.began.elapsed()),
+            took_ms: current.began.elapsed().as_secs_f64() * 1e3,
             steps: current.steps.iter().map(|(step, moved)| (step.to_string(), *moved)).collect(),
             curve: current.curve.moments(),
         })
