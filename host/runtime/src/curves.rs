@@ -4,10 +4,9 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use callboard_sandbox::Gauge;
-use serde::{Deserialize, Serialize};
 
 use crate::events::{Event, Observer};
 use crate::store::records::Moment;
@@ -17,27 +16,14 @@ const MOST: usize = 600;
 const LEAST: usize = 8;
 
 /// What a stage did that has not ended.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[non_exhaustive]
-pub struct UnfinishedReport {
+#[derive(Debug)]
+pub(crate) struct Unfinished {
     /// From 1.
-    pub stage: usize,
-    /// Since it began, milliseconds.
-    pub took_ms: f64,
-    /// For each of its steps that was reached, by name, the rows that went through it. No accounts: rows may have been on their way.
-    pub steps: BTreeMap<String, MovedReport>,
-    /// Memory and rows over time.
-    pub curve: Vec<Moment>,
-}
-
-/// Rows that went through a step until a moment.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[non_exhaustive]
-pub struct MovedReport {
-    /// Rows that it was given.
-    pub rows_in: u64,
-    /// Rows that it put out.
-    pub rows_out: u64,
+    pub(crate) stage: usize,
+    pub(crate) took: Duration,
+    /// Rows that each step was given and put out.
+    pub(crate) steps: BTreeMap<Arc<str>, (u64, u64)>,
+    pub(crate) curve: Vec<Moment>,
 }
 
 /// What is seen of a run.
@@ -66,7 +52,7 @@ struct Current {
     index: usize,
     began: Instant,
     curve: Curve,
-    steps: BTreeMap<Arc<str>, MovedReport>,
+    steps: BTreeMap<Arc<str>, (u64, u64)>,
     resident: u64,
 }
 
@@ -122,8 +108,7 @@ impl Seen {
                 && let Some(current) = &mut seen.lock().stage
             {
                 let moved = current.steps.entry(step.clone()).or_default();
-                moved.rows_in += rows_in;
-                moved.rows_out += rows_out;
+                *moved = (moved.0 + rows_in, moved.1 + rows_out);
             }
             observer.tell(event);
         })
@@ -148,7 +133,7 @@ impl Seen {
         let (linear, all) = (linear.now(), all.now());
         if let Some(current) = &mut self.lock().stage {
             current.resident = resident.unwrap_or(current.resident);
-            let rows = current.steps.values().map(|moved| moved.rows_in.max(moved.rows_out)).sum();
+            let rows = current.steps.values().map(|moved| moved.0.max(moved.1)).sum();
             current.curve.push(Moment {
                 at_ms: current.began.elapsed().as_millis() as u64,
                 linear,
@@ -166,13 +151,13 @@ impl Seen {
     }
 
     /// The stage that has not.
-    pub(crate) fn unfinished(&self) -> Option<UnfinishedReport> {
+    pub(crate) fn unfinished(&self) -> Option<Unfinished> {
         let state = self.lock();
         let current = state.stage.as_ref()?;
-        Some(UnfinishedReport {
+        Some(Unfinished {
             stage: current.index,
-            took_ms: current.began.elapsed().as_secs_f64() * 1e3,
-            steps: current.steps.iter().map(|(step, moved)| (step.to_string(), *moved)).collect(),
+            took: current.began.elapsed(),
+            steps: current.steps.clone(),
             curve: current.curve.moments(),
         })
     }

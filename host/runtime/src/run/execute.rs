@@ -26,7 +26,7 @@ use crate::store::records::{StageCost, Status};
 use crate::store::replies::{Opened, Replies};
 use crate::store::{Key, Quota};
 use crate::tell::accounts::check_accounts;
-use crate::tell::report::{Clock, Measured, ProfileReport, Report, RunFailed};
+use crate::tell::report::{Clock, Measured, ProfileReport, Report, RunFailed, UnfinishedReport};
 
 /// How long replies to what was sent are waited for when a run has ended early.
 const SETTLING: Duration = Duration::from_secs(2);
@@ -96,7 +96,7 @@ impl Run {
         if outcome.is_err() && !live.can_be_resumed() {
             notes.extend(live.abort_uploads());
         }
-        let unfinished = seen.unfinished();
+        let unfinished = seen.unfinished().map(UnfinishedReport::of);
         let mut report = Report { profile, unfinished, ..Report::of(&prepared, &costs, outcome, &measured) };
         let kept = live.into_kept();
         report.notes.extend(notes);

@@ -11,8 +11,7 @@ use callboard_sandbox::{Calls, Profile, ServerCalls, StepCalls};
 use serde::{Deserialize, Serialize};
 
 use super::accounts::{accounted, ms};
-use crate::curves::Seen;
-pub use crate::curves::{MovedReport, UnfinishedReport};
+use crate::curves::{Seen, Unfinished};
 use crate::error::{Class, RunError};
 use crate::prepare::Prepared;
 use crate::residence::Residence;
@@ -168,6 +167,39 @@ pub struct StageReport {
     pub curve: Vec<Moment>,
     /// In the order in which rows reach them.
     pub steps: Vec<StepReport>,
+}
+
+/// What a stage did that has not ended.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct UnfinishedReport {
+    /// From 1.
+    pub stage: usize,
+    /// Since it began, milliseconds.
+    pub took_ms: f64,
+    /// For each of its steps that was reached, by name, the rows that went through it. No accounts: rows may have been on their way.
+    pub steps: BTreeMap<String, MovedReport>,
+    /// Memory and rows over time.
+    pub curve: Vec<Moment>,
+}
+
+/// Rows that went through a step until a moment.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct MovedReport {
+    /// Rows that it was given.
+    pub rows_in: u64,
+    /// Rows that it put out.
+    pub rows_out: u64,
+}
+
+impl UnfinishedReport {
+    pub(crate) fn of(unfinished: Unfinished) -> UnfinishedReport {
+        let Unfinished { stage, took, steps, curve } = unfinished;
+        let moved =
+            |(step, (rows_in, rows_out)): (Arc<str>, (u64, u64))| (step.to_string(), MovedReport { rows_in, rows_out });
+        UnfinishedReport { stage, took_ms: ms(took), steps: steps.into_iter().map(moved).collect(), curve }
+    }
 }
 
 /// What a step did.
