@@ -1,7 +1,7 @@
 //! Requests that the host sends: together, within limits, again where they failed, and never where their reply is known.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use callboard_plan::{CallLimits, Grants, HttpGrant, PARTS, Plan, Price};
@@ -110,16 +110,22 @@ fn a_run_says_how_far_the_requests_are() {
     assert!(left.is_some(), "all rows are read, so it is known what is left");
 }
 
-/// A wrong outcome would end as if the row were bad, and not say that what was paid for is kept.
-#[test]
-fn a_postponed_row_ends_a_run_that_rejects_none_and_the_next_run_asks_for_it_alone() {
-    let bench = Bench::with_rows(20);
-    let up = Arc::new(std::sync::atomic::AtomicBool::new(false));
+/// A server that is down for one row, until it is told to be up.
+fn down_for_one() -> (Model, Arc<AtomicBool>) {
+    let up = Arc::new(AtomicBool::new(false));
     let is_up = up.clone();
     let model = Model::start(move |text, _| match text {
         "row 17" if !is_up.load(Ordering::SeqCst) => Act::Status(503, ""),
         _ => Act::Reply,
     });
+    (model, up)
+}
+
+/// A wrong outcome would end as if the row were bad, and not say that what was paid for is kept.
+#[test]
+fn a_postponed_row_ends_a_run_that_rejects_none_and_the_next_run_asks_for_it_alone() {
+    let bench = Bench::with_rows(20);
+    let (model, up) = down_for_one();
     let limits = CallLimits { retry: 0, ..at_once(8) };
     let ended = asks(&bench, &model, "", limits).end();
     let folder = ended.run_folder.clone();
@@ -287,12 +293,7 @@ fn equal_requests_are_sent_once_and_several_samples_are_several_requests() {
 #[test]
 fn a_row_that_failed_for_the_time_being_is_tried_again_by_the_next_run() {
     let bench = Bench::with_rows(63);
-    let up = Arc::new(std::sync::atomic::AtomicBool::new(false));
-    let is_up = up.clone();
-    let model = Model::start(move |text, _| match text {
-        "row 17" if !is_up.load(Ordering::SeqCst) => Act::Status(503, ""),
-        _ => Act::Reply,
-    });
+    let (model, up) = down_for_one();
     let limits = CallLimits { retry: 0, ..at_once(8) };
     let first = asks(&bench, &model, "on_error = \"reject\"", limits.clone()).end();
     let folder = first.run_folder.clone();

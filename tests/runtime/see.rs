@@ -159,7 +159,7 @@ fn inputs_that_changed_and_runs_of_others_are_refused() {
     assert_eq!(changed.class, Class::Data, "{changed}");
 }
 
-/// Whatever byte of `columns.json` is another one: an error, or the rows as they were.
+/// Whichever byte of `columns.json` is changed: an error, or the rows as they were.
 #[test]
 fn no_damage_to_what_was_declared_is_a_panic() {
     let bench = bench();

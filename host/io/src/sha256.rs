@@ -2,6 +2,7 @@
 
 use std::io::{self, Read};
 
+use callboard_words::text::hex;
 use sha2::{Digest, Sha256};
 
 /// The SHA-256 of bytes, in hexadecimal.
@@ -23,8 +24,4 @@ pub(crate) fn sha256_of(mut from: impl Read) -> io::Result<(String, u64)> {
             Err(error) => return Err(error),
         }
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
