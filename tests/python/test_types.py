@@ -58,6 +58,12 @@ def test_the_package_is_clean_under_ruff() -> None:
     assert checked("ruff", "format", "--check", "--no-cache", "--config", config, *files) == ""
 
 
+def test_the_sdk_is_clean_under_ruff() -> None:
+    sdk = str(ROOT / "plugins/sdk/python")
+    assert checked("ruff", "check", "--no-cache", sdk) == ""
+    assert checked("ruff", "format", "--check", "--no-cache", sdk) == ""
+
+
 def pyright(file: Path) -> str:
     Path("pyrightconfig.json").write_text(
         f'{{"extraPaths": ["{PACKAGE.parent}"], "typeCheckingMode": "strict", "include": ["{file}"]}}'

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 from callboard._build import written
 from callboard._contract import Arrangement, Gathering_All, Gathering_ByEach, Gathering_ByKey, Removal
 from callboard._contract import columns as raw
+from callboard._step import Bound, Global, Rows, Source, Step, Transform
 from callboard._wire import assemble, batch_of, schema_of, schema_record
 from callboard.columns import Batch
 from callboard.errors import InputError, StepError, explain
@@ -15,7 +16,6 @@ from callboard.exchange import Input, Reader, Removals, Sink, Writer
 from callboard.gather import Gather, Order
 from callboard.output import Output
 from callboard.rows import gather
-from callboard._step import Bound, Global, Rows, Source, Step, Transform
 from callboard.types import Schema
 
 S = TypeVar("S", bound=Step)

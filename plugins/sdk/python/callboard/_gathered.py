@@ -19,7 +19,9 @@ def calls(shape: GlobalShapeRecord, inputs: Sequence[Rows], each: bool) -> list[
     numbers: dict[Any, int] = {}
     whole: Part = []
     for port, rows in enumerate(inputs):
-        given = [(numbers.setdefault(key, len(numbers)), row) for row in range(len(rows)) for key in _keys(shape, port, rows[row])]
+        given = [
+            (numbers.setdefault(key, len(numbers)), row) for row in range(len(rows)) for key in _keys(shape, port, rows[row])
+        ]
         given.sort(key=cmp_to_key(partial(_order, shape.sorted[port], rows)))
         whole.append(given)
     if not each or not is_grouped(shape):

@@ -21,16 +21,18 @@ from operator import itemgetter
 from typing import Any
 
 from callboard import _gathered, log
-from callboard._replies import play as replies
 from callboard._build import build
 from callboard._calls import GlobalCalls, SourceCalls, TransformCalls
 from callboard._contract import Arrangement, Fate, Removal
 from callboard._contract import columns as raw
 from callboard._records import Page, Run
+from callboard._replies import play
+from callboard._step import Global, Source, Step, Transform
 from callboard._wire import assemble, batch_of, schema_of
 from callboard.columns import Row
-from callboard._step import Global, Source, Step, Transform
 from callboard.types import Schema, Type, binary, boolean, float64, int64, list_of, null, struct, utf8
+
+replies = play
 
 
 @dataclass
@@ -144,7 +146,7 @@ class _Outcome:
         return made
 
     def remove(self, removals: Sequence[Removal], place: Callable[[int], int]) -> None:
-        for removal, row in ((removal, row) for removal in removals for row in removal.rows):
+        for removal, row in ((one, row) for one in removals for row in one.rows):
             number = place(row)
             assert number < len(self.source.rows), f"there is no row {number} to remove"
             assert number not in self.gone, f"row {number} is removed twice"
@@ -177,9 +179,7 @@ def _transform(step: type[Transform], config: str, source: Table, size: int) -> 
 class _Reader:
     """The host's side of an input: the rows that a call is given, each with its group."""
 
-    def __init__(
-        self, source: Table, names: Sequence[str], size: int, given: Sequence[tuple[int, int]], grouped: bool
-    ) -> None:
+    def __init__(self, source: Table, names: Sequence[str], size: int, given: Sequence[tuple[int, int]], grouped: bool) -> None:
         self._source = Table(source.schema, [source.rows[row] for _, row in given])
         self._names, self._size, self._at, self._given, self._grouped = names, size, 0, given, grouped
 

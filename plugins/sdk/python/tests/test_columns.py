@@ -6,8 +6,29 @@ from typing import Any
 import pytest
 
 from callboard import (
-    Type, binary, boolean, date, decimal, fixed, float32, float64, int8, int16, int32, int64, list_of, map_of, null, struct,
-    timestamp, uint8, uint16, uint32, uint64, utf8, vector,
+    Type,
+    binary,
+    boolean,
+    date,
+    decimal,
+    fixed,
+    float32,
+    float64,
+    int8,
+    int16,
+    int32,
+    int64,
+    list_of,
+    map_of,
+    null,
+    struct,
+    timestamp,
+    uint8,
+    uint16,
+    uint32,
+    uint64,
+    utf8,
+    vector,
 )  # fmt: skip
 from callboard._build import Misfit, build, written
 from callboard._wire import assemble, batch_of, schema_of, schema_record

@@ -6,10 +6,27 @@ from typing import Any
 import pytest
 
 from callboard import (
-    Global, Input, InputError, Record, Rows, Schema, Shape, Source, Writer, by_each, by_key, descending, exchange, float64,
-    in_order, int64, list_of, testing, utf8,
+    Global,
+    Input,
+    InputError,
+    Record,
+    Rows,
+    Schema,
+    Shape,
+    Source,
+    Writer,
+    _step,
+    by_each,
+    by_key,
+    descending,
+    exchange,
+    float64,
+    in_order,
+    int64,
+    list_of,
+    testing,
+    utf8,
 )  # fmt: skip
-from callboard import _step
 from callboard.errors import StepError
 
 ROWS = [{"k": key, "v": number} for number, key in enumerate("abcabca")]

@@ -5,7 +5,6 @@ import sys
 import types
 from collections.abc import Iterator
 from enum import Enum
-from typing import Any
 
 import pytest
 

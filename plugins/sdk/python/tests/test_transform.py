@@ -5,7 +5,24 @@ from typing import Any
 
 import pytest
 
-from callboard import Batch, InputError, Output, Result, Row, Schema, Shape, Transform, count, drop, int64, reject, testing, utf8
+from callboard import (
+    Batch,
+    InputError,
+    Output,
+    Result,
+    Row,
+    Schema,
+    Shape,
+    Transform,
+    count,
+    drop,
+    http,
+    int64,
+    postpone,
+    reject,
+    testing,
+    utf8,
+)  # fmt: skip
 from callboard.errors import StepError, TransientError
 from callboard.testing import Outcome
 
@@ -102,6 +119,19 @@ def test_an_authors_own_error_is_as_it_was_raised() -> None:
     with pytest.raises(TransientError, match="^no answer$") as raised:
         by_rows(row)
     assert not hasattr(raised.value, "__notes__")
+
+
+def test_a_row_that_is_postponed_is_rejected_and_given_to_the_next_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[str] = []
+    monkeypatch.setattr(http, "try_again", lambda: said.append("again"))
+
+    def row(row: Row) -> Result:
+        said.append(str(row["text"]))
+        return reject("never") if row["text"] is None else postpone("down") if row["text"] == "" else {"n": 1}
+
+    assert by_rows(row).rejected == [(1, "never"), (2, "down")]
+    # A row that is rejected for good asks for nothing. The kit gives all rows twice.
+    assert said == ["a b", "None", "", "again"] * 2
 
 
 def test_a_column_that_is_not_there() -> None:
