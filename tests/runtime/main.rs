@@ -29,6 +29,7 @@ mod hostile_core;
 mod hostile_memory;
 mod interrupt;
 mod kills;
+mod llama;
 mod model;
 mod near;
 mod outside;

