@@ -88,7 +88,7 @@ fn a_run_says_how_far_the_requests_are() {
         }
         Act::Reply
     });
-    let price = Price { input: PARTS / 1000, output: PARTS / 100 };
+    let price = Price { input: PARTS / 1000, output: PARTS / 100, batch: None };
     let limits = CallLimits { price: Some(price), ..at_once(4) };
     let told = said.clone();
     let case = asks(&bench, &model, "", limits).listen(move |event| {
@@ -316,7 +316,7 @@ fn a_run_stops_before_it_exceeds_its_cost_and_goes_on_with_more() {
     let bench = Bench::with_rows(100);
     let model = Model::start(|_, _| Act::Reply);
     // A reply is 3 tokens in and 7 out.
-    let price = Price { input: PARTS / 1000, output: PARTS / 100 };
+    let price = Price { input: PARTS / 1000, output: PARTS / 100, batch: None };
     let a_reply = price.of(3, 7);
     let limits = |most: u64| CallLimits { price: Some(price), max_cost: Some(most), ..at_once(8) };
     let ended = asks(&bench, &model, "", limits(20 * a_reply)).end();

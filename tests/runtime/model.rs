@@ -155,9 +155,14 @@ fn embedded(body: &Value) -> Vec<u8> {
 
 /// A reply in the words of the protocol.
 fn said(path: &str, words: &str) -> Vec<u8> {
+    answer(200, "content-type: application/json\r\n", words_of(path, words).to_string().as_bytes())
+}
+
+/// The body of such a reply.
+pub(crate) fn words_of(path: &str, words: &str) -> Value {
     let chat = json!({"prompt_tokens": 3, "completion_tokens": 7});
     let tokens = json!({"input_tokens": 3, "output_tokens": 7});
-    let body = match path {
+    match path {
         "/v1/chat/completions" => {
             let choice = json!({"message": {"role": "assistant", "content": words}, "finish_reason": "stop"});
             json!({"model": "tiny", "choices": [choice], "usage": chat})
@@ -171,17 +176,16 @@ fn said(path: &str, words: &str) -> Vec<u8> {
             json!({"model": "tiny", "stop_reason": "end_turn", "content": content, "usage": tokens})
         }
         _ => json!({"said": words, "usage": chat}),
-    };
-    answer(200, "content-type: application/json\r\n", body.to_string().as_bytes())
+    }
 }
 
-fn answer(status: u16, headers: &str, body: &[u8]) -> Vec<u8> {
+pub(crate) fn answer(status: u16, headers: &str, body: &[u8]) -> Vec<u8> {
     let head = format!("HTTP/1.1 {status} X\r\ncontent-length: {}\r\n{headers}\r\n", body.len());
     [head.as_bytes(), body].concat()
 }
 
 /// The head and the body of the next request.
-fn read(reader: &mut impl BufRead) -> Option<(String, Vec<u8>)> {
+pub(crate) fn read(reader: &mut impl BufRead) -> Option<(String, Vec<u8>)> {
     let mut head = String::new();
     while !head.ends_with("\r\n\r\n") {
         if reader.read_line(&mut head).ok()? == 0 {

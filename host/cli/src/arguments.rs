@@ -40,7 +40,7 @@ Examples:
   callboard run curate.toml --set steps.filter.config.where='n_words >= 5'
   callboard run curate.toml --budget 2GiB --report report.json")]
     Run(RunArguments),
-    /// Resume a run that was interrupted, was killed or failed
+    /// Resume a run that was interrupted, was killed, failed or waits
     #[command(after_help = "\
 Examples:
   callboard resume .callboard/runs/curate-mwuqt4bp
@@ -290,6 +290,12 @@ pub(crate) struct RunArguments {
     /// The most disk space for rows between stages, such as 20GiB
     #[arg(long, value_name = "SIZE", value_parser = size)]
     pub(crate) max_spill: Option<u64>,
+    /// Wait for offline batches, and continue when they have ended
+    #[arg(long)]
+    pub(crate) wait: bool,
+    /// How long a batch needs to appear at its server
+    #[arg(long, value_name = "TIME", hide = true, default_value = "30s", value_parser = humantime::parse_duration)]
+    pub(crate) batch_grace: std::time::Duration,
     /// Profile a step: write where it spends its time, for the Firefox Profiler (profiler.firefox.com)
     #[arg(long, value_name = "STEP")]
     pub(crate) profile: Option<String>,
@@ -340,6 +346,12 @@ pub(crate) struct ResumeArguments {
     /// Replace existing outputs
     #[arg(long)]
     pub(crate) overwrite: bool,
+    /// Wait for offline batches, and continue when they have ended
+    #[arg(long)]
+    pub(crate) wait: bool,
+    /// How long a batch needs to appear at its server
+    #[arg(long, value_name = "TIME", hide = true, default_value = "30s", value_parser = humantime::parse_duration)]
+    pub(crate) batch_grace: std::time::Duration,
     /// The most rows that all steps together may reject, such as 100 or 0.5%; overrides the pipeline
     #[arg(long, value_name = "ROWS", value_parser = max_rejects)]
     pub(crate) max_rejects: Option<MaxRejects>,

@@ -77,6 +77,7 @@ impl Failure {
         };
         let (class, text) = match self {
             Failure::Problems(problems) => (Class::Pipeline, show::problems::problems(&problems, colour)),
+            Failure::Run(error, ..) if error.class == Class::Waiting => (error.class, error.to_string()),
             Failure::Run(error, place, _) => {
                 let (source, at) = place.unzip();
                 let problem = Problem { message: error.to_string(), at, help: error.help };
@@ -86,8 +87,11 @@ impl Failure {
                 (class, show::problems::error(&Problem { message, at: None, help }, None, colour))
             }
         };
-        // Its colours are ours.
-        show::err_as_it_is(text.trim_end());
+        match class {
+            Class::Waiting => show::err(text.trim_end()),
+            // Its colours are ours.
+            _ => show::err_as_it_is(text.trim_end()),
+        }
         resumable.iter().for_each(|folder| show::err(&resumes(class, folder)));
         code(class)
     }
@@ -95,8 +99,14 @@ impl Failure {
 
 /// What is kept of a run that ended like this, and the command that goes on.
 pub(crate) fn resumes(class: Class, folder: &Path) -> String {
+    if class == Class::Waiting {
+        let folder = quoted(folder);
+        return format!(
+            "to continue when they have:\n  callboard resume {folder}\nto wait for them:\n  callboard resume {folder} --wait"
+        );
+    }
     let first = match class {
-        Class::Interrupted | Class::System | Class::Bug => "what is done is kept; to resume:",
+        Class::Waiting | Class::Interrupted | Class::System | Class::Bug => "what is done is kept; to resume:",
         // Resuming alone would come to the same again.
         Class::Pipeline | Class::Data | Class::Limit => {
             "what is done is kept: change the pipeline and run it again, or fix what it uses and resume it:"
@@ -129,12 +139,13 @@ pub(crate) fn quoted(path: impl AsRef<Path>) -> String {
 }
 
 /// The exit code of each class of failures.
-const CODES: [(Class, u8); 6] = [
+const CODES: [(Class, u8); 7] = [
     (Class::Pipeline, 2),
     (Class::Data, 3),
     (Class::Limit, 4),
     (Class::System, 5),
     (Class::Bug, 70),
+    (Class::Waiting, 75),
     (Class::Interrupted, 130),
 ];
 

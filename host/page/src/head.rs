@@ -17,6 +17,7 @@ pub(crate) fn status(shown: &Shown<'_>) -> &'static str {
         Status::Finished => "finished",
         Status::Failed => "failed",
         Status::Interrupted => "interrupted",
+        Status::Waiting => "waiting",
     }
 }
 
@@ -49,7 +50,11 @@ pub(crate) fn error(shown: &Shown<'_>) -> Markup {
     html! {
         @if let Some(error) = &report.error {
             section.error aria-labelledby="error-title" {
-                h2 #error-title { @if report.status == Status::Interrupted { "Interrupted" } @else { "Error" } }
+                h2 #error-title { @match report.status {
+                    Status::Interrupted => "Interrupted",
+                    Status::Waiting => "Waiting",
+                    _ => "Error",
+                } }
                 pre { (lines(&error.message, 400)) }
                 @if let Some(help) = &error.help { p { strong { "Help: " } } pre { (lines(help, 400)) } }
                 @if let Some(stage) = shown.unfinished { p { "Stage " (stage.stage) " had run for " (time(stage.took_ms)) "." } }

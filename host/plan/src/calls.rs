@@ -39,6 +39,37 @@ pub struct CallLimits {
     pub max_cost: Option<u64>,
     /// Whether replies are kept, and not asked for again.
     pub journal: bool,
+    /// Whether requests are sent one by one, or together as offline batches.
+    #[serde(default, skip_serializing_if = "Mode::is_online")]
+    pub mode: Mode,
+}
+
+/// How a server is given the requests of transforms.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Mode {
+    /// Each by itself, as soon as it may be sent.
+    #[default]
+    Online,
+    /// Together, in offline batches: the run ends, and continues when the server has worked on them.
+    Batch,
+}
+
+impl Mode {
+    /// The values that a pipeline file may have.
+    pub(crate) const NAMES: [&str; 2] = ["online", "batch"];
+
+    pub(crate) fn read(text: &str) -> Option<Self> {
+        match text {
+            "online" => Some(Self::Online),
+            "batch" => Some(Self::Batch),
+            _ => None,
+        }
+    }
+
+    fn is_online(&self) -> bool {
+        *self == Self::Online
+    }
 }
 
 impl Default for CallLimits {
@@ -52,6 +83,7 @@ impl Default for CallLimits {
             price: None,
             max_cost: None,
             journal: true,
+            mode: Mode::Online,
         }
     }
 }
@@ -96,6 +128,9 @@ pub struct Price {
     pub input: u64,
     /// A token of a reply.
     pub output: u64,
+    /// What a token of an offline batch costs of that, in thousandths, if it is not the same.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub batch: Option<u32>,
 }
 
 impl Price {
@@ -111,9 +146,20 @@ impl Price {
         parts(amount.trim(), PARTS / tokens)
     }
 
+    /// Reads `0.5`, the part of the price that tokens of an offline batch cost, in thousandths.
+    pub(crate) fn read_batch(text: &str) -> Option<u32> {
+        parts(text.trim(), 1000).and_then(|part| u32::try_from(part).ok()).filter(|part| *part <= 1000)
+    }
+
     /// What this many tokens cost.
     pub fn of(&self, input: u64, output: u64) -> u64 {
         self.input.saturating_mul(input).saturating_add(self.output.saturating_mul(output))
+    }
+
+    /// What this many tokens cost in an offline batch.
+    pub fn of_batch(&self, input: u64, output: u64) -> u64 {
+        let cost = u128::from(self.of(input, output)) * u128::from(self.batch.unwrap_or(1000)) / 1000;
+        u64::try_from(cost).unwrap_or(u64::MAX)
     }
 }
 
@@ -184,7 +230,10 @@ mod tests {
         assert_eq!(money("20"), Some(20 * PARTS));
         assert_eq!(money("0.5"), Some(PARTS / 2));
         assert_eq!(money("$20"), None);
-        let price = Price { input: 150_000, output: 600_000 };
+        assert_eq!((Price::read_batch("0.5"), Price::read_batch("1")), (Some(500), Some(1000)));
+        assert_eq!((Price::read_batch("1.5"), Price::read_batch("0.0005")), (None, None));
+        let price = Price { input: 150_000, output: 600_000, batch: Some(500) };
+        assert_eq!(price.of_batch(1_000_000, 2_000_000), PARTS * 135 / 200);
         assert_eq!(price.of(1_000_000, 2_000_000), PARTS * 135 / 100);
         assert_eq!(price.of(u64::MAX, u64::MAX), u64::MAX);
     }

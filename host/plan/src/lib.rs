@@ -76,7 +76,7 @@ mod verify;
 mod wire;
 mod zip;
 
-pub use calls::{CallLimits, Calls, PARTS, Price, Rate, Usage, limits_of as call_limits};
+pub use calls::{CallLimits, Calls, Mode, PARTS, Price, Rate, Usage, limits_of as call_limits};
 pub use catalog::{Catalog, Component, Missing, Origin, is_path};
 pub use choices::{Boundary, GlobalEdge, Load, MaxRejects, STAGE_INSTANCES, Transport};
 pub use contract::{CONTRACT, contract_line};

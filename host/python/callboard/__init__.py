@@ -25,6 +25,7 @@ from callboard._host.errors import (
     PipelineError,
     Problem,
     RunInterrupted,
+    RunWaiting,
 )  # fmt: skip
 from callboard._host.frames import Frame
 from callboard._host.pipeline import Pipeline, Plan
@@ -122,7 +123,7 @@ __all__ = [
     "Batch", "Binary", "Booleans", "CallboardError", "Called", "Column", "ConfigError", "DataError", "Failure", "Fixed",
     "Flow", "Flows", "Frame", "Gather", "Global", "Group", "HostError", "Input", "InputError", "InternalError", "LimitError",
     "Lists", "Nulls", "Numbers", "Order", "Output", "Pipeline", "PipelineError", "Plan", "Problem", "Record", "Removed",
-    "RemovedRow", "Report", "Result", "Row", "Rows", "Run", "RunInterrupted", "Schema", "Shape", "Source", "Step",
+    "RemovedRow", "Report", "Result", "Row", "Rows", "Run", "RunInterrupted", "RunWaiting", "Schema", "Shape", "Source", "Step",
     "StepError", "StepReport", "StepSpec", "Structs", "Text", "Transform", "TransientError", "Type", "Unfit", "Vectors",
     "Writer", "Writing", "ascending", "binary", "boolean", "by_each", "by_key", "command", "count", "date", "decimal",
     "descending", "drop", "duration", "fixed", "float32", "float64", "http", "in_order", "int16", "int32", "int64", "int8", "list_of",

@@ -82,6 +82,7 @@ def resume(
     max_spill: int | None,
     budget: int | None,
     trust: str | None,
+    wait: bool,
     confined: bool,
     tick: Callable[[list[dict[str, Any]]], object] | None,
 ) -> dict[str, Any]: ...

@@ -114,6 +114,7 @@ impl Failure {
             Class::Limit => "limit",
             Class::System => "system",
             Class::Interrupted => "interrupted",
+            Class::Waiting => "waiting",
             Class::Bug => "bug",
         };
         let made = py.import("callboard._host.errors")?.getattr("made")?.call1((kind, fields))?;

@@ -73,7 +73,7 @@ pub(crate) fn run<'py>(
 
 /// Resumes the run in a folder.
 #[pyfunction]
-#[pyo3(signature = (compiler, folder, base, overwrite, max_spill, budget, trust, confined, tick))]
+#[pyo3(signature = (compiler, folder, base, overwrite, max_spill, budget, trust, wait, confined, tick))]
 #[allow(clippy::too_many_arguments, reason = "the Python file beside it is the only caller")]
 pub(crate) fn resume<'py>(
     py: Python<'py>,
@@ -84,6 +84,7 @@ pub(crate) fn resume<'py>(
     max_spill: Option<u64>,
     budget: Option<u64>,
     trust: Option<String>,
+    wait: bool,
     confined: bool,
     tick: Option<Bound<'py, PyAny>>,
 ) -> PyResult<Bound<'py, PyAny>> {
@@ -96,6 +97,7 @@ pub(crate) fn resume<'py>(
         }
         let settings: Settings = settings(base.unwrap_or_default(), folder, compiler)
             .overwrite(overwrite)
+            .wait(wait)
             .max_spill(max_spill)
             .confined(confined)
             .observer(observer)

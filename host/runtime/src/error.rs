@@ -1,5 +1,6 @@
 //! What can go wrong in a run: who has to act, where it happened, what to do.
 
+use callboard_words::figures::count;
 use callboard_words::sizes::written;
 use callboard_words::{Help, Setting};
 use std::fmt;
@@ -8,8 +9,8 @@ use std::path::Path;
 use callboard_io::{ErrorKind as IoKind, IoError};
 use callboard_plan::{Pipeline, Span};
 pub use callboard_sandbox::{Class, LimitExceeded};
+use callboard_sandbox::{Deferred, SandboxError, bytes, plain};
 pub(crate) use callboard_sandbox::{Fault, SaidKind};
-use callboard_sandbox::{SandboxError, bytes, plain};
 
 /// Where in a run; empty before it begins.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -110,7 +111,7 @@ impl RunError {
         let node = match self.class {
             Class::Pipeline => place.step.as_ref().or(place.input.as_ref()),
             Class::Data | Class::Limit => place.step.as_ref(),
-            Class::System | Class::Interrupted | Class::Bug => None,
+            Class::System | Class::Interrupted | Class::Waiting | Class::Bug => None,
         };
         let within = place.config.as_deref().or(place.path.as_deref());
         let granted = place.step.as_ref().zip(place.grant.as_ref());
@@ -152,6 +153,20 @@ impl RunError {
     /// What its caller has ended.
     pub fn interrupted() -> RunError {
         RunError::new(Class::Interrupted, "interrupted")
+    }
+
+    /// The run is to be resumed when these have ended.
+    pub(crate) fn waiting(deferred: &Deferred) -> RunError {
+        let batches = match deferred.batches {
+            1 => "an offline batch has".to_owned(),
+            batches => format!("{} offline batches have", count(batches as u64)),
+        };
+        let requests = match deferred.requests {
+            1 => "1 request".to_owned(),
+            requests => format!("{} requests", count(requests as u64)),
+        };
+        let servers = deferred.servers.iter().map(|server| format!("`{server}`")).collect::<Vec<_>>().join(", ");
+        RunError::new(Class::Waiting, format!("{batches} not ended: {requests} to {servers}"))
     }
 
     fn because(mut self, cause: impl std::error::Error + Send + Sync + 'static) -> RunError {

@@ -82,8 +82,8 @@ pub use settings::{AlsoWritten, Profile, Settings, default_cache_folder};
 pub use store::records::Change;
 pub use store::replies::{Forgotten, forget_replies, replies_size};
 pub use tell::report::{
-    CallsReport, ErrorReport, InputReport, Moment, MovedReport, OutputReport, ProfileReport, RejectsReport, Report,
-    RunFailed, StageReport, Status, StepCallsReport, StepReport, UnfinishedReport, ZippedReport,
+    BatchesReport, CallsReport, ErrorReport, InputReport, Moment, MovedReport, OutputReport, ProfileReport,
+    RejectsReport, Report, RunFailed, StageReport, Status, StepCallsReport, StepReport, UnfinishedReport, ZippedReport,
 };
 pub use tell::runs::{RemovedRun, RunState, RunSummary, remove_run, run_folders, run_plan, run_report};
 pub use tokio_util::sync::CancellationToken;

@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use callboard_io::FilePlace;
 use callboard_sandbox::{Calls, CompileCommand};
@@ -36,6 +37,10 @@ pub struct Settings {
     pub calls: Option<Calls>,
     /// Whether servers are asked again for replies that earlier runs keep.
     pub fresh_replies: bool,
+    /// Whether offline batches that were submitted before are waited for.
+    pub wait: bool,
+    /// How long a batch needs to appear at its server: one that a killed process was about to submit is not submitted again sooner.
+    pub batch_grace: Duration,
     /// The most that rows between stages may take of the disk, bytes.
     pub max_spill: Option<u64>,
     /// A step to be profiled: all its work is redone, in instances that are asked every millisecond where they are.
@@ -76,6 +81,8 @@ impl Settings {
             earlier: Vec::new(),
             calls: None,
             fresh_replies: false,
+            wait: false,
+            batch_grace: Duration::from_secs(30),
             max_spill: None,
             profile: None,
             also_written: Vec::new(),
@@ -124,6 +131,16 @@ impl Settings {
     /// These settings with another `fresh_replies`.
     pub fn fresh_replies(self, fresh_replies: bool) -> Self {
         Self { fresh_replies, ..self }
+    }
+
+    /// These settings with another `wait`.
+    pub fn wait(self, wait: bool) -> Self {
+        Self { wait, ..self }
+    }
+
+    /// These settings with another `batch_grace`.
+    pub fn batch_grace(self, batch_grace: Duration) -> Self {
+        Self { batch_grace, ..self }
     }
 
     /// These settings with another `max_spill`.

@@ -22,6 +22,8 @@ pub enum Class {
     System,
     /// The run was asked to stop.
     Interrupted,
+    /// Nobody yet: the run waits for offline batches.
+    Waiting,
     /// A fault of Callboard's own.
     Bug,
 }

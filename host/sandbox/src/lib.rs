@@ -66,7 +66,10 @@ pub use events::{Event, Level, Observer};
 pub use exchange::{RowReader, RowWriter, Rows};
 pub use gathering::{Gathered, Gathering, Order};
 pub use guard::{caught, panicked, spawn, spawn_scoped};
-pub use http::{CallKey, Calls, Journal, Question, Reply, ServerCalls, StepCalls};
+pub use http::{
+    Batch, BatchCalls, Batches, CallKey, Calls, Deferred, Form, Group, Journal, Question, Reply, ServerCalls, Shelf,
+    StepCalls, Unanswered,
+};
 pub use instance::{
     Allowance, COUNTERS, Instance, InstanceConfig, Loaded, LogLimits, Look, Profile, Profiles, Sandbox,
 };

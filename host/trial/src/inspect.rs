@@ -144,7 +144,7 @@ pub fn inspect(subject: Subject, bundled: &[Bundled], settings: Settings) -> Res
 /// What is wrong with the component. What this machine refused, or an interruption, says nothing about it.
 fn wrong(error: RunError, of: &str) -> Result<Wrong> {
     match error.class {
-        Class::System | Class::Interrupted | Class::Bug => Err(error),
+        Class::System | Class::Interrupted | Class::Waiting | Class::Bug => Err(error),
         Class::Pipeline | Class::Data | Class::Limit => {
             Ok(Wrong { message: format!("{of}{}", error.message), help: error.help })
         }

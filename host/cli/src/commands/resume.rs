@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use callboard_runtime::{Allowed, Run, RunState, RunSummary, run_plan, run_report};
+use callboard_runtime::{Allowed, Run, RunState, RunSummary, Settings, run_plan, run_report};
 
 use super::run::{Watched, standard_output};
 use crate::arguments::ResumeArguments;
@@ -20,7 +20,10 @@ pub(crate) fn resume(arguments: &ResumeArguments) -> Result<ExitCode, Failure> {
         return watched.end(Ok(report), &arguments.run_dir, None, plan.as_ref());
     }
     let base = arguments.base.clone().unwrap_or_default();
-    let settings = settings(base, arguments.run_dir.clone(), interruptible()?)?
+    let cancel = interruptible()?;
+    let settings = settings(base.clone(), arguments.run_dir.clone(), cancel.clone())?
+        .wait(arguments.wait)
+        .batch_grace(arguments.batch_grace)
         .max_spill(arguments.max_spill)
         .overwrite(arguments.overwrite)
         .also_written(watched.report_place())
@@ -32,5 +35,11 @@ pub(crate) fn resume(arguments: &ResumeArguments) -> Result<ExitCode, Failure> {
     let prepared = Run::resume(BUNDLED, settings, allowed)?.with_page(crate::pipeline::page);
     last_words::running_in(&arguments.run_dir);
     let plan = prepared.plan().clone();
-    watched.end(prepared.execute(), &arguments.run_dir, None, Some(&plan))
+    let mut done = prepared.execute();
+    if arguments.wait {
+        let again =
+            |settings: Settings| settings.base(&base).max_spill(arguments.max_spill).overwrite(arguments.overwrite);
+        done = watched.wait(done, &arguments.run_dir, &cancel, again)?;
+    }
+    watched.end(done, &arguments.run_dir, None, Some(&plan))
 }

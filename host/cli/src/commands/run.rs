@@ -8,9 +8,12 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use callboard_bundled::BUNDLED;
 use callboard_io::FilePlace;
 use callboard_plan::{Pipeline, Plan};
-use callboard_runtime::{AlsoWritten, Class, Profile, Report, Run, RunError, RunFailed};
+use callboard_runtime::{
+    Allowed, AlsoWritten, CancellationToken, Class, Profile, Report, Run, RunError, RunFailed, Settings,
+};
 
 use crate::arguments::{RunArguments, ShownArguments};
 use crate::exit::Failure;
@@ -37,13 +40,15 @@ pub(crate) fn run(arguments: &RunArguments) -> Result<ExitCode, Failure> {
         true => Vec::new(),
         false => earlier(&run_folder)?,
     };
-    let settings = settings(base, run_folder, interruptible()?)?
+    let cancel = interruptible()?;
+    let settings = settings(base, run_folder, cancel.clone())?
         .pipeline(file)
         .overwrite(arguments.overwrite)
         .limit(arguments.limit)
         .resumable(!arguments.no_resume)
         .earlier(earlier)
         .fresh_replies(arguments.fresh)
+        .batch_grace(arguments.batch_grace)
         .max_spill(arguments.max_spill)
         .profile(arguments.profile.clone().map(|step| Profile { step, path: arguments.profile_out.clone() }))
         .also_written(watched.report_place())
@@ -58,7 +63,12 @@ pub(crate) fn run(arguments: &RunArguments) -> Result<ExitCode, Failure> {
         last_words::running_in(&folder);
     }
     let plan = prepared.plan().clone();
-    watched.end(prepared.execute(), &folder, Some(&pipeline), Some(&plan))
+    let mut done = prepared.execute();
+    if arguments.wait {
+        let again = |settings: Settings| settings.max_spill(arguments.max_spill).overwrite(arguments.overwrite);
+        done = watched.wait(done, &folder, &cancel, again)?;
+    }
+    watched.end(done, &folder, Some(&pipeline), Some(&plan))
 }
 
 /// Standard output, for an output whose path is `-`.
@@ -116,6 +126,30 @@ impl<'a> Watched<'a> {
     /// Whether Landlock is to keep the run to the places that it writes.
     pub(crate) fn is_confined(&self) -> bool {
         !self.arguments.no_landlock
+    }
+
+    /// Resumes a run until it waits for no offline batches any more. `again` are settings that the run began with.
+    pub(crate) fn wait(
+        &self,
+        mut done: Result<Report, Box<RunFailed>>,
+        folder: &Path,
+        cancel: &CancellationToken,
+        again: impl Fn(Settings) -> Settings,
+    ) -> Result<Result<Report, Box<RunFailed>>, Failure> {
+        while let Err(failed) = &done
+            && failed.error.class == Class::Waiting
+            && failed.report.resumable
+        {
+            // It is confined already, as the first one was.
+            let settings = settings(PathBuf::new(), folder.to_owned(), cancel.clone())?
+                .wait(true)
+                .also_written(self.report_place())
+                .standard_output(standard_output())
+                .observer(self.progress.observer());
+            let run = Run::resume(BUNDLED, again(settings), Allowed::default())?;
+            done = run.with_page(crate::pipeline::page).execute();
+        }
+        Ok(done)
     }
 
     /// Shows the result of the run.

@@ -111,7 +111,7 @@ fn show(run_dir: &Path) -> Result<ExitCode, Failure> {
             }
         }
         RunState::Running => {}
-        RunState::Failed | RunState::Interrupted | RunState::Killed => {
+        RunState::Failed | RunState::Interrupted | RunState::Waiting | RunState::Killed => {
             text.push_str(&format!("to resume:\n  callboard resume {}", quoted(run_dir)));
         }
         RunState::Begun => {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use callboard_plan::{Kind, Load};
-use callboard_runtime::{ProfileReport, Report, StageReport, StepCallsReport, StepReport};
+use callboard_runtime::{BatchesReport, ProfileReport, Report, StageReport, StepCallsReport, StepReport};
 use callboard_words::sizes::bytes;
 
 use super::figures::{count, percent, rate, time};
@@ -229,12 +229,15 @@ fn calls(facts: &mut Vec<(String, String)>, report: &Report) {
         }
         facts.push(("calls".to_owned(), format!("{server}  {}", said.join(", "))));
         let mut more = Vec::new();
-        if replies > 0 {
+        if calls.most_in_flight > 0 && replies > 0 {
             let (half, most) = (time(calls.median_ms), time(calls.slowest_ms));
             more.push(format!(
                 "replies took {half} (half of them) to {most} (99 %), at most {} at once",
                 calls.most_in_flight
             ));
+        }
+        if let Some(batches) = &calls.batches {
+            more.push(said_of_batches(batches));
         }
         let (input, output) = (sum(|step| step.input_tokens), sum(|step| step.output_tokens));
         if input + output > 0 {
@@ -248,6 +251,24 @@ fn calls(facts: &mut Vec<(String, String)>, report: &Report) {
         }
         facts.extend(more.into_iter().map(|text| (String::new(), text)));
     }
+}
+
+/// The offline batches to a server.
+fn said_of_batches(batches: &BatchesReport) -> String {
+    let mut said = Vec::new();
+    if batches.submitted > 0 {
+        said.push(format!("{} submitted with {} requests", count(batches.submitted), count(batches.requests)));
+    }
+    if batches.ended > 0 {
+        said.push(format!("{} ended with {} replies", count(batches.ended), count(batches.replies)));
+    }
+    if batches.unanswered > 0 {
+        said.push(format!("{} requests without one", count(batches.unanswered)));
+    }
+    if batches.cost > 0.0 {
+        said.push(format!("cost {:.4}", batches.cost));
+    }
+    format!("offline batches: {}", said.join(", "))
 }
 
 /// Where each key stands more than once, it is shown the first time only.

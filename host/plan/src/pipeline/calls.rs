@@ -3,7 +3,7 @@
 use super::document::{Data, Entry, Node};
 use super::fields::{Fields, boolean, integer, table, text};
 use super::model::{Located, Step};
-use crate::calls::{CallLimits, Calls, Price, Rate, Usage, is_for, money};
+use crate::calls::{CallLimits, Calls, Mode, Price, Rate, Usage, is_for, money};
 use crate::problem::Findings;
 use crate::spelling::{nearest, quoted};
 
@@ -52,6 +52,11 @@ fn limits(node: &Node, findings: &mut Findings) -> Option<CallLimits> {
         let help = "add `price = { input = \"0.15/M\", output = \"0.60/M\" }`";
         findings.add_with_help(&node.at, "`max_cost` needs a price, and there is none", help);
     }
+    let mode = fields.get("mode").and_then(|node| mode(node, findings));
+    if let (Some(node), Some(Mode::Batch), Some(false)) = (fields.get("mode"), mode, journal) {
+        let message = "replies to offline batches are always kept, and `journal` is false";
+        findings.add_with_help(&node.at, message, "take `journal = false` away");
+    }
     fields.end(None, findings);
     Some(CallLimits {
         at_once: at_once.map_or(usual.at_once, |number| number as u32),
@@ -62,7 +67,18 @@ fn limits(node: &Node, findings: &mut Findings) -> Option<CallLimits> {
         price,
         max_cost,
         journal: journal.unwrap_or(usual.journal),
+        mode: mode.unwrap_or_default(),
     })
+}
+
+fn mode(node: &Node, findings: &mut Findings) -> Option<Mode> {
+    let Located { value, at } = text(node, "`mode`", findings)?;
+    let mode = Mode::read(&value);
+    if mode.is_none() {
+        let help = format!("the modes are {}", quoted(Mode::NAMES));
+        findings.add_with_help(&at, format!("`mode` is `{}`, which is none", value.escape_debug()), help);
+    }
+    mode
 }
 
 fn price(node: &Node, findings: &mut Findings) -> Option<Price> {
@@ -73,8 +89,19 @@ fn price(node: &Node, findings: &mut Findings) -> Option<Price> {
         node.map_or(Some(0), |node| read(node, what, A_PRICE, Price::read, findings))
     };
     let (input, output) = (one("input", "`input`"), one("output", "`output`"));
+    let batch = fields.get("batch").and_then(|node| {
+        let part = match &node.data {
+            Data::Number(number) => Price::read_batch(&number.to_string()),
+            _ => None,
+        };
+        if part.is_none() {
+            let help = "write it as a part of the price, such as 0.5";
+            findings.add_with_help(&node.at, "`batch` is not a number from 0 to 1", help);
+        }
+        part
+    });
     fields.end(None, findings);
-    Some(Price { input: input?, output: output? })
+    Some(Price { input: input?, output: output?, batch })
 }
 
 fn usage(node: &Node, findings: &mut Findings) -> Option<Usage> {

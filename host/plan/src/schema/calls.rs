@@ -41,6 +41,20 @@ pub(super) struct CallLimits {
     #[serde(default)]
     #[schemars(with = "OrParam<bool>")]
     journal: Option<bool>,
+    /// `online`, the default, or `batch`: requests of transforms are sent as offline batches, and the run continues when they have ended.
+    #[serde(default)]
+    #[schemars(with = "Mode")]
+    mode: Option<Mode>,
+}
+
+/// How requests are sent.
+#[derive(Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+enum Mode {
+    /// Each by itself.
+    Online,
+    /// As offline batches.
+    Batch,
 }
 
 /// JSON pointers into a reply.
@@ -65,4 +79,8 @@ struct Price {
     #[serde(default)]
     #[schemars(with = "String")]
     output: Option<String>,
+    /// The part of both that tokens of an offline batch cost, such as 0.5; 1 by default.
+    #[serde(default)]
+    #[schemars(with = "f64", range(min = 0, max = 1))]
+    batch: Option<f64>,
 }

@@ -136,6 +136,10 @@ class HostError(CallboardError):
     """The system refused: a full disk, a missing permission. The same call may succeed later."""
 
 
+class RunWaiting(CallboardError):
+    """A run waits for offline batches, which have not ended: `callboard.resume(error.folder, wait=True)` continues it when they have."""
+
+
 class InternalError(CallboardError):
     """A fault of Callboard's own."""
 
@@ -150,6 +154,7 @@ _KINDS: dict[str, type[CallboardError] | type[RunInterrupted]] = {
     "limit": LimitError,
     "system": HostError,
     "interrupted": RunInterrupted,
+    "waiting": RunWaiting,
     "bug": InternalError,
 }
 

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, Union
 
 from callboard import _native
 from callboard._host.command import command
-from callboard._host.errors import Failure, PipelineError, Problem
-from callboard._host.run import Run, followed
+from callboard._host.errors import Failure, PipelineError, Problem, RunWaiting
+from callboard._host.run import Run, followed, resume
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -233,6 +233,7 @@ class Pipeline:
         limit: int | None = None,
         resumable: bool = True,
         fresh: bool = False,
+        wait: bool = False,
         max_spill: int | None = None,
         landlock: bool = True,
         progress: Progress = False,
@@ -245,6 +246,7 @@ class Pipeline:
         - `folder` is the run's own folder, new or empty; by default one in `.callboard/runs`.
         - `overwrite` lets outputs replace files; `limit` is the most rows of each input.
         - `resumable=False` keeps nothing to resume the run from. `fresh` takes nothing over from earlier runs, and asks servers again.
+        - `wait=True` waits for offline batches; otherwise a run that has submitted some ends with `RunWaiting`.
         - `progress=True` shows a bar, in a terminal or a notebook; a function is called with a list of events, each a dict.
         - `landlock=False` does without the second wall around what the run may write.
 
@@ -261,9 +263,16 @@ class Pipeline:
                 done = _native.run(
                     source, command(), path, overwrite, limit, resumable, earlier, fresh, max_spill, landlock, tick
                 )
+            except RunWaiting as error:
+                error.folder = path
+                if not (wait and error.resumable):
+                    raise
+                done = None
             except Failure as error:
                 error.folder = path
                 raise self._placed(error) from None
+        if done is None:
+            return resume(path, overwrite=overwrite, max_spill=max_spill, wait=True, landlock=landlock, progress=progress)
         return Run(Path(path), done["report"], {name: (path_, format) for name, path_, format in done["outputs"]}, self._base)
 
     def __repr__(self) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Union
 
 from callboard import _native
 from callboard._host.command import command
-from callboard._host.errors import Failure, PipelineError
+from callboard._host.errors import Failure, PipelineError, RunWaiting
 from callboard._host.frames import Frame
 
 if TYPE_CHECKING:
@@ -144,10 +144,11 @@ def resume(
     budget: int | None = None,
     max_spill: int | None = None,
     trust: str | None = None,
+    wait: bool = False,
     landlock: bool = True,
     progress: bool | Callable[[list[dict[str, Any]]], object] = False,
 ) -> Run:
-    """Resumes the run in a folder, which was interrupted, was killed or failed. If the run has finished, it returns the result.
+    """Resumes the run in a folder, which was interrupted, was killed, failed or waits. If the run has finished, it returns the result.
 
     `base` is the folder that the pipeline's paths start from, if it has moved; `trust` is what an error asks for when nothing proves that you began the
     run. The other arguments are those of `Pipeline.run`.
@@ -155,7 +156,14 @@ def resume(
     path = os.path.abspath(folder)
     with followed(progress) as tick:
         try:
-            done = _native.resume(command(), path, base, overwrite, max_spill, budget, trust, landlock, tick)
+            while True:
+                try:
+                    done = _native.resume(command(), path, base, overwrite, max_spill, budget, trust, wait, landlock, tick)
+                    break
+                except RunWaiting:
+                    # It waited, and has asked for something new since.
+                    if not wait:
+                        raise
         except Failure as error:
             error.folder = path
             raise

@@ -6,9 +6,11 @@ use std::time::{Duration, Instant};
 
 use callboard_io::{Commit, Committed, Finished};
 use callboard_plan::{Feed, Load, Stage};
+use callboard_sandbox::Batches;
 use tokio_util::sync::CancellationToken;
 
 use super::Run;
+use super::batches;
 use super::calling::Calling;
 use super::watch::Watch;
 use crate::error::RunError;
@@ -119,8 +121,12 @@ fn open_replies(run: &Prepared) -> Result<Vec<String>, RunError> {
     }
     let key = Key::read_or_make(run.cache.dir())?;
     let first = run.past.attempts == 0;
-    let Opened { replies, spent, notes } = Replies::open(run.folder(), key, first, run.settings.fresh_replies)?;
+    let opened = Replies::open(run.folder(), key, first, run.settings.fresh_replies)?;
+    let Opened { replies, spent, shelf, batches, notes } = opened;
     run.calls.keep(Arc::new(replies), spent);
+    if !run.tries {
+        run.calls.keep_batches(Batches { shelf, found: batches, grace: run.settings.batch_grace });
+    }
     Ok(notes)
 }
 
@@ -134,10 +140,11 @@ fn carry_out(
     if prepared.settings.confined {
         confine_further(prepared)?;
     }
+    batches::collect(live)?;
     if !prepared.tries {
         live.begin_uploads()?;
     }
-    let ran = live.stages(costs);
+    let ran = live.stages(costs).map_err(|error| batches::submit(live, error));
     // Rows that were rejected before a failure are worth having.
     let inputs = prepared.plan.inputs().iter().map(|input| input.name.as_str());
     let nodes = inputs.chain(prepared.plan.steps().iter().map(|step| step.name.as_str()));
@@ -151,7 +158,12 @@ fn carry_out(
     gathered.map_err(|error| RunError::unwritten("write rejected rows", &error))?;
     profiled?;
     check_accounts(prepared, costs)?;
-    if prepared.tries { Ok(BTreeMap::new()) } else { live.commit() }
+    if prepared.tries {
+        return Ok(BTreeMap::new());
+    }
+    let committed = live.commit()?;
+    prepared.calls.finish_batches().map_err(|error| RunError::unwritten("forget offline batches", &error))?;
+    Ok(committed)
 }
 
 /// The stages that ended, and what each cost.

@@ -104,6 +104,11 @@ impl<'a> Live<'a> {
         std::mem::take(&mut self.lost.lock().expect("no holder panics"))
     }
 
+    /// Whether rows wait for offline batches, so that what follows them is incomplete.
+    pub(crate) fn waits(&self) -> bool {
+        self.prepared.calls.deferred().batches > 0
+    }
+
     pub(crate) fn tell(&self, event: Event) {
         self.prepared.observer().tell(event);
     }

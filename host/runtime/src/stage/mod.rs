@@ -124,7 +124,12 @@ pub(crate) fn run(
 
     let began = Instant::now();
     let wires = Wires::lay(run, stage, boundary)?;
-    for ended in nodes(run, stage, wires, loaded)? {
+    let ended = nodes(run, stage, wires, loaded)?;
+    let deferred = run.prepared.calls.deferred();
+    if deferred.batches > 0 {
+        return Err(RunError::waiting(&deferred));
+    }
+    for ended in ended {
         note(&mut cost, ended, boundary);
     }
     for (reader, joined) in run.take_zipped() {

@@ -18,8 +18,7 @@ use crate::store::positions::Positions;
 /// If the file can be continued, rows that an earlier process has written are not written again.
 pub(super) fn write(run: &Live<'_>, name: &str, mut inlet: Inlet) -> Result<(), Stop> {
     if run.prepared.replays || run.prepared.tries {
-        while inlet.next()?.is_some() {}
-        return Ok(());
+        return drain(inlet);
     }
     let output = run.prepared.output(name);
     if output.is_parted() {
@@ -34,6 +33,9 @@ pub(super) fn write(run: &Live<'_>, name: &str, mut inlet: Inlet) -> Result<(), 
     let mut held = run.memory.flight.writing();
     while let Some(batch) = inlet.next()? {
         run.go_on()?;
+        if run.waits() {
+            return drain(inlet);
+        }
         let there = usize::try_from(written).unwrap_or(usize::MAX).min(batch.len());
         written -= there as u64;
         if there == batch.len() {
@@ -51,8 +53,17 @@ pub(super) fn write(run: &Live<'_>, name: &str, mut inlet: Inlet) -> Result<(), 
             positions.note(&position).map_err(|error| RunError::unwritten("write to the run's folder", &error))?;
         }
     }
+    if run.waits() {
+        return Ok(());
+    }
     let finished = writer.finish().map_err(in_output)?;
     run.finish_output(name, finished);
+    Ok(())
+}
+
+/// Reads all rows, and writes none. If some before them wait for offline batches, these would stand where those belong.
+fn drain(mut inlet: Inlet) -> Result<(), Stop> {
+    while inlet.next()?.is_some() {}
     Ok(())
 }
 
@@ -67,11 +78,17 @@ fn write_parts(run: &Live<'_>, name: &str, mut inlet: Inlet) -> Result<(), Stop>
     let mut held = run.memory.flight.writing();
     while let Some(batch) = inlet.next()? {
         run.go_on()?;
+        if run.waits() {
+            return drain(inlet);
+        }
         let columns: Vec<ArrayRef> = output.columns.iter().map(|at| batch.rows.column(*at).clone()).collect();
         let rows = record_batch(output.schema.clone(), columns, batch.len()).map_err(|error| bug(&error))?;
         held.set(parted.takes(&rows)).map_err(|exceed| too_much(exceed, parted.rows()).in_output(name))?;
         parted.write(&rows).map_err(in_output)?;
         held.set(parted.held()).map_err(|exceed| too_much(exceed, parted.rows()).in_output(name))?;
+    }
+    if run.waits() {
+        return Ok(());
     }
     let finished = parted.finish(&staged).map_err(in_output)?;
     run.finish_output(name, finished);

@@ -82,11 +82,15 @@ impl<'a> Task<'a> {
                 None => self.lost(batch),
             };
         }
-        let (done, logged, reused) = self.ledger.once(batch.len() as u32, digest, || self.work_on(worker, &batch))?;
+        let done = self.ledger.once(batch.len() as u32, digest, || self.work_on(worker, &batch));
+        if done.as_ref().is_err_and(|error| error.class == Class::Waiting) {
+            return self.lost(batch);
+        }
+        let (done, logged, reused) = done?;
         self.apply(batch, done, logged.as_ref(), reused).map_err(|fault| RunError::of(fault, self.name))
     }
 
-    /// In a replay: nothing is kept of what happened to the rows, and they end here.
+    /// Nothing is known of what happens to the rows, in a replay or before offline batches have ended: they go no further.
     fn lost(&self, batch: Batch) -> Result<Processed, RunError> {
         self.run.lose(self.name, batch.len() as u64);
         let aside = Aside::of(&self.remover, batch, Vec::new(), self.wanted);
@@ -116,7 +120,17 @@ impl<'a> Task<'a> {
     pub(super) fn attempt(&self, worker: &mut Worker, batch: &Batch) -> Result<Result<Done, Fault>, RunError> {
         let instance = worker.instance(self.run, self.step)?;
         self.run.first_call.get_or_init(Instant::now);
-        let output = retrying(self.run, self.step, || self.call(instance, batch));
+        let mut is_whole = true;
+        let output = retrying(self.run, self.step, || {
+            let called = self.call(instance, batch);
+            if !instance.has_deferred() {
+                return called;
+            }
+            // What the step makes of missing replies counts for nothing.
+            is_whole = called.as_ref().err().is_none_or(|fault| matches!(fault, Fault::Said { .. }));
+            let message = "its requests are part of offline batches".to_owned();
+            Err(Fault::Refused { class: Class::Waiting, message, help: None })
+        });
         let (counters, passing) = (instance.take_counters(), instance.take_tries_again());
         let returnable = instance.returnable();
         let rows_per_row = self.step.limits.rows_per_row;
@@ -127,7 +141,8 @@ impl<'a> Task<'a> {
             let passing = passing && outcome.removed.iter().any(|removed| removed.rejected);
             (Outcome { passing, ..outcome }, written)
         });
-        if done.as_ref().is_err_and(|fault| !matches!(fault, Fault::Said { .. })) {
+        let is_waiting = matches!(done, Err(Fault::Refused { class: Class::Waiting, .. })) && is_whole;
+        if done.as_ref().is_err_and(|fault| !matches!(fault, Fault::Said { .. })) && !is_waiting {
             worker.spoil();
         }
         worker.called(self.run, self.step);

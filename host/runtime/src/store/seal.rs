@@ -44,6 +44,7 @@ impl Begun {
 }
 
 /// A user's own key.
+#[derive(Clone)]
 pub(crate) struct Key([u8; 32]);
 
 impl Key {

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use callboard_io::Committed;
 use callboard_plan::{Kind, Load, Stage};
-use callboard_sandbox::{Calls, Profile, ServerCalls, StepCalls};
+use callboard_sandbox::{BatchCalls, Calls, Profile, ServerCalls, StepCalls};
 use serde::{Deserialize, Serialize};
 
 use super::accounts::{accounted, ms};
@@ -284,8 +284,37 @@ pub struct CallsReport {
     pub slowest_ms: f64,
     /// The most requests in flight at one moment.
     pub most_in_flight: u32,
+    /// Offline batches, if there are any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub batches: Option<BatchesReport>,
     /// By step.
     pub steps: BTreeMap<String, StepCallsReport>,
+}
+
+/// Offline batches of requests to one server, in figures.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct BatchesReport {
+    /// Batches that were submitted.
+    pub submitted: u64,
+    /// Requests in them.
+    pub requests: u64,
+    /// Batches that have ended, and whose replies were fetched.
+    pub ended: u64,
+    /// Replies in them.
+    pub replies: u64,
+    /// Requests of them without a reply: they are part of the next batch, or failed.
+    pub unanswered: u64,
+    /// What these replies cost, in the unit of `price`.
+    pub cost: f64,
+}
+
+impl BatchesReport {
+    fn of(calls: BatchCalls, cost: f64) -> Option<BatchesReport> {
+        let BatchCalls { submitted, requests, ended, replies, unanswered, .. } = calls;
+        let report = BatchesReport { submitted, requests, ended, replies, unanswered, cost };
+        (report != BatchesReport::default()).then_some(report)
+    }
 }
 
 /// A step's requests to one server, in figures.
@@ -333,6 +362,7 @@ fn calls_of(calls: &Calls) -> BTreeMap<String, CallsReport> {
             median_ms: ms(calls.median),
             slowest_ms: ms(calls.slowest),
             most_in_flight: calls.most_in_flight,
+            batches: BatchesReport::of(calls.batches, money(calls.batches.cost)),
             steps: calls.steps.into_iter().map(step).collect(),
         };
         (name, report)
@@ -445,6 +475,7 @@ impl Report {
             status: match &failure {
                 None => Status::Finished,
                 Some(error) if error.class == Class::Interrupted => Status::Interrupted,
+                Some(error) if error.class == Class::Waiting => Status::Waiting,
                 Some(_) => Status::Failed,
             },
             name: run.plan.name().to_owned(),

@@ -60,6 +60,8 @@ pub enum RunState {
     Failed,
     /// It was asked to stop.
     Interrupted,
+    /// It waits for offline batches.
+    Waiting,
     /// Its process ended without a word: it was killed, or the machine was.
     Killed,
     /// Its process ended before its plan was written: nothing is done, and the pipeline is to be run again.
@@ -78,6 +80,7 @@ impl RunState {
             RunState::Finished => "finished",
             RunState::Failed => "failed",
             RunState::Interrupted => "interrupted",
+            RunState::Waiting => "waiting",
             RunState::Killed => "killed",
             RunState::Begun => "begun",
             RunState::Removing => "removing",
@@ -126,6 +129,7 @@ impl RunSummary {
                         Status::Finished => RunState::Finished,
                         Status::Failed => RunState::Failed,
                         Status::Interrupted => RunState::Interrupted,
+                        Status::Waiting => RunState::Waiting,
                     };
                 }
                 Record::Intake { .. } | Record::Committing => {}
@@ -140,6 +144,7 @@ impl RunSummary {
                     RunState::Finished
                 }
                 Some(Status::Interrupted) => RunState::Interrupted,
+                Some(Status::Waiting) => RunState::Waiting,
                 Some(Status::Failed) => RunState::Failed,
                 None => RunState::Killed,
             };

@@ -6,10 +6,10 @@
 //! was not sent is forgotten.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 
-use callboard_plan::call_limits;
+use callboard_plan::{Mode, call_limits};
 use chrono::Utc;
 use hyper::body::Bytes;
 use hyper::http::request::Parts;
@@ -22,26 +22,27 @@ use super::address;
 use super::allow::{Refused, Target};
 use super::figures::ServerCalls;
 use super::journal::{CallKey, Journal, Question, key};
+use super::offline::{Batches, Deferred, Offline};
 use super::reply::{Failed, Reply};
 use super::said::{exhausted, is_bearable, retry_after};
-use super::send::{Sending, Waits, tls};
+use super::send::{Payload, Sending, Waits, tls};
 use super::server::{Server, Turned};
 use super::usage::{Need, Tokens};
 use crate::error::{Class, SandboxError};
 use crate::guard::spawn;
 
 /// Before the first repetition; each pause after it is twice as long, up to the longest.
-const FIRST_PAUSE: Duration = Duration::from_millis(500);
-const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+pub(super) const FIRST_PAUSE: Duration = Duration::from_millis(500);
+pub(super) const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 /// The most bytes of a reply's body.
-const LARGEST_REPLY: u64 = 64 << 20;
+pub(super) const LARGEST_REPLY: u64 = 64 << 20;
 
 /// The requests of a run.
 #[derive(Clone, Default)]
 pub struct Calls(Arc<Shared>);
 
 #[derive(Default)]
-struct Shared {
+pub(super) struct Shared {
     limits: callboard_plan::Calls,
     /// Whether nothing is sent, and only what is known is there.
     only_known: bool,
@@ -56,6 +57,10 @@ struct Shared {
     under_way: Mutex<HashMap<CallKey, Arc<Turn<Option<Outcome>>>>>,
     sender: Mutex<Option<Sender>>,
     tls: OnceLock<Arc<ClientConfig>>,
+    /// Offline batches, of a run that may submit them.
+    offline: OnceLock<Offline>,
+    /// The steps that may ask.
+    steps: Mutex<Vec<Weak<Granted>>>,
     /// Requests that were sent, and what they have not brought yet.
     sent: tokio_util::task::TaskTracker,
 }
@@ -84,6 +89,8 @@ pub(super) struct Asked {
     pub(super) waits: Waits,
     pub(super) key: CallKey,
     pub(super) attempt: u32,
+    /// Whether it may be part of an offline batch.
+    pub(super) defers: bool,
 }
 
 impl Asked {
@@ -126,6 +133,81 @@ impl Calls {
     pub fn keep(&self, journal: Arc<dyn Journal>, spent: BTreeMap<String, u64>) {
         *self.0.spent() = spent;
         let _ = self.0.journal.set(journal);
+    }
+
+    /// Submits requests as offline batches from now on, where the pipeline wants that. Once, after [`Calls::keep`].
+    pub fn keep_batches(&self, batches: Batches) {
+        let _ = self.0.offline.set(Offline::new(batches));
+    }
+
+    /// Fetches the replies of offline batches that have ended; with `wait`, of all that this run may ask about.
+    ///
+    /// # Errors
+    ///
+    /// A server refuses, the disk does, or `stop` was cancelled.
+    pub fn collect_batches(&self, wait: bool, stop: &CancellationToken) -> Result<(), SandboxError> {
+        let shared = self.0.clone();
+        if !shared.offline.get().is_some_and(Offline::awaits) {
+            return Ok(());
+        }
+        self.carry_out(stop, async move {
+            match (shared.offline.get(), shared.journal.get()) {
+                (Some(offline), Some(journal)) => shared.collect(offline, &**journal, wait).await,
+                _ => Ok(()),
+            }
+        })
+    }
+
+    /// Submits the requests that were written down since the run began.
+    ///
+    /// # Errors
+    ///
+    /// A server refuses, the disk does, or `stop` was cancelled.
+    pub fn submit_batches(&self, stop: &CancellationToken) -> Result<(), SandboxError> {
+        let shared = self.0.clone();
+        self.carry_out(stop, async move {
+            match shared.offline.get() {
+                Some(offline) => shared.submit(offline).await,
+                None => Ok(()),
+            }
+        })
+    }
+
+    /// Forgets which requests offline batches have not replied to: the run has finished.
+    ///
+    /// # Errors
+    ///
+    /// What the disk refuses.
+    pub fn finish_batches(&self) -> std::io::Result<()> {
+        self.0.offline.get().map_or(Ok(()), Offline::finish)
+    }
+
+    /// The offline batches that requests of this run wait for.
+    pub fn deferred(&self) -> Deferred {
+        self.0.offline.get().map(Offline::deferred).unwrap_or_default()
+    }
+
+    /// Carries something out on the thread that sends.
+    fn carry_out<T: Send + 'static>(
+        &self,
+        stop: &CancellationToken,
+        work: impl Future<Output = Result<T, SandboxError>> + Send + 'static,
+    ) -> Result<T, SandboxError> {
+        let (stop, (done, wait)) = (stop.clone(), tokio::sync::oneshot::channel());
+        self.0.handle()?.spawn(async move {
+            let outcome = tokio::select! {
+                biased;
+                () = stop.cancelled() => Err(SandboxError::interrupted()),
+                outcome = work => outcome,
+            };
+            let _ = done.send(outcome);
+        });
+        wait.blocking_recv().unwrap_or_else(|_| Err(ends()))
+    }
+
+    /// Knows of a step that may ask.
+    pub(super) fn has(&self, step: &Arc<Granted>) {
+        self.0.steps.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::downgrade(step));
     }
 
     /// What came of requests so far, by server.
@@ -240,7 +322,13 @@ impl Shared {
         Ok(handle)
     }
 
-    fn server(&self, target: &Target) -> Arc<Server> {
+    /// The steps that may ask.
+    pub(super) fn steps(&self) -> Vec<Arc<Granted>> {
+        let steps = self.steps.lock().unwrap_or_else(PoisonError::into_inner);
+        steps.iter().filter_map(Weak::upgrade).collect()
+    }
+
+    pub(super) fn server(&self, target: &Target) -> Arc<Server> {
         let (name, limits) = call_limits(&self.limits, &target.host, target.port);
         let mut servers = self.servers();
         if let Some(server) = servers.get(&name) {
@@ -257,8 +345,17 @@ impl Shared {
             return self.asked(step, server, &asked, gone, None).await;
         };
         let url = asked.url();
-        if let Some(reply) = known(&**journal, server, step, &asked, &url) {
+        let offline = self.offline.get();
+        let was_fetched = offline.is_some_and(|offline| offline.hands_out(&asked.key));
+        if let Some(reply) = known(&**journal, server, step, &asked, &url, was_fetched) {
             return Ok(Ok(reply));
+        }
+        if asked.defers
+            && server.limits.mode == Mode::Batch
+            && let Some(offline) = offline
+            && let Some(outcome) = offline.ask(step, server, &asked)?
+        {
+            return Ok(outcome);
         }
         if self.only_known {
             let message = format!("no reply is recorded for {} {url}", asked.head.method);
@@ -269,7 +366,9 @@ impl Shared {
             let mut turn = turn.lock().await;
             match &*turn {
                 // Whoever was first has the outcome.
-                Some(Ok(Ok(_))) if let Some(reply) = known(&**journal, server, step, &asked, &url) => Ok(Ok(reply)),
+                Some(Ok(Ok(_))) if let Some(reply) = known(&**journal, server, step, &asked, &url, false) => {
+                    Ok(Ok(reply))
+                }
                 Some(outcome) => outcome.clone(),
                 None => {
                     let outcome = self.asked(step, server, &asked, gone, Some(&**journal)).await;
@@ -350,7 +449,14 @@ impl Shared {
 
     async fn sent_once(&self, step: &Granted, asked: &Asked) -> Result<Reply, Failed> {
         let Asked { target, head, body, waits, .. } = asked;
-        let sending = Sending { target, head, body, waits: *waits, most: LARGEST_REPLY };
+        let body = &Payload::of(body.clone());
+        let sending = Sending { target, head, body, waits: *waits, most: LARGEST_REPLY, pieces: None };
+        self.deliver(step, sending).await
+    }
+
+    /// Sends a request of a step to an address that may be reached.
+    pub(super) async fn deliver(&self, step: &Granted, sending: Sending<'_>) -> Result<Reply, Failed> {
+        let Sending { target, head, waits, .. } = sending;
         let tls = target.tls.then(|| self.tls.get_or_init(|| Arc::new(tls())).clone());
         let addresses = async || match address::look_up(&target.host, target.port, waits.connect).await? {
             Ok(addresses) => Ok(addresses),
@@ -360,15 +466,25 @@ impl Shared {
     }
 }
 
-/// A reply that is known, counted as such.
-fn known(journal: &dyn Journal, server: &Server, step: &Granted, asked: &Asked, url: &str) -> Option<Reply> {
+/// A reply that is known, counted as such unless it is counted already.
+fn known(
+    journal: &dyn Journal,
+    server: &Server,
+    step: &Granted,
+    asked: &Asked,
+    url: &str,
+    is_counted: bool,
+) -> Option<Reply> {
     let reply = journal.known(&asked.key, &question(asked, url, server))?;
+    if is_counted {
+        return Some(reply);
+    }
     let tokens = Tokens::of(&reply, server.limits.usage.as_ref()).unwrap_or_default();
     server.figures(|figures| figures.known(&step.step, tokens, server.cost(tokens)));
     Some(reply)
 }
 
-fn turned_away(server: &Server, turned: &Turned) -> SandboxError {
+pub(super) fn turned_away(server: &Server, turned: &Turned) -> SandboxError {
     match turned {
         Turned::Gone => SandboxError::new(Class::Interrupted, "the request was not sent: nobody waits for its reply"),
         Turned::Cost(spent, most) => {
@@ -389,7 +505,7 @@ fn turned_away(server: &Server, turned: &Turned) -> SandboxError {
 }
 
 /// Why a request is to be sent again, if it is.
-fn reason_to_repeat(outcome: &Result<Reply, Failed>) -> Option<String> {
+pub(super) fn reason_to_repeat(outcome: &Result<Reply, Failed>) -> Option<String> {
     match outcome {
         Ok(reply) => {
             let is_passing = matches!(reply.status, 408 | 429 | 500..=599) && ![501, 505].contains(&reply.status);

@@ -27,8 +27,28 @@ pub struct ServerCalls {
     pub waiting: BTreeMap<&'static str, u32>,
     /// The most requests that were in flight at one moment.
     pub most_in_flight: u32,
+    /// Offline batches.
+    pub batches: BatchCalls,
     /// By step.
     pub steps: BTreeMap<String, StepCalls>,
+}
+
+/// Offline batches of requests to one server, in figures.
+#[derive(Clone, Copy, Debug, Default)]
+#[non_exhaustive]
+pub struct BatchCalls {
+    /// Batches that were submitted.
+    pub submitted: u64,
+    /// Requests in them.
+    pub requests: u64,
+    /// Batches that have ended, and whose replies are kept now.
+    pub ended: u64,
+    /// Replies in them, of the status of a success.
+    pub replies: u64,
+    /// Requests of them without a reply, which are to be part of another batch, or failed for good.
+    pub unanswered: u64,
+    /// What these replies cost, in [`PARTS`](callboard_plan::PARTS).
+    pub cost: u64,
 }
 
 /// A step's requests to one server, in figures.
@@ -80,6 +100,17 @@ impl Figures {
 
     pub(super) fn replied(&mut self, step: &str, took: Duration, tokens: Tokens, cost: u64) {
         self.times.add(took);
+        self.paid(step, tokens, cost);
+    }
+
+    /// A reply that came with an offline batch.
+    pub(super) fn of_a_batch(&mut self, step: &str, tokens: Tokens, cost: u64) {
+        self.calls.batches.replies += 1;
+        self.calls.batches.cost = self.calls.batches.cost.saturating_add(cost);
+        self.paid(step, tokens, cost);
+    }
+
+    fn paid(&mut self, step: &str, tokens: Tokens, cost: u64) {
         let step = self.step(step);
         step.replies += 1;
         step.input_tokens = step.input_tokens.saturating_add(tokens.input);

@@ -51,7 +51,7 @@ pub trait Journal: Send + Sync {
 }
 
 /// Headers that say how a request is sent or by whom, and not what is asked.
-fn is_aside(name: &HeaderName) -> bool {
+pub(super) fn is_aside(name: &HeaderName) -> bool {
     const OTHERS: [&str; 6] = ["x-api-key", "api-key", "idempotency-key", "x-request-id", "traceparent", "tracestate"];
     [AUTHORIZATION, CONTENT_LENGTH, COOKIE, DATE, USER_AGENT].contains(name)
         || DEFAULT_FORBIDDEN_HEADERS.contains(name)

@@ -20,6 +20,7 @@ mod allow;
 mod calls;
 mod figures;
 mod journal;
+mod offline;
 mod reply;
 mod said;
 mod secret;
@@ -29,7 +30,7 @@ mod usage;
 mod waiting;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use callboard_plan::{Grants, HttpGrant, SecretGrant};
@@ -41,8 +42,9 @@ use tokio_util::sync::CancellationToken;
 use wasmtime_wasi_http::{DEFAULT_FORBIDDEN_HEADERS, Error, RequestOptions, WasiBody, WasiHttpHooks};
 
 pub use self::calls::Calls;
-pub use self::figures::{ServerCalls, StepCalls};
+pub use self::figures::{BatchCalls, ServerCalls, StepCalls};
 pub use self::journal::{CallKey, Journal, Question};
+pub use self::offline::{Batch, Batches, Deferred, Form, Group, Shelf, Unanswered};
 pub use self::reply::Reply;
 pub(crate) use self::reply::{Failed, FailedKind};
 pub(crate) use self::waiting::Waiting;
@@ -71,8 +73,26 @@ type Sent = Result<(Response<WasiBody>, Box<dyn Future<Output = Result<(), Error
 #[derive(Clone)]
 pub(crate) struct Requests {
     granted: Arc<Granted>,
-    /// By `wasi:http`, in this call: how often the same was asked for. A step that looks again is to see what is new.
-    seen: Arc<Mutex<HashMap<CallKey, u32>>>,
+    call: Arc<InCall>,
+}
+
+/// What the call that goes on has asked for.
+#[derive(Default)]
+struct InCall {
+    /// By `wasi:http`: how often the same was asked for. A step that looks again is to see what is new.
+    seen: Mutex<HashMap<CallKey, u32>>,
+    /// Whether its requests may be part of offline batches, and whether one is.
+    may_defer: AtomicBool,
+    has_deferred: AtomicBool,
+}
+
+impl InCall {
+    /// Notes that an outcome is none yet.
+    fn note(&self, outcome: &Result<Reply, Failed>) {
+        if outcome.as_ref().is_err_and(|failed| failed.kind == FailedKind::Deferred) {
+            self.has_deferred.store(true, Ordering::Relaxed);
+        }
+    }
 }
 
 /// What a step is granted, in all its instances.
@@ -122,12 +142,14 @@ impl Requests {
             asked: Mutex::default(),
             waiting: AtomicU32::new(0),
         };
-        Ok(Requests { granted: Arc::new(granted), seen: Arc::default() })
+        let granted = Arc::new(granted);
+        calls.has(&granted);
+        Ok(Requests { granted, call: Arc::default() })
     }
 
     /// Those of another instance.
     pub(crate) fn of_instance(&self) -> Requests {
-        Requests { granted: self.granted.clone(), seen: Arc::default() }
+        Requests { granted: self.granted.clone(), call: Arc::default() }
     }
 
     /// The instances of the step that wait for replies.
@@ -142,9 +164,16 @@ impl Requests {
         asked.values().any(|server| server.has_room()) && !asked.values().any(|server| server.is_crowded())
     }
 
-    /// Forgets what was asked for in the call before.
-    pub(crate) fn begin_call(&self) {
-        self.seen.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    /// Forgets what was asked for in the call before. `defers`: whether the requests of this one may be part of offline batches.
+    pub(crate) fn begin_call(&self, defers: bool) {
+        self.call.seen.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        self.call.may_defer.store(defers, Ordering::Relaxed);
+        self.call.has_deferred.store(false, Ordering::Relaxed);
+    }
+
+    /// Whether a request of the call is part of an offline batch, so that its result is none.
+    pub(crate) fn has_deferred(&self) -> bool {
+        self.call.has_deferred.load(Ordering::Relaxed)
     }
 
     /// Sends requests of the contract's own, as many at once as their servers' limits allow. All replies together have at most `most`
@@ -165,7 +194,8 @@ impl Requests {
         for (at, request) in requests.into_iter().enumerate() {
             match self.granted.prepare(request) {
                 Err(failed) => outcomes[at] = Some(Err(failed)),
-                Ok(asked) => {
+                Ok(mut asked) => {
+                    asked.defers = self.call.may_defer.load(Ordering::Relaxed);
                     let done = done.clone();
                     let done = move |outcome| drop(done.send((at, outcome)));
                     calls.begin(self.granted.clone(), asked, gone.clone(), done)?;
@@ -174,7 +204,9 @@ impl Requests {
         }
         drop(done);
         while let Some((at, outcome)) = coming.recv().await {
-            outcomes[at] = Some(outcome?);
+            let outcome = outcome?;
+            self.call.note(&outcome);
+            outcomes[at] = Some(outcome);
         }
         // One is missing if the run ends while they are under way.
         let outcomes: Option<Vec<_>> = outcomes.into_iter().collect();
@@ -276,7 +308,7 @@ impl Granted {
             head.headers.insert(USER_AGENT, HeaderValue::from_static(concat!("callboard/", env!("CARGO_PKG_VERSION"))));
         }
         self.secrets.add_to(&mut head.headers, &target.host);
-        Ok(Asked { target, head, body, waits: Patience::of(options), key, attempt })
+        Ok(Asked { target, head, body, waits: Patience::of(options), key, attempt, defers: false })
     }
 
     /// Tells the run's log, once for each destination, what was refused and how to allow it.
@@ -292,12 +324,7 @@ impl Granted {
     }
 
     /// Sends a request of `wasi:http`.
-    async fn send(
-        self: Arc<Granted>,
-        seen: Arc<Mutex<HashMap<CallKey, u32>>>,
-        request: Request<WasiBody>,
-        options: RequestOptions,
-    ) -> Sent {
+    async fn send(self: Arc<Granted>, call: Arc<InCall>, request: Request<WasiBody>, options: RequestOptions) -> Sent {
         let (head, mut body) = request.into_parts();
         // Before any of its body is there.
         self.target(&head).map_err(Failed::into_error)?;
@@ -313,20 +340,23 @@ impl Granted {
         let body = Bytes::from(whole);
         let asked = self.ready(head.clone(), body.clone(), options, 0).map_err(Failed::into_error)?;
         let times = {
-            let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut seen = call.seen.lock().unwrap_or_else(PoisonError::into_inner);
             let times = seen.entry(asked.key).or_default();
             *times += 1;
             *times - 1
         };
-        let asked =
+        let mut asked =
             if times == 0 { asked } else { self.ready(head, body, options, times).map_err(Failed::into_error)? };
+        asked.defers = call.may_defer.load(Ordering::Relaxed);
         let gone = CancellationToken::new();
         let _ends = gone.clone().drop_guard();
         let _waits = self.waits();
         let outcome = self.calls.clone().ask(self.clone(), asked, gone).await;
         let synced = outcome.and_then(|outcome| self.calls.sync().map(|()| outcome));
         // What ends the run cannot be said in `wasi:http`; the log has the words.
-        let reply = synced.map_err(|error| self.ends(&error))?.map_err(Failed::into_error)?;
+        let outcome = synced.map_err(|error| self.ends(&error))?;
+        call.note(&outcome);
+        let reply = outcome.map_err(Failed::into_error)?;
         let mut response = Response::new(WasiBody::new(Told(Whole::of(reply.body))));
         *response.status_mut() = hyper::StatusCode::from_u16(reply.status).map_err(|_| Error::HttpProtocolError)?;
         for (name, value) in reply.headers {
@@ -385,7 +415,7 @@ fn of_contract(reply: Reply) -> contract::Reply {
 fn failure(failed: Failed) -> contract::Failure {
     let kind = match failed.kind {
         FailedKind::Refused => contract::FailureKind::Refused,
-        FailedKind::Unreachable => contract::FailureKind::Unreachable,
+        FailedKind::Unreachable | FailedKind::Deferred => contract::FailureKind::Unreachable,
         FailedKind::Timeout => contract::FailureKind::Timeout,
         FailedKind::TooLarge => contract::FailureKind::TooLarge,
     };
@@ -399,8 +429,8 @@ impl WasiHttpHooks for Requests {
         options: Option<RequestOptions>,
         _processed: Box<dyn Future<Output = Result<(), Error>> + Send>,
     ) -> Box<dyn Future<Output = Sent> + Send> {
-        let (granted, seen) = (self.granted.clone(), self.seen.clone());
-        Box::new(async move { granted.send(seen, request, options.unwrap_or_default()).await })
+        let (granted, call) = (self.granted.clone(), self.call.clone());
+        Box::new(async move { granted.send(call, request, options.unwrap_or_default()).await })
     }
 
     fn p2_outgoing_body_chunk_size(&mut self) -> usize {

@@ -45,6 +45,9 @@ pub(crate) struct Failed {
     pub(crate) message: String,
 }
 
+/// The words for a request that an offline batch has, or is to have.
+const IN_A_BATCH: &str = "the request is part of an offline batch";
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum FailedKind {
     /// No grant is for it, or it cannot be sent.
@@ -55,6 +58,8 @@ pub(crate) enum FailedKind {
     Timeout,
     /// The reply is too large.
     TooLarge,
+    /// It is part of an offline batch, which has not ended.
+    Deferred,
 }
 
 impl Failed {
@@ -65,6 +70,10 @@ impl Failed {
     /// For a request that was not sent.
     pub(super) fn refused(message: impl Into<String>) -> Failed {
         Failed::new(FailedKind::Refused, Error::HttpRequestDenied, message)
+    }
+
+    pub(super) fn deferred() -> Failed {
+        Failed::new(FailedKind::Deferred, Error::InternalError(Some(IN_A_BATCH.to_owned())), IN_A_BATCH)
     }
 
     pub(super) fn too_large(most: u64) -> Failed {
@@ -81,7 +90,7 @@ impl Failed {
         match self.kind {
             // What is wrong with a certificate is wrong the next time as well.
             FailedKind::Unreachable => !matches!(*self.error, Error::Tls(_)),
-            FailedKind::Timeout => true,
+            FailedKind::Timeout | FailedKind::Deferred => true,
             FailedKind::Refused | FailedKind::TooLarge => false,
         }
     }

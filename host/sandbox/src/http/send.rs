@@ -2,7 +2,9 @@
 
 use std::collections::HashMap;
 use std::convert::Infallible;
+use std::fs::File;
 use std::net::SocketAddr;
+use std::os::unix::fs::FileExt;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
@@ -35,6 +37,8 @@ const WHOLE: Duration = Duration::from_secs(3600);
 
 /// The most that the headers of a reply may have, bytes.
 const BUFFER: usize = 64 << 10;
+/// A file is sent in pieces of this many bytes.
+const FILE_PIECE: u64 = 256 << 10;
 /// Connections to one server that wait for the next request.
 const IDLE: usize = 2_048;
 
@@ -77,6 +81,65 @@ impl Whole {
     }
 }
 
+/// What a request carries: bytes, and perhaps a file between them, which is read while it is sent.
+#[derive(Clone, Default)]
+pub(super) struct Payload {
+    pub(super) before: Bytes,
+    pub(super) file: Option<(Arc<File>, u64)>,
+    pub(super) after: Bytes,
+}
+
+impl Payload {
+    pub(super) fn of(body: Bytes) -> Payload {
+        Payload { before: body, ..Payload::default() }
+    }
+}
+
+/// A payload on its way.
+struct Outgoing {
+    left: Payload,
+    /// How much of the file was read.
+    read: u64,
+}
+
+impl Body for Outgoing {
+    type Data = Bytes;
+    type Error = std::io::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, std::io::Error>>> {
+        let read = self.read;
+        let frame = |bytes| Poll::Ready(Some(Ok(Frame::data(bytes))));
+        if !self.left.before.is_empty() {
+            return frame(std::mem::take(&mut self.left.before));
+        }
+        if let Some((file, length)) = self.left.file.clone().filter(|(_, length)| read < *length) {
+            let mut piece = vec![0; (length - read).min(FILE_PIECE) as usize];
+            if let Err(error) = file.read_exact_at(&mut piece, read) {
+                return Poll::Ready(Some(Err(error)));
+            }
+            self.read += piece.len() as u64;
+            return frame(piece.into());
+        }
+        match self.left.after.is_empty() {
+            true => Poll::Ready(None),
+            false => frame(std::mem::take(&mut self.left.after)),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.size_hint().exact() == Some(0)
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        let Payload { before, file, after } = &self.left;
+        let file = file.as_ref().map_or(0, |(_, length)| length - self.read);
+        SizeHint::with_exact(before.len() as u64 + file + after.len() as u64)
+    }
+}
+
 impl Body for Whole {
     type Data = Bytes;
     type Error = Infallible;
@@ -94,7 +157,7 @@ impl Body for Whole {
     }
 }
 
-type Connection = http1::SendRequest<Whole>;
+type Connection = http1::SendRequest<Outgoing>;
 
 /// Connections of one step that wait for its next request: no other step's requests go over them.
 #[derive(Default)]
@@ -149,15 +212,20 @@ async fn connect(
 pub(super) struct Sending<'a> {
     pub(super) target: &'a Target,
     pub(super) head: &'a Parts,
-    pub(super) body: &'a Bytes,
+    pub(super) body: &'a Payload,
     pub(super) waits: Waits,
     /// The most bytes of a reply's body.
     pub(super) most: u64,
+    /// What is handed the body of a success in pieces, instead of the reply; from its beginning, if it is sent again.
+    pub(super) pieces: Option<&'a Pieces<'a>>,
 }
 
+/// Takes the pieces of a body.
+pub(super) type Pieces<'a> = dyn Fn(&[u8]) -> Result<(), Failed> + Send + Sync + 'a;
+
 impl Sending<'_> {
-    fn request(&self) -> Result<Request<Whole>, Error> {
-        let mut request = Request::new(Whole::of(self.body.clone()));
+    fn request(&self) -> Result<Request<Outgoing>, Error> {
+        let mut request = Request::new(Outgoing { left: self.body.clone(), read: 0 });
         *request.method_mut() = self.head.method.clone();
         *request.headers_mut() = self.head.headers.clone();
         // A server is asked by path; scheme and host are for proxies.
@@ -208,7 +276,8 @@ impl Sending<'_> {
             let sent = !error.is_canceled();
             (Failed::from(Error::from(error)), sent)
         })?;
-        let reply = whole(response, self.waits.between_bytes, self.most).await.map_err(|failed| (failed, true))?;
+        let reply = whole(response, self.waits.between_bytes, self.most, self.pieces).await;
+        let reply = reply.map_err(|failed| (failed, true))?;
         // It is ready again only where the server keeps it open.
         if let Ok(Ok(())) = timeout(Duration::from_secs(1), connection.ready()).await {
             kept.keep(self.target, connection);
@@ -218,9 +287,15 @@ impl Sending<'_> {
 }
 
 /// Reads a reply to its end.
-async fn whole(response: Response<Incoming>, between: Duration, most: u64) -> Result<Reply, Failed> {
+async fn whole(
+    response: Response<Incoming>,
+    between: Duration,
+    most: u64,
+    taken: Option<&Pieces<'_>>,
+) -> Result<Reply, Failed> {
     let (head, mut body) = response.into_parts();
-    if body.size_hint().lower() > most {
+    let taken = taken.filter(|_| head.status.is_success());
+    if taken.is_none() && body.size_hint().lower() > most {
         return Err(Failed::too_large(most));
     }
     let late = |_| Failed::late("the reply did not go on", between, Error::ConnectionReadTimeout);
@@ -228,6 +303,10 @@ async fn whole(response: Response<Incoming>, between: Duration, most: u64) -> Re
     while let Some(frame) = timeout(between, next(&mut body)).await.map_err(late)? {
         let frame = frame.map_err(|error| Failed::from(Error::from(error)))?;
         if let Some(data) = frame.data_ref() {
+            if let Some(taken) = taken {
+                taken(data)?;
+                continue;
+            }
             if (pieces.len() + data.len()) as u64 > most {
                 return Err(Failed::too_large(most));
             }

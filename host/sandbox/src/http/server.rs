@@ -137,6 +137,29 @@ impl Server {
         self.limits.price.map_or(0, |price| price.of(tokens.input, tokens.output))
     }
 
+    /// Reserves what an offline batch may cost, until that is known.
+    pub(super) fn reserve(&self, cost: u64) -> Result<(), Turned> {
+        let mut state = self.state();
+        let spent = state.spent.saturating_add(state.reserved);
+        state.reserved = state.reserved.saturating_add(cost);
+        match self.limits.max_cost {
+            Some(most) if spent.saturating_add(cost) > most => Err(Turned::Cost(state.spent, most)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Gives back what was reserved for an offline batch.
+    pub(super) fn release(&self, cost: u64) {
+        let mut state = self.state();
+        state.reserved = state.reserved.saturating_sub(cost);
+    }
+
+    /// Counts what an offline batch has cost.
+    pub(super) fn pay(&self, cost: u64) {
+        let mut state = self.state();
+        state.spent = state.spent.saturating_add(cost);
+    }
+
     /// Waits until a request may be sent.
     pub(super) async fn enter(self: &Arc<Server>, need: &Need, gone: &CancellationToken) -> Result<Pass, Turned> {
         let waits = self.waits("at_once");
@@ -365,7 +388,7 @@ mod tests {
 
     #[test]
     fn a_cost_is_reserved_before_it_is_spent() {
-        let price = Price { input: PARTS / 1000, output: PARTS / 100 };
+        let price = Price { input: PARTS / 1000, output: PARTS / 100, batch: None };
         let limits = CallLimits { price: Some(price), max_cost: Some(price.of(100, 100)), ..CallLimits::default() };
         let need = Need { most: Tokens { input: 40, output: 40 }, is_bounded: true, ..Need::default() };
         let (mut state, now) = (State::default(), Instant::now());

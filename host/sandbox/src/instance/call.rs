@@ -94,7 +94,7 @@ pub(super) fn drive<R>(
     let returnable = config.returnable();
     store.set_hostcall_fuel(returnable.bytes());
     store.data_mut().log.begin_call();
-    store.data_mut().requests.begin_call();
+    store.data_mut().requests.begin_call(call == Call::Process);
     store.data_mut().may_ask = !matches!(call, Call::Start | Call::Describe | Call::Declare);
     let waiting = store.data().waiting.clone();
     waiting.reset();

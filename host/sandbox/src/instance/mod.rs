@@ -250,6 +250,11 @@ impl Instance {
         std::mem::take(&mut self.store.data_mut().tries_again)
     }
 
+    /// Whether the last call asked for something that is part of an offline batch: then its result is none, whatever it returned.
+    pub fn has_deferred(&self) -> bool {
+        self.store.data().requests.has_deferred()
+    }
+
     /// Time spent in calls, crossing included, since the last time it was taken.
     pub fn take_busy(&mut self) -> Duration {
         std::mem::take(&mut self.busy)

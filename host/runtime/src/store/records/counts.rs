@@ -25,6 +25,8 @@ pub enum Status {
     Failed,
     /// It was asked to stop; no output was touched.
     Interrupted,
+    /// It waits for offline batches, after which it is to be resumed; no output was touched.
+    Waiting,
 }
 
 /// What happened to the rows of a step.

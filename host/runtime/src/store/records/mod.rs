@@ -40,7 +40,7 @@ pub(crate) use journal::{Intake, Record, StageEnded};
 pub use key::Change;
 pub(crate) use key::{Header, StepKey};
 pub(crate) use reference::{Chosen, Column, InLog, Pick, Reference};
-pub(crate) use replies::{MAC, ReplyFile, ReplyHead};
+pub(crate) use replies::{BatchForm, BatchRecord, MAC, ReplyFile, ReplyHead};
 pub(crate) use spilled::{Base, BaseLog, Sealed};
 
 /// The number of the format of a run's folder. Whatever changes what one of these types looks like on the disk gives it the next

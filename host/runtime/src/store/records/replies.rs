@@ -19,6 +19,39 @@ pub(crate) struct ReplyFile {
     pub(crate) fresh: bool,
 }
 
+/// An offline batch, as it is kept while its replies are awaited.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct BatchRecord {
+    /// Which run has submitted it.
+    pub(crate) run: u64,
+    /// When it was first kept, nanoseconds since 1970.
+    pub(crate) made: u64,
+    pub(crate) key: String,
+    pub(crate) step: String,
+    pub(crate) server: String,
+    pub(crate) form: BatchForm,
+    pub(crate) url: String,
+    pub(crate) endpoint: String,
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) model: String,
+    pub(crate) tries: u32,
+    /// When it was last about to be sent, seconds since 1970.
+    pub(crate) at: u64,
+    pub(crate) cost: u64,
+    pub(crate) file: Option<String>,
+    pub(crate) id: Option<String>,
+    pub(crate) requests: Vec<CallKey>,
+    /// Those without a reply: which, how many batches had it if another is to, status, what was said.
+    pub(crate) failed: Vec<(u32, Option<u32>, u16, Vec<u8>)>,
+}
+
+/// How a server is given batches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum BatchForm {
+    OpenAi,
+    Anthropic,
+}
+
 /// All of a reply but its body.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct ReplyHead {

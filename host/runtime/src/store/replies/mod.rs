@@ -4,6 +4,7 @@
 //! body, and the body, each under an HMAC with a key of the user's own: what somebody else put there, and what is damaged, is not
 //! a reply. The last record of a killed process may be torn, and ends its file.
 
+mod batches;
 mod forget;
 mod scan;
 
@@ -13,11 +14,11 @@ use std::io::{self, Read, Write};
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use callboard_io::beneath::Dir;
-use callboard_sandbox::{CallKey, Journal, Question, Reply, hex};
+use callboard_sandbox::{Batch, CallKey, Journal, Question, Reply, Shelf, hex};
 use sha2::{Digest, Sha256};
 
 pub use forget::{Forgotten, forget_replies, replies_size};
@@ -72,6 +73,9 @@ pub(crate) struct Opened {
     pub(crate) replies: Replies,
     /// What this run paid before, by server.
     pub(crate) spent: BTreeMap<String, u64>,
+    /// Where offline batches are kept, and those that are to be collected, with whether another process works on each.
+    pub(crate) shelf: Arc<dyn Shelf>,
+    pub(crate) batches: Vec<(Batch, bool)>,
     /// What whoever runs it should know.
     pub(crate) notes: Vec<String>,
 }
@@ -91,6 +95,8 @@ impl Replies {
             return Err(RunError::new(Class::System, message).help(help));
         }
         let run = run_id(run_folder);
+        // Before the replies: what another process takes from a batch into them meanwhile is not missed.
+        let (shelf, found) = batches::Kept::open(dir.clone(), key.clone(), run).map_err(unusable)?;
         let mut scanned = scan(&dir, &key).map_err(unusable)?;
         let ours = |file: &Scanned| file.head.run == run;
         let began = match first {
@@ -114,6 +120,11 @@ impl Replies {
             let kept: Vec<bool> = scanned.files.iter().map(of_this_run).collect();
             scanned.known.retain(|_, place| kept[place.file as usize]);
         }
+        // What has ended is of interest to the run that it was of; what has not, to any that asks for the same.
+        let ours = |found: &batches::Found| found.record.run == run && found.record.made >= began;
+        let is_wanted = |found: &batches::Found| ours(found) || found.record.failed.is_empty() && !is_fresh;
+        let batches = found.into_iter().filter(is_wanted);
+        let batches = batches.map(|found| (batches::batch_of(found.record), found.theirs)).collect();
         let head = ReplyFile { run, at: now(), first, fresh: is_fresh };
         let name = format!("{:016x}-{}{EXTENSION}", head.at, hex(&random().map_err(unusable)?));
         let file = dir.create_new(&name, 0o600).map_err(unusable)?;
@@ -134,7 +145,7 @@ impl Replies {
             written: AtomicU64::new(0),
             is_fresh,
         };
-        Ok(Opened { replies, spent, notes: scanned.notes })
+        Ok(Opened { replies, spent, shelf: Arc::new(shelf), batches, notes: scanned.notes })
     }
 
     fn own(&self) -> MutexGuard<'_, u64> {
