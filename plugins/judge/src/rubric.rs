@@ -18,11 +18,40 @@ pub(crate) enum Judges {
     Pair,
 }
 
+/// The ratings that may be given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Scale {
+    /// From the first to the second.
+    Fixed(i64, i64),
+    /// A place among the texts, from the first on, and one more for a text beyond that.
+    Ranks(i64),
+}
+
+impl Scale {
+    /// Reads `1-5` or `1-n+1`.
+    fn read(text: &str) -> Option<Scale> {
+        let (low, high) = text.split_once('-')?;
+        let low = low.parse().ok()?;
+        match high {
+            "n+1" => Some(Scale::Ranks(low)),
+            high => high.parse().ok().map(|high| Scale::Fixed(low, high)),
+        }
+    }
+
+    /// The lowest and the highest rating of this many texts.
+    fn of(self, texts: usize) -> (i64, i64) {
+        match self {
+            Scale::Fixed(low, high) => (low, high),
+            Scale::Ranks(low) => (low, low + texts as i64),
+        }
+    }
+}
+
 /// A rubric.
 #[derive(Clone, Debug)]
 pub(crate) struct Rubric {
     pub(crate) judges: Judges,
-    pub(crate) scale: (i64, i64),
+    scale: Scale,
     pub(crate) prompt: &'static str,
 }
 
@@ -47,16 +76,15 @@ impl Rubric {
             Some("pair") => Judges::Pair,
             other => return Err(format!("`judges` is {other:?}")),
         };
-        let scale = setting("scale").and_then(|scale| scale.split_once('-'));
-        let scale = scale.and_then(|(low, high)| Some((low.parse().ok()?, high.parse().ok()?)));
-        let scale = if judges == Judges::Pair { Some((0, 1)) } else { scale };
+        let scale = setting("scale").and_then(Scale::read);
+        let scale = if judges == Judges::Pair { Some(Scale::Fixed(0, 1)) } else { scale };
         Ok(Rubric { judges, scale: scale.ok_or("no `scale`")?, prompt })
     }
 
     /// The schema of a judgement of this many texts.
     pub(crate) fn schema(&self, texts: usize) -> Value {
         let closed = |properties: Value, required: Value| json!({"type": "object", "properties": properties, "required": required, "additionalProperties": false});
-        let (low, high) = self.scale;
+        let (low, high) = self.scale.of(texts);
         // The reason comes first, so that the model thinks before it rates.
         let rating =
             json!({"reason": {"type": "string"}, "rating": {"type": "integer", "minimum": low, "maximum": high}});
@@ -79,12 +107,22 @@ impl Rubric {
 mod tests {
     use super::*;
 
+    /// Ranks among three texts go to three, and four is for one beyond that, as in DEITA.
+    #[test]
+    fn what_is_ranked_has_as_many_ratings_as_texts_and_one_more() {
+        for (name, highest) in [("quality", 4), ("complexity", 4), ("helpfulness", 5)] {
+            let schema = Rubric::named(name).unwrap().schema(3);
+            assert_eq!(schema["properties"]["ratings"]["items"]["properties"]["rating"]["maximum"], highest, "{name}");
+        }
+    }
+
     #[test]
     fn every_file_is_a_rubric() {
         assert!(RUBRICS.len() >= 9);
         for (name, text) in RUBRICS {
             let rubric = Rubric::named(name).unwrap();
-            assert!(rubric.scale.0 < rubric.scale.1, "{name}");
+            let (low, high) = rubric.scale.of(3);
+            assert!(low < high, "{name}");
             assert!(text.starts_with("summary: "), "{name}");
             callboard_models::Structure::new(rubric.schema(3), "").unwrap();
         }

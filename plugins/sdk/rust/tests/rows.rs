@@ -90,6 +90,14 @@ fn a_row_may_go_without_a_reason() {
     assert_eq!((outcome.rows, outcome.removed), (vec![json!({"text": "a"})], vec![]));
 }
 
+/// Asked of the host as well, by `tests/runtime/calls.rs`: the next run gives the row to the step again.
+#[test]
+fn a_row_that_is_postponed_counts_as_rejected() {
+    step!(Later, Text<'a>, (), |row| if row.text == Some("b") { Fate::postpone("down") } else { Fate::keep(()) });
+    let outcome = testing::transform::<Later>(json!({}), json!([{"text": "a"}, {"text": "b"}])).unwrap();
+    assert_eq!((outcome.rows, outcome.removed), (vec![json!({"text": "a"})], vec![rejected(1, "down")]));
+}
+
 #[test]
 fn a_wrong_column_is_blamed_where_it_was_named() {
     let error = refusal(testing::transform::<Words>(json!({"column": "t"}), json!([{"id": 1}])));

@@ -186,3 +186,68 @@ pub(super) fn batch_of(record: BatchRecord) -> Batch {
     let failed = failed.map(|(request, tries, status, said)| Unanswered { request, tries, status, said }).collect();
     Batch { key, of, at, cost, file, id, requests, failed }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write;
+
+    fn open(folder: &std::path::Path, key: u8) -> (Kept, Vec<Found>) {
+        Kept::open(Dir::make(folder, 0o700).unwrap(), Key::of([key; 32]), 7).unwrap()
+    }
+
+    fn batch(key: &str) -> Batch {
+        let of = Group {
+            step: "ask".into(),
+            server: "s".into(),
+            form: Form::Anthropic,
+            url: "http://s/v1".into(),
+            endpoint: "/messages".into(),
+            headers: vec![("anthropic-version".into(), "1".into())],
+            model: "m".into(),
+            tries: 1,
+        };
+        let failed = vec![Unanswered { request: 1, tries: Some(1), status: 500, said: b"no".to_vec() }];
+        let (key, id, requests) = (key.into(), Some("b".into()), vec![[3; 32], [4; 32]]);
+        Batch { key, of, at: 1, cost: 2, file: None, id, requests, failed }
+    }
+
+    /// A wrong outcome would submit a batch twice, or lose what was paid for.
+    #[test]
+    fn a_batch_that_was_kept_is_found_and_one_that_was_not_is_removed() {
+        let folder = tempfile::tempdir().unwrap();
+        let (kept, none) = open(folder.path(), 1);
+        assert!(none.is_empty());
+        for key in ["aa", "bb"] {
+            kept.begin(key).unwrap().write_all(b"x").unwrap();
+        }
+        kept.keep(&batch("aa")).unwrap();
+        let (_, found) = open(folder.path(), 1);
+        let theirs: Vec<_> = found.iter().map(|found| (found.record.key.as_str(), found.theirs)).collect();
+        assert_eq!(theirs, [("aa", true)], "a process works on it");
+        drop(kept);
+        let (_, others) = open(folder.path(), 2);
+        assert!(others.is_empty(), "it is not of this user");
+        let (kept, mut found) = open(folder.path(), 1);
+        assert!(!folder.path().join("bb.requests").exists());
+        let found = found.pop().unwrap();
+        assert_eq!((found.theirs, found.record.run, batch_of(found.record)), (false, 7, batch("aa")));
+        kept.remove("aa").unwrap();
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn a_changed_byte_is_never_read_as_a_batch() {
+        let folder = tempfile::tempdir().unwrap();
+        let (kept, _) = open(folder.path(), 1);
+        kept.keep(&batch("aa")).unwrap();
+        let path = folder.path().join("aa.batch");
+        let whole = std::fs::read(&path).unwrap();
+        for at in 0..whole.len() {
+            let mut changed = whole.clone();
+            changed[at] ^= 1;
+            std::fs::write(&path, &changed).unwrap();
+            assert!(open(folder.path(), 1).1.is_empty(), "byte {at}");
+        }
+    }
+}

@@ -210,3 +210,56 @@ pub(super) fn identifier(text: &str) -> Option<&str> {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
     (!text.is_empty() && text.len() <= 200 && text.bytes().all(is_plain)).then_some(text)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn requests_that_a_batch_may_have_are_known_by_their_path() {
+        assert_eq!(Form::of("/v1/chat/completions"), Some((Form::OpenAi, "/v1", "/chat/completions")));
+        assert_eq!(Form::of("/a/v1/embeddings"), Some((Form::OpenAi, "/a/v1", "/embeddings")));
+        assert_eq!(Form::of("/v1/messages"), Some((Form::Anthropic, "/v1", "/messages")));
+        assert_eq!((Form::of("/v1/messages/count"), Form::of("/v1/images")), (None, None));
+    }
+
+    #[test]
+    fn a_line_is_one_line_whatever_the_step_wrote() {
+        let line = Form::OpenAi.line("k-0", "/embeddings", "{\n\"input\": \"a\\nb\"\r\n}", true);
+        assert_eq!(line.matches('\n').count(), 1);
+        let line: Value = serde_json::from_str(&line).unwrap();
+        assert_eq!(line["body"], json!({"input": "a\nb"}));
+        assert_eq!((&line["url"], &line["custom_id"]), (&json!("/v1/embeddings"), &json!("k-0")));
+    }
+
+    /// What a server says is never trusted to be a path, or to be complete.
+    #[test]
+    fn what_a_server_says_is_read_or_passed_over() {
+        let progress = |said: Value| Form::OpenAi.progress(&said, "b");
+        assert_eq!(progress(json!({"status": "in_progress"})), Progress::Working);
+        let ended = json!({"status": "expired", "output_file_id": "file-1", "error_file_id": "../x"});
+        assert_eq!(progress(ended), Progress::Ended(vec!["/files/file-1/content".to_owned()]));
+        let failed = json!({"status": "failed", "errors": {"data": [{"message": "no such model"}]}});
+        assert_eq!(progress(failed), Progress::Refused("no such model".to_owned()));
+        let status = |form: Form, line: Value| match form.result(line.to_string().as_bytes()) {
+            Some((id, Said::Reply(reply))) => Some((id, reply.status)),
+            Some((id, Said::Nothing(_))) => Some((id, 0)),
+            None => None,
+        };
+        let id = |status| Some(("k-1".to_owned(), status));
+        let openai = |line| status(Form::OpenAi, line);
+        let response = json!({"status_code": 200, "body": {"a": 1}});
+        assert_eq!(openai(json!({"custom_id": "k-1", "response": response, "error": null})), id(200));
+        assert_eq!(openai(json!({"custom_id": "k-1", "response": null, "error": {"code": "batch_expired"}})), id(0));
+        assert_eq!(openai(json!({"custom_id": "k-1"})), None);
+        let anthropic = |result| status(Form::Anthropic, json!({"custom_id": "k-1", "result": result}));
+        assert_eq!(anthropic(json!({"type": "succeeded", "message": {}})), id(200));
+        let error = json!({"type": "error", "error": {"type": "invalid_request_error"}});
+        assert_eq!(anthropic(json!({"type": "errored", "error": error})), id(400));
+        assert_eq!(anthropic(json!({"type": "expired"})), id(0));
+        for broken in ["", "[]", "{", "\u{0}"] {
+            assert_eq!(Form::OpenAi.result(broken.as_bytes()), None);
+        }
+    }
+}

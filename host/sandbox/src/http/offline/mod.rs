@@ -382,3 +382,88 @@ fn unkept(error: &io::Error) -> SandboxError {
     let words = callboard_words::text::plain(error);
     SandboxError::new(Class::System, format!("cannot keep an offline batch: {words}"))
 }
+
+#[cfg(test)]
+mod tests {
+    use callboard_plan::{CallLimits, Grants, HttpGrant};
+
+    use super::*;
+    use crate::bindings::callboard::step::http as contract;
+    use crate::events::Observer;
+    use crate::http::{Calls, Requests};
+
+    /// Keeps nothing but the keys of batches.
+    #[derive(Default)]
+    struct Keys(Mutex<Vec<String>>);
+
+    impl Shelf for Keys {
+        fn begin(&self, key: &str) -> io::Result<File> {
+            self.0.lock().unwrap().push(key.to_owned());
+            tempfile::tempfile()
+        }
+
+        fn keep(&self, _: &Batch) -> io::Result<()> {
+            Ok(())
+        }
+
+        fn requests(&self, _: &str) -> io::Result<File> {
+            tempfile::tempfile()
+        }
+
+        fn has(&self, _: &str) -> bool {
+            false
+        }
+
+        fn remove(&self, _: &str) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    /// A server refuses a batch that is too large, and all that was written is for nothing.
+    #[test]
+    fn requests_are_cut_into_batches_that_a_server_takes() {
+        let (method, scheme, host, path) = ("POST".into(), "https".into(), "a.com".into(), "/".into());
+        let grants = Grants { http: vec![HttpGrant { method, scheme, host, port: None, path }], ..Grants::default() };
+        let requests = Requests::granted("ask", &grants, &Calls::default(), &Observer::nobody()).unwrap();
+        let server = Server::new("a.com".into(), CallLimits::default(), 0);
+        let shelf = Arc::new(Keys::default());
+        let offline = Offline::new(Batches { shelf: shelf.clone(), found: Vec::new(), grace: Duration::ZERO });
+        let ask = |path: &str, headers: &[(&str, &str)], body: String| {
+            let header =
+                |(name, value): &(&str, &str)| contract::Header { name: (*name).into(), value: (*value).into() };
+            let request = contract::Request {
+                method: "POST".into(),
+                url: format!("https://a.com/v1{path}"),
+                headers: headers.iter().map(header).collect(),
+                body: body.into(),
+                attempt: 0,
+            };
+            let asked = requests.granted.prepare(request).unwrap_or_else(|failed| panic!("{}", failed.message));
+            offline.ask(&requests.granted, &server, &asked).unwrap()
+        };
+        let batches = || shelf.0.lock().unwrap().len();
+        // Each text of embeddings counts: two times 30,000 are more than 50,000.
+        let texts = |of: &str| format!("{{\"input\": [{}\"\"]}}", format!("\"{of}\",").repeat(29_999));
+        for (of, expected) in [("a", 1), ("b", 2), ("a", 2)] {
+            assert!(ask("/embeddings", &[], texts(of)).unwrap().is_err());
+            assert_eq!(batches(), expected, "{of}");
+        }
+        // 101 MB each are too much for one.
+        let long = |of: &str| format!("{{\"model\": \"m\", \"prompt\": \"{}\"}}", of.repeat(101_000_000));
+        for (of, expected) in [("a", 3), ("b", 4)] {
+            assert!(ask("/chat/completions", &[], long(of)).unwrap().is_err());
+            assert_eq!(batches(), expected, "{of}");
+        }
+        // Another model, and other headers, are other batches.
+        let short = |model: &str| format!("{{\"model\": \"{model}\"}}");
+        assert!(ask("/messages", &[("anthropic-version", "1")], short("m")).unwrap().is_err());
+        assert!(ask("/messages", &[("anthropic-version", "1")], short("n")).unwrap().is_err());
+        assert!(ask("/messages", &[("anthropic-version", "2")], short("n")).unwrap().is_err());
+        assert_eq!((batches(), offline.deferred().batches, offline.deferred().requests), (7, 7, 7));
+        // What is no part of a batch is sent by itself; a key that the step sets could not be sent later.
+        assert!(ask("/other", &[], short("m")).is_none());
+        assert!(ask("/messages", &[], "{\"stream\": true}".into()).is_none());
+        let refused = ask("/messages", &[("x-api-key", "k")], short("m")).unwrap().unwrap_err();
+        assert!(refused.message.contains("`grant.secret`"), "{}", refused.message);
+    }
+}
