@@ -66,12 +66,14 @@ impl Shared {
 
 impl On<'_> {
     /// Gives the server the batch. `look`: it may have it already. Without an identifier, it is not known yet whether it has.
-    pub(super) async fn submit(&self, offline: &Offline, look: bool) -> Result<Batch, SandboxError> {
+    pub(super) async fn submit(&self, offline: &Offline, mut look: bool) -> Result<Batch, SandboxError> {
         let mut batch = self.batch.clone();
         if batch.of.form == Form::OpenAi && batch.file.is_none() {
             batch.file = self.with(&batch).once(offline, Part::File, look).await?;
             batch.at = now();
             offline.shelf.keep(&batch).map_err(|error| unkept(&error))?;
+            // Nobody can have submitted it before its file was known.
+            look = false;
         }
         batch.id = self.with(&batch).once(offline, Part::Batch, look).await?;
         offline.shelf.keep(&batch).map_err(|error| unkept(&error))?;
