@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 mod detect;
+mod script;
 
 use callboard_sdk::prelude::*;
 
@@ -34,14 +35,27 @@ impl Transform for LanguageId {
                 || format!("`{code}` is not a known language; known languages are {}", detect::codes().join(", "));
             detect::language(code).ok_or_else(|| StepError::config(message()).at(format!("/languages/{i}")))
         });
-        let detector = detect::detector(among.collect::<Result<_>>()?);
+        let among: Vec<_> = among.collect::<Result<_>>()?;
+        let detector = detect::detector(among.clone());
+        let find = move |text: &str| {
+            let (telling, share) = script::telling(text);
+            let found = detector.detect(&telling).map(|found| (found.lang(), found.confidence() * share));
+            // A script may be that of no language to choose from: then the whole text tells.
+            let is_allowed = |language| among.is_empty() || among.contains(&language);
+            match found {
+                Some((language, _)) if share < 1.0 && !is_allowed(language) => {
+                    detector.detect(text).map(|found| (found.lang(), found.confidence()))
+                }
+                found => found,
+            }
+        };
         let shape = Shape::new().reads(&text).writes(Field::utf8("language")).writes(Field::float64("language_score"));
         Ok(shape.process(move |batch| {
             let texts = batch.get(&text)?;
             let (mut codes, mut scores) = (StringBuilder::with_capacity(texts.len()), NumberBuilder::<f64>::new());
-            for found in texts.iter().map(|text| detector.detect(text?)) {
-                codes.push_option(found.as_ref().map(|found| detect::code(found.lang())));
-                scores.push_option(found.map(|found| found.confidence()));
+            for found in texts.iter().map(|text| find(text?)) {
+                codes.push_option(found.map(|(language, _)| detect::code(language)));
+                scores.push_option(found.map(|(_, confidence)| confidence));
             }
             Ok(Output::new().column(codes.finish()).column(scores.finish()))
         }))
@@ -65,6 +79,22 @@ mod tests {
         for row in &outcome.rows[1..] {
             assert_eq!((&row["language"], &row["language_score"]), (&Value::Null, &Value::Null));
         }
+    }
+
+    #[test]
+    fn code_and_names_in_latin_letters_do_not_hide_the_language() {
+        let rows = json!([
+            { "text": "`app.dock.setMenu(menu)` アプリケーションの Dock メニューを設定します。" },
+            { "text": "BrowserWindow 和 ipcRenderer 模块使用说明" },
+            { "text": "Electron app.getPath(name) возвращает путь" }
+        ]);
+        let outcome = testing::transform::<LanguageId>(json!({}), rows.clone()).unwrap();
+        let found: Vec<_> = outcome.rows.iter().map(|row| row["language"].as_str().unwrap()).collect();
+        assert_eq!(found, ["ja", "zh", "ru"]);
+        let score = outcome.rows[0]["language_score"].as_f64().unwrap();
+        assert!((0.5..0.9).contains(&score), "a text of two scripts is not a sure one: {score}");
+        let outcome = testing::transform::<LanguageId>(json!({ "languages": ["en", "de"] }), rows).unwrap();
+        assert!(outcome.rows[0]["language"] != "ja", "only languages to choose from are found");
     }
 
     #[test]
