@@ -36,11 +36,14 @@ fn every_example_of_a_bundled_step_gives_what_it_says() {
             Some(server) => text.replace(SERVER, &server.to_string()),
             None => text.to_owned(),
         };
+        let file = repository("plugins").join(name).join("example.json");
+        let file: Value = serde_json::from_str(&fs::read_to_string(file).unwrap()).unwrap();
+        for granted in file["grant"]["files"].as_array().into_iter().flatten().map(|name| name.as_str().unwrap()) {
+            fs::copy(repository("plugins").join(name).join("tiny").join(granted), stage.folder.join(granted)).unwrap();
+        }
         let said = stage.sh(&here(command.strip_prefix("$ ").unwrap()));
         assert_eq!((said.code, said.stdout), (Some(0), expected.clone()), "{command}\n{}", said.stderr);
 
-        let file = repository("plugins").join(name).join("example.json");
-        let file: Value = serde_json::from_str(&fs::read_to_string(file).unwrap()).unwrap();
         let mut inputs = String::new();
         for (input, path) in [("rows", "rows.jsonl"), ("others", "others.jsonl")] {
             let Some(rows) = file.get(input).and_then(Value::as_array).filter(|rows| !rows.is_empty()) else {

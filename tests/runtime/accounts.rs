@@ -9,7 +9,7 @@ use crate::model::{Act, Model};
 const SOURCES: [&str; 1] = ["sampler"];
 
 /// Every bundled step, told to do what moves rows most: (rows out, dropped, rejected, repeated) of eight rows.
-const STEPS: [(&str, &str, [u64; 4]); 20] = [
+const STEPS: [(&str, &str, [u64; 4]); 21] = [
     ("aggregate", "by = [\"text\"], figures = { n = \"count\" }", [3, 5, 0, 0]),
     ("assert", "rules = { known = \"size(text) > 0\" }, broken = \"report\"", [8, 0, 0, 0]),
     ("compute", "set = { part = \"n * 2\" }", [8, 0, 0, 0]),
@@ -17,6 +17,7 @@ const STEPS: [(&str, &str, [u64; 4]); 20] = [
     ("embed", "model = \"tiny\", dimensions = 2", [8, 0, 0, 0]),
     ("exact-dedup", "columns = [\"text\"]", [3, 5, 0, 0]),
     ("explode", "column = \"tags\"", [11, 3, 0, 6]),
+    ("fasttext", "model = \"tone.bin\"", [8, 0, 0, 0]),
     ("filter", "where = \"n % 2 == 0\"", [4, 4, 0, 0]),
     ("hash", "as = \"digest\"", [8, 0, 0, 0]),
     ("join", "on = [\"text\"], columns = []", [29, 1, 0, 22]),
@@ -41,8 +42,9 @@ fn every_bundled_step_accounts_for_every_row() {
     let bench = Bench::new();
     let texts = ["some words", "Some words", "some words"];
     let tags = [json!(["a", "b", "c"]), json!(["a", "b"]), json!([]), Value::Null, json!(["a"])];
-    let row = |n: usize| json!({"n": n, "text": texts[n % 3], "tags": tags[n % 5]});
-    bench.put("docs.jsonl", lines((0..7).map(row).chain([json!({"n": 7, "text": null, "tags": []})])));
+    let row = |n: usize| json!({"n": n, "text": texts[n % 3], "tags": tags[n % 5], "vector": [0.5, n % 3]});
+    bench.put("docs.jsonl", lines((0..7).map(row).chain([json!({"n": 7, "text": null, "tags": [], "vector": null})])));
+    bench.put("tone.bin", include_bytes!("../../plugins/fasttext/tiny/tone.bin"));
     let model = Model::start(|text, _| match text.parse() {
         Ok(texts) => Act::Say(json!({"ratings": vec![json!({"reason": "so", "rating": 3}); texts]}).to_string()),
         Err(_) => Act::Reply,
@@ -60,6 +62,7 @@ fn every_bundled_step_accounts_for_every_row() {
                 let grant = format!("\non_error = \"reject\"\ngrant.http = [\"POST {at}/\"]");
                 (format!("{config}, url = \"{at}\""), grant)
             }
+            "fasttext" => (config.to_owned(), "\ngrant.files = [\"tone.bin\"]".to_owned()),
             _ => (config.to_owned(), String::new()),
         };
         let step_of = use_step(name, name, &format!("{from}config = {{ {config} }}{grant}"));

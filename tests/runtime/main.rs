@@ -28,6 +28,7 @@ mod gathered;
 mod hostile;
 mod hostile_core;
 mod hostile_memory;
+mod inside;
 mod interrupt;
 mod kills;
 mod llama;

@@ -9,8 +9,15 @@ use serde_json::{Map, Value};
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
-    /// The model, by the server's name for it.
-    pub(crate) model: String,
+    /// The model, by the server's name for it. With `weights` there is no server.
+    #[serde(default)]
+    pub(crate) model: Option<String>,
+    /// A model that works inside the step: an ONNX file that `grant.files` names.
+    #[serde(default)]
+    pub(crate) weights: Option<String>,
+    /// The `tokenizer.json` of that model, which `grant.files` names too; if it is not given, the one beside the weights.
+    #[serde(default)]
+    pub(crate) tokenizer: Option<String>,
     /// How many numbers a vector has.
     #[schemars(range(min = 1, max = 65536))]
     pub(crate) dimensions: u32,
@@ -30,6 +37,17 @@ pub struct Config {
     #[serde(default)]
     #[schemars(range(min = 1))]
     pub(crate) truncate: Option<usize>,
+    /// Tokens behind which a text is cut off, for `weights`; if it is not given, what the tokenizer says, or 512.
+    #[serde(default)]
+    #[schemars(range(min = 3))]
+    pub(crate) max_tokens: Option<usize>,
+    /// How the vectors of a text's tokens become that of the text, for `weights`.
+    #[serde(default)]
+    pub(crate) pooling: Pooling,
+    /// The most tokens that go through the model at once, for `weights`; a text that is longer goes by itself.
+    #[serde(default = "batch_tokens")]
+    #[schemars(range(min = 1))]
+    pub(crate) batch_tokens: usize,
     /// Whether vectors are made of length 1.
     #[serde(default)]
     pub(crate) normalise: bool,
@@ -49,6 +67,17 @@ pub struct Config {
     pub(crate) headers: BTreeMap<String, String>,
 }
 
+/// How the vectors of a text's tokens become that of the text.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Pooling {
+    /// Their mean: MiniLM, E5, GTE.
+    #[default]
+    Mean,
+    /// The first one: BGE, Arctic.
+    Cls,
+}
+
 fn text() -> String {
     "text".into()
 }
@@ -59,6 +88,10 @@ fn embedding() -> String {
 
 fn url() -> String {
     "https://api.openai.com/v1".into()
+}
+
+fn batch_tokens() -> usize {
+    2048
 }
 
 fn request_texts() -> usize {
@@ -73,7 +106,20 @@ impl Config {
     pub(crate) fn check(&self) -> Result<()> {
         let wrong = |why: &str, at: &str| Err(StepError::config(why)).at(at);
         match () {
-            () if self.model.is_empty() => wrong("`model` is empty", "/model"),
+            () if self.model.is_none() && self.weights.is_none() => {
+                wrong("a server's `model`, or the `weights` of one inside the step, are expected", "/model")
+            }
+            () if self.model.as_ref().is_some_and(String::is_empty) => wrong("`model` is empty", "/model"),
+            () if self.model.is_some() && self.weights.is_some() => {
+                wrong("a server has the `model`, or `weights` are granted: one of the two is expected", "/weights")
+            }
+            () if self.weights.is_none() && self.tokenizer.is_some() => {
+                wrong("a `tokenizer` goes with `weights`; a server has its own", "/tokenizer")
+            }
+            () if self.max_tokens.is_some_and(|most| most < 3) => {
+                wrong("a text has at least 3 tokens: one of its own between two that mark its ends", "/max_tokens")
+            }
+            () if self.batch_tokens == 0 => wrong("at least 1 token goes through the model", "/batch_tokens"),
             () if !(1..=65_536).contains(&self.dimensions) => wrong("a vector has 1 to 65536 numbers", "/dimensions"),
             () if self.name.is_empty() => wrong("a column has no name", "/as"),
             () if self.truncate == Some(0) => wrong("a text keeps at least 1 character", "/truncate"),

@@ -2,7 +2,7 @@
 
 use callboard_sdk::testing;
 use callboard_sdk::testing::{rejected, replies};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::*;
 

@@ -9,7 +9,6 @@ mod chance;
 mod config;
 mod dates;
 mod draw;
-mod files;
 mod seeds;
 #[cfg(test)]
 mod tests;

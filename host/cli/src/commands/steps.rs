@@ -141,8 +141,11 @@ fn command(name: &str, example: &Example) -> String {
         true => (String::new(), ""),
         false => (printed(&example.others, "> others.jsonl &&\n  "), " --input others.jsonl"),
     };
-    let requests = example.grant.get("http").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
-    let grant: String = requests.map(|request| format!(" --grant-http {}", quoted(request.into()))).collect();
+    let granted = |kind: &str| {
+        let values = example.grant.get(kind).and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
+        values.map(|value| format!(" --grant-{kind} {}", quoted(value.into()))).collect::<String>()
+    };
+    let grant = granted("http") + &granted("files");
     let rows = match example.rows.len() {
         0 => String::new(),
         1 => printed(&example.rows, "|") + " ",

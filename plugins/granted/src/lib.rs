@@ -1,4 +1,5 @@
-//! A granted file, whole.
+//! Files that a bundled step is granted: seeds, word lists, weights.
+#![forbid(unsafe_code)]
 
 use callboard_sdk::{Result, StepError};
 
@@ -6,9 +7,12 @@ use callboard_sdk::{Result, StepError};
 #[cfg(target_arch = "wasm32")]
 const MOST: u64 = 1 << 30;
 
-/// Reads a file: `data/seeds.jsonl` is `seeds.jsonl` in the granted folder `data`.
+/// Reads a file whole: `data/seeds.jsonl` is `seeds.jsonl` in the granted folder `data`.
+///
+/// # Errors
+/// A file that was not granted, cannot be read, or has more than 1 GiB: of kind `config`, with the grant that it takes.
 #[cfg(target_arch = "wasm32")]
-pub(crate) fn read(path: &str) -> Result<Vec<u8>> {
+pub fn read(path: &str) -> Result<Vec<u8>> {
     use wasip2::filesystem::preopens;
     use wasip2::filesystem::types::{DescriptorFlags, OpenFlags, PathFlags};
     let path = path.strip_prefix("./").unwrap_or(path);
@@ -28,7 +32,9 @@ pub(crate) fn read(path: &str) -> Result<Vec<u8>> {
                 continue;
             }
         };
-        let mut bytes = Vec::new();
+        // Weights fill much of the memory: room for them is taken once, and not in ever larger pieces.
+        let size = file.stat().map_err(|code| failed(code.name()))?.size;
+        let mut bytes = Vec::with_capacity(size.min(MOST) as usize);
         loop {
             let (more, end) = file.read(1 << 20, bytes.len() as u64).map_err(|code| failed(code.name()))?;
             bytes.extend_from_slice(&more);
@@ -43,8 +49,11 @@ pub(crate) fn read(path: &str) -> Result<Vec<u8>> {
     Err(failed(&why))
 }
 
-/// Reads a file.
+/// Reads a file whole.
+///
+/// # Errors
+/// A file that cannot be read: of kind `config`.
 #[cfg(not(target_arch = "wasm32"))]
-pub(crate) fn read(path: &str) -> Result<Vec<u8>> {
+pub fn read(path: &str) -> Result<Vec<u8>> {
     std::fs::read(path).map_err(|error| StepError::config(format!("{path}: {error}")))
 }
