@@ -9,9 +9,10 @@ use crate::model::{Act, Model};
 const SOURCES: [&str; 1] = ["sampler"];
 
 /// Every bundled step, told to do what moves rows most: (rows out, dropped, rejected, repeated) of eight rows.
-const STEPS: [(&str, &str, [u64; 4]); 21] = [
+const STEPS: [(&str, &str, [u64; 4]); 22] = [
     ("aggregate", "by = [\"text\"], figures = { n = \"count\" }", [3, 5, 0, 0]),
     ("assert", "rules = { known = \"size(text) > 0\" }, broken = \"report\"", [8, 0, 0, 0]),
+    ("cluster", "column = \"vector\"", [8, 0, 0, 0]),
     ("compute", "set = { part = \"n * 2\" }", [8, 0, 0, 0]),
     ("contamination", "ngram = 2", [1, 7, 0, 0]),
     ("embed", "model = \"tiny\", dimensions = 2", [8, 0, 0, 0]),

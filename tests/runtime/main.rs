@@ -32,6 +32,7 @@ mod inside;
 mod interrupt;
 mod kills;
 mod llama;
+mod meaning;
 mod model;
 mod near;
 mod offline;

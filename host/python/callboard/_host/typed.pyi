@@ -375,6 +375,22 @@ class SelectConfig(TypedDict, total=False):
     rename: Mapping[str, str]
     """Columns to rename: `{ old = "new" }`. By default {}."""
 
+class SemanticDedupConfig(TypedDict, total=False):
+    """Which rows are near-duplicates, and which of them stay."""
+
+    column: str
+    """The column of vectors, as `embed` writes them. By default 'embedding'."""
+    threshold: float
+    """The cosine of two vectors from which their rows are near-duplicates, above 0 and at most 1. By default 0.95."""
+    keep: Literal["first", "nearest", "furthest"]
+    """Which row stays: the first, or the one nearest to the centroid of its cluster, or furthest from it. By default 'first'."""
+    clusters: int | None
+    """How many clusters there are. Rows of different clusters are not compared: fewer clusters find more pairs, and take longer. By default the root of half the number of rows."""
+    sample: int | None
+    """Rows that the centroids are fitted on; by default 16 for each cluster, and at least 16,384."""
+    seed: int
+    """The seed by which that sample is drawn. By default 0."""
+
 class _SortOrderedRequired(TypedDict):
     column: str
     """The column's name."""
@@ -439,6 +455,23 @@ def step(
 
 @overload
 def step(
+    use: Literal["cluster"],
+    config: Mapping[str, Any] | None = ...,
+    *,
+    name: str | None = ...,
+    limits: Mapping[str, Any] | None = ...,
+    grants: Mapping[str, Any] | None = ...,
+    columns: Mapping[str, str] | None = ...,
+    on_error: str | None = ...,
+    retries: int | None = ...,
+    replicas: int | None = ...,
+    needs: Mapping[str, Any] | None = ...,
+    max_rejects: int | str | None = ...,
+) -> StepSpec:
+    """Adds the cluster that a vector is in, by k-means."""
+
+@overload
+def step(
     use: Literal["compute"],
     config: ComputeConfig,
     *,
@@ -486,7 +519,7 @@ def step(
     needs: Mapping[str, Any] | None = ...,
     max_rejects: int | str | None = ...,
 ) -> StepSpec:
-    """Adds vectors of texts: embeddings from a server."""
+    """Adds vectors of texts: embeddings from a server, or from a model inside the step."""
 
 @overload
 def step(
@@ -521,6 +554,23 @@ def step(
     max_rejects: int | str | None = ...,
 ) -> StepSpec:
     """Makes a row of each item of a list column."""
+
+@overload
+def step(
+    use: Literal["fasttext"],
+    config: Mapping[str, Any],
+    *,
+    name: str | None = ...,
+    limits: Mapping[str, Any] | None = ...,
+    grants: Mapping[str, Any] | None = ...,
+    columns: Mapping[str, str] | None = ...,
+    on_error: str | None = ...,
+    retries: int | None = ...,
+    replicas: int | None = ...,
+    needs: Mapping[str, Any] | None = ...,
+    max_rejects: int | str | None = ...,
+) -> StepSpec:
+    """Adds labels of texts by a fastText model: languages, quality, topics."""
 
 @overload
 def step(
@@ -728,6 +778,23 @@ def step(
 
 @overload
 def step(
+    use: Literal["semantic-dedup"],
+    config: SemanticDedupConfig | None = ...,
+    *,
+    name: str | None = ...,
+    limits: Mapping[str, Any] | None = ...,
+    grants: Mapping[str, Any] | None = ...,
+    columns: Mapping[str, str] | None = ...,
+    on_error: str | None = ...,
+    retries: int | None = ...,
+    replicas: int | None = ...,
+    needs: Mapping[str, Any] | None = ...,
+    max_rejects: int | str | None = ...,
+) -> StepSpec:
+    """Keeps one of the rows whose vectors are nearly equal."""
+
+@overload
+def step(
     use: Literal["sort"],
     config: SortConfig,
     *,
@@ -782,11 +849,13 @@ def step(  # type: ignore[overload-overlap]
     use: Literal[
         "aggregate",
         "assert",
+        "cluster",
         "compute",
         "contamination",
         "embed",
         "exact-dedup",
         "explode",
+        "fasttext",
         "filter",
         "hash",
         "join",
@@ -799,6 +868,7 @@ def step(  # type: ignore[overload-overlap]
         "sample",
         "sampler",
         "select",
+        "semantic-dedup",
         "sort",
         "split",
         "text-stats",
@@ -850,6 +920,19 @@ class Step(_Step):
         self,
         use: Literal["assert"],
         config: AssertConfig,
+        *,
+        name: str | None = ...,
+        limits: Mapping[str, Any] | None = ...,
+        grants: Mapping[str, Any] | None = ...,
+        columns: Mapping[str, str] | None = ...,
+        on_error: str = ...,
+        retries: int | None = ...,
+    ) -> None: ...
+    @overload
+    def __init__(
+        self,
+        use: Literal["cluster"],
+        config: Mapping[str, Any] | None = ...,
         *,
         name: str | None = ...,
         limits: Mapping[str, Any] | None = ...,
@@ -915,6 +998,19 @@ class Step(_Step):
         self,
         use: Literal["explode"],
         config: Mapping[str, Any] | None = ...,
+        *,
+        name: str | None = ...,
+        limits: Mapping[str, Any] | None = ...,
+        grants: Mapping[str, Any] | None = ...,
+        columns: Mapping[str, str] | None = ...,
+        on_error: str = ...,
+        retries: int | None = ...,
+    ) -> None: ...
+    @overload
+    def __init__(
+        self,
+        use: Literal["fasttext"],
+        config: Mapping[str, Any],
         *,
         name: str | None = ...,
         limits: Mapping[str, Any] | None = ...,
@@ -1071,6 +1167,19 @@ class Step(_Step):
         self,
         use: Literal["select"],
         config: SelectConfig | None = ...,
+        *,
+        name: str | None = ...,
+        limits: Mapping[str, Any] | None = ...,
+        grants: Mapping[str, Any] | None = ...,
+        columns: Mapping[str, str] | None = ...,
+        on_error: str = ...,
+        retries: int | None = ...,
+    ) -> None: ...
+    @overload
+    def __init__(
+        self,
+        use: Literal["semantic-dedup"],
+        config: SemanticDedupConfig | None = ...,
         *,
         name: str | None = ...,
         limits: Mapping[str, Any] | None = ...,
