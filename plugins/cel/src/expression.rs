@@ -82,6 +82,11 @@ impl Expression {
         self.columns.iter().map(|column| Reader::new(batch.get(column)?)).collect()
     }
 
+    #[cfg(not(target_arch = "wasm32"))]
+    pub(crate) fn node(&self) -> &Node {
+        &self.node
+    }
+
     /// What can be decided for whole columns, if it is that simple.
     #[cfg(not(target_arch = "wasm32"))]
     pub(crate) fn simple(&self) -> Option<&Condition> {

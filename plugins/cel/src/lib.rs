@@ -15,6 +15,8 @@ mod calendar;
 mod check;
 mod columnar;
 mod compare;
+#[cfg(not(target_arch = "wasm32"))]
+mod comparisons;
 mod decimal;
 mod evaluate;
 mod expression;
@@ -29,6 +31,8 @@ mod types;
 mod value;
 
 pub use columnar::Truth;
+#[cfg(not(target_arch = "wasm32"))]
+pub use comparisons::Comparison;
 pub use expression::{Decided, Expression, Verdict};
 pub use formula::Formula;
 
