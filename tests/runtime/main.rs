@@ -21,6 +21,7 @@ mod embed;
 mod ends;
 mod every_guest;
 mod faults;
+mod figures;
 mod flow;
 mod folders;
 mod forged;

@@ -15,7 +15,7 @@
 //! What an instance of each step held is kept in the cache ([`measured_needs`]), for the next [`Plan`](callboard_plan::Plan) to be made with.
 //! A plan with a budget is held to it: steps get what it leaves beside rows in flight, and readers wait rather than exceed it.
 //!
-//! [`peek_run`] shows rows of a run that is there, from what it kept. [`Run::try_out`] carries a plan out without its outputs, and gives
+//! [`peek_run`] shows rows of a run that is there, from what it kept, and [`stats_run`] what is in their columns. [`Run::try_out`] carries a plan out without its outputs, and gives
 //! examples of what each step did.
 //!
 //! A [`Probe`] is one step alone, to try it out: asked, opened and called on any rows, with a run's sandbox, limits and checks.
@@ -75,15 +75,21 @@ pub use prepare::needs::measured_needs;
 pub use probe::{CallError, CallTimes, Declaration, Described, Failed, Life, Opened, Page, Probe, PutOut, RemovedRow};
 pub use run::{Allowed, Run, StepReuse, Verdict, end_uploads};
 pub use see::{
-    Changed, Followed, Gone, Looking, RowsWanted, Shown, Traced, TracedFate, TracedStep, TriedStep, peek_files,
-    peek_run, trace_run,
+    Changed, Followed, Gone, Looking, RowsWanted, Shown, StatsWanted, Traced, TracedFate, TracedStep, TriedStep,
+    diff_runs, peek_files, peek_run, stats_files, stats_run, trace_run,
 };
 pub use settings::{AlsoWritten, Profile, Settings, default_cache_folder};
 pub use store::records::Change;
 pub use store::replies::{Forgotten, forget_replies, replies_size};
+pub use tell::diff::{
+    ChangedRow, ChangedValue, MovedRows, OneRow, OutputDiff, PlanChange, RunsDiff, SettingChange, StepDiff,
+};
 pub use tell::report::{
     BatchesReport, CallsReport, ErrorReport, InputReport, Moment, MovedReport, OutputReport, ProfileReport,
     RejectsReport, Report, RunFailed, StageReport, Status, StepCallsReport, StepReport, UnfinishedReport, ZippedReport,
 };
 pub use tell::runs::{RemovedRun, RunState, RunSummary, remove_run, run_folders, run_plan, run_report};
+pub use tell::stats::{
+    Bin, ColumnStats, FrequentValue, GroupStats, Measure, Quantile, Spread, Stats, Threshold, ThresholdStats,
+};
 pub use tokio_util::sync::CancellationToken;

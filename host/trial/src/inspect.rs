@@ -28,6 +28,9 @@ pub struct Inspection {
     pub manifest: Option<Manifest>,
     /// The keys of its configuration.
     pub config: Vec<Key>,
+    /// The JSON Schema of its configuration, as it declares it.
+    #[serde(skip)]
+    pub config_schema: Option<Value>,
     /// What it imports.
     pub imports: Vec<Import>,
     /// What the `step.toml` beside it asks to be granted, as lines of a pipeline file. Nothing of it is granted here.
@@ -107,6 +110,7 @@ pub fn inspect(subject: Subject, bundled: &[Bundled], settings: Settings) -> Res
         host_contract: callboard_plan::CONTRACT,
         manifest: None,
         config: Vec::new(),
+        config_schema: None,
         imports: Vec::new(),
         asks: subject.asks_in_vain(),
         producers: producers(&bytes),
@@ -172,7 +176,10 @@ fn asked(inspection: &mut Inspection, mut subject: Subject, bundled: &[Bundled],
         Ok(Described { name, version, summary, config_schema }) => {
             inspection.manifest = Some(Manifest { name, version, summary });
             match serde_json::from_str::<Value>(&config_schema) {
-                Ok(schema) => inspection.config = keys(&schema),
+                Ok(schema) => {
+                    inspection.config = keys(&schema);
+                    inspection.config_schema = Some(schema);
+                }
                 Err(error) => {
                     let message = format!("the schema of its configuration is not JSON: {error}");
                     inspection.problems.push(Wrong { message, help: None });

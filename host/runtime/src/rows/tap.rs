@@ -17,14 +17,27 @@ pub(crate) trait Tap: Send + Sync {
     /// # Errors
     ///
     /// What ends the run.
-    fn put_out(&self, feed: &Feed, batch: &Batch) -> Result<(), RunError>;
+    fn put_out(&self, _feed: &Feed, _batch: &Batch) -> Result<(), RunError> {
+        Ok(())
+    }
 
     /// Rows of a batch that leave by a door, by their places in it, each with its reason, if it has one.
     ///
     /// # Errors
     ///
     /// What ends the run.
-    fn removed(&self, door: &Feed, batch: &Batch, rows: &[(u32, Option<&str>)]) -> Result<(), RunError>;
+    fn removed(&self, _door: &Feed, _batch: &Batch, _rows: &[(u32, Option<&str>)]) -> Result<(), RunError> {
+        Ok(())
+    }
+
+    /// Rows of an output with its columns, in order: in a replay, where no output is written.
+    ///
+    /// # Errors
+    ///
+    /// What ends the run.
+    fn written(&self, _output: &str, _batch: &Batch) -> Result<(), RunError> {
+        Ok(())
+    }
 }
 
 /// What looks on at one feed.

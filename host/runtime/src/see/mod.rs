@@ -3,10 +3,13 @@
 //! A [`replay`] is a run without calls: inputs are read again, and the results of calls come from the run's logs. Nothing is
 //! written but rows between stages, in a folder of its own that goes with it. A [`Tap`](crate::rows::Tap) looks on.
 
+mod diff;
 mod look;
+mod output;
 mod peek;
 mod pick;
 mod replay;
+mod stats;
 mod trace;
 mod tried;
 
@@ -14,8 +17,10 @@ use std::path::{Path, PathBuf};
 
 use tokio_util::sync::CancellationToken;
 
+pub use diff::diff_runs;
 pub use look::{RowsWanted, Shown};
 pub use peek::{peek_files, peek_run};
+pub use stats::{StatsWanted, stats_files, stats_run};
 pub use trace::{Changed, Followed, Traced, TracedFate, TracedStep, trace_run};
 pub use tried::{Gone, TriedStep};
 

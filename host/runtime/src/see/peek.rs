@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::Looking;
 use super::look::{Looker, RowsWanted, Shown, with_reason, with_reasons};
+use super::output;
 use super::replay::{Opened, Seen};
 use crate::error::{Class, RunError};
 use crate::prepare::Prepared;
@@ -25,8 +26,11 @@ const POLICY: BatchPolicy = BatchPolicy { rows: 1024, bytes: 4 << 20 };
 ///
 /// Files that cannot be read; a condition or columns that do not fit them.
 pub fn peek_files(paths: &[String], look: &RowsWanted) -> Result<Shown, RunError> {
-    let spec = InputSpec { name: "peek".to_owned(), paths: paths.to_vec(), ..InputSpec::default() };
-    let dataset = Dataset::open(&spec)?;
+    peek_input(&InputSpec { name: "peek".to_owned(), paths: paths.to_vec(), ..InputSpec::default() }, look)
+}
+
+fn peek_input(spec: &InputSpec, look: &RowsWanted) -> Result<Shown, RunError> {
+    let dataset = Dataset::open(spec)?;
     let mut looker = Looker::new(look, &dataset.schema())?;
     let files: Vec<String> = dataset.files().iter().map(|file| file.display().to_string()).collect();
     for chunk in dataset.read(POLICY) {
@@ -41,13 +45,16 @@ pub fn peek_files(paths: &[String], look: &RowsWanted) -> Result<Shown, RunError
 }
 
 /// Rows that a node of a run puts out (`NODE`), or that leave it by a side door (`NODE.dropped`, `NODE.rejected`), from what the run
-/// kept: nothing is called.
+/// kept: nothing is called. Those of an output are read from its files.
 ///
 /// # Errors
 ///
 /// No such run or node; inputs that have changed since; a run that keeps nothing of these rows.
 pub fn peek_run(looking: &Looking, node: &str, look: &RowsWanted) -> Result<Shown, RunError> {
     let opened = Opened::of(looking)?;
+    if let Some(spec) = output::files(&opened, looking, node)? {
+        return peek_input(&spec, look);
+    }
     let feed = feed(&opened.plan, node)?;
     let node = feed.node.clone();
     let (peek, replayed) = opened.replay(Some(&node), |seen| Peek::of(seen, feed, look))?;
@@ -148,11 +155,6 @@ pub(super) fn feed(plan: &Plan, text: &str) -> Result<Feed, RunError> {
     }
     let nodes = || plan.inputs().iter().map(|input| &input.name).chain(plan.steps().iter().map(|step| &step.name));
     let list = nodes().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
-    if plan.output(&feed.node).is_some() {
-        let from: Vec<String> = plan.edges_into_output(&feed.node).map(|edge| edge.from.whole().to_string()).collect();
-        let message = format!("`{shown}` is an output, and rows are shown at inputs and steps");
-        return refused(message, format!("its rows come from: {}", from.join(", ")));
-    }
     let near = nearest(&feed.node, nodes().map(String::as_str));
     let near = near.map_or_else(String::new, |near| format!("did you mean `{near}`? "));
     let message = format!("the run has no input and no step `{shown}`");

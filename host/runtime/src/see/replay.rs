@@ -25,7 +25,7 @@ use crate::store::{Begun, Contents, Key, Quota, Recorded, folder};
 pub(super) struct Opened<'a> {
     looking: &'a Looking,
     pub(super) plan: Plan,
-    recorded: Recorded,
+    pub(super) recorded: Recorded,
     declared: BTreeMap<String, Declared>,
 }
 
@@ -126,7 +126,7 @@ impl Seen<'_> {
 }
 
 /// A folder for rows between stages: beside the run, where there is room for its like.
-fn scratch(run: &Path) -> Result<tempfile::TempDir, RunError> {
+pub(super) fn scratch(run: &Path) -> Result<tempfile::TempDir, RunError> {
     let mut builder = tempfile::Builder::new();
     let builder = builder.prefix(".callboard-look-");
     let beside = run.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));

@@ -94,6 +94,11 @@ impl<'a> Live<'a> {
         Some(Tapped { feed: feed.clone(), tap: tap.clone() })
     }
 
+    /// What looks on, if anything does.
+    pub(crate) fn tap(&self) -> Option<&dyn Tap> {
+        self.tap.as_deref()
+    }
+
     /// Notes rows that a step was given and of which nothing is kept.
     pub(crate) fn lose(&self, step: &str, rows: u64) {
         *self.lost.lock().expect("no holder panics").entry(step.to_owned()).or_default() += rows;

@@ -18,7 +18,7 @@ use crate::store::positions::Positions;
 /// If the file can be continued, rows that an earlier process has written are not written again.
 pub(super) fn write(run: &Live<'_>, name: &str, mut inlet: Inlet) -> Result<(), Stop> {
     if run.prepared.replays || run.prepared.tries {
-        return drain(inlet);
+        return look_on(run, name, inlet);
     }
     let output = run.prepared.output(name);
     if output.is_parted() {
@@ -64,6 +64,18 @@ pub(super) fn write(run: &Live<'_>, name: &str, mut inlet: Inlet) -> Result<(), 
 /// Reads all rows, and writes none. If some before them wait for offline batches, these would stand where those belong.
 fn drain(mut inlet: Inlet) -> Result<(), Stop> {
     while inlet.next()?.is_some() {}
+    Ok(())
+}
+
+/// Shows all rows to what looks on, and writes none.
+fn look_on(run: &Live<'_>, name: &str, mut inlet: Inlet) -> Result<(), Stop> {
+    while let Some(batch) = inlet.next()? {
+        let Some(tap) = run.tap() else { continue };
+        let output = run.prepared.output(name);
+        let columns: Vec<ArrayRef> = output.columns.iter().map(|at| batch.rows.column(*at).clone()).collect();
+        let batch = batch.with_columns(&output.schema, columns).map_err(|error| bug(&error))?;
+        tap.written(name, &batch)?;
+    }
     Ok(())
 }
 

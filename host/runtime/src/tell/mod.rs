@@ -1,5 +1,7 @@
 //! What is reported about runs: the report, the accounts that it rests on, and the runs that lie in a folder.
 
 pub(crate) mod accounts;
+pub(crate) mod diff;
 pub(crate) mod report;
 pub(crate) mod runs;
+pub(crate) mod stats;

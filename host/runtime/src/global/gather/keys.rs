@@ -58,8 +58,8 @@ pub(super) fn members(
     }
 }
 
-/// The digests of keys of some columns.
-fn of_rows(columns: &[ArrayRef], rows: usize, seed: u64) -> Result<Vec<u128>, ArrowError> {
+/// The digests of the values that each row has in some columns.
+pub(crate) fn of_rows(columns: &[ArrayRef], rows: usize, seed: u64) -> Result<Vec<u128>, ArrowError> {
     if let [column] = columns {
         return of_values(column, seed);
     }

@@ -41,6 +41,7 @@ use parts::{LEVELS, Part, Parts, Pieces};
 use reader::{Given, PartReader};
 use stream::Streamed;
 
+pub(crate) use keys::of_rows as row_digests;
 pub(super) use part::Calling;
 pub(crate) use part::PartWriter;
 

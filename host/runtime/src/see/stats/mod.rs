@@ -1,0 +1,116 @@
+//! Rows of data files, or at a node of a run, in figures.
+
+mod columns;
+mod sketch;
+mod spread;
+mod thresholds;
+
+use std::sync::{Arc, Mutex};
+
+use arrow::array::RecordBatch;
+use callboard_io::{BatchPolicy, Dataset, InputSpec, Stop};
+use callboard_plan::Feed;
+
+pub use columns::StatsWanted;
+
+use self::columns::Columns;
+use self::thresholds::Thresholds;
+use super::Looking;
+use super::look::with_reasons;
+use super::output;
+use super::peek::{columns as columns_of, feed, taken};
+use super::replay::Opened;
+use crate::error::RunError;
+use crate::rows::{Batch, Tap};
+use crate::tell::stats::Stats;
+
+/// Files are read in batches of this size: each is looked at by all cores together.
+const POLICY: BatchPolicy = BatchPolicy { rows: 16_384, bytes: 16 << 20 };
+
+/// What is in the columns of data files, which are read as an input of a pipeline is.
+///
+/// # Errors
+///
+/// Files that cannot be read; columns that they do not have.
+pub fn stats_files(paths: &[String], wanted: &StatsWanted, stop: Stop) -> Result<Stats, RunError> {
+    stats_input(&InputSpec { name: "stats".to_owned(), paths: paths.to_vec(), stop, ..InputSpec::default() }, wanted)
+}
+
+fn stats_input(spec: &InputSpec, wanted: &StatsWanted) -> Result<Stats, RunError> {
+    let dataset = Dataset::open(spec)?;
+    let mut columns = Columns::new(wanted, &dataset.schema())?;
+    for chunk in dataset.read(POLICY) {
+        columns.add(&chunk?.rows)?;
+    }
+    Ok(columns.stats())
+}
+
+/// What is in the columns of the rows that a node of a run puts out, or that leave it by a door, from what the run kept: nothing is
+/// called; those of an output are read from its files. For a step with a condition, also what other thresholds would drop of the rows that it was given.
+///
+/// # Errors
+///
+/// As [`peek_run`](crate::peek_run).
+pub fn stats_run(looking: &Looking, node: &str, wanted: &StatsWanted) -> Result<Stats, RunError> {
+    let opened = Opened::of(looking)?;
+    if let Some(spec) = output::files(&opened, looking, node)? {
+        return stats_input(&spec, wanted);
+    }
+    let asked = feed(&opened.plan, node)?;
+    let node = asked.node.clone();
+    let (profile, replayed) = opened.replay(Some(&node), |seen| {
+        let columns = Columns::new(wanted, &columns_of(seen.prepared, &asked))?;
+        let step = seen.prepared.plan.step(&asked.node).filter(|_| asked.door.is_none());
+        let thresholds = step.and_then(|step| Thresholds::of(seen.prepared, step));
+        let given = thresholds.iter().flat_map(|thresholds| thresholds.feeds.clone()).collect();
+        Ok(Profile { asked, given, columns: Mutex::new(columns), thresholds: Mutex::new(thresholds) })
+    })?;
+    let notes = replayed.notes();
+    let profile = Arc::into_inner(profile).expect("the replay has ended");
+    let stats = profile.columns.into_inner().expect("no holder panics").stats();
+    let thresholds = profile.thresholds.into_inner().expect("no holder panics").map(Thresholds::stats);
+    match replayed.ended {
+        Some(error) if stats.rows == 0 => Err(error),
+        ended => {
+            let notes = notes.into_iter().chain(ended.map(|error| error.to_string())).collect();
+            Ok(Stats { thresholds: thresholds.unwrap_or_default(), notes, ..stats })
+        }
+    }
+}
+
+/// What looks at rows on their way.
+struct Profile {
+    asked: Feed,
+    given: Vec<Feed>,
+    columns: Mutex<Columns>,
+    thresholds: Mutex<Option<Thresholds>>,
+}
+
+impl Profile {
+    fn look(&self, feed: &Feed, rows: &RecordBatch) -> Result<(), RunError> {
+        if *feed == self.asked {
+            self.columns.lock().expect("no holder panics").add(rows)?;
+        }
+        if self.given.contains(feed)
+            && let Some(thresholds) = self.thresholds.lock().expect("no holder panics").as_mut()
+        {
+            thresholds.add(rows)?;
+        }
+        Ok(())
+    }
+}
+
+impl Tap for Profile {
+    fn wants(&self, feed: &Feed) -> bool {
+        *feed == self.asked || self.given.contains(feed)
+    }
+
+    fn put_out(&self, feed: &Feed, batch: &Batch) -> Result<(), RunError> {
+        self.look(feed, &batch.seen())
+    }
+
+    fn removed(&self, door: &Feed, batch: &Batch, rows: &[(u32, Option<&str>)]) -> Result<(), RunError> {
+        let (taken, reasons) = taken(batch, rows)?;
+        self.look(door, &with_reasons(&taken.seen(), &reasons)?)
+    }
+}
