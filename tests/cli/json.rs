@@ -74,6 +74,62 @@ fn a_run_that_fails_writes_its_report_too() {
     assert_eq!(report["outputs"], serde_json::json!({}));
 }
 
+/// Each line of standard error is an object, whether the run ends well, badly or not at all.
+#[test]
+fn progress_for_programs_is_json_line_by_line() {
+    let stage = Stage::set(&crate::repository("tests/cli/stats"));
+    let lines = |arguments: &str| -> (Option<i32>, Vec<Value>) {
+        let said = stage.sh(&format!("callboard run pipeline.toml --progress json --run-dir {arguments}"));
+        (said.code, said.stderr.lines().map(|line| serde_json::from_str(line).unwrap()).collect())
+    };
+    let of = |lines: &[Value], event: &str| lines.iter().rev().find(|line| line["event"] == event).unwrap().clone();
+    let (code, run) = lines("runs/one");
+    assert_eq!(code, Some(0), "{run:?}");
+    assert_eq!(of(&run, "stage")["steps"], serde_json::json!(["long"]));
+    let rows = of(&run, "rows");
+    assert_eq!((&rows["complete"], &rows["steps"]["long"]["rows_in"]), (&true.into(), &20.into()));
+    let ended = run.last().unwrap();
+    let written = (&ended["event"], &ended["status"], &ended["rows_written"]);
+    assert_eq!(written, (&"ended".into(), &"finished".into(), &rows["steps"]["long"]["rows_out"]));
+    assert!(run.iter().all(|line| line["at_ms"].is_u64()));
+    // Its output is there.
+    let (code, refused) = lines("runs/two");
+    let error = of(&refused, "error");
+    assert_eq!((code, &error["exit_code"]), (Some(2), &2.into()));
+    assert!(error["help"].as_str().unwrap().contains("--overwrite"), "{error}");
+    let (code, failed) = lines("runs/three --overwrite --set steps.long.config.where='1 / (n_words - 20) > 5'");
+    assert_eq!((code, of(&failed, "ended")["status"].as_str()), (Some(3), Some("failed")), "{failed:?}");
+    assert_eq!(of(&failed, "error")["resume"], "callboard resume runs/three");
+}
+
+/// With the configuration of steps: what a step refuses is an error of the schema too, and what it takes is none.
+#[test]
+fn the_schema_for_a_file_has_the_configuration_of_its_steps() {
+    let stage = Stage::set(&crate::repository("tests/cli/stats"));
+    let said = stage.sh("callboard schema --for pipeline.toml");
+    assert_eq!(said.stderr, "");
+    let validator = jsonschema::validator_for(&serde_json::from_str(&said.stdout).unwrap()).unwrap();
+    let pipeline = |step: Value| serde_json::json!({ "callboard": 1, "inputs": { "docs": { "path": "docs.jsonl" } }, "steps": [step] });
+    let step = |uses: &str, config: Value| pipeline(serde_json::json!({ "use": uses, "config": config }));
+    let quality = |words: Value| step("quality", serde_json::json!({ "gopher": { "words": words } }));
+    for right in [
+        step("filter", serde_json::json!({ "where": "n > 1" })),
+        quality(serde_json::json!([50, 1000])),
+        quality(serde_json::json!("${params.words}")),
+        step("./other.wasm", serde_json::json!({ "anything": 1 })),
+    ] {
+        assert!(validator.is_valid(&right), "{right}: {:?}", validator.iter_errors(&right).next());
+    }
+    for wrong in [
+        step("filter", serde_json::json!({ "where": 1 })),
+        step("filter", serde_json::json!({ "wher": "n > 1" })),
+        quality(serde_json::json!("many")),
+        step("minhash-dedup", serde_json::json!({ "thresold": 0.7 })),
+    ] {
+        assert!(!validator.is_valid(&wrong), "{wrong}");
+    }
+}
+
 #[test]
 fn the_schema_that_is_printed_is_the_one_that_pipelines_are_held_to() {
     let said = Stage::empty().sh("callboard schema");

@@ -84,12 +84,26 @@ Examples:
   callboard peek 'shards/*.parquet' -n 50 --seed 1 --where 'n_words < 20' --columns text,n_words
   callboard peek docs.jsonl.zst --format text")]
     Peek(PeekArguments),
+    /// Show what is in the columns of data files, or of a run's rows: nulls, distinct values, quantiles, frequent texts
+    #[command(after_help = "\
+Examples:
+  callboard stats docs.jsonl
+  callboard stats 'shards/*.parquet' --by language --columns n_words,text
+  callboard stats .callboard/runs/curate-mwuqt4bp quality                the rows that a step puts out
+  callboard stats .callboard/runs/curate-mwuqt4bp long --format json     with other thresholds of a `filter`")]
+    Stats(StatsArguments),
     /// Follow one row through a run: what each step did to it, and why it is gone
     #[command(after_help = "\
 Examples:
   callboard trace .callboard/runs/curate-mwuqt4bp --row docs.jsonl:12
   callboard trace .callboard/runs/curate-mwuqt4bp --where 'id == \"de/README#2\"'")]
     Trace(TraceArguments),
+    /// Compare two runs: their plans, the rows of each step, and the rows of each output
+    #[command(after_help = "\
+Examples:
+  callboard diff .callboard/runs/curate-mwuqt4bp .callboard/runs/curate-mwuqw0c5
+  callboard diff .callboard/runs/curate-mwuqt4bp .callboard/runs/curate-mwuqw0c5 --format json")]
+    Diff(DiffArguments),
     /// Run a pipeline staged and eager, and show the memory that staging saves
     #[command(after_help = "\
 Examples:
@@ -114,9 +128,10 @@ Examples:
     Step(StepCommand),
     /// Print the JSON Schema of pipeline files
     #[command(after_help = "\
-Example:
-  callboard schema > pipeline.schema.json")]
-    Schema,
+Examples:
+  callboard schema > pipeline.schema.json
+  callboard schema --for curate.toml > curate.schema.json     with the configuration of steps")]
+    Schema(SchemaArguments),
     /// Print a script that completes commands in your shell
     #[command(after_help = "\
 Examples:
@@ -137,10 +152,22 @@ Example:
     Compile(CompileArguments),
 }
 
+impl Command {
+    /// Whether a program reads what it says on standard error.
+    pub(crate) fn says_json(&self) -> bool {
+        match self {
+            Command::Run(RunArguments { shown, .. }) | Command::Resume(ResumeArguments { shown, .. }) => {
+                shown.progress == ProgressFormat::Json
+            }
+            _ => false,
+        }
+    }
+}
+
 #[derive(Args, Debug)]
 pub(crate) struct PeekArguments {
-    /// Files and patterns, as an input's `path` has them; or the folder of a run, and an input or a step of it: `quality`,
-    /// `quality.dropped`, `quality.rejected`
+    /// Files and patterns, as an input's `path` has them; or the folder of a run, and an input, a step or an output of it:
+    /// `quality`, `quality.dropped`, `quality.rejected`
     #[arg(value_name = "FILE", required = true)]
     pub(crate) places: Vec<String>,
     /// Show at most N rows
@@ -161,6 +188,54 @@ pub(crate) struct PeekArguments {
     /// Read the inputs of a run that nothing proves to be yours, if its digest is this
     #[arg(long, value_name = "DIGEST", value_parser = trust)]
     pub(crate) trust: Option<u128>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct StatsArguments {
+    /// Files and patterns, as an input's `path` has them; or the folder of a run, and an input, a step or an output of it:
+    /// `quality`, `quality.dropped`, `quality.rejected`
+    #[arg(value_name = "FILE", required = true)]
+    pub(crate) places: Vec<String>,
+    /// Also show the rows of each value of a column by themselves
+    #[arg(long, value_name = "COLUMN")]
+    pub(crate) by: Option<String>,
+    /// Show these columns, in this order; `meta.language` is a member of a struct
+    #[arg(long, value_name = "COLUMN", value_delimiter = ',')]
+    pub(crate) columns: Vec<String>,
+    /// How figures are shown
+    #[arg(long, value_enum, default_value_t = FigureFormat::Table)]
+    pub(crate) format: FigureFormat,
+    /// Read the inputs of a run that nothing proves to be yours, if its digest is this
+    #[arg(long, value_name = "DIGEST", value_parser = trust)]
+    pub(crate) trust: Option<u128>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct DiffArguments {
+    /// The folder of the earlier run
+    #[arg(value_name = "RUN-DIR")]
+    pub(crate) before: PathBuf,
+    /// The folder of the later run
+    #[arg(value_name = "RUN-DIR")]
+    pub(crate) after: PathBuf,
+    /// Show at most N rows of each output that changed, came and went
+    #[arg(long, value_name = "N", default_value = "3", value_parser = clap::value_parser!(u32).range(0..=1000))]
+    pub(crate) examples: u32,
+    /// How the difference is shown
+    #[arg(long, value_enum, default_value_t = FigureFormat::Table)]
+    pub(crate) format: FigureFormat,
+    /// Read the inputs of a run that nothing proves to be yours, if its digest is this
+    #[arg(long, value_name = "DIGEST", value_parser = trust)]
+    pub(crate) trust: Option<u128>,
+}
+
+/// How figures are shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum FigureFormat {
+    /// As wide as the terminal
+    Table,
+    /// JSON
+    Json,
 }
 
 #[derive(Args, Debug)]
@@ -217,6 +292,13 @@ pub(crate) struct StepsArguments {
     /// The step to show
     #[arg(value_name = "NAME")]
     pub(crate) name: Option<String>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct SchemaArguments {
+    /// Add the configuration of each bundled step, and of the components that this pipeline file uses
+    #[arg(long = "for", value_name = "FILE")]
+    pub(crate) file: Option<PathBuf>,
 }
 
 /// A pipeline, and what the command line changes in it.
@@ -312,6 +394,18 @@ pub(crate) struct RunArguments {
     pub(crate) end_with: Option<u32>,
 }
 
+/// What is said while a run goes on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ProgressFormat {
+    /// Lines that move on a terminal, and plain ones elsewhere
+    #[default]
+    Auto,
+    /// Plain lines
+    Plain,
+    /// One object of JSON on each line of standard error, errors included
+    Json,
+}
+
 /// How a run is shown.
 #[derive(Args, Debug)]
 pub(crate) struct ShownArguments {
@@ -321,6 +415,9 @@ pub(crate) struct ShownArguments {
     /// Write the report as a page for a browser to a file
     #[arg(long, value_name = "FILE")]
     pub(crate) html: Option<PathBuf>,
+    /// How progress is shown on standard error
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) progress: ProgressFormat,
     /// Show only errors
     #[arg(long, short, conflicts_with = "verbose")]
     pub(crate) quiet: bool,

@@ -75,6 +75,9 @@ impl Failure {
             Failure::Run(.., folder) => folder.clone(),
             _ => None,
         };
+        if show::says_json() {
+            return self.report_json();
+        }
         let (class, text) = match self {
             Failure::Problems(problems) => (Class::Pipeline, show::problems::problems(&problems, colour)),
             Failure::Run(error, ..) if error.class == Class::Waiting => (error.class, error.to_string()),
@@ -93,6 +96,26 @@ impl Failure {
             _ => show::err_as_it_is(text.trim_end()),
         }
         resumable.iter().for_each(|folder| show::err(&resumes(class, folder)));
+        code(class)
+    }
+}
+
+impl Failure {
+    /// The same for a program.
+    fn report_json(self) -> ExitCode {
+        let (class, message, help, resumable) = match self {
+            Failure::Problems(problems) => (Class::Pipeline, show::problems::problems(&problems, false), None, None),
+            Failure::Run(error, _, folder) => (error.class, error.to_string(), error.help, folder),
+            Failure::Other(class, message, help) => (class, message, help, None),
+        };
+        let of = serde_json::json!({
+            "event": "error",
+            "message": message.trim_end(),
+            "help": help.map(|help| help.said(show::flags::flag)),
+            "resume": resumable.map(|folder| format!("callboard resume {}", quoted(folder))),
+            "exit_code": number(class),
+        });
+        show::err_json(&of);
         code(class)
     }
 }
@@ -150,8 +173,11 @@ const CODES: [(Class, u8); 7] = [
 ];
 
 fn code(class: Class) -> ExitCode {
-    let listed = CODES.iter().find(|(listed, _)| *listed == class);
-    ExitCode::from(listed.expect("every class is listed").1)
+    ExitCode::from(number(class))
+}
+
+fn number(class: Class) -> u8 {
+    CODES.iter().find(|(listed, _)| *listed == class).expect("every class is listed").1
 }
 
 /// The class that an exit code of this program stands for.

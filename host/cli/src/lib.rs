@@ -32,6 +32,9 @@ pub fn main() -> ExitCode {
 
 fn command() -> ExitCode {
     let arguments = Arguments::try_parse().unwrap_or_else(|error| show::arguments::unread(error).exit());
+    if arguments.command.says_json() {
+        show::say_json();
+    }
     let outcome = match arguments.command {
         Command::Run(arguments) => commands::run::run(&arguments),
         Command::Resume(arguments) => commands::resume::resume(&arguments),
@@ -39,12 +42,14 @@ fn command() -> ExitCode {
         Command::Plan(arguments) => commands::plan::plan(&arguments),
         Command::Check(arguments) => commands::check::check(&arguments),
         Command::Peek(arguments) => commands::peek::peek(&arguments),
+        Command::Stats(arguments) => commands::stats::stats(&arguments),
+        Command::Diff(arguments) => commands::diff::diff(&arguments),
         Command::Try(arguments) => commands::try_out::try_out(&arguments),
         Command::Trace(arguments) => commands::trace::trace(&arguments),
         Command::Compare(arguments) => commands::compare::compare(&arguments),
         Command::Step(command) => step::step(&command),
         Command::Steps(arguments) => commands::steps::steps(&arguments),
-        Command::Schema => commands::schema::schema(),
+        Command::Schema(arguments) => commands::schema::schema(&arguments),
         Command::Completions(arguments) => commands::shell::completions(arguments.shell),
         Command::Doctor => commands::doctor::doctor(),
         Command::Man(arguments) => commands::shell::man(&arguments.folder),

@@ -3,6 +3,7 @@
 pub(crate) mod check;
 pub(crate) mod compare;
 pub(crate) mod compile;
+pub(crate) mod diff;
 pub(crate) mod doctor;
 pub(crate) mod peek;
 pub(crate) mod plan;
@@ -11,6 +12,7 @@ pub(crate) mod run;
 pub(crate) mod runs;
 pub(crate) mod schema;
 pub(crate) mod shell;
+pub(crate) mod stats;
 pub(crate) mod steps;
 pub(crate) mod trace;
 pub(crate) mod try_out;

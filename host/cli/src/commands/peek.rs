@@ -25,12 +25,12 @@ pub(crate) fn peek(arguments: &PeekArguments) -> Result<ExitCode, Failure> {
 }
 
 /// Whether a place is a run's folder.
-fn is_run(place: &str) -> bool {
+pub(super) fn is_run(place: &str) -> bool {
     Path::new(place).join("run.json").is_file()
 }
 
-fn which_node(run: &str) -> Failure {
-    let message = format!("`{}` is a run: name one input or step of it, and no more", inline(run));
+pub(super) fn which_node(run: &str) -> Failure {
+    let message = format!("`{}` is a run: name one input, step or output of it, and no more", inline(run));
     Failure::other(callboard_runtime::Class::Pipeline, message)
 }
 

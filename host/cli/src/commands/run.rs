@@ -20,7 +20,7 @@ use crate::exit::Failure;
 use crate::last_words;
 use crate::pipeline::{Planned, interruptible, planned, settings};
 use crate::show::progress::{Detail, Progress};
-use crate::show::{err, print, report};
+use crate::show::{err, print, report, says_json};
 
 pub(crate) fn run(arguments: &RunArguments) -> Result<ExitCode, Failure> {
     if let Some(parent) = arguments.end_with {
@@ -114,7 +114,7 @@ impl<'a> Watched<'a> {
             (_, true) => Detail::All,
             _ => Detail::Progress,
         };
-        Ok(Watched { arguments, report, html, progress: Progress::new(detail) })
+        Ok(Watched { arguments, report, html, progress: Progress::new(detail, arguments.progress) })
     }
 
     /// Where the report goes, if it is a file.
@@ -165,6 +165,7 @@ impl<'a> Watched<'a> {
             Ok(report) => (report, None),
             Err(failed) => (failed.report, Some(failed.error)),
         };
+        self.progress.ended(&done);
         let written = self.report.as_ref().map_or(Ok(()), |report| report.write(serde_json::to_string_pretty(&done)));
         let page = |file: &ReportFile| file.write_text(&callboard_page::page(&done, plan, &[]));
         let written = written.and(self.html.as_ref().map_or(Ok(()), page));
@@ -190,6 +191,7 @@ impl<'a> Watched<'a> {
                 return Err(if resumable { failure.resumable(folder) } else { failure });
             }
             None if self.arguments.quiet => Ok(ExitCode::SUCCESS),
+            None if done.outputs.values().any(|output| output.path == "-") && says_json() => Ok(ExitCode::SUCCESS),
             // Rows are on standard output.
             None if done.outputs.values().any(|output| output.path == "-") => {
                 err(&report::table(&done));

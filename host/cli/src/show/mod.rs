@@ -14,10 +14,13 @@ pub(crate) mod problems;
 pub(crate) mod progress;
 pub(crate) mod report;
 pub(crate) mod rows;
+pub(crate) mod runs_diff;
+pub(crate) mod stats;
 
 use std::borrow::Cow;
 use std::io::{self, IsTerminal, Write};
 use std::process::{Command, ExitCode, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use callboard_words::text::acts;
 use serde::Serialize;
@@ -128,9 +131,30 @@ fn written(text: &str) -> Result<ExitCode, Failure> {
     }
 }
 
+/// Whether a program reads standard error: all that is said there is JSON.
+static FOR_A_PROGRAM: AtomicBool = AtomicBool::new(false);
+
+/// From now on, all that is said on standard error is an object of JSON on each line.
+pub(crate) fn say_json() {
+    FOR_A_PROGRAM.store(true, Ordering::Relaxed);
+}
+
+/// Whether all that is said on standard error is JSON.
+pub(crate) fn says_json() -> bool {
+    FOR_A_PROGRAM.load(Ordering::Relaxed)
+}
+
 /// Says something on standard error, in lines of its own. Where nobody reads it, or it is full, the work goes on.
 pub(crate) fn err(text: &str) {
-    err_as_it_is(&harmless(text));
+    match says_json() {
+        true => err_json(&serde_json::json!({ "event": "message", "message": text })),
+        false => err_as_it_is(&harmless(text)),
+    }
+}
+
+/// Says an object of JSON on standard error, in a line of its own.
+pub(crate) fn err_json(object: &serde_json::Value) {
+    err_as_it_is(&escaped(&object.to_string()));
 }
 
 /// As [`err`], of text whose colours are ours, and all else of which is harmless.

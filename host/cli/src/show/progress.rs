@@ -1,4 +1,6 @@
-//! Progress, on standard error: a line per step on a terminal, plain lines otherwise.
+//! Progress, on standard error: a line per step on a terminal, plain lines otherwise, or JSON for programs.
+
+mod json;
 
 use std::collections::HashMap;
 use std::io::IsTerminal;
@@ -6,12 +8,13 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use callboard_runtime::{CallsNow, Event, Level, Observer};
+use callboard_runtime::{CallsNow, Event, Level, Observer, Report, Status};
 use callboard_words::sizes::bytes;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 use super::figures::{count, rate, time};
 use super::{err, harmless, inline, short};
+use crate::arguments::ProgressFormat;
 
 /// How much is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -36,6 +39,8 @@ struct Inner {
     detail: Detail,
     /// `None` where standard error is not a terminal.
     bars: Option<MultiProgress>,
+    /// For a program.
+    json: Option<json::Lines>,
     steps: Mutex<HashMap<String, Line>>,
     calls: Mutex<Calls>,
 }
@@ -55,19 +60,20 @@ struct Line {
 }
 
 impl Progress {
-    /// Lines that move on a terminal, and plain ones elsewhere.
-    pub(crate) fn new(detail: Detail) -> Progress {
-        let terminal = std::io::stderr().is_terminal() && detail >= Detail::Progress;
-        Progress::with(detail, terminal.then(MultiProgress::new))
+    /// In a format; by default lines that move on a terminal, and plain ones elsewhere.
+    pub(crate) fn new(detail: Detail, format: ProgressFormat) -> Progress {
+        let moves = format == ProgressFormat::Auto && std::io::stderr().is_terminal() && detail >= Detail::Progress;
+        let json = (format == ProgressFormat::Json).then(json::Lines::new);
+        Progress::with(detail, moves.then(MultiProgress::new), json)
     }
 
     /// Plain lines.
     pub(crate) fn plain(detail: Detail) -> Progress {
-        Progress::with(detail, None)
+        Progress::with(detail, None, None)
     }
 
-    fn with(detail: Detail, bars: Option<MultiProgress>) -> Progress {
-        let inner = Arc::new(Inner { detail, bars, steps: Mutex::default(), calls: Mutex::default() });
+    fn with(detail: Detail, bars: Option<MultiProgress>, json: Option<json::Lines>) -> Progress {
+        let inner = Arc::new(Inner { detail, bars, json, steps: Mutex::default(), calls: Mutex::default() });
         if detail >= Detail::Warnings {
             let of_thread = Arc::downgrade(&inner);
             // Without it, slow places are not named.
@@ -80,6 +86,20 @@ impl Progress {
     pub(crate) fn observer(&self) -> Observer {
         let inner = self.0.clone();
         Observer::new(move |event| inner.show(event))
+    }
+
+    /// Says how the run ended, for a program.
+    pub(crate) fn ended(&self, report: &Report) {
+        let Some(json) = &self.0.json else { return };
+        let status = match report.status {
+            Status::Finished => "finished",
+            Status::Failed => "failed",
+            Status::Interrupted => "interrupted",
+            Status::Waiting => "waiting",
+        };
+        let rows: u64 = report.outputs.values().map(|output| output.rows).sum();
+        let of = serde_json::json!({ "status": status, "run": report.run_folder, "rows_written": rows, "wall_ms": report.wall_ms as u64 });
+        json.say("ended", of);
     }
 
     /// Takes away the lines that move.
@@ -155,6 +175,9 @@ impl Inner {
     }
 
     fn show(&self, event: Event) {
+        if let Some(json) = &self.json {
+            return json.show(self.detail, &event);
+        }
         match event {
             Event::Compiling { step } => self.line(Detail::Warnings, &format!("compiling {step} (once)")),
             Event::Compiled { step, took } => {

@@ -106,7 +106,7 @@ fn word(value: &Value) -> String {
 }
 
 /// A text of at most this width, with its length behind it if it was cut.
-fn cut(text: &str, most: usize) -> String {
+pub(super) fn cut(text: &str, most: usize) -> String {
     if text.width() <= most {
         return text.to_owned();
     }

@@ -55,6 +55,7 @@ fn shown(inspection: &Inspection) -> String {
         producers,
         memory_at_start_bytes,
         problems,
+        config_schema: _,
     } = inspection;
     let mut text = format!("{}  {}\n", inline(component), bytes(*size));
     let mut line = |key: &str, value: &str| {

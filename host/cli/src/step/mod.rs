@@ -41,7 +41,7 @@ pub(crate) fn settings(observer: Observer) -> Result<Settings, Failure> {
 }
 
 /// As [`settings`], with another token than that of signals.
-fn settings_until(cancel: CancellationToken, observer: Observer) -> Result<Settings, Failure> {
+pub(crate) fn settings_until(cancel: CancellationToken, observer: Observer) -> Result<Settings, Failure> {
     Ok(crate::pipeline::settings(PathBuf::new(), PathBuf::new(), cancel)?.observer(observer))
 }
 
