@@ -27,7 +27,7 @@ pub(crate) fn documents(rows: u64, seed: u64) -> String {
     }))
 }
 
-fn folder_with(files: &[(&str, String)]) -> tempfile::TempDir {
+pub(crate) fn folder_with(files: &[(&str, String)]) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     for (name, text) in files {
         fs::write(folder.path().join(name), text).unwrap();
@@ -49,7 +49,7 @@ pub(crate) fn three_stages(replicas: u32) -> String {
 
 /// Two inputs, one of them rewritten, appended; a global step in the middle; outputs of several formats and of a side door; rows
 /// that are rejected before the global step and behind it.
-const BRANCHES: &str = r#"
+pub(crate) const BRANCHES: &str = r#"
 callboard = 1
 name = "branches"
 
@@ -140,7 +140,7 @@ fn so_it_does_with_branches_side_doors_and_rejected_rows() {
 }
 
 /// Global steps one behind another, two of them beside each other: rows that lie in the spills of earlier stages.
-const REFERENCES: &str = r#"
+pub(crate) const REFERENCES: &str = r#"
 callboard = 1
 name = "references"
 

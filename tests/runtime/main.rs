@@ -51,6 +51,7 @@ mod see;
 mod server;
 mod staging;
 mod stores;
+mod tasks;
 mod traps;
 mod trial;
 mod unheld;

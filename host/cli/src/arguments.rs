@@ -1,6 +1,7 @@
 //! The command line.
 
 mod step;
+mod tasks;
 mod values;
 
 use std::path::PathBuf;
@@ -12,6 +13,7 @@ pub(crate) use step::{
     BuildArguments, ConformArguments, GrantArguments, InspectArguments, NewArguments, StepCommand, StepRunArguments,
     TestArguments, TriedArguments,
 };
+pub(crate) use tasks::{On, SubmitArguments, TaskArguments, TaskName, TasksArguments, TasksFormat};
 pub(crate) use values::MemoryBudget;
 use values::{max_rejects, memory_budget, pipeline_size, rows, size, trust};
 
@@ -46,6 +48,24 @@ Examples:
   callboard resume .callboard/runs/curate-mwuqt4bp
   callboard resume .callboard/runs/curate-mwuqt4bp --max-rejects 0.5%")]
     Resume(ResumeArguments),
+    /// Show the tasks that a pipeline is cut into, for several processes or machines
+    #[command(after_help = "\
+Examples:
+  callboard tasks curate.toml --slices 8
+  callboard tasks curate.toml --slice-bytes 1GiB --format json")]
+    Tasks(TasksArguments),
+    /// Run a pipeline in several processes
+    #[command(after_help = "\
+Examples:
+  callboard submit curate.toml --on local=4 --work /shared/runs/curate
+  callboard submit curate.toml --on local=4 --work /shared/runs/curate --slices 16")]
+    Submit(SubmitArguments),
+    /// Carry out one task of a submitted pipeline, or drive all of them
+    #[command(after_help = "\
+Examples:
+  callboard task /shared/runs/curate 1.0003
+  callboard task /shared/runs/curate drive --on local=4")]
+    Task(TaskArguments),
     /// List, show and remove runs
     #[command(
         subcommand,

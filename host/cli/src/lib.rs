@@ -38,6 +38,9 @@ fn command() -> ExitCode {
     let outcome = match arguments.command {
         Command::Run(arguments) => commands::run::run(&arguments),
         Command::Resume(arguments) => commands::resume::resume(&arguments),
+        Command::Tasks(arguments) => commands::tasks::tasks(&arguments),
+        Command::Submit(arguments) => commands::submit::submit(&arguments),
+        Command::Task(arguments) => commands::task::task(&arguments),
         Command::Runs(command) => commands::runs::runs(&command),
         Command::Plan(arguments) => commands::plan::plan(&arguments),
         Command::Check(arguments) => commands::check::check(&arguments),

@@ -1,5 +1,6 @@
 //! An input: many files, one schema, an iterator of chunks.
 
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -36,6 +37,8 @@ pub struct Dataset {
     spec: Arc<InputSpec>,
     format: Format,
     files: Arc<[Source]>,
+    /// Those that are read, by their places.
+    of_files: Range<usize>,
     /// What they are called.
     names: Arc<[PathBuf]>,
     bytes: u64,
@@ -92,8 +95,22 @@ impl Dataset {
         canonical::check_names(&schema).map_err(|error| error.in_file(&files[0]))?;
         let (read, schema) = (Arc::new(read), Arc::new(schema));
         let names = files.iter().map(|file| file.path().to_owned()).collect();
-        let (spec, files, whole, only) = (Arc::new(spec.clone()), files.into(), schema.clone(), None);
-        Ok(Dataset { spec, format, files, names, bytes, read, is_part: false, additions, whole, only, schema })
+        let (of_files, spec) = (0..files.len(), Arc::new(spec.clone()));
+        let (files, whole, only) = (files.into(), schema.clone(), None);
+        Ok(Dataset {
+            spec,
+            format,
+            files,
+            of_files,
+            names,
+            bytes,
+            read,
+            is_part: false,
+            additions,
+            whole,
+            only,
+            schema,
+        })
     }
 
     /// The same rows with some of their columns alone, by their places in [`schema`](Self::schema), in ascending order. Where batches end does not
@@ -122,6 +139,21 @@ impl Dataset {
         let only = (places.len() < whole.fields().len()).then(|| places.into());
         let is_part = self.is_part || read.fields().len() < self.read.fields().len();
         Ok(Dataset { read, is_part, whole, only, schema, ..self.clone() })
+    }
+
+    /// The rows of some of the files alone, by their places in [`files`](Self::files). All else stays as it is: their names, and their schema.
+    #[must_use]
+    pub fn some_files(self, of_files: Range<usize>) -> Dataset {
+        let of_files = of_files.start.min(self.files.len())..of_files.end.min(self.files.len());
+        Dataset { of_files, ..self }
+    }
+
+    /// The size of each file, in bytes.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn sizes(&self) -> Result<Vec<u64>, IoError> {
+        self.files.iter().map(Source::size).collect()
     }
 
     /// The columns of every chunk, in canonical types.
@@ -179,8 +211,8 @@ impl Dataset {
         Reader {
             dataset: self.clone(),
             policy,
-            next_file: 0,
-            ahead: 0,
+            next_file: self.of_files.start,
+            ahead: self.of_files.start,
             open: None,
             left,
             left_of_file: 0,
@@ -241,8 +273,9 @@ impl Reader {
     }
 
     fn open_next(&mut self) -> Option<Result<(), IoError>> {
-        let file = self.dataset.files.get(self.next_file)?;
-        fetch_ahead(self.dataset.first(), &self.dataset.files, self.next_file, &mut self.ahead);
+        let files = &self.dataset.files[..self.dataset.of_files.end];
+        let file = files.get(self.next_file)?;
+        fetch_ahead(self.dataset.first(), files, self.next_file, &mut self.ahead);
         self.next_file += 1;
         let Dataset { format, read, spec, additions, .. } = &self.dataset;
         self.left_of_file = spec.rows_per_file.unwrap_or(u64::MAX).min(self.left);

@@ -70,6 +70,7 @@ mod scan;
 mod schema;
 mod spelling;
 mod svg;
+mod tasks;
 mod terms;
 mod unverified;
 mod verify;
@@ -99,6 +100,7 @@ pub use scan::{ComponentFacts, Kind, ScanError, names as component_names, scan};
 pub use schema::schema;
 pub use spelling::nearest;
 pub use svg::{svg, svg_with};
+pub use tasks::{Cut, Group, Slicing, TaskId};
 pub use terms::Terms;
 pub use zip::{Absent, Same, Zip, Zipping};
 

@@ -92,7 +92,7 @@ pub fn fuzz_folder(bytes: &[u8]) {
     let begun = Begun { plan: plan.to_vec(), run: run.to_vec() };
     assert!(!Key::nobodys().has_sealed(&begun, &dir), "it passes for sealed");
     if let Ok((plan, recorded)) = parsed(&begun, &path) {
-        let said = doubted("", &path, &begun, &plan, &recorded.base);
+        let said = doubted("", &path, &begun, &plan, &recorded.base, callboard_words::Setting::LookTrusted);
         assert!(said.help.is_some_and(|help| help.ends_with(&format!("{:032x}", begun.digest()))));
         if let Ok(mut past) = Past::read(&dir, &plan) {
             past.settle(&plan, &path, &InPlace { is_in_place: &|_, _| false, missing: &|_| None });

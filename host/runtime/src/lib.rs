@@ -18,6 +18,8 @@
 //! [`peek_run`] shows rows of a run that is there, from what it kept, and [`stats_run`] what is in their columns. [`Run::try_out`] carries a plan out without its outputs, and gives
 //! examples of what each step did.
 //!
+//! [`Run::place`] cuts a run into tasks that other processes carry out, on any machine that has the run's folder: [`carry_out`], [`drive`].
+//!
 //! A [`Probe`] is one step alone, to try it out: asked, opened and called on any rows, with a run's sandbox, limits and checks.
 //!
 //! The library prints nothing and never ends the process.
@@ -40,6 +42,7 @@
 
 #![forbid(unsafe_code)]
 
+mod cluster;
 mod curves;
 mod error;
 mod events;
@@ -65,6 +68,7 @@ pub use callboard_sandbox::fuzz_columns;
 pub use callboard_sandbox::{
     CallKey, Calls, CompileCommand, Journal, Look, Question, Reply, columns_of, compile_file, display as display_type,
 };
+pub use cluster::{Attempt, Driving, End, Engine, Local, Slices, TaskDone, carry_out, drive, is_work_place};
 pub use error::{Class, LimitExceeded, Place, RunError};
 pub use events::{CallsNow, Event, Level, Observer};
 #[cfg(feature = "fuzzing")]
@@ -92,4 +96,5 @@ pub use tell::runs::{RemovedRun, RunState, RunSummary, remove_run, run_folders, 
 pub use tell::stats::{
     Bin, ColumnStats, FrequentValue, GroupStats, Measure, Quantile, Spread, Stats, Threshold, ThresholdStats,
 };
+pub use tell::tasks::{GroupReport, TasksReport};
 pub use tokio_util::sync::CancellationToken;

@@ -14,5 +14,8 @@ pub(crate) mod schema;
 pub(crate) mod shell;
 pub(crate) mod stats;
 pub(crate) mod steps;
+pub(crate) mod submit;
+pub(crate) mod task;
+pub(crate) mod tasks;
 pub(crate) mod trace;
 pub(crate) mod try_out;

@@ -2,11 +2,13 @@
 
 use std::process::ExitCode;
 
-use callboard_runtime::{Allowed, Run, RunState, RunSummary, Settings, run_plan, run_report};
+use callboard_runtime::{
+    Allowed, Class, Run, RunState, RunSummary, Settings, is_work_place, run_plan, run_report,
+};
 
 use super::run::{Watched, standard_output};
 use crate::arguments::ResumeArguments;
-use crate::exit::Failure;
+use crate::exit::{Failure, quoted};
 use crate::last_words;
 use crate::pipeline::{interruptible, settings};
 use callboard_bundled::BUNDLED;
@@ -18,6 +20,11 @@ pub(crate) fn resume(arguments: &ResumeArguments) -> Result<ExitCode, Failure> {
     if let Some(report) = summary.and_then(|run| run_report(&run.folder)) {
         let plan = run_plan(&arguments.run_dir);
         return watched.end(Ok(report), &arguments.run_dir, None, plan.as_ref());
+    }
+    if is_work_place(&arguments.run_dir) {
+        let message = format!("`{}` is a work place: its tasks are driven, not resumed", arguments.run_dir.display());
+        let command = format!("callboard task {} drive --on local=4", quoted(&arguments.run_dir));
+        return Err(Failure::other(Class::Pipeline, message).help(command));
     }
     let base = arguments.base.clone().unwrap_or_default();
     let cancel = interruptible()?;

@@ -12,6 +12,7 @@ mod wanted;
 mod width;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -223,6 +224,12 @@ impl Prepared {
 
     pub(crate) fn ways(&self, reader: &Reader) -> &[Way] {
         &self.checked.ways[reader]
+    }
+
+    /// Of an input, some files alone are to be read.
+    pub(crate) fn read_some_files(&mut self, input: &str, files: Range<usize>) {
+        let input = self.checked.inputs.get_mut(input).expect("a plan names its own inputs");
+        input.dataset = input.dataset.take().map(|dataset| dataset.some_files(files));
     }
 
     /// What whoever runs it should know of the inputs' files.

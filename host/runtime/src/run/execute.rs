@@ -31,7 +31,7 @@ use crate::tell::accounts::check_accounts;
 use crate::tell::report::{Clock, Measured, ProfileReport, Report, RunFailed, UnfinishedReport};
 
 /// How long replies to what was sent are waited for when a run has ended early.
-const SETTLING: Duration = Duration::from_secs(2);
+pub(super) const SETTLING: Duration = Duration::from_secs(2);
 
 impl Run {
     /// Carries the plan out.
@@ -115,7 +115,7 @@ impl Run {
 }
 
 /// Opens the replies that are kept beside the run, if a step may send requests.
-fn open_replies(run: &Prepared) -> Result<Vec<String>, RunError> {
+pub(super) fn open_replies(run: &Prepared) -> Result<Vec<String>, RunError> {
     if !run.sends_requests() {
         return Ok(Vec::new());
     }
@@ -216,6 +216,23 @@ impl Live<'_> {
         held: Option<&mut Vec<LoadedStep>>,
         eager_load: Option<Duration>,
     ) -> Result<StageCost, RunError> {
+        let ended = self.end(stage, boundary, held, eager_load)?;
+        let mut cost = ended.cost.clone();
+        self.journal(&Record::Stage { stage: stage.index, ended: Box::new(ended) })?;
+        let began = Instant::now();
+        boundary.release(&self.prepared.plan, stage.index);
+        cost.unload += began.elapsed();
+        Ok(cost)
+    }
+
+    /// Carries out a stage, or a part of one, to its end; gives what it left.
+    pub(super) fn end(
+        &self,
+        stage: &Stage,
+        boundary: &mut BetweenStages,
+        held: Option<&mut Vec<LoadedStep>>,
+        eager_load: Option<Duration>,
+    ) -> Result<StageEnded, RunError> {
         let nodes: Vec<String> = stage.inputs.iter().chain(&stage.steps).cloned().collect();
         let begun = self.rejects().begin(&nodes);
         begun.map_err(|error| RunError::unwritten("write rejected rows", &error))?;
@@ -234,12 +251,7 @@ impl Live<'_> {
         let outputs = finished.iter().filter(|(name, _)| stage.outputs.contains(name));
         let outputs = outputs.map(|(name, output)| (name.clone(), output.into())).collect();
         drop(finished);
-        let ended = StageEnded { cost: cost.clone(), spills, outputs, rejects };
-        self.journal(&Record::Stage { stage: stage.index, ended: Box::new(ended) })?;
-        let began = Instant::now();
-        boundary.release(&self.prepared.plan, stage.index);
-        cost.unload += began.elapsed();
-        Ok(cost)
+        Ok(StageEnded { cost, spills, outputs, rejects })
     }
 
     /// Puts the outputs in their places, all of them complete and durable: nothing before this has touched what was there.

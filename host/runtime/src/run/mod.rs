@@ -3,6 +3,7 @@
 mod batches;
 mod calling;
 mod execute;
+mod part;
 mod resume;
 mod uploads;
 mod watch;
@@ -17,9 +18,11 @@ use crate::settings::Settings;
 use crate::store::Folder;
 use crate::tell::report::Report;
 
+pub(crate) use part::carry_out_part;
 pub use resume::Allowed;
 #[cfg(feature = "fuzzing")]
 pub(crate) use resume::doubted;
+pub(crate) use resume::proven;
 pub use uploads::end_uploads;
 pub use why::{StepReuse, Verdict};
 
@@ -62,6 +65,10 @@ impl Run {
 
     pub(crate) fn prepared(&self) -> &Prepared {
         &self.prepared
+    }
+
+    pub(crate) fn into_prepared(self) -> Prepared {
+        self.prepared
     }
 
     /// The plan.

@@ -58,14 +58,17 @@ impl Run {
             false => settings.base.clone(),
         };
         // What follows reads what the plan names.
-        let key = Key::read(&cache_dir(&settings.cache_folder)?)?;
-        let doubt = match key.is_some_and(|key| key.has_sealed(&begun, locked.dir())) {
-            true => locked.shared().map_err(|error| RunError::system("open", &path, &error))?,
-            false => Some(UNPROVEN.to_owned()),
-        };
-        if let Some(doubt) = doubt.filter(|_| allowed.trusted != Some(begun.digest())) {
-            return Err(doubted(&doubt, &path, &begun, &plan, &base));
-        }
+        let resumed = |digits| Setting::ResumeTrusted(path.clone(), digits);
+        proven(
+            locked.dir(),
+            &path,
+            &begun,
+            &plan,
+            &base,
+            &cache_dir(&settings.cache_folder)?,
+            allowed.trusted,
+            resumed,
+        )?;
         if !base.is_dir() {
             let message = format!("the folder that the pipeline's paths start from, `{}`, is not here", base.display());
             let help = Help::from("say where it is: ").set(Setting::ResumeBase(path.to_owned()));
@@ -159,8 +162,37 @@ fn components_now(
 const UNPROVEN: &str = "nothing proves that you began the run as its `plan.json` and `run.json` say: it was begun by another user or on \
                         another machine, or they were altered";
 
+/// Refuses a run that neither this user's key nor what is `trusted` proves to be this user's; `fix` allows it, with the digits of what is trusted.
+#[expect(clippy::too_many_arguments, reason = "all that there is to be known of a run")]
+pub(crate) fn proven(
+    dir: &Dir,
+    path: &Path,
+    begun: &Begun,
+    plan: &Plan,
+    base: &Path,
+    cache: &Dir,
+    trusted: Option<u128>,
+    fix: impl Fn(String) -> Setting,
+) -> Result<(), RunError> {
+    let doubt = match Key::read(cache)?.is_some_and(|key| key.has_sealed(begun, dir)) {
+        true => folder::shared(dir).map_err(|error| RunError::system("open", path, &error))?,
+        false => Some(UNPROVEN.to_owned()),
+    };
+    match doubt.filter(|_| trusted != Some(begun.digest())) {
+        Some(doubt) => Err(doubted(&doubt, path, begun, plan, base, fix)),
+        None => Ok(()),
+    }
+}
+
 /// The refusal of a run that others may have had a hand in, with all that resuming it would allow.
-pub(crate) fn doubted(doubt: &str, path: &Path, begun: &Begun, plan: &Plan, base: &Path) -> RunError {
+pub(crate) fn doubted(
+    doubt: &str,
+    path: &Path,
+    begun: &Begun,
+    plan: &Plan,
+    base: &Path,
+    fix: impl Fn(String) -> Setting,
+) -> RunError {
     let shown = path.display();
     let place = |path: &str| base.join(path).display().to_string();
     let mut would: Vec<String> = Vec::new();
@@ -187,7 +219,7 @@ pub(crate) fn doubted(doubt: &str, path: &Path, begun: &Begun, plan: &Plan, base
     }
     would.extend(plan.outputs().iter().map(|output| format!("write {}", place(&output.path))));
     let message = format!("the run in `{shown}` is not resumed: {doubt}");
-    let trusted = Setting::ResumeTrusted(path.to_owned(), format!("{:032x}", begun.digest()));
+    let trusted = fix(format!("{:032x}", begun.digest()));
     let help = Help::from(format!("resuming it would\n  {}\nif that is what you want: ", would.join("\n  ")));
     let help = help.set(trusted);
     RunError::new(Class::Pipeline, message).help(help)

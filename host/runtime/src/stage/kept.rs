@@ -123,6 +123,15 @@ impl Kept {
         Ok(Kept { folder, outputs, uploads, log, works })
     }
 
+    /// For a part of a run: a folder for its rows and outputs, and nothing that says how it was begun. Nothing of it is resumed.
+    pub(crate) fn part(run: &Prepared) -> Result<Kept, RunError> {
+        let folder = Folder::create(run.folder())?;
+        let unwritten = |error: io::Error| RunError::unwritten("write to a task's folder", &error);
+        let outputs = folder.dir().make_dir("outputs", 0o700).map_err(unwritten)?;
+        let uploads = folder.dir().make_dir("uploads", 0o700).map_err(unwritten)?;
+        Ok(Kept { folder, outputs, uploads, log: None, works: HashMap::new() })
+    }
+
     /// For a replay of the run in the folder `from`: its work, to be read, and a folder for what lies between stages.
     pub(crate) fn replay(run: &Prepared, from: &Path) -> Result<Kept, RunError> {
         let folder = Folder::create(run.folder())?;
@@ -226,7 +235,7 @@ impl Kept {
         }
         // Last: until the journal has the end, whoever resumes a killed run needs it.
         if finished || unlogged {
-            for scratch in ["spill", "sorting", "outputs", "uploads", "positions", "rejects", "seen"] {
+            for scratch in ["spill", "sorting", "outputs", "uploads", "positions", "rejects", "seen", "tasks"] {
                 let _ = self.folder.dir().remove_all(scratch);
             }
         }

@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use callboard_io::beneath::Dir;
 use callboard_io::{Finished, Keep, Staged, Stop, Upload};
-use callboard_plan::{Feed, PlannedStep, Reader};
+use callboard_plan::{Edge, Feed, PlannedStep, Reader, Stage, Transport};
 use callboard_sandbox::InstanceConfig;
 use tokio_util::sync::CancellationToken;
 
@@ -51,6 +51,8 @@ pub(crate) struct Live<'a> {
     tap: Option<Arc<dyn Tap>>,
     /// The last stage that is run, if it is not the plan's.
     pub(crate) until: Option<usize>,
+    /// The part of a stage that is carried out alone, if it is not the whole run.
+    part: Option<Stage>,
     /// In a replay, by step: rows of which nothing is kept.
     lost: Mutex<BTreeMap<String, u64>>,
     /// What sends outputs to stores, by output.
@@ -76,6 +78,7 @@ impl<'a> Live<'a> {
             finished: Mutex::default(),
             tap: None,
             until: None,
+            part: None,
             lost: Mutex::default(),
             uploads: OnceLock::new(),
             zipped: Arc::default(),
@@ -86,6 +89,24 @@ impl<'a> Live<'a> {
     /// The same with something that looks on, until a stage has ended.
     pub(crate) fn tapped_by(self, tap: Arc<dyn Tap>, until: Option<usize>) -> Live<'a> {
         Live { tap: Some(tap), until, ..self }
+    }
+
+    /// The same, of which one part of a stage is carried out alone. What all parts reject is counted by whoever puts them together.
+    pub(crate) fn of_part(self, part: Stage) -> Live<'a> {
+        Live { part: Some(part), reject_limits: RejectLimits::new(std::iter::empty(), true), ..self }
+    }
+
+    /// How the rows of an edge travel: as the plan has it, but between a part of a stage and the rest in spills.
+    pub(crate) fn transport(&self, edge: &Edge) -> Transport {
+        let is_inside = |part: &Stage| {
+            let from = [&part.inputs, &part.intakes, &part.steps].iter().any(|names| names.contains(&edge.from.node));
+            let to = match &edge.to {
+                Reader::Step(name) => part.steps.contains(name),
+                Reader::Output(name) => part.outputs.contains(name),
+            };
+            from && to
+        };
+        if self.part.as_ref().is_none_or(is_inside) { edge.transport } else { Transport::Spill }
     }
 
     /// What looks on at a feed, if anything does.

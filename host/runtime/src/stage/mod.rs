@@ -15,7 +15,7 @@ mod load;
 mod narrow;
 mod output;
 mod process;
-mod reject_limits;
+pub(crate) mod reject_limits;
 mod retry;
 mod steps;
 mod transform;

@@ -45,11 +45,11 @@ impl Wires {
         for reader in steps.chain(stage.outputs.iter().cloned().map(Reader::Output)) {
             let ports = run.prepared.ways(&reader).iter().map(|way| {
                 let flight = || run.memory.flight.clone();
-                let mut feeds = || way.edges.iter().map(|edge| supply(edge, &mut outlets, boundary)).collect();
+                let mut feeds = || way.edges.iter().map(|edge| supply(run, edge, &mut outlets, boundary)).collect();
                 let (size, admission) = (run.prepared.plan.batch(), run.admission(reader.name()));
                 let rows = match &way.zip {
                     None => Rows::Appended(Appended::new(way.schema.clone(), feeds(), admission)),
-                    Some(zipped) if way.edges.iter().any(|edge| edge.transport == Transport::Spill) => {
+                    Some(zipped) if way.edges.iter().any(|edge| run.transport(edge) == Transport::Spill) => {
                         let note = run.note_zip(&reader);
                         Rows::Zipped(ZipInlet::merged(zipped.clone(), size, feeds(), admission, flight(), note))
                     }
@@ -115,8 +115,8 @@ fn branches(way: &Way, outlets: &mut HashMap<Feed, Outlet>) -> Receiver<(usize, 
 }
 
 /// The end that a node reads of an edge; the other end goes to the outlet of the node that writes it, if that runs now.
-fn supply(edge: &Edge, outlets: &mut HashMap<Feed, Outlet>, boundary: &BetweenStages) -> Supply {
-    match (edge.transport, outlets.get_mut(&edge.from)) {
+fn supply(run: &Live<'_>, edge: &Edge, outlets: &mut HashMap<Feed, Outlet>, boundary: &BetweenStages) -> Supply {
+    match (run.transport(edge), outlets.get_mut(&edge.from)) {
         (Transport::Channel, Some(outlet)) => {
             let (sender, receiver) = sync_channel(IN_FLIGHT);
             outlet.channels.push(Channel::One(sender));
@@ -134,7 +134,7 @@ fn supply(edge: &Edge, outlets: &mut HashMap<Feed, Outlet>, boundary: &BetweenSt
 
 /// An outlet that spills if any reader of the node reads a spill; its channels come with their readers.
 fn outlet(run: &Live<'_>, feed: &Feed) -> Result<Outlet, RunError> {
-    let spills = run.prepared.plan.edges_out_of(feed).any(|edge| edge.transport == Transport::Spill);
+    let spills = run.prepared.plan.edges_out_of(feed).any(|edge| run.transport(edge) == Transport::Spill);
     let spill = match spills {
         true => Some(spill_writer(run, feed)?),
         false => None,

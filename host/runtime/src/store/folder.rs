@@ -13,6 +13,7 @@
 //! | `work/STEP/` | the results of calls |
 //! | `outputs/` | outputs, until all of them are complete |
 //! | `uploads/` | what has been sent of those that go to a store |
+//! | `work.json`, `tasks/ID/` | how it is cut into tasks, and what each of them left |
 //! | `rejects.jsonl`, `report.json`, `report.html` | for people |
 //! | `lock` | held by the process that works in it |
 //! | `seal` | proves who began it |
@@ -184,18 +185,6 @@ impl Folder {
         Err(RunError::new(Class::System, message).help(format!("remove it: rm {}", trap.display())))
     }
 
-    /// Why others may alter the folder while the run goes on, if they can.
-    pub(crate) fn shared(&self) -> io::Result<Option<String>> {
-        let about = self.dir.own_metadata()?;
-        let chmod =
-            || format!("its folder can be written by others; to change that: chmod go-w {}", self.path.display());
-        Ok(match ([rustix::process::geteuid().as_raw(), 0].contains(&about.uid()), about.mode() & 0o022) {
-            (false, _) => Some(format!("its folder belongs to another user, {}", about.uid())),
-            (true, 0) => None,
-            (true, _) => Some(chmod()),
-        })
-    }
-
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }
@@ -277,6 +266,17 @@ impl Folder {
 /// What a folder is called until it has its lock: always the same, so that what a kill leaves is used the next time.
 fn beside(name: &OsStr) -> String {
     format!(".{}.begun", name.to_string_lossy())
+}
+
+/// Why others may alter a folder while a run goes on in it, if they can.
+pub(crate) fn shared(dir: &Dir) -> io::Result<Option<String>> {
+    let about = dir.own_metadata()?;
+    let chmod = || format!("its folder can be written by others; to change that: chmod go-w {}", dir.path().display());
+    Ok(match ([rustix::process::geteuid().as_raw(), 0].contains(&about.uid()), about.mode() & 0o022) {
+        (false, _) => Some(format!("its folder belongs to another user, {}", about.uid())),
+        (true, 0) => None,
+        (true, _) => Some(chmod()),
+    })
 }
 
 /// Opens the folder of a run that was begun.

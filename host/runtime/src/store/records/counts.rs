@@ -78,6 +78,53 @@ impl StepCounts {
     }
 }
 
+impl StageCost {
+    /// Adds what another part of the same stage cost. Times are those of all parts together, memory is that of the largest one.
+    pub(crate) fn add(&mut self, more: &StageCost) {
+        self.intake += more.intake;
+        self.load += more.load;
+        self.run += more.run;
+        self.unload += more.unload;
+        self.spilled += more.spilled;
+        self.peak = self.peak.max(more.peak);
+        self.held = self.held.max(more.held);
+        self.rows = self.rows.max(more.rows);
+        self.waits += more.waits;
+        for (step, counts) in &more.steps {
+            let sum = self.steps.entry(step.clone()).or_default();
+            sum.add_rows(counts);
+            sum.busy += counts.busy;
+            sum.again += counts.again;
+            sum.peak = sum.peak.max(counts.peak);
+            for (counter, amount) in &counts.counters {
+                let counter = sum.counters.entry(counter.clone()).or_default();
+                *counter = counter.saturating_add(*amount);
+            }
+        }
+        more.rows_read.iter().for_each(|(input, rows)| *self.rows_read.entry(input.clone()).or_default() += rows);
+        more.unread.iter().for_each(|(input, tally)| self.unread.entry(input.clone()).or_default().add(tally));
+        for (feed, Routed { taken, elsewhere }) in &more.routed {
+            let sum = self.routed.entry(feed.clone()).or_default();
+            sum.taken += taken;
+            sum.elsewhere += elsewhere;
+        }
+        add_joined(&mut self.zipped_for_steps, &more.zipped_for_steps);
+        add_joined(&mut self.zipped_for_outputs, &more.zipped_for_outputs);
+    }
+}
+
+fn add_joined(sums: &mut BTreeMap<String, Vec<Joined>>, more: &BTreeMap<String, Vec<Joined>>) {
+    for (reader, branches) in more {
+        let sums = sums.entry(reader.clone()).or_default();
+        sums.resize(branches.len().max(sums.len()), Joined::default());
+        for (sum, Joined { rows, again, absent }) in sums.iter_mut().zip(branches) {
+            sum.rows += rows;
+            sum.again += again;
+            sum.absent += absent;
+        }
+    }
+}
+
 /// What a stage cost.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct StageCost {

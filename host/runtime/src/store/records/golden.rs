@@ -56,8 +56,7 @@ fn digested() -> Digested {
     Digested { rows: 1, bytes: 2, digest: "ee".to_owned() }
 }
 
-/// One of each; a new variant does not compile without an arm here, and belongs into the list.
-fn journal() -> Vec<Record> {
+fn ended() -> StageEnded {
     let cost = StageCost {
         intake: Duration::from_millis(1),
         load: Duration::from_millis(2),
@@ -76,12 +75,16 @@ fn journal() -> Vec<Record> {
         zipped_for_steps: BTreeMap::from([("rate".to_owned(), vec![Joined { rows: 13, again: 14, absent: 15 }])]),
         zipped_for_outputs: BTreeMap::from([("kept".to_owned(), vec![Joined { rows: 16, again: 17, absent: 18 }])]),
     };
-    let ended = StageEnded {
+    StageEnded {
         cost,
         spills: BTreeMap::from([(Feed::node("quality"), sealed()), (Feed::door("quality", Door::Rejected), sealed())]),
         outputs: BTreeMap::from([("kept".to_owned(), digested())]),
         rejects: BTreeMap::from([("quality".to_owned(), digested()), ("docs".to_owned(), digested())]),
-    };
+    }
+}
+
+/// One of each; a new variant does not compile without an arm here, and belongs into the list.
+fn journal() -> Vec<Record> {
     let intake = Intake {
         rows: 1,
         spills: BTreeMap::from([(Feed::node("docs"), sealed())]),
@@ -93,12 +96,12 @@ fn journal() -> Vec<Record> {
     let records = [
         Record::Begun { at: 1, version: "0.1.0".to_owned() },
         Record::Intake { input: "docs".to_owned(), taken: intake },
-        Record::Stage { stage: 1, ended: Box::new(ended) },
+        Record::Stage { stage: 1, ended: Box::new(ended()) },
         Record::Changed { stage: 1 },
         Record::Committing,
     ];
-    let ended = |status| Record::Ended { status, message: Some("the disk is full".to_owned()), wall_ms: 1.5 };
-    let records: Vec<Record> = records.into_iter().chain(ends.map(ended)).collect();
+    let how = |status| Record::Ended { status, message: Some("the disk is full".to_owned()), wall_ms: 1.5 };
+    let records: Vec<Record> = records.into_iter().chain(ends.map(how)).collect();
     for record in &records {
         match record {
             Record::Begun { .. } | Record::Intake { .. } | Record::Stage { .. } => {}
@@ -129,6 +132,19 @@ fn recorded() -> Recorded {
         inputs: BTreeMap::from([("docs".to_owned(), input)]),
         digest_seed: Some(4),
     }
+}
+
+fn sliced() -> Sliced {
+    Sliced { version: "0.1.0".to_owned(), slices: 2, files: BTreeMap::from([("docs".to_owned(), vec![3, 4])]) }
+}
+
+fn manifest() -> Manifest {
+    Manifest { attempt: "attempt-00000000000000ff".to_owned(), ended: ended() }
+}
+
+fn failed() -> TaskFailure {
+    let (class, message) = ("data".to_owned(), "step `quality`: it is broken".to_owned());
+    TaskFailure { passing: false, class, message, help: Some("fix it".to_owned()) }
 }
 
 fn header() -> Header {
@@ -224,6 +240,9 @@ fn now() -> Value {
         "plan.json": plan,
         "run.json": recorded(),
         "journal": journal(),
+        "work.json": sliced(),
+        "manifest.json": manifest(),
+        "failed.json": failed(),
         "key.json": header(),
         "log": deeds().iter().map(packed).collect::<Vec<_>>(),
         "done": gathered().iter().map(packed).collect::<Vec<_>>(),
@@ -258,6 +277,10 @@ fn what_lies_on_the_disk_is_read_as_it_was_written() {
     assert_eq!(serde_json::to_value(journal).unwrap(), now["journal"]);
     let recorded: Recorded = serde_json::from_value(now["run.json"].clone()).unwrap();
     assert_eq!(serde_json::to_value(recorded).unwrap(), now["run.json"]);
+    let manifest: Manifest = serde_json::from_value(now["manifest.json"].clone()).unwrap();
+    assert_eq!(serde_json::to_value(manifest).unwrap(), now["manifest.json"]);
+    assert_eq!(serde_json::from_value::<Sliced>(now["work.json"].clone()).unwrap(), sliced());
+    assert_eq!(serde_json::from_value::<TaskFailure>(now["failed.json"].clone()).unwrap(), failed());
     assert_eq!(format_of(&now["run.json"].to_string()).unwrap(), FORMAT);
     assert_eq!(format_of("{}").unwrap(), 0);
     assert_eq!(serde_json::from_value::<Header>(now["key.json"].clone()).unwrap(), header());

@@ -10,6 +10,8 @@
 //! | `work/STEP/NNN.log` | [`Frame`]s, each with a [`Deed`] and the columns that were written |
 //! | `spill/FEED/NNNNN.segment` | [`Frame`]s of rows; of rows that lie elsewhere, a [`Reference`] |
 //! | `sorting/STEP.gathered/done` | [`Frame`]s, each with a [`Gathered`]; beside it, rows that are brought together |
+//! | `work.json` | [`Sliced`] |
+//! | `tasks/ID/manifest.json`, `tasks/ID/failed.json` | [`Manifest`], [`TaskFailure`] |
 //! | `seen/INPUT`, `positions/OUTPUT` | [`Frame`]s |
 //!
 //! `report.json`, `report.html` and `rejects.jsonl` are for people and programs: no run reads them, and they have no place here.
@@ -28,6 +30,7 @@ pub(crate) mod paths;
 mod reference;
 mod replies;
 mod spilled;
+mod tasks;
 
 pub(crate) use begun::{Digested, Recorded, RecordedInput, format_of};
 pub(crate) use counts::{Joined, Routed, StageCost, StepCounts, Tally};
@@ -42,6 +45,7 @@ pub(crate) use key::{Header, StepKey};
 pub(crate) use reference::{Chosen, Column, InLog, Pick, Reference};
 pub(crate) use replies::{BatchForm, BatchRecord, MAC, ReplyFile, ReplyHead};
 pub(crate) use spilled::{Base, BaseLog, Sealed};
+pub(crate) use tasks::{Manifest, Sliced, TaskFailure};
 
 /// The number of the format of a run's folder. Whatever changes what one of these types looks like on the disk gives it the next
 /// number: a folder of another number is refused, and its work is not taken over.

@@ -5,6 +5,7 @@
 //! again compares it with that.
 
 mod intact;
+mod joined;
 mod quota;
 mod read;
 mod writer;
@@ -47,6 +48,8 @@ pub(crate) struct Spill {
     stored: SchemaRef,
     frames: Vec<(usize, Frame)>,
     files: Vec<FrameFile>,
+    /// The spills that the frames lie in, if they lie in others.
+    parts: Vec<joined::Part>,
     sealed: Sealed,
     bases: Vec<Arc<Spill>>,
     logs: Logs,
@@ -100,7 +103,8 @@ impl Spill {
         let (files, frames) = scan(&folder, &sealed)?;
         let logs = logs(&folder, &sealed)?;
         quota.take(sealed.bytes)?;
-        Ok(Spill { feed, stored: stored_schema(&schema), folder, schema, frames, files, sealed, bases, logs, quota })
+        let (stored, parts) = (stored_schema(&schema), Vec::new());
+        Ok(Spill { feed, stored, folder, schema, frames, files, parts, sealed, bases, logs, quota })
     }
 
     /// What a spill notes that refers to it.
@@ -161,6 +165,9 @@ impl Spill {
 
     /// Removes its files. What cannot be removed is left until the run's folder is removed.
     pub(crate) fn remove(&self) {
+        if !self.parts.is_empty() {
+            return;
+        }
         let _ = std::fs::remove_dir_all(&self.folder);
         self.quota.give_back(self.sealed.bytes);
     }

@@ -30,6 +30,9 @@ impl Spill {
         columns: Option<&[usize]>,
         chosen: Option<&BooleanBuffer>,
     ) -> io::Result<Batch> {
+        if let Some((spill, frame)) = self.elsewhere(frame) {
+            return spill.read_some(frame, columns, chosen);
+        }
         let (segment, frame) = &self.frames[frame];
         let file = &self.files[*segment];
         let schema = match columns {

@@ -225,6 +225,7 @@ impl SpillWriter {
             stored: self.stored,
             frames: self.frames,
             files: self.files,
+            parts: Vec::new(),
             sealed,
             quota: self.quota,
         }

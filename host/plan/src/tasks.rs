@@ -1,0 +1,393 @@
+//! A plan cut into tasks, so that several processes can carry it out: which nodes of a stage belong together, and how their rows are sliced.
+//!
+//! 1. The nodes of a stage that hand rows to each other are together.
+//! 2. Transforms are sliced: by the files of their input, or by the batches of the spills that they read. Rows that are appended within the
+//!    stage, and outputs, are read back from spills by nodes apart, in the order of one machine.
+//! 3. What needs all rows is whole: a global step, a source, an input that the plan reads at most some rows of, a step that asks servers (its
+//!    limits hold in one process), one that writes files, one whose batches are cut anew, and a zip of which a branch comes from elsewhere.
+//!
+//! A group and its slices are decided by the plan and the sizes of the inputs' files alone, so a task has the same number wherever it is asked for.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::ops::Range;
+use std::str::FromStr;
+
+use crate::door::Feed;
+use crate::plan::{Edge, Plan, Reader, Stage};
+use crate::scan::Kind;
+
+/// How a plan is to be cut.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Slicing {
+    /// The most slices of a group; with fewer than two, nothing is sliced.
+    pub slices: u32,
+    /// The sizes of each input's files, in bytes, in the order in which they are read.
+    pub files: BTreeMap<String, Vec<u64>>,
+    /// Whether the run reads at most some rows of each input.
+    pub limited: bool,
+}
+
+/// A task: a slice of a group. Its text is `2.0014`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TaskId {
+    /// The group, from 1.
+    pub group: u32,
+    /// The slice of it, from 0.
+    pub slice: u32,
+}
+
+impl fmt::Display for TaskId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{:04}", self.group, self.slice)
+    }
+}
+
+impl FromStr for TaskId {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<TaskId, &'static str> {
+        let parts = text.split_once('.').and_then(|(group, slice)| Some((group.parse().ok()?, slice.parse().ok()?)));
+        let id = parts.map(|(group, slice)| TaskId { group, slice });
+        id.filter(|id| id.to_string() == text).ok_or("expected a task such as 2.0014")
+    }
+}
+
+/// Nodes of a stage that a task carries out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Group {
+    /// From 1, in an order in which each comes after those whose rows it reads.
+    pub index: u32,
+    /// The stage that the nodes are of.
+    pub stage: usize,
+    /// The groups whose rows it reads.
+    pub after: BTreeSet<u32>,
+    /// Names, in the order of the stage.
+    pub steps: Vec<String>,
+    /// Inputs that are read into a spill first, as [`Stage::intakes`].
+    pub intakes: Vec<String>,
+    /// Inputs that are read.
+    pub inputs: Vec<String>,
+    /// Outputs that are written.
+    pub outputs: Vec<String>,
+    /// What a task takes of the rows.
+    pub cut: Cut,
+}
+
+/// What each task of a group takes of its rows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Cut {
+    /// There is one task, which takes all.
+    Whole,
+    /// Some files of the group's one input, by their places.
+    Files(Vec<Range<usize>>),
+    /// Equal shares of the batches of these feeds, one after another.
+    Rows {
+        /// In the order in which they are appended.
+        feeds: Vec<Feed>,
+        /// How many.
+        slices: u32,
+    },
+}
+
+impl Group {
+    /// How many tasks it has.
+    pub fn slices(&self) -> u32 {
+        match &self.cut {
+            Cut::Whole => 1,
+            Cut::Files(slices) => slices.len() as u32,
+            Cut::Rows { slices, .. } => *slices,
+        }
+    }
+
+    /// Its tasks.
+    pub fn tasks(&self) -> impl Iterator<Item = TaskId> + use<> {
+        let group = self.index;
+        (0..self.slices()).map(move |slice| TaskId { group, slice })
+    }
+
+    /// Whether it puts rows out under this name: an input or a step of it.
+    pub fn writes(&self, node: &str) -> bool {
+        [&self.steps, &self.intakes, &self.inputs].into_iter().any(|names| names.iter().any(|name| name == node))
+    }
+
+    /// Whether this step or output is one of it.
+    pub fn reads(&self, reader: &Reader) -> bool {
+        match reader {
+            Reader::Step(name) => self.steps.contains(name),
+            Reader::Output(name) => self.outputs.contains(name),
+        }
+    }
+
+    /// The feeds that it reads and does not write.
+    pub fn feeds<'a>(&'a self, plan: &'a Plan) -> BTreeSet<&'a Feed> {
+        let edges = plan.edges().iter().filter(|edge| self.reads(&edge.to) && !self.writes(&edge.from.node));
+        edges.map(|edge| &edge.from).collect()
+    }
+
+    /// The part of its stage that it is.
+    pub fn part_of(&self, stage: &Stage) -> Stage {
+        let Group { steps, intakes, inputs, outputs, .. } = self.clone();
+        Stage { steps, intakes, inputs, outputs, ..stage.clone() }
+    }
+}
+
+/// A node of a stage: what may put out rows, or an output, which may have the name of such a node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Node<'a> {
+    Intake(&'a str),
+    Input(&'a str),
+    Step(&'a str),
+    Output(&'a str),
+}
+
+impl Plan {
+    /// Cuts the plan into groups of tasks.
+    pub fn groups(&self, slicing: &Slicing) -> Vec<Group> {
+        let mut groups: Vec<Group> = Vec::new();
+        for stage in &self.stages {
+            let nodes = nodes_of(stage);
+            for nodes in connected(&nodes, &self.inside(&nodes)) {
+                let parts = self.sliced(&nodes, slicing);
+                let parts = parts.unwrap_or_else(|| vec![(nodes, Cut::Whole)]);
+                groups.extend(parts.into_iter().map(|(nodes, cut)| group(stage, &nodes, cut)));
+            }
+        }
+        self.in_order(groups)
+    }
+
+    /// The edges whose both ends are among these nodes, as places in their list.
+    fn inside(&self, nodes: &[Node<'_>]) -> Vec<(usize, usize, &Edge)> {
+        let at = |edge: &Edge| Some((from(nodes, &edge.from.node)?, to(nodes, &edge.to)?));
+        self.edges.iter().filter_map(|edge| at(edge).map(|(from, to)| (from, to, edge))).collect()
+    }
+
+    /// Nodes that belong together, parted so that each part can be sliced; `None` if they cannot.
+    fn sliced<'a>(&self, nodes: &[Node<'a>], slicing: &Slicing) -> Option<Vec<(Vec<Node<'a>>, Cut)>> {
+        if slicing.slices < 2 || nodes.iter().any(|node| self.needs_all(*node, slicing)) || !self.holds_zips(nodes) {
+            return None;
+        }
+        if !nodes.iter().any(|node| !matches!(node, Node::Output(_))) {
+            return None;
+        }
+        let edges = self.inside(nodes);
+        let apart = |at: usize| match nodes[at] {
+            Node::Output(_) => true,
+            Node::Step(name) => {
+                self.edges_into(name).count() > 1 && self.zip_of(&Reader::Step(name.to_owned())).is_none()
+            }
+            Node::Input(_) | Node::Intake(_) => false,
+        };
+        // Of too few files, rows are read by tasks of their own, and then sliced.
+        let read_apart = |at: usize| match nodes[at] {
+            Node::Input(name) => !is_even(slicing.files.get(name).map_or(&[], Vec::as_slice), slicing.slices),
+            _ => false,
+        };
+        let kept = edges.into_iter().filter(|(from, to, _)| !apart(*to) && !read_apart(*from)).collect::<Vec<_>>();
+        let parts = connected(nodes, &kept).into_iter().map(|part| {
+            let cut = self.cut(&part, slicing)?;
+            self.holds_zips(&part).then_some((part, cut))
+        });
+        parts.collect()
+    }
+
+    /// How the rows of one part are sliced; `None` if its rows come from several places at once.
+    fn cut(&self, nodes: &[Node<'_>], slicing: &Slicing) -> Option<Cut> {
+        if nodes.iter().any(|node| matches!(node, Node::Output(_))) {
+            return Some(Cut::Whole);
+        }
+        let inputs: Vec<&str> = nodes.iter().filter_map(|node| input(*node)).collect();
+        let mut read = nodes.iter().filter_map(|node| match node {
+            Node::Step(name) => Some(self.edges_into(name).collect::<Vec<_>>()),
+            _ => None,
+        });
+        let mut outside = BTreeSet::new();
+        let is_here = |edge: &&Edge| from(nodes, &edge.from.node).is_some();
+        let fits = read.all(|edges| match edges.iter().filter(|edge| is_here(edge)).count() {
+            0 => {
+                outside.insert(edges.iter().map(|edge| edge.from.clone()).collect::<Vec<_>>());
+                true
+            }
+            inside => inside == edges.len(),
+        });
+        match (&inputs[..], outside.pop_first(), outside.is_empty() && fits) {
+            ([name], None, true) => {
+                let files = slicing.files.get(*name).map_or(&[][..], Vec::as_slice);
+                Some(Cut::Files(shares(files, slicing.slices)))
+            }
+            ([], Some(feeds), true) => Some(Cut::Rows { feeds, slices: slicing.slices }),
+            _ => None,
+        }
+    }
+
+    /// Whether a node has to have all rows, in one process.
+    fn needs_all(&self, node: Node<'_>, slicing: &Slicing) -> bool {
+        match node {
+            Node::Intake(_) => true,
+            Node::Input(name) => {
+                let bounded = self.input(name).is_none_or(|input| input.reading.rows.is_some());
+                bounded || slicing.limited || slicing.files.get(name).is_none_or(Vec::is_empty)
+            }
+            Node::Step(name) => {
+                let cut_anew = |name: &str| self.step(name).is_some_and(|step| step.batch.is_some());
+                let step = self.step(name);
+                step.is_none_or(|step| {
+                    step.kind != Kind::Transform || step.grants.writes() || !step.grants.http.is_empty()
+                }) || cut_anew(name)
+                    || self.edges_into(name).any(|edge| cut_anew(&edge.from.node))
+            }
+            Node::Output(_) => false,
+        }
+    }
+
+    /// Whether each zip, the rows that its branches part from and the last steps of these are all among the nodes, or none of them. An output
+    /// is not read apart from its branches, so one that reads a zip is not among them.
+    fn holds_zips(&self, nodes: &[Node<'_>]) -> bool {
+        self.zips().all(|(reader, zip)| {
+            let branches: Vec<&Edge> = self.edges.iter().filter(|edge| edge.to == reader).collect();
+            let sources = branches.iter().map(|edge| &edge.from.node).chain([&zip.fork.node]);
+            let here: Vec<bool> =
+                sources.map(|node| from(nodes, node).is_some()).chain([to(nodes, &reader).is_some()]).collect();
+            let all = here.iter().all(|is_here| *is_here) && reader.step().is_some();
+            all || !here.contains(&true)
+        })
+    }
+
+    /// The groups, numbered so that each comes after those whose rows it reads.
+    fn in_order(&self, mut left: Vec<Group>) -> Vec<Group> {
+        let mut done: Vec<Group> = Vec::with_capacity(left.len());
+        while !left.is_empty() {
+            let ready = left.iter().position(|group| {
+                group.feeds(self).iter().all(|feed| done.iter().any(|before| before.writes(&feed.node)))
+            });
+            // A plan has no circles, so there is always one.
+            let mut group = left.remove(ready.unwrap_or(0));
+            let after =
+                group.feeds(self).into_iter().filter_map(|feed| done.iter().find(|before| before.writes(&feed.node)));
+            group.after = after.map(|before| before.index).collect();
+            group.index = done.len() as u32 + 1;
+            done.push(group);
+        }
+        done
+    }
+}
+
+fn nodes_of(stage: &Stage) -> Vec<Node<'_>> {
+    let Stage { steps, intakes, inputs, outputs, .. } = stage;
+    let nodes = intakes.iter().map(|name| Node::Intake(name)).chain(inputs.iter().map(|name| Node::Input(name)));
+    let nodes = nodes.chain(steps.iter().map(|name| Node::Step(name)));
+    nodes.chain(outputs.iter().map(|name| Node::Output(name))).collect()
+}
+
+/// The place of the node that puts out rows under this name.
+fn from(nodes: &[Node<'_>], wanted: &str) -> Option<usize> {
+    nodes.iter().position(|node| match node {
+        Node::Intake(name) | Node::Input(name) | Node::Step(name) => *name == wanted,
+        Node::Output(_) => false,
+    })
+}
+
+/// The place of a node that reads.
+fn to(nodes: &[Node<'_>], reader: &Reader) -> Option<usize> {
+    nodes.iter().position(|node| match (node, reader) {
+        (Node::Step(name), Reader::Step(wanted)) | (Node::Output(name), Reader::Output(wanted)) => name == wanted,
+        _ => false,
+    })
+}
+
+fn input(node: Node<'_>) -> Option<&str> {
+    match node {
+        Node::Intake(name) | Node::Input(name) => Some(name),
+        Node::Step(_) | Node::Output(_) => None,
+    }
+}
+
+/// Nodes that edges lead between, together; each part in the order of the nodes.
+fn connected<'a>(nodes: &[Node<'a>], edges: &[(usize, usize, &Edge)]) -> Vec<Vec<Node<'a>>> {
+    let mut part: Vec<usize> = (0..nodes.len()).collect();
+    for (from, to, _) in edges {
+        let (one, other) = (part[*from], part[*to]);
+        part.iter_mut().filter(|part| **part == other).for_each(|part| *part = one);
+    }
+    let parts: BTreeSet<usize> = part.iter().copied().collect();
+    let of =
+        |wanted: usize| nodes.iter().zip(&part).filter(|(_, part)| **part == wanted).map(|(node, _)| *node).collect();
+    parts.into_iter().map(of).collect()
+}
+
+fn group(stage: &Stage, nodes: &[Node<'_>], cut: Cut) -> Group {
+    let names =
+        |of: fn(Node<'_>) -> Option<&str>| nodes.iter().filter_map(|node| of(*node)).map(str::to_owned).collect();
+    Group {
+        index: 0,
+        stage: stage.index,
+        after: BTreeSet::new(),
+        steps: names(|node| if let Node::Step(name) = node { Some(name) } else { None }),
+        intakes: names(|node| if let Node::Intake(name) = node { Some(name) } else { None }),
+        inputs: names(|node| if let Node::Input(name) = node { Some(name) } else { None }),
+        outputs: names(|node| if let Node::Output(name) = node { Some(name) } else { None }),
+        cut,
+    }
+}
+
+/// At most this many shares of files, one after another, of about equal bytes.
+fn shares(files: &[u64], most: u32) -> Vec<Range<usize>> {
+    let total = files.iter().fold(0_u64, |sum, bytes| sum.saturating_add(*bytes));
+    let share = total.div_ceil(u64::from(most.max(1))).max(1);
+    let (mut shares, mut first, mut before) = (Vec::new(), 0, 0_u64);
+    for (at, bytes) in files.iter().enumerate() {
+        let after = before.saturating_add(*bytes);
+        // A file belongs to the share that its middle lies in.
+        if at > first && (before + bytes / 2) / share > (shares.len() as u64) {
+            shares.push(first..at);
+            first = at;
+        }
+        before = after;
+    }
+    shares.push(first..files.len());
+    shares
+}
+
+/// Whether files can be shared out so that no share takes more than half as much again as its part.
+fn is_even(files: &[u64], slices: u32) -> bool {
+    let total: u64 = files.iter().fold(0, |sum, bytes| sum.saturating_add(*bytes));
+    let bytes = |share: &Range<usize>| files[share.clone()].iter().fold(0_u64, |sum, bytes| sum.saturating_add(*bytes));
+    let largest = shares(files, slices).iter().map(bytes).max().unwrap_or(0);
+    largest <= (total / u64::from(slices.max(1))).saturating_mul(3) / 2
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_are_shared_out_by_their_bytes_and_in_order() {
+        assert_eq!(shares(&[10, 10, 10, 10], 2), [0..2, 2..4]);
+        assert_eq!(shares(&[10, 10, 10], 2), [0..1, 1..3]);
+        assert_eq!(shares(&[100, 1, 1, 1], 3), [0..1, 1..2, 2..4]);
+        assert_eq!(shares(&[5], 4), [0..1]);
+        assert_eq!(shares(&[0, 0, 0], 2), [0..3]);
+        for most in 1..9 {
+            let files: Vec<u64> = (0..50).map(|at| at * 7919 % 101).collect();
+            let shares = shares(&files, most);
+            assert!(shares.len() <= most as usize, "{shares:?}");
+            let all: Vec<usize> = shares.iter().cloned().flatten().collect();
+            assert_eq!(all, (0..50).collect::<Vec<_>>(), "{shares:?}");
+        }
+    }
+
+    #[test]
+    fn shares_that_differ_much_are_not_even() {
+        assert!(is_even(&[10, 10, 10, 10], 2) && is_even(&[10, 9, 8], 3));
+        assert!(!is_even(&[10], 2) && !is_even(&[10, 10], 3) && !is_even(&[100, 1, 1, 1], 4));
+    }
+
+    #[test]
+    fn a_task_is_read_as_it_is_written() {
+        let id = TaskId { group: 2, slice: 14 };
+        assert_eq!((id.to_string().as_str(), "2.0014".parse()), ("2.0014", Ok(id)));
+        for text in ["2", "2.14", "02.0014", "2.0014 ", "-1.0000", "drive"] {
+            assert!(text.parse::<TaskId>().is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,239 @@
+//! The driver: tasks are started when the rows that they read are there, and what they left becomes a run that has only its outputs to put in place.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use callboard_plan::{Stage, TaskId};
+
+use super::gather::{gathered, rejects_so_far};
+use super::place::{FAILED, Place, TASKS, read};
+use super::task::error_of;
+use crate::error::{Class, RunError};
+use crate::prepare::components::Bundled;
+use crate::run::{Allowed, Run};
+use crate::settings::Settings;
+use crate::stage::reject_limits::RejectLimits;
+use crate::store::Folder;
+use crate::store::records::{Manifest, StageCost, TaskFailure};
+
+/// Between two looks at the work place: the first of several, and the longest.
+const LOOK: (Duration, Duration) = (Duration::from_millis(10), Duration::from_millis(500));
+/// How often a task is tried whose attempts are lost, or fail for a reason that may pass.
+const ATTEMPTS: u32 = 4;
+
+/// Starts tasks: whatever places processes on machines.
+pub trait Engine {
+    /// Starts attempts at these tasks, now or when there is room. The same task may be asked for again after an attempt has ended.
+    ///
+    /// # Errors
+    ///
+    /// None of them can be started; the run ends.
+    fn start(&mut self, tasks: &[TaskId]) -> Result<(), RunError>;
+
+    /// The attempts that have ended since the last time. An engine that tries tasks again by itself says so of the last attempt alone.
+    ///
+    /// # Errors
+    ///
+    /// The engine is not there any more; the run ends, and can be driven on.
+    fn poll(&mut self) -> Result<Vec<Attempt>, RunError>;
+}
+
+/// An attempt at a task that has ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Attempt {
+    /// Which.
+    pub task: TaskId,
+    /// How.
+    pub end: End,
+}
+
+/// How an attempt at a task ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum End {
+    /// Its process says that it ended well. What counts is its manifest.
+    Done,
+    /// Its process, or the machine, ended without a word; how, in the engine's words.
+    Lost(String),
+    /// Its process failed, and wrote down why.
+    Failed,
+}
+
+/// How tasks are driven.
+pub struct Driving<'a> {
+    /// The bundled steps.
+    pub bundled: &'a [Bundled],
+    /// Where [`Settings::run_folder`] is the work place.
+    pub settings: Settings,
+    /// What [`Run::place`] gave, where this user's key is not on this machine.
+    pub trusted: Option<u128>,
+    /// What starts tasks; without one they are only watched.
+    pub engine: Option<&'a mut dyn Engine>,
+}
+
+/// Drives the tasks of a work place until each has ended, and gives the run with what they left: executed, it puts its outputs in their places.
+/// Whatever has a manifest is not done again, so that a driver that was stopped is followed by another one.
+///
+/// # Errors
+///
+/// A task that failed for good; too many rejected rows in all of them; another driver that is there; those of [`Run::resume`].
+pub fn drive(driving: Driving<'_>) -> Result<Run, RunError> {
+    let Driving { bundled, settings, trusted, engine } = driving;
+    let path = settings.run_folder.clone();
+    let place = Place::open(&path, &settings.cache_folder, trusted)?;
+    let locked = Folder::lock(&path)?;
+    let (length, is_whole) = place.journal;
+    if !is_whole {
+        let mut driver = Driver::new(&place);
+        let ended = driver.all(engine, &settings).and_then(|()| {
+            let written = gathered(&place, &driver.done, length);
+            written.map_err(|error| RunError::system("put together what tasks left in", &path, &error))
+        });
+        if let Err(error) = ended {
+            // Rows that were rejected before a failure are worth having.
+            let _ = rejects_so_far(&place, &driver.done);
+            return Err(error);
+        }
+    }
+    drop(locked);
+    Run::resume(bundled, settings, Allowed { trusted, ..Allowed::default() })
+}
+
+struct Driver<'a> {
+    place: &'a Place,
+    done: BTreeMap<TaskId, Manifest>,
+    started: BTreeSet<TaskId>,
+    attempts: BTreeMap<TaskId, u32>,
+    /// The groups that have ended, and whose rejected rows are within their limits.
+    ended: BTreeSet<u32>,
+}
+
+impl<'a> Driver<'a> {
+    fn new(place: &'a Place) -> Driver<'a> {
+        let (done, started, attempts, ended) = (BTreeMap::new(), BTreeSet::new(), BTreeMap::new(), BTreeSet::new());
+        Driver { place, done, started, attempts, ended }
+    }
+
+    /// Until every task has a manifest.
+    fn all(&mut self, mut engine: Option<&mut dyn Engine>, settings: &Settings) -> Result<(), RunError> {
+        let mut pause = LOOK.0;
+        loop {
+            let news = self.look()?;
+            self.within_limits()?;
+            let Some(ready) = self.ready() else { return Ok(()) };
+            if settings.cancel.is_cancelled() {
+                return Err(RunError::interrupted());
+            }
+            if let Some(engine) = engine.as_deref_mut() {
+                let new: Vec<TaskId> = ready.into_iter().filter(|task| self.started.insert(*task)).collect();
+                if !new.is_empty() {
+                    engine.start(&new)?;
+                }
+                for Attempt { task, end } in engine.poll()? {
+                    self.attempt(task, &end)?;
+                }
+            } else {
+                ready.into_iter().try_for_each(|task| self.failed_for_good(task))?;
+            }
+            pause = if news { LOOK.0 } else { (pause * 2).min(LOOK.1) };
+            std::thread::sleep(pause);
+        }
+    }
+
+    /// The tasks whose rows are there and that have not ended; `None` if all have.
+    fn ready(&self) -> Option<Vec<TaskId>> {
+        let left = self.place.groups.iter().filter(|group| !self.ended.contains(&group.index)).collect::<Vec<_>>();
+        let ready = left.iter().filter(|group| group.after.is_subset(&self.ended)).flat_map(|group| group.tasks());
+        (!left.is_empty()).then(|| ready.filter(|task| !self.done.contains_key(task)).collect())
+    }
+
+    /// Reads the manifests that are new: whether any are.
+    fn look(&mut self) -> Result<bool, RunError> {
+        let before = self.done.len();
+        loop {
+            let ready = self.ready().unwrap_or_default();
+            for task in ready {
+                if let Some(manifest) = self.place.manifest(task)? {
+                    self.done.insert(task, manifest);
+                }
+            }
+            let groups = self.place.groups.iter().filter(|group| !self.ended.contains(&group.index));
+            let ended = groups.filter(|group| group.tasks().all(|task| self.done.contains_key(&task)));
+            let ended: Vec<u32> = ended.map(|group| group.index).collect();
+            if ended.is_empty() {
+                return Ok(self.done.len() > before);
+            }
+            self.ended.extend(ended);
+        }
+    }
+
+    /// Holds what the groups that have ended rejected, all tasks together, against the limits.
+    fn within_limits(&self) -> Result<(), RunError> {
+        let plan = &self.place.plan;
+        let costs = costs(self.place, &self.done, |group| self.ended.contains(&group));
+        let limits = RejectLimits::new(std::iter::empty(), false);
+        for (stage, cost) in &costs {
+            for (name, counts) in &cost.steps {
+                let Some(step) = plan.step(name) else { continue };
+                let checked = limits.check_step(plan, step, counts.tally.rejected(), counts, true);
+                checked.map_err(|error| error.in_step(name).in_stage(stage.index))?;
+            }
+        }
+        let whole = |stage: &Stage| {
+            let mut of_stage = self.place.groups.iter().filter(|group| group.stage == stage.index);
+            of_stage.all(|group| self.ended.contains(&group.index))
+        };
+        let whole: Vec<(Stage, StageCost)> = costs.into_iter().filter(|(stage, _)| whole(stage)).collect();
+        limits.check_run(plan, &whole)
+    }
+
+    fn attempt(&mut self, task: TaskId, end: &End) -> Result<(), RunError> {
+        if self.place.manifest(task)?.is_some() {
+            return Ok(());
+        }
+        let why = match end {
+            End::Done => "it ended well, and left no manifest: is its work place this folder?".to_owned(),
+            End::Lost(how) => format!("its process was lost ({how})"),
+            End::Failed => {
+                self.failed_for_good(task)?;
+                self.failure(task).map_or_else(|| "it failed without a word".to_owned(), |failure| failure.message)
+            }
+        };
+        let attempts = self.attempts.entry(task).or_default();
+        *attempts += 1;
+        if *attempts >= ATTEMPTS {
+            let message = format!("task {task} did not end in {ATTEMPTS} attempts; of the last: {why}");
+            return Err(RunError::new(Class::System, message));
+        }
+        self.started.remove(&task);
+        Ok(())
+    }
+
+    /// An error, if an attempt failed for a reason that does not pass.
+    fn failed_for_good(&self, task: TaskId) -> Result<(), RunError> {
+        match self.failure(task) {
+            Some(failure) if !failure.passing => Err(error_of(task, failure)),
+            _ => Ok(()),
+        }
+    }
+
+    fn failure(&self, task: TaskId) -> Option<TaskFailure> {
+        read(&self.place.dir, &format!("{TASKS}/{task}/{FAILED}")).ok().flatten().flatten()
+    }
+}
+
+/// What the tasks of each stage cost together, of the groups that are asked for.
+pub(super) fn costs(
+    place: &Place,
+    done: &BTreeMap<TaskId, Manifest>,
+    wanted: impl Fn(u32) -> bool,
+) -> Vec<(Stage, StageCost)> {
+    let cost = |stage: &Stage| {
+        let mut sum = StageCost::default();
+        let groups = place.groups.iter().filter(|group| group.stage == stage.index && wanted(group.index));
+        for manifest in groups.flat_map(|group| group.tasks()).filter_map(|task| done.get(&task)) {
+            sum.add(&manifest.ended.cost);
+        }
+        (stage.clone(), sum)
+    };
+    place.plan.stages().iter().map(cost).collect()
+}

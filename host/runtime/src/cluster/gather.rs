@@ -1,0 +1,91 @@
+//! What all tasks left, put together: rejected rows, outputs, and stages of the run that have ended.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{self, ErrorKind};
+use std::path::PathBuf;
+
+use callboard_io::beneath::{Dir, Kind};
+use callboard_plan::TaskId;
+
+use super::drive::costs;
+use super::place::{Place, TASKS};
+use crate::rejects::Rejects;
+use crate::store::Digested;
+use crate::store::journal::Journal;
+use crate::store::records::{Manifest, Record, StageEnded};
+
+type Done = BTreeMap<TaskId, Manifest>;
+
+/// Puts what the tasks left where a run that is resumed looks for it, and writes into its journal, `length` bytes of which are good, that all
+/// stages have ended. It may be stopped at any moment, and begun again.
+pub(super) fn gathered(place: &Place, done: &Done, length: u64) -> io::Result<()> {
+    let mut rejects = rejects(place, done)?;
+    let outputs = place.dir.dir("outputs")?;
+    let mut digests = BTreeMap::new();
+    for (task, manifest) in done.iter().filter(|(_, manifest)| !manifest.ended.outputs.is_empty()) {
+        let left = attempt(place, *task, manifest)?.dir("outputs")?;
+        // What is not there any more was moved before.
+        for (name, kind) in left.entries()? {
+            if kind == Kind::File {
+                left.rename(&name, &outputs, &name)?;
+            }
+        }
+        digests.extend(manifest.ended.outputs.clone());
+    }
+    outputs.sync()?;
+    let journal = Journal::open(&place.dir, length)?;
+    for (stage, cost) in costs(place, done, |_| true) {
+        let outputs = stage.outputs.iter().filter_map(|name| digests.remove_entry(name)).collect();
+        let nodes = stage.inputs.iter().chain(&stage.steps);
+        let rejects = nodes.filter_map(|name| rejects.remove_entry(name)).collect();
+        let ended = StageEnded { cost, spills: BTreeMap::new(), outputs, rejects };
+        journal.append(&Record::Stage { stage: stage.index, ended: Box::new(ended) })?;
+    }
+    journal.file().sync_data()
+}
+
+/// The rows that were rejected until now, for people: `rejects.jsonl`.
+pub(super) fn rejects_so_far(place: &Place, done: &Done) -> io::Result<()> {
+    rejects(place, done)?;
+    let path = place.path().join("rejects.jsonl");
+    Rejects::new(place.path().join("rejects")).gather(&path, nodes(place).into_iter())
+}
+
+fn nodes(place: &Place) -> Vec<&str> {
+    let inputs = place.plan.inputs().iter().map(|input| input.name.as_str());
+    inputs.chain(place.plan.steps().iter().map(|step| step.name.as_str())).collect()
+}
+
+/// For each input and step, the rows that it rejected in all tasks, in their order, as one file.
+fn rejects(place: &Place, done: &Done) -> io::Result<BTreeMap<String, Digested>> {
+    let dir = place.dir.make_dir("rejects", 0o700)?;
+    let mut written = BTreeMap::new();
+    for node in nodes(place) {
+        let name = format!("{node}.jsonl");
+        let mut parts = Vec::new();
+        for (task, manifest) in
+            done.iter().filter(|(task, _)| place.group(**task).is_ok_and(|group| group.writes(node)))
+        {
+            match attempt(place, *task, manifest)?.file(PathBuf::from("rejects").join(&name)) {
+                Err(error) if error.kind() == ErrorKind::NotFound => {}
+                part => parts.push(part?),
+            }
+        }
+        dir.remove_file(&name)?;
+        if !parts.is_empty() {
+            let mut whole: File = dir.create_new(&name, 0o600)?;
+            for mut part in parts {
+                io::copy(&mut part, &mut whole)?;
+            }
+            whole.sync_data()?;
+            written.insert(node.to_owned(), Digested::of(&dir.path().join(&name), 0)?);
+        }
+    }
+    Ok(written)
+}
+
+/// The folder of the attempt that counts.
+fn attempt(place: &Place, task: TaskId, manifest: &Manifest) -> io::Result<Dir> {
+    place.dir.dir(format!("{TASKS}/{task}/{}", manifest.attempt))
+}

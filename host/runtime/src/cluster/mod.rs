@@ -1,0 +1,22 @@
+//! A run cut into tasks, which processes on any machines carry out: what they share is a folder, the *work place*.
+//!
+//! 1. [`Run::place`](crate::Run::place) makes the work place: a run's folder, with `work.json` beside the sealed plan. From then on it is decided
+//!    which tasks there are ([`Plan::groups`](callboard_plan::Plan::groups)).
+//! 2. [`carry_out`] is one task: a part of a stage, in a folder of its own. What it reads lies in the folders of tasks before it (`spills`). When all
+//!    that it leaves is on the disk, its manifest is put in place, if there is none yet: a task may run twice, or late, and counts once.
+//! 3. [`drive`] asks an [`Engine`] to start the tasks whose rows are there, until each has a manifest, and puts together what they left, as stages
+//!    of the run that have ended. What remains is a run that is resumed, and has only its outputs to put in their places.
+//!
+//! Nothing here talks to another process but by files and an engine.
+
+mod drive;
+mod gather;
+mod local;
+mod place;
+mod spills;
+mod task;
+
+pub use drive::{Attempt, Driving, End, Engine, drive};
+pub use local::Local;
+pub use place::{Slices, is_work_place};
+pub use task::{TaskDone, carry_out};

@@ -1,0 +1,229 @@
+//! The work place: a run's folder that tasks share.
+
+use std::collections::BTreeMap;
+use std::io::{self, ErrorKind, Read, Write};
+use std::path::Path;
+
+use callboard_io::beneath::Dir;
+use callboard_plan::{Feed, Group, Plan, Slicing, TaskId};
+use callboard_sandbox::cache_dir;
+use callboard_words::Setting;
+use serde::de::DeserializeOwned;
+
+use crate::error::{Class, RunError};
+use crate::prepare::Prepared;
+use crate::run::{Run, proven};
+use crate::stage::kept::Kept;
+use crate::store::records::{Manifest, Sliced};
+use crate::store::{Past, Quota, Recorded, folder};
+use crate::tell::tasks::{GroupReport, TasksReport};
+
+const WORK: &str = "work.json";
+pub(super) const TASKS: &str = "tasks";
+const MANIFEST: &str = "manifest.json";
+pub(super) const FAILED: &str = "failed.json";
+/// No file of a task is longer than this, bytes.
+const LONGEST: u64 = 64 << 20;
+/// The most slices of a group.
+const MOST_SLICES: u64 = 9_999;
+
+/// Into how many slices the rows are cut.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Slices {
+    /// At most this many.
+    Number(u32),
+    /// As many as there are slices of about this many bytes in the files of all inputs.
+    OfBytes(u64),
+}
+
+impl Run {
+    /// The tasks that the run would be cut into.
+    ///
+    /// # Errors
+    ///
+    /// The size of a file cannot be found.
+    pub fn tasks(&self, slices: Slices) -> Result<TasksReport, RunError> {
+        let run = self.prepared();
+        let sliced = sliced(run, slices)?;
+        let groups = groups(&run.plan, &sliced, run.settings.limit.is_some());
+        Ok(TasksReport {
+            slices: sliced.slices,
+            groups: groups.iter().map(|group| GroupReport::of(group, &run.plan)).collect(),
+        })
+    }
+
+    /// Makes the run's folder a work place: from then on its tasks can be carried out, by whoever has it. Gives what they need to know that this
+    /// user began it, which takes the place of the user's key where that is not.
+    ///
+    /// # Errors
+    ///
+    /// The folder is not new, or cannot be written; an output that is a stream.
+    pub fn place(self, slices: Slices) -> Result<u128, RunError> {
+        let run = self.into_prepared();
+        if let Some(output) = run.plan.outputs().iter().find(|output| output.is_standard_output()) {
+            let message = "tasks have no standard output";
+            return Err(RunError::new(Class::Pipeline, message).in_output(&output.name).help("write a file"));
+        }
+        let sliced = sliced(&run, slices)?;
+        let path = run.folder().to_owned();
+        drop(Kept::open(&run, None, &std::sync::Arc::new(Quota::new(run.settings.max_spill)))?);
+        let unwritten = |error: io::Error| RunError::system("write to the work place", &path, &error);
+        let dir = Dir::open(&path).map_err(unwritten)?;
+        dir.make_dir(TASKS, 0o700).map_err(unwritten)?;
+        let json = serde_json::to_vec_pretty(&sliced).expect("slices are JSON");
+        dir.write_whole(WORK, &json, 0o600).map_err(unwritten)?;
+        Ok(folder::begun(&dir)?.digest())
+    }
+}
+
+/// How a run is cut: by the sizes of its files as they are now.
+fn sliced(run: &Prepared, slices: Slices) -> Result<Sliced, RunError> {
+    let mut files = BTreeMap::new();
+    for input in run.plan.inputs() {
+        let dataset = run.input(&input.name).dataset.as_ref().expect("the inputs of a run that begins are open");
+        let sizes = dataset.sizes().map_err(|error| RunError::from(error).in_input(&input.name))?;
+        files.insert(input.name.clone(), sizes);
+    }
+    let bytes = files.values().flatten().fold(0_u64, |sum, bytes| sum.saturating_add(*bytes));
+    let slices = match slices {
+        Slices::Number(number) => u64::from(number),
+        Slices::OfBytes(size) => bytes.div_ceil(size.max(1)),
+    };
+    let slices = slices.clamp(1, MOST_SLICES) as u32;
+    Ok(Sliced { version: env!("CARGO_PKG_VERSION").to_owned(), slices, files })
+}
+
+fn groups(plan: &Plan, sliced: &Sliced, limited: bool) -> Vec<Group> {
+    plan.groups(&Slicing { slices: sliced.slices, files: sliced.files.clone(), limited })
+}
+
+/// Whether a folder is a work place.
+pub fn is_work_place(path: &Path) -> bool {
+    Dir::open(path).and_then(|dir| dir.kind(WORK)).is_ok_and(|kind| kind.is_some())
+}
+
+/// A work place that is open.
+pub(super) struct Place {
+    pub(super) dir: Dir,
+    pub(super) plan: Plan,
+    pub(super) recorded: Recorded,
+    pub(super) groups: Vec<Group>,
+    /// Whether the run has finished.
+    pub(super) finished: bool,
+    /// The length of its journal, and whether all that tasks do is in it.
+    pub(super) journal: (u64, bool),
+}
+
+impl Place {
+    /// Opens a work place that this user's key seals, or that is `trusted`.
+    pub(super) fn open(path: &Path, cache: &Path, trusted: Option<u128>) -> Result<Place, RunError> {
+        let dir = folder::open(path)?;
+        let unread = |error: io::Error| RunError::system("read", path, &error);
+        let damaged = |what: &str| {
+            let message = format!("`{}` is damaged: {what}", path.join(WORK).display());
+            RunError::new(Class::System, message).help("submit the pipeline again, with another work place")
+        };
+        let Some(sliced) = read::<Sliced>(&dir, WORK).map_err(unread)? else {
+            let message = format!("the run in `{}` is not cut into tasks", path.display());
+            return Err(RunError::new(Class::Pipeline, message).help("`callboard submit` makes a work place"));
+        };
+        let sliced = sliced.ok_or_else(|| damaged("it is not what a work place has"))?;
+        let version = env!("CARGO_PKG_VERSION");
+        if sliced.version != version {
+            let message = format!(
+                "this is Callboard {version}, and the work place `{}` was made by {}",
+                path.display(),
+                sliced.version
+            );
+            return Err(RunError::new(Class::System, message).help("install the same version on every machine"));
+        }
+        let (begun, plan, recorded) = folder::recorded(&dir)?;
+        proven(&dir, path, &begun, &plan, &recorded.base, &cache_dir(cache)?, trusted, Setting::LookTrusted)?;
+        let past = Past::read(&dir, &plan)?;
+        let counts = |name: &str| recorded.inputs.get(name).map(|input| input.files.len());
+        let fits = plan.inputs().iter().all(|input| counts(&input.name) == sliced.files.get(&input.name).map(Vec::len));
+        if !fits || !(1..=MOST_SLICES).contains(&u64::from(sliced.slices)) {
+            return Err(damaged("it does not fit the plan"));
+        }
+        let groups = groups(&plan, &sliced, recorded.limit.is_some());
+        let journal = (past.length, past.stages.len() == plan.stages().len());
+        Ok(Place { dir, groups, recorded, finished: past.finished, journal, plan })
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        self.dir.path()
+    }
+
+    /// The group of a task.
+    pub(super) fn group(&self, id: TaskId) -> Result<&Group, RunError> {
+        let group = self.groups.iter().find(|group| group.index == id.group && id.slice < group.slices());
+        group.ok_or_else(|| {
+            let last = self.groups.iter().flat_map(Group::tasks).last();
+            let last = last.map_or_else(String::new, |last| format!(", from 1.0000 to {last}"));
+            let message = format!("`{}` has no task {id}", self.path().display());
+            RunError::new(Class::Pipeline, message).help(format!("`callboard tasks` shows those that there are{last}"))
+        })
+    }
+
+    /// The group that puts out rows under this name.
+    pub(super) fn writer(&self, feed: &Feed) -> Option<&Group> {
+        self.groups.iter().find(|group| group.writes(&feed.node))
+    }
+
+    /// What a task left, if it has ended.
+    pub(super) fn manifest(&self, id: TaskId) -> Result<Option<Manifest>, RunError> {
+        let name = format!("{TASKS}/{id}/{MANIFEST}");
+        let unread = |error: io::Error| RunError::system("read", &self.path().join(&name), &error);
+        let Some(manifest) = read::<Manifest>(&self.dir, &name).map_err(unread)? else { return Ok(None) };
+        let manifest = manifest.filter(|manifest| self.fits(id, manifest));
+        manifest.map(Some).ok_or_else(|| {
+            let message =
+                format!("`{}` is damaged: it is not what task {id} leaves", self.path().join(&name).display());
+            RunError::new(Class::System, message)
+                .help(format!("remove it, and the task runs again: rm {}", self.path().join(&name).display()))
+        })
+    }
+
+    /// Whether a manifest names what its task may leave, and nothing else: names lead to files.
+    fn fits(&self, id: TaskId, manifest: &Manifest) -> bool {
+        let Ok(group) = self.group(id) else { return false };
+        let ended = &manifest.ended;
+        let attempt = manifest
+            .attempt
+            .strip_prefix(ATTEMPT)
+            .is_some_and(|digits| digits.bytes().all(|byte| byte.is_ascii_hexdigit()));
+        let rejects = ended.rejects.keys().all(|node| group.writes(node));
+        let outputs = ended.outputs.keys().eq(group.outputs.iter().collect::<std::collections::BTreeSet<_>>());
+        let steps = ended.cost.steps.keys().eq(group.steps.iter().collect::<std::collections::BTreeSet<_>>());
+        attempt && rejects && outputs && steps && ended.spills.keys().all(|feed| group.writes(&feed.node))
+    }
+
+    /// Puts the manifest of a task in place, if it has none: whether this is now the one that counts.
+    pub(super) fn commit(&self, id: TaskId, manifest: &Manifest) -> io::Result<bool> {
+        let dir = self.dir.dir(format!("{TASKS}/{id}"))?;
+        let beside = format!("{}/{MANIFEST}", manifest.attempt);
+        let mut file = dir.create_new(&beside, 0o600)?;
+        file.write_all(&serde_json::to_vec(manifest).expect("a manifest is JSON"))?;
+        file.sync_all()?;
+        match dir.hard_link(&beside, &dir, MANIFEST) {
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => return Ok(false),
+            linked => linked?,
+        }
+        dir.remove_file(&beside)?;
+        dir.sync()?;
+        Ok(true)
+    }
+}
+
+/// How the folder of an attempt is called, before its digits.
+pub(super) const ATTEMPT: &str = "attempt-";
+
+/// A file of JSON: `None` if it is not there, `Some(None)` if it is not what it should be.
+pub(super) fn read<T: DeserializeOwned>(dir: &Dir, name: &str) -> io::Result<Option<Option<T>>> {
+    let mut bytes = Vec::new();
+    match dir.file(name) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        file => file?.take(LONGEST).read_to_end(&mut bytes)?,
+    };
+    Ok(Some(serde_json::from_slice(&bytes).ok()))
+}

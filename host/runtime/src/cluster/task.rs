@@ -1,0 +1,194 @@
+//! One task, from what lies in the work place to its manifest.
+
+use std::fs::File;
+use std::hash::{BuildHasher, Hasher};
+use std::io;
+use std::path::Path;
+
+use callboard_io::beneath::{Dir, Kind};
+use callboard_plan::{Cut, Group, Origin, Plan, TaskId};
+use callboard_sandbox::plain;
+
+use super::place::{ATTEMPT, FAILED, Place, TASKS};
+use super::spills::Spills;
+use crate::error::{Class, RunError};
+use crate::prepare::components::{Bundled, Components};
+use crate::prepare::{Before, Prepared};
+use crate::run::carry_out_part;
+use crate::settings::Settings;
+use crate::store::records::{Intake, Manifest, TaskFailure};
+use crate::store::{Past, kept_component};
+
+/// How a task ended that did not fail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TaskDone {
+    /// What it left counts.
+    Now,
+    /// It had been done before, or by another attempt meanwhile: what this one did is gone.
+    Before,
+}
+
+/// Carries out a task of the work place in [`Settings::run_folder`]. What was submitted stands there: of `settings`, what concerns this machine
+/// and this process counts. `trusted` is what [`Run::place`](crate::Run::place) gave, where this user's key is not on this machine.
+///
+/// # Errors
+///
+/// No such task; one that reads what has not been left yet; a work place of another version; those of [`Run::prepare`](crate::Run::prepare) and
+/// [`Run::execute`](crate::Run::execute). But for the first of these they are written down beside the task's manifest.
+pub fn carry_out(
+    id: TaskId,
+    bundled: &[Bundled],
+    settings: Settings,
+    trusted: Option<u128>,
+) -> Result<TaskDone, RunError> {
+    let place = Place::open(&settings.run_folder, &settings.cache_folder, trusted)?;
+    let group = place.group(id)?;
+    if place.finished || place.manifest(id)?.is_some() {
+        return Ok(TaskDone::Before);
+    }
+    let unwritten = |error: io::Error| RunError::system("write to the work place", place.path(), &error);
+    let folder = place.dir.make_dir(format!("{TASKS}/{id}"), 0o700).map_err(unwritten)?;
+    let attempt = format!("{ATTEMPT}{:016x}", std::hash::RandomState::new().build_hasher().finish());
+    let done = attempted(&place, group, id, &attempt, bundled, settings).and_then(|manifest| {
+        synced(&folder.dir(&attempt).map_err(unwritten)?).map_err(unwritten)?;
+        place.commit(id, &manifest).map_err(unwritten)
+    });
+    if !matches!(done, Ok(true)) {
+        let _ = folder.remove_all(&attempt);
+    }
+    match done {
+        Ok(true) => Ok(TaskDone::Now),
+        Ok(false) => Ok(TaskDone::Before),
+        // Whatever went wrong, another attempt was faster, and the work place may have been cleared since.
+        Err(error) => match place.manifest(id).ok().flatten().is_some() || has_finished(place.path()) {
+            true => Ok(TaskDone::Before),
+            false => {
+                let _ = folder.write_whole(
+                    FAILED,
+                    &serde_json::to_vec(&failure(&error)).expect("a failure is JSON"),
+                    0o600,
+                );
+                Err(error)
+            }
+        },
+    }
+}
+
+fn has_finished(work: &Path) -> bool {
+    let dir = Dir::open(work).ok();
+    dir.is_some_and(|dir| {
+        crate::store::folder::recorded(&dir)
+            .and_then(|(_, plan, _)| Past::read(&dir, &plan))
+            .is_ok_and(|past| past.finished)
+    })
+}
+
+/// An attempt, in a folder of its own.
+fn attempted(
+    place: &Place,
+    group: &Group,
+    id: TaskId,
+    attempt: &str,
+    bundled: &[Bundled],
+    settings: Settings,
+) -> Result<Manifest, RunError> {
+    let plan = place.plan.clone();
+    let components = components(&plan, bundled, &place.recorded.base, &place.dir)?;
+    let settings = Settings {
+        base: place.recorded.base.clone(),
+        pipeline: place.recorded.pipeline.clone(),
+        run_folder: place.path().join(TASKS).join(id.to_string()).join(attempt),
+        // What stands in an output's place is the affair of whoever puts the outputs there.
+        overwrite: true,
+        limit: place.recorded.limit,
+        max_spill: place.recorded.max_spill,
+        resumable: false,
+        earlier: Vec::new(),
+        ..settings
+    };
+    let mut past = Past::default();
+    let others = plan.inputs().iter().filter(|input| !group.writes(&input.name));
+    past.intakes = others.map(|input| (input.name.clone(), Intake::default())).collect();
+    let before = Before { past, inputs: Some(place.recorded.inputs.clone()), ..Before::default() };
+    let mut prepared = Prepared::new(plan, components, settings, before, None)?;
+    if let (Cut::Files(slices), Some(name)) = (&group.cut, group.inputs.first()) {
+        prepared.read_some_files(name, slices[id.slice as usize].clone());
+    }
+    let spills = Spills::new(place, &prepared).of(id)?;
+    let stage = prepared.plan.stages().iter().find(|stage| stage.index == group.stage).expect("groups are of stages");
+    let ended = carry_out_part(&prepared, &group.part_of(stage), spills)?;
+    Ok(Manifest { attempt: attempt.to_owned(), ended })
+}
+
+/// The components of a plan, as they were when it was submitted: bundled ones are those of this program, and files those in the work place.
+fn components(plan: &Plan, bundled: &[Bundled], base: &Path, dir: &Dir) -> Result<Components, RunError> {
+    let mut components = Components::default();
+    for step in plan.steps() {
+        let found = match &step.origin {
+            Origin::Path(_) => {
+                let kept = dir.file(kept_component(&step.digest));
+                kept.map_err(|error| plain(&error)).and_then(|kept| components.kept(kept, &step.digest))
+            }
+            Origin::Bundled => components.find_again(step, bundled, base),
+        };
+        match found {
+            Ok((digest, _)) if digest == step.digest => {}
+            Ok(_) => {
+                let message =
+                    format!("this Callboard has another component `{}` than the one that was submitted", step.uses);
+                let error = RunError::new(Class::System, message).help("install the same build on every machine");
+                return Err(error.in_step(&step.name));
+            }
+            Err(what) => {
+                return Err(
+                    RunError::new(Class::System, format!("its component was not found: {what}")).in_step(&step.name)
+                );
+            }
+        }
+    }
+    Ok(components)
+}
+
+/// Waits until what a task leaves is on the disk.
+fn synced(dir: &Dir) -> io::Result<()> {
+    for (name, kind) in dir.entries()? {
+        match kind {
+            Kind::Folder => synced(&dir.dir(&name)?)?,
+            Kind::File => File::sync_all(&dir.file(&name)?)?,
+            _ => {}
+        }
+    }
+    dir.sync()
+}
+
+fn failure(error: &RunError) -> TaskFailure {
+    TaskFailure {
+        passing: matches!(error.class, Class::System | Class::Interrupted),
+        class: word(error.class).to_owned(),
+        message: error.to_string(),
+        help: error.help.as_ref().map(ToString::to_string),
+    }
+}
+
+const WORDS: [(Class, &str); 6] = [
+    (Class::Pipeline, "pipeline"),
+    (Class::Data, "data"),
+    (Class::Limit, "limit"),
+    (Class::System, "system"),
+    (Class::Interrupted, "interrupted"),
+    (Class::Bug, "bug"),
+];
+
+fn word(class: Class) -> &'static str {
+    WORDS.iter().find(|(listed, _)| *listed == class).map_or("bug", |(_, word)| word)
+}
+
+/// The failure that an attempt wrote down, as an error of the run.
+pub(super) fn error_of(id: TaskId, failure: TaskFailure) -> RunError {
+    let class = WORDS.iter().find(|(_, word)| *word == failure.class).map_or(Class::Bug, |(class, _)| *class);
+    let error = RunError::new(class, format!("task {id}: {}", failure.message));
+    match failure.help {
+        Some(help) => error.help(help),
+        None => error,
+    }
+}

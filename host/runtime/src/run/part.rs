@@ -1,0 +1,45 @@
+//! A part of a stage, carried out alone: what a task does.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use callboard_plan::{Feed, Stage};
+use tokio_util::sync::CancellationToken;
+
+use super::calling::Calling;
+use super::execute::{SETTLING, open_replies};
+use super::watch::Watch;
+use crate::error::RunError;
+use crate::prepare::Prepared;
+use crate::stage::boundary::BetweenStages;
+use crate::stage::kept::Kept;
+use crate::stage::live::Live;
+use crate::store::records::StageEnded;
+use crate::store::{Quota, Spill};
+
+/// Carries out a part of a stage, in the folder of `prepared`, which is new. `spills` are the rows that the part reads of others. What it
+/// leaves stays there, outputs too.
+pub(crate) fn carry_out_part(
+    prepared: &Prepared,
+    part: &Stage,
+    spills: HashMap<Feed, Arc<Spill>>,
+) -> Result<StageEnded, RunError> {
+    let stop = CancellationToken::new();
+    let quota = Arc::new(Quota::new(prepared.settings.max_spill));
+    let _watch = Watch::begin(prepared.settings.cancel.clone(), stop.clone())?;
+    let kept = Kept::part(prepared)?;
+    open_replies(prepared)?;
+    let live = Live::new(prepared, stop, quota, kept).of_part(part.clone());
+    let asked = || (prepared.calls.clone(), live.asked.clone(), prepared.observer().clone());
+    let asks = prepared.sends_requests().then(asked);
+    let calling = asks.map(|(calls, asked, observer)| Calling::begin(calls, asked, observer)).transpose()?;
+    let ended = live.end(part, &mut BetweenStages { spills }, None, None);
+    drop(calling);
+    // What was sent is paid for.
+    prepared.calls.settle(SETTLING);
+    let mut ended = ended.map_err(|error| error.in_stage(part.index))?;
+    // What cannot be kept is found out again.
+    let _ = prepared.keep_needs(&live.memory, &|step| part.steps.contains(&step.name));
+    ended.cost.curve = Vec::new();
+    Ok(ended)
+}

@@ -1,0 +1,38 @@
+//! What the tasks of a run share: `work.json`, and what each leaves.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::StageEnded;
+
+/// How a run is cut into tasks: with the plan, that decides all of them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Sliced {
+    /// The version of Callboard, which every task must have.
+    pub(crate) version: String,
+    /// The most slices of a group.
+    pub(crate) slices: u32,
+    /// The sizes of each input's files, bytes.
+    pub(crate) files: BTreeMap<String, Vec<u64>>,
+}
+
+/// What a task left: `tasks/ID/manifest.json`, which is there when everything else is.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Manifest {
+    /// The folder in which it lies, beside the manifest.
+    pub(crate) attempt: String,
+    /// Its part of the stage.
+    pub(crate) ended: StageEnded,
+}
+
+/// Why an attempt at a task failed: `tasks/ID/failed.json`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct TaskFailure {
+    /// Whether another attempt may succeed.
+    pub(crate) passing: bool,
+    /// Who has to act, as the exit code of the command says it.
+    pub(crate) class: String,
+    pub(crate) message: String,
+    pub(crate) help: Option<String>,
+}

@@ -1,0 +1,65 @@
+//! The tasks that a run is cut into, in figures: what would run where.
+
+use std::collections::BTreeSet;
+
+use callboard_plan::{Cut, Group, Plan};
+use serde::Serialize;
+
+/// The tasks that a run is cut into.
+#[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
+pub struct TasksReport {
+    /// The most slices of a group.
+    pub slices: u32,
+    /// In an order in which each comes after those whose rows it reads.
+    pub groups: Vec<GroupReport>,
+}
+
+/// Tasks of one kind: the same nodes, each with its slice of the rows.
+#[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
+pub struct GroupReport {
+    /// From 1: its tasks are `GROUP.0000` and so on.
+    pub group: u32,
+    /// The stage that its nodes are of, from 1.
+    pub stage: usize,
+    /// The groups that have to end before.
+    pub after: BTreeSet<u32>,
+    /// How many tasks there are.
+    pub tasks: u32,
+    /// What each takes of the rows: `all` of them, some `files`, or some `batches`.
+    pub takes: &'static str,
+    /// The inputs that are read.
+    pub inputs: Vec<String>,
+    /// The steps.
+    pub steps: Vec<String>,
+    /// The outputs that are written.
+    pub outputs: Vec<String>,
+    /// The cores that a task can use: the most instances of a step.
+    pub cores: u32,
+    /// What the stage is predicted to take at its peak, of which a task has a part, bytes.
+    pub memory_bytes: u64,
+}
+
+impl GroupReport {
+    pub(crate) fn of(group: &Group, plan: &Plan) -> GroupReport {
+        let stage = plan.stages().iter().find(|stage| stage.index == group.stage);
+        let replicas = group.steps.iter().filter_map(|step| plan.step(step)).map(|step| step.replicas);
+        GroupReport {
+            group: group.index,
+            stage: group.stage,
+            after: group.after.clone(),
+            tasks: group.slices(),
+            takes: match group.cut {
+                Cut::Whole => "all",
+                Cut::Files(_) => "files",
+                Cut::Rows { .. } => "batches",
+            },
+            inputs: group.intakes.iter().chain(&group.inputs).cloned().collect(),
+            steps: group.steps.clone(),
+            outputs: group.outputs.clone(),
+            cores: replicas.max().unwrap_or(1),
+            memory_bytes: stage.map_or(0, |stage| stage.predicted.total_bytes()),
+        }
+    }
+}

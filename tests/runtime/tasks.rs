@@ -1,0 +1,236 @@
+//! A pipeline that is cut into tasks, which processes carry out by themselves, comes to what `run` makes of it, byte for byte.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use crate::bench::lines;
+use crate::kills::{BRANCHES, REFERENCES, documents, folder_with, three_stages};
+use crate::trial::{Trial, ended, killed_when, was_killed};
+
+/// A pipeline and what `run` makes of it.
+struct Whole {
+    root: tempfile::TempDir,
+    pipeline: String,
+    trial: Trial,
+}
+
+impl Whole {
+    fn of(pipeline: &str, data: &Path) -> Whole {
+        let root = tempfile::tempdir().unwrap();
+        let trial = Trial::new(root.path().join("whole"), pipeline, data);
+        trial.finish();
+        Whole { pipeline: pipeline.to_owned(), trial, root }
+    }
+
+    /// A folder for the same pipeline in tasks.
+    fn again(&self, name: &str) -> Trial {
+        let data = self.trial.path("data").canonicalize().unwrap();
+        Trial::new(self.root.path().join(name), &self.pipeline, &data)
+    }
+
+    fn check(&self, trial: &Trial) {
+        let (found, expected) = (trial.results(), self.trial.results());
+        assert_eq!(found.keys().collect::<Vec<_>>(), expected.keys().collect::<Vec<_>>());
+        for (name, bytes) in &found {
+            assert!(bytes == &expected[name], "`{name}` is not what `run` writes");
+        }
+        assert_eq!(accounts(&trial.report()), accounts(&self.trial.report()));
+        assert!(!trial.path("run/tasks").exists(), "rows of tasks are left");
+    }
+
+    /// Submits it, in at most so many slices; gives how many tasks there were.
+    fn stands(&self, slices: u32) -> usize {
+        let trial = self.again(&format!("slices-{slices}"));
+        let tasks = tasks(&trial, slices);
+        let slices = slices.to_string();
+        let submit = ["submit", "pipeline.toml", "--on", "local=2", "--work", "run", "--slices", &slices, "--quiet"];
+        let status = ended(trial.command(&submit).spawn().unwrap());
+        assert!(status.success(), "{status}: {}", trial.said());
+        self.check(&trial);
+        tasks
+    }
+}
+
+/// How many tasks there are, by what `callboard tasks` says.
+fn tasks(trial: &Trial, slices: u32) -> usize {
+    let listed = trial.output(&[], &["tasks", "pipeline.toml", "--slices", &slices.to_string(), "--format", "json"]);
+    let listed: Value = serde_json::from_slice(&listed.stdout).unwrap();
+    listed["groups"].as_array().unwrap().iter().map(|group| group["tasks"].as_u64().unwrap() as usize).sum()
+}
+
+/// What does not depend on how long anything took, and how much memory that was.
+fn accounts(report: &Value) -> Value {
+    const FIGURES: [&str; 14] = [
+        "name",
+        "rows_in",
+        "rows_out",
+        "rows_dropped",
+        "rows_rejected",
+        "rows_elsewhere",
+        "rows_repeated",
+        "rows_created",
+        "batches",
+        "counters",
+        "dropped",
+        "rejected",
+        "zipped",
+        "adds_up",
+    ];
+    let step =
+        |step: &Value| FIGURES.iter().map(|key| ((*key).to_owned(), step[*key].clone())).collect::<BTreeMap<_, _>>();
+    let stage = |stage: &Value| stage["steps"].as_array().unwrap().iter().map(step).collect::<Vec<_>>();
+    let stages: Vec<_> = report["stages"].as_array().unwrap().iter().map(stage).collect();
+    json!({
+        "status": report["status"], "stages": stages, "inputs": report["inputs"], "rejects": report["rejects"]["rows"],
+        "outputs": report["outputs"].as_object().unwrap().iter()
+            .map(|(name, output)| (name.clone(), json!([output["rows"], output["bytes"], output["files"]])))
+            .collect::<BTreeMap<_, _>>(),
+    })
+}
+
+#[test]
+fn branches_side_doors_rejected_rows_and_formats_come_out_as_of_one_process() {
+    let data = folder_with(&[("a.jsonl", documents(900, 3)), ("b.jsonl", documents(900, 4))]);
+    let tasks = Whole::of(BRANCHES, data.path()).stands(3);
+    assert!(tasks > 12, "only {tasks} tasks");
+}
+
+#[test]
+fn rows_that_lie_in_the_spills_of_earlier_stages_are_found_in_those_of_other_tasks() {
+    let data = folder_with(&[("docs.jsonl", documents(900, 5))]);
+    Whole::of(REFERENCES, data.path()).stands(3);
+}
+
+/// Inputs of many files, of which each slice takes some; branches that are zipped; a file of several parts.
+const FILES: &str = r#"
+callboard = 1
+name = "files"
+
+[inputs.docs]
+path = "data/*.jsonl"
+on_bad_row = "reject"
+
+[[steps]]
+name = "stats"
+use = "text-stats"
+
+[[steps]]
+name = "mark"
+use = "hash"
+from = "stats"
+
+[[steps]]
+name = "long"
+use = "filter"
+from = { zip = ["stats", "mark"] }
+config = { where = "n_words >= 3" }
+
+[outputs.parts]
+path = "out/part-{n}.jsonl"
+max_rows = 200
+
+[run]
+batch_rows = 40
+"#;
+
+#[test]
+fn files_are_shared_out_and_branches_zipped_in_each_slice() {
+    let mut files: Vec<(String, String)> =
+        (0..7).map(|file| (format!("{file}.jsonl"), documents(100 + 30 * file, file))).collect();
+    files[2].1 += "not a row\n";
+    let files: Vec<(&str, String)> = files.iter().map(|(name, text)| (name.as_str(), text.clone())).collect();
+    let data = folder_with(&files);
+    let tasks = Whole::of(FILES, data.path()).stands(3);
+    assert_eq!(tasks, 4, "three shares of the files, and the output");
+}
+
+#[test]
+fn drivers_and_tasks_that_are_killed_are_followed_by_others() {
+    let data = folder_with(&[("docs.jsonl", documents(900, 1))]);
+    let whole = Whole::of(&three_stages(1), data.path());
+    let trial = whole.again("killed");
+    let manifests = || {
+        let tasks = fs::read_dir(trial.path("run/tasks")).into_iter().flatten().flatten();
+        tasks.filter(|task| task.path().join("manifest.json").exists()).count()
+    };
+    let submit = ["submit", "pipeline.toml", "--on", "local=1", "--work", "run", "--slices", "3", "--quiet"];
+    let drive = ["task", "run", "drive", "--on", "local=1", "--quiet"];
+    let mut killed = killed_when(trial.command(&submit).spawn().unwrap(), || manifests() >= 1);
+    assert!(was_killed(killed), "{killed}: {}", trial.said());
+    assert!(trial.outputs().is_empty(), "an output is there before all are complete");
+
+    // Tasks of a killed driver end by themselves, and whoever carries one out again is told so.
+    let one = |id: &str| trial.output(&[], &["task", "run", id]);
+    let said = |output: &std::process::Output| {
+        String::from_utf8_lossy(&[&output.stdout[..], &output.stderr[..]].concat()).into_owned()
+    };
+    let attempts = || fs::read_dir(trial.path("run/tasks/2.0000")).into_iter().flatten().count();
+    one("1.0000");
+    let status = killed_when(trial.command(&["task", "run", "2.0000"]).spawn().unwrap(), || attempts() > 0);
+    let first = one("2.0000");
+    assert!(first.status.success(), "{status}: {}", said(&first));
+    assert_eq!(said(&one("2.0000")), "task 2.0000: done before\n");
+    let early = one("5.0000");
+    assert!(said(&early).contains("that has not ended"), "{}", said(&early));
+    assert_eq!(early.status.code(), Some(5));
+    assert!(said(&one("99.0000")).contains("has no task 99.0000"));
+    // A run that is resumed would do again what tasks have done.
+    assert!(said(&trial.output(&[], &["resume", "run"])).contains("is a work place"));
+
+    for wanted in [4, 6] {
+        killed = killed_when(trial.command(&drive).spawn().unwrap(), || manifests() >= wanted);
+        assert!(was_killed(killed), "{killed}: {}", trial.said());
+    }
+    killed = killed_when(trial.command(&drive).spawn().unwrap(), || trial.count("stage") > 0);
+    assert!(was_killed(killed) || killed.success(), "{killed}: {}", trial.said());
+    let status = ended(trial.command(&drive).spawn().unwrap());
+    assert!(status.success(), "{status}: {}", trial.said());
+    whole.check(&trial);
+    assert_eq!(said(&one("2.0000")), "task 2.0000: done before\n");
+}
+
+#[test]
+fn a_work_place_is_refused_that_another_version_made_or_that_nobody_trusts() {
+    let data = folder_with(&[("docs.jsonl", documents(90, 1))]);
+    let trial = Whole::of(&three_stages(1), data.path()).again("elsewhere");
+    let submit = ["submit", "pipeline.toml", "--on", "local=1", "--work", "run", "--slices", "3", "--quiet"];
+    let killed = killed_when(trial.command(&submit).spawn().unwrap(), || trial.path("run/work.json").exists());
+    assert!(was_killed(killed), "{killed}: {}", trial.said());
+    let work = trial.path("run/work.json");
+    let text = fs::read_to_string(&work).unwrap();
+    let version = format!("\"version\": \"{}\"", env!("CARGO_PKG_VERSION"));
+    assert!(text.contains(&version), "{text}");
+    let said = |arguments: &[&str]| String::from_utf8(trial.output(&[], arguments).stderr).unwrap();
+    fs::write(&work, text.replace(&version, "\"version\": \"0.0.7\"")).unwrap();
+    let refused = said(&["task", "run", "1.0000"]);
+    assert!(refused.contains("0.0.7") && refused.contains(env!("CARGO_PKG_VERSION")), "{refused}");
+    fs::write(&work, text).unwrap();
+    // On another machine this user has another key.
+    fs::remove_file(trial.path("run/seal")).unwrap();
+    let refused = said(&["task", "run", "1.0000"]);
+    let digest = refused.split("--trust ").nth(1).unwrap_or_else(|| panic!("{refused}")).trim();
+    let trusted = trial.output(&[], &["task", "run", "1.0000", "--trust", digest]);
+    assert_eq!(String::from_utf8_lossy(&trusted.stdout), "task 1.0000: done\n");
+}
+
+#[test]
+fn rejected_rows_are_counted_over_all_tasks() {
+    let rows = (0..400).map(|id| json!({"id": id, "text": "a b c d e f"}));
+    let data = folder_with(&[("docs.jsonl", lines(rows))]);
+    let pipeline = "callboard = 1\nname = \"strict\"\n[inputs.docs]\npath = \"data/docs.jsonl\"\n[[steps]]\nuse = \"filter\"\n\
+                    config = { where = \"100 / (id % 40) >= 0\" }\non_error = \"reject\"\nMOST\n\
+                    [outputs.out]\npath = \"out/n.jsonl\"\n[run]\nbatch_rows = 40\n";
+    // One row of each batch: in none of the slices are there more than six, in all of them ten.
+    Whole::of(&pipeline.replace("MOST", "max_rejects = 10"), data.path()).stands(2);
+    let root = tempfile::tempdir().unwrap();
+    let trial = Trial::new(root.path().join("all"), &pipeline.replace("MOST", "max_rejects = 9"), data.path());
+    let submit = ["submit", "pipeline.toml", "--on", "local=2", "--work", "run", "--slices", "2", "--quiet"];
+    let status = ended(trial.command(&submit).spawn().unwrap());
+    assert_eq!(status.code(), Some(3), "{}", trial.said());
+    assert!(trial.said().contains("10 of 400 rows were rejected"), "{}", trial.said());
+    assert!(trial.outputs().is_empty());
+    assert_eq!(trial.results()["rejects.jsonl"].split(|byte| *byte == b'\n').count(), 11);
+}
