@@ -211,9 +211,10 @@ fn a_work_place_is_refused_that_another_version_made_or_that_nobody_trusts() {
     // On another machine this user has another key.
     fs::remove_file(trial.path("run/seal")).unwrap();
     let refused = said(&["task", "run", "1.0000"]);
-    let digest = refused.split("--trust ").nth(1).unwrap_or_else(|| panic!("{refused}")).trim();
+    let digest = &refused.split("--trust ").nth(1).unwrap_or_else(|| panic!("{refused}"))[..32];
     let trusted = trial.output(&[], &["task", "run", "1.0000", "--trust", digest]);
-    assert_eq!(String::from_utf8_lossy(&trusted.stdout), "task 1.0000: done\n");
+    // Where the driver had started it before it was killed, it may have ended by itself.
+    assert!(String::from_utf8_lossy(&trusted.stdout).starts_with("task 1.0000: done"), "{trusted:?}");
 }
 
 #[test]

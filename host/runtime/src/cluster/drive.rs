@@ -79,8 +79,9 @@ pub struct Driving<'a> {
 pub fn drive(driving: Driving<'_>) -> Result<Run, RunError> {
     let Driving { bundled, settings, trusted, engine } = driving;
     let path = settings.run_folder.clone();
-    let place = Place::open(&path, &settings.cache_folder, trusted)?;
+    // First: what another driver does until it ends is seen then.
     let locked = Folder::lock(&path)?;
+    let place = Place::open(&path, &settings.cache_folder, trusted)?;
     let (length, is_whole) = place.journal;
     if !is_whole {
         let mut driver = Driver::new(&place);
@@ -117,8 +118,11 @@ impl<'a> Driver<'a> {
     fn all(&mut self, mut engine: Option<&mut dyn Engine>, settings: &Settings) -> Result<(), RunError> {
         let mut pause = LOOK.0;
         loop {
-            let news = self.look()?;
-            self.within_limits()?;
+            let (done, ended) = (self.done.len(), self.ended.len());
+            self.look()?;
+            if self.ended.len() > ended {
+                self.within_limits()?;
+            }
             let Some(ready) = self.ready() else { return Ok(()) };
             if settings.cancel.is_cancelled() {
                 return Err(RunError::interrupted());
@@ -134,7 +138,7 @@ impl<'a> Driver<'a> {
             } else {
                 ready.into_iter().try_for_each(|task| self.failed_for_good(task))?;
             }
-            pause = if news { LOOK.0 } else { (pause * 2).min(LOOK.1) };
+            pause = if self.done.len() > done { LOOK.0 } else { (pause * 2).min(LOOK.1) };
             std::thread::sleep(pause);
         }
     }
@@ -146,9 +150,8 @@ impl<'a> Driver<'a> {
         (!left.is_empty()).then(|| ready.filter(|task| !self.done.contains_key(task)).collect())
     }
 
-    /// Reads the manifests that are new: whether any are.
-    fn look(&mut self) -> Result<bool, RunError> {
-        let before = self.done.len();
+    /// Reads the manifests that are new.
+    fn look(&mut self) -> Result<(), RunError> {
         loop {
             let ready = self.ready().unwrap_or_default();
             for task in ready {
@@ -160,7 +163,7 @@ impl<'a> Driver<'a> {
             let ended = groups.filter(|group| group.tasks().all(|task| self.done.contains_key(&task)));
             let ended: Vec<u32> = ended.map(|group| group.index).collect();
             if ended.is_empty() {
-                return Ok(self.done.len() > before);
+                return Ok(());
             }
             self.ended.extend(ended);
         }
