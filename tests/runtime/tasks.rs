@@ -195,7 +195,8 @@ fn drivers_and_tasks_that_are_killed_are_followed_by_others() {
 #[test]
 fn a_work_place_is_refused_that_another_version_made_or_that_nobody_trusts() {
     let data = folder_with(&[("docs.jsonl", documents(90, 1))]);
-    let trial = Whole::of(&three_stages(1), data.path()).again("elsewhere");
+    let root = tempfile::tempdir().unwrap();
+    let trial = Trial::new(root.path().join("elsewhere"), &three_stages(1), data.path());
     let submit = ["submit", "pipeline.toml", "--on", "local=1", "--work", "run", "--slices", "3", "--quiet"];
     let killed = killed_when(trial.command(&submit).spawn().unwrap(), || trial.path("run/work.json").exists());
     assert!(was_killed(killed), "{killed}: {}", trial.said());

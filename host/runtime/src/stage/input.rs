@@ -38,7 +38,9 @@ pub(super) fn read(run: &Live<'_>, name: &str, mut outlet: Outlet) -> Result<End
             // Behind the last row that is wanted nothing was read.
             let end = if rows + count as u64 == limit { chunk.origin.value(count - 1) } else { u64::MAX };
             let bad = chunk.bad.iter().filter(|bad| bad.origin < end);
-            leave_out(run, name, &dataset.files()[chunk.file as usize], bad, &mut unread)?;
+            // As it was called when the run began, wherever it goes on.
+            let called = &input.names[chunk.file as usize];
+            leave_out(run, name, called, bad, &mut unread)?;
             if count == 0 {
                 continue;
             }
@@ -48,7 +50,7 @@ pub(super) fn read(run: &Live<'_>, name: &str, mut outlet: Outlet) -> Result<End
                 && !seen.is_same(&batch).map_err(|error| RunError::unwritten("write to the run's folder", &error))?
             {
                 let last = chunk.origin.value(count - 1);
-                return Err(Stop::Failed(changed(name, &dataset.files()[chunk.file as usize], last)));
+                return Err(Stop::Failed(changed(name, called, last)));
             }
             rows += count as u64;
             tap.as_ref().map_or(Ok(()), |tap| tap.put_out(&batch))?;
