@@ -48,6 +48,8 @@ pub fn carry_out(
     }
     let unwritten = |error: io::Error| RunError::system("write to the work place", place.path(), &error);
     let folder = place.dir.make_dir(format!("{TASKS}/{id}"), 0o700).map_err(unwritten)?;
+    // What failed before may not fail now.
+    folder.remove_file(FAILED).map_err(unwritten)?;
     let attempt = format!("{ATTEMPT}{:016x}", std::hash::RandomState::new().build_hasher().finish());
     let done = attempted(&place, group, id, &attempt, bundled, settings).and_then(|manifest| {
         synced(&folder.dir(&attempt).map_err(unwritten)?).map_err(unwritten)?;
