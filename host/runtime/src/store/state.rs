@@ -97,9 +97,10 @@ fn is_made_folder(name: &Path) -> bool {
     )
 }
 
-/// Logs of steps are linked into the folders of later runs.
-fn is_log(name: &Path) -> bool {
-    name.starts_with("work") && name.extension().is_some_and(|extension| extension == "log")
+/// What may have a second name: logs of steps are linked into the folders of later runs, and a manifest into its place.
+fn may_have_two_names(name: &Path) -> bool {
+    let ends = |extension: &str| name.extension().is_some_and(|found| found == extension);
+    (name.starts_with("work") && ends("log")) || (name.starts_with("tasks") && ends("json"))
 }
 
 /// What is in a run's folder: files that a run makes, and what it does not.
@@ -111,7 +112,7 @@ pub(crate) struct Contents {
     pub(crate) only_here: u64,
     /// What no run makes, from the folder.
     pub(crate) strange: Vec<PathBuf>,
-    /// Where something else than a file or a folder stands, or a file that has a second name elsewhere and is not a log of a step.
+    /// Where something else than a file or a folder stands, or a file that has a second name elsewhere and may not.
     pub(crate) traps: Vec<(PathBuf, &'static str)>,
 }
 
@@ -155,7 +156,7 @@ impl Contents {
                     if let Some(file) = dir.metadata(&name)? {
                         self.bytes += file.len();
                         self.only_here += if file.nlink() == 1 { file.len() } else { 0 };
-                        if file.nlink() > 1 && !is_log(&place) {
+                        if file.nlink() > 1 && !may_have_two_names(&place) {
                             self.traps.push((place.clone(), "a file that has a second name elsewhere"));
                         }
                     }
