@@ -173,6 +173,11 @@ fn drivers_and_tasks_that_are_killed_are_followed_by_others() {
     let first = one("2.0000");
     assert!(first.status.success(), "{status}: {}", said(&first));
     assert_eq!(said(&one("2.0000")), "task 2.0000: done before\n");
+    // A kill in the middle of a commit leaves a manifest with two names.
+    let manifest = trial.path("run/tasks/2.0000/manifest.json");
+    let counts: Value = serde_json::from_slice(&fs::read(&manifest).unwrap()).unwrap();
+    let attempt = manifest.with_file_name(counts["attempt"].as_str().unwrap());
+    fs::hard_link(&manifest, attempt.join("manifest.json")).unwrap();
     let early = one("5.0000");
     assert!(said(&early).contains("that has not ended"), "{}", said(&early));
     assert_eq!(early.status.code(), Some(5));
