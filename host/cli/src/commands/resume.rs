@@ -2,9 +2,7 @@
 
 use std::process::ExitCode;
 
-use callboard_runtime::{
-    Allowed, Class, Run, RunState, RunSummary, Settings, is_work_place, run_plan, run_report,
-};
+use callboard_runtime::{Allowed, Class, Run, RunState, RunSummary, Settings, is_work_place, run_plan, run_report};
 
 use super::run::{Watched, standard_output};
 use crate::arguments::ResumeArguments;

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::{Command, ExitCode, Stdio};
 
 use callboard_bundled::BUNDLED;
-use callboard_runtime::{Driving, Engine, Local, Run, RunError, Settings};
+use callboard_runtime::{Class, Driving, Engine, Local, Run, RunError, Settings};
 
 use super::run::Watched;
 use crate::arguments::{On, ShownArguments, SubmitArguments};
@@ -15,6 +15,12 @@ use crate::pipeline::{Planned, interruptible, planned, settings};
 pub(crate) fn submit(arguments: &SubmitArguments) -> Result<ExitCode, Failure> {
     let Planned { pipeline, plan, components, base, file } = planned(&arguments.pipeline, arguments.load.into())?;
     let watched = Watched::begin(&arguments.shown)?;
+    if arguments.work.read_dir().is_ok_and(|mut entries| entries.next().is_some()) {
+        let work = quoted(&arguments.work);
+        let message = format!("the work place `{}` is not empty", arguments.work.display());
+        let help = format!("name a new one: --work DIR\nor continue it: callboard task {work} drive --on local=4");
+        return Err(Failure::other(Class::Pipeline, message).help(help));
+    }
     let settings = settings(base, arguments.work.clone(), interruptible()?)?
         .pipeline(file)
         .overwrite(arguments.overwrite)

@@ -5,7 +5,7 @@ use std::io::{self, ErrorKind, Read, Write};
 use std::path::Path;
 
 use callboard_io::beneath::Dir;
-use callboard_plan::{Feed, Group, Plan, Slicing, TaskId};
+use callboard_plan::{Feed, Group, Mode, Plan, Slicing, TaskId};
 use callboard_sandbox::cache_dir;
 use callboard_words::Setting;
 use serde::de::DeserializeOwned;
@@ -63,6 +63,14 @@ impl Run {
         if let Some(output) = run.plan.outputs().iter().find(|output| output.is_standard_output()) {
             let message = "tasks have no standard output";
             return Err(RunError::new(Class::Pipeline, message).in_output(&output.name).help("write a file"));
+        }
+        if let Some(server) =
+            run.plan.calls().iter().find_map(|(server, limits)| (limits.mode == Mode::Batch).then_some(server))
+        {
+            let message = format!("`{server}` is asked in offline batches, for which a run waits and tasks do not");
+            return Err(
+                RunError::new(Class::Pipeline, message).help("remove its `mode`, or run the pipeline in one process")
+            );
         }
         let sliced = sliced(&run, slices)?;
         let path = run.folder().to_owned();
