@@ -172,12 +172,13 @@ fn failure(error: &RunError) -> TaskFailure {
     }
 }
 
-const WORDS: [(Class, &str); 6] = [
+const WORDS: [(Class, &str); 7] = [
     (Class::Pipeline, "pipeline"),
     (Class::Data, "data"),
     (Class::Limit, "limit"),
     (Class::System, "system"),
     (Class::Interrupted, "interrupted"),
+    (Class::Waiting, "waiting"),
     (Class::Bug, "bug"),
 ];
 
