@@ -4,7 +4,7 @@
 //! 2. Transforms are sliced: by the files of their input, or by the batches of the spills that they read. Rows that are appended within the
 //!    stage, and outputs, are read back from spills by nodes apart, in the order of one machine.
 //! 3. What needs all rows is whole: a global step, a source, an input that the plan reads at most some rows of, a step that asks servers (its
-//!    limits hold in one process), one that writes files, one whose batches are cut anew, and a zip of which a branch comes from elsewhere.
+//!    limits hold in one process), one that writes files, one whose batches are recut, and a zip of which a branch comes from elsewhere.
 //!
 //! A group and its slices are decided by the plan and the sizes of the inputs' files alone, so a task has the same number wherever it is asked for.
 
@@ -178,7 +178,7 @@ impl Plan {
             }
             Node::Input(_) | Node::Intake(_) => false,
         };
-        // Of too few files, rows are read by tasks of their own, and then sliced.
+        // Rows of too few files are read by tasks of their own, and then sliced.
         let read_apart = |at: usize| match nodes[at] {
             Node::Input(name) => !is_even(slicing.files.get(name).map_or(&[], Vec::as_slice), slicing.slices),
             _ => false,

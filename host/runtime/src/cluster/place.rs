@@ -32,7 +32,7 @@ const MOST_SLICES: u64 = 9_999;
 pub enum Slices {
     /// At most this many.
     Number(u32),
-    /// As many as there are slices of about this many bytes in the files of all inputs.
+    /// Slices of about this many bytes of the files of all inputs.
     OfBytes(u64),
 }
 

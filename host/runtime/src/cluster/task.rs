@@ -100,7 +100,7 @@ fn attempted(
         base: place.recorded.base.clone(),
         pipeline: place.recorded.pipeline.clone(),
         run_folder: place.path().join(TASKS).join(id.to_string()).join(attempt),
-        // What stands in an output's place is the affair of whoever puts the outputs there.
+        // What stands in an output's place is checked by whoever puts the outputs there.
         overwrite: true,
         limit: place.recorded.limit,
         max_spill: place.recorded.max_spill,

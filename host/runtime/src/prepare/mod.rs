@@ -226,7 +226,7 @@ impl Prepared {
         &self.checked.ways[reader]
     }
 
-    /// Of an input, some files alone are to be read.
+    /// Some files of an input alone are to be read.
     pub(crate) fn read_some_files(&mut self, input: &str, files: Range<usize>) {
         let input = self.checked.inputs.get_mut(input).expect("a plan names its own inputs");
         input.dataset = input.dataset.take().map(|dataset| dataset.some_files(files));

@@ -64,7 +64,7 @@ impl Spill {
         }
     }
 
-    /// The spill that a frame lies in, and its place there, if that is another one.
+    /// The spill that a frame lies in and its place there, if it does not lie in this one.
     pub(super) fn elsewhere(&self, frame: usize) -> Option<(&Spill, usize)> {
         let part = self.parts.get(self.frames[frame].0)?;
         Some((&part.spill, frame - part.first + part.from))
