@@ -103,8 +103,15 @@ fn reaches(imports: &Imports, from: &str, to: &str) -> bool {
 
 /// Where the runtime may make types into text and back: what a run reads again is in one room, under one number. The others are
 /// written for people and programs.
-const WRITTEN: &[&str] =
-    &["store/records/", "tell/diff.rs", "tell/report.rs", "tell/runs.rs", "tell/stats.rs", "tell/tasks.rs", "rejects.rs"];
+const WRITTEN: &[&str] = &[
+    "store/records/",
+    "tell/diff.rs",
+    "tell/report.rs",
+    "tell/runs.rs",
+    "tell/stats.rs",
+    "tell/tasks.rs",
+    "rejects.rs",
+];
 
 #[test]
 fn what_lies_on_the_disk_stands_in_one_room() {
