@@ -289,6 +289,20 @@ fn parquet_is_fetched_once_in_few_requests() {
     assert!(requests.len() <= 2 + bytes.len().div_ceil(2 << 20), "{requests:?}");
 }
 
+/// What says where the batches are, and what they hold, is fetched without them.
+#[test]
+fn the_batches_of_an_arrow_file_are_looked_at_without_their_rows() {
+    let server = S3::start();
+    let bytes = written("x.arrow", &some_rows(24_000));
+    server.put("x.arrow", &bytes);
+    let dataset = Dataset::open(&spec(&server, &["s3://b/x.arrow"])).unwrap();
+    let sent = server.state().sent;
+    assert!(sent <= 640 << 10, "{sent} bytes for the schema of {}", bytes.len());
+    let rows: usize =
+        dataset.read(BatchPolicy { rows: 1000, bytes: 1 << 20 }).map(|chunk| chunk.unwrap().rows.num_rows()).sum();
+    assert_eq!(rows, 24_000);
+}
+
 #[test]
 fn web_servers_need_not_know_ranges() {
     let (server, rows) = (S3::start(), some_rows(5_000));

@@ -6,7 +6,7 @@
 use std::io::{self, Read, Seek, SeekFrom};
 
 use arrow::ipc::reader::read_footer_length;
-use arrow::ipc::{CompressionType, Endianness, RecordBatch, Schema, root_as_footer, root_as_message};
+use arrow::ipc::{Block, CompressionType, Endianness, RecordBatch, Schema, root_as_footer, root_as_message};
 
 use super::joined;
 use crate::error::IoError;
@@ -117,6 +117,10 @@ fn whole_file(file: &mut Opened, spec: &InputSpec) -> Result<Announced, Fault> {
         return Err(joined::error("Arrow").into());
     }
     let mut announced = Announced { rows: Some(0), ..Default::default() };
+    // Side by side: where a request takes long, one after another would take that for each block.
+    let head =
+        |block: &Block| size(block.offset())..size(block.offset()).saturating_add(size(block.metaDataLength().into()));
+    file.will_read(|| blocks().map(head).collect(), false)?;
     for block in blocks() {
         spec.stop.check()?;
         let (begin, head) = (size(block.offset()), size(block.metaDataLength().into()));
@@ -129,6 +133,7 @@ fn whole_file(file: &mut Opened, spec: &InputSpec) -> Result<Announced, Fault> {
             Err(wrong) => return Err(wrong),
         }
     }
+    file.will_not_read_again(1);
     Ok(announced)
 }
 
