@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, BooleanArray, Float64Array, Int32Array, RecordBatch, StringArray};
-use callboard_io::{Added, BatchPolicy, Dataset, InputSpec, IoError};
+use callboard_io::{Added, BatchPolicy, InputSpec, IoError};
 
 use crate::bench::{Bench, column, join};
+use crate::both;
 
 fn chunks(spec: &InputSpec, rows: usize) -> Result<Vec<callboard_io::Chunk>, IoError> {
-    Dataset::open(spec)?.read(BatchPolicy { rows, bytes: 1 << 20 }).collect()
+    both::rows(spec, BatchPolicy { rows, bytes: 1 << 20 })
 }
 
 fn two_files() -> Bench {
@@ -58,7 +59,7 @@ fn columns_are_added_behind_those_of_the_files() {
     ];
     let add = add.map(|(name, value)| (name.to_owned(), value)).to_vec();
     let spec = InputSpec { add, rows_per_file: Some(3), ..bench.spec(&["a.jsonl", "sub/*.jsonl"], &[]) };
-    let dataset = Dataset::open(&spec).unwrap();
+    let dataset = both::open(&spec).unwrap();
     let names: Vec<_> = dataset.schema().fields().iter().map(|field| field.name().clone()).collect();
     assert_eq!(names, ["n", "from", "line", "dump", "i", "f", "b"]);
     for batch in [2, 100] {
@@ -72,7 +73,7 @@ fn columns_are_added_behind_those_of_the_files() {
         assert_eq!(["dump", "i", "f", "b"].map(|name| column(&rows, name)[5].clone()), ["CC", "-1", "0.5", "true"]);
     }
     let spec = InputSpec { add: vec![("n".into(), Added::Line)], ..bench.spec(&["a.jsonl"], &[]) };
-    let (message, help) = bench.words(&Dataset::open(&spec).unwrap_err());
+    let (message, help) = bench.words(&both::open(&spec).unwrap_err());
     assert_eq!(message, "the column `n` is there already");
     assert!(help.contains("another name"), "{help}");
 }
@@ -90,7 +91,7 @@ fn folders_that_are_called_as_hive_does_are_columns() {
         (vec!["de/at".into(), "en".into()], vec!["∅".into(), "2024-01-01".into()])
     );
     bench.put("data/lang=fr/x.jsonl", "{\"n\":1}\n");
-    let (message, _) = bench.words(&Dataset::open(&spec).unwrap_err());
+    let (message, _) = bench.words(&both::open(&spec).unwrap_err());
     assert!(message.contains("its folders have `lang=…`, and those of `"), "{message}");
     // Folders that a path leaves again are none of the file's; what is no text is no value.
     let spec = InputSpec { hive: true, ..bench.spec(&["data/lang=en/day=2024-01-01/../../lang=fr/x.jsonl"], &[]) };
@@ -98,10 +99,10 @@ fn folders_that_are_called_as_hive_does_are_columns() {
     assert_eq!((column(&fr, "lang"), fr.num_columns()), (vec!["fr".into()], 2));
     bench.put("odd/k=%FF/x.jsonl", "{\"n\":1}\n");
     let spec = InputSpec { hive: true, ..bench.spec(&["odd/*/x.jsonl"], &[]) };
-    assert!(Dataset::open(&spec).unwrap_err().to_string().contains("is not UTF-8, and `hive`"));
+    assert!(both::open(&spec).unwrap_err().to_string().contains("is not UTF-8, and `hive`"));
     let none = two_files();
     let spec = InputSpec { hive: true, ..none.spec(&["a.jsonl"], &[]) };
-    assert!(Dataset::open(&spec).unwrap_err().to_string().contains("there are none in the paths"));
+    assert!(both::open(&spec).unwrap_err().to_string().contains("there are none in the paths"));
 }
 
 /// What is added counts where batches are cut.
@@ -114,7 +115,7 @@ fn long_values_that_are_added_make_batches_small() {
     assert!(chunks.iter().all(|chunk| chunk.rows.num_rows() <= 10), "1 MiB has room for ten");
     assert_eq!(chunks.iter().map(|chunk| chunk.rows.num_rows()).sum::<usize>(), 100);
     let types = [("long".to_owned(), "string".to_owned())].into();
-    let error = Dataset::open(&InputSpec { types, ..spec }).unwrap_err();
+    let error = both::open(&InputSpec { types, ..spec }).unwrap_err();
     assert!(error.to_string().contains("`long`"), "{error}");
 }
 
@@ -128,7 +129,7 @@ fn keys_of_one_format_are_refused_elsewhere() {
         (InputSpec { delimiter: Some(b';'), ..spec }, "`delimiter` is for csv only, and this is jsonl"),
     ];
     for (spec, message) in specs {
-        assert_eq!(bench.words(&Dataset::open(&spec).unwrap_err()).0, format!("`a.jsonl`: {message}"));
+        assert_eq!(bench.words(&both::open(&spec).unwrap_err()).0, format!("`a.jsonl`: {message}"));
     }
 }
 
@@ -158,7 +159,7 @@ fn files_of_a_union_may_lack_columns() {
     for end in ["csv", "parquet", "arrow"] {
         let names = ["a", "b", "c"].map(|name| format!("{name}.{end}"));
         let spec = bench.spec(&names.each_ref().map(String::as_str), &[]);
-        let (message, help) = bench.words(&Dataset::open(&spec).unwrap_err());
+        let (message, help) = bench.words(&both::open(&spec).unwrap_err());
         assert!(help.contains("union = true"), "{message}: {help}");
         let spec = InputSpec { union: true, ..spec };
         for batch in [1, 100] {
@@ -172,5 +173,5 @@ fn files_of_a_union_may_lack_columns() {
     }
     let mut few = InputSpec { union: true, ..bench.spec(&["a.csv", "b.csv"], &[]) };
     few.limits.columns = 2;
-    assert_eq!(Dataset::open(&few).unwrap_err().kind(), callboard_io::ErrorKind::Limit);
+    assert_eq!(both::open(&few).unwrap_err().kind(), callboard_io::ErrorKind::Limit);
 }

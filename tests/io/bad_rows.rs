@@ -3,9 +3,10 @@
 use callboard_io::{BadRow, BatchPolicy, Chunk, Dataset, ErrorKind, Format, InputSpec, IoError, OnBadRow};
 
 use crate::bench::{Bench, gz, join, types};
+use crate::both;
 
 fn read(spec: &InputSpec, rows: usize) -> Result<Vec<Chunk>, IoError> {
-    Dataset::open(spec)?.read(BatchPolicy { rows, bytes: 1 << 20 }).collect()
+    both::rows(spec, BatchPolicy { rows, bytes: 1 << 20 })
 }
 
 fn rejecting(bench: &Bench, path: &str, declared: &[(&str, &str)]) -> InputSpec {

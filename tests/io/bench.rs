@@ -10,6 +10,8 @@ use arrow::util::display::{ArrayFormatter, FormatOptions};
 use callboard_io::beneath::Dir;
 use callboard_io::{BatchPolicy, Chunk, Dataset, InputSpec, IoError, OutputSpec, Staged, Writer, check_writable};
 
+use crate::both;
+
 pub(crate) const POLICY: BatchPolicy = BatchPolicy { rows: 8192, bytes: 1 << 20 };
 
 pub(crate) struct Bench {
@@ -67,7 +69,7 @@ impl Bench {
     }
 
     pub(crate) fn open(&self, paths: &[&str]) -> Result<Dataset, IoError> {
-        Dataset::open(&self.spec(paths, &[]))
+        both::open(&self.spec(paths, &[]))
     }
 
     pub(crate) fn read(&self, paths: &[&str]) -> Result<Vec<Chunk>, IoError> {
@@ -75,7 +77,7 @@ impl Bench {
     }
 
     pub(crate) fn read_as(&self, paths: &[&str], types: &[(&str, &str)]) -> Result<Vec<Chunk>, IoError> {
-        Dataset::open(&self.spec(paths, types))?.read(POLICY).collect()
+        both::rows(&self.spec(paths, types), POLICY)
     }
 
     /// The error, in words, with the folder left out of them; and its help.

@@ -11,6 +11,7 @@ use parquet::arrow::ArrowWriter;
 use parquet::file::properties::WriterProperties;
 
 use crate::bench::{Bench, POLICY, column, join, show, types};
+use crate::both;
 
 fn ipc_file(batches: &[RecordBatch]) -> Vec<u8> {
     let mut writer = FileWriter::try_new(Vec::new(), &batches[0].schema()).unwrap();
@@ -123,7 +124,7 @@ fn rows_are_numbered_and_batches_cut_whatever_the_file_is_cut_into() {
     bench.put("e.parquet", parquet(&parts(13), 777));
     let policy = BatchPolicy { rows: 1000, bytes: 40_000 };
     let read = |name: &str| {
-        let chunks: Vec<_> = bench.open(&[name]).unwrap().read(policy).map(Result::unwrap).collect();
+        let chunks: Vec<_> = both::rows(&bench.spec(&[name], &[]), policy).unwrap();
         assert_eq!(join(&chunks), whole, "{name}");
         let origins: Vec<_> = chunks.iter().flat_map(|chunk| chunk.origin.values().to_vec()).collect();
         assert_eq!(origins, (1..=10_000).collect::<Vec<u64>>(), "{name}");
@@ -141,7 +142,7 @@ fn a_batch_holds_about_what_the_policy_says() {
     let rows = numbers(0..10_000);
     let bench = Bench::with("a.arrow", ipc_file(&[rows]));
     let policy = BatchPolicy { rows: 8192, bytes: 64 << 10 };
-    let chunks: Vec<_> = bench.open(&["a.arrow"]).unwrap().read(policy).map(Result::unwrap).collect();
+    let chunks: Vec<_> = both::rows(&bench.spec(&["a.arrow"], &[]), policy).unwrap();
     for chunk in &chunks[..chunks.len() - 1] {
         let text: usize = column(&chunk.rows, "text").iter().map(String::len).sum();
         let items: usize = chunk.rows["lists"].as_list::<i32>().iter().flatten().map(|list| list.len()).sum();

@@ -2,9 +2,10 @@
 
 use std::io::Write;
 
-use callboard_io::{Dataset, InputLimits, InputSpec};
+use callboard_io::{InputLimits, InputSpec};
 
 use crate::bench::{Bench, POLICY, column, gz, join, zst};
+use crate::both;
 
 /// With a window, as `zstd --long` does it.
 fn long(text: &str, log: u32) -> Vec<u8> {
@@ -39,7 +40,7 @@ fn windows_are_read_up_to_the_limit() {
         assert_eq!(help, format!("under `[inputs.docs]`: limits = {{ window = \"{key}\" }}"));
         let limits = InputLimits { window: 1 << log, ..Default::default() };
         let spec = InputSpec { limits, ..bench.spec(&["in.jsonl.zst"], &[]) };
-        let chunks: Vec<_> = Dataset::open(&spec).unwrap().read(POLICY).map(Result::unwrap).collect();
+        let chunks: Vec<_> = both::rows(&spec, POLICY).unwrap();
         assert_eq!(column(&join(&chunks), "a"), ["1"]);
     }
     // More than zstd itself can: no key helps.

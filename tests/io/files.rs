@@ -3,6 +3,7 @@
 use callboard_io::{BatchPolicy, Chunk, Dataset, ErrorKind, Format, InFile, InputSpec};
 
 use crate::bench::{Bench, POLICY, column, gz, join, zst};
+use crate::both;
 
 fn names(dataset: &Dataset) -> Vec<String> {
     dataset.files().iter().map(|file| file.file_name().unwrap().to_string_lossy().into_owned()).collect()
@@ -179,7 +180,7 @@ fn the_help_for_paths_fixes_them() {
         bench.put(name, text);
         assert!(bench.error(&[name], &[]).1.contains("if the file is one array of objects: format = \"json\""));
         let spec = InputSpec { format: Some(Format::Json), ..bench.spec(&[name], &[]) };
-        assert_eq!(Dataset::open(&spec).unwrap().schema().fields().len(), 1);
+        assert_eq!(both::open(&spec).unwrap().schema().fields().len(), 1);
     }
     bench.put("long.jsonl", "{\n\"a\": 1\n}\n");
     assert!(bench.error(&["long.jsonl"], &[]).1.contains("jq -c . OLD.json > NEW.jsonl"));
@@ -194,7 +195,7 @@ fn the_extension_says_the_format_unless_the_pipeline_does() {
     assert_eq!(help, format!("say which: format = {}", formats.map(|name| format!("\"{name}\"")).join(" or ")));
     let mut spec = bench.spec(&["a.dat"], &[]);
     spec.format = Some("jsonl".parse().unwrap());
-    assert_eq!(Dataset::open(&spec).unwrap().format(), Format::Jsonl);
+    assert_eq!(both::open(&spec).unwrap().format(), Format::Jsonl);
     let unknown = "yaml".parse::<Format>().unwrap_err();
     assert_eq!(
         (unknown.to_string().as_str(), unknown.help()),

@@ -4,9 +4,10 @@ use std::io::Write;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, AsArray, RecordBatch};
-use callboard_io::{Dataset, ErrorKind, InFile, is_json};
+use callboard_io::{ErrorKind, InFile, is_json};
 
 use crate::bench::{Bench, POLICY, column, join, types};
+use crate::both;
 
 /// A thousand rows of one kind, and then the line in question: past what the sample sees.
 fn late(usual: &str, line: &str) -> Bench {
@@ -336,7 +337,7 @@ fn no_rows_have_a_schema_all_the_same() {
         let bench = Bench::with("in.jsonl", text);
         let dataset = bench.open(&["in.jsonl"]).unwrap();
         assert_eq!((dataset.schema().fields().len(), dataset.read(POLICY).count()), (0, 0));
-        let declared = Dataset::open(&bench.spec(&["in.jsonl"], &[("a", "int64"), ("b", "json")])).unwrap();
+        let declared = both::open(&bench.spec(&["in.jsonl"], &[("a", "int64"), ("b", "json")])).unwrap();
         assert_eq!(types(&declared.schema()), ["a: Int64", "b: Utf8"]);
     }
 }

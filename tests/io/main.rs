@@ -8,6 +8,7 @@ mod bench;
 mod beneath;
 mod binary;
 mod bombs;
+mod both;
 mod bounds;
 mod checksums;
 mod compressed;

@@ -5,10 +5,11 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use arrow::array::*;
 use arrow::ipc::writer::{FileWriter, StreamWriter};
-use callboard_io::{BatchPolicy, Dataset, ErrorKind, Format, InputSpec, Stop};
+use callboard_io::{BatchPolicy, ErrorKind, Format, InputSpec, Stop};
 use parquet::arrow::ArrowWriter;
 
 use crate::bench::{Bench, POLICY, column, gz, join, zst};
+use crate::both;
 
 fn rows(count: i64) -> RecordBatch {
     RecordBatch::try_from_iter([("n", Arc::new(Int64Array::from_iter_values(0..count)) as ArrayRef)]).unwrap()
@@ -33,7 +34,7 @@ fn stream(rows: &RecordBatch) -> Vec<u8> {
 }
 
 fn read(spec: &InputSpec) -> Vec<String> {
-    let chunks: Vec<_> = Dataset::open(spec).unwrap().read(POLICY).collect::<Result<_, _>>().unwrap();
+    let chunks: Vec<_> = both::rows(spec, POLICY).unwrap();
     column(&join(&chunks), "n")
 }
 
@@ -53,7 +54,7 @@ fn a_file_of_another_format_is_named_and_read_as_help_says() {
         for name in ["in.parquet", "in.arrow", "in.feather", "in.csv", "in.jsonl"] {
             let bench = Bench::with(name, &bytes);
             let spec = bench.spec(&[name], &[]);
-            let Err(error) = Dataset::open(&spec) else {
+            let Err(error) = both::open(&spec) else {
                 // What is read is what the name says.
                 assert_eq!(read(&spec), ["0", "1"], "{is} as {name}");
                 continue;
@@ -101,7 +102,7 @@ fn a_header_of_another_delimiter_is_no_name() {
     let with = |name: &str, text: &str, delimiter: Option<u8>| {
         let bench = Bench::with(name, text);
         let spec = InputSpec { delimiter, ..bench.spec(&[name], &[]) };
-        let read = Dataset::open(&spec).and_then(|dataset| dataset.read(POLICY).collect::<Result<Vec<_>, _>>());
+        let read = both::rows(&spec, POLICY);
         read.map(|chunks| join(&chunks)).map_err(|error| bench.words(&error))
     };
     let cases = [
@@ -183,7 +184,7 @@ fn reading_binary_files_stops_when_it_is_asked_to() {
         let stop = Stop::when(move || counted.fetch_add(1, Ordering::Relaxed) >= most.load(Ordering::Relaxed));
         let spec = InputSpec { stop, ..bench.spec(&[name], &[]) };
         let policy = BatchPolicy { rows: 100, bytes: 1 << 20 };
-        let dataset = Dataset::open(&spec).unwrap();
+        let dataset = both::open(&spec).unwrap();
         let opened = asked.swap(0, Ordering::Relaxed);
         assert_eq!(dataset.read(policy).filter(Result::is_ok).count(), 1_000, "{name}");
         let whole = asked.load(Ordering::Relaxed);

@@ -5,12 +5,12 @@ use arrow::datatypes::DataType;
 use callboard_io::{BatchPolicy, Dataset, ErrorKind, Format, InputSpec, IoError, TextRow};
 
 use crate::bench::{Bench, POLICY, column, gz, join, zst};
+use crate::both;
 
 fn rows(spec: &InputSpec) -> Result<RecordBatch, IoError> {
-    let dataset = Dataset::open(spec)?;
-    let chunks: Vec<_> = dataset.read(POLICY).collect::<Result<_, _>>()?;
+    let chunks = both::rows(spec, POLICY)?;
     Ok(match chunks.is_empty() {
-        true => RecordBatch::new_empty(dataset.schema()),
+        true => RecordBatch::new_empty(Dataset::open(spec)?.schema()),
         false => join(&chunks),
     })
 }
@@ -143,7 +143,7 @@ fn plain_text_has_a_row_for_each_line_or_file() {
     let spec = bench.spec(&["a.txt", "b.txt.gz"], &[]);
     let all = rows(&spec).unwrap();
     assert_eq!(column(&all, "text"), ["one", "", "two \"x\",\tüß", "last", ""]);
-    let chunks: Vec<_> = Dataset::open(&spec).unwrap().read(POLICY).map(Result::unwrap).collect();
+    let chunks: Vec<_> = both::rows(&spec, POLICY).unwrap();
     assert_eq!(chunks[0].origin.values().to_vec(), [1, 2, 3, 4]);
     let whole = InputSpec { row: TextRow::File, ..spec };
     assert_eq!(column(&rows(&whole).unwrap(), "text"), ["one\r\n\ntwo \"x\",\tüß\nlast", "\n"]);
@@ -200,7 +200,7 @@ fn a_record_of_the_web_is_a_row() {
     }
     // However batches are cut.
     let bench = Bench::with("in.warc", RECORDS.repeat(50));
-    let dataset = Dataset::open(&bench.spec(&["in.warc"], &[])).unwrap();
+    let dataset = both::open(&bench.spec(&["in.warc"], &[])).unwrap();
     let chunks: Vec<_> = dataset.read(BatchPolicy { rows: 7, bytes: 300 }).map(Result::unwrap).collect();
     let numbers: Vec<u64> = chunks.iter().flat_map(|chunk| chunk.origin.values().to_vec()).collect();
     assert_eq!(numbers, (1..=100).collect::<Vec<_>>());
@@ -300,5 +300,5 @@ fn a_json_file_of_lines_is_read_as_lines() {
         assert_eq!(bench.read(&["other.json"]).is_ok(), is_read, "{text}");
     }
     let given = InputSpec { format: Some(Format::Json), ..bench.spec(&["documents.json"], &[]) };
-    assert!(Dataset::open(&given).is_err());
+    assert!(both::open(&given).is_err());
 }

@@ -6,9 +6,10 @@ use arrow::array::*;
 use arrow::buffer::{NullBuffer, OffsetBuffer};
 use arrow::compute::cast;
 use arrow::datatypes::*;
-use callboard_io::{Dataset, json_field};
+use callboard_io::json_field;
 
 use crate::bench::{Bench, POLICY, column, join};
+use crate::both;
 
 fn numbers(data_type: DataType) -> ArrayRef {
     let numbers = Int64Array::from(vec![Some(1), None, Some(100)]);
@@ -194,7 +195,7 @@ fn csv_comes_back_as_it_went_but_for_empty_strings() {
     let bench = Bench::new();
     for name in ["a.csv", "a.tsv.gz"] {
         bench.write(name, std::slice::from_ref(&all)).unwrap();
-        let dataset = Dataset::open(&bench.spec(&[name], &[("when", "timestamp")])).unwrap();
+        let dataset = both::open(&bench.spec(&[name], &[("when", "timestamp")])).unwrap();
         let back = join(&dataset.read(POLICY).map(Result::unwrap).collect::<Vec<_>>());
         assert_eq!(column(&back, "text"), ["a,\"b\"\nc", "∅", "∅", " x "]);
         assert_eq!((&back["number"], &back["when"]), (&all["number"], &all["when"]), "{name}");

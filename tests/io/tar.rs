@@ -1,8 +1,9 @@
 //! Archives of samples, as WebDataset has them.
 
-use callboard_io::{BatchPolicy, Chunk, Dataset, InputSpec, IoError, OnBadRow};
+use callboard_io::{BatchPolicy, Chunk, InputSpec, IoError, OnBadRow};
 
 use crate::bench::{Bench, column, gz, join, types, zst};
+use crate::both;
 
 type Files<'a> = &'a [(&'a str, &'a [u8])];
 
@@ -22,7 +23,7 @@ fn add(builder: &mut tar::Builder<Vec<u8>>, name: &str, bytes: &[u8]) {
 }
 
 fn read(spec: &InputSpec) -> Result<Vec<Chunk>, IoError> {
-    Dataset::open(spec)?.read(BatchPolicy { rows: 2, bytes: 1 << 20 }).collect()
+    both::rows(spec, BatchPolicy { rows: 2, bytes: 1 << 20 })
 }
 
 fn error(spec: &InputSpec) -> String {
