@@ -42,6 +42,7 @@ mod parts;
 mod places;
 mod planted;
 mod profile;
+mod real_stores;
 mod references;
 mod rejects;
 mod report;

@@ -1,13 +1,12 @@
 //! Runs that read from a store and write to one: killed at any request, they end as one that nobody touched, and leave nothing behind.
 
 use std::fs;
-use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::net::TcpStream;
+use std::path::Path;
+use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rustls::crypto::ring;
 use rustls::pki_types::pem::PemObject;
@@ -19,7 +18,7 @@ use crate::bench::lines;
 use crate::s3::{Fault, Request, S3};
 use crate::trial::{Trial, ended, killed_when, was_killed};
 
-const PIPELINE: &str = r#"
+pub(crate) const PIPELINE: &str = r#"
 callboard = 1
 
 [inputs.docs]
@@ -39,8 +38,8 @@ path = "out/here.csv"
 "#;
 
 /// What nobody may see.
-const KEY: &str = "KEYOFTHETEST";
-const SECRET: &str = "SECRETOFTHETEST";
+pub(crate) const KEY: &str = "KEYOFTHETEST";
+pub(crate) const SECRET: &str = "SECRETOFTHETEST";
 
 pub(crate) struct Stage {
     pub(crate) server: S3,
@@ -185,6 +184,27 @@ fn a_run_that_cannot_be_resumed_leaves_no_upload_when_it_fails() {
     assert!(!status.success(), "{}", trial.said());
     assert_eq!(stage.server.state().uploads.len(), 0);
     assert!(stage.take(&trial).is_empty());
+}
+
+/// As a rule of the bucket does that ends old uploads, or another run that writes there.
+#[test]
+fn an_upload_that_somebody_has_ended_is_sent_again() {
+    let stage = Stage::new(10, 100);
+    let trial = stage.trial(PIPELINE);
+    stage.finish(&trial);
+    let right = stage.take(&trial);
+    let (trial, state) = (stage.trial(PIPELINE), stage.server.state.clone());
+    let ended_once = AtomicUsize::new(0);
+    stage.server.fault(move |request| {
+        let completes = request.method == "POST" && request.query.contains_key("uploadId");
+        if completes && ended_once.fetch_add(1, Ordering::Relaxed) == 0 {
+            state.lock().unwrap().uploads.clear();
+        }
+        None
+    });
+    stage.finish(&trial);
+    stage.server.right();
+    assert!(stage.take(&trial) == right);
 }
 
 #[test]
@@ -364,78 +384,4 @@ fn googles_store_is_read_and_written() {
     let status = ended(stage.go_on(&trial).env("GOOGLE_SERVICE_ACCOUNT", &key).spawn().unwrap());
     assert!(status.success(), "{}", trial.said());
     assert!(stage.take(&trial) == right);
-}
-
-/// A real server, where it is installed: `cargo xtask python` gets it.
-#[test]
-#[allow(clippy::print_stderr, reason = "what is skipped is said")]
-fn a_real_server_takes_the_same_requests() {
-    let installed = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/toolchains/python/bin/python");
-    let python = std::env::var_os("PYTHON").map_or(installed, PathBuf::from);
-    let there = Command::new(&python).args(["-c", "import moto.server"]).output();
-    if !there.is_ok_and(|ended| ended.status.success()) {
-        eprintln!("SKIPPED: 1 store, moto, is not here: `cargo xtask python` gets it");
-        return;
-    }
-    let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let arguments = ["-m", "moto.server", "-H", "127.0.0.1", "-p", &free.port().to_string()];
-    let mut command = Command::new(&python);
-    let server = command.args(arguments).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-    let _ends = Ends(server);
-    let began = Instant::now();
-    while TcpStream::connect(free).is_err() {
-        assert!(began.elapsed() < Duration::from_secs(120), "moto does not listen");
-        std::thread::sleep(Duration::from_millis(50));
-    }
-    ask(free, "PUT", "/docs", b"");
-    let folder = tempfile::tempdir().unwrap();
-    for file in 0..3 {
-        let rows = (0..400).map(|id| json!({"id": 3 * id + file, "text": format!("{id} ").repeat(8_000)}));
-        let rows = lines(rows);
-        ask(free, "PUT", &format!("/docs/in/part%20{file}%2B.jsonl"), rows.as_bytes());
-        fs::write(folder.path().join(format!("part {file}+.jsonl")), rows).unwrap();
-    }
-    let local = PIPELINE.replace("s3://b/in/*.jsonl", "data/*.jsonl").replace("s3://b/", "");
-    let here = Trial::new(folder.path().join("here"), &local, folder.path());
-    here.finish();
-    let right = here.outputs();
-
-    let far = Trial::new(folder.path().join("far"), &PIPELINE.replace("s3://b/", "s3://docs/"), folder.path());
-    let mut run = far.go_on();
-    run.env("AWS_ACCESS_KEY_ID", KEY).env("AWS_SECRET_ACCESS_KEY", SECRET).env("AWS_REGION", "us-east-1");
-    run.env("AWS_ENDPOINT_URL", format!("http://{free}"));
-    let status = ended(run.spawn().unwrap());
-    assert!(status.success(), "{}", far.said());
-    for name in ["lines.jsonl", "table.parquet"] {
-        assert!(ask(free, "GET", &format!("/docs/out/{name}"), b"") == right[name], "{name}");
-    }
-    let uploads = String::from_utf8(ask(free, "GET", "/docs?uploads", b"")).unwrap();
-    assert!(!uploads.contains("<UploadId>"), "{uploads}");
-}
-
-struct Ends(Child);
-
-impl Drop for Ends {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-/// Asks a server that checks no signature; the body of its answer.
-fn ask(server: SocketAddr, method: &str, path: &str, body: &[u8]) -> Vec<u8> {
-    let mut stream = TcpStream::connect(server).unwrap();
-    let credential =
-        "AWS4-HMAC-SHA256 Credential=a/20261129/us-east-1/s3/aws4_request, SignedHeaders=host, Signature=b";
-    let length = body.len();
-    let head = format!(
-        "{method} {path} HTTP/1.1\r\nhost: {server}\r\nauthorization: {credential}\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n"
-    );
-    stream.write_all(head.as_bytes()).unwrap();
-    stream.write_all(body).unwrap();
-    let mut answer = Vec::new();
-    stream.read_to_end(&mut answer).unwrap();
-    let end = answer.windows(4).position(|bytes| bytes == b"\r\n\r\n").unwrap();
-    assert!(answer.starts_with(b"HTTP/1.1 200"), "{}", String::from_utf8_lossy(&answer[..end]));
-    answer.split_off(end + 4)
 }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 use std::time::Instant;
 
-use crate::{Result, command, dependencies, guests, languages, python};
+use crate::{Result, command, dependencies, guests, languages, python, stores};
 
 /// The name of a check, and the check.
 type Check = (&'static str, fn(&Path) -> End);
@@ -22,7 +22,7 @@ const CHECKS: &str = "tests/checks.toml";
 
 /// Runs all checks, and sums them up.
 pub(crate) fn run(root: &Path) -> Result<ExitCode> {
-    let checks: [Check; 10] = [
+    let checks: [Check; 11] = [
         ("format", |root| cargo_check(root, &["fmt", "--all", "--check"], &[])),
         ("contract", |root| crate::contract::check(root).map_or_else(End::Failed, |()| End::Passed)),
         ("guests", |root| guests::build(root, guests::Which::All).map_or_else(End::Failed, |_| End::Passed)),
@@ -31,9 +31,10 @@ pub(crate) fn run(root: &Path) -> Result<ExitCode> {
         }),
         ("languages", |root| languages::check(root).map_or_else(End::Failed, |()| End::Passed)),
         ("python", |root| python::environment(root).map_or_else(End::Skipped, |()| End::Passed)),
+        ("stores", |root| stores::environment(root).map_or_else(End::Skipped, |()| End::Passed)),
         ("tests", |root| {
             let arguments = ["test", "--release", "--config", CHECKS, "--workspace", "--no-fail-fast"];
-            // A language that is not here is reported at the end.
+            // A language or a store that is not here is reported at the end.
             cargo_check(root, &arguments, &[("LANGUAGE", "present")])
         }),
         ("documentation", |root| {
@@ -67,7 +68,7 @@ pub(crate) fn run(root: &Path) -> Result<ExitCode> {
     }
     let unreached = checks.len() - passed - failed - skipped;
     if failed == 0 {
-        println!("{}", languages::summary(root)?);
+        println!("{}\n{}", languages::summary(root)?, stores::summary(root)?);
     }
     if unreached > 0 {
         eprintln!("{unreached} checks were not reached");

@@ -21,6 +21,7 @@ mod dist;
 mod guests;
 mod languages;
 mod python;
+mod stores;
 mod suites;
 mod toolchain;
 
@@ -38,6 +39,7 @@ usage: cargo xtask COMMAND
   dist [ARGS]   build the packages that people install, to target/packages (--to FOLDER)
   languages     get the toolchains of all languages, and run the SDKs' own tests
   python        build the Python package to target/python, and get what its tests use
+  stores        get the servers of stores that the tests use
   suites ARGS   build the host, and run other people's test suites through it: --at FOLDER, --python PATH, --only PART
   test          run every check: format, clippy, languages, tests, documentation, licences
 ";
@@ -69,6 +71,7 @@ fn try_main() -> Result<ExitCode> {
         Some((command, arguments)) if command == "dist" => dist::run(root, arguments),
         Some((command, [])) if command == "bindings" => bindings::write(root).map(|()| ExitCode::SUCCESS),
         Some((command, [])) if command == "python" => python::run(root).map(|()| ExitCode::SUCCESS),
+        Some((command, [])) if command == "stores" => stores::environment(root).map(|()| ExitCode::SUCCESS),
         Some((command, [])) if command == "languages" => languages::check(root).map(|()| ExitCode::SUCCESS),
         _ => {
             eprint!("{USAGE}");

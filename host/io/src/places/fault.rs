@@ -103,6 +103,9 @@ fn fix(answered: &Answered, address: &Address, doing: Doing) -> (ErrorKind, Opti
         (_, "InvalidAccessKeyId" | "SignatureDoesNotMatch" | "InvalidSecurity" | "AuthFailure", _) => {
             "check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or the profile that AWS_PROFILE names"
         }
+        (_, "AuthenticationFailed" | "InvalidAuthenticationInfo", _) => {
+            "check AZURE_STORAGE_ACCOUNT_NAME and AZURE_STORAGE_ACCOUNT_KEY, or AZURE_STORAGE_SAS_TOKEN, and this machine's clock"
+        }
         (_, "ExpiredToken" | "TokenRefreshRequired" | "InvalidToken", _) => {
             "get new credentials (such as `aws sso login`), and run again"
         }

@@ -5,14 +5,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey};
-use object_store::azure::MicrosoftAzureBuilder;
+use object_store::azure::{AzureConfigKey, MicrosoftAzureBuilder};
 use object_store::client::{HttpConnector, HttpRequest, HttpRequestBody};
-use object_store::gcp::GoogleCloudStorageBuilder;
+use object_store::gcp::{GcpCredential, GoogleCloudStorageBuilder, GoogleConfigKey};
 use object_store::list::PaginatedListStore;
 use object_store::multipart::MultipartStore;
 use object_store::path::Path;
 use object_store::signer::{SignedUrlOptions, Signer};
-use object_store::{ClientOptions, ObjectStore};
+use object_store::{ClientOptions, ObjectStore, StaticCredentialProvider};
 
 use super::access::Access;
 use super::client::{Connector, Redirects, once};
@@ -93,7 +93,8 @@ fn s3(bucket: &str, access: &Access) -> Result<Store, Fault> {
         && let Some(keys) = profile.credentials()?
     {
         builder = builder.with_credentials(Arc::new(keys));
-    } else if !key && !by_service && !is_in_amazon() {
+    } else if !key && !by_service && !is_any_set(&["AWS_EC2_METADATA_SERVICE_ENDPOINT"]) && !is_machine_of("Amazon EC2")
+    {
         let help = "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE; \
                     for a public bucket: access = { anonymous = true }";
         return Err(Fault::new(ErrorKind::System, "there are no credentials for S3").help(help));
@@ -156,33 +157,69 @@ const LISTED: usize = 8 << 20;
 /// How long such a request is valid.
 const SIGNED: Duration = Duration::from_secs(300);
 
-/// Whether this machine is one of Amazon's, and so may have credentials of its own.
-fn is_in_amazon() -> bool {
-    std::env::var_os("AWS_EC2_METADATA_SERVICE_ENDPOINT").is_some()
-        || fs::read_to_string("/sys/class/dmi/id/sys_vendor").is_ok_and(|vendor| vendor.contains("Amazon EC2"))
+/// Whether this machine is one of this vendor's, and so may have credentials of its own.
+fn is_machine_of(vendor: &str) -> bool {
+    fs::read_to_string("/sys/class/dmi/id/sys_vendor").is_ok_and(|there| there.contains(vendor))
+}
+
+/// Whether one of these variables is set: a service that runs containers gives them credentials, and says so by them.
+fn is_any_set(variables: &[&str]) -> bool {
+    variables.iter().any(|variable| std::env::var_os(variable).is_some_and(|value| !value.is_empty()))
 }
 
 fn google(bucket: &str, access: &Access) -> Result<Store, Fault> {
+    use GoogleConfigKey::{ApplicationCredentials, BearerToken, ServiceAccount, ServiceAccountKey, SkipSignature};
     let mut builder = GoogleCloudStorageBuilder::from_env().with_bucket_name(bucket);
     if let Some(endpoint) = &access.endpoint {
         check_endpoint(endpoint)?;
         builder = builder.with_base_url(endpoint);
     }
-    if access.anonymous {
-        builder = builder.with_skip_signature(true);
+    let has = |key| builder.get_config_value(&key).is_some_and(|value| !value.is_empty() && value != "false");
+    if access.anonymous || has(SkipSignature) {
+        // What writes asks for credentials all the same.
+        let none = StaticCredentialProvider::new(GcpCredential { bearer: String::new() });
+        builder = builder.with_skip_signature(true).with_credentials(Arc::new(none));
+    } else if ![ApplicationCredentials, BearerToken, ServiceAccount, ServiceAccountKey].into_iter().any(has)
+        && !std::env::home_dir().is_some_and(|home| home.join(LOGGED_IN_TO_GOOGLE).exists())
+        && !is_any_set(&["GCE_METADATA_HOST", "METADATA_IP", "K_SERVICE", "KUBERNETES_SERVICE_HOST"])
+        && !is_machine_of("Google")
+    {
+        let help = "set GOOGLE_APPLICATION_CREDENTIALS to the file of a service account, \
+                    or `gcloud auth application-default login`; for a public bucket: access = { anonymous = true }";
+        return Err(Fault::new(ErrorKind::System, "there are no credentials for Google Cloud Storage").help(help));
     }
     let builder = builder.with_retry(once()).with_http_connector(Connector(Redirects::Refuse));
     builder.build().map(Store::of).map_err(|error| unusable(&error))
 }
 
+/// Where `gcloud` keeps a login, in the home folder.
+const LOGGED_IN_TO_GOOGLE: &str = ".config/gcloud/application_default_credentials.json";
+
 fn azure(container: &str, access: &Access) -> Result<Store, Fault> {
+    use AzureConfigKey::{
+        AccessKey, ClientSecret, FabricSessionToken, FederatedTokenFile, MsiEndpoint, SasKey, SkipSignature, Token,
+        UseAzureCli, UseEmulator,
+    };
     let mut builder = MicrosoftAzureBuilder::from_env().with_container_name(container);
     if let Some(endpoint) = &access.endpoint {
-        check_endpoint(endpoint)?;
         builder = builder.with_endpoint(endpoint.clone());
     }
-    if access.anonymous {
+    if let Some(endpoint) = builder.get_config_value(&AzureConfigKey::Endpoint) {
+        check_endpoint(&endpoint)?;
+    }
+    let has = |key| builder.get_config_value(&key).is_some_and(|value| !value.is_empty() && value != "false");
+    let ways =
+        [AccessKey, ClientSecret, FabricSessionToken, FederatedTokenFile, MsiEndpoint, SasKey, Token, UseAzureCli];
+    if access.anonymous || has(SkipSignature) {
         builder = builder.with_skip_signature(true);
+    } else if !ways.into_iter().any(has)
+        && !has(UseEmulator)
+        && !is_any_set(&["IDENTITY_ENDPOINT"])
+        && !is_machine_of("Microsoft")
+    {
+        let help = "set AZURE_STORAGE_ACCOUNT_NAME, and AZURE_STORAGE_ACCOUNT_KEY or AZURE_STORAGE_SAS_TOKEN; \
+                    for a public container: access = { anonymous = true }";
+        return Err(Fault::new(ErrorKind::System, "there are no credentials for Azure").help(help));
     }
     let options = ClientOptions::new().with_allow_http(true);
     let builder = builder.with_client_options(options).with_retry(once());

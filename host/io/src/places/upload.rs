@@ -13,8 +13,8 @@ use std::thread::{self, JoinHandle};
 
 use bytes::Bytes;
 use callboard_words::{Help, Setting};
+use object_store::PutPayload;
 use object_store::multipart::PartId;
-use object_store::{PutMode, PutOptions, PutPayload};
 use serde::{Deserialize, Serialize};
 
 use super::access::Access;
@@ -236,6 +236,11 @@ impl Follower {
     }
 }
 
+/// Whether an upload, or a part of it, is not there: S3 has no such upload, Azure a list with blocks that it does not know.
+fn is_gone(error: &io::Error) -> bool {
+    Fault::of(error).is_some_and(|fault| matches!(fault.status, Some(400 | 404)))
+}
+
 /// An error that is reported more than once.
 fn same(error: &io::Error) -> io::Error {
     match (Fault::of(error), was_stopped(error)) {
@@ -295,54 +300,57 @@ impl Upload {
 
     /// Makes the object appear, whole. One that appeared already, and is this, is right, too.
     pub(crate) fn complete(&self, bytes: u64, digest: u128, replace: bool) -> Result<(), IoError> {
-        let Shared { place, stop, .. } = &*self.shared;
+        let place = &self.shared.place;
         self.wait()?;
-        let completed = || -> io::Result<bool> {
-            if !replace && place.size(stop)?.is_some() {
-                return place.holds(bytes, digest, stop);
-            }
-            let record = self.shared.state().record.clone();
-            if bytes == 0 {
-                place.ask(stop, |place| async move {
-                    let mode = if replace { PutMode::Overwrite } else { PutMode::Create };
-                    let options = PutOptions { mode, ..PutOptions::default() };
-                    let put = place.store.objects.put_opts(&place.key, PutPayload::new(), options).await;
-                    put.map_err(|error| place.fault(&error))
-                })?;
-                return Ok(true);
-            }
-            let sent = place.ask(stop, |place| async move {
-                let parts = || record.parts.iter().map(|name| PartId { content_id: name.clone() }).collect();
-                let id = record.id.clone().unwrap_or_default();
-                let mut tries = 0;
-                loop {
-                    tries += 1;
-                    let done = place.store.uploads.complete_multipart(&place.key, &id, parts()).await;
-                    match done.map_err(|error| place.fault(&error)) {
-                        Ok(_) => return Ok(()),
-                        Err(fault) if fault.is_answer || tries == TRIES => return Err(fault),
-                        Err(_) => tokio::time::sleep(pause(tries)).await,
-                    }
-                }
-            });
-            match sent {
-                // It had been completed before, and nobody heard of it.
-                Err(error) if Fault::of(&error).is_some_and(|fault| fault.status == Some(404)) => {
-                    if place.holds(bytes, digest, stop)? { Ok(true) } else { Err(error) }
-                }
-                sent => sent.map(|()| true),
-            }
-        };
-        match completed().map_err(|error| place.failed(&error))? {
-            true => Ok(()),
-            false => Err(IoError::spec("this is there already")
+        let mut completed = self.complete_now(bytes, digest, replace);
+        if completed.as_ref().is_err_and(is_gone) {
+            // A rule of the store has removed the parts meanwhile: they are sent again.
+            self.shared.renew().map_err(|error| place.failed(&error))?;
+            self.shared.changed.notify_all();
+            self.wait()?;
+            completed = self.complete_now(bytes, digest, replace);
+        }
+        if !completed.map_err(|error| place.failed(&error))? {
+            return Err(IoError::spec("this is there already")
                 .in_file(place.path())
-                .with_help(Help::from("to replace it, ").set(Setting::Overwrite))),
-        }?;
+                .with_help(Help::from("to replace it, ").set(Setting::Overwrite)));
+        }
         if bytes == 0 {
             self.abort()?;
         }
         Ok(())
+    }
+
+    /// False if something else is in the place, and is not replaced.
+    fn complete_now(&self, bytes: u64, digest: u128, replace: bool) -> io::Result<bool> {
+        let Shared { place, stop, .. } = &*self.shared;
+        if !replace && place.size(stop)?.is_some() {
+            return place.holds(bytes, digest, stop);
+        }
+        let record = self.shared.state().record.clone();
+        if bytes == 0 {
+            place.put(Bytes::new(), replace, stop)?;
+            return Ok(true);
+        }
+        let sent = place.ask(stop, |place| async move {
+            let parts = || record.parts.iter().map(|name| PartId { content_id: name.clone() }).collect();
+            let id = record.id.clone().unwrap_or_default();
+            let mut tries = 0;
+            loop {
+                tries += 1;
+                let done = place.store.uploads.complete_multipart(&place.key, &id, parts()).await;
+                match done.map_err(|error| place.fault(&error)) {
+                    Ok(_) => return Ok(()),
+                    Err(fault) if fault.is_answer || tries == TRIES => return Err(fault),
+                    Err(_) => tokio::time::sleep(pause(tries)).await,
+                }
+            }
+        });
+        match sent {
+            // It had been completed before, and nobody heard of it.
+            Err(error) if is_gone(&error) && place.holds(bytes, digest, stop)? => Ok(true),
+            sent => sent.map(|()| true),
+        }
     }
 
     /// Ends the upload for good.

@@ -78,7 +78,7 @@ impl StorePlace {
     }
 
     /// The size of the object in the place.
-    pub(super) fn size(&self, stop: &Stop) -> io::Result<Option<u64>> {
+    pub(crate) fn size(&self, stop: &Stop) -> io::Result<Option<u64>> {
         self.ask(stop, |place| async move {
             match place.store.objects.head(&place.key).await.map_err(|error| place.fault(&error)) {
                 Ok(found) => Ok(Some(found.size)),
