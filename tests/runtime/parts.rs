@@ -218,18 +218,39 @@ fn what_is_there_is_replaced_whole_or_not_at_all() {
     assert!(code == Some(2) && said.contains("`out/_manifest.json` is there already"), "{said}");
     assert!(tree(&trial) == before);
     fs::write(trial.path("out/mine.txt"), "mine").unwrap();
+    fs::write(trial.path("out/de/part-00001.jsonl"), "mine, too").unwrap();
     fs::write(folder.path().join("docs.jsonl"), rows(15, &[json!("en"), json!("it")])).unwrap();
-    assert_eq!(run(&trial, &["--overwrite"]), (Some(0), String::new()));
+    let (code, _) = run(&trial, &["--overwrite", "--run-dir", "again"]);
+    assert_eq!(code, Some(0));
     let after = tree(&trial);
     let names: Vec<&str> = after.keys().map(String::as_str).collect();
-    assert_eq!(names, ["_manifest.json", "en/part-00000.jsonl", "it/part-00000.jsonl", "mine.txt"]);
+    // What somebody has altered stays, and is named.
+    let left = ["_manifest.json", "de/part-00001.jsonl", "en/part-00000.jsonl", "it/part-00000.jsonl", "mine.txt"];
+    assert_eq!(names, left);
+    let report: Value = serde_json::from_slice(&fs::read(trial.path("again/report.json")).unwrap()).unwrap();
+    let note =
+        "output `clean`: `out/de/part-00001.jsonl` was left there: it is not the file that the manifest before named";
+    assert!(report["notes"].as_array().unwrap().contains(&json!(note)), "{}", report["notes"]);
     assert!(!trial.path("out/fr").exists());
 
     // A file in the way that no manifest names is refused before anything is altered.
     fs::remove_file(trial.path("out/_manifest.json")).unwrap();
     let (code, said) = run(&trial, &[]);
     assert!(code == Some(2) && said.contains("this is there already"), "{code:?} {said}");
-    assert_eq!(tree(&trial).len(), 3);
+    assert_eq!(tree(&trial).len(), 4);
+}
+
+/// Those of the first eight partitions are written at once, those of further ones wait: here 20 MiB of them.
+#[test]
+fn rows_that_wait_on_the_disk_count_as_rows_between_stages() {
+    let text = "word ".repeat(2000);
+    let folder = folder(&lines((0..2600).map(|id| json!({"lang": format!("{}", id % 40), "text": text}))));
+    let trial = trial(folder.path(), "a", "path = \"out/{lang}/{n}.jsonl\"");
+    let (code, said) = run(&trial, &["--run-dir", "run", "--max-spill", "1MiB"]);
+    assert!(code == Some(5) && said.contains("cannot keep rows of further partitions"), "{code:?} {said}");
+    assert!(said.contains("--max-spill") && tree(&trial).is_empty(), "{said}");
+    assert!(ended(trial.command(&["resume", "run", "--max-spill", "100MiB", "--quiet"]).spawn().unwrap()).success());
+    assert_eq!(tree(&trial).len(), 41);
 }
 
 #[test]
@@ -320,13 +341,19 @@ fn a_store_is_replaced_whole() {
     let stage = Stage::new(100, 200);
     let trial = stage.trial(STORED);
     stage.finish(&trial);
+    let altered = "out/x%2Fy/part-00001.jsonl";
+    assert!(stage.server.get(altered).is_some());
+    stage.server.put(altered, "mine");
     let again = stage.trial(&STORED.replace("% 3", "% 2").replace("max_rows = 70", "max_rows = 500"));
     let status = ended(stage.go_on(&again).spawn().unwrap());
     assert!(status.code() == Some(2) && again.said().contains("is there already"), "{}", again.said());
     let mut run = again.command(&["run", "pipeline.toml", "--overwrite", "--quiet"]);
     assert!(ended(stage.with_keys(&mut run).spawn().unwrap()).success(), "{}", again.said());
-    let names: Vec<String> = stage.take(&again).into_iter().map(|(name, _)| name).collect();
-    assert_eq!(names, ["b/out/_manifest.json", "b/out/x%2Fy/part-00000.jsonl", "b/out/z/part-00000.jsonl"]);
+    let written = stage.take(&again);
+    let names: Vec<&str> = written.iter().map(|(name, _)| name.as_str()).collect();
+    let altered = format!("b/{altered}");
+    assert_eq!(names, ["b/out/_manifest.json", "b/out/x%2Fy/part-00000.jsonl", &*altered, "b/out/z/part-00000.jsonl"]);
+    assert_eq!(written[2].1, b"mine");
 }
 
 #[test]

@@ -52,6 +52,8 @@ pub struct Placed {
     pub again: bool,
     /// Where the manifest belongs.
     pub place: OutputPlace,
+    /// Files that the manifest before it named, and that were not removed: somebody has altered them.
+    pub left: Vec<PathBuf>,
 }
 
 impl Manifest {
@@ -86,7 +88,7 @@ impl Commit<'_> {
             return self.commit_to_hub(hub, manifest, place);
         }
         if adds && place.standing(self.stop)? {
-            return Ok(Placed { manifest, again: true, place });
+            return Ok(Placed { manifest, again: true, place, left: Vec::new() });
         }
         let left: Vec<(usize, &Part)> =
             manifest.files.iter().enumerate().filter(|(nth, _)| self.is_staged(*nth)).collect();
@@ -97,15 +99,13 @@ impl Commit<'_> {
                 return Err(refused(&there.path()));
             }
         }
-        if !adds {
-            self.clear_away(&manifest)?;
-        }
+        let altered = if adds { Vec::new() } else { self.clear_away(&manifest)? };
         match &self.place.0 {
             Destination::Disk(_) => self.move_files(&left, replace)?,
             Destination::Store(store) => self.send_files(store, &left, replace)?,
             Destination::Hub(_) | Destination::Stream => {}
         }
-        Ok(Placed { manifest, again: false, place })
+        Ok(Placed { manifest, again: false, place, left: altered })
     }
 
     /// Puts the manifest in its place, last.
@@ -113,7 +113,7 @@ impl Commit<'_> {
     /// # Errors
     /// As [`Commit::files`].
     pub fn manifest(&self, finished: Finished, placed: &Placed) -> Result<Committed, IoError> {
-        let Placed { manifest, again, place } = placed;
+        let Placed { manifest, again, place, left: _ } = placed;
         let path = place.path();
         let (rows, bytes) = if *again { (0, 0) } else { (manifest.rows, manifest.bytes) };
         let files = if *again { 0 } else { manifest.files.len() as u64 };
@@ -150,7 +150,7 @@ impl Commit<'_> {
         if is_there().map_err(|error| failed(&error))? {
             // The same was added before; or this was committed, and nobody heard of it.
             let again = manifest.added.is_some();
-            return Ok(Placed { manifest, again, place });
+            return Ok(Placed { manifest, again, place, left: Vec::new() });
         }
         let adds = manifest.added.is_some();
         let manifests = if adds { Vec::new() } else { self.place.manifests(self.stop)? };
@@ -178,7 +178,7 @@ impl Commit<'_> {
             Err(_) if is_there().unwrap_or(false) => {}
             Err(error) => return Err(failed(&error)),
         }
-        Ok(Placed { manifest, again: false, place })
+        Ok(Placed { manifest, again: false, place, left: Vec::new() })
     }
 
     /// Ends what was begun to be sent as the manifest of a whole output.
@@ -193,8 +193,9 @@ impl Commit<'_> {
         self.folder.kind(staged_name(self.name, nth)).is_ok_and(|kind| kind.is_some())
     }
 
-    /// Removes the manifests that are there, and the files that they name and the new one does not.
-    fn clear_away(&self, new: &Manifest) -> Result<(), IoError> {
+    /// Removes the manifests that are there, and the files that they name and the new one does not. What somebody has altered since is
+    /// left there: the places of these files.
+    fn clear_away(&self, new: &Manifest) -> Result<Vec<PathBuf>, IoError> {
         let noted = format!("{}.old", self.name);
         let unwritten =
             |error: io::Error| IoError::system("cannot write", &error).in_file(self.folder.path().join(&noted));
@@ -202,29 +203,32 @@ impl Commit<'_> {
         if !manifests.is_empty() && !self.replace {
             return Err(refused(&self.place.path()));
         }
-        let mut old: BTreeSet<String> = match self.folder.read(&noted) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => BTreeSet::new(),
-            names => names
-                .map(|names| String::from_utf8_lossy(&names).lines().map(str::to_owned).collect())
-                .map_err(unwritten)?,
-        };
+        let mut old = Manifest::staged(self.folder, &noted)?.map_or(Vec::new(), |noted| noted.files);
         for name in &manifests {
-            old.extend(self.place.read_manifest(name, self.stop)?.files.into_iter().map(|part| part.path));
+            old.extend(self.place.read_manifest(name, self.stop)?.files);
         }
         let is_new: BTreeSet<&str> = new.files.iter().map(|part| part.path.as_str()).collect();
-        old.retain(|path| !is_new.contains(path.as_str()));
+        old.retain(|part| !is_new.contains(part.path.as_str()));
         if old.is_empty() && manifests.is_empty() {
-            return Ok(());
+            return Ok(Vec::new());
         }
-        let names = old.iter().map(|path| format!("{path}\n")).collect::<String>();
-        self.folder.write_whole(&noted, names.as_bytes(), 0o600).map_err(unwritten)?;
+        let mut old = Manifest::of(old);
+        old.files.dedup_by(|a, b| a.path == b.path);
+        self.folder.write_whole(&noted, old.to_text().as_bytes(), 0o600).map_err(unwritten)?;
         for name in &manifests {
             self.place.below(name)?.remove(self.stop)?;
         }
-        for path in &old {
-            self.place.below(path)?.remove(self.stop)?;
+        let mut left = Vec::new();
+        for part in &old.files {
+            let there = self.place.below(&part.path)?;
+            let altered = there.is_altered(part, self.stop);
+            match altered.map_err(|error| IoError::system("cannot read", &error).in_file(there.path()))? {
+                true => left.push(there.path()),
+                false => there.remove(self.stop)?,
+            }
         }
-        self.folder.remove_file(&noted).map_err(unwritten)
+        self.folder.remove_file(&noted).map_err(unwritten)?;
+        Ok(left)
     }
 
     /// On the disk: by rename.
@@ -444,6 +448,15 @@ impl OutputPlace {
                 Some(file) if file.metadata()?.len() == part.bytes => Ok(sha256_of(file)?.0 == part.sha256),
                 _ => Ok(false),
             },
+        }
+    }
+
+    /// Whether something else than the file that a manifest named is in the place: in a store, something of another size.
+    fn is_altered(&self, part: &Part, stop: &Stop) -> io::Result<bool> {
+        match &self.0 {
+            Destination::Store(place) => Ok(place.size(stop)?.is_some_and(|bytes| bytes != part.bytes)),
+            Destination::Disk(place) => Ok(place.file()?.is_some() && !self.is(part, stop)?),
+            Destination::Hub(_) | Destination::Stream => Ok(false),
         }
     }
 

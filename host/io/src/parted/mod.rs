@@ -196,6 +196,11 @@ impl Parted {
         self.writers().map(Writer::held).sum::<u64>() + self.waiting.held()
     }
 
+    /// Bytes of rows on the disk that wait until their partition is written.
+    pub fn waiting(&self) -> u64 {
+        self.waiting.on_disk()
+    }
+
     /// Bytes that [`write`](Parted::write) would hold at its peak with these rows, about.
     pub fn takes(&self, rows: &RecordBatch) -> u64 {
         let bytes = rows.get_array_memory_size() as u64;

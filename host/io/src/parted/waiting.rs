@@ -55,6 +55,11 @@ impl Waiting {
         self.bytes
     }
 
+    /// Bytes on the disk.
+    pub(super) fn on_disk(&self) -> u64 {
+        self.written
+    }
+
     /// Takes rows, each of which is of the partition at its place in `partitions`.
     pub(super) fn push(
         &mut self,

@@ -84,7 +84,7 @@ impl Run {
             let asked = || (prepared.calls.clone(), live.asked.clone(), prepared.observer().clone());
             let asks = prepared.sends_requests().then(asked);
             let _calling = asks.map(|(calls, asked, observer)| Calling::begin(calls, asked, observer)).transpose()?;
-            carry_out(&live, &mut costs, &mut profile)
+            carry_out(&live, &mut costs, &mut profile, &mut notes)
         });
         drop(watch);
         // What was sent is paid for.
@@ -135,6 +135,7 @@ fn carry_out(
     live: &Live<'_>,
     costs: &mut Costs,
     profile: &mut Option<ProfileReport>,
+    notes: &mut Vec<String>,
 ) -> Result<BTreeMap<String, Committed>, RunError> {
     let prepared = live.prepared;
     if prepared.settings.confined {
@@ -161,7 +162,7 @@ fn carry_out(
     if prepared.tries {
         return Ok(BTreeMap::new());
     }
-    let committed = live.commit()?;
+    let committed = live.commit(notes)?;
     prepared.calls.finish_batches().map_err(|error| RunError::unwritten("forget offline batches", &error))?;
     Ok(committed)
 }
@@ -255,7 +256,8 @@ impl Live<'_> {
     }
 
     /// Puts the outputs in their places, all of them complete and durable: nothing before this has touched what was there.
-    fn commit(&self) -> Result<BTreeMap<String, Committed>, RunError> {
+    /// Notes say what was left there.
+    fn commit(&self, notes: &mut Vec<String>) -> Result<BTreeMap<String, Committed>, RunError> {
         self.journal(&Record::Committing)?;
         let mut finished = std::mem::take(&mut *self.finished());
         let mut committed = BTreeMap::new();
@@ -289,7 +291,7 @@ impl Live<'_> {
             let put = match (stream, self.prepared.output(&name).is_parted()) {
                 (Some(stream), _) => output.copy_to(stream, &self.stop_writing()),
                 (None, false) => output.commit_unless(place, *replace, &self.stop_writing()),
-                (None, true) => self.commit_parts(&name, output),
+                (None, true) => self.commit_parts(&name, output, notes),
             };
             let output = put.map_err(|error| {
                 let error = RunError::from(error).in_output(&name);
@@ -306,7 +308,12 @@ impl Live<'_> {
 
 impl Live<'_> {
     /// Puts the files of an output in their places, and then their manifest.
-    fn commit_parts(&self, name: &str, output: Finished) -> Result<Committed, callboard_io::IoError> {
+    fn commit_parts(
+        &self,
+        name: &str,
+        output: Finished,
+        notes: &mut Vec<String>,
+    ) -> Result<Committed, callboard_io::IoError> {
         let staged = self.staged(name);
         let (place, replace) = &self.prepared.checked.places[name];
         let uploads = self.uploads_folder().clone();
@@ -319,7 +326,13 @@ impl Live<'_> {
             kept: &|file: &str| read_kept(&uploads, file),
             stop: &self.stop_writing(),
         };
-        let put = commit.files().and_then(|placed| commit.manifest(output, &placed));
+        let put = commit.files().and_then(|placed| {
+            notes.extend(placed.left.iter().map(|file| {
+                let file = file.display();
+                format!("output `{name}`: `{file}` was left there: it is not the file that the manifest before named")
+            }));
+            commit.manifest(output, &placed)
+        });
         if put.is_err() && !self.can_be_resumed() {
             // What the error says is what matters.
             let _ = commit.undo();

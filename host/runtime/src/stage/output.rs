@@ -11,6 +11,7 @@ use crate::error::{Class, RowsExceed, RunError};
 use crate::ports::{Inlet, Stop, bug};
 use crate::prepare::check::Output;
 use crate::rows::record_batch;
+use crate::store::Room;
 use crate::store::positions::Positions;
 
 /// Writes all rows of `inlet`, and completes the file. It appears in its place when the whole run has ended well.
@@ -88,6 +89,7 @@ fn write_parts(run: &Live<'_>, name: &str, mut inlet: Inlet) -> Result<(), Stop>
     let mut parted = created.map_err(in_output)?;
     parted.stop_when(run.stop_writing());
     let mut held = run.memory.flight.writing();
+    let mut waiting = Room::of(&run.quota);
     while let Some(batch) = inlet.next()? {
         run.go_on()?;
         if run.waits() {
@@ -98,6 +100,8 @@ fn write_parts(run: &Live<'_>, name: &str, mut inlet: Inlet) -> Result<(), Stop>
         held.set(parted.takes(&rows)).map_err(|exceed| too_much(exceed, parted.rows()).in_output(name))?;
         parted.write(&rows).map_err(in_output)?;
         held.set(parted.held()).map_err(|exceed| too_much(exceed, parted.rows()).in_output(name))?;
+        let noted = waiting.reach(parted.waiting());
+        noted.map_err(|error| RunError::unwritten("keep rows of further partitions", &error).in_output(name))?;
     }
     if run.waits() {
         return Ok(());

@@ -36,7 +36,7 @@ pub(crate) use pile::Pile;
 pub(crate) use progress::{Before, Progress};
 pub(crate) use records::{CallLimits, Deed, Digested, Frame, Outcome, Recorded, RecordedInput, Removed, limits_of};
 pub(crate) use seal::{Begun, Key};
-pub(crate) use spill::{Quota, Spill, SpillWriter};
+pub(crate) use spill::{Quota, Room, Spill, SpillWriter};
 pub(crate) use state::{Contents, State};
 pub(crate) use view::SpillView;
 #[cfg(test)]

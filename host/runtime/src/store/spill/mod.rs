@@ -28,7 +28,7 @@ use super::records::{Base, BaseLog, Column, Reference, Sealed};
 use super::work::Log;
 
 pub(crate) use intact::intact;
-pub(crate) use quota::Quota;
+pub(crate) use quota::{Quota, Room};
 pub(crate) use writer::SpillWriter;
 
 /// The hidden columns stand first.

@@ -1,6 +1,7 @@
 //! How much of the disk rows between stages may take.
 
 use std::io;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::error::QuotaExceeded;
@@ -41,5 +42,30 @@ impl Quota {
     /// Bytes written since this was last asked.
     pub(crate) fn take_written(&self) -> u64 {
         self.written.swap(0, Ordering::Relaxed)
+    }
+}
+
+/// Room that one file takes as it grows, given back when it is gone.
+pub(crate) struct Room {
+    quota: Arc<Quota>,
+    bytes: u64,
+}
+
+impl Room {
+    pub(crate) fn of(quota: &Arc<Quota>) -> Room {
+        Room { quota: quota.clone(), bytes: 0 }
+    }
+
+    /// The file has grown to this size.
+    pub(crate) fn reach(&mut self, bytes: u64) -> io::Result<()> {
+        self.quota.take(bytes.saturating_sub(self.bytes))?;
+        self.bytes = self.bytes.max(bytes);
+        Ok(())
+    }
+}
+
+impl Drop for Room {
+    fn drop(&mut self) {
+        self.quota.give_back(self.bytes);
     }
 }
