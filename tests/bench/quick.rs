@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use callboard_bench::{Arguments, Bench, Options};
 
 /// What needs something that is not here: peers, toolchains, an hour.
-const MAY_BE_LEFT_OUT: [&str; 4] = ["lifecycle/python", "models/memory", "scale/memory", "scale/replicas"];
+const MAY_BE_LEFT_OUT: [&str; 6] =
+    ["lifecycle/python", "models/memory", "scale/memory", "scale/replicas", "remote/polars", "remote/duckdb"];
 
 #[test]
 fn every_section_sets_a_figure_beside_each_of_its_targets() {

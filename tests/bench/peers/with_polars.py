@@ -1,4 +1,5 @@
-"""The reference work in Polars; the digest in Python, since Polars has no function for it. usage: with_polars.py ROWS.jsonl OUT.jsonl"""
+"""The reference work in Polars; the digest in Python, since Polars has no function for it. usage: with_polars.py ROWS.jsonl OUT.jsonl,
+files or addresses in a store, which the environment says how to reach."""
 import hashlib
 import sys
 
@@ -14,4 +15,5 @@ frame = (
     .collect()
 )
 digests = [hashlib.sha256(text.encode()).hexdigest() for text in frame["text"]]
-frame.with_columns(sha256=pl.Series(digests)).write_ndjson(out)
+done = frame.with_columns(sha256=pl.Series(digests))
+done.lazy().sink_ndjson(out) if out.startswith("s3://") else done.write_ndjson(out)

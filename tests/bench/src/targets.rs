@@ -108,6 +108,8 @@ pub const TARGETS: &[Target] = &[
     at_most("resume/killed", "resuming after a kill at 90 %, of a whole run", 0.2, "×"),
     at_most("remote/store", "reference pipeline from store to store, of disk to disk", 1.25, "×"),
     at_most("remote/away", "the same where each request takes 20 ms more", 1.5, "×"),
+    at_least("remote/polars", "reference work from store to store, as fast as Polars", 1.0, "×"),
+    at_least("remote/duckdb", "reference work from store to store, as fast as DuckDB", 1.0, "×"),
     at_most("remote/small", "objects of 10 kB, of one with the same rows, 20 ms a request", 2.0, "×"),
     at_most("remote/columns", "bytes that a filter on one of 50 columns of Parquet fetches, of the file's", 0.1, "×"),
     at_most("remote/memory", "resident memory from store to store at ten times the rows", 1.2, "×"),

@@ -20,14 +20,24 @@ each in a process of its own whose starting counts; what each puts out is checke
 Memory is `VmRSS`; of distilabel, which works in many processes, the sum of `Pss`, where shared pages count once.";
 
 /// Somebody who does the same work.
-struct Peer {
-    target: &'static str,
-    name: &'static str,
+pub(super) struct Peer {
+    pub(super) target: &'static str,
+    pub(super) name: &'static str,
     program: &'static str,
     /// What its program needs: how it is imported, and how it is installed. None for what Python brings.
     package: Option<(&'static str, &'static str)>,
 }
 
+/// What reads from a store and writes to one, too.
+pub(super) const REMOTE: [Peer; 2] = [
+    Peer { target: "remote/polars", name: "Polars", program: "with_polars.py", package: Some(("polars", "polars")) },
+    Peer {
+        target: "remote/duckdb",
+        name: "DuckDB",
+        program: "with_duckdb.py",
+        package: Some(("duckdb_ext", "duckdb==1.4.4 duckdb-ext-httpfs==1.4.4.*")),
+    },
+];
 const FAST: [Peer; 3] = [
     Peer { target: "peers/python", name: "plain Python", program: "plain.py", package: None },
     Peer { target: "peers/polars", name: "Polars", program: "with_polars.py", package: Some(("polars", "polars")) },
@@ -69,12 +79,12 @@ pub(super) fn run(bench: &Bench, section: &mut Section) -> Result<()> {
 }
 
 /// Whether a peer can be run; otherwise the section says so.
-fn is_there(bench: &Bench, section: &mut Section, peer: &Peer) -> bool {
+pub(super) fn is_there(bench: &Bench, section: &mut Section, peer: &Peer) -> bool {
     let python = bench.options.python.display();
     let asked = match peer.package {
         None => "import platform; print(platform.python_version())".to_owned(),
-        Some((module, _)) => {
-            let package = module.split('.').next().unwrap_or(module);
+        Some((module, line)) => {
+            let package = line.split([' ', '=']).next().unwrap_or(line);
             format!("import {module}; from importlib.metadata import version; print(version('{package}'))")
         }
     };
@@ -131,7 +141,7 @@ impl Work<'_> {
 }
 
 /// A peer's program, in a folder of its own for whatever it keeps.
-fn program(bench: &Bench, peer: &Peer) -> Command {
+pub(super) fn program(bench: &Bench, peer: &Peer) -> Command {
     let folder = bench.path("peer");
     let _ = std::fs::remove_dir_all(&folder).and_then(|()| std::fs::create_dir_all(&folder));
     let _ = std::fs::create_dir_all(&folder);

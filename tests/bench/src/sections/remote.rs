@@ -15,13 +15,15 @@ use crate::bench::Bench;
 use crate::data::Expected;
 use crate::markdown::grouped;
 use crate::measure::{Measure, Unit};
-use crate::pair::in_turn;
+use crate::pair::{Side, in_turn};
 use crate::pipelines::reference;
+use crate::process::{self, Watch};
 use crate::report::{Section, Table};
+use crate::sections::peers::{Peer, REMOTE, is_there, program};
 
 pub(super) const ABOUT: &str = "A store on loopback, in the process of the benchmark: the tests' own server, which checks no signature and keeps objects in memory, so it takes processor \
 time from what is measured. The reference pipeline from store to store beside the same from disk to disk, without and with 20 ms that the server adds to each request; objects of about 10 kB beside one object of the same rows, \
-20 ms each; the bytes that a filter on one of fifty columns of Parquet has the server send; and memory at ten times the rows. Polars and DuckDB are not measured on it.";
+20 ms each; the bytes that a filter on one of fifty columns of Parquet has the server send; memory at ten times the rows; and the reference work by Polars and DuckDB from the same store to it.";
 
 /// What a request to a store that is some way off takes longer.
 const AWAY: Duration = Duration::from_millis(20);
@@ -34,6 +36,7 @@ pub(super) fn run(bench: &Bench, section: &mut Section) -> Result<()> {
     let bytes = fs::read(&rows).map_err(|error| error.to_string())?;
     server.s3.put("rows.jsonl", &bytes);
     store_to_store(bench, section, &server, (&rows, &expected))?;
+    beside_peers(bench, section, &server, &expected)?;
     let mut count = 0;
     let mut rest = &bytes[..];
     while !rest.is_empty() {
@@ -106,6 +109,46 @@ fn store_to_store(bench: &Bench, section: &mut Section, server: &Server, of: (&P
     }
     section.reach("remote/store", Measure::ratio(&times[1], &times[0]).median);
     section.reach("remote/away", Measure::ratio(&times[2], &times[0]).median);
+    section.tables.push(table);
+    Ok(())
+}
+
+/// The same from store to store by others.
+fn beside_peers(bench: &Bench, section: &mut Section, server: &Server, expected: &Expected) -> Result<()> {
+    let [rows, out] = ["s3://b/rows.jsonl", "s3://b/out.jsonl"];
+    let ours = bench.pipeline("store", &server.at(&reference(Path::new(rows), Path::new(out))))?;
+    let here: Vec<&Peer> = REMOTE.iter().filter(|peer| is_there(bench, section, peer)).collect();
+    let theirs = |peer: &Peer| {
+        let mut command = program(bench, peer);
+        command.args([rows, out]).env("AWS_ENDPOINT_URL", &server.s3.endpoint).env("AWS_ALLOW_HTTP", "true");
+        command.env("AWS_SKIP_SIGNATURE", "true").env("AWS_REGION", "us-east-1");
+        let wall = process::run(&mut command, Watch::Process)?.wall;
+        server.s3.requests();
+        let written = bench.path("theirs.jsonl");
+        fs::write(&written, server.s3.get("out.jsonl").unwrap_or_default()).map_err(|error| error.to_string())?;
+        expected.check(&written).map(|()| wall)
+    };
+    let theirs = &theirs;
+    let mut sides: Vec<Side<'_>> = vec![("callboard", Box::new(|| server.timed(bench, &ours, None)))];
+    for peer in &here {
+        sides.push((peer.name, Box::new(move || theirs(peer))));
+    }
+    let times = in_turn(bench.sizes().rounds, &mut sides)?;
+    drop(sides);
+    let mut table = Table::new("The same by others, store to store", &["tool", "time", "`callboard run` is faster by"]);
+    for (side, times_of) in times.iter().enumerate() {
+        let milliseconds: Vec<f64> = times_of.iter().map(|time| time * 1e3).collect();
+        let faster = Measure::ratio(times_of, &times[0]);
+        let name = if side == 0 { "`callboard run`" } else { here[side - 1].name };
+        if side > 0 {
+            section.reach(here[side - 1].target, faster.median);
+        }
+        table.row([
+            name.into(),
+            Measure::of(Unit::Milliseconds, &milliseconds).into(),
+            if side == 0 { "".into() } else { faster.into() },
+        ]);
+    }
     section.tables.push(table);
     Ok(())
 }
