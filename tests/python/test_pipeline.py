@@ -41,7 +41,7 @@ def test_outputs_are_found_from_another_folder(curate: Path, tmp_path: Path, mon
     run = cb.Pipeline.load("../curate.toml").run()
     monkeypatch.chdir("/")
     assert len(run.output("clean")) == sum(number % 7 >= 3 for number in range(1000))
-    assert run.outputs["clean"].samefile(tmp_path / "clean.parquet")
+    assert Path(run.outputs["clean"]).samefile(tmp_path / "clean.parquet")
 
 
 def test_what_is_there_is_kept_unless_it_may_be_overwritten(curate: Path) -> None:
@@ -98,6 +98,16 @@ def test_a_built_pipeline_is_the_same_pipeline(curate: Path) -> None:
 
 def test_any_key_of_an_input_is_taken(docs: Path) -> None:
     assert (cb.read("docs.jsonl", rows=10) | cb.write("ten.jsonl")).run().report.outputs == {"ten": 10}
+
+
+def test_an_output_of_several_files_is_written_and_read_again(docs: Path) -> None:
+    rows = cb.read("docs.jsonl") | cb.step("compute", {"set": {"third": "id % 3"}})
+    run = (rows | cb.write("out/third={third}/{n}.jsonl", max_rows=100)).run()
+    assert len(list(Path("out").rglob("*.jsonl"))) == 12 and Path(run.outputs["out"]).name == "_manifest.json"
+    for again in (run, cb.open_run(run.folder)):
+        table = again.output().to_arrow()
+        assert sorted(table["id"].to_pylist()) == list(range(1000))
+        assert table["third"].to_pylist()[0] == "0"
 
 
 def test_rows_may_part_and_meet(docs: Path) -> None:

@@ -22,7 +22,12 @@ class Batches:
 
 class Files:
     def __new__(
-        cls, paths: list[str], base: str | PathLike[str], format: str | None = None, delimiter: int | None = None
+        cls,
+        paths: list[str],
+        base: str | PathLike[str],
+        format: str | None = None,
+        delimiter: int | None = None,
+        hive: bool = False,
     ) -> Files: ...
     @property
     def columns(self) -> list[tuple[str, str]]: ...

@@ -115,17 +115,18 @@ const BYTES: usize = 32 << 20;
 #[pymethods]
 impl Files {
     #[new]
-    #[pyo3(signature = (paths, base, format = None, delimiter = None))]
+    #[pyo3(signature = (paths, base, format = None, delimiter = None, hive = false))]
     fn new(
         py: Python<'_>,
         paths: Vec<String>,
         base: PathBuf,
         format: Option<&str>,
         delimiter: Option<u8>,
+        hive: bool,
     ) -> PyResult<Files> {
         let raised = |error| Failure::from(RunError::from(error)).raised(py);
         let format = format.map(Format::from_str).transpose().map_err(raised)?;
-        let spec = InputSpec { name: "rows".to_owned(), base, paths, format, delimiter, ..InputSpec::default() };
+        let spec = InputSpec { name: "rows".to_owned(), base, paths, format, delimiter, hive, ..InputSpec::default() };
         let opened = py.detach(|| Dataset::open(&spec));
         let dataset = opened.map_err(raised)?;
         Ok(Files { dataset })

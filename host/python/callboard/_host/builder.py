@@ -184,15 +184,25 @@ def write(
     name: str | None = None,
     format: str | None = None,
     columns: Sequence[str] | Mapping[str, str] | None = None,
+    max_rows: int | None = None,
+    max_bytes: str | int | None = None,
+    max_partitions: int | None = None,
+    append: bool | None = None,
     **keys: Any,
 ) -> Writing:
     """An output: a file, whose extension names the format unless `format` does.
 
-    `columns` are the columns to write, in that order; a dict gives them other names. Any other key of an output in a pipeline
-    file is taken as well.
+    `columns` are the columns to write, in that order; a dict gives them other names.
+
+    A path like `"out/{language}/part-{n}.parquet"` makes several files: one for each value of the column `language`, and a further
+    one, numbered `{n}`, whenever one has `max_rows` rows or `max_bytes` of rows in memory (`"256MiB"`). There are at most
+    `max_partitions` different values. `append` adds files to a folder and leaves those that are there.
+
+    Any other key of an output in a pipeline file is taken as well.
     """
     chosen = columns if columns is None else dict(columns) if isinstance(columns, Mapping) else list(columns)
-    table = {"path": os.fspath(path), "format": format, "columns": chosen, **keys}
+    parts = {"max_rows": max_rows, "max_bytes": max_bytes, "max_partitions": max_partitions, "append": append}
+    table = {"path": os.fspath(path), "format": format, "columns": chosen, **parts, **keys}
     return Writing(Node("outputs", table, name or _stem(os.fspath(path)) or "output"))
 
 
@@ -280,7 +290,9 @@ def _names(nodes: list[Node]) -> dict[int, str]:
 
 
 def _stem(path: str) -> str:
-    """A name as pipelines take it, of a path; empty for a pattern."""
+    """A name as pipelines take it, of a path, or of the folder of several files; empty for a pattern."""
+    if "{" in path:
+        path = path.partition("{")[0].rpartition("/")[0]
     stem = os.path.basename(path.rstrip("/")).partition(".")[0]
     return "" if re.search(r"[*?\[]", stem) else re.sub(r"[^A-Za-z0-9_-]", "-", stem)
 

@@ -84,25 +84,30 @@ class Run:
         """The run's own folder."""
         self.report = Report(report)
         """What happened, in figures."""
-        self._formats = {name: format for name, (_, format) in outputs.items()} if outputs else _formats(folder)
+        self._written = dict(outputs) if outputs else _written(folder)
         self._cwd = os.getcwd()
         self._base = self._cwd if base is None else os.fspath(base)
 
     @property
-    def outputs(self) -> dict[str, Path]:
-        """The file of each output, by name."""
+    def outputs(self) -> dict[str, Path | str]:
+        """The file of each output, by name: the manifest of one that is made of several, the address of one in a store."""
         written = self.report.data["outputs"]
-        return {name: Path(os.path.abspath(os.path.join(self._cwd, output["path"]))) for name, output in written.items()}
+        return {name: _place(self._cwd, output["path"]) for name, output in written.items()}
 
     def output(self, name: str | None = None) -> Frame:
-        """The rows of an output, read from its file when they are asked for; the name may be left out if there is one output."""
+        """The rows of an output, read from its file when they are asked for; the name may be left out if there is one output.
+
+        For an output of several files, all files that its manifest names are read, in the order of their paths; folders called
+        `NAME=VALUE` are columns of text. A store is reached as the environment says.
+        """
         outputs = self.outputs
         if name is None and len(outputs) == 1:
             (name,) = outputs
         if name is None or name not in outputs:
             named = ", ".join(f"`{known}`" for known in outputs)
             raise PipelineError(f"the run has no output `{name}`", help=f"its outputs: {named}")
-        return Frame(_native.Files([_escaped(str(outputs[name]))], self._base, self._formats.get(name), None))
+        template, format = self._written.get(name, ("", None))
+        return Frame(_native.Files([_escaped(str(outputs[name]))], self._base, format, None, "={" in template))
 
     def rejects(self) -> Frame:
         """The rows that steps could not handle: each with its step, its reason and where it came from."""
@@ -120,15 +125,20 @@ class Run:
         return html.report(self.report)
 
 
-def _formats(folder: Path) -> dict[str, str | None]:
-    """The formats that a run's plan gives its outputs, where their names do not say them."""
+def _written(folder: Path) -> dict[str, tuple[str, str | None]]:
+    """The path that a run's plan gives each output, and its format where the path does not say it."""
     import json
 
     try:
         plan = json.loads((folder / "plan.json").read_bytes())
-        return {output["name"]: output.get("format") for output in plan["outputs"]}
+        return {output["name"]: (output["path"], output.get("format")) for output in plan["outputs"]}
     except (OSError, ValueError, KeyError, TypeError):
         return {}
+
+
+def _place(folder: str, path: str) -> Path | str:
+    """The absolute path of a file, or an address as it is."""
+    return path if "://" in path else Path(os.path.abspath(os.path.join(folder, path)))
 
 
 def _escaped(path: str) -> str:
