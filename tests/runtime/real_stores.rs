@@ -331,6 +331,7 @@ fn azure_is_read_and_written_and_kept_from_those_without_its_keys() {
 
     let other = "a2V5".repeat(22);
     let misnamed = far.replace("az://docs/in", "az://none/in");
+    let nowhere = far.replace("az://docs/out", "az://none/out");
     for (pipeline, variables, words) in [
         (&far, &[][..], "there are no credentials for Azure"),
         (
@@ -341,6 +342,7 @@ fn azure_is_read_and_written_and_kept_from_those_without_its_keys() {
         (&far, &[("AZURE_STORAGE_SAS_TOKEN", "sv=2018-11-09&sig=x")][..], "403 "),
         (&far, &[("AZURE_STORAGE_ACCOUNT_KEY", "no base64")][..], "Invalid Access Key"),
         (&misnamed, &[key][..], "404 ContainerNotFound"),
+        (&nowhere, &[key][..], "404 ContainerNotFound"),
         (
             &far,
             &[key, ("AZURE_STORAGE_ENDPOINT", "http://192.0.2.1:9/x")][..],

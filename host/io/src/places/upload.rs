@@ -12,6 +12,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 
 use bytes::Bytes;
+use callboard_words::address::Scheme;
 use callboard_words::{Help, Setting};
 use object_store::PutPayload;
 use object_store::multipart::PartId;
@@ -204,7 +205,11 @@ impl Shared {
         });
         match sent {
             Ok(PartId { content_id }) => Ok(Some(content_id)),
-            Err(error) if Fault::of(&error).is_some_and(|fault| fault.status == Some(404)) => {
+            // Azure has no uploads that could be gone: there it is the container that is missing.
+            Err(error)
+                if self.place.address.scheme != Scheme::Azure
+                    && Fault::of(&error).is_some_and(|fault| fault.status == Some(404)) =>
+            {
                 // Somebody has removed it, or the store has, since it was old.
                 self.renew()?;
                 Ok(None)
