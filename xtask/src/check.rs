@@ -1,13 +1,17 @@
 //! Every check there is, in the order of how soon it tells something. The first that fails ends it.
+//!
+//! What comes from registries is fetched beside the checks that compile: they wait for different things.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
+use std::thread::{self, JoinHandle};
 use std::time::Instant;
 
+use crate::toolchain::Toolchain;
 use crate::{Result, command, dependencies, guests, languages, python, stores};
 
 /// The name of a check, and the check.
-type Check = (&'static str, fn(&Path) -> End);
+type Check = (&'static str, Box<dyn FnOnce(&Path) -> End>);
 
 /// How a check ended.
 pub(crate) enum End {
@@ -22,28 +26,44 @@ const CHECKS: &str = "tests/checks.toml";
 
 /// Runs all checks, and sums them up.
 pub(crate) fn run(root: &Path) -> Result<ExitCode> {
+    // Guests and languages need it, and only one may install it.
+    Toolchain::get(&target_dir(root))?;
+    let languages = beside(root, |root| languages::check(root).map_or_else(End::Failed, |()| End::Passed));
+    let python = beside(root, |root| python::environment(root).map_or_else(End::Skipped, |()| End::Passed));
+    let stores = beside(root, |root| stores::environment(root).map_or_else(End::Skipped, |()| End::Passed));
     let checks: [Check; 11] = [
-        ("format", |root| cargo_check(root, &["fmt", "--all", "--check"], &[])),
-        ("contract", |root| crate::contract::check(root).map_or_else(End::Failed, |()| End::Passed)),
-        ("guests", |root| guests::build(root, guests::Which::All).map_or_else(End::Failed, |_| End::Passed)),
-        ("clippy", |root| {
-            cargo_check(root, &["clippy", "--release", "--workspace", "--all-targets", "--", "--deny", "warnings"], &[])
-        }),
-        ("languages", |root| languages::check(root).map_or_else(End::Failed, |()| End::Passed)),
-        ("python", |root| python::environment(root).map_or_else(End::Skipped, |()| End::Passed)),
-        ("stores", |root| stores::environment(root).map_or_else(End::Skipped, |()| End::Passed)),
-        ("tests", |root| {
-            let arguments = ["test", "--release", "--config", CHECKS, "--workspace", "--no-fail-fast"];
-            // A language or a store that is not here is reported at the end.
-            cargo_check(root, &arguments, &[("LANGUAGE", "present")])
-        }),
-        ("documentation", |root| {
-            let arguments = ["doc", "--release", "--workspace", "--no-deps"];
-            cargo_check(root, &arguments, &[("RUSTDOCFLAGS", "--deny warnings")])
-        }),
-        ("licences", dependencies::licences),
-        ("advisories", dependencies::advisories),
+        ("format", Box::new(|root| cargo_check(root, &["fmt", "--all", "--check"], &[]))),
+        ("contract", Box::new(|root| crate::contract::check(root).map_or_else(End::Failed, |()| End::Passed))),
+        ("guests", Box::new(|root| guests::build(root, guests::Which::All).map_or_else(End::Failed, |_| End::Passed))),
+        (
+            "clippy",
+            Box::new(|root| {
+                let arguments = ["clippy", "--release", "--workspace", "--all-targets", "--", "--deny", "warnings"];
+                cargo_check(root, &arguments, &[])
+            }),
+        ),
+        ("languages", Box::new(|_| ended(languages))),
+        ("python", Box::new(|_| ended(python))),
+        ("stores", Box::new(|_| ended(stores))),
+        (
+            "tests",
+            Box::new(|root| {
+                let arguments = ["test", "--release", "--config", CHECKS, "--workspace", "--no-fail-fast"];
+                // A language or a store that is not here is reported at the end.
+                cargo_check(root, &arguments, &[("LANGUAGE", "present")])
+            }),
+        ),
+        (
+            "documentation",
+            Box::new(|root| {
+                let arguments = ["doc", "--release", "--workspace", "--no-deps"];
+                cargo_check(root, &arguments, &[("RUSTDOCFLAGS", "--deny warnings")])
+            }),
+        ),
+        ("licences", Box::new(dependencies::licences)),
+        ("advisories", Box::new(dependencies::advisories)),
     ];
+    let count = checks.len();
     let (mut passed, mut failed, mut skipped) = (0, 0, 0);
     for (name, check) in checks {
         eprintln!("\n== {name}");
@@ -66,7 +86,7 @@ pub(crate) fn run(root: &Path) -> Result<ExitCode> {
             }
         }
     }
-    let unreached = checks.len() - passed - failed - skipped;
+    let unreached = count - passed - failed - skipped;
     if failed == 0 {
         println!("{}\n{}", languages::summary(root)?, stores::summary(root)?);
     }
@@ -75,6 +95,17 @@ pub(crate) fn run(root: &Path) -> Result<ExitCode> {
     }
     println!("{passed} passed, {failed} failed, {} skipped", skipped + unreached);
     Ok(if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Begins a check that goes on while others run.
+fn beside(root: &Path, check: fn(&Path) -> End) -> JoinHandle<End> {
+    let root = root.to_owned();
+    thread::spawn(move || check(&root))
+}
+
+/// The end of a check that was begun [`beside`] others.
+fn ended(check: JoinHandle<End>) -> End {
+    check.join().unwrap_or_else(|_| End::Failed("it panicked".to_owned()))
 }
 
 fn cargo_check(root: &Path, arguments: &[&str], variables: &[(&str, &str)]) -> End {
