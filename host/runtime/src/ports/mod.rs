@@ -2,6 +2,7 @@
 
 mod doors;
 mod fork;
+mod picks;
 mod recut;
 mod routes;
 mod zip;

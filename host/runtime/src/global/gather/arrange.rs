@@ -10,7 +10,9 @@ use arrow::row::{RowConverter, Rows, SortField};
 use callboard_sandbox::{Order, Run};
 
 use super::keys::canonical;
-use super::parts::{Part, Parts, digests, items, positions};
+use super::layout::{digests, items, positions};
+use super::parts::Parts;
+use super::pieces::Part;
 use super::reader::Given;
 use crate::error::Fault;
 use crate::rows::weight;

@@ -7,10 +7,12 @@
 
 mod arrange;
 mod keys;
+mod layout;
 mod merge;
 mod outcome;
 mod part;
 mod parts;
+mod pieces;
 mod progress;
 mod ranges;
 mod reader;
@@ -37,7 +39,8 @@ use crate::store::scatter::Scratch;
 
 use arrange::arrange;
 use outcome::Outcomes;
-use parts::{LEVELS, Part, Parts, Pieces};
+use parts::{LEVELS, Parts};
+use pieces::{Part, Pieces};
 use reader::{Given, PartReader};
 use stream::Streamed;
 

@@ -4,21 +4,22 @@ use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
-use arrow::array::{Array, ArrayRef, AsArray, FixedSizeBinaryArray, RecordBatch, UInt32Array, UInt64Array};
+use arrow::array::{ArrayRef, FixedSizeBinaryArray, RecordBatch, UInt32Array, UInt64Array};
 use arrow::buffer::Buffer;
 use arrow::compute::{concat_batches, take};
-use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef, UInt32Type, UInt64Type};
 use callboard_sandbox::{Bound, Gathering, record_batch};
 
-use super::keys::{key_columns, members};
+use super::keys::members;
+use super::layout::{Layout, digests};
 use super::outcome::by_bits;
+use super::pieces::{Part, Piece, Pieces, bytes_of};
 use super::ranges::Splitters;
 use super::{LARGE, Sizes, lock, unread, unwritten};
 use crate::error::{Fault, RunError};
 use crate::global::{Sorting, Whole, on_all_cores, threads};
 use crate::rows::flight::Charge;
+use crate::store::Pile;
 use crate::store::scatter::Scratch;
-use crate::store::{Frame, Pile};
 
 /// At least this many parts are made even of few rows, so that several instances have work.
 const LEAST_PARTS: u64 = 16;
@@ -29,105 +30,6 @@ const MANY_PARTS: u64 = 1024;
 /// The same where what each call puts out is merged with that of the others.
 const MANY_MERGED: u64 = 256;
 const MOST_PARTS: u64 = 4096;
-/// The least that a row takes, bytes: its place.
-const ROW: u64 = 8;
-
-/// The columns of a part of an input: where each row stands, which item of its list made it a member (only where a row may be in
-/// several groups), the digest of its key (only where rows are grouped), and the columns that are read or sorted by.
-pub(super) struct Layout {
-    pub(super) schema: SchemaRef,
-    /// The input's columns of keys.
-    keys: Vec<usize>,
-    /// The input's columns that are carried here.
-    columns: Vec<usize>,
-    pub(super) has_items: bool,
-    has_digests: bool,
-}
-
-impl Layout {
-    pub(super) fn of(bound: &Bound, whole: &Whole, port: usize) -> Layout {
-        let gathered = &bound.gathered;
-        let mut columns = bound.reads[port].clone();
-        for order in &gathered.sorted[port] {
-            if !columns.contains(&order.column) {
-                columns.push(order.column);
-            }
-        }
-        let has_items = matches!(gathered.gathering, Gathering::ByEach(_));
-        let mut fields: Vec<FieldRef> = vec![Arc::new(Field::new("position", DataType::UInt64, false))];
-        if has_items {
-            fields.push(Arc::new(Field::new("item", DataType::UInt32, false)));
-        }
-        let has_digests = gathered.is_grouped();
-        if has_digests {
-            fields.push(Arc::new(Field::new("key", DataType::FixedSizeBinary(16), false)));
-        }
-        let named =
-            |(at, column): (usize, &usize)| Arc::new(whole.schema().field(*column).clone().with_name(format!("{at}")));
-        fields.extend(columns.iter().enumerate().map(named));
-        Layout {
-            schema: Arc::new(Schema::new(fields)),
-            keys: key_columns(&gathered.gathering, port),
-            columns,
-            has_items,
-            has_digests,
-        }
-    }
-
-    /// Columns before those of the input.
-    pub(super) fn ahead(&self) -> usize {
-        1 + usize::from(self.has_items) + usize::from(self.has_digests)
-    }
-
-    /// Where a column of the input is among those that are carried.
-    pub(super) fn place(&self, column: usize) -> Option<usize> {
-        self.columns.iter().position(|at| *at == column)
-    }
-
-    /// All columns of the input that are needed, keys first.
-    fn needed(&self) -> Vec<usize> {
-        self.keys.iter().chain(&self.columns).copied().collect()
-    }
-}
-
-/// Some rows of a part, which follow one another: in memory, or where they lie.
-pub(super) enum Piece {
-    Here(RecordBatch),
-    There(Frame),
-}
-
-/// Rows of an input that are in one part, in their order.
-#[derive(Default)]
-pub(super) struct Pieces {
-    pub(super) pieces: Vec<Piece>,
-    pub(super) rows: u64,
-    pub(super) bytes: u64,
-    /// The pieces of these rows, where they were cut into ranges of their order already.
-    pub(super) ranges: Vec<Pieces>,
-}
-
-impl Pieces {
-    /// The rows of one piece.
-    pub(super) fn of(piece: Piece) -> Pieces {
-        let (rows, bytes) = match &piece {
-            Piece::Here(rows) => (rows.num_rows() as u64, bytes_of(rows)),
-            Piece::There(frame) => (u64::from(frame.rows), frame.length),
-        };
-        Pieces { pieces: vec![piece], rows, bytes, ranges: Vec::new() }
-    }
-
-    /// What is in memory of them, bytes.
-    pub(super) fn held(&self) -> u64 {
-        let here = self.pieces.iter().filter_map(|piece| match piece {
-            Piece::Here(rows) => Some(bytes_of(rows)),
-            Piece::There(_) => None,
-        });
-        here.chain(self.ranges.iter().map(Pieces::held)).sum()
-    }
-}
-
-/// A part: rows of each input.
-pub(super) type Part = Vec<Pieces>;
 
 /// Everything that is brought together.
 pub(super) struct Parts {
@@ -440,25 +342,6 @@ fn part_of(digest: u128, parts: u64) -> usize {
     (((digest >> 64) * u128::from(parts)) >> 64) as usize
 }
 
-/// The digests of the keys of rows, where these are grouped.
-pub(super) fn digests<'a>(layout: &Layout, rows: &'a RecordBatch) -> impl Iterator<Item = u128> + 'a {
-    let keys = rows.column(layout.ahead() - 1).as_fixed_size_binary();
-    (0..keys.len()).map(|row| u128::from_le_bytes(keys.value(row).try_into().expect("a digest has 16 bytes")))
-}
-
-/// Where rows stand in their input.
-pub(super) fn positions(rows: &RecordBatch) -> &[u64] {
-    rows.column(0).as_primitive::<UInt64Type>().values()
-}
-
-/// Which items made rows members of their groups; nothing where that is not asked.
-pub(super) fn items<'a>(layout: &Layout, rows: &'a RecordBatch) -> &'a [u32] {
-    match layout.has_items {
-        true => rows.column(1).as_primitive::<UInt32Type>().values(),
-        false => &[],
-    }
-}
-
 /// Rows by where they go, each in their order.
 fn scatter(
     layout: &Layout,
@@ -495,9 +378,4 @@ pub(super) fn scatter_to(rows: &RecordBatch, parts: usize, goes: Vec<u32>) -> Re
         (to > from).then(|| sorted.slice(from, to - from))
     };
     Ok((0..parts).map(slice).collect())
-}
-
-/// What rows take here, bytes.
-pub(super) fn bytes_of(rows: &RecordBatch) -> u64 {
-    (crate::rows::weight(rows) / 8).max(ROW * rows.num_rows() as u64)
 }

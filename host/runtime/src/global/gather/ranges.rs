@@ -7,7 +7,9 @@ use arrow::array::RecordBatch;
 use arrow::row::Rows;
 
 use super::arrange::{Position, sort_keys};
-use super::parts::{Parts, Pieces, items, positions, scatter_to};
+use super::layout::{items, positions};
+use super::parts::{Parts, scatter_to};
+use super::pieces::Pieces;
 use crate::error::Fault;
 use crate::global::{on_all_cores, threads};
 

@@ -7,8 +7,10 @@ use std::sync::{Arc, Mutex};
 use arrow::array::RecordBatch;
 
 use super::arrange::{Position, read};
+use super::layout::{items, positions};
 use super::lock;
-use super::parts::{Parts, Pieces, items, positions};
+use super::parts::Parts;
+use super::pieces::Pieces;
 use super::ranges::{self, place};
 use callboard_io::Task;
 
