@@ -2,6 +2,9 @@
 //! without optimisation here is not given to people so.
 
 use std::fs;
+use std::path::PathBuf;
+
+use regex::Regex;
 
 use super::{host, imports};
 
@@ -55,4 +58,28 @@ fn what_is_not_optimised_here_is_in_what_people_receive() {
     let left_out = listed("release", "0");
     assert!(left_out.len() > 20, "{left_out:?}");
     assert_eq!(left_out, listed("dist", "\"s\""), "left: release, right: dist");
+}
+
+#[test]
+fn what_is_left_out_of_the_tests_has_none() {
+    let root = host("runtime").join("../../..");
+    let (test, example) =
+        (Regex::new(r"(?m)^\s*#\[test\]|proptest!").unwrap(), Regex::new(r"(?m)^\s*//[/!] ```").unwrap());
+    let mut left_out = 0;
+    for folder in ["host", "plugins", "tests/guests"] {
+        for entry in fs::read_dir(root.join(folder)).unwrap() {
+            let folder = entry.unwrap().path();
+            let Ok(manifest) = fs::read_to_string(folder.join("Cargo.toml")) else { continue };
+            for (line, words) in [("\ntest = false\n", &test), ("\ndoctest = false\n", &example)] {
+                if !manifest.contains(line) {
+                    continue;
+                }
+                left_out += 1;
+                let has = |file: &PathBuf| words.is_match(&fs::read_to_string(file).unwrap());
+                let found = imports::sources(&folder.join("src")).into_iter().find(has);
+                assert_eq!(found, None, "its Cargo.toml says `{}`", line.trim());
+            }
+        }
+    }
+    assert!(left_out > 40, "{left_out}");
 }

@@ -150,7 +150,9 @@ mod tests {
             super::cargo(&root).args(["metadata", "--no-deps", "--offline", "--format-version", "1"]).output().unwrap();
         let metadata: serde_json::Value = serde_json::from_slice(&listed.stdout).unwrap();
         let packages = metadata["packages"].as_array().unwrap().iter().map(|package| package["name"].as_str().unwrap());
-        let line = |package: &str| format!("\n{package} = {{ overflow-checks = true, debug-assertions = true }}\n");
+        let line = |package: &str| {
+            format!("\n{package} = {{ opt-level = 1, overflow-checks = true, debug-assertions = true }}\n")
+        };
         let checks = std::fs::read_to_string(root.join(super::CHECKS)).unwrap();
         let missing: Vec<&str> = packages.filter(|package| !checks.contains(&line(package))).collect();
         assert!(missing.is_empty(), "{missing:?} are missing in {}", super::CHECKS);
