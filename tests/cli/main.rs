@@ -15,6 +15,7 @@ mod bad_ends;
 mod console;
 mod docs;
 mod edges;
+mod engines;
 mod followed;
 mod forgeries;
 mod json;

@@ -219,3 +219,16 @@ def test_two_runs_in_one_process_are_confined_each_for_itself(docs: Path, tmp_pa
         # This thread writes where it likes.
         (folder / "mine").write_text("mine")
         assert len((folder / "out.jsonl").read_text().splitlines()) == 7
+
+
+def test_a_pipeline_is_submitted(curate: Path, tmp_path: Path) -> None:
+    pipeline = cb.Pipeline.load("curate.toml")
+    run = pipeline.submit(on="local=2", work="work", follow=True, params={"min": 5}, replicas=1)
+    assert run is not None and run.folder == tmp_path / "work" and run.report.outputs == {"clean": 285}
+    assert run.output().to_list()[0]["n_words"] == 5
+    # The text of one that has no file is read as it is.
+    built = cb.read("docs.jsonl") | cb.step("text-stats") | cb.write("built.jsonl")
+    assert cb.pipeline(built).submit(on="local=1", work="built") is None
+    assert cb.open_run("built").report.outputs == {"built": 1000}
+    with pytest.raises(cb.PipelineError, match="ray=http://HEAD:8265"):
+        pipeline.submit(on="dask", work="other")

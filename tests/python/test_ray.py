@@ -1,7 +1,6 @@
 """Steps in Ray Data, in processes of Ray's own.
 
-Ray is 400 MB with what it needs, and starting it takes longer than all other tests: it is not among the requirements. `CALLBOARD_TEST_RAY=1`
-says that it has to be here; otherwise the tests run where it is.
+They take longer than all other tests together, so they run where `CALLBOARD_TEST_RAY=1` asks for them. `tests/cli/engines.rs` starts a cluster.
 """
 
 from __future__ import annotations
@@ -16,14 +15,11 @@ import pyarrow as pa
 import pytest
 from conftest import GUESTS
 
-WANTED = os.environ.get("CALLBOARD_TEST_RAY") == "1"
-try:
-    import ray
-    import ray.data
-except ImportError as error:
-    if WANTED:
-        raise
-    pytest.skip(f"Ray is not here (pip install 'ray[data]==2.60.0'): {error}", allow_module_level=True)
+if os.environ.get("CALLBOARD_TEST_RAY") != "1":
+    pytest.skip("Ray Data is tried where CALLBOARD_TEST_RAY=1", allow_module_level=True)
+
+import ray
+import ray.data
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ pub(crate) use step::{
     BuildArguments, ConformArguments, GrantArguments, InspectArguments, NewArguments, StepCommand, StepRunArguments,
     TestArguments, TriedArguments,
 };
-pub(crate) use tasks::{On, SubmitArguments, TaskArguments, TaskName, TasksArguments, TasksFormat};
+pub(crate) use tasks::{ElsewhereArguments, On, SubmitArguments, TaskArguments, TaskName, TasksArguments, TasksFormat};
 pub(crate) use values::MemoryBudget;
 use values::{max_rejects, memory_budget, pipeline_size, rows, size, trust};
 
@@ -52,13 +52,16 @@ Examples:
     #[command(after_help = "\
 Examples:
   callboard tasks curate.toml --slices 8
-  callboard tasks curate.toml --slice-bytes 1GiB --format json")]
+  callboard tasks curate.toml --slice-bytes 1GiB --format json
+  callboard tasks curate.toml --simulate .callboard/runs/curate-mwuqt4bp --for-rows 1000000000 --workers 64
+                                    what a billion rows would take, from the figures of a run")]
     Tasks(TasksArguments),
-    /// Run a pipeline in several processes
+    /// Run a pipeline in several processes, here or on a cluster
     #[command(after_help = "\
 Examples:
   callboard submit curate.toml --on local=4 --work /shared/runs/curate
-  callboard submit curate.toml --on local=4 --work /shared/runs/curate --slices 16")]
+  callboard submit curate.toml --on ray=http://HEAD:8265 --work /shared/runs/curate --follow
+  callboard submit curate.toml --on slurm --work /shared/runs/curate --slices 16")]
     Submit(SubmitArguments),
     /// Carry out one task of a submitted pipeline, or drive all of them
     #[command(after_help = "\

@@ -10,6 +10,7 @@
 
 mod arguments;
 mod commands;
+mod engines;
 mod exit;
 mod last_words;
 mod memory;

@@ -98,7 +98,7 @@ pub use output::{
 pub use parted::{Commit, Manifest, Part, Parted, Placed, schema_of_parts};
 pub use patterns::can_match_below;
 pub use place::FilePlace;
-pub use places::{Access, Keep, Upload, waited_for};
+pub use places::{Access, Answer, Keep, Upload, ask_service, waited_for};
 pub use spec::{Added, BatchPolicy, InputSpec, OnBadRow, TextRow};
 pub use stop::Stop;
 pub use types::{is_json, json_field};

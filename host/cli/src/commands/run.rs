@@ -77,7 +77,7 @@ pub(crate) fn standard_output() -> Option<Arc<File>> {
 }
 
 /// Dies when its parent does, also where that is killed and can hand nothing on.
-fn end_with(parent: u32) -> Result<(), Failure> {
+pub(crate) fn end_with(parent: u32) -> Result<(), Failure> {
     #[cfg(target_os = "linux")]
     rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL))
         .map_err(|error| Failure::system("follow the process that started this one", &error.into()))?;

@@ -6,11 +6,15 @@ use std::process::{Command, ExitCode, Stdio};
 use callboard_bundled::BUNDLED;
 use callboard_runtime::{Class, Driving, Engine, Local, Run, RunError, Settings};
 
+use super::elsewhere::{Given, stop};
 use super::run::Watched;
 use crate::arguments::{On, ShownArguments, SubmitArguments};
+use crate::engines::lines::Lines;
+use crate::engines::{Elsewhere, slurm};
 use crate::exit::{Failure, quoted};
 use crate::last_words;
 use crate::pipeline::{Planned, interruptible, planned, settings};
+use crate::show::print;
 
 pub(crate) fn submit(arguments: &SubmitArguments) -> Result<ExitCode, Failure> {
     let Planned { pipeline, plan, components, base, file } = planned(&arguments.pipeline, arguments.load.into())?;
@@ -18,10 +22,17 @@ pub(crate) fn submit(arguments: &SubmitArguments) -> Result<ExitCode, Failure> {
     if arguments.work.read_dir().is_ok_and(|mut entries| entries.next().is_some()) {
         let work = quoted(&arguments.work);
         let message = format!("the work place `{}` is not empty", arguments.work.display());
-        let help = format!("name a new one: --work DIR\nor continue it: callboard task {work} drive --on local=4");
+        let help =
+            format!("name a new one: --work DIR\nor continue it: callboard task {work} drive --on {}", arguments.on);
         return Err(Failure::other(Class::Pipeline, message).help(help));
     }
-    let settings = settings(base, arguments.work.clone(), interruptible()?)?
+    if arguments.print && arguments.on != On::Slurm {
+        let failure = Failure::other(Class::Pipeline, format!("there are no scripts for `{}`", arguments.on));
+        return Err(failure.help("--on slurm"));
+    }
+    let cancel = interruptible()?;
+    let elsewhere = Elsewhere::of(&arguments.on, stop(&cancel))?;
+    let settings = settings(base, arguments.work.clone(), cancel)?
         .pipeline(file)
         .overwrite(arguments.overwrite)
         .limit(arguments.limit)
@@ -29,37 +40,59 @@ pub(crate) fn submit(arguments: &SubmitArguments) -> Result<ExitCode, Failure> {
         .max_spill(arguments.max_spill)
         .also_written(watched.report_place())
         .observer(watched.progress.observer());
-    let placed = Run::prepare(plan, components, settings.clone()).and_then(|run| run.place(arguments.sliced.slices()));
-    let trusted = placed.map_err(|error| Failure::of(error, &pipeline))?;
+    let name = plan.name().to_owned();
+    let run = Run::prepare(plan, components, settings.clone()).map_err(|error| Failure::of(error, &pipeline))?;
+    let tasks = run.tasks(arguments.sliced.slices()).map_err(|error| Failure::of(error, &pipeline))?;
+    let given = Given {
+        work: &arguments.work,
+        trusted: None,
+        overwrite: arguments.overwrite,
+        elsewhere: &arguments.elsewhere,
+        on: &arguments.on,
+    };
+    if arguments.print {
+        return print(&slurm::shown(&slurm::scripts(&given.job(&name, tasks, &watched)?, slurm::LARGEST_ARRAY)));
+    }
+    let trusted = run.place(arguments.sliced.slices()).map_err(|error| Failure::of(error, &pipeline))?;
+    if let Some(elsewhere) = elsewhere {
+        let given = Given { trusted: Some(trusted), ..given };
+        let job = given.job(&name, tasks, &watched)?;
+        return given.begin(&elsewhere, &job, settings, watched, Some(&pipeline));
+    }
     last_words::running_in(&arguments.work);
-    let mut engine = engine(arguments.on, &arguments.work, Some(trusted), &arguments.shown)?;
+    let mut engine = engine(&arguments.on, &arguments.work, Some(trusted), &arguments.shown)?;
     let run = drive(settings, Some(trusted), Some(&mut *engine), &watched);
-    let run = run.map_err(|error| Failure::of(continued(error, &arguments.work, arguments.on), &pipeline))?;
+    let run = run.map_err(|error| Failure::of(continued(error, &arguments.work, &arguments.on), &pipeline))?;
     let plan = run.plan().clone();
     watched.end(run.execute(), &arguments.work, Some(&pipeline), Some(&plan))
 }
 
 /// What starts tasks of a work place.
 pub(crate) fn engine(
-    on: On,
+    on: &On,
     work: &Path,
     trusted: Option<u128>,
     shown: &ShownArguments,
 ) -> Result<Box<dyn Engine>, Failure> {
+    let most = match on {
+        On::Local(most) => *most,
+        On::Lines => return Ok(Box::new(Lines::begin())),
+        On::Ray(_) | On::Slurm => {
+            return Err(Failure::other(Class::Bug, format!("`{on}` starts no processes of this machine")));
+        }
+    };
     let program = std::env::current_exe().map_err(|error| Failure::system("find this program", &error))?;
     let (work, verbose, no_landlock) = (work.to_owned(), shown.verbose, shown.no_landlock);
-    match on {
-        On::Local(most) => Ok(Box::new(Local::new(most, move |task| {
-            let mut command = Command::new(&program);
-            command.arg("task").arg(&work).arg(task.to_string());
-            command.args(trusted.map(|digest| format!("--trust={digest:032x}")));
-            command.args(no_landlock.then_some("--no-landlock")).args(verbose.then_some("--verbose"));
-            // Why a task failed is written down; what its steps log is for whoever asks for it.
-            let said = if verbose { Stdio::inherit() } else { Stdio::null() };
-            command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(said);
-            command
-        }))),
-    }
+    Ok(Box::new(Local::new(most, move |task| {
+        let mut command = Command::new(&program);
+        command.arg("task").arg(&work).arg(task.to_string());
+        command.args(trusted.map(|digest| format!("--trust={digest:032x}")));
+        command.args(no_landlock.then_some("--no-landlock")).args(verbose.then_some("--verbose"));
+        // Why a task failed is written down; what its steps log is for whoever asks for it.
+        let said = if verbose { Stdio::inherit() } else { Stdio::null() };
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(said);
+        command
+    })))
 }
 
 /// Has all tasks carried out; what is left is to put the outputs in their places.
@@ -75,9 +108,12 @@ pub(crate) fn drive(
 }
 
 /// With the command that continues.
-pub(crate) fn continued(mut error: RunError, work: &Path, on: On) -> RunError {
-    let On::Local(most) = on;
-    let command = format!("what is done is kept; to continue: callboard task {} drive --on local={most}", quoted(work));
+pub(crate) fn continued(mut error: RunError, work: &Path, on: &On) -> RunError {
+    // Whoever started a driver within a job says how it continues.
+    if *on == On::Lines {
+        return error;
+    }
+    let command = format!("what is done is kept; to continue: callboard task {} drive --on {on}", quoted(work));
     error.help = Some(match error.help.take() {
         Some(help) => help.and("\n").and(command),
         None => command.into(),

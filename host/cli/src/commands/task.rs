@@ -4,20 +4,27 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use callboard_bundled::BUNDLED;
-use callboard_runtime::{Class, RunState, RunSummary, TaskDone, carry_out, run_plan, run_report};
+use callboard_runtime::{Class, RunState, RunSummary, TaskDone, carry_out, run_plan, run_report, tasks_of};
 
-use super::run::Watched;
+use super::elsewhere::{Given, stop};
+use super::run::{Watched, end_with};
 use super::submit::{continued, drive, engine};
 use crate::arguments::{TaskArguments, TaskName};
+use crate::engines::Elsewhere;
 use crate::exit::Failure;
 use crate::last_words;
 use crate::pipeline::{interruptible, settings};
 use crate::show::print;
 
 pub(crate) fn task(arguments: &TaskArguments) -> Result<ExitCode, Failure> {
-    let TaskArguments { work, task, on, starts_nothing, trust, shown } = arguments;
+    if let Some(parent) = arguments.end_with {
+        end_with(parent)?;
+    }
+    let TaskArguments { work, task, on, elsewhere, overwrite, starts_nothing, trust, end_with: _, shown } = arguments;
     let watched = Watched::begin(shown)?;
-    let settings = settings(PathBuf::new(), work.clone(), interruptible()?)?.observer(watched.progress.observer());
+    let cancel = interruptible()?;
+    let stop = stop(&cancel);
+    let settings = settings(PathBuf::new(), work.clone(), cancel)?.observer(watched.progress.observer());
     let id = match task {
         TaskName::One(id) => *id,
         TaskName::Drive => {
@@ -27,14 +34,25 @@ pub(crate) fn task(arguments: &TaskArguments) -> Result<ExitCode, Failure> {
             }
             if on.is_none() && !starts_nothing {
                 let failure = Failure::other(Class::Pipeline, "nothing says what starts the tasks");
-                return Err(failure.help("add --on local=4, or --starts-nothing if something else does"));
+                return Err(
+                    failure.help("add --on local=4 (or another engine), or --starts-nothing if something else does")
+                );
+            }
+            let settings = settings.overwrite(*overwrite).also_written(watched.report_place());
+            if let Some(on) = on
+                && let Some(engine) = Elsewhere::of(on, stop)?
+            {
+                let (tasks, digest) = tasks_of(work, &settings.cache_folder, *trust)?;
+                let given = Given { work, trusted: Some(digest), overwrite: *overwrite, elsewhere, on };
+                let name = RunSummary::of(work)?.name;
+                let job = given.job(&name, tasks, &watched)?;
+                return given.begin(&engine, &job, settings, watched, None);
             }
             last_words::running_in(work);
-            let mut engine = on.map(|on| engine(on, work, *trust, shown)).transpose()?;
-            let settings = settings.also_written(watched.report_place());
+            let mut engine = on.as_ref().map(|on| engine(on, work, *trust, shown)).transpose()?;
             let run = drive(settings, *trust, engine.as_mut().map(|engine| &mut **engine as _), &watched);
             let run = run.map_err(|error| match on {
-                Some(on) => continued(error, work, *on),
+                Some(on) => continued(error, work, on),
                 None => error,
             })?;
             let plan = run.plan().clone();

@@ -7,6 +7,7 @@ use callboard_runtime::{GroupReport, Run, TasksReport};
 use callboard_sandbox::bytes;
 
 use super::run::new_folder;
+use super::simulate::simulate;
 use crate::arguments::{TasksArguments, TasksFormat};
 use crate::exit::Failure;
 use crate::pipeline::{Planned, interruptible, planned, settings};
@@ -14,6 +15,9 @@ use crate::show::{print, progress};
 
 pub(crate) fn tasks(arguments: &TasksArguments) -> Result<ExitCode, Failure> {
     let Planned { pipeline, plan, components, base, file } = planned(&arguments.pipeline, Load::Staged)?;
+    if let Some((run_dir, others)) = arguments.simulate.simulate.split_first() {
+        return simulate(&plan, run_dir, others, arguments);
+    }
     // Where a run's folder would be: nothing is made there, but no step may reach it.
     let settings = settings(base, new_folder(plan.name()), interruptible()?)?;
     let observer = progress::Progress::plain(progress::Detail::Warnings).observer();

@@ -15,6 +15,7 @@ pub(crate) mod progress;
 pub(crate) mod report;
 pub(crate) mod rows;
 pub(crate) mod runs_diff;
+pub(crate) mod simulation;
 pub(crate) mod stats;
 
 use std::borrow::Cow;

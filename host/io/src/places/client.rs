@@ -96,6 +96,11 @@ pub(super) fn once() -> RetryConfig {
     RetryConfig { max_retries: 0, ..RetryConfig::default() }
 }
 
+/// The client that follows no redirection.
+pub(super) fn plain() -> Result<reqwest::Client, Fault> {
+    PLAIN.as_ref().cloned().map_err(|error| Fault::new(ErrorKind::System, error.clone()))
+}
+
 type Made = Result<reqwest::Client, String>;
 static PLAIN: LazyLock<Made> = LazyLock::new(|| client(reqwest::redirect::Policy::none()));
 static FOLLOWING: LazyLock<Made> = LazyLock::new(|| client(reqwest::redirect::Policy::limited(10)));
@@ -185,8 +190,7 @@ impl Asking {
 /// Sends a file whole, without holding it in memory, to a URL that says by itself who may do that.
 pub(super) async fn put_file(url: &str, file: &Arc<File>, bytes: u64, address: &Address) -> Result<(), Fault> {
     const BLOCK: u64 = 256 << 10;
-    let unusable = |error: String| Fault::new(ErrorKind::System, error);
-    let client = PLAIN.as_ref().map_err(|error| unusable(error.clone()))?;
+    let client = plain()?;
     let mut tries = 0;
     loop {
         tries += 1;
@@ -278,7 +282,7 @@ pub(super) async fn start_of(body: HttpResponseBody, most: usize) -> String {
 }
 
 /// The innermost words of an error: those around them say only that a request failed.
-fn words_of(error: &(dyn Error + 'static)) -> String {
+pub(super) fn words_of(error: &(dyn Error + 'static)) -> String {
     let mut at = error;
     while let Some(source) = at.source() {
         at = source;

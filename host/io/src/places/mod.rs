@@ -7,6 +7,7 @@
 //! - [`list`], [`web`], [`hub`] — which objects there are; [`object`] — one of them, and ranges of its bytes.
 //! - [`file`](self::file) — one that is open, with blocks ahead; [`fault`] — what a server says, and what fixes it.
 //!
+//! - [`service`] — one that is no place of data, asked in JSON.
 //! - [`written`] — the place of an output in a store; [`upload`] — one on its way there; [`committing`] — one that goes to the hub.
 //!
 //! A [`Source`] is a file of an input, whose size and version are known; [`Opened`] reads it.
@@ -21,6 +22,7 @@ mod list;
 mod net;
 mod object;
 mod profiles;
+mod service;
 mod store;
 mod upload;
 mod waiting;
@@ -47,6 +49,7 @@ pub(crate) use committing::{HubPlace, ToCommit};
 use file::RemoteFile;
 pub(crate) use object::First;
 use object::Object;
+pub use service::{Answer, ask_service};
 pub(crate) use upload::Follower;
 pub use upload::{Keep, Upload};
 pub use waiting::waited_for;

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Union
 from callboard import _native
 from callboard._host.command import command
 from callboard._host.errors import Failure, PipelineError, Problem, RunWaiting
-from callboard._host.run import Run, followed, resume
+from callboard._host.run import Run, followed, open_run, resume
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -274,6 +274,35 @@ class Pipeline:
         if done is None:
             return resume(path, overwrite=overwrite, max_spill=max_spill, wait=True, landlock=landlock, progress=progress)
         return Run(Path(path), done["report"], {name: (path_, format) for name, path_, format in done["outputs"]}, self._base)
+
+    def submit(
+        self,
+        *,
+        on: str,
+        work: Path_,
+        follow: bool = False,
+        params: Mapping[str, Any] | None = None,
+        set: Mapping[str, Any] | None = None,
+        budget: str | int | None = None,
+        replicas: int | None = None,
+        overwrite: bool = False,
+    ) -> Run | None:
+        """Runs the pipeline in several processes, by `callboard submit`.
+
+        `on` is what starts them: `"ray=http://HEAD:8265"`, `"slurm"`, or `"local=4"` for this machine alone. `work` is a new folder that all of
+        them reach under this name. `follow` waits for the end and returns what `run` does; without it, Ray and Slurm work on, and
+        `callboard.open_run(work)` has the run when it has ended. The other arguments are those of `run`.
+        """
+        from callboard._host.submit import submit
+
+        values = {f"params.{key}": value for key, value in (params or {}).items()} | dict(set or {})
+        path = os.path.abspath(work)
+        arguments = ["--on", on, "--work", path, *(f"--set={key}={_toml(value)}" for key, value in values.items())]
+        arguments += [] if budget is None else ["--budget", f"{budget}B" if isinstance(budget, int) else budget]
+        arguments += [] if replicas is None else ["--replicas", str(replicas)]
+        arguments += ["--overwrite"] * overwrite + ["--follow"] * follow
+        submit(self._file, self._text, self._base, arguments)
+        return open_run(path) if follow else None
 
     def __repr__(self) -> str:
         try:

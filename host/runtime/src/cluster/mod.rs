@@ -18,5 +18,5 @@ mod task;
 
 pub use drive::{Attempt, Driving, End, Engine, drive};
 pub use local::Local;
-pub use place::{Slices, is_work_place};
+pub use place::{Slices, is_work_place, tasks_of};
 pub use task::{TaskDone, carry_out};

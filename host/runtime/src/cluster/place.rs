@@ -16,7 +16,7 @@ use crate::run::{Run, proven};
 use crate::stage::kept::Kept;
 use crate::store::records::{Manifest, Sliced};
 use crate::store::{Past, Quota, Recorded, folder};
-use crate::tell::tasks::{GroupReport, TasksReport};
+use crate::tell::tasks::TasksReport;
 
 const WORK: &str = "work.json";
 pub(super) const TASKS: &str = "tasks";
@@ -46,10 +46,7 @@ impl Run {
         let run = self.prepared();
         let sliced = sliced(run, slices)?;
         let groups = groups(&run.plan, &sliced, run.settings.limit.is_some());
-        Ok(TasksReport {
-            slices: sliced.slices,
-            groups: groups.iter().map(|group| GroupReport::of(group, &run.plan)).collect(),
-        })
+        Ok(TasksReport::of(&groups, &run.plan))
     }
 
     /// Makes the run's folder a work place: from then on its tasks can be carried out, by whoever has it. Gives what they need to know that this
@@ -103,6 +100,17 @@ fn sliced(run: &Prepared, slices: Slices) -> Result<Sliced, RunError> {
 
 fn groups(plan: &Plan, sliced: &Sliced, limited: bool) -> Vec<Group> {
     plan.groups(&Slicing { slices: sliced.slices, files: sliced.files.clone(), limited })
+}
+
+/// The tasks of a work place, which were decided when it was made, and what [`Run::place`] gave then. `trusted` is that, where this user's key is
+/// not on this machine.
+///
+/// # Errors
+///
+/// It is no work place, is of another version, or nothing proves that this user made it.
+pub fn tasks_of(path: &Path, cache: &Path, trusted: Option<u128>) -> Result<(TasksReport, u128), RunError> {
+    let place = Place::open(path, cache, trusted)?;
+    Ok((TasksReport::of(&place.groups, &place.plan), folder::begun(&place.dir)?.digest()))
 }
 
 /// Whether a folder is a work place.

@@ -41,6 +41,13 @@ pub struct GroupReport {
     pub memory_bytes: u64,
 }
 
+impl TasksReport {
+    pub(crate) fn of(groups: &[Group], plan: &Plan) -> TasksReport {
+        let slices = groups.iter().map(Group::slices).max().unwrap_or(1);
+        TasksReport { slices, groups: groups.iter().map(|group| GroupReport::of(group, plan)).collect() }
+    }
+}
+
 impl GroupReport {
     pub(crate) fn of(group: &Group, plan: &Plan) -> GroupReport {
         let stage = plan.stages().iter().find(|stage| stage.index == group.stage);
