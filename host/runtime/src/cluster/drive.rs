@@ -1,7 +1,7 @@
 //! The driver: tasks are started when the rows that they read are there, and what they left becomes a run that has only its outputs to put in place.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use callboard_plan::{Stage, TaskId};
 
@@ -16,8 +16,10 @@ use crate::stage::reject_limits::RejectLimits;
 use crate::store::Folder;
 use crate::store::records::{Manifest, StageCost, TaskFailure};
 
-/// Between two looks at the work place: the first of several, and the longest.
-const LOOK: (Duration, Duration) = (Duration::from_millis(10), Duration::from_millis(500));
+/// Between two looks at the work place, for what others left there.
+const LOOK: Duration = Duration::from_millis(500);
+/// Between two questions to the engine.
+const POLL: Duration = Duration::from_millis(10);
 /// How often a task is tried whose attempts are lost, or fail for a reason that may pass.
 const ATTEMPTS: u32 = 4;
 
@@ -116,30 +118,37 @@ impl<'a> Driver<'a> {
 
     /// Until every task has a manifest.
     fn all(&mut self, mut engine: Option<&mut dyn Engine>, settings: &Settings) -> Result<(), RunError> {
-        let mut pause = LOOK.0;
+        let mut look_at = Instant::now();
         loop {
-            let (done, ended) = (self.done.len(), self.ended.len());
-            self.look()?;
+            let (looks, ended) = (Instant::now() >= look_at, self.ended.len());
+            if looks {
+                self.look()?;
+                look_at = Instant::now() + LOOK;
+            } else {
+                self.end_groups();
+            }
             if self.ended.len() > ended {
                 self.within_limits()?;
+                look_at = Instant::now();
             }
             let Some(ready) = self.ready() else { return Ok(()) };
             if settings.cancel.is_cancelled() {
                 return Err(RunError::interrupted());
             }
+            let mut attempts = Vec::new();
             if let Some(engine) = engine.as_deref_mut() {
                 let new: Vec<TaskId> = ready.into_iter().filter(|task| self.started.insert(*task)).collect();
                 if !new.is_empty() {
                     engine.start(&new)?;
                 }
-                for Attempt { task, end } in engine.poll()? {
-                    self.attempt(task, &end)?;
-                }
-            } else {
+                attempts = engine.poll()?;
+            } else if looks {
                 ready.into_iter().try_for_each(|task| self.failed_for_good(task))?;
             }
-            pause = if self.done.len() > done { LOOK.0 } else { (pause * 2).min(LOOK.1) };
-            std::thread::sleep(pause);
+            if attempts.is_empty() {
+                std::thread::sleep(POLL);
+            }
+            attempts.into_iter().try_for_each(|Attempt { task, end }| self.attempt(task, &end))?;
         }
     }
 
@@ -153,20 +162,24 @@ impl<'a> Driver<'a> {
     /// Reads the manifests that are new.
     fn look(&mut self) -> Result<(), RunError> {
         loop {
-            let ready = self.ready().unwrap_or_default();
-            for task in ready {
+            for task in self.ready().unwrap_or_default() {
                 if let Some(manifest) = self.place.manifest(task)? {
                     self.done.insert(task, manifest);
                 }
             }
-            let groups = self.place.groups.iter().filter(|group| !self.ended.contains(&group.index));
-            let ended = groups.filter(|group| group.tasks().all(|task| self.done.contains_key(&task)));
-            let ended: Vec<u32> = ended.map(|group| group.index).collect();
-            if ended.is_empty() {
+            if !self.end_groups() {
                 return Ok(());
             }
-            self.ended.extend(ended);
         }
+    }
+
+    /// Notes the groups whose tasks have all ended: whether there are new ones.
+    fn end_groups(&mut self) -> bool {
+        let groups = self.place.groups.iter().filter(|group| !self.ended.contains(&group.index));
+        let ended = groups.filter(|group| group.tasks().all(|task| self.done.contains_key(&task)));
+        let ended: Vec<u32> = ended.map(|group| group.index).collect();
+        self.ended.extend(&ended);
+        !ended.is_empty()
     }
 
     /// Holds what the groups that have ended rejected, all tasks together, against the limits.
@@ -190,7 +203,8 @@ impl<'a> Driver<'a> {
     }
 
     fn attempt(&mut self, task: TaskId, end: &End) -> Result<(), RunError> {
-        if self.place.manifest(task)?.is_some() {
+        if let Some(manifest) = self.place.manifest(task)? {
+            self.done.insert(task, manifest);
             return Ok(());
         }
         let why = match end {
