@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use callboard_plan::{Pipeline, Problem, Problems, Source, Span};
-use callboard_runtime::{Class, RunError};
+use callboard_runtime::{Class, RunError, is_work_place};
 
 use crate::show;
 
@@ -112,7 +112,7 @@ impl Failure {
             "event": "error",
             "message": message.trim_end(),
             "help": help.map(|help| help.said(show::flags::flag)),
-            "resume": resumable.map(|folder| format!("callboard resume {}", quoted(folder))),
+            "resume": resumable.map(|folder| resume_command(&folder)),
             "exit_code": number(class),
         });
         show::err_json(&of);
@@ -135,7 +135,15 @@ pub(crate) fn resumes(class: Class, folder: &Path) -> String {
             "what is done is kept: change the pipeline and run it again, or fix what it uses and resume it:"
         }
     };
-    format!("{first}\n  callboard resume {}", quoted(folder))
+    format!("{first}\n  {}", resume_command(folder))
+}
+
+/// The command that continues the run of a folder.
+pub(crate) fn resume_command(folder: &Path) -> String {
+    match is_work_place(folder) {
+        true => format!("callboard task {} drive --on local=4", quoted(folder)),
+        false => format!("callboard resume {}", quoted(folder)),
+    }
 }
 
 pub(crate) use callboard_words::text::plain;

@@ -6,7 +6,7 @@ use callboard_runtime::{Allowed, Class, Run, RunState, RunSummary, Settings, is_
 
 use super::run::{Watched, standard_output};
 use crate::arguments::ResumeArguments;
-use crate::exit::{Failure, quoted};
+use crate::exit::{Failure, resume_command};
 use crate::last_words;
 use crate::pipeline::{interruptible, settings};
 use callboard_bundled::BUNDLED;
@@ -21,8 +21,7 @@ pub(crate) fn resume(arguments: &ResumeArguments) -> Result<ExitCode, Failure> {
     }
     if is_work_place(&arguments.run_dir) {
         let message = format!("`{}` is a work place: its tasks are driven, not resumed", arguments.run_dir.display());
-        let command = format!("callboard task {} drive --on local=4", quoted(&arguments.run_dir));
-        return Err(Failure::other(Class::Pipeline, message).help(command));
+        return Err(Failure::other(Class::Pipeline, message).help(resume_command(&arguments.run_dir)));
     }
     let base = arguments.base.clone().unwrap_or_default();
     let cancel = interruptible()?;

@@ -18,7 +18,7 @@ use serde_json::value::RawValue;
 use super::run::ReportFile;
 
 use crate::arguments::RunsCommand;
-use crate::exit::{Failure, quoted};
+use crate::exit::{Failure, quoted, resume_command};
 use crate::show::figures::count;
 use crate::show::report::{aligned, table};
 use crate::show::{inline, print, print_json, with_margin};
@@ -112,7 +112,7 @@ fn show(run_dir: &Path) -> Result<ExitCode, Failure> {
         }
         RunState::Running => {}
         RunState::Failed | RunState::Interrupted | RunState::Waiting | RunState::Killed => {
-            text.push_str(&format!("to resume:\n  callboard resume {}", quoted(run_dir)));
+            text.push_str(&format!("to resume:\n  {}", resume_command(run_dir)));
         }
         RunState::Begun => {
             let folder = quoted(run_dir.display().to_string());
