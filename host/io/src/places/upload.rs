@@ -15,6 +15,7 @@ use bytes::Bytes;
 use callboard_words::address::Scheme;
 use callboard_words::{Help, Setting};
 use object_store::PutPayload;
+use object_store::list::PaginatedListOptions;
 use object_store::multipart::PartId;
 use serde::{Deserialize, Serialize};
 
@@ -151,6 +152,9 @@ impl Shared {
     fn renew(&self) -> io::Result<()> {
         let mut record = Record::of(&self.place);
         self.keep(&record)?;
+        if self.place.address.scheme == Scheme::Azure {
+            self.find_container()?;
+        }
         let id = self.place.ask(&self.stop, |place| async move {
             place.store.uploads.create_multipart(&place.key).await.map_err(|error| place.fault(&error))
         })?;
@@ -158,6 +162,20 @@ impl Shared {
         self.keep(&record)?;
         self.state().record = record;
         Ok(())
+    }
+
+    /// An error if there is no such container. Azure begins no uploads, and to a part it says so while that is still being sent.
+    fn find_container(&self) -> io::Result<()> {
+        let listed = self.place.ask(&self.stop, |place| async move {
+            let options = PaginatedListOptions { max_keys: Some(1), ..PaginatedListOptions::default() };
+            let listed = place.store.listing.list_paginated(Some(place.key.as_ref()), options).await;
+            listed.map(drop).map_err(|error| place.fault(&error))
+        });
+        match listed {
+            Err(error) if Fault::of(&error).is_some_and(|fault| fault.status == Some(404)) => Err(error),
+            // Whoever may write need not be one who may list.
+            _ => Ok(()),
+        }
     }
 
     /// Sends parts until all are sent and the upload is closed.
