@@ -10,21 +10,21 @@
 use std::path::{Path, PathBuf};
 use std::{env, fs};
 
+use base::base_of;
 use hex::hex;
 use sha2::{Digest, Sha256};
 
+mod base;
 #[allow(unreachable_pub, reason = "it is public in callboard-words")]
 #[path = "../words/src/text/hex.rs"]
 mod hex;
-
-/// The bundled step that the others are compressed against; the same name is in `xtask/src/guests.rs`.
-const BASE: &str = "filter";
 
 fn main() {
     let root = Path::new(&env::var("CARGO_MANIFEST_DIR").expect("cargo sets it")).join("../..");
     let (plugins, guests) = (root.join("plugins"), root.join("target/guests"));
     println!("cargo:rerun-if-changed={}", plugins.display());
     println!("cargo:rerun-if-changed={}", guests.display());
+    println!("cargo:rerun-if-changed=base.rs");
 
     let mut steps = Vec::new();
     let mut parts = Vec::new();
@@ -76,7 +76,7 @@ fn step(name: &str, component: Option<&Path>, pipeline: Option<(PathBuf, Option<
         Some(path) => {
             println!("cargo:rerun-if-changed={}", path.display());
             let digest = hex(&Sha256::digest(fs::read(&path).expect("what is there can be read")));
-            let base = (name != BASE).then_some(BASE);
+            let base = base_of(name);
             (format!("Some(carried!({:?}, {base:?}))", compressed(&path, base).unwrap_or(path)), digest)
         }
         None => ("None".to_owned(), String::new()),

@@ -15,6 +15,11 @@ use callboard_author::Kind;
 use callboard_author::component::component;
 use serde_json::{Value, json};
 
+#[path = "../../host/bundled/base.rs"]
+mod base;
+
+use base::base_of;
+
 use crate::toolchain::{TARGET, Toolchain};
 use crate::{Result, command};
 
@@ -45,10 +50,6 @@ const TEST: &str = "guest-";
 const LEVEL: i32 = 12;
 /// How far back a match may lie, as a power of two: across the base and the component.
 const WINDOW_LOG: u32 = 23;
-/// The bundled step that the others are compressed against, since they share the SDK and half of the standard library; the same name is
-/// in `host/bundled/build.rs`.
-const BASE: &str = "filter";
-
 /// Builds guests, and returns the folder that they are in.
 pub(crate) fn build(root: &Path, which: Which) -> Result<PathBuf> {
     let begun = Instant::now();
@@ -73,7 +74,7 @@ pub(crate) fn build(root: &Path, which: Which) -> Result<PathBuf> {
         changed += usize::from(componentize(&module, &file(&guest.name, "wasm"))?);
     }
     for guest in built().filter(|guest| guest.is_step()) {
-        let base = (guest.name != BASE).then(|| file(BASE, "wasm"));
+        let base = base_of(&guest.name).map(|base| file(base, "wasm"));
         compress(&file(&guest.name, "wasm"), base.as_deref(), &file(&guest.name, "wasm.zst"))?;
     }
     remove_strangers(&folder, &guests)?;
@@ -143,9 +144,11 @@ fn componentize(module: &Path, to: &Path) -> Result<bool> {
     write_if_changed(to, &bytes)
 }
 
-/// Writes a component compressed, against `base` if there is one. A copy that is newer than both is left alone.
+/// Writes a component compressed, against `base` if there is one. A copy that is newer than both is left alone, and than this program,
+/// which may compress in another way.
 fn compress(component: &Path, base: Option<&Path>, to: &Path) -> Result<()> {
-    if is_newer(to, component) && base.is_none_or(|base| is_newer(to, base)) {
+    let program = std::env::current_exe().map_err(|error| error.to_string())?;
+    if [Some(component), base, Some(&program)].into_iter().flatten().all(|other| is_newer(to, other)) {
         return Ok(());
     }
     let packed = compressed(component, base).map_err(|error| format!("{}: {error}", component.display()))?;
