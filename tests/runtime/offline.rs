@@ -1,4 +1,4 @@
-//! A server of offline batches, as tests have it: OpenAI's form and Anthropic's. It counts what it accepts, and may kill who asks.
+//! A server of offline batches, as tests have it: OpenAI's form and Anthropic's. It counts what it accepts, and may kill the process that asks.
 
 use std::collections::BTreeMap;
 use std::io::{BufReader, Write};

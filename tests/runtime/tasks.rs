@@ -41,7 +41,7 @@ impl Whole {
         assert!(!trial.path("run/tasks").exists(), "rows of tasks are left");
     }
 
-    /// Submits it, in at most so many slices; gives how many tasks there were.
+    /// Submits it, in at most this many slices, and returns the number of tasks.
     fn stands(&self, slices: u32) -> usize {
         let trial = self.again(&format!("slices-{slices}"));
         let tasks = tasks(&trial, slices);

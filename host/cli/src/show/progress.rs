@@ -31,6 +31,17 @@ pub(crate) enum Detail {
     All,
 }
 
+/// From how much on a line of a step's log is shown.
+impl From<Level> for Detail {
+    fn from(level: Level) -> Detail {
+        match level {
+            Level::Trace | Level::Debug => Detail::All,
+            Level::Info => Detail::Progress,
+            Level::Warn | Level::Error => Detail::Warnings,
+        }
+    }
+}
+
 /// Shows the events of a run.
 #[derive(Clone)]
 pub(crate) struct Progress(Arc<Inner>);
@@ -208,11 +219,7 @@ impl Inner {
             }
             Event::Note { message } => self.line(Detail::Notes, &format!("note: {}", inline(&message))),
             Event::Log { step, level, message } => {
-                let from = match level {
-                    Level::Trace | Level::Debug => Detail::All,
-                    Level::Info => Detail::Progress,
-                    Level::Warn | Level::Error => Detail::Warnings,
-                };
+                let from = Detail::from(level);
                 let level = format!("{level:?}").to_lowercase();
                 // Whose it is stands before each of its lines.
                 let lines = short(message.trim_end());

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use callboard_runtime::{CallsNow, Event, Level};
+use callboard_runtime::{CallsNow, Event};
 use serde_json::{Value, json};
 
 use super::Detail;
@@ -75,13 +75,12 @@ impl Lines {
             }
             Event::Note { message } => (Detail::Notes, "note", json!({ "message": message })),
             Event::Log { step, level, message } => {
-                let from = match level {
-                    Level::Trace | Level::Debug => Detail::All,
-                    Level::Info => Detail::Progress,
-                    Level::Warn | Level::Error => Detail::Warnings,
-                };
-                let level = format!("{level:?}").to_lowercase();
-                (from, "log", json!({ "step": step, "level": level, "message": crate::show::short(message) }))
+                let word = format!("{level:?}").to_lowercase();
+                (
+                    Detail::from(*level),
+                    "log",
+                    json!({ "step": step, "level": word, "message": crate::show::short(message) }),
+                )
             }
             _ => return,
         };
