@@ -149,7 +149,7 @@ pub(crate) struct TaskArguments {
 /// How an engine that has machines of its own is used.
 #[derive(Args, Debug)]
 pub(crate) struct ElsewhereArguments {
-    /// Wait for the end, as `run` does; the tasks of Ray and Slurm go on without it
+    /// Wait for the end, as `run` does; the tasks of Ray and Slurm continue without it
     #[arg(long)]
     pub(crate) follow: bool,
     /// The command on the machines of Ray and Slurm [default: `callboard` for Ray, the path of this one for Slurm]
