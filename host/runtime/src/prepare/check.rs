@@ -2,68 +2,28 @@
 //!
 //! Nothing is overwritten here. Components are asked what they do to rows (`declare`) in throw-away instances.
 
-use callboard_words::template::Template;
-use callboard_words::{Help, Setting, address};
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
-use callboard_io::{Codec, Dataset, Format, OutputPlace, OutputSpec, PARTITIONS, Parts, Stop, check_writable};
-use callboard_plan::{Edge, Feed, Kind, Plan, PlannedOutput, PlannedStep, Reader, Zip, nearest};
+use callboard_io::{Dataset, OutputPlace, Stop, check_writable};
+use callboard_plan::{Edge, Feed, Kind, Plan, PlannedStep, Reader, Zip};
+use callboard_sandbox::{Bound, Declared, Origin, View, in_a_line, is_hidden, stamp_name};
+use callboard_words::template::Template;
+use callboard_words::{Help, Setting, address};
 
 use crate::error::{Class, Fault, RunError};
 use crate::events::Event;
 use crate::ports::{Branch, Routes, Zipped, door_schema};
-use crate::prepare::Prepared;
-use crate::prepare::input::{access, input_spec};
-use crate::prepare::{places, width};
+use crate::prepare::input::{Input, input_spec, unchanged};
+use crate::prepare::output::{Output, check_stream, output_spec};
+use crate::prepare::{Prepared, places, width};
 use crate::rejects::Files;
 use crate::rows::appended;
 use crate::rows::memory::Memory;
-use crate::rows::places;
 use crate::settings::{AlsoWritten, Settings};
 use crate::store::{Past, RecordedInput, schema_of_text, schema_text};
-use callboard_sandbox::in_a_line;
-use callboard_sandbox::{Bound, Declared, Origin, View, is_hidden, some_columns_of, stamp_name};
-
-/// An input whose files were found.
-#[derive(Debug)]
-pub(crate) struct Input {
-    /// `None` if it has been read, and its files may be gone.
-    pub(crate) dataset: Option<Dataset>,
-    pub(crate) files: Vec<PathBuf>,
-    /// Those that are on this machine's disk.
-    pub(crate) on_disk: Vec<PathBuf>,
-    /// For each, what changes when its bytes do, if its place says so; empty if all are on the disk.
-    pub(crate) versions: Vec<Option<String>>,
-    /// The same as they were called when the run began: rows say so of their origin, wherever it is resumed.
-    pub(crate) names: Vec<PathBuf>,
-    /// The size of its files on the disk.
-    pub(crate) bytes: u64,
-    /// The index of its first file in the run's table.
-    pub(crate) first_file: u32,
-}
-
-/// An output whose columns were found.
-#[derive(Debug)]
-pub(crate) struct Output {
-    pub(crate) spec: OutputSpec,
-    pub(crate) schema: SchemaRef,
-    /// Indices of its columns in the rows it is given.
-    pub(crate) columns: Vec<usize>,
-    /// How many of them, from the first on, are the output's; the others are for its path alone.
-    pub(crate) chosen: usize,
-}
-
-impl Output {
-    /// Whether it is made of several files.
-    pub(crate) fn is_parted(&self) -> bool {
-        self.spec.path.to_str().is_some_and(|path| Template::of(path).is_some())
-    }
-}
 
 /// One way into a node: its schema, and the edges whose rows are appended to make it.
 #[derive(Debug)]
@@ -307,15 +267,8 @@ impl Checked {
             let way = self
                 .way(plan.edges_into_output(&output.name), output.zip.as_ref())
                 .map_err(|error| error.in_output(&output.name))?;
-            let (schema, columns) = chosen(output, &way.schema)?;
-            let spec = output_spec(output, &run.settings.base)?;
-            let (chosen, refused) = (columns.len(), |error: callboard_io::IoError| {
-                RunError { class: Class::Pipeline, ..error.into() }.in_output(&output.name)
-            });
-            let (schema, columns) = with_named(output, &way.schema, schema, columns)?;
-            let of_files = callboard_io::schema_of_parts(&spec, &schema, chosen).map_err(refused)?;
-            callboard_io::check_schema(&spec, &of_files).map_err(refused)?;
-            self.outputs.insert(output.name.clone(), Output { spec, schema, columns, chosen });
+            let found = Output::of(output, &way.schema, &run.settings.base)?;
+            self.outputs.insert(output.name.clone(), found);
             self.ways.insert(Reader::Output(output.name.clone()), vec![way]);
         }
         self.with_what_is_wanted(plan)
@@ -451,133 +404,4 @@ fn unmapped(step: &PlannedStep, inputs: &[SchemaRef]) -> Option<String> {
 /// Whether a file's name is an address, of data that are not on this machine's disk.
 fn is_address(name: &Path) -> bool {
     name.to_str().is_some_and(|name| address::split(name).is_some())
-}
-
-fn chosen(output: &PlannedOutput, schema: &SchemaRef) -> Result<(SchemaRef, Vec<usize>), RunError> {
-    let Some(columns) = &output.columns else {
-        let seen: Vec<usize> = (0..schema.fields().len()).filter(|at| !is_hidden(schema.field(*at).name())).collect();
-        let fields: Vec<_> = seen.iter().map(|at| schema.fields()[*at].clone()).collect();
-        let schema = if seen.len() == schema.fields().len() { schema.clone() } else { Arc::new(Schema::new(fields)) };
-        return Ok((schema, seen));
-    };
-    let mut fields = Vec::new();
-    let mut indices = Vec::new();
-    let at = places(schema);
-    for column in columns {
-        let Some(index) = at.get(column.column.as_str()).copied() else {
-            let message =
-                format!("there is no column `{}`; the columns are {}", column.column, some_columns_of(schema));
-            let near = nearest(&column.column, schema.fields().iter().map(|field| field.name().as_str()));
-            let error = RunError::new(Class::Pipeline, message).in_output(&output.name);
-            return Err(match near {
-                Some(near) => error.help(format!("did you mean `{}`?", in_a_line(near))),
-                None => error,
-            });
-        };
-        fields.push(schema.field(index).clone().with_name(&column.name));
-        indices.push(index);
-    }
-    Ok((Arc::new(Schema::new(fields)), indices))
-}
-
-/// The columns of an output, and behind them those that its path alone names.
-fn with_named(
-    output: &PlannedOutput,
-    rows: &SchemaRef,
-    schema: SchemaRef,
-    mut columns: Vec<usize>,
-) -> Result<(SchemaRef, Vec<usize>), RunError> {
-    let Some(Ok(template)) = Template::of(&output.path) else { return Ok((schema, columns)) };
-    let mut fields: Vec<_> = schema.fields().iter().cloned().collect();
-    for column in template.columns() {
-        if schema.index_of(column).is_ok() {
-            continue;
-        }
-        let Some(at) = places(rows).get(column).copied().filter(|at| !is_hidden(rows.field(*at).name())) else {
-            let message = format!(
-                "its path names the column `{}`, which is not there; the columns are {}",
-                in_a_line(column),
-                some_columns_of(rows)
-            );
-            let near = nearest(column, rows.fields().iter().map(|field| field.name().as_str()));
-            let error = RunError::new(Class::Pipeline, message).in_output(&output.name);
-            return Err(match near {
-                Some(near) => error.help(format!("did you mean `{{{}}}`?", in_a_line(near))),
-                None => error.help("`{…}` is the value of a column, and `{n}` the number of a part"),
-            });
-        };
-        fields.push(rows.fields()[at].clone());
-        columns.push(at);
-    }
-    Ok((Arc::new(Schema::new(fields)), columns))
-}
-
-/// Refuses standard output where there is none, and what is no text on a terminal.
-fn check_stream(spec: &OutputSpec, settings: &Settings) -> Result<(), RunError> {
-    let refused = |message: String, help: &str| Err(RunError::new(Class::Pipeline, message).help(help));
-    let Some(stream) = &settings.standard_output else {
-        return refused(
-            "`-` is standard output, and there is none here".to_owned(),
-            "write to a file: path = \"out/rows.jsonl\"",
-        );
-    };
-    match Format::of_output(&spec.path, spec.format)? {
-        format if !format.is_text() && stream.is_terminal() => refused(
-            format!("{format} is not for a terminal"),
-            "write it to a file, or into a pipe: callboard run … > rows.parquet",
-        ),
-        _ => Ok(()),
-    }
-}
-
-/// The path of an output, or its address.
-pub(crate) fn output_path(output: &PlannedOutput, base: &Path) -> PathBuf {
-    match address::split(&output.path) {
-        _ if output.is_standard_output() => PathBuf::from(&output.path),
-        Some(_) => PathBuf::from(&output.path),
-        None => base.join(&output.path),
-    }
-}
-
-/// The path or address where an output goes: of several files, that of their manifest.
-pub(crate) fn output_place(output: &PlannedOutput, base: &Path) -> PathBuf {
-    let path = output_path(output, base);
-    let template = path.to_str().and_then(Template::of).and_then(Result::ok);
-    template.map_or(path, |template| template.manifest().into())
-}
-
-fn output_spec(output: &PlannedOutput, base: &Path) -> Result<OutputSpec, RunError> {
-    let in_output = |error: callboard_io::IoError| RunError::from(error).in_output(&output.name);
-    let format = output.format.as_deref().map(Format::from_str).transpose().map_err(in_output)?;
-    let compression = output.compression.as_deref().map(Codec::from_str).transpose().map_err(in_output)?;
-    let path = output_path(output, base);
-    let access = access(&output.access);
-    let parts = Parts {
-        max_rows: output.parts.max_rows,
-        max_bytes: output.parts.max_bytes,
-        max_partitions: output.parts.max_partitions.unwrap_or(PARTITIONS),
-        append: output.parts.append,
-    };
-    Ok(OutputSpec { name: output.name.clone(), path, access, format, compression, level: output.level, parts })
-}
-
-/// Refuses an input that is not what it was when the run began.
-fn unchanged(before: &RecordedInput, now: &RecordedInput) -> Result<(), RunError> {
-    let list =
-        |files: &[PathBuf]| files.iter().map(|file| format!("`{}`", file.display())).collect::<Vec<_>>().join(", ");
-    let names =
-        |files: &[PathBuf]| files.iter().map(|file| file.file_name().map(ToOwned::to_owned)).collect::<Vec<_>>();
-    let what = if names(&before.files) != names(&now.files) {
-        format!("its files were {}, and are {}", list(&before.files), list(&now.files))
-    } else if before.bytes != now.bytes {
-        format!("its files had {} bytes, and have {}", before.bytes, now.bytes)
-    } else if let Some(at) = (0..now.files.len()).find(|at| before.versions.get(*at) != now.versions.get(*at)) {
-        format!("`{}` is another version", now.files[at].display())
-    } else if before.schema != now.schema {
-        "its columns are different".to_owned()
-    } else {
-        return Ok(());
-    };
-    Err(RunError::new(Class::Data, format!("it has changed since the run began: {what}"))
-        .help("run the pipeline again: work on rows that did not change is not done twice"))
 }

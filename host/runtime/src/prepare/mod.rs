@@ -6,6 +6,7 @@ pub(crate) mod components;
 pub(crate) mod confine;
 pub(crate) mod input;
 pub(crate) mod needs;
+pub(crate) mod output;
 pub(crate) mod places;
 mod profile;
 mod wanted;
@@ -36,9 +37,11 @@ use crate::settings::Settings;
 use crate::store::records::Intake;
 use crate::store::replies::replies_folder;
 use crate::store::{Begun, Folder, Past, RecordedInput};
-use check::{Checked, Input, Output, Way};
+use check::{Checked, Way};
 use components::Components;
 use confine::{ABSENT, confine};
+use input::Input;
+use output::Output;
 pub(crate) use profile::ProfileTarget;
 
 /// A plan that has been checked against its files and components.

@@ -12,7 +12,7 @@ use callboard_io::can_match_below;
 use callboard_plan::{FileGrant, Origin, Plan};
 
 use crate::error::{Class, RunError};
-use crate::prepare::check::Input;
+use crate::prepare::input::Input;
 use crate::settings::{AlsoWritten, Settings};
 use crate::store::replies::replies_folder;
 

@@ -7,8 +7,8 @@ use callboard_io::{Commit, OutputPlace, Stop};
 use callboard_sandbox::cache_dir;
 
 use crate::error::{Class, RunError};
-use crate::prepare::check::output_place;
 use crate::prepare::input::access;
+use crate::prepare::output::output_place;
 use crate::stage::live::{keeping, read_kept};
 use crate::store::{Folder, Key, Past, folder};
 

@@ -9,7 +9,7 @@ use callboard_words::{Help, Setting};
 use super::live::Live;
 use crate::error::{Class, RowsExceed, RunError};
 use crate::ports::{Inlet, Stop, bug};
-use crate::prepare::check::Output;
+use crate::prepare::output::Output;
 use crate::rows::record_batch;
 use crate::store::Room;
 use crate::store::positions::Positions;
