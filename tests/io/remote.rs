@@ -1,8 +1,8 @@
 //! Inputs that are not on this machine's disk: the same rows, whatever goes wrong on the way, or words that say what it was.
 
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
 use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray};
@@ -103,6 +103,17 @@ fn a_pattern_lists_only_what_begins_like_it() {
     let lists: Vec<String> = server.requests().into_iter().filter(|line| line.contains("list-type")).collect();
     assert_eq!(lists.len(), 4, "{lists:?}");
     assert!(lists.iter().all(|list| list.contains("prefix=docs/part-") && list.contains("delimiter=/")), "{lists:?}");
+
+    // As on the disk: a name that looks like a pattern is that name, where there is such an object.
+    for at in ["odd/[ab].jsonl", "odd/a.jsonl", "hub/odd/[ab].jsonl", "hub/odd/a.jsonl"] {
+        server.put(at, format!("{{\"id\": {}}}\n", at.len()));
+    }
+    for (path, ids) in [("s3://b/odd/[ab].jsonl", [14]), ("s3://b/odd/[ac].jsonl", [11])] {
+        let rows = rows_of(&spec(&server, &[path])).unwrap();
+        assert_eq!(rows.column(0).as_any().downcast_ref::<Int64Array>().unwrap().values().to_vec(), ids, "{path}");
+    }
+    let of_hub = Dataset::open(&spec(&server, &["hf://datasets/o/n/odd/[ab].jsonl"])).unwrap();
+    assert_eq!(of_hub.files(), [Path::new("hf://datasets/o/n/odd/[ab].jsonl")]);
 
     let all = rows_of(&spec(&server, &["s3://b/docs/**/*.jsonl"])).unwrap();
     assert_eq!(all.num_rows(), 20);
@@ -226,8 +237,12 @@ fn an_object_that_changes_while_it_is_read_is_noticed() {
     server.put("x.jsonl", line.repeat(400_000));
     let (state, seen) = (server.state.clone(), AtomicUsize::new(0));
     server.fault(move |request| {
-        if request.range().is_some() && seen.fetch_add(1, Ordering::Relaxed) == 3 {
-            state.lock().unwrap().objects.insert("b/x.jsonl".to_owned(), (line.repeat(400_000).into_bytes(), 99));
+        if request.range().is_some() && seen.fetch_add(1, Ordering::Relaxed) == 2 {
+            state
+                .lock()
+                .unwrap()
+                .objects
+                .insert("b/x.jsonl".to_owned(), (line.repeat(400_000).into_bytes().into(), 99));
         }
         None
     });
@@ -321,17 +336,56 @@ fn web_servers_need_not_know_ranges() {
 }
 
 #[test]
-fn ten_thousand_small_objects_take_few_requests_each() {
+fn ten_thousand_small_objects_take_a_request_each_of_which_many_go_at_once() {
+    const AT_ONCE: usize = 64;
     let server = S3::start();
     for at in 0..10_000 {
         server.put(&format!("many/{at:05}.jsonl"), format!("{{\"id\": {at}}}\n"));
     }
+    let (under_way, most) = (Arc::new((Mutex::new(0), Condvar::new())), Arc::new(AtomicUsize::new(0)));
+    let (seen, reached) = (under_way.clone(), most.clone());
+    // The first ones are answered when all of them have come.
+    server.fault(move |request| {
+        if request.range().is_some() {
+            let (come, changed) = &*seen;
+            let mut come = come.lock().unwrap();
+            *come += 1;
+            changed.notify_all();
+            let most = Duration::from_secs(60);
+            let waited = changed.wait_timeout_while(come, most, |come| *come < AT_ONCE).unwrap();
+            if !waited.1.timed_out() {
+                reached.store(*waited.0, Ordering::Relaxed);
+            }
+        }
+        None
+    });
     let rows = rows_of(&spec(&server, &["s3://b/many/*.jsonl"])).unwrap();
     assert_eq!(rows.num_rows(), 10_000);
     let ids = rows.column(0).as_any().downcast_ref::<Int64Array>().unwrap();
     assert!(ids.values().iter().enumerate().all(|(at, id)| at as i64 == *id));
-    let requests = server.requests();
-    assert!(requests.len() <= 2 * 10_000 + 20, "{}", requests.len());
+    let (lists, objects): (Vec<String>, Vec<String>) =
+        server.requests().into_iter().partition(|line| line.contains("list-type"));
+    assert_eq!((lists.len(), objects.len()), (10, 10_000));
+    assert!(most.load(Ordering::Relaxed) >= AT_ONCE);
+}
+
+/// One request finds an object and has its beginning, which is not fetched again.
+#[test]
+fn what_was_looked_at_is_not_fetched_again() {
+    let (server, rows) = (S3::start(), some_rows(12_000));
+    for (name, most) in [("x.jsonl", 5), ("x.jsonl.gz", 4), ("x.parquet", 3), ("one.jsonl", 1), ("one.parquet", 1)] {
+        let rows = if name.starts_with("one") { rows.slice(0, 10) } else { rows.clone() };
+        let bytes = written(name, &rows);
+        server.put(name, &bytes);
+        server.state().sent = 0;
+        assert_eq!(rows_of(&spec(&server, &[&format!("s3://b/{name}")])).unwrap(), on_disk(name, &bytes));
+        let (requests, sent) = (server.requests(), server.state().sent);
+        assert!(requests.iter().all(|line| line.starts_with("GET")) && requests.len() <= most, "{requests:?}");
+        assert!(sent <= bytes.len() as u64 + (64 << 10), "{sent} bytes of {}", bytes.len());
+    }
+    server.put("none.jsonl", "");
+    let none = Dataset::open(&spec(&server, &["s3://b/none.jsonl"])).unwrap();
+    assert_eq!((none.bytes(), none.schema().fields().len()), (0, 0));
 }
 
 /// Datasets of the hub, listed by pages and read at one commit.

@@ -453,7 +453,7 @@ fn on_hub(stage: &Stage, trial: &Trial, more: &[&str]) -> std::process::Command 
 fn taken(stage: &Stage) -> Vec<(String, Vec<u8>)> {
     let mut state = stage.server.state();
     let there: Vec<String> = state.objects.keys().filter(|key| key.starts_with("b/hub/")).cloned().collect();
-    there.into_iter().map(|key| (key.clone(), state.objects.remove(&key).unwrap().0)).collect()
+    there.into_iter().map(|key| (key.clone(), state.objects.remove(&key).unwrap().0.to_vec())).collect()
 }
 
 #[test]

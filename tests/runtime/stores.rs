@@ -5,7 +5,7 @@ use std::net::TcpStream;
 use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use rustls::crypto::ring;
@@ -15,6 +15,7 @@ use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use serde_json::json;
 
 use crate::bench::lines;
+use crate::s3::meeting::Meeting;
 use crate::s3::{Fault, Request, S3};
 use crate::trial::{Trial, ended, killed_when, was_killed};
 
@@ -87,7 +88,7 @@ impl Stage {
         let mut state = self.server.state();
         let written: Vec<String> = state.objects.keys().filter(|key| !key.starts_with("b/in/")).cloned().collect();
         let mut taken: Vec<_> =
-            written.into_iter().map(|key| (key.clone(), state.objects.remove(&key).unwrap().0)).collect();
+            written.into_iter().map(|key| (key.clone(), state.objects.remove(&key).unwrap().0.to_vec())).collect();
         assert_eq!(state.uploads.len(), 0, "nothing is left in the store");
         taken.extend(trial.outputs());
         taken
@@ -149,12 +150,101 @@ fn parts_that_were_sent_are_not_sent_again() {
     assert!(all >= 4, "{all}");
     // Two uploads begin, and parts follow.
     let trial = stage.trial(PIPELINE);
-    assert!(stage.kill_at(&trial, 2 + 3, false), "{}", trial.said());
+    assert!(stage.kill_at(&trial, 2 + 4, false), "{}", trial.said());
     let before = parts();
     stage.finish(&trial);
     let after = parts();
-    assert!(before >= 2 && after <= all - before + 1, "{all} parts: {before} before the kill, {after} after it");
+    // Those that were on their way are sent again, and no others: two, and the last one.
+    assert!(before >= 4 && after <= all - before + 3, "{all} parts: {before} before the kill, {after} after it");
     assert!(stage.take(&trial) == right);
+}
+
+/// One input and one output, both in a store.
+const ONE_TO_ONE: &str = r#"
+callboard = 1
+
+[inputs.docs]
+path = "s3://b/in/0.jsonl"
+
+[[steps]]
+use = "text-stats"
+
+[outputs.lines]
+path = "s3://b/out/lines.jsonl"
+"#;
+
+#[test]
+fn a_run_asks_a_store_nothing_twice() {
+    let stage = Stage::new(100, 200);
+    let trial = stage.trial(ONE_TO_ONE);
+    stage.finish(&trial);
+    let mut requests = stage.server.requests();
+    requests.sort();
+    let expected = [
+        // Whether something is in the place: before the run and before it commits.
+        "GET b/in/0.jsonl",
+        "HEAD b/out/lines.jsonl",
+        "HEAD b/out/lines.jsonl",
+        "POST b/out/lines.jsonl?uploadId=",
+        "POST b/out/lines.jsonl?uploads=",
+        "PUT b/out/lines.jsonl?partNumber=1&uploadId=",
+    ];
+    assert_eq!(requests.len(), expected.len(), "{requests:#?}");
+    assert!(requests.iter().zip(expected).all(|(line, expected)| line.starts_with(expected)), "{requests:#?}");
+    assert_eq!(stage.take(&trial).len(), 1);
+}
+
+/// Requests of which none needs the answer of another are sent together: while a run begins, and at its end.
+#[test]
+fn a_run_waits_for_few_answers_in_a_row() {
+    // Those that columns are learnt from are in the first request, and the output has three parts.
+    let stage = Stage::new(20_000, 800);
+    let trial = stage.trial(ONE_TO_ONE);
+    let meetings = [
+        &["GET b/in/0.jsonl bytes=0-", "HEAD b/out/lines.jsonl"][..],
+        &["POST b/out/lines.jsonl?uploads", "GET b/in/0.jsonl bytes=1048576-", "GET b/in/0.jsonl bytes=3145728-"],
+        &["PUT b/out/lines.jsonl?partNumber=1", "PUT b/out/lines.jsonl?partNumber=2"],
+        &["PUT b/out/lines.jsonl?partNumber=3", "HEAD b/out/lines.jsonl"],
+    ]
+    .map(Meeting::of);
+    let (held, sends) = (meetings.clone(), AtomicBool::new(false));
+    stage.server.fault(move |request| {
+        let sends = sends.fetch_or(request.method == "PUT", Ordering::Relaxed) || request.method == "PUT";
+        let [begin, read, send, end] = &held;
+        // The object is looked for twice: before the run, and before it commits.
+        let of_its_time = if sends { [send, end] } else { [begin, read] };
+        of_its_time.iter().for_each(|meeting| meeting.attend(request));
+        None
+    });
+    stage.finish(&trial);
+    stage.server.right();
+    for meeting in meetings {
+        assert!(meeting.was_held(), "{meeting:?}: {:#?}", stage.server.requests());
+    }
+    stage.take(&trial);
+}
+
+#[test]
+fn a_store_that_does_not_answer_is_named_while_it_is_waited_for() {
+    let stage = Stage::new(10, 100);
+    let trial = stage.trial(ONE_TO_ONE);
+    let answers = Arc::new(AtomicBool::new(false));
+    let may_answer = answers.clone();
+    stage.server.fault(move |request| {
+        while request.path == "b/in/0.jsonl" && !may_answer.load(Ordering::Relaxed) {
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        None
+    });
+    let mut run = trial.command(&["run", "pipeline.toml", "--run-dir", "run"]);
+    let mut run = stage.with_keys(&mut run).spawn().unwrap();
+    while !trial.said().contains("waiting for `s3://b/in/0.jsonl`") {
+        assert!(run.try_wait().unwrap().is_none(), "{}", trial.said());
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    answers.store(true, Ordering::Relaxed);
+    assert!(ended(run).success(), "{}", trial.said());
+    stage.take(&trial);
 }
 
 #[test]

@@ -4,6 +4,9 @@
 //! take the same requests.
 #![allow(dead_code, reason = "each of the tests uses a part of it")]
 
+mod content;
+pub(crate) mod meeting;
+
 use std::collections::{BTreeMap, HashMap};
 use std::hash::{DefaultHasher, Hasher};
 use std::io::{BufRead, BufReader, Read, Write};
@@ -13,6 +16,8 @@ use std::thread;
 use std::time::Duration;
 
 use serde_json::{Value, json};
+
+use content::Content;
 
 /// What goes wrong with a request.
 #[derive(Clone, Debug)]
@@ -51,9 +56,17 @@ pub(crate) struct Request {
 }
 
 impl Request {
+    /// The first byte and the last that are asked for, of an object of this size: counted from its beginning or its end.
+    pub(crate) fn range_of(&self, size: u64) -> Option<(u64, u64)> {
+        match self.headers.get("range")?.strip_prefix("bytes=")?.split_once('-')? {
+            ("", last) => Some((size.saturating_sub(last.parse().ok()?), size.saturating_sub(1))),
+            (from, to) => Some((from.parse().ok()?, to.parse().ok()?)),
+        }
+    }
+
+    /// The same, if it is counted from the beginning.
     pub(crate) fn range(&self) -> Option<(u64, u64)> {
-        let (from, to) = self.headers.get("range")?.strip_prefix("bytes=")?.split_once('-')?;
-        Some((from.parse().ok()?, to.parse().ok()?))
+        self.range_of(0).filter(|_| !self.headers.get("range").is_some_and(|range| range.starts_with("bytes=-")))
     }
 
     /// `GET bucket/key`.
@@ -70,9 +83,9 @@ type Choose = Arc<dyn Fn(&Request) -> Option<Fault> + Send + Sync>;
 #[derive(Default)]
 pub(crate) struct State {
     /// By bucket and key: what is there, and how often it was written.
-    pub(crate) objects: BTreeMap<String, (Vec<u8>, u64)>,
+    pub(crate) objects: BTreeMap<String, (Content, u64)>,
     /// By identifier: where it goes, and its parts.
-    pub(crate) uploads: BTreeMap<String, (String, BTreeMap<u32, Vec<u8>>)>,
+    pub(crate) uploads: BTreeMap<String, (String, BTreeMap<u32, Content>)>,
     /// What the hub's store of large files has, and parts of what it will have.
     pub(crate) large: BTreeMap<String, Vec<u8>>,
     pub(crate) large_parts: BTreeMap<(String, u32), Vec<u8>>,
@@ -135,11 +148,11 @@ impl S3 {
         let mut state = self.state();
         state.made += 1;
         let made = state.made;
-        state.objects.insert(format!("b/{key}"), (bytes.as_ref().to_vec(), made));
+        state.objects.insert(format!("b/{key}"), (bytes.as_ref().to_vec().into(), made));
     }
 
     pub(crate) fn get(&self, key: &str) -> Option<Vec<u8>> {
-        self.state().objects.get(&format!("b/{key}")).map(|(bytes, _)| bytes.clone())
+        self.state().objects.get(&format!("b/{key}")).map(|(bytes, _)| bytes.to_vec())
     }
 
     /// From now on, what `choose` says goes wrong.
@@ -249,12 +262,17 @@ fn decoded(text: &str) -> String {
 struct Answer {
     status: u16,
     headers: Vec<(String, String)>,
-    body: Vec<u8>,
+    body: Content,
 }
 
 impl Answer {
     fn new(status: u16, body: impl Into<Vec<u8>>) -> Answer {
+        let body: Vec<u8> = body.into();
         Answer { status, headers: Vec::new(), body: body.into() }
+    }
+
+    fn of(status: u16, body: Content) -> Answer {
+        Answer { body, ..Answer::new(status, "") }
     }
 
     fn header(mut self, name: &str, value: &str) -> Answer {
@@ -264,8 +282,10 @@ impl Answer {
 
     fn write(self, stream: &mut impl Write, head: bool, fault: Option<&Fault>, state: &Mutex<State>) -> Option<()> {
         let chunked = match fault {
-            Some(Fault::Short(most)) if self.status < 300 => Some(self.body[..self.body.len().min(*most)].to_vec()),
-            Some(Fault::Long(more)) if self.status < 300 => Some([&self.body[..], &vec![b'x'; *more]].concat()),
+            Some(Fault::Short(most)) if self.status < 300 => {
+                Some(self.body.range(0..self.body.len().min(*most)).to_vec())
+            }
+            Some(Fault::Long(more)) if self.status < 300 => Some([self.body.to_vec(), vec![b'x'; *more]].concat()),
             _ => None,
         };
         let mut text = format!("HTTP/1.1 {} Said\r\n", self.status);
@@ -295,10 +315,10 @@ impl Answer {
         if let Some(Fault::Cut(most)) = fault
             && *most < self.body.len()
         {
-            let _ = stream.write_all(&self.body[..*most]);
+            let _ = stream.write_all(&self.body.range(0..*most).to_vec());
             return None;
         }
-        stream.write_all(&self.body).ok()?;
+        self.body.parts().try_for_each(|part| stream.write_all(part)).ok()?;
         stream.flush().ok()?;
         if self.status == 206 || self.headers.iter().any(|(name, _)| name == "etag") {
             state.lock().unwrap().sent += self.body.len() as u64;
@@ -314,12 +334,18 @@ fn error(status: u16, code: &str, message: &str) -> Answer {
     )
 }
 
-/// Of a sample of the bytes: a server that looks at all of them for each answer is what a benchmark of its clients would measure.
-fn etag(bytes: &[u8], made: u64) -> String {
+/// The ETag of an object: another each time that it is written.
+fn etag(made: u64) -> String {
+    format!("\"{made:032x}\"")
+}
+
+/// The ETag of a part, of a sample of its bytes: a server that looks at all of them is what a benchmark of its clients would measure.
+fn part_tag(part: &Content) -> String {
     let mut hash = DefaultHasher::new();
-    hash.write_usize(bytes.len());
-    bytes.chunks(4096).for_each(|chunk| hash.write(&chunk[..chunk.len().min(64)]));
-    format!("\"{:016x}{made:016x}\"", hash.finish())
+    hash.write_usize(part.len());
+    let chunks = part.parts().flat_map(|bytes| bytes.chunks(4096));
+    chunks.for_each(|chunk| hash.write(&chunk[..chunk.len().min(64)]));
+    format!("\"{:016x}\"", hash.finish())
 }
 
 fn answer(request: &mut Request, state: &Mutex<State>, fault: Option<&Fault>) -> Answer {
@@ -348,8 +374,8 @@ fn answer(request: &mut Request, state: &Mutex<State>, fault: Option<&Fault>) ->
         ("PUT", _) => match (upload, request.query.get("partNumber")) {
             (Some(upload), Some(number)) => {
                 let number = number.parse().unwrap();
-                let body = std::mem::take(&mut request.body);
-                let tag = etag(&body, 0);
+                let body = Content::from(std::mem::take(&mut request.body));
+                let tag = part_tag(&body);
                 match state.uploads.get_mut(&upload) {
                     Some((_, parts)) => drop(parts.insert(number, body)),
                     None => return error(404, "NoSuchUpload", "The specified upload does not exist."),
@@ -494,7 +520,7 @@ fn to_hub(request: &mut Request, state: &mut State, path: &str) -> Answer {
                 state.made += 1;
                 let made = state.made;
                 match bytes {
-                    Some(bytes) => drop(state.objects.insert(format!("b/hub/{path}"), (bytes, made))),
+                    Some(bytes) => drop(state.objects.insert(format!("b/hub/{path}"), (bytes.into(), made))),
                     None => drop(state.objects.remove(&format!("b/hub/{path}"))),
                 }
             }
@@ -536,7 +562,7 @@ fn hub(request: &Request, state: &State, key: &str) -> Answer {
             let files = state.objects.iter().filter_map(|(path, (bytes, made))| {
                 let path = path.strip_prefix("b/hub/")?;
                 let below = path.strip_prefix(&folder)?;
-                let oid = etag(bytes, *made).replace('"', "");
+                let oid = etag(*made).replace('"', "");
                 let file =
                     format!("{{\"type\":\"file\",\"oid\":\"{oid}\",\"size\":{},\"path\":\"{path}\"}}", bytes.len());
                 (recursive || !below.contains('/')).then_some(file)
@@ -564,7 +590,7 @@ fn object(request: &Request, state: &State, path: &str, fault: Option<&Fault>) -
     let Some((bytes, made)) = state.objects.get(path) else {
         return error(404, "NoSuchKey", "The specified key does not exist.");
     };
-    let tag = etag(bytes, *made);
+    let tag = etag(*made);
     if request.headers.get("if-match").is_some_and(|wanted| *wanted != tag) {
         return error(412, "PreconditionFailed", "At least one of the pre-conditions you specified did not hold");
     }
@@ -574,14 +600,14 @@ fn object(request: &Request, state: &State, path: &str, fault: Option<&Fault>) -
         return with_tag(Answer::new(200, "")).header("content-length", &bytes.len().to_string());
     }
     let size = bytes.len() as u64;
-    match request.range().filter(|_| !matches!(fault, Some(Fault::NoRanges))) {
-        None => with_tag(Answer::new(200, bytes.clone())),
+    match request.range_of(size).filter(|_| !matches!(fault, Some(Fault::NoRanges))) {
+        None => with_tag(Answer::of(200, bytes.clone())),
         Some((from, _)) if from >= size => error(416, "InvalidRange", "The requested range is not satisfiable"),
         Some((from, to)) => {
             let by = if let Some(Fault::Shifted(by)) = fault { *by } else { 0 };
             let (from, to) = ((from + by).min(size - 1), (to + by).min(size - 1));
-            let body = bytes[from as usize..=to as usize].to_vec();
-            with_tag(Answer::new(206, body)).header("content-range", &format!("bytes {from}-{to}/{size}"))
+            let body = bytes.range(from as usize..to as usize + 1);
+            with_tag(Answer::of(206, body)).header("content-range", &format!("bytes {from}-{to}/{size}"))
         }
     }
 }
@@ -592,8 +618,8 @@ fn put(state: &mut State, request: &mut Request, path: &str) -> Answer {
     }
     state.made += 1;
     let (body, made) = (std::mem::take(&mut request.body), state.made);
-    let tag = etag(&body, made);
-    state.objects.insert(path.to_owned(), (body, made));
+    let tag = etag(made);
+    state.objects.insert(path.to_owned(), (body.into(), made));
     Answer::new(200, "").header("etag", &tag)
 }
 
@@ -602,21 +628,21 @@ fn complete(state: &mut State, request: &Request, upload: &str) -> Answer {
         return error(404, "NoSuchUpload", "The specified upload does not exist.");
     };
     let text = String::from_utf8_lossy(&request.body).into_owned();
-    let mut bytes = Vec::new();
+    let mut whole = Vec::new();
     for part in text.split("<Part>").skip(1) {
         let of = |name: &str| {
             let (_, rest) = part.split_once(&format!("<{name}>"))?;
             Some(rest.split_once("</")?.0.replace("&quot;", "\""))
         };
         let number: u32 = of("PartNumber").unwrap().parse().unwrap();
-        match parts.get(&number).filter(|bytes| Some(etag(bytes, 0)) == of("ETag")) {
-            Some(part) => bytes.extend_from_slice(part),
+        match parts.get(&number).filter(|part| Some(part_tag(part)) == of("ETag")) {
+            Some(part) => whole.push(part.clone()),
             None => return error(400, "InvalidPart", "One or more of the specified parts could not be found."),
         }
     }
     state.made += 1;
-    let (made, tag) = (state.made, etag(&bytes, state.made));
-    state.objects.insert(path.clone(), (bytes, made));
+    let (made, tag) = (state.made, etag(state.made));
+    state.objects.insert(path.clone(), (Content::of(whole), made));
     state.uploads.remove(upload);
     let (bucket, key) = path.split_once('/').unwrap();
     let tag = tag.replace('"', "&quot;");
@@ -663,7 +689,7 @@ fn list(state: &State, query: &HashMap<String, String>) -> Answer {
             break;
         }
         (count, last) = (count + 1, key.to_owned());
-        let tag = etag(bytes, *made).replace('"', "&quot;");
+        let tag = etag(*made).replace('"', "&quot;");
         let (key, size) = (escaped(key), bytes.len());
         xml += &format!(
             "<Contents><Key>{key}</Key><LastModified>2026-11-29T12:00:00.000Z</LastModified><ETag>{tag}</ETag><Size>{size}</Size></Contents>"

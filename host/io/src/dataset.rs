@@ -1,5 +1,6 @@
 //! An input: many files, one schema, an iterator of chunks.
 
+use std::collections::VecDeque;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -214,6 +215,7 @@ impl Dataset {
             next_file: self.of_files.start,
             ahead: self.of_files.start,
             open: None,
+            opened: VecDeque::new(),
             left,
             left_of_file: 0,
             failed: false,
@@ -224,7 +226,10 @@ impl Dataset {
 impl Dataset {
     /// What of each file is fetched ahead of its turn: of one of which all is read, all.
     fn first(&self) -> First {
-        if self.is_part { First::Tail } else { First::Whole }
+        match implementation(self.format).first() {
+            First::Tail if !self.is_part => First::Whole,
+            first => first,
+        }
     }
 
     /// The wanted columns of rows that have all.
@@ -253,6 +258,10 @@ fn are_lines(file: &Source, spec: &InputSpec) -> bool {
     true
 }
 
+/// How many files of at most that many bytes are open before it is their turn.
+const OPENED: usize = 8;
+const SMALL: u64 = 64 << 10;
+
 /// The rows of a [`Dataset`], file by file, in order. Ends after the first error.
 pub struct Reader {
     dataset: Dataset,
@@ -261,6 +270,8 @@ pub struct Reader {
     /// The first file that is not yet fetched ahead of its turn.
     ahead: usize,
     open: Option<Rows>,
+    /// Files behind that one, in their order.
+    opened: VecDeque<Result<Rows, IoError>>,
     /// Rows that may still be read, and of this file.
     left: u64,
     left_of_file: u64,
@@ -268,23 +279,58 @@ pub struct Reader {
 }
 
 impl Reader {
+    /// Begins to fetch the rows, if they are not on the disk; it is read as it would be without.
+    pub fn begin(&mut self) {
+        let is_first = self.opened.is_empty() && self.next_file == self.dataset.of_files.start;
+        let is_remote = self.dataset.files.get(self.next_file).is_some_and(|file| !file.is_on_disk());
+        if is_first && is_remote && self.left > 0 {
+            let opened = self.open_at(self.next_file);
+            self.opened.extend(opened);
+        }
+    }
+
     fn file(&self) -> &Path {
         &self.dataset.names[self.next_file - 1]
     }
 
+    /// Whether all rows of the files are wanted.
+    fn reads_through(&self) -> bool {
+        self.dataset.spec.rows.is_none() && self.dataset.spec.rows_per_file.is_none()
+    }
+
+    /// The most rows of the next file.
+    fn most_of_file(&self) -> u64 {
+        self.dataset.spec.rows_per_file.unwrap_or(u64::MAX).min(self.left)
+    }
+
     fn open_next(&mut self) -> Option<Result<(), IoError>> {
-        let files = &self.dataset.files[..self.dataset.of_files.end];
-        let file = files.get(self.next_file)?;
-        fetch_ahead(self.dataset.first(), files, self.next_file, &mut self.ahead);
+        self.left_of_file = self.most_of_file();
+        let opened = self.opened.pop_front().or_else(|| self.open_at(self.next_file))?;
         self.next_file += 1;
+        // Rows of small files are made side by side.
+        while self.opened.len() < OPENED && opened.is_ok() && self.reads_through() {
+            let at = self.next_file + self.opened.len();
+            let size = self.dataset.files[..self.dataset.of_files.end].get(at).map(Source::size);
+            if !matches!(size, Some(Ok(..=SMALL))) {
+                break;
+            }
+            let opened = self.open_at(at);
+            self.opened.extend(opened);
+        }
+        Some(opened.map(|rows| self.open = Some(rows)))
+    }
+
+    fn open_at(&mut self, at: usize) -> Option<Result<Rows, IoError>> {
+        let files = &self.dataset.files[..self.dataset.of_files.end];
+        let file = files.get(at)?;
+        fetch_ahead(self.dataset.first(), files, at, &mut self.ahead);
         let Dataset { format, read, spec, additions, .. } = &self.dataset;
-        self.left_of_file = spec.rows_per_file.unwrap_or(u64::MAX).min(self.left);
-        let most = usize::try_from(self.left_of_file).unwrap_or(usize::MAX).max(1);
+        let most = usize::try_from(self.most_of_file()).unwrap_or(usize::MAX).max(1);
         // What is added takes its part of a batch.
         let most = most.min((self.policy.bytes / additions.width(spec, file.path()).max(1)).max(1));
         let policy = BatchPolicy { rows: self.policy.rows.min(most), ..self.policy };
-        let opened = implementation(*format).read(file, read, spec, policy);
-        Some(opened.map(|rows| self.open = Some(rows)))
+        let file = if self.reads_through() { &file.read_through() } else { file };
+        Some(implementation(*format).read(file, read, spec, policy))
     }
 }
 

@@ -7,11 +7,14 @@ use callboard_words::address::Scheme;
 
 use crate::error::IoError;
 use crate::place::FilePlace;
-use crate::places::{self, Access, HubPlace, Keep, StorePlace, Upload};
+use crate::places::{self, Access, HubPlace, Keep, Pending, StorePlace, Upload};
 use crate::stop::Stop;
 
 /// The path of standard output.
 const STREAM: &str = "-";
+
+/// A question about a place that is being answered.
+pub struct Look(Pending<Option<u64>>);
 
 /// Where an output goes, found before anything is written.
 #[derive(Debug, Clone)]
@@ -61,6 +64,27 @@ impl OutputPlace {
     /// Whether it is standard output, to which [`Finished::copy_to`](crate::Finished::copy_to) writes.
     pub fn is_stream(&self) -> bool {
         matches!(self.0, Destination::Stream)
+    }
+
+    /// Begins to ask whether something is in the place; of a store alone, where the answer takes its time.
+    pub fn look(&self) -> Option<Look> {
+        match &self.0 {
+            Destination::Store(place) => place.begin_size().ok().map(Look),
+            Destination::Disk(_) | Destination::Hub(_) | Destination::Stream => None,
+        }
+    }
+
+    /// As [`standing`](Self::standing), with the answer to what was asked before.
+    ///
+    /// # Errors
+    /// As [`standing`](Self::standing).
+    pub fn standing_as(&self, looked: Look, stop: &Stop) -> Result<bool, IoError> {
+        match &self.0 {
+            Destination::Store(place) => {
+                looked.0.wait(stop).map(|size| size.is_some()).map_err(|error| place.failed(&error))
+            }
+            Destination::Disk(_) | Destination::Hub(_) | Destination::Stream => self.standing(stop),
+        }
     }
 
     /// Whether something is in the place that an output would replace.

@@ -49,11 +49,12 @@ impl Digesting {
 
     /// The file, all of it durable, and the digest.
     pub(crate) fn finish(self) -> io::Result<(File, u128)> {
-        self.behind.map_or(Ok(()), Behind::end)?;
-        self.file.sync_all()?;
+        // The rest is sent while the disk takes it.
         if let Some(follower) = &self.follower {
             follower.reached(self.bytes, true)?;
         }
+        self.behind.map_or(Ok(()), Behind::end)?;
+        self.file.sync_all()?;
         Ok((self.file, self.digest.finish()))
     }
 }

@@ -7,9 +7,10 @@ use std::path::{Path, PathBuf};
 
 use crate::IoError;
 use crate::format::Format;
+use crate::formats::implementation;
 use crate::parted::listed;
 use crate::pattern::{Pattern, is_pattern};
-use crate::places::{self, Found, Source};
+use crate::places::{self, First, Found, Source};
 use crate::spec::InputSpec;
 
 /// The files that an input's paths name, in order. A file with two names, or named twice, is there twice.
@@ -18,7 +19,8 @@ pub(crate) fn resolve(spec: &InputSpec) -> Result<Vec<Source>, IoError> {
     // Places that are far are asked side by side.
     let mut begun = Vec::new();
     for path in &spec.paths {
-        let found = places::address(path).map(|address| Found::begin(address?, &spec.access)).transpose();
+        let first = first(path, spec.format);
+        let found = places::address(path).map(|address| Found::begin(address?, &spec.access, first)).transpose();
         begun.push(found.map_err(|error| error.of_path(path))?);
     }
     let mut files = Vec::new();
@@ -158,6 +160,14 @@ fn braces(path: &str) -> Option<String> {
         ));
     }
     Some("`{…}` is used literally; write `*` for any name, or list the paths".to_owned())
+}
+
+/// What of a file in a place is read first, as far as its name says it.
+pub(crate) fn first(path: &str, format: Option<Format>) -> First {
+    match Format::of(Path::new(path), format) {
+        Ok(format) => implementation(format).first(),
+        Err(_) => First::Whole,
+    }
 }
 
 /// The one format of the files: the given, or the one that every file's extension says.

@@ -85,7 +85,7 @@ pub use codec::Codec;
 pub use cores::{Task, cores, threads};
 pub use cut::{array_bits, compact, rows_bits};
 pub use dataset::{Chunk, Dataset, Reader};
-pub use destination::OutputPlace;
+pub use destination::{Look, OutputPlace};
 pub use digest::file_digest;
 pub use error::{ErrorKind, InFile, IoError};
 pub use format::Format;

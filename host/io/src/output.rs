@@ -421,16 +421,20 @@ impl Finished {
         Ok(Committed { rows, bytes, path, files: None })
     }
 
-    /// Has what is left of it sent to its store, and waits for that; on the disk there is nothing to do.
+    /// Has what is left of it sent to its store, and waits for that; on the disk there is nothing to do. What is in the place already is
+    /// asked for meanwhile, unless it is replaced.
     ///
     /// # Errors
     /// The file cannot be read; the store cannot be asked, or refuses.
-    pub fn send(&self) -> Result<(), IoError> {
+    pub fn send(&self, replace: bool) -> Result<(), IoError> {
         let Some(upload) = &self.staged.upload else { return Ok(()) };
         if !upload.follows() {
             let file = self.staged.folder.file(&self.staged.name);
             let followed = file.and_then(|file| upload.follow(&file, self.bytes, true));
             followed.map_err(|error| IoError::system("cannot read", &error).in_file(self.staged.path()))?;
+        }
+        if !replace {
+            upload.look()?;
         }
         upload.wait()
     }
@@ -464,7 +468,7 @@ impl Finished {
 
     /// The same in a store.
     fn complete(self, replace: bool) -> Result<Committed, IoError> {
-        self.send()?;
+        self.send(replace)?;
         let Finished { rows, bytes, digest, path, staged } = self;
         let Some(upload) = &staged.upload else {
             return Err(IoError::spec("nothing was sent there").in_file(path));

@@ -33,9 +33,13 @@ pub(super) struct Ipc;
 impl FileFormat for Ipc {
     fn schema(&self, files: &[Source], spec: &InputSpec) -> Result<Schema, IoError> {
         let read = |file: &Source| guarded(|| Ok(open(file, spec).map_err(|error| what_it_is(file, error, spec))?.1));
-        let schema = canonical::one_schema(files, First::Whole, spec, read, |_, _| false)?;
+        let schema = canonical::one_schema(files, First::Tail, spec, read, |_, _| false)?;
         canonical::only_known(&schema, files, spec)?;
         Ok(schema)
+    }
+
+    fn first(&self) -> First {
+        First::Tail
     }
 
     fn read(&self, file: &Source, schema: &SchemaRef, spec: &InputSpec, policy: BatchPolicy) -> Result<Rows, IoError> {

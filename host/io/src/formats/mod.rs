@@ -28,7 +28,7 @@ use crate::bad_row::BadRow;
 use crate::codec::Packing;
 use crate::error::IoError;
 use crate::format::Format;
-use crate::places::Source;
+use crate::places::{First, Source};
 use crate::spec::{BatchPolicy, InputSpec};
 use crate::stop::Stop;
 use crate::text::Sink;
@@ -56,6 +56,11 @@ impl From<(UInt64Array, RecordBatch)> for Taken {
 pub(crate) trait FileFormat: Sync {
     /// The one schema of all files, in canonical types.
     fn schema(&self, files: &[Source], spec: &InputSpec) -> Result<Schema, IoError>;
+
+    /// What of a file is read first.
+    fn first(&self) -> First {
+        First::Start
+    }
 
     /// The rows of one file, in the dataset's schema; of a format that [skips columns](Self::skips_columns), some of its columns.
     fn read(&self, file: &Source, schema: &SchemaRef, spec: &InputSpec, policy: BatchPolicy) -> Result<Rows, IoError>;

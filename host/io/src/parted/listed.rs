@@ -64,11 +64,12 @@ fn named(manifest: &Source, listed: &Manifest, spec: &InputSpec) -> Result<Vec<S
         None => files.extend(listed.files.iter().map(|part| Source::disk(folder.join(&part.path)))),
         Some(address) => {
             let address = address?;
+            let first = crate::files::first(&address.key, spec.format);
             let folder = address.key.rfind('/').map_or("", |at| &address.key[..=at]);
             for parts in listed.files.chunks(AT_ONCE) {
                 let begun = parts.iter().map(|part| {
                     let place = address.with_key(&format!("{folder}{}", part.path));
-                    Ok((place.to_string(), Found::begin(place, &spec.access)?))
+                    Ok((place.to_string(), Found::begin(place, &spec.access, first)?))
                 });
                 for begun in begun.collect::<Result<Vec<_>, IoError>>()? {
                     files.extend(begun.1.wait(&begun.0, &spec.stop)?);

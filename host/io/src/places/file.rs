@@ -11,12 +11,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use bytes::Bytes;
 
 use super::fault::Fault;
-use super::net::Pending;
-use super::object::{First, Object, SMALL};
+use super::object::{First, Found, Object, SMALL, START};
 use crate::stop::{Stop, Stopped, was_stopped};
 
-/// The first block of what is read from the beginning on, and the largest, bytes.
-const FIRST: u64 = 256 << 10;
+/// The largest block, bytes.
 const LARGEST: u64 = 4 << 20;
 /// How many blocks are on their way, beside the one that is read.
 const AHEAD: usize = 3;
@@ -36,6 +34,15 @@ pub(crate) struct RemoteFile {
     stop: Stop,
     at: u64,
     shared: Arc<Mutex<Shared>>,
+}
+
+/// How much of a file is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reads {
+    /// Somebody looks at it, and its beginning is read again.
+    Looks,
+    /// All of it, most likely.
+    Through,
 }
 
 #[derive(Default)]
@@ -66,6 +73,10 @@ struct Region {
     next: u64,
     size: u64,
     ahead: Ahead,
+    /// Whether its first block is kept for whoever reads it again.
+    keeps: bool,
+    /// Blocks that were dropped, since they had been read.
+    passed: usize,
     /// Blocks without gaps, up to `next`.
     blocks: VecDeque<Block>,
 }
@@ -76,23 +87,29 @@ enum Ahead {
     /// All of them, and none is dropped: several parts of the range are read side by side.
     All,
     One,
-    /// None before the second block is read, and then some; and blocks grow.
+    /// Some, none of them before the third block is read; and blocks grow.
     Grows,
+    /// Some from the beginning on; and blocks grow.
+    Streams,
 }
 
 struct Block {
     range: Range<u64>,
-    bytes: Content,
-}
-
-enum Content {
-    Coming(Pending<Bytes>),
-    Here(Bytes),
+    bytes: Found,
 }
 
 impl Region {
     fn new(range: Range<u64>, size: u64, ahead: Ahead) -> Region {
-        Region { next: range.start, range, size: size.max(1), ahead, blocks: VecDeque::new() }
+        Region { next: range.start, range, size: size.max(1), ahead, keeps: false, passed: 0, blocks: VecDeque::new() }
+    }
+
+    /// The same, of which the first block was asked for already.
+    fn beginning_with(mut self, first: Found, length: u64) -> Region {
+        let range = self.range.start..self.range.start + length;
+        self.next = range.end;
+        self.size = self.size.max(length.saturating_mul(2)).min(LARGEST);
+        self.blocks.push_back(Block { range, bytes: first });
+        self
     }
 
     /// Begins to fetch the block with this index, and those ahead of it.
@@ -100,14 +117,14 @@ impl Region {
         let ahead = match self.ahead {
             Ahead::All => usize::MAX / 2,
             Ahead::One => 1,
-            Ahead::Grows if index == 0 => 0,
-            Ahead::Grows => AHEAD,
+            Ahead::Grows if self.passed + index <= 1 => 0,
+            Ahead::Grows | Ahead::Streams => AHEAD,
         };
         while self.blocks.len() <= index + ahead && self.next < self.range.end {
             let range = self.next..self.range.end.min(self.next + self.size);
             self.next = range.end;
-            self.blocks.push_back(Block { bytes: Content::Coming(object.fetch(range.clone())?), range });
-            if self.ahead == Ahead::Grows {
+            self.blocks.push_back(Block { bytes: Found::Coming(object.fetch(range.clone())?), range });
+            if matches!(self.ahead, Ahead::Grows | Ahead::Streams) {
                 self.size = (self.size * 2).min(LARGEST);
             }
         }
@@ -136,6 +153,7 @@ impl Region {
             // One block that was read is kept: headers are looked at twice.
             let behind = index.saturating_sub(1);
             self.blocks.drain(..behind);
+            self.passed += behind;
             index -= behind;
         }
         self.begin(object, index)?;
@@ -143,10 +161,13 @@ impl Region {
             return Err(io::ErrorKind::UnexpectedEof.into());
         };
         let here = match bytes {
-            Content::Here(here) => here.clone(),
-            Content::Coming(pending) => {
+            Found::Here(here) => here.clone(),
+            Found::Coming(pending) => {
                 let here = pending.wait(stop)?;
-                *bytes = Content::Here(here.clone());
+                *bytes = Found::Here(here.clone());
+                if self.keeps && range.start == 0 {
+                    object.keep_start(&here);
+                }
                 here
             }
         };
@@ -155,18 +176,23 @@ impl Region {
 }
 
 impl RemoteFile {
-    pub(super) fn open(object: &Arc<Object>, first: First, stop: &Stop) -> RemoteFile {
+    pub(super) fn open(object: &Arc<Object>, first: First, reads: Reads, stop: &Stop) -> io::Result<RemoteFile> {
+        let (size, looks) = (object.size, reads == Reads::Looks);
+        let ahead = if looks { Ahead::Grows } else { Ahead::Streams };
+        let stream = Region { keeps: looks, ..Region::new(0..size, START, ahead) };
+        let whole = Region { keeps: looks && size <= SMALL, ..Region::new(0..size, size, Ahead::All) };
         let mut shared = Shared::default();
-        let range = 0..object.size;
-        if let Some(whole) = object.take_ahead() {
-            let mut region = Region::new(range.clone(), object.size, Ahead::All);
-            region.blocks.push_back(Block { range, bytes: Content::Coming(whole) });
-            region.next = object.size;
-            shared.whole = Some(region);
-        } else if !object.has_ranges() || (first == First::Whole && object.size <= SMALL) {
-            shared.whole = Some(Region::new(range, object.size, Ahead::All));
+        match object.take_start(looks) {
+            Some((start, length)) if length == size => shared.whole = Some(whole.beginning_with(start, length)),
+            Some((start, length)) => shared.stream = Some(stream.beginning_with(start, length)),
+            None if !object.has_ranges() || (first != First::Tail && size <= SMALL) => shared.whole = Some(whole),
+            None if first == First::Start => shared.stream = Some(stream),
+            None => {}
         }
-        RemoteFile { object: object.clone(), stop: stop.clone(), at: 0, shared: Arc::new(Mutex::new(shared)) }
+        if let (Some(stream), false) = (&mut shared.stream, looks) {
+            stream.begin(object, 0)?;
+        }
+        Ok(RemoteFile { object: object.clone(), stop: stop.clone(), at: 0, shared: Arc::new(Mutex::new(shared)) })
     }
 
     fn shared(&self) -> MutexGuard<'_, Shared> {
@@ -308,7 +334,7 @@ impl Shared {
         let size = object.size;
         // From the beginning, or from where the last read ended: it will go on like this.
         if at == 0 || at == self.end {
-            let stream = self.stream.insert(Region::new(at..size, FIRST, Ahead::Grows));
+            let stream = self.stream.insert(Region::new(at..size, START, Ahead::Grows));
             return stream.read(at, object, stop);
         }
         let (from, bytes) = match at >= object.tail_at() {

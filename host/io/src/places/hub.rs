@@ -3,6 +3,7 @@
 //! The revision is resolved to a commit once, and files are listed and read at that commit: nothing changes while they are read.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use callboard_words::address::Address;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
@@ -40,13 +41,15 @@ pub(super) struct Dataset {
 }
 
 /// The files of an address, in the order of their names.
-pub(super) async fn find(address: Address, access: Access) -> Result<Vec<Object>, Fault> {
+pub(super) async fn find(address: Address, access: Access) -> Result<Vec<Arc<Object>>, Fault> {
     let dataset = Dataset::of(address, &access)?;
     let commit = dataset.commit().await?;
     let key = dataset.address.key.clone();
     if !is_pattern(&key) {
         let url = dataset.file(&commit, &key);
-        return web::find_at(url, dataset.address.clone(), dataset.token.clone()).await.map(|object| vec![object]);
+        return web::find_at(url, dataset.address.clone(), dataset.token.clone())
+            .await
+            .map(|object| vec![Arc::new(object)]);
     }
     let spec = |message: String| Fault::new(ErrorKind::Spec, message);
     let pattern = KeyPattern::new(&key).map_err(|wrong| spec(format!("is not a pattern: {wrong}")))?;
@@ -64,12 +67,12 @@ pub(super) async fn find(address: Address, access: Access) -> Result<Vec<Object>
             let (Some(path), Some(size)) = (file["path"].as_str(), file["size"].as_u64()) else {
                 return Err(unusable());
             };
-            if !pattern.matches(path) {
+            if path != key && !pattern.matches(path) {
                 continue;
             }
             let oid = file["lfs"]["oid"].as_str().or_else(|| file["oid"].as_str()).map(str::to_owned);
             let page = Page::new(dataset.file(&commit, path), dataset.token.clone(), &dataset.address)?;
-            found.push(Object::new(dataset.address.with_key(path), Via::Web(page), size, oid));
+            found.push(Arc::new(Object::new(dataset.address.with_key(path), Via::Web(page), size, oid)));
         }
         if found.len() > MATCHED || looked_at > LOOKED_AT {
             let message = format!("the pattern leads to more files than the {LOOKED_AT} that are looked at");
@@ -77,6 +80,10 @@ pub(super) async fn find(address: Address, access: Access) -> Result<Vec<Object>
         }
         // It may lead to the hub alone: whoever is asked is given the token.
         next = after.filter(|next| next.starts_with(&format!("{hub}/")));
+    }
+    // One whose name happens to look like a pattern is that file, as on the disk.
+    if let Some(named) = found.iter().position(|object| object.address.key == key) {
+        return Ok(vec![found.swap_remove(named)]);
     }
     if found.is_empty() {
         let below = if folder.is_empty() { "of the dataset".to_owned() } else { format!("in `{folder}`") };

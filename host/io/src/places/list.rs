@@ -4,13 +4,13 @@ use std::borrow::Cow;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use object_store::ObjectStoreExt;
 use object_store::list::PaginatedListOptions;
 use object_store::path::Path;
+use object_store::{GetOptions, GetRange, ObjectStoreExt};
 
 use super::client::pause;
 use super::fault::{Doing, Fault};
-use super::object::{Object, Via};
+use super::object::{First, Object, Room, SMALL, TAIL, Via};
 use super::store::Store;
 use super::web;
 use crate::error::ErrorKind;
@@ -23,26 +23,31 @@ pub(super) const MATCHED: usize = 1_000_000;
 /// How often a page of a list is asked for.
 const TRIES: u32 = 5;
 
-/// The objects of an address, in the order of their names.
-pub(super) async fn find(address: Address, store: Option<Store>) -> Result<Vec<Object>, Fault> {
+/// The objects of an address, in the order of their names; of each, what is read `first` is asked for meanwhile, as far as it can be kept.
+pub(super) async fn find(address: Address, store: Option<Store>, first: First) -> Result<Vec<Arc<Object>>, Fault> {
     let spec = |message: String| Fault::new(ErrorKind::Spec, message);
     let Some(store) = store else {
-        return web::find(address).await.map(|object| vec![object]);
+        return web::find(address).await.map(|object| vec![Arc::new(object)]);
     };
     if !is_pattern(&address.key) {
-        return one(address, &store).await.map(|object| vec![object]);
+        return begun(address, &store, first).await.map(|object| vec![Arc::new(object)]);
     }
     let pattern = KeyPattern::new(&address.key).map_err(|wrong| spec(format!("is not a pattern: {wrong}")))?;
-    let mut found = Vec::new();
+    let (mut found, mut named, mut ahead) = (Vec::new(), None, true);
     let (mut token, mut looked_at) = (None, 0);
     let prefix = pattern.prefix().to_owned();
     loop {
         let page = page(&address, &store, &prefix, pattern.is_of_one_folder(), token).await?;
         looked_at += page.result.objects.len() + 1;
         for meta in page.result.objects {
-            if pattern.matches(meta.location.as_ref()) {
-                found.push(Object::of_meta(&address, &store.objects, meta));
+            let is_named = *meta.location.as_ref() == *address.key;
+            if !is_named && !pattern.matches(meta.location.as_ref()) {
+                continue;
             }
+            let object = Arc::new(Object::of_meta(&address, &store.objects, meta));
+            ahead = ahead && object.fetch_to_keep(first);
+            named = named.or_else(|| is_named.then(|| object.clone()));
+            found.push(object);
         }
         if found.len() > MATCHED || looked_at > LOOKED_AT {
             let message = match found.len() > MATCHED {
@@ -55,6 +60,10 @@ pub(super) async fn find(address: Address, store: Option<Store>) -> Result<Vec<O
         if token.is_none() {
             break;
         }
+    }
+    // One whose name happens to look like a pattern is that object, as a file is.
+    if let Some(named) = named {
+        return Ok(vec![named]);
     }
     if found.is_empty() {
         let below = if prefix.is_empty() { "there".to_owned() } else { format!("whose names begin with `{prefix}`") };
@@ -96,6 +105,36 @@ async fn page(
             }
         }
     }
+}
+
+/// The object of an address that is no pattern, and with the same request what is read first of it.
+async fn begun(address: Address, store: &Store, first: First) -> Result<Object, Fault> {
+    let (range, asked) = match first {
+        // A sample of its rows takes no more, most likely.
+        First::Start => (GetRange::Bounded(0..SMALL), SMALL),
+        // Azure knows no ranges that count from the end.
+        First::Tail if address.scheme != Scheme::Azure => (GetRange::Suffix(TAIL), TAIL),
+        _ => return one(address, store).await,
+    };
+    let Some(room) = Room::take(asked) else { return one(address, store).await };
+    let key = key(&address)?;
+    let options = GetOptions { range: Some(range), ..GetOptions::default() };
+    let found = match store.objects.get_opts(&key, options).await {
+        Ok(found) => found,
+        Err(error) => {
+            let fault = Fault::of_store(&error, &address, Doing::Read);
+            // An empty object has no ranges; and what else is wrong with the answer is no fault of the object.
+            return if fault.is_answer && fault.status != Some(416) { Err(fault) } else { one(address, store).await };
+        }
+    };
+    let object = Object::of_meta(&address, &store.objects, found.meta.clone());
+    // One that breaks off is asked for again when it is read.
+    let Ok(bytes) = found.bytes().await else { return Ok(object) };
+    drop(room);
+    Ok(match Room::take(bytes.len() as u64) {
+        Some(room) if bytes.len() as u64 == object.size.min(asked) => object.with_first(first, bytes, room),
+        _ => object,
+    })
 }
 
 /// The object of an address that is no pattern.

@@ -46,7 +46,8 @@ pub use access::Access;
 pub(crate) use callboard_words::address::Address;
 pub(crate) use committing::{HubPlace, ToCommit};
 
-use file::RemoteFile;
+use file::{Reads, RemoteFile};
+pub(crate) use net::Pending;
 pub(crate) use object::First;
 use object::Object;
 pub use service::{Answer, ask_service};
@@ -64,6 +65,7 @@ pub(crate) struct Source {
     path: PathBuf,
     /// None of a file on the disk.
     object: Option<Arc<Object>>,
+    reads: Reads,
 }
 
 impl AsRef<Path> for Source {
@@ -75,17 +77,23 @@ impl AsRef<Path> for Source {
 impl Source {
     /// A file on the disk.
     pub(crate) fn disk(path: PathBuf) -> Source {
-        Source { path, object: None }
+        Source { path, object: None, reads: Reads::Looks }
     }
 
-    fn remote(object: Object) -> Source {
+    fn remote(object: impl Into<Arc<Object>>) -> Source {
+        let object = object.into();
         // What follows a `?` is no part of a file's name.
         let address = object.address.to_string();
         let name = match object.address.is_web() {
             true => address.split(['?', '#']).next().unwrap_or_default(),
             false => &address,
         };
-        Source { path: name.into(), object: Some(Arc::new(object)) }
+        Source { path: name.into(), object: Some(object), reads: Reads::Looks }
+    }
+
+    /// The same, of which all is read next: what was kept of it is given away.
+    pub(crate) fn read_through(&self) -> Source {
+        Source { reads: Reads::Through, ..self.clone() }
     }
 
     /// What it is called: its path, or its address.
@@ -116,21 +124,21 @@ impl Source {
 
     /// Opens it, to be read from its beginning on. What is waited for meanwhile, and while it is read, ends when `stop` says so.
     pub(crate) fn open(&self, stop: &Stop) -> io::Result<Opened> {
-        self.open_for(First::Whole, stop)
+        self.open_for(First::Start, stop)
     }
 
     /// As [`open`](Self::open), to be read from where `first` says.
     pub(crate) fn open_for(&self, first: First, stop: &Stop) -> io::Result<Opened> {
         Ok(match &self.object {
             None => Opened::Disk(open_regular(&self.path)?),
-            Some(object) => Opened::Remote(RemoteFile::open(object, first, stop)),
+            Some(object) => Opened::Remote(RemoteFile::open(object, first, self.reads, stop)?),
         })
     }
 }
 
-/// Files that will be opened one after another: small ones are fetched some time before they are.
+/// Files that will be opened one after another: small ones, and the beginnings of others, are fetched some time before they are.
 pub(crate) fn in_order(files: &[Source]) -> impl Iterator<Item = &Source> {
-    in_order_for(First::Whole, files)
+    in_order_for(First::Start, files)
 }
 
 /// As [`in_order`], of files of which this part is read first.
@@ -143,7 +151,7 @@ pub(crate) fn in_order_for(first: First, files: &[Source]) -> impl Iterator<Item
 const FILES_AHEAD: usize = 256;
 const BYTES_AHEAD: u64 = 16 << 20;
 
-/// Begins to fetch small files behind the one at `at`, or the ends of files; `next` is the first that was not looked at.
+/// Begins to fetch the first parts of files behind the one at `at`; `next` is the first that was not looked at.
 pub(crate) fn fetch_ahead(first: First, files: &[Source], at: usize, next: &mut usize) {
     let size = |file: &Source| file.object.as_ref().map_or(0, |object| object.ahead(first));
     let behind = files.get(at..*next).unwrap_or_default();
@@ -163,17 +171,17 @@ pub(crate) fn address(path: &str) -> Option<Result<Address, IoError>> {
 }
 
 /// What addresses name, asked for side by side.
-pub(crate) struct Found(net::Pending<Vec<Object>>);
+pub(crate) struct Found(net::Pending<Vec<Arc<Object>>>);
 
 impl Found {
-    /// Begins to look for the objects of an address.
-    pub(crate) fn begin(address: Address, access: &Access) -> Result<Found, IoError> {
+    /// Begins to look for the objects of an address, and to fetch of each what is read first, as far as that can be kept.
+    pub(crate) fn begin(address: Address, access: &Access, first: First) -> Result<Found, IoError> {
         let what = format!("`{address}`");
         let found = match address.scheme {
             Scheme::Hub => net::begin(what, hub::find(address.clone(), access.clone())),
-            Scheme::Web { .. } => net::begin(what, list::find(address.clone(), None)),
+            Scheme::Web { .. } => net::begin(what, list::find(address.clone(), None, first)),
             _ => store::Store::open(&address, access)
-                .and_then(|store| net::begin(what, list::find(address.clone(), Some(store)))),
+                .and_then(|store| net::begin(what, list::find(address.clone(), Some(store), first))),
         };
         found.map(Found).map_err(|fault| fault.to_error("cannot open").in_file(address.to_string()))
     }

@@ -29,7 +29,7 @@ static NETWORK: LazyLock<Option<Handle>> = LazyLock::new(|| {
 });
 
 /// Work of that thread whose result is wanted later. Whoever drops it ends it.
-pub(super) struct Pending<T> {
+pub(crate) struct Pending<T> {
     result: Receiver<Result<T, Fault>>,
     task: AbortHandle,
     /// For people: what it does.
@@ -63,7 +63,7 @@ pub(super) fn run<T: Send + 'static>(
 
 impl<T> Pending<T> {
     /// The result. An error of [`Stopped`] as soon as `stop` says so.
-    pub(super) fn wait(&self, stop: &Stop) -> std::io::Result<T> {
+    pub(crate) fn wait(&self, stop: &Stop) -> std::io::Result<T> {
         let mut asked = 0;
         // Until it has come.
         let mut _waiting = None;

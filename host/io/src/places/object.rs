@@ -30,28 +30,62 @@ const TRIES: u32 = 6;
 
 /// What is fetched whole, and ahead of its turn: objects of up to this many bytes.
 pub(super) const SMALL: u64 = 1 << 20;
-/// What is fetched of an object's end, where footers are, bytes.
+/// What is fetched of the beginning of a larger one, and of any one's end, where footers are, bytes.
+pub(super) const START: u64 = 256 << 10;
 pub(super) const TAIL: u64 = 64 << 10;
 /// What of these is kept for whoever reads them again, bytes, of all objects together.
-const KEPT: u64 = 16 << 20;
-static TAILS: AtomicU64 = AtomicU64::new(0);
+const KEPT: u64 = 64 << 20;
+static HELD: AtomicU64 = AtomicU64::new(0);
 
 /// What of an object is fetched before it is opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum First {
+    /// Its beginning, for what is read from there on: all of it, if it is small.
+    Start,
     /// All of it, if it is small.
     Whole,
     /// Its end, for a format that has a footer and is read here and there.
     Tail,
 }
 
-/// The end of an object.
+/// Room for bytes that are kept, until it is dropped.
+pub(super) struct Room(u64);
+
+impl Room {
+    /// None if there is no room.
+    pub(super) fn take(bytes: u64) -> Option<Room> {
+        let taken = HELD.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |held| {
+            held.checked_add(bytes).filter(|held| *held <= KEPT)
+        });
+        taken.ok().map(|_| Room(bytes))
+    }
+}
+
+impl Drop for Room {
+    fn drop(&mut self) {
+        HELD.fetch_sub(self.0, Ordering::Relaxed);
+    }
+}
+
+/// A part of an object that is read first.
 #[derive(Default)]
-enum Tail {
+enum Part {
     #[default]
     Unknown,
+    Coming {
+        pending: Pending<Bytes>,
+        _room: Option<Room>,
+    },
+    Kept {
+        bytes: Bytes,
+        _room: Room,
+    },
+}
+
+/// The bytes of a part, or the work that fetches them.
+pub(super) enum Found {
     Coming(Pending<Bytes>),
-    Kept(Bytes),
+    Here(Bytes),
 }
 
 /// How an object is reached.
@@ -68,17 +102,9 @@ pub(crate) struct Object {
     pub(super) size: u64,
     /// What changes when it does: its ETag.
     pub(super) version: Option<String>,
-    /// All of it, if it was asked for ahead.
-    whole: Mutex<Option<Pending<Bytes>>>,
-    tail: Mutex<Tail>,
-}
-
-impl Drop for Object {
-    fn drop(&mut self) {
-        if let Tail::Kept(bytes) = self.tail.get_mut().unwrap_or_else(PoisonError::into_inner) {
-            TAILS.fetch_sub(bytes.len() as u64, Ordering::Relaxed);
-        }
-    }
+    /// Its beginning: all of it, if it is small.
+    start: Mutex<Part>,
+    tail: Mutex<Part>,
 }
 
 impl fmt::Debug for Object {
@@ -89,7 +115,7 @@ impl fmt::Debug for Object {
 
 impl Object {
     pub(super) fn new(address: Address, via: Via, size: u64, version: Option<String>) -> Object {
-        Object { address, via, size, version, whole: Mutex::default(), tail: Mutex::default() }
+        Object { address, via, size, version, start: Mutex::default(), tail: Mutex::default() }
     }
 
     /// As a store lists it.
@@ -106,34 +132,42 @@ impl Object {
         }
     }
 
-    /// What is fetched ahead of it, bytes.
-    pub(super) fn ahead(&self, first: First) -> u64 {
+    /// The part that is read first, if there is one, and it is fetched ahead.
+    fn first(&self, first: First) -> Option<(&Mutex<Part>, Range<u64>)> {
         match first {
-            First::Whole if self.size <= SMALL => self.size,
-            First::Whole => 0,
-            First::Tail if self.has_ranges() => self.size.min(TAIL),
-            First::Tail => 0,
+            First::Start | First::Whole if self.size == 0 => None,
+            First::Start | First::Whole if self.size <= SMALL => Some((&self.start, 0..self.size)),
+            First::Tail if self.size <= TAIL => self.first(First::Whole),
+            First::Start if self.has_ranges() => Some((&self.start, 0..START)),
+            First::Tail if self.has_ranges() => Some((&self.tail, self.tail_at()..self.size)),
+            _ => None,
         }
     }
 
-    /// Begins to fetch the first part of an object, if that has not begun. What it takes is said; 0 if nothing is fetched.
+    /// Begins to fetch the first part of an object, if that has not begun. What it takes is returned; 0 if nothing is fetched.
     pub(super) fn fetch_ahead(self: &Arc<Object>, first: First) -> u64 {
-        if first == First::Tail {
-            let mut tail = self.tail.lock().unwrap_or_else(PoisonError::into_inner);
-            if self.ahead(first) > 0 && matches!(*tail, Tail::Unknown) {
-                *tail = self.fetch(self.tail_at()..self.size).map_or(Tail::Unknown, Tail::Coming);
-            }
-            return self.ahead(first);
-        }
-        let mut whole = self.whole.lock().unwrap_or_else(PoisonError::into_inner);
-        if self.size > SMALL || self.size == 0 {
-            return 0;
-        }
-        if whole.is_none() {
+        self.fetch_into(first, None)
+    }
+
+    /// The same if what is fetched can be kept. Whether it can.
+    pub(super) fn fetch_to_keep(self: &Arc<Object>, first: First) -> bool {
+        let Some((_, range)) = self.first(first) else { return true };
+        Room::take(range.end - range.start).is_some_and(|room| self.fetch_into(first, Some(room)) > 0)
+    }
+
+    fn fetch_into(self: &Arc<Object>, first: First, room: Option<Room>) -> u64 {
+        let Some((part, range)) = self.first(first) else { return 0 };
+        let mut part = part.lock().unwrap_or_else(PoisonError::into_inner);
+        if matches!(*part, Part::Unknown) {
             // Whatever fails here fails again when it is read, and is reported then.
-            *whole = self.fetch(0..self.size).ok();
+            *part = self.fetch(range.clone()).map_or(Part::Unknown, |pending| Part::Coming { pending, _room: room });
         }
-        self.size
+        range.end - range.start
+    }
+
+    /// What is fetched ahead of it, bytes.
+    pub(super) fn ahead(&self, first: First) -> u64 {
+        self.first(first).map_or(0, |(_, range)| range.end - range.start)
     }
 
     /// Where its end begins.
@@ -141,35 +175,38 @@ impl Object {
         self.size.saturating_sub(TAIL)
     }
 
-    /// Its end.
+    /// Its end, which is kept for whoever reads it again.
     pub(super) fn read_tail(self: &Arc<Object>, stop: &Stop) -> io::Result<Bytes> {
-        let known = std::mem::take(&mut *self.tail.lock().unwrap_or_else(PoisonError::into_inner));
-        let bytes = match known {
-            Tail::Kept(bytes) => {
-                TAILS.fetch_sub(bytes.len() as u64, Ordering::Relaxed);
-                bytes
-            }
-            Tail::Coming(pending) => pending.wait(stop)?,
-            Tail::Unknown => self.fetch(self.tail_at()..self.size)?.wait(stop)?,
+        let bytes = match take(&self.tail, true) {
+            Some(Found::Here(bytes)) => return Ok(bytes),
+            Some(Found::Coming(pending)) => pending.wait(stop)?,
+            None => self.fetch(self.tail_at()..self.size)?.wait(stop)?,
         };
-        let length = bytes.len() as u64;
-        if TAILS.fetch_add(length, Ordering::Relaxed) + length > KEPT {
-            TAILS.fetch_sub(length, Ordering::Relaxed);
-        } else {
-            let before = std::mem::replace(
-                &mut *self.tail.lock().unwrap_or_else(PoisonError::into_inner),
-                Tail::Kept(bytes.clone()),
-            );
-            if let Tail::Kept(before) = before {
-                TAILS.fetch_sub(before.len() as u64, Ordering::Relaxed);
-            }
-        }
+        keep(&self.tail, &bytes);
         Ok(bytes)
     }
 
-    /// All of it, as far as it was asked for.
-    pub(super) fn take_ahead(&self) -> Option<Pending<Bytes>> {
-        self.whole.lock().unwrap_or_else(PoisonError::into_inner).take()
+    /// Its beginning, if it was asked for, and how long that is; whoever looks at it leaves there what is kept.
+    pub(super) fn take_start(&self, looks: bool) -> Option<(Found, u64)> {
+        let start = take(&self.start, looks)?;
+        let length = match &start {
+            Found::Here(bytes) => bytes.len() as u64,
+            Found::Coming(_) => self.ahead(First::Start),
+        };
+        Some((start, length))
+    }
+
+    /// Keeps its beginning for whoever reads it again, if there is room.
+    pub(super) fn keep_start(&self, bytes: &Bytes) {
+        keep(&self.start, bytes);
+    }
+
+    /// The same, of what was found with the object itself.
+    pub(super) fn with_first(mut self, first: First, bytes: Bytes, room: Room) -> Object {
+        let is_tail = first == First::Tail && self.size > TAIL;
+        let part = if is_tail { &mut self.tail } else { &mut self.start };
+        *part.get_mut().unwrap_or_else(PoisonError::into_inner) = Part::Kept { bytes, _room: room };
+        self
     }
 
     /// Begins to fetch a range that lies within the object.
@@ -229,6 +266,25 @@ impl Object {
             return Err(Fault::new(ErrorKind::Data, message).help("run the pipeline again"));
         }
         Ok(found.into_stream().map(|bytes| bytes.map_err(|error| super::fault::one_line(&error.to_string()))).boxed())
+    }
+}
+
+fn take(part: &Mutex<Part>, looks: bool) -> Option<Found> {
+    let mut part = part.lock().unwrap_or_else(PoisonError::into_inner);
+    match &*part {
+        Part::Kept { bytes, .. } if looks => Some(Found::Here(bytes.clone())),
+        _ => match std::mem::take(&mut *part) {
+            Part::Unknown => None,
+            Part::Coming { pending, .. } => Some(Found::Coming(pending)),
+            Part::Kept { bytes, .. } => Some(Found::Here(bytes)),
+        },
+    }
+}
+
+fn keep(part: &Mutex<Part>, bytes: &Bytes) {
+    let mut part = part.lock().unwrap_or_else(PoisonError::into_inner);
+    if let (Part::Unknown, Some(room)) = (&*part, Room::take(bytes.len() as u64)) {
+        *part = Part::Kept { bytes: bytes.clone(), _room: room };
     }
 }
 

@@ -4,6 +4,7 @@
 //! part ([`Record`]), so that a run that is resumed continues there, and a run that is removed leaves nothing behind. An upload is written
 //! down as begun before it begins: one whose identifier nobody has read is found by its key.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io;
 use std::ops::Range;
@@ -22,6 +23,7 @@ use serde::{Deserialize, Serialize};
 use super::access::Access;
 use super::client::pause;
 use super::fault::Fault;
+use super::net::Pending;
 use super::written::StorePlace;
 use crate::error::{ErrorKind, IoError};
 use crate::stop::{Stop, Stopped, was_stopped};
@@ -29,6 +31,9 @@ use crate::stop::{Stop, Stopped, was_stopped};
 /// The first thousand parts have this size; the next thousand twice as much, and so on up to the largest.
 const PART: u64 = 8 << 20;
 const LARGEST: u64 = 64 << 20;
+/// How many parts are sent at once, and how many bytes of them if there are several.
+const SENDERS: usize = 4;
+const SENDING: u64 = 16 << 20;
 /// The most parts that an upload has.
 const PARTS: usize = 10_000;
 /// How often what may be made twice is tried.
@@ -53,19 +58,22 @@ pub(super) struct Record {
     region: Option<String>,
     /// `None` until the store has given one.
     pub(super) id: Option<String>,
-    /// What the store calls each part that it has.
+    /// What the store calls each part that it has, up to the first that it has not, and those behind that one.
     parts: Vec<String>,
+    #[serde(default)]
+    behind: BTreeMap<usize, String>,
 }
 
 impl Record {
     fn of(place: &StorePlace) -> Record {
         let Access { anonymous, endpoint, region } = place.access.clone();
-        Record { address: place.address.to_string(), anonymous, endpoint, region, id: None, parts: Vec::new() }
+        let address = place.address.to_string();
+        Record { address, anonymous, endpoint, region, id: None, parts: Vec::new(), behind: BTreeMap::new() }
     }
 
     /// Whether it is about the same place, reached in the same way.
     pub(super) fn is_of(&self, place: &StorePlace) -> bool {
-        Record { id: None, parts: Vec::new(), ..self.clone() } == Record::of(place)
+        Record { id: None, parts: Vec::new(), behind: BTreeMap::new(), ..self.clone() } == Record::of(place)
     }
 }
 
@@ -82,20 +90,30 @@ impl StorePlace {
                 Record::of(self)
             }
         };
-        let state = State { record, file: None, reached: 0, ended: false, closed: false, failed: None };
+        let state = State {
+            claimed: record.parts.len(),
+            record,
+            sending: 0,
+            file: None,
+            reached: 0,
+            ended: false,
+            closed: false,
+            looked: None,
+            failed: None,
+        };
         let shared =
             Shared { place: self.clone(), keep, stop: stop.clone(), state: Mutex::new(state), changed: Condvar::new() };
         if shared.state().record.id.is_none() {
             shared.renew().map_err(|error| self.failed(&error))?;
         }
-        Ok(Upload { shared: Arc::new(shared), sender: Mutex::default() })
+        Ok(Upload { shared: Arc::new(shared), senders: Mutex::default() })
     }
 }
 
 /// An output on its way into a store. When it is dropped, it can be continued from its record.
 pub struct Upload {
     shared: Arc<Shared>,
-    sender: Mutex<Option<JoinHandle<()>>>,
+    senders: Mutex<Vec<JoinHandle<()>>>,
 }
 
 impl std::fmt::Debug for Upload {
@@ -114,6 +132,9 @@ struct Shared {
 
 struct State {
     record: Record,
+    /// Parts from here on are sent by nobody yet. The bytes of those that are on their way.
+    claimed: usize,
+    sending: u64,
     /// What is staged.
     file: Option<Arc<File>>,
     /// How far it is written.
@@ -122,19 +143,44 @@ struct State {
     ended: bool,
     /// Whether nobody sends it any more.
     closed: bool,
+    /// The size of what is in the place, asked for ahead.
+    looked: Option<Pending<Option<u64>>>,
     failed: Option<io::Error>,
 }
 
 impl State {
     /// The next part to send, if the file has it: its number and range.
     fn next(&self) -> Option<(usize, Range<u64>)> {
-        let part = self.record.parts.len();
+        let part = (self.claimed..).find(|part| !self.record.behind.contains_key(part))?;
         let begin = start(part);
         let end = begin + size(part);
         match self.reached >= end {
             true => Some((part, begin..end)),
             false => (self.ended && begin < self.reached).then_some((part, begin..self.reached)),
         }
+    }
+
+    /// The same, if there is room for it beside those that are being sent.
+    fn claim(&mut self) -> Option<(usize, Range<u64>)> {
+        self.record.id.as_ref()?;
+        let (part, range) = self.next()?;
+        let bytes = range.end - range.start;
+        if self.sending > 0 && self.sending + bytes > SENDING {
+            return None;
+        }
+        (self.claimed, self.sending) = (part + 1, self.sending + bytes);
+        Some((part, range))
+    }
+
+    /// Whether the store has all of it.
+    fn is_sent(&self) -> bool {
+        self.ended && start(self.record.parts.len()) >= self.reached
+    }
+
+    /// It begins again, in another upload or with fewer parts.
+    fn begin_again(&mut self, record: Record) {
+        self.claimed = record.parts.len();
+        self.record = record;
     }
 }
 
@@ -160,7 +206,7 @@ impl Shared {
         })?;
         record.id = Some(id);
         self.keep(&record)?;
-        self.state().record = record;
+        self.state().begin_again(record);
         Ok(())
     }
 
@@ -182,32 +228,49 @@ impl Shared {
     fn send(&self) {
         let mut state = self.state();
         while !state.closed {
-            let next = state.next().filter(|_| state.failed.is_none());
-            let (Some((part, range)), Some(file)) = (next, state.file.clone()) else {
+            let file = state.file.clone().filter(|_| state.failed.is_none());
+            let Some((file, (part, range))) = file.and_then(|file| Some((file, state.claim()?))) else {
                 state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
                 continue;
             };
-            let id = state.record.id.clone().unwrap_or_default();
+            let (id, bytes) = (state.record.id.clone().unwrap_or_default(), range.end - range.start);
             drop(state);
-            let sent = self.send_part(&file, part, range, id.clone());
+            let sent = self.send_part(&file, part, range, &id);
             state = self.state();
-            match sent {
-                // It has not been begun again meanwhile.
-                Ok(Some(name)) if state.record.parts.len() == part && state.record.id.as_ref() == Some(&id) => {
-                    state.record.parts.push(name);
-                    if let Err(error) = self.keep(&state.record) {
-                        state.failed = Some(error);
-                    }
+            state.sending -= bytes;
+            // It may have begun again meanwhile.
+            let is_of_this = state.record.id.as_ref() == Some(&id) && state.record.parts.len() <= part;
+            let noted = match sent {
+                Ok(Sent::Part(name)) if is_of_this => self.note(&mut state, part, name),
+                Ok(Sent::Gone) if is_of_this => {
+                    // Others find the same; one of them is enough to begin again.
+                    state.record.id = None;
+                    drop(state);
+                    let begun = self.renew();
+                    state = self.state();
+                    begun
                 }
-                Ok(_) => {}
-                Err(error) => state.failed = Some(error),
+                Ok(_) => Ok(()),
+                Err(error) => Err(error),
+            };
+            if let Err(error) = noted {
+                state.failed.get_or_insert(error);
             }
             self.changed.notify_all();
         }
     }
 
-    /// What the store calls the part; `None` if the upload had ended, and has begun again.
-    fn send_part(&self, file: &File, part: usize, range: Range<u64>, id: String) -> io::Result<Option<String>> {
+    /// Writes down that the store has a part, and those behind it that it had already.
+    fn note(&self, state: &mut State, part: usize, name: String) -> io::Result<()> {
+        let record = &mut state.record;
+        record.behind.insert(part, name);
+        while let Some(name) = record.behind.remove(&record.parts.len()) {
+            record.parts.push(name);
+        }
+        self.keep(record)
+    }
+
+    fn send_part(&self, file: &File, part: usize, range: Range<u64>, id: &str) -> io::Result<Sent> {
         if part >= PARTS {
             let message =
                 format!("the output has more than {} GiB, the most that is uploaded as one", start(PARTS) >> 30);
@@ -215,26 +278,32 @@ impl Shared {
         }
         let mut bytes = vec![0; (range.end - range.start) as usize];
         file.read_exact_at(&mut bytes, range.start)?;
-        let bytes = Bytes::from(bytes);
+        let (bytes, id) = (Bytes::from(bytes), id.to_owned());
         let sent = self.place.ask(&self.stop, |place| async move {
             let payload = PutPayload::from_bytes(bytes);
             let sent = place.store.uploads.put_part(&place.key, &id, part, payload).await;
             sent.map_err(|error| place.fault(&error))
         });
         match sent {
-            Ok(PartId { content_id }) => Ok(Some(content_id)),
+            Ok(PartId { content_id }) => Ok(Sent::Part(content_id)),
             // Azure has no uploads that could be gone: there it is the container that is missing.
             Err(error)
                 if self.place.address.scheme != Scheme::Azure
                     && Fault::of(&error).is_some_and(|fault| fault.status == Some(404)) =>
             {
-                // Somebody has removed it, or the store has, since it was old.
-                self.renew()?;
-                Ok(None)
+                Ok(Sent::Gone)
             }
             Err(error) => Err(error),
         }
     }
+}
+
+/// What happened to a part.
+enum Sent {
+    /// What the store calls it.
+    Part(String),
+    /// There is no such upload: somebody has removed it, or the store has, since it was old.
+    Gone,
 }
 
 /// Tells an upload how far the file that it follows is written.
@@ -282,21 +351,40 @@ impl Upload {
         let shared = &self.shared;
         let mut state = shared.state();
         let there = state.record.parts.len();
-        let whole = (0..there).take_while(|part| ended && start(*part) < bytes || start(part + 1) <= bytes).count();
-        if whole < there {
-            state.record.parts.truncate(whole);
-            shared.keep(&state.record)?;
+        let is_whole = |part: usize| ended && start(part) < bytes || start(part + 1) <= bytes;
+        let whole = (0..there).take_while(|part| is_whole(*part)).count();
+        if whole < there || !state.record.behind.keys().all(|part| is_whole(*part)) {
+            let mut record = state.record.clone();
+            record.parts.truncate(whole);
+            record.behind.retain(|part, _| whole == there && is_whole(*part));
+            shared.keep(&record)?;
+            state.begin_again(record);
         }
         state.file = Some(Arc::new(file.try_clone()?));
         (state.reached, state.ended) = (bytes, ended);
         drop(state);
         shared.changed.notify_all();
-        let mut sender = self.sender.lock().unwrap_or_else(PoisonError::into_inner);
-        if sender.is_none() {
+        let mut senders = self.senders.lock().unwrap_or_else(PoisonError::into_inner);
+        for _ in senders.len()..SENDERS {
             let sending = shared.clone();
-            *sender = Some(thread::Builder::new().name("upload".to_owned()).spawn(move || sending.send())?);
+            match thread::Builder::new().name("upload".to_owned()).spawn(move || sending.send()) {
+                Ok(sender) => senders.push(sender),
+                // Those that are there do its work.
+                Err(_) if !senders.is_empty() => break,
+                Err(error) => return Err(error),
+            }
         }
         Ok(Follower(shared.clone()))
+    }
+
+    /// Asks what is in the place, whose answer [`complete`](Self::complete) waits for if nothing there is replaced.
+    pub(crate) fn look(&self) -> Result<(), IoError> {
+        let mut state = self.shared.state();
+        if state.looked.is_none() {
+            let looked = self.shared.place.begin_size();
+            state.looked = Some(looked.map_err(|fault| self.shared.place.failed(&fault.into()))?);
+        }
+        Ok(())
     }
 
     /// Whether it follows a file.
@@ -314,7 +402,7 @@ impl Upload {
             if let Some(error) = &state.failed {
                 return Err(self.shared.place.failed(error));
             }
-            if state.ended && state.next().is_none() {
+            if state.is_sent() {
                 return Ok(());
             }
             state = self.shared.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
@@ -347,7 +435,9 @@ impl Upload {
     /// False if something else is in the place, and is not replaced.
     fn complete_now(&self, bytes: u64, digest: u128, replace: bool) -> io::Result<bool> {
         let Shared { place, stop, .. } = &*self.shared;
-        if !replace && place.size(stop)?.is_some() {
+        let looked = self.shared.state().looked.take();
+        let size = || looked.map_or_else(|| place.size(stop), |looked| looked.wait(stop));
+        if !replace && size()?.is_some() {
             return place.holds(bytes, digest, stop);
         }
         let record = self.shared.state().record.clone();
@@ -391,7 +481,7 @@ impl Drop for Upload {
     fn drop(&mut self) {
         self.shared.state().closed = true;
         self.shared.changed.notify_all();
-        if let Some(sender) = self.sender.lock().unwrap_or_else(PoisonError::into_inner).take() {
+        for sender in self.senders.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
             let _ = sender.join();
         }
     }

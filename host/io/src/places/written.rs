@@ -14,7 +14,7 @@ use super::access::Access;
 use super::client::pause;
 use super::fault::{Doing, Fault};
 use super::list;
-use super::net;
+use super::net::{self, Pending};
 use super::store::Store;
 use super::upload::Record;
 use crate::digest::FileDigest;
@@ -79,7 +79,13 @@ impl StorePlace {
 
     /// The size of the object in the place.
     pub(crate) fn size(&self, stop: &Stop) -> io::Result<Option<u64>> {
-        self.ask(stop, |place| async move {
+        self.begin_size()?.wait(stop)
+    }
+
+    /// Begins to ask for it.
+    pub(crate) fn begin_size(&self) -> Result<Pending<Option<u64>>, Fault> {
+        let place = self.clone();
+        net::begin(format!("`{}`", self.address), async move {
             match place.store.objects.head(&place.key).await.map_err(|error| place.fault(&error)) {
                 Ok(found) => Ok(Some(found.size)),
                 // The bucket may be missing, too: that is reported when the upload begins.

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
-use callboard_io::{Dataset, OutputPlace, Stop, check_writable};
-use callboard_plan::{Edge, Feed, Kind, Plan, PlannedStep, Reader, Zip};
+use callboard_io::{Dataset, Look, OutputPlace, Stop, check_writable};
+use callboard_plan::{Edge, Feed, Kind, Plan, PlannedOutput, PlannedStep, Reader, Zip};
 use callboard_sandbox::{Bound, Declared, Origin, View, in_a_line, is_hidden, stamp_name};
 use callboard_words::template::Template;
 use callboard_words::{Help, Setting, address};
@@ -131,6 +131,16 @@ impl Checked {
         Ok(checked)
     }
 
+    /// Asks what is in the places of outputs that are in stores, while inputs are opened. What is wrong with one is said when it is
+    /// [checked](Self::places).
+    pub(crate) fn look(plan: &Plan, settings: &Settings) -> HashMap<String, Look> {
+        let look = |output: &PlannedOutput| {
+            let spec = output_spec(output, &settings.base).ok().filter(|_| !output.is_parted())?;
+            OutputPlace::find(&spec.path, &spec.access).ok()?.look()
+        };
+        plan.outputs().iter().filter_map(|output| Some((output.name.clone(), look(output)?))).collect()
+    }
+
     /// Checks where outputs go: folders that can be written, files that are nobody else's. They are held open from here on. And checks that
     /// no step may write where the run reads and writes.
     pub(crate) fn places(
@@ -140,6 +150,7 @@ impl Checked {
         pipelines: &[PathBuf],
         past: &Past,
         profile: Option<AlsoWritten>,
+        mut looked: HashMap<String, Look>,
     ) -> Result<(), RunError> {
         let mut reserved = places::reserved(plan, settings, pipelines, self.inputs.iter());
         let inputs = places::input_files(self.inputs.iter());
@@ -182,7 +193,13 @@ impl Checked {
                 move || cancel.is_cancelled()
             });
             let there = match &template {
-                None => place.standing(&stop).map_err(|error| in_output(error.into()))?,
+                None => {
+                    let standing = match looked.remove(&output.name) {
+                        Some(looked) => place.standing_as(looked, &stop),
+                        None => place.standing(&stop),
+                    };
+                    standing.map_err(|error| in_output(error.into()))?
+                }
                 // What is added stands beside what is there.
                 Some(_) if output.parts.append => false,
                 Some(_) => !place.manifests(&stop).map_err(|error| in_output(error.into()))?.is_empty(),

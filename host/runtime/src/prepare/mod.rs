@@ -100,6 +100,7 @@ impl Prepared {
         let seen = Arc::new(Seen::default());
         let observer = seen.over(settings.observer.clone());
         let settings = settings.observer(observer);
+        let looked = if replays { HashMap::new() } else { Checked::look(&plan, &settings) };
         let mut checked = Checked::inputs(&plan, &settings, &past, inputs.as_ref())?;
         checked.declared = declared.unwrap_or_default();
         let profile = settings.profile.as_ref();
@@ -112,6 +113,7 @@ impl Prepared {
                 pipelines,
                 &past,
                 profile.as_ref().and_then(ProfileTarget::also_written),
+                looked,
             )?;
         }
         let sandbox = if profile.is_some() { Sandbox::profiling() } else { Sandbox::new() };

@@ -142,6 +142,7 @@ fn carry_out(
         confine_further(prepared)?;
     }
     batches::collect(live)?;
+    live.begin_inputs();
     if !prepared.tries {
         live.begin_uploads()?;
     }
@@ -280,7 +281,8 @@ impl Live<'_> {
         }
         // All of them first: then little is left to do between the first that appears and the last.
         for (name, output) in &finished {
-            output.send().map_err(|error| RunError::from(error).in_output(name))?;
+            let (_, replace) = self.prepared.checked.places[name];
+            output.send(replace).map_err(|error| RunError::from(error).in_output(name))?;
         }
         // Last of all: a stream cannot be taken back.
         let is_stream = |name: &str| self.prepared.checked.places[name].0.is_stream();

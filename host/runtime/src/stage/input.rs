@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use arrow::array::UInt32Array;
-use callboard_io::{BadRow, BatchPolicy};
+use callboard_io::BadRow;
 use callboard_sandbox::Fate;
 
 use super::Ended;
@@ -19,16 +19,13 @@ use crate::store::records::Tally;
 /// Reads an input to its end, or to the run's limit of rows.
 pub(super) fn read(run: &Live<'_>, name: &str, mut outlet: Outlet) -> Result<Ended, Stop> {
     let input = run.prepared.input(name);
-    let policy =
-        BatchPolicy { rows: run.prepared.plan.batch().rows as usize, bytes: run.prepared.plan.batch().bytes as usize };
     let mut seen = run.seen(name)?;
     let (mut rows, mut unread) = (0, Tally::default());
     let limit = run.prepared.settings.limit.unwrap_or(u64::MAX);
     if limit > 0 {
-        let dataset = input.dataset.as_ref().expect("an input that is still to be read was opened");
         let tap = run.tapped(&Feed::node(name));
         let admission = run.admission(name);
-        let mut chunks = dataset.read(policy);
+        let mut chunks = run.reader(name);
         loop {
             let ticket = admission.admit();
             run.go_on()?;

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 use std::time::Instant;
 
 use callboard_io::beneath::Dir;
-use callboard_io::{Finished, Keep, Staged, Stop, Upload};
+use callboard_io::{BatchPolicy, Finished, Keep, OutputPlace, Staged, Stop, Upload};
 use callboard_plan::{Edge, Feed, PlannedStep, Reader, Stage, Transport};
 use callboard_sandbox::InstanceConfig;
 use tokio_util::sync::CancellationToken;
@@ -57,6 +57,8 @@ pub(crate) struct Live<'a> {
     lost: Mutex<BTreeMap<String, u64>>,
     /// What sends outputs to stores, by output.
     uploads: OnceLock<BTreeMap<String, Arc<Upload>>>,
+    /// What reads inputs of which something was asked for already.
+    readers: Mutex<BTreeMap<String, callboard_io::Reader>>,
     /// What was read of the branches of each zip of the stage.
     zipped: Arc<Mutex<BTreeMap<Reader, Vec<Joined>>>>,
 }
@@ -81,6 +83,7 @@ impl<'a> Live<'a> {
             part: None,
             lost: Mutex::default(),
             uploads: OnceLock::new(),
+            readers: Mutex::default(),
             zipped: Arc::default(),
             prepared,
         }
@@ -220,7 +223,7 @@ impl<'a> Live<'a> {
 
     /// Begins to send the outputs that go to stores, or continues to. Before any work, so that a store which refuses ends the run at once.
     pub(crate) fn begin_uploads(&self) -> Result<(), RunError> {
-        let mut uploads = BTreeMap::new();
+        let mut to_begin = Vec::new();
         for (name, (place, _)) in &self.prepared.checked.places {
             let staged = self.staged(name);
             let unread = |error: io::Error| RunError::system("open", &staged.path(), &error);
@@ -229,16 +232,63 @@ impl<'a> Live<'a> {
                 // It goes to the disk, or is in its place already.
                 continue;
             }
-            let folder = self.kept.uploads().clone();
-            let kept =
-                read_kept(&folder, name).map_err(|error| RunError::unwritten("read the run's folder", &error))?;
-            let keep = keeping(&folder, name);
-            let begun = place.begin(kept.as_deref(), keep, &self.stop_writing());
-            let begun = begun.map_err(|error| RunError::from(error).in_output(name))?;
-            uploads.extend(begun.map(|upload| (name.clone(), Arc::new(upload))));
+            to_begin.push((name, place));
         }
+        // Each waits for its store; all of them together.
+        let begun: Vec<_> = std::thread::scope(|scope| {
+            let begin = |(name, place): (&'a String, &'a OutputPlace)| move || (name, self.begin_upload(name, place));
+            let mut to_begin = to_begin.into_iter();
+            let first = to_begin.next().map(begin);
+            let others: Vec<_> = to_begin.map(|output| scope.spawn(begin(output))).collect();
+            let first = first.map(|first| first());
+            first.into_iter().chain(others.into_iter().map(|begun| begun.join().expect("no upload panics"))).collect()
+        });
+        let (mut uploads, mut failed) = (BTreeMap::new(), None);
+        for (name, begun) in begun {
+            match begun {
+                Ok(begun) => uploads.extend(begun.map(|upload| (name.clone(), Arc::new(upload)))),
+                Err(error) => failed = failed.or(Some(error)),
+            }
+        }
+        // If one was refused, the others are ended with the run.
         let _ = self.uploads.set(uploads);
-        Ok(())
+        failed.map_or(Ok(()), Err)
+    }
+
+    fn begin_upload(&self, name: &str, place: &OutputPlace) -> Result<Option<Upload>, RunError> {
+        let folder = self.kept.uploads().clone();
+        let kept = read_kept(&folder, name).map_err(|error| RunError::unwritten("read the run's folder", &error))?;
+        let begun = place.begin(kept.as_deref(), keeping(&folder, name), &self.stop_writing());
+        begun.map_err(|error| RunError::from(error).in_output(name))
+    }
+
+    /// Begins to fetch what the first stage reads, while other things are waited for.
+    pub(crate) fn begin_inputs(&self) {
+        let stages = self.prepared.plan.stages();
+        let Some(first) = stages.iter().find(|stage| !self.prepared.past.stages.contains_key(&stage.index)) else {
+            return;
+        };
+        for name in &first.inputs {
+            let dataset = self.prepared.input(name).dataset.as_ref();
+            // If rows are limited, few may be wanted.
+            let Some(dataset) = dataset.filter(|_| self.prepared.settings.limit.is_none()) else { continue };
+            let mut reader = dataset.read(self.policy());
+            reader.begin();
+            self.readers.lock().expect("no holder panics").insert(name.clone(), reader);
+        }
+    }
+
+    /// What reads an input of which rows are wanted.
+    pub(crate) fn reader(&self, input: &str) -> callboard_io::Reader {
+        let begun = self.readers.lock().expect("no holder panics").remove(input);
+        let dataset =
+            || self.prepared.input(input).dataset.as_ref().expect("an input that is still to be read was opened");
+        begun.unwrap_or_else(|| dataset().read(self.policy()))
+    }
+
+    fn policy(&self) -> BatchPolicy {
+        let batch = self.prepared.plan.batch();
+        BatchPolicy { rows: batch.rows as usize, bytes: batch.bytes as usize }
     }
 
     /// Whether the run can be resumed if it does not finish.

@@ -51,6 +51,10 @@ impl FileFormat for Parquet {
         units.settle(schema, spec).map_err(|error| error.in_file(&files[0]))
     }
 
+    fn first(&self) -> First {
+        First::Tail
+    }
+
     fn read(&self, file: &Source, schema: &SchemaRef, spec: &InputSpec, policy: BatchPolicy) -> Result<Rows, IoError> {
         read::rows(file, schema, spec, policy)
     }
