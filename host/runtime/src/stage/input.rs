@@ -8,26 +8,34 @@ use callboard_sandbox::Fate;
 
 use super::Ended;
 use super::live::Live;
+use super::together::Together;
 use callboard_plan::Feed;
 
 use crate::error::{Class, RunError};
-use crate::ports::{Outlet, Stop};
+use crate::ports::{Outlet, Stop, bug};
+use crate::prepare::input::Input;
 use crate::rejects;
-use crate::rows::Batch;
+use crate::rows::flight::{Admission, Ticket};
+use crate::rows::{Batch, Tapped};
 use crate::store::records::Tally;
+use crate::store::seen::Seen;
 
 /// Reads an input to its end, or to the run's limit of rows.
 pub(super) fn read(run: &Live<'_>, name: &str, mut outlet: Outlet) -> Result<Ended, Stop> {
     let input = run.prepared.input(name);
-    let mut seen = run.seen(name)?;
     let (mut rows, mut unread) = (0, Tally::default());
     let limit = run.prepared.settings.limit.unwrap_or(u64::MAX);
+    let mut reads = Reads {
+        seen: run.seen(name)?,
+        tap: run.tapped(&Feed::node(name)),
+        admission: run.admission(name),
+        ticket: None,
+    };
     if limit > 0 {
-        let tap = run.tapped(&Feed::node(name));
-        let admission = run.admission(name);
-        let mut chunks = run.reader(name);
+        let (mut chunks, mut together) = (run.reader(name), Together::new(run.prepared.plan.batch()));
+        let mut last = None;
         loop {
-            let ticket = admission.admit();
+            reads.admit();
             run.go_on()?;
             let Some(chunk) = chunks.next() else { break };
             let chunk = chunk.map_err(|error| RunError::from(error).in_input(name))?;
@@ -43,21 +51,54 @@ pub(super) fn read(run: &Live<'_>, name: &str, mut outlet: Outlet) -> Result<End
             }
             let file = UInt32Array::from_value(input.first_file + chunk.file, count);
             let batch = Batch::new(chunk.rows.slice(0, count), file, chunk.origin.slice(0, count));
-            if let Some(seen) = &mut seen
-                && !seen.is_same(&batch).map_err(|error| RunError::unwritten("write to the run's folder", &error))?
-            {
-                let last = chunk.origin.value(count - 1);
-                return Err(Stop::Failed(changed(name, called, last)));
-            }
             rows += count as u64;
-            tap.as_ref().map_or(Ok(()), |tap| tap.put_out(&batch))?;
-            outlet.send(&ticket.carried_by(batch))?;
+            let is_new = last.replace(chunk.file) != Some(chunk.file);
+            for batch in together.add(batch, called, is_new).map_err(|error| bug(&error))? {
+                reads.hand_on(batch, input, name, &mut outlet)?;
+            }
             if rows >= limit {
                 break;
             }
         }
+        if let Some(batch) = together.take().map_err(|error| bug(&error))? {
+            reads.hand_on(batch, input, name, &mut outlet)?;
+        }
     }
     Ok(Ended::Input { name: name.to_owned(), rows, unread, left: outlet.end(Feed::node(name))? })
+}
+
+/// What batches of an input pass on their way out.
+struct Reads {
+    /// Those that were seen before, in a run that is resumed.
+    seen: Option<Seen>,
+    tap: Option<Tapped>,
+    admission: Admission,
+    /// For the next batch.
+    ticket: Option<Ticket>,
+}
+
+impl Reads {
+    /// Waits until there is room for a batch.
+    fn admit(&mut self) {
+        self.ticket.get_or_insert_with(|| self.admission.admit());
+    }
+
+    fn hand_on(&mut self, batch: Batch, input: &Input, name: &str, outlet: &mut Outlet) -> Result<(), Stop> {
+        if let Some(seen) = &mut self.seen
+            && !seen.is_same(&batch).map_err(|error| RunError::unwritten("write to the run's folder", &error))?
+        {
+            let last = batch.len() - 1;
+            let file = batch.file.value(last) - input.first_file;
+            return Err(Stop::Failed(changed(name, &input.names[file as usize], batch.line.value(last))));
+        }
+        self.tap.as_ref().map_or(Ok(()), |tap| tap.put_out(&batch))?;
+        self.admit();
+        match self.ticket.take() {
+            Some(ticket) => outlet.send(&ticket.carried_by(batch))?,
+            None => outlet.send(&batch)?,
+        }
+        Ok(())
+    }
 }
 
 /// Puts rows that cannot be read among the rejects.

@@ -18,6 +18,7 @@ mod process;
 pub(crate) mod reject_limits;
 mod retry;
 mod steps;
+mod together;
 mod transform;
 mod wire;
 

@@ -79,7 +79,9 @@ impl Batches {
     ) -> Batches {
         let (schema, spec, width) = (schema.clone(), spec.clone(), columns.width as usize);
         let decoder = Arc::new(Decoder { schema, spec, width, columns: Mutex::new(vec![columns]) });
-        Batches { lines, policy, decoder, pending: VecDeque::new(), ended: false }
+        let mut batches = Batches { lines, policy, decoder, pending: VecDeque::new(), ended: false };
+        batches.look_ahead();
+        batches
     }
 
     /// The lines of the next batch; `None` behind the last.
