@@ -71,8 +71,10 @@ impl Toolchain {
         // Paths of this machine stay out of what panics say, so that the same source gives the same bytes elsewhere.
         let home =
             std::env::var_os("CARGO_HOME").map(PathBuf::from).or(std::env::home_dir().map(|home| home.join(".cargo")));
-        let mut flags =
-            vec!["-Ctarget-feature=+simd128".to_owned(), format!("--remap-path-prefix={}/=", root.display())];
+        let mut flags = vec![
+            "-Ctarget-feature=+simd128,+relaxed-simd".to_owned(),
+            format!("--remap-path-prefix={}/=", root.display()),
+        ];
         if let Some(home) = home {
             flags.push(format!("--remap-path-prefix={}/registry/src/=", home.display()));
         }

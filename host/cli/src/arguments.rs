@@ -236,6 +236,9 @@ pub(crate) struct CompileArguments {
     pub(crate) component: PathBuf,
     /// The file to make
     pub(crate) made: PathBuf,
+    /// Leave NaNs as the processor makes them
+    #[arg(long)]
+    pub(crate) native_nans: bool,
 }
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use callboard_files::{Dir, Kind, Temporary};
+use callboard_plan::Nans;
 use sha2::{Digest, Sha256};
 use tokio_util::sync::CancellationToken;
 
@@ -26,13 +27,16 @@ use callboard_words::text::hex;
 /// Keeps apart what different versions made. Wasmtime refuses what another version of it made, and it is then compiled again.
 const VERSION: &str = concat!("callboard ", env!("CARGO_PKG_VERSION"), ", checked");
 
+/// What was loaded, by the component's digest and how NaNs are made in it.
+type Held = HashMap<(String, Nans), Arc<Artefact>>;
+
 /// Compiled components on the disk, by what they were made of.
 #[derive(Clone, Debug)]
 pub struct Cache {
     dir: Dir,
     command: CompileCommand,
     /// What was loaded before in this process.
-    held: Arc<Mutex<HashMap<String, Arc<Artefact>>>>,
+    held: Arc<Mutex<Held>>,
     /// Whether it was said what the kernel lacks.
     said: Arc<AtomicBool>,
 }
@@ -63,9 +67,9 @@ impl Cache {
         &self.dir
     }
 
-    fn name(digest: &str) -> String {
+    fn name(digest: &str, nans: Nans) -> String {
         let mut key = Sha256::new();
-        let settings = format!("{:?}{:?}", engine::SETTINGS, Reservation::of_this_process());
+        let settings = format!("{:?}{:?}{nans:?}", engine::SETTINGS, Reservation::of_this_process());
         for part in [&settings, VERSION, std::env::consts::ARCH, std::env::consts::OS, digest] {
             key.update(part);
             key.update([0]);
@@ -74,12 +78,12 @@ impl Cache {
     }
 
     /// Forgets what was compiled of a component.
-    pub fn forget(&self, digest: &str) {
-        self.held().remove(digest);
-        let _ = self.dir.remove_file(Cache::name(digest));
+    pub fn forget(&self, digest: &str, nans: Nans) {
+        self.held().remove(&(digest.to_owned(), nans));
+        let _ = self.dir.remove_file(Cache::name(digest, nans));
     }
 
-    fn held(&self) -> std::sync::MutexGuard<'_, HashMap<String, Arc<Artefact>>> {
+    fn held(&self) -> std::sync::MutexGuard<'_, Held> {
         self.held.lock().expect("no holder panics")
     }
 
@@ -88,19 +92,20 @@ impl Cache {
         &self,
         component: &[u8],
         digest: &str,
+        nans: Nans,
         cancel: &CancellationToken,
         announce: impl FnOnce(),
     ) -> Result<Compiled, SandboxError> {
-        if let Some(artefact) = self.held().get(digest) {
+        if let Some(artefact) = self.held().get(&(digest.to_owned(), nans)) {
             return Ok(Compiled { artefact: artefact.clone(), took: None, lacks: None });
         }
-        if let Some(artefact) = self.load(digest)? {
+        if let Some(artefact) = self.load(digest, nans)? {
             return Ok(Compiled { artefact, took: None, lacks: None });
         }
         announce();
         let began = Instant::now();
-        self.make(component, digest, cancel).and_then(|lacks| {
-            let artefact = self.load(digest)?.ok_or_else(|| {
+        self.make(component, digest, nans, cancel).and_then(|lacks| {
+            let artefact = self.load(digest, nans)?.ok_or_else(|| {
                 let message = format!("what was compiled is gone from the cache `{}`", self.dir.path().display());
                 SandboxError::new(Class::System, message)
             })?;
@@ -110,8 +115,8 @@ impl Cache {
     }
 
     /// What the cache has; `None` if it has nothing, or nothing whole.
-    fn load(&self, digest: &str) -> Result<Option<Arc<Artefact>>, SandboxError> {
-        let name = Cache::name(digest);
+    fn load(&self, digest: &str, nans: Nans) -> Result<Option<Arc<Artefact>>, SandboxError> {
+        let name = Cache::name(digest, nans);
         let path = self.dir.path().join(&name);
         // A link, or whatever else may stand there, is not opened; it is replaced.
         if !matches!(self.dir.kind(&name), Ok(Some(Kind::File))) {
@@ -124,7 +129,7 @@ impl Cache {
         match self.dir.file(&name).map_err(Unfit::from).and_then(|file| Artefact::of(file, digest)) {
             Ok(artefact) => {
                 let artefact = Arc::new(artefact);
-                self.held().insert(digest.to_owned(), artefact.clone());
+                self.held().insert((digest.to_owned(), nans), artefact.clone());
                 Ok(Some(artefact))
             }
             Err(Unfit::Damaged) => Ok(None),
@@ -138,20 +143,26 @@ impl Cache {
         }
     }
 
-    fn make(&self, component: &[u8], digest: &str, cancel: &CancellationToken) -> Result<Option<String>, SandboxError> {
+    fn make(
+        &self,
+        component: &[u8],
+        digest: &str,
+        nans: Nans,
+        cancel: &CancellationToken,
+    ) -> Result<Option<String>, SandboxError> {
         let folder = self.dir.path();
         let cannot = |error: &io::Error| SandboxError::system("write to the cache", folder, error);
         let scratch = Temporary::create(folder, ".compile-").map_err(|error| cannot(&error))?;
         let (source, made) = (scratch.path().join("component.wasm"), scratch.path().join("component.cwasm"));
         File::create_new(&source).and_then(|mut file| file.write_all(component)).map_err(|error| cannot(&error))?;
-        let lacks = compile(&self.command, &source, &made, cancel)?;
+        let lacks = compile(&self.command, &source, &made, nans, cancel)?;
         let seal = || -> io::Result<()> {
             let artefact = Dir::open(scratch.path())?.read("component.cwasm")?;
             // Only this user can read and write it, whatever the umask is.
             let mut whole = tempfile::NamedTempFile::new_in(scratch.path())?;
             whole.write_all(&artefact)?;
             whole.write_all(&trailer(&artefact, digest))?;
-            whole.persist(folder.join(Cache::name(digest))).map_err(|error| error.error)?;
+            whole.persist(folder.join(Cache::name(digest, nans))).map_err(|error| error.error)?;
             Ok(())
         };
         seal().map(|()| lacks).map_err(|error| cannot(&error))

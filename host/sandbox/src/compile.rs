@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
+use callboard_plan::Nans;
 use rustix::process::Signal;
 use tokio_util::sync::CancellationToken;
 
@@ -22,13 +23,15 @@ use callboard_words::sizes::bytes;
 pub(crate) const ARTEFACT: u64 = 512 << 20;
 /// The exit code of a compiler that the system refused something.
 const REFUSED: i32 = 5;
+/// The argument for [`Nans::Native`].
+const NATIVE_NANS: &str = "--native-nans";
 /// The longest that compiling one component may take.
 const TIME: Duration = Duration::from_secs(600);
 
 /// The command that compiles, in a process of its own.
 ///
-/// It is given two more arguments, the component's file and the file to make, and must call [`compile_file`] with them; where that gives an
-/// error of the system, it says so by exit code 5. It has no environment, and its standard input is a pipe that ends with the process that
+/// It is given two more arguments, the component's file and the file to make, and a third, `--native-nans`, for [`Nans::Native`]. It must
+/// call [`compile_file`] with them; where that gives an error of the system, it says so by exit code 5. It has no environment, and its standard input is a pipe that ends with the process that
 /// started it.
 #[derive(Clone, Debug)]
 pub struct CompileCommand {
@@ -44,12 +47,14 @@ pub(crate) fn compile(
     command: &CompileCommand,
     source: &Path,
     made: &Path,
+    nans: Nans,
     cancel: &CancellationToken,
 ) -> Result<Option<String>, SandboxError> {
     let CompileCommand { program, arguments } = command;
     let mut child = Command::new(program)
         .args(arguments)
         .args([source, made])
+        .args((nans == Nans::Native).then_some(NATIVE_NANS))
         .env_clear()
         .stdin(Stdio::piped())
         .stdout(Stdio::null())
@@ -138,14 +143,14 @@ fn lacking(made: &Path) -> PathBuf {
 /// # Errors
 ///
 /// What the system, or the compiler, says.
-pub fn compile_file(source: &Path, made: &Path) -> Result<(), SandboxError> {
-    compiled(source, made).map_err(|error| {
+pub fn compile_file(source: &Path, made: &Path, nans: Nans) -> Result<(), SandboxError> {
+    compiled(source, made, nans).map_err(|error| {
         let class = if error.is::<io::Error>() { Class::System } else { Class::Data };
         SandboxError::new(class, format!("{error:#}"))
     })
 }
 
-fn compiled(source: &Path, made: &Path) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+fn compiled(source: &Path, made: &Path, nans: Nans) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     // Before the limit is set: the code is for the process that runs it, whose limits this one has inherited.
     let reservation = Reservation::of_this_process();
     confine::follow_parent()?;
@@ -153,7 +158,7 @@ fn compiled(source: &Path, made: &Path) -> Result<(), Box<dyn std::error::Error 
     let component = callboard_files::read_regular(source, callboard_plan::MOST_COMPONENT_BYTES)?;
     let (mut file, mut lacking) = (File::create_new(made)?, File::create_new(lacking(made))?);
     lacking.write_all(confine::confine().join(" and ").as_bytes())?;
-    let artefact = threads()?.install(|| engine::compiling(reservation)?.precompile_component(&component))?;
+    let artefact = threads()?.install(|| engine::compiling(reservation, nans)?.precompile_component(&component))?;
     if artefact.len() as u64 > ARTEFACT {
         return Err(format!("it is {} bytes once it is compiled, of {ARTEFACT} allowed", artefact.len()).into());
     }
@@ -169,7 +174,8 @@ fn compiled(source: &Path, made: &Path) -> Result<(), Box<dyn std::error::Error 
 /// What is not a component, and what the planner refuses one for.
 pub fn compile_here(component: &[u8]) -> Result<Artefact, SandboxError> {
     let refused = |why: String| SandboxError::new(Class::Data, format!("the component cannot be compiled: {why}"));
-    let compiler = engine::compiling(Reservation::of_this_process()).map_err(|error| refused::engine(&error))?;
+    let reservation = Reservation::of_this_process();
+    let compiler = engine::compiling(reservation, Nans::Canonical).map_err(|error| refused::engine(&error))?;
     let artefact = compiler.precompile_component(component).map_err(|error| refused(format!("{error:#}")))?;
     Ok(Artefact::Bytes(artefact))
 }

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use callboard_plan::Nans;
 use wasmtime::{Config, Engine, OptLevel};
 
 /// How often a running component is asked whether its time is over.
@@ -18,7 +19,6 @@ pub(crate) struct Settings {
     /// The stack of a component, bytes: the engine's, the same for every step.
     pub(crate) wasm_stack: usize,
     epoch_interruption: bool,
-    nan_canonicalization: bool,
     relaxed_simd_deterministic: bool,
     memory64: bool,
     wide_arithmetic: bool,
@@ -28,7 +28,6 @@ pub(crate) struct Settings {
 pub(crate) const SETTINGS: Settings = Settings {
     wasm_stack: 1 << 20,
     epoch_interruption: true,
-    nan_canonicalization: true,
     relaxed_simd_deterministic: true,
     memory64: false,
     wide_arithmetic: true,
@@ -83,10 +82,10 @@ fn shared(reservation: Reservation) -> Config {
 }
 
 /// The engine that compiles.
-pub(crate) fn compiling(reservation: Reservation) -> wasmtime::Result<Engine> {
+pub(crate) fn compiling(reservation: Reservation, nans: Nans) -> wasmtime::Result<Engine> {
     let mut config = shared(reservation);
     config.cranelift_opt_level(OptLevel::Speed);
-    config.cranelift_nan_canonicalization(SETTINGS.nan_canonicalization);
+    config.cranelift_nan_canonicalization(nans == Nans::Canonical);
     Engine::new(&config)
 }
 
@@ -125,5 +124,45 @@ impl Drop for Running {
             ticker.thread().unpark();
             let _ = ticker.join();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use wasmtime::{Instance, Module, Store};
+
+    use super::*;
+
+    /// What a function of two modules gives, one compiled for each way to make NaNs.
+    fn given(nans: Nans, call: &str, given: [f32; 3]) -> u32 {
+        let module = wat::parse_str(
+            r#"(module
+                (func (export "divided") (param f32 f32 f32) (result i32)
+                    (i32.reinterpret_f32 (f32.div (local.get 0) (local.get 1))))
+                (func (export "multiplied") (param f32 f32 f32) (result i32)
+                    (i32x4.extract_lane 0 (f32x4.relaxed_madd
+                        (f32x4.splat (local.get 0)) (f32x4.splat (local.get 1)) (f32x4.splat (local.get 2))))))"#,
+        );
+        let engine = compiling(Reservation::of_this_process(), nans).unwrap();
+        let module = Module::new(&engine, module.unwrap()).unwrap();
+        let mut store = Store::new(&engine, ());
+        store.set_epoch_deadline(1);
+        let instance = Instance::new(&mut store, &module, &[]).unwrap();
+        let function = instance.get_typed_func::<(f32, f32, f32), u32>(&mut store, call).unwrap();
+        function.call(&mut store, given.into()).unwrap()
+    }
+
+    /// A wrong outcome would be other bytes on another processor.
+    #[test]
+    fn floats_are_those_of_every_machine() {
+        assert_eq!(given(Nans::Canonical, "divided", [0.0, 0.0, 0.0]), 0x7fc0_0000);
+        if cfg!(target_arch = "x86_64") {
+            assert_eq!(given(Nans::Native, "divided", [0.0, 0.0, 0.0]), 0xffc0_0000, "canonical ones cost nothing");
+        }
+        let (a, b) = (1.0 + f32::EPSILON, 1.0 - f32::EPSILON);
+        for nans in [Nans::Canonical, Nans::Native] {
+            assert_eq!(given(nans, "multiplied", [a, b, -1.0]), a.mul_add(b, -1.0).to_bits(), "it is rounded once");
+        }
+        assert_ne!(a.mul_add(b, -1.0), a * b - 1.0);
     }
 }

@@ -1,4 +1,5 @@
-"""Makes the model and the tokenizer beside it, with the Python packages onnx and numpy: a table of ten vectors, gathered by `input_ids`."""
+"""Makes the models and the tokenizer beside it, with the Python packages onnx and numpy: a table of ten vectors, gathered by `input_ids`.
+Those of `dynamic.onnx` are quantised by the scale of all that are gathered at once."""
 
 import json
 from pathlib import Path
@@ -15,9 +16,15 @@ table = numpy_helper.from_array(numpy.array(TABLE, dtype=numpy.float32), "table"
 ids = helper.make_tensor_value_info("input_ids", TensorProto.INT64, ["batch", "sequence"])
 states = helper.make_tensor_value_info("last_hidden_state", TensorProto.FLOAT, ["batch", "sequence", 2])
 gather = helper.make_node("Gather", ["table", "input_ids"], ["last_hidden_state"])
-graph = helper.make_graph([gather], "tiny", [ids], [states], [table])
-model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8, producer_name="")
-onnx.save(model, HERE / "model.onnx")
+dynamic = [
+    helper.make_node("Gather", ["table", "input_ids"], ["exact"]),
+    helper.make_node("DynamicQuantizeLinear", ["exact"], ["quantised", "scale", "zero"]),
+    helper.make_node("DequantizeLinear", ["quantised", "scale", "zero"], ["last_hidden_state"]),
+]
+for name, nodes in (("model", [gather]), ("dynamic", dynamic)):
+    graph = helper.make_graph(nodes, "tiny", [ids], [states], [table])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8, producer_name="")
+    onnx.save(model, HERE / f"{name}.onnx")
 
 tokenizer = {
     "version": "1.0",

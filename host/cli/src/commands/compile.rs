@@ -2,12 +2,14 @@
 
 use std::process::ExitCode;
 
+use callboard_plan::Nans;
 use callboard_runtime::{RunError, compile_file};
 
 use crate::arguments::CompileArguments;
 use crate::exit::Failure;
 
 pub(crate) fn compile(arguments: &CompileArguments) -> Result<ExitCode, Failure> {
-    compile_file(&arguments.component, &arguments.made).map_err(RunError::from)?;
+    let nans = if arguments.native_nans { Nans::Native } else { Nans::Canonical };
+    compile_file(&arguments.component, &arguments.made, nans).map_err(RunError::from)?;
     Ok(ExitCode::SUCCESS)
 }

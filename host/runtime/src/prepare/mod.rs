@@ -407,7 +407,7 @@ pub(crate) fn compiled(
         .ok_or_else(|| RunError::new(Class::Bug, format!("the component {} of the plan was not given", step.digest)))?;
     let observer = &settings.observer;
     let announce = || observer.tell(Event::Compiling { step: step.name.clone() });
-    let compiled = cache.compiled(bytes, &step.digest, &settings.cancel, announce)?;
+    let compiled = cache.compiled(bytes, &step.digest, step.nans(), &settings.cancel, announce)?;
     if let Some(lacks) = compiled.lacks {
         let message =
             format!("components are compiled without {lacks}, which this kernel does not offer: see SECURITY.md");
@@ -430,10 +430,10 @@ pub(crate) fn map(
         if let Some(refused) = no_memory(&error) {
             return Err(refused.into());
         }
-        cache.forget(&step.digest);
+        cache.forget(&step.digest, step.nans());
         sandbox.load(&*compiled()?, step.kind).map_err(|error| {
             no_memory(&error).map(RunError::from).unwrap_or_else(|| {
-                cache.forget(&step.digest);
+                cache.forget(&step.digest, step.nans());
                 RunError::new(Class::Data, format!("the component cannot be loaded: {error:#}"))
             })
         })

@@ -1,7 +1,7 @@
 //! Vectors from a model inside the component: ONNX, carried out by rten.
 //!
 //! Only texts with equally many tokens go through it together: nothing is padded, and a text's vector does not depend on the texts
-//! beside it.
+//! beside it. Through a model that finds the scale of its integers in what it is given, each goes by itself.
 
 mod operators;
 #[cfg(test)]
@@ -27,8 +27,12 @@ pub(crate) struct Model {
     output: NodeId,
     width: usize,
     pooling: Pooling,
+    /// The most tokens at once.
     batch_tokens: usize,
 }
+
+/// The operator of models that find the scale of their integers in all that they are given at once.
+const DYNAMIC: &[u8] = b"DynamicQuantizeLinear";
 
 /// What a model is given of each token.
 #[derive(Clone, Copy)]
@@ -56,7 +60,10 @@ impl Model {
 
     fn of(bytes: Vec<u8>, tokens: Tokens, config: &Config) -> Result<Model> {
         let wrong = |why: String| StepError::config(format!("it is not a model that can be used: {why}"));
-        let options = ModelOptions::with_ops(operators::encoders());
+        let by_itself = memchr::memmem::find(&bytes, DYNAMIC).is_some();
+        let mut options = ModelOptions::with_ops(operators::encoders());
+        // A text by itself, and a short one, would spend most of its time on that.
+        options.prepack_weights(true);
         let model = options.load(bytes).map_err(|error| wrong(error.to_string()))?;
         let name = |id: &NodeId| model.node_info(*id).and_then(|node| node.name()).unwrap_or_default().to_owned();
         let input = |id: &NodeId| match &*name(id) {
@@ -71,6 +78,7 @@ impl Model {
         let whole = outputs.iter().find(|id| name(id) == "sentence_embedding");
         let output = *whole.or(outputs.first()).ok_or_else(|| wrong("it has no output".into()))?;
         let Config { dimensions, pooling, batch_tokens, .. } = *config;
+        let batch_tokens = if by_itself { 1 } else { batch_tokens };
         Ok(Model { tokens, inputs, output, model, width: dimensions as usize, pooling, batch_tokens })
     }
 

@@ -6,6 +6,8 @@ use serde_json::{Value, json};
 use super::tokens::Tokens;
 use crate::Embed;
 
+/// The same, its numbers quantised by the scale of all that are gathered at once.
+const DYNAMIC: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tiny/dynamic.onnx");
 const TINY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tiny/model.onnx");
 const TOKENIZER: &[u8] = include_bytes!("../../tiny/tokenizer.json");
 
@@ -55,10 +57,12 @@ fn a_vector_is_the_mean_or_the_first_and_has_the_length_asked_for() {
 #[test]
 fn a_vector_does_not_depend_on_the_texts_beside_it() {
     let texts = ["good", "good morning", "night night.", "人", "mornings", "good night", "."];
-    let together = vectors(json!({}), &texts);
-    let few = vectors(json!({ "batch_tokens": 1 }), &texts);
-    let alone: Vec<Value> = texts.iter().flat_map(|text| vectors(json!({}), &[text])).collect();
-    assert_eq!((&together, &together), (&few, &alone));
+    for model in [TINY, DYNAMIC] {
+        let together = vectors(json!({ "weights": model }), &texts);
+        let few = vectors(json!({ "weights": model, "batch_tokens": 1 }), &texts);
+        let alone: Vec<Value> = texts.iter().flat_map(|text| vectors(json!({ "weights": model }), &[text])).collect();
+        assert_eq!((&together, &together), (&few, &alone), "{model}");
+    }
 }
 
 #[test]
