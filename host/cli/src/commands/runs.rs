@@ -77,8 +77,7 @@ fn list(dir: &Path, json: bool) -> Result<ExitCode, Failure> {
 }
 
 fn forget(dir: &Path, older_than: Option<Duration>) -> Result<ExitCode, Failure> {
-    let doing = format!("forget the replies in `{}`", dir.join(".replies").display());
-    let forgotten = forget_replies(dir, older_than).map_err(|error| Failure::system(&doing, &error))?;
+    let forgotten = forget_replies(dir, older_than, &default_cache_folder())?;
     let left = match forgotten.in_use {
         0 => "",
         _ => "\nleft, since a run still writes them: replies of runs that go on",

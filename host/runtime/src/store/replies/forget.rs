@@ -5,8 +5,13 @@ use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use callboard_io::beneath::Dir;
+use callboard_sandbox::cache_dir;
 
+use super::compact::compact;
+use super::scan::scan;
 use super::{EXTENSION, FOLDER};
+use crate::error::RunError;
+use crate::store::Key;
 
 fn open(parent: &Path) -> io::Result<Option<Dir>> {
     match Dir::open(&parent.join(FOLDER)) {
@@ -38,15 +43,24 @@ pub struct Forgotten {
     pub in_use: u64,
 }
 
-/// Forgets the replies beside the runs in `parent`: those of processes whose last reply came longer ago than `older`, or all. What a process
-/// still writes is left.
+/// Forgets the replies beside the runs in `parent`: those of processes whose last reply came longer ago than `older`, or all. Those
+/// that later ones have taken the place of are removed as well, which the key in `cache` tells. What a process still writes is left.
 ///
 /// # Errors
 ///
 /// Their folder cannot be read, or a file not removed.
-pub fn forget_replies(parent: &Path, older: Option<Duration>) -> io::Result<Forgotten> {
+pub fn forget_replies(parent: &Path, older: Option<Duration>, cache: &Path) -> Result<Forgotten, RunError> {
+    let cannot = |error: io::Error| RunError::system("forget the replies of servers in", &parent.join(FOLDER), &error);
+    let Some(dir) = open(parent).map_err(cannot)? else { return Ok(Forgotten::default()) };
+    let mut forgotten = forgotten(&dir, older).map_err(cannot)?;
+    if let Some(key) = Key::read(&cache_dir(cache)?)? {
+        forgotten.freed += scan(&dir, &key).and_then(|scan| compact(&dir, &key, &scan)).map_err(cannot)?;
+    }
+    Ok(forgotten)
+}
+
+fn forgotten(dir: &Dir, older: Option<Duration>) -> io::Result<Forgotten> {
     let mut forgotten = Forgotten::default();
-    let Some(dir) = open(parent)? else { return Ok(forgotten) };
     let before = older.map(|older| SystemTime::now().checked_sub(older).unwrap_or(SystemTime::UNIX_EPOCH));
     for (name, _) in dir.entries()? {
         if !name.to_str().is_some_and(|name| name.ends_with(EXTENSION)) {

@@ -3,8 +3,12 @@
 //! A process appends to a file of its own, `NAME.replies`, in a folder that is private to the user. A record is a head with all but the
 //! body, and the body, each under an HMAC with a key of the user's own: what somebody else put there, and what is damaged, is not
 //! a reply. The last record of a killed process may be torn, and ends its file.
+//!
+//! If there are several replies to one request, the latest counts; the others are removed once they are most of what is there
+//! ([`compact`]).
 
 mod batches;
+mod compact;
 mod forget;
 mod scan;
 
@@ -39,6 +43,9 @@ const LENGTHS: usize = 8 + MAC;
 const LONGEST_HEAD: usize = 1 << 20;
 const LONGEST_BODY: usize = 65 << 20;
 
+/// The key of a record that holds no reply, but what replies cost that were removed. No request has it.
+const PAID: CallKey = [u8::MAX; 32];
+
 /// Where the replies of runs that lie beside this one are kept.
 pub(crate) fn replies_folder(run_folder: &Path) -> PathBuf {
     run_folder.parent().unwrap_or(Path::new("")).join(FOLDER)
@@ -52,6 +59,13 @@ struct Place {
     offset: u64,
     head: u32,
     body: u32,
+}
+
+impl Place {
+    /// What its record takes, bytes.
+    fn size(self) -> u64 {
+        LENGTHS as u64 + u64::from(self.head) + u64::from(self.body)
+    }
 }
 
 /// The replies that a run knows and keeps.
@@ -98,6 +112,11 @@ impl Replies {
         // Before the replies: what another process takes from a batch into them meanwhile is not missed.
         let (shelf, found) = batches::Kept::open(dir.clone(), key.clone(), run).map_err(unusable)?;
         let mut scanned = scan(&dir, &key).map_err(unusable)?;
+        if compact::is_due(&scanned)
+            && let Err(error) = compact::compact(&dir, &key, &scanned)
+        {
+            scanned.notes.push(format!("replies that later ones took the place of are still on the disk: {error}"));
+        }
         let ours = |file: &Scanned| file.head.run == run;
         let began = match first {
             true => u64::MAX,
@@ -183,9 +202,7 @@ impl Journal for Replies {
             return Err(io::Error::other("the reply is too large to be kept"));
         }
         let (head_length, body_length) = (head.len() as u32, reply.body.len() as u32);
-        let lengths = [head_length.to_le_bytes(), body_length.to_le_bytes()].concat();
-        let sealed = mac(&self.key, b"head", &[&lengths, &head]);
-        let record = [&lengths, &sealed[..], &head, &reply.body].concat();
+        let record = record_of(&head, &reply.body, &self.key);
         let mut end = self.own();
         let offset = *end;
         if let Err(error) = self.file().write_all_at(&record, offset) {
@@ -218,6 +235,13 @@ impl Drop for Replies {
             let _ = self.dir.remove_file(&self.name);
         }
     }
+}
+
+/// A record, of a head and a body that are not too long.
+fn record_of(head: &[u8], body: &[u8], key: &Key) -> Vec<u8> {
+    let lengths = [head.len(), body.len()].map(|length| (length as u32).to_le_bytes()).concat();
+    let sealed = mac(key, b"head", &[&lengths, head]);
+    [&lengths, &sealed[..], head, body].concat()
 }
 
 fn mac(key: &Key, of: &[u8], parts: &[&[u8]]) -> [u8; MAC] {
@@ -355,16 +379,17 @@ mod tests {
     #[test]
     fn replies_are_forgotten_but_not_those_of_a_process_that_goes_on() {
         let folder = tempfile::tempdir().unwrap();
-        assert_eq!(forget_replies(folder.path(), None).unwrap(), Forgotten::default());
+        let cache = folder.path().join("cache");
+        let forget = |older| forget_replies(folder.path(), older, &cache).unwrap();
+        assert_eq!(forget(None), Forgotten::default());
         for run in ["a", "b"] {
             open(folder.path(), run, true, false).replies.keep(&[1; 32], &asked(), &reply(run), 0).unwrap();
         }
         let running = open(folder.path(), "c", true, false).replies;
         running.keep(&[2; 32], &asked(), &reply("c"), 0).unwrap();
         let size = replies_size(folder.path()).unwrap().unwrap();
-        let recent = forget_replies(folder.path(), Some(std::time::Duration::from_secs(3600))).unwrap();
-        assert_eq!(recent, Forgotten::default());
-        let all = forget_replies(folder.path(), None).unwrap();
+        assert_eq!(forget(Some(std::time::Duration::from_secs(3600))), Forgotten::default());
+        let all = forget(None);
         assert_eq!((all.files, all.in_use), (2, 1));
         assert_eq!(replies_size(folder.path()).unwrap().unwrap(), size - all.freed);
         assert_eq!(running.known(&[1; 32], &asked()), Some(reply("b")), "it has read them");

@@ -1,6 +1,7 @@
 //! The files of replies as they are read: heads alone, up to where a file is torn.
 
 use std::collections::{BTreeMap, HashMap};
+use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, BufReader, ErrorKind, Read};
 use std::path::Path;
@@ -8,17 +9,20 @@ use std::path::Path;
 use callboard_io::beneath::Dir;
 use callboard_sandbox::CallKey;
 
-use super::{EXTENSION, LENGTHS, LONGEST_BODY, LONGEST_HEAD, MAGIC, Place, mac};
+use super::{EXTENSION, LENGTHS, LONGEST_BODY, LONGEST_HEAD, MAGIC, PAID, Place, mac};
 use crate::store::Key;
 use crate::store::frames::named;
 use crate::store::records::{MAC, ReplyFile, ReplyHead};
 
 /// A file of replies.
 pub(super) struct Scanned {
+    pub(super) name: OsString,
     pub(super) file: File,
     pub(super) head: ReplyFile,
     /// What its replies cost, by server.
     pub(super) paid: BTreeMap<String, u64>,
+    /// What all of its replies take, bytes.
+    pub(super) size: u64,
 }
 
 #[derive(Default)]
@@ -49,23 +53,27 @@ pub(super) fn scan(dir: &Dir, key: &Key) -> io::Result<Scan> {
             continue;
         };
         let mut paid = BTreeMap::new();
-        let mut offset = (MAGIC.len() + 4 + MAC) as u64 + head.1;
+        let (mut offset, mut size) = (head.1, 0);
         while let Some((record, place)) = next_record(&mut reader, key, index, offset, length) {
-            offset = place.offset + LENGTHS as u64 + u64::from(place.head) + u64::from(place.body);
+            offset += place.size();
             let sum: &mut u64 = paid.entry(record.server).or_default();
             *sum = sum.saturating_add(record.cost);
+            if record.key == PAID {
+                continue;
+            }
+            size += place.size();
             let known = scan.known.entry(record.key).or_insert(place);
             if place.at >= known.at {
                 *known = place;
             }
         }
-        scan.files.push(Scanned { file, head: head.0, paid });
+        scan.files.push(Scanned { name, file, head: head.0, paid, size });
     }
     Ok(scan)
 }
 
 /// The next whole record of a file; none at its end, or where a process was killed while it wrote.
-fn next_record(
+pub(super) fn next_record(
     reader: &mut BufReader<&File>,
     key: &Key,
     file: u32,
@@ -101,7 +109,7 @@ pub(super) fn file_head(head: &ReplyFile, key: &Key) -> Vec<u8> {
 }
 
 /// What a file begins with, and how many bytes that is.
-fn read_file_head(reader: &mut impl Read, key: &Key) -> Option<(ReplyFile, u64)> {
+pub(super) fn read_file_head(reader: &mut impl Read, key: &Key) -> Option<(ReplyFile, u64)> {
     let mut begin = [0; MAGIC.len() + 4 + MAC];
     reader.read_exact(&mut begin).ok()?;
     let (magic, rest) = begin.split_at(MAGIC.len());
@@ -113,5 +121,8 @@ fn read_file_head(reader: &mut impl Read, key: &Key) -> Option<(ReplyFile, u64)>
     let mut head = vec![0; length as usize];
     reader.read_exact(&mut head).ok()?;
     let is_ours = mac(key, b"file", &[&head]) == *sealed;
-    is_ours.then(|| postcard::from_bytes(&head).ok()).flatten().map(|head| (head, u64::from(length)))
+    is_ours
+        .then(|| postcard::from_bytes(&head).ok())
+        .flatten()
+        .map(|head| (head, begin.len() as u64 + u64::from(length)))
 }
