@@ -75,6 +75,9 @@ fn a_run_submits_its_requests_as_a_batch_and_continues_when_that_has_ended() {
         // The replies are kept as any others.
         let report = asks(&bench, &server, endpoint, limits).report();
         assert_eq!((report.calls.values().next().unwrap().steps["ask"].known, server.accepted()), (40, (1, 1)));
+        let removed: Vec<String> = server.state.lock().unwrap().removed.iter().cloned().collect();
+        let files: &[&str] = if endpoint == FORMS[0] { &["file-0", "out-0"] } else { &[] };
+        assert_eq!(removed, files, "what the server has of the batch");
         let left: Vec<String> = bench.names().into_iter().filter(|name| name.contains(".batch")).collect();
         assert!(left.is_empty(), "{left:?}");
     }
@@ -107,6 +110,7 @@ fn what_a_batch_did_not_reply_to_is_part_of_the_next_one() {
         assert!(reasons[1].starts_with("the server replied 400: "), "{reasons:?}");
         let lines: Vec<usize> = server.state.lock().unwrap().batches.iter().map(|batch| batch.lines.len()).collect();
         assert_eq!((lines, server.accepted().1), (vec![10, 3], 2));
+        assert_eq!(server.state.lock().unwrap().removed.len(), if endpoint == FORMS[0] { 4 } else { 0 });
     }
 }
 

@@ -1,6 +1,6 @@
 //! A server of offline batches, as tests have it: OpenAI's form and Anthropic's. It counts what it accepts, and may kill the process that asks.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufReader, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
@@ -30,6 +30,8 @@ pub(crate) struct State {
     /// Requests of any kind.
     requests: usize,
     files: Vec<(String, Vec<u8>)>,
+    /// Files that whoever asks has removed.
+    pub(crate) removed: BTreeSet<String>,
     pub(crate) batches: Vec<Batch>,
     /// How often each text was part of an accepted batch.
     pub(crate) accepted: BTreeMap<String, usize>,
@@ -119,7 +121,12 @@ impl State {
                 let files = files.map(|(nth, (name, _))| json!({"id": format!("file-{nth}"), "filename": name}));
                 json!({"data": files.collect::<Vec<_>>(), "has_more": false})
             }
+            ("DELETE", ["files", id]) => {
+                self.removed.insert((*id).to_owned());
+                json!({"id": id, "deleted": true})
+            }
             ("GET", ["files", id, "content"]) => {
+                assert!(!self.removed.contains(*id), "{id} is asked for after it was removed");
                 let id = id.strip_prefix("out-")?.parse::<usize>().ok()?;
                 return Some(self.batches.get(id)?.results.clone());
             }

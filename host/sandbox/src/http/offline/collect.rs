@@ -178,15 +178,28 @@ impl On<'_> {
         self.server.figures(|figures| figures.calls.batches.ended += 1);
         self.server.pay(results.paid);
         if results.failed.is_empty() {
-            return self.forget(offline);
+            self.forget(offline)?;
+            self.clean(paths).await;
+            return Ok(());
         }
         self.server.release(self.batch.cost);
         let ended = Batch { failed: results.failed, ..self.batch.clone() };
         offline.shelf.keep(&ended).map_err(|error| unkept(&error))?;
-        let mut state = offline.state();
-        ended.requests.iter().for_each(|request| drop(state.in_batches.remove(request)));
-        state.ends(&ended);
+        {
+            let mut state = offline.state();
+            ended.requests.iter().for_each(|request| drop(state.in_batches.remove(request)));
+            state.ends(&ended);
+        }
+        self.clean(paths).await;
         Ok(())
+    }
+
+    /// Removes the files of a batch from the server, which would keep them. Nothing depends on them any more, so one that is not
+    /// removed is left.
+    async fn clean(&self, paths: &[String]) {
+        for path in self.batch.of.form.files(self.batch.file.as_deref(), paths) {
+            let _ = self.send(Method::DELETE, &path, &Carried::default()).await;
+        }
     }
 
     /// The batch is done with, for better or worse.

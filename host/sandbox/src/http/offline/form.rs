@@ -140,6 +140,17 @@ impl Form {
         }
     }
 
+    /// The files of a batch that has ended, if it has any: of its requests, and of the results under these paths.
+    pub(super) fn files(self, requests: Option<&str>, results: &[String]) -> Vec<String> {
+        let requests = requests.map(|file| format!("/files/{file}"));
+        let results = results.iter().filter_map(|path| path.strip_suffix("/content")).map(str::to_owned);
+        match self {
+            Form::OpenAi => requests.into_iter().chain(results).collect(),
+            // Its results are a part of the batch, which the server removes in time.
+            Form::Anthropic => Vec::new(),
+        }
+    }
+
     /// A line of results: the identifier of the request, and what came of it. None if it is not one.
     pub(super) fn result(self, line: &[u8]) -> Option<(String, Said)> {
         #[derive(Deserialize)]
