@@ -52,6 +52,8 @@ impl Scale {
 pub(crate) struct Rubric {
     pub(crate) judges: Judges,
     scale: Scale,
+    /// Whether a text may have no rating: the rubric does not apply to it.
+    may_abstain: bool,
     pub(crate) prompt: &'static str,
 }
 
@@ -76,9 +78,13 @@ impl Rubric {
             Some("pair") => Judges::Pair,
             other => return Err(format!("`judges` is {other:?}")),
         };
-        let scale = setting("scale").and_then(Scale::read);
+        let scale = setting("scale");
+        let (scale, may_abstain) = match scale.and_then(|scale| scale.strip_suffix(" or none")) {
+            Some(scale) => (Scale::read(scale), true),
+            None => (scale.and_then(Scale::read), false),
+        };
         let scale = if judges == Judges::Pair { Some(Scale::Fixed(0, 1)) } else { scale };
-        Ok(Rubric { judges, scale: scale.ok_or("no `scale`")?, prompt })
+        Ok(Rubric { judges, scale: scale.ok_or("no `scale`")?, may_abstain, prompt })
     }
 
     /// The schema of a judgement of this many texts.
@@ -86,8 +92,8 @@ impl Rubric {
         let closed = |properties: Value, required: Value| json!({"type": "object", "properties": properties, "required": required, "additionalProperties": false});
         let (low, high) = self.scale.of(texts);
         // The reason comes first, so that the model thinks before it rates.
-        let rating =
-            json!({"reason": {"type": "string"}, "rating": {"type": "integer", "minimum": low, "maximum": high}});
+        let whole = if self.may_abstain { json!(["integer", "null"]) } else { json!("integer") };
+        let rating = json!({"reason": {"type": "string"}, "rating": {"type": whole, "minimum": low, "maximum": high}});
         match self.judges {
             Judges::Response => closed(rating, json!(["reason", "rating"])),
             Judges::Pair => {

@@ -57,6 +57,23 @@ fn each_text_of_a_list_has_its_rating_in_its_place() {
     assert_eq!(outcome.removed, nothing);
 }
 
+/// Fiction is neither honest nor dishonest; UltraFeedback has `N/A` for it.
+#[test]
+fn a_text_that_the_rubric_does_not_apply_to_has_no_rating() {
+    let said = json!({"ratings": [{"reason": "a poem", "rating": null}]});
+    for (rubric, rated) in [("honesty", true), ("truthfulness", false)] {
+        let config = config(rubric, json!({"prompt": "{{ instruction }}", "repairs": 0}));
+        replies::from_lines(&reply(&config, "Q", 1, &said));
+        let rows = json!([{"instruction": "Q", "generations": ["roses are red"]}]);
+        let outcome = testing::transform::<Judge>(config, rows).unwrap();
+        assert_eq!((outcome.rows.len(), outcome.removed.len()), if rated { (1, 0) } else { (0, 1) }, "{rubric}");
+        if rated {
+            let row = &outcome.rows[0];
+            assert_eq!((&row["ratings"], &row["rationales"]), (&json!([null]), &json!(["a poem"])));
+        }
+    }
+}
+
 #[test]
 fn one_text_is_graded_by_criteria_and_the_better_of_two_is_named() {
     let config_of_one = config(
