@@ -64,3 +64,44 @@ fn what_goes_is_near_what_stays() {
         assert_eq!(cut, several, "how rows are cut does not matter");
     }
 }
+
+/// A wrong outcome would let through what an earlier corpus has, or drop what it has nothing like.
+#[test]
+fn what_is_near_a_row_of_an_earlier_corpus_goes() {
+    let bench = Bench::new();
+    bench.put_bundled_pipeline("semantic-dedup");
+    // Rows of five of the twelve kinds are known.
+    let is_known = |row: &Value| row["id"].as_u64().is_some_and(|id| id * 7 % 12 < 5 && id % 2 == 0);
+    let (known, fresh): (Vec<Value>, Vec<Value>) = rows(500).into_iter().partition(is_known);
+    bench.put("docs.jsonl", lines(fresh.clone()));
+    bench.put("known.jsonl", lines(known.clone()));
+    let (mut stay, mut like_known): (Vec<&Value>, usize) = (vec![], 0);
+    for row in &fresh {
+        if known.iter().any(|known| cosine(known, row) >= 0.98) {
+            like_known += 1;
+        } else if stay.iter().all(|kept| cosine(kept, row) < 0.98) {
+            stay.push(row);
+        }
+    }
+    assert!(like_known > 20 && stay.len() > 5, "{like_known} are near a known row, {} stay", stay.len());
+    let ids = |rows: &[Value]| -> Vec<u64> { rows.iter().map(|row| row["id"].as_u64().unwrap()).collect() };
+    let near = |config: &str| {
+        let table = format!(
+            "[[steps]]\nname = \"near\"\nuse = \"./semantic-dedup.toml\"\nfrom = {{ rows = \"docs\", known = \"earlier\" }}\n\
+             config = {{ column = \"vector\", threshold = 0.98, {config} }}\n"
+        );
+        let text = straight(&table) + "[inputs.earlier]\npath = \"known.jsonl\"\n";
+        bench.pipeline(text).overwrite().report();
+        bench.rows("out.jsonl")
+    };
+    let expected: Vec<u64> = stay.iter().map(|row| row["id"].as_u64().unwrap()).collect();
+    assert_eq!(ids(&near("")), expected, "so few rows are one cluster: all pairs are compared");
+    let marked = near("keep = \"all\", cluster = \"like\", size = \"alike\"");
+    assert_eq!(marked.len(), fresh.len());
+    assert_eq!(marked.iter().filter(|row| row["like"].is_null() && row["alike"].is_null()).count(), like_known);
+    let first_of_group = |(at, row): &(usize, &Value)| row["like"].as_u64() == Some(*at as u64);
+    let firsts: Vec<Value> = marked.iter().enumerate().filter(first_of_group).map(|(_, row)| row.clone()).collect();
+    assert_eq!(ids(&firsts), expected);
+    let alike: u64 = firsts.iter().map(|row| row["alike"].as_u64().unwrap()).sum();
+    assert_eq!(alike as usize, fresh.len() - like_known, "each row is counted in one group");
+}

@@ -22,6 +22,8 @@ pub struct Clustering {
     clusters: Option<u32>,
     sample: Option<u32>,
     seed: u64,
+    /// Fewer rows than this are one cluster, if nothing says how many there are.
+    few: u64,
 }
 
 impl Clustering {
@@ -33,7 +35,18 @@ impl Clustering {
         if clusters.is_some_and(|clusters| clusters.get() > MOST) {
             return Err(StepError::config(format!("there are at most {MOST} clusters")).at("/clusters"));
         }
-        Ok(Clustering { clusters: clusters.map(NonZero::get), sample: sample.map(NonZero::get), seed })
+        Ok(Clustering { clusters: clusters.map(NonZero::get), sample: sample.map(NonZero::get), seed, few: 0 })
+    }
+
+    /// By default one cluster for fewer than `few` rows: all of them are compared with each other.
+    #[must_use]
+    pub fn one_for_fewer_than(self, few: u64) -> Clustering {
+        Clustering { few, ..self }
+    }
+
+    fn by_rows(&self, rows: u64) -> u32 {
+        let root = (rows as f64 / 2.0).sqrt().ceil().max(1.0);
+        if rows < self.few { 1 } else { (root as u32).min(MOST) }
     }
 
     /// Fits centroids on a sample of the rows; each that has a vector is as likely to be in it.
@@ -41,8 +54,7 @@ impl Clustering {
     /// # Errors
     /// Vectors that cannot be read.
     pub fn fit(&self, rows: &mut Reader, column: &VectorColumn) -> Result<Centroids> {
-        let by_rows = (rows.rows() as f64 / 2.0).sqrt().ceil().max(1.0);
-        let clusters = self.clusters.unwrap_or((by_rows as u32).min(MOST));
+        let clusters = self.clusters.unwrap_or(self.by_rows(rows.rows()));
         let size = self.sample.map_or(SAMPLE.max(PER_CLUSTER * u64::from(clusters)), u64::from) as usize;
         let mut chance = Chance::new(self.seed);
         let (mut sample, mut seen, mut width): (Vec<f32>, u64, usize) = (vec![], 0, 0);
@@ -165,6 +177,11 @@ impl Centroids {
         while let Some(batch) = rows.next() {
             let (mut clusters, mut cosines) = (Vec::with_capacity(batch.rows()), Vec::with_capacity(batch.rows()));
             column.each(&batch, |_, vector| {
+                if let Some(vector) = vector.filter(|vector| vector.len() != self.width && !self.is_empty()) {
+                    let (width, found) = (self.width, vector.len());
+                    let message = format!("vectors of {found} numbers cannot be compared with vectors of {width}");
+                    return Err(StepError::input(message));
+                }
                 let found = vector.map(|vector| self.nearest(vector));
                 clusters.push(found.map(|(cluster, _)| cluster));
                 cosines.push(found.map(|(_, cosine)| cosine));

@@ -3,8 +3,9 @@
 //! Two rows are near-duplicates if the cosine of their vectors is `threshold` or more. Comparing all pairs is out of reach for many
 //! rows, so those are compared that are in one cluster. The step is a pipeline, `pipeline.toml`:
 //!
-//! 1. `semantic-assign`: centroids are fitted on a sample (`kmeans`), and every row is given the nearest one, in a stream.
-//! 2. `semantic-keep`: the host brings the rows of a cluster together; a row goes if it is near one that stays.
+//! 1. `semantic-assign`: centroids are fitted on a sample (`kmeans`), and every row is given the nearest one, in a stream; so are
+//!    the rows of a second input, which are known.
+//! 2. `semantic-keep`: the host brings the rows of a cluster together; a row goes if it is near a known one or one that stays.
 #![forbid(unsafe_code)]
 
 mod kmeans;
@@ -26,6 +27,9 @@ pub const COSINE: &str = "_semantic_cosine";
 
 const THRESHOLD: f64 = 0.95;
 
+/// All pairs of fewer rows than this are compared: that takes no longer than fitting centroids on them, and misses nothing.
+const FEW: u64 = 4_000;
+
 /// Which rows are near-duplicates, and which of them stay.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
@@ -35,10 +39,10 @@ pub struct Config {
     /// The cosine of two vectors from which their rows are near-duplicates, above 0 and at most 1.
     #[schemars(range(min = 0, max = 1))]
     pub threshold: f64,
-    /// Which row stays: the first, or the one nearest to the centroid of its cluster, or furthest from it.
+    /// Which row stays: the first, or the one nearest to the centroid of its cluster, or furthest from it; or all.
     pub keep: Keep,
     /// How many clusters there are. Rows of different clusters are not compared: fewer clusters find more pairs, and take
-    /// longer. By default the root of half the number of rows.
+    /// longer. By default the root of half the number of rows, and one cluster for fewer than 4,000.
     #[schemars(range(min = 1, max = 65536))]
     pub clusters: Option<NonZero<u32>>,
     /// Rows that the centroids are fitted on; by default 16 for each cluster, and at least 16,384.
@@ -46,6 +50,10 @@ pub struct Config {
     pub sample: Option<NonZero<u32>>,
     /// The seed by which that sample is drawn.
     pub seed: u64,
+    /// A column to write: the number, in this step's input from 0, of the row that stays of those that are alike.
+    pub cluster: Option<String>,
+    /// A column to write: how many rows are alike.
+    pub size: Option<String>,
 }
 
 /// Which row of near-duplicates stays.
@@ -59,6 +67,8 @@ pub enum Keep {
     Nearest,
     /// The one furthest from the centroid: what is unusual stays.
     Furthest,
+    /// All of them: columns say which are alike.
+    All,
 }
 
 impl Default for Config {
@@ -70,6 +80,8 @@ impl Default for Config {
             clusters: None,
             sample: None,
             seed: 0,
+            cluster: None,
+            size: None,
         }
     }
 }
@@ -84,6 +96,26 @@ impl Config {
             let message = format!("`threshold` is {}, and a number above 0 and up to 1 is expected", self.threshold);
             return Err(StepError::config(message).at("/threshold"));
         }
-        Clustering::new(self.clusters, self.sample, self.seed)
+        Ok(Clustering::new(self.clusters, self.sample, self.seed)?.one_for_fewer_than(FEW))
+    }
+
+    /// The columns to write.
+    ///
+    /// # Errors
+    /// A column without a name, or two of one name.
+    pub fn written(&self) -> Result<Vec<Field>> {
+        let names = [("/cluster", &self.cluster), ("/size", &self.size)];
+        if let Some((at, _)) = names.iter().find(|(_, name)| name.as_ref().is_some_and(String::is_empty)) {
+            return Err(StepError::config("a column needs a name").at(*at));
+        }
+        if self.cluster.is_some() && self.cluster == self.size {
+            return Err(StepError::config("`cluster` and `size` are one column").at("/size"));
+        }
+        // With all, a row that is near a known one has no group.
+        let field = |name: &String| match self.keep {
+            Keep::All => Field::int64(name),
+            Keep::First | Keep::Nearest | Keep::Furthest => Field::int64(name).not_null(),
+        };
+        Ok(names.iter().filter_map(|(_, name)| name.as_ref()).map(field).collect())
     }
 }

@@ -382,14 +382,18 @@ class SemanticDedupConfig(TypedDict, total=False):
     """The column of vectors, as `embed` writes them. By default 'embedding'."""
     threshold: float
     """The cosine of two vectors from which their rows are near-duplicates, above 0 and at most 1. By default 0.95."""
-    keep: Literal["first", "nearest", "furthest"]
-    """Which row stays: the first, or the one nearest to the centroid of its cluster, or furthest from it. By default 'first'."""
+    keep: Literal["first", "nearest", "furthest", "all"]
+    """Which row stays: the first, or the one nearest to the centroid of its cluster, or furthest from it; or all. By default 'first'."""
     clusters: int | None
-    """How many clusters there are. Rows of different clusters are not compared: fewer clusters find more pairs, and take longer. By default the root of half the number of rows."""
+    """How many clusters there are. Rows of different clusters are not compared: fewer clusters find more pairs, and take longer. By default the root of half the number of rows, and one cluster for fewer than 4,000."""
     sample: int | None
     """Rows that the centroids are fitted on; by default 16 for each cluster, and at least 16,384."""
     seed: int
     """The seed by which that sample is drawn. By default 0."""
+    cluster: str | None
+    """A column to write: the number, in this step's input from 0, of the row that stays of those that are alike."""
+    size: str | None
+    """A column to write: how many rows are alike."""
 
 class _SortOrderedRequired(TypedDict):
     column: str
