@@ -36,6 +36,13 @@ impl Bench {
         writer.finish().unwrap();
     }
 
+    /// Writes a file of text, in a folder that is made if need be.
+    pub(crate) fn put_text(&self, name: &str, text: &str) {
+        let path = self.folder.path().join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+
     /// Runs a pipeline, and gives its report; outputs are replaced.
     pub(crate) fn run(&self, pipeline: &str) -> Value {
         self.try_run(pipeline).unwrap_or_else(|said| panic!("{said}\n{pipeline}"))

@@ -42,3 +42,31 @@ fn every_type_comes_out_as_it_went_in() {
         }
     });
 }
+
+/// Go looks for files in the first granted folder, unless its SDK says otherwise. A wrong outcome would read another list, or none.
+#[test]
+fn a_go_step_reads_a_granted_file_by_its_path_and_no_other() {
+    in_every_language(|built| {
+        if built.language.id != "go" {
+            return;
+        }
+        let bench = Bench::new();
+        bench.put("rows", &types::with_every_type(10, Vec::new()));
+        bench.put_text("data/lists/words.txt", "one two three\n");
+        bench.put_text("words.txt", "four\n");
+        bench.put_text("data/secret.txt", "none of it");
+        let reading = |path: &str| {
+            let step = built.step("mirror");
+            bench.try_run(&format!(
+                "callboard = 1\ninputs.rows.path = \"rows.arrow\"\n[[steps]]\nname = \"step\"\nuse = \"{step}\"\n\
+                 config.words = \"{path}\"\ngrant.files = [\"data/lists\", \"words.txt\"]\n[outputs.out]\npath = \"out.arrow\"\n"
+            ))
+        };
+        for (path, words) in [("data/lists/words.txt", 3), ("words.txt", 1)] {
+            let report = reading(path).unwrap_or_else(|said| panic!("{said}"));
+            assert_eq!(report["stages"][0]["steps"][0]["counters"]["words"], words, "{path}: {report:#}");
+        }
+        let said = reading("data/secret.txt").unwrap_err();
+        assert!(said.contains("open data/secret.txt: ") && said.contains("config `words`"), "{said}");
+    });
+}

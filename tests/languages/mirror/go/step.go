@@ -1,7 +1,9 @@
 package main
 
 import (
+	"bytes"
 	"maps"
+	"os"
 	"slices"
 
 	"callboard"
@@ -11,7 +13,8 @@ import (
 type Mirror struct {
 	_ callboard.About `version:"0.1.0" doc:"Writes every column anew, as it was."`
 
-	By string `json:"by" enum:"rows,columns" doc:"How columns are read and written."`
+	By    string `json:"by" enum:"rows,columns" doc:"How columns are read and written."`
+	Words string `json:"words" doc:"A granted file, whose words are counted with each batch."`
 
 	in  []callboard.In[any]
 	out []callboard.Out[any]
@@ -36,6 +39,13 @@ func (m *Mirror) Declare(shape *callboard.Shape) error {
 
 // Batch copies a batch.
 func (m *Mirror) Batch(batch *callboard.Batch) error {
+	if m.Words != "" {
+		text, err := os.ReadFile(m.Words)
+		if err != nil {
+			return callboard.ConfigError("/words", "%v", err)
+		}
+		callboard.Count("words", int64(len(bytes.Fields(text))))
+	}
 	for row := range batch.Rows() {
 		if m.By == "columns" {
 			break
