@@ -7,10 +7,10 @@ use parquet::errors::ParquetError;
 use parquet::file::metadata::{ColumnChunkMetaData, ParquetMetaData, ParquetMetaDataReader};
 
 use super::super::{Format, joined};
-use super::thrift::{self, Found};
-use super::words;
+use super::{thrift, words};
 use crate::error::IoError;
 use crate::magic;
+use crate::misfit::excerpt;
 use crate::places::{First, Opened, Source};
 use crate::spec::InputSpec;
 
@@ -24,18 +24,16 @@ pub(super) fn open(path: &Source, spec: &InputSpec) -> Result<(Opened, ArrowRead
 }
 
 fn read(file: &Opened, path: &Source, spec: &InputSpec) -> Result<ArrowReaderMetadata, IoError> {
-    // What has no footer, the library says.
-    let found = footer(file)
-        .map_or(Some(Found::default()), |footer| thrift::look(&footer))
-        .ok_or_else(|| IoError::data("is not Parquet, or was cut short: its footer cannot be read").in_file(path))?;
-    if found.encrypted {
-        let error = IoError::data("has encrypted columns, which cannot be read");
-        return Err(error.with_help("write it again without encryption").in_file(path));
-    }
-    let metadata = load(file, found.repaired).map_err(|error| {
-        let broken = || IoError::data(format!("is not Parquet, or was cut short: {}", words(error)));
-        magic::instead(path, Format::Parquet, &spec.stop).unwrap_or_else(broken).in_file(path)
-    })?;
+    let metadata = match place(file) {
+        Some((begin, length, PLAIN)) => known(file, begin, length),
+        Some((_, _, ENCRYPTED)) => Err(encrypted("is encrypted, and cannot be read")),
+        // What has no footer, the library says.
+        _ => ArrowReaderMetadata::load(file, ArrowReaderOptions::new()).map_err(|error| {
+            let broken = || IoError::data(format!("is not Parquet, or was cut short: {}", words(error)));
+            magic::instead(path, Format::Parquet, &spec.stop).unwrap_or_else(broken)
+        }),
+    };
+    let metadata = metadata.map_err(|error| error.in_file(path))?;
     rows(metadata.metadata()).map_err(|error| error.in_file(path))?;
     if is_second(file, metadata.metadata()).map_err(|error| IoError::system("cannot read", &error).in_file(path))? {
         return Err(joined::error("Parquet").in_file(path));
@@ -43,37 +41,46 @@ fn read(file: &Opened, path: &Source, spec: &InputSpec) -> Result<ArrowReaderMet
     Ok(metadata)
 }
 
-fn load(file: &Opened, repaired: Option<Vec<u8>>) -> Result<ArrowReaderMetadata, ParquetError> {
-    match repaired {
-        None => ArrowReaderMetadata::load(file, ArrowReaderOptions::new()),
-        Some(footer) => {
-            let metadata = ParquetMetaDataReader::decode_metadata(&footer)?;
-            ArrowReaderMetadata::try_new(Arc::new(metadata), ArrowReaderOptions::new())
-        }
-    }
+fn encrypted(what: &str) -> IoError {
+    IoError::data(what).with_help("write it again without encryption")
 }
 
-/// The footer's bytes, where there is one.
-fn footer(file: &Opened) -> Option<Vec<u8>> {
-    let (begin, length) = place(file)?;
+/// Reads a footer without what the library may not understand, and nobody needs.
+fn known(file: &Opened, begin: u64, length: u32) -> Result<ArrowReaderMetadata, IoError> {
+    let cannot = |why: &str| IoError::data(format!("is not Parquet, or was cut short: {why}"));
     let mut footer = vec![0; length as usize];
-    file.read_exact_at(&mut footer, begin).ok()?;
-    Some(footer)
+    file.read_exact_at(&mut footer, begin).map_err(|error| IoError::system("cannot read", &error))?;
+    let found = thrift::look(&footer).ok_or_else(|| cannot("its footer cannot be read"))?;
+    drop(footer);
+    if found.encrypted {
+        return Err(encrypted("has encrypted columns, which cannot be read"));
+    }
+    if let Some(name) = found.misnamed {
+        let error = IoError::data(format!("the name of the column `{}` is not UTF-8", excerpt(&name)));
+        return Err(error.with_help("write the file again with names in UTF-8"));
+    }
+    ParquetMetaDataReader::decode_metadata(&found.footer)
+        .and_then(|metadata| ArrowReaderMetadata::try_new(Arc::new(metadata), ArrowReaderOptions::new()))
+        .map_err(|error| cannot(&words(error)))
 }
 
-/// Where the footer begins, and its length.
-fn place(file: &Opened) -> Option<(u64, u32)> {
+/// What a file ends with, and one whose footer is encrypted.
+const PLAIN: [u8; 4] = *b"PAR1";
+const ENCRYPTED: [u8; 4] = *b"PARE";
+
+/// Where the footer begins, its length, and what the file ends with.
+fn place(file: &Opened) -> Option<(u64, u32, [u8; 4])> {
     let size = file.size().ok()?;
     let mut end = [0; 8];
     file.read_exact_at(&mut end, size.checked_sub(8)?).ok()?;
     let length = u32::from_le_bytes(end[..4].try_into().ok()?);
     let begin = size.checked_sub(8 + u64::from(length))?;
-    (&end[4..] == b"PAR1").then_some((begin, length))
+    Some((begin, length, end[4..].try_into().ok()?))
 }
 
 /// Whether another file stands before this one.
 fn is_second(file: &Opened, metadata: &ParquetMetaData) -> std::io::Result<bool> {
-    let Some((footer, _)) = place(file) else { return Ok(false) };
+    let Some((footer, ..)) = place(file) else { return Ok(false) };
     let ends = metadata.row_groups().iter().flat_map(|group| group.columns()).flat_map(|column| {
         let start = column.dictionary_page_offset().filter(|at| *at > 0).unwrap_or(column.data_page_offset());
         let start = start.min(column.data_page_offset());

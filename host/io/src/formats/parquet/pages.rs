@@ -6,14 +6,17 @@
 //! - *windows*: what the rows of a batch take of pages that say less than they hold: lists as runs of levels, texts as differences;
 //! - *behind*: pages that the batch has gone through, which its texts still point into.
 
+use std::io::{Chain, Cursor, Read};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
+use bytes::Bytes;
 use parquet::arrow::arrow_reader::RowGroups;
 use parquet::basic::{ConvertedType, LogicalType, Type};
 use parquet::column::page::{Page, PageIterator, PageMetadata, PageReader};
 use parquet::errors::{ParquetError, Result};
 use parquet::file::metadata::{ColumnChunkMetaData, ParquetMetaData, RowGroupMetaData};
+use parquet::file::reader::{ChunkReader, Length};
 use parquet::file::serialized_reader::SerializedPageReader;
 use parquet::schema::types::ColumnDescriptor;
 
@@ -130,9 +133,10 @@ impl RowGroups for Counted {
         }
         let Chunk { metadata: chunk, start, length, exact } = footer::chunk(&self.metadata, chunk, self.size)?;
         let rows = usize::try_from(group.num_rows())?;
+        let file = Arc::new(Patched { file: self.file.clone(), patch: Mutex::default() });
         let pages = Pages {
-            inner: SerializedPageReader::new(self.file.clone(), &chunk, rows, None)?,
-            file: self.file.clone(),
+            inner: SerializedPageReader::new(file.clone(), &chunk, rows, None)?,
+            file,
             account: self.account.clone(),
             column: Column::of(&chunk, self.account.views),
             at: start,
@@ -223,10 +227,46 @@ pub(super) fn width(column: &ColumnDescriptor) -> u64 {
     value + 2 * u64::from(column.max_def_level() > 0) + 2 * u64::from(column.max_rep_level() > 0)
 }
 
+/// A file in which one header of a page may be other than it is.
+struct Patched {
+    file: Arc<Opened>,
+    /// Where, and what stands there.
+    patch: Mutex<(u64, Vec<u8>)>,
+}
+
+impl Patched {
+    /// Has the header at this place read as it is, or as it is patched.
+    fn set(&self, at: u64, header: Option<Vec<u8>>) {
+        *self.patch.lock().unwrap_or_else(PoisonError::into_inner) = (at, header.unwrap_or_default());
+    }
+}
+
+impl Length for Patched {
+    fn len(&self) -> u64 {
+        self.file.len()
+    }
+}
+
+impl ChunkReader for Patched {
+    type T = Chain<Cursor<Vec<u8>>, <Opened as ChunkReader>::T>;
+
+    fn get_read(&self, start: u64) -> Result<Self::T> {
+        let (at, header) = self.patch.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let header = if at == start { header } else { Vec::new() };
+        let rest = self.file.get_read(start + header.len() as u64)?;
+        Ok(Cursor::new(header).chain(rest))
+    }
+
+    /// What stands behind headers.
+    fn get_bytes(&self, start: u64, length: usize) -> Result<Bytes> {
+        self.file.get_bytes(start, length)
+    }
+}
+
 /// The pages of a column chunk.
 struct Pages {
-    inner: SerializedPageReader<Opened>,
-    file: Arc<Opened>,
+    inner: SerializedPageReader<Patched>,
+    file: Arc<Patched>,
     account: Arc<Account>,
     column: Column,
     /// Where the next page's header is, and where the chunk ends.
@@ -251,7 +291,7 @@ impl Pages {
             let length = most.min(self.end - self.at) as usize;
             let had = bytes.len();
             bytes.resize(length, 0);
-            self.file.read_exact_at(&mut bytes[had..], self.at + had as u64).ok()?;
+            self.file.file.read_exact_at(&mut bytes[had..], self.at + had as u64).ok()?;
             match thrift::page_header(&bytes) {
                 None if (length as u64) < self.end - self.at => {}
                 header => return header,
@@ -260,10 +300,34 @@ impl Pages {
         None
     }
 
+    /// Whether all pages have been given.
+    fn is_at_end(&self) -> bool {
+        self.at == self.end || (!self.exact && self.values >= self.announced)
+    }
+
+    /// The next page's header, past pages that are neither data nor a dictionary; null at the end, and if it cannot be read.
+    fn next_header(&mut self) -> Result<Option<thrift::PageHeader>> {
+        while !self.is_at_end() {
+            let Some(mut header) = self.header() else { break };
+            self.file.set(self.at, header.patched.take());
+            if header.data || header.dictionary || self.announced == 0 {
+                return Ok(Some(header));
+            }
+            let end = self.at + header.length as u64 + header.packed;
+            if end > self.end {
+                return Err(fault(format!("a page of the column `{}` ends behind its chunk", self.column.name)));
+            }
+            self.inner.skip_next_page()?;
+            self.at = end;
+        }
+        Ok(None)
+    }
+
     /// Looks at the next page before it is unpacked. False at the end.
     fn enter(&mut self) -> Result<bool> {
+        let header = self.next_header()?;
         let name = &self.column.name;
-        if self.at == self.end || (!self.exact && self.values >= self.announced) {
+        if self.is_at_end() {
             if self.values != self.announced {
                 let (announced, values) = (self.announced, self.values);
                 return Err(fault(format!(
@@ -272,7 +336,7 @@ impl Pages {
             }
             return Ok(false);
         }
-        let Some(header) = self.header() else {
+        let Some(header) = header else {
             // Where there are no values there need be no page. What this cannot read, the library might never end to read.
             return match self.announced {
                 0 => Ok(false),
@@ -398,7 +462,7 @@ impl PageReader for Pages {
     }
 
     fn peek_next_page(&mut self) -> Result<Option<PageMetadata>> {
-        if self.at < self.end && self.header().is_none() {
+        if self.next_header()?.is_none() && self.at < self.end {
             return Ok(None);
         }
         self.inner.peek_next_page()
@@ -412,6 +476,7 @@ impl PageReader for Pages {
     }
 
     fn at_record_boundary(&mut self) -> Result<bool> {
+        self.next_header()?;
         match !self.exact && self.values >= self.announced {
             true => Ok(true),
             false => self.inner.at_record_boundary(),

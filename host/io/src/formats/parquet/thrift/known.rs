@@ -1,6 +1,10 @@
-//! What Parquet's metadata have in their fields: the number and the type of each, as the library reads them.
+//! What is read of the fields of Parquet's metadata: the number and the kind of each. All others are left out: statistics, sizes of
+//! levels, orders of columns.
 
-use super::wire::{BINARY, BYTE, DOUBLE, I16, I32, I64};
+use super::wire::{BINARY, BYTE, I32, I64};
+
+/// The fields of a structure that are read, by their numbers.
+pub(super) type Fields = &'static [(i16, Kind)];
 
 /// What a field is expected to be.
 #[derive(Clone, Copy)]
@@ -11,48 +15,38 @@ pub(super) enum Kind {
     Bool,
     /// An `i32` of at most this.
     UpTo(i64),
-    Struct(&'static [(i16, Kind)]),
+    /// Text, in UTF-8.
+    Text,
+    /// The name of an element of the schema.
+    Name,
+    Struct(Fields),
+    /// One of these.
+    Union(Fields),
     /// A structure that is there where a column is encrypted.
     Crypto,
     List(&'static Kind),
+    /// A list of which nobody reads the values.
+    Emptied,
 }
 
-const STATISTICS: &[(i16, Kind)] = &[
-    (1, Kind::Of(BINARY)),
-    (2, Kind::Of(BINARY)),
-    (3, Kind::Of(I64)),
-    (4, Kind::Of(I64)),
-    (5, Kind::Of(BINARY)),
-    (6, Kind::Of(BINARY)),
-    (7, Kind::Bool),
-    (8, Kind::Bool),
-    (9, Kind::Of(I64)),
-];
-const KEY_VALUE: &[(i16, Kind)] = &[(1, Kind::Of(BINARY)), (2, Kind::Of(BINARY))];
-const ENCODING_STATS: &[(i16, Kind)] = &[(1, Kind::Of(I32)), (2, Kind::Of(I32)), (3, Kind::Of(I32))];
-const SIZE_STATISTICS: &[(i16, Kind)] =
-    &[(1, Kind::Of(I64)), (2, Kind::List(&Kind::Of(I64))), (3, Kind::List(&Kind::Of(I64)))];
-const COLUMN_METADATA: &[(i16, Kind)] = &[
+const KEY_VALUE: Fields = &[(1, Kind::Text), (2, Kind::Text)];
+const SIZE_STATISTICS: Fields = &[(1, Kind::Of(I64))];
+const COLUMN_METADATA: Fields = &[
     (1, Kind::Of(I32)),
-    (2, Kind::List(&Kind::Of(I32))),
-    (3, Kind::List(&Kind::Of(BINARY))),
+    // A summary of what the pages say themselves.
+    (2, Kind::Emptied),
     (4, Kind::Of(I32)),
     (5, Kind::Of(I64)),
     (6, Kind::Of(I64)),
     (7, Kind::Of(I64)),
-    (8, Kind::List(&Kind::Struct(KEY_VALUE))),
     (9, Kind::Of(I64)),
-    (10, Kind::Of(I64)),
     (11, Kind::Of(I64)),
-    (12, Kind::Struct(STATISTICS)),
-    (13, Kind::List(&Kind::Struct(ENCODING_STATS))),
     (14, Kind::Of(I64)),
     (15, Kind::Of(I32)),
     (16, Kind::Struct(SIZE_STATISTICS)),
-    (17, Kind::Struct(GEOSPATIAL_STATISTICS)),
 ];
-const COLUMN_CHUNK: &[(i16, Kind)] = &[
-    (1, Kind::Of(BINARY)),
+const COLUMN_CHUNK: Fields = &[
+    (1, Kind::Text),
     (2, Kind::Of(I64)),
     (3, Kind::Struct(COLUMN_METADATA)),
     (4, Kind::Of(I64)),
@@ -60,35 +54,27 @@ const COLUMN_CHUNK: &[(i16, Kind)] = &[
     (6, Kind::Of(I64)),
     (7, Kind::Of(I32)),
     (8, Kind::Crypto),
-    (9, Kind::Of(BINARY)),
 ];
-const SORTING_COLUMN: &[(i16, Kind)] = &[(1, Kind::Of(I32)), (2, Kind::Bool), (3, Kind::Bool)];
-const ROW_GROUP: &[(i16, Kind)] = &[
-    (1, Kind::List(&Kind::Struct(COLUMN_CHUNK))),
-    (2, Kind::Of(I64)),
-    (3, Kind::Of(I64)),
-    (4, Kind::List(&Kind::Struct(SORTING_COLUMN))),
-    (5, Kind::Of(I64)),
-    (6, Kind::Of(I64)),
-    (7, Kind::Of(I16)),
-];
-const SCHEMA_ELEMENT: &[(i16, Kind)] = &[
+const ROW_GROUP: Fields =
+    &[(1, Kind::List(&Kind::Struct(COLUMN_CHUNK))), (2, Kind::Of(I64)), (3, Kind::Of(I64)), (5, Kind::Of(I64))];
+const SCHEMA_ELEMENT: Fields = &[
     (1, Kind::Of(I32)),
     (2, Kind::Of(I32)),
     (3, Kind::Of(I32)),
-    (4, Kind::Of(BINARY)),
+    (4, Kind::Name),
     (5, Kind::Of(I32)),
     // The last is INTERVAL; parquet-cpp wrote 24 for columns of nulls, which the format then gave up.
     (6, Kind::UpTo(21)),
     (7, Kind::Of(I32)),
     (8, Kind::Of(I32)),
     (9, Kind::Of(I32)),
-    (10, Kind::Struct(LOGICAL_TYPE)),
+    // The format: what is unknown leaves the physical type.
+    (10, Kind::Union(LOGICAL_TYPE)),
 ];
 const NOTHING: Kind = Kind::Struct(&[]);
-const TIME_UNIT: &[(i16, Kind)] = &[(1, NOTHING), (2, NOTHING), (3, NOTHING)];
-const TIME: &[(i16, Kind)] = &[(1, Kind::Bool), (2, Kind::Struct(TIME_UNIT))];
-const LOGICAL_TYPE: &[(i16, Kind)] = &[
+const TIME_UNIT: Fields = &[(1, NOTHING), (2, NOTHING), (3, NOTHING)];
+const TIME: Fields = &[(1, Kind::Bool), (2, Kind::Union(TIME_UNIT))];
+const LOGICAL_TYPE: Fields = &[
     (1, NOTHING),
     (2, NOTHING),
     (3, NOTHING),
@@ -105,33 +91,30 @@ const LOGICAL_TYPE: &[(i16, Kind)] = &[
     (14, NOTHING),
     (15, NOTHING),
     (16, Kind::Struct(&[(1, Kind::Of(BYTE))])),
-    (17, Kind::Struct(&[(1, Kind::Of(BINARY))])),
-    (18, Kind::Struct(&[(1, Kind::Of(BINARY)), (2, Kind::Of(I32))])),
+    (17, Kind::Struct(&[(1, Kind::Text)])),
+    (18, Kind::Struct(&[(1, Kind::Text), (2, Kind::Of(I32))])),
 ];
-const BOUNDING_BOX: &[(i16, Kind)] = &[
-    (1, Kind::Of(DOUBLE)),
-    (2, Kind::Of(DOUBLE)),
-    (3, Kind::Of(DOUBLE)),
-    (4, Kind::Of(DOUBLE)),
-    (5, Kind::Of(DOUBLE)),
-    (6, Kind::Of(DOUBLE)),
-    (7, Kind::Of(DOUBLE)),
-    (8, Kind::Of(DOUBLE)),
-];
-const GEOSPATIAL_STATISTICS: &[(i16, Kind)] = &[(1, Kind::Struct(BOUNDING_BOX)), (2, Kind::List(&Kind::Of(I32)))];
-const AES: &[(i16, Kind)] = &[(1, Kind::Of(BINARY)), (2, Kind::Of(BINARY)), (3, Kind::Bool)];
-pub(super) const FILE_METADATA: &[(i16, Kind)] = &[
+pub(super) const FILE_METADATA: Fields = &[
     (1, Kind::Of(I32)),
     (2, Kind::List(&Kind::Struct(SCHEMA_ELEMENT))),
     (3, Kind::Of(I64)),
     (4, Kind::List(&Kind::Struct(ROW_GROUP))),
     (5, Kind::List(&Kind::Struct(KEY_VALUE))),
-    (6, Kind::Of(BINARY)),
-    (7, Kind::List(&Kind::Struct(&[(1, NOTHING), (2, NOTHING)]))),
-    (8, Kind::Struct(&[(1, Kind::Struct(AES)), (2, Kind::Struct(AES))])),
-    (9, Kind::Of(BINARY)),
+    (6, Kind::Text),
 ];
-pub(super) const PAGE_HEADER: &[(i16, Kind)] = &[
+
+const PAGE_STATISTICS: Fields = &[
+    (1, Kind::Of(BINARY)),
+    (2, Kind::Of(BINARY)),
+    (3, Kind::Of(I64)),
+    (4, Kind::Of(I64)),
+    (5, Kind::Of(BINARY)),
+    (6, Kind::Of(BINARY)),
+    (7, Kind::Bool),
+    (8, Kind::Bool),
+    (9, Kind::Of(I64)),
+];
+pub(super) const PAGE_HEADER: Fields = &[
     (1, Kind::Of(I32)),
     (2, Kind::Of(I32)),
     (3, Kind::Of(I32)),
@@ -143,7 +126,7 @@ pub(super) const PAGE_HEADER: &[(i16, Kind)] = &[
             (2, Kind::Of(I32)),
             (3, Kind::Of(I32)),
             (4, Kind::Of(I32)),
-            (5, Kind::Struct(STATISTICS)),
+            (5, Kind::Struct(PAGE_STATISTICS)),
         ]),
     ),
     (6, NOTHING),
@@ -158,7 +141,7 @@ pub(super) const PAGE_HEADER: &[(i16, Kind)] = &[
             (5, Kind::Of(I32)),
             (6, Kind::Of(I32)),
             (7, Kind::Bool),
-            (8, Kind::Struct(STATISTICS)),
+            (8, Kind::Struct(PAGE_STATISTICS)),
         ]),
     ),
 ];

@@ -4,15 +4,16 @@
 pub(super) const TRUE: u8 = 1;
 pub(super) const FALSE: u8 = 2;
 pub(super) const BYTE: u8 = 3;
-pub(super) const I16: u8 = 4;
+const I16: u8 = 4;
 pub(super) const I32: u8 = 5;
 pub(super) const I64: u8 = 6;
-pub(super) const DOUBLE: u8 = 7;
+const DOUBLE: u8 = 7;
 pub(super) const BINARY: u8 = 8;
 pub(super) const LIST: u8 = 9;
 pub(super) const SET: u8 = 10;
 pub(super) const MAP: u8 = 11;
 pub(super) const STRUCT: u8 = 12;
+const UUID: u8 = 13;
 
 /// How deep values may nest; Parquet's own go to about ten.
 pub(super) const DEEPEST: usize = 64;
@@ -49,6 +50,12 @@ impl<'a> Bytes<'a> {
         self.varint().map(|value| (value >> 1) as i64 ^ -((value & 1) as i64))
     }
 
+    /// Bytes behind their length.
+    pub(super) fn binary(&mut self) -> Option<&'a [u8]> {
+        let length = self.varint()?;
+        self.take(length)
+    }
+
     /// The next field's type and number; type 0 at the end of the structure.
     pub(super) fn field(&mut self, last: i16) -> Option<(u8, i16)> {
         let head = self.byte()?;
@@ -79,10 +86,8 @@ impl<'a> Bytes<'a> {
             BYTE => drop(self.byte()?),
             I16 | I32 | I64 => drop(self.varint()?),
             DOUBLE => drop(self.take(8)?),
-            BINARY => {
-                let length = self.varint()?;
-                self.take(length)?;
-            }
+            BINARY => drop(self.binary()?),
+            UUID => drop(self.take(16)?),
             LIST | SET => {
                 let (of, length) = self.list()?;
                 for _ in 0..length {
@@ -114,10 +119,10 @@ impl<'a> Bytes<'a> {
         Some(())
     }
 
-    /// Parquet has no lists of booleans here. They take a byte each, and the library takes them to have none.
+    /// A value of a list, where booleans take a byte each: the library takes them to have none.
     fn item(&mut self, of: u8, depth: usize) -> Option<()> {
         match of {
-            TRUE | FALSE => None,
+            TRUE | FALSE => self.byte().map(drop),
             of => self.skip(of, depth + 1),
         }
     }
