@@ -134,6 +134,92 @@ fn a_field_of_a_vendor_is_skipped() {
     assert_eq!(join(&bench.read(&["in.parquet"]).unwrap()).num_rows(), 10);
 }
 
+/// The bytes with each of these replaced, which must be there.
+fn replaced(bytes: &[u8], old: &[u8], new: &[u8]) -> Vec<u8> {
+    let (mut rest, mut made, mut found) = (bytes, Vec::new(), false);
+    while let Some((first, behind)) = rest.split_first() {
+        match rest.strip_prefix(old) {
+            Some(behind) => {
+                made.extend_from_slice(new);
+                (rest, found) = (behind, true);
+            }
+            None => {
+                made.push(*first);
+                rest = behind;
+            }
+        }
+    }
+    assert!(found, "{old:?} in {bytes:?}");
+    made
+}
+
+#[test]
+fn what_nobody_needs_of_a_footer_may_be_anything() {
+    let file = written(WriterVersion::PARQUET_1_0);
+    let plain = saying(&file, 10, "created", |group| group);
+    let footer = footer(&plain);
+    let end = footer.len() - 1;
+    let cases: [(&str, Vec<u8>); 7] = [
+        ("a vendor's list of booleans", [&footer[..end], &[0x09, 100, 0x31, 1, 0, 2, 0]].concat()),
+        ("an empty list of nothing", [&footer[..end], &[0x09, 14, 0x00, 0]].concat()),
+        ("text that is not UTF-8", replaced(footer, b"created", b"cr\xe9ated")),
+        (
+            "an encoding that is none",
+            replaced(footer, &[0x15, 0x0c, 0x19, 0x35, 0x00], &[0x15, 0x0c, 0x19, 0x35, 0x02]),
+        ),
+        ("a logical type of number 40", replaced(footer, &[0x4c, 0x1c, 0, 0], &[0x4c, 0x0c, 80, 0, 0])),
+        ("a logical type that is none", replaced(footer, &[0x4c, 0x1c, 0, 0], &[0x4c, 0])),
+        (
+            "a statistic that is none",
+            replaced(footer, &[0x15, 0x0c, 0x19], &[0x09, 24, 0x31, 1, 0, 2, 0x05, 2, 0x0c, 0x19]),
+        ),
+    ];
+    for (what, footer) in cases {
+        let bench = Bench::with("in.parquet", with_footer(&plain, &footer));
+        let read = bench.read(&["in.parquet"]).unwrap_or_else(|error| panic!("{what}: {error}"));
+        assert_eq!(column(&join(&read), "text")[..2], ["one", "two"], "{what}");
+    }
+    let name = replaced(footer, b"text", b"t\xe9xt");
+    let (message, help) = Bench::with("in.parquet", with_footer(&plain, &name)).error(&["in.parquet"], &[]);
+    assert_eq!(message, "`in.parquet`: the name of the column `t\u{fffd}xt` is not UTF-8");
+    assert!(help.contains("names in UTF-8"), "{help}");
+    let encrypted = [&plain[..plain.len() - 4], b"PARE"].concat();
+    let (message, help) = Bench::with("in.parquet", encrypted).error(&["in.parquet"], &[]);
+    assert_eq!(
+        (&*message, &*help),
+        ("`in.parquet`: is encrypted, and cannot be read", "write it again without encryption")
+    );
+}
+
+/// As fastparquet writes every empty frame.
+#[test]
+fn a_file_of_no_row_groups_is_read_whatever_they_would_be() {
+    let rows = RecordBatch::try_from_iter([("n", Arc::new(Int64Array::from(vec![0; 0])) as ArrayRef)]).unwrap();
+    let bytes = ArrowWriter::try_new(Vec::new(), rows.schema(), None).unwrap().into_inner().unwrap();
+    let empty = replaced(footer(&bytes), &[0x16, 0, 0x19, 0x0c], &[0x16, 0, 0x19, 0x00]);
+    let bench = Bench::with("in.parquet", with_footer(&bytes, &empty));
+    assert_eq!(bench.open(&["in.parquet"]).unwrap().schema().field(0).name(), "n");
+    assert!(bench.read(&["in.parquet"]).unwrap().is_empty());
+}
+
+#[test]
+fn pages_of_unknown_types_are_skipped() {
+    let (bytes, metadata) = written(WriterVersion::PARQUET_1_0);
+    let length = bytes.len() - 8 - footer(&bytes).len();
+    // Of number 9 and 5 bytes, behind the last; with a list of booleans in its header.
+    let page = [0x15, 18, 0x15, 10, 0x15, 10, 0x09, 100, 0x21, 1, 0, 0, 1, 2, 3, 4, 5];
+    let with = [&bytes[..length], &page, &bytes[length..]].concat();
+    let longer = |group: RowGroupMetaData| {
+        let is_last = group.ordinal() == Some(1);
+        column_says(group, |chunk| {
+            let size = chunk.compressed_size() + if is_last { page.len() as i64 } else { 0 };
+            chunk.into_builder().set_total_compressed_size(size).build().unwrap()
+        })
+    };
+    let bench = Bench::with("in.parquet", saying(&(with, metadata), 10, "x", longer));
+    assert_eq!(column(&join(&bench.read(&["in.parquet"]).unwrap()), "text")[8..], ["one", "two"]);
+}
+
 #[test]
 fn a_dictionary_of_old_parquet_mr_is_read() {
     let file = written(WriterVersion::PARQUET_1_0);
