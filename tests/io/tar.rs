@@ -123,6 +123,40 @@ fn a_sample_that_is_wrong_is_named_or_left_out() {
     }
 }
 
+/// Names that differ in bytes that are not UTF-8 alone belong to different samples.
+#[test]
+fn names_are_told_apart_by_their_bytes() {
+    let raw = |files: &[(&[u8], &[u8])]| {
+        let mut builder = tar::Builder::new(Vec::new());
+        for (name, bytes) in files {
+            let mut header = tar::Header::new_gnu();
+            header.as_mut_bytes()[..name.len()].copy_from_slice(name);
+            header.set_size(bytes.len() as u64);
+            header.set_cksum();
+            builder.append(&header, *bytes).unwrap();
+        }
+        builder.into_inner().unwrap()
+    };
+    let files: [(&[u8], &[u8]); 4] =
+        [(b"1.txt", b"a"), (b"caf\xe9.txt", b"b"), (b"caf\xe8.txt", b"c"), (b"./2.txt", b"\xef\xbb\xbfd")];
+    let bench = Bench::with("s.tar", raw(&files));
+    let said = error(&bench.spec(&["s.tar"], &[]));
+    assert!(
+        said.starts_with("row 2: the name `caf\u{fffd}.txt` is not UTF-8 | give the files names in UTF-8"),
+        "{said}"
+    );
+    let chunks = read(&InputSpec { on_bad_row: OnBadRow::Reject, ..bench.spec(&["s.tar"], &[]) }).unwrap();
+    assert_eq!(chunks.iter().map(|chunk| chunk.bad.len()).sum::<usize>(), 2);
+    let rows = join(&chunks);
+    // A byte-order mark is no part of a member's text.
+    assert_eq!(
+        (column(&rows, "__key__"), column(&rows, "txt")),
+        (vec!["1".into(), "2".into()], vec!["a".into(), "d".into()])
+    );
+    let bench = Bench::with("s.tgz", gz(archive(&[("0.json", b"\xef\xbb\xbf{\"n\":1}")])));
+    assert_eq!(column(&join(&read(&bench.spec(&["s.tgz"], &[])).unwrap()), "json"), ["{n: 1}"]);
+}
+
 #[test]
 fn an_archive_that_is_not_whole_is_refused() {
     let bytes = archive(SAMPLES);
@@ -140,7 +174,7 @@ fn an_archive_that_is_not_whole_is_refused() {
             .contains("more follows the end of the archive | if archives were joined")
     );
     bench.put("text.tar", "no archive".repeat(100));
-    assert!(error(&bench.spec(&["text.tar"], &[])).contains("the file is no tar archive"));
+    assert!(error(&bench.spec(&["text.tar"], &[])).contains("the file is plain text, not a tar archive"));
     let mut wrong = bytes.clone();
     wrong[1024 + 3] ^= 1;
     bench.put("wrong.tar", wrong);

@@ -12,7 +12,7 @@ pub(crate) struct Members<R> {
 
 /// What follows the last member is neither another nor zeros.
 #[derive(Debug, thiserror::Error)]
-#[error("other bytes follow the gzip data")]
+#[error("other bytes follow the compressed data")]
 pub(crate) struct Trailing;
 
 impl<R: BufRead> Members<R> {
@@ -43,7 +43,8 @@ impl<R: BufRead> Read for Members<R> {
     }
 }
 
-fn only_zeros(raw: &mut impl BufRead) -> io::Result<()> {
+/// Refuses what follows the last member, if it is not zeros.
+pub(crate) fn only_zeros(raw: &mut impl BufRead) -> io::Result<()> {
     loop {
         let there = raw.fill_buf()?;
         let length = there.len();
@@ -51,10 +52,14 @@ fn only_zeros(raw: &mut impl BufRead) -> io::Result<()> {
             return Ok(());
         }
         if there.iter().any(|byte| *byte != 0) {
-            return Err(io::Error::new(io::ErrorKind::InvalidData, Trailing));
+            return Err(trailing());
         }
         raw.consume(length);
     }
+}
+
+pub(crate) fn trailing() -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, Trailing)
 }
 
 /// Whether a read ended because of what follows the last member.

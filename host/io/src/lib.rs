@@ -78,6 +78,7 @@ mod stop;
 mod text;
 mod types;
 mod values;
+mod zstandard;
 
 pub use bad_row::BadRow;
 pub use callboard_files::{self as beneath, open_regular, read_regular};

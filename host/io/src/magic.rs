@@ -55,15 +55,27 @@ const MAGIC: &[(usize, &[u8], Kind)] = &[
     (0, b"\xff\xfe\0\0", Kind { name: "UTF-32", fix: Fix::Command("iconv -f UTF-32 -t UTF-8") }),
     (0, b"\xff\xfe", Kind { name: "UTF-16", fix: Fix::Command("iconv -f UTF-16 -t UTF-8") }),
     (0, b"\xfe\xff", Kind { name: "UTF-16", fix: Fix::Command("iconv -f UTF-16 -t UTF-8") }),
+];
+
+/// What text begins with that is something else than rows, in lower case and behind white space.
+const TEXTS: &[(&str, Kind)] = &[
     (
-        0,
-        b"version https://git-lfs.",
+        "version https://git-lfs.",
         Kind { name: "a pointer of Git LFS, not the data", fix: Fix::Hint("fetch the data: git lfs pull") },
     ),
-    (0, b"<!DOCTYPE html", Kind { name: "a web page in HTML", fix: Fix::Hint("download the data themselves") }),
-    (0, b"<!doctype html", Kind { name: "a web page in HTML", fix: Fix::Hint("download the data themselves") }),
-    (0, b"<html", Kind { name: "a web page in HTML", fix: Fix::Hint("download the data themselves") }),
+    ("<!doctype html", HTML),
+    ("<html", HTML),
+    ("<?xml", XML),
+    ("<error>", XML),
 ];
+
+const HTML: Kind = Kind { name: "a web page in HTML", fix: Fix::Hint("download the data themselves") };
+const XML: Kind = Kind {
+    name: "an XML document",
+    fix: Fix::Hint(
+        "look into it: servers report errors like this; then download the data themselves, or convert it to jsonl or csv",
+    ),
+};
 
 const UTF_16_LE: Kind = Kind { name: "UTF-16", fix: Fix::Command("iconv -f UTF-16LE -t UTF-8") };
 const UTF_16_BE: Kind = Kind { name: "UTF-16", fix: Fix::Command("iconv -f UTF-16BE -t UTF-8") };
@@ -78,7 +90,18 @@ fn is_certain(name: &str, head: &[u8]) -> bool {
     }
 }
 
+/// A file of this kind is read as rows of some format.
 fn kind(head: &[u8]) -> Option<&'static Kind> {
+    let text = || {
+        let head = head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(head).trim_ascii_start();
+        let starts = |text: &str| head.get(..text.len()).is_some_and(|head| head.eq_ignore_ascii_case(text.as_bytes()));
+        TEXTS.iter().find(|(text, _)| starts(text)).map(|(_, kind)| kind)
+    };
+    binary(head).or_else(text)
+}
+
+/// A kind that is not text at all.
+fn binary(head: &[u8]) -> Option<&'static Kind> {
     let starts = |at: usize, magic: &[u8]| head.get(at..).is_some_and(|rest| rest.starts_with(magic));
     let listed = MAGIC.iter().find(|(at, magic, kind)| starts(*at, magic) && is_certain(kind.name, head));
     listed.map(|(.., kind)| kind).or(match head {
@@ -89,10 +112,41 @@ fn kind(head: &[u8]) -> Option<&'static Kind> {
     })
 }
 
+/// What a file may hold, as its first bytes show.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Holds {
+    /// Rows as text.
+    Rows,
+    /// Any text.
+    Text,
+    Tar,
+}
+
+impl Holds {
+    /// What else the file is.
+    fn instead(self, head: &[u8]) -> Option<&'static Kind> {
+        match self {
+            Holds::Rows => kind(head),
+            Holds::Text => binary(head),
+            Holds::Tar => kind(head).filter(|_| !is_tar(head)),
+        }
+    }
+}
+
+/// Whether a file begins with the header of a member of a tar archive, by its checksum: the first archives have no other mark.
+pub(crate) fn is_tar(head: &[u8]) -> bool {
+    let Some(header) = head.get(..512) else { return false };
+    let digits: String = header[148..156].iter().map(|byte| char::from(*byte)).collect();
+    let said = u32::from_str_radix(digits.trim_matches([' ', '\0']), 8);
+    let spaces = 8 * u32::from(b' ');
+    let sum = header[..148].iter().chain(&header[156..]).fold(spaces, |sum, byte| sum + u32::from(*byte));
+    said == Ok(sum)
+}
+
 /// Whether `head` begins as files of this compression do, as far as it goes.
-fn begins(head: &[u8], compression: Compression) -> bool {
+fn begins(head: &[u8], compression: Compression, holds: Holds) -> bool {
     let magic: &[u8] = match compression {
-        Compression::None => return kind(head).is_none(),
+        Compression::None => return holds.instead(head).is_none(),
         Compression::Gzip => b"\x1f\x8b",
         Compression::Zstd => b"\x28\xb5\x2f\xfd",
     };
@@ -106,8 +160,8 @@ fn begins(head: &[u8], compression: Compression) -> bool {
 ///
 /// # Errors
 /// What it is, and what fixes it.
-pub(crate) fn check(path: &Path, head: &[u8], compression: Compression) -> Result<(), IoError> {
-    if begins(head, compression) {
+pub(crate) fn check(path: &Path, head: &[u8], compression: Compression, holds: Holds) -> Result<(), IoError> {
+    if begins(head, compression, holds) {
         return Ok(());
     }
     let file = path.file_name().unwrap_or_default().to_string_lossy();
@@ -151,8 +205,7 @@ pub(crate) fn instead(source: &Source, format: Format, stop: &Stop) -> Option<Io
         // It may have been cut to nothing.
         None if head.is_empty() => ("empty", "write it again: not even a schema is left".to_owned()),
         None if head.len() >= 4 && is_text(&head) => {
-            let json = head.trim_ascii_start().starts_with(b"{");
-            let (is, format) = if json { ("JSON Lines", "jsonl") } else { ("plain text", "csv") };
+            let (is, format) = text_format(&head);
             (is, format!("say what it is: format = \"{format}\", or rename it to `NAME.{format}`"))
         }
         None => return None,
@@ -161,12 +214,33 @@ pub(crate) fn instead(source: &Source, format: Format, stop: &Stop) -> Option<Io
     Some(IoError::data(format!("the file is {is}, not {format}")).with_help(help).in_file(path))
 }
 
-/// Checks that what a file holds, when decompressed, is text.
-pub(crate) fn check_inside(path: &Path, head: &[u8], compression: Compression) -> Result<(), IoError> {
-    match kind(head) {
+/// What text is that is no binary file, and the format that it may have.
+fn text_format(head: &[u8]) -> (&'static str, &'static str) {
+    let head = head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(head).trim_ascii_start();
+    match head.first() {
+        Some(b'{') => ("JSON Lines", "jsonl"),
+        Some(b'[') => ("a JSON array", "json"),
+        _ => ("plain text", "csv"),
+    }
+}
+
+/// What is said of a file that is no tar archive, and begins with this.
+pub(crate) fn not_tar(head: &[u8]) -> IoError {
+    if head.is_empty() || !is_text(head) {
+        return IoError::data("the file is no tar archive: it does not begin with the header of a member");
+    }
+    let (is, format) = text_format(head);
+    let help = format!("say what it is: format = \"{format}\", or rename it to `NAME.{format}`");
+    IoError::data(format!("the file is {is}, not a tar archive")).with_help(help)
+}
+
+/// Checks that a file, when decompressed, holds what it should.
+pub(crate) fn check_inside(path: &Path, head: &[u8], compression: Compression, holds: Holds) -> Result<(), IoError> {
+    match holds.instead(head) {
         Some(kind) => {
             let (file, help) = (path.file_name().unwrap_or_default().to_string_lossy(), "decompress it first");
-            let message = format!("the {compression} data hold {}, not text", kind.name);
+            let not = if holds == Holds::Tar { "a tar archive" } else { "text" };
+            let message = format!("the {compression} data hold {}, not {not}", kind.name);
             Err(IoError::data(message).with_help(format!("{help}, and see what it is: {file}")))
         }
         None => Ok(()),
@@ -198,7 +272,7 @@ mod tests {
 
     fn refused(name: &str, head: &[u8]) -> (String, String) {
         let (_, compression) = Compression::split(Path::new(name));
-        let error = check(Path::new(name), head, compression).unwrap_err();
+        let error = check(Path::new(name), head, compression, Holds::Rows).unwrap_err();
         (error.message().to_owned(), error.help().unwrap().to_owned())
     }
 
@@ -247,10 +321,10 @@ mod tests {
     #[test]
     fn text_is_text_whatever_letters_it_begins_with() {
         for text in ["PAR1,b\n1,2\n", "ORC,HUMAN\n", "BZh9,x\n", "\u{feff}a,b\n", "", "{", "é"] {
-            check(Path::new("a.csv"), text.as_bytes(), Compression::None).unwrap();
+            check(Path::new("a.csv"), text.as_bytes(), Compression::None, Holds::Rows).unwrap();
         }
         // Cut short, and skippable frames: left to the decoder.
-        check(Path::new("a.gz"), b"\x1f", Compression::Gzip).unwrap();
-        check(Path::new("a.zst"), b"\x5a\x2a\x4d\x18\0\0\0\0", Compression::Zstd).unwrap();
+        check(Path::new("a.gz"), b"\x1f", Compression::Gzip, Holds::Rows).unwrap();
+        check(Path::new("a.zst"), b"\x5a\x2a\x4d\x18\0\0\0\0", Compression::Zstd, Holds::Rows).unwrap();
     }
 }

@@ -5,11 +5,12 @@ use std::io::{self, BufRead, BufReader, Read};
 use crate::error::{Fault, IoError};
 use crate::gzip::{Members, is_trailing};
 use crate::limits::{self, Limit};
-use crate::magic;
+use crate::magic::{self, Holds};
 use crate::places::Source;
 use crate::spec::InputSpec;
 use crate::stop::{Stopping, was_stopped};
 use crate::text::Compression;
+use crate::zstandard::Frames;
 
 const BUFFER: usize = 256 << 10;
 
@@ -24,21 +25,17 @@ impl Plain {
     /// # Errors
     /// The system's; a file that is not text, as its first bytes show.
     pub(crate) fn open(file: &Source, spec: &InputSpec) -> Result<Plain, IoError> {
-        Self::opened(file, spec, false)
+        Self::open_as(file, spec, Holds::Rows)
     }
 
-    /// As [`Plain::open`], of a text that may begin with anything.
-    pub(crate) fn open_any(file: &Source, spec: &InputSpec) -> Result<Plain, IoError> {
-        Self::opened(file, spec, true)
-    }
-
-    fn opened(file: &Source, spec: &InputSpec, any: bool) -> Result<Plain, IoError> {
-        let opened = Self::try_open(file, spec, any);
+    /// As [`Plain::open`], of what holds something else than rows.
+    pub(crate) fn open_as(file: &Source, spec: &InputSpec, holds: Holds) -> Result<Plain, IoError> {
+        let opened = Self::try_open(file, spec, holds);
         let opened = opened.map_err(|error| IoError::system("cannot open", &error));
         opened.and_then(|plain| plain).map_err(|error| error.in_file(file))
     }
 
-    fn try_open(source: &Source, spec: &InputSpec, any: bool) -> io::Result<Result<Plain, IoError>> {
+    fn try_open(source: &Source, spec: &InputSpec, holds: Holds) -> io::Result<Result<Plain, IoError>> {
         let path = source.path();
         let file = Stopping { inner: source.open(&spec.stop)?, stop: spec.stop.clone() };
         let (_, compression) = Compression::split(path);
@@ -48,7 +45,7 @@ impl Plain {
         if compression != Compression::None && head.is_empty() {
             return Ok(Err(IoError::data(format!("the file is empty, not {compression}"))));
         }
-        if let (Err(error), false) = (magic::check(path, head, compression), any && compression == Compression::None) {
+        if let Err(error) = magic::check(path, head, compression, holds) {
             return Ok(Err(error));
         }
         let bytes: Box<dyn BufRead + Send> = match compression {
@@ -58,16 +55,14 @@ impl Plain {
                 if let Some(window) = window(head).filter(|window| *window > spec.limits.window) {
                     return Ok(Err(too_large_a_window(spec, Some(window))));
                 }
-                let mut decoder = zstd::Decoder::with_buffer(raw)?;
-                decoder.window_log_max(window_log(spec.limits.window))?;
-                decompressed(decoder, spec)
+                decompressed(Frames::new(raw, window_log(spec.limits.window))?, spec)
             }
         };
         let mut plain = Plain { bytes, compression, spec: spec.clone() };
         if compression != Compression::None {
             match plain.bytes.fill_buf() {
                 Ok(head) => {
-                    if let (Err(error), false) = (magic::check_inside(path, head, compression), any) {
+                    if let Err(error) = magic::check_inside(path, head, compression, holds) {
                         return Ok(Err(error));
                     }
                 }
@@ -102,10 +97,18 @@ impl Plain {
             (Compression::Zstd, _) if error.to_string().contains("too much memory") => {
                 too_large_a_window(&self.spec, None)
             }
-            (Compression::Gzip, _) if is_trailing(error) => {
-                let help = "gzip data are followed by more of them, or by zeros: cut off what is appended, \
-                            or decompress the file (`gzip -dc` leaves out what follows) and check it";
-                IoError::data("bytes that are not gzip follow the gzip data").with_help(help)
+            (compression, _) if is_trailing(error) => {
+                let command = if compression == Compression::Zstd { "zstd" } else { "gzip" };
+                let help = format!(
+                    "{compression} data are followed by more of them, or by zeros: cut off what is appended, or \
+                     decompress the file (`{command} -dc` writes what comes before it) and check it"
+                );
+                IoError::data(format!("bytes that are not {compression} follow the {compression} data")).with_help(help)
+            }
+            // The name of zstd's error 32, `dictionary_wrong`.
+            (Compression::Zstd, _) if error.to_string().contains("Dictionary") => {
+                let help = "compress it again without a dictionary: zstd -dc -D DICTIONARY OLD.zst | zstd > NEW.zst";
+                IoError::data("the zstd data need the dictionary that they were compressed with").with_help(help)
             }
             // Decoders report what they do not understand without the system's number.
             (compression, _) if error.raw_os_error().is_none() => {

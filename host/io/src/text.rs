@@ -28,14 +28,22 @@ impl fmt::Display for Compression {
     }
 }
 
+/// Extensions, what they stand for before that of the compression, and the compression.
+const COMPRESSED: &[(&str, &str, Compression)] = &[
+    (".gz", "", Compression::Gzip),
+    (".zst", "", Compression::Zstd),
+    (".tgz", ".tar", Compression::Gzip),
+    (".tzst", ".tar", Compression::Zstd),
+];
+
 impl Compression {
     /// The file's name without the extension of its compression, and the compression.
     pub(crate) fn split(path: &Path) -> (String, Compression) {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         let lower = name.to_lowercase();
-        for (extension, compression) in [(".gz", Compression::Gzip), (".zst", Compression::Zstd)] {
+        for (extension, before, compression) in COMPRESSED {
             if lower.ends_with(extension) {
-                return (name[..name.len() - extension.len()].to_owned(), compression);
+                return (name[..name.len() - extension.len()].to_owned() + before, *compression);
             }
         }
         (name.into_owned(), Compression::None)

@@ -1,7 +1,7 @@
 //! Plain text: a row for each line, without its end, or for each file; in one column, `text`.
 //!
 //! Every line is a row, blank ones too, so that rows are numbered as an editor numbers them. A carriage return within a line is part of it,
-//! unless lines end with nothing else. Whatever a file begins with, it is text if it is UTF-8: web pages are read here too.
+//! unless lines end with nothing else. A file is text if it is UTF-8 and no binary file by its beginning: web pages are read here too.
 
 use std::io::Read;
 use std::sync::Arc;
@@ -15,6 +15,7 @@ use crate::canonical;
 use crate::error::IoError;
 use crate::limits::{self, LONGEST_LINE, Limit};
 use crate::lines::Lines;
+use crate::magic::Holds;
 use crate::places::Source;
 use crate::plain::Plain;
 use crate::spec::{BatchPolicy, InputSpec, TextRow};
@@ -35,7 +36,7 @@ impl FileFormat for PlainText {
     fn read(&self, file: &Source, schema: &SchemaRef, spec: &InputSpec, policy: BatchPolicy) -> Result<Rows, IoError> {
         match spec.row {
             TextRow::Line => {
-                let lines = Lines::of(Plain::open_any(file, spec)?);
+                let lines = Lines::of(Plain::open_as(file, spec, Holds::Text)?);
                 Ok(Box::new(LineRows { lines, schema: schema.clone(), spec: spec.clone(), policy }))
             }
             TextRow::File => Ok(Box::new(std::iter::once(whole(file, schema, spec)))),
@@ -95,7 +96,7 @@ impl Iterator for LineRows {
 
 /// A file as one row, without its byte-order mark.
 fn whole(file: &Source, schema: &SchemaRef, spec: &InputSpec) -> Result<Taken, IoError> {
-    let mut plain = Plain::open_any(file, spec)?;
+    let mut plain = Plain::open_as(file, spec, Holds::Text)?;
     let mut bytes = Vec::new();
     let read = (&mut plain.bytes).take(spec.limits.line + 1).read_to_end(&mut bytes);
     read.map_err(|error| plain.unreadable(&error))?;
@@ -115,8 +116,13 @@ fn whole(file: &Source, schema: &SchemaRef, spec: &InputSpec) -> Result<Taken, I
 }
 
 fn utf8(bytes: &[u8]) -> Result<&str, IoError> {
-    simdutf8::basic::from_utf8(bytes).map_err(|_| IoError::not_utf8("the text"))
+    simdutf8::basic::from_utf8(bytes).map_err(|_| match bytes.contains(&0) {
+        true => IoError::data("the text has bytes that are not text, zeros among them").with_help(BINARY),
+        false => IoError::not_utf8("the text"),
+    })
 }
+
+const BINARY: &str = "look at what it is, as with `file NAME`, and leave it out if it is binary";
 
 fn rows(schema: &SchemaRef, texts: StringArray) -> RecordBatch {
     RecordBatch::try_new(schema.clone(), vec![Arc::new(texts)]).expect("one column of text")

@@ -14,6 +14,7 @@ use super::objects::{ObjectRows, Objects};
 use super::{FileFormat, Rows, jsonl};
 use crate::error::{InFile, IoError};
 use crate::limits::{self, LONGEST_LINE, Limit};
+use crate::magic::{self, Holds};
 use crate::misfit::{Misfit, excerpt};
 use crate::places::Source;
 use crate::plain::Plain;
@@ -40,10 +41,14 @@ impl FileFormat for Tar {
 
 /// A member of the archive.
 struct Member {
-    /// Its name up to the first dot, and behind it.
-    key: String,
+    /// Its name up to the first dot, as the archive has it: what differs in bytes that are not UTF-8 differs.
+    key: Vec<u8>,
+    /// What stands behind the dot, in lower case.
     extension: String,
     bytes: Vec<u8>,
+    /// The name, as far as it can be read.
+    name: String,
+    is_utf8: bool,
 }
 
 struct Samples {
@@ -64,7 +69,7 @@ struct Samples {
 impl Samples {
     fn open(file: &Source, spec: &InputSpec) -> Result<Samples, IoError> {
         Ok(Samples {
-            plain: Plain::open_any(file, spec)?,
+            plain: Plain::open_as(file, spec, Holds::Tar)?,
             spec: spec.clone(),
             passed: 0,
             next: None,
@@ -84,6 +89,9 @@ impl Samples {
         while !self.is_ended {
             self.spec.stop.check()?;
             let meter = Meter::default();
+            if self.passed == 0 {
+                self.begins_with_a_header()?;
+            }
             let mut archive = tar::Archive::new(Metered { bytes: &mut self.plain.bytes, meter: &meter });
             meter.left.set(HEADERS);
             let read = archive.entries().and_then(|mut entries| match entries.next().transpose()? {
@@ -92,7 +100,7 @@ impl Samples {
             });
             self.passed += meter.taken.get();
             let entry = read.map_err(|error| self.at(self.unreadable(&error, &meter)))?;
-            let Some(Entry { name, size, content }) = entry else {
+            let Some(Entry { raw, name, size, content }) = entry else {
                 self.is_ended = true;
                 if meter.taken.get() == 0 {
                     return Err(self.at(IoError::data("the archive has no end: it was cut short")));
@@ -113,7 +121,7 @@ impl Samples {
                 Content::Sparse => {
                     return Err(self.at(IoError::data(format!("`{}` is a sparse file", excerpt(&name)))));
                 }
-                Content::Bytes(bytes) => match self.member(&name, bytes)? {
+                Content::Bytes(bytes) => match self.member(&raw, &name, bytes)? {
                     None => {}
                     member => return Ok(member),
                 },
@@ -123,18 +131,21 @@ impl Samples {
     }
 
     /// A file as a member of a sample, if it is to be one.
-    fn member(&self, name: &str, bytes: Vec<u8>) -> Result<Option<Member>, IoError> {
-        let (folder, file) = name.rsplit_once('/').map_or(("", name), |(folder, file)| (folder, file));
-        let (stem, extension) = file.split_once('.').unwrap_or((file, ""));
-        let extension = extension.to_lowercase();
+    fn member(&self, raw: &[u8], name: &str, bytes: Vec<u8>) -> Result<Option<Member>, IoError> {
+        let file = memchr::memrchr(b'/', raw).map_or(0, |slash| slash + 1);
+        let dot = memchr::memchr(b'.', &raw[file..]).map_or(raw.len(), |dot| file + dot);
+        let (key, stem) = (&raw[..dot], &raw[file..dot]);
+        let extension = String::from_utf8_lossy(raw.get(dot + 1..).unwrap_or_default()).to_lowercase();
         let is_known = match &self.spec.members {
             Some(members) => members.contains(&extension),
             None => is_json(&extension) || is_text(&extension),
         };
         match (is_known && !stem.is_empty(), &self.spec.members) {
             (true, _) => {
-                let key = if folder.is_empty() { stem.to_owned() } else { format!("{folder}/{stem}") };
-                Ok(Some(Member { key, extension, bytes }))
+                // What follows a slash that the name begins with has a key without it.
+                let key = if file == 1 { stem } else { key }.to_owned();
+                let is_utf8 = std::str::from_utf8(raw).is_ok();
+                Ok(Some(Member { key, extension, bytes, name: name.to_owned(), is_utf8 }))
             }
             (false, Some(_)) => Ok(None),
             (false, None) => {
@@ -151,14 +162,34 @@ impl Samples {
             (true, _) => self.plain.unreadable(error),
             _ if meter.left.get() == 0 => IoError::data("a member's name takes more than 1 MiB"),
             (false, true) => IoError::data("the archive ends within a member: it was cut short"),
-            (false, false) if self.samples == 0 => IoError::data(format!("the file is no tar archive: {error}")),
-            (false, false) => IoError::data(format!("the archive is corrupt: {error}")),
+            (false, false) => {
+                // Some of its messages have all bytes of what is no number.
+                let said = error.to_string();
+                let said = said.split(['\n', ':']).next().unwrap_or_default();
+                let said = if said.contains("numeric field") { "a number of a header is none" } else { said };
+                IoError::data(format!("the archive is corrupt: {}", excerpt(said)))
+            }
         }
     }
 
     fn too_long(&self, size: u64) -> IoError {
         let message = format!("the sample is longer than {}", limits::size(self.spec.limits.line));
         limits::exceeded(&self.spec, Limit::Line, message, LONGEST_LINE.min(size.next_power_of_two()))
+    }
+
+    /// Refuses what is no archive from its beginning on.
+    fn begins_with_a_header(&mut self) -> Result<(), IoError> {
+        let head = match self.plain.bytes.fill_buf() {
+            Ok(head) => head,
+            // What cannot be read is reported when it is read.
+            Err(_) => return Ok(()),
+        };
+        // A header has zeros in it; of an archive of no members there are zeros alone.
+        let is_none = match head.get(..BLOCK as usize) {
+            Some(header) => !magic::is_tar(header) && header.iter().any(|byte| *byte != 0),
+            None => !head.is_empty() && !head.contains(&0),
+        };
+        if is_none { Err(magic::not_tar(head)) } else { Ok(()) }
     }
 
     /// Goes past what fills a block.
@@ -196,9 +227,13 @@ impl Samples {
 
     /// Adds a member to the sample's object.
     fn add(&mut self, member: &Member) {
-        let Member { key, extension, bytes } = member;
-        let name = || excerpt(&format!("{key}.{extension}"));
-        let text = match simdutf8::basic::from_utf8(bytes) {
+        let Member { extension, bytes, name, is_utf8, .. } = member;
+        let name = || excerpt(name);
+        if !is_utf8 {
+            let error = IoError::data(format!("the name `{}` is not UTF-8", name()));
+            return self.is_wrong(error.with_help(NAMES));
+        }
+        let text = match simdutf8::basic::from_utf8(without_mark(bytes)) {
             Ok(text) => text,
             Err(_) => return self.is_wrong(IoError::not_utf8(&format!("`{}`", name()))),
         };
@@ -207,7 +242,7 @@ impl Samples {
         self.text.push(b':');
         match is_json(extension) {
             true => match serde_json::from_str::<IgnoredAny>(text) {
-                Ok(_) => self.text.extend_from_slice(bytes),
+                Ok(_) => self.text.extend_from_slice(text.as_bytes()),
                 Err(error) => self.is_wrong(IoError::data(format!("`{}` is not JSON: {error}", name()))),
             },
             false => serde_json::to_writer(&mut self.text, text).expect("text is JSON"),
@@ -232,15 +267,14 @@ impl Objects for Samples {
         self.samples += 1;
         self.text.clear();
         self.text.extend_from_slice(format!("{{\"{KEY}\":").as_bytes());
-        serde_json::to_writer(&mut self.text, &first.key).expect("text is JSON");
+        serde_json::to_writer(&mut self.text, &String::from_utf8_lossy(&first.key)).expect("text is JSON");
         self.add(&first);
         let mut extensions = vec![first.extension];
         loop {
             match self.next_member()? {
                 Some(member) if member.key == first.key => {
-                    if extensions.contains(&member.extension) {
-                        let name = format!("{}.{}", member.key, member.extension);
-                        self.is_wrong(IoError::data(format!("`{}` is there twice", excerpt(&name))));
+                    if extensions.contains(&member.extension) && member.is_utf8 {
+                        self.is_wrong(IoError::data(format!("`{}` is there twice", excerpt(&member.name))));
                     }
                     self.add(&member);
                     extensions.push(member.extension);
@@ -293,6 +327,14 @@ impl Objects for Samples {
 /// A longer text is not kept when it has been used.
 const LONG: usize = 4 << 20;
 
+const NAMES: &str =
+    "give the files names in UTF-8, and make the archive again: convmv -f LATIN1 -t UTF-8 --notest -r FOLDER";
+
+/// The text without the byte-order mark that it may begin with.
+fn without_mark(bytes: &[u8]) -> &[u8] {
+    bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes)
+}
+
 fn is_json(extension: &str) -> bool {
     extension.rsplit('.').next() == Some("json")
 }
@@ -303,6 +345,8 @@ fn is_text(extension: &str) -> bool {
 
 /// A file in the archive, or what else has a header there.
 struct Entry {
+    /// Its name as it is, and as far as it can be read.
+    raw: Vec<u8>,
     name: String,
     /// Bytes of its content.
     size: u64,
@@ -321,8 +365,11 @@ enum Content {
 impl Entry {
     fn read<R: Read>(entry: &mut tar::Entry<'_, R>, meter: &Meter, spec: &InputSpec) -> io::Result<Entry> {
         let kind = entry.header().entry_type();
-        let (name, size) = (String::from_utf8_lossy(&entry.path_bytes()).into_owned(), entry.size());
-        let name = name.trim_start_matches("./").to_owned();
+        let (mut raw, size) = (entry.path_bytes().into_owned(), entry.size());
+        while raw.starts_with(b"./") {
+            raw.drain(..2);
+        }
+        let name = String::from_utf8_lossy(&raw).into_owned();
         let content = match () {
             () if kind.is_gnu_sparse() => Content::Sparse,
             () if !(kind.is_file() || kind.is_dir() || kind.is_pax_global_extensions()) => Content::Link,
@@ -341,7 +388,7 @@ impl Entry {
                 if kind.is_file() { Content::Bytes(bytes) } else { Content::None }
             }
         };
-        Ok(Entry { name, size, content })
+        Ok(Entry { raw, name, size, content })
     }
 }
 
