@@ -4,6 +4,7 @@
 //! - Integers widen; those beside fractions become fractions, of which each must be exact (checked when it is read).
 //! - Times and durations take the finest unit, decimals the most digits on both sides of the point; an integer is a decimal without
 //!   a fraction. Instants of different zones become UTC's.
+//! - Bytes of different fixed lengths are bytes of any length.
 //! - Members of structs are told apart by their names, in the order of the first file. Lists of a fixed size beside others become lists.
 //!
 //! Whatever else differs is an error: text beside numbers, a date beside a timestamp, a timestamp with a zone beside one without. A column
@@ -212,6 +213,7 @@ fn merge_types(known: &DataType, found: &DataType, path: &str) -> Result<DataTyp
             unit => Time64(unit),
         }),
         (Date32 | Date64, Date32 | Date64) => Some(Date64),
+        (Binary | FixedSizeBinary(_), Binary | FixedSizeBinary(_)) => Some(Binary),
         _ => numbers(known, found),
     };
     let differ =
@@ -387,6 +389,8 @@ mod tests {
             (Time32(s), Time64(us), Some(Time64(us))),
             (Time32(s), Time32(ms), Some(Time32(ms))),
             (Duration(s), Duration(ns), Some(Duration(ns))),
+            (FixedSizeBinary(2), FixedSizeBinary(3), Some(Binary)),
+            (FixedSizeBinary(2), Binary, Some(Binary)),
         ];
         for (a, b, both) in cases {
             assert_eq!(merged(&a, &b), both, "{a} and {b}");

@@ -57,7 +57,8 @@ fn data_type(data_type: &DataType, path: &str) -> Result<DataType, IoError> {
                 "the column `{path}` has the type {}, which no step can be given",
                 crate::types::words(data_type)
             );
-            return Err(IoError::data(message));
+            let help = "write the file again without this column, or with its values as text or numbers";
+            return Err(IoError::data(message).with_help(help));
         }
     })
 }

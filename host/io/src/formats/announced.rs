@@ -29,6 +29,8 @@ pub(super) struct Announced {
     /// Whether it is a stream that ends behind a whole message, without an end mark: its writer may have closed it, which is allowed, or
     /// it was cut there.
     pub(super) is_unmarked: bool,
+    /// Whether it is a file whose messages are of another version than its footer, and stand as in a stream: as pyarrow writes version 4.
+    pub(super) is_mixed: bool,
 }
 
 pub(super) fn cut_short(why: impl std::fmt::Display) -> IoError {
@@ -117,6 +119,8 @@ fn whole_file(file: &mut Opened, spec: &InputSpec) -> Result<Announced, Fault> {
         return Err(joined::error("Arrow").into());
     }
     let mut announced = Announced { rows: Some(0), ..Default::default() };
+    // In a stream batches follow one another.
+    let is_in_order = footer.recordBatches().into_iter().flatten().map(Block::offset).is_sorted();
     // Side by side: where a request takes long, one after another would take that for each block.
     let head =
         |block: &Block| size(block.offset())..size(block.offset()).saturating_add(size(block.metaDataLength().into()));
@@ -126,8 +130,10 @@ fn whole_file(file: &mut Opened, spec: &InputSpec) -> Result<Announced, Fault> {
         let (begin, head) = (size(block.offset()), size(block.metaDataLength().into()));
         let metadata = at(file, begin, head)?;
         let prefix = if metadata.starts_with(&CONTINUATION) { 8 } else { 4 };
+        let of = metadata.get(prefix..).unwrap_or_default();
+        announced.is_mixed |= is_in_order && root_as_message(of).is_ok_and(|of| of.version() != footer.version());
         // The library would look for the rest of it in what stands behind.
-        match message(file, metadata.get(prefix..).unwrap_or_default(), begin + head, spec, &mut announced) {
+        match message(file, of, begin + head, spec, &mut announced) {
             Ok(_) => {}
             Err(Fault::Broken | Fault::Short) => return Err(cut_short("the metadata of a block are not whole").into()),
             Err(wrong) => return Err(wrong),
@@ -138,7 +144,7 @@ fn whole_file(file: &mut Opened, spec: &InputSpec) -> Result<Announced, Fault> {
 }
 
 /// The length of the mark that a file begins with, filled up.
-const FILE_MAGIC: u64 = 8;
+pub(super) const FILE_MAGIC: u64 = 8;
 
 fn whole_stream(file: &mut Opened, spec: &InputSpec) -> Result<Announced, Fault> {
     let mut announced = Announced { rows: Some(0), ..Default::default() };

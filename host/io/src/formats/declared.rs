@@ -338,6 +338,20 @@ fn numbers(array: &ArrayRef, to: &DataType) -> Result<ArrayRef, Misfit> {
     }
 }
 
+/// An instant or a day as it is counted.
+fn count(array: &ArrayRef, row: usize) -> Option<String> {
+    let unit = match array.data_type() {
+        DataType::Date32 => "days",
+        DataType::Date64 | DataType::Timestamp(TimeUnit::Millisecond, _) => "milliseconds",
+        DataType::Timestamp(TimeUnit::Second, _) => "seconds",
+        DataType::Timestamp(TimeUnit::Microsecond, _) => "microseconds",
+        DataType::Timestamp(TimeUnit::Nanosecond, _) => "nanoseconds",
+        _ => return None,
+    };
+    let raw = cast(&array.slice(row, 1), &DataType::Int64).ok()?;
+    Some(format!("{} {unit} since 1970", raw.as_primitive::<arrow::datatypes::Int64Type>().value(0)))
+}
+
 fn misfit(array: &ArrayRef, row: usize, to: &DataType) -> Misfit {
     let from = Field::new("", array.data_type().clone(), true);
     let mut text = Vec::new();
@@ -346,6 +360,10 @@ fn misfit(array: &ArrayRef, row: usize, to: &DataType) -> Misfit {
         let _ = words.write(row, &mut text);
     }
     let (is, wanted) = (types::words(array.data_type()), types::words(to));
-    let value = excerpt(&String::from_utf8_lossy(&text));
+    let value = match text.is_empty() {
+        // Outside of what a calendar has.
+        true => count(array, row).unwrap_or_else(|| "a value without a text".to_owned()),
+        false => excerpt(&String::from_utf8_lossy(&text)),
+    };
     Misfit::new(row, format!("is {value} ({is}), which {wanted} cannot hold exactly"))
 }

@@ -22,6 +22,7 @@ use crate::codec::{Codec, Packing};
 use crate::cut::{Cutter, heaviest_row, rows_bits};
 use crate::error::{ErrorKind, InFile, IoError};
 use crate::magic;
+use crate::misfit::excerpt;
 use crate::places::{First, Opened, Source, Witness};
 use crate::spec::{BatchPolicy, InputSpec};
 use crate::stop::Stop;
@@ -114,6 +115,13 @@ fn read(file: Opened, path: &Path, spec: &InputSpec) -> Result<(Batches, SchemaR
             return Err(announced::cut_short("the file has no footer").in_file(path));
         }
         let announced = announced::of_file(file.get_mut(), spec).map_err(|error| error.in_file(path))?;
+        if announced.is_mixed {
+            // Behind the mark there is a stream, whose messages say their versions themselves.
+            file.seek(SeekFrom::Start(announced::FILE_MAGIC)).map_err(system)?;
+            let reader = StreamReader::try_new(file, None).map_err(fault)?;
+            let schema = reader.schema();
+            return Ok((Box::new(reader), schema, announced));
+        }
         let reader = FileReader::try_new(file, None).map_err(fault)?;
         let schema = reader.schema();
         return Ok((Box::new(reader), schema, announced));
@@ -122,6 +130,18 @@ fn read(file: Opened, path: &Path, spec: &InputSpec) -> Result<(Batches, SchemaR
     let reader = StreamReader::try_new(file, None).map_err(fault)?;
     let schema = reader.schema();
     Ok((Box::new(reader), schema, announced))
+}
+
+/// The error of a record batch, of which the library says this.
+fn unread(words: &str) -> IoError {
+    let column = words.strip_prefix("Column '").and_then(|rest| rest.split_once("' is declared as non-nullable"));
+    match column {
+        Some((column, _)) => {
+            let message = format!("the column `{}` is declared to have no nulls, and has some", excerpt(column));
+            IoError::data(message).with_help("write the file again with a schema in which the column may be null")
+        }
+        None => IoError::data(format!("cannot be read: {words}")),
+    }
 }
 
 struct IpcRows {
@@ -141,7 +161,7 @@ impl Iterator for IpcRows {
         let more = || {
             stop.check()?;
             *batch += 1;
-            let fault = |error| IoError::data(format!("cannot be read: {}", crate::error::arrow_words(error)));
+            let fault = |error| unread(&crate::error::arrow_words(error));
             Ok(batches.next().transpose().map_err(fault)?.map(|rows| (rows, None)))
         };
         let rows = guarded(|| {
