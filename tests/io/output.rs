@@ -84,6 +84,8 @@ fn what_cannot_be_written_is_said_early() {
     std::fs::create_dir(bench.path("folder.jsonl")).unwrap();
     let refused = |name: &str| bench.words(&check_writable(&bench.output(name)).unwrap_err()).0;
     assert_eq!(refused("o.doc"), "`o.doc`: the extension `doc` names no format");
+    let help = bench.words(&check_writable(&bench.output("o")).unwrap_err()).1;
+    assert_eq!(help, "say which: format = \"jsonl\" or \"csv\" or \"parquet\" or \"arrow\"");
     assert_eq!(refused("folder.jsonl"), "`folder.jsonl`: this is a folder, not a file");
     assert!(refused("file/o.jsonl").contains("file"), "{}", refused("file/o.jsonl"));
     assert!(bench.write("file/o.jsonl", &[rows(1)]).is_err());

@@ -70,6 +70,11 @@ impl Format {
     /// # Errors
     /// An extension that says nothing; a compressed binary format.
     pub fn of(path: &Path, given: Option<Format>) -> Result<Format, IoError> {
+        Format::one_of(path, given, |_| true)
+    }
+
+    /// As [`Format::of`], of those that can be meant.
+    fn one_of(path: &Path, given: Option<Format>, can: impl Fn(&&Listed) -> bool) -> Result<Format, IoError> {
         let (stem, compression) = Compression::split(path);
         let extension = Path::new(&stem).extension().unwrap_or_default().to_string_lossy().to_lowercase();
         let by_extension = || FORMATS.iter().find(|listed| listed.extensions.contains(&extension.as_str()));
@@ -78,7 +83,7 @@ impl Format {
                 "" => "there is no extension to name the format".to_owned(),
                 extension => format!("the extension `{extension}` names no format"),
             };
-            return Err(IoError::spec(message).in_file(path).with_help(say_which(|_| true)));
+            return Err(IoError::spec(message).in_file(path).with_help(say_which(can)));
         };
         if compression != Compression::None && !listed.text {
             let message = format!("{} cannot be read or written as {compression}: it compresses inside", listed.name);
@@ -103,7 +108,7 @@ impl Format {
     pub fn of_output(path: &Path, given: Option<Format>) -> Result<Format, IoError> {
         // Standard output has no name.
         let given = given.or_else(|| (path == Path::new("-")).then_some(Format::Jsonl));
-        let format = Format::of(path, given)?;
+        let format = Format::one_of(path, given, |listed| listed.written)?;
         if !format.listed().written {
             let message = format!("{format} is read, and not written");
             return Err(IoError::spec(message).in_file(path).with_help(say_which(|listed| listed.written)));

@@ -4,6 +4,8 @@
 //! string; an empty field is null, quoted or not. Files of one input have the same columns, in any order. A column without a name is given one
 //! ([`header`]); text behind a closing quote and rows of another width are errors ([`records`]).
 //!
+//! A first line such as `sep=;`, which Excel writes, says the delimiter and is no row.
+//!
 //! Written with line feeds and quotes where needed; null and the empty string are both empty fields. Binary values are lower-case hex digits,
 //! times are in ISO 8601. Lists, objects and maps have no place in a field and are refused.
 

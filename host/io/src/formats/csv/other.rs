@@ -30,6 +30,18 @@ pub(super) fn instead(header: &str, spec: &InputSpec, delimiter: u8) -> Option<I
     )))
 }
 
+/// The delimiter that the first line says, as Excel has it: `sep=;`. It is no row.
+pub(super) fn said(line: &[u8]) -> Option<u8> {
+    let line = line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line);
+    let line = line.strip_suffix(b"\r").unwrap_or(line);
+    let line = line.strip_prefix(b"\"").and_then(|line| line.strip_suffix(b"\"")).unwrap_or(line);
+    match line {
+        [s, e, p, b'=', delimiter] if [*s, *e, *p].eq_ignore_ascii_case(b"sep") => Some(*delimiter)
+            .filter(|byte| byte.is_ascii() && !byte.is_ascii_alphanumeric() && !b"\"\r\n".contains(byte)),
+        _ => None,
+    }
+}
+
 /// Refuses a first line that is JSON: an object, or a list of objects.
 pub(super) fn json(line: &[u8]) -> Option<IoError> {
     let line = line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line).trim_ascii();

@@ -92,6 +92,10 @@ impl Records {
         if let Some(error) = other::json(self.lines.beginning()) {
             return Err(error.at_line(1));
         }
+        if let Some(delimiter) = other::said(self.lines.beginning()) {
+            self.delimiter = self.lines.spec().delimiter.unwrap_or(delimiter);
+            self.lines.advance(Limit::Header)?;
+        }
         let found = self.parse(Limit::Header)?;
         let found = found.ok_or_else(|| IoError::data("the file is empty: CSV needs a header"))?;
         let (line, count) = (found.line, found.count);

@@ -49,7 +49,10 @@ impl Elements {
                 };
                 let help = match other {
                     b'{' if pointer.is_empty() => {
-                        format!("{AT}; if there is an object a line: format = \"jsonl\"")
+                        format!(
+                            "{AT}; if there is an object a line: format = \"jsonl\"; if the object is a row itself, or one of \
+                             several over more than a line each: jq -c . FILE > NAME.jsonl"
+                        )
                     }
                     _ => AT.to_owned(),
                 };

@@ -33,6 +33,11 @@ pub(super) fn of_line(line: &[u8], error: &serde_json::Error, misfit: Option<Mis
         return LineFault { error: misfit.into_error(spec, "json"), column };
     }
     let Ok(text) = std::str::from_utf8(line) else { return not_utf8(line) };
+    if line.starts_with(b"\xef\xbb\xbf") {
+        let error =
+            IoError::data("the line begins with a byte-order mark, which stands at the beginning of a file alone");
+        return LineFault { error: error.with_help(MARKS), column: None };
+    }
     let first = line.trim_ascii_start().first();
     if error.is_data() && first != Some(&b'{') {
         let kind = first.map_or("nothing", |byte| kind(*byte));
@@ -66,6 +71,8 @@ pub(super) fn of_line(line: &[u8], error: &serde_json::Error, misfit: Option<Mis
     }
     LineFault { error: fault, column }
 }
+
+const MARKS: &str = "files that have one were put together: remove them all: sed -i 's/^\\xef\\xbb\\xbf//' FILE";
 
 const CSV: &str = "JSON Lines has one object a line; if the file is CSV, say so: format = \"csv\"";
 
@@ -111,7 +118,7 @@ pub(in crate::formats) fn only_as_text(line: &str, spec: &InputSpec) -> Option<M
     let (column, fault) = found?;
     let (message, fix) = match &column {
         Some(_) => (fault.to_owned(), Some("json")),
-        None => (format!("a key of the line {fault}"), None),
+        None => (format!("has a key that {fault}"), None),
     };
     Some(Misfit { path: column.into_iter().collect(), would_fit: fix, ..Misfit::new(message, "json") })
 }
