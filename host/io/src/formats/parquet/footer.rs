@@ -47,10 +47,10 @@ fn encrypted(what: &str) -> IoError {
 
 /// Reads a footer without what the library may not understand, and nobody needs.
 fn known(file: &Opened, begin: u64, length: u32) -> Result<ArrowReaderMetadata, IoError> {
-    let cannot = |why: &str| IoError::data(format!("is not Parquet, or was cut short: {why}"));
     let mut footer = vec![0; length as usize];
     file.read_exact_at(&mut footer, begin).map_err(|error| IoError::system("cannot read", &error))?;
-    let found = thrift::look(&footer).ok_or_else(|| cannot("its footer cannot be read"))?;
+    let found = thrift::look(&footer)
+        .ok_or_else(|| IoError::data("is not Parquet, or was cut short: its footer cannot be read"))?;
     drop(footer);
     if found.encrypted {
         return Err(encrypted("has encrypted columns, which cannot be read"));
@@ -61,7 +61,7 @@ fn known(file: &Opened, begin: u64, length: u32) -> Result<ArrowReaderMetadata, 
     }
     ParquetMetaDataReader::decode_metadata(&found.footer)
         .and_then(|metadata| ArrowReaderMetadata::try_new(Arc::new(metadata), ArrowReaderOptions::new()))
-        .map_err(|error| cannot(&words(error)))
+        .map_err(|error| IoError::data(format!("has a footer that is not understood: {}", words(error))))
 }
 
 /// What a file ends with, and one whose footer is encrypted.
