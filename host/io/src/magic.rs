@@ -224,7 +224,7 @@ fn text_format(head: &[u8]) -> (&'static str, &'static str) {
     }
 }
 
-/// What is said of a file that is no tar archive, and begins with this.
+/// The error for a file that is no tar archive, and begins with this.
 pub(crate) fn not_tar(head: &[u8]) -> IoError {
     if head.is_empty() || !is_text(head) {
         return IoError::data("the file is no tar archive: it does not begin with the header of a member");

@@ -149,7 +149,7 @@ impl Kind {
             Kind::UpTo(most) => of == I32 && value.integer().is_some_and(|value| (0..=most).contains(&value)),
             Kind::Union(known) => of == STRUCT && value.is_union(known).is_some_and(|is_union| is_union),
             Kind::Emptied => of == LIST || of == SET,
-            // Of an empty list it does not matter what there is none of.
+            // An empty list may name any type for what it does not have.
             Kind::List(items) => {
                 let expected = items.on_the_wire();
                 (of == LIST || of == SET) && value.list().is_some_and(|(of, length)| of == expected || length == 0)
