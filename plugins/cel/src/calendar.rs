@@ -1,5 +1,7 @@
 //! Dates, times of day, timestamps and durations as text, and days as years, months and days.
 
+use crate::value::Value;
+
 const SECOND: i128 = 1_000_000_000;
 const DAY: i128 = 86_400 * SECOND;
 
@@ -129,6 +131,35 @@ pub(crate) fn parse_duration(text: &str) -> Option<i128> {
 /// A number of exactly this many figures.
 fn figures(text: &str, count: usize) -> Option<i64> {
     (text.len() == count && text.bytes().all(|byte| byte.is_ascii_digit())).then(|| text.parse().ok())?
+}
+
+/// The text of a date, a time of day or a timestamp that `function` is given, as outputs write it.
+///
+/// # Errors
+/// One that is in no output of text: a year before 0000 or beyond 9999, a time before midnight or after the day.
+pub(crate) fn text(function: &str, of: &Value<'_>) -> Result<String, String> {
+    match of {
+        Value::Date(date) => check_year(function, *date).map(|()| show_date(*date)),
+        Value::Time(time) => check_time(function, *time).map(|()| show_time(*time)),
+        Value::Timestamp(at) => check_year(function, at.div_euclid(DAY) as i64).map(|()| show_timestamp(*at)),
+        _ => Err(format!("`{function}` is given what is no moment")),
+    }
+}
+
+/// Refuses a day whose year has not four digits.
+pub(crate) fn check_year(function: &str, day: i64) -> Result<(), String> {
+    match civil(day).0 {
+        0..=9999 => Ok(()),
+        year => Err(format!("`{function}` is given a date of the year {year}: it has no text outside 0000 to 9999")),
+    }
+}
+
+/// Refuses a time that is in no day.
+pub(crate) fn check_time(function: &str, time: i64) -> Result<(), String> {
+    match (0..DAY).contains(&i128::from(time)) {
+        true => Ok(()),
+        false => Err(format!("`{function}` is given {time} ns since midnight, which is no time of day")),
+    }
 }
 
 /// `2024-01-31`.

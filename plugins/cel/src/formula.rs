@@ -152,6 +152,9 @@ impl Made {
             (Made::Int, Value::Int(int)) => i64::try_from(*int).is_ok(),
             (Made::Float, Value::Int(int)) => *int as f64 as i128 == *int,
             (Made::Date, Value::Date(date)) => i32::try_from(*date).is_ok(),
+            (Made::Date, _) => {
+                return Err("the date has a time of day: write `date(…)` or `timestamp(…)` around it".into());
+            }
             (Made::Timestamp, Value::Timestamp(at)) | (Made::Duration, Value::Duration(at)) => micros(*at).is_some(),
             (Made::Timestamp, Value::Date(_)) => true,
             (Made::List(items), Value::List(list)) => {

@@ -90,7 +90,11 @@ impl<'b> Reader<'b> {
         let nanoseconds = |unit: i64| i128::from(count) * i128::from(unit);
         match self.meaning {
             Meaning::Date(true) => Value::Date(count),
-            Meaning::Date(false) => Value::Date(count.div_euclid(DAY_IN_MILLISECONDS)),
+            // One with a time of day is no date, and says so.
+            Meaning::Date(false) => match count.rem_euclid(DAY_IN_MILLISECONDS) {
+                0 => Value::Date(count / DAY_IN_MILLISECONDS),
+                _ => Value::Timestamp(nanoseconds(1_000_000)),
+            },
             // What no day has is not what a time is compared with, and stays within what can be counted.
             Meaning::Time(unit) => Value::Time(count.saturating_mul(unit)),
             Meaning::Timestamp(unit) => Value::Timestamp(nanoseconds(unit)),

@@ -101,9 +101,7 @@ fn string<'a>(of: &Value<'a>) -> Result<Value<'a>, String> {
             let text = std::str::from_utf8(bytes).map(str::to_owned);
             text.map_err(|_| "`string` is given bytes that are not UTF-8")?
         }
-        Value::Date(date) => calendar::show_date(*date),
-        Value::Time(time) => calendar::show_time(*time),
-        Value::Timestamp(at) => calendar::show_timestamp(*at),
+        Value::Date(_) | Value::Time(_) | Value::Timestamp(_) => calendar::text("string", of)?,
         Value::Duration(duration) => calendar::show_duration(*duration),
         _ => return Ok(Value::Null),
     }))
@@ -162,4 +160,25 @@ fn duration<'a>(of: &Value<'a>) -> Result<Value<'a>, String> {
         _ => None,
     };
     duration.map(Value::Duration).ok_or_else(|| "`duration` is given a text that is none, such as \"1h30m\"".into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn moments_that_outputs_have_no_text_for_have_none() {
+        for moment in [
+            Value::Date(2_932_897),
+            Value::Date(-719_529),
+            Value::Time(-1_000),
+            Value::Time(DAY as i64),
+            Value::Timestamp(i128::from(2_932_897_i64) * DAY),
+        ] {
+            assert!(string(&moment).is_err(), "{moment:?}");
+        }
+        let text = |of| string(&of).map(|text| format!("{text:?}"));
+        assert_eq!(text(Value::Date(2_932_896)), Ok("Text(\"9999-12-31\")".to_owned()));
+        assert_eq!(text(Value::Time(DAY as i64 - 1)), Ok("Text(\"23:59:59.999999999\")".to_owned()));
+    }
 }

@@ -1,7 +1,7 @@
 //! Parts of timestamps, dates, times of day and durations: in UTC, or in a zone that is given as `+01:00`.
 
 use super::{Function, Gives, Takes};
-use crate::calendar::{civil, days, parse_offset};
+use crate::calendar::{check_time, check_year, civil, days, parse_offset};
 use crate::compare::instant;
 use crate::value::Value;
 
@@ -12,9 +12,9 @@ const DAY: i128 = 86_400 * SECOND;
 macro_rules! parts {
     ($($name:literal, [$($also:ident),*] => $part:ident;)*) => {
         &[$(
-            Function { name: $name, takes: &[Takes::Instant], gives: Gives::Int, run: |arguments| part(arguments, $part) },
-            Function { name: $name, takes: &[Takes::Instant, Takes::Text], gives: Gives::Int, run: |arguments| part(arguments, $part) },
-            $(Function { name: $name, takes: &[Takes::$also], gives: Gives::Int, run: |arguments| part(arguments, $part) },)*
+            Function { name: $name, takes: &[Takes::Instant], gives: Gives::Int, run: |arguments| part($name, arguments, $part) },
+            Function { name: $name, takes: &[Takes::Instant, Takes::Text], gives: Gives::Int, run: |arguments| part($name, arguments, $part) },
+            $(Function { name: $name, takes: &[Takes::$also], gives: Gives::Int, run: |arguments| part($name, arguments, $part) },)*
         )*]
     };
 }
@@ -40,7 +40,10 @@ fn strftime(at: i128, format: &str) -> Result<String, String> {
             continue;
         }
         made += &match rest.next() {
-            Some('Y') => format!("{:04}", year(of)),
+            Some('Y') => {
+                check_year("strftime", of.day())?;
+                format!("{:04}", year(of))
+            }
             Some('m') => format!("{:02}", month(of)),
             Some('d') => format!("{:02}", day(of)),
             Some('H') => format!("{:02}", hour(of)),
@@ -85,7 +88,7 @@ enum Of {
     Duration(i128),
 }
 
-fn part<'a>(arguments: &[Value<'a>], part: fn(Of) -> i128) -> Result<Value<'a>, String> {
+fn part<'a>(name: &str, arguments: &[Value<'a>], part: fn(Of) -> i128) -> Result<Value<'a>, String> {
     let offset = match arguments.get(1) {
         Some(Value::Text(zone)) if &**zone != "UTC" && &**zone != "Z" => parse_offset(zone)
             .ok_or("a zone is given as \"+01:00\", or as \"UTC\": names of places are not known here")?,
@@ -93,7 +96,10 @@ fn part<'a>(arguments: &[Value<'a>], part: fn(Of) -> i128) -> Result<Value<'a>, 
     };
     let of = match &arguments[0] {
         Value::Duration(duration) => Of::Duration(*duration),
-        Value::Time(time) => Of::Clock(i128::from(*time)),
+        Value::Time(time) => {
+            check_time(name, *time)?;
+            Of::Clock(i128::from(*time))
+        }
         moment => Of::Clock(instant(moment).unwrap_or_default() + i128::from(offset) * SECOND),
     };
     Ok(Value::Int(part(of)))
