@@ -160,6 +160,26 @@ fn what_a_limit_of_time_decided_is_not_decided_again() {
     assert_eq!(step(&longer, "picky").rows_reused, 30);
 }
 
+/// Any limit decides of rows: whoever raises one wants it to be tried.
+#[test]
+fn what_a_limit_of_rows_decided_is_decided_again_when_it_is_raised() {
+    let bench = Bench::new();
+    bench.put("docs.jsonl", "{\"l\":[1,2,3]}\n{\"l\":[4]}\n");
+    let text = |rows: u32| {
+        format!(
+            "callboard = 1\n[inputs.docs]\npath = \"docs.jsonl\"\n[[steps]]\nuse = \"explode\"\nconfig = {{ column = \"l\" }}\n\
+             on_error = \"reject\"\nlimits = {{ rows = {rows} }}\n[outputs.o]\npath = \"out.jsonl\"\n"
+        )
+    };
+    let first = bench.pipeline(text(2)).end();
+    let folder = first.run_folder.clone();
+    assert_eq!(step(&first.report(), "explode").rows_rejected, 1);
+    let again = bench.pipeline(text(2)).after(&folder).overwrite().report();
+    assert_eq!((step(&again, "explode").rows_rejected, step(&again, "explode").rows_reused), (1, 2));
+    let raised = bench.pipeline(text(3)).after(&folder).overwrite().report();
+    assert_eq!((step(&raised, "explode").rows_rejected, step(&raised, "explode").rows_out), (0, 4));
+}
+
 /// A run with other limits than the one it takes work from decides by its own, also after an interruption.
 #[test]
 fn a_resumed_run_decides_by_its_own_limits() {

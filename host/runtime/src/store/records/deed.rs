@@ -6,6 +6,7 @@ use std::sync::Arc;
 use arrow::array::RecordBatch;
 use callboard_plan::PlannedStep;
 use serde::{Deserialize, Serialize};
+use twox_hash::XxHash3_128;
 
 /// What a step did, beside the columns that it wrote.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -66,12 +67,14 @@ pub(crate) struct Outcome {
     pub(crate) passing: bool,
 }
 
-/// The limits that decide of rows when they are exceeded: linear memory, bytes, and time of a call, milliseconds.
+/// What tells limits from others: a digest of all that a step has, since each decides of rows when it is exceeded.
 pub(crate) type CallLimits = (u64, u64);
 
 /// Those of a step.
 pub(crate) fn limits_of(step: &PlannedStep) -> CallLimits {
-    (step.limits.memory_bytes, step.limits.time_ms)
+    let text = serde_json::to_vec(&step.limits).expect("numbers have text");
+    let digest = XxHash3_128::oneshot(&text);
+    ((digest >> 64) as u64, digest as u64)
 }
 
 /// A row that went no further.
