@@ -45,7 +45,7 @@ fn columns_of_files_are_counted_and_estimated() {
     assert_eq!((score.nulls, score.column_type.as_str()), (ROWS / 3, "float64"));
     near(score.distinct.unwrap() as f64, 1000.0, 40.0);
     let spread = score.spread.as_ref().unwrap();
-    assert_eq!((spread.min, spread.max), (0.0, 0.999));
+    assert_eq!((spread.min.as_f64(), spread.max.as_f64()), (Some(0.0), Some(0.999)));
     let median = spread.quantiles.iter().find(|quantile| quantile.share == 0.5).unwrap();
     near(median.value, 0.5, 0.01);
     let binned: u64 = spread.histogram.iter().map(|bin| bin.rows).sum();
@@ -56,7 +56,7 @@ fn columns_of_files_are_counted_and_estimated() {
     assert!(n.quantiles.iter().all(|quantile| quantile.value.fract() == 0.0), "{n:?}");
     near(n.mean, 49.5, 1e-9);
     let lengths = column(&stats, "text").spread.as_ref().unwrap();
-    assert_eq!((lengths.min, lengths.max), (0.0, 39.0));
+    assert_eq!((lengths.min.as_u64(), lengths.max.as_u64()), (Some(0), Some(39)));
     let frequent = &column(&stats, "meta.language").frequent;
     let expected = [("en", ROWS * 6 / 10), ("de", ROWS * 3 / 10), ("fr", ROWS / 10)];
     let found: Vec<_> = frequent.iter().map(|one| (one.value.as_str(), one.at_least)).collect();
@@ -140,4 +140,17 @@ fn rows_of_outputs_are_compared_by_where_they_are_from() {
     // Backwards, what came went.
     let back = diff_runs(&looking(&after), &looking(&before), 0).unwrap();
     assert_eq!((back.outputs[0].came, back.outputs[0].went), (0, each * 10));
+}
+
+#[test]
+fn extremes_of_integers_and_groups_of_times_without_text_are_exact() {
+    let bench = Bench::new();
+    bench.put("n.jsonl", "{\"n\":9007199254740993,\"d\":null}\n{\"n\":-1,\"d\":null}\n");
+    let path = bench.path("n.jsonl").display().to_string();
+    let wanted = StatsWanted { by: Some("d".to_owned()), ..StatsWanted::default() };
+    let stats = stats_files(&[path], &wanted, Default::default()).unwrap();
+    let n = column(&stats, "n").spread.as_ref().unwrap();
+    assert_eq!((n.min.as_i64(), n.max.as_i64()), (Some(-1), Some(9_007_199_254_740_993)));
+    let groups: Vec<_> = stats.groups.iter().map(|group| (group.value.as_deref(), group.rows)).collect();
+    assert_eq!(groups, [(None, 2)]);
 }

@@ -69,11 +69,11 @@ fn columns(columns: &[ColumnStats], rows: u64) -> String {
             spread.map(|spread| of(spread.of)).unwrap_or_default().to_owned(),
             if column.nulls == 0 { "0".to_owned() } else { percent(nulls) },
             column.distinct.map(count).unwrap_or_default(),
-            spread.map(|spread| figure(spread.of, spread.min)).unwrap_or_default(),
+            spread.and_then(|spread| Some(figure(spread.of, spread.min.as_f64()?))).unwrap_or_default(),
             quantile(0.05),
             quantile(0.5),
             quantile(0.95),
-            spread.map(|spread| figure(spread.of, spread.max)).unwrap_or_default(),
+            spread.and_then(|spread| Some(figure(spread.of, spread.max.as_f64()?))).unwrap_or_default(),
             spread.map(bars).unwrap_or_default(),
         ]
     };

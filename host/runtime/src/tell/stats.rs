@@ -1,6 +1,7 @@
 //! What is in the columns of rows, in figures.
 
 use serde::{Deserialize, Serialize};
+use serde_json::Number;
 
 /// The columns of some rows. Whatever is not said to be exact is an estimate.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -62,9 +63,9 @@ pub struct Spread {
     /// What is counted.
     pub of: Measure,
     /// The smallest, exactly.
-    pub min: f64,
+    pub min: Number,
     /// The largest, exactly.
-    pub max: f64,
+    pub max: Number,
     /// Their mean.
     pub mean: f64,
     /// Values that are no number, or infinite, exactly: they are in no other figure.

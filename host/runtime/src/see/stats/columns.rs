@@ -1,10 +1,11 @@
 //! All columns of rows, and of the rows of each value of one.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch};
 use arrow::compute::{filter_record_batch, is_null, nullif};
-use arrow::datatypes::{DataType, Fields, SchemaRef};
+use arrow::datatypes::{DataType, Fields, Schema, SchemaRef};
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use callboard_plan::nearest;
 use callboard_sandbox::in_a_line;
@@ -76,6 +77,8 @@ impl Place {
 /// Looks at rows.
 pub(super) struct Columns {
     places: Vec<Place>,
+    /// How many there are beside them.
+    beyond: usize,
     rows: u64,
     all: Vec<Sketch>,
     by: Option<Groups>,
@@ -99,13 +102,12 @@ struct Group {
 impl Columns {
     pub(super) fn new(wanted: &StatsWanted, schema: &SchemaRef) -> Result<Columns, RunError> {
         let all = places(schema);
-        let chosen: Vec<Place> = match &wanted.columns[..] {
-            [] => all.iter().take(MOST).cloned().collect(),
-            columns => {
-                let chosen = columns.iter().map(|name| named(&all, name)).collect::<Result<Vec<_>, _>>()?;
-                chosen.into_iter().flatten().take(MOST).collect()
-            }
+        let mut chosen: Vec<Place> = match &wanted.columns[..] {
+            [] => all.clone(),
+            columns => columns.iter().map(|name| named(&all, name)).collect::<Result<Vec<_>, _>>()?.concat(),
         };
+        let beyond = chosen.len().saturating_sub(MOST);
+        chosen.truncate(MOST);
         let by = wanted.by.as_ref().map(|name| {
             let mut found = named(&all, name)?;
             match found.len() {
@@ -123,7 +125,7 @@ impl Columns {
             groups: Vec::new(),
             others: None,
         });
-        Ok(Columns { all: sketches(&chosen), places: chosen, rows: 0, by })
+        Ok(Columns { all: sketches(&chosen), places: chosen, beyond, rows: 0, by })
     }
 
     pub(super) fn add(&mut self, rows: &RecordBatch) -> Result<(), RunError> {
@@ -150,25 +152,17 @@ impl Columns {
             groups.sort_by(|a, b| (a.others, b.rows, &a.value).cmp(&(b.others, a.rows, &b.value)));
             groups
         });
-        Stats { rows, columns, groups: groups.unwrap_or_default(), ..Stats::default() }
+        let note = || format!("{} more columns are left out: name those that are to be looked at", self.beyond);
+        let notes = (self.beyond > 0).then(note).into_iter().collect();
+        Stats { rows, columns, groups: groups.unwrap_or_default(), notes, ..Stats::default() }
     }
 }
 
 impl Groups {
     fn add(&mut self, places: &[Place], rows: &RecordBatch) -> Result<(), RunError> {
-        let values = self.of.of(rows)?;
-        let options = FormatOptions::default();
-        let shown = ArrayFormatter::try_new(values.as_ref(), &options).map_err(bug)?;
-        let groups: Vec<usize> = (0..rows.num_rows())
-            .map(|row| {
-                let value = values.is_valid(row).then(|| {
-                    let mut text = shown.value(row).to_string();
-                    text.truncate(text.floor_char_boundary(LONGEST));
-                    text
-                });
-                self.group(value, places)
-            })
-            .collect();
+        let mut values = texts(&self.of, &self.of.of(rows)?)?;
+        values.iter_mut().flatten().for_each(|text| text.truncate(text.floor_char_boundary(LONGEST)));
+        let groups: Vec<usize> = values.into_iter().map(|value| self.group(value, places)).collect();
         for (at, group) in self.groups.iter_mut().enumerate() {
             let is_in: BooleanArray = groups.iter().map(|of| Some(*of == at)).collect();
             let number = is_in.true_count();
@@ -197,6 +191,28 @@ impl Groups {
         self.groups.push(group);
         at
     }
+}
+
+/// Values as text: numbers as they are, and anything else as JSON has it, which says so of a value without text.
+fn texts(place: &Place, values: &ArrayRef) -> Result<Vec<Option<String>>, RunError> {
+    let data_type = values.data_type();
+    if data_type.is_numeric() || matches!(data_type, DataType::Boolean | DataType::Utf8) {
+        let options = FormatOptions::default();
+        let shown = ArrayFormatter::try_new(values.as_ref(), &options).map_err(bug)?;
+        return Ok((0..values.len()).map(|row| values.is_valid(row).then(|| shown.value(row).to_string())).collect());
+    }
+    let schema = Schema::new(vec![place.field.as_ref().clone().with_name("value").with_nullable(true)]);
+    let rows = RecordBatch::try_new(Arc::new(schema), vec![values.clone()]).map_err(bug)?;
+    let text = |line: &String| match serde_json::from_str::<serde_json::Value>(line)?
+        .get_mut("value")
+        .map(|value| value.take())
+    {
+        None | Some(serde_json::Value::Null) => Ok(None),
+        Some(serde_json::Value::String(text)) => Ok(Some(text)),
+        Some(other) => Ok(Some(other.to_string())),
+    };
+    let texts: serde_json::Result<_> = callboard_io::marked_rows(&rows)?.iter().map(text).collect();
+    texts.map_err(|error| RunError::new(Class::Bug, format!("a row as JSON is none: {error}")))
 }
 
 fn sketches(places: &[Place]) -> Vec<Sketch> {

@@ -72,8 +72,9 @@ pub fn stats_run(looking: &Looking, node: &str, wanted: &StatsWanted) -> Result<
     match replayed.ended {
         Some(error) if stats.rows == 0 => Err(error),
         ended => {
-            let notes = notes.into_iter().chain(ended.map(|error| error.to_string())).collect();
-            Ok(Stats { thresholds: thresholds.unwrap_or_default(), notes, ..stats })
+            let mut stats = Stats { thresholds: thresholds.unwrap_or_default(), ..stats };
+            stats.notes.extend(notes.into_iter().chain(ended.map(|error| error.to_string())));
+            Ok(stats)
         }
     }
 }

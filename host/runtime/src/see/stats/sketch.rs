@@ -4,7 +4,7 @@ use std::borrow::Borrow;
 use std::hash::{Hash, Hasher};
 
 use arrow::array::{Array, ArrayRef, AsArray, Float64Array};
-use arrow::compute::cast;
+use arrow::compute::{cast, max, min};
 use arrow::datatypes::{DataType, Float64Type, Int64Type, TimeUnit, UInt64Type};
 use callboard_io::is_json;
 use callboard_sandbox::display;
@@ -148,10 +148,12 @@ impl Sketch {
                 let Ok(column) = cast(column, &DataType::Int64) else { return };
                 let values = column.as_primitive::<Int64Type>();
                 values.iter().flatten().for_each(|value| self.number(value as u64, value as f64));
+                self.between(min(values).zip(max(values)));
             }
             Reads::Unsigned => {
                 let values = column.as_primitive::<UInt64Type>();
                 values.iter().flatten().for_each(|value| self.number(value, value as f64));
+                self.between(min(values).zip(max(values)));
             }
             Reads::Floats | Reads::Times(..) => {
                 let scale = if let Reads::Times(_, each) = self.reads { each } else { 1.0 };
@@ -175,6 +177,12 @@ impl Sketch {
                 lengths(column, |length| self.spread.iter_mut().for_each(|spread| spread.add(length as f64)))
             }
             Reads::Nothing => {}
+        }
+    }
+
+    fn between<T: Into<i128>>(&mut self, extremes: Option<(T, T)>) {
+        if let Some((spread, (min, max))) = self.spread.as_mut().zip(extremes) {
+            spread.between((min.into(), max.into()));
         }
     }
 

@@ -1,6 +1,7 @@
 //! How numbers are spread: their quantiles and a histogram, from a t-digest.
 
 use datasketches::tdigest::TDigestMut;
+use serde_json::Number;
 
 use crate::tell::stats::{Bin, Measure, Quantile, Spread};
 
@@ -23,6 +24,8 @@ pub(super) struct Sketched {
     count: u64,
     min: f64,
     max: f64,
+    /// The same of a column of integers, which a float may not hold.
+    extremes: Option<(i128, i128)>,
     sum: f64,
     not_finite: u64,
     /// Whether all of them are whole.
@@ -33,7 +36,7 @@ impl Sketched {
     pub(super) fn new(whole: bool) -> Sketched {
         let digest = TDigestMut::new(COMPRESSION).expect("the compression is allowed");
         let (min, max) = (f64::INFINITY, f64::NEG_INFINITY);
-        Sketched { few: Vec::new(), digest, count: 0, min, max, sum: 0.0, not_finite: 0, whole }
+        Sketched { few: Vec::new(), digest, count: 0, min, max, extremes: None, sum: 0.0, not_finite: 0, whole }
     }
 
     pub(super) fn add(&mut self, value: f64) {
@@ -49,6 +52,12 @@ impl Sketched {
         }
         std::mem::take(&mut self.few).into_iter().for_each(|value| self.digest.update(value));
         self.digest.update(value);
+    }
+
+    /// Notes the smallest and the largest of integers that were added.
+    pub(super) fn between(&mut self, (min, max): (i128, i128)) {
+        let (known_min, known_max) = self.extremes.unwrap_or((min, max));
+        self.extremes = Some((known_min.min(min), known_max.max(max)));
     }
 
     /// How many finite numbers there were.
@@ -100,7 +109,15 @@ impl Sketched {
             SHARES.iter().filter_map(|share| Some(Quantile { share: *share, value: self.quantile(*share)? }));
         let quantiles = quantiles.collect();
         let mean = (self.sum / self.count() as f64).clamp(min, max);
-        Some(Spread { of, min, max, mean, not_finite: self.not_finite, quantiles, histogram: self.histogram(min, max) })
+        let is_whole = self.whole;
+        let exact = |whole: Option<i128>, float| match whole.or(is_whole.then_some(float as i128)) {
+            Some(whole) => Number::from_i128(whole),
+            None => Number::from_f64(float),
+        };
+        let whole = self.extremes.unzip();
+        let histogram = self.histogram(min, max);
+        let (min, max) = (exact(whole.0, min)?, exact(whole.1, max)?);
+        Some(Spread { of, min, max, mean, not_finite: self.not_finite, quantiles, histogram })
     }
 
     fn histogram(&mut self, min: f64, max: f64) -> Vec<Bin> {
