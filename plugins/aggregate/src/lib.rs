@@ -21,6 +21,8 @@ pub use config::Config;
 use config::{Function, Lists, Of};
 use figure::{Figure, Wanted, escaped};
 
+/// Why a row is left out that is not the first of its group.
+const MERGED: &str = "merged into the first row of its group";
 /// Rows put out in one call, and the bytes of their figures.
 const ROWS_AT_ONCE: usize = 8192;
 const BYTES_AT_ONCE: usize = 4 << 20;
@@ -103,7 +105,12 @@ fn aggregate(wanted: &[Wanted], beside: bool, input: &mut Reader, output: &mut W
         }
         for (group, span) in spans {
             let row = batch.first_row() + span.start as u64;
-            if current.replace(group) != Some(group) {
+            let begins = current.replace(group) != Some(group);
+            if !beside {
+                let others = row + u64::from(begins)..batch.first_row() + span.end as u64;
+                others.for_each(|row| output.drop(row, MERGED));
+            }
+            if begins {
                 groups.end(input)?;
                 if !beside && groups.is_full() {
                     std::mem::replace(&mut groups, new()).put_out(false, wanted, output)?;

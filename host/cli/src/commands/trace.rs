@@ -58,20 +58,23 @@ fn ended(traced: &Traced) -> String {
         let outputs = traced.outputs.iter().map(|(name, path)| format!("`{name}` ({})", inline(path)));
         return format!("it is in {}", outputs.collect::<Vec<_>>().join(", "));
     }
+    let removed = |step: &str, did: &str, reason: &str| match reason.is_empty() {
+        true => format!("it is in no output: `{step}` {did} it"),
+        false => format!("it is in no output: `{step}` {did} it: {}", inline(reason)),
+    };
     let gone = traced.steps.iter().rev().find_map(|step| match &step.fate {
-        TracedFate::Dropped(reason) => Some((&step.name, "dropped", reason.clone())),
-        TracedFate::Rejected(reason) => Some((&step.name, "rejected", reason.clone())),
-        TracedFate::Unknown => Some((&step.name, "did not put out", UNKNOWN.to_owned())),
+        TracedFate::Dropped(reason) => Some(removed(&step.name, "dropped", reason)),
+        TracedFate::Rejected(reason) => Some(removed(&step.name, "rejected", reason)),
+        TracedFate::Unknown => {
+            Some(format!("whether it is in an output is not known: `{}` did not put it out, {UNKNOWN}", step.name))
+        }
         TracedFate::PutOut(_) => None,
     });
-    match gone {
-        Some((step, did, reason)) if reason.is_empty() => format!("it is in no output: `{step}` {did} it"),
-        Some((step, did, reason)) => format!("it is in no output: `{step}` {did} it: {}", inline(&reason)),
-        None => "it is in no output".to_owned(),
-    }
+    gone.unwrap_or_else(|| "it is in no output".to_owned())
 }
 
-const UNKNOWN: &str = "its `from` takes other rows, it puts out rows of its own, or the run does not keep what it did";
+const UNKNOWN: &str =
+    "since its `from` takes other rows, it puts out rows of its own, or the run does not keep what it did";
 
 fn as_json(traced: &Traced) -> Value {
     let steps = traced.steps.iter().map(|step| {

@@ -229,6 +229,8 @@ impl Found {
             let at = |door| self.events.get(&Feed::door(name, door));
             let (fate, changes) = match (self.events.get(&Feed::node(name)), at(Door::Dropped), at(Door::Rejected)) {
                 (Some(out), ..) => {
+                    // Which of several rows became which is known if none is gone.
+                    let given = given.filter(|given| given.rows.len() == 1 || given.rows.len() == out.rows.len());
                     let before = given.map(|given| object(&given.rows[0])).transpose()?;
                     let after = object(&out.rows[0])?;
                     let changes = before.map(|before| changes(&before, &after, &left_out[name])).unwrap_or_default();

@@ -140,6 +140,19 @@ fn steps(plan: &Plan, left_out: &LeftOut, feeds: &BTreeMap<Feed, Seen>) -> Vec<T
     plan.stages().iter().flat_map(|stage| &stage.steps).map(of).collect()
 }
 
+/// Rows by where they are from: several, behind a step that makes several of one.
+fn by_origin<'a>(
+    rows: impl IntoIterator<Item = &'a (RecordBatch, Origin, String)>,
+) -> BTreeMap<(u32, u64), Vec<&'a RecordBatch>> {
+    let mut by_origin = BTreeMap::<_, Vec<_>>::new();
+    for (row, origin, _) in rows {
+        if let Some(at) = origin.at {
+            by_origin.entry(at).or_default().push(row);
+        }
+    }
+    by_origin
+}
+
 /// The first row whose values a step changed; else the first to which it added some.
 fn changed(
     plan: &Plan,
@@ -148,11 +161,19 @@ fn changed(
     name: &str,
 ) -> Option<(String, Vec<Changed>)> {
     let given = plan.edges_into(name).filter_map(|edge| feeds.get(&edge.from.whole())).flat_map(|seen| &seen.rows);
-    let given: BTreeMap<(u32, u64), &RecordBatch> =
-        given.filter_map(|(row, origin, _)| Some((origin.at?, row))).collect();
-    let mut added = None;
-    for (row, origin, _) in &feeds.get(&Feed::node(name))?.rows {
-        let Some(before) = origin.at.and_then(|at| given.get(&at)) else { continue };
+    let put_out = &feeds.get(&Feed::node(name))?.rows;
+    let (given, made) = (by_origin(given), by_origin(put_out));
+    let (mut added, mut seen) = (None, BTreeMap::<(u32, u64), usize>::new());
+    for (row, origin, _) in put_out {
+        let Some(at) = origin.at else { continue };
+        let nth = seen.entry(at).or_default();
+        *nth += 1;
+        let before = match (given.get(&at).map_or(&[][..], Vec::as_slice), made[&at].len()) {
+            ([one], _) => one,
+            // Rows of one origin stand in the same order behind a step as before it; where some are gone, none is known by its place.
+            (rows, made) if rows.len() == made => rows[*nth - 1],
+            _ => continue,
+        };
         let changes = changes(&object(before).ok()?, &object(row).ok()?, left_out);
         if changes.iter().any(|change| change.from.is_some() && change.to.is_some()) {
             return Some((origin.place.clone(), changes));
