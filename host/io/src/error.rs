@@ -1,7 +1,7 @@
 //! What can go wrong at the edge: where, what, and what fixes it.
 
 use callboard_words::Help;
-use callboard_words::text::plain;
+use callboard_words::text::{limit, plain};
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -122,6 +122,9 @@ impl IoError {
             Some(number) => std::io::Error::from_raw_os_error(number),
             None => std::io::Error::new(error.kind(), error.to_string()),
         });
+        if let Some(limit) = limit(error) {
+            return system.with_help(format!("raise that limit: `{limit}`"));
+        }
         match error.kind() {
             std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => system.with_help("make room there"),
             _ => system,

@@ -11,6 +11,7 @@ use callboard_plan::{Pipeline, Span};
 pub use callboard_sandbox::{Class, LimitExceeded};
 use callboard_sandbox::{Deferred, SandboxError, bytes, plain};
 pub(crate) use callboard_sandbox::{Fault, SaidKind};
+use callboard_words::text::limit;
 
 /// Where in a run; empty before it begins.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -125,7 +126,20 @@ impl RunError {
     /// What the system refused, and at which file.
     pub(crate) fn system(doing: &str, path: &Path, error: &std::io::Error) -> RunError {
         let message = format!("cannot {doing} `{}`: {}", path.display(), plain(error));
-        RunError::new(Class::System, message).because(copied(error))
+        let refused = RunError::new(Class::System, message).because(copied(error));
+        match limit(error) {
+            Some(limit) => refused.help(format!("raise that limit: `{limit}`")),
+            None => refused,
+        }
+    }
+
+    /// A run's folder that cannot be written to.
+    pub(crate) fn in_run_folder(path: &Path, error: &std::io::Error) -> RunError {
+        let refused = RunError::system("write to the run's folder", path, error);
+        match refused.help {
+            Some(_) => refused,
+            None => refused.help(Help::from("name another: ").set(Setting::RunFolder)),
+        }
     }
 
     /// What could not be written; the system's words name the file.
@@ -133,6 +147,9 @@ impl RunError {
         let full = [std::io::ErrorKind::StorageFull, std::io::ErrorKind::QuotaExceeded].contains(&error.kind());
         let quota = is_of_quota(error);
         let written = RunError::new(Class::System, format!("cannot {doing}: {}", plain(error))).because(copied(error));
+        if let Some(limit) = limit(error) {
+            return written.help(format!("raise that limit, `{limit}`, and resume the run: no finished work is lost"));
+        }
         match (full, quota) {
             (true, _) => written.help("free some space and resume the run: no finished work is lost"),
             (_, true) => written.help(Help::from("allow more when you resume the run: ").set(Setting::MaxSpill)),

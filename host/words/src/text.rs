@@ -7,10 +7,26 @@ use std::borrow::Cow;
 
 pub use hex::hex;
 
-/// The system's words without the number that Rust appends.
+/// The system's words without the number that Rust appends; where a limit of this process is why, with the command that shows it.
 pub fn plain(error: &std::io::Error) -> String {
     let text = error.to_string();
-    text.split(" (os error").next().unwrap_or(&text).to_owned()
+    let words = text.split(" (os error").next().unwrap_or(&text);
+    match limit(error) {
+        Some(limit) => format!("{words} (`{limit}`)"),
+        None => words.to_owned(),
+    }
+}
+
+/// The command of shells that shows, and raises, the limit of this process that an error of the system's is about. The error's kind does not
+/// say it, and its number is lost where a file's name was put before its words.
+pub fn limit(error: &std::io::Error) -> Option<&'static str> {
+    let text = error.to_string();
+    let is = |words: &str| text.contains(words);
+    match () {
+        () if is("Too many open files (os") || text.ends_with("Too many open files") => Some("ulimit -n"),
+        () if is("File too large (os") || text.ends_with("File too large") => Some("ulimit -f"),
+        () => None,
+    }
 }
 
 /// A name from a file or a component, within a line: it cannot end it.
@@ -54,7 +70,17 @@ pub fn panic(payload: &dyn Any) -> Option<&str> {
 
 #[cfg(test)]
 mod tests {
-    use super::{clipped, excerpt, panic};
+    use std::io;
+
+    use super::{clipped, excerpt, panic, plain};
+
+    #[test]
+    fn a_limit_of_this_process_is_named() {
+        let full = io::Error::from_raw_os_error(24);
+        assert_eq!(plain(&full), "Too many open files (`ulimit -n`)");
+        assert_eq!(plain(&io::Error::other(format!("`a`: {full}"))), "`a`: Too many open files (`ulimit -n`)");
+        assert_eq!(plain(&io::Error::from_raw_os_error(2)), "No such file or directory");
+    }
 
     #[test]
     fn a_text_is_cut_between_characters() {

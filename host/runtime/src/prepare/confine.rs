@@ -3,7 +3,6 @@
 //! Everything that writes opens files below folders that are open already. Should that ever fail, this keeps the thread that carries the run
 //! out, and all that it starts, to the same folders. What was opened before stays open.
 
-use callboard_words::{Help, Setting};
 use std::io;
 use std::os::fd::AsFd;
 
@@ -38,10 +37,7 @@ pub fn has_landlock() -> bool {
 pub(crate) fn confine(run: &Prepared, locked: Option<&Folder>) -> Result<bool, RunError> {
     let locked = locked.map(|folder| folder.dir().clone());
     let opened = |found: io::Result<(Dir, _)>| {
-        found.map(|(dir, _)| dir).map_err(|error| {
-            RunError::system("write to the run's folder", run.folder(), &error)
-                .help(Help::from("name another: ").set(Setting::RunFolder))
-        })
+        found.map(|(dir, _)| dir).map_err(|error| RunError::in_run_folder(run.folder(), &error))
     };
     rules(&places(run, locked.map_or_else(|| opened(Dir::nearest(run.folder())), Ok)?))
 }

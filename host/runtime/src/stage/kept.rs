@@ -58,7 +58,7 @@ impl Kept {
         let unwritten = |error: io::Error| {
             let unwritten = RunError::unwritten("write to the run's folder", &error);
             match run.past.attempts {
-                0 => unwritten.help(Help::from("name another: ").set(Setting::RunFolder)),
+                0 if unwritten.help.is_none() => unwritten.help(Help::from("name another: ").set(Setting::RunFolder)),
                 _ => unwritten,
             }
         };

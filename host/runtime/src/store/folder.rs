@@ -97,10 +97,7 @@ pub(crate) struct Folder {
 impl Folder {
     /// Makes the folder, or takes one that is empty, or in which a run was only begun.
     pub(crate) fn create(path: &Path) -> Result<Folder, RunError> {
-        let unwritable = |error: io::Error| {
-            RunError::system("write to the run's folder", path, &error)
-                .help(Help::from("name another: ").set(Setting::RunFolder))
-        };
+        let unwritable = |error: io::Error| RunError::in_run_folder(path, &error);
         let dir = match Dir::open(path) {
             Err(error) if error.kind() == ErrorKind::NotFound && path.symlink_metadata().is_err() => {
                 match Folder::begin(path) {
