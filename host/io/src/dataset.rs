@@ -16,6 +16,7 @@ use crate::formats::{Rows, Taken, implementation};
 use crate::lines::Lines;
 use crate::places::{First, Source, fetch_ahead, in_order};
 use crate::spec::{BatchPolicy, InputSpec, OnBadRow, TextRow};
+use crate::unchanged::Before;
 use crate::{IoError, canonical};
 
 /// Some rows of one file.
@@ -330,7 +331,12 @@ impl Reader {
         let most = most.min((self.policy.bytes / additions.width(spec, file.path()).max(1)).max(1));
         let policy = BatchPolicy { rows: self.policy.rows.min(most), ..self.policy };
         let file = if self.reads_through() { &file.read_through() } else { file };
-        Some(implementation(*format).read(file, read, spec, policy))
+        let before = if file.is_on_disk() { Before::of(file.path()) } else { None };
+        let rows = implementation(*format).read(file, read, spec, policy);
+        Some(rows.map(|rows| match before {
+            Some(before) => before.watch(rows),
+            None => rows,
+        }))
     }
 }
 

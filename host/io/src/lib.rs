@@ -77,6 +77,7 @@ mod spec;
 mod stop;
 mod text;
 mod types;
+mod unchanged;
 mod values;
 mod zstandard;
 

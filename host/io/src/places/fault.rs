@@ -16,6 +16,11 @@ pub(crate) enum Doing {
 }
 
 impl Fault {
+    /// What is read is not what it was when it was found.
+    pub(super) fn changed() -> Fault {
+        Fault::new(ErrorKind::Data, "it changed while it was being read").help("run the pipeline again")
+    }
+
     /// What a store says about the object of an address.
     pub(super) fn of_store(error: &object_store::Error, address: &Address, doing: Doing) -> Fault {
         let mut source: Option<&(dyn Error + 'static)> = Some(error);

@@ -261,6 +261,11 @@ impl Object {
         };
         let found = store.get_opts(key, options).await;
         let found = found.map_err(|error| Fault::of_store(&error, &self.address, Doing::Read))?;
+        let bare = |version: &str| version.trim_matches('"').to_owned();
+        let now = found.meta.e_tag.as_deref().map(bare);
+        if now.is_some() && self.version.as_deref().is_some_and(|version| now != Some(bare(version))) {
+            return Err(Fault::changed());
+        }
         if found.meta.size != self.size {
             let message = format!("it had {} bytes, and has {}", self.size, found.meta.size);
             return Err(Fault::new(ErrorKind::Data, message).help("run the pipeline again"));

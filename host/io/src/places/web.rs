@@ -26,6 +26,8 @@ pub(super) struct Page {
     bearer: Option<String>,
     /// An ETag that stands for the same bytes.
     version: Option<String>,
+    /// The header of every reply that changes when the file does, and its value: many servers do not obey `If-Match`.
+    stamp: Option<(&'static str, String)>,
 }
 
 /// The file of an address.
@@ -44,7 +46,8 @@ pub(super) async fn find_at(url: String, address: Address, bearer: Option<String
     };
     let header = |name: &str| Some(found.headers().get(name)?.to_str().ok()?.trim().to_owned());
     page.version = header("etag").filter(|etag| !etag.starts_with("W/"));
-    let version = header("etag").or_else(|| header("last-modified"));
+    page.stamp = ["etag", "last-modified"].into_iter().find_map(|name| Some((name, header(name)?)));
+    let version = page.stamp.as_ref().map(|(_, value)| value.clone());
     let size = match found.status().as_u16() {
         206 => header("content-range").and_then(|range| range.rsplit_once('/')?.1.parse().ok()),
         _ => {
@@ -68,7 +71,7 @@ impl Page {
     pub(super) fn new(url: String, bearer: Option<String>, address: &Address) -> Result<Page, Fault> {
         let client = Connector(Redirects::Follow).connect(&ClientOptions::new());
         let client = client.map_err(|error| Fault::of_store(&error, address, Doing::Read))?;
-        Ok(Page { client, url, ranges: true, bearer, version: None })
+        Ok(Page { client, url, ranges: true, bearer, version: None, stamp: None })
     }
 
     pub(super) async fn ask(&self, address: &Address, range: Option<Range<u64>>) -> Result<HttpResponse, Fault> {
@@ -94,6 +97,12 @@ impl Page {
     pub(super) async fn body(&self, address: &Address, range: Range<u64>) -> Result<Body, Fault> {
         let whole = !self.ranges;
         let found = self.ask(address, (!whole).then(|| range.clone())).await?;
+        if let Some((name, before)) = &self.stamp
+            && let Some(now) = found.headers().get(*name)
+            && now.as_bytes() != before.as_bytes()
+        {
+            return Err(Fault::changed());
+        }
         let start = format!("bytes {}-", range.start);
         let says = found.headers().get("content-range").and_then(|value| value.to_str().ok());
         match (whole, found.status().as_u16()) {
