@@ -161,6 +161,41 @@ fn brackets_and_braces_that_are_part_of_a_name_get_a_hint_that_works() {
     assert_eq!(help, "it matches folders: name their files: \"data*/*.jsonl\"");
 }
 
+/// Its rows would be of two versions. One that is put in its place is another file, and the open one is read to its end.
+#[test]
+fn a_file_that_is_written_to_while_it_is_read_is_an_error() {
+    let bench = Bench::with("a.jsonl", "{\"n\":1}\n".repeat(3));
+    let policy = BatchPolicy { rows: 1, ..POLICY };
+    let mut reader = bench.open(&["a.jsonl"]).unwrap().read(policy);
+    reader.next().unwrap().unwrap();
+    bench.put("b.jsonl", "{\"n\":2}\n");
+    std::fs::rename(bench.path("b.jsonl"), bench.path("a.jsonl")).unwrap();
+    assert_eq!(reader.filter(Result::is_ok).count(), 2);
+    let mut reader = bench.open(&["a.jsonl"]).unwrap().read(policy);
+    reader.next().unwrap().unwrap();
+    bench.put("a.jsonl", "{\"n\":2}\n{\"n\":3}\n");
+    let error = reader.find_map(Result::err).unwrap();
+    assert_eq!(error.kind(), ErrorKind::Data);
+    assert!(error.to_string().ends_with("it was written to while it was read: it had 8 bytes, and has 16"), "{error}");
+}
+
+/// A shell leaves a file of a pattern's name where it matched nothing; it hides no other file.
+#[test]
+fn a_file_of_a_patterns_own_name_hides_no_other() {
+    let bench = Bench::new();
+    for name in ["d/*.jsonl", "d/x.jsonl", "d/y.jsonl", "e/[ab].jsonl", "e/a.jsonl"] {
+        bench.put(name, "{}");
+    }
+    assert_eq!(names(&bench.open(&["d/*.jsonl"]).unwrap()), ["*.jsonl", "x.jsonl", "y.jsonl"]);
+    let (message, help) = bench.error(&["e/[ab].jsonl"], &[]);
+    assert!(message.contains("this is a file, and also a pattern"), "{message}");
+    assert_eq!(help, "for the file of this name: \"e/[[]ab].jsonl\"");
+    assert_eq!(names(&bench.open(&["e/[[]ab].jsonl"]).unwrap()), ["[ab].jsonl"]);
+    let (message, help) = bench.error(&["f[/a.jsonl"], &[]);
+    assert!(message.contains("is not a pattern"), "{message}");
+    assert_eq!(help, "a `[` that stands for itself is written `[[]`");
+}
+
 /// What the help of an error says is done, and the input is read.
 #[test]
 fn the_help_for_paths_fixes_them() {

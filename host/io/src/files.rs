@@ -72,9 +72,10 @@ fn matches(base: &Path, path: &str, go_on: &dyn Fn() -> Result<(), IoError>) -> 
             usual_end(&literal)
         )));
     }
-    // A file whose name happens to look like a pattern is that file.
+    // A file whose name happens to look like a pattern is that file, unless the pattern matches others.
     if let Ok(file) = literal.metadata() {
         return match file.is_file() {
+            true if is_pattern(path) => literal_or(base, path, literal, go_on),
             true => Ok(vec![literal]),
             // Files are read more than once (their schema, their size); a pipe would be waited for, for ever.
             false => Err(IoError::spec("this is not a regular file: inputs are read more than once").in_file(&literal)),
@@ -86,7 +87,11 @@ fn matches(base: &Path, path: &str, go_on: &dyn Fn() -> Result<(), IoError>) -> 
                 (files, _) if !files.is_empty() => return Ok(files),
                 (_, folder) => (IoError::spec("the pattern matches no file"), folder),
             },
-            Err(wrong) => (IoError::spec(format!("is not a pattern: {wrong}")), false),
+            Err(wrong) => (
+                IoError::spec(format!("is not a pattern: {wrong}"))
+                    .with_help("a `[` that stands for itself is written `[[]`"),
+                false,
+            ),
         }
     } else {
         let missing = match literal.symlink_metadata() {
@@ -103,12 +108,32 @@ fn matches(base: &Path, path: &str, go_on: &dyn Fn() -> Result<(), IoError>) -> 
         false => bracketed(base, path, go_on)?.or_else(|| braces(path)),
     };
     let relative = || (!Path::new(path).is_absolute()).then(|| RELATIVE.to_owned());
-    let help = help.or_else(relative);
+    let help = help.or_else(|| relative().filter(|_| error.help().is_none()));
     let error = error.in_file(&literal);
     Err(match help {
         Some(help) => error.with_help(help),
         None => error,
     })
+}
+
+/// The file of a pattern's own name, or all that the pattern matches.
+fn literal_or(
+    base: &Path,
+    path: &str,
+    literal: PathBuf,
+    go_on: &dyn Fn() -> Result<(), IoError>,
+) -> Result<Vec<PathBuf>, IoError> {
+    let Ok(pattern) = Pattern::new(base, path) else { return Ok(vec![literal]) };
+    let (files, _) = pattern.files(go_on)?;
+    match files.first() {
+        None => Ok(vec![literal]),
+        Some(_) if files.contains(&literal) => Ok(files),
+        Some(other) => {
+            let message = format!("this is a file, and also a pattern, which matches `{}`", other.display());
+            let help = format!("for the file of this name: \"{}\"", path.replace('[', "[[]"));
+            Err(IoError::spec(message).in_file(&literal).with_help(help))
+        }
+    }
 }
 
 const RELATIVE: &str = "paths are relative to the pipeline file's folder";

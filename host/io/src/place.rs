@@ -135,6 +135,11 @@ impl FilePlace {
             Some(Kind::Link) => {
                 let to = folder.read_link(&self.name).map_err(cannot)?;
                 let message = format!("this is a link to `{}`, and a link is never replaced", to.display());
+                if ["/dev", "/proc"].iter().any(|folder| self.path.starts_with(folder)) {
+                    return Err(IoError::spec(message)
+                        .in_file(&self.path)
+                        .with_help("for standard output: path = \"-\""));
+                }
                 let remove = format!("remove the link: rm {}", quoted(&self.path));
                 Err(IoError::spec(message).in_file(&self.path).with_help(match self.path.canonicalize() {
                     Ok(file) if file.is_file() => {

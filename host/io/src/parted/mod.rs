@@ -35,6 +35,7 @@ use crate::output::{Finished, OutputSpec, Parts, Staged, Writer};
 use crate::place::FILE_MODE;
 use crate::sha256::sha256_of;
 use crate::stop::Stop;
+use crate::values::{Text, first_fault};
 use names::{Name, Namer};
 use waiting::Waiting;
 
@@ -258,6 +259,11 @@ impl Parted {
     fn partitions_of(&mut self, rows: &RecordBatch) -> Result<Vec<usize>, IoError> {
         if self.keys.is_empty() {
             return Ok(vec![0; rows.num_rows()]);
+        }
+        let keys = rows.project(&self.keys).map_err(IoError::from_arrow)?;
+        if let Some(fault) = first_fault(&keys, &Text) {
+            let help = "the value is to be part of a path: drop such rows in a step, or name another column";
+            return Err(fault.into_error(self.rows).with_help(help).in_file(&self.spec.path));
         }
         let texts = self.keys.iter().map(|at| cast(rows.column(*at), &DataType::Utf8));
         let texts: Vec<ArrayRef> = texts.collect::<Result<_, _>>().map_err(IoError::from_arrow)?;
