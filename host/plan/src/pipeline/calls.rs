@@ -22,6 +22,9 @@ pub(crate) fn calls(node: &Node, steps: &[Step], findings: &mut Findings) -> Cal
             let hosts: Vec<&str> = granted().map(|grant| grant.host.as_str()).collect();
             let help = match (nearest(key, hosts.iter().copied()), hosts.is_empty()) {
                 (Some(near), _) => format!("did you mean `{near}`?"),
+                (None, true) if key.contains(|c: char| !(c.is_ascii_alphanumeric() || "-.:[]".contains(c))) => {
+                    "a server is its host, or `HOST:PORT`: [calls.\"api.openai.com\"]".to_owned()
+                }
                 (None, true) => format!("grant them to a step: grant.http = [\"POST https://{key}/\"]"),
                 (None, false) => format!("a server is its host, or `HOST:PORT`; granted: {}", quoted(hosts)),
             };

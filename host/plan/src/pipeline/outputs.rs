@@ -99,7 +99,9 @@ fn columns(node: &Node, findings: &mut Findings) -> Option<Vec<OutputColumn>> {
     }
     let mut named = HashSet::new();
     for (name, _) in &columns {
-        if !named.insert(&name.value) {
+        if name.value.is_empty() {
+            findings.add(&name.at, "`columns` has a column without a name");
+        } else if !named.insert(&name.value) {
             findings.add(&name.at, format!("`columns` names `{}` twice", name.value));
         }
     }

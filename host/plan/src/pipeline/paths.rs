@@ -118,8 +118,11 @@ fn refuse(path: &Located<String>, what: &str, remote: &str, stream: &str, findin
             ),
             Some(NotHere::Control) => (
                 format!("`{}` is not a path of {what}: it has a control character", text.escape_debug()),
-                "a path is one line of text; a file of such a name is matched by a pattern, with `?` in its place"
-                    .into(),
+                match what {
+                    "an input" => "a path is one line of text; a file of such a name is matched by a pattern, with `?` in its place",
+                    _ => "a path is one line of text",
+                }
+                .into(),
             ),
             None => return false,
         },

@@ -161,7 +161,11 @@ fn input(name: Located<String>, node: &Node, role: Role, findings: &mut Findings
         _ => "an input has files, and keys that say how they are read".to_owned(),
     };
     fields.end(Some(aside), findings);
-    let types = types.unwrap_or_default().into_iter().map(|(column, ty)| (column.value, ty));
+    let types = types.unwrap_or_default();
+    for (column, _) in types.iter().filter(|(column, _)| column.value.is_empty()) {
+        findings.add(&column.at, "`types` has a column without a name");
+    }
+    let types = types.into_iter().map(|(column, ty)| (column.value, ty));
     let (paths, limits) = (paths.unwrap_or_default(), limits.unwrap_or_default());
     let optional = optional.unwrap_or_default();
     Some(Input { name, paths, format, types: types.collect(), delimiter, reading, access, limits, optional })
