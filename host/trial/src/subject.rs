@@ -37,15 +37,25 @@ pub struct Subject {
 }
 
 impl Subject {
+    /// The bundled step of this name, whatever lies in the current folder.
+    pub fn bundled(name: &str) -> Subject {
+        Subject::of(name.to_owned(), PathBuf::new(), name.to_owned(), None)
+    }
+
     /// Finds a step: a folder with a `step.toml` (the current one where none is named), a component's file, or the name of a bundled step.
     /// A component that lies in its step's folder is given what `step.toml` says.
     ///
     /// # Errors
     ///
     /// A folder without `step.toml`, one that cannot be read, a component that is not there.
-    pub fn find(step: Option<&Path>) -> Result<Subject> {
+    pub fn find(step: Option<&Path>, bundled: &[Bundled]) -> Result<Subject> {
         let path = step.unwrap_or(Path::new("."));
         let text = path.display().to_string();
+        let is_made_here = path.is_dir() && step_file(path)?.is_some();
+        // As in a pipeline, whatever else has that name here.
+        if !is_made_here && bundled.iter().any(|step| step.name == text) {
+            return Ok(Subject::bundled(&text));
+        }
         if path.is_dir() {
             let Some(file) = step_file(path)? else {
                 let help = "name the component, or the folder of a step: callboard step new NAME makes one";

@@ -26,7 +26,7 @@ impl Step {
     ///
     /// It is not there, or no step.
     pub fn load(bench: &Bench, component: &Path, config: Value) -> Result<Step> {
-        let mut subject = Subject::find(Some(component)).map_err(said)?;
+        let mut subject = Subject::find(Some(component), &[]).map_err(said)?;
         subject.configure(&config.to_string()).map_err(said)?;
         let compile = CompileCommand { program: bench.options.program.clone(), arguments: vec!["compile".to_owned()] };
         let settings =

@@ -112,7 +112,7 @@ fn cache(folder: &Path) -> String {
 /// Starts a component in its sandbox.
 fn sandbox() -> Result<String, Failure> {
     let begun = Instant::now();
-    let subject = Subject::find(Some(TRIED.as_ref()))?;
+    let subject = Subject::bundled(TRIED);
     let inspection = inspect(subject, BUNDLED, settings(Progress::plain(Detail::Errors).observer())?)?;
     match inspection.problems.first() {
         None => Ok(format!("works: `{TRIED}` started in {} ms", begun.elapsed().as_millis())),

@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use callboard_io::FilePlace;
-use callboard_runtime::{Change, Run, RunError, StepReuse, Verdict};
+use callboard_runtime::{Change, Run, StepReuse, Verdict};
 
+use super::run::ReportFile;
 use crate::arguments::{PlanArguments, PlanFormat};
 use crate::exit::Failure;
 use crate::pipeline::{Planned, interruptible, planned, settings};
@@ -20,12 +20,7 @@ pub(crate) fn plan(arguments: &PlanArguments) -> Result<ExitCode, Failure> {
     }
     let plan = planned.plan;
     if let Some(file) = &arguments.svg {
-        if let Some(folder) = file.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-            let doing = format!("open the drawing's folder `{}`", folder.display());
-            folder.read_dir().map_err(|error| Failure::system(&doing, &error))?;
-        }
-        let place = FilePlace::find(file).map_err(RunError::from)?;
-        place.write(callboard_plan::svg(&plan).as_bytes()).map_err(RunError::from)?;
+        ReportFile::find(file)?.replacing("<svg ", "a drawing")?.write_text(&callboard_plan::svg(&plan))?;
         return print(&format!("drawn: {}", inline(&file.display().to_string())));
     }
     match arguments.format {

@@ -1,7 +1,7 @@
 //! `callboard run`: a pipeline from its inputs to its outputs, and the report.
 
 use std::fs::File;
-use std::io::Write;
+use std::io::{Read, Write};
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -197,7 +197,8 @@ impl<'a> Watched<'a> {
                 err(&report::table(&done));
                 Ok(ExitCode::SUCCESS)
             }
-            None => print(&report::table(&done)),
+            None => print(&report::table(&done))
+                .map_err(|failure| failure.help("the run has finished, and its outputs are in their places")),
         };
         written.and(shown)
     }
@@ -233,10 +234,26 @@ impl ReportFile {
             return opened.map(ReportFile::Stream).map_err(|error| Failure::system(&doing, &error));
         }
         if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-            let doing = format!("open the report's folder `{}`", folder.display());
+            let doing = format!("open the folder `{}`", folder.display());
             folder.read_dir().map_err(|error| Failure::system(&doing, &error))?;
         }
         Ok(ReportFile::Place(FilePlace::find(path).map_err(RunError::from)?))
+    }
+
+    /// The same, if what stands there begins as this does: a page or a drawing replaces no pipeline, and no data.
+    pub(crate) fn replacing(self, begins: &str, what: &str) -> Result<ReportFile, Failure> {
+        let ReportFile::Place(place) = &self else { return Ok(self) };
+        let doing = || format!("read `{}`", place.path().display());
+        let mut head = Vec::new();
+        if let Some(file) = place.file().map_err(|error| Failure::system(&doing(), &error))? {
+            let read = file.take(begins.len() as u64).read_to_end(&mut head);
+            read.map_err(|error| Failure::system(&doing(), &error))?;
+        }
+        if head.is_empty() || head.eq_ignore_ascii_case(begins.as_bytes()) {
+            return Ok(self);
+        }
+        let message = format!("`{}` is there, and is not {what}: it is not replaced", place.path().display());
+        Err(Failure::other(Class::Pipeline, message).help("name another file, or remove that one"))
     }
 
     /// The file, as one that no step may write.

@@ -136,7 +136,7 @@ fn page(run_dir: &Path, html: &Path, examples: u32) -> Result<ExitCode, Failure>
         let help = "a report is written when a run ends";
         return Err(RunError::new(Class::Pipeline, message).help(help).into());
     };
-    let file = ReportFile::find(html)?;
+    let file = ReportFile::find(html)?.replacing("<!DOCTYPE html>", "a page")?;
     let rejects = run_dir.join("rejects.jsonl");
     let examples = match examples {
         0 => Vec::new(),

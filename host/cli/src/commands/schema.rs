@@ -64,7 +64,7 @@ fn configurations(own: &[String], folder: &Path) -> Result<BTreeMap<String, Valu
 
 fn configuration(component: &Path, cancel: &CancellationToken) -> Result<Option<Value>, Failure> {
     let settings = settings_until(cancel.clone(), Progress::plain(Detail::Errors).observer())?;
-    Ok(inspect(Subject::find(Some(component))?, BUNDLED, settings)?.config_schema.filter(Value::is_object))
+    Ok(inspect(Subject::find(Some(component), BUNDLED)?, BUNDLED, settings)?.config_schema.filter(Value::is_object))
 }
 
 /// A step's schema as a part of another: its references stay within it, and a string with a param may stand for any value.

@@ -71,7 +71,7 @@ fn page(name: &str) -> Result<ExitCode, Failure> {
     };
     let example: Example = serde_json::from_str(page.example)
         .map_err(|error| Failure::other(Class::Bug, format!("the example of `{name}`: {error}")))?;
-    let subject = Subject::find(Some(page.described_by.as_ref()))?;
+    let subject = Subject::bundled(page.described_by);
     let Inspection { config, problems, .. } =
         inspect(subject, BUNDLED, settings(Progress::plain(Detail::Errors).observer())?)?;
     if let Some(problem) = problems.first() {

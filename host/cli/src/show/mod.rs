@@ -127,7 +127,7 @@ pub(crate) fn print_paged(text: &str) -> Result<ExitCode, Failure> {
 fn written(text: &str) -> Result<ExitCode, Failure> {
     let mut out = io::stdout().lock();
     match writeln!(out, "{text}").and_then(|()| out.flush()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Failure::system("write the result", &error)),
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Failure::system("print the result", &error)),
         _ => Ok(ExitCode::SUCCESS),
     }
 }

@@ -18,7 +18,7 @@ use callboard_bundled::BUNDLED;
 const LONGEST_NAME: usize = 200;
 
 pub(crate) fn inspect(arguments: &InspectArguments) -> Result<ExitCode, Failure> {
-    let mut subject = Subject::find(arguments.step.as_deref())?;
+    let mut subject = Subject::find(arguments.step.as_deref(), BUNDLED)?;
     if let Some(bytes) = arguments.max_component {
         subject.allow_component(bytes);
     }

@@ -15,6 +15,7 @@ use crate::show::flags::flag;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use callboard_bundled::BUNDLED;
 use callboard_runtime::{CancellationToken, Class, Observer, Settings};
 use callboard_trial::{Finding, Outcome, Subject};
 
@@ -47,7 +48,7 @@ pub(crate) fn settings_until(cancel: CancellationToken, observer: Observer) -> R
 
 /// Finds a step, and gives it another configuration where one is given.
 fn subject(tried: &TriedArguments) -> Result<Subject, Failure> {
-    let mut subject = Subject::find(tried.step.as_deref())?;
+    let mut subject = Subject::find(tried.step.as_deref(), BUNDLED)?;
     if let Some(bytes) = tried.max_component {
         subject.allow_component(bytes);
     }
