@@ -15,6 +15,7 @@ use callboard_words::{Help, Setting};
 
 use super::manifest::{LONGEST, Manifest, Part, is_manifest};
 use super::staged_name;
+use super::turn::Turn;
 use crate::beneath::Dir;
 use crate::destination::{Destination, OutputPlace};
 use crate::error::IoError;
@@ -54,6 +55,8 @@ pub struct Placed {
     pub place: OutputPlace,
     /// Files that the manifest before it named, and that were not removed: somebody has altered them.
     pub left: Vec<PathBuf>,
+    /// Until the manifest is there, too.
+    turn: Turn,
 }
 
 impl Manifest {
@@ -87,8 +90,17 @@ impl Commit<'_> {
         if let Destination::Hub(hub) = &self.place.0 {
             return self.commit_to_hub(hub, manifest, place);
         }
+        let turn = match self.place.on_disk() {
+            Some(place) => {
+                let folder = place
+                    .made()
+                    .map_err(|error| IoError::system("cannot make its folder", &error).in_file(place.path()))?;
+                Turn::wait(folder.path(), self.stop)?
+            }
+            None => Turn::NONE,
+        };
         if adds && place.standing(self.stop)? {
-            return Ok(Placed { manifest, again: true, place, left: Vec::new() });
+            return Ok(Placed { manifest, again: true, place, left: Vec::new(), turn: Turn::NONE });
         }
         let left: Vec<(usize, &Part)> =
             manifest.files.iter().enumerate().filter(|(nth, _)| self.is_staged(*nth)).collect();
@@ -105,18 +117,18 @@ impl Commit<'_> {
             Destination::Store(store) => self.send_files(store, &left, replace)?,
             Destination::Hub(_) | Destination::Stream => {}
         }
-        Ok(Placed { manifest, again: false, place, left: altered })
+        Ok(Placed { manifest, again: false, place, left: altered, turn })
     }
 
     /// Puts the manifest in its place, last.
     ///
     /// # Errors
     /// As [`Commit::files`].
-    pub fn manifest(&self, finished: Finished, placed: &Placed) -> Result<Committed, IoError> {
-        let Placed { manifest, again, place, left: _ } = placed;
+    pub fn manifest(&self, finished: Finished, placed: Placed) -> Result<Committed, IoError> {
+        let Placed { manifest, again, place, left: _, turn } = placed;
         let path = place.path();
-        let (rows, bytes) = if *again { (0, 0) } else { (manifest.rows, manifest.bytes) };
-        let files = if *again { 0 } else { manifest.files.len() as u64 };
+        let (rows, bytes) = if again { (0, 0) } else { (manifest.rows, manifest.bytes) };
+        let files = if again { 0 } else { manifest.files.len() as u64 };
         let committed = |path: PathBuf| Committed { rows, bytes, path, files: Some(files) };
         match (&place.0, again) {
             (Destination::Disk(_) | Destination::Store(_) | Destination::Stream, true) => {
@@ -131,8 +143,9 @@ impl Commit<'_> {
                 store.put(text.into(), false, self.stop).map_err(|error| store.failed(&error))?;
                 self.end_upload(&finished.staged)?;
             }
-            _ => drop(finished.commit(place, self.replace && manifest.added.is_none())?),
+            _ => drop(finished.commit(&place, self.replace && manifest.added.is_none())?),
         }
+        drop(turn);
         Ok(committed(path))
     }
 
@@ -150,7 +163,7 @@ impl Commit<'_> {
         if is_there().map_err(|error| failed(&error))? {
             // The same was added before; or this was committed, and nobody heard of it.
             let again = manifest.added.is_some();
-            return Ok(Placed { manifest, again, place, left: Vec::new() });
+            return Ok(Placed { manifest, again, place, left: Vec::new(), turn: Turn::NONE });
         }
         let adds = manifest.added.is_some();
         let manifests = if adds { Vec::new() } else { self.place.manifests(self.stop)? };
@@ -178,7 +191,7 @@ impl Commit<'_> {
             Err(_) if is_there().unwrap_or(false) => {}
             Err(error) => return Err(failed(&error)),
         }
-        Ok(Placed { manifest, again: false, place, left: Vec::new() })
+        Ok(Placed { manifest, again: false, place, left: Vec::new(), turn: Turn::NONE })
     }
 
     /// Ends what was begun to be sent as the manifest of a whole output.

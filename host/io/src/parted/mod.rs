@@ -10,6 +10,7 @@ mod commit;
 mod listed;
 mod manifest;
 mod names;
+mod turn;
 mod waiting;
 
 use std::collections::{BTreeMap, HashMap, HashSet};

@@ -333,7 +333,7 @@ impl Live<'_> {
                 let file = file.display();
                 format!("output `{name}`: `{file}` was left there: it is not the file that the manifest before named")
             }));
-            commit.manifest(output, &placed)
+            commit.manifest(output, placed)
         });
         if put.is_err() && !self.can_be_resumed() {
             // What the error says is what matters.
