@@ -72,6 +72,7 @@ mod patterns;
 mod place;
 mod places;
 mod plain;
+mod sample;
 mod sha256;
 mod spec;
 mod stop;
@@ -100,7 +101,8 @@ pub use output::{
 pub use parted::{Commit, Manifest, Part, Parted, Placed, schema_of_parts};
 pub use patterns::can_match_below;
 pub use place::FilePlace;
-pub use places::{Access, Answer, Keep, Upload, ask_service, waited_for};
+pub use places::{Access, Answer, Keep, Upload, ask_service, waited_for, web_client, web_fault};
+pub use sample::Sample;
 pub use spec::{Added, BatchPolicy, InputSpec, OnBadRow, TextRow};
 pub use stop::Stop;
 pub use types::{is_json, json_field};

@@ -6,10 +6,11 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
+use callboard_plan::Stage;
 use callboard_sandbox::Gauge;
 
 use crate::events::{Event, Observer};
-use crate::store::records::Moment;
+use crate::store::records::{Moment, StageCost, StepCounts};
 
 /// Moments of all stages together; of a plan with very many stages, each still has [`LEAST`].
 const MOST: usize = 600;
@@ -21,9 +22,19 @@ pub(crate) struct Unfinished {
     /// From 1.
     pub(crate) stage: usize,
     pub(crate) took: Duration,
-    /// Rows that each step was given and put out.
-    pub(crate) steps: BTreeMap<Arc<str>, (u64, u64)>,
+    pub(crate) steps: BTreeMap<Arc<str>, Moved>,
     pub(crate) curve: Vec<Moment>,
+}
+
+/// What a step of such a stage did until now.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Moved {
+    pub(crate) rows_in: u64,
+    pub(crate) rows_out: u64,
+    /// Counted while a transform runs; those of a global step are known at its end.
+    pub(crate) dropped: u64,
+    pub(crate) rejected: u64,
+    pub(crate) batches: u64,
 }
 
 /// What is seen of a run.
@@ -44,6 +55,10 @@ struct Held {
 #[derive(Debug, Default)]
 struct State {
     stage: Option<Current>,
+    /// The stages that ended, and what each cost.
+    ended: Vec<(Stage, StageCost)>,
+    /// Rows read of each input in this process.
+    read: BTreeMap<String, u64>,
 }
 
 /// The stage that is being carried out.
@@ -52,7 +67,7 @@ struct Current {
     index: usize,
     began: Instant,
     curve: Curve,
-    steps: BTreeMap<Arc<str>, (u64, u64)>,
+    steps: BTreeMap<Arc<str>, Moved>,
     resident: u64,
 }
 
@@ -108,10 +123,45 @@ impl Seen {
                 && let Some(current) = &mut seen.lock().stage
             {
                 let moved = current.steps.entry(step.clone()).or_default();
-                *moved = (moved.0 + rows_in, moved.1 + rows_out);
+                moved.rows_in += rows_in;
+                moved.rows_out += rows_out;
             }
             observer.tell(event);
         })
+    }
+
+    /// Counts a batch that a transform is done with, beside its rows in and out.
+    pub(crate) fn count(&self, step: &Arc<str>, counts: &StepCounts) {
+        if let Some(current) = &mut self.lock().stage {
+            let moved = current.steps.entry(step.clone()).or_default();
+            moved.dropped += counts.tally.dropped();
+            moved.rejected += counts.tally.rejected();
+            moved.batches += counts.batches;
+        }
+    }
+
+    /// Counts rows that were read of an input.
+    pub(crate) fn read(&self, input: &str, rows: u64) {
+        let mut state = self.lock();
+        match state.read.get_mut(input) {
+            Some(read) => *read += rows,
+            None => drop(state.read.insert(input.to_owned(), rows)),
+        }
+    }
+
+    /// How many rows of an input were read in this process.
+    pub(crate) fn rows_read(&self, input: &str) -> u64 {
+        self.lock().read.get(input).copied().unwrap_or(0)
+    }
+
+    /// A stage has ended, in this process or before it.
+    pub(crate) fn ended(&self, stage: &Stage, cost: &StageCost) {
+        self.lock().ended.push((stage.clone(), cost.clone()));
+    }
+
+    /// The stages that ended, and the most linear memory at one moment, bytes.
+    pub(crate) fn until_now(&self) -> (Vec<(Stage, StageCost)>, u64) {
+        (self.lock().ended.clone(), self.memory.get().map_or(0, |held| held.linear.peak()))
     }
 
     /// What is sampled from now on.
@@ -133,7 +183,7 @@ impl Seen {
         let (linear, all) = (linear.now(), all.now());
         if let Some(current) = &mut self.lock().stage {
             current.resident = resident.unwrap_or(current.resident);
-            let rows = current.steps.values().map(|moved| moved.0.max(moved.1)).sum();
+            let rows = current.steps.values().map(|moved| moved.rows_in.max(moved.rows_out)).sum();
             current.curve.push(Moment {
                 at_ms: current.began.elapsed().as_millis() as u64,
                 linear,

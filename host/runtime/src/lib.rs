@@ -6,7 +6,7 @@
 //! 2. [`Run::prepare`] checks the plan against the world: files, outputs' places, components compiled (in a child process,
 //!    by a [`CompileCommand`], into a cache), schemas followed through every step. Nothing is overwritten yet.
 //! 3. [`Run::execute`] carries it out, a stage at a time: what a stage needs is loaded when it begins and gone when it ends.
-//!    Progress is reported as [`Event`]s to an [`Observer`].
+//!    Progress is reported as [`Event`]s to an [`Observer`]; through a [`Window`] other threads see the report so far.
 //! 4. What is done is written down in the run's folder: [`Run::resume`] goes on where a run stopped, and later runs take over
 //!    what was done on the same rows in the same way ([`Run::reuse`] says what). [`RunSummary`] describes the runs that are there.
 //! 5. The [`Report`] says what happened, in figures; when it is [`Status::Finished`] every output is in its place, and
@@ -77,7 +77,7 @@ pub use prepare::components::{Bundled, BundledPipeline, ComponentUnread, Compone
 pub use prepare::confine::has_landlock;
 pub use prepare::needs::measured_needs;
 pub use probe::{CallError, CallTimes, Declaration, Described, Failed, Life, Opened, Page, Probe, PutOut, RemovedRow};
-pub use run::{Allowed, Run, StepReuse, Verdict, end_uploads};
+pub use run::{Allowed, Run, StepReuse, Verdict, Window, end_uploads};
 pub use see::{
     Changed, Followed, Gone, Looking, RowsWanted, Shown, StatsWanted, Traced, TracedFate, TracedStep, TriedStep,
     diff_runs, peek_files, peek_run, stats_files, stats_run, trace_run,

@@ -29,6 +29,8 @@ pub struct Settings {
     pub overwrite: bool,
     /// At most this many rows of each input, and of each source.
     pub limit: Option<u64>,
+    /// Where a run is tried (`Run::try_out`), with a `limit`: rows spread over all files of an input, chosen by this seed, instead of the first.
+    pub spread: Option<u64>,
     /// Whether the run can be resumed, and its work taken over by later runs: whether it is written down.
     pub resumable: bool,
     /// Folders of earlier runs, the latest first: work that they did on the same rows in the same way is not done again.
@@ -77,6 +79,7 @@ impl Settings {
             compile,
             overwrite: false,
             limit: None,
+            spread: None,
             resumable: true,
             earlier: Vec::new(),
             calls: None,
@@ -111,6 +114,11 @@ impl Settings {
     /// These settings with another `limit`.
     pub fn limit(self, limit: Option<u64>) -> Self {
         Self { limit, ..self }
+    }
+
+    /// These settings with another `spread`.
+    pub fn spread(self, spread: Option<u64>) -> Self {
+        Self { spread, ..self }
     }
 
     /// These settings with another `resumable`.

@@ -99,6 +99,12 @@ pub(crate) struct TryArguments {
     /// Read the first ROWS rows of each input
     #[arg(long, value_name = "ROWS", default_value = "200", value_parser = rows)]
     pub(crate) rows: u64,
+    /// Read rows of all files of an input instead: of each the same number, chosen among those at its beginning
+    #[arg(long)]
+    pub(crate) spread: bool,
+    /// Choose other rows
+    #[arg(long, value_name = "NUMBER", requires = "spread", default_value_t = 0)]
+    pub(crate) seed: u64,
     /// Show this step alone
     #[arg(long, value_name = "NAME")]
     pub(crate) step: Option<String>,

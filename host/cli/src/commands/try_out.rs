@@ -70,6 +70,7 @@ fn tried(arguments: &TryArguments, cancel: &CancellationToken, removed: &mut Rem
         .pipeline(file)
         .overwrite(true)
         .limit(Some(arguments.rows))
+        .spread(arguments.spread.then_some(arguments.seed))
         .confined(!arguments.no_landlock)
         .observer(progress.observer());
     removed.0 = Some(folder);

@@ -50,7 +50,7 @@ use file::{Reads, RemoteFile};
 pub(crate) use net::Pending;
 pub(crate) use object::First;
 use object::Object;
-pub use service::{Answer, ask_service};
+pub use service::{Answer, ask_service, web_client, web_fault};
 pub(crate) use upload::Follower;
 pub use upload::{Keep, Upload};
 pub use waiting::waited_for;

@@ -30,6 +30,19 @@ pub fn ask_service(url: &str, token: Option<&str>, body: Option<&Value>, stop: &
     answer.map_err(|error| IoError::system(&format!("no answer from `{url}`"), &error))
 }
 
+/// A client of HTTP for requests of other kinds, with the same TLS and pauses: it follows no redirection.
+///
+/// # Errors
+/// It could not be made, in words.
+pub fn web_client() -> Result<reqwest::Client, String> {
+    plain().map_err(|fault| std::io::Error::from(fault).to_string())
+}
+
+/// What went wrong with a request of such a client, in words, without its address.
+pub fn web_fault(error: reqwest::Error) -> String {
+    words_of(&error.without_url())
+}
+
 fn asked(url: &str, token: Option<&str>, body: Option<&Value>, stop: &Stop) -> std::io::Result<Answer> {
     let client = plain()?;
     let mut request = match body {

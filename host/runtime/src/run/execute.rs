@@ -13,6 +13,7 @@ use super::Run;
 use super::batches;
 use super::calling::Calling;
 use super::watch::Watch;
+use super::window::Running;
 use crate::error::RunError;
 use crate::events::Event;
 use crate::prepare::Prepared;
@@ -54,23 +55,25 @@ impl Run {
     }
 
     fn reported(self, tap: Option<Arc<dyn Tap>>) -> Report {
-        let Run { prepared, locked, page } = self;
+        let Run { prepared, locked, page, window } = self;
         let seen = prepared.seen.clone();
-        let clock = Clock::begin(&seen);
+        let running = Arc::new(Running { clock: Clock::begin(&seen), prepared });
+        window.opens_on(&running);
+        let Running { prepared, clock } = &*running;
         let stop = CancellationToken::new();
         let quota = Arc::new(Quota::new(prepared.settings.max_spill));
         let watch = Watch::begin(prepared.settings.cancel.clone(), stop.clone());
-        let opened = watch.and_then(|watch| Ok((watch, Kept::open(&prepared, locked, &quota)?)));
+        let opened = watch.and_then(|watch| Ok((watch, Kept::open(prepared, locked, &quota)?)));
         let (watch, kept) = match opened {
             Ok(opened) => opened,
             // Nothing was begun; what an earlier process did is as it was.
             Err(error) => {
                 let resumable = prepared.past.attempts > 0;
-                return Report { resumable, ..Report::of(&prepared, &[], Err(error), &Measured::of(&clock)) };
+                return Report { resumable, ..Report::of(prepared, &[], Err(error), &Measured::of(clock)) };
             }
         };
-        let opened = open_replies(&prepared);
-        let live = Live::new(&prepared, stop, quota, kept);
+        let opened = open_replies(prepared);
+        let live = Live::new(prepared, stop, quota, kept);
         let live = match tap {
             Some(tap) => live.tapped_by(tap, None),
             None => live,
@@ -92,14 +95,14 @@ impl Run {
         if let Err(error) = live.keep_needs(&costs) {
             notes.push(format!("what the steps needed could not be kept: {error}"));
         }
-        let mut measured = Measured::of(&clock);
+        let mut measured = Measured::of(clock);
         measured.first_call = live.first_call.get().copied();
         measured.peak_linear_memory = live.memory.run.peak();
         if outcome.is_err() && !live.can_be_resumed() {
             notes.extend(live.abort_uploads());
         }
         let unfinished = seen.unfinished().map(UnfinishedReport::of);
-        let mut report = Report { profile, unfinished, ..Report::of(&prepared, &costs, outcome, &measured) };
+        let mut report = Report { profile, unfinished, ..Report::of(prepared, &costs, outcome, &measured) };
         let kept = live.into_kept();
         report.notes.extend(notes);
         report.notes.extend(kept.take_damage());
@@ -194,13 +197,16 @@ impl Live<'_> {
         let mut eager_load = Some(eager_load.elapsed());
         for stage in self.prepared.plan.stages() {
             if let Some(ended) = self.prepared.past.stages.get(&stage.index) {
+                self.prepared.seen.ended(stage, &ended.cost);
                 costs.push((stage.clone(), ended.cost.clone()));
                 continue;
             }
             self.go_on().map_err(|error| error.in_stage(stage.index))?;
             let began = Instant::now();
             let cost = self.stage(stage, &mut boundary, held.get_mut(&stage.index), eager_load.take());
-            costs.push((stage.clone(), cost.map_err(|error| error.in_stage(stage.index))?));
+            let cost = cost.map_err(|error| error.in_stage(stage.index))?;
+            self.prepared.seen.ended(stage, &cost);
+            costs.push((stage.clone(), cost));
             self.reject_limits.check_run(&self.prepared.plan, costs).map_err(|error| error.in_stage(stage.index))?;
             self.tell(Event::Ended { stage: stage.index, took: began.elapsed(), linear_memory: self.memory.run.now() });
             if self.until == Some(stage.index) {

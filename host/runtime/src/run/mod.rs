@@ -8,6 +8,7 @@ mod resume;
 mod uploads;
 mod watch;
 mod why;
+mod window;
 
 use callboard_plan::Plan;
 
@@ -25,6 +26,7 @@ pub(crate) use resume::doubted;
 pub(crate) use resume::proven;
 pub use uploads::end_uploads;
 pub use why::{StepReuse, Verdict};
+pub use window::Window;
 
 /// A plan that has been checked against its files and components, ready to run.
 pub struct Run {
@@ -33,6 +35,7 @@ pub struct Run {
     locked: Option<Folder>,
     /// What makes the page beside the report.
     page: Option<fn(&Report, &Plan) -> String>,
+    window: Window,
 }
 
 impl Run {
@@ -44,13 +47,19 @@ impl Run {
     /// is not there.
     pub fn prepare(plan: Plan, components: Components, settings: Settings) -> Result<Run, RunError> {
         let prepared = Prepared::new(plan, components, settings, Before::default(), None)?;
-        Ok(Run { prepared, locked: None, page: None })
+        Ok(Run { prepared, locked: None, page: None, window: Window::default() })
     }
 
     /// The same with what makes the page that is kept beside the report, as `report.html`: of a report and its plan.
     #[must_use]
     pub fn with_page(self, page: fn(&Report, &Plan) -> String) -> Run {
         Run { page: Some(page), ..self }
+    }
+
+    /// The same with a window, through which other threads look at the run while it is carried out.
+    #[must_use]
+    pub fn with_window(self, window: Window) -> Run {
+        Run { window, ..self }
     }
 
     /// The columns of what each input and step puts out, and of each output, as phrases, in the order of the plan.

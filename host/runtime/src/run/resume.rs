@@ -118,7 +118,7 @@ impl Run {
         let Recorded { inputs, digest_seed, .. } = recorded;
         let before = Before { past, inputs: Some(inputs), digest_seed, begun: Some(begun), declared: None };
         let prepared = Prepared::new(plan, components, settings, before, Some(&locked))?;
-        Ok(Run { prepared, locked: Some(locked), page: None })
+        Ok(Run { prepared, locked: Some(locked), page: None, window: super::Window::default() })
     }
 }
 

@@ -32,7 +32,7 @@ pub(super) fn read(run: &Live<'_>, name: &str, mut outlet: Outlet) -> Result<End
         ticket: None,
     };
     if limit > 0 {
-        let (mut chunks, mut together) = (run.reader(name), Together::new(run.prepared.plan.batch()));
+        let (mut chunks, mut together) = (run.rows_of(name, limit), Together::new(run.prepared.plan.batch()));
         let mut last = None;
         loop {
             reads.admit();
@@ -52,6 +52,7 @@ pub(super) fn read(run: &Live<'_>, name: &str, mut outlet: Outlet) -> Result<End
             let file = UInt32Array::from_value(input.first_file + chunk.file, count);
             let batch = Batch::new(chunk.rows.slice(0, count), file, chunk.origin.slice(0, count));
             rows += count as u64;
+            run.prepared.seen.read(name, count as u64);
             let is_new = last.replace(chunk.file) != Some(chunk.file);
             for batch in together.add(batch, called, is_new).map_err(|error| bug(&error))? {
                 reads.hand_on(batch, input, name, &mut outlet)?;

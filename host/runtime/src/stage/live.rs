@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 use std::time::Instant;
 
 use callboard_io::beneath::Dir;
-use callboard_io::{BatchPolicy, Finished, Keep, OutputPlace, Staged, Stop, Upload};
+use callboard_io::{BatchPolicy, Chunk, Finished, IoError, Keep, OutputPlace, Staged, Stop, Upload};
 use callboard_plan::{Edge, Feed, PlannedStep, Reader, Stage, Transport};
 use callboard_sandbox::InstanceConfig;
 use tokio_util::sync::CancellationToken;
@@ -278,8 +278,17 @@ impl<'a> Live<'a> {
         }
     }
 
+    /// The rows of an input; where a run is tried, at most this many of all files, if it says so.
+    pub(crate) fn rows_of(&self, input: &str, limit: u64) -> Box<dyn Iterator<Item = Result<Chunk, IoError>>> {
+        let spread = self.prepared.settings.spread.filter(|_| self.prepared.tries);
+        match (spread, &self.prepared.input(input).dataset) {
+            (Some(seed), Some(dataset)) => Box::new(dataset.sample(limit, seed, self.policy())),
+            _ => Box::new(self.reader(input)),
+        }
+    }
+
     /// What reads an input of which rows are wanted.
-    pub(crate) fn reader(&self, input: &str) -> callboard_io::Reader {
+    fn reader(&self, input: &str) -> callboard_io::Reader {
         let begun = self.readers.lock().expect("no holder panics").remove(input);
         let dataset =
             || self.prepared.input(input).dataset.as_ref().expect("an input that is still to be read was opened");

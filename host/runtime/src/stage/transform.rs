@@ -237,6 +237,7 @@ impl End<'_> {
         self.doors.batch_done(more)?;
         let (run, step) = (self.run, self.run.prepared.step(&self.step));
         run.reject_limits.check_step(&run.prepared.plan, step, done.counts.tally.rejected(), &self.counts, false)?;
+        run.prepared.seen.count(&self.step, &done.counts);
         self.run.tell(Event::Rows { step: self.step.clone(), rows_in, rows_out });
         self.tap.as_ref().map_or(Ok(()), |tap| tap.put_out(&done.batch))?;
         self.outlet.as_mut().map_or(Ok(()), |outlet| outlet.send(&done.batch))

@@ -11,7 +11,7 @@ use callboard_sandbox::{BatchCalls, Calls, Profile, ServerCalls, StepCalls};
 use serde::{Deserialize, Serialize};
 
 use super::accounts::{accounted, ms};
-use crate::curves::{Seen, Unfinished};
+use crate::curves::{Moved, Seen, Unfinished};
 use crate::error::{Class, RunError};
 use crate::prepare::Prepared;
 use crate::residence::Residence;
@@ -191,13 +191,24 @@ pub struct MovedReport {
     pub rows_in: u64,
     /// Rows that it put out.
     pub rows_out: u64,
+    /// Rows that it left out; those of a global step are known when its stage has ended.
+    #[serde(default)]
+    pub rows_dropped: u64,
+    /// Rows that it could not handle; as above.
+    #[serde(default)]
+    pub rows_rejected: u64,
+    /// Batches of a transform.
+    #[serde(default)]
+    pub batches: u64,
 }
 
 impl UnfinishedReport {
     pub(crate) fn of(unfinished: Unfinished) -> UnfinishedReport {
         let Unfinished { stage, took, steps, curve } = unfinished;
-        let moved =
-            |(step, (rows_in, rows_out)): (Arc<str>, (u64, u64))| (step.to_string(), MovedReport { rows_in, rows_out });
+        let moved = |(step, moved): (Arc<str>, Moved)| {
+            let Moved { rows_in, rows_out, dropped: rows_dropped, rejected: rows_rejected, batches } = moved;
+            (step.to_string(), MovedReport { rows_in, rows_out, rows_dropped, rows_rejected, batches })
+        };
         UnfinishedReport { stage, took_ms: ms(took), steps: steps.into_iter().map(moved).collect(), curve }
     }
 }
