@@ -60,9 +60,12 @@ impl<'a> Counted<'a> {
             (Some(step), None) => Some(step.rows_out),
             (Some(step), Some(Door::Dropped)) => Some(step.rows_dropped),
             (Some(step), Some(Door::Rejected)) => Some(step.rows_rejected),
-            (None, Some(_)) => None,
-            (None, None) => {
-                let moved = shown.unfinished.and_then(|stage| stage.steps.get(from)).map(|moved| moved.rows_out);
+            (None, door) => {
+                let moved = shown.unfinished.and_then(|stage| stage.steps.get(from)).map(|moved| match door {
+                    None => moved.rows_out,
+                    Some(Door::Dropped) => moved.rows_dropped,
+                    Some(Door::Rejected) => moved.rows_rejected,
+                });
                 moved.or_else(|| shown.report.inputs.get(from).map(|input| input.rows).filter(|rows| *rows > 0))
             }
         }

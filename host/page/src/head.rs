@@ -14,6 +14,7 @@ use crate::{Shown, rows};
 /// How it ended, in a word.
 pub(crate) fn status(shown: &Shown<'_>) -> &'static str {
     match shown.report.status {
+        _ if shown.running => "running",
         Status::Finished => "finished",
         Status::Failed => "failed",
         Status::Interrupted => "interrupted",
@@ -37,6 +38,9 @@ pub(crate) fn header(shown: &Shown<'_>) -> Markup {
         header {
             h1 { (short(&report.name, 100)) " " span.status.(status(shown)) { (status(shown)) } }
             p {
+                @if let (true, Some(stage), Some(plan)) = (shown.running, shown.unfinished, shown.plan) {
+                    "stage " strong { (stage.stage) } " of " (plan.stages().len()) ", "
+                }
                 "after " strong { (time(shown.wall_ms)) } (resumed) ", " (load)
                 @if report.began_at > 0.0 { ", begun " time { (date(report.began_at)) } }
             }

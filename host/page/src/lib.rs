@@ -48,13 +48,52 @@ struct Shown<'a> {
     calls: &'a BTreeMap<String, CallsReport>,
     wall_ms: f64,
     examples: &'a [Example],
+    /// Whether it still goes on.
+    running: bool,
 }
+
+/// A page of a run that goes on is shown again after this many seconds.
+pub const REFRESH: u32 = 2;
 
 /// The page of a run that ended; without a plan, it has no graph.
 pub fn page(report: &Report, plan: Option<&Plan>, examples: &[Example]) -> String {
+    shown(report, plan, examples, false)
+}
+
+/// The page of a run that goes on, which a browser shows again every [`REFRESH`] seconds.
+pub fn live_page(report: &Report, plan: &Plan) -> String {
+    shown(report, Some(plan), &[], true)
+}
+
+/// The same before there is anything to show.
+pub fn waiting_page() -> String {
+    let page = html! {
+        (DOCTYPE)
+        html lang="en" {
+            head { (first_lines(true)) title { "Callboard" } style { (PreEscaped(STYLE)) } }
+            body { main #main { h1 { "Callboard" } p { "The run has not begun: its inputs and components are being checked." } } }
+        }
+    };
+    page.into_string()
+}
+
+fn shown(report: &Report, plan: Option<&Plan>, examples: &[Example], running: bool) -> String {
     let unfinished = report.unfinished.as_ref();
     let (calls, wall_ms) = (&report.calls, report.wall_ms);
-    Shown { report, plan, unfinished, calls, wall_ms, examples }.page().into_string()
+    Shown { report, plan, unfinished, calls, wall_ms, examples, running }.page().into_string()
+}
+
+/// What stands first in every head.
+fn first_lines(refreshes: bool) -> Markup {
+    html! {
+        meta charset="utf-8";
+        meta name="viewport" content="width=device-width, initial-scale=1";
+        meta name="color-scheme" content="light dark";
+        // Whatever got past the escaping could load and run nothing.
+        meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'";
+        meta name="referrer" content="no-referrer";
+        @if refreshes { meta http-equiv="refresh" content=(REFRESH); }
+    }
 }
 
 impl Shown<'_> {
@@ -80,12 +119,7 @@ impl Shown<'_> {
             (DOCTYPE)
             html lang="en" {
                 head {
-                    meta charset="utf-8";
-                    meta name="viewport" content="width=device-width, initial-scale=1";
-                    meta name="color-scheme" content="light dark";
-                    // Whatever got past the escaping could load and run nothing.
-                    meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'";
-                    meta name="referrer" content="no-referrer";
+                    (first_lines(self.running))
                     title { (short(&self.report.name, 80)) " – " (head::status(self)) }
                     style { (PreEscaped(STYLE)) }
                 }

@@ -28,7 +28,10 @@ pub(crate) fn section(shown: &Shown<'_>) -> Option<Markup> {
                 caption { "Rows in stage " (stage.stage) ", which has not ended" }
                 thead { tr { th scope="col" { "step" } th scope="col" { "rows in" } th scope="col" { "out" } } }
                 tbody { @for (name, moved) in moving.iter().take(MOST) {
-                    tr { th scope="row" { (short(name, 60)) } td { (count(moved.rows_in)) } td { (count(moved.rows_out)) } }
+                    tr {
+                        th scope="row" { (short(name, 60)) } td { (count(moved.rows_in)) } td { (count(moved.rows_out)) }
+                        td { (count(moved.rows_dropped)) } td { (count(moved.rows_rejected)) }
+                    }
                 } }
             }
         }
