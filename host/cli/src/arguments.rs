@@ -17,7 +17,7 @@ pub(crate) use looking::{
 pub(crate) use planning::{
     CheckArguments, CompareArguments, LoadArgument, PipelineArguments, PlanArguments, PlanFormat,
 };
-pub(crate) use running::{ProgressFormat, ResumeArguments, RunArguments, RunsCommand, ShownArguments};
+pub(crate) use running::{ProgressFormat, ResumeArguments, RunArguments, RunsCommand, ServeArguments, ShownArguments};
 pub(crate) use step::{
     BuildArguments, ConformArguments, GrantArguments, InspectArguments, NewArguments, StepCommand, StepRunArguments,
     TestArguments, TriedArguments,

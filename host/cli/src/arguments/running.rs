@@ -1,12 +1,13 @@
 //! The arguments of the verbs that run pipelines and show runs.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use callboard_plan::MaxRejects;
 use clap::{Args, Subcommand, ValueEnum};
 
 use super::planning::{LoadArgument, PipelineArguments};
-use super::values::{max_rejects, rows, size, trust};
+use super::values::{address, max_rejects, rows, size, trust};
 
 #[derive(Args, Debug)]
 pub(crate) struct RunArguments {
@@ -45,6 +46,8 @@ pub(crate) struct RunArguments {
     /// The file to write the profile to [default: profile-STEP.json in the run's folder]
     #[arg(long, value_name = "FILE", requires = "profile")]
     pub(crate) profile_out: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) serve: ServeArguments,
     #[command(flatten)]
     pub(crate) shown: ShownArguments,
     /// Write outputs to this folder instead
@@ -90,6 +93,18 @@ pub(crate) struct ShownArguments {
     pub(crate) no_landlock: bool,
 }
 
+/// Where a run is seen while it goes on, beside its terminal.
+#[derive(Args, Debug)]
+pub(crate) struct ServeArguments {
+    /// Show the page and metrics (`metrics` below it) while the run goes on, at an address of this machine; the URL, which has a secret,
+    /// is printed [default: 127.0.0.1, any free port]
+    #[arg(long, value_name = "ADDR", num_args = 0..=1, require_equals = true, default_missing_value = "127.0.0.1:0", value_parser = address)]
+    pub(crate) serve: Option<SocketAddr>,
+    /// Let `--serve` listen at an address that other machines reach; nothing that it sends is encrypted
+    #[arg(long, requires = "serve")]
+    pub(crate) serve_remote: bool,
+}
+
 #[derive(Args, Debug)]
 pub(crate) struct ResumeArguments {
     /// The run's folder
@@ -119,6 +134,8 @@ pub(crate) struct ResumeArguments {
     /// Resume a run that you did not begin on this machine; without this option, its grants and DIGEST are shown
     #[arg(long, value_name = "DIGEST", value_parser = trust)]
     pub(crate) trust: Option<u128>,
+    #[command(flatten)]
+    pub(crate) serve: ServeArguments,
     #[command(flatten)]
     pub(crate) shown: ShownArguments,
 }

@@ -1,5 +1,7 @@
 //! Values of the command line: sizes, rows, budgets, secrets.
 
+use std::net::{Ipv4Addr, SocketAddr};
+
 use callboard_plan::MaxRejects;
 
 /// The memory that a stage may take.
@@ -54,6 +56,13 @@ pub(super) fn max_rejects(text: &str) -> Result<MaxRejects, String> {
         }
         None => text.parse().map(MaxRejects::Rows).map_err(|_| expected()),
     }
+}
+
+/// An address of this machine: `127.0.0.1:9000`, `[::1]:9000`, `localhost:9000`, or the port alone.
+pub(super) fn address(text: &str) -> Result<SocketAddr, &'static str> {
+    let port = text.strip_prefix("localhost:").unwrap_or(text);
+    let local = port.parse().map(|port: u16| SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
+    local.or_else(|_| text.parse()).map_err(|_| "expected an address and a port, such as 127.0.0.1:9000, or a port")
 }
 
 /// The digest of the grants of a run that was begun elsewhere.

@@ -6,6 +6,7 @@ pub(crate) mod compile;
 pub(crate) mod diff;
 pub(crate) mod doctor;
 pub(crate) mod elsewhere;
+mod onlookers;
 pub(crate) mod peek;
 pub(crate) mod plan;
 pub(crate) mod resume;

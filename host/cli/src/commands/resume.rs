@@ -23,6 +23,7 @@ pub(crate) fn resume(arguments: &ResumeArguments) -> Result<ExitCode, Failure> {
         let message = format!("`{}` is a work place: its tasks are driven, not resumed", arguments.run_dir.display());
         return Err(Failure::other(Class::Pipeline, message).help(resume_command(&arguments.run_dir)));
     }
+    let watched = watched.seen_by(&arguments.serve)?;
     let base = arguments.base.clone().unwrap_or_default();
     let cancel = interruptible()?;
     let settings = settings(base.clone(), arguments.run_dir.clone(), cancel.clone())?
@@ -33,10 +34,10 @@ pub(crate) fn resume(arguments: &ResumeArguments) -> Result<ExitCode, Failure> {
         .also_written(watched.report_place())
         .standard_output(standard_output())
         .confined(watched.is_confined())
-        .observer(watched.progress.observer());
+        .observer(watched.observer());
     let (max_rejects, budget, trusted) = (arguments.max_rejects, arguments.budget, arguments.trust);
     let allowed = Allowed { max_rejects, budget, trusted };
-    let prepared = Run::resume(BUNDLED, settings, allowed)?.with_page(crate::pipeline::page);
+    let prepared = watched.watching(Run::resume(BUNDLED, settings, allowed)?);
     last_words::running_in(&arguments.run_dir);
     let plan = prepared.plan().clone();
     let mut done = prepared.execute();

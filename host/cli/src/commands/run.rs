@@ -12,10 +12,11 @@ use callboard_bundled::BUNDLED;
 use callboard_io::FilePlace;
 use callboard_plan::{Pipeline, Plan};
 use callboard_runtime::{
-    Allowed, AlsoWritten, CancellationToken, Class, Profile, Report, Run, RunError, RunFailed, Settings,
+    Allowed, AlsoWritten, CancellationToken, Class, Observer, Profile, Report, Run, RunError, RunFailed, Settings,
 };
 
-use crate::arguments::{RunArguments, ShownArguments};
+use super::onlookers::Onlookers;
+use crate::arguments::{RunArguments, ServeArguments, ShownArguments};
 use crate::exit::Failure;
 use crate::last_words;
 use crate::pipeline::{Planned, interruptible, planned, settings};
@@ -34,7 +35,7 @@ pub(crate) fn run(arguments: &RunArguments) -> Result<ExitCode, Failure> {
             folder.to_str().ok_or_else(|| Failure::system(doing, &std::io::ErrorKind::InvalidFilename.into()))?;
         plan = plan.with_outputs_in(folder);
     }
-    let watched = Watched::begin(&arguments.shown)?;
+    let watched = Watched::begin(&arguments.shown)?.seen_by(&arguments.serve)?;
     let run_folder = arguments.run_dir.clone().unwrap_or_else(|| new_folder(plan.name()));
     let earlier = match arguments.fresh || arguments.no_resume {
         true => Vec::new(),
@@ -54,11 +55,10 @@ pub(crate) fn run(arguments: &RunArguments) -> Result<ExitCode, Failure> {
         .also_written(watched.report_place())
         .standard_output(standard_output())
         .confined(watched.is_confined())
-        .observer(watched.progress.observer());
+        .observer(watched.observer());
     let folder = settings.run_folder.clone();
-    let prepared = Run::prepare(plan, components, settings)
-        .map_err(|error| Failure::of(error, &pipeline))?
-        .with_page(crate::pipeline::page);
+    let prepared = Run::prepare(plan, components, settings).map_err(|error| Failure::of(error, &pipeline))?;
+    let prepared = watched.watching(prepared);
     if !arguments.no_resume {
         last_words::running_in(&folder);
     }
@@ -102,6 +102,7 @@ pub(crate) struct Watched<'a> {
     report: Option<ReportFile>,
     html: Option<ReportFile>,
     pub(crate) progress: Progress,
+    onlookers: Onlookers,
 }
 
 impl<'a> Watched<'a> {
@@ -114,7 +115,24 @@ impl<'a> Watched<'a> {
             (_, true) => Detail::All,
             _ => Detail::Progress,
         };
-        Ok(Watched { arguments, report, html, progress: Progress::new(detail, arguments.progress) })
+        let progress = Progress::new(detail, arguments.progress);
+        Ok(Watched { arguments, report, html, progress, onlookers: Onlookers::default() })
+    }
+
+    /// The same, seen by others too.
+    pub(crate) fn seen_by(self, others: &ServeArguments) -> Result<Watched<'a>, Failure> {
+        let onlookers = Onlookers::begin(others, &self.progress)?;
+        Ok(Watched { onlookers, ..self })
+    }
+
+    /// The observer of the run's events.
+    pub(crate) fn observer(&self) -> Observer {
+        self.onlookers.over(self.progress.observer())
+    }
+
+    /// A run whose page is kept, and which is seen while it goes on.
+    pub(crate) fn watching(&self, run: Run) -> Run {
+        run.with_page(crate::pipeline::page).with_window(self.onlookers.window())
     }
 
     /// Where the report goes, if it is a file.
@@ -145,16 +163,16 @@ impl<'a> Watched<'a> {
                 .wait(true)
                 .also_written(self.report_place())
                 .standard_output(standard_output())
-                .observer(self.progress.observer());
+                .observer(self.observer());
             let run = Run::resume(BUNDLED, again(settings), Allowed::default())?;
-            done = run.with_page(crate::pipeline::page).execute();
+            done = self.watching(run).execute();
         }
         Ok(done)
     }
 
     /// Shows the result of the run.
     pub(crate) fn end(
-        self,
+        mut self,
         done: Result<Report, Box<RunFailed>>,
         folder: &Path,
         pipeline: Option<&Pipeline>,
@@ -166,6 +184,7 @@ impl<'a> Watched<'a> {
             Err(failed) => (failed.report, Some(failed.error)),
         };
         self.progress.ended(&done);
+        self.onlookers.ended(&done, plan);
         let written = self.report.as_ref().map_or(Ok(()), |report| report.write(serde_json::to_string_pretty(&done)));
         let page = |file: &ReportFile| file.write_text(&callboard_page::page(&done, plan, &[]));
         let written = written.and(self.html.as_ref().map_or(Ok(()), page));

@@ -99,6 +99,19 @@ impl Progress {
         Observer::new(move |event| inner.show(event))
     }
 
+    /// Says where the run is shown. It was asked for, however little else is said.
+    pub(crate) fn serving(&self, url: &str) {
+        match &self.0.json {
+            Some(json) => json.say("serving", serde_json::json!({ "url": url })),
+            None => self.0.line(Detail::Errors, &format!("the run is shown at {url}")),
+        }
+    }
+
+    /// Says what is amiss.
+    pub(crate) fn warn(&self, what: &str) {
+        self.0.show(Event::Note { message: what.to_owned() });
+    }
+
     /// Says how the run ended, for a program.
     pub(crate) fn ended(&self, report: &Report) {
         let Some(json) = &self.0.json else { return };
