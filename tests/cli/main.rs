@@ -20,6 +20,7 @@ mod followed;
 mod forgeries;
 mod json;
 mod kernels;
+mod live;
 mod looks;
 mod mistakes;
 mod mistakes_around;

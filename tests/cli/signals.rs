@@ -31,7 +31,7 @@ fn endless(misdeed: &str) -> Stage {
 }
 
 /// A pipeline that waits in a step of its second stage until [`open`]ed.
-fn waiting(guest: &str, config: &str) -> Stage {
+pub(crate) fn waiting(guest: &str, config: &str) -> Stage {
     let stage = pipeline(&format!(
         "[[steps]]\nuse = \"exact-dedup\"\n[[steps]]\nuse = \"../guests/{guest}.wasm\"\nconfig = {config}\n\
          grant.files = [\"gate\"]\nlimits = {{ time = \"1h\", open = \"1h\" }}\n"
@@ -40,12 +40,12 @@ fn waiting(guest: &str, config: &str) -> Stage {
     stage
 }
 
-fn open(stage: &Stage) {
+pub(crate) fn open(stage: &Stage) {
     fs::write(stage.folder.join("gate/open"), "").unwrap();
 }
 
 /// Starts a command, and waits until it says `line`; gives all that it has said.
-fn start(stage: &Stage, command: &str, line: &str) -> (Child, String) {
+pub(crate) fn start(stage: &Stage, command: &str, line: &str) -> (Child, String) {
     let mut child = stage.command(&format!("exec {command}")).spawn().unwrap();
     let mut heard = String::new();
     // Byte by byte, so that nothing is taken from who reads on.
@@ -58,7 +58,7 @@ fn start(stage: &Stage, command: &str, line: &str) -> (Child, String) {
 }
 
 /// How a command ended that had said `heard`.
-fn end(mut child: Child, heard: String, command: &str) -> Said {
+pub(crate) fn end(mut child: Child, heard: String, command: &str) -> Said {
     let mut stderr = child.stderr.take().unwrap();
     let rest = std::thread::spawn(move || {
         let mut rest = String::new();
@@ -75,6 +75,11 @@ fn interrupt_at(stage: &Stage, command: &str, line: &str, signal: Signal) -> Sai
     std::thread::sleep(Duration::from_millis(50));
     kill_process_group(group(&child), signal).unwrap();
     end(child, heard, command)
+}
+
+/// The same by the first signal that comes to mind.
+pub(crate) fn interrupt(stage: &Stage, command: &str, line: &str) -> Said {
+    interrupt_at(stage, command, line, Signal::INT)
 }
 
 fn group(child: &Child) -> Pid {

@@ -34,6 +34,7 @@ fn texts() -> Vec<(&'static str, String)> {
     ];
     let mut texts: Vec<_> = texts.map(|(name, text)| (name, text.to_owned())).into();
     texts.push(("long", format!("zq{}", "long ".repeat(18_000))));
+    texts.push(("a megabyte", format!("zq{}", "x".repeat(1 << 20))));
     texts.push(("long, of lines", format!("zq{}", "\nFORGED".repeat(12_000))));
     texts
 }
@@ -326,6 +327,30 @@ const RUNS: &[(&str, Place)] = &[
     }),
 ];
 
+/// What is in rows that are looked at, in a run and in files.
+const LOOKS: &[(&str, Place)] = &[
+    ("a value and its column", |stage, text| {
+        looked_at(stage, text);
+        put(stage, "more.jsonl", format!("{{{0}: 1, \"text\": {0}}}\n", json(&text.replacen("zq", "zq2", 1))));
+        Some(
+            "callboard try pipeline.toml; callboard run pipeline.toml -q --run-dir one; \
+             callboard peek one exact-dedup; callboard peek one exact-dedup.dropped --format text; \
+             callboard run pipeline.toml -q --run-dir two --overwrite --set inputs.docs.path=more.jsonl; callboard diff one two"
+                .to_owned(),
+        )
+    }),
+    ("a value that is counted", |stage, text| {
+        looked_at(stage, text);
+        Some("callboard stats docs.jsonl; callboard stats docs.jsonl --by text".to_owned())
+    }),
+];
+
+/// Two rows that are the same, with the text as a value and as the name of a column.
+fn looked_at(stage: &Stage, text: &str) {
+    pipeline(stage, "use = \"exact-dedup\"");
+    put(stage, "docs.jsonl", format!("{{{0}: 1, \"text\": {0}}}\n", json(text)).repeat(2));
+}
+
 /// Whether a terminal obeys it, or shows something else than what stands there: by Unicode's own classes, not the host's table.
 fn acts(c: char) -> bool {
     let code = c as u32;
@@ -391,6 +416,11 @@ fn texts_in_files_are_only_shown() {
 #[test]
 fn texts_of_steps_are_only_shown() {
     tried(STEPS);
+}
+
+#[test]
+fn texts_in_rows_are_only_shown() {
+    tried(LOOKS);
 }
 
 #[test]
