@@ -27,6 +27,7 @@ mod output;
 mod parquet_types;
 mod remote;
 mod round_trip;
+mod sample;
 mod shapes;
 mod shards;
 mod tar;

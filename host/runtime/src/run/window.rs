@@ -29,6 +29,8 @@ impl Window {
     pub fn look(&self) -> Option<(Report, Plan)> {
         let running = self.0.lock().unwrap_or_else(PoisonError::into_inner).upgrade()?;
         let Running { prepared, clock } = &*running;
+        // Memory as it is at this moment.
+        prepared.seen.sample(None);
         let (ended, peak_linear_memory) = prepared.seen.until_now();
         let mut measured = Measured::of(clock);
         measured.peak_linear_memory = peak_linear_memory;
