@@ -25,7 +25,7 @@ fn ipc_stream(batches: &[RecordBatch]) -> Vec<u8> {
     writer.into_inner().unwrap()
 }
 
-fn parquet(batches: &[RecordBatch], rows_of_group: usize) -> Vec<u8> {
+pub(crate) fn parquet(batches: &[RecordBatch], rows_of_group: usize) -> Vec<u8> {
     let properties = WriterProperties::builder().set_max_row_group_row_count(Some(rows_of_group)).build();
     let mut writer = ArrowWriter::try_new(Vec::new(), batches[0].schema(), Some(properties)).unwrap();
     batches.iter().for_each(|batch| writer.write(batch).unwrap());
@@ -36,7 +36,7 @@ fn batch(columns: Vec<(&str, ArrayRef)>) -> RecordBatch {
     RecordBatch::try_from_iter_with_nullable(columns.into_iter().map(|(name, array)| (name, array, true))).unwrap()
 }
 
-fn numbers(range: std::ops::Range<i64>) -> RecordBatch {
+pub(crate) fn numbers(range: std::ops::Range<i64>) -> RecordBatch {
     let text = StringArray::from_iter_values(range.clone().map(|n| "x".repeat(n as usize % 97)));
     let lists = ListArray::from_iter_primitive::<Int64Type, _, _>(
         range.clone().map(|n| (n % 5 > 0).then(|| (0..n % 5).map(Some).collect::<Vec<_>>())),

@@ -28,6 +28,7 @@ mod parquet_types;
 mod remote;
 mod round_trip;
 mod sample;
+mod sections;
 mod shapes;
 mod shards;
 mod tar;

@@ -3,7 +3,11 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
+use std::sync::Arc;
 
+use arrow::array::{ArrayRef, Int64Array, RecordBatch};
+use parquet::arrow::ArrowWriter;
+use parquet::file::properties::WriterProperties;
 use serde_json::{Value, json};
 
 use crate::bench::lines;
@@ -147,6 +151,62 @@ fn files_are_shared_out_and_branches_zipped_in_each_slice() {
     assert_eq!(tasks, 4, "three shares of the files, and the output");
 }
 
+/// One large file of lines, and one of Parquet.
+const LARGE: &str = r#"
+callboard = 1
+name = "large"
+
+[inputs.docs]
+path = "data/docs.jsonl"
+on_bad_row = "reject"
+
+[inputs.table]
+path = "data/table.parquet"
+
+[[steps]]
+name = "stats"
+use = "text-stats"
+from = "docs"
+
+[[steps]]
+name = "strict"
+use = "filter"
+from = "table"
+config = { where = "100 / (id % 33) >= 0" }
+on_error = "reject"
+
+[outputs.docs]
+from = "stats"
+path = "out/docs.jsonl"
+
+[outputs.table]
+from = "strict"
+path = "out/table.jsonl"
+
+[run]
+batch_rows = 40
+"#;
+
+#[test]
+fn large_files_are_cut_into_parts_whose_rows_keep_their_lines() {
+    // Lines that are blank, and lines that are no rows, near every cut.
+    let text = documents(900, 9).replace("\"id\":7", "\n\"id\":7").replace("{\"id\":3", "\n{\"id\":3");
+    let data = folder_with(&[("docs.jsonl", text)]);
+    let ids: ArrayRef = Arc::new(Int64Array::from_iter_values(0..4000));
+    let rows = RecordBatch::try_from_iter([("id", ids)]).unwrap();
+    let groups = WriterProperties::builder().set_max_row_group_row_count(Some(100)).build();
+    let file = fs::File::create(data.path().join("table.parquet")).unwrap();
+    let mut writer = ArrowWriter::try_new(file, rows.schema(), Some(groups)).unwrap();
+    writer.write(&rows).unwrap();
+    writer.close().unwrap();
+    let whole = Whole::of(LARGE, data.path());
+    let lines = whole.trial.results()["rejects.jsonl"].split(|byte| *byte == b'\n').count();
+    assert!(lines > 200, "only {lines} rows are rejected");
+    // Three parts of each file, and the outputs; more parts than there are batches.
+    assert_eq!(whole.stands(3), 8);
+    whole.stands(60);
+}
+
 #[test]
 fn drivers_and_tasks_that_are_killed_are_followed_by_others() {
     let data = folder_with(&[("docs.jsonl", documents(900, 1))]);
@@ -168,7 +228,7 @@ fn drivers_and_tasks_that_are_killed_are_followed_by_others() {
         String::from_utf8_lossy(&[&output.stdout[..], &output.stderr[..]].concat()).into_owned()
     };
     let attempts = || fs::read_dir(trial.path("run/tasks/2.0000")).into_iter().flatten().count();
-    one("1.0000");
+    ["1.0000", "1.0001", "1.0002"].iter().for_each(|id| drop(one(id)));
     let status = killed_when(trial.command(&["task", "run", "2.0000"]).spawn().unwrap(), || attempts() > 0);
     let first = one("2.0000");
     assert!(first.status.success(), "{status}: {}", said(&first));
@@ -178,7 +238,7 @@ fn drivers_and_tasks_that_are_killed_are_followed_by_others() {
     let counts: Value = serde_json::from_slice(&fs::read(&manifest).unwrap()).unwrap();
     let attempt = manifest.with_file_name(counts["attempt"].as_str().unwrap());
     fs::hard_link(&manifest, attempt.join("manifest.json")).unwrap();
-    let early = one("5.0000");
+    let early = one("4.0000");
     assert!(said(&early).contains("that has not ended"), "{}", said(&early));
     assert_eq!(early.status.code(), Some(5));
     assert!(said(&one("99.0000")).contains("has no task 99.0000"));

@@ -15,6 +15,7 @@ use crate::format::Format;
 use crate::formats::{Rows, Taken, implementation};
 use crate::lines::Lines;
 use crate::places::{First, Source, fetch_ahead, in_order};
+use crate::section::{Mark, Marks, Section};
 use crate::spec::{BatchPolicy, InputSpec, OnBadRow, TextRow};
 use crate::unchanged::Before;
 use crate::{IoError, canonical};
@@ -39,8 +40,8 @@ pub struct Dataset {
     spec: Arc<InputSpec>,
     format: Format,
     files: Arc<[Source]>,
-    /// Those that are read, by their places.
-    of_files: Range<usize>,
+    /// What is read of them, as far as before a mark.
+    part: Range<Mark>,
     /// What they are called.
     names: Arc<[PathBuf]>,
     bytes: u64,
@@ -97,22 +98,9 @@ impl Dataset {
         canonical::check_names(&schema).map_err(|error| error.in_file(&files[0]))?;
         let (read, schema) = (Arc::new(read), Arc::new(schema));
         let names = files.iter().map(|file| file.path().to_owned()).collect();
-        let (of_files, spec) = (0..files.len(), Arc::new(spec.clone()));
+        let (part, spec) = (Mark::beginning(0)..Mark::beginning(files.len()), Arc::new(spec.clone()));
         let (files, whole, only) = (files.into(), schema.clone(), None);
-        Ok(Dataset {
-            spec,
-            format,
-            files,
-            of_files,
-            names,
-            bytes,
-            read,
-            is_part: false,
-            additions,
-            whole,
-            only,
-            schema,
-        })
+        Ok(Dataset { spec, format, files, part, names, bytes, read, is_part: false, additions, whole, only, schema })
     }
 
     /// The same rows with some of their columns alone, by their places in [`schema`](Self::schema), in ascending order. Where batches end does not
@@ -143,11 +131,31 @@ impl Dataset {
         Ok(Dataset { read, is_part, whole, only, schema, ..self.clone() })
     }
 
-    /// The rows of some of the files alone, by their places in [`files`](Self::files). All else stays as it is: their names, and their schema.
+    /// The rows from one of the dataset's [marks](Self::marks) to before another, or from one file's [beginning](Mark::beginning) to before another's.
+    /// All else stays as it is: names, schema, numbers of lines, and where batches end.
     #[must_use]
-    pub fn some_files(self, of_files: Range<usize>) -> Dataset {
-        let of_files = of_files.start.min(self.files.len())..of_files.end.min(self.files.len());
-        Dataset { of_files, ..self }
+    pub fn between(self, part: Range<Mark>) -> Dataset {
+        let end = Mark::beginning(self.files.len());
+        Dataset { part: part.start.min(end)..part.end.min(end), ..self }
+    }
+
+    /// Which of the files can be read in parts.
+    pub fn are_parted(&self) -> Vec<bool> {
+        let is_parted = |file| implementation(self.format).is_parted(file, &self.read);
+        self.files.iter().map(|file| self.spec.rows_per_file.is_none() && is_parted(file)).collect()
+    }
+
+    /// For bytes of a file that [can be read in parts](Self::are_parted), in ascending order, the first place at or behind each where a batch of this
+    /// policy begins whatever was read before; and if there is none, the beginning of the next file. Text is read as far as that.
+    ///
+    /// # Errors
+    /// Those of reading; a file that is not read in parts.
+    pub fn marks(&self, policy: BatchPolicy, file: usize, bytes: &[u64]) -> Result<Vec<Mark>, IoError> {
+        let (source, mut marks) = (&self.files[file], Marks::new(file, bytes));
+        let policy = self.policy_of(source, policy, u64::MAX);
+        let marked = implementation(self.format).mark(source, &self.read, &self.spec, policy, &mut marks);
+        marked.map_err(|error| error.in_file(source))?;
+        Ok(marks.end())
     }
 
     /// The size of each file, in bytes.
@@ -208,13 +216,12 @@ impl Dataset {
 
     /// Reads from the first row on.
     pub fn read(&self, policy: BatchPolicy) -> Reader {
-        let policy = BatchPolicy { rows: policy.rows.max(1), bytes: policy.bytes.max(1) };
         let left = self.spec.rows.unwrap_or(u64::MAX);
         Reader {
             dataset: self.clone(),
             policy,
-            next_file: self.of_files.start,
-            ahead: self.of_files.start,
+            next_file: self.part.start.file,
+            ahead: self.part.start.file,
             open: None,
             opened: VecDeque::new(),
             left,
@@ -225,6 +232,26 @@ impl Dataset {
 }
 
 impl Dataset {
+    /// How the rows of a file are cut, of which at most some are read.
+    fn policy_of(&self, file: &Source, policy: BatchPolicy, rows: u64) -> BatchPolicy {
+        let (most, bytes) = (usize::try_from(rows).unwrap_or(usize::MAX).max(1), policy.bytes.max(1));
+        // What is added takes its part of a batch.
+        let most = most.min((bytes / self.additions.width(&self.spec, file.path()).max(1)).max(1));
+        BatchPolicy { rows: policy.rows.max(1).min(most), bytes }
+    }
+
+    /// Behind the last file of which anything is read.
+    fn end(&self) -> usize {
+        self.part.end.file + usize::from(self.part.end.at > 0)
+    }
+
+    /// What is read of a file.
+    fn section(&self, file: usize) -> Section {
+        let Range { start, end } = &self.part;
+        let (from, before) = if file == start.file { (start.at, start.before) } else { (0, 0) };
+        Section { from, before, to: (file == end.file).then_some(end.at) }
+    }
+
     /// What of each file is fetched ahead of its turn: of one of which all is read, all.
     fn first(&self) -> First {
         match implementation(self.format).first() {
@@ -282,7 +309,7 @@ pub struct Reader {
 impl Reader {
     /// Begins to fetch the rows, if they are not on the disk; it is read as it would be without.
     pub fn begin(&mut self) {
-        let is_first = self.opened.is_empty() && self.next_file == self.dataset.of_files.start;
+        let is_first = self.opened.is_empty() && self.next_file == self.dataset.part.start.file;
         let is_remote = self.dataset.files.get(self.next_file).is_some_and(|file| !file.is_on_disk());
         if is_first && is_remote && self.left > 0 {
             let opened = self.open_at(self.next_file);
@@ -311,7 +338,7 @@ impl Reader {
         // Rows of small files are made side by side.
         while self.opened.len() < OPENED && opened.is_ok() && self.reads_through() {
             let at = self.next_file + self.opened.len();
-            let size = self.dataset.files[..self.dataset.of_files.end].get(at).map(Source::size);
+            let size = self.dataset.files[..self.dataset.end()].get(at).map(Source::size);
             if !matches!(size, Some(Ok(..=SMALL))) {
                 break;
             }
@@ -322,17 +349,20 @@ impl Reader {
     }
 
     fn open_at(&mut self, at: usize) -> Option<Result<Rows, IoError>> {
-        let files = &self.dataset.files[..self.dataset.of_files.end];
+        let files = &self.dataset.files[..self.dataset.end()];
         let file = files.get(at)?;
         fetch_ahead(self.dataset.first(), files, at, &mut self.ahead);
-        let Dataset { format, read, spec, additions, .. } = &self.dataset;
-        let most = usize::try_from(self.most_of_file()).unwrap_or(usize::MAX).max(1);
-        // What is added takes its part of a batch.
-        let most = most.min((self.policy.bytes / additions.width(spec, file.path()).max(1)).max(1));
-        let policy = BatchPolicy { rows: self.policy.rows.min(most), ..self.policy };
-        let file = if self.reads_through() { &file.read_through() } else { file };
+        let Dataset { format, read, spec, .. } = &self.dataset;
+        let policy = self.dataset.policy_of(file, self.policy, self.most_of_file());
+        let format = implementation(*format);
         let before = if file.is_on_disk() { Before::of(file.path()) } else { None };
-        let rows = implementation(*format).read(file, read, spec, policy);
+        let rows = match self.dataset.section(at) {
+            Section { from: 0, to: None, .. } => {
+                let file = if self.reads_through() { &file.read_through() } else { file };
+                format.read(file, read, spec, policy)
+            }
+            section => format.read_section(file, read, spec, policy, section),
+        };
         Some(rows.map(|rows| match before {
             Some(before) => before.watch(rows),
             None => rows,

@@ -8,6 +8,7 @@ use crate::error::IoError;
 use crate::limits::{self, LONGEST_LINE, Limit};
 use crate::places::Source;
 use crate::plain::Plain;
+use crate::section::Section;
 use crate::spec::InputSpec;
 
 /// How much of each of `files` files a schema is inferred from, in rows: a thousand in all, and at least a hundred of each.
@@ -38,6 +39,12 @@ pub(crate) struct Lines {
 impl Lines {
     pub(crate) fn open(file: &Source, spec: &InputSpec) -> Result<Lines, IoError> {
         Plain::open(file, spec).map(Lines::of)
+    }
+
+    /// The lines of a part of an uncompressed file, which begins with a line; they have the numbers that they have in the whole.
+    pub(crate) fn open_section(file: &Source, spec: &InputSpec, section: Section) -> Result<Lines, IoError> {
+        let lines = Plain::open_section(file, spec, section).map(Lines::of)?;
+        Ok(Lines { number: section.before, passed: section.from, ..lines })
     }
 
     pub(crate) fn of(plain: Plain) -> Lines {

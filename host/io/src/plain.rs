@@ -1,12 +1,13 @@
 //! The bytes of a text file, decompressed as they are read.
 
-use std::io::{self, BufRead, BufReader, Read};
+use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
 
 use crate::error::{Fault, IoError};
 use crate::gzip::{Members, is_trailing};
 use crate::limits::{self, Limit};
 use crate::magic::{self, Holds};
 use crate::places::Source;
+use crate::section::Section;
 use crate::spec::InputSpec;
 use crate::stop::{Stopping, was_stopped};
 use crate::text::Compression;
@@ -25,19 +26,36 @@ impl Plain {
     /// # Errors
     /// The system's; a file that is not text, as its first bytes show.
     pub(crate) fn open(file: &Source, spec: &InputSpec) -> Result<Plain, IoError> {
-        Self::open_as(file, spec, Holds::Rows)
+        Self::opened(file, spec, Holds::Rows, Section::default())
     }
 
     /// As [`Plain::open`], of what holds something else than rows.
     pub(crate) fn open_as(file: &Source, spec: &InputSpec, holds: Holds) -> Result<Plain, IoError> {
-        let opened = Self::try_open(file, spec, holds);
+        Self::opened(file, spec, holds, Section::default())
+    }
+
+    /// As [`Plain::open`], of a part; of a file that is compressed, only the whole.
+    pub(crate) fn open_section(file: &Source, spec: &InputSpec, section: Section) -> Result<Plain, IoError> {
+        Self::opened(file, spec, Holds::Rows, section)
+    }
+
+    fn opened(file: &Source, spec: &InputSpec, holds: Holds, section: Section) -> Result<Plain, IoError> {
+        let opened = Self::try_open(file, spec, holds, section);
         let opened = opened.map_err(|error| IoError::system("cannot open", &error));
         opened.and_then(|plain| plain).map_err(|error| error.in_file(file))
     }
 
-    fn try_open(source: &Source, spec: &InputSpec, holds: Holds) -> io::Result<Result<Plain, IoError>> {
+    fn try_open(
+        source: &Source,
+        spec: &InputSpec,
+        holds: Holds,
+        section: Section,
+    ) -> io::Result<Result<Plain, IoError>> {
         let path = source.path();
-        let file = Stopping { inner: source.open(&spec.stop)?, stop: spec.stop.clone() };
+        let mut file = source.open(&spec.stop)?;
+        file.seek(SeekFrom::Start(section.from))?;
+        let file = file.take(section.to.map_or(u64::MAX, |to| to.saturating_sub(section.from)));
+        let file = Stopping { inner: file, stop: spec.stop.clone() };
         let (_, compression) = Compression::split(path);
         let mut raw = BufReader::with_capacity(BUFFER, file);
         let head = raw.fill_buf()?;
@@ -45,7 +63,10 @@ impl Plain {
         if compression != Compression::None && head.is_empty() {
             return Ok(Err(IoError::data(format!("the file is empty, not {compression}"))));
         }
-        if let Err(error) = magic::check(path, head, compression, holds) {
+        // Only the beginning of a file shows what it is.
+        if section.from == 0
+            && let Err(error) = magic::check(path, head, compression, holds)
+        {
             return Ok(Err(error));
         }
         let bytes: Box<dyn BufRead + Send> = match compression {

@@ -104,7 +104,7 @@ pub use schema::schema;
 pub use simulate::{GroupRates, Played, PlayedGroup, Reached, Scale, simulate};
 pub use spelling::nearest;
 pub use svg::{svg, svg_with};
-pub use tasks::{Cut, Group, Slicing, TaskId};
+pub use tasks::{Cut, FilePlace, Group, InputFile, Slicing, TaskId};
 pub use terms::Terms;
 pub use zip::{Absent, Same, Zip, Zipping};
 

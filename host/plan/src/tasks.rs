@@ -1,7 +1,7 @@
 //! A plan cut into tasks, so that several processes can carry it out: which nodes of a stage belong together, and how their rows are sliced.
 //!
 //! 1. The nodes of a stage that hand rows to each other are together.
-//! 2. Transforms are sliced: by the files of their input, or by the batches of the spills that they read. Rows that are appended within the
+//! 2. Transforms are sliced: by the files of their input and the bytes of large ones, or by the batches of the spills that they read. Rows that are appended within the
 //!    stage, and outputs, are read back from spills by nodes apart, in the order of one machine.
 //! 3. What needs all rows is whole: a global step, a source, an input that the plan reads at most some rows of, a step that asks servers (its
 //!    limits hold in one process), one that writes files, one whose batches are recut, and a zip of which a branch comes from elsewhere.
@@ -17,15 +17,41 @@ use crate::door::Feed;
 use crate::plan::{Edge, Plan, Reader, Stage};
 use crate::scan::Kind;
 
+use serde::{Deserialize, Serialize};
+
 /// How a plan is to be cut.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Slicing {
     /// The most slices of a group; with fewer than two, nothing is sliced.
     pub slices: u32,
-    /// The sizes of each input's files, in bytes, in the order in which they are read.
-    pub files: BTreeMap<String, Vec<u64>>,
+    /// Each input's files, in the order in which they are read.
+    pub files: BTreeMap<String, Vec<InputFile>>,
     /// Whether the run reads at most some rows of each input.
     pub limited: bool,
+}
+
+/// A file of an input.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InputFile {
+    /// Its size.
+    pub bytes: u64,
+    /// Whether parts of it can be read by themselves.
+    pub is_parted: bool,
+}
+
+/// A byte of one of an input's files. Rows belong to where the batch begins that they are in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct FilePlace {
+    /// The place of the file among the input's.
+    pub file: usize,
+    /// From 0, which is the beginning of any file; in one that is parted, any byte.
+    pub byte: u64,
+}
+
+impl Slicing {
+    fn of(&self, input: &str) -> &[InputFile] {
+        self.files.get(input).map_or(&[], Vec::as_slice)
+    }
 }
 
 /// A task: a slice of a group. Its text is `2.0014`.
@@ -79,8 +105,8 @@ pub struct Group {
 pub enum Cut {
     /// There is one task, which takes all.
     Whole,
-    /// Some files of the group's one input, by their places.
-    Files(Vec<Range<usize>>),
+    /// Some files of the group's one input, or parts of files, one after another.
+    Files(Vec<Range<FilePlace>>),
     /// Equal shares of the batches of these feeds, one after another.
     Rows {
         /// In the order in which they are appended.
@@ -180,7 +206,7 @@ impl Plan {
         };
         // Rows of too few files are read by tasks of their own, and then sliced.
         let read_apart = |at: usize| match nodes[at] {
-            Node::Input(name) => !is_even(slicing.files.get(name).map_or(&[], Vec::as_slice), slicing.slices),
+            Node::Input(name) => !is_even(slicing.of(name), slicing.slices),
             _ => false,
         };
         let kept = edges.into_iter().filter(|(from, to, _)| !apart(*to) && !read_apart(*from)).collect::<Vec<_>>();
@@ -211,10 +237,7 @@ impl Plan {
             inside => inside == edges.len(),
         });
         match (&inputs[..], outside.pop_first(), outside.is_empty() && fits) {
-            ([name], None, true) => {
-                let files = slicing.files.get(*name).map_or(&[][..], Vec::as_slice);
-                Some(Cut::Files(shares(files, slicing.slices)))
-            }
+            ([name], None, true) => Some(Cut::Files(shares(slicing.of(name), slicing.slices))),
             ([], Some(feeds), true) => Some(Cut::Rows { feeds, slices: slicing.slices }),
             _ => None,
         }
@@ -226,7 +249,7 @@ impl Plan {
             Node::Intake(_) => true,
             Node::Input(name) => {
                 let bounded = self.input(name).is_none_or(|input| input.reading.rows.is_some());
-                bounded || slicing.limited || slicing.files.get(name).is_none_or(Vec::is_empty)
+                bounded || slicing.limited || slicing.of(name).is_empty()
             }
             Node::Step(name) => {
                 let cut_anew = |name: &str| self.step(name).is_some_and(|step| step.batch.is_some());
@@ -330,58 +353,120 @@ fn group(stage: &Stage, nodes: &[Node<'_>], cut: Cut) -> Group {
     }
 }
 
-/// At most this many shares of files, one after another, of about equal bytes.
-fn shares(files: &[u64], most: u32) -> Vec<Range<usize>> {
-    let total = files.iter().fold(0_u64, |sum, bytes| sum.saturating_add(*bytes));
-    let share = total.div_ceil(u64::from(most.max(1))).max(1);
-    let (mut shares, mut first, mut before) = (Vec::new(), 0, 0_u64);
-    for (at, bytes) in files.iter().enumerate() {
-        let after = before.saturating_add(*bytes);
-        // A file belongs to the share that its middle lies in.
-        if at > first && (before + bytes / 2) / share > (shares.len() as u64) {
-            shares.push(first..at);
-            first = at;
-        }
-        before = after;
-    }
-    shares.push(first..files.len());
-    shares
+/// At most this many shares of files, one after another, of about equal bytes: of whole files, if these can be shared out evenly.
+fn shares(files: &[InputFile], most: u32) -> Vec<Range<FilePlace>> {
+    let of_files = whole_files(files, most);
+    if are_even(files, &of_files, most) { of_files } else { parts(files, most) }
 }
 
-/// Whether files can be shared out so that no share takes more than half as much again as its part.
-fn is_even(files: &[u64], slices: u32) -> bool {
-    let total: u64 = files.iter().fold(0, |sum, bytes| sum.saturating_add(*bytes));
-    let bytes = |share: &Range<usize>| files[share.clone()].iter().fold(0_u64, |sum, bytes| sum.saturating_add(*bytes));
-    let largest = shares(files, slices).iter().map(bytes).max().unwrap_or(0);
-    largest <= (total / u64::from(slices.max(1))).saturating_mul(3) / 2
+/// Shares of whole files.
+fn whole_files(files: &[InputFile], most: u32) -> Vec<Range<FilePlace>> {
+    let share = all_bytes(files).div_ceil(u64::from(most.max(1))).max(1);
+    let (mut begin, mut before) = (vec![0], 0_u64);
+    for (at, file) in files.iter().enumerate() {
+        // A file belongs to the share that its middle lies in.
+        if begin.last().is_some_and(|begin| at > *begin) && (before + file.bytes / 2) / share >= begin.len() as u64 {
+            begin.push(at);
+        }
+        before = before.saturating_add(file.bytes);
+    }
+    between(begin.into_iter().map(|file| FilePlace { file, byte: 0 }), files)
+}
+
+/// Shares that begin and end within files, where these are parted.
+fn parts(files: &[InputFile], most: u32) -> Vec<Range<FilePlace>> {
+    let all = all_bytes(files);
+    let mut begin = vec![FilePlace::default()];
+    let (mut at, mut before) = (0, 0_u64);
+    for share in 1..u64::from(most) {
+        let wanted = (u128::from(all) * u128::from(share) / u128::from(most)) as u64;
+        while let Some(file) = files.get(at).filter(|file| before.saturating_add(file.bytes) <= wanted) {
+            before += file.bytes;
+            at += 1;
+        }
+        let Some(file) = files.get(at) else { break };
+        let place = match (file.is_parted, wanted - before) {
+            (true, byte) => FilePlace { file: at, byte },
+            (false, byte) => FilePlace { file: at + usize::from(byte > file.bytes / 2), byte: 0 },
+        };
+        if begin.last().is_some_and(|last| *last < place) && place.file < files.len() {
+            begin.push(place);
+        }
+    }
+    between(begin.into_iter(), files)
+}
+
+/// From each place to the next, and from the last to the end of all files.
+fn between(begin: impl Iterator<Item = FilePlace> + Clone, files: &[InputFile]) -> Vec<Range<FilePlace>> {
+    let end = begin.clone().skip(1).chain([FilePlace { file: files.len(), byte: 0 }]);
+    begin.zip(end).map(|(begin, end)| begin..end).collect()
+}
+
+fn all_bytes(files: &[InputFile]) -> u64 {
+    files.iter().fold(0, |sum, file| sum.saturating_add(file.bytes))
+}
+
+/// Whether files can be shared out evenly.
+fn is_even(files: &[InputFile], slices: u32) -> bool {
+    are_even(files, &shares(files, slices), slices)
+}
+
+/// Whether no share takes more than half as much again as its part.
+fn are_even(files: &[InputFile], shares: &[Range<FilePlace>], slices: u32) -> bool {
+    let before = |place: &FilePlace| all_bytes(&files[..place.file]).saturating_add(place.byte);
+    let largest = shares.iter().map(|share| before(&share.end).saturating_sub(before(&share.start))).max().unwrap_or(0);
+    largest <= (all_bytes(files) / u64::from(slices.max(1))).saturating_mul(3) / 2
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn files(bytes: &[u64], is_parted: bool) -> Vec<InputFile> {
+        bytes.iter().map(|bytes| InputFile { bytes: *bytes, is_parted }).collect()
+    }
+
+    /// Where shares begin: file and byte.
+    fn begin(files: &[InputFile], most: u32) -> Vec<(usize, u64)> {
+        shares(files, most).iter().map(|share| (share.start.file, share.start.byte)).collect()
+    }
+
     #[test]
     fn files_are_shared_out_by_their_bytes_and_in_order() {
-        assert_eq!(shares(&[10, 10, 10, 10], 2), [0..2, 2..4]);
-        assert_eq!(shares(&[10, 10, 10], 2), [0..1, 1..3]);
-        assert_eq!(shares(&[100, 1, 1, 1], 3), [0..1, 1..2, 2..4]);
-        for (files, one) in [(&[5][..], 0..1), (&[0, 0, 0], 0..3)] {
-            let shares = shares(files, 4);
-            assert!(shares.len() == 1 && shares[0] == one, "{shares:?}");
+        for is_parted in [true, false] {
+            assert_eq!(begin(&files(&[10, 10, 10, 10], is_parted), 2), [(0, 0), (2, 0)]);
+            assert_eq!(begin(&files(&[0, 0, 0], is_parted), 4), [(0, 0)]);
         }
+        assert_eq!(begin(&files(&[10, 10, 10], false), 2), [(0, 0), (1, 0)]);
+        assert_eq!(begin(&files(&[100, 1, 1, 1], false), 3), [(0, 0), (1, 0)]);
+        assert_eq!(begin(&files(&[5], false), 4), [(0, 0)]);
         for most in 1..9 {
-            let files: Vec<u64> = (0..50).map(|at| at * 7919 % 101).collect();
-            let shares = shares(&files, most);
-            assert!(shares.len() <= most as usize, "{shares:?}");
-            let all: Vec<usize> = shares.iter().cloned().flatten().collect();
-            assert_eq!(all, (0..50).collect::<Vec<_>>(), "{shares:?}");
+            for is_parted in [true, false] {
+                let files = files(&(0..50).map(|at| at * 7919 % 101).collect::<Vec<_>>(), is_parted);
+                let shares = shares(&files, most);
+                assert!(shares.len() <= most as usize, "{shares:?}");
+                let end = FilePlace { file: 50, byte: 0 };
+                assert_eq!((shares[0].start, shares.last().unwrap().end), (FilePlace::default(), end));
+                assert!(shares.windows(2).all(|pair| pair[0].end == pair[1].start), "{shares:?}");
+                assert!(shares.iter().all(|share| share.start < share.end), "{shares:?}");
+            }
         }
     }
 
     #[test]
+    fn large_files_are_parted_where_they_can_be_and_whole_ones_would_not_be_even() {
+        assert_eq!(begin(&files(&[90], true), 3), [(0, 0), (0, 30), (0, 60)]);
+        assert_eq!(begin(&files(&[60, 5, 5, 20], true), 3), [(0, 0), (0, 30), (1, 0)]);
+        let mixed = [InputFile { bytes: 60, is_parted: false }, InputFile { bytes: 60, is_parted: true }];
+        assert_eq!(begin(&mixed, 4), [(0, 0), (1, 0), (1, 30)]);
+    }
+
+    #[test]
     fn shares_that_differ_much_are_not_even() {
-        assert!(is_even(&[10, 10, 10, 10], 2) && is_even(&[10, 9, 8], 3));
-        assert!(!is_even(&[10], 2) && !is_even(&[10, 10], 3) && !is_even(&[100, 1, 1, 1], 4));
+        let is_even = |bytes: &[u64], slices, is_parted| is_even(&files(bytes, is_parted), slices);
+        assert!(is_even(&[10, 10, 10, 10], 2, false) && is_even(&[10, 9, 8], 3, false));
+        assert!(!is_even(&[10], 2, false) && !is_even(&[10, 10], 3, false) && !is_even(&[100, 1, 1, 1], 4, false));
+        assert!(is_even(&[10], 2, true) && is_even(&[10, 10], 3, true) && is_even(&[100, 1, 1, 1], 4, true));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use callboard_plan::{Cut, Group, GroupRates, Kind, Plan, Scale, Slicing, simulate as played};
+use callboard_plan::{Cut, Group, GroupRates, InputFile, Kind, Plan, Scale, Slicing, simulate as played};
 use callboard_runtime::{Class, Report, StageReport, StepReport, run_report};
 
 use crate::arguments::{TasksArguments, TasksFormat};
@@ -34,8 +34,9 @@ pub(crate) fn simulate(
     };
     let bytes = bytes as f64 / rows.max(1) as f64 * scale.rows as f64;
     let slices = arguments.sliced.number(bytes as u64).clamp(1, MOST_SLICES) as u32;
-    // As many files of each input as there are slices: more rows lie in more files.
-    let files = plan.inputs().iter().map(|input| (input.name.clone(), vec![1; slices as usize])).collect();
+    // As many files of each input as there are slices: more rows lie in more files, or in more parts of them.
+    let file = InputFile { bytes: 1, is_parted: false };
+    let files = plan.inputs().iter().map(|input| (input.name.clone(), vec![file; slices as usize])).collect();
     let groups = plan.groups(&Slicing { slices, files, limited: false });
     let rates: Vec<GroupRates> = groups.iter().map(|group| rates(group, &report, other.as_ref())).collect();
     let played = played(&rates, &scale);

@@ -15,7 +15,7 @@ use arrow::ipc::reader::{FileReader, StreamReader};
 use arrow::ipc::writer::{FileWriter, IpcWriteOptions};
 
 use super::announced::{self, Announced};
-use super::unfolded::Unfolded;
+use super::unfolded::{More, Unfolded};
 use super::{FileFormat, Format, RowWriter, Rows, Taken, guarded};
 use crate::canonical;
 use crate::codec::{Codec, Packing};
@@ -162,7 +162,7 @@ impl Iterator for IpcRows {
             stop.check()?;
             *batch += 1;
             let fault = |error| unread(&crate::error::arrow_words(error));
-            Ok(batches.next().transpose().map_err(fault)?.map(|rows| (rows, None)))
+            Ok(batches.next().transpose().map_err(fault)?.map(|rows| More { rows, weight: None, begins_batch: false }))
         };
         let rows = guarded(|| {
             stop.check()?;

@@ -29,6 +29,7 @@ use crate::codec::Packing;
 use crate::error::IoError;
 use crate::format::Format;
 use crate::places::{First, Source};
+use crate::section::{Marks, Section};
 use crate::spec::{BatchPolicy, InputSpec};
 use crate::stop::Stop;
 use crate::text::Sink;
@@ -64,6 +65,35 @@ pub(crate) trait FileFormat: Sync {
 
     /// The rows of one file, in the dataset's schema; of a format that [skips columns](Self::skips_columns), some of its columns.
     fn read(&self, file: &Source, schema: &SchemaRef, spec: &InputSpec, policy: BatchPolicy) -> Result<Rows, IoError>;
+
+    /// Whether a part of this file can be read by itself, and [`marks`](Self::marks) finds where.
+    fn is_parted(&self, _file: &Source, _schema: &SchemaRef) -> bool {
+        false
+    }
+
+    /// Finds where batches begin whatever was read before, for the bytes that `marks` wants; of a file that [is parted](Self::is_parted).
+    fn mark(
+        &self,
+        file: &Source,
+        _schema: &SchemaRef,
+        _spec: &InputSpec,
+        _policy: BatchPolicy,
+        _marks: &mut Marks<'_>,
+    ) -> Result<(), IoError> {
+        Err(IoError::spec("is read from its beginning to its end").in_file(file))
+    }
+
+    /// The rows of such a part.
+    fn read_section(
+        &self,
+        file: &Source,
+        _schema: &SchemaRef,
+        _spec: &InputSpec,
+        _policy: BatchPolicy,
+        _section: Section,
+    ) -> Result<Rows, IoError> {
+        Err(IoError::spec("is read from its beginning to its end").in_file(file))
+    }
 
     /// Whether columns that are not asked for are not read.
     fn skips_columns(&self) -> bool {

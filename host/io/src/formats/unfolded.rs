@@ -10,6 +10,15 @@ use crate::error::IoError;
 use crate::spec::{BatchPolicy, InputSpec};
 use crate::values::check_decimals;
 
+/// Rows as a library gives them.
+pub(super) struct More {
+    pub(super) rows: RecordBatch,
+    /// What each of them weighs where batches are cut, if the file says so: in bits.
+    pub(super) weight: Option<u64>,
+    /// Whether a batch ends before them, whatever is in it.
+    pub(super) begins_batch: bool,
+}
+
 pub(super) struct Unfolded {
     conform: Conform,
     /// What is left of the rows that the library gave last.
@@ -23,7 +32,7 @@ pub(super) struct Unfolded {
     /// What a part of them may take, in bytes.
     bytes: u64,
     cutter: Cutter,
-    /// What each of the rows weighs where batches are cut, if the file says so: in bits.
+    /// As of [`More`].
     weight: Option<u64>,
     /// Rows that the library gave so far.
     given: u64,
@@ -49,10 +58,15 @@ impl Unfolded {
         Ok(Unfolded { conform, rows, declared, parts, typed: 0, bytes, cutter, weight, given: 0, row: 1, ended: false })
     }
 
-    /// The next batch; `more` gives rows as the library has them, or null at the end; and what each of them weighs, if that is known.
+    /// For rows behind this many in their file.
+    pub(super) fn behind(self, rows: u64) -> Unfolded {
+        Unfolded { typed: rows, given: rows, row: rows + 1, ..self }
+    }
+
+    /// The next batch; `more` gives rows as the library has them, or null at the end.
     pub(super) fn next(
         &mut self,
-        mut more: impl FnMut() -> Result<Option<(RecordBatch, Option<u64>)>, IoError>,
+        mut more: impl FnMut() -> Result<Option<More>, IoError>,
     ) -> Result<Option<(UInt64Array, RecordBatch)>, IoError> {
         loop {
             if let Some(batch) = self.cutter.next() {
@@ -89,7 +103,10 @@ impl Unfolded {
             // What was given is let go of before there is more.
             self.rows = None;
             match more()? {
-                Some((rows, weight)) => {
+                Some(More { rows, weight, begins_batch }) => {
+                    if begins_batch {
+                        self.cutter.end()?;
+                    }
                     self.weight = weight;
                     self.rows = Some(self.conform.rows(&rows, self.given + 1)?);
                     self.given += rows.num_rows() as u64;
@@ -102,7 +119,7 @@ impl Unfolded {
         }
     }
 
-    /// Rows that the library gave so far.
+    /// Rows that the library gave so far, and those before the first.
     pub(super) fn given(&self) -> u64 {
         self.given
     }

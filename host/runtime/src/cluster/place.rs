@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::io::{self, ErrorKind, Read, Write};
+use std::ops::Range;
 use std::path::Path;
 
 use callboard_io::beneath::Dir;
-use callboard_plan::{Feed, Group, Mode, Plan, Slicing, TaskId};
+use callboard_io::{BatchPolicy, Dataset, Mark};
+use callboard_plan::{Cut, Feed, FilePlace, Group, InputFile, Mode, Plan, Slicing, TaskId};
 use callboard_sandbox::cache_dir;
 use callboard_words::Setting;
 use serde::de::DeserializeOwned;
@@ -69,7 +71,8 @@ impl Run {
                 RunError::new(Class::Pipeline, message).help("remove its `mode`, or run the pipeline in one process")
             );
         }
-        let sliced = sliced(&run, slices)?;
+        let mut sliced = sliced(&run, slices)?;
+        sliced.marks = marks(&run, &groups(&run.plan, &sliced, run.settings.limit.is_some()))?;
         let path = run.folder().to_owned();
         drop(Kept::open(&run, None, &std::sync::Arc::new(Quota::new(run.settings.max_spill)))?);
         let unwritten = |error: io::Error| RunError::system("write to the work place", &path, &error);
@@ -85,17 +88,52 @@ impl Run {
 fn sliced(run: &Prepared, slices: Slices) -> Result<Sliced, RunError> {
     let mut files = BTreeMap::new();
     for input in run.plan.inputs() {
-        let dataset = run.input(&input.name).dataset.as_ref().expect("the inputs of a run that begins are open");
+        let dataset = dataset(run, &input.name);
         let sizes = dataset.sizes().map_err(|error| RunError::from(error).in_input(&input.name))?;
-        files.insert(input.name.clone(), sizes);
+        let file = |(bytes, is_parted)| InputFile { bytes, is_parted };
+        files.insert(input.name.clone(), sizes.into_iter().zip(dataset.are_parted()).map(file).collect::<Vec<_>>());
     }
-    let bytes = files.values().flatten().fold(0_u64, |sum, bytes| sum.saturating_add(*bytes));
+    let bytes = files.values().flatten().fold(0_u64, |sum, file| sum.saturating_add(file.bytes));
     let slices = match slices {
         Slices::Number(number) => u64::from(number),
         Slices::OfBytes(size) => bytes.div_ceil(size.max(1)),
     };
     let slices = slices.clamp(1, MOST_SLICES) as u32;
-    Ok(Sliced { version: env!("CARGO_PKG_VERSION").to_owned(), slices, files })
+    Ok(Sliced { version: env!("CARGO_PKG_VERSION").to_owned(), slices, files, marks: BTreeMap::new() })
+}
+
+fn dataset<'a>(run: &'a Prepared, input: &str) -> &'a Dataset {
+    run.input(input).dataset.as_ref().expect("the inputs of a run that begins are open")
+}
+
+/// Finds where the slices of inputs begin that are cut, so that each has the batches and the lines that it has in the whole.
+fn marks(run: &Prepared, groups: &[Group]) -> Result<BTreeMap<String, Vec<Mark>>, RunError> {
+    let batch = run.plan.batch();
+    let policy = BatchPolicy { rows: batch.rows as usize, bytes: batch.bytes as usize };
+    let marks = cut_inputs(groups).map(|(name, slices)| {
+        let mut marks = Vec::with_capacity(slices.len());
+        // Those of one file are found together.
+        for begin in slices[1..].chunk_by(|a, b| a.start.file == b.start.file) {
+            let file = begin[0].start.file;
+            let whole = begin.iter().filter(|slice| slice.start.byte == 0);
+            marks.extend(whole.map(|_| Mark::beginning(file)));
+            let bytes: Vec<u64> = begin.iter().map(|slice| slice.start.byte).filter(|byte| *byte > 0).collect();
+            if !bytes.is_empty() {
+                let found = dataset(run, name).marks(policy, file, &bytes);
+                marks.extend(found.map_err(|error| RunError::from(error).in_input(name))?);
+            }
+        }
+        Ok((name.to_owned(), marks))
+    });
+    marks.collect()
+}
+
+/// The inputs of which each task reads a part, and these parts as they are wanted.
+fn cut_inputs(groups: &[Group]) -> impl Iterator<Item = (&str, &[Range<FilePlace>])> {
+    groups.iter().filter_map(|group| match &group.cut {
+        Cut::Files(slices) => Some((group.inputs.first()?.as_str(), &slices[..])),
+        _ => None,
+    })
 }
 
 fn groups(plan: &Plan, sliced: &Sliced, limited: bool) -> Vec<Group> {
@@ -124,6 +162,8 @@ pub(super) struct Place {
     pub(super) plan: Plan,
     pub(super) recorded: Recorded,
     pub(super) groups: Vec<Group>,
+    /// As of [`Sliced`].
+    marks: BTreeMap<String, Vec<Mark>>,
     /// Whether the run has finished.
     pub(super) finished: bool,
     /// The length of its journal, and whether all that tasks do is in it.
@@ -162,12 +202,27 @@ impl Place {
             return Err(damaged("it does not fit the plan"));
         }
         let groups = groups(&plan, &sliced, recorded.limit.is_some());
+        let marks = |name: &str| sliced.marks.get(name).filter(|marks| marks.is_sorted());
+        let are_marked = |marks: &Vec<Mark>, slices: &[Range<FilePlace>]| marks.len() + 1 == slices.len();
+        if !cut_inputs(&groups).all(|(name, slices)| marks(name).is_some_and(|marks| are_marked(marks, slices))) {
+            return Err(damaged("it does not fit its slices"));
+        }
         let journal = (past.length, past.stages.len() == plan.stages().len());
-        Ok(Place { dir, groups, recorded, finished: past.finished, journal, plan })
+        Ok(Place { dir, groups, marks: sliced.marks, recorded, finished: past.finished, journal, plan })
     }
 
     pub(super) fn path(&self) -> &Path {
         self.dir.path()
+    }
+
+    /// What a slice of an input is that is cut.
+    pub(super) fn part(&self, input: &str, slice: u32) -> Range<Mark> {
+        let end = Mark::beginning(self.recorded.inputs.get(input).map_or(0, |input| input.files.len()));
+        let begin = |slice: u32| match slice.checked_sub(1) {
+            None => Mark::beginning(0),
+            Some(before) => self.marks[input].get(before as usize).copied().unwrap_or(end),
+        };
+        begin(slice)..begin(slice + 1)
     }
 
     /// The group of a task.

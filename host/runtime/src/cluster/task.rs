@@ -113,8 +113,8 @@ fn attempted(
     past.intakes = others.map(|input| (input.name.clone(), Intake::default())).collect();
     let before = Before { past, inputs: Some(place.recorded.inputs.clone()), ..Before::default() };
     let mut prepared = Prepared::new(plan, components, settings, before, None)?;
-    if let (Cut::Files(slices), Some(name)) = (&group.cut, group.inputs.first()) {
-        prepared.read_some_files(name, slices[id.slice as usize].clone());
+    if let (Cut::Files(_), Some(name)) = (&group.cut, group.inputs.first()) {
+        prepared.read_part(name, place.part(name, id.slice));
     }
     let spills = Spills::new(place, &prepared).of(id)?;
     let stage = prepared.plan.stages().iter().find(|stage| stage.index == group.stage).expect("groups are of stages");

@@ -20,7 +20,7 @@ use std::time::Duration;
 
 use arrow::datatypes::{Schema, SchemaRef};
 use callboard_io::beneath::Dir;
-use callboard_io::{Committed, OutputPlace, Stop};
+use callboard_io::{Committed, Mark, OutputPlace, Stop};
 use callboard_plan::pipeline::{BatchSize, OnError};
 use callboard_plan::{Door, Edge, Feed, Kind, Plan, PlannedStep, Reader};
 use callboard_sandbox::{
@@ -231,10 +231,10 @@ impl Prepared {
         &self.checked.ways[reader]
     }
 
-    /// Some files of an input alone are to be read.
-    pub(crate) fn read_some_files(&mut self, input: &str, files: Range<usize>) {
+    /// A part of an input alone is to be read.
+    pub(crate) fn read_part(&mut self, input: &str, part: Range<Mark>) {
         let input = self.checked.inputs.get_mut(input).expect("a plan names its own inputs");
-        input.dataset = input.dataset.take().map(|dataset| dataset.some_files(files));
+        input.dataset = input.dataset.take().map(|dataset| dataset.between(part));
     }
 
     /// What whoever runs it should know of the inputs' files.

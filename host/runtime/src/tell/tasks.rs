@@ -27,7 +27,7 @@ pub struct GroupReport {
     pub after: BTreeSet<u32>,
     /// How many tasks there are.
     pub tasks: u32,
-    /// What each takes of the rows: `all` of them, some `files`, or some `batches`.
+    /// What each takes of the rows: `all` of them, some `files`, some `parts of files`, or some `batches`.
     pub takes: &'static str,
     /// The inputs that are read.
     pub inputs: Vec<String>,
@@ -57,8 +57,9 @@ impl GroupReport {
             stage: group.stage,
             after: group.after.clone(),
             tasks: group.slices(),
-            takes: match group.cut {
+            takes: match &group.cut {
                 Cut::Whole => "all",
+                Cut::Files(slices) if slices.iter().any(|slice| slice.start.byte > 0) => "parts of files",
                 Cut::Files(_) => "files",
                 Cut::Rows { .. } => "batches",
             },

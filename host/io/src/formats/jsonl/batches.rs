@@ -14,7 +14,9 @@ use crate::columns::StructColumn;
 use crate::cores::{Task, threads};
 use crate::error::IoError;
 use crate::formats::Taken;
+use crate::limits::Limit;
 use crate::lines::Lines;
+use crate::section::Marks;
 use crate::spec::{BatchPolicy, InputSpec, OnBadRow};
 
 /// Batches that are decoded ahead, at most.
@@ -216,6 +218,27 @@ impl Decoder {
             objects.find_map(|(number, line)| Some(decode::row(line, &mut columns, &self.spec).err()?.at_line(number)));
         found.unwrap_or_else(|| IoError::data("lines that are objects one by one are none together").at_line(first))
     }
+}
+
+/// Finds where batches begin, by the lines alone: as [`Batches::job`] cuts them.
+pub(super) fn mark(mut lines: Lines, width: usize, policy: BatchPolicy, marks: &mut Marks<'_>) -> Result<(), IoError> {
+    let (mut rows, mut bytes) = (policy.rows, 0);
+    while !marks.are_all() {
+        let begin = lines.passed();
+        let Some(number) = lines.advance(Limit::Line)? else { break };
+        let line = lines.current();
+        if trimmed(line).is_empty() {
+            continue;
+        }
+        let length = line.len().max(width);
+        if rows == policy.rows || bytes >= policy.bytes {
+            (rows, bytes) = (0, 0);
+            marks.begins(begin, begin, number - 1);
+        }
+        rows += 1;
+        bytes += length;
+    }
+    Ok(())
 }
 
 impl Iterator for Batches {

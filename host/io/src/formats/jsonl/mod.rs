@@ -35,8 +35,9 @@ use crate::error::IoError;
 use crate::lines::Lines;
 use crate::misfit::Misfit;
 use crate::places::Source;
+use crate::section::{Marks, Section};
 use crate::spec::{BatchPolicy, InputSpec};
-use crate::text::Sink;
+use crate::text::{Compression, Sink};
 use crate::values::Rule;
 
 pub(super) struct Jsonl;
@@ -47,8 +48,35 @@ impl FileFormat for Jsonl {
     }
 
     fn read(&self, file: &Source, schema: &SchemaRef, spec: &InputSpec, policy: BatchPolicy) -> Result<Rows, IoError> {
+        self.read_section(file, schema, spec, policy, Section::default())
+    }
+
+    fn is_parted(&self, file: &Source, schema: &SchemaRef) -> bool {
+        Compression::split(file.path()).1 == Compression::None
+            && StructColumn::new(schema.fields()).widest_in_lists() <= WIDE
+    }
+
+    fn mark(
+        &self,
+        file: &Source,
+        schema: &SchemaRef,
+        spec: &InputSpec,
+        policy: BatchPolicy,
+        marks: &mut Marks<'_>,
+    ) -> Result<(), IoError> {
+        batches::mark(Lines::open(file, spec)?, StructColumn::new(schema.fields()).width as usize, policy, marks)
+    }
+
+    fn read_section(
+        &self,
+        file: &Source,
+        schema: &SchemaRef,
+        spec: &InputSpec,
+        policy: BatchPolicy,
+        section: Section,
+    ) -> Result<Rows, IoError> {
         let columns = StructColumn::new(schema.fields());
-        let lines = Lines::open(file, spec)?;
+        let lines = Lines::open_section(file, spec, section)?;
         if columns.widest_in_lists() <= WIDE {
             return Ok(Box::new(Batches::new(lines, schema, spec, policy, columns)));
         }

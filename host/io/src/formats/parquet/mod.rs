@@ -29,6 +29,7 @@ use crate::canonical;
 use crate::codec::Packing;
 use crate::error::IoError;
 use crate::places::{First, Source};
+use crate::section::{Marks, Section};
 use crate::spec::{BatchPolicy, InputSpec};
 use crate::text::Sink;
 use crate::values::Rule;
@@ -56,7 +57,33 @@ impl FileFormat for Parquet {
     }
 
     fn read(&self, file: &Source, schema: &SchemaRef, spec: &InputSpec, policy: BatchPolicy) -> Result<Rows, IoError> {
-        read::rows(file, schema, spec, policy)
+        read::rows(file, schema, spec, policy, Section::default())
+    }
+
+    fn is_parted(&self, _: &Source, _: &SchemaRef) -> bool {
+        true
+    }
+
+    fn mark(
+        &self,
+        file: &Source,
+        _: &SchemaRef,
+        spec: &InputSpec,
+        policy: BatchPolicy,
+        marks: &mut Marks<'_>,
+    ) -> Result<(), IoError> {
+        read::mark(file, spec, policy, marks)
+    }
+
+    fn read_section(
+        &self,
+        file: &Source,
+        schema: &SchemaRef,
+        spec: &InputSpec,
+        policy: BatchPolicy,
+        section: Section,
+    ) -> Result<Rows, IoError> {
+        read::rows(file, schema, spec, policy, section)
     }
 
     fn skips_columns(&self) -> bool {

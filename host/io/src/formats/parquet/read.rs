@@ -7,14 +7,13 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use arrow::array::RecordBatch;
 use arrow::datatypes::{DataType, Field, FieldRef, Fields, SchemaRef};
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ParquetRecordBatchReader};
 use parquet::arrow::{FieldLevels, ProjectionMask, parquet_to_arrow_field_levels};
-use parquet::file::metadata::{ColumnChunkMetaData, RowGroupMetaData};
+use parquet::file::metadata::{ColumnChunkMetaData, ParquetMetaData, RowGroupMetaData};
 
 use super::super::Taken;
-use super::super::unfolded::Unfolded;
+use super::super::unfolded::{More, Unfolded};
 use super::int96::{Checked, Units};
 use super::masks;
 use super::pages::{Account, Counted, Views, width};
@@ -22,6 +21,7 @@ use super::{Rows, footer, guarded, logical, words, zones};
 use crate::error::{InFile, IoError, arrow_words};
 use crate::limits;
 use crate::places::{Opened, Source, Witness};
+use crate::section::{Marks, Section};
 use crate::spec::{BatchPolicy, InputSpec};
 
 /// The schema of one file: as its library gives it, with what its own says beyond.
@@ -38,7 +38,13 @@ pub(super) fn schema(file: &Source, spec: &InputSpec, units: &mut Units) -> Resu
 }
 
 /// The rows of one file, in the dataset's schema.
-pub(super) fn rows(path: &Source, schema: &SchemaRef, spec: &InputSpec, policy: BatchPolicy) -> Result<Rows, IoError> {
+pub(super) fn rows(
+    path: &Source,
+    schema: &SchemaRef,
+    spec: &InputSpec,
+    policy: BatchPolicy,
+    section: Section,
+) -> Result<Rows, IoError> {
     guarded(|| {
         let (file, metadata) = footer::open(path, spec)?;
         let fault = |error| IoError::data(format!("cannot be read: {}", words(error))).in_file(path);
@@ -48,11 +54,54 @@ pub(super) fn rows(path: &Source, schema: &SchemaRef, spec: &InputSpec, policy: 
         let read = Wanted::of(schema, &metadata);
         int96.keep(|leaf| read.mask.leaf_included(leaf));
         let found = noted.project(&read.fields).map_err(|error| IoError::from_arrow(error).in_file(path))?;
-        let unfolded = Unfolded::new(&found, schema, spec, policy)?;
+        let unfolded = Unfolded::new(&found, schema, spec, policy)?.behind(section.before);
         let groups = Groups::new(file, metadata, read, int96, policy, spec).map_err(|error| error.in_file(path))?;
+        let groups = groups.section(section);
         let witness = groups.file.witness();
         Ok(Box::new(ParquetRows { groups, unfolded, witness }) as Rows)
     })
+}
+
+/// Finds where batches begin, by the footer alone.
+pub(super) fn mark(file: &Source, spec: &InputSpec, policy: BatchPolicy, marks: &mut Marks<'_>) -> Result<(), IoError> {
+    guarded(|| {
+        let (opened, metadata) = footer::open(file, spec)?;
+        let size = opened.size().map_err(|error| IoError::system("cannot open", &error).in_file(file))?;
+        let metadata = metadata.metadata();
+        let (mut byte, mut before) = (0, 0);
+        for (at, begins) in begin_batches(metadata, policy).into_iter().enumerate() {
+            let group = metadata.row_group(at);
+            if begins {
+                marks.begins(byte, at as u64, before);
+            }
+            before += group.num_rows().max(0) as u64;
+            byte = size.min(byte.saturating_add(group.compressed_size().max(0) as u64));
+        }
+        Ok(())
+    })
+}
+
+/// Row groups that hold less than this many batches are cut into batches together.
+const TOGETHER: u64 = 32;
+
+/// Whether a batch begins with each row group, whatever was read before: a batch goes on from one to the next, unless those before hold enough
+/// of them. So large files can be read in parts, and no part of it depends on which columns are read.
+fn begin_batches(metadata: &ParquetMetaData, policy: BatchPolicy) -> Vec<bool> {
+    let (mut rows, mut bytes) = (0_u64, 0_u64);
+    let (most_rows, most_bytes) = [policy.rows, policy.bytes].map(|most| TOGETHER.saturating_mul(most as u64)).into();
+    let mut begins = true;
+    let group = |group: &RowGroupMetaData| {
+        let this = begins;
+        let here = group.num_rows().max(0) as u64;
+        rows = rows.saturating_add(here);
+        bytes = bytes.saturating_add(row_bytes(group, group.columns().iter()).saturating_mul(here));
+        begins = rows >= most_rows || bytes >= most_bytes;
+        if begins {
+            (rows, bytes) = (0, 0);
+        }
+        this
+    };
+    metadata.row_groups().iter().map(group).collect()
 }
 
 /// How many row groups are fetched at the same time, at most.
@@ -151,7 +200,11 @@ struct Groups {
     least: u64,
     policy: BatchPolicy,
     spec: InputSpec,
+    /// Whether a batch begins with each of the file's groups.
+    begins: Vec<bool>,
     next: usize,
+    /// Behind the last group that is read.
+    end: usize,
     /// Groups whose place in the file is announced to it, and those of them that have been read.
     announced: usize,
     forgotten: usize,
@@ -205,6 +258,7 @@ impl Groups {
             return Err(limits::indivisible(spec, message, wanted, otherwise));
         }
         let (file, spec) = (Arc::new(file), spec.clone());
+        let begins = begin_batches(metadata.metadata(), policy);
         Ok(Groups {
             file,
             size,
@@ -215,6 +269,8 @@ impl Groups {
             least,
             policy,
             spec,
+            end: begins.len(),
+            begins,
             next: 0,
             announced: 0,
             forgotten: 0,
@@ -223,14 +279,21 @@ impl Groups {
         })
     }
 
-    /// Rows as the library gives them, or null at the end; and what each weighs where batches are cut, in bits, if not all columns are read.
-    /// That is of all columns of the file, so batches do not end elsewhere because some other column is read.
-    fn next(&mut self) -> Result<Option<(RecordBatch, Option<u64>)>, IoError> {
+    /// Those of a part of the file.
+    fn section(self, Section { from, before, to }: Section) -> Groups {
+        let place = |at: u64| usize::try_from(at).unwrap_or(usize::MAX).min(self.begins.len());
+        let (from, end) = (place(from), place(to.unwrap_or(u64::MAX)));
+        Groups { next: from, end, announced: from, forgotten: from, before, ..self }
+    }
+
+    /// Rows as the library gives them, or null at the end. What each weighs where batches are cut is said if not all columns are read: that is of all
+    /// columns of the file, so batches do not end elsewhere because some other column is read.
+    fn next(&mut self) -> Result<Option<More>, IoError> {
         loop {
             // Rows that are read again and left out are many batches, too.
             self.spec.stop.check()?;
             let Some(group) = &mut self.open else {
-                if self.next == self.metadata.metadata().num_row_groups() {
+                if self.next >= self.end {
                     return Ok(None);
                 }
                 self.announce(self.next)?;
@@ -246,6 +309,7 @@ impl Groups {
                     let skipped = group.skip.min(rows.num_rows() as u64);
                     group.skip -= skipped;
                     let rows = rows.slice(skipped as usize, rows.num_rows() - skipped as usize);
+                    let is_first = group.given == 0;
                     group.given += rows.num_rows() as u64;
                     if group.given > announced {
                         return Err(differs(announced, &format!("{} or more", group.given)));
@@ -253,7 +317,8 @@ impl Groups {
                     if rows.num_rows() > 0 {
                         let group = self.metadata.metadata().row_group(self.next - 1);
                         let all = || row_bytes(group, group.columns().iter()).saturating_mul(8);
-                        return Ok(Some((rows, self.read.is_part.then(all))));
+                        let begins_batch = is_first && self.begins[self.next - 1];
+                        return Ok(Some(More { rows, weight: self.read.is_part.then(all), begins_batch }));
                     }
                 }
                 Some(Err(_)) if group.account.exceeded() => {
@@ -291,7 +356,7 @@ impl Groups {
     fn announce(&mut self, group: usize) -> Result<(), IoError> {
         self.file.will_not_read_again(group.saturating_sub(self.forgotten));
         self.forgotten = group;
-        let end = self.metadata.metadata().num_row_groups().min(group + GROUPS_AHEAD);
+        let end = self.end.min(group + GROUPS_AHEAD);
         for group in group.max(self.announced)..end {
             let (metadata, ahead) = (self.metadata.metadata(), group > self.forgotten);
             let range = |column| {

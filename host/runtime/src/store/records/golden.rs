@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
-use callboard_plan::{Door, Feed, Plan};
+use callboard_io::Mark;
+use callboard_plan::{Door, Feed, InputFile, Plan};
 use callboard_sandbox::Fate;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -135,7 +136,13 @@ fn recorded() -> Recorded {
 }
 
 fn sliced() -> Sliced {
-    Sliced { version: "0.1.0".to_owned(), slices: 2, files: BTreeMap::from([("docs".to_owned(), vec![3, 4])]) }
+    let file = InputFile { bytes: 3, is_parted: true };
+    Sliced {
+        version: "0.1.0".to_owned(),
+        slices: 2,
+        files: BTreeMap::from([("docs".to_owned(), vec![file])]),
+        marks: BTreeMap::from([("docs".to_owned(), vec![Mark { file: 0, at: 2, before: 1 }])]),
+    }
 }
 
 fn manifest() -> Manifest {

@@ -49,4 +49,4 @@ pub(crate) use tasks::{Manifest, Sliced, TaskFailure};
 
 /// The number of the format of a run's folder. Whatever changes what one of these types looks like on the disk gives it the next
 /// number: a folder of another number is refused, and its work is not taken over.
-pub(crate) const FORMAT: u8 = 8;
+pub(crate) const FORMAT: u8 = 9;

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use callboard_io::Mark;
+use callboard_plan::InputFile;
 use serde::{Deserialize, Serialize};
 
 use super::StageEnded;
@@ -13,8 +15,10 @@ pub(crate) struct Sliced {
     pub(crate) version: String,
     /// The most slices of a group.
     pub(crate) slices: u32,
-    /// The sizes of each input's files, bytes.
-    pub(crate) files: BTreeMap<String, Vec<u64>>,
+    /// Each input's files.
+    pub(crate) files: BTreeMap<String, Vec<InputFile>>,
+    /// Where the slices of each input begin that is cut, but for the first.
+    pub(crate) marks: BTreeMap<String, Vec<Mark>>,
 }
 
 /// What a task left: `tasks/ID/manifest.json`, which is there when everything else is.
