@@ -96,6 +96,12 @@ impl Format {
 }
 
 impl Format {
+    /// Whether files that are written under this name, one after another, are one such file: lines, as they are.
+    pub fn can_be_appended(path: &Path, given: Option<Format>) -> bool {
+        Format::of(path, given).is_ok_and(|format| format == Format::Jsonl)
+            && Compression::split(path).1 == Compression::None
+    }
+
     /// Whether it is text, which people can read.
     pub fn is_text(self) -> bool {
         self.listed().text

@@ -1,9 +1,11 @@
 //! A plan cut into tasks, so that several processes can carry it out: which nodes of a stage belong together, and how their rows are sliced.
 //!
 //! 1. The nodes of a stage that hand rows to each other are together.
-//! 2. Transforms are sliced: by the files of their input and the bytes of large ones, or by the batches of the spills that they read. Rows that are appended within the
-//!    stage, and outputs, are read back from spills by nodes apart, in the order of one machine.
-//! 3. What needs all rows is whole: a global step, a source, an input that the plan reads at most some rows of, a step that asks servers (its
+//! 2. Transforms are sliced: by the files of their input and the bytes of large ones, or by the batches of the spills that they read. Rows that are
+//!    appended within the stage, and outputs, are read back from spills by nodes apart, in the order of one machine.
+//! 3. A global step whose rows are brought together by key is three groups: each task of the first parts its slice of the rows by their keys, each of
+//!    the second calls the step with some parts, and the one of the third puts the results together, in the order of the rows.
+//! 4. What needs all rows is whole: another global step, a source, an input that the plan reads at most some rows of, a step that asks servers (its
 //!    limits hold in one process), one that writes files, one whose batches are recut, and a zip of which a branch comes from elsewhere.
 //!
 //! A group and its slices are decided by the plan and the sizes of the inputs' files alone, so a task has the same number wherever it is asked for.
@@ -13,11 +15,11 @@ use std::fmt;
 use std::ops::Range;
 use std::str::FromStr;
 
-use crate::door::Feed;
-use crate::plan::{Edge, Plan, Reader, Stage};
-use crate::scan::Kind;
-
 use serde::{Deserialize, Serialize};
+
+use crate::door::Feed;
+use crate::plan::{Edge, Plan, PlannedStep, Reader, Stage};
+use crate::scan::Kind;
 
 /// How a plan is to be cut.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -26,6 +28,10 @@ pub struct Slicing {
     pub slices: u32,
     /// Each input's files, in the order in which they are read.
     pub files: BTreeMap<String, Vec<InputFile>>,
+    /// The global steps whose rows are brought together by key.
+    pub keyed: BTreeSet<String>,
+    /// The outputs whose bytes are those of their slices, one after another.
+    pub appended: BTreeSet<String>,
     /// Whether the run reads at most some rows of each input.
     pub limited: bool,
 }
@@ -114,15 +120,21 @@ pub enum Cut {
         /// How many.
         slices: u32,
     },
+    /// Equal shares of the rows that a step reads, which each task parts by their keys.
+    Scatter(u32),
+    /// Equal shares of these parts, with which each task calls the step.
+    Parts(u32),
+    /// There is one task, which puts the results together.
+    Merge,
 }
 
 impl Group {
     /// How many tasks it has.
     pub fn slices(&self) -> u32 {
         match &self.cut {
-            Cut::Whole => 1,
+            Cut::Whole | Cut::Merge => 1,
             Cut::Files(slices) => slices.len() as u32,
-            Cut::Rows { slices, .. } => *slices,
+            Cut::Rows { slices, .. } | Cut::Scatter(slices) | Cut::Parts(slices) => *slices,
         }
     }
 
@@ -134,7 +146,16 @@ impl Group {
 
     /// Whether it puts rows out under this name: an input or a step of it.
     pub fn writes(&self, node: &str) -> bool {
+        if matches!(self.cut, Cut::Scatter(_) | Cut::Parts(_)) {
+            return false;
+        }
         [&self.steps, &self.intakes, &self.inputs].into_iter().any(|names| names.iter().any(|name| name == node))
+    }
+
+    /// Whether it continues what another group began of a step whose rows are brought together by key.
+    pub fn continues(&self, other: &Group) -> bool {
+        let phases = (&other.cut, &self.cut);
+        matches!(phases, (Cut::Scatter(_), Cut::Parts(_)) | (Cut::Parts(_), Cut::Merge)) && self.steps == other.steps
     }
 
     /// Whether this step or output is one of it.
@@ -190,17 +211,30 @@ impl Plan {
 
     /// Nodes that belong together, parted so that each part can be sliced; `None` if they cannot.
     fn sliced<'a>(&self, nodes: &[Node<'a>], slicing: &Slicing) -> Option<Vec<(Vec<Node<'a>>, Cut)>> {
-        if slicing.slices < 2 || nodes.iter().any(|node| self.needs_all(*node, slicing)) || !self.holds_zips(nodes) {
-            return None;
-        }
-        if !nodes.iter().any(|node| !matches!(node, Node::Output(_))) {
+        let is_global = |node: Node<'_>| match node {
+            Node::Step(name) => self.step(name).is_some_and(|step| step.kind == Kind::Global),
+            _ => false,
+        };
+        let is_keyed = |node: Node<'_>| match node {
+            Node::Step(name) => slicing.keyed.contains(name) && self.step(name).is_some_and(|step| !is_bound(step)),
+            _ => false,
+        };
+        // A global step is a part of its own, as are the inputs that it reads, if this is of use.
+        let has_keyed = nodes.iter().any(|node| is_keyed(*node));
+        let needs_all = |node: Node<'_>| match node {
+            Node::Intake(name) => !has_keyed || self.is_bounded(name, slicing),
+            node if is_global(node) => !has_keyed,
+            node => self.needs_all(node, slicing),
+        };
+        if slicing.slices < 2 || nodes.iter().any(|node| needs_all(*node)) || !self.holds_zips(nodes) {
             return None;
         }
         let edges = self.inside(nodes);
         let apart = |at: usize| match nodes[at] {
             Node::Output(_) => true,
             Node::Step(name) => {
-                self.edges_into(name).count() > 1 && self.zip_of(&Reader::Step(name.to_owned())).is_none()
+                let is_appended = self.edges_into(name).count() > 1;
+                is_global(nodes[at]) || is_appended && self.zip_of(&Reader::Step(name.to_owned())).is_none()
             }
             Node::Input(_) | Node::Intake(_) => false,
         };
@@ -210,17 +244,32 @@ impl Plan {
             _ => false,
         };
         let kept = edges.into_iter().filter(|(from, to, _)| !apart(*to) && !read_apart(*from)).collect::<Vec<_>>();
-        let parts = connected(nodes, &kept).into_iter().map(|part| {
-            let cut = self.cut(&part, slicing)?;
-            self.holds_zips(&part).then_some((part, cut))
-        });
-        parts.collect()
+        let phases = [Cut::Scatter(slicing.slices), Cut::Parts(slicing.slices), Cut::Merge];
+        let mut parts = Vec::new();
+        for part in connected(nodes, &kept) {
+            if !self.holds_zips(&part) {
+                return None;
+            }
+            let cuts = match part[..] {
+                [node] if is_keyed(node) => phases.to_vec(),
+                [node] if is_global(node) => vec![Cut::Whole],
+                _ => vec![self.cut(&part, slicing)?],
+            };
+            parts.extend(cuts.into_iter().map(|cut| (part.clone(), cut)));
+        }
+        Some(parts)
     }
 
     /// How the rows of one part are sliced; `None` if its rows come from several places at once.
     fn cut(&self, nodes: &[Node<'_>], slicing: &Slicing) -> Option<Cut> {
-        if nodes.iter().any(|node| matches!(node, Node::Output(_))) {
-            return Some(Cut::Whole);
+        if let Some(Node::Output(name)) = nodes.iter().find(|node| matches!(node, Node::Output(_))) {
+            let reader = Reader::Output((*name).to_owned());
+            let edges = self.edges.iter().filter(|edge| edge.to == reader);
+            let feeds = edges.map(|edge| edge.from.clone()).collect();
+            return Some(match slicing.appended.contains(*name) && self.zip_of(&reader).is_none() {
+                true => Cut::Rows { feeds, slices: slicing.slices },
+                false => Cut::Whole,
+            });
         }
         let inputs: Vec<&str> = nodes.iter().filter_map(|node| input(*node)).collect();
         let mut read = nodes.iter().filter_map(|node| match node {
@@ -247,20 +296,22 @@ impl Plan {
     fn needs_all(&self, node: Node<'_>, slicing: &Slicing) -> bool {
         match node {
             Node::Intake(_) => true,
-            Node::Input(name) => {
-                let bounded = self.input(name).is_none_or(|input| input.reading.rows.is_some());
-                bounded || slicing.limited || slicing.of(name).is_empty()
-            }
+            Node::Input(name) => self.is_bounded(name, slicing),
             Node::Step(name) => {
                 let cut_anew = |name: &str| self.step(name).is_some_and(|step| step.batch.is_some());
                 let step = self.step(name);
-                step.is_none_or(|step| {
-                    step.kind != Kind::Transform || step.grants.writes() || !step.grants.http.is_empty()
-                }) || cut_anew(name)
+                step.is_none_or(|step| step.kind != Kind::Transform || is_bound(step))
+                    || cut_anew(name)
                     || self.edges_into(name).any(|edge| cut_anew(&edge.from.node))
             }
             Node::Output(_) => false,
         }
+    }
+
+    /// Whether at most some rows are read of an input.
+    fn is_bounded(&self, input: &str, slicing: &Slicing) -> bool {
+        let bounded = self.input(input).is_none_or(|input| input.reading.rows.is_some());
+        bounded || slicing.limited || slicing.of(input).is_empty()
     }
 
     /// Whether each zip, the rows that its branches part from and the last steps of these are all among the nodes, or none of them. An output
@@ -281,18 +332,26 @@ impl Plan {
         let mut done: Vec<Group> = Vec::with_capacity(left.len());
         while !left.is_empty() {
             let ready = left.iter().position(|group| {
-                group.feeds(self).iter().all(|feed| done.iter().any(|before| before.writes(&feed.node)))
+                let is_read = group.feeds(self).iter().all(|feed| done.iter().any(|before| before.writes(&feed.node)));
+                let is_later = matches!(group.cut, Cut::Parts(_) | Cut::Merge);
+                is_read && (!is_later || done.iter().any(|before| group.continues(before)))
             });
             // A plan has no circles, so there is always one.
             let mut group = left.remove(ready.unwrap_or(0));
             let after =
                 group.feeds(self).into_iter().filter_map(|feed| done.iter().find(|before| before.writes(&feed.node)));
-            group.after = after.map(|before| before.index).collect();
+            let continued = done.iter().filter(|before| group.continues(before));
+            group.after = after.chain(continued).map(|before| before.index).collect();
             group.index = done.len() as u32 + 1;
             done.push(group);
         }
         done
     }
+}
+
+/// Whether a step has to be in one process: it may write files, or send requests whose limits hold there.
+fn is_bound(step: &PlannedStep) -> bool {
+    step.grants.writes() || !step.grants.http.is_empty()
 }
 
 fn nodes_of(stage: &Stage) -> Vec<Node<'_>> {
@@ -413,7 +472,12 @@ fn is_even(files: &[InputFile], slices: u32) -> bool {
 
 /// Whether no share takes more than half as much again as its part.
 fn are_even(files: &[InputFile], shares: &[Range<FilePlace>], slices: u32) -> bool {
-    let before = |place: &FilePlace| all_bytes(&files[..place.file]).saturating_add(place.byte);
+    let mut sums = vec![0_u64];
+    sums.extend(files.iter().scan(0_u64, |sum, file| {
+        *sum = sum.saturating_add(file.bytes);
+        Some(*sum)
+    }));
+    let before = |place: &FilePlace| sums[place.file].saturating_add(place.byte);
     let largest = shares.iter().map(|share| before(&share.end).saturating_sub(before(&share.start))).max().unwrap_or(0);
     largest <= (all_bytes(files) / u64::from(slices.max(1))).saturating_mul(3) / 2
 }

@@ -96,5 +96,5 @@ pub use tell::runs::{RemovedRun, RunState, RunSummary, remove_run, run_folders, 
 pub use tell::stats::{
     Bin, ColumnStats, FrequentValue, GroupStats, Measure, Quantile, Spread, Stats, Threshold, ThresholdStats,
 };
-pub use tell::tasks::{GroupReport, TasksReport};
+pub use tell::tasks::{GroupReport, TasksReport, appended_outputs, keyed_steps};
 pub use tokio_util::sync::CancellationToken;

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use callboard_plan::{Cut, Group, GroupRates, InputFile, Kind, Plan, Scale, Slicing, simulate as played};
-use callboard_runtime::{Class, Report, StageReport, StepReport, run_report};
+use callboard_runtime::{Class, Report, StageReport, StepReport, appended_outputs, keyed_steps, run_report};
 
 use crate::arguments::{TasksArguments, TasksFormat};
 use crate::exit::{Failure, quoted};
@@ -12,6 +12,8 @@ use crate::show::{print, print_json, simulation};
 
 /// What a core reads or writes of a file in a second, where no step's time says it, bytes.
 const FILE_RATE: f64 = 1e8;
+/// What is left of a row where parts of a step's rows are put together, bytes: its number, and its fate.
+const RESULT: f64 = 16.0;
 /// The most slices of a group.
 const MOST_SLICES: u64 = 9_999;
 
@@ -37,7 +39,9 @@ pub(crate) fn simulate(
     // As many files of each input as there are slices: more rows lie in more files, or in more parts of them.
     let file = InputFile { bytes: 1, is_parted: false };
     let files = plan.inputs().iter().map(|input| (input.name.clone(), vec![file; slices as usize])).collect();
-    let groups = plan.groups(&Slicing { slices, files, limited: false });
+    let keyed = keyed_steps(run_dir)?;
+    let appended = appended_outputs(plan);
+    let groups = plan.groups(&Slicing { slices, files, keyed, appended, limited: false });
     let rates: Vec<GroupRates> = groups.iter().map(|group| rates(group, &report, other.as_ref())).collect();
     let played = played(&rates, &scale);
     match arguments.format {
@@ -95,22 +99,39 @@ fn rates(group: &Group, report: &Report, other: Option<&Report>) -> GroupRates {
     let busy = |steps: &mut dyn Iterator<Item = &StepReport>| steps.map(|step| step.guest_ms).sum::<f64>();
     let (own, all) = (busy(&mut steps.iter().copied()), busy(&mut of_stage()));
     let stage_seconds = stage.map_or(0.0, |stage| (stage.intake_ms + stage.run_ms) / 1e3);
+    let cores = steps.iter().map(|step| step.instances).max().unwrap_or(1);
     let seconds = match steps.is_empty() {
         true => (read + written) as f64 / FILE_RATE,
         false => stage_seconds * if all > 0.0 { own / all } else { 1.0 },
     };
-    let grows = growth(&steps, other);
+    // The calls of a step that is shared out by key are one phase; the rest of its time is about equally in the two others.
+    let calls = seconds.min(own / 1e3 / f64::from(cores));
+    let seconds = match group.cut {
+        Cut::Parts(_) => calls,
+        Cut::Scatter(_) | Cut::Merge => (seconds - calls) / 2.0,
+        _ => seconds,
+    };
     let row_bytes = for_each(bytes as f64);
+    let (read_for_row, left_for_row) = match group.cut {
+        Cut::Parts(_) => (row_bytes, RESULT),
+        Cut::Merge => (RESULT, RESULT),
+        _ => (row_bytes, row_bytes),
+    };
+    let grows = match group.cut {
+        Cut::Scatter(_) | Cut::Merge => 0.0,
+        _ => growth(&steps, other),
+    };
+    let rows_left = if matches!(group.cut, Cut::Scatter(_) | Cut::Parts(_)) { rows_in } else { rows_out };
     GroupRates {
         group: group.index,
         nodes: [&group.intakes, &group.inputs, &group.steps, &group.outputs].into_iter().flatten().cloned().collect(),
         tasks: group.slices().into(),
-        is_whole: matches!(group.cut, Cut::Whole),
+        is_whole: matches!(group.cut, Cut::Whole | Cut::Merge),
         rows: for_each(rows_in as f64),
         row_seconds: seconds / rows_in.max(1) as f64,
-        cores: steps.iter().map(|step| step.instances).max().unwrap_or(1),
-        read_bytes: for_each(if read > 0 { read as f64 } else { rows_in as f64 * row_bytes }),
-        shuffled_bytes: for_each(rows_out as f64 * row_bytes),
+        cores,
+        read_bytes: for_each(if read > 0 { read as f64 } else { rows_in as f64 * read_for_row }),
+        shuffled_bytes: for_each(rows_left as f64 * left_for_row),
         output_bytes: for_each(written as f64),
         memory_bytes: stage.map_or(0, |stage| stage.counted_peak_bytes.saturating_sub((grows * rows_in as f64) as u64)),
         memory_per_row: grows,

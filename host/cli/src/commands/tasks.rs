@@ -37,8 +37,20 @@ fn listing(tasks: &TasksReport) -> String {
 }
 
 fn group(group: &GroupReport) -> String {
-    let GroupReport { group: index, stage, after, tasks, takes, inputs, steps, outputs, cores, memory_bytes, .. } =
-        group;
+    let GroupReport {
+        group: index,
+        stage,
+        after,
+        tasks,
+        takes,
+        phase,
+        inputs,
+        steps,
+        outputs,
+        cores,
+        memory_bytes,
+        ..
+    } = group;
     let first = TaskId { group: *index, slice: 0 };
     let ids = match tasks {
         1 => first.to_string(),
@@ -50,7 +62,12 @@ fn group(group: &GroupReport) -> String {
     };
     let after = after.iter().map(u32::to_string).collect::<Vec<_>>();
     let after = if after.is_empty() { String::new() } else { format!(", after {}", after.join(", ")) };
-    let nodes = [("read", inputs), ("", steps), ("write", outputs)];
+    let does = match *phase {
+        Some("scatter") => "bring together for",
+        Some("merge") => "put together results of",
+        _ => "",
+    };
+    let nodes = [("read", inputs), (does, steps), ("write", outputs)];
     let nodes = nodes.iter().filter(|(_, names)| !names.is_empty());
     let nodes = nodes.map(|(verb, names)| format!("{verb} {}", names.join(", ")).trim().to_owned()).collect::<Vec<_>>();
     let cores = if *cores == 1 { "1 core".to_owned() } else { format!("{cores} cores") };

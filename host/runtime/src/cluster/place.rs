@@ -1,13 +1,14 @@
 //! The work place: a run's folder that tasks share.
 
 use std::collections::BTreeMap;
+use std::hash::{BuildHasher, RandomState};
 use std::io::{self, ErrorKind, Read, Write};
 use std::ops::Range;
 use std::path::Path;
 
 use callboard_io::beneath::Dir;
 use callboard_io::{BatchPolicy, Dataset, Mark};
-use callboard_plan::{Cut, Feed, FilePlace, Group, InputFile, Mode, Plan, Slicing, TaskId};
+use callboard_plan::{Cut, Feed, FilePlace, Group, InputFile, Kind, Mode, Plan, PlannedStep, Slicing, TaskId};
 use callboard_sandbox::cache_dir;
 use callboard_words::Setting;
 use serde::de::DeserializeOwned;
@@ -18,7 +19,7 @@ use crate::run::{Run, proven};
 use crate::stage::kept::Kept;
 use crate::store::records::{Manifest, Sliced};
 use crate::store::{Past, Quota, Recorded, folder};
-use crate::tell::tasks::TasksReport;
+use crate::tell::tasks::{TasksReport, appended_outputs};
 
 const WORK: &str = "work.json";
 pub(super) const TASKS: &str = "tasks";
@@ -99,7 +100,11 @@ fn sliced(run: &Prepared, slices: Slices) -> Result<Sliced, RunError> {
         Slices::OfBytes(size) => bytes.div_ceil(size.max(1)),
     };
     let slices = slices.clamp(1, MOST_SLICES) as u32;
-    Ok(Sliced { version: env!("CARGO_PKG_VERSION").to_owned(), slices, files, marks: BTreeMap::new() })
+    let is_keyed = |step: &&PlannedStep| step.kind == Kind::Global && run.bound(&step.name).gathered.is_grouped();
+    let keyed = run.plan.steps().iter().filter(is_keyed).map(|step| step.name.clone()).collect();
+    let (version, marks, seed) =
+        (env!("CARGO_PKG_VERSION").to_owned(), BTreeMap::new(), RandomState::new().hash_one(()));
+    Ok(Sliced { version, slices, files, marks, keyed, seed })
 }
 
 fn dataset<'a>(run: &'a Prepared, input: &str) -> &'a Dataset {
@@ -131,13 +136,14 @@ fn marks(run: &Prepared, groups: &[Group]) -> Result<BTreeMap<String, Vec<Mark>>
 /// The inputs of which each task reads a part, and these parts as they are wanted.
 fn cut_inputs(groups: &[Group]) -> impl Iterator<Item = (&str, &[Range<FilePlace>])> {
     groups.iter().filter_map(|group| match &group.cut {
-        Cut::Files(slices) => Some((group.inputs.first()?.as_str(), &slices[..])),
+        Cut::Files(slices) => Some((group.inputs.iter().chain(&group.intakes).next()?.as_str(), &slices[..])),
         _ => None,
     })
 }
 
 fn groups(plan: &Plan, sliced: &Sliced, limited: bool) -> Vec<Group> {
-    plan.groups(&Slicing { slices: sliced.slices, files: sliced.files.clone(), limited })
+    let Sliced { slices, files, keyed, .. } = sliced.clone();
+    plan.groups(&Slicing { slices, files, keyed, appended: appended_outputs(plan), limited })
 }
 
 /// The tasks of a work place, which were decided when it was made, and what [`Run::place`] gave then. `trusted` is that, where this user's key is
@@ -164,6 +170,7 @@ pub(super) struct Place {
     pub(super) groups: Vec<Group>,
     /// As of [`Sliced`].
     marks: BTreeMap<String, Vec<Mark>>,
+    pub(super) seed: u64,
     /// Whether the run has finished.
     pub(super) finished: bool,
     /// The length of its journal, and whether all that tasks do is in it.
@@ -202,13 +209,14 @@ impl Place {
             return Err(damaged("it does not fit the plan"));
         }
         let groups = groups(&plan, &sliced, recorded.limit.is_some());
-        let marks = |name: &str| sliced.marks.get(name).filter(|marks| marks.is_sorted());
+        let marks_of = |name: &str| sliced.marks.get(name).filter(|marks| marks.is_sorted());
         let are_marked = |marks: &Vec<Mark>, slices: &[Range<FilePlace>]| marks.len() + 1 == slices.len();
-        if !cut_inputs(&groups).all(|(name, slices)| marks(name).is_some_and(|marks| are_marked(marks, slices))) {
+        if !cut_inputs(&groups).all(|(name, slices)| marks_of(name).is_some_and(|marks| are_marked(marks, slices))) {
             return Err(damaged("it does not fit its slices"));
         }
         let journal = (past.length, past.stages.len() == plan.stages().len());
-        Ok(Place { dir, groups, marks: sliced.marks, recorded, finished: past.finished, journal, plan })
+        let Sliced { marks, seed, .. } = sliced;
+        Ok(Place { dir, groups, marks, seed, recorded, finished: past.finished, journal, plan })
     }
 
     pub(super) fn path(&self) -> &Path {

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::io;
 use std::ops::Range;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use callboard_plan::{Cut, Feed, TaskId};
@@ -89,6 +90,12 @@ impl<'a> Spills<'a> {
         Ok(&self.manifests[&id])
     }
 
+    /// The folder of a task's attempt that counts.
+    pub(super) fn attempt(&mut self, id: TaskId) -> Result<PathBuf, RunError> {
+        let attempt = self.manifest(id)?.attempt.clone();
+        Ok(self.place.path().join(TASKS).join(id.to_string()).join(attempt))
+    }
+
     fn frames(&mut self, id: TaskId, feed: &Feed) -> Result<usize, RunError> {
         let sealed = self.manifest(id)?.ended.spills.get(feed);
         sealed.map(|sealed| sealed.frames as usize).ok_or_else(|| missing(id, feed))
@@ -99,10 +106,9 @@ impl<'a> Spills<'a> {
         if let Some(spill) = self.written.get(&(id, feed.clone())) {
             return Ok(spill.clone());
         }
-        let manifest = self.manifest(id)?;
-        let (attempt, sealed) = (manifest.attempt.clone(), manifest.ended.spills.get(feed).cloned());
+        let sealed = self.manifest(id)?.ended.spills.get(feed).cloned();
         let sealed = sealed.ok_or_else(|| missing(id, feed))?;
-        let attempt = self.place.path().join(TASKS).join(id.to_string()).join(attempt);
+        let attempt = self.attempt(id)?;
         // What it refers to is its own, or what it read.
         let group = self.place.group(id)?;
         let bases = sealed.bases.iter().map(|base| match group.writes(&base.feed.node) {

@@ -12,6 +12,7 @@ use callboard_sandbox::plain;
 use super::place::{ATTEMPT, FAILED, Place, TASKS};
 use super::spills::Spills;
 use crate::error::{Class, RunError};
+use crate::global::{Phase, Shared};
 use crate::prepare::components::{Bundled, Components};
 use crate::prepare::{Before, Prepared};
 use crate::run::carry_out_part;
@@ -113,13 +114,36 @@ fn attempted(
     past.intakes = others.map(|input| (input.name.clone(), Intake::default())).collect();
     let before = Before { past, inputs: Some(place.recorded.inputs.clone()), ..Before::default() };
     let mut prepared = Prepared::new(plan, components, settings, before, None)?;
-    if let (Cut::Files(_), Some(name)) = (&group.cut, group.inputs.first()) {
+    if let (Cut::Files(_), Some(name)) = (&group.cut, group.inputs.iter().chain(&group.intakes).next()) {
         prepared.read_part(name, place.part(name, id.slice));
     }
-    let spills = Spills::new(place, &prepared).of(id)?;
+    let mut spills = Spills::new(place, &prepared);
+    let shared = shared(&mut spills, place, group, id, prepared.folder())?;
+    let spills = spills.of(id)?;
     let stage = prepared.plan.stages().iter().find(|stage| stage.index == group.stage).expect("groups are of stages");
-    let ended = carry_out_part(&prepared, &group.part_of(stage), spills)?;
+    let ended = carry_out_part(&prepared, &group.part_of(stage), shared, spills)?;
     Ok(Manifest { attempt: attempt.to_owned(), ended })
+}
+
+/// Which share of a step's work a task does, where the step's rows are brought together by key.
+fn shared(
+    spills: &mut Spills<'_>,
+    place: &Place,
+    group: &Group,
+    id: TaskId,
+    attempt: &Path,
+) -> Result<Option<Shared>, RunError> {
+    let share = (id.slice, group.slices());
+    let left = |attempt: &Path| attempt.join("parts");
+    let before = place.groups.iter().filter(|before| group.continues(before)).flat_map(Group::tasks);
+    let from = before.map(|task| Ok(left(&spills.attempt(task)?))).collect::<Result<Vec<_>, RunError>>()?;
+    let phase = match group.cut {
+        Cut::Scatter(_) => Phase::Scatter { share, to: left(attempt) },
+        Cut::Parts(_) => Phase::Parts { share, from, to: left(attempt) },
+        Cut::Merge => Phase::Merge { from },
+        _ => return Ok(None),
+    };
+    Ok(Some(Shared { seed: place.seed, phase }))
 }
 
 /// The components of a plan, as they were when it was submitted: bundled ones are those of this program, and files those in the work place.

@@ -114,7 +114,7 @@ impl Opened<'_> {
                     let (ran, writer) = instance.run(readers, writer);
                     ran.map(|()| (writer.expect("a call that went well gives it back"), Counters::new()))
                 });
-                gather(&wholes, &mut writer, Sizes::within(None), None, vec![caller], &|_| Ok(()))?;
+                gather(&wholes, &mut writer, Sizes::within(None), None, vec![caller], &|_| Ok(()), None)?;
                 writer
             }
         };

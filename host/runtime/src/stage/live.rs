@@ -16,6 +16,7 @@ use super::kept::Kept;
 use super::reject_limits::RejectLimits;
 use crate::error::{Class, RunError};
 use crate::events::Event;
+use crate::global::Shared;
 use crate::ports::Note;
 use crate::prepare::Prepared;
 use crate::rejects::Rejects;
@@ -53,6 +54,8 @@ pub(crate) struct Live<'a> {
     pub(crate) until: Option<usize>,
     /// The part of a stage that is carried out alone, if it is not the whole run.
     part: Option<Stage>,
+    /// What is done of the part's one step, if other processes do the rest.
+    pub(crate) shared: Option<Shared>,
     /// In a replay, by step: rows of which nothing is kept.
     lost: Mutex<BTreeMap<String, u64>>,
     /// What sends outputs to stores, by output.
@@ -81,6 +84,7 @@ impl<'a> Live<'a> {
             tap: None,
             until: None,
             part: None,
+            shared: None,
             lost: Mutex::default(),
             uploads: OnceLock::new(),
             readers: Mutex::default(),
@@ -95,8 +99,8 @@ impl<'a> Live<'a> {
     }
 
     /// The same, of which one part of a stage is carried out alone. What all parts reject is counted by whoever puts them together.
-    pub(crate) fn of_part(self, part: Stage) -> Live<'a> {
-        Live { part: Some(part), reject_limits: RejectLimits::new(std::iter::empty(), true), ..self }
+    pub(crate) fn of_part(self, part: Stage, shared: Option<Shared>) -> Live<'a> {
+        Live { part: Some(part), shared, reject_limits: RejectLimits::new(std::iter::empty(), true), ..self }
     }
 
     /// How the rows of an edge travel: as the plan has it, but between a part of a stage and the rest in spills.

@@ -111,7 +111,7 @@ impl Worker {
 /// Loads the named steps; their instances are made and opened side by side.
 pub(crate) fn load(run: &Live<'_>, steps: &[String]) -> Result<Vec<LoadedStep>, RunError> {
     let mut loaded: Vec<LoadedStep> = steps.iter().map(|name| unloaded(run.prepared.step(name))).collect();
-    if run.prepared.replays {
+    if run.prepared.replays || run.shared.as_ref().is_some_and(|shared| !shared.calls()) {
         return Ok(loaded);
     }
     std::thread::scope(|scope| {

@@ -16,8 +16,10 @@ use super::{Ended, StepCounts, add_counters};
 use crate::error::{Class, Fault, RunError};
 use crate::events::Event;
 use crate::fates::{Fates, Ledger};
-use crate::global::{Caller, Counters, GlobalReader, GlobalWriter, Sizes, Sorting, WINDOW, Whole, Writing, gather};
-use crate::ports::{Inlet, Stop, bug};
+use crate::global::{
+    Caller, Counters, GlobalReader, GlobalWriter, Shared, Sizes, Sorting, WINDOW, Whole, Writing, gather,
+};
+use crate::ports::{Inlet, Left, Stop, bug};
 use crate::rows::digest;
 use crate::rows::{Batch, join, record_batch};
 use crate::store::Deed;
@@ -102,6 +104,11 @@ pub(super) fn run_global(
             (writer, counters, rows_reused)
         }
     };
+    if run.shared.as_ref().is_some_and(Shared::leaves) {
+        let busy = step.workers.iter_mut().map(Worker::busy).sum();
+        let counts = Box::new(StepCounts { busy, ..StepCounts::default() });
+        return Ok(Ended::Step { name: step.name.clone(), counts, left: Left::default() });
+    }
     let (outlet, doors, accounts) = writer.finish().map_err(fault)?;
     let counts = StepCounts {
         busy: step.workers.iter_mut().map(Worker::busy).sum(),
@@ -174,7 +181,15 @@ fn call_parts(
     });
     let (callers, charge) = (callers.collect(), Some(run.memory.flight.charge()));
     let count = |more| Ok(add_counters(&mut counters.lock().expect("no holder panics"), more)?);
-    let ran = gather(wholes, &mut writer, Sizes::within(run.prepared.plan.budget()), charge, callers, &count);
+    let ran = gather(
+        wholes,
+        &mut writer,
+        Sizes::within(run.prepared.plan.budget()),
+        charge,
+        callers,
+        &count,
+        run.shared.as_ref(),
+    );
     let reused = ran.map_err(|fault| RunError::of(fault, &planned.name))?;
     Ok((writer, counters.into_inner().expect("no holder panics"), reused))
 }

@@ -32,7 +32,7 @@ pub(crate) use frames::{make_dir, named, regular};
 pub(crate) use ipc::{schema_digest, schema_of_text, schema_text};
 pub(crate) use lock::is_held;
 pub(crate) use past::{InPlace, Past};
-pub(crate) use pile::Pile;
+pub(crate) use pile::{LeftPile, Pile};
 pub(crate) use progress::{Before, Progress};
 pub(crate) use records::{CallLimits, Deed, Digested, Frame, Outcome, Recorded, RecordedInput, Removed, limits_of};
 pub(crate) use seal::{Begun, Key};

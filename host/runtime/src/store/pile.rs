@@ -1,6 +1,7 @@
 //! Batches of one schema on the disk, each read back by itself, for as long as a step works on them.
 
 use std::io;
+use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -66,6 +67,22 @@ impl Pile {
     /// Whether a frame that an earlier process wrote is there, intact.
     pub(crate) fn is_intact(&self, frame: &Frame, body: &mut Vec<u8>) -> bool {
         self.file.check(frame, body).is_ok()
+    }
+
+    pub(crate) fn read(&self, frame: &Frame) -> io::Result<RecordBatch> {
+        ipc::decode(&self.schema, &self.file.read(frame)?, None)
+    }
+}
+
+/// A file of batches that another process has left, to be read.
+pub(crate) struct LeftPile {
+    schema: SchemaRef,
+    file: FrameFile,
+}
+
+impl LeftPile {
+    pub(crate) fn open(folder: &Path, name: &str, schema: SchemaRef) -> io::Result<LeftPile> {
+        Ok(LeftPile { schema, file: FrameFile::open(folder.join(name))? })
     }
 
     pub(crate) fn read(&self, frame: &Frame) -> io::Result<RecordBatch> {

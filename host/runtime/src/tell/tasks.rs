@@ -1,9 +1,16 @@
 //! The tasks that a run is cut into, in figures: what would run where.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 
-use callboard_plan::{Cut, Group, Plan};
+use callboard_io::Format;
+use callboard_plan::{Cut, Group, Plan, PlannedOutput};
+use callboard_words::template::Template;
 use serde::Serialize;
+
+use crate::error::RunError;
+use crate::store::folder;
+use crate::store::records::Together;
 
 /// The tasks that a run is cut into.
 #[derive(Clone, Debug, Serialize)]
@@ -27,8 +34,11 @@ pub struct GroupReport {
     pub after: BTreeSet<u32>,
     /// How many tasks there are.
     pub tasks: u32,
-    /// What each takes of the rows: `all` of them, some `files`, some `parts of files`, or some `batches`.
+    /// What each takes of the rows: `all` of them, some `files`, some `parts of files`, some `batches`, or some `keys`.
     pub takes: &'static str,
+    /// Which phase it is of a step that is shared out by key: its rows are cut into parts (`scatter`), it is called with parts (`parts`), or the
+    /// results are put together (`merge`). Null of anything else.
+    pub phase: Option<&'static str>,
     /// The inputs that are read.
     pub inputs: Vec<String>,
     /// The steps.
@@ -48,6 +58,27 @@ impl TasksReport {
     }
 }
 
+/// The steps of a run whose rows were brought together by key, as their components declared it.
+///
+/// # Errors
+///
+/// What the run's folder has of it is damaged, or cannot be read.
+pub fn keyed_steps(run_folder: &Path) -> Result<BTreeSet<String>, RunError> {
+    let declared = folder::declarations(&folder::open(run_folder)?)?;
+    let steps = declared.into_iter().flat_map(|declared| declared.steps);
+    Ok(steps.filter(|(_, declaration)| declaration.together != Together::All).map(|(name, _)| name).collect())
+}
+
+/// The outputs whose bytes are those of their slices, one after another: files of lines, not compressed.
+pub fn appended_outputs(plan: &Plan) -> BTreeSet<String> {
+    let is_appended = |output: &&PlannedOutput| {
+        let format = output.format.as_deref().map(str::parse::<Format>).transpose();
+        let is_one_file = Template::of(&output.path).is_none() && !output.is_standard_output();
+        is_one_file && format.is_ok_and(|format| Format::can_be_appended(Path::new(&output.path), format))
+    };
+    plan.outputs().iter().filter(is_appended).map(|output| output.name.clone()).collect()
+}
+
 impl GroupReport {
     pub(crate) fn of(group: &Group, plan: &Plan) -> GroupReport {
         let stage = plan.stages().iter().find(|stage| stage.index == group.stage);
@@ -58,10 +89,17 @@ impl GroupReport {
             after: group.after.clone(),
             tasks: group.slices(),
             takes: match &group.cut {
-                Cut::Whole => "all",
+                Cut::Whole | Cut::Merge => "all",
                 Cut::Files(slices) if slices.iter().any(|slice| slice.start.byte > 0) => "parts of files",
                 Cut::Files(_) => "files",
-                Cut::Rows { .. } => "batches",
+                Cut::Rows { .. } | Cut::Scatter(_) => "batches",
+                Cut::Parts(_) => "keys",
+            },
+            phase: match group.cut {
+                Cut::Scatter(_) => Some("scatter"),
+                Cut::Parts(_) => Some("parts"),
+                Cut::Merge => Some("merge"),
+                _ => None,
             },
             inputs: group.intakes.iter().chain(&group.inputs).cloned().collect(),
             steps: group.steps.clone(),

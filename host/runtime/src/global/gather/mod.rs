@@ -17,6 +17,7 @@ mod progress;
 mod ranges;
 mod reader;
 mod rowset;
+mod shared;
 mod stream;
 #[cfg(test)]
 mod tests;
@@ -47,6 +48,7 @@ use stream::Streamed;
 pub(crate) use keys::of_rows as row_digests;
 pub(super) use part::Calling;
 pub(crate) use part::PartWriter;
+pub(crate) use shared::{Phase, Shared};
 
 /// Bytes of a part, of one where there are very many, and of parts that may stay in memory.
 #[derive(Clone, Copy, Debug)]
@@ -103,7 +105,11 @@ pub(crate) fn gather(
     charge: Option<Charge>,
     callers: Vec<Caller<'_>>,
     count: &Count<'_>,
+    shared: Option<&Shared>,
 ) -> Result<u64, Fault> {
+    if let Some(shared) = shared {
+        return shared::gather(shared, wholes, writer, sizes, charge, callers, count).map(|()| 0);
+    }
     let log = writer.writing.work.clone();
     let Begun { scratch, parts, outcomes, queue, progress, calls: before } =
         Begun::of(wholes, writer, sizes, charge, log.as_ref())?;
@@ -118,6 +124,7 @@ pub(crate) fn gather(
         count,
         calls_hold: AtomicU64::new(0),
         reused: AtomicU64::new(0),
+        is_shared: false,
     };
     let resumable = calls.progress.is_some();
     scratch.leave(resumable);
@@ -206,6 +213,8 @@ struct Calls<'a> {
     calls_hold: AtomicU64,
     /// Rows of the first input whose calls were made by an earlier process.
     reused: AtomicU64,
+    /// Whether another process puts the results out, so that each has to be noted.
+    is_shared: bool,
 }
 
 impl Calls<'_> {
@@ -328,6 +337,9 @@ impl Calls<'_> {
     /// Takes over the result of a call with `rows` rows of the first input.
     fn end(&self, part: u32, rows: u64, counters: Counters, writer: PartWriter) -> Result<(), Fault> {
         let results = writer.end()?;
+        if self.is_shared {
+            return self.note(|| Gathered::Called(progress::called_of_any_size(part, rows, &counters, &results)));
+        }
         if let Some(progress) = &self.progress
             && let Some(called) = progress::called(part, rows, &counters, &results)
         {

@@ -18,8 +18,8 @@ use super::{LARGE, Sizes, lock, unread, unwritten};
 use crate::error::{Fault, RunError};
 use crate::global::{Sorting, Whole, on_all_cores, threads};
 use crate::rows::flight::Charge;
-use crate::store::Pile;
 use crate::store::scatter::Scratch;
+use crate::store::{LeftPile, Pile};
 
 /// At least this many parts are made even of few rows, so that several instances have work.
 const LEAST_PARTS: u64 = 16;
@@ -35,6 +35,10 @@ const MOST_PARTS: u64 = 4096;
 pub(super) struct Parts {
     pub(super) layouts: Vec<Layout>,
     pub(super) piles: Vec<Pile>,
+    /// What other processes have left, by input.
+    pub(super) left: Vec<Vec<LeftPile>>,
+    /// Which share of the rows is cut, of how many.
+    pub(super) share: (u64, u64),
     pub(super) bound: Arc<Bound>,
     pub(super) sizes: Sizes,
     pub(super) sorting: Sorting,
@@ -62,7 +66,8 @@ impl Parts {
         let piles = layouts.iter().enumerate().map(pile).collect::<Result<_, _>>()?;
         let seed = seed.unwrap_or_else(|| RandomState::new().hash_one(()));
         let (held, charge) = (AtomicU64::new(0), Mutex::default());
-        Ok(Parts { layouts, piles, bound, sizes, sorting, seed, held, charge })
+        let (left, share) = (Vec::new(), (0, 1));
+        Ok(Parts { layouts, piles, left, share, bound, sizes, sorting, seed, held, charge })
     }
 
     /// A part without rows.
@@ -70,8 +75,15 @@ impl Parts {
         self.layouts.iter().map(|_| Pieces::default()).collect()
     }
 
-    /// Cuts the rows of all inputs.
+    /// Cuts the rows of all inputs; gives the parts that have any.
     pub(super) fn cut(&mut self, wholes: &[Whole]) -> Result<Vec<Part>, Fault> {
+        let mut all = self.cut_all(wholes)?;
+        all.retain(|part| part.iter().any(|pieces| pieces.rows > 0));
+        Ok(all)
+    }
+
+    /// Cuts the rows of all inputs; gives all parts.
+    pub(super) fn cut_all(&mut self, wholes: &[Whole]) -> Result<Vec<Part>, Fault> {
         let count = self.size(wholes)?;
         let mut all: Vec<Part> = (0..count).map(|_| self.empty()).collect();
         for (port, whole) in wholes.iter().enumerate() {
@@ -92,7 +104,6 @@ impl Parts {
                 self.add(of_port, port, rows)
             })?;
         }
-        all.retain(|part| part.iter().any(|pieces| pieces.rows > 0));
         Ok(all)
     }
 
@@ -106,7 +117,7 @@ impl Parts {
         if self.bound.gathered.is_grouped() || self.bound.gathered.sorted[port].is_empty() {
             return Ok(None);
         }
-        let frames = regions(whole, 1).concat();
+        let frames = regions(whole, 1, self.share).concat();
         let Some(first) = frames.first() else { return Ok(None) };
         let sample = |at: usize| self.rows_of(whole, port, &[frames[at]]);
         let first = (sample(0)?, whole.spills[first.0].frame_rows(first.1) as u64);
@@ -131,7 +142,7 @@ impl Parts {
         cut: impl Fn(&RecordBatch) -> Result<Vec<Option<RecordBatch>>, Fault> + Sync,
         mut to: impl FnMut(Vec<Option<RecordBatch>>) -> Result<(), Fault>,
     ) -> Result<(), Fault> {
-        for some in regions(whole, bytes).chunks(threads()) {
+        for some in regions(whole, bytes, self.share).chunks(threads()) {
             self.sorting.go_on()?;
             for region in on_all_cores(some.len(), |at| cut(&self.rows_of(whole, port, &some[at])?))? {
                 to(region)?;
@@ -142,7 +153,7 @@ impl Parts {
     }
 
     /// Chooses the number and size of parts by the first rows, so that it is the same on all machines.
-    fn size(&mut self, wholes: &[Whole]) -> Result<u64, Fault> {
+    pub(super) fn size(&mut self, wholes: &[Whole]) -> Result<u64, Fault> {
         if self.bound.gathered.gathering == Gathering::All {
             return Ok(1);
         }
@@ -275,6 +286,7 @@ impl Parts {
         match piece {
             Piece::Here(rows) => Ok(rows.clone()),
             Piece::There(frame) => self.piles[port].read(frame).map_err(unread),
+            Piece::Left(of, frame) => self.left[port][*of].read(frame).map_err(unread),
         }
     }
 
@@ -322,11 +334,17 @@ const SPLIT: usize = 16;
 /// How many times a part can be cut.
 pub(super) const LEVELS: u32 = 12;
 
-/// The frames of an input, in groups of about `most` bytes.
-fn regions(whole: &Whole, most: u64) -> Vec<Vec<(usize, usize)>> {
-    let (mut regions, mut bytes) = (Vec::<Vec<_>>::new(), most);
+/// The frames of a share of an input, in groups of about `most` bytes.
+fn regions(whole: &Whole, most: u64, (share, of): (u64, u64)) -> Vec<Vec<(usize, usize)>> {
+    let all = whole.spills.iter().map(|spill| spill.frames() as u64).sum::<u64>();
+    let begin = |share: u64| (u128::from(all) * u128::from(share) / u128::from(of)) as u64;
+    let (mut regions, mut bytes, mut number) = (Vec::<Vec<_>>::new(), most, 0);
     for (at, spill) in whole.spills.iter().enumerate() {
         for frame in 0..spill.frames() {
+            number += 1;
+            if !(begin(share) + 1..=begin(share + 1)).contains(&number) {
+                continue;
+            }
             if bytes >= most {
                 regions.push(Vec::new());
                 bytes = 0;

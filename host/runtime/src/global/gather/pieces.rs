@@ -11,6 +11,8 @@ const ROW: u64 = 8;
 pub(super) enum Piece {
     Here(RecordBatch),
     There(Frame),
+    /// In what another process has left, by its number among those.
+    Left(usize, Frame),
 }
 
 /// Rows of an input that are in one part, in their order.
@@ -28,7 +30,7 @@ impl Pieces {
     pub(super) fn of(piece: Piece) -> Pieces {
         let (rows, bytes) = match &piece {
             Piece::Here(rows) => (rows.num_rows() as u64, bytes_of(rows)),
-            Piece::There(frame) => (u64::from(frame.rows), frame.length),
+            Piece::There(frame) | Piece::Left(_, frame) => (u64::from(frame.rows), frame.length),
         };
         Pieces { pieces: vec![piece], rows, bytes, ranges: Vec::new() }
     }
@@ -37,7 +39,7 @@ impl Pieces {
     pub(super) fn held(&self) -> u64 {
         let here = self.pieces.iter().filter_map(|piece| match piece {
             Piece::Here(rows) => Some(bytes_of(rows)),
-            Piece::There(_) => None,
+            Piece::There(_) | Piece::Left(..) => None,
         });
         here.chain(self.ranges.iter().map(Pieces::held)).sum()
     }

@@ -15,13 +15,15 @@ use crate::store::{Before, Frame, Pile};
 /// The result of a call about more rows than this is not noted: it is in the log of the step's work.
 const MOST: usize = 1 << 22;
 
-/// The parts as they are noted; `None` if all rows are in memory, so that cutting them again costs little. Otherwise all of them are
-/// brought to the disk.
+/// The parts as they are noted; `None` if all rows are in memory, so that cutting them again costs little.
 pub(super) fn noted(parts: &Parts, all: &mut [Part], tag: u128) -> Result<Option<Cut>, Fault> {
     let is_there = |pieces: &Pieces| pieces.pieces.iter().any(|piece| matches!(piece, Piece::There(_)));
-    if !all.iter().flatten().flat_map(|pieces| pieces.ranges.iter().chain([pieces])).any(is_there) {
-        return Ok(None);
-    }
+    let are_there = all.iter().flatten().flat_map(|pieces| pieces.ranges.iter().chain([pieces])).any(is_there);
+    if are_there { brought(parts, all, tag).map(Some) } else { Ok(None) }
+}
+
+/// The parts as they are noted, all of them brought to the disk.
+pub(super) fn brought(parts: &Parts, all: &mut [Part], tag: u128) -> Result<Cut, Fault> {
     for part in all.iter_mut() {
         for (port, pieces) in part.iter_mut().enumerate() {
             parts.write(pieces, port)?;
@@ -29,13 +31,13 @@ pub(super) fn noted(parts: &Parts, all: &mut [Part], tag: u128) -> Result<Option
         }
     }
     let laid = all.iter().map(|part| part.iter().map(laid).collect()).collect();
-    Ok(Some(Cut { tag, size: parts.sizes.part, parts: laid }))
+    Ok(Cut { tag, size: parts.sizes.part, parts: laid })
 }
 
 fn laid(pieces: &Pieces) -> Laid {
     let frame = |piece: &Piece| match piece {
         Piece::There(frame) => Some(*frame),
-        Piece::Here(_) => None,
+        Piece::Here(_) | Piece::Left(..) => None,
     };
     Laid {
         rows: pieces.rows,
@@ -78,13 +80,18 @@ pub(super) fn is_intact(before: &Before, parts: &Parts, outcomes: &Outcomes) -> 
     of_calls && of_parts
 }
 
-/// The result of a call as it is noted; `None` if it is not.
+/// The result of a call as it is noted; `None` if it is not, since it is about very many rows.
 pub(super) fn called(part: u32, rows: u64, counters: &Counters, results: &Results) -> Option<Called> {
     let is_large = results.kept.exceeds(MOST) || results.removed.iter().any(|(.., rows)| rows.exceeds(MOST));
+    (!is_large).then(|| called_of_any_size(part, rows, counters, results))
+}
+
+/// The result of a call as it is noted for another process.
+pub(super) fn called_of_any_size(part: u32, rows: u64, counters: &Counters, results: &Results) -> Called {
     let removed = |(fate, reason, rows): &(Fate, std::sync::Arc<str>, RowSet)| {
         (*fate == Fate::Rejected, reason.to_string(), gaps(rows))
     };
-    (!is_large).then(|| Called {
+    Called {
         part,
         rows,
         counters: counters.clone(),
@@ -93,7 +100,7 @@ pub(super) fn called(part: u32, rows: u64, counters: &Counters, results: &Result
         removed: results.removed.iter().map(removed).collect(),
         put_out: results.put_out.iter().map(|put| (put.call.0, put.call.1, put.frames.clone())).collect(),
         removed_runs: results.removed_runs.clone(),
-    })
+    }
 }
 
 /// The result of a call that was noted.

@@ -1,7 +1,7 @@
 //! What every type looks like on the disk, beside a text that holds it: `format.json`. Whoever changes a type gives the format its
 //! next number, and then writes the text with `BLESS=1`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::Duration;
 
@@ -142,6 +142,8 @@ fn sliced() -> Sliced {
         slices: 2,
         files: BTreeMap::from([("docs".to_owned(), vec![file])]),
         marks: BTreeMap::from([("docs".to_owned(), vec![Mark { file: 0, at: 2, before: 1 }])]),
+        keyed: BTreeSet::from(["dedup".to_owned()]),
+        seed: 5,
     }
 }
 

@@ -35,7 +35,7 @@ mod tasks;
 pub(crate) use begun::{Digested, Recorded, RecordedInput, format_of};
 pub(crate) use counts::{Joined, Routed, StageCost, StepCounts, Tally};
 pub use counts::{Moment, Status};
-pub(crate) use declared::Declarations;
+pub(crate) use declared::{Declarations, Together};
 pub(crate) use deed::{CallLimits, Deed, Outcome, Removed, limits_of};
 pub(crate) use frame::{Frame, HEADER};
 pub(crate) use gathered::{Called, Cut, Gathered, Laid};

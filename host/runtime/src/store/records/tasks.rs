@@ -1,6 +1,6 @@
 //! What the tasks of a run share: `work.json`, and what each leaves.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use callboard_io::Mark;
 use callboard_plan::InputFile;
@@ -19,6 +19,9 @@ pub(crate) struct Sliced {
     pub(crate) files: BTreeMap<String, Vec<InputFile>>,
     /// Where the slices of each input begin that is cut, but for the first.
     pub(crate) marks: BTreeMap<String, Vec<Mark>>,
+    /// The global steps whose rows are brought together by key, and the seed of the keys' digests.
+    pub(crate) keyed: BTreeSet<String>,
+    pub(crate) seed: u64,
 }
 
 /// What a task left: `tasks/ID/manifest.json`, which is there when everything else is.

@@ -262,7 +262,7 @@ impl Trial {
                 }
             })
         };
-        let ran = gather(&wholes, &mut writer, sizes, charge, (0..callers).map(caller).collect(), &|_| Ok(()));
+        let ran = gather(&wholes, &mut writer, sizes, charge, (0..callers).map(caller).collect(), &|_| Ok(()), None);
         assert!(!folder.path().join("sorting.gathered").exists(), "nothing is left");
         ran?;
         assert!(quota.take(most).is_ok(), "no room is taken");
