@@ -9,6 +9,7 @@ use twox_hash::XxHash3_64;
 
 use crate::IoError;
 use crate::dataset::{Chunk, Dataset};
+use crate::section::Mark;
 use crate::spec::BatchPolicy;
 
 /// Rows are chosen among this many times as many,
@@ -44,7 +45,8 @@ impl Dataset {
 impl Sample {
     fn of_file(&self, file: usize, share: u64) -> Result<Vec<Chunk>, IoError> {
         let (mut chunks, mut rows, mut bytes) = (Vec::new(), 0, 0);
-        for chunk in self.dataset.clone().some_files(file..file + 1).read(self.policy) {
+        let one = Mark::beginning(file)..Mark::beginning(file + 1);
+        for chunk in self.dataset.clone().between(one).read(self.policy) {
             let chunk = chunk?;
             rows += chunk.rows.num_rows() as u64;
             bytes += chunk.rows.get_array_memory_size();

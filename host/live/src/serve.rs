@@ -193,10 +193,9 @@ impl Shown {
 
     /// Waits until whoever looks at the page has seen the last one.
     async fn leave(&self) {
+        let has_ended = lock(&self.ended).is_some();
         let asked = lock(&self.asked).map(|asked| asked.elapsed());
-        if let (Some(ago), true) = (asked, lock(&self.ended).is_some())
-            && ago < LAST
-        {
+        if let Some(ago) = asked.filter(|ago| has_ended && *ago < LAST) {
             let _ = timeout(LAST - ago, self.seen.notified()).await;
         }
     }
