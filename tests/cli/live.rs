@@ -113,7 +113,7 @@ fn an_address_that_others_reach_has_to_be_meant() {
     assert_eq!(refused.code, Some(2), "{}", refused.stderr);
     assert_eq!(
         refused.stderr,
-        "error: other machines reach 0.0.0.0\nhelp: use 127.0.0.1:0; or, to let them see the run, unencrypted, add: --serve-remote\n"
+        "error: other machines reach 0.0.0.0\n  help: use 127.0.0.1:0; or, to let them see the run, unencrypted, add: --serve-remote\n"
     );
     for wrong in ["--serve=example.org:1", "--serve=x", "--serve=127.0.0.1", "--serve-remote"] {
         assert_eq!(said(wrong).code, Some(2), "{wrong}");

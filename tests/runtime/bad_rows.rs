@@ -167,7 +167,7 @@ fn what_a_limit_of_rows_decided_is_decided_again_when_it_is_raised() {
     bench.put("docs.jsonl", "{\"l\":[1,2,3]}\n{\"l\":[4]}\n");
     let text = |rows: u32| {
         format!(
-            "callboard = 1\n[inputs.docs]\npath = \"docs.jsonl\"\n[[steps]]\nuse = \"explode\"\nconfig = {{ column = \"l\" }}\n\
+            "callboard = 1\n[inputs.docs]\npath = \"docs.jsonl\"\n[[steps]]\nuse = \"guests/explode.wasm\"\nconfig = {{ column = \"l\" }}\n\
              on_error = \"reject\"\nlimits = {{ rows = {rows} }}\n[outputs.o]\npath = \"out.jsonl\"\n"
         )
     };

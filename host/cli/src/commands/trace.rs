@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::arguments::TraceArguments;
 use crate::exit::Failure;
 use crate::pipeline::interruptible;
-use crate::show::difference::{difference, word};
+use crate::show::difference::{difference, named, word};
 use crate::show::{inline, print_json, print_paged};
 
 pub(crate) fn trace(arguments: &TraceArguments) -> Result<ExitCode, Failure> {
@@ -26,7 +26,7 @@ pub(crate) fn trace(arguments: &TraceArguments) -> Result<ExitCode, Failure> {
 fn text(traced: &Traced) -> String {
     let mut text = format!("{}\n", inline(&traced.place));
     for (column, value) in &traced.row {
-        let _ = writeln!(text, "  {}: {}", inline(column), word(value));
+        let _ = writeln!(text, "  {}: {}", named(column), word(value));
     }
     text.push('\n');
     let width = traced.steps.iter().map(|step| step.name.len()).max().unwrap_or(0);
@@ -41,7 +41,7 @@ fn text(traced: &Traced) -> String {
         };
         let _ = writeln!(text, " {name:width$}  {}", said.trim_end());
         for Changed { column, from, to, .. } in changes {
-            let _ = writeln!(text, " {:width$}    {}: {}", "", inline(column), difference(from.as_ref(), to.as_ref()));
+            let _ = writeln!(text, " {:width$}    {}: {}", "", named(column), difference(from.as_ref(), to.as_ref()));
         }
     }
     text.push('\n');

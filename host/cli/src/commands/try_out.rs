@@ -11,7 +11,7 @@ use super::run::new_folder;
 use crate::arguments::TryArguments;
 use crate::exit::Failure;
 use crate::pipeline::{Planned, interruptible, planned, settings};
-use crate::show::difference::{difference, word};
+use crate::show::difference::{difference, named, word};
 use crate::show::figures::count;
 use crate::show::progress::{Detail, Progress};
 use crate::show::report::aligned;
@@ -112,7 +112,7 @@ fn text(tried: &Tried, only: Option<&str>) -> String {
         if let Some((place, changes)) = &step.changed {
             let _ = writeln!(said, " changed   {}", inline(place));
             for Changed { column, from, to, .. } in changes {
-                let _ = writeln!(said, "   {}: {}", inline(column), difference(from.as_ref(), to.as_ref()));
+                let _ = writeln!(said, "   {}: {}", named(column), difference(from.as_ref(), to.as_ref()));
             }
         }
         for (did, rows, gone) in [("dropped", dropped, &step.dropped), ("rejected", rejected, &step.rejected)] {
@@ -120,7 +120,7 @@ fn text(tried: &Tried, only: Option<&str>) -> String {
             let _ =
                 writeln!(said, " {did:<9} {}   {} ({} of {})", inline(place), inline(reason), count(1), count(rows));
             for (column, value) in row {
-                let _ = writeln!(said, "   {}: {}", inline(column), word(value));
+                let _ = writeln!(said, "   {}: {}", named(column), word(value));
             }
         }
         if !said.is_empty() {

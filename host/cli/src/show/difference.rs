@@ -20,6 +20,11 @@ pub(crate) fn word(value: &Value) -> String {
     }
 }
 
+/// The name of a column, which a file may have made as long as it likes.
+pub(crate) fn named(column: &str) -> String {
+    cut(&inline(column), MOST)
+}
+
 /// What changed: `None` is a value that is not there.
 pub(crate) fn difference(from: Option<&Value>, to: Option<&Value>) -> String {
     match (from, to) {

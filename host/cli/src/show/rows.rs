@@ -5,6 +5,7 @@ use std::fmt::Write;
 use serde_json::{Map, Value};
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
+use super::difference::named;
 use super::figures::count;
 use super::{harmless, inline, width};
 
@@ -85,7 +86,7 @@ pub(crate) fn text(rows: &[String], places: &[String]) -> String {
             let shown = shown.map_or(value.as_str(), |(end, _)| &value[..end]);
             let rest = if length > LONG { format!("… ({} characters)", count(length as u64)) } else { String::new() };
             let shown = harmless(shown).replace("\r\n", "\n").replace('\n', "\n  │ ");
-            let _ = writeln!(text, "{}: {shown}{rest}", inline(&column));
+            let _ = writeln!(text, "{}: {shown}{rest}", named(&column));
         }
         text.push('\n');
     }

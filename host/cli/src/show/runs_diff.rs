@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use callboard_runtime::{ChangedRow, MovedRows, OneRow, OutputDiff, PlanChange, RunsDiff, StepDiff};
 
-use super::difference::{difference, word};
+use super::difference::{difference, named, word};
 use super::figures::count;
 use super::inline;
 use super::report::aligned;
@@ -81,21 +81,25 @@ fn output(text: &mut String, diff: &OutputDiff) {
     );
     for (did, columns) in [("came", &diff.columns_added), ("went", &diff.columns_removed)] {
         if !columns.is_empty() {
-            let _ = writeln!(text, " columns that {did}: {}", inline(&columns.join(", ")));
+            let _ = writeln!(
+                text,
+                " columns that {did}: {}",
+                columns.iter().map(|column| named(column)).collect::<Vec<_>>().join(", ")
+            );
         }
     }
     for ChangedRow { place, values, .. } in &diff.examples_changed {
         let _ = writeln!(text, " changed  {}", inline(place));
         for value in values {
             let changed = difference(value.from.as_ref(), value.to.as_ref());
-            let _ = writeln!(text, "   {}: {changed}", inline(&value.column));
+            let _ = writeln!(text, "   {}: {changed}", named(&value.column));
         }
     }
     for (did, rows) in [("came", &diff.examples_came), ("went", &diff.examples_went)] {
         for OneRow { place, row, .. } in rows {
             let _ = writeln!(text, " {did:<8} {}", inline(place));
             for (column, value) in row {
-                let _ = writeln!(text, "   {}: {}", inline(column), word(value));
+                let _ = writeln!(text, "   {}: {}", named(column), word(value));
             }
         }
     }
