@@ -25,7 +25,7 @@ def gated(tmp_path: Path, docs: Path) -> Path:
     path.write_text(
         f"""callboard = 1
 [run]
-memory_budget = "2GiB"
+budget = "2GiB"
 [inputs.docs]
 path = "docs.jsonl"
 [[steps]]
