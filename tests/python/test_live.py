@@ -138,8 +138,9 @@ def test_a_collector_is_sent_spans_and_metrics(gated: Path) -> None:
     request = metrics.ExportMetricsServiceRequest.FromString(last)
     known = {metric.name: metric for metric in request.resource_metrics[0].scope_metrics[0].metrics}
     total = known["callboard.step.rows_in"].sum
-    kind = total.DESCRIPTOR.fields_by_name["aggregation_temporality"].enum_type
-    assert total.is_monotonic and total.aggregation_temporality == kind.values_by_name["AGGREGATION_TEMPORALITY_CUMULATIVE"].number
+    kinds = total.DESCRIPTOR.fields_by_name["aggregation_temporality"].enum_type.values_by_name
+    cumulative = kinds["AGGREGATION_TEMPORALITY_CUMULATIVE"].number
+    assert total.is_monotonic and total.aggregation_temporality == cumulative
     by_step = {point.attributes[0].value.string_value: point.as_double for point in total.data_points}
     assert by_step["exact-dedup"] == 1000 and by_step["wait"] == rows["callboard.rows_out"]
     assert known["callboard.memory.budget"].unit == "By"
