@@ -51,21 +51,17 @@ impl Subject {
     pub fn find(step: Option<&Path>, bundled: &[Bundled]) -> Result<Subject> {
         let path = step.unwrap_or(Path::new("."));
         let text = path.display().to_string();
-        let is_made_here = path.is_dir() && step_file(path)?.is_some();
-        // As in a pipeline, whatever else has that name here.
-        if !is_made_here && bundled.iter().any(|step| step.name == text) {
-            return Ok(Subject::bundled(&text));
-        }
-        if path.is_dir() {
-            let Some(file) = step_file(path)? else {
-                let help = "name the component, or the folder of a step: callboard step new NAME makes one";
-                return Err(error(Class::Pipeline, format!("there is no `step.toml` in `{text}`"), Some(help.into())));
-            };
+        if let Some(file) = if path.is_dir() { step_file(path)? } else { None } {
             let component = path.join(format!("{}.wasm", file.name()));
             return Subject::built(file.name().to_owned(), path.to_owned(), &component, Some(file), Some(path));
         }
-        if !is_path(&text) && !path.exists() {
-            return Ok(Subject::of(text.clone(), PathBuf::new(), text, None));
+        // As in a pipeline, whatever else has that name here.
+        if bundled.iter().any(|step| step.name == text) || !is_path(&text) && !path.exists() {
+            return Ok(Subject::bundled(&text));
+        }
+        if path.is_dir() {
+            let help = "name the component, or the folder of a step: callboard step new NAME makes one";
+            return Err(error(Class::Pipeline, format!("there is no `step.toml` in `{text}`"), Some(help.into())));
         }
         let folder = path.parent().map(Path::to_owned).unwrap_or_default();
         let stem = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();

@@ -9,24 +9,23 @@ pub use hex::hex;
 
 /// The system's words without the number that Rust appends; where a limit of this process is why, with the command that shows it.
 pub fn plain(error: &std::io::Error) -> String {
-    let text = error.to_string();
-    let words = text.split(" (os error").next().unwrap_or(&text);
+    let words = words(error);
     match limit(error) {
         Some(limit) => format!("{words} (`{limit}`)"),
-        None => words.to_owned(),
+        None => words,
     }
+}
+
+fn words(error: &std::io::Error) -> String {
+    let text = error.to_string();
+    text.split(" (os error").next().unwrap_or(&text).to_owned()
 }
 
 /// The command of shells that shows, and raises, the limit of this process that an error of the system's is about. The error's kind does not
 /// say it, and its number is lost where a file's name was put before its words.
 pub fn limit(error: &std::io::Error) -> Option<&'static str> {
-    let text = error.to_string();
-    let is = |words: &str| text.contains(words);
-    match () {
-        () if is("Too many open files (os") || text.ends_with("Too many open files") => Some("ulimit -n"),
-        () if is("File too large (os") || text.ends_with("File too large") => Some("ulimit -f"),
-        () => None,
-    }
+    let limits = [("Too many open files", "ulimit -n"), ("File too large", "ulimit -f")];
+    limits.into_iter().find(|(why, _)| words(error).ends_with(why)).map(|(_, limit)| limit)
 }
 
 /// A name from a file or a component, within a line: it cannot end it.

@@ -66,7 +66,7 @@ pub(crate) trait FileFormat: Sync {
     /// The rows of one file, in the dataset's schema; of a format that [skips columns](Self::skips_columns), some of its columns.
     fn read(&self, file: &Source, schema: &SchemaRef, spec: &InputSpec, policy: BatchPolicy) -> Result<Rows, IoError>;
 
-    /// Whether a part of this file can be read by itself, and [`marks`](Self::marks) finds where.
+    /// Whether a part of this file can be read by itself, and [`mark`](Self::mark) finds where.
     fn is_parted(&self, _file: &Source, _schema: &SchemaRef) -> bool {
         false
     }

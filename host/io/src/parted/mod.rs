@@ -266,7 +266,7 @@ impl Parted {
             let help = "the value is to be part of a path: drop such rows in a step, or name another column";
             return Err(fault.into_error(self.rows).with_help(help).in_file(&self.spec.path));
         }
-        let texts = self.keys.iter().map(|at| cast(rows.column(*at), &DataType::Utf8));
+        let texts = keys.columns().iter().map(|column| cast(column, &DataType::Utf8));
         let texts: Vec<ArrayRef> = texts.collect::<Result<_, _>>().map_err(IoError::from_arrow)?;
         let value =
             |text: &ArrayRef, row: usize| text.is_valid(row).then(|| text.as_string::<i32>().value(row).to_owned());
