@@ -335,6 +335,27 @@ fn web_servers_need_not_know_ranges() {
     assert_eq!(dataset.files()[0], Path::new(&format!("{}/b/x.jsonl", server.endpoint)));
 }
 
+/// Many servers know nothing of `If-Match`: what they send says which version it is of.
+#[test]
+fn rows_of_two_versions_are_not_put_together() {
+    let bytes = written("x.jsonl", &some_rows(5_000));
+    for obeys in [true, false] {
+        for path in ["s3://b/x.jsonl", "HTTP/b/x.jsonl"] {
+            let server = S3::start();
+            server.put("x.jsonl", &bytes);
+            let path = path.replace("HTTP", &server.endpoint);
+            let dataset = Dataset::open(&spec(&server, &[&path])).unwrap();
+            server.put("x.jsonl", &bytes);
+            if !obeys {
+                server.fault(|_| Some(Fault::NoConditions));
+            }
+            let read: Result<Vec<_>, _> = dataset.read(BatchPolicy { rows: 1000, bytes: 1 << 20 }).collect();
+            let error = read.err().unwrap_or_else(|| panic!("{path}, obeys: {obeys}"));
+            assert_eq!(error.kind(), ErrorKind::Data, "{path}, obeys: {obeys}: {error}");
+        }
+    }
+}
+
 #[test]
 fn ten_thousand_small_objects_take_a_request_each_of_which_many_go_at_once() {
     const AT_ONCE: usize = 64;

@@ -40,3 +40,21 @@ impl Turn {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_waits_for_the_other_and_can_be_stopped() {
+        let folder = tempfile::tempdir().unwrap();
+        let first = Turn::wait(folder.path(), &Stop::default()).unwrap();
+        let stopped = Turn::wait(folder.path(), &Stop::when(|| true)).err().unwrap();
+        assert_eq!(stopped.kind(), crate::error::ErrorKind::Interrupted);
+        std::thread::scope(|scope| {
+            let second = scope.spawn(|| Turn::wait(folder.path(), &Stop::default()).is_ok());
+            drop(first);
+            assert!(second.join().unwrap());
+        });
+    }
+}
