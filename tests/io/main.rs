@@ -23,6 +23,7 @@ mod jsonl;
 mod limits;
 mod mistaken;
 mod more_formats;
+mod numbered;
 mod output;
 mod parquet_types;
 mod remote;

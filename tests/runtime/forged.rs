@@ -308,6 +308,7 @@ fn traps_in_a_folder_are_refused() {
         "journal",
         "seen/docs",
         "positions/out",
+        "lengths/reach",
         "outputs/out",
         "rejects/reach.jsonl",
         "spill/reach/00000.segment",

@@ -115,6 +115,88 @@ fn a_condition_a_draw_and_columns_choose_among_rows_of_a_door() {
     assert!(wrong.help.unwrap().to_string().starts_with("did you mean `dedup`?"));
 }
 
+/// Transforms, a step that reorders and one that drops; no branches.
+fn line_of_steps() -> String {
+    let odd = "replicas = 2\non_error = \"reject\"\nconfig = { drop = [\"row 1\"], omit = [\"row 2\"], reject = [\"row 5\"] }";
+    let steps = [
+        use_step("odd", "picky", odd),
+        use_step("more", "compute", "replicas = 2\nbatch = { rows = 10 }\nconfig = { set = { twice = \"id * 2\" } }"),
+        use_step("mixed", "sort", "config = { by = [\"text\"] }"),
+        use_step("dedup", "exact-dedup", "config = { columns = [\"text\"] }"),
+        use_step("small", "filter", "config = { where = \"n < 4\" }"),
+    ];
+    wired(&["docs"], &[("out", "")], &steps.concat()) + "[run]\nbatch_rows = 16\n"
+}
+
+/// What a run keeps says where rows are: of all others, nothing is read. They are those that a replay shows.
+#[test]
+fn a_few_rows_are_read_without_those_before_them() {
+    let bench = bench();
+    let text = String::from_utf8(bench.bytes("docs.jsonl")).unwrap();
+    let ended = bench.pipeline(line_of_steps()).end();
+    let run = ended.run_folder.clone();
+    ended.report();
+    let looking = Looking::at(&run, cache());
+    let nodes = ["docs", "odd", "odd.dropped", "odd.rejected", "more", "mixed", "dedup", "dedup.dropped", "small"];
+    for node in nodes.into_iter().chain(["small.dropped"]) {
+        for (seed, rows_wanted) in [(None, 2), (Some(1), 2), (Some(2), 3)] {
+            let case = format!("{node}, {seed:?}");
+            let wanted = RowsWanted { rows: rows_wanted, seed, ..RowsWanted::default() };
+            let peek = || peek_run(&looking, node, &wanted).unwrap_or_else(|error| panic!("{case}: {error}"));
+            std::fs::rename(run.join("lengths"), run.join("elsewhere")).unwrap();
+            let replayed = peek();
+            std::fs::rename(run.join("elsewhere"), run.join("lengths")).unwrap();
+            assert_eq!((replayed.rows.num_rows(), replayed.notes.len()), (rows_wanted, 0), "{case}");
+
+            // As many bytes, and other values in all batches but theirs, by which no work would be found.
+            let line = |place: &String| place.rsplit(':').next().unwrap().parse::<usize>().unwrap() - 1;
+            let batches: Vec<usize> = replayed.places.iter().map(|place| line(place) / 16).collect();
+            // Batches of `more` have rows of two, some of them of three; those of `small` are of rows in another order, each the first of its text.
+            let is_near = |line: usize| match node.starts_with("small") {
+                true => line < 144,
+                false => batches.iter().any(|batch| batch.abs_diff(line / 16) <= 2),
+            };
+            let changed = text.lines().enumerate().map(|(at, line)| match is_near(at) {
+                true => format!("{line}\n"),
+                false => format!("{}\n", line.replace("row ", "ROW ")),
+            });
+            bench.put("docs.jsonl", changed.collect::<String>());
+            let found = peek();
+            bench.put("docs.jsonl", &text);
+            assert_eq!((found.rows, found.places), (replayed.rows, replayed.places), "{case}");
+            assert_eq!(found.notes, [] as [&str; 0], "{case}");
+        }
+    }
+}
+
+/// Files of a finished run's outputs: seeded rows are those that reading everything draws.
+#[test]
+fn rows_of_an_output_are_drawn_alike_however_they_are_found() {
+    let bench = bench();
+    let steps = use_step("odd", "picky", "config = { drop = [\"row 1\"] }");
+    let text = wired(&["docs"], &[("lines", "from = \"odd\"")], &steps)
+        + "[outputs.more]\nfrom = \"odd\"\npath = \"more.parquet\"\n[run]\nbatch_rows = 16\n";
+    let ended = bench.pipeline(text).end();
+    let run = ended.run_folder.clone();
+    ended.report();
+    let looking = Looking::at(&run, cache());
+    let drawn = |output: &str, condition: Option<&str>| {
+        let condition = condition.map(str::to_owned);
+        let wanted = RowsWanted { rows: 9, seed: Some(5), condition, ..RowsWanted::default() };
+        let shown = peek_run(&looking, output, &wanted).unwrap();
+        (
+            rows(&shown),
+            shown.places.iter().map(|place| place.rsplit(':').next().unwrap().to_owned()).collect::<Vec<_>>(),
+        )
+    };
+    // With a condition, all rows are read.
+    let (lines, parquet) = (drawn("lines", Some("true")), drawn("more", Some("true")));
+    assert_eq!((lines.0.len(), &lines), (9, &parquet));
+    assert_eq!((drawn("lines", None), drawn("more", None)), (lines.clone(), parquet));
+    std::fs::remove_dir_all(run.join("positions")).unwrap();
+    assert_eq!(drawn("lines", None), lines, "its lines are counted");
+}
+
 #[test]
 fn of_a_run_that_failed_all_that_it_did_is_shown() {
     let bench = bench();

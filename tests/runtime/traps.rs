@@ -65,7 +65,16 @@ fn nothing_planted_in_a_runs_folder_leads_out_of_it() {
     let folder = interrupted(&bench);
     let there = within(&folder).into_iter().map(|path| path.strip_prefix(&folder).unwrap().to_owned());
     // What is still to be made, too.
-    let later = ["report.json", "rejects.jsonl", "rejects", "sorting", "spill/last", "outputs/out", "positions/out"];
+    let later = [
+        "report.json",
+        "rejects.jsonl",
+        "rejects",
+        "sorting",
+        "spill/last",
+        "outputs/out",
+        "positions/out",
+        "lengths/last",
+    ];
     let later =
         later.iter().chain(&[".writing-run.json", ".writing-plan.json", ".writing-report.json", "profile-first.json"]);
     let mut places: Vec<PathBuf> = there.chain(later.map(PathBuf::from)).collect();

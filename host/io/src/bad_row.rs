@@ -71,7 +71,7 @@ impl Sieve {
         let keep = BooleanArray::from(self.keep);
         let origin = filter(&origin, &keep).expect("each row has an origin").as_primitive().clone();
         let rows = filter_record_batch(&rows, &keep).expect("each row is kept or not");
-        Taken { origin, rows, bad: self.bad }
+        Taken { origin, rows, bad: self.bad, at: None }
     }
 }
 

@@ -32,21 +32,25 @@ pub struct Chunk {
     /// Rows of the file that lie between these and cannot be read, where the input [rejects](crate::OnBadRow::Reject) them. There may be
     /// no others.
     pub bad: Vec<BadRow>,
+    /// From where in its file these rows are the next to be read: of JSON Lines, unless they are compressed.
+    pub from: Option<Mark>,
 }
 
 /// The files of an input, and what they hold.
 #[derive(Debug, Clone)]
 pub struct Dataset {
-    spec: Arc<InputSpec>,
-    format: Format,
-    files: Arc<[Source]>,
+    pub(crate) spec: Arc<InputSpec>,
+    pub(crate) format: Format,
+    pub(crate) files: Arc<[Source]>,
     /// What is read of them, as far as before a mark.
     part: Range<Mark>,
+    /// Rows at the beginning of that which are passed over, if the format can.
+    skip: u64,
     /// What they are called.
     names: Arc<[PathBuf]>,
     bytes: u64,
     /// The schema of the files, as far as they are read.
-    read: SchemaRef,
+    pub(crate) read: SchemaRef,
     /// Whether they have other columns.
     is_part: bool,
     additions: Additions,
@@ -100,7 +104,21 @@ impl Dataset {
         let names = files.iter().map(|file| file.path().to_owned()).collect();
         let (part, spec) = (Mark::beginning(0)..Mark::beginning(files.len()), Arc::new(spec.clone()));
         let (files, whole, only) = (files.into(), schema.clone(), None);
-        Ok(Dataset { spec, format, files, part, names, bytes, read, is_part: false, additions, whole, only, schema })
+        Ok(Dataset {
+            spec,
+            format,
+            files,
+            part,
+            skip: 0,
+            names,
+            bytes,
+            read,
+            is_part: false,
+            additions,
+            whole,
+            only,
+            schema,
+        })
     }
 
     /// The same rows with some of their columns alone, by their places in [`schema`](Self::schema), in ascending order. Where batches end does not
@@ -137,6 +155,11 @@ impl Dataset {
     pub fn between(self, part: Range<Mark>) -> Dataset {
         let end = Mark::beginning(self.files.len());
         Dataset { part: part.start.min(end)..part.end.min(end), ..self }
+    }
+
+    /// Without this many rows at the beginning, where the format passes over rows.
+    pub(crate) fn behind(self, skip: u64) -> Dataset {
+        Dataset { skip, ..self }
     }
 
     /// Which of the files can be read in parts.
@@ -248,8 +271,8 @@ impl Dataset {
     /// What is read of a file.
     fn section(&self, file: usize) -> Section {
         let Range { start, end } = &self.part;
-        let (from, before) = if file == start.file { (start.at, start.before) } else { (0, 0) };
-        Section { from, before, to: (file == end.file).then_some(end.at) }
+        let (from, before, skip) = if file == start.file { (start.at, start.before, self.skip) } else { (0, 0, 0) };
+        Section { from, before, to: (file == end.file).then_some(end.at), skip }
     }
 
     /// What of each file is fetched ahead of its turn: of one of which all is read, all.
@@ -357,7 +380,7 @@ impl Reader {
         let format = implementation(*format);
         let before = if file.is_on_disk() { Before::of(file.path()) } else { None };
         let rows = match self.dataset.section(at) {
-            Section { from: 0, to: None, .. } => {
+            Section { from: 0, to: None, skip: 0, .. } => {
                 let file = if self.reads_through() { &file.read_through() } else { file };
                 format.read(file, read, spec, policy)
             }
@@ -376,7 +399,7 @@ impl Iterator for Reader {
     fn next(&mut self) -> Option<Self::Item> {
         while !self.failed && self.left > 0 {
             let result = match self.open.as_mut().map(Iterator::next) {
-                Some(Some(Ok(Taken { origin, rows, mut bad }))) => {
+                Some(Some(Ok(Taken { origin, rows, mut bad, at }))) => {
                     let taken = self.left_of_file.min(rows.num_rows() as u64) as usize;
                     self.left -= taken as u64;
                     self.left_of_file -= taken as u64;
@@ -389,7 +412,9 @@ impl Iterator for Reader {
                     let Dataset { spec, additions, whole, .. } = &self.dataset;
                     let rows = additions.to_rows(spec, whole, self.file(), &origin, rows);
                     let rows = self.dataset.wanted(rows);
-                    return Some(Ok(Chunk { file: self.next_file as u32 - 1, origin, rows, bad }));
+                    let file = self.next_file - 1;
+                    let from = at.map(|(at, before)| Mark { file, at, before });
+                    return Some(Ok(Chunk { file: file as u32, origin, rows, bad, from }));
                 }
                 Some(Some(Err(error))) => Err(error),
                 Some(None) => {

@@ -2,13 +2,11 @@
 
 use std::vec;
 
-use arrow::array::{AsArray, UInt32Array};
-use arrow::compute::{take, take_record_batch};
-use arrow::datatypes::UInt64Type;
 use twox_hash::XxHash3_64;
 
 use crate::IoError;
 use crate::dataset::{Chunk, Dataset};
+use crate::numbered::of_rows;
 use crate::section::Mark;
 use crate::spec::BatchPolicy;
 
@@ -67,15 +65,6 @@ impl Sample {
         });
         chosen.collect()
     }
-}
-
-/// Some rows of a chunk.
-fn of_rows(chunk: Chunk, rows: &[u32]) -> Result<Chunk, IoError> {
-    let rows = UInt32Array::from(rows.to_vec());
-    let origin = take(&chunk.origin, &rows, None).map_err(IoError::from_arrow)?;
-    let origin = origin.as_primitive::<UInt64Type>().clone();
-    let rows = take_record_batch(&chunk.rows, &rows).map_err(IoError::from_arrow)?;
-    Ok(Chunk { origin, rows, bad: Vec::new(), ..chunk })
 }
 
 /// The rows of the lowest ranks are chosen.

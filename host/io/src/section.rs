@@ -28,6 +28,8 @@ pub(crate) struct Section {
     /// Lines or rows before it.
     pub(crate) before: u64,
     pub(crate) to: Option<u64>,
+    /// Rows at its beginning that are passed over, by formats that do so without reading all of them.
+    pub(crate) skip: u64,
 }
 
 /// Marks for bytes of a file, in ascending order: the first place at or behind each.
@@ -59,4 +61,15 @@ impl<'a> Marks<'a> {
         self.found.resize(self.wanted.len(), Mark::beginning(self.file + 1));
         self.found
     }
+}
+
+/// Rows of one file that follow one another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stretch {
+    /// Where reading begins, at their first row or before it.
+    pub from: Mark,
+    /// Rows from there that are before them.
+    pub skip: u64,
+    /// How many there are.
+    pub rows: u64,
 }

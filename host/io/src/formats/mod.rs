@@ -29,7 +29,7 @@ use crate::codec::Packing;
 use crate::error::IoError;
 use crate::format::Format;
 use crate::places::{First, Source};
-use crate::section::{Marks, Section};
+use crate::section::{Marks, Section, Stretch};
 use crate::spec::{BatchPolicy, InputSpec};
 use crate::stop::Stop;
 use crate::text::Sink;
@@ -45,11 +45,13 @@ pub(crate) struct Taken {
     pub(crate) rows: RecordBatch,
     /// The rows that cannot be read, which lie between these.
     pub(crate) bad: Vec<BadRow>,
+    /// The byte of the file that a line begins at from which these rows are the next, and the lines before it; if the format knows.
+    pub(crate) at: Option<(u64, u64)>,
 }
 
 impl From<(UInt64Array, RecordBatch)> for Taken {
     fn from((origin, rows): (UInt64Array, RecordBatch)) -> Taken {
-        Taken { origin, rows, bad: Vec::new() }
+        Taken { origin, rows, bad: Vec::new(), at: None }
     }
 }
 
@@ -81,6 +83,22 @@ pub(crate) trait FileFormat: Sync {
         _marks: &mut Marks<'_>,
     ) -> Result<(), IoError> {
         Err(IoError::spec("is read from its beginning to its end").in_file(file))
+    }
+
+    /// The rows of a file, the dataset's of this place, cut where it can be read from; `None` if only all of it can be read.
+    fn stretches(
+        &self,
+        _file: &Source,
+        _place: usize,
+        _schema: &SchemaRef,
+        _spec: &InputSpec,
+    ) -> Result<Option<Vec<Stretch>>, IoError> {
+        Ok(None)
+    }
+
+    /// Whether [`Section::skip`] is passed over.
+    fn skips_rows(&self) -> bool {
+        false
     }
 
     /// The rows of such a part.

@@ -82,7 +82,7 @@ impl LineRows {
         if origins.is_empty() && bad.is_empty() {
             return Ok(None);
         }
-        Ok(Some(Taken { origin: origins.into(), rows: rows(&self.schema, texts.finish()), bad }))
+        Ok(Some(Taken { origin: origins.into(), rows: rows(&self.schema, texts.finish()), bad, at: None }))
     }
 }
 
@@ -110,7 +110,7 @@ fn whole(file: &Source, schema: &SchemaRef, spec: &InputSpec) -> Result<Taken, I
         Err(error) => {
             let bad = vec![BadRow::of(error, spec, 1, bytes)?];
             let (origin, rows) = (UInt64Array::new_null(0), rows(schema, StringArray::new_null(0)));
-            Ok(Taken { origin, rows, bad })
+            Ok(Taken { origin, rows, bad, at: None })
         }
     }
 }

@@ -124,7 +124,7 @@ impl Fates {
 pub(crate) struct Bits(Vec<u64>);
 
 impl Bits {
-    fn get(&self, row: u64) -> bool {
+    pub(crate) fn get(&self, row: u64) -> bool {
         self.0.get((row / 64) as usize).is_some_and(|word| word >> (row % 64) & 1 == 1)
     }
 

@@ -37,6 +37,11 @@ impl Aside {
         Ok(Aside { batch, by_door, rejected, remover: remover.clone() })
     }
 
+    /// The rows that leave by a door, and their batch.
+    pub(crate) fn by_door(&self, fate: Fate) -> (&Batch, &[(u32, Arc<str>)]) {
+        (&self.batch, &self.by_door[usize::from(fate == Fate::Rejected)])
+    }
+
     /// Writes rejected rows down, and puts out what a door wants.
     pub(crate) fn put_out(self, step: &str, doors: &mut Doors, rejects: &Mutex<Rejects>) -> Result<(), Stop> {
         let write = |lines: &[u8]| rejects.lock().expect("no holder panics").write(step, lines);

@@ -116,7 +116,9 @@ impl GlobalWriter {
     /// Writes down what is done, and gives it back: of as many rows or reasons as there are, a copy would take longer than that.
     fn noted(&self, deed: Deed, written: &RecordBatch) -> Result<Deed, Fault> {
         if let Some((work, tag)) = &self.writing.work {
-            work.note(*tag, written.num_rows() as u32, &deed, written)?;
+            // So that a row that is put out is found by its number.
+            let rows = if let Deed::Kept { rows } = &deed { rows.len() } else { written.num_rows() };
+            work.note(*tag, rows as u32, &deed, written)?;
         }
         Ok(deed)
     }

@@ -62,6 +62,11 @@ pub(crate) struct Wanted {
 }
 
 impl Wanted {
+    /// All of them.
+    pub(crate) fn all() -> Wanted {
+        Wanted { dropped: true, rejected: true }
+    }
+
     pub(crate) fn has(self, fate: Fate) -> bool {
         match fate {
             Fate::Dropped => self.dropped,

@@ -5,6 +5,7 @@
 
 mod diff;
 mod look;
+mod numbered;
 mod output;
 mod peek;
 mod pick;

@@ -2,12 +2,13 @@
 
 use std::str::FromStr;
 
-use callboard_io::{Format, InputSpec, Stop};
+use callboard_io::{Dataset, Format, InputSpec, Mark, Position, Stop, Stretch};
 
 use super::Looking;
 use super::replay::Opened;
 use crate::error::{Class, RunError};
 use crate::prepare::input::access;
+use crate::store::positions;
 use crate::tell::report::Status;
 use crate::tell::runs::run_report;
 
@@ -38,4 +39,26 @@ pub(super) fn files(opened: &Opened<'_>, looking: &Looking, name: &str) -> Resul
         stop: Stop::when(move || cancel.is_cancelled()),
         ..InputSpec::default()
     }))
+}
+
+/// Where rows of an output that is one file of lines begin, as the run noted it while it wrote them; `None` if that is not known, or not
+/// of the file that is there.
+pub(super) fn stretches(opened: &Opened<'_>, looking: &Looking, name: &str) -> Option<Vec<Stretch>> {
+    let report = run_report(&looking.run)?;
+    let written = report.outputs.get(name).filter(|written| written.files.is_none())?;
+    let spec = files(opened, looking, name).ok()??;
+    let dataset = Dataset::open(&spec).ok()?;
+    let is_lines = dataset.format() == Format::Jsonl && dataset.are_parted() == [true];
+    let noted = positions::noted(&looking.run, name).filter(|_| is_lines && dataset.bytes() == written.bytes)?;
+    let (mut stretches, mut from) = (Vec::with_capacity(noted.len() + 1), Position { rows: 0, bytes: 0, digest: 0 });
+    let end = Position { rows: written.rows, bytes: written.bytes, digest: 0 };
+    for position in noted.into_iter().chain([end]) {
+        let rows = position.rows.checked_sub(from.rows)?;
+        if rows > 0 {
+            let from = Mark { file: 0, at: from.bytes, before: from.rows };
+            stretches.push(Stretch { from, skip: 0, rows });
+        }
+        from = position;
+    }
+    Some(stretches)
 }

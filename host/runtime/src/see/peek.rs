@@ -3,15 +3,16 @@
 use std::sync::{Arc, Mutex};
 
 use arrow::datatypes::{Schema, SchemaRef};
-use callboard_io::{BatchPolicy, Dataset, InputSpec};
+use callboard_io::{BatchPolicy, Chunk, Dataset, InputSpec, Stretch};
 use callboard_plan::{Door, Feed, Plan, Reader, nearest};
 use callboard_sandbox::is_hidden;
 use tokio_util::sync::CancellationToken;
 
 use super::Looking;
 use super::look::{Looker, RowsWanted, Shown, with_reason, with_reasons};
-use super::output;
+use super::numbered::{Found, Numbered, of_stretches};
 use super::replay::{Opened, Seen};
+use super::{output, pick};
 use crate::error::{Class, RunError};
 use crate::prepare::Prepared;
 use crate::rejects::Files;
@@ -26,17 +27,30 @@ const POLICY: BatchPolicy = BatchPolicy { rows: 1024, bytes: 4 << 20 };
 ///
 /// Files that cannot be read; a condition or columns that do not fit them.
 pub fn peek_files(paths: &[String], look: &RowsWanted) -> Result<Shown, RunError> {
-    peek_input(&InputSpec { name: "peek".to_owned(), paths: paths.to_vec(), ..InputSpec::default() }, look)
+    peek_input(&InputSpec { name: "peek".to_owned(), paths: paths.to_vec(), ..InputSpec::default() }, look, None)
 }
 
-fn peek_input(spec: &InputSpec, look: &RowsWanted) -> Result<Shown, RunError> {
+/// `known` says where rows of the files can be read from, if that was written down.
+fn peek_input(spec: &InputSpec, look: &RowsWanted, known: Option<Vec<Stretch>>) -> Result<Shown, RunError> {
     let dataset = Dataset::open(spec)?;
-    let mut looker = Looker::new(look, &dataset.schema())?;
     let files: Vec<String> = dataset.files().iter().map(|file| file.display().to_string()).collect();
-    for chunk in dataset.read(POLICY) {
-        let chunk = chunk?;
+    let see = |looker: &mut Looker, chunk: &Chunk| {
         let file = &files[chunk.file as usize];
-        looker.look(&chunk.rows, |row| format!("{file}:{}", chunk.origin.value(row)))?;
+        looker.look(&chunk.rows, |row| format!("{file}:{}", chunk.origin.value(row)))
+    };
+    if let (Some(seed), None) = (look.seed, &look.condition)
+        && let Some(stretches) = known.map_or_else(|| dataset.stretches(), |known| Ok(Some(known)))?
+    {
+        let rows = stretches.iter().map(|stretch| stretch.rows).fold(0, u64::saturating_add);
+        if let Some(chunks) = of_stretches(&dataset, &stretches, &pick::numbers(look.rows, Some(seed), rows)) {
+            let mut looker = Looker::new(&RowsWanted { seed: None, ..look.clone() }, &dataset.schema())?;
+            chunks.iter().try_for_each(|chunk| see(&mut looker, chunk))?;
+            return looker.found();
+        }
+    }
+    let mut looker = Looker::new(look, &dataset.schema())?;
+    for chunk in dataset.read(POLICY) {
+        see(&mut looker, &chunk?)?;
         if looker.is_done() {
             break;
         }
@@ -53,11 +67,15 @@ fn peek_input(spec: &InputSpec, look: &RowsWanted) -> Result<Shown, RunError> {
 pub fn peek_run(looking: &Looking, node: &str, look: &RowsWanted) -> Result<Shown, RunError> {
     let opened = Opened::of(looking)?;
     if let Some(spec) = output::files(&opened, looking, node)? {
-        return peek_input(&spec, look);
+        return peek_input(&spec, look, output::stretches(&opened, looking, node));
     }
     let feed = feed(&opened.plan, node)?;
     let node = feed.node.clone();
-    let (peek, replayed) = opened.replay(Some(&node), |seen| Peek::of(seen, feed, look))?;
+    let ready = opened.prepared()?;
+    if let Some(shown) = ready.numbered(|numbered, prepared| by_number(numbered, prepared, &feed, look))? {
+        return Ok(shown);
+    }
+    let (peek, replayed) = ready.replay(Some(&node), |seen| Peek::of(seen, feed, look))?;
     let notes = replayed.notes();
     let peek = Arc::into_inner(peek).expect("the replay has ended");
     let shown = peek.looker.into_inner().expect("no holder panics").found()?;
@@ -66,6 +84,47 @@ pub fn peek_run(looking: &Looking, node: &str, look: &RowsWanted) -> Result<Show
         Some(error) => Ok(Shown { notes: notes.into_iter().chain([error.to_string()]).collect(), ..shown }),
         None => Ok(Shown { notes, ..shown }),
     }
+}
+
+/// Rows that are looked at before the run is replayed for rows that a condition holds for.
+const LOOKED_AT: u64 = 16 << 10;
+
+/// Rows of a feed, of which those alone are read that are shown, or a few more if there is a condition; `None` if that cannot be.
+fn by_number(
+    numbered: &Numbered<'_>,
+    prepared: &Prepared,
+    feed: &Feed,
+    look: &RowsWanted,
+) -> Result<Option<Shown>, RunError> {
+    let Some(count) = numbered.count(feed) else { return Ok(None) };
+    let (most, files) = (look.rows as u64, prepared.files());
+    let mut looker = Looker::new(&RowsWanted { seed: None, ..look.clone() }, &columns(prepared, feed))?;
+    let mut see = |numbers: &[u64]| {
+        let Some(Found { batch, reasons }) = numbered.rows(feed, numbers)? else { return Ok(None) };
+        let reasons: Vec<Option<&str>> = reasons.iter().map(Option::as_deref).collect();
+        let rows = if feed.door.is_some() { with_reasons(&batch.seen(), &reasons)? } else { batch.seen() };
+        looker.look(&rows, |row| place(files, &batch, row))?;
+        Ok::<_, RunError>(Some(looker.is_done()))
+    };
+    let mut first = 0;
+    match (&look.condition, look.seed) {
+        (None, seed) => {
+            let Some(_) = see(&pick::numbers(look.rows, seed, count))? else { return Ok(None) };
+        }
+        (Some(_), Some(_)) => return Ok(None),
+        (Some(_), None) => {
+            while first < count {
+                let end = count.min(first + first.max(most));
+                let numbers: Vec<u64> = (first..end).collect();
+                match see(&numbers)? {
+                    Some(true) => break,
+                    Some(false) if end < LOOKED_AT || end == count => first = end,
+                    _ => return Ok(None),
+                }
+            }
+        }
+    }
+    looker.found().map(Some)
 }
 
 /// What looks for rows of a feed.

@@ -3,6 +3,18 @@
 use rand_pcg::Pcg64Mcg;
 use rand_pcg::rand_core::{Rng, SeedableRng};
 
+/// The numbers, in order, of those that are picked when this many rows are offered.
+pub(super) fn numbers(most: usize, seed: Option<u64>, offered: u64) -> Vec<u64> {
+    let mut picked = Picked::new(most, seed);
+    for number in 0..offered {
+        let _ = picked.offer(|| Ok::<_, std::convert::Infallible>(number));
+        if picked.is_full() {
+            break;
+        }
+    }
+    picked.rows()
+}
+
 /// The first rows that are offered, or, with a seed, as many drawn from all of them: each is as likely as any other, and they stay in order.
 pub(super) struct Picked<R> {
     rows: Vec<(u64, R)>,

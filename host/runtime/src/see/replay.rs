@@ -11,6 +11,7 @@ use callboard_words::{Help, Setting};
 use tokio_util::sync::CancellationToken;
 
 use super::Looking;
+use super::numbered::Numbered;
 use crate::error::{Class, RunError};
 use crate::prepare::components::Components;
 use crate::prepare::{Before, Prepared};
@@ -19,7 +20,7 @@ use crate::rows::Tap;
 use crate::settings::Settings;
 use crate::stage::kept::Kept;
 use crate::stage::live::Live;
-use crate::store::{Begun, Contents, Key, Quota, Recorded, folder};
+use crate::store::{Begun, Contents, Key, Past, Quota, Recorded, folder};
 
 /// A run that is looked at, its folder read and found to be this user's.
 pub(super) struct Opened<'a> {
@@ -83,9 +84,12 @@ impl<'a> Opened<'a> {
         node: Option<&str>,
         make: impl FnOnce(&Seen<'_>) -> Result<T, RunError>,
     ) -> Result<(Arc<T>, Replayed), RunError> {
+        self.prepared()?.replay(node, make)
+    }
+
+    /// Finds its inputs, which are those that the run had.
+    pub(super) fn prepared(self) -> Result<Ready<'a>, RunError> {
         let Opened { looking, plan, recorded, declared } = self;
-        let stage = |node| plan.step(node).map(|step| step.stage).or_else(|| Some(plan.input(node)?.stage));
-        let until = node.and_then(stage);
         let scratch = scratch(&looking.run)?;
         let compile = CompileCommand { program: "callboard".into(), arguments: Vec::new() };
         let enough = looking.cancel.child_token();
@@ -96,8 +100,46 @@ impl<'a> Opened<'a> {
         let Recorded { inputs, digest_seed, .. } = recorded;
         let before = Before { inputs: Some(inputs), digest_seed, declared: Some(declared), ..Before::default() };
         let prepared = Prepared::new(plan, Components::default(), settings, before, None)?;
+        Ok(Ready { looking, prepared, enough, scratch })
+    }
+}
+
+/// A run whose rows can be read again.
+pub(super) struct Ready<'a> {
+    looking: &'a Looking,
+    prepared: Prepared,
+    enough: CancellationToken,
+    /// For rows between stages; it goes with this.
+    scratch: tempfile::TempDir,
+}
+
+impl Ready<'_> {
+    /// Does something with rows that are found by their numbers.
+    pub(super) fn numbered<T>(
+        &self,
+        find: impl FnOnce(&Numbered<'_>, &Prepared) -> Result<Option<T>, RunError>,
+    ) -> Result<Option<T>, RunError> {
+        let run = &self.looking.run;
+        // What is not in order is reported by the replay.
+        let past = folder::open(run).and_then(|dir| Past::read(&dir, &self.prepared.plan));
+        let Ok(past) = past else { return Ok(None) };
+        let kept = Kept::bare(&self.scratch.path().join("numbered"), "write to a folder for rows")?;
+        let live = Live::new(&self.prepared, CancellationToken::new(), Arc::new(Quota::new(None)), kept);
+        find(&Numbered::of(&live, run, &past), &self.prepared)
+    }
+
+    /// As [`Opened::replay`].
+    pub(super) fn replay<T: Tap + 'static>(
+        self,
+        node: Option<&str>,
+        make: impl FnOnce(&Seen<'_>) -> Result<T, RunError>,
+    ) -> Result<(Arc<T>, Replayed), RunError> {
+        let Ready { looking, prepared, enough, scratch: _scratch } = self;
+        let plan = &prepared.plan;
+        let stage = |node| plan.step(node).map(|step| step.stage).or_else(|| Some(plan.input(node)?.stage));
+        let until = node.and_then(stage);
         let tap = Arc::new(make(&Seen { prepared: &prepared, enough: &enough })?);
-        let kept = Kept::replay(&prepared, &looking.run)?;
+        let kept = Kept::replay(&prepared, &looking.run, until)?;
         let quota = Arc::new(Quota::new(None));
         let live = Live::new(&prepared, CancellationToken::new(), quota, kept).tapped_by(tap.clone(), until);
         let ended = live.stages(&mut Vec::new());

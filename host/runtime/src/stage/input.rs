@@ -17,6 +17,7 @@ use crate::prepare::input::Input;
 use crate::rejects;
 use crate::rows::flight::{Admission, Ticket};
 use crate::rows::{Batch, Tapped};
+use crate::store::lengths::{Lengths, Stretched};
 use crate::store::records::Tally;
 use crate::store::seen::Seen;
 
@@ -31,6 +32,7 @@ pub(super) fn read(run: &Live<'_>, name: &str, mut outlet: Outlet) -> Result<End
         admission: run.admission(name),
         ticket: None,
     };
+    let mut lengths = run.lengths(name)?;
     if limit > 0 {
         let (mut chunks, mut together) = (run.rows_of(name, limit), Together::new(run.prepared.plan.batch()));
         let mut last = None;
@@ -49,6 +51,8 @@ pub(super) fn read(run: &Live<'_>, name: &str, mut outlet: Outlet) -> Result<End
             if count == 0 {
                 continue;
             }
+            let stretch = Stretched { rows: count as u64, file: u64::from(chunk.file), from: chunk.from };
+            lengths.iter_mut().try_for_each(|lengths| lengths.stretch(&stretch)).map_err(|error| unnoted(&error))?;
             let file = UInt32Array::from_value(input.first_file + chunk.file, count);
             let batch = Batch::new(chunk.rows.slice(0, count), file, chunk.origin.slice(0, count));
             rows += count as u64;
@@ -65,7 +69,12 @@ pub(super) fn read(run: &Live<'_>, name: &str, mut outlet: Outlet) -> Result<End
             reads.hand_on(batch, input, name, &mut outlet)?;
         }
     }
+    lengths.iter_mut().try_for_each(Lengths::end).map_err(|error| unnoted(&error))?;
     Ok(Ended::Input { name: name.to_owned(), rows, unread, left: outlet.end(Feed::node(name))? })
+}
+
+fn unnoted(error: &std::io::Error) -> RunError {
+    RunError::unwritten("write to the run's folder", error)
 }
 
 /// What batches of an input pass on their way out.
@@ -86,7 +95,7 @@ impl Reads {
 
     fn hand_on(&mut self, batch: Batch, input: &Input, name: &str, outlet: &mut Outlet) -> Result<(), Stop> {
         if let Some(seen) = &mut self.seen
-            && !seen.is_same(&batch).map_err(|error| RunError::unwritten("write to the run's folder", &error))?
+            && !seen.is_same(&batch).map_err(|error| unnoted(&error))?
         {
             let last = batch.len() - 1;
             let file = batch.file.value(last) - input.first_file;

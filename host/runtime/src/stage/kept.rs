@@ -18,6 +18,7 @@ use crate::prepare::Prepared;
 use crate::store::folder::{COLUMNS, LONGEST};
 use crate::store::journal::Journal;
 use crate::store::kept_component;
+use crate::store::lengths::{LENGTHS, Lengths};
 use crate::store::positions::Positions;
 use crate::store::records::Record;
 use crate::store::records::Status;
@@ -125,28 +126,26 @@ impl Kept {
 
     /// For a part of a run: a folder for its rows and outputs, and nothing that says how it was begun. Nothing of it is resumed.
     pub(crate) fn part(run: &Prepared) -> Result<Kept, RunError> {
-        let folder = Folder::create(run.folder())?;
-        let unwritten = |error: io::Error| RunError::unwritten("write to a task's folder", &error);
+        Kept::bare(run.folder(), "write to a task's folder")
+    }
+
+    /// A folder for what lies between stages, and nothing else.
+    pub(crate) fn bare(folder: &Path, doing: &str) -> Result<Kept, RunError> {
+        let folder = Folder::create(folder)?;
+        let unwritten = |error: io::Error| RunError::unwritten(doing, &error);
         let outputs = folder.dir().make_dir("outputs", 0o700).map_err(unwritten)?;
         let uploads = folder.dir().make_dir("uploads", 0o700).map_err(unwritten)?;
         Ok(Kept { folder, outputs, uploads, log: None, works: HashMap::new() })
     }
 
-    /// For a replay of the run in the folder `from`: its work, to be read, and a folder for what lies between stages.
-    pub(crate) fn replay(run: &Prepared, from: &Path) -> Result<Kept, RunError> {
-        let folder = Folder::create(run.folder())?;
-        let unwritten = |error: io::Error| RunError::unwritten("write to a folder for rows between stages", &error);
-        let outputs = folder.dir().make_dir("outputs", 0o700).map_err(unwritten)?;
-        let uploads = folder.dir().make_dir("uploads", 0o700).map_err(unwritten)?;
-        let mut works = HashMap::new();
-        for step in run.plan.steps() {
-            let work = Work::kept(from.join("work").join(&step.name), run.bound(&step.name).writes.clone());
-            let work = work.map_err(|error| RunError::unread("the work of a step", &error).in_step(&step.name))?;
-            // The work of a component that the step had before says nothing about these rows.
-            let work = work.filter(|work| work.header.key.component == step.digest);
-            works.extend(work.map(|work| (step.name.clone(), Arc::new(work))));
+    /// For a replay of the run in the folder `from`: its work, to be read, and a folder for what lies between stages. Nothing is read of steps
+    /// behind the stage `until`.
+    pub(crate) fn replay(run: &Prepared, from: &Path, until: Option<usize>) -> Result<Kept, RunError> {
+        let mut kept = Kept::bare(run.folder(), "write to a folder for rows between stages")?;
+        for step in run.plan.steps().iter().filter(|step| until.is_none_or(|until| step.stage <= until)) {
+            kept.works.extend(replayed(run, from, &step.name)?.map(|work| (step.name.clone(), work)));
         }
-        Ok(Kept { folder, outputs, uploads, log: None, works })
+        Ok(kept)
     }
 
     /// Where outputs lie until all are complete.
@@ -187,6 +186,16 @@ impl Kept {
         let folder = self.folder.join("positions");
         make_dir(&folder)?;
         Positions::open(folder.join(output), &log.syncing.syncer).map(Some)
+    }
+
+    /// What notes how many rows the batches of a node have.
+    pub(crate) fn lengths(&self, node: &str) -> io::Result<Option<Lengths>> {
+        if self.log.is_none() {
+            return Ok(None);
+        }
+        let folder = self.folder.join(LENGTHS);
+        make_dir(&folder)?;
+        Lengths::begin(folder.join(node)).map(Some)
     }
 
     /// Why the disk did not take what was written, if it did not.
@@ -235,12 +244,20 @@ impl Kept {
         }
         // Last: until the journal has the end, whoever resumes a killed run needs it.
         if finished || unlogged {
-            for scratch in ["spill", "sorting", "outputs", "uploads", "positions", "rejects", "seen", "tasks"] {
+            for scratch in ["spill", "sorting", "outputs", "uploads", "rejects", "seen", "tasks"] {
                 let _ = self.folder.dir().remove_all(scratch);
             }
         }
         sealed
     }
+}
+
+/// The work of a step of the run in a folder, to be read; `None` if there is none.
+pub(crate) fn replayed(run: &Prepared, folder: &Path, step: &str) -> Result<Option<Arc<Work>>, RunError> {
+    let work = Work::kept(folder.join("work").join(step), run.bound(step).writes.clone());
+    let work = work.map_err(|error| RunError::unread("the work of a step", &error).in_step(step))?;
+    // The work of a component that the step had before says nothing about these rows.
+    Ok(work.filter(|work| work.header.key.component == run.step(step).digest).map(Arc::new))
 }
 
 fn recorded(run: &Prepared, digest_seed: Option<u64>) -> Recorded {

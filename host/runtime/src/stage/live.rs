@@ -23,6 +23,7 @@ use crate::rejects::Rejects;
 use crate::rows::flight::Admission;
 use crate::rows::memory::Memory;
 use crate::rows::{Tap, Tapped};
+use crate::store::lengths::Lengths;
 use crate::store::positions::Positions;
 use crate::store::records::Joined;
 use crate::store::records::Record;
@@ -341,6 +342,11 @@ impl<'a> Live<'a> {
 
     pub(crate) fn positions(&self, output: &str) -> Result<Option<Positions>, RunError> {
         self.kept.positions(output).map_err(|error| RunError::unwritten("write to the run's folder", &error))
+    }
+
+    /// What notes how many rows the batches of an input or a transform have.
+    pub(crate) fn lengths(&self, node: &str) -> Result<Option<Lengths>, RunError> {
+        self.kept.lengths(node).map_err(|error| RunError::unwritten("write to the run's folder", &error))
     }
 
     pub(crate) fn work(&self, step: &str) -> Option<&Arc<Work>> {

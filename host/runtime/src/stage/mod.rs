@@ -32,6 +32,7 @@ use callboard_plan::{Feed, Kind, Reader, Stage};
 pub(crate) use asked::Asked;
 use live::Live;
 pub(crate) use load::{LoadedStep, load};
+pub(crate) use process::replayed;
 use wire::Wires;
 
 use crate::error::{Class, LimitExceeded, RunError};

@@ -23,20 +23,40 @@ use crate::global::bound_copies;
 use crate::ports::{Doors, Wanted};
 use crate::rejects::Remover;
 use crate::rows::Batch;
-use crate::store::{CallLimits, Logged, Outcome, Removed, limits_of};
+use crate::store::{CallLimits, Logged, Outcome, Removed, Work, limits_of};
 use callboard_sandbox::Bound;
 use callboard_sandbox::Fate;
 use callboard_sandbox::Instance;
 
 /// What a batch became.
-pub(super) struct Processed {
+pub(crate) struct Processed {
     /// The accounts of this batch, without counters.
     pub(super) counts: StepCounts,
     /// What is put out.
-    pub(super) batch: Batch,
+    pub(crate) batch: Batch,
     /// What goes no further.
-    pub(super) aside: Aside,
+    pub(crate) aside: Aside,
     pub(super) counters: BTreeMap<String, i64>,
+}
+
+/// What a step did to a batch, from its log; `None` if that is not there. Nothing is put out.
+pub(crate) fn replayed(
+    run: &Live<'_>,
+    step: &str,
+    work: &Arc<Work>,
+    batch: Batch,
+) -> Result<Option<Processed>, RunError> {
+    let task = Task {
+        run,
+        name: step,
+        step: run.prepared.step(step),
+        bound: run.prepared.bound(step),
+        remover: run.prepared.remover(step, &run.memory),
+        ledger: Ledger::of(Some(work)),
+        wanted: Wanted::all(),
+    };
+    let known = task.ledger.known(|seed| batch.digest(task.bound.reads[0].iter().copied(), seed));
+    known.map(|done| task.apply(batch, done, None, true).map_err(|fault| RunError::of(fault, step))).transpose()
 }
 
 /// A step's part in every batch.

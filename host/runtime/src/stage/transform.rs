@@ -20,6 +20,7 @@ use crate::events::Event;
 use crate::ports::Doors;
 use crate::ports::{IN_FLIGHT, Inlet, Outlet, Stop, Unread};
 use crate::rows::{Batch, Tapped};
+use crate::store::lengths::{Length, Lengths};
 use callboard_sandbox::{caught, panicked, spawn_scoped};
 
 /// The loaded steps as nodes: transforms that lanes take batches through are one.
@@ -64,15 +65,18 @@ pub(super) fn run(
         names.iter().zip(&outlets).map(|(name, outlets)| Task::of(run, name, &outlets.doors)).collect();
     let last = steps.len() - 1;
     let spare = tasks[0].step.spare;
-    let ends = names.iter().zip(outlets).enumerate().map(|(at, (name, Outlets { main, doors }))| End {
-        run,
-        step: Arc::from(name.as_str()),
-        counts: StepCounts::default(),
-        outlet: (at == last).then_some(main),
-        doors,
-        tap: run.tapped(&Feed::node(name)),
+    let ends = names.iter().zip(outlets).enumerate().map(|(at, (name, Outlets { main, doors }))| {
+        Ok(End {
+            run,
+            step: Arc::from(name.as_str()),
+            counts: StepCounts::default(),
+            outlet: (at == last).then_some(main),
+            doors,
+            tap: run.tapped(&Feed::node(name)),
+            lengths: run.lengths(name)?,
+        })
     });
-    let mut ends = Ends(ends.collect());
+    let mut ends = Ends(ends.collect::<Result<_, RunError>>()?);
     if spare > 0 {
         let step = &mut *steps[0];
         let places = step.workers.len();
@@ -219,6 +223,8 @@ struct End<'a> {
     doors: Doors,
     /// What looks on at the rows that it puts out.
     tap: Option<Tapped>,
+    /// Notes how many rows its batches have.
+    lengths: Option<Lengths>,
 }
 
 impl End<'_> {
@@ -230,13 +236,16 @@ impl End<'_> {
 
     fn put_out(&mut self, done: Processed, more: bool) -> Result<(), Stop> {
         let (rows_in, rows_out) = (done.counts.rows_in, done.counts.rows_out);
+        let (dropped, rejected) = (done.counts.tally.dropped(), done.counts.tally.rejected());
+        let length = Length { rows_in, rows_out, dropped, rejected };
+        self.lengths.iter_mut().try_for_each(|lengths| lengths.batch(length)).map_err(|error| unnoted(&error))?;
         self.counts.add_rows(&done.counts);
         let added = add_counters(&mut self.counts.counters, done.counters);
         added.map_err(|limit| RunError::of(Fault::Limit(limit), &self.step))?;
         done.aside.put_out(&self.step, &mut self.doors, &self.run.rejects)?;
         self.doors.batch_done(more)?;
         let (run, step) = (self.run, self.run.prepared.step(&self.step));
-        run.reject_limits.check_step(&run.prepared.plan, step, done.counts.tally.rejected(), &self.counts, false)?;
+        run.reject_limits.check_step(&run.prepared.plan, step, rejected, &self.counts, false)?;
         run.prepared.seen.count(&self.step, &done.counts);
         self.run.tell(Event::Rows { step: self.step.clone(), rows_in, rows_out });
         self.tap.as_ref().map_or(Ok(()), |tap| tap.put_out(&done.batch))?;
@@ -244,7 +253,8 @@ impl End<'_> {
     }
 
     fn end(self, step: &mut LoadedStep) -> Result<Ended, Stop> {
-        let End { run, step: name, mut counts, outlet, doors, tap: _ } = self;
+        let End { run, step: name, mut counts, outlet, doors, tap: _, mut lengths } = self;
+        lengths.iter_mut().try_for_each(Lengths::end).map_err(|error| unnoted(&error))?;
         let in_step = |stop: Stop| super::in_step(stop, &name);
         counts.busy = step.workers.iter_mut().map(Worker::busy).sum();
         counts.again = run.work(&name).map_or(0, |work| work.again());
@@ -258,4 +268,8 @@ impl End<'_> {
         }
         Ok(Ended::Step { name: name.to_string(), counts: Box::new(counts), left })
     }
+}
+
+fn unnoted(error: &std::io::Error) -> RunError {
+    RunError::unwritten("write to the run's folder", error)
 }

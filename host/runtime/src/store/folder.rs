@@ -8,6 +8,7 @@
 //! | `journal` | what is complete |
 //! | `spill/NODE/` | rows between stages |
 //! | `seen/`, `positions/` | how far inputs were read and outputs written |
+//! | `lengths/` | how many rows each batch of an input or a step had |
 //! | `sorting/STEP/` | rows that a global step puts out in another order, on their way |
 //! | `sorting/STEP.gathered/` | rows that are brought together for a global step |
 //! | `work/STEP/` | the results of calls |

@@ -21,6 +21,9 @@ use callboard_sandbox::plain;
 /// The longest body, bytes: a length beyond that in a file is not believed.
 const LONGEST: u64 = 4 << 30;
 
+/// Bytes that are read for a header, and perhaps for those behind it.
+const WINDOW: u64 = 4 << 10;
+
 /// What a frame is to hold, in parts, with its length and checksum.
 pub(crate) struct Body<'a, B> {
     parts: &'a [B],
@@ -131,9 +134,15 @@ impl FrameFile {
     pub(crate) fn scan(&self) -> io::Result<(Vec<Frame>, u64)> {
         let size = self.file.metadata().map_err(|error| named(&self.path, &error))?.len();
         let (mut frames, mut at) = (Vec::new(), 0);
-        let mut header = [0; HEADER];
+        // Those of small frames are read together.
+        let (mut window, mut from) = (Vec::new(), 0);
         while at + HEADER as u64 <= size {
-            self.file.read_exact_at(&mut header, at).map_err(|error| named(&self.path, &error))?;
+            if at + HEADER as u64 > from + window.len() as u64 {
+                (window, from) = (vec![0; WINDOW.min(size - at) as usize], at);
+                self.file.read_exact_at(&mut window, at).map_err(|error| named(&self.path, &error))?;
+            }
+            let begin = (at - from) as usize;
+            let header: [u8; HEADER] = window[begin..begin + HEADER].try_into().expect("it is that long");
             let frame = Frame::parse(&header, at).filter(|frame| frame.length <= LONGEST);
             let Some((frame, end)) = frame.and_then(|frame| Some((frame, frame.end()?))) else {
                 break;

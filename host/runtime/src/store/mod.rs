@@ -11,6 +11,7 @@ pub(crate) mod granted;
 mod head;
 pub(crate) mod ipc;
 pub(crate) mod journal;
+pub(crate) mod lengths;
 mod lock;
 pub(crate) mod past;
 mod pile;

@@ -1,11 +1,12 @@
 //! How far outputs are written: a run that is resumed continues there.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use callboard_io::Position;
 
 use super::frames::{FrameFile, FrameWriter};
+use super::records::Frame;
 use super::sync::Syncer;
 
 /// The positions of an output, in a file beside it.
@@ -20,12 +21,7 @@ impl Positions {
         let (writer, frames) = FrameWriter::reopen(path)?;
         syncer.watch(writer.file());
         let file: FrameFile = writer.reader();
-        let position = |frame| {
-            let body = file.read(frame).ok()?;
-            let number = |range: std::ops::Range<usize>| Some(u64::from_le_bytes(body.get(range)?.try_into().ok()?));
-            Some(Position { rows: number(0..8)?, bytes: number(8..16)?, digest: frame.tag })
-        };
-        let last = frames.last().and_then(position);
+        let last = frames.last().and_then(|frame| position(&file, frame));
         Ok(Positions { writer, last })
     }
 
@@ -38,4 +34,20 @@ impl Positions {
         let body = [position.rows.to_le_bytes(), position.bytes.to_le_bytes()].concat();
         self.writer.append(0, 0, position.digest, &[body]).map(drop)
     }
+}
+
+/// What was noted of an output of the run in a folder, in order; `None` if that is not whole.
+pub(crate) fn noted(run: &Path, output: &str) -> Option<Vec<Position>> {
+    let file = FrameFile::open(run.join("positions").join(output)).ok()?;
+    let (frames, torn) = file.scan().ok()?;
+    if torn > 0 {
+        return None;
+    }
+    frames.iter().map(|frame| position(&file, frame)).collect()
+}
+
+fn position(file: &FrameFile, frame: &Frame) -> Option<Position> {
+    let body = file.read(frame).ok()?;
+    let number = |range: std::ops::Range<usize>| Some(u64::from_le_bytes(body.get(range)?.try_into().ok()?));
+    Some(Position { rows: number(0..8)?, bytes: number(8..16)?, digest: frame.tag })
 }

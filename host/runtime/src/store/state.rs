@@ -77,7 +77,7 @@ fn is_made(name: &Path) -> bool {
         ["rejects.jsonl" | "work.json"] | ["tasks", _, ..] => true,
         [one] => (one.starts_with("profile-") && ends("json")) || is_being_written(last),
         ["components", _] => ends("wasm") || is_being_written(last),
-        ["seen" | "positions" | "outputs" | "uploads", _] => true,
+        ["seen" | "positions" | "lengths" | "outputs" | "uploads", _] => true,
         ["rejects", _] => ends("jsonl"),
         ["work", _, file] => *file == "key.json" || ends("log"),
         ["spill", _, _] => ends("segment"),
@@ -91,7 +91,16 @@ fn is_made_folder(name: &Path) -> bool {
     let parts: Vec<&str> = name.iter().map(|part| part.to_str().unwrap_or("")).collect();
     matches!(
         parts.as_slice(),
-        ["components" | "seen" | "positions" | "outputs" | "uploads" | "rejects" | "work" | "spill" | "sorting"]
+        ["components"
+            | "seen"
+            | "positions"
+            | "lengths"
+            | "outputs"
+            | "uploads"
+            | "rejects"
+            | "work"
+            | "spill"
+            | "sorting",]
             | ["work" | "spill" | "sorting", _]
             | ["tasks", ..]
     )

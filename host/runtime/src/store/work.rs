@@ -217,6 +217,23 @@ impl Work {
         files.find(|file| matches!(last(*file), Some((Deed::Ended { .. } | Deed::Called { .. }, _))))
     }
 
+    /// Where the last work that ended under a tag did so, and on how many rows; not whether all of it is intact.
+    pub(crate) fn last_end(&self) -> Option<(u128, usize, u32)> {
+        let mut ends = self.ordered.iter().rev().filter(|(_, frame)| frame.kind == ENDED);
+        ends.next().map(|(file, frame)| (frame.tag, *file, frame.rows))
+    }
+
+    /// The parts of work under a tag, in order: how many rows each put out, as far as that is noted, and where it is read.
+    pub(crate) fn parts(&self, tag: u128, file: usize) -> impl Iterator<Item = (u32, &Frame)> {
+        let frames = self.ordered.iter().filter(move |(at, frame)| *at == file && frame.tag == tag);
+        frames.filter(|(_, frame)| frame.kind == PART).map(|(_, frame)| (frame.rows, frame))
+    }
+
+    /// What a frame of a file holds; damage is noted.
+    pub(crate) fn part(&self, file: usize, frame: &Frame) -> Option<(Deed, RecordBatch)> {
+        self.read(file, frame)
+    }
+
     fn read(&self, file: usize, frame: &Frame) -> Option<(Deed, RecordBatch)> {
         let from = &self.files[file];
         let read = from.read(frame).and_then(|body| decode(&self.schema, &body));

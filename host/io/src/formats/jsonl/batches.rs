@@ -16,7 +16,7 @@ use crate::error::IoError;
 use crate::formats::Taken;
 use crate::limits::Limit;
 use crate::lines::Lines;
-use crate::section::Marks;
+use crate::section::{Mark, Marks, Stretch};
 use crate::spec::{BatchPolicy, InputSpec, OnBadRow};
 
 /// Batches that are decoded ahead, at most.
@@ -27,6 +27,8 @@ struct Job {
     parts: Vec<Part>,
     /// The bytes of their text.
     bytes: usize,
+    /// The byte of the file at which they begin, and the lines before it.
+    at: (u64, u64),
     origins: Vec<u64>,
     /// What ended the lines too early: an error behind them.
     failed: Option<IoError>,
@@ -88,7 +90,8 @@ impl Batches {
 
     /// The lines of the next batch; `None` behind the last.
     fn job(&mut self) -> Option<Job> {
-        let mut job = Job { parts: Vec::new(), bytes: 0, origins: Vec::new(), failed: None };
+        let at = (self.lines.passed(), self.lines.number());
+        let mut job = Job { parts: Vec::new(), bytes: 0, at, origins: Vec::new(), failed: None };
         let mut bytes = 0;
         while job.origins.len() < self.policy.rows && bytes < self.policy.bytes {
             if self.together(&mut job, &mut bytes) {
@@ -184,7 +187,7 @@ impl Decoder {
         }
         let rows = columns.finish_rows(&self.schema);
         self.columns.lock().unwrap_or_else(PoisonError::into_inner).push(columns);
-        Ok(sieve.sift(UInt64Array::from(job.origins), rows))
+        Ok(Taken { at: Some(job.at), ..sieve.sift(UInt64Array::from(job.origins), rows) })
     }
 
     /// The rows of lines of which some are none.
@@ -239,6 +242,43 @@ pub(super) fn mark(mut lines: Lines, width: usize, policy: BatchPolicy, marks: &
         bytes += length;
     }
     Ok(())
+}
+
+/// Rows between two places that are noted.
+const STRETCH: u64 = 1024;
+
+/// Counts the rows of a file, without a look at what they hold.
+pub(super) fn stretches(mut lines: Lines, file: usize) -> Result<Vec<Stretch>, IoError> {
+    let mut stretches: Vec<Stretch> = Vec::new();
+    let mut count = |at: u64, before: u64| match stretches.last_mut() {
+        Some(stretch) if stretch.rows < STRETCH => stretch.rows += 1,
+        _ => stretches.push(Stretch { from: Mark { file, at, before }, skip: 0, rows: 1 }),
+    };
+    loop {
+        lines.spec().stop.check()?;
+        let at = lines.passed();
+        let (first, there) = lines.at_hand();
+        let (mut taken, mut end) = (0, 0);
+        // The first line may begin with a byte-order mark.
+        let there = if first == 1 { &[] } else { there };
+        for line_end in memchr_iter(b'\n', there) {
+            if !trimmed(&there[end..line_end]).is_empty() {
+                count(at + end as u64, first - 1 + taken);
+            }
+            (taken, end) = (taken + 1, line_end + 1);
+        }
+        lines.skip(taken, end);
+        if end > 0 {
+            continue;
+        }
+        let begin = lines.passed();
+        match lines.advance(Limit::Line)? {
+            None => return Ok(stretches),
+            Some(number) if !trimmed(lines.current()).is_empty() => count(begin, number - 1),
+            Some(_) => {}
+        }
+        lines.let_go();
+    }
 }
 
 impl Iterator for Batches {

@@ -28,14 +28,14 @@ use arrow::datatypes::{Schema, SchemaRef};
 use batches::Batches;
 
 use super::objects::{ObjectRows, Objects, WIDE};
-use super::{FileFormat, RowWriter, Rows};
+use super::{FileFormat, RowWriter, Rows, Taken};
 use crate::codec::Packing;
 use crate::columns::StructColumn;
 use crate::error::IoError;
 use crate::lines::Lines;
 use crate::misfit::Misfit;
 use crate::places::Source;
-use crate::section::{Marks, Section};
+use crate::section::{Marks, Section, Stretch};
 use crate::spec::{BatchPolicy, InputSpec};
 use crate::text::{Compression, Sink};
 use crate::values::Rule;
@@ -67,6 +67,19 @@ impl FileFormat for Jsonl {
         batches::mark(Lines::open(file, spec)?, StructColumn::new(schema.fields()).width as usize, policy, marks)
     }
 
+    fn stretches(
+        &self,
+        file: &Source,
+        place: usize,
+        schema: &SchemaRef,
+        spec: &InputSpec,
+    ) -> Result<Option<Vec<Stretch>>, IoError> {
+        match self.is_parted(file, schema) {
+            true => batches::stretches(Lines::open(file, spec)?, place).map(Some),
+            false => Ok(None),
+        }
+    }
+
     fn read_section(
         &self,
         file: &Source,
@@ -78,7 +91,10 @@ impl FileFormat for Jsonl {
         let columns = StructColumn::new(schema.fields());
         let lines = Lines::open_section(file, spec, section)?;
         if columns.widest_in_lists() <= WIDE {
-            return Ok(Box::new(Batches::new(lines, schema, spec, policy, columns)));
+            let is_plain = Compression::split(file.path()).1 == Compression::None;
+            let taken = move |taken: Taken| Taken { at: taken.at.filter(|_| is_plain), ..taken };
+            let batches = Batches::new(lines, schema, spec, policy, columns);
+            return Ok(Box::new(batches.map(move |decoded| decoded.map(taken))));
         }
         Ok(Box::new(ObjectRows::new(lines, schema, spec, policy)))
     }

@@ -29,7 +29,7 @@ use crate::canonical;
 use crate::codec::Packing;
 use crate::error::IoError;
 use crate::places::{First, Source};
-use crate::section::{Marks, Section};
+use crate::section::{Marks, Section, Stretch};
 use crate::spec::{BatchPolicy, InputSpec};
 use crate::text::Sink;
 use crate::values::Rule;
@@ -75,6 +75,16 @@ impl FileFormat for Parquet {
         read::mark(file, spec, policy, marks)
     }
 
+    fn stretches(
+        &self,
+        file: &Source,
+        place: usize,
+        _: &SchemaRef,
+        spec: &InputSpec,
+    ) -> Result<Option<Vec<Stretch>>, IoError> {
+        read::stretches(file, place, spec).map(Some)
+    }
+
     fn read_section(
         &self,
         file: &Source,
@@ -84,6 +94,10 @@ impl FileFormat for Parquet {
         section: Section,
     ) -> Result<Rows, IoError> {
         read::rows(file, schema, spec, policy, section)
+    }
+
+    fn skips_rows(&self) -> bool {
+        true
     }
 
     fn skips_columns(&self) -> bool {

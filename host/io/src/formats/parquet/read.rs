@@ -8,7 +8,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, FieldRef, Fields, SchemaRef};
-use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ParquetRecordBatchReader};
+use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ParquetRecordBatchReader, RowSelection, RowSelector};
 use parquet::arrow::{FieldLevels, ProjectionMask, parquet_to_arrow_field_levels};
 use parquet::file::metadata::{ColumnChunkMetaData, ParquetMetaData, RowGroupMetaData};
 
@@ -21,7 +21,7 @@ use super::{Rows, footer, guarded, logical, words, zones};
 use crate::error::{InFile, IoError, arrow_words};
 use crate::limits;
 use crate::places::{Opened, Source, Witness};
-use crate::section::{Marks, Section};
+use crate::section::{Mark, Marks, Section, Stretch};
 use crate::spec::{BatchPolicy, InputSpec};
 
 /// The schema of one file: as its library gives it, with what its own says beyond.
@@ -54,7 +54,7 @@ pub(super) fn rows(
         let read = Wanted::of(schema, &metadata);
         int96.keep(|leaf| read.mask.leaf_included(leaf));
         let found = noted.project(&read.fields).map_err(|error| IoError::from_arrow(error).in_file(path))?;
-        let unfolded = Unfolded::new(&found, schema, spec, policy)?.behind(section.before);
+        let unfolded = Unfolded::new(&found, schema, spec, policy)?.behind(section.before + section.skip);
         let groups = Groups::new(file, metadata, read, int96, policy, spec).map_err(|error| error.in_file(path))?;
         let groups = groups.section(section);
         let witness = groups.file.witness();
@@ -78,6 +78,20 @@ pub(super) fn mark(file: &Source, spec: &InputSpec, policy: BatchPolicy, marks: 
             byte = size.min(byte.saturating_add(group.compressed_size().max(0) as u64));
         }
         Ok(())
+    })
+}
+
+/// The row groups of a file, by the footer alone.
+pub(super) fn stretches(file: &Source, place: usize, spec: &InputSpec) -> Result<Vec<Stretch>, IoError> {
+    guarded(|| {
+        let (_, metadata) = footer::open(file, spec)?;
+        let mut before = 0;
+        let stretches = metadata.metadata().row_groups().iter().enumerate().map(|(at, group)| {
+            let (from, rows) = (Mark { file: place, at: at as u64, before }, group.num_rows().max(0) as u64);
+            before = before.saturating_add(rows);
+            Stretch { from, skip: 0, rows }
+        });
+        Ok(stretches.collect())
     })
 }
 
@@ -211,6 +225,8 @@ struct Groups {
     open: Option<Group>,
     /// Rows of the groups before.
     before: u64,
+    /// Rows at the beginning of the next group that are passed over.
+    skip: u64,
 }
 
 /// A row group that is being read.
@@ -220,8 +236,6 @@ struct Group {
     /// Those of [`Groups::levels`] that it is read by.
     way: usize,
     given: u64,
-    /// Rows that were given before it was opened again.
-    skip: u64,
 }
 
 impl Groups {
@@ -276,14 +290,15 @@ impl Groups {
             forgotten: 0,
             open: None,
             before: 0,
+            skip: 0,
         })
     }
 
     /// Those of a part of the file.
-    fn section(self, Section { from, before, to }: Section) -> Groups {
+    fn section(self, Section { from, before, to, skip }: Section) -> Groups {
         let place = |at: u64| usize::try_from(at).unwrap_or(usize::MAX).min(self.begins.len());
         let (from, end) = (place(from), place(to.unwrap_or(u64::MAX)));
-        Groups { next: from, end, announced: from, forgotten: from, before, ..self }
+        Groups { next: from, end, announced: from, forgotten: from, before, skip, ..self }
     }
 
     /// Rows as the library gives them, or null at the end. What each weighs where batches are cut is said if not all columns are read: that is of all
@@ -299,16 +314,14 @@ impl Groups {
                 self.announce(self.next)?;
                 self.int96.look(&self.file, &self.metadata, self.next, self.before)?;
                 self.next += 1;
-                self.open = Some(self.open(self.rows_of_batch(), 0, 0)?);
+                let skip = std::mem::take(&mut self.skip);
+                self.open = Some(self.open(self.rows_of_batch(), 0, skip)?);
                 continue;
             };
             group.account.begin();
             let announced = self.metadata.metadata().row_group(self.next - 1).num_rows().max(0) as u64;
             match group.reader.next() {
                 Some(Ok(rows)) => {
-                    let skipped = group.skip.min(rows.num_rows() as u64);
-                    group.skip -= skipped;
-                    let rows = rows.slice(skipped as usize, rows.num_rows() - skipped as usize);
                     let is_first = group.given == 0;
                     group.given += rows.num_rows() as u64;
                     if group.given > announced {
@@ -391,10 +404,15 @@ impl Groups {
             group: self.next - 1,
             account: account.clone(),
         };
+        let announced = counted.metadata.row_group(counted.group).num_rows().max(0) as u64;
+        // One more than there are, so that it is noticed if there are more.
+        let rest = announced.saturating_sub(given).saturating_add(1);
+        let behind = || vec![RowSelector::skip(given as usize), RowSelector::select(rest as usize)];
+        let behind = (given > 0).then(|| RowSelection::from(behind()));
         let reader =
-            ParquetRecordBatchReader::try_new_with_row_groups(&self.levels[way].1, &counted, rows as usize, None)
+            ParquetRecordBatchReader::try_new_with_row_groups(&self.levels[way].1, &counted, rows as usize, behind)
                 .map_err(|error| IoError::data(format!("cannot be read: {}", words(error))))?;
-        Ok(Group { reader, account, way, given, skip: given })
+        Ok(Group { reader, account, way, given })
     }
 }
 

@@ -12,7 +12,7 @@
 //! | `sorting/STEP.gathered/done` | [`Frame`]s, each with a [`Gathered`]; beside it, rows that are brought together |
 //! | `work.json` | [`Sliced`] |
 //! | `tasks/ID/manifest.json`, `tasks/ID/failed.json` | [`Manifest`], [`TaskFailure`] |
-//! | `seen/INPUT`, `positions/OUTPUT` | [`Frame`]s |
+//! | `seen/INPUT`, `positions/OUTPUT`, `lengths/NODE` | [`Frame`]s |
 //!
 //! `report.json`, `report.html` and `rejects.jsonl` are for people and programs: no run reads them, and they have no place here.
 
