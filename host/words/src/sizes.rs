@@ -17,11 +17,12 @@ pub fn exact(bytes: u64) -> String {
     unit.map_or_else(|| format!("{bytes} bytes"), |(shift, unit)| format!("{} {unit}", bytes >> shift))
 }
 
-/// As near as a prediction is: "2 GiB", "1231 MiB", "3.8 MiB", "512 KiB".
+/// As near as a prediction is: "14.5 GiB", "2 GiB", "1231 MiB", "3.8 MiB", "512 KiB".
 pub fn about(bytes: u64) -> String {
     match bytes {
         0..1024 => format!("{bytes} bytes"),
         1024..0x10_0000 => format!("{} KiB", bytes.div_ceil(1 << 10)),
+        0x2_8000_0000.. if bytes.trailing_zeros() < 30 => self::bytes(bytes),
         bytes if bytes.trailing_zeros() >= 20 => exact(bytes),
         0x10_0000..0xa0_0000 => format!("{:.1} MiB", bytes as f64 / f64::from(1 << 20)),
         bytes => format!("{} MiB", bytes.div_ceil(1 << 20)),
@@ -40,8 +41,9 @@ mod tests {
     #[test]
     fn a_plan_says_exactly_what_was_decided_and_about_what_was_predicted() {
         assert_eq!([exact(0), exact(1000), exact(1 << 30)], ["0 bytes", "1000 bytes", "1 GiB"]);
-        let sizes = [1000, 1025, (1 << 20) + (4 << 17), 10 << 20, (300 << 20) + 1, 2 << 30].map(about);
-        assert_eq!(sizes, ["1000 bytes", "2 KiB", "1.5 MiB", "10 MiB", "301 MiB", "2 GiB"]);
+        let sizes =
+            [1000, 1025, (1 << 20) + (4 << 17), 10 << 20, (300 << 20) + 1, 2 << 30, (14 << 30) + (1 << 29)].map(about);
+        assert_eq!(sizes, ["1000 bytes", "2 KiB", "1.5 MiB", "10 MiB", "301 MiB", "2 GiB", "14.5 GiB"]);
         assert_eq!([written(1), written(300 << 20)], ["1MiB", "300MiB"]);
     }
 

@@ -3,6 +3,7 @@
 //! Stages are bands from top to bottom, steps are boxes in them, and edges lead down. What is too long for its box is cut, and whole in
 //! the title that a browser shows over it.
 
+mod labels;
 mod layout;
 
 use std::collections::HashMap;
@@ -13,6 +14,7 @@ use crate::explain::title;
 use crate::plan::{Edge, Plan, Reader};
 use crate::scan::Kind;
 use callboard_words::text::acts;
+use labels::{Hop, Labels};
 use layout::{Layout, layout};
 
 /// A line of text is about this high, and a character about this wide.
@@ -23,15 +25,23 @@ const BOLD: f64 = 7.6;
 /// A box.
 const HEIGHT: f64 = 40.0;
 const LEAST: f64 = 72.0;
+/// One of a label.
+const SMALL: f64 = 6.2;
 /// Between two ranks, and around what is in a stage.
 const BETWEEN: f64 = 44.0;
 const MARGIN: f64 = 20.0;
-/// The title of a stage.
+/// The title of a stage; what a stage has below its last boxes; and what is between two stages beyond what is between two ranks: room for
+/// labels above and below the title.
 const HEAD: f64 = 26.0;
+const FOOT: f64 = 18.0;
+const APART: f64 = 34.0;
 /// The most characters of a name, of a second line, of a label and of a stage's title.
 const NAME: usize = 32;
 const DETAIL: usize = 30;
 const LABEL: usize = 24;
+const TITLE: usize = 110;
+/// The baseline of a title, below the top of its stage.
+const BASE: f64 = 18.0;
 
 /// A box and what is in it.
 struct Node<'a> {
@@ -118,7 +128,7 @@ struct Drawing<'a> {
 impl Drawing<'_> {
     fn draw(&self, edges: &[(&Edge, (usize, usize))], said: &dyn Fn(&Edge) -> Option<String>) -> String {
         let titles: Vec<String> = self.plan.stages.iter().map(|stage| title(stage, self.plan)).collect();
-        let longest = titles.iter().map(|title| title.chars().count()).max().unwrap_or_default().min(110);
+        let longest = titles.iter().map(|title| title.chars().count()).max().unwrap_or_default().min(TITLE);
         let room = (longest as f64 * CHARACTER).max(self.layout.width);
         let (width, height) = (room + 4.0 * MARGIN, self.bottom() + MARGIN);
         let mut out = String::new();
@@ -149,15 +159,32 @@ impl Drawing<'_> {
             out_of[*from] += 1;
             into[*to] += 1;
         }
+        let mut labels = Labels::default();
+        for (nth, title) in titles.iter().enumerate() {
+            let below = self.layout.stages[nth].start.saturating_sub(1);
+            let width = title.chars().count().min(TITLE) as f64 * CHARACTER;
+            labels.add(below, 2.0 * MARGIN, self.band(nth).0 + BASE, width);
+        }
+        // Labels and titles stand on all lines.
+        let mut texts = String::new();
         for ((edge, (from, to)), path) in edges.iter().zip(&self.layout.paths) {
-            // A label stands where fewer others do.
+            let hops = self.hops(path, shift);
             let label = label(edge, said(edge));
-            self.edge(&mut out, edge, &label, path, shift, out_of[*from] >= into[*to]);
+            self.edge(&mut out, edge, &label, &hops);
+            // A label stands where fewer others do.
+            let at_end = out_of[*from] >= into[*to];
+            let hop = if at_end { hops.last() } else { hops.first() };
+            if let (Some(hop), false) = (hop, label.is_empty()) {
+                let (x, y) = labels.place(*hop, label.chars().count().min(LABEL) as f64 * SMALL + 4.0, at_end);
+                let of = format!(" class=\"halo\" font-size=\"11\"{}", halo(3));
+                _ = writeln!(texts, "{}", text(x, y, "middle", &label, LABEL, &of));
+            }
         }
         for (nth, title) in titles.iter().enumerate() {
-            let of = format!(" class=\"quiet halo\" fill=\"#57606a\"{HALO}");
-            _ = writeln!(out, "{}", text(2.0 * MARGIN, self.band(nth).0 + 18.0, "start", title, 110, &of));
+            let of = format!(" class=\"quiet halo\" fill=\"#57606a\"{}", halo(8));
+            _ = writeln!(texts, "{}", text(2.0 * MARGIN, self.band(nth).0 + BASE, "start", title, TITLE, &of));
         }
+        out.push_str(&texts);
         for (nth, node) in self.nodes.iter().enumerate() {
             self.node(&mut out, node, nth, shift);
         }
@@ -168,8 +195,9 @@ impl Drawing<'_> {
     /// The top and the bottom of a stage's band.
     fn band(&self, stage: usize) -> (f64, f64) {
         let ranks = &self.layout.stages[stage];
-        let top = self.top_of_rank(ranks.start) - HEAD - 6.0;
-        (top, self.top_of_rank(ranks.end.max(1) - 1) + HEIGHT + 12.0)
+        // Nothing leads to the first boxes of the first stage.
+        let above = if stage == 0 { 6.0 } else { APART + BETWEEN - FOOT - 10.0 - HEAD };
+        (self.top_of_rank(ranks.start) - HEAD - above, self.top_of_rank(ranks.end.max(1) - 1) + HEIGHT + FOOT)
     }
 
     fn bottom(&self) -> f64 {
@@ -179,7 +207,7 @@ impl Drawing<'_> {
     /// Where the boxes of a rank begin.
     fn top_of_rank(&self, rank: usize) -> f64 {
         let stage = self.layout.stages.partition_point(|ranks| ranks.end <= rank);
-        MARGIN + HEAD + 6.0 + rank as f64 * (HEIGHT + BETWEEN) + stage as f64 * 10.0
+        MARGIN + HEAD + 6.0 + rank as f64 * (HEIGHT + BETWEEN) + stage as f64 * APART
     }
 
     fn node(&self, out: &mut String, node: &Node<'_>, nth: usize, shift: f64) {
@@ -212,20 +240,23 @@ impl Drawing<'_> {
         _ = writeln!(out, "{detail}</g>");
     }
 
-    fn edge(&self, out: &mut String, edge: &Edge, label: &str, path: &[usize], shift: f64, at_end: bool) {
+    /// From below one box, or from the end of a bend, to above the next, or to the beginning of a bend.
+    fn hops(&self, path: &[usize], shift: f64) -> Vec<Hop> {
         let x = |spot: usize| self.layout.spots[spot].x + shift;
         let top = |spot: usize| self.top_of_rank(self.layout.spots[spot].rank);
+        let hop = |two: &[usize]| Hop {
+            from: (x(two[0]), top(two[0]) + HEIGHT),
+            to: (x(two[1]), top(two[1])),
+            rank: self.layout.spots[two[0]].rank,
+        };
+        path.windows(2).map(hop).collect()
+    }
+
+    fn edge(&self, out: &mut String, edge: &Edge, label: &str, hops: &[Hop]) {
         let mut line = String::new();
-        for (nth, hop) in path.windows(2).enumerate() {
-            // From below one box, or from the end of a bend, to above the next, or to the beginning of a bend.
-            let (from, to) = ((x(hop[0]), top(hop[0]) + HEIGHT), (x(hop[1]), top(hop[1])));
-            let middle = (from.1 + to.1) / 2.0;
-            let begin = if nth == 0 {
-                format!("M{:.1} {:.1}", from.0, from.1)
-            } else {
-                format!(" L{:.1} {:.1}", from.0, from.1)
-            };
-            _ = write!(line, "{begin} C{:.1} {middle:.1} {:.1} {middle:.1} {:.1} {:.1}", from.0, to.0, to.0, to.1);
+        for (nth, hop) in hops.iter().enumerate() {
+            let to = if nth == 0 { "M" } else { " L" };
+            _ = write!(line, "{to}{:.1} {:.1}{}", hop.from.0, hop.from.1, hop.drawn());
         }
         let dashes = if edge.transport == Transport::Spill { " stroke-dasharray=\"5 4\"" } else { "" };
         let spill = if edge.transport == Transport::Spill { ", in a file" } else { "" };
@@ -236,42 +267,56 @@ impl Drawing<'_> {
             "<path class=\"edge\" d=\"{line}\" fill=\"none\" stroke=\"#57606a\"{dashes} marker-end=\"url(#arrow)\"><title>{}</title></path>",
             escaped(&whole)
         );
-        let hop = if at_end { path.windows(2).last() } else { path.windows(2).next() };
-        if let (Some(&[from, to]), false) = (hop, label.is_empty()) {
-            let (from, to) = ((x(from), top(from) + HEIGHT), (x(to), top(to)));
-            // A point of the curve.
-            let (along, down) = if at_end { (0.84, 0.7) } else { (0.16, 0.3) };
-            let (x, y) = (from.0 + (to.0 - from.0) * along, from.1 + (to.1 - from.1) * down + 3.0);
-            _ = writeln!(
-                out,
-                "{}",
-                text(x, y, "middle", label, LABEL, &format!(" class=\"halo\" font-size=\"11\"{HALO}"))
-            );
-        }
     }
 }
 
 /// Around a text that stands on lines.
-const HALO: &str = " stroke=\"#f6f8fa\" stroke-width=\"3\" paint-order=\"stroke\"";
+fn halo(width: u32) -> String {
+    format!(" stroke=\"#f6f8fa\" stroke-width=\"{width}\" stroke-linejoin=\"round\" paint-order=\"stroke\"")
+}
 
-/// By which door, by which route, and into which port.
+/// By which door, by which route, into which port and after which others; and what is said of it.
 fn label(edge: &Edge, said: Option<String>) -> String {
     let door = edge.from.door.map(|door| door.as_str().to_owned());
     let route = edge.route.as_ref().map(ToString::to_string);
-    let nth = (edge.position > 0).then(|| format!("{}.", edge.position + 1));
-    [said, nth, door, route, edge.port.clone()].into_iter().flatten().collect::<Vec<_>>().join(" ")
+    let nth = (edge.position > 0).then(|| ordinal(edge.position + 1));
+    let own = [nth, door, route, edge.port.clone()].into_iter().flatten().collect::<Vec<_>>().join(" ");
+    match said {
+        None => own,
+        Some(said) if own.is_empty() => said,
+        // What is cut is the end of it.
+        Some(said) => {
+            let room = LABEL.saturating_sub(said.chars().count() + 2).max(4);
+            format!("{}: {said}", cut(&own, room))
+        }
+    }
+}
+
+/// `2nd`, `11th`, `23rd`.
+fn ordinal(number: usize) -> String {
+    let ending = match (number % 10, number % 100) {
+        (_, 11..=13) => "th",
+        (1, _) => "st",
+        (2, _) => "nd",
+        (3, _) => "rd",
+        _ => "th",
+    };
+    format!("{number}{ending}")
 }
 
 /// A line of text, cut to a number of characters.
 fn text(x: f64, y: f64, anchor: &str, of: &str, most: usize, more: &str) -> String {
-    let cut = match of.char_indices().nth(most) {
+    format!("<text x=\"{x:.1}\" y=\"{y:.1}\" text-anchor=\"{anchor}\"{more}>{}</text>", escaped(&cut(of, most)))
+}
+
+fn cut(text: &str, most: usize) -> String {
+    match text.char_indices().nth(most) {
         Some(_) => {
-            let end = of.char_indices().nth(most - 1).map_or(of.len(), |(end, _)| end);
-            format!("{}…", &of[..end])
+            let end = text.char_indices().nth(most - 1).map_or(text.len(), |(end, _)| end);
+            format!("{}…", &text[..end])
         }
-        None => of.to_owned(),
-    };
-    format!("<text x=\"{x:.1}\" y=\"{y:.1}\" text-anchor=\"{anchor}\"{more}>{}</text>", escaped(&cut))
+        None => text.to_owned(),
+    }
 }
 
 /// As text of XML: what is markup is written otherwise, and what XML has no place for, or turns a text around, is replaced.
