@@ -59,6 +59,8 @@ struct State {
     ended: Vec<(Stage, StageCost)>,
     /// Rows read of each input in this process.
     read: BTreeMap<String, u64>,
+    /// Anonymous memory of the process when it was last sampled, bytes: no stage changes it.
+    resident: u64,
 }
 
 /// The stage that is being carried out.
@@ -68,7 +70,6 @@ struct Current {
     began: Instant,
     curve: Curve,
     steps: BTreeMap<Arc<str>, Moved>,
-    resident: u64,
 }
 
 /// Moments at equal distances: when there is no more room, every two become one, and samples are taken at twice the distance.
@@ -172,23 +173,24 @@ impl Seen {
     /// A stage begins: its number, from 1, and that of all stages.
     pub(crate) fn begin(&self, index: usize, stages: usize) {
         let curve = Curve::new((MOST / stages.max(1)).clamp(LEAST, MOST));
-        let resident = self.lock().stage.as_ref().map_or(0, |before| before.resident);
-        self.lock().stage = Some(Current { index, began: Instant::now(), curve, steps: BTreeMap::new(), resident });
+        self.lock().stage = Some(Current { index, began: Instant::now(), curve, steps: BTreeMap::new() });
         self.sample(None);
     }
 
     /// Samples memory, with the anonymous memory of the process, if that was asked for: bytes.
     pub(crate) fn sample(&self, resident: Option<u64>) {
+        let mut state = self.lock();
+        let resident = resident.unwrap_or(state.resident);
+        state.resident = resident;
         let Some(Held { linear, all }) = self.memory.get() else { return };
         let (linear, all) = (linear.now(), all.now());
-        if let Some(current) = &mut self.lock().stage {
-            current.resident = resident.unwrap_or(current.resident);
+        if let Some(current) = &mut state.stage {
             let rows = current.steps.values().map(|moved| moved.rows_in.max(moved.rows_out)).sum();
             current.curve.push(Moment {
                 at_ms: current.began.elapsed().as_millis() as u64,
                 linear,
                 in_flight: all.saturating_sub(linear),
-                resident: current.resident,
+                resident,
                 rows,
             });
         }
