@@ -10,6 +10,8 @@ use hyper::{HeaderMap, Uri};
 pub(crate) enum Asked {
     Page,
     Metrics,
+    /// What browsers ask for by themselves.
+    Icon,
     /// There is no such thing.
     Nothing,
 }
@@ -22,6 +24,9 @@ pub(crate) fn asked(token: &str, uri: &Uri, headers: &HeaderMap) -> Option<Asked
         return None;
     }
     let path = uri.path().strip_prefix('/')?;
+    if path == "favicon.ico" {
+        return Some(Asked::Icon);
+    }
     let bearer = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok()?.strip_prefix("Bearer "));
     let rest = match bearer {
         Some(bearer) if is_same(bearer, token) => path,
@@ -72,6 +77,7 @@ mod tests {
         assert_eq!(of("[::1]:80", "/s3cret/metrics", None), Some(Asked::Metrics));
         assert_eq!(of("localhost", "/metrics", Some("s3cret")), Some(Asked::Metrics));
         assert_eq!(of("LOCALHOST:1", "/s3cret/x", None), Some(Asked::Nothing));
+        assert_eq!(of("localhost", "/favicon.ico", None), Some(Asked::Icon));
         for path in ["/", "/metrics", "/s3cre/", "/s3cret1/", "/s3cres", "//s3cret/", "/x/s3cret/"] {
             assert_eq!(of("127.0.0.1", path, None), None, "{path}");
             assert_eq!(of("127.0.0.1", path, Some("s3cre")), None, "{path}");

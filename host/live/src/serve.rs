@@ -8,7 +8,7 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use callboard_page::{REFRESH, live_page, page, waiting_page};
+use callboard_page::{PAUSED, REFRESH, live_page, page, waiting_page};
 use callboard_plan::Plan;
 use callboard_runtime::{Report, Window};
 use http_body_util::Full;
@@ -144,10 +144,12 @@ impl Shown {
             Some(_) if ![Method::GET, Method::HEAD].contains(request.method()) => {
                 (StatusCode::METHOD_NOT_ALLOWED, of_text, "GET is all that can be asked\n".to_owned())
             }
+            // There is none, and that is no fault that a browser has to write down.
+            Some(Asked::Icon) => (StatusCode::NO_CONTENT, of_text, String::new()),
             Some(Asked::Nothing) => {
                 (StatusCode::NOT_FOUND, of_text, "there is the page, and `metrics` below it\n".to_owned())
             }
-            Some(Asked::Page) => (StatusCode::OK, of_html, self.page()),
+            Some(Asked::Page) => (StatusCode::OK, of_html, self.page(request.uri().query() == Some(PAUSED))),
             Some(Asked::Metrics) => (StatusCode::OK, prometheus::TYPE, self.metrics()),
         };
         let mut response = Response::new(Full::new(Bytes::from(text)));
@@ -169,14 +171,14 @@ impl Shown {
         response
     }
 
-    fn page(&self) -> String {
+    fn page(&self, paused: bool) -> String {
         *lock(&self.asked) = Some(Instant::now());
         if let Some(ended) = &*lock(&self.ended) {
             self.seen.notify_one();
             return ended.page.clone();
         }
         match self.window.look() {
-            Some((report, plan)) => live_page(&report, &plan),
+            Some((report, plan)) => live_page(&report, &plan, paused),
             None => waiting_page(),
         }
     }

@@ -3,10 +3,10 @@
 use std::fmt::Write as _;
 
 use callboard_runtime::{Moment, StageReport};
-use callboard_words::figures::{rate, time};
 use callboard_words::sizes::bytes;
 use maud::{Markup, PreEscaped, html};
 
+use crate::axis::{Ticks, of_bytes, of_rates, of_time};
 use crate::{Shown, wide};
 
 const WIDTH: f64 = 1000.0;
@@ -42,13 +42,13 @@ pub(crate) fn section(shown: &Shown<'_>) -> Option<Markup> {
     let most = memory.iter().flat_map(|(_, _, line)| line).map(|(_, value)| *value).fold(0.0, f64::max);
     let most = budget.map_or(most, |budget| most.max(budget as f64)).max(1.0);
     let lines: Vec<(&str, &Line)> = memory.iter().map(|(class, _, line)| (*class, line)).collect();
-    let chart =
-        drawing("Memory over time", &spans, all, &lines, budget.map(|budget| budget as f64), most * 1.05, |value| {
-            bytes(value as u64)
-        });
+    let most = most * 1.05;
+    let budgeted = budget.map(|budget| budget as f64);
+    let chart = drawing("Memory over time", &spans, all, &lines, budgeted, most, &of_bytes(most));
     let rates = rates(&spans, all / 60.0);
     let fastest = rates.iter().map(|(_, value)| *value).fold(0.0, f64::max).max(1.0);
-    let speed = drawing("Rows per second over time", &spans, all, &[("rate", &rates)], None, fastest * 1.05, rate);
+    let most = fastest * 1.05;
+    let speed = drawing("Rows per second over time", &spans, all, &[("rate", &rates)], None, most, &of_rates(most));
     Some(html! {
         p.legend {
             @for (class, what, _) in &memory { span { i.(class) {} " " (what) " " } }
@@ -120,7 +120,7 @@ fn drawing(
     lines: &[(&str, &Line)],
     limit: Option<f64>,
     most: f64,
-    figure: impl Fn(f64) -> String,
+    ticks: &Ticks,
 ) -> Markup {
     let x = |at: f64| LEFT + at / all * (WIDTH - LEFT);
     let y = |value: f64| TOP + HEIGHT - value / most * HEIGHT;
@@ -145,30 +145,26 @@ fn drawing(
             );
         }
     }
-    for part in 0..=4 {
-        let value = most * f64::from(part) / 4.0;
-        let at = y(value);
+    for (value, words) in ticks {
+        let at = y(*value);
         _ = write!(
             out,
-            r#"<path class="grid" d="M{LEFT} {at:.1}H{WIDTH}"/><text x="{:.0}" y="{:.1}" text-anchor="end">{}</text>"#,
+            r#"<path class="grid" d="M{LEFT} {at:.1}H{WIDTH}"/><text x="{:.0}" y="{:.1}" text-anchor="end">{words}</text>"#,
             LEFT - 6.0,
             at + 4.0,
-            figure(value)
         );
     }
-    for part in 0..=4 {
-        let at = all * f64::from(part) / 4.0;
-        let anchor = match part {
-            0 => "start",
-            4 => "end",
-            _ => "middle",
+    for (at, words) in of_time(all) {
+        let at = x(at);
+        let anchor = match at {
+            at if at > WIDTH - 30.0 => "end",
+            at if at > LEFT => "middle",
+            _ => "start",
         };
         _ = write!(
             out,
-            r#"<text x="{:.1}" y="{:.0}" text-anchor="{anchor}">{}</text>"#,
-            x(at),
+            r#"<path class="grid" d="M{at:.1} {bottom}v5"/><text x="{at:.1}" y="{:.0}" text-anchor="{anchor}">{words}</text>"#,
             bottom + 18.0,
-            time(at)
         );
     }
     for (class, line) in lines {

@@ -11,6 +11,8 @@ use crate::{Shown, wide};
 
 /// A graph of more edges is drawn by the command `plan`, and looked at elsewhere.
 const MOST: usize = 600;
+/// One of more steps may be taller than a page of paper.
+const TALL: usize = 16;
 
 pub(crate) fn section(shown: &Shown<'_>) -> Option<Markup> {
     let plan = shown.plan?;
@@ -21,12 +23,13 @@ pub(crate) fn section(shown: &Shown<'_>) -> Option<Markup> {
     }
     let counted = Counted::of(shown, plan);
     let drawing = svg_with(plan, |edge| counted.rows(edge).map(count));
-    let drawing = html! { div.graph { (PreEscaped(drawing)) } };
+    let size = if plan.steps().len() > TALL { "tall" } else { "small" };
+    let graph = html! { div.graph.(size) { (PreEscaped(drawing)) } };
     Some(html! {
         p.quiet {
             "Figures on the lines are rows. A thick yellow box reads all rows before it puts out any; dashed lines lead through files, from one stage to a later one."
         }
-        (wide("The pipeline as a graph", &drawing))
+        (wide("The pipeline as a graph", &graph))
     })
 }
 

@@ -9,12 +9,12 @@ use callboard_words::sizes::bytes;
 use maud::{Markup, html};
 
 use crate::text::{lines, short};
-use crate::{Shown, rows};
+use crate::{PAUSED, REFRESH, Shown, State, rows};
 
 /// How it ended, in a word.
 pub(crate) fn status(shown: &Shown<'_>) -> &'static str {
     match shown.report.status {
-        _ if shown.running => "running",
+        _ if shown.goes_on() => "running",
         Status::Finished => "finished",
         Status::Failed => "failed",
         Status::Interrupted => "interrupted",
@@ -38,13 +38,18 @@ pub(crate) fn header(shown: &Shown<'_>) -> Markup {
         header {
             h1 { (short(&report.name, 100)) " " span.status.(status(shown)) { (status(shown)) } }
             p {
-                @if let (true, Some(stage), Some(plan)) = (shown.running, shown.unfinished, shown.plan) {
+                @if let (true, Some(stage), Some(plan)) = (shown.goes_on(), shown.unfinished, shown.plan) {
                     "stage " strong { (stage.stage) } " of " (plan.stages().len()) ", "
                 }
                 "after " strong { (time(shown.wall_ms)) } (resumed) ", " (load)
                 @if report.began_at > 0.0 { ", begun " time { (date(report.began_at)) } }
             }
             p.quiet { code { (short(&report.run_folder, 200)) } }
+            @match shown.state {
+                State::Ended => {}
+                State::Followed => p.quiet { "Updated every " (REFRESH) " seconds. " a href={ "?" (PAUSED) } { "Pause" } },
+                State::Paused => p.quiet { "Paused. " a href="?" { "Follow the run" } },
+            }
         }
     }
 }

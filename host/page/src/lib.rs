@@ -1,8 +1,8 @@
 //! The report of a run as a page: one file, with nothing from outside and without scripts.
 //!
 //! 1. [`page`] takes a report, its plan and examples of rows.
-//! 2. Each section is a file: the head (`head`), the graph of the plan with rows on its edges (`graph`), time and memory (`curves`,
-//!    `stages`), steps and where rows went (`steps`, `rows`), calls of servers (`calls`).
+//! 2. Each section is a file: the head (`head`), the graph of the plan with rows on its edges (`graph`), time and memory (`curves`
+//!    over `axis`, `stages`), steps and where rows went (`steps`, `rows`), calls of servers (`calls`).
 //! 3. maud escapes all text. Much of it is a stranger's, so it goes through `text` before that: what would turn a line around is replaced,
 //!    and what is long is cut.
 //!
@@ -10,6 +10,7 @@
 
 #![forbid(unsafe_code)]
 
+mod axis;
 mod calls;
 mod curves;
 mod graph;
@@ -23,6 +24,7 @@ use std::collections::BTreeMap;
 
 use callboard_plan::Plan;
 use callboard_runtime::{CallsReport, Report, StepReport, UnfinishedReport};
+use callboard_words::figures::time;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use text::short;
@@ -48,8 +50,17 @@ struct Shown<'a> {
     calls: &'a BTreeMap<String, CallsReport>,
     wall_ms: f64,
     examples: &'a [Example],
-    /// Whether it still goes on.
-    running: bool,
+    state: State,
+}
+
+/// Whether a run goes on, and how a browser follows it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum State {
+    Ended,
+    /// The page is shown again by itself.
+    Followed,
+    /// It is not, so that it can be read in peace.
+    Paused,
 }
 
 /// A page of a run that goes on is shown again after this many seconds.
@@ -57,12 +68,16 @@ pub const REFRESH: u32 = 2;
 
 /// The page of a run that ended; without a plan, it has no graph.
 pub fn page(report: &Report, plan: Option<&Plan>, examples: &[Example]) -> String {
-    shown(report, plan, examples, false)
+    shown(report, plan, examples, State::Ended)
 }
 
-/// The page of a run that goes on, which a browser shows again every [`REFRESH`] seconds.
-pub fn live_page(report: &Report, plan: &Plan) -> String {
-    shown(report, Some(plan), &[], true)
+/// What the address of a page that is not to show itself again has behind its question mark.
+pub const PAUSED: &str = "paused";
+
+/// The page of a run that goes on, which a browser shows again every [`REFRESH`] seconds, unless it is paused: who reads it by ear, or walks
+/// through it by keyboard, would begin anew each time.
+pub fn live_page(report: &Report, plan: &Plan, paused: bool) -> String {
+    shown(report, Some(plan), &[], if paused { State::Paused } else { State::Followed })
 }
 
 /// The same before there is anything to show.
@@ -77,10 +92,10 @@ pub fn waiting_page() -> String {
     page.into_string()
 }
 
-fn shown(report: &Report, plan: Option<&Plan>, examples: &[Example], running: bool) -> String {
+fn shown(report: &Report, plan: Option<&Plan>, examples: &[Example], state: State) -> String {
     let unfinished = report.unfinished.as_ref();
     let (calls, wall_ms) = (&report.calls, report.wall_ms);
-    Shown { report, plan, unfinished, calls, wall_ms, examples, running }.page().into_string()
+    Shown { report, plan, unfinished, calls, wall_ms, examples, state }.page().into_string()
 }
 
 /// What stands first in every head.
@@ -97,6 +112,10 @@ fn first_lines(refreshes: bool) -> Markup {
 }
 
 impl Shown<'_> {
+    fn goes_on(&self) -> bool {
+        self.state != State::Ended
+    }
+
     /// Steps of the stages that ended, in the order in which rows reach them.
     fn steps(&self) -> impl Iterator<Item = &StepReport> {
         self.report.stages.iter().flat_map(|stage| &stage.steps)
@@ -119,7 +138,7 @@ impl Shown<'_> {
             (DOCTYPE)
             html lang="en" {
                 head {
-                    (first_lines(self.running))
+                    (first_lines(self.state == State::Followed))
                     title { (short(&self.report.name, 80)) " – " (head::status(self)) }
                     style { (PreEscaped(STYLE)) }
                 }
@@ -149,4 +168,9 @@ impl Shown<'_> {
 /// What is wider than a narrow window, and is moved within it: by the keyboard too.
 fn wide(label: &str, content: &Markup) -> Markup {
     html! { div.wide tabindex="0" role="group" aria-label=(label) { (content) } }
+}
+
+/// A time, or a dash for none.
+fn spent(ms: f64) -> String {
+    if ms > 0.0 { time(ms) } else { "–".to_owned() }
 }

@@ -55,7 +55,10 @@ pub(crate) fn section(shown: &Shown<'_>) -> Option<Markup> {
     }
     Some(html! {
         (accounts(shown))
-        (wide("Where rows went", &went(shown)))
+        @if shown.steps().any(is_removing) {
+            (wide("Where rows went", &went(shown)))
+            p.legend aria-hidden="true" { @for fate in ["kept", "dropped", "rejected"] { span { i.(fate) {} " " (fate) } } }
+        }
         (reasons(shown))
         @if shown.report.rejects.rows > 0 { p { "Rejected rows are in " code { (short(&shown.report.rejects.path, 200)) } "." } }
         @if !shown.examples.is_empty() {
@@ -89,8 +92,12 @@ fn accounts(shown: &Shown<'_>) -> Markup {
     }
 }
 
+fn is_removing(step: &StepReport) -> bool {
+    step.rows_dropped + step.rows_rejected + step.rows_elsewhere > 0
+}
+
 fn went(shown: &Shown<'_>) -> Markup {
-    let removing = shown.steps().filter(|step| step.rows_dropped + step.rows_rejected + step.rows_elsewhere > 0);
+    let removing = shown.steps().filter(|step| is_removing(step));
     html! {
         table.bars {
             caption { "Steps that took rows out" }

@@ -6,7 +6,7 @@ use callboard_words::figures::{count, percent, time};
 use callboard_words::sizes::bytes;
 use maud::{Markup, html};
 
-use crate::{Shown, wide};
+use crate::{Shown, spent, wide};
 
 /// A page has no more stages and steps than this; the report has all.
 pub(crate) const MOST: usize = 500;
@@ -29,14 +29,14 @@ pub(crate) fn section(shown: &Shown<'_>) -> Option<Markup> {
                     tr {
                         th scope="row" { (stage.index) @if stage.before { " " span.quiet { "before" } } }
                         td { (stage.steps.len()) }
-                        td { (time(stage.intake_ms)) } td { (time(stage.load_ms)) } td { (time(stage.run_ms)) } td { (time(stage.unload_ms)) }
+                        td { (spent(stage.intake_ms)) } td { (spent(stage.load_ms)) } td { (spent(stage.run_ms)) } td { (spent(stage.unload_ms)) }
                         td { (bytes(stage.peak_linear_memory_bytes)) } td { (bytes(stage.peak_rows_bytes)) }
                         td { (bytes(stage.counted_peak_bytes)) } td { (bytes(stage.predicted_peak_bytes)) }
                         td { (bytes(stage.spilled_bytes)) } td { (count(stage.reader_waits)) }
                     }
                 }
                 @if let Some(stage) = shown.unfinished {
-                    tr { th scope="row" { (stage.stage) } td colspan="11" { "not ended; " (time(stage.took_ms)) " until now" } }
+                    tr { th scope="row" { (stage.stage) } td.text colspan="11" { "not ended; " (time(stage.took_ms)) " until now" } }
                 }
             }
         }

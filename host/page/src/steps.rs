@@ -8,7 +8,7 @@ use maud::{Markup, html};
 
 use crate::stages::MOST;
 use crate::text::short;
-use crate::{Shown, wide};
+use crate::{Shown, spent, wide};
 
 /// How many of the slowest steps are shown.
 const SLOWEST: usize = 8;
@@ -54,13 +54,13 @@ fn table(shown: &Shown<'_>) -> Markup {
                         td { (stage) }
                         th.text scope="row" {
                             (short(&step.name, 60))
-                            @if step.kind == Kind::Global { " " span.quiet { "needs all rows" } }
-                            @if step.uses != step.name { " " span.quiet { (short(&step.uses, 60)) } }
+                            @let about = about(step);
+                            @if !about.is_empty() { " " span.quiet { (about) } }
                             @if !step.counters.is_empty() { span.quiet.below { (counters(step)) } }
                         }
                         td { (count(step.rows_in)) } td { (count(step.rows_out)) }
                         td { (count(step.rows_dropped)) } td { (count(step.rows_rejected)) }
-                        td { (speed(step)) } td { (time(step.guest_ms)) }
+                        td { (speed(step)) } td { (spent(step.guest_ms)) }
                         td { (bytes(step.peak_linear_memory_bytes)) }
                         td { (bytes(step.memory_limit_bytes.saturating_mul(u64::from(step.instances)))) }
                     }
@@ -68,6 +68,13 @@ fn table(shown: &Shown<'_>) -> Markup {
             }
         }
     }
+}
+
+/// What a step is, where its name does not say so.
+fn about(step: &StepReport) -> String {
+    let uses = (step.uses != step.name).then(|| short(&step.uses, 60));
+    let needs = (step.kind == Kind::Global).then(|| "needs all rows".to_owned());
+    uses.into_iter().chain(needs).collect::<Vec<_>>().join(", ")
 }
 
 fn counters(step: &StepReport) -> String {
