@@ -6,7 +6,7 @@ use std::net::{TcpListener, TcpStream};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::signals::{end, interrupt, open, start, waiting};
+use crate::signals::{Bounded, end, interrupt, open, start, waiting};
 use crate::stage::Stage;
 
 /// What a server answers to a request of these lines.
@@ -27,6 +27,17 @@ fn place(heard: &str) -> (String, String) {
     let url = heard.split("the run is shown at http://").nth(1).unwrap().lines().next().unwrap();
     let (address, path) = url.split_once('/').unwrap();
     (address.to_owned(), format!("/{path}"))
+}
+
+/// The page that shows how the run ended; whoever has seen it is waited for no longer.
+fn last_page(address: &str, path: &str) -> String {
+    loop {
+        let page = get(address, path, address);
+        if !page.contains("http-equiv=\"refresh\"") {
+            return page;
+        }
+        thread::sleep(Duration::from_millis(20));
+    }
 }
 
 /// A figure of the metrics.
@@ -74,17 +85,74 @@ fn whoever_has_the_url_sees_a_run_and_nobody_else_does() {
 
     // Whoever looks at the page sees how the run ends.
     open(&stage);
-    let last = loop {
-        let page = get(&address, &path, &address);
-        if !page.contains("http-equiv=\"refresh\"") {
-            break page;
-        }
-        thread::sleep(Duration::from_millis(20));
-    };
+    let last = last_page(&address, &path);
     assert!(last.contains(">finished<"), "{last}");
     let said = end(child, heard, command);
     assert_eq!(said.code, Some(0), "{}", said.stderr);
     assert!(TcpStream::connect(&address).is_err(), "the server is gone with the run");
+}
+
+/// Connections that others keep open as long as this test likes: a run whose end waited for them would not end.
+#[test]
+fn nobody_who_reads_slowly_or_not_at_all_holds_up_a_run_or_another_reader() {
+    let stage = waiting("wait", "{ at = \"process\" }");
+    let command = "callboard run pipeline.toml --overwrite --run-dir run --serve";
+    let (child, heard) = start(&stage, command, "stage 2 of 2: wait");
+    let _bounded = Bounded::of(&child);
+    let (address, path) = place(&heard);
+    let begun = |request: String| {
+        let mut stream = TcpStream::connect(&address).unwrap();
+        stream.write_all(request.as_bytes()).unwrap();
+        stream
+    };
+    let silent = || begun(String::new());
+    let half = || begun(format!("GET {path} HTTP/1.1\r\nHost: 127.0"));
+    let deaf = || begun(format!("GET {path} HTTP/1.1\r\nHost: {address}\r\n\r\n"));
+    let mut held: Vec<TcpStream> = (0..3).flat_map(|_| [silent(), half(), deaf()]).collect();
+    // One that takes its answer in pieces, and has had the first.
+    let mut slow = deaf();
+    let mut piece = [0; 9];
+    slow.read_exact(&mut piece).unwrap();
+    assert_eq!(&piece, b"HTTP/1.1 ");
+    open(&stage);
+    assert!(last_page(&address, &path).contains(">finished<"));
+    let said = end(child, heard, command);
+    assert_eq!(said.code, Some(0), "{}", said.stderr);
+    // All of them are there until now, and it is the server that has gone.
+    for stream in held.iter_mut().chain([&mut slow]) {
+        let _ = stream.read_to_end(&mut Vec::new());
+    }
+    assert!(TcpStream::connect(&address).is_err());
+}
+
+/// An answer that never ends: a run whose end waited for it would not end either.
+#[test]
+fn a_collector_that_answers_without_end_is_given_up() {
+    let stage = Stage::set(&crate::repository("tests/cli/run"));
+    let collector = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = collector.local_addr().unwrap();
+    let (tells, hears) = std::sync::mpsc::channel();
+    thread::spawn(move || {
+        for stream in collector.incoming() {
+            let (mut stream, tells) = (stream.unwrap(), tells.clone());
+            thread::spawn(move || {
+                let _ = stream.read(&mut [0; 4096]);
+                let mut sent = stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 1000000000\r\n\r\n");
+                while sent.is_ok() {
+                    thread::sleep(Duration::from_millis(5));
+                    sent = stream.write_all(b"0");
+                }
+                tells.send(()).unwrap();
+            });
+        }
+    });
+    let variables = format!("OTEL_EXPORTER_OTLP_ENDPOINT=http://{address} OTEL_EXPORTER_OTLP_TIMEOUT=100");
+    let said = stage.sh(&format!("{variables} callboard run pipeline.toml --overwrite --fresh"));
+    assert_eq!(said.code, Some(0), "{}", said.stderr);
+    // The collector would go on.
+    hears.recv().unwrap();
+    let about: Vec<&str> = said.stderr.lines().filter(|line| line.contains("OpenTelemetry")).collect();
+    assert!(about.len() == 1 && about[0].ends_with("the run is not affected"), "{}", said.stderr);
 }
 
 #[test]

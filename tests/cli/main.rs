@@ -35,6 +35,7 @@ mod steps;
 mod strangers;
 mod terminal;
 mod traps;
+mod watching;
 
 #[path = "../support/hostile.rs"]
 mod hostile;

@@ -3,10 +3,12 @@
 #![allow(clippy::print_stderr, reason = "what is left out is said")]
 
 use std::fs;
-use std::process::Command;
+use std::io::{BufRead, BufReader};
+use std::process::{Command, Stdio};
 
-use crate::repository;
+use crate::signals::{Bounded, end, start};
 use crate::stage::Stage;
+use crate::{BOUND, repository};
 
 /// A browser loads nothing for the page, and obeys nothing on it.
 fn is_inert(page: &str) {
@@ -98,26 +100,57 @@ fn a_run_that_failed_has_a_page_and_a_resumed_one_goes_on() {
     assert!(page.contains("bad&lt;/i&gt;"), "{page}");
 }
 
-#[test]
-fn a_browser_finds_nothing_wrong_with_it() {
-    let tools = repository("target/browser");
-    let browser =
-        ["/usr/bin/chromium", "/usr/bin/chromium-browser"].into_iter().find(|path| fs::exists(path).is_ok_and(|is| is));
-    let has = |module: &str| tools.join("node_modules").join(module).is_dir();
-    let (Some(browser), true) = (browser, has("playwright-core") && has("axe-core")) else {
-        eprintln!(
-            "SKIPPED: no browser has looked at the page: it takes chromium (apt-get install chromium), and \
-             `npm install --prefix target/browser playwright-core axe-core`"
-        );
-        return;
+/// A pipeline of four stages that waits in the second one for `gate/open`, and in the last for `second/open`.
+fn going_on() -> Stage {
+    let stage = Stage::empty();
+    let wait = |name: &str, folder: &str| {
+        fs::create_dir(stage.folder.join(folder)).unwrap();
+        format!(
+            "[[steps]]\nname = \"{name}\"\nuse = \"../guests/wait.wasm\"\nconfig = {{ at = \"process\" }}\n\
+             grant.files = [\"{folder}\"]\nlimits = {{ time = \"1h\" }}\n"
+        )
     };
-    let stage = large();
-    let looked = Command::new("node")
-        .arg(repository("tests/cli/page.mjs"))
-        .args([tools.canonicalize().unwrap(), browser.into(), stage.folder.join("page.html")])
-        .output()
-        .unwrap();
-    let said = String::from_utf8_lossy(&looked.stdout);
-    assert!(looked.status.success(), "{said}\n{}", String::from_utf8_lossy(&looked.stderr));
-    assert_eq!(said.lines().filter(|line| line.ends_with("ok")).count(), 4, "{said}");
+    let again = "[[steps]]\nname = \"again\"\nuse = \"exact-dedup\"\n";
+    let text = format!(
+        "callboard = 1\n[inputs.docs]\npath = \"../data/docs.jsonl\"\n[[steps]]\nuse = \"exact-dedup\"\n{}{again}{}\
+         [outputs.kept]\npath = \"<script>alert(1)<.jsonl\"\n[outputs.dropped]\nfrom = \"exact-dedup.dropped\"\n\
+         path = \"dropped.jsonl\"\n",
+        wait("wait", "gate"),
+        wait("wait-again", "second")
+    );
+    fs::write(stage.folder.join("p.toml"), text).unwrap();
+    stage
+}
+
+#[test]
+fn a_browser_finds_nothing_wrong_with_it_in_a_file_and_live() {
+    let tools = repository("target/toolchains/browser");
+    let browser = "/usr/bin/chromium";
+    let has = |module: &str| tools.join("node_modules").join(module).is_dir();
+    if !fs::exists(browser).is_ok_and(|is| is) || !has("playwright-core") || !has("axe-core") {
+        eprintln!("SKIPPED: no browser has looked at the page: `cargo xtask browser` installs what that takes");
+        return;
+    }
+    let (stage, live) = (large(), going_on());
+    let command = "callboard run p.toml --run-dir run --serve";
+    let (child, heard) = start(&live, command, "stage 2 of 4: wait");
+    let bounded = Bounded::of(&child);
+    let url = heard.split_whitespace().find(|word| word.starts_with("http://")).unwrap();
+    let mut node = Command::new("timeout");
+    node.arg((5 * BOUND.as_secs()).to_string()).arg("node").arg(repository("tests/cli/page.mjs"));
+    node.args([&*tools.canonicalize().unwrap(), browser.as_ref(), &stage.folder.join("page.html")]).arg(url);
+    let mut node = node.stdout(Stdio::piped()).spawn().unwrap();
+    let mut said = Vec::new();
+    for line in BufReader::new(node.stdout.take().unwrap()).lines().map(Result::unwrap) {
+        match line.strip_prefix("open ") {
+            Some(gate) => fs::write(live.folder.join(gate).join("open"), "").unwrap(),
+            None => said.push(line),
+        }
+    }
+    assert!(node.wait().unwrap().success(), "{said:#?}");
+    assert!(said.len() >= 5 && said.iter().all(|line| line.ends_with(": ok")), "{said:#?}");
+    let ended = end(child, heard, command);
+    drop(bounded);
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    is_inert(&fs::read_to_string(live.folder.join("run/report.html")).unwrap());
 }

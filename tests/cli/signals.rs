@@ -47,6 +47,12 @@ pub(crate) fn open(stage: &Stage) {
 /// Starts a command, and waits until it says `line`; gives all that it has said.
 pub(crate) fn start(stage: &Stage, command: &str, line: &str) -> (Child, String) {
     let mut child = stage.command(&format!("exec {command}")).spawn().unwrap();
+    let heard = hear(&mut child, line);
+    (child, heard)
+}
+
+/// Waits until a command says `line`; gives all that it says until then.
+pub(crate) fn hear(child: &mut Child, line: &str) -> String {
     let mut heard = String::new();
     // Byte by byte, so that nothing is taken from who reads on.
     let mut stderr = BufReader::with_capacity(1, child.stderr.as_mut().unwrap());
@@ -54,7 +60,7 @@ pub(crate) fn start(stage: &Stage, command: &str, line: &str) -> (Child, String)
         let count = stderr.read_line(&mut heard).unwrap();
         assert!(count > 0, "`{line}` was not said, but {heard}");
     }
-    (child, heard)
+    heard
 }
 
 /// How a command ended that had said `heard`.
@@ -82,7 +88,7 @@ pub(crate) fn interrupt(stage: &Stage, command: &str, line: &str) -> Said {
     interrupt_at(stage, command, line, Signal::INT)
 }
 
-fn group(child: &Child) -> Pid {
+pub(crate) fn group(child: &Child) -> Pid {
     Pid::from_raw(child.id() as i32).unwrap()
 }
 
@@ -240,7 +246,13 @@ fn until<T>(what: &str, ask: impl Fn() -> Option<T>) -> T {
 }
 
 /// Ends a process where its test fails.
-struct Bounded(Pid);
+pub(crate) struct Bounded(Pid);
+
+impl Bounded {
+    pub(crate) fn of(child: &Child) -> Bounded {
+        Bounded(group(child))
+    }
+}
 
 impl Drop for Bounded {
     fn drop(&mut self) {
@@ -254,7 +266,7 @@ impl Drop for Bounded {
 fn comparing(stage: &Stage) -> (Child, Bounded, u32) {
     let mut command = stage.command("mkdir scratch; TMPDIR=$PWD/scratch exec callboard compare pipeline.toml");
     let compared = command.spawn().unwrap();
-    let bounded = Bounded(group(&compared));
+    let bounded = Bounded::of(&compared);
     let started = || children(compared.id()).into_iter().find(|(_, line)| line.contains(" run "));
     let run = until("no run was started", started);
     let begun = |entry: std::io::Result<fs::DirEntry>| entry.unwrap().path().join("in/staged/run/run.json").is_file();
