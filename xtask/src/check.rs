@@ -8,7 +8,7 @@ use std::thread::{self, JoinHandle};
 use std::time::Instant;
 
 use crate::toolchain::Toolchain;
-use crate::{Result, command, dependencies, guests, languages, python, stores};
+use crate::{Result, browser, command, dependencies, guests, languages, python, stores};
 
 /// The name of a check, and the check.
 type Check = (&'static str, Box<dyn FnOnce(&Path) -> End>);
@@ -31,7 +31,8 @@ pub(crate) fn run(root: &Path) -> Result<ExitCode> {
     let languages = beside(root, |root| languages::check(root).map_or_else(End::Failed, |()| End::Passed));
     let python = beside(root, |root| python::environment(root).map_or_else(End::Skipped, |()| End::Passed));
     let stores = beside(root, |root| stores::environment(root).map_or_else(End::Skipped, |()| End::Passed));
-    let checks: [Check; 11] = [
+    let browser = beside(root, |root| browser::environment(root).map_or_else(End::Skipped, |()| End::Passed));
+    let checks: [Check; 12] = [
         ("format", Box::new(|root| cargo_check(root, &["fmt", "--all", "--check"], &[]))),
         ("contract", Box::new(|root| crate::contract::check(root).map_or_else(End::Failed, |()| End::Passed))),
         ("guests", Box::new(|root| guests::build(root, guests::Which::All).map_or_else(End::Failed, |_| End::Passed))),
@@ -45,6 +46,7 @@ pub(crate) fn run(root: &Path) -> Result<ExitCode> {
         ("languages", Box::new(|_| ended(languages))),
         ("python", Box::new(|_| ended(python))),
         ("stores", Box::new(|_| ended(stores))),
+        ("browser", Box::new(|_| ended(browser))),
         (
             "tests",
             Box::new(|root| {

@@ -11,6 +11,7 @@
 
 mod bench;
 mod bindings;
+mod browser;
 mod check;
 mod command;
 mod components;
@@ -40,6 +41,7 @@ usage: cargo xtask COMMAND
   languages     get the toolchains of all languages, and run the SDKs' own tests
   python        build the Python package to target/python, and get what its tests use
   stores        get the servers of stores that the tests use
+  browser       get the browser that looks at the page of a report in the tests
   suites ARGS   build the host, and run other people's test suites through it: --at FOLDER, --python PATH, --only PART
   test          run every check: format, clippy, languages, tests, documentation, licences
 ";
@@ -72,6 +74,7 @@ fn try_main() -> Result<ExitCode> {
         Some((command, [])) if command == "bindings" => bindings::write(root).map(|()| ExitCode::SUCCESS),
         Some((command, [])) if command == "python" => python::run(root).map(|()| ExitCode::SUCCESS),
         Some((command, [])) if command == "stores" => stores::environment(root).map(|()| ExitCode::SUCCESS),
+        Some((command, [])) if command == "browser" => browser::environment(root).map(|()| ExitCode::SUCCESS),
         Some((command, [])) if command == "languages" => languages::check(root).map(|()| ExitCode::SUCCESS),
         _ => {
             eprint!("{USAGE}");

@@ -6,6 +6,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Mutex;
 use std::time::Duration;
 
 use crate::{Result, command};
@@ -42,7 +43,8 @@ impl Toolchain {
             eprintln!("guests: built with Debian's rustc, the standard library from its source");
             return Ok(debian);
         }
-        apt_install(&["rustc-web", "rust-web-src"])?;
+        apt_install(&["rustc-web", "rust-web-src"])
+            .map_err(|error| format!("{error}; or `rustup target add {TARGET}`, where rustup reaches its server"))?;
         debian().ok_or_else(|| {
             format!("no compiler for {TARGET}: the packages rustc-web and rust-web-src lack what they should bring")
         })
@@ -115,8 +117,10 @@ fn ensure_c_compiler() -> Result<()> {
     if command::exists("cc") { Ok(()) } else { apt_install(&["build-essential"]) }
 }
 
-/// Installs Debian's packages.
+/// Installs Debian's packages, one call after another: checks that run side by side need some.
 pub(crate) fn apt_install(packages: &[&str]) -> Result<()> {
+    static ONE: Mutex<()> = Mutex::new(());
+    let _one = ONE.lock();
     let line = format!("apt-get install -y --no-install-recommends {}", packages.join(" "));
     eprintln!("{line}");
     if !command::exists("apt-get") {
@@ -131,7 +135,5 @@ pub(crate) fn apt_install(packages: &[&str]) -> Result<()> {
         command::run(apt.args(["-q", "-o", "Acquire::http::Timeout=30", "-o", "Acquire::Retries=2"]).args(arguments))
     };
     let install = [&["install", "-y", "--no-install-recommends"], packages].concat();
-    apt(&["update"]).and_then(|()| apt(&install)).map_err(|error| {
-        format!("{error}\nhelp: `rustup target add {TARGET}` is enough where rustup reaches its server; else, as root: {line}")
-    })
+    apt(&["update"]).and_then(|()| apt(&install)).map_err(|error| format!("{error}\nhelp: as root: {line}"))
 }
