@@ -12,6 +12,7 @@
 #![forbid(unsafe_code)]
 
 mod bench;
+pub mod collector;
 pub mod data;
 pub mod machine;
 pub mod markdown;

@@ -106,6 +106,7 @@ pub const TARGETS: &[Target] = &[
     at_most("models/refused", "their requests that it refuses", 1.0, "%"),
     at_most("resume/journal", "a run that can be resumed, of one that cannot", 1.05, "×"),
     at_most("resume/killed", "resuming after a kill at 90 %, of a whole run", 0.2, "×"),
+    at_most("live/time", "a run with `--serve` and OpenTelemetry, of one without", 1.01, "×"),
     at_most("remote/store", "reference pipeline from store to store, of disk to disk", 1.25, "×"),
     at_most("remote/away", "the same where each request takes 20 ms more", 1.5, "×"),
     at_least("remote/polars", "reference work from store to store, as fast as Polars", 1.0, "×"),

@@ -3,6 +3,7 @@
 mod boundary;
 mod global;
 mod lifecycle;
+mod live;
 mod models;
 mod peers;
 mod remote;
@@ -35,6 +36,7 @@ pub const SECTIONS: &[Entry] = &[
     Entry { name: "models", title: "Models", about: models::ABOUT, run: models::run },
     Entry { name: "peers", title: "Peers", about: peers::ABOUT, run: peers::run },
     Entry { name: "resume", title: "Resume and journal", about: resume::ABOUT, run: resume::run },
+    Entry { name: "live", title: "A run that is looked at", about: live::ABOUT, run: live::run },
     Entry { name: "remote", title: "Data in a store", about: remote::ABOUT, run: remote::run },
 ];
 
