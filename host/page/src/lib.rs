@@ -75,7 +75,7 @@ pub fn page(report: &Report, plan: Option<&Plan>, examples: &[Example]) -> Strin
 pub const PAUSED: &str = "paused";
 
 /// The page of a run that goes on, which a browser shows again every [`REFRESH`] seconds, unless it is paused: who reads it by ear, or walks
-/// through it by keyboard, would begin anew each time.
+/// through it by keyboard, would begin again each time.
 pub fn live_page(report: &Report, plan: &Plan, paused: bool) -> String {
     shown(report, Some(plan), &[], if paused { State::Paused } else { State::Followed })
 }

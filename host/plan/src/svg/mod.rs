@@ -275,7 +275,7 @@ fn halo(width: u32) -> String {
     format!(" stroke=\"#f6f8fa\" stroke-width=\"{width}\" stroke-linejoin=\"round\" paint-order=\"stroke\"")
 }
 
-/// By which door, by which route, into which port and after which others; and what is said of it.
+/// By which door, by which route, into which port and after which others; and the figure that goes with it.
 fn label(edge: &Edge, said: Option<String>) -> String {
     let door = edge.from.door.map(|door| door.as_str().to_owned());
     let route = edge.route.as_ref().map(ToString::to_string);
