@@ -12,7 +12,7 @@ const MAY_BE_LEFT_OUT: [&str; 6] =
 fn every_section_sets_a_figure_beside_each_of_its_targets() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().unwrap();
     let out = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
-    let sections = ["tax", "boundary", "lifecycle", "staging", "scale", "models", "resume", "live", "remote"];
+    let sections = ["tax", "boundary", "lifecycle", "staging", "scale", "models", "resume", "live", "remote", "tasks"];
     let arguments = Arguments {
         sections: sections.map(str::to_owned).into(),
         quick: true,

@@ -11,7 +11,7 @@ use crate::sections::SECTIONS;
 #[derive(Debug, Parser)]
 #[command(name = "cargo xtask bench")]
 pub struct Arguments {
-    /// The sections to run: tax, boundary, lifecycle, staging, scale, global, peers, resume, live, models, remote [default: all of them]
+    /// The sections to run: tax, boundary, lifecycle, staging, scale, global, peers, resume, live, models, remote, tasks [default: all of them]
     #[arg(value_name = "NAME")]
     pub sections: Vec<String>,
     /// Use sizes that show only that everything works
@@ -58,6 +58,8 @@ pub struct Sizes {
     pub rows: u64,
     /// Rows of a run that takes so long that somebody would resume it.
     pub resumed: u64,
+    /// Rows of the reference pipeline in tasks.
+    pub tasks: u64,
     /// Rows of the reference pipeline, from small to large.
     pub scale: Vec<u64>,
     /// Few and many rows of global steps; a tenth of them where they are documents.
@@ -80,6 +82,7 @@ impl Sizes {
                 rounds: 2,
                 rows: 10_000,
                 resumed: 20_000,
+                tasks: 20_000,
                 scale: vec![1000, 10_000],
                 global: [10_000, 20_000],
                 step_rows: 1000,
@@ -95,6 +98,7 @@ impl Sizes {
             rounds: 5,
             rows: 200_000,
             resumed: 2_000_000,
+            tasks: if full { 5_000_000 } else { 2_000_000 },
             scale,
             global: if full { [1_000_000, 10_000_000] } else { [200_000, 2_000_000] },
             step_rows: 20_000,

@@ -114,6 +114,8 @@ pub const TARGETS: &[Target] = &[
     at_most("remote/small", "objects of 10 kB, of one with the same rows, 20 ms a request", 2.0, "×"),
     at_most("remote/columns", "bytes that a filter on one of 50 columns of Parquet fetches, of the file's", 0.1, "×"),
     at_most("remote/memory", "resident memory from store to store at five times the rows", 1.2, "×"),
+    at_most("tasks/local", "reference pipeline in tasks, two at a time, of one process", 1.3, "×"),
+    at_most("tasks/empty", "a task of one row", 50.0, "ms"),
 ];
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ mod remote;
 mod resume;
 mod scale;
 mod staging;
+mod tasks;
 mod tax;
 
 use crate::bench::Bench;
@@ -38,6 +39,7 @@ pub const SECTIONS: &[Entry] = &[
     Entry { name: "resume", title: "Resume and journal", about: resume::ABOUT, run: resume::run },
     Entry { name: "live", title: "A run that is looked at", about: live::ABOUT, run: live::run },
     Entry { name: "remote", title: "Data in a store", about: remote::ABOUT, run: remote::run },
+    Entry { name: "tasks", title: "Tasks", about: tasks::ABOUT, run: tasks::run },
 ];
 
 /// Runs a section.
