@@ -203,8 +203,8 @@ fn large_files_are_cut_into_parts_whose_rows_keep_their_lines() {
     let whole = Whole::of(LARGE, data.path());
     let lines = whole.trial.results()["rejects.jsonl"].split(|byte| *byte == b'\n').count();
     assert!(lines > 200, "only {lines} rows are rejected");
-    // Three parts of each file, and the outputs; more parts than there are batches.
-    assert_eq!(whole.stands(3), 12);
+    // Three parts of each file, written by whoever reads them; more parts than there are batches.
+    assert_eq!(whole.stands(3), 6);
     whole.stands(60);
 }
 
@@ -331,6 +331,13 @@ fn drivers_and_tasks_that_are_killed_are_followed_by_others() {
     let counts: Value = serde_json::from_slice(&fs::read(&manifest).unwrap()).unwrap();
     let attempt = manifest.with_file_name(counts["attempt"].as_str().unwrap());
     fs::hard_link(&manifest, attempt.join("manifest.json")).unwrap();
+    // What the disk need not have had when its machine was started again is done again; so is what the disk does not have.
+    let mut lost = counts;
+    lost["boot"] = json!("another");
+    for left in [lost.to_string(), String::new()] {
+        fs::write(&manifest, left).unwrap();
+        assert_eq!(String::from_utf8_lossy(&one("2.0000").stdout), "task 2.0000: done\n");
+    }
     let early = one("5.0000");
     assert!(said(&early).contains("that has not ended"), "{}", said(&early));
     assert_eq!(early.status.code(), Some(5));
@@ -342,8 +349,14 @@ fn drivers_and_tasks_that_are_killed_are_followed_by_others() {
         killed = killed_when(trial.command(&drive).spawn().unwrap(), || manifests() >= wanted);
         assert!(was_killed(killed), "{killed}: {}", trial.said());
     }
-    killed = killed_when(trial.command(&drive).spawn().unwrap(), || trial.count("stage") > 0);
-    assert!(was_killed(killed) || killed.success(), "{killed}: {}", trial.said());
+    // The first slice of the output is there; stages have ended.
+    let appends = || trial.path("run/outputs/clean").exists();
+    for killed in [
+        killed_when(trial.command(&drive).spawn().unwrap(), appends),
+        killed_when(trial.command(&drive).spawn().unwrap(), || trial.count("stage") > 0),
+    ] {
+        assert!(was_killed(killed) || killed.success(), "{killed}: {}", trial.said());
+    }
     let status = ended(trial.command(&drive).spawn().unwrap());
     assert!(status.success(), "{status}: {}", trial.said());
     whole.check(&trial);

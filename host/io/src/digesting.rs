@@ -12,22 +12,33 @@ use crate::places::{Follower, Upload};
 const SYNCED: u64 = 16 << 20;
 
 /// A file, and the digest of what was written to it.
-pub(crate) struct Digesting {
+pub struct Digesting {
     file: File,
     digest: FileDigest,
     bytes: u64,
     unsynced: u64,
     behind: Option<Behind>,
     follower: Option<Follower>,
+    is_durable: bool,
 }
 
 impl Digesting {
-    pub(crate) fn new(file: File) -> Digesting {
-        Digesting { file, digest: FileDigest::new(), bytes: 0, unsynced: 0, behind: None, follower: None }
+    /// A file that has nothing yet.
+    pub fn new(file: File) -> Digesting {
+        let digest = FileDigest::new();
+        Digesting { file, digest, bytes: 0, unsynced: 0, behind: None, follower: None, is_durable: true }
+    }
+
+    /// The same, which the system brings to the disk when it likes: for a file that is copied into another one.
+    pub(crate) fn passing(self) -> Digesting {
+        Digesting { is_durable: false, ..self }
     }
 
     /// A file whose first `bytes` bytes are there; what follows them is cut off. `None` if their digest is different.
-    pub(crate) fn go_on(mut file: File, bytes: u64, digest: u128) -> io::Result<Option<Digesting>> {
+    ///
+    /// # Errors
+    /// The file cannot be read or cut.
+    pub fn go_on(mut file: File, bytes: u64, digest: u128) -> io::Result<Option<Digesting>> {
         let Some(seen) = FileDigest::of_first(&file, bytes)?.filter(|seen| seen.finish() == digest) else {
             return Ok(None);
         };
@@ -48,13 +59,18 @@ impl Digesting {
     }
 
     /// The file, all of it durable, and the digest.
-    pub(crate) fn finish(self) -> io::Result<(File, u128)> {
+    ///
+    /// # Errors
+    /// The disk did not take it.
+    pub fn finish(self) -> io::Result<(File, u128)> {
         // The rest is sent while the disk takes it.
         if let Some(follower) = &self.follower {
             follower.reached(self.bytes, true)?;
         }
         self.behind.map_or(Ok(()), Behind::end)?;
-        self.file.sync_all()?;
+        if self.is_durable {
+            self.file.sync_all()?;
+        }
         Ok((self.file, self.digest.finish()))
     }
 }
@@ -68,7 +84,7 @@ impl Write for Digesting {
         if let Some(follower) = &self.follower {
             follower.reached(self.bytes, false)?;
         }
-        if self.unsynced >= SYNCED {
+        if self.unsynced >= SYNCED && self.is_durable {
             self.unsynced = 0;
             if self.behind.is_none() {
                 self.behind = Behind::begin(&self.file)?;

@@ -92,6 +92,7 @@ pub use cut::{array_bits, compact, rows_bits};
 pub use dataset::{Chunk, Dataset, Reader};
 pub use destination::{Look, OutputPlace};
 pub use digest::file_digest;
+pub use digesting::Digesting;
 pub use error::{ErrorKind, InFile, IoError};
 pub use format::Format;
 pub use formats::{json_bytes, json_rows, marked_rows, panics_are_caught};

@@ -136,12 +136,14 @@ pub struct Staged {
     pub name: OsString,
     /// What sends it to a store meanwhile.
     pub upload: Option<Arc<Upload>>,
+    /// Whether it is a slice, which is copied into the whole file: nothing waits until the disk has it.
+    pub is_slice: bool,
 }
 
 impl Staged {
     /// A name in a folder.
     pub fn new(folder: &Dir, name: impl Into<OsString>) -> Staged {
-        Staged { folder: folder.clone(), name: name.into(), upload: None }
+        Staged { folder: folder.clone(), name: name.into(), upload: None, is_slice: false }
     }
 
     /// The same, sent to a store while it is written.
@@ -150,8 +152,15 @@ impl Staged {
         Staged { upload, ..self }
     }
 
+    /// The same, as a slice of the file.
+    #[must_use]
+    pub fn slice(self, is_slice: bool) -> Staged {
+        Staged { is_slice, ..self }
+    }
+
     /// The file, digested while it is written and followed by what sends it.
     pub(crate) fn followed(&self, file: Digesting) -> Result<Digesting, IoError> {
+        let file = if self.is_slice { file.passing() } else { file };
         let followed = match &self.upload {
             None => Ok(file),
             Some(upload) => file.followed_by(upload),

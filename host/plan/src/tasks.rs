@@ -1,8 +1,9 @@
 //! A plan cut into tasks, so that several processes can carry it out: which nodes of a stage belong together, and how their rows are sliced.
 //!
 //! 1. The nodes of a stage that hand rows to each other are together.
-//! 2. Transforms are sliced: by the files of their input and the bytes of large ones, or by the batches of the spills that they read. Rows that are
-//!    appended within the stage, and outputs, are read back from spills by nodes apart, in the order of one machine.
+//! 2. Transforms are sliced: by the files of their input and the bytes of large ones, or by the batches of the spills that they read. An output whose
+//!    slices can be written one after another is sliced with what it reads. Rows that are appended within the stage, and other outputs, are read
+//!    back from spills by nodes apart, in the order of one machine.
 //! 3. A global step whose rows are brought together by key is three groups: each task of the first parts its slice of the rows by their keys, each of
 //!    the second calls the step with some parts, and the one of the third puts the results together, in the order of the rows.
 //! 4. What needs all rows is whole: another global step, a source, an input that the plan reads at most some rows of, a step that asks servers (its
@@ -231,17 +232,21 @@ impl Plan {
         }
         let edges = self.inside(nodes);
         let apart = |at: usize| match nodes[at] {
-            Node::Output(_) => true,
+            Node::Output(name) => {
+                let reader = Reader::Output(name.to_owned());
+                let edges = self.edges.iter().filter(|edge| edge.to == reader).count();
+                !slicing.appended.contains(name) || edges > 1
+            }
             Node::Step(name) => {
                 let is_appended = self.edges_into(name).count() > 1;
                 is_global(nodes[at]) || is_appended && self.zip_of(&Reader::Step(name.to_owned())).is_none()
             }
             Node::Input(_) | Node::Intake(_) => false,
         };
-        // Rows of too few files are read by tasks of their own, and then sliced.
+        // Rows of too few files are read by tasks of their own, and then sliced; so are those of a global step, which an output may read in its stage.
         let read_apart = |at: usize| match nodes[at] {
             Node::Input(name) => !is_even(slicing.of(name), slicing.slices),
-            _ => false,
+            node => is_global(node),
         };
         let kept = edges.into_iter().filter(|(from, to, _)| !apart(*to) && !read_apart(*from)).collect::<Vec<_>>();
         let phases = [Cut::Scatter(slicing.slices), Cut::Parts(slicing.slices), Cut::Merge];
@@ -262,7 +267,7 @@ impl Plan {
 
     /// How the rows of one part are sliced; `None` if its rows come from several places at once.
     fn cut(&self, nodes: &[Node<'_>], slicing: &Slicing) -> Option<Cut> {
-        if let Some(Node::Output(name)) = nodes.iter().find(|node| matches!(node, Node::Output(_))) {
+        if let [Node::Output(name)] = nodes {
             let reader = Reader::Output((*name).to_owned());
             let edges = self.edges.iter().filter(|edge| edge.to == reader);
             let feeds = edges.map(|edge| edge.from.clone()).collect();

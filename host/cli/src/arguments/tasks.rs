@@ -19,7 +19,7 @@ pub(crate) struct SliceArguments {
     /// Cut the rows into at most N slices
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=9_999), conflicts_with = "slice_bytes")]
     slices: Option<u32>,
-    /// Cut the rows into slices of about SIZE of the inputs' files [default: 256MiB]
+    /// Cut the rows into slices of about SIZE of the inputs' files, as many for each process of `local=N` [default: 256MiB]
     #[arg(long, value_name = "SIZE", value_parser = size)]
     slice_bytes: Option<u64>,
 }
@@ -33,10 +33,12 @@ impl SliceArguments {
         }
     }
 
-    pub(crate) fn slices(&self) -> Slices {
+    /// For tasks that this engine starts.
+    pub(crate) fn slices(&self, on: Option<&On>) -> Slices {
+        let workers = if let Some(On::Local(most)) = on { *most as u32 } else { 1 };
         match self.slices {
             Some(number) => Slices::Number(number),
-            None => Slices::OfBytes(self.slice_bytes.unwrap_or(SLICE)),
+            None => Slices::OfBytes(self.slice_bytes.unwrap_or(SLICE), workers),
         }
     }
 }
@@ -142,6 +144,9 @@ pub(crate) struct TaskArguments {
     /// End when the process of this number does, which started this one
     #[arg(long, value_name = "PROCESS", hide = true)]
     pub(crate) end_with: Option<u32>,
+    /// What the task leaves need not be on the disk: the driver is on this machine, and a machine that is started again redoes it
+    #[arg(long, hide = true)]
+    pub(crate) same_machine: bool,
     #[command(flatten)]
     pub(crate) shown: ShownArguments,
 }

@@ -6,7 +6,9 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use callboard_io::Stop;
 use callboard_plan::Pipeline;
-use callboard_runtime::{CancellationToken, Class, Report, Settings, Status, TasksReport, run_plan, run_report};
+use callboard_runtime::{
+    CancellationToken, Class, Following, Report, Settings, Status, TasksReport, run_plan, run_report,
+};
 
 use super::run::Watched;
 use super::submit::{continued, drive};
@@ -99,7 +101,11 @@ impl Given<'_> {
     /// Waits until the run has finished, or its job is over: then in the engine's words.
     fn followed(&self, elsewhere: &Elsewhere, begun: &Begun, settings: &Settings) -> Result<String, Failure> {
         let mut failed = 0;
+        // What cannot be looked at is not shown.
+        let following = Following::begin(self.work, &settings.cache_folder, self.trusted, settings.observer.clone());
+        let mut following = following.ok();
         loop {
+            following = following.and_then(|mut following| following.look().ok().map(|()| following));
             if settings.cancel.is_cancelled() {
                 let failure =
                     Failure::other(Class::Interrupted, format!("{} is no longer followed, and goes on", begun.words()));

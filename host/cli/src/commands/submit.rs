@@ -42,7 +42,8 @@ pub(crate) fn submit(arguments: &SubmitArguments) -> Result<ExitCode, Failure> {
         .observer(watched.progress.observer());
     let name = plan.name().to_owned();
     let run = Run::prepare(plan, components, settings.clone()).map_err(|error| Failure::of(error, &pipeline))?;
-    let tasks = run.tasks(arguments.sliced.slices()).map_err(|error| Failure::of(error, &pipeline))?;
+    let slices = arguments.sliced.slices(Some(&arguments.on));
+    let tasks = run.tasks(slices).map_err(|error| Failure::of(error, &pipeline))?;
     let given = Given {
         work: &arguments.work,
         trusted: None,
@@ -53,7 +54,7 @@ pub(crate) fn submit(arguments: &SubmitArguments) -> Result<ExitCode, Failure> {
     if arguments.print {
         return print(&slurm::shown(&slurm::scripts(&given.job(&name, tasks, &watched)?, slurm::LARGEST_ARRAY)));
     }
-    let trusted = run.place(arguments.sliced.slices()).map_err(|error| Failure::of(error, &pipeline))?;
+    let trusted = run.place(slices).map_err(|error| Failure::of(error, &pipeline))?;
     if let Some(elsewhere) = elsewhere {
         let given = Given { trusted: Some(trusted), ..given };
         let job = given.job(&name, tasks, &watched)?;
@@ -85,7 +86,7 @@ pub(crate) fn engine(
     let (work, verbose, no_landlock) = (work.to_owned(), shown.verbose, shown.no_landlock);
     Ok(Box::new(Local::new(most, move |task| {
         let mut command = Command::new(&program);
-        command.arg("task").arg(&work).arg(task.to_string());
+        command.arg("task").arg(&work).arg(task.to_string()).arg("--same-machine");
         command.args(trusted.map(|digest| format!("--trust={digest:032x}")));
         command.args(no_landlock.then_some("--no-landlock")).args(verbose.then_some("--verbose"));
         // Why a task failed is written down; what its steps log is for whoever asks for it.

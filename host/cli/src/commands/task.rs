@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use callboard_bundled::BUNDLED;
-use callboard_runtime::{Class, RunState, RunSummary, TaskDone, carry_out, run_plan, run_report, tasks_of};
+use callboard_runtime::{Class, Lasts, RunState, RunSummary, TaskDone, carry_out, run_plan, run_report, tasks_of};
 
 use super::elsewhere::{Given, stop};
 use super::run::{Watched, end_with};
@@ -20,7 +20,8 @@ pub(crate) fn task(arguments: &TaskArguments) -> Result<ExitCode, Failure> {
     if let Some(parent) = arguments.end_with {
         end_with(parent)?;
     }
-    let TaskArguments { work, task, on, elsewhere, overwrite, starts_nothing, trust, end_with: _, shown } = arguments;
+    let TaskArguments { work, task, on, elsewhere, overwrite, starts_nothing, trust, end_with: _, same_machine, shown } =
+        arguments;
     let watched = Watched::begin(shown)?;
     let cancel = interruptible()?;
     let stop = stop(&cancel);
@@ -59,7 +60,8 @@ pub(crate) fn task(arguments: &TaskArguments) -> Result<ExitCode, Failure> {
             return watched.end(run.execute(), work, None, Some(&plan));
         }
     };
-    let done = carry_out(id, BUNDLED, settings.confined(watched.is_confined()), *trust);
+    let lasts = if *same_machine { Lasts::UntilRestart } else { Lasts::ForGood };
+    let done = carry_out(id, BUNDLED, settings.confined(watched.is_confined()), *trust, lasts);
     watched.progress.finish();
     match (done?, shown.quiet) {
         (_, true) => Ok(ExitCode::SUCCESS),

@@ -23,7 +23,7 @@ pub(crate) fn tasks(arguments: &TasksArguments) -> Result<ExitCode, Failure> {
     let observer = progress::Progress::plain(progress::Detail::Warnings).observer();
     let settings = settings.pipeline(file).overwrite(true).observer(observer);
     let run = Run::prepare(plan, components, settings).map_err(|error| Failure::of(error, &pipeline))?;
-    let tasks = run.tasks(arguments.sliced.slices())?;
+    let tasks = run.tasks(arguments.sliced.slices(None))?;
     match arguments.format {
         TasksFormat::Json => print(&serde_json::to_string_pretty(&tasks).expect("tasks are JSON")),
         TasksFormat::Text => print(&listing(&tasks)),

@@ -5,10 +5,13 @@ use std::time::{Duration, Instant};
 
 use callboard_plan::{Stage, TaskId};
 
+use super::append::Appending;
+use super::done::{Done, Telling};
 use super::gather::{gathered, rejects_so_far};
 use super::place::{FAILED, Place, TASKS, read};
 use super::task::error_of;
 use crate::error::{Class, RunError};
+use crate::events::Observer;
 use crate::prepare::components::Bundled;
 use crate::run::{Allowed, Run};
 use crate::settings::Settings;
@@ -86,14 +89,15 @@ pub fn drive(driving: Driving<'_>) -> Result<Run, RunError> {
     let place = Place::open(&path, &settings.cache_folder, trusted)?;
     let (length, is_whole) = place.journal;
     if !is_whole {
-        let mut driver = Driver::new(&place);
+        let mut driver = Driver::new(&place, settings.observer.clone())?;
         let ended = driver.all(engine, &settings).and_then(|()| {
-            let written = gathered(&place, &driver.done, length);
+            let written = driver.appending.take().map_or(Ok(BTreeMap::new()), Appending::end);
+            let written = written.and_then(|outputs| gathered(&place, &driver.done.tasks, outputs, length));
             written.map_err(|error| RunError::system("put together what tasks left in", &path, &error))
         });
         if let Err(error) = ended {
             // Rows that were rejected before a failure are worth having.
-            let _ = rejects_so_far(&place, &driver.done);
+            let _ = rejects_so_far(&place, &driver.done.tasks);
             return Err(error);
         }
     }
@@ -103,35 +107,39 @@ pub fn drive(driving: Driving<'_>) -> Result<Run, RunError> {
 
 struct Driver<'a> {
     place: &'a Place,
-    done: BTreeMap<TaskId, Manifest>,
+    done: Done,
+    telling: Telling,
     started: BTreeSet<TaskId>,
     attempts: BTreeMap<TaskId, u32>,
-    /// The groups that have ended, and whose rejected rows are within their limits.
-    ended: BTreeSet<u32>,
+    /// What appends slices of outputs, until all are there.
+    appending: Option<Appending>,
 }
 
 impl<'a> Driver<'a> {
-    fn new(place: &'a Place) -> Driver<'a> {
-        let (done, started, attempts, ended) = (BTreeMap::new(), BTreeSet::new(), BTreeMap::new(), BTreeSet::new());
-        Driver { place, done, started, attempts, ended }
+    fn new(place: &'a Place, observer: Observer) -> Result<Driver<'a>, RunError> {
+        let (done, started, attempts) = (Done::default(), BTreeSet::new(), BTreeMap::new());
+        let (telling, appending) = (Telling::begin(observer), Some(Appending::begin(place)?));
+        Ok(Driver { place, done, telling, started, attempts, appending })
     }
 
     /// Until every task has a manifest.
     fn all(&mut self, mut engine: Option<&mut dyn Engine>, settings: &Settings) -> Result<(), RunError> {
         let mut look_at = Instant::now();
         loop {
-            let (looks, ended) = (Instant::now() >= look_at, self.ended.len());
+            let (looks, ended) = (Instant::now() >= look_at, self.done.groups.len());
             if looks {
-                self.look()?;
+                self.done.look(self.place)?;
                 look_at = Instant::now() + LOOK;
             } else {
-                self.end_groups();
+                self.done.end_groups(self.place);
             }
-            if self.ended.len() > ended {
+            if self.done.groups.len() > ended {
                 self.within_limits()?;
                 look_at = Instant::now();
             }
-            let Some(ready) = self.ready() else { return Ok(()) };
+            self.telling.tell(self.place, &self.done);
+            self.appending.iter_mut().for_each(|appending| appending.take(&self.done.tasks));
+            let Some(ready) = self.done.ready(self.place) else { return Ok(()) };
             if settings.cancel.is_cancelled() {
                 return Err(RunError::interrupted());
             }
@@ -152,40 +160,11 @@ impl<'a> Driver<'a> {
         }
     }
 
-    /// The tasks whose rows are there and that have not ended; `None` if all have.
-    fn ready(&self) -> Option<Vec<TaskId>> {
-        let left = self.place.groups.iter().filter(|group| !self.ended.contains(&group.index)).collect::<Vec<_>>();
-        let ready = left.iter().filter(|group| group.after.is_subset(&self.ended)).flat_map(|group| group.tasks());
-        (!left.is_empty()).then(|| ready.filter(|task| !self.done.contains_key(task)).collect())
-    }
-
-    /// Reads the manifests that are new.
-    fn look(&mut self) -> Result<(), RunError> {
-        loop {
-            for task in self.ready().unwrap_or_default() {
-                if let Some(manifest) = self.place.manifest(task)? {
-                    self.done.insert(task, manifest);
-                }
-            }
-            if !self.end_groups() {
-                return Ok(());
-            }
-        }
-    }
-
-    /// Notes the groups whose tasks have all ended: whether there are new ones.
-    fn end_groups(&mut self) -> bool {
-        let groups = self.place.groups.iter().filter(|group| !self.ended.contains(&group.index));
-        let ended = groups.filter(|group| group.tasks().all(|task| self.done.contains_key(&task)));
-        let ended: Vec<u32> = ended.map(|group| group.index).collect();
-        self.ended.extend(&ended);
-        !ended.is_empty()
-    }
-
     /// Holds what the groups that have ended rejected, all tasks together, against the limits.
     fn within_limits(&self) -> Result<(), RunError> {
         let plan = &self.place.plan;
-        let costs = costs(self.place, &self.done, |group| self.ended.contains(&group));
+        let ended = &self.done.groups;
+        let costs = costs(self.place, &self.done.tasks, |group| ended.contains(&group));
         let limits = RejectLimits::new(std::iter::empty(), false);
         for (stage, cost) in &costs {
             for (name, counts) in &cost.steps {
@@ -196,7 +175,7 @@ impl<'a> Driver<'a> {
         }
         let whole = |stage: &Stage| {
             let mut of_stage = self.place.groups.iter().filter(|group| group.stage == stage.index);
-            of_stage.all(|group| self.ended.contains(&group.index))
+            of_stage.all(|group| ended.contains(&group.index))
         };
         let whole: Vec<(Stage, StageCost)> = costs.into_iter().filter(|(stage, _)| whole(stage)).collect();
         limits.check_run(plan, &whole)
@@ -204,7 +183,7 @@ impl<'a> Driver<'a> {
 
     fn attempt(&mut self, task: TaskId, end: &End) -> Result<(), RunError> {
         if let Some(manifest) = self.place.manifest(task)? {
-            self.done.insert(task, manifest);
+            self.done.tasks.insert(task, manifest);
             return Ok(());
         }
         let why = match end {

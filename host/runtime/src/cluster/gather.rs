@@ -18,16 +18,17 @@ use crate::store::records::{Manifest, Record, StageEnded};
 type Done = BTreeMap<TaskId, Manifest>;
 
 /// Puts what the tasks left where a run that is resumed looks for it, and writes into its journal, `length` bytes of which are good, that all
-/// stages have ended. It may be stopped at any moment, and begun again.
-pub(super) fn gathered(place: &Place, done: &Done, length: u64) -> io::Result<()> {
+/// stages have ended. Outputs that are made of slices are there, with these digests. It may be stopped at any moment, and begun again.
+pub(super) fn gathered(
+    place: &Place,
+    done: &Done,
+    mut digests: BTreeMap<String, Digested>,
+    length: u64,
+) -> io::Result<()> {
     let mut rejects = rejects(place, done)?;
     let outputs = place.dir.dir("outputs")?;
-    let mut digests = BTreeMap::new();
-    let (apart, whole): (Vec<_>, Vec<_>) = place.groups.iter().partition(|group| group.slices() > 1);
-    for output in apart.iter().flat_map(|group| group.outputs.iter().map(move |name| (*group, name))) {
-        digests.insert(output.1.clone(), appended(place, done, output, &outputs)?);
-    }
-    for (task, manifest) in whole.into_iter().flat_map(Group::tasks).filter_map(|task| done.get_key_value(&task)) {
+    let whole = place.groups.iter().filter(|group| group.slices() == 1);
+    for (task, manifest) in whole.flat_map(Group::tasks).filter_map(|task| done.get_key_value(&task)) {
         if manifest.ended.outputs.is_empty() {
             continue;
         }
@@ -50,19 +51,6 @@ pub(super) fn gathered(place: &Place, done: &Done, length: u64) -> io::Result<()
         journal.append(&Record::Stage { stage: stage.index, ended: Box::new(ended) })?;
     }
     journal.file().sync_data()
-}
-
-/// The slices of an output that several tasks wrote, one after another as one file.
-fn appended(place: &Place, done: &Done, (group, name): (&Group, &String), outputs: &Dir) -> io::Result<Digested> {
-    outputs.remove_file(name)?;
-    let (mut whole, mut rows) = (outputs.create_new(name, 0o600)?, 0);
-    for (task, manifest) in group.tasks().filter_map(|task| done.get_key_value(&task)) {
-        let mut slice = attempt(place, *task, manifest)?.dir("outputs")?.file(name)?;
-        io::copy(&mut slice, &mut whole)?;
-        rows += manifest.ended.outputs.get(name).map_or(0, |digested| digested.rows);
-    }
-    whole.sync_data()?;
-    Digested::of(&outputs.path().join(name), rows)
 }
 
 /// The rows that were rejected until now, for people: `rejects.jsonl`.

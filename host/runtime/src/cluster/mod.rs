@@ -9,6 +9,8 @@
 //!
 //! Nothing here talks to another process but by files and an engine.
 
+mod append;
+mod done;
 mod drive;
 mod gather;
 mod local;
@@ -16,7 +18,8 @@ mod place;
 mod spills;
 mod task;
 
+pub use done::Following;
 pub use drive::{Attempt, Driving, End, Engine, drive};
 pub use local::Local;
 pub use place::{Slices, is_work_place, tasks_of};
-pub use task::{TaskDone, carry_out};
+pub use task::{Lasts, TaskDone, carry_out};

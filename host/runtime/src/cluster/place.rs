@@ -35,8 +35,8 @@ const MOST_SLICES: u64 = 9_999;
 pub enum Slices {
     /// At most this many.
     Number(u32),
-    /// Slices of about this many bytes of the files of all inputs.
-    OfBytes(u64),
+    /// Slices of about this many bytes of the files of all inputs; if there are several, as many for each of some workers.
+    OfBytes(u64, u32),
 }
 
 impl Run {
@@ -97,7 +97,10 @@ fn sliced(run: &Prepared, slices: Slices) -> Result<Sliced, RunError> {
     let bytes = files.values().flatten().fold(0_u64, |sum, file| sum.saturating_add(file.bytes));
     let slices = match slices {
         Slices::Number(number) => u64::from(number),
-        Slices::OfBytes(size) => bytes.div_ceil(size.max(1)),
+        Slices::OfBytes(size, workers) => match bytes.div_ceil(size.max(1)) {
+            several @ 2.. => several.next_multiple_of(workers.max(1).into()),
+            one => one,
+        },
     };
     let slices = slices.clamp(1, MOST_SLICES) as u32;
     let is_keyed = |step: &&PlannedStep| step.kind == Kind::Global && run.bound(&step.name).gathered.is_grouped();
@@ -249,12 +252,13 @@ impl Place {
         self.groups.iter().find(|group| group.writes(&feed.node))
     }
 
-    /// What a task left, if it has ended.
+    /// What a task left, if it has ended and that is there.
     pub(super) fn manifest(&self, id: TaskId) -> Result<Option<Manifest>, RunError> {
         let name = format!("{TASKS}/{id}/{MANIFEST}");
-        let unread = |error: io::Error| RunError::system("read", &self.path().join(&name), &error);
-        let Some(manifest) = read::<Manifest>(&self.dir, &name).map_err(unread)? else { return Ok(None) };
-        let manifest = manifest.filter(|manifest| self.fits(id, manifest));
+        let found = found(&self.dir, &name);
+        let found = found.map_err(|error| RunError::system("read", &self.path().join(&name), &error))?;
+        let Found::Whole(manifest) = found else { return Ok(None) };
+        let manifest = Some(*manifest).filter(|manifest| self.fits(id, manifest));
         manifest.map(Some).ok_or_else(|| {
             let message =
                 format!("`{}` is damaged: it is not what task {id} leaves", self.path().join(&name).display());
@@ -283,15 +287,45 @@ impl Place {
         let beside = format!("{}/{MANIFEST}", manifest.attempt);
         let mut file = dir.create_new(&beside, 0o600)?;
         file.write_all(&serde_json::to_vec(manifest).expect("a manifest is JSON"))?;
-        file.sync_all()?;
+        let is_durable = manifest.boot.is_none();
+        if is_durable {
+            file.sync_all()?;
+        }
+        if matches!(found(&dir, MANIFEST)?, Found::Lost) {
+            dir.remove_file(MANIFEST)?;
+        }
         match dir.hard_link(&beside, &dir, MANIFEST) {
             Err(error) if error.kind() == ErrorKind::AlreadyExists => return Ok(false),
             linked => linked?,
         }
         dir.remove_file(&beside)?;
-        dir.sync()?;
+        if is_durable {
+            dir.sync()?;
+        }
         Ok(true)
     }
+}
+
+/// What is found in a manifest's place.
+enum Found {
+    Nothing,
+    /// One that was not on the disk when the machine was started again, or whose rows need not have been.
+    Lost,
+    Whole(Box<Manifest>),
+}
+
+fn found(dir: &Dir, name: &str) -> io::Result<Found> {
+    Ok(match read::<Manifest>(dir, name)? {
+        None => Found::Nothing,
+        Some(Some(manifest)) if manifest.boot.is_none() || manifest.boot == boot() => Found::Whole(Box::new(manifest)),
+        Some(_) => Found::Lost,
+    })
+}
+
+/// The number that the system gave to its last start.
+pub(super) fn boot() -> Option<String> {
+    let id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
+    Some(id.trim().to_owned()).filter(|id| !id.is_empty())
 }
 
 /// How the folder of an attempt is called, before its digits.

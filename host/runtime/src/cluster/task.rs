@@ -1,15 +1,16 @@
 //! One task, from what lies in the work place to its manifest.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::hash::{BuildHasher, Hasher};
 use std::io;
 use std::path::Path;
 
 use callboard_io::beneath::{Dir, Kind};
-use callboard_plan::{Cut, Group, Origin, Plan, TaskId};
+use callboard_plan::{Cut, Group, Origin, PlannedStep, TaskId};
 use callboard_sandbox::plain;
 
-use super::place::{ATTEMPT, FAILED, Place, TASKS};
+use super::place::{ATTEMPT, FAILED, Place, TASKS, boot};
 use super::spills::Spills;
 use crate::error::{Class, RunError};
 use crate::global::{Phase, Shared};
@@ -18,7 +19,7 @@ use crate::prepare::{Before, Prepared};
 use crate::run::carry_out_part;
 use crate::settings::Settings;
 use crate::store::records::{Intake, Manifest, TaskFailure};
-use crate::store::{Past, kept_component};
+use crate::store::{Past, folder, kept_component};
 
 /// How a task ended that did not fail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,6 +28,15 @@ pub enum TaskDone {
     Now,
     /// It had been done before, or by another attempt meanwhile: what this one did is gone.
     Before,
+}
+
+/// How long what a task leaves has to last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lasts {
+    /// Whatever happens to the machine: the task ends when the disk has it.
+    ForGood,
+    /// Until the machine is started again, when the task is redone: for processes of one machine, which need not wait for its disk.
+    UntilRestart,
 }
 
 /// Carries out a task of the work place in [`Settings::run_folder`]. What was submitted stands there: of `settings`, what concerns this machine
@@ -41,6 +51,7 @@ pub fn carry_out(
     bundled: &[Bundled],
     settings: Settings,
     trusted: Option<u128>,
+    lasts: Lasts,
 ) -> Result<TaskDone, RunError> {
     let place = Place::open(&settings.run_folder, &settings.cache_folder, trusted)?;
     let group = place.group(id)?;
@@ -53,8 +64,11 @@ pub fn carry_out(
     folder.remove_file(FAILED).map_err(unwritten)?;
     let attempt = format!("{ATTEMPT}{:016x}", std::hash::RandomState::new().build_hasher().finish());
     let done = attempted(&place, group, id, &attempt, bundled, settings).and_then(|manifest| {
-        synced(&folder.dir(&attempt).map_err(unwritten)?).map_err(unwritten)?;
-        place.commit(id, &manifest).map_err(unwritten)
+        let boot = if lasts == Lasts::UntilRestart { boot() } else { None };
+        if boot.is_none() {
+            synced(&folder.dir(&attempt).map_err(unwritten)?).map_err(unwritten)?;
+        }
+        place.commit(id, &Manifest { boot, ..manifest }).map_err(unwritten)
     });
     if !matches!(done, Ok(true)) {
         let _ = folder.remove_all(&attempt);
@@ -96,7 +110,12 @@ fn attempted(
     settings: Settings,
 ) -> Result<Manifest, RunError> {
     let plan = place.plan.clone();
-    let components = components(&plan, bundled, &place.recorded.base, &place.dir)?;
+    // Only steps that it calls are loaded; of the others it is written down what they declared.
+    let calls = |step: &String| !matches!(group.cut, Cut::Scatter(_) | Cut::Merge) && group.steps.contains(step);
+    let declared = folder::declarations(&place.dir)?.and_then(|written| written.declared()).unwrap_or_default();
+    let declared: BTreeMap<_, _> = declared.into_iter().filter(|(step, _)| !calls(step)).collect();
+    let own = plan.steps().iter().filter(|step| !declared.contains_key(&step.name));
+    let components = components(own, bundled, &place.recorded.base, &place.dir)?;
     let settings = Settings {
         base: place.recorded.base.clone(),
         pipeline: place.recorded.pipeline.clone(),
@@ -112,7 +131,7 @@ fn attempted(
     let mut past = Past::default();
     let others = plan.inputs().iter().filter(|input| !group.writes(&input.name));
     past.intakes = others.map(|input| (input.name.clone(), Intake::default())).collect();
-    let before = Before { past, inputs: Some(place.recorded.inputs.clone()), ..Before::default() };
+    let before = Before { past, inputs: Some(place.recorded.inputs.clone()), declared, ..Before::default() };
     let mut prepared = Prepared::new(plan, components, settings, before, None)?;
     if let (Cut::Files(_), Some(name)) = (&group.cut, group.inputs.iter().chain(&group.intakes).next()) {
         prepared.read_part(name, place.part(name, id.slice));
@@ -121,8 +140,8 @@ fn attempted(
     let shared = shared(&mut spills, place, group, id, prepared.folder())?;
     let spills = spills.of(id)?;
     let stage = prepared.plan.stages().iter().find(|stage| stage.index == group.stage).expect("groups are of stages");
-    let ended = carry_out_part(&prepared, &group.part_of(stage), shared, spills)?;
-    Ok(Manifest { attempt: attempt.to_owned(), ended })
+    let ended = carry_out_part(&prepared, &group.part_of(stage), (shared, group.slices() > 1), spills)?;
+    Ok(Manifest { attempt: attempt.to_owned(), boot: None, ended })
 }
 
 /// Which share of a step's work a task does, where the step's rows are brought together by key.
@@ -146,10 +165,15 @@ fn shared(
     Ok(Some(Shared { seed: place.seed, phase }))
 }
 
-/// The components of a plan, as they were when it was submitted: bundled ones are those of this program, and files those in the work place.
-fn components(plan: &Plan, bundled: &[Bundled], base: &Path, dir: &Dir) -> Result<Components, RunError> {
+/// The components of steps, as they were when the plan was submitted: bundled ones are those of this program, and files those in the work place.
+fn components<'a>(
+    steps: impl Iterator<Item = &'a PlannedStep>,
+    bundled: &[Bundled],
+    base: &Path,
+    dir: &Dir,
+) -> Result<Components, RunError> {
     let mut components = Components::default();
-    for step in plan.steps() {
+    for step in steps {
         let found = match &step.origin {
             Origin::Path(_) => {
                 let kept = dir.file(kept_component(&step.digest));

@@ -46,7 +46,7 @@ pub(crate) struct Checked {
     /// The same with all columns.
     pub(crate) all: HashMap<Feed, SchemaRef>,
     pub(crate) bounds: HashMap<String, Arc<Bound>>,
-    /// What each step declared, in this process or, in a replay, in the run's.
+    /// What each step declared, in this process or in one before it.
     pub(crate) declared: BTreeMap<String, Declared>,
     /// The routes of each feed that has some.
     pub(crate) routes: HashMap<Feed, Arc<Routes>>,
@@ -243,9 +243,10 @@ impl Checked {
             let ways = step.ports.iter().map(|port| self.way(plan.edges_into_port(name, port), port.zip.as_ref()));
             let ways = ways.collect::<Result<Vec<_>, _>>().map_err(|error| error.in_step(name))?;
             let inputs: Vec<SchemaRef> = ways.iter().map(|way| way.schema.clone()).collect();
-            let asked = match run.replays {
-                true => self.declared.remove(name).ok_or_else(undeclared),
-                false => ask(run, memory, step, &inputs),
+            let asked = match self.declared.remove(name) {
+                Some(declared) => Ok(declared),
+                None if run.replays => Err(undeclared()),
+                None => ask(run, memory, step, &inputs),
             };
             let bound = asked.and_then(|declared| bind(step, &inputs, declared, &mut self.declared));
             let bound = bound.map_err(|error| {

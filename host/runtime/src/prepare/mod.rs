@@ -81,8 +81,10 @@ pub(crate) struct Before {
     pub(crate) inputs: Option<BTreeMap<String, RecordedInput>>,
     pub(crate) digest_seed: Option<u64>,
     pub(crate) begun: Option<Begun>,
-    /// What the steps declared then, for a replay.
-    pub(crate) declared: Option<BTreeMap<String, Declared>>,
+    /// What steps declared then, which are not asked again.
+    pub(crate) declared: BTreeMap<String, Declared>,
+    /// As of [`Prepared::replays`].
+    pub(crate) replays: bool,
 }
 
 impl Prepared {
@@ -95,14 +97,13 @@ impl Prepared {
         locked: Option<&Folder>,
     ) -> Result<Prepared, RunError> {
         plan.verify().map_err(|why| RunError::new(Class::Bug, format!("the plan contradicts itself: {why}")))?;
-        let Before { past, inputs, digest_seed, begun, declared } = before;
-        let replays = declared.is_some();
+        let Before { past, inputs, digest_seed, begun, declared, replays } = before;
         let seen = Arc::new(Seen::default());
         let observer = seen.over(settings.observer.clone());
         let settings = settings.observer(observer);
         let looked = if replays { HashMap::new() } else { Checked::look(&plan, &settings) };
         let mut checked = Checked::inputs(&plan, &settings, &past, inputs.as_ref())?;
-        checked.declared = declared.unwrap_or_default();
+        checked.declared = declared;
         let profile = settings.profile.as_ref();
         let profile = profile.map(|profile| ProfileTarget::of(profile, &plan, &settings.run_folder)).transpose()?;
         let pipelines = &components.pipelines;
@@ -154,7 +155,7 @@ impl Prepared {
             prepared.unconfined = true;
             prepared.observer().tell(Event::Note { message: ABSENT.to_owned() });
         }
-        for step in prepared.plan.steps() {
+        for step in prepared.plan.steps().iter().filter(|step| !prepared.checked.declared.contains_key(&step.name)) {
             prepared.go_on()?;
             prepared.compiled(step).map_err(|error| error.in_step(&step.name))?;
         }

@@ -19,11 +19,12 @@ use crate::store::records::StageEnded;
 use crate::store::{Quota, Spill};
 
 /// Carries out a part of a stage, in the folder of `prepared`, which is new. `spills` are the rows that the part reads of others. What it
-/// leaves stays there, outputs too. If the part is one step, it may do no more of it than is `shared` out to it.
+/// leaves stays there, outputs too. If the part is one step, it may do no more of it than is `shared` out to it; if its rows are a slice, others
+/// have the rest of its outputs.
 pub(crate) fn carry_out_part(
     prepared: &Prepared,
     part: &Stage,
-    shared: Option<Shared>,
+    (shared, is_slice): (Option<Shared>, bool),
     spills: HashMap<Feed, Arc<Spill>>,
 ) -> Result<StageEnded, RunError> {
     let stop = CancellationToken::new();
@@ -31,7 +32,7 @@ pub(crate) fn carry_out_part(
     let _watch = Watch::begin(prepared.settings.cancel.clone(), stop.clone())?;
     let kept = Kept::part(prepared)?;
     open_replies(prepared)?;
-    let live = Live::new(prepared, stop, quota, kept).of_part(part.clone(), shared);
+    let live = Live::new(prepared, stop, quota, kept).of_part(part.clone(), shared, is_slice);
     let asked = || (prepared.calls.clone(), live.asked.clone(), prepared.observer().clone());
     let asks = prepared.sends_requests().then(asked);
     let calling = asks.map(|(calls, asked, observer)| Calling::begin(calls, asked, observer)).transpose()?;

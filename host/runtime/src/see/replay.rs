@@ -98,7 +98,7 @@ impl<'a> Opened<'a> {
             .resumable(false)
             .cancel(enough.clone());
         let Recorded { inputs, digest_seed, .. } = recorded;
-        let before = Before { inputs: Some(inputs), digest_seed, declared: Some(declared), ..Before::default() };
+        let before = Before { inputs: Some(inputs), digest_seed, declared, replays: true, ..Before::default() };
         let prepared = Prepared::new(plan, Components::default(), settings, before, None)?;
         Ok(Ready { looking, prepared, enough, scratch })
     }

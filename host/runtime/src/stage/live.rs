@@ -57,6 +57,8 @@ pub(crate) struct Live<'a> {
     part: Option<Stage>,
     /// What is done of the part's one step, if other processes do the rest.
     pub(crate) shared: Option<Shared>,
+    /// Whether other processes write the rest of the part's outputs.
+    writes_slices: bool,
     /// In a replay, by step: rows of which nothing is kept.
     lost: Mutex<BTreeMap<String, u64>>,
     /// What sends outputs to stores, by output.
@@ -86,6 +88,7 @@ impl<'a> Live<'a> {
             until: None,
             part: None,
             shared: None,
+            writes_slices: false,
             lost: Mutex::default(),
             uploads: OnceLock::new(),
             readers: Mutex::default(),
@@ -99,9 +102,11 @@ impl<'a> Live<'a> {
         Live { tap: Some(tap), until, ..self }
     }
 
-    /// The same, of which one part of a stage is carried out alone. What all parts reject is counted by whoever puts them together.
-    pub(crate) fn of_part(self, part: Stage, shared: Option<Shared>) -> Live<'a> {
-        Live { part: Some(part), shared, reject_limits: RejectLimits::new(std::iter::empty(), true), ..self }
+    /// The same, of which one part of a stage is carried out alone, on a slice of its rows. What all parts reject is counted by whoever puts
+    /// them together.
+    pub(crate) fn of_part(self, part: Stage, shared: Option<Shared>, is_slice: bool) -> Live<'a> {
+        let reject_limits = RejectLimits::new(std::iter::empty(), true);
+        Live { part: Some(part), shared, writes_slices: is_slice, reject_limits, ..self }
     }
 
     /// How the rows of an edge travel: as the plan has it, but between a part of a stage and the rest in spills.
@@ -319,7 +324,7 @@ impl<'a> Live<'a> {
     /// Where an output lies until all are complete.
     pub(crate) fn staged(&self, output: &str) -> Staged {
         let upload = self.uploads.get().and_then(|uploads| uploads.get(output)).cloned();
-        Staged::new(self.kept.outputs(), output).sent_by(upload)
+        Staged::new(self.kept.outputs(), output).sent_by(upload).slice(self.writes_slices)
     }
 
     /// Where it is written down what has been sent of outputs.

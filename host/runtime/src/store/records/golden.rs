@@ -148,7 +148,7 @@ fn sliced() -> Sliced {
 }
 
 fn manifest() -> Manifest {
-    Manifest { attempt: "attempt-00000000000000ff".to_owned(), ended: ended() }
+    Manifest { attempt: "attempt-00000000000000ff".to_owned(), boot: None, ended: ended() }
 }
 
 fn failed() -> TaskFailure {

@@ -29,6 +29,9 @@ pub(crate) struct Sliced {
 pub(crate) struct Manifest {
     /// The folder in which it lies, beside the manifest.
     pub(crate) attempt: String,
+    /// When the machine was started on which it lies, by the number that the system gives that, if it need not be on the disk yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) boot: Option<String>,
     /// Its part of the stage.
     pub(crate) ended: StageEnded,
 }
