@@ -7,6 +7,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use crate::bench::lines;
+use crate::s3::meeting::Meeting;
 use crate::stores::Stage;
 use crate::trial::{Trial, ended, killed_when, was_killed};
 
@@ -297,27 +298,30 @@ path = "s3://b/out/{kind}/part-{n}.jsonl"
 max_rows = 70
 "#;
 
+/// The first parts are sent when they are complete, and the last ones, which are small, when the run commits.
 #[test]
 fn a_store_has_all_of_it_or_no_manifest() {
-    let stage = Stage::new(100, 200);
-    let trial = stage.trial(STORED);
+    let stage = Stage::new(30, 80_000);
+    let stored = STORED.replace("max_rows = 70", "max_rows = 25");
+    let trial = stage.trial(&stored);
     stage.finish(&trial);
     let right = stage.take(&trial);
     let names: Vec<&str> = right.iter().map(|(name, _)| name.as_str()).collect();
     assert_eq!(names[..2], ["b/out/_manifest.json", "b/out/x%2Fy/part-00000.jsonl"]);
     assert_eq!(names.len(), 1 + 2 + 3);
+    assert_eq!(right.iter().filter(|(_, bytes)| bytes.len() > 1 << 20).count(), 3);
     for (name, bytes) in &right {
         stage.server.put(name.trim_start_matches("b/"), bytes);
     }
     let back = "callboard = 1\n[inputs.parts]\npath = \"s3://b/out/_manifest.json\"\n[outputs.back]\npath = \"out/back.jsonl\"\n";
     let back = stage.trial(back);
     stage.finish(&back);
-    assert_eq!(stage.take(&back).pop().unwrap().1.iter().filter(|byte| **byte == b'\n').count(), 300);
+    assert_eq!(stage.take(&back).pop().unwrap().1.iter().filter(|byte| **byte == b'\n').count(), 90);
     let requests =
         stage.server.requests().iter().filter(|line| !line.starts_with("GET") && !line.starts_with("HEAD")).count();
     for number in 0..requests {
         for done in [false, true] {
-            let trial = stage.trial(STORED);
+            let trial = stage.trial(&stored);
             assert!(stage.kill_at(&trial, number, done), "request {number}: {}", trial.said());
             let there = stage.server.state().objects.keys().filter(|key| key.starts_with("b/out/")).count();
             let has_manifest = stage.server.get("out/_manifest.json").is_some();
@@ -334,6 +338,34 @@ fn a_store_has_all_of_it_or_no_manifest() {
             }
         }
     }
+}
+
+/// A request for rows that are read last is answered only when a file of the first ones is on its way. If the last row is a bad one, the
+/// run ends its uploads, since it cannot be resumed.
+#[test]
+fn files_are_sent_while_others_are_written() {
+    let stage = Stage::new(30, 80_000);
+    let stored = format!("{STORED}[run]\nbatch_rows = 10\n").replace("max_rows = 70", "max_rows = 25");
+    let stored = stored.replace("in/*.jsonl\"", "in/*.jsonl\"\ntypes = { text = \"string\" }");
+    let run = |code: i32| {
+        let meeting = Meeting::of(&["PUT b/out/x%2Fy/part-00000.jsonl?partNumber=1", "GET b/in/2.jsonl bytes=262144-"]);
+        let held = meeting.clone();
+        stage.server.fault(move |request| {
+            held.attend(request);
+            None
+        });
+        let trial = stage.trial(&stored);
+        let mut run = trial.command(&["run", "pipeline.toml", "--no-resume", "--quiet"]);
+        let status = ended(stage.with_keys(&mut run).spawn().unwrap());
+        assert_eq!(status.code(), Some(code), "{}", trial.said());
+        stage.server.right();
+        assert!(meeting.was_held(), "{meeting:?}: {:#?}", stage.server.requests());
+        stage.take(&trial).len()
+    };
+    assert_eq!(run(0), 1 + 2 + 3);
+    let bad = [stage.server.get("in/2.jsonl").unwrap(), b"{\"id\": 1, \"text\": 5}\n".to_vec()].concat();
+    stage.server.put("in/2.jsonl", bad);
+    assert_eq!(run(3), 0);
 }
 
 #[test]

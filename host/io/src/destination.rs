@@ -5,9 +5,11 @@ use std::path::Path;
 
 use callboard_words::address::Scheme;
 
+use crate::beneath::Dir;
 use crate::error::IoError;
+use crate::parted::Sending;
 use crate::place::FilePlace;
-use crate::places::{self, Access, HubPlace, Keep, Pending, StorePlace, Upload};
+use crate::places::{self, Access, HubPlace, Keep, Pending, StorePlace, Upload, UploadRecords};
 use crate::stop::Stop;
 
 /// The path of standard output.
@@ -131,6 +133,15 @@ impl OutputPlace {
         }
     }
 
+    /// What sends the files of an output of several, whose manifest belongs in this place, while they are written into a folder; of a store
+    /// alone.
+    pub fn sending(&self, output: &str, folder: &Dir, records: &UploadRecords, stop: &Stop) -> Option<Sending> {
+        match &self.0 {
+            Destination::Store(place) => Some(Sending::new(place, output, folder, records.clone(), stop)),
+            Destination::Disk(_) | Destination::Hub(_) | Destination::Stream => None,
+        }
+    }
+
     /// Begins to send an output to the place, or continues to, if a record of that was `kept`; `None` on the disk. `keep` writes such a
     /// record down.
     ///
@@ -141,7 +152,7 @@ impl OutputPlace {
             Destination::Disk(_) | Destination::Stream => Ok(None),
             // All of it is sent when the run commits; whether that is allowed is known before.
             Destination::Hub(place) => place.check(stop).map(|()| None),
-            Destination::Store(place) => place.begin(kept, keep, stop).map(Some),
+            Destination::Store(place) => place.begin(None, kept, keep, stop).map(Some),
         }
     }
 }

@@ -101,10 +101,10 @@ pub use memory::Foreign;
 pub use output::{
     Committed, Finished, OutputSpec, PARTITIONS, Parts, Position, Staged, Writer, check_schema, check_writable,
 };
-pub use parted::{Commit, Manifest, Part, Parted, Placed, schema_of_parts};
+pub use parted::{Commit, Manifest, Part, Parted, Placed, Sending, schema_of_parts};
 pub use patterns::can_match_below;
 pub use place::FilePlace;
-pub use places::{Access, Answer, Keep, Upload, ask_service, waited_for, web_client, web_fault};
+pub use places::{Access, Answer, Keep, Upload, UploadRecords, ask_service, waited_for, web_client, web_fault};
 pub use sample::Sample;
 pub use section::{Mark, Stretch};
 pub use spec::{Added, BatchPolicy, InputSpec, OnBadRow, TextRow};

@@ -22,7 +22,7 @@ use crate::digesting::Digesting;
 use crate::format::Format;
 use crate::formats::{RowWriter, implementation};
 use crate::place::{FILE_MODE, FilePlace};
-use crate::places::{Access, HubPlace, ToCommit, Upload};
+use crate::places::{Access, HubPlace, Known, ToCommit, Upload};
 use crate::sha256::sha256_of;
 use crate::stop::Stop;
 use crate::text::{Compression, Sink};
@@ -482,7 +482,7 @@ impl Finished {
         let Some(upload) = &staged.upload else {
             return Err(IoError::spec("nothing was sent there").in_file(path));
         };
-        upload.complete(bytes, digest, replace)?;
+        upload.complete(bytes, Known::Digest(digest), replace)?;
         // It is where it belongs.
         let _ = staged.folder.remove_file(&staged.name);
         Ok(Committed { rows, bytes, path, files: None })

@@ -14,13 +14,14 @@ use callboard_words::template::MANIFEST;
 use callboard_words::{Help, Setting};
 
 use super::manifest::{LONGEST, Manifest, Part, is_manifest};
+use super::sending::record_name;
 use super::staged_name;
 use super::turn::Turn;
 use crate::beneath::Dir;
 use crate::destination::{Destination, OutputPlace};
 use crate::error::IoError;
 use crate::output::{Committed, Finished, Staged};
-use crate::places::{HubPlace, Keep, LARGE, StorePlace, ToCommit};
+use crate::places::{HubPlace, Known, LARGE, StorePlace, ToCommit, UploadRecords};
 use crate::sha256::{sha256, sha256_of};
 use crate::stop::Stop;
 
@@ -37,10 +38,8 @@ pub struct Commit<'a> {
     pub place: &'a OutputPlace,
     /// Whether what is there is replaced. Where files are added, nothing is.
     pub replace: bool,
-    /// What writes down what has been sent of a file that is so called.
-    pub keep: &'a (dyn Fn(&str) -> Keep + Sync),
-    /// What was written down.
-    pub kept: &'a (dyn Fn(&str) -> io::Result<Option<Vec<u8>>> + Sync),
+    /// Where it is written down what has been sent of its files.
+    pub records: &'a UploadRecords,
     /// Ends what takes long.
     pub stop: &'a Stop,
 }
@@ -100,6 +99,7 @@ impl Commit<'_> {
             None => Turn::NONE,
         };
         if adds && place.standing(self.stop)? {
+            self.end_uploads()?;
             return Ok(Placed { manifest, again: true, place, left: Vec::new(), turn: Turn::NONE });
         }
         let left: Vec<(usize, &Part)> =
@@ -114,7 +114,11 @@ impl Commit<'_> {
         let altered = if adds { Vec::new() } else { self.clear_away(&manifest)? };
         match &self.place.0 {
             Destination::Disk(_) => self.move_files(&left, replace)?,
-            Destination::Store(store) => self.send_files(store, &left, replace)?,
+            Destination::Store(store) => {
+                self.send_files(store, &left, replace)?;
+                // Of an earlier attempt, of a file that is none of these.
+                self.end_uploads_but(&manifest.files.iter().map(|part| record_name(self.name, &part.path)).collect())?;
+            }
             Destination::Hub(_) | Destination::Stream => {}
         }
         Ok(Placed { manifest, again: false, place, left: altered, turn })
@@ -290,8 +294,14 @@ impl Commit<'_> {
         let place = store.below(&part.path)?;
         let unread = |error: &io::Error| IoError::system("cannot read", error).in_file(self.folder.path().join(&name));
         let file = self.folder.file(&name).map_err(|error| unread(&error))?;
-        let standing = || place.is(part.bytes, &part.sha256, self.stop).map_err(|error| place.failed(&error));
-        if part.bytes <= LARGE {
+        let record = record_name(self.name, &part.path);
+        let kept = self.records.kept(&record).map_err(|error| unread(&error))?;
+        if part.bytes > LARGE || kept.is_some() {
+            let keep = self.records.keep(&record);
+            let upload = place.begin(Some(&part.sha256), kept.as_deref(), keep, self.stop)?;
+            upload.follow(&file, part.bytes, true).map_err(|error| unread(&error))?;
+            upload.complete(part.bytes, Known::Sha256(&part.sha256), replace)?;
+        } else {
             let mut bytes = Vec::new();
             file.take(LARGE + 1).read_to_end(&mut bytes).map_err(|error| unread(&error))?;
             match place.put(bytes.into(), replace, self.stop) {
@@ -300,28 +310,48 @@ impl Commit<'_> {
                     if crate::error::Fault::of(&error).is_some_and(|fault| matches!(fault.status, Some(409 | 412)))
                         && !replace =>
                 {
-                    if !standing()? {
+                    let is_this = place.is(part.bytes, &part.sha256, self.stop);
+                    if !is_this.map_err(|error| place.failed(&error))? {
                         return Err(refused(Path::new(&place.path())));
                     }
                 }
                 put => put.map_err(|error| place.failed(&error))?,
             }
-        } else if !place.standing(self.stop)? || replace || !standing()? {
-            let kept = (self.kept)(&name).map_err(|error| unread(&error))?;
-            let upload = place.begin(kept.as_deref(), (self.keep)(&name), self.stop)?;
-            upload.follow(&file, part.bytes, true).map_err(|error| unread(&error))?;
-            let (digest, _) = crate::digest::file_digest(&file).map_err(|error| unread(&error))?;
-            upload.complete(part.bytes, digest, replace)?;
         }
         self.folder.remove_file(&name).map_err(|error| unread(&error))
     }
 
-    /// Removes the files that were put in their places, if the manifest was not: of a run that is removed, or that fails and cannot be resumed.
+    /// Ends the uploads of files that were begun.
+    ///
+    /// # Errors
+    /// The system's; a store cannot be asked, or refuses.
+    pub fn end_uploads(&self) -> Result<(), IoError> {
+        self.end_uploads_but(&BTreeSet::new())
+    }
+
+    /// The same, but for those whose records are called so.
+    fn end_uploads_but(&self, but: &BTreeSet<String>) -> Result<(), IoError> {
+        let Destination::Store(store) = &self.place.0 else { return Ok(()) };
+        let unread = |error: io::Error| IoError::system("cannot read what has been sent", &error);
+        for name in self.records.names(&format!("{}.", self.name)).map_err(unread)? {
+            if but.contains(&name) {
+                continue;
+            }
+            let kept = self.records.kept(&name).map_err(unread)?.unwrap_or_default();
+            // What is no record of a file of this output says nothing.
+            store.recorded(&kept).map_or(Ok(()), |place| place.abort_kept(&kept, self.stop))?;
+            self.records.forget(&name).map_err(unread)?;
+        }
+        Ok(())
+    }
+
+    /// Ends the uploads of files, and removes those that were put in their places, if the manifest was not: of a run that is removed, or that fails and cannot be resumed.
     /// A file that is not what was put there stays.
     ///
     /// # Errors
     /// The system's; a store cannot be asked, or refuses.
     pub fn undo(&self) -> Result<(), IoError> {
+        self.end_uploads()?;
         let Some(manifest) = Manifest::staged(self.folder, self.name)? else { return Ok(()) };
         let place = self.place.below(&manifest.name())?;
         if matches!(place.0, Destination::Hub(_)) || place.standing(self.stop)? {
@@ -329,10 +359,6 @@ impl Commit<'_> {
         }
         for (nth, part) in manifest.files.iter().enumerate() {
             let there = self.place.below(&part.path)?;
-            let name = staged_name(self.name, nth);
-            if let (Destination::Store(store), Ok(Some(kept))) = (&there.0, (self.kept)(&name)) {
-                store.abort_kept(&kept, self.stop)?;
-            }
             let put = !self.is_staged(nth) || there.on_disk().is_none();
             if put
                 && there

@@ -4,12 +4,14 @@
 //!   [wait](waiting) until the others are written. Files are cut by rows and by their bytes in memory, so how many cores there are, and how
 //!   rows came in batches, does not show.
 //! - [`names`] — what they are called; [`manifest`] — the list of them, which is staged as any output is.
-//! - [`commit`] — the files into their places, the manifest last; [`listed`](self::listed()) — how an input reads them.
+//! - [`sending`] — files that go to a store while others are written; [`commit`] — all of them into their places, the manifest last.
+//! - [`listed`](self::listed()) — how an input reads them.
 
 mod commit;
 mod listed;
 mod manifest;
 mod names;
+mod sending;
 mod turn;
 mod waiting;
 
@@ -26,6 +28,7 @@ use callboard_words::template::Template;
 pub use commit::{Commit, Placed};
 pub(crate) use listed::listed;
 pub use manifest::{Manifest, Part};
+pub use sending::Sending;
 
 use crate::beneath::Dir;
 use crate::cut::rows_bits;
@@ -38,6 +41,7 @@ use crate::sha256::sha256_of;
 use crate::stop::Stop;
 use crate::values::{Text, first_fault};
 use names::{Name, Namer};
+use sending::ToSend;
 use waiting::Waiting;
 
 /// The most files of an output.
@@ -110,6 +114,7 @@ pub struct Parted {
     waiting: Waiting,
     files: Vec<Done>,
     rows: u64,
+    sending: Option<Arc<Sending>>,
     stop: Stop,
 }
 
@@ -180,12 +185,21 @@ impl Parted {
             open: 0,
             files: Vec::new(),
             rows: 0,
+            sending: None,
             stop: Stop::default(),
         };
         if parted.keys.is_empty() {
             parted.begin(Vec::new())?;
         }
         Ok(parted)
+    }
+
+    /// The same, whose files are sent to a store as they are complete. Those that are added to a folder are not: what they are called
+    /// depends on all of them.
+    #[must_use]
+    pub fn sent_by(mut self, sending: Option<Arc<Sending>>) -> Parted {
+        self.sending = sending.filter(|_| !self.parts.append);
+        self
     }
 
     /// Rows that were written.
@@ -390,6 +404,10 @@ impl Parted {
         let (sha256, _) = self.folder.file(&staged.name).and_then(sha256_of).map_err(|error| cannot(&error))?;
         let done = format!("{}.d{number}", self.name);
         self.folder.rename(&staged.name, &self.folder, &done).map_err(|error| cannot(&error))?;
+        if let Some(sending) = &self.sending {
+            let path = self.partitions[partition].name.path(None, part);
+            sending.push(ToSend { staged: done, path, bytes, sha256: sha256.clone() })?;
+        }
         self.files.push(Done { staged: number, partition, part, rows, bytes, sha256 });
         Ok(())
     }
@@ -431,10 +449,18 @@ impl Parted {
                 .in_file(&self.spec.path)
                 .with_help("put a `-` or a `/` between what is filled in"));
         }
-        for (nth, at) in order.iter().enumerate() {
+        let names = order.iter().enumerate().map(|(nth, at)| {
             let from = format!("{}.d{}", self.name, self.files[*at].staged);
-            let renamed = self.folder.rename(from, &self.folder, staged_name(&self.name, nth));
-            renamed.map_err(|error| cannot(&error))?;
+            (from, staged_name(&self.name, nth))
+        });
+        let names: Vec<(String, String)> = names.collect();
+        let rename = || {
+            let renamed = names.iter().try_for_each(|(from, to)| self.folder.rename(from, &self.folder, to));
+            renamed.map_err(|error| cannot(&error))
+        };
+        match &self.sending {
+            Some(sending) => sending.renamed(&names, rename)?,
+            None => rename()?,
         }
         let file = self.folder.create(&staged.name, FILE_MODE).map_err(|error| cannot(&error))?;
         let mut file = staged.followed(Digesting::new(file))?;

@@ -8,7 +8,8 @@
 //! - [`file`](self::file) — one that is open, with blocks ahead; [`fault`] — what a server says, and what fixes it.
 //!
 //! - [`service`] — one that is no place of data, asked in JSON.
-//! - [`written`] — the place of an output in a store; [`upload`] — one on its way there; [`committing`] — one that goes to the hub.
+//! - [`written`] — the place of an output in a store; [`upload`] — one on its way there, and [`records`] of that; [`committing`] — one that
+//!   goes to the hub.
 //!
 //! A [`Source`] is a file of an input, whose size and version are known; [`Opened`] reads it.
 
@@ -22,6 +23,7 @@ mod list;
 mod net;
 mod object;
 mod profiles;
+mod records;
 mod service;
 mod store;
 mod upload;
@@ -50,8 +52,9 @@ use file::{Reads, RemoteFile};
 pub(crate) use net::Pending;
 pub(crate) use object::First;
 use object::Object;
+pub use records::UploadRecords;
 pub use service::{Answer, ask_service, web_client, web_fault};
-pub(crate) use upload::Follower;
+pub(crate) use upload::{Follower, Known};
 pub use upload::{Keep, Upload};
 pub use waiting::waited_for;
 pub(crate) use written::{LARGE, StorePlace};

@@ -56,6 +56,9 @@ pub(super) struct Record {
     anonymous: bool,
     endpoint: Option<String>,
     region: Option<String>,
+    /// The SHA-256 of what is sent, if all of it was there before.
+    #[serde(default)]
+    of: Option<String>,
     /// `None` until the store has given one.
     pub(super) id: Option<String>,
     /// What the store calls each part that it has, up to the first that it has not, and those behind that one.
@@ -65,29 +68,60 @@ pub(super) struct Record {
 }
 
 impl Record {
-    fn of(place: &StorePlace) -> Record {
+    fn of(place: &StorePlace, sha256: Option<String>) -> Record {
         let Access { anonymous, endpoint, region } = place.access.clone();
         let address = place.address.to_string();
-        Record { address, anonymous, endpoint, region, id: None, parts: Vec::new(), behind: BTreeMap::new() }
+        Record {
+            address,
+            anonymous,
+            endpoint,
+            region,
+            of: sha256,
+            id: None,
+            parts: Vec::new(),
+            behind: BTreeMap::new(),
+        }
+    }
+
+    /// The address of its place, as whoever wrote it down has it.
+    pub(super) fn address(&self) -> &str {
+        &self.address
     }
 
     /// Whether it is about the same place, reached in the same way.
     pub(super) fn is_of(&self, place: &StorePlace) -> bool {
-        Record { id: None, parts: Vec::new(), behind: BTreeMap::new(), ..self.clone() } == Record::of(place)
+        let begun = Record { id: None, parts: Vec::new(), behind: BTreeMap::new(), ..self.clone() };
+        begun == Record::of(place, self.of.clone())
     }
+}
+
+/// What an output is, beside its size: what tells it from another in its place.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Known<'a> {
+    /// By the [digest](crate::file_digest) of its file.
+    Digest(u128),
+    /// By its SHA-256, in hexadecimal.
+    Sha256(&'a str),
 }
 
 /// What writes a record down, whole, before it returns.
 pub type Keep = Box<dyn Fn(&[u8]) -> io::Result<()> + Send + Sync>;
 
 impl StorePlace {
-    /// Begins the upload, or continues the one of a record that was kept.
-    pub(crate) fn begin(&self, kept: Option<&[u8]>, keep: Keep, stop: &Stop) -> Result<Upload, IoError> {
+    /// Begins the upload, or continues the one of a record that was kept. A file that is complete before it is sent has its `sha256`: an
+    /// upload of another one is not continued.
+    pub(crate) fn begin(
+        &self,
+        sha256: Option<&str>,
+        kept: Option<&[u8]>,
+        keep: Keep,
+        stop: &Stop,
+    ) -> Result<Upload, IoError> {
         let record = match kept.and_then(|kept| self.record(kept)) {
-            Some(kept) if kept.id.is_some() => kept,
+            Some(kept) if kept.id.is_some() && kept.of.as_deref() == sha256 => kept,
             kept => {
                 kept.map_or(Ok(()), |kept| self.abort(&kept, stop))?;
-                Record::of(self)
+                Record::of(self, sha256.map(str::to_owned))
             }
         };
         let state = State {
@@ -196,7 +230,7 @@ impl Shared {
 
     /// Begins an upload in place of the one that is written down, which has ended.
     fn renew(&self) -> io::Result<()> {
-        let mut record = Record::of(&self.place);
+        let mut record = Record::of(&self.place, self.state().record.of.clone());
         self.keep(&record)?;
         if self.place.address.scheme == Scheme::Azure {
             self.find_container()?;
@@ -298,6 +332,16 @@ impl Shared {
     }
 }
 
+/// What is in the place of an upload that was to be completed.
+enum Completed {
+    /// What it sent.
+    Now,
+    /// The same, put there by other means: the upload is of no use.
+    Otherwise,
+    /// Something else, which is not replaced.
+    Taken,
+}
+
 /// What happened to a part.
 enum Sent {
     /// What the store calls it.
@@ -365,7 +409,11 @@ impl Upload {
         drop(state);
         shared.changed.notify_all();
         let mut senders = self.senders.lock().unwrap_or_else(PoisonError::into_inner);
-        for _ in senders.len()..SENDERS {
+        let most = match ended {
+            true => (0..SENDERS).take_while(|part| start(*part) < bytes).count(),
+            false => SENDERS,
+        };
+        for _ in senders.len()..most {
             let sending = shared.clone();
             match thread::Builder::new().name("upload".to_owned()).spawn(move || sending.send()) {
                 Ok(sender) => senders.push(sender),
@@ -410,40 +458,38 @@ impl Upload {
     }
 
     /// Makes the object appear, whole. One that appeared already, and is this, is right, too.
-    pub(crate) fn complete(&self, bytes: u64, digest: u128, replace: bool) -> Result<(), IoError> {
+    pub(crate) fn complete(&self, bytes: u64, known: Known<'_>, replace: bool) -> Result<(), IoError> {
         let place = &self.shared.place;
         self.wait()?;
-        let mut completed = self.complete_now(bytes, digest, replace);
+        let mut completed = self.complete_now(bytes, known, replace);
         if completed.as_ref().is_err_and(is_gone) {
             // A rule of the store has removed the parts meanwhile: they are sent again.
             self.shared.renew().map_err(|error| place.failed(&error))?;
             self.shared.changed.notify_all();
             self.wait()?;
-            completed = self.complete_now(bytes, digest, replace);
+            completed = self.complete_now(bytes, known, replace);
         }
-        if !completed.map_err(|error| place.failed(&error))? {
-            return Err(IoError::spec("this is there already")
+        match completed.map_err(|error| place.failed(&error))? {
+            Completed::Now => Ok(()),
+            Completed::Otherwise => self.abort(),
+            Completed::Taken => Err(IoError::spec("this is there already")
                 .in_file(place.path())
-                .with_help(Help::from("to replace it, ").set(Setting::Overwrite)));
+                .with_help(Help::from("to replace it, ").set(Setting::Overwrite))),
         }
-        if bytes == 0 {
-            self.abort()?;
-        }
-        Ok(())
     }
 
-    /// False if something else is in the place, and is not replaced.
-    fn complete_now(&self, bytes: u64, digest: u128, replace: bool) -> io::Result<bool> {
+    fn complete_now(&self, bytes: u64, known: Known<'_>, replace: bool) -> io::Result<Completed> {
         let Shared { place, stop, .. } = &*self.shared;
         let looked = self.shared.state().looked.take();
         let size = || looked.map_or_else(|| place.size(stop), |looked| looked.wait(stop));
         if !replace && size()?.is_some() {
-            return place.holds(bytes, digest, stop);
+            let is_this = place.has(bytes, known, stop)?;
+            return Ok(if is_this { Completed::Otherwise } else { Completed::Taken });
         }
         let record = self.shared.state().record.clone();
         if bytes == 0 {
             place.put(Bytes::new(), replace, stop)?;
-            return Ok(true);
+            return Ok(Completed::Otherwise);
         }
         let sent = place.ask(stop, |place| async move {
             let parts = || record.parts.iter().map(|name| PartId { content_id: name.clone() }).collect();
@@ -461,8 +507,8 @@ impl Upload {
         });
         match sent {
             // It had been completed before, and nobody heard of it.
-            Err(error) if is_gone(&error) && place.holds(bytes, digest, stop)? => Ok(true),
-            sent => sent.map(|()| true),
+            Err(error) if is_gone(&error) && place.has(bytes, known, stop)? => Ok(Completed::Now),
+            sent => sent.map(|()| Completed::Now),
         }
     }
 

@@ -16,7 +16,7 @@ use super::fault::{Doing, Fault};
 use super::list;
 use super::net::{self, Pending};
 use super::store::Store;
-use super::upload::Record;
+use super::upload::{Known, Record};
 use crate::digest::FileDigest;
 use crate::error::{ErrorKind, IoError};
 use crate::sha256::sha256_of;
@@ -95,6 +95,14 @@ impl StorePlace {
         })
     }
 
+    /// Whether the object in the place is this one. It is read whole if it has the size.
+    pub(crate) fn has(&self, bytes: u64, known: Known<'_>, stop: &Stop) -> io::Result<bool> {
+        match known {
+            Known::Digest(digest) => self.holds(bytes, digest, stop),
+            Known::Sha256(sha256) => self.is(bytes, sha256, stop),
+        }
+    }
+
     /// Whether the object in the place is the one of this size and digest. It is read whole if it has the size.
     pub(crate) fn holds(&self, bytes: u64, digest: u128, stop: &Stop) -> io::Result<bool> {
         if self.size(stop)? != Some(bytes) {
@@ -114,6 +122,14 @@ impl StorePlace {
     /// The record that was kept, if it is about this place.
     pub(super) fn record(&self, kept: &[u8]) -> Option<Record> {
         serde_json::from_slice::<Record>(kept).ok().filter(|kept| kept.is_of(self))
+    }
+
+    /// The place below the folder of this one that a record which was kept is about. One that says anything else is not believed.
+    pub(crate) fn recorded(&self, kept: &[u8]) -> Option<StorePlace> {
+        let record: Record = serde_json::from_slice(kept).ok()?;
+        let folder = self.address.with_key(self.folder()).to_string();
+        let place = self.below(record.address().strip_prefix(&folder)?).ok()?;
+        record.is_of(&place).then_some(place)
     }
 
     /// Ends the upload of a record that was kept.
@@ -150,18 +166,20 @@ impl StorePlace {
         }
     }
 
+    fn folder(&self) -> &str {
+        self.address.key.rfind('/').map_or("", |at| &self.address.key[..=at])
+    }
+
     /// Another key of the same bucket: by its path from the last `/` of this one.
     pub(crate) fn below(&self, path: &str) -> Result<StorePlace, IoError> {
-        let folder = self.address.key.rfind('/').map_or("", |at| &self.address.key[..=at]);
-        let address = self.address.with_key(&format!("{folder}{path}"));
+        let address = self.address.with_key(&format!("{}{path}", self.folder()));
         let key = list::key(&address).map_err(|fault| fault.to_error("cannot write").in_file(address.to_string()))?;
         Ok(StorePlace { address, key, ..self.clone() })
     }
 
     /// The names in the folder of this key that begin with what stands before the `*`.
     pub(crate) fn listed(&self, pattern: &str, stop: &Stop) -> io::Result<Vec<String>> {
-        let folder = self.address.key.rfind('/').map_or("", |at| &self.address.key[..=at]).to_owned();
-        let prefix = format!("{folder}{}", pattern.split('*').next().unwrap_or_default());
+        let prefix = format!("{}{}", self.folder(), pattern.split('*').next().unwrap_or_default());
         self.ask(stop, |place| async move {
             let (mut names, mut token, mut tries) = (Vec::new(), None::<String>, 0);
             loop {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use callboard_io::{Commit, Committed, Finished};
+use callboard_io::{Committed, Finished};
 use callboard_plan::{Feed, Load, Stage};
 use callboard_sandbox::Batches;
 use tokio_util::sync::CancellationToken;
@@ -22,7 +22,7 @@ use crate::prepare::confine::{ABSENT, confine_further};
 use crate::rows::Tap;
 use crate::stage::boundary::BetweenStages;
 use crate::stage::kept::Kept;
-use crate::stage::live::{Live, keeping, read_kept};
+use crate::stage::live::Live;
 use crate::stage::{self, LoadedStep};
 use crate::store::records::{Record, StageEnded};
 use crate::store::records::{StageCost, Status};
@@ -266,6 +266,7 @@ impl Live<'_> {
     /// Notes say what was left there.
     fn commit(&self, notes: &mut Vec<String>) -> Result<BTreeMap<String, Committed>, RunError> {
         self.journal(&Record::Committing)?;
+        self.end_sending();
         let mut finished = std::mem::take(&mut *self.finished());
         let mut committed = BTreeMap::new();
         for (name, file) in self.prepared.past.stages.values().flat_map(|ended| &ended.outputs) {
@@ -322,30 +323,22 @@ impl Live<'_> {
         output: Finished,
         notes: &mut Vec<String>,
     ) -> Result<Committed, callboard_io::IoError> {
-        let staged = self.staged(name);
-        let (place, replace) = &self.prepared.checked.places[name];
-        let uploads = self.uploads_folder().clone();
-        let commit = Commit {
-            folder: &staged.folder,
-            name,
-            place,
-            replace: *replace,
-            keep: &|file: &str| keeping(&uploads, file),
-            kept: &|file: &str| read_kept(&uploads, file),
-            stop: &self.stop_writing(),
-        };
-        let put = commit.files().and_then(|placed| {
-            notes.extend(placed.left.iter().map(|file| {
-                let file = file.display();
-                format!("output `{name}`: `{file}` was left there: it is not the file that the manifest before named")
-            }));
-            commit.manifest(output, placed)
-        });
-        if put.is_err() && !self.can_be_resumed() {
-            // What the error says is what matters.
-            let _ = commit.undo();
-        }
-        put
+        self.commit_of(name, &self.upload_records(), &self.stop_writing(), |commit| {
+            let put = commit.files().and_then(|placed| {
+                notes.extend(placed.left.iter().map(|file| {
+                    let file = file.display();
+                    format!(
+                        "output `{name}`: `{file}` was left there: it is not the file that the manifest before named"
+                    )
+                }));
+                commit.manifest(output, placed)
+            });
+            if put.is_err() && !self.can_be_resumed() {
+                // What the error says is what matters.
+                let _ = commit.undo();
+            }
+            put
+        })
     }
 }
 

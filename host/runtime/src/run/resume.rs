@@ -4,7 +4,7 @@ use callboard_words::{Help, Setting};
 use std::path::Path;
 
 use callboard_io::beneath::Dir;
-use callboard_io::{Commit, OutputPlace, Stop};
+use callboard_io::{Commit, OutputPlace, Stop, UploadRecords};
 use callboard_plan::{Grants, MaxRejects, Origin, Plan};
 
 use super::Run;
@@ -15,7 +15,6 @@ use crate::prepare::input::access;
 use crate::prepare::output::output_place;
 use crate::prepare::{Before, Prepared};
 use crate::settings::Settings;
-use crate::stage::live::keeping;
 use crate::store::kept_component;
 use crate::store::{Begun, Digested, Folder, InPlace, Key, Past, Recorded, folder};
 use callboard_sandbox::cache_dir;
@@ -99,9 +98,9 @@ impl Run {
             let output = plan.output(name).filter(|output| output.is_parted())?;
             let place = OutputPlace::find(&output_place(output, &base), &access(&output.access));
             let (Ok(folder), Ok(place)) = (&outputs, place) else { return Some("its folder".to_owned()) };
-            let (keep, kept) = (|name: &str| keeping(folder, name), |_: &str| Ok(None));
-            let stop = Stop::default();
-            let commit = Commit { folder, name, place: &place, replace: false, keep: &keep, kept: &kept, stop: &stop };
+            // What has been sent is not asked.
+            let (records, stop) = (UploadRecords::of(folder), Stop::default());
+            let commit = Commit { folder, name, place: &place, replace: false, records: &records, stop: &stop };
             commit.missing(committing).unwrap_or_else(|error| Some(error.to_string()))
         };
         past.settle(&plan, locked.path(), &InPlace { is_in_place: &is_in_place, missing: &missing });

@@ -3,13 +3,12 @@
 use std::io;
 use std::path::Path;
 
-use callboard_io::{Commit, OutputPlace, Stop};
+use callboard_io::{Commit, OutputPlace, Stop, UploadRecords};
 use callboard_sandbox::cache_dir;
 
 use crate::error::{Class, RunError};
 use crate::prepare::input::access;
 use crate::prepare::output::output_place;
-use crate::stage::live::{keeping, read_kept};
 use crate::store::{Folder, Key, Past, folder};
 
 /// Ends what a run has begun to send to stores, and removes the files that it put in their places without a manifest, so that removing its
@@ -44,30 +43,29 @@ pub fn end_uploads(path: &Path, cache: &Path) -> Result<(), RunError> {
         let message = "it has begun to send outputs to a store, and nothing proves that you began the run";
         return left(message.to_owned(), None);
     }
+    let records = UploadRecords::of(&uploads);
     for output in plan.outputs() {
         let name = &output.name;
         let place = || OutputPlace::find(&output_place(output, &recorded.base), &access(&output.access));
-        if output.is_parted() && committing {
-            let keep = |file: &str| keeping(&uploads, file);
-            let kept = |file: &str| read_kept(&uploads, file);
-            let undone = place().and_then(|place| {
-                let stop = Stop::default();
-                let (folder, keep, kept) = (&outputs, &keep, &kept);
-                Commit { folder, name, place: &place, replace: false, keep, kept, stop: &stop }.undo()
+        if output.is_parted() {
+            let ended = place().and_then(|place| {
+                let (folder, records, stop) = (&outputs, &records, &Stop::default());
+                let commit = Commit { folder, name, place: &place, replace: false, records, stop };
+                if committing { commit.undo() } else { commit.end_uploads() }
             });
-            if let Err(error) = undone {
+            if let Err(error) = ended {
                 let error = RunError::from(error);
                 let message = format!("files of output `{name}` cannot be removed: {}", error.message);
                 return left(message, error.help.map(|help| help.to_string()));
             }
         }
-        let Some(kept) = read_kept(&uploads, name).map_err(unread)? else { continue };
+        let Some(kept) = records.kept(name).map_err(unread)? else { continue };
         if let Err(error) = place().and_then(|place| place.abort(&kept, &Stop::default())) {
             let error = RunError::from(error);
             let message = format!("the upload of output `{name}` cannot be ended: {}", error.message);
             return left(message, error.help.map(|help| help.to_string()));
         }
-        uploads.remove_file(name).map_err(unread)?;
+        records.forget(name).map_err(unread)?;
     }
     Ok(())
 }

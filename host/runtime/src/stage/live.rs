@@ -1,12 +1,13 @@
 //! What lives as long as a run goes on: memory that is counted, the folder that is written, the first failure.
 
 use std::collections::BTreeMap;
-use std::io::{self, Read};
+use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 use std::time::Instant;
 
-use callboard_io::beneath::Dir;
-use callboard_io::{BatchPolicy, Chunk, Finished, IoError, Keep, OutputPlace, Staged, Stop, Upload};
+use callboard_io::{
+    BatchPolicy, Chunk, Commit, Finished, IoError, OutputPlace, Sending, Staged, Stop, Upload, UploadRecords,
+};
 use callboard_plan::{Edge, Feed, PlannedStep, Reader, Stage, Transport};
 use callboard_sandbox::InstanceConfig;
 use tokio_util::sync::CancellationToken;
@@ -61,8 +62,9 @@ pub(crate) struct Live<'a> {
     writes_slices: bool,
     /// In a replay, by step: rows of which nothing is kept.
     lost: Mutex<BTreeMap<String, u64>>,
-    /// What sends outputs to stores, by output.
+    /// What sends outputs to stores, by output; of those of several files their manifests, and their files.
     uploads: OnceLock<BTreeMap<String, Arc<Upload>>>,
+    sending: OnceLock<BTreeMap<String, Arc<Sending>>>,
     /// What reads inputs of which something was asked for already.
     readers: Mutex<BTreeMap<String, callboard_io::Reader>>,
     /// What was read of the branches of each zip of the stage.
@@ -91,6 +93,7 @@ impl<'a> Live<'a> {
             writes_slices: false,
             lost: Mutex::default(),
             uploads: OnceLock::new(),
+            sending: OnceLock::new(),
             readers: Mutex::default(),
             zipped: Arc::default(),
             prepared,
@@ -233,7 +236,7 @@ impl<'a> Live<'a> {
 
     /// Begins to send the outputs that go to stores, or continues to. Before any work, so that a store which refuses ends the run at once.
     pub(crate) fn begin_uploads(&self) -> Result<(), RunError> {
-        let mut to_begin = Vec::new();
+        let (mut to_begin, mut sending) = (Vec::new(), BTreeMap::new());
         for (name, (place, _)) in &self.prepared.checked.places {
             let staged = self.staged(name);
             let unread = |error: io::Error| RunError::system("open", &staged.path(), &error);
@@ -242,8 +245,13 @@ impl<'a> Live<'a> {
                 // It goes to the disk, or is in its place already.
                 continue;
             }
+            if !ended && self.prepared.output(name).is_parted() {
+                let files = place.sending(name, &staged.folder, &self.upload_records(), &self.stop_writing());
+                sending.extend(files.map(|files| (name.clone(), Arc::new(files))));
+            }
             to_begin.push((name, place));
         }
+        let _ = self.sending.set(sending);
         // Each waits for its store; all of them together.
         let begun: Vec<_> = std::thread::scope(|scope| {
             let begin = |(name, place): (&'a String, &'a OutputPlace)| move || (name, self.begin_upload(name, place));
@@ -266,9 +274,9 @@ impl<'a> Live<'a> {
     }
 
     fn begin_upload(&self, name: &str, place: &OutputPlace) -> Result<Option<Upload>, RunError> {
-        let folder = self.kept.uploads().clone();
-        let kept = read_kept(&folder, name).map_err(|error| RunError::unwritten("read the run's folder", &error))?;
-        let begun = place.begin(kept.as_deref(), keeping(&folder, name), &self.stop_writing());
+        let records = self.upload_records();
+        let kept = records.kept(name).map_err(|error| RunError::unwritten("read the run's folder", &error))?;
+        let begun = place.begin(kept.as_deref(), records.keep(name), &self.stop_writing());
         begun.map_err(|error| RunError::from(error).in_output(name))
     }
 
@@ -317,8 +325,36 @@ impl<'a> Live<'a> {
 
     /// Ends the uploads of a run that cannot be resumed. What went wrong with that, in words.
     pub(crate) fn abort_uploads(&self) -> Vec<String> {
-        let uploads = self.uploads.get().into_iter().flat_map(BTreeMap::values);
-        uploads.filter_map(|upload| upload.abort().err()).map(|error| format!("an upload is left: {error}")).collect()
+        let uploads = self.uploads.get().into_iter().flat_map(BTreeMap::values).map(|upload| upload.abort());
+        self.end_sending();
+        let files = self.sending.get().into_iter().flat_map(BTreeMap::keys).map(|output| {
+            // What was stopped is still to be cleared away.
+            self.commit_of(output, &self.upload_records(), &Stop::default(), |commit| commit.end_uploads())
+        });
+        let ended = uploads.chain(files);
+        ended.filter_map(Result::err).map(|error| format!("an upload is left: {error}")).collect()
+    }
+
+    /// What sends the files of an output of several to a store, if it goes to one.
+    pub(crate) fn sending(&self, output: &str) -> Option<Arc<Sending>> {
+        self.sending.get()?.get(output).cloned()
+    }
+
+    /// Waits for files of outputs that are on their way to stores, and begins to send no others.
+    pub(crate) fn end_sending(&self) {
+        self.sending.get().into_iter().flat_map(BTreeMap::values).for_each(|sending| sending.end());
+    }
+
+    /// Does something with the files of an output of several that are staged.
+    pub(crate) fn commit_of<T>(
+        &self,
+        output: &str,
+        records: &UploadRecords,
+        stop: &Stop,
+        work: impl FnOnce(Commit<'_>) -> T,
+    ) -> T {
+        let (place, replace) = &self.prepared.checked.places[output];
+        work(Commit { folder: self.kept.outputs(), name: output, place, replace: *replace, records, stop })
     }
 
     /// Where an output lies until all are complete.
@@ -328,8 +364,8 @@ impl<'a> Live<'a> {
     }
 
     /// Where it is written down what has been sent of outputs.
-    pub(crate) fn uploads_folder(&self) -> &Dir {
-        self.kept.uploads()
+    pub(crate) fn upload_records(&self) -> UploadRecords {
+        UploadRecords::of(self.kept.uploads())
     }
 
     pub(crate) fn journal(&self, record: &Record) -> Result<(), RunError> {
@@ -378,21 +414,3 @@ impl<'a> Live<'a> {
         self.kept
     }
 }
-
-/// What writes down what is kept of an upload.
-pub(crate) fn keeping(folder: &Dir, name: &str) -> Keep {
-    let (folder, name) = (folder.clone(), name.to_owned());
-    Box::new(move |bytes: &[u8]| folder.write_whole(&name, bytes, 0o600))
-}
-
-/// What is kept of an upload, if anything is.
-pub(crate) fn read_kept(folder: &Dir, name: &str) -> io::Result<Option<Vec<u8>>> {
-    let mut bytes = Vec::new();
-    match folder.file(name) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        file => file?.take(LONGEST_RECORD).read_to_end(&mut bytes).map(|_| Some(bytes)),
-    }
-}
-
-/// What is kept of an upload of the most parts takes less.
-const LONGEST_RECORD: u64 = 4 << 20;

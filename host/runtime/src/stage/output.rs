@@ -86,7 +86,7 @@ fn write_parts(run: &Live<'_>, name: &str, mut inlet: Inlet) -> Result<(), Stop>
     let in_output = |error: callboard_io::IoError| RunError::from(error).in_output(name);
     let staged = run.staged(name);
     let created = Parted::create(&output.spec, &output.schema, output.chosen, &staged.folder, name);
-    let mut parted = created.map_err(in_output)?;
+    let mut parted = created.map_err(in_output)?.sent_by(run.sending(name));
     parted.stop_when(run.stop_writing());
     let mut held = run.memory.flight.writing();
     let mut waiting = Room::of(&run.quota);
