@@ -9,6 +9,7 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::SystemTime;
 
 use callboard_words::template::MANIFEST;
 use callboard_words::{Help, Setting};
@@ -221,8 +222,12 @@ impl Commit<'_> {
             return Err(refused(&self.place.path()));
         }
         let mut old = Manifest::staged(self.folder, &noted)?.map_or(Vec::new(), |noted| noted.files);
+        // What these manifests name was there before them. If others are gone already, that is not known.
+        let (mut since, none_is_gone) = (None, old.is_empty());
         for name in &manifests {
             old.extend(self.place.read_manifest(name, self.stop)?.files);
+            let written = self.place.below(name)?.written(self.stop)?.filter(|_| none_is_gone);
+            since = written.map(|written| since.map_or(written, |since: SystemTime| since.min(written)));
         }
         let is_new: BTreeSet<&str> = new.files.iter().map(|part| part.path.as_str()).collect();
         old.retain(|part| !is_new.contains(part.path.as_str()));
@@ -238,7 +243,7 @@ impl Commit<'_> {
         let mut left = Vec::new();
         for part in &old.files {
             let there = self.place.below(&part.path)?;
-            let altered = there.is_altered(part, self.stop);
+            let altered = there.is_altered(part, since, self.stop);
             match altered.map_err(|error| IoError::system("cannot read", &error).in_file(there.path()))? {
                 true => left.push(there.path()),
                 false => there.remove(self.stop)?,
@@ -490,10 +495,19 @@ impl OutputPlace {
         }
     }
 
-    /// Whether something else than the file that a manifest named is in the place: in a store, something of another size.
-    fn is_altered(&self, part: &Part, stop: &Stop) -> io::Result<bool> {
+    /// When an object was written, by the clock of its store.
+    fn written(&self, stop: &Stop) -> Result<Option<SystemTime>, IoError> {
         match &self.0 {
-            Destination::Store(place) => Ok(place.size(stop)?.is_some_and(|bytes| bytes != part.bytes)),
+            Destination::Store(place) => place.written(stop).map_err(|error| place.failed(&error)),
+            Destination::Disk(_) | Destination::Hub(_) | Destination::Stream => Ok(None),
+        }
+    }
+
+    /// Whether something else than the file that a manifest named is in the place. In a store, what was written before `since`, when all
+    /// manifests were there, is not read.
+    fn is_altered(&self, part: &Part, since: Option<SystemTime>, stop: &Stop) -> io::Result<bool> {
+        match &self.0 {
+            Destination::Store(place) => place.is_altered(part.bytes, &part.sha256, since, stop),
             Destination::Disk(place) => Ok(place.file()?.is_some() && !self.is(part, stop)?),
             Destination::Hub(_) | Destination::Stream => Ok(false),
         }

@@ -3,12 +3,13 @@
 use std::borrow::Cow;
 use std::future::Future;
 use std::io::{self, Read};
+use std::time::SystemTime;
 
 use bytes::Bytes;
 use callboard_words::address::Address;
 use object_store::list::PaginatedListOptions;
 use object_store::path::Path;
-use object_store::{ObjectStoreExt, PutMode, PutOptions, PutPayload};
+use object_store::{ObjectMeta, ObjectStoreExt, PutMode, PutOptions, PutPayload};
 
 use super::access::Access;
 use super::client::pause;
@@ -85,14 +86,40 @@ impl StorePlace {
     /// Begins to ask for it.
     pub(crate) fn begin_size(&self) -> Result<Pending<Option<u64>>, Fault> {
         let place = self.clone();
-        net::begin(format!("`{}`", self.address), async move {
-            match place.store.objects.head(&place.key).await.map_err(|error| place.fault(&error)) {
-                Ok(found) => Ok(Some(found.size)),
-                // The bucket may be missing, too: that is reported when the upload begins.
-                Err(fault) if fault.status == Some(404) => Ok(None),
-                Err(fault) => Err(fault),
-            }
-        })
+        net::begin(format!("`{}`", self.address), async move { Ok(place.head().await?.map(|found| found.size)) })
+    }
+
+    /// When the object in the place was written, by the clock of the store.
+    pub(crate) fn written(&self, stop: &Stop) -> io::Result<Option<SystemTime>> {
+        let found = self.ask(stop, |place| async move { place.head().await })?;
+        Ok(found.map(|found| found.last_modified.into()))
+    }
+
+    /// Whether something else than the object of this size and SHA-256 is in the place. One that was written before `since`, a moment when
+    /// it was right, is not read.
+    pub(crate) fn is_altered(
+        &self,
+        bytes: u64,
+        sha256: &str,
+        since: Option<SystemTime>,
+        stop: &Stop,
+    ) -> io::Result<bool> {
+        let Some(found) = self.ask(stop, |place| async move { place.head().await })? else { return Ok(false) };
+        if found.size != bytes {
+            return Ok(true);
+        }
+        let is_old = since.is_some_and(|since| SystemTime::from(found.last_modified) < since);
+        Ok(!is_old && !self.is(bytes, sha256, stop)?)
+    }
+
+    /// What is in the place.
+    async fn head(&self) -> Result<Option<ObjectMeta>, Fault> {
+        match self.store.objects.head(&self.key).await.map_err(|error| self.fault(&error)) {
+            Ok(found) => Ok(Some(found)),
+            // The bucket may be missing, too: that is reported when the upload begins.
+            Err(fault) if fault.status == Some(404) => Ok(None),
+            Err(fault) => Err(fault),
+        }
     }
 
     /// Whether the object in the place is this one. It is read whole if it has the size.
