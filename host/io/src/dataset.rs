@@ -12,7 +12,7 @@ use crate::added::Additions;
 use crate::bad_row::BadRow;
 use crate::files;
 use crate::format::Format;
-use crate::formats::{Rows, Taken, implementation};
+use crate::formats::{Reading, Rows, Taken, implementation};
 use crate::lines::Lines;
 use crate::places::{First, Source, fetch_ahead, in_order};
 use crate::section::{Mark, Marks, Section};
@@ -176,7 +176,8 @@ impl Dataset {
     pub fn marks(&self, policy: BatchPolicy, file: usize, bytes: &[u64]) -> Result<Vec<Mark>, IoError> {
         let (source, mut marks) = (&self.files[file], Marks::new(file, bytes));
         let policy = self.policy_of(source, policy, u64::MAX);
-        let marked = implementation(self.format).mark(source, &self.read, &self.spec, policy, &mut marks);
+        let of = Reading { file: source, schema: &self.read, spec: &self.spec, policy };
+        let marked = implementation(self.format).mark(of, &mut marks);
         marked.map_err(|error| error.in_file(source))?;
         Ok(marks.end())
     }
@@ -379,12 +380,13 @@ impl Reader {
         let policy = self.dataset.policy_of(file, self.policy, self.most_of_file());
         let format = implementation(*format);
         let before = if file.is_on_disk() { Before::of(file.path()) } else { None };
+        let of = Reading { file, schema: read, spec, policy };
         let rows = match self.dataset.section(at) {
-            Section { from: 0, to: None, skip: 0, .. } => {
-                let file = if self.reads_through() { &file.read_through() } else { file };
-                format.read(file, read, spec, policy)
+            Section { from: 0, to: None, skip: 0, .. } if self.reads_through() => {
+                format.read(Reading { file: &file.read_through(), ..of })
             }
-            section => format.read_section(file, read, spec, policy, section),
+            Section { from: 0, to: None, skip: 0, .. } => format.read(of),
+            section => format.read_section(of, section),
         };
         Some(rows.map(|rows| match before {
             Some(before) => before.watch(rows),

@@ -16,7 +16,7 @@ use arrow::ipc::writer::{FileWriter, IpcWriteOptions};
 
 use super::announced::{self, Announced};
 use super::unfolded::{More, Unfolded};
-use super::{FileFormat, Format, RowWriter, Rows, Taken, guarded};
+use super::{FileFormat, Format, Reading, RowWriter, Rows, Taken, guarded};
 use crate::canonical;
 use crate::codec::{Codec, Packing};
 use crate::cut::{Cutter, heaviest_row, rows_bits};
@@ -43,7 +43,8 @@ impl FileFormat for Ipc {
         First::Tail
     }
 
-    fn read(&self, file: &Source, schema: &SchemaRef, spec: &InputSpec, policy: BatchPolicy) -> Result<Rows, IoError> {
+    fn read(&self, of: Reading<'_>) -> Result<Rows, IoError> {
+        let Reading { file, schema, spec, policy } = of;
         guarded(|| {
             let (batches, found, announced, witness) = open(file, spec)?;
             let unfolded = Unfolded::new(&found, schema, spec, policy)?;

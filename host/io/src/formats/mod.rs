@@ -55,6 +55,16 @@ impl From<(UInt64Array, RecordBatch)> for Taken {
     }
 }
 
+/// A file as it is read.
+#[derive(Clone, Copy)]
+pub(crate) struct Reading<'a> {
+    pub(crate) file: &'a Source,
+    /// The dataset's schema; of a format that [skips columns](FileFormat::skips_columns), some of its columns.
+    pub(crate) schema: &'a SchemaRef,
+    pub(crate) spec: &'a InputSpec,
+    pub(crate) policy: BatchPolicy,
+}
+
 /// What a format must do.
 pub(crate) trait FileFormat: Sync {
     /// The one schema of all files, in canonical types.
@@ -65,8 +75,8 @@ pub(crate) trait FileFormat: Sync {
         First::Start
     }
 
-    /// The rows of one file, in the dataset's schema; of a format that [skips columns](Self::skips_columns), some of its columns.
-    fn read(&self, file: &Source, schema: &SchemaRef, spec: &InputSpec, policy: BatchPolicy) -> Result<Rows, IoError>;
+    /// The rows of one file.
+    fn read(&self, of: Reading<'_>) -> Result<Rows, IoError>;
 
     /// Whether a part of this file can be read by itself, and [`mark`](Self::mark) finds where.
     fn is_parted(&self, _file: &Source, _schema: &SchemaRef) -> bool {
@@ -74,15 +84,8 @@ pub(crate) trait FileFormat: Sync {
     }
 
     /// Finds where batches begin whatever was read before, for the bytes that `marks` wants; of a file that [is parted](Self::is_parted).
-    fn mark(
-        &self,
-        file: &Source,
-        _schema: &SchemaRef,
-        _spec: &InputSpec,
-        _policy: BatchPolicy,
-        _marks: &mut Marks<'_>,
-    ) -> Result<(), IoError> {
-        Err(IoError::spec("is read from its beginning to its end").in_file(file))
+    fn mark(&self, of: Reading<'_>, _marks: &mut Marks<'_>) -> Result<(), IoError> {
+        Err(IoError::spec("is read from its beginning to its end").in_file(of.file))
     }
 
     /// The rows of a file, the dataset's of this place, cut where it can be read from; `None` if only all of it can be read.
@@ -102,15 +105,8 @@ pub(crate) trait FileFormat: Sync {
     }
 
     /// The rows of such a part.
-    fn read_section(
-        &self,
-        file: &Source,
-        _schema: &SchemaRef,
-        _spec: &InputSpec,
-        _policy: BatchPolicy,
-        _section: Section,
-    ) -> Result<Rows, IoError> {
-        Err(IoError::spec("is read from its beginning to its end").in_file(file))
+    fn read_section(&self, of: Reading<'_>, _section: Section) -> Result<Rows, IoError> {
+        Err(IoError::spec("is read from its beginning to its end").in_file(of.file))
     }
 
     /// Whether columns that are not asked for are not read.

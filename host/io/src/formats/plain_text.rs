@@ -9,7 +9,7 @@ use std::sync::Arc;
 use arrow::array::{RecordBatch, StringArray, StringBuilder, UInt64Array};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 
-use super::{FileFormat, Rows, Taken};
+use super::{FileFormat, Reading, Rows, Taken};
 use crate::bad_row::BadRow;
 use crate::canonical;
 use crate::error::IoError;
@@ -33,7 +33,8 @@ impl FileFormat for PlainText {
         Ok(schema)
     }
 
-    fn read(&self, file: &Source, schema: &SchemaRef, spec: &InputSpec, policy: BatchPolicy) -> Result<Rows, IoError> {
+    fn read(&self, of: Reading<'_>) -> Result<Rows, IoError> {
+        let Reading { file, schema, spec, policy } = of;
         match spec.row {
             TextRow::Line => {
                 let lines = Lines::of(Plain::open_as(file, spec, Holds::Text)?);

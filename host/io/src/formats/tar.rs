@@ -7,18 +7,18 @@
 use std::cell::Cell;
 use std::io::{self, BufRead, Read};
 
-use arrow::datatypes::{Schema, SchemaRef};
+use arrow::datatypes::Schema;
 use serde::de::IgnoredAny;
 
 use super::objects::{ObjectRows, Objects};
-use super::{FileFormat, Rows, jsonl};
+use super::{FileFormat, Reading, Rows, jsonl};
 use crate::error::{InFile, IoError};
 use crate::limits::{self, LONGEST_LINE, Limit};
 use crate::magic::{self, Holds};
 use crate::misfit::{Misfit, excerpt};
 use crate::places::Source;
 use crate::plain::Plain;
-use crate::spec::{BatchPolicy, InputSpec};
+use crate::spec::InputSpec;
 
 /// A member is a whole number of these.
 const BLOCK: u64 = 512;
@@ -34,7 +34,8 @@ impl FileFormat for Tar {
         jsonl::schema(files, spec, |file| Samples::open(file, spec))
     }
 
-    fn read(&self, file: &Source, schema: &SchemaRef, spec: &InputSpec, policy: BatchPolicy) -> Result<Rows, IoError> {
+    fn read(&self, of: Reading<'_>) -> Result<Rows, IoError> {
+        let Reading { file, schema, spec, policy } = of;
         Ok(Box::new(ObjectRows::new(Samples::open(file, spec)?, schema, spec, policy)))
     }
 }

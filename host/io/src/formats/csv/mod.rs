@@ -23,7 +23,7 @@ use std::path::Path;
 use arrow::array::UInt64Array;
 use arrow::datatypes::{Schema, SchemaRef};
 
-use super::{FileFormat, RowWriter, Rows, Taken};
+use super::{FileFormat, Reading, RowWriter, Rows, Taken};
 use crate::bad_row::{BadRow, Sieve};
 use crate::codec::Packing;
 use crate::columns::{Column, StructColumn};
@@ -42,7 +42,8 @@ impl FileFormat for Csv {
         infer::schema(files, spec)
     }
 
-    fn read(&self, file: &Source, schema: &SchemaRef, spec: &InputSpec, policy: BatchPolicy) -> Result<Rows, IoError> {
+    fn read(&self, of: Reading<'_>) -> Result<Rows, IoError> {
+        let Reading { file, schema, spec, policy } = of;
         let (records, header) = Records::open(file, spec)?;
         let columns = StructColumn::new(schema.fields());
         let position = |(at, name): (usize, &String)| {

@@ -7,13 +7,13 @@ mod elements;
 mod pointer;
 mod scan;
 
-use arrow::datatypes::{Schema, SchemaRef};
+use arrow::datatypes::Schema;
 
 use super::objects::ObjectRows;
-use super::{FileFormat, Rows, jsonl};
+use super::{FileFormat, Reading, Rows, jsonl};
 use crate::error::IoError;
 use crate::places::Source;
-use crate::spec::{BatchPolicy, InputSpec};
+use crate::spec::InputSpec;
 use elements::Elements;
 
 pub(super) struct Json;
@@ -23,7 +23,8 @@ impl FileFormat for Json {
         jsonl::schema(files, spec, |file| Elements::open(file, spec))
     }
 
-    fn read(&self, file: &Source, schema: &SchemaRef, spec: &InputSpec, policy: BatchPolicy) -> Result<Rows, IoError> {
+    fn read(&self, of: Reading<'_>) -> Result<Rows, IoError> {
+        let Reading { file, schema, spec, policy } = of;
         Ok(Box::new(ObjectRows::new(Elements::open(file, spec)?, schema, spec, policy)))
     }
 }

@@ -28,7 +28,7 @@ use arrow::datatypes::{Schema, SchemaRef};
 use batches::Batches;
 
 use super::objects::{ObjectRows, Objects, WIDE};
-use super::{FileFormat, RowWriter, Rows, Taken};
+use super::{FileFormat, Reading, RowWriter, Rows, Taken};
 use crate::codec::Packing;
 use crate::columns::StructColumn;
 use crate::error::IoError;
@@ -36,7 +36,7 @@ use crate::lines::Lines;
 use crate::misfit::Misfit;
 use crate::places::Source;
 use crate::section::{Marks, Section, Stretch};
-use crate::spec::{BatchPolicy, InputSpec};
+use crate::spec::InputSpec;
 use crate::text::{Compression, Sink};
 use crate::values::Rule;
 
@@ -47,8 +47,8 @@ impl FileFormat for Jsonl {
         infer::schema(files, spec, |file| Lines::open(file, spec))
     }
 
-    fn read(&self, file: &Source, schema: &SchemaRef, spec: &InputSpec, policy: BatchPolicy) -> Result<Rows, IoError> {
-        self.read_section(file, schema, spec, policy, Section::default())
+    fn read(&self, of: Reading<'_>) -> Result<Rows, IoError> {
+        self.read_section(of, Section::default())
     }
 
     fn is_parted(&self, file: &Source, schema: &SchemaRef) -> bool {
@@ -56,14 +56,8 @@ impl FileFormat for Jsonl {
             && StructColumn::new(schema.fields()).widest_in_lists() <= WIDE
     }
 
-    fn mark(
-        &self,
-        file: &Source,
-        schema: &SchemaRef,
-        spec: &InputSpec,
-        policy: BatchPolicy,
-        marks: &mut Marks<'_>,
-    ) -> Result<(), IoError> {
+    fn mark(&self, of: Reading<'_>, marks: &mut Marks<'_>) -> Result<(), IoError> {
+        let Reading { file, schema, spec, policy } = of;
         batches::mark(Lines::open(file, spec)?, StructColumn::new(schema.fields()).width as usize, policy, marks)
     }
 
@@ -80,14 +74,8 @@ impl FileFormat for Jsonl {
         }
     }
 
-    fn read_section(
-        &self,
-        file: &Source,
-        schema: &SchemaRef,
-        spec: &InputSpec,
-        policy: BatchPolicy,
-        section: Section,
-    ) -> Result<Rows, IoError> {
+    fn read_section(&self, of: Reading<'_>, section: Section) -> Result<Rows, IoError> {
+        let Reading { file, schema, spec, policy } = of;
         let columns = StructColumn::new(schema.fields());
         let lines = Lines::open_section(file, spec, section)?;
         if columns.widest_in_lists() <= WIDE {

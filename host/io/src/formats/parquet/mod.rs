@@ -24,13 +24,13 @@ use std::path::Path;
 use arrow::datatypes::{DataType, Schema, SchemaRef};
 use parquet::errors::ParquetError;
 
-use super::{FileFormat, RowWriter, Rows, guarded};
+use super::{FileFormat, Reading, RowWriter, Rows, guarded};
 use crate::canonical;
 use crate::codec::Packing;
 use crate::error::IoError;
 use crate::places::{First, Source};
 use crate::section::{Marks, Section, Stretch};
-use crate::spec::{BatchPolicy, InputSpec};
+use crate::spec::InputSpec;
 use crate::text::Sink;
 use crate::values::Rule;
 use int96::Units;
@@ -56,23 +56,16 @@ impl FileFormat for Parquet {
         First::Tail
     }
 
-    fn read(&self, file: &Source, schema: &SchemaRef, spec: &InputSpec, policy: BatchPolicy) -> Result<Rows, IoError> {
-        read::rows(file, schema, spec, policy, Section::default())
+    fn read(&self, of: Reading<'_>) -> Result<Rows, IoError> {
+        read::rows(of, Section::default())
     }
 
     fn is_parted(&self, _: &Source, _: &SchemaRef) -> bool {
         true
     }
 
-    fn mark(
-        &self,
-        file: &Source,
-        _: &SchemaRef,
-        spec: &InputSpec,
-        policy: BatchPolicy,
-        marks: &mut Marks<'_>,
-    ) -> Result<(), IoError> {
-        read::mark(file, spec, policy, marks)
+    fn mark(&self, of: Reading<'_>, marks: &mut Marks<'_>) -> Result<(), IoError> {
+        read::mark(of, marks)
     }
 
     fn stretches(
@@ -85,15 +78,8 @@ impl FileFormat for Parquet {
         read::stretches(file, place, spec).map(Some)
     }
 
-    fn read_section(
-        &self,
-        file: &Source,
-        schema: &SchemaRef,
-        spec: &InputSpec,
-        policy: BatchPolicy,
-        section: Section,
-    ) -> Result<Rows, IoError> {
-        read::rows(file, schema, spec, policy, section)
+    fn read_section(&self, of: Reading<'_>, section: Section) -> Result<Rows, IoError> {
+        read::rows(of, section)
     }
 
     fn skips_rows(&self) -> bool {

@@ -17,7 +17,7 @@ use super::super::unfolded::{More, Unfolded};
 use super::int96::{Checked, Units};
 use super::masks;
 use super::pages::{Account, Counted, Views, width};
-use super::{Rows, footer, guarded, logical, words, zones};
+use super::{Reading, Rows, footer, guarded, logical, words, zones};
 use crate::error::{InFile, IoError, arrow_words};
 use crate::limits;
 use crate::places::{Opened, Source, Witness};
@@ -38,13 +38,8 @@ pub(super) fn schema(file: &Source, spec: &InputSpec, units: &mut Units) -> Resu
 }
 
 /// The rows of one file, in the dataset's schema.
-pub(super) fn rows(
-    path: &Source,
-    schema: &SchemaRef,
-    spec: &InputSpec,
-    policy: BatchPolicy,
-    section: Section,
-) -> Result<Rows, IoError> {
+pub(super) fn rows(of: Reading<'_>, section: Section) -> Result<Rows, IoError> {
+    let Reading { file: path, schema, spec, policy } = of;
     guarded(|| {
         let (file, metadata) = footer::open(path, spec)?;
         let fault = |error| IoError::data(format!("cannot be read: {}", words(error))).in_file(path);
@@ -63,7 +58,8 @@ pub(super) fn rows(
 }
 
 /// Finds where batches begin, by the footer alone.
-pub(super) fn mark(file: &Source, spec: &InputSpec, policy: BatchPolicy, marks: &mut Marks<'_>) -> Result<(), IoError> {
+pub(super) fn mark(of: Reading<'_>, marks: &mut Marks<'_>) -> Result<(), IoError> {
+    let Reading { file, spec, policy, .. } = of;
     guarded(|| {
         let (opened, metadata) = footer::open(file, spec)?;
         let size = opened.size().map_err(|error| IoError::system("cannot open", &error).in_file(file))?;

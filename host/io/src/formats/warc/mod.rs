@@ -16,7 +16,7 @@ use arrow::array::{
 use arrow::datatypes::{DataType, Field, Fields, Schema, SchemaRef, TimeUnit};
 use callboard_words::text::excerpt;
 
-use super::{FileFormat, Rows, Taken};
+use super::{FileFormat, Reading, Rows, Taken};
 use crate::canonical;
 use crate::error::{InFile, IoError};
 use crate::limits::{self, Limit};
@@ -44,7 +44,8 @@ impl FileFormat for Warc {
         Ok(schema)
     }
 
-    fn read(&self, file: &Source, schema: &SchemaRef, spec: &InputSpec, policy: BatchPolicy) -> Result<Rows, IoError> {
+    fn read(&self, of: Reading<'_>) -> Result<Rows, IoError> {
+        let Reading { file, schema, spec, policy } = of;
         let mut plain = Plain::open(file, spec)?;
         plain.skip_mark();
         Ok(Box::new(Records { plain, schema: schema.clone(), policy, read: 0, is_ended: false }))
