@@ -45,7 +45,7 @@ mod made;
 mod measured;
 #[path = "../support/peak.rs"]
 mod peak;
-#[path = "../support/s3.rs"]
+#[path = "../support/s3/mod.rs"]
 mod s3;
 #[path = "../fuzz/src/writers.rs"]
 mod writers;

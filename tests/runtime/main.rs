@@ -61,5 +61,5 @@ mod wanted;
 mod weights;
 mod zips;
 
-#[path = "../support/s3.rs"]
+#[path = "../support/s3/mod.rs"]
 mod s3;

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-#[path = "../../../support/s3.rs"]
+#[path = "../../../support/s3/mod.rs"]
 mod s3;
 
 use s3::{Fault, S3};
