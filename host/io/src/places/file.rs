@@ -17,7 +17,7 @@ use crate::stop::{Stop, Stopped, was_stopped};
 /// The largest block, bytes.
 const LARGEST: u64 = 4 << 20;
 /// How many blocks are on their way, beside the one that is read.
-const AHEAD: usize = 3;
+const AHEAD: usize = 5;
 /// What is fetched for a read at any other place, at least.
 const LOOSE: u64 = 64 << 10;
 /// How many of those are kept.

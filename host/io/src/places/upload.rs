@@ -33,7 +33,7 @@ const PART: u64 = 8 << 20;
 const LARGEST: u64 = 64 << 20;
 /// How many parts are sent at once, and how many bytes of them if there are several.
 const SENDERS: usize = 4;
-const SENDING: u64 = 16 << 20;
+const SENDING: u64 = 32 << 20;
 /// The most parts that an upload has.
 const PARTS: usize = 10_000;
 /// How often what may be made twice is tried.

@@ -145,9 +145,9 @@ fn carry_out(
         confine_further(prepared)?;
     }
     batches::collect(live)?;
-    live.begin_inputs();
-    if !prepared.tries {
-        live.begin_uploads()?;
+    match prepared.tries {
+        true => live.begin_inputs(),
+        false => live.begin_uploads(|| live.begin_inputs())?,
     }
     let ran = live.stages(costs).map_err(|error| batches::submit(live, error));
     // Rows that were rejected before a failure are worth having.

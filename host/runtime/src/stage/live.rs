@@ -235,14 +235,16 @@ impl<'a> Live<'a> {
     }
 
     /// Begins to send the outputs that go to stores, or continues to. Before any work, so that a store which refuses ends the run at once.
-    pub(crate) fn begin_uploads(&self) -> Result<(), RunError> {
+    /// While stores are waited for, it does something else, too.
+    pub(crate) fn begin_uploads(&self, meanwhile: impl FnOnce()) -> Result<(), RunError> {
         let (mut to_begin, mut sending) = (Vec::new(), BTreeMap::new());
         for (name, (place, _)) in &self.prepared.checked.places {
             let staged = self.staged(name);
             let unread = |error: io::Error| RunError::system("open", &staged.path(), &error);
             let ended = self.prepared.past.stages.values().any(|ended| ended.outputs.contains_key(name));
-            if place.on_disk().is_some() || (ended && staged.folder.kind(&staged.name).map_err(unread)?.is_none()) {
-                // It goes to the disk, or is in its place already.
+            let is_here = place.on_disk().is_some() || place.is_stream();
+            if is_here || (ended && staged.folder.kind(&staged.name).map_err(unread)?.is_none()) {
+                // It stays on this machine, or is in its place already.
                 continue;
             }
             if !ended && self.prepared.output(name).is_parted() {
@@ -255,11 +257,9 @@ impl<'a> Live<'a> {
         // Each waits for its store; all of them together.
         let begun: Vec<_> = std::thread::scope(|scope| {
             let begin = |(name, place): (&'a String, &'a OutputPlace)| move || (name, self.begin_upload(name, place));
-            let mut to_begin = to_begin.into_iter();
-            let first = to_begin.next().map(begin);
-            let others: Vec<_> = to_begin.map(|output| scope.spawn(begin(output))).collect();
-            let first = first.map(|first| first());
-            first.into_iter().chain(others.into_iter().map(|begun| begun.join().expect("no upload panics"))).collect()
+            let begun: Vec<_> = to_begin.into_iter().map(|output| scope.spawn(begin(output))).collect();
+            meanwhile();
+            begun.into_iter().map(|begun| begun.join().expect("no upload panics")).collect()
         });
         let (mut uploads, mut failed) = (BTreeMap::new(), None);
         for (name, begun) in begun {
