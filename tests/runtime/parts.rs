@@ -4,10 +4,12 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
 use crate::bench::lines;
+use crate::s3::Fault;
 use crate::s3::meeting::Meeting;
 use crate::stores::Stage;
 use crate::trial::{Trial, ended, killed_when, was_killed};
@@ -373,6 +375,34 @@ fn files_are_sent_while_others_are_written() {
     assert_eq!(run(3), 0);
 }
 
+/// A run that is killed while it writes makes its files again, and the store has one of them.
+#[test]
+fn a_file_that_was_sent_is_not_sent_again() {
+    let stage = Stage::new(30, 80_000);
+    let stored = format!("{STORED}[run]\nbatch_rows = 10\n").replace("max_rows = 70", "max_rows = 25");
+    let (trial, begun) = (stage.trial(&stored), AtomicBool::new(false));
+    stage.server.fault(move |request| {
+        let begins = request.query.contains_key("uploads");
+        let is_last = request.path == "b/in/2.jsonl" && request.range().is_some_and(|(from, _)| from == 256 << 10);
+        (begun.fetch_or(begins, Ordering::Relaxed) && is_last).then_some(Fault::Late(Duration::from_secs(3600)))
+    });
+    let is_noted = || {
+        let records = fs::read_dir(trial.path("run/uploads")).into_iter().flatten().flatten();
+        // One that is hidden is still being written.
+        let whole = records.filter(|record| !record.file_name().as_encoded_bytes().starts_with(b"."));
+        let mut records = whole.filter_map(|record| fs::read_to_string(record.path()).ok());
+        records.any(|record| record.contains("x%2Fy/part-00000") && !record.contains("\"parts\":[]"))
+    };
+    assert!(was_killed(killed_when(stage.go_on(&trial).spawn().unwrap(), is_noted)), "{}", trial.said());
+    stage.server.right();
+    let before = stage.server.requests();
+    stage.finish(&trial);
+    let sent = |lines: &[String]| lines.iter().filter(|line| line.contains("x%2Fy/part-00000.jsonl?part")).count();
+    let after = stage.server.requests();
+    assert_eq!((sent(&before), sent(&after)), (1, 0), "{before:#?} {after:#?}");
+    assert_eq!(stage.take(&trial).len(), 1 + 2 + 3);
+}
+
 #[test]
 fn a_store_is_replaced_whole() {
     let stage = Stage::new(100, 200);
@@ -521,7 +551,7 @@ fn the_hub_has_all_files_of_an_output_by_one_commit_wherever_the_run_was_killed(
         stage.server.fault(move |request| {
             let writes = !["GET", "HEAD"].contains(&request.method.as_str());
             let is_it = writes && seen.fetch_add(1, std::sync::atomic::Ordering::Relaxed) == number;
-            is_it.then_some(crate::s3::Fault::Mute)
+            is_it.then_some(Fault::Mute)
         });
         let killed = killed_when(on_hub(&stage, &trial, &[]).spawn().unwrap(), || stage.server.is_held());
         stage.server.right();

@@ -117,7 +117,7 @@ impl Commit<'_> {
             Destination::Disk(_) => self.move_files(&left, replace)?,
             Destination::Store(store) => {
                 self.send_files(store, &left, replace)?;
-                // Of an earlier attempt, of a file that is none of these.
+                // An earlier attempt may have had a file that is none of these.
                 self.end_uploads_but(&manifest.files.iter().map(|part| record_name(self.name, &part.path)).collect())?;
             }
             Destination::Hub(_) | Destination::Stream => {}
@@ -350,7 +350,8 @@ impl Commit<'_> {
         Ok(())
     }
 
-    /// Ends the uploads of files, and removes those that were put in their places, if the manifest was not: of a run that is removed, or that fails and cannot be resumed.
+    /// Ends the uploads of files, and removes those that were put in their places, if the manifest was not: of a run that is removed, or
+    /// that fails and cannot be resumed.
     /// A file that is not what was put there stays.
     ///
     /// # Errors

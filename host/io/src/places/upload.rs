@@ -24,16 +24,17 @@ use super::access::Access;
 use super::client::pause;
 use super::fault::Fault;
 use super::net::Pending;
-use super::written::StorePlace;
+use super::written::{LARGE, StorePlace};
 use crate::error::{ErrorKind, IoError};
 use crate::stop::{Stop, Stopped, was_stopped};
 
 /// The first thousand parts have this size; the next thousand twice as much, and so on up to the largest.
 const PART: u64 = 8 << 20;
 const LARGEST: u64 = 64 << 20;
-/// How many parts are sent at once, and how many bytes of them if there are several.
+/// How many parts are sent at once, and how many bytes of them if there are several; of a file that is sent beside others, less.
 const SENDERS: usize = 4;
 const SENDING: u64 = 32 << 20;
+const SENDING_EACH: u64 = LARGE;
 /// The most parts that an upload has.
 const PARTS: usize = 10_000;
 /// How often what may be made twice is tried.
@@ -125,6 +126,7 @@ impl StorePlace {
             }
         };
         let state = State {
+            most: if sha256.is_some() { SENDING_EACH } else { SENDING },
             claimed: record.parts.len(),
             record,
             sending: 0,
@@ -169,6 +171,8 @@ struct State {
     /// Parts from here on are sent by nobody yet. The bytes of those that are on their way.
     claimed: usize,
     sending: u64,
+    /// How many bytes may be on their way.
+    most: u64,
     /// What is staged.
     file: Option<Arc<File>>,
     /// How far it is written.
@@ -199,7 +203,7 @@ impl State {
         self.record.id.as_ref()?;
         let (part, range) = self.next()?;
         let bytes = range.end - range.start;
-        if self.sending > 0 && self.sending + bytes > SENDING {
+        if self.sending > 0 && self.sending + bytes > self.most {
             return None;
         }
         (self.claimed, self.sending) = (part + 1, self.sending + bytes);
