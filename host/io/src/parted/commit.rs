@@ -5,6 +5,7 @@
 //! kept beside what is staged until they are removed.
 
 use std::collections::BTreeSet;
+use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -22,7 +23,7 @@ use crate::beneath::Dir;
 use crate::destination::{Destination, OutputPlace};
 use crate::error::IoError;
 use crate::output::{Committed, Finished, Staged};
-use crate::places::{HubPlace, Known, LARGE, StorePlace, ToCommit, UploadRecords};
+use crate::places::{HubPlace, Known, LARGE, StorePlace, ToCommit, Upload, UploadRecords};
 use crate::sha256::{sha256, sha256_of};
 use crate::stop::Stop;
 
@@ -57,6 +58,17 @@ pub struct Placed {
     pub left: Vec<PathBuf>,
     /// Until the manifest is there, too.
     turn: Turn,
+}
+
+/// A file on its way to its place in a store.
+struct ToPut<'a> {
+    /// What it is called where it is staged.
+    name: String,
+    part: &'a Part,
+    place: StorePlace,
+    file: File,
+    /// If it goes there in parts, or has gone there.
+    upload: Option<Upload>,
 }
 
 impl Manifest {
@@ -268,16 +280,22 @@ impl Commit<'_> {
         folders.into_iter().try_for_each(|folder| self.place.sync(folder))
     }
 
-    /// In a store: a request for each, several at a time; large ones in parts.
+    /// In a store: a request for each, several at a time; large ones in parts. What stands in the place of the next file is asked for while
+    /// one is sent.
     fn send_files(&self, store: &StorePlace, left: &[(usize, &Part)], replace: bool) -> Result<(), IoError> {
         let (next, failed) = (AtomicUsize::new(0), Mutex::new(None));
+        let begin = || {
+            let (nth, part) = left.get(next.fetch_add(1, Ordering::Relaxed))?;
+            Some(self.stop.check().and_then(|()| self.begin_file(store, *nth, part, replace)))
+        };
         let send = || {
-            while let Some((nth, part)) = left.get(next.fetch_add(1, Ordering::Relaxed)) {
-                let is_over = || failed.lock().is_ok_and(|failed| failed.is_some());
-                if is_over() {
+            let mut begun = begin();
+            while let Some(file) = begun {
+                if failed.lock().is_ok_and(|failed| failed.is_some()) {
                     return;
                 }
-                if let Err(error) = self.stop.check().and_then(|()| self.send_file(store, *nth, part, replace))
+                begun = begin();
+                if let Err(error) = file.and_then(|file| self.send_file(file, replace))
                     && let Ok(mut failed) = failed.lock()
                 {
                     failed.get_or_insert(error);
@@ -294,21 +312,38 @@ impl Commit<'_> {
         failed.into_inner().ok().flatten().map_or(Ok(()), Err)
     }
 
-    fn send_file(&self, store: &StorePlace, nth: usize, part: &Part, replace: bool) -> Result<(), IoError> {
+    /// Opens a file, and continues or begins its upload, unless it is put there in one request.
+    fn begin_file<'p>(
+        &self,
+        store: &StorePlace,
+        nth: usize,
+        part: &'p Part,
+        replace: bool,
+    ) -> Result<ToPut<'p>, IoError> {
         let name = staged_name(self.name, nth);
         let place = store.below(&part.path)?;
-        let unread = |error: &io::Error| IoError::system("cannot read", error).in_file(self.folder.path().join(&name));
-        let file = self.folder.file(&name).map_err(|error| unread(&error))?;
+        let file = self.folder.file(&name).map_err(|error| self.unread(&name, &error))?;
         let record = record_name(self.name, &part.path);
-        let kept = self.records.kept(&record).map_err(|error| unread(&error))?;
+        let kept = self.records.kept(&record).map_err(|error| self.unread(&name, &error))?;
+        let mut upload = None;
         if part.bytes > LARGE || kept.is_some() {
-            let keep = self.records.keep(&record);
-            let upload = place.begin(Some(&part.sha256), kept.as_deref(), keep, self.stop)?;
-            upload.follow(&file, part.bytes, true).map_err(|error| unread(&error))?;
+            let begun = place.begin(Some(&part.sha256), kept.as_deref(), self.records.keep(&record), self.stop)?;
+            if !replace {
+                begun.look()?;
+            }
+            upload = Some(begun);
+        }
+        Ok(ToPut { name, part, place, file, upload })
+    }
+
+    fn send_file(&self, to_put: ToPut<'_>, replace: bool) -> Result<(), IoError> {
+        let ToPut { name, part, place, file, upload } = to_put;
+        if let Some(upload) = upload {
+            upload.follow(&file, part.bytes, true).map_err(|error| self.unread(&name, &error))?;
             upload.complete(part.bytes, Known::Sha256(&part.sha256), replace)?;
         } else {
             let mut bytes = Vec::new();
-            file.take(LARGE + 1).read_to_end(&mut bytes).map_err(|error| unread(&error))?;
+            file.take(LARGE + 1).read_to_end(&mut bytes).map_err(|error| self.unread(&name, &error))?;
             match place.put(bytes.into(), replace, self.stop) {
                 // Another process put it there, and was stopped before it could note that.
                 Err(error)
@@ -323,7 +358,11 @@ impl Commit<'_> {
                 put => put.map_err(|error| place.failed(&error))?,
             }
         }
-        self.folder.remove_file(&name).map_err(|error| unread(&error))
+        self.folder.remove_file(&name).map_err(|error| self.unread(&name, &error))
+    }
+
+    fn unread(&self, name: &str, error: &io::Error) -> IoError {
+        IoError::system("cannot read", error).in_file(self.folder.path().join(name))
     }
 
     /// Ends the uploads of files that were begun.
