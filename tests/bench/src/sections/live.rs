@@ -18,8 +18,9 @@ pub(super) const ABOUT: &str = "The reference pipeline with `--serve`, whose pag
 a browser does, and with a collector of OpenTelemetry that takes all that it is sent; against the same pipeline alone. The time is that of the run, as \
 its report has it: what a process waits for whoever has the page open, once its run has ended, is no part of it.";
 
-/// Between two looks.
+/// Between two looks, and before there is anything to see.
 const OFTEN: Duration = Duration::from_millis(500);
+const SOON: Duration = Duration::from_millis(5);
 const TOKEN: &str = "0123456789abcdef";
 
 /// What one run took.
@@ -106,7 +107,7 @@ fn timed(bench: &Bench, pipeline: &Path, collector: Option<&Collector>) -> Resul
                 // There may be nobody yet, or no longer.
                 looks += u64::from(get(port, &format!("/{TOKEN}/")).is_ok());
                 looks += u64::from(get(port, &format!("/{TOKEN}/metrics")).is_ok());
-                std::thread::sleep(OFTEN);
+                std::thread::sleep(if looks == 0 { SOON } else { OFTEN });
             }
             looks
         });
