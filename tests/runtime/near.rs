@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use callboard_runtime::Report;
+use callboard_runtime::{Looking, Report, RowsWanted, StatsWanted, peek_run, stats_run};
 use serde_json::{Value, json};
 
 use crate::bench::{Bench, lines, step, straight, wired};
@@ -52,6 +52,26 @@ fn the_first_of_each_cluster_stays() {
     assert_eq!(columns, [[0, 0, 3], [1, 1, 2], [2, 0, 3], [3, 1, 2], [4, 4, 1], [5, 0, 3]]);
     let (out, _) = deduplicated(&json!({ "size": "of" }), rows());
     assert_eq!(out[0], json!({ "id": 0, "text": words(0..60), "of": 3 }));
+}
+
+/// A pipeline that is a step has no rows of its own: those of its last step are shown by its name.
+#[test]
+fn it_is_looked_at_by_the_name_that_the_pipeline_has_for_it() {
+    let bench = Bench::new();
+    bench.put_bundled_pipeline("minhash-dedup");
+    bench.put("docs.jsonl", lines(rows()));
+    let ended = bench.pipeline(straight(&near(&json!({}), ""))).end();
+    let looking = Looking::at(&ended.run_folder, crate::trial::cache());
+    ended.report();
+    let shown = |node: &str| {
+        let shown = peek_run(&looking, node, &RowsWanted { rows: 10, ..RowsWanted::default() }).unwrap();
+        let rows: Vec<Value> = shown.json().unwrap().iter().map(|row| serde_json::from_str(row).unwrap()).collect();
+        ids(&rows)
+    };
+    assert_eq!([shown("near"), shown("near.dropped")], [[0, 1, 4], [2, 3, 5]]);
+    assert_eq!(stats_run(&looking, "near", &StatsWanted::default()).unwrap().rows, 3);
+    let wrong = peek_run(&looking, "nea", &RowsWanted::default()).unwrap_err();
+    assert!(wrong.message.contains("no step `nea`"), "{wrong}");
 }
 
 #[test]

@@ -11,7 +11,7 @@ use crate::sections::SECTIONS;
 #[derive(Debug, Parser)]
 #[command(name = "cargo xtask bench")]
 pub struct Arguments {
-    /// The sections to run: tax, boundary, lifecycle, staging, scale, global, peers, resume, live, models, remote, tasks [default: all of them]
+    /// The sections to run: tax, boundary, lifecycle, staging, scale, global, peers, resume, live, models, remote, tasks, look [default: all of them]
     #[arg(value_name = "NAME")]
     pub sections: Vec<String>,
     /// Use sizes that show only that everything works

@@ -116,6 +116,11 @@ pub const TARGETS: &[Target] = &[
     at_most("remote/memory", "resident memory from store to store at five times the rows", 1.2, "×"),
     at_most("tasks/local", "reference pipeline in tasks, two at a time, of one process", 1.3, "×"),
     at_most("tasks/empty", "a task of one row", 50.0, "ms"),
+    at_most("look/peek", "the first 20 rows at any node of a run with 10⁷ rows (`--full`)", 100.0, "ms"),
+    at_most("look/peek-drawn", "20 rows drawn from those of any node", 100.0, "ms"),
+    at_most("look/stats", "`stats` of files, of the time to read them", 2.0, "×"),
+    at_most("look/stats-memory", "resident memory of that", 200.0, "MiB"),
+    at_most("look/quantiles", "quantiles off DuckDB's", 1.0, "%"),
 ];
 
 #[cfg(test)]

@@ -199,7 +199,13 @@ fn seen(schema: &SchemaRef) -> SchemaRef {
 
 /// The feed of a plan that a text names.
 pub(super) fn feed(plan: &Plan, text: &str) -> Result<Feed, RunError> {
-    let feed = Feed::from(text.to_owned());
+    let mut feed = Feed::from(text.to_owned());
+    if plan.step(&feed.node).is_none() && plan.input(&feed.node).is_none() {
+        // The rows of a pipeline that is a step are those of its last one.
+        let is_within = |name: &&String| name.strip_prefix(&feed.node).is_some_and(|rest| rest.starts_with(':'));
+        let last = plan.stages().iter().flat_map(|stage| &stage.steps).rfind(is_within).cloned();
+        feed.node = last.unwrap_or(feed.node);
+    }
     let is_step = plan.step(&feed.node).is_some();
     let refused = |message: String, help: String| Err(RunError::new(Class::Pipeline, message).help(help));
     let shown = callboard_sandbox::in_a_line(text);

@@ -4,6 +4,7 @@ mod boundary;
 mod global;
 mod lifecycle;
 mod live;
+mod look;
 mod models;
 mod peers;
 mod remote;
@@ -40,6 +41,7 @@ pub const SECTIONS: &[Entry] = &[
     Entry { name: "live", title: "A run that is looked at", about: live::ABOUT, run: live::run },
     Entry { name: "remote", title: "Data in a store", about: remote::ABOUT, run: remote::run },
     Entry { name: "tasks", title: "Tasks", about: tasks::ABOUT, run: tasks::run },
+    Entry { name: "look", title: "A run looked at", about: look::ABOUT, run: look::run },
 ];
 
 /// Runs a section.

@@ -23,9 +23,9 @@ Memory is `VmRSS`; of distilabel, which works in many processes, the sum of `Pss
 pub(super) struct Peer {
     pub(super) target: &'static str,
     pub(super) name: &'static str,
-    program: &'static str,
+    pub(super) program: &'static str,
     /// What its program needs: how it is imported, and how it is installed. None for what Python brings.
-    package: Option<(&'static str, &'static str)>,
+    pub(super) package: Option<(&'static str, &'static str)>,
 }
 
 /// What reads from a store and writes to one, too.

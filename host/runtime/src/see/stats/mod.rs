@@ -1,15 +1,19 @@
 //! Rows of data files, or at a node of a run, in figures.
 
 mod columns;
+mod frequent;
+mod ranks;
 mod sketch;
 mod spread;
 mod thresholds;
 
+use std::sync::mpsc::sync_channel;
 use std::sync::{Arc, Mutex};
 
 use arrow::array::RecordBatch;
 use callboard_io::{BatchPolicy, Dataset, InputSpec, Stop};
 use callboard_plan::Feed;
+use callboard_sandbox::{panicked, spawn_scoped};
 
 pub use columns::StatsWanted;
 
@@ -24,8 +28,10 @@ use crate::error::RunError;
 use crate::rows::{Batch, Tap};
 use crate::tell::stats::Stats;
 
-/// Files are read in batches of this size: each is looked at by all cores together.
-const POLICY: BatchPolicy = BatchPolicy { rows: 16_384, bytes: 16 << 20 };
+/// Files are read in batches of this size: each is looked at by all cores together, while the next is read.
+const POLICY: BatchPolicy = BatchPolicy { rows: 16_384, bytes: 8 << 20 };
+/// Batches that wait to be looked at.
+const AHEAD: usize = 1;
 
 /// What is in the columns of data files, which are read as an input of a pipeline is.
 ///
@@ -39,10 +45,16 @@ pub fn stats_files(paths: &[String], wanted: &StatsWanted, stop: Stop) -> Result
 fn stats_input(spec: &InputSpec, wanted: &StatsWanted) -> Result<Stats, RunError> {
     let dataset = Dataset::open(spec)?;
     let mut columns = Columns::new(wanted, &dataset.schema())?;
-    for chunk in dataset.read(POLICY) {
-        columns.add(&chunk?.rows)?;
-    }
-    Ok(columns.stats())
+    let (to_look, chunks) = sync_channel(AHEAD);
+    std::thread::scope(|scope| {
+        // Ends with the rows, or when nothing looks at them any more.
+        let reader = spawn_scoped(scope, move || dataset.read(POLICY).try_for_each(|chunk| to_look.send(chunk)))?;
+        chunks.into_iter().try_for_each(|chunk| columns.add(&chunk?.rows))?;
+        match reader.join() {
+            Ok(_) => Ok(columns.stats()),
+            Err(panic) => Err(panicked(&*panic).into()),
+        }
+    })
 }
 
 /// What is in the columns of the rows that a node of a run puts out, or that leave it by a door, from what the run kept: nothing is

@@ -1,28 +1,19 @@
 //! The values of one column, in bounded memory: sketches of how many there are, how they are spread and which are frequent.
 
-use std::borrow::Borrow;
-use std::hash::{Hash, Hasher};
-
-use arrow::array::{Array, ArrayRef, AsArray, Float64Array};
-use arrow::compute::{cast, max, min};
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Float64Array, StringArray};
+use arrow::compute::cast;
 use arrow::datatypes::{DataType, Float64Type, Int64Type, TimeUnit, UInt64Type};
 use callboard_io::is_json;
 use callboard_sandbox::display;
-use datasketches::frequencies::{ErrorType, FrequentItemsSketch};
 use datasketches::hll::{HllSketch, HllType};
 use twox_hash::XxHash3_64;
 
+use super::frequent::Frequent;
 use super::spread::Sketched;
-use crate::tell::stats::{ColumnStats, FrequentValue, Measure};
+use crate::tell::stats::{ColumnStats, Measure};
 
 /// 2¹² registers of a byte: within 1.6 % for two of three columns.
 const REGISTERS: u8 = 12;
-/// Texts that are counted at a time, a power of two: those of more than about one in a hundred rows are never lost.
-const COUNTED: usize = 512;
-/// No more frequent texts are named, and no more bytes of one.
-const NAMED: usize = 10;
-const HEAD: usize = 120;
-
 /// What has been seen of a column.
 pub(super) struct Sketch {
     name: String,
@@ -31,7 +22,7 @@ pub(super) struct Sketch {
     nulls: u64,
     distinct: Option<HllSketch>,
     spread: Option<Sketched>,
-    frequent: Option<FrequentItemsSketch<Text>>,
+    frequent: Option<Frequent>,
 }
 
 /// How a column is read.
@@ -95,35 +86,6 @@ impl Reads {
     }
 }
 
-/// A text, known by its digest.
-#[derive(Clone)]
-struct Text {
-    digest: u64,
-    head: Box<str>,
-    /// Characters of the whole, if the head is not all of it.
-    of: Option<u64>,
-}
-
-impl Borrow<u64> for Text {
-    fn borrow(&self) -> &u64 {
-        &self.digest
-    }
-}
-
-impl PartialEq for Text {
-    fn eq(&self, other: &Text) -> bool {
-        self.digest == other.digest
-    }
-}
-
-impl Eq for Text {}
-
-impl Hash for Text {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        self.digest.hash(state);
-    }
-}
-
 impl Sketch {
     pub(super) fn new(name: String, field: &arrow::datatypes::Field) -> Sketch {
         let reads = Reads::of(field.data_type());
@@ -136,7 +98,7 @@ impl Sketch {
             nulls: 0,
             distinct: distinct.then(|| HllSketch::new(REGISTERS, HllType::Hll8).expect("the registers are allowed")),
             spread: reads.measure().map(|_| Sketched::new(reads.is_whole())),
-            frequent: frequent.then(|| FrequentItemsSketch::new(COUNTED).expect("a power of two")),
+            frequent: frequent.then(Frequent::new),
         }
     }
 
@@ -147,30 +109,32 @@ impl Sketch {
             Reads::Integers => {
                 let Ok(column) = cast(column, &DataType::Int64) else { return };
                 let values = column.as_primitive::<Int64Type>();
-                values.iter().flatten().for_each(|value| self.number(value as u64, value as f64));
-                self.between(min(values).zip(max(values)));
+                match values.null_count() {
+                    0 => self.integers(values.values().iter().copied(), |value| value as u64, |value| value as f64),
+                    _ => self.integers(values.iter().flatten(), |value| value as u64, |value| value as f64),
+                }
             }
             Reads::Unsigned => {
                 let values = column.as_primitive::<UInt64Type>();
-                values.iter().flatten().for_each(|value| self.number(value, value as f64));
-                self.between(min(values).zip(max(values)));
+                self.integers(values.iter().flatten(), |value| value, |value| value as f64);
             }
             Reads::Floats | Reads::Times(..) => {
                 let scale = if let Reads::Times(_, each) = self.reads { each } else { 1.0 };
                 let Some(values) = numbers(column) else { return };
                 // Zero has two signs, and NaN many forms.
                 let same = |value: f64| if value.is_nan() { f64::NAN } else { value + 0.0 };
-                values.iter().flatten().map(same).for_each(|value| self.number(value.to_bits(), value / scale));
+                match values.null_count() {
+                    0 => self.floats(values.values().iter().copied().map(same), scale),
+                    _ => self.floats(values.iter().flatten().map(same), scale),
+                }
             }
-            Reads::Texts => column.as_string::<i32>().iter().flatten().for_each(|text| self.text(text)),
-            Reads::Booleans => {
-                let words = |value| if value { "true" } else { "false" };
-                column.as_boolean().iter().flatten().for_each(|value| self.text(words(value)));
-            }
+            Reads::Texts => self.texts(column.as_string::<i32>()),
+            Reads::Booleans => self.booleans(column.as_boolean()),
             Reads::Bytes => {
                 let Ok(column) = cast(column, &DataType::Binary) else { return };
                 for value in column.as_binary::<i32>().iter().flatten() {
-                    self.number(XxHash3_64::oneshot(value), value.len() as f64);
+                    self.count(XxHash3_64::oneshot(value));
+                    self.spread.iter_mut().for_each(|spread| spread.add(value.len() as f64));
                 }
             }
             Reads::Lists => {
@@ -180,31 +144,71 @@ impl Sketch {
         }
     }
 
-    fn between<T: Into<i128>>(&mut self, extremes: Option<(T, T)>) {
-        if let Some((spread, (min, max))) = self.spread.as_mut().zip(extremes) {
+    /// Adds whole numbers. `bits` tell them apart.
+    #[inline]
+    fn integers<T: Copy + Ord + Into<i128>>(
+        &mut self,
+        values: impl Iterator<Item = T>,
+        bits: impl Fn(T) -> u64,
+        float: impl Fn(T) -> f64,
+    ) {
+        let (Some(distinct), Some(spread)) = (&mut self.distinct, &mut self.spread) else { return };
+        let mut extremes: Option<(T, T)> = None;
+        for value in values {
+            distinct.update(bits(value));
+            spread.add(float(value));
+            extremes = Some(extremes.map_or((value, value), |(min, max)| (min.min(value), max.max(value))));
+        }
+        if let Some((min, max)) = extremes {
             spread.between((min.into(), max.into()));
         }
     }
 
-    fn number(&mut self, digest: u64, value: f64) {
-        self.distinct.iter_mut().for_each(|distinct| distinct.update(digest));
-        self.spread.iter_mut().for_each(|spread| spread.add(value));
+    #[inline]
+    fn floats(&mut self, values: impl Iterator<Item = f64>, scale: f64) {
+        let (Some(distinct), Some(spread)) = (&mut self.distinct, &mut self.spread) else { return };
+        for value in values {
+            distinct.update(value.to_bits());
+            spread.add(value / scale);
+        }
     }
 
-    fn text(&mut self, text: &str) {
-        let digest = XxHash3_64::oneshot(text.as_bytes());
-        let characters = text.chars().count() as u64;
-        self.number(digest, characters as f64);
-        let Some(frequent) = &mut self.frequent else { return };
-        // One that is being counted is there already, with its text.
-        let (head, of) = match frequent.lower_bound(&digest) {
-            0 => {
-                let end = text.floor_char_boundary(HEAD);
-                (text[..end].into(), (end < text.len()).then_some(characters))
-            }
-            _ => ("".into(), None),
+    fn count(&mut self, digest: u64) {
+        self.distinct.iter_mut().for_each(|distinct| distinct.update(digest));
+    }
+
+    fn texts(&mut self, texts: &StringArray) {
+        let (Some(distinct), Some(spread), Some(frequent)) = (&mut self.distinct, &mut self.spread, &mut self.frequent)
+        else {
+            return;
         };
-        frequent.update(Text { digest, head, of });
+        let offsets = texts.value_offsets();
+        let all = &texts.value_data()[offsets[0] as usize..offsets[texts.len()] as usize];
+        let is_ascii = all.is_ascii();
+        let mut digests = Vec::with_capacity(texts.len());
+        for text in texts.iter().flatten() {
+            let digest = XxHash3_64::oneshot(text.as_bytes());
+            digests.push(digest);
+            let characters = if is_ascii { text.len() } else { text.chars().count() };
+            spread.add(characters as f64);
+            if frequent.add(digest, 1) {
+                distinct.update(digest);
+            }
+        }
+        frequent.name(digests.into_iter().zip(texts.iter().flatten()));
+    }
+
+    fn booleans(&mut self, values: &BooleanArray) {
+        let (Some(distinct), Some(frequent)) = (&mut self.distinct, &mut self.frequent) else { return };
+        let both = [("true", values.true_count()), ("false", values.false_count())];
+        let both = both.into_iter().filter(|(_, rows)| *rows > 0);
+        let both: Vec<(u64, &str, usize)> =
+            both.map(|(word, rows)| (XxHash3_64::oneshot(word.as_bytes()), word, rows)).collect();
+        for (digest, _, rows) in &both {
+            distinct.update(digest);
+            frequent.add(*digest, *rows as u64);
+        }
+        frequent.name(both.into_iter().map(|(digest, word, _)| (digest, word)));
     }
 
     /// What there was, of `rows` rows.
@@ -218,24 +222,9 @@ impl Sketch {
             nulls: self.nulls,
             distinct,
             spread: spread.and_then(|(measure, spread)| spread.stats(measure)),
-            frequent: self.frequent.as_ref().map(frequent).unwrap_or_default(),
+            frequent: self.frequent.as_ref().map(Frequent::values).unwrap_or_default(),
         }
     }
-}
-
-/// The most frequent texts, without those of a single row.
-fn frequent(sketch: &FrequentItemsSketch<Text>) -> Vec<FrequentValue> {
-    let mut rows = sketch.frequent_items(ErrorType::NoFalsePositives);
-    rows.retain(|row| row.lower_bound() > 1);
-    // Whoever is equal stands in the order of the texts: the table's own order says nothing.
-    rows.sort_by(|a, b| b.lower_bound().cmp(&a.lower_bound()).then_with(|| a.item().head.cmp(&b.item().head)));
-    let value = |row: &datasketches::frequencies::Row<Text>| FrequentValue {
-        value: row.item().head.to_string(),
-        characters: row.item().of,
-        at_least: row.lower_bound(),
-        at_most: row.upper_bound(),
-    };
-    rows.iter().take(NAMED).map(value).collect()
 }
 
 /// Numbers, or times in their own unit.

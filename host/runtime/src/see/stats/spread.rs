@@ -1,12 +1,10 @@
-//! How numbers are spread: their quantiles and a histogram, from a t-digest.
+//! How numbers are spread: their quantiles and a histogram, from their [`Ranks`].
 
-use datasketches::tdigest::TDigestMut;
 use serde_json::Number;
 
+use super::ranks::Ranks;
 use crate::tell::stats::{Bin, Measure, Quantile, Spread};
 
-/// How finely numbers are kept: some 30 KiB, and quantiles that are right to a tenth of a percent of the rows, closer at both ends.
-const COMPRESSION: u16 = 200;
 /// The shares whose numbers are reported.
 const SHARES: [f64; 7] = [0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99];
 /// Ranges of a histogram; what lies beyond all but a two-hundredth of the numbers, on either side, goes into the outer ones.
@@ -18,9 +16,9 @@ const FEW: usize = 2_048;
 
 /// What has been seen of some numbers.
 pub(super) struct Sketched {
-    /// All of them while they are few; the digest has more.
+    /// All of them while they are few; otherwise they are in `ranks`.
     few: Vec<f64>,
-    digest: TDigestMut,
+    ranks: Option<Box<Ranks>>,
     count: u64,
     min: f64,
     max: f64,
@@ -34,11 +32,11 @@ pub(super) struct Sketched {
 
 impl Sketched {
     pub(super) fn new(whole: bool) -> Sketched {
-        let digest = TDigestMut::new(COMPRESSION).expect("the compression is allowed");
         let (min, max) = (f64::INFINITY, f64::NEG_INFINITY);
-        Sketched { few: Vec::new(), digest, count: 0, min, max, extremes: None, sum: 0.0, not_finite: 0, whole }
+        Sketched { few: Vec::new(), ranks: None, count: 0, min, max, extremes: None, sum: 0.0, not_finite: 0, whole }
     }
 
+    #[inline]
     pub(super) fn add(&mut self, value: f64) {
         if !value.is_finite() {
             self.not_finite += 1;
@@ -47,11 +45,14 @@ impl Sketched {
         self.count += 1;
         self.sum += value;
         (self.min, self.max) = (self.min.min(value), self.max.max(value));
-        if self.count <= FEW as u64 {
-            return self.few.push(value);
+        match &mut self.ranks {
+            Some(ranks) => ranks.add(value),
+            None if self.few.len() < FEW => self.few.push(value),
+            None => {
+                let ranks = self.ranks.insert(Box::new(Ranks::new(self.whole)));
+                self.few.drain(..).chain([value]).for_each(|value| ranks.add(value));
+            }
         }
-        std::mem::take(&mut self.few).into_iter().for_each(|value| self.digest.update(value));
-        self.digest.update(value);
     }
 
     /// Notes the smallest and the largest of integers that were added.
@@ -80,7 +81,7 @@ impl Sketched {
             let place = (share * few.len() as f64).ceil() as usize;
             return Some(few[place.clamp(1, few.len()) - 1]);
         }
-        let value = self.digest.quantile(share).ok()??;
+        let value = self.ranks.as_mut()?.quantile(share)?;
         Some(if self.whole { value.round() } else { value })
     }
 
@@ -97,7 +98,7 @@ impl Sketched {
             (false, false) => number.next_down(),
             (false, true) => number.next_up(),
         };
-        self.digest.rank(beside).ok().flatten().unwrap_or(0.0)
+        self.ranks.as_mut().map_or(0.0, |ranks| ranks.share_below(beside))
     }
 
     pub(super) fn stats(&mut self, of: Measure) -> Option<Spread> {
