@@ -169,6 +169,28 @@ fn a_few_rows_are_read_without_those_before_them() {
     }
 }
 
+/// A door that no row left by shows none, behind each kind of step.
+#[test]
+fn where_no_rows_left_none_are_shown() {
+    let bench = Bench::new();
+    bench.put("docs.jsonl", lines((0..50).map(|id| json!({ "id": id }))));
+    let steps = use_step("all", "filter", "config = { where = \"id >= 0\" }")
+        + &use_step("distinct", "exact-dedup", "config = { columns = [\"id\"] }");
+    let ended = bench.pipeline(wired(&["docs"], &[("out", "")], &steps)).end();
+    let looking = Looking::at(&ended.run_folder, cache());
+    ended.report();
+    for node in ["all.dropped", "all.rejected", "distinct.dropped", "distinct.rejected"] {
+        for seed in [None, Some(1)] {
+            let shown = peek_run(&looking, node, &RowsWanted { rows: 5, seed, ..RowsWanted::default() }).unwrap();
+            assert_eq!(
+                (shown.rows.num_rows(), shown.columns()),
+                (0, vec!["_reason".to_owned(), "id".to_owned()]),
+                "{node}"
+            );
+        }
+    }
+}
+
 /// Files of a finished run's outputs: seeded rows are those that reading everything draws.
 #[test]
 fn rows_of_an_output_are_drawn_alike_however_they_are_found() {

@@ -12,7 +12,7 @@ use std::path::Path;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use arrow::array::UInt32Array;
+use arrow::array::{RecordBatch, UInt32Array, UInt64Array};
 use callboard_io::{Chunk, Dataset, Format, Mark, Stretch};
 use callboard_plan::{Door, Feed, Kind, Reader};
 use callboard_sandbox::Fate;
@@ -255,6 +255,10 @@ pub(super) fn of_stretches(dataset: &Dataset, stretches: &[Stretch], numbers: &[
 
 fn one(schema: &arrow::datatypes::SchemaRef, pieces: &[Batch]) -> Result<Batch, RunError> {
     match pieces {
+        [] => {
+            let (file, line) = (UInt32Array::from(Vec::<u32>::new()), UInt64Array::from(Vec::<u64>::new()));
+            Ok(Batch::new(RecordBatch::new_empty(schema.clone()), file, line))
+        }
         [one] => Ok(one.clone()),
         pieces => Batch::concat(schema, pieces).map_err(bug),
     }
