@@ -31,7 +31,7 @@ pub(crate) fn component(bench: &Bench, replaced: &[(&str, &str)]) -> Vec<u8> {
     let DecodedWasm::Component(resolve, world) = decode(&bench.bytes("guests/echo.wasm")).unwrap() else {
         panic!("a guest is a component")
     };
-    embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8, false).unwrap();
+    embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8).unwrap();
     ComponentEncoder::default().validate(true).module(&module).unwrap().encode().unwrap()
 }
 

@@ -74,6 +74,6 @@ pub(crate) fn component(text: &str, version: &str) -> Vec<u8> {
     let mut resolve = Resolve::default();
     let package = resolve.push_group(sources.parse().map_err(|(_, error)| error).unwrap()).unwrap();
     let world = resolve.select_world(&[package], Some("transform-step")).unwrap();
-    embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8, false).unwrap();
+    embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8).unwrap();
     ComponentEncoder::default().validate(true).module(&module).unwrap().encode().unwrap()
 }

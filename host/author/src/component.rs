@@ -53,13 +53,11 @@ pub fn component(built: Vec<u8>, kind: Kind) -> Result<Vec<u8>, NotAComponent> {
     }
     if !has_world {
         let (resolve, world) = contract::resolve(kind, version);
-        embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8, false)
-            .map_err(|error| not(&error))?;
+        embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8).map_err(|error| not(&error))?;
     }
-    let mut encoder = ComponentEncoder::default();
-    encoder.validate(true).module(&module).map_err(|error| not(&error))?;
+    let mut encoder = ComponentEncoder::default().validate(true).module(&module).map_err(|error| not(&error))?;
     if needs_adapter {
-        encoder.adapter(ADAPTER_NAME, ADAPTER).map_err(|error| not(&error))?;
+        encoder = encoder.adapter(ADAPTER_NAME, ADAPTER).map_err(|error| not(&error))?;
     }
     encoder.encode().map_err(|error| not(&error))
 }

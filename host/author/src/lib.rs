@@ -4,12 +4,9 @@
 //! 2. [`new()`] begins a step of a [`Kind`] under a [`Name`]: the template's files, the contract and the SDK.
 //! 3. [`toolchain`] looks for the programs that the language needs, and knows what installs them.
 //! 4. [`make()`] reads the step's `step.toml` ([`Project`]), runs the language's commands and makes a [`component`] of what they leave.
-//!
-//! [`bindings`] generates what the SDKs in C and Go need of the contract, for us: a step is built without generating anything.
 
 #![forbid(unsafe_code)]
 
-pub mod bindings;
 mod carry;
 pub mod component;
 mod contract;

@@ -113,8 +113,9 @@ fn count(so_far: &mut u64, more: u64, limit: u64, what: &'static str) -> Result<
     if *so_far > limit { Err(ScanError::TooMany { what, limit }) } else { Ok(()) }
 }
 
-fn malformed(error: wasmparser::BinaryReaderError) -> ScanError {
-    ScanError::Malformed { at: error.offset(), message: error.message().to_owned() }
+/// What cannot be read, and where.
+pub(crate) fn malformed(error: wasmparser::BinaryReaderError) -> ScanError {
+    ScanError::Malformed { at: error.offset() as u64, message: error.message().to_owned() }
 }
 
 impl<'a> File<'a> {

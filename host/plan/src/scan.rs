@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use wasmparser::{Chunk, ComponentExternalKind, Encoding, Parser, Payload};
 
 use crate::contract::{CONTRACT, GROUPS_ROWS, LINE, is_spoken, numbers};
-use crate::parts::{self, MOST_COMPONENT_BYTES};
+use crate::parts::{self, MOST_COMPONENT_BYTES, malformed};
 use crate::spelling::quoted;
 
 /// Exports that an error names, and the bytes of such a name.
@@ -190,10 +190,6 @@ pub fn scan(bytes: &[u8]) -> Result<ComponentFacts, ScanError> {
 /// # Errors
 /// If the bytes are not component.
 pub fn names(bytes: &[u8]) -> Result<(Vec<String>, Vec<String>), ScanError> {
-    let malformed = |error: wasmparser::BinaryReaderError| ScanError::Malformed {
-        at: error.offset(),
-        message: error.message().to_owned(),
-    };
     let size = bytes.len() as u64;
     let (mut imports, mut exports) = (Vec::new(), Vec::new());
     let mut parser = Parser::new(0);
@@ -210,10 +206,10 @@ pub fn names(bytes: &[u8]) -> Result<(Vec<String>, Vec<String>), ScanError> {
             Payload::Version { encoding: Encoding::Module, .. } => return Err(ScanError::Module),
             Payload::ModuleSection { unchecked_range: range, .. }
             | Payload::ComponentSection { unchecked_range: range, .. } => {
-                if range.end > size {
+                if range.end > bytes.len() {
                     return Err(ScanError::Truncated { at: begin as u64, size });
                 }
-                at = range.end as usize;
+                at = range.end;
             }
             Payload::ComponentImportSection(section) => {
                 for import in section {

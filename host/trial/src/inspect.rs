@@ -215,7 +215,7 @@ fn import(name: &str) -> Import {
 /// The languages and tools that a component speaks of: itself, and the largest module in it. Adapters and the like, which come from
 /// elsewhere, are smaller.
 fn producers(bytes: &[u8]) -> BTreeMap<String, Vec<String>> {
-    let mut modules: Vec<(u64, BTreeMap<String, Vec<String>>)> = Vec::new();
+    let mut modules: Vec<(usize, BTreeMap<String, Vec<String>>)> = Vec::new();
     let mut own = BTreeMap::new();
     let mut open: Vec<Option<usize>> = Vec::new();
     for payload in Parser::new(0).parse_all(bytes) {
@@ -223,7 +223,7 @@ fn producers(bytes: &[u8]) -> BTreeMap<String, Vec<String>> {
             Err(_) => break,
             Ok(Payload::ModuleSection { unchecked_range, .. }) => {
                 open.push(Some(modules.len()));
-                modules.push((unchecked_range.end - unchecked_range.start, BTreeMap::new()));
+                modules.push((unchecked_range.len(), BTreeMap::new()));
             }
             Ok(Payload::ComponentSection { .. }) => open.push(None),
             Ok(Payload::End(_)) => drop(open.pop()),
