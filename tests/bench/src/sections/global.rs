@@ -2,9 +2,12 @@
 
 use std::cell::RefCell;
 use std::fs::File;
-use std::io::{BufWriter, Write};
+use std::io::{BufRead, BufReader, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
+use xxhash_rust::xxh3::Xxh3Default;
+
+use super::resume::resumed;
 use crate::Result;
 use crate::bench::Bench;
 use crate::measure::{Measure, Unit};
@@ -13,7 +16,8 @@ use crate::pipelines::{distinct, near_duplicates, sorted};
 use crate::report::{Section, Table};
 
 pub(super) const ABOUT: &str = "`callboard run --no-resume`, JSON Lines in and out, the whole process. `exact-dedup` and `sort` have rows with a text of 16 characters, \
-a twentieth of which another row has, and `sort` a tenth of the rows with texts of 400 characters, too; `minhash-dedup` has the documents of the reference pipeline. Few rows, many rows and many rows on one core (`taskset`) are measured in turn.";
+a twentieth of which another row has, and `sort` a tenth of the rows with texts of 400 characters, too; `minhash-dedup` has the documents of the reference pipeline. Few rows, many rows and many rows on one core (`taskset`) are measured in turn. Then runs of many rows, killed when as much had been written as when nine tenths of a whole \
+run's time are over, are resumed.";
 
 /// A step.
 struct Case {
@@ -23,8 +27,8 @@ struct Case {
     pipeline: fn(&Path, &Path) -> String,
     /// Makes a file of this many rows.
     rows: fn(&Bench, u64) -> Result<PathBuf>,
-    /// The targets that it has: of a row's time, of two cores.
-    targets: [&'static str; 2],
+    /// The targets that it has: of a row's time, of two cores, of resuming.
+    targets: [&'static str; 3],
 }
 
 const CASES: [Case; 4] = [
@@ -33,27 +37,41 @@ const CASES: [Case; 4] = [
         of: "",
         pipeline: distinct,
         rows: short_rows,
-        targets: ["global/exact-dedup", "global/exact-dedup-cores"],
+        targets: ["global/exact-dedup", "global/exact-dedup-cores", "global/exact-dedup-resumed"],
     },
-    Case { step: "sort", of: "", pipeline: sorted, rows: short_rows, targets: ["global/sort", "global/sort-cores"] },
+    Case {
+        step: "sort",
+        of: "",
+        pipeline: sorted,
+        rows: short_rows,
+        targets: ["global/sort", "global/sort-cores", "global/sort-resumed"],
+    },
     Case {
         step: "sort",
         of: ", long texts",
         pipeline: sorted,
         rows: long_rows,
-        targets: ["global/sort-long", "global/sort-long-cores"],
+        targets: ["global/sort-long", "global/sort-long-cores", "global/sort-long-resumed"],
     },
     Case {
         step: "minhash-dedup",
         of: "",
         pipeline: near_duplicates,
         rows: documents,
-        targets: ["global/minhash-dedup", "global/minhash-dedup-cores"],
+        targets: ["global/minhash-dedup", "global/minhash-dedup-cores", "global/minhash-dedup-resumed"],
     },
 ];
 
 pub(super) fn run(bench: &Bench, section: &mut Section) -> Result<()> {
-    let columns = ["step", "rows", "time", "a row's, of that of few", "two cores, as fast as one", "peak `VmRSS`"];
+    let columns = [
+        "step",
+        "rows",
+        "time",
+        "a row's, of that of few",
+        "two cores, as fast as one",
+        "resumed, of a whole run",
+        "peak `VmRSS`",
+    ];
     let mut table = Table::new("Rows brought together", &columns);
     for case in CASES {
         bench.tell(case.step);
@@ -64,7 +82,7 @@ pub(super) fn run(bench: &Bench, section: &mut Section) -> Result<()> {
 }
 
 fn measured(bench: &Bench, section: &mut Section, table: &mut Table, case: &Case) -> Result<()> {
-    let (sizes, Case { step, of, targets: [of_a_row, of_cores], .. }) = (bench.sizes().global, case);
+    let (sizes, Case { step, of, targets: [of_a_row, of_cores, of_resuming], .. }) = (bench.sizes().global, case);
     let out = bench.path("out.jsonl");
     let mut pipelines = Vec::new();
     for size in sizes {
@@ -93,6 +111,14 @@ fn measured(bench: &Bench, section: &mut Section, table: &mut Table, case: &Case
         None => section.leave_out(of_cores, "needs two cores and `taskset`"),
     }
     drop(sides);
+    let resumed = digest(&out).and_then(|whole| {
+        let resumed = resumed(bench, &pipelines[1])?.ratio;
+        match digest(&out)? == whole {
+            true => Ok(resumed),
+            false => Err(format!("`{step}`{of}: a resumed run gave other rows")),
+        }
+    })?;
+    section.reach(of_resuming, resumed.median);
     let resident = resident.into_inner();
     if *step == "exact-dedup" {
         let memory = Measure::ratio(&resident[1], &resident[0]);
@@ -106,10 +132,28 @@ fn measured(bench: &Bench, section: &mut Section, table: &mut Table, case: &Case
             Measure::of(Unit::Milliseconds, &times[at]).into(),
             if is_many { per_row.clone().into() } else { "".into() },
             faster.clone().filter(|_| is_many).map_or_else(|| "".into(), Into::into),
+            if is_many { resumed.clone().into() } else { "".into() },
             Measure::of(Unit::Bytes, &resident[at]).into(),
         ]);
     }
     Ok(())
+}
+
+/// What tells an output from another one.
+fn digest(out: &Path) -> Result<u64> {
+    let read = || -> std::io::Result<u64> {
+        let (mut file, mut hash) = (BufReader::with_capacity(1 << 20, File::open(out)?), Xxh3Default::new());
+        loop {
+            let bytes = file.fill_buf()?;
+            if bytes.is_empty() {
+                return Ok(hash.digest());
+            }
+            hash.update(bytes);
+            let length = bytes.len();
+            file.consume(length);
+        }
+    };
+    read().map_err(|error| format!("{}: {error}", out.display()))
 }
 
 fn documents(bench: &Bench, rows: u64) -> Result<PathBuf> {

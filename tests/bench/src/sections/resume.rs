@@ -30,7 +30,12 @@ pub(super) fn run(bench: &Bench, section: &mut Section) -> Result<()> {
     let mut table =
         Table::new("Resuming", &["rows", "a whole run", "`callboard resume`", "of a whole run", "not worked on again"]);
     for rows in [sizes.rows, sizes.resumed] {
-        let Resumed { whole, again, ratio, reused } = resumed(bench, rows)?;
+        let (input, expected) = bench.rows(rows)?;
+        let out = bench.path("out.jsonl");
+        let pipeline = bench.pipeline("reference", &reference(&input, &out))?;
+        let Resumed { whole, again, ratio, reused } = resumed(bench, &pipeline)?;
+        expected.check(&out)?;
+        bench.forget(rows);
         if rows == sizes.resumed {
             section.reach("resume/killed", ratio.median);
         }
@@ -66,19 +71,17 @@ fn journal(bench: &Bench, section: &mut Section) -> Result<Table> {
 }
 
 /// What resuming took.
-struct Resumed {
+pub(super) struct Resumed {
     whole: Measure,
     again: Measure,
-    ratio: Measure,
+    /// Of a whole run.
+    pub(super) ratio: Measure,
     /// Rows that steps were not called on again, of all steps, the last time.
     reused: u64,
 }
 
-/// Resumes runs that were killed.
-fn resumed(bench: &Bench, rows: u64) -> Result<Resumed> {
-    let (input, expected) = bench.rows(rows)?;
-    let out = bench.path("out.jsonl");
-    let pipeline = bench.pipeline("reference", &reference(&input, &out))?;
+/// Resumes runs of a pipeline, whose output is `out`, that were killed when nine tenths of a whole run's time were over.
+pub(super) fn resumed(bench: &Bench, pipeline: &Path) -> Result<Resumed> {
     let (written, reused) = (Cell::new(0), Cell::new(0.0));
     let times = in_turn(
         bench.sizes().rounds,
@@ -86,7 +89,7 @@ fn resumed(bench: &Bench, rows: u64) -> Result<Resumed> {
             (
                 "--fresh",
                 Box::new(|| {
-                    let (whole, at_nine_tenths) = whole(bench, &pipeline)?;
+                    let (whole, at_nine_tenths) = whole(bench, pipeline)?;
                     written.set(at_nine_tenths);
                     Ok(whole * 1e3)
                 }),
@@ -94,7 +97,7 @@ fn resumed(bench: &Bench, rows: u64) -> Result<Resumed> {
             (
                 "resume",
                 Box::new(|| {
-                    let folder = killed(bench, &pipeline, written.get())?;
+                    let folder = killed(bench, pipeline, written.get())?;
                     let done = bench.run_in(&folder, "resume", &folder, &[]);
                     bench.forget_run(&folder);
                     let done = done?;
@@ -105,8 +108,6 @@ fn resumed(bench: &Bench, rows: u64) -> Result<Resumed> {
             ),
         ],
     )?;
-    expected.check(&out)?;
-    bench.forget(rows);
     Ok(Resumed {
         whole: Measure::of(Unit::Milliseconds, &times[0]),
         again: Measure::of(Unit::Milliseconds, &times[1]),
