@@ -364,6 +364,35 @@ fn drivers_and_tasks_that_are_killed_are_followed_by_others() {
 }
 
 #[test]
+fn a_slice_that_is_not_what_its_task_wrote_is_not_appended() {
+    const SHORT: &str = "callboard = 1\n[inputs.docs]\npath = \"data/*.jsonl\"\n[[steps]]\nuse = \"normalise\"\n\
+                         [outputs.clean]\npath = \"out/clean.jsonl\"\n";
+    let data = folder_with(&[("docs.jsonl", documents(900, 1))]);
+    let whole = Whole::of(SHORT, data.path());
+    let trial = whole.again("damaged");
+    let submit = ["submit", "pipeline.toml", "--on", "local=1", "--work", "run", "--slices", "3", "--quiet"];
+    let killed = killed_when(trial.command(&submit).spawn().unwrap(), || trial.path("run/work.json").exists());
+    assert!(was_killed(killed), "{killed}: {}", trial.said());
+    for task in ["1.0000", "1.0001", "1.0002"] {
+        assert!(trial.output(&[], &["task", "run", task]).status.success());
+    }
+    let manifest = trial.path("run/tasks/1.0001/manifest.json");
+    let counts: Value = serde_json::from_slice(&fs::read(&manifest).unwrap()).unwrap();
+    let slice = manifest.with_file_name(counts["attempt"].as_str().unwrap()).join("outputs/clean");
+    let text = fs::read_to_string(&slice).unwrap();
+    fs::write(&slice, &text[..text.len() / 2]).unwrap();
+    let drive = || trial.output(&[], &["task", "run", "drive", "--on", "local=1", "--quiet"]);
+    let failed = drive();
+    let said = String::from_utf8_lossy(&failed.stderr);
+    assert!(!failed.status.success() && said.contains("/outputs/clean` is not what the task wrote"), "{said}");
+    assert!(said.contains("1.0001") && trial.outputs().is_empty(), "{said}");
+    fs::remove_file(manifest).unwrap();
+    let again = drive();
+    assert!(again.status.success(), "{}", String::from_utf8_lossy(&again.stderr));
+    whole.check(&trial);
+}
+
+#[test]
 fn a_work_place_is_refused_that_another_version_made_or_that_nobody_trusts() {
     let data = folder_with(&[("docs.jsonl", documents(90, 1))]);
     let root = tempfile::tempdir().unwrap();

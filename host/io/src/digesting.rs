@@ -1,7 +1,7 @@
 //! A file that is digested while it is written, and brought to the disk, so that little is left to wait for at its end.
 
 use std::fs::File;
-use std::io::{self, Seek, SeekFrom, Write};
+use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread::JoinHandle;
 
@@ -10,6 +10,9 @@ use crate::places::{Follower, Upload};
 
 /// A file is synced whenever this many more bytes of it are written.
 const SYNCED: u64 = 16 << 20;
+
+/// Bytes of another file that are copied at a time.
+const COPIED: usize = 1 << 20;
 
 /// A file, and the digest of what was written to it.
 pub struct Digesting {
@@ -45,6 +48,23 @@ impl Digesting {
         file.set_len(bytes)?;
         file.seek(SeekFrom::Start(bytes))?;
         Ok(Some(Digesting { digest: seen, bytes, ..Digesting::new(file) }))
+    }
+
+    /// Appends all that can be read from another file. Whether that has this digest.
+    ///
+    /// # Errors
+    /// The other file cannot be read, or this one not be written.
+    pub fn append(&mut self, mut from: impl Read, digest: u128) -> io::Result<bool> {
+        let (mut seen, mut buffer) = (FileDigest::new(), vec![0; COPIED]);
+        loop {
+            match from.read(&mut buffer)? {
+                0 => return Ok(seen.finish() == digest),
+                read => {
+                    seen.write(&buffer[..read]);
+                    self.write_all(&buffer[..read])?;
+                }
+            }
+        }
     }
 
     /// Has what is written sent to a store as well.

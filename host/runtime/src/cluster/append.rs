@@ -1,8 +1,7 @@
 //! Outputs that several tasks write, a slice each: appended as one file while later tasks go on.
 
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::{self, BufRead, BufReader, ErrorKind, Write};
+use std::io::{self, ErrorKind};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
 
@@ -10,14 +9,11 @@ use callboard_io::Digesting;
 use callboard_io::beneath::Dir;
 use callboard_plan::TaskId;
 
-use super::place::{Place, TASKS};
+use super::place::{MANIFEST, Place, TASKS};
 use crate::error::RunError;
 use crate::store::Digested;
 use crate::store::folder::alone;
 use crate::store::records::Manifest;
-
-/// Bytes that are copied at a time.
-const COPIED: usize = 1 << 20;
 
 /// The outputs of a run that are made of slices, and the thread that appends these.
 pub(super) struct Appending {
@@ -95,9 +91,17 @@ fn appended(dir: &Dir, slices: &Receiver<Option<Slice>>) -> io::Result<BTreeMap<
     loop {
         let Ok(next) = slices.recv() else { return Ok(BTreeMap::new()) };
         let Some(Slice { output, place, of }) = next else { break };
+        let digest = of.number().unwrap_or_default();
+        let damaged = || {
+            let message =
+                format!("`{place}` is not what the task wrote; without its `{MANIFEST}`, the task runs again");
+            io::Error::new(ErrorKind::InvalidData, message)
+        };
         match files.get_mut(&output) {
             Some((whole, rows)) => {
-                append(whole, dir.file(place)?)?;
+                if !whole.append(dir.file(&place)?, digest)? {
+                    return Err(damaged());
+                }
                 *rows += of.rows;
             }
             // The file of the first slice becomes the whole one, if it has not by an earlier driver: what that appended to it is cut off.
@@ -107,8 +111,7 @@ fn appended(dir: &Dir, slices: &Receiver<Option<Slice>>) -> io::Result<BTreeMap<
                     moved => moved?,
                 }
                 let file = alone(outputs.file_to_write(&output)?)?;
-                let whole = Digesting::go_on(file, of.bytes, of.number().unwrap_or_default())?;
-                let damaged = || io::Error::new(ErrorKind::InvalidData, format!("`{place}` is not what was written"));
+                let whole = Digesting::go_on(file, of.bytes, digest)?;
                 files.insert(output, (whole.ok_or_else(damaged)?, of.rows));
             }
         }
@@ -118,17 +121,4 @@ fn appended(dir: &Dir, slices: &Receiver<Option<Slice>>) -> io::Result<BTreeMap<
         Ok((name, Digested { rows, bytes: file.metadata()?.len(), digest: format!("{digest:032x}") }))
     };
     files.into_iter().map(digested).collect()
-}
-
-fn append(whole: &mut Digesting, slice: File) -> io::Result<()> {
-    let mut slice = BufReader::with_capacity(COPIED, slice);
-    loop {
-        let bytes = slice.fill_buf()?;
-        if bytes.is_empty() {
-            return Ok(());
-        }
-        whole.write_all(bytes)?;
-        let copied = bytes.len();
-        slice.consume(copied);
-    }
 }

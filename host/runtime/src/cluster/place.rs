@@ -23,7 +23,7 @@ use crate::tell::tasks::{TasksReport, appended_outputs};
 
 const WORK: &str = "work.json";
 pub(super) const TASKS: &str = "tasks";
-const MANIFEST: &str = "manifest.json";
+pub(super) const MANIFEST: &str = "manifest.json";
 pub(super) const FAILED: &str = "failed.json";
 /// No file of a task is longer than this, bytes.
 const LONGEST: u64 = 64 << 20;
