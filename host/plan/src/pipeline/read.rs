@@ -19,6 +19,7 @@ use super::outputs::output;
 use super::reading::reading;
 use super::sources::{Routes, from};
 use crate::choices::MOST_STAGE_INSTANCES;
+use crate::memory::LARGEST_CUT;
 use crate::parts::MOST_COMPONENT_BYTES;
 use crate::problem::Findings;
 
@@ -208,6 +209,10 @@ fn bytes_up_to(node: &Node, what: &str, most: u64, most_in_words: &str, findings
     Some(bytes)
 }
 
+fn batch_bytes(node: &Node, what: &str, findings: &mut Findings) -> Option<u64> {
+    bytes_up_to(node, what, LARGEST_CUT, "256MiB", findings)
+}
+
 fn step(node: &Node, routes: &Routes, findings: &mut Findings) -> Option<Step> {
     let fields = Fields::of(node, "a step", findings)?;
     let uses = fields.need("use", "use = \"normalise\"", findings);
@@ -276,7 +281,7 @@ fn step(node: &Node, routes: &Routes, findings: &mut Findings) -> Option<Step> {
 fn step_batch(node: &Node, findings: &mut Findings) -> Option<Located<StepBatch>> {
     let fields = Fields::of(node, "`batch`", findings)?;
     let rows = fields.get("rows").and_then(|node| integer(node, "`rows`", 1, MOST_BATCH_ROWS, findings));
-    let size = fields.get("bytes").and_then(|node| bytes(node, "`bytes`", findings));
+    let size = fields.get("bytes").and_then(|node| batch_bytes(node, "`bytes`", findings));
     let says_nothing = fields.get("rows").is_none() && fields.get("bytes").is_none();
     fields.end(None, findings);
     if says_nothing {
@@ -336,7 +341,7 @@ fn run(node: &Node, findings: &mut Findings) -> Option<Run> {
     let seed = fields.get("seed").and_then(|node| integer(node, "`seed`", 0, u64::MAX, findings));
     let rows = fields.get("batch_rows");
     let rows = rows.and_then(|node| integer(node, "`batch_rows`", 1, MOST_BATCH_ROWS, findings));
-    let size = fields.get("batch_bytes").and_then(|node| bytes(node, "`batch_bytes`", findings));
+    let size = fields.get("batch_bytes").and_then(|node| batch_bytes(node, "`batch_bytes`", findings));
     let max_rejects = fields
         .get("max_rejects")
         .and_then(|node| Some(Located { value: max_rejects(node, findings)?, at: node.at.clone() }));
