@@ -34,6 +34,8 @@ pub struct Chunk {
     pub bad: Vec<BadRow>,
     /// From where in its file these rows are the next to be read: of JSON Lines, unless they are compressed.
     pub from: Option<Mark>,
+    /// What part of all files has been read when these were, from 0 to 1.
+    pub part: f64,
 }
 
 /// The files of an input, and what they hold.
@@ -246,6 +248,8 @@ impl Dataset {
             policy,
             next_file: self.part.start.file,
             ahead: self.part.start.file,
+            passed: 0,
+            size: 0,
             open: None,
             opened: VecDeque::new(),
             left,
@@ -321,6 +325,9 @@ pub struct Reader {
     next_file: usize,
     /// The first file that is not yet fetched ahead of its turn.
     ahead: usize,
+    /// Bytes of the files before the open one, and of that.
+    passed: u64,
+    size: u64,
     open: Option<Rows>,
     /// Files behind that one, in their order.
     opened: VecDeque<Result<Rows, IoError>>,
@@ -355,9 +362,17 @@ impl Reader {
         self.dataset.spec.rows_per_file.unwrap_or(u64::MAX).min(self.left)
     }
 
+    /// What part of all files has been read.
+    fn part(&self) -> f64 {
+        let open = self.size as f64 * self.dataset.files[self.next_file - 1].far.part();
+        ((self.passed as f64 + open) / self.dataset.bytes.max(1) as f64).min(1.0)
+    }
+
     fn open_next(&mut self) -> Option<Result<(), IoError>> {
         self.left_of_file = self.most_of_file();
         let opened = self.opened.pop_front().or_else(|| self.open_at(self.next_file))?;
+        self.passed += self.size;
+        self.size = self.dataset.files[self.next_file].size().unwrap_or(0);
         self.next_file += 1;
         // Rows of small files are made side by side.
         while self.opened.len() < OPENED && opened.is_ok() && self.reads_through() {
@@ -416,7 +431,7 @@ impl Iterator for Reader {
                     let rows = self.dataset.wanted(rows);
                     let file = self.next_file - 1;
                     let from = at.map(|(at, before)| Mark { file, at, before });
-                    return Some(Ok(Chunk { file: file as u32, origin, rows, bad, from }));
+                    return Some(Ok(Chunk { file: file as u32, origin, rows, bad, from, part: self.part() }));
                 }
                 Some(Some(Err(error))) => Err(error),
                 Some(None) => {

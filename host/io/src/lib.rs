@@ -55,6 +55,7 @@ mod destination;
 mod digest;
 mod digesting;
 mod error;
+mod far;
 mod files;
 mod format;
 mod formats;

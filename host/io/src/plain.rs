@@ -3,6 +3,7 @@
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
 
 use crate::error::{Fault, IoError};
+use crate::far::Counted;
 use crate::gzip::{Members, is_trailing};
 use crate::limits::{self, Limit};
 use crate::magic::{self, Holds};
@@ -54,7 +55,9 @@ impl Plain {
         let path = source.path();
         let mut file = source.open(&spec.stop)?;
         file.seek(SeekFrom::Start(section.from))?;
-        let file = file.take(section.to.map_or(u64::MAX, |to| to.saturating_sub(section.from)));
+        let most = section.to.map_or(u64::MAX, |to| to.saturating_sub(section.from));
+        source.far.begin(file.size()?.saturating_sub(section.from).min(most));
+        let file = Counted { inner: file.take(most), far: source.far.clone() };
         let file = Stopping { inner: file, stop: spec.stop.clone() };
         let (_, compression) = Compression::split(path);
         let mut raw = BufReader::with_capacity(BUFFER, file);

@@ -240,9 +240,10 @@ fn observer(wanted: bool, waiting: &Arc<Mutex<Waiting>>) -> Observer {
                 Some(rows) => (rows.1, rows.2) = (rows.1 + rows_in, rows.2 + rows_out),
                 None => waiting.rows.push((step, rows_in, rows_out)),
             },
-            Event::Calls { .. } => {
+            Event::Calls { .. } | Event::Going { .. } => {
                 // The latest has it all.
-                waiting.others.retain(|event| !matches!(event, Event::Calls { .. }));
+                let kind = std::mem::discriminant(&event);
+                waiting.others.retain(|event| std::mem::discriminant(event) != kind);
                 waiting.others.push(event);
             }
             Event::Log { .. } if waiting.others.len() >= LINES => waiting.omitted += 1,
@@ -338,6 +339,16 @@ fn fields(py: Python<'_>, event: Event) -> PyResult<Bound<'_, PyDict>> {
             fields.set_item("servers", all)?;
             fields.set_item("left", left.map(|left| left.as_secs_f64()))?;
             "calls"
+        }
+        Event::Going { stage, took, linear_memory, in_flight, budget, part, left } => {
+            fields.set_item("stage", stage)?;
+            fields.set_item("seconds", took.as_secs_f64())?;
+            fields.set_item("memory", linear_memory)?;
+            fields.set_item("in_flight", in_flight)?;
+            fields.set_item("budget", budget)?;
+            fields.set_item("part", part)?;
+            fields.set_item("left", left.map(|left| left.as_secs_f64()))?;
+            "going"
         }
         Event::Ended { stage, took, linear_memory } => {
             fields.set_item("stage", stage)?;

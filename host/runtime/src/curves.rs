@@ -70,6 +70,20 @@ struct Current {
     began: Instant,
     curve: Curve,
     steps: BTreeMap<Arc<str>, Moved>,
+    /// What each node has read of its rows, and how much they are, bytes; `None` if that says little of how far the stage is.
+    reading: Option<BTreeMap<Arc<str>, (f64, f64)>>,
+}
+
+/// How far a stage is.
+pub(crate) struct Far {
+    /// From 1.
+    pub(crate) stage: usize,
+    pub(crate) took: Duration,
+    /// Bytes.
+    pub(crate) linear_memory: u64,
+    pub(crate) in_flight: u64,
+    /// The part of its rows that was read, from 0 to 1.
+    pub(crate) part: Option<f64>,
 }
 
 /// Moments at equal distances: when there is no more room, every two become one, and samples are taken at twice the distance.
@@ -170,10 +184,36 @@ impl Seen {
         let _ = self.memory.set(Held { linear: linear.clone(), all: all.clone() });
     }
 
-    /// A stage begins: its number, from 1, and that of all stages.
-    pub(crate) fn begin(&self, index: usize, stages: usize) {
+    /// A node has read so many bytes of these, about.
+    pub(crate) fn reading(&self, node: &Arc<str>, done: f64, of: f64) {
+        if let Some(reading) = self.lock().stage.as_mut().and_then(|current| current.reading.as_mut()) {
+            reading.insert(node.clone(), (done, of));
+        }
+    }
+
+    /// How far the stage is, if one is carried out.
+    pub(crate) fn far(&self) -> Option<Far> {
+        let state = self.lock();
+        let (current, held) = (state.stage.as_ref()?, self.memory.get()?);
+        let (linear_memory, all) = (held.linear.now(), held.all.now());
+        let sum = |reading: &BTreeMap<_, (f64, f64)>| {
+            reading.values().fold((0.0, 0.0), |sum, of| (sum.0 + of.0, sum.1 + of.1))
+        };
+        let part = current.reading.as_ref().map(sum).filter(|(_, of)| *of > 0.0).map(|(done, of)| done / of);
+        let in_flight = all.saturating_sub(linear_memory);
+        Some(Far { stage: current.index, took: current.began.elapsed(), linear_memory, in_flight, part })
+    }
+
+    /// A stage begins: its number, from 1, and that of all stages; whether it is as far as its rows are read.
+    pub(crate) fn begin(&self, index: usize, stages: usize, streams: bool) {
         let curve = Curve::new((MOST / stages.max(1)).clamp(LEAST, MOST));
-        self.lock().stage = Some(Current { index, began: Instant::now(), curve, steps: BTreeMap::new() });
+        self.lock().stage = Some(Current {
+            index,
+            began: Instant::now(),
+            curve,
+            steps: BTreeMap::new(),
+            reading: streams.then(BTreeMap::new),
+        });
         self.sample(None);
     }
 

@@ -73,6 +73,23 @@ pub enum Event {
         /// A sentence without a full stop.
         message: String,
     },
+    /// How far a stage is: twice a second.
+    Going {
+        /// The stage, from 1.
+        stage: usize,
+        /// How long it has taken until now.
+        took: Duration,
+        /// Linear memory of the run's instances now, bytes.
+        linear_memory: u64,
+        /// Rows in flight now, bytes.
+        in_flight: u64,
+        /// What both may take, with the process, bytes.
+        budget: Option<u64>,
+        /// What part of its rows it has read, from 0 to 1: of a stage without a global step, whose work goes on when all is read.
+        part: Option<f64>,
+        /// How long the rest of the stage is going to take, at the pace of the later half of the time.
+        left: Option<Duration>,
+    },
     /// How far the requests to servers are: twice a second, while that changes.
     Calls {
         /// Each server that was asked.

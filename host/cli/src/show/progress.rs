@@ -53,7 +53,32 @@ struct Inner {
     /// For a program.
     json: Option<json::Lines>,
     steps: Mutex<HashMap<String, Line>>,
+    /// The stage's own line.
+    stage: Mutex<StageLine>,
     calls: Mutex<Calls>,
+}
+
+/// What is shown of a stage.
+#[derive(Default)]
+struct StageLine {
+    bar: Option<ProgressBar>,
+    /// How many there are, as soon as that is known.
+    stages: Option<usize>,
+    /// The most rows that went into one of its steps, when that was looked at last, and how many a second there were then.
+    rows: u64,
+    pace: Option<f64>,
+    at: Duration,
+    /// When a plain line was written, after how long.
+    said: Duration,
+}
+
+/// How far a stage is.
+struct Going {
+    took: Duration,
+    memory: u64,
+    budget: Option<u64>,
+    part: Option<f64>,
+    left: Option<Duration>,
 }
 
 /// What is shown of requests to servers.
@@ -84,7 +109,14 @@ impl Progress {
     }
 
     fn with(detail: Detail, bars: Option<MultiProgress>, json: Option<json::Lines>) -> Progress {
-        let inner = Arc::new(Inner { detail, bars, json, steps: Mutex::default(), calls: Mutex::default() });
+        let inner = Arc::new(Inner {
+            detail,
+            bars,
+            json,
+            steps: Mutex::default(),
+            stage: Mutex::default(),
+            calls: Mutex::default(),
+        });
         if detail >= Detail::Warnings {
             let of_thread = Arc::downgrade(&inner);
             // Without it, slow places are not named.
@@ -128,13 +160,7 @@ impl Progress {
 
     /// Takes away the lines that move.
     pub(crate) fn finish(&self) {
-        self.0
-            .steps
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .drain()
-            .for_each(|(_, line)| line.bar.finish_and_clear());
-        self.0.end_calls();
+        self.0.end();
     }
 }
 
@@ -182,6 +208,30 @@ fn calls_text(calls: &CallsNow, left: Option<Duration>) -> String {
     said.join(", ")
 }
 
+/// Between two plain lines about a stage.
+const GOING_SAID: Duration = Duration::from_secs(30);
+
+impl StageLine {
+    fn look(&mut self, rows: u64, at: Duration) {
+        let more = rows.saturating_sub(self.rows) as f64 / at.saturating_sub(self.at).as_secs_f64().max(0.001);
+        // Batches come in bursts.
+        self.pace = Some(self.pace.map_or(more, |pace| 0.7 * pace + 0.3 * more));
+        (self.rows, self.at) = (rows, at);
+    }
+}
+
+/// `34 %   1,204,000 rows   120 k rows/s   45.2 MiB of 1 GiB   12 s   23 s left`.
+fn going_text(now: &Going, rows: u64, pace: Option<f64>) -> String {
+    let mut said: Vec<String> = now.part.map(|part| format!("{:.0} %", part * 100.0)).into_iter().collect();
+    said.push(format!("{} rows", count(rows)));
+    said.extend(pace.map(|pace| format!("{} rows/s", rate(pace))));
+    let memory = bytes(now.memory);
+    said.push(now.budget.map_or_else(|| memory.clone(), |budget| format!("{memory} of {}", bytes(budget))));
+    said.push(time(now.took.as_secs_f64() * 1e3));
+    said.extend(now.left.map(|left| format!("{} left", time(left.as_secs_f64() * 1e3))));
+    said.join("   ")
+}
+
 /// How often that is looked at.
 const LOOK: Duration = Duration::from_secs(1);
 
@@ -214,10 +264,14 @@ impl Inner {
             Event::Loaded { stage, stages, steps, linear_memory } => {
                 let (names, memory) = (steps.join(", "), bytes(linear_memory));
                 self.line(Detail::Progress, &format!("stage {stage} of {stages}: {names}   ({memory} in memory)"));
-                self.begin(&steps);
+                self.begin(stages, &steps);
             }
             Event::Rows { step, rows_in, rows_out } => self.moved(&step, rows_in, rows_out),
             Event::Calls { servers, left } => self.called(&servers, left),
+            Event::Going { stage, took, linear_memory, in_flight, budget, part, left } => {
+                let memory = linear_memory.saturating_add(in_flight);
+                self.going(stage, &Going { took, memory, budget, part, left });
+            }
             Event::Ended { stage, took, linear_memory } => {
                 let (took, memory) = (time(took.as_secs_f64() * 1e3), bytes(linear_memory));
                 self.end();
@@ -244,13 +298,37 @@ impl Inner {
         }
     }
 
-    fn begin(&self, steps: &[String]) {
-        let Some(bars) = &self.bars else { return };
-        let style = ProgressStyle::with_template("  {spinner} {msg}").expect("the template is right");
+    /// A line that moves, below the others; hidden where there is no terminal.
+    fn bar(&self) -> ProgressBar {
+        let style = ProgressStyle::with_template("  {spinner} {wide_msg}").expect("the template is right");
+        let bar = ProgressBar::new_spinner().with_style(style);
+        self.bars.as_ref().map_or_else(ProgressBar::hidden, |bars| bars.add(bar))
+    }
+
+    fn begin(&self, stages: usize, steps: &[String]) {
+        let mut stage = self.stage.lock().unwrap_or_else(PoisonError::into_inner);
+        *stage = StageLine { stages: Some(stages), ..std::mem::take(&mut *stage) };
+        stage.bar.get_or_insert_with(|| self.bar());
         let mut lines = self.steps.lock().unwrap_or_else(PoisonError::into_inner);
         for step in steps {
-            let bar = bars.add(ProgressBar::new_spinner().with_style(style.clone()).with_message(step.clone()));
-            lines.insert(step.clone(), Line { bar, rows_in: 0, rows_out: 0 });
+            lines.insert(step.clone(), Line { bar: self.bar().with_message(step.clone()), rows_in: 0, rows_out: 0 });
+        }
+    }
+
+    /// Shows how far the stage is: on its line of a terminal, or now and then on a plain one.
+    fn going(&self, number: usize, now: &Going) {
+        let rows = self.steps.lock().unwrap_or_else(PoisonError::into_inner).values().map(|line| line.rows_in).max();
+        let mut stage = self.stage.lock().unwrap_or_else(PoisonError::into_inner);
+        stage.look(rows.unwrap_or(0), now.took);
+        let of = stage.stages.map_or_else(String::new, |stages| format!(" of {stages}"));
+        let text = format!("stage {number}{of}   {}", going_text(now, stage.rows, stage.pace));
+        if self.bars.is_some() {
+            let bar = stage.bar.get_or_insert_with(|| self.bar());
+            bar.set_message(text);
+            bar.tick();
+        } else if now.took.saturating_sub(stage.said) >= GOING_SAID {
+            stage.said = now.took;
+            self.line(Detail::Progress, &text);
         }
     }
 
@@ -275,11 +353,8 @@ impl Inner {
             let text = calls_text(server, left.filter(|_| at + 1 == servers.len()));
             let name = inline(&server.server);
             match &self.bars {
-                Some(bars) => {
-                    let style =
-                        || ProgressStyle::with_template("  {spinner} {wide_msg}").expect("the template is right");
-                    let new = || bars.add(ProgressBar::new_spinner().with_style(style()));
-                    let bar = calls.bars.entry(server.server.clone()).or_insert_with(new);
+                Some(_) => {
+                    let bar = calls.bars.entry(server.server.clone()).or_insert_with(|| self.bar());
                     bar.set_message(harmless(&format!("{name}   {text}")).into_owned());
                     bar.tick();
                 }
@@ -299,6 +374,8 @@ impl Inner {
 
     /// Takes the lines of the stage away.
     fn end(&self) {
+        let stage = std::mem::take(&mut *self.stage.lock().unwrap_or_else(PoisonError::into_inner));
+        stage.bar.iter().for_each(ProgressBar::finish_and_clear);
         let lines: Vec<(String, Line)> = self.steps.lock().unwrap_or_else(PoisonError::into_inner).drain().collect();
         lines.into_iter().for_each(|(_, line)| line.bar.finish_and_clear());
         self.end_calls();
@@ -322,5 +399,15 @@ mod tests {
             "1,204 replies, 10 from the journal, 2 failed, 64 in flight, 1,230 wait (at_once 1,200, rate 30), 402 k tokens, cost 0.1313, 2m 05s left"
         );
         assert_eq!(calls_text(&CallsNow::default(), None), "0 replies, 0 in flight");
+    }
+
+    #[test]
+    fn a_line_about_a_stage_says_how_far_it_is_and_what_is_left() {
+        let took = Duration::from_secs(12);
+        let mut now = Going { took, memory: 45 << 20, budget: Some(1 << 30), part: Some(0.344), left: Some(2 * took) };
+        let said = going_text(&now, 1_204_000, Some(120_400.0));
+        assert_eq!(said, "34 %   1,204,000 rows   120 k rows/s   45.0 MiB of 1 GiB   12.0 s   24.0 s left");
+        (now.part, now.budget, now.left) = (None, None, None);
+        assert_eq!(going_text(&now, 0, None), "0 rows   45.0 MiB   12.0 s");
     }
 }

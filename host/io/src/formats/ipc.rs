@@ -6,6 +6,7 @@
 
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
 use std::path::Path;
+use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::{Schema, SchemaRef};
@@ -21,6 +22,7 @@ use crate::canonical;
 use crate::codec::{Codec, Packing};
 use crate::cut::{Cutter, heaviest_row, rows_bits};
 use crate::error::{ErrorKind, InFile, IoError};
+use crate::far::Far;
 use crate::magic;
 use crate::misfit::excerpt;
 use crate::places::{First, Opened, Source, Witness};
@@ -48,7 +50,9 @@ impl FileFormat for Ipc {
         guarded(|| {
             let (batches, found, announced, witness) = open(file, spec)?;
             let unfolded = Unfolded::new(&found, schema, spec, policy)?;
-            Ok(Box::new(IpcRows { batches, announced, unfolded, batch: 0, stop: spec.stop.clone(), witness }) as Rows)
+            file.far.begin(announced.rows.unwrap_or(0));
+            let (stop, far) = (spec.stop.clone(), file.far.clone());
+            Ok(Box::new(IpcRows { batches, announced, unfolded, batch: 0, stop, witness, far }) as Rows)
         })
     }
 
@@ -152,6 +156,7 @@ struct IpcRows {
     batch: u64,
     stop: Stop,
     witness: Witness,
+    far: Arc<Far>,
 }
 
 impl Iterator for IpcRows {
@@ -175,6 +180,9 @@ impl Iterator for IpcRows {
             }
         });
         let rows = rows.map(|rows| rows.map(Taken::from));
+        if let Ok(Some(taken)) = &rows {
+            self.far.add(taken.rows.num_rows() as u64);
+        }
         rows.map_err(|error| self.witness.instead_of(error).at(InFile::Batch(self.batch))).transpose()
     }
 }

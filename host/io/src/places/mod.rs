@@ -60,6 +60,7 @@ pub use waiting::waited_for;
 pub(crate) use written::{LARGE, StorePlace};
 
 use crate::error::IoError;
+use crate::far::Far;
 use crate::stop::{Stop, was_stopped};
 
 /// A file of an input: what it is called, and where it is.
@@ -69,6 +70,8 @@ pub(crate) struct Source {
     /// None of a file on the disk.
     object: Option<Arc<Object>>,
     reads: Reads,
+    /// The same of all copies.
+    pub(crate) far: Arc<Far>,
 }
 
 impl AsRef<Path> for Source {
@@ -80,7 +83,7 @@ impl AsRef<Path> for Source {
 impl Source {
     /// A file on the disk.
     pub(crate) fn disk(path: PathBuf) -> Source {
-        Source { path, object: None, reads: Reads::Looks }
+        Source { path, object: None, reads: Reads::Looks, far: Arc::default() }
     }
 
     fn remote(object: impl Into<Arc<Object>>) -> Source {
@@ -91,7 +94,7 @@ impl Source {
             true => address.split(['?', '#']).next().unwrap_or_default(),
             false => &address,
         };
-        Source { path: name.into(), object: Some(object), reads: Reads::Looks }
+        Source { path: name.into(), object: Some(object), reads: Reads::Looks, far: Arc::default() }
     }
 
     /// The same, of which all is read next: what was kept of it is given away.

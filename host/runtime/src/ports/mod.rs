@@ -16,6 +16,7 @@ use arrow::array::UInt64Array;
 use arrow::datatypes::SchemaRef;
 use callboard_plan::Feed;
 
+use crate::curves::Seen;
 use crate::error::{Class, RunError};
 use crate::rows::conform;
 use crate::rows::flight::{Admission, Flight, Ticket};
@@ -175,11 +176,41 @@ pub(crate) struct Appended {
     frame: usize,
     /// Whatever reads a spill waits while too many rows are in flight.
     admission: Admission,
+    reading: Reading,
+}
+
+/// How much a node has read of the spills that it reads, where that is noted.
+pub(crate) struct Reading {
+    node: Arc<str>,
+    seen: Arc<Seen>,
+    /// Bytes, about.
+    done: u64,
+    of: u64,
+}
+
+impl Reading {
+    pub(crate) fn new(node: &str, seen: Arc<Seen>) -> Reading {
+        Reading { node: Arc::from(node), seen, done: 0, of: 0 }
+    }
+
+    fn will_read(&mut self, spill: &Spill) {
+        self.of += (0..spill.frames()).map(|frame| spill.frame_bytes(frame)).sum::<u64>();
+    }
+
+    fn read(&mut self, bytes: u64) {
+        self.done += bytes;
+        self.seen.reading(&self.node, self.done as f64, self.of as f64);
+    }
 }
 
 impl Appended {
-    pub(crate) fn new(schema: SchemaRef, feeds: Vec<Supply>, admission: Admission) -> Appended {
-        Appended { schema, feeds: feeds.into(), frame: 0, admission }
+    pub(crate) fn new(schema: SchemaRef, feeds: Vec<Supply>, admission: Admission, mut reading: Reading) -> Appended {
+        for feed in &feeds {
+            if let Supply::Sealed(spill) = feed {
+                reading.will_read(spill);
+            }
+        }
+        Appended { schema, feeds: feeds.into(), frame: 0, admission, reading }
     }
 
     fn next_unread(&mut self) -> Result<Option<Unread>, Stop> {
@@ -195,11 +226,13 @@ impl Appended {
                 },
                 Some(Supply::Sealing(spill)) => {
                     let sealed = spill.recv().map_err(|_| Stop::Elsewhere)?;
+                    self.reading.will_read(&sealed);
                     self.feeds[0] = Supply::Sealed(sealed);
                     continue;
                 }
                 Some(Supply::Sealed(spill)) if self.frame < spill.frames() => {
                     let ticket = self.admission.admit();
+                    self.reading.read(spill.frame_bytes(self.frame));
                     self.frame += 1;
                     let (spill, schema) = (spill.clone(), self.schema.clone());
                     Some(Unread::Frame { spill, frame: self.frame - 1, ticket, schema })

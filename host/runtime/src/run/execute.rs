@@ -5,13 +5,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use callboard_io::{Committed, Finished};
-use callboard_plan::{Feed, Load, Stage};
+use callboard_plan::{Feed, Kind, Load, Stage};
 use callboard_sandbox::Batches;
 use tokio_util::sync::CancellationToken;
 
 use super::Run;
 use super::batches;
-use super::calling::Calling;
+use super::teller::Teller;
 use super::watch::Watch;
 use super::window::Running;
 use crate::error::RunError;
@@ -84,9 +84,7 @@ impl Run {
         let mut profile = None;
         let outcome = opened.and_then(|noted| {
             notes.extend(noted);
-            let asked = || (prepared.calls.clone(), live.asked.clone(), prepared.observer().clone());
-            let asks = prepared.sends_requests().then(asked);
-            let _calling = asks.map(|(calls, asked, observer)| Calling::begin(calls, asked, observer)).transpose()?;
+            let _teller = Teller::begin(prepared, live.asked.clone())?;
             carry_out(&live, &mut costs, &mut profile, &mut notes)
         });
         drop(watch);
@@ -245,7 +243,9 @@ impl Live<'_> {
         let begun = self.rejects().begin(&nodes);
         begun.map_err(|error| RunError::unwritten("write rejected rows", &error))?;
         let seen = &self.prepared.seen;
-        seen.begin(stage.index, self.prepared.plan.stages().len());
+        let plan = &self.prepared.plan;
+        let is_global = |name: &String| plan.step(name).is_some_and(|step| step.kind == Kind::Global);
+        seen.begin(stage.index, plan.stages().len(), !stage.steps.iter().any(is_global));
         let mut cost = stage::run(self, stage, boundary, held)?;
         cost.curve = seen.end();
         cost.load += eager_load.unwrap_or_default();

@@ -1,10 +1,10 @@
 //! A run: a plan, prepared ([`Run::prepare`]) and carried out ([`execute`]), stage by stage.
 
 mod batches;
-mod calling;
 mod execute;
 mod part;
 mod resume;
+mod teller;
 mod uploads;
 mod watch;
 mod why;

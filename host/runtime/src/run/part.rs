@@ -6,8 +6,8 @@ use std::sync::Arc;
 use callboard_plan::{Feed, Stage};
 use tokio_util::sync::CancellationToken;
 
-use super::calling::Calling;
 use super::execute::{SETTLING, open_replies};
+use super::teller::Teller;
 use super::watch::Watch;
 use crate::error::RunError;
 use crate::global::Shared;
@@ -33,11 +33,9 @@ pub(crate) fn carry_out_part(
     let kept = Kept::part(prepared)?;
     open_replies(prepared)?;
     let live = Live::new(prepared, stop, quota, kept).of_part(part.clone(), shared, is_slice);
-    let asked = || (prepared.calls.clone(), live.asked.clone(), prepared.observer().clone());
-    let asks = prepared.sends_requests().then(asked);
-    let calling = asks.map(|(calls, asked, observer)| Calling::begin(calls, asked, observer)).transpose()?;
+    let teller = Teller::begin(prepared, live.asked.clone())?;
     let ended = live.end(part, &mut BetweenStages { spills }, None, None);
-    drop(calling);
+    drop(teller);
     // What was sent is paid for.
     prepared.calls.settle(SETTLING);
     let mut ended = ended.map_err(|error| error.in_stage(part.index))?;

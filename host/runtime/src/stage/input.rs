@@ -1,9 +1,10 @@
 //! The node that reads an input.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use arrow::array::UInt32Array;
-use callboard_io::BadRow;
+use callboard_io::{BadRow, Dataset};
 use callboard_sandbox::Fate;
 
 use super::Ended;
@@ -33,6 +34,7 @@ pub(super) fn read(run: &Live<'_>, name: &str, mut outlet: Outlet) -> Result<End
         ticket: None,
     };
     let mut lengths = run.lengths(name)?;
+    let (node, bytes) = (Arc::from(name), input.dataset.as_ref().map_or(0, Dataset::bytes) as f64);
     if limit > 0 {
         let (mut chunks, mut together) = (run.rows_of(name, limit), Together::new(run.prepared.plan.batch()));
         let mut last = None;
@@ -57,6 +59,7 @@ pub(super) fn read(run: &Live<'_>, name: &str, mut outlet: Outlet) -> Result<End
             let batch = Batch::new(chunk.rows.slice(0, count), file, chunk.origin.slice(0, count));
             rows += count as u64;
             run.prepared.seen.read(name, count as u64);
+            run.prepared.seen.reading(&node, chunk.part * bytes, bytes);
             let is_new = last.replace(chunk.file) != Some(chunk.file);
             for batch in together.add(batch, called, is_new).map_err(|error| bug(&error))? {
                 reads.hand_on(batch, input, name, &mut outlet)?;

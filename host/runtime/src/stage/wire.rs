@@ -8,7 +8,9 @@ use callboard_plan::{Edge, Feed, Kind, Reader, Stage, Transport};
 
 use super::live::Live;
 use crate::error::RunError;
-use crate::ports::{Appended, Channel, IN_FLIGHT, Inlet, Message, Outlet, Recut, Rows, Stamps, Supply, ZipInlet};
+use crate::ports::{
+    Appended, Channel, IN_FLIGHT, Inlet, Message, Outlet, Reading, Recut, Rows, Stamps, Supply, ZipInlet,
+};
 use crate::ports::{Door, Doors, Fork};
 use crate::prepare::check::Way;
 use crate::stage::boundary::BetweenStages;
@@ -47,8 +49,9 @@ impl Wires {
                 let flight = || run.memory.flight.clone();
                 let mut feeds = || way.edges.iter().map(|edge| supply(run, edge, &mut outlets, boundary)).collect();
                 let (size, admission) = (run.prepared.plan.batch(), run.admission(reader.name()));
+                let reading = || Reading::new(reader.name(), run.prepared.seen.clone());
                 let rows = match &way.zip {
-                    None => Rows::Appended(Appended::new(way.schema.clone(), feeds(), admission)),
+                    None => Rows::Appended(Appended::new(way.schema.clone(), feeds(), admission, reading())),
                     Some(zipped) if way.edges.iter().any(|edge| run.transport(edge) == Transport::Spill) => {
                         let note = run.note_zip(&reader);
                         Rows::Zipped(ZipInlet::merged(zipped.clone(), size, feeds(), admission, flight(), note))

@@ -62,6 +62,18 @@ impl Lines {
                 let servers: Vec<Value> = servers.iter().map(server).collect();
                 (Detail::Progress, "calls", json!({ "servers": servers, "left_ms": left.map(ms) }))
             }
+            Event::Going { stage, took, linear_memory, in_flight, budget, part, left } => {
+                let of = json!({
+                    "stage": stage,
+                    "took_ms": ms(*took),
+                    "linear_memory_bytes": linear_memory,
+                    "in_flight_bytes": in_flight,
+                    "budget_bytes": budget,
+                    "part": part,
+                    "left_ms": left.map(ms),
+                });
+                (Detail::Progress, "going", of)
+            }
             Event::Ended { stage, took, linear_memory } => {
                 self.rows(true);
                 let of = json!({ "stage": stage, "took_ms": ms(*took), "linear_memory_bytes": linear_memory });

@@ -19,6 +19,7 @@ use super::masks;
 use super::pages::{Account, Counted, Views, width};
 use super::{Reading, Rows, footer, guarded, logical, words, zones};
 use crate::error::{InFile, IoError, arrow_words};
+use crate::far::Far;
 use crate::limits;
 use crate::places::{Opened, Source, Witness};
 use crate::section::{Mark, Marks, Section, Stretch};
@@ -53,7 +54,8 @@ pub(super) fn rows(of: Reading<'_>, section: Section) -> Result<Rows, IoError> {
         let groups = Groups::new(file, metadata, read, int96, policy, spec).map_err(|error| error.in_file(path))?;
         let groups = groups.section(section);
         let witness = groups.file.witness();
-        Ok(Box::new(ParquetRows { groups, unfolded, witness }) as Rows)
+        path.far.begin(groups.rows());
+        Ok(Box::new(ParquetRows { groups, far: path.far.clone(), unfolded, witness }) as Rows)
     })
 }
 
@@ -194,6 +196,7 @@ fn least(data_type: &DataType) -> u64 {
 
 struct ParquetRows {
     groups: Groups,
+    far: Arc<Far>,
     unfolded: Unfolded,
     witness: Witness,
 }
@@ -288,6 +291,12 @@ impl Groups {
             before: 0,
             skip: 0,
         })
+    }
+
+    /// Rows of all groups that are read.
+    fn rows(&self) -> u64 {
+        let groups = &self.metadata.metadata().row_groups()[self.next..self.end];
+        groups.iter().map(|group| group.num_rows().max(0) as u64).fold(0, u64::saturating_add)
     }
 
     /// Those of a part of the file.
@@ -432,11 +441,12 @@ impl Iterator for ParquetRows {
     type Item = Result<Taken, IoError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let ParquetRows { groups, unfolded, .. } = self;
+        let ParquetRows { groups, far, unfolded, .. } = self;
         let rows = guarded(|| {
             groups.spec.stop.check()?;
             let rows = unfolded.next(|| groups.next())?;
             Ok(rows.map(|(places, rows)| {
+                far.add(rows.num_rows() as u64);
                 let rows = if masks::needed(rows.schema_ref()) { masks::masked(&rows) } else { rows };
                 Taken::from((places, rows))
             }))

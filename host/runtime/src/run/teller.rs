@@ -1,4 +1,4 @@
-//! Says, while a run goes on, how far the requests to servers are.
+//! Says, while a run goes on, how far it is, and how far its requests to servers are.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -8,40 +8,84 @@ use std::time::{Duration, Instant};
 
 use callboard_sandbox::{Calls, spawn};
 
+use crate::curves::{Far, Seen};
 use crate::error::RunError;
-use crate::events::{CallsNow, Event, Observer};
+use crate::events::{CallsNow, Event};
+use crate::prepare::Prepared;
 use crate::stage::Asked;
 
 /// Between two looks.
 const LOOK: Duration = Duration::from_millis(500);
 
 /// Looks, until it is dropped.
-pub(crate) struct Calling {
+pub(crate) struct Teller {
     ends: Option<Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
 
-impl Calling {
+impl Teller {
     /// # Errors
     /// The system refuses the thread.
-    pub(crate) fn begin(calls: Calls, asked: Arc<Asked>, observer: Observer) -> Result<Calling, RunError> {
+    pub(crate) fn begin(prepared: &Prepared, asked: Arc<Asked>) -> Result<Teller, RunError> {
         let (ends, ended) = channel();
+        let (observer, budget) = (prepared.observer().clone(), prepared.plan.budget());
+        let mut of_stage = OfStage { seen: prepared.seen.clone(), budget, stage: 0, pace: Pace::default() };
+        let calls = prepared.sends_requests().then(|| prepared.calls.clone());
+        let mut of_calls = calls.map(|calls| OfCalls { calls, asked, paces: HashMap::new(), told: Vec::new() });
         let thread = spawn(move || {
-            let (began, mut told, mut paces) = (Instant::now(), None, HashMap::<String, Pace>::new());
+            let began = Instant::now();
             while ended.recv_timeout(LOOK) == Err(RecvTimeoutError::Timeout) {
-                let servers: Vec<CallsNow> = calls.figures().into_iter().map(CallsNow::of).collect();
-                for server in &servers {
-                    let pace = paces.entry(server.server.clone()).or_default();
-                    pace.note(began.elapsed(), server.replies + server.failed);
-                }
-                if !servers.is_empty() && told.as_ref() != Some(&servers) {
-                    let left = asked.have_read().then(|| left(&servers, &paces)).flatten();
-                    observer.tell(Event::Calls { servers: servers.clone(), left });
-                    told = Some(servers);
-                }
+                let calls = of_calls.as_mut().and_then(|calls| calls.news(began.elapsed()));
+                of_stage.news().into_iter().chain(calls).for_each(|event| observer.tell(event));
             }
         })?;
-        Ok(Calling { ends: Some(ends), thread: Some(thread) })
+        Ok(Teller { ends: Some(ends), thread: Some(thread) })
+    }
+}
+
+/// How far the stage is.
+struct OfStage {
+    seen: Arc<Seen>,
+    budget: Option<u64>,
+    /// That of the pace.
+    stage: usize,
+    pace: Pace,
+}
+
+impl OfStage {
+    fn news(&mut self) -> Option<Event> {
+        let Far { stage, took, linear_memory, in_flight, part } = self.seen.far()?;
+        if self.stage != stage {
+            (self.stage, self.pace) = (stage, Pace::default());
+        }
+        self.pace.note(took, part.unwrap_or(0.0));
+        let left = part.and_then(|part| Duration::try_from_secs_f64((1.0 - part) / self.pace.now()?).ok());
+        Some(Event::Going { stage, took, linear_memory, in_flight, budget: self.budget, part, left })
+    }
+}
+
+/// How far the requests are.
+struct OfCalls {
+    calls: Calls,
+    asked: Arc<Asked>,
+    paces: HashMap<String, Pace>,
+    told: Vec<CallsNow>,
+}
+
+impl OfCalls {
+    /// If there is any.
+    fn news(&mut self, at: Duration) -> Option<Event> {
+        let servers: Vec<CallsNow> = self.calls.figures().into_iter().map(CallsNow::of).collect();
+        for server in &servers {
+            let pace = self.paces.entry(server.server.clone()).or_default();
+            pace.note(at, (server.replies + server.failed) as f64);
+        }
+        if servers == self.told {
+            return None;
+        }
+        self.told.clone_from(&servers);
+        let left = self.asked.have_read().then(|| left(&servers, &self.paces)).flatten();
+        Some(Event::Calls { servers, left })
     }
 }
 
@@ -55,15 +99,15 @@ fn left(servers: &[CallsNow], paces: &HashMap<String, Pace>) -> Option<Duration>
     Duration::try_from_secs_f64(slowest).ok()
 }
 
-/// How many requests to a server were done when.
+/// How much was done when.
 #[derive(Default)]
-struct Pace(Vec<(Duration, u64)>);
+struct Pace(Vec<(Duration, f64)>);
 
 impl Pace {
     /// Moments that are kept; when there are more, every other one goes.
     const MOST: usize = 1024;
 
-    fn note(&mut self, at: Duration, done: u64) {
+    fn note(&mut self, at: Duration, done: f64) {
         if self.0.len() == Self::MOST {
             let mut kept = false;
             self.0.retain(|_| {
@@ -74,18 +118,18 @@ impl Pace {
         self.0.push((at, done));
     }
 
-    /// Requests in a second, over the later half of the time: connections that are opened and servers that warm up are slow at first, and a
+    /// What is done in a second, over the later half of the time: connections that are opened and servers that warm up are slow at first, and a
     /// server that is slow now may have been fast.
     fn now(&self) -> Option<f64> {
         let (first, last) = (self.0.first()?, self.0.last()?);
         let half = first.0 + (last.0 - first.0) / 2;
         let from = self.0.get(self.0.partition_point(|(at, _)| *at <= half).checked_sub(1)?)?;
-        let (took, done) = ((last.0 - from.0).as_secs_f64(), last.1.saturating_sub(from.1));
-        (took > 0.0 && done > 0).then(|| done as f64 / took)
+        let (took, done) = ((last.0 - from.0).as_secs_f64(), last.1 - from.1);
+        (took > 0.0 && done > 0.0).then(|| done / took)
     }
 }
 
-impl Drop for Calling {
+impl Drop for Teller {
     fn drop(&mut self) {
         drop(self.ends.take());
         let _ = self.thread.take().map(JoinHandle::join);
@@ -98,7 +142,7 @@ mod tests {
 
     fn pace(done: impl Fn(u64) -> u64, seconds: u64) -> Pace {
         let mut pace = Pace::default();
-        (0..=2 * seconds).for_each(|half| pace.note(Duration::from_millis(500 * half), done(half)));
+        (0..=2 * seconds).for_each(|half| pace.note(Duration::from_millis(500 * half), done(half) as f64));
         pace
     }
 
