@@ -3,6 +3,7 @@
 use callboard_io::{BatchPolicy, Chunk, Dataset, ErrorKind, Format, InFile, InputSpec};
 
 use crate::bench::{Bench, POLICY, column, gz, join, zst};
+use crate::binary::numbers;
 use crate::both;
 
 fn names(dataset: &Dataset) -> Vec<String> {
@@ -332,4 +333,22 @@ fn a_reader_ends_after_an_error_and_moves_to_other_threads() {
         outcomes
     });
     assert_eq!(outcomes.join().unwrap(), [Some(1500), None]);
+}
+
+#[test]
+fn what_part_of_all_files_was_read_is_known_beside_each_batch() {
+    let bench = Bench::new();
+    for format in ["jsonl", "jsonl.gz", "csv", "parquet", "arrow"] {
+        let names = ["a", "b"].map(|name| format!("{name}.{format}"));
+        for name in &names {
+            bench.write(name, &[numbers(0..50_000).project(&[0, 1]).unwrap()]).unwrap();
+        }
+        let dataset = bench.open(&names.each_ref().map(String::as_str)).unwrap();
+        let chunks: Vec<_> =
+            dataset.read(BatchPolicy { rows: 1000, bytes: 1 << 20 }).map(|chunk| chunk.unwrap()).collect();
+        let parts: Vec<f64> = chunks.iter().map(|chunk| chunk.part).collect();
+        assert!(parts.is_sorted() && parts[0] < 0.5 && parts.last() == Some(&1.0), "{format}: {parts:?}");
+        let first = chunks.iter().filter(|chunk| chunk.file == 0).map(|chunk| chunk.part);
+        assert_eq!(first.reduce(f64::max), Some(0.5), "{format}: {parts:?}");
+    }
 }

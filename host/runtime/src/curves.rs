@@ -276,4 +276,24 @@ mod tests {
             assert_eq!(moments.iter().any(|moment| moment.linear == 99), samples > 1, "{samples}");
         }
     }
+
+    #[test]
+    fn a_stage_is_as_far_as_its_nodes_have_read_unless_a_step_needs_all_rows_first() {
+        let seen = Seen::default();
+        let (steps, all) = (Arc::<Gauge>::default(), Arc::<Gauge>::default());
+        seen.watch(&steps, &all);
+        assert!(seen.far().is_none(), "no stage has begun");
+        let [a, b] = ["a", "b"].map(Arc::from);
+        for (streams, part) in [(true, Some(0.25)), (false, None)] {
+            seen.begin(2, 3, streams);
+            assert_eq!(seen.far().unwrap().part, None);
+            seen.reading(&a, 10.0, 10.0);
+            seen.reading(&b, 0.0, 70.0);
+            seen.reading(&b, 10.0, 70.0);
+            let far = seen.far().unwrap();
+            assert_eq!((far.stage, far.part), (2, part));
+            seen.end();
+        }
+        assert!(seen.far().is_none());
+    }
 }

@@ -27,6 +27,7 @@ class Shown:
         self.rows: dict[str, tuple[int, int]] = {}
         self.calls: dict[str, dict[str, Any]] = {}
         self.left: float | None = None
+        self.part = 0.0
         self.lines: list[str] = []
 
     def take(self, events: list[dict[str, Any]]) -> None:
@@ -45,8 +46,12 @@ class Shown:
                 self.rows[event["step"]] = (rows_in + event["rows_in"], rows_out + event["rows_out"])
             elif kind == "calls":
                 self.calls, self.left = event["servers"], event["left"]
+            elif kind == "going":
+                self.part = event["part"] or 0.0
+                if not self.calls:
+                    self.left = event["left"]
             elif kind == "ended":
-                self.calls, self.left = {}, None
+                self.calls, self.left, self.part = {}, None, 0.0
                 self.lines.append(f"stage {event['stage']} of {self.stages} done in {event['seconds']:.2f} s")
             elif kind == "note":
                 self.lines.append(event["message"])
@@ -67,7 +72,7 @@ class Shown:
     def html(self) -> str:
         """All of it as a bar."""
         text = html.escape(self.line)
-        return f'<progress value="{max(self.stage - 1, 0)}" max="{max(self.stages, 1)}"></progress> <code>{text}</code>'
+        return f'<progress value="{max(self.stage - 1, 0) + self.part:g}" max="{max(self.stages, 1)}"></progress> <code>{text}</code>'
 
 
 def _calls(now: dict[str, Any]) -> str:
