@@ -108,6 +108,10 @@ impl Pace {
     const MOST: usize = 1024;
 
     fn note(&mut self, at: Duration, done: f64) {
+        if self.0.is_empty() {
+            // At the look before there was nothing.
+            self.0.push((at.saturating_sub(LOOK), 0.0));
+        }
         if self.0.len() == Self::MOST {
             let mut kept = false;
             self.0.retain(|_| {
@@ -167,6 +171,13 @@ mod tests {
         let pace = pace(done, 4);
         let (left, right) = ((1000 - done(8)) as f64 / pace.now().unwrap(), (1000 - done(8)) as f64 / 100.0);
         assert!((0.7..1.3).contains(&(left / right)), "{left} {right}");
+    }
+
+    #[test]
+    fn the_first_look_gives_a_pace() {
+        let mut pace = Pace::default();
+        pace.note(Duration::from_secs(3), 39.0);
+        assert_eq!(pace.now(), Some(78.0));
     }
 
     #[test]
