@@ -220,15 +220,15 @@ impl StageLine {
     }
 }
 
-/// `34 %   1,204,000 rows   120 k rows/s   45.2 MiB of 1 GiB   12 s   23 s left`.
+/// `34 %   24 s left   1,204,000 rows   120 k rows/s   45 MiB of 1 GiB   12 s`: a narrow terminal cuts the end off.
 fn going_text(now: &Going, rows: u64, pace: Option<f64>) -> String {
     let mut said: Vec<String> = now.part.map(|part| format!("{:.0} %", part * 100.0)).into_iter().collect();
+    said.extend(now.left.map(|left| format!("{} left", time(left.as_secs_f64() * 1e3))));
     said.push(format!("{} rows", count(rows)));
     said.extend(pace.map(|pace| format!("{} rows/s", rate(pace))));
     let memory = bytes(now.memory);
     said.push(now.budget.map_or_else(|| memory.clone(), |budget| format!("{memory} of {}", bytes(budget))));
     said.push(time(now.took.as_secs_f64() * 1e3));
-    said.extend(now.left.map(|left| format!("{} left", time(left.as_secs_f64() * 1e3))));
     said.join("   ")
 }
 
@@ -406,8 +406,8 @@ mod tests {
         let took = Duration::from_secs(12);
         let mut now = Going { took, memory: 45 << 20, budget: Some(1 << 30), part: Some(0.344), left: Some(2 * took) };
         let said = going_text(&now, 1_204_000, Some(120_400.0));
-        assert_eq!(said, "34 %   1,204,000 rows   120 k rows/s   45.0 MiB of 1 GiB   12.0 s   24.0 s left");
+        assert_eq!(said, "34 %   24.0 s left   1,204,000 rows   120 k rows/s   45 MiB of 1 GiB   12.0 s");
         (now.part, now.budget, now.left) = (None, None, None);
-        assert_eq!(going_text(&now, 0, None), "0 rows   45.0 MiB   12.0 s");
+        assert_eq!(going_text(&now, 0, None), "0 rows   45 MiB   12.0 s");
     }
 }
