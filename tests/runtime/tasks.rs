@@ -367,7 +367,7 @@ fn drivers_and_tasks_that_are_killed_are_followed_by_others() {
 fn a_slice_that_is_not_what_its_task_wrote_is_not_appended() {
     const SHORT: &str = "callboard = 1\n[inputs.docs]\npath = \"data/*.jsonl\"\n[[steps]]\nuse = \"normalise\"\n\
                          [outputs.clean]\npath = \"out/clean.jsonl\"\n";
-    let data = folder_with(&[("docs.jsonl", documents(900, 1))]);
+    let data = folder_with(&["a.jsonl", "b.jsonl", "c.jsonl"].map(|name| (name, documents(300, 1))));
     let whole = Whole::of(SHORT, data.path());
     let trial = whole.again("damaged");
     let submit = ["submit", "pipeline.toml", "--on", "local=1", "--work", "run", "--slices", "3", "--quiet"];
@@ -380,6 +380,7 @@ fn a_slice_that_is_not_what_its_task_wrote_is_not_appended() {
     let counts: Value = serde_json::from_slice(&fs::read(&manifest).unwrap()).unwrap();
     let slice = manifest.with_file_name(counts["attempt"].as_str().unwrap()).join("outputs/clean");
     let text = fs::read_to_string(&slice).unwrap();
+    assert!(!text.is_empty());
     fs::write(&slice, &text[..text.len() / 2]).unwrap();
     let drive = || trial.output(&[], &["task", "run", "drive", "--on", "local=1", "--quiet"]);
     let failed = drive();

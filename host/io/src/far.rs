@@ -12,13 +12,13 @@ pub(crate) struct Far {
 }
 
 impl Far {
-    /// None of so many.
+    /// None of these, which are all there are.
     pub(crate) fn begin(&self, of: u64) {
         self.done.store(0, Ordering::Relaxed);
         self.of.store(of, Ordering::Relaxed);
     }
 
-    /// So many more.
+    /// This many more.
     pub(crate) fn add(&self, more: u64) {
         self.done.fetch_add(more, Ordering::Relaxed);
     }

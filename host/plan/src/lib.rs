@@ -87,7 +87,7 @@ pub use door::{Door, Feed};
 pub use explain::explain;
 pub use grants::{FileGrant, Grants, HttpGrant, SecretGrant};
 pub use imports::{ImportNeed, import_need};
-pub use memory::{LARGEST_CUT, Predicted};
+pub use memory::Predicted;
 pub use mermaid::mermaid;
 pub use nans::Nans;
 pub use need::{Need, NeedFrom};

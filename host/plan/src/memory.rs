@@ -11,13 +11,11 @@ use std::collections::HashMap;
 use serde::{Deserialize, Serialize};
 
 use crate::choices::Load;
-use crate::pipeline::BatchSize;
+use crate::pipeline::{BatchSize, LARGEST_CUT};
 use crate::plan::{Plan, Stage};
 
 /// What the process takes without steps and rows, bytes.
 pub(crate) const PROCESS: u64 = 16 << 20;
-/// Where readers cut batches at the latest, whatever the pipeline says, bytes.
-pub const LARGEST_CUT: u64 = 256 << 20;
 /// How many times the least is in flight at most: a queue holds four batches.
 const MOST_ROWS: u64 = 3;
 

@@ -184,7 +184,7 @@ impl Seen {
         let _ = self.memory.set(Held { linear: linear.clone(), all: all.clone() });
     }
 
-    /// A node has read so many bytes of these, about.
+    /// A node has read this much of its rows, and how much these are: bytes, about.
     pub(crate) fn reading(&self, node: &Arc<str>, done: f64, of: f64) {
         if let Some(reading) = self.lock().stage.as_mut().and_then(|current| current.reading.as_mut()) {
             reading.insert(node.clone(), (done, of));

@@ -31,8 +31,8 @@ pub use compose::{Text, is_pipeline};
 pub use document::Places;
 pub(crate) use every::{instead, no_rows};
 pub use model::{
-    Access, Added, BatchSize, From, Input, InputLimits, Limits, LoadGroups, Located, OnError, Output, OutputColumn,
-    Parts, Pipeline, Reading, Run, Step, StepBatch,
+    Access, Added, BatchSize, From, Input, InputLimits, LARGEST_CUT, Limits, LoadGroups, Located, OnError, Output,
+    OutputColumn, Parts, Pipeline, Reading, Run, Step, StepBatch,
 };
 
 pub(crate) use check::{WITHIN, is_name, is_step_name};

@@ -424,6 +424,9 @@ impl StepBatch {
     }
 }
 
+/// Where batches are cut at the latest, bytes.
+pub const LARGEST_CUT: u64 = 256 << 20;
+
 /// A batch is cut at whichever is reached first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct BatchSize {

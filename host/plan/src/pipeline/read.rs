@@ -13,13 +13,13 @@ use super::fields::{
 };
 use super::grants::{file_places, grants};
 use super::model::{
-    BatchSize, From, Input, InputLimits, Limits, LoadGroups, Located, OnError, Pipeline, Run, Step, StepBatch,
+    BatchSize, From, Input, InputLimits, LARGEST_CUT, Limits, LoadGroups, Located, OnError, Pipeline, Run, Step,
+    StepBatch,
 };
 use super::outputs::output;
 use super::reading::reading;
 use super::sources::{Routes, from};
 use crate::choices::MOST_STAGE_INSTANCES;
-use crate::memory::LARGEST_CUT;
 use crate::parts::MOST_COMPONENT_BYTES;
 use crate::problem::Findings;
 

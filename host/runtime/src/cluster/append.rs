@@ -32,6 +32,7 @@ struct Sliced {
 /// A slice that is there.
 struct Slice {
     output: String,
+    task: TaskId,
     /// In the work place.
     place: String,
     of: Digested,
@@ -58,7 +59,7 @@ impl Appending {
             while let Some((task, manifest)) = output.left.peek().and_then(|task| done.get_key_value(task)) {
                 let place = format!("{TASKS}/{task}/{}/outputs/{}", manifest.attempt, output.name);
                 let of = manifest.ended.outputs[&output.name].clone();
-                send(slices, Some(Slice { output: output.name.clone(), place, of }));
+                send(slices, Some(Slice { output: output.name.clone(), task: *task, place, of }));
                 output.left.next();
             }
         }
@@ -90,11 +91,12 @@ fn appended(dir: &Dir, slices: &Receiver<Option<Slice>>) -> io::Result<BTreeMap<
     let mut files: BTreeMap<String, (Digesting, u64)> = BTreeMap::new();
     loop {
         let Ok(next) = slices.recv() else { return Ok(BTreeMap::new()) };
-        let Some(Slice { output, place, of }) = next else { break };
+        let Some(Slice { output, task, place, of }) = next else { break };
         let digest = of.number().unwrap_or_default();
         let damaged = || {
-            let message =
-                format!("`{place}` is not what the task wrote; without its `{MANIFEST}`, the task runs again");
+            let message = format!(
+                "`{place}` is not what the task wrote; without `{TASKS}/{task}/{MANIFEST}`, the task runs again"
+            );
             io::Error::new(ErrorKind::InvalidData, message)
         };
         match files.get_mut(&output) {

@@ -8,7 +8,8 @@ use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
-use callboard_plan::{LARGEST_CUT, Plan, Predicted};
+use callboard_plan::pipeline::LARGEST_CUT;
+use callboard_plan::{Plan, Predicted};
 
 use crate::error::RowsExceed;
 use crate::events::{Event, Observer};
