@@ -347,7 +347,9 @@ fn what_part_of_all_files_was_read_is_known_beside_each_batch() {
         let chunks: Vec<_> =
             dataset.read(BatchPolicy { rows: 1000, bytes: 1 << 20 }).map(|chunk| chunk.unwrap()).collect();
         let parts: Vec<f64> = chunks.iter().map(|chunk| chunk.part).collect();
-        assert!(parts.is_sorted() && parts[0] < 0.5 && parts.last() == Some(&1.0), "{format}: {parts:?}");
+        // What is compressed so small is read at once.
+        let begins = if format == "jsonl.gz" { 0.5 } else { 0.1 };
+        assert!(parts.is_sorted() && parts[0] <= begins && parts.last() == Some(&1.0), "{format}: {parts:?}");
         let first = chunks.iter().filter(|chunk| chunk.file == 0).map(|chunk| chunk.part);
         assert_eq!(first.reduce(f64::max), Some(0.5), "{format}: {parts:?}");
     }
