@@ -9,11 +9,7 @@ const require = createRequire(`${tools}/`);
 const { chromium } = require("playwright-core");
 const axe = readFileSync(require.resolve("axe-core/axe.min.js"), "utf8");
 
-const browser = await chromium.launch({
-  executablePath,
-  // Nothing is drawn by a graphics card, and `/dev/shm` may be small.
-  args: ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"],
-});
+const browser = await chromium.launch({ executablePath, args: ["--no-sandbox"] });
 let failed = false;
 
 function report(what, faults) {

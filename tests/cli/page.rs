@@ -122,10 +122,8 @@ fn going_on() -> Stage {
     stage
 }
 
-/// What `timeout` ends with when it has ended a program.
-const TIMED_OUT: i32 = 124;
-
 #[test]
+#[ignore = "`cargo xtask test` runs it by itself: beside the other tests, a browser takes minutes"]
 fn a_browser_finds_nothing_wrong_with_it_in_a_file_and_live() {
     let tools = repository("target/toolchains/browser");
     let browser = "/usr/bin/chromium";
@@ -139,26 +137,18 @@ fn a_browser_finds_nothing_wrong_with_it_in_a_file_and_live() {
     let (child, heard) = start(&live, command, "stage 2 of 4: wait");
     let bounded = Bounded::of(&child);
     let url = heard.split_whitespace().find(|word| word.starts_with("http://")).unwrap();
-    let looks = || {
-        let mut node = Command::new("timeout");
-        node.arg((3 * BOUND.as_secs()).to_string()).arg("node").arg(repository("tests/cli/page.mjs"));
-        node.args([&*tools.canonicalize().unwrap(), browser.as_ref(), &stage.folder.join("page.html")]).arg(url);
-        let mut node = node.stdout(Stdio::piped()).spawn().unwrap();
-        let mut said = Vec::new();
-        for line in BufReader::new(node.stdout.take().unwrap()).lines().map(Result::unwrap) {
-            match line.strip_prefix("open ") {
-                Some(gate) => fs::write(live.folder.join(gate).join("open"), "").unwrap(),
-                None => said.push(line),
-            }
+    let mut node = Command::new("timeout");
+    node.arg((5 * BOUND.as_secs()).to_string()).arg("node").arg(repository("tests/cli/page.mjs"));
+    node.args([&*tools.canonicalize().unwrap(), browser.as_ref(), &stage.folder.join("page.html")]).arg(url);
+    let mut node = node.stdout(Stdio::piped()).spawn().unwrap();
+    let mut said = Vec::new();
+    for line in BufReader::new(node.stdout.take().unwrap()).lines().map(Result::unwrap) {
+        match line.strip_prefix("open ") {
+            Some(gate) => fs::write(live.folder.join(gate).join("open"), "").unwrap(),
+            None => said.push(line),
         }
-        (node.wait().unwrap(), said)
-    };
-    let (mut ended_with, mut said) = looks();
-    if ended_with.code() == Some(TIMED_OUT) && said.is_empty() {
-        // A browser that hangs before it has looked at anything says nothing about the page.
-        (ended_with, said) = looks();
     }
-    assert!(ended_with.success(), "{ended_with}: {said:#?}");
+    assert!(node.wait().unwrap().success(), "{said:#?}");
     assert!(said.len() >= 5 && said.iter().all(|line| line.ends_with(": ok")), "{said:#?}");
     let ended = end(child, heard, command);
     drop(bounded);

@@ -32,7 +32,7 @@ pub(crate) fn run(root: &Path) -> Result<ExitCode> {
     let python = beside(root, |root| python::environment(root).map_or_else(End::Skipped, |()| End::Passed));
     let stores = beside(root, |root| stores::environment(root).map_or_else(End::Skipped, |()| End::Passed));
     let browser = beside(root, |root| browser::environment(root).map_or_else(End::Skipped, |()| End::Passed));
-    let checks: [Check; 12] = [
+    let checks: [Check; 13] = [
         ("format", Box::new(|root| cargo_check(root, &["fmt", "--all", "--check"], &[]))),
         ("contract", Box::new(|root| crate::contract::check(root).map_or_else(End::Failed, |()| End::Passed))),
         ("guests", Box::new(|root| guests::build(root, guests::Which::All).map_or_else(End::Failed, |_| End::Passed))),
@@ -53,6 +53,15 @@ pub(crate) fn run(root: &Path) -> Result<ExitCode> {
                 let arguments = ["test", "--release", "--config", CHECKS, "--workspace", "--no-fail-fast"];
                 // A language or a store that is not here is reported at the end.
                 cargo_check(root, &arguments, &[("LANGUAGE", "present")])
+            }),
+        ),
+        (
+            "page",
+            Box::new(|root| {
+                // Beside the other tests, a browser takes minutes, and slows them down.
+                let test = ["--workspace", "--test", "cli", "page::a_browser", "--", "--ignored"];
+                let arguments = [["test", "--release", "--config", CHECKS].as_slice(), &test].concat();
+                cargo_check(root, &arguments, &[])
             }),
         ),
         (
