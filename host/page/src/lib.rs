@@ -74,8 +74,8 @@ pub fn page(report: &Report, plan: Option<&Plan>, examples: &[Example]) -> Strin
 /// What the address of a page that is not to show itself again has behind its question mark.
 pub const PAUSED: &str = "paused";
 
-/// The page of a run that goes on, which a browser shows again every [`REFRESH`] seconds, unless it is paused: who reads it by ear, or walks
-/// through it by keyboard, would begin again each time.
+/// The page of a run that has not ended. A browser reloads it every [`REFRESH`] seconds unless it is paused: a reload sends screen readers
+/// and keyboard users back to the top.
 pub fn live_page(report: &Report, plan: &Plan, paused: bool) -> String {
     shown(report, Some(plan), &[], if paused { State::Paused } else { State::Followed })
 }

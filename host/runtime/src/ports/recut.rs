@@ -4,8 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use arrow::datatypes::SchemaRef;
-use callboard_plan::pipeline::BatchSize;
-use callboard_plan::pipeline::LARGEST_CUT;
+use callboard_plan::pipeline::{BatchSize, LARGEST_CUT};
 
 use super::{Stop, bug};
 use crate::error::RunError;
