@@ -26,7 +26,8 @@ fn large() -> Stage {
     let stage = Stage::empty();
     let hostile = "<script>alert(1)</script>\u{202e}\u{1b}[31m\u{200f}&amp;\"'";
     let file = "in<script>alert(2)<.jsonl".replace('/', "");
-    fs::write(stage.folder.join(&file), "{\"text\": \"a\", \"n\": 1}\n{\"text\": \"b\", \"n\": 2}\n").unwrap();
+    let row = |text: &str, n: u32| serde_json::json!({ "text": text, "n": n, hostile: hostile }).to_string() + "\n";
+    fs::write(stage.folder.join(&file), row("a", 1) + &row("b", 2)).unwrap();
     let quoted = |text: &str| serde_json::to_string(text).unwrap();
     let mut steps: Vec<serde_json::Value> = (0..100)
         .map(|nth| {
@@ -39,7 +40,7 @@ fn large() -> Stage {
     steps.push(serde_json::json!({ "name": "last", "use": "filter", "config": { "where": last } }));
     let pipeline = serde_json::json!({
         "callboard": 1,
-        "inputs": { "docs": { "path": file } },
+        "inputs": { "docs": { "path": file, "stats": true } },
         "steps": steps,
         "outputs": { "kept": { "path": "<b>kept.jsonl" } },
     });
@@ -57,9 +58,15 @@ fn the_page_is_one_small_inert_file_that_says_what_happened() {
     is_inert(&page);
     assert!(page.len() < 300_000, "{} bytes", page.len());
     assert_eq!(page, read("run/report.html"), "the page in the run's folder is the same");
-    for part in
-        ["finished", "rule-99", "Adds up at every step", "in&lt;script&gt;alert(2)", "&lt;b&gt;kept.jsonl", "<svg"]
-    {
+    for part in [
+        "finished",
+        "rule-99",
+        "Adds up at every step",
+        "in&lt;script&gt;alert(2)",
+        "&lt;b&gt;kept.jsonl",
+        "<svg",
+        "columns-title",
+    ] {
         assert!(page.contains(part), "{part}");
     }
     assert!(page.contains("n &gt; 1 || text == "), "the reason is missing");

@@ -30,6 +30,7 @@ const ORDER: &[&str] = &[
     "fates",
     "global",
     "prepare",
+    "figures",
     "stage",
     "tell",
     "run",

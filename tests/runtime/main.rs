@@ -26,6 +26,7 @@ mod flow;
 mod folders;
 mod forged;
 mod gathered;
+mod gathering;
 mod hostile;
 mod hostile_core;
 mod hostile_memory;

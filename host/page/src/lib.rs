@@ -2,7 +2,7 @@
 //!
 //! 1. [`page`] takes a report, its plan and examples of rows.
 //! 2. Each section is a file: the head (`head`), the graph of the plan with rows on its edges (`graph`), time and memory (`curves`
-//!    over `axis`, `stages`), steps and where rows went (`steps`, `rows`), calls of servers (`calls`).
+//!    over `axis`, `stages`), steps and where rows went (`steps`, `rows`), columns in figures (`columns`), calls of servers (`calls`).
 //! 3. maud escapes all text. Much of it is a stranger's, so it goes through `text` before that: what would turn a line around is replaced,
 //!    and what is long is cut.
 //!
@@ -12,6 +12,7 @@
 
 mod axis;
 mod calls;
+mod columns;
 mod curves;
 mod graph;
 mod head;
@@ -128,6 +129,7 @@ impl Shown<'_> {
             ("stages", "Stages", stages::section(self)),
             ("steps", "Steps", steps::section(self)),
             ("rows", "Where rows went", rows::section(self)),
+            ("columns", "Columns", columns::section(self)),
             ("files", "Inputs and outputs", rows::files(self)),
             ("calls", "Calls of servers", calls::section(self)),
             ("notes", "Notes", head::notes(self)),

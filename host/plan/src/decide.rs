@@ -70,6 +70,7 @@ fn assemble(draft: &Draft<'_>, components: &[&Component]) -> Plan {
         reading: input.reading.clone(),
         access: input.access.clone(),
         limits: input.limits,
+        stats: is_set(input.stats.as_ref()),
         stage: *stage,
     });
     let mut ports: Vec<Vec<Port>> = vec![Vec::new(); pipeline.steps.len()];
@@ -103,6 +104,7 @@ fn assemble(draft: &Draft<'_>, components: &[&Component]) -> Plan {
             max_rejects: step.max_rejects,
             retries: step.retries.unwrap_or(RETRIES),
             grants: step.grants.clone(),
+            stats: is_set(step.stats.as_ref()),
             stage: draft.step_stage[index],
             ports: std::mem::take(&mut ports[index]),
         }
@@ -116,6 +118,7 @@ fn assemble(draft: &Draft<'_>, components: &[&Component]) -> Plan {
         level: output.level,
         columns: output.columns.clone(),
         parts: output.parts,
+        stats: is_set(output.stats.as_ref()),
         zip: zips.remove(&End::Output(index)),
         stage: draft.output_stage[index],
     });
@@ -146,6 +149,10 @@ fn assemble(draft: &Draft<'_>, components: &[&Component]) -> Plan {
         edges: edges.collect(),
         fingerprint: String::new(),
     }
+}
+
+fn is_set(key: Option<&Located<bool>>) -> bool {
+    key.is_some_and(|key| key.value)
 }
 
 /// How the feeds of each zip are joined, by what reads them.

@@ -115,6 +115,9 @@ pub(crate) fn cause(stage: &Stage, plan: &Plan) -> String {
     title
 }
 
+/// What stands behind a node whose columns are looked at.
+const STATS: &str = "stats";
+
 fn rows(stage: &Stage, known: &Known<'_>) -> Vec<Row> {
     let input = |name: &String, when: &str| {
         let paths = known.inputs.get(name.as_str()).map(|input| input.paths.join(", ")).unwrap_or_default();
@@ -124,7 +127,8 @@ fn rows(stage: &Stage, known: &Known<'_>) -> Vec<Row> {
             what: "input".to_owned(),
             from: format!("{paths}{when}"),
             need: String::new(),
-            limits: String::new(),
+            limits: if known.inputs.get(name.as_str()).is_some_and(|input| input.stats) { STATS } else { "" }
+                .to_owned(),
         }
     };
     let intakes = stage.intakes.iter().map(|name| input(name, " (before anything is loaded)"));
@@ -137,7 +141,7 @@ fn rows(stage: &Stage, known: &Known<'_>) -> Vec<Row> {
         what: "output".to_owned(),
         from: from(known.edges_into(&output.name, false), output.zip.as_ref()),
         need: String::new(),
-        limits: format!("to {}", output.path),
+        limits: format!("to {}{}", output.path, if output.stats { format!(", {STATS}") } else { String::new() }),
     });
     intakes.chain(inputs).chain(steps).chain(outputs).collect()
 }
@@ -166,6 +170,9 @@ fn step_row(step: &PlannedStep, known: &Known<'_>) -> Row {
         (OnError::Fail, _) => {}
         (OnError::Reject, None) => limits.push("rejects rows".to_owned()),
         (OnError::Reject, Some(most)) => limits.push(format!("rejects {}", at_most(most, "its rows"))),
+    }
+    if step.stats {
+        limits.push(STATS.to_owned());
     }
     Row {
         mark: if step.kind == Kind::Global { "■" } else { " " },

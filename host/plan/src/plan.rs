@@ -64,6 +64,9 @@ pub struct PlannedInput {
     /// What a file may take, as far as the pipeline says it.
     #[serde(default, skip_serializing_if = "InputLimits::is_empty")]
     pub limits: InputLimits,
+    /// Whether the run gathers figures of its columns.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub stats: bool,
     /// The stage that reads it, once, from 1.
     pub stage: usize,
 }
@@ -108,6 +111,9 @@ pub struct PlannedStep {
     /// What it may reach outside of its sandbox.
     #[serde(default, skip_serializing_if = "Grants::is_empty")]
     pub grants: Grants,
+    /// Whether the run gathers figures of the columns that it puts out.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub stats: bool,
     /// The stage that it runs in, from 1.
     pub stage: usize,
     /// None for a source, one (without a name) for a transform, at least one for a global step.
@@ -184,6 +190,9 @@ pub struct PlannedOutput {
     /// How it is made of several files, as far as the pipeline says it.
     #[serde(default, skip_serializing_if = "Parts::is_empty")]
     pub parts: Parts,
+    /// Whether the run gathers figures of its columns.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub stats: bool,
     /// How its feeds are joined row by row, if they are not appended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub zip: Option<Zip>,

@@ -47,6 +47,7 @@ mod curves;
 mod error;
 mod events;
 mod fates;
+mod figures;
 #[cfg(feature = "fuzzing")]
 mod fuzz;
 mod global;
@@ -73,6 +74,7 @@ pub use cluster::{
 };
 pub use error::{Class, LimitExceeded, Place, RunError};
 pub use events::{CallsNow, Event, Level, Observer};
+pub use figures::StatsWanted;
 #[cfg(feature = "fuzzing")]
 pub use fuzz::{fuzz_disk, fuzz_folder};
 pub use prepare::components::{Bundled, BundledPipeline, ComponentUnread, Components, compose, read_component};
@@ -81,11 +83,14 @@ pub use prepare::needs::measured_needs;
 pub use probe::{CallError, CallTimes, Declaration, Described, Failed, Life, Opened, Page, Probe, PutOut, RemovedRow};
 pub use run::{Allowed, Run, StepReuse, Verdict, Window, end_uploads};
 pub use see::{
-    Changed, Followed, Gone, Looking, RowsWanted, Shown, StatsWanted, Traced, TracedFate, TracedStep, TriedStep,
-    diff_runs, peek_files, peek_run, stats_files, stats_run, trace_run,
+    Changed, Followed, Gone, Looking, RowsWanted, Shown, Traced, TracedFate, TracedStep, TriedStep, diff_runs,
+    peek_files, peek_run, stats_files, stats_run, trace_run,
 };
 pub use settings::{AlsoWritten, Profile, Settings, default_cache_folder};
 pub use store::records::Change;
+pub use store::records::{
+    Bin, ColumnStats, FrequentValue, GroupStats, Measure, Quantile, Spread, Stats, Threshold, ThresholdStats,
+};
 pub use store::replies::{Forgotten, forget_replies, replies_size};
 pub use tell::diff::{
     ChangedRow, ChangedValue, MovedRows, OneRow, OutputDiff, PlanChange, RunsDiff, SettingChange, StepDiff,
@@ -95,8 +100,5 @@ pub use tell::report::{
     RejectsReport, Report, RunFailed, StageReport, Status, StepCallsReport, StepReport, UnfinishedReport, ZippedReport,
 };
 pub use tell::runs::{RemovedRun, RunState, RunSummary, remove_run, run_folders, run_plan, run_report};
-pub use tell::stats::{
-    Bin, ColumnStats, FrequentValue, GroupStats, Measure, Quantile, Spread, Stats, Threshold, ThresholdStats,
-};
 pub use tell::tasks::{GroupReport, TasksReport, appended_outputs, keyed_steps};
 pub use tokio_util::sync::CancellationToken;

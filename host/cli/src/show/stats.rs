@@ -1,14 +1,13 @@
 //! Columns in figures, for people.
 
 use std::fmt::Write;
-use std::time::{Duration, UNIX_EPOCH};
 
 use callboard_runtime::{Bin, ColumnStats, FrequentValue, GroupStats, Measure, Spread, Stats, ThresholdStats};
 
-use super::figures::{count, time};
 use super::report::aligned;
 use super::rows::cut;
 use super::{inline, width};
+use callboard_words::figures::{count, moment, number, share, time};
 
 /// A name, or a frequent value, is no wider than this.
 const NAME: usize = 32;
@@ -45,7 +44,7 @@ fn heading(group: &GroupStats, by: &str, all: u64) -> String {
         None => format!("{} is null", name(by)),
         Some(value) => format!("{} = {}", name(by), cut(&inline(value), NAME)),
     };
-    format!("{value}   {} ({})", rows(group.rows), percent(group.rows as f64 / all as f64))
+    format!("{value}   {} ({})", rows(group.rows), share(group.rows as f64 / all as f64))
 }
 
 /// A line for each column, and the most frequent texts below.
@@ -67,7 +66,7 @@ fn columns(columns: &[ColumnStats], rows: u64) -> String {
             name(&column.column),
             cut(&column.column_type, NAME),
             spread.map(|spread| of(spread.of)).unwrap_or_default().to_owned(),
-            if column.nulls == 0 { "0".to_owned() } else { percent(nulls) },
+            if column.nulls == 0 { "0".to_owned() } else { share(nulls) },
             column.distinct.map(count).unwrap_or_default(),
             spread.and_then(|spread| Some(figure(spread.of, spread.min.as_f64()?))).unwrap_or_default(),
             quantile(0.05),
@@ -115,7 +114,7 @@ fn frequent(column: &ColumnStats, rows: u64) -> Vec<String> {
             }
             None => cut(&inline(value), VALUE),
         };
-        let one = format!("{text} {}", percent(*at_least as f64 / rows as f64));
+        let one = format!("{text} {}", share(*at_least as f64 / rows as f64));
         let next = if line.is_empty() { one } else { format!("{line}, {one}") };
         if next.chars().count() > room && !line.is_empty() {
             break;
@@ -132,7 +131,7 @@ fn thresholds(stats: &ThresholdStats) -> String {
         format!(" what a threshold of {operand} would drop of the {} that the step was given\n", rows(*given));
     let lines = thresholds.iter().map(|threshold| {
         let beside = if threshold.current { "the condition's" } else { "" };
-        vec![format!("{operand} {operator} {}", number(threshold.value)), percent(threshold.dropped), beside.to_owned()]
+        vec![format!("{operand} {operator} {}", number(threshold.value)), share(threshold.dropped), beside.to_owned()]
     });
     text.push_str(&aligned(&lines.collect::<Vec<_>>(), 1));
     text
@@ -160,36 +159,6 @@ fn figure(measure: Measure, value: f64) -> String {
     }
 }
 
-/// Whole numbers in full, all others with four digits that count.
-fn number(value: f64) -> String {
-    let size = value.abs();
-    match size {
-        _ if value.fract() == 0.0 && size < 1e15 => {
-            let sign = if value < 0.0 { "-" } else { "" };
-            format!("{sign}{}", count(size as u64))
-        }
-        _ if !(1e-4..1e7).contains(&size) => format!("{value:.3e}"),
-        _ => {
-            let digits = (3.0 - size.log10().floor()).clamp(0.0, 8.0) as usize;
-            let text = format!("{value:.digits$}");
-            match text.contains('.') {
-                true => text.trim_end_matches('0').trim_end_matches('.').to_owned(),
-                false => text,
-            }
-        }
-    }
-}
-
-/// A moment from the year 1970 to 9999 as a date, with its time if that is not midnight.
-fn moment(seconds: f64) -> String {
-    if !(0.0..253_402_300_800.0).contains(&seconds) {
-        return format!("{} s", number(seconds.round()));
-    }
-    let text = humantime::format_rfc3339_seconds(UNIX_EPOCH + Duration::from_secs(seconds as u64)).to_string();
-    let text = text.replace('T', " ").replace('Z', "");
-    text.strip_suffix(" 00:00:00").map_or(text.clone(), str::to_owned)
-}
-
 /// A histogram as one character for each range.
 fn bars(spread: &Spread) -> String {
     let most = spread.histogram.iter().map(|bin| bin.rows).max().unwrap_or(0).max(1);
@@ -200,30 +169,4 @@ fn bars(spread: &Spread) -> String {
     let bars: String = spread.histogram.iter().map(bar).collect();
     // As wide as the widest: all begin at the left.
     format!("{bars:<20}")
-}
-
-/// `12.4 %`
-fn percent(share: f64) -> String {
-    match share * 100.0 {
-        percent if percent > 0.0 && percent < 0.1 => "<0.1 %".to_owned(),
-        percent => format!("{percent:.1} %"),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn figures_are_in_the_form_of_their_column() {
-        assert_eq!(
-            [0.0, 12.0, -1234.0, 0.12345, 1234.56, 1e-9, 2.5e17].map(number),
-            ["0", "12", "-1,234", "0.1235", "1235", "1.000e-9", "2.500e17"]
-        );
-        assert_eq!(
-            [0.0, 1e9, 1e9 + 0.5, -5.0].map(moment),
-            ["1970-01-01", "2001-09-09 01:46:40", "2001-09-09 01:46:40", "-5 s"]
-        );
-        assert_eq!([0.0, 0.0001, 0.124, 1.0].map(percent), ["0.0 %", "<0.1 %", "12.4 %", "100.0 %"]);
-    }
 }

@@ -77,6 +77,8 @@ pub struct Input {
     pub limits: InputLimits,
     /// Where the file is used as a step: whether the step may leave this input out.
     pub optional: bool,
+    /// `stats`: whether the run is to gather figures of its columns, and where the file says so.
+    pub stats: Option<Located<bool>>,
 }
 
 /// How a place that is not this machine's disk is reached, as far as the file says it; in the plan too. No secret is part of it.
@@ -228,6 +230,8 @@ pub struct Step {
     pub max_rejects: Option<MaxRejects>,
     /// How often a call that failed with a `transient` error is repeated, if the file says it.
     pub retries: Option<u32>,
+    /// `stats`: whether the run is to gather figures of the columns that it puts out, and where the file says so.
+    pub stats: Option<Located<bool>>,
     /// `grant`: what it may reach outside of its sandbox.
     pub grants: Grants,
     /// Where the files of `grant.files` stand, by their paths.
@@ -335,6 +339,8 @@ pub struct Output {
     pub columns: Option<Vec<OutputColumn>>,
     /// How it is made of several files, if its path says that it is.
     pub parts: Parts,
+    /// `stats`: whether the run is to gather figures of its columns, and where the file says so.
+    pub stats: Option<Located<bool>>,
     /// Where rows come from; never [`From::Named`].
     pub from: From,
     /// The output's own table.

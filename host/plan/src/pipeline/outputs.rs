@@ -8,7 +8,7 @@ use super::access::access;
 use super::document::{Data, Node};
 use super::fields::{Fields, boolean, bytes, integer, text, text_table, texts, wrong_type};
 use super::model::{From, Located, Output, OutputColumn, Parts};
-use super::read::Role;
+use super::read::{Role, stats};
 use super::sources::{Routes, from};
 use crate::problem::Findings;
 
@@ -33,6 +33,7 @@ pub(super) fn output(
     let columns = fields.get("columns").and_then(|node| columns(node, findings));
     let access = fields.get("access").and_then(|node| access(node, findings)).unwrap_or_default();
     let parts = parts(&fields, path.as_ref(), findings);
+    let stats = stats(&fields, findings);
     let from = fields.get("from").and_then(|node| from(node, false, routes, findings));
     fields.get("like");
     fields.end(None, findings);
@@ -45,6 +46,7 @@ pub(super) fn output(
         level: level.map(|level| level as u32),
         columns,
         parts,
+        stats,
         from: from.unwrap_or(From::Default),
         at: node.at.clone(),
     })

@@ -156,6 +156,7 @@ fn input(name: Located<String>, node: &Node, role: Role, findings: &mut Findings
     let access = fields.get("access").and_then(|node| access(node, findings)).unwrap_or_default();
     let limits = fields.get("limits").and_then(|node| input_limits(node, findings));
     let optional = fields.get("optional").and_then(|node| boolean(node, "`optional`", findings));
+    let stats = stats(&fields, findings);
     fields.get("like");
     let aside = |key: &str| match key {
         "from" => "an input is read from files; steps and outputs have `from`".to_owned(),
@@ -169,7 +170,7 @@ fn input(name: Located<String>, node: &Node, role: Role, findings: &mut Findings
     let types = types.into_iter().map(|(column, ty)| (column.value, ty));
     let (paths, limits) = (paths.unwrap_or_default(), limits.unwrap_or_default());
     let optional = optional.unwrap_or_default();
-    Some(Input { name, paths, format, types: types.collect(), delimiter, reading, access, limits, optional })
+    Some(Input { name, paths, format, types: types.collect(), delimiter, reading, access, limits, optional, stats })
 }
 
 /// What parts the fields of CSV.
@@ -235,6 +236,7 @@ fn step(node: &Node, routes: &Routes, findings: &mut Findings) -> Option<Step> {
     let rejects = fields.get("max_rejects");
     let max_rejects = rejects.and_then(|node| max_rejects(node, findings));
     let retries = fields.get("retries").and_then(|node| integer(node, "`retries`", 0, MOST_RETRIES, findings));
+    let stats = stats(&fields, findings);
     let granted = fields.get("grant");
     let grants = granted.and_then(|node| grants(node, findings));
     fields.get("like");
@@ -270,11 +272,18 @@ fn step(node: &Node, routes: &Routes, findings: &mut Findings) -> Option<Step> {
         on_error,
         max_rejects,
         retries: retries.map(|retries| retries as u32),
+        stats,
         grants: grants.unwrap_or_default(),
         grant_places: granted.map(file_places).unwrap_or_default(),
         at: node.at.clone(),
         uses,
     })
+}
+
+/// Whether figures of columns are gathered while the run goes on.
+pub(super) fn stats(fields: &Fields<'_>, findings: &mut Findings) -> Option<Located<bool>> {
+    let node = fields.get("stats")?;
+    Some(Located { value: boolean(node, "`stats`", findings)?, at: node.at.clone() })
 }
 
 /// What one call is given at most.

@@ -118,9 +118,37 @@ pub(super) fn splice(outer: &Step, mut inner: Pipeline, findings: &mut Findings)
         return None;
     }
     let zipped = zipped.as_ref();
-    let steps: Vec<Step> = steps.into_iter().map(|step| step_within(outer, step, &given, zipped, findings)).collect();
+    let mut steps: Vec<Step> =
+        steps.into_iter().map(|step| step_within(outer, step, &given, zipped, findings)).collect();
+    if let Some(stats) = outer.stats.as_ref().filter(|stats| stats.value) {
+        gather_stats(outer, stats, &mut steps, (&out, zip.is_some()), findings);
+    }
     let inside = steps.iter().map(|step| step.name.value.clone()).collect();
     Some(Spliced { steps, inside, uses: outer.uses.value.clone(), out, zip, doors })
+}
+
+/// Figures of what the step puts out are those of the one inner step whose rows it puts out.
+fn gather_stats(
+    outer: &Step,
+    stats: &Located<bool>,
+    steps: &mut [Step],
+    (out, is_zip): (&[Feed], bool),
+    findings: &mut Findings,
+) {
+    let last = match out {
+        [Feed { node, door: None, branch: None, .. }] if !is_zip => steps.iter_mut().find(|step| *step.name == *node),
+        _ => None,
+    };
+    match last {
+        Some(last) => last.stats = Some(stats.clone()),
+        None => {
+            let message = format!(
+                "`stats` of step `{}`: `{}` does not put out the rows of one of its steps",
+                outer.name.value, outer.uses.value
+            );
+            findings.add_with_help(&stats.at, message, "set `stats` on the output or the step that reads these rows");
+        }
+    }
 }
 
 /// A route takes some rows of an input or a step, and not of what a route takes.
@@ -376,6 +404,7 @@ fn step_within(
         on_error,
         max_rejects,
         retries: step.retries.or(outer.retries),
+        stats: step.stats,
         grants: outer.grants.clone(),
         grant_places: outer.grant_places.clone(),
         at: outer.at.clone(),

@@ -80,6 +80,10 @@ pub(super) struct Input {
     #[serde(default)]
     #[schemars(with = "OrParam<bool>")]
     optional: bool,
+    /// Gathers figures of its columns while the run goes on; false by default.
+    #[serde(default)]
+    #[schemars(with = "OrParam<bool>")]
+    stats: Option<bool>,
 }
 
 /// How a place that is not this machine's disk is reached. Keys are read from the environment.

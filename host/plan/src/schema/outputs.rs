@@ -62,6 +62,10 @@ pub(super) struct Output {
     #[serde(default)]
     #[schemars(with = "OutputColumns")]
     columns: Option<OutputColumns>,
+    /// Gathers figures of its columns while the run goes on; false by default.
+    #[serde(default)]
+    #[schemars(with = "OrParam<bool>")]
+    stats: Option<bool>,
 }
 
 /// Columns of an output.

@@ -67,6 +67,10 @@ pub(super) struct Step {
     #[serde(default)]
     #[schemars(with = "OrParam<Retries>")]
     retries: Option<u32>,
+    /// Gathers figures of the columns that the step puts out while the run goes on; false by default.
+    #[serde(default)]
+    #[schemars(with = "OrParam<bool>")]
+    stats: Option<bool>,
     /// What the step may reach outside of its sandbox; nothing by default.
     #[serde(default)]
     #[schemars(with = "Grant")]

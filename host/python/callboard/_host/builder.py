@@ -167,14 +167,15 @@ def step_spec(
     replicas: int | None = None,
     needs: Mapping[str, Any] | None = None,
     max_rejects: int | str | None = None,
+    stats: bool | None = None,
 ) -> StepSpec:
     """A step: the path of a component or of a pipeline file, or the name of a bundled step.
 
     `config` is its configuration, which editors complete for a bundled step. `limits`, `grants`, `columns`, `on_error`, `retries`,
-    `replicas`, `needs` and `max_rejects` are the keys of a pipeline file (`grants` is `grant`): `limits={"memory": "128MiB"}`.
+    `replicas`, `needs`, `max_rejects` and `stats` are the keys of a pipeline file (`grants` is `grant`): `limits={"memory": "128MiB"}`.
     """
     table = step_table(os.fspath(use), config, limits=limits, grants=grants, columns=columns, on_error=on_error, retries=retries)
-    table |= {"replicas": replicas, "needs": dict(needs) if needs else None, "max_rejects": max_rejects}
+    table |= {"replicas": replicas, "needs": dict(needs) if needs else None, "max_rejects": max_rejects, "stats": stats}
     return StepSpec(Node("steps", table, name or _stem(os.fspath(use)) or "step"))
 
 

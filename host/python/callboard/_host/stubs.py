@@ -202,7 +202,7 @@ def bundled() -> str:
         use = f"use: Literal[{name!r}]"
         functions.append(
             f"@overload\ndef step(\n    {use}, {config}, *, {_OPTIONS},\n"
-            "    replicas: int | None = ..., needs: Mapping[str, Any] | None = ..., max_rejects: int | str | None = ...,\n"
+            "    replicas: int | None = ..., needs: Mapping[str, Any] | None = ..., max_rejects: int | str | None = ..., stats: bool | None = ...,\n"
             f') -> StepSpec:\n    """{_quoted(_words(summary))}"""\n'
         )
         options = _OPTIONS.replace("on_error: str | None = ...", "on_error: str = ...")
@@ -211,13 +211,13 @@ def bundled() -> str:
     functions.append(
         f"@overload\ndef step(  # type: ignore[overload-overlap]\n"
         f"    use: Literal[{names}], config: object = ..., *, {_OPTIONS},\n"
-        "    replicas: int | None = ..., needs: Mapping[str, Any] | None = ..., max_rejects: int | str | None = ...,\n"
+        "    replicas: int | None = ..., needs: Mapping[str, Any] | None = ..., max_rejects: int | str | None = ..., stats: bool | None = ...,\n"
         ") -> WrongConfiguration: ...\n"
     )
     any_config = "use: str | PathLike[str], config: Mapping[str, Any] | None = ..."
     functions.append(
         f"@overload\ndef step(\n    {any_config}, *, {_OPTIONS},\n"
-        "    replicas: int | None = ..., needs: Mapping[str, Any] | None = ..., max_rejects: int | str | None = ...,\n"
+        "    replicas: int | None = ..., needs: Mapping[str, Any] | None = ..., max_rejects: int | str | None = ..., stats: bool | None = ...,\n"
         ") -> StepSpec: ...\n"
     )
     options = _OPTIONS.replace("on_error: str | None = ...", "on_error: str = ...")

@@ -437,6 +437,7 @@ def step(
     replicas: int | None = ...,
     needs: Mapping[str, Any] | None = ...,
     max_rejects: int | str | None = ...,
+    stats: bool | None = ...,
 ) -> StepSpec:
     """Counts, sums, extremes, means and lists of the rows of each group."""
 
@@ -454,6 +455,7 @@ def step(
     replicas: int | None = ...,
     needs: Mapping[str, Any] | None = ...,
     max_rejects: int | str | None = ...,
+    stats: bool | None = ...,
 ) -> StepSpec:
     """Checks rules that every row must obey."""
 
@@ -471,6 +473,7 @@ def step(
     replicas: int | None = ...,
     needs: Mapping[str, Any] | None = ...,
     max_rejects: int | str | None = ...,
+    stats: bool | None = ...,
 ) -> StepSpec:
     """Adds the cluster that a vector is in, by k-means."""
 
@@ -488,6 +491,7 @@ def step(
     replicas: int | None = ...,
     needs: Mapping[str, Any] | None = ...,
     max_rejects: int | str | None = ...,
+    stats: bool | None = ...,
 ) -> StepSpec:
     """Sets columns to the values of expressions."""
 
@@ -505,6 +509,7 @@ def step(
     replicas: int | None = ...,
     needs: Mapping[str, Any] | None = ...,
     max_rejects: int | str | None = ...,
+    stats: bool | None = ...,
 ) -> StepSpec:
     """Drops or flags texts that share runs of words with a second input, such as evaluation sets."""
 
@@ -522,6 +527,7 @@ def step(
     replicas: int | None = ...,
     needs: Mapping[str, Any] | None = ...,
     max_rejects: int | str | None = ...,
+    stats: bool | None = ...,
 ) -> StepSpec:
     """Adds vectors of texts: embeddings from a server, or from a model inside the step."""
 
@@ -539,6 +545,7 @@ def step(
     replicas: int | None = ...,
     needs: Mapping[str, Any] | None = ...,
     max_rejects: int | str | None = ...,
+    stats: bool | None = ...,
 ) -> StepSpec:
     """Keeps one row of each distinct value of one or more columns."""
 
@@ -556,6 +563,7 @@ def step(
     replicas: int | None = ...,
     needs: Mapping[str, Any] | None = ...,
     max_rejects: int | str | None = ...,
+    stats: bool | None = ...,
 ) -> StepSpec:
     """Makes a row of each item of a list column."""
 
@@ -573,6 +581,7 @@ def step(
     replicas: int | None = ...,
     needs: Mapping[str, Any] | None = ...,
     max_rejects: int | str | None = ...,
+    stats: bool | None = ...,
 ) -> StepSpec:
     """Adds labels of texts by a fastText model: languages, quality, topics."""
 
@@ -590,6 +599,7 @@ def step(
     replicas: int | None = ...,
     needs: Mapping[str, Any] | None = ...,
     max_rejects: int | str | None = ...,
+    stats: bool | None = ...,
 ) -> StepSpec:
     """Keeps the rows for which a condition is true."""
 
@@ -607,6 +617,7 @@ def step(
     replicas: int | None = ...,
     needs: Mapping[str, Any] | None = ...,
     max_rejects: int | str | None = ...,
+    stats: bool | None = ...,
 ) -> StepSpec:
     """Adds the hash of a column, in hexadecimal."""
 
@@ -624,6 +635,7 @@ def step(
     replicas: int | None = ...,
     needs: Mapping[str, Any] | None = ...,
     max_rejects: int | str | None = ...,
+    stats: bool | None = ...,
 ) -> StepSpec:
     """Joins the rows with those of a second input by key: inner, left, semi or anti."""
 
@@ -641,6 +653,7 @@ def step(
     replicas: int | None = ...,
     needs: Mapping[str, Any] | None = ...,
     max_rejects: int | str | None = ...,
+    stats: bool | None = ...,
 ) -> StepSpec:
     """Has a model rate texts by a rubric, or choose the better of two."""
 
@@ -658,6 +671,7 @@ def step(
     replicas: int | None = ...,
     needs: Mapping[str, Any] | None = ...,
     max_rejects: int | str | None = ...,
+    stats: bool | None = ...,
 ) -> StepSpec:
     """Adds the language that a text is written in."""
 
@@ -675,6 +689,7 @@ def step(
     replicas: int | None = ...,
     needs: Mapping[str, Any] | None = ...,
     max_rejects: int | str | None = ...,
+    stats: bool | None = ...,
 ) -> StepSpec:
     """Asks a model about each row."""
 
@@ -692,6 +707,7 @@ def step(
     replicas: int | None = ...,
     needs: Mapping[str, Any] | None = ...,
     max_rejects: int | str | None = ...,
+    stats: bool | None = ...,
 ) -> StepSpec:
     """Keeps the first row of each cluster of near-duplicate texts."""
 
@@ -709,6 +725,7 @@ def step(
     replicas: int | None = ...,
     needs: Mapping[str, Any] | None = ...,
     max_rejects: int | str | None = ...,
+    stats: bool | None = ...,
 ) -> StepSpec:
     """Normalises the Unicode form, case and white space of a text column."""
 
@@ -726,6 +743,7 @@ def step(
     replicas: int | None = ...,
     needs: Mapping[str, Any] | None = ...,
     max_rejects: int | str | None = ...,
+    stats: bool | None = ...,
 ) -> StepSpec:
     """Drops or flags texts that fail the heuristics of Gopher and C4."""
 
@@ -743,6 +761,7 @@ def step(
     replicas: int | None = ...,
     needs: Mapping[str, Any] | None = ...,
     max_rejects: int | str | None = ...,
+    stats: bool | None = ...,
 ) -> StepSpec:
     """Keeps a random sample of the rows, the same for the same seed."""
 
@@ -760,6 +779,7 @@ def step(
     replicas: int | None = ...,
     needs: Mapping[str, Any] | None = ...,
     max_rejects: int | str | None = ...,
+    stats: bool | None = ...,
 ) -> StepSpec:
     """Makes rows by chance: categories, numbers, dates, rows of a seed file."""
 
@@ -777,6 +797,7 @@ def step(
     replicas: int | None = ...,
     needs: Mapping[str, Any] | None = ...,
     max_rejects: int | str | None = ...,
+    stats: bool | None = ...,
 ) -> StepSpec:
     """Keeps, drops and renames columns."""
 
@@ -794,6 +815,7 @@ def step(
     replicas: int | None = ...,
     needs: Mapping[str, Any] | None = ...,
     max_rejects: int | str | None = ...,
+    stats: bool | None = ...,
 ) -> StepSpec:
     """Keeps one of the rows whose vectors are nearly equal."""
 
@@ -811,6 +833,7 @@ def step(
     replicas: int | None = ...,
     needs: Mapping[str, Any] | None = ...,
     max_rejects: int | str | None = ...,
+    stats: bool | None = ...,
 ) -> StepSpec:
     """Sorts the rows by one or more columns."""
 
@@ -828,6 +851,7 @@ def step(
     replicas: int | None = ...,
     needs: Mapping[str, Any] | None = ...,
     max_rejects: int | str | None = ...,
+    stats: bool | None = ...,
 ) -> StepSpec:
     """Divides rows into named parts, such as train, validation and test, by the hash of a key."""
 
@@ -845,6 +869,7 @@ def step(
     replicas: int | None = ...,
     needs: Mapping[str, Any] | None = ...,
     max_rejects: int | str | None = ...,
+    stats: bool | None = ...,
 ) -> StepSpec:
     """Adds the number of words and characters of a text column."""
 
@@ -888,6 +913,7 @@ def step(  # type: ignore[overload-overlap]
     replicas: int | None = ...,
     needs: Mapping[str, Any] | None = ...,
     max_rejects: int | str | None = ...,
+    stats: bool | None = ...,
 ) -> WrongConfiguration: ...
 @overload
 def step(
@@ -903,6 +929,7 @@ def step(
     replicas: int | None = ...,
     needs: Mapping[str, Any] | None = ...,
     max_rejects: int | str | None = ...,
+    stats: bool | None = ...,
 ) -> StepSpec: ...
 
 class Step(_Step):

@@ -37,6 +37,11 @@ impl Aside {
         Ok(Aside { batch, by_door, rejected, remover: remover.clone() })
     }
 
+    /// The batch.
+    pub(crate) fn batch(&self) -> &Batch {
+        &self.batch
+    }
+
     /// The rows that leave by a door, and their batch.
     pub(crate) fn by_door(&self, fate: Fate) -> (&Batch, &[(u32, Arc<str>)]) {
         (&self.batch, &self.by_door[usize::from(fate == Fate::Rejected)])

@@ -28,6 +28,12 @@ struct Columns {
     ways: HashMap<Reader, Vec<Wanted>>,
 }
 
+/// The inputs and steps whose figures are gathered.
+fn stats_of(plan: &Plan) -> impl Iterator<Item = &str> {
+    let inputs = plan.inputs().iter().filter(|input| input.stats).map(|input| input.name.as_str());
+    inputs.chain(plan.steps().iter().filter(|step| step.stats).map(|step| step.name.as_str()))
+}
+
 /// What goes with a row wherever it goes.
 fn hidden(schema: &Schema) -> Wanted {
     schema.fields().iter().map(|field| is_hidden(field.name())).collect()
@@ -60,6 +66,10 @@ impl Columns {
         let mut columns = Columns::default();
         for feed in checked.schemas.keys() {
             columns.feeds.entry(feed.whole()).or_insert_with(|| hidden(&checked.schemas[feed]));
+        }
+        for name in stats_of(plan) {
+            // Figures are of all columns.
+            columns.feeds.get_mut(&Feed::node(name)).expect("every node has columns").fill(true);
         }
         for (feed, routes) in &checked.routes {
             columns.want(feed, routes.columns());

@@ -30,7 +30,26 @@ pub(crate) trait Tap: Send + Sync {
         Ok(())
     }
 
-    /// Rows of an output with its columns, in order: in a replay, where no output is written.
+    /// Whether it looks at the rows that a transform is given.
+    fn wants_given(&self, _step: &str) -> bool {
+        false
+    }
+
+    /// Rows that a transform is given, in order.
+    ///
+    /// # Errors
+    ///
+    /// What ends the run.
+    fn given(&self, _step: &str, _batch: &Batch) -> Result<(), RunError> {
+        Ok(())
+    }
+
+    /// Whether it looks at the rows of an output.
+    fn wants_written(&self, _output: &str) -> bool {
+        true
+    }
+
+    /// Rows of an output with its columns, in order: also in a replay, where no output is written.
     ///
     /// # Errors
     ///

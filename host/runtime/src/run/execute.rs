@@ -76,7 +76,7 @@ impl Run {
         let live = Live::new(prepared, stop, quota, kept);
         let live = match tap {
             Some(tap) => live.tapped_by(tap, None),
-            None => live,
+            None => live.gathering(),
         };
         seen.watch(&live.memory.run, &live.memory.held);
         let mut costs = Vec::new();

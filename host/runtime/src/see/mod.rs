@@ -21,7 +21,7 @@ use tokio_util::sync::CancellationToken;
 pub use diff::diff_runs;
 pub use look::{RowsWanted, Shown};
 pub use peek::{peek_files, peek_run};
-pub use stats::{StatsWanted, stats_files, stats_run};
+pub use stats::{stats_files, stats_run};
 pub use trace::{Changed, Followed, Traced, TracedFate, TracedStep, trace_run};
 pub use tried::{Gone, TriedStep};
 

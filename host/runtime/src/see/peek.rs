@@ -5,7 +5,6 @@ use std::sync::{Arc, Mutex};
 use arrow::datatypes::{Schema, SchemaRef};
 use callboard_io::{BatchPolicy, Chunk, Dataset, InputSpec, Stretch};
 use callboard_plan::{Door, Feed, Plan, Reader, nearest};
-use callboard_sandbox::is_hidden;
 use tokio_util::sync::CancellationToken;
 
 use super::Looking;
@@ -14,6 +13,7 @@ use super::numbered::{Found, Numbered, of_stretches};
 use super::replay::{Opened, Seen};
 use super::{output, pick};
 use crate::error::{Class, RunError};
+use crate::figures::columns_of;
 use crate::prepare::Prepared;
 use crate::rejects::Files;
 use crate::rows::{Batch, Tap};
@@ -184,17 +184,12 @@ pub(super) fn place(files: &Files, batch: &Batch, row: usize) -> String {
 /// The columns that rows of a feed are shown with.
 pub(super) fn columns(prepared: &Prepared, feed: &Feed) -> SchemaRef {
     match feed.door {
-        None => seen(prepared.schema(feed)),
+        None => columns_of(prepared.schema(feed)),
         Some(_) => {
             let ways = prepared.ways(&Reader::Step(feed.node.clone()));
-            with_reason(&ways.first().map_or_else(|| Arc::new(Schema::empty()), |way| seen(&way.schema)))
+            with_reason(&ways.first().map_or_else(|| Arc::new(Schema::empty()), |way| columns_of(&way.schema)))
         }
     }
-}
-
-fn seen(schema: &SchemaRef) -> SchemaRef {
-    let fields = schema.fields().iter().filter(|field| !is_hidden(field.name())).cloned();
-    Arc::new(Schema::new(fields.collect::<Vec<_>>()))
 }
 
 /// The feed of a plan that a text names.

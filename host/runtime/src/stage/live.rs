@@ -17,6 +17,7 @@ use super::kept::Kept;
 use super::reject_limits::RejectLimits;
 use crate::error::{Class, RunError};
 use crate::events::Event;
+use crate::figures::Gathering;
 use crate::global::Shared;
 use crate::ports::Note;
 use crate::prepare::Prepared;
@@ -52,6 +53,8 @@ pub(crate) struct Live<'a> {
     finished: Mutex<BTreeMap<String, Finished>>,
     /// What looks on at rows.
     tap: Option<Arc<dyn Tap>>,
+    /// The same, where it gathers figures for the report.
+    pub(crate) gathering: Option<Arc<Gathering>>,
     /// The last stage that is run, if it is not the plan's.
     pub(crate) until: Option<usize>,
     /// The part of a stage that is carried out alone, if it is not the whole run.
@@ -87,6 +90,7 @@ impl<'a> Live<'a> {
             failure: Mutex::default(),
             finished: Mutex::default(),
             tap: None,
+            gathering: None,
             until: None,
             part: None,
             shared: None,
@@ -103,6 +107,14 @@ impl<'a> Live<'a> {
     /// The same with something that looks on, until a stage has ended.
     pub(crate) fn tapped_by(self, tap: Arc<dyn Tap>, until: Option<usize>) -> Live<'a> {
         Live { tap: Some(tap), until, ..self }
+    }
+
+    /// The same with what gathers figures, where the plan asks for some.
+    pub(crate) fn gathering(self) -> Live<'a> {
+        match Gathering::of(&self.prepared.plan) {
+            Some(gathering) => Live { tap: Some(gathering.clone()), gathering: Some(gathering), ..self },
+            None => self,
+        }
     }
 
     /// The same, of which one part of a stage is carried out alone, on a slice of its rows. What all parts reject is counted by whoever puts
@@ -132,8 +144,8 @@ impl<'a> Live<'a> {
     }
 
     /// What looks on, if anything does.
-    pub(crate) fn tap(&self) -> Option<&dyn Tap> {
-        self.tap.as_deref()
+    pub(crate) fn tap(&self) -> Option<&Arc<dyn Tap>> {
+        self.tap.as_ref()
     }
 
     /// Notes rows that a step was given and of which nothing is kept.

@@ -79,9 +79,13 @@ pub(crate) fn run(
     run.quota.take_written();
     run.memory.begin(&run.prepared.plan, stage);
 
+    if let Some(gathering) = &run.gathering {
+        gathering.begin(run.prepared, stage, &run.memory.flight)?;
+    }
     let began = Instant::now();
     for name in &stage.intakes {
         if let Some(taken) = run.prepared.has_taken_in(name) {
+            cost.stats.extend(taken.stats.clone().map(|stats| (name.clone(), stats)));
             cost.rows_read.insert(name.clone(), taken.rows);
             cost.routed.extend(taken.routed.clone());
             if taken.unread.rejected() > 0 {
@@ -102,7 +106,9 @@ pub(crate) fn run(
             cost.routed.iter().filter(|(feed, _)| feed.node == *name).map(|(feed, routed)| (feed.clone(), *routed));
         let rejects = run.rejects().end(std::slice::from_ref(name)).map_err(unkept)?.remove(name);
         let unread = cost.unread.get(name).cloned().unwrap_or_default();
-        let taken = Intake { rows: cost.rows_read[name], spills, routed: routed.collect(), unread, rejects };
+        let stats = run.gathering.as_ref().and_then(|gathering| gathering.take_node(name));
+        cost.stats.extend(stats.clone().map(|stats| (name.clone(), stats)));
+        let taken = Intake { rows: cost.rows_read[name], spills, routed: routed.collect(), unread, rejects, stats };
         run.journal(&Record::Intake { input: name.clone(), taken })?;
     }
     cost.intake = began.elapsed();
@@ -139,6 +145,12 @@ pub(crate) fn run(
             Reader::Step(step) => cost.zipped_for_steps.insert(step, joined),
             Reader::Output(output) => cost.zipped_for_outputs.insert(output, joined),
         };
+    }
+    if let Some(gathering) = &run.gathering {
+        let nodes = stage.inputs.iter().chain(&stage.steps);
+        cost.stats.extend(nodes.filter_map(|name| Some((name.clone(), gathering.take_node(name)?))));
+        let outputs = stage.outputs.iter();
+        cost.output_stats.extend(outputs.filter_map(|name| Some((name.clone(), gathering.take_output(name)?))));
     }
     cost.run = began.elapsed();
     cost.peak = run.memory.stage.peak();

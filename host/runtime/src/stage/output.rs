@@ -10,7 +10,7 @@ use super::live::Live;
 use crate::error::{Class, RowsExceed, RunError};
 use crate::ports::{Inlet, Stop, bug};
 use crate::prepare::output::Output;
-use crate::rows::record_batch;
+use crate::rows::{Batch, record_batch};
 use crate::store::Room;
 use crate::store::positions::Positions;
 
@@ -37,6 +37,7 @@ pub(super) fn write(run: &Live<'_>, name: &str, mut inlet: Inlet) -> Result<(), 
         if run.waits() {
             return drain(inlet);
         }
+        show(run, name, &batch)?;
         let there = usize::try_from(written).unwrap_or(usize::MAX).min(batch.len());
         written -= there as u64;
         if there == batch.len() {
@@ -71,13 +72,18 @@ fn drain(mut inlet: Inlet) -> Result<(), Stop> {
 /// Shows all rows to what looks on, and writes none.
 fn look_on(run: &Live<'_>, name: &str, mut inlet: Inlet) -> Result<(), Stop> {
     while let Some(batch) = inlet.next()? {
-        let Some(tap) = run.tap() else { continue };
-        let output = run.prepared.output(name);
-        let columns: Vec<ArrayRef> = output.columns.iter().map(|at| batch.rows.column(*at).clone()).collect();
-        let batch = batch.with_columns(&output.schema, columns).map_err(|error| bug(&error))?;
-        tap.written(name, &batch)?;
+        show(run, name, &batch)?;
     }
     Ok(())
+}
+
+/// Shows rows to what looks on, with the output's columns.
+fn show(run: &Live<'_>, name: &str, batch: &Batch) -> Result<(), Stop> {
+    let Some(tap) = run.tap().filter(|tap| tap.wants_written(name)) else { return Ok(()) };
+    let output = run.prepared.output(name);
+    let columns: Vec<ArrayRef> = output.columns.iter().map(|at| batch.rows.column(*at).clone()).collect();
+    let batch = batch.with_columns(&output.schema, columns).map_err(|error| bug(&error))?;
+    Ok(tap.written(name, &batch)?)
 }
 
 /// Writes all rows into several files, from the beginning.
@@ -95,6 +101,7 @@ fn write_parts(run: &Live<'_>, name: &str, mut inlet: Inlet) -> Result<(), Stop>
         if run.waits() {
             return drain(inlet);
         }
+        show(run, name, &batch)?;
         let columns: Vec<ArrayRef> = output.columns.iter().map(|at| batch.rows.column(*at).clone()).collect();
         let rows = record_batch(output.schema.clone(), columns, batch.len()).map_err(|error| bug(&error))?;
         held.set(parted.takes(&rows)).map_err(|exceed| too_much(exceed, parted.rows()).in_output(name))?;

@@ -19,7 +19,7 @@ use crate::error::{Fault, RunError};
 use crate::events::Event;
 use crate::ports::Doors;
 use crate::ports::{IN_FLIGHT, Inlet, Outlet, Stop, Unread};
-use crate::rows::{Batch, Tapped};
+use crate::rows::{Batch, Tap, Tapped};
 use crate::store::lengths::{Length, Lengths};
 use callboard_sandbox::{caught, panicked, spawn_scoped};
 
@@ -73,6 +73,7 @@ pub(super) fn run(
             outlet: (at == last).then_some(main),
             doors,
             tap: run.tapped(&Feed::node(name)),
+            given: run.tap().filter(|tap| tap.wants_given(name)).cloned(),
             lengths: run.lengths(name)?,
         })
     });
@@ -221,8 +222,9 @@ struct End<'a> {
     /// `None` if the next step of the chain is given the rows.
     outlet: Option<Outlet>,
     doors: Doors,
-    /// What looks on at the rows that it puts out.
+    /// What looks on at the rows that it puts out, and at those that it is given.
     tap: Option<Tapped>,
+    given: Option<Arc<dyn Tap>>,
     /// Notes how many rows its batches have.
     lengths: Option<Lengths>,
 }
@@ -242,6 +244,7 @@ impl End<'_> {
         self.counts.add_rows(&done.counts);
         let added = add_counters(&mut self.counts.counters, done.counters);
         added.map_err(|limit| RunError::of(Fault::Limit(limit), &self.step))?;
+        self.given.as_ref().map_or(Ok(()), |tap| tap.given(&self.step, done.aside.batch()))?;
         done.aside.put_out(&self.step, &mut self.doors, &self.run.rejects)?;
         self.doors.batch_done(more)?;
         let (run, step) = (self.run, self.run.prepared.step(&self.step));
@@ -253,7 +256,7 @@ impl End<'_> {
     }
 
     fn end(self, step: &mut LoadedStep) -> Result<Ended, Stop> {
-        let End { run, step: name, mut counts, outlet, doors, tap: _, mut lengths } = self;
+        let End { run, step: name, mut counts, outlet, doors, tap: _, given: _, mut lengths } = self;
         lengths.iter_mut().try_for_each(Lengths::end).map_err(|error| unnoted(&error))?;
         let in_step = |stop: Stop| super::in_step(stop, &name);
         counts.busy = step.workers.iter_mut().map(Worker::busy).sum();

@@ -17,7 +17,7 @@ pub(super) fn fits(record: &Record, plan: &Plan) -> Result<(), String> {
     figures(record)?;
     match record {
         Record::Begun { .. } | Record::Changed { .. } | Record::Committing | Record::Ended { .. } => Ok(()),
-        Record::Intake { input, taken: Intake { rows: _, spills, routed, unread: _, rejects: _ } } => {
+        Record::Intake { input, taken: Intake { rows: _, spills, routed, unread: _, rejects: _, stats: _ } } => {
             if plan.input(input).is_none() {
                 return Err(format!("names an input `{input}`, which the plan does not have"));
             }
@@ -37,10 +37,16 @@ pub(super) fn fits(record: &Record, plan: &Plan) -> Result<(), String> {
 
 fn figures(record: &Record) -> Result<(), String> {
     let mut record = record.clone();
+    // Figures of columns may be whatever columns hold.
+    if let Record::Intake { taken, .. } = &mut record {
+        taken.stats = None;
+    }
     if let Record::Stage { ended, .. } = &mut record {
         if let Some((step, _)) = ended.cost.steps.iter().find(|(_, counts)| !counts.are_plausible()) {
             return Err(format!("has accounts of `{step}` that do not add up"));
         }
+        ended.cost.stats.clear();
+        ended.cost.output_stats.clear();
         // Steps count whatever they like in these.
         ended.cost.steps.values_mut().for_each(|counts| counts.counters.clear());
     }
@@ -66,6 +72,10 @@ fn ended_as(ended: &StageEnded, stage: &Stage, plan: &Plan) -> Result<(), String
     let strange = rejects.keys().find(|name| !stage.steps.contains(name) && !stage.inputs.contains(name));
     let mut read = cost.rows_read.keys().chain(cost.unread.keys());
     let strange = strange.or_else(|| read.find(|input| plan.input(input).is_none()));
+    let is_node =
+        |name: &&String| [&stage.steps, &stage.inputs, &stage.intakes].iter().any(|names| names.contains(name));
+    let strange = strange.or_else(|| cost.stats.keys().find(|name| !is_node(name)));
+    let strange = strange.or_else(|| cost.output_stats.keys().find(|name| !stage.outputs.contains(name)));
     if let Some(name) = strange {
         return Err(format!("names `{name}`, which stage {} does not have", stage.index));
     }

@@ -22,7 +22,7 @@ fn stage_report(run: &Prepared, stage: &Stage, cost: &StageCost) -> StageReport 
         rows,
         waits,
         curve,
-        steps,
+        steps: _,
         rows_read: _,
         unread: _,
         routed: _,
@@ -42,11 +42,11 @@ fn stage_report(run: &Prepared, stage: &Stage, cost: &StageCost) -> StageReport 
         reader_waits: *waits,
         spilled_bytes: *spilled,
         curve: curve.clone(),
-        steps: stage.steps.iter().map(|name| step_report(run, name, &steps[name])).collect(),
+        steps: stage.steps.iter().map(|name| step_report(run, name, cost)).collect(),
     }
 }
 
-fn step_report(run: &Prepared, name: &str, counts: &StepCounts) -> StepReport {
+fn step_report(run: &Prepared, name: &str, cost: &StageCost) -> StepReport {
     let step = run.step(name);
     let StepCounts {
         rows_in,
@@ -61,7 +61,7 @@ fn step_report(run: &Prepared, name: &str, counts: &StepCounts) -> StepReport {
         reused,
         again,
         peak,
-    } = counts;
+    } = &cost.steps[name];
     let (dropped, rejected) = (tally.dropped(), tally.rejected());
     StepReport {
         name: name.to_owned(),
@@ -85,7 +85,8 @@ fn step_report(run: &Prepared, name: &str, counts: &StepCounts) -> StepReport {
         counters: counters.clone(),
         dropped: tally.dropped.clone(),
         rejected: tally.rejected.clone(),
-        adds_up: counts.are_plausible(),
+        adds_up: cost.steps[name].are_plausible(),
+        stats: cost.stats.get(name).cloned(),
     }
 }
 

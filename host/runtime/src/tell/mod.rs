@@ -4,5 +4,4 @@ pub(crate) mod accounts;
 pub(crate) mod diff;
 pub(crate) mod report;
 pub(crate) mod runs;
-pub(crate) mod stats;
 pub(crate) mod tasks;

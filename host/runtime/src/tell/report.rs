@@ -16,7 +16,7 @@ use crate::error::{Class, RunError};
 use crate::prepare::Prepared;
 use crate::residence::Residence;
 pub use crate::store::records::{Moment, Status};
-use crate::store::records::{StageCost, Tally};
+use crate::store::records::{StageCost, Stats, Tally};
 
 /// The report of a run.
 #[derive(Debug, Serialize, Deserialize)]
@@ -103,6 +103,9 @@ pub struct InputReport {
     pub rejected: BTreeMap<String, u64>,
     /// Bytes of the files on the disk.
     pub bytes: u64,
+    /// What is in its columns, if the pipeline sets `stats`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stats: Option<Stats>,
 }
 
 /// What was written.
@@ -118,6 +121,9 @@ pub struct OutputReport {
     /// How many files there are, if it is made of several; `path` is that of their manifest then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub files: Option<u64>,
+    /// What is in its columns, if the pipeline sets `stats`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stats: Option<Stats>,
 }
 
 /// Rejected rows, over all inputs and steps.
@@ -266,6 +272,9 @@ pub struct StepReport {
     /// Whether rows in = what its feeds put out = rows put out at least once + dropped + rejected, and rows out = those
     /// put out at least once + repeated + created.
     pub adds_up: bool,
+    /// What is in the columns that it puts out, if the pipeline sets `stats`; with what other thresholds would drop.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stats: Option<Stats>,
 }
 
 /// What was joined of a branch of a zip.
@@ -469,7 +478,8 @@ impl Report {
         let inputs = run.plan.inputs().iter().map(|input| {
             let Tally { rejected, .. } = unread(&input.name);
             let (rows, bytes) = (read(&input.name), run.input(&input.name).bytes);
-            (input.name.clone(), InputReport { rows, rows_rejected: rejected.values().sum(), rejected, bytes })
+            let stats = costs.iter().find_map(|(_, cost)| cost.stats.get(&input.name)).cloned();
+            (input.name.clone(), InputReport { rows, rows_rejected: rejected.values().sum(), rejected, bytes, stats })
         });
         let inputs: BTreeMap<_, _> = inputs.collect();
         let stages = accounted(run, costs);
@@ -480,7 +490,8 @@ impl Report {
             Err(failure) => (BTreeMap::new(), Some(failure)),
         };
         let outputs = outputs.into_iter().map(|(name, Committed { rows, bytes, path, files })| {
-            (name, OutputReport { rows, bytes, path: path.display().to_string(), files })
+            let stats = costs.iter().find_map(|(_, cost)| cost.output_stats.get(&name)).cloned();
+            (name, OutputReport { rows, bytes, path: path.display().to_string(), files, stats })
         });
         Report {
             status: match &failure {
@@ -509,13 +520,25 @@ impl Report {
             profile: None,
             resumed: run.past.attempts,
             resumable: false,
-            notes: run.past.notes.iter().chain(run.notes()).cloned().collect(),
+            notes: run.past.notes.iter().chain(run.notes()).cloned().chain(ungathered(run, costs)).collect(),
             error: failure
                 .as_ref()
                 .map(|e| ErrorReport { message: e.to_string(), help: e.help.as_ref().map(ToString::to_string) }),
             failure,
         }
     }
+}
+
+/// Inputs and steps of stages that ended whose figures were asked for, and are not there.
+fn ungathered(run: &Prepared, costs: &[(Stage, StageCost)]) -> Option<String> {
+    let is_missing = |name: &&String| {
+        let asked = run.plan.step(name).map(|step| step.stats).or_else(|| Some(run.plan.input(name)?.stats));
+        asked == Some(true) && !run.tries && !costs.iter().any(|(_, cost)| cost.stats.contains_key(*name))
+    };
+    let nodes = costs.iter().flat_map(|(stage, _)| stage.intakes.iter().chain(&stage.inputs).chain(&stage.steps));
+    let names: Vec<String> = nodes.filter(is_missing).map(|name| format!("`{name}`")).collect();
+    let note = || format!("no figures of columns were gathered of {}: tasks do not gather them", names.join(", "));
+    (!names.is_empty()).then(note)
 }
 
 fn is_zero(rows: &u64) -> bool {

@@ -10,6 +10,8 @@ use callboard_plan::Feed;
 use callboard_sandbox::Fate;
 use serde::{Deserialize, Serialize};
 
+use super::Stats;
+
 /// Different reasons that are counted apart; the rest is counted together.
 const REASONS: usize = 1_000;
 /// What counts the reasons past [`REASONS`].
@@ -157,6 +159,12 @@ pub(crate) struct StageCost {
     pub(crate) zipped_for_steps: BTreeMap<String, Vec<Joined>>,
     /// The same for outputs.
     pub(crate) zipped_for_outputs: BTreeMap<String, Vec<Joined>>,
+    /// By input or step: the figures of its columns, where the plan asks for them. Parts of a stage gather none: they cannot be added.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) stats: BTreeMap<String, Stats>,
+    /// The same by output.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) output_stats: BTreeMap<String, Stats>,
 }
 
 /// A moment of a stage: what was held, and how many rows had been through its steps. In JSON a list of the five figures.

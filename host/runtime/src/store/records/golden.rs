@@ -49,6 +49,37 @@ fn sealed() -> Sealed {
     }
 }
 
+fn stats() -> Stats {
+    let spread = Spread {
+        of: Measure::Characters,
+        min: 1.into(),
+        max: 2.into(),
+        mean: 1.5,
+        not_finite: 3,
+        quantiles: vec![Quantile { share: 0.5, value: 1.0 }],
+        histogram: vec![Bin { from: 1.0, to: 2.0, rows: 4 }],
+    };
+    let frequent = FrequentValue { value: "often".to_owned(), characters: Some(130), at_least: 5, at_most: 6 };
+    let column = ColumnStats {
+        column: "text".to_owned(),
+        column_type: "utf8".to_owned(),
+        nulls: 7,
+        distinct: Some(8),
+        spread: Some(spread),
+        frequent: vec![frequent],
+    };
+    let group = GroupStats { value: Some("de".to_owned()), others: false, rows: 9, columns: vec![column.clone()] };
+    let threshold = Threshold { value: 0.7, dropped: 0.1, current: true };
+    let thresholds = ThresholdStats {
+        operand: "score".to_owned(),
+        operator: ">=".to_owned(),
+        rows: 10,
+        thresholds: vec![threshold],
+    };
+    let (columns, groups, thresholds) = (vec![column], vec![group], vec![thresholds]);
+    Stats { rows: 11, columns, groups, thresholds, notes: vec!["one more column is left out".to_owned()] }
+}
+
 fn branch() -> Feed {
     Feed { branch: Some(2), ..Feed::node("docs") }
 }
@@ -75,6 +106,8 @@ fn ended() -> StageEnded {
         routed: BTreeMap::from([(branch(), Routed { taken: 11, elsewhere: 12 })]),
         zipped_for_steps: BTreeMap::from([("rate".to_owned(), vec![Joined { rows: 13, again: 14, absent: 15 }])]),
         zipped_for_outputs: BTreeMap::from([("kept".to_owned(), vec![Joined { rows: 16, again: 17, absent: 18 }])]),
+        stats: BTreeMap::from([("quality".to_owned(), stats())]),
+        output_stats: BTreeMap::from([("kept".to_owned(), Stats { rows: 1, ..Stats::default() })]),
     };
     StageEnded {
         cost,
@@ -92,6 +125,7 @@ fn journal() -> Vec<Record> {
         routed: BTreeMap::from([(branch(), Routed { taken: 1, elsewhere: 2 })]),
         unread: unread(),
         rejects: Some(digested()),
+        stats: Some(Stats { rows: 1, ..Stats::default() }),
     };
     let ends = [Status::Finished, Status::Failed, Status::Interrupted];
     let records = [

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use callboard_plan::Feed;
 use serde::{Deserialize, Serialize};
 
-use super::{Digested, Routed, Sealed, StageCost, Status, Tally};
+use super::{Digested, Routed, Sealed, StageCost, Stats, Status, Tally};
 
 /// Something that is complete.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -40,6 +40,9 @@ pub(crate) struct Intake {
     pub(crate) unread: Tally,
     /// Where these are kept, if there are any.
     pub(crate) rejects: Option<Digested>,
+    /// The figures of its columns, where the plan asks for them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) stats: Option<Stats>,
 }
 
 /// What a stage left.

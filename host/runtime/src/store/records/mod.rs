@@ -30,6 +30,7 @@ pub(crate) mod paths;
 mod reference;
 mod replies;
 mod spilled;
+mod stats;
 mod tasks;
 
 pub(crate) use begun::{Digested, Recorded, RecordedInput, format_of};
@@ -45,8 +46,11 @@ pub(crate) use key::{Header, StepKey};
 pub(crate) use reference::{Chosen, Column, InLog, Pick, Reference};
 pub(crate) use replies::{BatchForm, BatchRecord, MAC, ReplyFile, ReplyHead};
 pub(crate) use spilled::{Base, BaseLog, Sealed};
+pub use stats::{
+    Bin, ColumnStats, FrequentValue, GroupStats, Measure, Quantile, Spread, Stats, Threshold, ThresholdStats,
+};
 pub(crate) use tasks::{Manifest, Sliced, TaskFailure};
 
 /// The number of the format of a run's folder. Whatever changes what one of these types looks like on the disk gives it the next
 /// number: a folder of another number is refused, and its work is not taken over.
-pub(crate) const FORMAT: u8 = 9;
+pub(crate) const FORMAT: u8 = 10;

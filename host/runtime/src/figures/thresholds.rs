@@ -3,7 +3,7 @@
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
 use arrow::datatypes::{DataType, SchemaRef};
 use callboard_cel::{Comparison, Expression};
-use callboard_plan::{Feed, PlannedStep, Reader};
+use callboard_plan::{Kind, PlannedStep, Reader};
 use callboard_sandbox::native_schema;
 
 use super::columns::places;
@@ -11,15 +11,13 @@ use super::sketch::{lengths, numbers};
 use super::spread::Sketched;
 use crate::error::RunError;
 use crate::prepare::Prepared;
-use crate::tell::stats::{Threshold, ThresholdStats};
+use crate::store::records::{Threshold, ThresholdStats};
 
 /// Shares of rows whose thresholds are shown beside that of the condition.
 const SHARES: [f64; 6] = [0.01, 0.05, 0.1, 0.25, 0.5, 0.75];
 
 /// Looks at the rows that a step with a condition is given.
-pub(super) struct Thresholds {
-    /// What gives the step its rows.
-    pub(super) feeds: Vec<Feed>,
+pub(crate) struct Thresholds {
     compared: Vec<Compared>,
     rows: u64,
 }
@@ -31,16 +29,10 @@ struct Compared {
 }
 
 impl Thresholds {
-    /// For a step that keeps the rows for which the condition `where` of its configuration holds, and that takes all rows of what it
-    /// reads.
-    pub(super) fn of(prepared: &Prepared, step: &PlannedStep) -> Option<Thresholds> {
-        let condition = step.config.get("where")?.as_str()?;
+    /// For a transform that keeps the rows for which the condition `where` of its configuration holds.
+    pub(crate) fn of(prepared: &Prepared, step: &PlannedStep) -> Option<Thresholds> {
+        let condition = step.config.get("where")?.as_str().filter(|_| step.kind == Kind::Transform)?;
         let reader = Reader::Step(step.name.clone());
-        if prepared.plan.zip_of(&reader).is_some()
-            || prepared.plan.edges_into(&step.name).any(|edge| edge.route.is_some())
-        {
-            return None;
-        }
         let schema = renamed(&prepared.ways(&reader).first()?.schema, step);
         let expression = Expression::new(condition, &native_schema(&schema)).ok()?;
         let compared = expression.comparisons().into_iter().map(|comparison| {
@@ -54,11 +46,15 @@ impl Thresholds {
             Compared { comparison, name: path.join("."), spread: Sketched::new(whole) }
         });
         let compared: Vec<Compared> = compared.collect();
-        let feeds = prepared.plan.edges_into(&step.name).map(|edge| edge.from.clone()).collect();
-        (!compared.is_empty()).then_some(Thresholds { feeds, compared, rows: 0 })
+        (!compared.is_empty()).then_some(Thresholds { compared, rows: 0 })
     }
 
-    pub(super) fn add(&mut self, rows: &RecordBatch) -> Result<(), RunError> {
+    /// How many comparisons there are.
+    pub(crate) fn len(&self) -> usize {
+        self.compared.len()
+    }
+
+    pub(crate) fn add(&mut self, rows: &RecordBatch) -> Result<(), RunError> {
         self.rows += rows.num_rows() as u64;
         let places = places(rows.schema_ref());
         for compared in &mut self.compared {
@@ -68,7 +64,7 @@ impl Thresholds {
         Ok(())
     }
 
-    pub(super) fn stats(self) -> Vec<ThresholdStats> {
+    pub(crate) fn stats(self) -> Vec<ThresholdStats> {
         let rows = self.rows;
         self.compared.into_iter().filter_map(|compared| compared.stats(rows)).collect()
     }

@@ -3,7 +3,7 @@
 use serde_json::Number;
 
 use super::ranks::Ranks;
-use crate::tell::stats::{Bin, Measure, Quantile, Spread};
+use crate::store::records::{Bin, Measure, Quantile, Spread};
 
 /// The shares whose numbers are reported.
 const SHARES: [f64; 7] = [0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99];

@@ -10,7 +10,7 @@ use twox_hash::XxHash3_64;
 
 use super::frequent::Frequent;
 use super::spread::Sketched;
-use crate::tell::stats::{ColumnStats, Measure};
+use crate::store::records::{ColumnStats, Measure};
 
 /// 2¹² registers of a byte: within 1.6 % for two of three columns.
 const REGISTERS: u8 = 12;

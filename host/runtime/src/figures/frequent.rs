@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use datasketches::frequencies::{ErrorType, FrequentItemsSketch};
 
-use crate::tell::stats::FrequentValue;
+use crate::store::records::FrequentValue;
 
 /// Texts that are counted at a time, a power of two: those of more than about one in a hundred rows are never lost.
 const COUNTED: usize = 512;

@@ -13,11 +13,11 @@ use rayon::prelude::*;
 
 use super::sketch::Sketch;
 use crate::error::{Class, RunError};
-use crate::see::look::bug;
-use crate::tell::stats::{ColumnStats, GroupStats, Stats};
+use crate::ports::bug;
+use crate::store::records::{ColumnStats, GroupStats, Stats};
 
-/// No more columns are looked at in all, those of each group counted; a group takes part only while there is room.
-const MOST: usize = 1_000;
+/// No more columns of rows that are read to be looked at, those of each group counted; a group takes part only while there is room.
+pub(crate) const MOST: usize = 1_000;
 /// No more values of a column have a group of their own, and no more bytes of a value tell them apart.
 const GROUPS: usize = 32;
 const LONGEST: usize = 200;
@@ -31,16 +31,41 @@ pub struct StatsWanted {
     pub by: Option<String>,
 }
 
+impl StatsWanted {
+    /// What is wanted of figures of all columns; `None` if it is not among them.
+    pub(crate) fn of(&self, mut stats: Stats) -> Option<Stats> {
+        if self.by.is_some() {
+            return None;
+        }
+        if !self.columns.is_empty() {
+            let all = std::mem::take(&mut stats.columns);
+            for name in &self.columns {
+                let before = stats.columns.len();
+                stats.columns.extend(all.iter().filter(|column| is_of(&column.column, name)).cloned());
+                if stats.columns.len() == before {
+                    return None;
+                }
+            }
+        }
+        Some(stats)
+    }
+}
+
+/// Whether a column has a name, or is a member of the one that has.
+fn is_of(column: &str, name: &str) -> bool {
+    column == name || column.strip_prefix(name).is_some_and(|rest| rest.starts_with('.'))
+}
+
 /// A column, or a member of one, by the places that lead to it.
 #[derive(Clone)]
-pub(super) struct Place {
-    pub(super) name: String,
+pub(crate) struct Place {
+    pub(crate) name: String,
     path: Vec<usize>,
     field: arrow::datatypes::FieldRef,
 }
 
 /// All that can be looked at, members instead of structs.
-pub(super) fn places(schema: &SchemaRef) -> Vec<Place> {
+pub(crate) fn places(schema: &SchemaRef) -> Vec<Place> {
     fn within(fields: &Fields, before: &str, path: &[usize], found: &mut Vec<Place>) {
         for (at, field) in fields.iter().enumerate() {
             let (name, path) = (format!("{before}{}", field.name()), [path, &[at]].concat());
@@ -56,18 +81,18 @@ pub(super) fn places(schema: &SchemaRef) -> Vec<Place> {
 }
 
 impl Place {
-    pub(super) fn holds_integers(&self) -> bool {
+    pub(crate) fn holds_integers(&self) -> bool {
         self.field.data_type().is_integer()
     }
 
     /// Its values; null where what it is a member of is null.
-    pub(super) fn of(&self, rows: &RecordBatch) -> Result<ArrayRef, RunError> {
+    pub(crate) fn of(&self, rows: &RecordBatch) -> Result<ArrayRef, RunError> {
         let mut array = rows.column(self.path[0]).clone();
         for at in &self.path[1..] {
             let member = array.as_struct().column(*at);
             array = match array.null_count() {
                 0 => member.clone(),
-                _ => nullif(member, &is_null(&array).map_err(bug)?).map_err(bug)?,
+                _ => nullif(member, &is_null(&array).map_err(|error| bug(&error))?).map_err(|error| bug(&error))?,
             };
         }
         Ok(array)
@@ -75,7 +100,7 @@ impl Place {
 }
 
 /// Looks at rows.
-pub(super) struct Columns {
+pub(crate) struct Columns {
     places: Vec<Place>,
     /// How many there are beside them.
     beyond: usize,
@@ -100,14 +125,15 @@ struct Group {
 }
 
 impl Columns {
-    pub(super) fn new(wanted: &StatsWanted, schema: &SchemaRef) -> Result<Columns, RunError> {
+    /// For rows with these columns; no more than `most` columns are looked at.
+    pub(crate) fn new(wanted: &StatsWanted, schema: &SchemaRef, most: usize) -> Result<Columns, RunError> {
         let all = places(schema);
         let mut chosen: Vec<Place> = match &wanted.columns[..] {
             [] => all.clone(),
             columns => columns.iter().map(|name| named(&all, name)).collect::<Result<Vec<_>, _>>()?.concat(),
         };
-        let beyond = chosen.len().saturating_sub(MOST);
-        chosen.truncate(MOST);
+        let beyond = chosen.len().saturating_sub(most);
+        chosen.truncate(most);
         let by = wanted.by.as_ref().map(|name| {
             let mut found = named(&all, name)?;
             match found.len() {
@@ -120,7 +146,7 @@ impl Columns {
         });
         let by = by.transpose()?.map(|of| Groups {
             of,
-            most: (MOST / chosen.len().max(1)).clamp(1, GROUPS),
+            most: (most / chosen.len().max(1)).clamp(1, GROUPS),
             known: HashMap::new(),
             groups: Vec::new(),
             others: None,
@@ -128,7 +154,12 @@ impl Columns {
         Ok(Columns { all: sketches(&chosen), places: chosen, beyond, rows: 0, by })
     }
 
-    pub(super) fn add(&mut self, rows: &RecordBatch) -> Result<(), RunError> {
+    /// How many columns are looked at, groups apart.
+    pub(crate) fn len(&self) -> usize {
+        self.places.len()
+    }
+
+    pub(crate) fn add(&mut self, rows: &RecordBatch) -> Result<(), RunError> {
         self.rows += rows.num_rows() as u64;
         look(&self.places, &mut self.all, rows)?;
         match &mut self.by {
@@ -137,7 +168,7 @@ impl Columns {
         }
     }
 
-    pub(super) fn stats(self) -> Stats {
+    pub(crate) fn stats(self) -> Stats {
         let rows = self.rows;
         let columns = done(self.all, rows);
         let groups = self.by.map(|groups| {
@@ -168,7 +199,7 @@ impl Groups {
             let number = is_in.true_count();
             if number > 0 {
                 group.rows += number as u64;
-                look(places, &mut group.columns, &filter_record_batch(rows, &is_in).map_err(bug)?)?;
+                look(places, &mut group.columns, &filter_record_batch(rows, &is_in).map_err(|error| bug(&error))?)?;
             }
         }
         Ok(())
@@ -198,11 +229,11 @@ fn texts(place: &Place, values: &ArrayRef) -> Result<Vec<Option<String>>, RunErr
     let data_type = values.data_type();
     if data_type.is_numeric() || matches!(data_type, DataType::Boolean | DataType::Utf8) {
         let options = FormatOptions::default();
-        let shown = ArrayFormatter::try_new(values.as_ref(), &options).map_err(bug)?;
+        let shown = ArrayFormatter::try_new(values.as_ref(), &options).map_err(|error| bug(&error))?;
         return Ok((0..values.len()).map(|row| values.is_valid(row).then(|| shown.value(row).to_string())).collect());
     }
     let schema = Schema::new(vec![place.field.as_ref().clone().with_name("value").with_nullable(true)]);
-    let rows = RecordBatch::try_new(Arc::new(schema), vec![values.clone()]).map_err(bug)?;
+    let rows = RecordBatch::try_new(Arc::new(schema), vec![values.clone()]).map_err(|error| bug(&error))?;
     let text = |line: &String| match serde_json::from_str::<serde_json::Value>(line)?
         .get_mut("value")
         .map(|value| value.take())
@@ -234,9 +265,7 @@ fn look(places: &[Place], sketches: &mut [Sketch], rows: &RecordBatch) -> Result
 
 /// The column of a name, or all members of one.
 fn named(places: &[Place], name: &str) -> Result<Vec<Place>, RunError> {
-    let is_it =
-        |place: &&Place| place.name == name || place.name.strip_prefix(name).is_some_and(|rest| rest.starts_with('.'));
-    let found: Vec<Place> = places.iter().filter(is_it).cloned().collect();
+    let found: Vec<Place> = places.iter().filter(|place| is_of(&place.name, name)).cloned().collect();
     if !found.is_empty() {
         return Ok(found);
     }
