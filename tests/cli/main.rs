@@ -34,6 +34,7 @@ mod stage;
 mod steps;
 mod strangers;
 mod terminal;
+mod thresholds;
 mod traps;
 mod watching;
 

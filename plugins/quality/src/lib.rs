@@ -1,20 +1,10 @@
-//! The heuristics by which Gopher (Rae et al. 2021) and C4 (Raffel et al. 2020) separated prose from the rest of the web.
-//!
-//! 1. `config`: the thresholds, by default those of the papers.
-//! 2. A `document::Document` is a text cut into lines, paragraphs and words, once for all rules.
-//! 3. `rules::RULES` is the list of rules: a name and a function each. `repetition` has the arithmetic of the longer ones.
+//! Drops or flags texts that fail the heuristics of Gopher and C4, which are in `callboard-heuristics`.
 #![forbid(unsafe_code)]
 
-mod config;
-mod document;
-mod repetition;
-mod rules;
-
+use callboard_heuristics::{Document, Mode, Rule};
 use callboard_sdk::prelude::*;
 
-pub use config::Config;
-use config::Mode;
-use document::Document;
+pub use callboard_heuristics::Config;
 
 /// Drops or flags texts that fail the heuristics of Gopher and C4.
 pub struct Quality;
@@ -22,10 +12,10 @@ pub struct Quality;
 impl Transform for Quality {
     type Config = Config;
 
-    fn bind(mut config: Config, input: &Schema) -> Result<BoundTransform> {
-        config.gopher.resolve();
+    fn bind(config: Config, input: &Schema) -> Result<BoundTransform> {
+        let config = config.resolved();
         let text = input.utf8(&config.column).at("/column")?;
-        let rules = rules::chosen(&config.rules, &config.skip)?;
+        let rules = config.applied()?;
         let shape = Shape::new().reads(&text);
         Ok(match config.mode {
             Mode::Drop => shape.process(move |batch| {
@@ -56,12 +46,8 @@ impl Transform for Quality {
 }
 
 /// The names of the rules that a text fails, each found when it is asked for.
-fn failed(
-    rules: &[&'static rules::Rule],
-    config: &Config,
-    document: &Document<'_>,
-) -> impl Iterator<Item = &'static str> {
-    rules.iter().filter(|rule| (rule.fails)(document, config)).map(|rule| rule.name)
+fn failed(rules: &[&'static Rule], config: &Config, document: &Document<'_>) -> impl Iterator<Item = &'static str> {
+    rules.iter().filter(|rule| rule.fails(document, config)).map(|rule| rule.name)
 }
 
 callboard_sdk::transform!(Quality);
@@ -69,6 +55,7 @@ callboard_sdk::transform!(Quality);
 #[cfg(test)]
 mod tests {
     use super::*;
+    use callboard_heuristics::RULES;
     use callboard_sdk::testing::{self, dropped};
     use serde_json::json;
 
@@ -90,5 +77,27 @@ mod tests {
         let outcome = testing::transform::<Quality>(config, rows()).unwrap();
         let failed: Vec<_> = outcome.rows.iter().map(|row| &row["failed"]).collect();
         assert_eq!(failed, [&json!(["gopher.words", "c4.curly_bracket"]), &json!(["gopher.words"]), &json!(null)]);
+    }
+
+    /// Each line of the page's table: the rule, and its default, which is the threshold under the rule's own name.
+    #[test]
+    fn the_page_lists_all_rules_in_their_order_with_their_defaults() {
+        let rows = include_str!("../README.md").lines().filter(|line| line.starts_with("| `"));
+        let rows: Vec<Vec<&str>> =
+            rows.map(|row| row.trim_matches('|').split(" | ").map(str::trim).collect()).collect();
+        let named: Vec<&str> = rows.iter().map(|row| row[0].trim_matches('`')).collect();
+        assert_eq!(named, RULES.iter().map(|rule| rule.name).collect::<Vec<_>>());
+        let usual = format!("{:?}", Config::default().resolved());
+        for (name, row) in named.iter().zip(&rows) {
+            let (set, key) = name.split_once('.').unwrap();
+            let with = |value: serde_json::Value| serde_json::from_value::<Config>(json!({ set: { key: value } }));
+            match row[2].trim_matches('`') {
+                "none" => assert!(with(json!(1)).is_err(), "{name} has a threshold"),
+                text => {
+                    let config = with(serde_json::from_str(text).unwrap()).unwrap().resolved();
+                    assert_eq!(format!("{config:?}"), usual, "{name} is not {text} by default");
+                }
+            }
+        }
     }
 }

@@ -58,7 +58,7 @@ fn is_of(column: &str, name: &str) -> bool {
 
 /// A column, or a member of one, by the places that lead to it.
 #[derive(Clone)]
-pub(crate) struct Place {
+pub(super) struct Place {
     pub(crate) name: String,
     path: Vec<usize>,
     field: arrow::datatypes::FieldRef,

@@ -2,26 +2,45 @@
 
 use callboard_sdk::prelude::*;
 
+use crate::rules::{Rule, chosen};
+
 /// Which texts, which rules, and what happens to texts that fail one.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
     /// The text column.
-    pub(crate) column: String,
+    pub column: String,
     /// `drop` removes rows that fail a rule; `flag` keeps all rows and lists the failed rules in a column.
-    pub(crate) mode: Mode,
+    pub mode: Mode,
     /// The column to list the failed rules in, if `mode` is `flag`.
     #[serde(rename = "as")]
-    pub(crate) into: String,
+    pub into: String,
     /// The rules to apply: sets (`gopher`, `c4`) or single rules, such as `gopher.stop_words`; `gopher.top_ngram` and
     /// `gopher.duplicate_ngrams` stand for the rules whose thresholds they list.
-    pub(crate) rules: Vec<String>,
+    pub rules: Vec<String>,
     /// Sets or single rules to leave out.
-    pub(crate) skip: Vec<String>,
+    pub skip: Vec<String>,
     /// Thresholds of the rules `gopher.…`.
     pub(crate) gopher: Gopher,
     /// Thresholds of the rules `c4.…`.
     pub(crate) c4: C4,
+}
+
+impl Config {
+    /// The same with the thresholds of single rules in the lists that they are in.
+    pub fn resolved(mut self) -> Config {
+        self.gopher.resolve();
+        self
+    }
+
+    /// The rules that it applies.
+    ///
+    /// # Errors
+    ///
+    /// `config`, for a name of nothing.
+    pub fn applied(&self) -> Result<Vec<&'static Rule>> {
+        chosen(&self.rules, &self.skip)
+    }
 }
 
 impl Default for Config {
@@ -42,7 +61,7 @@ impl Default for Config {
 #[derive(Clone, Copy, Debug, Serialize, Deserialize, JsonSchema, PartialEq, Eq)]
 #[serde(rename_all = "lowercase")]
 #[allow(missing_docs, reason = "explained where it is used, in `Config`")]
-pub(crate) enum Mode {
+pub enum Mode {
     Drop,
     Flag,
 }
@@ -132,7 +151,7 @@ impl Default for Gopher {
 
 impl Gopher {
     /// The thresholds with those of single rules in their lists: a single one overrides its place in the list.
-    pub(crate) fn resolve(&mut self) {
+    fn resolve(&mut self) {
         let tops = [&mut self.top_2_gram, &mut self.top_3_gram, &mut self.top_4_gram];
         let duplicates = [
             &mut self.duplicate_5_grams,

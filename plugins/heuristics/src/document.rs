@@ -5,7 +5,7 @@ use std::cell::{Cell, OnceCell};
 use crate::repetition::{Ngrams, Word};
 
 /// A text and its parts.
-pub(crate) struct Document<'a> {
+pub struct Document<'a> {
     pub(crate) text: &'a str,
     /// What white space separates.
     pub(crate) words: Vec<&'a str>,
@@ -24,7 +24,8 @@ pub(crate) struct Document<'a> {
 }
 
 impl<'a> Document<'a> {
-    pub(crate) fn new(text: &'a str) -> Self {
+    /// Cuts a text.
+    pub fn new(text: &'a str) -> Self {
         let words: Vec<_> = text.split_whitespace().collect();
         let not_empty = |part: &&str| !part.is_empty();
         Document {
