@@ -75,7 +75,7 @@ struct Current {
 }
 
 /// How far a stage is.
-pub(crate) struct Far {
+pub(crate) struct Going {
     /// From 1.
     pub(crate) stage: usize,
     pub(crate) took: Duration,
@@ -192,7 +192,7 @@ impl Seen {
     }
 
     /// How far the stage is, if one is carried out.
-    pub(crate) fn far(&self) -> Option<Far> {
+    pub(crate) fn far(&self) -> Option<Going> {
         let state = self.lock();
         let (current, held) = (state.stage.as_ref()?, self.memory.get()?);
         let (linear_memory, all) = (held.linear.now(), held.all.now());
@@ -201,7 +201,7 @@ impl Seen {
         };
         let part = current.reading.as_ref().map(sum).filter(|(_, of)| *of > 0.0).map(|(done, of)| done / of);
         let in_flight = all.saturating_sub(linear_memory);
-        Some(Far { stage: current.index, took: current.began.elapsed(), linear_memory, in_flight, part })
+        Some(Going { stage: current.index, took: current.began.elapsed(), linear_memory, in_flight, part })
     }
 
     /// A stage begins: its number, from 1, and that of all stages; whether it is as far as its rows are read.

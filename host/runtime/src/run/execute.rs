@@ -29,7 +29,8 @@ use crate::store::records::{StageCost, Status};
 use crate::store::replies::{Opened, Replies};
 use crate::store::{Key, Quota};
 use crate::tell::accounts::check_accounts;
-use crate::tell::report::{Clock, Measured, ProfileReport, Report, RunFailed, UnfinishedReport};
+use crate::tell::made::{Clock, Measured};
+use crate::tell::report::{ProfileReport, Report, RunFailed, UnfinishedReport};
 
 /// How long replies to what was sent are waited for when a run has ended early.
 pub(super) const SETTLING: Duration = Duration::from_secs(2);

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use callboard_sandbox::{Calls, spawn};
 
-use crate::curves::{Far, Seen};
+use crate::curves::{Going, Seen};
 use crate::error::RunError;
 use crate::events::{CallsNow, Event};
 use crate::prepare::Prepared;
@@ -54,7 +54,7 @@ struct OfStage {
 
 impl OfStage {
     fn news(&mut self) -> Option<Event> {
-        let Far { stage, took, linear_memory, in_flight, part } = self.seen.far()?;
+        let Going { stage, took, linear_memory, in_flight, part } = self.seen.far()?;
         if self.stage != stage {
             (self.stage, self.pace) = (stage, Pace::default());
         }

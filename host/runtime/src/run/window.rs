@@ -6,7 +6,8 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use callboard_plan::Plan;
 
 use crate::prepare::Prepared;
-use crate::tell::report::{Clock, Measured, Report, UnfinishedReport};
+use crate::tell::made::{Clock, Measured};
+use crate::tell::report::{Report, UnfinishedReport};
 
 /// A run that is being carried out.
 pub(super) struct Running {

@@ -3,20 +3,17 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
 
-use callboard_io::Committed;
-use callboard_plan::{Kind, Load, Stage};
-use callboard_sandbox::{BatchCalls, Calls, Profile, ServerCalls, StepCalls};
+use callboard_plan::{Kind, Load};
+use callboard_sandbox::Profile;
 use serde::{Deserialize, Serialize};
 
-use super::accounts::{accounted, ms};
-use crate::curves::{Moved, Seen, Unfinished};
-use crate::error::{Class, RunError};
-use crate::prepare::Prepared;
-use crate::residence::Residence;
+use super::accounts::ms;
+pub use super::calls::{BatchesReport, CallsReport, StepCallsReport};
+use crate::curves::{Moved, Unfinished};
+use crate::error::RunError;
+use crate::store::records::Stats;
 pub use crate::store::records::{Moment, Status};
-use crate::store::records::{StageCost, Stats, Tally};
 
 /// The report of a run.
 #[derive(Debug, Serialize, Deserialize)]
@@ -287,109 +284,6 @@ pub struct ZippedReport {
     pub absent: u64,
 }
 
-/// The requests to one server, in figures.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[non_exhaustive]
-pub struct CallsReport {
-    /// Requests that were sent, repetitions among them.
-    pub sent: u64,
-    /// Repetitions, by reason: a status, or how the connection failed.
-    pub retried: BTreeMap<String, u64>,
-    /// Time that requests waited before they were sent, by cause, summed over all of them, milliseconds: `at_once`, `rate`, `tokens` and
-    /// `cost` are limits of the pipeline, `server` is one that the server reported, `retry` the pause before a repetition.
-    pub waited_ms: BTreeMap<String, f64>,
-    /// Half of the replies took no longer than this, milliseconds, to one part in twenty.
-    pub median_ms: f64,
-    /// 99 of 100 replies took no longer than this, milliseconds.
-    pub slowest_ms: f64,
-    /// The most requests in flight at one moment.
-    pub most_in_flight: u32,
-    /// Offline batches, if there are any.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub batches: Option<BatchesReport>,
-    /// By step.
-    pub steps: BTreeMap<String, StepCallsReport>,
-}
-
-/// Offline batches of requests to one server, in figures.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[non_exhaustive]
-pub struct BatchesReport {
-    /// Batches that were submitted.
-    pub submitted: u64,
-    /// Requests in them.
-    pub requests: u64,
-    /// Batches that have ended, and whose replies were fetched.
-    pub ended: u64,
-    /// Replies in them.
-    pub replies: u64,
-    /// Requests of them without a reply: they are part of the next batch, or failed.
-    pub unanswered: u64,
-    /// What these replies cost, in the unit of `price`.
-    pub cost: f64,
-}
-
-impl BatchesReport {
-    fn of(calls: BatchCalls, cost: f64) -> Option<BatchesReport> {
-        let BatchCalls { submitted, requests, ended, replies, unanswered, .. } = calls;
-        let report = BatchesReport { submitted, requests, ended, replies, unanswered, cost };
-        (report != BatchesReport::default()).then_some(report)
-    }
-}
-
-/// A step's requests to one server, in figures.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[non_exhaustive]
-pub struct StepCallsReport {
-    /// Replies that the server sent, of the status of a success.
-    pub replies: u64,
-    /// Replies from the journal: not asked for, and not paid again.
-    pub known: u64,
-    /// Requests that failed after all repetitions.
-    pub failed: u64,
-    /// Tokens of the requests that were replied to.
-    pub input_tokens: u64,
-    /// Tokens of these replies.
-    pub output_tokens: u64,
-    /// Tokens of the replies from the journal, in and out.
-    pub known_tokens: u64,
-    /// What the replies cost, in the unit of `price`.
-    pub cost: f64,
-    /// What the replies from the journal would have cost.
-    pub known_cost: f64,
-}
-
-fn calls_of(calls: &Calls) -> BTreeMap<String, CallsReport> {
-    let money = |parts: u64| parts as f64 / callboard_plan::PARTS as f64;
-    let step = |(name, calls): (String, StepCalls)| {
-        let report = StepCallsReport {
-            replies: calls.replies,
-            known: calls.known,
-            failed: calls.failed,
-            input_tokens: calls.input_tokens,
-            output_tokens: calls.output_tokens,
-            known_tokens: calls.known_tokens,
-            cost: money(calls.cost),
-            known_cost: money(calls.known_cost),
-        };
-        (name, report)
-    };
-    let server = |(name, calls): (String, ServerCalls)| {
-        let report = CallsReport {
-            sent: calls.sent,
-            retried: calls.retried,
-            waited_ms: calls.waited.into_iter().map(|(cause, time)| (cause.to_owned(), ms(time))).collect(),
-            median_ms: ms(calls.median),
-            slowest_ms: ms(calls.slowest),
-            most_in_flight: calls.most_in_flight,
-            batches: BatchesReport::of(calls.batches, money(calls.batches.cost)),
-            steps: calls.steps.into_iter().map(step).collect(),
-        };
-        (name, report)
-    };
-    calls.figures().into_iter().map(server).collect()
-}
-
 /// A profile that was written.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
@@ -416,42 +310,6 @@ pub struct ErrorReport {
     pub help: Option<String>,
 }
 
-/// Times and memory from the moment a run begins.
-pub(crate) struct Clock {
-    began: Instant,
-    residence: Residence,
-}
-
-impl Clock {
-    pub(crate) fn begin(seen: &Arc<Seen>) -> Clock {
-        Clock { began: Instant::now(), residence: Residence::watch(seen.clone()) }
-    }
-}
-
-/// What was measured of a run.
-pub(crate) struct Measured {
-    began: Instant,
-    wall: Duration,
-    peak_resident: u64,
-    peak_anonymous: u64,
-    pub(crate) first_call: Option<Instant>,
-    pub(crate) peak_linear_memory: u64,
-}
-
-impl Measured {
-    /// Until now, without a call or an instance.
-    pub(crate) fn of(clock: &Clock) -> Measured {
-        Measured {
-            began: clock.began,
-            wall: clock.began.elapsed(),
-            peak_resident: clock.residence.peak(),
-            peak_anonymous: clock.residence.anonymous_peak(),
-            first_call: None,
-            peak_linear_memory: 0,
-        }
-    }
-}
-
 impl ProfileReport {
     pub(crate) fn of(step: &str, taken: &Profile, path: &Path) -> ProfileReport {
         ProfileReport {
@@ -462,83 +320,6 @@ impl ProfileReport {
             interval_ms: ms(taken.interval),
         }
     }
-}
-
-impl Report {
-    pub(crate) fn of(
-        run: &Prepared,
-        costs: &[(Stage, StageCost)],
-        outcome: Result<BTreeMap<String, Committed>, RunError>,
-        measured: &Measured,
-    ) -> Report {
-        let Measured { began, wall, first_call, .. } = *measured;
-        let began_at = (SystemTime::now() - wall).duration_since(SystemTime::UNIX_EPOCH);
-        let read = |name: &str| costs.iter().find_map(|(_, cost)| cost.rows_read.get(name)).copied().unwrap_or(0);
-        let unread = |name: &str| costs.iter().find_map(|(_, cost)| cost.unread.get(name)).cloned().unwrap_or_default();
-        let inputs = run.plan.inputs().iter().map(|input| {
-            let Tally { rejected, .. } = unread(&input.name);
-            let (rows, bytes) = (read(&input.name), run.input(&input.name).bytes);
-            let stats = costs.iter().find_map(|(_, cost)| cost.stats.get(&input.name)).cloned();
-            (input.name.clone(), InputReport { rows, rows_rejected: rejected.values().sum(), rejected, bytes, stats })
-        });
-        let inputs: BTreeMap<_, _> = inputs.collect();
-        let stages = accounted(run, costs);
-        let rejected = stages.iter().flat_map(|stage| &stage.steps).map(|step| step.rows_rejected);
-        let rejected = rejected.chain(inputs.values().map(|input| input.rows_rejected)).sum();
-        let (outputs, failure) = match outcome {
-            Ok(outputs) => (outputs, None),
-            Err(failure) => (BTreeMap::new(), Some(failure)),
-        };
-        let outputs = outputs.into_iter().map(|(name, Committed { rows, bytes, path, files })| {
-            let stats = costs.iter().find_map(|(_, cost)| cost.output_stats.get(&name)).cloned();
-            (name, OutputReport { rows, bytes, path: path.display().to_string(), files, stats })
-        });
-        Report {
-            status: match &failure {
-                None => Status::Finished,
-                Some(error) if error.class == Class::Interrupted => Status::Interrupted,
-                Some(error) if error.class == Class::Waiting => Status::Waiting,
-                Some(_) => Status::Failed,
-            },
-            name: run.plan.name().to_owned(),
-            load: run.plan.load(),
-            plan: run.plan.fingerprint().to_owned(),
-            run_folder: run.folder().display().to_string(),
-            began_at: began_at.unwrap_or_default().as_secs_f64(),
-            first_batch_ms: first_call.map(|first| ms(first.saturating_duration_since(began))),
-            wall_ms: ms(wall),
-            budget_bytes: run.plan.budget(),
-            peak_linear_memory_bytes: measured.peak_linear_memory,
-            peak_resident_bytes: measured.peak_resident,
-            peak_anonymous_bytes: measured.peak_anonymous,
-            inputs,
-            outputs: outputs.collect(),
-            rejects: RejectsReport { rows: rejected, path: run.folder().join("rejects.jsonl").display().to_string() },
-            calls: calls_of(&run.calls),
-            stages,
-            unfinished: None,
-            profile: None,
-            resumed: run.past.attempts,
-            resumable: false,
-            notes: run.past.notes.iter().chain(run.notes()).cloned().chain(ungathered(run, costs)).collect(),
-            error: failure
-                .as_ref()
-                .map(|e| ErrorReport { message: e.to_string(), help: e.help.as_ref().map(ToString::to_string) }),
-            failure,
-        }
-    }
-}
-
-/// Inputs and steps of stages that ended whose figures were asked for, and are not there.
-fn ungathered(run: &Prepared, costs: &[(Stage, StageCost)]) -> Option<String> {
-    let is_missing = |name: &&String| {
-        let asked = run.plan.step(name).map(|step| step.stats).or_else(|| Some(run.plan.input(name)?.stats));
-        asked == Some(true) && !run.tries && !costs.iter().any(|(_, cost)| cost.stats.contains_key(*name))
-    };
-    let nodes = costs.iter().flat_map(|(stage, _)| stage.intakes.iter().chain(&stage.inputs).chain(&stage.steps));
-    let names: Vec<String> = nodes.filter(is_missing).map(|name| format!("`{name}`")).collect();
-    let note = || format!("no figures of columns were gathered of {}: tasks do not gather them", names.join(", "));
-    (!names.is_empty()).then(note)
 }
 
 fn is_zero(rows: &u64) -> bool {

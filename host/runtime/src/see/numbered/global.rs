@@ -4,7 +4,7 @@ use arrow::array::{RecordBatch, UInt32Array};
 use arrow::compute::take_record_batch;
 use callboard_plan::{Door, Feed};
 
-use super::{Found, Numbered, fate, found, given_reason, one};
+use super::{Found, Numbered, fate, found, given_reason, one, within};
 use crate::error::RunError;
 use crate::fates::Bits;
 use crate::rows::{Batch, created, join, only_carried, record_batch};
@@ -45,8 +45,7 @@ impl Numbered<'_> {
                 _ => 0,
             };
             let end = first + put_out;
-            let here: Vec<u32> =
-                std::iter::from_fn(|| wanted.next_if(|row| **row < end)).map(|row| (row - first) as u32).collect();
+            let here: Vec<u32> = within(&mut wanted, first..end).map(|row| row as u32).collect();
             first = end;
             if here.is_empty() {
                 continue;

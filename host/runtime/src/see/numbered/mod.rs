@@ -8,8 +8,11 @@ mod global;
 
 use std::cell::RefCell;
 use std::collections::HashMap;
+use std::iter::Peekable;
+use std::ops::Range;
 use std::path::Path;
 use std::rc::Rc;
+use std::slice::Iter;
 use std::sync::Arc;
 
 use arrow::array::{RecordBatch, UInt32Array, UInt64Array};
@@ -150,8 +153,7 @@ impl<'a> Numbered<'a> {
         let (mut wanted, mut first_in, mut first) = (numbers.iter().peekable(), 0, 0);
         for batch in lengths.iter() {
             let end = first + length(batch);
-            let here: Vec<u32> =
-                std::iter::from_fn(|| wanted.next_if(|row| **row < end)).map(|row| (row - first) as u32).collect();
+            let here: Vec<u32> = within(&mut wanted, first..end).map(|row| row as u32).collect();
             if !here.is_empty() {
                 self.live.go_on()?;
                 let given: Vec<u64> = (first_in..first_in + batch.rows_in).collect();
@@ -218,8 +220,7 @@ impl<'a> Numbered<'a> {
                 return Ok(None);
             };
             let end = first + count;
-            let here: Vec<u64> =
-                std::iter::from_fn(|| wanted.next_if(|row| **row < end)).map(|row| row - first).collect();
+            let here: Vec<u64> = within(&mut wanted, first..end).collect();
             if !here.is_empty() {
                 let Some(found) = self.rows(&edge.from, &here)? else { return Ok(None) };
                 pieces.push(conform(found.batch, &way.schema).map_err(bug)?);
@@ -236,7 +237,7 @@ pub(super) fn of_stretches(dataset: &Dataset, stretches: &[Stretch], numbers: &[
     let (mut chunks, mut wanted, mut first) = (Vec::new(), numbers.iter().peekable(), 0);
     for stretch in stretches {
         let end = first + stretch.rows;
-        let here: Vec<u64> = std::iter::from_fn(|| wanted.next_if(|row| **row < end)).map(|row| row - first).collect();
+        let here: Vec<u64> = within(&mut wanted, first..end).collect();
         first = end;
         if here.is_empty() {
             continue;
@@ -251,6 +252,11 @@ pub(super) fn of_stretches(dataset: &Dataset, stretches: &[Stretch], numbers: &[
         chunks.extend(found);
     }
     Some(chunks)
+}
+
+/// Takes from numbers in order those that are in a range, by their places in it.
+fn within(wanted: &mut Peekable<Iter<'_, u64>>, rows: Range<u64>) -> impl Iterator<Item = u64> {
+    std::iter::from_fn(move || wanted.next_if(|row| **row < rows.end).map(|row| row - rows.start))
 }
 
 fn one(schema: &arrow::datatypes::SchemaRef, pieces: &[Batch]) -> Result<Batch, RunError> {
