@@ -113,7 +113,7 @@ fn going_on() -> Stage {
     let wait = |name: &str, folder: &str| {
         fs::create_dir(stage.folder.join(folder)).unwrap();
         format!(
-            "[[steps]]\nname = \"{name}\"\nuse = \"../guests/wait.wasm\"\nconfig = {{ at = \"process\" }}\n\
+            "[[steps]]\nname = \"{name}\"\nuse = \"../guests/wait.wasm\"\nconfig = {{ at = \"process\", sleeps = true }}\n\
              grant.files = [\"{folder}\"]\nlimits = {{ time = \"1h\" }}\n"
         )
     };

@@ -1,6 +1,8 @@
-//! Waits for somebody to make the file `gate/open`, busily, in the call that it is told to wait in. With the file there it keeps
-//! every row.
+//! Waits for somebody to make the file `gate/open`, busily unless it is told to sleep, in the call that it is told to wait in. With the
+//! file there it keeps every row.
 #![forbid(unsafe_code)]
+
+use std::time::Duration;
 
 use callboard_sdk::prelude::*;
 use wasip2::filesystem::preopens;
@@ -12,6 +14,9 @@ use wasip2::filesystem::types::PathFlags;
 pub struct Config {
     /// The call.
     at: Call,
+    /// Whether it sleeps between two looks at the file.
+    #[serde(default)]
+    sleeps: bool,
 }
 
 /// A call of a transform.
@@ -30,7 +35,13 @@ impl Transform for Wait {
 
     fn bind(config: Config, input: &Schema) -> Result<BoundTransform> {
         let text = input.utf8("text")?;
-        let wait = move |here| while config.at == here && !is_open() {};
+        let wait = move |here| {
+            while config.at == here && !is_open() {
+                if config.sleeps {
+                    std::thread::sleep(Duration::from_millis(10));
+                }
+            }
+        };
         let loaded = Shape::new().reads(&text).load(move || {
             wait(Call::Open);
             Ok(())
