@@ -7,9 +7,10 @@ mod step;
 mod tasks;
 mod values;
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Arg, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 pub(crate) use looking::{
     DiffArguments, FigureFormat, PeekArguments, RowFormat, StatsArguments, TraceArguments, TryArguments,
@@ -38,6 +39,23 @@ Examples:
 pub(crate) struct Arguments {
     #[command(subcommand)]
     pub(crate) command: Command,
+}
+
+impl Arguments {
+    /// Reads a command line. What looks like a negative number is a value, which the option before it refuses in its own words.
+    pub(crate) fn read(line: impl IntoIterator<Item = OsString>) -> Result<Arguments, clap::Error> {
+        let mut command = taking_numbers(Arguments::command());
+        let mut matches = command.try_get_matches_from_mut(line)?;
+        Arguments::from_arg_matches_mut(&mut matches).map_err(|error| error.format(&mut command))
+    }
+}
+
+fn taking_numbers(command: clap::Command) -> clap::Command {
+    let one = |arg: Arg| match arg.get_long().is_some() && arg.get_action().takes_values() {
+        true => arg.allow_negative_numbers(true),
+        false => arg,
+    };
+    command.mut_args(one).mut_subcommands(taking_numbers)
 }
 
 #[derive(Debug, Subcommand)]

@@ -20,8 +20,6 @@ mod step;
 
 use std::process::ExitCode;
 
-use clap::Parser;
-
 use arguments::{Arguments, Command};
 
 /// Carries out the command that this process was started as. Nothing else may run in it.
@@ -32,7 +30,7 @@ pub fn main() -> ExitCode {
 }
 
 fn command() -> ExitCode {
-    let arguments = Arguments::try_parse().unwrap_or_else(|error| show::arguments::unread(error).exit());
+    let arguments = Arguments::read(std::env::args_os()).unwrap_or_else(|error| show::arguments::unread(error).exit());
     if arguments.command.says_json() {
         show::say_json();
     }

@@ -24,6 +24,9 @@ pub enum Codec {
     Brotli,
 }
 
+/// The key of an output that says how it is compressed.
+const COMPRESSION: &str = "/compression";
+
 const CODECS: [(&str, Codec); 6] = [
     ("none", Codec::None),
     ("snappy", Codec::Snappy),
@@ -40,7 +43,9 @@ impl FromStr for Codec {
         let found = CODECS.into_iter().find(|(listed, _)| *listed == name);
         found.map(|(_, codec)| codec).ok_or_else(|| {
             let names = CODECS.map(|(name, _)| name).join(", ");
-            IoError::spec(format!("there is no compression `{name}`")).with_help(format!("it is one of {names}"))
+            IoError::spec(format!("there is no compression `{name}`"))
+                .with_help(format!("it is one of {names}"))
+                .of_key(COMPRESSION)
         })
     }
 }
@@ -85,7 +90,8 @@ impl Packing {
             Compression::Gzip => Codec::Gzip,
             Compression::Zstd => Codec::Zstd,
         };
-        let cannot = |message: String, help: String| Err(IoError::spec(message).in_file(path).with_help(help));
+        let no = |message: String, help: String| IoError::spec(message).in_file(path).with_help(help);
+        let cannot = |message, help| Err(no(message, help).of_key(COMPRESSION));
         let chosen = match (format, codec) {
             (Format::Parquet, codec) => codec.unwrap_or(Codec::Zstd),
             (Format::Arrow, None) => Codec::None,
@@ -110,12 +116,14 @@ impl Packing {
         };
         let levels = if format == Format::Arrow { None } else { chosen.levels() };
         match (level, levels) {
-            (Some(_), None) => cannot(
+            (Some(_), None) => Err(no(
                 format!("`level` is set, and {format} compressed as {} has no levels", chosen.name()),
                 "remove `level`".to_owned(),
-            ),
+            )
+            .of_key("/level")),
             (Some(level), Some((least, most))) if !(least..=most).contains(&level) => {
-                cannot(format!("`level` is {level}"), format!("{} has levels from {least} to {most}", chosen.name()))
+                let help = format!("{} has levels from {least} to {most}", chosen.name());
+                Err(no(format!("`level` is {level}"), help).of_key("/level"))
             }
             _ => Ok(Packing { codec: chosen, level }),
         }

@@ -71,6 +71,7 @@ struct Inner {
     path: Option<PathBuf>,
     place: Option<InFile>,
     written: Option<String>,
+    key: Option<String>,
     message: String,
     help: Option<Help>,
     cause: Option<std::io::Error>,
@@ -79,7 +80,16 @@ struct Inner {
 impl IoError {
     pub(crate) fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
         let message = message.into();
-        IoError(Box::new(Inner { kind, path: None, place: None, written: None, message, help: None, cause: None }))
+        IoError(Box::new(Inner {
+            kind,
+            path: None,
+            place: None,
+            written: None,
+            key: None,
+            message,
+            help: None,
+            cause: None,
+        }))
     }
 
     pub(crate) fn spec(message: impl Into<String>) -> Self {
@@ -144,6 +154,12 @@ impl IoError {
         self
     }
 
+    /// The key of the input or output that is wrong, as a JSON pointer.
+    pub(crate) fn of_key(mut self, pointer: impl Into<String>) -> Self {
+        self.0.key = Some(pointer.into());
+        self
+    }
+
     /// An input's path or pattern, as it is written.
     pub(crate) fn of_path(mut self, written: &str) -> Self {
         self.0.written.get_or_insert_with(|| written.to_owned());
@@ -177,6 +193,11 @@ impl IoError {
     /// The path or pattern of the input that it is about, as the input has it.
     pub fn written(&self) -> Option<&str> {
         self.0.written.as_deref()
+    }
+
+    /// The key of the input or output that is wrong, as a JSON pointer: `/types/id`.
+    pub fn key(&self) -> Option<&str> {
+        self.0.key.as_deref()
     }
 
     /// Where in the file.

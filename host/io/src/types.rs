@@ -63,7 +63,9 @@ pub(crate) fn declared(spec: &InputSpec) -> Result<BTreeMap<String, Field>, IoEr
             let scalars: Vec<_> = SCALARS.iter().map(|(name, _)| *name).collect();
             let names =
                 format!("types: json, {}, timestamp, timestamp_ns, list<…> of one of these", scalars.join(", "));
-            IoError::spec(format!("there is no type `{name}` (of `types` for the column `{column}`)")).with_help(names)
+            let key = format!("/types/{}", column.replace('~', "~0").replace('/', "~1"));
+            let message = format!("there is no type `{name}` (of `types` for the column `{column}`)");
+            IoError::spec(message).with_help(names).of_key(key)
         })
     };
     spec.types.iter().map(parse).collect()

@@ -33,6 +33,8 @@ pub struct Place {
     pub path: Option<String>,
     /// The output, likewise.
     pub output: Option<String>,
+    /// The key of the input or the output, as a JSON pointer: `/types/id`.
+    pub key: Option<String>,
     /// The batch that the step was given, from 1.
     pub batch: Option<u64>,
     /// The row of that batch, from 1, with the file and line it came from where they are known.
@@ -115,12 +117,17 @@ impl RunError {
             Class::System | Class::Interrupted | Class::Waiting | Class::Bug => None,
         };
         let within = place.config.as_deref().or(place.path.as_deref());
+        let key = place.key.as_deref().filter(|_| self.class == Class::Pipeline);
+        let keyed = key.and_then(|key| match (&place.input, &place.output) {
+            (Some(input), _) => pipeline.place_of_input_key(input, key),
+            (None, output) => pipeline.place_of_output_key(output.as_ref()?, key),
+        });
         let granted = place.step.as_ref().zip(place.grant.as_ref());
         let granted = granted.and_then(|(step, path)| pipeline.place_of_grant(step, path));
         let routed = place.route.filter(|_| self.class != Class::Bug).and_then(|route| pipeline.place_of_route(route));
         let output = place.output.as_ref().filter(|_| self.class == Class::Pipeline && node.is_none());
         let output = || output.and_then(|output| pipeline.place_of_output(output));
-        routed.or(granted).or_else(|| node.and_then(|node| pipeline.place_of(node, within))).or_else(output)
+        keyed.or(routed).or(granted).or_else(|| node.and_then(|node| pipeline.place_of(node, within))).or_else(output)
     }
 
     /// What the system refused, and at which file.
@@ -239,7 +246,8 @@ impl From<IoError> for RunError {
             IoKind::Interrupted => return RunError::interrupted(),
         };
         let help = error.hint().cloned();
-        let place = Place { path: error.written().map(str::to_owned), ..Place::default() };
+        let (path, key) = (error.written().map(str::to_owned), error.key().map(str::to_owned));
+        let place = Place { path, key, ..Place::default() };
         RunError { class, place, message: error.to_string(), help, cause: Some(Box::new(error)) }
     }
 }

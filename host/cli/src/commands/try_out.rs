@@ -59,7 +59,8 @@ struct Tried {
 fn tried(arguments: &TryArguments, cancel: &CancellationToken, removed: &mut Removed) -> Result<Tried, Failure> {
     let Planned { pipeline, plan, components, base, file } =
         planned(&arguments.pipeline, callboard_plan::Load::default())?;
-    if let Some(step) = arguments.step.as_ref().filter(|step| plan.step(step).is_none()) {
+    let is_there = |step: &&String| plan.steps().iter().any(|planned| is_of(&planned.name, step));
+    if let Some(step) = arguments.step.as_ref().filter(|step| !is_there(step)) {
         let names: Vec<String> = plan.steps().iter().map(|step| format!("`{}`", step.name)).collect();
         let message = format!("the pipeline has no step `{}`", inline(step));
         return Err(Failure::other(Class::Pipeline, message).help(format!("there are {}", names.join(", "))));
@@ -94,18 +95,28 @@ impl Drop for Removed {
     }
 }
 
+/// Whether a step has a name, or is one of the pipeline that has it.
+fn is_of(step: &str, name: &str) -> bool {
+    step == name || step.strip_prefix(name).is_some_and(|rest| rest.starts_with(':'))
+}
+
 fn text(tried: &Tried, only: Option<&str>) -> String {
     let Tried { report, steps, .. } = tried;
     let heads = ["step", "rows in", "out", "dropped", "rejected"].map(str::to_owned).to_vec();
-    let of_all =
-        || report.stages.iter().flat_map(|stage| &stage.steps).filter(|step| only.is_none_or(|only| step.name == only));
+    let of_all = || {
+        report
+            .stages
+            .iter()
+            .flat_map(|stage| &stage.steps)
+            .filter(|step| only.is_none_or(|only| is_of(&step.name, only)))
+    };
     let rows = of_all().map(|step| {
         let figures = [step.rows_in, step.rows_out, step.rows_dropped, step.rows_rejected].map(count);
         std::iter::once(step.name.clone()).chain(figures).collect()
     });
     let rows: Vec<Vec<String>> = std::iter::once(heads).chain(rows).collect();
     let mut text = aligned(&rows, 1);
-    for step in steps.iter().filter(|step| only.is_none_or(|only| step.name == only)) {
+    for step in steps.iter().filter(|step| only.is_none_or(|only| is_of(&step.name, only))) {
         let reasons = of_all().find(|reported| reported.name == step.name);
         let (dropped, rejected) = reasons.map_or((0, 0), |reported| (reported.rows_dropped, reported.rows_rejected));
         let mut said = String::new();
@@ -130,6 +141,10 @@ fn text(tried: &Tried, only: Option<&str>) -> String {
     for note in &report.notes {
         let _ = writeln!(text, "\nnote: {}", inline(note));
     }
-    text.push_str("\nno output was written, and no work is kept for a later run");
+    let replies = if report.calls.is_empty() { "" } else { ", and the replies of servers" };
+    let _ = write!(
+        text,
+        "\nno output was written; a run uses the components as they are compiled now{replies}, and works on its own batches of rows"
+    );
     text
 }

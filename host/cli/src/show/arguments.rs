@@ -3,8 +3,6 @@
 
 use std::ffi::{OsStr, OsString};
 
-use clap::Parser;
-
 use super::inline;
 use crate::arguments::Arguments;
 
@@ -31,7 +29,7 @@ pub(crate) fn unread(error: clap::Error) -> clap::Error {
         return error;
     }
     // They are not better when they are clean; if they were, they would not be shown.
-    match Arguments::try_parse_from(std::env::args_os().map(clean)) {
+    match Arguments::read(std::env::args_os().map(|argument| clean(argument).into())) {
         Err(error) => error,
         Ok(_) => clap::Error::new(error.kind()),
     }

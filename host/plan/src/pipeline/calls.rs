@@ -49,7 +49,10 @@ fn limits(node: &Node, findings: &mut Findings) -> Option<CallLimits> {
     let price = fields.get("price").and_then(|node| price(node, findings));
     const MONEY: &str = "write it as an amount, such as \"20\" or \"0.50\", in the unit of `price`";
     let cost = fields.get("max_cost");
-    let max_cost = cost.and_then(|node| read(node, "`max_cost`", MONEY, money, findings));
+    let max_cost = cost.and_then(|node| match &node.data {
+        Data::Number(number) if money(&number.to_string()).is_some() => money(&number.to_string()),
+        _ => read(node, "`max_cost`", MONEY, money, findings),
+    });
     let journal = fields.get("journal").and_then(|node| boolean(node, "`journal`", findings));
     if let (Some(node), None) = (cost, fields.get("price")) {
         let help = "add `price = { input = \"0.15/M\", output = \"0.60/M\" }`";

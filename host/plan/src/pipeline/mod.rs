@@ -116,6 +116,18 @@ impl Pipeline {
         route.at.clone().map(|at| self.source.span(at))
     }
 
+    /// Where the text has a key of an input, named by a JSON pointer such as `/types/id`.
+    pub fn place_of_input_key(&self, input: &str, pointer: &str) -> Option<Span> {
+        let input = self.inputs.iter().find(|named| *named.name == *input)?;
+        input.places.nearest(pointer).map(|at| self.source.span(at))
+    }
+
+    /// The same of an output.
+    pub fn place_of_output_key(&self, output: &str, pointer: &str) -> Option<Span> {
+        let output = self.outputs.iter().find(|named| *named.name == *output)?;
+        output.places.nearest(pointer).map(|at| self.source.span(at))
+    }
+
     /// Where the text grants a step a file or folder of this path.
     pub fn place_of_grant(&self, step: &str, path: &str) -> Option<Span> {
         let step = self.steps.iter().find(|named| *named.name == *step)?;

@@ -79,6 +79,8 @@ pub struct Input {
     pub optional: bool,
     /// `stats`: whether the run is to gather figures of its columns, and where the file says so.
     pub stats: Option<Located<bool>>,
+    /// Where its keys stand.
+    pub places: Places,
 }
 
 /// How a place that is not this machine's disk is reached, as far as the file says it; in the plan too. No secret is part of it.
@@ -343,6 +345,8 @@ pub struct Output {
     pub stats: Option<Located<bool>>,
     /// Where rows come from; never [`From::Named`].
     pub from: From,
+    /// Where its keys stand.
+    pub places: Places,
     /// The output's own table.
     pub at: At,
 }

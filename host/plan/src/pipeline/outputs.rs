@@ -48,6 +48,7 @@ pub(super) fn output(
         parts,
         stats,
         from: from.unwrap_or(From::Default),
+        places: node.places(),
         at: node.at.clone(),
     })
 }

@@ -170,7 +170,19 @@ fn input(name: Located<String>, node: &Node, role: Role, findings: &mut Findings
     let types = types.into_iter().map(|(column, ty)| (column.value, ty));
     let (paths, limits) = (paths.unwrap_or_default(), limits.unwrap_or_default());
     let optional = optional.unwrap_or_default();
-    Some(Input { name, paths, format, types: types.collect(), delimiter, reading, access, limits, optional, stats })
+    Some(Input {
+        name,
+        paths,
+        format,
+        types: types.collect(),
+        delimiter,
+        reading,
+        access,
+        limits,
+        optional,
+        stats,
+        places: node.places(),
+    })
 }
 
 /// What parts the fields of CSV.

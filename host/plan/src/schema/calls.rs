@@ -33,10 +33,10 @@ pub(super) struct CallLimits {
     #[serde(default)]
     #[schemars(with = "Price")]
     price: Option<Price>,
-    /// The most that a run may cost, such as "20", in the unit of `price`: it stops before it exceeds that.
+    /// The most that a run may cost, such as 20 or "0.50", in the unit of `price`: it stops before it exceeds that.
     #[serde(default)]
-    #[schemars(with = "String")]
-    max_cost: Option<String>,
+    #[schemars(with = "Amount")]
+    max_cost: Option<Amount>,
     /// Whether replies are kept, and not asked for again; true by default.
     #[serde(default)]
     #[schemars(with = "OrParam<bool>")]
@@ -83,4 +83,14 @@ struct Price {
     #[serde(default)]
     #[schemars(with = "f64", range(min = 0, max = 1))]
     batch: Option<f64>,
+}
+
+/// An amount of money.
+#[derive(Deserialize, JsonSchema)]
+#[serde(untagged)]
+enum Amount {
+    /// As text.
+    Text(String),
+    /// As a number.
+    Number(#[schemars(range(min = 0))] f64),
 }

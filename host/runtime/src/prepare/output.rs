@@ -57,12 +57,15 @@ fn chosen(output: &PlannedOutput, schema: &SchemaRef) -> Result<(SchemaRef, Vec<
     let mut fields = Vec::new();
     let mut indices = Vec::new();
     let at = places(schema);
-    for column in columns {
+    let renames = columns.iter().any(|column| column.name != column.column);
+    for (nth, column) in columns.iter().enumerate() {
         let Some(index) = at.get(column.column.as_str()).copied() else {
             let message =
                 format!("there is no column `{}`; the columns are {}", column.column, some_columns_of(schema));
             let near = nearest(&column.column, schema.fields().iter().map(|field| field.name().as_str()));
-            let error = RunError::new(Class::Pipeline, message).in_output(&output.name);
+            let mut error = RunError::new(Class::Pipeline, message).in_output(&output.name);
+            let key = if renames { column.name.replace('~', "~0").replace('/', "~1") } else { nth.to_string() };
+            error.place.key = Some(format!("/columns/{key}"));
             return Err(match near {
                 Some(near) => error.help(format!("did you mean `{}`?", in_a_line(near))),
                 None => error,
