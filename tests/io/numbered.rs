@@ -1,6 +1,6 @@
 //! Rows of files by their numbers: those that reading everything gives, whatever stands before them.
 
-use callboard_io::{BatchPolicy, Chunk, Dataset, Stretch};
+use callboard_io::{BatchPolicy, Chunk, Dataset, OnBadRow, Stretch};
 
 use crate::bench::Bench;
 use crate::binary::{numbers, parquet};
@@ -69,6 +69,41 @@ fn rows_are_those_of_these_numbers() {
     for way in [0, 1] {
         are_found(&dataset, &both.iter().map(|stretches| stretches[way]).collect::<Vec<_>>());
     }
+}
+
+/// Quotes over lines, blank lines, a byte-order mark, a first line that says the delimiter, rows that cannot be read: from where each batch
+/// began the rest is read alike, and nothing before it but the header.
+#[test]
+fn a_csv_file_is_read_from_where_a_batch_of_it_began() {
+    let row = |at: u64| match at % 10 {
+        3 => format!("{at};\"over\nlines; \"\"{at}\"\"\"\r\n\n"),
+        7 if at > 40 => format!("{at};too;many\n"),
+        _ => format!("{at};{}\n", "x".repeat((at * 37 % 90) as usize)),
+    };
+    let text: String = (0..1_000).map(row).collect();
+    let whole = format!("\u{feff}sep=;\nn;text\n{text}");
+    let bench = Bench::with("a.csv", &whole);
+    let mut spec = bench.spec(&["a.csv"], &[]);
+    spec.on_bad_row = OnBadRow::Reject;
+    let dataset = Dataset::open(&spec).unwrap();
+    assert_eq!((dataset.are_indexed(), dataset.are_parted()), (vec![true], vec![false]));
+    let chunks: Vec<Chunk> = dataset.read(BatchPolicy { rows: 64, bytes: 1 << 20 }).map(Result::unwrap).collect();
+    let stretch = |chunk: &Chunk| Stretch { from: chunk.from.unwrap(), skip: 0, rows: chunk.rows.num_rows() as u64 };
+    let stretches: Vec<Stretch> = chunks.iter().map(stretch).collect();
+    assert!(stretches.len() > 10, "{stretches:?}");
+    are_found(&dataset, &stretches);
+    for (chunk, stretch) in chunks.iter().zip(&stretches).skip(1) {
+        let at = stretch.from.at as usize;
+        let header = whole.find("text\n").unwrap() + 5;
+        bench.put("a.csv", [&whole.as_bytes()[..header], &b"\"".repeat(at - header), &whole.as_bytes()[at..]].concat());
+        let numbers: Vec<u64> = (0..stretch.rows).collect();
+        let found = rows(dataset.rows_of(stretch, &numbers).unwrap());
+        assert_eq!(found, rows([Chunk { bad: Vec::new(), ..chunk.clone() }]), "{stretch:?}");
+    }
+    bench.put("b.csv.zst", zstd::encode_all(&b"a\n1\n"[..], 1).unwrap());
+    let packed = Dataset::open(&bench.spec(&["b.csv.zst"], &[])).unwrap();
+    let policy = BatchPolicy { rows: 64, bytes: 1 << 20 };
+    assert_eq!((packed.are_indexed(), packed.read(policy).next().unwrap().unwrap().from), (vec![false], None));
 }
 
 #[test]

@@ -132,15 +132,22 @@ fn line_of_steps() -> String {
 #[test]
 fn a_few_rows_are_read_without_those_before_them() {
     let bench = bench();
-    let text = String::from_utf8(bench.bytes("docs.jsonl")).unwrap();
-    let ended = bench.pipeline(line_of_steps()).end();
+    let jsonl = String::from_utf8(bench.bytes("docs.jsonl")).unwrap();
+    let csv: String = (0..ROWS).map(|id| format!("{id},row {},{}\n", id % 120, id % 7)).collect();
+    few_rows_are_read(&bench, "docs.jsonl", &jsonl, 0);
+    few_rows_are_read(&bench, "docs.csv", &format!("id,text,n\n{csv}"), 1);
+}
+
+fn few_rows_are_read(bench: &Bench, file: &str, text: &str, header: usize) {
+    bench.put(file, text);
+    let ended = bench.pipeline(line_of_steps().replace("\"docs.jsonl\"", &format!("{file:?}"))).overwrite().end();
     let run = ended.run_folder.clone();
     ended.report();
     let looking = Looking::at(&run, cache());
     let nodes = ["docs", "odd", "odd.dropped", "odd.rejected", "more", "mixed", "dedup", "dedup.dropped", "small"];
     for node in nodes.into_iter().chain(["small.dropped"]) {
         for (seed, rows_wanted) in [(None, 2), (Some(1), 2), (Some(2), 3)] {
-            let case = format!("{node}, {seed:?}");
+            let case = format!("{file}, {node}, {seed:?}");
             let wanted = RowsWanted { rows: rows_wanted, seed, ..RowsWanted::default() };
             let peek = || peek_run(&looking, node, &wanted).unwrap_or_else(|error| panic!("{case}: {error}"));
             std::fs::rename(run.join("lengths"), run.join("elsewhere")).unwrap();
@@ -149,20 +156,20 @@ fn a_few_rows_are_read_without_those_before_them() {
             assert_eq!((replayed.rows.num_rows(), replayed.notes.len()), (rows_wanted, 0), "{case}");
 
             // As many bytes, and other values in all batches but theirs, by which no work would be found.
-            let line = |place: &String| place.rsplit(':').next().unwrap().parse::<usize>().unwrap() - 1;
+            let line = |place: &String| place.rsplit(':').next().unwrap().parse::<usize>().unwrap() - 1 - header;
             let batches: Vec<usize> = replayed.places.iter().map(|place| line(place) / 16).collect();
             // Batches of `more` have rows of two, some of them of three; those of `small` are of rows in another order, each the first of its text.
             let is_near = |line: usize| match node.starts_with("small") {
                 true => line < 144,
                 false => batches.iter().any(|batch| batch.abs_diff(line / 16) <= 2),
             };
-            let changed = text.lines().enumerate().map(|(at, line)| match is_near(at) {
+            let changed = text.lines().enumerate().map(|(at, line)| match at < header || is_near(at - header) {
                 true => format!("{line}\n"),
                 false => format!("{}\n", line.replace("row ", "ROW ")),
             });
-            bench.put("docs.jsonl", changed.collect::<String>());
+            bench.put(file, changed.collect::<String>());
             let found = peek();
-            bench.put("docs.jsonl", &text);
+            bench.put(file, text);
             assert_eq!((found.rows, found.places), (replayed.rows, replayed.places), "{case}");
             assert_eq!(found.notes, [] as [&str; 0], "{case}");
         }

@@ -32,7 +32,7 @@ pub struct Chunk {
     /// Rows of the file that lie between these and cannot be read, where the input [rejects](crate::OnBadRow::Reject) them. There may be
     /// no others.
     pub bad: Vec<BadRow>,
-    /// From where in its file these rows are the next to be read: of JSON Lines, unless they are compressed.
+    /// From where in its file these rows are the next to be read: of JSON Lines and CSV, unless they are compressed.
     pub from: Option<Mark>,
     /// What part of all files has been read when these were, from 0 to 1.
     pub part: f64,
@@ -168,6 +168,12 @@ impl Dataset {
     pub fn are_parted(&self) -> Vec<bool> {
         let is_parted = |file| implementation(self.format).is_parted(file, &self.read);
         self.files.iter().map(|file| self.spec.rows_per_file.is_none() && is_parted(file)).collect()
+    }
+
+    /// Which of the files can be read from where one of their chunks [is from](Chunk::from).
+    pub fn are_indexed(&self) -> Vec<bool> {
+        let is_indexed = |file| implementation(self.format).is_indexed(file, &self.read);
+        self.files.iter().map(|file| self.spec.rows_per_file.is_none() && is_indexed(file)).collect()
     }
 
     /// For bytes of a file that [can be read in parts](Self::are_parted), in ascending order, the first place at or behind each where a batch of this

@@ -7,9 +7,9 @@ use serde::{Deserialize, Serialize};
 pub struct Mark {
     /// The place of the file among the dataset's; behind the last is the end.
     pub file: usize,
-    /// In the file: a byte of JSON Lines, a row group of Parquet.
+    /// In the file: a byte of JSON Lines or CSV, a row group of Parquet.
     pub at: u64,
-    /// What lies before in the file: lines of JSON Lines, rows of Parquet.
+    /// What lies before in the file: lines of JSON Lines or CSV, rows of Parquet.
     pub before: u64,
 }
 

@@ -83,6 +83,12 @@ pub(crate) trait FileFormat: Sync {
         false
     }
 
+    /// Whether a part of this file can be read by itself from where a batch began when it was read before: all that is parted, and what
+    /// only its reader can part.
+    fn is_indexed(&self, file: &Source, schema: &SchemaRef) -> bool {
+        self.is_parted(file, schema)
+    }
+
     /// Finds where batches begin whatever was read before, for the bytes that `marks` wants; of a file that [is parted](Self::is_parted).
     fn mark(&self, of: Reading<'_>, _marks: &mut Marks<'_>) -> Result<(), IoError> {
         Err(IoError::spec("is read from its beginning to its end").in_file(of.file))
@@ -104,7 +110,7 @@ pub(crate) trait FileFormat: Sync {
         false
     }
 
-    /// The rows of such a part.
+    /// The rows of a part of a file that [is indexed](Self::is_indexed).
     fn read_section(&self, of: Reading<'_>, _section: Section) -> Result<Rows, IoError> {
         Err(IoError::spec("is read from its beginning to its end").in_file(of.file))
     }

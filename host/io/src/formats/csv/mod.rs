@@ -30,6 +30,7 @@ use crate::columns::{Column, StructColumn};
 use crate::error::IoError;
 use crate::misfit::{Misfit, excerpt};
 use crate::places::Source;
+use crate::section::Section;
 use crate::spec::{BatchPolicy, InputSpec};
 use crate::text::{Compression, Sink};
 use crate::values::{Rule, Text};
@@ -43,8 +44,19 @@ impl FileFormat for Csv {
     }
 
     fn read(&self, of: Reading<'_>) -> Result<Rows, IoError> {
+        self.read_section(of, Section::default())
+    }
+
+    fn is_indexed(&self, file: &Source, _: &SchemaRef) -> bool {
+        is_plain(file)
+    }
+
+    fn read_section(&self, of: Reading<'_>, section: Section) -> Result<Rows, IoError> {
         let Reading { file, schema, spec, policy } = of;
-        let (records, header) = Records::open(file, spec)?;
+        let (mut records, header) = Records::open(file, spec)?;
+        if section.from > 0 {
+            records.go_to(file, spec, section)?;
+        }
         let columns = StructColumn::new(schema.fields());
         let position = |(at, name): (usize, &String)| {
             let found = columns.names.find(at, name);
@@ -53,7 +65,8 @@ impl FileFormat for Csv {
         let places: Vec<usize> = header.iter().enumerate().map(position).collect::<Result<_, _>>()?;
         let there: BTreeSet<usize> = places.iter().copied().collect();
         let absent = (0..columns.columns.len()).filter(|place| !there.contains(place)).collect();
-        Ok(Box::new(CsvRows { records, places, absent, schema: schema.clone(), spec: spec.clone(), policy, columns }))
+        let (schema, spec) = (schema.clone(), spec.clone());
+        Ok(Box::new(CsvRows { records, places, absent, schema, spec, policy, columns, is_plain: is_plain(file) }))
     }
 
     fn write(&self, sink: Sink, schema: &SchemaRef, path: &Path, _: Packing) -> Result<Box<dyn RowWriter>, IoError> {
@@ -63,6 +76,11 @@ impl FileFormat for Csv {
     fn rule(&self) -> &'static dyn Rule {
         &Text
     }
+}
+
+/// Whether a byte of the file is a byte of its text.
+fn is_plain(file: &Source) -> bool {
+    Compression::split(file.path()).1 == Compression::None
 }
 
 /// The delimiter that a file's name says.
@@ -83,10 +101,12 @@ struct CsvRows {
     spec: InputSpec,
     policy: BatchPolicy,
     columns: StructColumn,
+    is_plain: bool,
 }
 
 impl CsvRows {
     fn batch(&mut self) -> Result<Option<Taken>, IoError> {
+        let at = self.is_plain.then(|| self.records.passed());
         let (mut origins, mut sieve) = (Vec::new(), Sieve::default());
         let mut bytes = 0;
         while origins.len() < self.policy.rows && bytes < self.policy.bytes {
@@ -123,7 +143,8 @@ impl CsvRows {
         if origins.is_empty() {
             return Ok(None);
         }
-        Ok(Some(sieve.sift(UInt64Array::from(origins), self.columns.finish_rows(&self.schema))))
+        let taken = sieve.sift(UInt64Array::from(origins), self.columns.finish_rows(&self.schema));
+        Ok(Some(Taken { at, ..taken }))
     }
 }
 

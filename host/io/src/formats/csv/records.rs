@@ -11,6 +11,7 @@ use crate::limits::{self, LONGEST_LINE, Limit};
 use crate::lines::Lines;
 use crate::misfit::excerpt;
 use crate::places::Source;
+use crate::section::Section;
 use crate::spec::InputSpec;
 
 pub(super) struct Records {
@@ -85,6 +86,17 @@ impl Records {
         let header = records.header().map_err(|error| error.in_file(file))?;
         records.width = header.len();
         Ok((records, header))
+    }
+
+    /// Goes to where a record begins, past the header of an uncompressed file.
+    pub(super) fn go_to(&mut self, file: &Source, spec: &InputSpec, section: Section) -> Result<(), IoError> {
+        self.lines = Lines::open_section(file, spec, section)?;
+        Ok(())
+    }
+
+    /// Bytes and lines before the next record, and before blank lines in front of it.
+    pub(super) fn passed(&self) -> (u64, u64) {
+        (self.lines.passed(), self.lines.number())
     }
 
     fn header(&mut self) -> Result<Vec<String>, IoError> {

@@ -120,14 +120,14 @@ impl<'a> Numbered<'a> {
 
     fn noted_stretches(&self, name: &str, dataset: &Dataset) -> Option<Vec<Stretch>> {
         let noted = lengths::stretches(self.run, name)?;
-        let is_parted = dataset.are_parted();
+        let is_indexed = dataset.are_indexed();
         let (mut stretches, mut of_file, mut before) = (Vec::with_capacity(noted.len()), u64::MAX, 0);
         for stretch in noted {
             if std::mem::replace(&mut of_file, stretch.file) != stretch.file {
                 before = 0;
             }
             let file = usize::try_from(stretch.file).ok()?;
-            let (from, skip) = match stretch.from.filter(|_| is_parted.get(file) == Some(&true)) {
+            let (from, skip) = match stretch.from.filter(|_| is_indexed.get(file) == Some(&true)) {
                 Some(from) => (from, 0),
                 None => (Mark::beginning(file), before),
             };
