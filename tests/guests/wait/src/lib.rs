@@ -2,9 +2,8 @@
 //! file there it keeps every row.
 #![forbid(unsafe_code)]
 
-use std::time::Duration;
-
 use callboard_sdk::prelude::*;
+use wasip2::clocks::monotonic_clock::subscribe_duration;
 use wasip2::filesystem::preopens;
 use wasip2::filesystem::types::PathFlags;
 
@@ -38,7 +37,7 @@ impl Transform for Wait {
         let wait = move |here| {
             while config.at == here && !is_open() {
                 if config.sleeps {
-                    std::thread::sleep(Duration::from_millis(10));
+                    subscribe_duration(10_000_000).block();
                 }
             }
         };
