@@ -105,7 +105,10 @@ pub use output::{
 pub use parted::{Commit, Manifest, Part, Parted, Placed, Sending, schema_of_parts};
 pub use patterns::can_match_below;
 pub use place::FilePlace;
-pub use places::{Access, Answer, Keep, Upload, UploadRecords, ask_service, waited_for, web_client, web_fault};
+pub use places::{
+    Access, Answer, Keep, Listed, Made, StoreFolder, Upload, UploadRecords, ask_service, waited_for, web_client,
+    web_fault,
+};
 pub use sample::Sample;
 pub use section::{Mark, Stretch};
 pub use spec::{Added, BatchPolicy, InputSpec, OnBadRow, TextRow};

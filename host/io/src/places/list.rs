@@ -108,7 +108,7 @@ async fn page(
 }
 
 /// The object of an address that is no pattern, and with the same request what is read first of it.
-async fn begun(address: Address, store: &Store, first: First) -> Result<Object, Fault> {
+pub(super) async fn begun(address: Address, store: &Store, first: First) -> Result<Object, Fault> {
     let (range, asked) = match first {
         // A sample of its rows takes no more, most likely.
         First::Start => (GetRange::Bounded(0..SMALL), SMALL),

@@ -10,6 +10,7 @@
 //! - [`service`] — one that is no place of data, asked in JSON.
 //! - [`written`] — the place of an output in a store; [`upload`] — one on its way there, and [`records`] of that; [`committing`] — one that
 //!   goes to the hub.
+//! - [`folder`] — a folder of a store that several processes share.
 //!
 //! A [`Source`] is a file of an input, whose size and version are known; [`Opened`] reads it.
 
@@ -18,6 +19,7 @@ mod client;
 mod committing;
 mod fault;
 mod file;
+mod folder;
 mod hub;
 mod list;
 mod net;
@@ -47,6 +49,7 @@ use parquet::file::reader::{ChunkReader, Length};
 pub use access::Access;
 pub(crate) use callboard_words::address::Address;
 pub(crate) use committing::{HubPlace, ToCommit};
+pub use folder::{Listed, Made, StoreFolder};
 
 use file::{Reads, RemoteFile};
 pub(crate) use net::Pending;

@@ -120,6 +120,12 @@ enum By {
 impl Uploads {
     /// The identifiers of the uploads to a key.
     pub(super) async fn uploads(&self, address: &Address) -> Result<Vec<String>, Fault> {
+        let begun = self.below(address).await?;
+        Ok(begun.into_iter().filter(|(key, _)| *key == address.key).map(|(_, id)| id).collect())
+    }
+
+    /// The keys and identifiers of the uploads to keys that begin like this one, up to what the store lists at once.
+    pub(super) async fn below(&self, address: &Address) -> Result<Vec<(String, String)>, Fault> {
         let query = [("uploads", ""), ("prefix", address.key.as_str())];
         let failed = |error: object_store::Error| Fault::of_store(&error, address, Doing::Write);
         let url = match &self.0 {
@@ -147,8 +153,7 @@ impl Uploads {
             Some(text.replace("&quot;", "\"").replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&"))
         };
         let uploads = text.split("<Upload>").skip(1);
-        let of_key = uploads.filter(|upload| of(upload, "Key").as_deref() == Some(&address.key));
-        Ok(of_key.filter_map(|upload| of(upload, "UploadId")).collect())
+        Ok(uploads.filter_map(|upload| Some((of(upload, "Key")?, of(upload, "UploadId")?))).collect())
     }
 }
 

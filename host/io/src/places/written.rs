@@ -207,21 +207,26 @@ impl StorePlace {
     /// The names in the folder of this key that begin with what stands before the `*`.
     pub(crate) fn listed(&self, pattern: &str, stop: &Stop) -> io::Result<Vec<String>> {
         let prefix = format!("{}{}", self.folder(), pattern.split('*').next().unwrap_or_default());
-        self.ask(stop, |place| async move {
-            let (mut names, mut token, mut tries) = (Vec::new(), None::<String>, 0);
+        let objects = self.all(prefix, true, stop)?;
+        Ok(objects.iter().filter_map(|object| object.location.filename().map(str::to_owned)).collect())
+    }
+
+    /// The objects whose keys begin like this; those of one folder, or in folders below it, too.
+    pub(super) fn all(&self, prefix: String, one_folder: bool, stop: &Stop) -> io::Result<Vec<ObjectMeta>> {
+        self.ask(stop, move |place| async move {
+            let (mut all, mut token, mut tries) = (Vec::new(), None::<String>, 0);
             loop {
                 let options = PaginatedListOptions {
-                    delimiter: Some(Cow::Borrowed("/")),
+                    delimiter: one_folder.then_some(Cow::Borrowed("/")),
                     page_token: token.clone(),
                     ..PaginatedListOptions::default()
                 };
                 match place.store.listing.list_paginated(Some(&prefix), options).await {
                     Ok(page) => {
-                        let objects = page.result.objects.iter();
-                        names.extend(objects.filter_map(|object| object.location.filename().map(str::to_owned)));
+                        all.extend(page.result.objects);
                         token = page.page_token.filter(|token| !token.is_empty());
                         if token.is_none() {
-                            return Ok(names);
+                            return Ok(all);
                         }
                     }
                     Err(error) => {
@@ -237,6 +242,16 @@ impl StorePlace {
         })
     }
 
+    /// Whether there is no object whose key begins like this.
+    pub(super) fn has_none(&self, prefix: String, stop: &Stop) -> io::Result<bool> {
+        self.ask(stop, |place| async move {
+            let options = PaginatedListOptions { max_keys: Some(1), ..PaginatedListOptions::default() };
+            let listed = place.store.listing.list_paginated(Some(&prefix), options).await;
+            let listed = listed.map_err(|error| Fault::of_store(&error, &place.address, Doing::List))?;
+            Ok(listed.result.objects.is_empty())
+        })
+    }
+
     /// Puts an object there in one request.
     pub(crate) fn put(&self, bytes: Bytes, replace: bool, stop: &Stop) -> io::Result<()> {
         self.ask(stop, |place| async move {
@@ -249,12 +264,14 @@ impl StorePlace {
 
     /// Removes the object, if there is one.
     pub(crate) fn remove(&self, stop: &Stop) -> io::Result<()> {
-        self.ask(stop, |place| async move {
-            match place.store.objects.delete(&place.key).await.map_err(|error| place.fault(&error)) {
-                Err(fault) if fault.status != Some(404) => Err(fault),
-                _ => Ok(()),
-            }
-        })
+        self.ask(stop, |place| async move { place.removed().await })
+    }
+
+    pub(super) async fn removed(&self) -> Result<(), Fault> {
+        match self.store.objects.delete(&self.key).await.map_err(|error| self.fault(&error)) {
+            Err(fault) if fault.status != Some(404) => Err(fault),
+            _ => Ok(()),
+        }
     }
 
     /// The object, of at most this many bytes.
