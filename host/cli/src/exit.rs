@@ -1,6 +1,7 @@
 //! Failures of a command: their message, and the exit code that says who has to act.
 
 use callboard_words::Help;
+use callboard_words::address::split;
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -140,7 +141,7 @@ pub(crate) fn resumes(class: Class, folder: &Path) -> String {
 
 /// The command that continues the run of a folder.
 pub(crate) fn resume_command(folder: &Path) -> String {
-    match is_work_place(folder) {
+    match is_work_place(folder) || folder.to_str().is_some_and(|name| split(name).is_some()) {
         true => format!("callboard task {} drive --on local=4", quoted(folder)),
         false => format!("callboard resume {}", quoted(folder)),
     }

@@ -70,7 +70,8 @@ pub use callboard_sandbox::{
     CallKey, Calls, CompileCommand, Journal, Look, Question, Reply, columns_of, compile_file, display as display_type,
 };
 pub use cluster::{
-    Attempt, Driving, End, Engine, Following, Lasts, Local, Slices, TaskDone, carry_out, drive, is_work_place, tasks_of,
+    Attempt, Driving, End, Engine, Following, Lasts, Local, Looked, Slices, TaskDone, WorkPlace, carry_out, drive,
+    is_work_place, tasks_of,
 };
 pub use error::{Class, LimitExceeded, Place, RunError};
 pub use events::{CallsNow, Event, Level, Observer};

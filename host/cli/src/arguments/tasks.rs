@@ -98,7 +98,7 @@ pub(crate) struct SubmitArguments {
     /// Show the scripts for Slurm, and make and submit nothing
     #[arg(long)]
     pub(crate) print: bool,
-    /// The work place: a new folder that every process can read and write; it is the run's folder, too
+    /// The work place: a new folder that every process can read and write, or an address in a store, such as s3://bucket/runs/x
     #[arg(long, value_name = "DIR")]
     pub(crate) work: PathBuf,
     #[command(flatten)]

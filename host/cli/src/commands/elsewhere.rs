@@ -1,14 +1,11 @@
 //! What `submit` and `task … drive` have an engine do that has machines of its own: a job is begun, and followed if that is asked for.
 
-use std::path::Path;
 use std::process::ExitCode;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use callboard_io::Stop;
 use callboard_plan::Pipeline;
-use callboard_runtime::{
-    CancellationToken, Class, Following, Report, Settings, Status, TasksReport, run_plan, run_report,
-};
+use callboard_runtime::{CancellationToken, Class, Following, Settings, TasksReport, WorkPlace, run_plan};
 
 use super::run::Watched;
 use super::submit::{continued, drive};
@@ -24,7 +21,7 @@ const FAILED_LOOKS: u32 = 20;
 
 /// What the command line decides about a job.
 pub(crate) struct Given<'a> {
-    pub(crate) work: &'a Path,
+    pub(crate) work: &'a WorkPlace,
     /// What stands for this user's key, where that is not.
     pub(crate) trusted: Option<u128>,
     pub(crate) overwrite: bool,
@@ -41,7 +38,11 @@ pub(crate) fn stop(cancel: &CancellationToken) -> Stop {
 impl Given<'_> {
     /// The job for an engine.
     pub(crate) fn job(&self, name: &str, tasks: TasksReport, watched: &Watched<'_>) -> Result<Job, Failure> {
-        let work = std::path::absolute(self.work).map_err(|error| Failure::system("find the work place", &error))?;
+        let work = match self.work.is_remote() {
+            true => Ok(self.work.name().to_owned()),
+            false => std::path::absolute(self.work.name()),
+        };
+        let work = work.map_err(|error| Failure::system("find the work place", &error))?;
         let program = match (&self.elsewhere.program, self.on) {
             (Some(program), _) => program.clone(),
             (None, On::Slurm) => {
@@ -59,7 +60,7 @@ impl Given<'_> {
             On::Ray(_) => format!("callboard-{name}-{moment:x}"),
             _ => name.to_owned(),
         };
-        Ok(Job { name, work, program, arguments, groups: tasks.groups })
+        Ok(Job { name, work, is_remote: self.work.is_remote(), program, arguments, groups: tasks.groups })
     }
 
     /// Begins a job, and follows it if that is asked for.
@@ -75,27 +76,28 @@ impl Given<'_> {
             Failure::Other(class, message, None) => Failure::other(class, message).help(self.again()),
             other => other,
         })?;
-        let work = quoted(self.work);
+        let work = quoted(self.work.name());
         if !self.elsewhere.follow {
             return print(&format!("submitted: {}\nto look at it: callboard runs show {work}", begun.words()));
         }
         err(&format!("submitted: {}", begun.words()));
         let over = self.followed(elsewhere, &begun, &settings)?;
-        if let Some(report) = finished(self.work) {
-            return watched.end(Ok(report), self.work, pipeline, run_plan(self.work).as_ref());
+        if let Some(report) = self.work.finished() {
+            let looked = self.work.look()?;
+            return watched.end(Ok(report), self.work.name(), pipeline, run_plan(looked.folder()).as_ref());
         }
         // Its driver is no more, so this process is free to be one: it finds out why tasks failed, or ends what only had to be put in place.
         let settings = settings.overwrite(self.overwrite);
-        let run = drive(settings, self.trusted, Some(&mut Gone::new(over)), &watched);
+        let run = drive(self.work, settings, self.trusted, Some(&mut Gone::new(over)), &watched);
         let run = run.map_err(|error| {
-            let error = continued(error, self.work, self.on);
+            let error = continued(error, self.work.name(), self.on);
             match pipeline {
                 Some(pipeline) => Failure::of(error, pipeline),
                 None => error.into(),
             }
         })?;
         let plan = run.plan().clone();
-        watched.end(run.execute(), self.work, pipeline, Some(&plan))
+        watched.end(run.execute(), self.work.name(), pipeline, Some(&plan))
     }
 
     /// Waits until the run has finished, or its job is over: then in the engine's words.
@@ -109,9 +111,9 @@ impl Given<'_> {
             if settings.cancel.is_cancelled() {
                 let failure =
                     Failure::other(Class::Interrupted, format!("{} is no longer followed, and goes on", begun.words()));
-                return Err(failure.help(format!("to look at it: callboard runs show {}", quoted(self.work))));
+                return Err(failure.help(format!("to look at it: callboard runs show {}", quoted(self.work.name()))));
             }
-            if finished(self.work).is_some() {
+            if self.work.finished().is_some() && self.work.is_at_rest() {
                 return Ok(String::new());
             }
             match elsewhere.ended(begun) {
@@ -127,13 +129,8 @@ impl Given<'_> {
     fn again(&self) -> String {
         format!(
             "the work place is there; to begin its job: callboard task {} drive --on {}",
-            quoted(self.work),
+            quoted(self.work.name()),
             self.on
         )
     }
-}
-
-/// The report of a run that has finished.
-fn finished(work: &Path) -> Option<Report> {
-    run_report(work).filter(|report| report.status == Status::Finished)
 }

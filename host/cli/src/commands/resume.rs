@@ -2,7 +2,9 @@
 
 use std::process::ExitCode;
 
-use callboard_runtime::{Allowed, Class, Run, RunState, RunSummary, Settings, is_work_place, run_plan, run_report};
+use callboard_runtime::{
+    Allowed, Class, Run, RunState, RunSummary, Settings, WorkPlace, default_cache_folder, run_plan, run_report,
+};
 
 use super::run::{Watched, standard_output};
 use crate::arguments::ResumeArguments;
@@ -13,19 +15,22 @@ use callboard_bundled::BUNDLED;
 
 pub(crate) fn resume(arguments: &ResumeArguments) -> Result<ExitCode, Failure> {
     let watched = Watched::begin(&arguments.shown)?;
+    let cancel = interruptible()?;
+    let work = WorkPlace::find(&arguments.run_dir, &default_cache_folder(), &cancel)?;
+    work.catch_up()?;
+    let looked = work.look()?;
     // Whoever resumes until the run is done need not know how far the last process got.
-    let summary = RunSummary::of(&arguments.run_dir).ok().filter(|run| run.state == RunState::Finished);
+    let summary = RunSummary::of(looked.folder()).ok().filter(|run| run.state == RunState::Finished);
     if let Some(report) = summary.and_then(|run| run_report(&run.folder)) {
-        let plan = run_plan(&arguments.run_dir);
+        let plan = run_plan(looked.folder());
         return watched.end(Ok(report), &arguments.run_dir, None, plan.as_ref());
     }
-    if is_work_place(&arguments.run_dir) {
+    if work.is_there() {
         let message = format!("`{}` is a work place: its tasks are driven, not resumed", arguments.run_dir.display());
         return Err(Failure::other(Class::Pipeline, message).help(resume_command(&arguments.run_dir)));
     }
     let watched = watched.seen_by(&arguments.serve)?;
     let base = arguments.base.clone().unwrap_or_default();
-    let cancel = interruptible()?;
     let settings = settings(base.clone(), arguments.run_dir.clone(), cancel.clone())?
         .wait(arguments.wait)
         .batch_grace(arguments.batch_grace)

@@ -8,8 +8,8 @@ use std::time::{Duration, SystemTime};
 
 use callboard_page::Example;
 use callboard_runtime::{
-    Class, RunError, RunState, RunSummary, default_cache_folder, end_uploads, forget_replies, remove_run, run_plan,
-    run_report,
+    CancellationToken, Class, RunError, RunState, RunSummary, WorkPlace, default_cache_folder, forget_replies,
+    run_plan, run_report,
 };
 use callboard_words::sizes::bytes;
 use serde::Deserialize;
@@ -31,8 +31,7 @@ pub(crate) fn runs(command: &RunsCommand) -> Result<ExitCode, Failure> {
         RunsCommand::Remove { run_dirs } => {
             let (mut freed, mut left) = (0, String::new());
             for run in run_dirs {
-                end_uploads(run, &default_cache_folder())?;
-                let removed = remove_run(run)?;
+                let removed = found(run)?.remove()?;
                 freed += removed.freed;
                 let strange = removed.left.iter().map(|strange| inline(&run.join(strange).display().to_string()));
                 left.extend(strange.map(|strange| format!("\nleft, since no run makes it: {strange}")));
@@ -89,8 +88,15 @@ fn number_of_runs(runs: usize) -> String {
     format!("{} {}", count(runs as u64), if runs == 1 { "run" } else { "runs" })
 }
 
+/// The folder or address of a run.
+fn found(run: &Path) -> Result<WorkPlace, Failure> {
+    Ok(WorkPlace::find(run, &default_cache_folder(), &CancellationToken::new())?)
+}
+
 fn show(run_dir: &Path) -> Result<ExitCode, Failure> {
-    let run = RunSummary::of(run_dir)?;
+    let work = found(run_dir)?;
+    let looked = work.look()?;
+    let run = work.summary(&looked)?;
     let mut text = format!(
         "{}  {}   began {}, {} of {} stages done, {}\n",
         inline(&run.name),
@@ -105,7 +111,7 @@ fn show(run_dir: &Path) -> Result<ExitCode, Failure> {
     }
     match run.state {
         RunState::Finished => {
-            if let Some(report) = run_report(run_dir) {
+            if let Some(report) = run_report(looked.folder()) {
                 text = table(&report);
             }
         }
@@ -130,20 +136,22 @@ const EXAMPLES: u64 = 64 << 20;
 
 /// Writes the report as a page, with the first of the rejected rows where these are asked for.
 fn page(run_dir: &Path, html: &Path, examples: u32) -> Result<ExitCode, Failure> {
-    let run = RunSummary::of(run_dir)?;
-    let Some(report) = run_report(run_dir) else {
+    let work = found(run_dir)?;
+    let looked = work.look()?;
+    let run = work.summary(&looked)?;
+    let Some(report) = run_report(looked.folder()) else {
         let message = format!("run `{}` has no report yet: it is {}", run_dir.display(), run.state.as_str());
         let help = "a report is written when a run ends";
         return Err(RunError::new(Class::Pipeline, message).help(help).into());
     };
     let file = ReportFile::find(html)?.replacing("<!DOCTYPE html>", "a page")?;
-    let rejects = run_dir.join("rejects.jsonl");
+    let rejects = looked.folder().join("rejects.jsonl");
     let examples = match examples {
         0 => Vec::new(),
         rows => rejected(&rejects, rows)
             .map_err(|error| Failure::system(&format!("read `{}`", rejects.display()), &error))?,
     };
-    file.write_text(&callboard_page::page(&report, run_plan(run_dir).as_ref(), &examples))?;
+    file.write_text(&callboard_page::page(&report, run_plan(looked.folder()).as_ref(), &examples))?;
     print(&format!("wrote {}", inline(&html.display().to_string())))
 }
 

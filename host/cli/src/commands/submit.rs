@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::{Command, ExitCode, Stdio};
 
 use callboard_bundled::BUNDLED;
-use callboard_runtime::{Class, Driving, Engine, Local, Run, RunError, Settings};
+use callboard_runtime::{Class, Driving, Engine, Local, Run, RunError, Settings, WorkPlace, default_cache_folder};
 
 use super::elsewhere::{Given, stop};
 use super::run::Watched;
@@ -14,25 +14,28 @@ use crate::engines::{Elsewhere, slurm};
 use crate::exit::{Failure, quoted};
 use crate::last_words;
 use crate::pipeline::{Planned, interruptible, planned, settings};
-use crate::show::print;
+use crate::show::{err, inline, print};
 
 pub(crate) fn submit(arguments: &SubmitArguments) -> Result<ExitCode, Failure> {
     let Planned { pipeline, plan, components, base, file } = planned(&arguments.pipeline, arguments.load.into())?;
     let watched = Watched::begin(&arguments.shown)?;
-    if arguments.work.read_dir().is_ok_and(|mut entries| entries.next().is_some()) {
-        let work = quoted(&arguments.work);
-        let message = format!("the work place `{}` is not empty", arguments.work.display());
-        let help =
-            format!("name a new one: --work DIR\nor continue it: callboard task {work} drive --on {}", arguments.on);
+    let cancel = interruptible()?;
+    let work = WorkPlace::find(&arguments.work, &default_cache_folder(), &cancel)?;
+    if !work.is_free()? {
+        let message = format!("the work place `{}` is not empty", work.name().display());
+        let help = format!(
+            "name a new one: --work DIR\nor continue it: callboard task {} drive --on {}",
+            quoted(work.name()),
+            arguments.on
+        );
         return Err(Failure::other(Class::Pipeline, message).help(help));
     }
     if arguments.print && arguments.on != On::Slurm {
         let failure = Failure::other(Class::Pipeline, format!("there are no scripts for `{}`", arguments.on));
         return Err(failure.help("--on slurm"));
     }
-    let cancel = interruptible()?;
     let elsewhere = Elsewhere::of(&arguments.on, stop(&cancel))?;
-    let settings = settings(base, arguments.work.clone(), cancel)?
+    let settings = settings(base, work.folder().to_owned(), cancel)?
         .pipeline(file)
         .overwrite(arguments.overwrite)
         .limit(arguments.limit)
@@ -45,7 +48,7 @@ pub(crate) fn submit(arguments: &SubmitArguments) -> Result<ExitCode, Failure> {
     let slices = arguments.sliced.slices(Some(&arguments.on));
     let tasks = run.tasks(slices).map_err(|error| Failure::of(error, &pipeline))?;
     let given = Given {
-        work: &arguments.work,
+        work: &work,
         trusted: None,
         overwrite: arguments.overwrite,
         elsewhere: &arguments.elsewhere,
@@ -54,18 +57,27 @@ pub(crate) fn submit(arguments: &SubmitArguments) -> Result<ExitCode, Failure> {
     if arguments.print {
         return print(&slurm::shown(&slurm::scripts(&given.job(&name, tasks, &watched)?, slurm::LARGEST_ARRAY)));
     }
+    if work.is_remote() && elsewhere.is_some() && !arguments.shown.quiet {
+        let is_here = |path: &str| callboard_words::address::split(path).is_none();
+        for output in run.plan().outputs().iter().filter(|output| is_here(&output.path)) {
+            let name = inline(&output.name);
+            err(&format!("note: output `{name}` is a file: it is written on the machine of the job's driver"));
+        }
+    }
     let trusted = run.place(slices).map_err(|error| Failure::of(error, &pipeline))?;
+    work.publish()?;
     if let Some(elsewhere) = elsewhere {
+        work.forget()?;
         let given = Given { trusted: Some(trusted), ..given };
         let job = given.job(&name, tasks, &watched)?;
         return given.begin(&elsewhere, &job, settings, watched, Some(&pipeline));
     }
-    last_words::running_in(&arguments.work);
-    let mut engine = engine(&arguments.on, &arguments.work, Some(trusted), &arguments.shown)?;
-    let run = drive(settings, Some(trusted), Some(&mut *engine), &watched);
-    let run = run.map_err(|error| Failure::of(continued(error, &arguments.work, &arguments.on), &pipeline))?;
+    last_words::running_in(work.name());
+    let mut engine = engine(&arguments.on, work.name(), Some(trusted), &arguments.shown)?;
+    let run = drive(&work, settings, Some(trusted), Some(&mut *engine), &watched);
+    let run = run.map_err(|error| Failure::of(continued(error, work.name(), &arguments.on), &pipeline))?;
     let plan = run.plan().clone();
-    watched.end(run.execute(), &arguments.work, Some(&pipeline), Some(&plan))
+    watched.end(run.execute(), work.name(), Some(&pipeline), Some(&plan))
 }
 
 /// What starts tasks of a work place.
@@ -98,13 +110,14 @@ pub(crate) fn engine(
 
 /// Has all tasks carried out; what is left is to put the outputs in their places.
 pub(crate) fn drive(
+    work: &WorkPlace,
     settings: Settings,
     trusted: Option<u128>,
     engine: Option<&mut dyn Engine>,
     watched: &Watched<'_>,
 ) -> Result<Run, RunError> {
     let settings = settings.confined(watched.is_confined());
-    let driven = callboard_runtime::drive(Driving { bundled: BUNDLED, settings, trusted, engine });
+    let driven = callboard_runtime::drive(Driving { bundled: BUNDLED, work: work.clone(), settings, trusted, engine });
     Ok(driven?.with_page(crate::pipeline::page))
 }
 

@@ -4,7 +4,10 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use callboard_bundled::BUNDLED;
-use callboard_runtime::{Class, Lasts, RunState, RunSummary, TaskDone, carry_out, run_plan, run_report, tasks_of};
+use callboard_runtime::{
+    Class, Lasts, RunState, RunSummary, TaskDone, WorkPlace, carry_out, default_cache_folder, run_plan, run_report,
+    tasks_of,
+};
 
 use super::elsewhere::{Given, stop};
 use super::run::{Watched, end_with};
@@ -25,14 +28,20 @@ pub(crate) fn task(arguments: &TaskArguments) -> Result<ExitCode, Failure> {
     let watched = Watched::begin(shown)?;
     let cancel = interruptible()?;
     let stop = stop(&cancel);
-    let settings = settings(PathBuf::new(), work.clone(), cancel)?.observer(watched.progress.observer());
+    let work = &WorkPlace::find(work, &default_cache_folder(), &cancel)?;
+    let settings = settings(PathBuf::new(), work.folder().to_owned(), cancel)?.observer(watched.progress.observer());
     let id = match task {
         TaskName::One(id) => *id,
         TaskName::Drive => {
-            let finished = RunSummary::of(work).ok().filter(|run| run.state == RunState::Finished);
-            if let Some(report) = finished.and_then(|run| run_report(&run.folder)) {
-                return watched.end(Ok(report), work, None, run_plan(work).as_ref());
-            }
+            work.catch_up()?;
+            let name = {
+                let looked = work.look()?;
+                let finished = RunSummary::of(looked.folder()).ok().filter(|run| run.state == RunState::Finished);
+                if let Some(report) = finished.as_ref().and_then(|_| run_report(looked.folder())) {
+                    return watched.end(Ok(report), work.name(), None, run_plan(looked.folder()).as_ref());
+                }
+                run_plan(looked.folder()).map(|plan| plan.name().to_owned())
+            };
             if on.is_none() && !starts_nothing {
                 let failure = Failure::other(Class::Pipeline, "nothing says what starts the tasks");
                 return Err(
@@ -45,23 +54,22 @@ pub(crate) fn task(arguments: &TaskArguments) -> Result<ExitCode, Failure> {
             {
                 let (tasks, digest) = tasks_of(work, &settings.cache_folder, *trust)?;
                 let given = Given { work, trusted: Some(digest), overwrite: *overwrite, elsewhere, on };
-                let name = RunSummary::of(work)?.name;
-                let job = given.job(&name, tasks, &watched)?;
+                let job = given.job(&name.unwrap_or_default(), tasks, &watched)?;
                 return given.begin(&engine, &job, settings, watched, None);
             }
-            last_words::running_in(work);
-            let mut engine = on.as_ref().map(|on| engine(on, work, *trust, shown)).transpose()?;
-            let run = drive(settings, *trust, engine.as_mut().map(|engine| &mut **engine as _), &watched);
+            last_words::running_in(work.name());
+            let mut engine = on.as_ref().map(|on| engine(on, work.name(), *trust, shown)).transpose()?;
+            let run = drive(work, settings, *trust, engine.as_mut().map(|engine| &mut **engine as _), &watched);
             let run = run.map_err(|error| match on {
-                Some(on) => continued(error, work, on),
+                Some(on) => continued(error, work.name(), on),
                 None => error,
             })?;
             let plan = run.plan().clone();
-            return watched.end(run.execute(), work, None, Some(&plan));
+            return watched.end(run.execute(), work.name(), None, Some(&plan));
         }
     };
     let lasts = if *same_machine { Lasts::UntilRestart } else { Lasts::ForGood };
-    let done = carry_out(id, BUNDLED, settings.confined(watched.is_confined()), *trust, lasts);
+    let done = carry_out(id, BUNDLED, work, settings.confined(watched.is_confined()), *trust, lasts);
     watched.progress.finish();
     match (done?, shown.quiet) {
         (_, true) => Ok(ExitCode::SUCCESS),

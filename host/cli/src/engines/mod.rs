@@ -24,8 +24,10 @@ use ray::{JobState, Ray};
 pub(crate) struct Job {
     /// The run's name, and something that tells it from others of this name.
     pub(crate) name: String,
-    /// The work place, under the path that every machine knows.
+    /// The work place, under the path or the address that every machine knows.
     pub(crate) work: PathBuf,
+    /// Whether it is in a store.
+    pub(crate) is_remote: bool,
     /// The command on those machines.
     pub(crate) program: String,
     /// What `callboard task` is given beside the work place and the task.

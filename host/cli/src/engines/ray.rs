@@ -216,6 +216,7 @@ mod tests {
         let job = Job {
             name: "callboard-x".to_owned(),
             work: "/shared/x".into(),
+            is_remote: false,
             program: "callboard".to_owned(),
             arguments: vec!["--trust=00".to_owned()],
             groups: Vec::new(),

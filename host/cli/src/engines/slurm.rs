@@ -84,9 +84,13 @@ fn script(name: &str, array: Option<u32>, cores: u32, memory: u64, job: &Job, bo
     if let Some(count) = array {
         let _ = writeln!(text, "#SBATCH --array=0-{}", count - 1);
     }
-    // In a file's name Slurm puts numbers in place of what a `%` begins.
-    let work = job.work.display().to_string().replace('%', "%%");
-    let log = format!("{work}/{}", if array.is_some() { "slurm-%A_%a.log" } else { "slurm-%j.log" });
+    let log = if array.is_some() { "slurm-%A_%a.log" } else { "slurm-%j.log" };
+    let log = match job.is_remote {
+        // Where `submit` was.
+        true => log.to_owned(),
+        // In a file's name Slurm puts numbers in place of what a `%` begins.
+        false => format!("{}/{log}", job.work.display().to_string().replace('%', "%%")),
+    };
     let _ = write!(
         text,
         "#SBATCH --cpus-per-task={cores}\n#SBATCH --mem={}M\n#SBATCH --requeue\n#SBATCH --open-mode=append\n\

@@ -290,19 +290,21 @@ class Pipeline:
         """Runs the pipeline in several processes, by `callboard submit`.
 
         `on` is what starts them: `"ray=http://HEAD:8265"`, `"slurm"`, or `"local=4"` for this machine alone. `work` is a new folder that all of
-        them reach under this name. `follow` waits for the end and returns what `run` does; without it, Ray and Slurm work on, and
-        `callboard.open_run(work)` has the run when it has ended. The other arguments are those of `run`.
+        them reach under this name, or an address in a store, such as `"s3://bucket/runs/one"`. `follow` waits for the end and returns what `run`
+        does; without it, Ray and Slurm work on, and `callboard.open_run(work)` has the run when it has ended. With an address it
+        returns nothing: `callboard runs show` has the report. The other arguments are those of `run`.
         """
         from callboard._host.submit import submit
 
         values = {f"params.{key}": value for key, value in (params or {}).items()} | dict(set or {})
-        path = os.path.abspath(work)
+        is_far = "://" in os.fspath(work)
+        path = os.fspath(work) if is_far else os.path.abspath(work)
         arguments = ["--on", on, "--work", path, *(f"--set={key}={_toml(value)}" for key, value in values.items())]
         arguments += [] if budget is None else ["--budget", f"{budget}B" if isinstance(budget, int) else budget]
         arguments += [] if replicas is None else ["--replicas", str(replicas)]
         arguments += ["--overwrite"] * overwrite + ["--follow"] * follow
         submit(self._file, self._text, self._base, arguments)
-        return open_run(path) if follow else None
+        return open_run(path) if follow and not is_far else None
 
     def __repr__(self) -> str:
         try:

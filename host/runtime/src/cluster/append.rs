@@ -5,11 +5,13 @@ use std::io::{self, ErrorKind};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
 
-use callboard_io::Digesting;
 use callboard_io::beneath::Dir;
+use callboard_io::{Digesting, StoreFolder};
 use callboard_plan::TaskId;
 
-use super::place::{MANIFEST, Place, TASKS};
+use super::left::MANIFEST;
+use super::place::{Place, TASKS};
+use super::transfer;
 use crate::error::RunError;
 use crate::store::Digested;
 use crate::store::folder::alone;
@@ -47,8 +49,8 @@ impl Appending {
             outputs.extend(group.outputs.iter().map(|name| Sliced { name: name.clone(), left: tasks() }));
         }
         let (slices, received) = channel();
-        let dir = place.dir.clone();
-        let thread = callboard_sandbox::spawn(move || appended(&dir, &received))?;
+        let (dir, store) = (place.dir.clone(), place.store.clone());
+        let thread = callboard_sandbox::spawn(move || appended(&dir, store.as_ref(), &received))?;
         Ok(Appending { outputs, slices: Some(slices), thread: Some(thread) })
     }
 
@@ -86,7 +88,11 @@ impl Drop for Appending {
 }
 
 /// Appends slices to the first of each output. If there are no more before the last one was there, the files are of no use.
-fn appended(dir: &Dir, slices: &Receiver<Option<Slice>>) -> io::Result<BTreeMap<String, Digested>> {
+fn appended(
+    dir: &Dir,
+    store: Option<&StoreFolder>,
+    slices: &Receiver<Option<Slice>>,
+) -> io::Result<BTreeMap<String, Digested>> {
     let outputs = dir.dir("outputs")?;
     let mut files: BTreeMap<String, (Digesting, u64)> = BTreeMap::new();
     loop {
@@ -99,12 +105,18 @@ fn appended(dir: &Dir, slices: &Receiver<Option<Slice>>) -> io::Result<BTreeMap<
             );
             io::Error::new(ErrorKind::InvalidData, message)
         };
+        if let Some(store) = store {
+            transfer::fetch(store, dir, std::slice::from_ref(&place), false).map_err(io::Error::other)?;
+        }
         match files.get_mut(&output) {
             Some((whole, rows)) => {
                 if !whole.append(dir.file(&place)?, digest)? {
                     return Err(damaged());
                 }
                 *rows += of.rows;
+                if store.is_some() {
+                    dir.remove_file(&place)?;
+                }
             }
             // The file of the first slice becomes the whole one, if it has not by an earlier driver: what that appended to it is cut off.
             None => {

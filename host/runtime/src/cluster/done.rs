@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use callboard_plan::TaskId;
 
 use super::place::Place;
+use super::work_place::WorkPlace;
 use crate::error::RunError;
 use crate::events::{Event, Observer};
 use crate::store::records::Manifest;
@@ -30,7 +31,7 @@ impl Done {
     /// Reads the manifests that are new.
     pub(super) fn look(&mut self, place: &Place) -> Result<(), RunError> {
         loop {
-            for task in self.ready(place).unwrap_or_default() {
+            for task in place.may_have_ended(self.ready(place).unwrap_or_default())? {
                 if let Some(manifest) = place.manifest(task)? {
                     self.tasks.insert(task, manifest);
                 }
@@ -109,14 +110,20 @@ pub struct Following {
 }
 
 impl Following {
-    /// Begins to look at the work place in this folder, and to tell what is seen. `trusted` is what [`Run::place`](crate::Run::place) gave, where
+    /// Begins to look at a work place, and to tell what is seen. `trusted` is what [`Run::place`](crate::Run::place) gave, where
     /// this user's key is not on this machine.
     ///
     /// # Errors
     ///
     /// It is no work place, is of another version, or nothing proves that this user made it.
-    pub fn begin(path: &Path, cache: &Path, trusted: Option<u128>, observer: Observer) -> Result<Following, RunError> {
-        let place = Place::open(path, cache, trusted)?;
+    pub fn begin(
+        work: &WorkPlace,
+        cache: &Path,
+        trusted: Option<u128>,
+        observer: Observer,
+    ) -> Result<Following, RunError> {
+        let looked = work.look()?;
+        let place = Place::open(work, looked.folder(), cache, trusted)?;
         Ok(Following { place, done: Done::default(), telling: Telling::begin(observer) })
     }
 

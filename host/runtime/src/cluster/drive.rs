@@ -7,20 +7,23 @@ use callboard_plan::{Stage, TaskId};
 
 use super::append::Appending;
 use super::done::{Done, Telling};
-use super::gather::{gathered, rejects_so_far};
-use super::place::{FAILED, Place, TASKS, read};
+use super::gather::{bring, bring_rejects, gathered, rejects_so_far};
+use super::lease::Lease;
+use super::place::Place;
 use super::task::error_of;
+use super::work_place::WorkPlace;
 use crate::error::{Class, RunError};
 use crate::events::Observer;
 use crate::prepare::components::Bundled;
 use crate::run::{Allowed, Run};
 use crate::settings::Settings;
 use crate::stage::reject_limits::RejectLimits;
-use crate::store::Folder;
-use crate::store::records::{Manifest, StageCost, TaskFailure};
+use crate::store::records::{Manifest, StageCost};
 
 /// Between two looks at the work place, for what others left there.
 const LOOK: Duration = Duration::from_millis(500);
+/// The same in a store, where a look is a request.
+const LOOK_AT_STORE: Duration = Duration::from_secs(2);
 /// Between two questions to the engine.
 const POLL: Duration = Duration::from_millis(10);
 /// How often a task is tried whose attempts are lost, or fail for a reason that may pass.
@@ -67,7 +70,9 @@ pub enum End {
 pub struct Driving<'a> {
     /// The bundled steps.
     pub bundled: &'a [Bundled],
-    /// Where [`Settings::run_folder`] is the work place.
+    /// The work place.
+    pub work: WorkPlace,
+    /// What concerns this machine and this process.
     pub settings: Settings,
     /// What [`Run::place`] gave, where this user's key is not on this machine.
     pub trusted: Option<u128>,
@@ -82,27 +87,44 @@ pub struct Driving<'a> {
 ///
 /// A task that failed for good; too many rejected rows in all of them; another driver that is there; those of [`Run::resume`].
 pub fn drive(driving: Driving<'_>) -> Result<Run, RunError> {
-    let Driving { bundled, settings, trusted, engine } = driving;
-    let path = settings.run_folder.clone();
+    let Driving { bundled, work, settings, trusted, engine } = driving;
+    let path = work.folder().to_owned();
+    let settings = Settings { run_folder: path.clone(), ..settings };
     // First: what another driver does until it ends is seen then.
-    let locked = Folder::lock(&path)?;
-    let place = Place::open(&path, &settings.cache_folder, trusted)?;
+    let locked = work.lock()?;
+    let lease = work.store.as_ref().map(|store| Lease::take(store, &work.note(), &settings)).transpose()?;
+    let place = Place::open(&work, &path, &settings.cache_folder, trusted)?;
     let (length, is_whole) = place.journal;
     if !is_whole {
-        let mut driver = Driver::new(&place, settings.observer.clone())?;
+        let mut driver = Driver::new(&place, settings.observer.clone(), lease.as_ref())?;
         let ended = driver.all(engine, &settings).and_then(|()| {
+            bring(&place, &driver.done.tasks)?;
             let written = driver.appending.take().map_or(Ok(BTreeMap::new()), Appending::end);
-            let written = written.and_then(|outputs| gathered(&place, &driver.done.tasks, outputs, length));
-            written.map_err(|error| RunError::system("put together what tasks left in", &path, &error))
+            let committing = lease.as_ref().is_some_and(|lease| lease.was_committing);
+            let written = written.and_then(|outputs| gathered(&place, &driver.done.tasks, outputs, length, committing));
+            written.map_err(|error| RunError::system("put together what tasks left in", work.name(), &error))
         });
         if let Err(error) = ended {
             // Rows that were rejected before a failure are worth having.
-            let _ = rejects_so_far(&place, &driver.done.tasks);
+            let _ = bring_rejects(&place, &driver.done.tasks).and_then(|()| {
+                let so_far = rejects_so_far(&place, &driver.done.tasks);
+                so_far.map_err(|error| RunError::system("write to the work place", &path, &error))?;
+                work.leave_for_people()
+            });
             return Err(error);
         }
     }
     drop(locked);
-    Run::resume(bundled, settings, Allowed { trusted, ..Allowed::default() })
+    let run = Run::resume(bundled, settings, Allowed { trusted, ..Allowed::default() })?;
+    let Some(lease) = lease else { return Ok(run) };
+    lease.commits()?;
+    let name = work.name().display().to_string();
+    let end = move |status| {
+        let ended = work.end(status);
+        drop(lease);
+        ended
+    };
+    Ok(run.of_copy(name, Box::new(end)))
 }
 
 struct Driver<'a> {
@@ -113,23 +135,25 @@ struct Driver<'a> {
     attempts: BTreeMap<TaskId, u32>,
     /// What appends slices of outputs, until all are there.
     appending: Option<Appending>,
+    lease: Option<&'a Lease>,
 }
 
 impl<'a> Driver<'a> {
-    fn new(place: &'a Place, observer: Observer) -> Result<Driver<'a>, RunError> {
+    fn new(place: &'a Place, observer: Observer, lease: Option<&'a Lease>) -> Result<Driver<'a>, RunError> {
         let (done, started, attempts) = (Done::default(), BTreeSet::new(), BTreeMap::new());
         let (telling, appending) = (Telling::begin(observer), Some(Appending::begin(place)?));
-        Ok(Driver { place, done, telling, started, attempts, appending })
+        Ok(Driver { place, done, telling, started, attempts, appending, lease })
     }
 
     /// Until every task has a manifest.
     fn all(&mut self, mut engine: Option<&mut dyn Engine>, settings: &Settings) -> Result<(), RunError> {
         let mut look_at = Instant::now();
+        let look = if self.lease.is_some() { LOOK_AT_STORE } else { LOOK };
         loop {
             let (looks, ended) = (Instant::now() >= look_at, self.done.groups.len());
             if looks {
                 self.done.look(self.place)?;
-                look_at = Instant::now() + LOOK;
+                look_at = Instant::now() + look;
             } else {
                 self.done.end_groups(self.place);
             }
@@ -143,6 +167,7 @@ impl<'a> Driver<'a> {
             if settings.cancel.is_cancelled() {
                 return Err(RunError::interrupted());
             }
+            self.lease.map_or(Ok(()), Lease::check)?;
             let mut attempts = Vec::new();
             if let Some(engine) = engine.as_deref_mut() {
                 let new: Vec<TaskId> = ready.into_iter().filter(|task| self.started.insert(*task)).collect();
@@ -151,7 +176,7 @@ impl<'a> Driver<'a> {
                 }
                 attempts = engine.poll()?;
             } else if looks {
-                ready.into_iter().try_for_each(|task| self.failed_for_good(task))?;
+                self.place.may_have_failed(ready)?.into_iter().try_for_each(|task| self.failed_for_good(task))?;
             }
             if attempts.is_empty() {
                 std::thread::sleep(POLL);
@@ -191,7 +216,9 @@ impl<'a> Driver<'a> {
             End::Lost(how) => format!("its process was lost ({how})"),
             End::Failed => {
                 self.failed_for_good(task)?;
-                self.failure(task).map_or_else(|| "it failed without a word".to_owned(), |failure| failure.message)
+                self.place
+                    .failure(task)
+                    .map_or_else(|| "it failed without a word".to_owned(), |failure| failure.message)
             }
         };
         let attempts = self.attempts.entry(task).or_default();
@@ -206,14 +233,10 @@ impl<'a> Driver<'a> {
 
     /// An error, if an attempt failed for a reason that does not pass.
     fn failed_for_good(&self, task: TaskId) -> Result<(), RunError> {
-        match self.failure(task) {
+        match self.place.failure(task) {
             Some(failure) if !failure.passing => Err(error_of(task, failure)),
             _ => Ok(()),
         }
-    }
-
-    fn failure(&self, task: TaskId) -> Option<TaskFailure> {
-        read(&self.place.dir, &format!("{TASKS}/{task}/{FAILED}")).ok().flatten().flatten()
     }
 }
 

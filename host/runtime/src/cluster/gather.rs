@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, ErrorKind};
-use std::path::PathBuf;
 
 use callboard_io::beneath::{Dir, Kind};
 use callboard_plan::{Group, TaskId};
 
 use super::drive::costs;
 use super::place::{Place, TASKS};
+use crate::error::RunError;
 use crate::rejects::Rejects;
 use crate::store::Digested;
 use crate::store::journal::Journal;
@@ -17,13 +17,34 @@ use crate::store::records::{Manifest, Record, StageEnded};
 
 type Done = BTreeMap<TaskId, Manifest>;
 
+/// Has all of it here that the tasks left and that is put together.
+pub(super) fn bring(place: &Place, done: &Done) -> Result<(), RunError> {
+    bring_rejects(place, done)?;
+    let whole = place.groups.iter().filter(|group| group.slices() == 1 && !group.outputs.is_empty());
+    for (task, manifest) in whole.flat_map(Group::tasks).filter_map(|task| done.get_key_value(&task)) {
+        place.bring_all(&format!("{TASKS}/{task}/{}/outputs", manifest.attempt))?;
+    }
+    Ok(())
+}
+
+/// Has the rows here that the tasks rejected.
+pub(super) fn bring_rejects(place: &Place, done: &Done) -> Result<(), RunError> {
+    let of = |(task, manifest): (&TaskId, &Manifest)| {
+        let rejects = format!("{TASKS}/{task}/{}/rejects", manifest.attempt);
+        manifest.ended.rejects.keys().map(move |node| format!("{rejects}/{node}.jsonl")).collect::<Vec<_>>()
+    };
+    place.bring(&done.iter().flat_map(of).collect::<Vec<_>>())
+}
+
 /// Puts what the tasks left where a run that is resumed looks for it, and writes into its journal, `length` bytes of which are good, that all
-/// stages have ended. Outputs that are made of slices are there, with these digests. It may be stopped at any moment, and begun again.
+/// stages have ended; and that outputs may be in their places, if an earlier driver was `committing`. Outputs that are made of slices are there, with
+/// these digests. It may be stopped at any moment, and begun again.
 pub(super) fn gathered(
     place: &Place,
     done: &Done,
     mut digests: BTreeMap<String, Digested>,
     length: u64,
+    committing: bool,
 ) -> io::Result<()> {
     let mut rejects = rejects(place, done)?;
     let outputs = place.dir.dir("outputs")?;
@@ -50,6 +71,9 @@ pub(super) fn gathered(
         let ended = StageEnded { cost, spills: BTreeMap::new(), outputs, rejects };
         journal.append(&Record::Stage { stage: stage.index, ended: Box::new(ended) })?;
     }
+    if committing {
+        journal.append(&Record::Committing)?;
+    }
     journal.file().sync_data()
 }
 
@@ -75,7 +99,7 @@ fn rejects(place: &Place, done: &Done) -> io::Result<BTreeMap<String, Digested>>
         for (task, manifest) in
             done.iter().filter(|(task, _)| place.group(**task).is_ok_and(|group| group.writes(node)))
         {
-            match attempt(place, *task, manifest)?.file(PathBuf::from("rejects").join(&name)) {
+            match place.dir.file(format!("{TASKS}/{task}/{}/rejects/{name}", manifest.attempt)) {
                 Err(error) if error.kind() == ErrorKind::NotFound => {}
                 part => parts.push(part?),
             }

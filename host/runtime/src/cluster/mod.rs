@@ -1,4 +1,4 @@
-//! A run cut into tasks, which processes on any machines carry out: what they share is a folder, the *work place*.
+//! A run cut into tasks, which processes on any machines carry out: what they share is a folder, or one of a store, the *work place*.
 //!
 //! 1. [`Run::place`](crate::Run::place) makes the work place: a run's folder, with `work.json` beside the sealed plan. From then on it is decided
 //!    which tasks there are ([`Plan::groups`](callboard_plan::Plan::groups)).
@@ -7,19 +7,25 @@
 //! 3. [`drive`] asks an [`Engine`] to start the tasks whose rows are there, until each has a manifest, and puts together what they left, as stages
 //!    of the run that have ended. What remains is a run that is resumed, and has only its outputs to put in their places.
 //!
-//! Nothing here talks to another process but by files and an engine.
+//! Nothing here talks to another process but by files and an engine. Where the work place is in a store, each process has a copy of what it needs
+//! ([`WorkPlace`]), and works in that as in the folder; what it leaves is sent (`left`, `transfer`). One driver at a time has it (`lease`).
 
 mod append;
 mod done;
 mod drive;
 mod gather;
+mod lease;
+mod left;
 mod local;
 mod place;
 mod spills;
 mod task;
+mod transfer;
+mod work_place;
 
 pub use done::Following;
 pub use drive::{Attempt, Driving, End, Engine, drive};
 pub use local::Local;
 pub use place::{Slices, is_work_place, tasks_of};
 pub use task::{Lasts, TaskDone, carry_out};
+pub use work_place::{Looked, WorkPlace};

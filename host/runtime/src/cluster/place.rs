@@ -2,29 +2,28 @@
 
 use std::collections::BTreeMap;
 use std::hash::{BuildHasher, RandomState};
-use std::io::{self, ErrorKind, Read, Write};
+use std::io::{self, ErrorKind, Read};
 use std::ops::Range;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use callboard_io::beneath::Dir;
-use callboard_io::{BatchPolicy, Dataset, Mark};
+use callboard_io::{BatchPolicy, Dataset, Mark, StoreFolder};
 use callboard_plan::{Cut, Feed, FilePlace, Group, InputFile, Kind, Mode, Plan, PlannedStep, Slicing, TaskId};
 use callboard_sandbox::cache_dir;
 use callboard_words::Setting;
 use serde::de::DeserializeOwned;
 
+use super::work_place::WorkPlace;
 use crate::error::{Class, RunError};
 use crate::prepare::Prepared;
 use crate::run::{Run, proven};
 use crate::stage::kept::Kept;
-use crate::store::records::{Manifest, Sliced};
+use crate::store::records::Sliced;
 use crate::store::{Past, Quota, Recorded, folder};
 use crate::tell::tasks::{TasksReport, appended_outputs};
 
-const WORK: &str = "work.json";
+pub(super) const WORK: &str = "work.json";
 pub(super) const TASKS: &str = "tasks";
-pub(super) const MANIFEST: &str = "manifest.json";
-pub(super) const FAILED: &str = "failed.json";
 /// No file of a task is longer than this, bytes.
 const LONGEST: u64 = 64 << 20;
 /// The most slices of a group.
@@ -155,8 +154,9 @@ fn groups(plan: &Plan, sliced: &Sliced, limited: bool) -> Vec<Group> {
 /// # Errors
 ///
 /// It is no work place, is of another version, or nothing proves that this user made it.
-pub fn tasks_of(path: &Path, cache: &Path, trusted: Option<u128>) -> Result<(TasksReport, u128), RunError> {
-    let place = Place::open(path, cache, trusted)?;
+pub fn tasks_of(work: &WorkPlace, cache: &Path, trusted: Option<u128>) -> Result<(TasksReport, u128), RunError> {
+    let looked = work.look()?;
+    let place = Place::open(work, looked.folder(), cache, trusted)?;
     Ok((TasksReport::of(&place.groups, &place.plan), folder::begun(&place.dir)?.digest()))
 }
 
@@ -167,7 +167,11 @@ pub fn is_work_place(path: &Path) -> bool {
 
 /// A work place that is open.
 pub(super) struct Place {
+    /// As it is named.
+    pub(super) name: PathBuf,
+    /// Itself, or a copy of what this process needs of it.
     pub(super) dir: Dir,
+    pub(super) store: Option<StoreFolder>,
     pub(super) plan: Plan,
     pub(super) recorded: Recorded,
     pub(super) groups: Vec<Group>,
@@ -181,10 +185,15 @@ pub(super) struct Place {
 }
 
 impl Place {
-    /// Opens a work place that this user's key seals, or that is `trusted`.
-    pub(super) fn open(path: &Path, cache: &Path, trusted: Option<u128>) -> Result<Place, RunError> {
-        let dir = folder::open(path)?;
-        let unread = |error: io::Error| RunError::system("read", path, &error);
+    /// Opens a work place that this user's key seals, or that is `trusted`; `folder` is it, or a copy.
+    pub(super) fn open(
+        work: &WorkPlace,
+        folder: &Path,
+        cache: &Path,
+        trusted: Option<u128>,
+    ) -> Result<Place, RunError> {
+        let (dir, path) = (folder::open(folder)?, work.name());
+        let unread = |error: io::Error| RunError::system("read", folder, &error);
         let damaged = |what: &str| {
             let message = format!("`{}` is damaged: {what}", path.join(WORK).display());
             RunError::new(Class::System, message).help("submit the pipeline again, with another work place")
@@ -219,9 +228,11 @@ impl Place {
         }
         let journal = (past.length, past.stages.len() == plan.stages().len());
         let Sliced { marks, seed, .. } = sliced;
-        Ok(Place { dir, groups, marks, seed, recorded, finished: past.finished, journal, plan })
+        let (name, store) = (path.to_owned(), work.store.clone());
+        Ok(Place { name, dir, store, groups, marks, seed, recorded, finished: past.finished, journal, plan })
     }
 
+    /// The folder in which it is, or its copy.
     pub(super) fn path(&self) -> &Path {
         self.dir.path()
     }
@@ -242,7 +253,7 @@ impl Place {
         group.ok_or_else(|| {
             let last = self.groups.iter().flat_map(Group::tasks).last();
             let last = last.map_or_else(String::new, |last| format!(", from 1.0000 to {last}"));
-            let message = format!("`{}` has no task {id}", self.path().display());
+            let message = format!("`{}` has no task {id}", self.name.display());
             RunError::new(Class::Pipeline, message).help(format!("`callboard tasks` shows those that there are{last}"))
         })
     }
@@ -251,85 +262,7 @@ impl Place {
     pub(super) fn writer(&self, feed: &Feed) -> Option<&Group> {
         self.groups.iter().find(|group| group.writes(&feed.node))
     }
-
-    /// What a task left, if it has ended and that is there.
-    pub(super) fn manifest(&self, id: TaskId) -> Result<Option<Manifest>, RunError> {
-        let name = format!("{TASKS}/{id}/{MANIFEST}");
-        let found = found(&self.dir, &name);
-        let found = found.map_err(|error| RunError::system("read", &self.path().join(&name), &error))?;
-        let Found::Whole(manifest) = found else { return Ok(None) };
-        let manifest = Some(*manifest).filter(|manifest| self.fits(id, manifest));
-        manifest.map(Some).ok_or_else(|| {
-            let message =
-                format!("`{}` is damaged: it is not what task {id} leaves", self.path().join(&name).display());
-            RunError::new(Class::System, message)
-                .help(format!("remove it, and the task runs again: rm {}", self.path().join(&name).display()))
-        })
-    }
-
-    /// Whether a manifest names what its task may leave, and nothing else: names lead to files.
-    fn fits(&self, id: TaskId, manifest: &Manifest) -> bool {
-        let Ok(group) = self.group(id) else { return false };
-        let ended = &manifest.ended;
-        let attempt = manifest
-            .attempt
-            .strip_prefix(ATTEMPT)
-            .is_some_and(|digits| digits.bytes().all(|byte| byte.is_ascii_hexdigit()));
-        let rejects = ended.rejects.keys().all(|node| group.writes(node));
-        let outputs = ended.outputs.keys().eq(group.outputs.iter().collect::<std::collections::BTreeSet<_>>());
-        let steps = ended.cost.steps.keys().eq(group.steps.iter().collect::<std::collections::BTreeSet<_>>());
-        attempt && rejects && outputs && steps && ended.spills.keys().all(|feed| group.writes(&feed.node))
-    }
-
-    /// Puts the manifest of a task in place, if it has none: whether this is now the one that counts.
-    pub(super) fn commit(&self, id: TaskId, manifest: &Manifest) -> io::Result<bool> {
-        let dir = self.dir.dir(format!("{TASKS}/{id}"))?;
-        let beside = format!("{}/{MANIFEST}", manifest.attempt);
-        let mut file = dir.create_new(&beside, 0o600)?;
-        file.write_all(&serde_json::to_vec(manifest).expect("a manifest is JSON"))?;
-        let is_durable = manifest.boot.is_none();
-        if is_durable {
-            file.sync_all()?;
-        }
-        if matches!(found(&dir, MANIFEST)?, Found::Lost) {
-            dir.remove_file(MANIFEST)?;
-        }
-        match dir.hard_link(&beside, &dir, MANIFEST) {
-            Err(error) if error.kind() == ErrorKind::AlreadyExists => return Ok(false),
-            linked => linked?,
-        }
-        dir.remove_file(&beside)?;
-        if is_durable {
-            dir.sync()?;
-        }
-        Ok(true)
-    }
 }
-
-/// What is found in a manifest's place.
-enum Found {
-    Nothing,
-    /// One that was not on the disk when the machine was started again, or whose rows need not have been.
-    Lost,
-    Whole(Box<Manifest>),
-}
-
-fn found(dir: &Dir, name: &str) -> io::Result<Found> {
-    Ok(match read::<Manifest>(dir, name)? {
-        None => Found::Nothing,
-        Some(Some(manifest)) if manifest.boot.is_none() || manifest.boot == boot() => Found::Whole(Box::new(manifest)),
-        Some(_) => Found::Lost,
-    })
-}
-
-/// The number that the system gave to its last start.
-pub(super) fn boot() -> Option<String> {
-    let id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
-    Some(id.trim().to_owned()).filter(|id| !id.is_empty())
-}
-
-/// How the folder of an attempt is called, before its digits.
-pub(super) const ATTEMPT: &str = "attempt-";
 
 /// A file of JSON: `None` if it is not there, `Some(None)` if it is not what it should be.
 pub(super) fn read<T: DeserializeOwned>(dir: &Dir, name: &str) -> io::Result<Option<Option<T>>> {

@@ -1,4 +1,4 @@
-//! The rows that tasks left for a task: in their folders, read where they lie.
+//! The rows that tasks left for a task: in their folders, read where they lie; those of a store, in copies of the files that are read.
 
 use std::collections::HashMap;
 use std::io;
@@ -6,11 +6,12 @@ use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use callboard_plan::{Cut, Feed, TaskId};
+use callboard_plan::{Cut, Feed, Group, TaskId};
 
 use super::place::{Place, TASKS};
 use crate::error::{Class, RunError};
 use crate::prepare::Prepared;
+use crate::store::frames::COMING;
 use crate::store::records::Manifest;
 use crate::store::{Quota, Spill, spill};
 
@@ -21,11 +22,15 @@ pub(super) struct Spills<'a> {
     manifests: HashMap<TaskId, Manifest>,
     written: HashMap<(TaskId, Feed), Arc<Spill>>,
     read: HashMap<(TaskId, Feed), Arc<Spill>>,
+    /// Whether the task reads a part of the rows, most likely.
+    reads_parts: bool,
 }
 
 impl<'a> Spills<'a> {
-    pub(super) fn new(place: &'a Place, run: &'a Prepared) -> Spills<'a> {
-        Spills { place, run, manifests: HashMap::new(), written: HashMap::new(), read: HashMap::new() }
+    /// For a task of this group.
+    pub(super) fn new(place: &'a Place, run: &'a Prepared, group: &Group) -> Spills<'a> {
+        let (manifests, written, read) = (HashMap::new(), HashMap::new(), HashMap::new());
+        Spills { place, run, manifests, written, read, reads_parts: group.slices() > 1 }
     }
 
     /// The rows of other groups that a task reads, by feed.
@@ -90,10 +95,9 @@ impl<'a> Spills<'a> {
         Ok(&self.manifests[&id])
     }
 
-    /// The folder of a task's attempt that counts.
-    pub(super) fn attempt(&mut self, id: TaskId) -> Result<PathBuf, RunError> {
-        let attempt = self.manifest(id)?.attempt.clone();
-        Ok(self.place.path().join(TASKS).join(id.to_string()).join(attempt))
+    /// The folder of a task's attempt that counts, from the work place.
+    pub(super) fn attempt(&mut self, id: TaskId) -> Result<String, RunError> {
+        Ok(format!("{TASKS}/{id}/{}", self.manifest(id)?.attempt))
     }
 
     fn frames(&mut self, id: TaskId, feed: &Feed) -> Result<usize, RunError> {
@@ -116,8 +120,22 @@ impl<'a> Spills<'a> {
             false => self.read(id, &base.feed),
         });
         let bases = bases.collect::<Result<Vec<_>, _>>()?;
-        let (folder, schema) = (spill::folder(&attempt, feed), self.run.schema(feed).clone());
-        let opened = Spill::open(feed.clone(), folder, schema, sealed, bases, Arc::new(Quota::new(None)));
+        let (folder, schema) = (spill::folder(&self.place.path().join(&attempt), feed), self.run.schema(feed).clone());
+        let segments = (0..sealed.segments).map(|segment| spill::segment(&attempt, feed, segment));
+        let quota = Arc::new(Quota::new(None));
+        let opened = match self.reads_parts && sealed.bytes > COMING {
+            // Several at once.
+            false => {
+                self.place.bring(&segments.collect::<Vec<_>>())?;
+                Spill::open(feed.clone(), folder, schema, sealed, bases, quota)
+            }
+            true => {
+                let names: HashMap<PathBuf, String> =
+                    segments.map(|name| (self.place.path().join(&name), name)).collect();
+                let open = |path: PathBuf| self.place.segment(&names[&path]);
+                Spill::open_by(&open, (feed.clone(), folder, schema), sealed, bases, quota)
+            }
+        };
         let spill = Arc::new(opened.map_err(|error: io::Error| RunError::unread("rows that a task left", &error))?);
         self.written.insert((id, feed.clone()), spill.clone());
         Ok(spill)

@@ -1,17 +1,16 @@
 //! One task, from what lies in the work place to its manifest.
 
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::hash::{BuildHasher, Hasher};
-use std::io;
 use std::path::Path;
 
-use callboard_io::beneath::{Dir, Kind};
+use callboard_io::beneath::Dir;
 use callboard_plan::{Cut, Group, Origin, PlannedStep, TaskId};
 use callboard_sandbox::plain;
 
-use super::place::{ATTEMPT, FAILED, Place, TASKS, boot};
+use super::left::{PARTS, new_attempt};
+use super::place::{Place, TASKS};
 use super::spills::Spills;
+use super::work_place::{TaskCopy, WorkPlace};
 use crate::error::{Class, RunError};
 use crate::global::{Phase, Shared};
 use crate::prepare::components::{Bundled, Components};
@@ -39,60 +38,54 @@ pub enum Lasts {
     UntilRestart,
 }
 
-/// Carries out a task of the work place in [`Settings::run_folder`]. What was submitted stands there: of `settings`, what concerns this machine
-/// and this process counts. `trusted` is what [`Run::place`](crate::Run::place) gave, where this user's key is not on this machine.
+/// Carries out a task of a work place. What was submitted stands there: of `settings`, what concerns this machine and this process counts. `trusted`
+/// is what [`Run::place`](crate::Run::place) gave, where this user's key is not on this machine.
 ///
 /// # Errors
 ///
 /// No such task; one that reads what has not been left yet; a work place of another version; those of [`Run::prepare`](crate::Run::prepare) and
-/// [`Run::execute`](crate::Run::execute). But for the first of these they are written down beside the task's manifest.
+/// [`Run::execute`](crate::Run::execute). But for the first of these they are written down in the work place.
 pub fn carry_out(
     id: TaskId,
     bundled: &[Bundled],
+    work: &WorkPlace,
     settings: Settings,
     trusted: Option<u128>,
     lasts: Lasts,
 ) -> Result<TaskDone, RunError> {
-    let place = Place::open(&settings.run_folder, &settings.cache_folder, trusted)?;
+    let copy = work.copy()?;
+    let folder = copy.as_ref().map_or(work.folder(), TaskCopy::path);
+    let place = Place::open(work, folder, &settings.cache_folder, trusted)?;
     let group = place.group(id)?;
     if place.finished || place.manifest(id)?.is_some() {
         return Ok(TaskDone::Before);
     }
-    let unwritten = |error: io::Error| RunError::system("write to the work place", place.path(), &error);
-    let folder = place.dir.make_dir(format!("{TASKS}/{id}"), 0o700).map_err(unwritten)?;
-    // What failed before may not fail now.
-    folder.remove_file(FAILED).map_err(unwritten)?;
-    let attempt = format!("{ATTEMPT}{:016x}", std::hash::RandomState::new().build_hasher().finish());
-    let done = attempted(&place, group, id, &attempt, bundled, settings).and_then(|manifest| {
-        let boot = if lasts == Lasts::UntilRestart { boot() } else { None };
-        if boot.is_none() {
-            synced(&folder.dir(&attempt).map_err(unwritten)?).map_err(unwritten)?;
-        }
-        place.commit(id, &Manifest { boot, ..manifest }).map_err(unwritten)
-    });
+    place.begin(id)?;
+    let attempt = new_attempt();
+    let done = attempted(&place, group, id, &attempt, bundled, settings);
+    let done = done.and_then(|manifest| place.leave(id, manifest, lasts));
     if !matches!(done, Ok(true)) {
-        let _ = folder.remove_all(&attempt);
+        place.take_back(id, &attempt);
     }
     match done {
         Ok(true) => Ok(TaskDone::Now),
         Ok(false) => Ok(TaskDone::Before),
         // Whatever went wrong, another attempt was faster, and the work place may have been cleared since.
-        Err(error) => match place.manifest(id).ok().flatten().is_some() || has_finished(place.path()) {
+        Err(error) => match place.manifest(id).ok().flatten().is_some() || has_finished(work) {
             true => Ok(TaskDone::Before),
             false => {
-                let _ = folder.write_whole(
-                    FAILED,
-                    &serde_json::to_vec(&failure(&error)).expect("a failure is JSON"),
-                    0o600,
-                );
+                place.fail(id, &failure(&error));
                 Err(error)
             }
         },
     }
 }
 
-fn has_finished(work: &Path) -> bool {
-    let dir = Dir::open(work).ok();
+fn has_finished(work: &WorkPlace) -> bool {
+    if work.is_remote() {
+        return work.finished().is_some();
+    }
+    let dir = Dir::open(work.folder()).ok();
     dir.is_some_and(|dir| {
         crate::store::folder::recorded(&dir)
             .and_then(|(_, plan, _)| Past::read(&dir, &plan))
@@ -136,7 +129,7 @@ fn attempted(
     if let (Cut::Files(_), Some(name)) = (&group.cut, group.inputs.iter().chain(&group.intakes).next()) {
         prepared.read_part(name, place.part(name, id.slice));
     }
-    let mut spills = Spills::new(place, &prepared);
+    let mut spills = Spills::new(place, &prepared, group);
     let shared = shared(&mut spills, place, group, id, prepared.folder())?;
     let spills = spills.of(id)?;
     let stage = prepared.plan.stages().iter().find(|stage| stage.index == group.stage).expect("groups are of stages");
@@ -153,12 +146,18 @@ fn shared(
     attempt: &Path,
 ) -> Result<Option<Shared>, RunError> {
     let share = (id.slice, group.slices());
-    let left = |attempt: &Path| attempt.join("parts");
     let before = place.groups.iter().filter(|before| group.continues(before)).flat_map(Group::tasks);
-    let from = before.map(|task| Ok(left(&spills.attempt(task)?))).collect::<Result<Vec<_>, RunError>>()?;
+    let before = before.map(|task| Ok(format!("{}/{PARTS}", spills.attempt(task)?)));
+    let before = before.collect::<Result<Vec<String>, RunError>>()?;
+    match group.cut {
+        Cut::Parts(_) => place.bring_parts(&before, share)?,
+        Cut::Merge => before.iter().try_for_each(|folder| place.bring_all(folder))?,
+        _ => {}
+    }
+    let (to, from) = (attempt.join(PARTS), before.iter().map(|folder| place.path().join(folder)).collect());
     let phase = match group.cut {
-        Cut::Scatter(_) => Phase::Scatter { share, to: left(attempt) },
-        Cut::Parts(_) => Phase::Parts { share, from, to: left(attempt) },
+        Cut::Scatter(_) => Phase::Scatter { share, to },
+        Cut::Parts(_) => Phase::Parts { share, from, to },
         Cut::Merge => Phase::Merge { from },
         _ => return Ok(None),
     };
@@ -197,18 +196,6 @@ fn components<'a>(
         }
     }
     Ok(components)
-}
-
-/// Waits until what a task leaves is on the disk.
-fn synced(dir: &Dir) -> io::Result<()> {
-    for (name, kind) in dir.entries()? {
-        match kind {
-            Kind::Folder => synced(&dir.dir(&name)?)?,
-            Kind::File => File::sync_all(&dir.file(&name)?)?,
-            _ => {}
-        }
-    }
-    dir.sync()
 }
 
 fn failure(error: &RunError) -> TaskFailure {

@@ -23,7 +23,7 @@ use crate::store::Spill;
 
 use ahead::Ahead;
 use cores::{on_all_cores, threads};
-pub(crate) use gather::{Caller, Counters, Phase, Shared, Sizes, gather, row_digests};
+pub(crate) use gather::{Caller, Counters, Phase, Shared, Sizes, gather, row_digests, wanted};
 pub(crate) use pick::bound_copies;
 pub(crate) use shuffle::{Sorting, WINDOW};
 pub(crate) use writer::{GlobalWriter, Writing};

@@ -56,7 +56,7 @@ impl Run {
     }
 
     fn reported(self, tap: Option<Arc<dyn Tap>>) -> Report {
-        let Run { prepared, locked, page, window } = self;
+        let Run { prepared, locked, page, window, of } = self;
         let seen = prepared.seen.clone();
         let running = Arc::new(Running { clock: Clock::begin(&seen), prepared });
         window.opens_on(&running);
@@ -106,11 +106,20 @@ impl Run {
         report.notes.extend(notes);
         report.notes.extend(kept.take_damage());
         report.resumable = kept.is_logged() && report.status != Status::Finished;
+        if let Some(of) = &of {
+            report.rejects.path = format!("{}/rejects.jsonl", of.name);
+            report.run_folder.clone_from(&of.name);
+        }
         let message = report.error.as_ref().map(|error| error.message.clone());
         let json = serde_json::to_vec_pretty(&report).expect("a report is JSON");
         let page = page.map(|page| page(&report, &prepared.plan));
         if let Err(error) = kept.close(report.status, message, report.wall_ms, &json, page.as_deref()) {
             report.notes.push(format!("the run's folder could not be sealed: {error}"));
+        }
+        if let Some(of) = of
+            && let Err(error) = (of.end)(report.status)
+        {
+            report.notes.push(format!("`{}` could not be brought up to date: {error}", of.name));
         }
         report
     }

@@ -17,7 +17,7 @@ use crate::prepare::components::Components;
 use crate::prepare::{Before, Prepared};
 use crate::settings::Settings;
 use crate::store::Folder;
-use crate::tell::report::Report;
+use crate::tell::report::{Report, Status};
 
 pub(crate) use part::carry_out_part;
 pub use resume::Allowed;
@@ -36,7 +36,17 @@ pub struct Run {
     /// What makes the page beside the report.
     page: Option<fn(&Report, &Plan) -> String>,
     window: Window,
+    of: Option<Original>,
 }
+
+/// The original of a run's folder that is a copy.
+struct Original {
+    name: String,
+    end: EndOfCopy,
+}
+
+/// Ends the work in a copy, when the run has ended like this.
+pub(crate) type EndOfCopy = Box<dyn FnOnce(Status) -> Result<(), RunError> + Send>;
 
 impl Run {
     /// Checks a plan against its files and components, and makes it ready to run. Nothing is written but the cache.
@@ -47,7 +57,7 @@ impl Run {
     /// is not there.
     pub fn prepare(plan: Plan, components: Components, settings: Settings) -> Result<Run, RunError> {
         let prepared = Prepared::new(plan, components, settings, Before::default(), None)?;
-        Ok(Run { prepared, locked: None, page: None, window: Window::default() })
+        Ok(Run { prepared, locked: None, page: None, window: Window::default(), of: None })
     }
 
     /// The same with what makes the page that is kept beside the report, as `report.html`: of a report and its plan.
@@ -60,6 +70,11 @@ impl Run {
     #[must_use]
     pub fn with_window(self, window: Window) -> Run {
         Run { window, ..self }
+    }
+
+    /// The same with a folder that is a copy of what is called so. When the run has ended, `end` brings that up to date.
+    pub(crate) fn of_copy(self, name: String, end: EndOfCopy) -> Run {
+        Run { of: Some(Original { name, end }), ..self }
     }
 
     /// The columns of what each input and step puts out, and of each output, as phrases, in the order of the plan.

@@ -117,7 +117,7 @@ impl Run {
         let Recorded { inputs, digest_seed, .. } = recorded;
         let before = Before { past, inputs: Some(inputs), digest_seed, begun: Some(begun), ..Before::default() };
         let prepared = Prepared::new(plan, components, settings, before, Some(&locked))?;
-        Ok(Run { prepared, locked: Some(locked), page: None, window: super::Window::default() })
+        Ok(Run { prepared, locked: Some(locked), page: None, window: super::Window::default(), of: None })
     }
 }
 

@@ -2,12 +2,14 @@
 //!
 //! A frame is a header ([`Frame`]) and a body. A frame is whole, or it is not read: where a header does not match, a file ends for us.
 
+use std::collections::BTreeSet;
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::hash::Hasher;
 use std::io::{self, IoSlice, Write};
+use std::ops::Range;
 use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow::buffer::Buffer;
 use rustix::buffer::spare_capacity;
@@ -20,6 +22,9 @@ use callboard_sandbox::plain;
 
 /// The longest body, bytes: a length beyond that in a file is not believed.
 const LONGEST: u64 = 4 << 30;
+
+/// How much of a file that lies elsewhere is brought here at once, bytes.
+pub(crate) const COMING: u64 = 4 << 20;
 
 /// Bytes that are read for a header, and perhaps for those behind it.
 const WINDOW: u64 = 4 << 10;
@@ -64,7 +69,7 @@ impl FrameWriter {
     pub(crate) fn reopen(path: PathBuf) -> io::Result<(FrameWriter, Vec<Frame>)> {
         let file = regular(&path, File::options().read(true).append(true).create(true).mode(0o600)).and_then(alone);
         let file = Arc::new(file.map_err(|error| named(&path, &error))?);
-        let (frames, _) = FrameFile { file: file.clone(), path: path.clone() }.scan()?;
+        let (frames, _) = FrameFile { file: file.clone(), path: path.clone(), coming: None }.scan()?;
         let at = frames.last().and_then(Frame::end).unwrap_or(0);
         file.set_len(at).map_err(|error| named(&path, &error))?;
         Ok((FrameWriter { file, path, at }, frames))
@@ -110,7 +115,7 @@ impl FrameWriter {
 
     /// The file, to read what has been appended.
     pub(crate) fn reader(&self) -> FrameFile {
-        FrameFile { file: self.file.clone(), path: self.path.clone() }
+        FrameFile { file: self.file.clone(), path: self.path.clone(), coming: None }
     }
 }
 
@@ -118,12 +123,41 @@ impl FrameWriter {
 pub(crate) struct FrameFile {
     file: Arc<File>,
     path: PathBuf,
+    /// What brings bytes here before they are read, if they lie elsewhere.
+    coming: Option<Coming>,
 }
 
 impl FrameFile {
     pub(crate) fn open(path: PathBuf) -> io::Result<FrameFile> {
         let file = regular(&path, File::options().read(true)).map_err(|error| named(&path, &error))?;
-        Ok(FrameFile { file: Arc::new(file), path })
+        Ok(FrameFile { file: Arc::new(file), path, coming: None })
+    }
+
+    /// Makes a file of which only the headers are here, as [`heads`](Self::heads) gave them: `bring` writes other ranges of it when they are read.
+    pub(crate) fn coming(path: PathBuf, heads: &[u8], bring: Bring) -> io::Result<FrameFile> {
+        let file = FrameWriter::create(path)?;
+        let (file, path, mut at) = (file.file, file.path, 0);
+        let damaged =
+            || io::Error::new(io::ErrorKind::InvalidData, format!("`{}`: its headers are damaged", path.display()));
+        for head in heads.chunks(HEADER) {
+            let header = head.try_into().map_err(|_| damaged())?;
+            let end = Frame::parse(header, at).filter(|frame| frame.length <= LONGEST).and_then(|frame| frame.end());
+            file.write_all_at(head, at).map_err(|error| named(&path, &error))?;
+            at = end.ok_or_else(damaged)?;
+        }
+        file.set_len(at).map_err(|error| named(&path, &error))?;
+        let coming = Some(Coming { size: at, here: Mutex::default(), bring });
+        Ok(FrameFile { file, path, coming })
+    }
+
+    /// How long it is, bytes.
+    pub(crate) fn size(&self) -> io::Result<u64> {
+        Ok(self.file.metadata().map_err(|error| named(&self.path, &error))?.len())
+    }
+
+    /// The headers of all frames, one after another.
+    pub(crate) fn heads(&self) -> io::Result<Vec<u8>> {
+        Ok(self.scan()?.0.iter().flat_map(Frame::header).collect())
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -166,6 +200,9 @@ impl FrameFile {
     /// As [`FrameFile::read`], into memory that can be used again.
     pub(crate) fn check(&self, frame: &Frame, body: &mut Vec<u8>) -> io::Result<()> {
         body.clear();
+        if let Some(coming) = &self.coming {
+            coming.need(frame.span()).map_err(|error| named(&self.path, &error))?;
+        }
         self.read_at(frame.offset, frame.length as usize, body).map_err(|error| named(&self.path, &error))?;
         match XxHash3_64::oneshot(body) == frame.checksum {
             true => Ok(()),
@@ -196,6 +233,34 @@ impl FrameFile {
     pub(crate) fn damaged(&self, frame: &Frame, what: &str) -> io::Error {
         let words = format!("`{}` is damaged at byte {}: {what}", self.path.display(), frame.offset);
         io::Error::new(io::ErrorKind::InvalidData, words)
+    }
+}
+
+/// What writes ranges of a file's bytes to their places.
+pub(crate) type Bring = Box<dyn Fn(&[Range<u64>]) -> io::Result<()> + Send + Sync>;
+
+/// Bytes of a file that are brought here, a block at a time.
+struct Coming {
+    size: u64,
+    /// The blocks that are here.
+    here: Mutex<BTreeSet<u64>>,
+    bring: Bring,
+}
+
+impl Coming {
+    /// Brings what is not here yet of a range.
+    fn need(&self, range: Range<u64>) -> io::Result<()> {
+        let mut here = self.here.lock().unwrap_or_else(PoisonError::into_inner);
+        let missing: Vec<u64> =
+            (range.start / COMING..range.end.div_ceil(COMING)).filter(|block| !here.contains(block)).collect();
+        let runs = missing.chunk_by(|before, block| before + 1 == *block);
+        let ranges = runs.map(|run| run[0] * COMING..((run[run.len() - 1] + 1) * COMING).min(self.size));
+        let ranges: Vec<Range<u64>> = ranges.collect();
+        if !ranges.is_empty() {
+            (self.bring)(&ranges)?;
+            here.extend(missing);
+        }
+        Ok(())
     }
 }
 
@@ -252,6 +317,46 @@ mod tests {
         let bodies: Vec<_> = frames.iter().map(|frame| file.read(frame).unwrap().to_vec()).collect();
         assert_eq!(bodies, [b"first".to_vec(), b"".to_vec(), b"third".to_vec()]);
         assert_eq!((frames[2].kind, frames[2].rows, frames[2].tag, torn), (7, 3, 1 << 100, 0));
+    }
+
+    /// What is read from a file that lies elsewhere is brought here, once; and what was not brought is not read as data.
+    #[test]
+    fn what_lies_elsewhere_is_brought_when_it_is_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("far");
+        let mut writer = FrameWriter::create(path.clone()).unwrap();
+        for byte in 0..8_u8 {
+            writer.append(0, 1, 0, &[vec![byte; COMING as usize / 2]]).unwrap();
+        }
+        let (far, near) = (FrameFile::open(path.clone()).unwrap(), folder.path().join("near"));
+        let heads = far.heads().unwrap();
+        let brought: Arc<Mutex<Vec<Range<u64>>>> = Arc::default();
+        let bring: Bring = Box::new({
+            let (near, brought) = (near.clone(), brought.clone());
+            move |ranges| {
+                let (from, to) = (File::open(&path)?, File::options().write(true).open(&near)?);
+                for range in ranges {
+                    let mut bytes = vec![0; (range.end - range.start) as usize];
+                    from.read_exact_at(&mut bytes, range.start)?;
+                    to.write_all_at(&bytes, range.start)?;
+                    brought.lock().unwrap().push(range.clone());
+                }
+                Ok(())
+            }
+        });
+        let file = FrameFile::coming(near.clone(), &heads, bring).unwrap();
+        let frames = file.scan().unwrap().0;
+        assert_eq!((frames.clone(), 0), far.scan().unwrap());
+        assert!(file.read(&frames[2]).unwrap().iter().all(|byte| *byte == 2));
+        file.read(&frames[3]).unwrap();
+        assert_eq!(*brought.lock().unwrap(), [COMING..2 * COMING, 2 * COMING..3 * COMING]);
+        assert!(FrameFile::open(near.clone()).unwrap().read(&frames[7]).is_err(), "it was not brought");
+        std::fs::remove_file(&near).unwrap();
+        for damaged in [&heads[..HEADER - 1], &[heads.clone(), vec![7; HEADER]].concat()] {
+            let found = FrameFile::coming(near.clone(), damaged, Box::new(|_| Ok(()))).map(drop);
+            assert_eq!(found.unwrap_err().kind(), io::ErrorKind::InvalidData);
+            std::fs::remove_file(&near).unwrap();
+        }
     }
 
     /// A frame of which a part is missing is not a frame; and no flipped bit is read as data.

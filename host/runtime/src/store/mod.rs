@@ -34,7 +34,7 @@ pub(crate) use ipc::{schema_digest, schema_of_text, schema_text};
 pub(crate) use lock::is_held;
 pub(crate) use past::{InPlace, Past};
 pub(crate) use pile::{LeftPile, Pile};
-pub(crate) use progress::{Before, Progress};
+pub(crate) use progress::{Before, DONE, Progress};
 pub(crate) use records::{CallLimits, Deed, Digested, Frame, Outcome, Recorded, RecordedInput, Removed, limits_of};
 pub(crate) use seal::{Begun, Key};
 pub(crate) use spill::{Quota, Room, Spill, SpillWriter};

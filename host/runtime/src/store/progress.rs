@@ -10,7 +10,7 @@ use super::records::{Called, Cut, Gathered};
 use super::scatter::Scratch;
 
 /// The file, in the folder of the rows.
-const NAME: &str = "done";
+pub(crate) const DONE: &str = "done";
 
 /// What an earlier process did.
 pub(crate) struct Before {
@@ -30,7 +30,7 @@ pub(crate) struct Progress {
 impl Progress {
     /// What an earlier process did in this folder, if it worked on what has this tag.
     pub(crate) fn before(folder: &Path, tag: u128) -> Option<Before> {
-        let file = FrameFile::open(folder.join(NAME)).ok()?;
+        let file = FrameFile::open(folder.join(DONE)).ok()?;
         let (mut before, mut calls): (Option<Before>, Vec<Called>) = (None, Vec::new());
         for frame in file.scan().ok()?.0 {
             let (done, _) = head::decode::<Gathered>(&file.read(&frame).ok()?)?;
@@ -50,9 +50,19 @@ impl Progress {
         Some(before)
     }
 
+    /// The parts that an earlier process cut rows into in this folder, whatever these were.
+    pub(crate) fn cut(folder: &Path) -> Option<Cut> {
+        let file = FrameFile::open(folder.join(DONE)).ok()?;
+        let first = *file.scan().ok()?.0.first()?;
+        match head::decode::<Gathered>(&file.read(&first).ok()?)?.0 {
+            Gathered::Cut(cut) => Some(cut),
+            _ => None,
+        }
+    }
+
     /// Opens the file for more, or makes it.
     pub(crate) fn open(scratch: &Arc<Scratch>) -> io::Result<Progress> {
-        let (file, _) = FrameWriter::reopen(scratch.path(NAME))?;
+        let (file, _) = FrameWriter::reopen(scratch.path(DONE))?;
         scratch.take_bytes(file.len())?;
         Ok(Progress { file: Mutex::new(file), scratch: scratch.clone() })
     }

@@ -2,6 +2,7 @@
 //! calls with its share of the parts; and one puts the results out, in the order of the input. What one leaves for others lies in a
 //! folder: rows or results, and the file `done`.
 
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex};
@@ -167,8 +168,7 @@ fn left_parts(
     from: &[PathBuf],
 ) -> Result<Vec<(u32, Part)>, Fault> {
     let count = parts.size(wholes)?;
-    let begin = |share: u32| (u128::from(count) * u128::from(share) / u128::from(of)) as usize;
-    let mine = begin(share)..begin(share + 1);
+    let mine = share_of(count, (share, of));
     let mut all: Vec<Part> = mine.clone().map(|_| parts.empty()).collect();
     parts.left = parts.layouts.iter().map(|_| Vec::with_capacity(from.len())).collect();
     for (at, left) in shared.left(wholes, SCATTER, from).enumerate() {
@@ -177,7 +177,7 @@ fn left_parts(
             return Err(damaged(folder));
         }
         for (port, layout) in parts.layouts.iter().enumerate() {
-            let pile = LeftPile::open(folder, &format!("rows-{port}"), layout.schema.clone());
+            let pile = LeftPile::open(folder, &rows_of(port), layout.schema.clone());
             parts.left[port].push(pile.map_err(unread)?);
         }
         for (part, laid) in all.iter_mut().zip(&before.cut.parts[mine.clone()]) {
@@ -191,8 +191,44 @@ fn left_parts(
             }
         }
     }
-    let numbered = (begin(share) as u32..).zip(all);
+    let numbered = (mine.start as u32..).zip(all);
     Ok(numbered.filter(|(_, part)| part.iter().any(|pieces| pieces.rows > 0)).collect())
+}
+
+/// The file of the rows of a port.
+fn rows_of(port: usize) -> String {
+    format!("rows-{port}")
+}
+
+/// A share of the parts.
+fn share_of(parts: u64, (share, of): (u32, u32)) -> Range<usize> {
+    let begin = |share: u32| (u128::from(parts) * u128::from(share) / u128::from(of)) as usize;
+    begin(share)..begin(share + 1)
+}
+
+/// Bytes between two ranges that are read with them: that costs less than to ask twice.
+const GAP: u64 = 256 << 10;
+
+/// Which bytes a share of the parts takes of the files that rows were left in, by their names; `folder` needs to have no more than [`DONE`] of
+/// what was left. `None` if that is damaged.
+pub(crate) fn wanted(folder: &Path, share: (u32, u32)) -> Option<Vec<(String, Vec<Range<u64>>)>> {
+    let cut = Progress::cut(folder)?;
+    let parts = &cut.parts[share_of(cut.parts.len() as u64, share)];
+    let ports = cut.parts.iter().map(Vec::len).max().unwrap_or(0);
+    let of_port = |port: usize| {
+        let laid = parts.iter().filter_map(|part| part.get(port));
+        let mut spans: Vec<Range<u64>> = laid.flat_map(|laid| &laid.frames).map(Frame::span).collect();
+        spans.sort_by_key(|span| span.start);
+        let mut ranges: Vec<Range<u64>> = Vec::new();
+        for span in spans {
+            match ranges.last_mut().filter(|last| span.start <= last.end.saturating_add(GAP)) {
+                Some(last) => last.end = last.end.max(span.end),
+                None => ranges.push(span),
+            }
+        }
+        (rows_of(port), ranges)
+    };
+    Some((0..ports).map(of_port).collect())
 }
 
 /// The result of a call, with the rows that were put out or removed in files of this process.

@@ -14,6 +14,8 @@
 //!
 //! Numbers are little-endian.
 
+use std::ops::Range;
+
 use serde::{Deserialize, Serialize};
 use twox_hash::XxHash3_64;
 
@@ -36,6 +38,11 @@ pub(crate) struct Frame {
 }
 
 impl Frame {
+    /// Where it lies in its file, header and body.
+    pub(crate) fn span(&self) -> Range<u64> {
+        self.offset.saturating_sub(HEADER as u64)..self.offset.saturating_add(self.length)
+    }
+
     pub(in crate::store) fn header(&self) -> [u8; HEADER] {
         let mut header = [0; HEADER];
         header[..4].copy_from_slice(&MAGIC);

@@ -190,6 +190,10 @@ fn failed() -> TaskFailure {
     TaskFailure { passing: false, class, message, help: Some("fix it".to_owned()) }
 }
 
+fn held() -> Held {
+    Held { driver: "ff".to_owned(), host: "node-7".to_owned(), beat: 3, committing: true, ended: false }
+}
+
 fn header() -> Header {
     let key = StepKey {
         contract: "0.1".to_owned(),
@@ -286,6 +290,7 @@ fn now() -> Value {
         "work.json": sliced(),
         "manifest.json": manifest(),
         "failed.json": failed(),
+        "drivers/N.json": held(),
         "key.json": header(),
         "log": deeds().iter().map(packed).collect::<Vec<_>>(),
         "done": gathered().iter().map(packed).collect::<Vec<_>>(),
@@ -324,6 +329,7 @@ fn what_lies_on_the_disk_is_read_as_it_was_written() {
     assert_eq!(serde_json::to_value(manifest).unwrap(), now["manifest.json"]);
     assert_eq!(serde_json::from_value::<Sliced>(now["work.json"].clone()).unwrap(), sliced());
     assert_eq!(serde_json::from_value::<TaskFailure>(now["failed.json"].clone()).unwrap(), failed());
+    assert_eq!(serde_json::from_value::<Held>(now["drivers/N.json"].clone()).unwrap(), held());
     assert_eq!(format_of(&now["run.json"].to_string()).unwrap(), FORMAT);
     assert_eq!(format_of("{}").unwrap(), 0);
     assert_eq!(serde_json::from_value::<Header>(now["key.json"].clone()).unwrap(), header());

@@ -49,7 +49,7 @@ pub(crate) use spilled::{Base, BaseLog, Sealed};
 pub use stats::{
     Bin, ColumnStats, FrequentValue, GroupStats, Measure, Quantile, Spread, Stats, Threshold, ThresholdStats,
 };
-pub(crate) use tasks::{Manifest, Sliced, TaskFailure};
+pub(crate) use tasks::{Held, Manifest, Sliced, TaskFailure};
 
 /// The number of the format of a run's folder. Whatever changes what one of these types looks like on the disk gives it the next
 /// number: a folder of another number is refused, and its work is not taken over.

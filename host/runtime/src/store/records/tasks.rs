@@ -46,3 +46,18 @@ pub(crate) struct TaskFailure {
     pub(crate) message: String,
     pub(crate) help: Option<String>,
 }
+
+/// What a driver says about itself in a work place in a store, again and again: `drivers/N.json`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Held {
+    /// A number of its own, hexadecimal.
+    pub(crate) driver: String,
+    /// The machine that it is on.
+    pub(crate) host: String,
+    /// How often it has said so.
+    pub(crate) beat: u64,
+    /// Whether it may have begun to put outputs in their places.
+    pub(crate) committing: bool,
+    /// Whether it has ended.
+    pub(crate) ended: bool,
+}

@@ -8,12 +8,13 @@ use rayon::prelude::*;
 
 use super::read::log_of;
 use super::{Frame, HOLDS, Sealed, logs, scan};
+use crate::store::frames::FrameFile;
 use crate::store::records::Reference;
 
 /// Reads a sealed spill, every byte of it: all that was written is there, and nothing has been altered. Nothing of the run goes on
 /// before this has ended, so all cores read.
 pub(crate) fn intact(folder: &Path, sealed: &Sealed) -> io::Result<()> {
-    let (files, frames) = scan(folder, sealed)?;
+    let (files, frames) = scan(folder, sealed, &FrameFile::open)?;
     let logs = logs(folder, sealed)?;
     let check = |scratch: &mut Vec<u8>, (segment, frame): &(usize, Frame)| {
         if frame.kind == HOLDS {

@@ -93,6 +93,17 @@ impl Spill {
         bases: Vec<Arc<Spill>>,
         quota: Arc<Quota>,
     ) -> io::Result<Spill> {
+        Spill::open_by(&FrameFile::open, (feed, folder, schema), sealed, bases, quota)
+    }
+
+    /// The same, of which `open` opens the segments.
+    pub(crate) fn open_by(
+        open: &dyn Fn(PathBuf) -> io::Result<FrameFile>,
+        (feed, folder, schema): (Feed, PathBuf, SchemaRef),
+        sealed: Sealed,
+        bases: Vec<Arc<Spill>>,
+        quota: Arc<Quota>,
+    ) -> io::Result<Spill> {
         if sealed.columns != schema_digest(&schema) {
             let words = format!("the rows of `{feed}` were kept without columns that are needed now");
             return Err(io::Error::new(io::ErrorKind::Unsupported, words));
@@ -100,7 +111,7 @@ impl Spill {
         if !bases.iter().map(|base| base.as_base()).eq(sealed.bases.iter().cloned()) {
             return Err(damaged(&folder, "the rows that it refers to are not those that were there"));
         }
-        let (files, frames) = scan(&folder, &sealed)?;
+        let (files, frames) = scan(&folder, &sealed, open)?;
         let logs = logs(&folder, &sealed)?;
         quota.take(sealed.bytes)?;
         let (stored, parts) = (stored_schema(&schema), Vec::new());
@@ -183,10 +194,10 @@ fn logs(folder: &Path, sealed: &Sealed) -> io::Result<Logs> {
 }
 
 /// The segments and frames of a sealed spill, which are those that were written, by their headers.
-fn scan(folder: &Path, sealed: &Sealed) -> io::Result<Segments> {
+fn scan(folder: &Path, sealed: &Sealed, open: &dyn Fn(PathBuf) -> io::Result<FrameFile>) -> io::Result<Segments> {
     let (mut files, mut frames, mut checksum, mut rows) = (Vec::new(), Vec::new(), XxHash3_64::new(), 0);
     for segment in 0..sealed.segments as usize {
-        let file = FrameFile::open(segment_path(folder, segment))?;
+        let file = open(segment_path(folder, segment))?;
         for frame in file.scan()?.0 {
             // The lower half of its tag is its first row, counted over the whole spill.
             if frame.rows == 0 || frame.tag as u64 != rows {
@@ -249,6 +260,11 @@ pub(crate) fn with_bases<'a>(
 /// The folder of the spill of a feed.
 pub(crate) fn folder(run: &Path, feed: &Feed) -> PathBuf {
     run.join("spill").join(feed.to_string())
+}
+
+/// The name of a segment of the spill of a feed, from the folder in which that of the run has the name `run`.
+pub(crate) fn segment(run: &str, feed: &Feed, segment: u32) -> String {
+    segment_path(&folder(Path::new(run), feed), segment as usize).to_string_lossy().into_owned()
 }
 
 /// The run's folder, of that of a spill.
