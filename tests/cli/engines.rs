@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 
 use crate::repository;
+use crate::s3::S3;
 use crate::stage::{Said, Stage};
 
 /// The longest that a server may take to listen, or something to happen. None comes near.
@@ -139,7 +140,8 @@ struct Ray {
 }
 
 impl Ray {
-    fn begin() -> Option<Ray> {
+    /// What its processes find in their environment beside the usual.
+    fn begin(more: &[(&str, &str)]) -> Option<Ray> {
         let installed = repository("target/toolchains/python/bin/python");
         let python = std::env::var_os("PYTHON").map_or(installed, PathBuf::from);
         let there = Command::new(&python).args(["-c", "import ray, aiohttp"]).output();
@@ -160,6 +162,7 @@ impl Ray {
             ("RAY_enable_metrics_collection", "false"),
             ("CALLBOARD_LATE_SECONDS", "5"),
         ];
+        let variables = [&variables[..], more].concat();
         let [gcs, dashboard, client, agent, other] = std::array::from_fn(|_| free_port());
         let temporary = format!("--temp-dir={}", folder.path().display());
         let (gcs_port, dashboard_port) = (format!("--port={gcs}"), format!("--dashboard-port={dashboard}"));
@@ -179,7 +182,11 @@ impl Ray {
 
 #[test]
 fn ray_carries_tasks_out_and_what_is_killed_is_done_again() {
-    let Some(ray) = Ray::begin() else { return };
+    // Nodes take credentials of stores from their environment, as any process does.
+    let store = S3::start();
+    store.state().closed = true;
+    let keys = [("AWS_ACCESS_KEY_ID", "K"), ("AWS_SECRET_ACCESS_KEY", "S"), ("AWS_ENDPOINT_URL", &*store.endpoint)];
+    let Some(ray) = Ray::begin(&keys) else { return };
     let work = Work::new();
     let stage = &work.stage;
     let on = format!("--on ray={} --program {PROGRAM}", ray.address);
@@ -196,6 +203,17 @@ fn ray_carries_tasks_out_and_what_is_killed_is_done_again() {
     assert_eq!((&*kept.stdout, kept.code), ("", Some(1)), "the token was written down");
     let shown = stage.sh("callboard runs show whole");
     assert_eq!((shown.stdout, shown.code), (said.stdout, Some(0)));
+
+    // The work place in a store: nothing but inputs and outputs is shared.
+    let keys = keys.map(|(name, value)| format!("{name}={value}")).join(" ");
+    let far = "s3://b/runs/far";
+    let said = stage.sh(&format!("{token} {keys} callboard submit words.toml {on} --work {far} --slices 3 --follow"));
+    assert!(said.stderr.contains("on the machine of the job's driver"), "{}", said.stderr);
+    work.check(&said);
+    let shown = stage.sh(&format!("{keys} callboard runs show {far}"));
+    assert_eq!((shown.stdout, shown.code), (said.stdout, Some(0)), "{}", shown.stderr);
+    let removed = stage.sh(&format!("{keys} callboard runs remove {far}"));
+    assert!(removed.code == Some(0) && store.state().objects.is_empty(), "{}", removed.stderr);
 
     // Without `--follow` the command ends first. A worker is killed, then the driver: another one goes on.
     let said = stage.sh(&format!("{token} callboard submit words.toml {on} --work killed --slices 4"));

@@ -40,6 +40,9 @@ mod watching;
 
 #[path = "../support/hostile.rs"]
 mod hostile;
+#[path = "../support/s3/mod.rs"]
+mod s3;
+
 #[path = "../support/measured.rs"]
 mod measured;
 

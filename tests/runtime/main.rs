@@ -5,6 +5,7 @@ mod accounts;
 mod again;
 mod alone;
 mod asking;
+mod away;
 mod bad_rows;
 mod batches;
 mod bench;

@@ -15,14 +15,14 @@ use crate::kills::{BRANCHES, REFERENCES, documents, folder_with, three_stages};
 use crate::trial::{Trial, ended, killed_when, was_killed};
 
 /// A pipeline and what `run` makes of it.
-struct Whole {
+pub(crate) struct Whole {
     root: tempfile::TempDir,
     pipeline: String,
     trial: Trial,
 }
 
 impl Whole {
-    fn of(pipeline: &str, data: &Path) -> Whole {
+    pub(crate) fn of(pipeline: &str, data: &Path) -> Whole {
         let root = tempfile::tempdir().unwrap();
         let trial = Trial::new(root.path().join("whole"), pipeline, data);
         trial.finish();
@@ -30,18 +30,23 @@ impl Whole {
     }
 
     /// A folder for the same pipeline in tasks.
-    fn again(&self, name: &str) -> Trial {
+    pub(crate) fn again(&self, name: &str) -> Trial {
         let data = self.trial.path("data").canonicalize().unwrap();
         Trial::new(self.root.path().join(name), &self.pipeline, &data)
     }
 
-    fn check(&self, trial: &Trial) {
-        let (found, expected) = (trial.results(), self.trial.results());
+    /// These are the results and the report of `run`.
+    pub(crate) fn is(&self, found: &BTreeMap<String, Vec<u8>>, report: &Value) {
+        let expected = self.trial.results();
         assert_eq!(found.keys().collect::<Vec<_>>(), expected.keys().collect::<Vec<_>>());
-        for (name, bytes) in &found {
+        for (name, bytes) in found {
             assert!(bytes == &expected[name], "`{name}` is not what `run` writes");
         }
-        assert_eq!(accounts(&trial.report()), accounts(&self.trial.report()));
+        assert_eq!(accounts(report), accounts(&self.trial.report()));
+    }
+
+    fn check(&self, trial: &Trial) {
+        self.is(&trial.results(), &trial.report());
         assert!(!trial.path("run/tasks").exists(), "rows of tasks are left");
     }
 

@@ -291,7 +291,7 @@ fn answer(request: &mut Request, state: &Mutex<State>, fault: Option<&Fault>) ->
         ("GET" | "HEAD", _) => objects::object(request, &state, &path, fault),
         ("PUT", _) => match (upload, request.query.get("partNumber").and_then(|number| number.parse().ok())) {
             (Some(upload), Some(number)) => uploads::part(&mut state, request, &upload, number),
-            _ => objects::put(&mut state, request, &path),
+            _ => objects::put(&mut state, request, &path, fault),
         },
         ("POST", _) if request.query.contains_key("uploads") => uploads::begin(&mut state, &path),
         ("POST", _) => uploads::complete(&mut state, request, &upload.unwrap_or_default()),

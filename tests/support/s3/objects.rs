@@ -37,8 +37,9 @@ pub(super) fn object(request: &Request, state: &State, path: &str, fault: Option
     }
 }
 
-pub(super) fn put(state: &mut State, request: &mut Request, path: &str) -> Answer {
-    if request.headers.contains_key("if-none-match") && state.objects.contains_key(path) {
+pub(super) fn put(state: &mut State, request: &mut Request, path: &str, fault: Option<&Fault>) -> Answer {
+    let obeys = !matches!(fault, Some(Fault::NoConditions));
+    if obeys && request.headers.contains_key("if-none-match") && state.objects.contains_key(path) {
         return error(412, "PreconditionFailed", "At least one of the pre-conditions you specified did not hold");
     }
     state.made += 1;
