@@ -442,3 +442,20 @@ fn rejected_rows_are_counted_over_all_tasks() {
     assert!(trial.outputs().is_empty());
     assert_eq!(trial.results()["rejects.jsonl"].split(|byte| *byte == b'\n').count(), 11);
 }
+
+#[test]
+fn figures_that_tasks_do_not_gather_are_named() {
+    let data = folder_with(&[("docs.jsonl", lines((0..40).map(|id| json!({ "id": id }))))]);
+    let root = tempfile::tempdir().unwrap();
+    let pipeline = "callboard = 1\nname = \"figures\"\n[inputs.docs]\npath = \"data/docs.jsonl\"\nstats = true\n[[steps]]\n\
+                    use = \"filter\"\nconfig = { where = \"id > 3\" }\nstats = true\n[outputs.out]\npath = \"out/n.jsonl\"\n\
+                    stats = true\n[run]\nbatch_rows = 10\n";
+    let trial = Trial::new(root.path().join("tasks"), pipeline, data.path());
+    let submit = ["submit", "pipeline.toml", "--on", "local=1", "--work", "run", "--slices", "2", "--quiet"];
+    let status = ended(trial.command(&submit).spawn().unwrap());
+    assert!(status.success(), "{status}: {}", trial.said());
+    let report = trial.report();
+    let named = "no figures of columns were gathered of `docs`, `filter`, `out`: tasks do not gather them";
+    assert_eq!(report["notes"], json!([named]));
+    assert_eq!(report["outputs"]["out"].get("stats"), None);
+}

@@ -117,14 +117,19 @@ impl Report {
     }
 }
 
-/// Inputs and steps of stages that ended whose figures were asked for, and are not there.
+/// What of the stages that ended was to have figures, and has none.
 fn ungathered(run: &Prepared, costs: &[(Stage, StageCost)]) -> Option<String> {
-    let is_missing = |name: &&String| {
-        let asked = run.plan.step(name).map(|step| step.stats).or_else(|| Some(run.plan.input(name)?.stats));
-        asked == Some(true) && !run.tries && !costs.iter().any(|(_, cost)| cost.stats.contains_key(*name))
-    };
-    let nodes = costs.iter().flat_map(|(stage, _)| stage.intakes.iter().chain(&stage.inputs).chain(&stage.steps));
-    let names: Vec<String> = nodes.filter(is_missing).map(|name| format!("`{name}`")).collect();
+    let plan = &run.plan;
+    let mut names = Vec::new();
+    for (stage, cost) in costs.iter().filter(|_| !run.tries) {
+        let inputs =
+            plan.inputs().iter().filter(|input| input.stats && input.stage == stage.index).map(|input| &input.name);
+        let steps = plan.steps().iter().filter(|step| step.stats && step.stage == stage.index).map(|step| &step.name);
+        names.extend(inputs.chain(steps).filter(|name| !cost.stats.contains_key(*name)));
+        let outputs = plan.outputs().iter().filter(|output| output.stats && output.stage == stage.index);
+        names.extend(outputs.map(|output| &output.name).filter(|name| !cost.output_stats.contains_key(*name)));
+    }
+    let names: Vec<String> = names.into_iter().map(|name| format!("`{name}`")).collect();
     let note = || format!("no figures of columns were gathered of {}: tasks do not gather them", names.join(", "));
     (!names.is_empty()).then(note)
 }
