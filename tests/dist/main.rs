@@ -32,7 +32,7 @@ static PACKAGES: LazyLock<Packages> = LazyLock::new(|| {
         stripped
     };
     let stripped = strip(&command);
-    // The tests of the Python package bring it.
+    // The tests of the Python package bring the module, and those of the launcher that.
     let native = target().join("release/deps/lib_native.so");
     let launcher = target().join("release/callboard-launcher");
     let wheel = (native.exists() && launcher.exists()).then(|| (strip(&native), strip(&launcher)));

@@ -46,8 +46,8 @@ const STEP: &str = "step-";
 const PART: &str = "part-";
 const TEST: &str = "guest-";
 
-/// How hard a bundled step is compressed: higher levels take a minute for all of them, and gain a tenth.
-const LEVEL: i32 = 12;
+/// How hard a bundled step is compressed: as hard as zstd can, half a second each.
+const LEVEL: i32 = 22;
 /// How far back a match may lie, as a power of two: across the base and the component.
 const WINDOW_LOG: u32 = 23;
 /// Builds guests, and returns the folder that they are in.

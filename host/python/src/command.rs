@@ -1,4 +1,4 @@
-//! The command `callboard` within this module: a wheel has the host once, so the program in its `bin` (`launcher.rs`) loads the module and
+//! The command `callboard` within this module: a wheel has the host once, so the program in its `bin` (`host/launcher`) loads the module and
 //! calls this, without any Python.
 
 use std::process::ExitCode;

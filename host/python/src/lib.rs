@@ -6,7 +6,7 @@
 //! 3. `step::Step` is one component that is called on rows; `signals` lets Ctrl-C end a call.
 //! 4. Rows come and go by the Arrow C data interface (`capsules`), as `rows::Batches`.
 //! 5. What goes wrong becomes an exception of `callboard._host.errors`, with its fields (`failure`).
-//! 6. The command is in it too (`command`), for the small program `callboard` of a wheel (`launcher.rs`).
+//! 6. The command is in it too (`command`), for the small program `callboard` of a wheel (`host/launcher`).
 //!
 //! Whatever has a default, or words for people, is in the Python files beside this crate.
 

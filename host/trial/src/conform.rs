@@ -18,6 +18,7 @@ use crate::drive::{answer, exercise_global, exercise_source, exercise_transform}
 use crate::finding::count;
 use crate::kinds::{Nulls, array, types};
 use crate::rows::{dataset, joined, made};
+use crate::schema::Checker;
 use crate::{Finding, Result, Trial, golden};
 use callboard_words::sizes::bytes;
 
@@ -93,9 +94,9 @@ fn described(probe: &Probe) -> Result<(Vec<Finding>, Option<Value>)> {
     let parsed = serde_json::from_str::<Value>(&said.config_schema);
     let schema = match &parsed {
         Err(error) => Err(format!("expected a JSON Schema, and it is not JSON: {error}")),
-        Ok(schema) => match jsonschema::meta::validate(schema) {
+        Ok(schema) => match Checker::of(schema) {
             Err(error) => Err(format!("expected a JSON Schema: {error}")),
-            Ok(()) => Ok(count(keys(schema).count(), "key")),
+            Ok(_) => Ok(count(keys(schema).count(), "key")),
         },
     };
     let usable = parsed.ok().filter(|_| schema.is_ok());
@@ -209,7 +210,7 @@ fn refusals(trial: &Trial, schema: Option<&Value>, accepted: &Accepted) -> Resul
     let Some(schema) = schema else {
         return Ok(vec![Finding::not_applicable(WHAT, "there is no schema to tell what is wrong")]);
     };
-    let Ok(validator) = jsonschema::validator_for(schema) else {
+    let Ok(checker) = Checker::of(schema) else {
         return Ok(vec![Finding::not_applicable(WHAT, "its schema cannot be used")]);
     };
     let right = trial.subject.config();
@@ -218,7 +219,7 @@ fn refusals(trial: &Trial, schema: Option<&Value>, accepted: &Accepted) -> Resul
         let mut config = right.as_object().cloned().unwrap_or_else(Map::new);
         config.insert(key.to_owned(), value);
         let config = Value::Object(config);
-        let refused = !validator.is_valid(&config);
+        let refused = !checker.accepts(&config);
         if refused {
             wrong.push((key.to_owned(), config));
         }

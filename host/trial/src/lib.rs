@@ -21,6 +21,7 @@ mod memory;
 pub mod pipe;
 mod replies;
 mod rows;
+mod schema;
 mod subject;
 mod trial;
 

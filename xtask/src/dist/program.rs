@@ -9,7 +9,7 @@ use super::{EPOCH, GLIBC, TARGET};
 use crate::{Result, check, command, guests};
 
 /// The tools that are installed into an environment of their own; PyPI has them all, Zig's compiler too.
-const TOOLS: [&str; 3] = ["cargo-zigbuild==0.24.1", "ziglang==0.17.1", "auditwheel==6.8.2"];
+const TOOLS: [&str; 4] = ["cargo-zigbuild==0.24.1", "ziglang==0.17.1", "auditwheel==6.8.2", "deflate==0.9.0"];
 /// The longest that installing them may take.
 const PATIENCE: Duration = Duration::from_secs(600);
 
@@ -26,22 +26,25 @@ pub(super) struct Program {
 pub(super) fn build(root: &Path) -> Result<Program> {
     let tools = tools(root)?;
     guests::build(root, guests::Which::Steps)?;
-    let mut cargo = Command::new(tools.join("cargo-zigbuild"));
     let path = std::env::var_os("PATH").unwrap_or_default();
-    let path = std::iter::once(tools).chain(std::env::split_paths(&path));
+    let path = std::iter::once(tools.clone()).chain(std::env::split_paths(&path));
     let path = std::env::join_paths(path).map_err(|error| error.to_string())?;
-    cargo
-        .current_dir(root)
-        .env("PATH", path)
-        .env("CARGO_ENCODED_RUSTFLAGS", flags(root))
-        .env("SOURCE_DATE_EPOCH", EPOCH);
-    cargo.args(["zigbuild", "--locked", "--profile", "dist", "--package", "callboard", "--bin", "callboard"]);
-    cargo.args(["--package", "callboard-python", "--lib", "--bin", "callboard-launcher"]);
-    cargo.args(["--target", &format!("{TARGET}.{GLIBC}")]);
     eprintln!(
         "dist: the command and the Python module, with the profile `dist` for glibc {GLIBC}: about 20 minutes of processor time"
     );
-    command::run(&mut cargo)?;
+    // The module by itself, as nothing but what Python loads: cargo does not optimise across crates what is a Rust library too.
+    let module = ["rustc", "--package", "callboard-python", "--lib", "--crate-type", "cdylib"];
+    let programs = ["zigbuild", "--package", "callboard", "--package", "callboard-launcher", "--bins"];
+    for arguments in [&module[..], &programs] {
+        let mut cargo = Command::new(tools.join("cargo-zigbuild"));
+        cargo
+            .current_dir(root)
+            .env("PATH", &path)
+            .env("CARGO_ENCODED_RUSTFLAGS", flags(root))
+            .env("SOURCE_DATE_EPOCH", EPOCH);
+        cargo.args(arguments).args(["--locked", "--profile", "dist", "--target", &format!("{TARGET}.{GLIBC}")]);
+        command::run(&mut cargo)?;
+    }
     let folder = check::target_dir(root).join(TARGET).join("dist");
     let wheel = (folder.join("lib_native.so"), folder.join("callboard-launcher"));
     Ok(Program { file: folder.join("callboard"), wheel: Some(wheel), glibc: Some(GLIBC) })
@@ -78,8 +81,12 @@ fn tools(root: &Path) -> Result<PathBuf> {
     Ok(bin)
 }
 
+/// One of the tools that were installed.
+pub(super) fn tool(root: &Path, name: &str) -> PathBuf {
+    check::target_dir(root).join("tools/dist/bin").join(name)
+}
+
 /// The report of auditwheel on a wheel, if the tools are here.
 pub(super) fn audit(root: &Path, wheel: &Path) -> Option<String> {
-    let auditwheel = check::target_dir(root).join("tools/dist/bin/auditwheel");
-    command::output(Command::new(auditwheel).arg("show").arg(wheel))
+    command::output(Command::new(tool(root, "auditwheel")).arg("show").arg(wheel))
 }

@@ -10,6 +10,22 @@ from pathlib import Path
 
 wheel, contents, package, launcher = (Path(argument) for argument in sys.argv[1:5])
 level = int(sys.argv[5])
+if level > 9:
+    # libdeflate's levels go on where zlib's end. `zipfile` has no public way to use another compressor.
+    import deflate
+
+    class Libdeflate:
+        def __init__(self, *_: object) -> None:
+            self.data = b""
+
+        def compress(self, data: bytes) -> bytes:
+            self.data += data
+            return b""
+
+        def flush(self) -> bytes:
+            return bytes(deflate.deflate_compress(self.data, level))
+
+    zipfile._get_compressor = Libdeflate
 name, version, interpreter, abi, platform = wheel.name.removesuffix(".whl").split("-")
 moment = time.gmtime(int(os.environ["SOURCE_DATE_EPOCH"]))[:6]
 info, scripts = f"{name}-{version}.dist-info", f"{name}-{version}.data/scripts"
@@ -44,7 +60,7 @@ for text in ["LICENSE", "LICENCES.txt"]:
     files[f"{info}/licenses/{text}"] = ((contents / text).read_bytes(), 0o644)
 
 record = ""
-with zipfile.ZipFile(wheel, "w", zipfile.ZIP_DEFLATED, compresslevel=level) as archive:
+with zipfile.ZipFile(wheel, "w", zipfile.ZIP_DEFLATED, compresslevel=min(level, 9)) as archive:
     for path, (data, mode) in files.items():
         digest = base64.urlsafe_b64encode(hashlib.sha256(data).digest()).rstrip(b"=").decode()
         record += f"{path},sha256={digest},{len(data)}\n"

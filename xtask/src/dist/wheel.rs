@@ -36,7 +36,13 @@ pub(super) fn make(
         None => "linux_x86_64".to_owned(),
     };
     let wheel = options.to.join(format!("callboard-{}-{INTERPRETER}-{platform}.whl", contents.version));
-    let mut python = Command::new("python3");
+    // The tools' Python has libdeflate, which packs closer than zlib.
+    let (interpreter, level) = match (contents.glibc, options.fast) {
+        (_, true) => (PathBuf::from("python3"), "1"),
+        (None, false) => (PathBuf::from("python3"), "9"),
+        (Some(_), false) => (program::tool(root, "python"), "12"),
+    };
+    let mut python = Command::new(interpreter);
     python
         .arg(root.join("xtask/src/dist/wheel.py"))
         .arg(&wheel)
@@ -44,7 +50,7 @@ pub(super) fn make(
         .arg(folder.join("callboard"))
         .arg(launcher)
         .env("SOURCE_DATE_EPOCH", EPOCH);
-    command::run(python.arg(if options.fast { "1" } else { "9" }))?;
+    command::run(python.arg(level))?;
     if contents.glibc.is_some() {
         let said = program::audit(root, &wheel).ok_or("auditwheel could not read the wheel")?;
         if !said.contains(&format!("\"{platform}\"")) {
