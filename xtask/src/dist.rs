@@ -28,6 +28,8 @@ use crate::Result;
 const TARGET: &str = "x86_64-unknown-linux-gnu";
 /// The oldest glibc that the command runs with: that of Debian 10, RHEL 8 and Ubuntu 18.10.
 const GLIBC: &str = "2.28";
+/// The most bytes of a wheel, which people wait for when they install it.
+const LARGEST_WHEEL: usize = 22_000_000;
 /// The time of every file in every archive: 1 January 2026. What is built from one commit is the same whenever that is.
 const EPOCH: &str = "1767225600";
 
@@ -71,6 +73,9 @@ pub(crate) fn run(root: &Path, arguments: &[String]) -> Result<ExitCode> {
         let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let digest = hex(&Sha256::digest(&bytes));
         eprintln!("{:>6.1} MB  {name}", bytes.len() as f64 / 1e6);
+        if built.glibc.is_some() && name.ends_with(".whl") && bytes.len() > LARGEST_WHEEL {
+            return Err(format!("{name} has {} bytes, and {LARGEST_WHEEL} is the most that it may have", bytes.len()));
+        }
         sums += &format!("{digest}  {name}\n");
     }
     let to = options.to.join("SHA256SUMS");
