@@ -6,7 +6,7 @@ use serde_json::Value;
 /// What the schema is called where it refers to itself.
 const NAME: &str = "callboard:configuration";
 
-/// A schema that configurations are held against.
+/// A schema that configurations have to fit.
 pub(crate) struct Checker {
     schemas: Schemas,
     schema: SchemaIndex,
@@ -40,7 +40,7 @@ mod tests {
     use super::Checker;
 
     #[test]
-    fn configurations_are_held_against_a_schema() {
+    fn configurations_fit_a_schema_or_do_not() {
         let schema = json!({
             "$defs": { "size": { "type": "integer", "minimum": 1 } },
             "type": "object", "properties": { "size": { "$ref": "#/$defs/size" } }, "additionalProperties": false,
