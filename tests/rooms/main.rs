@@ -139,7 +139,10 @@ const UNSAFE: &[(&str, &str)] = &[
         "host/python/src/lib.rs",
         "takes rows of Python's libraries by the Arrow C data interface, and exports the command: it denies unsafe code but there",
     ),
-    ("host/launcher/src/main.rs", "loads the native module and calls the command in it: it denies unsafe code but there"),
+    (
+        "host/launcher/src/main.rs",
+        "loads the native module and calls the command in it: it denies unsafe code but there",
+    ),
     ("host/cli/src/lib.rs", "an allocator that says why memory ran out"),
     ("tests/runtime/main.rs", "measures a hostile component's memory with an allocator of its own"),
     ("tests/guests/hostile-global/src/lib.rs", "misbehaves"),
