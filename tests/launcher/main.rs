@@ -11,7 +11,8 @@ use tempfile::TempDir;
 fn said(environment: &Path) -> String {
     let program = environment.join("bin/callboard");
     fs::create_dir_all(environment.join("bin")).unwrap();
-    fs::copy(env!("CARGO_BIN_EXE_callboard-launcher"), &program).unwrap();
+    // A copy would be open for writing while the other test starts its own, and could not start itself.
+    fs::hard_link(env!("CARGO_BIN_EXE_callboard-launcher"), &program).unwrap();
     let output = Command::new(&program).arg("--version").output().unwrap();
     assert_eq!((output.status.code(), output.stdout.len()), (Some(5), 0));
     String::from_utf8(output.stderr).unwrap()
