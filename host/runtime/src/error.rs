@@ -288,6 +288,24 @@ impl RowsExceed {
         )
         .set(Setting::Budget(Some(budget)))
     }
+
+    /// The error where it is the host that was to take `more`, which `steps` has by then: `what` takes it, and `instead` helps without a larger
+    /// budget.
+    pub(crate) fn of_host(self, what: &str, instead: &str) -> RunError {
+        let RowsExceed { rows, more, steps, both, budget } = self;
+        let message = format!(
+            "{what} {} of memory, beside {} of rows and {} of steps and outputs; a budget of {} leaves {} for all of them",
+            bytes(more),
+            bytes(rows),
+            bytes(steps.saturating_sub(more)),
+            bytes(budget),
+            bytes(both)
+        );
+        let over = rows.saturating_add(steps).saturating_sub(both);
+        let help = Help::from(format!("{instead}\nor allow more: "));
+        let help = help.set(Setting::Budget(Some(written(budget.saturating_add(over)))));
+        RunError::new(Class::Limit, message).help(help)
+    }
 }
 
 impl From<RowsExceed> for RunError {

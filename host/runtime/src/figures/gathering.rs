@@ -9,12 +9,11 @@ use std::sync::{Arc, Mutex};
 use arrow::array::RecordBatch;
 use arrow::datatypes::{Schema, SchemaRef};
 use callboard_plan::{Feed, Plan, Stage};
-use callboard_sandbox::{bytes, is_hidden};
-use callboard_words::{Help, Setting, sizes};
+use callboard_sandbox::is_hidden;
 
 use super::columns::{Columns, StatsWanted};
 use super::thresholds::Thresholds;
-use crate::error::{Class, RowsExceed, RunError};
+use crate::error::{RowsExceed, RunError};
 use crate::prepare::Prepared;
 use crate::rows::flight::{Flight, Writing};
 use crate::rows::{Batch, Tap};
@@ -158,20 +157,10 @@ pub(crate) fn columns_of(schema: &SchemaRef) -> SchemaRef {
 }
 
 fn too_much(exceed: RowsExceed, place: &Place) -> RunError {
-    let RowsExceed { more, steps, both, budget, rows } = exceed;
-    let message = format!(
-        "the figures that `stats = true` asks for take up to {} of memory, beside {} of rows and {} of steps and outputs; a budget \
-         of {} leaves {} for all of them",
-        bytes(more),
-        bytes(rows),
-        bytes(steps.saturating_sub(more)),
-        bytes(budget),
-        bytes(both)
+    let error = exceed.of_host(
+        "the figures that `stats = true` asks for take up to",
+        "remove `stats` there: the command `stats` reads the rows again instead",
     );
-    let over = rows.saturating_add(steps).saturating_sub(both);
-    let help = Help::from("remove `stats` there: the command `stats` reads the rows again instead\nor allow more: ");
-    let help = help.set(Setting::Budget(Some(sizes::written(budget.saturating_add(over)))));
-    let error = RunError::new(Class::Limit, message).help(help);
     match place {
         Place::Node(name) => error.in_step(name),
         Place::Output(name) => error.in_output(name),

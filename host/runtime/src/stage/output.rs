@@ -2,12 +2,9 @@
 
 use arrow::array::ArrayRef;
 use callboard_io::{Parted, Staged, Writer};
-use callboard_sandbox::bytes;
-use callboard_words::sizes;
-use callboard_words::{Help, Setting};
 
 use super::live::Live;
-use crate::error::{Class, RowsExceed, RunError};
+use crate::error::{RowsExceed, RunError};
 use crate::ports::{Inlet, Stop, bug};
 use crate::prepare::output::Output;
 use crate::rows::{Batch, record_batch};
@@ -120,23 +117,10 @@ fn write_parts(run: &Live<'_>, name: &str, mut inlet: Inlet) -> Result<(), Stop>
 
 /// Rows behind the first `written` take more to write than the budget leaves.
 fn too_much(exceed: RowsExceed, written: u64) -> RunError {
-    let RowsExceed { rows, more, steps, both, budget } = exceed;
-    let message = format!(
-        "to write what follows row {written} takes about {} of memory, beside {} of rows and {} of steps and outputs; a budget of {} \
-         leaves {} for all of them",
-        bytes(more),
-        bytes(rows),
-        bytes(steps.saturating_sub(more)),
-        bytes(budget),
-        bytes(both)
-    );
-    let over = rows.saturating_add(steps).saturating_sub(both);
-    let help = Help::from(
-        "split long lists or texts over several rows, or write another format: of long rows, parquet takes the most\n\
-         or allow more: ",
-    );
-    let help = help.set(Setting::Budget(Some(sizes::written(budget.saturating_add(over)))));
-    RunError::new(Class::Limit, message).help(help)
+    exceed.of_host(
+        &format!("to write what follows row {written} takes about"),
+        "split long lists or texts over several rows, or write another format: of long rows, parquet takes the most",
+    )
 }
 
 fn begin(staged: &Staged, output: &Output, positions: Option<&Positions>) -> Result<Writer, callboard_io::IoError> {
