@@ -6,6 +6,7 @@ use std::error::Error;
 use std::fmt;
 use std::fs::File;
 use std::future::Future;
+use std::io;
 use std::os::unix::fs::FileExt;
 use std::pin::Pin;
 use std::sync::{Arc, LazyLock};
@@ -28,7 +29,7 @@ use super::fault::{Doing, Fault, one_line};
 use super::waiting;
 use crate::error::ErrorKind;
 
-/// How often a request is sent at most, and how often if nobody listens at the address.
+/// How often a request is sent at most, and how often if there is no way to the address. A server that refuses a connection may be starting.
 const TRIES: u32 = 10;
 const CONNECTS: u32 = 4;
 /// The pause before the second try; it doubles, up to the longest. A server may ask for a longer one.
@@ -172,7 +173,8 @@ impl Asking {
                     (format!("{host} answers {status}"), pause(tries).max(asked))
                 }
                 Err(error) => {
-                    let most = if error.kind() == HttpErrorKind::Connect { CONNECTS } else { TRIES };
+                    let is_far = error.kind() == HttpErrorKind::Connect && !is_refused(&error);
+                    let most = if is_far { CONNECTS } else { TRIES };
                     // Every request that is made here can be made twice.
                     if tries >= most || error.kind() == HttpErrorKind::Decode {
                         let words = words_of(&error);
@@ -279,6 +281,18 @@ pub(super) async fn start_of(body: HttpResponseBody, most: usize) -> String {
         }
     }
     String::from_utf8_lossy(&bytes).into_owned()
+}
+
+/// Whether the machine is there, and nothing listens on it.
+fn is_refused(error: &(dyn Error + 'static)) -> bool {
+    let mut at = Some(error);
+    while let Some(error) = at {
+        if let Some(error) = error.downcast_ref::<io::Error>() {
+            return matches!(error.kind(), io::ErrorKind::ConnectionRefused | io::ErrorKind::ConnectionReset);
+        }
+        at = error.source();
+    }
+    false
 }
 
 /// The innermost words of an error: those around them say only that a request failed.

@@ -5,6 +5,8 @@ use std::io::{self, Read, Seek};
 use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::SystemTime;
 
 use bytes::Bytes;
@@ -26,7 +28,7 @@ use crate::stop::Stop;
 
 /// How often an object is made that another process makes at this moment.
 const TRIES: u32 = 10;
-/// How often a store is asked that is overloaded; each time it is asked again for half a minute.
+/// How often a store is asked that is overloaded, or does not answer any more; each time it is asked again for half a minute.
 const PATIENCE: u32 = 6;
 /// How many objects are removed at once.
 const REMOVED_AT_ONCE: usize = 64;
@@ -45,6 +47,8 @@ pub struct StoreFolder {
     place: StorePlace,
     /// Ends requests.
     stop: Stop,
+    /// Whether it has answered; the same of all copies.
+    has_answered: Arc<AtomicBool>,
 }
 
 /// An object of such a folder.
@@ -92,7 +96,8 @@ impl StoreFolder {
         if is_pattern(&address.key) {
             return refused("a pattern names no folder", "name one without `*`, `?` and `[`");
         }
-        Ok(StoreFolder { place: StorePlace::find(address, &Access::default())?, stop })
+        let place = StorePlace::find(address, &Access::default())?;
+        Ok(StoreFolder { place, stop, has_answered: Arc::default() })
     }
 
     /// Its address, without a `/` at its end.
@@ -115,19 +120,32 @@ impl StoreFolder {
         Ok(StorePlace { address, key, ..self.place.clone() })
     }
 
-    /// Does something with an object. A store that is overloaded is given minutes: what others wait for is not given up sooner.
+    /// Does something with an object. A store that is overloaded, or is started again, is given minutes: what others wait for is not given up sooner.
     fn ask<T>(&self, name: &str, doing: &str, work: impl Fn(&StorePlace) -> io::Result<T>) -> Result<T, IoError> {
         let mut left = PATIENCE;
         let done = self.place(name).and_then(|place| {
             loop {
                 left -= 1;
                 match work(&place) {
-                    Err(error) if left > 0 && is_passing(&error) => {}
-                    done => return done,
+                    Err(error) if left > 0 && self.is_passing(&error) => {}
+                    done => {
+                        self.has_answered.fetch_or(done.is_ok(), Ordering::Relaxed);
+                        return done;
+                    }
                 }
             }
         });
         done.map_err(|error| IoError::system(doing, &error).in_file(self.address(name).to_string()))
+    }
+
+    /// Whether a store that was asked again and again may answer later.
+    fn is_passing(&self, error: &io::Error) -> bool {
+        match Fault::of(error) {
+            Some(Fault { status: Some(status), .. }) => matches!(status, 408 | 429 | 500 | 502..),
+            // An address that never answered may be a wrong one.
+            Some(fault) => fault.is_answer && self.has_answered.load(Ordering::Relaxed),
+            None => false,
+        }
     }
 
     /// Puts an object there if there is none under its name. `bytes` are unlike those of anybody else: an object that is there and is this was
@@ -326,11 +344,6 @@ impl StoreFolder {
             Ok(())
         })
     }
-}
-
-/// Whether a store that was asked again and again may answer later.
-fn is_passing(error: &io::Error) -> bool {
-    Fault::of(error).and_then(|fault| fault.status).is_some_and(|status| matches!(status, 408 | 429 | 500 | 502..))
 }
 
 /// A store that makes an object though one is there.
