@@ -102,6 +102,8 @@ pub(crate) struct State {
     pub(crate) sent: u64,
     /// Objects on a page of a list.
     pub(crate) page: usize,
+    /// When lists say that objects were written, if not at a moment that is long past.
+    pub(crate) written: Option<String>,
     /// Whether requests without credentials are refused.
     pub(crate) closed: bool,
     /// Whether lists are refused.

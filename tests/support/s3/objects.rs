@@ -53,6 +53,7 @@ pub(super) fn list(state: &State, query: &HashMap<String, String>) -> Answer {
     let of = |name: &str| query.get(name).cloned().unwrap_or_default();
     let (prefix, delimiter, token) = (of("prefix"), of("delimiter"), of("continuation-token"));
     let most = query.get("max-keys").and_then(|most| most.parse().ok()).unwrap_or(1000).min(state.page);
+    let written = state.written.as_deref().unwrap_or("2026-11-29T12:00:00.000Z");
     let (mut xml, mut count, mut folders, mut last, mut more) = (String::new(), 0, Vec::new(), String::new(), false);
     for (path, (bytes, made)) in &state.objects {
         let key = &path[2..];
@@ -75,7 +76,7 @@ pub(super) fn list(state: &State, query: &HashMap<String, String>) -> Answer {
         let tag = etag(*made).replace('"', "&quot;");
         let (key, size) = (escaped(key), bytes.len());
         xml += &format!(
-            "<Contents><Key>{key}</Key><LastModified>2026-11-29T12:00:00.000Z</LastModified><ETag>{tag}</ETag><Size>{size}</Size></Contents>"
+            "<Contents><Key>{key}</Key><LastModified>{written}</LastModified><ETag>{tag}</ETag><Size>{size}</Size></Contents>"
         );
     }
     if more {

@@ -50,6 +50,11 @@ pub(super) fn last(store: &StoreFolder) -> Result<Option<(Listed, Option<Held>)>
     Ok(Some((file, held)))
 }
 
+/// Whether a driver was this machine's, by the note `own`.
+pub(super) fn is_of_here(own: &Path, held: &Held) -> bool {
+    fs::read_to_string(own).is_ok_and(|own| own == held.driver)
+}
+
 fn name(number: u64) -> String {
     format!("{DRIVERS}/{number:08}.json")
 }
@@ -66,7 +71,7 @@ impl Lease {
                 Some((file, held)) => (number_of(&file.name).unwrap_or(0), held),
                 None => (0, None),
             };
-            let is_gone = |held: &Held| held.ended || fs::read_to_string(own).is_ok_and(|own| own == held.driver);
+            let is_gone = |held: &Held| held.ended || is_of_here(own, held);
             if let Some(held) = there.as_ref().filter(|held| !is_gone(held)) {
                 let is_new = seen.replace((number, held.beat)) != Some((number, held.beat));
                 silent = if is_new { 0 } else { silent + 1 };

@@ -16,7 +16,7 @@ use callboard_sandbox::cache_dir;
 use tokio_util::sync::CancellationToken;
 use twox_hash::XxHash3_128;
 
-use super::lease::last;
+use super::lease::{is_of_here, last};
 use super::place::{TASKS, WORK, is_work_place};
 use super::transfer;
 use crate::error::{Class, RunError};
@@ -139,16 +139,22 @@ impl WorkPlace {
         if !self.is_remote() {
             return Ok(());
         }
-        let _ = std::fs::remove_file(self.note());
-        match Dir::open(&self.folder) {
-            Ok(dir) if is_held(&dir) => {
-                let message = format!("a process of this machine drives the tasks of `{}`", self.name.display());
-                Err(RunError::new(Class::Pipeline, message).help("wait for it, or stop it first"))
-            }
-            Ok(_) => std::fs::remove_dir_all(&self.folder)
-                .map_err(|error| RunError::system("remove a copy of the work place", &self.folder, &error)),
-            Err(_) => Ok(()),
+        if self.is_driven_here() {
+            let message = format!("a process of this machine drives the tasks of `{}`", self.name.display());
+            return Err(RunError::new(Class::Pipeline, message).help("wait for it, or stop it first"));
         }
+        let _ = std::fs::remove_file(self.note());
+        match std::fs::remove_dir_all(&self.folder) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                Err(RunError::system("remove a copy of the work place", &self.folder, &error))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether a driver works in the copy of this machine.
+    fn is_driven_here(&self) -> bool {
+        Dir::open(&self.folder).is_ok_and(|dir| is_held(&dir))
     }
 
     /// Beside the driver's copy: which driver was this machine's.
@@ -302,10 +308,22 @@ impl WorkPlace {
     pub fn summary(&self, looked: &Looked) -> Result<RunSummary, RunError> {
         let summary = RunSummary::of(looked.folder())?;
         let Some(store) = &self.store else { return Ok(summary) };
-        let goes_on = summary.state != RunState::Finished && is_driven(store)?;
+        let goes_on = summary.state != RunState::Finished && self.driver(store)?.is_some();
         let state = if goes_on { RunState::Running } else { summary.state };
         let bytes = store.list("")?.iter().map(|object| object.bytes).sum();
         Ok(RunSummary { folder: self.name.clone(), state, bytes, ..summary })
+    }
+
+    /// The machine of the driver that goes on, and how long ago it said so; `None` if there is none, as far as that can be known.
+    fn driver(&self, store: &StoreFolder) -> Result<Option<(String, Duration)>, RunError> {
+        let Some((file, Some(held))) = last(store)? else { return Ok(None) };
+        // This machine knows of its own.
+        let is_gone = || is_of_here(&self.note(), &held) && !self.is_driven_here();
+        if held.ended || is_gone() {
+            return Ok(None);
+        }
+        let since = SystemTime::now().duration_since(file.written).unwrap_or_default();
+        Ok((since < SILENT).then_some((held.host, since)))
     }
 
     /// The report of its run, if it has finished.
@@ -341,11 +359,13 @@ impl WorkPlace {
         if ours.is_empty() {
             return Err(self.is_none());
         }
-        if is_driven(store)? {
-            let message = format!("a driver of `{}` goes on", self.name.display());
+        if let Some((host, since)) = self.driver(store)? {
+            let (name, said) = (self.name.display(), since.as_secs());
+            let message = format!("a driver of `{name}` goes on: {host} said so {said} s ago");
             let help = format!(
-                "stop it first; one that was killed is silent for {} seconds before it counts as gone",
-                SILENT.as_secs()
+                "stop it first; if it was killed there, it counts as gone in {} s, or at once on that machine: \
+                 callboard runs remove {name}",
+                SILENT.saturating_sub(since).as_secs() + 1
             );
             return Err(RunError::new(Class::Pipeline, message).help(help));
         }
@@ -374,13 +394,6 @@ fn is_made(name: &str) -> bool {
         None => [RUN, WORK].contains(&name) || TOP.contains(&name) || FOR_PEOPLE.contains(&name),
         Some(folder) => [COMPONENTS, TASKS, MANIFESTS, FAILURES, DRIVERS].contains(&folder),
     }
-}
-
-/// Whether a driver has said lately that it goes on.
-fn is_driven(store: &StoreFolder) -> Result<bool, RunError> {
-    let Some((file, held)) = last(store)? else { return Ok(false) };
-    let since = SystemTime::now().duration_since(file.written).unwrap_or_default();
-    Ok(held.is_some_and(|held| !held.ended) && since < SILENT)
 }
 
 /// Removes the copies of tasks that were killed. Whatever cannot be looked at is left.
