@@ -1,13 +1,12 @@
 //! Failures of a command: their message, and the exit code that says who has to act.
 
 use callboard_words::Help;
-use callboard_words::address::split;
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use callboard_plan::{Pipeline, Problem, Problems, Source, Span};
-use callboard_runtime::{Class, RunError, is_work_place};
+use callboard_runtime::{Class, RunError};
 
 use crate::show;
 
@@ -141,10 +140,7 @@ pub(crate) fn resumes(class: Class, folder: &Path) -> String {
 
 /// The command that continues the run of a folder.
 pub(crate) fn resume_command(folder: &Path) -> String {
-    match is_work_place(folder) || folder.to_str().is_some_and(|name| split(name).is_some()) {
-        true => format!("callboard task {} drive --on local=4", quoted(folder)),
-        false => format!("callboard resume {}", quoted(folder)),
-    }
+    format!("callboard resume {}", quoted(folder))
 }
 
 pub(crate) use callboard_words::text::plain;

@@ -7,6 +7,7 @@ use callboard_plan::MaxRejects;
 use clap::{Args, Subcommand, ValueEnum};
 
 use super::planning::{LoadArgument, PipelineArguments};
+use super::tasks::{ElsewhereArguments, On};
 use super::values::{address, max_rejects, rows, size, trust};
 
 #[derive(Args, Debug)]
@@ -107,7 +108,7 @@ pub(crate) struct ServeArguments {
 
 #[derive(Args, Debug)]
 pub(crate) struct ResumeArguments {
-    /// The run's folder
+    /// The run's folder, or the work place of a submitted pipeline, such as s3://bucket/runs/x
     #[arg(value_name = "RUN-DIR")]
     pub(crate) run_dir: PathBuf,
     /// The folder that the pipeline's paths are relative to [default: the one that the run began with]
@@ -134,6 +135,12 @@ pub(crate) struct ResumeArguments {
     /// Resume a run that you did not begin on this machine; without this option, its grants and DIGEST are shown
     #[arg(long, value_name = "DIGEST", value_parser = trust)]
     pub(crate) trust: Option<u128>,
+    /// What starts the tasks of a submitted pipeline: `local=N`, `ray=http://HEAD:8265`, `slurm` [default: as many processes as this machine
+    /// has cores for]
+    #[arg(long, value_name = "ENGINE")]
+    pub(crate) on: Option<On>,
+    #[command(flatten)]
+    pub(crate) elsewhere: ElsewhereArguments,
     #[command(flatten)]
     pub(crate) serve: ServeArguments,
     #[command(flatten)]

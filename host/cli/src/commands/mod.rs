@@ -5,6 +5,7 @@ pub(crate) mod compare;
 pub(crate) mod compile;
 pub(crate) mod diff;
 pub(crate) mod doctor;
+pub(crate) mod drive;
 pub(crate) mod elsewhere;
 mod onlookers;
 pub(crate) mod peek;

@@ -1,14 +1,18 @@
 //! `callboard resume`: a run that was begun before, taken up where it stopped.
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use callboard_runtime::{
-    Allowed, Class, Run, RunState, RunSummary, Settings, WorkPlace, default_cache_folder, run_plan, run_report,
+    Allowed, CancellationToken, Class, Run, RunState, RunSummary, Settings, WorkPlace, default_cache_folder, run_plan,
+    run_report,
 };
 
+use super::drive::{Driver, on_this_machine};
+use super::elsewhere::stop;
 use super::run::{Watched, standard_output};
 use crate::arguments::ResumeArguments;
-use crate::exit::{Failure, resume_command};
+use crate::exit::Failure;
 use crate::last_words;
 use crate::pipeline::{interruptible, settings};
 use callboard_bundled::BUNDLED;
@@ -26,8 +30,11 @@ pub(crate) fn resume(arguments: &ResumeArguments) -> Result<ExitCode, Failure> {
         return watched.end(Ok(report), &arguments.run_dir, None, plan.as_ref());
     }
     if work.is_there() {
-        let message = format!("`{}` is a work place: its tasks are driven, not resumed", arguments.run_dir.display());
-        return Err(Failure::other(Class::Pipeline, message).help(resume_command(&arguments.run_dir)));
+        return tasks(arguments, &work, watched, cancel);
+    }
+    if let Some(on) = &arguments.on {
+        let message = format!("this run is not cut into tasks, which `{on}` could start");
+        return Err(Failure::other(Class::Pipeline, message).help("remove --on"));
     }
     let watched = watched.seen_by(&arguments.serve)?;
     let base = arguments.base.clone().unwrap_or_default();
@@ -52,4 +59,35 @@ pub(crate) fn resume(arguments: &ResumeArguments) -> Result<ExitCode, Failure> {
         done = watched.wait(done, &arguments.run_dir, &cancel, again)?;
     }
     watched.end(done, &arguments.run_dir, None, Some(&plan))
+}
+
+/// The same where the run is cut into tasks: those that are left are carried out, here if nothing else is said.
+fn tasks(
+    arguments: &ResumeArguments,
+    work: &WorkPlace,
+    watched: Watched<'_>,
+    cancel: CancellationToken,
+) -> Result<ExitCode, Failure> {
+    let ResumeArguments { base, max_spill, wait, max_rejects, budget, serve, .. } = arguments;
+    let given = [
+        ("--base", base.is_some()),
+        ("--max-spill", max_spill.is_some()),
+        ("--wait", *wait),
+        ("--max-rejects", max_rejects.is_some()),
+        ("--budget", budget.is_some()),
+        ("--serve", serve.serve.is_some()),
+    ];
+    if let Some((option, _)) = given.iter().find(|(_, is_given)| *is_given) {
+        let message = format!("`{option}` is for runs of one process, and this one is cut into tasks");
+        return Err(Failure::other(Class::Pipeline, message).help(format!("remove {option}, or submit it again")));
+    }
+    let stop = stop(&cancel);
+    let settings = settings(PathBuf::new(), work.folder().to_owned(), cancel)?.observer(watched.observer());
+    let on = match &arguments.on {
+        Some(on) => on.clone(),
+        None => on_this_machine(work, arguments.trust)?,
+    };
+    let ResumeArguments { elsewhere, overwrite, trust, shown, .. } = arguments;
+    Driver { work, on: Some(&on), elsewhere, overwrite: *overwrite, trust: *trust, shown }
+        .drive(settings, watched, stop)
 }

@@ -6,16 +6,13 @@ use std::process::ExitCode;
 use callboard_bundled::BUNDLED;
 use callboard_runtime::{
     Class, Lasts, RunState, RunSummary, TaskDone, WorkPlace, carry_out, default_cache_folder, run_plan, run_report,
-    tasks_of,
 };
 
-use super::elsewhere::{Given, stop};
+use super::drive::Driver;
+use super::elsewhere::stop;
 use super::run::{Watched, end_with};
-use super::submit::{continued, drive, engine};
 use crate::arguments::{TaskArguments, TaskName};
-use crate::engines::Elsewhere;
 use crate::exit::Failure;
-use crate::last_words;
 use crate::pipeline::{interruptible, settings};
 use crate::show::print;
 
@@ -34,38 +31,21 @@ pub(crate) fn task(arguments: &TaskArguments) -> Result<ExitCode, Failure> {
         TaskName::One(id) => *id,
         TaskName::Drive => {
             work.catch_up()?;
-            let name = {
+            {
                 let looked = work.look()?;
                 let finished = RunSummary::of(looked.folder()).ok().filter(|run| run.state == RunState::Finished);
                 if let Some(report) = finished.as_ref().and_then(|_| run_report(looked.folder())) {
                     return watched.end(Ok(report), work.name(), None, run_plan(looked.folder()).as_ref());
                 }
-                run_plan(looked.folder()).map(|plan| plan.name().to_owned())
-            };
+            }
             if on.is_none() && !starts_nothing {
                 let failure = Failure::other(Class::Pipeline, "nothing says what starts the tasks");
                 return Err(
                     failure.help("add --on local=4 (or another engine), or --starts-nothing if something else does")
                 );
             }
-            let settings = settings.overwrite(*overwrite).also_written(watched.report_place());
-            if let Some(on) = on
-                && let Some(engine) = Elsewhere::of(on, stop)?
-            {
-                let (tasks, digest) = tasks_of(work, &settings.cache_folder, *trust)?;
-                let given = Given { work, trusted: Some(digest), overwrite: *overwrite, elsewhere, on };
-                let job = given.job(&name.unwrap_or_default(), tasks, &watched)?;
-                return given.begin(&engine, &job, settings, watched, None);
-            }
-            last_words::running_in(work.name());
-            let mut engine = on.as_ref().map(|on| engine(on, work.name(), *trust, shown)).transpose()?;
-            let run = drive(work, settings, *trust, engine.as_mut().map(|engine| &mut **engine as _), &watched);
-            let run = run.map_err(|error| match on {
-                Some(on) => continued(error, work.name(), on),
-                None => error,
-            })?;
-            let plan = run.plan().clone();
-            return watched.end(run.execute(), work.name(), None, Some(&plan));
+            let (on, overwrite, trust) = (on.as_ref(), *overwrite, *trust);
+            return Driver { work, on, elsewhere, overwrite, trust, shown }.drive(settings, watched, stop);
         }
     };
     let lasts = if *same_machine { Lasts::UntilRestart } else { Lasts::ForGood };

@@ -1,0 +1,59 @@
+//! The driver of a work place, as `task … drive` and `resume` have it: the tasks that are left are carried out, and the outputs put in place.
+
+use std::process::ExitCode;
+
+use callboard_io::Stop;
+use callboard_runtime::{RunError, Settings, WorkPlace, default_cache_folder, run_plan, tasks_of};
+
+use super::elsewhere::Given;
+use super::run::Watched;
+use super::submit::{continued, drive, engine};
+use crate::arguments::{ElsewhereArguments, On, ShownArguments};
+use crate::engines::Elsewhere;
+use crate::exit::Failure;
+use crate::last_words;
+
+/// What the command line says about a driver.
+pub(crate) struct Driver<'a> {
+    pub(crate) work: &'a WorkPlace,
+    /// What starts the tasks; `None` if something else does.
+    pub(crate) on: Option<&'a On>,
+    pub(crate) elsewhere: &'a ElsewhereArguments,
+    pub(crate) overwrite: bool,
+    pub(crate) trust: Option<u128>,
+    pub(crate) shown: &'a ShownArguments,
+}
+
+impl Driver<'_> {
+    /// Drives, or has an engine drive that has machines of its own. `stop` ends requests to it.
+    pub(crate) fn drive(self, settings: Settings, watched: Watched<'_>, stop: Stop) -> Result<ExitCode, Failure> {
+        let Driver { work, on, elsewhere, overwrite, trust, shown } = self;
+        let settings = settings.overwrite(overwrite).also_written(watched.report_place());
+        if let Some(on) = on
+            && let Some(engine) = Elsewhere::of(on, stop)?
+        {
+            let name = run_plan(work.look()?.folder()).map(|plan| plan.name().to_owned());
+            let (tasks, digest) = tasks_of(work, &settings.cache_folder, trust)?;
+            let given = Given { work, trusted: Some(digest), overwrite, elsewhere, on };
+            let job = given.job(&name.unwrap_or_default(), tasks, &watched)?;
+            return given.begin(&engine, &job, settings, watched, None);
+        }
+        last_words::running_in(work.name());
+        let mut engine = on.map(|on| engine(on, work.name(), trust, shown)).transpose()?;
+        let run = drive(work, settings, trust, engine.as_mut().map(|engine| &mut **engine as _), &watched);
+        let run = run.map_err(|error| match on {
+            Some(on) => continued(error, work.name(), on),
+            None => error,
+        })?;
+        let plan = run.plan().clone();
+        watched.end(run.execute(), work.name(), None, Some(&plan))
+    }
+}
+
+/// As many processes of this machine as it has cores for, if each task has those that it can use.
+pub(crate) fn on_this_machine(work: &WorkPlace, trust: Option<u128>) -> Result<On, RunError> {
+    let (tasks, _) = tasks_of(work, &default_cache_folder(), trust)?;
+    let of_task = tasks.groups.iter().map(|group| group.cores as usize).max().unwrap_or(1).max(1);
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    Ok(On::Local((cores / of_task).max(1)))
+}
