@@ -5,7 +5,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::{Command, Output};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use serde_json::{Value, json};
 
@@ -55,6 +55,10 @@ impl Away {
 
     fn drive(&self, trial: &Trial) -> Command {
         self.command(trial, &["task", &self.address(), "drive", "--on", "local=2", "--quiet"])
+    }
+
+    fn resume(&self, trial: &Trial) -> Command {
+        self.command(trial, &["resume", &self.address(), "--quiet"])
     }
 
     fn finishes(&self, trial: &Trial, mut command: Command) {
@@ -197,19 +201,36 @@ fn a_driver_that_is_killed_at_any_request_is_followed_by_another() {
         kills += 1;
         if !away.has("run.json") {
             // It was killed before all of it was there: what is left is removed, and it is submitted again.
-            let status = ended(away.drive(&trial).spawn().unwrap());
+            let status = ended(away.resume(&trial).spawn().unwrap());
             assert_eq!(status.code(), Some(2), "{}", trial.said());
             let (_, said) = away.output(&trial, &["runs", "remove", &away.address()]);
             assert!(away.names().is_empty(), "{said}: {:?}", away.names());
             away.finishes(&trial, away.submit(&trial, 2));
         } else {
-            away.finishes(&trial, away.drive(&trial));
+            away.finishes(&trial, if kills % 2 == 0 { away.drive(&trial) } else { away.resume(&trial) });
         }
         away.is(&whole, &trial);
         // Some of them.
         number += 3;
     }
     assert!(kills > 4, "only {kills} kills");
+}
+
+#[test]
+fn one_whose_driver_was_killed_is_removed_at_once_where_that_is_known() {
+    let data = folder_with(&[("docs.jsonl", documents(30, 15))]);
+    let whole = Whole::of(&three_stages(1), data.path());
+    let (away, trial) = (Away::new("gone"), whole.again("gone"));
+    assert!(away.killed_at(away.submit(&trial, 2), 7, true, false), "{}", trial.said());
+    assert!(away.has("drivers/00000001.json"), "{:?}", away.names());
+    away.server.state().written = Some(humantime::format_rfc3339_millis(SystemTime::now()).to_string());
+    // Another machine knows only that something was heard of it a moment ago.
+    let mut elsewhere = away.command(&trial, &["runs", "remove", &away.address()]);
+    let status = ended(elsewhere.env("CALLBOARD_CACHE", trial.path("cache")).spawn().unwrap());
+    let said = trial.said();
+    assert!(status.code() == Some(2) && said.contains("goes on: ") && said.contains(" s ago"), "{said}");
+    let (removed, said) = away.output(&trial, &["runs", "remove", &away.address()]);
+    assert!(removed.status.success() && away.names().is_empty() && copies(&trial).is_empty(), "{said}");
 }
 
 #[test]
@@ -287,7 +308,7 @@ fn what_cannot_be_a_work_place_is_refused() {
     assert!(status.code() == Some(3) && trial.said().contains("divi"), "{}", trial.said());
     let (shown, said) = away.output(&trial, &["runs", "show", &away.address()]);
     let shown = String::from_utf8_lossy(&shown.stdout).into_owned();
-    assert!(shown.contains(&format!("callboard task {} drive", away.address())), "{shown}{said}");
-    let (_, said) = away.output(&trial, &["resume", &away.address()]);
-    assert!(said.contains("is a work place"), "{said}");
+    assert!(shown.contains(&format!("callboard resume {}", away.address())), "{shown}{said}");
+    let (again, said) = away.output(&trial, &["resume", &away.address(), "--on", "local=1"]);
+    assert!(again.status.code() == Some(3) && said.contains("divi"), "{said}");
 }

@@ -1,18 +1,19 @@
 //! A pipeline that is cut into tasks, which processes carry out by themselves, comes to what `run` makes of it, byte for byte.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Int64Array, RecordBatch};
+use callboard_runtime::{Looking, RowsWanted, peek_run};
 use parquet::arrow::ArrowWriter;
 use parquet::file::properties::WriterProperties;
 use serde_json::{Value, json};
 
 use crate::bench::lines;
 use crate::kills::{BRANCHES, REFERENCES, documents, folder_with, three_stages};
-use crate::trial::{Trial, ended, killed_when, was_killed};
+use crate::trial::{Trial, cache, ended, killed_when, was_killed};
 
 /// A pipeline and what `run` makes of it.
 pub(crate) struct Whole {
@@ -47,7 +48,38 @@ impl Whole {
 
     fn check(&self, trial: &Trial) {
         self.is(&trial.results(), &trial.report());
+        self.looks_like(&trial.folder, &trial.path("run"));
         assert!(!trial.path("run/tasks").exists(), "rows of tasks are left");
+    }
+
+    /// A look at a run in a folder of trial finds what a look at the run of one process does: rows by their numbers, and those that a replay finds.
+    pub(crate) fn looks_like(&self, folder: &Path, run: &Path) {
+        let names = |run: &Path| {
+            fs::read_dir(run.join("lengths")).unwrap().map(|file| file.unwrap().file_name()).collect::<BTreeSet<_>>()
+        };
+        assert_eq!(names(run), names(&self.trial.path("run")), "rows are found by their numbers");
+        let report = self.trial.report();
+        let steps = report["stages"].as_array().unwrap().iter().flat_map(|stage| stage["steps"].as_array().unwrap());
+        let doors = steps.flat_map(|step| {
+            ["", ".dropped", ".rejected"].map(|door| (step["name"].as_str().unwrap().to_owned(), door))
+        });
+        let inputs = report["inputs"].as_object().unwrap().keys().map(|input| (input.clone(), ""));
+        let numbered = RowsWanted { rows: 7, seed: Some(3), ..RowsWanted::default() };
+        let replayed = RowsWanted { rows: 50, condition: Some("true".to_owned()), ..numbered.clone() };
+        for (node, door) in inputs.chain(doors) {
+            let node = format!("{node}{door}");
+            for wanted in [&numbered, &replayed] {
+                let look = |run: &Path, folder: &Path| {
+                    let shown = peek_run(&Looking::at(run, cache()), &node, wanted);
+                    let shown = shown.unwrap_or_else(|error| panic!("{node} of {}: {error}", run.display()));
+                    let base = folder.display().to_string();
+                    let places = shown.places.iter().map(|place| place.replace(&base, "")).collect::<Vec<_>>();
+                    (shown.json().unwrap(), places, shown.notes)
+                };
+                let expected = look(&self.trial.path("run"), &self.trial.folder);
+                assert_eq!(look(run, folder), expected, "{node}, {wanted:?}");
+            }
+        }
     }
 
     /// Submits it, in at most this many slices, and returns the number of tasks.
@@ -347,8 +379,8 @@ fn drivers_and_tasks_that_are_killed_are_followed_by_others() {
     assert!(said(&early).contains("that has not ended"), "{}", said(&early));
     assert_eq!(early.status.code(), Some(5));
     assert!(said(&one("99.0000")).contains("has no task 99.0000"));
-    // A run that is resumed would do again what tasks have done.
-    assert!(said(&trial.output(&[], &["resume", "run"])).contains("is a work place"));
+    let wrong = said(&trial.output(&[], &["resume", "run", "--budget", "1GiB"]));
+    assert!(wrong.contains("`--budget` is for runs of one process"), "{wrong}");
 
     for wanted in [4, 6] {
         killed = killed_when(trial.command(&drive).spawn().unwrap(), || manifests() >= wanted);
@@ -362,7 +394,7 @@ fn drivers_and_tasks_that_are_killed_are_followed_by_others() {
     ] {
         assert!(was_killed(killed) || killed.success(), "{killed}: {}", trial.said());
     }
-    let status = ended(trial.command(&drive).spawn().unwrap());
+    let status = ended(trial.command(&["resume", "run", "--quiet"]).spawn().unwrap());
     assert!(status.success(), "{status}: {}", trial.said());
     whole.check(&trial);
     assert_eq!(said(&one("2.0000")), "task 2.0000: done before\n");

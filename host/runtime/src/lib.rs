@@ -71,7 +71,7 @@ pub use callboard_sandbox::{
 };
 pub use cluster::{
     Attempt, Driving, End, Engine, Following, Lasts, Local, Looked, Slices, TaskDone, WorkPlace, carry_out, drive,
-    is_work_place, tasks_of,
+    tasks_of,
 };
 pub use error::{Class, LimitExceeded, Place, RunError};
 pub use events::{CallsNow, Event, Level, Observer};

@@ -7,7 +7,7 @@ use callboard_plan::{Stage, TaskId};
 
 use super::append::Appending;
 use super::done::{Done, Telling};
-use super::gather::{bring, bring_rejects, gathered, rejects_so_far};
+use super::gather::{bring, bring_rejects, gathered, keep_work, rejects_so_far};
 use super::lease::Lease;
 use super::place::Place;
 use super::task::error_of;
@@ -133,6 +133,8 @@ struct Driver<'a> {
     telling: Telling,
     started: BTreeSet<TaskId>,
     attempts: BTreeMap<TaskId, u32>,
+    /// Those whose work is among the run's.
+    kept: BTreeSet<TaskId>,
     /// What appends slices of outputs, until all are there.
     appending: Option<Appending>,
     lease: Option<&'a Lease>,
@@ -140,9 +142,9 @@ struct Driver<'a> {
 
 impl<'a> Driver<'a> {
     fn new(place: &'a Place, observer: Observer, lease: Option<&'a Lease>) -> Result<Driver<'a>, RunError> {
-        let (done, started, attempts) = (Done::default(), BTreeSet::new(), BTreeMap::new());
+        let (done, started, attempts, kept) = (Done::default(), BTreeSet::new(), BTreeMap::new(), BTreeSet::new());
         let (telling, appending) = (Telling::begin(observer), Some(Appending::begin(place)?));
-        Ok(Driver { place, done, telling, started, attempts, appending, lease })
+        Ok(Driver { place, done, telling, started, attempts, kept, appending, lease })
     }
 
     /// Until every task has a manifest.
@@ -161,6 +163,7 @@ impl<'a> Driver<'a> {
                 self.within_limits()?;
                 look_at = Instant::now();
             }
+            self.keep_work()?;
             self.telling.tell(self.place, &self.done);
             self.appending.iter_mut().for_each(|appending| appending.take(&self.done.tasks));
             let Some(ready) = self.done.ready(self.place) else { return Ok(()) };
@@ -183,6 +186,17 @@ impl<'a> Driver<'a> {
             }
             attempts.into_iter().try_for_each(|Attempt { task, end }| self.attempt(task, &end))?;
         }
+    }
+
+    /// Keeps the work of the tasks that have ended since the last time.
+    fn keep_work(&mut self) -> Result<(), RunError> {
+        let new: Vec<TaskId> = self.done.tasks.keys().filter(|task| !self.kept.contains(task)).copied().collect();
+        for task in new {
+            let kept = keep_work(self.place, task, &self.done.tasks[&task]);
+            kept.map_err(|error| RunError::system("keep the work of tasks in", self.place.path(), &error))?;
+            self.kept.insert(task);
+        }
+        Ok(())
     }
 
     /// Holds what the groups that have ended rejected, all tasks together, against the limits.

@@ -13,7 +13,9 @@ use crate::error::RunError;
 use crate::rejects::Rejects;
 use crate::store::Digested;
 use crate::store::journal::Journal;
+use crate::store::lengths::LENGTHS;
 use crate::store::records::{Manifest, Record, StageEnded};
+use crate::store::work::{FIRST_LOG, KEY, WORK, write_header};
 
 type Done = BTreeMap<TaskId, Manifest>;
 
@@ -36,6 +38,25 @@ pub(super) fn bring_rejects(place: &Place, done: &Done) -> Result<(), RunError> 
     place.bring(&done.iter().flat_map(of).collect::<Vec<_>>())
 }
 
+/// Puts the work of a task that has ended among that of the run, for whoever looks at it. In a store it stays where it is.
+pub(super) fn keep_work(place: &Place, task: TaskId, manifest: &Manifest) -> io::Result<()> {
+    let Ok(group) = place.group(task) else { return Ok(()) };
+    let left = format!("{TASKS}/{task}/{}/{WORK}", manifest.attempt);
+    for (step, header) in group.steps.iter().filter_map(|step| place.work.get_key_value(step)) {
+        // What is not there was moved before, or nothing was done.
+        let log = format!("{left}/{step}/{FIRST_LOG}");
+        if place.store.is_some() || place.dir.kind(&log)?.is_none() {
+            continue;
+        }
+        let folder = place.dir.make_dir(format!("{WORK}/{step}"), 0o700)?;
+        if folder.kind(KEY)?.is_none() {
+            write_header(folder.path(), header)?;
+        }
+        place.dir.rename(&log, &folder, format!("{task}.log"))?;
+    }
+    Ok(())
+}
+
 /// Puts what the tasks left where a run that is resumed looks for it, and writes into its journal, `length` bytes of which are good, that all
 /// stages have ended; and that outputs may be in their places, if an earlier driver was `committing`. Outputs that are made of slices are there, with
 /// these digests. It may be stopped at any moment, and begun again.
@@ -47,6 +68,7 @@ pub(super) fn gathered(
     committing: bool,
 ) -> io::Result<()> {
     let mut rejects = rejects(place, done)?;
+    lengths(place, done)?;
     let outputs = place.dir.dir("outputs")?;
     let whole = place.groups.iter().filter(|group| group.slices() == 1);
     for (task, manifest) in whole.flat_map(Group::tasks).filter_map(|task| done.get_key_value(&task)) {
@@ -95,26 +117,44 @@ fn rejects(place: &Place, done: &Done) -> io::Result<BTreeMap<String, Digested>>
     let mut written = BTreeMap::new();
     for node in nodes(place) {
         let name = format!("{node}.jsonl");
-        let mut parts = Vec::new();
-        for (task, manifest) in
-            done.iter().filter(|(task, _)| place.group(**task).is_ok_and(|group| group.writes(node)))
-        {
-            match place.dir.file(format!("{TASKS}/{task}/{}/rejects/{name}", manifest.attempt)) {
-                Err(error) if error.kind() == ErrorKind::NotFound => {}
-                part => parts.push(part?),
-            }
-        }
-        dir.remove_file(&name)?;
-        if !parts.is_empty() {
-            let mut whole: File = dir.create_new(&name, 0o600)?;
-            for mut part in parts {
-                io::copy(&mut part, &mut whole)?;
-            }
+        if let Some(whole) = appended(place, done, node, ("rejects", &name), &dir)? {
             whole.sync_data()?;
             written.insert(node.to_owned(), Digested::of(&dir.path().join(&name), 0)?);
         }
     }
     Ok(written)
+}
+
+/// How many rows the batches of each input and step had, in all tasks, in their order.
+fn lengths(place: &Place, done: &Done) -> io::Result<()> {
+    let dir = place.dir.make_dir(LENGTHS, 0o700)?;
+    nodes(place).into_iter().try_for_each(|node| appended(place, done, node, (LENGTHS, node), &dir).map(drop))
+}
+
+/// What all tasks left of an input or step under a name in a folder of theirs, in their order, as one file of another one; `None` if there is nothing.
+fn appended(
+    place: &Place,
+    done: &Done,
+    node: &str,
+    (folder, name): (&str, &str),
+    to: &Dir,
+) -> io::Result<Option<File>> {
+    let mut parts = Vec::new();
+    for (task, manifest) in done.iter().filter(|(task, _)| place.group(**task).is_ok_and(|group| group.writes(node))) {
+        match place.dir.file(format!("{TASKS}/{task}/{}/{folder}/{name}", manifest.attempt)) {
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            part => parts.push(part?),
+        }
+    }
+    to.remove_file(name)?;
+    if parts.is_empty() {
+        return Ok(None);
+    }
+    let mut whole: File = to.create_new(name, 0o600)?;
+    for mut part in parts {
+        io::copy(&mut part, &mut whole)?;
+    }
+    Ok(Some(whole))
 }
 
 /// The folder of the attempt that counts.

@@ -19,6 +19,7 @@ use crate::error::{Class, RunError};
 use crate::global::wanted;
 use crate::store::DONE;
 use crate::store::frames::{COMING, FrameFile};
+use crate::store::lengths::LENGTHS;
 use crate::store::records::{Manifest, TaskFailure};
 
 pub(super) const MANIFEST: &str = "manifest.json";
@@ -30,7 +31,7 @@ const ATTEMPT: &str = "attempt-";
 /// Where it leaves rows by key, and what was done of them.
 pub(super) const PARTS: &str = "parts";
 /// What of an attempt's folder others read.
-const LEFT: [&str; 4] = ["spill", PARTS, "rejects", "outputs"];
+const LEFT: [&str; 6] = ["spill", PARTS, "rejects", "outputs", "work", LENGTHS];
 /// No file of a task is longer than this, bytes.
 const LONGEST: u64 = 64 << 20;
 

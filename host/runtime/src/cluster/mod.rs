@@ -26,6 +26,7 @@ mod work_place;
 pub use done::Following;
 pub use drive::{Attempt, Driving, End, Engine, drive};
 pub use local::Local;
-pub use place::{Slices, is_work_place, tasks_of};
+pub(crate) use place::cuts;
+pub use place::{Slices, tasks_of};
 pub use task::{Lasts, TaskDone, carry_out};
 pub use work_place::{Looked, WorkPlace};

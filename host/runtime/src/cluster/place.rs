@@ -15,10 +15,10 @@ use serde::de::DeserializeOwned;
 
 use super::work_place::WorkPlace;
 use crate::error::{Class, RunError};
-use crate::prepare::Prepared;
+use crate::prepare::{Cuts, Prepared};
 use crate::run::{Run, proven};
 use crate::stage::kept::Kept;
-use crate::store::records::Sliced;
+use crate::store::records::{Header, Sliced};
 use crate::store::{Past, Quota, Recorded, folder};
 use crate::tell::tasks::{TasksReport, appended_outputs};
 
@@ -74,7 +74,9 @@ impl Run {
         let mut sliced = sliced(&run, slices)?;
         sliced.marks = marks(&run, &groups(&run.plan, &sliced, run.settings.limit.is_some()))?;
         let path = run.folder().to_owned();
-        drop(Kept::open(&run, None, &std::sync::Arc::new(Quota::new(run.settings.max_spill)))?);
+        let kept = Kept::open(&run, None, &std::sync::Arc::new(Quota::new(run.settings.max_spill)))?;
+        sliced.work = kept.headers();
+        drop(kept);
         let unwritten = |error: io::Error| RunError::system("write to the work place", &path, &error);
         let dir = Dir::open(&path).map_err(unwritten)?;
         dir.make_dir(TASKS, 0o700).map_err(unwritten)?;
@@ -104,9 +106,9 @@ fn sliced(run: &Prepared, slices: Slices) -> Result<Sliced, RunError> {
     let slices = slices.clamp(1, MOST_SLICES) as u32;
     let is_keyed = |step: &&PlannedStep| step.kind == Kind::Global && run.bound(&step.name).gathered.is_grouped();
     let keyed = run.plan.steps().iter().filter(is_keyed).map(|step| step.name.clone()).collect();
-    let (version, marks, seed) =
-        (env!("CARGO_PKG_VERSION").to_owned(), BTreeMap::new(), RandomState::new().hash_one(()));
-    Ok(Sliced { version, slices, files, marks, keyed, seed })
+    let (version, seed) = (env!("CARGO_PKG_VERSION").to_owned(), RandomState::new().hash_one(()));
+    let (marks, work) = (BTreeMap::new(), BTreeMap::new());
+    Ok(Sliced { version, slices, files, marks, keyed, seed, work })
 }
 
 fn dataset<'a>(run: &'a Prepared, input: &str) -> &'a Dataset {
@@ -160,8 +162,15 @@ pub fn tasks_of(work: &WorkPlace, cache: &Path, trusted: Option<u128>) -> Result
     Ok((TasksReport::of(&place.groups, &place.plan), folder::begun(&place.dir)?.digest()))
 }
 
+/// The files of each input that begin a slice of it; `None` if the run in a folder is not cut into tasks.
+pub(crate) fn cuts(dir: &Dir) -> io::Result<Option<Cuts>> {
+    let sliced = read::<Sliced>(dir, WORK)?.flatten();
+    let files = |marks: Vec<Mark>| marks.into_iter().filter(|mark| mark.at == 0).map(|mark| mark.file).collect();
+    Ok(sliced.map(|sliced| sliced.marks.into_iter().map(|(input, marks)| (input, files(marks))).collect()))
+}
+
 /// Whether a folder is a work place.
-pub fn is_work_place(path: &Path) -> bool {
+pub(super) fn is_work_place(path: &Path) -> bool {
     Dir::open(path).and_then(|dir| dir.kind(WORK)).is_ok_and(|kind| kind.is_some())
 }
 
@@ -178,6 +187,8 @@ pub(super) struct Place {
     /// As of [`Sliced`].
     marks: BTreeMap<String, Vec<Mark>>,
     pub(super) seed: u64,
+    /// As of [`Sliced`].
+    pub(super) work: BTreeMap<String, Header>,
     /// Whether the run has finished.
     pub(super) finished: bool,
     /// The length of its journal, and whether all that tasks do is in it.
@@ -227,9 +238,9 @@ impl Place {
             return Err(damaged("it does not fit its slices"));
         }
         let journal = (past.length, past.stages.len() == plan.stages().len());
-        let Sliced { marks, seed, .. } = sliced;
         let (name, store) = (path.to_owned(), work.store.clone());
-        Ok(Place { name, dir, store, groups, marks, seed, recorded, finished: past.finished, journal, plan })
+        let Sliced { marks, seed, work, .. } = sliced;
+        Ok(Place { name, dir, store, groups, marks, seed, work, recorded, finished: past.finished, journal, plan })
     }
 
     /// The folder in which it is, or its copy.

@@ -133,7 +133,11 @@ fn attempted(
     let shared = shared(&mut spills, place, group, id, prepared.folder())?;
     let spills = spills.of(id)?;
     let stage = prepared.plan.stages().iter().find(|stage| stage.index == group.stage).expect("groups are of stages");
-    let ended = carry_out_part(&prepared, &group.part_of(stage), (shared, group.slices() > 1), spills)?;
+    // A step that is shared out by key is logged when its results are put together.
+    let is_logged =
+        |step: &&String| !matches!(group.cut, Cut::Scatter(_) | Cut::Parts(_)) && place.work.contains_key(*step);
+    let work = group.steps.iter().filter(is_logged).map(|step| (step.clone(), place.work[step].clone())).collect();
+    let ended = carry_out_part(&prepared, &group.part_of(stage), (shared, group.slices() > 1), spills, work)?;
     Ok(Manifest { attempt: attempt.to_owned(), boot: None, ended })
 }
 

@@ -66,6 +66,8 @@ pub(crate) struct Prepared {
     pub(crate) begun: Option<Begun>,
     /// Whether what a run did is read from what it kept: no component is called, nothing written but rows between stages.
     pub(crate) replays: bool,
+    /// Where tasks read inputs apart, if it is a replay of what tasks did.
+    pub(crate) cuts: Option<Cuts>,
     /// Whether outputs are not written, since rows are only tried.
     pub(crate) tries: bool,
     /// What is seen of its stages.
@@ -73,6 +75,9 @@ pub(crate) struct Prepared {
     /// Whether the kernel has no Landlock, where it was to keep the run to its folders.
     pub(crate) unconfined: bool,
 }
+
+/// By input, the files before which a batch ends, by their places: other tasks have read what is before.
+pub(crate) type Cuts = BTreeMap<String, BTreeSet<usize>>;
 
 /// What is known of a run that was begun before.
 #[derive(Default)]
@@ -85,6 +90,8 @@ pub(crate) struct Before {
     pub(crate) declared: BTreeMap<String, Declared>,
     /// As of [`Prepared::replays`].
     pub(crate) replays: bool,
+    /// As of [`Prepared::cuts`].
+    pub(crate) cuts: Option<Cuts>,
 }
 
 impl Prepared {
@@ -97,7 +104,7 @@ impl Prepared {
         locked: Option<&Folder>,
     ) -> Result<Prepared, RunError> {
         plan.verify().map_err(|why| RunError::new(Class::Bug, format!("the plan contradicts itself: {why}")))?;
-        let Before { past, inputs, digest_seed, begun, declared, replays } = before;
+        let Before { past, inputs, digest_seed, begun, declared, replays, cuts } = before;
         let seen = Arc::new(Seen::default());
         let observer = seen.over(settings.observer.clone());
         let settings = settings.observer(observer);
@@ -128,6 +135,7 @@ impl Prepared {
             checked,
             unconfined: false,
             replays,
+            cuts,
             tries: false,
             past,
             digest_seed,
@@ -230,6 +238,12 @@ impl Prepared {
 
     pub(crate) fn ways(&self, reader: &Reader) -> &[Way] {
         &self.checked.ways[reader]
+    }
+
+    /// Whether tasks read an input apart behind a file and before a later one, or the same.
+    pub(crate) fn is_cut(&self, input: &str, behind: u32, before: u32) -> bool {
+        let files = behind as usize + 1..before as usize + 1;
+        self.cuts.as_ref().and_then(|cuts| cuts.get(input)).is_some_and(|cuts| cuts.range(files).next().is_some())
     }
 
     /// A part of an input alone is to be read.

@@ -1,6 +1,6 @@
 //! A part of a stage, carried out alone: what a task does.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use callboard_plan::{Feed, Stage};
@@ -15,22 +15,23 @@ use crate::prepare::Prepared;
 use crate::stage::boundary::BetweenStages;
 use crate::stage::kept::Kept;
 use crate::stage::live::Live;
-use crate::store::records::StageEnded;
+use crate::store::records::{Header, StageEnded};
 use crate::store::{Quota, Spill};
 
 /// Carries out a part of a stage, in the folder of `prepared`, which is new. `spills` are the rows that the part reads of others. What it
 /// leaves stays there, outputs too. If the part is one step, it may do no more of it than is `shared` out to it; if its rows are a slice, others
-/// have the rest of its outputs.
+/// have the rest of its outputs. What it does of the steps in `work` is logged.
 pub(crate) fn carry_out_part(
     prepared: &Prepared,
     part: &Stage,
     (shared, is_slice): (Option<Shared>, bool),
     spills: HashMap<Feed, Arc<Spill>>,
+    work: BTreeMap<String, Header>,
 ) -> Result<StageEnded, RunError> {
     let stop = CancellationToken::new();
     let quota = Arc::new(Quota::new(prepared.settings.max_spill));
     let _watch = Watch::begin(prepared.settings.cancel.clone(), stop.clone())?;
-    let kept = Kept::part(prepared)?;
+    let kept = Kept::part(prepared, work, &quota)?;
     open_replies(prepared)?;
     let live = Live::new(prepared, stop, quota, kept).of_part(part.clone(), shared, is_slice);
     let teller = Teller::begin(prepared, live.asked.clone())?;

@@ -12,9 +12,10 @@ use tokio_util::sync::CancellationToken;
 
 use super::Looking;
 use super::numbered::Numbered;
+use crate::cluster::cuts;
 use crate::error::{Class, RunError};
 use crate::prepare::components::Components;
-use crate::prepare::{Before, Prepared};
+use crate::prepare::{Before, Cuts, Prepared};
 use crate::rejects::Files;
 use crate::rows::Tap;
 use crate::settings::Settings;
@@ -28,6 +29,8 @@ pub(super) struct Opened<'a> {
     pub(super) plan: Plan,
     pub(super) recorded: Recorded,
     declared: BTreeMap<String, Declared>,
+    /// As of [`Prepared::cuts`].
+    cuts: Option<Cuts>,
 }
 
 /// What a replay leaves beside what its tap saw.
@@ -74,7 +77,8 @@ impl<'a> Opened<'a> {
             let message = format!("`{}` is damaged", path.join(folder::COLUMNS).display());
             RunError::new(Class::System, message).help("run the pipeline again")
         })?;
-        Ok(Opened { looking, plan, recorded, declared })
+        let cuts = cuts(&dir).map_err(|error| RunError::system("read", path, &error))?;
+        Ok(Opened { looking, plan, recorded, declared, cuts })
     }
 
     /// Reads the run again, to the end of the stage of a node, if one is given. `make` makes what looks on, and is given a token that ends
@@ -89,7 +93,7 @@ impl<'a> Opened<'a> {
 
     /// Finds its inputs, which are those that the run had.
     pub(super) fn prepared(self) -> Result<Ready<'a>, RunError> {
-        let Opened { looking, plan, recorded, declared } = self;
+        let Opened { looking, plan, recorded, declared, cuts } = self;
         let scratch = scratch(&looking.run)?;
         let compile = CompileCommand { program: "callboard".into(), arguments: Vec::new() };
         let enough = looking.cancel.child_token();
@@ -98,7 +102,7 @@ impl<'a> Opened<'a> {
             .resumable(false)
             .cancel(enough.clone());
         let Recorded { inputs, digest_seed, .. } = recorded;
-        let before = Before { inputs: Some(inputs), digest_seed, declared, replays: true, ..Before::default() };
+        let before = Before { inputs: Some(inputs), digest_seed, declared, replays: true, cuts, ..Before::default() };
         let prepared = Prepared::new(plan, Components::default(), settings, before, None)?;
         Ok(Ready { looking, prepared, enough, scratch })
     }

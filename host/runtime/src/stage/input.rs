@@ -60,7 +60,13 @@ pub(super) fn read(run: &Live<'_>, name: &str, mut outlet: Outlet) -> Result<End
             rows += count as u64;
             run.prepared.seen.read(name, count as u64);
             run.prepared.seen.reading(&node, chunk.part * bytes, bytes);
-            let is_new = last.replace(chunk.file) != Some(chunk.file);
+            let before = last.replace(chunk.file);
+            let is_new = before != Some(chunk.file);
+            if before.is_some_and(|before| run.prepared.is_cut(name, before, chunk.file))
+                && let Some(batch) = together.take().map_err(|error| bug(&error))?
+            {
+                reads.hand_on(batch, input, name, &mut outlet)?;
+            }
             for batch in together.add(batch, called, is_new).map_err(|error| bug(&error))? {
                 reads.hand_on(batch, input, name, &mut outlet)?;
             }

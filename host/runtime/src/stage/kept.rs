@@ -1,7 +1,7 @@
 //! What a run writes down while it goes on, so that it can be resumed and its work taken over.
 
 use callboard_words::{Help, Setting};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::hash::{BuildHasher, Hasher};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -41,6 +41,8 @@ pub(crate) struct Kept {
     /// `None` if the run cannot be resumed.
     log: Option<Log>,
     works: HashMap<String, Arc<Work>>,
+    /// Whether it is noted how many rows batches have.
+    notes_lengths: bool,
 }
 
 struct Log {
@@ -72,7 +74,7 @@ impl Kept {
         if !run.settings.resumable {
             record(&recorded(run, None))?;
             let (outputs, uploads) = (outputs()?, uploads()?);
-            return Ok(Kept { folder, outputs, uploads, log: None, works: HashMap::new() });
+            return Ok(Kept { folder, outputs, uploads, log: None, works: HashMap::new(), notes_lengths: false });
         }
         let earlier = Earlier::of(run);
         // What is done needs no log of its work to be opened.
@@ -115,18 +117,33 @@ impl Kept {
             // A transform is called once for each batch; any other step calls, or gives pages, as often as it likes.
             let quota = (step.kind != Kind::Transform).then(|| quota.clone());
             let writes = run.bound(&step.name).writes.clone();
-            let work = Work::open(place, header, writes, &from, &syncing.syncer, quota);
+            let work = Work::open(place, header, writes, &from, Some(&syncing.syncer), quota);
             let work = work.map_err(|error| RunError::unwritten("keep the work of a step", &error))?;
             work.take_damage().into_iter().for_each(|message| run.observer().tell(Event::Note { message }));
             works.insert(step.name.clone(), Arc::new(work));
         }
         let log = Some(Log { journal, digest_seed, syncing });
-        Ok(Kept { folder, outputs, uploads, log, works })
+        Ok(Kept { folder, outputs, uploads, log, works, notes_lengths: true })
     }
 
-    /// For a part of a run: a folder for its rows and outputs, and nothing that says how it was begun. Nothing of it is resumed.
-    pub(crate) fn part(run: &Prepared) -> Result<Kept, RunError> {
-        Kept::bare(run.folder(), "write to a task's folder")
+    /// For a part of a run: a folder for its rows and outputs, and for the work of the steps that it does, which depends on what is said here; and
+    /// nothing that says how it was begun. Nothing of it is resumed.
+    pub(crate) fn part(run: &Prepared, steps: BTreeMap<String, Header>, quota: &Arc<Quota>) -> Result<Kept, RunError> {
+        let mut kept = Kept::bare(run.folder(), "write to a task's folder")?;
+        kept.notes_lengths = true;
+        for (name, header) in steps {
+            let quota = (run.step(&name).kind != Kind::Transform).then(|| quota.clone());
+            let (place, writes) = (kept.folder.join("work").join(&name), run.bound(&name).writes.clone());
+            let work = Work::open(place, header, writes, &[], None, quota);
+            let work = work.map_err(|error| RunError::unwritten("keep the work of a step", &error))?;
+            kept.works.insert(name, Arc::new(work));
+        }
+        Ok(kept)
+    }
+
+    /// What the work of each step depends on.
+    pub(crate) fn headers(&self) -> BTreeMap<String, Header> {
+        self.works.iter().map(|(step, work)| (step.clone(), work.header.clone())).collect()
     }
 
     /// A folder for what lies between stages, and nothing else.
@@ -135,7 +152,7 @@ impl Kept {
         let unwritten = |error: io::Error| RunError::unwritten(doing, &error);
         let outputs = folder.dir().make_dir("outputs", 0o700).map_err(unwritten)?;
         let uploads = folder.dir().make_dir("uploads", 0o700).map_err(unwritten)?;
-        Ok(Kept { folder, outputs, uploads, log: None, works: HashMap::new() })
+        Ok(Kept { folder, outputs, uploads, log: None, works: HashMap::new(), notes_lengths: false })
     }
 
     /// For a replay of the run in the folder `from`: its work, to be read, and a folder for what lies between stages. Nothing is read of steps
@@ -190,7 +207,7 @@ impl Kept {
 
     /// What notes how many rows the batches of a node have.
     pub(crate) fn lengths(&self, node: &str) -> io::Result<Option<Lengths>> {
-        if self.log.is_none() {
+        if !self.notes_lengths {
             return Ok(None);
         }
         let folder = self.folder.join(LENGTHS);

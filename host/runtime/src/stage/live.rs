@@ -124,6 +124,11 @@ impl<'a> Live<'a> {
         Live { part: Some(part), shared, writes_slices: is_slice, reject_limits, ..self }
     }
 
+    /// Whether a part of a stage is carried out alone.
+    pub(crate) fn is_part(&self) -> bool {
+        self.part.is_some()
+    }
+
     /// How the rows of an edge travel: as the plan has it, but between a part of a stage and the rest in spills.
     pub(crate) fn transport(&self, edge: &Edge) -> Transport {
         let is_inside = |part: &Stage| {

@@ -48,8 +48,13 @@ pub(super) fn run_global(
     let rows_in = first.rows();
     // Without a tag nothing could be found, nor should be.
     let ledger = Ledger::of(run.work(&name));
-    let tag = ledger.seed().and_then(|seed| tag_of(&wholes, &bound, seed));
-    let ended = tag.and_then(|tag| Some((tag, ledger.ended(tag)?)));
+    let tag = ledger.seed().and_then(|seed| match run.is_part() {
+        true => Some(tag_by_counts(&wholes)),
+        false => tag_of(&wholes, &bound, seed),
+    });
+    let logged = |tag| Some((tag, ledger.ended(tag)?));
+    let of_task = || logged(tag_by_counts(&wholes)).filter(|_| run.prepared.cuts.is_some());
+    let ended = tag.and_then(logged).or_else(of_task);
     let reused = ended.is_some();
     // As far as a frame can hold it; only people read it.
     let tagged_rows = u32::try_from(rows_in).unwrap_or(u32::MAX);
@@ -204,6 +209,13 @@ fn tag_of(wholes: &[Whole], bound: &Bound, seed: u64) -> Option<u128> {
         words.extend(whole.digests(&columns, seed)?.into_iter().map(str::to_owned));
     }
     Some(digest::of_text(&words.join(" ")))
+}
+
+/// What a global step's work is known by that a task did, to whoever looks at its run: how many rows it was given. What these are digested to
+/// is known to no task.
+fn tag_by_counts(wholes: &[Whole]) -> u128 {
+    let counts: Vec<String> = wholes.iter().map(|whole| whole.rows().to_string()).collect();
+    digest::of_text(&format!("rows of tasks: {}", counts.join(" ")))
 }
 
 /// Runs a source until it has no more pages, or has made as many rows as the run is limited to. Pages of an earlier process are

@@ -165,9 +165,10 @@ pub(super) fn intake_outlet(run: &Live<'_>, input: &str) -> Result<Outlet, RunEr
 
 fn spill_writer(run: &Live<'_>, feed: &Feed) -> Result<SpillWriter, RunError> {
     let is_global = |name: &&str| run.prepared.plan.step(name).is_some_and(|step| step.kind == Kind::Global);
-    // What a global step did is known by the rows that it read.
+    // What a global step did is known by the rows that it read; in tasks, by how many there were.
     let readers = run.prepared.plan.edges_out_of(feed).filter_map(|edge| edge.to.step()).filter(is_global);
-    let seeds = readers.filter_map(|step| run.work(step)).map(|work| work.header.seed).collect();
+    let seeds =
+        readers.filter(|_| !run.is_part()).filter_map(|step| run.work(step)).map(|work| work.header.seed).collect();
     let folder = folder(run.prepared.folder(), feed);
     let (schema, quota) = (run.prepared.schema(feed).clone(), run.quota.clone());
     SpillWriter::create(feed.clone(), folder, schema, seeds, quota, run.syncer())

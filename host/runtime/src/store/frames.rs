@@ -69,7 +69,7 @@ impl FrameWriter {
     pub(crate) fn reopen(path: PathBuf) -> io::Result<(FrameWriter, Vec<Frame>)> {
         let file = regular(&path, File::options().read(true).append(true).create(true).mode(0o600)).and_then(alone);
         let file = Arc::new(file.map_err(|error| named(&path, &error))?);
-        let (frames, _) = FrameFile { file: file.clone(), path: path.clone(), coming: None }.scan()?;
+        let (frames, _) = FrameFile { file: Some(file.clone()), path: path.clone(), coming: None }.scan()?;
         let at = frames.last().and_then(Frame::end).unwrap_or(0);
         file.set_len(at).map_err(|error| named(&path, &error))?;
         Ok((FrameWriter { file, path, at }, frames))
@@ -115,13 +115,14 @@ impl FrameWriter {
 
     /// The file, to read what has been appended.
     pub(crate) fn reader(&self) -> FrameFile {
-        FrameFile { file: self.file.clone(), path: self.path.clone(), coming: None }
+        FrameFile { file: Some(self.file.clone()), path: self.path.clone(), coming: None }
     }
 }
 
 /// A file of frames, to be read.
 pub(crate) struct FrameFile {
-    file: Arc<File>,
+    /// `None` of one that is opened whenever something is read of it.
+    file: Option<Arc<File>>,
     path: PathBuf,
     /// What brings bytes here before they are read, if they lie elsewhere.
     coming: Option<Coming>,
@@ -129,8 +130,22 @@ pub(crate) struct FrameFile {
 
 impl FrameFile {
     pub(crate) fn open(path: PathBuf) -> io::Result<FrameFile> {
-        let file = regular(&path, File::options().read(true)).map_err(|error| named(&path, &error))?;
-        Ok(FrameFile { file: Arc::new(file), path, coming: None })
+        let file = FrameFile { file: None, path, coming: None };
+        let open = file.file().map_err(|error| named(&file.path, &error))?;
+        Ok(FrameFile { file: Some(open), ..file })
+    }
+
+    /// The same, opened again whenever something is read of it: there may be more than a process may have open.
+    pub(crate) fn at_rest(self) -> FrameFile {
+        let file = self.file.filter(|_| self.coming.is_some());
+        FrameFile { file, ..self }
+    }
+
+    fn file(&self) -> io::Result<Arc<File>> {
+        match &self.file {
+            Some(file) => Ok(file.clone()),
+            None => regular(&self.path, File::options().read(true)).map(Arc::new),
+        }
     }
 
     /// Makes a file of which only the headers are here, as [`heads`](Self::heads) gave them: `bring` writes other ranges of it when they are read.
@@ -147,12 +162,13 @@ impl FrameFile {
         }
         file.set_len(at).map_err(|error| named(&path, &error))?;
         let coming = Some(Coming { size: at, here: Mutex::default(), bring });
-        Ok(FrameFile { file, path, coming })
+        Ok(FrameFile { file: Some(file), path, coming })
     }
 
     /// How long it is, bytes.
     pub(crate) fn size(&self) -> io::Result<u64> {
-        Ok(self.file.metadata().map_err(|error| named(&self.path, &error))?.len())
+        let about = self.file().and_then(|file| file.metadata());
+        Ok(about.map_err(|error| named(&self.path, &error))?.len())
     }
 
     /// The headers of all frames, one after another.
@@ -166,14 +182,15 @@ impl FrameFile {
 
     /// The frames of the file, by their headers, and how many bytes behind the last one are none.
     pub(crate) fn scan(&self) -> io::Result<(Vec<Frame>, u64)> {
-        let size = self.file.metadata().map_err(|error| named(&self.path, &error))?.len();
+        let size = self.size()?;
+        let file = self.file().map_err(|error| named(&self.path, &error))?;
         let (mut frames, mut at) = (Vec::new(), 0);
         // Those of small frames are read together.
         let (mut window, mut from) = (Vec::new(), 0);
         while at + HEADER as u64 <= size {
             if at + HEADER as u64 > from + window.len() as u64 {
                 (window, from) = (vec![0; WINDOW.min(size - at) as usize], at);
-                self.file.read_exact_at(&mut window, at).map_err(|error| named(&self.path, &error))?;
+                file.read_exact_at(&mut window, at).map_err(|error| named(&self.path, &error))?;
             }
             let begin = (at - from) as usize;
             let header: [u8; HEADER] = window[begin..begin + HEADER].try_into().expect("it is that long");
@@ -217,9 +234,10 @@ impl FrameFile {
             let words = format!("a record of {length} bytes does not fit the memory");
             return Err(io::Error::new(io::ErrorKind::OutOfMemory, words));
         }
+        let file = self.file()?;
         while bytes.len() < length {
             let at = at + bytes.len() as u64;
-            match rustix::io::pread(&self.file, spare_capacity(bytes), at) {
+            match rustix::io::pread(&file, spare_capacity(bytes), at) {
                 Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
                 Ok(_) | Err(rustix::io::Errno::INTR) => {}
                 Err(error) => return Err(error.into()),

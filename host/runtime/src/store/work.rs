@@ -35,6 +35,14 @@ const PART: u8 = 3;
 /// The end of one of its calls.
 const CALLED: u8 = 4;
 
+/// If there are more logs than this, each is opened when something is read of it, and at no other time.
+const OPEN: usize = 64;
+/// The folder of all work, in that of a run.
+pub(crate) const WORK: &str = "work";
+/// What says, beside the logs of a step, what its work depends on.
+pub(crate) const KEY: &str = "key.json";
+/// The log of a process before which there were none.
+pub(crate) const FIRST_LOG: &str = "000.log";
 /// No more of `key.json` is read, bytes.
 const LONGEST_KEY: u64 = 64 << 20;
 /// What may be noted of each row beside its values, bytes.
@@ -80,7 +88,7 @@ pub(crate) struct Work {
     encoder: Mutex<RowEncoder>,
     /// None until something is appended.
     own: Mutex<Option<FrameWriter>>,
-    /// `None` of work that is only read.
+    /// `None` of work that is only read, or that nobody takes over before all of it is there.
     syncer: Option<Syncer>,
     /// For a step that decides itself how often it does something.
     quota: Option<Arc<Quota>>,
@@ -95,7 +103,7 @@ impl Work {
         header: Header,
         schema: SchemaRef,
         from: &[&Path],
-        syncer: &Syncer,
+        syncer: Option<&Syncer>,
         quota: Option<Arc<Quota>>,
     ) -> io::Result<Work> {
         let own = read_header(&folder).filter(|own| own.key == header.key);
@@ -116,7 +124,7 @@ impl Work {
         if folder.exists() {
             write_header(&folder, &header)?;
         }
-        Work::found(folder, header, schema, Some(syncer.clone()), quota)
+        Work::found(folder, header, schema, syncer.cloned(), quota)
     }
 
     /// The work of a step in the folder of a run, to be read and nothing else; `None` if there is none.
@@ -156,11 +164,11 @@ impl Work {
                     }
                 }
             }
-            files.push(file);
+            files.push(if paths.len() > OPEN { file.at_rest() } else { file });
         }
         let next = paths.last().and_then(|path| path.file_stem()?.to_str()?.parse::<u32>().ok()).map_or(0, |n| n + 1);
         let own = PathBuf::from(format!("{next:03}.log"));
-        let place = Path::new("work").join(folder.file_name().unwrap_or_default());
+        let place = Path::new(WORK).join(folder.file_name().unwrap_or_default());
         let log = |path: &PathBuf| {
             Arc::new(Log { path: place.join(path.file_name().unwrap_or_default()), schema: schema.clone() })
         };
@@ -321,14 +329,14 @@ impl Work {
 /// What the folder of a step's work says it depends on.
 pub(crate) fn read_header(folder: &Path) -> Option<Header> {
     let mut json = Vec::new();
-    let file = regular(&folder.join("key.json"), File::options().read(true)).ok()?;
+    let file = regular(&folder.join(KEY), File::options().read(true)).ok()?;
     file.take(LONGEST_KEY).read_to_end(&mut json).ok()?;
     serde_json::from_slice(&json).ok().filter(|header: &Header| header.format == FORMAT)
 }
 
-/// Writes it. One that is cut off by a power cut is not a header, and the work beside it is nobody's.
-fn write_header(folder: &Path, header: &Header) -> io::Result<()> {
-    let path = folder.join("key.json");
+/// Writes down what the work in a folder depends on. One that is cut off by a power cut is not a header, and the work beside it is nobody's.
+pub(crate) fn write_header(folder: &Path, header: &Header) -> io::Result<()> {
+    let path = folder.join(KEY);
     let json = serde_json::to_vec_pretty(header).expect("a key is JSON");
     let write = || {
         let mut options = File::options();
@@ -423,7 +431,8 @@ pub(crate) mod tests {
         let schema: SchemaRef = Arc::new(Schema::new(vec![Field::new("n", DataType::Int64, true)]));
         let rows = record_batch(schema.clone(), vec![Arc::new(Int64Array::from(vec![1, 2]))], 2).unwrap();
         let syncing = Syncing::begin().unwrap();
-        let open = |seed| Work::open(folder.clone(), header(seed), schema.clone(), &[], &syncing.syncer, None).unwrap();
+        let open =
+            |seed| Work::open(folder.clone(), header(seed), schema.clone(), &[], Some(&syncing.syncer), None).unwrap();
         let found = |work: &Work| work.find(7).map(|(deed, rows, _)| (deed, rows));
         let deed = Deed::Processed(Outcome {
             kept: None,
@@ -453,8 +462,8 @@ pub(crate) mod tests {
         }
 
         // A key that was cut off: what lies beside it may be of another step.
-        let key = std::fs::read(folder.join("key.json")).unwrap();
-        std::fs::write(folder.join("key.json"), &key[..key.len() / 2]).unwrap();
+        let key = std::fs::read(folder.join(KEY)).unwrap();
+        std::fs::write(folder.join(KEY), &key[..key.len() / 2]).unwrap();
         let work = open(3);
         assert_eq!((work.header.seed, work.is_empty(), folder.exists()), (3, true, false));
     }

@@ -178,6 +178,7 @@ fn sliced() -> Sliced {
         marks: BTreeMap::from([("docs".to_owned(), vec![Mark { file: 0, at: 2, before: 1 }])]),
         keyed: BTreeSet::from(["dedup".to_owned()]),
         seed: 5,
+        work: BTreeMap::from([("dedup".to_owned(), header())]),
     }
 }
 

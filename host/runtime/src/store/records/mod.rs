@@ -53,4 +53,4 @@ pub(crate) use tasks::{Held, Manifest, Sliced, TaskFailure};
 
 /// The number of the format of a run's folder. Whatever changes what one of these types looks like on the disk gives it the next
 /// number: a folder of another number is refused, and its work is not taken over.
-pub(crate) const FORMAT: u8 = 10;
+pub(crate) const FORMAT: u8 = 11;

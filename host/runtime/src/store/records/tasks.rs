@@ -6,10 +6,10 @@ use callboard_io::Mark;
 use callboard_plan::InputFile;
 use serde::{Deserialize, Serialize};
 
-use super::StageEnded;
+use super::{Header, StageEnded};
 
 /// How a run is cut into tasks: with the plan, that decides all of them.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Sliced {
     /// The version of Callboard, which every task must have.
     pub(crate) version: String,
@@ -22,6 +22,8 @@ pub(crate) struct Sliced {
     /// The global steps whose rows are brought together by key, and the seed of the keys' digests.
     pub(crate) keyed: BTreeSet<String>,
     pub(crate) seed: u64,
+    /// What the work of each step depends on.
+    pub(crate) work: BTreeMap<String, Header>,
 }
 
 /// What a task left: `tasks/ID/manifest.json`, which is there when everything else is.

@@ -296,7 +296,8 @@ mod tests {
         let schema: SchemaRef = Arc::new(Schema::new(fields.to_vec()));
         let rows = record_batch(schema.clone(), vec![Arc::new(counts), Arc::new(texts)], 500).unwrap();
         let work =
-            Work::open(run.path().join("work/tidy"), header(0), schema.clone(), &[], &syncing.syncer, None).unwrap();
+            Work::open(run.path().join("work/tidy"), header(0), schema.clone(), &[], Some(&syncing.syncer), None)
+                .unwrap();
         let logged = work.done(7, 500, &Deed::Wrote, &rows).unwrap();
 
         let quota = Arc::new(Quota::new(None));

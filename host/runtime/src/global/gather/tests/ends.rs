@@ -63,7 +63,7 @@ fn calls_that_an_earlier_process_made_are_not_made_again() {
                 let mut trial = Trial::of(&inputs, &case, 64 << 20);
                 let open = || {
                     let (folder, schema) = (folder.path().join(run).join("work/step"), trial.bound.writes.clone());
-                    Arc::new(Work::open(folder, header(3), schema, &[], &syncing.syncer, None).unwrap())
+                    Arc::new(Work::open(folder, header(3), schema, &[], Some(&syncing.syncer), None).unwrap())
                 };
                 trial.writing.work = Some((Ledger::of(Some(&open())), 7));
                 let made = AtomicUsize::new(0);

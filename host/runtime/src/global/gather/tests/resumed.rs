@@ -39,7 +39,8 @@ fn run(
 ) -> (Result<Out, Fault>, usize) {
     let syncing = Syncing::begin().unwrap();
     let mut trial = Trial::of(inputs, case, 64 << 20);
-    let work = Work::open(place.join("work/step"), header(3), trial.bound.writes.clone(), &[], &syncing.syncer, None);
+    let work =
+        Work::open(place.join("work/step"), header(3), trial.bound.writes.clone(), &[], Some(&syncing.syncer), None);
     trial.writing.work = Some((Ledger::of(Some(&Arc::new(work.unwrap()))), 7));
     trial.writing.sorting.folder = place.join("sorting");
     let made = AtomicUsize::new(0);
