@@ -23,6 +23,7 @@ const ORDER: &[&str] = &[
     "settings",
     "rows",
     "store",
+    "course",
     "curves",
     "residence",
     "rejects",

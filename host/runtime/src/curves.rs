@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use callboard_plan::Stage;
 use callboard_sandbox::Gauge;
 
+use crate::course::{Course, Took};
 use crate::events::{Event, Observer};
 use crate::store::records::{Moment, StageCost, StepCounts};
 
@@ -61,6 +62,8 @@ struct State {
     read: BTreeMap<String, u64>,
     /// Anonymous memory of the process when it was last sampled, bytes: no stage changes it.
     resident: u64,
+    /// How long the phases of each global step took that ended in this process.
+    took: BTreeMap<Arc<str>, Took>,
 }
 
 /// The stage that is being carried out.
@@ -70,8 +73,12 @@ struct Current {
     began: Instant,
     curve: Curve,
     steps: BTreeMap<Arc<str>, Moved>,
-    /// What each node has read of its rows, and how much they are, bytes; `None` if that says little of how far the stage is.
-    reading: Option<BTreeMap<Arc<str>, (f64, f64)>>,
+    /// What each node has read of its rows, and how much they are, bytes.
+    reading: BTreeMap<Arc<str>, (f64, f64)>,
+    /// The same of the inputs that are read before anything else.
+    intakes: BTreeMap<Arc<str>, (f64, f64)>,
+    /// The global steps.
+    courses: BTreeMap<Arc<str>, Course>,
 }
 
 /// How far a stage is.
@@ -82,8 +89,10 @@ pub(crate) struct Going {
     /// Bytes.
     pub(crate) linear_memory: u64,
     pub(crate) in_flight: u64,
-    /// The part of its rows that was read, from 0 to 1.
+    /// The part of the rows that was read, from 0 to 1, by nodes that wait for no others; none if there are no such nodes yet.
     pub(crate) part: Option<f64>,
+    /// How long each global step goes on, if that is known.
+    pub(crate) courses: Vec<Option<Duration>>,
 }
 
 /// Moments at equal distances: when there is no more room, every two become one, and samples are taken at twice the distance.
@@ -186,9 +195,24 @@ impl Seen {
 
     /// A node has read this much of its rows, and how much these are: bytes, about.
     pub(crate) fn reading(&self, node: &Arc<str>, done: f64, of: f64) {
-        if let Some(reading) = self.lock().stage.as_mut().and_then(|current| current.reading.as_mut()) {
-            reading.insert(node.clone(), (done, of));
+        if let Some(current) = &mut self.lock().stage {
+            match current.intakes.get_mut(node) {
+                Some(intake) => *intake = (done, of),
+                None => drop(current.reading.insert(node.clone(), (done, of))),
+            }
         }
+    }
+
+    /// A global step of the stage goes on.
+    pub(crate) fn course(&self, step: &Arc<str>, what: impl FnOnce(&mut Course)) {
+        if let Some(course) = self.lock().stage.as_mut().and_then(|current| current.courses.get_mut(step)) {
+            what(course);
+        }
+    }
+
+    /// How long the phases of each global step took that ended in this process.
+    pub(crate) fn took(&self) -> BTreeMap<Arc<str>, Took> {
+        self.lock().took.clone()
     }
 
     /// How far the stage is, if one is carried out.
@@ -196,23 +220,29 @@ impl Seen {
         let state = self.lock();
         let (current, held) = (state.stage.as_ref()?, self.memory.get()?);
         let (linear_memory, all) = (held.linear.now(), held.all.now());
-        let sum = |reading: &BTreeMap<_, (f64, f64)>| {
-            reading.values().fold((0.0, 0.0), |sum, of| (sum.0 + of.0, sum.1 + of.1))
-        };
-        let part = current.reading.as_ref().map(sum).filter(|(_, of)| *of > 0.0).map(|(done, of)| done / of);
-        let in_flight = all.saturating_sub(linear_memory);
-        Some(Going { stage: current.index, took: current.began.elapsed(), linear_memory, in_flight, part })
+        let (part, read) = (part_of(&current.reading), part_of(&current.intakes));
+        let courses = current.courses.values().map(|course| course.left(read)).collect();
+        let (took, in_flight) = (current.began.elapsed(), all.saturating_sub(linear_memory));
+        Some(Going { stage: current.index, took, linear_memory, in_flight, part, courses })
     }
 
-    /// A stage begins: its number, from 1, and that of all stages; whether it is as far as its rows are read.
-    pub(crate) fn begin(&self, index: usize, stages: usize, streams: bool) {
+    /// A stage begins: its number, from 1, and that of all stages; inputs that are read before anything else, and their bytes; global steps.
+    pub(crate) fn begin(
+        &self,
+        index: usize,
+        stages: usize,
+        intakes: BTreeMap<Arc<str>, f64>,
+        courses: BTreeMap<Arc<str>, Course>,
+    ) {
         let curve = Curve::new((MOST / stages.max(1)).clamp(LEAST, MOST));
         self.lock().stage = Some(Current {
             index,
             began: Instant::now(),
             curve,
             steps: BTreeMap::new(),
-            reading: streams.then(BTreeMap::new),
+            reading: BTreeMap::new(),
+            intakes: intakes.into_iter().map(|(input, bytes)| (input, (0.0, bytes))).collect(),
+            courses,
         });
         self.sample(None);
     }
@@ -239,7 +269,11 @@ impl Seen {
     /// The stage has ended: its curve.
     pub(crate) fn end(&self) -> Vec<Moment> {
         self.sample(None);
-        self.lock().stage.take().map_or_else(Vec::new, |current| current.curve.moments())
+        let mut state = self.lock();
+        let Some(current) = state.stage.take() else { return Vec::new() };
+        let took = current.courses.into_iter().filter_map(|(step, course)| Some((step, course.ended()?)));
+        state.took.extend(took);
+        current.curve.moments()
     }
 
     /// The stage that has not.
@@ -253,6 +287,12 @@ impl Seen {
             curve: current.curve.moments(),
         })
     }
+}
+
+/// What part of their rows nodes have read; none if that is not known.
+fn part_of(reading: &BTreeMap<Arc<str>, (f64, f64)>) -> Option<f64> {
+    let (done, of) = reading.values().fold((0.0, 0.0), |sum, of| (sum.0 + of.0, sum.1 + of.1));
+    (of > 0.0).then(|| done / of)
 }
 
 #[cfg(test)]
@@ -278,22 +318,23 @@ mod tests {
     }
 
     #[test]
-    fn a_stage_is_as_far_as_its_nodes_have_read_unless_a_step_needs_all_rows_first() {
+    fn a_stage_is_as_far_as_its_nodes_have_read() {
         let seen = Seen::default();
         let (steps, all) = (Arc::<Gauge>::default(), Arc::<Gauge>::default());
         seen.watch(&steps, &all);
         assert!(seen.far().is_none(), "no stage has begun");
-        let [a, b] = ["a", "b"].map(Arc::from);
-        for (streams, part) in [(true, Some(0.25)), (false, None)] {
-            seen.begin(2, 3, streams);
-            assert_eq!(seen.far().unwrap().part, None);
-            seen.reading(&a, 10.0, 10.0);
-            seen.reading(&b, 0.0, 70.0);
-            seen.reading(&b, 10.0, 70.0);
-            let far = seen.far().unwrap();
-            assert_eq!((far.stage, far.part), (2, part));
-            seen.end();
-        }
-        assert!(seen.far().is_none());
+        let [a, b, c] = ["a", "b", "c"].map(Arc::from);
+        // What is read for a global step is no part of what the others read.
+        seen.begin(2, 3, BTreeMap::from([(c, 100.0)]), BTreeMap::from([(Arc::from("global"), Course::new(None))]));
+        assert_eq!(seen.far().unwrap().part, None);
+        seen.reading(&Arc::from("c"), 10.0, 100.0);
+        assert_eq!(seen.far().unwrap().part, None);
+        seen.reading(&a, 10.0, 10.0);
+        seen.reading(&b, 0.0, 70.0);
+        seen.reading(&b, 10.0, 70.0);
+        let far = seen.far().unwrap();
+        assert_eq!((far.stage, far.part, far.courses), (2, Some(0.25), vec![None]));
+        seen.end();
+        assert!(seen.far().is_none() && seen.took().is_empty());
     }
 }

@@ -85,9 +85,10 @@ pub enum Event {
         in_flight: u64,
         /// What both may take, with the process, bytes.
         budget: Option<u64>,
-        /// What part of its rows it has read, from 0 to 1: of a stage without a global step, whose work goes on when all is read.
+        /// What part of it is done, from 0 to 1: of its rows that are read, or, with a global step, of its time, if that can be known.
         part: Option<f64>,
-        /// How long the rest of the stage is going to take, at the pace of the later half of the time.
+        /// How long the rest of the stage is going to take: at the pace of the later half of the time, or, with a global step, by what such a
+        /// step took in an earlier run.
         left: Option<Duration>,
     },
     /// How far the requests to servers are: twice a second, while that changes.

@@ -43,6 +43,7 @@
 #![forbid(unsafe_code)]
 
 mod cluster;
+mod course;
 mod curves;
 mod error;
 mod events;

@@ -135,6 +135,11 @@ impl Bits {
             .flat_map(|(at, word)| (0..64).filter(move |bit| word >> bit & 1 == 1).map(move |bit| 64 * at as u64 + bit))
     }
 
+    /// How many bits are set.
+    pub(crate) fn count(&self) -> u64 {
+        self.0.iter().map(|word| u64::from(word.count_ones())).sum()
+    }
+
     /// What they take in memory.
     pub(crate) fn bytes(&self) -> u64 {
         8 * self.0.len() as u64

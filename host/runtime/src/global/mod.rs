@@ -5,6 +5,7 @@ mod beside;
 mod cores;
 mod gather;
 mod line;
+mod passing;
 mod pick;
 mod shuffle;
 #[cfg(test)]
@@ -24,6 +25,7 @@ use crate::store::Spill;
 use ahead::Ahead;
 use cores::{on_all_cores, threads};
 pub(crate) use gather::{Caller, Counters, Phase, Shared, Sizes, gather, row_digests, wanted};
+pub(crate) use passing::{Passed, Passing};
 pub(crate) use pick::bound_copies;
 pub(crate) use shuffle::{Sorting, WINDOW};
 pub(crate) use writer::{GlobalWriter, Writing};
@@ -134,11 +136,12 @@ fn unreadable(error: std::io::Error) -> Fault {
 pub(crate) struct GlobalReader {
     whole: Whole,
     ahead: Ahead,
+    passed: Passed,
 }
 
 impl GlobalReader {
-    pub(crate) fn new(whole: Whole, bound: Arc<Bound>, port: usize) -> GlobalReader {
-        GlobalReader { ahead: Ahead::new(whole.clone(), bound, port), whole }
+    pub(crate) fn new(whole: Whole, bound: Arc<Bound>, port: usize, passed: Passed) -> GlobalReader {
+        GlobalReader { ahead: Ahead::new(whole.clone(), bound, port), whole, passed }
     }
 }
 
@@ -151,6 +154,7 @@ impl RowReader for GlobalReader {
         let (spill, frame, first) = self.whole.locate(row);
         let skipped = (row - first) as usize;
         let end = first + self.whole.spills[spill].frame_rows(frame) as u64;
+        self.passed.to(end);
         let next = (end < self.whole.rows).then(|| self.whole.locate(end)).map(|(spill, frame, _)| (spill, frame));
         Ok(Rows { columns: self.ahead.read((spill, frame), skipped, next)?, groups: Vec::new(), end })
     }

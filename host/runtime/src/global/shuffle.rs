@@ -15,7 +15,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::beside::Beside;
 use super::writer::Writing;
-use super::{Whole, on_all_cores, threads};
+use super::{Passing, Whole, on_all_cores, threads};
+use crate::course::Phase;
 use crate::error::{Fault, RunError};
 use crate::rows::{Batch, fill, join, weight};
 use crate::store::Quota;
@@ -44,6 +45,8 @@ pub(crate) struct Sorting {
     /// Bytes of rows that are put in order at a time.
     pub(crate) window: u64,
     pub(crate) stop: [CancellationToken; 2],
+    /// Says how far it is.
+    pub(crate) passing: Passing,
 }
 
 impl Sorting {
@@ -165,7 +168,9 @@ impl Shuffle {
         if self.noted.is_some() {
             self.note().map_err(unwritten)?;
         }
+        let rows = self.rows.len() as u64 + self.noted.as_ref().map_or(0, |noted| noted.places);
         let Some(noted) = self.noted.take() else {
+            self.sorting.passing.begin(Phase::Order, rows);
             let rows = std::mem::take(&mut self.rows);
             let mut notes: Vec<(u64, u64)> =
                 rows.into_iter().enumerate().map(|(place, row)| (row, place as u64)).collect();
@@ -175,6 +180,7 @@ impl Shuffle {
         };
         let Noted { scratch, regions, notes, windows, beside: mut queue, .. } = noted;
         let files = Windows::create("window", &self.whole.schema, windows);
+        self.sorting.passing.begin(Phase::Scatter, rows);
         let ends: Vec<u64> = regions.iter().skip(1).copied().chain([self.whole.rows()]).collect();
         for from in (0..regions.len()).step_by(threads()) {
             self.sorting.go_on()?;
@@ -182,10 +188,12 @@ impl Shuffle {
                 let region = from + at;
                 let notes = notes.of(region, regions[region], ends[region]).map_err(unread)?;
                 let (pieces, places) = self.read(&notes)?;
+                self.sorting.passing.done(Phase::Scatter, places.len() as u64);
                 files.add(&scratch, &Scattered { pieces: &pieces, places }).map_err(unwritten)
             })?;
         }
         drop(notes);
+        self.sorting.passing.begin(Phase::Order, rows);
         let (mut windows, mut coming) = (files.end().into_iter(), VecDeque::new());
         loop {
             // The next ones are put in order beside the output.
@@ -271,6 +279,7 @@ impl Shuffle {
             let carried = rows.slice(done, count)?;
             let written = self.beside.take(count, more)?;
             put_out(&join(&self.bound, &carried, &written)?)?;
+            self.sorting.passing.done(Phase::Order, count as u64);
             done += count;
         }
         Ok(())

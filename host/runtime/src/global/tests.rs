@@ -97,6 +97,7 @@ pub(super) fn writing(folder: &Path, whole: Whole, bound: &Arc<Bound>, window: u
             quota: Arc::new(Quota::new(Some(most))),
             window,
             stop: Default::default(),
+            passing: Default::default(),
         },
         returnable: Returnable::of(1 << 30),
         rejects: Arc::new(Mutex::new(Rejects::new(folder.join("rejects")))),

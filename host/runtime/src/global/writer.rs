@@ -13,6 +13,7 @@ use super::gather::Calling;
 use super::line::{Cut, Line};
 use super::pick::Picker;
 use super::shuffle::{Shuffle, Sorting};
+use crate::course::Phase;
 use crate::error::{Fault, LimitExceeded, RunError};
 use crate::fates::{Aside, Fates, Ledger};
 use crate::ports::Doors;
@@ -155,6 +156,7 @@ impl GlobalWriter {
     }
 
     fn put_out_rows(&mut self, rows: Vec<u64>, written: &RecordBatch) -> Result<(), Fault> {
+        self.writing.sorting.passing.done(Phase::Merge, rows.len() as u64);
         self.bound_rows(rows.len() as u64)?;
         let mut repeated = false;
         for row in &rows {
@@ -286,6 +288,7 @@ impl GlobalWriter {
                 self.put_out_own()?;
             }
         }
+        self.writing.sorting.passing.done(Phase::Merge, written.num_rows() as u64);
         self.hold()
     }
 
@@ -304,6 +307,7 @@ impl GlobalWriter {
         if removed.is_empty() {
             return Ok(());
         }
+        self.writing.sorting.passing.done(Phase::Remove, removed.len() as u64);
         removed.iter().try_for_each(|removed| self.fates.remove(removed))?;
         let deed = Deed::Removed { rows: removed };
         let deed = self.noted(deed, &RecordBatch::new_empty(self.writing.bound.writes.clone()))?;

@@ -5,8 +5,10 @@ pub(crate) mod check;
 pub(crate) mod components;
 pub(crate) mod confine;
 pub(crate) mod input;
+mod learnt;
 pub(crate) mod needs;
 pub(crate) mod output;
+pub(crate) mod paces;
 pub(crate) mod places;
 mod profile;
 mod wanted;
@@ -391,6 +393,13 @@ impl Prepared {
             }
         }
         needs::keep(&self.settings.cache_folder, &most)
+    }
+
+    /// Keeps for later runs how long the phases of each global step took.
+    pub(crate) fn keep_paces(&self) -> std::io::Result<()> {
+        let key = |step: &str| self.plan.step(step).map(|step| step.need_key(self.plan.batch()));
+        let took = self.seen.took().into_iter().filter_map(|(step, took)| Some((key(&step)?, took))).collect();
+        paces::keep(&self.settings.cache_folder, took)
     }
 }
 

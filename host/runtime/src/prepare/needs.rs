@@ -4,10 +4,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
 
-use callboard_io::beneath::Dir;
-
-/// More is not kept: what was learnt longest ago goes first.
-const MOST: usize = 4096;
+use super::learnt;
 
 /// The most linear memory that one instance of a step held in any earlier run that used this cache, in bytes, by
 /// [`PlannedStep::need_key`](callboard_plan::PlannedStep::need_key): for [`Terms::needs`](callboard_plan::Terms::needs). A file that
@@ -17,8 +14,7 @@ pub fn measured_needs(cache_folder: &Path) -> BTreeMap<String, u64> {
 }
 
 fn read(cache_folder: &Path) -> Vec<(String, u64)> {
-    let bytes = Dir::open(cache_folder).and_then(|cache| cache.read("needs.json")).unwrap_or_default();
-    serde_json::from_slice(&bytes).unwrap_or_default()
+    learnt::read(cache_folder, "needs")
 }
 
 /// Keeps what was measured, where it is more than before.
@@ -28,23 +24,12 @@ pub(crate) fn keep(cache_folder: &Path, measured: &BTreeMap<String, u64>) -> io:
         let is_more = |(key, bytes): &(&String, &u64)| known.get(key.as_str()).is_none_or(|known| known < bytes);
         measured.iter().filter(is_more).map(|(key, bytes)| (key.clone(), *bytes)).collect::<Vec<_>>()
     };
-    if lacks(&read(cache_folder)).is_empty() {
-        return Ok(());
-    }
-    // One at a time: what another run learns meanwhile is not lost.
-    let cache = Dir::open(cache_folder)?;
-    let lock = cache.file_to_append("needs.lock", 0o600)?;
-    lock.lock()?;
-    let mut known = read(cache_folder);
-    let more = lacks(&known);
-    known.retain(|(key, _)| !more.iter().any(|(other, _)| other == key));
-    known.extend(more);
-    known.drain(..known.len().saturating_sub(MOST));
-    cache.write_whole("needs.json", &serde_json::to_vec(&known).expect("needs are JSON"), 0o600)
+    learnt::keep(cache_folder, "needs", lacks)
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::learnt::MOST;
     use super::*;
 
     #[test]

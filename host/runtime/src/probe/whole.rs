@@ -13,7 +13,9 @@ use callboard_plan::{Door as Way, Feed};
 
 use super::{CallError, Opened, PutOut, RemovedRow};
 use crate::error::{Fault, RunError};
-use crate::global::{Caller, Counters, GlobalReader, GlobalWriter, Sizes, Sorting, WINDOW, Whole, Writing, gather};
+use crate::global::{
+    Caller, Counters, GlobalReader, GlobalWriter, Passed, Passing, Sizes, Sorting, WINDOW, Whole, Writing, gather,
+};
 use crate::ports::{Door, Doors, door_schema};
 use crate::ports::{Outlet, Stop};
 use crate::rejects::{Files, Rejects, Remover};
@@ -91,6 +93,7 @@ impl Opened<'_> {
                 quota: Arc::new(Quota::new(None)),
                 window: WINDOW,
                 stop: Default::default(),
+                passing: Default::default(),
             },
             returnable: self.probe.config.returnable(),
             rejects: Arc::new(Mutex::new(Rejects::new(scratch.path().join("rejects")))),
@@ -100,7 +103,8 @@ impl Opened<'_> {
         let writer = match bound.gathered.is_plain() {
             true => {
                 let ends = wholes.iter().enumerate();
-                let reader = |port, whole: &Whole| GlobalReader::new(whole.clone(), bound.clone(), port);
+                let passed = || Passed::new(&Passing::default());
+                let reader = |port, whole: &Whole| GlobalReader::new(whole.clone(), bound.clone(), port, passed());
                 let readers = ends.map(|(port, whole)| Box::new(reader(port, whole)) as Box<dyn RowReader>).collect();
                 let (ran, writer) = self.instance.run(readers, writer);
                 ran?;

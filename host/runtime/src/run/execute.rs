@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use callboard_io::{Committed, Finished};
-use callboard_plan::{Feed, Kind, Load, Stage};
+use callboard_io::{Committed, Dataset, Finished};
+use callboard_plan::{Feed, Kind, Load, PlannedStep, Stage};
 use callboard_sandbox::Batches;
 use tokio_util::sync::CancellationToken;
 
@@ -14,11 +14,13 @@ use super::batches;
 use super::teller::Teller;
 use super::watch::Watch;
 use super::window::Running;
+use crate::course::{Course, Phase};
 use crate::error::RunError;
 use crate::events::Event;
 use crate::prepare::Prepared;
 use crate::prepare::ProfileTarget;
 use crate::prepare::confine::{ABSENT, confine_further};
+use crate::prepare::paces;
 use crate::rows::Tap;
 use crate::stage::boundary::BetweenStages;
 use crate::stage::kept::Kept;
@@ -91,7 +93,7 @@ impl Run {
         drop(watch);
         // What was sent is paid for.
         prepared.calls.settle(SETTLING);
-        if let Err(error) = live.keep_needs(&costs) {
+        if let Err(error) = live.keep_needs(&costs).and_then(|()| prepared.keep_paces()) {
             notes.push(format!("what the steps needed could not be kept: {error}"));
         }
         let mut measured = Measured::of(clock);
@@ -254,8 +256,7 @@ impl Live<'_> {
         begun.map_err(|error| RunError::unwritten("write rejected rows", &error))?;
         let seen = &self.prepared.seen;
         let plan = &self.prepared.plan;
-        let is_global = |name: &String| plan.step(name).is_some_and(|step| step.kind == Kind::Global);
-        seen.begin(stage.index, plan.stages().len(), !stage.steps.iter().any(is_global));
+        seen.begin(stage.index, plan.stages().len(), self.to_take_in(stage), self.courses(stage));
         let mut cost = stage::run(self, stage, boundary, held)?;
         cost.curve = seen.end();
         cost.load += eager_load.unwrap_or_default();
@@ -270,6 +271,33 @@ impl Live<'_> {
         let outputs = outputs.map(|(name, output)| (name.clone(), output.into())).collect();
         drop(finished);
         Ok(StageEnded { cost, spills, outputs, rejects })
+    }
+
+    /// The inputs that a stage reads before anything else, and their bytes.
+    fn to_take_in(&self, stage: &Stage) -> BTreeMap<Arc<str>, f64> {
+        let intakes = stage.intakes.iter().filter(|name| self.prepared.has_taken_in(name).is_none());
+        let bytes = |name: &str| self.prepared.input(name).dataset.as_ref().map_or(0, Dataset::bytes) as f64;
+        intakes.map(|name| (Arc::from(name.as_str()), bytes(name))).collect()
+    }
+
+    /// The global steps of a stage.
+    fn courses(&self, stage: &Stage) -> BTreeMap<Arc<str>, Course> {
+        let plan = &self.prepared.plan;
+        let global = stage.steps.iter().filter_map(|name| plan.step(name)).filter(|step| step.kind == Kind::Global);
+        let global: Vec<&PlannedStep> = global.collect();
+        if global.is_empty() {
+            return BTreeMap::new();
+        }
+        let paces = paces::measured(&self.prepared.settings.cache_folder);
+        let reads = !self.to_take_in(stage).is_empty();
+        let course = |step: &&PlannedStep| {
+            let mut course = Course::new(paces.get(&step.need_key(plan.batch())));
+            if reads {
+                course.begin(Phase::Read, 0);
+            }
+            (Arc::from(step.name.as_str()), course)
+        };
+        global.iter().map(course).collect()
     }
 
     /// Puts the outputs in their places, all of them complete and durable: nothing before this has touched what was there.

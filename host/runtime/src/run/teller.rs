@@ -54,14 +54,30 @@ struct OfStage {
 
 impl OfStage {
     fn news(&mut self) -> Option<Event> {
-        let Going { stage, took, linear_memory, in_flight, part } = self.seen.far()?;
+        let Going { stage, took, linear_memory, in_flight, part, courses } = self.seen.far()?;
         if self.stage != stage {
             (self.stage, self.pace) = (stage, Pace::default());
         }
         self.pace.note(took, part.unwrap_or(0.0));
-        let left = part.and_then(|part| Duration::try_from_secs_f64((1.0 - part) / self.pace.now()?).ok());
+        let streams = part.map(|part| Duration::try_from_secs_f64((1.0 - part) / self.pace.now()?).ok());
+        let (part, left) = match courses.is_empty() {
+            true => (part, streams.flatten()),
+            false => of_courses(took, streams, courses),
+        };
         Some(Event::Going { stage, took, linear_memory, in_flight, budget: self.budget, part, left })
     }
+}
+
+/// What part of a stage with global steps is done, and how long the rest takes: it ends with the last of its nodes. Nothing is known of it
+/// unless that of each step is, and of nodes that wait for no others, if there are any.
+fn of_courses(
+    took: Duration,
+    streams: Option<Option<Duration>>,
+    courses: Vec<Option<Duration>>,
+) -> (Option<f64>, Option<Duration>) {
+    let left = courses.into_iter().chain(streams).collect::<Option<Vec<_>>>().and_then(|all| all.into_iter().max());
+    let part = left.map(|left| took.as_secs_f64() / (took + left).as_secs_f64()).filter(|part| part.is_finite());
+    (part, left)
 }
 
 /// How far the requests are.
@@ -171,6 +187,17 @@ mod tests {
         let pace = pace(done, 4);
         let (left, right) = ((1000 - done(8)) as f64 / pace.now().unwrap(), (1000 - done(8)) as f64 / 100.0);
         assert!((0.7..1.3).contains(&(left / right)), "{left} {right}");
+    }
+
+    #[test]
+    fn a_stage_with_global_steps_ends_with_the_last_of_its_nodes() {
+        let of = |seconds: u64| Some(Duration::from_secs(seconds));
+        let took = Duration::from_secs(10);
+        assert_eq!(of_courses(took, None, vec![of(10), of(30)]), (Some(0.25), of(30)));
+        assert_eq!(of_courses(took, Some(of(90)), vec![of(10)]), (Some(0.1), of(90)));
+        assert_eq!(of_courses(took, None, vec![of(10), None]), (None, None));
+        assert_eq!(of_courses(took, Some(None), vec![of(10)]), (None, None), "nothing is known of its pace");
+        assert_eq!(of_courses(Duration::ZERO, None, vec![of(0)]), (None, of(0)));
     }
 
     #[test]

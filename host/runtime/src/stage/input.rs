@@ -59,7 +59,9 @@ pub(super) fn read(run: &Live<'_>, name: &str, mut outlet: Outlet) -> Result<End
             let batch = Batch::new(chunk.rows.slice(0, count), file, chunk.origin.slice(0, count));
             rows += count as u64;
             run.prepared.seen.read(name, count as u64);
-            run.prepared.seen.reading(&node, chunk.part * bytes, bytes);
+            // All that is read may be the first rows.
+            let part = chunk.part.max(rows as f64 / limit as f64).min(1.0);
+            run.prepared.seen.reading(&node, part * bytes, bytes);
             let before = last.replace(chunk.file);
             let is_new = before != Some(chunk.file);
             if before.is_some_and(|before| run.prepared.is_cut(name, before, chunk.file))

@@ -13,11 +13,13 @@ use super::load::{LoadedStep, Worker};
 use super::retry::retrying;
 use super::wire::Outlets;
 use super::{Ended, StepCounts, add_counters};
+use crate::course::Phase;
 use crate::error::{Class, Fault, RunError};
 use crate::events::Event;
 use crate::fates::{Fates, Ledger};
 use crate::global::{
-    Caller, Counters, GlobalReader, GlobalWriter, Shared, Sizes, Sorting, WINDOW, Whole, Writing, gather,
+    Caller, Counters, GlobalReader, GlobalWriter, Passed, Passing, Shared, Sizes, Sorting, WINDOW, Whole, Writing,
+    gather,
 };
 use crate::ports::{Inlet, Left, Stop, bug};
 use crate::rows::digest;
@@ -56,6 +58,7 @@ pub(super) fn run_global(
     let of_task = || logged(tag_by_counts(&wholes)).filter(|_| run.prepared.cuts.is_some());
     let ended = tag.and_then(logged).or_else(of_task);
     let reused = ended.is_some();
+    let passing = Passing::of(&name, &run.prepared.seen);
     // As far as a frame can hold it; only people read it.
     let tagged_rows = u32::try_from(rows_in).unwrap_or(u32::MAX);
     let writer = GlobalWriter::new(Writing {
@@ -73,6 +76,7 @@ pub(super) fn run_global(
             // What a budget leaves is shared with the rows that are read and put out.
             window: run.prepared.plan.budget().map_or(WINDOW, |budget| (budget / 8).clamp(1 << 20, WINDOW)),
             stop: [run.stop.clone(), run.interrupt.clone()],
+            passing: passing.clone(),
         },
         returnable: run.instance_config(planned).returnable(),
         rejects: run.rejects.clone(),
@@ -84,6 +88,7 @@ pub(super) fn run_global(
     let (writer, counters, rows_reused) = match ended {
         Some((tag, file)) => {
             let mut writer = writer;
+            passing.is_partial();
             let counters = ledger.replay(tag, file, |deed, written| writer.again(deed, written)).map_err(fault)?;
             (writer, counters, rows_in)
         }
@@ -91,14 +96,18 @@ pub(super) fn run_global(
         None => {
             let readers = || {
                 let ends = wholes.iter().enumerate();
-                let reader = |port, whole: &Whole| GlobalReader::new(whole.clone(), bound.clone(), port);
+                let passed = || Passed::new(&passing);
+                let reader = |port, whole: &Whole| GlobalReader::new(whole.clone(), bound.clone(), port, passed());
                 ends.map(|(port, whole)| Box::new(reader(port, whole)) as Box<dyn RowReader>).collect()
             };
             if let Some(tag) = tag {
                 ledger.begin(tag, tagged_rows)?;
             }
             let (writer, counters, rows_reused) = match bound.gathered.is_plain() {
-                true => (call(run, step, planned, &readers, writer)?, step.workers[0].take_counters(), 0),
+                true => {
+                    passing.begin(Phase::Call, wholes.iter().map(Whole::rows).sum());
+                    (call(run, step, planned, &readers, writer)?, step.workers[0].take_counters(), 0)
+                }
                 false => call_parts(run, step, planned, &wholes, writer)?,
             };
             if let Some(tag) = tag {
@@ -109,6 +118,9 @@ pub(super) fn run_global(
             (writer, counters, rows_reused)
         }
     };
+    if run.shared.is_some() {
+        passing.is_partial();
+    }
     if run.shared.as_ref().is_some_and(Shared::leaves) {
         let busy = step.workers.iter_mut().map(Worker::busy).sum();
         let counts = Box::new(StepCounts { busy, ..StepCounts::default() });

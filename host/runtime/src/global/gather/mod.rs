@@ -30,7 +30,8 @@ use callboard_plan::pipeline::BatchSize;
 use callboard_sandbox::{RowReader, caught, spawn_scoped};
 use twox_hash::XxHash3_128;
 
-use super::{GlobalReader, GlobalWriter, Whole};
+use super::{GlobalReader, GlobalWriter, Passed, Whole};
+use crate::course;
 use crate::error::{Fault, RunError};
 use crate::fates::Ledger;
 use crate::rows::flight::Charge;
@@ -128,6 +129,11 @@ pub(crate) fn gather(
     };
     let resumable = calls.progress.is_some();
     scratch.leave(resumable);
+    let passing = &writer.writing.sorting.passing;
+    if !before.is_empty() {
+        passing.is_partial();
+    }
+    passing.begin(course::Phase::Call, queue.iter().flat_map(|(_, part)| part).map(|pieces| pieces.rows).sum());
     let ran = before.into_iter().try_for_each(|called| calls.again(called)).and_then(|()| calls.make(queue, callers));
     let put_out = ran.and_then(|()| {
         let Calls { outcomes, reused, .. } = calls;
@@ -313,18 +319,23 @@ impl Calls<'_> {
                 .map(|attempt| tag.wrapping_add(u128::from(attempt)))
                 .find_map(|tag| Some((tag, log.ended(tag)?)))
         {
+            self.parts.sorting.passing.is_partial();
             let mut writer = PartWriter::new(&self.outcomes, given[0].clone(), first, &self.calling, None);
             let counters = log.replay(tag, file, |deed, written| writer.again(deed, written))?;
             self.reused.fetch_add(given[0].rows(), Ordering::Relaxed);
             return self.end(part, given[0].rows(), counters, writer);
         }
+        let passed = || Passed::new(&self.parts.sorting.passing);
         let begin = || {
             let reader = |(port, given): (usize, &Given)| match given {
                 Given::Whole(_) => {
                     let (whole, bound) = (self.wholes[port].clone(), self.parts.bound.clone());
-                    Box::new(GlobalReader::new(whole, bound, port)) as Box<dyn RowReader>
+                    Box::new(GlobalReader::new(whole, bound, port, passed())) as Box<dyn RowReader>
                 }
-                given => Box::new(PartReader { given: given.clone(), cut: self.cut, grouped }) as Box<dyn RowReader>,
+                given => {
+                    let (given, cut, passed) = (given.clone(), self.cut, passed());
+                    Box::new(PartReader { given, cut, grouped, passed }) as Box<dyn RowReader>
+                }
             };
             let attempt = attempts.fetch_add(1, Ordering::Relaxed);
             (given.iter().enumerate().map(reader).collect(), writer(attempt))

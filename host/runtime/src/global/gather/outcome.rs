@@ -16,6 +16,7 @@ use super::merge::merge;
 use super::part::Results;
 use super::rowset::RowSet;
 use super::{lock, unwritten};
+use crate::course::Phase;
 use crate::error::Fault;
 use crate::fates::Bits;
 use crate::global::{AT_ONCE, GlobalWriter, Sorting};
@@ -142,10 +143,18 @@ impl Outcomes {
         let Done { kept, removed, mut put_out, removed_runs } =
             self.done.into_inner().unwrap_or_else(PoisonError::into_inner);
         let sorting = writer.writing.sorting.clone();
+        let by_bits = removed.iter().map(|(.., bits)| bits.count()).sum::<u64>();
+        sorting.passing.begin(Phase::Remove, rows_of(&removed_runs) + by_bits);
         give_removed(&removed, &self.removed, removed_runs, &sorting, writer)?;
         drop(removed);
         put_out.sort_by_key(|run| run.call);
-        let runs = put_out.into_iter().map(|run| run.frames).collect();
+        let runs: Vec<_> = put_out.into_iter().map(|run| run.frames).collect();
+        let rows = rows_of(&runs) + kept.count();
+        match self.bound.gathered.as_written {
+            // They may have to be put in order.
+            true => sorting.passing.begin(Phase::Merge, rows),
+            false => sorting.passing.begin_last(Phase::Merge, rows),
+        }
         let keys = |rows: &RecordBatch| Ok(places(rows));
         if !self.by_bits {
             return merge(&self.put_out, runs, &sorting, keys, |rows| give_rows(&rows, &self.bound.writes, writer));
@@ -166,6 +175,10 @@ impl Outcomes {
         kept.try_for_each(|row| give.push(row))?;
         give.end()
     }
+}
+
+fn rows_of(runs: &[Vec<Frame>]) -> u64 {
+    runs.iter().flatten().map(|frame| u64::from(frame.rows)).sum()
 }
 
 /// Whether kept rows are passed on unchanged in the order of the input.

@@ -15,6 +15,7 @@ use super::outcome::by_bits;
 use super::pieces::{Part, Piece, Pieces, bytes_of};
 use super::ranges::Splitters;
 use super::{LARGE, Sizes, lock, unread, unwritten};
+use crate::course::Phase;
 use crate::error::{Fault, RunError};
 use crate::global::{Sorting, Whole, on_all_cores, threads};
 use crate::rows::flight::Charge;
@@ -85,6 +86,8 @@ impl Parts {
     /// Cuts the rows of all inputs; gives all parts.
     pub(super) fn cut_all(&mut self, wholes: &[Whole]) -> Result<Vec<Part>, Fault> {
         let count = self.size(wholes)?;
+        let gathered = wholes.iter().enumerate().filter(|(port, _)| !self.is_whole(*port));
+        self.sorting.passing.begin(Phase::Gather, gathered.map(|(_, whole)| whole.rows()).sum());
         let mut all: Vec<Part> = (0..count).map(|_| self.empty()).collect();
         for (port, whole) in wholes.iter().enumerate() {
             if self.is_whole(port) {
@@ -147,6 +150,8 @@ impl Parts {
             for region in on_all_cores(some.len(), |at| cut(&self.rows_of(whole, port, &some[at])?))? {
                 to(region)?;
             }
+            let rows = some.iter().flatten().map(|(spill, frame)| whole.spills[*spill].frame_rows(*frame) as u64);
+            self.sorting.passing.done(Phase::Gather, rows.sum());
             self.count(0)?;
         }
         Ok(())

@@ -9,6 +9,7 @@ use twox_hash::XxHash3_128;
 use super::arrange::{Arranged, Position};
 use super::stream::Streamed;
 use crate::error::Fault;
+use crate::global::Passed;
 
 /// The most rows of a page without columns.
 const BARE: u64 = 64 << 10;
@@ -91,6 +92,7 @@ pub(super) struct PartReader {
     pub(super) given: Given,
     pub(super) cut: BatchSize,
     pub(super) grouped: bool,
+    pub(super) passed: Passed,
 }
 
 impl RowReader for PartReader {
@@ -112,6 +114,7 @@ impl RowReader for PartReader {
             Given::Streamed(given) => given.read(row, most)?,
             Given::Whole(_) => return Err(Fault::Host("an input is read as it stands".to_owned())),
         };
+        self.passed.to(end);
         let groups = match (&self.given, self.grouped) {
             (_, false) => Vec::new(),
             (Given::Arranged(given), true) => given.runs(row, end),

@@ -21,9 +21,11 @@ use rand::RngExt;
 use rand::rngs::StdRng;
 
 use super::{Caller, Counters, PartWriter, Sizes, gather};
+use crate::course::{Course, Phase};
+use crate::curves::Seen;
 use crate::error::Fault;
 use crate::global::tests::{planned, writing};
-use crate::global::{GlobalWriter, Whole, Writing};
+use crate::global::{GlobalWriter, Passing, Whole, Writing};
 use crate::ports::{Door, Doors, Outlet, door_schema};
 use crate::rows::Batch;
 use crate::rows::flight::Charge;
@@ -244,7 +246,10 @@ impl Trial {
         charge: Option<Charge>,
         call: impl Fn(&Bound, &mut [Box<dyn RowReader>], &mut PartWriter) -> Result<(), Fault> + Sync,
     ) -> Result<Out, Fault> {
-        let Trial { folder, wholes, bound, writing, most } = self;
+        let Trial { folder, wholes, bound, mut writing, most } = self;
+        let (seen, step) = (Arc::<Seen>::default(), Arc::<str>::from("step"));
+        seen.begin(1, 1, BTreeMap::new(), BTreeMap::from([(step.clone(), Course::default())]));
+        writing.sorting.passing = Passing::of(&step, &seen);
         let mut writer = GlobalWriter::new(writing);
         let quota = writer.writing.sorting.quota.clone();
         let caller = |_| -> Caller<'_> {
@@ -267,6 +272,13 @@ impl Trial {
         ran?;
         assert!(quota.take(most).is_ok(), "no room is taken");
         let (outlet, doors, accounts) = writer.finish()?;
+        seen.course(&step, |course| {
+            let rows = course.rows();
+            for phase in [Phase::Gather, Phase::Call, Phase::Merge] {
+                assert!(rows.iter().any(|(began, _)| *began == phase), "{phase:?} is missing: {rows:?}");
+            }
+            assert!(rows.iter().all(|(_, (done, of))| done == of), "not all of a phase is noted: {rows:?}");
+        });
         let spill = outlet.end(callboard_plan::Feed::node("out")).ok().unwrap().spills.pop().unwrap().1;
         let read = |spill: &Spill| (0..spill.frames()).map(|at| spill.read(at, None).unwrap().rows).collect::<Vec<_>>();
         let mut rows = Vec::new();
