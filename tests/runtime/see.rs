@@ -1,8 +1,12 @@
 //! A run that is there, looked at: at each node its rows are those that readers of the node were given.
 
+use std::io::Write;
+
 use callboard_runtime::{
     Class, Followed, Looking, RowsWanted, RunSummary, Shown, Traced, TracedFate, peek_run, trace_run,
 };
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use serde_json::{Value, json};
 
 use crate::bench::{Bench, lines, use_step, wired};
@@ -172,6 +176,65 @@ fn few_rows_are_read(bench: &Bench, file: &str, text: &str, header: usize) {
             bench.put(file, text);
             assert_eq!((found.rows, found.places), (replayed.rows, replayed.places), "{case}");
             assert_eq!(found.notes, [] as [&str; 0], "{case}");
+        }
+    }
+}
+
+/// A file that can be read from its beginning alone is read once, up to the last row that is wanted: of other batches, no work is looked for.
+#[test]
+fn rows_of_a_compressed_file_are_found_by_their_numbers() {
+    const ROWS: usize = 140_000;
+    let bench = Bench::new();
+    // Without compression, as many bytes whatever the text.
+    let rows = |is_changed: &dyn Fn(usize) -> bool| {
+        let row =
+            |id: usize| format!("{{\"id\":{id},\"text\":\"{} {id}\"}}\n", if is_changed(id) { "ROW" } else { "row" });
+        let mut gz = GzEncoder::new(Vec::new(), Compression::none());
+        gz.write_all((0..ROWS).map(row).collect::<String>().as_bytes()).unwrap();
+        gz.finish().unwrap()
+    };
+    let whole = rows(&|_| false);
+    bench.put("docs.jsonl.gz", &whole);
+    let steps = use_step("odd", "filter", "config = { where = \"id % 2 == 1\" }");
+    let text = wired(&["docs"], &[("out", "from = \"odd\"")], &steps).replace("docs.jsonl", "docs.jsonl.gz");
+    let ended = bench.pipeline(text + "[run]\nbatch_rows = 1000\n").end();
+    let run = ended.run_folder.clone();
+    ended.report();
+    let looking = Looking::at(&run, cache());
+    for node in ["docs", "odd", "odd.dropped"] {
+        let peek =
+            || peek_run(&looking, node, &RowsWanted { rows: 5, seed: Some(3), ..RowsWanted::default() }).unwrap();
+        std::fs::rename(run.join("lengths"), run.join("elsewhere")).unwrap();
+        let replayed = peek();
+        std::fs::rename(run.join("elsewhere"), run.join("lengths")).unwrap();
+        let line = |place: &String| place.rsplit(':').next().unwrap().parse::<usize>().unwrap() - 1;
+        let batches: Vec<usize> = replayed.places.iter().map(|place| line(place) / 1000).collect();
+        assert!(batches.iter().any(|batch| *batch > 70), "{node}: {batches:?}");
+        bench.put("docs.jsonl.gz", rows(&|id| !batches.contains(&(id / 1000))));
+        let found = peek();
+        bench.put("docs.jsonl.gz", &whole);
+        assert_eq!((found.rows, found.places), (replayed.rows, replayed.places), "{node}");
+    }
+}
+
+/// Pages of a source that no row is wanted of are not read.
+#[test]
+fn rows_of_a_source_are_found_by_their_numbers() {
+    let bench = Bench::new();
+    let steps = use_step("count", "count-source", "config = { rows = 300, page = 7 }")
+        + &use_step("odd", "filter", "config = { where = \"n % 2 == 1\" }");
+    let ended = bench.pipeline(wired(&[], &[("out", "from = \"odd\"")], &steps) + "[run]\nbatch_rows = 16\n").end();
+    let run = ended.run_folder.clone();
+    ended.report();
+    let looking = Looking::at(&run, cache());
+    for node in ["count", "odd", "odd.dropped"] {
+        for seed in [None, Some(1)] {
+            let peek = || peek_run(&looking, node, &RowsWanted { rows: 3, seed, ..RowsWanted::default() }).unwrap();
+            let found = peek();
+            std::fs::rename(run.join("lengths"), run.join("elsewhere")).unwrap();
+            let replayed = peek();
+            std::fs::rename(run.join("elsewhere"), run.join("lengths")).unwrap();
+            assert_eq!((found.rows, found.places), (replayed.rows, replayed.places), "{node} {seed:?}");
         }
     }
 }

@@ -54,7 +54,7 @@ impl Dataset {
             let here: Vec<u32> =
                 std::iter::from_fn(|| wanted.next_if(|row| *row < end)).map(|row| (row - first) as u32).collect();
             if !here.is_empty() {
-                chunks.push(of_rows(chunk, &here)?);
+                chunks.push(chunk.rows_at(&here)?);
             }
             first = end;
             if wanted.peek().is_none() {
@@ -65,11 +65,16 @@ impl Dataset {
     }
 }
 
-/// Some rows of a chunk.
-pub(crate) fn of_rows(chunk: Chunk, rows: &[u32]) -> Result<Chunk, IoError> {
-    let rows = UInt32Array::from(rows.to_vec());
-    let origin = take(&chunk.origin, &rows, None).map_err(IoError::from_arrow)?;
-    let origin = origin.as_primitive::<UInt64Type>().clone();
-    let rows = take_record_batch(&chunk.rows, &rows).map_err(IoError::from_arrow)?;
-    Ok(Chunk { origin, rows, bad: Vec::new(), from: None, ..chunk })
+impl Chunk {
+    /// Some of its rows, by their places in it.
+    ///
+    /// # Errors
+    /// Rows that are too large for one batch.
+    pub fn rows_at(&self, rows: &[u32]) -> Result<Chunk, IoError> {
+        let rows = UInt32Array::from(rows.to_vec());
+        let origin = take(&self.origin, &rows, None).map_err(IoError::from_arrow)?;
+        let origin = origin.as_primitive::<UInt64Type>().clone();
+        let rows = take_record_batch(&self.rows, &rows).map_err(IoError::from_arrow)?;
+        Ok(Chunk { origin, rows, bad: Vec::new(), from: None, file: self.file, part: self.part })
+    }
 }

@@ -6,7 +6,6 @@ use twox_hash::XxHash3_64;
 
 use crate::IoError;
 use crate::dataset::{Chunk, Dataset};
-use crate::numbered::of_rows;
 use crate::section::Mark;
 use crate::spec::BatchPolicy;
 
@@ -61,7 +60,7 @@ impl Sample {
         let last = lowest.get(usize::try_from(share - 1).unwrap_or(usize::MAX)).copied().unwrap_or(u64::MAX);
         let chosen = chunks.into_iter().zip(ranks).map(|(chunk, ranks)| {
             let rows = (0..).zip(ranks).filter(|(_, rank)| *rank <= last).map(|(row, _)| row);
-            of_rows(chunk, &rows.collect::<Vec<u32>>())
+            chunk.rows_at(&rows.collect::<Vec<u32>>())
         });
         chosen.collect()
     }

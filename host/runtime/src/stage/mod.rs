@@ -33,6 +33,7 @@ pub(crate) use asked::Asked;
 use live::Live;
 pub(crate) use load::{LoadedStep, load};
 pub(crate) use process::replayed;
+pub(crate) use steps::page_of;
 use wire::Wires;
 
 use crate::error::{Class, LimitExceeded, RunError};

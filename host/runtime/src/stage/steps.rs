@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use arrow::array::{RecordBatch, UInt32Array, UInt64Array};
 use arrow::datatypes::Schema;
+use arrow::error::ArrowError;
 use callboard_plan::{Feed, PlannedStep};
 
 use super::live::Live;
@@ -301,16 +302,22 @@ struct Pages<'a> {
     counts: StepCounts,
 }
 
+/// The rows of a page, behind so many rows of those before.
+pub(crate) fn page_of(bound: &Bound, file: u32, before: u64, page: &RecordBatch) -> Result<Batch, ArrowError> {
+    let count = page.num_rows();
+    let origins = Batch::new(
+        record_batch(Arc::new(Schema::empty()), Vec::new(), count)?,
+        UInt32Array::from_value(file, count),
+        UInt64Array::from_iter_values(before + 1..=before + count as u64),
+    );
+    join(bound, &origins, page)
+}
+
 impl Pages<'_> {
     fn put_out(&mut self, page: &RecordBatch, counters: BTreeMap<String, i64>) -> Result<(), Stop> {
         let rows = self.counts.rows_out;
         let count = page.num_rows().min(usize::try_from(self.limit - rows).unwrap_or(usize::MAX));
-        let origins = Batch::new(
-            record_batch(Arc::new(Schema::empty()), Vec::new(), count).map_err(|error| bug(&error))?,
-            UInt32Array::from_value(self.file, count),
-            UInt64Array::from_iter_values(rows + 1..=rows + count as u64),
-        );
-        let batch = join(&self.bound, &origins, &page.slice(0, count)).map_err(|error| bug(&error))?;
+        let batch = page_of(&self.bound, self.file, rows, &page.slice(0, count)).map_err(|error| bug(&error))?;
         let batch = self.run.admission(&self.name).admit().carried_by(batch);
         let mut fates = Fates::of(0);
         fates.create(count as u64);

@@ -237,6 +237,12 @@ impl Work {
         frames.filter(|(_, frame)| frame.kind == PART).map(|(_, frame)| (frame.rows, frame))
     }
 
+    /// The pages of a source, in order, and the file that each is in.
+    pub(crate) fn pages(&self) -> impl Iterator<Item = (usize, &Frame)> {
+        let is_page = |frame: &Frame| frame.tag == 0 && frame.kind == DONE;
+        self.ordered.iter().filter(move |(_, frame)| is_page(frame)).map(|(file, frame)| (*file, frame))
+    }
+
     /// What a frame of a file holds; damage is noted.
     pub(crate) fn part(&self, file: usize, frame: &Frame) -> Option<(Deed, RecordBatch)> {
         self.read(file, frame)

@@ -130,9 +130,6 @@ pub(crate) fn gather(
     let resumable = calls.progress.is_some();
     scratch.leave(resumable);
     let passing = &writer.writing.sorting.passing;
-    if !before.is_empty() {
-        passing.is_partial();
-    }
     passing.begin(course::Phase::Call, queue.iter().flat_map(|(_, part)| part).map(|pieces| pieces.rows).sum());
     let ran = before.into_iter().try_for_each(|called| calls.again(called)).and_then(|()| calls.make(queue, callers));
     let put_out = ran.and_then(|()| {
@@ -181,6 +178,7 @@ impl Begun {
                 (parts.sizes.part, parts.charge) = (before.cut.size, Mutex::new(charge));
                 let queue = progress::remaining(&before);
                 let progress = Some(Progress::open(&scratch).map_err(unwritten)?);
+                sorting.passing.is_partial();
                 return Ok(Begun { scratch, parts, outcomes, queue, progress, calls: before.calls });
             }
         }

@@ -1,10 +1,12 @@
 //! Rows of a run by their numbers: read where they lie, without those before them.
 //!
 //! What a run keeps says how many rows each batch of an input or a transform had ([`lengths`](crate::store::lengths)), and the log of a global
-//! step which rows it put out. So of all batches before a row, those alone are read that it comes from. Where something does not add up,
-//! or branches are joined or parted, no rows are found here, and the run is replayed.
+//! step which rows it put out. So of all batches before a row, those alone are read that it comes from. A file that can be read from its beginning
+//! alone is read once, up to the last row. Where something does not add up, or branches are joined or parted, no rows are found here, and the run
+//! is replayed.
 
 mod global;
+mod through;
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -20,12 +22,14 @@ use callboard_io::{Chunk, Dataset, Format, Mark, Stretch};
 use callboard_plan::{Door, Feed, Kind, Reader};
 use callboard_sandbox::Fate;
 
+use through::Through;
+
 use crate::error::RunError;
 use crate::rows::{Batch, conform};
 use crate::see::look::bug;
 use crate::stage::kept;
 use crate::stage::live::Live;
-use crate::stage::replayed;
+use crate::stage::{page_of, replayed};
 use crate::store::lengths::{self, Length};
 use crate::store::{Past, Work};
 
@@ -47,6 +51,7 @@ pub(super) struct Numbered<'a> {
     lengths: RefCell<HashMap<String, Option<Rc<Vec<Length>>>>>,
     stretches: RefCell<HashMap<String, Option<Rc<Vec<Stretch>>>>>,
     works: RefCell<HashMap<String, Option<Arc<Work>>>>,
+    through: RefCell<HashMap<String, Through>>,
 }
 
 impl<'a> Numbered<'a> {
@@ -58,6 +63,7 @@ impl<'a> Numbered<'a> {
             lengths: RefCell::default(),
             stretches: RefCell::default(),
             works: RefCell::default(),
+            through: RefCell::default(),
         }
     }
 
@@ -88,14 +94,20 @@ impl<'a> Numbered<'a> {
         match step.kind {
             Kind::Transform => self.of_transform(&feed.node, feed.door, numbers),
             Kind::Global => self.of_global(&feed.node, feed.door, numbers),
-            Kind::Source => Ok(None),
+            Kind::Source => self.of_source(&feed.node, numbers),
         }
     }
 
     fn of_input(&self, name: &str, numbers: &[u64]) -> Result<Option<Found>, RunError> {
         let input = self.live.prepared.input(name);
         let (Some(dataset), Some(stretches)) = (&input.dataset, self.stretches(name)) else { return Ok(None) };
-        let Some(chunks) = of_stretches(dataset, &stretches, numbers) else { return Ok(None) };
+        let through = || {
+            let mut through = self.through.borrow_mut();
+            through.entry(name.to_owned()).or_insert_with(|| Through::new(dataset, &stretches)).rows(numbers)
+        };
+        let is_passed = dataset.format() != Format::Parquet && stretches.iter().any(|stretch| stretch.skip > PASSED);
+        let chunks = if is_passed { through() } else { of_stretches(dataset, &stretches, numbers) };
+        let Some(chunks) = chunks else { return Ok(None) };
         let of_chunk = |Chunk { file, origin, rows, .. }: Chunk| {
             let file = UInt32Array::from_value(input.first_file + file, rows.num_rows());
             Batch::new(rows, file, origin)
@@ -180,6 +192,32 @@ impl<'a> Numbered<'a> {
         }
         let found = found(one(&schema, &pieces)?, numbers)?;
         Ok(found.map(|found| Found { reasons, ..found }))
+    }
+
+    /// Rows of a source, whose log has its pages in order.
+    fn of_source(&self, step: &str, numbers: &[u64]) -> Result<Option<Found>, RunError> {
+        let Some(work) = self.work(step)? else { return Ok(None) };
+        let prepared = self.live.prepared;
+        let (bound, file) = (prepared.bound(step), prepared.source_file(step));
+        let (mut pieces, mut wanted, mut first) = (Vec::new(), numbers.iter().peekable(), 0);
+        for (log, frame) in work.pages() {
+            let end = first + u64::from(frame.rows);
+            let here: Vec<u32> = within(&mut wanted, first..end).map(|row| row as u32).collect();
+            if !here.is_empty() {
+                self.live.go_on()?;
+                let Some((_, rows)) = work.part(log, frame).filter(|(_, rows)| rows.num_rows() as u64 == end - first)
+                else {
+                    return Ok(None);
+                };
+                let page = page_of(&bound, file, first, &rows).map_err(bug)?;
+                pieces.push(page.take(&UInt32Array::from(here)).map_err(bug)?);
+            }
+            if wanted.peek().is_none() {
+                break;
+            }
+            first = end;
+        }
+        found(one(prepared.schema(&Feed::node(step)), &pieces)?, numbers)
     }
 
     /// The batches of a transform, if they are what its accounts say.
