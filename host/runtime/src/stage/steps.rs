@@ -302,7 +302,7 @@ struct Pages<'a> {
     counts: StepCounts,
 }
 
-/// The rows of a page, behind so many rows of those before.
+/// The rows of a page, `before` which the source made others.
 pub(crate) fn page_of(bound: &Bound, file: u32, before: u64, page: &RecordBatch) -> Result<Batch, ArrowError> {
     let count = page.num_rows();
     let origins = Batch::new(
