@@ -124,6 +124,7 @@ pub const TARGETS: &[Target] = &[
     at_most("look/peek-drawn", "20 rows drawn from those of any node", 100.0, "ms"),
     at_most("look/stats", "`stats` of files, of the time to read them", 2.0, "×"),
     at_most("look/stats-memory", "resident memory of that", 200.0, "MiB"),
+    at_most("look/gathered", "processor time of a run with `stats = true` at one node, of one without", 1.2, "×"),
     at_most("look/quantiles", "quantiles off DuckDB's", 1.0, "%"),
 ];
 

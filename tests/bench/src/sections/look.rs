@@ -19,7 +19,8 @@ use crate::report::{Section, Table};
 
 pub(super) const ABOUT: &str = "`callboard peek -n 20` at each node of a finished run with `exact-dedup` between transforms, the first rows and drawn ones (`--seed`), each in a process of its own. \
 `callboard stats` of the run's files is compared with `callboard peek FILE --where` with a condition that no row meets, which reads all of them. Memory is `VmRSS`. Quantiles of the Parquet file are compared with \
-DuckDB's exact ones, by `tests/bench/peers/quantiles_duckdb.py`: the largest difference of any column, of DuckDB's value.";
+DuckDB's exact ones, by `tests/bench/peers/quantiles_duckdb.py`: the largest difference of any column, of DuckDB's value. What `stats = true` costs is the processor time of the same pipeline with it at one node, \
+of the run without it beside it.";
 
 const DUCKDB: Peer = Peer {
     target: "look/quantiles",
@@ -34,15 +35,60 @@ pub(super) fn run(bench: &Bench, section: &mut Section) -> Result<()> {
     let rows = *bench.sizes().scale.last().expect("there are sizes");
     let (file, _) = bench.rows(rows)?;
     let (out, lines) = (bench.path("looked-at.parquet"), bench.path("looked-at.jsonl"));
-    let text =
-        filled(include_str!("../../pipelines/looked-at.toml"), &[("ROWS", &file), ("OUT", &out), ("LINES", &lines)]);
+    let text = looked_at(&file, &out, &lines);
     let pipeline = bench.pipeline("looked-at", &text)?;
     let folder = bench.run_folder();
     bench.run_in(&folder, "run", &pipeline, &[])?;
     peek(bench, section, &folder, rows)?;
     bench.forget_run(&folder);
     stats(bench, section, rows, &[("Parquet", &out), ("JSON Lines", &lines)])?;
-    quantiles(bench, section, &out)
+    quantiles(bench, section, &out)?;
+    bench.forget(rows);
+    gathered(bench, section, &out, &lines)
+}
+
+fn looked_at(rows: &Path, out: &Path, lines: &Path) -> String {
+    filled(include_str!("../../pipelines/looked-at.toml"), &[("ROWS", rows), ("OUT", out), ("LINES", lines)])
+}
+
+/// Where figures are gathered, and the line of the pipeline behind which it says so.
+const GATHERED: [(&str, &str); 4] = [
+    ("none", ""),
+    ("input `rows`", "[inputs.rows]\n"),
+    ("step `share`", "name = \"share\"\n"),
+    ("output `out`", "[outputs.out]\n"),
+];
+
+fn gathered(bench: &Bench, section: &mut Section, out: &Path, lines: &Path) -> Result<()> {
+    let rows = bench.sizes().resumed;
+    let (file, _) = bench.rows(rows)?;
+    let text = looked_at(&file, out, lines);
+    let side = |(name, line): (&'static str, &str)| -> Result<Side<'_>> {
+        let text = if line.is_empty() { text.clone() } else { text.replace(line, &format!("{line}stats = true\n")) };
+        let pipeline = bench.pipeline(&format!("gathered-{}", line.len()), &text)?;
+        let run = move || {
+            let folder = bench.run_folder();
+            let done = bench.run_in(&folder, "run", &pipeline, &[])?;
+            bench.forget_run(&folder);
+            Ok(done.ran.processor * 1e3)
+        };
+        Ok((name, Box::new(run)))
+    };
+    let mut sides = GATHERED.into_iter().map(side).collect::<Result<Vec<_>>>()?;
+    let times = in_turn(bench.sizes().rounds, &mut sides)?;
+    drop(sides);
+    bench.forget(rows);
+    let title = format!("Processor time of a run of {} rows that gathers figures", grouped(rows));
+    let mut table = Table::new(title, &["`stats = true` at", "processor time", "of none"]);
+    let mut most: f64 = 0.0;
+    for ((name, _), time) in GATHERED.iter().zip(&times) {
+        let of = Measure::ratio(time, &times[0]);
+        most = most.max(of.median);
+        table.row([(*name).into(), Measure::of(Unit::Milliseconds, time).into(), of.into()]);
+    }
+    section.tables.push(table);
+    section.reach("look/gathered", most);
+    Ok(())
 }
 
 fn peek(bench: &Bench, section: &mut Section, run: &Path, rows: u64) -> Result<()> {
