@@ -69,9 +69,12 @@ impl FrameWriter {
     pub(crate) fn reopen(path: PathBuf) -> io::Result<(FrameWriter, Vec<Frame>)> {
         let file = regular(&path, File::options().read(true).append(true).create(true).mode(0o600)).and_then(alone);
         let file = Arc::new(file.map_err(|error| named(&path, &error))?);
-        let (frames, _) = FrameFile { file: Some(file.clone()), path: path.clone(), coming: None }.scan()?;
+        let (frames, torn) = FrameFile { file: Some(file.clone()), path: path.clone(), coming: None }.scan()?;
         let at = frames.last().and_then(Frame::end).unwrap_or(0);
-        file.set_len(at).map_err(|error| named(&path, &error))?;
+        // A file that was ever cut to nothing, ext4 brings to the disk when it is closed, even one that is removed then.
+        if torn > 0 {
+            file.set_len(at).map_err(|error| named(&path, &error))?;
+        }
         Ok((FrameWriter { file, path, at }, frames))
     }
 
