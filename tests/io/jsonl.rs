@@ -389,6 +389,21 @@ fn a_form_feed_is_no_blank_line() {
     assert_eq!(join(&blank).num_rows(), 2);
 }
 
+/// Lines of many rows are made by several cores: that does not show.
+#[test]
+fn many_rows_are_written_as_one_by_one() {
+    let text = |row: usize| format!("{row}: \"\u{1}\"\n").repeat(row % 50);
+    let text: ArrayRef = Arc::new(arrow::array::StringArray::from_iter_values((0..3001).map(text)));
+    let number: ArrayRef =
+        Arc::new((0..3001).map(|row| (row % 3 > 0).then_some(row)).collect::<arrow::array::Int64Array>());
+    let rows = RecordBatch::try_from_iter([("text", text), ("number", number)]).unwrap();
+    let bench = Bench::new();
+    bench.write("together.jsonl", std::slice::from_ref(&rows)).unwrap();
+    bench.write("alone.jsonl", &(0..rows.num_rows()).map(|row| rows.slice(row, 1)).collect::<Vec<_>>()).unwrap();
+    assert!(bench.text("alone.jsonl") == bench.text("together.jsonl"));
+    assert!(bench.bytes("alone.jsonl").len() > 1 << 20);
+}
+
 /// A batch of few bytes may make lines of gigabytes: a signal is heard while they are written.
 #[test]
 fn a_long_write_is_stopped() {

@@ -247,14 +247,15 @@ impl Writer {
         self.rows
     }
 
-    /// How far the file is written, all of it handed to the system. `None` for a format that cannot be continued: only plain JSON Lines can.
+    /// How far the file is written, all of it handed to the system; the last rows may still be on their way. `None` for a format that cannot be continued: only plain JSON Lines can.
     ///
     /// # Errors
     /// A full disk and its like.
     pub fn position(&mut self) -> Result<Option<Position>, IoError> {
+        let rows = self.rows - self.writer.waiting();
         let Some(sink) = self.writer.sink() else { return Ok(None) };
         let position = sink.position().map_err(|error| IoError::system("cannot write", &error).in_file(&self.path))?;
-        Ok(position.map(|(bytes, digest)| Position { rows: self.rows, bytes, digest }))
+        Ok(position.map(|(bytes, digest)| Position { rows, bytes, digest }))
     }
 
     /// The schema it was created with.

@@ -155,6 +155,11 @@ pub(crate) trait RowWriter: Send {
     /// Bytes that writing these rows takes at its peak, about, beside those that are held and a few MiB.
     fn takes(&self, rows: &RecordBatch) -> u64;
 
+    /// How many of the last rows are not in the file yet.
+    fn waiting(&self) -> u64 {
+        0
+    }
+
     /// Where the bytes go, if a file of this format can be continued from between any two rows.
     fn sink(&mut self) -> Option<&mut Sink> {
         None

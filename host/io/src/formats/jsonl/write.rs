@@ -1,5 +1,6 @@
 //! Rows to JSON Lines, by arrow-json, with encoders of our own for what its words will not do ([`super::encode`]).
 
+use std::collections::VecDeque;
 use std::io::Write;
 use std::sync::Arc;
 
@@ -9,6 +10,7 @@ use arrow_json::EncoderOptions;
 use arrow_json::writer::make_encoder;
 
 use super::encode::Words;
+use crate::cores::{Task, threads};
 use crate::cut::heaviest_row_within;
 use crate::error::IoError;
 use crate::formats::RowWriter;
@@ -20,11 +22,26 @@ use crate::values::{Rule, Text, double_key, first_fault};
 /// Lines are handed on when they reach this many bytes.
 const LINES: usize = 256 << 10;
 
+/// Rows whose lines are made by another core have this many bytes, escapes aside: for fewer it is not worth it.
+const MANY: u64 = 64 << 10;
+/// They have at most this many together: their lines wait in memory until it is their turn.
+const WAITING: u64 = 4 << 20;
+
 struct JsonlWriter<W> {
     sink: W,
-    options: EncoderOptions,
+    marked: bool,
     lines: Vec<u8>,
+    /// Lines that other cores are making, which come next.
+    coming: VecDeque<Coming>,
     stop: Stop,
+}
+
+/// Lines that another core is making.
+struct Coming {
+    rows: u64,
+    /// About how long they are.
+    bytes: u64,
+    lines: Task<Result<Vec<u8>, IoError>>,
 }
 
 pub(super) fn create(sink: Sink, schema: &SchemaRef) -> Result<Box<dyn RowWriter>, IoError> {
@@ -62,6 +79,7 @@ pub fn json_bytes(rows: &RecordBatch) -> u64 {
 fn lines(rows: &RecordBatch, marked: bool) -> Result<Vec<String>, IoError> {
     let mut writer = JsonlWriter::to(Vec::new(), marked);
     writer.append(rows)?;
+    writer.settle(0)?;
     let text = String::from_utf8(writer.sink).expect("JSON is UTF-8");
     Ok(text.lines().map(str::to_owned).collect())
 }
@@ -82,39 +100,78 @@ fn check(field: &Field, path: &str) -> Result<(), IoError> {
 
 impl<W: Write> JsonlWriter<W> {
     fn to(sink: W, marked: bool) -> JsonlWriter<W> {
-        let options =
-            EncoderOptions::default().with_explicit_nulls(true).with_encoder_factory(Arc::new(Words { marked }));
-        JsonlWriter { sink, options, lines: Vec::new(), stop: Stop::default() }
+        JsonlWriter { sink, marked, lines: Vec::new(), coming: VecDeque::new(), stop: Stop::default() }
     }
 
     fn append(&mut self, rows: &RecordBatch) -> Result<(), IoError> {
-        // A row of no columns is an object all the same; arrow has no structs without members that know how many they are.
-        if rows.num_columns() == 0 {
-            self.lines.extend("{}\n".repeat(rows.num_rows()).as_bytes());
-            return self.hand_on();
+        let (marked, bytes) = (self.marked, plain_bytes(rows));
+        if threads() > 1 && (MANY..=WAITING).contains(&bytes) {
+            self.settle(WAITING - bytes)?;
+            let (count, rows) = (rows.num_rows() as u64, rows.clone());
+            let lines = Task::begin(move || {
+                let mut lines = Vec::new();
+                encode(&rows, marked, &mut lines, |_| Ok(())).map(|()| lines)
+            });
+            self.coming.push_back(Coming { rows: count, bytes, lines });
+            return Ok(());
         }
-        let row = Arc::new(Field::new_struct("", rows.schema_ref().fields().clone(), false));
-        let (array, options) = (StructArray::from(rows.clone()), self.options.clone());
-        let mut encoder = make_encoder(&row, &array, &options).map_err(IoError::from_arrow)?;
-        for at in 0..rows.num_rows() {
-            encoder.encode(at, &mut self.lines);
-            self.lines.push(b'\n');
-            if self.lines.len() >= LINES {
-                self.hand_on()?;
-            }
+        self.settle(0)?;
+        let mut lines = std::mem::take(&mut self.lines);
+        encode(rows, marked, &mut lines, |lines| self.hand_on(lines))?;
+        self.hand_on(&mut lines)?;
+        self.lines = lines;
+        Ok(())
+    }
+
+    /// Hands on lines that other cores have made, until those that are left have at most this many bytes, and there is one for each core.
+    fn settle(&mut self, most: u64) -> Result<(), IoError> {
+        while let bytes = self.coming.iter().map(|coming| coming.bytes).sum::<u64>()
+            && (bytes > most || self.coming.len() > threads())
+            && let Some(next) = self.coming.pop_front()
+        {
+            self.hand_on(&mut next.lines.wait()?)?;
         }
-        self.hand_on()
+        Ok(())
     }
 
     /// A batch of few bytes may have long names, and therefore long lines.
-    fn hand_on(&mut self) -> Result<(), IoError> {
+    fn hand_on(&mut self, lines: &mut Vec<u8>) -> Result<(), IoError> {
         self.stop.check()?;
-        let written = self.sink.write_all(&self.lines);
-        self.lines.clear();
+        let written = self.sink.write_all(lines);
+        lines.clear();
         // One long line is no reason to keep as much.
-        self.lines.shrink_to(4 * LINES);
+        lines.shrink_to(4 * LINES);
         written.map_err(|error| IoError::system("cannot write", &error))
     }
+}
+
+/// Appends the line of each row; `full` is called whenever there are many.
+fn encode(
+    rows: &RecordBatch,
+    marked: bool,
+    lines: &mut Vec<u8>,
+    mut full: impl FnMut(&mut Vec<u8>) -> Result<(), IoError>,
+) -> Result<(), IoError> {
+    // A row of no columns is an object all the same; arrow has no structs without members that know how many they are.
+    if rows.num_columns() == 0 {
+        lines.extend("{}\n".repeat(rows.num_rows()).as_bytes());
+        return Ok(());
+    }
+    let row = Arc::new(Field::new_struct("", rows.schema_ref().fields().clone(), false));
+    let (array, options) = (StructArray::from(rows.clone()), options(marked));
+    let mut encoder = make_encoder(&row, &array, &options).map_err(IoError::from_arrow)?;
+    for at in 0..rows.num_rows() {
+        encoder.encode(at, lines);
+        lines.push(b'\n');
+        if lines.len() >= LINES {
+            full(lines)?;
+        }
+    }
+    Ok(())
+}
+
+fn options(marked: bool) -> EncoderOptions {
+    EncoderOptions::default().with_explicit_nulls(true).with_encoder_factory(Arc::new(Words { marked }))
 }
 
 impl RowWriter for JsonlWriter<Sink> {
@@ -126,6 +183,10 @@ impl RowWriter for JsonlWriter<Sink> {
         self.append(rows)
     }
 
+    fn waiting(&self) -> u64 {
+        self.coming.iter().map(|coming| coming.rows).sum()
+    }
+
     fn stop_when(&mut self, stop: Stop) {
         self.stop = stop;
     }
@@ -134,15 +195,15 @@ impl RowWriter for JsonlWriter<Sink> {
         Some(&mut self.sink)
     }
 
-    fn finish(self: Box<Self>) -> Result<Sink, IoError> {
+    fn finish(mut self: Box<Self>) -> Result<Sink, IoError> {
+        self.settle(0)?;
         Ok(self.sink)
     }
 }
 
 /// The JSON of each value of a column, null where it is; what JSON cannot hold was refused before.
 pub(in crate::formats) fn values(field: &FieldRef, array: &ArrayRef) -> Result<StringArray, IoError> {
-    let options =
-        EncoderOptions::default().with_explicit_nulls(true).with_encoder_factory(Arc::new(Words { marked: false }));
+    let options = options(false);
     let mut encoder = make_encoder(field, array, &options).map_err(IoError::from_arrow)?;
     let mut texts = StringBuilder::new();
     let mut text = Vec::new();
@@ -169,6 +230,11 @@ fn text_bits(rows: &RecordBatch, start: usize, end: usize) -> u64 {
         let escaped = |byte: &u8| if *byte < b' ' { 6 } else { 1 + u64::from(b"\"\\".contains(byte)) };
         text.iter().map(escaped).sum()
     })
+}
+
+/// What the lines of rows take at least, about: bytes, found without looking at texts.
+fn plain_bytes(rows: &RecordBatch) -> u64 {
+    bits_with(rows, 0, rows.num_rows(), |text| text.len() as u64) / 8
 }
 
 /// At least as much, found without looking at texts.
