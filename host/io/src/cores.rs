@@ -1,5 +1,6 @@
 //! The threads that do a part of the work beside the one that needs it, one for each core.
 
+use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::LazyLock;
 use std::sync::mpsc::{Receiver, sync_channel};
@@ -15,6 +16,39 @@ pub fn cores() -> Option<&'static ThreadPool> {
 /// How many of them there are.
 pub fn threads() -> usize {
     cores().map_or(1, ThreadPool::current_num_threads)
+}
+
+/// Passes the results for all numbers below `count` to `to`, in order, until one is an error. `at_once` of them are worked on or wait at a
+/// time, one more while it is taken. Neither the work nor who calls this may be in one of the threads already.
+///
+/// # Errors
+/// The first error, of the work or of `to`.
+pub fn in_order<T: Send, E: Send>(
+    count: usize,
+    at_once: usize,
+    work: impl Fn(usize) -> Result<T, E> + Sync,
+    mut to: impl FnMut(T) -> Result<(), E>,
+) -> Result<(), E> {
+    let Some(pool) = cores().filter(|pool| count > 1 && pool.current_num_threads() > 1) else {
+        return (0..count).try_for_each(|at| to(work(at)?));
+    };
+    let work = &work;
+    pool.in_place_scope(|scope| {
+        let mut begun = (0..count).map(|at| {
+            let (send, result) = sync_channel(1);
+            // Where one of those before it has failed, nobody waits for it.
+            scope.spawn(move |_| drop(send.send(work(at))));
+            result
+        });
+        let mut coming: VecDeque<_> = begun.by_ref().take(at_once).collect();
+        while let Some(next) = coming.pop_front() {
+            // Work that panics says so when the scope ends.
+            let Ok(result) = next.recv() else { break };
+            coming.extend(begun.next());
+            to(result?)?;
+        }
+        Ok(())
+    })
 }
 
 /// Work whose result is wanted later. Whoever drops it waits until the work ends, if it has begun.
@@ -65,5 +99,32 @@ impl<T> Drop for Task<T> {
         if let Doing::Now(result) = &self.0 {
             let _ = result.recv();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn results_come_in_order_until_one_fails() {
+        let of = |failing: usize| {
+            let mut taken = Vec::new();
+            let work = |at: usize| if at == failing { Err("work") } else { Ok(at) };
+            let ended = in_order(100, 3, work, |at| {
+                taken.push(at);
+                Ok(())
+            });
+            (taken, ended)
+        };
+        assert_eq!(of(100), ((0..100).collect(), Ok(())));
+        assert_eq!(of(70), ((0..70).collect(), Err("work")));
+        assert_eq!(of(0), (Vec::new(), Err("work")));
+        let mut taken = 0;
+        let full = in_order(100, 3, Ok, |at| {
+            taken = at;
+            if at == 9 { Err("to") } else { Ok(()) }
+        });
+        assert_eq!((full, taken), (Err("to"), 9));
     }
 }

@@ -88,7 +88,7 @@ mod zstandard;
 pub use bad_row::BadRow;
 pub use callboard_files::{self as beneath, open_regular, read_regular};
 pub use codec::Codec;
-pub use cores::{Task, cores, threads};
+pub use cores::{Task, cores, in_order, threads};
 pub use cut::{array_bits, compact, rows_bits};
 pub use dataset::{Chunk, Dataset, Reader};
 pub use destination::{Look, OutputPlace};

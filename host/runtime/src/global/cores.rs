@@ -1,6 +1,6 @@
 //! Work on many rows, by all cores.
 
-use rayon::prelude::*;
+use callboard_io::in_order;
 
 use crate::error::Fault;
 
@@ -12,15 +12,12 @@ pub(super) fn threads() -> usize {
     callboard_io::threads().min(MOST)
 }
 
-/// The results for all numbers below `count`, in order; `count` is at most [`threads`] where a piece of work takes memory.
+/// Passes the results for all numbers below `count` to `to`, in order. [`threads`] of them are worked on or wait at a time, one more while
+/// it is taken.
 pub(super) fn on_all_cores<T: Send>(
     count: usize,
     work: impl Fn(usize) -> Result<T, Fault> + Sync,
-) -> Result<Vec<T>, Fault> {
-    match callboard_io::cores() {
-        Some(pool) if count > 1 && pool.current_num_threads() > 1 => {
-            pool.install(|| (0..count).into_par_iter().map(&work).collect())
-        }
-        _ => (0..count).map(work).collect(),
-    }
+    to: impl FnMut(T) -> Result<(), Fault>,
+) -> Result<(), Fault> {
+    in_order(count, threads(), work, to)
 }

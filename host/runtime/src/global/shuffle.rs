@@ -182,16 +182,14 @@ impl Shuffle {
         let files = Windows::create("window", &self.whole.schema, windows);
         self.sorting.passing.begin(Phase::Scatter, rows);
         let ends: Vec<u64> = regions.iter().skip(1).copied().chain([self.whole.rows()]).collect();
-        for from in (0..regions.len()).step_by(threads()) {
+        let scatter = |region: usize| {
             self.sorting.go_on()?;
-            on_all_cores(threads().min(regions.len() - from), |at| {
-                let region = from + at;
-                let notes = notes.of(region, regions[region], ends[region]).map_err(unread)?;
-                let (pieces, places) = self.read(&notes)?;
-                self.sorting.passing.done(Phase::Scatter, places.len() as u64);
-                files.add(&scratch, &Scattered { pieces: &pieces, places }).map_err(unwritten)
-            })?;
-        }
+            let notes = notes.of(region, regions[region], ends[region]).map_err(unread)?;
+            let (pieces, places) = self.read(&notes)?;
+            self.sorting.passing.done(Phase::Scatter, places.len() as u64);
+            files.add(&scratch, &Scattered { pieces: &pieces, places }).map_err(unwritten)
+        };
+        on_all_cores(regions.len(), scatter, Ok)?;
         drop(notes);
         self.sorting.passing.begin(Phase::Order, rows);
         let (mut windows, mut coming) = (files.end().into_iter(), VecDeque::new());

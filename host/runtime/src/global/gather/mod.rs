@@ -133,9 +133,16 @@ pub(crate) fn gather(
     passing.begin(course::Phase::Call, queue.iter().flat_map(|(_, part)| part).map(|pieces| pieces.rows).sum());
     let ran = before.into_iter().try_for_each(|called| calls.again(called)).and_then(|()| calls.make(queue, callers));
     let put_out = ran.and_then(|()| {
-        let Calls { outcomes, reused, .. } = calls;
+        let Calls { outcomes, parts, reused, .. } = calls;
         let outcomes = Arc::into_inner(outcomes).ok_or_else(|| Fault::Host("a call outlived its step".to_owned()))?;
-        outcomes.put_out(writer).map(|()| reused.into_inner())
+        std::thread::scope(|scope| {
+            // The disk takes its time to free them. A process that resumes the run needs them.
+            if !resumable {
+                spawn_scoped(scope, move || drop(parts))?;
+            }
+            outcomes.put_out(writer)
+        })?;
+        Ok(reused.into_inner())
     });
     scratch.leave(resumable && matches!(put_out, Err(Fault::Interrupted)));
     put_out

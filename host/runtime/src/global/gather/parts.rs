@@ -17,7 +17,7 @@ use super::ranges::Splitters;
 use super::{LARGE, Sizes, lock, unread, unwritten};
 use crate::course::Phase;
 use crate::error::{Fault, RunError};
-use crate::global::{Sorting, Whole, on_all_cores, threads};
+use crate::global::{Sorting, Whole, on_all_cores};
 use crate::rows::flight::Charge;
 use crate::store::scatter::Scratch;
 use crate::store::{LeftPile, Pile};
@@ -145,16 +145,17 @@ impl Parts {
         cut: impl Fn(&RecordBatch) -> Result<Vec<Option<RecordBatch>>, Fault> + Sync,
         mut to: impl FnMut(Vec<Option<RecordBatch>>) -> Result<(), Fault>,
     ) -> Result<(), Fault> {
-        for some in regions(whole, bytes, self.share).chunks(threads()) {
+        let regions = regions(whole, bytes, self.share);
+        let cut = |at: usize| {
             self.sorting.go_on()?;
-            for region in on_all_cores(some.len(), |at| cut(&self.rows_of(whole, port, &some[at])?))? {
-                to(region)?;
-            }
-            let rows = some.iter().flatten().map(|(spill, frame)| whole.spills[*spill].frame_rows(*frame) as u64);
-            self.sorting.passing.done(Phase::Gather, rows.sum());
-            self.count(0)?;
-        }
-        Ok(())
+            let rows = regions[at].iter().map(|(spill, frame)| whole.spills[*spill].frame_rows(*frame) as u64);
+            Ok((rows.sum(), cut(&self.rows_of(whole, port, &regions[at])?)?))
+        };
+        on_all_cores(regions.len(), cut, |(rows, region)| {
+            to(region)?;
+            self.sorting.passing.done(Phase::Gather, rows);
+            self.count(0)
+        })
     }
 
     /// Chooses the number and size of parts by the first rows, so that it is the same on all machines.

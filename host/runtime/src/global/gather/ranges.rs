@@ -11,7 +11,7 @@ use super::layout::{items, positions};
 use super::parts::{Parts, scatter_to};
 use super::pieces::Pieces;
 use crate::error::Fault;
-use crate::global::{on_all_cores, threads};
+use crate::global::on_all_cores;
 
 /// Rows that are looked at for each range.
 const SAMPLES: usize = 64;
@@ -43,10 +43,15 @@ impl Splitters {
             let rows = sample(at * of / looked_at)?;
             let (keys, step) = (keys(parts, port, &rows)?, (rows.num_rows() / of_each).max(1));
             let some = (0..rows.num_rows()).step_by(step);
-            Ok(some.map(|row| (keys.row(row).data().to_vec(), place(parts, port, &rows, row))).collect())
+            Ok(some.map(|row| (keys.row(row).data().to_vec(), place(parts, port, &rows, row))).collect::<Vec<_>>())
         };
-        let samples: Vec<Vec<_>> = if count == 1 { Vec::new() } else { on_all_cores(looked_at, look)? };
-        let mut samples = samples.concat();
+        let mut samples = Vec::new();
+        if count > 1 {
+            on_all_cores(looked_at, look, |some| {
+                samples.extend(some);
+                Ok(())
+            })?;
+        }
         samples.sort_unstable();
         let starts = (1..count).filter_map(|at| samples.get(at * samples.len() / count).cloned());
         let mut starts: Vec<(Vec<u8>, Position)> = starts.collect();
@@ -76,14 +81,11 @@ pub(super) fn cut(parts: &Parts, port: usize, rows: &Pieces, bytes: u64) -> Resu
     let piece = |at: usize| parts.piece(port, &pieces[at]);
     let splitters = Splitters::of(parts, port, rows.bytes, bytes, pieces.len(), piece)?;
     let mut ranges: Vec<Pieces> = (0..splitters.ranges()).map(|_| Pieces::default()).collect();
-    for from in (0..pieces.len()).step_by(threads()) {
+    let cut = |at: usize| {
         parts.sorting.go_on()?;
-        let some = pieces.len().min(from + threads()) - from;
-        let cut = on_all_cores(some, |at| splitters.scatter(parts, &piece(from + at)?))?;
-        for rows in cut {
-            parts.add(ranges.iter_mut(), port, rows)?;
-        }
-    }
+        splitters.scatter(parts, &piece(at)?)
+    };
+    on_all_cores(pieces.len(), cut, |rows| parts.add(ranges.iter_mut(), port, rows))?;
     Ok(ranges)
 }
 
