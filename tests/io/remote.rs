@@ -1,5 +1,6 @@
 //! Inputs that are not on this machine's disk: the same rows, whatever goes wrong on the way, or words that say what it was.
 
+use std::net::TcpListener;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
@@ -8,7 +9,7 @@ use std::time::Duration;
 use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray};
 use arrow::compute::concat_batches;
 use callboard_io::{Access, BatchPolicy, Dataset, ErrorKind, InputSpec, IoError, OutputSpec, Stop, check_writable};
-use callboard_io::{Staged, Writer, beneath::Dir};
+use callboard_io::{Staged, Writer, beneath::Dir, waited_for};
 use parquet::arrow::ArrowWriter;
 use parquet::file::properties::WriterProperties;
 
@@ -71,6 +72,24 @@ fn on_disk(name: &str, bytes: &[u8]) -> RecordBatch {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join(name), bytes).unwrap();
     rows_of(&InputSpec { base: folder.path().into(), paths: vec![name.into()], ..InputSpec::default() }).unwrap()
+}
+
+/// One that refuses connections may be starting, and is asked again as one is that is overloaded.
+#[test]
+fn a_server_that_is_started_again_is_waited_for() {
+    // No connection of this machine begins at this address, so nobody else takes the port meanwhile.
+    let listener = TcpListener::bind("127.0.7.7:0").unwrap();
+    let (server, address) = (S3::to_be_at(&listener), listener.local_addr().unwrap());
+    drop(listener);
+    server.put("x.jsonl", "{\"id\": 1}\n");
+    let spec = spec(&server, &["s3://b/x.jsonl"]);
+    let reading = std::thread::spawn(move || rows_of(&spec));
+    while !reading.is_finished() && waited_for().is_none() {
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    assert!(!reading.is_finished(), "it was given up");
+    server.listen(TcpListener::bind(address).unwrap(), Some);
+    assert_eq!(reading.join().unwrap().unwrap().num_rows(), 1);
 }
 
 #[test]

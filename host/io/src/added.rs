@@ -70,6 +70,11 @@ impl Additions {
         Ok(Additions { folders, columns: spec.add.clone() })
     }
 
+    /// How many they are.
+    pub(crate) fn count(&self) -> usize {
+        self.folders.len() + self.columns.len()
+    }
+
     /// About the bytes that the added columns of one row take.
     pub(crate) fn width(&self, spec: &InputSpec, file: &Path) -> usize {
         let folders = folders_of(spec, file).unwrap_or_default();

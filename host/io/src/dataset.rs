@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow::array::{RecordBatch, RecordBatchOptions, UInt64Array};
-use arrow::datatypes::SchemaRef;
+use arrow::datatypes::{Schema, SchemaRef};
 
 use crate::added::Additions;
 use crate::bad_row::BadRow;
@@ -99,6 +99,17 @@ impl Dataset {
             bytes += file.size()?;
         }
         let read = implementation(format).schema(&files, spec)?;
+        Dataset::of(spec, format, files, bytes, read)
+    }
+
+    /// The dataset of files whose columns are known.
+    pub(crate) fn of(
+        spec: &InputSpec,
+        format: Format,
+        files: Vec<Source>,
+        bytes: u64,
+        read: Schema,
+    ) -> Result<Dataset, IoError> {
         let additions = Additions::of(spec, &files)?;
         let schema = additions.schema(&read)?;
         canonical::check_names(&schema).map_err(|error| error.in_file(&files[0]))?;
@@ -272,6 +283,11 @@ impl Dataset {
         // What is added takes its part of a batch.
         let most = most.min((bytes / self.additions.width(&self.spec, file.path()).max(1)).max(1));
         BatchPolicy { rows: policy.rows.max(1).min(most), bytes }
+    }
+
+    /// The files of which anything is read, by their places.
+    pub(crate) fn in_part(&self) -> Range<usize> {
+        self.part.start.file.min(self.end())..self.end()
     }
 
     /// Behind the last file of which anything is read.

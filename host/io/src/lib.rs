@@ -60,6 +60,7 @@ mod files;
 mod format;
 mod formats;
 mod gzip;
+mod known;
 mod limits;
 mod lines;
 mod magic;
@@ -106,8 +107,8 @@ pub use parted::{Commit, Manifest, Part, Parted, Placed, Sending, schema_of_part
 pub use patterns::can_match_below;
 pub use place::FilePlace;
 pub use places::{
-    Access, Answer, Keep, Listed, Made, StoreFolder, Upload, UploadRecords, ask_service, waited_for, web_client,
-    web_fault,
+    Access, Answer, Keep, KnownFile, Listed, Made, StoreFolder, Upload, UploadRecords, ask_service, waited_for,
+    web_client, web_fault,
 };
 pub use sample::Sample;
 pub use section::{Mark, Stretch};

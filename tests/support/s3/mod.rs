@@ -129,9 +129,20 @@ impl S3 {
     /// As [`start`](S3::start), behind what `wrap` makes of each connection, such as one that is encrypted.
     pub(crate) fn start_behind<C: Read + Write + 'static>(wrap: fn(TcpStream) -> Option<C>) -> S3 {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let server = S3::to_be_at(&listener);
+        server.listen(listener, wrap);
+        server
+    }
+
+    /// One that is not started yet, and will [`listen`](S3::listen) where this one does.
+    pub(crate) fn to_be_at(listener: &TcpListener) -> S3 {
         let endpoint = format!("http://{}", listener.local_addr().unwrap());
-        let state = Arc::new(Mutex::new(State { page: 1000, ..State::default() }));
-        let of_server = state.clone();
+        S3 { state: Arc::new(Mutex::new(State { page: 1000, ..State::default() })), endpoint }
+    }
+
+    /// Answers what comes there.
+    pub(crate) fn listen<C: Read + Write + 'static>(&self, listener: TcpListener, wrap: fn(TcpStream) -> Option<C>) {
+        let of_server = self.state.clone();
         thread::spawn(move || {
             for stream in listener.incoming().map_while(Result::ok) {
                 let state = of_server.clone();
@@ -144,7 +155,6 @@ impl S3 {
                 });
             }
         });
-        S3 { state, endpoint }
     }
 
     pub(crate) fn state(&self) -> MutexGuard<'_, State> {

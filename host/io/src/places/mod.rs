@@ -62,7 +62,7 @@ pub use upload::{Keep, Upload};
 pub use waiting::waited_for;
 pub(crate) use written::{LARGE, StorePlace};
 
-use crate::error::IoError;
+use crate::error::{Fault, IoError};
 use crate::far::Far;
 use crate::stop::{Stop, was_stopped};
 
@@ -177,6 +177,45 @@ pub(crate) fn fetch_ahead(first: First, files: &[Source], at: usize, next: &mut 
 pub(crate) fn address(path: &str) -> Option<Result<Address, IoError>> {
     let flawed = |flaw: Flaw| IoError::spec(flaw.message).with_help(flaw.help).in_file(shown(path));
     Some(Address::of(path)?.map_err(flawed))
+}
+
+/// A file as it was found.
+#[derive(Debug, Clone)]
+pub struct KnownFile {
+    /// Its path, or its address.
+    pub path: PathBuf,
+    /// Its size.
+    pub bytes: u64,
+    /// As of [`Dataset::versions`](crate::Dataset::versions).
+    pub version: Option<String>,
+}
+
+/// Files that were found before, without a request; `None` if some lie where they have to be found again.
+pub(crate) fn known(files: &[KnownFile], access: &Access) -> Result<Option<Vec<Source>>, IoError> {
+    let mut last: Option<(Address, store::Store)> = None;
+    let mut sources = Vec::with_capacity(files.len());
+    for file in files {
+        let Some(address) = file.path.to_str().and_then(address).transpose()? else {
+            sources.push(Source::disk(file.path.clone()));
+            continue;
+        };
+        if !matches!(address.scheme, Scheme::S3 | Scheme::Google | Scheme::Azure) {
+            return Ok(None);
+        }
+        let object = (|| {
+            let is_of = |of: &Address| of.scheme == address.scheme && of.bucket == address.bucket;
+            let store = match last.take().filter(|(of, _)| is_of(of)) {
+                Some((_, store)) => store,
+                None => store::Store::open(&address, access)?,
+            };
+            let via = object::Via::Store(store.objects.clone(), list::key(&address)?);
+            last = Some((address.clone(), store));
+            Ok(Object::new(address, via, file.bytes, file.version.clone()))
+        })();
+        let object = object.map_err(|fault: Fault| fault.to_error("cannot open").in_file(&file.path))?;
+        sources.push(Source::remote(object));
+    }
+    Ok(Some(sources))
 }
 
 /// What addresses name, asked for side by side.

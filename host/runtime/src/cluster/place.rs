@@ -7,15 +7,16 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use callboard_io::beneath::Dir;
-use callboard_io::{BatchPolicy, Dataset, Mark, StoreFolder};
+use callboard_io::{BatchPolicy, Dataset, KnownFile, Mark, StoreFolder};
 use callboard_plan::{Cut, Feed, FilePlace, Group, InputFile, Kind, Mode, Plan, PlannedStep, Slicing, TaskId};
 use callboard_sandbox::cache_dir;
 use callboard_words::Setting;
+use callboard_words::address::split;
 use serde::de::DeserializeOwned;
 
 use super::work_place::WorkPlace;
 use crate::error::{Class, RunError};
-use crate::prepare::{Cuts, Prepared};
+use crate::prepare::{Cuts, KnownInput, Prepared};
 use crate::run::{Run, proven};
 use crate::stage::kept::Kept;
 use crate::store::records::{Header, Sliced};
@@ -108,7 +109,10 @@ fn sliced(run: &Prepared, slices: Slices) -> Result<Sliced, RunError> {
     let keyed = run.plan.steps().iter().filter(is_keyed).map(|step| step.name.clone()).collect();
     let (version, seed) = (env!("CARGO_PKG_VERSION").to_owned(), RandomState::new().hash_one(()));
     let (marks, work) = (BTreeMap::new(), BTreeMap::new());
-    Ok(Sliced { version, slices, files, marks, keyed, seed, work })
+    let formats = run.plan.inputs().iter().map(|input| &input.name);
+    let formats = formats.map(|name| (name.clone(), dataset(run, name).format().to_string())).collect();
+    let from = std::env::current_dir().map_err(|error| RunError::unread("the name of this folder", &error))?;
+    Ok(Sliced { version, slices, files, marks, keyed, seed, formats, from, work })
 }
 
 fn dataset<'a>(run: &'a Prepared, input: &str) -> &'a Dataset {
@@ -189,6 +193,9 @@ pub(super) struct Place {
     pub(super) seed: u64,
     /// As of [`Sliced`].
     pub(super) work: BTreeMap<String, Header>,
+    files: BTreeMap<String, Vec<InputFile>>,
+    formats: BTreeMap<String, String>,
+    from: PathBuf,
     /// Whether the run has finished.
     pub(super) finished: bool,
     /// The length of its journal, and whether all that tasks do is in it.
@@ -239,8 +246,23 @@ impl Place {
         }
         let journal = (past.length, past.stages.len() == plan.stages().len());
         let (name, store) = (path.to_owned(), work.store.clone());
-        let Sliced { marks, seed, work, .. } = sliced;
-        Ok(Place { name, dir, store, groups, marks, seed, work, recorded, finished: past.finished, journal, plan })
+        let Sliced { marks, seed, work, files, formats, from, .. } = sliced;
+        Ok(Place {
+            name,
+            dir,
+            store,
+            groups,
+            marks,
+            seed,
+            work,
+            files,
+            formats,
+            from,
+            recorded,
+            finished: past.finished,
+            journal,
+            plan,
+        })
     }
 
     /// The folder in which it is, or its copy.
@@ -256,6 +278,26 @@ impl Place {
             Some(before) => self.marks[input].get(before as usize).copied().unwrap_or(end),
         };
         begin(slice)..begin(slice + 1)
+    }
+
+    /// An input as it was found when the run was cut, and which slice of it is read, if not all; `None` if that does not say where its files are.
+    pub(super) fn known(&self, input: &str, slice: Option<u32>) -> Option<KnownInput> {
+        let (recorded, sizes) = (self.recorded.inputs.get(input)?, self.files.get(input)?);
+        let format = self.formats.get(input)?.parse().ok()?;
+        // The names are sealed, and so is the folder that the pipeline's paths start from.
+        let from = Some(&self.from).filter(|from| from.is_absolute() && self.recorded.base.starts_with(from));
+        let absolute = |name: &PathBuf| match name.is_absolute() || name.to_str().and_then(split).is_some() {
+            true => Some(name.clone()),
+            false => from.map(|from| from.join(name)),
+        };
+        let files = recorded.files.iter().zip(sizes).enumerate().map(|(at, (name, file))| {
+            let version = recorded.versions.get(at).cloned().flatten();
+            Some(KnownFile { path: absolute(name)?, bytes: file.bytes, version })
+        });
+        let files: Vec<KnownFile> = files.collect::<Option<_>>()?;
+        let all = Mark::beginning(0)..Mark::beginning(files.len());
+        let part = slice.map_or(all, |slice| self.part(input, slice));
+        Some(KnownInput { format, files, part })
     }
 
     /// The group of a task.

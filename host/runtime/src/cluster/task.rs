@@ -124,10 +124,13 @@ fn attempted(
     let mut past = Past::default();
     let others = plan.inputs().iter().filter(|input| !group.writes(&input.name));
     past.intakes = others.map(|input| (input.name.clone(), Intake::default())).collect();
-    let before = Before { past, inputs: Some(place.recorded.inputs.clone()), declared, ..Before::default() };
+    let is_cut = matches!(group.cut, Cut::Files(_)).then_some(id.slice);
+    let read = group.inputs.iter().chain(&group.intakes);
+    let known = read.clone().filter_map(|name| Some((name.clone(), place.known(name, is_cut)?))).collect();
+    let before = Before { past, inputs: Some(place.recorded.inputs.clone()), known, declared, ..Before::default() };
     let mut prepared = Prepared::new(plan, components, settings, before, None)?;
-    if let (Cut::Files(_), Some(name)) = (&group.cut, group.inputs.iter().chain(&group.intakes).next()) {
-        prepared.read_part(name, place.part(name, id.slice));
+    for (name, slice) in read.zip(is_cut) {
+        prepared.read_part(name, place.part(name, slice));
     }
     let mut spills = Spills::new(place, &prepared, group);
     let shared = shared(&mut spills, place, group, id, prepared.folder())?;

@@ -18,7 +18,7 @@ use crate::events::Event;
 use crate::ports::{Branch, Routes, Zipped, door_schema};
 use crate::prepare::input::{Input, input_spec, unchanged};
 use crate::prepare::output::{Output, check_stream, output_spec};
-use crate::prepare::{Prepared, places, width};
+use crate::prepare::{KnownInput, Prepared, places, width};
 use crate::rejects::Files;
 use crate::rows::appended;
 use crate::rows::memory::Memory;
@@ -70,23 +70,27 @@ pub(crate) struct Checked {
 
 impl Checked {
     /// Opens the inputs: their files and schemas. In a run that is resumed, those that have been read are as they were `recorded`,
-    /// and the others must be.
+    /// and the others must be; they are looked for but for those that are `known`.
     pub(crate) fn inputs(
         plan: &Plan,
         settings: &Settings,
         past: &Past,
         recorded: Option<&BTreeMap<String, RecordedInput>>,
+        known: &BTreeMap<String, KnownInput>,
     ) -> Result<Checked, RunError> {
         let mut checked = Checked::default();
         let mut table = Files::default();
         for input in plan.inputs() {
             let in_input = |error: callboard_io::IoError| RunError::from(error).in_input(&input.name);
             let before = recorded.and_then(|recorded| recorded.get(&input.name));
-            if let Some(before) = before.filter(|_| past.has_read(plan, &input.name)) {
-                let schema = schema_of_text(&before.schema).ok_or_else(|| {
+            let columns = |before: &RecordedInput| {
+                schema_of_text(&before.schema).ok_or_else(|| {
                     RunError::new(Class::System, "its columns as they were cannot be read from `run.json`")
                         .in_input(&input.name)
-                })?;
+                })
+            };
+            if let Some(before) = before.filter(|_| past.has_read(plan, &input.name)) {
+                let schema = columns(before)?;
                 checked.schemas.insert(Feed::node(&input.name), Arc::new(schema));
                 let RecordedInput { files: names, bytes, versions, .. } = before.clone();
                 let first_file = table.add(&input.name, &names);
@@ -97,12 +101,22 @@ impl Checked {
                 continue;
             }
             let spec = input_spec(input, settings).map_err(in_input)?;
-            let dataset = Dataset::open(&spec).map_err(in_input)?;
-            for (first, again) in dataset.twice() {
+            let found = match (before, known.get(&input.name)) {
+                (Some(before), Some(KnownInput { format, files, part })) => {
+                    let known = Dataset::known(&spec, *format, files, &columns(before)?, part.clone());
+                    known.map_err(in_input)?
+                }
+                _ => None,
+            };
+            let is_known = found.is_some();
+            let dataset = found.map_or_else(|| Dataset::open(&spec), Ok).map_err(in_input)?;
+            // What is to be said about files was, when they were found.
+            let new = Some(&dataset).filter(|_| !is_known);
+            for (first, again) in new.map(Dataset::twice).unwrap_or_default() {
                 let of = if first == again { String::new() } else { format!(", as `{}`", first.display()) };
                 checked.notes.push(format!("input `{}` reads `{}` twice{of}", input.name, again.display()));
             }
-            for (file, doubt) in dataset.doubts() {
+            for (file, doubt) in new.map(Dataset::doubts).unwrap_or_default() {
                 let note = format!("input `{}`: `{}` is {doubt}", input.name, file.display());
                 if !checked.notes.contains(&note) {
                     checked.notes.push(note);

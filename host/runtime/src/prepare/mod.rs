@@ -22,7 +22,7 @@ use std::time::Duration;
 
 use arrow::datatypes::{Schema, SchemaRef};
 use callboard_io::beneath::Dir;
-use callboard_io::{Committed, Mark, OutputPlace, Stop};
+use callboard_io::{Committed, Format, KnownFile, Mark, OutputPlace, Stop};
 use callboard_plan::pipeline::{BatchSize, OnError};
 use callboard_plan::{Door, Edge, Feed, Kind, Plan, PlannedStep, Reader};
 use callboard_sandbox::{
@@ -81,11 +81,20 @@ pub(crate) struct Prepared {
 /// By input, the files before which a batch ends, by their places: other tasks have read what is before.
 pub(crate) type Cuts = BTreeMap<String, BTreeSet<usize>>;
 
+/// An input whose files were found when the run was cut into tasks, of which a part is read.
+pub(crate) struct KnownInput {
+    pub(crate) format: Format,
+    pub(crate) files: Vec<KnownFile>,
+    pub(crate) part: Range<Mark>,
+}
+
 /// What is known of a run that was begun before.
 #[derive(Default)]
 pub(crate) struct Before {
     pub(crate) past: Past,
     pub(crate) inputs: Option<BTreeMap<String, RecordedInput>>,
+    /// Those of these inputs that need not be found again.
+    pub(crate) known: BTreeMap<String, KnownInput>,
     pub(crate) digest_seed: Option<u64>,
     pub(crate) begun: Option<Begun>,
     /// What steps declared then, which are not asked again.
@@ -106,12 +115,12 @@ impl Prepared {
         locked: Option<&Folder>,
     ) -> Result<Prepared, RunError> {
         plan.verify().map_err(|why| RunError::new(Class::Bug, format!("the plan contradicts itself: {why}")))?;
-        let Before { past, inputs, digest_seed, begun, declared, replays, cuts } = before;
+        let Before { past, inputs, known, digest_seed, begun, declared, replays, cuts } = before;
         let seen = Arc::new(Seen::default());
         let observer = seen.over(settings.observer.clone());
         let settings = settings.observer(observer);
         let looked = if replays { HashMap::new() } else { Checked::look(&plan, &settings) };
-        let mut checked = Checked::inputs(&plan, &settings, &past, inputs.as_ref())?;
+        let mut checked = Checked::inputs(&plan, &settings, &past, inputs.as_ref(), &known)?;
         checked.declared = declared;
         let profile = settings.profile.as_ref();
         let profile = profile.map(|profile| ProfileTarget::of(profile, &plan, &settings.run_folder)).transpose()?;

@@ -178,6 +178,8 @@ fn sliced() -> Sliced {
         marks: BTreeMap::from([("docs".to_owned(), vec![Mark { file: 0, at: 2, before: 1 }])]),
         keyed: BTreeSet::from(["dedup".to_owned()]),
         seed: 5,
+        formats: BTreeMap::from([("docs".to_owned(), "jsonl".to_owned())]),
+        from: "/home".into(),
         work: BTreeMap::from([("dedup".to_owned(), header())]),
     }
 }

@@ -11,6 +11,7 @@
 //! | `spill/FEED/NNNNN.segment` | [`Frame`]s of rows; of rows that lie elsewhere, a [`Reference`] |
 //! | `sorting/STEP.gathered/done` | [`Frame`]s, each with a [`Gathered`]; beside it, rows that are brought together |
 //! | `work.json` | [`Sliced`] |
+//! | `kept.json` | the folders of attempts, a list of texts |
 //! | `tasks/ID/manifest.json`, `tasks/ID/failed.json` | [`Manifest`], [`TaskFailure`] |
 //! | `seen/INPUT`, `positions/OUTPUT`, `lengths/NODE` | [`Frame`]s |
 //!
@@ -53,4 +54,4 @@ pub(crate) use tasks::{Held, Manifest, Sliced, TaskFailure};
 
 /// The number of the format of a run's folder. Whatever changes what one of these types looks like on the disk gives it the next
 /// number: a folder of another number is refused, and its work is not taken over.
-pub(crate) const FORMAT: u8 = 11;
+pub(crate) const FORMAT: u8 = 12;

@@ -1,12 +1,13 @@
 //! What the tasks of a run share: `work.json`, and what each leaves.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 
 use callboard_io::Mark;
 use callboard_plan::InputFile;
 use serde::{Deserialize, Serialize};
 
-use super::{Header, StageEnded};
+use super::{Header, StageEnded, paths};
 
 /// How a run is cut into tasks: with the plan, that decides all of them.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -22,6 +23,10 @@ pub(crate) struct Sliced {
     /// The global steps whose rows are brought together by key, and the seed of the keys' digests.
     pub(crate) keyed: BTreeSet<String>,
     pub(crate) seed: u64,
+    /// The format of each input's files, and the folder that the names start from which are no addresses and not absolute.
+    pub(crate) formats: BTreeMap<String, String>,
+    #[serde(with = "paths")]
+    pub(crate) from: PathBuf,
     /// What the work of each step depends on.
     pub(crate) work: BTreeMap<String, Header>,
 }
