@@ -88,9 +88,13 @@ impl Away {
         whole.is(&found, &report);
         assert_eq!(report["rejects"]["path"], format!("{}/rejects.jsonl", self.address()));
         assert_eq!(report["run_folder"], self.address());
-        for folder in ["tasks/", "manifests/", "failed/"] {
+        for folder in ["manifests/", "failed/"] {
             assert!(!self.has(folder), "{:?}", self.names());
         }
+        let is_log =
+            |name: &String| name.contains("/work/") && (name.ends_with(".log") || name.ends_with(".log.heads"));
+        let left = |name: &&String| name.starts_with("tasks/") && !is_log(name);
+        assert_eq!(self.names().iter().find(left), None, "{:?}", self.names());
         assert_eq!(self.server.state().uploads.len(), 0);
         let left: Vec<PathBuf> = copies(trial);
         assert!(left.is_empty(), "{left:?} are left");
@@ -142,6 +146,27 @@ fn rejected_rows_side_doors_and_outputs_of_all_kinds_come_out_of_a_store() {
     let (away, trial) = (Away::new("branches"), whole.again("branches"));
     away.finishes(&trial, away.submit(&trial, 3));
     away.is(&whole, &trial);
+    // A look at it finds what a look at the run of one process does: rows by their numbers, and those that a replay finds.
+    let (address, base) =
+        (away.address(), |trial: &Trial| format!("{}/", trial.path("data").canonicalize().unwrap().display()));
+    let look = |trial: &Trial, run: &str, command: &str, more: &[&str]| {
+        let (output, said) = away.output(trial, &[&[command, run], more].concat());
+        assert!(output.status.success(), "{said}");
+        (String::from_utf8(output.stdout).unwrap().replace(&base(trial), ""), said)
+    };
+    for (command, more) in [
+        ("peek", &["quality.dropped", "-n", "5", "--seed", "7"][..]),
+        ("peek", &["dedup.dropped", "-n", "20", "--where", "id > 7"]),
+        ("peek", &["strict.rejected", "-n", "5"]),
+        ("trace", &["--row", "data/a.jsonl:81"]),
+        ("stats", &["dedup", "--format", "json"]),
+    ] {
+        assert_eq!(
+            look(&trial, &address, command, more),
+            whole.look(&|trial| look(trial, "run", command, more)),
+            "{command} {more:?}"
+        );
+    }
 }
 
 #[test]
@@ -162,6 +187,26 @@ fn tasks_fetch_the_rows_that_they_read() {
     assert!(written > 8 << 20, "only {written} bytes were written");
     // One task reads all rows, and those of two groups a share each, in blocks; all of them for each task would be seven times as much.
     assert!(read < 5 * written, "{read} bytes were read of {written}");
+}
+
+/// Of an input's files each is asked for when the run is cut, and by the task that reads it; nobody lists them again.
+#[test]
+fn a_task_opens_the_files_alone_that_its_rows_lie_in() {
+    let (away, folder) = (Away::new("opens"), tempfile::tempdir().unwrap());
+    let names: Vec<String> = (0..9).map(|file| format!("in/{file}.jsonl")).collect();
+    let texts: Vec<String> = (0..9).map(|file| documents(40, file)).collect();
+    names.iter().zip(&texts).for_each(|(name, text)| away.server.put(name, text.clone()));
+    let pipeline = "callboard = 1\n[inputs.docs]\npath = \"s3://b/in/*.jsonl\"\n[[steps]]\nuse = \"filter\"\n\
+                    config = { where = \"true\" }\n[outputs.out]\npath = \"out/out.jsonl\"\n";
+    let trial = Trial::new(folder.path().join("trial"), pipeline, folder.path());
+    away.finishes(&trial, away.submit(&trial, 3));
+    assert!(trial.outputs()["out.jsonl"] == texts.concat().into_bytes(), "{}", trial.said());
+    let requests = std::mem::take(&mut away.server.state().requests);
+    let of = |name: &str| requests.iter().filter(|request| request.path == format!("b/{name}")).count();
+    let counts: Vec<usize> = names.iter().map(|name| of(name)).collect();
+    assert!(counts.iter().all(|count| *count == 2), "{counts:?}");
+    let lists = requests.iter().filter(|request| request.query.get("prefix").is_some_and(|prefix| prefix == "in/"));
+    assert_eq!(lists.count(), 1);
 }
 
 /// Whether a request is one by which a task, or one by which a driver, leaves something in the work place.

@@ -36,6 +36,11 @@ impl Whole {
         Trial::new(self.root.path().join(name), &self.pipeline, &data)
     }
 
+    /// What is seen of the run of one process.
+    pub(crate) fn look<T>(&self, look: &dyn Fn(&Trial) -> T) -> T {
+        look(&self.trial)
+    }
+
     /// These are the results and the report of `run`.
     pub(crate) fn is(&self, found: &BTreeMap<String, Vec<u8>>, report: &Value) {
         let expected = self.trial.results();

@@ -3,7 +3,11 @@
 use std::path::Path;
 use std::process::ExitCode;
 
-use callboard_runtime::{Looking, RowsWanted, Shown, default_cache_folder, peek_files, peek_run};
+use callboard_io::Format;
+use callboard_runtime::{
+    CancellationToken, Looking, RowsWanted, Shown, WorkPlace, default_cache_folder, peek_files, peek_run,
+};
+use callboard_words::address::split;
 
 use crate::arguments::{PeekArguments, RowFormat};
 use crate::exit::Failure;
@@ -14,19 +18,26 @@ pub(crate) fn peek(arguments: &PeekArguments) -> Result<ExitCode, Failure> {
     let PeekArguments { places, rows: most, condition, seed, columns, format, trust } = arguments;
     let look = RowsWanted { rows: *most as usize, condition: condition.clone(), seed: *seed, columns: columns.clone() };
     let shown = match &places[..] {
-        [run, node] if is_run(run) => {
+        [run, rest @ ..] if is_run(run) => {
+            let [node] = rest else { return Err(which_node(run)) };
             let looking = Looking::at(Path::new(run), default_cache_folder()).trusted(*trust).cancel(interruptible()?);
             peek_run(&looking, node, &look)?
         }
-        [run, ..] if is_run(run) => return Err(which_node(run)),
         files => peek_files(files, &look)?,
     };
     print(&shown, *format)
 }
 
-/// Whether a place is a run's folder.
+/// Whether a place is a run's folder, or the address of a work place.
 pub(super) fn is_run(place: &str) -> bool {
-    Path::new(place).join("run.json").is_file()
+    let path = Path::new(place);
+    if split(place).is_none() {
+        return path.join("run.json").is_file();
+    }
+    // Nothing is asked for about what is called as data are.
+    let is_data = Format::of(path, None).is_ok() || place.contains(['*', '?', '[']);
+    let work = || WorkPlace::find(path, &default_cache_folder(), &CancellationToken::new());
+    !is_data && work().is_ok_and(|work| work.is_there())
 }
 
 pub(super) fn which_node(run: &str) -> Failure {

@@ -29,7 +29,7 @@ pub(crate) fn resume(arguments: &ResumeArguments) -> Result<ExitCode, Failure> {
         let plan = run_plan(looked.folder());
         return watched.end(Ok(report), &arguments.run_dir, None, plan.as_ref());
     }
-    if work.is_there() {
+    if work.is_remote() || work.is_there() {
         return tasks(arguments, &work, watched, cancel);
     }
     if let Some(on) = &arguments.on {

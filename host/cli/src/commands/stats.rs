@@ -17,11 +17,11 @@ pub(crate) fn stats(arguments: &StatsArguments) -> Result<ExitCode, Failure> {
     let wanted = StatsWanted { columns: columns.clone(), by: by.clone() };
     let cancel = interruptible()?;
     let found = match &places[..] {
-        [run, node] if is_run(run) => {
+        [run, rest @ ..] if is_run(run) => {
+            let [node] = rest else { return Err(which_node(run)) };
             let looking = Looking::at(Path::new(run), default_cache_folder()).trusted(*trust).cancel(cancel);
             stats_run(&looking, node, &wanted)?
         }
-        [run, ..] if is_run(run) => return Err(which_node(run)),
         files => stats_files(files, &wanted, Stop::when(move || cancel.is_cancelled()))?,
     };
     match format {

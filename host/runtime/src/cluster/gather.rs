@@ -5,10 +5,12 @@ use std::fs::File;
 use std::io::{self, ErrorKind};
 
 use callboard_io::beneath::{Dir, Kind};
-use callboard_plan::{Group, TaskId};
+use callboard_plan::{Cut, Group, Kind as StepKind, TaskId};
 
 use super::drive::costs;
-use super::place::{Place, TASKS};
+use super::inside::attempt as attempt_of;
+use super::place::Place;
+use super::work_place::KEPT;
 use crate::error::RunError;
 use crate::rejects::Rejects;
 use crate::store::Digested;
@@ -22,9 +24,10 @@ type Done = BTreeMap<TaskId, Manifest>;
 /// Has all of it here that the tasks left and that is put together.
 pub(super) fn bring(place: &Place, done: &Done) -> Result<(), RunError> {
     bring_rejects(place, done)?;
+    bring_lengths(place, done)?;
     let whole = place.groups.iter().filter(|group| group.slices() == 1 && !group.outputs.is_empty());
     for (task, manifest) in whole.flat_map(Group::tasks).filter_map(|task| done.get_key_value(&task)) {
-        place.bring_all(&format!("{TASKS}/{task}/{}/outputs", manifest.attempt))?;
+        place.bring_all(&format!("{}/outputs", attempt_of(*task, manifest)))?;
     }
     Ok(())
 }
@@ -32,8 +35,20 @@ pub(super) fn bring(place: &Place, done: &Done) -> Result<(), RunError> {
 /// Has the rows here that the tasks rejected.
 pub(super) fn bring_rejects(place: &Place, done: &Done) -> Result<(), RunError> {
     let of = |(task, manifest): (&TaskId, &Manifest)| {
-        let rejects = format!("{TASKS}/{task}/{}/rejects", manifest.attempt);
+        let rejects = format!("{}/rejects", attempt_of(*task, manifest));
         manifest.ended.rejects.keys().map(move |node| format!("{rejects}/{node}.jsonl")).collect::<Vec<_>>()
+    };
+    place.bring(&done.iter().flat_map(of).collect::<Vec<_>>())
+}
+
+/// Has here how many rows the batches of inputs and transforms had.
+fn bring_lengths(place: &Place, done: &Done) -> Result<(), RunError> {
+    let is_noted = |node: &&String| place.plan.step(node).is_none_or(|step| step.kind == StepKind::Transform);
+    let of = |(task, manifest): (&TaskId, &Manifest)| {
+        let group = place.group(*task).ok().filter(|group| !matches!(group.cut, Cut::Scatter(_) | Cut::Parts(_)));
+        let nodes = group.into_iter().flat_map(|group| [&group.inputs, &group.intakes, &group.steps]).flatten();
+        let lengths = format!("{}/{LENGTHS}", attempt_of(*task, manifest));
+        nodes.filter(is_noted).map(|node| format!("{lengths}/{node}")).collect::<Vec<_>>()
     };
     place.bring(&done.iter().flat_map(of).collect::<Vec<_>>())
 }
@@ -41,7 +56,7 @@ pub(super) fn bring_rejects(place: &Place, done: &Done) -> Result<(), RunError> 
 /// Puts the work of a task that has ended among that of the run, for whoever looks at it. In a store it stays where it is.
 pub(super) fn keep_work(place: &Place, task: TaskId, manifest: &Manifest) -> io::Result<()> {
     let Ok(group) = place.group(task) else { return Ok(()) };
-    let left = format!("{TASKS}/{task}/{}/{WORK}", manifest.attempt);
+    let left = format!("{}/{WORK}", attempt_of(task, manifest));
     for (step, header) in group.steps.iter().filter_map(|step| place.work.get_key_value(step)) {
         // What is not there was moved before, or nothing was done.
         let log = format!("{left}/{step}/{FIRST_LOG}");
@@ -69,6 +84,10 @@ pub(super) fn gathered(
 ) -> io::Result<()> {
     let mut rejects = rejects(place, done)?;
     lengths(place, done)?;
+    if place.store.is_some() {
+        let kept: Vec<String> = done.iter().map(|(task, manifest)| attempt_of(*task, manifest)).collect();
+        place.dir.write_whole(KEPT, &serde_json::to_vec(&kept).expect("names are JSON"), 0o600)?;
+    }
     let outputs = place.dir.dir("outputs")?;
     let whole = place.groups.iter().filter(|group| group.slices() == 1);
     for (task, manifest) in whole.flat_map(Group::tasks).filter_map(|task| done.get_key_value(&task)) {
@@ -139,25 +158,23 @@ fn appended(
     (folder, name): (&str, &str),
     to: &Dir,
 ) -> io::Result<Option<File>> {
-    let mut parts = Vec::new();
-    for (task, manifest) in done.iter().filter(|(task, _)| place.group(**task).is_ok_and(|group| group.writes(node))) {
-        match place.dir.file(format!("{TASKS}/{task}/{}/{folder}/{name}", manifest.attempt)) {
-            Err(error) if error.kind() == ErrorKind::NotFound => {}
-            part => parts.push(part?),
-        }
-    }
     to.remove_file(name)?;
-    if parts.is_empty() {
-        return Ok(None);
+    let mut whole: Option<File> = None;
+    for (task, manifest) in done.iter().filter(|(task, _)| place.group(**task).is_ok_and(|group| group.writes(node))) {
+        let mut part = match place.dir.file(format!("{}/{folder}/{name}", attempt_of(*task, manifest))) {
+            Err(error) if error.kind() == ErrorKind::NotFound => continue,
+            part => part?,
+        };
+        let file = match whole.take() {
+            Some(file) => file,
+            None => to.create_new(name, 0o600)?,
+        };
+        io::copy(&mut part, whole.insert(file))?;
     }
-    let mut whole: File = to.create_new(name, 0o600)?;
-    for mut part in parts {
-        io::copy(&mut part, &mut whole)?;
-    }
-    Ok(Some(whole))
+    Ok(whole)
 }
 
 /// The folder of the attempt that counts.
 fn attempt(place: &Place, task: TaskId, manifest: &Manifest) -> io::Result<Dir> {
-    place.dir.dir(format!("{TASKS}/{task}/{}", manifest.attempt))
+    place.dir.dir(attempt_of(task, manifest))
 }

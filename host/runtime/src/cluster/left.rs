@@ -7,8 +7,8 @@ use std::collections::BTreeSet;
 use std::io::{self, ErrorKind, Write};
 use std::ops::Range;
 
-use callboard_io::Made;
 use callboard_io::beneath::{Dir, Kind};
+use callboard_io::{Made, StoreFolder};
 use callboard_plan::TaskId;
 
 use super::place::{Place, TASKS, read};
@@ -39,6 +39,11 @@ const LONGEST: u64 = 64 << 20;
 pub(super) fn new_attempt() -> String {
     use std::hash::{BuildHasher, Hasher};
     format!("{ATTEMPT}{:016x}", std::hash::RandomState::new().build_hasher().finish())
+}
+
+/// Whether the folder of an attempt is called so.
+pub(super) fn is_attempt(name: &str) -> bool {
+    name.strip_prefix(ATTEMPT).is_some_and(|digits| digits.bytes().all(|byte| byte.is_ascii_hexdigit()))
 }
 
 impl Place {
@@ -109,14 +114,14 @@ impl Place {
     fn fits(&self, id: TaskId, manifest: &Manifest) -> bool {
         let Ok(group) = self.group(id) else { return false };
         let ended = &manifest.ended;
-        let attempt = manifest
-            .attempt
-            .strip_prefix(ATTEMPT)
-            .is_some_and(|digits| digits.bytes().all(|byte| byte.is_ascii_hexdigit()));
         let rejects = ended.rejects.keys().all(|node| group.writes(node));
         let outputs = ended.outputs.keys().eq(group.outputs.iter().collect::<BTreeSet<_>>());
         let steps = ended.cost.steps.keys().eq(group.steps.iter().collect::<BTreeSet<_>>());
-        attempt && rejects && outputs && steps && ended.spills.keys().all(|feed| group.writes(&feed.node))
+        is_attempt(&manifest.attempt)
+            && rejects
+            && outputs
+            && steps
+            && ended.spills.keys().all(|feed| group.writes(&feed.node))
     }
 
     /// Begins an attempt: what failed before may not fail now.
@@ -206,10 +211,10 @@ impl Place {
         }
     }
 
-    /// Writes the headers of large segments beside them, for tasks that read a part of their rows: the names of these files.
+    /// Writes the headers of large segments and logs beside them, for whoever reads a part of them: the names of these files.
     fn heads(&self, names: &[String]) -> io::Result<Vec<String>> {
         let mut heads = Vec::new();
-        for name in names.iter().filter(|name| name.ends_with(".segment")) {
+        for name in names.iter().filter(|name| name.ends_with(".segment") || name.ends_with(".log")) {
             let file = FrameFile::open(self.dir.path().join(name))?;
             if file.size()? > COMING {
                 let beside = format!("{name}{HEADS}");
@@ -222,21 +227,7 @@ impl Place {
 
     /// Opens a segment that a task left, by its name from the work place. If it is a large one in a store, what is read is brought here.
     pub(super) fn segment(&self, name: &str) -> io::Result<FrameFile> {
-        let path = self.dir.path().join(name);
-        if let Some(store) = &self.store
-            && let Some(heads) = store.read(&format!("{name}{HEADS}"), LONGEST).map_err(io::Error::other)?
-        {
-            let (folder, _) = name.rsplit_once('/').unwrap_or(("", name));
-            self.dir.make_dir(folder, 0o700)?;
-            let (store, dir, name) = (store.clone(), self.dir.clone(), name.to_owned());
-            let bring = move |ranges: &[Range<u64>]| {
-                let file = dir.file_to_write(&name)?;
-                store.fetch_ranges(&name, ranges, &file).map_err(io::Error::other)
-            };
-            return FrameFile::coming(path, &heads, Box::new(bring));
-        }
-        self.bring(&[name]).map_err(io::Error::other)?;
-        FrameFile::open(path)
+        segment(self.store.as_ref(), &self.dir, name)
     }
 
     /// Has files that tasks left where they are read, by their names from the work place.
@@ -265,6 +256,24 @@ impl Place {
             })
         })
     }
+}
+
+/// As [`Place::segment`], of a folder, or of a copy of what is in a store; logs are such segments, too.
+pub(super) fn segment(store: Option<&StoreFolder>, dir: &Dir, name: &str) -> io::Result<FrameFile> {
+    let path = dir.path().join(name);
+    let Some(store) = store else { return FrameFile::open(path) };
+    if let Some(heads) = store.read(&format!("{name}{HEADS}"), LONGEST).map_err(io::Error::other)? {
+        let (folder, _) = name.rsplit_once('/').unwrap_or(("", name));
+        dir.make_dir(folder, 0o700)?;
+        let (store, dir, name) = (store.clone(), dir.clone(), name.to_owned());
+        let bring = move |ranges: &[Range<u64>]| {
+            let file = dir.file_to_write(&name)?;
+            store.fetch_ranges(&name, ranges, &file).map_err(io::Error::other)
+        };
+        return FrameFile::coming(path, &heads, Box::new(bring));
+    }
+    transfer::fetch(store, dir, &[name], false).map_err(io::Error::other)?;
+    FrameFile::open(path)
 }
 
 fn json(manifest: &Manifest) -> Vec<u8> {

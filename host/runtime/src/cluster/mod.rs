@@ -14,6 +14,7 @@ mod append;
 mod done;
 mod drive;
 mod gather;
+mod inside;
 mod lease;
 mod left;
 mod local;
@@ -25,6 +26,7 @@ mod work_place;
 
 pub use done::Following;
 pub use drive::{Attempt, Driving, End, Engine, drive};
+pub(crate) use inside::Inside;
 pub use local::Local;
 pub(crate) use place::cuts;
 pub use place::{Slices, tasks_of};

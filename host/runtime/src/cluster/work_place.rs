@@ -4,6 +4,7 @@
 //! ([`WorkPlace::lock`]), a task one for itself ([`WorkPlace::copy`]), and whoever only looks, the few files about the run
 //! ([`WorkPlace::look`]). All of it lies in the cache but the last.
 
+use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io;
@@ -21,6 +22,8 @@ use super::place::{TASKS, WORK, is_work_place};
 use super::transfer;
 use crate::error::{Class, RunError};
 use crate::run::end_uploads;
+use crate::store::lengths::LENGTHS;
+use crate::store::work::{KEY, WORK as WORK_LOGS};
 use crate::store::{Folder, is_held};
 use crate::tell::report::{Report, Status};
 use crate::tell::runs::{RemovedRun, RunState, RunSummary, remove_run, run_report};
@@ -34,6 +37,8 @@ const COMPONENTS: &str = "components";
 /// What a driver leaves there when it ends, before the journal that says how.
 const FOR_PEOPLE: [&str; 3] = [REPORT, "report.html", "rejects.jsonl"];
 const REPORT: &str = "report.json";
+/// What says which attempts have the logs that are kept, by their folders.
+pub(super) const KEPT: &str = "kept.json";
 /// Folders of a store's work place.
 pub(super) const MANIFESTS: &str = "manifests";
 pub(super) const FAILURES: &str = "failed";
@@ -43,7 +48,7 @@ const COPIES: &str = "places";
 /// How the copy of a task is called there, before its digits.
 const OF_TASK: &str = "task-";
 /// No file at the top is longer, bytes.
-const LONGEST: u64 = 64 << 20;
+pub(super) const LONGEST: u64 = 64 << 20;
 /// A driver that has said nothing for so long goes on no more, as far as clocks agree.
 const SILENT: Duration = Duration::from_secs(60);
 
@@ -224,6 +229,9 @@ impl WorkPlace {
     pub(super) fn leave_for_people(&self) -> Result<(), RunError> {
         let Some(store) = &self.store else { return Ok(()) };
         let dir = Dir::open(&self.folder).map_err(|error| RunError::system("open", &self.folder, &error))?;
+        let lengths = transfer::below(&dir, LENGTHS).map_err(|error| RunError::system("read", &self.folder, &error))?;
+        transfer::send(store, &dir, &lengths)?;
+        transfer::send(store, &dir, &[KEPT])?;
         transfer::send(store, &dir, &FOR_PEOPLE)
     }
 
@@ -238,9 +246,16 @@ impl WorkPlace {
         if status != Status::Finished {
             return Ok(());
         }
+        // The logs of what tasks did are for whoever looks at the run.
+        let kept: BTreeSet<String> =
+            dir.read(KEPT).ok().and_then(|kept| serde_json::from_slice(&kept).ok()).unwrap_or_default();
+        let is_kept = |name: &str| {
+            let parts = name.split_once(&format!("/{WORK_LOGS}/"));
+            parts.is_some_and(|(attempt, _)| kept.contains(attempt)) && !name.ends_with(KEY)
+        };
         for folder in [TASKS, MANIFESTS, FAILURES] {
-            let left = store.list(&format!("{folder}/"))?;
-            store.remove(left.into_iter().map(|found| found.name).collect())?;
+            let left = store.list(&format!("{folder}/"))?.into_iter().map(|found| found.name);
+            store.remove(left.filter(|name| !is_kept(name)).collect())?;
         }
         there.forget()
     }
@@ -383,7 +398,10 @@ impl WorkPlace {
 
     /// Whether it is one: whether [`Run::place`](crate::Run::place) made it.
     pub fn is_there(&self) -> bool {
-        self.is_remote() || is_work_place(&self.folder)
+        match &self.store {
+            None => is_work_place(&self.folder),
+            Some(store) => store.read(RUN, LONGEST).is_ok_and(|run| run.is_some()),
+        }
     }
 }
 
@@ -391,8 +409,8 @@ impl WorkPlace {
 fn is_made(name: &str) -> bool {
     let folder = name.split_once('/').map(|(folder, _)| folder);
     match folder {
-        None => [RUN, WORK].contains(&name) || TOP.contains(&name) || FOR_PEOPLE.contains(&name),
-        Some(folder) => [COMPONENTS, TASKS, MANIFESTS, FAILURES, DRIVERS].contains(&folder),
+        None => [RUN, WORK, KEPT].contains(&name) || TOP.contains(&name) || FOR_PEOPLE.contains(&name),
+        Some(folder) => [COMPONENTS, TASKS, MANIFESTS, FAILURES, DRIVERS, LENGTHS].contains(&folder),
     }
 }
 

@@ -15,8 +15,15 @@ mod trace;
 mod tried;
 
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
 
+use arrow::datatypes::SchemaRef;
 use tokio_util::sync::CancellationToken;
+
+use crate::cluster::Inside;
+use crate::error::RunError;
+use crate::stage::kept::work_in;
+use crate::store::Work;
 
 pub use diff::diff_runs;
 pub use look::{RowsWanted, Shown};
@@ -29,7 +36,7 @@ pub use tried::{Gone, TriedStep};
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Looking {
-    /// The run's folder.
+    /// The run's folder, or the address of a work place in a store.
     pub run: PathBuf,
     /// Where compiled components are kept, and the user's key.
     pub cache: PathBuf,
@@ -37,12 +44,37 @@ pub struct Looking {
     pub trusted: Option<u128>,
     /// Cancelled to stop.
     pub cancel: CancellationToken,
+    /// What is known of one in a store, once that was asked for.
+    inside: Arc<OnceLock<Option<Inside>>>,
 }
 
 impl Looking {
     /// A run of this user's, in its folder.
     pub fn at(run: &Path, cache: PathBuf) -> Looking {
-        Looking { run: run.to_owned(), cache, trusted: None, cancel: CancellationToken::new() }
+        let (run, cancel, inside) = (run.to_owned(), CancellationToken::new(), Arc::default());
+        Looking { run, cache, trusted: None, cancel, inside }
+    }
+
+    /// What is known of a run in a store.
+    fn inside(&self) -> Result<Option<&Inside>, RunError> {
+        if let Some(inside) = self.inside.get() {
+            return Ok(inside.as_ref());
+        }
+        let inside = Inside::of(&self.run, &self.cache, &self.cancel)?;
+        Ok(self.inside.get_or_init(|| inside).as_ref())
+    }
+
+    /// The folder with the files about the run: its own, or a copy.
+    fn folder(&self) -> Result<&Path, RunError> {
+        Ok(self.inside()?.map_or(&self.run, Inside::folder))
+    }
+
+    /// The work of a step, as of [`Works`](crate::stage::kept::Works).
+    fn work(&self, step: &str, schema: &SchemaRef) -> Result<Option<Arc<Work>>, RunError> {
+        match self.inside()? {
+            Some(inside) => inside.work(step, schema),
+            None => work_in(&self.run, step, schema),
+        }
     }
 
     /// The same with another `trusted`.

@@ -18,7 +18,7 @@ pub(super) fn files(opened: &Opened<'_>, looking: &Looking, name: &str) -> Resul
     let Some(output) = plan.output(name).filter(|_| plan.step(name).is_none() && plan.input(name).is_none()) else {
         return Ok(None);
     };
-    let report = run_report(&looking.run).filter(|report| report.status == Status::Finished);
+    let report = run_report(looking.folder()?).filter(|report| report.status == Status::Finished);
     let Some(written) = report.as_ref().and_then(|report| report.outputs.get(name)) else {
         let message = format!("output `{name}` is not in its place: the run has not finished");
         let from: Vec<String> = plan.edges_into_output(name).map(|edge| edge.from.whole().to_string()).collect();
@@ -44,12 +44,13 @@ pub(super) fn files(opened: &Opened<'_>, looking: &Looking, name: &str) -> Resul
 /// Where rows of an output that is one file of lines begin, as the run noted it while it wrote them; `None` if that is not known, or not
 /// of the file that is there.
 pub(super) fn stretches(opened: &Opened<'_>, looking: &Looking, name: &str) -> Option<Vec<Stretch>> {
-    let report = run_report(&looking.run)?;
+    let report = run_report(looking.folder().ok()?)?;
     let written = report.outputs.get(name).filter(|written| written.files.is_none())?;
     let spec = files(opened, looking, name).ok()??;
     let dataset = Dataset::open(&spec).ok()?;
     let is_lines = dataset.format() == Format::Jsonl && dataset.are_parted() == [true];
-    let noted = positions::noted(&looking.run, name).filter(|_| is_lines && dataset.bytes() == written.bytes)?;
+    let noted =
+        positions::noted(looking.folder().ok()?, name).filter(|_| is_lines && dataset.bytes() == written.bytes)?;
     let (mut stretches, mut from) = (Vec::with_capacity(noted.len() + 1), Position { rows: 0, bytes: 0, digest: 0 });
     let end = Position { rows: written.rows, bytes: written.bytes, digest: 0 };
     for position in noted.into_iter().chain([end]) {

@@ -56,7 +56,7 @@ impl Replayed {
 impl<'a> Opened<'a> {
     /// Reads what the folder says.
     pub(super) fn of(looking: &'a Looking) -> Result<Opened<'a>, RunError> {
-        let path = &looking.run;
+        let path = looking.folder()?;
         let dir = folder::open(path)?;
         let contents = Contents::of(&dir).map_err(|error| RunError::system("read", path, &error))?;
         if let Some((trap, what)) = contents.traps.first() {
@@ -94,7 +94,7 @@ impl<'a> Opened<'a> {
     /// Finds its inputs, which are those that the run had.
     pub(super) fn prepared(self) -> Result<Ready<'a>, RunError> {
         let Opened { looking, plan, recorded, declared, cuts } = self;
-        let scratch = scratch(&looking.run)?;
+        let scratch = scratch(looking.folder()?)?;
         let compile = CompileCommand { program: "callboard".into(), arguments: Vec::new() };
         let enough = looking.cancel.child_token();
         let settings = Settings::new(&recorded.base, scratch.path().join("replay"), &looking.cache, compile)
@@ -123,13 +123,13 @@ impl Ready<'_> {
         &self,
         find: impl FnOnce(&Numbered<'_>, &Prepared) -> Result<Option<T>, RunError>,
     ) -> Result<Option<T>, RunError> {
-        let run = &self.looking.run;
+        let run = self.looking.folder()?;
         // What is not in order is reported by the replay.
         let past = folder::open(run).and_then(|dir| Past::read(&dir, &self.prepared.plan));
         let Ok(past) = past else { return Ok(None) };
         let kept = Kept::bare(&self.scratch.path().join("numbered"), "write to a folder for rows")?;
         let live = Live::new(&self.prepared, CancellationToken::new(), Arc::new(Quota::new(None)), kept);
-        find(&Numbered::of(&live, run, &past), &self.prepared)
+        find(&Numbered::of(&live, run, &|step, schema| self.looking.work(step, schema), &past), &self.prepared)
     }
 
     /// As [`Opened::replay`].
@@ -143,7 +143,7 @@ impl Ready<'_> {
         let stage = |node| plan.step(node).map(|step| step.stage).or_else(|| Some(plan.input(node)?.stage));
         let until = node.and_then(stage);
         let tap = Arc::new(make(&Seen { prepared: &prepared, enough: &enough })?);
-        let kept = Kept::replay(&prepared, &looking.run, until)?;
+        let kept = Kept::replay(&prepared, &|step, schema| looking.work(step, schema), until)?;
         let quota = Arc::new(Quota::new(None));
         let live = Live::new(&prepared, CancellationToken::new(), quota, kept).tapped_by(tap.clone(), until);
         let ended = live.stages(&mut Vec::new());

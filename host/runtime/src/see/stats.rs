@@ -89,7 +89,7 @@ pub fn stats_run(looking: &Looking, node: &str, wanted: &StatsWanted) -> Result<
 /// The figures that the run gathered of a node or an output, if it did.
 fn gathered(plan: &Plan, looking: &Looking, node: &str) -> Option<Stats> {
     // What is not in order is reported by the replay.
-    let past = Past::read(&folder::open(&looking.run).ok()?, plan).ok()?;
+    let past = Past::read(&folder::open(looking.folder().ok()?).ok()?, plan).ok()?;
     let mut costs = past.stages.values().map(|ended| &ended.cost);
     let Ok(feed) = feed(plan, node) else { return costs.find_map(|cost| cost.output_stats.get(node)).cloned() };
     if feed.door.is_some() {

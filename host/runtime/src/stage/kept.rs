@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use arrow::datatypes::Schema;
+use arrow::datatypes::{Schema, SchemaRef};
 use callboard_io::beneath::Dir;
 use callboard_plan::{Kind, Origin};
 
@@ -26,7 +26,7 @@ use crate::store::records::StepKey;
 use crate::store::records::{Declarations, FORMAT, Header};
 use crate::store::seen::Seen;
 use crate::store::sync::{Syncer, Syncing};
-use crate::store::work::read_header;
+use crate::store::work::{WORK, read_header};
 use crate::store::{
     Folder, Key, Quota, Recorded, RecordedInput, Work, folder, granted, limits_of, make_dir, schema_digest, schema_text,
 };
@@ -113,7 +113,7 @@ impl Kept {
             let profiled = run.profile.as_ref().is_some_and(|profile| profile.taken.step() == step.name);
             let from =
                 if step.grants.writes() || profiled { Vec::new() } else { earlier.with_key(&step.name, &header.key) };
-            let place = folder.join("work").join(&step.name);
+            let place = folder.join(WORK).join(&step.name);
             // A transform is called once for each batch; any other step calls, or gives pages, as often as it likes.
             let quota = (step.kind != Kind::Transform).then(|| quota.clone());
             let writes = run.bound(&step.name).writes.clone();
@@ -133,7 +133,7 @@ impl Kept {
         kept.notes_lengths = true;
         for (name, header) in steps {
             let quota = (run.step(&name).kind != Kind::Transform).then(|| quota.clone());
-            let (place, writes) = (kept.folder.join("work").join(&name), run.bound(&name).writes.clone());
+            let (place, writes) = (kept.folder.join(WORK).join(&name), run.bound(&name).writes.clone());
             let work = Work::open(place, header, writes, &[], None, quota);
             let work = work.map_err(|error| RunError::unwritten("keep the work of a step", &error))?;
             kept.works.insert(name, Arc::new(work));
@@ -155,12 +155,11 @@ impl Kept {
         Ok(Kept { folder, outputs, uploads, log: None, works: HashMap::new(), notes_lengths: false })
     }
 
-    /// For a replay of the run in the folder `from`: its work, to be read, and a folder for what lies between stages. Nothing is read of steps
-    /// behind the stage `until`.
-    pub(crate) fn replay(run: &Prepared, from: &Path, until: Option<usize>) -> Result<Kept, RunError> {
+    /// For a replay of a run: its work, to be read, and a folder for what lies between stages. Nothing is read of steps behind the stage `until`.
+    pub(crate) fn replay(run: &Prepared, works: &Works<'_>, until: Option<usize>) -> Result<Kept, RunError> {
         let mut kept = Kept::bare(run.folder(), "write to a folder for rows between stages")?;
         for step in run.plan.steps().iter().filter(|step| until.is_none_or(|until| step.stage <= until)) {
-            kept.works.extend(replayed(run, from, &step.name)?.map(|work| (step.name.clone(), work)));
+            kept.works.extend(replayed(run, works, &step.name)?.map(|work| (step.name.clone(), work)));
         }
         Ok(kept)
     }
@@ -269,12 +268,20 @@ impl Kept {
     }
 }
 
-/// The work of a step of the run in a folder, to be read; `None` if there is none.
-pub(crate) fn replayed(run: &Prepared, folder: &Path, step: &str) -> Result<Option<Arc<Work>>, RunError> {
-    let work = Work::kept(folder.join("work").join(step), run.bound(step).writes.clone());
-    let work = work.map_err(|error| RunError::unread("the work of a step", &error).in_step(step))?;
+/// Finds the work of a step that writes these columns, to be read; `None` if there is none.
+pub(crate) type Works<'a> = dyn Fn(&str, &SchemaRef) -> Result<Option<Arc<Work>>, RunError> + 'a;
+
+/// Finds it in the folder of a run.
+pub(crate) fn work_in(folder: &Path, step: &str, schema: &SchemaRef) -> Result<Option<Arc<Work>>, RunError> {
+    let work = Work::kept(folder.join(WORK).join(step), schema.clone());
+    Ok(work.map_err(|error| RunError::unread("the work of a step", &error).in_step(step))?.map(Arc::new))
+}
+
+/// The work of a step of a run that is looked at; `None` if there is none.
+pub(crate) fn replayed(run: &Prepared, works: &Works<'_>, step: &str) -> Result<Option<Arc<Work>>, RunError> {
+    let work = works(step, &run.bound(step).writes)?;
     // The work of a component that the step had before says nothing about these rows.
-    Ok(work.filter(|work| work.header.key.component == run.step(step).digest).map(Arc::new))
+    Ok(work.filter(|work| work.header.key.component == run.step(step).digest))
 }
 
 fn recorded(run: &Prepared, digest_seed: Option<u64>) -> Recorded {

@@ -15,6 +15,7 @@
 //! | `outputs/` | outputs, until all of them are complete |
 //! | `uploads/` | what has been sent of those that go to a store |
 //! | `work.json`, `tasks/ID/` | how it is cut into tasks, and what each of them left |
+//! | `kept.json` | in the copy of a work place, the attempts whose logs a store keeps |
 //! | `rejects.jsonl`, `report.json`, `report.html` | for people |
 //! | `lock` | held by the process that works in it |
 //! | `seal` | proves who began it |

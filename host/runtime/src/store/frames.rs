@@ -140,8 +140,7 @@ impl FrameFile {
 
     /// The same, opened again whenever something is read of it: there may be more than a process may have open.
     pub(crate) fn at_rest(self) -> FrameFile {
-        let file = self.file.filter(|_| self.coming.is_some());
-        FrameFile { file, ..self }
+        FrameFile { file: None, ..self }
     }
 
     fn file(&self) -> io::Result<Arc<File>> {

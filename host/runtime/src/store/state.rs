@@ -74,7 +74,7 @@ fn is_made(name: &Path) -> bool {
             LOCK | REMOVING | "run.json" | "plan.json" | "columns.json" | "seal" | "journal" | "report.json"
             | ".report.json" | "report.html" | ".report.html",
         ] => true,
-        ["rejects.jsonl" | "work.json"] | ["tasks", _, ..] => true,
+        ["rejects.jsonl" | "work.json" | "kept.json"] | ["tasks", _, ..] => true,
         [one] => (one.starts_with("profile-") && ends("json")) || is_being_written(last),
         ["components", _] => ends("wasm") || is_being_written(last),
         ["seen" | "positions" | "lengths" | "outputs" | "uploads", _] => true,

@@ -124,33 +124,46 @@ impl Work {
         if folder.exists() {
             write_header(&folder, &header)?;
         }
-        Work::found(folder, header, schema, syncer.cloned(), quota)
+        let files = logs(&folder)?.into_iter().map(FrameFile::open);
+        Work::found(folder, header, schema, files, syncer.cloned(), quota)
     }
 
     /// The work of a step in the folder of a run, to be read and nothing else; `None` if there is none.
     pub(crate) fn kept(folder: PathBuf, schema: SchemaRef) -> io::Result<Option<Work>> {
         let header = read_header(&folder);
-        header.map(|header| Work::found(folder, header, schema, None, None)).transpose()
+        let Some(header) = header else { return Ok(None) };
+        let paths = logs(&folder)?;
+        Work::of_files(folder, header, schema, paths.into_iter().map(FrameFile::open)).map(Some)
     }
 
-    /// What is in the logs of a folder.
+    /// The work of a step in these logs, to be read and nothing else.
+    pub(crate) fn of_files(
+        folder: PathBuf,
+        header: Header,
+        schema: SchemaRef,
+        files: impl ExactSizeIterator<Item = io::Result<FrameFile>>,
+    ) -> io::Result<Work> {
+        Work::found(folder, header, schema, files, None, None)
+    }
+
+    /// What is in logs; a log of our own goes into the folder.
     fn found(
         folder: PathBuf,
         header: Header,
         schema: SchemaRef,
+        logs: impl ExactSizeIterator<Item = io::Result<FrameFile>>,
         syncer: Option<Syncer>,
         quota: Option<Arc<Quota>>,
     ) -> io::Result<Work> {
-        let mut damage = Vec::new();
+        let (mut damage, are_many) = (Vec::new(), logs.len() > OPEN);
         let (mut files, mut ordered, mut found, mut begun) = (Vec::new(), Vec::new(), HashMap::new(), HashMap::new());
-        let paths = logs(&folder)?;
-        for path in &paths {
-            let file = FrameFile::open(path.clone())?;
+        for file in logs {
+            let file = file?;
             let (frames, torn) = file.scan()?;
             if torn > 0 {
                 damage.push(format!(
                     "`{}`: the last {torn} bytes are not a complete record, and are ignored",
-                    path.display()
+                    file.path().display()
                 ));
             }
             for frame in frames {
@@ -164,15 +177,16 @@ impl Work {
                     }
                 }
             }
-            files.push(if paths.len() > OPEN { file.at_rest() } else { file });
+            files.push(if are_many { file.at_rest() } else { file });
         }
-        let next = paths.last().and_then(|path| path.file_stem()?.to_str()?.parse::<u32>().ok()).map_or(0, |n| n + 1);
+        let last = files.last().map(FrameFile::path);
+        let next = last.and_then(|path| path.file_stem()?.to_str()?.parse::<u32>().ok()).map_or(0, |n| n + 1);
         let own = PathBuf::from(format!("{next:03}.log"));
         let place = Path::new(WORK).join(folder.file_name().unwrap_or_default());
-        let log = |path: &PathBuf| {
+        let log = |path: &Path| {
             Arc::new(Log { path: place.join(path.file_name().unwrap_or_default()), schema: schema.clone() })
         };
-        let logs = paths.iter().chain([&own]).map(log).collect();
+        let logs = files.iter().map(FrameFile::path).chain([own.as_path()]).map(log).collect();
         Ok(Work {
             header,
             folder,

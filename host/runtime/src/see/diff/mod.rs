@@ -23,7 +23,7 @@ use crate::tell::runs::run_report;
 /// No such run; inputs that have changed since; a run that keeps nothing of these rows.
 pub fn diff_runs(before: &Looking, after: &Looking, examples: usize) -> Result<RunsDiff, RunError> {
     let (plan, new_plan) = (Opened::of(before)?.plan, Opened::of(after)?.plan);
-    let folder = scratch(&after.run)?;
+    let folder = scratch(after.folder()?)?;
     let (old_columns, new_columns) = (rows::columns(before)?, rows::columns(after)?);
     let both = |(name, old): (&String, &Vec<String>)| {
         let new = new_columns.get(name)?;
@@ -57,7 +57,7 @@ pub fn diff_runs(before: &Looking, after: &Looking, examples: usize) -> Result<R
     let shown = |looking: &Looking| looking.run.display().to_string();
     let of = |notes: Vec<String>, run: String| notes.into_iter().map(move |note| format!("{run}: {note}"));
     let notes = of(old_notes, shown(before)).chain(of(new_notes, shown(after))).collect();
-    let steps = steps(run_report(&before.run).as_ref(), run_report(&after.run).as_ref());
+    let steps = steps(run_report(before.folder()?).as_ref(), run_report(after.folder()?).as_ref());
     Ok(RunsDiff {
         before: shown(before),
         after: shown(after),

@@ -27,7 +27,7 @@ use through::Through;
 use crate::error::RunError;
 use crate::rows::{Batch, conform};
 use crate::see::look::bug;
-use crate::stage::kept;
+use crate::stage::kept::{self, Works};
 use crate::stage::live::Live;
 use crate::stage::{page_of, replayed};
 use crate::store::lengths::{self, Length};
@@ -47,6 +47,7 @@ pub(super) struct Numbered<'a> {
     live: &'a Live<'a>,
     /// The run's folder.
     run: &'a Path,
+    kept: &'a Works<'a>,
     past: &'a Past,
     lengths: RefCell<HashMap<String, Option<Rc<Vec<Length>>>>>,
     stretches: RefCell<HashMap<String, Option<Rc<Vec<Stretch>>>>>,
@@ -55,10 +56,11 @@ pub(super) struct Numbered<'a> {
 }
 
 impl<'a> Numbered<'a> {
-    pub(super) fn of(live: &'a Live<'a>, run: &'a Path, past: &'a Past) -> Numbered<'a> {
+    pub(super) fn of(live: &'a Live<'a>, run: &'a Path, kept: &'a Works<'a>, past: &'a Past) -> Numbered<'a> {
         Numbered {
             live,
             run,
+            kept,
             past,
             lengths: RefCell::default(),
             stretches: RefCell::default(),
@@ -240,7 +242,7 @@ impl<'a> Numbered<'a> {
         if let Some(work) = self.works.borrow().get(step) {
             return Ok(work.clone());
         }
-        let work = kept::replayed(self.live.prepared, self.run, step)?;
+        let work = kept::replayed(self.live.prepared, self.kept, step)?;
         self.works.borrow_mut().insert(step.to_owned(), work.clone());
         Ok(work)
     }
