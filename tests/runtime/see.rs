@@ -363,6 +363,22 @@ fn no_damage_to_what_was_declared_is_a_panic() {
     assert!(error.message.contains("keeps nothing that could be shown"), "{error}");
 }
 
+/// Inputs are read side by side: the row is that of the first which has one, not of the one that is read first.
+#[test]
+fn of_several_inputs_the_first_has_the_row_that_is_followed() {
+    let bench = Bench::new();
+    let row = |id: u64| json!({ "id": id });
+    // The first input's row stands far behind.
+    bench.put("many.jsonl", lines((0..3000).map(row)));
+    bench.put("few.jsonl", lines((2990..2999).map(row)));
+    let ended = bench.pipeline(wired(&["many", "few"], &[("a", "from = \"many\""), ("b", "from = \"few\"")], "")).end();
+    let looking = Looking::at(&ended.run_folder, cache());
+    let of = |condition: &str| trace_run(&looking, &Followed::Where(condition.to_owned())).unwrap();
+    let traced = of("id == 2995");
+    assert!(traced.place.contains("many.jsonl"), "{}", traced.place);
+    assert_eq!(traced.outputs.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(), ["a"]);
+}
+
 #[test]
 fn a_row_is_followed_through_every_step_to_where_it_ends() {
     let bench = bench();

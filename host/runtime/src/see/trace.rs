@@ -13,7 +13,7 @@ use serde_json::{Map, Value};
 
 use super::Looking;
 use super::peek::{columns, place};
-use super::replay::{Opened, Seen};
+use super::replay::{Opened, Replayed, Seen};
 use crate::error::{Class, RunError};
 use crate::prepare::Prepared;
 use crate::rejects::Files;
@@ -24,7 +24,7 @@ use crate::rows::{Batch, Tap};
 pub enum Followed {
     /// That of a line, or a row, of a file: `docs.jsonl:12`.
     At(String),
-    /// The first that this condition holds for in an input, in the language of `filter`.
+    /// The first that this condition holds for, in the first input that has one, in the language of `filter`.
     Where(String),
 }
 
@@ -87,11 +87,13 @@ pub struct Changed {
 ///
 /// No such run or row, inputs that have changed since.
 pub fn trace_run(looking: &Looking, followed: &Followed) -> Result<Traced, RunError> {
-    let opened = Opened::of(looking)?;
-    let plan = opened.plan.clone();
-    let (trace, replayed) = opened.replay(None, |seen| Trace::of(seen, followed))?;
-    let Trace { state, left_out, .. } = Arc::into_inner(trace).expect("the replay has ended");
-    let found = state.into_inner().expect("no holder panics");
+    let plan = Opened::of(looking)?.plan;
+    let (mut found, mut left_out, mut replayed) = look(looking, |seen| Trace::of(seen, followed))?;
+    // Inputs are read side by side, and which of them has such a row first is chance.
+    let first = plan.inputs().iter().find_map(|input| found.matches.get(&input.name)).copied();
+    if first.is_some() && first != found.target {
+        (found, left_out, replayed) = look(looking, |seen| Ok(Trace::to(seen, first)))?;
+    }
     if found.target.is_none() || found.events.is_empty() {
         let what = match followed {
             Followed::At(place) => format!("the run read no row at `{}`", in_a_line(place)),
@@ -104,6 +106,16 @@ pub fn trace_run(looking: &Looking, followed: &Followed) -> Result<Traced, RunEr
     found.told(&plan, &left_out, notes)
 }
 
+/// Reads the run again, with something that looks for a row.
+fn look(
+    looking: &Looking,
+    make: impl FnOnce(&Seen<'_>) -> Result<Trace, RunError>,
+) -> Result<(Found, LeftOut, Replayed), RunError> {
+    let (trace, replayed) = Opened::of(looking)?.replay(None, make)?;
+    let Trace { state, left_out, .. } = Arc::into_inner(trace).expect("the replay has ended");
+    Ok((state.into_inner().expect("no holder panics"), left_out, replayed))
+}
+
 /// What looks for the row.
 struct Trace {
     files: Arc<Files>,
@@ -113,10 +125,15 @@ struct Trace {
     state: Mutex<Found>,
 }
 
+/// The file of a row in the run's table, and its line.
+type Place = (u32, u64);
+
 #[derive(Default)]
 struct Found {
-    /// The file of the row in the run's table, and its line.
-    target: Option<(u32, u64)>,
+    /// The row that is followed.
+    target: Option<Place>,
+    /// The first row of each input that it could be.
+    matches: BTreeMap<String, Place>,
     place: String,
     events: BTreeMap<Feed, Event>,
 }
@@ -131,28 +148,29 @@ struct Event {
 const MOST: usize = 16;
 
 impl Trace {
+    /// What follows a row that is known.
+    fn to(seen: &Seen<'_>, target: Option<Place>) -> Trace {
+        let state = Mutex::new(Found { target, ..Found::default() });
+        Trace { files: seen.files(), conditions: BTreeMap::new(), left_out: left_out(seen.prepared), state }
+    }
+
     fn of(seen: &Seen<'_>, followed: &Followed) -> Result<Trace, RunError> {
-        let files = seen.files();
-        let (mut conditions, mut state) = (BTreeMap::new(), Found::default());
-        match followed {
-            Followed::At(at) => {
-                state.target = Some(target(&files, at)?);
-            }
-            Followed::Where(condition) => {
-                let mut failed = None;
-                for input in seen.prepared.plan.inputs() {
-                    let schema: SchemaRef = columns(seen.prepared, &Feed::node(&input.name));
-                    match Expression::new(condition, &native_schema(&schema)) {
-                        Ok(expression) => drop(conditions.insert(input.name.clone(), expression)),
-                        Err(error) => failed = Some(RunError::new(Class::Pipeline, error.message)),
-                    }
-                }
-                if let (true, Some(error)) = (conditions.is_empty(), failed) {
-                    return Err(error);
-                }
+        let condition = match followed {
+            Followed::At(at) => return Ok(Trace::to(seen, Some(target(&seen.files(), at)?))),
+            Followed::Where(condition) => condition,
+        };
+        let (mut conditions, mut failed) = (BTreeMap::new(), None);
+        for input in seen.prepared.plan.inputs() {
+            let schema: SchemaRef = columns(seen.prepared, &Feed::node(&input.name));
+            match Expression::new(condition, &native_schema(&schema)) {
+                Ok(expression) => drop(conditions.insert(input.name.clone(), expression)),
+                Err(error) => failed = Some(RunError::new(Class::Pipeline, error.message)),
             }
         }
-        Ok(Trace { files, conditions, left_out: left_out(seen.prepared), state: Mutex::new(state) })
+        match failed {
+            Some(error) if conditions.is_empty() => Err(error),
+            _ => Ok(Trace { conditions, ..Trace::to(seen, None) }),
+        }
     }
 
     /// The rows of a batch that come from the row that is followed.
@@ -165,13 +183,18 @@ impl Trace {
     }
 
     fn find(&self, found: &mut Found, feed: &Feed, batch: &Batch) -> Result<(), RunError> {
-        let Some(condition) = self.conditions.get(&feed.node).filter(|_| found.target.is_none()) else { return Ok(()) };
+        let Some(condition) = self.conditions.get(&feed.node).filter(|_| !found.matches.contains_key(&feed.node))
+        else {
+            return Ok(());
+        };
         let decided =
             condition.decide(&native(&batch.seen())).map_err(|error| RunError::new(Class::Data, error.message))?;
         if let Some(row) = decided.truths.iter().position(|truth| *truth == Truth::TRUE)
             && !batch.file.is_null(row)
         {
-            found.target = Some((batch.file.value(row), batch.line.value(row)));
+            let place = (batch.file.value(row), batch.line.value(row));
+            found.matches.insert(feed.node.clone(), place);
+            found.target.get_or_insert(place);
         }
         Ok(())
     }
