@@ -427,7 +427,8 @@ fn times(report: &Report) -> String {
         let _ = write!(text, "; {} reading inputs whole", time(intake));
     }
     let (load, unload) = (time(sum(|stage| stage.load_ms)), time(sum(|stage| stage.unload_ms)));
-    let _ = write!(text, "; loading {loaded} steps {load}, unloading {unload}");
+    let steps = if loaded == 1 { "step" } else { "steps" };
+    let _ = write!(text, "; loading {loaded} {steps} {load}, unloading {unload}");
     text
 }
 
