@@ -243,6 +243,38 @@ fn a_large_file_is_whole_and_can_be_gone_on_with() {
     }
 }
 
+/// Lines that another core is still making are in no position: what is gone on with from any of them is whole.
+#[test]
+fn rows_on_their_way_are_not_taken_for_written() {
+    let rows = rows(40_000);
+    let bench = Bench::new();
+    let (spec, staged) = (bench.output("o.jsonl"), bench.staged());
+    let mut writer = Writer::create(&spec, rows.schema(), &staged).unwrap();
+    let mut positions = Vec::new();
+    for from in (0..40_000).step_by(4000) {
+        writer.write(&rows.slice(from, 4000)).unwrap();
+        positions.push(writer.position().unwrap().unwrap());
+    }
+    let whole = writer.finish().unwrap();
+    let bytes = std::fs::read(staged.path()).unwrap();
+    for position in &positions {
+        let lines = bytes[..position.bytes as usize].iter().filter(|byte| **byte == b'\n').count();
+        assert_eq!(lines as u64, position.rows);
+        let mut writer = Writer::go_on(&spec, rows.schema(), &staged, position).unwrap().unwrap();
+        writer.write(&rows.slice(lines, 40_000 - lines)).unwrap();
+        assert_eq!(writer.finish().unwrap(), whole);
+        assert!(std::fs::read(staged.path()).unwrap() == bytes, "gone on with after {lines} rows");
+    }
+}
+
+/// Figures are gathered by all cores, each of which needs rows as JSON: none of them waits for another.
+#[test]
+fn rows_are_made_json_on_all_cores_at_once() {
+    let rows = rows(5000);
+    let Some(cores) = callboard_io::cores() else { return };
+    assert!(cores.broadcast(|_| json_rows(&rows).unwrap().len()).into_iter().all(|lines| lines == 5000));
+}
+
 /// What a file says of how it is compressed.
 fn codecs(bench: &Bench, name: &str) -> Vec<String> {
     let file = std::fs::File::open(bench.path(name)).unwrap();

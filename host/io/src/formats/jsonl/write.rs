@@ -27,9 +27,8 @@ const MANY: u64 = 64 << 10;
 /// They have at most this many together: their lines wait in memory until it is their turn.
 const WAITING: u64 = 4 << 20;
 
-struct JsonlWriter<W> {
-    sink: W,
-    marked: bool,
+struct JsonlWriter {
+    sink: Sink,
     lines: Vec<u8>,
     /// Lines that other cores are making, which come next.
     coming: VecDeque<Coming>,
@@ -46,7 +45,7 @@ struct Coming {
 
 pub(super) fn create(sink: Sink, schema: &SchemaRef) -> Result<Box<dyn RowWriter>, IoError> {
     schema.fields().iter().try_for_each(|field| check(field, field.name()))?;
-    Ok(Box::new(JsonlWriter::to(sink, false)))
+    Ok(Box::new(JsonlWriter { sink, lines: Vec::new(), coming: VecDeque::new(), stop: Stop::default() }))
 }
 
 /// Each row as the JSON object that a JSON Lines file has for it.
@@ -77,10 +76,9 @@ pub fn json_bytes(rows: &RecordBatch) -> u64 {
 }
 
 fn lines(rows: &RecordBatch, marked: bool) -> Result<Vec<String>, IoError> {
-    let mut writer = JsonlWriter::to(Vec::new(), marked);
-    writer.append(rows)?;
-    writer.settle(0)?;
-    let text = String::from_utf8(writer.sink).expect("JSON is UTF-8");
+    let mut lines = Vec::new();
+    encode(rows, marked, &mut lines, |_| Ok(()))?;
+    let text = String::from_utf8(lines).expect("JSON is UTF-8");
     Ok(text.lines().map(str::to_owned).collect())
 }
 
@@ -98,32 +96,8 @@ fn check(field: &Field, path: &str) -> Result<(), IoError> {
     }
 }
 
-impl<W: Write> JsonlWriter<W> {
-    fn to(sink: W, marked: bool) -> JsonlWriter<W> {
-        JsonlWriter { sink, marked, lines: Vec::new(), coming: VecDeque::new(), stop: Stop::default() }
-    }
-
-    fn append(&mut self, rows: &RecordBatch) -> Result<(), IoError> {
-        let (marked, bytes) = (self.marked, plain_bytes(rows));
-        if threads() > 1 && (MANY..=WAITING).contains(&bytes) {
-            self.settle(WAITING - bytes)?;
-            let (count, rows) = (rows.num_rows() as u64, rows.clone());
-            let lines = Task::begin(move || {
-                let mut lines = Vec::new();
-                encode(&rows, marked, &mut lines, |_| Ok(())).map(|()| lines)
-            });
-            self.coming.push_back(Coming { rows: count, bytes, lines });
-            return Ok(());
-        }
-        self.settle(0)?;
-        let mut lines = std::mem::take(&mut self.lines);
-        encode(rows, marked, &mut lines, |lines| self.hand_on(lines))?;
-        self.hand_on(&mut lines)?;
-        self.lines = lines;
-        Ok(())
-    }
-
-    /// Hands on lines that other cores have made, until those that are left have at most this many bytes, and there is one for each core.
+impl JsonlWriter {
+    /// Hands on lines that other cores have made, until those that are left have at most this many bytes, and are one for each core.
     fn settle(&mut self, most: u64) -> Result<(), IoError> {
         while let bytes = self.coming.iter().map(|coming| coming.bytes).sum::<u64>()
             && (bytes > most || self.coming.len() > threads())
@@ -174,13 +148,29 @@ fn options(marked: bool) -> EncoderOptions {
     EncoderOptions::default().with_explicit_nulls(true).with_encoder_factory(Arc::new(Words { marked }))
 }
 
-impl RowWriter for JsonlWriter<Sink> {
+impl RowWriter for JsonlWriter {
     fn takes(&self, rows: &RecordBatch) -> u64 {
         heaviest_row_within(rows, most_text_bits, text_bits)
     }
 
     fn write(&mut self, rows: &RecordBatch) -> Result<(), IoError> {
-        self.append(rows)
+        let bytes = plain_bytes(rows);
+        if threads() > 1 && (MANY..=WAITING).contains(&bytes) {
+            self.settle(WAITING - bytes)?;
+            let (count, rows) = (rows.num_rows() as u64, rows.clone());
+            let lines = Task::begin(move || {
+                let mut lines = Vec::new();
+                encode(&rows, false, &mut lines, |_| Ok(())).map(|()| lines)
+            });
+            self.coming.push_back(Coming { rows: count, bytes, lines });
+            return Ok(());
+        }
+        self.settle(0)?;
+        let mut lines = std::mem::take(&mut self.lines);
+        encode(rows, false, &mut lines, |lines| self.hand_on(lines))?;
+        self.hand_on(&mut lines)?;
+        self.lines = lines;
+        Ok(())
     }
 
     fn waiting(&self) -> u64 {
