@@ -14,7 +14,7 @@ use crate::files;
 use crate::format::Format;
 use crate::formats::{Reading, Rows, Taken, implementation};
 use crate::lines::Lines;
-use crate::places::{First, Source, fetch_ahead, in_order};
+use crate::places::{Ahead, First, Source, in_order};
 use crate::section::{Mark, Marks, Section};
 use crate::spec::{BatchPolicy, InputSpec, OnBadRow, TextRow};
 use crate::unchanged::Before;
@@ -264,7 +264,7 @@ impl Dataset {
             dataset: self.clone(),
             policy,
             next_file: self.part.start.file,
-            ahead: self.part.start.file,
+            ahead: Ahead::from(self.part.start.file),
             passed: 0,
             size: 0,
             open: None,
@@ -345,8 +345,8 @@ pub struct Reader {
     dataset: Dataset,
     policy: BatchPolicy,
     next_file: usize,
-    /// The first file that is not yet fetched ahead of its turn.
-    ahead: usize,
+    /// What fetches files ahead of their turn.
+    ahead: Ahead,
     /// Bytes of the files before the open one, and of that.
     passed: u64,
     size: u64,
@@ -412,7 +412,7 @@ impl Reader {
     fn open_at(&mut self, at: usize) -> Option<Result<Rows, IoError>> {
         let files = &self.dataset.files[..self.dataset.end()];
         let file = files.get(at)?;
-        fetch_ahead(self.dataset.first(), files, at, &mut self.ahead);
+        self.ahead.fetch(self.dataset.first(), files, at);
         let Dataset { format, read, spec, .. } = &self.dataset;
         let policy = self.dataset.policy_of(file, self.policy, self.most_of_file());
         let format = implementation(*format);

@@ -15,6 +15,10 @@ use crate::text::Compression;
 use crate::zstandard::Frames;
 
 const BUFFER: usize = 256 << 10;
+/// What is read at once of a file of this size: of thousands of small ones, no more than there is.
+fn buffer(size: u64) -> usize {
+    usize::try_from(size).unwrap_or(BUFFER).clamp(8 << 10, BUFFER)
+}
 
 /// The bytes of a text file, decompressed as they are read.
 pub(crate) struct Plain {
@@ -56,11 +60,12 @@ impl Plain {
         let mut file = source.open(&spec.stop)?;
         file.seek(SeekFrom::Start(section.from))?;
         let most = section.to.map_or(u64::MAX, |to| to.saturating_sub(section.from));
-        source.far.begin(file.size()?.saturating_sub(section.from).min(most));
+        let size = file.size()?.saturating_sub(section.from).min(most);
+        source.far.begin(size);
         let file = Counted { inner: file.take(most), far: source.far.clone() };
         let file = Stopping { inner: file, stop: spec.stop.clone() };
         let (_, compression) = Compression::split(path);
-        let mut raw = BufReader::with_capacity(BUFFER, file);
+        let mut raw = BufReader::with_capacity(buffer(size), file);
         let head = raw.fill_buf()?;
         // A decoder takes no bytes for no rows: a file cut to nothing would pass unseen.
         if compression != Compression::None && head.is_empty() {

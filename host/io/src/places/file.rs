@@ -171,7 +171,7 @@ impl Region {
                 here
             }
         };
-        Ok(here.slice((at - range.start) as usize..))
+        Ok(here.at((at - range.start) as usize))
     }
 }
 
@@ -339,7 +339,7 @@ impl Shared {
         }
         let (from, bytes) = match at >= object.tail_at() {
             true => (object.tail_at(), object.read_tail(stop)?),
-            false => (at, object.fetch(at..size.min(at + most.clamp(LOOSE, LARGEST)))?.wait(stop)?),
+            false => (at, object.fetch(at..size.min(at + most.clamp(LOOSE, LARGEST)))?.wait(stop)?.whole()),
         };
         self.loose.push_back((from, bytes.clone()));
         if self.loose.len() > KEPT {

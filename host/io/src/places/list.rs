@@ -22,6 +22,8 @@ pub(super) const LOOKED_AT: usize = 10_000_000;
 pub(super) const MATCHED: usize = 1_000_000;
 /// How often a page of a list is asked for.
 const TRIES: u32 = 5;
+/// Numbers of found objects at which few are on their way.
+const FEW: [usize; 3] = [32, 128, 512];
 
 /// The objects of an address, in the order of their names; of each, what is read `first` is asked for meanwhile, as far as it can be kept.
 pub(super) async fn find(address: Address, store: Option<Store>, first: First) -> Result<Vec<Arc<Object>>, Fault> {
@@ -48,6 +50,10 @@ pub(super) async fn find(address: Address, store: Option<Store>, first: First) -
             ahead = ahead && object.fetch_to_keep(first);
             named = named.or_else(|| is_named.then(|| object.clone()));
             found.push(object);
+            if FEW.contains(&found.len()) {
+                // These are asked for before the rest of the page is looked at.
+                tokio::task::yield_now().await;
+            }
         }
         if found.len() > MATCHED || looked_at > LOOKED_AT {
             let message = match found.len() > MATCHED {

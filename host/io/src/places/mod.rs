@@ -4,7 +4,7 @@
 //! - [`callboard_words::address`] — what `s3://bucket/key` and its like say; [`access`] — how a place is reached.
 //! - [`store`], [`profiles`] — the service of an address, and whose credentials it is asked with; they stay in memory.
 //! - [`client`] — requests, sent again while a server is busy; [`net`] — the thread that sends them; [`waiting`] — what is waited for.
-//! - [`list`], [`web`], [`hub`] — which objects there are; [`object`] — one of them, and ranges of its bytes.
+//! - [`list`], [`web`], [`hub`] — which objects there are; [`object`] — one of them, and ranges of its bytes, which come in [`pieces`].
 //! - [`file`](self::file) — one that is open, with blocks ahead; [`fault`] — what a server says, and what fixes it.
 //!
 //! - [`service`] — one that is no place of data, asked in JSON.
@@ -24,6 +24,7 @@ mod hub;
 mod list;
 mod net;
 mod object;
+mod pieces;
 mod profiles;
 mod records;
 mod service;
@@ -152,24 +153,41 @@ pub(crate) fn in_order(files: &[Source]) -> impl Iterator<Item = &Source> {
 
 /// As [`in_order`], of files of which this part is read first.
 pub(crate) fn in_order_for(first: First, files: &[Source]) -> impl Iterator<Item = &Source> {
-    let mut next = 0;
-    files.iter().enumerate().inspect(move |(at, _)| fetch_ahead(first, files, *at, &mut next)).map(|(_, file)| file)
+    let mut ahead = Ahead::default();
+    files.iter().enumerate().inspect(move |(at, _)| ahead.fetch(first, files, *at)).map(|(_, file)| file)
 }
 
-/// How many files, and bytes, are fetched before they are opened.
-const FILES_AHEAD: usize = 256;
+/// How many bytes, and files, are fetched before they are opened.
 const BYTES_AHEAD: u64 = 16 << 20;
+const FILES_AHEAD: usize = 2048;
 
-/// Begins to fetch the first parts of files behind the one at `at`; `next` is the first that was not looked at.
-pub(crate) fn fetch_ahead(first: First, files: &[Source], at: usize, next: &mut usize) {
-    let size = |file: &Source| file.object.as_ref().map_or(0, |object| object.ahead(first));
-    let behind = files.get(at..*next).unwrap_or_default();
-    let mut bytes: u64 = behind.iter().map(size).sum();
-    *next = (*next).max(at);
-    while *next < files.len() && *next - at < FILES_AHEAD && bytes < BYTES_AHEAD {
-        let Some(object) = &files[*next].object else { return };
-        bytes += object.fetch_ahead(first);
-        *next += 1;
+/// Fetches the first parts of files before they are opened.
+#[derive(Default)]
+pub(crate) struct Ahead {
+    /// The file that is opened next, and the first that was not looked at.
+    at: usize,
+    next: usize,
+    /// What is fetched of those between.
+    bytes: u64,
+}
+
+impl Ahead {
+    /// Begins with the file at this place.
+    pub(crate) fn from(at: usize) -> Ahead {
+        Ahead { at, next: at, bytes: 0 }
+    }
+
+    /// Begins to fetch the first parts of the file at `at`, which is opened now, and of those behind it.
+    pub(crate) fn fetch(&mut self, first: First, files: &[Source], at: usize) {
+        let size = |file: &Source| file.object.as_ref().map_or(0, |object| object.ahead(first));
+        let passed = files.get(self.at..at.min(self.next)).unwrap_or_default();
+        self.bytes -= passed.iter().map(size).sum::<u64>();
+        (self.at, self.next) = (self.at.max(at), self.next.max(at));
+        while self.next < files.len() && self.next - self.at < FILES_AHEAD && self.bytes < BYTES_AHEAD {
+            let Some(object) = &files[self.next].object else { return };
+            self.bytes += object.fetch_ahead(first);
+            self.next += 1;
+        }
     }
 }
 

@@ -11,19 +11,26 @@ use futures_util::StreamExt;
 use futures_util::stream::BoxStream;
 use object_store::path::Path;
 use object_store::{GetOptions, GetRange, ObjectMeta, ObjectStore};
+use rustix::process::{Resource, getrlimit};
 use tokio::sync::Semaphore;
 
 use super::client::pause;
 use super::fault::{Doing, Fault};
 use super::net::{self, Pending};
+use super::pieces::{Gathering, Pieces};
 use super::web;
 use crate::error::ErrorKind;
 use crate::stop::Stop;
 use callboard_words::address::Address;
 
-/// How many ranges are fetched at the same time, of all objects together.
-const AT_ONCE: usize = 256;
-static TURNS: LazyLock<Semaphore> = LazyLock::new(|| Semaphore::new(AT_ONCE));
+/// How many ranges are fetched at the same time, of all objects together. Each has a connection: they take at most this part of the files
+/// that the process may have open.
+const AT_ONCE: u64 = 512;
+const OF_FILES: u64 = 4;
+static TURNS: LazyLock<Semaphore> = LazyLock::new(|| {
+    let files = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
+    Semaphore::new((files / OF_FILES).clamp(16, AT_ONCE) as usize)
+});
 
 /// How often a range is continued without a byte having come.
 const TRIES: u32 = 6;
@@ -73,7 +80,7 @@ enum Part {
     #[default]
     Unknown,
     Coming {
-        pending: Pending<Bytes>,
+        pending: Pending<Pieces>,
         _room: Option<Room>,
     },
     Kept {
@@ -84,8 +91,8 @@ enum Part {
 
 /// The bytes of a part, or the work that fetches them.
 pub(super) enum Found {
-    Coming(Pending<Bytes>),
-    Here(Bytes),
+    Coming(Pending<Pieces>),
+    Here(Pieces),
 }
 
 /// How an object is reached.
@@ -178,10 +185,11 @@ impl Object {
     /// Its end, which is kept for whoever reads it again.
     pub(super) fn read_tail(self: &Arc<Object>, stop: &Stop) -> io::Result<Bytes> {
         let bytes = match take(&self.tail, true) {
-            Some(Found::Here(bytes)) => return Ok(bytes),
+            Some(Found::Here(bytes)) => return Ok(bytes.whole()),
             Some(Found::Coming(pending)) => pending.wait(stop)?,
             None => self.fetch(self.tail_at()..self.size)?.wait(stop)?,
-        };
+        }
+        .whole();
         keep(&self.tail, &bytes);
         Ok(bytes)
     }
@@ -197,8 +205,8 @@ impl Object {
     }
 
     /// Keeps its beginning for whoever reads it again, if there is room.
-    pub(super) fn keep_start(&self, bytes: &Bytes) {
-        keep(&self.start, bytes);
+    pub(super) fn keep_start(&self, bytes: &Pieces) {
+        keep(&self.start, &bytes.whole());
     }
 
     /// The same, of what was found with the object itself.
@@ -210,7 +218,7 @@ impl Object {
     }
 
     /// Begins to fetch a range that lies within the object.
-    pub(super) fn fetch(self: &Arc<Object>, range: Range<u64>) -> Result<Pending<Bytes>, Fault> {
+    pub(super) fn fetch(self: &Arc<Object>, range: Range<u64>) -> Result<Pending<Pieces>, Fault> {
         let object = self.clone();
         net::begin(format!("`{}`", self.address), async move { object.range(range).await })
     }
@@ -220,16 +228,16 @@ impl Object {
         self.body(0..1).await.err().filter(|fault| fault.is_answer)
     }
 
-    async fn range(&self, range: Range<u64>) -> Result<Bytes, Fault> {
+    async fn range(&self, range: Range<u64>) -> Result<Pieces, Fault> {
         let _turn = TURNS.acquire().await;
         let wanted = (range.end - range.start) as usize;
-        let (mut bytes, mut tries) = (Vec::new(), 0);
+        let (mut bytes, mut tries) = (Gathering::new(wanted, SMALL as usize), 0);
         loop {
             let before = bytes.len();
             let rest = range.start + before as u64..range.end;
             let why = match self.body(rest).await {
-                Ok(body) => match gather(body, &mut bytes, wanted).await {
-                    Ok(()) if bytes.len() == wanted => return Ok(Bytes::from(bytes)),
+                Ok(body) => match gather(body, &mut bytes).await {
+                    Ok(()) if bytes.len() == wanted => return Ok(bytes.end()),
                     Ok(()) => "the answer ends too early".to_owned(),
                     Err(Broken::Over) => {
                         let message = "the server sends more than it was asked for";
@@ -277,11 +285,11 @@ impl Object {
 fn take(part: &Mutex<Part>, looks: bool) -> Option<Found> {
     let mut part = part.lock().unwrap_or_else(PoisonError::into_inner);
     match &*part {
-        Part::Kept { bytes, .. } if looks => Some(Found::Here(bytes.clone())),
+        Part::Kept { bytes, .. } if looks => Some(Found::Here(bytes.clone().into())),
         _ => match std::mem::take(&mut *part) {
             Part::Unknown => None,
             Part::Coming { pending, .. } => Some(Found::Coming(pending)),
-            Part::Kept { bytes, .. } => Some(Found::Here(bytes)),
+            Part::Kept { bytes, .. } => Some(Found::Here(bytes.into())),
         },
     }
 }
@@ -303,16 +311,11 @@ enum Broken {
     Off(String),
 }
 
-async fn gather(mut body: Body, bytes: &mut Vec<u8>, wanted: usize) -> Result<(), Broken> {
+async fn gather(mut body: Body, bytes: &mut Gathering) -> Result<(), Broken> {
     while let Some(more) = body.next().await {
-        let more = more.map_err(Broken::Off)?;
-        if more.len() > wanted - bytes.len() {
+        if !bytes.push(more.map_err(Broken::Off)?) {
             return Err(Broken::Over);
         }
-        if bytes.capacity() < wanted {
-            bytes.reserve_exact(wanted - bytes.len());
-        }
-        bytes.extend_from_slice(&more);
     }
     Ok(())
 }

@@ -12,7 +12,7 @@ use std::os::unix::fs::FileExt;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use callboard_words::address::Scheme;
 use callboard_words::{Help, Setting};
 use object_store::PutPayload;
@@ -135,6 +135,7 @@ impl StorePlace {
             ended: false,
             closed: false,
             looked: None,
+            spare: Vec::new(),
             failed: None,
         };
         let shared =
@@ -183,6 +184,8 @@ struct State {
     closed: bool,
     /// The size of what is in the place, asked for ahead.
     looked: Option<Pending<Option<u64>>>,
+    /// Memory of parts that were sent, for those that follow.
+    spare: Vec<BytesMut>,
     failed: Option<io::Error>,
 }
 
@@ -272,10 +275,15 @@ impl Shared {
                 continue;
             };
             let (id, bytes) = (state.record.id.clone().unwrap_or_default(), range.end - range.start);
+            let memory = state.spare.pop().unwrap_or_default();
             drop(state);
-            let sent = self.send_part(&file, part, range, &id);
+            let (sent, memory) = match self.read_part(&file, part, range, memory) {
+                Ok(read) => (self.send_part(part, &read, &id), read.try_into_mut().ok()),
+                Err(error) => (Err(error), None),
+            };
             state = self.state();
             state.sending -= bytes;
+            state.spare.extend(memory);
             // It may have begun again meanwhile.
             let is_of_this = state.record.id.as_ref() == Some(&id) && state.record.parts.len() <= part;
             let noted = match sent {
@@ -308,15 +316,23 @@ impl Shared {
         self.keep(record)
     }
 
-    fn send_part(&self, file: &File, part: usize, range: Range<u64>, id: &str) -> io::Result<Sent> {
+    fn read_part(&self, file: &File, part: usize, range: Range<u64>, mut memory: BytesMut) -> io::Result<Bytes> {
         if part >= PARTS {
             let message =
                 format!("the output has more than {} GiB, the most that is uploaded as one", start(PARTS) >> 30);
             return Err(Fault::new(ErrorKind::Limit, message).help("write it to several outputs").into());
         }
-        let mut bytes = vec![0; (range.end - range.start) as usize];
-        file.read_exact_at(&mut bytes, range.start)?;
-        let (bytes, id) = (Bytes::from(bytes), id.to_owned());
+        let bytes = (range.end - range.start) as usize;
+        match memory.is_empty() {
+            true => memory = BytesMut::zeroed(bytes),
+            false => memory.resize(bytes, 0),
+        }
+        file.read_exact_at(&mut memory, range.start)?;
+        Ok(memory.freeze())
+    }
+
+    fn send_part(&self, part: usize, bytes: &Bytes, id: &str) -> io::Result<Sent> {
+        let (bytes, id) = (bytes.clone(), id.to_owned());
         let sent = self.place.ask(&self.stop, |place| async move {
             let payload = PutPayload::from_bytes(bytes);
             let sent = place.store.uploads.put_part(&place.key, &id, part, payload).await;
