@@ -239,6 +239,51 @@ fn rows_of_a_source_are_found_by_their_numbers() {
     }
 }
 
+/// Of rows that part, the batches alone are read in which those lie that took the route.
+#[test]
+fn rows_that_took_a_route_are_found_by_their_numbers() {
+    let bench = bench();
+    let text = String::from_utf8(bench.bytes("docs.jsonl")).unwrap();
+    let steps = [
+        use_step(
+            "few",
+            "filter",
+            "from = { step = \"docs\", where = \"n == 3 && id > 40\" }\nconfig = { where = \"id % 2 == 1\" }",
+        ),
+        use_step(
+            "rest",
+            "compute",
+            "from = { step = \"docs\", else = true }\nconfig = { set = { twice = \"id * 2\" } }",
+        ),
+        use_step("sorted", "sort", "from = { step = \"rest\", where = \"n > 4\" }\nconfig = { by = [\"id\"] }"),
+    ];
+    let outputs = [("few", "from = \"few\""), ("out", "from = \"sorted\"")];
+    let ended = bench.pipeline(wired(&["docs"], &outputs, &steps.concat()) + "[run]\nbatch_rows = 16\n").end();
+    let run = ended.run_folder.clone();
+    ended.report();
+    let looking = Looking::at(&run, cache());
+    for node in ["few", "few.dropped", "rest", "sorted"] {
+        for seed in [None, Some(1)] {
+            let peek = || peek_run(&looking, node, &RowsWanted { rows: 3, seed, ..RowsWanted::default() }).unwrap();
+            std::fs::rename(run.join("lengths"), run.join("elsewhere")).unwrap();
+            let replayed = peek();
+            std::fs::rename(run.join("elsewhere"), run.join("lengths")).unwrap();
+            assert_eq!(replayed.rows.num_rows(), 3, "{node} {seed:?}");
+            let line = |place: &String| place.rsplit(':').next().unwrap().parse::<usize>().unwrap() - 1;
+            let near: Vec<usize> = replayed.places.iter().map(|place| line(place) / 16).collect();
+            // A batch of a step behind a route has rows of no other batch.
+            let changed = text.lines().enumerate().map(|(at, line)| match near.contains(&(at / 16)) {
+                true => format!("{line}\n"),
+                false => format!("{}\n", line.replace("row ", "ROW ")),
+            });
+            bench.put("docs.jsonl", changed.collect::<String>());
+            let found = peek();
+            bench.put("docs.jsonl", &text);
+            assert_eq!((found.rows, found.places), (replayed.rows, replayed.places), "{node} {seed:?}");
+        }
+    }
+}
+
 /// A door that no row left by shows none, behind each kind of step.
 #[test]
 fn where_no_rows_left_none_are_shown() {

@@ -62,6 +62,7 @@ impl Fork {
             let took = taken.len() as u64;
             routed.taken += took;
             routed.elsewhere += rows - took;
+            outlet.note(rows, took)?;
             if took == rows {
                 outlet.send(batch)?;
             } else if took > 0 {

@@ -21,6 +21,7 @@ use crate::error::{Class, RunError};
 use crate::rows::conform;
 use crate::rows::flight::{Admission, Flight, Ticket};
 use crate::rows::{Batch, Tapped};
+use crate::store::lengths::{Length, Lengths};
 use crate::store::{Spill, SpillView, SpillWriter};
 
 pub(crate) use doors::{Door, Doors, Wanted, schema as door_schema};
@@ -274,6 +275,8 @@ pub(crate) struct Outlet {
     pub(crate) in_step: bool,
     /// What looks on, if anything does.
     pub(crate) tap: Option<Tapped>,
+    /// Notes how many rows of each batch take the route that leads here.
+    pub(crate) lengths: Option<Lengths>,
 }
 
 /// Numbers rows from 0 on, in a hidden column behind the others.
@@ -354,7 +357,16 @@ impl Outlet {
     }
 
     /// Ends the rows of a feed; spills are sealed.
+    /// Notes how many rows of a batch took the route that leads here.
+    fn note(&mut self, rows_in: u64, rows_out: u64) -> Result<(), Stop> {
+        let length = Length { rows_in, rows_out, ..Length::default() };
+        Ok(self.lengths.iter_mut().try_for_each(|lengths| lengths.batch(length)).map_err(|error| unnoted(&error))?)
+    }
+
     pub(crate) fn end(self, feed: Feed) -> Result<Left, Stop> {
+        if let Some(mut lengths) = self.lengths {
+            lengths.end().map_err(|error| unnoted(&error))?;
+        }
         let mut left = self.fork.map_or_else(|| Ok(Left::default()), Fork::end)?;
         let spill = self.spill.map(SpillWriter::seal).map(Arc::new);
         for reader in &self.awaiting {
@@ -367,6 +379,11 @@ impl Outlet {
         left.spills.extend(spill.map(|spill| (feed, spill)));
         Ok(left)
     }
+}
+
+/// Lengths could not be noted.
+pub(crate) fn unnoted(error: &std::io::Error) -> RunError {
+    RunError::unwritten("write to the run's folder", error)
 }
 
 /// An error of Arrow's where everything had been checked.

@@ -13,7 +13,7 @@ use super::together::Together;
 use callboard_plan::Feed;
 
 use crate::error::{Class, RunError};
-use crate::ports::{Outlet, Stop, bug};
+use crate::ports::{Outlet, Stop, bug, unnoted};
 use crate::prepare::input::Input;
 use crate::rejects;
 use crate::rows::flight::{Admission, Ticket};
@@ -82,10 +82,6 @@ pub(super) fn read(run: &Live<'_>, name: &str, mut outlet: Outlet) -> Result<End
     }
     lengths.iter_mut().try_for_each(Lengths::end).map_err(|error| unnoted(&error))?;
     Ok(Ended::Input { name: name.to_owned(), rows, unread, left: outlet.end(Feed::node(name))? })
-}
-
-fn unnoted(error: &std::io::Error) -> RunError {
-    RunError::unwritten("write to the run's folder", error)
 }
 
 /// What batches of an input pass on their way out.

@@ -147,6 +147,10 @@ fn outlet(run: &Live<'_>, feed: &Feed) -> Result<Outlet, RunError> {
         flight: Some(run.memory.flight.clone()),
         stamps: run.prepared.is_fork(feed).then(|| Stamps::new(run.prepared.schema(feed).clone())),
         in_step: run.prepared.is_in_step(feed),
+        lengths: match feed.branch {
+            Some(_) => run.lengths(&feed.to_string())?,
+            None => None,
+        },
         ..Outlet::default()
     })
 }

@@ -2,8 +2,8 @@
 //!
 //! What a run keeps says how many rows each batch of an input or a transform had ([`lengths`](crate::store::lengths)), and the log of a global
 //! step which rows it put out. So of all batches before a row, those alone are read that it comes from. A file that can be read from its beginning
-//! alone is read once, up to the last row. Where something does not add up, or branches are joined or parted, no rows are found here, and the run
-//! is replayed.
+//! alone is read once, up to the last row. Where something does not add up, or branches are zipped, no rows are found here, and the run is
+//! replayed.
 
 mod global;
 mod through;
@@ -73,6 +73,9 @@ impl<'a> Numbered<'a> {
     pub(super) fn count(&self, feed: &Feed) -> Option<u64> {
         let plan = &self.live.prepared.plan;
         let ended = |stage| self.past.stages.get(&stage).map(|ended| &ended.cost);
+        if feed.branch.is_some() {
+            return self.past.stages.values().find_map(|ended| ended.cost.routed.get(feed)).map(|routed| routed.taken);
+        }
         if let Some(input) = plan.input(&feed.node) {
             return ended(input.stage)?.rows_read.get(&feed.node).copied();
         }
@@ -87,10 +90,13 @@ impl<'a> Numbered<'a> {
     /// Rows of a feed by their numbers from 0, in ascending order; `None` if they cannot be found so.
     pub(super) fn rows(&self, feed: &Feed, numbers: &[u64]) -> Result<Option<Found>, RunError> {
         let prepared = self.live.prepared;
-        let is_whole = feed.branch.is_none() && !prepared.is_fork(&Feed::node(&feed.node));
+        let whole = Feed { branch: None, ..feed.clone() };
         let within = self.count(feed).is_some_and(|count| numbers.last().is_none_or(|last| *last < count));
-        if !is_whole || !within {
+        if prepared.is_fork(&whole) || !within {
             return Ok(None);
+        }
+        if feed.branch.is_some() {
+            return self.of_route(feed, &whole, numbers);
         }
         let Some(step) = prepared.plan.step(&feed.node) else { return self.of_input(&feed.node, numbers) };
         match step.kind {
@@ -196,6 +202,48 @@ impl<'a> Numbered<'a> {
         Ok(found.map(|found| Found { reasons, ..found }))
     }
 
+    /// Rows that take a route: of the batches that they are in, all rows are read, and which of them take it is decided again.
+    fn of_route(&self, feed: &Feed, whole: &Feed, numbers: &[u64]) -> Result<Option<Found>, RunError> {
+        let Some(routes) = self.live.prepared.routes(whole) else { return Ok(None) };
+        let (Some(lengths), Some(at)) = (self.taken(feed, whole), routes.feeds().position(|branch| branch == feed))
+        else {
+            return Ok(None);
+        };
+        let (mut pieces, mut wanted, mut first_in, mut first) = (Vec::new(), numbers.iter().peekable(), 0, 0);
+        for batch in lengths.iter() {
+            let end = first + batch.rows_out;
+            let here: Vec<usize> = within(&mut wanted, first..end).map(|row| row as usize).collect();
+            if !here.is_empty() {
+                self.live.go_on()?;
+                let given: Vec<u64> = (first_in..first_in + batch.rows_in).collect();
+                let Some(Found { batch: given, .. }) = self.rows(whole, &given)? else { return Ok(None) };
+                let takes = routes.decide(&given)?.swap_remove(at);
+                if takes.len() as u64 != batch.rows_out {
+                    return Ok(None);
+                }
+                let rows = UInt32Array::from_iter_values(here.into_iter().map(|row| takes[row]));
+                pieces.push(given.take(&rows).map_err(bug)?);
+            }
+            if wanted.peek().is_none() {
+                break;
+            }
+            (first_in, first) = (first_in + batch.rows_in, end);
+        }
+        found(one(self.live.prepared.schema(feed), &pieces)?, numbers)
+    }
+
+    /// How many rows of each batch of a feed take a route, if that adds up.
+    fn taken(&self, feed: &Feed, whole: &Feed) -> Option<Rc<Vec<Length>>> {
+        let make = || {
+            let lengths = lengths::lengths(self.run, &feed.to_string())?;
+            let sum = |of: fn(&Length) -> u64| lengths.iter().map(of).fold(0, u64::saturating_add);
+            let adds_up = Some(sum(|batch| batch.rows_in)) == self.count(whole)
+                && Some(sum(|batch| batch.rows_out)) == self.count(feed);
+            adds_up.then(|| Rc::new(lengths))
+        };
+        self.lengths.borrow_mut().entry(feed.to_string()).or_insert_with(make).clone()
+    }
+
     /// Rows of a source, whose log has its pages in order.
     fn of_source(&self, step: &str, numbers: &[u64]) -> Result<Option<Found>, RunError> {
         let Some(work) = self.work(step)? else { return Ok(None) };
@@ -255,10 +303,7 @@ impl<'a> Numbered<'a> {
         };
         let (mut pieces, mut wanted, mut first) = (Vec::new(), numbers.iter().peekable(), 0);
         for edge in &way.edges {
-            let Some(count) = self.count(&edge.from).filter(|_| edge.route.is_none() && edge.from.door.is_none())
-            else {
-                return Ok(None);
-            };
+            let Some(count) = self.count(&edge.from).filter(|_| edge.from.door.is_none()) else { return Ok(None) };
             let end = first + count;
             let here: Vec<u64> = within(&mut wanted, first..end).collect();
             if !here.is_empty() {
