@@ -40,9 +40,11 @@ def test_progress_tells_stages_rows_and_warnings(capsys: pytest.CaptureFixture[s
     state.take(events)
     assert state.line == "stage 1 of 2: a, b  a 2,000 → 3" and "<progress" in state.html
     going = {"event": "going", "stage": 1, "seconds": 1.0, "memory": 1, "in_flight": 1, "budget": None}
-    state.take([{**going, "part": 0.5, "left": 2.0}])
-    assert state.line.endswith("3, 2 s left") and 'value="0.5"' in state.html
-    state.take([{**going, "part": None, "left": None}])
+    state.take([{**going, "part": 0.5, "left": 2.0, "run_left": 9.0}])
+    assert state.line.endswith("3, 9 s left") and 'value="0.5"' in state.html
+    state.take([{**going, "part": 0.5, "left": 2.0, "run_left": None}])
+    assert state.line.endswith("3, 2 s left in this stage")
+    state.take([{**going, "part": None, "left": None, "run_left": None}])
     assert state.line == "stage 1 of 2: a, b  a 2,000 → 3"
     with shown() as tick:
         tick(

@@ -17,6 +17,7 @@ use crate::lines::Lines;
 use crate::places::{Ahead, First, Source, in_order};
 use crate::section::{Mark, Marks, Section};
 use crate::spec::{BatchPolicy, InputSpec, OnBadRow, TextRow};
+use crate::text::Compression;
 use crate::unchanged::Before;
 use crate::{IoError, canonical};
 
@@ -250,6 +251,12 @@ impl Dataset {
     /// The format of all files.
     pub fn format(&self) -> Format {
         self.format
+    }
+
+    /// Whether the files are lines on this machine's disk that are not compressed, so that what a part of them takes says what the rest does.
+    pub fn is_open_text(&self) -> bool {
+        let is_open = |file: &Source| file.is_on_disk() && Compression::split(file.path()).1 == Compression::None;
+        matches!(self.format, Format::Jsonl | Format::Csv) && self.files.iter().all(is_open)
     }
 
     /// The size of the files, in bytes.

@@ -3,8 +3,8 @@
 use std::time::{Duration, UNIX_EPOCH};
 
 use callboard_plan::Load;
-use callboard_runtime::{Status, StepCallsReport};
-use callboard_words::figures::{count, time};
+use callboard_runtime::{Status, StepCallsReport, UnfinishedReport};
+use callboard_words::figures::{count, percent, time};
 use callboard_words::sizes::bytes;
 use maud::{Markup, html};
 
@@ -39,10 +39,13 @@ pub(crate) fn header(shown: &Shown<'_>) -> Markup {
             h1 { (short(&report.name, 100)) " " span.status.(status(shown)) { (status(shown)) } }
             p {
                 @if let (true, Some(stage), Some(plan)) = (shown.goes_on(), shown.unfinished, shown.plan) {
-                    "stage " strong { (stage.stage) } " of " (plan.stages().len()) ", "
+                    "stage " strong { (stage.stage) } " of " (plan.stages().len())
+                    @if let Some(part) = stage.part { " (" (percent(part, 1.0)) ")" }
+                    ", "
                 }
                 "after " strong { (time(shown.wall_ms)) } (resumed) ", " (load)
                 @if report.began_at > 0.0 { ", begun " time { (date(report.began_at)) } }
+                @if let Some(left) = shown.unfinished.filter(|_| shown.goes_on()).and_then(left) { "; " (left) }
             }
             p.quiet { code { (short(&report.run_folder, 200)) } }
             @match shown.state {
@@ -52,6 +55,15 @@ pub(crate) fn header(shown: &Shown<'_>) -> Markup {
             }
         }
     }
+}
+
+/// What time is left of a run that is in this stage, or, if that is not known, of the stage.
+fn left(stage: &UnfinishedReport) -> Option<Markup> {
+    let (left, of) = match stage.run_left_ms {
+        Some(left) => (left, ""),
+        None => (stage.left_ms?, " in this stage"),
+    };
+    Some(html! { "about " strong { (time(left)) } " left" (of) })
 }
 
 pub(crate) fn error(shown: &Shown<'_>) -> Markup {
@@ -127,4 +139,21 @@ pub(crate) fn footer(shown: &Shown<'_>) -> Markup {
 fn date(seconds: f64) -> String {
     let at = UNIX_EPOCH + Duration::from_secs(seconds.clamp(0.0, 253_402_300_799.0) as u64);
     humantime::format_rfc3339_seconds(at).to_string().replace('T', " ").replace('Z', " UTC")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_time_left_is_that_of_the_run_or_else_of_the_stage() {
+        let said = |of: &str| {
+            let stage = format!("{{\"stage\": 2, \"took_ms\": 9, \"steps\": {{}}, \"curve\": []{of}}}");
+            left(&serde_json::from_str(&stage).unwrap()).map(|left| left.into_string())
+        };
+        assert_eq!(said(""), None);
+        assert_eq!(said(", \"left_ms\": 2000"), Some("about <strong>2.0 s</strong> left in this stage".to_owned()));
+        let of_run = said(", \"left_ms\": 2000, \"run_left_ms\": 372000");
+        assert_eq!(of_run, Some("about <strong>6m 12s</strong> left".to_owned()));
+    }
 }

@@ -340,7 +340,7 @@ fn fields(py: Python<'_>, event: Event) -> PyResult<Bound<'_, PyDict>> {
             fields.set_item("left", left.map(|left| left.as_secs_f64()))?;
             "calls"
         }
-        Event::Going { stage, took, linear_memory, in_flight, budget, part, left } => {
+        Event::Going { stage, took, linear_memory, in_flight, budget, part, left, run_left } => {
             fields.set_item("stage", stage)?;
             fields.set_item("seconds", took.as_secs_f64())?;
             fields.set_item("memory", linear_memory)?;
@@ -348,6 +348,7 @@ fn fields(py: Python<'_>, event: Event) -> PyResult<Bound<'_, PyDict>> {
             fields.set_item("budget", budget)?;
             fields.set_item("part", part)?;
             fields.set_item("left", left.map(|left| left.as_secs_f64()))?;
+            fields.set_item("run_left", run_left.map(|left| left.as_secs_f64()))?;
             "going"
         }
         Event::Ended { stage, took, linear_memory } => {

@@ -6,11 +6,14 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
+use arrow::array::RecordBatch;
 use callboard_plan::Stage;
 use callboard_sandbox::Gauge;
 
+use crate::course::prior::Load;
 use crate::course::{Course, Took};
 use crate::events::{Event, Observer};
+use crate::rows::widths;
 use crate::store::records::{Moment, StageCost, StepCounts};
 
 /// Moments of all stages together; of a plan with very many stages, each still has [`LEAST`].
@@ -25,6 +28,18 @@ pub(crate) struct Unfinished {
     pub(crate) took: Duration,
     pub(crate) steps: BTreeMap<Arc<str>, Moved>,
     pub(crate) curve: Vec<Moment>,
+    pub(crate) outlook: Outlook,
+}
+
+/// What is known about the rest of a stage, and of the run.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) struct Outlook {
+    /// The part of the stage that is done, from 0 to 1.
+    pub(crate) part: Option<f64>,
+    /// How long the rest of the stage takes.
+    pub(crate) left: Option<Duration>,
+    /// How long the rest of the run takes.
+    pub(crate) run_left: Option<Duration>,
 }
 
 /// What a step of such a stage did until now.
@@ -60,6 +75,8 @@ struct State {
     ended: Vec<(Stage, StageCost)>,
     /// Rows read of each input in this process.
     read: BTreeMap<String, u64>,
+    /// What a value takes, bytes, by column: that of the first rows of the first input that has it.
+    widths: BTreeMap<String, f64>,
     /// Anonymous memory of the process when it was last sampled, bytes: no stage changes it.
     resident: u64,
     /// How long the phases of each global step took that ended in this process.
@@ -79,6 +96,8 @@ struct Current {
     intakes: BTreeMap<Arc<str>, (f64, f64)>,
     /// The global steps.
     courses: BTreeMap<Arc<str>, Course>,
+    /// What was said last.
+    outlook: Outlook,
 }
 
 /// How far a stage is.
@@ -173,6 +192,44 @@ impl Seen {
         }
     }
 
+    /// The first rows of an input.
+    pub(crate) fn first(&self, rows: &RecordBatch) {
+        let (schema, widths) = (rows.schema(), widths(rows));
+        let mut state = self.lock();
+        for (field, width) in schema.fields().iter().zip(widths) {
+            state.widths.entry(field.name().clone()).or_insert(width);
+        }
+    }
+
+    /// What values of these columns take, bytes, as far as inputs have them.
+    pub(crate) fn widths(&self, columns: &[String]) -> Vec<f64> {
+        self.lock().widths(columns)
+    }
+
+    /// What a row of an input takes in its files, bytes, if it is being read.
+    pub(crate) fn in_file(&self, input: &str) -> Option<f64> {
+        let state = self.lock();
+        let current = state.stage.as_ref()?;
+        let (done, _) = *current.intakes.get(input).or_else(|| current.reading.get(input))?;
+        (done > 0.0).then(|| done / state.read.get(input).copied().unwrap_or(0).max(1) as f64)
+    }
+
+    /// How many rows an input or a step puts out, if that is known: in all, or as far as the stage is.
+    pub(crate) fn rows_out(&self, node: &str) -> Option<f64> {
+        let state = self.lock();
+        let ended = state.ended.iter().find_map(|(_, cost)| {
+            let of_step = cost.steps.get(node).map(|counts| counts.rows_out);
+            of_step.or_else(|| cost.rows_read.get(node).copied())
+        });
+        let going_on = || {
+            let current = state.stage.as_ref()?;
+            let of_step =
+                current.steps.get(node).and_then(|moved| Some(moved.rows_out as f64 / part_of(&current.reading)?));
+            of_step.filter(|_| !current.courses.contains_key(node)).or_else(|| state.rows_of_input(current, node))
+        };
+        ended.map(|rows| rows as f64).or_else(going_on).filter(|rows| rows.is_finite())
+    }
+
     /// How many rows of an input were read in this process.
     pub(crate) fn rows_read(&self, input: &str) -> u64 {
         self.lock().read.get(input).copied().unwrap_or(0)
@@ -186,6 +243,12 @@ impl Seen {
     /// The stages that ended, and the most linear memory at one moment, bytes.
     pub(crate) fn until_now(&self) -> (Vec<(Stage, StageCost)>, u64) {
         (self.lock().ended.clone(), self.memory.get().map_or(0, |held| held.linear.peak()))
+    }
+
+    /// How long each stage took that ended, with its number.
+    pub(crate) fn stages_took(&self) -> Vec<(usize, Duration)> {
+        let took = |cost: &StageCost| cost.intake + cost.load + cost.run + cost.unload;
+        self.lock().ended.iter().map(|(stage, cost)| (stage.index, took(cost))).collect()
     }
 
     /// What is sampled from now on.
@@ -215,13 +278,21 @@ impl Seen {
         self.lock().took.clone()
     }
 
+    /// Notes what is known about the rest of a stage, for whoever looks at the run.
+    pub(crate) fn say(&self, stage: usize, outlook: Outlook) {
+        if let Some(current) = self.lock().stage.as_mut().filter(|current| current.index == stage) {
+            current.outlook = outlook;
+        }
+    }
+
     /// How far the stage is, if one is carried out.
     pub(crate) fn far(&self) -> Option<Going> {
         let state = self.lock();
         let (current, held) = (state.stage.as_ref()?, self.memory.get()?);
         let (linear_memory, all) = (held.linear.now(), held.all.now());
         let (part, read) = (part_of(&current.reading), part_of(&current.intakes));
-        let courses = current.courses.values().map(|course| course.left(read)).collect();
+        let left = |course: &Course| course.left(read, || state.loads(current, course));
+        let courses = current.courses.values().map(left).collect();
         let (took, in_flight) = (current.began.elapsed(), all.saturating_sub(linear_memory));
         Some(Going { stage: current.index, took, linear_memory, in_flight, part, courses })
     }
@@ -243,6 +314,7 @@ impl Seen {
             reading: BTreeMap::new(),
             intakes: intakes.into_iter().map(|(input, bytes)| (input, (0.0, bytes))).collect(),
             courses,
+            outlook: Outlook::default(),
         });
         self.sample(None);
     }
@@ -285,9 +357,41 @@ impl Seen {
             took: current.began.elapsed(),
             steps: current.steps.clone(),
             curve: current.curve.moments(),
+            outlook: current.outlook,
         })
     }
 }
+
+impl State {
+    fn widths(&self, columns: &[String]) -> Vec<f64> {
+        columns.iter().map(|column| self.widths.get(column).copied().unwrap_or(WIDTH)).collect()
+    }
+
+    /// About how many rows an input has that is being read, by what is left of its files.
+    fn rows_of_input(&self, current: &Current, input: &str) -> Option<f64> {
+        let (done, of) = *current.intakes.get(input).or_else(|| current.reading.get(input))?;
+        let read = |input: &str| self.read.get(input).copied().unwrap_or(0) as f64;
+        if done > 0.0 {
+            return Some(read(input) * of / done);
+        }
+        // Its rows are taken to be as long as those of the others.
+        let others = current.intakes.iter().fold((0.0, 0.0), |sum, (input, of)| (sum.0 + of.0, sum.1 + read(input)));
+        (others.0 > 0.0).then(|| of * others.1 / others.0)
+    }
+
+    /// The rows of the inputs that a global step is given while they are read.
+    fn loads(&self, current: &Current, course: &Course) -> Option<Vec<Load>> {
+        let of_port = |(inputs, columns): (&Vec<Arc<str>>, &Vec<String>)| {
+            let rows = inputs.iter().map(|input| self.rows_of_input(current, input)).sum::<Option<f64>>()?;
+            let bytes: f64 = inputs.iter().filter_map(|input| current.intakes.get(input)).map(|(_, of)| of).sum();
+            Some(Load { rows, widths: self.widths(columns), in_file: bytes / rows.max(1.0) })
+        };
+        course.ports().map(of_port).collect()
+    }
+}
+
+/// What a value takes of a column that no input has, bytes.
+const WIDTH: f64 = 10.0;
 
 /// What part of their rows nodes have read; none if that is not known.
 fn part_of(reading: &BTreeMap<Arc<str>, (f64, f64)>) -> Option<f64> {
@@ -325,7 +429,12 @@ mod tests {
         assert!(seen.far().is_none(), "no stage has begun");
         let [a, b, c] = ["a", "b", "c"].map(Arc::from);
         // What is read for a global step is no part of what the others read.
-        seen.begin(2, 3, BTreeMap::from([(c, 100.0)]), BTreeMap::from([(Arc::from("global"), Course::new(None))]));
+        seen.begin(
+            2,
+            3,
+            BTreeMap::from([(c, 100.0)]),
+            BTreeMap::from([(Arc::from("global"), Course::new(None, None))]),
+        );
         assert_eq!(seen.far().unwrap().part, None);
         seen.reading(&Arc::from("c"), 10.0, 100.0);
         assert_eq!(seen.far().unwrap().part, None);

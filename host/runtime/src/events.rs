@@ -88,8 +88,10 @@ pub enum Event {
         /// What part of it is done, from 0 to 1: of its rows that are read, or, with a global step, of its time, if that can be known.
         part: Option<f64>,
         /// How long the rest of the stage is going to take: at the pace of the later half of the time, or, with a global step, by what such a
-        /// step took in an earlier run.
+        /// step took in an earlier run or is expected to take.
         left: Option<Duration>,
+        /// How long the rest of the run is going to take, if that can be known.
+        run_left: Option<Duration>,
     },
     /// How far the requests to servers are: twice a second, while that changes.
     Calls {

@@ -79,6 +79,7 @@ struct Going {
     budget: Option<u64>,
     part: Option<f64>,
     left: Option<Duration>,
+    run_left: Option<Duration>,
 }
 
 /// What is shown of requests to servers.
@@ -220,10 +221,15 @@ impl StageLine {
     }
 }
 
-/// `34 %   24 s left   1,204,000 rows   120 k rows/s   45 MiB of 1 GiB   12 s`: a narrow terminal cuts the end off.
+/// How far the stage is, and how long the run goes on, or at least the stage: `34 %   24 s left   1,204,000 rows   120 k rows/s   45 MiB of 1 GiB   12 s`: a narrow terminal cuts the end off.
 fn going_text(now: &Going, rows: u64, pace: Option<f64>) -> String {
     let mut said: Vec<String> = now.part.map(|part| format!("{:.0} %", part * 100.0)).into_iter().collect();
-    said.extend(now.left.map(|left| format!("{} left", time(left.as_secs_f64() * 1e3))));
+    let seconds = |left: Duration| time(left.as_secs_f64() * 1e3);
+    match (now.run_left, now.left) {
+        (Some(left), _) => said.push(format!("{} left", seconds(left))),
+        (None, Some(left)) => said.push(format!("{} left in this stage", seconds(left))),
+        (None, None) => {}
+    }
     said.push(format!("{} rows", count(rows)));
     said.extend(pace.map(|pace| format!("{} rows/s", rate(pace))));
     let memory = bytes(now.memory);
@@ -268,9 +274,9 @@ impl Inner {
             }
             Event::Rows { step, rows_in, rows_out } => self.moved(&step, rows_in, rows_out),
             Event::Calls { servers, left } => self.called(&servers, left),
-            Event::Going { stage, took, linear_memory, in_flight, budget, part, left } => {
+            Event::Going { stage, took, linear_memory, in_flight, budget, part, left, run_left } => {
                 let memory = linear_memory.saturating_add(in_flight);
-                self.going(stage, &Going { took, memory, budget, part, left });
+                self.going(stage, &Going { took, memory, budget, part, left, run_left });
             }
             Event::Ended { stage, took, linear_memory } => {
                 let (took, memory) = (time(took.as_secs_f64() * 1e3), bytes(linear_memory));
@@ -404,9 +410,13 @@ mod tests {
     #[test]
     fn a_line_about_a_stage_says_how_far_it_is_and_what_is_left() {
         let took = Duration::from_secs(12);
-        let mut now = Going { took, memory: 45 << 20, budget: Some(1 << 30), part: Some(0.344), left: Some(2 * took) };
+        let left = Some(2 * took);
+        let mut now = Going { took, memory: 45 << 20, budget: Some(1 << 30), part: Some(0.344), left, run_left: left };
         let said = going_text(&now, 1_204_000, Some(120_400.0));
         assert_eq!(said, "34 %   24.0 s left   1,204,000 rows   120 k rows/s   45 MiB of 1 GiB   12.0 s");
+        now.run_left = None;
+        let said = going_text(&now, 1_204_000, None);
+        assert_eq!(said, "34 %   24.0 s left in this stage   1,204,000 rows   45 MiB of 1 GiB   12.0 s");
         (now.part, now.budget, now.left) = (None, None, None);
         assert_eq!(going_text(&now, 0, None), "0 rows   45 MiB   12.0 s");
     }

@@ -27,6 +27,7 @@ class Shown:
         self.rows: dict[str, tuple[int, int]] = {}
         self.calls: dict[str, dict[str, Any]] = {}
         self.left: float | None = None
+        self.of = ""
         self.part = 0.0
         self.lines: list[str] = []
 
@@ -45,11 +46,12 @@ class Shown:
                 rows_in, rows_out = self.rows.get(event["step"], (0, 0))
                 self.rows[event["step"]] = (rows_in + event["rows_in"], rows_out + event["rows_out"])
             elif kind == "calls":
-                self.calls, self.left = event["servers"], event["left"]
+                self.calls, self.left, self.of = event["servers"], event["left"], ""
             elif kind == "going":
                 self.part = event["part"] or 0.0
                 if not self.calls:
-                    self.left = event["left"]
+                    of_run, of_stage = event["run_left"], event["left"]
+                    self.left, self.of = (of_stage, " in this stage") if of_run is None else (of_run, "")
             elif kind == "ended":
                 self.calls, self.left, self.part = {}, None, 0.0
                 self.lines.append(f"stage {event['stage']} of {self.stages} done in {event['seconds']:.2f} s")
@@ -65,7 +67,7 @@ class Shown:
         """All of it on one line."""
         rows = "  ".join(f"{step} {rows_in:,} → {rows_out:,}" for step, (rows_in, rows_out) in list(self.rows.items())[-3:])
         calls = "".join(f"  {server} {_calls(now)}" for server, now in self.calls.items())
-        left = "" if self.left is None else f", {self.left:.0f} s left"
+        left = "" if self.left is None else f", {self.left:.0f} s left{self.of}"
         return f"{self.doing}  {rows}{calls}{left}".rstrip()
 
     @property

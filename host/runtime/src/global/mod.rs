@@ -18,8 +18,9 @@ use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use callboard_sandbox::{BatchResult, Bound, Fault, Removals, RowReader, RowWriter, Rows};
 
+use crate::course::prior::Load;
 use crate::rejects::removed;
-use crate::rows::{Batch, conform, digest, places};
+use crate::rows::{Batch, conform, digest, places, widths};
 use crate::store::Spill;
 
 use ahead::Ahead;
@@ -103,6 +104,17 @@ impl Whole {
     /// About what all rows take.
     fn bytes(&self) -> u64 {
         self.spills.iter().flat_map(|spill| (0..spill.frames()).map(|frame| spill.frame_bytes(frame))).sum()
+    }
+
+    /// How many rows there are, and what their values take, as the first of them do.
+    pub(crate) fn load(&self) -> Load {
+        let first = self.spills.iter().find(|spill| spill.frames() > 0).and_then(|spill| spill.read(0, None).ok());
+        let first = first.and_then(|rows| conform(rows, &self.schema).ok());
+        Load {
+            rows: self.rows as f64,
+            widths: first.map(|batch| widths(&batch.rows)).unwrap_or_default(),
+            in_file: 0.0,
+        }
     }
 
     /// The first rows of regions, one behind another, of about `bytes` bytes each.

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::course::prior::Load;
 use crate::course::{Course, Phase};
 use crate::curves::Seen;
 
@@ -30,6 +31,21 @@ impl Passing {
     /// Rows are done of a phase, if it is this one.
     pub(crate) fn done(&self, phase: Phase, rows: u64) {
         self.tell(|course| course.done(phase, rows));
+    }
+
+    /// The rows that it is given, of each input, are found out if they matter.
+    pub(crate) fn given(&self, loads: impl FnOnce() -> Vec<Load>) {
+        let mut matter = false;
+        self.tell(|course| matter = course.is_new());
+        if matter {
+            let loads = loads();
+            self.tell(|course| course.given(loads));
+        }
+    }
+
+    /// A call is done with `rows` of the first input, and put out `out` rows for them.
+    pub(crate) fn kept(&self, rows: u64, out: u64) {
+        self.tell(|course| course.kept(rows, out));
     }
 
     /// Work of an earlier process is taken over.

@@ -10,6 +10,7 @@ pub(crate) mod needs;
 pub(crate) mod output;
 pub(crate) mod paces;
 pub(crate) mod places;
+mod priors;
 mod profile;
 mod wanted;
 mod width;
@@ -29,6 +30,7 @@ use callboard_sandbox::{
     Artefact, Bound, Cache, Calls, Declared, InstanceConfig, Loaded, LogLimits, Reach, Sandbox, columns_of, no_memory,
 };
 
+use crate::course::Took;
 use crate::curves::Seen;
 use crate::error::{Class, RunError};
 use crate::events::{Event, Observer, of_components};
@@ -404,10 +406,11 @@ impl Prepared {
         needs::keep(&self.settings.cache_folder, &most)
     }
 
-    /// Keeps for later runs how long the phases of each global step took.
-    pub(crate) fn keep_paces(&self) -> std::io::Result<()> {
+    /// Keeps for later runs how long the phases of each global step took, and the stages of the run.
+    pub(crate) fn keep_paces(&self, of_run: Option<(String, Took)>) -> std::io::Result<()> {
         let key = |step: &str| self.plan.step(step).map(|step| step.need_key(self.plan.batch()));
-        let took = self.seen.took().into_iter().filter_map(|(step, took)| Some((key(&step)?, took))).collect();
+        let of_steps = self.seen.took().into_iter().filter_map(|(step, took)| Some((key(&step)?, took)));
+        let took = of_steps.chain(of_run).collect();
         paces::keep(&self.settings.cache_folder, took)
     }
 }

@@ -256,6 +256,12 @@ fn arrays(array: &ArrayRef) -> u64 {
 /// A value that the layout gives no room: what carries it on needs some all the same (levels in Parquet, words in JSON), bits.
 const WEIGHTLESS: u64 = 32;
 
+/// What a value takes, bytes, by column: the mean of these rows.
+pub(crate) fn widths(rows: &RecordBatch) -> Vec<f64> {
+    let bytes = |column: usize| rows.project(&[column]).map_or(0, |rows| rows_bits(&rows, 0, rows.num_rows())) / 8;
+    (0..rows.num_columns()).map(|column| bytes(column) as f64 / rows.num_rows().max(1) as f64).collect()
+}
+
 /// What rows take, in bits, so that parts add up exactly however they are cut. Values without weight count too.
 pub(crate) fn weight(rows: &RecordBatch) -> u64 {
     weight_of(rows, 0, rows.num_rows())

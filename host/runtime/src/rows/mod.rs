@@ -9,7 +9,7 @@ mod join;
 pub(crate) mod memory;
 mod tap;
 
-pub(crate) use batch::{Batch, Known, Location, fill, places, weight};
+pub(crate) use batch::{Batch, Known, Location, fill, places, weight, widths};
 pub(crate) use callboard_sandbox::record_batch;
 pub(crate) use join::{DOOR_COLUMNS, appended, conform, created, join, known, only_carried};
 pub(crate) use tap::{Tap, Tapped};

@@ -10,6 +10,7 @@ use callboard_sandbox::Batches;
 use tokio_util::sync::CancellationToken;
 
 use super::Run;
+use super::ahead;
 use super::batches;
 use super::teller::Teller;
 use super::watch::Watch;
@@ -93,7 +94,9 @@ impl Run {
         drop(watch);
         // What was sent is paid for.
         prepared.calls.settle(SETTLING);
-        if let Err(error) = live.keep_needs(&costs).and_then(|()| prepared.keep_paces()) {
+        if let Err(error) =
+            live.keep_needs(&costs).and_then(|()| prepared.keep_paces(ahead::took(&prepared.plan, &seen)))
+        {
             notes.push(format!("what the steps needed could not be kept: {error}"));
         }
         let mut measured = Measured::of(clock);
@@ -291,7 +294,7 @@ impl Live<'_> {
         let paces = paces::measured(&self.prepared.settings.cache_folder);
         let reads = !self.to_take_in(stage).is_empty();
         let course = |step: &&PlannedStep| {
-            let mut course = Course::new(paces.get(&step.need_key(plan.batch())));
+            let mut course = Course::new(paces.get(&step.need_key(plan.batch())), Some(self.prepared.prior(step)));
             if reads {
                 course.begin(Phase::Read, 0);
             }

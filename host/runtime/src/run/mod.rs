@@ -1,5 +1,6 @@
 //! A run: a plan, prepared ([`Run::prepare`]) and carried out ([`execute`]), stage by stage.
 
+mod ahead;
 mod batches;
 mod execute;
 mod part;

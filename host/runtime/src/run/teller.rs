@@ -8,11 +8,13 @@ use std::time::{Duration, Instant};
 
 use callboard_sandbox::{Calls, spawn};
 
-use crate::curves::{Going, Seen};
+use crate::curves::{Going, Outlook, Seen};
 use crate::error::RunError;
 use crate::events::{CallsNow, Event};
-use crate::prepare::Prepared;
+use crate::prepare::{Prepared, paces};
 use crate::stage::Asked;
+
+use super::ahead::{self, Ahead};
 
 /// Between two looks.
 const LOOK: Duration = Duration::from_millis(500);
@@ -29,7 +31,9 @@ impl Teller {
     pub(crate) fn begin(prepared: &Prepared, asked: Arc<Asked>) -> Result<Teller, RunError> {
         let (ends, ended) = channel();
         let (observer, budget) = (prepared.observer().clone(), prepared.plan.budget());
-        let mut of_stage = OfStage { seen: prepared.seen.clone(), budget, stage: 0, pace: Pace::default() };
+        let paces = paces::measured(&prepared.settings.cache_folder);
+        let ahead = Ahead::of(prepared, paces.get(&ahead::key(&prepared.plan)));
+        let mut of_stage = OfStage { seen: prepared.seen.clone(), budget, ahead, stage: 0, pace: Pace::default() };
         let calls = prepared.sends_requests().then(|| prepared.calls.clone());
         let mut of_calls = calls.map(|calls| OfCalls { calls, asked, paces: HashMap::new(), told: Vec::new() });
         let thread = spawn(move || {
@@ -47,6 +51,7 @@ impl Teller {
 struct OfStage {
     seen: Arc<Seen>,
     budget: Option<u64>,
+    ahead: Ahead,
     /// That of the pace.
     stage: usize,
     pace: Pace,
@@ -64,7 +69,9 @@ impl OfStage {
             true => (part, streams.flatten()),
             false => of_courses(took, streams, courses),
         };
-        Some(Event::Going { stage, took, linear_memory, in_flight, budget: self.budget, part, left })
+        let run_left = self.ahead.left(&self.seen, stage, took, (part, left));
+        self.seen.say(stage, Outlook { part, left, run_left });
+        Some(Event::Going { stage, took, linear_memory, in_flight, budget: self.budget, part, left, run_left })
     }
 }
 

@@ -40,7 +40,7 @@ impl Window {
             // What is read of it in a stage that has not ended.
             input.rows = input.rows.max(prepared.seen.rows_read(name));
         }
-        let unfinished = prepared.seen.unfinished().map(UnfinishedReport::of);
+        let unfinished = prepared.seen.unfinished().map(UnfinishedReport::going_on);
         Some((Report { unfinished, ..report }, prepared.plan.clone()))
     }
 }

@@ -58,6 +58,9 @@ pub(super) fn read(run: &Live<'_>, name: &str, mut outlet: Outlet) -> Result<End
             let file = UInt32Array::from_value(input.first_file + chunk.file, count);
             let batch = Batch::new(chunk.rows.slice(0, count), file, chunk.origin.slice(0, count));
             rows += count as u64;
+            if rows == count as u64 {
+                run.prepared.seen.first(&batch.rows);
+            }
             run.prepared.seen.read(name, count as u64);
             // All that is read may be the first rows.
             let part = chunk.part.max(rows as f64 / limit as f64).min(1.0);

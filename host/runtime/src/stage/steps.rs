@@ -104,6 +104,7 @@ pub(super) fn run_global(
             if let Some(tag) = tag {
                 ledger.begin(tag, tagged_rows)?;
             }
+            passing.given(|| wholes.iter().map(Whole::load).collect());
             let (writer, counters, rows_reused) = match bound.gathered.is_plain() {
                 true => {
                     passing.begin(Phase::Call, wholes.iter().map(Whole::rows).sum());
@@ -128,6 +129,7 @@ pub(super) fn run_global(
         return Ok(Ended::Step { name: step.name.clone(), counts, left: Left::default() });
     }
     let (outlet, doors, accounts) = writer.finish().map_err(fault)?;
+    passing.begin(Phase::End, 0);
     let counts = StepCounts {
         busy: step.workers.iter_mut().map(Worker::busy).sum(),
         counters,

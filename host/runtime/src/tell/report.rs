@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::accounts::ms;
 pub use super::calls::{BatchesReport, CallsReport, StepCallsReport};
-use crate::curves::{Moved, Unfinished};
+use crate::curves::{Moved, Outlook, Unfinished};
 use crate::error::RunError;
 use crate::store::records::Stats;
 pub use crate::store::records::{Moment, Status};
@@ -184,6 +184,15 @@ pub struct UnfinishedReport {
     pub steps: BTreeMap<String, MovedReport>,
     /// Memory and rows over time.
     pub curve: Vec<Moment>,
+    /// While the run goes on, the part of the stage that is done, from 0 to 1, if that can be known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub part: Option<f64>,
+    /// While the run goes on, how long the rest of the stage takes, milliseconds, if that can be known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub left_ms: Option<f64>,
+    /// While the run goes on, how long the rest of the run takes, milliseconds, if that can be known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run_left_ms: Option<f64>,
 }
 
 /// Rows that went through a step until a moment.
@@ -206,13 +215,21 @@ pub struct MovedReport {
 }
 
 impl UnfinishedReport {
+    /// The report while the run goes on.
+    pub(crate) fn going_on(unfinished: Unfinished) -> UnfinishedReport {
+        let Outlook { part, left, run_left } = unfinished.outlook;
+        UnfinishedReport { part, left_ms: left.map(ms), run_left_ms: run_left.map(ms), ..Self::of(unfinished) }
+    }
+
+    /// The report when the run has ended.
     pub(crate) fn of(unfinished: Unfinished) -> UnfinishedReport {
-        let Unfinished { stage, took, steps, curve } = unfinished;
+        let Unfinished { stage, took, steps, curve, outlook: _ } = unfinished;
         let moved = |(step, moved): (Arc<str>, Moved)| {
             let Moved { rows_in, rows_out, dropped: rows_dropped, rejected: rows_rejected, batches } = moved;
             (step.to_string(), MovedReport { rows_in, rows_out, rows_dropped, rows_rejected, batches })
         };
-        UnfinishedReport { stage, took_ms: ms(took), steps: steps.into_iter().map(moved).collect(), curve }
+        let steps = steps.into_iter().map(moved).collect();
+        UnfinishedReport { stage, took_ms: ms(took), steps, curve, part: None, left_ms: None, run_left_ms: None }
     }
 }
 

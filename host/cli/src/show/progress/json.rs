@@ -62,7 +62,7 @@ impl Lines {
                 let servers: Vec<Value> = servers.iter().map(server).collect();
                 (Detail::Progress, "calls", json!({ "servers": servers, "left_ms": left.map(ms) }))
             }
-            Event::Going { stage, took, linear_memory, in_flight, budget, part, left } => {
+            Event::Going { stage, took, linear_memory, in_flight, budget, part, left, run_left } => {
                 let of = json!({
                     "stage": stage,
                     "took_ms": ms(*took),
@@ -71,6 +71,7 @@ impl Lines {
                     "budget_bytes": budget,
                     "part": part,
                     "left_ms": left.map(ms),
+                    "run_left_ms": run_left.map(ms),
                 });
                 (Detail::Progress, "going", of)
             }

@@ -352,6 +352,7 @@ impl Calls<'_> {
 
     /// Takes over the result of a call with `rows` rows of the first input.
     fn end(&self, part: u32, rows: u64, counters: Counters, writer: PartWriter) -> Result<(), Fault> {
+        let rows_out = writer.rows_out();
         let results = writer.end()?;
         if self.is_shared {
             return self.note(|| Gathered::Called(progress::called_of_any_size(part, rows, &counters, &results)));
@@ -362,6 +363,7 @@ impl Calls<'_> {
             progress.note(&Gathered::Called(called)).map_err(unwritten)?;
         }
         (self.count)(counters)?;
+        self.parts.sorting.passing.kept(rows, rows_out);
         self.outcomes.add(results)
     }
 

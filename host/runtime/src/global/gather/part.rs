@@ -100,6 +100,11 @@ impl PartWriter {
         }
     }
 
+    /// How many rows it has put out.
+    pub(super) fn rows_out(&self) -> u64 {
+        self.fates.counts().rows_out
+    }
+
     /// Where a row may be in several groups, no single group can decide about it.
     fn may_decide(&self, doing: &str) -> Result<(), Fault> {
         match self.outcomes.bound.gathered.gathering {
