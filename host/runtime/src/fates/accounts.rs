@@ -2,6 +2,7 @@
 
 use callboard_sandbox::Fate;
 
+use super::bits::Bits;
 use crate::error::Fault;
 use crate::store::Removed;
 use crate::store::records::StepCounts;
@@ -116,44 +117,6 @@ impl Fates {
             true => Ok(()),
             false => Err(Fault::Contract(format!("it {doing} row {row} of {rows}, counted from 0"))),
         }
-    }
-}
-
-/// One bit a row.
-#[derive(Default)]
-pub(crate) struct Bits(Vec<u64>);
-
-impl Bits {
-    pub(crate) fn get(&self, row: u64) -> bool {
-        self.0.get((row / 64) as usize).is_some_and(|word| word >> (row % 64) & 1 == 1)
-    }
-
-    /// The rows whose bits are set, in order.
-    pub(crate) fn rows(&self) -> impl Iterator<Item = u64> {
-        let words = self.0.iter().enumerate().filter(|(_, word)| **word != 0);
-        words
-            .flat_map(|(at, word)| (0..64).filter(move |bit| word >> bit & 1 == 1).map(move |bit| 64 * at as u64 + bit))
-    }
-
-    /// How many bits are set.
-    pub(crate) fn count(&self) -> u64 {
-        self.0.iter().map(|word| u64::from(word.count_ones())).sum()
-    }
-
-    /// What they take in memory.
-    pub(crate) fn bytes(&self) -> u64 {
-        8 * self.0.len() as u64
-    }
-
-    /// Sets a bit; whether it was not set before.
-    pub(crate) fn set(&mut self, row: u64) -> bool {
-        let word = (row / 64) as usize;
-        if self.0.len() <= word {
-            self.0.resize(word + 1, 0);
-        }
-        let (before, bit) = (self.0[word], 1 << (row % 64));
-        self.0[word] |= bit;
-        before & bit == 0
     }
 }
 

@@ -5,8 +5,10 @@
 
 mod accounts;
 mod aside;
+mod bits;
 mod ledger;
 
-pub(crate) use accounts::{Bits, Fates};
+pub(crate) use accounts::Fates;
 pub(crate) use aside::Aside;
+pub(crate) use bits::Bits;
 pub(crate) use ledger::{Done, Ledger};

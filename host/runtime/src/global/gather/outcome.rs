@@ -145,8 +145,7 @@ impl Outcomes {
         let sorting = writer.writing.sorting.clone();
         let by_bits = removed.iter().map(|(.., bits)| bits.count()).sum::<u64>();
         sorting.passing.begin(Phase::Remove, rows_of(&removed_runs) + by_bits);
-        give_removed(&removed, &self.removed, removed_runs, &sorting, writer)?;
-        drop(removed);
+        give_removed(removed, &self.removed, removed_runs, &sorting, writer)?;
         put_out.sort_by_key(|run| run.call);
         let runs: Vec<_> = put_out.into_iter().map(|run| run.frames).collect();
         let rows = rows_of(&runs) + kept.count();
@@ -161,7 +160,7 @@ impl Outcomes {
         }
         let none = RecordBatch::new_empty(self.bound.writes.clone());
         let mut give = Chunks::to(|rows| writer.keep_rows(rows, &none));
-        let mut kept = kept.rows().peekable();
+        let mut kept = kept.into_rows().peekable();
         // Rows that were kept more than once lie on the disk.
         merge(&self.put_out, runs, &sorting, keys, |rows| {
             for row in rows.column(2).as_primitive::<UInt64Type>().values() {
@@ -189,14 +188,15 @@ pub(super) fn by_bits(bound: &Bound) -> bool {
 
 /// Passes removed rows to the writer, in the order of the input.
 fn give_removed(
-    removed: &[(Fate, Arc<str>, Bits)],
+    removed: Vec<(Fate, Arc<str>, Bits)>,
     pile: &Pile,
     runs: Vec<Vec<Frame>>,
     sorting: &Sorting,
     writer: &mut GlobalWriter,
 ) -> Result<(), Fault> {
     let mut give = Chunks::to(|rows| writer.remove_rows(rows));
-    let mut by_bits: Vec<_> = removed.iter().map(|(.., bits)| bits.rows()).collect();
+    let (reasons, mut by_bits): (Vec<_>, Vec<_>) =
+        removed.into_iter().map(|(fate, reason, bits)| ((fate, reason), bits.into_rows())).unzip();
     let firsts = by_bits.iter_mut().enumerate().filter_map(|(at, rows)| Some(Reverse((rows.next()?, at))));
     let mut heap: BinaryHeap<_> = firsts.collect();
     // Passes on rows that have bits, up to the next one from the disk.
@@ -207,7 +207,7 @@ fn give_removed(
                 Some(row) => next.0.0 = row,
                 None => drop(PeekMut::pop(next)),
             }
-            let (fate, reason, _) = &removed[at];
+            let (fate, reason) = &reasons[at];
             give.push(Removed { row, rejected: *fate == Fate::Rejected, reason: reason.clone() })?;
         }
         Ok::<_, Fault>(())
