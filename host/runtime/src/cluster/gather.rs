@@ -58,7 +58,7 @@ pub(super) fn keep_work(place: &Place, task: TaskId, manifest: &Manifest) -> io:
     let Ok(group) = place.group(task) else { return Ok(()) };
     let left = format!("{}/{WORK}", attempt_of(task, manifest));
     for (step, header) in group.steps.iter().filter_map(|step| place.work.get_key_value(step)) {
-        // What is not there was moved before, or nothing was done.
+        // Where it is not there, nothing was done.
         let log = format!("{left}/{step}/{FIRST_LOG}");
         if place.store.is_some() || place.dir.kind(&log)?.is_none() {
             continue;
@@ -67,7 +67,10 @@ pub(super) fn keep_work(place: &Place, task: TaskId, manifest: &Manifest) -> io:
         if folder.kind(KEY)?.is_none() {
             write_header(folder.path(), header)?;
         }
-        place.dir.rename(&log, &folder, format!("{task}.log"))?;
+        // Later tasks read it where it is.
+        let name = format!("{task}.log");
+        folder.remove_file(&name)?;
+        place.dir.hard_link(&log, &folder, &name)?;
     }
     Ok(())
 }

@@ -112,6 +112,10 @@ impl<'a> Spills<'a> {
         }
         let sealed = self.manifest(id)?.ended.spills.get(feed).cloned();
         let sealed = sealed.ok_or_else(|| missing(id, feed))?;
+        if let Some(log) = sealed.logs.iter().find(|log| !log.is_of(&self.place.plan)) {
+            let message = format!("task {id} left rows of `{feed}` in `{}`, where no work lies", log.path().display());
+            return Err(RunError::new(Class::System, message));
+        }
         let attempt = self.attempt(id)?;
         // What it refers to is its own, or what it read.
         let group = self.place.group(id)?;
@@ -123,15 +127,16 @@ impl<'a> Spills<'a> {
         let (folder, schema) = (spill::folder(&self.place.path().join(&attempt), feed), self.run.schema(feed).clone());
         let segments = (0..sealed.segments).map(|segment| spill::segment(&attempt, feed, segment));
         let quota = Arc::new(Quota::new(None));
-        let opened = match self.reads_parts && sealed.bytes > COMING {
+        let logs: Vec<String> = sealed.logs.iter().map(|log| format!("{attempt}/{}", log.path().display())).collect();
+        let opened = match self.reads_parts && (sealed.bytes > COMING || !logs.is_empty()) {
             // Several at once.
             false => {
-                self.place.bring(&segments.collect::<Vec<_>>())?;
+                self.place.bring(&segments.chain(logs).collect::<Vec<_>>())?;
                 Spill::open(feed.clone(), folder, schema, sealed, bases, quota)
             }
             true => {
                 let names: HashMap<PathBuf, String> =
-                    segments.map(|name| (self.place.path().join(&name), name)).collect();
+                    segments.chain(logs).map(|name| (self.place.path().join(&name), name)).collect();
                 let open = |path: PathBuf| self.place.segment(&names[&path]);
                 Spill::open_by(&open, (feed.clone(), folder, schema), sealed, bases, quota)
             }

@@ -107,8 +107,6 @@ impl<'a> Task<'a> {
             return self.lost(batch);
         }
         let (done, logged, reused) = done?;
-        // What a task reads of another is rows alone.
-        let logged = logged.filter(|_| !self.run.is_part());
         self.apply(batch, done, logged.as_ref(), reused).map_err(|fault| RunError::of(fault, self.name))
     }
 

@@ -106,10 +106,11 @@ fn is_made_folder(name: &Path) -> bool {
     )
 }
 
-/// What may have a second name: logs of steps are linked into the folders of later runs, and a manifest into its place.
+/// What may have a second name: logs of steps are linked into the folders of later runs, those of tasks into that of their run, and a manifest
+/// into its place.
 fn may_have_two_names(name: &Path) -> bool {
     let ends = |extension: &str| name.extension().is_some_and(|found| found == extension);
-    (name.starts_with("work") && ends("log")) || (name.starts_with("tasks") && ends("json"))
+    (name.starts_with("work") && ends("log")) || (name.starts_with("tasks") && (ends("json") || ends("log")))
 }
 
 /// What is in a run's folder: files that a run makes, and what it does not.

@@ -64,12 +64,12 @@ impl BaseLog {
         BaseLog { path: log.path.clone(), schema: schema_text(&log.schema) }
     }
 
-    pub(in crate::store) fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
     /// Whether it lies where the logs of a step of this plan lie.
-    pub(in crate::store) fn is_of(&self, plan: &Plan) -> bool {
+    pub(crate) fn is_of(&self, plan: &Plan) -> bool {
         let parts: Option<Vec<&str>> = self.path.iter().map(|part| part.to_str()).collect();
         match parts.as_deref() {
             Some(["work", step, file]) => plan.step(step).is_some() && file.ends_with(".log"),
@@ -93,15 +93,31 @@ impl Spill {
         bases: Vec<Arc<Spill>>,
         quota: Arc<Quota>,
     ) -> io::Result<Spill> {
-        Spill::open_by(&FrameFile::open, (feed, folder, schema), sealed, bases, quota)
+        let logs = logs(&folder, &sealed)?;
+        Spill::opened(&FrameFile::open, (feed, folder, schema), sealed, bases, logs, quota)
     }
 
-    /// The same, of which `open` opens the segments.
+    /// The same, of which `open` opens the segments, and the logs that it refers to, at once.
     pub(crate) fn open_by(
         open: &dyn Fn(PathBuf) -> io::Result<FrameFile>,
         (feed, folder, schema): (Feed, PathBuf, SchemaRef),
         sealed: Sealed,
         bases: Vec<Arc<Spill>>,
+        quota: Arc<Quota>,
+    ) -> io::Result<Spill> {
+        let logs = logs(&folder, &sealed)?;
+        for (log, file) in &logs {
+            let _ = file.set(open(run_of(&folder).join(&log.path))?);
+        }
+        Spill::opened(open, (feed, folder, schema), sealed, bases, logs, quota)
+    }
+
+    fn opened(
+        open: &dyn Fn(PathBuf) -> io::Result<FrameFile>,
+        (feed, folder, schema): (Feed, PathBuf, SchemaRef),
+        sealed: Sealed,
+        bases: Vec<Arc<Spill>>,
+        logs: Logs,
         quota: Arc<Quota>,
     ) -> io::Result<Spill> {
         if sealed.columns != schema_digest(&schema) {
@@ -112,7 +128,6 @@ impl Spill {
             return Err(damaged(&folder, "the rows that it refers to are not those that were there"));
         }
         let (files, frames) = scan(&folder, &sealed, open)?;
-        let logs = logs(&folder, &sealed)?;
         quota.take(sealed.bytes)?;
         let (stored, parts) = (stored_schema(&schema), Vec::new());
         Ok(Spill { feed, stored, folder, schema, frames, files, parts, sealed, bases, logs, quota })
