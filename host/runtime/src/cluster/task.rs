@@ -12,7 +12,7 @@ use super::place::{Place, TASKS};
 use super::spills::Spills;
 use super::work_place::{TaskCopy, WorkPlace};
 use crate::error::{Class, RunError};
-use crate::global::{Phase, Shared};
+use crate::global::{Duty, Shared};
 use crate::prepare::components::{Bundled, Components};
 use crate::prepare::{Before, Prepared};
 use crate::run::carry_out_part;
@@ -162,13 +162,13 @@ fn shared(
         _ => {}
     }
     let (to, from) = (attempt.join(PARTS), before.iter().map(|folder| place.path().join(folder)).collect());
-    let phase = match group.cut {
-        Cut::Scatter(_) => Phase::Scatter { share, to },
-        Cut::Parts(_) => Phase::Parts { share, from, to },
-        Cut::Merge => Phase::Merge { from },
+    let duty = match group.cut {
+        Cut::Scatter(_) => Duty::Scatter { share, to },
+        Cut::Parts(_) => Duty::Parts { share, from, to },
+        Cut::Merge => Duty::Merge { from },
         _ => return Ok(None),
     };
-    Ok(Some(Shared { seed: place.seed, phase }))
+    Ok(Some(Shared { seed: place.seed, duty }))
 }
 
 /// The components of steps, as they were when the plan was submitted: bundled ones are those of this program, and files those in the work place.

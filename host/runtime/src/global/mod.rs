@@ -25,7 +25,7 @@ use crate::store::Spill;
 
 use ahead::Ahead;
 use cores::{on_all_cores, threads};
-pub(crate) use gather::{Caller, Counters, Phase, Shared, Sizes, gather, row_digests, wanted};
+pub(crate) use gather::{Caller, Counters, Duty, Shared, Sizes, gather, row_digests, wanted};
 pub(crate) use passing::{Passed, Passing};
 pub(crate) use pick::bound_copies;
 pub(crate) use shuffle::{Sorting, WINDOW};

@@ -49,7 +49,7 @@ use stream::Streamed;
 pub(crate) use keys::of_rows as row_digests;
 pub(super) use part::Calling;
 pub(crate) use part::PartWriter;
-pub(crate) use shared::{Phase, Shared, wanted};
+pub(crate) use shared::{Duty, Shared, wanted};
 
 /// Bytes of a part, of one where there are very many, and of parts that may stay in memory.
 #[derive(Clone, Copy, Debug)]

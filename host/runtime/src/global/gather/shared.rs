@@ -26,12 +26,12 @@ use crate::store::{Before, Frame, LeftPile, Pile, Progress};
 pub(crate) struct Shared {
     /// The seed of keys' digests, which all have.
     pub(crate) seed: u64,
-    pub(crate) phase: Phase,
+    pub(crate) duty: Duty,
 }
 
-/// Which of a step's phases a process does; and which share of it, of how many.
+/// What a process does of a step, and which share of that, of how many.
 #[derive(Clone, Debug)]
-pub(crate) enum Phase {
+pub(crate) enum Duty {
     /// A share of the rows is cut into parts, which are left in a folder.
     Scatter { share: (u32, u32), to: PathBuf },
     /// The step is called with a share of the parts, which were left in these folders; the results are left in another one.
@@ -43,12 +43,12 @@ pub(crate) enum Phase {
 impl Shared {
     /// Whether nothing is put out.
     pub(crate) fn leaves(&self) -> bool {
-        !matches!(self.phase, Phase::Merge { .. })
+        !matches!(self.duty, Duty::Merge { .. })
     }
 
     /// Whether the step is called.
     pub(crate) fn calls(&self) -> bool {
-        matches!(self.phase, Phase::Parts { .. })
+        matches!(self.duty, Duty::Parts { .. })
     }
 
     /// What tells the rows that a process was given, and what it did of them.
@@ -78,7 +78,7 @@ impl Shared {
 const SCATTER: u64 = 1;
 const PARTS: u64 = 2;
 
-/// Does a phase of a step.
+/// Does what one process does of a step.
 pub(super) fn gather(
     shared: &Shared,
     wholes: &[Whole],
@@ -101,8 +101,8 @@ pub(super) fn gather(
         Ok::<_, Fault>(parts)
     };
     let rows = wholes[0].rows();
-    match &shared.phase {
-        Phase::Scatter { share, to } => {
+    match &shared.duty {
+        Duty::Scatter { share, to } => {
             let scratch = scratch(to, true)?;
             let mut parts = parts(&scratch, charge)?;
             parts.share = (share.0.into(), share.1.into());
@@ -111,7 +111,7 @@ pub(super) fn gather(
             let done = Progress::open(&scratch).map_err(unwritten)?;
             done.note(&Gathered::Cut(cut)).map_err(unwritten)
         }
-        Phase::Parts { share, from, to } => {
+        Duty::Parts { share, from, to } => {
             let mut parts = parts(&scratch(&here, false)?, charge)?;
             let mut queue = left_parts(shared, wholes, &mut parts, *share, from)?;
             if share.0 == 0 && wholes.iter().all(|whole| whole.rows() == 0) {
@@ -141,7 +141,7 @@ pub(super) fn gather(
             };
             calls.make(queue, callers)
         }
-        Phase::Merge { from } => {
+        Duty::Merge { from } => {
             let outcomes = Outcomes::new(&bound, rows, writer.calling().on_error, &scratch(&here, false)?)?;
             for left in shared.left(wholes, PARTS, from) {
                 let (folder, before) = left?;
