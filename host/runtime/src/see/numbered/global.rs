@@ -91,6 +91,9 @@ impl Numbered<'_> {
         let (mut mentioned, mut rows, mut reasons) = (Bits::default(), Vec::new(), Vec::new());
         let (mut wanted, mut number) = (numbers.iter().peekable(), 0);
         for (_, frame) in work.parts(tag, file) {
+            if wanted.len() == 0 {
+                break;
+            }
             match work.part(file, frame) {
                 Some((Deed::Kept { rows }, _)) if door == Door::Dropped => {
                     for row in rows.iter().filter(|row| **row < rows_in) {
