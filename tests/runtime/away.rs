@@ -190,7 +190,7 @@ fn tasks_fetch_the_rows_that_they_read() {
     let read = |request: &Request| {
         request.range().map_or(0, |(from, to)| (to + 1).min(sizes[request.path.as_str()]).saturating_sub(from))
     };
-    let read: u64 = of("GET").map(read).sum();
+    let read: u64 = of("GET").map(|request| read(request)).sum();
     assert!(written > 8 << 20, "only {written} bytes were written");
     // One task reads all rows, and those of two groups a share each, in blocks; all of them for each task would be seven times as much.
     assert!(read < 5 * written, "{read} bytes were read of {written}");

@@ -19,6 +19,11 @@ impl Content {
         Content(parts.into_iter().flat_map(|part| part.0).collect())
     }
 
+    /// The memory that nobody else has.
+    pub(crate) fn into_unshared(self) -> Vec<Vec<u8>> {
+        self.0.into_iter().filter_map(|(bytes, _)| Arc::into_inner(bytes)).collect()
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.0.iter().map(|(_, range)| range.len()).sum()
     }

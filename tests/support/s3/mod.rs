@@ -23,6 +23,9 @@ use std::time::Duration;
 use answer::{Answer, error};
 use content::Content;
 
+/// Bodies of this size have memory that was used before, if there is some.
+const LARGE: usize = 1 << 20;
+
 /// What goes wrong with a request.
 #[derive(Clone, Debug)]
 pub(crate) enum Fault {
@@ -58,7 +61,6 @@ pub(crate) struct Request {
     pub(crate) headers: HashMap<String, String>,
     /// How many there were before it, of all.
     pub(crate) number: usize,
-    pub(crate) body: Vec<u8>,
 }
 
 impl Request {
@@ -97,7 +99,7 @@ pub(crate) struct State {
     pub(crate) large_parts: BTreeMap<(String, u32), Vec<u8>>,
     /// For each commit, the paths that it is about.
     pub(crate) commits: Vec<Vec<String>>,
-    pub(crate) requests: Vec<Request>,
+    pub(crate) requests: Vec<Arc<Request>>,
     /// Bytes of objects that were sent.
     pub(crate) sent: u64,
     /// Objects on a page of a list.
@@ -111,6 +113,8 @@ pub(crate) struct State {
     /// Whether a request is late, or was done without an answer.
     pub(crate) held: bool,
     made: u64,
+    /// Memory of an object that was replaced, for the next ones.
+    spare: Vec<Vec<u8>>,
     faults: Option<Choose>,
 }
 
@@ -189,24 +193,22 @@ impl S3 {
 
     /// The requests so far, each as a line; they are forgotten.
     pub(crate) fn requests(&self) -> Vec<String> {
-        std::mem::take(&mut self.state().requests).iter().map(Request::line).collect()
+        std::mem::take(&mut self.state().requests).iter().map(|request| request.line()).collect()
     }
 }
 
 fn serve<C: Read + Write>(stream: C, state: &Mutex<State>) {
     let mut reader = BufReader::new(stream);
-    while let Some(mut request) = read(&mut reader) {
+    while let Some((mut request, body)) = read(&mut reader, state) {
         // The log has no bodies: those are in the objects.
-        let body = std::mem::take(&mut request.body);
-        let fault = {
+        let (request, choose) = {
             let mut state = state.lock().unwrap();
             request.number = state.requests.len();
+            let request = Arc::new(request);
             state.requests.push(request.clone());
-            let choose = state.faults.clone();
-            drop(state);
-            choose.and_then(|choose| choose(&request))
+            (request, state.faults.clone())
         };
-        request.body = body;
+        let fault = choose.and_then(|choose| choose(&request));
         if let Some(Fault::Late(by)) = fault {
             state.lock().unwrap().held = true;
             thread::sleep(by);
@@ -223,7 +225,7 @@ fn serve<C: Read + Write>(stream: C, state: &Mutex<State>) {
                 let words = "The bucket you are attempting to access must be addressed using the specified endpoint.";
                 error(301, "PermanentRedirect", words).header("x-amz-bucket-region", region)
             }
-            _ => answer(&mut request, state, fault.as_ref()),
+            _ => answer(&request, body, state, fault.as_ref()),
         };
         if matches!(fault, Some(Fault::Mute)) {
             state.lock().unwrap().held = true;
@@ -235,7 +237,7 @@ fn serve<C: Read + Write>(stream: C, state: &Mutex<State>) {
     }
 }
 
-fn read(reader: &mut impl BufRead) -> Option<Request> {
+fn read(reader: &mut impl BufRead, state: &Mutex<State>) -> Option<(Request, Vec<u8>)> {
     let mut line = String::new();
     reader.read_line(&mut line).ok()?;
     let mut words = line.split_whitespace();
@@ -248,7 +250,9 @@ fn read(reader: &mut impl BufRead) -> Option<Request> {
         headers.insert(name.to_ascii_lowercase(), value.trim().to_owned());
     }
     let length = headers.get("content-length").and_then(|length| length.parse().ok()).unwrap_or(0);
-    let mut body = vec![0; length];
+    let spare = if length < LARGE { None } else { state.lock().unwrap().spare.pop() };
+    let mut body = spare.unwrap_or_default();
+    body.resize(length, 0);
     reader.read_exact(&mut body).ok()?;
     let (path, query) = target.split_once('?').unwrap_or((&target, ""));
     let pairs = query.split('&').filter(|pair| !pair.is_empty()).map(|pair| {
@@ -256,7 +260,7 @@ fn read(reader: &mut impl BufRead) -> Option<Request> {
         (decoded(key), decoded(value))
     });
     let path = decoded(path.trim_start_matches('/'));
-    Some(Request { method, path, query: pairs.collect(), headers, number: 0, body })
+    Some((Request { method, path, query: pairs.collect(), headers, number: 0 }, body))
 }
 
 fn decoded(text: &str) -> String {
@@ -278,7 +282,7 @@ fn decoded(text: &str) -> String {
 }
 
 /// What is said to a request.
-fn answer(request: &mut Request, state: &Mutex<State>, fault: Option<&Fault>) -> Answer {
+fn answer(request: &Request, body: Vec<u8>, state: &Mutex<State>, fault: Option<&Fault>) -> Answer {
     let mut state = state.lock().unwrap();
     let signed = request.headers.contains_key("authorization") || request.query.contains_key("X-Amz-Signature");
     if state.closed && !signed && !request.path.starts_with("lfs/") {
@@ -287,7 +291,7 @@ fn answer(request: &mut Request, state: &Mutex<State>, fault: Option<&Fault>) ->
     let path = request.path.clone();
     let (bucket, key) = path.split_once('/').unwrap_or((&path, ""));
     if bucket == "lfs" || ["api", "datasets"].contains(&bucket) && request.method == "POST" {
-        return hub::to_hub(request, &mut state, &path);
+        return hub::to_hub(request, body, &mut state, &path);
     }
     if ["api", "datasets"].contains(&bucket) {
         return hub::hub(request, &state, key);
@@ -302,11 +306,11 @@ fn answer(request: &mut Request, state: &Mutex<State>, fault: Option<&Fault>) ->
         ("GET", "") => objects::list(&state, &request.query),
         ("GET" | "HEAD", _) => objects::object(request, &state, &path, fault),
         ("PUT", _) => match (upload, request.query.get("partNumber").and_then(|number| number.parse().ok())) {
-            (Some(upload), Some(number)) => uploads::part(&mut state, request, &upload, number),
-            _ => objects::put(&mut state, request, &path, fault),
+            (Some(upload), Some(number)) => uploads::part(&mut state, body, &upload, number),
+            _ => objects::put(&mut state, request, body, &path, fault),
         },
         ("POST", _) if request.query.contains_key("uploads") => uploads::begin(&mut state, &path),
-        ("POST", _) => uploads::complete(&mut state, request, &upload.unwrap_or_default()),
+        ("POST", _) => uploads::complete(&mut state, &body, &upload.unwrap_or_default()),
         ("DELETE", _) if upload.is_some() => uploads::abort(&mut state, &upload.unwrap_or_default()),
         ("DELETE", _) => {
             state.objects.remove(&path);

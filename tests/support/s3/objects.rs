@@ -37,14 +37,13 @@ pub(super) fn object(request: &Request, state: &State, path: &str, fault: Option
     }
 }
 
-pub(super) fn put(state: &mut State, request: &mut Request, path: &str, fault: Option<&Fault>) -> Answer {
+pub(super) fn put(state: &mut State, request: &Request, body: Vec<u8>, path: &str, fault: Option<&Fault>) -> Answer {
     let obeys = !matches!(fault, Some(Fault::NoConditions));
     if obeys && request.headers.contains_key("if-none-match") && state.objects.contains_key(path) {
         return error(412, "PreconditionFailed", "At least one of the pre-conditions you specified did not hold");
     }
     state.made += 1;
-    let (body, made) = (std::mem::take(&mut request.body), state.made);
-    let tag = etag(made);
+    let (made, tag) = (state.made, etag(state.made));
     state.objects.insert(path.to_owned(), (body.into(), made));
     Answer::new(200, "").header("etag", &tag)
 }

@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, HashMap};
 use std::hash::{DefaultHasher, Hasher};
 
+use super::State;
 use super::answer::{Answer, error};
 use super::content::Content;
 use super::objects::etag;
-use super::{Request, State};
 
 /// Begins one to this bucket and key.
 pub(super) fn begin(state: &mut State, path: &str) -> Answer {
@@ -23,8 +23,8 @@ pub(super) fn begin(state: &mut State, path: &str) -> Answer {
 }
 
 /// Takes a part of one.
-pub(super) fn part(state: &mut State, request: &mut Request, upload: &str, number: u32) -> Answer {
-    let body = Content::from(std::mem::take(&mut request.body));
+pub(super) fn part(state: &mut State, body: Vec<u8>, upload: &str, number: u32) -> Answer {
+    let body = Content::from(body);
     let tag = part_tag(&body);
     match state.uploads.get_mut(upload) {
         Some((_, parts)) => drop(parts.insert(number, body)),
@@ -51,11 +51,11 @@ fn part_tag(part: &Content) -> String {
     format!("\"{:016x}\"", hash.finish())
 }
 
-pub(super) fn complete(state: &mut State, request: &Request, upload: &str) -> Answer {
+pub(super) fn complete(state: &mut State, body: &[u8], upload: &str) -> Answer {
     let Some((path, parts)) = state.uploads.get(upload).cloned() else {
         return gone();
     };
-    let text = String::from_utf8_lossy(&request.body).into_owned();
+    let text = String::from_utf8_lossy(body).into_owned();
     let mut whole = Vec::new();
     for part in text.split("<Part>").skip(1) {
         let of = |name: &str| {
@@ -70,9 +70,10 @@ pub(super) fn complete(state: &mut State, request: &Request, upload: &str) -> An
     }
     state.made += 1;
     let (made, tag) = (state.made, etag(state.made));
-    let before = state.objects.insert(path.clone(), (Content::of(whole), made));
-    // To free it takes long enough that a benchmark of clients would measure that.
-    std::thread::spawn(move || drop(before));
+    if let Some((before, _)) = state.objects.insert(path.clone(), (Content::of(whole), made)) {
+        // To free memory, and to be given it again, takes long enough that a benchmark of clients would measure that.
+        state.spare = before.into_unshared();
+    }
     state.uploads.remove(upload);
     let (bucket, key) = path.split_once('/').unwrap();
     let tag = tag.replace('"', "&quot;");
