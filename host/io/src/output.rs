@@ -486,6 +486,7 @@ impl Finished {
         upload.complete(bytes, Known::Digest(digest), replace)?;
         // It is where it belongs.
         let _ = staged.folder.remove_file(&staged.name);
+        upload.close();
         Ok(Committed { rows, bytes, path, files: None })
     }
 }

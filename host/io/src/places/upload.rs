@@ -304,6 +304,9 @@ impl Shared {
             }
             self.changed.notify_all();
         }
+        let file = state.file.take();
+        drop(state);
+        drop(file);
     }
 
     /// Writes down that the store has a part, and those behind it that it had already.
@@ -530,6 +533,14 @@ impl Upload {
             Err(error) if is_gone(&error) && place.has(bytes, known, stop)? => Ok(Completed::Now),
             sent => sent.map(|()| Completed::Now),
         }
+    }
+
+    /// Closes the file that it followed, which has been removed, beside what is done next: to free a large one takes its time.
+    pub(crate) fn close(&self) {
+        self.shared.state().closed = true;
+        self.shared.changed.notify_all();
+        // Nobody waits for them.
+        self.senders.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
     /// Ends the upload for good.
