@@ -225,6 +225,27 @@ fn a_run_waits_for_few_answers_in_a_row() {
 }
 
 #[test]
+fn inputs_are_asked_for_side_by_side() {
+    let stage = Stage::new(100, 200);
+    let input = |name: &str, path: &str| format!("[inputs.{name}]\npath = \"s3://b/in/{path}\"\n");
+    let steps = "[[steps]]\nuse = \"text-stats\"\nfrom = [\"one\", \"more\"]\n";
+    let inputs = input("one", "0.jsonl") + &input("more", "[12].jsonl");
+    let trial =
+        stage.trial(&format!("callboard = 1\n{inputs}{steps}[outputs.lines]\npath = \"s3://b/out/lines.jsonl\"\n"));
+    let meeting = Meeting::of(&["GET b/in/0.jsonl bytes=0-", "GET b?", "HEAD b/out/lines.jsonl"]);
+    let held = meeting.clone();
+    stage.server.fault(move |request| {
+        held.attend(request);
+        None
+    });
+    stage.finish(&trial);
+    stage.server.right();
+    assert!(meeting.was_held(), "{meeting:?}: {:#?}", stage.server.requests());
+    let taken = stage.take(&trial);
+    assert_eq!(taken[0].1.iter().filter(|byte| **byte == b'\n').count(), 300);
+}
+
+#[test]
 fn a_store_that_does_not_answer_is_named_while_it_is_waited_for() {
     let stage = Stage::new(10, 100);
     let trial = stage.trial(ONE_TO_ONE);

@@ -10,7 +10,7 @@ use arrow::datatypes::{Schema, SchemaRef};
 
 use crate::added::Additions;
 use crate::bad_row::BadRow;
-use crate::files;
+use crate::files::{self, Asked};
 use crate::format::Format;
 use crate::formats::{Reading, Rows, Taken, implementation};
 use crate::lines::Lines;
@@ -37,6 +37,36 @@ pub struct Chunk {
     pub from: Option<Mark>,
     /// What part of all files has been read when these were, from 0 to 1.
     pub part: f64,
+}
+
+/// An input whose files are looked for while other things are done: places that are far are asked.
+pub struct Opening {
+    spec: InputSpec,
+    asked: Asked,
+}
+
+impl Opening {
+    /// Begins to look for the files.
+    ///
+    /// # Errors
+    /// An address that is none; credentials that are not there.
+    pub fn begin(spec: InputSpec) -> Result<Opening, IoError> {
+        let asked = Asked::begin(&spec)?;
+        Ok(Opening { spec, asked })
+    }
+
+    /// Whether an answer is still waited for: none is if all files are on the disk.
+    pub fn is_waited_for(&self) -> bool {
+        self.asked.is_waited_for()
+    }
+
+    /// Opens the input.
+    ///
+    /// # Errors
+    /// As [`Dataset::open`].
+    pub fn finish(self) -> Result<Dataset, IoError> {
+        Dataset::found(&self.spec, self.asked)
+    }
 }
 
 /// The files of an input, and what they hold.
@@ -72,7 +102,11 @@ impl Dataset {
     /// A path or pattern that matches nothing, an unknown format or type, files that cannot be read, are malformed, or
     /// do not have one schema; being stopped.
     pub fn open(spec: &InputSpec) -> Result<Dataset, IoError> {
-        let files = files::resolve(spec)?;
+        Dataset::found(spec, Asked::begin(spec)?)
+    }
+
+    fn found(spec: &InputSpec, asked: Asked) -> Result<Dataset, IoError> {
+        let files = files::resolve(spec, asked)?;
         let format = match files::format(&files, spec.format)? {
             Format::Json if spec.format.is_none() && spec.at.is_none() && are_lines(&files[0], spec) => Format::Jsonl,
             format => format,

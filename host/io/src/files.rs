@@ -13,18 +13,31 @@ use crate::pattern::{Pattern, is_pattern};
 use crate::places::{self, First, Found, Source};
 use crate::spec::InputSpec;
 
-/// The files that an input's paths name, in order. A file with two names, or named twice, is there twice.
-pub(crate) fn resolve(spec: &InputSpec) -> Result<Vec<Source>, IoError> {
-    let go_on = || spec.stop.check();
-    // Places that are far are asked side by side.
-    let mut begun = Vec::new();
-    for path in &spec.paths {
-        let first = first(path, spec.format);
-        let found = places::address(path).map(|address| Found::begin(address?, &spec.access, first)).transpose();
-        begun.push(found.map_err(|error| error.of_path(path))?);
+/// For each of an input's paths, what is found where it leads to a place that is far.
+pub(crate) struct Asked(Vec<Option<Found>>);
+
+impl Asked {
+    /// Asks all these places side by side.
+    pub(crate) fn begin(spec: &InputSpec) -> Result<Asked, IoError> {
+        let ask = |path: &String| {
+            let first = first(path, spec.format);
+            let found = places::address(path).map(|address| Found::begin(address?, &spec.access, first)).transpose();
+            found.map_err(|error| error.of_path(path))
+        };
+        spec.paths.iter().map(ask).collect::<Result<_, _>>().map(Asked)
     }
+
+    /// Whether there is an answer to wait for.
+    pub(crate) fn is_waited_for(&self) -> bool {
+        self.0.iter().any(Option::is_some)
+    }
+}
+
+/// The files that an input's paths name, in order. A file with two names, or named twice, is there twice.
+pub(crate) fn resolve(spec: &InputSpec, asked: Asked) -> Result<Vec<Source>, IoError> {
+    let go_on = || spec.stop.check();
     let mut files = Vec::new();
-    for (path, found) in spec.paths.iter().zip(begun) {
+    for (path, found) in spec.paths.iter().zip(asked.0) {
         go_on()?;
         let found = match found {
             Some(found) => found.wait(path, &spec.stop),

@@ -91,7 +91,7 @@ pub use callboard_files::{self as beneath, open_regular, read_regular};
 pub use codec::Codec;
 pub use cores::{Task, cores, in_order, threads};
 pub use cut::{array_bits, compact, rows_bits};
-pub use dataset::{Chunk, Dataset, Reader};
+pub use dataset::{Chunk, Dataset, Opening, Reader};
 pub use destination::{Look, OutputPlace};
 pub use digest::file_digest;
 pub use digesting::Digesting;

@@ -114,6 +114,11 @@ impl Cache {
         })
     }
 
+    /// Reads the compiled component, if the cache has it, before it is wanted. What is wrong with it is said then.
+    pub fn read_ahead(&self, digest: &str, nans: Nans) {
+        let _ = self.load(digest, nans);
+    }
+
     /// What the cache has; `None` if it has nothing, or nothing whole.
     fn load(&self, digest: &str, nans: Nans) -> Result<Option<Arc<Artefact>>, SandboxError> {
         let name = Cache::name(digest, nans);

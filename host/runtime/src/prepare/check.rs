@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
-use callboard_io::{Dataset, Look, OutputPlace, Stop, check_writable};
-use callboard_plan::{Edge, Feed, Kind, Plan, PlannedOutput, PlannedStep, Reader, Zip};
+use callboard_io::{Dataset, Look, Opening, OutputPlace, Stop, check_writable};
+use callboard_plan::{Edge, Feed, Kind, Plan, PlannedInput, PlannedOutput, PlannedStep, Reader, Zip};
 use callboard_sandbox::{Bound, Declared, Origin, View, in_a_line, is_hidden, stamp_name};
 use callboard_words::template::Template;
 use callboard_words::{Help, Setting, address};
@@ -77,6 +77,7 @@ impl Checked {
         past: &Past,
         recorded: Option<&BTreeMap<String, RecordedInput>>,
         known: &BTreeMap<String, KnownInput>,
+        mut asked: HashMap<String, Opening>,
     ) -> Result<Checked, RunError> {
         let mut checked = Checked::default();
         let mut table = Files::default();
@@ -109,7 +110,11 @@ impl Checked {
                 _ => None,
             };
             let is_known = found.is_some();
-            let dataset = found.map_or_else(|| Dataset::open(&spec), Ok).map_err(in_input)?;
+            let open = || match asked.remove(&input.name) {
+                Some(opening) => opening.finish(),
+                None => Dataset::open(&spec),
+            };
+            let dataset = found.map_or_else(open, Ok).map_err(in_input)?;
             // What is to be said about files was, when they were found.
             let new = Some(&dataset).filter(|_| !is_known);
             for (first, again) in new.map(Dataset::twice).unwrap_or_default() {
@@ -143,6 +148,22 @@ impl Checked {
             settings.observer.tell(Event::Note { message: message.clone() });
         }
         Ok(checked)
+    }
+
+    /// Asks for the inputs that lie in places which are far, side by side, while other things are done. What is wrong with one is said when
+    /// it is [opened](Self::inputs).
+    pub(crate) fn ask(
+        plan: &Plan,
+        settings: &Settings,
+        past: &Past,
+        known: &BTreeMap<String, KnownInput>,
+    ) -> HashMap<String, Opening> {
+        let ask = |input: &PlannedInput| {
+            let is_asked = !past.has_read(plan, &input.name) && !known.contains_key(&input.name);
+            let opening = Opening::begin(input_spec(input, settings).ok().filter(|_| is_asked)?).ok()?;
+            opening.is_waited_for().then(|| (input.name.clone(), opening))
+        };
+        plan.inputs().iter().filter_map(ask).collect()
     }
 
     /// Asks what is in the places of outputs that are in stores, while inputs are opened. What is wrong with one is said when it is

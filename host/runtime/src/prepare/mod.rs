@@ -122,7 +122,13 @@ impl Prepared {
         let observer = seen.over(settings.observer.clone());
         let settings = settings.observer(observer);
         let looked = if replays { HashMap::new() } else { Checked::look(&plan, &settings) };
-        let mut checked = Checked::inputs(&plan, &settings, &past, inputs.as_ref(), &known)?;
+        let asked = Checked::ask(&plan, &settings, &past, &known);
+        let cache = Cache::new(&settings.cache_folder, settings.compile.clone());
+        if let (Ok(cache), false) = (&cache, replays || (asked.is_empty() && looked.is_empty())) {
+            // While places are waited for, what was compiled before is read.
+            plan.steps().iter().for_each(|step| cache.read_ahead(&step.digest, step.nans()));
+        }
+        let mut checked = Checked::inputs(&plan, &settings, &past, inputs.as_ref(), &known, asked)?;
         checked.declared = declared;
         let profile = settings.profile.as_ref();
         let profile = profile.map(|profile| ProfileTarget::of(profile, &plan, &settings.run_folder)).transpose()?;
@@ -141,7 +147,7 @@ impl Prepared {
         let mut prepared = Prepared {
             sandbox: sandbox?,
             profile,
-            cache: Cache::new(&settings.cache_folder, settings.compile.clone())?,
+            cache: cache?,
             calls: Calls::new(plan.calls()),
             reach: HashMap::new(),
             components,
