@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use futures_util::future::{OptionFuture, join};
 use object_store::list::PaginatedListOptions;
 use object_store::path::Path;
 use object_store::{GetOptions, GetRange, ObjectStoreExt};
@@ -22,8 +23,8 @@ pub(super) const LOOKED_AT: usize = 10_000_000;
 pub(super) const MATCHED: usize = 1_000_000;
 /// How often a page of a list is asked for.
 const TRIES: u32 = 5;
-/// Numbers of found objects at which few are on their way.
-const FEW: [usize; 3] = [32, 128, 512];
+/// Objects of a page that are looked at in one go.
+const AT_ONCE: usize = 64;
 
 /// The objects of an address, in the order of their names; of each, what is read `first` is asked for meanwhile, as far as it can be kept.
 pub(super) async fn find(address: Address, store: Option<Store>, first: First) -> Result<Vec<Arc<Object>>, Fault> {
@@ -36,25 +37,30 @@ pub(super) async fn find(address: Address, store: Option<Store>, first: First) -
     }
     let pattern = KeyPattern::new(&address.key).map_err(|wrong| spec(format!("is not a pattern: {wrong}")))?;
     let (mut found, mut named, mut ahead) = (Vec::new(), None, true);
-    let (mut token, mut looked_at) = (None, 0);
     let prefix = pattern.prefix().to_owned();
+    let next = |token| page(&address, &store, &prefix, pattern.is_of_one_folder(), token);
+    let (mut page, mut looked_at) = (next(None).await?, 0);
     loop {
-        let page = page(&address, &store, &prefix, pattern.is_of_one_folder(), token).await?;
         looked_at += page.result.objects.len() + 1;
-        for meta in page.result.objects {
-            let is_named = *meta.location.as_ref() == *address.key;
-            if !is_named && !pattern.matches(meta.location.as_ref()) {
-                continue;
+        let token = page.page_token.filter(|token| !token.is_empty());
+        let following = OptionFuture::from(token.map(|token| next(Some(token))));
+        // The next page is on its way while this one is looked at.
+        let (following, ()) = join(following, async {
+            for (nth, meta) in page.result.objects.into_iter().enumerate() {
+                if nth % AT_ONCE == 0 {
+                    tokio::task::yield_now().await;
+                }
+                let is_named = *meta.location.as_ref() == *address.key;
+                if !is_named && !pattern.matches(meta.location.as_ref()) {
+                    continue;
+                }
+                let object = Arc::new(Object::of_meta(&address, &store.objects, meta));
+                ahead = ahead && object.fetch_to_keep(first);
+                named = named.take().or_else(|| is_named.then(|| object.clone()));
+                found.push(object);
             }
-            let object = Arc::new(Object::of_meta(&address, &store.objects, meta));
-            ahead = ahead && object.fetch_to_keep(first);
-            named = named.or_else(|| is_named.then(|| object.clone()));
-            found.push(object);
-            if FEW.contains(&found.len()) {
-                // These are asked for before the rest of the page is looked at.
-                tokio::task::yield_now().await;
-            }
-        }
+        })
+        .await;
         if found.len() > MATCHED || looked_at > LOOKED_AT {
             let message = match found.len() > MATCHED {
                 true => format!("the pattern matches more than {MATCHED} objects"),
@@ -62,9 +68,9 @@ pub(super) async fn find(address: Address, store: Option<Store>, first: First) -
             };
             return Err(spec(message).help("name a longer part of the path before the first `*`, or split the input"));
         }
-        token = page.page_token.filter(|token| !token.is_empty());
-        if token.is_none() {
-            break;
+        match following {
+            Some(following) => page = following?,
+            None => break,
         }
     }
     // One whose name happens to look like a pattern is that object, as a file is.

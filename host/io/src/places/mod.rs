@@ -3,9 +3,10 @@
 //!
 //! - [`callboard_words::address`] — what `s3://bucket/key` and its like say; [`access`] — how a place is reached.
 //! - [`store`], [`profiles`] — the service of an address, and whose credentials it is asked with; they stay in memory.
-//! - [`client`] — requests, sent again while a server is busy; [`net`] — the thread that sends them; [`waiting`] — what is waited for.
+//! - [`client`] — requests, sent again while a server is busy; [`net`] — the threads that send them; [`waiting`] — what is waited for.
 //! - [`list`], [`web`], [`hub`] — which objects there are; [`object`] — one of them, and ranges of its bytes, which come in [`pieces`].
-//! - [`file`](self::file) — one that is open, with blocks ahead; [`fault`] — what a server says, and what fixes it.
+//! - [`ahead`] — files that are fetched before they are opened; [`file`](self::file) — one that is open, with blocks ahead; [`fault`] — what a
+//!   server says, and what fixes it.
 //!
 //! - [`service`] — one that is no place of data, asked in JSON.
 //! - [`written`] — the place of an output in a store; [`upload`] — one on its way there, and [`records`] of that; [`committing`] — one that
@@ -15,6 +16,7 @@
 //! A [`Source`] is a file of an input, whose size and version are known; [`Opened`] reads it.
 
 mod access;
+mod ahead;
 mod client;
 mod committing;
 mod fault;
@@ -48,6 +50,7 @@ use parquet::errors::ParquetError;
 use parquet::file::reader::{ChunkReader, Length};
 
 pub use access::Access;
+pub(crate) use ahead::{Ahead, in_order, in_order_for};
 pub(crate) use callboard_words::address::Address;
 pub(crate) use committing::{HubPlace, ToCommit};
 pub use folder::{Listed, Made, StoreFolder};
@@ -65,6 +68,7 @@ pub(crate) use written::{LARGE, StorePlace};
 
 use crate::error::{Fault, IoError};
 use crate::far::Far;
+use crate::pattern::is_pattern;
 use crate::stop::{Stop, was_stopped};
 
 /// A file of an input: what it is called, and where it is.
@@ -146,51 +150,6 @@ impl Source {
     }
 }
 
-/// Files that will be opened one after another: small ones, and the beginnings of others, are fetched some time before they are.
-pub(crate) fn in_order(files: &[Source]) -> impl Iterator<Item = &Source> {
-    in_order_for(First::Start, files)
-}
-
-/// As [`in_order`], of files of which this part is read first.
-pub(crate) fn in_order_for(first: First, files: &[Source]) -> impl Iterator<Item = &Source> {
-    let mut ahead = Ahead::default();
-    files.iter().enumerate().inspect(move |(at, _)| ahead.fetch(first, files, *at)).map(|(_, file)| file)
-}
-
-/// How many bytes, and files, are fetched before they are opened.
-const BYTES_AHEAD: u64 = 16 << 20;
-const FILES_AHEAD: usize = 2048;
-
-/// Fetches the first parts of files before they are opened.
-#[derive(Default)]
-pub(crate) struct Ahead {
-    /// The file that is opened next, and the first that was not looked at.
-    at: usize,
-    next: usize,
-    /// What is fetched of those between.
-    bytes: u64,
-}
-
-impl Ahead {
-    /// Begins with the file at this place.
-    pub(crate) fn from(at: usize) -> Ahead {
-        Ahead { at, next: at, bytes: 0 }
-    }
-
-    /// Begins to fetch the first parts of the file at `at`, which is opened now, and of those behind it.
-    pub(crate) fn fetch(&mut self, first: First, files: &[Source], at: usize) {
-        let size = |file: &Source| file.object.as_ref().map_or(0, |object| object.ahead(first));
-        let passed = files.get(self.at..at.min(self.next)).unwrap_or_default();
-        self.bytes -= passed.iter().map(size).sum::<u64>();
-        (self.at, self.next) = (self.at.max(at), self.next.max(at));
-        while self.next < files.len() && self.next - self.at < FILES_AHEAD && self.bytes < BYTES_AHEAD {
-            let Some(object) = &files[self.next].object else { return };
-            self.bytes += object.fetch_ahead(first);
-            self.next += 1;
-        }
-    }
-}
-
 /// The address that a path is; `None` if it is a path of this machine.
 pub(crate) fn address(path: &str) -> Option<Result<Address, IoError>> {
     let flawed = |flaw: Flaw| IoError::spec(flaw.message).with_help(flaw.help).in_file(shown(path));
@@ -246,8 +205,11 @@ impl Found {
         let found = match address.scheme {
             Scheme::Hub => net::begin(what, hub::find(address.clone(), access.clone())),
             Scheme::Web { .. } => net::begin(what, list::find(address.clone(), None, first)),
-            _ => store::Store::open(&address, access)
-                .and_then(|store| net::begin(what, list::find(address.clone(), Some(store), first))),
+            _ => store::Store::open(&address, access).and_then(|store| {
+                let is_listed = is_pattern(&address.key);
+                let found = list::find(address.clone(), Some(store), first);
+                if is_listed { net::begin_list(what, found) } else { net::begin(what, found) }
+            }),
         };
         found.map(Found).map_err(|fault| fault.to_error("cannot open").in_file(address.to_string()))
     }

@@ -1,4 +1,4 @@
-//! The thread that talks to places, and what waits for it. All the rest of this crate is synchronous.
+//! The threads that talk to places, and what waits for them. All the rest of this crate is synchronous.
 
 use std::future::Future;
 use std::sync::LazyLock;
@@ -19,16 +19,20 @@ const ASKED: Duration = Duration::from_millis(50);
 /// A wait that lasts this many times as long is named.
 const SLOW: u32 = 20;
 
-/// The thread, which lives as long as the process; `None` if the system refuses it.
-static NETWORK: LazyLock<Option<Handle>> = LazyLock::new(|| {
+/// The threads, which live as long as the process; `None` if the system refuses them. What is listed has one of its own: behind hundreds of
+/// objects that are fetched meanwhile, each page would wait for its turn.
+static NETWORK: LazyLock<Option<Handle>> = LazyLock::new(|| started("places"));
+static LISTS: LazyLock<Option<Handle>> = LazyLock::new(|| started("lists"));
+
+fn started(name: &str) -> Option<Handle> {
     let runtime = Builder::new_current_thread().enable_io().enable_time().build().ok()?;
     let handle = runtime.handle().clone();
-    let thread = thread::Builder::new().name("places".to_owned());
+    let thread = thread::Builder::new().name(name.to_owned());
     thread.spawn(move || runtime.block_on(std::future::pending::<()>())).ok()?;
     Some(handle)
-});
+}
 
-/// Work of that thread whose result is wanted later. Whoever drops it ends it.
+/// Work of one of these threads whose result is wanted later. Whoever drops it ends it.
 pub(crate) struct Pending<T> {
     result: Receiver<Result<T, Fault>>,
     task: AbortHandle,
@@ -41,7 +45,23 @@ pub(super) fn begin<T: Send + 'static>(
     what: impl Into<String>,
     work: impl Future<Output = Result<T, Fault>> + Send + 'static,
 ) -> Result<Pending<T>, Fault> {
-    let Some(network) = &*NETWORK else {
+    begin_on(&NETWORK, what, work)
+}
+
+/// Begins to list what is in a place.
+pub(super) fn begin_list<T: Send + 'static>(
+    what: impl Into<String>,
+    work: impl Future<Output = Result<T, Fault>> + Send + 'static,
+) -> Result<Pending<T>, Fault> {
+    begin_on(&LISTS, what, work)
+}
+
+fn begin_on<T: Send + 'static>(
+    network: &Option<Handle>,
+    what: impl Into<String>,
+    work: impl Future<Output = Result<T, Fault>> + Send + 'static,
+) -> Result<Pending<T>, Fault> {
+    let Some(network) = network else {
         return Err(Fault::new(ErrorKind::System, "the system refuses a thread for the network"));
     };
     let (send, result) = sync_channel(1);

@@ -41,7 +41,7 @@ pub(super) const SMALL: u64 = 1 << 20;
 pub(super) const START: u64 = 256 << 10;
 pub(super) const TAIL: u64 = 64 << 10;
 /// What of these is kept for whoever reads them again, bytes, of all objects together.
-const KEPT: u64 = 64 << 20;
+const KEPT: u64 = 96 << 20;
 static HELD: AtomicU64 = AtomicU64::new(0);
 
 /// What of an object is fetched before it is opened.
