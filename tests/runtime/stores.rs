@@ -207,13 +207,14 @@ fn a_run_waits_for_few_answers_in_a_row() {
         &["PUT b/out/lines.jsonl?partNumber=3", "HEAD b/out/lines.jsonl"],
     ]
     .map(Meeting::of);
-    let (held, sends) = (meetings.clone(), AtomicBool::new(false));
+    let (held, begun) = (meetings.clone(), AtomicBool::new(false));
     stage.server.fault(move |request| {
-        let sends = sends.fetch_or(request.method == "PUT", Ordering::Relaxed) || request.method == "PUT";
         let [begin, read, send, end] = &held;
         // The object is looked for twice: before the run, and before it commits.
-        let of_its_time = if sends { [send, end] } else { [begin, read] };
-        of_its_time.iter().for_each(|meeting| meeting.attend(request));
+        if begun.fetch_or(request.query.contains_key("uploads"), Ordering::Relaxed) {
+            end.attend(request);
+        }
+        [begin, read, send].iter().for_each(|meeting| meeting.attend(request));
         None
     });
     stage.finish(&trial);
