@@ -263,19 +263,26 @@ mod tests {
     /// Read, gathered, called, merged.
     const BEFORE: Seconds = [4.0, 2.0, 8.0, 0.0, 0.0, 6.0, 0.0, 0.0, 0.0];
 
-    /// The time left that is said and the right one, when a part of a step is done whose phases `really` take so long.
-    fn said(before: &Seconds, really: &Seconds, of_all: f64) -> (Option<f64>, f64) {
+    /// A moment when a part of a step is done whose phases `really` take that long: what each took until then, the phase and what part of it is
+    /// done, and the time left.
+    fn moment(really: &Seconds, of_all: f64) -> (Seconds, Phase, Option<f64>, f64) {
         let all: f64 = really.iter().sum();
         let (mut took, mut rest) = (Seconds::default(), all * of_all);
         for (phase, (at, _)) in PHASES.into_iter().enumerate() {
             took[phase] = rest.min(really[phase]);
             rest -= took[phase];
             if rest <= 0.0 {
-                let part = (at != Phase::Decide).then(|| took[phase] / really[phase]);
-                return (left(before, &took, at, part), all * (1.0 - of_all));
+                let part = (!matches!(at, Phase::Decide | Phase::End)).then(|| took[phase] / really[phase]);
+                return (took, at, part, all * (1.0 - of_all));
             }
         }
         unreachable!("it is not longer than all phases")
+    }
+
+    /// The time left that is said at such a moment, and the right one.
+    fn said(before: &Seconds, really: &Seconds, of_all: f64) -> (Option<f64>, f64) {
+        let (took, at, part, right) = moment(really, of_all);
+        (left(before, &took, at, part), right)
     }
 
     fn is_right(before: &Seconds, really: &Seconds, within: f64) {
@@ -351,20 +358,11 @@ mod tests {
         assert_eq!(left(&Seconds::default(), &took, Phase::Merge, Some(0.0)), None);
     }
 
-    /// What is said at a moment of a step that never ran: `really` are the seconds of its phases.
+    /// The same of a step that never ran.
     fn said_at_first(prior: &Prior, really: &Seconds, of_all: f64) -> (Option<f64>, f64) {
-        let all: f64 = really.iter().sum();
-        let (mut took, mut rest) = (Seconds::default(), all * of_all);
-        for (phase, (at, _)) in PHASES.into_iter().enumerate() {
-            took[phase] = rest.min(really[phase]);
-            rest -= took[phase];
-            if rest <= 0.0 {
-                let part = (at != Phase::End).then(|| took[phase] / really[phase]);
-                let course = Course::new(None, Some(prior.clone()));
-                return (course.expected(prior, &[load(1e6)], took, at, part), all * (1.0 - of_all));
-            }
-        }
-        unreachable!("it is not longer than all phases")
+        let (took, at, part, right) = moment(really, of_all);
+        let course = Course::new(None, Some(prior.clone()));
+        (course.expected(prior, &[load(1e6)], took, at, part), right)
     }
 
     #[test]
