@@ -1,7 +1,7 @@
 //! What `cargo xtask` runs: builds the real one, and becomes it.
 //!
-//! The real one is built as part of the whole workspace. Alone, cargo would choose other features of the dependencies that it shares
-//! with the host, and build them twice. `cargo run` builds one package; so this one has no dependencies.
+//! The real one is built as part of the whole workspace, and with a test. Otherwise cargo would choose other features of the dependencies that it
+//! shares with the host and its tests, and build them twice. `cargo run` builds one package; so this one has no dependencies.
 
 #![forbid(unsafe_code)]
 #![allow(clippy::print_stderr, reason = "it talks to whoever runs it")]
@@ -17,7 +17,8 @@ fn main() -> ExitCode {
     let Some(xtask) = Path::new(&own).parent() else { return failed("this crate is in no folder") };
     let root = xtask.parent().unwrap_or(Path::new("."));
     let mut cargo = Command::new(env::var_os("CARGO").unwrap_or("cargo".into()));
-    cargo.current_dir(root).args(["build", "--quiet", "--release", "--workspace", "--bin", "xtask"]);
+    cargo.current_dir(root).args(["build", "--quiet", "--release", "--workspace"]);
+    cargo.args(["--bin", "xtask", "--test", "launcher"]);
     match cargo.status() {
         Ok(status) if status.success() => {}
         // Cargo has said why.
