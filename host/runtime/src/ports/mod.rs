@@ -356,13 +356,13 @@ impl Outlet {
         self.channels.iter().try_for_each(|channel| channel.send(Some(rows.clone())))
     }
 
-    /// Ends the rows of a feed; spills are sealed.
     /// Notes how many rows of a batch took the route that leads here.
     fn note(&mut self, rows_in: u64, rows_out: u64) -> Result<(), Stop> {
         let length = Length { rows_in, rows_out, ..Length::default() };
         Ok(self.lengths.iter_mut().try_for_each(|lengths| lengths.batch(length)).map_err(|error| unnoted(&error))?)
     }
 
+    /// Ends the rows of a feed; spills are sealed.
     pub(crate) fn end(self, feed: Feed) -> Result<Left, Stop> {
         if let Some(mut lengths) = self.lengths {
             lengths.end().map_err(|error| unnoted(&error))?;
