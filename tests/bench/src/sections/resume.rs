@@ -82,22 +82,22 @@ pub(super) struct Resumed {
 
 /// Resumes runs of a pipeline, whose output is `out`, that were killed when nine tenths of a whole run's time were over.
 pub(super) fn resumed(bench: &Bench, pipeline: &Path) -> Result<Resumed> {
-    let (written, reused) = (Cell::new(0), Cell::new(0.0));
+    let (late, reused) = (Cell::new(Late::default()), Cell::new(0.0));
     let times = in_turn(
         bench.sizes().rounds,
         &mut [
             (
                 "--fresh",
                 Box::new(|| {
-                    let (whole, at_nine_tenths) = whole(bench, pipeline)?;
-                    written.set(at_nine_tenths);
+                    let (whole, nine_tenths) = whole(bench, pipeline)?;
+                    late.set(nine_tenths);
                     Ok(whole * 1e3)
                 }),
             ),
             (
                 "resume",
                 Box::new(|| {
-                    let folder = killed(bench, pipeline, written.get())?;
+                    let folder = killed(bench, pipeline, late.get())?;
                     let done = bench.run_in(&folder, "resume", &folder, &[]);
                     bench.forget_run(&folder);
                     let done = done?;
@@ -116,8 +116,27 @@ pub(super) fn resumed(bench: &Bench, pipeline: &Path) -> Result<Resumed> {
     })
 }
 
-/// A whole run: its seconds, and the bytes of its output when nine tenths of them were over.
-fn whole(bench: &Bench, pipeline: &Path) -> Result<(f64, u64)> {
+/// When nine tenths of a run's time are over.
+#[derive(Clone, Copy, Default)]
+struct Late {
+    /// The bytes of its output then.
+    bytes: u64,
+    seconds: f64,
+}
+
+impl Late {
+    /// Whether a run is there. It may be faster than another one, so its output tells it; where there is none so late, the time does.
+    fn is(self, written: u64, seconds: f64) -> bool {
+        written >= self.bytes && (self.bytes > 0 || seconds >= self.seconds)
+    }
+
+    fn sooner(self) -> Late {
+        Late { bytes: self.bytes * 9 / 10, seconds: self.seconds * 0.9 }
+    }
+}
+
+/// A whole run: its seconds, and nine tenths of it.
+fn whole(bench: &Bench, pipeline: &Path) -> Result<(f64, Late)> {
     let folder = bench.run_folder();
     let ended = AtomicBool::new(false);
     let (done, sizes) = std::thread::scope(|scope| {
@@ -136,20 +155,23 @@ fn whole(bench: &Bench, pipeline: &Path) -> Result<(f64, u64)> {
     bench.forget_run(&folder);
     let wall = done?.ran.wall;
     // Behind the last of them the output is in its place.
-    let before = sizes.iter().take_while(|(at, _)| *at <= wall * 0.9);
-    Ok((wall, before.map(|(_, size)| *size).max().unwrap_or(0)))
+    let seconds = wall * 0.9;
+    let before = sizes.iter().take_while(|(at, _)| *at <= seconds);
+    Ok((wall, Late { bytes: before.map(|(_, size)| *size).max().unwrap_or(0), seconds }))
 }
 
-/// Kills a run when its output has so many bytes; its folder. Where there is nothing to resume then, a little sooner.
-fn killed(bench: &Bench, pipeline: &Path, mut bytes: u64) -> Result<PathBuf> {
+/// Kills a run so late; its folder. Where there is nothing to resume then, a little sooner.
+fn killed(bench: &Bench, pipeline: &Path, mut late: Late) -> Result<PathBuf> {
     for _ in 0..ATTEMPTS {
         let folder = bench.run_folder();
         let mut command = bench.callboard();
         command.arg("run").arg(pipeline).args(["--quiet", "--overwrite", "--fresh", "--run-dir"]).arg(&folder);
         let mut child = command.spawn().map_err(|error| format!("`callboard run` could not be run: {error}"))?;
+        let begun = Instant::now();
         let ended = loop {
             let ended = child.try_wait().map_err(|error| error.to_string())?;
-            if ended.is_some() || (written(&folder) >= bytes && folder.join("run.json").exists()) {
+            let is_late = late.is(written(&folder), begun.elapsed().as_secs_f64());
+            if ended.is_some() || (is_late && folder.join("run.json").exists()) {
                 break ended;
             }
             std::thread::sleep(EVERY);
@@ -162,7 +184,7 @@ fn killed(bench: &Bench, pipeline: &Path, mut bytes: u64) -> Result<PathBuf> {
                 return Ok(folder);
             }
         }
-        bytes = bytes * 9 / 10;
+        late = late.sooner();
         bench.forget_run(&folder);
     }
     Err(format!("a run was not caught at work in {ATTEMPTS} attempts"))
