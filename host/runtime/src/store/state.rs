@@ -1,6 +1,8 @@
 //! What a folder is: a run's, one that a run was only begun in, or somebody else's. Everything that a run makes has a known name.
 
+use std::collections::HashMap;
 use std::ffi::{OsStr, OsString};
+use std::fs::Metadata;
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -116,10 +118,12 @@ fn may_have_two_names(name: &Path) -> bool {
 /// What is in a run's folder: files that a run makes, and what it does not.
 #[derive(Debug, Default)]
 pub(crate) struct Contents {
-    /// What the run's files take of the disk, bytes.
+    /// What the run's files take of the disk, bytes: one with two names counts once.
     pub(crate) bytes: u64,
     /// What removing them frees: a log that another run refers to is not freed by one of them.
     pub(crate) only_here: u64,
+    /// By file (its device and number), how many names it had when it was seen first, and how many of them were seen.
+    names: HashMap<(u64, u64), (u64, u64)>,
     /// What no run makes, from the folder.
     pub(crate) strange: Vec<PathBuf>,
     /// Where something else than a file or a folder stands, or a file that has a second name elsewhere and may not.
@@ -152,6 +156,13 @@ impl Contents {
         Ok(contents)
     }
 
+    fn count(&mut self, file: &Metadata) {
+        let (all, seen) = self.names.entry((file.dev(), file.ino())).or_insert((file.nlink(), 0));
+        *seen += 1;
+        self.bytes += if *seen == 1 { file.len() } else { 0 };
+        self.only_here += if seen == all { file.len() } else { 0 };
+    }
+
     /// Calls `each` for what a run makes, a folder after what is in it.
     fn walk(&mut self, dir: &Dir, at: &Path, each: &mut impl FnMut(&Dir, &Path) -> io::Result<()>) -> io::Result<()> {
         for (name, kind) in dir.entries()? {
@@ -164,8 +175,7 @@ impl Contents {
                 Kind::File if is_made(&place) => {
                     // It may be gone by now.
                     if let Some(file) = dir.metadata(&name)? {
-                        self.bytes += file.len();
-                        self.only_here += if file.nlink() == 1 { file.len() } else { 0 };
+                        self.count(&file);
                         if file.nlink() > 1 && !may_have_two_names(&place) {
                             self.traps.push((place.clone(), "a file that has a second name elsewhere"));
                         }
@@ -186,5 +196,33 @@ impl Contents {
             }
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    #[test]
+    fn a_file_with_two_names_counts_once_and_is_freed_with_its_last() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        for name in ["run/work/tidy", "run/tasks/1.0000/attempt-0/work/tidy", "elsewhere"] {
+            fs::create_dir_all(path(name)).unwrap();
+        }
+        let (of_task, of_run) = ("run/tasks/1.0000/attempt-0/work/tidy/000.log", "run/work/tidy/1.0000.log");
+        fs::write(path(of_task), [0; 100]).unwrap();
+        fs::hard_link(path(of_task), path(of_run)).unwrap();
+        fs::write(path("run/work/tidy/000.log"), [0; 10]).unwrap();
+        fs::hard_link(path("run/work/tidy/000.log"), path("elsewhere/000.log")).unwrap();
+        fs::write(path("run/work/tidy/key.json"), [0; 1]).unwrap();
+        let dir = Dir::open(&path("run")).unwrap();
+        for contents in [Contents::of(&dir).unwrap(), Contents::remove(&dir, &[]).unwrap()] {
+            assert_eq!((contents.bytes, contents.only_here), (111, 101));
+            assert!(contents.strange.is_empty() && contents.traps.is_empty(), "{contents:?}");
+        }
+        assert_eq!(fs::read_dir(path("run")).unwrap().count(), 0);
     }
 }
