@@ -435,6 +435,49 @@ fn a_slice_that_is_not_what_its_task_wrote_is_not_appended() {
     assert!(trial.results() == whole.trial.results(), "an output is not what `run` writes");
 }
 
+/// Rows that a task leaves refer to the log of its work, and to no other file, whatever its manifest says.
+#[test]
+fn rows_are_read_in_the_logs_of_tasks_and_nowhere_else() {
+    let rows = (0..300).map(|id| json!({"id": id, "text": format!("{} ", id % 270).repeat(1000)}));
+    let data = folder_with(&[("docs.jsonl", lines(rows))]);
+    let whole = Whole::of(&three_stages(1), data.path());
+    let trial = whole.again("logs");
+    let submit = ["submit", "pipeline.toml", "--on", "local=1", "--work", "run", "--slices", "2", "--quiet"];
+    let killed = killed_when(trial.command(&submit).spawn().unwrap(), || trial.path("run/work.json").exists());
+    assert!(was_killed(killed), "{killed}: {}", trial.said());
+    for task in ["1.0000", "1.0001"] {
+        assert!(trial.output(&[], &["task", "run", task]).status.success());
+    }
+    let refused = |what: &str| {
+        let output = trial.output(&[], &["task", "run", "2.0000"]);
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.code() == Some(5) && said.contains(what), "{said}");
+        said
+    };
+    let place = trial.path("run/tasks/1.0000/manifest.json");
+    let manifest: Value = serde_json::from_slice(&fs::read(&place).unwrap()).unwrap();
+    let log = &manifest["ended"]["spills"]["text-stats"]["logs"][0]["path"];
+    assert_eq!(log, "work/normalise/000.log");
+    for elsewhere in ["../../../../secret.log", "work/../../secret.log", "/etc/passwd"] {
+        let mut forged = manifest.clone();
+        forged["ended"]["spills"]["text-stats"]["logs"][0]["path"] = json!(elsewhere);
+        fs::write(&place, forged.to_string()).unwrap();
+        let said = refused(&format!("left rows of `text-stats` in `{elsewhere}`, where no work lies"));
+        assert!(said.contains("help: without `tasks/1.0000/manifest.json`, the task runs again"), "{said}");
+    }
+    fs::write(&place, manifest.to_string()).unwrap();
+    let log = place.with_file_name(manifest["attempt"].as_str().unwrap()).join("work/normalise/000.log");
+    let mut bytes = fs::read(&log).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    fs::write(&log, bytes).unwrap();
+    refused("work/normalise/000.log` is damaged at byte");
+    fs::remove_file(place).unwrap();
+    let status = ended(trial.command(&["resume", "run", "--quiet"]).spawn().unwrap());
+    assert!(status.success(), "{status}: {}", trial.said());
+    whole.check(&trial);
+}
+
 #[test]
 fn a_work_place_is_refused_that_another_version_made_or_that_nobody_trusts() {
     let data = folder_with(&[("docs.jsonl", documents(90, 1))]);

@@ -9,7 +9,7 @@ use callboard_io::beneath::Dir;
 use callboard_io::{Digesting, StoreFolder};
 use callboard_plan::TaskId;
 
-use super::left::MANIFEST;
+use super::left::runs_again;
 use super::place::{Place, TASKS};
 use super::transfer;
 use crate::error::RunError;
@@ -100,9 +100,7 @@ fn appended(
         let Some(Slice { output, task, place, of }) = next else { break };
         let digest = of.number().unwrap_or_default();
         let damaged = || {
-            let message = format!(
-                "`{place}` is not what the task wrote; without `{TASKS}/{task}/{MANIFEST}`, the task runs again"
-            );
+            let message = format!("`{place}` is not what the task wrote; {}", runs_again(task, store.is_some()));
             io::Error::new(ErrorKind::InvalidData, message)
         };
         if let Some(store) = store {

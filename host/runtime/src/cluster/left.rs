@@ -22,7 +22,7 @@ use crate::store::frames::{COMING, FrameFile};
 use crate::store::lengths::LENGTHS;
 use crate::store::records::{Manifest, TaskFailure};
 
-pub(super) const MANIFEST: &str = "manifest.json";
+const MANIFEST: &str = "manifest.json";
 const FAILED: &str = "failed.json";
 /// What the headers of a segment are called, after its name.
 const HEADS: &str = ".heads";
@@ -256,6 +256,15 @@ impl Place {
             })
         })
     }
+}
+
+/// What helps where something that a task left is not what it wrote.
+pub(super) fn runs_again(task: TaskId, is_remote: bool) -> String {
+    let manifest = match is_remote {
+        true => format!("{MANIFESTS}/{task}.json"),
+        false => format!("{TASKS}/{task}/{MANIFEST}"),
+    };
+    format!("without `{manifest}`, the task runs again")
 }
 
 /// As [`Place::segment`], of a folder, or of a copy of what is in a store; logs are such segments, too.

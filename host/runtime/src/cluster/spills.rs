@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use callboard_plan::{Cut, Feed, Group, TaskId};
 
+use super::left::runs_again;
 use super::place::{Place, TASKS};
 use crate::error::{Class, RunError};
 use crate::prepare::Prepared;
@@ -114,7 +115,8 @@ impl<'a> Spills<'a> {
         let sealed = sealed.ok_or_else(|| missing(id, feed))?;
         if let Some(log) = sealed.logs.iter().find(|log| !log.is_of(&self.place.plan)) {
             let message = format!("task {id} left rows of `{feed}` in `{}`, where no work lies", log.path().display());
-            return Err(RunError::new(Class::System, message));
+            let help = runs_again(id, self.place.store.is_some());
+            return Err(RunError::new(Class::System, message).help(help));
         }
         let attempt = self.attempt(id)?;
         // What it refers to is its own, or what it read.
