@@ -93,23 +93,22 @@ impl Spill {
         bases: Vec<Arc<Spill>>,
         quota: Arc<Quota>,
     ) -> io::Result<Spill> {
-        let logs = logs(&folder, &sealed)?;
-        Spill::opened(&FrameFile::open, (feed, folder, schema), sealed, bases, logs, quota)
+        Spill::opened(&FrameFile::open, (feed, folder, schema), sealed, bases, quota)
     }
 
     /// The same, of which `open` opens the segments, and the logs that it refers to, at once.
     pub(crate) fn open_by(
         open: &dyn Fn(PathBuf) -> io::Result<FrameFile>,
-        (feed, folder, schema): (Feed, PathBuf, SchemaRef),
+        of: (Feed, PathBuf, SchemaRef),
         sealed: Sealed,
         bases: Vec<Arc<Spill>>,
         quota: Arc<Quota>,
     ) -> io::Result<Spill> {
-        let logs = logs(&folder, &sealed)?;
-        for (log, file) in &logs {
-            let _ = file.set(open(run_of(&folder).join(&log.path))?);
+        let spill = Spill::opened(open, of, sealed, bases, quota)?;
+        for (log, file) in &spill.logs {
+            let _ = file.set(open(run_of(&spill.folder).join(&log.path))?);
         }
-        Spill::opened(open, (feed, folder, schema), sealed, bases, logs, quota)
+        Ok(spill)
     }
 
     fn opened(
@@ -117,7 +116,6 @@ impl Spill {
         (feed, folder, schema): (Feed, PathBuf, SchemaRef),
         sealed: Sealed,
         bases: Vec<Arc<Spill>>,
-        logs: Logs,
         quota: Arc<Quota>,
     ) -> io::Result<Spill> {
         if sealed.columns != schema_digest(&schema) {
@@ -128,6 +126,7 @@ impl Spill {
             return Err(damaged(&folder, "the rows that it refers to are not those that were there"));
         }
         let (files, frames) = scan(&folder, &sealed, open)?;
+        let logs = logs(&folder, &sealed)?;
         quota.take(sealed.bytes)?;
         let (stored, parts) = (stored_schema(&schema), Vec::new());
         Ok(Spill { feed, stored, folder, schema, frames, files, parts, sealed, bases, logs, quota })
