@@ -243,7 +243,7 @@ fn a_large_file_is_whole_and_can_be_gone_on_with() {
     }
 }
 
-/// Lines that another core is still making are in no position: what is gone on with from any of them is whole.
+/// A position leaves out lines that another core is still making: an output that continues from any position is whole.
 #[test]
 fn rows_on_their_way_are_not_taken_for_written() {
     let rows = rows(40_000);
@@ -263,7 +263,7 @@ fn rows_on_their_way_are_not_taken_for_written() {
         let mut writer = Writer::go_on(&spec, rows.schema(), &staged, position).unwrap().unwrap();
         writer.write(&rows.slice(lines, 40_000 - lines)).unwrap();
         assert_eq!(writer.finish().unwrap(), whole);
-        assert!(std::fs::read(staged.path()).unwrap() == bytes, "gone on with after {lines} rows");
+        assert!(std::fs::read(staged.path()).unwrap() == bytes, "continued after {lines} rows");
     }
 }
 

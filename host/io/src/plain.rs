@@ -15,6 +15,7 @@ use crate::text::Compression;
 use crate::zstandard::Frames;
 
 const BUFFER: usize = 256 << 10;
+
 /// What is read at once of a file of this size: of thousands of small ones, no more than there is.
 fn buffer(size: u64) -> usize {
     usize::try_from(size).unwrap_or(BUFFER).clamp(8 << 10, BUFFER)

@@ -52,29 +52,29 @@ impl Shared {
     }
 
     /// What tells the rows that a process was given, and what it did of them.
-    fn tag(&self, wholes: &[Whole], phase: u64, (share, of): (u32, u32)) -> u128 {
+    fn tag(&self, wholes: &[Whole], duty: u64, (share, of): (u32, u32)) -> u128 {
         let mut digest = XxHash3_128::with_seed(self.seed);
         let rows = wholes.iter().map(Whole::rows);
-        [phase, share.into(), of.into()].into_iter().chain(rows).for_each(|n| digest.write(&n.to_le_bytes()));
+        [duty, share.into(), of.into()].into_iter().chain(rows).for_each(|n| digest.write(&n.to_le_bytes()));
         digest.finish_128()
     }
 
-    /// What each process of a phase left.
+    /// What each process with a duty left.
     fn left<'a>(
         &self,
         wholes: &'a [Whole],
-        phase: u64,
+        duty: u64,
         from: &'a [PathBuf],
     ) -> impl Iterator<Item = Result<(&'a Path, Before), Fault>> {
         let (of, shared) = (from.len() as u32, self.clone());
         from.iter().zip(0..).map(move |(folder, share)| {
-            let left = Progress::before(folder, shared.tag(wholes, phase, (share, of)));
+            let left = Progress::before(folder, shared.tag(wholes, duty, (share, of)));
             Ok((folder.as_path(), left.ok_or_else(|| damaged(folder))?))
         })
     }
 }
 
-/// The phases in tags.
+/// Duties in tags.
 const SCATTER: u64 = 1;
 const PARTS: u64 = 2;
 
