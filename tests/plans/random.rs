@@ -361,9 +361,13 @@ proptest! {
             (false, true) => matches!(error, ScanError::Empty),
             (false, false) => matches!(error, ScanError::NotWasm { .. }),
             (true, true) => error == ScanError::NotAStep { exports: Vec::new() },
-            (true, false) => {
-                matches!(error, ScanError::Truncated { .. } | ScanError::Malformed { .. } | ScanError::NotAStep { .. })
-            }
+            (true, false) => matches!(
+                error,
+                ScanError::Truncated { .. }
+                    | ScanError::Malformed { .. }
+                    | ScanError::NotAStep { .. }
+                    | ScanError::TooMany { .. }
+            ),
         };
         prop_assert!(fits && !error.to_string().is_empty() && !error.help().is_empty(), "{:?}", error);
     }
