@@ -49,6 +49,8 @@ pub fn run(command: &mut Command, watch: Watch) -> Result<Ran> {
     let shared = || said.try_clone().map_err(|error| format!("cannot keep what is said: {error}"));
     command.stdin(Stdio::null()).stdout(shared()?).stderr(shared()?);
     let words = format!("{command:?}");
+    // What others wrote before goes to the disk first, so that it does not while this runs.
+    rustix::fs::sync();
     let before = processor_seconds();
     let began = Instant::now();
     let mut child = command.spawn().map_err(|error| format!("`{words}` could not be run: {error}"))?;
