@@ -196,7 +196,9 @@ fn ray_carries_tasks_out_and_what_is_killed_is_done_again() {
     assert!(said.stderr.contains("RAY_AUTH_TOKEN") && !stage.folder.join("none").exists(), "{}", said.stderr);
 
     let token = format!("RAY_AUTH_TOKEN={TOKEN}");
-    let said = stage.sh(&format!("{token} callboard submit words.toml {on} --work whole --slices 3 --follow"));
+    // Planned for more cores than a node has.
+    let said =
+        stage.sh(&format!("{token} callboard submit words.toml {on} --work whole --slices 3 --replicas 2 --follow"));
     assert!(said.stdout.contains("accounts"), "{}", said.stdout);
     work.check(&said);
     let kept = stage.sh(&format!("grep -rl {TOKEN} whole"));

@@ -34,11 +34,22 @@ def carry_out(command):
     return ended.returncode, ended.stderr[-WORDS:].decode(errors="replace"), time.monotonic() - began
 
 
+def fitting(group, cores, memory):
+    """The cores that the tasks of a group ask for: no more than a node has whose memory is enough, for with fewer they only take longer."""
+    nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+    most = int(max((node.get("CPU", 0) for node in nodes if node.get("memory", 0) >= memory), default=0))
+    if most == 0:
+        print(f"no node has a core and {memory >> 20} MiB: tasks of group {group} wait for one", file=sys.stderr, flush=True)
+        return cores
+    return min(cores, most)
+
+
 class Group:
     """The tasks of a group: how long those took that have ended, and how many go on."""
 
     def __init__(self, name):
-        self.cores, self.memory = NEEDS[name]
+        cores, self.memory = NEEDS[name]
+        self.cores = fitting(name, cores, self.memory)
         self.took, self.under_way = [], 0
 
     def is_late(self, task, seen):
