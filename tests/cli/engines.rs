@@ -185,8 +185,9 @@ fn ray_carries_tasks_out_and_what_is_killed_is_done_again() {
     // Nodes take credentials of stores from their environment, as any process does.
     let store = S3::start();
     store.state().closed = true;
-    let keys = [("AWS_ACCESS_KEY_ID", "K"), ("AWS_SECRET_ACCESS_KEY", "S"), ("AWS_ENDPOINT_URL", &*store.endpoint)];
-    let Some(ray) = Ray::begin(&keys) else { return };
+    let credentials =
+        [("AWS_ACCESS_KEY_ID", "K"), ("AWS_SECRET_ACCESS_KEY", "S"), ("AWS_ENDPOINT_URL", &*store.endpoint)];
+    let Some(ray) = Ray::begin(&credentials) else { return };
     let work = Work::new();
     let stage = &work.stage;
     let on = format!("--on ray={} --program {PROGRAM}", ray.address);
@@ -207,7 +208,7 @@ fn ray_carries_tasks_out_and_what_is_killed_is_done_again() {
     assert_eq!((shown.stdout, shown.code), (said.stdout, Some(0)));
 
     // The work place in a store: nothing but inputs and outputs is shared.
-    let keys = keys.map(|(name, value)| format!("{name}={value}")).join(" ");
+    let keys = credentials.map(|(name, value)| format!("{name}={value}")).join(" ");
     let far = "s3://b/runs/far";
     let said = stage.sh(&format!("{token} {keys} callboard submit words.toml {on} --work {far} --slices 3 --follow"));
     assert!(said.stderr.contains("on the machine of the job's driver"), "{}", said.stderr);
@@ -228,6 +229,18 @@ fn ray_carries_tasks_out_and_what_is_killed_is_done_again() {
     assert!(!stage.folder.join("out/kept.jsonl").exists());
     let said = stage.sh(&format!("{token} callboard task killed drive {on} --follow"));
     work.check(&said);
+
+    // The head is lost, with its driver and all that it knew: a new cluster goes on.
+    let said = stage.sh(&format!("{token} callboard submit words.toml {on} --work lost --slices 4"));
+    assert_eq!(said.code, Some(0), "{}", said.stderr);
+    wait("a task ends", || work.manifests("lost") > 0);
+    assert!(ray.head.kill("."));
+    kill(&["-f", &format!("task {} drive", stage.folder.join("lost").display())]);
+    drop(ray);
+    assert!(!stage.folder.join("out/kept.jsonl").exists());
+    let ray = Ray::begin(&credentials).expect("it was there before");
+    let on = format!("--on ray={} --program {PROGRAM}", ray.address);
+    work.check(&stage.sh(&format!("{token} callboard resume lost {on} --follow")));
 
     // The exit code and the words are those of `run`.
     let here = stage.sh("callboard run fails.toml --quiet");
