@@ -2,6 +2,7 @@
 //!
 //! The stores behind it do not try again by themselves: they see the answer that counts.
 
+use std::cell::LazyCell;
 use std::error::Error;
 use std::fmt;
 use std::fs::File;
@@ -81,12 +82,8 @@ pub(super) struct Connector(pub(super) Redirects);
 
 impl HttpConnector for Connector {
     fn connect(&self, _: &ClientOptions) -> object_store::Result<HttpClient> {
-        let client = match self.0 {
-            Redirects::Follow => &*FOLLOWING,
-            Redirects::Refuse => &*PLAIN,
-        };
-        match client {
-            Ok(client) => Ok(HttpClient::new(Asking(client.clone()))),
+        match &*TLS {
+            Ok(_) => Ok(HttpClient::new(Asking(self.0))),
             Err(error) => Err(object_store::Error::Generic { store: "http", source: error.clone().into() }),
         }
     }
@@ -99,16 +96,30 @@ pub(super) fn once() -> RetryConfig {
 
 /// The client that follows no redirection.
 pub(super) fn plain() -> Result<reqwest::Client, Fault> {
-    PLAIN.as_ref().cloned().map_err(|error| Fault::new(ErrorKind::System, error.clone()))
+    Redirects::Refuse.client().map_err(|error| Fault::new(ErrorKind::System, error))
 }
 
 type Made = Result<reqwest::Client, String>;
-static PLAIN: LazyLock<Made> = LazyLock::new(|| client(reqwest::redirect::Policy::none()));
-static FOLLOWING: LazyLock<Made> = LazyLock::new(|| client(reqwest::redirect::Policy::limited(10)));
+
+thread_local! {
+    // Each thread of the network has its own: a connection is served by the thread that made it.
+    static PLAIN: LazyCell<Made> = LazyCell::new(|| client(reqwest::redirect::Policy::none()));
+    static FOLLOWING: LazyCell<Made> = LazyCell::new(|| client(reqwest::redirect::Policy::limited(10)));
+}
+static TLS: LazyLock<Result<ClientConfig, String>> = LazyLock::new(tls);
+
+impl Redirects {
+    fn client(self) -> Made {
+        match self {
+            Redirects::Follow => FOLLOWING.with(|client| (**client).clone()),
+            Redirects::Refuse => PLAIN.with(|client| (**client).clone()),
+        }
+    }
+}
 
 fn client(redirects: reqwest::redirect::Policy) -> Made {
     let client = reqwest::Client::builder()
-        .tls_backend_preconfigured(tls()?)
+        .tls_backend_preconfigured(TLS.clone()?)
         .redirect(redirects)
         .referer(false)
         .user_agent(concat!("callboard/", env!("CARGO_PKG_VERSION")))
@@ -137,7 +148,7 @@ fn tls() -> Result<ClientConfig, String> {
 
 /// A client that asks again.
 #[derive(Debug)]
-struct Asking(reqwest::Client);
+struct Asking(Redirects);
 
 impl HttpService for Asking {
     fn call<'a, 'b>(
@@ -158,11 +169,13 @@ impl Asking {
             // A token of nobody, as the library for Google's store writes without one.
             request.headers_mut().remove(AUTHORIZATION);
         }
+        let no_client = |words| HttpError::new(HttpErrorKind::Unknown, Unreachable { words, tries: 0 });
+        let client = self.0.client().map_err(no_client)?;
         let mut tries = 0;
         loop {
             tries += 1;
             let host = request.uri().host().unwrap_or_default().to_owned();
-            let (why, wait) = match HttpService::call(&self.0, request.clone()).await {
+            let (why, wait) = match HttpService::call(&client, request.clone()).await {
                 Ok(response) if response.status().is_success() => return Ok(response),
                 Ok(response) => {
                     let status = response.status().as_u16();
